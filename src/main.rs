@@ -1,0 +1,3 @@
+//! The `belfry` binary: everything is in the library.
+
+fn main() {}
