@@ -20,3 +20,4 @@
 pub mod base;
 pub mod dsp;
 pub mod wire;
+pub mod config;
