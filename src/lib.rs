@@ -18,3 +18,4 @@
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
 pub mod base;
+pub mod sip;
