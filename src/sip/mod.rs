@@ -16,6 +16,7 @@
 //! Beside the agent stand [`registrar`] (§10) and [`digest`] (§22), which the switch asks itself.
 
 pub mod flow;
+pub mod invite;
 pub mod transaction;
 
 pub use flow::{Flow, Transport};
