@@ -15,6 +15,7 @@
 //!
 //! Beside the agent stand [`registrar`] (§10) and [`digest`] (§22), which the switch asks itself.
 
+pub mod digest;
 pub mod flow;
 pub mod invite;
 pub mod transaction;
