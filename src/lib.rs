@@ -19,3 +19,5 @@
 
 pub mod base;
 pub mod config;
+pub mod dsp;
+pub mod wire;

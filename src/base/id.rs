@@ -13,8 +13,9 @@ use super::time::Wall;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A call, from its first leg to its end; unique over restarts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(into = "String", try_from = "String")]
 pub struct CallId(u64);
 
@@ -60,7 +61,11 @@ pub struct BadCallId(pub String);
 
 impl fmt::Display for BadCallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "'{}' is not a call id (13 digits and capital letters)", self.0)
+        write!(
+            f,
+            "'{}' is not a call id (13 digits and capital letters)",
+            self.0
+        )
     }
 }
 impl std::error::Error for BadCallId {}
@@ -74,9 +79,14 @@ impl FromStr for CallId {
         }
         let mut value = 0u64;
         for byte in text.bytes() {
-            let digit = ALPHABET.iter().position(|a| *a == byte.to_ascii_uppercase());
+            let digit = ALPHABET
+                .iter()
+                .position(|a| *a == byte.to_ascii_uppercase());
             let digit = digit.ok_or_else(bad)? as u64;
-            value = value.checked_mul(32).and_then(|v| v.checked_add(digit)).ok_or_else(bad)?;
+            value = value
+                .checked_mul(32)
+                .and_then(|v| v.checked_add(digit))
+                .ok_or_else(bad)?;
         }
         Ok(CallId(value))
     }
@@ -133,7 +143,10 @@ mod tests {
         assert_eq!(early.to_string().parse::<CallId>(), Ok(early));
         assert_eq!(early.begun(), Wall(1_700_000_000_000));
         assert!("".parse::<CallId>().is_err());
-        assert!("ZZZZZZZZZZZZZ".parse::<CallId>().is_err(), "more than 64 bits");
+        assert!(
+            "ZZZZZZZZZZZZZ".parse::<CallId>().is_err(),
+            "more than 64 bits"
+        );
         assert!("0000000000 00".parse::<CallId>().is_err());
     }
 }

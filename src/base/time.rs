@@ -11,8 +11,9 @@ pub use core::time::Duration;
 
 /// Monotonic time in nanoseconds since the driver's own start (process start, or the simulator's
 /// zero). Only differences mean anything.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Time(u64);
 
 impl Time {
@@ -50,7 +51,11 @@ impl Time {
 /// A duration's nanoseconds, saturated to 584 years.
 const fn nanos(d: Duration) -> u64 {
     let ns = d.as_nanos();
-    if ns > u64::MAX as u128 { u64::MAX } else { ns as u64 }
+    if ns > u64::MAX as u128 {
+        u64::MAX
+    } else {
+        ns as u64
+    }
 }
 
 impl Add<Duration> for Time {
@@ -72,13 +77,29 @@ impl Sub<Duration> for Time {
 }
 impl fmt::Debug for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:06}s", self.0 / 1_000_000_000, self.0 / 1_000 % 1_000_000)
+        write!(
+            f,
+            "{}.{:06}s",
+            self.0 / 1_000_000_000,
+            self.0 / 1_000 % 1_000_000
+        )
     }
 }
 
 /// Wall-clock time in milliseconds since 1970-01-01T00:00:00Z. It can jump; never time with it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Debug,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Wall(pub i64);
 
 impl Wall {
@@ -106,7 +127,10 @@ mod tests {
         assert_eq!(Time::NEVER + Duration::from_secs(1), Time::NEVER);
         assert_eq!(Time::ZERO - Duration::from_secs(1), Time::ZERO);
         assert_eq!(Time::ZERO.since(Time::from_millis(5)), Duration::ZERO);
-        assert_eq!(Time::from_millis(7).since(Time::from_millis(5)), Duration::from_millis(2));
+        assert_eq!(
+            Time::from_millis(7).since(Time::from_millis(5)),
+            Duration::from_millis(2)
+        );
         assert_eq!(Time::ZERO + Duration::MAX, Time::NEVER);
     }
 }

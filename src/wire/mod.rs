@@ -1,0 +1,4 @@
+//! Floor 1: bytes to values and back. No meaning, no state: what a message asks for is decided
+//! above.
+
+pub mod rtp;
