@@ -20,4 +20,5 @@
 pub mod base;
 pub mod config;
 pub mod dsp;
+pub mod switch;
 pub mod wire;

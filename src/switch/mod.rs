@@ -1,0 +1,3 @@
+//! Floor 4, `switch`: the state machine of the whole exchange.
+
+pub mod fact;
