@@ -217,3 +217,6 @@ impl Switch {
         CallId::new(wall, self.count.calls)
     }
 }
+//! Floor 4, `switch`: the state machine of the whole exchange.
+
+pub mod fact;
