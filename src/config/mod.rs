@@ -32,6 +32,7 @@ mod reference;
 pub mod secret;
 pub mod setting;
 mod syntax;
+mod tests;
 
 pub use address::{Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
@@ -464,4 +465,3 @@ fn finish(draft: Draft) -> Option<Config> {
 }
 
 #[cfg(test)]
-mod tests;
