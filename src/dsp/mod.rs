@@ -5,6 +5,7 @@
 //! in a packet's or a tick's path allocates, and nothing knows of packets, legs or files.
 
 pub mod dtmf;
+pub mod dtmf_detect;
 pub mod g711;
 pub mod level;
 pub mod tone;
