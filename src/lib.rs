@@ -20,5 +20,6 @@
 pub mod base;
 pub mod config;
 pub mod dsp;
+pub mod store;
 pub mod switch;
 pub mod wire;
