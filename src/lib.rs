@@ -27,4 +27,6 @@ pub mod net;
 pub mod sim;
 pub mod sip;
 pub mod trunk;
+pub mod store;
+pub mod switch;
 pub mod wire;
