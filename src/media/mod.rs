@@ -1,0 +1,3 @@
+//! Floor 2: one leg, one bridge, one worker's whole plane of them, without threads.
+
+pub mod control;
