@@ -19,4 +19,5 @@
 
 pub mod base;
 pub mod media;
+pub mod dsp;
 pub mod wire;
