@@ -21,3 +21,4 @@ pub mod base;
 pub mod media;
 pub mod dsp;
 pub mod wire;
+pub mod config;
