@@ -19,4 +19,6 @@
 
 pub mod base;
 pub mod media;
+pub mod dsp;
 pub mod wire;
+pub mod config;

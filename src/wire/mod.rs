@@ -2,3 +2,4 @@
 //! above.
 
 pub mod rtp;
+pub mod sip;
