@@ -21,4 +21,5 @@ pub mod base;
 pub mod media;
 pub mod dsp;
 pub mod wire;
+pub mod record;
 pub mod config;
