@@ -30,7 +30,9 @@
 
 use crate::base::seq::{diff16, extend16, extend32};
 use crate::base::{RecordingId, Time};
-use crate::media::control::{Channel, Codec};
+use crate::media::control::Codec;
+
+pub use crate::media::control::Channel;
 
 /// Samples a second of the call's clock, and of all codecs that are recorded today.
 pub const CLOCK_HZ: u64 = 8_000;
