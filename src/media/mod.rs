@@ -2,3 +2,5 @@
 
 pub mod control;
 pub mod latch;
+pub mod rtp_rx;
+pub mod rtp_tx;
