@@ -4,3 +4,5 @@ pub mod control;
 pub mod latch;
 pub mod rtp_rx;
 pub mod rtp_tx;
+pub mod dtmf_rx;
+pub mod dtmf_tx;
