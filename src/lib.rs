@@ -17,8 +17,17 @@
 //! static state. `tests/architecture.rs` reads the `use` lines and fails when one goes up or
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
+
 pub mod base;
 pub mod media;
 pub mod dsp;
 pub mod wire;
+pub mod call;
 pub mod config;
+pub mod dsp;
+pub mod media;
+pub mod net;
+pub mod sim;
+pub mod sip;
+pub mod trunk;
+pub mod wire;

@@ -137,6 +137,6 @@ impl Sip {
             },
             _ => self.tcp.send(flow, message.bytes()),
         };
-        self.counters.add(if sent { |c| &c.sent } else { |c| &c.dropped });
+        self.counters.add(move |c| if sent { &c.sent } else { &c.dropped });
     }
 }

@@ -191,7 +191,7 @@ async fn read(mut reader: OwnedReadHalf, flow: Flow, pong: mpsc::Sender<()>, sha
     let mut framer = Framer::new(Limits::default());
     let mut buffer = vec![0; 16 << 10];
     loop {
-        let patience = if framer.is_empty() { IDLE } else { WHOLE_MESSAGE };
+        let patience = if framer.pending() == 0 { IDLE } else { WHOLE_MESSAGE };
         let Ok(Ok(len)) = timeout(patience, reader.read(&mut buffer)).await else { return };
         if len == 0 {
             return;
