@@ -19,6 +19,9 @@
 
 
 pub mod base;
+pub mod media;
+pub mod dsp;
+pub mod wire;
 pub mod call;
 pub mod config;
 pub mod dsp;

@@ -3,3 +3,7 @@
 pub mod control;
 pub mod tap;
 pub mod latch;
+pub mod rtp_rx;
+pub mod rtp_tx;
+pub mod dtmf_rx;
+pub mod dtmf_tx;
