@@ -19,9 +19,6 @@
 
 
 pub mod base;
-pub mod media;
-pub mod dsp;
-pub mod wire;
 pub mod call;
 pub mod config;
 pub mod dsp;
@@ -30,4 +27,7 @@ pub mod net;
 pub mod sim;
 pub mod sip;
 pub mod trunk;
+pub mod config;
+pub mod dsp;
+pub mod switch;
 pub mod wire;

@@ -3,6 +3,7 @@
 pub mod control;
 pub mod tap;
 pub mod latch;
+pub mod player;
 pub mod rtp_rx;
 pub mod rtp_tx;
 pub mod dtmf_rx;
