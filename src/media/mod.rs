@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod tap;
+pub mod jitter;
 pub mod latch;
 pub mod player;
 pub mod rtp_rx;
