@@ -27,7 +27,4 @@ pub mod net;
 pub mod sim;
 pub mod sip;
 pub mod trunk;
-pub mod config;
-pub mod dsp;
-pub mod switch;
 pub mod wire;
