@@ -2,7 +2,9 @@
 
 pub mod control;
 pub mod tap;
+pub mod jitter;
 pub mod latch;
+pub mod player;
 pub mod rtp_rx;
 pub mod rtp_tx;
 pub mod dtmf_rx;
