@@ -32,7 +32,6 @@ mod reference;
 pub mod secret;
 pub mod setting;
 mod syntax;
-mod tests;
 
 pub use address::{Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
@@ -465,3 +464,4 @@ fn finish(draft: Draft) -> Option<Config> {
 }
 
 #[cfg(test)]
+mod tests;

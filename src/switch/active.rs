@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use crate::base::{CallId, LegId, PlayId, RecordingId, Time, Wall};
+use crate::base::{CallId, LegId, PlayId, RecordingId, Time};
 use crate::call::collect::Collect;
 use crate::call::{Call, Dialling};
 use crate::config::Language;
 use crate::dialplan::effect::{Dial, Target};
 use crate::dialplan::{Interp, Plan};
 use crate::wire::q850::Cause;
+
+use super::fact::EndedBy;
 
 /// What the plan's present step waits for.
 #[derive(Debug)]
@@ -83,6 +85,8 @@ pub struct Transfer {
     pub subject: LegId,
     /// Whom they had talked with, as the plan named it, and since when.
     pub talk: (Target, Time),
+    /// Whereto: number and context.
+    pub to: (String, String),
 }
 
 /// A call under way.
@@ -118,11 +122,11 @@ pub struct Active {
     /// The latest failed dial's cause: the caller's, when the plan ends unanswered.
     pub last_cause: Option<Cause>,
     /// How the call ended, once it is known: the cause, and whether a party did.
-    pub ended: Option<(Cause, String)>,
+    pub ended: Option<(Cause, EndedBy)>,
     /// When it is to be ended at the latest.
     pub deadline: Time,
-    /// Began, by the wall clock.
-    pub began: Wall,
+    /// Milliseconds of its talks so far.
+    pub talk_ms: u64,
     /// When it asked to be woken; [`Time::NEVER`] if not.
     pub wake: Time,
 }

@@ -7,11 +7,11 @@
 //! ```
 
 use crate::base::{Duration, LegId, Now};
-use crate::call::{Call, Device};
-use crate::config::{Codec, Dtmf, Language};
+use crate::call::{Call, Device, Role};
+use crate::config::{Dtmf, Language};
 use crate::dialplan::effect::Happening;
 use crate::dialplan::{Entry, Interp};
-use crate::media::control;
+use crate::media::control::{self, Codec};
 use crate::sip::digest::Verdict;
 use crate::sip::{Command, Flow, SessionId};
 use crate::trunk::NoChannel;
@@ -20,7 +20,8 @@ use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Message, Name, Uri};
 
 use super::active::{Active, Doing};
-use super::fact::FactKind;
+use super::ending::party;
+use super::fact::{self, FactKind};
 use super::leg::{Leg, Stage};
 use super::{Output, Switch};
 
@@ -47,7 +48,7 @@ impl Switch {
         }
         let Some(caller) = self.identify(now, session, flow, invite) else { return };
         let Some(to) = dialled(invite) else {
-            return self.refuse(now, session, 404, Some(Cause::UNALLOCATED), vec![]);
+            return self.refuse(now, session, 404, Some(Cause::UNALLOCATED_NUMBER), vec![]);
         };
         let offer = match invite.body() {
             [] => None,
@@ -151,11 +152,10 @@ impl Switch {
         let from = caller.device.number().to_owned();
         self.fact(now, FactKind::CallBegan {
             call: id,
-            from: from.clone(),
-            from_name: caller.name.clone(),
-            to: to.clone(),
+            caller: party(&caller.device),
+            dialled: to.clone(),
+            caller_name: caller.name.clone().unwrap_or_default(),
             context: caller.context.clone(),
-            gateway: gateway.clone(),
         });
         let call = Call::new(id, leg, caller.device, now);
         let deadline = now.at + self.config.limits.call_duration;
@@ -177,28 +177,27 @@ impl Switch {
             last_cause: None,
             ended: None,
             deadline,
-            began: now.wall,
+            talk_ms: 0,
             wake: crate::base::Time::NEVER,
         };
         self.calls.insert(id, active);
         let we_offer = offer.is_none();
-        let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, now.wall);
-        self.add_leg(now, Leg { offer, we_offer, codecs: caller.codecs, ..new });
+        let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
+        self.add_leg(now, Leg { offer, we_offer, ..new });
         self.rearm(id);
     }
 
     /// Enters a leg everywhere and asks for its port.
     pub(super) fn add_leg(&mut self, now: Now, leg: Leg) {
-        let call = &self.calls[&leg.call].call;
-        let role = call.get(leg.id).map_or(crate::call::Role::Callee, |c| c.role);
-        let peer = call.get(leg.id).map_or_else(String::new, |c| c.device.number().to_owned());
-        self.fact(now, FactKind::LegBegan {
-            call: leg.call,
-            leg: leg.id,
-            role: fact_role(role),
-            number: peer,
-            gateway: leg.gateway.clone(),
-        });
+        let connection = self.calls.get(&leg.call).and_then(|active| active.call.get(leg.id));
+        if let Some(connection) = connection {
+            let role = match connection.role {
+                Role::Caller => fact::Role::Caller,
+                Role::Callee => fact::Role::Callee,
+            };
+            let party = party(&connection.device);
+            self.fact(now, FactKind::LegBegan { call: leg.call, leg: leg.id, party, role });
+        }
         self.sessions.insert(leg.session, leg.id);
         self.out.push_back(Output::Media(control::Command::Open { leg: leg.id, group: leg.call }));
         self.legs.insert(leg.id, leg);
@@ -232,7 +231,7 @@ impl Switch {
             Err(no_route) => {
                 let why = no_route.to_string();
                 self.log(super::Level::Info, format!("call {call}: {why}"));
-                self.refuse(now, session, 404, Some(Cause::UNALLOCATED), vec![]);
+                self.refuse(now, session, 404, Some(Cause::UNALLOCATED_NUMBER), vec![]);
             }
         }
     }
@@ -270,7 +269,7 @@ pub(super) fn user(uri: &Uri) -> Option<String> {
 /// What a missing channel means to a caller.
 pub(super) fn no_channel(why: NoChannel) -> Cause {
     match why {
-        NoChannel::Full => Cause::NO_CIRCUIT,
+        NoChannel::Full => Cause::NORMAL_CIRCUIT_CONGESTION,
         NoChannel::Down => Cause::NETWORK_OUT_OF_ORDER,
         NoChannel::Unknown => Cause::NO_ROUTE_DESTINATION,
     }

@@ -88,7 +88,7 @@ impl Switch {
     /// One leg for each device of a phone.
     fn ring_phone(&mut self, now: Now, id: CallId, number: &str) -> Result<Vec<LegId>, Failure> {
         let Some(phone) = self.config.phone(number).cloned() else {
-            return Err(failure(Cause::UNALLOCATED, 404));
+            return Err(failure(Cause::UNALLOCATED_NUMBER, 404));
         };
         let bindings = self.registrar.lookup(number, now.at);
         if bindings.is_empty() {
@@ -203,7 +203,7 @@ impl Switch {
         }
         leg.stage = Stage::Early;
         if !self.ask(now, *invite) {
-            self.leg_failed(now, leg_id, failure(Cause::TEMPORARY_FAILURE, 503));
+            self.leg_failed(now, leg_id, failure(Cause::NORMAL_TEMPORARY_FAILURE, 503));
         }
     }
 
@@ -400,7 +400,7 @@ impl Carrier<'_> {
 pub(super) fn failure(cause: Cause, status: u16) -> Failure {
     let why = match cause {
         Cause::USER_BUSY => Why::Busy,
-        Cause::NO_USER_RESPONDING | Cause::NO_ANSWER => Why::NoAnswer,
+        Cause::NO_USER_RESPONSE | Cause::NO_ANSWER => Why::NoAnswer,
         Cause::CALL_REJECTED => Why::Rejected,
         _ => Why::Failed,
     };

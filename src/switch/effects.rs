@@ -43,9 +43,9 @@ impl Switch {
         }
         let gone = self.legs.get(&subject).is_none_or(|leg| leg.stage == Stage::Over);
         match effect {
-            Effect::SaveAnswer { survey, question, key, meaning } => {
+            Effect::SaveAnswer { survey, question, key, .. } => {
                 let agent = active.agent.clone();
-                self.fact(now, FactKind::SurveyAnswer { call: id, survey, question, key, meaning, agent });
+                self.fact(now, FactKind::SurveyAnswer { call: id, survey, question, key, agent });
             }
             Effect::SetField { name, value } => {
                 if name == "language" {
@@ -102,7 +102,7 @@ impl Switch {
         }
         let (session, sdp, call) = (leg.session, leg.description.clone(), leg.call);
         leg.stage = Stage::Answered;
-        leg.answered = Some(now);
+        leg.answered = Some(now.at);
         if self.ask(now, sip::Command::Answer { session, sdp, headers: vec![] }) {
             self.fact(now, FactKind::LegAnswered { call, leg: leg_id });
             if let Some(active) = self.calls.get_mut(&call) {

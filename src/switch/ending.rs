@@ -13,7 +13,7 @@ use crate::call::Device;
 use crate::dialplan::effect::Happening;
 use crate::media::control::{self, LegStats};
 use crate::sip::{Command, End};
-use crate::wire::q850::{self, Cause};
+use crate::wire::q850::{Cause, Mapping};
 
 use super::active::Doing;
 use super::dial::failure;
@@ -48,11 +48,11 @@ impl Switch {
         let (cause, status, by) = match end {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
-            End::Rejected { status, cause, .. } => (cause.unwrap_or_else(|| q850::from_status(status)), status, party),
-            End::Timeout => (Cause::RECOVERY_ON_TIMER_EXPIRY, 408, EndedBy::Fault),
+            End::Rejected { status, cause, .. } => (cause.unwrap_or_else(|| Mapping::RFC_3398.cause_of(status)), status, party),
+            End::Timeout => (Cause::RECOVERY_ON_TIMER_EXPIRE, 408, EndedBy::Fault),
             End::FlowFailed => (Cause::NETWORK_OUT_OF_ORDER, 503, EndedBy::Fault),
             End::Ours => ours.map_or((Cause::NORMAL_CLEARING, 0, EndedBy::Plan), |(cause, by)| (cause, 0, by)),
-            End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRY, 0, EndedBy::Fault),
+            End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRE, 0, EndedBy::Fault),
         };
         self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
     }
@@ -129,7 +129,7 @@ impl Switch {
         self.fact(now, FactKind::LegEnded {
             call: id,
             leg: leg_id,
-            cause: ending.cause.0,
+            cause: ending.cause.value(),
             status: ending.status,
             by: ending.by,
             ring_ms,
@@ -151,7 +151,7 @@ impl Switch {
         self.due.remove(&(active.wake, id));
         let (cause, by) = active.ended.unwrap_or((Cause::NORMAL_CLEARING, EndedBy::Plan));
         let total_ms = now.at.since(active.call.began).as_millis() as u64;
-        self.fact(now, FactKind::CallEnded { call: id, cause: cause.0, by, total_ms, talk_ms: active.talk_ms });
+        self.fact(now, FactKind::CallEnded { call: id, cause: cause.value(), by, total_ms, talk_ms: active.talk_ms });
     }
 
     /// An operator ends a call.

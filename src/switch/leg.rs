@@ -7,15 +7,17 @@
 
 use std::net::SocketAddr;
 
-use crate::base::{CallId, LegId, Now, PlayId, Wall};
+use crate::base::{CallId, LegId, PlayId, Time};
 use crate::call::collect::TypedAhead;
 use crate::call::feature::Keys;
 use crate::config::Dtmf;
-use crate::media::control::StreamParams;
+use crate::media::control::{Codec, StreamParams};
 use crate::media::negotiate::LocalMedia;
 use crate::sip::{Command, Flow, SessionId};
 use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
+
+use super::fact::EndedBy;
 
 /// How far a leg has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,12 +37,12 @@ pub enum Stage {
 pub struct Ending {
     /// Q.850.
     pub cause: Cause,
-    /// The SIP status behind it, where one was.
-    pub status: Option<u16>,
-    /// The party itself ended it, and not we.
-    pub by_party: bool,
+    /// The SIP status behind it; 0: a request ended it.
+    pub status: u16,
+    /// Who ended it.
+    pub by: EndedBy,
     /// When.
-    pub at: Now,
+    pub at: Time,
 }
 
 /// A leg.
@@ -59,6 +61,8 @@ pub struct Leg {
     pub stage: Stage,
     /// Its port.
     pub rtp: Option<SocketAddr>,
+    /// Its codecs, the preferred first.
+    pub codecs: Vec<Codec>,
     /// Our side of offer and answer, once the port is known.
     pub local: Option<LocalMedia>,
     /// The offer of its INVITE, until the port is there to answer it.
@@ -85,12 +89,42 @@ pub struct Leg {
     pub keys: Keys,
     /// Keys nobody has asked for yet.
     pub typed: TypedAhead,
-    /// When it began.
-    pub began: Wall,
     /// When it rang.
-    pub ringing: Option<Wall>,
+    pub ringing: Option<Time>,
     /// When it answered.
-    pub answered: Option<Wall>,
+    pub answered: Option<Time>,
     /// How it ended.
     pub ending: Option<Ending>,
+}
+
+impl Leg {
+    /// A leg that waits for its port.
+    pub fn new(id: LegId, call: CallId, session: SessionId, flow: Flow, gateway: Option<String>, dtmf: Dtmf, codecs: Vec<Codec>) -> Leg {
+        Leg {
+            id,
+            call,
+            session,
+            flow,
+            gateway,
+            stage: Stage::Opening,
+            rtp: None,
+            codecs,
+            local: None,
+            offer: None,
+            description: None,
+            we_offer: false,
+            invite: None,
+            params: None,
+            dtmf,
+            rang: false,
+            early: false,
+            held: false,
+            play: None,
+            keys: Keys::default(),
+            typed: TypedAhead::default(),
+            ringing: None,
+            answered: None,
+            ending: None,
+        }
+    }
 }

@@ -70,10 +70,10 @@ impl Switch {
         self.fact(now, FactKind::Alarm { what: AlarmWhat::NoPorts, raised: true, detail: format!("{why:?}"), call: Some(id) });
         if !called {
             let again = vec![(crate::wire::sip::Name::RetryAfter, b"5".to_vec())];
-            self.refuse(now, session, 503, Some(Cause::NO_CIRCUIT), again);
+            self.refuse(now, session, 503, Some(Cause::NORMAL_CIRCUIT_CONGESTION), again);
         }
         // There is no port whose closing could be waited for.
-        let ending = super::leg::Ending { cause: Cause::NO_CIRCUIT, status: 503, by: EndedBy::Fault, at: now.at };
+        let ending = super::leg::Ending { cause: Cause::NORMAL_CIRCUIT_CONGESTION, status: 503, by: EndedBy::Fault, at: now.at };
         self.leg_over(now, leg_id, ending);
         self.leg_closed(now, leg_id, &crate::media::control::LegStats::default());
     }
@@ -159,6 +159,6 @@ impl Switch {
         }
         let id = leg.call;
         self.log(Level::Warning, format!("call {id}: {leg_id} sent no RTP for {silent_ms} ms: released"));
-        self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRY);
+        self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRE);
     }
 }

@@ -39,6 +39,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::base::{CallId, LegId, Now, PlayId, RecordingId, Rng, Time, Wall};
 use crate::call::feature::Feature;
 use crate::config::Config;
@@ -64,6 +66,8 @@ pub struct Setup {
     pub listening: Vec<(Transport, SocketAddr)>,
     /// Sequence number of the last fact in the journal.
     pub last_fact: u64,
+    /// The node's time zone: the configuration's, or the system's.
+    pub zone: TimeZone,
     /// The source of tags, nonces and ids.
     pub rng: Rng,
 }
@@ -85,6 +89,10 @@ pub struct Switch {
     due: BTreeSet<(Time, CallId)>,
     /// Pings under way: which gateway a transaction asks.
     pings: BTreeMap<crate::sip::ClientTxn, String>,
+    /// Recordings whose files are being closed.
+    recordings: BTreeMap<RecordingId, CallId>,
+    zone: TimeZone,
+    rng: Rng,
     out: VecDeque<Output>,
     facts: u64,
     count: Counts,
@@ -108,7 +116,7 @@ struct Counts {
 impl Switch {
     /// An exchange without calls.
     pub fn new(setup: Setup, now: Now) -> Switch {
-        let Setup { config, plan, listening, last_fact, mut rng } = setup;
+        let Setup { config, plan, listening, last_fact, zone, mut rng } = setup;
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config, &listening), rng.split()),
             registrar: Registrar::new(requests::registrar_limits(&config)),
@@ -120,6 +128,9 @@ impl Switch {
             sessions: BTreeMap::new(),
             due: BTreeSet::new(),
             pings: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+            zone,
+            rng,
             out: VecDeque::new(),
             facts: last_fact,
             count: Counts::default(),
@@ -132,7 +143,8 @@ impl Switch {
             listening,
         };
         switch.gateways.configure(requests::gateways(&switch.config));
-        switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into() });
+        let node = switch.config.node.name.to_string();
+        switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
         switch
     }
 
@@ -175,7 +187,7 @@ impl Switch {
     /// What is in being: `(calls, legs, sessions and transactions)`. All zero after the last call
     /// and the last timer, or something leaks.
     pub fn in_being(&self) -> (usize, usize, usize) {
-        (self.calls.len(), self.legs.len(), self.agent.counts().total())
+        (self.calls.len(), self.legs.len(), self.agent.counts().sum())
     }
 
     /// Writes a fact down.

@@ -3,7 +3,7 @@
 use crate::base::{CallId, LegId, Now};
 use crate::call::ConnectionState;
 use crate::media::control::Command;
-use crate::record::path;
+use crate::record::path::path;
 use crate::wire::q850::Cause;
 
 use super::active::{Doing, Recording};
@@ -82,8 +82,9 @@ impl Switch {
             None => (a, a),
         };
         let right = b.map(|_| right);
+        let date = jiff::Timestamp::from_millisecond(now.wall.0).unwrap_or_default().to_zoned(self.zone.clone()).date();
         active.recordings += 1;
-        let path = path::of(id, active.recordings, &self.zone());
+        let path = path(id, active.recordings, date);
         let recording = self.new_recording_id();
         let format = self.config.record.format;
         if let Some(active) = self.calls.get_mut(&id) {
@@ -173,6 +174,7 @@ impl Switch {
         let Doing::Talking { target, since, .. } = doing else { return };
         let talk_ms = now.at.since(since).as_millis() as u64;
         active.last_cause = Some(Cause::NORMAL_CLEARING);
+        active.talk_ms += talk_ms;
         self.stop_play(peer);
         self.stop_recording(id);
         use crate::dialplan::effect::{DialEnd, EndedBy, Happening};

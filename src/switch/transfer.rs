@@ -11,7 +11,7 @@ use crate::call::feature::Feature;
 use crate::dialplan::effect::{Happening, Redirect};
 use crate::dialplan::{Entry, Interp};
 use crate::sip::{Command, TxnId};
-use crate::wire::q850::Cause;
+use crate::wire::q850::{Cause, Mapping};
 use crate::wire::sip::NameAddr;
 
 use super::active::{Doing, Transfer};
@@ -165,7 +165,7 @@ impl Switch {
         active.doing = Doing::Talking { with, target, since };
         self.rejoin(now, id, transfer.subject, with);
         if transfer.notify {
-            let status = crate::wire::q850::to_status(cause);
+            let status = Mapping::RFC_3398.status_of(cause);
             let session = self.legs.get(&by).map(|leg| leg.session);
             if let Some(session) = session {
                 self.ask(now, Command::NotifyRefer { session, status, last: true });
