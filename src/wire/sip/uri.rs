@@ -16,6 +16,10 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::error::UriFault;
+use super::escape::{
+    check_escapes, escape_all, escape_rest, is_headers_byte, is_param_byte, is_params_byte,
+    is_password_byte, is_possible, is_user_byte, unescape,
+};
 use super::host::{Host, HostPortFault, parse_host_port};
 use super::lex;
 use super::params::Params;
@@ -297,116 +301,6 @@ fn param_of<'a>(params: &'a Params, name: &str) -> Option<Cow<'a, [u8]>> {
     let is_it = |n: &[u8]| unescape(n).eq_ignore_ascii_case(name.as_bytes());
     let (_, value) = params.iter().find(|(n, _)| is_it(n))?;
     Some(unescape(value.unwrap_or_default()))
-}
-
-/// Can this byte stand anywhere in a URI that we read? Wider than the grammar: peers send `#` and
-/// UTF-8 unescaped.
-const fn is_possible(byte: u8) -> bool {
-    byte > 0x20 && byte != 0x7f && !matches!(byte, b'<' | b'>' | b'"' | b'\\')
-}
-
-/// `unreserved` of §25.1.
-const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
-        )
-}
-
-/// `user` of §25.1 without `escaped`.
-pub(super) const fn is_user_byte(byte: u8) -> bool {
-    is_unreserved(byte) || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/')
-}
-
-/// `password` of §25.1 without `escaped`.
-const fn is_password_byte(byte: u8) -> bool {
-    is_unreserved(byte) || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',')
-}
-
-/// `paramchar` of §25.1 without `escaped`.
-const fn is_param_byte(byte: u8) -> bool {
-    is_unreserved(byte) || matches!(byte, b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$')
-}
-
-/// A parameter list: its characters and the two that part them.
-const fn is_params_byte(byte: u8) -> bool {
-    is_param_byte(byte) || matches!(byte, b';' | b'=')
-}
-
-/// `hnv-unreserved` and the two that part headers.
-const fn is_headers_byte(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$' | b'=' | b'&'
-        )
-}
-
-/// Every `%` must begin an escape.
-fn check_escapes(text: &[u8]) -> Result<(), UriFault> {
-    let mut rest = text;
-    while let Some(at) = rest.iter().position(|b| *b == b'%') {
-        match rest.get(at + 1..at + 3) {
-            Some(hex) if hex.iter().all(u8::is_ascii_hexdigit) => rest = &rest[at + 3..],
-            _ => return Err(UriFault::Escape),
-        }
-    }
-    Ok(())
-}
-
-/// `%XX` to bytes. A `%` that begins no escape stays.
-pub fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'%') {
-        return Cow::Borrowed(text);
-    }
-    let hex = |b: &u8| char::from(*b).to_digit(16);
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        let value = match after {
-            [high, low, ..] if *first == b'%' => hex(high).zip(hex(low)),
-            _ => None,
-        };
-        rest = if value.is_some() { &after[2..] } else { after };
-        plain.push(value.map_or(*first, |(high, low)| (high * 16 + low) as u8));
-    }
-    Cow::Owned(plain)
-}
-
-/// Writes plain text with everything escaped that is not `legal`.
-fn escape_all(text: &[u8], legal: fn(u8) -> bool, out: &mut Vec<u8>) {
-    for byte in text {
-        if legal(*byte) {
-            out.push(*byte);
-        } else {
-            push_escape(*byte, out);
-        }
-    }
-}
-
-/// Writes escaped text: its escapes stay, whatever else is not `legal` becomes one.
-fn escape_rest(text: &[u8], legal: fn(u8) -> bool, out: &mut Vec<u8>) {
-    for (at, byte) in text.iter().enumerate() {
-        let begins_escape = *byte == b'%'
-            && text
-                .get(at + 1..at + 3)
-                .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-        if begins_escape || legal(*byte) {
-            out.push(*byte);
-        } else {
-            push_escape(*byte, out);
-        }
-    }
-}
-
-fn push_escape(byte: u8, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(&[
-        b'%',
-        HEX[usize::from(byte >> 4)],
-        HEX[usize::from(byte & 15)],
-    ]);
 }
 
 impl ToWire for Uri {

@@ -2,8 +2,9 @@
 //! equivalence relation in the mathematical sense: a parameter that only one side has is mostly
 //! ignored, so `a` may equal `b` and `b` equal `c` while `a` differs from `c`.
 
+use super::escape::unescape;
 use super::params::Params;
-use super::uri::{SipUri, Uri, unescape};
+use super::uri::{SipUri, Uri};
 
 /// Parameters that count even when only one URI has them (§19.1.4, `transport` by its examples).
 const NEVER_IGNORED: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
