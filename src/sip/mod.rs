@@ -14,7 +14,7 @@
 //!   switch
 //! ```
 //!
-//! Beside the agent stand the registrar (§10) and [`digest`] (§22), which the switch asks itself.
+//! Beside the agent stand the [`registrar`] (§10) and [`digest`] (§22), which the switch asks itself.
 
 pub mod agent;
 pub mod command;
@@ -29,6 +29,7 @@ pub mod invite;
 mod out;
 mod reason;
 pub mod refer;
+pub mod registrar;
 pub mod timers;
 pub mod token;
 pub mod transaction;
@@ -39,6 +40,7 @@ pub use command::{Body, By, ClientTxn, Command, CommandError, Headers};
 pub use digest::Credentials;
 pub use event::{End, Event, OfferKind, SessionId};
 pub use flow::{Flow, Transport};
+pub use registrar::{Binding, Registrar, RegistrarConfig};
 pub use timers::WakeReason;
 pub use transactions::TxnId;
 

@@ -7,13 +7,16 @@
 //!        HA2 = H( method : uri )
 //! ```
 //!
-//! H is MD5 or SHA-256, in lower-case hexadecimal. `verifier` challenges and checks, `client`
+//! H is MD5 or SHA-256, in lower-case hexadecimal. [`verifier`] challenges and checks, `client`
 //! answers. Not here: the header's syntax (`wire::sip`), who may log in, MD5-sess, auth-int.
 
 pub mod client;
+mod failures;
 mod hmac;
+pub mod verifier;
 
 pub use client::Credentials;
+pub use verifier::{Role, Verdict, Verifier};
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
