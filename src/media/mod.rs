@@ -9,3 +9,6 @@ pub mod rtp_rx;
 pub mod rtp_tx;
 pub mod dtmf_rx;
 pub mod dtmf_tx;
+pub mod bridge;
+pub mod mouth;
+pub mod rtcp;
