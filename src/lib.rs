@@ -17,14 +17,16 @@
 //! static state. `tests/architecture.rs` reads the `use` lines and fails when one goes up or
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
-
 pub mod base;
 pub mod call;
 pub mod config;
 pub mod dsp;
 pub mod media;
 pub mod net;
+pub mod record;
 pub mod sim;
 pub mod sip;
+pub mod store;
+pub mod switch;
 pub mod trunk;
 pub mod wire;

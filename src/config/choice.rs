@@ -80,7 +80,11 @@ choice! {
 choice! {
     /// The country whose call-progress tones are heard.
     Country {
-        Cn = "cn": "China: 450 Hz.",
+        Cn = "cn": "China.",
+        De = "de": "Germany.",
+        Etsi = "etsi": "What ETSI recommends to Europe.",
+        Gb = "gb": "The United Kingdom.",
+        Us = "us": "North America.",
     } later []
 }
 

@@ -91,6 +91,15 @@ pub enum Item<C> {
     Silence(u32),
 }
 
+/// The channel of a recording.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Channel {
+    /// The customer.
+    Left,
+    /// The agent.
+    Right,
+}
+
 /// How a recording's file holds its samples.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum RecordFormat {

@@ -1,7 +1,8 @@
 //! Floor 2: one leg, one bridge, one worker's whole plane of them, without threads.
 
 pub mod control;
-pub mod tap;
+pub mod dtmf_rx;
+pub mod dtmf_tx;
 pub mod jitter;
 pub mod latch;
 pub mod player;
@@ -12,3 +13,4 @@ pub mod dtmf_tx;
 pub mod bridge;
 pub mod mouth;
 pub mod rtcp;
+pub mod tap;

@@ -32,6 +32,8 @@ use crate::base::seq::{diff16, extend16, extend32};
 use crate::base::{RecordingId, Time};
 use crate::media::control::Codec;
 
+pub use crate::media::control::Channel;
+
 /// Samples a second of the call's clock, and of all codecs that are recorded today.
 pub const CLOCK_HZ: u64 = 8_000;
 /// Nanoseconds a sample.
@@ -88,15 +90,6 @@ const FIRST: u64 = 1 << 40;
 const DRIFT_SPAN: i64 = 20_000 * MS;
 /// Drift beyond 1 in this many is no crystal but a network that changed: not believed.
 const DRIFT_LIMIT: i64 = 1_000;
-
-/// The channel of a recording.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Channel {
-    /// The customer.
-    Left,
-    /// The agent.
-    Right,
-}
 
 /// One payload on its way to the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
