@@ -4,6 +4,8 @@ pub mod control;
 pub mod dtmf_rx;
 pub mod dtmf_tx;
 pub mod jitter;
+pub mod negotiate;
+pub mod tap;
 pub mod latch;
 pub mod player;
 pub mod rtp_rx;

@@ -93,12 +93,24 @@ impl Layout {
 
     /// Lays `block` (samples of one channel, in the file's own format) so that its first sample is
     /// at `position`, `adjust` samples longer than it is. Pieces that are complete by it leave.
-    pub fn lay(&mut self, channel: Channel, position: u64, adjust: i8, block: &[u8], out: &mut impl Pieces) {
+    pub fn lay(
+        &mut self,
+        channel: Channel,
+        position: u64,
+        adjust: i8,
+        block: &[u8],
+        out: &mut impl Pieces,
+    ) {
         let width = self.format.sample_bytes();
         let most = block.len().min(LONGEST_BLOCK * width);
         let mut samples = core::mem::take(&mut self.block);
         samples.clear();
-        stretch(self.format, &block[..most - most % width], adjust, &mut samples);
+        stretch(
+            self.format,
+            &block[..most - most % width],
+            adjust,
+            &mut samples,
+        );
         let count = (samples.len() / width) as u64;
         if position.saturating_add(count) > self.most() {
             self.late += count;
@@ -112,7 +124,10 @@ impl Layout {
         let frame = self.format.frame_bytes();
         let first = (position + late - self.base.min(position + late)) as usize * frame;
         let first = first + if channel == Channel::Right { width } else { 0 };
-        for (i, sample) in samples[late as usize * width..].chunks_exact(width).enumerate() {
+        for (i, sample) in samples[late as usize * width..]
+            .chunks_exact(width)
+            .enumerate()
+        {
             let at = first + i * frame;
             self.buffer[at..at + width].copy_from_slice(sample);
         }
@@ -179,7 +194,10 @@ mod tests {
         assert_eq!(layout.close(600, &mut out), 600);
         let (left, right) = channels(&out);
         let silence = |n| vec![SILENCE; n];
-        assert_eq!(left, [vec![1; 160], silence(160), vec![3; 160], silence(120)].concat());
+        assert_eq!(
+            left,
+            [vec![1; 160], silence(160), vec![3; 160], silence(120)].concat()
+        );
         assert_eq!(right, [silence(240), vec![2; 80], silence(280)].concat());
     }
 
@@ -222,7 +240,10 @@ mod tests {
         let (mut layout, mut out) = (Layout::new(RecordFormat::Alaw), Vec::new());
         layout.lay(Left, u64::MAX - 3, 0, &[1; 160], &mut out);
         layout.lay(Left, 1 << 40, 0, &[1; 160], &mut out);
-        assert_eq!((layout.late(), layout.close(0, &mut out), out.len()), (320, 0, 0));
+        assert_eq!(
+            (layout.late(), layout.close(0, &mut out), out.len()),
+            (320, 0, 0)
+        );
     }
 
     #[test]
@@ -231,7 +252,7 @@ mod tests {
         let mut position = 0;
         for adjust in [1, 0, -1, 4, -4] {
             layout.lay(Left, position, adjust, &[7; 160], &mut out);
-            position = position + 160 + adjust as u64;
+            position = (position + 160).wrapping_add_signed(i64::from(adjust));
         }
         assert_eq!(layout.close(0, &mut out), position);
         assert!(channels(&out).0.iter().all(|b| *b == 7));
