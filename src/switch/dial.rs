@@ -6,6 +6,7 @@ use crate::call::{ConnectionState, Device, Dialling, Failure, Step};
 use crate::config::{Dtmf, Phone};
 use crate::dialplan::effect::{Dial, DialEnd, DialFailure, Happening, Meanwhile, Target};
 use crate::dsp::tone::Kind;
+use crate::media::control::Codec;
 use crate::media::negotiate;
 use crate::sip::{self, Flow, Transport};
 use crate::wire::q850::Cause;
@@ -13,7 +14,7 @@ use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Host, Name, NameAddr, Uri};
 
 use super::active::{Dialing, Doing};
-use super::arrival::no_channel;
+use super::arrival::{media_codecs, no_channel};
 use super::effects::{music, tone_plan};
 use super::fact::FactKind;
 use super::leg::{Leg, Stage};
@@ -61,9 +62,9 @@ impl Switch {
             Why::Busy => DialFailure::Busy,
             Why::NoAnswer => DialFailure::NoAnswer,
             Why::Rejected => DialFailure::Rejected,
-            Why::Failed => DialFailure::of(crate::dialplan::Cause(failure.cause.0)),
+            Why::Failed => DialFailure::of(crate::dialplan::Cause(failure.cause.value())),
         };
-        Happening::Dialed(DialEnd::Failed { why, cause: crate::dialplan::Cause(failure.cause.0) })
+        Happening::Dialed(DialEnd::Failed { why, cause: crate::dialplan::Cause(failure.cause.value()) })
     }
 
     /// Makes the legs of one target, or notes why there is none.
@@ -90,7 +91,7 @@ impl Switch {
         let Some(phone) = self.config.phone(number).cloned() else {
             return Err(failure(Cause::UNALLOCATED_NUMBER, 404));
         };
-        let bindings = self.registrar.lookup(number, now.at);
+        let bindings: Vec<_> = self.registrar.lookup(now.at, number).into_iter().cloned().collect();
         if bindings.is_empty() {
             return Err(failure(Cause::SUBSCRIBER_ABSENT, 404));
         }
@@ -164,7 +165,11 @@ impl Switch {
             from = from.with_display(name.as_bytes());
         }
         let contact = Uri::sip(Some(&shown), Host::from(public.ip()), Some(public.port()))
-            .with_transport(flow.transport);
+;
+        let contact = match flow.transport.uri_param() {
+            Some(transport) => contact.with_param("transport", Some(transport)),
+            None => contact,
+        };
         let to = match target.as_sip() {
             Some(sip) => NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port)),
             None => NameAddr::new(target.clone()),
@@ -208,7 +213,7 @@ impl Switch {
     }
 
     /// The codec of the party for whom the leg's call was dialled.
-    fn peer_codec(&self, leg_id: LegId) -> Option<crate::media::control::Codec> {
+    fn peer_codec(&self, leg_id: LegId) -> Option<Codec> {
         let call = self.calls.get(&self.legs.get(&leg_id)?.call)?;
         Some(self.legs.get(&call.subject())?.params.as_ref()?.codec)
     }
@@ -387,12 +392,12 @@ impl Carrier<'_> {
         let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
         Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
     }
-    fn media(&self, config: &crate::config::Config) -> (Vec<crate::config::Codec>, Dtmf) {
+    fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
         let (codecs, dtmf) = match self {
             Carrier::Phone(phone) => (&phone.codecs, phone.dtmf),
             Carrier::Gateway(gateway) => (&gateway.codecs, gateway.dtmf),
         };
-        (config.codecs(codecs).to_vec(), dtmf.unwrap_or(config.media.dtmf))
+        (media_codecs(config.codecs(codecs)), dtmf.unwrap_or(config.media.dtmf))
     }
 }
 

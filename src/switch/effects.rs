@@ -49,7 +49,7 @@ impl Switch {
             }
             Effect::SetField { name, value } => {
                 if name == "language" {
-                    active.language = Language::parse(&value).unwrap_or(active.language);
+                    active.language = Language::ALL.iter().find(|(_, word)| *word == value).map(|(l, _)| *l).unwrap_or(active.language);
                 }
                 self.fact(now, FactKind::CallField { call: id, name, value });
             }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::base::{LegId, Now};
 use crate::config::Config;
+use crate::sip::transaction::Timing;
 use crate::sip::{Action, AgentConfig, Event, SessionId, Transport};
 
 use super::{Output, Switch};
