@@ -34,9 +34,9 @@ pub enum Inbound {
     FlowFailed(Flow),
 }
 
-/// Takes what came; `false` when the switch cannot take more now. A datagram is then dropped (SIP
-/// sends it again), a connection waits.
-pub type Deliver = Arc<dyn Fn(Inbound) -> bool + Send + Sync>;
+/// Takes what came, or gives it back when the switch cannot take more now. A datagram is then
+/// dropped (SIP sends it again), a connection waits.
+pub type Deliver = Arc<dyn Fn(Inbound) -> Result<(), Inbound> + Send + Sync>;
 
 /// How much came, went and was dropped, since the start.
 #[derive(Debug, Default)]
@@ -137,6 +137,6 @@ impl Sip {
             },
             _ => self.tcp.send(flow, message.bytes()),
         };
-        self.counters.add(if sent { |c| &c.sent } else { |c| &c.dropped });
+        self.counters.add(move |c| if sent { &c.sent } else { &c.dropped });
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,11 +31,19 @@ const IDLE: Duration = Duration::from_secs(3_700);
 const WHOLE_MESSAGE: Duration = Duration::from_secs(30);
 /// A connection must stand after this long.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a connection stays open after a broken message, so that the 400 gets out.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long to wait before the switch is asked again to take a message.
 const RETRY: Duration = Duration::from_millis(5);
 
 #[allow(clippy::disallowed_types, reason = "the map is shared by the switch's sends and tokio's tasks")]
-type Map = Arc<Mutex<HashMap<Flow, mpsc::Sender<Vec<u8>>>>>;
+type Map = Arc<Mutex<HashMap<Flow, Queue>>>;
+
+/// The way to a connection's writer; `number` tells it from an earlier one of the same flow.
+struct Queue {
+    number: u64,
+    messages: mpsc::Sender<Vec<u8>>,
+}
 
 /// All TCP connections.
 pub struct Connections {
@@ -45,6 +54,7 @@ pub struct Connections {
 #[derive(Clone)]
 struct Shared {
     map: Map,
+    made: Arc<AtomicU64>,
     deliver: Deliver,
     counters: Arc<Counters>,
     runtime: tokio::runtime::Handle,
@@ -54,7 +64,7 @@ impl Connections {
     /// None yet. Must be called within a tokio runtime.
     pub fn new(deliver: Deliver, counters: Arc<Counters>) -> Connections {
         let runtime = tokio::runtime::Handle::current();
-        let shared = Shared { map: Map::default(), deliver, counters, runtime };
+        let shared = Shared { map: Map::default(), made: Arc::default(), deliver, counters, runtime };
         Connections { shared, accepting: Vec::new() }
     }
 
@@ -76,7 +86,7 @@ impl Connections {
     pub fn send(&self, flow: Flow, bytes: &[u8]) -> bool {
         let mut map = self.shared.map.lock().expect("no holder panics");
         if let Some(queue) = map.get(&flow) {
-            match queue.try_send(bytes.to_vec()) {
+            match queue.messages.try_send(bytes.to_vec()) {
                 Ok(()) => return true,
                 Err(mpsc::error::TrySendError::Full(_)) => return false,
                 Err(mpsc::error::TrySendError::Closed(_)) => {}
@@ -85,11 +95,12 @@ impl Connections {
         if map.len() >= MAX_CONNECTIONS {
             return false;
         }
-        let (queue, queued) = mpsc::channel(QUEUE);
-        let sent = queue.try_send(bytes.to_vec()).is_ok();
+        let (queue, queued) = self.shared.queue();
+        let sent = queue.messages.try_send(bytes.to_vec()).is_ok();
+        let connection = Connection { flow, number: queue.number, queued, shared: self.shared.clone() };
         map.insert(flow, queue);
         drop(map);
-        self.shared.runtime.spawn(connect(flow, queued, self.shared.clone()));
+        self.shared.runtime.spawn(connection.connect());
         sent
     }
 }
@@ -101,6 +112,20 @@ impl Drop for Connections {
     }
 }
 
+impl Shared {
+    fn queue(&self) -> (Queue, mpsc::Receiver<Vec<u8>>) {
+        let (messages, queued) = mpsc::channel(QUEUE);
+        (Queue { number: self.made.fetch_add(1, Ordering::Relaxed), messages }, queued)
+    }
+    /// Hands `inbound` to the switch, however long that takes: over a stream nothing is lost.
+    async fn deliver(&self, mut inbound: Inbound) {
+        while let Err(back) = (self.deliver)(inbound) {
+            inbound = back;
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
 async fn accept(listener: TcpListener, local: SocketAddr, shared: Shared) {
     loop {
         let Ok((stream, remote)) = listener.accept().await else {
@@ -109,7 +134,8 @@ async fn accept(listener: TcpListener, local: SocketAddr, shared: Shared) {
             continue;
         };
         let flow = Flow { transport: Transport::Tcp, local, remote };
-        let (queue, queued) = mpsc::channel(QUEUE);
+        let (queue, queued) = shared.queue();
+        let connection = Connection { flow, number: queue.number, queued, shared: shared.clone() };
         {
             let mut map = shared.map.lock().expect("no holder panics");
             if map.len() >= MAX_CONNECTIONS {
@@ -118,40 +144,46 @@ async fn accept(listener: TcpListener, local: SocketAddr, shared: Shared) {
             }
             map.insert(flow, queue);
         }
-        shared.runtime.spawn(serve(stream, flow, queued, shared.clone()));
+        shared.runtime.spawn(connection.serve(stream));
     }
 }
 
-async fn connect(flow: Flow, queued: mpsc::Receiver<Vec<u8>>, shared: Shared) {
-    match timeout(CONNECT, TcpStream::connect(flow.remote)).await {
-        Ok(Ok(stream)) => serve(stream, flow, queued, shared).await,
-        _ => forget(flow, &queued, &shared).await,
-    }
+/// One connection's life.
+struct Connection {
+    flow: Flow,
+    number: u64,
+    queued: mpsc::Receiver<Vec<u8>>,
+    shared: Shared,
 }
 
-/// Runs a connection to its end.
-async fn serve(stream: TcpStream, flow: Flow, mut queued: mpsc::Receiver<Vec<u8>>, shared: Shared) {
-    let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
-    let (pong, pongs) = mpsc::channel(4);
-    tokio::select! {
-        () = read(reader, flow, pong, &shared) => {}
-        () = write(writer, &mut queued, pongs) => {}
-    }
-    forget(flow, &queued, &shared).await;
-}
-
-/// Takes the connection out of the map, unless a newer one has its place, and says that it is gone.
-async fn forget(flow: Flow, queued: &mpsc::Receiver<Vec<u8>>, shared: &Shared) {
-    {
-        let mut map = shared.map.lock().expect("no holder panics");
-        let ours = map.get(&flow).is_some_and(|queue| queued.is_closed() || queue.is_closed() || !queued.is_empty() || queue.strong_count() == 1);
-        if ours {
-            map.remove(&flow);
+impl Connection {
+    async fn connect(self) {
+        match timeout(CONNECT, TcpStream::connect(self.flow.remote)).await {
+            Ok(Ok(stream)) => self.serve(stream).await,
+            _ => self.end().await,
         }
     }
-    while !(shared.deliver)(Inbound::FlowFailed(flow)) {
-        tokio::time::sleep(RETRY).await;
+
+    async fn serve(mut self, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let (reader, writer) = stream.into_split();
+        let (pong, pongs) = mpsc::channel(4);
+        tokio::select! {
+            () = read(reader, self.flow, pong, &self.shared) => {}
+            () = write(writer, &mut self.queued, pongs) => {}
+        }
+        self.end().await;
+    }
+
+    /// Takes the connection out of the map, unless a newer one has its place, and says so.
+    async fn end(self) {
+        {
+            let mut map = self.shared.map.lock().expect("no holder panics");
+            if map.get(&self.flow).is_some_and(|queue| queue.number == self.number) {
+                map.remove(&self.flow);
+            }
+        }
+        self.shared.deliver(Inbound::FlowFailed(self.flow)).await;
     }
 }
 
@@ -159,7 +191,7 @@ async fn read(mut reader: OwnedReadHalf, flow: Flow, pong: mpsc::Sender<()>, sha
     let mut framer = Framer::new(Limits::default());
     let mut buffer = vec![0; 16 << 10];
     loop {
-        let patience = if framer.is_empty() { IDLE } else { WHOLE_MESSAGE };
+        let patience = if framer.pending() == 0 { IDLE } else { WHOLE_MESSAGE };
         let Ok(Ok(len)) = timeout(patience, reader.read(&mut buffer)).await else { return };
         if len == 0 {
             return;
@@ -178,15 +210,12 @@ async fn read(mut reader: OwnedReadHalf, flow: Flow, pong: mpsc::Sender<()>, sha
                 Err(error) => {
                     // Where the next message begins is unknown now: say why and hang up.
                     shared.counters.add(|c| &c.bad);
-                    let _ = (shared.deliver)(Inbound::Bad(flow, error));
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    shared.deliver(Inbound::Bad(flow, error)).await;
+                    tokio::time::sleep(LAST_WORD).await;
                     return;
                 }
             };
-            if !(shared.deliver)(inbound) {
-                shared.counters.add(|c| &c.dropped);
-                tokio::time::sleep(RETRY).await;
-            }
+            shared.deliver(inbound).await;
         }
     }
 }

@@ -93,7 +93,7 @@ fn receive(socket: &socket2::Socket, local: SocketAddr, stop: &AtomicBool, deliv
                 Inbound::Bad(flow, error)
             }
         };
-        if !deliver(inbound) {
+        if deliver(inbound).is_err() {
             counters.add(|c| &c.dropped);
         }
     }
