@@ -12,7 +12,6 @@ use crate::config::{Dtmf, Language};
 use crate::dialplan::effect::Happening;
 use crate::dialplan::{Entry, Interp};
 use crate::media::control::{self, Codec};
-use crate::sip::digest::Verdict;
 use crate::sip::{Command, Flow, SessionId};
 use crate::trunk::NoChannel;
 use crate::wire::q850::Cause;
@@ -22,7 +21,8 @@ use crate::wire::sip::{Message, Name, Uri};
 use super::active::{Active, Doing};
 use super::ending::party;
 use super::fact::{self, FactKind};
-use super::leg::{Leg, Stage};
+use super::leg::Leg;
+use super::requests::Challenge;
 use super::{Output, Switch};
 
 /// After how many seconds a refused caller may try again.
@@ -99,9 +99,8 @@ impl Switch {
                 return Some(self.from_gateway(&name, invite, number));
             }
         }
-        let verdict = self.verify(now, flow, invite);
-        match verdict {
-            Verdict::Fits { user } => match self.config.phone(&user) {
+        match self.verify(now, flow, invite) {
+            Ok(user) => match self.config.phone(&user) {
                 Some(phone) if user == number => Some(Caller {
                     device: Device::Phone { number },
                     name: phone.name.as_ref().map(|n| n.to_string()),
@@ -116,13 +115,9 @@ impl Switch {
                     None
                 }
             },
-            Verdict::Challenge { headers, after } => {
+            Err(Challenge { headers, after }) => {
                 let refusal = Command::Reject { session, status: 401, reason: None, headers };
                 self.later(now, after, refusal);
-                None
-            }
-            Verdict::Forbidden => {
-                self.refuse(now, session, 403, Some(Cause::CALL_REJECTED), vec![]);
                 None
             }
         }

@@ -120,7 +120,7 @@ impl Switch {
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config, &listening), rng.split()),
             registrar: Registrar::new(requests::registrar_limits(&config)),
-            verifier: Verifier::new(requests::verifier_config(&config), rng.split()),
+            verifier: Verifier::new(&config.domain(), config.sip.nonce_lifetime, &mut rng),
             gateways: Gateways::default(),
             features: features::table(&config),
             calls: BTreeMap::new(),
@@ -229,5 +229,3 @@ impl Switch {
         CallId::new(wall, self.count.calls)
     }
 }
-//! Floor 4, `switch`: the state machine of the whole exchange.
-

@@ -2,7 +2,7 @@
 
 use crate::base::{Duration, Now};
 use crate::config::Config;
-use crate::sip::digest::{Verdict, VerifierConfig};
+use crate::sip::digest::verifier::{Role, Verdict};
 use crate::sip::registrar::{self, Outcome};
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
@@ -14,6 +14,13 @@ use super::{Level, Switch};
 
 /// What we understand in a call, as OPTIONS and 405 list it.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
+
+/// What a request without the right password gets.
+pub(super) struct Challenge {
+    pub(super) headers: Headers,
+    /// How long to wait before it is sent; zero unless a password was wrong.
+    pub(super) after: Duration,
+}
 
 impl Switch {
     pub(super) fn request(&mut self, now: Now, txn: TxnId, flow: Flow, message: &Message) {
@@ -40,21 +47,29 @@ impl Switch {
         self.ask(now, Command::Respond { txn, status, headers, body: None });
     }
 
-    /// Whether the request carries the password of one of our phones.
-    pub(super) fn verify(&mut self, now: Now, flow: Flow, request: &Message) -> Verdict {
+    /// Whether the request carries the password of one of our phones: `Ok` names it, `Err` is the
+    /// challenge to be sent.
+    pub(super) fn verify(&mut self, now: Now, flow: Flow, request: &Message) -> Result<String, Challenge> {
         let config = &self.config;
-        let password = |user: &str| {
-            config.phone(user).and_then(|phone| phone.password.as_ref()).map(|secret| secret.expose().to_owned())
+        let password = |user: &str| Some(config.phone(user)?.password.as_ref()?.expose());
+        let verdict = self.verifier.verify(now.at, flow.remote.ip(), request, Role::Server, password);
+        let (stale, after) = match verdict {
+            Verdict::Accepted { user } => return Ok(user),
+            Verdict::Missing => (false, Duration::ZERO),
+            Verdict::Stale => (true, Duration::ZERO),
+            // The first one waits too: guessing must be slow from the beginning (R29).
+            Verdict::Wrong { delay, .. } => (false, delay.max(self.config.sip.auth_delay)),
         };
-        self.verifier.check(now.at, flow.remote.ip(), request, password)
+        let headers = self.verifier.challenge(now.at, Role::Server, stale);
+        Err(Challenge { headers, after })
     }
 
     fn register(&mut self, now: Now, txn: TxnId, flow: Flow, message: &Message) {
         let number = message.to().ok().and_then(|to| user(&to.uri)).unwrap_or_default();
         let who = match self.verify(now, flow, message) {
-            Verdict::Fits { user } => user,
-            Verdict::Challenge { headers, after, wrong } => {
-                if wrong {
+            Ok(user) => user,
+            Err(Challenge { headers, after }) => {
+                if !after.is_zero() {
                     let why = "wrong password or unknown number".to_owned();
                     self.fact(now, FactKind::PhoneRefused { number, from: flow.remote.to_string(), why });
                 }
@@ -161,14 +176,5 @@ pub(super) fn registrar_limits(config: &Config) -> registrar::Limits {
         max_expires: seconds(config.sip.max_expires),
         bindings: config.limits.registrations as usize,
         ..registrar::Limits::default()
-    }
-}
-
-pub(super) fn verifier_config(config: &Config) -> VerifierConfig {
-    VerifierConfig {
-        realm: config.domain(),
-        nonce_lifetime: config.sip.nonce_lifetime,
-        delay: config.sip.auth_delay,
-        ..VerifierConfig::default()
     }
 }

@@ -12,9 +12,7 @@ impl Switch {
     pub(super) fn agent_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> AgentConfig {
         AgentConfig {
             product: config.sip.user_agent.to_string(),
-            t1: config.sip.t1,
-            t2: config.sip.t2,
-            t4: config.sip.t4,
+            timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },
             advertised: listening.iter().map(|(_, at)| (*at, config.advertised(*at))).collect(),
             ..AgentConfig::default()
         }
