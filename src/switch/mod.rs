@@ -120,6 +120,7 @@ impl Switch {
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config, &listening), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),
+            registrar: Registrar::new(requests::registrar_limits(&config)),
             verifier: Verifier::new(&config.domain(), config.sip.nonce_lifetime, &mut rng),
             gateways: Gateways::default(),
             features: features::table(&config),
