@@ -168,6 +168,7 @@ impl Switch {
             from_name: caller.name,
             to,
             context: caller.context,
+            route: None,
             language: caller.language,
             recording: None,
             recordings: 0,
@@ -205,31 +206,36 @@ impl Switch {
     /// The caller's port is there: its offer is answered, and the plan begins.
     pub(super) fn caller_opened(&mut self, now: Now, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let (session, call) = (leg.session, leg.call);
+        let (session, call, network_addr) = (leg.session, leg.call, leg.flow.remote.ip().to_string());
+        let via = leg.gateway.clone();
         if leg.negotiate_invite().is_err() {
             self.refuse(now, session, 488, Some(Cause::INCOMPATIBLE_DESTINATION), vec![]);
             return;
         }
         self.set_media(leg_id);
         let Some(active) = self.calls.get_mut(&call) else { return };
+        let via = via.unwrap_or_else(|| active.from.clone());
         let entry = Entry {
             context: active.context.clone(),
             to: active.to.clone(),
             from: active.from.clone(),
             caller_name: active.from_name.clone().unwrap_or_default(),
-            language: active.language.as_str().into(),
+            via,
             call_id: call.to_string(),
-            at: now.wall,
-            ..Entry::default()
+            network_addr,
+            variables: [("language".to_owned(), active.language.as_str().to_owned())].into(),
         };
-        match Interp::start(&active.plan, entry) {
+        match Interp::start(&active.plan, now, entry) {
             Ok(interp) => {
                 active.interp = Some(Box::new(interp));
                 self.run(now, call, Happening::Started);
             }
             Err(no_route) => {
-                let why = no_route.to_string();
-                self.log(super::Level::Info, format!("call {call}: {why}"));
+                let why = match no_route.context_exists {
+                    true => format!("no route of context '{}' takes {}", no_route.context, no_route.to),
+                    false => format!("there is no context '{}' in the dialplan", no_route.context),
+                };
+                self.log(super::Level::Warning, format!("call {call}: {why}"));
                 self.refuse(now, session, 404, Some(Cause::UNALLOCATED_NUMBER), vec![]);
             }
         }

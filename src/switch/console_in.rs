@@ -89,8 +89,7 @@ impl Switch {
                 codec: leg.params.as_ref().map(|p| format!("{:?}", p.codec).to_uppercase()),
             })
         });
-        let route = active.interp.as_ref().and_then(|i| i.route_name()).map(str::to_owned);
-        CallView { row: self.call_row(now, active), route, legs: legs.collect() }
+        CallView { row: self.call_row(now, active), route: active.route.clone(), legs: legs.collect() }
     }
 
     fn phone_rows(&self, now: Now) -> Vec<PhoneRow> {

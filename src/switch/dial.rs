@@ -1,5 +1,7 @@
 //! A dial step: legs are made for targets, rung, and the first that answers is connected.
 
+use std::net::SocketAddr;
+
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::dialling::Why;
 use crate::call::{ConnectionState, Device, Dialling, Failure, Step};
@@ -15,7 +17,7 @@ use crate::wire::sip::{Host, Name, NameAddr, Uri};
 
 use super::active::{Dialing, Doing};
 use super::arrival::{media_codecs, no_channel};
-use super::effects::{music, tone_plan};
+use super::effects::{music, q850, tone_plan};
 use super::fact::FactKind;
 use super::leg::{Leg, Stage};
 use super::{Level, Switch};
@@ -72,7 +74,7 @@ impl Switch {
         let made = match &target {
             Target::Phone { number } => self.ring_phone(now, id, number),
             Target::Gateway { name, number } => self.ring_gateway(now, id, name, number),
-            Target::Fail { cause } => Err(failure(Cause(cause.0), 0)),
+            Target::Fail { cause } => Err(failure(q850(*cause), 0)),
         };
         let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else { return };
         match made {
@@ -134,14 +136,13 @@ impl Switch {
     }
 
     /// The flow from one of our sockets to `remote`.
-    pub(super) fn flow_to(&self, transport: Transport, remote: std::net::SocketAddr) -> Option<Flow> {
-        let fits = |local: &std::net::SocketAddr| local.is_ipv4() == remote.is_ipv4();
-        // Loopback and the rest do not reach each other: a socket bound to the one is not for the other.
-        let near = |local: &std::net::SocketAddr| {
-            local.ip().is_unspecified() || local.ip().is_loopback() == remote.ip().is_loopback()
-        };
-        let mut own = self.listening.iter().filter(|(t, l)| *t == transport && fits(l) && near(l));
-        own.next().map(|(_, local)| Flow { transport, local: *local, remote })
+    pub(super) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let fits = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
+        let own = self.listening.iter().filter(|(t, local)| *t == transport && fits(local));
+        // A socket on loopback is the last choice for a peer outside, and the first for one inside.
+        let far = |local: &SocketAddr| local.ip().is_loopback() != remote.ip().is_loopback();
+        let best = own.min_by_key(|(_, local)| far(local));
+        best.map(|(_, local)| Flow { transport, local: *local, remote })
     }
 
     /// Makes one leg; its INVITE goes out as soon as it has a port.
@@ -158,13 +159,12 @@ impl Switch {
         let name = dialing.dial.caller_name.clone().or_else(|| active.from_name.clone());
         let emergency = dialing.dial.emergency;
         let session = self.agent.new_session();
-        let public = self.config.advertised(flow.local);
         let domain = self.config.domain();
         let mut from = NameAddr::new(Uri::sip(Some(&shown), Host::parse(domain.as_bytes())?, None));
         if let Some(name) = name.filter(|n| !n.is_empty()) {
             from = from.with_display(name.as_bytes());
         }
-        let contact = Uri::sip(Some(&shown), Host::from(public.ip()), Some(public.port()))
+        let contact = Uri::sip(Some(&shown), Host::from(flow.local.ip()), Some(flow.local.port()))
 ;
         let contact = match flow.transport.uri_param() {
             Some(transport) => contact.with_param("transport", Some(transport)),

@@ -62,7 +62,7 @@ pub struct Setup {
     pub config: Config,
     /// The plan.
     pub plan: Arc<Plan>,
-    /// Where SIP is listened on, as bound.
+    /// Where SIP is listened on, as peers see it.
     pub listening: Vec<(Transport, SocketAddr)>,
     /// Sequence number of the last fact in the journal.
     pub last_fact: u64,
@@ -118,9 +118,8 @@ impl Switch {
     pub fn new(setup: Setup, now: Now) -> Switch {
         let Setup { config, plan, listening, last_fact, zone, mut rng } = setup;
         let mut switch = Switch {
-            agent: Agent::new(Switch::agent_config(&config, &listening), rng.split()),
+            agent: Agent::new(Switch::agent_config(&config), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),
-            registrar: Registrar::new(requests::registrar_limits(&config)),
             verifier: Verifier::new(&config.domain(), config.sip.nonce_lifetime, &mut rng),
             gateways: Gateways::default(),
             features: features::table(&config),

@@ -124,8 +124,7 @@ impl Switch {
             };
             let txn = self.agent.new_request();
             let target = Uri::sip(None, Host::from(address.ip()), Some(address.port()));
-            let own = self.config.advertised(flow.local);
-            let from = NameAddr::new(Uri::sip(Some("belfry"), Host::from(own.ip()), Some(own.port())));
+            let from = NameAddr::new(Uri::sip(Some("belfry"), Host::from(flow.local.ip()), Some(flow.local.port())));
             let to = NameAddr::new(target.clone());
             self.pings.insert(txn, name.clone());
             let ping = Command::Request {
