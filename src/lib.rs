@@ -18,4 +18,15 @@
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
 pub mod base;
+pub mod call;
+pub mod config;
+pub mod dsp;
+pub mod media;
+pub mod net;
+pub mod record;
+pub mod sim;
+pub mod sip;
+pub mod store;
+pub mod switch;
+pub mod trunk;
 pub mod wire;

@@ -2,6 +2,7 @@
 //! above.
 
 pub mod auth;
+pub mod dtmf_info;
 pub mod q850;
 pub mod rtcp;
 pub mod rtp;
