@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use reedline::{Completer, DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal, Span, Suggestion};
+use reedline::{Completer, CompletionResult, DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal, Span, Suggestion};
 
 use super::{Answer, commands};
 
@@ -117,7 +117,7 @@ fn history() -> Option<FileBackedHistory> {
 struct Words;
 
 impl Completer for Words {
-    fn complete(&mut self, line: &str, pos: usize) -> Vec<Suggestion> {
+    fn complete(&mut self, line: &str, pos: usize) -> CompletionResult {
         let written = line.get(..pos).unwrap_or(line);
         let suggest = |value: String| Suggestion {
             value,
@@ -125,6 +125,7 @@ impl Completer for Words {
             append_whitespace: true,
             ..Suggestion::default()
         };
-        commands::complete(written).into_iter().map(suggest).collect()
+        let found: Vec<Suggestion> = commands::complete(written).into_iter().map(suggest).collect();
+        CompletionResult::fresh(found)
     }
 }

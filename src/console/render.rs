@@ -31,7 +31,7 @@ pub fn data(reply: &Reply) -> serde_json::Value {
 /// A table with a head; a line instead when there is no row.
 pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>, empty: &str) -> String {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(head.to_vec());
+    table.load_style(NOTHING).set_header(head.to_vec());
     let mut any = false;
     for row in rows {
         any = true;

@@ -82,7 +82,7 @@ impl Switch {
     pub(super) fn set_media(&mut self, leg_id: LegId) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let Some(mut params) = leg.params.clone() else { return };
-        params.inband_dtmf |= leg.dtmf == crate::config::Dtmf::Inband;
+        params.inband_dtmf |= leg.dtmf == crate::config::Dtmf::InBand;
         self.out.push_back(Output::Media(Command::Set { leg: leg_id, params }));
     }
 
