@@ -7,7 +7,7 @@ use crate::dialplan::effect::Happening;
 use super::Switch;
 use super::active::Doing;
 use super::effects::taken;
-use super::fact::{EndedBy, FactKind, Unregistered};
+use super::fact::{EndedBy, Unregistered};
 
 impl Switch {
     pub(super) fn wake(&mut self, now: Now) {
