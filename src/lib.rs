@@ -17,7 +17,6 @@
 //! static state. `tests/architecture.rs` reads the `use` lines and fails when one goes up or
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
-
 pub mod base;
 pub mod call;
 pub mod config;
@@ -27,8 +26,7 @@ pub mod net;
 pub mod record;
 pub mod sim;
 pub mod sip;
-pub mod trunk;
-pub mod config;
-pub mod dsp;
+pub mod store;
 pub mod switch;
+pub mod trunk;
 pub mod wire;

@@ -92,6 +92,14 @@ impl Collect {
         if first { Progress::StopPrompt } else { Progress::More }
     }
 
+    /// What was pressed so far.
+    pub fn so_far(&self) -> &str {
+        &self.digits
+    }
+    /// What was pressed so far is enough: nothing longer would mean anything else.
+    pub fn enough(&mut self) -> Progress {
+        self.done(Ended::Full)
+    }
     /// When the patience ends.
     pub fn deadline(&self) -> Time {
         self.deadline

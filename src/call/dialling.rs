@@ -165,7 +165,7 @@ impl<T> Dialling<T> {
     }
     /// What to tell when nobody answered; an empty dial is a fault of the plan.
     fn failure(&self) -> Failure {
-        let empty = Failure { why: Why::Failed, status: 404, cause: Cause::UNALLOCATED };
+        let empty = Failure { why: Why::Failed, status: 404, cause: Cause::UNALLOCATED_NUMBER };
         self.worst.unwrap_or(empty)
     }
 }
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     const BUSY: Failure = Failure { why: Why::Busy, status: 486, cause: Cause::USER_BUSY };
-    const GONE: Failure = Failure { why: Why::Failed, status: 404, cause: Cause::UNALLOCATED };
+    const GONE: Failure = Failure { why: Why::Failed, status: 404, cause: Cause::UNALLOCATED_NUMBER };
     const A: LegId = LegId(1);
     const B: LegId = LegId(2);
 

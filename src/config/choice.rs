@@ -80,7 +80,11 @@ choice! {
 choice! {
     /// The country whose call-progress tones are heard.
     Country {
-        Cn = "cn": "China: 450 Hz.",
+        Cn = "cn": "China.",
+        De = "de": "Germany.",
+        Etsi = "etsi": "What ETSI recommends to Europe.",
+        Gb = "gb": "The United Kingdom.",
+        Us = "us": "North America.",
     } later []
 }
 
@@ -89,7 +93,7 @@ choice! {
     Dtmf {
         Rfc4733 = "rfc4733": "As telephone-event packets (RFC 4733).",
         Info = "info": "In SIP INFO requests.",
-        Inband = "inband": "As tones in the audio.",
+        InBand = "inband": "As tones in the audio.",
     } later []
 }
 

@@ -106,8 +106,9 @@ text_type! {
 
 text_type! {
     /// A code dialled for a service, or pressed in a call.
-    FeatureCode, "a code of '*' or '#' and 1 to 4 digits, such as \"*11\"",
-    |text| text.strip_prefix(['*', '#']).is_some_and(|t| made_of(t, 4, |c| c.is_ascii_digit()))
+    FeatureCode, "a code of '*' or '#' and 1 to 4 digits or stars, such as \"*11\"",
+    |text| text.strip_prefix(['*', '#'])
+        .is_some_and(|t| made_of(t, 4, |c| c.is_ascii_digit() || c == '*') && !t.ends_with('*'))
 }
 
 impl Setting for PathBuf {
@@ -200,7 +201,8 @@ mod tests {
     #[test]
     fn feature_codes() {
         assert!(FeatureCode::new("*11").is_some() && FeatureCode::new("#9").is_some());
-        for bad in ["11", "*", "**1", "*12345", "*1a", ""] {
+        assert!(FeatureCode::new("**9").is_some());
+        for bad in ["11", "*", "**", "*1#", "*12345", "*1a", ""] {
             assert!(FeatureCode::new(bad).is_none(), "{bad}");
         }
     }

@@ -17,7 +17,7 @@
 
 use std::collections::VecDeque;
 
-use super::dtmf_rx::code_of;
+use crate::wire::telephone_event::code_of;
 
 /// Most digits that wait on one leg; further ones are dropped.
 pub const MAX_QUEUED: usize = 128;
@@ -160,6 +160,7 @@ mod tests {
     use super::*;
     use crate::base::Time;
     use crate::media::dtmf_rx::{DtmfRx, EventPacket};
+    use crate::wire::telephone_event::Event;
     use proptest::prelude::*;
 
     /// All steps until idle.
@@ -249,7 +250,8 @@ mod tests {
                             Begins::No => timestamp,
                         };
                         let marker = begins == Begins::Press;
-                        let packet = EventPacket { timestamp, marker, code, end, duration };
+                        let event = Event { code, end, volume: 10, duration };
+                        let packet = EventPacket { timestamp, marker, event };
                         heard.extend(rx.packet(Time::from_millis(u64::from(clock / 8)), packet).began);
                     }
                 }

@@ -2,18 +2,19 @@
 
 use core::fmt;
 
+use super::Flow;
 use super::digest::Credentials;
 use super::event::SessionId;
 use super::invite::offer::Carrier;
 use super::transactions::TxnId;
-use super::Flow;
 use crate::base::Duration;
 use crate::wire::q850::Cause;
 use crate::wire::sip::{Method, Name, NameAddr, Uri};
 
 /// A request of the user's own, outside calls; named by the user ([`super::Agent::new_request`]).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub struct ClientTxn(pub u64);
 
 /// Extra header fields: known names and their values.

@@ -1,14 +1,14 @@
 //! What the agent tells its user (the switch).
 
-use super::refer::Replaces;
 use super::transactions::TxnId;
 use super::{ClientTxn, Flow};
 use crate::wire::q850::Cause;
-use crate::wire::sip::{Message, NameAddr};
+use crate::wire::sip::{Message, NameAddr, Replaces};
 
 /// One leg's signalling, from INVITE to the end, whichever side began.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
 pub struct SessionId(pub u64);
 
 /// What came with an offer of the peer.

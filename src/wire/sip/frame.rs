@@ -110,30 +110,26 @@ impl Framer {
         if self.head.is_some() {
             return Ok(true);
         }
-        let Some(length) = self.find_head() else {
-            let text = &self.buffer[self.taken..];
-            if text.len() <= self.limits.head_bytes {
-                return Ok(false);
-            }
-            let cut = self.limits.head_bytes;
-            self.head = Some((Head::parse(&text[..cut], &self.limits), cut));
+        let found = self.find_head();
+        let text = &self.buffer[self.taken..];
+        let most = self.limits.head_bytes;
+        if found.unwrap_or(text.len()) > most {
+            // The same bytes are looked at however the stream was cut into reads.
+            self.head = Some((Head::parse(&text[..most], &self.limits), most));
             return Err(What::HeadTooLong);
+        }
+        let Some(length) = found else {
+            return Ok(false);
         };
-        let mut head = Head::parse(&self.buffer[self.taken..self.taken + length], &self.limits);
-        head.bytes.truncate(length);
-        let fault = head.first_fault();
+        let head = Head::parse(&text[..length], &self.limits);
         let body = head.content_length;
         self.head = Some((head, length));
-        match (fault, body) {
-            (
-                Some(what @ (What::ContentLength | What::ContentLengthTwice | What::HeadTooLong)),
-                _,
-            ) => Err(what),
-            (_, None) => Err(What::ContentLengthMissing),
-            (_, Some(body)) if length.saturating_add(body) > self.limits.message_bytes => {
+        match body? {
+            None => Err(What::ContentLengthMissing),
+            Some(body) if length.saturating_add(body) > self.limits.message_bytes => {
                 Err(What::MessageTooLong)
             }
-            _ => Ok(true),
+            Some(_) => Ok(true),
         }
     }
 
@@ -152,6 +148,34 @@ impl Framer {
             Ok(_) => ParseError::new(what, 0, None),
         }
     }
+
+    /// The next whole frame; `None` when more bytes are needed.
+    fn advance(&mut self) -> Option<Result<Frame, ParseError>> {
+        if self.head.is_none() && self.searched == 0 && self.skip_newlines() {
+            return Some(Ok(Frame::Ping));
+        }
+        let rest = &self.buffer[self.taken..];
+        if rest.is_empty() || rest == b"\r" {
+            return None;
+        }
+        self.newline = false;
+        match self.take_head() {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(what) => return Some(Err(self.end(what))),
+        }
+        let (mut head, length) = self.head.take()?;
+        let total = length + head.content_length.ok().flatten().unwrap_or(0);
+        if self.pending() < total {
+            self.head = Some((head, length));
+            return None;
+        }
+        head.bytes
+            .extend_from_slice(&self.buffer[self.taken + length..self.taken + total]);
+        self.taken += total;
+        self.searched = 0;
+        Some(head.finish().map(Frame::Message))
+    }
 }
 
 impl Iterator for Framer {
@@ -163,38 +187,13 @@ impl Iterator for Framer {
         if self.over {
             return None;
         }
-        if self.head.is_none() && self.searched == 0 && self.skip_newlines() {
-            return Some(Ok(Frame::Ping));
-        }
-        let rest = &self.buffer[self.taken..];
-        if rest.is_empty() || rest == b"\r" {
+        let frame = self.advance();
+        if frame.is_none() {
             self.buffer.drain(..self.taken);
             self.taken = 0;
-            return None;
         }
-        self.newline = false;
-        match self.take_head() {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(what) => return Some(Err(self.end(what))),
-        }
-        let (head, length) = self.head.take()?;
-        let total = length + head.content_length.unwrap_or(0);
-        if rest_len(&self.buffer, self.taken) < total {
-            self.head = Some((head, length));
-            return None;
-        }
-        let mut head = head;
-        head.bytes
-            .extend_from_slice(&self.buffer[self.taken + length..self.taken + total]);
-        self.taken += total;
-        self.searched = 0;
-        Some(head.finish().map(Frame::Message))
+        frame
     }
-}
-
-fn rest_len(buffer: &[u8], taken: usize) -> usize {
-    buffer.len() - taken
 }
 
 #[cfg(test)]
@@ -269,11 +268,28 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_held_back_between_messages() {
+    fn a_second_fault_in_content_length_still_ends_the_stream() {
+        for bad in [
+            "no colon\r\nl: 4\r\nl: 5",
+            "no colon\r\nl: x\r\nl: 4",
+            "no colon",
+        ] {
+            let (seen, over) = frames(&format!("{}{BYE}", BYE.replace("l: 4", bad)), 9);
+            assert_eq!((seen.len(), over), (1, true), "{bad} {seen:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_held_that_was_given_out() {
         let mut framer = Framer::new(Limits::DEFAULT);
-        framer.push(BYE.as_bytes());
-        assert_eq!(framer.by_ref().count(), 1);
-        assert_eq!(framer.pending(), 0);
-        assert_eq!(framer.buffer.len(), 0);
+        let stream = BYE.repeat(100);
+        let mut frames = 0;
+        // Reads that always end within a message.
+        for bytes in stream.as_bytes().chunks(BYE.len() - 1) {
+            framer.push(bytes);
+            frames += framer.by_ref().count();
+            assert!(framer.buffer.len() < BYE.len(), "{}", framer.buffer.len());
+        }
+        assert_eq!((frames, framer.pending()), (100, 0));
     }
 }

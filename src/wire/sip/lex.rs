@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 /// `token` of §25.1: letters, digits and ``-.!%*_+`'~``.
-pub(super) const fn is_token(byte: u8) -> bool {
+pub(in crate::wire) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
@@ -16,17 +16,17 @@ pub(super) const fn is_token(byte: u8) -> bool {
 }
 
 /// Linear white space within a line; folds have become spaces before anyone looks.
-pub(super) const fn is_space(byte: u8) -> bool {
+pub(in crate::wire) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
 /// True for one or more token characters and nothing else.
-pub(super) fn is_token_text(text: &[u8]) -> bool {
+pub(in crate::wire) fn is_token_text(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|b| is_token(*b))
 }
 
 /// `text` without white space at its start.
-pub(super) fn trim_start(text: &[u8]) -> &[u8] {
+pub(in crate::wire) fn trim_start(text: &[u8]) -> &[u8] {
     let skip = text
         .iter()
         .position(|b| !is_space(*b))
@@ -35,7 +35,7 @@ pub(super) fn trim_start(text: &[u8]) -> &[u8] {
 }
 
 /// `text` without white space at either end.
-pub(super) fn trim(text: &[u8]) -> &[u8] {
+pub(in crate::wire) fn trim(text: &[u8]) -> &[u8] {
     let text = trim_start(text);
     let end = text
         .iter()
@@ -44,15 +44,24 @@ pub(super) fn trim(text: &[u8]) -> &[u8] {
     &text[..end]
 }
 
+/// The token at the front, perhaps empty, and what follows it.
+pub(in crate::wire) fn take_token(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text
+        .iter()
+        .position(|b| !is_token(*b))
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
 /// Splits at the first `byte`, which is in neither half.
-pub(super) fn split_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+pub(in crate::wire) fn split_once(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     let at = text.iter().position(|b| *b == byte)?;
     Some((&text[..at], &text[at + 1..]))
 }
 
 /// The length of the quoted string that `text` begins with, both quotes included; `None` when its
 /// closing quote is missing.
-pub(super) fn quoted_len(text: &[u8]) -> Option<usize> {
+pub(in crate::wire) fn quoted_len(text: &[u8]) -> Option<usize> {
     debug_assert_eq!(text.first(), Some(&b'"'));
     let mut at = 1;
     loop {
@@ -66,7 +75,7 @@ pub(super) fn quoted_len(text: &[u8]) -> Option<usize> {
 
 /// A quoted string's text, or `text` itself when it is not quoted. Allocates only where a
 /// backslash hides a character.
-pub(crate) fn unquote(text: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::wire) fn unquote(text: &[u8]) -> Cow<'_, [u8]> {
     let Some(inner) = text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")) else {
         return Cow::Borrowed(text);
     };
@@ -88,7 +97,7 @@ pub(crate) fn unquote(text: &[u8]) -> Cow<'_, [u8]> {
 
 /// Writes `text` as a quoted string. Control characters go as quoted pairs (§25.1); CR and LF
 /// cannot be written inside one and become spaces.
-pub(crate) fn quote(text: &[u8], out: &mut Vec<u8>) {
+pub(in crate::wire) fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for byte in text {
         match byte {
@@ -102,7 +111,7 @@ pub(crate) fn quote(text: &[u8], out: &mut Vec<u8>) {
 
 /// Why a decimal number was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NumberError {
+pub(in crate::wire) enum NumberError {
     /// Empty, or a byte that is no digit.
     NotDigits,
     /// More than the type or the header holds.
@@ -110,7 +119,7 @@ pub(super) enum NumberError {
 }
 
 /// One or more digits, at most `max`; leading zeros are fine.
-pub(super) fn number(text: &[u8], max: u32) -> Result<u32, NumberError> {
+pub(in crate::wire) fn number(text: &[u8], max: u32) -> Result<u32, NumberError> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return Err(NumberError::NotDigits);
     }
@@ -126,7 +135,7 @@ pub(super) fn number(text: &[u8], max: u32) -> Result<u32, NumberError> {
 
 /// The first CR or LF at or after `from`. Reads eight bytes at a time: a message's lines are
 /// found in one pass and this is most of what parsing costs.
-pub(super) fn line_end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(in crate::wire) fn line_end(bytes: &[u8], from: usize) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // A byte of `word` is zero exactly where the lowest marked byte of this is (Mycroft's test:

@@ -15,7 +15,8 @@ use super::write::ToWire;
 /// An address with perhaps a display name and parameters.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NameAddr {
-    /// The display name as people read it: quotes and backslashes resolved, charset unknown.
+    /// The display name as people read it: quotes and backslashes resolved, charset unknown. Not
+    /// empty.
     pub display: Option<Box<[u8]>>,
     /// The address.
     pub uri: Uri,
@@ -63,7 +64,9 @@ impl NameAddr {
         let inside = rest.strip_prefix(b"<").ok_or(Fault::Bracket)?;
         let (uri, after) = lex::split_once(inside, b'>').ok_or(Fault::Bracket)?;
         Ok(NameAddr {
-            display: display.map(|d| d.into_owned().into_boxed_slice()),
+            display: display
+                .map(|d| d.into_owned().into_boxed_slice())
+                .filter(|d| !d.is_empty()),
             uri: Uri::parse(uri).map_err(Fault::Uri)?,
             params: Params::parse(after)?,
         })

@@ -44,11 +44,11 @@ impl Message {
         }
         let present = head.bytes.len() - head.body;
         match head.content_length {
-            Some(announced) if announced > present => {
+            Ok(Some(announced)) if announced > present => {
                 head.fault(What::BodyShort { announced, present }, head.body);
             }
-            Some(announced) => head.bytes.truncate(head.body + announced),
-            None => {}
+            Ok(Some(announced)) => head.bytes.truncate(head.body + announced),
+            Ok(None) | Err(_) => {}
         }
         head.finish().map_err(|mut error| {
             error.offset += newlines;
@@ -65,8 +65,8 @@ pub(super) struct Head {
     /// `None` when the start line is of no use.
     start: Option<Start>,
     lines: Vec<Line>,
-    /// What Content-Length says.
-    pub content_length: Option<usize>,
+    /// What Content-Length says: nothing, a number, or what is wrong with it.
+    pub content_length: Result<Option<usize>, What>,
     /// The first fault and where.
     first_fault: Option<(What, usize)>,
 }
@@ -80,7 +80,7 @@ impl Head {
             body: text.len(),
             start: None,
             lines: Vec::with_capacity(USUAL_LINES),
-            content_length: None,
+            content_length: Ok(None),
             first_fault: None,
         };
         let mut from = 0;
@@ -116,11 +116,6 @@ impl Head {
     /// Notes a fault; the first one counts.
     pub(super) fn fault(&mut self, what: What, offset: usize) {
         self.first_fault.get_or_insert((what, offset));
-    }
-
-    /// The first fault.
-    pub(super) fn first_fault(&self) -> Option<What> {
-        self.first_fault.map(|(what, _)| what)
     }
 
     /// Finds the end of the line that begins at `from` and the start of the next, unfolding on the
@@ -194,16 +189,16 @@ impl Head {
             name_end: (at.start + name_len) as u32,
             value: (value_start as u32, value_end as u32),
         });
-        match length {
-            None => {}
-            Some(Err(_)) => self.fault(What::ContentLength, value_start),
-            Some(Ok(length)) => match self.content_length {
-                Some(before) if before != length as usize => {
-                    self.fault(What::ContentLengthTwice, value_start);
-                }
-                _ => self.content_length = Some(length as usize),
-            },
+        let said = match (length, self.content_length) {
+            (None, _) | (Some(_), Err(_)) => return,
+            (Some(Err(_)), _) => Err(What::ContentLength),
+            (Some(Ok(new)), Ok(Some(old))) if new as usize != old => Err(What::ContentLengthTwice),
+            (Some(Ok(new)), Ok(_)) => Ok(Some(new as usize)),
+        };
+        if let Err(what) = said {
+            self.fault(what, value_start);
         }
+        self.content_length = said;
     }
 
     /// The message, or the first fault with what can be saved.
