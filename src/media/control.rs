@@ -63,7 +63,11 @@ impl DigitSet {
 
     /// The digits named in `text`; characters that are not DTMF digits are left out.
     pub fn of(text: &str) -> DigitSet {
-        DigitSet(text.chars().filter_map(position).fold(0, |bits, p| bits | 1 << p))
+        DigitSet(
+            text.chars()
+                .filter_map(position)
+                .fold(0, |bits, p| bits | 1 << p),
+        )
     }
     /// Whether `digit` is in the set.
     pub fn contains(self, digit: char) -> bool {
@@ -77,7 +81,9 @@ impl DigitSet {
 
 /// The event code of RFC 4733 §3.2: 0 to 9, `*` 10, `#` 11, A to D 12 to 15.
 fn position(digit: char) -> Option<u32> {
-    "0123456789*#ABCD".find(digit.to_ascii_uppercase()).map(|p| p as u32)
+    "0123456789*#ABCD"
+        .find(digit.to_ascii_uppercase())
+        .map(|p| p as u32)
 }
 
 /// One thing to be heard.
@@ -377,7 +383,11 @@ mod tests {
         let set = DigitSet::of("12#a");
         assert!(set.contains('1') && set.contains('#') && set.contains('A'));
         assert!(!set.contains('3') && !set.contains('x') && !DigitSet::NONE.contains('1'));
-        assert!("0123456789*#ABCD".chars().all(|d| DigitSet::ALL.contains(d)));
+        assert!(
+            "0123456789*#ABCD"
+                .chars()
+                .all(|d| DigitSet::ALL.contains(d))
+        );
         assert!(DigitSet::of("xyz").is_empty());
     }
 }

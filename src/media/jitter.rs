@@ -114,7 +114,11 @@ impl Jitter {
         if first || self.packets == 0 {
             self.begin();
         }
-        let near = if self.packets == 0 { FIRST } else { self.tape.end() };
+        let near = if self.packets == 0 {
+            FIRST
+        } else {
+            self.tape.end()
+        };
         let mut at = extend32(timestamp, near);
         let end = at + pcm.len() as u64;
         let playing = match self.state {
@@ -171,7 +175,10 @@ impl Jitter {
                 self.tape.copy(next, place);
                 self.last = place[run - 1];
                 self.tape.erase(next, run);
-                self.state = State::Playing { next: next + run as u64, dry: 0 };
+                self.state = State::Playing {
+                    next: next + run as u64,
+                    dry: 0,
+                };
                 filled += run;
             } else {
                 filled += self.bridge(now, next, dry, &mut out[filled..]);
@@ -188,7 +195,10 @@ impl Jitter {
             let skipped = (dry as usize).min(gap);
             let made = (gap - skipped).min(out.len());
             self.conceal(&mut out[..made]);
-            self.state = State::Playing { next: next + (skipped + made) as u64, dry: 0 };
+            self.state = State::Playing {
+                next: next + (skipped + made) as u64,
+                dry: 0,
+            };
             return made;
         }
         if dry >= DRY_LIMIT {
@@ -201,8 +211,14 @@ impl Jitter {
         let delay = samples(now) - next as i64;
         let may_grow = delay - self.delay.least().unwrap_or(delay) < MOST_DELAY;
         self.state = match may_grow {
-            true => State::Playing { next, dry: dry + made as i64 },
-            false => State::Playing { next: next + made as u64, dry: dry + made as i64 },
+            true => State::Playing {
+                next,
+                dry: dry + made as i64,
+            },
+            false => State::Playing {
+                next: next + made as u64,
+                dry: dry + made as i64,
+            },
         };
         made
     }

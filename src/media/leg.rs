@@ -22,7 +22,7 @@ use super::plane::recordings::TapPoint;
 use super::rtcp::Rtcp;
 use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
-use crate::base::{CallId, Duration, LegId, Rng, Time};
+use crate::base::{Duration, LegId, Rng, Time};
 use crate::dsp::dtmf_detect::{Detected, Detector};
 use crate::dsp::g711;
 
@@ -61,14 +61,14 @@ pub(super) struct Leg {
     pub(super) tx: RtpTx,
     pub(super) port: PortIndex,
     pub(super) id: LegId,
-    /// The call that it belongs to: where the engine put it.
-    pub(super) group: CallId,
     pub(super) dtmf: DtmfRx,
     /// The last digit that a telephone-event told.
     pub(super) last_event: Option<(char, Time)>,
     /// The event that is inserted into the partner's stream: its timestamp here and there.
     pub(super) inserted: Option<(u32, u32)>,
     pub(super) mouth: Mouth,
+    /// Timestamp of the digit that we are sending.
+    pub(super) sent_event: u32,
     /// How this leg hears its partner.
     pub(super) hears: Audio,
     /// When its next packet time begins; `None`: its clock stands.
@@ -96,7 +96,7 @@ pub(super) struct Watch {
 }
 
 impl Leg {
-    pub(super) fn new(now: Time, id: LegId, group: CallId, port: PortIndex, rng: &mut Rng) -> Leg {
+    pub(super) fn new(now: Time, id: LegId, port: PortIndex, rng: &mut Rng) -> Leg {
         let (ssrc, sequence, timestamp) = (rng.next_u32(), rng.next_u32() as u16, rng.next_u32());
         Leg {
             latch: Latch::new(),
@@ -109,11 +109,11 @@ impl Leg {
             tx: RtpTx::new(now, ssrc, sequence, timestamp),
             port,
             id,
-            group,
             dtmf: DtmfRx::default(),
             last_event: None,
             inserted: None,
             mouth: Mouth::new(),
+            sent_event: 0,
             hears: Audio::None,
             clock: None,
             listed: false,
@@ -148,12 +148,17 @@ impl Leg {
 
     /// As one side of a bridge; `None` before it was negotiated.
     pub(super) fn side(&self) -> Option<Side> {
-        self.params.as_ref().map(|params| Side::new(params, self.mouth.busy()))
+        self.params
+            .as_ref()
+            .map(|params| Side::new(params, self.mouth.busy()))
     }
 
     /// Whether audio may be sent to its party, and as what.
     pub(super) fn sends(&self) -> Option<(Codec, u8)> {
-        self.params.as_ref().filter(|p| p.send).map(|p| (p.codec, p.send_pt))
+        self.params
+            .as_ref()
+            .filter(|p| p.send)
+            .map(|p| (p.codec, p.send_pt))
     }
 
     /// Payload type of telephone-events to its party.
@@ -164,12 +169,16 @@ impl Leg {
     /// Samples in one packet that we send.
     pub(super) fn samples(&self) -> usize {
         let ptime = |p: &StreamParams| p.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end());
-        self.params.as_ref().map_or(DEFAULT_SAMPLES, |p| usize::from(ptime(p)) * 8)
+        self.params
+            .as_ref()
+            .map_or(DEFAULT_SAMPLES, |p| usize::from(ptime(p)) * 8)
     }
 
     /// Whether it listens for digits in the audio.
     pub(super) fn detects(&self) -> bool {
-        self.params.as_ref().is_some_and(|p| p.receive && p.inband_dtmf)
+        self.params
+            .as_ref()
+            .is_some_and(|p| p.receive && p.inband_dtmf)
     }
 
     /// Makes or drops the ear.
@@ -198,7 +207,11 @@ impl Leg {
     /// Its figures at its end.
     pub(super) fn stats(&self) -> LegStats {
         let (rx, sent) = (self.rx.totals(), self.tx.sent());
-        let heard = self.ear.as_ref().map(|ear| ear.jitter.figures()).unwrap_or_default();
+        let heard = self
+            .ear
+            .as_ref()
+            .map(|ear| ear.jitter.figures())
+            .unwrap_or_default();
         LegStats {
             packets_received: rx.packets,
             bytes_received: rx.bytes,
@@ -211,7 +224,10 @@ impl Leg {
             packets_malformed: self.malformed + self.dtmf.flooded(),
             jitter_us: rx.jitter_us,
             jitter_max_us: rx.jitter_max_us,
-            rtt_us: self.rtcp.round_trip().map(|t| t.as_micros().min(u32::MAX.into()) as u32),
+            rtt_us: self
+                .rtcp
+                .round_trip()
+                .map(|t| t.as_micros().min(u32::MAX.into()) as u32),
             peer_fraction_lost: self.rtcp.fraction_lost(),
             samples_concealed: heard.concealed,
             samples_played: heard.played,
@@ -228,7 +244,10 @@ pub(super) struct Ear {
 
 impl Ear {
     fn new() -> Ear {
-        Ear { jitter: Jitter::new(), detector: Detector::new() }
+        Ear {
+            jitter: Jitter::new(),
+            detector: Detector::new(),
+        }
     }
 
     /// Takes a packet's payload.
@@ -241,7 +260,9 @@ impl Ear {
         payload: &[u8],
     ) {
         let mut pcm = [0; LONGEST_PACKET];
-        let Some(pcm) = pcm.get_mut(..payload.len()) else { return };
+        let Some(pcm) = pcm.get_mut(..payload.len()) else {
+            return;
+        };
         decode(codec, payload, pcm);
         self.jitter.insert(now, first, timestamp, pcm);
     }
@@ -267,7 +288,8 @@ impl Ear {
 impl Leg {
     /// Whether `digit`, heard in the audio at `now`, is the key that a telephone-event told of.
     pub(super) fn was_told(&self, now: Time, digit: char) -> bool {
-        self.last_event.is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
+        self.last_event
+            .is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
     }
 }
 

@@ -64,7 +64,8 @@ impl Delay {
             self.clear();
         }
         let ms = now.as_millis();
-        while self.count > 0 && (self.count == MOST || self.packets[self.oldest].0 + MEMORY_MS < ms) {
+        while self.count > 0 && (self.count == MOST || self.packets[self.oldest].0 + MEMORY_MS < ms)
+        {
             self.oldest = (self.oldest + 1) % MOST;
             self.count -= 1;
         }
@@ -138,7 +139,11 @@ mod tests {
     #[test]
     fn one_packet_in_a_long_while_does_not_raise_it() {
         let mut delay = Delay::new();
-        noted(&mut delay, 0, (0..500).map(|n| if n % 200 == 199 { 300 } else { 0 }));
+        noted(
+            &mut delay,
+            0,
+            (0..500).map(|n| if n % 200 == 199 { 300 } else { 0 }),
+        );
         assert_eq!(delay.spread(), 0);
     }
 

@@ -24,7 +24,7 @@ pub(in crate::media) struct TapPoint {
 pub(super) struct Recording {
     pub(super) id: RecordingId,
     /// Slots of the legs on the left and on the right.
-    pub(super) legs: [Option<u32>; 2],
+    legs: [Option<u32>; 2],
     pub(super) paused: bool,
     placers: [Placer; 2],
 }
@@ -33,13 +33,23 @@ impl Recording {
     /// One that begins at `now`.
     pub(super) fn new(now: Time, id: RecordingId) -> Recording {
         let placers = [Placer::new(now), Placer::new(now)];
-        Recording { id, legs: [None; 2], paused: false, placers }
+        Recording {
+            id,
+            legs: [None; 2],
+            paused: false,
+            placers,
+        }
     }
 
     /// Where a packet belongs; `None`: nowhere, or nothing is to be kept now.
     pub(super) fn place(&mut self, now: Time, channel: Channel, heard: Heard) -> Option<Placement> {
         let placement = self.placers[side(channel)].place(now, heard);
         placement.filter(|_| !self.paused)
+    }
+
+    /// The slot of the leg that speaks on `channel`.
+    pub(super) fn leg(&self, channel: Channel) -> Option<u32> {
+        self.legs[side(channel)]
     }
 
     /// Another leg speaks on `channel`.
@@ -85,9 +95,9 @@ impl Recordings {
     }
 
     /// Takes one out.
-    pub(super) fn remove(&mut self, id: RecordingId) -> Option<(u32, Recording)> {
+    pub(super) fn remove(&mut self, id: RecordingId) -> Option<Recording> {
         let slot = self.by_id.remove(&id)?;
-        Some((slot, self.slots[slot as usize].take()?))
+        self.slots[slot as usize].take()
     }
 
     pub(super) fn slot(&self, id: RecordingId) -> Option<u32> {
