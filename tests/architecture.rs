@@ -1,0 +1,162 @@
+//! The house rule, kept by a machine: imports go only down (docs/architecture.md).
+//!
+//! Reads every `use` line and every path that begins with `crate::` under `src/`, finds the floor
+//! of the folder it stands in and of the folder it names, and fails on one that goes up or
+//! sideways. It also fails on a folder that nobody gave a floor.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folder, and the folders whose modules it may name (besides itself). The order is the floors'.
+const HOUSE: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("wire", &["base"]),
+    ("dsp", &["base"]),
+    ("config", &["base", "wire"]),
+    ("sip", &["base", "wire"]),
+    ("media", &["base", "wire", "dsp"]),
+    ("dialplan", &["base"]),
+    ("call", &["base", "wire::q850"]),
+    ("trunk", &["base", "call", "wire::q850"]),
+    ("acd", &["base", "call", "wire::q850"]),
+    ("care", &["base", "call", "wire::q850"]),
+    ("record", &["base", "call", "wire::wav", "media::control"]),
+    ("report", &["base", "call", "wire::q850"]),
+    ("access", &["base", "call"]),
+    ("switch", &[
+        "base", "wire", "dsp", "config", "sip", "media", "dialplan", "call", "trunk", "acd", "care",
+        "record", "report", "access",
+    ]),
+    ("net", &["base", "wire", "sip::flow"]),
+    ("engine", &["base", "wire", "dsp", "media", "record"]),
+    ("store", &["base", "switch::fact", "media::control"]),
+    ("ha", &["base", "switch"]),
+    ("api", &["base", "switch"]),
+    ("console", &["base", "switch"]),
+    ("sim", &["*"]),
+    ("daemon", &["*"]),
+];
+
+/// Floors 0 to 4: no socket, file, thread, lock, wall clock or static state.
+const PURE: &[&str] = &[
+    "base", "wire", "dsp", "config", "sip", "media", "dialplan", "call", "trunk", "acd", "care",
+    "record", "report", "access", "switch",
+];
+
+/// What a pure floor does not name, and what stands in for it.
+const IMPURE: &[(&str, &str)] = &[
+    ("std::net::UdpSocket", "floor 5 owns sockets"),
+    ("std::net::TcpStream", "floor 5 owns sockets"),
+    ("std::net::TcpListener", "floor 5 owns sockets"),
+    ("std::fs", "files are floor 5's; take bytes as an argument"),
+    ("std::thread", "threads are floor 5's"),
+    ("std::sync::Mutex", "one owner per state: &mut self"),
+    ("std::sync::RwLock", "one owner per state: &mut self"),
+    ("std::time::Instant", "time is an argument: base::Time"),
+    ("std::time::SystemTime", "time is an argument: base::Wall"),
+    ("tokio::", "async is floor 5's"),
+    ("async fn", "async is floor 5's"),
+    ("static mut", "state has one owner"),
+    ("thread_local!", "state has one owner"),
+    ("println!", "pure code returns what it has to say"),
+];
+
+/// Every Rust file under `dir`, with its text up to its unit tests.
+fn sources(dir: &Path, out: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(dir).expect("src is readable").map(|e| e.expect("an entry").path()) {
+        if entry.is_dir() {
+            sources(&entry, out);
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            let text = fs::read_to_string(&entry).expect("a source is UTF-8");
+            let body = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
+            out.push((entry, body));
+        }
+    }
+}
+
+/// The folder under `src/` that a file stands in; `None` for lib.rs and main.rs.
+fn folder(path: &Path) -> Option<String> {
+    let rest = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).ok()?;
+    (rest.components().count() > 1)
+        .then(|| rest.components().next().unwrap().as_os_str().to_string_lossy().into_owned())
+}
+
+/// The paths below `crate::` that the text names, braces expanded one level:
+/// `crate::{base::Time, wire}` gives `base::Time` and `wire`.
+fn crate_paths(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in text.lines().map(str::trim).filter(|l| !l.starts_with("//")) {
+        for (at, _) in line.match_indices("crate::") {
+            let rest = &line[at + "crate::".len()..];
+            match rest.strip_prefix('{') {
+                Some(list) => found.extend(
+                    list.split(['}', ';']).next().unwrap_or("").split(',').map(|p| p.trim().to_owned()),
+                ),
+                None => found.push(
+                    rest.chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect(),
+                ),
+            }
+        }
+    }
+    found.retain(|p| !p.is_empty());
+    found
+}
+
+fn may_import(allowed: &[&str], own: &str, path: &str) -> bool {
+    path.split("::").next() == Some(own)
+        || allowed.iter().any(|a| {
+            *a == "*" || path == *a || path.strip_prefix(a).is_some_and(|r| r.starts_with("::"))
+        })
+}
+
+#[test]
+fn imports_go_only_down() {
+    let house: BTreeMap<_, _> = HOUSE.iter().copied().collect();
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let mut faults = Vec::new();
+    for (path, text) in &files {
+        let Some(own) = folder(path) else { continue };
+        let Some(allowed) = house.get(own.as_str()) else {
+            faults.push(format!("{}: folder '{own}' has no floor in HOUSE", path.display()));
+            continue;
+        };
+        for named in crate_paths(text) {
+            if !may_import(allowed, &own, &named) {
+                faults.push(format!("{}: {own} may not import {named}", path.display()));
+            }
+        }
+    }
+    assert!(files.len() > 5, "the walk found no sources");
+    assert!(faults.is_empty(), "imports that go up or sideways:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn pure_floors_name_nothing_impure() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let mut faults = Vec::new();
+    for (path, text) in &files {
+        if !folder(path).is_some_and(|f| PURE.contains(&f.as_str())) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//")) {
+            for (what, instead) in IMPURE.iter().filter(|(what, _)| line.contains(what)) {
+                faults.push(format!("{}:{}: {what}: {instead}", path.display(), number + 1));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "impure names on pure floors:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn the_checks_can_fail() {
+    assert_eq!(crate_paths("use crate::{base::Time, wire};"), ["base::Time", "wire"]);
+    assert_eq!(crate_paths("    let x = crate::sip::flow::Flow;"), ["sip::flow::Flow"]);
+    assert!(crate_paths("// use crate::net;").is_empty());
+    assert!(!may_import(&["base", "wire::q850"], "call", "wire::sip::Message"));
+    assert!(may_import(&["base", "wire::q850"], "call", "wire::q850::Cause"));
+    assert!(!may_import(&["base"], "wire", "basement"));
+    assert!(may_import(&[], "sip", "sip::dialog"));
+}
