@@ -18,4 +18,5 @@
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
 pub mod base;
+pub mod dialplan;
 pub mod wire;
