@@ -19,4 +19,17 @@
 
 pub mod base;
 pub mod dialplan;
+pub mod call;
+pub mod config;
+pub mod console;
+pub mod dialplan;
+pub mod dsp;
+pub mod media;
+pub mod net;
+pub mod record;
+pub mod sim;
+pub mod sip;
+pub mod store;
+pub mod switch;
+pub mod trunk;
 pub mod wire;

@@ -1,4 +1,12 @@
 //! Floor 1: bytes to values and back. No meaning, no state: what a message asks for is decided
 //! above.
 
+pub mod auth;
+pub mod dtmf_info;
+pub mod q850;
+pub mod rtcp;
 pub mod rtp;
+pub mod sdp;
+pub mod sip;
+pub mod telephone_event;
+pub mod wav;

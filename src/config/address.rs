@@ -1,0 +1,308 @@
+//! Addresses and ports: where SIP is answered, where gateways are, what SDP offers.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::fault::quoted;
+use super::setting::{Reader, Setting, Wrong, read_text};
+
+/// SIP's well-known port (RFC 3261 §19.1.2).
+pub const SIP_PORT: u16 = 5060;
+
+/// What carries SIP.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        })
+    }
+}
+
+/// A transport with address and port: `udp:10.0.0.10:5060`, `tcp:[2001:db8::5]:5060`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SipAddress {
+    /// What carries it.
+    pub transport: Transport,
+    /// Address and port.
+    pub addr: SocketAddr,
+}
+
+impl fmt::Display for SipAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport, self.addr)
+    }
+}
+
+impl SipAddress {
+    /// Port 5060 when none is written. `0.0.0.0` passes: a listener may have it.
+    fn parse(text: &str) -> Result<SipAddress, Wrong> {
+        let example = "write \"udp:10.0.0.10:5060\" or \"tcp:10.0.0.10:5060\"";
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return Err(Wrong::write(
+                format!("{} names no transport", quoted(text)),
+                example,
+            ));
+        };
+        let transport = match scheme {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            "tls" | "ws" | "wss" => {
+                let what = format!("{scheme}: is not in this version");
+                return Err(Wrong::write(
+                    what,
+                    "write udp: or tcp:, or leave this entry out",
+                ));
+            }
+            _ => {
+                let what = format!("{} is no transport", quoted(scheme));
+                return Err(Wrong::write(what, example));
+            }
+        };
+        let with_port = rest.parse::<SocketAddr>().ok();
+        let bare = rest
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>();
+        let alone = bare.ok().map(|ip| SocketAddr::new(ip, SIP_PORT));
+        match with_port.or(alone) {
+            Some(addr) if addr.port() == 0 => Err(Wrong::write(
+                "port 0 is no port",
+                format!("write {transport}:{}:5060", addr.ip()),
+            )),
+            Some(addr) => Ok(SipAddress { transport, addr }),
+            None if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+                let what = format!("{} is a name; this version resolves none", quoted(rest));
+                Err(Wrong::write(
+                    what,
+                    format!("write its IP address: {example}"),
+                ))
+            }
+            None => {
+                let what = format!("{} is not an IP address with a port", quoted(rest));
+                Err(Wrong::write(what, example))
+            }
+        }
+    }
+}
+
+/// An address on which SIP is answered.
+impl Setting for SipAddress {
+    const WRITE: &'static str = "a transport and an address, such as \"udp:0.0.0.0:5060\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<SipAddress> {
+        read_text(value, reader, Self::WRITE, |text| {
+            let address = SipAddress::parse(text)?;
+            if address.addr.ip().is_multicast() {
+                return Err(Wrong::not(text, "an address of this machine"));
+            }
+            Ok(address)
+        })
+    }
+}
+
+/// The address of another SIP system: one that a packet can be sent to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peer(pub SipAddress);
+
+impl Setting for Peer {
+    const WRITE: &'static str = "a transport and an address, such as \"udp:10.0.0.10:5060\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Peer> {
+        read_text(value, reader, Self::WRITE, |text| {
+            let address = SipAddress::parse(text)?;
+            reachable(address.addr.ip(), text)?;
+            Ok(Peer(address))
+        })
+    }
+}
+
+/// Refuses what no single machine has.
+fn reachable(ip: IpAddr, text: &str) -> Result<(), Wrong> {
+    if ip.is_unspecified() {
+        let what = format!("{} names no machine: nobody can send to it", quoted(text));
+        return Err(Wrong::write(
+            what,
+            "write the address that the others reach, such as \"10.0.0.5\"",
+        ));
+    }
+    if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        let what = format!("{} is not the address of one machine", quoted(text));
+        return Err(Wrong::write(what, "write an address such as \"10.0.0.5\""));
+    }
+    Ok(())
+}
+
+/// An address of this machine that goes into SDP, Via or Contact, so never `0.0.0.0`.
+impl Setting for IpAddr {
+    const WRITE: &'static str = "an IP address, such as \"10.0.0.5\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<IpAddr> {
+        read_text(value, reader, Self::WRITE, |text| {
+            let ip: IpAddr = text
+                .parse()
+                .map_err(|_| Wrong::not(text, "an IP address"))?;
+            reachable(ip, text)?;
+            Ok(ip)
+        })
+    }
+}
+
+/// An address and port of a listener that speaks no SIP.
+impl Setting for SocketAddr {
+    const WRITE: &'static str = "an address and a port, such as \"127.0.0.1:8080\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<SocketAddr> {
+        read_text(value, reader, Self::WRITE, |text| {
+            text.parse()
+                .map_err(|_| Wrong::not(text, "an address and a port"))
+        })
+    }
+}
+
+/// The UDP ports of RTP, both ends included. RTP takes the even ones, RTCP the odd one above
+/// (RFC 3550 §11).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PortRange {
+    /// The first: even.
+    pub first: u16,
+    /// The last: odd.
+    pub last: u16,
+}
+
+impl PortRange {
+    /// Fewest pairs: two calls of two legs.
+    pub const FEWEST_PAIRS: u32 = 4;
+
+    /// How many RTP streams it holds: one a leg.
+    pub const fn pairs(self) -> u32 {
+        (self.last as u32 - self.first as u32).div_ceil(2)
+    }
+    /// Whether `port` is one of them.
+    pub const fn holds(self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl Setting for PortRange {
+    const WRITE: &'static str = "a range of ports, such as \"16384-32767\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<PortRange> {
+        read_text(value, reader, Self::WRITE, |text| {
+            let ends = text.split_once('-').and_then(|(first, last)| {
+                Some((
+                    first.trim().parse::<u16>().ok()?,
+                    last.trim().parse::<u16>().ok()?,
+                ))
+            });
+            let (first, last) = ends.ok_or_else(|| Wrong::not(text, "a range of ports"))?;
+            let why = if first > last {
+                Some("the range ends before it begins".to_owned())
+            } else if first < 1024 {
+                Some("ports below 1024 belong to the system".to_owned())
+            } else if first % 2 == 1 {
+                let remedy = format!("write \"{}-{}\"", first.saturating_add(1), last | 1);
+                return Err(Wrong::write(
+                    format!("RTP begins on an even port, not {first}"),
+                    remedy,
+                ));
+            } else if last % 2 == 0 {
+                let what = format!("port {last} has no odd port for its RTCP");
+                return Err(Wrong::write(
+                    what,
+                    format!("write \"{first}-{}\"", last | 1),
+                ));
+            } else {
+                None
+            };
+            if let Some(what) = why {
+                return Err(Wrong::new(what));
+            }
+            let range = PortRange { first, last };
+            if range.pairs() < PortRange::FEWEST_PAIRS {
+                let what = format!("the range holds {} streams", range.pairs());
+                let remedy = format!("write at least {} ports", PortRange::FEWEST_PAIRS * 2);
+                return Err(Wrong::write(what, remedy));
+            }
+            Ok(range)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> String {
+        SipAddress::parse(text).unwrap_err().what
+    }
+
+    #[test]
+    fn addresses_with_and_without_port() {
+        let read = |text| SipAddress::parse(text).unwrap().to_string();
+        assert_eq!(read("udp:10.0.0.10:5070"), "udp:10.0.0.10:5070");
+        assert_eq!(read("tcp:10.0.0.10"), "tcp:10.0.0.10:5060");
+        assert_eq!(read("udp:[2001:db8::5]:5070"), "udp:[2001:db8::5]:5070");
+        assert_eq!(read("udp:[2001:db8::5]"), "udp:[2001:db8::5]:5060");
+        assert_eq!(read("udp:::1"), "udp:[::1]:5060");
+    }
+
+    #[test]
+    fn what_is_no_address_says_why() {
+        assert!(wrong("10.0.0.10").contains("names no transport"));
+        assert!(wrong("10.0.0.10:5060").contains("is no transport"));
+        assert!(wrong("tls:10.0.0.10:5061").contains("not in this version"));
+        assert!(wrong("udp:gw.example:5060").contains("is a name"));
+        assert!(wrong("udp:10.0.0.10:0").contains("port 0"));
+        assert!(wrong("udp:10.0.0.10:70000").contains("is not an IP address"));
+        assert!(wrong("udp:").contains("is not an IP address"));
+        assert!(reachable("0.0.0.0".parse().unwrap(), "0.0.0.0").is_err());
+        assert!(reachable("255.255.255.255".parse().unwrap(), "").is_err());
+        assert!(reachable("ff02::1".parse().unwrap(), "").is_err());
+    }
+
+    #[test]
+    fn pairs_are_counted() {
+        assert_eq!(
+            PortRange {
+                first: 16_384,
+                last: 32_767
+            }
+            .pairs(),
+            8_192
+        );
+        assert_eq!(
+            PortRange {
+                first: 2_000,
+                last: 2_007
+            }
+            .pairs(),
+            4
+        );
+        assert_eq!(
+            PortRange {
+                first: 1_024,
+                last: 65_535
+            }
+            .pairs(),
+            32_256
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! Settings that are one of a few words.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::fault::quoted;
+use super::setting::{Reader, Setting, Wrong, nearest, read_text};
+
+/// An enum whose variants are words of the configuration; `later` lists words that are known but
+/// belong to a later version, and are refused as such.
+macro_rules! choice {
+    ($(#[doc = $doc:literal])+ $Type:ident {
+        $first:ident = $first_word:literal: $first_doc:literal,
+        $( $variant:ident = $word:literal: $vdoc:literal, )*
+    } later [$($later:literal),*]) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum $Type {
+            #[doc = $first_doc] $first,
+            $( #[doc = $vdoc] $variant, )*
+        }
+        impl $Type {
+            /// Every value with its word.
+            pub const ALL: &'static [($Type, &'static str)] =
+                &[($Type::$first, $first_word), $( ($Type::$variant, $word), )*];
+
+            /// The word that stands for it in the configuration.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $Type::$first => $first_word,
+                    $( $Type::$variant => $word, )*
+                }
+            }
+        }
+        impl core::fmt::Display for $Type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+        impl Setting for $Type {
+            const WRITE: &'static str = concat!("\"", $first_word, "\"" $(, " or \"", $word, "\"")*);
+
+            fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<$Type> {
+                read_text(value, reader, Self::WRITE, |text| choose(text, $Type::ALL, &[$($later),*]))
+            }
+        }
+    };
+}
+
+/// The value whose word `text` is, letter case aside.
+fn choose<T: Copy>(
+    text: &str,
+    all: &'static [(T, &'static str)],
+    later: &[&'static str],
+) -> Result<T, Wrong> {
+    if let Some((value, _)) = all.iter().find(|(_, word)| word.eq_ignore_ascii_case(text)) {
+        return Ok(*value);
+    }
+    if later.iter().any(|word| word.eq_ignore_ascii_case(text)) {
+        return Err(Wrong::new(format!(
+            "{} is not in this version",
+            quoted(text)
+        )));
+    }
+    let what = format!("{} is not known here", quoted(text));
+    match nearest(text, all.iter().map(|(_, word)| *word)) {
+        Some(word) => Err(Wrong::write(what, format!("write \"{word}\""))),
+        None => Err(Wrong::new(what)),
+    }
+}
+
+choice! {
+    /// A language in which Belfry speaks.
+    Language {
+        ZhCn = "zh-CN": "Mandarin.",
+        En = "en": "English.",
+    } later []
+}
+
+choice! {
+    /// The country whose call-progress tones are heard.
+    Country {
+        Cn = "cn": "China.",
+        De = "de": "Germany.",
+        Etsi = "etsi": "What ETSI recommends to Europe.",
+        Gb = "gb": "The United Kingdom.",
+        Us = "us": "North America.",
+    } later []
+}
+
+choice! {
+    /// How keys pressed in a call are carried.
+    Dtmf {
+        Rfc4733 = "rfc4733": "As telephone-event packets (RFC 4733).",
+        Info = "info": "In SIP INFO requests.",
+        InBand = "inband": "As tones in the audio.",
+    } later []
+}
+
+choice! {
+    /// An audio codec.
+    Codec {
+        Pcma = "PCMA": "G.711 A-law, which E1 lines outside North America and Japan carry.",
+        Pcmu = "PCMU": "G.711 µ-law.",
+    } later ["G722", "opus", "G729", "GSM", "L16"]
+}
+
+choice! {
+    /// How the RTP workers wait for packets.
+    Backend {
+        Auto = "auto": "io-uring where the kernel has it, else mio.",
+        IoUring = "io-uring": "io-uring.",
+        Mio = "mio": "epoll, by mio.",
+    } later []
+}
+
+choice! {
+    /// The samples in a recording's file.
+    RecordFormat {
+        Alaw = "alaw": "One byte a sample: G.711 A-law.",
+        Pcm16 = "pcm16": "Two bytes a sample: linear.",
+    } later []
+}
+
+choice! {
+    /// The least important line that is logged.
+    LogLevel {
+        Error = "error": "Only what failed.",
+        Warn = "warn": "And what may fail soon.",
+        Info = "info": "And what a quiet day shows: starts, registrations, calls.",
+        Debug = "debug": "And each SIP message's first line and each state.",
+        Trace = "trace": "And everything.",
+    } later []
+}
+
+choice! {
+    /// The shape of a line of the log.
+    LogFormat {
+        Text = "text": "For people.",
+        Json = "json": "One JSON object a line.",
+    } later []
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_found_whatever_their_case_and_misspellings_named() {
+        assert_eq!(choose("pcma", Codec::ALL, &[]), Ok(Codec::Pcma));
+        assert_eq!(choose("ZH-cn", Language::ALL, &[]), Ok(Language::ZhCn));
+        assert!(
+            choose("opus", Codec::ALL, &["opus"])
+                .unwrap_err()
+                .what
+                .contains("this version")
+        );
+        assert_eq!(choose("sipinfo", Dtmf::ALL, &[]).unwrap_err().remedy, None);
+        assert_eq!(
+            choose("iouring", Backend::ALL, &[])
+                .unwrap_err()
+                .remedy
+                .unwrap(),
+            "write \"io-uring\""
+        );
+        assert_eq!(Dtmf::WRITE, "\"rfc4733\" or \"info\" or \"inband\"");
+    }
+}

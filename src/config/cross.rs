@@ -1,0 +1,323 @@
+//! Checks that need more than one key: the same thing twice, things that exclude each other,
+//! things too small for each other.
+
+use std::collections::BTreeMap;
+
+use super::keys::{
+    Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone, Record, Sip,
+    Store,
+};
+use super::name::FeatureCode;
+use super::setting::Reader;
+
+/// The sections as far as they could be read; a refused one is `None`, and what depends on it is
+/// not checked, so that one fault is not reported as two.
+pub(super) struct Draft {
+    pub(super) node: Option<Node>,
+    pub(super) sip: Option<Sip>,
+    pub(super) media: Option<Media>,
+    /// With their place in the text's order: a refused one leaves a gap.
+    pub(super) gateways: Vec<(usize, Gateway)>,
+    pub(super) phones: Vec<(usize, Phone)>,
+    pub(super) dialplan: Option<Dialplan>,
+    pub(super) record: Option<Record>,
+    pub(super) store: Option<Store>,
+    pub(super) http: Option<Http>,
+    pub(super) console: Option<Console>,
+    pub(super) log: Option<Log>,
+    pub(super) limits: Option<Limits>,
+    pub(super) feature_codes: Option<FeatureCodes>,
+}
+
+/// Runs all of them.
+pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
+    if let Some(sip) = &draft.sip {
+        listeners(sip, reader);
+        expiries(sip, reader);
+        if let Some(media) = &draft.media {
+            media_address(sip, media, reader);
+            media_ports(sip, media, reader);
+        }
+    }
+    if let Some(media) = &draft.media {
+        enough_ports(media, draft, reader);
+    }
+    gateways(&draft.gateways, reader);
+    phones(&draft.phones, reader);
+    if let Some(codes) = &draft.feature_codes {
+        feature_codes(codes, reader);
+    }
+}
+
+/// Two listeners on one port: one of them on all addresses.
+fn listeners(sip: &Sip, reader: &mut Reader<'_>) {
+    for (n, one) in sip.listen.iter().enumerate() {
+        let clash = sip.listen[..n].iter().find(|other| {
+            let same_port =
+                other.transport == one.transport && other.addr.port() == one.addr.port();
+            let any = other.addr.ip().is_unspecified() || one.addr.ip().is_unspecified();
+            same_port && any && other.addr.is_ipv4() == one.addr.is_ipv4()
+        });
+        if let Some(other) = clash {
+            let what = format!("{one} and {other} are the same port twice");
+            let remedy = "keep the one on all addresses, or write each address";
+            reader
+                .faults
+                .error(&reader.place("sip", 0, "listen"), what, remedy);
+        }
+    }
+}
+
+fn expiries(sip: &Sip, reader: &mut Reader<'_>) {
+    if sip.min_expires > sip.max_expires {
+        let what = "min_expires is longer than max_expires";
+        let remedy = format!("write at most \"{} s\"", sip.max_expires.as_secs());
+        reader
+            .faults
+            .error(&reader.place("sip", 0, "min_expires"), what, remedy);
+    } else if !(sip.min_expires..=sip.max_expires).contains(&sip.default_expires) {
+        let what = "default_expires does not lie between min_expires and max_expires";
+        let (low, high) = (sip.min_expires.as_secs(), sip.max_expires.as_secs());
+        let remedy = format!("write default_expires from \"{low} s\" to \"{high} s\"");
+        reader
+            .faults
+            .error(&reader.place("sip", 0, "default_expires"), what, remedy);
+    }
+}
+
+/// Without `[media] address` the listeners' own are offered, which must be real ones.
+fn media_address(sip: &Sip, media: &Media, reader: &mut Reader<'_>) {
+    if media.address.is_none() && sip.listen.iter().all(|l| l.addr.ip().is_unspecified()) {
+        let what = "[media] has no `address`, and SIP listens on all addresses";
+        let remedy = "add under [media] the address that phones and gateways reach: \
+                      `address = \"10.0.0.5\"`";
+        reader
+            .faults
+            .error(&reader.place("media", 0, "address"), what, remedy);
+    }
+}
+
+/// A SIP port inside the RTP range would be taken from whichever opens second.
+fn media_ports(sip: &Sip, media: &Media, reader: &mut Reader<'_>) {
+    let udp = |l: &&super::SipAddress| l.transport == super::Transport::Udp;
+    let inside = sip
+        .listen
+        .iter()
+        .filter(udp)
+        .find(|l| media.ports.holds(l.addr.port()));
+    if let Some(listener) = inside {
+        let what = format!(
+            "the SIP port of {listener} lies in the RTP range {}",
+            media.ports
+        );
+        let remedy = "write a range without it, such as \"16384-32767\"";
+        reader
+            .faults
+            .error(&reader.place("media", 0, "ports"), what, remedy);
+    }
+}
+
+/// Every channel's call and every allowed call needs two streams.
+fn enough_ports(media: &Media, draft: &Draft, reader: &mut Reader<'_>) {
+    let pairs = media.ports.pairs();
+    let channels: u64 = draft
+        .gateways
+        .iter()
+        .map(|(_, g)| u64::from(g.channels))
+        .sum();
+    let calls = draft
+        .limits
+        .as_ref()
+        .and_then(|limits| limits.calls)
+        .map_or(0, u64::from);
+    let (needed, whose) = if channels >= calls {
+        (channels, "the gateways' channels")
+    } else {
+        (calls, "[limits] calls")
+    };
+    if needed * 2 > u64::from(pairs) {
+        let what = format!(
+            "{} carries {} calls, {whose} need {needed}",
+            media.ports,
+            pairs / 2
+        );
+        let first = u64::from(media.ports.first);
+        let last = first + needed * 4 - 1;
+        let remedy = if last <= u64::from(u16::MAX) {
+            format!("write at least \"{first}-{last}\"")
+        } else {
+            "write fewer channels or calls, or a range that begins lower".into()
+        };
+        reader
+            .faults
+            .error(&reader.place("media", 0, "ports"), what, remedy);
+    }
+}
+
+fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
+    let mut names = BTreeMap::new();
+    let mut addresses = BTreeMap::new();
+    for (nth, gateway) in gateways {
+        if let Some(first) = names.insert(&gateway.name, gateway.at) {
+            let what = format!(
+                "a gateway \"{}\" stands in line {} already",
+                gateway.name, first.line
+            );
+            reader.faults.error(
+                &reader.place("gateway", *nth, "name"),
+                what,
+                "give it another name",
+            );
+        }
+        let ip = gateway.address.0.addr.ip();
+        if let Some(first) = addresses.insert(ip, &gateway.name) {
+            let what = format!(
+                "gateway \"{first}\" has the address {ip} already, and calls are told apart by it"
+            );
+            let remedy = "write one [[gateway]] with the channels of both, or another address";
+            reader
+                .faults
+                .error(&reader.place("gateway", *nth, "address"), what, remedy);
+        }
+        let given = passwords(
+            gateway.password.is_some(),
+            gateway.password_file.is_some(),
+            gateway.password_env.is_some(),
+        );
+        several_passwords("gateway", *nth, &given, reader);
+        if !given.is_empty() && gateway.username.is_none() {
+            let what = "the gateway has a password and no `username`";
+            let place = reader.place("gateway", *nth, given[0]);
+            reader.faults.error(&place, what, "add `username = \"…\"`");
+        }
+        if given.is_empty() && gateway.username.is_some() {
+            let what = "the gateway has a `username` and no password";
+            let place = reader.place("gateway", *nth, "username");
+            reader.faults.error(
+                &place,
+                what,
+                "add `password`, `password_file` or `password_env`",
+            );
+        }
+    }
+}
+
+fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
+    let mut numbers = BTreeMap::new();
+    for (nth, phone) in phones {
+        if let Some(first) = numbers.insert(&phone.number, phone.at) {
+            let what = format!(
+                "phone {} stands in line {} already",
+                phone.number, first.line
+            );
+            reader.faults.error(
+                &reader.place("phone", *nth, "number"),
+                what,
+                "give it another number",
+            );
+        }
+        let given = passwords(
+            phone.password.is_some(),
+            phone.password_file.is_some(),
+            phone.password_env.is_some(),
+        );
+        several_passwords("phone", *nth, &given, reader);
+        if given.is_empty() {
+            let what = format!("phone {} has no password", phone.number);
+            let remedy = "add `password = \"…\"`, `password_file` or `password_env`";
+            reader
+                .faults
+                .error(&reader.place("phone", *nth, ""), what, remedy);
+        }
+        if let Some(password) = &phone.password
+            && password.expose() == phone.number.as_str()
+        {
+            let what = format!(
+                "the password of phone {} is its number: scanners try that first",
+                phone.number
+            );
+            reader.faults.warn(
+                &reader.place("phone", *nth, "password"),
+                what,
+                "write a long random one",
+            );
+        }
+    }
+}
+
+/// Which of the three ways to give a password are used.
+fn passwords(plain: bool, file: bool, env: bool) -> Vec<&'static str> {
+    let ways = [
+        (plain, "password"),
+        (file, "password_file"),
+        (env, "password_env"),
+    ];
+    ways.into_iter()
+        .filter(|(used, _)| *used)
+        .map(|(_, key)| key)
+        .collect()
+}
+
+fn several_passwords(
+    section: &'static str,
+    nth: usize,
+    given: &[&'static str],
+    reader: &mut Reader<'_>,
+) {
+    if let [first, second, ..] = given {
+        let what = format!("`{first}` and `{second}` exclude each other");
+        reader.faults.error(
+            &reader.place(section, nth, second),
+            what,
+            "keep one of them",
+        );
+    }
+}
+
+/// Codes that are dialled, and codes that are pressed in a call: within either group no code may
+/// be another, nor (in a call, where digits follow at once) begin another.
+fn feature_codes(codes: &FeatureCodes, reader: &mut Reader<'_>) {
+    let dialled = [
+        ("sign_in", &codes.sign_in),
+        ("sign_out", &codes.sign_out),
+        ("ready", &codes.ready),
+        ("on_break", &codes.on_break),
+        ("finish", &codes.finish),
+        ("listen", &codes.listen),
+        ("whisper", &codes.whisper),
+        ("barge_in", &codes.barge_in),
+        ("disconnect", &codes.disconnect),
+    ];
+    let pressed = [
+        ("blind_transfer", &codes.blind_transfer),
+        ("attended_transfer", &codes.attended_transfer),
+        ("three_way", &codes.three_way),
+        ("survey", &codes.survey),
+        ("malicious", &codes.malicious),
+        ("pause_recording", &codes.pause_recording),
+    ];
+    prefix_free(&dialled, reader);
+    prefix_free(&pressed, reader);
+}
+
+fn prefix_free(group: &[(&'static str, &FeatureCode)], reader: &mut Reader<'_>) {
+    for (n, (key, code)) in group.iter().enumerate() {
+        for (other_key, other) in &group[..n] {
+            let (a, b) = (code.as_str(), other.as_str());
+            if !a.starts_with(b) && !b.starts_with(a) {
+                continue;
+            }
+            // The one that the text gives is the one to change.
+            let key = if reader.given("feature_codes", 0, key) {
+                key
+            } else {
+                other_key
+            };
+            let what = format!("the codes {b} of `{other_key}` and {a} cannot be told apart");
+            let remedy = format!("give `{key}` a code that no other begins with");
+            reader
+                .faults
+                .error(&reader.place("feature_codes", 0, key), what, remedy);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Every section and key: the one place where a key, its default, its limits and its
+//! documentation are written. Structs, reading, `belfry check`, the reload rule and the reference
+//! page (`docs/admin.md`) follow from this file.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::path::PathBuf;
+
+use super::address::{Peer, PortRange, SipAddress};
+use super::calendar::{Holiday, Zone};
+use super::choice::{Backend, Codec, Country, Dtmf, Language, LogFormat, LogLevel, RecordFormat};
+use super::list::Workers;
+use super::name::{
+    CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Product, StoreUrl, UserName,
+};
+use super::quantity::{Percent, Period, Size};
+use super::secret::Secret;
+use super::setting::{Section, section};
+
+/// All sections in the order of the reference page.
+pub const SECTIONS: [&Section; 13] = [
+    &Node::SECTION,
+    &Sip::SECTION,
+    &Media::SECTION,
+    &Gateway::SECTION,
+    &Phone::SECTION,
+    &Dialplan::SECTION,
+    &Record::SECTION,
+    &Store::SECTION,
+    &Http::SECTION,
+    &Console::SECTION,
+    &Log::SECTION,
+    &Limits::SECTION,
+    &FeatureCodes::SECTION,
+];
+
+section! {
+    /// This machine.
+    [node] struct Node {
+        /// Its name, in logs, records and the console's prompt.
+        name: Name = "\"belfry\"", live;
+        /// Where Belfry keeps what it writes: the store, the journal, and recordings unless
+        /// `[record]` says otherwise.
+        data_dir: PathBuf = "\"/var/lib/belfry\"", restart;
+        /// The language of prompts for callers whose phone or route names none.
+        language: Language = "\"zh-CN\"", live;
+        /// The time zone of time conditions, spoken times and the dates in file names. Without it:
+        /// the system's.
+        timezone: Option<Zone> = derived, live;
+        /// Whose call-progress tones (ringback, busy, congestion) callers hear.
+        country: Country = "\"cn\"", live;
+    }
+}
+
+section! {
+    /// SIP signalling.
+    [sip] struct Sip {
+        /// Where SIP is answered; several entries for several transports or networks.
+        listen: Vec<SipAddress> = "[\"udp:0.0.0.0:5060\", \"tcp:0.0.0.0:5060\"]", restart;
+        /// The domain of phones' addresses (`sip:1001@domain`) and the realm of their passwords.
+        /// Without it: the address of the first listener, or of `[media]` when that is `0.0.0.0`.
+        domain: Option<Host> = derived, restart;
+        /// The address that Via and Contact show, where a listener has `0.0.0.0` or stands behind
+        /// a router. Without it: the listener's own, or the first of `[media]`.
+        advertise: Option<IpAddr> = derived, restart;
+        /// What User-Agent and Server say.
+        user_agent: Product = "\"Belfry\"", restart;
+        /// The estimate of the round trip from which the retransmission timers follow (RFC 3261
+        /// §17.1.1.1, T1).
+        t1: Duration = "\"500 ms\"" in ["\"100 ms\"", "\"2 s\""], restart;
+        /// The longest interval between retransmissions (RFC 3261 §17.1.2.2, T2).
+        t2: Duration = "\"4 s\"" in ["\"1 s\"", "\"16 s\""], restart;
+        /// How long a message stays in the network (RFC 3261 §17.1.2.2, T4).
+        t4: Duration = "\"5 s\"" in ["\"1 s\"", "\"16 s\""], restart;
+        /// The shortest registration that is accepted; a shorter one gets 423 (RFC 3261 §10.3).
+        min_expires: Duration = "\"60 s\"" in ["\"1 s\"", "\"1 h\""], live;
+        /// The registration given to a phone that asks for none.
+        default_expires: Duration = "\"10 min\"" in ["\"1 s\"", "\"7 days\""], live;
+        /// The longest registration; a longer one is cut to it.
+        max_expires: Duration = "\"1 h\"" in ["\"60 s\"", "\"7 days\""], live;
+        /// How long the answer to a wrong password is held back, so that guessing is slow.
+        auth_delay: Duration = "\"2 s\"" in ["\"0 s\"", "\"10 s\""], live;
+        /// How long a challenge's nonce is good; after that the phone is asked again with
+        /// `stale=true` (RFC 7616 §3.3).
+        nonce_lifetime: Duration = "\"5 min\"" in ["\"10 s\"", "\"1 h\""], live;
+    }
+}
+
+section! {
+    /// Audio.
+    [media] struct Media {
+        /// The address that SDP offers; several for several networks, of which the one on which a
+        /// call's signalling runs is taken, else the first. Without it: the addresses of
+        /// `[sip] listen`, which then may not be `0.0.0.0`.
+        address: Option<Vec<IpAddr>> = derived, restart;
+        /// The UDP ports of RTP (even) and RTCP (odd). A call takes two pairs.
+        ports: PortRange = "\"16384-32767\"", restart;
+        /// How many RTP workers run, each pinned to a core.
+        workers: Workers = "\"auto\"", restart;
+        /// How they wait for packets.
+        backend: Backend = "\"auto\"", restart;
+        /// The codecs that are offered and accepted, the preferred first.
+        codecs: Vec<Codec> = "[\"PCMA\", \"PCMU\"]", live;
+        /// How keys are carried to phones and gateways that say nothing else. What arrives is
+        /// understood in every form.
+        dtmf: Dtmf = "\"rfc4733\"", live;
+        /// A call is ended when one side, not on hold, has sent no RTP for so long; `"0 s"` for
+        /// never.
+        rtp_timeout: Duration = "\"60 s\"" in ["\"0 s\"", "\"1 h\""], live;
+    }
+}
+
+section! {
+    /// A SIP gateway, such as one to an E1 line. Its calls are known by their source address.
+    [[gateway]] struct Gateway {
+        /// Its name, by which the dialplan dials it.
+        name: Name = required, live;
+        /// Where calls to it are sent. Calls from this IP address, whatever their port, are its.
+        address: Peer = required, live;
+        /// How many calls it carries at once, both ways together.
+        channels: u32 = "30" in ["1", "2000"], live;
+        /// The dialplan context of its inbound calls.
+        context: Name = "\"gateway\"", live;
+        /// Its codecs, the preferred first. Without it: those of `[media]`.
+        codecs: Option<Vec<Codec>> = derived, live;
+        /// How keys are carried to it. Without it: as `[media]` says.
+        dtmf: Option<Dtmf> = derived, live;
+        /// How often it is asked by OPTIONS whether it is there; `"0 s"` for never.
+        ping: Duration = "\"30 s\"" in ["\"0 s\"", "\"1 h\""], live;
+        /// The number shown to it on calls whose dialplan route sets none.
+        caller_id: Option<CallerNumber> = derived, live;
+        /// The name under which Belfry answers its challenges.
+        username: Option<UserName> = derived, live;
+        /// The password for that.
+        password: Option<Secret> = derived, live;
+        /// A file whose first line is the password.
+        password_file: Option<PathBuf> = derived, live;
+        /// An environment variable that holds the password.
+        password_env: Option<EnvName> = derived, live;
+    }
+}
+
+section! {
+    /// A SIP phone that registers here.
+    [[phone]] struct Phone {
+        /// Its number: the user name of its registration, and what others dial.
+        number: Number = required, live;
+        /// Its password. Each phone has a password, a file or a variable.
+        password: Option<Secret> = derived, live;
+        /// A file whose first line is the password.
+        password_file: Option<PathBuf> = derived, live;
+        /// An environment variable that holds the password.
+        password_env: Option<EnvName> = derived, live;
+        /// The name shown to those whom it calls.
+        name: Option<Label> = derived, live;
+        /// The dialplan context of its calls.
+        context: Name = "\"agents\"", live;
+        /// The language of prompts that it hears. Without it: as `[node]` says.
+        language: Option<Language> = derived, live;
+        /// Its codecs, the preferred first. Without it: those of `[media]`.
+        codecs: Option<Vec<Codec>> = derived, live;
+        /// How keys are carried to it. Without it: as `[media]` says.
+        dtmf: Option<Dtmf> = derived, live;
+        /// How many devices may be registered under the number at once.
+        max_contacts: u32 = "5" in ["1", "20"], live;
+    }
+}
+
+section! {
+    /// What happens to calls.
+    [dialplan] struct Dialplan {
+        /// The directory of dialplan files: every `*.toml` and `*.xml`.
+        dir: PathBuf = "\"/etc/belfry/dialplan\"", live;
+        /// The directory of prompts, with a folder for each language.
+        sounds: PathBuf = "\"/usr/share/belfry/sounds\"", live;
+        /// The days on which a `holiday` condition holds.
+        holidays: Vec<Holiday> = "[]", live;
+    }
+}
+
+section! {
+    /// Recordings.
+    [record] struct Record {
+        /// Whether calls are recorded where the dialplan asks for it.
+        enabled: bool = "true", live;
+        /// Where the files go: `YYYY/MM/DD/<call id>.wav` below it. Without it: `recordings` in
+        /// `[node] data_dir`.
+        dir: Option<PathBuf> = derived, restart;
+        /// How long they are kept.
+        keep: Period = "\"12 months\"", live, inactive;
+        /// When more than this share of the disk is used no recording begins and an alarm is
+        /// raised; calls go on.
+        max_disk: Percent = "\"90 %\"" in ["\"10 %\"", "\"100 %\""], live;
+        /// The samples in the file.
+        format: RecordFormat = "\"alaw\"", live;
+    }
+}
+
+section! {
+    /// Call records.
+    [store] struct Store {
+        /// The database. Without it: `belfry.db` in `[node] data_dir`.
+        url: Option<StoreUrl> = derived, restart;
+        /// How much may wait in the journal for a database that is away; beyond it new calls are
+        /// refused with 503, and calls in being go on.
+        max_backlog: Size = "\"2 GiB\"" in ["\"16 MiB\"", "\"1 TiB\""], restart;
+    }
+}
+
+section! {
+    /// Web pages, API and metrics.
+    [http] struct Http {
+        /// Where they are served.
+        listen: Option<SocketAddr> = derived, restart, inactive;
+    }
+}
+
+section! {
+    /// The operator's console.
+    [console] struct Console {
+        /// The Unix socket that `belfry console` attaches to. Who may open it is the operator.
+        socket: PathBuf = "\"/run/belfry/console.sock\"", restart;
+    }
+}
+
+section! {
+    /// The log, on standard error.
+    [log] struct Log {
+        /// The least important line that is written.
+        level: LogLevel = "\"info\"", live;
+        /// Its shape.
+        format: LogFormat = "\"text\"", restart;
+    }
+}
+
+section! {
+    /// Bounds: what is above them is refused, with an answer that says so.
+    [limits] struct Limits {
+        /// Calls at once; a further one gets 503. Without it: 1000, or as many as the ports of
+        /// `[media]` carry when those are fewer.
+        calls: Option<u32> = derived in ["1", "15000"], live;
+        /// New calls a second, with bursts of the same size; a further one gets 503.
+        calls_per_second: u32 = "100" in ["1", "10000"], live;
+        /// Longest call; it is then ended.
+        call_duration: Duration = "\"12 h\"" in ["\"1 min\"", "\"7 days\""], live;
+        /// Registered devices at once.
+        registrations: u32 = "10000" in ["1", "1000000"], live;
+        /// TCP connections at once; a further one is closed.
+        tcp_connections: u32 = "2000" in ["1", "100000"], restart;
+    }
+}
+
+section! {
+    /// Codes that a desk phone dials, and codes pressed in a call.
+    [feature_codes] struct FeatureCodes {
+        /// Dialled, then agent number and PIN: sign in.
+        sign_in: FeatureCode = "\"*11\"", live, inactive;
+        /// Dialled: sign out.
+        sign_out: FeatureCode = "\"*12\"", live, inactive;
+        /// Dialled: ready for calls.
+        ready: FeatureCode = "\"*13\"", live, inactive;
+        /// Dialled: on break.
+        on_break: FeatureCode = "\"*14\"", live, inactive;
+        /// Dialled, then a code: finish after-call work.
+        finish: FeatureCode = "\"*15\"", live, inactive;
+        /// Dialled, then an agent's number: listen to the call.
+        listen: FeatureCode = "\"*70\"", live, inactive;
+        /// Dialled, then an agent's number: speak to the agent alone.
+        whisper: FeatureCode = "\"*71\"", live, inactive;
+        /// Dialled, then an agent's number: join the call.
+        barge_in: FeatureCode = "\"*72\"", live, inactive;
+        /// Dialled, then an agent's number: end the call.
+        disconnect: FeatureCode = "\"*73\"", live, inactive;
+        /// In a call, then number and `#`: blind transfer.
+        blind_transfer: FeatureCode = "\"*1\"", live;
+        /// In a call, then number and `#`: attended transfer.
+        attended_transfer: FeatureCode = "\"*2\"", live, inactive;
+        /// In a call, then number and `#`: three-way.
+        three_way: FeatureCode = "\"*3\"", live, inactive;
+        /// In a call: send the caller to the survey.
+        survey: FeatureCode = "\"*4\"", live;
+        /// In a call: mark the caller as malicious.
+        malicious: FeatureCode = "\"*5\"", live, inactive;
+        /// In a call: pause or resume the recording.
+        pause_recording: FeatureCode = "\"*6\"", live;
+    }
+}

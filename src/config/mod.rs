@@ -1,0 +1,467 @@
+//! Floor 1, `config`: text to a checked [`Config`], with line, column and remedy for every fault.
+//!
+//! ```text
+//! belfry.toml ─► toml (spans) ─► setting: keys.rs' table ─► cross checks ─► Config
+//!     text        syntax faults     unknown keys, types,      twice, too       │
+//!                                   limits, defaults          small, clash     ├─► resolve_secrets
+//!                                                                              └─► needs_restart
+//! ```
+//!
+//! All faults are collected, in the order of the text, not only the first. Nothing here reads a
+//! file, the environment or a clock: the daemon reads the file, fetches the passwords that lie
+//! elsewhere ([`Config::resolve_secrets`]) and asks the system for its time zone when the text
+//! names none. Whether an address is really this machine's, a port free or a directory writable is
+//! the daemon's to find out at start.
+
+use core::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+pub mod address;
+pub mod calendar;
+pub mod choice;
+mod cross;
+pub mod fault;
+pub mod keys;
+pub mod list;
+pub mod name;
+pub mod quantity;
+mod reference;
+pub mod secret;
+pub mod setting;
+mod syntax;
+
+pub use address::{Peer, PortRange, SipAddress, Transport};
+pub use calendar::{Holiday, Zone};
+pub use choice::{Backend, Codec, Country, Dtmf, Language, LogFormat, LogLevel, RecordFormat};
+pub use fault::{At, Fault, Severity};
+pub use keys::{
+    Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone, Record,
+    SECTIONS, Sip, Store,
+};
+pub use list::Workers;
+pub use quantity::{Percent, Period, Size};
+pub use reference::reference_markdown;
+pub use secret::{Secret, SecretSource};
+
+use cross::Draft;
+use fault::quoted;
+use setting::{Reader, Section, SectionReader, list, nearest};
+
+/// Longest configuration text, in bytes: room for some 20,000 phones.
+pub const MAX_TEXT: usize = 4 << 20;
+
+/// Calls at once when `[limits] calls` says nothing and the ports carry them.
+const DEFAULT_CALLS: u32 = 1_000;
+
+/// The embedded default, which is also the sample to copy.
+pub const EMBEDDED: &str = include_str!("embedded.toml");
+
+/// A checked configuration. Fields are as the text gives them; where a key may be left out in
+/// favour of another, the methods say what holds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// `[node]`
+    pub node: Node,
+    /// `[sip]`
+    pub sip: Sip,
+    /// `[media]`
+    pub media: Media,
+    /// Each `[[gateway]]`, in the order of the text.
+    pub gateways: Vec<Gateway>,
+    /// Each `[[phone]]`, in the order of the text.
+    pub phones: Vec<Phone>,
+    /// `[dialplan]`
+    pub dialplan: Dialplan,
+    /// `[record]`
+    pub record: Record,
+    /// `[store]`
+    pub store: Store,
+    /// `[http]`
+    pub http: Http,
+    /// `[console]`
+    pub console: Console,
+    /// `[log]`
+    pub log: Log,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[feature_codes]`
+    pub feature_codes: FeatureCodes,
+}
+
+impl Config {
+    /// Reads and checks a text. `Ok` holds the warnings too; `Err` holds all faults, warnings
+    /// among them, in the order of the text.
+    pub fn parse(text: &str) -> Result<(Config, Vec<Fault>), Vec<Fault>> {
+        if text.len() > MAX_TEXT {
+            let what = format!("the text has {} bytes", text.len());
+            let remedy = format!("write at most {MAX_TEXT}");
+            return Err(vec![Fault {
+                line: 1,
+                column: 1,
+                severity: Severity::Error,
+                what,
+                remedy,
+            }]);
+        }
+        let root = syntax::parse(text)?;
+        let mut reader = Reader::new(text);
+        let draft = read_sections(&root, &mut reader);
+        cross::check(&draft, &mut reader);
+        let refused = reader.faults.fatal();
+        let faults = reader.faults.finish();
+        match finish(draft) {
+            Some(config) if !refused => Ok((config, faults)),
+            _ => Err(faults),
+        }
+    }
+
+    /// The configuration without a file: loopback, phones 1001 to 1004 with the passwords of
+    /// [`EMBEDDED`], a gateway on loopback.
+    pub fn embedded() -> Config {
+        let (config, _) = Config::parse(EMBEDDED).expect("a test reads it");
+        config
+    }
+
+    /// The keys (`section.key`) in which `new` differs and which take effect only at the next
+    /// start. Empty: `new` can be put in force by a reload.
+    pub fn needs_restart(&self, new: &Config) -> Vec<&'static str> {
+        let mut changed = [
+            self.node.changed_for_restart(&new.node),
+            self.sip.changed_for_restart(&new.sip),
+            self.media.changed_for_restart(&new.media),
+            self.dialplan.changed_for_restart(&new.dialplan),
+            self.record.changed_for_restart(&new.record),
+            self.store.changed_for_restart(&new.store),
+            self.http.changed_for_restart(&new.http),
+            self.console.changed_for_restart(&new.console),
+            self.log.changed_for_restart(&new.log),
+            self.limits.changed_for_restart(&new.limits),
+            self.feature_codes.changed_for_restart(&new.feature_codes),
+        ]
+        .concat();
+        for old in &self.gateways {
+            let same = new.gateways.iter().find(|gateway| gateway.name == old.name);
+            changed.extend(
+                same.into_iter()
+                    .flat_map(|same| old.changed_for_restart(same)),
+            );
+        }
+        for old in &self.phones {
+            let same = new.phones.iter().find(|phone| phone.number == old.number);
+            changed.extend(
+                same.into_iter()
+                    .flat_map(|same| old.changed_for_restart(same)),
+            );
+        }
+        changed.dedup();
+        changed
+    }
+
+    /// The phone with that number.
+    pub fn phone(&self, number: &str) -> Option<&Phone> {
+        self.phones
+            .iter()
+            .find(|phone| phone.number.as_str() == number)
+    }
+
+    /// The gateway with that name.
+    pub fn gateway(&self, name: &str) -> Option<&Gateway> {
+        self.gateways
+            .iter()
+            .find(|gateway| gateway.name.as_str() == name)
+    }
+
+    /// The gateway whose calls come from that address, whatever the port.
+    pub fn gateway_at(&self, ip: IpAddr) -> Option<&Gateway> {
+        self.gateways
+            .iter()
+            .find(|gateway| gateway.address.0.addr.ip() == ip)
+    }
+
+    /// The codecs of a gateway or a phone: its own, else those of `[media]`.
+    pub fn codecs<'c>(&'c self, own: &'c Option<Vec<Codec>>) -> &'c [Codec] {
+        own.as_deref().unwrap_or(&self.media.codecs)
+    }
+
+    /// The addresses that SDP may offer, the first by default; never empty, never `0.0.0.0`.
+    pub fn media_addresses(&self) -> Vec<IpAddr> {
+        match &self.media.address {
+            Some(given) => given.clone(),
+            None => {
+                let mut own: Vec<IpAddr> = self.sip.listen.iter().map(|l| l.addr.ip()).collect();
+                own.retain(|ip| !ip.is_unspecified());
+                let mut seen = Vec::new();
+                own.retain(|ip| {
+                    !seen.contains(ip) && {
+                        seen.push(*ip);
+                        true
+                    }
+                });
+                own
+            }
+        }
+    }
+
+    /// What Via and Contact show for a listener bound to `local`.
+    pub fn advertised(&self, local: SocketAddr) -> SocketAddr {
+        let ip = match self.sip.advertise {
+            Some(ip) => ip,
+            None if local.ip().is_unspecified() => {
+                let same_family = |ip: &IpAddr| ip.is_ipv4() == local.is_ipv4();
+                let addresses = self.media_addresses();
+                let fit = addresses.iter().copied().find(same_family);
+                fit.or(addresses.first().copied()).unwrap_or(local.ip())
+            }
+            None => local.ip(),
+        };
+        SocketAddr::new(ip, local.port())
+    }
+
+    /// The domain of phones' addresses and the realm of their passwords.
+    pub fn domain(&self) -> String {
+        match (&self.sip.domain, self.sip.listen.first()) {
+            (Some(domain), _) => domain.to_string(),
+            (None, Some(first)) => match self.advertised(first.addr).ip() {
+                IpAddr::V4(ip) => ip.to_string(),
+                IpAddr::V6(ip) => format!("[{ip}]"),
+            },
+            (None, None) => "localhost".into(),
+        }
+    }
+
+    /// Where recordings go.
+    pub fn recordings_dir(&self) -> PathBuf {
+        self.record
+            .dir
+            .clone()
+            .unwrap_or_else(|| self.node.data_dir.join("recordings"))
+    }
+
+    /// The SQLite file of the records.
+    pub fn database(&self) -> PathBuf {
+        let given = self.store.url.as_ref().map(|url| url.path().to_owned());
+        given.unwrap_or_else(|| self.node.data_dir.join("belfry.db"))
+    }
+
+    /// Where the journal is kept.
+    pub fn journal_dir(&self) -> PathBuf {
+        self.node.data_dir.join("journal")
+    }
+
+    /// Most calls at once: what `[limits]` says, else what the ports carry, up to 1000.
+    pub fn max_calls(&self) -> u32 {
+        self.limits
+            .calls
+            .unwrap_or_else(|| DEFAULT_CALLS.min(self.media.ports.pairs() / 2))
+    }
+
+    /// Fetches the passwords that lie in files or in the environment. `fetch` gives the text found
+    /// there, or why there is none; of a file the first line counts. What cannot be had is a fault
+    /// at the phone's or the gateway's place.
+    pub fn resolve_secrets(
+        &mut self,
+        mut fetch: impl FnMut(&SecretSource) -> Result<String, String>,
+    ) -> Result<(), Vec<Fault>> {
+        let mut faults = Vec::new();
+        let phones = self.phones.iter_mut().map(|p| {
+            (
+                p.at,
+                format!("phone {}", p.number),
+                &mut p.password,
+                &p.password_file,
+                &p.password_env,
+            )
+        });
+        let gateways = self.gateways.iter_mut().map(|g| {
+            let whose = format!("gateway \"{}\"", g.name);
+            (
+                g.at,
+                whose,
+                &mut g.password,
+                &g.password_file,
+                &g.password_env,
+            )
+        });
+        for (at, whose, password, file, env) in phones.chain(gateways) {
+            let source = match (&password, file, env) {
+                (None, Some(path), _) => SecretSource::File(path.clone()),
+                (None, None, Some(name)) => SecretSource::Env(name.as_str().into()),
+                _ => continue,
+            };
+            let first_line = |text: String| text.lines().next().unwrap_or("").to_owned();
+            let found = fetch(&source).map(first_line);
+            let secret = found.and_then(|text| {
+                Secret::new(text).ok_or_else(|| "its first line is not a password".to_owned())
+            });
+            match secret {
+                Ok(secret) => *password = Some(secret),
+                Err(why) => faults.push(Fault {
+                    line: at.line,
+                    column: at.column,
+                    severity: Severity::Error,
+                    what: format!("the password of {whose} cannot be had from {source}: {why}"),
+                    remedy: "put the password there, readable by Belfry's user alone".into(),
+                }),
+            }
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+/// Reads each section of the table, and names the sections that do not exist.
+fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft {
+    let table = root.get_ref();
+    for (name, value) in table {
+        let known = SECTIONS
+            .iter()
+            .find(|section| section.name == name.get_ref().as_ref());
+        match known {
+            None => unknown_section(name, value.get_ref(), reader),
+            Some(section) => brackets(section, value, reader),
+        }
+    }
+    Draft {
+        node: single(table, &Node::SECTION, reader, Node::read),
+        sip: single(table, &Sip::SECTION, reader, Sip::read),
+        media: single(table, &Media::SECTION, reader, Media::read),
+        gateways: repeated(table, &Gateway::SECTION, reader, Gateway::read),
+        phones: repeated(table, &Phone::SECTION, reader, Phone::read),
+        dialplan: single(table, &Dialplan::SECTION, reader, Dialplan::read),
+        record: single(table, &Record::SECTION, reader, Record::read),
+        store: single(table, &Store::SECTION, reader, Store::read),
+        http: single(table, &Http::SECTION, reader, Http::read),
+        console: single(table, &Console::SECTION, reader, Console::read),
+        log: single(table, &Log::SECTION, reader, Log::read),
+        limits: single(table, &Limits::SECTION, reader, Limits::read),
+        feature_codes: single(table, &FeatureCodes::SECTION, reader, FeatureCodes::read),
+    }
+}
+
+fn unknown_section(
+    name: &Spanned<std::borrow::Cow<'_, str>>,
+    value: &DeValue<'_>,
+    reader: &mut Reader<'_>,
+) {
+    let text = name.get_ref().as_ref();
+    let is_section = value.is_table() || value.is_array();
+    let holder = SECTIONS
+        .iter()
+        .find(|s| s.keys.iter().any(|key| key.name == text));
+    let (what, remedy) = match (nearest(text, SECTIONS.iter().map(|s| s.name)), holder) {
+        (_, Some(holder)) if !is_section => (
+            format!("the key {} stands before any section", quoted(text)),
+            format!("`{text}` belongs under {}", holder.header()),
+        ),
+        (Some(near), _) => {
+            let near = SECTIONS
+                .iter()
+                .find(|s| s.name == near)
+                .map_or(String::new(), |s| s.header());
+            (
+                format!("there is no section {}", quoted(text)),
+                format!("write {near}"),
+            )
+        }
+        (None, _) => {
+            let known = list(SECTIONS.iter().map(|s| s.name));
+            (
+                format!("there is no section {}", quoted(text)),
+                format!("the sections are {known}"),
+            )
+        }
+    };
+    reader.faults.error(&name.span(), what, remedy);
+}
+
+/// A section with the wrong kind of brackets.
+fn brackets(section: &Section, value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) {
+    let wrong = match value.get_ref() {
+        DeValue::Table(_) => section.repeats,
+        DeValue::Array(entries) => {
+            !section.repeats || !entries.iter().all(|entry| entry.get_ref().is_table())
+        }
+        _ => true,
+    };
+    if wrong {
+        let what = format!("`{}` is not written like this", section.name);
+        let remedy = if section.repeats {
+            format!("write {}, once for each", section.header())
+        } else {
+            format!("write {} once", section.header())
+        };
+        reader.faults.error(&value.span(), what, remedy);
+    }
+}
+
+/// A section that stands once or not at all.
+fn single<T>(
+    table: &DeTable<'_>,
+    section: &'static Section,
+    reader: &mut Reader<'_>,
+    read: impl FnOnce(&mut SectionReader<'_, '_, '_>) -> Option<T>,
+) -> Option<T> {
+    let nothing = DeTable::new();
+    let (keys, header) = match table.get(section.name) {
+        None => (&nothing, 0..0),
+        Some(value) => (value.get_ref().as_table()?, value.span()),
+    };
+    read(&mut SectionReader::begin(
+        reader, keys, section, 0, header, &SECTIONS,
+    ))
+}
+
+/// A section that stands once for each thing.
+fn repeated<T>(
+    table: &DeTable<'_>,
+    section: &'static Section,
+    reader: &mut Reader<'_>,
+    read: impl Fn(&mut SectionReader<'_, '_, '_>) -> Option<T>,
+) -> Vec<(usize, T)> {
+    let entries = table
+        .get(section.name)
+        .and_then(|value| value.get_ref().as_array());
+    let mut things = Vec::new();
+    for (nth, entry) in entries.into_iter().flat_map(|list| list.iter()).enumerate() {
+        if let Some(keys) = entry.get_ref().as_table() {
+            let header = entry.span();
+            let thing = read(&mut SectionReader::begin(
+                reader, keys, section, nth, header, &SECTIONS,
+            ));
+            things.extend(thing.map(|thing| (nth, thing)));
+        }
+    }
+    things
+}
+
+/// The configuration, when every section could be read.
+fn finish(draft: Draft) -> Option<Config> {
+    Some(Config {
+        node: draft.node?,
+        sip: draft.sip?,
+        media: draft.media?,
+        gateways: draft
+            .gateways
+            .into_iter()
+            .map(|(_, gateway)| gateway)
+            .collect(),
+        phones: draft.phones.into_iter().map(|(_, phone)| phone).collect(),
+        dialplan: draft.dialplan?,
+        record: draft.record?,
+        store: draft.store?,
+        http: draft.http?,
+        console: draft.console?,
+        log: draft.log?,
+        limits: draft.limits?,
+        feature_codes: draft.feature_codes?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

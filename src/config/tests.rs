@@ -1,0 +1,461 @@
+//! Broken texts with the line, the column and the remedy that each must get; and sound ones.
+
+use super::*;
+use proptest::prelude::*;
+
+/// A sound text whose lines the broken ones replace.
+const SOUND: &str = r#"
+[sip]
+listen = ["udp:10.0.0.5:5060"]
+"#;
+
+fn faults(text: &str) -> Vec<Fault> {
+    match Config::parse(text) {
+        Ok((config, _)) => panic!("accepted: {config:?}"),
+        Err(faults) => faults,
+    }
+}
+
+fn warnings(text: &str) -> Vec<Fault> {
+    Config::parse(text)
+        .map(|(_, warnings)| warnings)
+        .expect("accepted")
+}
+
+/// One broken text: the place and parts of the message and of the remedy of its only fault.
+#[track_caller]
+fn refuses(text: &str, line: u32, column: u32, what: &str, remedy: &str) {
+    let all = faults(text);
+    let errors: Vec<&Fault> = all
+        .iter()
+        .filter(|f| f.severity == Severity::Error)
+        .collect();
+    let [fault] = errors[..] else {
+        panic!("not one fault: {all:#?}")
+    };
+    assert_eq!((fault.line, fault.column), (line, column), "{fault}");
+    assert!(fault.what.contains(what), "{fault}\nlacks {what}");
+    assert!(fault.remedy.contains(remedy), "{fault}\nlacks {remedy}");
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn syntax_faults_say_what_to_write() {
+    refuses("[node\nname = \"a\"\n", 1, 6, "unclosed table", "]");
+    refuses("[node]\nname = care\n", 2, 8, "must be quoted", "double quotes");
+    refuses("[node]\nname = \"a\"\nname = \"b\"\n", 3, 1, "duplicate key", "keep one");
+    refuses("[node]\nname\n", 2, 5, "key with no value", "key = value");
+    refuses("[node]\nname = \"care\n", 2, 13, "invalid basic string", "double quote");
+    refuses("[media]\nports = [\"16384-32767\"\n", 2, 23, "unclosed array", "]");
+    let two = faults("[node]\nname = care\nlanguage = en\n");
+    assert_eq!(
+        two.iter().map(|f| f.line).collect::<Vec<_>>(),
+        [2, 3],
+        "{two:#?}"
+    );
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn unknown_keys_name_the_nearest() {
+    refuses(&format!("{SOUND}lisen = \"udp:10.0.0.6\"\n"), 4, 1, "[sip] has no key \"lisen\"", "`listen`");
+    refuses(&format!("{SOUND}[nodes]\nname = \"a\"\n"), 4, 2, "no section \"nodes\"", "write [node]");
+    refuses(&format!("{SOUND}[phones]\n"), 4, 2, "no section \"phones\"", "write [[phone]]");
+    refuses(&format!("{SOUND}ports = \"2000-2999\"\n"), 4, 1, "no key \"ports\"", "belongs under [media]");
+    refuses(&format!("data_dir = \"/x\"\n{SOUND}"), 1, 1, "before any section", "under [node]");
+    refuses(&format!("{SOUND}[log]\ncolour = 1\n"), 5, 1, "no key \"colour\"", "`level`, `format`");
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn values_of_the_wrong_shape() {
+    let after = |rest: &str| format!("{SOUND}{rest}");
+    refuses(&after("t1 = 500\n"), 4, 6, "an integer cannot stand here", "\"500 ms\"");
+    refuses(&after("t1 = \"500\"\n"), 4, 6, "not a duration", "\"20 s\"");
+    refuses(&after("t1 = \"20 s\"\n"), 4, 6, "out of range", "from \"100 ms\" to \"2 s\"");
+    refuses(&after("domain = \"sip:care\"\n"), 4, 10, "is not a domain", "care.example");
+    refuses(&after("[node]\nlanguage = \"zh\"\n"), 5, 12, "\"zh\" is not known", "zh-CN");
+    refuses(&after("[node]\ntimezone = \"Shanghai\"\n"), 5, 12, "no time zone", "Asia/Shanghai");
+    refuses(&after("[media]\nports = \"16384\"\n"), 5, 9, "not a range", "16384-32767");
+    refuses(&after("[media]\nports = \"16385-32767\"\n"), 5, 9, "even port", "\"16386-32767\"");
+    refuses(&after("[media]\nports = \"16384-32766\"\n"), 5, 9, "RTCP", "\"16384-32767\"");
+    refuses(&after("[media]\nports = \"16384-16387\"\n"), 5, 9, "holds 2 streams", "8 ports");
+    refuses(&after("[media]\nports = \"500-599\"\n"), 5, 9, "below 1024", "such as");
+    refuses(&after("[media]\nports = \"3000-2000\"\n"), 5, 9, "ends before", "such as");
+    refuses(&after("[media]\naddress = \"0.0.0.0\"\n"), 5, 11, "names no machine", "10.0.0.5");
+    refuses(&after("[media]\naddress = [\"10.0.0.5\", \"x\"]\n"), 5, 24, "not an IP", "10.0.0.5");
+    refuses(&after("[media]\nworkers = 0\n"), 5, 11, "not a number of workers", "\"auto\"");
+    refuses(&after("[media]\nbackend = \"epoll\"\n"), 5, 11, "not known", "\"io-uring\"");
+    refuses(&after("[media]\ncodecs = [\"opus\"]\n"), 5, 11, "not in this version", "\"PCMA\"");
+    refuses(&after("[media]\ncodecs = []\n"), 5, 10, "empty", "\"PCMA\"");
+    refuses(&after("[record]\nmax_disk = 90\n"), 5, 12, "an integer", "\"90 %\"");
+    refuses(&after("[record]\nenabled = \"yes\"\n"), 5, 11, "text cannot", "true or false");
+    refuses(&after("[limits]\ncalls = 0\n"), 5, 9, "out of range", "from 1 to 15000");
+    refuses(&after("[limits]\ncalls = -1\n"), 5, 9, "out of range", "write a number");
+    refuses(&after("[store]\nurl = \"postgres://u:pw@h/b\"\n"), 5, 7, "PostgreSQL is not in", "sqlite:///");
+    refuses(&after("[store]\nurl = \"/var/x.db\"\n"), 5, 7, "not the URL", "sqlite:///");
+    refuses(&after("[dialplan]\nholidays = [\"2026-10-32\"]\n"), 5, 13, "not a day", "2026-10-01");
+    refuses(&after("[feature_codes]\nsurvey = \"44\"\n"), 5, 10, "\"44\" is not a code", "\"*11\"");
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn listeners() {
+    let sip = |listen: &str| format!("[sip]\nlisten = {listen}\n[media]\naddress = \"10.0.0.5\"\n");
+    refuses(&sip("[\"udp:10.0.0.5:5060\", \"udp:10.0.0.5:5060\"]"), 2, 32, "already", "leave this one");
+    refuses(&sip("[\"udp:10.0.0.5:5060\", \"udp:0.0.0.0:5060\"]"), 2, 10, "twice", "all addresses");
+    refuses(&sip("[\"udp:10.0.0.5:5060\", \"tls:10.0.0.5:5061\"]"), 2, 32, "tls: is not in", "udp: or tcp:");
+    refuses(&sip("\"10.0.0.5:5060\""), 2, 10, "is no transport", "udp:10.0.0.10:5060");
+    refuses(&sip("[]"), 2, 10, "empty", "udp:0.0.0.0:5060");
+    let any = "[sip]\nlisten = \"udp:0.0.0.0:5060\"\n";
+    refuses(any, 1, 1, "[media] has no `address`", "address = \"10.0.0.5\"");
+    refuses("", 1, 1, "[media] has no `address`", "address = \"10.0.0.5\"");
+    let text = format!("{SOUND}[media]\nports = \"5000-5999\"\n");
+    refuses(&text, 5, 9, "SIP port of udp:10.0.0.5:5060", "without it");
+    let text = format!("{SOUND}min_expires = \"5 min\"\ndefault_expires = \"1 min\"\n");
+    refuses(&text, 5, 19, "does not lie between", "from \"300 s\" to \"3600 s\"");
+    let text = format!("{SOUND}min_expires = \"1 h\"\nmax_expires = \"60 s\"\n");
+    refuses(&text, 4, 15, "longer than max_expires", "\"60 s\"");
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn gateways() {
+    let a = "[[gateway]]\nname = \"a\"\naddress = \"udp:10.0.0.10:5060\"\n";
+    let with = |rest: &str| format!("{SOUND}{a}{rest}");
+    refuses(&with("[[gateway]]\nname = \"a\"\naddress = \"udp:10.0.0.11\"\n"), 8, 8, "line 4 already", "another name");
+    refuses(&with("[[gateway]]\nname = \"b\"\naddress = \"udp:10.0.0.10:5070\"\n"), 9, 11, "\"a\" has the address", "another address");
+    refuses(&with("[[gateway]]\nname = \"b\"\n"), 7, 1, "has no `address`", "add `address");
+    refuses(&with("channels = 0\n"), 7, 12, "out of range", "from 1 to 2000");
+    refuses(&with("username = \"u\"\n"), 7, 12, "no password", "password_file");
+    refuses(&with("password = \"secret\"\n"), 7, 12, "no `username`", "add `username");
+    refuses(&with("dtmf = \"rfc2833\"\n"), 7, 8, "not known", "\"rfc4733\"");
+    refuses(&with("[media]\nports = \"20000-20099\"\n"), 8, 9, "carries 25 calls", "\"20000-20119\"");
+    refuses(&format!("{SOUND}[gateway]\nname = \"a\"\n"), 4, 1, "not written like this", "[[gateway]]");
+    refuses(&format!("{SOUND}[[node]]\nname = \"a\"\n"), 4, 1, "not written like this", "[node] once");
+    refuses(&format!("{SOUND}[[gateway]]\nname = \"a\"\naddress = \"udp:gw.local\"\n"), 6, 11, "is a name", "IP address");
+    refuses(&format!("{SOUND}[[gateway]]\nname = \"a\"\naddress = \"udp:0.0.0.0\"\n"), 6, 11, "names no machine", "10.0.0.5");
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn phones() {
+    let a = "[[phone]]\nnumber = \"1001\"\npassword = \"tea-leaf\"\n";
+    let with = |rest: &str| format!("{SOUND}{a}{rest}");
+    refuses(&with(a), 8, 10, "phone 1001 stands in line 4 already", "another number");
+    refuses(&with("[[phone]]\nnumber = \"1002\"\n"), 7, 1, "has no password", "password_env");
+    refuses(&with("password_file = \"/x\"\n"), 7, 17, "exclude each other", "keep one");
+    refuses(&with("[[phone]]\nnumber = 1002\npassword = \"x1\"\n"), 8, 10, "an integer", "\"1001\"");
+    refuses(&with("[[phone]]\nnumber = \"+86\"\npassword = \"x1\"\n"), 8, 10, "\"+86\" is not", "1 to 20 digits");
+    refuses(&with("[[phone]]\nnumber = \"1\"\npassword = \"\"\n"), 9, 12, "password is empty", "1 to 128");
+    refuses(&with("max_contacts = 99\n"), 7, 16, "out of range", "from 1 to 20");
+    let same = warnings(&format!(
+        "{SOUND}[[phone]]\nnumber = \"1001\"\npassword = \"1001\"\n"
+    ));
+    assert!(
+        same[0].what.contains("is its number") && same[0].line == 6,
+        "{same:?}"
+    );
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
+fn feature_codes_are_told_apart() {
+    let with = |rest: &str| format!("{SOUND}[feature_codes]\n{rest}");
+    refuses(&with("survey = \"*1\"\n"), 5, 10, "`blind_transfer`", "`survey`");
+    refuses(&with("survey = \"*11\"\n"), 5, 10, "cannot be told apart", "no other begins with");
+    assert_eq!(warnings(&with("survey = \"#1\"\n")), []);
+    let later = warnings(&with("three_way = \"#3\"\n"));
+    assert!(later[0].what.contains("does not act on it"), "{later:?}");
+}
+
+#[test]
+fn all_faults_are_told_in_the_order_of_the_text_and_none_shows_a_password() {
+    let all = faults(
+        "[sip]\nlisten = \"udp:0.0.0.0:5060\"\nt1 = 1\n[[phone]]\nnumber = \"x\"\npassword = \"hush\\n\"\n\
+         [media]\nadress = \"10.0.0.5\"\n[store]\nurl = \"postgres://u:hush@h\"\n",
+    );
+    let places: Vec<(u32, u32)> = all.iter().map(|f| (f.line, f.column)).collect();
+    assert_eq!(
+        places,
+        [(3, 6), (5, 10), (6, 12), (8, 1), (10, 7)],
+        "{all:#?}"
+    );
+    assert!(!format!("{all:?}").contains("hush"));
+    assert_eq!(
+        all[0].to_string(),
+        "3:6: error: an integer cannot stand here; write a duration, such as \"500 ms\", \"20 s\", \"5 min\", \"2 h\" or \"3 days\""
+    );
+}
+
+#[test]
+fn the_contracts_sample_loads() {
+    // interface.md's, with tls left out: it is not in this version.
+    let text = r#"
+[node]
+name     = "care-1"
+data_dir = "/var/lib/belfry"
+[sip]
+listen   = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]
+domain   = "care.example"
+[media]
+address  = "10.0.0.5"
+ports    = "16384-32767"
+workers  = "auto"
+backend  = "auto"
+[[gateway]]
+name     = "e1-a"
+address  = "udp:10.0.0.10:5060"
+channels = 30
+context  = "gateway"
+[[phone]]
+number   = "1001"
+password = "…"
+context  = "agents"
+[dialplan]
+dir      = "/etc/belfry/dialplan"
+[record]
+dir      = "/var/lib/belfry/recordings"
+keep     = "12 months"
+max_disk = "90 %"
+[store]
+url      = "sqlite:///var/lib/belfry/belfry.db"
+[http]
+listen   = "127.0.0.1:8080"
+"#;
+    let (config, warnings) = Config::parse(text).unwrap();
+    let lines: Vec<u32> = warnings.iter().map(|w| w.line).collect();
+    assert_eq!(
+        lines,
+        [26, 31],
+        "keep and http are of later versions: {warnings:?}"
+    );
+    assert_eq!(config.domain(), "care.example");
+    assert_eq!(
+        config
+            .advertised("0.0.0.0:5060".parse().unwrap())
+            .to_string(),
+        "10.0.0.5:5060"
+    );
+    assert_eq!(
+        config
+            .gateway_at("10.0.0.10".parse().unwrap())
+            .unwrap()
+            .name
+            .as_str(),
+        "e1-a"
+    );
+    assert_eq!(
+        config.codecs(&config.gateways[0].codecs),
+        [Codec::Pcma, Codec::Pcmu]
+    );
+    assert_eq!(
+        config.database(),
+        PathBuf::from("/var/lib/belfry/belfry.db")
+    );
+    assert_eq!(config.record.keep, Period::Months(12));
+    assert_eq!(config.max_calls(), 1_000);
+    assert!(
+        !format!("{config:?}").contains('…')
+            || !format!("{config:?}").contains("password: Some(\"")
+    );
+}
+
+#[test]
+fn the_embedded_default_is_on_loopback_alone() {
+    let config = Config::embedded();
+    assert!(config.sip.listen.iter().all(|l| l.addr.ip().is_loopback()));
+    assert!(config.media_addresses().iter().all(IpAddr::is_loopback));
+    assert_eq!(config.phones.len(), 4);
+    assert_eq!(
+        config
+            .phone("1003")
+            .unwrap()
+            .password
+            .as_ref()
+            .unwrap()
+            .expose(),
+        "belfry-1003"
+    );
+    assert_eq!(
+        config.recordings_dir(),
+        PathBuf::from("./belfry-data/recordings")
+    );
+    assert_eq!(config.needs_restart(&config), Vec::<&str>::new());
+}
+
+#[test]
+fn every_default_and_limit_of_the_table_can_be_read() {
+    // Reading an empty text reads each default; a value for each limited key reads its limits.
+    let (config, _) = Config::parse("[media]\naddress = \"10.0.0.5\"\n").unwrap();
+    assert_eq!(
+        config.media_addresses(),
+        ["10.0.0.5".parse::<IpAddr>().unwrap()]
+    );
+    for section in SECTIONS {
+        for key in section.keys {
+            let Some((low, high)) = key.limits else {
+                continue;
+            };
+            for value in [low, high] {
+                let text = format!("{}\n{} = {value}\n", section.header(), key.name);
+                let result = Config::parse(&text);
+                let at_key = |f: &Fault| f.line == 2 && f.what.contains("out of range");
+                assert!(
+                    !result.err().unwrap_or_default().iter().any(at_key),
+                    "{text}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn addresses_follow_from_the_listeners() {
+    let text = "[sip]\nlisten = [\"udp:10.0.0.5:5060\", \"tcp:10.0.0.5:5060\", \"udp:[2001:db8::5]:5060\"]\n";
+    let (config, _) = Config::parse(text).unwrap();
+    let found: Vec<String> = config
+        .media_addresses()
+        .iter()
+        .map(IpAddr::to_string)
+        .collect();
+    assert_eq!(found, ["10.0.0.5", "2001:db8::5"]);
+    assert_eq!(config.domain(), "10.0.0.5");
+    assert_eq!(
+        config.advertised("[::]:5060".parse().unwrap()).to_string(),
+        "[2001:db8::5]:5060"
+    );
+    let (config, _) = Config::parse(&format!("{text}advertise = \"198.51.100.7\"\n")).unwrap();
+    assert_eq!(
+        config.advertised(config.sip.listen[0].addr).to_string(),
+        "198.51.100.7:5060"
+    );
+    let small = format!("{text}[media]\nports = \"20000-20019\"\n");
+    assert_eq!(Config::parse(&small).unwrap().0.max_calls(), 5);
+}
+
+#[test]
+fn what_a_reload_can_change() {
+    let parse = |text: &str| Config::parse(&format!("{SOUND}{text}")).unwrap().0;
+    let old = parse("");
+    assert_eq!(
+        old.needs_restart(&parse("t1 = \"1 s\"\n[log]\nlevel = \"debug\"\n")),
+        ["sip.t1"]
+    );
+    let new = parse(
+        "[media]\nports = \"20000-29999\"\nworkers = 2\n[[phone]]\nnumber = \"1\"\npassword = \"abc\"\n",
+    );
+    assert_eq!(old.needs_restart(&new), ["media.ports", "media.workers"]);
+    assert_ne!(old, new);
+    assert_eq!(old, parse("\n\n# moved down, nothing changed\n[log]\n"));
+}
+
+#[test]
+fn passwords_from_elsewhere() {
+    let text = format!(
+        "{SOUND}[[phone]]\nnumber = \"1\"\npassword_file = \"/run/p1\"\n[[phone]]\nnumber = \"2\"\n\
+         password_env = \"P2\"\n[[phone]]\nnumber = \"3\"\npassword = \"given\"\n"
+    );
+    let (mut config, _) = Config::parse(&text).unwrap();
+    let both = config.resolve_secrets(|source| match source {
+        SecretSource::File(path) => Ok(format!("from {}\r\nsecond line\n", path.display())),
+        SecretSource::Env(name) => Ok(format!("from {name}")),
+        SecretSource::Given(_) => unreachable!("given ones are not fetched"),
+    });
+    assert_eq!(both, Ok(()));
+    let found: Vec<&str> = config
+        .phones
+        .iter()
+        .map(|p| p.password.as_ref().unwrap().expose())
+        .collect();
+    assert_eq!(found, ["from /run/p1", "from P2", "given"]);
+
+    let (mut config, _) = Config::parse(&text).unwrap();
+    let faults = config.resolve_secrets(|source| match source {
+        SecretSource::File(_) => Err("no such file".into()),
+        _ => Ok("\n".into()),
+    });
+    let faults = faults.unwrap_err();
+    assert_eq!(faults.iter().map(|f| f.line).collect::<Vec<_>>(), [4, 7]);
+    assert!(
+        faults[0]
+            .what
+            .contains("phone 1 cannot be had from the file /run/p1: no such file")
+    );
+    assert!(faults[1].what.contains("environment variable P2"));
+}
+
+#[test]
+fn a_text_too_long_is_not_read() {
+    refuses(&"#".repeat(MAX_TEXT + 1), 1, 1, "bytes", "at most");
+}
+
+/// Pieces that meet in odd ways more often than random characters do.
+fn fragment() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "[sip]",
+        "[[phone]]",
+        "[[gateway]]",
+        "[media]",
+        "[feature_codes]",
+        "listen",
+        "number",
+        "name",
+        "address",
+        "ports",
+        "= ",
+        "\"udp:0.0.0.0:5060\"",
+        "\"1001\"",
+        "\"16384-32767\"",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\n",
+        ".",
+        ",",
+        "\"",
+        "'''",
+        "1979-05-27",
+        "0x",
+        "-1",
+        "1e999",
+        "true",
+        "#",
+        "\u{feff}",
+        "名",
+        "\0",
+        "\r",
+    ]);
+    prop_oneof![words.prop_map(str::to_owned), ".{0,6}"]
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(pieces in prop::collection::vec(fragment(), 0..60)) {
+        let text = pieces.concat();
+        if let Err(faults) = Config::parse(&text) {
+            let lines = text.lines().count() as u32 + 1;
+            prop_assert!(!faults.is_empty());
+            prop_assert!(faults.iter().all(|f| f.line >= 1 && f.line <= lines && f.column >= 1));
+            prop_assert!(faults.iter().all(|f| !f.remedy.is_empty() && !f.what.is_empty()));
+        }
+    }
+
+    #[test]
+    fn no_value_of_any_key_makes_it_panic(
+        (header, key) in prop::sample::select(
+            SECTIONS.iter().flat_map(|s| s.keys.iter().map(|k| (s.header(), k.name))).collect::<Vec<_>>()
+        ),
+        value in prop_oneof![
+            "\"[^\"\\\\\n]{0,20}\"",
+            "\"[0-9*#.: %-]{0,20}\"",
+            "-?[0-9]{1,25}",
+            "\\[(\"[0-9a-z.:]{0,9}\",){0,4}\\]",
+            "\\{ a = 1 \\}",
+            "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+        ],
+    ) {
+        let _ = Config::parse(&format!("{header}\n{key} = {value}\n"));
+    }
+}

@@ -1,0 +1,206 @@
+//! The command line.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{check, demo, explain, serve};
+use crate::config::LogFormat;
+
+/// A voice appliance for care lines and contact centres.
+#[derive(Parser)]
+#[command(name = "belfry", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Examples:\n  belfry demo\n  belfry serve -c /etc/belfry/belfry.toml\n  belfry check\n  belfry console -e 'show calls'")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the appliance in the foreground
+    #[command(after_help = "Without -c, /etc/belfry/belfry.toml is read where it exists; else the embedded default \
+        serves on loopback: phones 1001 to 1004, a gateway on 127.0.0.1, the sample dialplan.\n\n\
+        Examples:\n  belfry serve\n  belfry serve -c ./belfry.toml --log-format json")]
+    Serve(Serve),
+    /// Start an appliance on free loopback ports and call through it, checking each step
+    #[command(after_help = "Examples:\n  belfry demo\n  belfry demo --json\n  belfry demo --keep ./demo-data")]
+    Demo(Demo),
+    /// Check configuration, dialplan and prompts; exit code 1 if there is a fault
+    #[command(after_help = "Examples:\n  belfry check\n  belfry check -c ./belfry.toml --json")]
+    Check(Check),
+    /// Questions about the dialplan
+    #[command(subcommand)]
+    Dialplan(Dialplan),
+    /// Attach to the running appliance
+    #[command(after_help = "Examples:\n  belfry console\n  belfry console -e 'show calls' --json\n  belfry console -e reload")]
+    Console(Console),
+    /// Help on a command, or on a step of the dialplan
+    #[command(after_help = "Examples:\n  belfry help serve\n  belfry help app dial\n  belfry help app")]
+    Help {
+        /// A command, or `app` and the name of a dialplan step
+        topic: Vec<String>,
+    },
+    /// Commands that interface.md names and this version does not have yet.
+    #[command(external_subcommand)]
+    Other(Vec<String>),
+}
+
+#[derive(Args, Clone)]
+pub(super) struct ConfigFile {
+    /// The configuration file
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    /// The log's shape, instead of the configuration's
+    #[arg(long, value_name = "text|json", value_parser = parse_log_format)]
+    pub(super) log_format: Option<LogFormat>,
+    /// The least important lines that are logged, instead of the configuration's
+    #[arg(long, value_name = "error|warn|info|debug")]
+    pub(super) log_level: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Demo {
+    /// Print one JSON document at the end instead of the steps
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Keep the recording and the records in this directory; else they lie below the system's
+    /// directory for temporary files
+    #[arg(long, value_name = "DIR")]
+    pub(super) keep: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    /// Print the faults as one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Dialplan {
+    /// Say which route a call would take and each step that it would run, without a call
+    #[command(after_help = "Examples:\n  belfry dialplan explain --context gateway --to 4008001234\n  \
+        belfry dialplan explain --context agents --to 0138 --from 1001 --at '2026-12-24 18:30'")]
+    Explain(Explain),
+}
+
+#[derive(Args)]
+pub(super) struct Explain {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    /// The context in which the call arrives
+    #[arg(long)]
+    pub(super) context: String,
+    /// The number dialled
+    #[arg(long)]
+    pub(super) to: String,
+    /// The caller's number
+    #[arg(long, default_value = "")]
+    pub(super) from: String,
+    /// When, in the node's time zone: `2026-12-24 18:30`; now if not given
+    #[arg(long)]
+    pub(super) at: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Console {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    /// The running appliance's socket, instead of the configuration's
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+    /// Run one command, print its answer and leave
+    #[arg(short = 'e', long = "execute", value_name = "COMMAND")]
+    pub(super) execute: Option<String>,
+    /// Print the answer as one JSON document
+    #[arg(long, requires = "execute")]
+    pub(super) json: bool,
+}
+
+fn parse_log_format(text: &str) -> Result<LogFormat, String> {
+    LogFormat::parse(text).ok_or_else(|| "write text or json".into())
+}
+
+/// Commands of later versions, so that who reads about them learns why they are not here.
+const LATER: &[&str] = &["user", "phone", "subscriber", "recording", "report", "doctor"];
+
+/// Reads the arguments and does what they say.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::main(args),
+        Command::Demo(args) => demo::main(args),
+        Command::Check(args) => check::main(args),
+        Command::Dialplan(Dialplan::Explain(args)) => explain::main(args),
+        Command::Console(args) => console(args),
+        Command::Help { topic } => help(&topic),
+        Command::Other(words) => {
+            let word = words.first().map_or("", String::as_str);
+            match LATER.contains(&word) {
+                true => eprintln!("belfry {word}: not in this version; see CHANGELOG.md for what is"),
+                false => eprintln!("belfry: there is no command '{word}'; 'belfry --help' lists them"),
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn console(args: Console) -> ExitCode {
+    let socket = match args.socket {
+        Some(socket) => socket,
+        None => match super::files::socket_of(&args.file) {
+            Ok(socket) => socket,
+            Err(lines) => return fail(&lines),
+        },
+    };
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    match crate::console::client::run(&socket, args.execute.as_deref(), args.json, colour) {
+        Ok(code) => code,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn help(topic: &[String]) -> ExitCode {
+    let words: Vec<&str> = topic.iter().map(String::as_str).collect();
+    let text = match words[..] {
+        ["app"] => Some(crate::dialplan::apps::list()),
+        ["app", name] => match crate::dialplan::apps::help(name) {
+            Some(text) => Some(text),
+            None => return fail(&format!("there is no step '{name}'; 'belfry help app' lists them")),
+        },
+        [] => Some(<Cli as clap::CommandFactory>::command().render_long_help().to_string()),
+        [ref path @ ..] => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            let found = path.iter().try_fold(&mut command, |c, name| c.find_subcommand_mut(name));
+            found.map(|command| command.render_long_help().to_string())
+        }
+    };
+    match text {
+        Some(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        None => fail(&format!("there is no command '{}'; 'belfry --help' lists them", words.join(" "))),
+    }
+}
+
+/// One cause a line, to standard error.
+pub(super) fn fail(lines: &str) -> ExitCode {
+    for line in lines.lines() {
+        eprintln!("belfry: {line}");
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,277 @@
+//! `belfry demo`: an appliance of its own on free loopback ports, and a real call through it.
+//!
+//! ```text
+//!  caller ("gateway", 127.0.0.2) ──INVITE──▶ Belfry ──▶ menu: 1 ──▶ agent 1001 (127.0.0.3)
+//!     440 Hz ─────────────────── talk, recorded in two channels ─────────────── 1000 Hz
+//!  caller ◀── survey: 5 ── agent hangs up
+//! ```
+//!
+//! Each step is checked as it happens, the audio too; what was written is read back afterwards.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::cli::{Demo, fail};
+use super::serve::{Appliance, Source};
+use crate::base::{Duration, Rng};
+use crate::dsp::level::{dbm0, dominant_tone};
+use crate::media::control::Codec;
+use crate::sim::live::{Live, Which};
+use crate::sim::phone::{Manner, Setup, State};
+use crate::wire::wav;
+
+/// The tones that caller and agent speak.
+const CALLER_HZ: f64 = 440.0;
+const AGENT_HZ: f64 = 1_000.0;
+/// The number of the care line in the sample plan.
+const CARE_LINE: &str = "4008001234";
+/// How long they talk.
+const TALK: Duration = Duration::from_secs(3);
+/// The longest wait for any one step.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// Samples a millisecond.
+const MS: usize = 8;
+
+/// One step, as it was seen.
+#[derive(Serialize)]
+struct Step {
+    name: &'static str,
+    ok: bool,
+    seen: String,
+    ms: u64,
+}
+
+/// The whole, as `--json` prints it.
+#[derive(Serialize)]
+struct Report {
+    ok: bool,
+    steps: Vec<Step>,
+    recording: Option<PathBuf>,
+    call: Option<serde_json::Value>,
+    survey: Option<String>,
+    data: PathBuf,
+}
+
+/// Runs the demo.
+pub(super) fn main(args: Demo) -> ExitCode {
+    let data = match &args.keep {
+        Some(dir) => dir.clone(),
+        None => std::env::temp_dir().join(format!("belfry-demo-{}", std::process::id())),
+    };
+    let appliance = match Appliance::start(Source::Text { text: config(&data), name: "demo" }) {
+        Ok(appliance) => appliance,
+        Err(lines) => return fail(&lines),
+    };
+    let mut demo = Run { began: Instant::now(), quiet: args.json, steps: Vec::new(), live: Live::new(), appliance };
+    let call = demo.call();
+    let Run { mut steps, appliance, live, quiet, began } = demo;
+    drop(live);
+    let report = appliance.stop(|records| {
+        let mut written = Written { steps: &mut steps, quiet, began };
+        call.as_deref().and_then(|id| written.read_back(records, &data, id))
+    });
+    let (recording, call, survey) = report.unwrap_or_default();
+    let ok = !steps.is_empty() && steps.iter().all(|step| step.ok);
+    let report = Report { ok, steps, recording, call, survey, data };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+    } else {
+        closing(&report);
+    }
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn config(data: &Path) -> String {
+    let data = data.display();
+    format!(
+        "[node]\nname = \"demo\"\ndata_dir = \"{data}\"\nlanguage = \"zh-CN\"\n\
+         [sip]\nlisten = [\"udp:127.0.0.1:0\"]\ndomain = \"127.0.0.1\"\n\
+         [media]\naddress = \"127.0.0.1\"\nports = \"auto\"\n\
+         [[gateway]]\nname = \"e1-a\"\naddress = \"udp:127.0.0.2:5060\"\nping = \"0 s\"\n\
+         [[phone]]\nnumber = \"1001\"\npassword = \"demo-1001\"\n\
+         [[phone]]\nnumber = \"1002\"\npassword = \"demo-1002\"\n\
+         [console]\nsocket = \"{data}/console.sock\"\n"
+    )
+}
+
+struct Run {
+    began: Instant,
+    quiet: bool,
+    steps: Vec<Step>,
+    live: Live,
+    appliance: Appliance,
+}
+
+fn say(steps: &mut Vec<Step>, quiet: bool, began: Instant, name: &'static str, ok: bool, seen: String) -> bool {
+    let ms = began.elapsed().as_millis() as u64;
+    if !quiet {
+        println!("{:>6.1} s  {}  {name}: {seen}", ms as f64 / 1000.0, if ok { "ok  " } else { "FAIL" });
+    }
+    steps.push(Step { name, ok, seen, ms });
+    ok
+}
+
+impl Run {
+    fn step(&mut self, name: &'static str, ok: bool, seen: impl Into<String>) -> bool {
+        say(&mut self.steps, self.quiet, self.began, name, ok, seen.into())
+    }
+
+    /// The call itself. Gives its id, or `None` at the first step that failed.
+    fn call(&mut self) -> Option<String> {
+        let (caller, agent) = self.phones()?;
+        self.live.with(caller, |phone, now| phone.call(now, CARE_LINE));
+        let answered = self.wait(caller, |phone| phone.state == State::Talking);
+        self.step("the gateway's call is answered by the menu", answered, format!("13800138000 → {CARE_LINE}")).then_some(())?;
+
+        let heard = self.wait(caller, |phone| loudest(phone.ear.samples()) > -35.0);
+        let level = self.live.with(caller, |phone, _| loudest(phone.ear.samples()));
+        self.step("the caller hears the menu's prompt", heard, format!("speech at {level:.0} dBm0")).then_some(())?;
+
+        self.live.with(caller, |phone, now| phone.press_at(now, '1'));
+        let rings = self.wait(agent, |phone| matches!(phone.state, State::Ringing | State::Talking));
+        self.step("key 1 (telephone-event) rings the agent", rings, "phone 1001 rings").then_some(())?;
+        let talks = self.wait(agent, |phone| phone.state == State::Talking);
+        self.step("the agent answers", talks, "phone 1001 is off hook").then_some(())?;
+        self.talk(caller, agent)?;
+
+        let id = self.appliance.calls().into_iter().next();
+        self.live.with(caller, |phone, _| phone.ear.forget());
+        self.live.with(agent, |phone, now| phone.hang_up(now));
+        let on = self.wait(caller, |phone| loudest(phone.ear.samples()) > -35.0);
+        self.step("the agent hangs up, the caller hears the survey", on, "the caller's leg goes on").then_some(())?;
+        self.live.with(caller, |phone, now| phone.press_at(now + Duration::from_millis(300), '5'));
+        let over = self.wait(caller, |phone| matches!(phone.state, State::Ended(_)));
+        self.step("the survey takes key 5 and says goodbye", over, "Belfry ends the call").then_some(())?;
+        id
+    }
+
+    fn phones(&mut self) -> Option<(Which, Which)> {
+        let server = self.appliance.sip();
+        let phone = |ip: &str, number: &str, password: Option<&str>, hz| Setup {
+            sip: format!("{ip}:0").parse().expect("an address"),
+            rtp: format!("{ip}:0").parse().expect("an address"),
+            server,
+            number: number.into(),
+            password: password.map(Into::into),
+            hz,
+            codecs: vec![Codec::Pcma],
+            manner: Manner::AnswerAfter(Duration::from_millis(800)),
+        };
+        let agent = self.live.add(phone("127.0.0.3", "1001", Some("demo-1001"), AGENT_HZ), Rng::from_seed(2)).ok()?;
+        let caller = self.live.add(phone("127.0.0.2", "13800138000", None, CALLER_HZ), Rng::from_seed(1)).ok()?;
+        self.live.with(agent, |phone, now| phone.register(now));
+        let done = self.wait(agent, |phone| phone.registered.is_some());
+        let status = self.live.with(agent, |phone, _| phone.registered);
+        let ok = done && status == Some(200);
+        self.step("the agent's phone registers", ok, format!("1001: {}", status.unwrap_or(0))).then_some(())?;
+        Some((caller, agent))
+    }
+
+    /// They talk; each must hear the other's tone and nothing else.
+    fn talk(&mut self, caller: Which, agent: Which) -> Option<()> {
+        std::thread::sleep(Duration::from_millis(500));
+        for which in [caller, agent] {
+            self.live.with(which, |phone, _| phone.ear.forget());
+        }
+        std::thread::sleep(TALK);
+        let mut ok = true;
+        for (which, hz, name) in [
+            (agent, CALLER_HZ, "the agent hears the caller"),
+            (caller, AGENT_HZ, "the caller hears the agent"),
+        ] {
+            let samples = self.live.with(which, |phone, _| phone.ear.samples().to_vec());
+            let (heard, share) = tone(&samples);
+            let good = heard == hz && share > 0.95;
+            ok &= self.step(name, good, format!("{heard:.0} Hz, {:.1} % of the sound", share * 100.0));
+        }
+        ok.then_some(())
+    }
+
+    fn wait(&self, which: Which, done: impl FnMut(&mut crate::sim::phone::Phone) -> bool) -> bool {
+        self.live.wait(which, PATIENCE, done)
+    }
+}
+
+/// What was written, read back.
+struct Written<'a> {
+    steps: &'a mut Vec<Step>,
+    quiet: bool,
+    began: Instant,
+}
+
+type Found = (Option<PathBuf>, Option<serde_json::Value>, Option<String>);
+
+impl Written<'_> {
+    fn step(&mut self, name: &'static str, ok: bool, seen: impl Into<String>) -> bool {
+        say(self.steps, self.quiet, self.began, name, ok, seen.into())
+    }
+
+    fn read_back(&mut self, records: &crate::store::Records, data: &Path, id: &str) -> Option<Found> {
+        let call = records.call(id).ok().flatten();
+        let json = call.as_ref().and_then(|call| serde_json::to_value(call).ok());
+        let seen = match &call {
+            Some(call) => format!("{} → {}, {} legs, {} ms of talk", call.caller, call.dialled, call.legs.len(), call.talk_ms),
+            None => "there is none".into(),
+        };
+        let good = call.as_ref().is_some_and(|call| call.legs.len() == 2 && call.talk_ms >= 3_000 && call.ended());
+        self.step("the call record", good, seen);
+        let call = call?;
+        let answer = call.answers.first().map(|answer| format!("{}: {}", answer.question, answer.key));
+        let key = call.answers.first().map(|answer| answer.key.clone());
+        self.step("the survey's answer", key.as_deref() == Some("5"), answer.clone().unwrap_or("there is none".into()));
+        let path = call.recordings.first().map(|recording| data.join("recordings").join(&recording.path));
+        match &path {
+            Some(path) => self.recording(path),
+            None => self.step("the recording", false, "there is none"),
+        };
+        Some((path, json, answer))
+    }
+
+    fn recording(&mut self, path: &Path) -> bool {
+        let file = std::fs::read(path).map_err(|e| e.to_string());
+        let audio = file.and_then(|bytes| wav::decode(&bytes).map_err(|e| e.to_string()));
+        let audio = match audio {
+            Ok(audio) if audio.channels() == 2 => audio,
+            Ok(audio) => return self.step("the recording", false, format!("{} channels", audio.channels())),
+            Err(error) => return self.step("the recording", false, format!("{}: {error}", path.display())),
+        };
+        let (left, right) = (audio.channel(0), audio.channel(1));
+        // The first and last half second: ringing of the doorbell kind, and the agent's goodbye.
+        let talk = |samples: &[i16]| samples.get(500 * MS..samples.len().saturating_sub(500 * MS)).map_or((0.0, 0.0), tone);
+        let (l, r) = (talk(&left), talk(&right));
+        let good = l.0 == CALLER_HZ && r.0 == AGENT_HZ && l.1 > 0.95 && r.1 > 0.95 && left.len() == right.len();
+        let seen = format!(
+            "{:.1} s; left {:.0} Hz ({:.1} %), right {:.0} Hz ({:.1} %)",
+            left.len() as f64 / 8_000.0, l.0, l.1 * 100.0, r.0, r.1 * 100.0
+        );
+        self.step("the recording's two channels", good, seen)
+    }
+}
+
+/// The one of our tones that stands out, and its share of the sound.
+fn tone(samples: &[i16]) -> (f64, f64) {
+    dominant_tone(samples, &[CALLER_HZ, AGENT_HZ]).map_or((0.0, 0.0), |d| (d.hz, d.share))
+}
+
+/// The level of the loudest 100 ms, in dBm0.
+fn loudest(samples: &[i16]) -> f64 {
+    samples.chunks(100 * MS).map(dbm0).fold(-90.0, f64::max)
+}
+
+fn closing(report: &Report) {
+    println!();
+    if let Some(path) = &report.recording {
+        println!("recording     {}", path.display());
+    }
+    if let Some(call) = &report.call {
+        println!("call record   {call}");
+    }
+    if let Some(answer) = &report.survey {
+        println!("survey        {answer}");
+    }
+    println!("data          {}", report.data.display());
+    println!("{}", if report.ok { "all steps verified" } else { "NOT all steps verified" });
+}

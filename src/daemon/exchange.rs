@@ -1,0 +1,137 @@
+//! The switch's thread: inputs in, time told, outputs carried out in their order.
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+
+use super::clock::Clock;
+use crate::base::Time;
+use crate::engine::Engine;
+use crate::net::Sip;
+use crate::store::journal::Journal;
+use crate::switch::{Input, Level, Output, Reply, RequestId, Switch};
+
+/// Inputs that may wait for the switch: more, and senders are told that it is full.
+pub(super) const QUEUE: usize = 65_536;
+/// Inputs that are taken before time and outputs are looked at again.
+const BATCH: usize = 256;
+/// The longest sleep when nothing is due.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Everything that carries out what the switch asks for.
+pub(super) struct Hands {
+    pub(super) sip: Sip,
+    pub(super) engine: Engine,
+    pub(super) journal: Journal,
+    pub(super) replies: Sender<(RequestId, Reply)>,
+}
+
+/// The way to the switch, for all who have something to tell it.
+#[derive(Clone)]
+pub(super) struct Inputs(Sender<Message>);
+
+/// What goes through the queue.
+enum Message {
+    Input(Box<Input>),
+    Stop,
+}
+
+impl Inputs {
+    /// A queue, and its far end.
+    pub(super) fn new() -> (Inputs, Queue) {
+        let (sender, receiver) = bounded(QUEUE);
+        (Inputs(sender), Queue(receiver))
+    }
+    /// Tells the switch, or gives it back when the queue is full.
+    pub(super) fn offer(&self, input: Input) -> Result<(), Input> {
+        match self.0.try_send(Message::Input(Box::new(input))) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(Message::Input(input)) | TrySendError::Disconnected(Message::Input(input))) => {
+                Err(*input)
+            }
+            Err(_) => unreachable!("an input was sent"),
+        }
+    }
+    /// Tells the switch, however long that takes. `false`: there is no switch any more.
+    pub(super) fn tell(&self, input: Input) -> bool {
+        self.0.send(Message::Input(Box::new(input))).is_ok()
+    }
+    /// Ends the switch's thread once all before it is done.
+    pub(super) fn stop(&self) {
+        let _ = self.0.send(Message::Stop);
+    }
+}
+
+/// The far end of the queue.
+pub(super) struct Queue(Receiver<Message>);
+
+/// Starts the thread. It gives its hands back when it ends, so that they can be closed in order.
+pub(super) fn start(mut switch: Switch, hands: Hands, queue: Queue, clock: Clock) -> std::io::Result<JoinHandle<Hands>> {
+    std::thread::Builder::new().name("switch".into()).spawn(move || {
+        let mut hands = hands;
+        drain(&mut switch, &mut hands);
+        while turn(&mut switch, &mut hands, &queue, clock) {}
+        hands
+    })
+}
+
+/// Waits for something, takes what there is, carries out what follows. `false`: stop.
+fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> bool {
+    let due = switch.next_wake().unwrap_or(Time::NEVER);
+    let patience = due.since(clock.at()).min(IDLE);
+    let mut next = match queue.0.recv_timeout(patience) {
+        Ok(message) => Some(message),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => return false,
+    };
+    for _ in 0..BATCH {
+        match next.take() {
+            Some(Message::Input(input)) => {
+                switch.handle(clock.now(), *input);
+                drain(switch, hands);
+            }
+            Some(Message::Stop) => return false,
+            None => break,
+        }
+        next = queue.0.try_recv().ok();
+    }
+    if switch.next_wake().is_some_and(|due| due <= clock.at()) {
+        switch.handle(clock.now(), Input::Wake);
+        drain(switch, hands);
+    }
+    // Taken from the queue after the last of the batch: it must not be lost.
+    match next {
+        Some(Message::Input(input)) => {
+            switch.handle(clock.now(), *input);
+            drain(switch, hands);
+            true
+        }
+        Some(Message::Stop) => false,
+        None => true,
+    }
+}
+
+fn drain(switch: &mut Switch, hands: &mut Hands) {
+    while let Some(output) = switch.poll_output() {
+        match output {
+            Output::Sip(flow, message) => hands.sip.send(flow, &message),
+            Output::Media(command) => hands.engine.send(command),
+            Output::Disk(command) => hands.engine.disk(command),
+            Output::Fact(fact) => hands.journal.submit(fact),
+            Output::Reply(id, reply) => {
+                let _ = hands.replies.try_send((id, reply));
+            }
+            Output::Log(level, text) => log(level, &text),
+        }
+    }
+}
+
+fn log(level: Level, text: &str) {
+    match level {
+        Level::Error => tracing::error!(target: "belfry", "{text}"),
+        Level::Warning => tracing::warn!(target: "belfry", "{text}"),
+        Level::Info => tracing::info!(target: "belfry", "{text}"),
+        Level::Debug => tracing::debug!(target: "belfry", "{text}"),
+    }
+}

@@ -1,0 +1,28 @@
+//! Floor 6: arguments, wiring, signals, start and stop order. Imports everything; nobody imports it.
+//!
+//! ```text
+//!  main ─▶ cli ─┬─ serve ─▶ files (configuration, plan, prompts) ─▶ exchange: the switch's thread
+//!               │                                                      ├─ net     SIP sockets
+//!               │                                                      ├─ engine  RTP workers, disk
+//!               │                                                      ├─ store   journal, database
+//!               │                                                      └─ console operators
+//!               ├─ demo      an appliance of its own, called by phones of the simulator
+//!               ├─ check, explain, help
+//!               └─ console   attaches to a running one
+//! ```
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the daemon owns the clock, the environment, the files and the threads"
+)]
+
+mod check;
+pub mod cli;
+mod clock;
+mod demo;
+mod exchange;
+mod explain;
+pub mod files;
+mod serve;
+
+pub use cli::main;

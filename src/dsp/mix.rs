@@ -1,0 +1,82 @@
+//! Adding streams: two into one, many into a sum, and the sum without one of them.
+//!
+//! On the path: a whisper over a call, a conference's tick, a recording in one channel.
+//!
+//! ```text
+//! sources ──add──▶ i32 sums ──┬─ saturated ─────▶ all      who only listens
+//!                             └─ without(own) ──▶ mix-minus: everybody but oneself
+//! ```
+//!
+//! Sums are 32 bits wide and saturate only at the end, so the order does not matter and a speaker
+//! can be taken out again exactly. 65,536 sources fit. Buffers of unequal length meet as far as the
+//! shorter goes. Not here: who speaks, gain (see [`gain`](super::gain)).
+
+/// Adds `samples` to `sums`.
+pub fn add(sums: &mut [i32], samples: &[i16]) {
+    for (sum, &sample) in sums.iter_mut().zip(samples) {
+        *sum += i32::from(sample);
+    }
+}
+
+/// Writes the whole mix.
+pub fn saturated(sums: &[i32], out: &mut [i16]) {
+    for (out, &sum) in out.iter_mut().zip(sums) {
+        *out = clip(sum);
+    }
+}
+
+/// Writes the mix without `own`, which was added to it before.
+pub fn without(sums: &[i32], own: &[i16], out: &mut [i16]) {
+    for ((out, &sum), &own) in out.iter_mut().zip(sums).zip(own) {
+        *out = clip(sum - i32::from(own));
+    }
+}
+
+/// Adds `samples` to `onto`, saturating: two streams without sums between.
+pub fn add_onto(onto: &mut [i16], samples: &[i16]) {
+    for (onto, &sample) in onto.iter_mut().zip(samples) {
+        *onto = onto.saturating_add(sample);
+    }
+}
+
+#[inline]
+fn clip(sum: i32) -> i16 {
+    sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn loud_sources_clip_and_do_not_wrap() {
+        let mut sums = [0; 2];
+        for _ in 0..100 {
+            add(&mut sums, &[i16::MAX, i16::MIN]);
+        }
+        let mut out = [0; 2];
+        saturated(&sums, &mut out);
+        assert_eq!(out, [i16::MAX, i16::MIN]);
+        add_onto(&mut out, &[1, -1]);
+        assert_eq!(out, [i16::MAX, i16::MIN]);
+    }
+
+    proptest! {
+        #[test]
+        fn everybody_hears_all_but_himself(
+            talkers in prop::collection::vec(prop::array::uniform20(-3000i16..3000), 1..8),
+        ) {
+            let mut sums = [0; 20];
+            talkers.iter().for_each(|talker| add(&mut sums, talker));
+            let mut all = [0; 20];
+            saturated(&sums, &mut all);
+            for talker in &talkers {
+                let mut heard = [0; 20];
+                without(&sums, talker, &mut heard);
+                add_onto(&mut heard, talker);
+                prop_assert_eq!(heard, all);
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Two legs joined: by which path each hears the other. Decided anew whenever one of them changes;
+//! the packet path then only follows what was decided.
+//!
+//! ```text
+//!            from's packets
+//!    relay   ───────────────▶ header rewritten ──────────────────────────▶ to
+//!    samples ───────────────▶ jitter buffer ─▶ decode ─▶ to's clock ─▶ encode ─▶ to
+//! ```
+//!
+//! Telephone-events go with the audio, under the payload type that `to` takes; a peer that takes none
+//! hears the digit as a tone. While `to` is busy (a playback, digits of ours) it hears that instead.
+
+use super::control::{Codec, StreamParams};
+
+/// What the decision rests on, for each of the two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Side {
+    /// Codec of its stream.
+    pub codec: Codec,
+    /// Whether it lets itself be heard.
+    pub heard: bool,
+    /// Whether it may be sent to.
+    pub hears: bool,
+    /// Payload type of telephone-event to it.
+    pub event_pt: Option<u8>,
+    /// Whether something of our own is sent to it.
+    pub busy: Busy,
+}
+
+/// What of our own is sent to a leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Busy {
+    /// Nothing: it can hear its partner.
+    No,
+    /// The tone of a key that its partner presses.
+    Key,
+    /// A playback or digits.
+    Yes,
+}
+
+impl Side {
+    /// Of a leg negotiated as `params`.
+    pub fn new(params: &StreamParams, busy: Busy) -> Side {
+        Side {
+            codec: params.codec,
+            heard: params.receive,
+            hears: params.send,
+            event_pt: params.dtmf_send_pt,
+            busy,
+        }
+    }
+}
+
+/// How `to` hears `from`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Audio {
+    /// Not at all.
+    None,
+    /// Packet by packet.
+    Relay,
+    /// Decoded and encoded by the clock of `to`.
+    Samples,
+}
+
+/// How `to` is told of the keys that `from` presses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Events {
+    /// Not at all.
+    None,
+    /// By the packets themselves, under this payload type, numbered along with the relayed audio.
+    Relay(u8),
+    /// The same, numbered along with the audio of our own clock.
+    Insert(u8),
+    /// By tones.
+    Tones,
+}
+
+/// The paths from one side to the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Paths {
+    /// For audio.
+    pub audio: Audio,
+    /// For digits.
+    pub events: Events,
+}
+
+impl Paths {
+    /// Nothing is passed on.
+    pub const NONE: Paths = Paths {
+        audio: Audio::None,
+        events: Events::None,
+    };
+
+    /// How `to` shall hear `from`.
+    pub fn between(from: Side, to: Side) -> Paths {
+        if !from.heard || !to.hears {
+            return Paths::NONE;
+        }
+        let audio = match to.busy {
+            Busy::No if from.codec == to.codec => Audio::Relay,
+            Busy::No => Audio::Samples,
+            Busy::Key | Busy::Yes => Audio::None,
+        };
+        let events = match (to.event_pt, audio) {
+            // The next key's tone takes the place of the last one's.
+            (None, _) if to.busy != Busy::Yes => Events::Tones,
+            (None, _) | (_, Audio::None) => Events::None,
+            (Some(pt), Audio::Relay) => Events::Relay(pt),
+            (Some(pt), Audio::Samples) => Events::Insert(pt),
+        };
+        Paths { audio, events }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIDE: Side = Side {
+        codec: Codec::Pcma,
+        heard: true,
+        hears: true,
+        event_pt: Some(101),
+        busy: Busy::No,
+    };
+
+    #[test]
+    fn the_table() {
+        let other = Side {
+            codec: Codec::Pcmu,
+            event_pt: Some(96),
+            ..SIDE
+        };
+        let table = [
+            (SIDE, SIDE, Audio::Relay, Events::Relay(101)),
+            (SIDE, other, Audio::Samples, Events::Insert(96)),
+            (
+                SIDE,
+                Side {
+                    busy: Busy::Yes,
+                    ..SIDE
+                },
+                Audio::None,
+                Events::None,
+            ),
+            (
+                Side {
+                    busy: Busy::Yes,
+                    ..SIDE
+                },
+                SIDE,
+                Audio::Relay,
+                Events::Relay(101),
+            ),
+            (
+                SIDE,
+                Side {
+                    hears: false,
+                    ..SIDE
+                },
+                Audio::None,
+                Events::None,
+            ),
+            (
+                Side {
+                    heard: false,
+                    ..SIDE
+                },
+                SIDE,
+                Audio::None,
+                Events::None,
+            ),
+            (
+                SIDE,
+                Side {
+                    event_pt: None,
+                    ..SIDE
+                },
+                Audio::Relay,
+                Events::Tones,
+            ),
+            (
+                SIDE,
+                Side {
+                    event_pt: None,
+                    ..other
+                },
+                Audio::Samples,
+                Events::Tones,
+            ),
+            (
+                SIDE,
+                Side {
+                    event_pt: None,
+                    busy: Busy::Key,
+                    ..SIDE
+                },
+                Audio::None,
+                Events::Tones,
+            ),
+            (
+                SIDE,
+                Side {
+                    event_pt: None,
+                    busy: Busy::Yes,
+                    ..SIDE
+                },
+                Audio::None,
+                Events::None,
+            ),
+            (
+                Side {
+                    event_pt: None,
+                    ..SIDE
+                },
+                SIDE,
+                Audio::Relay,
+                Events::Relay(101),
+            ),
+        ];
+        for (from, to, audio, events) in table {
+            assert_eq!(
+                Paths::between(from, to),
+                Paths { audio, events },
+                "{from:?} {to:?}"
+            );
+        }
+    }
+}

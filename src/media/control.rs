@@ -1,0 +1,426 @@
+//! What the switch asks of the media plane and what it is told: plain types, no behaviour.
+//!
+//! ```text
+//! switch ── Command<String> ──▶ engine: resolves clip names ── Command<Arc<Clip>> ──▶ Plane
+//! switch ◀────────────────────────────── Event ────────────────────────────────────── Plane
+//! ```
+//!
+//! A command names its leg and never fails loudly: one for a leg that is gone is counted and
+//! dropped, since the two sides are a queue apart.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{CallId, LegId, PlayId, RecordingId};
+
+/// What a leg's audio is coded in. All clocks are 8 kHz today.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Codec {
+    /// G.711 A-law (static payload type 8): E1's own.
+    Pcma,
+    /// G.711 µ-law (static payload type 0).
+    Pcmu,
+}
+
+/// How one leg's stream stands after an offer and its answer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StreamParams {
+    /// Where the peer's SDP wants its RTP; the latch may learn another source. `None`: nowhere yet.
+    pub remote: Option<SocketAddr>,
+    /// Where it wants RTCP: `a=rtcp`, or the RTP port plus one.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// Codec of both directions.
+    pub codec: Codec,
+    /// Payload type that we put into packets to the peer (the peer's own number).
+    pub send_pt: u8,
+    /// Payload type that the peer puts into packets to us (our number).
+    pub recv_pt: u8,
+    /// Payload type of telephone-event to the peer; `None`: it takes none.
+    pub dtmf_send_pt: Option<u8>,
+    /// Payload type of telephone-event from the peer.
+    pub dtmf_recv_pt: Option<u8>,
+    /// Milliseconds of audio in each packet that we send, 10 to 60.
+    pub ptime_ms: u8,
+    /// Whether we send audio (direction `sendrecv` or `sendonly` from our side).
+    pub send: bool,
+    /// Whether we take audio from the peer.
+    pub receive: bool,
+    /// Listen for DTMF in the audio itself. Off where telephone-event was negotiated, unless the
+    /// configuration asks for both.
+    pub inband_dtmf: bool,
+}
+
+/// A set of the sixteen DTMF digits.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct DigitSet(u16);
+
+impl DigitSet {
+    /// No digit.
+    pub const NONE: DigitSet = DigitSet(0);
+    /// All sixteen.
+    pub const ALL: DigitSet = DigitSet(u16::MAX);
+
+    /// The digits named in `text`; characters that are not DTMF digits are left out.
+    pub fn of(text: &str) -> DigitSet {
+        DigitSet(
+            text.chars()
+                .filter_map(position)
+                .fold(0, |bits, p| bits | 1 << p),
+        )
+    }
+    /// Whether `digit` is in the set.
+    pub fn contains(self, digit: char) -> bool {
+        position(digit).is_some_and(|p| self.0 & 1 << p != 0)
+    }
+    /// Whether there is none in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// The event code of RFC 4733 §3.2: 0 to 9, `*` 10, `#` 11, A to D 12 to 15.
+fn position(digit: char) -> Option<u32> {
+    "0123456789*#ABCD"
+        .find(digit.to_ascii_uppercase())
+        .map(|p| p as u32)
+}
+
+/// One thing to be heard.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Item<C> {
+    /// A recorded clip: its name at the switch, its samples at the plane.
+    Clip(C),
+    /// A call-progress tone of the country's plan, until its plan ends or the play is stopped.
+    Tone(crate::dsp::tone::Plan),
+    /// Milliseconds of silence.
+    Silence(u32),
+}
+
+/// The channel of a recording.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Channel {
+    /// The customer.
+    Left,
+    /// The agent.
+    Right,
+}
+
+/// How a recording's file holds its samples.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum RecordFormat {
+    /// A-law, one byte a sample: 12 months of 30 channels fit 2 TB.
+    Alaw,
+    /// 16-bit linear.
+    Pcm16,
+}
+
+/// What the switch asks for. `C` is how a clip is named: `String` at the switch,
+/// `Arc<Clip>` at the plane.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command<C> {
+    /// Take a port for `leg`. All legs of one `group` (the call) live on one worker. Answered by
+    /// [`Event::Opened`] or [`Event::OpenFailed`].
+    Open {
+        /// The new leg.
+        leg: LegId,
+        /// The call it belongs to.
+        group: CallId,
+    },
+    /// The leg's stream was negotiated, for the first time or again.
+    Set {
+        /// Whose.
+        leg: LegId,
+        /// The outcome.
+        params: StreamParams,
+    },
+    /// Join two legs: each hears the other. Each leaves an earlier bridge first; a playback on one
+    /// of them goes on and is heard instead of the other.
+    Bridge {
+        /// One.
+        a: LegId,
+        /// The other.
+        b: LegId,
+    },
+    /// Take `leg` and its partner apart.
+    Unbridge {
+        /// Either of the two.
+        leg: LegId,
+    },
+    /// Play `items` in order to the leg's party, instead of an earlier playback (which ends as
+    /// [`PlayEnd::Stopped`]).
+    Play {
+        /// To whom.
+        leg: LegId,
+        /// Names this playback in [`Event::PlayDone`].
+        play: PlayId,
+        /// What.
+        items: Vec<Item<C>>,
+        /// Begin again at the end, until stopped.
+        repeat: bool,
+        /// Any of these digits from the party stops it.
+        stop_on: DigitSet,
+    },
+    /// End the playback, if there is one.
+    StopPlay {
+        /// Whose.
+        leg: LegId,
+    },
+    /// Send DTMF to the party, after what is still being sent: as telephone-event where it was
+    /// negotiated, else as tones.
+    SendDigits {
+        /// To whom.
+        leg: LegId,
+        /// `0-9 * # A-D`; others are skipped.
+        digits: String,
+        /// Length of each, milliseconds.
+        on_ms: u16,
+        /// Pause after each, milliseconds.
+        off_ms: u16,
+    },
+    /// Record what is heard from `left`'s party on the left channel and from `right`'s on the
+    /// right, on one clock that begins now. A leg that is closed leaves silence behind.
+    Record {
+        /// Names it in later commands and in the taps.
+        recording: RecordingId,
+        /// The customer.
+        left: LegId,
+        /// The agent, if already there.
+        right: Option<LegId>,
+    },
+    /// Another leg speaks on the right channel from now on (transfer).
+    SetRecordRight {
+        /// Which recording.
+        recording: RecordingId,
+        /// The new one.
+        leg: Option<LegId>,
+    },
+    /// Silence instead of samples while `paused`; the clock goes on.
+    PauseRecord {
+        /// Which.
+        recording: RecordingId,
+        /// On or off.
+        paused: bool,
+    },
+    /// End a recording; answered by [`Event::RecordStopped`].
+    StopRecord {
+        /// Which.
+        recording: RecordingId,
+    },
+    /// The leg is over: playback, bridge and its part in recordings end, its port rests before it
+    /// is given out again. Answered by [`Event::Closed`].
+    Close {
+        /// Which.
+        leg: LegId,
+    },
+}
+
+impl<C> Command<C> {
+    /// The same command with its clips resolved: names become sounds. The first clip that `resolve`
+    /// cannot give ends it with that error; commands without clips pass as they are.
+    pub fn map_clips<D, E>(self, mut resolve: impl FnMut(C) -> Result<D, E>) -> Result<Command<D>, E> {
+        Ok(match self {
+            Command::Play { leg, play, items, repeat, stop_on } => {
+                let item = |item| {
+                    Ok(match item {
+                        Item::Clip(clip) => Item::Clip(resolve(clip)?),
+                        Item::Tone(plan) => Item::Tone(plan),
+                        Item::Silence(ms) => Item::Silence(ms),
+                    })
+                };
+                let items = items.into_iter().map(item).collect::<Result<_, E>>()?;
+                Command::Play { leg, play, items, repeat, stop_on }
+            }
+            Command::Open { leg, group } => Command::Open { leg, group },
+            Command::Set { leg, params } => Command::Set { leg, params },
+            Command::Bridge { a, b } => Command::Bridge { a, b },
+            Command::Unbridge { leg } => Command::Unbridge { leg },
+            Command::StopPlay { leg } => Command::StopPlay { leg },
+            Command::SendDigits { leg, digits, on_ms, off_ms } => {
+                Command::SendDigits { leg, digits, on_ms, off_ms }
+            }
+            Command::Record { recording, left, right } => Command::Record { recording, left, right },
+            Command::SetRecordRight { recording, leg } => Command::SetRecordRight { recording, leg },
+            Command::PauseRecord { recording, paused } => Command::PauseRecord { recording, paused },
+            Command::StopRecord { recording } => Command::StopRecord { recording },
+            Command::Close { leg } => Command::Close { leg },
+        })
+    }
+}
+
+/// Why a leg got no port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum NoPort {
+    /// Each port is in use or resting: the range of `[media] ports` is too small for the load.
+    Exhausted,
+    /// The leg is open already.
+    Duplicate,
+    /// The worker's queue is full or it is gone.
+    Overloaded,
+}
+
+/// How a playback ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum PlayEnd {
+    /// All was played.
+    Finished,
+    /// By [`Command::StopPlay`], another playback, or the leg's end.
+    Stopped,
+    /// By this digit, which is also reported as [`Event::Digit`] (before this event).
+    Digit(char),
+    /// This clip is not there or not audio; nothing of the rest was played.
+    Missing(String),
+}
+
+/// Where a digit was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum DigitBy {
+    /// A telephone-event, RFC 4733.
+    Rfc4733,
+    /// Tones in the audio.
+    InBand,
+    /// SIP INFO (reported by the switch's own signalling, never by the plane).
+    Info,
+}
+
+/// What the switch is told.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The leg has a port; `rtp` is what SDP shall offer (RTCP is the port plus one).
+    Opened {
+        /// Which leg.
+        leg: LegId,
+        /// Its address.
+        rtp: SocketAddr,
+    },
+    /// The leg has none.
+    OpenFailed {
+        /// Which leg.
+        leg: LegId,
+        /// Why.
+        why: NoPort,
+    },
+    /// The party pressed a digit; told once, at its beginning.
+    Digit {
+        /// Whose.
+        leg: LegId,
+        /// `0-9 * # A-D`.
+        digit: char,
+        /// Where it was found.
+        by: DigitBy,
+    },
+    /// A playback is over; told exactly once for each.
+    PlayDone {
+        /// Whose.
+        leg: LegId,
+        /// Which.
+        play: PlayId,
+        /// How.
+        end: PlayEnd,
+    },
+    /// [`Command::SendDigits`] has sent its last.
+    DigitsSent {
+        /// To whom.
+        leg: LegId,
+    },
+    /// The first packet that the latch took for the leg's own.
+    FirstRtp {
+        /// Whose.
+        leg: LegId,
+        /// Its source.
+        from: SocketAddr,
+    },
+    /// Nothing has come for this long although the stream should flow; told once a silence.
+    RtpLost {
+        /// Whose.
+        leg: LegId,
+        /// Milliseconds since the last packet.
+        silent_ms: u32,
+    },
+    /// The stream went on from another address (a NAT re-mapped it) and was followed (R8).
+    SourceMoved {
+        /// Whose.
+        leg: LegId,
+        /// Before.
+        from: SocketAddr,
+        /// Now.
+        to: SocketAddr,
+    },
+    /// Packets of another stream hit the leg's port and were not heard (R8); told at the first and
+    /// then at most once a second.
+    ForeignSource {
+        /// Whose port.
+        leg: LegId,
+        /// The latest stranger.
+        from: SocketAddr,
+        /// How many so far.
+        packets: u64,
+    },
+    /// A recording has ended and its last block was handed to the disk.
+    RecordStopped {
+        /// Which.
+        recording: RecordingId,
+        /// Its length in samples a channel.
+        samples: u64,
+    },
+    /// The leg is gone.
+    Closed {
+        /// Which.
+        leg: LegId,
+        /// Its figures.
+        stats: LegStats,
+    },
+}
+
+/// The figures of one leg, from [`Command::Open`] to its end (R25, quality).
+#[derive(Clone, Copy, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct LegStats {
+    /// Packets that were the leg's own.
+    pub packets_received: u64,
+    /// Their payload bytes.
+    pub bytes_received: u64,
+    /// Packets sent to the peer.
+    pub packets_sent: u64,
+    /// Their payload bytes.
+    pub bytes_sent: u64,
+    /// Expected but never seen (RFC 3550 §A.3).
+    pub packets_lost: u64,
+    /// Came after the jitter buffer had played their time.
+    pub packets_late: u64,
+    /// Came more than once.
+    pub packets_duplicate: u64,
+    /// Came from a stranger and were dropped (R8).
+    pub packets_foreign: u64,
+    /// Not RTP at all, or of a payload type that was not negotiated.
+    pub packets_malformed: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1) at the end, microseconds.
+    pub jitter_us: u32,
+    /// The worst of it, microseconds.
+    pub jitter_max_us: u32,
+    /// Round trip by RTCP, microseconds; `None`: the peer sent no report.
+    pub rtt_us: Option<u32>,
+    /// Loss that the peer reports of what we sent, 1/256.
+    pub peer_fraction_lost: u8,
+    /// Samples that were made up by concealment.
+    pub samples_concealed: u64,
+    /// Samples that were played.
+    pub samples_played: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digit_sets_know_all_sixteen() {
+        let set = DigitSet::of("12#a");
+        assert!(set.contains('1') && set.contains('#') && set.contains('A'));
+        assert!(!set.contains('3') && !set.contains('x') && !DigitSet::NONE.contains('1'));
+        assert!(
+            "0123456789*#ABCD"
+                .chars()
+                .all(|d| DigitSet::ALL.contains(d))
+        );
+        assert!(DigitSet::of("xyz").is_empty());
+    }
+}

@@ -1,0 +1,441 @@
+//! Digits heard as telephone-events (RFC 4733 §2.3 to §2.6): one report for each key press.
+//!
+//! ```text
+//!  one press     ┌─────┬─────┬─────┬─────┬────┐┌────┐┌────┐      all with the timestamp of its
+//!  as packets    │M 160│ 320 │ 480 │ 640 │E800││E800││E800│      beginning; E: ended, three times
+//!                └─────┴─────┴─────┴─────┴────┘└────┘└────┘
+//!  a long one    …│ 65,535 │ │160 …   a new segment: timestamp + 65,535, the same event, no marker
+//! ```
+//!
+//! Any packet of an event can be lost. So the first one seen begins it, whichever it is; and it ends
+//! with the first end packet, the next event, or [`SILENCE`]. Stragglers of an earlier event are told
+//! by their timestamp.
+//!
+//! Not here: the four bytes ([`wire::telephone_event`](crate::wire::telephone_event)), tones in audio
+//! ([`dsp::dtmf_detect`](crate::dsp::dtmf_detect)), passing events on ([`bridge`](super::bridge)).
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::seq::diff32;
+use crate::base::{Duration, Time};
+use crate::wire::telephone_event::{Event, digit_of};
+
+/// An event of which nothing more comes is over after this long: three updates of 50 ms were lost.
+pub const SILENCE: Duration = Duration::from_millis(200);
+/// Digits that may come at once: a burst after the network stalled.
+const BURST: u8 = 32;
+/// Beyond a burst, one digit in this time; a faster sender floods. (Dialling machines: 65 ms.)
+const PACE: Duration = Duration::from_millis(40);
+/// Some senders (Sonus) move the timestamp on with each packet of one event. A packet is taken for
+/// the event's own when it is no further on than this many samples (120 ms).
+const CREEP: i32 = 960;
+
+/// One telephone-event packet, as it matters here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EventPacket {
+    /// RTP timestamp: when the key went down.
+    pub timestamp: u32,
+    /// RTP marker: the first packet of an event.
+    pub marker: bool,
+    /// Its payload.
+    pub event: Event,
+}
+
+/// What a packet told.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Told {
+    /// A digit that was sounding is over.
+    pub ended: Option<Ended>,
+    /// A digit begins.
+    pub began: Option<char>,
+}
+
+/// A digit's end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// Which digit.
+    pub digit: char,
+    /// How long it was, samples.
+    pub samples: u32,
+}
+
+/// Hears the events of one stream.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DtmfRx {
+    state: State,
+    /// Digits that may still come at once, and when one more was added.
+    allowance: u8,
+    allowed_at: Time,
+    /// Digits refused as a flood.
+    flooded: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum State {
+    /// No key was pressed yet.
+    Fresh,
+    /// No key is down; the last one's (segment's) timestamp.
+    Up { timestamp: u32 },
+    /// A key is down.
+    Down(Down),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Down {
+    code: u8,
+    /// Of the current segment.
+    timestamp: u32,
+    /// Of the current segment.
+    duration: u16,
+    /// Of the segments before.
+    before: u32,
+    heard: Time,
+}
+
+impl Default for DtmfRx {
+    fn default() -> DtmfRx {
+        DtmfRx {
+            state: State::Fresh,
+            allowance: BURST,
+            allowed_at: Time::ZERO,
+            flooded: 0,
+        }
+    }
+}
+
+impl DtmfRx {
+    /// Takes one packet. Events that are no digits (flash, fax tones) tell nothing.
+    pub fn packet(&mut self, now: Time, packet: EventPacket) -> Told {
+        if digit_of(packet.event.code).is_none() {
+            return Told::default();
+        }
+        match self.state {
+            State::Fresh => self.press(now, packet),
+            State::Up { timestamp } if diff32(packet.timestamp, timestamp) <= 0 => Told::default(),
+            State::Up { .. } => self.press(now, packet),
+            State::Down(down) if diff32(packet.timestamp, down.timestamp) < 0 => Told::default(),
+            State::Down(down) => match down.joined(now, packet) {
+                Some(down) if packet.event.end => {
+                    self.state = State::Up {
+                        timestamp: down.timestamp,
+                    };
+                    Told {
+                        ended: Some(down.ended()),
+                        began: None,
+                    }
+                }
+                Some(down) => {
+                    self.state = State::Down(down);
+                    Told::default()
+                }
+                None => {
+                    let told = self.press(now, packet);
+                    Told {
+                        ended: Some(told.ended.unwrap_or(down.ended())),
+                        ..told
+                    }
+                }
+            },
+        }
+    }
+
+    /// Ends a digit of which nothing more came.
+    pub fn wake(&mut self, now: Time) -> Option<Ended> {
+        let State::Down(down) = self.state else {
+            return None;
+        };
+        if now.since(down.heard) < SILENCE {
+            return None;
+        }
+        self.state = State::Up {
+            timestamp: down.timestamp,
+        };
+        Some(down.ended())
+    }
+
+    /// The stream is another now: timestamps mean nothing any more.
+    pub fn restart(&mut self) -> Option<Ended> {
+        match core::mem::replace(&mut self.state, State::Fresh) {
+            State::Down(down) => Some(down.ended()),
+            _ => None,
+        }
+    }
+
+    /// Whether a key is down.
+    pub fn is_down(&self) -> bool {
+        matches!(self.state, State::Down(_))
+    }
+
+    /// Digits that came faster than any key can be pressed and were not told.
+    pub fn flooded(&self) -> u64 {
+        self.flooded
+    }
+
+    /// A new event: its first packet that was seen.
+    fn press(&mut self, now: Time, packet: EventPacket) -> Told {
+        let down = Down {
+            code: packet.event.code,
+            timestamp: packet.timestamp,
+            duration: packet.event.duration,
+            before: 0,
+            heard: now,
+        };
+        if !self.allowed(now) {
+            self.flooded += 1;
+            self.state = State::Up {
+                timestamp: packet.timestamp,
+            };
+            return Told::default();
+        }
+        let began = digit_of(packet.event.code);
+        if packet.event.end {
+            self.state = State::Up {
+                timestamp: packet.timestamp,
+            };
+            return Told { began, ended: None };
+        }
+        self.state = State::Down(down);
+        Told { began, ended: None }
+    }
+
+    /// A token bucket: bursts pass, floods do not.
+    fn allowed(&mut self, now: Time) -> bool {
+        let more = now.since(self.allowed_at).as_nanos() / PACE.as_nanos();
+        if more > 0 {
+            self.allowance = u128::from(self.allowance)
+                .saturating_add(more)
+                .min(BURST.into()) as u8;
+            self.allowed_at = now;
+        }
+        let allowed = self.allowance > 0;
+        self.allowance = self.allowance.saturating_sub(1);
+        allowed
+    }
+}
+
+impl Down {
+    /// This key press after `packet`, if that belongs to it.
+    fn joined(self, now: Time, packet: EventPacket) -> Option<Down> {
+        let ahead = diff32(packet.timestamp, self.timestamp);
+        if packet.event.code != self.code {
+            return None;
+        }
+        let longer = Down { heard: now, ..self };
+        if ahead == 0 {
+            return Some(Down {
+                duration: self.duration.max(packet.event.duration),
+                ..longer
+            });
+        }
+        // §2.5.1.3: a long event goes on in the next segment, which begins where the last is full.
+        // That full packet may be lost, so the next segment may be a segment's length ahead.
+        if !packet.marker && ahead == i32::from(u16::MAX) {
+            return Some(Down {
+                timestamp: packet.timestamp,
+                duration: packet.event.duration,
+                before: self.before + u32::from(u16::MAX),
+                ..longer
+            });
+        }
+        let creeps = !packet.marker && ahead <= CREEP && packet.event.duration > self.duration;
+        creeps.then_some(Down {
+            timestamp: packet.timestamp,
+            duration: packet.event.duration,
+            ..longer
+        })
+    }
+
+    fn ended(self) -> Ended {
+        Ended {
+            digit: digit_of(self.code).unwrap_or('?'),
+            samples: self.before + u32::from(self.duration),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::telephone_event::code_of;
+    use proptest::prelude::*;
+
+    fn event(timestamp: u32, marker: bool, code: u8, end: bool, duration: u16) -> EventPacket {
+        EventPacket {
+            timestamp,
+            marker,
+            event: Event {
+                code,
+                end,
+                volume: 10,
+                duration,
+            },
+        }
+    }
+
+    /// The packets of one press: `updates` of 20 ms, then three ends.
+    fn press(timestamp: u32, digit: char, updates: u16) -> Vec<EventPacket> {
+        let code = code_of(digit).unwrap();
+        let update = |n: u16, end| event(timestamp, n == 1, code, end, n * 160);
+        let mut packets: Vec<_> = (1..=updates).map(|n| update(n, false)).collect();
+        packets.extend(
+            [EventPacket {
+                marker: false,
+                ..update(updates + 1, true)
+            }; 3],
+        );
+        packets
+    }
+
+    /// The digits told of, with packets 20 ms apart.
+    fn digits(packets: &[EventPacket]) -> String {
+        let mut rx = DtmfRx::default();
+        let tell = |(n, p): (usize, &EventPacket)| {
+            let now = Time::from_millis(20 * n as u64);
+            rx.wake(now);
+            rx.packet(now, *p).began
+        };
+        packets.iter().enumerate().filter_map(tell).collect()
+    }
+
+    #[test]
+    fn each_press_is_told_once() {
+        let packets = [
+            press(0, '1', 4),
+            press(2_000, '1', 1),
+            press(4_000, '#', 10),
+        ]
+        .concat();
+        assert_eq!(digits(&packets), "11#");
+    }
+
+    #[test]
+    fn any_one_packet_left_of_it_tells_a_press() {
+        for n in 0..7 {
+            assert_eq!(digits(&press(0, '5', 4)[n..=n]), "5");
+        }
+    }
+
+    #[test]
+    fn lost_ends_do_not_join_presses_nor_split_them() {
+        let (a, b) = (press(0, '7', 3), press(1_600, '7', 3));
+        assert_eq!(digits(&[&a[..3], &b[..]].concat()), "77", "by timestamp");
+        assert_eq!(digits(&[&a[..1], &a[3..]].concat()), "7");
+    }
+
+    #[test]
+    fn order_and_copies_do_not_matter() {
+        let (a, b) = (press(100_000, '8', 3), press(u32::MAX - 100, '9', 3));
+        let mut mixed = [&b[..], &a[..0]].concat();
+        mixed.extend(press(500, '0', 3)); // the timestamp wraps
+        mixed.extend(&b[1..]); // stragglers of the first
+        mixed.swap(0, 2);
+        assert_eq!(digits(&mixed), "90");
+    }
+
+    #[test]
+    fn a_long_press_is_one_digit_over_its_segments() {
+        let segment = |n: u32, duration, end| event(n * 65_535, false, 3, end, duration);
+        let packets = [
+            segment(0, 160, false),
+            segment(0, 65_535, false),
+            segment(1, 160, false),
+            segment(2, 800, true),
+        ];
+        let mut rx = DtmfRx::default();
+        let told: Vec<_> = packets.iter().map(|p| rx.packet(Time::ZERO, *p)).collect();
+        assert_eq!(told[0].began, Some('3'));
+        assert!(told[1..3].iter().all(|t| *t == Told::default()));
+        let whole = Ended {
+            digit: '3',
+            samples: 2 * 65_535 + 800,
+        };
+        assert_eq!(
+            told[3],
+            Told {
+                ended: Some(whole),
+                began: None
+            }
+        );
+    }
+
+    #[test]
+    fn creeping_timestamps_are_one_press() {
+        let creep: Vec<_> = (1..=6u16)
+            .map(|n| event(1_000 + u32::from(n) * 160, n == 1, 4, n == 6, n * 160))
+            .collect();
+        assert_eq!(digits(&creep), "4");
+    }
+
+    #[test]
+    fn silence_ends_a_press() {
+        let mut rx = DtmfRx::default();
+        rx.packet(Time::ZERO, press(0, '2', 2)[1]);
+        assert_eq!(rx.wake(Time::from_millis(199)), None);
+        let ended = Ended {
+            digit: '2',
+            samples: 320,
+        };
+        assert_eq!(rx.wake(Time::from_millis(200)), Some(ended));
+        let late = press(0, '2', 2)[3];
+        assert_eq!(rx.packet(Time::from_millis(201), late), Told::default());
+    }
+
+    #[test]
+    fn a_flood_is_cut_off_and_a_burst_is_not() {
+        let mut rx = DtmfRx::default();
+        let told = |rx: &mut DtmfRx, n: u32, ms| {
+            rx.packet(Time::from_millis(ms), press(n * 1_000, '1', 1)[0])
+                .began
+                .is_some()
+        };
+        assert_eq!((0..100).filter(|n| told(&mut rx, *n, 0)).count(), 32);
+        assert_eq!(rx.flooded(), 68);
+        assert!(told(&mut rx, 101, 40) && !told(&mut rx, 102, 41));
+    }
+
+    #[test]
+    fn what_is_no_digit_tells_nothing() {
+        assert_eq!(digits(&[event(0, true, 16, false, 160)]), "");
+    }
+
+    proptest! {
+        /// Loss of any packets but not all of a press, copies, and neighbours swapped: the same digits.
+        #[test]
+        fn digits_survive_what_networks_do(
+            presses in prop::collection::vec((0u8..16, 1u16..20, 0u32..5_000), 1..12),
+            fate in prop::collection::vec(0u8..10, 400),
+            start in any::<u32>(),
+        ) {
+            let (mut timestamp, mut sent, mut expected) = (start, Vec::new(), String::new());
+            for (code, updates, pause) in presses {
+                let digit = digit_of(code).unwrap();
+                expected.push(digit);
+                let packets = press(timestamp, digit, updates);
+                timestamp = timestamp.wrapping_add(u32::from(updates) * 160 + 480 + pause);
+                let fates = &fate[sent.len() % 100..];
+                let kept = packets.iter().zip(fates).filter(|(_, f)| **f > 2);
+                let before = sent.len();
+                for (packet, f) in kept {
+                    sent.push(*packet);
+                    if *f == 9 { sent.push(*packet); }
+                    let n = sent.len();
+                    if *f == 8 && n >= before + 2 { sent.swap(n - 1, n - 2); }
+                }
+                if sent.len() == before { sent.push(packets[0]); }
+            }
+            prop_assert_eq!(digits(&sent), expected);
+        }
+
+        #[test]
+        fn any_packets_are_survived(
+            packets in prop::collection::vec((any::<u32>(), any::<bool>(), 0u8..20, any::<bool>(), any::<u16>(), 0u64..500), 0..200),
+        ) {
+            let (mut rx, mut ms) = (DtmfRx::default(), 0);
+            for (timestamp, marker, code, end, duration, wait) in packets {
+                ms += wait;
+                rx.packet(Time::from_millis(ms), event(timestamp, marker, code, end, duration));
+                rx.wake(Time::from_millis(ms));
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! How late packets come: the statistics from which the jitter buffer takes its target delay.
+//!
+//! A packet's *lateness* is its arrival minus its timestamp, both in samples; only differences mean
+//! anything, since the two clocks have nothing in common.
+//!
+//! ```text
+//!   lateness │            x
+//!            │      x          x        ─── all but one in RARE lie below: quantile ┐
+//!            │  x     x  x  x     x  x                                              │ spread
+//!            │ x  x  x   x   x x   x    ─── the least of the last 5 s               ┘
+//!            └──────────────────────── time
+//! ```
+//!
+//! The spread grows with the first packets that are late, and falls when the last of them is
+//! [`MEMORY_MS`] old. Drift moves all of them alike: 500 ppm are 2.5 ms over the whole memory.
+
+use crate::base::Time;
+
+/// How long a packet's lateness is remembered, milliseconds.
+const MEMORY_MS: u64 = 5_000;
+/// Packets remembered: 5 s of 10 ms each.
+const MOST: usize = 512;
+/// One packet in this many may be later than the target without raising it.
+const RARE: usize = 80;
+/// The statistics are worked out anew after this many milliseconds, or when a packet exceeds them.
+const SETTLE_MS: u64 = 200;
+/// A lateness this far (1 s) from the least is another clock, not a late packet.
+const ANOTHER_CLOCK: i64 = 8_000;
+
+/// Lateness of the last packets.
+#[derive(Debug)]
+pub struct Delay {
+    /// Millisecond and lateness, in a ring; `oldest` is where it begins.
+    packets: Box<[(u64, i64); MOST]>,
+    oldest: usize,
+    count: usize,
+    least: i64,
+    quantile: i64,
+    settled_ms: u64,
+}
+
+impl Delay {
+    /// Before any packet.
+    pub fn new() -> Delay {
+        Delay {
+            packets: Box::new([(0, 0); MOST]),
+            oldest: 0,
+            count: 0,
+            least: 0,
+            quantile: 0,
+            settled_ms: 0,
+        }
+    }
+
+    /// Forgets everything: another clock is behind the timestamps now.
+    pub fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Notes a packet whose first sample is `timestamp` (extended) and which came at `now`.
+    pub fn note(&mut self, now: Time, timestamp: u64) {
+        let lateness = samples(now) - timestamp as i64;
+        if self.count > 0 && (lateness - self.least).abs() > ANOTHER_CLOCK {
+            self.clear();
+        }
+        let ms = now.as_millis();
+        while self.count > 0 && (self.count == MOST || self.packets[self.oldest].0 + MEMORY_MS < ms)
+        {
+            self.oldest = (self.oldest + 1) % MOST;
+            self.count -= 1;
+        }
+        self.packets[(self.oldest + self.count) % MOST] = (ms, lateness);
+        self.count += 1;
+        let exceeds = lateness > self.quantile || lateness < self.least;
+        if self.count == 1 || exceeds || ms >= self.settled_ms + SETTLE_MS {
+            self.settle(ms);
+        }
+    }
+
+    /// The least lateness: that of packets which met no queue. `None` before the first packet.
+    pub fn least(&self) -> Option<i64> {
+        (self.count > 0).then_some(self.least)
+    }
+
+    /// How much later than that all but rare packets come, samples.
+    pub fn spread(&self) -> i64 {
+        self.quantile - self.least
+    }
+
+    fn settle(&mut self, ms: u64) {
+        let mut all = [0i64; MOST];
+        for (n, lateness) in all[..self.count].iter_mut().enumerate() {
+            *lateness = self.packets[(self.oldest + n) % MOST].1;
+        }
+        let all = &mut all[..self.count];
+        self.least = all.iter().copied().min().unwrap_or(0);
+        let rank = self.count - 1 - self.count / RARE;
+        self.quantile = *all.select_nth_unstable(rank).1;
+        self.settled_ms = ms;
+    }
+}
+
+/// A time in samples.
+pub fn samples(time: Time) -> i64 {
+    (time.as_nanos() / 125_000) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Notes packets of 20 ms that come so many milliseconds late.
+    fn noted(delay: &mut Delay, from: u64, late: impl Iterator<Item = u64>) {
+        for (n, late) in (from..).zip(late) {
+            delay.note(Time::from_millis(n * 20 + late + 1_000), n * 160);
+        }
+    }
+
+    #[test]
+    fn a_steady_line_has_no_spread() {
+        let mut delay = Delay::new();
+        assert_eq!(delay.least(), None);
+        noted(&mut delay, 0, core::iter::repeat_n(0, 300));
+        assert_eq!((delay.least(), delay.spread()), (Some(8_000), 0));
+    }
+
+    #[test]
+    fn the_spread_grows_at_once_and_is_forgotten_after_five_seconds() {
+        let mut delay = Delay::new();
+        noted(&mut delay, 0, core::iter::repeat_n(0, 300));
+        noted(&mut delay, 300, [40; 4].into_iter());
+        assert_eq!(delay.spread(), 320);
+        noted(&mut delay, 304, core::iter::repeat_n(0, 240));
+        assert_eq!(delay.spread(), 320);
+        noted(&mut delay, 544, core::iter::repeat_n(0, 20));
+        assert_eq!(delay.spread(), 0);
+    }
+
+    #[test]
+    fn one_packet_in_a_long_while_does_not_raise_it() {
+        let mut delay = Delay::new();
+        noted(
+            &mut delay,
+            0,
+            (0..500).map(|n| if n % 200 == 199 { 300 } else { 0 }),
+        );
+        assert_eq!(delay.spread(), 0);
+    }
+
+    #[test]
+    fn another_clock_starts_anew() {
+        let mut delay = Delay::new();
+        noted(&mut delay, 0, [0, 10, 0].into_iter());
+        delay.note(Time::from_millis(60), 1_000_000);
+        assert_eq!((delay.least(), delay.spread()), (Some(480 - 1_000_000), 0));
+    }
+}

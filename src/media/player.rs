@@ -1,0 +1,380 @@
+//! What one leg is made to hear: clips, tones and silence in a row, begun and ended without a click.
+//!
+//! ```text
+//!   items    ┌─ clip ──────┐┌ silence ┐┌─ tone ──────┐┌─ clip ─ ─ ─
+//!   sound   ╱───────────────╲           ╱─────────────╲╱──────────╲
+//!            └ EDGE                                     stopped ──┘└ FADE, laid over what
+//!                                                                    follows
+//! ```
+//!
+//! The player is asked for samples by the leg's clock ([`plane`](super::plane)), in pieces of any
+//! length, and decides nothing: which digit stops it is the leg's affair.
+
+use std::sync::Arc;
+
+use super::control::{DigitSet, Item};
+use crate::base::PlayId;
+use crate::dsp::SAMPLES_PER_MS;
+use crate::dsp::tone::Generator;
+
+/// Samples (2 ms) over which a clip comes up and goes down at its ends.
+const EDGE: usize = 16;
+/// Samples (5 ms) over which a stopped playback fades out.
+const FADE: usize = 40;
+
+/// A prompt or a piece of music in memory, shared by all who play it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Clip {
+    samples: Arc<[i16]>,
+}
+
+impl Clip {
+    /// A clip of 8 kHz samples.
+    pub fn new(samples: impl Into<Arc<[i16]>>) -> Clip {
+        Clip {
+            samples: samples.into(),
+        }
+    }
+    /// Its samples, 8 kHz.
+    pub fn samples(&self) -> &[i16] {
+        &self.samples
+    }
+}
+
+/// One leg's player.
+#[derive(Debug)]
+pub struct Player {
+    playback: Option<Box<Playback>>,
+    /// Kept after its end, so that nothing is freed on the tick: the next command does that.
+    spent: Option<Box<Playback>>,
+    /// The rest of what was stopped.
+    tail: [i16; FADE],
+    has_tail: bool,
+}
+
+#[derive(Debug)]
+struct Playback {
+    play: PlayId,
+    items: Vec<Item<Arc<Clip>>>,
+    repeat: bool,
+    stop_on: DigitSet,
+    /// Index of the item that sounds, and how far it is.
+    item: usize,
+    at: At,
+    /// Whether this round made any sample: a round of nothing is not repeated.
+    sounded: bool,
+}
+
+/// How far the current item is.
+#[derive(Debug)]
+enum At {
+    /// Not begun.
+    Start,
+    /// Samples of a clip or of silence that were played.
+    Sample(usize),
+    /// A tone sounds.
+    Tone(Generator),
+}
+
+impl Default for Player {
+    fn default() -> Player {
+        Player {
+            playback: None,
+            spent: None,
+            tail: [0; FADE],
+            has_tail: false,
+        }
+    }
+}
+
+impl Player {
+    /// Plays `items` from now on; says which playback that stops.
+    pub fn start(
+        &mut self,
+        play: PlayId,
+        items: Vec<Item<Arc<Clip>>>,
+        repeat: bool,
+        stop_on: DigitSet,
+    ) -> Option<PlayId> {
+        let stopped = self.stop();
+        self.spent = None;
+        let (item, at, sounded) = (0, At::Start, false);
+        let playback = Playback {
+            play,
+            items,
+            repeat,
+            stop_on,
+            item,
+            at,
+            sounded,
+        };
+        self.playback = Some(Box::new(playback));
+        stopped
+    }
+
+    /// Ends the playback; what it would have played next fades out.
+    pub fn stop(&mut self) -> Option<PlayId> {
+        let mut playback = self.playback.take()?;
+        let mut next = [0; FADE];
+        playback.fill(&mut next);
+        for (n, (tail, next)) in self.tail.iter_mut().zip(next).enumerate() {
+            let faded = i32::from(next) * (FADE - n) as i32 / FADE as i32;
+            *tail = tail.saturating_add(faded as i16);
+        }
+        self.has_tail = true;
+        let play = playback.play;
+        self.spent = Some(playback);
+        Some(play)
+    }
+
+    /// Whether something is being played.
+    pub fn is_playing(&self) -> bool {
+        self.playback.is_some()
+    }
+
+    /// Whether there is anything to be heard: a playback, or what fades of one.
+    pub fn sounds(&self) -> bool {
+        self.playback.is_some() || self.has_tail
+    }
+
+    /// Whether `digit` stops the playback.
+    pub fn stops_on(&self, digit: char) -> bool {
+        self.playback
+            .as_ref()
+            .is_some_and(|p| p.stop_on.contains(digit))
+    }
+
+    /// Writes the next samples to the whole of `out`, silence when there is nothing more. Says which
+    /// playback came to its end with them.
+    pub fn fill(&mut self, out: &mut [i16]) -> Option<PlayId> {
+        let filled = self.playback.as_mut().map_or(0, |p| p.fill(out));
+        out[filled..].fill(0);
+        if self.has_tail {
+            let n = out.len().min(FADE);
+            for (sample, tail) in out.iter_mut().zip(&self.tail) {
+                *sample = sample.saturating_add(*tail);
+            }
+            self.tail.copy_within(n.., 0);
+            self.tail[FADE - n..].fill(0);
+            self.has_tail = self.tail.iter().any(|s| *s != 0);
+        }
+        if filled == out.len() {
+            return None;
+        }
+        self.spent = self.playback.take();
+        self.spent.as_ref().map(|p| p.play)
+    }
+}
+
+impl Playback {
+    /// Writes samples until `out` is full or all was played; says how many.
+    fn fill(&mut self, out: &mut [i16]) -> usize {
+        let mut filled = 0;
+        while filled < out.len() {
+            let Some(item) = self.items.get(self.item) else {
+                if !self.repeat || !self.sounded {
+                    break;
+                }
+                (self.item, self.sounded) = (0, false);
+                continue;
+            };
+            let made = sound(item, &mut self.at, &mut out[filled..]);
+            self.sounded |= made > 0;
+            filled += made;
+            if filled < out.len() {
+                self.item += 1;
+                self.at = At::Start;
+            }
+        }
+        filled
+    }
+}
+
+/// The next samples of one item; fewer than asked for at its end.
+fn sound(item: &Item<Arc<Clip>>, at: &mut At, out: &mut [i16]) -> usize {
+    if let At::Start = at {
+        *at = match item {
+            Item::Tone(plan) => At::Tone(Generator::new(plan)),
+            _ => At::Sample(0),
+        };
+    }
+    match (item, at) {
+        (_, At::Tone(generator)) => generator.fill(out),
+        (Item::Clip(clip), At::Sample(at)) => {
+            let made = edged(clip.samples(), *at, out);
+            *at += made;
+            made
+        }
+        (Item::Silence(ms), At::Sample(at)) => {
+            let left = (*ms as usize * SAMPLES_PER_MS as usize).saturating_sub(*at);
+            let made = left.min(out.len());
+            out[..made].fill(0);
+            *at += made;
+            made
+        }
+        (_, At::Start | At::Sample(_)) => 0,
+    }
+}
+
+/// Copies `clip` from `from` on, its first and last samples brought down to nothing.
+fn edged(clip: &[i16], from: usize, out: &mut [i16]) -> usize {
+    let made = (clip.len() - from).min(out.len());
+    let out = &mut out[..made];
+    out.copy_from_slice(&clip[from..from + made]);
+    let scale = |sample: &mut i16, step: usize| {
+        *sample = (i32::from(*sample) * step as i32 / (EDGE + 1) as i32) as i16;
+    };
+    for (sample, n) in out.iter_mut().zip(from..EDGE) {
+        scale(sample, n + 1);
+    }
+    let fall = clip.len().saturating_sub(EDGE).max(from);
+    for (sample, n) in out.iter_mut().skip(fall - from).zip(fall..) {
+        scale(sample, clip.len() - n);
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dsp::level::tone_dbm0;
+    use crate::dsp::tone::Plan;
+    use proptest::prelude::*;
+
+    fn clip(length: usize, value: i16) -> Item<Arc<Clip>> {
+        Item::Clip(Arc::new(Clip::new(vec![value; length])))
+    }
+
+    /// Plays all in pieces of `piece`; the samples, and after how many the end was told.
+    fn play(player: &mut Player, piece: usize, most: usize) -> (Vec<i16>, Option<usize>) {
+        let mut all = Vec::new();
+        while all.len() < most {
+            let mut out = vec![77; piece];
+            let end = player.fill(&mut out);
+            all.extend(out);
+            if end.is_some() {
+                let length = all.len();
+                return (all, Some(length));
+            }
+        }
+        (all, None)
+    }
+
+    fn start(items: Vec<Item<Arc<Clip>>>, repeat: bool) -> Player {
+        let mut player = Player::default();
+        assert_eq!(
+            player.start(PlayId(1), items, repeat, DigitSet::of("#")),
+            None
+        );
+        player
+    }
+
+    #[test]
+    fn items_follow_each_other_and_the_end_is_told_once() {
+        let mut player = start(
+            vec![clip(200, 1_000), Item::Silence(10), clip(100, 2_000)],
+            false,
+        );
+        assert!(player.is_playing() && player.stops_on('#') && !player.stops_on('1'));
+        let (samples, end) = play(&mut player, 160, 1_000);
+        assert_eq!(end, Some(480));
+        assert_eq!(
+            (samples[100], samples[240], samples[330], samples[381]),
+            (1_000, 0, 2_000, 0)
+        );
+        assert_eq!(player.fill(&mut [0; 160]), None);
+        assert!(!player.sounds());
+    }
+
+    #[test]
+    fn an_exact_end_is_told_with_the_next_packet() {
+        let mut player = start(vec![clip(160, 5)], false);
+        assert_eq!(player.fill(&mut [0; 160]), None);
+        assert_eq!(player.fill(&mut [0; 160]), Some(PlayId(1)));
+    }
+
+    #[test]
+    fn repetition_goes_on_until_stopped_and_nothing_is_not_repeated() {
+        let mut player = start(vec![clip(50, 500)], true);
+        assert_eq!(play(&mut player, 160, 8_000).1, None);
+        assert_eq!(player.stop(), Some(PlayId(1)));
+        assert_eq!(player.stop(), None);
+        let mut player = start(vec![clip(0, 0), Item::Silence(0)], true);
+        assert_eq!(play(&mut player, 160, 8_000).1, Some(160));
+    }
+
+    #[test]
+    fn a_tone_is_heard() {
+        let plan = Plan::parse("450/1000,0/4000", -10).unwrap();
+        let mut player = start(vec![Item::Tone(plan)], false);
+        let (samples, _) = play(&mut player, 160, 8_000);
+        let level = tone_dbm0(&samples[800..4_800], 450.0);
+        assert!((-10.5..=-9.5).contains(&level), "{level}");
+    }
+
+    #[test]
+    fn a_playback_that_replaces_another_takes_over_its_fading_rest() {
+        let mut player = start(vec![clip(800, 8_000)], false);
+        player.fill(&mut [0; 160]);
+        let next = vec![Item::Silence(1_000)];
+        assert_eq!(
+            player.start(PlayId(2), next, false, DigitSet::NONE),
+            Some(PlayId(1))
+        );
+        let mut out = [0; 160];
+        player.fill(&mut out);
+        assert_eq!((out[0], out[40]), (8_000, 0));
+        assert!(out.windows(2).all(|w| w[0] >= w[1]));
+    }
+
+    /// The greatest step from one sample to the next.
+    fn steepest(samples: &[i16]) -> i32 {
+        let steps = samples
+            .windows(2)
+            .map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+        steps.max().unwrap_or(0)
+    }
+
+    proptest! {
+        /// Clips of any lengths, played in any pieces and stopped anywhere: no click, and the pieces
+        /// make no difference.
+        #[test]
+        fn nothing_clicks(
+            lengths in prop::collection::vec(0usize..600, 1..6),
+            piece in 1usize..480,
+            stop_after in 0usize..12,
+            repeat in any::<bool>(),
+        ) {
+            let items: Vec<_> = lengths.iter().map(|l| clip(*l, 10_000)).collect();
+            let heard = |piece: usize| {
+                let mut player = start(items.clone(), repeat);
+                let mut all = vec![0];
+                while all.len() <= stop_after * piece {
+                    let mut out = vec![77; piece];
+                    player.fill(&mut out);
+                    all.extend(out);
+                }
+                player.stop();
+                let mut out = vec![77; 480];
+                player.fill(&mut out);
+                all.extend(out);
+                all
+            };
+            let samples = heard(piece);
+            // An edge may fall together with the fading of a stop.
+            prop_assert!(steepest(&samples) <= 10_000 / 16 + 10_000 / 40, "{}", steepest(&samples));
+            prop_assert_eq!(&samples[samples.len() - 440..], &[0; 440][..]);
+            let sum = lengths.iter().sum::<usize>();
+            let at_once = {
+                let mut player = start(items.clone(), false);
+                let mut out = vec![77; sum];
+                player.fill(&mut out);
+                out
+            };
+            let mut player = start(items, false);
+            let (pieces, _) = play(&mut player, piece, sum);
+            let n = sum.min(pieces.len());
+            prop_assert_eq!(&pieces[..n], &at_once[..n]);
+        }
+    }
+}

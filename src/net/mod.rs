@@ -1,0 +1,142 @@
+//! Floor 5: SIP's sockets. Datagrams and streams become messages here, in the socket's own thread
+//! or task, so that the switch never parses; messages become bytes again on the way out.
+//!
+//! ```text
+//! udp thread ──┐                          ┌──▶ UDP: sent at once by the caller, never waiting
+//! tcp tasks  ──┴─▶ Inbound ─▶ switch ─▶ Sip::send ──▶ TCP: the connection's own bounded queue
+//! ```
+//!
+//! Does not retransmit, route or resolve: that is `sip`'s.
+#![allow(clippy::disallowed_methods, reason = "this floor owns the sockets and their threads")]
+
+pub mod listen;
+pub mod tcp;
+pub mod udp;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sip::flow::{Flow, Transport};
+use crate::wire::sip::{Message, ParseError};
+
+pub use listen::Listen;
+
+/// What the sockets have to say.
+#[derive(Debug)]
+pub enum Inbound {
+    /// A whole message came.
+    Message(Flow, Message),
+    /// What came is not SIP, or broken; the switch may answer 400.
+    Bad(Flow, ParseError),
+    /// The connection of this flow could not be made, or is gone.
+    FlowFailed(Flow),
+}
+
+/// Takes what came, or gives it back when the switch cannot take more now. A datagram is then
+/// dropped (SIP sends it again), a connection waits.
+pub type Deliver = Arc<dyn Fn(Inbound) -> Result<(), Inbound> + Send + Sync>;
+
+/// How much came, went and was dropped, since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Messages taken.
+    pub received: AtomicU64,
+    /// Messages sent.
+    pub sent: AtomicU64,
+    /// Datagrams and messages that did not parse.
+    pub bad: AtomicU64,
+    /// Messages dropped because the switch's queue or a connection's was full.
+    pub dropped: AtomicU64,
+    /// Connections refused because there were too many.
+    pub refused: AtomicU64,
+}
+
+impl Counters {
+    fn add(&self, counter: impl Fn(&Counters) -> &AtomicU64) {
+        counter(self).fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A listening address that could not be had, with the remedy.
+#[derive(Debug)]
+pub struct ListenError {
+    /// Which.
+    pub listen: Listen,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl std::fmt::Display for ListenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let remedy = match self.error.kind() {
+            io::ErrorKind::AddrInUse => "another program has this port: stop it, or choose another in [sip] listen",
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address: see 'ip address', then correct [sip] listen",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one",
+            _ => "see [sip] listen",
+        };
+        write!(f, "cannot listen on {}: {}; {remedy}", self.listen, self.error)
+    }
+}
+impl std::error::Error for ListenError {}
+
+/// All SIP sockets of the appliance.
+pub struct Sip {
+    udp: Vec<udp::Socket>,
+    tcp: tcp::Connections,
+    listening: Vec<(Transport, SocketAddr)>,
+    counters: Arc<Counters>,
+}
+
+impl Sip {
+    /// Opens every address of `listen` or none. Must be called within a tokio runtime.
+    pub fn start(listen: &[Listen], deliver: Deliver) -> Result<Sip, ListenError> {
+        let counters = Arc::new(Counters::default());
+        let tcp = tcp::Connections::new(deliver.clone(), counters.clone());
+        let mut sip = Sip { udp: Vec::new(), tcp, listening: Vec::new(), counters };
+        for one in listen {
+            let at = sip.open(*one, &deliver).map_err(|error| ListenError { listen: *one, error })?;
+            sip.listening.push((one.transport, at));
+        }
+        Ok(sip)
+    }
+
+    fn open(&mut self, listen: Listen, deliver: &Deliver) -> io::Result<SocketAddr> {
+        match listen.transport {
+            Transport::Udp => {
+                let socket = udp::Socket::open(listen.address, listen.shown, deliver.clone(), self.counters.clone())?;
+                let at = socket.local();
+                self.udp.push(socket);
+                Ok(at)
+            }
+            Transport::Tcp => self.tcp.listen(listen.address, listen.shown),
+            other => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("{other:?} is not in this version"),
+            )),
+        }
+    }
+
+    /// The addresses as peers see them (port 0 was replaced by the one that was free).
+    pub fn listening(&self) -> &[(Transport, SocketAddr)] {
+        &self.listening
+    }
+    /// The figures so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Sends `message` over `flow`; never waits. A failure comes back as [`Inbound::FlowFailed`]
+    /// where the transport notices it.
+    pub fn send(&self, flow: Flow, message: &Message) {
+        let sent = match flow.transport {
+            Transport::Udp => match self.udp.iter().find(|s| s.local() == flow.local) {
+                Some(socket) => socket.send(flow.remote, message.bytes()),
+                None => false,
+            },
+            _ => self.tcp.send(flow, message.bytes()),
+        };
+        self.counters.add(move |c| if sent { &c.sent } else { &c.dropped });
+    }
+}

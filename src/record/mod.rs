@@ -1,0 +1,16 @@
+//! Floor 3: what is recorded, how its file is laid out, where it lies and how long it is kept
+//! (R5). Opens no file: floor 5's disk thread carries out what is decided here.
+//!
+//! ```text
+//! switch ── policy: does this call's recording begin? path: under which name?
+//! engine ── layout: blocks of two channels become pieces of one file
+//! daemon ── retention: which files are too old, has the disk room for another call?
+//! ```
+
+pub mod layout;
+pub mod path;
+pub mod policy;
+pub mod retention;
+pub mod stretch;
+
+pub use layout::{Layout, Pieces};

@@ -1,0 +1,443 @@
+//! A telephone without hands: registers, calls, answers, presses keys, speaks a tone and listens,
+//! as told. With no registration it plays a gateway's caller.
+//!
+//! Pure like the rest: time and datagrams come in, datagrams go out, so that the same phone serves
+//! the simulator and real sockets. Its RTP is its own ([`voice`](super::voice)); its SIP is
+//! Belfry's agent, which real clients cross-check elsewhere.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::voice::{Ear, Mouth};
+use crate::base::{Duration, Rng, Time};
+use crate::media::control::{Codec, StreamParams};
+use crate::media::negotiate::{self, LocalMedia};
+use crate::sip::{Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, SessionId, Transport};
+use crate::wire::q850::Cause;
+use crate::wire::sdp::Sdp;
+use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
+
+/// How a phone is set up.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Its SIP address.
+    pub sip: SocketAddr,
+    /// Its RTP address.
+    pub rtp: SocketAddr,
+    /// Belfry's SIP address.
+    pub server: SocketAddr,
+    /// Its number.
+    pub number: String,
+    /// Its password; none for a gateway's caller.
+    pub password: Option<String>,
+    /// The tone that it speaks, in hertz.
+    pub hz: f64,
+    /// Its codecs, the preferred first.
+    pub codecs: Vec<Codec>,
+    /// What it does with a call.
+    pub manner: Manner,
+}
+
+/// What a phone does with a call that comes in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Manner {
+    /// Rings and answers after so long.
+    AnswerAfter(Duration),
+    /// Rings until the caller gives up.
+    Ring,
+    /// Refuses with this status.
+    Refuse(u16),
+}
+
+/// Where its call stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// No call.
+    Idle,
+    /// It calls, nothing heard yet.
+    Calling,
+    /// It calls and was told that it rings there (the status).
+    Progress(u16),
+    /// It is called and rings.
+    Ringing,
+    /// It talks.
+    Talking,
+    /// Its last call ended: refused with a status, or 0.
+    Ended(u16),
+}
+
+/// What it wants to be sent.
+#[derive(Debug)]
+pub enum Sent {
+    /// SIP from its SIP address.
+    Sip(SocketAddr, Vec<u8>),
+    /// RTP from its RTP address.
+    Rtp(SocketAddr, Vec<u8>),
+}
+
+/// The phone.
+pub struct Phone {
+    setup: Setup,
+    agent: Agent,
+    rng: Rng,
+    session: Option<SessionId>,
+    registering: Option<(ClientTxn, bool)>,
+    /// Whether the last registration was accepted, and with what status.
+    pub registered: Option<u16>,
+    /// Where its call stands.
+    pub state: State,
+    local: LocalMedia,
+    offer: Option<Sdp>,
+    params: Option<StreamParams>,
+    /// Speaks, while it talks.
+    pub mouth: Option<Mouth>,
+    /// Hears.
+    pub ear: Ear,
+    answer_at: Time,
+    digits: VecDeque<(Time, char)>,
+    hang_up_at: Time,
+    out: VecDeque<Sent>,
+    /// Calls that it talked in.
+    pub talks: u64,
+    /// The final status of its latest offer within a call; 0 while it waits.
+    pub offer_status: u16,
+}
+
+/// How long a key is held, in packets of 20 ms.
+const KEY_PACKETS: u16 = 6;
+
+impl Phone {
+    /// A phone that does nothing yet.
+    pub fn new(setup: Setup, mut rng: Rng) -> Phone {
+        let config = AgentConfig { product: "Belfry test phone".into(), ..AgentConfig::default() };
+        let agent = Agent::new(config, rng.split());
+        let local = LocalMedia::new(setup.rtp, setup.codecs.clone(), rng.next_u64() >> 2);
+        Phone {
+            agent,
+            rng,
+            session: None,
+            registering: None,
+            registered: None,
+            state: State::Idle,
+            local,
+            offer: None,
+            params: None,
+            mouth: None,
+            ear: Ear::default(),
+            answer_at: Time::NEVER,
+            digits: VecDeque::new(),
+            hang_up_at: Time::NEVER,
+            out: VecDeque::new(),
+            talks: 0,
+            offer_status: 0,
+            setup,
+        }
+    }
+
+    /// How it was set up.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+    /// Its manner from now on.
+    pub fn behave(&mut self, manner: Manner) {
+        self.setup.manner = manner;
+    }
+    /// Its RTP comes from and is offered at another address from now on (a NAT re-mapped it); what
+    /// SDP said stays.
+    pub fn moved(&mut self, rtp: SocketAddr) {
+        self.setup.rtp = rtp;
+    }
+    /// Where its RTP goes.
+    pub fn far_rtp(&self) -> Option<SocketAddr> {
+        self.params.as_ref()?.remote
+    }
+    fn flow(&self) -> Flow {
+        Flow { transport: Transport::Udp, local: self.setup.sip, remote: self.setup.server }
+    }
+    fn address(&self, number: &str) -> NameAddr {
+        let server = self.setup.server;
+        NameAddr::new(Uri::sip(Some(number), Host::from(server.ip()), None))
+    }
+    fn contact(&self) -> Uri {
+        let own = self.setup.sip;
+        Uri::sip(Some(&self.setup.number), Host::from(own.ip()), Some(own.port()))
+    }
+
+    /// Registers for an hour.
+    pub fn register(&mut self, now: Time) {
+        self.registered = None;
+        let txn = self.agent.new_request();
+        let contact = format!("<{}>", self.contact());
+        self.registering = Some((txn, false));
+        let own = self.address(&self.setup.number);
+        let credentials = self.setup.password.clone().map(|password| Credentials {
+            user: self.setup.number.clone(),
+            password,
+        });
+        let server = self.setup.server;
+        let request = Command::Request {
+            txn,
+            flow: self.flow(),
+            method: Method::Register,
+            target: Uri::sip(None, Host::from(server.ip()), Some(server.port())),
+            from: own.clone(),
+            to: own,
+            headers: vec![(Name::Contact, contact.into_bytes()), (Name::Expires, b"3600".to_vec())],
+            body: None,
+            credentials,
+        };
+        self.command(now, request);
+    }
+
+    /// Calls `number`.
+    pub fn call(&mut self, now: Time, number: &str) {
+        let session = self.agent.new_session();
+        let server = self.setup.server;
+        self.session = Some(session);
+        self.state = State::Calling;
+        self.ear = Ear::default();
+        self.mouth = None;
+        self.params = None;
+        let offer = negotiate::offer(&mut self.local).to_bytes();
+        let credentials = self.setup.password.clone().map(|password| Credentials {
+            user: self.setup.number.clone(),
+            password,
+        });
+        let invite = Command::Invite {
+            session,
+            flow: self.flow(),
+            target: Uri::sip(Some(number), Host::from(server.ip()), Some(server.port())),
+            from: self.address(&self.setup.number),
+            to: self.address(number),
+            contact: self.contact(),
+            sdp: Some(offer),
+            headers: vec![],
+            credentials,
+            routes: vec![],
+        };
+        self.command(now, invite);
+    }
+
+    /// Hangs up.
+    pub fn hang_up(&mut self, now: Time) {
+        self.hang_up_at = Time::NEVER;
+        if let Some(session) = self.session {
+            self.command(now, Command::Hangup { session, reason: Some(Cause::NORMAL_CLEARING) });
+        }
+    }
+    /// Hangs up at `at`.
+    pub fn hang_up_at(&mut self, at: Time) {
+        self.hang_up_at = at;
+    }
+    /// Presses a key at `at`, as telephone-event.
+    pub fn press_at(&mut self, at: Time, digit: char) {
+        self.digits.push_back((at, digit));
+    }
+
+    /// Puts the call on hold, or takes it back.
+    pub fn hold(&mut self, now: Time, hold: bool) {
+        let Some(session) = self.session else { return };
+        self.offer_status = 0;
+        self.local.hold(hold);
+        let sdp = negotiate::offer(&mut self.local).to_bytes();
+        self.command(now, Command::Offer { session, sdp, by: crate::sip::By::Invite });
+    }
+
+    /// Sends the other party on to `number`, by REFER.
+    pub fn refer(&mut self, now: Time, number: &str) {
+        let Some(session) = self.session else { return };
+        let refer_to = self.address(number);
+        self.command(now, Command::Refer { session, refer_to, referred_by: None });
+    }
+
+    /// A SIP datagram came.
+    pub fn sip(&mut self, now: Time, from: SocketAddr, bytes: &[u8]) {
+        let flow = Flow { remote: from, ..self.flow() };
+        match Message::parse(bytes) {
+            Ok(message) => self.agent.receive(now, flow, message),
+            Err(error) => self.agent.receive_bad(now, flow, &error),
+        }
+        self.drain(now);
+    }
+
+    /// An RTP datagram came.
+    pub fn rtp(&mut self, now: Time, from: SocketAddr, bytes: &[u8]) {
+        if let Some(params) = &self.params {
+            let events = params.dtmf_recv_pt.unwrap_or(101);
+            self.ear.hear(now, from, bytes, params.codec, events);
+        }
+    }
+
+    /// When something is due.
+    pub fn next_wake(&self) -> Time {
+        let agent = self.agent.next_wake().map_or(Time::NEVER, |(at, _)| at);
+        let digit = self.digits.front().map_or(Time::NEVER, |(at, _)| *at);
+        let voice = self.mouth.as_ref().map_or(Time::NEVER, Mouth::next);
+        agent.min(self.answer_at).min(digit).min(self.hang_up_at).min(voice)
+    }
+
+    /// Does what is due.
+    pub fn wake(&mut self, now: Time) {
+        self.agent.wake(now);
+        if self.answer_at <= now {
+            self.answer_at = Time::NEVER;
+            self.answer(now);
+        }
+        if self.hang_up_at <= now {
+            self.hang_up(now);
+        }
+        while self.digits.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, digit)) = self.digits.pop_front() else { break };
+            let events = self.params.as_ref().and_then(|p| p.dtmf_send_pt).unwrap_or(101);
+            if let Some(mouth) = &mut self.mouth {
+                mouth.press(digit, KEY_PACKETS, events);
+            }
+        }
+        self.speak(now);
+        self.drain(now);
+    }
+
+    fn speak(&mut self, now: Time) {
+        let Some((params, mouth)) = self.params.as_ref().zip(self.mouth.as_mut()) else { return };
+        while mouth.next() <= now {
+            let packet = mouth.speak();
+            if let (Some(to), true) = (params.remote, params.send) {
+                self.out.push_back(Sent::Rtp(to, packet));
+            }
+        }
+    }
+
+    /// What is to be sent.
+    pub fn poll(&mut self) -> Option<Sent> {
+        self.out.pop_front()
+    }
+
+    /// Sessions and transactions in being: zero when all is over.
+    pub fn in_being(&self) -> usize {
+        let counts = self.agent.counts();
+        counts.server_txns + counts.client_txns + counts.dialogs + counts.sessions
+    }
+
+    fn command(&mut self, now: Time, command: Command) {
+        // A refusal shows as the state that does not come.
+        let _ = self.agent.command(now, command);
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Time) {
+        while let Some(action) = self.agent.poll() {
+            match action {
+                Action::Send { flow, message } => self.out.push_back(Sent::Sip(flow.remote, message.bytes().to_vec())),
+                Action::Event(event) => self.event(now, event),
+            }
+        }
+    }
+
+    fn event(&mut self, now: Time, event: Event) {
+        match event {
+            Event::Invite { session, message, .. } => self.called(now, session, &message),
+            Event::Progress { status, sdp, .. } => {
+                self.state = State::Progress(status);
+                if let Some(sdp) = sdp {
+                    self.agreed(now, &sdp);
+                }
+            }
+            Event::Answered { sdp, .. } => {
+                if let Some(sdp) = sdp {
+                    self.agreed(now, &sdp);
+                }
+                self.state = State::Talking;
+                self.talks += 1;
+            }
+            Event::Offer { session, sdp, .. } => self.offered(now, session, &sdp),
+            Event::OfferAnswered { sdp, .. } => {
+                self.offer_status = 200;
+                self.agreed(now, &sdp);
+            }
+            Event::OfferRefused { status, .. } => self.offer_status = status,
+            Event::Request { txn, .. } => {
+                self.command(now, Command::Respond { txn, status: 200, headers: vec![], body: None });
+            }
+            Event::Response { txn, status, .. } if self.registering.is_some_and(|(own, _)| own == txn) => {
+                self.registering = None;
+                self.registered = Some(status);
+            }
+            Event::ResponseTimeout { txn } if self.registering.is_some_and(|(own, _)| own == txn) => {
+                self.registering = None;
+                self.registered = Some(408);
+            }
+            Event::ReferProgress { status, terminated: true, .. } if (200..300).contains(&status) => self.hang_up(now),
+            Event::Ended { session, end } if self.session == Some(session) => {
+                self.session = None;
+                self.mouth = None;
+                self.answer_at = Time::NEVER;
+                self.hang_up_at = Time::NEVER;
+                self.digits.clear();
+                self.state = State::Ended(match end {
+                    End::Rejected { status, .. } => status,
+                    _ => 0,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn called(&mut self, now: Time, session: SessionId, invite: &Message) {
+        let refuse = match self.setup.manner {
+            _ if self.session.is_some() => Some(486),
+            Manner::Refuse(status) => Some(status),
+            _ => None,
+        };
+        if let Some(status) = refuse {
+            return self.command(now, Command::Reject { session, status, reason: None, headers: vec![] });
+        }
+        self.session = Some(session);
+        self.state = State::Ringing;
+        self.ear = Ear::default();
+        self.offer = Sdp::parse(invite.body()).ok();
+        if let Manner::AnswerAfter(pause) = self.setup.manner {
+            self.answer_at = now + pause;
+        }
+        self.command(now, Command::Ring { session, status: 180, sdp: None });
+    }
+
+    fn answer(&mut self, now: Time) {
+        let Some(session) = self.session else { return };
+        let Some(offer) = self.offer.take() else { return };
+        match negotiate::answer(&mut self.local, &offer) {
+            Ok((answer, params)) => {
+                self.talk(now, params);
+                self.state = State::Talking;
+                self.talks += 1;
+                self.command(now, Command::Answer { session, sdp: Some(answer.to_bytes()), headers: vec![] });
+            }
+            Err(_) => self.command(now, Command::Reject { session, status: 488, reason: None, headers: vec![] }),
+        }
+    }
+
+    fn offered(&mut self, now: Time, session: SessionId, sdp: &[u8]) {
+        let answered = Sdp::parse(sdp).ok().and_then(|offer| negotiate::answer(&mut self.local, &offer).ok());
+        match answered {
+            Some((answer, params)) => {
+                self.talk(now, params);
+                self.command(now, Command::AcceptOffer { session, sdp: answer.to_bytes() });
+            }
+            None => self.command(now, Command::RejectOffer { session, status: 488 }),
+        }
+    }
+
+    fn agreed(&mut self, now: Time, sdp: &[u8]) {
+        let params = Sdp::parse(sdp).ok().and_then(|answer| negotiate::accept_answer(&mut self.local, &answer).ok());
+        if let Some(params) = params {
+            self.talk(now, params);
+        }
+    }
+
+    fn talk(&mut self, now: Time, params: StreamParams) {
+        if self.mouth.is_none() {
+            let ssrc = self.rng.next_u32();
+            self.mouth = Some(Mouth::new(now, ssrc, self.setup.hz, params.codec, params.send_pt));
+        }
+        self.params = Some(params);
+    }
+}

@@ -1,0 +1,234 @@
+//! A phone's mouth and ear: RTP made and judged independently of the media plane.
+//!
+//! The [`Mouth`] speaks a steady tone (each phone its own), so that whoever hears it knows whom;
+//! its clock may run fast or slow. The [`Ear`] lays what it hears on a line by RTP timestamp, so
+//! that a gap, a jump or a foreign voice shows in the samples.
+
+use std::net::SocketAddr;
+
+use crate::base::seq::{diff16, diff32};
+use crate::base::{Duration, Time};
+use crate::dsp::g711;
+use crate::media::control::Codec;
+use crate::wire::rtp::{self, HEADER_LEN, Header};
+
+/// Samples of one packet: 20 ms at 8 kHz.
+pub const FRAME: usize = 160;
+/// The most that an ear keeps: one hour.
+const MAX_SAMPLES: usize = 8_000 * 3_600;
+/// A timestamp further off than this is another stream's beginning, not a gap: 10 s.
+const MAX_GAP: i32 = 80_000;
+
+/// Speaks.
+#[derive(Debug)]
+pub struct Mouth {
+    /// Names the stream.
+    pub ssrc: u32,
+    /// The tone, in hertz; 0: silence.
+    pub hz: f64,
+    /// How much faster than true its clock runs, in parts per million.
+    pub ppm: f64,
+    codec: Codec,
+    payload_type: u8,
+    sequence: u16,
+    timestamp: u32,
+    spoken: u64,
+    began: Time,
+    digits: Vec<(char, u16)>,
+    digit_at: u16,
+    digit_payload_type: u8,
+}
+
+impl Mouth {
+    /// Speaks from `now`, a tone of `hz`.
+    pub fn new(now: Time, ssrc: u32, hz: f64, codec: Codec, payload_type: u8) -> Mouth {
+        Mouth {
+            ssrc,
+            hz,
+            ppm: 0.0,
+            codec,
+            payload_type,
+            sequence: ssrc as u16,
+            timestamp: ssrc.rotate_left(7),
+            spoken: 0,
+            began: now,
+            digits: Vec::new(),
+            digit_at: 0,
+            digit_payload_type: 101,
+        }
+    }
+
+    /// Queues a DTMF digit as telephone-events (RFC 4733) of `packets` × 20 ms.
+    pub fn press(&mut self, digit: char, packets: u16, payload_type: u8) {
+        self.digits.push((digit, packets));
+        self.digit_payload_type = payload_type;
+    }
+
+    /// When the next packet is due.
+    pub fn next(&self) -> Time {
+        let ns = self.spoken as f64 * 20e6 / (1.0 + self.ppm * 1e-6);
+        self.began + Duration::from_nanos(ns as u64)
+    }
+
+    /// The packet that is due now.
+    pub fn speak(&mut self) -> Vec<u8> {
+        let mut packet = vec![0; HEADER_LEN];
+        let mut header = Header {
+            marker: self.spoken == 0,
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            ssrc: self.ssrc,
+        };
+        if let Some((digit, packets)) = self.digits.first().copied() {
+            // All packets of an event carry its first timestamp (§2.5.1.2); the last three its end.
+            let begun = u32::from(self.digit_at) * FRAME as u32;
+            header.timestamp = self.timestamp.wrapping_sub(begun);
+            header.marker = self.digit_at == 0;
+            header.payload_type = self.digit_payload_type;
+            let code = "0123456789*#ABCD".find(digit).unwrap_or(0) as u8;
+            let end = self.digit_at + 1 >= packets;
+            let duration = (self.digit_at + 1).min(packets) * FRAME as u16;
+            packet.extend([code, u8::from(end) << 7 | 10]);
+            packet.extend(duration.to_be_bytes());
+            self.digit_at += 1;
+            if self.digit_at >= packets + 2 {
+                self.digits.remove(0);
+                self.digit_at = 0;
+            }
+        } else {
+            let samples = self.samples();
+            packet.resize(HEADER_LEN + FRAME, 0);
+            encode(self.codec, &samples, &mut packet[HEADER_LEN..]);
+        }
+        let head = packet.first_chunk_mut::<HEADER_LEN>().expect("begun with a header's length");
+        rtp::write_header(head, header);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+        self.spoken += 1;
+        packet
+    }
+
+    fn samples(&self) -> [i16; FRAME] {
+        let step = core::f64::consts::TAU * self.hz / 8_000.0;
+        let first = (self.spoken * FRAME as u64) as f64;
+        core::array::from_fn(|n| (((first + n as f64) * step).sin() * 6_000.0) as i16)
+    }
+}
+
+/// Listens.
+#[derive(Debug, Default)]
+pub struct Ear {
+    samples: Vec<i16>,
+    /// Timestamp of `samples[0]`, SSRC and newest sequence number.
+    stream: Option<(u32, u32, u16)>,
+    /// Where the present stream begins in `samples`.
+    offset: usize,
+    /// The telephone-events heard, each once.
+    pub digits: String,
+    last_digit: Option<u32>,
+    /// Packets heard.
+    pub packets: u64,
+    /// Packets out of sequence: lost before them, or late themselves.
+    pub disorder: u64,
+    /// When the first and the last packet came.
+    pub heard: Option<(Time, Time)>,
+    /// From whom the last came.
+    pub from: Option<SocketAddr>,
+    /// The longest time between two packets.
+    pub longest_pause: Duration,
+}
+
+impl Ear {
+    /// Hears one datagram; `codec` as negotiated, `events` the payload type of telephone-event.
+    pub fn hear(&mut self, now: Time, from: SocketAddr, bytes: &[u8], codec: Codec, events: u8) {
+        let Ok(packet) = rtp::Packet::parse(bytes) else { return };
+        self.packets += 1;
+        let first = self.heard.map_or(now, |(first, last)| {
+            self.longest_pause = self.longest_pause.max(now.since(last));
+            first
+        });
+        self.heard = Some((first, now));
+        self.from = Some(from);
+        let same = self.stream.filter(|(start, ssrc, _)| {
+            *ssrc == packet.ssrc()
+                && diff32(packet.timestamp(), start.wrapping_add((self.samples.len() - self.offset) as u32)).abs() < MAX_GAP
+        });
+        let (start, _, newest) = same.unwrap_or_else(|| {
+            self.offset = self.samples.len();
+            (packet.timestamp(), packet.ssrc(), packet.sequence().wrapping_sub(1))
+        });
+        let step = diff16(packet.sequence(), newest);
+        self.disorder += u64::from(step != 1);
+        self.stream = Some((start, packet.ssrc(), if step > 0 { packet.sequence() } else { newest }));
+        if packet.payload_type() == events {
+            return self.event(&packet);
+        }
+        let at = self.offset as i64 + i64::from(diff32(packet.timestamp(), start));
+        let Ok(at) = usize::try_from(at) else { return };
+        let end = at + packet.payload().len();
+        if end > MAX_SAMPLES {
+            return;
+        }
+        if self.samples.len() < end {
+            self.samples.resize(end, 0);
+        }
+        decode(codec, packet.payload(), &mut self.samples[at..end]);
+    }
+
+    fn event(&mut self, packet: &rtp::Packet<'_>) {
+        let Some(digit) = packet.payload().first().and_then(|c| b"0123456789*#ABCD".get(usize::from(*c))) else { return };
+        if self.last_digit != Some(packet.timestamp()) {
+            self.last_digit = Some(packet.timestamp());
+            self.digits.push(char::from(*digit));
+        }
+    }
+
+    /// All that was heard, 8 kHz; silence where nothing came.
+    pub fn samples(&self) -> &[i16] {
+        &self.samples
+    }
+    /// Forgets what was heard so far, so that a test can look at the next part alone.
+    pub fn forget(&mut self) {
+        *self = Ear { digits: core::mem::take(&mut self.digits), last_digit: self.last_digit, ..Ear::default() };
+    }
+}
+
+fn encode(codec: Codec, samples: &[i16], codes: &mut [u8]) {
+    match codec {
+        Codec::Pcma => g711::alaw_encode(samples, codes),
+        Codec::Pcmu => g711::ulaw_encode(samples, codes),
+    }
+}
+fn decode(codec: Codec, codes: &[u8], samples: &mut [i16]) {
+    match codec {
+        Codec::Pcma => g711::alaw_decode(codes, samples),
+        Codec::Pcmu => g711::ulaw_decode(codes, samples),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dsp::level::dominant_tone;
+
+    #[test]
+    fn the_ear_hears_what_the_mouth_says() {
+        let from: SocketAddr = "10.0.0.1:4000".parse().unwrap();
+        let mut mouth = Mouth::new(Time::ZERO, 0xffff_fff0, 440.0, Codec::Pcma, 8);
+        mouth.ppm = 500.0;
+        let mut ear = Ear::default();
+        for n in 0..100 {
+            if n == 50 {
+                mouth.press('7', 5, 96);
+            }
+            let at = mouth.next();
+            ear.hear(at, from, &mouth.speak(), Codec::Pcma, 96);
+        }
+        assert_eq!((ear.digits.as_str(), ear.disorder, ear.packets), ("7", 0, 100));
+        assert_eq!(ear.samples().len(), 100 * FRAME);
+        let heard = dominant_tone(&ear.samples()[..40 * FRAME], &[440.0, 600.0]).unwrap();
+        assert_eq!(heard.hz, 440.0);
+        assert!(mouth.next() < Time::from_millis(2_000), "its clock runs fast");
+    }
+}

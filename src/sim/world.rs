@@ -1,0 +1,367 @@
+//! The whole appliance in virtual time, with phones around it.
+//!
+//! ```text
+//!        earliest of: arrival · switch's wake · media tick · phones' wakes
+//!                              │ now = that time
+//!   Network ──▶ Belfry: SIP ─▶ Switch ◀─ events, commands ─▶ Plane ◀─ RTP
+//!      ▲        phones: Phone                                  │
+//!      └──────────────────── datagrams ◀───────────────────────┘
+//! ```
+//!
+//! Everything follows from the seed: the trace (a hash over every datagram sent and every fact) is
+//! the same for the same seed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::network::{Faults, Network};
+use super::phone::{Phone, Sent, Setup};
+use crate::base::{Duration, Now, RecordingId, Rng, Time, Wall};
+use crate::config::Config;
+use crate::dialplan::Plan;
+use crate::media::control::{Codec, Command, Event, RecordFormat};
+use crate::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
+use crate::record::layout::Layout;
+use crate::sip::{Flow, Transport};
+use crate::switch::fact::Fact;
+use crate::switch::{DiskCommand, DiskEvent, Input, Output, Switch};
+use crate::wire::sip::Message;
+
+/// Belfry's own address.
+pub const BELFRY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+/// Its SIP address.
+pub const SIP: SocketAddr = SocketAddr::new(BELFRY, 5060);
+/// First RTP port.
+const FIRST_PORT: u16 = 16_384;
+/// Wall clock at the virtual clock's zero: 2026-01-05T09:00:00+08:00, a Monday.
+const BEGIN: i64 = 1_767_574_800_000;
+
+/// A recording as the disk would have it.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// Its path.
+    pub path: String,
+    /// Interleaved A-law, left first.
+    pub bytes: Vec<u8>,
+    /// Samples of each channel, once it is closed.
+    pub samples: Option<u64>,
+}
+
+/// Belfry and what is around it.
+pub struct World {
+    now: Time,
+    /// The appliance.
+    pub switch: Switch,
+    plane: Plane,
+    network: Network,
+    phones: Vec<Phone>,
+    wakes: BinaryHeap<Reverse<(Time, usize)>>,
+    doors: HashMap<SocketAddr, Door>,
+    ports: HashMap<SocketAddr, (PortIndex, Kind)>,
+    own: Vec<SocketAddr>,
+    clips: HashMap<String, Arc<Clip>>,
+    /// Stands for every prompt that has no clip of its own.
+    prompt: Arc<Clip>,
+    layouts: BTreeMap<RecordingId, (Layout, Recorded)>,
+    /// Finished recordings by path.
+    pub recordings: BTreeMap<String, Recorded>,
+    /// Everything that happened.
+    pub facts: Vec<Fact>,
+    trace: u64,
+}
+
+/// Which phone an address belongs to, and which of its doors it is.
+#[derive(Clone, Copy)]
+struct Door {
+    phone: usize,
+    rtp: bool,
+}
+
+impl World {
+    /// An appliance with `port_pairs` RTP ports, over a network with `faults`.
+    pub fn new(config: Config, plan: Arc<Plan>, port_pairs: u16, faults: Faults, seed: u64) -> World {
+        let mut rng = Rng::from_seed(seed);
+        let setup = crate::switch::Setup {
+            config,
+            plan,
+            listening: vec![(Transport::Udp, SIP)],
+            last_fact: 0,
+            zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
+            rng: rng.split(),
+        };
+        let now = Now { at: Time::ZERO, wall: Wall(BEGIN) };
+        let mut plane = Plane::new(PlaneConfig::default(), rng.split());
+        let (mut ports, mut own) = (HashMap::new(), Vec::new());
+        for pair in 0..port_pairs {
+            let rtp = SocketAddr::new(BELFRY, FIRST_PORT + 2 * pair);
+            let port = PortIndex(u32::from(pair));
+            plane.add_port(port, rtp);
+            ports.insert(rtp, (port, Kind::Rtp));
+            ports.insert(SocketAddr::new(BELFRY, rtp.port() + 1), (port, Kind::Rtcp));
+            own.push(rtp);
+        }
+        World {
+            now: Time::ZERO,
+            switch: Switch::new(setup, now),
+            plane,
+            network: Network::new(faults, rng.split()),
+            phones: Vec::new(),
+            wakes: BinaryHeap::new(),
+            doors: HashMap::new(),
+            ports,
+            own,
+            clips: HashMap::new(),
+            prompt: Arc::new(Clip::new(vec![0i16; 800])),
+            layouts: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+            facts: Vec::new(),
+            trace: 0xcbf2_9ce4_8422_2325,
+        }
+    }
+
+    /// The virtual clock.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+    /// The trace so far.
+    pub fn trace(&self) -> u64 {
+        self.trace
+    }
+    /// Gives a prompt its sound.
+    pub fn clip(&mut self, name: &str, samples: Vec<i16>) {
+        self.clips.insert(name.into(), Arc::new(Clip::new(samples)));
+    }
+
+    /// Adds a phone; its addresses must be its own.
+    pub fn add(&mut self, setup: Setup, rng: Rng) -> usize {
+        let index = self.phones.len();
+        self.doors.insert(setup.sip, Door { phone: index, rtp: false });
+        self.doors.insert(setup.rtp, Door { phone: index, rtp: true });
+        self.phones.push(Phone::new(setup, rng));
+        index
+    }
+    /// Addresses for the `n`-th phone: SIP and RTP.
+    pub fn addresses(n: u16) -> (SocketAddr, SocketAddr) {
+        let ip = IpAddr::V4(Ipv4Addr::new(10, 1, (n >> 8) as u8, n as u8));
+        (SocketAddr::new(ip, 5060), SocketAddr::new(ip, 4000))
+    }
+    /// A phone.
+    pub fn phone(&self, index: usize) -> &Phone {
+        &self.phones[index]
+    }
+    /// Does something with a phone, now.
+    pub fn with<R>(&mut self, index: usize, act: impl FnOnce(&mut Phone, Time) -> R) -> R {
+        let done = act(&mut self.phones[index], self.now);
+        self.touched(index);
+        done
+    }
+    /// A phone's RTP goes through another address from now on (its NAT re-mapped it).
+    pub fn remap(&mut self, index: usize, rtp: SocketAddr) {
+        self.doors.remove(&self.phones[index].setup().rtp);
+        self.doors.insert(rtp, Door { phone: index, rtp: true });
+        self.phones[index].moved(rtp);
+    }
+    /// Somebody else sends a datagram to Belfry.
+    pub fn stranger(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        self.network.send(self.now, from, to, bytes);
+    }
+    /// Whether no leg and no port is in use in the media plane.
+    pub fn plane_is_empty(&self) -> bool {
+        let counts = self.plane.counts();
+        counts.legs == 0 && counts.recordings == 0 && counts.ports == 0
+    }
+    /// Belfry's address that a phone sends its RTP to.
+    pub fn rtp_of(&self, index: usize) -> Option<SocketAddr> {
+        self.phones[index].far_rtp()
+    }
+
+    /// Runs for `span`, or until nothing is left to happen.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(next) = self.next().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = end;
+    }
+    /// Runs until `done`, at most `patience`; says whether it came to be.
+    pub fn until(&mut self, patience: Duration, mut done: impl FnMut(&mut World) -> bool) -> bool {
+        let end = self.now + patience;
+        while !done(self) {
+            let Some(next) = self.next().filter(|next| *next <= end) else {
+                self.now = end;
+                return done(self);
+            };
+            self.now = self.now.max(next);
+            self.step();
+        }
+        true
+    }
+
+    fn next(&mut self) -> Option<Time> {
+        while let Some(Reverse((at, phone))) = self.wakes.peek().copied() {
+            if self.phones[phone].next_wake() == at {
+                break;
+            }
+            self.wakes.pop();
+        }
+        let phone = self.wakes.peek().map(|Reverse((at, _))| *at);
+        [self.network.next_arrival(), self.switch.next_wake(), Some(self.plane.next_tick()), phone].into_iter().flatten().min()
+    }
+
+    fn step(&mut self) {
+        while let Some(datagram) = self.network.arrival(self.now) {
+            self.deliver(datagram.from, datagram.to, datagram.bytes);
+        }
+        while let Some(Reverse((at, phone))) = self.wakes.peek().copied().filter(|Reverse((at, _))| *at <= self.now) {
+            self.wakes.pop();
+            if self.phones[phone].next_wake() == at {
+                let now = self.now;
+                self.phones[phone].wake(now);
+                self.touched(phone);
+            }
+        }
+        if self.plane.next_tick() <= self.now {
+            let mut out = Out { network: &mut self.network, now: self.now, own: &self.own, layouts: &mut self.layouts, trace: &mut self.trace };
+            self.plane.tick(self.now, &mut out);
+            self.media_events();
+        }
+        if self.switch.next_wake().is_some_and(|at| at <= self.now) {
+            self.input(Input::Wake);
+        }
+    }
+
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, mut bytes: Vec<u8>) {
+        if to == SIP {
+            let flow = Flow { transport: Transport::Udp, local: SIP, remote: from };
+            return self.input(match Message::parse(&bytes) {
+                Ok(message) => Input::Sip(flow, message),
+                Err(error) => Input::BadSip(flow, error),
+            });
+        }
+        if let Some((port, kind)) = self.ports.get(&to).copied() {
+            let len = bytes.len();
+            let mut out = Out { network: &mut self.network, now: self.now, own: &self.own, layouts: &mut self.layouts, trace: &mut self.trace };
+            if let Disposition::Forward { port, to, len } = self.plane.receive(self.now, port, kind, from, &mut bytes, len, &mut out) {
+                out.send(port, kind, to, &bytes[..len]);
+            }
+            return self.media_events();
+        }
+        let Some(door) = self.doors.get(&to).copied() else { return };
+        let phone = &mut self.phones[door.phone];
+        match door.rtp {
+            true => phone.rtp(self.now, from, &bytes),
+            false => phone.sip(self.now, from, &bytes),
+        }
+        self.touched(door.phone);
+    }
+
+    /// Sends what a phone has to send and notes when it wants to be woken.
+    fn touched(&mut self, index: usize) {
+        let phone = &mut self.phones[index];
+        let (sip, rtp) = (phone.setup().sip, phone.setup().rtp);
+        while let Some(sent) = phone.poll() {
+            let (from, to, bytes) = match sent {
+                Sent::Sip(to, bytes) => (sip, to, bytes),
+                Sent::Rtp(to, bytes) => (rtp, to, bytes),
+            };
+            self.network.send(self.now, from, to, &bytes);
+        }
+        let wake = phone.next_wake();
+        if wake != Time::NEVER {
+            self.wakes.push(Reverse((wake, index)));
+        }
+    }
+
+    fn wall(&self) -> Now {
+        Now { at: self.now, wall: Wall(BEGIN + self.now.as_millis() as i64) }
+    }
+
+    /// Tells the switch something and carries out what follows.
+    pub fn input(&mut self, input: Input) {
+        self.switch.handle(self.wall(), input);
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Sip(flow, message) => {
+                    self.trace = hash(self.trace, message.bytes());
+                    self.network.send(self.now, SIP, flow.remote, message.bytes());
+                }
+                Output::Media(command) => {
+                    let command = self.resolved(command);
+                    self.plane.command(self.now, command);
+                }
+                Output::Disk(DiskCommand::Open { recording, path, .. }) => {
+                    let layout = Layout::new(RecordFormat::Alaw);
+                    self.layouts.insert(recording, (layout, Recorded { path, ..Recorded::default() }));
+                }
+                Output::Fact(fact) => {
+                    self.trace = hash(self.trace, fact.kind.name().as_bytes());
+                    self.facts.push(fact);
+                }
+                Output::Reply(..) | Output::Log(..) => {}
+            }
+        }
+        self.media_events();
+    }
+
+    fn media_events(&mut self) {
+        while let Some(event) = self.plane.poll_event() {
+            if let Event::RecordStopped { recording, samples } = event {
+                self.close(recording, samples);
+            }
+            self.input(Input::Media(event));
+        }
+    }
+
+    fn close(&mut self, recording: RecordingId, samples: u64) {
+        let Some((mut layout, mut recorded)) = self.layouts.remove(&recording) else { return };
+        let samples = layout.close(samples, &mut recorded.bytes);
+        recorded.samples = Some(samples);
+        self.recordings.insert(recorded.path.clone(), recorded);
+        self.input(Input::Disk(DiskEvent::Closed { recording, samples, lost: 0 }));
+    }
+
+    fn resolved(&self, command: Command<String>) -> Command<Arc<Clip>> {
+        let clip = |name: String| Ok::<_, std::convert::Infallible>(self.clips.get(&name).unwrap_or(&self.prompt).clone());
+        match command.map_clips(clip) {
+            Ok(command) => command,
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// Where the plane's packets and taps go.
+struct Out<'a> {
+    network: &'a mut Network,
+    now: Time,
+    own: &'a [SocketAddr],
+    layouts: &'a mut BTreeMap<RecordingId, (Layout, Recorded)>,
+    trace: &'a mut u64,
+}
+
+impl Transmit for Out<'_> {
+    fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]) {
+        let mut from = self.own[port.0 as usize];
+        if kind == Kind::Rtcp {
+            from.set_port(from.port() + 1);
+        }
+        *self.trace = hash(*self.trace, &bytes[..bytes.len().min(16)]);
+        self.network.send(self.now, from, to, bytes);
+    }
+    fn tap(&mut self, block: TapBlock<'_>) {
+        if let Some((layout, recorded)) = self.layouts.get_mut(&block.recording) {
+            let mut codes = block.payload.to_vec();
+            if block.codec == Codec::Pcmu {
+                crate::dsp::g711::ulaw_to_alaw(&mut codes);
+            }
+            layout.lay(block.channel, block.position, block.adjust, &codes, &mut recorded.bytes);
+        }
+    }
+}
+
+/// FNV-1a.
+fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(seed, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
+}

@@ -1,0 +1,225 @@
+//! What the agent's user (the switch) may ask of it.
+
+use core::fmt;
+
+use super::Flow;
+use super::digest::Credentials;
+use super::event::SessionId;
+use super::invite::offer::Carrier;
+use super::transactions::TxnId;
+use crate::base::Duration;
+use crate::wire::q850::Cause;
+use crate::wire::sip::{Method, Name, NameAddr, Uri};
+
+/// A request of the user's own, outside calls; named by the user ([`super::Agent::new_request`]).
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
+pub struct ClientTxn(pub u64);
+
+/// Extra header fields: known names and their values.
+pub type Headers = Vec<(Name, Vec<u8>)>;
+
+/// A body with its Content-Type.
+pub type Body = (String, Vec<u8>);
+
+/// What carries an offer of ours within a call.
+pub type By = Carrier;
+
+/// What the user may ask.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Answers [`super::Event::Request`] or [`super::Event::Refer`] with a final response.
+    Respond {
+        /// The waiting request.
+        txn: TxnId,
+        /// 200 to 699.
+        status: u16,
+        /// More headers (WWW-Authenticate, Contact, …).
+        headers: Headers,
+        /// A body.
+        body: Option<Body>,
+    },
+    /// Does the command after a while: the late 401 that a wrong password earns. At most
+    /// [`super::Limits::later`] wait; one more is done at once.
+    Later {
+        /// How long to wait.
+        after: Duration,
+        /// What to do then. Its error, if any, is lost: the request may be gone by then.
+        command: Box<Command>,
+    },
+    /// Sends 101 to 199 to a call that came in. The description is left out when the INVITE had no
+    /// offer, for an unreliable response cannot carry ours (RFC 3261 §13.2.1).
+    Ring {
+        /// The leg.
+        session: SessionId,
+        /// 180, 181, 183, …
+        status: u16,
+        /// Preview of the answer.
+        sdp: Option<Vec<u8>>,
+    },
+    /// Accepts a call that came in, with 200.
+    Answer {
+        /// The leg.
+        session: SessionId,
+        /// The answer, or our offer when the INVITE had none. `None` repeats what `Ring` gave.
+        sdp: Option<Vec<u8>>,
+        /// More headers.
+        headers: Headers,
+    },
+    /// Refuses a call that came in.
+    Reject {
+        /// The leg.
+        session: SessionId,
+        /// 300 to 699.
+        status: u16,
+        /// Sent as Reason header (RFC 3326, 6432).
+        reason: Option<Cause>,
+        /// More headers (challenges, Contact of a 302, Retry-After).
+        headers: Headers,
+    },
+    /// Calls somebody.
+    Invite {
+        /// The new leg, from [`super::Agent::new_session`].
+        session: SessionId,
+        /// Whereto the INVITE goes.
+        flow: Flow,
+        /// Request-URI.
+        target: Uri,
+        /// From without tag.
+        from: NameAddr,
+        /// To.
+        to: NameAddr,
+        /// Our Contact.
+        contact: Uri,
+        /// Our offer; `None` asks for theirs.
+        sdp: Option<Vec<u8>>,
+        /// More headers.
+        headers: Headers,
+        /// To answer a challenge with.
+        credentials: Option<Credentials>,
+        /// Route set to begin with (outbound proxy, Service-Route).
+        routes: Vec<Uri>,
+    },
+    /// Ends a leg by whatever its state asks for: refusal, CANCEL, BYE. [`super::Event::Ended`]
+    /// comes at once; what the peer is still owed is done behind it.
+    Hangup {
+        /// The leg.
+        session: SessionId,
+        /// Sent as Reason header; of an unanswered call it also chooses the status.
+        reason: Option<Cause>,
+    },
+    /// Offers a new session description within the call. While the dialog is busy with something
+    /// of ours it waits; 491 is tried again after §14.1's pause.
+    Offer {
+        /// The leg.
+        session: SessionId,
+        /// Our session description.
+        sdp: Vec<u8>,
+        /// What shall carry it.
+        by: By,
+    },
+    /// Answers [`super::Event::Offer`], or makes the offer that [`super::Event::OfferWanted`]
+    /// asks for.
+    AcceptOffer {
+        /// The leg.
+        session: SessionId,
+        /// Our session description.
+        sdp: Vec<u8>,
+    },
+    /// Refuses the peer's offer; the call goes on as agreed before.
+    RejectOffer {
+        /// The leg.
+        session: SessionId,
+        /// 488 mostly.
+        status: u16,
+    },
+    /// Sends INFO within the call (DTMF, media control).
+    Info {
+        /// The leg.
+        session: SessionId,
+        /// Content-Type.
+        content_type: String,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// Asks the peer to call somebody (RFC 3515).
+    Refer {
+        /// The leg.
+        session: SessionId,
+        /// Whom; a Replaces header goes into the URI's headers.
+        refer_to: NameAddr,
+        /// Who asks (RFC 3892).
+        referred_by: Option<NameAddr>,
+    },
+    /// Reports on the call that the peer's REFER made us place.
+    NotifyRefer {
+        /// The leg that asked.
+        session: SessionId,
+        /// Status of the new call.
+        status: u16,
+        /// It is the last report.
+        last: bool,
+    },
+    /// Sends a request outside calls.
+    Request {
+        /// Its name in the events, from [`super::Agent::new_request`].
+        txn: ClientTxn,
+        /// Whereto.
+        flow: Flow,
+        /// Not INVITE, ACK or CANCEL.
+        method: Method,
+        /// Request-URI.
+        target: Uri,
+        /// From without tag.
+        from: NameAddr,
+        /// To.
+        to: NameAddr,
+        /// More headers.
+        headers: Headers,
+        /// A body.
+        body: Option<Body>,
+        /// To answer a challenge with.
+        credentials: Option<Credentials>,
+    },
+}
+
+/// Why a command was not done. Nothing was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CommandError {
+    /// The session is over or never was. Ordinary: the end may be on its way to the user.
+    NoSession(SessionId),
+    /// The request was answered, or has waited too long.
+    NoRequest(TxnId),
+    /// The session's state has no place for it (answering twice, INFO before the answer).
+    WrongState(SessionId),
+    /// No offer waits for an answer, or the peer's must be answered first.
+    NoPlaceForOffer(SessionId),
+    /// The answer is missing.
+    SdpMissing(SessionId),
+    /// A status of another class than the command sends.
+    BadStatus(u16),
+    /// INVITE, ACK or CANCEL as [`Command::Request`]; a name used twice.
+    BadRequest,
+    /// A value with a line break, or otherwise not writable.
+    NotWritable,
+    /// The limit on sessions or transactions is reached.
+    Full,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommandError::NoSession(id) => write!(f, "session {} is over", id.0),
+            CommandError::NoRequest(id) => write!(f, "request {} does not wait any more", id.0),
+            CommandError::WrongState(id) => write!(f, "session {} is not in that state", id.0),
+            CommandError::NoPlaceForOffer(id) => write!(f, "session {}: no offer fits now", id.0),
+            CommandError::SdpMissing(id) => write!(f, "session {} owes an answer", id.0),
+            CommandError::BadStatus(status) => write!(f, "status {status} does not fit"),
+            CommandError::BadRequest => f.write_str("not a request to send this way"),
+            CommandError::NotWritable => f.write_str("a value cannot be written"),
+            CommandError::Full => f.write_str("no room for another session or transaction"),
+        }
+    }
+}
+impl std::error::Error for CommandError {}

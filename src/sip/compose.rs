@@ -1,0 +1,150 @@
+//! How the messages look that we write ourselves: which headers, in which order.
+
+use super::token::Token;
+use super::{Flow, Transport};
+use crate::wire::sip::{
+    self as wire, BuildError, Builder, CSeq, Message, Method, Name, ToWire, Uri, Via,
+};
+
+/// Methods that we take, for Allow.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, MESSAGE, \
+                         REGISTER, SUBSCRIBE";
+/// Bodies that we take in an INVITE, for Accept.
+pub const ACCEPT: &str = "application/sdp";
+/// Hops that a request of ours may make (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: u8 = 70;
+/// What an INVITE body is.
+pub const SDP: &str = "application/sdp";
+
+/// The Via of a request of ours.
+fn via(flow: Flow, branch: Token) -> Via {
+    let transport = match flow.transport {
+        Transport::Udp => wire::Transport::Udp,
+        Transport::Tcp => wire::Transport::Tcp,
+        Transport::Tls => wire::Transport::Tls,
+        Transport::Ws => wire::Transport::Ws,
+        Transport::Wss => wire::Transport::Wss,
+    };
+    Via::new(transport, flow.local, &branch.branch())
+}
+
+/// Begins a request: request line, Via, Max-Forwards.
+pub fn request(
+    method: &Method,
+    uri: &(impl ToWire + ?Sized),
+    flow: Flow,
+    branch: Token,
+) -> Builder {
+    Builder::request(method.clone(), uri)
+        .header(Name::Via, &via(flow, branch))
+        .header(Name::MaxForwards, &MAX_FORWARDS)
+}
+
+/// Adds a body when there is one.
+pub fn with_body(builder: Builder, body: Option<(&str, &[u8])>) -> Builder {
+    match body {
+        Some((content_type, bytes)) => builder.body(content_type, bytes),
+        None => builder,
+    }
+}
+
+/// Our Contact where a request came in over `flow` for `user`.
+pub fn contact(flow: Flow, user: Option<&[u8]>) -> Uri {
+    let user = user.and_then(|user| core::str::from_utf8(user).ok());
+    let uri = Uri::sip(user, flow.local.ip(), Some(flow.local.port()));
+    match flow.transport.uri_param() {
+        Some(transport) => uri.with_param("transport", Some(transport)),
+        None => uri,
+    }
+}
+
+/// A URI in angle brackets, as Contact, Route and their like have it.
+pub fn bracketed(uri: &Uri) -> Vec<u8> {
+    let mut text = vec![b'<'];
+    uri.to_wire(&mut text);
+    text.push(b'>');
+    text
+}
+
+/// A list header's lines, copied as they stand.
+fn copy_all(builder: Builder, from: &Message, names: &[Name]) -> Builder {
+    names
+        .iter()
+        .fold(builder, |builder, name| builder.copy(from, *name))
+}
+
+/// The ACK of a 3xx–6xx to our INVITE (§17.1.1.3): the INVITE's own branch, the response's To.
+pub fn ack_of_refusal(invite: &Message, response: &Message) -> Result<Message, BuildError> {
+    let uri = invite.request_uri().unwrap_or_default();
+    let builder = Builder::request(Method::Ack, uri);
+    let builder = copy_all(
+        builder,
+        invite,
+        &[Name::Via, Name::Route, Name::MaxForwards, Name::From],
+    );
+    copy_all(builder, response, &[Name::To])
+        .copy(invite, Name::CallId)
+        .header(Name::CSeq, &cseq_as(invite, Method::Ack))
+        .build()
+}
+
+/// The CANCEL of our INVITE (§9.1).
+pub fn cancel(invite: &Message, reason: Option<&[u8]>) -> Result<Message, BuildError> {
+    let uri = invite.request_uri().unwrap_or_default();
+    let copied = [
+        Name::Via,
+        Name::Route,
+        Name::MaxForwards,
+        Name::From,
+        Name::To,
+        Name::CallId,
+    ];
+    let builder = copy_all(Builder::request(Method::Cancel, uri), invite, &copied)
+        .header(Name::CSeq, &cseq_as(invite, Method::Cancel));
+    match reason {
+        Some(reason) => builder.header(Name::Reason, reason),
+        None => builder,
+    }
+    .build()
+}
+
+fn cseq_as(request: &Message, method: Method) -> CSeq {
+    CSeq {
+        number: request.cseq().map_or(0, |cseq| cseq.number),
+        method,
+    }
+}
+
+/// The same request again as a new transaction: next CSeq, new branch, and these credentials in
+/// place of earlier ones of the same header (§8.1.3.5, §22.2).
+pub fn again(
+    request: &Message,
+    flow: Flow,
+    branch: Token,
+    number: u32,
+    credentials: (Name, &[u8]),
+) -> Result<Message, BuildError> {
+    let method = request.method();
+    let uri = request.request_uri().unwrap_or_default();
+    let mut builder = Builder::request(method.clone(), uri).header(Name::Via, &via(flow, branch));
+    for (name, value) in request.raw_headers() {
+        let text = core::str::from_utf8(name).unwrap_or_default();
+        builder = match Name::parse(name) {
+            Name::Via | Name::ContentLength | Name::ContentType => builder,
+            Name::CSeq => builder.header(
+                Name::CSeq,
+                &CSeq {
+                    number,
+                    method: method.clone(),
+                },
+            ),
+            known if known == credentials.0 => builder,
+            _ => builder.header(text, value),
+        };
+    }
+    builder = builder.header(credentials.0, credentials.1);
+    if let Some(content_type) = request.header(Name::ContentType) {
+        builder = builder.body(&String::from_utf8_lossy(content_type), request.body());
+    }
+    builder.build()
+}

@@ -1,0 +1,94 @@
+//! How often a source gave a wrong password lately, and how long its next 401 therefore takes.
+//!
+//! Half a second for the first failure, doubling to 8 s; each minute of peace forgives one. The
+//! table is bounded: when strangers fill it, further sources wait the longest time.
+
+use std::net::IpAddr;
+
+use crate::base::{Duration, Rng, Time};
+use crate::sip::hash::{Keyed, KeyedMap};
+
+/// Sources remembered.
+const MOST_SOURCES: usize = 4_096;
+/// The first delay.
+const FIRST: Duration = Duration::from_millis(500);
+/// Doublings: 0.5 s becomes 8 s.
+const MOST_DOUBLINGS: u32 = 4;
+/// The time that forgives one failure.
+const FORGIVEN: Duration = Duration::from_secs(60);
+
+/// The table.
+#[derive(Debug)]
+pub(super) struct Failures {
+    sources: KeyedMap<IpAddr, Source>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    failures: u32,
+    last: Time,
+}
+
+impl Source {
+    /// What is left of its failures at `now`.
+    fn left(self, now: Time) -> u32 {
+        let forgiven = now.since(self.last).as_secs() / FORGIVEN.as_secs();
+        self.failures.saturating_sub(forgiven.min(u64::from(u32::MAX)) as u32)
+    }
+}
+
+impl Failures {
+    pub(super) fn new(rng: &mut Rng) -> Failures {
+        Failures { sources: KeyedMap::with_hasher(Keyed::new(rng)) }
+    }
+
+    /// One more failure: how long its answer is to be kept back.
+    pub(super) fn failed(&mut self, now: Time, source: IpAddr) -> Duration {
+        if self.sources.len() >= MOST_SOURCES && !self.sources.contains_key(&source) {
+            self.expire(now);
+            if self.sources.len() >= MOST_SOURCES {
+                return FIRST * (1 << MOST_DOUBLINGS);
+            }
+        }
+        let entry = self.sources.entry(source).or_insert(Source { failures: 0, last: now });
+        let before = entry.left(now).min(MOST_DOUBLINGS);
+        *entry = Source { failures: before + 1, last: now };
+        FIRST * (1 << before)
+    }
+
+    /// Forgets who was forgiven everything.
+    pub(super) fn expire(&mut self, now: Time) {
+        self.sources.retain(|_, source| source.left(now) > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn delay(table: &mut Failures, s: u64, source: u32) -> u128 {
+        let source = IpAddr::V4(Ipv4Addr::from_bits(source));
+        table.failed(Time::from_millis(s * 1_000), source).as_millis()
+    }
+
+    #[test]
+    fn it_doubles_and_forgives() {
+        let mut table = Failures::new(&mut Rng::from_seed(1));
+        let delays: Vec<u128> = (0..7).map(|s| delay(&mut table, s, 1)).collect();
+        assert_eq!(delays, [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+        assert_eq!(delay(&mut table, 6 + 180, 1), 2_000, "three minutes forgive three");
+        assert_eq!(delay(&mut table, 10_000, 1), 500);
+        assert_eq!(delay(&mut table, 10_000, 2), 500, "another source");
+    }
+
+    #[test]
+    fn a_flood_of_sources_is_bounded() {
+        let mut table = Failures::new(&mut Rng::from_seed(1));
+        for source in 0..MOST_SOURCES as u32 {
+            delay(&mut table, 0, source);
+        }
+        assert_eq!(delay(&mut table, 1, u32::MAX), 8_000);
+        assert_eq!(delay(&mut table, 61, u32::MAX), 500, "the others were forgiven");
+    }
+}

@@ -1,0 +1,382 @@
+//! Our own INVITE: RFC 3261 §13.2 (forks, 2xx and ACK), §9.1 (CANCEL), §22 (challenges).
+//!
+//! One INVITE may ring at several places (forking): each is an early dialog with its own preview
+//! of the answer. The first 2xx wins; the others are acknowledged and left with BYE (§13.2.2.4).
+
+use super::offer::{Carrier, Exchange};
+use super::session::{Acked, Because, Calling, Early, MOST_FORKS, Session, Setup};
+use super::usage::{Input, Usage};
+use crate::base::Time;
+use crate::sip::Flow;
+use crate::sip::command::{CommandError, Headers};
+use crate::sip::core::{Core, with_abilities, with_headers, with_reason};
+use crate::sip::dialog::Dialog;
+use crate::sip::digest::client::{Credentials, Login};
+use crate::sip::event::{Event, OfferKind, SessionId};
+use crate::sip::transaction::Tell;
+use crate::sip::transactions::{Reply, User};
+use crate::sip::{compose, reason, token};
+use crate::wire::sip::{CSeq, Message, Method, Name, NameAddr, Uri};
+
+/// ACKs kept for 2xx that come again; more forks than that answer at once nowhere.
+const MOST_ACKS: usize = 8;
+
+/// What [`crate::sip::Command::Invite`] asks for.
+pub(crate) struct Order {
+    pub session: SessionId,
+    pub flow: Flow,
+    pub target: Uri,
+    pub from: NameAddr,
+    pub to: NameAddr,
+    pub contact: Uri,
+    pub sdp: Option<Vec<u8>>,
+    pub headers: Headers,
+    pub credentials: Option<Credentials>,
+    pub routes: Vec<Uri>,
+}
+
+impl Session {
+    /// Sends our INVITE.
+    pub(crate) fn calling(
+        core: &mut Core,
+        now: Time,
+        order: Order,
+    ) -> Result<Session, CommandError> {
+        let (tag, branch) = (core.token(), core.token());
+        let call_id = token::call_id(&mut core.rng);
+        let number = 1;
+        let mut builder = compose::request(&Method::Invite, &order.target, order.flow, branch);
+        for route in &order.routes {
+            builder = builder.header(Name::Route, &compose::bracketed(route));
+        }
+        let contact: Box<[u8]> = compose::bracketed(&order.contact).into();
+        builder = builder
+            .header(Name::From, &order.from.with_tag(&tag.text()))
+            .header(Name::To, &order.to)
+            .header(Name::CallId, &*call_id)
+            .header(
+                Name::CSeq,
+                &CSeq {
+                    number,
+                    method: Method::Invite,
+                },
+            );
+        if !core.config.product.is_empty() {
+            builder = builder.header(Name::UserAgent, core.config.product.as_str());
+        }
+        builder = with_headers(with_abilities(builder, &contact), &order.headers);
+        let body = order.sdp.as_deref().map(|sdp| (compose::SDP, sdp));
+        let invite = compose::with_body(builder, body).build()?;
+        let user = User::Session(order.session);
+        let client = core.send(now, order.flow, invite.clone(), branch, user);
+        let calling = Calling {
+            target: order.target,
+            flow: order.flow,
+            client,
+            number,
+            invite: Some(invite),
+            early: Vec::new(),
+            give_up: Some(now + core.config.ring_max),
+        };
+        Ok(Session {
+            id: order.session,
+            usage: Usage::Calling { hangup: false },
+            exchange: Exchange::Ours {
+                by: Carrier::Invite,
+                offered: order.sdp.is_some(),
+            },
+            tag,
+            contact,
+            setup: Setup::Calling(Box::new(calling)),
+            dialog: None,
+            unacked: None,
+            owed_ack: None,
+            acks: Vec::new(),
+            their_offer: None,
+            our_offer: None,
+            referral: None,
+            our_refer: false,
+            login: order.credentials.map(Login::new),
+            reason: None,
+            open: 1,
+            slot: None,
+        })
+    }
+
+    /// Something came of our first INVITE.
+    pub(crate) fn invite_reply(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        flow: Flow,
+        reply: &Reply,
+        response: Option<&Message>,
+    ) {
+        let input = match (reply.tell, response.and_then(Message::status), response) {
+            (_, Some(status @ 100..=199), Some(response)) => {
+                return self.provisional(core, now, flow, status, response);
+            }
+            (_, Some(200..=299), Some(response)) => return self.success(core, now, flow, response),
+            (_, Some(_), Some(_)) => Input::Failure,
+            (Tell::Unreachable, ..) => Input::Unreachable,
+            _ => Input::Timeout,
+        };
+        if let Setup::Calling(calling) = &mut self.setup {
+            calling.invite = None;
+            calling.early.clear();
+        }
+        self.exchange.close();
+        let actions = self.usage.handle(input);
+        let cause = response.and_then(reason::q850);
+        self.act(core, now, actions, Because { cause, response });
+    }
+
+    /// 1xx: a CANCEL that was held back may go now; what rings is told.
+    fn provisional(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        flow: Flow,
+        status: u16,
+        response: &Message,
+    ) {
+        let actions = self.usage.handle(Input::Provisional);
+        self.act(core, now, actions, Because::default());
+        if status == 100 || self.usage != Usage::Proceeding {
+            return;
+        }
+        let sdp = described(response).map(<[u8]>::to_vec);
+        self.note_early(flow, response, sdp.clone());
+        let (session, message) = (self.id, response.clone());
+        core.tell(Event::Progress {
+            session,
+            status,
+            sdp,
+            message,
+        });
+    }
+
+    /// Keeps the early dialog of a 1xx with a To tag.
+    fn note_early(&mut self, flow: Flow, response: &Message, sdp: Option<Vec<u8>>) {
+        let Setup::Calling(calling) = &mut self.setup else {
+            return;
+        };
+        let Ok(dialog) = Dialog::calling(response, &calling.target, flow) else {
+            return;
+        };
+        if dialog.remote_tag().is_empty() {
+            return;
+        }
+        let known = |early: &&mut Early| early.dialog.remote_tag() == dialog.remote_tag();
+        if let Some(early) = calling.early.iter_mut().find(known) {
+            early.sdp = sdp.or(early.sdp.take());
+            let _ = early.dialog.refresh_target(response);
+        } else if calling.early.len() < MOST_FORKS {
+            calling.early.push(Early { dialog, sdp });
+        }
+    }
+
+    /// 2xx: the first one makes the call, another fork's is left, a repeated one acknowledged.
+    fn success(&mut self, core: &mut Core, now: Time, flow: Flow, response: &Message) {
+        let Ok(to) = response.to() else { return };
+        let tag = to.tag().unwrap_or_default();
+        let Setup::Calling(calling) = &mut self.setup else {
+            return;
+        };
+        if let Some(done) = self.acks.iter().find(|acked| *acked.remote_tag == *tag) {
+            let (flow, ack) = (done.flow, done.ack.clone());
+            return core.send_ack(flow, ack);
+        }
+        if let Some(dialog) = &self.dialog {
+            if dialog.remote_tag() != tag {
+                self.leave_fork(core, now, flow, response);
+            }
+            return;
+        }
+        let early = calling
+            .early
+            .iter()
+            .position(|early| early.dialog.remote_tag() == tag);
+        let preview = early.map(|at| calling.early.swap_remove(at));
+        let Ok(dialog) = Dialog::calling(response, &calling.target, flow) else {
+            return;
+        };
+        let preview = preview.and_then(|early| early.sdp);
+        let number = calling.number;
+        calling.invite = None;
+        calling.give_up = None;
+        calling.early.clear();
+        self.dialog = Some(dialog);
+        self.answered(core, now, number, response, preview);
+    }
+
+    /// The call is answered: ACK at once, or after our answer when the 2xx brought their offer.
+    fn answered(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        number: u32,
+        response: &Message,
+        preview: Option<Vec<u8>>,
+    ) {
+        let offered = matches!(self.exchange, Exchange::Ours { offered: true, .. });
+        let sdp = described(response).map(<[u8]>::to_vec);
+        let theirs = self.exchange.answered_ours(sdp.is_some());
+        let actions = self.usage.handle(Input::Success);
+        if theirs && self.usage == Usage::Confirmed {
+            self.owed_ack = Some(number);
+        } else {
+            self.exchange.close();
+            self.acknowledge(core, number, None);
+        }
+        self.act(core, now, actions, Because::default());
+        if self.usage != Usage::Confirmed {
+            return;
+        }
+        let (session, message) = (self.id, response.clone());
+        let answer = match (theirs, sdp) {
+            (true, Some(sdp)) => {
+                core.tell(Event::Offer {
+                    session,
+                    sdp,
+                    kind: OfferKind::In2xx,
+                });
+                None
+            }
+            (_, sdp) => sdp.or(preview).filter(|_| offered),
+        };
+        core.tell(Event::Answered {
+            session,
+            sdp: answer,
+            message,
+        });
+        self.try_offer(core, now);
+    }
+
+    /// Sends the ACK of a 2xx and keeps it for the 2xx that come again.
+    pub(crate) fn acknowledge(&mut self, core: &mut Core, number: u32, sdp: Option<&[u8]>) {
+        let branch = core.token();
+        let Some(dialog) = &self.dialog else { return };
+        let mut builder = dialog.ack(number, branch);
+        if let Some((name, value)) = self.login.as_ref().and_then(Login::last) {
+            builder = builder.header(name, value);
+        }
+        let body = sdp.map(|sdp| (compose::SDP, sdp));
+        let Ok(ack) = compose::with_body(builder, body).build() else {
+            return;
+        };
+        let (flow, remote_tag) = (dialog.next_hop(), dialog.remote_tag().into());
+        core.send_ack(flow, ack.clone());
+        self.keep_ack(Acked {
+            remote_tag,
+            number,
+            flow,
+            ack,
+        });
+    }
+
+    fn keep_ack(&mut self, acked: Acked) {
+        if self.acks.len() == MOST_ACKS {
+            self.acks.remove(0);
+        }
+        self.acks.push(acked);
+    }
+
+    /// A surplus fork answered: ACK, then BYE.
+    fn leave_fork(&mut self, core: &mut Core, now: Time, flow: Flow, response: &Message) {
+        let Setup::Calling(calling) = &self.setup else {
+            return;
+        };
+        let Ok(mut dialog) = Dialog::calling(response, &calling.target, flow) else {
+            return;
+        };
+        let number = calling.number;
+        let (ack_branch, branch) = (core.token(), core.token());
+        let Ok(ack) = dialog.ack(number, ack_branch).build() else {
+            return;
+        };
+        let flow = dialog.next_hop();
+        core.send_ack(flow, ack.clone());
+        self.keep_ack(Acked {
+            remote_tag: dialog.remote_tag().into(),
+            number,
+            flow,
+            ack,
+        });
+        if let Ok(bye) = dialog.request(&Method::Bye, branch).build() {
+            core.send(now, flow, bye, branch, User::Farewell(self.id));
+            self.open += 1;
+        }
+    }
+
+    /// CANCEL (§9.1): same branch, and a limit on waiting for the final response.
+    pub(crate) fn send_cancel(&mut self, core: &mut Core, now: Time) {
+        let Setup::Calling(calling) = &mut self.setup else {
+            return;
+        };
+        calling.give_up = Some(now + core.config.timing.life());
+        let Some(invite) = &calling.invite else {
+            return;
+        };
+        let reason = self.reason.map(reason::value);
+        let Ok(cancel) = compose::cancel(invite, reason.as_deref()) else {
+            return;
+        };
+        core.send(
+            now,
+            calling.flow,
+            cancel,
+            calling.client.branch,
+            User::Farewell(self.id),
+        );
+        self.open += 1;
+    }
+
+    /// Nobody answers, or nobody confirms our CANCEL.
+    pub(crate) fn wake_calling(&mut self, core: &mut Core, now: Time) {
+        let Setup::Calling(calling) = &mut self.setup else {
+            return;
+        };
+        let Some(at) = calling.give_up else { return };
+        if now < at {
+            return;
+        }
+        calling.give_up = None;
+        if self.usage == Usage::Cancelling {
+            core.transactions
+                .abandon(now, calling.client, &mut core.out);
+            let actions = self.usage.handle(Input::Timeout);
+            self.act(core, now, actions, Because::default());
+        } else {
+            let actions = self.usage.handle(Input::RungOut);
+            self.act(core, now, actions, Because::default());
+        }
+    }
+
+    /// BYE, after the ACK when one is still owed. The dialog has its answer or will time out;
+    /// either way [`Input::ByeDone`] follows.
+    pub(crate) fn send_bye(&mut self, core: &mut Core, now: Time) {
+        if let Some(number) = self.owed_ack.take() {
+            self.exchange.close();
+            self.acknowledge(core, number, None);
+        }
+        let branch = core.token();
+        let Some(dialog) = &mut self.dialog else {
+            return;
+        };
+        let flow = dialog.next_hop();
+        let bye = with_reason(dialog.request(&Method::Bye, branch), self.reason).build();
+        if let Ok(bye) = bye {
+            core.send(now, flow, bye, branch, User::Session(self.id));
+            self.open += 1;
+        } else {
+            self.usage = Usage::Over;
+        }
+    }
+}
+
+/// The session description in a message's body, when there is one.
+pub(crate) fn described(message: &Message) -> Option<&[u8]> {
+    let sdp = message.header(Name::ContentType).is_none() || message.content_is(compose::SDP);
+    (sdp && !message.body().is_empty()).then(|| message.body())
+}

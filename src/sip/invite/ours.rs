@@ -1,0 +1,132 @@
+//! Our requests within the dialog other than offers: INFO, REFER, NOTIFY, and what is answered to
+//! any of them (RFC 3261 §12.2.1).
+
+use super::session::{Because, MOST_OPEN, Session, Setup};
+use super::usage::{Input, Usage};
+use crate::base::Time;
+use crate::sip::command::CommandError;
+use crate::sip::core::Core;
+use crate::sip::digest::client::Challenged;
+use crate::sip::transaction::Tell;
+use crate::sip::transactions::{ClientId, Reply, User};
+use crate::sip::{Flow, compose};
+use crate::wire::sip::{Builder, Message, Method};
+
+impl Session {
+    /// Sends a request within the dialog of an answered call.
+    pub(crate) fn send_within(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        method: &Method,
+        fill: impl FnOnce(Builder) -> Builder,
+    ) -> Result<(), CommandError> {
+        if !self.usage.is_established() {
+            return Err(CommandError::WrongState(self.id));
+        }
+        if self.open >= MOST_OPEN {
+            return Err(CommandError::Full);
+        }
+        let branch = core.token();
+        let dialog = self
+            .dialog
+            .as_mut()
+            .ok_or(CommandError::WrongState(self.id))?;
+        let flow = dialog.next_hop();
+        let request = fill(dialog.request(method, branch)).build()?;
+        core.send(now, flow, request, branch, User::Session(self.id));
+        self.open += 1;
+        Ok(())
+    }
+
+    /// Something came of a request of ours: a response, or nothing (`response` is `None`).
+    pub(crate) fn reply(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        flow: Flow,
+        reply: &Reply,
+        response: Option<&Message>,
+    ) {
+        if let Some(response) = response
+            && self.log_in(core, now, reply, response)
+        {
+            return;
+        }
+        if self.is_first_invite(reply.id) {
+            return self.invite_reply(core, now, flow, reply, response);
+        }
+        let status = response
+            .and_then(Message::status)
+            .unwrap_or(match reply.tell {
+                Tell::Unreachable => 503,
+                _ => 408,
+            });
+        match (&reply.method, status, response) {
+            (Method::Invite | Method::Update, 200..=299, Some(response)) => {
+                self.ours_accepted(core, now, response);
+            }
+            (_, 100..=199, _) => {}
+            (Method::Invite | Method::Update, ..) => self.ours_refused(core, now, status),
+            (Method::Bye, ..) => {
+                let actions = self.usage.handle(Input::ByeDone);
+                self.act(core, now, actions, Because::default());
+            }
+            (Method::Refer, ..) => self.refer_replied(core, status),
+            (Method::Notify, 300.., _) => self.referral = None,
+            _ => {}
+        }
+        if status == 481 && !self.usage.has_ended() {
+            let actions = self.usage.handle(Input::Lost);
+            self.act(core, now, actions, Because::default());
+        }
+    }
+
+    fn is_first_invite(&self, id: ClientId) -> bool {
+        matches!(&self.setup, Setup::Calling(calling) if calling.client == id)
+    }
+
+    /// Answers a challenge by sending the request again with credentials. False when there is none,
+    /// or nothing (new) to log in with.
+    fn log_in(&mut self, core: &mut Core, now: Time, reply: &Reply, response: &Message) -> bool {
+        let (Some(login), Some(request)) = (&mut self.login, &reply.request) else {
+            return false;
+        };
+        if self.usage.has_ended() && reply.method != Method::Bye {
+            return false;
+        }
+        let Challenged::Answer { header, value } =
+            login.challenged(request, response, &mut core.rng)
+        else {
+            return false;
+        };
+        let number = match &mut self.dialog {
+            Some(dialog) => dialog.skip_seq(),
+            None => request.cseq().map_or(1, |cseq| cseq.number) + 1,
+        };
+        let branch = core.token();
+        let Ok(again) = compose::again(request, reply.flow, branch, number, (header, &value))
+        else {
+            return false;
+        };
+        let client = core.send(
+            now,
+            reply.flow,
+            again.clone(),
+            branch,
+            User::Session(self.id),
+        );
+        self.open += 1;
+        if let Setup::Calling(calling) = &mut self.setup
+            && calling.client == reply.id
+        {
+            calling.client = client;
+            calling.number = number;
+            calling.invite = Some(again);
+            calling.early.clear();
+            let _ = self.usage.handle(Input::Retried);
+        }
+        debug_assert!(self.usage != Usage::Over, "a retry keeps the session");
+        true
+    }
+}

@@ -1,0 +1,279 @@
+//! One leg's data: the machines of its state, its dialogs, what is open, its timers.
+
+use super::offer::{Carrier, Exchange};
+use super::usage::{Actions, Ending, Outgoing, Usage};
+use crate::base::Time;
+use crate::sip::Flow;
+use crate::sip::core::Core;
+use crate::sip::dialog::Dialog;
+use crate::sip::digest::client::Login;
+use crate::sip::event::{End, Event, SessionId};
+use crate::sip::refer::Referral;
+use crate::sip::timers::{Owner, Slot, WakeReason};
+use crate::sip::token::Token;
+use crate::sip::transaction::Backoff;
+use crate::sip::transactions::{ClientId, TxnId};
+use crate::wire::q850::Cause;
+use crate::wire::sip::{Message, Uri};
+
+/// Client transactions that one session may have open at once.
+pub const MOST_OPEN: u32 = 64;
+/// Early dialogs that one INVITE of ours may have; further forks are heard of when they answer.
+pub const MOST_FORKS: usize = 8;
+
+/// One leg's signalling.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Session {
+    /// Its name.
+    pub(crate) id: SessionId,
+    /// Where the call stands.
+    pub(crate) usage: Usage,
+    /// Whose offer is open.
+    pub(crate) exchange: Exchange,
+    /// Our tag in all its dialogs.
+    pub(crate) tag: Token,
+    /// Our Contact value.
+    pub(crate) contact: Box<[u8]>,
+    /// What belongs to the first INVITE.
+    pub(crate) setup: Setup,
+    /// The dialog: of a called leg from the INVITE on, of a calling one from the first 2xx on.
+    pub(crate) dialog: Option<Dialog>,
+    /// Our 2xx that waits for its ACK.
+    pub(crate) unacked: Option<Unacked>,
+    /// CSeq of the 2xx whose ACK waits for our answer.
+    pub(crate) owed_ack: Option<u32>,
+    /// ACKs that we sent, for 2xx that come again.
+    pub(crate) acks: Vec<Acked>,
+    /// The peer's re-INVITE or UPDATE that waits for our answer.
+    pub(crate) their_offer: Option<TxnId>,
+    /// Our re-INVITE or UPDATE: under way, or waiting for its turn.
+    pub(crate) our_offer: Option<OurOffer>,
+    /// The peer's REFER.
+    pub(crate) referral: Option<Referral>,
+    /// A REFER of ours is under way or reported on.
+    pub(crate) our_refer: bool,
+    /// How we log in where we are challenged.
+    pub(crate) login: Option<Login>,
+    /// Reason of our hang-up, for a BYE that must wait.
+    pub(crate) reason: Option<Cause>,
+    /// Client transactions that still exist.
+    pub(crate) open: u32,
+    pub(crate) slot: Slot,
+}
+
+/// The first INVITE.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub enum Setup {
+    /// It came in.
+    Called(Called),
+    /// We sent it.
+    Calling(Box<Calling>),
+}
+
+/// An INVITE that came in.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Called {
+    /// Its transaction.
+    pub(crate) txn: TxnId,
+    /// It carries an offer.
+    pub(crate) offered: bool,
+    /// The last 18x, and when to send it again.
+    pub(crate) ringing: Option<(Message, Time)>,
+    /// The description of the last 18x that had one.
+    pub(crate) preview: Option<Vec<u8>>,
+    /// Its Expires has passed then.
+    pub(crate) expires: Option<Time>,
+}
+
+/// Our own INVITE.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Calling {
+    /// Whom we asked for: the target of a peer without Contact.
+    pub(crate) target: Uri,
+    /// Where it went.
+    pub(crate) flow: Flow,
+    /// Its transaction; the last one, when it was challenged.
+    pub(crate) client: ClientId,
+    /// Its CSeq number.
+    pub(crate) number: u32,
+    /// The INVITE, for CANCEL; gone after the final response.
+    pub(crate) invite: Option<Message>,
+    /// Early dialogs.
+    pub(crate) early: Vec<Early>,
+    /// The limit on ringing; after CANCEL, on waiting for a final response.
+    pub(crate) give_up: Option<Time>,
+}
+
+/// One fork that rings.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Early {
+    /// Its dialog.
+    pub(crate) dialog: Dialog,
+    /// Its preview of the answer.
+    pub(crate) sdp: Option<Vec<u8>>,
+}
+
+/// A 2xx of ours that waits for its ACK.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Unacked {
+    pub(crate) txn: TxnId,
+    pub(crate) number: u32,
+    pub(crate) response: Message,
+    pub(crate) resend: Backoff,
+    pub(crate) give_up: Time,
+    /// It answers the first INVITE.
+    pub(crate) first: bool,
+}
+
+/// An ACK that we sent.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct Acked {
+    pub(crate) remote_tag: Box<[u8]>,
+    pub(crate) number: u32,
+    pub(crate) flow: Flow,
+    pub(crate) ack: Message,
+}
+
+/// A re-INVITE or UPDATE of ours.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub struct OurOffer {
+    pub(crate) sdp: Vec<u8>,
+    pub(crate) by: Carrier,
+    /// Sent; otherwise it waits.
+    pub(crate) sent: bool,
+    /// Not before this time (§14.1).
+    pub(crate) not_before: Option<Time>,
+    /// How often it met 491.
+    pub(crate) glares: u8,
+}
+
+/// What goes with an end that is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Because<'a> {
+    /// The peer's or our Q.850 cause.
+    pub cause: Option<Cause>,
+    /// The response that refused our INVITE.
+    pub response: Option<&'a Message>,
+}
+
+impl Session {
+    /// Does what the usage asks for: the messages, then the news.
+    pub(crate) fn act(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        actions: Actions,
+        because: Because<'_>,
+    ) {
+        if actions.end == Some(Ending::Ours) {
+            self.reason = because.cause;
+        }
+        match actions.send {
+            Some(Outgoing::Refusal(status)) => self.refuse_invite(core, now, status, &Vec::new()),
+            Some(Outgoing::Cancel) => self.send_cancel(core, now),
+            Some(Outgoing::Bye) => self.send_bye(core, now),
+            Some(Outgoing::Success) | None => {}
+        }
+        if let Some(ending) = actions.end {
+            self.drop_open_offers(core, now);
+            let end = end_of(ending, because);
+            core.tell(Event::Ended {
+                session: self.id,
+                end,
+            });
+        }
+    }
+
+    /// What was to be answered or sent is void once the session has ended.
+    fn drop_open_offers(&mut self, core: &mut Core, now: Time) {
+        if let Some(txn) = self.their_offer.take() {
+            core.answer(now, txn, 487);
+        }
+        self.our_offer = None;
+        self.referral = None;
+        self.our_refer = false;
+    }
+
+    /// True when nothing refers to it any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.usage == Usage::Over && self.open == 0
+    }
+
+    /// How many dialogs it holds, early ones included.
+    pub(crate) fn dialogs(&self) -> usize {
+        let early = match &self.setup {
+            Setup::Calling(calling) => calling.early.len(),
+            Setup::Called(_) => 0,
+        };
+        early + usize::from(self.dialog.is_some())
+    }
+
+    /// Sets its timer anew.
+    pub(crate) fn settle(&mut self, core: &mut Core) {
+        let next = self.next_wake();
+        core.out
+            .timers
+            .set(Owner::Session(self.id), &mut self.slot, next);
+    }
+
+    fn next_wake(&self) -> Option<(Time, WakeReason)> {
+        if self.usage == Usage::Over {
+            return None;
+        }
+        let success = self.unacked.as_ref().map(|u| u.resend.at.min(u.give_up));
+        let offer = self
+            .our_offer
+            .as_ref()
+            .filter(|o| !o.sent)
+            .and_then(|o| o.not_before);
+        let (ring, expires, give_up) = match &self.setup {
+            Setup::Called(c) => (c.ringing.as_ref().map(|(_, at)| *at), c.expires, None),
+            Setup::Calling(c) => (None, None, c.give_up),
+        };
+        let give_up_reason = match self.usage {
+            Usage::Cancelling => WakeReason::CancelUnanswered,
+            _ => WakeReason::RungOut,
+        };
+        [
+            (success, WakeReason::SuccessAgain),
+            (offer, WakeReason::OfferAgain),
+            (ring, WakeReason::RingAgain),
+            (expires, WakeReason::RungOut),
+            (give_up, give_up_reason),
+        ]
+        .into_iter()
+        .filter_map(|(at, why)| Some((at?, why)))
+        .min_by_key(|(at, _)| *at)
+    }
+
+    /// Its timer has come: whatever is due.
+    pub(crate) fn wake(&mut self, core: &mut Core, now: Time) {
+        self.wake_success(core, now);
+        self.wake_called(core, now);
+        self.wake_calling(core, now);
+        self.try_offer(core, now);
+    }
+}
+
+fn end_of(ending: Ending, because: Because<'_>) -> End {
+    let cause = because.cause;
+    match ending {
+        Ending::Ours => End::Ours,
+        Ending::Bye => End::Bye { cause },
+        Ending::Cancelled => End::Cancelled { cause },
+        Ending::Timeout => End::Timeout,
+        Ending::FlowFailed => End::FlowFailed,
+        Ending::AckMissing => End::AckMissing,
+        Ending::Rejected => match because.response {
+            Some(message) => {
+                let status = message.status().unwrap_or(500);
+                End::Rejected {
+                    status,
+                    cause,
+                    message: message.clone(),
+                }
+            }
+            None => End::Timeout,
+        },
+    }
+}

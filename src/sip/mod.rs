@@ -1,0 +1,48 @@
+//! Floor 2: SIP as machines (RFC 3261 and what corrects it), without socket, clock or thread.
+//!
+//! ```text
+//!   wire::sip::Message + Flow
+//!        │ receive                          ▲ Action::Send
+//!        v                                  │
+//!   agent/           checks of §8.2, dispatch by kind of input
+//!   invite/          calls: §13 to §15, offer and answer; refer
+//!   dialog           §12
+//!   transactions/    which transaction is it (§17.1.3, §17.2.3); timers
+//!   transaction/     the four machines of §17
+//!        │ Action::Event                    ▲ command
+//!        v                                  │
+//!   switch
+//! ```
+//!
+//! Beside the agent stand the [`registrar`] (§10) and [`digest`] (§22), which the switch asks itself.
+
+pub mod agent;
+pub mod command;
+mod compose;
+mod core;
+pub mod dialog;
+pub mod digest;
+pub mod event;
+pub mod flow;
+mod hash;
+pub mod invite;
+mod out;
+mod reason;
+pub mod refer;
+pub mod registrar;
+pub mod timers;
+pub mod token;
+pub mod transaction;
+pub mod transactions;
+
+pub use agent::{Action, Agent, AgentConfig, Counts, Limits, Stats};
+pub use command::{Body, By, ClientTxn, Command, CommandError, Headers};
+pub use digest::Credentials;
+pub use event::{End, Event, OfferKind, SessionId};
+pub use flow::{Flow, Transport};
+pub use registrar::{Binding, Registrar, RegistrarConfig};
+pub use timers::WakeReason;
+pub use transactions::TxnId;
+
+#[cfg(test)]
+mod tests;

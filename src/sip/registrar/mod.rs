@@ -1,0 +1,291 @@
+//! The registrar (RFC 3261 §10): which addresses stand behind an address-of-record.
+//!
+//! ```text
+//!   REGISTER (authenticated by the caller) ──> register ──> Ok: headers of the 200, what changed
+//!                                                      └──> Err: status and headers of the refusal
+//!   a call to 1001 ──> lookup ──> bindings, best first, each with the flow that it came over
+//! ```
+//!
+//! A request is taken whole or not at all (§10.3 step 7). Every number is bounded: bindings of one
+//! address, addresses, seconds. The state is plain data; its times are the driver's clock.
+//!
+//! Not here: who may register (`digest`), NAT and outbound flows beyond remembering the flow,
+//! Path as a route (kept, not used yet).
+
+mod binding;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use binding::Binding;
+
+use super::Flow;
+use super::command::Headers;
+use crate::base::{Duration, Time};
+use crate::wire::sip::{Contact, Contacts, Message, Name, ToWire};
+
+/// Bounds and times.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+pub struct RegistrarConfig {
+    /// Shorter wishes get 423 with this as Min-Expires; seconds.
+    pub min_expires: u32,
+    /// Longer wishes are cut to this; seconds.
+    pub max_expires: u32,
+    /// For who wishes nothing; seconds.
+    pub default_expires: u32,
+    /// Bindings of one address-of-record; a further one replaces the one refreshed longest ago.
+    pub bindings: usize,
+    /// Addresses-of-record with bindings.
+    pub addresses: usize,
+}
+
+impl Default for RegistrarConfig {
+    fn default() -> RegistrarConfig {
+        RegistrarConfig {
+            min_expires: 30,
+            max_expires: 7_200,
+            default_expires: 3_600,
+            bindings: 10,
+            addresses: 100_000,
+        }
+    }
+}
+
+/// A REGISTER that was taken.
+#[derive(Clone, Debug, Default)]
+pub struct Registered {
+    /// For the 200: every binding as Contact with its remaining seconds; Path as it came.
+    pub headers: Headers,
+    /// What is different now. Empty for a query or a plain refresh.
+    pub changes: Vec<Change>,
+}
+
+/// A REGISTER that was refused; nothing changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// 400, 403, 423, 500 or 503.
+    pub status: u16,
+    /// Min-Expires, Retry-After.
+    pub headers: Headers,
+}
+
+/// One difference.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A binding that was not there.
+    Added(Binding),
+    /// A binding that was there comes over another flow.
+    Moved(Binding),
+    /// A binding that is gone: by request, by age, or to make room.
+    Removed(Binding),
+}
+
+/// All bindings. Addresses-of-record are the caller's names (the phone's number).
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Registrar {
+    config: RegistrarConfig,
+    addresses: BTreeMap<Box<str>, Vec<Binding>>,
+    /// Each address with the time when its first binding expires.
+    expiries: BTreeSet<(Time, Box<str>)>,
+}
+
+/// What a request wants of one Contact.
+struct Wish {
+    contact: Contact,
+    expires: u32,
+}
+
+impl Refused {
+    fn plain(status: u16) -> Refused {
+        Refused { status, headers: Vec::new() }
+    }
+    fn with(status: u16, name: Name, seconds: u32) -> Refused {
+        Refused { status, headers: vec![(name, seconds.to_bytes())] }
+    }
+}
+
+impl Registrar {
+    /// Nobody is registered.
+    pub fn new(config: RegistrarConfig) -> Registrar {
+        Registrar { config, ..Registrar::default() }
+    }
+
+    /// Changes the bounds; what is bound stays as it is.
+    pub fn configure(&mut self, config: RegistrarConfig) {
+        self.config = config;
+    }
+
+    /// Takes a REGISTER for `aor` that came over `flow` and was found to be from who it says.
+    pub fn register(
+        &mut self,
+        now: Time,
+        aor: &str,
+        flow: Flow,
+        request: &Message,
+    ) -> Result<Registered, Refused> {
+        let cseq = request.cseq().map_err(|_| Refused::plain(400))?.number;
+        let call_id = request.call_id().map_err(|_| Refused::plain(400))?;
+        let mut bindings = self.addresses.get(aor).cloned().unwrap_or_default();
+        bindings.retain(|binding| binding.expires > now);
+        let mut changes = Vec::new();
+        match request.contacts().map_err(|_| Refused::plain(400))? {
+            Contacts::Star => {
+                if request.expires() != Ok(Some(0)) {
+                    return Err(Refused::plain(400));
+                }
+                remove_all(&mut bindings, call_id, cseq, &mut changes)?;
+            }
+            Contacts::List(list) => {
+                let new = |binding: &Vec<Binding>| binding.is_empty();
+                if !list.is_empty() && new(&bindings) && self.addresses.len() >= self.config.addresses
+                {
+                    return Err(Refused::with(503, Name::RetryAfter, 60));
+                }
+                for wish in self.wishes(list, request)? {
+                    let until = now + Duration::from_secs(u64::from(wish.expires));
+                    let binding = Binding::new(&wish.contact, flow, until, request, now);
+                    self.apply(&mut bindings, wish.expires, binding, &mut changes)?;
+                }
+            }
+        }
+        let headers = binding::headers(&bindings, now, request);
+        self.store(aor, bindings);
+        Ok(Registered { headers, changes })
+    }
+
+    /// Reads how long each Contact wishes to be bound (§10.3 step 7, first half).
+    fn wishes(&self, list: Vec<Contact>, request: &Message) -> Result<Vec<Wish>, Refused> {
+        if list.len() > self.config.bindings {
+            return Err(Refused::plain(403));
+        }
+        // An Expires that cannot be read counts as absent (§10.2.1.1).
+        let common = request.expires().ok().flatten().unwrap_or(self.config.default_expires);
+        let wish = |contact: Contact| {
+            let expires = contact.expires().unwrap_or(common);
+            if expires != 0 && expires < self.config.min_expires {
+                return Err(Refused::with(423, Name::MinExpires, self.config.min_expires));
+            }
+            Ok(Wish { contact, expires: expires.min(self.config.max_expires) })
+        };
+        list.into_iter().map(wish).collect()
+    }
+
+    /// Adds, refreshes or removes one binding (§10.3 step 7, second half).
+    fn apply(
+        &self,
+        bindings: &mut Vec<Binding>,
+        expires: u32,
+        binding: Binding,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Refused> {
+        let known = bindings.iter().position(|b| b.contact.equivalent(&binding.contact));
+        match known {
+            Some(at) => {
+                if bindings[at].is_newer_than(&binding.call_id, binding.cseq) {
+                    return Err(Refused::plain(500));
+                }
+                let old = bindings.remove(at);
+                if expires == 0 {
+                    changes.push(Change::Removed(old));
+                    return Ok(());
+                }
+                if old.flow != binding.flow {
+                    changes.push(Change::Moved(binding.clone()));
+                }
+                bindings.push(binding);
+            }
+            None if expires == 0 => {}
+            None => {
+                if bindings.len() >= self.config.bindings {
+                    // The list is in the order of refreshing.
+                    changes.push(Change::Removed(bindings.remove(0)));
+                }
+                changes.push(Change::Added(binding.clone()));
+                bindings.push(binding);
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the bindings of an address, and when it is next looked at.
+    fn store(&mut self, aor: &str, bindings: Vec<Binding>) {
+        if let Some(old) = self.addresses.get(aor).and_then(|b| first_expiry(b)) {
+            self.expiries.remove(&(old, aor.into()));
+        }
+        match first_expiry(&bindings) {
+            Some(at) => {
+                self.expiries.insert((at, aor.into()));
+                self.addresses.insert(aor.into(), bindings);
+            }
+            None => {
+                self.addresses.remove(aor);
+            }
+        }
+    }
+
+    /// The bindings of an address: highest `q` first, then the one refreshed last.
+    pub fn lookup(&self, now: Time, aor: &str) -> Vec<&Binding> {
+        let all = self.addresses.get(aor).map(Vec::as_slice).unwrap_or_default();
+        let mut live: Vec<&Binding> = all.iter().rev().filter(|b| b.expires > now).collect();
+        live.sort_by_key(|binding| core::cmp::Reverse(binding.q));
+        live
+    }
+
+    /// Every address with its bindings, for the console and the store.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &[Binding])> {
+        self.addresses.iter().map(|(aor, bindings)| (&**aor, bindings.as_slice()))
+    }
+
+    /// Removes every binding of an address, as the console may ask.
+    pub fn clear(&mut self, aor: &str) -> Vec<Binding> {
+        let gone = self.addresses.get(aor).cloned().unwrap_or_default();
+        self.store(aor, Vec::new());
+        gone
+    }
+
+    /// When the next binding expires.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.expiries.first().map(|(at, _)| *at)
+    }
+
+    /// Removes what has expired, and says what that was.
+    pub fn wake(&mut self, now: Time) -> Vec<(Box<str>, Binding)> {
+        let mut gone = Vec::new();
+        while let Some((at, aor)) = self.expiries.first().cloned() {
+            if at > now {
+                break;
+            }
+            let all = self.addresses.get(&aor).cloned().unwrap_or_default();
+            let (dead, live): (Vec<_>, Vec<_>) = all.into_iter().partition(|b| b.expires <= now);
+            gone.extend(dead.into_iter().map(|binding| (aor.clone(), binding)));
+            self.expiries.remove(&(at, aor.clone()));
+            self.store(&aor, live);
+        }
+        gone
+    }
+
+    /// How many addresses have bindings, and how many bindings there are.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.addresses.len(), self.addresses.values().map(Vec::len).sum())
+    }
+}
+
+fn first_expiry(bindings: &[Binding]) -> Option<Time> {
+    bindings.iter().map(|binding| binding.expires).min()
+}
+
+/// `Contact: *` (§10.3 step 6): all or nothing.
+fn remove_all(
+    bindings: &mut Vec<Binding>,
+    call_id: &[u8],
+    cseq: u32,
+    changes: &mut Vec<Change>,
+) -> Result<(), Refused> {
+    if bindings.iter().any(|binding| binding.is_newer_than(call_id, cseq)) {
+        return Err(Refused::plain(500));
+    }
+    changes.extend(bindings.drain(..).map(Change::Removed));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Whole conversations in virtual time: two agents joined by a network that the test commands.
+
+mod pair;
+
+mod calls;

@@ -1,0 +1,284 @@
+//! The client half: our own requests, from their sending until their transaction has lingered out.
+
+use super::Transactions;
+use crate::base::Time;
+use crate::sip::command::ClientTxn;
+use crate::sip::event::SessionId;
+use crate::sip::out::Out;
+use crate::sip::timers::{Owner, Slot, WakeReason};
+use crate::sip::token::Token;
+use crate::sip::transaction::{
+    Actions, ClientInvite, ClientNonInvite, Outgoing, Tell, client_invite, client_non_invite,
+};
+use crate::sip::{Flow, compose};
+use crate::wire::sip::{Message, Method, Via};
+
+/// A client transaction: its branch, and whether it is the CANCEL that shares it with an INVITE.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
+pub struct ClientId {
+    /// The branch of its Via.
+    pub branch: Token,
+    /// A CANCEL (§9.1).
+    pub cancel: bool,
+}
+
+/// Whose request it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum User {
+    /// A session's; the request's method says the rest.
+    Session(SessionId),
+    /// A session's, but whatever is answered, nothing follows: CANCEL, the BYE to a surplus fork.
+    Farewell(SessionId),
+    /// The agent's user's ([`crate::sip::Command::Request`]).
+    Own(ClientTxn),
+}
+
+/// One client transaction.
+#[derive(Debug)]
+pub(super) struct Client {
+    machine: Machine,
+    flow: Flow,
+    method: Method,
+    /// The request, until a final response.
+    request: Option<Message>,
+    /// The ACK of its refusal.
+    ack: Option<Message>,
+    user: User,
+    slot: Slot,
+}
+
+#[derive(Debug)]
+enum Machine {
+    Invite(ClientInvite),
+    Other(ClientNonInvite),
+}
+
+impl Machine {
+    fn response(&mut self, now: Time, status: u16) -> Actions {
+        match self {
+            Machine::Invite(m) => m.handle(now, client_invite::Input::Response(status)),
+            Machine::Other(m) => m.handle(now, client_non_invite::Input::Response(status)),
+        }
+    }
+    fn wake(&mut self, now: Time) -> Actions {
+        match self {
+            Machine::Invite(m) => m.handle(now, client_invite::Input::Wake),
+            Machine::Other(m) => m.handle(now, client_non_invite::Input::Wake),
+        }
+    }
+    fn unreachable(&mut self, now: Time) -> Actions {
+        match self {
+            Machine::Invite(m) => m.handle(now, client_invite::Input::Unreachable),
+            Machine::Other(m) => m.handle(now, client_non_invite::Input::Unreachable),
+        }
+    }
+    fn next_wake(&self) -> Option<(Time, WakeReason)> {
+        let (at, timer) = match self {
+            Machine::Invite(m) => m.next_wake(),
+            Machine::Other(m) => m.next_wake(),
+        }?;
+        Some((at, WakeReason::Transaction(timer)))
+    }
+    fn over(&self) -> bool {
+        match self {
+            Machine::Invite(m) => m.state() == client_invite::State::Terminated,
+            Machine::Other(m) => m.state() == client_non_invite::State::Terminated,
+        }
+    }
+}
+
+/// What came of our request.
+#[derive(Debug)]
+pub struct Reply {
+    /// The transaction.
+    pub id: ClientId,
+    /// Whose it is.
+    pub user: User,
+    /// Method of the request.
+    pub method: Method,
+    /// The request; `None` when a final response came before.
+    pub request: Option<Message>,
+    /// Where it was sent.
+    pub flow: Flow,
+    /// Response, Timeout or Unreachable.
+    pub tell: Tell,
+}
+
+impl Transactions {
+    /// Sends a request for the first time. Its topmost Via carries `branch`.
+    pub fn send(
+        &mut self,
+        now: Time,
+        flow: Flow,
+        request: Message,
+        branch: Token,
+        user: User,
+        out: &mut Out,
+    ) -> ClientId {
+        let reliable = flow.transport.is_reliable();
+        let method = request.method().clone();
+        let id = ClientId {
+            branch,
+            cancel: method == Method::Cancel,
+        };
+        let machine = match method {
+            Method::Invite => Machine::Invite(ClientInvite::new(now, self.timing, reliable)),
+            _ => Machine::Other(ClientNonInvite::new(now, self.timing, reliable)),
+        };
+        out.send(flow, request.clone());
+        let request = Some(request);
+        let mut client = Client {
+            machine,
+            flow,
+            method,
+            request,
+            ack: None,
+            user,
+            slot: None,
+        };
+        out.timers.set(
+            Owner::Client(id),
+            &mut client.slot,
+            client.machine.next_wake(),
+        );
+        self.waiting.insert((flow, id));
+        self.clients.insert(id, client);
+        id
+    }
+
+    /// A response came.
+    pub fn receive(&mut self, now: Time, response: &Message, via: &Via, out: &mut Out) -> Received {
+        let Some((branch, status)) = via
+            .branch()
+            .and_then(Token::parse_branch)
+            .zip(response.status())
+        else {
+            return Received::Stray;
+        };
+        let id = ClientId {
+            branch,
+            cancel: *response.method() == Method::Cancel,
+        };
+        match self.clients.get(&id) {
+            Some(client) if client.method == *response.method() => {}
+            _ => return Received::Stray,
+        }
+        match self.step_client(id, Some(response), out, |machine| {
+            machine.response(now, status)
+        }) {
+            Some(reply) => Received::News(reply),
+            None => Received::Absorbed,
+        }
+    }
+
+    /// A client transaction's timer.
+    pub fn wake_client(&mut self, now: Time, id: ClientId, out: &mut Out) -> Option<Reply> {
+        self.clients.get_mut(&id)?.slot = None;
+        self.step_client(id, None, out, |machine| machine.wake(now))
+    }
+
+    /// The user cancelled an INVITE long ago; nothing came.
+    pub fn abandon(&mut self, now: Time, id: ClientId, out: &mut Out) -> Option<Reply> {
+        self.step_client(id, None, out, |machine| match machine {
+            Machine::Invite(m) => m.handle(now, client_invite::Input::Abandon),
+            Machine::Other(_) => Actions::NONE,
+        })
+    }
+
+    /// A flow failed: every request on it that waits for an answer hears of it.
+    pub fn flow_failed(&mut self, now: Time, flow: Flow, out: &mut Out) -> Vec<Reply> {
+        let low = ClientId {
+            branch: Token(0),
+            cancel: false,
+        };
+        let high = ClientId {
+            branch: Token(u64::MAX),
+            cancel: true,
+        };
+        let ids: Vec<ClientId> = self
+            .waiting
+            .range((flow, low)..=(flow, high))
+            .map(|(_, id)| *id)
+            .collect();
+        let failed = |id| self.step_client(id, None, out, |machine| machine.unreachable(now));
+        ids.into_iter().filter_map(failed).collect()
+    }
+
+    /// Lets a machine act; sends and gives what it asks for.
+    fn step_client(
+        &mut self,
+        id: ClientId,
+        response: Option<&Message>,
+        out: &mut Out,
+        act: impl FnOnce(&mut Machine) -> Actions,
+    ) -> Option<Reply> {
+        let client = self.clients.get_mut(&id)?;
+        let actions = act(&mut client.machine);
+        match actions.send {
+            Some(Outgoing::Request) => {
+                if let Some(request) = &client.request {
+                    out.send(client.flow, request.clone());
+                }
+            }
+            Some(Outgoing::Ack) => {
+                if let (None, Some(request), Some(response)) =
+                    (&client.ack, &client.request, response)
+                {
+                    client.ack = compose::ack_of_refusal(request, response).ok();
+                }
+                if let Some(ack) = &client.ack {
+                    out.send(client.flow, ack.clone());
+                }
+            }
+            Some(Outgoing::Response) | None => {}
+        }
+        let is_final = response
+            .and_then(Message::status)
+            .is_none_or(|status| status >= 200);
+        let reply = actions.tell.map(|tell| {
+            let request = if is_final {
+                client.request.take()
+            } else {
+                client.request.clone()
+            };
+            let (method, flow) = (client.method.clone(), client.flow);
+            Reply {
+                id,
+                user: client.user,
+                method,
+                request,
+                flow,
+                tell,
+            }
+        });
+        if reply.is_some() && is_final {
+            self.waiting.remove(&(client.flow, id));
+        }
+        out.timers.set(
+            Owner::Client(id),
+            &mut client.slot,
+            client.machine.next_wake(),
+        );
+        if client.machine.over() {
+            self.waiting.remove(&(client.flow, id));
+            if let User::Session(session) | User::Farewell(session) = client.user {
+                out.closed.push(session);
+            }
+            self.clients.remove(&id);
+        }
+        reply
+    }
+}
+
+/// What a response was to us.
+#[derive(Debug)]
+pub enum Received {
+    /// No transaction of ours.
+    Stray,
+    /// Seen before.
+    Absorbed,
+    /// News for the user.
+    News(Reply),
+}

@@ -1,0 +1,282 @@
+//! The store's thread: journal to database, in order, each fact once.
+//!
+//! ```text
+//!          ┌───────────────────── trouble: pause, longer each time ────────────────────┐
+//!          ▼                                                                            │
+//!   open database ──► read a chunk up to the tip ──► one transaction: facts + position ─┤
+//!          ▲                  ▲      nothing: wait for the tip                          │
+//!          │                  └───────────── remove the applied segment ◄── committed ──┘
+//! ```
+//!
+//! The position is kept in the same transaction as what was applied, so a crash between the two
+//! cannot be. A fact that the database itself refuses (which a fault in the program could bring
+//! about) does not hold up those behind it: it stands in `events` with the reason.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use sqlx::{Acquire, Connection, Row};
+use tokio::sync::watch;
+
+use super::apply;
+use super::database::{Database, Trouble};
+use super::journal::Tip;
+use super::reader::{Batch, Position, Reader};
+use super::state::{Report, State};
+
+/// First and longest pause before a database that is away is tried again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// How long facts gather for one transaction when nothing waits.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// Applies the journal to the database.
+pub(super) struct Applier {
+    pub(super) reader: Reader,
+    /// The journal and run of this process, whose facts are counted.
+    pub(super) this_run: (u64, u32),
+    pub(super) database: PathBuf,
+    pub(super) tip: watch::Receiver<Option<Tip>>,
+    pub(super) stopped: watch::Receiver<bool>,
+    pub(super) state: Arc<State>,
+    pub(super) reports: Sender<Report>,
+}
+
+/// What ended one connection's work.
+enum Over {
+    /// Everything is applied and nothing more will come.
+    Done,
+    /// The database could not be had.
+    Trouble(Trouble),
+}
+
+impl Applier {
+    /// Runs until the journal ends and all of it is applied, or the database is away then. Says
+    /// through `look` how the database was at first.
+    pub(super) fn run(mut self, look: Sender<Option<Trouble>>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(self.work(look)),
+            Err(why) => {
+                tracing::error!(%why, "the store has no runtime: facts stay in the journal")
+            }
+        }
+    }
+
+    async fn work(&mut self, look: Sender<Option<Trouble>>) {
+        let mut look = Some(look);
+        let mut pause = PAUSE.0;
+        // A batch that was read and is not applied yet outlives the connection.
+        let mut batch = Batch::default();
+        loop {
+            let opened = Database::open(&self.database).await;
+            if let Some(look) = look.take() {
+                let _ = look.send(opened.as_ref().err().cloned());
+            }
+            let over = match opened {
+                Ok(mut database) => {
+                    self.back();
+                    let before = self.state.applied_bytes.load(Relaxed);
+                    let over = self.apply_all(&mut database, &mut batch).await;
+                    if self.state.applied_bytes.load(Relaxed) > before {
+                        pause = PAUSE.0;
+                    }
+                    let _ = database.connection.close().await;
+                    over
+                }
+                Err(trouble) => Over::Trouble(trouble),
+            };
+            let Over::Trouble(trouble) = over else { return };
+            self.away(trouble);
+            // The sender is gone when the store was dropped without being closed.
+            if *self.stopped.borrow() || self.stopped.has_changed().is_err() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = self.stopped.changed() => {}
+            }
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    /// Applies until there is trouble or the end.
+    async fn apply_all(&mut self, database: &mut Database, batch: &mut Batch) -> Over {
+        let mut positions = match positions(database).await {
+            Ok(positions) => positions,
+            Err(trouble) => return Over::Trouble(trouble),
+        };
+        loop {
+            // The tip is looked at before the journal's end, so that the last facts are seen.
+            let ended = self.tip.has_changed().is_err();
+            if batch.is_empty() {
+                let tip = *self.tip.borrow_and_update();
+                match self.reader.next(tip) {
+                    Ok(next) => *batch = next,
+                    Err(why) => {
+                        let why = format!("its journal cannot be read: {why}");
+                        return Over::Trouble(Trouble::Away(self.database.clone(), why));
+                    }
+                }
+            }
+            if batch.is_empty() {
+                if ended {
+                    return Over::Done;
+                }
+                // An error means that the writer is gone: the next round sees the end.
+                if self.tip.changed().await.is_ok() {
+                    tokio::time::sleep(GATHER).await;
+                }
+                continue;
+            }
+            if let Err(trouble) = self.apply(database, batch, &mut positions).await {
+                return Over::Trouble(trouble);
+            }
+            self.reader.applied(batch);
+            *batch = Batch::default();
+        }
+    }
+
+    /// One batch in one transaction; again without the fact that the database refuses.
+    async fn apply(
+        &self,
+        database: &mut Database,
+        batch: &Batch,
+        positions: &mut BTreeMap<u64, Position>,
+    ) -> Result<(), Trouble> {
+        let new = |at: &Position, positions: &BTreeMap<u64, Position>| {
+            positions
+                .get(&at.journal)
+                .is_none_or(|applied| at > applied)
+        };
+        let mut refused: BTreeMap<Position, String> = BTreeMap::new();
+        let reached = loop {
+            database.still_there().await?;
+            match try_apply(database, batch, positions, &refused, new).await {
+                Ok(reached) => break reached,
+                Err((trouble, Some(at))) => {
+                    let Trouble::Refused(why) = trouble else {
+                        return Err(trouble);
+                    };
+                    if refused.insert(at, why.clone()).is_some() {
+                        // Not even the event was taken.
+                        return Err(Trouble::Away(self.database.clone(), why));
+                    }
+                    tracing::error!(seq = at.seq, why, "the database refuses a fact");
+                    let _ = self
+                        .reports
+                        .try_send(Report::FactRefused { seq: at.seq, why });
+                }
+                Err((trouble, None)) => return Err(trouble),
+            }
+        };
+        let mine = |at: &Position| (at.journal, at.run) == self.this_run && new(at, positions);
+        let facts = batch
+            .records
+            .iter()
+            .filter(|record| mine(&record.at))
+            .count() as u64;
+        *positions = reached;
+        self.state.applied.fetch_add(facts, Release);
+        self.state.applied_bytes.fetch_add(batch.bytes, Release);
+        Ok(())
+    }
+
+    fn away(&self, trouble: Trouble) {
+        if !self.state.database_away.swap(true, Relaxed) {
+            tracing::error!("{trouble}");
+            let _ = self.reports.try_send(Report::DatabaseAway(trouble));
+        }
+    }
+
+    fn back(&self) {
+        if self.state.database_away.swap(false, Relaxed) {
+            tracing::info!("the database can be had again");
+            let _ = self.reports.try_send(Report::DatabaseBack);
+        }
+    }
+}
+
+/// How far each journal is applied.
+async fn positions(database: &mut Database) -> Result<BTreeMap<u64, Position>, Trouble> {
+    let select = "SELECT journal, run, seq FROM journal_position";
+    let rows = sqlx::query(select)
+        .fetch_all(&mut database.connection)
+        .await;
+    let read = rows.and_then(|rows| {
+        rows.iter()
+            .map(|row| {
+                let journal = row.try_get::<i64, _>(0)? as u64;
+                let (run, seq) = (
+                    row.try_get::<i64, _>(1)? as u32,
+                    row.try_get::<i64, _>(2)? as u64,
+                );
+                Ok((journal, Position { journal, run, seq }))
+            })
+            .collect()
+    });
+    read.map_err(|error: sqlx::Error| database.sort(&error))
+}
+
+/// Applies what is new of a batch and gives the positions reached; of an error also the fact at
+/// which it came.
+async fn try_apply(
+    database: &mut Database,
+    batch: &Batch,
+    positions: &BTreeMap<u64, Position>,
+    refused: &BTreeMap<Position, String>,
+    new: impl Fn(&Position, &BTreeMap<u64, Position>) -> bool,
+) -> Result<BTreeMap<u64, Position>, (Trouble, Option<Position>)> {
+    let mut reached = positions.clone();
+    let path = database.path().to_owned();
+    let sorted = |error: sqlx::Error, at| (super::database::sort(&path, &error), at);
+    let begun = database.connection.begin_with("BEGIN IMMEDIATE").await;
+    let mut transaction = begun.map_err(|error| sorted(error, None))?;
+    for record in &batch.records {
+        if !new(&record.at, &reached) {
+            continue;
+        }
+        let at = Some(record.at);
+        let connection = transaction
+            .acquire()
+            .await
+            .map_err(|error| sorted(error, None))?;
+        let why = refused.get(&record.at).map(String::as_str);
+        // Tables first: a start ends what was open at the last event before it.
+        if why.is_none() {
+            apply::derive(connection, &record.fact)
+                .await
+                .map_err(|error| sorted(error, at))?;
+        }
+        apply::event(connection, record, why)
+            .await
+            .map_err(|error| sorted(error, at))?;
+        reached.insert(record.at.journal, record.at);
+    }
+    for position in reached
+        .values()
+        .filter(|at| positions.get(&at.journal) != Some(at))
+    {
+        let upsert = "INSERT INTO journal_position (journal, run, seq) VALUES (?, ?, ?) \
+                      ON CONFLICT DO UPDATE SET run = excluded.run, seq = excluded.seq";
+        let statement = sqlx::query(upsert)
+            .bind(position.journal as i64)
+            .bind(i64::from(position.run))
+            .bind(position.seq as i64);
+        statement
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| sorted(error, None))?;
+    }
+    transaction
+        .commit()
+        .await
+        .map_err(|error| sorted(error, None))?;
+    Ok(reached)
+}

@@ -1,0 +1,378 @@
+//! One fact into the tables. Every statement can be repeated without harm, and none fails because
+//! an earlier fact is missing.
+
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteArguments;
+
+use super::reader::Record;
+use crate::base::{CallId, LegId, Wall};
+use crate::switch::fact::{EndedBy, Fact, FactKind, Party, Role, Sound};
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
+
+/// Keeps the fact as it was written, with the reason when no other table has it.
+pub(super) async fn event(
+    connection: &mut SqliteConnection,
+    record: &Record,
+    refused: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    let insert = "INSERT INTO events (journal, run, seq, wall, kind, call, body, refused) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let call = record.fact.kind.call().map(|call| call.to_string());
+    let statement = sqlx::query(insert)
+        .bind(record.at.journal as i64)
+        .bind(i64::from(record.at.run))
+        .bind(record.at.seq as i64)
+        .bind(record.fact.wall.as_millis())
+        .bind(record.fact.kind.name())
+        .bind(call)
+        .bind(&record.json)
+        .bind(refused);
+    statement.execute(connection).await.map(drop)
+}
+
+/// Brings the tables up to the fact.
+pub(super) async fn derive(
+    connection: &mut SqliteConnection,
+    fact: &Fact,
+) -> Result<(), sqlx::Error> {
+    for statement in statements(fact) {
+        statement.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The statements that follow from a fact; none for one that is only an event.
+fn statements(fact: &Fact) -> Vec<Statement<'_>> {
+    use FactKind::*;
+    let wall = fact.wall;
+    match &fact.kind {
+        Started { .. } => started(),
+        CallBegan {
+            call,
+            caller,
+            dialled,
+            caller_name,
+            context,
+        } => {
+            vec![call_began(
+                wall,
+                *call,
+                caller,
+                dialled,
+                caller_name,
+                context,
+            )]
+        }
+        RouteTaken { call, route } => {
+            vec![
+                sqlx::query("UPDATE calls SET route = ? WHERE call = ?")
+                    .bind(route)
+                    .bind(text(*call)),
+            ]
+        }
+        CallField { call, name, value } => vec![call_field(*call, name, value)],
+        CallEnded {
+            call,
+            cause,
+            by,
+            total_ms,
+            talk_ms,
+        } => {
+            vec![call_ended(wall, *call, *cause, *by, *total_ms, *talk_ms)]
+        }
+        LegBegan {
+            call,
+            leg,
+            party,
+            role,
+        } => vec![leg_began(wall, *call, *leg, party, *role)],
+        LegRinging { call, leg } => {
+            let update = "UPDATE legs SET rang = coalesce(rang, ?) WHERE call = ? AND leg = ?";
+            vec![
+                sqlx::query(update)
+                    .bind(wall.0)
+                    .bind(text(*call))
+                    .bind(leg.0 as i64),
+            ]
+        }
+        LegAnswered { call, leg } => leg_answered(wall, *call, *leg),
+        LegEnded { .. } => leg_ended(wall, &fact.kind).into_iter().collect(),
+        RecordingBegan { .. } | RecordingEnded { .. } | SurveyAnswer { .. } => {
+            kept(wall, &fact.kind).into_iter().collect()
+        }
+        PhoneRegistered { .. }
+        | PhoneUnregistered { .. }
+        | GatewayUp { .. }
+        | GatewayDown { .. } => reachable(wall, &fact.kind).into_iter().collect(),
+        Stopped { .. }
+        | Reloaded { .. }
+        | ReloadRefused { .. }
+        | Alarm { .. }
+        | PhoneRefused { .. }
+        | CallRefused { .. }
+        | Bridged { .. }
+        | Unbridged { .. }
+        | Held { .. }
+        | Retrieved { .. }
+        | Transferred { .. }
+        | Digit { .. }
+        | SourceMoved { .. }
+        | RecordingPaused { .. }
+        | Other(_) => Vec::new(),
+    }
+}
+
+fn text(call: CallId) -> String {
+    call.to_string()
+}
+
+/// What the former process left open ended when it did: at the last that is known of the call.
+/// Nothing is registered yet.
+fn started() -> Vec<Statement<'static>> {
+    vec![
+        sqlx::query(
+            "UPDATE legs SET cause = 41, ended_by = 'restart', ended = coalesce(\
+             (SELECT max(wall) FROM events WHERE events.call = legs.call), begun) \
+             WHERE ended IS NULL",
+        ),
+        sqlx::query(
+            "UPDATE recordings SET fault = 'Belfry went away in mid-call', ended = coalesce(\
+             (SELECT max(wall) FROM events WHERE events.call = recordings.call), begun) \
+             WHERE ended IS NULL",
+        ),
+        sqlx::query(
+            "UPDATE calls SET cause = 41, ended_by = 'restart', ended = coalesce(\
+             (SELECT max(wall) FROM events WHERE events.call = calls.call), begun) \
+             WHERE ended IS NULL",
+        ),
+        sqlx::query("DELETE FROM registrations"),
+    ]
+}
+
+fn call_began<'q>(
+    wall: Wall,
+    call: CallId,
+    caller: &'q Party,
+    dialled: &'q str,
+    caller_name: &'q str,
+    context: &'q str,
+) -> Statement<'q> {
+    let insert = "INSERT INTO calls (call, begun, caller, caller_name, gateway, dialled, context) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    sqlx::query(insert)
+        .bind(text(call))
+        .bind(wall.0)
+        .bind(caller.number())
+        .bind(caller_name)
+        .bind(caller.gateway())
+        .bind(dialled)
+        .bind(context)
+}
+
+fn call_field<'q>(call: CallId, name: &'q str, value: &'q str) -> Statement<'q> {
+    if value.is_empty() {
+        let delete = "DELETE FROM call_fields WHERE call = ? AND name = ?";
+        return sqlx::query(delete).bind(text(call)).bind(name);
+    }
+    let insert = "INSERT INTO call_fields (call, name, value) VALUES (?, ?, ?) \
+                  ON CONFLICT DO UPDATE SET value = excluded.value";
+    sqlx::query(insert).bind(text(call)).bind(name).bind(value)
+}
+
+fn call_ended<'q>(
+    wall: Wall,
+    call: CallId,
+    cause: u8,
+    by: EndedBy,
+    total_ms: u64,
+    talk_ms: u64,
+) -> Statement<'q> {
+    let update = "UPDATE calls SET ended = ?, cause = ?, ended_by = ?, total_ms = ?, talk_ms = ? \
+                  WHERE call = ?";
+    sqlx::query(update)
+        .bind(wall.0)
+        .bind(i64::from(cause))
+        .bind(by.as_str())
+        .bind(total_ms as i64)
+        .bind(talk_ms as i64)
+        .bind(text(call))
+}
+
+fn leg_began<'q>(
+    wall: Wall,
+    call: CallId,
+    leg: LegId,
+    party: &'q Party,
+    role: Role,
+) -> Statement<'q> {
+    let insert = "INSERT INTO legs (call, leg, role, number, gateway, begun) \
+                  VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    sqlx::query(insert)
+        .bind(text(call))
+        .bind(leg.0 as i64)
+        .bind(role.as_str())
+        .bind(party.number())
+        .bind(party.gateway())
+        .bind(wall.0)
+}
+
+/// The leg; and when it is one that Belfry called, the call, with its agent.
+fn leg_answered<'q>(wall: Wall, call: CallId, leg: LegId) -> Vec<Statement<'q>> {
+    let of_leg = "UPDATE legs SET answered = coalesce(answered, ?) WHERE call = ? AND leg = ?";
+    let of_call = "UPDATE calls SET answered = coalesce(calls.answered, ?), agent = coalesce(agent, \
+                   CASE WHEN legs.gateway IS NULL THEN legs.number END) FROM legs \
+                   WHERE calls.call = ? AND legs.call = calls.call AND legs.leg = ? \
+                   AND legs.role = 'callee'";
+    let bound = |sql| {
+        sqlx::query(sql)
+            .bind(wall.0)
+            .bind(text(call))
+            .bind(leg.0 as i64)
+    };
+    vec![bound(of_leg), bound(of_call)]
+}
+
+fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
+    let FactKind::LegEnded {
+        call,
+        leg,
+        cause,
+        status,
+        by,
+        ring_ms,
+        talk_ms,
+        sound,
+    } = kind
+    else {
+        return None;
+    };
+    let update = "UPDATE legs SET ended = ?, cause = ?, status = ?, ended_by = ?, ring_ms = ?, \
+                  talk_ms = ?, packets_received = ?, packets_sent = ?, packets_lost = ?, \
+                  packets_late = ?, packets_foreign = ?, jitter_max_us = ?, rtt_us = ?, \
+                  samples_concealed = ? WHERE call = ? AND leg = ?";
+    let of = |number: fn(&Sound) -> u64| sound.as_ref().map(|sound| number(sound) as i64);
+    let statement = sqlx::query(update)
+        .bind(wall.0)
+        .bind(i64::from(*cause))
+        .bind((*status != 0).then_some(i64::from(*status)))
+        .bind(by.as_str())
+        .bind(*ring_ms as i64)
+        .bind(*talk_ms as i64)
+        .bind(of(|sound| sound.packets_received))
+        .bind(of(|sound| sound.packets_sent))
+        .bind(of(|sound| sound.packets_lost))
+        .bind(of(|sound| sound.packets_late))
+        .bind(of(|sound| sound.packets_foreign))
+        .bind(of(|sound| sound.jitter_max_us.into()))
+        .bind(sound.as_ref().and_then(|sound| sound.rtt_us).map(i64::from))
+        .bind(of(|sound| sound.samples_concealed))
+        .bind(text(*call))
+        .bind(leg.0 as i64);
+    Some(statement)
+}
+
+/// Recordings and answers.
+fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
+    Some(match kind {
+        FactKind::RecordingBegan {
+            call,
+            recording,
+            path,
+            left,
+            right,
+        } => {
+            let insert = "INSERT INTO recordings (call, recording, path, left_leg, right_leg, begun) \
+                          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            sqlx::query(insert)
+                .bind(text(*call))
+                .bind(recording.0 as i64)
+                .bind(path)
+                .bind(left.0 as i64)
+                .bind(right.map(|leg| leg.0 as i64))
+                .bind(wall.0)
+        }
+        FactKind::RecordingEnded {
+            call,
+            recording,
+            samples,
+            ms,
+            fault,
+        } => {
+            let update = "UPDATE recordings SET ended = ?, samples = ?, ms = ?, \
+                          fault = nullif(?, '') WHERE call = ? AND recording = ?";
+            sqlx::query(update)
+                .bind(wall.0)
+                .bind(*samples as i64)
+                .bind(*ms as i64)
+                .bind(fault)
+                .bind(text(*call))
+                .bind(recording.0 as i64)
+        }
+        FactKind::SurveyAnswer {
+            call,
+            survey,
+            question,
+            key,
+            agent,
+        } => {
+            // Who answers twice (a repeated question) means the second.
+            let insert = "INSERT INTO survey_answers (call, survey, question, key, agent, wall) \
+                          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                          key = excluded.key, agent = excluded.agent, wall = excluded.wall";
+            sqlx::query(insert)
+                .bind(text(*call))
+                .bind(survey)
+                .bind(question)
+                .bind(key)
+                .bind(agent)
+                .bind(wall.0)
+        }
+        _ => return None,
+    })
+}
+
+/// Phones and gateways.
+fn reachable(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
+    const GATEWAY: &str = "INSERT INTO gateways (gateway, up, since, why) VALUES (?, ?, ?, ?) \
+                           ON CONFLICT DO UPDATE SET up = excluded.up, since = excluded.since, \
+                           why = excluded.why";
+    Some(match kind {
+        FactKind::PhoneRegistered {
+            number,
+            contact,
+            from,
+            expires_s,
+            user_agent,
+        } => {
+            let insert = "INSERT INTO registrations (number, contact, source, user_agent, since, \
+                          expires) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                          source = excluded.source, user_agent = excluded.user_agent, \
+                          expires = excluded.expires";
+            sqlx::query(insert)
+                .bind(number)
+                .bind(contact)
+                .bind(from)
+                .bind(user_agent)
+                .bind(wall.0)
+                .bind(wall.0.saturating_add(i64::from(*expires_s) * 1_000))
+        }
+        FactKind::PhoneUnregistered {
+            number, contact, ..
+        } => {
+            let delete = "DELETE FROM registrations WHERE number = ? AND contact = ?";
+            sqlx::query(delete).bind(number).bind(contact)
+        }
+        FactKind::GatewayUp { gateway } => sqlx::query(GATEWAY)
+            .bind(gateway)
+            .bind(true)
+            .bind(wall.0)
+            .bind(""),
+        FactKind::GatewayDown { gateway, why } => sqlx::query(GATEWAY)
+            .bind(gateway)
+            .bind(false)
+            .bind(wall.0)
+            .bind(why),
+        _ => return None,
+    })
+}

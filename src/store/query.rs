@@ -1,0 +1,337 @@
+//! Questions to the records: the console's, the demo's, the reports'. Read-only, on connections of
+//! their own, so that no question holds up what is being written.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{ConnectOptions, FromRow};
+
+use super::database::{Trouble, schema, sort};
+use crate::base::CallId;
+
+/// Most rows that one question gives.
+pub const MAX_ROWS: u32 = 10_000;
+
+/// One call as its record has it. Times are milliseconds since 1970 (UTC).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+pub struct CallRow {
+    /// Its id.
+    pub call: String,
+    /// When it began.
+    pub begun: i64,
+    /// When the first called party answered.
+    pub answered: Option<i64>,
+    /// When it ended.
+    pub ended: Option<i64>,
+    /// The caller's number.
+    pub caller: String,
+    /// The name that the caller gave.
+    pub caller_name: String,
+    /// The gateway it came through; none: a phone.
+    pub gateway: Option<String>,
+    /// What was dialled.
+    pub dialled: String,
+    /// The dialplan context.
+    pub context: String,
+    /// The route taken.
+    pub route: Option<String>,
+    /// The number of the first phone that answered.
+    pub agent: Option<String>,
+    /// The Q.850 cause of its end.
+    pub cause: Option<i64>,
+    /// Who ended it.
+    pub ended_by: Option<String>,
+    /// From begin to end, milliseconds.
+    pub total_ms: Option<i64>,
+    /// From the first answer to the end, milliseconds.
+    pub talk_ms: Option<i64>,
+}
+
+/// One leg of a call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+pub struct LegRow {
+    /// Its number.
+    pub leg: i64,
+    /// `caller` or `callee`.
+    pub role: String,
+    /// The party's number.
+    pub number: String,
+    /// The gateway it is behind; none: a phone.
+    pub gateway: Option<String>,
+    /// When it began.
+    pub begun: i64,
+    /// When it rang.
+    pub rang: Option<i64>,
+    /// When it was answered.
+    pub answered: Option<i64>,
+    /// When it ended.
+    pub ended: Option<i64>,
+    /// The Q.850 cause of its end.
+    pub cause: Option<i64>,
+    /// The SIP status that ended it.
+    pub status: Option<i64>,
+    /// Who ended it.
+    pub ended_by: Option<String>,
+    /// How long it rang, milliseconds.
+    pub ring_ms: Option<i64>,
+    /// From its answer to its end, milliseconds.
+    pub talk_ms: Option<i64>,
+    /// RTP packets that were its own.
+    pub packets_received: Option<i64>,
+    /// RTP packets sent to it.
+    pub packets_sent: Option<i64>,
+    /// Packets that never came.
+    pub packets_lost: Option<i64>,
+    /// Packets that came too late to be played.
+    pub packets_late: Option<i64>,
+    /// Packets of strangers (R8).
+    pub packets_foreign: Option<i64>,
+    /// The worst jitter, microseconds.
+    pub jitter_max_us: Option<i64>,
+    /// Round trip, microseconds.
+    pub rtt_us: Option<i64>,
+    /// Samples that concealment made up.
+    pub samples_concealed: Option<i64>,
+}
+
+/// One fact of a call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct EventRow {
+    /// The fact's number.
+    pub seq: i64,
+    /// When.
+    pub wall: i64,
+    /// Its kind.
+    pub kind: String,
+    /// The fact as it was written.
+    pub body: serde_json::Value,
+}
+
+/// One recording.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+pub struct RecordingRow {
+    /// The call.
+    pub call: String,
+    /// Its number.
+    pub recording: i64,
+    /// Its file, below the recordings' directory.
+    pub path: String,
+    /// The leg in the left channel: the customer's.
+    pub left_leg: i64,
+    /// The leg in the right channel: the agent's.
+    pub right_leg: Option<i64>,
+    /// When it began.
+    pub begun: i64,
+    /// When it ended.
+    pub ended: Option<i64>,
+    /// Samples of each channel.
+    pub samples: Option<i64>,
+    /// Its length, milliseconds.
+    pub ms: Option<i64>,
+    /// Why it is not whole.
+    pub fault: Option<String>,
+}
+
+/// One answer of a survey.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+pub struct AnswerRow {
+    /// The call.
+    pub call: String,
+    /// The survey.
+    pub survey: String,
+    /// The question.
+    pub question: String,
+    /// The key pressed.
+    pub key: String,
+    /// The agent it is about.
+    pub agent: Option<String>,
+    /// When.
+    pub wall: i64,
+}
+
+/// A field that the dialplan noted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+pub struct FieldRow {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// All that is recorded of one call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct CallRecord {
+    /// The call.
+    pub call: CallRow,
+    /// Its legs, in the order in which they began.
+    pub legs: Vec<LegRow>,
+    /// Its facts, in order.
+    pub events: Vec<EventRow>,
+    /// Its recordings.
+    pub recordings: Vec<RecordingRow>,
+    /// Its answers.
+    pub answers: Vec<AnswerRow>,
+    /// What the dialplan noted.
+    pub fields: Vec<FieldRow>,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, FromRow)]
+pub struct Counts {
+    /// Calls.
+    pub calls: i64,
+    /// Calls without an end.
+    pub open_calls: i64,
+    /// Legs.
+    pub legs: i64,
+    /// Facts.
+    pub events: i64,
+    /// Facts that the database refused.
+    pub refused: i64,
+    /// Recordings.
+    pub recordings: i64,
+    /// Answers of surveys.
+    pub answers: i64,
+    /// Registered contacts.
+    pub registrations: i64,
+}
+
+/// The records, for reading.
+#[derive(Clone, Debug)]
+pub struct Records {
+    pool: SqlitePool,
+    path: PathBuf,
+}
+
+impl Records {
+    /// Opens the database for reading. One that is not there, not ours or of a later schema is
+    /// [`Trouble`].
+    pub async fn open(path: &Path) -> Result<Records, Trouble> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(1))
+            .disable_statement_logging();
+        let limits = SqlitePoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(Duration::from_secs(3))
+            .idle_timeout(Duration::from_secs(60));
+        let pool = limits
+            .connect_with(options)
+            .await
+            .map_err(|error| sort(path, &error))?;
+        let mut connection = pool.acquire().await.map_err(|error| sort(path, &error))?;
+        schema(&mut connection, path).await?;
+        drop(connection);
+        Ok(Records {
+            pool,
+            path: path.to_owned(),
+        })
+    }
+
+    fn sorted(&self) -> impl Fn(sqlx::Error) -> Trouble {
+        |error| sort(&self.path, &error)
+    }
+
+    /// The last calls, the newest first; at most [`MAX_ROWS`].
+    pub async fn last_calls(&self, count: u32) -> Result<Vec<CallRow>, Trouble> {
+        let select = "SELECT * FROM calls ORDER BY begun DESC, call DESC LIMIT ?";
+        let query = sqlx::query_as(select).bind(count.min(MAX_ROWS));
+        query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// All that is recorded of a call; `None` when there is no such call.
+    pub async fn call(&self, call: CallId) -> Result<Option<CallRecord>, Trouble> {
+        let id = call.to_string();
+        let select = "SELECT * FROM calls WHERE call = ?";
+        let found = sqlx::query_as(select)
+            .bind(&id)
+            .fetch_optional(&self.pool)
+            .await;
+        let Some(row) = found.map_err(self.sorted())? else {
+            return Ok(None);
+        };
+        let legs = sqlx::query_as("SELECT * FROM legs WHERE call = ? ORDER BY begun, leg");
+        let recordings =
+            sqlx::query_as("SELECT * FROM recordings WHERE call = ? ORDER BY begun, recording");
+        let answers =
+            sqlx::query_as("SELECT * FROM survey_answers WHERE call = ? ORDER BY wall, question");
+        let fields =
+            sqlx::query_as("SELECT name, value FROM call_fields WHERE call = ? ORDER BY name");
+        Ok(Some(CallRecord {
+            call: row,
+            legs: legs
+                .bind(&id)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(self.sorted())?,
+            events: self.events(&id).await?,
+            recordings: recordings
+                .bind(&id)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(self.sorted())?,
+            answers: answers
+                .bind(&id)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(self.sorted())?,
+            fields: fields
+                .bind(&id)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(self.sorted())?,
+        }))
+    }
+
+    async fn events(&self, call: &str) -> Result<Vec<EventRow>, Trouble> {
+        let select = "SELECT seq, wall, kind, body FROM events WHERE call = ? ORDER BY id LIMIT ?";
+        let query = sqlx::query_as::<_, (i64, i64, String, String)>(select)
+            .bind(call)
+            .bind(MAX_ROWS);
+        let rows = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let event = |(seq, wall, kind, body): (i64, i64, String, String)| {
+            // Written by us; if somebody edited it, it is shown as the text it is.
+            let body = serde_json::from_str(&body).unwrap_or(serde_json::Value::String(body));
+            EventRow {
+                seq,
+                wall,
+                kind,
+                body,
+            }
+        };
+        Ok(rows.into_iter().map(event).collect())
+    }
+
+    /// The last recordings, the newest first; at most [`MAX_ROWS`].
+    pub async fn last_recordings(&self, count: u32) -> Result<Vec<RecordingRow>, Trouble> {
+        let select = "SELECT * FROM recordings ORDER BY begun DESC, recording DESC LIMIT ?";
+        let query = sqlx::query_as(select).bind(count.min(MAX_ROWS));
+        query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// The last answers, the newest first; at most [`MAX_ROWS`].
+    pub async fn last_answers(&self, count: u32) -> Result<Vec<AnswerRow>, Trouble> {
+        let select = "SELECT * FROM survey_answers ORDER BY wall DESC, call DESC LIMIT ?";
+        let query = sqlx::query_as(select).bind(count.min(MAX_ROWS));
+        query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// How much there is.
+    pub async fn counts(&self) -> Result<Counts, Trouble> {
+        let select = "SELECT (SELECT count(*) FROM calls) AS calls, \
+                      (SELECT count(*) FROM calls WHERE ended IS NULL) AS open_calls, \
+                      (SELECT count(*) FROM legs) AS legs, \
+                      (SELECT count(*) FROM events) AS events, \
+                      (SELECT count(*) FROM events WHERE refused IS NOT NULL) AS refused, \
+                      (SELECT count(*) FROM recordings) AS recordings, \
+                      (SELECT count(*) FROM survey_answers) AS answers, \
+                      (SELECT count(*) FROM registrations) AS registrations";
+        sqlx::query_as(select)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(self.sorted())
+    }
+}

@@ -1,0 +1,210 @@
+//! Reads the journal in order, up to the tip, and removes what is applied.
+#![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use super::journal::Tip;
+use super::record::unframe;
+use super::segment::{Header, SegmentName, list};
+use crate::switch::fact::Fact;
+
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
+/// A record longer than this is none: more than a segment and a batch hold.
+const LONGEST: usize = 64 << 20;
+
+/// A fact's place: which journal, which process's life, which number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Position {
+    pub(super) journal: u64,
+    pub(super) run: u32,
+    pub(super) seq: u64,
+}
+
+/// A record that was read.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) at: Position,
+    pub(super) fact: Fact,
+    /// As it was written.
+    pub(super) json: String,
+}
+
+/// A step in the journal.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) records: Vec<Record>,
+    /// Bytes of the journal that are done with once the records are applied.
+    pub(super) bytes: u64,
+    /// The segment that is done with then.
+    finished: Option<Finished>,
+}
+
+#[derive(Debug)]
+struct Finished {
+    name: SegmentName,
+    /// Records that could not be read: the file is kept.
+    damaged: u64,
+}
+
+impl Batch {
+    /// Nothing to do until the tip moves.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes == 0 && self.finished.is_none()
+    }
+}
+
+struct Current {
+    name: SegmentName,
+    file: File,
+    /// By the header, or, where that is damaged, by the directory.
+    journal: u64,
+    offset: u64,
+    damaged: u64,
+}
+
+/// Goes through the segments from the oldest.
+pub(super) struct Reader {
+    dir: PathBuf,
+    /// The directory's number and the run of this process.
+    journal: u64,
+    run: u32,
+    current: Option<Current>,
+    /// All before and including this one are done with.
+    done: Option<SegmentName>,
+}
+
+impl Reader {
+    pub(super) fn new(dir: impl Into<PathBuf>, journal: u64, run: u32) -> Reader {
+        Reader {
+            dir: dir.into(),
+            journal,
+            run,
+            current: None,
+            done: None,
+        }
+    }
+
+    /// The next records, at most one chunk's, none from beyond the tip. Without a tip (this process
+    /// has written nothing yet) those of former processes.
+    pub(super) fn next(&mut self, tip: Option<Tip>) -> io::Result<Batch> {
+        let names = list(&self.dir)?;
+        let durable = |name: &SegmentName| match tip {
+            Some(tip) => *name <= tip.name,
+            // What is of this run is a segment being made.
+            None => name.run < self.run,
+        };
+        if self.current.is_none() {
+            let ahead = |name: &SegmentName| self.done.is_none_or(|done| *name > done);
+            let Some(name) = names.iter().copied().find(ahead).filter(durable) else {
+                return Ok(Batch::default());
+            };
+            let file = File::open(self.dir.join(name.to_string()))?;
+            let journal = self.journal;
+            self.current = Some(Current {
+                name,
+                file,
+                journal,
+                offset: 0,
+                damaged: 0,
+            });
+        }
+        let current = self.current.as_mut().expect("opened above");
+        let end = match tip {
+            Some(tip) if tip.name == current.name => tip.len,
+            _ => current.file.metadata()?.len(),
+        };
+        // The newest segment stays, so that numbers go on from it after a restart.
+        let newest = !names
+            .iter()
+            .any(|name| *name > current.name && durable(name));
+        let mut batch = Batch::default();
+        let start = current.offset;
+        current.read(end, &mut batch.records)?;
+        if !newest && current.offset >= end {
+            batch.finished = Some(Finished {
+                name: current.name,
+                damaged: current.damaged,
+            });
+        }
+        batch.bytes = current.offset - start;
+        Ok(batch)
+    }
+
+    /// The records of a batch are applied: its segment, if it was the last of it, is removed. One
+    /// that cannot be removed is read again after the next start, and skipped.
+    pub(super) fn applied(&mut self, batch: &Batch) {
+        let Some(Finished { name, damaged }) = batch.finished else {
+            return;
+        };
+        self.current = None;
+        self.done = Some(name);
+        let path = self.dir.join(name.to_string());
+        let segment = path.display();
+        let removed = if damaged > 0 {
+            tracing::error!(%segment, damaged, "damaged records: the segment is kept as *.damaged");
+            fs::rename(&path, path.with_extension("damaged"))
+        } else {
+            fs::remove_file(&path)
+        };
+        if let Err(why) = removed {
+            tracing::warn!(%segment, %why, "an applied segment of the journal cannot be removed");
+        }
+    }
+}
+
+impl Current {
+    /// Reads whole lines up to `end`, a chunk of them.
+    fn read(&mut self, end: u64, records: &mut Vec<Record>) -> io::Result<()> {
+        let mut length = CHUNK;
+        loop {
+            let left = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+            let mut bytes = vec![0; length.min(left)];
+            self.file.read_exact_at(&mut bytes, self.offset)?;
+            match bytes.iter().rposition(|b| *b == b'\n') {
+                Some(last) => {
+                    bytes.truncate(last + 1);
+                    self.take(&bytes, records);
+                    self.offset += bytes.len() as u64;
+                    return Ok(());
+                }
+                // No line break in it: a longer line than the chunk, or the end of a segment that
+                // a failing disk left behind; its facts stand in the next one.
+                None if bytes.len() == left || length >= LONGEST => {
+                    self.offset = end;
+                    return Ok(());
+                }
+                None => length *= 2,
+            }
+        }
+    }
+
+    /// The records of whole lines.
+    fn take(&mut self, bytes: &[u8], records: &mut Vec<Record>) {
+        let mut first = self.offset == 0;
+        for line in bytes[..bytes.len() - 1].split(|b| *b == b'\n') {
+            let json = unframe(line);
+            let fact = json.and_then(|json| serde_json::from_str::<Fact>(json).ok());
+            if let (Some(fact), Some(json)) = (fact, json) {
+                let at = Position {
+                    journal: self.journal,
+                    run: self.name.run,
+                    seq: fact.seq,
+                };
+                records.push(Record {
+                    at,
+                    fact,
+                    json: json.to_owned(),
+                });
+            } else if let Some(header) = json.filter(|_| first).and_then(Header::read) {
+                self.journal = header.journal;
+            } else {
+                self.damaged += 1;
+            }
+            first = false;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! One call under way: the model of its parties, the plan that runs for it, and what the plan's
+//! present step waits for.
+
+use std::sync::Arc;
+
+use crate::base::{CallId, LegId, PlayId, RecordingId, Time};
+use crate::call::collect::Collect;
+use crate::call::{Call, Dialling};
+use crate::config::Language;
+use crate::dialplan::effect::{Dial, Target};
+use crate::dialplan::{Interp, Plan};
+use crate::wire::q850::Cause;
+
+use super::fact::EndedBy;
+
+/// What the plan's present step waits for.
+#[derive(Debug)]
+pub enum Doing {
+    /// The caller's port, before the first step.
+    Opening,
+    /// The end of a playback.
+    Playing(PlayId),
+    /// Keys.
+    Collecting {
+        /// The taking.
+        collect: Collect,
+        /// The prompt that still plays.
+        prompt: Option<PlayId>,
+        /// A key stops the prompt.
+        barge_in: bool,
+    },
+    /// A time, or the caller's end.
+    Waiting(Time),
+    /// The last key to be sent.
+    Sending,
+    /// Somebody's answer.
+    Dialling(Box<Dialing>),
+    /// The end of a talk.
+    Talking {
+        /// The other party.
+        with: LegId,
+        /// As the plan named it.
+        target: Target,
+        /// Since when.
+        since: Time,
+    },
+    /// Nothing: the plan is over and the legs are going.
+    Ending,
+}
+
+/// A dial step under way.
+#[derive(Debug)]
+pub struct Dialing {
+    /// Who is rung, who is next.
+    pub hunt: Dialling<Target>,
+    /// What the plan asked for.
+    pub dial: Dial,
+    /// Which leg was made for which target.
+    pub legs: Vec<(LegId, Target)>,
+    /// The leg whose early media the caller hears.
+    pub early: Option<LegId>,
+}
+
+/// A recording of the call.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Recording {
+    /// Its name.
+    pub id: RecordingId,
+    /// Its file.
+    pub path: String,
+    /// Silence is written for the time being.
+    pub paused: bool,
+}
+
+/// A transfer that has not proven itself yet: what to go back to if it fails.
+#[derive(Debug)]
+pub struct Transfer {
+    /// Who transfers. `None` once it has gone.
+    pub by: Option<LegId>,
+    /// It was asked for by REFER and wants to hear how it goes.
+    pub notify: bool,
+    /// The plan as it was, with the party for whom it ran.
+    pub plan: Box<Interp>,
+    /// For whom it ran.
+    pub subject: LegId,
+    /// Whom they had talked with, as the plan named it, and since when.
+    pub talk: (Target, Time),
+    /// Whereto: number and context.
+    pub to: (String, String),
+}
+
+/// A call under way.
+pub struct Active {
+    /// Its parties.
+    pub call: Call,
+    /// The plan as it was when the call began: a reload does not touch it.
+    pub plan: Arc<Plan>,
+    /// Where in the plan it is.
+    pub interp: Option<Box<Interp>>,
+    /// What the present step waits for.
+    pub doing: Doing,
+    /// Who called.
+    pub from: String,
+    /// The caller's name, where one came.
+    pub from_name: Option<String>,
+    /// The number dialled.
+    pub to: String,
+    /// The plan's context that it entered by.
+    pub context: String,
+    /// The route that runs.
+    pub route: Option<String>,
+    /// The language of its prompts.
+    pub language: Language,
+    /// The recording that runs.
+    pub recording: Option<Recording>,
+    /// Recordings so far: the second file gets another name.
+    pub recordings: u32,
+    /// The agent of the latest talk: the survey's answers are about it.
+    pub agent: Option<String>,
+    /// A transfer under way.
+    pub transfer: Option<Transfer>,
+    /// A party to be released at this time: its transfer is done and it should have hung up.
+    pub release: Option<(LegId, Time)>,
+    /// The latest failed dial's cause: the caller's, when the plan ends unanswered.
+    pub last_cause: Option<Cause>,
+    /// How the call ended, once it is known: the cause, and whether a party did.
+    pub ended: Option<(Cause, EndedBy)>,
+    /// When it is to be ended at the latest.
+    pub deadline: Time,
+    /// Milliseconds of its talks so far.
+    pub talk_ms: u64,
+    /// When it asked to be woken; [`Time::NEVER`] if not.
+    pub wake: Time,
+}
+
+impl Active {
+    /// Its name.
+    pub fn id(&self) -> CallId {
+        self.call.id
+    }
+    /// For whom the plan runs.
+    pub fn subject(&self) -> LegId {
+        self.call.subject
+    }
+    /// The earliest time at which something is due.
+    pub fn due(&self) -> Time {
+        let step = match &self.doing {
+            Doing::Collecting { collect, .. } => collect.deadline(),
+            Doing::Waiting(until) => *until,
+            Doing::Dialling(d) => d.hunt.deadline(),
+            _ => Time::NEVER,
+        };
+        let release = self.release.map_or(Time::NEVER, |(_, at)| at);
+        step.min(release).min(self.deadline)
+    }
+}

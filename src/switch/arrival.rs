@@ -1,0 +1,290 @@
+//! A new INVITE: from whom, may it come in, and its port; then the plan begins.
+//!
+//! ```text
+//!  INVITE ─▶ limits ─▶ gateway by address? phone by password? ─▶ offer readable? ─▶ port asked for
+//!             503          401, 403                                 400, 488            │
+//!  plan's first step ◀─ answer made (488 when nothing is common) ◀─ Opened ◀────────────┘
+//! ```
+
+use crate::base::{Duration, LegId, Now};
+use crate::call::{Call, Device, Role};
+use crate::config::{Dtmf, Language};
+use crate::dialplan::effect::Happening;
+use crate::dialplan::{Entry, Interp};
+use crate::media::control::{self, Codec};
+use crate::sip::{Command, Flow, SessionId};
+use crate::trunk::NoChannel;
+use crate::wire::q850::Cause;
+use crate::wire::sdp::Sdp;
+use crate::wire::sip::{Message, Name, Uri};
+
+use super::active::{Active, Doing};
+use super::ending::party;
+use super::fact::{self, FactKind};
+use super::leg::Leg;
+use super::requests::Challenge;
+use super::{Output, Switch};
+
+/// After how many seconds a refused caller may try again.
+const RETRY_AFTER_S: &str = "5";
+
+/// What is known of a caller before there is a call.
+struct Caller {
+    device: Device,
+    name: Option<String>,
+    context: String,
+    codecs: Vec<Codec>,
+    dtmf: Dtmf,
+    language: Language,
+}
+
+impl Switch {
+    pub(super) fn arrival(&mut self, now: Now, session: SessionId, flow: Flow, invite: &Message) {
+        if let Some(why) = self.refusing(now) {
+            self.count.refused += 1;
+            self.log(super::Level::Warning, format!("call from {} refused: {why}", flow.remote));
+            let again = vec![(Name::RetryAfter, RETRY_AFTER_S.into())];
+            return self.refuse(now, session, 503, Some(Cause::SWITCH_CONGESTION), again);
+        }
+        let Some(caller) = self.identify(now, session, flow, invite) else { return };
+        let Some(to) = dialled(invite) else {
+            return self.refuse(now, session, 404, Some(Cause::UNALLOCATED_NUMBER), vec![]);
+        };
+        let offer = match invite.body() {
+            [] => None,
+            body => match Sdp::parse(body) {
+                Ok(offer) => Some(offer),
+                Err(_) => return self.refuse(now, session, 400, None, vec![]),
+            },
+        };
+        if let Device::Trunk { gateway, .. } = &caller.device {
+            if let Err(why) = self.gateways.arrived(gateway) {
+                let cause = no_channel(why);
+                return self.refuse(now, session, 503, Some(cause), vec![]);
+            }
+        }
+        self.open_call(now, session, flow, caller, to, offer);
+    }
+
+    /// Why a new call cannot be taken now, if so (R28: calls in being go on).
+    pub(super) fn refusing(&mut self, now: Now) -> Option<&'static str> {
+        if self.draining {
+            return Some("the exchange is about to stop");
+        }
+        if self.journal_full {
+            return Some("the journal is full: nothing could be written down of a call");
+        }
+        if self.calls.len() >= self.config.max_calls() as usize {
+            return Some("[limits] calls is reached");
+        }
+        let rate = f64::from(self.config.limits.calls_per_second);
+        let (tokens, since) = self.tokens;
+        let tokens = (tokens + now.at.since(since).as_secs_f64() * rate).min(rate);
+        self.tokens = (tokens, now.at);
+        if tokens < 1.0 {
+            return Some("[limits] calls_per_second is exceeded");
+        }
+        self.tokens.0 -= 1.0;
+        None
+    }
+
+    /// Who calls: a gateway by its address, a phone by its password. `None`: it was answered.
+    fn identify(&mut self, now: Now, session: SessionId, flow: Flow, invite: &Message) -> Option<Caller> {
+        let number = invite.from().ok().and_then(|from| user(&from.uri)).unwrap_or_default();
+        let is_phone = self.config.phone(&number).is_some();
+        // A phone on the gateway's own address (a test bench, one host) is asked for its password.
+        if !is_phone || invite.header(Name::Authorization).is_none() && !self.registered_from(now, &number, flow) {
+            if let Some(gateway) = self.gateways.identify(flow.remote) {
+                let name = gateway.name.clone();
+                return Some(self.from_gateway(&name, invite, number));
+            }
+        }
+        match self.verify(now, flow, invite) {
+            Ok(user) => match self.config.phone(&user) {
+                Some(phone) if user == number => Some(Caller {
+                    device: Device::Phone { number },
+                    name: phone.name.as_ref().map(|n| n.to_string()),
+                    context: phone.context.to_string(),
+                    codecs: media_codecs(self.config.codecs(&phone.codecs)),
+                    dtmf: phone.dtmf.unwrap_or(self.config.media.dtmf),
+                    language: phone.language.unwrap_or(self.config.node.language),
+                }),
+                _ => {
+                    // The password is one phone's, the From another's.
+                    self.refuse(now, session, 403, Some(Cause::CALL_REJECTED), vec![]);
+                    None
+                }
+            },
+            Err(Challenge { headers, after }) => {
+                let refusal = Command::Reject { session, status: 401, reason: None, headers };
+                self.later(now, after, refusal);
+                None
+            }
+        }
+    }
+
+    /// Whether the phone is registered over this very flow.
+    fn registered_from(&self, now: Now, number: &str, flow: Flow) -> bool {
+        self.registrar.lookup(now.at, number).iter().any(|binding| binding.flow == flow)
+    }
+
+    fn from_gateway(&self, gateway: &str, invite: &Message, from: String) -> Caller {
+        let asserted = invite.asserted_identities().ok().and_then(|ids| ids.into_iter().next());
+        let number = asserted.as_ref().and_then(|id| user(&id.uri)).filter(|n| !n.is_empty());
+        let display = asserted.and_then(|id| id.display).or_else(|| invite.from().ok()?.display);
+        let config = self.config.gateway(gateway);
+        Caller {
+            device: Device::Trunk { gateway: gateway.into(), number: number.unwrap_or(from) },
+            name: display.map(|d| String::from_utf8_lossy(&d).into_owned()),
+            context: config.map_or_else(|| "gateway".into(), |g| g.context.to_string()),
+            codecs: media_codecs(config.map_or(&self.config.media.codecs[..], |g| self.config.codecs(&g.codecs))),
+            dtmf: config.and_then(|g| g.dtmf).unwrap_or(self.config.media.dtmf),
+            language: self.config.node.language,
+        }
+    }
+
+    fn open_call(&mut self, now: Now, session: SessionId, flow: Flow, caller: Caller, to: String, offer: Option<Sdp>) {
+        let (id, leg) = (self.new_call_id(now.wall), self.new_leg_id());
+        let gateway = match &caller.device {
+            Device::Trunk { gateway, .. } => Some(gateway.clone()),
+            Device::Phone { .. } => None,
+        };
+        let from = caller.device.number().to_owned();
+        self.fact(now, FactKind::CallBegan {
+            call: id,
+            caller: party(&caller.device),
+            dialled: to.clone(),
+            caller_name: caller.name.clone().unwrap_or_default(),
+            context: caller.context.clone(),
+        });
+        let call = Call::new(id, leg, caller.device, now);
+        let deadline = now.at + self.config.limits.call_duration;
+        let active = Active {
+            call,
+            plan: self.plan.clone(),
+            interp: None,
+            doing: Doing::Opening,
+            from,
+            from_name: caller.name,
+            to,
+            context: caller.context,
+            route: None,
+            language: caller.language,
+            recording: None,
+            recordings: 0,
+            agent: None,
+            transfer: None,
+            release: None,
+            last_cause: None,
+            ended: None,
+            deadline,
+            talk_ms: 0,
+            wake: crate::base::Time::NEVER,
+        };
+        self.calls.insert(id, active);
+        let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
+        self.add_leg(now, Leg { offer, ..new });
+        self.rearm(id);
+    }
+
+    /// Enters a leg everywhere and asks for its port.
+    pub(super) fn add_leg(&mut self, now: Now, leg: Leg) {
+        let connection = self.calls.get(&leg.call).and_then(|active| active.call.get(leg.id));
+        if let Some(connection) = connection {
+            let role = match connection.role {
+                Role::Caller => fact::Role::Caller,
+                Role::Callee => fact::Role::Callee,
+            };
+            let party = party(&connection.device);
+            self.fact(now, FactKind::LegBegan { call: leg.call, leg: leg.id, party, role });
+        }
+        self.sessions.insert(leg.session, leg.id);
+        self.out.push_back(Output::Media(control::Command::Open { leg: leg.id, group: leg.call }));
+        self.legs.insert(leg.id, leg);
+    }
+
+    /// The caller's port is there: its offer is answered, and the plan begins.
+    pub(super) fn caller_opened(&mut self, now: Now, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let (session, call, network_addr) = (leg.session, leg.call, leg.flow.remote.ip().to_string());
+        let via = leg.gateway.clone();
+        if leg.negotiate_invite().is_err() {
+            self.refuse(now, session, 488, Some(Cause::INCOMPATIBLE_DESTINATION), vec![]);
+            return;
+        }
+        self.set_media(leg_id);
+        let Some(active) = self.calls.get_mut(&call) else { return };
+        let via = via.unwrap_or_else(|| active.from.clone());
+        let entry = Entry {
+            context: active.context.clone(),
+            to: active.to.clone(),
+            from: active.from.clone(),
+            caller_name: active.from_name.clone().unwrap_or_default(),
+            via,
+            call_id: call.to_string(),
+            network_addr,
+            variables: [("language".to_owned(), active.language.as_str().to_owned())].into(),
+        };
+        match Interp::start(&active.plan, now, entry) {
+            Ok(interp) => {
+                active.interp = Some(Box::new(interp));
+                self.run(now, call, Happening::Started);
+            }
+            Err(no_route) => {
+                let why = match no_route.context_exists {
+                    true => format!("no route of context '{}' takes {}", no_route.context, no_route.to),
+                    false => format!("there is no context '{}' in the dialplan", no_route.context),
+                };
+                self.log(super::Level::Warning, format!("call {call}: {why}"));
+                self.refuse(now, session, 404, Some(Cause::UNALLOCATED_NUMBER), vec![]);
+            }
+        }
+    }
+
+    /// Refuses an INVITE.
+    pub(super) fn refuse(&mut self, now: Now, session: SessionId, status: u16, reason: Option<Cause>, headers: crate::sip::Headers) {
+        self.ask(now, Command::Reject { session, status, reason, headers });
+    }
+
+    /// Does a command now, or after a pause.
+    pub(super) fn later(&mut self, now: Now, after: Duration, command: Command) {
+        let command = match after {
+            Duration::ZERO => command,
+            after => Command::Later { after, command: Box::new(command) },
+        };
+        self.ask(now, command);
+    }
+}
+
+/// The number that the INVITE asks for: the user of its Request-URI.
+fn dialled(invite: &Message) -> Option<String> {
+    invite.uri().ok().as_ref().and_then(user).filter(|n| !n.is_empty())
+}
+
+/// The number of a URI: the user part without its parameters (`;tgrp=…`, RFC 4904), or the digits
+/// of a tel URI.
+pub(super) fn user(uri: &Uri) -> Option<String> {
+    match uri {
+        Uri::Sip(sip) => sip.user_name().map(|u| String::from_utf8_lossy(&u).into_owned()),
+        Uri::Tel(tel) => Some(tel.digits()),
+        Uri::Other(_) => None,
+    }
+}
+
+/// The configuration's codecs as the media plane names them.
+pub(super) fn media_codecs(codecs: &[crate::config::Codec]) -> Vec<Codec> {
+    let name = |codec: &crate::config::Codec| match codec {
+        crate::config::Codec::Pcma => Codec::Pcma,
+        crate::config::Codec::Pcmu => Codec::Pcmu,
+    };
+    codecs.iter().map(name).collect()
+}
+
+/// What a missing channel means to a caller.
+pub(super) fn no_channel(why: NoChannel) -> Cause {
+    match why {
+        NoChannel::Full => Cause::NORMAL_CIRCUIT_CONGESTION,
+        NoChannel::Down => Cause::NETWORK_OUT_OF_ORDER,
+        NoChannel::Unknown => Cause::NO_ROUTE_DESTINATION,
+    }
+}

@@ -1,0 +1,142 @@
+//! What an operator may ask the running exchange, and the answers: plain types, the same for the
+//! console, `--json` and the tests. How they look is `console`'s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::CallId;
+
+/// A question or an order.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// How it goes as a whole.
+    Status,
+    /// The calls in being.
+    Calls,
+    /// One call with its legs.
+    Call(CallId),
+    /// The phones and where they are registered.
+    Phones,
+    /// The gateways and their channels.
+    Gateways,
+    /// End a call.
+    Hangup(CallId),
+}
+
+/// An answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::Calls`].
+    Calls(Vec<CallRow>),
+    /// To [`Request::Call`].
+    Call(Box<CallView>),
+    /// To [`Request::Phones`].
+    Phones(Vec<PhoneRow>),
+    /// To [`Request::Gateways`].
+    Gateways(Vec<GatewayRow>),
+    /// It was done; says what.
+    Done(String),
+    /// It was not done; says why and what to do.
+    Refused(String),
+}
+
+/// The exchange as a whole.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Its name.
+    pub node: String,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// Calls in being.
+    pub calls: usize,
+    /// Legs in being.
+    pub legs: usize,
+    /// Calls since the start.
+    pub calls_total: u64,
+    /// Calls that were refused because of a limit.
+    pub calls_refused: u64,
+    /// Devices registered.
+    pub registered: usize,
+    /// SIP transactions in being.
+    pub transactions: usize,
+    /// Why new calls are refused now, if they are.
+    pub refusing: Option<String>,
+}
+
+/// One call in a list.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CallRow {
+    /// Its id.
+    pub id: CallId,
+    /// Who calls.
+    pub from: String,
+    /// The number dialled.
+    pub to: String,
+    /// Milliseconds since it began.
+    pub ms: u64,
+    /// What it does: `plays`, `rings`, `talks with 1001`.
+    pub state: String,
+    /// Whether it is recorded.
+    pub recorded: bool,
+}
+
+/// One call with its legs: its channels.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CallView {
+    /// As in the list.
+    pub row: CallRow,
+    /// Its route in the plan.
+    pub route: Option<String>,
+    /// Its legs.
+    pub legs: Vec<LegRow>,
+}
+
+/// One leg of a call.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LegRow {
+    /// Its id.
+    pub id: String,
+    /// Its number.
+    pub number: String,
+    /// The gateway that carries it.
+    pub gateway: Option<String>,
+    /// CSTA's connection state.
+    pub state: String,
+    /// Whom it talks with.
+    pub peer: Option<String>,
+    /// Where its SIP goes.
+    pub signalling: String,
+    /// Our RTP address.
+    pub rtp: Option<String>,
+    /// Its codec.
+    pub codec: Option<String>,
+}
+
+/// One phone.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PhoneRow {
+    /// Its number.
+    pub number: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Where it is registered, with the seconds left.
+    pub contacts: Vec<(String, u64)>,
+}
+
+/// One gateway.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct GatewayRow {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// `up`, `down`, `unknown`.
+    pub health: String,
+    /// Channels in use.
+    pub busy: u32,
+    /// Channels in all.
+    pub channels: u32,
+}

@@ -1,0 +1,139 @@
+//! An operator's questions, answered from the state; and a reload put in force.
+
+use std::sync::Arc;
+
+use crate::base::Now;
+use crate::config::Config;
+use crate::dialplan::Plan;
+use crate::trunk::Health;
+
+use super::active::{Active, Doing};
+use super::console::{CallRow, CallView, GatewayRow, LegRow, PhoneRow, Reply, Request, Status};
+use super::fact::{EndedBy, FactKind, Unregistered};
+use super::{Switch, features, requests};
+
+impl Switch {
+    pub(super) fn console(&mut self, now: Now, request: Request) -> Reply {
+        match request {
+            Request::Status => Reply::Status(self.status(now)),
+            Request::Calls => Reply::Calls(self.calls.values().map(|a| self.call_row(now, a)).collect()),
+            Request::Call(id) => match self.calls.get(&id) {
+                Some(active) => Reply::Call(Box::new(self.call_view(now, active))),
+                None => Reply::Refused(format!("there is no call {id}; 'show calls' lists those in being")),
+            },
+            Request::Phones => Reply::Phones(self.phone_rows(now)),
+            Request::Gateways => Reply::Gateways(self.gateways.iter().map(gateway_row).collect()),
+            Request::Hangup(id) => match self.end_call(now, id, EndedBy::Console) {
+                true => Reply::Done(format!("call {id} is being ended")),
+                false => Reply::Refused(format!("there is no call {id}; 'show calls' lists those in being")),
+            },
+        }
+    }
+
+    fn status(&mut self, now: Now) -> Status {
+        let refusing = match (self.draining, self.journal_full) {
+            (true, _) => Some("the exchange is about to stop".to_owned()),
+            (_, true) => Some("the journal is full".to_owned()),
+            _ => None,
+        };
+        let counts = self.agent.counts();
+        Status {
+            node: self.config.node.name.to_string(),
+            uptime_s: now.at.since(self.started.at).as_secs(),
+            calls: self.calls.len(),
+            legs: self.legs.len(),
+            calls_total: self.count.calls,
+            calls_refused: self.count.refused,
+            registered: self.registrar.counts().1,
+            transactions: counts.server_txns + counts.client_txns,
+            refusing,
+        }
+    }
+
+    fn call_row(&self, now: Now, active: &Active) -> CallRow {
+        let number = |leg| active.call.get(leg).map_or("", |c| c.device.number()).to_owned();
+        let state = match &active.doing {
+            Doing::Opening => "begins".into(),
+            Doing::Playing(_) => "plays".into(),
+            Doing::Collecting { .. } => "takes keys".into(),
+            Doing::Waiting(_) => "waits".into(),
+            Doing::Sending => "sends keys".into(),
+            Doing::Dialling(dialing) => {
+                let rung: Vec<String> = dialing.legs.iter().map(|(_, target)| target.to_string()).collect();
+                format!("rings {}", rung.join(", "))
+            }
+            Doing::Talking { with, .. } => format!("talks with {}", number(*with)),
+            Doing::Ending => "ends".into(),
+        };
+        CallRow {
+            id: active.id(),
+            from: active.from.clone(),
+            to: active.to.clone(),
+            ms: now.at.since(active.call.began).as_millis() as u64,
+            state,
+            recorded: active.recording.as_ref().is_some_and(|r| !r.paused),
+        }
+    }
+
+    fn call_view(&self, now: Now, active: &Active) -> CallView {
+        let legs = active.call.connections().iter().filter_map(|connection| {
+            let leg = self.legs.get(&connection.leg)?;
+            Some(LegRow {
+                id: leg.id.to_string(),
+                number: connection.device.number().into(),
+                gateway: leg.gateway.clone(),
+                state: format!("{:?}", connection.state).to_lowercase(),
+                peer: connection.peer.map(|peer| peer.to_string()),
+                signalling: format!("{}:{}", leg.flow.transport.via_name().to_lowercase(), leg.flow.remote),
+                rtp: leg.rtp.map(|at| at.to_string()),
+                codec: leg.params.as_ref().map(|p| format!("{:?}", p.codec).to_uppercase()),
+            })
+        });
+        CallView { row: self.call_row(now, active), route: active.route.clone(), legs: legs.collect() }
+    }
+
+    fn phone_rows(&self, now: Now) -> Vec<PhoneRow> {
+        let row = |phone: &crate::config::Phone| PhoneRow {
+            number: phone.number.to_string(),
+            name: phone.name.as_ref().map(|n| n.to_string()),
+            contacts: (self.registrar.lookup(now.at, phone.number.as_str()).into_iter())
+                .map(|b| (b.contact.to_string(), b.expires.since(now.at).as_secs()))
+                .collect(),
+        };
+        self.config.phones.iter().map(row).collect()
+    }
+
+    /// A checked configuration and plan take the place of the present ones. Calls in being keep
+    /// their plan; phones that are gone lose their registrations.
+    pub(super) fn reload(&mut self, now: Now, config: Config, plan: Arc<Plan>) {
+        self.config = config;
+        self.plan = plan;
+        self.features = features::table(&self.config);
+        self.gateways.configure(requests::gateways(&self.config));
+        self.registrar.configure(requests::registrar_config(&self.config));
+        let gone = self.registrar.all().map(|(number, _)| number.to_owned());
+        let gone: Vec<String> = gone.filter(|number| self.config.phone(number).is_none()).collect();
+        for number in gone {
+            for binding in self.registrar.clear(&number) {
+                self.unbound(now, &number, &binding, Unregistered::Removed);
+            }
+        }
+        self.fact(now, FactKind::Reloaded { by: "console".into() });
+    }
+}
+
+fn gateway_row(gateway: &crate::trunk::Gateway) -> GatewayRow {
+    let health = match gateway.health {
+        Health::Unknown => "unknown",
+        Health::Up(0) => "up",
+        Health::Up(_) => "doubtful",
+        Health::Down => "down",
+    };
+    GatewayRow {
+        name: gateway.name.clone(),
+        address: gateway.address.to_string(),
+        health: health.into(),
+        busy: gateway.busy,
+        channels: gateway.channels,
+    }
+}

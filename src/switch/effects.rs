@@ -1,0 +1,376 @@
+//! The plan's next step, done for the call: what the interpreter asks for becomes media commands
+//! and SIP, and what comes of it goes back into the interpreter.
+
+use crate::base::{CallId, Duration, LegId, Now, PlayId, Time};
+use crate::call::collect::{Collect, Ended as Taken, Progress, Wanted};
+use crate::config::{Country, Language};
+use crate::dialplan::effect::{self, Beat, Effect, Ended, Happening, Item, Level, Recording, Tone};
+use crate::dsp::tone::{self, Segment};
+use crate::media::control::{self, Command, DigitSet, PlayEnd};
+use crate::sip;
+use crate::wire::q850::Cause;
+
+use super::active::Doing;
+use super::fact::{EndedBy, FactKind};
+use super::leg::Stage;
+use super::{Output, Switch};
+
+/// Level of each frequency of a tone given beat by beat.
+const TONE_DBM0: i8 = -13;
+
+impl Switch {
+    /// Tells the plan what happened and does what it asks for, until it waits for something.
+    pub(super) fn run(&mut self, now: Now, id: CallId, happening: Happening) {
+        let mut next = Some(happening);
+        while let Some(happening) = next.take() {
+            let Some(active) = self.calls.get_mut(&id) else { return };
+            let Some(mut interp) = active.interp.take() else { return };
+            let effect = interp.resume(&active.plan, now, happening);
+            let route = interp.position(&active.plan);
+            active.interp = Some(interp);
+            if let Some(route) = route.filter(|_| active.route.is_none()) {
+                active.route = Some(route.clone());
+                self.fact(now, FactKind::RouteTaken { call: id, route });
+            }
+            next = self.act(now, id, effect);
+        }
+        self.rearm(id);
+    }
+
+    /// Does one effect. `Some`: it is done already, go on.
+    fn act(&mut self, now: Now, id: CallId, effect: Effect) -> Option<Happening> {
+        let active = self.calls.get_mut(&id)?;
+        let subject = active.subject();
+        if !matches!(effect, Effect::End | Effect::Log { .. }) {
+            active.doing = Doing::Waiting(Time::NEVER);
+        }
+        let gone = self.legs.get(&subject).is_none_or(|leg| leg.stage == Stage::Over);
+        match effect {
+            Effect::SaveAnswer { survey, question, key, .. } => {
+                let agent = active.agent.clone();
+                self.fact(now, FactKind::SurveyAnswer { call: id, survey, question, key, agent });
+            }
+            Effect::SetField { name, value } => {
+                if name == "language" {
+                    active.language = Language::ALL.iter().find(|(_, word)| *word == value).map(|(l, _)| *l).unwrap_or(active.language);
+                }
+                self.fact(now, FactKind::CallField { call: id, name, value });
+            }
+            Effect::Log { level, text } => self.log(log_level(level), format!("call {id}: {text}")),
+            Effect::End => {
+                let cause = self.calls.get(&id).and_then(|a| a.last_cause).unwrap_or(Cause::NORMAL_CLEARING);
+                self.release_call(now, id, cause, EndedBy::Plan);
+                return None;
+            }
+            Effect::Record(change) => self.plan_records(now, id, change),
+            // What needs the caller cannot be done without one; the plan's last steps go on.
+            _ if gone => return Some(Happening::Done),
+            Effect::Answer => self.answer(now, subject),
+            Effect::EarlyMedia => self.early_media(now, subject),
+            Effect::Ring => self.ring(now, subject),
+            Effect::Hangup { cause } => {
+                self.release_call(now, id, q850(cause), EndedBy::Plan);
+                return None;
+            }
+            Effect::Play { items, stop_on } => {
+                let play = self.play(now, subject, items, false, digits(stop_on))?;
+                self.calls.get_mut(&id)?.doing = Doing::Playing(play);
+                return None;
+            }
+            Effect::Collect(collect) => return self.collect(now, id, subject, collect),
+            Effect::Music { class } => {
+                self.hear_clip(now, subject, music(&class));
+            }
+            Effect::StopMusic => self.stop_play(subject),
+            Effect::Wait { ms } => {
+                let until = ms.map_or(Time::NEVER, |ms| now.at + Duration::from_millis(u64::from(ms)));
+                self.calls.get_mut(&id)?.doing = Doing::Waiting(until);
+                return None;
+            }
+            Effect::Dial(dial) => return self.dial(now, id, *dial),
+            Effect::SendDigits { digits, on_ms, off_ms } => {
+                self.calls.get_mut(&id)?.doing = Doing::Sending;
+                self.send_digits(now, subject, digits, on_ms, off_ms);
+                return None;
+            }
+        }
+        Some(Happening::Done)
+    }
+
+    /// Answers the caller, if that was not done.
+    pub(super) fn answer(&mut self, now: Now, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.stage != Stage::Early {
+            return;
+        }
+        let (session, sdp, call) = (leg.session, leg.description.clone(), leg.call);
+        leg.stage = Stage::Answered;
+        leg.answered = Some(now.at);
+        if self.ask(now, sip::Command::Answer { session, sdp, headers: vec![] }) {
+            self.fact(now, FactKind::LegAnswered { call, leg: leg_id });
+            if let Some(active) = self.calls.get_mut(&call) {
+                active.call.enter(leg_id, crate::call::ConnectionState::Connected, now.at);
+            }
+        }
+    }
+
+    /// Opens the speech path of an unanswered caller.
+    pub(super) fn early_media(&mut self, now: Now, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.stage != Stage::Early || leg.early {
+            return;
+        }
+        leg.early = true;
+        let (session, sdp) = (leg.session, leg.description.clone());
+        self.ask(now, sip::Command::Ring { session, status: 183, sdp });
+    }
+
+    /// Tells an unanswered caller that it rings.
+    pub(super) fn ring(&mut self, now: Now, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.stage != Stage::Early || leg.rang {
+            return;
+        }
+        leg.rang = true;
+        let session = leg.session;
+        self.ask(now, sip::Command::Ring { session, status: 180, sdp: None });
+    }
+
+    /// Plays to a leg; an unanswered one hears it as early media. `None`: there is nothing to play
+    /// and no leg to play it to.
+    pub(super) fn play(&mut self, now: Now, leg_id: LegId, items: Vec<Item>, repeat: bool, stop_on: DigitSet) -> Option<PlayId> {
+        let country = self.config.node.country;
+        let items = items.into_iter().map(|item| sound(item, country)).collect();
+        self.play_items(now, leg_id, items, repeat, stop_on)
+    }
+
+    pub(super) fn play_items(&mut self, now: Now, leg_id: LegId, items: Vec<control::Item<String>>, repeat: bool, stop_on: DigitSet) -> Option<PlayId> {
+        self.early_media(now, leg_id);
+        let play = self.new_play_id();
+        let leg = self.legs.get_mut(&leg_id)?;
+        leg.play = Some(play);
+        self.out.push_back(Output::Media(Command::Play { leg: leg_id, play, items, repeat, stop_on }));
+        Some(play)
+    }
+
+    /// A clip over and over, until something else is played.
+    pub(super) fn hear_clip(&mut self, now: Now, leg: LegId, clip: String) {
+        self.play_items(now, leg, vec![control::Item::Clip(clip)], true, DigitSet::NONE);
+    }
+
+    /// A tone until something else is played.
+    pub(super) fn hear_tone(&mut self, now: Now, leg: LegId, kind: tone::Kind) {
+        let plan = country_tone(self.config.node.country, kind);
+        self.play_items(now, leg, vec![control::Item::Tone(plan)], true, DigitSet::NONE);
+    }
+
+    pub(super) fn stop_play(&mut self, leg_id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            if leg.play.take().is_some() {
+                self.out.push_back(Output::Media(Command::StopPlay { leg: leg_id }));
+            }
+        }
+    }
+
+    fn collect(&mut self, now: Now, id: CallId, subject: LegId, wanted: effect::Collect) -> Option<Happening> {
+        let collect = Collect::new(Wanted {
+            max: usize::from(wanted.max),
+            terminators: keys(wanted.terminators),
+            first: Duration::from_millis(u64::from(wanted.first_ms)),
+            between: Duration::from_millis(u64::from(wanted.next_ms)),
+        });
+        let prompt = if wanted.items.is_empty() { None } else { self.play(now, subject, wanted.items, false, DigitSet::NONE) };
+        let active = self.calls.get_mut(&id)?;
+        active.doing = Doing::Collecting { collect, prompt, barge_in: wanted.barge_in };
+        if prompt.is_none() {
+            if let Doing::Collecting { collect, .. } = &mut active.doing {
+                collect.prompt_over(now.at);
+            }
+        }
+        // Whoever knows the menu has pressed already.
+        if wanted.barge_in {
+            while let Some(digit) = self.legs.get_mut(&subject)?.typed.next() {
+                if let Some(done) = self.collected(now, id, digit) {
+                    return Some(done);
+                }
+            }
+        }
+        None
+    }
+
+    /// A key for the taking under way; gives what ended it.
+    pub(super) fn collected(&mut self, now: Now, id: CallId, digit: char) -> Option<Happening> {
+        let active = self.calls.get_mut(&id)?;
+        let subject = active.subject();
+        let Doing::Collecting { collect, prompt, .. } = &mut active.doing else { return None };
+        let mut progress = collect.digit(digit, now.at);
+        let complete = |digits: &str| active.interp.as_ref().is_some_and(|i| i.complete(&active.plan, digits));
+        if !matches!(progress, Progress::Done { .. }) && complete(collect.so_far()) {
+            progress = collect.enough();
+        }
+        if prompt.take().is_some() {
+            self.stop_play(subject);
+        }
+        taken(progress)
+    }
+
+    /// A playback has ended.
+    pub(super) fn played(&mut self, now: Now, leg_id: LegId, play: PlayId, end: PlayEnd) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.play == Some(play) {
+            leg.play = None;
+        }
+        let id = leg.call;
+        if let PlayEnd::Missing(name) = &end {
+            self.log(super::Level::Error, format!("call {id}: prompt '{name}' is missing or not audio"));
+        }
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        match &mut active.doing {
+            Doing::Playing(own) if *own == play => {
+                let happening = match end {
+                    PlayEnd::Finished | PlayEnd::Stopped => Happening::Done,
+                    PlayEnd::Digit(digit) => Happening::Key(digit),
+                    PlayEnd::Missing(name) => Happening::Missing(name),
+                };
+                self.run(now, id, happening);
+            }
+            Doing::Collecting { collect, prompt, .. } if *prompt == Some(play) => {
+                *prompt = None;
+                collect.prompt_over(now.at);
+                self.rearm(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// The plan starts, stops, pauses or resumes the recording.
+    fn plan_records(&mut self, now: Now, id: CallId, change: Recording) {
+        let Some(active) = self.calls.get(&id) else { return };
+        let subject = active.subject();
+        match change {
+            Recording::Start => self.record(now, id, subject, None),
+            Recording::Stop => self.stop_recording(id),
+            Recording::Pause => self.pause_recording(now, id, true),
+            Recording::Resume => self.pause_recording(now, id, false),
+        }
+    }
+
+    /// Sends keys to a leg in the way that its peer understands.
+    pub(super) fn send_digits(&mut self, now: Now, leg_id: LegId, digits: String, on_ms: u32, off_ms: u32) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        if leg.dtmf != crate::config::Dtmf::Info {
+            let bounded = |ms: u32| u16::try_from(ms).unwrap_or(u16::MAX);
+            let (on_ms, off_ms) = (bounded(on_ms), bounded(off_ms));
+            self.out.push_back(Output::Media(Command::SendDigits { leg: leg_id, digits, on_ms, off_ms }));
+            return;
+        }
+        let session = leg.session;
+        for digit in digits.chars() {
+            let (content_type, body) = crate::wire::dtmf_info::relay(digit, on_ms);
+            self.ask(now, sip::Command::Info { session, content_type: content_type.into(), body });
+        }
+        self.digits_sent(now, leg_id);
+    }
+
+    /// The last key has gone out.
+    pub(super) fn digits_sent(&mut self, now: Now, leg_id: LegId) {
+        let Some(call) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
+        let waits = self.calls.get(&call).is_some_and(|a| matches!(a.doing, Doing::Sending) && a.subject() == leg_id);
+        if waits {
+            self.run(now, call, Happening::Done);
+        }
+    }
+}
+
+/// The clip of a class of music.
+pub(super) fn music(class: &str) -> String {
+    format!("music/{class}")
+}
+
+/// What a taking has come to, as the plan hears it.
+pub(super) fn taken(progress: Progress) -> Option<Happening> {
+    let Progress::Done { digits, ended } = progress else { return None };
+    let ended = match ended {
+        Taken::Full => Ended::Enough,
+        Taken::Terminator(key) => Ended::Terminator(key),
+        Taken::Timeout => Ended::Timeout,
+    };
+    Some(Happening::Digits { digits, ended })
+}
+
+/// A plan's item as the media plane plays it: a prompt's clip is `<language>/<name>`.
+fn sound(item: Item, country: Country) -> control::Item<String> {
+    match item {
+        Item::Prompt { name, language } => control::Item::Clip(format!("{language}/{name}")),
+        Item::Silence { ms } => control::Item::Silence(ms),
+        Item::Tone { tone, ms } => control::Item::Tone(lasting(tone_plan(&tone, country), ms)),
+    }
+}
+
+/// A tone's frequencies and cadence in this country.
+pub(super) fn tone_plan(tone: &Tone, country: Country) -> tone::Plan {
+    let kind = match tone {
+        Tone::Ringback => tone::Kind::Ringback,
+        Tone::Dial => tone::Kind::Dial,
+        Tone::Busy => tone::Kind::Busy,
+        Tone::Congestion => tone::Kind::Congestion,
+        Tone::Unobtainable => tone::Kind::Unobtainable,
+        Tone::Beats(beats) => {
+            return beaten(beats);
+        }
+    };
+    country_tone(country, kind)
+}
+
+fn log_level(level: Level) -> super::Level {
+    match level {
+        Level::Error => super::Level::Error,
+        Level::Warning => super::Level::Warning,
+        Level::Info => super::Level::Info,
+        Level::Debug => super::Level::Debug,
+    }
+}
+
+/// A tone of a country; the configuration knows no country without a plan.
+fn country_tone(country: Country, kind: tone::Kind) -> tone::Plan {
+    tone::plan(country.as_str(), kind).unwrap_or_else(|| tone::Plan::once(Segment::silence(1_000), 0))
+}
+
+/// A tone given beat by beat; what no tone can be made of is silent.
+fn beaten(beats: &[Beat]) -> tone::Plan {
+    let beat = |b: &Beat| {
+        let hz: Vec<String> = b.hz.iter().map(u16::to_string).collect();
+        let pause = if b.off_ms == 0 { String::new() } else { format!(",0/{}", b.off_ms) };
+        format!("{}/{}{pause}", hz.join("+"), b.on_ms)
+    };
+    let text: Vec<String> = beats.iter().map(beat).collect();
+    tone::Plan::parse(&text.join(","), TONE_DBM0).unwrap_or_else(|_| tone::Plan::once(Segment::silence(1_000), 0))
+}
+
+/// A tone for about so long: whole rounds of its cadence, a steady tone exactly.
+fn lasting(plan: tone::Plan, ms: Option<u32>) -> tone::Plan {
+    let Some(ms) = ms else { return plan };
+    let looped = &plan.segments()[plan.looped_from()..];
+    match looped {
+        [] => plan,
+        [steady] if steady.ms == 0 => tone::Plan::once(Segment { ms, ..*steady }, 0),
+        looped => {
+            let round: u32 = looped.iter().map(|s| s.ms).sum();
+            let rounds = u16::try_from(ms.div_ceil(round.max(1))).unwrap_or(u16::MAX);
+            plan.repeated(tone::Repeat::Times(rounds))
+        }
+    }
+}
+
+/// The plan's set of keys, one after the other.
+fn keys(set: effect::Keys) -> String {
+    "0123456789*#ABCD".chars().filter(|key| set.has(*key)).collect()
+}
+fn digits(set: effect::Keys) -> DigitSet {
+    DigitSet::of(&keys(set))
+}
+
+/// A plan's cause as the wire has it.
+pub(super) fn q850(cause: crate::dialplan::Cause) -> Cause {
+    Cause::new(cause.0).unwrap_or(Cause::NORMAL_UNSPECIFIED)
+}

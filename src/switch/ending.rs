@@ -1,0 +1,194 @@
+//! Legs and calls end: who goes with whom, and what is written down.
+//!
+//! ```text
+//!  session over ─▶ leg Over ─▶ Close its port ─▶ Closed with figures ─▶ leg gone
+//!       │ it was the one for whom the plan runs: the plan's last steps, all others go
+//!       │ it was the agent:   the plan goes on with the caller (survey)
+//!       │ it rang:            the dial goes on without it
+//!  last leg gone, recordings closed ─▶ CallEnded ─▶ call gone
+//! ```
+
+use crate::base::{CallId, LegId, Now};
+use crate::call::Device;
+use crate::dialplan::effect::Happening;
+use crate::media::control::{self, LegStats};
+use crate::sip::{Command, End};
+use crate::wire::q850::{Cause, Mapping};
+
+use super::active::Doing;
+use super::dial::failure;
+use super::fact::{EndedBy, FactKind, Sound};
+use super::leg::{Ending, Stage};
+use super::{Output, Switch};
+
+impl Switch {
+    /// Ends a leg by whatever its state asks for.
+    pub(super) fn hang_up(&mut self, now: Now, leg_id: LegId, cause: Cause) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        if leg.stage == Stage::Over {
+            return;
+        }
+        let session = leg.session;
+        let sent = leg.invite.is_none();
+        let command = match cause {
+            // Not 480, RFC 3398's status for cause 20: the number is nobody's here at present, and
+            // a gateway goes by the cause anyway.
+            Cause::SUBSCRIBER_ABSENT if leg.stage == Stage::Early && sent && leg.description.is_some() => {
+                Command::Reject { session, status: 404, reason: Some(cause), headers: vec![] }
+            }
+            _ => Command::Hangup { session, reason: Some(cause) },
+        };
+        let own = self.ask(now, command);
+        // One that never went out has no session that could end.
+        if !own && !sent {
+            self.leg_over(now, leg_id, Ending { cause, status: 0, by: EndedBy::Plan, at: now.at });
+        }
+    }
+
+    /// The agent says that a leg's signalling is over.
+    pub(super) fn session_ended(&mut self, now: Now, leg_id: LegId, end: End) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let party = match self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id)).map(|c| c.role) {
+            Some(crate::call::Role::Callee) => EndedBy::Callee,
+            _ => EndedBy::Caller,
+        };
+        let ours = self.calls.get(&leg.call).and_then(|a| a.ended.clone());
+        let (cause, status, by) = match end {
+            End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
+            End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
+            End::Rejected { status, cause, .. } => (cause.unwrap_or_else(|| Mapping::RFC_3398.cause_of(status)), status, party),
+            End::Timeout => (Cause::RECOVERY_ON_TIMER_EXPIRE, 408, EndedBy::Fault),
+            End::FlowFailed => (Cause::NETWORK_OUT_OF_ORDER, 503, EndedBy::Fault),
+            End::Ours => ours.map_or((Cause::NORMAL_CLEARING, 0, EndedBy::Plan), |(cause, by)| (cause, 0, by)),
+            End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRE, 0, EndedBy::Fault),
+        };
+        self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
+    }
+
+    /// A leg is over: its port is closed, its channel given back, and whoever depended on it told.
+    pub(super) fn leg_over(&mut self, now: Now, leg_id: LegId, ending: Ending) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.stage == Stage::Over {
+            return;
+        }
+        let unanswered = leg.answered.is_none();
+        leg.stage = Stage::Over;
+        leg.ending = Some(ending);
+        let (id, session, gateway) = (leg.call, leg.session, leg.gateway.take());
+        self.sessions.remove(&session);
+        if let Some(gateway) = gateway {
+            self.gateways.release(&gateway);
+        }
+        self.out.push_back(Output::Media(control::Command::Close { leg: leg_id }));
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        if active.release.is_some_and(|(leg, _)| leg == leg_id) {
+            active.release = None;
+        }
+        if let Some(transfer) = &mut active.transfer {
+            if transfer.by == Some(leg_id) {
+                transfer.by = None;
+            }
+        }
+        let Some(cleared) = active.call.clear(leg_id) else { return };
+        if let Some(peer) = cleared.peer {
+            self.fact(now, FactKind::Unbridged { call: id, a: leg_id, b: peer });
+        }
+        if cleared.was_subject {
+            return self.subject_gone(now, id, ending);
+        }
+        match cleared.peer {
+            Some(peer) => self.talk_over(now, id, leg_id, peer),
+            None if unanswered => self.leg_failed(now, leg_id, failure(ending.cause, ending.status)),
+            None => {}
+        }
+        self.forget_if_over(now, id);
+    }
+
+    /// The party for whom the plan runs has gone.
+    fn subject_gone(&mut self, now: Now, id: CallId, ending: Ending) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        active.ended.get_or_insert((ending.cause, ending.by));
+        active.transfer = None;
+        let was_over = matches!(active.doing, Doing::Ending);
+        let dialled = match &mut active.doing {
+            Doing::Dialling(dialing) => dialing.hunt.abandon(),
+            _ => Vec::new(),
+        };
+        active.doing = Doing::Ending;
+        let others: Vec<LegId> = active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
+        for leg in others {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING);
+        }
+        self.stop_recording(id);
+        if !was_over && self.calls.get(&id).is_some_and(|a| a.interp.is_some()) {
+            self.run(now, id, Happening::Hangup);
+        }
+        self.forget_if_over(now, id);
+    }
+
+    /// A leg's port is closed: its last fact, and the leg is gone.
+    pub(super) fn leg_closed(&mut self, now: Now, leg_id: LegId, stats: &LegStats) {
+        let Some(leg) = self.legs.remove(&leg_id) else { return };
+        let id = leg.call;
+        let Some(ending) = leg.ending else { return };
+        let rang_until = leg.answered.unwrap_or(ending.at);
+        let ring_ms = leg.ringing.map_or(0, |at| rang_until.since(at).as_millis() as u64);
+        let talk_ms = leg.answered.map_or(0, |at| ending.at.since(at).as_millis() as u64);
+        self.fact(now, FactKind::LegEnded {
+            call: id,
+            leg: leg_id,
+            cause: ending.cause.value(),
+            status: ending.status,
+            by: ending.by,
+            ring_ms,
+            talk_ms,
+            sound: Some(sound(stats)),
+        });
+        self.forget_if_over(now, id);
+    }
+
+    /// A call without legs and open recordings is over.
+    pub(super) fn forget_if_over(&mut self, now: Now, id: CallId) {
+        let Some(active) = self.calls.get(&id) else { return };
+        let has_legs = self.legs.values().any(|leg| leg.call == id);
+        let records = self.recordings.values().any(|call| *call == id);
+        if has_legs || records || !active.call.is_empty() {
+            return;
+        }
+        let Some(active) = self.calls.remove(&id) else { return };
+        self.due.remove(&(active.wake, id));
+        let (cause, by) = active.ended.unwrap_or((Cause::NORMAL_CLEARING, EndedBy::Plan));
+        let total_ms = now.at.since(active.call.began).as_millis() as u64;
+        self.fact(now, FactKind::CallEnded { call: id, cause: cause.value(), by, total_ms, talk_ms: active.talk_ms });
+    }
+
+    /// An operator ends a call.
+    pub(super) fn end_call(&mut self, now: Now, id: CallId, by: EndedBy) -> bool {
+        if !self.calls.contains_key(&id) {
+            return false;
+        }
+        self.release_call(now, id, Cause::NORMAL_CLEARING, by);
+        true
+    }
+}
+
+/// A leg's party as facts name it.
+pub(super) fn party(device: &Device) -> super::fact::Party {
+    match device.clone() {
+        Device::Phone { number } => super::fact::Party::Phone { number },
+        Device::Trunk { gateway, number } => super::fact::Party::Trunk { gateway, number },
+    }
+}
+
+fn sound(stats: &LegStats) -> Sound {
+    Sound {
+        packets_received: stats.packets_received,
+        packets_sent: stats.packets_sent,
+        packets_lost: stats.packets_lost,
+        packets_late: stats.packets_late,
+        packets_foreign: stats.packets_foreign,
+        jitter_max_us: stats.jitter_max_us,
+        rtt_us: stats.rtt_us,
+        samples_concealed: stats.samples_concealed,
+    }
+}

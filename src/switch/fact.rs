@@ -1,0 +1,800 @@
+//! Facts: what happened, told once, in order. The single source of every record.
+//!
+//! ```text
+//! switch ──Output::Fact──► journal (disk) ──► store: calls, legs, recordings, answers
+//!                     └──► console, reports, a standby: whoever wants to know
+//! ```
+//!
+//! A fact is plain data and says only what happened, never what to do. It outlives the process and
+//! the version that wrote it, so it has types of its own and does not change when the switch's
+//! inner types do: a field is added with a default, never given another meaning, and a kind or a
+//! shape that this version does not know is read as [`FactKind::Other`] with nothing lost.
+//!
+//! Times: [`Fact::wall`] says when, for people. Durations are measured by the monotonic clock and
+//! stand in the facts that end something, because the wall clock can jump.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::base::{CallId, LegId, RecordingId, Wall};
+
+/// One thing that happened.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Fact {
+    /// Its number, one higher than the one before it, over restarts too.
+    pub seq: u64,
+    /// When, by the calendar.
+    pub wall: Wall,
+    /// What.
+    #[serde(flatten)]
+    pub kind: FactKind,
+}
+
+/// Who a leg reaches.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Party {
+    /// A registered phone.
+    Phone {
+        /// Its number.
+        number: String,
+    },
+    /// Somebody behind a gateway.
+    Trunk {
+        /// The gateway's name.
+        gateway: String,
+        /// The outside number.
+        number: String,
+    },
+}
+
+impl Party {
+    /// The number by which people know the party.
+    pub fn number(&self) -> &str {
+        match self {
+            Party::Phone { number } | Party::Trunk { number, .. } => number,
+        }
+    }
+    /// The gateway behind which it is.
+    pub fn gateway(&self) -> Option<&str> {
+        match self {
+            Party::Phone { .. } => None,
+            Party::Trunk { gateway, .. } => Some(gateway),
+        }
+    }
+}
+
+/// A word of a record: an enum that is written as a lower-case word and reads an unknown one, of a
+/// later version, as its last variant.
+macro_rules! word {
+    ($(#[doc = $doc:literal])+ $Type:ident {
+        $( $variant:ident = $word:literal: $vdoc:literal, )+
+    }) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $Type {
+            $( #[doc = $vdoc] $variant, )+
+            /// A word of a later version.
+            #[serde(other)]
+            Unknown,
+        }
+        impl $Type {
+            /// The word in the record.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $( $Type::$variant => $word, )+
+                    $Type::Unknown => "unknown",
+                }
+            }
+        }
+        #[cfg(test)]
+        impl $Type {
+            const ALL: &[$Type] = &[$( $Type::$variant, )+ $Type::Unknown];
+        }
+    };
+}
+
+word! {
+    /// Whether a leg began the call or was added to it.
+    Role {
+        Caller = "caller": "Its INVITE opened the call.",
+        Callee = "callee": "Belfry called it.",
+    }
+}
+
+word! {
+    /// Who ended a leg or a call.
+    EndedBy {
+        Caller = "caller": "The party that began the call.",
+        Callee = "callee": "A party that Belfry called.",
+        Plan = "plan": "The dialplan.",
+        Console = "console": "An operator.",
+        Limit = "limit": "A bound: longest call, no RTP, ringing too long.",
+        Fault = "fault": "A failure: of a transport, of a peer, of the machine.",
+        Restart = "restart": "Belfry itself went away in mid-call.",
+    }
+}
+
+word! {
+    /// How a pressed key came.
+    KeyBy {
+        Rfc4733 = "rfc4733": "As telephone-event.",
+        Info = "info": "In a SIP INFO.",
+        InBand = "in_band": "As a tone in the audio.",
+    }
+}
+
+word! {
+    /// Why a registration ended.
+    Unregistered {
+        Asked = "asked": "The phone asked for it.",
+        Expired = "expired": "Its time was over.",
+        Replaced = "replaced": "A newer registration took its place.",
+        Unreachable = "unreachable": "Its connection is gone.",
+        Removed = "removed": "The phone was taken out of the configuration, or an operator removed it.",
+    }
+}
+
+word! {
+    /// What an alarm is about.
+    AlarmWhat {
+        DiskFull = "disk_full": "No room for recordings.",
+        RecordingFailed = "recording_failed": "A recording could not be written.",
+        JournalStopped = "journal_stopped": "Facts cannot be written down: new calls are refused.",
+        DatabaseAway = "database_away": "Facts wait in the journal for the database.",
+        DatabaseDamaged = "database_damaged": "The database's file is damaged.",
+        GatewayDown = "gateway_down": "A gateway does not answer.",
+        ForeignAudio = "foreign_audio": "RTP from a stranger came to a call's port and was dropped (R8).",
+        NoPorts = "no_ports": "No RTP port is free.",
+        Overload = "overload": "Calls were refused because there were too many.",
+        Guessing = "guessing": "Somebody guesses passwords.",
+    }
+}
+
+/// What a leg's audio was like. Absent numbers were not measured.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sound {
+    /// RTP packets that were the leg's own.
+    pub packets_received: u64,
+    /// RTP packets sent to it.
+    pub packets_sent: u64,
+    /// Packets that were expected and never came (RFC 3550 §A.3).
+    pub packets_lost: u64,
+    /// Packets that came too late to be played.
+    pub packets_late: u64,
+    /// Packets of strangers, dropped (R8).
+    pub packets_foreign: u64,
+    /// The worst interarrival jitter (RFC 3550 §6.4.1), microseconds.
+    pub jitter_max_us: u32,
+    /// Round trip by RTCP, microseconds.
+    pub rtt_us: Option<u32>,
+    /// Samples that concealment made up.
+    pub samples_concealed: u64,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FactKind {
+    /// Belfry started. Calls that had no end before it ended when its forerunner did.
+    Started {
+        /// The version.
+        version: String,
+        /// The node's name.
+        node: String,
+    },
+    /// Belfry stopped in good order.
+    Stopped {
+        /// Why: a signal, the console.
+        why: String,
+    },
+    /// A new configuration or dialplan is in force.
+    Reloaded {
+        /// Who asked for it.
+        by: String,
+    },
+    /// A reload was refused; the old configuration is still in force.
+    ReloadRefused {
+        /// Who asked for it.
+        by: String,
+        /// How many faults there were.
+        faults: u32,
+    },
+    /// An alarm was raised or is over.
+    Alarm {
+        /// What it is about.
+        what: AlarmWhat,
+        /// Raised, or over.
+        raised: bool,
+        /// Which disk, gateway, call.
+        detail: String,
+        /// The call it concerns.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
+    },
+
+    /// A phone registered a contact, or renewed it.
+    PhoneRegistered {
+        /// Its number.
+        number: String,
+        /// Its contact URI.
+        contact: String,
+        /// From where.
+        from: String,
+        /// For how many seconds.
+        expires_s: u32,
+        /// What it calls itself.
+        #[serde(default)]
+        user_agent: String,
+    },
+    /// A contact of a phone is gone.
+    PhoneUnregistered {
+        /// Its number.
+        number: String,
+        /// Its contact URI.
+        contact: String,
+        /// Why.
+        why: Unregistered,
+    },
+    /// A wrong password or an unknown number.
+    PhoneRefused {
+        /// The number it gave.
+        number: String,
+        /// From where.
+        from: String,
+        /// Why.
+        why: String,
+    },
+    /// A gateway answers.
+    GatewayUp {
+        /// Its name.
+        gateway: String,
+    },
+    /// A gateway does not answer.
+    GatewayDown {
+        /// Its name.
+        gateway: String,
+        /// How that was seen.
+        why: String,
+    },
+    /// A call was refused before it began.
+    CallRefused {
+        /// Who called, as far as that is known.
+        from: String,
+        /// What was dialled.
+        to: String,
+        /// The SIP status given.
+        status: u16,
+        /// Why.
+        why: String,
+    },
+
+    /// A call began.
+    CallBegan {
+        /// Which.
+        call: CallId,
+        /// Who called.
+        caller: Party,
+        /// What was dialled.
+        dialled: String,
+        /// The name that the caller gave.
+        #[serde(default)]
+        caller_name: String,
+        /// The dialplan context.
+        context: String,
+    },
+    /// The dialplan chose a route.
+    RouteTaken {
+        /// The call.
+        call: CallId,
+        /// The route's name.
+        route: String,
+    },
+    /// The dialplan set a field of the call's record.
+    CallField {
+        /// The call.
+        call: CallId,
+        /// The field.
+        name: String,
+        /// Its value; an empty one clears it.
+        value: String,
+    },
+    /// A call ended: the last fact of it.
+    CallEnded {
+        /// Which.
+        call: CallId,
+        /// The Q.850 cause.
+        cause: u8,
+        /// Who ended it.
+        by: EndedBy,
+        /// From begin to end, milliseconds.
+        total_ms: u64,
+        /// From the first answer by an agent or outside party to the end, milliseconds.
+        talk_ms: u64,
+    },
+
+    /// A leg began: an INVITE came or went out.
+    LegBegan {
+        /// The call.
+        call: CallId,
+        /// Which.
+        leg: LegId,
+        /// Whom it reaches.
+        party: Party,
+        /// Caller or callee.
+        role: Role,
+    },
+    /// A leg's party is alerted.
+    LegRinging {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg was answered: by the party, or by Belfry for the caller.
+    LegAnswered {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg ended: the last fact of it.
+    LegEnded {
+        /// The call.
+        call: CallId,
+        /// Which.
+        leg: LegId,
+        /// The Q.850 cause.
+        cause: u8,
+        /// The SIP status that ended it; 0: it was ended by a request.
+        #[serde(default)]
+        status: u16,
+        /// Who ended it.
+        by: EndedBy,
+        /// How long it rang, milliseconds.
+        #[serde(default)]
+        ring_ms: u64,
+        /// From its answer to its end, milliseconds.
+        #[serde(default)]
+        talk_ms: u64,
+        /// What its audio was like.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sound: Option<Sound>,
+    },
+    /// Two legs hear each other.
+    Bridged {
+        /// The call.
+        call: CallId,
+        /// One.
+        a: LegId,
+        /// The other.
+        b: LegId,
+    },
+    /// They do no longer.
+    Unbridged {
+        /// The call.
+        call: CallId,
+        /// One.
+        a: LegId,
+        /// The other.
+        b: LegId,
+    },
+    /// A party put the call on hold.
+    Held {
+        /// The call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+    },
+    /// And took it back.
+    Retrieved {
+        /// The call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+    },
+    /// A party sent another on.
+    Transferred {
+        /// The call.
+        call: CallId,
+        /// Who did it.
+        by: LegId,
+        /// Who was sent on.
+        who: LegId,
+        /// Whereto.
+        to: String,
+    },
+    /// A party pressed a key.
+    Digit {
+        /// The call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+        /// The key; `None` where it must not be kept: a PIN, a card number.
+        digit: Option<char>,
+        /// How it came.
+        by: KeyBy,
+    },
+    /// The party's RTP comes from a new address, and was followed (R8).
+    SourceMoved {
+        /// The call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+        /// Where it came from.
+        from: String,
+        /// Where it comes from now.
+        to: String,
+    },
+
+    /// A recording began.
+    RecordingBegan {
+        /// The call.
+        call: CallId,
+        /// Which.
+        recording: RecordingId,
+        /// Its file, below the recordings' directory.
+        path: String,
+        /// The customer's leg: the left channel.
+        left: LegId,
+        /// The agent's leg: the right channel.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        right: Option<LegId>,
+    },
+    /// A recording was paused or goes on.
+    RecordingPaused {
+        /// The call.
+        call: CallId,
+        /// Which.
+        recording: RecordingId,
+        /// Paused, or goes on.
+        paused: bool,
+    },
+    /// A recording ended: its file is complete.
+    RecordingEnded {
+        /// The call.
+        call: CallId,
+        /// Which.
+        recording: RecordingId,
+        /// Samples of each channel.
+        samples: u64,
+        /// Its length, milliseconds.
+        ms: u64,
+        /// Why it is not whole; empty when it is.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        fault: String,
+    },
+    /// The caller answered a question of a survey (R21).
+    SurveyAnswer {
+        /// The call.
+        call: CallId,
+        /// The survey's name.
+        survey: String,
+        /// The question's name.
+        question: String,
+        /// The key pressed.
+        key: String,
+        /// The number of the agent it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+    },
+
+    /// A kind of a later version, or one with fields that this version does not understand; kept
+    /// as it was written.
+    #[serde(untagged)]
+    Other(Map<String, Value>),
+}
+
+impl FactKind {
+    /// The call that the fact belongs to.
+    pub fn call(&self) -> Option<CallId> {
+        use FactKind::*;
+        match self {
+            CallBegan { call, .. } | RouteTaken { call, .. } | CallField { call, .. } => {
+                Some(*call)
+            }
+            CallEnded { call, .. } | LegBegan { call, .. } | LegRinging { call, .. } => Some(*call),
+            LegAnswered { call, .. } | LegEnded { call, .. } | Bridged { call, .. } => Some(*call),
+            Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
+            Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
+            RecordingBegan { call, .. } | RecordingPaused { call, .. } => Some(*call),
+            RecordingEnded { call, .. } | SurveyAnswer { call, .. } => Some(*call),
+            Alarm { call, .. } => *call,
+            Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
+            Started { .. } | Stopped { .. } | Reloaded { .. } | ReloadRefused { .. } => None,
+            PhoneRegistered { .. } | PhoneUnregistered { .. } | PhoneRefused { .. } => None,
+            GatewayUp { .. } | GatewayDown { .. } | CallRefused { .. } => None,
+        }
+    }
+
+    /// The kind's name, as in the record.
+    pub fn name(&self) -> &str {
+        use FactKind::*;
+        match self {
+            Started { .. } => "started",
+            Stopped { .. } => "stopped",
+            Reloaded { .. } => "reloaded",
+            ReloadRefused { .. } => "reload_refused",
+            Alarm { .. } => "alarm",
+            PhoneRegistered { .. } => "phone_registered",
+            PhoneUnregistered { .. } => "phone_unregistered",
+            PhoneRefused { .. } => "phone_refused",
+            GatewayUp { .. } => "gateway_up",
+            GatewayDown { .. } => "gateway_down",
+            CallRefused { .. } => "call_refused",
+            CallBegan { .. } => "call_began",
+            RouteTaken { .. } => "route_taken",
+            CallField { .. } => "call_field",
+            CallEnded { .. } => "call_ended",
+            LegBegan { .. } => "leg_began",
+            LegRinging { .. } => "leg_ringing",
+            LegAnswered { .. } => "leg_answered",
+            LegEnded { .. } => "leg_ended",
+            Bridged { .. } => "bridged",
+            Unbridged { .. } => "unbridged",
+            Held { .. } => "held",
+            Retrieved { .. } => "retrieved",
+            Transferred { .. } => "transferred",
+            Digit { .. } => "digit",
+            SourceMoved { .. } => "source_moved",
+            RecordingBegan { .. } => "recording_began",
+            RecordingPaused { .. } => "recording_paused",
+            RecordingEnded { .. } => "recording_ended",
+            SurveyAnswer { .. } => "survey_answer",
+            Other(fields) => fields
+                .get("kind")
+                .and_then(Value::as_str)
+                .unwrap_or("other"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Fact {
+        serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"))
+    }
+
+    /// One fact of each kind: a new kind that is not added here fails the count below.
+    fn one_of_each() -> Vec<FactKind> {
+        use FactKind::*;
+        let call = CallId::new(Wall(1_790_000_000_000), 7);
+        let (a, b) = (LegId(1), LegId(2));
+        let recording = RecordingId(4);
+        let s = |text: &str| text.to_owned();
+        let trunk = Party::Trunk {
+            gateway: s("e1-a"),
+            number: s("13800000000"),
+        };
+        vec![
+            Started {
+                version: s("0.1.0"),
+                node: s("care-1"),
+            },
+            Stopped { why: s("SIGTERM") },
+            Reloaded { by: s("console") },
+            ReloadRefused {
+                by: s("console"),
+                faults: 2,
+            },
+            Alarm {
+                what: AlarmWhat::DiskFull,
+                raised: true,
+                detail: s("/var"),
+                call: None,
+            },
+            PhoneRegistered {
+                number: s("1001"),
+                contact: s("sip:1001@10.0.0.9"),
+                from: s("udp:10.0.0.9:5060"),
+                expires_s: 600,
+                user_agent: s("phone/1"),
+            },
+            PhoneUnregistered {
+                number: s("1001"),
+                contact: s("sip:1001@10.0.0.9"),
+                why: Unregistered::Expired,
+            },
+            PhoneRefused {
+                number: s("1001"),
+                from: s("10.0.0.9"),
+                why: s("wrong password"),
+            },
+            GatewayUp { gateway: s("e1-a") },
+            GatewayDown {
+                gateway: s("e1-a"),
+                why: s("no answer"),
+            },
+            CallRefused {
+                from: s("10.0.0.9"),
+                to: s("9"),
+                status: 404,
+                why: s("no route"),
+            },
+            CallBegan {
+                call,
+                caller: trunk.clone(),
+                dialled: s("4008001234"),
+                caller_name: s("王"),
+                context: s("gateway"),
+            },
+            RouteTaken {
+                call,
+                route: s("care line"),
+            },
+            CallField {
+                call,
+                name: s("case"),
+                value: s("17"),
+            },
+            CallEnded {
+                call,
+                cause: 16,
+                by: EndedBy::Callee,
+                total_ms: 61_000,
+                talk_ms: 40_000,
+            },
+            LegBegan {
+                call,
+                leg: a,
+                party: trunk,
+                role: Role::Caller,
+            },
+            LegRinging { call, leg: b },
+            LegAnswered { call, leg: b },
+            LegEnded {
+                call,
+                leg: b,
+                cause: 16,
+                status: 0,
+                by: EndedBy::Callee,
+                ring_ms: 3_000,
+                talk_ms: 40_000,
+                sound: Some(Sound::default()),
+            },
+            Bridged { call, a, b },
+            Unbridged { call, a, b },
+            Held { call, leg: b },
+            Retrieved { call, leg: b },
+            Transferred {
+                call,
+                by: b,
+                who: a,
+                to: s("1002"),
+            },
+            Digit {
+                call,
+                leg: a,
+                digit: None,
+                by: KeyBy::Info,
+            },
+            SourceMoved {
+                call,
+                leg: a,
+                from: s("10.0.0.9:4000"),
+                to: s("10.0.0.9:4002"),
+            },
+            RecordingBegan {
+                call,
+                recording,
+                path: s("2026/09/21/x.wav"),
+                left: a,
+                right: Some(b),
+            },
+            RecordingPaused {
+                call,
+                recording,
+                paused: true,
+            },
+            RecordingEnded {
+                call,
+                recording,
+                samples: 320_000,
+                ms: 40_000,
+                fault: s(""),
+            },
+            SurveyAnswer {
+                call,
+                survey: s("care"),
+                question: s("satisfied"),
+                key: s("1"),
+                agent: Some(s("1001")),
+            },
+        ]
+    }
+
+    #[test]
+    fn every_kind_is_written_and_read_back_under_its_name() {
+        let kinds = one_of_each();
+        let mut names: Vec<&str> = kinds.iter().map(FactKind::name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), kinds.len());
+        for (seq, kind) in kinds.into_iter().enumerate() {
+            let fact = Fact {
+                seq: seq as u64,
+                wall: Wall(1_790_000_000_000),
+                kind,
+            };
+            let json = serde_json::to_string(&fact).unwrap();
+            let value: Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(value["kind"], fact.kind.name(), "{json}");
+            assert_eq!(
+                value.get("call").is_some(),
+                fact.kind.call().is_some(),
+                "{json}"
+            );
+            assert_eq!(read(&json), fact);
+        }
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_kept() {
+        let newer =
+            r#"{"seq":9,"wall":5,"kind":"queue_joined","call":"01J0000000007","queue":"care"}"#;
+        let fact = read(newer);
+        assert_eq!((fact.seq, fact.kind.name()), (9, "queue_joined"));
+        assert!(fact.kind.call().is_some());
+        let again: Value = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
+        assert_eq!(again, serde_json::from_str::<Value>(newer).unwrap());
+
+        let other_shape = r#"{"seq":9,"wall":5,"kind":"gateway_up","gateway":{"name":"e1-a"}}"#;
+        assert!(matches!(read(other_shape).kind, FactKind::Other(_)));
+        let more_fields = r#"{"seq":9,"wall":5,"kind":"gateway_up","gateway":"e1-a","span":3}"#;
+        assert_eq!(
+            read(more_fields).kind,
+            FactKind::GatewayUp {
+                gateway: "e1-a".into()
+            }
+        );
+        let new_word =
+            r#"{"seq":9,"wall":5,"kind":"alarm","what":"flood","raised":true,"detail":""}"#;
+        assert!(matches!(
+            read(new_word).kind,
+            FactKind::Alarm {
+                what: AlarmWhat::Unknown,
+                ..
+            }
+        ));
+        assert!(serde_json::from_str::<Fact>(r#"{"wall":5,"kind":"gateway_up"}"#).is_err());
+    }
+
+    #[test]
+    fn words_are_those_of_the_record() {
+        let written = |word: Value| word.as_str().map(str::to_owned);
+        for word in EndedBy::ALL {
+            assert_eq!(
+                written(serde_json::to_value(word).unwrap()).as_deref(),
+                Some(word.as_str())
+            );
+        }
+        for word in AlarmWhat::ALL {
+            assert_eq!(
+                written(serde_json::to_value(word).unwrap()).as_deref(),
+                Some(word.as_str())
+            );
+        }
+        for word in KeyBy::ALL {
+            assert_eq!(
+                written(serde_json::to_value(word).unwrap()).as_deref(),
+                Some(word.as_str())
+            );
+        }
+        for word in Unregistered::ALL {
+            assert_eq!(
+                written(serde_json::to_value(word).unwrap()).as_deref(),
+                Some(word.as_str())
+            );
+        }
+        for word in Role::ALL {
+            assert_eq!(
+                written(serde_json::to_value(word).unwrap()).as_deref(),
+                Some(word.as_str())
+            );
+        }
+    }
+}

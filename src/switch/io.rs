@@ -1,0 +1,111 @@
+//! What goes into the switch and what comes out of it.
+//!
+//! The whole seam between the pure exchange and the machine it runs on: a driver (the daemon, the
+//! simulator) feeds [`Input`]s with a time and carries out [`Output`]s in their order.
+
+use std::sync::Arc;
+
+use crate::base::RecordingId;
+use crate::config::{Config, RecordFormat};
+use crate::dialplan::Plan;
+use crate::media::control;
+use crate::sip::Flow;
+use crate::wire::sip::{Message, ParseError};
+
+use super::console::{Reply, Request};
+use super::fact::Fact;
+
+/// Names a console's question, so that the answer finds back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestId(pub u64);
+
+/// What has happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A message came over `Flow`.
+    Sip(Flow, Message),
+    /// Something came that is no SIP message.
+    BadSip(Flow, ParseError),
+    /// A connection is gone or could not be made.
+    FlowFailed(Flow),
+    /// The media plane has something to say.
+    Media(control::Event),
+    /// The disk has.
+    Disk(DiskEvent),
+    /// The journal can take no more (`true`), or can again: new calls are refused meanwhile, since
+    /// a call that leaves no record must not begin.
+    JournalFull(bool),
+    /// A new configuration and plan, checked: calls in being keep their plan.
+    Reload(Box<Config>, Arc<Plan>),
+    /// An operator asks.
+    Console(RequestId, Request),
+    /// The time of [`Switch::next_wake`](super::Switch::next_wake) has come.
+    Wake,
+    /// No new calls from here on (a stop is near).
+    Drain,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this message.
+    Sip(Flow, Message),
+    /// For the media plane.
+    Media(control::Command<String>),
+    /// For the disk. Comes before the [`control::Command::Record`] of the same recording.
+    Disk(DiskCommand),
+    /// For the journal, in this order.
+    Fact(Fact),
+    /// The answer to an operator.
+    Reply(RequestId, Reply),
+    /// A line for the log.
+    Log(Level, String),
+}
+
+/// How grave a log line is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    /// Something is broken; somebody has to act.
+    Error,
+    /// Something is odd.
+    Warning,
+    /// Worth knowing.
+    Info,
+    /// For whoever looks for a fault.
+    Debug,
+}
+
+/// What the disk is asked to do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum DiskCommand {
+    /// A recording is about to begin.
+    Open {
+        /// Its name in the taps.
+        recording: RecordingId,
+        /// Its file, below the directory of recordings.
+        path: String,
+        /// How it holds its samples.
+        format: RecordFormat,
+    },
+}
+
+/// What the disk has to say.
+#[derive(Clone, PartialEq, Debug)]
+pub enum DiskEvent {
+    /// The file is whole and on the disk.
+    Closed {
+        /// Which recording.
+        recording: RecordingId,
+        /// Samples of one channel.
+        samples: u64,
+        /// Samples that could not be kept (full disk, full queue); silence stands for them.
+        lost: u64,
+    },
+    /// Nothing can be written: the call goes on, its recording has a hole from here.
+    Failed {
+        /// Which recording.
+        recording: RecordingId,
+        /// Why, in words.
+        why: String,
+    },
+}

@@ -1,0 +1,141 @@
+//! One party's signalling and media, tied together under one id.
+//!
+//! ```text
+//!  inbound:   INVITE ─▶ Opening ─ port ─▶ Early ─ 200 ─▶ Answered ─▶ Over ─ port closed ─▶ gone
+//!  outbound:  dial   ─▶ Opening ─ port, INVITE ─▶ Early ─ 200 ─▶ Answered ─▶ Over …
+//! ```
+
+use std::net::SocketAddr;
+
+use crate::base::{CallId, LegId, PlayId, Time};
+use crate::call::collect::TypedAhead;
+use crate::call::feature::Keys;
+use crate::config::Dtmf;
+use crate::media::control::{Codec, StreamParams};
+use crate::media::negotiate::{self, LocalMedia, NoCommon};
+use crate::sip::{Command, Flow, SessionId};
+use crate::wire::q850::Cause;
+use crate::wire::sdp::Sdp;
+
+use super::fact::EndedBy;
+
+/// How far a leg has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// It waits for its RTP port.
+    Opening,
+    /// Not answered yet.
+    Early,
+    /// Answered.
+    Answered,
+    /// Its signalling is over; it waits for its port's last figures.
+    Over,
+}
+
+/// How a leg ended, for its record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ending {
+    /// Q.850.
+    pub cause: Cause,
+    /// The SIP status behind it; 0: a request ended it.
+    pub status: u16,
+    /// Who ended it.
+    pub by: EndedBy,
+    /// When.
+    pub at: Time,
+}
+
+/// A leg.
+pub struct Leg {
+    /// Its name.
+    pub id: LegId,
+    /// The call it belongs to.
+    pub call: CallId,
+    /// Its signalling.
+    pub session: SessionId,
+    /// Where that goes.
+    pub flow: Flow,
+    /// The gateway whose channel it holds.
+    pub gateway: Option<String>,
+    /// How far it has come.
+    pub stage: Stage,
+    /// Its port.
+    pub rtp: Option<SocketAddr>,
+    /// Its codecs, the preferred first.
+    pub codecs: Vec<Codec>,
+    /// Our side of offer and answer, once the port is known.
+    pub local: Option<LocalMedia>,
+    /// The offer of its INVITE, until the port is there to answer it.
+    pub offer: Option<Sdp>,
+    /// What goes into the 18x and the 200: our answer, or our offer where it made none.
+    pub description: Option<Vec<u8>>,
+    /// The INVITE to be sent when the port is there.
+    pub invite: Option<Box<Command>>,
+    /// What was negotiated.
+    pub params: Option<StreamParams>,
+    /// How keys are carried to it.
+    pub dtmf: Dtmf,
+    /// 180 went out.
+    pub rang: bool,
+    /// 183 with our description went out.
+    pub early: bool,
+    /// It put us on hold.
+    pub held: bool,
+    /// What is played to it.
+    pub play: Option<PlayId>,
+    /// Its feature codes.
+    pub keys: Keys,
+    /// Keys nobody has asked for yet.
+    pub typed: TypedAhead,
+    /// When it rang.
+    pub ringing: Option<Time>,
+    /// When it answered.
+    pub answered: Option<Time>,
+    /// How it ended.
+    pub ending: Option<Ending>,
+}
+
+impl Leg {
+    /// A leg that waits for its port.
+    pub fn new(id: LegId, call: CallId, session: SessionId, flow: Flow, gateway: Option<String>, dtmf: Dtmf, codecs: Vec<Codec>) -> Leg {
+        Leg {
+            id,
+            call,
+            session,
+            flow,
+            gateway,
+            stage: Stage::Opening,
+            rtp: None,
+            codecs,
+            local: None,
+            offer: None,
+            description: None,
+            invite: None,
+            params: None,
+            dtmf,
+            rang: false,
+            early: false,
+            held: false,
+            play: None,
+            keys: Keys::default(),
+            typed: TypedAhead::default(),
+            ringing: None,
+            answered: None,
+            ending: None,
+        }
+    }
+
+    /// The port of an INVITE that came in is there: its offer is answered, or ours is made.
+    pub fn negotiate_invite(&mut self) -> Result<(), NoCommon> {
+        let Some(local) = self.local.as_mut() else { return Ok(()) };
+        match self.offer.take() {
+            Some(offer) => {
+                let (answer, params) = negotiate::answer(local, &offer)?;
+                self.description = Some(answer.to_bytes());
+                self.params = Some(params);
+            }
+            None => self.description = Some(negotiate::offer(local).to_bytes()),
+        }
+        Ok(())
+    }
+}

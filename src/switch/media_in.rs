@@ -1,0 +1,164 @@
+//! What the media plane tells: ports, keys, playbacks, sources.
+
+use crate::base::{LegId, Now};
+use crate::call::feature::Dialled;
+use crate::media::control::{Command, DigitBy, Event, NoPort};
+use crate::media::negotiate::LocalMedia;
+use crate::wire::dtmf_info;
+use crate::wire::q850::Cause;
+
+use super::active::Doing;
+use super::fact::{AlarmWhat, EndedBy, FactKind, KeyBy};
+use super::leg::Stage;
+use super::{Level, Output, Switch};
+
+/// Length of a key that is passed on, and the pause after it, in milliseconds.
+const KEY_MS: u32 = 120;
+const PAUSE_MS: u32 = 80;
+
+impl Switch {
+    pub(super) fn media(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Opened { leg, rtp } => self.opened(now, leg, rtp),
+            Event::OpenFailed { leg, why } => self.no_port(now, leg, why),
+            Event::Digit { leg, digit, by } => self.digit(now, leg, digit, by),
+            Event::PlayDone { leg, play, end } => self.played(now, leg, play, end),
+            Event::DigitsSent { leg } => self.digits_sent(now, leg),
+            Event::Closed { leg, stats } => self.leg_closed(now, leg, &stats),
+            Event::RtpLost { leg, silent_ms } => self.rtp_lost(now, leg, silent_ms),
+            Event::SourceMoved { leg, from, to } => {
+                let Some(call) = self.legs.get(&leg).map(|l| l.call) else { return };
+                self.fact(now, FactKind::SourceMoved { call, leg, from: from.to_string(), to: to.to_string() });
+            }
+            Event::ForeignSource { leg, from, packets } => {
+                let call = self.legs.get(&leg).map(|l| l.call);
+                self.log(Level::Warning, format!("{leg}: RTP from a stranger, {from}, {packets} packets so far, dropped"));
+                // One alarm a leg; the packets are counted in its figures.
+                if packets <= 1 {
+                    let detail = format!("{leg} from {from}");
+                    self.fact(now, FactKind::Alarm { what: AlarmWhat::ForeignAudio, raised: true, detail, call });
+                }
+            }
+            // The disk tells when the file is whole.
+            Event::RecordStopped { .. } | Event::FirstRtp { .. } => {}
+        }
+    }
+
+    fn opened(&mut self, now: Now, leg_id: LegId, rtp: std::net::SocketAddr) {
+        let version = self.rng.next_u64() >> 2;
+        let Some(leg) = self.legs.get_mut(&leg_id) else {
+            // It ended while its port was being opened, and its Close is on the way.
+            return;
+        };
+        leg.rtp = Some(rtp);
+        if leg.stage == Stage::Over {
+            return;
+        }
+        leg.local = Some(LocalMedia::new(rtp, leg.codecs.clone(), version));
+        if leg.invite.is_some() {
+            self.callee_opened(now, leg_id);
+        } else {
+            leg.stage = Stage::Early;
+            self.caller_opened(now, leg_id);
+        }
+    }
+
+    fn no_port(&mut self, now: Now, leg_id: LegId, why: NoPort) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let (id, session, called) = (leg.call, leg.session, leg.invite.is_some());
+        self.log(Level::Error, format!("call {id}: no RTP port ({why:?}): widen [media] ports"));
+        self.fact(now, FactKind::Alarm { what: AlarmWhat::NoPorts, raised: true, detail: format!("{why:?}"), call: Some(id) });
+        if !called {
+            let again = vec![(crate::wire::sip::Name::RetryAfter, b"5".to_vec())];
+            self.refuse(now, session, 503, Some(Cause::NORMAL_CIRCUIT_CONGESTION), again);
+        }
+        // There is no port whose closing could be waited for.
+        let ending = super::leg::Ending { cause: Cause::NORMAL_CIRCUIT_CONGESTION, status: 503, by: EndedBy::Fault, at: now.at };
+        self.leg_over(now, leg_id, ending);
+        self.leg_closed(now, leg_id, &crate::media::control::LegStats::default());
+    }
+
+    /// The stream that was negotiated for a leg holds from now on.
+    pub(super) fn set_media(&mut self, leg_id: LegId) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let Some(mut params) = leg.params.clone() else { return };
+        params.inband_dtmf |= leg.dtmf == crate::config::Dtmf::InBand;
+        self.out.push_back(Output::Media(Command::Set { leg: leg_id, params }));
+    }
+
+    /// A party pressed a key.
+    pub(super) fn digit(&mut self, now: Now, leg_id: LegId, digit: char, by: DigitBy) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.stage == Stage::Over {
+            return;
+        }
+        let id = leg.call;
+        let dialled = leg.keys.digit(digit, now.at, &self.features);
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        // Keys pressed in a talk may be a PIN for somebody else's machine: they are not kept.
+        let talks = active.call.peer(leg_id);
+        let kept = talks.is_none().then_some(digit);
+        let word = match by {
+            DigitBy::Rfc4733 => KeyBy::Rfc4733,
+            DigitBy::InBand => KeyBy::InBand,
+            DigitBy::Info => KeyBy::Info,
+        };
+        let (is_subject, is_agent) =
+            (active.subject() == leg_id, active.call.get(leg_id).is_some_and(|c| c.device.is_phone()));
+        self.fact(now, FactKind::Digit { call: id, leg: leg_id, digit: kept, by: word });
+        if let Some(peer) = talks {
+            self.pass_on(now, peer, digit, by);
+            if let (true, Dialled::Feature(feature, number)) = (is_agent, dialled) {
+                self.feature(now, leg_id, feature, number);
+            }
+        } else if is_subject {
+            self.plan_digit(now, id, leg_id, digit);
+        }
+    }
+
+    /// A key of the party for whom the plan runs.
+    fn plan_digit(&mut self, now: Now, id: crate::base::CallId, leg_id: LegId, digit: char) {
+        let Some(active) = self.calls.get(&id) else { return };
+        let takes = match &active.doing {
+            Doing::Collecting { prompt, barge_in, .. } => *barge_in || prompt.is_none(),
+            _ => false,
+        };
+        if !takes {
+            if let Some(leg) = self.legs.get_mut(&leg_id) {
+                leg.typed.push(digit);
+            }
+        } else if let Some(done) = self.collected(now, id, digit) {
+            self.run(now, id, done);
+        } else {
+            self.rearm(id);
+        }
+    }
+
+    /// A key of one party for the other: telephone-events and tones travel in the audio; INFO has
+    /// to be turned into what the other side takes, and the other way round.
+    fn pass_on(&mut self, now: Now, to: LegId, digit: char, by: DigitBy) {
+        let takes_info = self.legs.get(&to).is_some_and(|leg| leg.dtmf == crate::config::Dtmf::Info);
+        if by == DigitBy::Info || takes_info {
+            self.send_digits(now, to, digit.to_string(), KEY_MS, PAUSE_MS);
+        }
+    }
+
+    /// INFO within a call: a key, or nothing that we know.
+    pub(super) fn info(&mut self, now: Now, leg_id: LegId, content_type: &[u8], body: &[u8]) {
+        if let Some(digit) = dtmf_info::parse(content_type, body) {
+            self.digit(now, leg_id, digit, DigitBy::Info);
+        }
+    }
+
+    /// A party has been silent too long for a line that stands: it is gone without a word.
+    fn rtp_lost(&mut self, now: Now, leg_id: LegId, silent_ms: u32) {
+        let limit = self.config.media.rtp_timeout;
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        if limit.is_zero() || leg.held || u128::from(silent_ms) < limit.as_millis() || leg.stage != Stage::Answered {
+            return;
+        }
+        let id = leg.call;
+        self.log(Level::Warning, format!("call {id}: {leg_id} sent no RTP for {silent_ms} ms: released"));
+        self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRE);
+    }
+}

@@ -1,0 +1,230 @@
+//! Floor 4: THE state machine. All of the exchange meets here, and only meets: what a message, a
+//! digit or a number means is decided on the floors below.
+//!
+//! ```text
+//!   Input ──▶ handle(now) ─┬─ sip::Agent ──▶ sip_in ─┬─ arrival   a new call: who, may it, its port
+//!                          │                         ├─ offers    hold, re-negotiation
+//!                          │                         └─ requests  REGISTER, OPTIONS, MESSAGE
+//!                          ├─ media events ▶ media_in   ports, keys, playbacks, recordings
+//!                          ├─ operator ────▶ console_in
+//!                          └─ time ────────▶ wake
+//!                                   │
+//!                     effects  the plan's next step  ─▶ dial ─▶ talk ─▶ transfer, ending
+//!                                   │
+//!   Output ◀── poll_output() ◀──────┘  messages, media commands, facts, answers
+//! ```
+//!
+//! One owner, no I/O: a run replays from its inputs.
+
+pub mod active;
+mod arrival;
+pub mod console;
+mod console_in;
+mod dial;
+mod effects;
+mod ending;
+pub mod fact;
+mod features;
+pub mod io;
+pub mod leg;
+mod media_in;
+mod offers;
+mod requests;
+mod sip_in;
+mod talk;
+mod transfer;
+mod wake;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::base::{CallId, LegId, Now, PlayId, RecordingId, Rng, Time, Wall};
+use crate::call::feature::Feature;
+use crate::config::Config;
+use crate::dialplan::Plan;
+use crate::sip::digest::Verifier;
+use crate::sip::registrar::Registrar;
+use crate::sip::{Agent, SessionId, Transport};
+use crate::trunk::Gateways;
+
+use active::Active;
+pub use console::{Reply, Request};
+use fact::{Fact, FactKind};
+pub use io::{DiskCommand, DiskEvent, Input, Level, Output, RequestId};
+use leg::Leg;
+
+/// What the switch needs to know besides the configuration.
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Where SIP is listened on, as peers see it.
+    pub listening: Vec<(Transport, SocketAddr)>,
+    /// Sequence number of the last fact in the journal.
+    pub last_fact: u64,
+    /// The node's time zone: the configuration's, or the system's.
+    pub zone: TimeZone,
+    /// The source of tags, nonces and ids.
+    pub rng: Rng,
+}
+
+/// The exchange.
+pub struct Switch {
+    config: Config,
+    plan: Arc<Plan>,
+    listening: Vec<(Transport, SocketAddr)>,
+    agent: Agent,
+    registrar: Registrar,
+    verifier: Verifier,
+    gateways: Gateways,
+    features: Vec<(String, Feature)>,
+    calls: BTreeMap<CallId, Active>,
+    legs: BTreeMap<LegId, Leg>,
+    sessions: BTreeMap<SessionId, LegId>,
+    /// Calls by the time at which they want to be woken.
+    due: BTreeSet<(Time, CallId)>,
+    /// Pings under way: which gateway a transaction asks.
+    pings: BTreeMap<crate::sip::ClientTxn, String>,
+    /// Recordings whose files are being closed.
+    recordings: BTreeMap<RecordingId, CallId>,
+    zone: TimeZone,
+    rng: Rng,
+    out: VecDeque<Output>,
+    facts: u64,
+    count: Counts,
+    draining: bool,
+    journal_full: bool,
+    /// New calls that may begin now, and since when that has been so: a token bucket.
+    tokens: (f64, Time),
+    started: Now,
+}
+
+/// Running numbers.
+#[derive(Default)]
+struct Counts {
+    calls: u64,
+    refused: u64,
+    legs: u64,
+    plays: u64,
+    recordings: u64,
+}
+
+impl Switch {
+    /// An exchange without calls.
+    pub fn new(setup: Setup, now: Now) -> Switch {
+        let Setup { config, plan, listening, last_fact, zone, mut rng } = setup;
+        let mut switch = Switch {
+            agent: Agent::new(Switch::agent_config(&config), rng.split()),
+            registrar: Registrar::new(requests::registrar_config(&config)),
+            verifier: Verifier::new(&config.domain(), config.sip.nonce_lifetime, &mut rng),
+            gateways: Gateways::default(),
+            features: features::table(&config),
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            due: BTreeSet::new(),
+            pings: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+            zone,
+            rng,
+            out: VecDeque::new(),
+            facts: last_fact,
+            count: Counts::default(),
+            draining: false,
+            journal_full: false,
+            tokens: (f64::from(config.limits.calls_per_second), now.at),
+            started: now,
+            config,
+            plan,
+            listening,
+        };
+        switch.gateways.configure(requests::gateways(&switch.config));
+        let node = switch.config.node.name.to_string();
+        switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
+        switch
+    }
+
+    /// Takes one input; the outputs that follow wait for [`Self::poll_output`].
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Sip(flow, message) => self.agent.receive(now.at, flow, message),
+            Input::BadSip(flow, error) => self.agent.receive_bad(now.at, flow, &error),
+            Input::FlowFailed(flow) => {
+                self.agent.flow_failed(now.at, flow);
+            }
+            Input::Media(event) => self.media(now, event),
+            Input::Disk(event) => self.disk(now, event),
+            Input::JournalFull(full) => self.journal_full = full,
+            Input::Reload(config, plan) => self.reload(now, *config, plan),
+            Input::Console(id, request) => {
+                let reply = self.console(now, request);
+                self.out.push_back(Output::Reply(id, reply));
+            }
+            Input::Wake => self.wake(now),
+            Input::Drain => self.draining = true,
+        }
+        self.drain_agent(now);
+    }
+
+    /// What is to be done next; `None`: nothing until the next input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When to come with [`Input::Wake`].
+    pub fn next_wake(&self) -> Option<Time> {
+        let agent = self.agent.next_wake().map(|(at, _)| at);
+        let call = self.due.first().map(|(at, _)| *at);
+        [agent, call, self.registrar.next_wake(), self.gateways.next_ping()].into_iter().flatten().min()
+    }
+
+    /// What is in being: `(calls, legs, sessions and transactions)`. All zero after the last call
+    /// and the last timer, or something leaks.
+    pub fn in_being(&self) -> (usize, usize, usize) {
+        let counts = self.agent.counts();
+        (self.calls.len(), self.legs.len(), counts.server_txns + counts.client_txns + counts.dialogs + counts.sessions)
+    }
+
+    /// Writes a fact down.
+    fn fact(&mut self, now: Now, kind: FactKind) {
+        self.facts += 1;
+        self.out.push_back(Output::Fact(Fact { seq: self.facts, wall: now.wall, kind }));
+    }
+
+    fn log(&mut self, level: Level, text: impl Into<String>) {
+        self.out.push_back(Output::Log(level, text.into()));
+    }
+
+    /// Asks the agent for something. That the session is over is ordinary: its end is on the way.
+    fn ask(&mut self, now: Now, command: crate::sip::Command) -> bool {
+        match self.agent.command(now.at, command) {
+            Ok(()) => true,
+            Err(crate::sip::CommandError::NoSession(_)) => false,
+            Err(error) => {
+                self.log(Level::Warning, format!("SIP: {error}"));
+                false
+            }
+        }
+    }
+
+    fn new_leg_id(&mut self) -> LegId {
+        self.count.legs += 1;
+        LegId(self.count.legs)
+    }
+    fn new_play_id(&mut self) -> PlayId {
+        self.count.plays += 1;
+        PlayId(self.count.plays)
+    }
+    fn new_recording_id(&mut self) -> RecordingId {
+        self.count.recordings += 1;
+        RecordingId(self.count.recordings)
+    }
+    fn new_call_id(&mut self, wall: Wall) -> CallId {
+        self.count.calls += 1;
+        CallId::new(wall, self.count.calls)
+    }
+}

@@ -1,0 +1,55 @@
+//! Offers within a call: hold and resume, a peer that moves or changes its codec.
+
+use crate::base::{LegId, Now};
+use crate::media::negotiate;
+use crate::sip::Command;
+use crate::wire::sdp::Sdp;
+
+use super::Switch;
+
+impl Switch {
+    /// The peer offers anew.
+    pub(super) fn offered(&mut self, now: Now, leg_id: LegId, sdp: &[u8]) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let session = leg.session;
+        let Some(local) = leg.local.as_mut() else {
+            self.ask(now, Command::RejectOffer { session, status: 500 });
+            return;
+        };
+        let Ok(offer) = Sdp::parse(sdp) else {
+            self.ask(now, Command::RejectOffer { session, status: 400 });
+            return;
+        };
+        let Ok((answer, params)) = negotiate::answer(local, &offer) else {
+            self.ask(now, Command::RejectOffer { session, status: 488 });
+            return;
+        };
+        let held = !params.send;
+        leg.params = Some(params);
+        self.ask(now, Command::AcceptOffer { session, sdp: answer.to_bytes() });
+        self.set_media(leg_id);
+        self.held(now, leg_id, held);
+    }
+
+    /// A re-INVITE without description asks for ours.
+    pub(super) fn offer_wanted(&mut self, now: Now, leg_id: LegId) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let session = leg.session;
+        let Some(local) = leg.local.as_mut() else {
+            self.ask(now, Command::RejectOffer { session, status: 500 });
+            return;
+        };
+        let sdp = negotiate::offer(local).to_bytes();
+        self.ask(now, Command::AcceptOffer { session, sdp });
+    }
+
+    /// The answer to an offer of ours that went out in a 2xx.
+    pub(super) fn offer_answered(&mut self, now: Now, leg_id: LegId, sdp: &[u8]) {
+        if !self.accept_answer(leg_id, sdp) {
+            self.hang_up(now, leg_id, crate::wire::q850::Cause::INCOMPATIBLE_DESTINATION);
+            return;
+        }
+        let held = self.legs.get(&leg_id).and_then(|leg| leg.params.as_ref()).is_some_and(|p| !p.send);
+        self.held(now, leg_id, held);
+    }
+}

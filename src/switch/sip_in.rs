@@ -1,0 +1,67 @@
+//! What the SIP agent tells, handed to the file that knows what to do with it.
+
+use crate::base::{LegId, Now};
+use crate::config::Config;
+use crate::sip::transaction::Timing;
+use crate::sip::{Action, AgentConfig, Event, SessionId};
+
+use super::{Output, Switch};
+
+impl Switch {
+    pub(super) fn agent_config(config: &Config) -> AgentConfig {
+        AgentConfig {
+            product: config.sip.user_agent.to_string(),
+            timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },
+            ..AgentConfig::default()
+        }
+    }
+
+    /// Carries out what the agent has to do and to say, until it is silent: an event may make the
+    /// switch ask for more.
+    pub(super) fn drain_agent(&mut self, now: Now) {
+        while let Some(action) = self.agent.poll() {
+            match action {
+                Action::Send { flow, message } => self.out.push_back(Output::Sip(flow, message)),
+                Action::Event(event) => self.sip(now, event),
+            }
+        }
+    }
+
+    fn sip(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Invite { session, flow, message } => self.arrival(now, session, flow, &message),
+            Event::Request { txn, flow, message } => self.request(now, txn, flow, &message),
+            Event::Response { txn, .. } => self.pong(now, txn, true),
+            Event::ResponseTimeout { txn } => self.pong(now, txn, false),
+            Event::Progress { session, status, sdp, .. } => {
+                self.with_leg(session, |s, leg| s.progress(now, leg, status, sdp));
+            }
+            Event::Answered { session, sdp, .. } => {
+                self.with_leg(session, |s, leg| s.answered(now, leg, sdp));
+            }
+            Event::Offer { session, sdp, .. } => self.with_leg(session, |s, leg| s.offered(now, leg, &sdp)),
+            Event::OfferWanted { session } => self.with_leg(session, |s, leg| s.offer_wanted(now, leg)),
+            Event::OfferAnswered { session, sdp } => {
+                self.with_leg(session, |s, leg| s.offer_answered(now, leg, &sdp));
+            }
+            // What was agreed before goes on; nothing was changed before the answer.
+            Event::OfferWithdrawn { .. } | Event::OfferRefused { .. } | Event::Confirmed { .. } => {}
+            Event::Info { session, content_type, body } => {
+                self.with_leg(session, |s, leg| s.info(now, leg, &content_type, &body));
+            }
+            Event::Refer { session, txn, refer_to, replaces, .. } => {
+                self.with_leg(session, |s, leg| s.refer(now, leg, txn, &refer_to, replaces.is_some()));
+            }
+            // We send no REFER yet.
+            Event::ReferProgress { .. } => {}
+            Event::Ended { session, end } => self.with_leg(session, |s, leg| s.session_ended(now, leg, end)),
+        }
+    }
+
+    /// An event of a session whose leg is gone is nobody's.
+    fn with_leg(&mut self, session: SessionId, act: impl FnOnce(&mut Switch, LegId)) {
+        if let Some(leg) = self.sessions.get(&session).copied() {
+            act(self, leg);
+        }
+    }
+}

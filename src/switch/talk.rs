@@ -1,0 +1,184 @@
+//! Two parties talk: joining, recording, hold, parting.
+
+use crate::base::{CallId, LegId, Now};
+use crate::call::ConnectionState;
+use crate::media::control::Command;
+use crate::record::path::path;
+use crate::wire::q850::Cause;
+
+use super::active::{Doing, Recording};
+use super::effects::music;
+use super::fact::{AlarmWhat, FactKind};
+use super::leg::Stage;
+use super::{DiskCommand, DiskEvent, Level, Output, Switch};
+
+impl Switch {
+    /// The dialled `with` answered: it and the party for whom the plan runs hear each other.
+    pub(super) fn connect(&mut self, now: Now, id: CallId, with: LegId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let subject = active.subject();
+        let doing = std::mem::replace(&mut active.doing, Doing::Ending);
+        let Doing::Dialling(dialing) = doing else { return };
+        let Some((_, target)) = dialing.legs.into_iter().find(|(leg, _)| *leg == with) else { return };
+        active.doing = Doing::Talking { with, target, since: now.at };
+        active.last_cause = None;
+        if let Some(agent) = active.call.get(with).filter(|c| c.device.is_phone()) {
+            active.agent = Some(agent.device.number().to_owned());
+        }
+        self.stop_play(subject);
+        self.answer(now, subject);
+        self.bridge(subject, with);
+        self.bridged(now, id, subject, with);
+        // Keys pressed before the talk are no answers to what is asked after it.
+        if let Some(leg) = self.legs.get_mut(&subject) {
+            leg.typed.clear();
+        }
+        if dialing.dial.record {
+            self.record(now, id, subject, Some(with));
+        }
+        self.transfer_settled(now, id);
+        self.rearm(id);
+    }
+
+    fn bridged(&mut self, now: Now, id: CallId, a: LegId, b: LegId) {
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.call.join(a, b);
+        }
+        self.fact(now, FactKind::Bridged { call: id, a, b });
+    }
+
+    pub(super) fn bridge(&mut self, a: LegId, b: LegId) {
+        self.out.push_back(Output::Media(Command::Bridge { a, b }));
+    }
+
+    /// Joins two parties that had talked before (a transfer came to nothing).
+    pub(super) fn rejoin(&mut self, now: Now, id: CallId, a: LegId, b: LegId) {
+        self.stop_play(a);
+        self.stop_play(b);
+        self.bridge(a, b);
+        self.bridged(now, id, a, b);
+        self.recorded_side(id, a, Some(b));
+    }
+
+    /// Takes `leg` and whom it talks with apart; gives the other.
+    pub(super) fn part(&mut self, now: Now, id: CallId, leg: LegId) -> Option<LegId> {
+        let peer = self.calls.get_mut(&id)?.call.part(leg)?;
+        self.out.push_back(Output::Media(Command::Unbridge { leg }));
+        self.fact(now, FactKind::Unbridged { call: id, a: leg, b: peer });
+        Some(peer)
+    }
+
+    /// Begins to record, or gives the running recording its new right side (R5).
+    pub(super) fn record(&mut self, now: Now, id: CallId, a: LegId, b: Option<LegId>) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        if active.recording.is_some() {
+            return self.recorded_side(id, a, b);
+        }
+        if !self.config.record.enabled {
+            return;
+        }
+        let (left, right) = match b {
+            Some(b) => active.call.sides(a, b),
+            None => (a, a),
+        };
+        let right = b.map(|_| right);
+        let date = jiff::Timestamp::from_millisecond(now.wall.0).unwrap_or_default().to_zoned(self.zone.clone()).date();
+        active.recordings += 1;
+        let path = path(id, active.recordings, date);
+        let recording = self.new_recording_id();
+        let format = self.config.record.format;
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.recording = Some(Recording { id: recording, path: path.clone(), paused: false });
+        }
+        self.out.push_back(Output::Disk(DiskCommand::Open { recording, path: path.clone(), format }));
+        self.out.push_back(Output::Media(Command::Record { recording, left, right }));
+        self.fact(now, FactKind::RecordingBegan { call: id, recording, path, left, right });
+    }
+
+    /// Who speaks on which channel has changed.
+    fn recorded_side(&mut self, id: CallId, a: LegId, b: Option<LegId>) {
+        let Some(active) = self.calls.get(&id) else { return };
+        let Some(recording) = &active.recording else { return };
+        let leg = b.map(|b| active.call.sides(a, b).1);
+        self.out.push_back(Output::Media(Command::SetRecordRight { recording: recording.id, leg }));
+    }
+
+    pub(super) fn pause_recording(&mut self, now: Now, id: CallId, paused: bool) {
+        let Some(recording) = self.calls.get_mut(&id).and_then(|a| a.recording.as_mut()) else { return };
+        if recording.paused == paused {
+            return;
+        }
+        recording.paused = paused;
+        let recording = recording.id;
+        self.out.push_back(Output::Media(Command::PauseRecord { recording, paused }));
+        self.fact(now, FactKind::RecordingPaused { call: id, recording, paused });
+    }
+
+    pub(super) fn stop_recording(&mut self, id: CallId) {
+        if let Some(recording) = self.calls.get_mut(&id).and_then(|a| a.recording.take()) {
+            self.recordings.insert(recording.id, id);
+            self.out.push_back(Output::Media(Command::StopRecord { recording: recording.id }));
+        }
+    }
+
+    /// The disk tells of a recording.
+    pub(super) fn disk(&mut self, now: Now, event: DiskEvent) {
+        match event {
+            DiskEvent::Closed { recording, samples, lost } => {
+                let Some(call) = self.recordings.remove(&recording) else { return };
+                let fault = match lost {
+                    0 => String::new(),
+                    lost => format!("{lost} samples could not be written; silence stands for them"),
+                };
+                self.fact(now, FactKind::RecordingEnded { call, recording, samples, ms: samples / 8, fault });
+                self.forget_if_over(now, call);
+            }
+            DiskEvent::Failed { recording, why } => {
+                let running = self.calls.iter().find(|(_, a)| a.recording.as_ref().is_some_and(|r| r.id == recording));
+                let call = running.map(|(id, _)| *id).or_else(|| self.recordings.get(&recording).copied());
+                self.log(Level::Error, format!("recording of call {}: {why}; the call goes on", call.map_or_else(String::new, |c| c.to_string())));
+                self.fact(now, FactKind::Alarm { what: AlarmWhat::RecordingFailed, raised: true, detail: why, call });
+            }
+        }
+    }
+
+    /// `leg` put the call on hold, or took it back: the other hears music, or the talk again.
+    pub(super) fn held(&mut self, now: Now, leg_id: LegId, held: bool) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.held == held || leg.stage != Stage::Answered {
+            return;
+        }
+        leg.held = held;
+        let id = leg.call;
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let state = if held { ConnectionState::Held } else { ConnectionState::Connected };
+        active.call.enter(leg_id, state, now.at);
+        let peer = active.call.peer(leg_id);
+        let (call, leg) = (id, leg_id);
+        self.fact(now, if held { FactKind::Held { call, leg } } else { FactKind::Retrieved { call, leg } });
+        match (peer, held) {
+            (Some(peer), true) => self.hear_clip(now, peer, music("default")),
+            (Some(peer), false) => self.stop_play(peer),
+            (None, _) => {}
+        }
+    }
+
+    /// The other party of a talk has gone: the plan goes on with the caller.
+    pub(super) fn talk_over(&mut self, now: Now, id: CallId, gone: LegId, peer: LegId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let Doing::Talking { with, .. } = &active.doing else { return };
+        if *with != gone || active.subject() != peer {
+            return;
+        }
+        let doing = std::mem::replace(&mut active.doing, Doing::Ending);
+        let Doing::Talking { target, since, .. } = doing else { return };
+        let talk_ms = now.at.since(since).as_millis() as u64;
+        active.last_cause = Some(Cause::NORMAL_CLEARING);
+        active.talk_ms += talk_ms;
+        self.stop_play(peer);
+        self.stop_recording(id);
+        use crate::dialplan::effect::{DialEnd, EndedBy, Happening};
+        let end = DialEnd::Answered { by: target, talk_ms, ended_by: EndedBy::Callee };
+        self.run(now, id, Happening::Dialed(end));
+    }
+}

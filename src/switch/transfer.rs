@@ -1,0 +1,224 @@
+//! Blind transfer: one party of a talk sends the other on, by REFER or by feature code (R2).
+//!
+//! ```text
+//!  talk A–B ─ B: REFER / *1 1003 # ─▶ A's plan is redirected, B waits
+//!       │                                  │ somebody answers, or the plan speaks: B is released
+//!       └──── A and B talk again ◀── nobody: B hears how it went
+//! ```
+
+use crate::base::{CallId, Duration, LegId, Now};
+use crate::call::feature::Feature;
+use crate::dialplan::effect::{Happening, Redirect};
+use crate::dialplan::{Entry, Interp};
+use crate::sip::{Command, TxnId};
+use crate::wire::q850::{Cause, Mapping};
+use crate::wire::sip::NameAddr;
+
+use super::active::{Doing, Transfer};
+use super::arrival::user;
+use super::effects::music;
+use super::fact::{EndedBy, FactKind};
+use super::{Level, Switch};
+
+/// A party whose transfer is done hangs up by itself; if it has not after this long, we do.
+const RELEASE: Duration = Duration::from_secs(3);
+
+impl Switch {
+    /// The party on `leg_id` asks by REFER.
+    pub(super) fn refer(&mut self, now: Now, leg_id: LegId, txn: TxnId, refer_to: &NameAddr, replaces: bool) {
+        let status = match user(&refer_to.uri).filter(|number| !number.is_empty()) {
+            _ if replaces => {
+                self.log(Level::Warning, "attended transfer by REFER with Replaces is not in this version");
+                501
+            }
+            None => 400,
+            Some(number) if self.transfer(now, leg_id, &number, true) => 202,
+            Some(_) => 603,
+        };
+        self.ask(now, Command::Respond { txn, status, headers: vec![], body: None });
+        if status == 202 {
+            let session = self.legs.get(&leg_id).map(|leg| leg.session);
+            if let Some(session) = session {
+                self.ask(now, Command::NotifyRefer { session, status: 100, last: false });
+            }
+            self.redirect(now, leg_id);
+        }
+    }
+
+    /// A feature code was dialled on `leg_id`.
+    pub(super) fn feature(&mut self, now: Now, leg_id: LegId, feature: Feature, number: String) {
+        let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
+        match feature {
+            Feature::BlindTransfer => {
+                if self.transfer(now, leg_id, &number, false) {
+                    self.redirect(now, leg_id);
+                }
+            }
+            Feature::Survey => self.to_survey(now, id, leg_id),
+            Feature::PauseRecording => {
+                let paused = self.calls.get(&id).and_then(|a| a.recording.as_ref()).map(|r| r.paused);
+                if let Some(paused) = paused {
+                    self.pause_recording(now, id, !paused);
+                }
+            }
+        }
+    }
+
+    /// Takes the two apart and notes what to go back to. `false`: there is nobody to transfer.
+    fn transfer(&mut self, now: Now, by: LegId, number: &str, notify: bool) -> bool {
+        let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return false };
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        let Some(who) = active.call.peer(by) else { return false };
+        if active.transfer.is_some() || !matches!(active.doing, Doing::Talking { .. }) {
+            return false;
+        }
+        let context = self.context_of(id, by);
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        let Some(plan) = active.interp.take() else { return false };
+        let Doing::Talking { target, since, .. } = std::mem::replace(&mut active.doing, Doing::Ending) else {
+            return false;
+        };
+        let subject = active.call.subject;
+        // Whoever was called has no plan of its own yet: it gets one as if it had dialled.
+        let next = if who == subject { Some(plan.clone()) } else { self.plan_for(now, id, who, number, &context) };
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        let Some(next) = next else {
+            active.interp = Some(plan);
+            active.doing = Doing::Talking { with: if by == subject { who } else { by }, target, since };
+            return false;
+        };
+        active.interp = Some(next);
+        active.call.subject = who;
+        let to = (number.to_owned(), context);
+        active.transfer = Some(Transfer { by: Some(by), notify, plan, subject, talk: (target, since), to });
+        self.part(now, id, by);
+        self.fact(now, FactKind::Transferred { call: id, by, who, to: number.into() });
+        true
+    }
+
+    /// The context in which a party's numbers mean something: a phone's own, else the call's.
+    fn context_of(&self, id: CallId, leg: LegId) -> String {
+        let active = self.calls.get(&id);
+        let device = active.and_then(|a| a.call.get(leg)).map(|c| &c.device);
+        let phone = device.filter(|d| d.is_phone()).and_then(|d| self.config.phone(d.number()));
+        phone.map(|p| p.context.to_string()).or_else(|| active.map(|a| a.context.clone())).unwrap_or_default()
+    }
+
+    fn plan_for(&self, now: Now, id: CallId, who: LegId, number: &str, context: &str) -> Option<Box<Interp>> {
+        let active = self.calls.get(&id)?;
+        let from = active.call.get(who)?.device.number().to_owned();
+        let entry = Entry {
+            context: context.into(),
+            to: number.into(),
+            from,
+            call_id: id.to_string(),
+            variables: [("language".to_owned(), active.language.as_str().to_owned())].into(),
+            ..Entry::default()
+        };
+        Interp::start(&active.plan, now, entry).ok().map(Box::new)
+    }
+
+    /// Sends the transferred party on its new way.
+    fn redirect(&mut self, now: Now, by: LegId) {
+        let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return };
+        let Some(active) = self.calls.get(&id) else { return };
+        let Some(transfer) = &active.transfer else { return };
+        let happening = if transfer.subject == active.call.subject {
+            let (to, context) = transfer.to.clone();
+            Happening::Redirect(Redirect::Number { to, context: Some(context) })
+        } else {
+            Happening::Started
+        };
+        self.hear_clip(now, by, music("default"));
+        self.run(now, id, happening);
+    }
+
+    /// The transferred party is served: the one who transferred may go.
+    pub(super) fn transfer_settled(&mut self, now: Now, id: CallId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let Some(transfer) = active.transfer.take() else { return };
+        let Some(by) = transfer.by else { return };
+        let Some(leg) = self.legs.get(&by) else { return };
+        let session = leg.session;
+        if transfer.notify {
+            self.ask(now, Command::NotifyRefer { session, status: 200, last: true });
+            if let Some(active) = self.calls.get_mut(&id) {
+                active.release = Some((by, now.at + RELEASE));
+            }
+        } else {
+            self.hang_up(now, by, Cause::NORMAL_CLEARING);
+        }
+    }
+
+    /// The plan has ended without serving the transferred party. `true`: it talks again with the
+    /// one who transferred it.
+    pub(super) fn transfer_failed(&mut self, now: Now, id: CallId, cause: Cause) -> bool {
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        let Some(transfer) = active.transfer.take() else { return false };
+        let who = active.call.subject;
+        let Some(by) = transfer.by else { return false };
+        active.interp = Some(transfer.plan);
+        active.call.subject = transfer.subject;
+        let with = if transfer.subject == by { who } else { by };
+        let (target, since) = transfer.talk;
+        active.doing = Doing::Talking { with, target, since };
+        self.rejoin(now, id, transfer.subject, with);
+        if transfer.notify {
+            let status = Mapping::RFC_3398.status_of(cause);
+            let session = self.legs.get(&by).map(|leg| leg.session);
+            if let Some(session) = session {
+                self.ask(now, Command::NotifyRefer { session, status, last: true });
+            }
+        }
+        self.rearm(id);
+        true
+    }
+
+    /// The agent sends the caller to the survey and is released.
+    fn to_survey(&mut self, now: Now, id: CallId, by: LegId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let subject = active.call.subject;
+        let Some(name) = active.plan.surveys().next().map(|(name, _)| name.to_owned()) else {
+            return self.log(Level::Warning, format!("call {id}: there is no survey in the plan"));
+        };
+        if by == subject || active.call.peer(by) != Some(subject) {
+            return;
+        }
+        active.doing = Doing::Ending;
+        self.part(now, id, by);
+        self.stop_recording(id);
+        self.hang_up(now, by, Cause::NORMAL_CLEARING);
+        self.run(now, id, Happening::Redirect(Redirect::Survey { name }));
+    }
+
+    /// A party that was to hang up by itself has not.
+    pub(super) fn release(&mut self, now: Now, id: CallId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        if let Some((leg, at)) = active.release {
+            if at <= now.at {
+                active.release = None;
+                self.hang_up(now, leg, Cause::NORMAL_CLEARING);
+            }
+        }
+    }
+
+    /// The plan has come to an end, or a party asks for the end of all.
+    pub(super) fn release_call(&mut self, now: Now, id: CallId, cause: Cause, by: EndedBy) {
+        if by == EndedBy::Plan && self.transfer_failed(now, id, cause) {
+            return;
+        }
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        active.ended.get_or_insert((cause, by));
+        let dialled = match &mut active.doing {
+            Doing::Dialling(dialing) => dialing.hunt.abandon(),
+            _ => Vec::new(),
+        };
+        active.doing = Doing::Ending;
+        let legs: Vec<LegId> = active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
+        for leg in legs {
+            self.hang_up(now, leg, cause);
+        }
+        self.stop_recording(id);
+        self.forget_if_over(now, id);
+    }
+}
