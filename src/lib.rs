@@ -18,7 +18,6 @@
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
 pub mod base;
-pub mod dialplan;
 pub mod call;
 pub mod config;
 pub mod console;

@@ -23,16 +23,11 @@ impl Civil {
     /// The civil time at `wall` in `zone`. A time outside the years −9999 to 9999 is the epoch.
     pub fn at(wall: Wall, zone: &TimeZone) -> Civil {
         let stamp = Timestamp::from_millisecond(wall.as_millis()).unwrap_or(Timestamp::UNIX_EPOCH);
-        Civil {
-            at: zone.to_datetime(stamp),
-            epoch_s: stamp.as_second(),
-        }
+        Civil { at: zone.to_datetime(stamp), epoch_s: stamp.as_second() }
     }
     /// From a date and time that somebody wrote; its epoch is reckoned as UTC.
     pub fn of(at: DateTime) -> Civil {
-        let epoch = TimeZone::UTC
-            .to_timestamp(at)
-            .map_or(0, |stamp| stamp.as_second());
+        let epoch = TimeZone::UTC.to_timestamp(at).map_or(0, |stamp| stamp.as_second());
         Civil { at, epoch_s: epoch }
     }
     /// The date.
@@ -74,9 +69,7 @@ impl Civil {
     }
     /// By a `strftime` format; empty when the format is wrong.
     pub fn format(self, format: &str) -> String {
-        jiff::fmt::strtime::BrokenDownTime::from(self.at)
-            .to_string(format)
-            .unwrap_or_default()
+        jiff::fmt::strtime::BrokenDownTime::from(self.at).to_string(format).unwrap_or_default()
     }
 }
 
@@ -112,11 +105,7 @@ impl Days {
             Days::Dated(from, to) => (from..=to).contains(&date),
             Days::Yearly(from, to) => {
                 let today = (date.month() as u8, date.day() as u8);
-                if from <= to {
-                    (from..=to).contains(&today)
-                } else {
-                    today >= from || today <= to
-                }
+                if from <= to { (from..=to).contains(&today) } else { today >= from || today <= to }
             }
         }
     }
@@ -126,9 +115,7 @@ impl Days {
 fn month_day(text: &str) -> Option<(u8, u8)> {
     let (month, day) = text.split_once('-')?;
     let (month, day): (i8, i8) = (month.parse().ok()?, day.parse().ok()?);
-    Date::new(2024, month, day)
-        .ok()
-        .map(|_| (month as u8, day as u8))
+    Date::new(2024, month, day).ok().map(|_| (month as u8, day as u8))
 }
 
 /// One condition on the civil time.
@@ -228,11 +215,7 @@ impl Calendar {
             Calendar::Hours(ranges) => {
                 let at = now.second_of_day();
                 ranges.iter().any(|(from, to)| {
-                    if from < to {
-                        (*from..*to).contains(&at)
-                    } else {
-                        at >= *from || at < *to
-                    }
+                    if from < to { (*from..*to).contains(&at) } else { at >= *from || at < *to }
                 })
             }
             Calendar::Dates(days) => days.iter().any(|d| d.hold(now.date())),
@@ -243,9 +226,7 @@ impl Calendar {
             Calendar::Xml(field, ranges) => {
                 let value = field.of(now);
                 let end = i64::from(*field != Field::TimeOfDay);
-                ranges
-                    .iter()
-                    .any(|(from, to)| (*from..to.saturating_add(end)).contains(&value))
+                ranges.iter().any(|(from, to)| (*from..to.saturating_add(end)).contains(&value))
             }
         }
     }
@@ -258,9 +239,8 @@ pub fn any_holds(days: &[Days], date: Date) -> bool {
 
 /// `08:00-18:00` or `22:00-06:00` (over midnight); seconds are optional and 24:00 is the day's end.
 pub fn hours(text: &str) -> Result<(u32, u32), String> {
-    let (from, to) = text
-        .split_once('-')
-        .ok_or_else(|| format!("'{text}' is not a range of times"))?;
+    let (from, to) =
+        text.split_once('-').ok_or_else(|| format!("'{text}' is not a range of times"))?;
     match (clock(from), clock(to)) {
         (Some(from), Some(to)) if from != to => Ok((from, to)),
         (Some(_), Some(_)) => Err(format!("'{text}' begins and ends at the same time")),
@@ -288,20 +268,13 @@ pub fn number_set(text: &str, least: u32, most: u32, names: &[&str]) -> Result<u
     let mut set = 0u32;
     let number = |part: &str| -> Result<u32, String> {
         let part = part.trim();
-        let named = names
-            .iter()
-            .position(|n| part.len() >= 3 && part.to_lowercase().starts_with(n));
-        let value = named
-            .map(|at| at as u32 + least)
-            .or_else(|| part.parse().ok());
+        let named =
+            names.iter().position(|n| part.len() >= 3 && part.to_lowercase().starts_with(n));
+        let value = named.map(|at| at as u32 + least).or_else(|| part.parse().ok());
         value.filter(|v| (least..=most).contains(v)).ok_or_else(|| {
             format!(
                 "'{part}' is not {}",
-                if names.is_empty() {
-                    format!("{least} to {most}")
-                } else {
-                    "a week day".into()
-                }
+                if names.is_empty() { format!("{least} to {most}") } else { "a week day".into() }
             )
         })
     };
@@ -379,17 +352,10 @@ mod tests {
         let day = civil("2026-01-19T09:05:30");
         let values = Field::ALL.map(|(_, field, _, _)| field.of(day));
         assert_eq!(values[..10], [2026, 19, 1, 19, 3, 4, 2, 9, 5, 546]);
-        assert_eq!(
-            Field::MonthWeek.of(civil("2026-02-01T00:00:00")),
-            1,
-            "a Sunday begins week 1"
-        );
+        assert_eq!(Field::MonthWeek.of(civil("2026-02-01T00:00:00")), 1, "a Sunday begins week 1");
         let tod = Calendar::Xml(Field::TimeOfDay, vec![(32_400, 64_800)]);
         assert!(holds(&tod, "2026-01-01T09:00:00") && !holds(&tod, "2026-01-01T18:00:00"));
         let hour = Calendar::Xml(Field::Hour, vec![(9, 18)]);
-        assert!(
-            holds(&hour, "2026-01-01T18:59:59"),
-            "both ends are included"
-        );
+        assert!(holds(&hour, "2026-01-01T18:59:59"), "both ends are included");
     }
 }

@@ -120,15 +120,10 @@ impl Cause {
             return (1..=127).contains(&number).then_some(Cause(number));
         }
         let same = |name: &str| !name.is_empty() && name.eq_ignore_ascii_case(text);
-        let known = NAMES
-            .iter()
-            .find(|(_, name, plain)| same(name) || same(plain));
+        let known = NAMES.iter().find(|(_, name, plain)| same(name) || same(plain));
         let known = known.map(|(number, _, _)| Cause(*number));
         known.or_else(|| {
-            FREESWITCH_ONLY
-                .iter()
-                .find(|(name, _)| same(name))
-                .map(|(_, number)| Cause(*number))
+            FREESWITCH_ONLY.iter().find(|(name, _)| same(name)).map(|(_, number)| Cause(*number))
         })
     }
 
@@ -141,8 +136,7 @@ impl Cause {
     /// Every name that [`Cause::parse`] knows, for help and for the nearest name.
     pub fn names() -> impl Iterator<Item = &'static str> + Clone {
         let own = NAMES.iter().flat_map(|(_, name, plain)| [*plain, *name]);
-        own.filter(|name| !name.is_empty())
-            .chain(FREESWITCH_ONLY.iter().map(|(name, _)| *name))
+        own.filter(|name| !name.is_empty()).chain(FREESWITCH_ONLY.iter().map(|(name, _)| *name))
     }
 
     /// The cause for a SIP status that a plan names (`respond 404`): RFC 3398 §7.2.4.1 for those it
@@ -181,11 +175,7 @@ mod tests {
         assert_eq!(Cause::parse(" busy "), Some(Cause::BUSY));
         assert_eq!(Cause::parse("ORIGINATOR_CANCEL"), Some(Cause::NORMAL));
         assert_eq!(
-            (
-                Cause::parse("0"),
-                Cause::parse("128"),
-                Cause::parse("bussy")
-            ),
+            (Cause::parse("0"), Cause::parse("128"), Cause::parse("bussy")),
             (None, None, None)
         );
         assert!(Cause::names().all(|name| Cause::parse(name).is_some()));

@@ -49,20 +49,9 @@ impl fmt::Display for Fault {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let Fault {
-            file,
-            line,
-            column,
-            what,
-            remedy,
-            ..
-        } = self;
+        let Fault { file, line, column, what, remedy, .. } = self;
         write!(f, "{file}:{line}:{column}: {severity}: {what}")?;
-        if remedy.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "; {remedy}")
-        }
+        if remedy.is_empty() { Ok(()) } else { write!(f, "; {remedy}") }
     }
 }
 
@@ -91,17 +80,9 @@ impl<'a> Source<'a> {
     /// Indexes `text`.
     pub fn new(file: u16, text: &'a str) -> Source<'a> {
         let mut line_starts = vec![0];
-        line_starts.extend(
-            text.bytes()
-                .enumerate()
-                .filter(|(_, b)| *b == b'\n')
-                .map(|(i, _)| i + 1),
-        );
-        Source {
-            file,
-            text,
-            line_starts,
-        }
+        line_starts
+            .extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1));
+        Source { file, text, line_starts }
     }
 
     /// The place of a byte offset; an offset past the end or inside a character is moved back.
@@ -112,11 +93,7 @@ impl<'a> Source<'a> {
         }
         let line = self.line_starts.partition_point(|start| *start <= offset) - 1;
         let column = self.text[self.line_starts[line]..offset].chars().count();
-        Place {
-            file: self.file,
-            line: line as u32 + 1,
-            column: column as u32 + 1,
-        }
+        Place { file: self.file, line: line as u32 + 1, column: column as u32 + 1 }
     }
 }
 
@@ -131,11 +108,7 @@ pub struct Faults {
 impl Faults {
     /// None yet, for files of these paths.
     pub fn new(paths: Vec<String>) -> Faults {
-        Faults {
-            paths,
-            list: Vec::new(),
-            errors: 0,
-        }
+        Faults { paths, list: Vec::new(), errors: 0 }
     }
 
     /// Adds an error.
@@ -153,19 +126,8 @@ impl Faults {
         if self.list.len() >= MAX_FAULTS {
             return;
         }
-        let file = self
-            .paths
-            .get(usize::from(place.file))
-            .cloned()
-            .unwrap_or_default();
-        let fault = Fault {
-            severity,
-            file,
-            line: place.line,
-            column: place.column,
-            what,
-            remedy,
-        };
+        let file = self.paths.get(usize::from(place.file)).cloned().unwrap_or_default();
+        let fault = Fault { severity, file, line: place.line, column: place.column, what, remedy };
         if !self.list.contains(&fault) {
             self.list.push(fault);
         }
@@ -190,12 +152,7 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let lower = wrong.to_lowercase();
     known
         .into_iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
-                name,
-            )
-        })
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .filter(|(distance, name)| {
             *distance <= 1 + name.chars().count().min(wrong.chars().count()) / 3
         })
@@ -203,7 +160,7 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
-/// A remedy that names the nearest known name, or lists them all when they are few.
+/// A remedy that names the nearest known name, or lists those there are.
 pub fn did_you_mean<'a, I>(wrong: &str, known: I) -> String
 where
     I: IntoIterator<Item = &'a str> + Clone,
@@ -213,9 +170,9 @@ where
     }
     let all: Vec<&str> = known.into_iter().collect();
     match all.len() {
-        0 => "there is none to name".into(),
+        0 => "none is defined yet".into(),
         1..=12 => format!("known are: {}", all.join(", ")),
-        _ => String::new(),
+        many => format!("known are: {}, … ({many} in all)", all[..8].join(", ")),
     }
 }
 
@@ -226,29 +183,11 @@ mod tests {
     #[test]
     fn a_place_counts_characters_not_bytes() {
         let source = Source::new(3, "a\n请按一=1\n");
-        assert_eq!(
-            source.place(0),
-            Place {
-                file: 3,
-                line: 1,
-                column: 1
-            }
-        );
-        assert_eq!(
-            source.place(2 + 9),
-            Place {
-                file: 3,
-                line: 2,
-                column: 4
-            }
-        );
+        assert_eq!(source.place(0), Place { file: 3, line: 1, column: 1 });
+        assert_eq!(source.place(2 + 9), Place { file: 3, line: 2, column: 4 });
         assert_eq!(
             source.place(2 + 4),
-            Place {
-                file: 3,
-                line: 2,
-                column: 2
-            },
+            Place { file: 3, line: 2, column: 2 },
             "inside a character"
         );
         assert_eq!(source.place(999).line, 3);

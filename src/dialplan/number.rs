@@ -74,7 +74,7 @@ impl fmt::Display for PatternError {
             PatternError::Empty => f.write_str("the pattern is empty"),
             PatternError::TooLong => write!(f, "the pattern is longer than {MAX_PATTERN} bytes"),
             PatternError::Character(c) => write!(f, "'{c}' cannot stand in a number pattern"),
-            PatternError::Class => f.write_str("a '[' class is empty or not closed"),
+            PatternError::Class => f.write_str("a '[' class is empty, backwards or not closed"),
             PatternError::Group => f.write_str("'(' and ')' do not pair"),
             PatternError::AfterTail => f.write_str("something follows '.' or '!'"),
             PatternError::Regex(why) => write!(f, "the regular expression is wrong: {why}"),
@@ -98,12 +98,7 @@ pub fn compile(expression: &str, ignore_case: bool) -> Result<Regex, PatternErro
         .build();
     built.map_err(|error| {
         let text = error.to_string();
-        let why = text
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
+        let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
         if why.contains("look-around") || why.contains("backreferences") {
             PatternError::LookAround
         } else {
@@ -115,11 +110,7 @@ pub fn compile(expression: &str, ignore_case: bool) -> Result<Regex, PatternErro
 /// The groups of a match, group 0 first.
 pub fn groups(regex: &Regex, text: &str) -> Option<Vec<String>> {
     let found = regex.captures(text)?;
-    let group = |n| {
-        found
-            .get(n)
-            .map_or(String::new(), |m| m.as_str().to_owned())
-    };
+    let group = |n| found.get(n).map_or(String::new(), |m| m.as_str().to_owned());
     Some((0..found.len().min(10)).map(group).collect())
 }
 
@@ -152,18 +143,13 @@ impl Pattern {
                     return Err(PatternError::Empty);
                 }
                 if let Some(flag) = flags.chars().find(|c| *c != 'i') {
-                    return Err(PatternError::Regex(format!(
-                        "'{flag}' after the last slash"
-                    )));
+                    return Err(PatternError::Regex(format!("'{flag}' after the last slash")));
                 }
                 Kind::Regex(compile(expression, flags.contains('i'))?)
             }
             None => Kind::Dial(DialPattern::parse(text)?),
         };
-        Ok(Pattern {
-            source: text.into(),
-            kind,
-        })
+        Ok(Pattern { source: text.into(), kind })
     }
 
     /// The pattern as written.
@@ -248,11 +234,7 @@ impl DialPattern {
         if text.len() > MAX_PATTERN {
             return Err(PatternError::TooLong);
         }
-        let mut pattern = DialPattern {
-            digits: Vec::new(),
-            tail: Tail::None,
-            groups: Vec::new(),
-        };
+        let mut pattern = DialPattern { digits: Vec::new(), tail: Tail::None, groups: Vec::new() };
         let mut open = None;
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
@@ -273,17 +255,11 @@ impl DialPattern {
                 '(' if open.is_none() => open = Some(here),
                 ')' => {
                     let start = open.take().ok_or(PatternError::Group)?;
-                    let end = if pattern.tail == Tail::None {
-                        here
-                    } else {
-                        usize::MAX
-                    };
+                    let end = if pattern.tail == Tail::None { here } else { usize::MAX };
                     pattern.groups.push(start..end);
                 }
                 '(' => return Err(PatternError::Group),
-                _ => pattern
-                    .digits
-                    .push(bit(c).ok_or(PatternError::Character(c))?),
+                _ => pattern.digits.push(bit(c).ok_or(PatternError::Character(c))?),
             }
         }
         if open.is_some() {
@@ -310,11 +286,7 @@ impl DialPattern {
         }
         let byte_at = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(at, _)| at);
         let group = |r: &Range<usize>| text[byte_at(r.start)..byte_at(r.end)].to_owned();
-        Some(
-            core::iter::once(text.to_owned())
-                .chain(self.groups.iter().map(group))
-                .collect(),
-        )
+        Some(core::iter::once(text.to_owned()).chain(self.groups.iter().map(group)).collect())
     }
 
     fn may_continue(&self, typed: &str) -> bool {
@@ -350,9 +322,7 @@ mod tests {
     use super::*;
 
     fn caught(pattern: &str, text: &str) -> Option<Vec<String>> {
-        Pattern::parse(pattern)
-            .expect("a good pattern")
-            .matches(text)
+        Pattern::parse(pattern).expect("a good pattern").matches(text)
     }
 
     #[test]
@@ -390,10 +360,7 @@ mod tests {
         assert_eq!(error("/^((?!6000)60\\d{2})$/"), PatternError::LookAround);
         assert!(matches!(error("/(/"), PatternError::Regex(_)));
         assert!(matches!(error("/a/g"), PatternError::Regex(_)));
-        assert!(
-            matches!(error("/(((a{500}){500}){500})/"), PatternError::Regex(_)),
-            "too big"
-        );
+        assert!(matches!(error("/(((a{500}){500}){500})/"), PatternError::Regex(_)), "too big");
     }
 
     #[test]
@@ -407,10 +374,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_pattern_is_read_or_refused(pattern in ".{0,20}|[0-9xnz.!()\\[\\]-]{0,12}", text in "[0-9*#]{0,8}") {
-            if let Ok(pattern) = Pattern::parse(&pattern) {
-                if pattern.matches(&text).is_some() && pattern.max_len().is_some() {
-                    assert!(!pattern.may_continue(&text));
-                }
+            let read = Pattern::parse(&pattern).ok().filter(|p| p.max_len().is_some());
+            if let Some(pattern) = read.filter(|p| p.matches(&text).is_some()) {
+                assert!(!pattern.may_continue(&text));
             }
         }
     }

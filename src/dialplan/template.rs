@@ -39,15 +39,8 @@ pub struct Template {
 enum Piece {
     Text(Box<str>),
     Capture(u8),
-    Variable {
-        name: Template,
-        offset: i32,
-        length: Option<u32>,
-    },
-    Function {
-        name: Box<str>,
-        argument: Template,
-    },
+    Variable { name: Template, offset: i32, length: Option<u32> },
+    Function { name: Box<str>, argument: Template },
 }
 
 /// A template that cannot be read; `at` is the byte offset in its text.
@@ -89,10 +82,9 @@ impl TemplateError {
                 ("'${' has no '}'", "write ${name}, or \\$ for a dollar sign")
             }
             TemplateError::NoName { .. } => ("'${}' names no variable", "write ${name}"),
-            TemplateError::TooDeep { .. } => (
-                "variables are nested more than 8 deep",
-                "set a variable to the inner part first",
-            ),
+            TemplateError::TooDeep { .. } => {
+                ("variables are nested more than 8 deep", "set a variable to the inner part first")
+            }
             TemplateError::TooLong => ("the text is longer than 4,096 bytes", "shorten it"),
         }
     }
@@ -119,23 +111,13 @@ impl Template {
 
     /// A template of plain text, in which nothing is special.
     pub fn plain(text: &str) -> Template {
-        Template {
-            source: text.into(),
-            pieces: vec![Piece::Text(text.into())],
-        }
+        Template { source: text.into(), pieces: vec![Piece::Text(text.into())] }
     }
 
     /// A template that is one variable.
     pub fn variable(name: &str) -> Template {
-        let piece = Piece::Variable {
-            name: Template::plain(name),
-            offset: 0,
-            length: None,
-        };
-        Template {
-            source: format!("${{{name}}}").into(),
-            pieces: vec![piece],
-        }
+        let piece = Piece::Variable { name: Template::plain(name), offset: 0, length: None };
+        Template { source: format!("${{{name}}}").into(), pieces: vec![piece] }
     }
 
     /// The text as it was written.
@@ -162,11 +144,7 @@ impl Template {
                     Some(text) => out.push_str(&text),
                     None => out.extend(['$', char::from(b'0' + n)]),
                 },
-                Piece::Variable {
-                    name,
-                    offset,
-                    length,
-                } => {
+                Piece::Variable { name, offset, length } => {
                     let value = scope.variable(&name.expand(scope)).unwrap_or_default();
                     out.push_str(substring(&value, *offset, *length));
                 }
@@ -224,10 +202,8 @@ fn parse(text: &str, base: usize, depth: usize) -> Result<Template, TemplateErro
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let at = text.len() - rest.len();
-        let capture = rest
-            .strip_prefix('$')
-            .and_then(|r| r.bytes().next())
-            .filter(u8::is_ascii_digit);
+        let capture =
+            rest.strip_prefix('$').and_then(|r| r.bytes().next()).filter(u8::is_ascii_digit);
         if rest.starts_with("\\$") {
             plain.push('$');
             rest = &rest[2..];
@@ -250,10 +226,7 @@ fn parse(text: &str, base: usize, depth: usize) -> Result<Template, TemplateErro
         }
     }
     flush(&mut plain, &mut pieces);
-    Ok(Template {
-        source: text.into(),
-        pieces,
-    })
+    Ok(Template { source: text.into(), pieces })
 }
 
 fn flush(plain: &mut String, pieces: &mut Vec<Piece>) {
@@ -279,14 +252,13 @@ fn closing_brace(text: &str) -> Option<usize> {
 /// What stands between `${` and `}`: a name with an optional substring, or a function.
 fn reference(inner: &str, base: usize, depth: usize) -> Result<Piece, TemplateError> {
     let inside = base + 2;
-    if let Some((name, argument)) = inner.strip_suffix(')').and_then(|i| i.split_once('(')) {
-        if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            let argument = parse(argument, inside + name.len() + 1, depth)?;
-            return Ok(Piece::Function {
-                name: name.into(),
-                argument,
-            });
-        }
+    let word = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    let function = inner.strip_suffix(')').and_then(|i| i.split_once('('));
+    if let Some((name, argument)) = function.filter(|(name, _)| word(name)) {
+        let argument = parse(argument, inside + name.len() + 1, depth)?;
+        return Ok(Piece::Function { name: name.into(), argument });
     }
     let mut depth_here = 0usize;
     let colon = inner.bytes().position(|b| {
@@ -298,24 +270,17 @@ fn reference(inner: &str, base: usize, depth: usize) -> Result<Piece, TemplateEr
         b == b':' && depth_here == 0
     });
     let (name, cut) = inner.split_at(colon.unwrap_or(inner.len()));
-    let (offset, length) = match cut
-        .strip_prefix(':')
-        .map(|c| c.split_once(':').unwrap_or((c, "")))
+    let (offset, length) = match cut.strip_prefix(':').map(|c| c.split_once(':').unwrap_or((c, "")))
     {
         None => (0, None),
-        Some((offset, length)) => (
-            offset.trim().parse().unwrap_or(0),
-            length.trim().parse::<u32>().ok(),
-        ),
+        Some((offset, length)) => {
+            (offset.trim().parse().unwrap_or(0), length.trim().parse::<u32>().ok())
+        }
     };
     if name.is_empty() {
         return Err(TemplateError::NoName { at: base });
     }
-    Ok(Piece::Variable {
-        name: parse(name, inside, depth)?,
-        offset,
-        length,
-    })
+    Ok(Piece::Variable { name: parse(name, inside, depth)?, offset, length })
 }
 
 /// FreeSWITCH's `${var:offset:length}`, counted in characters. An offset past the end leaves nothing.
@@ -329,12 +294,7 @@ fn substring(value: &str, offset: i32, length: Option<u32>) -> &str {
     } else {
         offset as usize
     };
-    let byte_at = |n: usize| {
-        value
-            .char_indices()
-            .nth(n)
-            .map_or(value.len(), |(at, _)| at)
-    };
+    let byte_at = |n: usize| value.char_indices().nth(n).map_or(value.len(), |(at, _)| at);
     let start = byte_at(skip);
     match length {
         None => &value[start..],
@@ -368,46 +328,26 @@ pub(crate) mod tests {
         }
         fn capture(&self, n: u8) -> Option<Cow<'_, str>> {
             let groups = self.1.as_ref()?;
-            Some(Cow::Borrowed(
-                groups.get(usize::from(n)).copied().unwrap_or(""),
-            ))
+            Some(Cow::Borrowed(groups.get(usize::from(n)).copied().unwrap_or("")))
         }
         fn civil(&self) -> Civil {
-            Civil::at(
-                crate::base::Wall(1_763_775_000_000),
-                &jiff::tz::TimeZone::UTC,
-            )
+            Civil::at(crate::base::Wall(1_763_775_000_000), &jiff::tz::TimeZone::UTC)
         }
     }
 
     fn expand(text: &str) -> String {
-        let vars = [
-            ("to", "4008001234"),
-            ("kind", "care"),
-            ("care_menu", "main"),
-            ("evil", "${to}"),
-        ];
+        let vars =
+            [("to", "4008001234"), ("kind", "care"), ("care_menu", "main"), ("evil", "${to}")];
         let scope = Fixed(vars.into(), Some(vec!["all", "one", "二"]));
-        Template::parse(text)
-            .expect("a good template")
-            .expand(&scope)
+        Template::parse(text).expect("a good template").expand(&scope)
     }
 
     #[test]
     fn variables_substrings_and_groups_are_filled_in() {
         assert_eq!(expand("a ${to} b ${none} c"), "a 4008001234 b  c");
-        assert_eq!(
-            expand("${to:0:3}-${to:3}-${to:-4}-${to:-4:2}"),
-            "400-8001234-1234-12"
-        );
-        assert_eq!(
-            expand("${to:99}|${to:-99}|${to:x}|${to:2:0}"),
-            "||4008001234|"
-        );
-        assert_eq!(
-            expand("$1$2$9 $0 $ $$ \\$1 \\${to}"),
-            "one二 $0 $ $$ $1 ${to}"
-        );
+        assert_eq!(expand("${to:0:3}-${to:3}-${to:-4}-${to:-4:2}"), "400-8001234-1234-12");
+        assert_eq!(expand("${to:99}|${to:-99}|${to:x}|${to:2:0}"), "||4008001234|");
+        assert_eq!(expand("$1$2$9 $0 $ $$ \\$1 \\${to}"), "one二 $0 $ $$ $1 ${to}");
         assert_eq!(expand("${${kind}_menu}"), "main");
         assert_eq!(expand("${evil}"), "${to}", "a value is not expanded again");
         assert_eq!(expand("${strftime(%Y-%m-%d %H:%M)}"), "2025-11-22 01:30");
@@ -418,31 +358,16 @@ pub(crate) mod tests {
     #[test]
     fn without_groups_a_dollar_digit_stays() {
         let scope = Fixed(BTreeMap::new(), None);
-        assert_eq!(
-            Template::parse("hash $1").unwrap().expand(&scope),
-            "hash $1"
-        );
+        assert_eq!(Template::parse("hash $1").unwrap().expand(&scope), "hash $1");
     }
 
     #[test]
     fn faults_say_where() {
-        assert_eq!(
-            Template::parse("ab ${to"),
-            Err(TemplateError::Unclosed { at: 3 })
-        );
-        assert_eq!(
-            Template::parse("ab ${x${}}"),
-            Err(TemplateError::NoName { at: 6 })
-        );
+        assert_eq!(Template::parse("ab ${to"), Err(TemplateError::Unclosed { at: 3 }));
+        assert_eq!(Template::parse("ab ${x${}}"), Err(TemplateError::NoName { at: 6 }));
         let deep = format!("{}x{}", "${".repeat(20), "}".repeat(20));
-        assert!(matches!(
-            Template::parse(&deep),
-            Err(TemplateError::TooDeep { .. })
-        ));
-        assert_eq!(
-            Template::parse(&"x".repeat(5000)),
-            Err(TemplateError::TooLong)
-        );
+        assert!(matches!(Template::parse(&deep), Err(TemplateError::TooDeep { .. })));
+        assert_eq!(Template::parse(&"x".repeat(5000)), Err(TemplateError::TooLong));
     }
 
     proptest::proptest! {

@@ -297,10 +297,7 @@ mod tests {
         ] {
             assert_eq!(zh(Kind::Time, value), text, "{value}");
         }
-        assert_eq!(
-            zh(Kind::DateTime, "now"),
-            "二零二六年十一月二十二日晚上九点零五分"
-        );
+        assert_eq!(zh(Kind::DateTime, "now"), "二零二六年十一月二十二日晚上九点零五分");
         assert_eq!(zh(Kind::Duration, "7322"), "两小时两分钟两秒");
         assert_eq!(zh(Kind::Duration, "0"), "零秒");
     }

@@ -15,11 +15,8 @@ use super::Grammar;
 /// The grammar of English.
 pub struct English;
 
-const UNITS: [(i64, &str); 3] = [
-    (1_000_000_000, "number/billion"),
-    (1_000_000, "number/million"),
-    (1_000, "number/thousand"),
-];
+const UNITS: [(i64, &str); 3] =
+    [(1_000_000_000, "number/billion"), (1_000_000, "number/million"), (1_000, "number/thousand")];
 
 impl Grammar for English {
     fn digit(&self, c: char) -> Option<&'static str> {
@@ -92,17 +89,10 @@ impl Grammar for English {
     }
 
     fn duration(&self, seconds: i64, out: &mut Vec<String>) {
-        let parts = [
-            (seconds / 3_600, "hour"),
-            (seconds / 60 % 60, "minute"),
-            (seconds % 60, "second"),
-        ];
+        let parts =
+            [(seconds / 3_600, "hour"), (seconds / 60 % 60, "minute"), (seconds % 60, "second")];
         let shown: Vec<_> = parts.into_iter().filter(|(n, _)| *n > 0).collect();
-        let shown = if shown.is_empty() {
-            vec![(0, "second")]
-        } else {
-            shown
-        };
+        let shown = if shown.is_empty() { vec![(0, "second")] } else { shown };
         for (n, unit) in shown {
             self.integer(n, out);
             out.push(format!("duration/{unit}{}", if n == 1 { "" } else { "s" }));
@@ -112,11 +102,7 @@ impl Grammar for English {
 
 /// 0 to 99.
 fn small(n: i64, out: &mut Vec<String>) {
-    out.push(if n < 10 {
-        format!("digits/{n}")
-    } else {
-        format!("number/{n}")
-    });
+    out.push(if n < 10 { format!("digits/{n}") } else { format!("number/{n}") });
 }
 
 /// 0 to 999; `more`: thousands were said before, so that a lone tail takes "and".
@@ -134,7 +120,7 @@ fn three(n: i64, more: bool, out: &mut Vec<String>) {
 
 /// 2005 two thousand and five, 2026 twenty twenty-six, 1900 nineteen hundred, 1905 nineteen oh five.
 fn year(n: i64, out: &mut Vec<String>) {
-    if n < 1_000 || n > 9_999 || n % 1_000 < 10 {
+    if !(1_000..=9_999).contains(&n) || n % 1_000 < 10 {
         return English.integer(n, out);
     }
     small(n / 100, out);
@@ -178,22 +164,10 @@ mod tests {
 
     #[test]
     fn dates_times_and_durations() {
-        assert_eq!(
-            en(Kind::Date, "2026-11-22"),
-            "November twenty-second twenty twenty-six"
-        );
-        assert_eq!(
-            en(Kind::Date, "2005-01-01"),
-            "January first two thousand and five"
-        );
-        assert_eq!(
-            en(Kind::Date, "1905-01-01"),
-            "January first nineteen oh five"
-        );
-        assert_eq!(
-            en(Kind::Date, "1900-01-01"),
-            "January first nineteen hundred"
-        );
+        assert_eq!(en(Kind::Date, "2026-11-22"), "November twenty-second twenty twenty-six");
+        assert_eq!(en(Kind::Date, "2005-01-01"), "January first two thousand and five");
+        assert_eq!(en(Kind::Date, "1905-01-01"), "January first nineteen oh five");
+        assert_eq!(en(Kind::Date, "1900-01-01"), "January first nineteen hundred");
         for (value, text) in [
             ("00:00", "twelve o'clock A M"),
             ("09:00", "nine o'clock A M"),

@@ -55,10 +55,7 @@ impl Kind {
     ];
     /// The kind's name in a plan.
     pub fn name(self) -> &'static str {
-        Kind::ALL
-            .iter()
-            .find(|(_, kind)| *kind == self)
-            .map_or("", |(name, _)| name)
+        Kind::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -93,11 +90,7 @@ pub fn say(
     let value = value.trim();
     let chinese = chinese::Chinese;
     let english = english::English;
-    let grammar: &dyn Grammar = if language.starts_with("zh") {
-        &chinese
-    } else {
-        &english
-    };
+    let grammar: &dyn Grammar = if language.starts_with("zh") { &chinese } else { &english };
     let mut out = Vec::new();
     let wrong = || Unspeakable(value.to_owned());
     match kind {
@@ -116,11 +109,8 @@ pub fn say(
             grammar.time(moment.time(), &mut out);
         }
         Kind::Duration => {
-            let seconds = value
-                .parse()
-                .ok()
-                .filter(|s| (0..=MAX_NUMBER).contains(s))
-                .ok_or_else(wrong)?;
+            let seconds =
+                value.parse().ok().filter(|s| (0..=MAX_NUMBER).contains(s)).ok_or_else(wrong)?;
             grammar.duration(seconds, &mut out);
         }
     }
@@ -135,11 +125,7 @@ fn minus(negative: bool, out: &mut Vec<String>) {
 
 /// Digit by digit; blanks, dashes, dots and brackets in a written number are passed over.
 fn digits(grammar: &dyn Grammar, value: &str, out: &mut Vec<String>) -> Option<()> {
-    for c in value
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')'))
-        .take(MAX_DIGITS)
-    {
+    for c in value.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).take(MAX_DIGITS) {
         out.push(grammar.digit(c)?.into());
     }
     Some(())
@@ -183,10 +169,7 @@ fn fen(value: &str) -> Option<i64> {
     if yuan.is_empty() || decimals.len() > 2 || !all_digits(yuan) || !all_digits(decimals) {
         return None;
     }
-    let yuan = yuan
-        .parse::<i64>()
-        .ok()
-        .filter(|y| *y <= MAX_NUMBER / 100)?;
+    let yuan = yuan.parse::<i64>().ok().filter(|y| *y <= MAX_NUMBER / 100)?;
     let fen = format!("{decimals:0<2}").parse::<i64>().ok()?;
     let sum = yuan * 100 + fen;
     Some(if negative { -sum } else { sum })
@@ -209,12 +192,10 @@ fn moment(value: &str, now: Civil, at: &dyn Fn(i64) -> Civil) -> Option<DateTime
         return Some(now.date().to_datetime(time));
     }
     let whole = value.replacen(' ', "T", 1);
-    whole.parse::<DateTime>().ok().or_else(|| {
-        value
-            .parse::<Date>()
-            .ok()
-            .map(|d| d.to_datetime(Time::midnight()))
-    })
+    whole
+        .parse::<DateTime>()
+        .ok()
+        .or_else(|| value.parse::<Date>().ok().map(|d| d.to_datetime(Time::midnight())))
 }
 
 #[cfg(test)]
@@ -239,19 +220,12 @@ pub(crate) mod tests {
         let at = |s| Civil::at(crate::base::Wall(s * 1_000), &jiff::tz::TimeZone::UTC);
         let names = say(kind, value, language, now, &at).expect("it can be said");
         let list = prompts();
-        let text = |name: &String| {
-            *list
-                .get(name.as_str())
-                .unwrap_or_else(|| panic!("no prompt {name}"))
-        };
+        let text =
+            |name: &String| *list.get(name.as_str()).unwrap_or_else(|| panic!("no prompt {name}"));
         if language.starts_with("zh") {
             names.iter().map(|n| text(n).0).collect()
         } else {
-            names
-                .iter()
-                .map(|n| text(n).1)
-                .collect::<Vec<_>>()
-                .join(" ")
+            names.iter().map(|n| text(n).1).collect::<Vec<_>>().join(" ")
         }
     }
 
@@ -271,18 +245,10 @@ pub(crate) mod tests {
             (Kind::Duration, "-1"),
             (Kind::DateTime, "soon"),
         ] {
-            assert_eq!(
-                say(kind, value),
-                Err(Unspeakable(value.into())),
-                "{kind:?} {value}"
-            );
+            assert_eq!(say(kind, value), Err(Unspeakable(value.into())), "{kind:?} {value}");
         }
         assert_eq!(say(Kind::Digits, ""), Ok(vec![]), "nothing to say");
-        assert_eq!(
-            say(Kind::Number, "12345678901234567890").unwrap().len(),
-            20,
-            "digit by digit"
-        );
+        assert_eq!(say(Kind::Number, "12345678901234567890").unwrap().len(), 20, "digit by digit");
     }
 
     proptest::proptest! {
