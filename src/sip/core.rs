@@ -5,7 +5,7 @@ use super::command::{CommandError, Headers};
 use super::event::Event;
 use super::out::Out;
 use super::token::Token;
-use super::transactions::{ClientId, Transactions, TxnId, User};
+use super::transactions::{ClientId, Transactions, TxnId, User, reply_flow};
 use super::{Flow, compose, reason};
 use crate::base::{Rng, Time};
 use crate::wire::q850::Cause;
@@ -91,8 +91,8 @@ impl Core {
     /// gets the same answer again.
     pub fn answer_stateless(&mut self, flow: Flow, request: &Message, answer: Stateless<'_>) {
         let request = request.with_received(flow.remote);
-        let Ok(via) = request.top_via() else { return };
-        let reply = super::transactions::reply_flow(flow, &via);
+        // A Via that cannot be read still goes back with the answer, to where it came from.
+        let reply = request.top_via().map_or(flow, |via| reply_flow(flow, &via));
         let status = answer.status;
         let mut builder = Builder::response_to(&request, status, answer.phrase);
         if status > 100 {

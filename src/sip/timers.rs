@@ -23,6 +23,8 @@ pub enum WakeReason {
     RungOut,
     /// After a CANCEL no final response came (§9.1).
     CancelUnanswered,
+    /// A re-INVITE of ours got a 100 and nothing more.
+    ReInviteUnanswered,
     /// An offer is due again after glare (§14.1), or one was held back.
     OfferAgain,
     /// A command put off by [`super::Command::Later`].

@@ -29,7 +29,7 @@ impl Agent {
     /// (400, 505, 513), otherwise counted.
     pub fn receive_bad(&mut self, _now: Time, flow: Flow, error: &ParseError) {
         match error.salvage() {
-            Some(request) if request.top_via().is_ok() => {
+            Some(request) => {
                 self.core.stats.refused += 1;
                 let phrase = error.what.to_string();
                 let answer = Stateless {
@@ -38,18 +38,21 @@ impl Agent {
                 };
                 self.core.answer_stateless(flow, request, answer);
             }
-            _ => self.core.stats.unreadable += 1,
+            None => self.core.stats.unreadable += 1,
         }
     }
 
     fn request(&mut self, now: Time, flow: Flow, request: &Message) {
-        let Ok(via) = request.top_via() else {
-            self.core.stats.unreadable += 1;
-            return;
+        let via = match (checks::readable(request), request.top_via()) {
+            (Ok(()), Ok(via)) => via,
+            (Err(refusal), _) if request.header(Name::Via).is_some() => {
+                return self.refuse(flow, request, &refusal);
+            }
+            _ => {
+                self.core.stats.unreadable += 1;
+                return;
+            }
         };
-        if let Err(refusal) = checks::readable(request) {
-            return self.refuse(flow, request, &refusal);
-        }
         let core = &mut self.core;
         let known = core.transactions.find(request, &via);
         match (request.method(), known) {

@@ -65,6 +65,7 @@ impl Session {
             acks: Vec::new(),
             their_offer: None,
             our_offer: None,
+            re_invite: None,
             referral: None,
             our_refer: false,
             login: None,

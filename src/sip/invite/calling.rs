@@ -94,6 +94,7 @@ impl Session {
             acks: Vec::new(),
             their_offer: None,
             our_offer: None,
+            re_invite: None,
             referral: None,
             our_refer: false,
             login: order.credentials.map(Login::new),

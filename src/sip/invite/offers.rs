@@ -210,8 +210,11 @@ impl Session {
         let builder = with_abilities(dialog.request(&method, branch), &self.contact);
         match builder.body(compose::SDP, &sdp).build() {
             Ok(request) => {
-                core.send(now, flow, request, branch, User::Session(self.id));
+                let client = core.send(now, flow, request, branch, User::Session(self.id));
                 self.open += 1;
+                if by == Carrier::Invite {
+                    self.re_invite = Some((client, now + core.config.ring_max));
+                }
             }
             Err(_) => self.refused_ours(core, 513),
         }
@@ -267,6 +270,16 @@ impl Session {
             _ => self.refused_ours(core, status),
         }
         self.try_offer(core, now);
+    }
+
+    /// Nothing came after the 100 to our re-INVITE.
+    pub(crate) fn wake_re_invite(&mut self, core: &mut Core, now: Time) {
+        let Some((client, _)) = self.re_invite.take_if(|(_, at)| now >= *at) else {
+            return;
+        };
+        if let Some(reply) = core.transactions.abandon(now, client, &mut core.out) {
+            self.reply(core, now, reply.flow, &reply, None);
+        }
     }
 
     fn refused_ours(&mut self, core: &mut Core, status: u16) {

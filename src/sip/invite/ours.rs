@@ -62,6 +62,9 @@ impl Session {
                 Tell::Unreachable => 503,
                 _ => 408,
             });
+        if status >= 200 {
+            self.re_invite.take_if(|(client, _)| *client == reply.id);
+        }
         match (&reply.method, status, response) {
             (Method::Invite | Method::Update, 200..=299, Some(response)) => {
                 self.ours_accepted(core, now, response);
@@ -117,6 +120,13 @@ impl Session {
             User::Session(self.id),
         );
         self.open += 1;
+        if let Some((open, _)) = self
+            .re_invite
+            .as_mut()
+            .filter(|(open, _)| *open == reply.id)
+        {
+            *open = client;
+        }
         if let Setup::Calling(calling) = &mut self.setup
             && calling.client == reply.id
         {

@@ -48,6 +48,9 @@ pub struct Session {
     pub(crate) their_offer: Option<TxnId>,
     /// Our re-INVITE or UPDATE: under way, or waiting for its turn.
     pub(crate) our_offer: Option<OurOffer>,
+    /// Our re-INVITE, while no final response has come, and when we give it up: its transaction
+    /// has no timer once a 100 came.
+    pub(crate) re_invite: Option<(ClientId, Time)>,
     /// The peer's REFER.
     pub(crate) referral: Option<Referral>,
     /// A REFER of ours is under way or reported on.
@@ -192,6 +195,8 @@ impl Session {
         self.our_offer = None;
         self.referral = None;
         self.our_refer = false;
+        let soon = now + core.config.timing.life();
+        self.re_invite = self.re_invite.map(|(client, at)| (client, at.min(soon)));
     }
 
     /// True when nothing refers to it any more.
@@ -217,8 +222,11 @@ impl Session {
     }
 
     fn next_wake(&self) -> Option<(Time, WakeReason)> {
+        let re_invite = self
+            .re_invite
+            .map(|(_, at)| (at, WakeReason::ReInviteUnanswered));
         if self.usage == Usage::Over {
-            return None;
+            return re_invite;
         }
         let success = self.unacked.as_ref().map(|u| u.resend.at.min(u.give_up));
         let offer = self
@@ -243,6 +251,7 @@ impl Session {
         ]
         .into_iter()
         .filter_map(|(at, why)| Some((at?, why)))
+        .chain(re_invite)
         .min_by_key(|(at, _)| *at)
     }
 
@@ -251,6 +260,7 @@ impl Session {
         self.wake_success(core, now);
         self.wake_called(core, now);
         self.wake_calling(core, now);
+        self.wake_re_invite(core, now);
         self.try_offer(core, now);
     }
 }

@@ -8,7 +8,7 @@ use crate::sip::{
     Action, Agent, AgentConfig, Command, Counts, Credentials, End, Event, Flow, SessionId,
     Transport,
 };
-use crate::wire::sip::{Message, NameAddr, Uri};
+use crate::wire::sip::{Builder, Message, Name, NameAddr, Uri};
 
 /// Which of the two.
 pub(crate) const A: usize = 0;
@@ -34,6 +34,10 @@ pub(crate) struct Side {
     pub agent: Agent,
     pub addr: SocketAddr,
     pub events: Vec<Event>,
+    /// What it was sent while `deaf`.
+    pub heard_raw: Vec<Message>,
+    /// Its agent receives nothing: the test plays the peer.
+    pub deaf: bool,
 }
 
 pub(crate) struct Pair {
@@ -43,6 +47,7 @@ pub(crate) struct Pair {
     pub transport: Transport,
     /// Every message sent: when (ms), by whom, start line.
     pub trace: Vec<(u64, usize, String)>,
+    messages: Vec<(usize, Message)>,
     flying: BTreeMap<(Time, u64), (usize, SocketAddr, Vec<u8>)>,
     sent: u64,
 }
@@ -58,6 +63,8 @@ impl Pair {
             agent: Agent::new(config.clone(), rng.split()),
             addr: addr.parse().expect("an address"),
             events: Vec::new(),
+            heard_raw: Vec::new(),
+            deaf: false,
         };
         let sides = [side("192.0.2.1:5060"), side("192.0.2.2:5060")];
         let delay = Duration::from_millis(10);
@@ -74,6 +81,7 @@ impl Pair {
             net,
             transport: Transport::Udp,
             trace: Vec::new(),
+            messages: Vec::new(),
             flying: BTreeMap::new(),
             sent: 0,
         }
@@ -148,11 +156,11 @@ impl Pair {
     fn transmit(&mut self, who: usize, flow: Flow, message: &Message) {
         let line = String::from_utf8_lossy(message.start_line()).into_owned();
         self.trace.push((self.now.as_millis(), who, line));
+        self.messages.push((who, message.clone()));
         let again = Message::parse(message.bytes()).expect("what we send can be read");
-        assert!(
-            again.check().is_ok(),
-            "what we send can be acted on: {message}"
-        );
+        // A 400 repeats the headers that were wrong.
+        let acceptable = message.status() == Some(400) || again.check().is_ok();
+        assert!(acceptable, "what we send can be acted on: {message}");
         if (self.net.drop)(who, message) || self.net.rng.chance(self.net.loss) {
             return;
         }
@@ -205,6 +213,11 @@ impl Pair {
                 local,
                 remote,
             };
+            if self.sides[receiver].deaf {
+                let message = Message::parse(&bytes).expect("a message");
+                self.sides[receiver].heard_raw.push(message);
+                continue;
+            }
             match Message::parse(&bytes) {
                 Ok(message) => self.sides[receiver].agent.receive(self.now, flow, message),
                 Err(error) => self.sides[receiver]
@@ -234,6 +247,28 @@ impl Pair {
             self.step();
         }
         self.now = until;
+    }
+
+    /// Answers a request as `who` would by hand: with this To tag and more headers.
+    pub(crate) fn answer_raw(
+        &mut self,
+        who: usize,
+        request: &Message,
+        status: u16,
+        tag: &str,
+        sdp: Option<&[u8]>,
+    ) {
+        let addr = self.sides[who].addr;
+        let contact = format!("<sip:{tag}@{addr}>");
+        let mut builder = Builder::response_to(request, status, "");
+        if !tag.is_empty() {
+            builder = builder.to_tag(tag).header(Name::Contact, contact.as_str());
+        }
+        if let Some(sdp) = sdp {
+            builder = builder.body("application/sdp", sdp);
+        }
+        let response = builder.build().expect("writable");
+        self.inject(who, response.bytes());
     }
 
     /// Lets time pass until nothing is left to happen.
@@ -277,6 +312,16 @@ impl Pair {
             .iter()
             .filter(|(_, by, line)| *by == who && line.starts_with(start))
             .count()
+    }
+
+    /// The last message of `who` that fits.
+    pub(crate) fn last(&self, who: usize, fits: impl Fn(&Message) -> bool) -> &Message {
+        let found = self
+            .messages
+            .iter()
+            .rev()
+            .find(|(by, message)| *by == who && fits(message));
+        &found.expect("such a message was sent").1
     }
 
     /// When they went out, in milliseconds.
