@@ -20,6 +20,8 @@
 pub mod base;
 pub mod call;
 pub mod config;
+pub mod console;
+pub mod dialplan;
 pub mod dsp;
 pub mod media;
 pub mod net;

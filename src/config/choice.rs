@@ -93,7 +93,7 @@ choice! {
     Dtmf {
         Rfc4733 = "rfc4733": "As telephone-event packets (RFC 4733).",
         Info = "info": "In SIP INFO requests.",
-        Inband = "inband": "As tones in the audio.",
+        InBand = "inband": "As tones in the audio.",
     } later []
 }
 

@@ -34,6 +34,8 @@ const WITHOUT_PITCH: usize = 80;
 const FULL: usize = 80;
 /// Samples of concealment until silence: 60 ms.
 const SILENT: usize = 480;
+/// What the blend back into the stream gains with each 10 ms that were lost: 4 ms.
+const MERGE_STEP: usize = 32;
 /// Longest blend back into the stream: 10 ms.
 const LONGEST_MERGE: usize = 80;
 
@@ -81,8 +83,11 @@ impl Concealer {
     /// A frame arrived, of any length. After a loss its beginning is changed: blended with what was
     /// made meanwhile.
     pub fn good(&mut self, frame: &mut [i16]) {
+        if frame.is_empty() {
+            return; // nothing to blend into: the loss goes on
+        }
         if let Some(mut going) = self.going.take() {
-            let length = going.period / 4 + 32 * (going.made / 80);
+            let length = going.period / 4 + MERGE_STEP * (going.made / FULL);
             let length = length.min(LONGEST_MERGE).min(frame.len());
             for (index, sample) in frame[..length].iter_mut().enumerate() {
                 let share = (index + 1) as f32 / (length + 1) as f32;
@@ -290,6 +295,9 @@ mod tests {
         concealer.good(&mut frame);
         assert!(frame[0] < 50 && frame[159] == 1000 && largest_step(&frame) < 50);
         assert!(!concealer.is_concealing());
+        concealer.lost(&mut frame);
+        concealer.good(&mut []);
+        assert!(concealer.is_concealing(), "an empty frame is no frame");
     }
 
     #[test]

@@ -178,6 +178,10 @@ impl Plane {
         self.events.pop_front()
     }
 
+    /// How many legs are open.
+    pub fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
     /// What it holds and has dropped.
     pub fn counts(&self) -> Counts {
         let running = |slot: &&u32| self.legs.get(**slot).is_some_and(|leg| leg.clock.is_some());

@@ -105,12 +105,12 @@ impl Sip {
     fn open(&mut self, listen: Listen, deliver: &Deliver) -> io::Result<SocketAddr> {
         match listen.transport {
             Transport::Udp => {
-                let socket = udp::Socket::open(listen.address, deliver.clone(), self.counters.clone())?;
+                let socket = udp::Socket::open(listen.address, listen.shown, deliver.clone(), self.counters.clone())?;
                 let at = socket.local();
                 self.udp.push(socket);
                 Ok(at)
             }
-            Transport::Tcp => self.tcp.listen(listen.address),
+            Transport::Tcp => self.tcp.listen(listen.address, listen.shown),
             other => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 format!("{other:?} is not in this version"),
@@ -118,7 +118,7 @@ impl Sip {
         }
     }
 
-    /// The addresses as they were bound (port 0 was replaced by the one that was free).
+    /// The addresses as peers see them (port 0 was replaced by the one that was free).
     pub fn listening(&self) -> &[(Transport, SocketAddr)] {
         &self.listening
     }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -68,14 +68,14 @@ impl Connections {
         Connections { shared, accepting: Vec::new() }
     }
 
-    /// Listens on `address`; gives it as bound.
-    pub fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+    /// Listens on `address`; gives it as peers see it.
+    pub fn listen(&mut self, address: SocketAddr, shown: IpAddr) -> io::Result<SocketAddr> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the old connections' TIME_WAIT.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let listener = socket.listen(1024)?;
-        let local = listener.local_addr()?;
+        let local = SocketAddr::new(shown, listener.local_addr()?.port());
         let shared = self.shared.clone();
         self.accepting.push(self.shared.runtime.spawn(accept(listener, local, shared)));
         Ok(local)

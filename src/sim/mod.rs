@@ -11,5 +11,8 @@
 //! comes out of Belfry, so their ears share no code with its media plane.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "live drives phones over real sockets, by the real clock")]
 
+pub mod live;
 pub mod network;
+pub mod phone;
 pub mod voice;
+pub mod world;

@@ -101,8 +101,6 @@ pub struct Phone {
     pub talks: u64,
     /// The final status of its latest offer within a call; 0 while it waits.
     pub offer_status: u16,
-    cseq: u32,
-    call_id: String,
 }
 
 /// How long a key is held, in packets of 20 ms.
@@ -114,7 +112,6 @@ impl Phone {
         let config = AgentConfig { product: "Belfry test phone".into(), ..AgentConfig::default() };
         let agent = Agent::new(config, rng.split());
         let local = LocalMedia::new(setup.rtp, setup.codecs.clone(), rng.next_u64() >> 2);
-        let call_id = format!("{:016x}", rng.next_u64());
         Phone {
             agent,
             rng,
@@ -133,8 +130,6 @@ impl Phone {
             out: VecDeque::new(),
             talks: 0,
             offer_status: 0,
-            cseq: 0,
-            call_id,
             setup,
         }
     }
@@ -151,6 +146,10 @@ impl Phone {
     /// SDP said stays.
     pub fn moved(&mut self, rtp: SocketAddr) {
         self.setup.rtp = rtp;
+    }
+    /// Where its RTP goes.
+    pub fn far_rtp(&self) -> Option<SocketAddr> {
+        self.params.as_ref()?.remote
     }
     fn flow(&self) -> Flow {
         Flow { transport: Transport::Udp, local: self.setup.sip, remote: self.setup.server }
@@ -256,7 +255,7 @@ impl Phone {
         let flow = Flow { remote: from, ..self.flow() };
         match Message::parse(bytes) {
             Ok(message) => self.agent.receive(now, flow, message),
-            Err(error) => self.agent.receive_bad(now, flow, error),
+            Err(error) => self.agent.receive_bad(now, flow, &error),
         }
         self.drain(now);
     }
@@ -315,7 +314,8 @@ impl Phone {
 
     /// Sessions and transactions in being: zero when all is over.
     pub fn in_being(&self) -> usize {
-        self.agent.counts().total()
+        let counts = self.agent.counts();
+        counts.server_txns + counts.client_txns + counts.dialogs + counts.sessions
     }
 
     fn command(&mut self, now: Time, command: Command) {

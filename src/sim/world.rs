@@ -21,9 +21,8 @@ use super::phone::{Phone, Sent, Setup};
 use crate::base::{Duration, Now, RecordingId, Rng, Time, Wall};
 use crate::config::Config;
 use crate::dialplan::Plan;
-use crate::media::Clip;
-use crate::media::control::{Command, Event, Item};
-use crate::media::plane::{Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
+use crate::media::control::{Codec, Command, Event, RecordFormat};
+use crate::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use crate::record::layout::Layout;
 use crate::sip::{Flow, Transport};
 use crate::switch::fact::Fact;
@@ -168,6 +167,11 @@ impl World {
     pub fn stranger(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         self.network.send(self.now, from, to, bytes);
     }
+    /// Whether no leg and no port is in use in the media plane.
+    pub fn plane_is_empty(&self) -> bool {
+        let counts = self.plane.counts();
+        counts.legs == 0 && counts.recordings == 0 && counts.ports == 0
+    }
     /// Belfry's address that a phone sends its RTP to.
     pub fn rtp_of(&self, index: usize) -> Option<SocketAddr> {
         self.phones[index].far_rtp()
@@ -204,7 +208,7 @@ impl World {
             self.wakes.pop();
         }
         let phone = self.wakes.peek().map(|Reverse((at, _))| *at);
-        [self.network.next_arrival(), self.switch.next_wake(), self.plane.next_tick(), phone].into_iter().flatten().min()
+        [self.network.next_arrival(), self.switch.next_wake(), Some(self.plane.next_tick()), phone].into_iter().flatten().min()
     }
 
     fn step(&mut self) {
@@ -219,7 +223,7 @@ impl World {
                 self.touched(phone);
             }
         }
-        if self.plane.next_tick().is_some_and(|at| at <= self.now) {
+        if self.plane.next_tick() <= self.now {
             let mut out = Out { network: &mut self.network, now: self.now, own: &self.own, layouts: &mut self.layouts, trace: &mut self.trace };
             self.plane.tick(self.now, &mut out);
             self.media_events();
@@ -288,8 +292,8 @@ impl World {
                     let command = self.resolved(command);
                     self.plane.command(self.now, command);
                 }
-                Output::Disk(DiskCommand::Open { recording, path, format }) => {
-                    let layout = Layout::new(crate::engine::format(format));
+                Output::Disk(DiskCommand::Open { recording, path, .. }) => {
+                    let layout = Layout::new(RecordFormat::Alaw);
                     self.layouts.insert(recording, (layout, Recorded { path, ..Recorded::default() }));
                 }
                 Output::Fact(fact) => {
@@ -320,7 +324,11 @@ impl World {
     }
 
     fn resolved(&self, command: Command<String>) -> Command<Arc<Clip>> {
-        command.map_clips(|name| Ok(self.clips.get(&name).unwrap_or(&self.prompt).clone())).expect("every clip is known")
+        let clip = |name: String| Ok::<_, std::convert::Infallible>(self.clips.get(&name).unwrap_or(&self.prompt).clone());
+        match command.map_clips(clip) {
+            Ok(command) => command,
+            Err(never) => match never {},
+        }
     }
 }
 
@@ -344,7 +352,11 @@ impl Transmit for Out<'_> {
     }
     fn tap(&mut self, block: TapBlock<'_>) {
         if let Some((layout, recorded)) = self.layouts.get_mut(&block.recording) {
-            layout.lay(&block, &mut recorded.bytes);
+            let mut codes = block.payload.to_vec();
+            if block.codec == Codec::Pcmu {
+                crate::dsp::g711::ulaw_to_alaw(&mut codes);
+            }
+            layout.lay(block.channel, block.position, block.adjust, &codes, &mut recorded.bytes);
         }
     }
 }

@@ -299,6 +299,26 @@ fn numbers_go_on_over_restarts_and_nothing_is_applied_twice() {
     );
 }
 
+#[test]
+fn what_was_deleted_from_the_records_does_not_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("belfry.db");
+    let store = Store::open(settings(dir.path())).unwrap();
+    submit(&store, 1..=9);
+    store.close();
+    block(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+        let mut other = options.connect().await.unwrap();
+        other.execute("DELETE FROM events").await.unwrap();
+        other.close().await.unwrap();
+    });
+    // The newest segment is still there and is read again: its place says that it is applied.
+    let store = Store::open(settings(dir.path())).unwrap();
+    submit(&store, [10]);
+    store.close();
+    assert_eq!(applied(&path), [10]);
+}
+
 /// A journal with `facts` facts that no database has, in one segment.
 fn written(facts: u64) -> (SegmentName, Vec<u8>) {
     let dir = tempfile::tempdir().unwrap();

@@ -44,7 +44,7 @@ impl Switch {
             legs: self.legs.len(),
             calls_total: self.count.calls,
             calls_refused: self.count.refused,
-            registered: self.registrar.len(),
+            registered: self.registrar.counts().1,
             transactions: counts.server_txns + counts.client_txns,
             refusing,
         }
@@ -89,16 +89,15 @@ impl Switch {
                 codec: leg.params.as_ref().map(|p| format!("{:?}", p.codec).to_uppercase()),
             })
         });
-        let route = active.interp.as_ref().and_then(|i| i.route_name()).map(str::to_owned);
-        CallView { row: self.call_row(now, active), route, legs: legs.collect() }
+        CallView { row: self.call_row(now, active), route: active.route.clone(), legs: legs.collect() }
     }
 
     fn phone_rows(&self, now: Now) -> Vec<PhoneRow> {
         let row = |phone: &crate::config::Phone| PhoneRow {
             number: phone.number.to_string(),
             name: phone.name.as_ref().map(|n| n.to_string()),
-            contacts: (self.registrar.lookup(phone.number.as_str(), now.at).into_iter())
-                .map(|b| (b.contact.to_string(), b.expires_at.since(now.at).as_secs()))
+            contacts: (self.registrar.lookup(now.at, phone.number.as_str()).into_iter())
+                .map(|b| (b.contact.to_string(), b.expires.since(now.at).as_secs()))
                 .collect(),
         };
         self.config.phones.iter().map(row).collect()
@@ -111,11 +110,13 @@ impl Switch {
         self.plan = plan;
         self.features = features::table(&self.config);
         self.gateways.configure(requests::gateways(&self.config));
-        self.registrar.set_limits(requests::registrar_limits(&self.config));
-        let config = &self.config;
-        let removed = self.registrar.retain(|number| config.phone(number).is_some());
-        for (number, contact) in removed {
-            self.fact(now, FactKind::PhoneUnregistered { number, contact, why: Unregistered::Removed });
+        self.registrar.configure(requests::registrar_config(&self.config));
+        let gone = self.registrar.all().map(|(number, _)| number.to_owned());
+        let gone: Vec<String> = gone.filter(|number| self.config.phone(number).is_none()).collect();
+        for number in gone {
+            for binding in self.registrar.clear(&number) {
+                self.unbound(now, &number, &binding, Unregistered::Removed);
+            }
         }
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }

@@ -1,11 +1,14 @@
 //! A dial step: legs are made for targets, rung, and the first that answers is connected.
 
+use std::net::SocketAddr;
+
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::dialling::Why;
 use crate::call::{ConnectionState, Device, Dialling, Failure, Step};
 use crate::config::{Dtmf, Phone};
 use crate::dialplan::effect::{Dial, DialEnd, DialFailure, Happening, Meanwhile, Target};
 use crate::dsp::tone::Kind;
+use crate::media::control::Codec;
 use crate::media::negotiate;
 use crate::sip::{self, Flow, Transport};
 use crate::wire::q850::Cause;
@@ -13,8 +16,8 @@ use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Host, Name, NameAddr, Uri};
 
 use super::active::{Dialing, Doing};
-use super::arrival::no_channel;
-use super::effects::{music, tone_plan};
+use super::arrival::{media_codecs, no_channel};
+use super::effects::{music, q850, tone_plan};
 use super::fact::FactKind;
 use super::leg::{Leg, Stage};
 use super::{Level, Switch};
@@ -61,9 +64,9 @@ impl Switch {
             Why::Busy => DialFailure::Busy,
             Why::NoAnswer => DialFailure::NoAnswer,
             Why::Rejected => DialFailure::Rejected,
-            Why::Failed => DialFailure::of(crate::dialplan::Cause(failure.cause.0)),
+            Why::Failed => DialFailure::of(crate::dialplan::Cause(failure.cause.value())),
         };
-        Happening::Dialed(DialEnd::Failed { why, cause: crate::dialplan::Cause(failure.cause.0) })
+        Happening::Dialed(DialEnd::Failed { why, cause: crate::dialplan::Cause(failure.cause.value()) })
     }
 
     /// Makes the legs of one target, or notes why there is none.
@@ -71,7 +74,7 @@ impl Switch {
         let made = match &target {
             Target::Phone { number } => self.ring_phone(now, id, number),
             Target::Gateway { name, number } => self.ring_gateway(now, id, name, number),
-            Target::Fail { cause } => Err(failure(Cause(cause.0), 0)),
+            Target::Fail { cause } => Err(failure(q850(*cause), 0)),
         };
         let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else { return };
         match made {
@@ -90,7 +93,7 @@ impl Switch {
         let Some(phone) = self.config.phone(number).cloned() else {
             return Err(failure(Cause::UNALLOCATED_NUMBER, 404));
         };
-        let bindings = self.registrar.lookup(number, now.at);
+        let bindings: Vec<_> = self.registrar.lookup(now.at, number).into_iter().cloned().collect();
         if bindings.is_empty() {
             return Err(failure(Cause::SUBSCRIBER_ABSENT, 404));
         }
@@ -133,14 +136,13 @@ impl Switch {
     }
 
     /// The flow from one of our sockets to `remote`.
-    pub(super) fn flow_to(&self, transport: Transport, remote: std::net::SocketAddr) -> Option<Flow> {
-        let fits = |local: &std::net::SocketAddr| local.is_ipv4() == remote.is_ipv4();
-        // Loopback and the rest do not reach each other: a socket bound to the one is not for the other.
-        let near = |local: &std::net::SocketAddr| {
-            local.ip().is_unspecified() || local.ip().is_loopback() == remote.ip().is_loopback()
-        };
-        let mut own = self.listening.iter().filter(|(t, l)| *t == transport && fits(l) && near(l));
-        own.next().map(|(_, local)| Flow { transport, local: *local, remote })
+    pub(super) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let fits = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
+        let own = self.listening.iter().filter(|(t, local)| *t == transport && fits(local));
+        // A socket on loopback is the last choice for a peer outside, and the first for one inside.
+        let far = |local: &SocketAddr| local.ip().is_loopback() != remote.ip().is_loopback();
+        let best = own.min_by_key(|(_, local)| far(local));
+        best.map(|(_, local)| Flow { transport, local: *local, remote })
     }
 
     /// Makes one leg; its INVITE goes out as soon as it has a port.
@@ -157,14 +159,17 @@ impl Switch {
         let name = dialing.dial.caller_name.clone().or_else(|| active.from_name.clone());
         let emergency = dialing.dial.emergency;
         let session = self.agent.new_session();
-        let public = self.config.advertised(flow.local);
         let domain = self.config.domain();
         let mut from = NameAddr::new(Uri::sip(Some(&shown), Host::parse(domain.as_bytes())?, None));
         if let Some(name) = name.filter(|n| !n.is_empty()) {
             from = from.with_display(name.as_bytes());
         }
-        let contact = Uri::sip(Some(&shown), Host::from(public.ip()), Some(public.port()))
-            .with_transport(flow.transport);
+        let contact = Uri::sip(Some(&shown), Host::from(flow.local.ip()), Some(flow.local.port()))
+;
+        let contact = match flow.transport.uri_param() {
+            Some(transport) => contact.with_param("transport", Some(transport)),
+            None => contact,
+        };
         let to = match target.as_sip() {
             Some(sip) => NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port)),
             None => NameAddr::new(target.clone()),
@@ -208,7 +213,7 @@ impl Switch {
     }
 
     /// The codec of the party for whom the leg's call was dialled.
-    fn peer_codec(&self, leg_id: LegId) -> Option<crate::media::control::Codec> {
+    fn peer_codec(&self, leg_id: LegId) -> Option<Codec> {
         let call = self.calls.get(&self.legs.get(&leg_id)?.call)?;
         Some(self.legs.get(&call.subject())?.params.as_ref()?.codec)
     }
@@ -387,12 +392,12 @@ impl Carrier<'_> {
         let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
         Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
     }
-    fn media(&self, config: &crate::config::Config) -> (Vec<crate::config::Codec>, Dtmf) {
+    fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
         let (codecs, dtmf) = match self {
             Carrier::Phone(phone) => (&phone.codecs, phone.dtmf),
             Carrier::Gateway(gateway) => (&gateway.codecs, gateway.dtmf),
         };
-        (config.codecs(codecs).to_vec(), dtmf.unwrap_or(config.media.dtmf))
+        (media_codecs(config.codecs(codecs)), dtmf.unwrap_or(config.media.dtmf))
     }
 }
 

@@ -30,7 +30,15 @@ impl Switch {
         }
         let session = leg.session;
         let sent = leg.invite.is_none();
-        let own = self.ask(now, Command::Hangup { session, reason: Some(cause) });
+        let command = match cause {
+            // Not 480, RFC 3398's status for cause 20: the number is nobody's here at present, and
+            // a gateway goes by the cause anyway.
+            Cause::SUBSCRIBER_ABSENT if leg.stage == Stage::Early && sent && leg.description.is_some() => {
+                Command::Reject { session, status: 404, reason: Some(cause), headers: vec![] }
+            }
+            _ => Command::Hangup { session, reason: Some(cause) },
+        };
+        let own = self.ask(now, command);
         // One that never went out has no session that could end.
         if !own && !sent {
             self.leg_over(now, leg_id, Ending { cause, status: 0, by: EndedBy::Plan, at: now.at });

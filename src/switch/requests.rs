@@ -3,7 +3,7 @@
 use crate::base::{Duration, Now};
 use crate::config::Config;
 use crate::sip::digest::verifier::{Role, Verdict};
-use crate::sip::registrar::{self, Outcome};
+use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
 
@@ -77,40 +77,41 @@ impl Switch {
                 return self.later(now, after, answer);
             }
         };
-        let Some(phone) = self.config.phone(&number).filter(|_| who == number) else {
+        if who != number {
             // The password is one phone's, the number another's (or nobody's).
             return self.respond(now, txn, 403, vec![]);
-        };
-        let most = phone.max_contacts as usize;
-        match self.registrar.register(now.at, &number, flow, message, most) {
-            Outcome::Bound { headers, changes } => {
+        }
+        match self.registrar.register(now.at, &number, flow, message) {
+            Ok(Registered { headers, changes }) => {
                 for change in changes {
-                    self.binding_changed(now, &number, flow, change);
+                    self.binding_changed(now, &number, change);
                 }
                 self.respond(now, txn, 200, headers);
             }
-            Outcome::Refused { status, headers } => self.respond(now, txn, status, headers),
+            Err(Refused { status, headers }) => self.respond(now, txn, status, headers),
         }
     }
 
-    fn binding_changed(&mut self, now: Now, number: &str, flow: Flow, change: registrar::Change) {
-        let number = number.to_owned();
-        let kind = match change {
-            registrar::Change::Added { contact, expires_s, user_agent } => FactKind::PhoneRegistered {
-                number,
-                contact: contact.to_string(),
-                from: flow.remote.to_string(),
-                expires_s,
-                user_agent: user_agent.unwrap_or_default(),
-            },
-            registrar::Change::Removed { contact } => FactKind::PhoneUnregistered {
-                number,
-                contact: contact.to_string(),
-                why: Unregistered::Asked,
-            },
-            registrar::Change::Renewed => return,
-        };
-        self.fact(now, kind);
+    fn binding_changed(&mut self, now: Now, number: &str, change: Change) {
+        match change {
+            Change::Added(binding) | Change::Moved(binding) => {
+                let kind = FactKind::PhoneRegistered {
+                    number: number.into(),
+                    contact: binding.contact.to_string(),
+                    from: binding.flow.remote.to_string(),
+                    expires_s: u32::try_from(binding.expires.since(now.at).as_secs()).unwrap_or(u32::MAX),
+                    user_agent: String::from_utf8_lossy(&binding.user_agent).into_owned(),
+                };
+                self.fact(now, kind);
+            }
+            Change::Removed(binding) => self.unbound(now, number, &binding, Unregistered::Asked),
+        }
+    }
+
+    /// A phone's contact is gone.
+    pub(super) fn unbound(&mut self, now: Now, number: &str, binding: &Binding, why: Unregistered) {
+        let (number, contact) = (number.to_owned(), binding.contact.to_string());
+        self.fact(now, FactKind::PhoneUnregistered { number, contact, why });
     }
 
     /// Asks the gateways that are due whether they are there (R1).
@@ -123,8 +124,7 @@ impl Switch {
             };
             let txn = self.agent.new_request();
             let target = Uri::sip(None, Host::from(address.ip()), Some(address.port()));
-            let own = self.config.advertised(flow.local);
-            let from = NameAddr::new(Uri::sip(Some("belfry"), Host::from(own.ip()), Some(own.port())));
+            let from = NameAddr::new(Uri::sip(Some("belfry"), Host::from(flow.local.ip()), Some(flow.local.port())));
             let to = NameAddr::new(target.clone());
             self.pings.insert(txn, name.clone());
             let ping = Command::Request {
@@ -168,13 +168,14 @@ pub(super) fn gateways(config: &Config) -> Vec<(String, std::net::SocketAddr, u3
     config.gateways.iter().map(|g| (g.name.to_string(), g.address.0.addr, g.channels, g.ping)).collect()
 }
 
-pub(super) fn registrar_limits(config: &Config) -> registrar::Limits {
+pub(super) fn registrar_config(config: &Config) -> RegistrarConfig {
     let seconds = |d: Duration| u32::try_from(d.as_secs()).unwrap_or(u32::MAX);
-    registrar::Limits {
+    RegistrarConfig {
         min_expires: seconds(config.sip.min_expires),
         default_expires: seconds(config.sip.default_expires),
         max_expires: seconds(config.sip.max_expires),
-        bindings: config.limits.registrations as usize,
-        ..registrar::Limits::default()
+        bindings: config.phones.iter().map(|p| p.max_contacts as usize).max().unwrap_or(1),
+        addresses: config.limits.registrations as usize,
+        ..RegistrarConfig::default()
     }
 }

@@ -1,19 +1,17 @@
 //! What the SIP agent tells, handed to the file that knows what to do with it.
 
-use std::net::SocketAddr;
-
 use crate::base::{LegId, Now};
 use crate::config::Config;
-use crate::sip::{Action, AgentConfig, Event, SessionId, Transport};
+use crate::sip::transaction::Timing;
+use crate::sip::{Action, AgentConfig, Event, SessionId};
 
 use super::{Output, Switch};
 
 impl Switch {
-    pub(super) fn agent_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> AgentConfig {
+    pub(super) fn agent_config(config: &Config) -> AgentConfig {
         AgentConfig {
             product: config.sip.user_agent.to_string(),
             timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },
-            advertised: listening.iter().map(|(_, at)| (*at, config.advertised(*at))).collect(),
             ..AgentConfig::default()
         }
     }

@@ -111,12 +111,11 @@ impl Switch {
             context: context.into(),
             to: number.into(),
             from,
-            language: active.language.as_str().into(),
             call_id: id.to_string(),
-            at: now.wall,
+            variables: [("language".to_owned(), active.language.as_str().to_owned())].into(),
             ..Entry::default()
         };
-        Interp::start(&active.plan, entry).ok().map(Box::new)
+        Interp::start(&active.plan, now, entry).ok().map(Box::new)
     }
 
     /// Sends the transferred party on its new way.
@@ -179,7 +178,7 @@ impl Switch {
     fn to_survey(&mut self, now: Now, id: CallId, by: LegId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let subject = active.call.subject;
-        let Some(name) = active.plan.default_survey().map(str::to_owned) else {
+        let Some(name) = active.plan.surveys().next().map(|(name, _)| name.to_owned()) else {
             return self.log(Level::Warning, format!("call {id}: there is no survey in the plan"));
         };
         if by == subject || active.call.peer(by) != Some(subject) {

@@ -162,7 +162,7 @@ mod tests {
     fn sets() {
         let set = EventSet::parse(b"0-15, 66,70");
         assert!(set.contains(0) && set.contains(15) && set.contains(66) && !set.contains(16));
-        assert_eq!(EventSet::parse(b"0-16").contains(FLASH), true);
+        assert!(EventSet::parse(b"0-16").contains(FLASH));
         assert_eq!(EventSet::parse(b""), EventSet::KEYS);
         assert_eq!(EventSet::parse(b"x,9-3,300,-"), EventSet::KEYS);
         assert!(EventSet::parse(b"0-255").contains(255));

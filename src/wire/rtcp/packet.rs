@@ -24,12 +24,12 @@ pub enum Packet<'a> {
 impl<'a> Packet<'a> {
     /// Lays the view over a packet without padding; `None` when its counts do not fit its length.
     pub(super) fn new(bytes: &'a [u8]) -> Option<Packet<'a>> {
-        Some(match bytes.get(1)? {
-            &packet_type::SR => Packet::SenderReport(SenderReport::new(bytes)?),
-            &packet_type::RR => Packet::ReceiverReport(ReceiverReport::new(bytes)?),
-            &packet_type::SDES => Packet::SourceDescription(SourceDescription::new(bytes)?),
-            &packet_type::BYE => Packet::Bye(Bye::new(bytes)?),
-            &packet_type::APP => Packet::App(App::new(bytes)?),
+        Some(match *bytes.get(1)? {
+            packet_type::SR => Packet::SenderReport(SenderReport::new(bytes)?),
+            packet_type::RR => Packet::ReceiverReport(ReceiverReport::new(bytes)?),
+            packet_type::SDES => Packet::SourceDescription(SourceDescription::new(bytes)?),
+            packet_type::BYE => Packet::Bye(Bye::new(bytes)?),
+            packet_type::APP => Packet::App(App::new(bytes)?),
             _ => Packet::Other(Other { bytes }),
         })
     }
@@ -169,7 +169,7 @@ mod tests {
             (a.subtype(), a.ssrc(), &a.name(), a.data()),
             (3, 7, b"Belf", &[1, 2, 3, 4][..])
         );
-        assert!(only(&app[..12].iter().copied().collect::<Vec<_>>()).is_none());
+        assert!(only(&app[..12]).is_none());
         let xr = [0x80, 207, 0, 1, 0, 0, 0, 7];
         let Some(Packet::Other(o)) = only(&xr) else {
             panic!("an XR")

@@ -85,7 +85,7 @@ impl<'a> Writer<'a> {
 
     /// An application-defined packet; `data` is a number of whole words.
     pub fn app(&mut self, subtype: u8, ssrc: u32, name: [u8; 4], data: &[u8]) -> Result<(), Full> {
-        if data.len() % 4 != 0 {
+        if !data.len().is_multiple_of(4) {
             return Err(Full);
         }
         let body = self.begin(packet_type::APP, usize::from(subtype), 8 + data.len())?;

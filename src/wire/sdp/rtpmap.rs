@@ -100,15 +100,25 @@ impl Media {
 
     /// The format parameters of this payload type (`a=fmtp`).
     pub fn fmtp(&self, payload_type: u8) -> Option<&[u8]> {
-        self.attributes
+        let text = self.values_of("fmtp", payload_type).next()?;
+        let end = text
             .iter()
-            .filter(|a| a.is("fmtp"))
-            .find_map(|a| {
-                let text = a.text().trim_ascii();
-                let end = text.iter().position(u8::is_ascii_whitespace)?;
-                let ours = number::<u8>(&text[..end]) == Some(payload_type);
-                ours.then(|| text[end..].trim_ascii())
-            })
+            .position(u8::is_ascii_whitespace)
+            .unwrap_or(text.len());
+        Some(text[end..].trim_ascii())
+    }
+
+    /// The values of such attributes that begin with this payload type.
+    fn values_of(&self, name: &'static str, payload_type: u8) -> impl Iterator<Item = &[u8]> {
+        let ours = move |text: &&[u8]| {
+            let end = text
+                .iter()
+                .position(u8::is_ascii_whitespace)
+                .unwrap_or(text.len());
+            number::<u8>(&text[..end]) == Some(payload_type)
+        };
+        let named = self.attributes.iter().filter(move |a| a.is(name));
+        named.map(|a| a.text().trim_ascii()).filter(ours)
     }
 
     /// The formats that are payload types, in order of preference.

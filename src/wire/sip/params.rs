@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use super::error::Fault;
 use super::lex;
+use super::limits::MAX_PARAMS;
 
 /// A list of parameters, perhaps empty.
 #[derive(Clone, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -41,9 +42,14 @@ impl Params {
             text: Vec::with_capacity(text.len()),
         };
         let mut rest = lex::trim(text);
+        let mut count = 0;
         while let Some((first, after)) = rest.split_first() {
             if *first != b';' {
                 return Err(Fault::Trailing(*first));
+            }
+            count += 1;
+            if count > MAX_PARAMS {
+                return Err(Fault::TooManyParams);
             }
             rest = params.take_one(lex::trim_start(after))?;
         }
@@ -244,6 +250,13 @@ mod tests {
         ] {
             assert_eq!(Params::parse(text.as_bytes()), Err(fault), "{text}");
         }
+    }
+
+    #[test]
+    fn there_is_a_limit() {
+        assert!(Params::parse(";a".repeat(MAX_PARAMS).as_bytes()).is_ok());
+        let many = ";a".repeat(MAX_PARAMS + 1);
+        assert_eq!(Params::parse(many.as_bytes()), Err(Fault::TooManyParams));
     }
 
     #[test]

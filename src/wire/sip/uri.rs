@@ -1,4 +1,5 @@
-//! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966); any other scheme is kept as it came.
+//! SIP and SIPS URIs (RFC 3261 §19.1); tel URIs are in `tel_uri`, any other scheme is kept as it
+//! came.
 //!
 //! ```text
 //! sip:user:password@host:port;uri-parameters?headers
@@ -22,7 +23,9 @@ use super::escape::{
 };
 use super::host::{Host, HostPortFault, parse_host_port};
 use super::lex;
+use super::limits::MAX_PARAMS;
 use super::params::Params;
+use super::tel_uri::TelUri;
 use super::write::ToWire;
 
 /// A URI as it stands in a request line, between angle brackets, or in a Contact.
@@ -54,15 +57,6 @@ pub struct SipUri {
     pub params: Params,
     /// What follows `?`, with its escapes.
     pub headers: Option<Box<[u8]>>,
-}
-
-/// A `tel:` URI (RFC 3966).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TelUri {
-    /// The number as written, `+` and visual separators included.
-    pub number: Box<str>,
-    /// `;phone-context=…`, `;ext=…`.
-    pub params: Params,
 }
 
 /// A URI of a scheme that Belfry does not act on.
@@ -207,9 +201,7 @@ impl SipUri {
             Some((rest, headers)) => (rest, Some(headers)),
             None => (rest, None),
         };
-        if headers.is_some_and(|h| h.split(|b| *b == b'&').any(|one| !one.contains(&b'='))) {
-            return Err(UriFault::Headers);
-        }
+        headers.map_or(Ok(()), parse_headers)?;
         let host_end = rest.iter().position(|b| *b == b';').unwrap_or(rest.len());
         let (host_port, params) = rest.split_at(host_end);
         if host_port.iter().any(|b| lex::is_space(*b)) {
@@ -258,43 +250,30 @@ impl SipUri {
     }
 }
 
-impl TelUri {
-    fn parse(text: &[u8]) -> Result<TelUri, UriFault> {
-        check_escapes(text)?;
-        let end = text.iter().position(|b| *b == b';').unwrap_or(text.len());
-        let (number, params) = text.split_at(end);
-        let legal = |b: &u8| b.is_ascii_hexdigit() || b"+-.()*#".contains(b);
-        if !number.iter().all(legal) || !number.iter().any(|b| !b"+-.()".contains(b)) {
-            return Err(UriFault::Number);
-        }
-        let number = number
-            .iter()
-            .map(|b| char::from(*b))
-            .collect::<String>()
-            .into();
-        Ok(TelUri {
-            number,
-            params: parse_params(params)?,
-        })
-    }
-
-    /// The number without visual separators: `+86-20-1234` is `+86201234`.
-    pub fn digits(&self) -> String {
-        self.number
-            .chars()
-            .filter(|c| !"-.()".contains(*c))
-            .collect()
-    }
-}
-
 /// `;name[=value]…`, no white space, no empty parameter.
-fn parse_params(text: &[u8]) -> Result<Params, UriFault> {
-    for param in text.split(|b| *b == b';').skip(1) {
+pub(super) fn parse_params(text: &[u8]) -> Result<Params, UriFault> {
+    for (count, param) in text.split(|b| *b == b';').skip(1).enumerate() {
+        if count == MAX_PARAMS {
+            return Err(UriFault::TooMany);
+        }
         if param.is_empty() || param[0] == b'=' {
             return Err(UriFault::Param);
         }
     }
     Ok(Params::from_canonical(text))
+}
+
+/// `name=value`, at least one, parted by `&`.
+fn parse_headers(text: &[u8]) -> Result<(), UriFault> {
+    for (count, field) in text.split(|b| *b == b'&').enumerate() {
+        if count == MAX_PARAMS {
+            return Err(UriFault::TooMany);
+        }
+        if !field.contains(&b'=') {
+            return Err(UriFault::Headers);
+        }
+    }
+    Ok(())
 }
 
 fn param_of<'a>(params: &'a Params, name: &str) -> Option<Cow<'a, [u8]>> {
@@ -307,11 +286,7 @@ impl ToWire for Uri {
     fn to_wire(&self, out: &mut Vec<u8>) {
         match self {
             Uri::Sip(sip) => sip.to_wire(out),
-            Uri::Tel(tel) => {
-                out.extend_from_slice(b"tel:");
-                escape_rest(tel.number.as_bytes(), |b| is_user_byte(b) || b == b'#', out);
-                escape_rest(tel.params.as_bytes(), is_params_byte, out);
-            }
+            Uri::Tel(tel) => tel.to_wire(out),
             Uri::Other(other) => {
                 out.extend_from_slice(other.scheme.as_bytes());
                 out.push(b':');
@@ -449,16 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn tel_and_other_schemes() {
-        let Ok(Uri::Tel(tel)) = Uri::parse(b"tel:+86-(20)-1234.5;phone-context=+1") else {
-            panic!("tel")
-        };
-        assert_eq!(tel.digits(), "+862012345");
-        assert_eq!(
-            Uri::Tel(tel).param("phone-context").as_deref(),
-            Some(&b"+1"[..])
-        );
-        assert_eq!(Uri::parse(b"tel:+-"), Err(UriFault::Number));
+    fn other_schemes_are_kept() {
         for text in [
             "nobodyKnowsThisScheme:opaque",
             "soap.beep://192.0.2.103:3002",
@@ -490,6 +456,11 @@ mod tests {
             ("sip:a@h?x", UriFault::Headers),
             ("sip:2001:db8::10", UriFault::Port),
             ("sip:a@\"h\"", UriFault::Byte(b'"')),
+            (&format!("sip:a@h{}", ";x".repeat(65)), UriFault::TooMany),
+            (
+                &format!("sip:a@h?x={}", "&x=".repeat(64)),
+                UriFault::TooMany,
+            ),
         ] {
             assert_eq!(Uri::parse(text.as_bytes()), Err(fault), "{text}");
         }

@@ -42,17 +42,18 @@ fn sip_equivalent(a: &SipUri, b: &SipUri) -> bool {
         && headers_agree(a, b)
 }
 
-/// Every parameter that both have has the same value, compared without case.
+/// Every parameter that both have has the same value, compared without case. Of a parameter that a
+/// URI has several times, which it must not, the first counts.
 fn params_agree(a: &Params, b: &Params) -> bool {
-    a.iter().all(|(name, value)| {
-        let name = unescape(name);
-        let twin = b
+    let first = |params: &Params, name: &[u8]| {
+        let found = params
             .iter()
-            .find(|(n, _)| unescape(n).eq_ignore_ascii_case(&name));
-        twin.is_none_or(|(_, theirs)| {
-            let value = unescape(value.unwrap_or_default());
-            unescape(theirs.unwrap_or_default()).eq_ignore_ascii_case(&value)
-        })
+            .find(|(n, _)| unescape(n).eq_ignore_ascii_case(name));
+        found.map(|(_, value)| unescape(value.unwrap_or_default()).to_ascii_lowercase())
+    };
+    a.iter().all(|(name, _)| {
+        let name = unescape(name);
+        first(b, &name).is_none_or(|theirs| first(a, &name) == Some(theirs))
     })
 }
 
@@ -101,6 +102,7 @@ mod tests {
             ),
             ("sip:a@[2001:db8::9:1]", "sip:a@[2001:db8:0:0:0:0:9:01]"),
             ("tel:+86-20-1234", "TEL:+86201234"),
+            ("sip:a@h;x=1;x=2", "sip:a@h;X=1;x=3"),
         ] {
             assert!(equal(a, b), "{a} = {b}");
         }
