@@ -247,6 +247,9 @@ impl Plane {
             }
         }
         self.clocks.retain(|s| *s != slot);
+        if self.clocks.is_empty() {
+            self.next_clock = Time::NEVER;
+        }
         self.ports.give_back(now, leg.port, self.config.quarantine);
         if let Some(to) = leg.rtcp.destination() {
             let mut bytes = [0; MOST_BYTES];
@@ -259,6 +262,8 @@ impl Plane {
                 len,
             });
             self.chores_at = now;
+        } else if self.legs.len() == 0 && self.goodbyes.is_empty() {
+            self.chores_at = Time::NEVER;
         }
         self.tell(Event::Closed {
             leg: id,
