@@ -132,7 +132,8 @@ pub(super) struct Console {
 }
 
 fn parse_log_format(text: &str) -> Result<LogFormat, String> {
-    LogFormat::parse(text).ok_or_else(|| "write text or json".into())
+    let known = LogFormat::ALL.iter().find(|(_, word)| *word == text);
+    known.map(|(format, _)| *format).ok_or_else(|| "write text or json".into())
 }
 
 /// Commands of later versions, so that who reads about them learns why they are not here.
@@ -176,8 +177,8 @@ fn console(args: Console) -> ExitCode {
 fn help(topic: &[String]) -> ExitCode {
     let words: Vec<&str> = topic.iter().map(String::as_str).collect();
     let text = match words[..] {
-        ["app"] => Some(crate::dialplan::apps::list()),
-        ["app", name] => match crate::dialplan::apps::help(name) {
+        ["app"] => Some(crate::dialplan::apps::names().map(|name| format!("{name}\n")).collect()),
+        ["app", name] => match crate::dialplan::help(name) {
             Some(text) => Some(text),
             None => return fail(&format!("there is no step '{name}'; 'belfry help app' lists them")),
         },

@@ -67,7 +67,7 @@ pub enum Choice {
 /// How the engine is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// The addresses that SDP offers; each gets its share of ports. The first is used.
+    /// The address that SDP offers.
     pub address: IpAddr,
     /// First and last RTP port.
     pub ports: (u16, u16),

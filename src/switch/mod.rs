@@ -160,6 +160,12 @@ impl Switch {
             Input::Disk(event) => self.disk(now, event),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Reload(config, plan) => self.reload(now, *config, plan),
+            Input::ReloadRefused(faults) => {
+                self.fact(now, FactKind::ReloadRefused { by: "console".into(), faults });
+            }
+            Input::Alarm { what, raised, detail } => {
+                self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
+            }
             Input::Console(id, request) => {
                 let reply = self.console(now, request);
                 self.out.push_back(Output::Reply(id, reply));
