@@ -62,17 +62,10 @@ fn plane() -> Plane {
     let mut plane = Plane::new(PlaneConfig::default(), Rng::from_seed(1));
     let command = |plane: &mut Plane, c| plane.command(Time::ZERO, c);
     for n in 0..8u32 {
-        plane.add_port(
-            PortIndex(n),
-            SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * n as u16)),
-        );
+        plane.add_port(PortIndex(n), SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * n as u16)));
         let (leg, group) = (LegId(u64::from(n)), CallId::new(Wall(0), 0));
         command(&mut plane, Command::Open { leg, group });
-        let (codec, pt) = if n == 3 {
-            (Codec::Pcmu, 0)
-        } else {
-            (Codec::Pcma, 8)
-        };
+        let (codec, pt) = if n == 3 { (Codec::Pcmu, 0) } else { (Codec::Pcma, 8) };
         let params = StreamParams {
             remote: Some(phone(n)),
             remote_rtcp: Some(phone(n)),
@@ -89,38 +82,16 @@ fn plane() -> Plane {
         command(&mut plane, Command::Set { leg, params });
     }
     for (a, b) in [(0, 1), (2, 3)] {
-        command(
-            &mut plane,
-            Command::Bridge {
-                a: LegId(a),
-                b: LegId(b),
-            },
-        );
+        command(&mut plane, Command::Bridge { a: LegId(a), b: LegId(b) });
         let (left, right) = (LegId(a), Some(LegId(b)));
-        command(
-            &mut plane,
-            Command::Record {
-                recording: RecordingId(a),
-                left,
-                right,
-            },
-        );
+        command(&mut plane, Command::Record { recording: RecordingId(a), left, right });
     }
     let music = Item::Clip(Arc::new(Clip::new(vec![1_000i16; 4_000])));
     let tone = Item::Tone(Plan::parse("450/1000,0/4000", -10).expect("a plan"));
     for (leg, item) in [(4, music), (5, tone)] {
         let (leg, play) = (LegId(leg), PlayId(leg));
         let (items, repeat, stop_on) = (vec![item], true, DigitSet::NONE);
-        command(
-            &mut plane,
-            Command::Play {
-                leg,
-                play,
-                items,
-                repeat,
-                stop_on,
-            },
-        );
+        command(&mut plane, Command::Play { leg, play, items, repeat, stop_on });
     }
     plane
 }
@@ -171,15 +142,8 @@ fn ten_thousand_ticks_allocate_nothing() {
             if (turn + n) % 31 == 0 {
                 continue;
             }
-            let given = plane.receive(
-                now,
-                PortIndex(n),
-                Kind::Rtp,
-                phone(n),
-                &mut bytes,
-                len,
-                &mut out,
-            );
+            let given =
+                plane.receive(now, PortIndex(n), Kind::Rtp, phone(n), &mut bytes, len, &mut out);
             forwarded += u32::from(matches!(given, Disposition::Forward { .. }));
         }
         now += Duration::from_millis(20);

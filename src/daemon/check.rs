@@ -17,7 +17,8 @@ pub(super) fn main(args: Check) -> ExitCode {
                 column: 0,
                 error: true,
                 what: fault.why,
-                remedy: "make it a WAV of 8 to 48 kHz, A-law, µ-law or 16 bit, or take it away".into(),
+                remedy:
+                    "make it a WAV of 8 to 48 kHz, A-law, µ-law or 16 bit, or take it away".into(),
             }));
             let routes = loaded.plan.route_count();
             (faults, format!("{routes} routes, {count} prompts"))

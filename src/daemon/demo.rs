@@ -70,7 +70,13 @@ pub(super) fn main(args: Demo) -> ExitCode {
         Ok(appliance) => appliance,
         Err(lines) => return fail(&lines),
     };
-    let mut demo = Run { began: Instant::now(), quiet: args.json, steps: Vec::new(), live: Live::new(), appliance };
+    let mut demo = Run {
+        began: Instant::now(),
+        quiet: args.json,
+        steps: Vec::new(),
+        live: Live::new(),
+        appliance,
+    };
     let call = demo.call();
     let Run { mut steps, appliance, live, quiet, began } = demo;
     drop(live);
@@ -117,10 +123,21 @@ struct Run {
     appliance: Appliance,
 }
 
-fn say(steps: &mut Vec<Step>, quiet: bool, began: Instant, name: &'static str, ok: bool, seen: String) -> bool {
+fn say(
+    steps: &mut Vec<Step>,
+    quiet: bool,
+    began: Instant,
+    name: &'static str,
+    ok: bool,
+    seen: String,
+) -> bool {
     let ms = began.elapsed().as_millis() as u64;
     if !quiet {
-        println!("{:>6.1} s  {}  {name}: {seen}", ms as f64 / 1000.0, if ok { "ok  " } else { "FAIL" });
+        println!(
+            "{:>6.1} s  {}  {name}: {seen}",
+            ms as f64 / 1000.0,
+            if ok { "ok  " } else { "FAIL" }
+        );
     }
     steps.push(Step { name, ok, seen, ms });
     ok
@@ -136,15 +153,27 @@ impl Run {
         let (caller, agent) = self.phones()?;
         self.live.with(caller, |phone, now| phone.call(now, CARE_LINE));
         let answered = self.wait(caller, |phone| phone.state == State::Talking);
-        self.step("the gateway's call is answered by the menu", answered, format!("13800138000 → {CARE_LINE}")).then_some(())?;
+        self.step(
+            "the gateway's call is answered by the menu",
+            answered,
+            format!("13800138000 → {CARE_LINE}"),
+        )
+        .then_some(())?;
 
         let heard = self.wait(caller, |phone| loudest(phone.ear.samples()) > -35.0);
         let level = self.live.with(caller, |phone, _| loudest(phone.ear.samples()));
-        self.step("the caller hears the menu's prompt", heard, format!("speech at {level:.0} dBm0")).then_some(())?;
+        self.step(
+            "the caller hears the menu's prompt",
+            heard,
+            format!("speech at {level:.0} dBm0"),
+        )
+        .then_some(())?;
 
         self.live.with(caller, |phone, now| phone.press_at(now, '1'));
-        let rings = self.wait(agent, |phone| matches!(phone.state, State::Ringing | State::Talking));
-        self.step("key 1 (telephone-event) rings the agent", rings, "phone 1001 rings").then_some(())?;
+        let rings =
+            self.wait(agent, |phone| matches!(phone.state, State::Ringing | State::Talking));
+        self.step("key 1 (telephone-event) rings the agent", rings, "phone 1001 rings")
+            .then_some(())?;
         let talks = self.wait(agent, |phone| phone.state == State::Talking);
         self.step("the agent answers", talks, "phone 1001 is off hook").then_some(())?;
         self.talk(caller, agent)?;
@@ -153,14 +182,20 @@ impl Run {
         self.live.with(caller, |phone, _| phone.ear.forget());
         self.live.with(agent, |phone, now| phone.hang_up(now));
         let on = self.wait(caller, |phone| loudest(phone.ear.samples()) > -35.0);
-        self.step("the agent hangs up, the caller hears the survey", on, "the caller's leg goes on").then_some(())?;
+        self.step(
+            "the agent hangs up, the caller hears the survey",
+            on,
+            "the caller's leg goes on",
+        )
+        .then_some(())?;
         self.live.with(caller, |phone, now| {
             phone.press_at(now + Duration::from_millis(300), SATISFIED);
             phone.press_at(now + Duration::from_millis(1_500), SOLVED);
         });
         let over = self.wait(caller, |phone| matches!(phone.state, State::Ended(_)));
         let seen = format!("keys {SATISFIED} and {SOLVED}; Belfry ends the call");
-        self.step("the survey takes the caller's answers and says goodbye", over, seen).then_some(())?;
+        self.step("the survey takes the caller's answers and says goodbye", over, seen)
+            .then_some(())?;
         id
     }
 
@@ -176,13 +211,20 @@ impl Run {
             codecs: vec![Codec::Pcma],
             manner: Manner::AnswerAfter(Duration::from_millis(800)),
         };
-        let agent = self.live.add(phone("127.0.0.3", "1001", Some("demo-1001"), AGENT_HZ), Rng::from_seed(2)).ok()?;
-        let caller = self.live.add(phone("127.0.0.2", "13800138000", None, CALLER_HZ), Rng::from_seed(1)).ok()?;
+        let agent = self
+            .live
+            .add(phone("127.0.0.3", "1001", Some("demo-1001"), AGENT_HZ), Rng::from_seed(2))
+            .ok()?;
+        let caller = self
+            .live
+            .add(phone("127.0.0.2", "13800138000", None, CALLER_HZ), Rng::from_seed(1))
+            .ok()?;
         self.live.with(agent, |phone, now| phone.register(now));
         let done = self.wait(agent, |phone| phone.registered.is_some());
         let status = self.live.with(agent, |phone, _| phone.registered);
         let ok = done && status == Some(200);
-        self.step("the agent's phone registers", ok, format!("1001: {}", status.unwrap_or(0))).then_some(())?;
+        self.step("the agent's phone registers", ok, format!("1001: {}", status.unwrap_or(0)))
+            .then_some(())?;
         Some((caller, agent))
     }
 
@@ -201,7 +243,11 @@ impl Run {
             let samples = self.live.with(which, |phone, _| phone.ear.samples().to_vec());
             let (heard, share) = tone(&samples);
             let good = heard == hz && share > 0.95;
-            ok &= self.step(name, good, format!("{heard:.0} Hz, {:.1} % of the sound", share * 100.0));
+            ok &= self.step(
+                name,
+                good,
+                format!("{heard:.0} Hz, {:.1} % of the sound", share * 100.0),
+            );
         }
         ok.then_some(())
     }
@@ -239,13 +285,17 @@ impl Written<'_> {
             call.call.agent.as_deref().unwrap_or("nobody"),
             call.legs.len()
         );
-        let good = talk_ms >= 3_000 && call.call.ended.is_some() && call.call.agent.as_deref() == Some("1001");
+        let good = talk_ms >= 3_000
+            && call.call.ended.is_some()
+            && call.call.agent.as_deref() == Some("1001");
         self.step("the call record", good, seen);
-        let answers: Vec<String> = call.answers.iter().map(|a| format!("{} = {}", a.question, a.key)).collect();
+        let answers: Vec<String> =
+            call.answers.iter().map(|a| format!("{} = {}", a.question, a.key)).collect();
         let wanted = [format!("satisfaction = {SATISFIED}"), format!("solved = {SOLVED}")];
         let answer = answers.join(", ");
         self.step("the survey's answers", answers == wanted, answer.clone());
-        let path = call.recordings.first().map(|recording| data.join("recordings").join(&recording.path));
+        let path =
+            call.recordings.first().map(|recording| data.join("recordings").join(&recording.path));
         match &path {
             Some(path) => self.recording(path),
             None => self.step("the recording", false, "there is none"),
@@ -256,15 +306,27 @@ impl Written<'_> {
     fn recording(&mut self, path: &Path) -> bool {
         let (left, right) = match channels(path) {
             Ok(channels) => channels,
-            Err(error) => return self.step("the recording", false, format!("{}: {error}", path.display())),
+            Err(error) => {
+                return self.step("the recording", false, format!("{}: {error}", path.display()));
+            }
         };
         // The first and last half second: ringing of the doorbell kind, and the agent's goodbye.
-        let talk = |samples: &[i16]| samples.get(500 * MS..samples.len().saturating_sub(500 * MS)).map_or((0.0, 0.0), tone);
+        let talk = |samples: &[i16]| {
+            samples.get(500 * MS..samples.len().saturating_sub(500 * MS)).map_or((0.0, 0.0), tone)
+        };
         let (l, r) = (talk(&left), talk(&right));
-        let good = l.0 == CALLER_HZ && r.0 == AGENT_HZ && l.1 > 0.95 && r.1 > 0.95 && left.len() == right.len();
+        let good = l.0 == CALLER_HZ
+            && r.0 == AGENT_HZ
+            && l.1 > 0.95
+            && r.1 > 0.95
+            && left.len() == right.len();
         let seen = format!(
             "{:.1} s; left {:.0} Hz ({:.1} %), right {:.0} Hz ({:.1} %)",
-            left.len() as f64 / 8_000.0, l.0, l.1 * 100.0, r.0, r.1 * 100.0
+            left.len() as f64 / 8_000.0,
+            l.0,
+            l.1 * 100.0,
+            r.0,
+            r.1 * 100.0
         );
         self.step("the recording's two channels", good, seen)
     }

@@ -55,9 +55,10 @@ impl Inputs {
     pub(super) fn offer(&self, input: Input) -> Result<(), Input> {
         match self.0.try_send(Message::Input(Box::new(input))) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(Message::Input(input)) | TrySendError::Disconnected(Message::Input(input))) => {
-                Err(*input)
-            }
+            Err(
+                TrySendError::Full(Message::Input(input))
+                | TrySendError::Disconnected(Message::Input(input)),
+            ) => Err(*input),
             Err(_) => unreachable!("an input was sent"),
         }
     }
@@ -79,7 +80,12 @@ impl Inputs {
 pub(super) struct Queue(Receiver<Message>);
 
 /// Starts the thread. It gives its hands back when it ends, so that they can be closed in order.
-pub(super) fn start(mut switch: Switch, hands: Hands, queue: Queue, clock: Clock) -> std::io::Result<JoinHandle<Hands>> {
+pub(super) fn start(
+    mut switch: Switch,
+    hands: Hands,
+    queue: Queue,
+    clock: Clock,
+) -> std::io::Result<JoinHandle<Hands>> {
     std::thread::Builder::new().name("switch".into()).spawn(move || {
         let mut hands = hands;
         drain(&mut switch, &mut hands);
@@ -148,7 +154,11 @@ fn write_down(fact: Fact, hands: &Hands) {
         }
     }
     if let Err(Full(fact)) = hands.journal.submit(fact) {
-        tracing::error!("the journal's ring is full: fact {} ({}) is lost", fact.seq, fact.kind.name());
+        tracing::error!(
+            "the journal's ring is full: fact {} ({}) is lost",
+            fact.seq,
+            fact.kind.name()
+        );
     }
 }
 

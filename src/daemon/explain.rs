@@ -20,7 +20,9 @@ pub(super) fn main(args: Explain) -> ExitCode {
     if let Some(at) = &args.at {
         match wall_of(at, &loaded.zone) {
             Some(wall) => now = Now { wall, ..now },
-            None => return fail(&format!("--at '{at}' is no time: write it as '2026-12-24 18:30'")),
+            None => {
+                return fail(&format!("--at '{at}' is no time: write it as '2026-12-24 18:30'"));
+            }
         }
     }
     let entry = Entry {
@@ -35,7 +37,8 @@ pub(super) fn main(args: Explain) -> ExitCode {
         true => println!("{}", serde_json::to_string_pretty(&explanation).unwrap_or_default()),
         false => print!("{explanation}"),
     }
-    let found = explanation.tried.iter().any(|route| route.why_not.is_none()) || !explanation.steps.is_empty();
+    let found = explanation.tried.iter().any(|route| route.why_not.is_none())
+        || !explanation.steps.is_empty();
     if found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -129,7 +129,9 @@ pub(super) fn lines(faults: &[Fault]) -> String {
 /// (then the dialplan and sounds may lie beside the binary).
 fn config_of(source: &Source) -> Result<(Config, Vec<Fault>, bool), Vec<Fault>> {
     let (name, text, embedded) = match source {
-        Source::Usual if Path::new(USUAL).exists() => (USUAL.to_owned(), read(Path::new(USUAL))?, false),
+        Source::Usual if Path::new(USUAL).exists() => {
+            (USUAL.to_owned(), read(Path::new(USUAL))?, false)
+        }
         Source::Usual => ("(embedded default)".to_owned(), config::EMBEDDED.to_owned(), true),
         Source::File(path) => (path.display().to_string(), read(path)?, false),
         Source::Text { text, name } => ((*name).to_owned(), text.clone(), true),
@@ -149,14 +151,18 @@ fn config_of(source: &Source) -> Result<(Config, Vec<Fault>, bool), Vec<Fault>> 
         SecretSource::Given(text) => Ok(text.expose().to_owned()),
         SecretSource::Env(name) => std::env::var(&**name).map_err(|e| e.to_string()),
     };
-    config.resolve_secrets(fetch).map_err(|faults| faults.into_iter().map(ours).collect::<Vec<_>>())?;
+    config
+        .resolve_secrets(fetch)
+        .map_err(|faults| faults.into_iter().map(ours).collect::<Vec<_>>())?;
     Ok((config, warnings.into_iter().map(ours).collect(), embedded))
 }
 
 fn read(path: &Path) -> Result<String, Vec<Fault>> {
     fs::read_to_string(path).map_err(|error| {
         let remedy = match error.kind() {
-            std::io::ErrorKind::NotFound => "name the file with -c, or leave -c out for the default",
+            std::io::ErrorKind::NotFound => {
+                "name the file with -c, or leave -c out for the default"
+            }
             std::io::ErrorKind::PermissionDenied => "let Belfry's user read it",
             std::io::ErrorKind::InvalidData => "save it as UTF-8",
             _ => "",
@@ -166,7 +172,14 @@ fn read(path: &Path) -> Result<String, Vec<Fault>> {
 }
 
 fn whole(path: &Path, what: String, remedy: &str) -> Fault {
-    Fault { file: path.display().to_string(), line: 0, column: 0, error: true, what, remedy: remedy.into() }
+    Fault {
+        file: path.display().to_string(),
+        line: 0,
+        column: 0,
+        error: true,
+        what,
+        remedy: remedy.into(),
+    }
 }
 
 /// The configured time zone, else the system's.
@@ -225,9 +238,11 @@ fn dialplan_files(dir: &Path) -> Result<Vec<(String, String)>, Vec<Fault>> {
         vec![whole(dir, error.to_string(), remedy)]
     })?;
     let is_plan = |path: &PathBuf| {
-        path.extension().is_some_and(|e| e.eq_ignore_ascii_case("toml") || e.eq_ignore_ascii_case("xml"))
+        path.extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("toml") || e.eq_ignore_ascii_case("xml"))
     };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(is_plan).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(|e| Some(e.ok()?.path())).filter(is_plan).collect();
     paths.sort();
     if paths.is_empty() {
         let what = "there is no *.toml and no *.xml in it: no call would find a route".to_owned();
@@ -258,7 +273,9 @@ fn prompts_in(sounds: &Path) -> BTreeMap<String, BTreeSet<String>> {
 fn names_in(dir: &Path, prefix: &str, depth: usize, names: &mut BTreeSet<String>) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for path in entries.filter_map(|e| Some(e.ok()?.path())) {
-        let Some(stem) = path.file_stem().map(|s| s.to_string_lossy().into_owned()) else { continue };
+        let Some(stem) = path.file_stem().map(|s| s.to_string_lossy().into_owned()) else {
+            continue;
+        };
         if path.is_dir() && depth < MAX_DEPTH {
             names_in(&path, &format!("{prefix}{stem}/"), depth + 1, names);
         } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("wav")) {

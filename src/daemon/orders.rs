@@ -64,7 +64,16 @@ impl Operator {
         figures: Figures,
     ) -> Operator {
         let (next, began) = (AtomicU64::new(1), Instant::now());
-        Operator { source, config: Mutex::new(config), inputs, pending, next, events, figures, began }
+        Operator {
+            source,
+            config: Mutex::new(config),
+            inputs,
+            pending,
+            next,
+            events,
+            figures,
+            began,
+        }
     }
 
     /// Asks the switch; `None` when it does not answer in time.
@@ -91,7 +100,11 @@ impl Operator {
         let (clips, bad) = Clips::load(&loaded.sounds);
         if let Some(fault) = bad.first() {
             self.inputs.tell(Input::ReloadRefused(u32::try_from(bad.len()).unwrap_or(u32::MAX)));
-            return Answer::refused(format!("{}: {}; nothing was changed", fault.path.display(), fault.why));
+            return Answer::refused(format!(
+                "{}: {}; nothing was changed",
+                fault.path.display(),
+                fault.why
+            ));
         }
         let mut config = self.config.lock().expect("no holder panics");
         let restart = config.needs_restart(&loaded.config);
@@ -110,7 +123,9 @@ impl Operator {
         let routes = loaded.plan.route_count();
         let warnings: String = loaded.warnings.iter().map(|w| format!("{w}\n")).collect();
         Answer::done(
-            format!("{warnings}in force: {routes} routes, {count} prompts; calls in being keep their plan"),
+            format!(
+                "{warnings}in force: {routes} routes, {count} prompts; calls in being keep their plan"
+            ),
             serde_json::json!({ "routes": routes, "prompts": count, "warnings": loaded.warnings }),
         )
     }
@@ -121,8 +136,12 @@ impl Orders for Operator {
         match order {
             Order::Ask(request) => match self.ask(request) {
                 Some(Reply::Refused(why)) => Answer::refused(why),
-                Some(reply) => Answer { data: render::data(&reply), ..Answer::done(render::text(&reply), ()) },
-                None => Answer::refused("the exchange does not answer: it is overloaded or about to stop"),
+                Some(reply) => {
+                    Answer { data: render::data(&reply), ..Answer::done(render::text(&reply), ()) }
+                }
+                None => Answer::refused(
+                    "the exchange does not answer: it is overloaded or about to stop",
+                ),
             },
             Order::Reload => self.reload(),
             Order::LogLevel(level) => match LOG.get().map(|set| set(&level)) {
@@ -130,7 +149,10 @@ impl Orders for Operator {
                 Some(Err(why)) => Answer::refused(why),
                 None => Answer::refused("this appliance keeps no log"),
             },
-            Order::Version => Answer::done(format!("belfry {}", env!("CARGO_PKG_VERSION")), env!("CARGO_PKG_VERSION")),
+            Order::Version => Answer::done(
+                format!("belfry {}", env!("CARGO_PKG_VERSION")),
+                env!("CARGO_PKG_VERSION"),
+            ),
             Order::Uptime => {
                 let ms = self.began.elapsed().as_millis() as u64;
                 Answer::done(render::span(ms), serde_json::json!({ "uptime_ms": ms }))
@@ -139,15 +161,38 @@ impl Orders for Operator {
                 let rows = self.figures.rows();
                 let cells = rows.iter().map(|w| {
                     let mode = if w.pinned { "pinned" } else { "" };
-                    let counts = [w.ports as u64, w.legs, w.received, w.sent, w.send_errors, w.late_ticks, w.taps_dropped];
+                    let counts = [
+                        w.ports as u64,
+                        w.legs,
+                        w.received,
+                        w.sent,
+                        w.send_errors,
+                        w.late_ticks,
+                        w.taps_dropped,
+                    ];
                     let counts = counts.into_iter().map(|n| n.to_string());
-                    [w.name.clone(), w.backend.into(), mode.into()].into_iter().chain(counts).collect()
+                    [w.name.clone(), w.backend.into(), mode.into()]
+                        .into_iter()
+                        .chain(counts)
+                        .collect()
                 });
-                let head =
-                    ["WORKER", "BACKEND", "", "PORTS", "LEGS", "RECEIVED", "SENT", "REFUSED", "LATE", "TAPS DROPPED"];
+                let head = [
+                    "WORKER",
+                    "BACKEND",
+                    "",
+                    "PORTS",
+                    "LEGS",
+                    "RECEIVED",
+                    "SENT",
+                    "REFUSED",
+                    "LATE",
+                    "TAPS DROPPED",
+                ];
                 Answer::done(render::table(&head, cells, "no workers"), &rows)
             }
-            Order::Events | Order::Help(_) | Order::Quit => Answer::refused("the connection does that itself"),
+            Order::Events | Order::Help(_) | Order::Quit => {
+                Answer::refused("the connection does that itself")
+            }
         }
     }
 

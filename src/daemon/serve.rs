@@ -19,8 +19,8 @@ use tokio::runtime::Runtime;
 use super::cli::{Serve, fail};
 use super::clock::Clock;
 use super::exchange::{self, Hands, Inputs};
-use super::files::{self, Loaded, lines};
 pub(super) use super::files::Source;
+use super::files::{self, Loaded, lines};
 use super::orders::{Operator, Pending};
 use crate::base::Rng;
 use crate::config::{self, Backend, Config, LogFormat, SipAddress, Workers};
@@ -72,7 +72,11 @@ impl Appliance {
         let store = open_store(&config)?;
         let (clips, faults) = Clips::load(&sounds);
         for fault in faults {
-            tracing::error!("{}: {}: this prompt cannot be played", fault.path.display(), fault.why);
+            tracing::error!(
+                "{}: {}: this prompt cannot be played",
+                fault.path.display(),
+                fault.why
+            );
         }
         let (inputs, queue) = Inputs::new();
         let engine = start_engine(&config, clips, &inputs)?;
@@ -92,24 +96,50 @@ impl Appliance {
         let (events, _) = tokio::sync::broadcast::channel(4_096);
         let pending = Pending::default();
         let figures = engine.figures();
-        let hands = Hands { sip, engine, journal: store.journal(), pending: pending.clone(), events: events.clone() };
-        let switch = exchange::start(switch, hands, queue, clock).map_err(|e| format!("switch: {e}"))?;
-        let operator = Arc::new(Operator::new(source, config.clone(), inputs.clone(), pending, events, figures));
+        let hands = Hands {
+            sip,
+            engine,
+            journal: store.journal(),
+            pending: pending.clone(),
+            events: events.clone(),
+        };
+        let switch =
+            exchange::start(switch, hands, queue, clock).map_err(|e| format!("switch: {e}"))?;
+        let operator = Arc::new(Operator::new(
+            source,
+            config.clone(),
+            inputs.clone(),
+            pending,
+            events,
+            figures,
+        ));
         let watch = Watch::start(&store, inputs.clone());
         let console = {
             let _runtime = runtime.enter();
             let socket = &config.console.socket;
-            crate::console::server::Server::start(socket, operator.clone())
-                .map_err(|e| format!("console: {}: {e}; correct [console] socket", socket.display()))?
+            crate::console::server::Server::start(socket, operator.clone()).map_err(|e| {
+                format!("console: {}: {e}; correct [console] socket", socket.display())
+            })?
         };
         let database = config.database();
-        Ok(Appliance { listening, operator, inputs, switch, console, store, watch, database, runtime })
+        Ok(Appliance {
+            listening,
+            operator,
+            inputs,
+            switch,
+            console,
+            store,
+            watch,
+            database,
+            runtime,
+        })
     }
 
     /// Its first SIP address over UDP.
     pub(super) fn sip(&self) -> SocketAddr {
         let udp = self.listening.iter().find(|(transport, _)| *transport == Transport::Udp);
-        udp.or(self.listening.first()).map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)), |(_, at)| *at)
+        udp.or(self.listening.first())
+            .map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)), |(_, at)| *at)
     }
 
     /// The ids of the calls in being.
@@ -175,7 +205,9 @@ pub(super) fn main(args: Serve) -> ExitCode {
 
 async fn stop_signal() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -186,7 +218,9 @@ async fn stop_signal() -> &'static str {
 
 /// Logs go to standard error; RUST_LOG, where set, says more finely what is logged.
 fn log_to_stderr(config: &Config, format: Option<LogFormat>, level: Option<&str>) {
-    use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
+    use tracing_subscriber::{
+        EnvFilter, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+    };
     let level = level.unwrap_or(config.log.level.as_str());
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let (filter, handle) = reload::Layer::new(filter);
@@ -196,7 +230,9 @@ fn log_to_stderr(config: &Config, format: Option<LogFormat>, level: Option<&str>
     let registry = tracing_subscriber::registry().with(filter);
     match format.unwrap_or(config.log.format) {
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).init(),
-        LogFormat::Text => registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).init(),
+        LogFormat::Text => {
+            registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).init()
+        }
     }
 }
 
@@ -209,10 +245,14 @@ fn entropy() -> Result<Rng, String> {
 fn open_store(config: &Config) -> Result<Store, String> {
     let database = config.database();
     for dir in [Some(config.node.data_dir.as_path()), database.parent()].into_iter().flatten() {
-        std::fs::create_dir_all(dir)
-            .map_err(|e| format!("{}: {e}; correct [node] data_dir, or make it Belfry's", dir.display()))?;
+        std::fs::create_dir_all(dir).map_err(|e| {
+            format!("{}: {e}; correct [node] data_dir, or make it Belfry's", dir.display())
+        })?;
     }
-    let settings = Settings { max_backlog: config.store.max_backlog.0, ..Settings::new(config.journal_dir(), database) };
+    let settings = Settings {
+        max_backlog: config.store.max_backlog.0,
+        ..Settings::new(config.journal_dir(), database)
+    };
     let store = Store::open(settings).map_err(|e| e.to_string())?;
     if let Some(trouble) = store.first_look() {
         tracing::error!("{trouble}; calls go on, their facts wait in the journal");
@@ -223,9 +263,11 @@ fn open_store(config: &Config) -> Result<Store, String> {
 fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine, String> {
     let (to_switch, disk) = (inputs.clone(), inputs.clone());
     let address = config.media_addresses().first().copied();
-    let address = address.ok_or("[media] address is missing: write the address that phones and gateways reach")?;
+    let address = address
+        .ok_or("[media] address is missing: write the address that phones and gateways reach")?;
     // Two legs a call, and some that rest or ring in parallel.
-    let pairs = (config.max_calls() as usize * 5 / 2).clamp(16, config.media.ports.pairs() as usize);
+    let pairs =
+        (config.max_calls() as usize * 5 / 2).clamp(16, config.media.ports.pairs() as usize);
     let setup = EngineConfig {
         address,
         ports: (config.media.ports.first, config.media.ports.last),
@@ -253,18 +295,30 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
     };
     let tell = move |event| {
         disk.tell(Input::Disk(match event {
-            engine::DiskEvent::Closed { recording, samples, lost } => DiskEvent::Closed { recording, samples, lost },
+            engine::DiskEvent::Closed { recording, samples, lost } => {
+                DiskEvent::Closed { recording, samples, lost }
+            }
             engine::DiskEvent::Failed { recording, why } => DiskEvent::Failed { recording, why },
         }));
     };
-    let engine = Engine::start(setup, Arc::new(deliver), Arc::new(tell), entropy()?).map_err(|e| e.to_string())?;
+    let engine = Engine::start(setup, Arc::new(deliver), Arc::new(tell), entropy()?)
+        .map_err(|e| e.to_string())?;
     if engine.taken_ports() > 0 {
-        tracing::warn!("{} RTP port pairs belong to other programs and are left out", engine.taken_ports());
+        tracing::warn!(
+            "{} RTP port pairs belong to other programs and are left out",
+            engine.taken_ports()
+        );
     }
     for repaired in engine.repaired() {
         match &repaired.result {
-            Ok(samples) => tracing::warn!("recording {}: made whole after a crash, {} s", repaired.path, samples / 8_000),
-            Err(why) => tracing::error!("recording {}: could not be made whole: {why}", repaired.path),
+            Ok(samples) => tracing::warn!(
+                "recording {}: made whole after a crash, {} s",
+                repaired.path,
+                samples / 8_000
+            ),
+            Err(why) => {
+                tracing::error!("recording {}: could not be made whole: {why}", repaired.path)
+            }
         }
     }
     Ok(engine)
@@ -331,7 +385,9 @@ fn tell_reports(reports: &Receiver<Report>, inputs: &Inputs) {
     for report in reports.try_iter() {
         let (what, raised, detail) = match report {
             Report::JournalMended { cut, damaged } => {
-                tracing::warn!("journal: {cut} bytes of a half-written record cut off, {damaged} damaged records");
+                tracing::warn!(
+                    "journal: {cut} bytes of a half-written record cut off, {damaged} damaged records"
+                );
                 continue;
             }
             Report::FactRefused { seq, why } => {

@@ -179,10 +179,7 @@ impl Jitter {
             }
             State::Starting(next) => self.state = State::Starting(next.min(at)),
             State::Playing { next, .. } if at < next => {
-                match pcm
-                    .get((next - at) as usize..)
-                    .filter(|rest| !rest.is_empty())
-                {
+                match pcm.get((next - at) as usize..).filter(|rest| !rest.is_empty()) {
                     Some(rest) => self.tape.write(next, rest),
                     None => self.figures.late += 1,
                 }
@@ -224,10 +221,7 @@ impl Jitter {
             self.tape.copy(next, place);
             self.tape.erase(next, run);
             self.concealer.good(place);
-            self.state = State::Playing {
-                next: next + run as u64,
-                owed: 0,
-            };
+            self.state = State::Playing { next: next + run as u64, owed: 0 };
             self.dry = 0;
             filled += run;
         }
@@ -250,14 +244,7 @@ impl Jitter {
     }
 
     fn extend(&self, timestamp: u32) -> u64 {
-        extend32(
-            timestamp,
-            if self.packets == 0 {
-                FIRST
-            } else {
-                self.tape.end()
-            },
-        )
+        extend32(timestamp, if self.packets == 0 { FIRST } else { self.tape.end() })
     }
 
     /// Whether the tape can hold samples there without losing what is still to be played.
@@ -277,10 +264,7 @@ impl Jitter {
             let skipped = owed.min(gap);
             let made = (gap - skipped).min(out.len());
             self.conceal(&mut out[..made]);
-            self.state = State::Playing {
-                next: next + (skipped + made) as u64,
-                owed: 0,
-            };
+            self.state = State::Playing { next: next + (skipped + made) as u64, owed: 0 };
             return made;
         }
         if self.dry >= DRY_LIMIT {
@@ -293,14 +277,8 @@ impl Jitter {
         let late = samples(now) - next as i64 - self.delay.least().unwrap_or(0);
         let stand = (self.dry > 0 || self.excess < 0) && late < MOST_DELAY;
         self.state = match stand {
-            true => State::Playing {
-                next,
-                owed: owed + made,
-            },
-            false => State::Playing {
-                next: next + made as u64,
-                owed: 0,
-            },
+            true => State::Playing { next, owed: owed + made },
+            false => State::Playing { next: next + made as u64, owed: 0 },
         };
         self.dry += made as i64;
         made
@@ -366,11 +344,7 @@ impl Jitter {
             most @ WORTH_IT.. => Wish::Shrink(most as usize),
             _ => Wish::None,
         };
-        self.waited = if wish == Wish::None {
-            0
-        } else {
-            self.waited + 1
-        };
+        self.waited = if wish == Wish::None { 0 } else { self.waited + 1 };
         if self.rest > 0 || self.dry > 0 || self.packets < 2 {
             return Wish::None;
         }
@@ -390,11 +364,7 @@ impl Jitter {
         let mut block = [0; BLOCK];
         let block = &mut block[..length];
         self.tape.copy(next, block);
-        let similarity = if self.waited > PATIENCE {
-            URGENT
-        } else {
-            GENTLE
-        };
+        let similarity = if self.waited > PATIENCE { URGENT } else { GENTLE };
         let made = match wish {
             Wish::Stretch(_) => stretch::expand(block, similarity, &mut self.staged),
             _ => stretch::accelerate(block, similarity, &mut self.staged),
@@ -407,10 +377,7 @@ impl Jitter {
         self.concealer.good(&mut self.staged[..made]);
         (self.staged_from, self.staged_to) = (0, made);
         self.tape.erase(next, length);
-        self.state = State::Playing {
-            next: next + length as u64,
-            owed: 0,
-        };
+        self.state = State::Playing { next: next + length as u64, owed: 0 };
         (self.rest, self.waited) = (REST, 0);
         true
     }

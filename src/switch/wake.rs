@@ -32,7 +32,12 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else { return };
         if active.deadline <= now.at {
             active.deadline = Time::NEVER;
-            self.release_call(now, id, crate::wire::q850::Cause::RECOVERY_ON_TIMER_EXPIRE, EndedBy::Limit);
+            self.release_call(
+                now,
+                id,
+                crate::wire::q850::Cause::RECOVERY_ON_TIMER_EXPIRE,
+                EndedBy::Limit,
+            );
             return;
         }
         self.release(now, id);

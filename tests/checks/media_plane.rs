@@ -30,13 +30,8 @@ pub fn check(data: &[u8]) {
         let addr = SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * u16::from(n)));
         plane.add_port(PortIndex(n.into()), addr);
     }
-    let mut script = Script {
-        plane,
-        data,
-        now: Time::from_millis(1),
-        out: Checked,
-        ledger: Ledger::default(),
-    };
+    let mut script =
+        Script { plane, data, now: Time::from_millis(1), out: Checked, ledger: Ledger::default() };
     for _ in 0..MOST_STEPS {
         if script.step().is_none() {
             break;
@@ -89,18 +84,9 @@ impl Script<'_> {
     /// One operation; `None` at the end of the list.
     fn step(&mut self) -> Option<()> {
         let command = match self.byte()? % 24 {
-            0 | 1 => Command::Open {
-                leg: self.leg()?,
-                group: CallId::new(Wall(0), 0),
-            },
-            2 | 3 => Command::Set {
-                leg: self.leg()?,
-                params: self.params()?,
-            },
-            4 => Command::Bridge {
-                a: self.leg()?,
-                b: self.leg()?,
-            },
+            0 | 1 => Command::Open { leg: self.leg()?, group: CallId::new(Wall(0), 0) },
+            2 | 3 => Command::Set { leg: self.leg()?, params: self.params()? },
+            4 => Command::Bridge { a: self.leg()?, b: self.leg()? },
             5 => Command::Unbridge { leg: self.leg()? },
             6 => self.play()?,
             7 => Command::StopPlay { leg: self.leg()? },
@@ -114,13 +100,10 @@ impl Script<'_> {
                 recording: self.recording()?,
                 leg: Some(self.leg()?).filter(|leg| leg.0 != 0),
             },
-            11 => Command::PauseRecord {
-                recording: self.recording()?,
-                paused: self.byte()? & 1 == 1,
-            },
-            12 => Command::StopRecord {
-                recording: self.recording()?,
-            },
+            11 => {
+                Command::PauseRecord { recording: self.recording()?, paused: self.byte()? & 1 == 1 }
+            }
+            12 => Command::StopRecord { recording: self.recording()? },
             13 => Command::Close { leg: self.leg()? },
             14..=16 => return self.pass(),
             17 => return self.garbage(),
@@ -167,25 +150,14 @@ impl Script<'_> {
             self.ledger.plays.push(play);
         }
         let (repeat, stop_on) = (what & 1 == 1, DigitSet::of("#5"));
-        Some(Command::Play {
-            leg,
-            play,
-            items,
-            repeat,
-            stop_on,
-        })
+        Some(Command::Play { leg, play, items, repeat, stop_on })
     }
 
     fn digits(&mut self) -> Option<Command<Arc<Clip>>> {
         let (leg, what) = (self.leg()?, self.byte()?);
         let digits = "12#DX"[..usize::from(what % 6).min(5)].to_string();
         let (on_ms, off_ms) = (u16::from(what), u16::from(what) * 2);
-        Some(Command::SendDigits {
-            leg,
-            digits,
-            on_ms,
-            off_ms,
-        })
+        Some(Command::SendDigits { leg, digits, on_ms, off_ms })
     }
 
     /// Time passes, with ticks as the plane asks for them.
@@ -212,11 +184,7 @@ impl Script<'_> {
         let taken = length.min(self.data.len());
         bytes[..taken].copy_from_slice(&self.data[..taken]);
         self.data = &self.data[taken..];
-        let kind = if port & 0x80 == 0 {
-            Kind::Rtp
-        } else {
-            Kind::Rtcp
-        };
+        let kind = if port & 0x80 == 0 { Kind::Rtp } else { Kind::Rtcp };
         self.datagram(port % 8, kind, peer(length as u8), &mut bytes, taken);
         Some(())
     }
@@ -247,9 +215,7 @@ impl Script<'_> {
 
     fn datagram(&mut self, port: u8, kind: Kind, from: SocketAddr, bytes: &mut [u8], len: usize) {
         let port = PortIndex(port.into());
-        let given = self
-            .plane
-            .receive(self.now, port, kind, from, bytes, len, &mut self.out);
+        let given = self.plane.receive(self.now, port, kind, from, bytes, len, &mut self.out);
         if let Disposition::Forward { port: by, to, len } = given {
             assert!(by != port && by.0 < PORTS.into() && to.port() != 0 && kind == Kind::Rtp);
             assert!(Packet::parse(&bytes[..len]).is_ok());
@@ -265,9 +231,7 @@ impl Script<'_> {
                 }
                 Event::PlayDone { play, .. } => {
                     let at = self.ledger.plays.iter().position(|p| *p == play);
-                    self.ledger
-                        .plays
-                        .swap_remove(at.expect("a playback ends once"));
+                    self.ledger.plays.swap_remove(at.expect("a playback ends once"));
                 }
                 Event::Closed { leg, stats } => {
                     let at = self.ledger.open.iter().position(|l| *l == leg);
@@ -278,35 +242,23 @@ impl Script<'_> {
             }
         }
         let counts = self.plane.counts();
-        assert_eq!(
-            (counts.legs, counts.ports),
-            (self.ledger.open.len(), self.ledger.open.len())
-        );
+        assert_eq!((counts.legs, counts.ports), (self.ledger.open.len(), self.ledger.open.len()));
     }
 
     /// Everything is closed: nothing may be left over.
     fn finish(mut self) {
         for leg in 0..LEGS {
-            self.plane.command(
-                self.now,
-                Command::Close {
-                    leg: LegId(leg.into()),
-                },
-            );
+            self.plane.command(self.now, Command::Close { leg: LegId(leg.into()) });
         }
         for recording in 0..3 {
             let recording = RecordingId(recording);
-            self.plane
-                .command(self.now, Command::StopRecord { recording });
+            self.plane.command(self.now, Command::StopRecord { recording });
         }
         self.poll();
         self.plane.tick(self.now, &mut self.out);
         self.poll();
         let counts = self.plane.counts();
-        assert_eq!(
-            (counts.legs, counts.ports, counts.recordings, counts.clocks),
-            (0, 0, 0, 0)
-        );
+        assert_eq!((counts.legs, counts.ports, counts.recordings, counts.clocks), (0, 0, 0, 0));
         assert!(self.ledger.plays.is_empty(), "each playback's end is told");
         assert_eq!(self.plane.next_tick(), Time::NEVER);
     }

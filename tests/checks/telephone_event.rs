@@ -22,14 +22,7 @@ pub fn check(data: &[u8]) {
         let marker = packet[4] & 1 == 1;
         let now = Time::from_millis(ms);
         ended += u64::from(rx.wake(now).is_some());
-        let told = rx.packet(
-            now,
-            EventPacket {
-                timestamp,
-                marker,
-                event,
-            },
-        );
+        let told = rx.packet(now, EventPacket { timestamp, marker, event });
         assert!(told.began.is_none() || told.began == digit_of(event.code));
         ended += u64::from(told.ended.is_some());
         began += u64::from(told.began.is_some());

@@ -139,11 +139,7 @@ mod tests {
     #[test]
     fn one_packet_in_a_long_while_does_not_raise_it() {
         let mut delay = Delay::new();
-        noted(
-            &mut delay,
-            0,
-            (0..500).map(|n| if n % 200 == 199 { 300 } else { 0 }),
-        );
+        noted(&mut delay, 0, (0..500).map(|n| if n % 200 == 199 { 300 } else { 0 }));
         assert_eq!(delay.spread(), 0);
     }
 

@@ -21,14 +21,7 @@ struct Network {
     pull: u64,
 }
 
-const CLEAN: Network = Network {
-    delay: 30,
-    jitter: 0,
-    loss: 0.0,
-    ppm: 0,
-    ptime: 20,
-    pull: 20,
-};
+const CLEAN: Network = Network { delay: 30, jitter: 0, loss: 0.0, ppm: 0, ptime: 20, pull: 20 };
 
 /// What was heard, and how.
 struct Heard {
@@ -59,10 +52,7 @@ fn run(network: impl Fn(u64) -> Network, seconds: u64, seed: u64) -> Heard {
             sent_us += (n.ptime as i64 * (1_000_000 - n.ppm) / 1_000) as u64;
         }
         under_way.sort_by_key(|(at, ..)| *at);
-        let come = under_way
-            .iter()
-            .take_while(|(at, ..)| *at <= pulled_us)
-            .count();
+        let come = under_way.iter().take_while(|(at, ..)| *at <= pulled_us).count();
         for (at, timestamp, packet) in under_way.drain(..come) {
             jitter.insert(Time::from_nanos(at * 1_000), false, timestamp, &packet);
         }
@@ -79,29 +69,19 @@ fn run(network: impl Fn(u64) -> Network, seconds: u64, seed: u64) -> Heard {
         pcm.extend(out);
         pulled_us += n.pull * 1_000;
     }
-    Heard {
-        pcm,
-        delays,
-        figures: jitter.figures(),
-    }
+    Heard { pcm, delays, figures: jitter.figures() }
 }
 
 impl Heard {
     /// The greatest step between two samples; the tone itself makes steps of 2,150.
     fn steepest(&self) -> i32 {
-        let steps = self
-            .pcm
-            .windows(2)
-            .map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+        let steps = self.pcm.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
         steps.max().unwrap_or(0)
     }
     /// The least level of the tone over any 100 ms after the first second.
     fn least_level(&self) -> f64 {
         let level = |block: &[i16]| tone_dbm0(block, 450.0);
-        self.pcm[8_000..]
-            .chunks_exact(800)
-            .map(level)
-            .fold(0.0, f64::min)
+        self.pcm[8_000..].chunks_exact(800).map(level).fold(0.0, f64::min)
     }
     fn mean_delay(&self) -> i64 {
         let settled = &self.delays[self.delays.len() / 2..];
@@ -111,56 +91,21 @@ impl Heard {
 
 #[test]
 fn a_clean_line_adds_little_and_changes_nothing() {
-    for (ptime, pull) in [
-        (20, 20),
-        (10, 20),
-        (60, 20),
-        (20, 60),
-        (30, 20),
-        (20, 10),
-        (60, 60),
-    ] {
-        let heard = run(
-            |_| Network {
-                ptime,
-                pull,
-                ..CLEAN
-            },
-            20,
-            1,
-        );
+    for (ptime, pull) in [(20, 20), (10, 20), (60, 20), (20, 60), (30, 20), (20, 10), (60, 60)] {
+        let heard = run(|_| Network { ptime, pull, ..CLEAN }, 20, 1);
         let f = heard.figures;
-        assert_eq!(
-            (f.late, f.concealed, f.stretched),
-            (0, 0, 0),
-            "{ptime} {pull} {f:?}"
-        );
+        assert_eq!((f.late, f.concealed, f.stretched), (0, 0, 0), "{ptime} {pull} {f:?}");
         assert!(f.shrunk <= 12, "{ptime} {pull} {f:?}");
-        assert!(
-            heard.least_level() > -10.6,
-            "{ptime} {pull}: {}",
-            heard.least_level()
-        );
+        assert!(heard.least_level() > -10.6, "{ptime} {pull}: {}", heard.least_level());
         let most = 25.max(pull as i64 + 5);
-        assert!(
-            heard.mean_delay() <= most,
-            "{ptime} {pull}: {}",
-            heard.mean_delay()
-        );
+        assert!(heard.mean_delay() <= most, "{ptime} {pull}: {}", heard.mean_delay());
     }
 }
 
 #[test]
 fn jitter_of_60_ms_is_taken_up_within_80() {
     for seed in 0..5 {
-        let heard = run(
-            |_| Network {
-                jitter: 60,
-                ..CLEAN
-            },
-            60,
-            seed,
-        );
+        let heard = run(|_| Network { jitter: 60, ..CLEAN }, 60, seed);
         let (f, share) = (heard.figures, 8_000.0 * 60.0);
         assert!(heard.mean_delay() <= 80, "{} {f:?}", heard.mean_delay());
         assert!(f.concealed as f64 / share < 0.01, "{f:?}");
@@ -172,14 +117,7 @@ fn jitter_of_60_ms_is_taken_up_within_80() {
 #[test]
 fn the_delay_grows_at_once_and_comes_back_within_five_seconds() {
     let jitter = |s| if (20..30).contains(&s) { 100 } else { 0 };
-    let heard = run(
-        |s| Network {
-            jitter: jitter(s),
-            ..CLEAN
-        },
-        50,
-        3,
-    );
+    let heard = run(|s| Network { jitter: jitter(s), ..CLEAN }, 50, 3);
     let at = |ms: usize| heard.delays[ms / 20];
     assert!(at(19_900) <= 25, "{}", at(19_900));
     assert!(at(21_000) >= 60, "{}", at(21_000));
@@ -203,15 +141,7 @@ fn losses_are_concealed_without_a_click() {
 #[test]
 fn an_hour_of_drift_is_taken_up_by_single_periods() {
     for ppm in [500, -500] {
-        let heard = run(
-            |_| Network {
-                ppm,
-                jitter: 5,
-                ..CLEAN
-            },
-            3_600,
-            11,
-        );
+        let heard = run(|_| Network { ppm, jitter: 5, ..CLEAN }, 3_600, 11);
         let f = heard.figures;
         assert!(f.concealed < 1_600, "{ppm}: {f:?}");
         assert!(f.late <= 3, "{ppm}: {f:?}");
@@ -230,14 +160,7 @@ fn an_hour_of_drift_is_taken_up_by_single_periods() {
 #[test]
 fn reordered_packets_are_played_in_order() {
     // Jitter of more than a packet time reorders; with room for it nothing is lost.
-    let heard = run(
-        |_| Network {
-            jitter: 50,
-            ..CLEAN
-        },
-        30,
-        5,
-    );
+    let heard = run(|_| Network { jitter: 50, ..CLEAN }, 30, 5);
     assert!(heard.figures.late <= 15, "{:?}", heard.figures);
     assert!(heard.least_level() > -12.0);
 }
@@ -286,10 +209,7 @@ fn leaps_and_new_streams_begin_anew() {
     let mut jitter = Jitter::new();
     let mut out = [0; 160];
     let mut ms = 0;
-    for (stream, start) in [0u32, 5_000_000, 4_000_000_000, 100]
-        .into_iter()
-        .enumerate()
-    {
+    for (stream, start) in [0u32, 5_000_000, 4_000_000_000, 100].into_iter().enumerate() {
         for n in 0..50u32 {
             let first = n == 0 && stream == 3;
             jitter.insert(at(ms), first, start.wrapping_add(n * 160), &packet(500));
@@ -308,12 +228,7 @@ fn odd_packets_are_refused_and_overlaps_are_harmless() {
     jitter.insert(at(0), false, 0, &[1; LONGEST_PACKET + 1]);
     assert_eq!(jitter.state, State::Silent);
     for n in 0..100u32 {
-        jitter.insert(
-            at(u64::from(n) * 20),
-            false,
-            n * 160,
-            &[700; LONGEST_PACKET],
-        );
+        jitter.insert(at(u64::from(n) * 20), false, n * 160, &[700; LONGEST_PACKET]);
         let mut out = [0; 160];
         jitter.pull(at(u64::from(n) * 20 + 1), &mut out);
         assert!(n < 3 || out == packet(700));
