@@ -116,9 +116,9 @@ mod tests {
         let transfer = Dialled::Feature(Feature::BlindTransfer, "1002".into());
         let survey = Dialled::Feature(Feature::Survey, String::new());
         let mut keys = Keys::default();
-        assert_eq!(dial(&mut keys, "12*11002#", 1), [transfer.clone()]);
-        assert_eq!(dial(&mut keys, "*4", 2), [survey.clone()]);
-        assert_eq!(dial(&mut keys, "*7*4", 3), [survey.clone()]);
+        assert_eq!(dial(&mut keys, "12*11002#", 1), vec![transfer.clone()]);
+        assert_eq!(dial(&mut keys, "*4", 2), vec![survey.clone()]);
+        assert_eq!(dial(&mut keys, "*7*4", 3), vec![survey.clone()]);
         assert_eq!(dial(&mut keys, "*1#*11002#", 4), [transfer]);
         assert_eq!(dial(&mut keys, "*13*4", 6), [survey], "a star begins anew");
         assert_eq!(dial(&mut keys, "**9", 8).len(), 1);

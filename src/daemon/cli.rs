@@ -201,7 +201,7 @@ fn help(topic: &[String]) -> ExitCode {
             }
         },
         [] => Some(<Cli as clap::CommandFactory>::command().render_long_help().to_string()),
-        [ref path @ ..] => {
+        ref path => {
             let mut command = <Cli as clap::CommandFactory>::command();
             let found = path.iter().try_fold(&mut command, |c, name| c.find_subcommand_mut(name));
             found.map(|command| command.render_long_help().to_string())

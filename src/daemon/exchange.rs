@@ -148,10 +148,10 @@ fn drain(switch: &mut Switch, hands: &mut Hands) {
 /// A fact goes to the journal, and to whoever watches. The ring has room for the facts of thousands
 /// of calls, and new calls are refused long before it is full: a fact that finds none is a fault.
 fn write_down(fact: Fact, hands: &Hands) {
-    if hands.events.receiver_count() > 0 {
-        if let Ok(line) = serde_json::to_string(&fact) {
-            let _ = hands.events.send(line.into());
-        }
+    if hands.events.receiver_count() > 0
+        && let Ok(line) = serde_json::to_string(&fact)
+    {
+        let _ = hands.events.send(line.into());
     }
     if let Err(Full(fact)) = hands.journal.submit(fact) {
         tracing::error!(

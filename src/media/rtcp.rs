@@ -289,7 +289,7 @@ mod tests {
         let mut gaps = Vec::new();
         for _ in 0..200 {
             let before = a.rtcp.due;
-            a.report(before.as_millis() as u64);
+            a.report(before.as_millis());
             gaps.push(a.rtcp.due.since(before).as_millis());
         }
         assert!(gaps.iter().all(|g| (2_499..=7_501).contains(g)));

@@ -7,7 +7,11 @@
 //! ```
 //!
 //! Does not retransmit, route or resolve: that is `sip`'s.
-#![allow(clippy::disallowed_methods, reason = "this floor owns the sockets and their threads")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this floor owns the sockets and their threads"
+)]
 
 pub mod listen;
 pub mod tcp;

@@ -202,7 +202,7 @@ async fn read(mut reader: OwnedReadHalf, flow: Flow, pong: mpsc::Sender<()>, sha
             return;
         }
         framer.push(&buffer[..len]);
-        while let Some(frame) = framer.next() {
+        for frame in framer.by_ref() {
             let inbound = match frame {
                 Ok(Frame::Ping) => {
                     let _ = pong.try_send(());

@@ -60,9 +60,9 @@ impl Session {
             return;
         };
         referral.txn = None;
-        if !(200..=299).contains(&status) {
-            self.referral = None;
-        } else if self.notify_refer(core, now, 100, false).is_err() {
+        let lives =
+            (200..=299).contains(&status) && self.notify_refer(core, now, 100, false).is_ok();
+        if !lives {
             self.referral = None;
         }
     }

@@ -57,11 +57,11 @@ impl Switch {
                 Err(_) => return self.refuse(now, session, 400, None, vec![]),
             },
         };
-        if let Device::Trunk { gateway, .. } = &caller.device {
-            if let Err(why) = self.gateways.arrived(gateway) {
-                let cause = no_channel(why);
-                return self.refuse(now, session, 503, Some(cause), vec![]);
-            }
+        if let Device::Trunk { gateway, .. } = &caller.device
+            && let Err(why) = self.gateways.arrived(gateway)
+        {
+            let cause = no_channel(why);
+            return self.refuse(now, session, 503, Some(cause), vec![]);
         }
         self.open_call(now, session, flow, caller, to, offer);
     }
@@ -99,14 +99,13 @@ impl Switch {
         let number = invite.from().ok().and_then(|from| user(&from.uri)).unwrap_or_default();
         let is_phone = self.config.phone(&number).is_some();
         // A phone on the gateway's own address (a test bench, one host) is asked for its password.
-        if !is_phone
+        if (!is_phone
             || invite.header(Name::Authorization).is_none()
-                && !self.registered_from(now, &number, flow)
+                && !self.registered_from(now, &number, flow))
+            && let Some(gateway) = self.gateways.identify(flow.remote)
         {
-            if let Some(gateway) = self.gateways.identify(flow.remote) {
-                let name = gateway.name.clone();
-                return Some(self.from_gateway(&name, invite, number));
-            }
+            let name = gateway.name.clone();
+            return Some(self.gateway_caller(&name, invite, number));
         }
         match self.verify(now, flow, invite) {
             Ok(user) => match self.config.phone(&user) {
@@ -137,7 +136,7 @@ impl Switch {
         self.registrar.lookup(now.at, number).iter().any(|binding| binding.flow == flow)
     }
 
-    fn from_gateway(&self, gateway: &str, invite: &Message, from: String) -> Caller {
+    fn gateway_caller(&self, gateway: &str, invite: &Message, from: String) -> Caller {
         let asserted = invite.asserted_identities().ok().and_then(|ids| ids.into_iter().next());
         let number = asserted.as_ref().and_then(|id| user(&id.uri)).filter(|n| !n.is_empty());
         let display = asserted.and_then(|id| id.display).or_else(|| invite.from().ok()?.display);

@@ -194,10 +194,10 @@ impl Switch {
     }
 
     pub(super) fn stop_play(&mut self, leg_id: LegId) {
-        if let Some(leg) = self.legs.get_mut(&leg_id) {
-            if leg.play.take().is_some() {
-                self.out.push_back(Output::Media(Command::StopPlay { leg: leg_id }));
-            }
+        if let Some(leg) = self.legs.get_mut(&leg_id)
+            && leg.play.take().is_some()
+        {
+            self.out.push_back(Output::Media(Command::StopPlay { leg: leg_id }));
         }
     }
 
@@ -221,14 +221,14 @@ impl Switch {
         };
         let active = self.calls.get_mut(&id)?;
         active.doing = Doing::Collecting { collect, prompt, barge_in: wanted.barge_in };
-        if prompt.is_none() {
-            if let Doing::Collecting { collect, .. } = &mut active.doing {
-                collect.prompt_over(now.at);
-            }
+        if prompt.is_none()
+            && let Doing::Collecting { collect, .. } = &mut active.doing
+        {
+            collect.prompt_over(now.at);
         }
         // Whoever knows the menu has pressed already.
         if wanted.barge_in {
-            while let Some(digit) = self.legs.get_mut(&subject)?.typed.next() {
+            while let Some(digit) = self.legs.get_mut(&subject)?.typed.take() {
                 if let Some(done) = self.collected(now, id, digit) {
                     return Some(done);
                 }

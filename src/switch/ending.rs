@@ -55,7 +55,7 @@ impl Switch {
             Some(crate::call::Role::Callee) => EndedBy::Callee,
             _ => EndedBy::Caller,
         };
-        let ours = self.calls.get(&leg.call).and_then(|a| a.ended.clone());
+        let ours = self.calls.get(&leg.call).and_then(|a| a.ended);
         let (cause, status, by) = match end {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
@@ -90,10 +90,10 @@ impl Switch {
         if active.release.is_some_and(|(leg, _)| leg == leg_id) {
             active.release = None;
         }
-        if let Some(transfer) = &mut active.transfer {
-            if transfer.by == Some(leg_id) {
-                transfer.by = None;
-            }
+        if let Some(transfer) = &mut active.transfer
+            && transfer.by == Some(leg_id)
+        {
+            transfer.by = None;
         }
         let Some(cleared) = active.call.clear(leg_id) else { return };
         if let Some(peer) = cleared.peer {

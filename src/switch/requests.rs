@@ -212,6 +212,5 @@ pub(super) fn registrar_config(config: &Config) -> RegistrarConfig {
         max_expires: seconds(config.sip.max_expires),
         bindings: config.phones.iter().map(|p| p.max_contacts as usize).max().unwrap_or(1),
         addresses: config.limits.registrations as usize,
-        ..RegistrarConfig::default()
     }
 }

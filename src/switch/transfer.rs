@@ -64,7 +64,7 @@ impl Switch {
                     self.redirect(now, leg_id);
                 }
             }
-            Feature::Survey => self.to_survey(now, id, leg_id),
+            Feature::Survey => self.send_to_survey(now, id, leg_id),
             Feature::PauseRecording => {
                 let paused =
                     self.calls.get(&id).and_then(|a| a.recording.as_ref()).map(|r| r.paused);
@@ -204,7 +204,7 @@ impl Switch {
     }
 
     /// The agent sends the caller to the survey and is released.
-    fn to_survey(&mut self, now: Now, id: CallId, by: LegId) {
+    fn send_to_survey(&mut self, now: Now, id: CallId, by: LegId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let subject = active.call.subject;
         let Some(name) = active.plan.surveys().next().map(|(name, _)| name.to_owned()) else {
@@ -223,11 +223,11 @@ impl Switch {
     /// A party that was to hang up by itself has not.
     pub(super) fn release(&mut self, now: Now, id: CallId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
-        if let Some((leg, at)) = active.release {
-            if at <= now.at {
-                active.release = None;
-                self.hang_up(now, leg, Cause::NORMAL_CLEARING);
-            }
+        if let Some((leg, at)) = active.release
+            && at <= now.at
+        {
+            active.release = None;
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING);
         }
     }
 
