@@ -14,6 +14,7 @@
 //!
 //! Not here: which requests may be sent when (`invite`), transactions.
 
+use super::compose::Hop;
 use super::token::Token;
 use super::{Flow, Transport, compose};
 use crate::wire::sip::{
@@ -163,14 +164,14 @@ impl Dialog {
     }
 
     /// Begins our next request, with the next CSeq. Contact and body are the caller's.
-    pub fn request(&mut self, method: &Method, branch: Token) -> Builder {
+    pub(crate) fn request(&mut self, method: &Method, hop: Hop) -> Builder {
         self.local_seq = self.next_seq();
-        self.with_number(method, branch, self.local_seq)
+        self.with_number(method, hop, self.local_seq)
     }
 
     /// Begins the ACK of a 2xx to our INVITE with this CSeq (§13.2.2.4).
-    pub fn ack(&self, number: u32, branch: Token) -> Builder {
-        self.with_number(&Method::Ack, branch, number)
+    pub(crate) fn ack(&self, number: u32, hop: Hop) -> Builder {
+        self.with_number(&Method::Ack, hop, number)
     }
 
     /// The CSeq number for a request that is sent once more with credentials.
@@ -184,9 +185,9 @@ impl Dialog {
         (self.local_seq + 1) & 0x7fff_ffff
     }
 
-    fn with_number(&self, method: &Method, branch: Token, number: u32) -> Builder {
+    fn with_number(&self, method: &Method, hop: Hop, number: u32) -> Builder {
         let (uri, routes) = self.path();
-        let mut builder = compose::request(method, uri, self.next_hop(), branch);
+        let mut builder = compose::request(method, uri, hop);
         for route in routes {
             builder = builder.header(Name::Route, &route.to_bytes());
         }
@@ -253,6 +254,15 @@ mod tests {
         }
     }
 
+    fn hop(dialog: &Dialog) -> Hop {
+        let flow = dialog.next_hop();
+        Hop {
+            flow,
+            branch: Token(1),
+            sent_by: flow.local,
+        }
+    }
+
     fn invite(via: &str, more: &str) -> Message {
         let text = format!(
             "INVITE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\n\
@@ -273,7 +283,7 @@ mod tests {
                     Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\n";
         let mut dialog = called("198.51.100.7;branch=z9hG4bK1", more, "203.0.113.9:5060");
         let bye = dialog
-            .request(&Method::Bye, Token(1))
+            .request(&Method::Bye, hop(&dialog))
             .build()
             .expect("writable");
         assert_eq!(bye.request_uri(), Some(&b"sip:a@198.51.100.7:5070"[..]));
@@ -293,7 +303,7 @@ mod tests {
         let more = "Contact: <sip:a@h2>\r\nRecord-Route: <sip:p1>,<sip:p2;lr>\r\n";
         let mut dialog = called("h;branch=z9hG4bK1", more, "203.0.113.9:5060");
         let bye = dialog
-            .request(&Method::Bye, Token(1))
+            .request(&Method::Bye, hop(&dialog))
             .build()
             .expect("writable");
         assert_eq!(bye.request_uri(), Some(&b"sip:p1"[..]));
@@ -372,7 +382,7 @@ mod tests {
         let early = response("Record-Route: <sip:p2;lr>,<sip:p1;lr>\r\n");
         let mut dialog =
             Dialog::calling(&early, &asked, flow("203.0.113.9:5060")).expect("a dialog");
-        let ack = dialog.ack(3, Token(5)).build().expect("writable");
+        let ack = dialog.ack(3, hop(&dialog)).build().expect("writable");
         assert_eq!(
             ack.request_uri(),
             Some(&b"sip:b@h"[..]),
@@ -383,7 +393,7 @@ mod tests {
         let answer = response("Contact: <sip:b@203.0.113.9:6000>\r\n");
         dialog.confirm(&answer).expect("readable");
         let bye = dialog
-            .request(&Method::Bye, Token(6))
+            .request(&Method::Bye, hop(&dialog))
             .build()
             .expect("writable");
         assert_eq!(bye.header(Name::Route), None);
