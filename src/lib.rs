@@ -20,7 +20,11 @@
 pub mod base;
 pub mod call;
 pub mod config;
+pub mod console;
+pub mod daemon;
+pub mod dialplan;
 pub mod dsp;
+pub mod engine;
 pub mod media;
 pub mod net;
 pub mod record;

@@ -73,7 +73,8 @@ impl Collect {
     pub fn prompt_over(&mut self, now: Time) {
         if !self.prompt_over {
             self.prompt_over = true;
-            let patience = if self.digits.is_empty() { self.wanted.first } else { self.wanted.between };
+            let patience =
+                if self.digits.is_empty() { self.wanted.first } else { self.wanted.between };
             self.deadline = now + patience;
         }
     }

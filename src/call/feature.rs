@@ -106,7 +106,8 @@ mod tests {
         ]
     }
     fn dial(keys: &mut Keys, digits: &str, from_s: u64) -> Vec<Dialled> {
-        let step = |(n, d)| keys.digit(d, Time::from_millis(from_s * 1000 + n as u64 * 100), &table());
+        let step =
+            |(n, d)| keys.digit(d, Time::from_millis(from_s * 1000 + n as u64 * 100), &table());
         digits.chars().enumerate().map(step).filter(|d| *d != Dialled::Nothing).collect()
     }
 

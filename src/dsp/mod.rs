@@ -17,8 +17,7 @@ pub mod resample;
 pub mod stretch;
 pub mod tone;
 
-/// Samples a second, everywhere on this floor but at the outer side of
-/// [`resample`](self::resample).
+/// Samples a second, everywhere on this floor but at the outer side of [`resample`].
 pub const SAMPLE_RATE: u32 = 8000;
 /// Samples a millisecond.
 pub const SAMPLES_PER_MS: u32 = SAMPLE_RATE / 1000;

@@ -24,12 +24,23 @@ pub struct Side {
     /// Payload type of telephone-event to it.
     pub event_pt: Option<u8>,
     /// Whether something of our own is sent to it.
-    pub busy: bool,
+    pub busy: Busy,
+}
+
+/// What of our own is sent to a leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Busy {
+    /// Nothing: it can hear its partner.
+    No,
+    /// The tone of a key that its partner presses.
+    Key,
+    /// A playback or digits.
+    Yes,
 }
 
 impl Side {
     /// Of a leg negotiated as `params`.
-    pub fn new(params: &StreamParams, busy: bool) -> Side {
+    pub fn new(params: &StreamParams, busy: Busy) -> Side {
         Side {
             codec: params.codec,
             heard: params.receive,
@@ -82,15 +93,15 @@ impl Paths {
         if !from.heard || !to.hears {
             return Paths::NONE;
         }
-        let audio = match (to.busy, from.codec == to.codec) {
-            (true, _) => Audio::None,
-            (false, true) => Audio::Relay,
-            (false, false) => Audio::Samples,
+        let audio = match to.busy {
+            Busy::No if from.codec == to.codec => Audio::Relay,
+            Busy::No => Audio::Samples,
+            Busy::Key | Busy::Yes => Audio::None,
         };
         let events = match (to.event_pt, audio) {
-            // Busy with a tone that another key press made: the next one replaces it.
-            (None, _) => Events::Tones,
-            (_, Audio::None) => Events::None,
+            // The next key's tone takes the place of the last one's.
+            (None, _) if to.busy != Busy::Yes => Events::Tones,
+            (None, _) | (_, Audio::None) => Events::None,
             (Some(pt), Audio::Relay) => Events::Relay(pt),
             (Some(pt), Audio::Samples) => Events::Insert(pt),
         };
@@ -103,7 +114,7 @@ mod tests {
     use super::*;
 
     const SIDE: Side =
-        Side { codec: Codec::Pcma, heard: true, hears: true, event_pt: Some(101), busy: false };
+        Side { codec: Codec::Pcma, heard: true, hears: true, event_pt: Some(101), busy: Busy::No };
 
     #[test]
     fn the_table() {
@@ -111,12 +122,14 @@ mod tests {
         let table = [
             (SIDE, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, other, Audio::Samples, Events::Insert(96)),
-            (SIDE, Side { busy: true, ..SIDE }, Audio::None, Events::None),
-            (Side { busy: true, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
+            (SIDE, Side { busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
+            (Side { busy: Busy::Yes, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { hears: false, ..SIDE }, Audio::None, Events::None),
             (Side { heard: false, ..SIDE }, SIDE, Audio::None, Events::None),
             (SIDE, Side { event_pt: None, ..SIDE }, Audio::Relay, Events::Tones),
             (SIDE, Side { event_pt: None, ..other }, Audio::Samples, Events::Tones),
+            (SIDE, Side { event_pt: None, busy: Busy::Key, ..SIDE }, Audio::None, Events::Tones),
+            (SIDE, Side { event_pt: None, busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
             (Side { event_pt: None, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
         ];
         for (from, to, audio, events) in table {

@@ -209,6 +209,48 @@ pub enum Command<C> {
     },
 }
 
+impl<C> Command<C> {
+    /// The same command with its clips resolved: names become sounds. The first clip that `resolve`
+    /// cannot give ends it with that error; commands without clips pass as they are.
+    pub fn map_clips<D, E>(
+        self,
+        mut resolve: impl FnMut(C) -> Result<D, E>,
+    ) -> Result<Command<D>, E> {
+        Ok(match self {
+            Command::Play { leg, play, items, repeat, stop_on } => {
+                let item = |item| {
+                    Ok(match item {
+                        Item::Clip(clip) => Item::Clip(resolve(clip)?),
+                        Item::Tone(plan) => Item::Tone(plan),
+                        Item::Silence(ms) => Item::Silence(ms),
+                    })
+                };
+                let items = items.into_iter().map(item).collect::<Result<_, E>>()?;
+                Command::Play { leg, play, items, repeat, stop_on }
+            }
+            Command::Open { leg, group } => Command::Open { leg, group },
+            Command::Set { leg, params } => Command::Set { leg, params },
+            Command::Bridge { a, b } => Command::Bridge { a, b },
+            Command::Unbridge { leg } => Command::Unbridge { leg },
+            Command::StopPlay { leg } => Command::StopPlay { leg },
+            Command::SendDigits { leg, digits, on_ms, off_ms } => {
+                Command::SendDigits { leg, digits, on_ms, off_ms }
+            }
+            Command::Record { recording, left, right } => {
+                Command::Record { recording, left, right }
+            }
+            Command::SetRecordRight { recording, leg } => {
+                Command::SetRecordRight { recording, leg }
+            }
+            Command::PauseRecord { recording, paused } => {
+                Command::PauseRecord { recording, paused }
+            }
+            Command::StopRecord { recording } => Command::StopRecord { recording },
+            Command::Close { leg } => Command::Close { leg },
+        })
+    }
+}
+
 /// Why a leg got no port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum NoPort {

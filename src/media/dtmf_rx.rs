@@ -11,13 +11,14 @@
 //! with the first end packet, the next event, or [`SILENCE`]. Stragglers of an earlier event are told
 //! by their timestamp.
 //!
-//! Not here: the four bytes ([`wire::telephone_event`](crate::wire)), tones in audio
+//! Not here: the four bytes ([`wire::telephone_event`](crate::wire::telephone_event)), tones in audio
 //! ([`dsp::dtmf_detect`](crate::dsp::dtmf_detect)), passing events on ([`bridge`](super::bridge)).
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::seq::diff32;
 use crate::base::{Duration, Time};
+use crate::wire::telephone_event::{Event, digit_of};
 
 /// An event of which nothing more comes is over after this long: three updates of 50 ms were lost.
 pub const SILENCE: Duration = Duration::from_millis(200);
@@ -36,12 +37,8 @@ pub struct EventPacket {
     pub timestamp: u32,
     /// RTP marker: the first packet of an event.
     pub marker: bool,
-    /// Event code; 0 to 15 are digits.
-    pub code: u8,
-    /// The end bit.
-    pub end: bool,
-    /// Samples since the event, or its segment, began.
-    pub duration: u16,
+    /// Its payload.
+    pub event: Event,
 }
 
 /// What a packet told.
@@ -101,21 +98,10 @@ impl Default for DtmfRx {
     }
 }
 
-/// The digit of an event code, RFC 4733 §3.2.
-pub fn digit_of(code: u8) -> Option<char> {
-    b"0123456789*#ABCD".get(usize::from(code)).map(|d| char::from(*d))
-}
-
-/// The event code of a digit, in either case.
-pub fn code_of(digit: char) -> Option<u8> {
-    let digit = digit.to_ascii_uppercase();
-    b"0123456789*#ABCD".iter().position(|d| char::from(*d) == digit).map(|p| p as u8)
-}
-
 impl DtmfRx {
     /// Takes one packet. Events that are no digits (flash, fax tones) tell nothing.
     pub fn packet(&mut self, now: Time, packet: EventPacket) -> Told {
-        if digit_of(packet.code).is_none() {
+        if digit_of(packet.event.code).is_none() {
             return Told::default();
         }
         match self.state {
@@ -124,7 +110,7 @@ impl DtmfRx {
             State::Up { .. } => self.press(now, packet),
             State::Down(down) if diff32(packet.timestamp, down.timestamp) < 0 => Told::default(),
             State::Down(down) => match down.joined(now, packet) {
-                Some(down) if packet.end => {
+                Some(down) if packet.event.end => {
                     self.state = State::Up { timestamp: down.timestamp };
                     Told { ended: Some(down.ended()), began: None }
                 }
@@ -142,7 +128,9 @@ impl DtmfRx {
 
     /// Ends a digit of which nothing more came.
     pub fn wake(&mut self, now: Time) -> Option<Ended> {
-        let State::Down(down) = self.state else { return None };
+        let State::Down(down) = self.state else {
+            return None;
+        };
         if now.since(down.heard) < SILENCE {
             return None;
         }
@@ -171,9 +159,9 @@ impl DtmfRx {
     /// A new event: its first packet that was seen.
     fn press(&mut self, now: Time, packet: EventPacket) -> Told {
         let down = Down {
-            code: packet.code,
+            code: packet.event.code,
             timestamp: packet.timestamp,
-            duration: packet.duration,
+            duration: packet.event.duration,
             before: 0,
             heard: now,
         };
@@ -182,8 +170,8 @@ impl DtmfRx {
             self.state = State::Up { timestamp: packet.timestamp };
             return Told::default();
         }
-        let began = digit_of(packet.code);
-        if packet.end {
+        let began = digit_of(packet.event.code);
+        if packet.event.end {
             self.state = State::Up { timestamp: packet.timestamp };
             return Told { began, ended: None };
         }
@@ -195,7 +183,8 @@ impl DtmfRx {
     fn allowed(&mut self, now: Time) -> bool {
         let more = now.since(self.allowed_at).as_nanos() / PACE.as_nanos();
         if more > 0 {
-            self.allowance = u128::from(self.allowance).saturating_add(more).min(BURST.into()) as u8;
+            self.allowance =
+                u128::from(self.allowance).saturating_add(more).min(BURST.into()) as u8;
             self.allowed_at = now;
         }
         let allowed = self.allowance > 0;
@@ -208,27 +197,27 @@ impl Down {
     /// This key press after `packet`, if that belongs to it.
     fn joined(self, now: Time, packet: EventPacket) -> Option<Down> {
         let ahead = diff32(packet.timestamp, self.timestamp);
-        if packet.code != self.code {
+        if packet.event.code != self.code {
             return None;
         }
         let longer = Down { heard: now, ..self };
         if ahead == 0 {
-            return Some(Down { duration: self.duration.max(packet.duration), ..longer });
+            return Some(Down { duration: self.duration.max(packet.event.duration), ..longer });
         }
         // §2.5.1.3: a long event goes on in the next segment, which begins where the last is full.
         // That full packet may be lost, so the next segment may be a segment's length ahead.
         if !packet.marker && ahead == i32::from(u16::MAX) {
             return Some(Down {
                 timestamp: packet.timestamp,
-                duration: packet.duration,
+                duration: packet.event.duration,
                 before: self.before + u32::from(u16::MAX),
                 ..longer
             });
         }
-        let creeps = !packet.marker && ahead <= CREEP && packet.duration > self.duration;
+        let creeps = !packet.marker && ahead <= CREEP && packet.event.duration > self.duration;
         creeps.then_some(Down {
             timestamp: packet.timestamp,
-            duration: packet.duration,
+            duration: packet.event.duration,
             ..longer
         })
     }
@@ -244,18 +233,17 @@ impl Down {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::telephone_event::code_of;
     use proptest::prelude::*;
+
+    fn event(timestamp: u32, marker: bool, code: u8, end: bool, duration: u16) -> EventPacket {
+        EventPacket { timestamp, marker, event: Event { code, end, volume: 10, duration } }
+    }
 
     /// The packets of one press: `updates` of 20 ms, then three ends.
     fn press(timestamp: u32, digit: char, updates: u16) -> Vec<EventPacket> {
         let code = code_of(digit).unwrap();
-        let update = |n: u16, end| EventPacket {
-            timestamp,
-            marker: n == 1,
-            code,
-            end,
-            duration: n * 160,
-        };
+        let update = |n: u16, end| event(timestamp, n == 1, code, end, n * 160);
         let mut packets: Vec<_> = (1..=updates).map(|n| update(n, false)).collect();
         packets.extend([EventPacket { marker: false, ..update(updates + 1, true) }; 3]);
         packets
@@ -270,14 +258,6 @@ mod tests {
             rx.packet(now, *p).began
         };
         packets.iter().enumerate().filter_map(tell).collect()
-    }
-
-    #[test]
-    fn codes_and_digits_are_each_others_inverse() {
-        for code in 0..=255u8 {
-            assert!(digit_of(code).is_none_or(|d| code_of(d) == Some(code)));
-        }
-        assert_eq!((digit_of(11), digit_of(16), code_of('d')), (Some('#'), None, Some(15)));
     }
 
     #[test]
@@ -312,16 +292,13 @@ mod tests {
 
     #[test]
     fn a_long_press_is_one_digit_over_its_segments() {
-        let code = 3;
-        let segment = |n: u32, duration, end| EventPacket {
-            timestamp: n * 65_535,
-            marker: false,
-            code,
-            end,
-            duration,
-        };
-        let packets =
-            [segment(0, 160, false), segment(0, 65_535, false), segment(1, 160, false), segment(2, 800, true)];
+        let segment = |n: u32, duration, end| event(n * 65_535, false, 3, end, duration);
+        let packets = [
+            segment(0, 160, false),
+            segment(0, 65_535, false),
+            segment(1, 160, false),
+            segment(2, 800, true),
+        ];
         let mut rx = DtmfRx::default();
         let told: Vec<_> = packets.iter().map(|p| rx.packet(Time::ZERO, *p)).collect();
         assert_eq!(told[0].began, Some('3'));
@@ -333,13 +310,7 @@ mod tests {
     #[test]
     fn creeping_timestamps_are_one_press() {
         let creep: Vec<_> = (1..=6u16)
-            .map(|n| EventPacket {
-                timestamp: 1_000 + u32::from(n) * 160,
-                marker: n == 1,
-                code: 4,
-                end: n == 6,
-                duration: n * 160,
-            })
+            .map(|n| event(1_000 + u32::from(n) * 160, n == 1, 4, n == 6, n * 160))
             .collect();
         assert_eq!(digits(&creep), "4");
     }
@@ -368,7 +339,7 @@ mod tests {
 
     #[test]
     fn what_is_no_digit_tells_nothing() {
-        assert_eq!(digits(&[EventPacket { code: 16, ..press(0, '0', 1)[0] }]), "");
+        assert_eq!(digits(&[event(0, true, 16, false, 160)]), "");
     }
 
     proptest! {
@@ -406,7 +377,7 @@ mod tests {
             let (mut rx, mut ms) = (DtmfRx::default(), 0);
             for (timestamp, marker, code, end, duration, wait) in packets {
                 ms += wait;
-                rx.packet(Time::from_millis(ms), EventPacket { timestamp, marker, code, end, duration });
+                rx.packet(Time::from_millis(ms), event(timestamp, marker, code, end, duration));
                 rx.wake(Time::from_millis(ms));
             }
         }

@@ -17,7 +17,7 @@
 
 use std::collections::VecDeque;
 
-use super::dtmf_rx::code_of;
+use crate::wire::telephone_event::code_of;
 
 /// Most digits that wait on one leg; further ones are dropped.
 pub const MAX_QUEUED: usize = 128;
@@ -102,7 +102,11 @@ impl DtmfTx {
         let room = MAX_QUEUED - self.queue.len();
         let before = self.queue.len();
         let codes = digits.chars().filter_map(code_of).take(room);
-        self.queue.extend(codes.map(|code| Press { code, on: samples(on_ms), off: samples(off_ms) }));
+        self.queue.extend(codes.map(|code| Press {
+            code,
+            on: samples(on_ms),
+            off: samples(off_ms),
+        }));
         self.queue.len() - before
     }
 
@@ -160,6 +164,7 @@ mod tests {
     use super::*;
     use crate::base::Time;
     use crate::media::dtmf_rx::{DtmfRx, EventPacket};
+    use crate::wire::telephone_event::Event;
     use proptest::prelude::*;
 
     /// All steps until idle.
@@ -212,7 +217,8 @@ mod tests {
         let mut tx = DtmfTx::new();
         tx.push("1", 9_000, 40);
         let steps = steps(&mut tx, 160);
-        let segment = steps.iter().position(|s| matches!(s, Step::Event { begins: Begins::Segment, .. }));
+        let segment =
+            steps.iter().position(|s| matches!(s, Step::Event { begins: Begins::Segment, .. }));
         let full = steps[segment.unwrap() - 1];
         assert_eq!(full, event(65_535, false, Begins::No));
         let last = steps.iter().rfind(|s| matches!(s, Step::Event { .. })).unwrap();
@@ -249,7 +255,8 @@ mod tests {
                             Begins::No => timestamp,
                         };
                         let marker = begins == Begins::Press;
-                        let packet = EventPacket { timestamp, marker, code, end, duration };
+                        let event = Event { code, end, volume: 10, duration };
+                        let packet = EventPacket { timestamp, marker, event };
                         heard.extend(rx.packet(Time::from_millis(u64::from(clock / 8)), packet).began);
                     }
                 }

@@ -289,20 +289,9 @@ fn learning_claim(named: Option<SocketAddr>, from: SocketAddr) -> Claim {
 
 /// Counts a packet for the candidate; says how many came in a row. A stronger claim takes the
 /// place of a weaker one, anybody that of a stale one; who finds the place taken has 0.
-fn stand(
-    place: &mut Option<Candidate>,
-    now: Time,
-    source: Source,
-    claim: Claim,
-    mark: Mark,
-) -> u8 {
-    let fresh = Candidate {
-        source,
-        claim,
-        first: mark.sequence,
-        at: Position::of(now, mark),
-        packets: 1,
-    };
+fn stand(place: &mut Option<Candidate>, now: Time, source: Source, claim: Claim, mark: Mark) -> u8 {
+    let fresh =
+        Candidate { source, claim, first: mark.sequence, at: Position::of(now, mark), packets: 1 };
     match place {
         Some(c) if c.source == source && c.claim == claim => {
             match diff16(mark.sequence, c.at.sequence) {
@@ -511,7 +500,8 @@ mod tests {
         let mut stranger = Stream::new(NAT, 1);
         let _ = [0, 20, 40].map(|ms| stranger.send(&mut latch, ms));
         let mut ours = Stream::new(NAMED, 2);
-        let verdicts = [50, 70, 90].map(|ms| (stranger.send(&mut latch, ms), ours.send(&mut latch, ms)));
+        let verdicts =
+            [50, 70, 90].map(|ms| (stranger.send(&mut latch, ms), ours.send(&mut latch, ms)));
         assert_eq!(verdicts[1], (Verdict::Ours, Verdict::Unproven));
         assert_eq!(verdicts[2], (Verdict::Ours, Verdict::Moved(addr(NAT))));
         assert_eq!(stranger.send(&mut latch, 100), Verdict::Foreign);
@@ -590,7 +580,8 @@ mod tests {
         let mut spoof = ours.at(OTHER);
         let _ = [20, 40, 60].map(|ms| spoof.send(&mut latch, ms)); // while ours was held up
         assert_eq!(latch.destination(), Some(addr(OTHER)));
-        let verdicts = [80, 100, 120].map(|ms| (spoof.send(&mut latch, ms), ours.send(&mut latch, ms)).1);
+        let verdicts =
+            [80, 100, 120].map(|ms| (spoof.send(&mut latch, ms), ours.send(&mut latch, ms)).1);
         assert_eq!(verdicts[2], Verdict::Moved(addr(OTHER)));
         assert_eq!(latch.destination(), Some(addr(NAMED)));
     }
@@ -600,7 +591,8 @@ mod tests {
         let mut ours = Stream::new(NAMED, 1);
         let mut latch = holding(&mut ours);
         let mut again = Stream::new(NAMED, 2);
-        let verdicts: Vec<_> = (20..=120).step_by(20).map(|ms| again.send(&mut latch, ms)).collect();
+        let verdicts: Vec<_> =
+            (20..=120).step_by(20).map(|ms| again.send(&mut latch, ms)).collect();
         assert_eq!(verdicts[3], Verdict::Unproven);
         assert_eq!(verdicts[4..], [Verdict::Restarted, Verdict::Ours]);
         // Both at once: the holder stays.

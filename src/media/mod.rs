@@ -1,11 +1,53 @@
 //! Floor 2: one leg, one bridge, one worker's whole plane of them, without threads.
+//!
+//! ```text
+//!   control   what the switch asks and is told
+//!   plane     all legs of one worker: commands in, datagrams in, the tick out
+//!    ├ leg      latch ─▶ rtp_rx ─▶ dtmf_rx, jitter;   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
+//!    └ bridge   by which path two legs hear each other
+//!   tap       where a packet lies on a recording's clock
+//!   negotiate offer and answer
+//! ```
 
+use std::net::SocketAddr;
+
+pub mod bridge;
 pub mod control;
 pub mod dtmf_rx;
 pub mod dtmf_tx;
 pub mod jitter;
 pub mod latch;
+mod leg;
+pub mod mouth;
+pub mod negotiate;
+pub mod plane;
 pub mod player;
+pub mod rtcp;
 pub mod rtp_rx;
 pub mod rtp_tx;
 pub mod tap;
+
+pub use plane::{Disposition, Plane, PlaneConfig};
+pub use player::Clip;
+pub use tap::TapBlock;
+
+/// A port of one worker's pool, by the order in which the engine opened them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PortIndex(pub u32);
+
+/// Which of a port's two sockets.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// The even one: RTP.
+    Rtp,
+    /// The next: RTCP.
+    Rtcp,
+}
+
+/// Where the plane's packets and recordings go: the engine's send queue and disk, or the simulator.
+pub trait Transmit {
+    /// Sends one datagram from `port` to `to`.
+    fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]);
+    /// Hands one payload to a recording.
+    fn tap(&mut self, block: TapBlock<'_>);
+}

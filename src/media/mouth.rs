@@ -10,13 +10,14 @@
 //!
 //! Not here: the partner's audio ([`bridge`](super::bridge)), headers ([`rtp_tx`](super::rtp_tx)).
 
-use super::dtmf_rx::digit_of;
+use super::bridge::Busy;
 use super::dtmf_tx::{DtmfTx, Press, Step};
 use super::player::Player;
 use crate::base::PlayId;
 use crate::dsp::SAMPLES_PER_MS;
 use crate::dsp::dtmf::{self, Levels};
 use crate::dsp::tone::Generator;
+use crate::wire::telephone_event::{code_of, digit_of};
 
 /// Shortest tone made of a partner's key press, samples (60 ms).
 const SHORTEST_TONE: u32 = 60 * SAMPLES_PER_MS;
@@ -101,7 +102,7 @@ impl Mouth {
 
     /// The partner pressed a key, which the peer is to hear as a tone.
     pub fn key_down(&mut self, digit: char) {
-        let code = super::dtmf_rx::code_of(digit);
+        let code = code_of(digit);
         self.key = code.and_then(|code| Tone::new(code, LONGEST_TONE, 0));
     }
 
@@ -112,9 +113,18 @@ impl Mouth {
         }
     }
 
+    /// What it is busy with.
+    pub fn busy(&self) -> Busy {
+        match (self.sending || self.player.sounds(), self.key.is_some()) {
+            (true, _) => Busy::Yes,
+            (false, true) => Busy::Key,
+            (false, false) => Busy::No,
+        }
+    }
+
     /// Whether there is anything to say.
     pub fn is_busy(&self) -> bool {
-        self.sending || self.key.is_some() || self.player.sounds()
+        self.busy() != Busy::No
     }
 
     /// What to say in the next packet time, which is `pcm` long. `events`: the peer takes

@@ -119,7 +119,13 @@ impl RtpTx {
     }
 
     /// The header of one packet of an event of ours that began at `timestamp`; `marker` on its first.
-    pub fn event(&mut self, payload_type: u8, timestamp: u32, marker: bool, bytes: usize) -> Header {
+    pub fn event(
+        &mut self,
+        payload_type: u8,
+        timestamp: u32,
+        marker: bool,
+        bytes: usize,
+    ) -> Header {
         self.splice = None;
         self.broken = true;
         self.count(bytes);
@@ -306,7 +312,10 @@ mod tests {
         let next = tx.relay(at(45), audio(4_001, 259), 8, 160).unwrap();
         assert_eq!(numbers(next), (joined.sequence + 1, joined.timestamp.wrapping_add(160), false));
         let back = tx.own(at(65), 8, 160);
-        assert_eq!(numbers(back), (next.sequence.wrapping_add(1), next.timestamp.wrapping_add(160), true));
+        assert_eq!(
+            numbers(back),
+            (next.sequence.wrapping_add(1), next.timestamp.wrapping_add(160), true)
+        );
     }
 
     #[test]
@@ -404,7 +413,8 @@ mod tests {
     }
 
     fn any_step() -> impl Strategy<Value = Step> {
-        let relayed = (prop::bool::weighted(0.1), any::<bool>(), any::<u16>(), any::<u32>(), 0..481u32);
+        let relayed =
+            (prop::bool::weighted(0.1), any::<bool>(), any::<u16>(), any::<u32>(), 0..481u32);
         prop_oneof![
             3 => Just(Step::Own),
             4 => relayed.prop_map(|(first, marker, sequence, timestamp, samples)| {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,7 +36,10 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long to wait before the switch is asked again to take a message.
 const RETRY: Duration = Duration::from_millis(5);
 
-#[allow(clippy::disallowed_types, reason = "the map is shared by the switch's sends and tokio's tasks")]
+#[allow(
+    clippy::disallowed_types,
+    reason = "the map is shared by the switch's sends and tokio's tasks"
+)]
 type Map = Arc<Mutex<HashMap<Flow, Queue>>>;
 
 /// The way to a connection's writer; `number` tells it from an earlier one of the same flow.
@@ -64,18 +67,19 @@ impl Connections {
     /// None yet. Must be called within a tokio runtime.
     pub fn new(deliver: Deliver, counters: Arc<Counters>) -> Connections {
         let runtime = tokio::runtime::Handle::current();
-        let shared = Shared { map: Map::default(), made: Arc::default(), deliver, counters, runtime };
+        let shared =
+            Shared { map: Map::default(), made: Arc::default(), deliver, counters, runtime };
         Connections { shared, accepting: Vec::new() }
     }
 
-    /// Listens on `address`; gives it as bound.
-    pub fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+    /// Listens on `address`; gives it as peers see it.
+    pub fn listen(&mut self, address: SocketAddr, shown: IpAddr) -> io::Result<SocketAddr> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for the old connections' TIME_WAIT.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let listener = socket.listen(1024)?;
-        let local = listener.local_addr()?;
+        let local = SocketAddr::new(shown, listener.local_addr()?.port());
         let shared = self.shared.clone();
         self.accepting.push(self.shared.runtime.spawn(accept(listener, local, shared)));
         Ok(local)
@@ -97,7 +101,8 @@ impl Connections {
         }
         let (queue, queued) = self.shared.queue();
         let sent = queue.messages.try_send(bytes.to_vec()).is_ok();
-        let connection = Connection { flow, number: queue.number, queued, shared: self.shared.clone() };
+        let connection =
+            Connection { flow, number: queue.number, queued, shared: self.shared.clone() };
         map.insert(flow, queue);
         drop(map);
         self.shared.runtime.spawn(connection.connect());
@@ -220,7 +225,11 @@ async fn read(mut reader: OwnedReadHalf, flow: Flow, pong: mpsc::Sender<()>, sha
     }
 }
 
-async fn write(mut writer: OwnedWriteHalf, queued: &mut mpsc::Receiver<Vec<u8>>, mut pongs: mpsc::Receiver<()>) {
+async fn write(
+    mut writer: OwnedWriteHalf,
+    queued: &mut mpsc::Receiver<Vec<u8>>,
+    mut pongs: mpsc::Receiver<()>,
+) {
     loop {
         let bytes = tokio::select! {
             bytes = queued.recv() => match bytes {

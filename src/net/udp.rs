@@ -5,7 +5,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -34,14 +34,21 @@ pub struct Socket {
 
 impl Socket {
     /// Binds `address` and begins to deliver.
-    pub fn open(address: SocketAddr, deliver: Deliver, counters: Arc<Counters>) -> io::Result<Socket> {
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    pub fn open(
+        address: SocketAddr,
+        shown: IpAddr,
+        deliver: Deliver,
+        counters: Arc<Counters>,
+    ) -> io::Result<Socket> {
+        let socket =
+            socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.bind(&address.into())?;
         // The kernel caps it at net.core.rmem_max; less is no error.
         let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
         let _ = socket.set_send_buffer_size(BUFFER_BYTES);
         socket.set_read_timeout(Some(STOP_CHECK))?;
-        let local = socket.local_addr()?.as_socket().expect("bound to an IP address");
+        let bound = socket.local_addr()?.as_socket().expect("bound to an IP address");
+        let local = SocketAddr::new(shown, bound.port());
         let (socket, stop) = (Arc::new(socket), Arc::new(AtomicBool::new(false)));
         let thread = std::thread::Builder::new().name("sip-udp".into()).spawn({
             let (socket, stop) = (socket.clone(), stop.clone());
@@ -50,7 +57,7 @@ impl Socket {
         Ok(Socket { socket, local, stop, thread: Some(thread) })
     }
 
-    /// The address as bound.
+    /// The address as peers see it.
     pub fn local(&self) -> SocketAddr {
         self.local
     }
@@ -70,7 +77,13 @@ impl Drop for Socket {
     }
 }
 
-fn receive(socket: &socket2::Socket, local: SocketAddr, stop: &AtomicBool, deliver: &Deliver, counters: &Counters) {
+fn receive(
+    socket: &socket2::Socket,
+    local: SocketAddr,
+    stop: &AtomicBool,
+    deliver: &Deliver,
+    counters: &Counters,
+) {
     let mut buffer = vec![MaybeUninit::<u8>::uninit(); DATAGRAM_BYTES];
     while !stop.load(Ordering::Relaxed) {
         // A timeout, or an ICMP error of an earlier send: nothing to read either way.

@@ -93,7 +93,14 @@ impl Layout {
 
     /// Lays `block` (samples of one channel, in the file's own format) so that its first sample is
     /// at `position`, `adjust` samples longer than it is. Pieces that are complete by it leave.
-    pub fn lay(&mut self, channel: Channel, position: u64, adjust: i8, block: &[u8], out: &mut impl Pieces) {
+    pub fn lay(
+        &mut self,
+        channel: Channel,
+        position: u64,
+        adjust: i8,
+        block: &[u8],
+        out: &mut impl Pieces,
+    ) {
         let width = self.format.sample_bytes();
         let most = block.len().min(LONGEST_BLOCK * width);
         let mut samples = core::mem::take(&mut self.block);
@@ -231,7 +238,7 @@ mod tests {
         let mut position = 0;
         for adjust in [1, 0, -1, 4, -4] {
             layout.lay(Left, position, adjust, &[7; 160], &mut out);
-            position = position + 160 + adjust as u64;
+            position = (position + 160).wrapping_add_signed(i64::from(adjust));
         }
         assert_eq!(layout.close(0, &mut out), position);
         assert!(channels(&out).0.iter().all(|b| *b == 7));

@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn an_agent_call_is_recorded_once_the_agent_has_answered() {
         let mut call = call(agent());
-        let decide_for = |policy, asked, call: &Call| decide(policy, asked, call, LegId(2), LegId(1));
+        let decide_for =
+            |policy, asked, call: &Call| decide(policy, asked, call, LegId(2), LegId(1));
         assert_eq!(decide_for(OPEN, true, &call), Decision::Not(WhyNot::NotAnswered));
         call.enter(LegId(2), ConnectionState::Connected, NOW.at);
         let sides = Decision::Record { left: LegId(1), right: LegId(2) };

@@ -47,11 +47,18 @@ pub struct Verdict {
     pub full: bool,
 }
 
+/// More months than the calendar has: for ever.
+const FOR_EVER_MONTHS: u32 = 20_000 * 12 - 24;
+/// More days than the calendar has.
+const FOR_EVER_DAYS: u32 = 7_300_000;
+
 /// The first date whose recordings are still kept on `today`.
 pub fn first_kept(today: Date, keep: Keep) -> Date {
     match keep {
-        Keep::Days(days) => today.saturating_sub(i64::from(days).days()),
-        Keep::Months(months) => today.saturating_sub(i64::from(months).months()),
+        Keep::Days(days) => today.saturating_sub(i64::from(days.min(FOR_EVER_DAYS)).days()),
+        Keep::Months(months) => {
+            today.saturating_sub(i64::from(months.min(FOR_EVER_MONTHS)).months())
+        }
     }
 }
 
@@ -100,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_stops_recordings_and_removes_none_that_is_kept() {
-        let files = [listed("2026/03/08/0000000000003.wav"), listed("2024/03/08/0000000000002.wav")];
+        let files =
+            [listed("2026/03/08/0000000000003.wav"), listed("2024/03/08/0000000000002.wav")];
         let at = |used| decide(&files, date(2026, 3, 9), Keep::Days(30), disk(used));
         assert!(!at(91).full, "the old one makes room");
         assert!(at(92).full);

@@ -89,7 +89,7 @@ mod tests {
             stretch(RecordFormat::Alaw, &block, adjust, &mut out);
             prop_assert_eq!(out.len() as i64, block.len() as i64 + i64::from(adjust));
             prop_assert!(out.iter().all(|b| block.contains(b)));
-            prop_assert_eq!((out[0], out.last()), (block[0], block.last()).into());
+            prop_assert_eq!(out[0], block[0]);
         }
     }
 }

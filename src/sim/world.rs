@@ -21,9 +21,8 @@ use super::phone::{Phone, Sent, Setup};
 use crate::base::{Duration, Now, RecordingId, Rng, Time, Wall};
 use crate::config::Config;
 use crate::dialplan::Plan;
-use crate::media::Clip;
-use crate::media::control::{Command, Event, Item};
-use crate::media::plane::{Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
+use crate::media::control::{Codec, Command, Event, RecordFormat};
+use crate::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use crate::record::layout::Layout;
 use crate::sip::{Flow, Transport};
 use crate::switch::fact::Fact;
@@ -82,7 +81,13 @@ struct Door {
 
 impl World {
     /// An appliance with `port_pairs` RTP ports, over a network with `faults`.
-    pub fn new(config: Config, plan: Arc<Plan>, port_pairs: u16, faults: Faults, seed: u64) -> World {
+    pub fn new(
+        config: Config,
+        plan: Arc<Plan>,
+        port_pairs: u16,
+        faults: Faults,
+        seed: u64,
+    ) -> World {
         let mut rng = Rng::from_seed(seed);
         let setup = crate::switch::Setup {
             config,
@@ -168,6 +173,11 @@ impl World {
     pub fn stranger(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         self.network.send(self.now, from, to, bytes);
     }
+    /// Whether no leg and no port is in use in the media plane.
+    pub fn plane_is_empty(&self) -> bool {
+        let counts = self.plane.counts();
+        counts.legs == 0 && counts.recordings == 0 && counts.ports == 0
+    }
     /// Belfry's address that a phone sends its RTP to.
     pub fn rtp_of(&self, index: usize) -> Option<SocketAddr> {
         self.phones[index].far_rtp()
@@ -204,14 +214,19 @@ impl World {
             self.wakes.pop();
         }
         let phone = self.wakes.peek().map(|Reverse((at, _))| *at);
-        [self.network.next_arrival(), self.switch.next_wake(), self.plane.next_tick(), phone].into_iter().flatten().min()
+        [self.network.next_arrival(), self.switch.next_wake(), Some(self.plane.next_tick()), phone]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn step(&mut self) {
         while let Some(datagram) = self.network.arrival(self.now) {
             self.deliver(datagram.from, datagram.to, datagram.bytes);
         }
-        while let Some(Reverse((at, phone))) = self.wakes.peek().copied().filter(|Reverse((at, _))| *at <= self.now) {
+        while let Some(Reverse((at, phone))) =
+            self.wakes.peek().copied().filter(|Reverse((at, _))| *at <= self.now)
+        {
             self.wakes.pop();
             if self.phones[phone].next_wake() == at {
                 let now = self.now;
@@ -219,8 +234,14 @@ impl World {
                 self.touched(phone);
             }
         }
-        if self.plane.next_tick().is_some_and(|at| at <= self.now) {
-            let mut out = Out { network: &mut self.network, now: self.now, own: &self.own, layouts: &mut self.layouts, trace: &mut self.trace };
+        if self.plane.next_tick() <= self.now {
+            let mut out = Out {
+                network: &mut self.network,
+                now: self.now,
+                own: &self.own,
+                layouts: &mut self.layouts,
+                trace: &mut self.trace,
+            };
             self.plane.tick(self.now, &mut out);
             self.media_events();
         }
@@ -239,8 +260,16 @@ impl World {
         }
         if let Some((port, kind)) = self.ports.get(&to).copied() {
             let len = bytes.len();
-            let mut out = Out { network: &mut self.network, now: self.now, own: &self.own, layouts: &mut self.layouts, trace: &mut self.trace };
-            if let Disposition::Forward { port, to, len } = self.plane.receive(self.now, port, kind, from, &mut bytes, len, &mut out) {
+            let mut out = Out {
+                network: &mut self.network,
+                now: self.now,
+                own: &self.own,
+                layouts: &mut self.layouts,
+                trace: &mut self.trace,
+            };
+            if let Disposition::Forward { port, to, len } =
+                self.plane.receive(self.now, port, kind, from, &mut bytes, len, &mut out)
+            {
                 out.send(port, kind, to, &bytes[..len]);
             }
             return self.media_events();
@@ -288,9 +317,10 @@ impl World {
                     let command = self.resolved(command);
                     self.plane.command(self.now, command);
                 }
-                Output::Disk(DiskCommand::Open { recording, path, format }) => {
-                    let layout = Layout::new(crate::engine::format(format));
-                    self.layouts.insert(recording, (layout, Recorded { path, ..Recorded::default() }));
+                Output::Disk(DiskCommand::Open { recording, path, .. }) => {
+                    let layout = Layout::new(RecordFormat::Alaw);
+                    self.layouts
+                        .insert(recording, (layout, Recorded { path, ..Recorded::default() }));
                 }
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
@@ -320,7 +350,13 @@ impl World {
     }
 
     fn resolved(&self, command: Command<String>) -> Command<Arc<Clip>> {
-        command.map_clips(|name| Ok(self.clips.get(&name).unwrap_or(&self.prompt).clone())).expect("every clip is known")
+        let clip = |name: String| {
+            Ok::<_, std::convert::Infallible>(self.clips.get(&name).unwrap_or(&self.prompt).clone())
+        };
+        match command.map_clips(clip) {
+            Ok(command) => command,
+            Err(never) => match never {},
+        }
     }
 }
 
@@ -344,7 +380,11 @@ impl Transmit for Out<'_> {
     }
     fn tap(&mut self, block: TapBlock<'_>) {
         if let Some((layout, recorded)) = self.layouts.get_mut(&block.recording) {
-            layout.lay(&block, &mut recorded.bytes);
+            let mut codes = block.payload.to_vec();
+            if block.codec == Codec::Pcmu {
+                crate::dsp::g711::ulaw_to_alaw(&mut codes);
+            }
+            layout.lay(block.channel, block.position, block.adjust, &codes, &mut recorded.bytes);
         }
     }
 }

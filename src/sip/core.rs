@@ -39,18 +39,13 @@ impl Core {
     pub fn hop(&mut self, flow: Flow) -> Hop {
         let ip = self.config.advertise.unwrap_or(flow.local.ip());
         let sent_by = SocketAddr::new(ip, flow.local.port());
-        Hop {
-            flow,
-            branch: self.token(),
-            sent_by,
-        }
+        Hop { flow, branch: self.token(), sent_by }
     }
 
     /// Sends a request in a transaction of its own.
     pub fn send(&mut self, now: Time, hop: Hop, request: Message, user: User) -> ClientId {
         let (flow, branch) = (hop.flow, hop.branch);
-        self.transactions
-            .send(now, flow, request, branch, user, &mut self.out)
+        self.transactions.send(now, flow, request, branch, user, &mut self.out)
     }
 
     /// Begins the response to a waiting request; `None` when it does not wait any more.
@@ -141,20 +136,13 @@ pub struct Stateless<'a> {
 impl Stateless<'_> {
     /// Just a status.
     pub fn plain(status: u16) -> Stateless<'static> {
-        Stateless {
-            status,
-            phrase: "",
-            tag: None,
-            headers: &[],
-        }
+        Stateless { status, phrase: "", tag: None, headers: &[] }
     }
 }
 
 /// Adds the user's headers.
 pub fn with_headers(builder: Builder, headers: &Headers) -> Builder {
-    headers.iter().fold(builder, |builder, (name, value)| {
-        builder.header(*name, value)
-    })
+    headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, value))
 }
 
 /// Adds a Reason header (RFC 3326, 6432).
@@ -167,9 +155,7 @@ pub fn with_reason(builder: Builder, cause: Option<Cause>) -> Builder {
 
 /// Adds Contact and what we can do, as a message that makes a dialog needs (§12.1, §13.2.1).
 pub fn with_abilities(builder: Builder, contact: &[u8]) -> Builder {
-    builder
-        .header(Name::Contact, contact)
-        .header(Name::Allow, compose::ALLOW)
+    builder.header(Name::Contact, contact).header(Name::Allow, compose::ALLOW)
 }
 
 impl From<BuildError> for CommandError {

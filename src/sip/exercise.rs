@@ -50,11 +50,7 @@ pub fn operations(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else {
         return;
     };
-    let mut world = World::new(if first % 4 == 3 {
-        Transport::Tcp
-    } else {
-        Transport::Udp
-    });
+    let mut world = World::new(if first % 4 == 3 { Transport::Tcp } else { Transport::Udp });
     for op in rest.chunks_exact(3) {
         world.act(op[0], op[1], op[2]);
         world.hear();
@@ -70,22 +66,13 @@ impl World {
             waiting: VecDeque::new(),
             own: 0,
         };
-        World {
-            now: Time::ZERO,
-            users: [user(1), user(2)],
-            flying: Vec::new(),
-            transport,
-        }
+        World { now: Time::ZERO, users: [user(1), user(2)], flying: Vec::new(), transport }
     }
 
     fn flow(&self, who: usize) -> Flow {
         let addr =
             |who: usize| SocketAddr::new(Ipv4Addr::new(192, 0, 2, 1 + who as u8).into(), 5060);
-        Flow {
-            transport: self.transport,
-            local: addr(who),
-            remote: addr(1 - who),
-        }
+        Flow { transport: self.transport, local: addr(who), remote: addr(1 - who) }
     }
 
     /// One operation: `what`, by whom and on which session (`who`), how (`how`).
@@ -126,10 +113,7 @@ impl World {
 
     fn pick(&self, user: usize, nth: u8) -> Option<SessionId> {
         let sessions = &self.users[user].sessions;
-        let live: Vec<_> = sessions
-            .iter()
-            .filter(|(_, told)| told.ended == 0)
-            .collect();
+        let live: Vec<_> = sessions.iter().filter(|(_, told)| told.ended == 0).collect();
         (!live.is_empty()).then(|| *live[usize::from(nth) % live.len()].0)
     }
 
@@ -179,12 +163,7 @@ impl World {
             return;
         };
         let status = if how % 2 == 0 { 202 } else { 404 };
-        let command = Command::Respond {
-            txn,
-            status,
-            headers: Vec::new(),
-            body: None,
-        };
+        let command = Command::Respond { txn, status, headers: Vec::new(), body: None };
         let _ = self.users[user].agent.command(self.now, command);
     }
 
@@ -219,10 +198,7 @@ impl World {
             for user in &mut self.users {
                 user.agent.wake(self.now);
                 let next = user.agent.next_wake();
-                assert!(
-                    next.is_none_or(|(at, _)| at > self.now),
-                    "{next:?} does not move on"
-                );
+                assert!(next.is_none_or(|(at, _)| at > self.now), "{next:?} does not move on");
             }
             self.hear();
         }
@@ -237,10 +213,7 @@ impl World {
                     Action::Send { message, .. } => {
                         // A refusal repeats what was wrong with a spoilt request.
                         let refusal = matches!(message.status(), Some(400 | 501 | 505 | 513));
-                        assert!(
-                            refusal || Message::parse(message.bytes()).is_ok(),
-                            "{message}"
-                        );
+                        assert!(refusal || Message::parse(message.bytes()).is_ok(), "{message}");
                         if self.flying.len() < MOST_FLYING {
                             self.flying.push((who, message.bytes().to_vec()));
                         }
@@ -256,10 +229,7 @@ impl World {
         for who in [0, 1] {
             let live: Vec<SessionId> = self.users[who].live().collect();
             for session in live {
-                let hangup = Command::Hangup {
-                    session,
-                    reason: None,
-                };
+                let hangup = Command::Hangup { session, reason: None };
                 assert_eq!(self.users[who].agent.command(self.now, hangup), Ok(()));
             }
         }
@@ -273,35 +243,20 @@ impl World {
                     // A call that arrives only now is hung up as well.
                     let late: Vec<SessionId> = self.users[1 - from].live().collect();
                     for session in late {
-                        let hangup = Command::Hangup {
-                            session,
-                            reason: None,
-                        };
+                        let hangup = Command::Hangup { session, reason: None };
                         let _ = self.users[1 - from].agent.command(self.now, hangup);
                     }
                     self.hear();
                 }
-                true if self
-                    .users
-                    .iter()
-                    .any(|user| user.agent.next_wake().is_some()) =>
-                {
+                true if self.users.iter().any(|user| user.agent.next_wake().is_some()) => {
                     self.pass(Duration::from_secs(1));
                 }
                 true => break,
             }
         }
         for (who, user) in self.users.iter().enumerate() {
-            assert_eq!(
-                user.agent.counts(),
-                Counts::default(),
-                "user {who}: {:#?}",
-                user.agent
-            );
-            assert_eq!(
-                user.own, 0,
-                "user {who}: a request of its own has no answer"
-            );
+            assert_eq!(user.agent.counts(), Counts::default(), "user {who}: {:#?}", user.agent);
+            assert_eq!(user.own, 0, "user {who}: a request of its own has no answer");
             for (session, told) in &user.sessions {
                 assert_eq!(told.ended, 1, "user {who}, {session:?}: {told:?}");
             }
@@ -311,10 +266,7 @@ impl World {
 
 impl User {
     fn live(&self) -> impl Iterator<Item = SessionId> {
-        self.sessions
-            .iter()
-            .filter(|(_, told)| told.ended == 0)
-            .map(|(id, _)| *id)
+        self.sessions.iter().filter(|(_, told)| told.ended == 0).map(|(id, _)| *id)
     }
 
     fn hear(&mut self, event: &Event) {
@@ -333,10 +285,7 @@ impl User {
             _ => {}
         }
         let session = session_of(event).expect("the others are of a session");
-        let told = self
-            .sessions
-            .get_mut(&session)
-            .expect("a session that was told of");
+        let told = self.sessions.get_mut(&session).expect("a session that was told of");
         assert_eq!(told.ended, 0, "{event:?} after the end");
         match event {
             Event::Answered { .. } => told.answered += 1,
@@ -344,77 +293,36 @@ impl User {
             Event::Ended { .. } => told.ended += 1,
             _ => {}
         }
-        assert!(
-            told.answered <= 1 && told.confirmed <= 1,
-            "{session:?}: {told:?}"
-        );
+        assert!(told.answered <= 1 && told.confirmed <= 1, "{session:?}: {told:?}");
     }
 }
 
 /// A command on a session.
 fn command(what: u8, how: u8, session: SessionId) -> Option<Command> {
     Some(match what % 32 {
-        22 => Command::Ring {
-            session,
-            status: 180 + u16::from(how % 4),
-            sdp: maybe_sdp(how),
-        },
-        23 | 24 => Command::Answer {
-            session,
-            sdp: maybe_sdp(how),
-            headers: Vec::new(),
-        },
+        22 => Command::Ring { session, status: 180 + u16::from(how % 4), sdp: maybe_sdp(how) },
+        23 | 24 => Command::Answer { session, sdp: maybe_sdp(how), headers: Vec::new() },
         25 if how < 32 => {
             let status = 300 + u16::from(how) * 12;
-            Command::Reject {
-                session,
-                status,
-                reason: None,
-                headers: Vec::new(),
-            }
+            Command::Reject { session, status, reason: None, headers: Vec::new() }
         }
-        25 if how < 96 => Command::Hangup {
-            session,
-            reason: None,
-        },
+        25 if how < 96 => Command::Hangup { session, reason: None },
         26 | 27 => {
             let by = if how % 2 == 0 { By::Invite } else { By::Update };
-            Command::Offer {
-                session,
-                sdp: sdp(how),
-                by,
-            }
+            Command::Offer { session, sdp: sdp(how), by }
         }
-        28 | 29 => Command::AcceptOffer {
-            session,
-            sdp: sdp(how),
-        },
-        30 if how % 2 == 0 => Command::RejectOffer {
-            session,
-            status: 488,
-        },
+        28 | 29 => Command::AcceptOffer { session, sdp: sdp(how) },
+        30 if how % 2 == 0 => Command::RejectOffer { session, status: 488 },
         30 => {
             let content_type = "application/dtmf-relay".to_owned();
-            Command::Info {
-                session,
-                content_type,
-                body: vec![how],
-            }
+            Command::Info { session, content_type, body: vec![how] }
         }
         31 if how % 4 == 0 => {
             let here = std::net::IpAddr::from(Ipv4Addr::LOCALHOST);
             let refer_to = NameAddr::new(Uri::sip(Some("1003"), here, None));
-            Command::Refer {
-                session,
-                refer_to,
-                referred_by: None,
-            }
+            Command::Refer { session, refer_to, referred_by: None }
         }
-        31 => Command::NotifyRefer {
-            session,
-            status: 100 + u16::from(how),
-            last: how % 3 == 0,
-        },
+        31 => Command::NotifyRefer { session, status: 100 + u16::from(how), last: how % 3 == 0 },
         _ => return None,
     })
 }

@@ -107,6 +107,8 @@ pub struct Active {
     pub to: String,
     /// The plan's context that it entered by.
     pub context: String,
+    /// The route that runs.
+    pub route: Option<String>,
     /// The language of its prompts.
     pub language: Language,
     /// The recording that runs.

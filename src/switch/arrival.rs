@@ -12,7 +12,6 @@ use crate::config::{Dtmf, Language};
 use crate::dialplan::effect::Happening;
 use crate::dialplan::{Entry, Interp};
 use crate::media::control::{self, Codec};
-use crate::sip::digest::Verdict;
 use crate::sip::{Command, Flow, SessionId};
 use crate::trunk::NoChannel;
 use crate::wire::q850::Cause;
@@ -22,7 +21,8 @@ use crate::wire::sip::{Message, Name, Uri};
 use super::active::{Active, Doing};
 use super::ending::party;
 use super::fact::{self, FactKind};
-use super::leg::{Leg, Stage};
+use super::leg::Leg;
+use super::requests::Challenge;
 use super::{Output, Switch};
 
 /// After how many seconds a refused caller may try again.
@@ -89,24 +89,32 @@ impl Switch {
     }
 
     /// Who calls: a gateway by its address, a phone by its password. `None`: it was answered.
-    fn identify(&mut self, now: Now, session: SessionId, flow: Flow, invite: &Message) -> Option<Caller> {
+    fn identify(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        flow: Flow,
+        invite: &Message,
+    ) -> Option<Caller> {
         let number = invite.from().ok().and_then(|from| user(&from.uri)).unwrap_or_default();
         let is_phone = self.config.phone(&number).is_some();
         // A phone on the gateway's own address (a test bench, one host) is asked for its password.
-        if !is_phone || invite.header(Name::Authorization).is_none() && !self.registrar.knows(&number, flow) {
+        if !is_phone
+            || invite.header(Name::Authorization).is_none()
+                && !self.registered_from(now, &number, flow)
+        {
             if let Some(gateway) = self.gateways.identify(flow.remote) {
                 let name = gateway.name.clone();
                 return Some(self.from_gateway(&name, invite, number));
             }
         }
-        let verdict = self.verify(now, flow, invite);
-        match verdict {
-            Verdict::Fits { user } => match self.config.phone(&user) {
+        match self.verify(now, flow, invite) {
+            Ok(user) => match self.config.phone(&user) {
                 Some(phone) if user == number => Some(Caller {
                     device: Device::Phone { number },
                     name: phone.name.as_ref().map(|n| n.to_string()),
                     context: phone.context.to_string(),
-                    codecs: self.config.codecs(&phone.codecs).to_vec(),
+                    codecs: media_codecs(self.config.codecs(&phone.codecs)),
                     dtmf: phone.dtmf.unwrap_or(self.config.media.dtmf),
                     language: phone.language.unwrap_or(self.config.node.language),
                 }),
@@ -116,16 +124,17 @@ impl Switch {
                     None
                 }
             },
-            Verdict::Challenge { headers, after } => {
+            Err(Challenge { headers, after }) => {
                 let refusal = Command::Reject { session, status: 401, reason: None, headers };
                 self.later(now, after, refusal);
                 None
             }
-            Verdict::Forbidden => {
-                self.refuse(now, session, 403, Some(Cause::CALL_REJECTED), vec![]);
-                None
-            }
         }
+    }
+
+    /// Whether the phone is registered over this very flow.
+    fn registered_from(&self, now: Now, number: &str, flow: Flow) -> bool {
+        self.registrar.lookup(now.at, number).iter().any(|binding| binding.flow == flow)
     }
 
     fn from_gateway(&self, gateway: &str, invite: &Message, from: String) -> Caller {
@@ -137,26 +146,39 @@ impl Switch {
             device: Device::Trunk { gateway: gateway.into(), number: number.unwrap_or(from) },
             name: display.map(|d| String::from_utf8_lossy(&d).into_owned()),
             context: config.map_or_else(|| "gateway".into(), |g| g.context.to_string()),
-            codecs: config.map_or(&self.config.media.codecs[..], |g| self.config.codecs(&g.codecs)).to_vec(),
+            codecs: media_codecs(
+                config.map_or(&self.config.media.codecs[..], |g| self.config.codecs(&g.codecs)),
+            ),
             dtmf: config.and_then(|g| g.dtmf).unwrap_or(self.config.media.dtmf),
             language: self.config.node.language,
         }
     }
 
-    fn open_call(&mut self, now: Now, session: SessionId, flow: Flow, caller: Caller, to: String, offer: Option<Sdp>) {
+    fn open_call(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        flow: Flow,
+        caller: Caller,
+        to: String,
+        offer: Option<Sdp>,
+    ) {
         let (id, leg) = (self.new_call_id(now.wall), self.new_leg_id());
         let gateway = match &caller.device {
             Device::Trunk { gateway, .. } => Some(gateway.clone()),
             Device::Phone { .. } => None,
         };
         let from = caller.device.number().to_owned();
-        self.fact(now, FactKind::CallBegan {
-            call: id,
-            caller: party(&caller.device),
-            dialled: to.clone(),
-            caller_name: caller.name.clone().unwrap_or_default(),
-            context: caller.context.clone(),
-        });
+        self.fact(
+            now,
+            FactKind::CallBegan {
+                call: id,
+                caller: party(&caller.device),
+                dialled: to.clone(),
+                caller_name: caller.name.clone().unwrap_or_default(),
+                context: caller.context.clone(),
+            },
+        );
         let call = Call::new(id, leg, caller.device, now);
         let deadline = now.at + self.config.limits.call_duration;
         let active = Active {
@@ -168,6 +190,7 @@ impl Switch {
             from_name: caller.name,
             to,
             context: caller.context,
+            route: None,
             language: caller.language,
             recording: None,
             recordings: 0,
@@ -181,9 +204,8 @@ impl Switch {
             wake: crate::base::Time::NEVER,
         };
         self.calls.insert(id, active);
-        let we_offer = offer.is_none();
         let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
-        self.add_leg(now, Leg { offer, we_offer, ..new });
+        self.add_leg(now, Leg { offer, ..new });
         self.rearm(id);
     }
 
@@ -206,38 +228,53 @@ impl Switch {
     /// The caller's port is there: its offer is answered, and the plan begins.
     pub(super) fn caller_opened(&mut self, now: Now, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let (session, call) = (leg.session, leg.call);
+        let (session, call, network_addr) =
+            (leg.session, leg.call, leg.flow.remote.ip().to_string());
+        let via = leg.gateway.clone();
         if leg.negotiate_invite().is_err() {
             self.refuse(now, session, 488, Some(Cause::INCOMPATIBLE_DESTINATION), vec![]);
             return;
         }
         self.set_media(leg_id);
         let Some(active) = self.calls.get_mut(&call) else { return };
+        let via = via.unwrap_or_else(|| active.from.clone());
         let entry = Entry {
             context: active.context.clone(),
             to: active.to.clone(),
             from: active.from.clone(),
             caller_name: active.from_name.clone().unwrap_or_default(),
-            language: active.language.as_str().into(),
+            via,
             call_id: call.to_string(),
-            at: now.wall,
-            ..Entry::default()
+            network_addr,
+            variables: [("language".to_owned(), active.language.as_str().to_owned())].into(),
         };
-        match Interp::start(&active.plan, entry) {
+        match Interp::start(&active.plan, now, entry) {
             Ok(interp) => {
                 active.interp = Some(Box::new(interp));
                 self.run(now, call, Happening::Started);
             }
             Err(no_route) => {
-                let why = no_route.to_string();
-                self.log(super::Level::Info, format!("call {call}: {why}"));
+                let why = match no_route.context_exists {
+                    true => {
+                        format!("no route of context '{}' takes {}", no_route.context, no_route.to)
+                    }
+                    false => format!("there is no context '{}' in the dialplan", no_route.context),
+                };
+                self.log(super::Level::Warning, format!("call {call}: {why}"));
                 self.refuse(now, session, 404, Some(Cause::UNALLOCATED_NUMBER), vec![]);
             }
         }
     }
 
     /// Refuses an INVITE.
-    pub(super) fn refuse(&mut self, now: Now, session: SessionId, status: u16, reason: Option<Cause>, headers: crate::sip::Headers) {
+    pub(super) fn refuse(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        status: u16,
+        reason: Option<Cause>,
+        headers: crate::sip::Headers,
+    ) {
         self.ask(now, Command::Reject { session, status, reason, headers });
     }
 
@@ -264,6 +301,15 @@ pub(super) fn user(uri: &Uri) -> Option<String> {
         Uri::Tel(tel) => Some(tel.digits()),
         Uri::Other(_) => None,
     }
+}
+
+/// The configuration's codecs as the media plane names them.
+pub(super) fn media_codecs(codecs: &[crate::config::Codec]) -> Vec<Codec> {
+    let name = |codec: &crate::config::Codec| match codec {
+        crate::config::Codec::Pcma => Codec::Pcma,
+        crate::config::Codec::Pcmu => Codec::Pcmu,
+    };
+    codecs.iter().map(name).collect()
 }
 
 /// What a missing channel means to a caller.

@@ -16,16 +16,22 @@ impl Switch {
     pub(super) fn console(&mut self, now: Now, request: Request) -> Reply {
         match request {
             Request::Status => Reply::Status(self.status(now)),
-            Request::Calls => Reply::Calls(self.calls.values().map(|a| self.call_row(now, a)).collect()),
+            Request::Calls => {
+                Reply::Calls(self.calls.values().map(|a| self.call_row(now, a)).collect())
+            }
             Request::Call(id) => match self.calls.get(&id) {
                 Some(active) => Reply::Call(Box::new(self.call_view(now, active))),
-                None => Reply::Refused(format!("there is no call {id}; 'show calls' lists those in being")),
+                None => Reply::Refused(format!(
+                    "there is no call {id}; 'show calls' lists those in being"
+                )),
             },
             Request::Phones => Reply::Phones(self.phone_rows(now)),
             Request::Gateways => Reply::Gateways(self.gateways.iter().map(gateway_row).collect()),
             Request::Hangup(id) => match self.end_call(now, id, EndedBy::Console) {
                 true => Reply::Done(format!("call {id} is being ended")),
-                false => Reply::Refused(format!("there is no call {id}; 'show calls' lists those in being")),
+                false => Reply::Refused(format!(
+                    "there is no call {id}; 'show calls' lists those in being"
+                )),
             },
         }
     }
@@ -44,7 +50,7 @@ impl Switch {
             legs: self.legs.len(),
             calls_total: self.count.calls,
             calls_refused: self.count.refused,
-            registered: self.registrar.len(),
+            registered: self.registrar.counts().1,
             transactions: counts.server_txns + counts.client_txns,
             refusing,
         }
@@ -59,7 +65,8 @@ impl Switch {
             Doing::Waiting(_) => "waits".into(),
             Doing::Sending => "sends keys".into(),
             Doing::Dialling(dialing) => {
-                let rung: Vec<String> = dialing.legs.iter().map(|(_, target)| target.to_string()).collect();
+                let rung: Vec<String> =
+                    dialing.legs.iter().map(|(_, target)| target.to_string()).collect();
                 format!("rings {}", rung.join(", "))
             }
             Doing::Talking { with, .. } => format!("talks with {}", number(*with)),
@@ -84,21 +91,28 @@ impl Switch {
                 gateway: leg.gateway.clone(),
                 state: format!("{:?}", connection.state).to_lowercase(),
                 peer: connection.peer.map(|peer| peer.to_string()),
-                signalling: format!("{}:{}", leg.flow.transport.via_name().to_lowercase(), leg.flow.remote),
+                signalling: format!(
+                    "{}:{}",
+                    leg.flow.transport.via_name().to_lowercase(),
+                    leg.flow.remote
+                ),
                 rtp: leg.rtp.map(|at| at.to_string()),
                 codec: leg.params.as_ref().map(|p| format!("{:?}", p.codec).to_uppercase()),
             })
         });
-        let route = active.interp.as_ref().and_then(|i| i.route_name()).map(str::to_owned);
-        CallView { row: self.call_row(now, active), route, legs: legs.collect() }
+        CallView {
+            row: self.call_row(now, active),
+            route: active.route.clone(),
+            legs: legs.collect(),
+        }
     }
 
     fn phone_rows(&self, now: Now) -> Vec<PhoneRow> {
         let row = |phone: &crate::config::Phone| PhoneRow {
             number: phone.number.to_string(),
             name: phone.name.as_ref().map(|n| n.to_string()),
-            contacts: (self.registrar.lookup(phone.number.as_str(), now.at).into_iter())
-                .map(|b| (b.contact.to_string(), b.expires_at.since(now.at).as_secs()))
+            contacts: (self.registrar.lookup(now.at, phone.number.as_str()).into_iter())
+                .map(|b| (b.contact.to_string(), b.expires.since(now.at).as_secs()))
                 .collect(),
         };
         self.config.phones.iter().map(row).collect()
@@ -111,11 +125,13 @@ impl Switch {
         self.plan = plan;
         self.features = features::table(&self.config);
         self.gateways.configure(requests::gateways(&self.config));
-        self.registrar.set_limits(requests::registrar_limits(&self.config));
-        let config = &self.config;
-        let removed = self.registrar.retain(|number| config.phone(number).is_some());
-        for (number, contact) in removed {
-            self.fact(now, FactKind::PhoneUnregistered { number, contact, why: Unregistered::Removed });
+        self.registrar.configure(requests::registrar_config(&self.config));
+        let gone = self.registrar.all().map(|(number, _)| number.to_owned());
+        let gone: Vec<String> = gone.filter(|number| self.config.phone(number).is_none()).collect();
+        for number in gone {
+            for binding in self.registrar.clear(&number) {
+                self.unbound(now, &number, &binding, Unregistered::Removed);
+            }
         }
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }

@@ -1,11 +1,14 @@
 //! A dial step: legs are made for targets, rung, and the first that answers is connected.
 
+use std::net::SocketAddr;
+
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::dialling::Why;
 use crate::call::{ConnectionState, Device, Dialling, Failure, Step};
 use crate::config::{Dtmf, Phone};
 use crate::dialplan::effect::{Dial, DialEnd, DialFailure, Happening, Meanwhile, Target};
 use crate::dsp::tone::Kind;
+use crate::media::control::Codec;
 use crate::media::negotiate;
 use crate::sip::{self, Flow, Transport};
 use crate::wire::q850::Cause;
@@ -13,8 +16,8 @@ use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Host, Name, NameAddr, Uri};
 
 use super::active::{Dialing, Doing};
-use super::arrival::no_channel;
-use super::effects::{music, tone_plan};
+use super::arrival::{media_codecs, no_channel};
+use super::effects::{music, q850, tone_plan};
 use super::fact::FactKind;
 use super::leg::{Leg, Stage};
 use super::{Level, Switch};
@@ -23,8 +26,10 @@ impl Switch {
     /// Begins to dial. `Some`: it has come to nothing already.
     pub(super) fn dial(&mut self, now: Now, id: CallId, dial: Dial) -> Option<Happening> {
         let active = self.calls.get_mut(&id)?;
-        let hunt = Dialling::new(dial.groups.clone(), Duration::from_millis(u64::from(dial.ring_ms)));
-        active.doing = Doing::Dialling(Box::new(Dialing { hunt, dial, legs: Vec::new(), early: None }));
+        let hunt =
+            Dialling::new(dial.groups.clone(), Duration::from_millis(u64::from(dial.ring_ms)));
+        active.doing =
+            Doing::Dialling(Box::new(Dialing { hunt, dial, legs: Vec::new(), early: None }));
         let lost = self.next_group(now, id);
         if lost.is_none() {
             self.meanwhile(now, id, false);
@@ -61,9 +66,12 @@ impl Switch {
             Why::Busy => DialFailure::Busy,
             Why::NoAnswer => DialFailure::NoAnswer,
             Why::Rejected => DialFailure::Rejected,
-            Why::Failed => DialFailure::of(crate::dialplan::Cause(failure.cause.0)),
+            Why::Failed => DialFailure::of(crate::dialplan::Cause(failure.cause.value())),
         };
-        Happening::Dialed(DialEnd::Failed { why, cause: crate::dialplan::Cause(failure.cause.0) })
+        Happening::Dialed(DialEnd::Failed {
+            why,
+            cause: crate::dialplan::Cause(failure.cause.value()),
+        })
     }
 
     /// Makes the legs of one target, or notes why there is none.
@@ -71,9 +79,11 @@ impl Switch {
         let made = match &target {
             Target::Phone { number } => self.ring_phone(now, id, number),
             Target::Gateway { name, number } => self.ring_gateway(now, id, name, number),
-            Target::Fail { cause } => Err(failure(Cause(cause.0), 0)),
+            Target::Fail { cause } => Err(failure(q850(*cause), 0)),
         };
-        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else { return };
+        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return;
+        };
         match made {
             Ok(legs) => {
                 for leg in legs {
@@ -90,7 +100,7 @@ impl Switch {
         let Some(phone) = self.config.phone(number).cloned() else {
             return Err(failure(Cause::UNALLOCATED_NUMBER, 404));
         };
-        let bindings = self.registrar.lookup(number, now.at);
+        let bindings: Vec<_> = self.registrar.lookup(now.at, number).into_iter().cloned().collect();
         if bindings.is_empty() {
             return Err(failure(Cause::SUBSCRIBER_ABSENT, 404));
         }
@@ -102,7 +112,13 @@ impl Switch {
     }
 
     /// A leg through a gateway, on one of its channels.
-    fn ring_gateway(&mut self, now: Now, id: CallId, name: &str, number: &str) -> Result<Vec<LegId>, Failure> {
+    fn ring_gateway(
+        &mut self,
+        now: Now,
+        id: CallId,
+        name: &str,
+        number: &str,
+    ) -> Result<Vec<LegId>, Failure> {
         let urgent = self.dialing(id).is_some_and(|d| d.dial.emergency);
         let Some(config) = self.config.gateway(name).cloned() else {
             return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
@@ -110,7 +126,10 @@ impl Switch {
         let peer = config.address.0;
         let transport = sip_transport(peer.transport);
         let Some(flow) = self.flow_to(transport, peer.addr) else {
-            self.log(Level::Error, format!("gateway {name}: nothing in [sip] listen reaches {peer}"));
+            self.log(
+                Level::Error,
+                format!("gateway {name}: nothing in [sip] listen reaches {peer}"),
+            );
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
         self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
@@ -133,18 +152,25 @@ impl Switch {
     }
 
     /// The flow from one of our sockets to `remote`.
-    pub(super) fn flow_to(&self, transport: Transport, remote: std::net::SocketAddr) -> Option<Flow> {
-        let fits = |local: &std::net::SocketAddr| local.is_ipv4() == remote.is_ipv4();
-        // Loopback and the rest do not reach each other: a socket bound to the one is not for the other.
-        let near = |local: &std::net::SocketAddr| {
-            local.ip().is_unspecified() || local.ip().is_loopback() == remote.ip().is_loopback()
-        };
-        let mut own = self.listening.iter().filter(|(t, l)| *t == transport && fits(l) && near(l));
-        own.next().map(|(_, local)| Flow { transport, local: *local, remote })
+    pub(super) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let fits = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
+        let own = self.listening.iter().filter(|(t, local)| *t == transport && fits(local));
+        // A socket on loopback is the last choice for a peer outside, and the first for one inside.
+        let far = |local: &SocketAddr| local.ip().is_loopback() != remote.ip().is_loopback();
+        let best = own.min_by_key(|(_, local)| far(local));
+        best.map(|(_, local)| Flow { transport, local: *local, remote })
     }
 
     /// Makes one leg; its INVITE goes out as soon as it has a port.
-    fn ring_device(&mut self, now: Now, id: CallId, device: Device, target: Uri, flow: Flow, carrier: Carrier<'_>) -> Option<LegId> {
+    fn ring_device(
+        &mut self,
+        now: Now,
+        id: CallId,
+        device: Device,
+        target: Uri,
+        flow: Flow,
+        carrier: Carrier<'_>,
+    ) -> Option<LegId> {
         let leg_id = self.new_leg_id();
         let number = device.number().to_owned();
         let active = self.calls.get_mut(&id)?;
@@ -157,19 +183,22 @@ impl Switch {
         let name = dialing.dial.caller_name.clone().or_else(|| active.from_name.clone());
         let emergency = dialing.dial.emergency;
         let session = self.agent.new_session();
-        let public = self.config.advertised(flow.local);
         let domain = self.config.domain();
         let mut from = NameAddr::new(Uri::sip(Some(&shown), Host::parse(domain.as_bytes())?, None));
         if let Some(name) = name.filter(|n| !n.is_empty()) {
             from = from.with_display(name.as_bytes());
         }
-        let contact = Uri::sip(Some(&shown), Host::from(public.ip()), Some(public.port()))
-            .with_transport(flow.transport);
+        let contact = Uri::sip(Some(&shown), Host::from(flow.local.ip()), Some(flow.local.port()));
+        let contact = match flow.transport.uri_param() {
+            Some(transport) => contact.with_param("transport", Some(transport)),
+            None => contact,
+        };
         let to = match target.as_sip() {
             Some(sip) => NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port)),
             None => NameAddr::new(target.clone()),
         };
-        let headers = if emergency { vec![(Name::Priority, b"emergency".to_vec())] } else { vec![] };
+        let headers =
+            if emergency { vec![(Name::Priority, b"emergency".to_vec())] } else { vec![] };
         let invite = sip::Command::Invite {
             session,
             flow,
@@ -208,7 +237,7 @@ impl Switch {
     }
 
     /// The codec of the party for whom the leg's call was dialled.
-    fn peer_codec(&self, leg_id: LegId) -> Option<crate::media::control::Codec> {
+    fn peer_codec(&self, leg_id: LegId) -> Option<Codec> {
         let call = self.calls.get(&self.legs.get(&leg_id)?.call)?;
         Some(self.legs.get(&call.subject())?.params.as_ref()?.codec)
     }
@@ -265,7 +294,9 @@ impl Switch {
                     self.ring(now, subject);
                 }
             }
-            Meanwhile::Ringback | Meanwhile::EarlyMedia => self.hear_tone(now, subject, Kind::Ringback),
+            Meanwhile::Ringback | Meanwhile::EarlyMedia => {
+                self.hear_tone(now, subject, Kind::Ringback)
+            }
             Meanwhile::Tone(tone) => {
                 let plan = tone_plan(&tone, self.config.node.country);
                 let items = vec![crate::media::control::Item::Tone(plan)];
@@ -289,9 +320,15 @@ impl Switch {
             && self.legs.get(&leg_id).is_some_and(|leg| leg.params.is_some());
         if !fits {
             // Its answer is none, or not to our offer: the call cannot be heard.
-            self.log(Level::Warning, format!("call {id}: {leg_id} answered without a usable session description"));
+            self.log(
+                Level::Warning,
+                format!("call {id}: {leg_id} answered without a usable session description"),
+            );
             let incompatible = failure(Cause::INCOMPATIBLE_DESTINATION, 488);
-            self.ask(now, sip::Command::Hangup { session, reason: Some(Cause::INCOMPATIBLE_DESTINATION) });
+            self.ask(
+                now,
+                sip::Command::Hangup { session, reason: Some(Cause::INCOMPATIBLE_DESTINATION) },
+            );
             return self.leg_failed(now, leg_id, incompatible);
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
@@ -306,7 +343,10 @@ impl Switch {
                 self.connect(now, id, leg);
             }
             _ => {
-                self.ask(now, sip::Command::Hangup { session, reason: Some(Cause::NORMAL_CLEARING) });
+                self.ask(
+                    now,
+                    sip::Command::Hangup { session, reason: Some(Cause::NORMAL_CLEARING) },
+                );
             }
         }
     }
@@ -325,7 +365,9 @@ impl Switch {
 
     /// The group's time is over.
     pub(super) fn dial_wake(&mut self, now: Now, id: CallId) {
-        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else { return };
+        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return;
+        };
         let step = dialing.hunt.wake(now.at);
         self.step(now, id, step);
     }
@@ -387,12 +429,12 @@ impl Carrier<'_> {
         let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
         Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
     }
-    fn media(&self, config: &crate::config::Config) -> (Vec<crate::config::Codec>, Dtmf) {
+    fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
         let (codecs, dtmf) = match self {
             Carrier::Phone(phone) => (&phone.codecs, phone.dtmf),
             Carrier::Gateway(gateway) => (&gateway.codecs, gateway.dtmf),
         };
-        (config.codecs(codecs).to_vec(), dtmf.unwrap_or(config.media.dtmf))
+        (media_codecs(config.codecs(codecs)), dtmf.unwrap_or(config.media.dtmf))
     }
 }
 

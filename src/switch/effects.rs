@@ -4,8 +4,8 @@
 use crate::base::{CallId, Duration, LegId, Now, PlayId, Time};
 use crate::call::collect::{Collect, Ended as Taken, Progress, Wanted};
 use crate::config::{Country, Language};
-use crate::dialplan::effect::{self, Effect, Ended, Happening, Item, Level, Recording, Tone};
-use crate::dsp::tone;
+use crate::dialplan::effect::{self, Beat, Effect, Ended, Happening, Item, Level, Recording, Tone};
+use crate::dsp::tone::{self, Segment};
 use crate::media::control::{self, Command, DigitSet, PlayEnd};
 use crate::sip;
 use crate::wire::q850::Cause;
@@ -15,6 +15,9 @@ use super::fact::{EndedBy, FactKind};
 use super::leg::Stage;
 use super::{Output, Switch};
 
+/// Level of each frequency of a tone given beat by beat.
+const TONE_DBM0: i8 = -13;
+
 impl Switch {
     /// Tells the plan what happened and does what it asks for, until it waits for something.
     pub(super) fn run(&mut self, now: Now, id: CallId, happening: Happening) {
@@ -22,11 +25,11 @@ impl Switch {
         while let Some(happening) = next.take() {
             let Some(active) = self.calls.get_mut(&id) else { return };
             let Some(mut interp) = active.interp.take() else { return };
-            let route = interp.route_name().map(str::to_owned);
-            let effect = interp.resume(&active.plan.clone(), now, happening);
-            let taken = interp.route_name().filter(|r| Some(*r) != route.as_deref()).map(str::to_owned);
+            let effect = interp.resume(&active.plan, now, happening);
+            let route = interp.position(&active.plan);
             active.interp = Some(interp);
-            if let Some(route) = taken.or(route.filter(|_| matches!(active.doing, Doing::Opening))) {
+            if let Some(route) = route.filter(|_| active.route.is_none()) {
+                active.route = Some(route.clone());
                 self.fact(now, FactKind::RouteTaken { call: id, route });
             }
             next = self.act(now, id, effect);
@@ -49,13 +52,21 @@ impl Switch {
             }
             Effect::SetField { name, value } => {
                 if name == "language" {
-                    active.language = Language::parse(&value).unwrap_or(active.language);
+                    active.language = Language::ALL
+                        .iter()
+                        .find(|(_, word)| *word == value)
+                        .map(|(l, _)| *l)
+                        .unwrap_or(active.language);
                 }
                 self.fact(now, FactKind::CallField { call: id, name, value });
             }
             Effect::Log { level, text } => self.log(log_level(level), format!("call {id}: {text}")),
             Effect::End => {
-                let cause = self.calls.get(&id).and_then(|a| a.last_cause).unwrap_or(Cause::NORMAL_CLEARING);
+                let cause = self
+                    .calls
+                    .get(&id)
+                    .and_then(|a| a.last_cause)
+                    .unwrap_or(Cause::NORMAL_CLEARING);
                 self.release_call(now, id, cause, EndedBy::Plan);
                 return None;
             }
@@ -66,11 +77,11 @@ impl Switch {
             Effect::EarlyMedia => self.early_media(now, subject),
             Effect::Ring => self.ring(now, subject),
             Effect::Hangup { cause } => {
-                self.release_call(now, id, Cause(cause.0), EndedBy::Plan);
+                self.release_call(now, id, q850(cause), EndedBy::Plan);
                 return None;
             }
             Effect::Play { items, stop_on } => {
-                let play = self.play(now, subject, items, false, DigitSet::of(&stop_on.to_string_set()))?;
+                let play = self.play(now, subject, items, false, digits(stop_on))?;
                 self.calls.get_mut(&id)?.doing = Doing::Playing(play);
                 return None;
             }
@@ -80,7 +91,8 @@ impl Switch {
             }
             Effect::StopMusic => self.stop_play(subject),
             Effect::Wait { ms } => {
-                let until = ms.map_or(Time::NEVER, |ms| now.at + Duration::from_millis(u64::from(ms)));
+                let until =
+                    ms.map_or(Time::NEVER, |ms| now.at + Duration::from_millis(u64::from(ms)));
                 self.calls.get_mut(&id)?.doing = Doing::Waiting(until);
                 return None;
             }
@@ -135,18 +147,38 @@ impl Switch {
 
     /// Plays to a leg; an unanswered one hears it as early media. `None`: there is nothing to play
     /// and no leg to play it to.
-    pub(super) fn play(&mut self, now: Now, leg_id: LegId, items: Vec<Item>, repeat: bool, stop_on: DigitSet) -> Option<PlayId> {
+    pub(super) fn play(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        items: Vec<Item>,
+        repeat: bool,
+        stop_on: DigitSet,
+    ) -> Option<PlayId> {
         let country = self.config.node.country;
         let items = items.into_iter().map(|item| sound(item, country)).collect();
         self.play_items(now, leg_id, items, repeat, stop_on)
     }
 
-    pub(super) fn play_items(&mut self, now: Now, leg_id: LegId, items: Vec<control::Item<String>>, repeat: bool, stop_on: DigitSet) -> Option<PlayId> {
+    pub(super) fn play_items(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        items: Vec<control::Item<String>>,
+        repeat: bool,
+        stop_on: DigitSet,
+    ) -> Option<PlayId> {
         self.early_media(now, leg_id);
         let play = self.new_play_id();
         let leg = self.legs.get_mut(&leg_id)?;
         leg.play = Some(play);
-        self.out.push_back(Output::Media(Command::Play { leg: leg_id, play, items, repeat, stop_on }));
+        self.out.push_back(Output::Media(Command::Play {
+            leg: leg_id,
+            play,
+            items,
+            repeat,
+            stop_on,
+        }));
         Some(play)
     }
 
@@ -157,7 +189,7 @@ impl Switch {
 
     /// A tone until something else is played.
     pub(super) fn hear_tone(&mut self, now: Now, leg: LegId, kind: tone::Kind) {
-        let plan = tone::plan(self.config.node.country.as_str(), kind);
+        let plan = country_tone(self.config.node.country, kind);
         self.play_items(now, leg, vec![control::Item::Tone(plan)], true, DigitSet::NONE);
     }
 
@@ -169,14 +201,24 @@ impl Switch {
         }
     }
 
-    fn collect(&mut self, now: Now, id: CallId, subject: LegId, wanted: effect::Collect) -> Option<Happening> {
+    fn collect(
+        &mut self,
+        now: Now,
+        id: CallId,
+        subject: LegId,
+        wanted: effect::Collect,
+    ) -> Option<Happening> {
         let collect = Collect::new(Wanted {
             max: usize::from(wanted.max),
-            terminators: wanted.terminators.to_string_set(),
+            terminators: keys(wanted.terminators),
             first: Duration::from_millis(u64::from(wanted.first_ms)),
             between: Duration::from_millis(u64::from(wanted.next_ms)),
         });
-        let prompt = if wanted.items.is_empty() { None } else { self.play(now, subject, wanted.items, false, DigitSet::NONE) };
+        let prompt = if wanted.items.is_empty() {
+            None
+        } else {
+            self.play(now, subject, wanted.items, false, DigitSet::NONE)
+        };
         let active = self.calls.get_mut(&id)?;
         active.doing = Doing::Collecting { collect, prompt, barge_in: wanted.barge_in };
         if prompt.is_none() {
@@ -201,7 +243,8 @@ impl Switch {
         let subject = active.subject();
         let Doing::Collecting { collect, prompt, .. } = &mut active.doing else { return None };
         let mut progress = collect.digit(digit, now.at);
-        let complete = |digits: &str| active.interp.as_ref().is_some_and(|i| i.complete(digits));
+        let complete =
+            |digits: &str| active.interp.as_ref().is_some_and(|i| i.complete(&active.plan, digits));
         if !matches!(progress, Progress::Done { .. }) && complete(collect.so_far()) {
             progress = collect.enough();
         }
@@ -219,7 +262,10 @@ impl Switch {
         }
         let id = leg.call;
         if let PlayEnd::Missing(name) = &end {
-            self.log(super::Level::Error, format!("call {id}: prompt '{name}' is missing or not audio"));
+            self.log(
+                super::Level::Error,
+                format!("call {id}: prompt '{name}' is missing or not audio"),
+            );
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
         match &mut active.doing {
@@ -253,12 +299,24 @@ impl Switch {
     }
 
     /// Sends keys to a leg in the way that its peer understands.
-    pub(super) fn send_digits(&mut self, now: Now, leg_id: LegId, digits: String, on_ms: u32, off_ms: u32) {
+    pub(super) fn send_digits(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        digits: String,
+        on_ms: u32,
+        off_ms: u32,
+    ) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         if leg.dtmf != crate::config::Dtmf::Info {
             let bounded = |ms: u32| u16::try_from(ms).unwrap_or(u16::MAX);
             let (on_ms, off_ms) = (bounded(on_ms), bounded(off_ms));
-            self.out.push_back(Output::Media(Command::SendDigits { leg: leg_id, digits, on_ms, off_ms }));
+            self.out.push_back(Output::Media(Command::SendDigits {
+                leg: leg_id,
+                digits,
+                on_ms,
+                off_ms,
+            }));
             return;
         }
         let session = leg.session;
@@ -272,7 +330,10 @@ impl Switch {
     /// The last key has gone out.
     pub(super) fn digits_sent(&mut self, now: Now, leg_id: LegId) {
         let Some(call) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
-        let waits = self.calls.get(&call).is_some_and(|a| matches!(a.doing, Doing::Sending) && a.subject() == leg_id);
+        let waits = self
+            .calls
+            .get(&call)
+            .is_some_and(|a| matches!(a.doing, Doing::Sending) && a.subject() == leg_id);
         if waits {
             self.run(now, call, Happening::Done);
         }
@@ -300,7 +361,7 @@ fn sound(item: Item, country: Country) -> control::Item<String> {
     match item {
         Item::Prompt { name, language } => control::Item::Clip(format!("{language}/{name}")),
         Item::Silence { ms } => control::Item::Silence(ms),
-        Item::Tone { tone, ms } => control::Item::Tone(tone_plan(&tone, country).lasting(ms)),
+        Item::Tone { tone, ms } => control::Item::Tone(lasting(tone_plan(&tone, country), ms)),
     }
 }
 
@@ -313,10 +374,10 @@ pub(super) fn tone_plan(tone: &Tone, country: Country) -> tone::Plan {
         Tone::Congestion => tone::Kind::Congestion,
         Tone::Unobtainable => tone::Kind::Unobtainable,
         Tone::Beats(beats) => {
-            return tone::Plan::beats(beats.iter().map(|b| (b.hz.as_slice(), b.on_ms, b.off_ms)));
+            return beaten(beats);
         }
     };
-    tone::plan(country.as_str(), kind)
+    country_tone(country, kind)
 }
 
 fn log_level(level: Level) -> super::Level {
@@ -326,4 +387,50 @@ fn log_level(level: Level) -> super::Level {
         Level::Info => super::Level::Info,
         Level::Debug => super::Level::Debug,
     }
+}
+
+/// A tone of a country; the configuration knows no country without a plan.
+fn country_tone(country: Country, kind: tone::Kind) -> tone::Plan {
+    tone::plan(country.as_str(), kind)
+        .unwrap_or_else(|| tone::Plan::once(Segment::silence(1_000), 0))
+}
+
+/// A tone given beat by beat; what no tone can be made of is silent.
+fn beaten(beats: &[Beat]) -> tone::Plan {
+    let beat = |b: &Beat| {
+        let hz: Vec<String> = b.hz.iter().map(u16::to_string).collect();
+        let pause = if b.off_ms == 0 { String::new() } else { format!(",0/{}", b.off_ms) };
+        format!("{}/{}{pause}", hz.join("+"), b.on_ms)
+    };
+    let text: Vec<String> = beats.iter().map(beat).collect();
+    tone::Plan::parse(&text.join(","), TONE_DBM0)
+        .unwrap_or_else(|_| tone::Plan::once(Segment::silence(1_000), 0))
+}
+
+/// A tone for about so long: whole rounds of its cadence, a steady tone exactly.
+fn lasting(plan: tone::Plan, ms: Option<u32>) -> tone::Plan {
+    let Some(ms) = ms else { return plan };
+    let looped = &plan.segments()[plan.looped_from()..];
+    match looped {
+        [] => plan,
+        [steady] if steady.ms == 0 => tone::Plan::once(Segment { ms, ..*steady }, 0),
+        looped => {
+            let round: u32 = looped.iter().map(|s| s.ms).sum();
+            let rounds = u16::try_from(ms.div_ceil(round.max(1))).unwrap_or(u16::MAX);
+            plan.repeated(tone::Repeat::Times(rounds))
+        }
+    }
+}
+
+/// The plan's set of keys, one after the other.
+fn keys(set: effect::Keys) -> String {
+    "0123456789*#ABCD".chars().filter(|key| set.has(*key)).collect()
+}
+fn digits(set: effect::Keys) -> DigitSet {
+    DigitSet::of(&keys(set))
+}
+
+/// A plan's cause as the wire has it.
+pub(super) fn q850(cause: crate::dialplan::Cause) -> Cause {
+    Cause::new(cause.0).unwrap_or(Cause::NORMAL_UNSPECIFIED)
 }

@@ -12,7 +12,7 @@ use crate::call::collect::TypedAhead;
 use crate::call::feature::Keys;
 use crate::config::Dtmf;
 use crate::media::control::{Codec, StreamParams};
-use crate::media::negotiate::LocalMedia;
+use crate::media::negotiate::{self, LocalMedia, NoCommon};
 use crate::sip::{Command, Flow, SessionId};
 use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
@@ -69,8 +69,6 @@ pub struct Leg {
     pub offer: Option<Sdp>,
     /// What goes into the 18x and the 200: our answer, or our offer where it made none.
     pub description: Option<Vec<u8>>,
-    /// It made no offer: ours goes out with the 200, its answer comes with the ACK.
-    pub we_offer: bool,
     /// The INVITE to be sent when the port is there.
     pub invite: Option<Box<Command>>,
     /// What was negotiated.
@@ -99,7 +97,15 @@ pub struct Leg {
 
 impl Leg {
     /// A leg that waits for its port.
-    pub fn new(id: LegId, call: CallId, session: SessionId, flow: Flow, gateway: Option<String>, dtmf: Dtmf, codecs: Vec<Codec>) -> Leg {
+    pub fn new(
+        id: LegId,
+        call: CallId,
+        session: SessionId,
+        flow: Flow,
+        gateway: Option<String>,
+        dtmf: Dtmf,
+        codecs: Vec<Codec>,
+    ) -> Leg {
         Leg {
             id,
             call,
@@ -112,7 +118,6 @@ impl Leg {
             local: None,
             offer: None,
             description: None,
-            we_offer: false,
             invite: None,
             params: None,
             dtmf,
@@ -126,5 +131,19 @@ impl Leg {
             answered: None,
             ending: None,
         }
+    }
+
+    /// The port of an INVITE that came in is there: its offer is answered, or ours is made.
+    pub fn negotiate_invite(&mut self) -> Result<(), NoCommon> {
+        let Some(local) = self.local.as_mut() else { return Ok(()) };
+        match self.offer.take() {
+            Some(offer) => {
+                let (answer, params) = negotiate::answer(local, &offer)?;
+                self.description = Some(answer.to_bytes());
+                self.params = Some(params);
+            }
+            None => self.description = Some(negotiate::offer(local).to_bytes()),
+        }
+        Ok(())
     }
 }

@@ -62,7 +62,7 @@ pub struct Setup {
     pub config: Config,
     /// The plan.
     pub plan: Arc<Plan>,
-    /// Where SIP is listened on, as bound.
+    /// Where SIP is listened on, as peers see it.
     pub listening: Vec<(Transport, SocketAddr)>,
     /// Sequence number of the last fact in the journal.
     pub last_fact: u64,
@@ -118,9 +118,9 @@ impl Switch {
     pub fn new(setup: Setup, now: Now) -> Switch {
         let Setup { config, plan, listening, last_fact, zone, mut rng } = setup;
         let mut switch = Switch {
-            agent: Agent::new(Switch::agent_config(&config, &listening), rng.split()),
-            registrar: Registrar::new(requests::registrar_limits(&config)),
-            verifier: Verifier::new(requests::verifier_config(&config), rng.split()),
+            agent: Agent::new(Switch::agent_config(&config), rng.split()),
+            registrar: Registrar::new(requests::registrar_config(&config)),
+            verifier: Verifier::new(&config.domain(), config.sip.nonce_lifetime, &mut rng),
             gateways: Gateways::default(),
             features: features::table(&config),
             calls: BTreeMap::new(),
@@ -152,15 +152,20 @@ impl Switch {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Sip(flow, message) => self.agent.receive(now.at, flow, message),
-            Input::BadSip(flow, error) => self.agent.receive_bad(now.at, flow, error),
+            Input::BadSip(flow, error) => self.agent.receive_bad(now.at, flow, &error),
             Input::FlowFailed(flow) => {
-                self.registrar.flow_failed(flow);
                 self.agent.flow_failed(now.at, flow);
             }
             Input::Media(event) => self.media(now, event),
             Input::Disk(event) => self.disk(now, event),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Reload(config, plan) => self.reload(now, *config, plan),
+            Input::ReloadRefused(faults) => {
+                self.fact(now, FactKind::ReloadRefused { by: "console".into(), faults });
+            }
+            Input::Alarm { what, raised, detail } => {
+                self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
+            }
             Input::Console(id, request) => {
                 let reply = self.console(now, request);
                 self.out.push_back(Output::Reply(id, reply));
@@ -180,14 +185,21 @@ impl Switch {
     pub fn next_wake(&self) -> Option<Time> {
         let agent = self.agent.next_wake().map(|(at, _)| at);
         let call = self.due.first().map(|(at, _)| *at);
-        let bindings = self.registrar.next_wake().map(|(at, _)| at);
-        [agent, call, bindings, self.gateways.next_ping()].into_iter().flatten().min()
+        [agent, call, self.registrar.next_wake(), self.gateways.next_ping()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What is in being: `(calls, legs, sessions and transactions)`. All zero after the last call
     /// and the last timer, or something leaks.
     pub fn in_being(&self) -> (usize, usize, usize) {
-        (self.calls.len(), self.legs.len(), self.agent.counts().sum())
+        let counts = self.agent.counts();
+        (
+            self.calls.len(),
+            self.legs.len(),
+            counts.server_txns + counts.client_txns + counts.dialogs + counts.sessions,
+        )
     }
 
     /// Writes a fact down.
@@ -229,5 +241,3 @@ impl Switch {
         CallId::new(wall, self.count.calls)
     }
 }
-//! Floor 4, `switch`: the state machine of the whole exchange.
-

@@ -2,8 +2,8 @@
 
 use crate::base::{Duration, Now};
 use crate::config::Config;
-use crate::sip::digest::{Verdict, VerifierConfig};
-use crate::sip::registrar::{self, Outcome};
+use crate::sip::digest::verifier::{Role, Verdict};
+use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
 
@@ -13,7 +13,15 @@ use super::fact::{AlarmWhat, FactKind, Unregistered};
 use super::{Level, Switch};
 
 /// What we understand in a call, as OPTIONS and 405 list it.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
+
+/// What a request without the right password gets.
+pub(super) struct Challenge {
+    pub(super) headers: Headers,
+    /// How long to wait before it is sent; zero unless a password was wrong.
+    pub(super) after: Duration,
+}
 
 impl Switch {
     pub(super) fn request(&mut self, now: Now, txn: TxnId, flow: Flow, message: &Message) {
@@ -40,76 +48,101 @@ impl Switch {
         self.ask(now, Command::Respond { txn, status, headers, body: None });
     }
 
-    /// Whether the request carries the password of one of our phones.
-    pub(super) fn verify(&mut self, now: Now, flow: Flow, request: &Message) -> Verdict {
+    /// Whether the request carries the password of one of our phones: `Ok` names it, `Err` is the
+    /// challenge to be sent.
+    pub(super) fn verify(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        request: &Message,
+    ) -> Result<String, Challenge> {
         let config = &self.config;
-        let password = |user: &str| {
-            config.phone(user).and_then(|phone| phone.password.as_ref()).map(|secret| secret.expose().to_owned())
+        let password = |user: &str| Some(config.phone(user)?.password.as_ref()?.expose());
+        let verdict =
+            self.verifier.verify(now.at, flow.remote.ip(), request, Role::Server, password);
+        let (stale, after) = match verdict {
+            Verdict::Accepted { user } => return Ok(user),
+            Verdict::Missing => (false, Duration::ZERO),
+            Verdict::Stale => (true, Duration::ZERO),
+            // The first one waits too: guessing must be slow from the beginning (R29).
+            Verdict::Wrong { delay, .. } => (false, delay.max(self.config.sip.auth_delay)),
         };
-        self.verifier.check(now.at, flow.remote.ip(), request, password)
+        let headers = self.verifier.challenge(now.at, Role::Server, stale);
+        Err(Challenge { headers, after })
     }
 
     fn register(&mut self, now: Now, txn: TxnId, flow: Flow, message: &Message) {
         let number = message.to().ok().and_then(|to| user(&to.uri)).unwrap_or_default();
         let who = match self.verify(now, flow, message) {
-            Verdict::Fits { user } => user,
-            Verdict::Challenge { headers, after, wrong } => {
-                if wrong {
+            Ok(user) => user,
+            Err(Challenge { headers, after }) => {
+                if !after.is_zero() {
                     let why = "wrong password or unknown number".to_owned();
-                    self.fact(now, FactKind::PhoneRefused { number, from: flow.remote.to_string(), why });
+                    self.fact(
+                        now,
+                        FactKind::PhoneRefused { number, from: flow.remote.to_string(), why },
+                    );
                 }
                 let answer = Command::Respond { txn, status: 401, headers, body: None };
                 return self.later(now, after, answer);
             }
         };
-        let Some(phone) = self.config.phone(&number).filter(|_| who == number) else {
+        if who != number {
             // The password is one phone's, the number another's (or nobody's).
             return self.respond(now, txn, 403, vec![]);
-        };
-        let most = phone.max_contacts as usize;
-        match self.registrar.register(now.at, &number, flow, message, most) {
-            Outcome::Bound { headers, changes } => {
+        }
+        match self.registrar.register(now.at, &number, flow, message) {
+            Ok(Registered { headers, changes }) => {
                 for change in changes {
-                    self.binding_changed(now, &number, flow, change);
+                    self.binding_changed(now, &number, change);
                 }
                 self.respond(now, txn, 200, headers);
             }
-            Outcome::Refused { status, headers } => self.respond(now, txn, status, headers),
+            Err(Refused { status, headers }) => self.respond(now, txn, status, headers),
         }
     }
 
-    fn binding_changed(&mut self, now: Now, number: &str, flow: Flow, change: registrar::Change) {
-        let number = number.to_owned();
-        let kind = match change {
-            registrar::Change::Added { contact, expires_s, user_agent } => FactKind::PhoneRegistered {
-                number,
-                contact: contact.to_string(),
-                from: flow.remote.to_string(),
-                expires_s,
-                user_agent: user_agent.unwrap_or_default(),
-            },
-            registrar::Change::Removed { contact } => FactKind::PhoneUnregistered {
-                number,
-                contact: contact.to_string(),
-                why: Unregistered::Asked,
-            },
-            registrar::Change::Renewed => return,
-        };
-        self.fact(now, kind);
+    fn binding_changed(&mut self, now: Now, number: &str, change: Change) {
+        match change {
+            Change::Added(binding) | Change::Moved(binding) => {
+                let kind = FactKind::PhoneRegistered {
+                    number: number.into(),
+                    contact: binding.contact.to_string(),
+                    from: binding.flow.remote.to_string(),
+                    expires_s: u32::try_from(binding.expires.since(now.at).as_secs())
+                        .unwrap_or(u32::MAX),
+                    user_agent: String::from_utf8_lossy(&binding.user_agent).into_owned(),
+                };
+                self.fact(now, kind);
+            }
+            Change::Removed(binding) => self.unbound(now, number, &binding, Unregistered::Asked),
+        }
+    }
+
+    /// A phone's contact is gone.
+    pub(super) fn unbound(&mut self, now: Now, number: &str, binding: &Binding, why: Unregistered) {
+        let (number, contact) = (number.to_owned(), binding.contact.to_string());
+        self.fact(now, FactKind::PhoneUnregistered { number, contact, why });
     }
 
     /// Asks the gateways that are due whether they are there (R1).
     pub(super) fn ping_due(&mut self, now: Now) {
-        while let Some((name, address)) = self.gateways.due(now.at).map(|g| (g.name.clone(), g.address)) {
-            let transport = self.config.gateway(&name).map(|g| sip_transport(g.address.0.transport));
+        while let Some((name, address)) =
+            self.gateways.due(now.at).map(|g| (g.name.clone(), g.address))
+        {
+            let transport =
+                self.config.gateway(&name).map(|g| sip_transport(g.address.0.transport));
             let Some(flow) = transport.and_then(|t| self.flow_to(t, address)) else {
                 self.gateways.answered(&name, false, now.at);
                 continue;
             };
             let txn = self.agent.new_request();
             let target = Uri::sip(None, Host::from(address.ip()), Some(address.port()));
-            let own = self.config.advertised(flow.local);
-            let from = NameAddr::new(Uri::sip(Some("belfry"), Host::from(own.ip()), Some(own.port())));
+            let from = NameAddr::new(Uri::sip(
+                Some("belfry"),
+                Host::from(flow.local.ip()),
+                Some(flow.local.port()),
+            ));
             let to = NameAddr::new(target.clone());
             self.pings.insert(txn, name.clone());
             let ping = Command::Request {
@@ -138,10 +171,24 @@ impl Switch {
                 self.fact(now, FactKind::GatewayUp { gateway });
             }
             Some(false) => {
-                self.log(Level::Error, format!("gateway {gateway} does not answer: calls go elsewhere"));
+                self.log(
+                    Level::Error,
+                    format!("gateway {gateway} does not answer: calls go elsewhere"),
+                );
                 let detail = gateway.clone();
-                self.fact(now, FactKind::Alarm { what: AlarmWhat::GatewayDown, raised: true, detail, call: None });
-                self.fact(now, FactKind::GatewayDown { gateway, why: "no answer to OPTIONS".into() });
+                self.fact(
+                    now,
+                    FactKind::Alarm {
+                        what: AlarmWhat::GatewayDown,
+                        raised: true,
+                        detail,
+                        call: None,
+                    },
+                );
+                self.fact(
+                    now,
+                    FactKind::GatewayDown { gateway, why: "no answer to OPTIONS".into() },
+                );
             }
             None => {}
         }
@@ -150,25 +197,21 @@ impl Switch {
 
 /// The gateways of a configuration, as `trunk` takes them.
 pub(super) fn gateways(config: &Config) -> Vec<(String, std::net::SocketAddr, u32, Duration)> {
-    config.gateways.iter().map(|g| (g.name.to_string(), g.address.0.addr, g.channels, g.ping)).collect()
+    config
+        .gateways
+        .iter()
+        .map(|g| (g.name.to_string(), g.address.0.addr, g.channels, g.ping))
+        .collect()
 }
 
-pub(super) fn registrar_limits(config: &Config) -> registrar::Limits {
+pub(super) fn registrar_config(config: &Config) -> RegistrarConfig {
     let seconds = |d: Duration| u32::try_from(d.as_secs()).unwrap_or(u32::MAX);
-    registrar::Limits {
+    RegistrarConfig {
         min_expires: seconds(config.sip.min_expires),
         default_expires: seconds(config.sip.default_expires),
         max_expires: seconds(config.sip.max_expires),
-        bindings: config.limits.registrations as usize,
-        ..registrar::Limits::default()
-    }
-}
-
-pub(super) fn verifier_config(config: &Config) -> VerifierConfig {
-    VerifierConfig {
-        realm: config.domain(),
-        nonce_lifetime: config.sip.nonce_lifetime,
-        delay: config.sip.auth_delay,
-        ..VerifierConfig::default()
+        bindings: config.phones.iter().map(|p| p.max_contacts as usize).max().unwrap_or(1),
+        addresses: config.limits.registrations as usize,
+        ..RegistrarConfig::default()
     }
 }

@@ -1,21 +1,17 @@
 //! What the SIP agent tells, handed to the file that knows what to do with it.
 
-use std::net::SocketAddr;
-
 use crate::base::{LegId, Now};
 use crate::config::Config;
-use crate::sip::{Action, AgentConfig, Event, SessionId, Transport};
+use crate::sip::transaction::Timing;
+use crate::sip::{Action, AgentConfig, Event, SessionId};
 
 use super::{Output, Switch};
 
 impl Switch {
-    pub(super) fn agent_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> AgentConfig {
+    pub(super) fn agent_config(config: &Config) -> AgentConfig {
         AgentConfig {
             product: config.sip.user_agent.to_string(),
-            t1: config.sip.t1,
-            t2: config.sip.t2,
-            t4: config.sip.t4,
-            advertised: listening.iter().map(|(_, at)| (*at, config.advertised(*at))).collect(),
+            timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },
             ..AgentConfig::default()
         }
     }
@@ -43,22 +39,31 @@ impl Switch {
             Event::Answered { session, sdp, .. } => {
                 self.with_leg(session, |s, leg| s.answered(now, leg, sdp));
             }
-            Event::Offer { session, sdp, .. } => self.with_leg(session, |s, leg| s.offered(now, leg, &sdp)),
-            Event::OfferWanted { session } => self.with_leg(session, |s, leg| s.offer_wanted(now, leg)),
+            Event::Offer { session, sdp, .. } => {
+                self.with_leg(session, |s, leg| s.offered(now, leg, &sdp))
+            }
+            Event::OfferWanted { session } => {
+                self.with_leg(session, |s, leg| s.offer_wanted(now, leg))
+            }
             Event::OfferAnswered { session, sdp } => {
                 self.with_leg(session, |s, leg| s.offer_answered(now, leg, &sdp));
             }
             // What was agreed before goes on; nothing was changed before the answer.
-            Event::OfferWithdrawn { .. } | Event::OfferRefused { .. } | Event::Confirmed { .. } => {}
+            Event::OfferWithdrawn { .. } | Event::OfferRefused { .. } | Event::Confirmed { .. } => {
+            }
             Event::Info { session, content_type, body } => {
                 self.with_leg(session, |s, leg| s.info(now, leg, &content_type, &body));
             }
             Event::Refer { session, txn, refer_to, replaces, .. } => {
-                self.with_leg(session, |s, leg| s.refer(now, leg, txn, &refer_to, replaces.is_some()));
+                self.with_leg(session, |s, leg| {
+                    s.refer(now, leg, txn, &refer_to, replaces.is_some())
+                });
             }
             // We send no REFER yet.
             Event::ReferProgress { .. } => {}
-            Event::Ended { session, end } => self.with_leg(session, |s, leg| s.session_ended(now, leg, end)),
+            Event::Ended { session, end } => {
+                self.with_leg(session, |s, leg| s.session_ended(now, leg, end))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::dialplan::effect::Happening;
 use super::Switch;
 use super::active::Doing;
 use super::effects::taken;
-use super::fact::{EndedBy, FactKind, Unregistered};
+use super::fact::{EndedBy, Unregistered};
 
 impl Switch {
     pub(super) fn wake(&mut self, now: Now) {
@@ -20,9 +20,10 @@ impl Switch {
                 self.rearm(id);
             }
         }
-        for (number, contact) in self.registrar.expire(now.at) {
-            self.fact(now, FactKind::PhoneUnregistered { number, contact, why: Unregistered::Expired });
+        for (number, binding) in self.registrar.wake(now.at) {
+            self.unbound(now, &number, &binding, Unregistered::Expired);
         }
+        self.verifier.expire(now.at);
         self.ping_due(now);
     }
 
@@ -31,7 +32,12 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else { return };
         if active.deadline <= now.at {
             active.deadline = Time::NEVER;
-            self.release_call(now, id, crate::wire::q850::Cause::RECOVERY_ON_TIMER_EXPIRE, EndedBy::Limit);
+            self.release_call(
+                now,
+                id,
+                crate::wire::q850::Cause::RECOVERY_ON_TIMER_EXPIRE,
+                EndedBy::Limit,
+            );
             return;
         }
         self.release(now, id);

@@ -1,4 +1,4 @@
-//! Call-progress tones: what they are ([`Plan`]), each country's ([`plan`]), and their sound
+//! Call-progress tones: what they are ([`Plan`]), each country's ([`plan()`]), and their sound
 //! ([`Generator`]).
 //!
 //! On the path: the switch names a tone, the media player makes its samples on the sample path.

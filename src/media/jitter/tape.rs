@@ -31,6 +31,7 @@ impl Tape {
     /// Takes everything off.
     pub fn clear(&mut self) {
         self.came.fill(0);
+        self.end = 0;
     }
 
     /// Where the newest sample ends.

@@ -39,18 +39,10 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn plain(status: u16) -> Refusal {
-        Refusal {
-            status,
-            phrase: String::new(),
-            header: None,
-        }
+        Refusal { status, phrase: String::new(), header: None }
     }
     fn with(status: u16, name: Name, value: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            phrase: String::new(),
-            header: Some((name, value.into())),
-        }
+        Refusal { status, phrase: String::new(), header: Some((name, value.into())) }
     }
 }
 
@@ -61,11 +53,7 @@ pub(super) fn readable(request: &Message) -> Result<(), Refusal> {
             Defect::MethodMismatch if !is_known(request.method()) => 501,
             _ => 400,
         };
-        Refusal {
-            status,
-            phrase: defect.to_string(),
-            header: None,
-        }
+        Refusal { status, phrase: defect.to_string(), header: None }
     })
 }
 
@@ -98,11 +86,7 @@ fn required(request: &Message) -> Result<(), Refusal> {
     if unsupported.is_empty() {
         return Ok(());
     }
-    Err(Refusal::with(
-        420,
-        Name::Unsupported,
-        unsupported.join(", "),
-    ))
+    Err(Refusal::with(420, Name::Unsupported, unsupported.join(", ")))
 }
 
 /// An INVITE needs one Contact at most, a body that we understand, and leave to answer with SDP.
@@ -111,11 +95,7 @@ fn invite(request: &Message) -> Result<(), Refusal> {
         Ok(Contacts::List(list)) if list.len() <= 1 => {}
         _ => {
             let phrase = "Contact: one is needed".to_owned();
-            return Err(Refusal {
-                status: 400,
-                phrase,
-                header: None,
-            });
+            return Err(Refusal { status: 400, phrase, header: None });
         }
     }
     let mut encodings = request.headers(Name::ContentEncoding);

@@ -21,10 +21,7 @@ impl Agent {
             core.stats.unreadable += 1;
             return;
         };
-        match core
-            .transactions
-            .receive(now, response, &via, &mut core.out)
-        {
+        match core.transactions.receive(now, response, &via, &mut core.out) {
             Received::Stray => core.stats.stray_responses += 1,
             Received::Absorbed => {}
             Received::News(reply) => self.replied(now, flow, reply, Some(response)),
@@ -83,11 +80,7 @@ impl Agent {
             return;
         }
         self.own.remove(&txn);
-        self.core.tell(Event::Response {
-            txn,
-            status,
-            message: response.clone(),
-        });
+        self.core.tell(Event::Response { txn, status, message: response.clone() });
     }
 }
 

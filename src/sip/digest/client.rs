@@ -67,18 +67,12 @@ const fn headers(proxy: bool) -> (Name, Name) {
 impl Login {
     /// Nothing answered yet.
     pub fn new(credentials: Credentials) -> Login {
-        Login {
-            credentials,
-            last: None,
-            stale: 0,
-        }
+        Login { credentials, last: None, stale: 0 }
     }
 
     /// The header that was sent last: the ACK of a 2xx repeats the INVITE's (§22.1).
     pub fn last(&self) -> Option<(Name, &[u8])> {
-        self.last
-            .as_ref()
-            .map(|last| (headers(last.proxy).1, last.value.as_slice()))
+        self.last.as_ref().map(|last| (headers(last.proxy).1, last.value.as_slice()))
     }
 
     /// Reads a response to `request`.
@@ -95,9 +89,7 @@ impl Login {
         };
         let (asks, answers) = headers(proxy);
         let challenges = auth::values(response, asks);
-        let known = challenges
-            .iter()
-            .filter_map(|auth| Challenge::parse(auth).ok());
+        let known = challenges.iter().filter_map(|auth| Challenge::parse(auth).ok());
         let Some((challenge, algorithm)) = known.filter_map(usable).next() else {
             return Challenged::No;
         };
@@ -109,14 +101,8 @@ impl Login {
             self.stale += 1;
         }
         let value = self.answer(&challenge, algorithm, request, Token::new(rng));
-        self.last = Some(Last {
-            proxy,
-            value: value.clone(),
-        });
-        Challenged::Answer {
-            header: answers,
-            value,
-        }
+        self.last = Some(Last { proxy, value: value.clone() });
+        Challenged::Answer { header: answers, value }
     }
 
     fn answer(
@@ -127,9 +113,7 @@ impl Login {
         cnonce: Token,
     ) -> Vec<u8> {
         let cnonce = cnonce.text();
-        let auth = challenge
-            .offers("auth")
-            .then_some((&b"00000001"[..], &cnonce[..]));
+        let auth = challenge.offers("auth").then_some((&b"00000001"[..], &cnonce[..]));
         let uri = request.request_uri().unwrap_or_default();
         let method = request.method().to_bytes();
         let response = Computation {
@@ -143,11 +127,7 @@ impl Login {
             uri,
         }
         .response();
-        let qop = auth.map(|_| Qop {
-            qop: "auth".into(),
-            cnonce: cnonce.as_slice().into(),
-            nc: 1,
-        });
+        let qop = auth.map(|_| Qop { qop: "auth".into(), cnonce: cnonce.as_slice().into(), nc: 1 });
         auth::Credentials {
             username: self.credentials.user.as_bytes().into(),
             realm: challenge.realm.clone(),
@@ -175,10 +155,7 @@ mod tests {
     use super::*;
 
     fn login() -> Login {
-        Login::new(Credentials {
-            user: "bob".into(),
-            password: "zanzibar".into(),
-        })
+        Login::new(Credentials { user: "bob".into(), password: "zanzibar".into() })
     }
 
     fn request(more: &str) -> Message {
@@ -214,14 +191,8 @@ mod tests {
         let (header, value) = answer(&mut login(), &request(""), &response(401, OLD)).expect("one");
         assert_eq!(header, Name::Authorization);
         // draft-smith-sipping-auth-examples §3.1
-        assert!(
-            value.contains("response=\"bf57e4e0d0bffc0fbaedce64d59add5e\""),
-            "{value}"
-        );
-        assert!(
-            value.contains("opaque=\"x\"") && !value.contains("qop"),
-            "{value}"
-        );
+        assert!(value.contains("response=\"bf57e4e0d0bffc0fbaedce64d59add5e\""), "{value}");
+        assert!(value.contains("opaque=\"x\"") && !value.contains("qop"), "{value}");
     }
 
     #[test]
@@ -234,18 +205,9 @@ mod tests {
         let mut login = login();
         let (header, value) = answer(&mut login, &request(""), &response(407, more)).expect("one");
         assert_eq!(header, Name::ProxyAuthorization);
-        assert!(
-            value.contains("nonce=\"3\"") && value.contains("algorithm=SHA-256"),
-            "{value}"
-        );
-        assert!(
-            value.contains("qop=auth") && value.contains("nc=00000001"),
-            "{value}"
-        );
-        assert_eq!(
-            login.last(),
-            Some((Name::ProxyAuthorization, value.as_bytes()))
-        );
+        assert!(value.contains("nonce=\"3\"") && value.contains("algorithm=SHA-256"), "{value}");
+        assert!(value.contains("qop=auth") && value.contains("nc=00000001"), "{value}");
+        assert_eq!(login.last(), Some((Name::ProxyAuthorization, value.as_bytes())));
     }
 
     #[test]
@@ -257,11 +219,7 @@ mod tests {
         for _ in 0..MOST_STALE {
             assert!(answer(&mut login, &again, &response(401, &stale)).is_some());
         }
-        assert_eq!(
-            answer(&mut login, &again, &response(401, &stale)),
-            None,
-            "not for ever"
-        );
+        assert_eq!(answer(&mut login, &again, &response(401, &stale)), None, "not for ever");
         assert_eq!(answer(&mut login, &request(""), &response(403, OLD)), None);
         assert_eq!(answer(&mut login, &request(""), &response(401, "")), None);
     }

@@ -33,16 +33,13 @@ impl Source {
     /// What is left of its failures at `now`.
     fn left(self, now: Time) -> u32 {
         let forgiven = now.since(self.last).as_secs() / FORGIVEN.as_secs();
-        self.failures
-            .saturating_sub(forgiven.min(u64::from(u32::MAX)) as u32)
+        self.failures.saturating_sub(forgiven.min(u64::from(u32::MAX)) as u32)
     }
 }
 
 impl Failures {
     pub(super) fn new(rng: &mut Rng) -> Failures {
-        Failures {
-            sources: KeyedMap::with_hasher(Keyed::new(rng)),
-        }
+        Failures { sources: KeyedMap::with_hasher(Keyed::new(rng)) }
     }
 
     /// One more failure: how long its answer is to be kept back.
@@ -53,15 +50,9 @@ impl Failures {
                 return FIRST * (1 << MOST_DOUBLINGS);
             }
         }
-        let entry = self.sources.entry(source).or_insert(Source {
-            failures: 0,
-            last: now,
-        });
+        let entry = self.sources.entry(source).or_insert(Source { failures: 0, last: now });
         let before = entry.left(now).min(MOST_DOUBLINGS);
-        *entry = Source {
-            failures: before + 1,
-            last: now,
-        };
+        *entry = Source { failures: before + 1, last: now };
         FIRST * (1 << before)
     }
 
@@ -78,9 +69,7 @@ mod tests {
 
     fn delay(table: &mut Failures, s: u64, source: u32) -> u128 {
         let source = IpAddr::V4(Ipv4Addr::from_bits(source));
-        table
-            .failed(Time::from_millis(s * 1_000), source)
-            .as_millis()
+        table.failed(Time::from_millis(s * 1_000), source).as_millis()
     }
 
     #[test]
@@ -88,11 +77,7 @@ mod tests {
         let mut table = Failures::new(&mut Rng::from_seed(1));
         let delays: Vec<u128> = (0..7).map(|s| delay(&mut table, s, 1)).collect();
         assert_eq!(delays, [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
-        assert_eq!(
-            delay(&mut table, 6 + 180, 1),
-            2_000,
-            "three minutes forgive three"
-        );
+        assert_eq!(delay(&mut table, 6 + 180, 1), 2_000, "three minutes forgive three");
         assert_eq!(delay(&mut table, 10_000, 1), 500);
         assert_eq!(delay(&mut table, 10_000, 2), 500, "another source");
     }
@@ -104,10 +89,6 @@ mod tests {
             delay(&mut table, 0, source);
         }
         assert_eq!(delay(&mut table, 1, u32::MAX), 8_000);
-        assert_eq!(
-            delay(&mut table, 61, u32::MAX),
-            500,
-            "the others were forgiven"
-        );
+        assert_eq!(delay(&mut table, 61, u32::MAX), 500, "the others were forgiven");
     }
 }

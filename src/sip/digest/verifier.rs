@@ -186,9 +186,7 @@ impl Verifier {
         password: impl FnOnce(&str) -> Option<&'p str>,
     ) -> Verdict {
         let given = auth::values(request, role.answers());
-        let mut given = given
-            .iter()
-            .filter_map(|auth| auth::Credentials::parse(auth).ok());
+        let mut given = given.iter().filter_map(|auth| auth::Credentials::parse(auth).ok());
         let Some(credentials) = given.find(|c| *c.realm == *self.realm.as_bytes()) else {
             return Verdict::Missing;
         };
@@ -219,11 +217,7 @@ impl Verifier {
             return false;
         }
         if self.used.len() >= MOST_NONCES {
-            self.forgotten = self
-                .used
-                .pop_first()
-                .map(|(oldest, _)| oldest)
-                .max(self.forgotten);
+            self.forgotten = self.used.pop_first().map(|(oldest, _)| oldest).max(self.forgotten);
         }
         let mut window = Window::default();
         let fresh = window.take(count);
@@ -256,10 +250,7 @@ fn matches(given: &auth::Credentials, request: &Message, password: &str) -> bool
         return false;
     }
     let count = qop.map(|qop| format!("{:08x}", qop.nc));
-    let auth = count
-        .as_ref()
-        .zip(qop)
-        .map(|(nc, qop)| (nc.as_bytes(), &*qop.cnonce));
+    let auth = count.as_ref().zip(qop).map(|(nc, qop)| (nc.as_bytes(), &*qop.cnonce));
     let expected = Computation {
         algorithm,
         user: &given.username,
@@ -272,10 +263,7 @@ fn matches(given: &auth::Credentials, request: &Message, password: &str) -> bool
     }
     .response();
     // Hexadecimal in either case; lengths differ only when the algorithm does.
-    expected
-        .as_bytes()
-        .ct_eq(&given.response.to_ascii_lowercase())
-        .into()
+    expected.as_bytes().ct_eq(&given.response.to_ascii_lowercase()).into()
 }
 
 #[cfg(test)]
@@ -308,16 +296,10 @@ mod tests {
              Call-ID: c\r\nCSeq: 1 REGISTER\r\n{name}: {value}\r\n\r\n"
         );
         let response = Message::parse(text.as_bytes()).expect("a message");
-        let mut login = Login::new(Credentials {
-            user: "1001".into(),
-            password: password.into(),
-        });
+        let mut login = Login::new(Credentials { user: "1001".into(), password: password.into() });
         match login.challenged(&register(""), &response, &mut Rng::from_seed(2)) {
             Challenged::Answer { value, .. } => {
-                format!(
-                    "Authorization: {}\r\n",
-                    String::from_utf8(value).expect("ASCII")
-                )
+                format!("Authorization: {}\r\n", String::from_utf8(value).expect("ASCII"))
             }
             Challenged::No => panic!("our own challenge can be answered"),
         }
@@ -329,9 +311,7 @@ mod tests {
     }
 
     fn accepted() -> Verdict {
-        Verdict::Accepted {
-            user: "1001".into(),
-        }
+        Verdict::Accepted { user: "1001".into() }
     }
 
     #[test]
@@ -341,10 +321,7 @@ mod tests {
         for which in [0, 1] {
             let challenge = v.challenge(AT(0), Role::Server, false);
             let value = String::from_utf8(challenge[which].1.clone()).expect("ASCII");
-            assert!(
-                value.contains(["algorithm=SHA-256", "algorithm=MD5"][which]),
-                "{value}"
-            );
+            assert!(value.contains(["algorithm=SHA-256", "algorithm=MD5"][which]), "{value}");
             let answer = credentials(&challenge, which, "secret");
             assert_eq!(verify(&mut v, 1_000, &answer), accepted());
             assert_eq!(verify(&mut v, 1_001, &answer), Verdict::Stale, "replayed");
@@ -381,11 +358,7 @@ mod tests {
         assert_eq!(delays, [500, 1_000, 2_000]);
         let challenge = v.challenge(AT(5), Role::Server, false);
         let answer = credentials(&challenge, 0, "secret");
-        assert_eq!(
-            verify(&mut v, 5, &answer),
-            accepted(),
-            "the right one is not delayed"
-        );
+        assert_eq!(verify(&mut v, 5, &answer), accepted(), "the right one is not delayed");
     }
 
     #[test]
@@ -401,10 +374,7 @@ mod tests {
         ] {
             let bad = good.replace(from, to);
             assert_ne!(bad, good);
-            assert!(
-                matches!(verify(&mut v, 1, &bad), Verdict::Wrong { .. }),
-                "{to}"
-            );
+            assert!(matches!(verify(&mut v, 1, &bad), Verdict::Wrong { .. }), "{to}");
         }
         for unread in [
             "Authorization: NoOneKnowsThisScheme opaque-data=here\r\n",
@@ -421,25 +391,14 @@ mod tests {
             );
             assert_eq!(verify(&mut v, 1, &text), Verdict::Stale, "{nonce}");
         }
-        assert_eq!(
-            verify(&mut v, 1, &good),
-            accepted(),
-            "none of that used it up"
-        );
+        assert_eq!(verify(&mut v, 1, &good), accepted(), "none of that used it up");
     }
 
     #[test]
     fn counts_may_come_in_any_order_but_once() {
         let mut window = Window::default();
-        let taken: Vec<bool> = [1, 3, 2, 2, 3, 0, 70, 6, 7, 71]
-            .map(|n| window.take(n))
-            .into();
-        assert_eq!(
-            taken,
-            [
-                true, true, true, false, false, false, true, false, true, true
-            ]
-        );
+        let taken: Vec<bool> = [1, 3, 2, 2, 3, 0, 70, 6, 7, 71].map(|n| window.take(n)).into();
+        assert_eq!(taken, [true, true, true, false, false, false, true, false, true, true]);
         assert!(window.take(u32::MAX) && !window.take(u32::MAX));
     }
 

@@ -55,13 +55,7 @@ impl Session {
             .header(Name::From, &order.from.with_tag(&tag.text()))
             .header(Name::To, &order.to)
             .header(Name::CallId, &*call_id)
-            .header(
-                Name::CSeq,
-                &CSeq {
-                    number,
-                    method: Method::Invite,
-                },
-            );
+            .header(Name::CSeq, &CSeq { number, method: Method::Invite });
         if !core.config.product.is_empty() {
             builder = builder.header(Name::UserAgent, core.config.product.as_str());
         }
@@ -82,10 +76,7 @@ impl Session {
         Ok(Session {
             id: order.session,
             usage: Usage::Calling { hangup: false },
-            exchange: Exchange::Ours {
-                by: Carrier::Invite,
-                offered: order.sdp.is_some(),
-            },
+            exchange: Exchange::Ours { by: Carrier::Invite, offered: order.sdp.is_some() },
             tag,
             contact,
             setup: Setup::Calling(Box::new(calling)),
@@ -150,12 +141,7 @@ impl Session {
         let sdp = described(response).map(<[u8]>::to_vec);
         self.note_early(flow, response, sdp.clone());
         let (session, message) = (self.id, response.clone());
-        core.tell(Event::Progress {
-            session,
-            status,
-            sdp,
-            message,
-        });
+        core.tell(Event::Progress { session, status, sdp, message });
     }
 
     /// Keeps the early dialog of a 1xx with a To tag.
@@ -195,10 +181,7 @@ impl Session {
             }
             return;
         }
-        let early = calling
-            .early
-            .iter()
-            .position(|early| early.dialog.remote_tag() == tag);
+        let early = calling.early.iter().position(|early| early.dialog.remote_tag() == tag);
         let preview = early.map(|at| calling.early.swap_remove(at));
         let Ok(dialog) = Dialog::calling(response, &calling.target, flow) else {
             return;
@@ -238,20 +221,12 @@ impl Session {
         let (session, message) = (self.id, response.clone());
         let answer = match (theirs, sdp) {
             (true, Some(sdp)) => {
-                core.tell(Event::Offer {
-                    session,
-                    sdp,
-                    kind: OfferKind::In2xx,
-                });
+                core.tell(Event::Offer { session, sdp, kind: OfferKind::In2xx });
                 None
             }
             (_, sdp) => sdp.or(preview).filter(|_| offered),
         };
-        core.tell(Event::Answered {
-            session,
-            sdp: answer,
-            message,
-        });
+        core.tell(Event::Answered { session, sdp: answer, message });
         self.try_offer(core, now);
     }
 
@@ -271,12 +246,7 @@ impl Session {
         };
         let (flow, remote_tag) = (hop.flow, dialog.remote_tag().into());
         core.send_ack(flow, ack.clone());
-        self.keep_ack(Acked {
-            remote_tag,
-            number,
-            flow,
-            ack,
-        });
+        self.keep_ack(Acked { remote_tag, number, flow, ack });
     }
 
     fn keep_ack(&mut self, acked: Acked) {
@@ -301,12 +271,7 @@ impl Session {
         };
         let flow = hop.flow;
         core.send_ack(flow, ack.clone());
-        self.keep_ack(Acked {
-            remote_tag: dialog.remote_tag().into(),
-            number,
-            flow,
-            ack,
-        });
+        self.keep_ack(Acked { remote_tag: dialog.remote_tag().into(), number, flow, ack });
         let hop = core.hop(flow);
         if let Ok(bye) = dialog.request(&Method::Bye, hop).build() {
             core.send(now, hop, bye, User::Farewell(self.id));
@@ -328,10 +293,7 @@ impl Session {
             return;
         };
         let branch = calling.client.branch;
-        let hop = Hop {
-            branch,
-            ..core.hop(calling.flow)
-        };
+        let hop = Hop { branch, ..core.hop(calling.flow) };
         core.send(now, hop, cancel, User::Farewell(self.id));
         self.open += 1;
     }
@@ -347,8 +309,7 @@ impl Session {
         }
         calling.give_up = None;
         if self.usage == Usage::Cancelling {
-            core.transactions
-                .abandon(now, calling.client, &mut core.out);
+            core.transactions.abandon(now, calling.client, &mut core.out);
             let actions = self.usage.handle(Input::Timeout);
             self.act(core, now, actions, Because::default());
         } else {

@@ -31,11 +31,7 @@ impl Session {
         self.displace_ours(core);
         let session = self.id;
         core.tell(match offer {
-            Some(sdp) => Event::Offer {
-                session,
-                sdp: sdp.to_vec(),
-                kind: OfferKind::ReInvite,
-            },
+            Some(sdp) => Event::Offer { session, sdp: sdp.to_vec(), kind: OfferKind::ReInvite },
             None => Event::OfferWanted { session },
         });
     }
@@ -58,11 +54,7 @@ impl Session {
         self.their_offer = Some(txn);
         self.displace_ours(core);
         let sdp = sdp.to_vec();
-        core.tell(Event::Offer {
-            session: self.id,
-            sdp,
-            kind: OfferKind::Update,
-        });
+        core.tell(Event::Offer { session: self.id, sdp, kind: OfferKind::Update });
     }
 
     fn refuse_type(&self, core: &mut Core, now: Time, txn: TxnId) {
@@ -81,10 +73,7 @@ impl Session {
     /// An offer of theirs overtook ours that waited: the user must think again.
     fn displace_ours(&mut self, core: &mut Core) {
         if self.our_offer.take().is_some() {
-            core.tell(Event::OfferRefused {
-                session: self.id,
-                status: 491,
-            });
+            core.tell(Event::OfferRefused { session: self.id, status: 491 });
         }
     }
 
@@ -137,10 +126,7 @@ impl Session {
             self.act(core, now, actions, Because::default());
             return Ok(());
         }
-        let txn = self
-            .their_offer
-            .take()
-            .ok_or(CommandError::NoPlaceForOffer(self.id))?;
+        let txn = self.their_offer.take().ok_or(CommandError::NoPlaceForOffer(self.id))?;
         self.exchange.close();
         core.answer(now, txn, status);
         self.try_offer(core, now);
@@ -165,22 +151,13 @@ impl Session {
         if !self.usage.is_established() {
             return Err(CommandError::WrongState(self.id));
         }
-        let theirs = matches!(
-            self.exchange,
-            Exchange::Theirs { .. } | Exchange::TheirsIn2xx
-        );
+        let theirs = matches!(self.exchange, Exchange::Theirs { .. } | Exchange::TheirsIn2xx);
         if theirs || self.our_offer.as_ref().is_some_and(|offer| offer.sent) {
             return Err(CommandError::NoPlaceForOffer(self.id));
         }
         let earlier = self.our_offer.take();
         let (not_before, glares) = earlier.map_or((None, 0), |o| (o.not_before, o.glares));
-        self.our_offer = Some(OurOffer {
-            sdp,
-            by,
-            sent: false,
-            not_before,
-            glares,
-        });
+        self.our_offer = Some(OurOffer { sdp, by, sent: false, not_before, glares });
         self.try_offer(core, now);
         Ok(())
     }
@@ -240,14 +217,8 @@ impl Session {
         self.our_offer = None;
         let session = self.id;
         core.tell(match described(response) {
-            Some(sdp) => Event::OfferAnswered {
-                session,
-                sdp: sdp.to_vec(),
-            },
-            None => Event::OfferRefused {
-                session,
-                status: 488,
-            },
+            Some(sdp) => Event::OfferAnswered { session, sdp: sdp.to_vec() },
+            None => Event::OfferRefused { session, status: 488 },
         });
         self.try_offer(core, now);
     }
@@ -283,10 +254,7 @@ impl Session {
     fn refused_ours(&mut self, core: &mut Core, status: u16) {
         self.exchange.close();
         self.our_offer = None;
-        core.tell(Event::OfferRefused {
-            session: self.id,
-            status,
-        });
+        core.tell(Event::OfferRefused { session: self.id, status });
     }
 
     /// §14.1: who made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms.
@@ -295,11 +263,7 @@ impl Session {
             Setup::Calling(_) => 210 + core.rng.below(191),
             Setup::Called(_) => core.rng.below(201),
         };
-        let Some(offer) = self
-            .our_offer
-            .as_mut()
-            .filter(|offer| offer.glares < MOST_GLARES)
-        else {
+        let Some(offer) = self.our_offer.as_mut().filter(|offer| offer.glares < MOST_GLARES) else {
             return self.refused_ours(core, 491);
         };
         offer.glares += 1;

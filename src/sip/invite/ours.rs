@@ -27,10 +27,7 @@ impl Session {
         if self.open >= MOST_OPEN {
             return Err(CommandError::Full);
         }
-        let dialog = self
-            .dialog
-            .as_mut()
-            .ok_or(CommandError::WrongState(self.id))?;
+        let dialog = self.dialog.as_mut().ok_or(CommandError::WrongState(self.id))?;
         let hop = core.hop(dialog.next_hop());
         let request = fill(dialog.request(method, hop)).build()?;
         core.send(now, hop, request, User::Session(self.id));
@@ -55,12 +52,10 @@ impl Session {
         if self.is_first_invite(reply.id) {
             return self.invite_reply(core, now, flow, reply, response);
         }
-        let status = response
-            .and_then(Message::status)
-            .unwrap_or(match reply.tell {
-                Tell::Unreachable => 503,
-                _ => 408,
-            });
+        let status = response.and_then(Message::status).unwrap_or(match reply.tell {
+            Tell::Unreachable => 503,
+            _ => 408,
+        });
         if status >= 200 {
             self.re_invite.take_if(|(client, _)| *client == reply.id);
         }
@@ -112,11 +107,7 @@ impl Session {
         };
         let client = core.send(now, hop, again.clone(), User::Session(self.id));
         self.open += 1;
-        if let Some((open, _)) = self
-            .re_invite
-            .as_mut()
-            .filter(|(open, _)| *open == reply.id)
-        {
+        if let Some((open, _)) = self.re_invite.as_mut().filter(|(open, _)| *open == reply.id) {
             *open = client;
         }
         if let Setup::Calling(calling) = &mut self.setup

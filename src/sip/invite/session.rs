@@ -180,10 +180,7 @@ impl Session {
         if let Some(ending) = actions.end {
             self.drop_open_offers(core, now);
             let end = end_of(ending, because);
-            core.tell(Event::Ended {
-                session: self.id,
-                end,
-            });
+            core.tell(Event::Ended { session: self.id, end });
         }
     }
 
@@ -216,24 +213,16 @@ impl Session {
     /// Sets its timer anew.
     pub(crate) fn settle(&mut self, core: &mut Core) {
         let next = self.next_wake();
-        core.out
-            .timers
-            .set(Owner::Session(self.id), &mut self.slot, next);
+        core.out.timers.set(Owner::Session(self.id), &mut self.slot, next);
     }
 
     fn next_wake(&self) -> Option<(Time, WakeReason)> {
-        let re_invite = self
-            .re_invite
-            .map(|(_, at)| (at, WakeReason::ReInviteUnanswered));
+        let re_invite = self.re_invite.map(|(_, at)| (at, WakeReason::ReInviteUnanswered));
         if self.usage == Usage::Over {
             return re_invite;
         }
         let success = self.unacked.as_ref().map(|u| u.resend.at.min(u.give_up));
-        let offer = self
-            .our_offer
-            .as_ref()
-            .filter(|o| !o.sent)
-            .and_then(|o| o.not_before);
+        let offer = self.our_offer.as_ref().filter(|o| !o.sent).and_then(|o| o.not_before);
         let (ring, expires, give_up) = match &self.setup {
             Setup::Called(c) => (c.ringing.as_ref().map(|(_, at)| *at), c.expires, None),
             Setup::Calling(c) => (None, None, c.give_up),
@@ -277,11 +266,7 @@ fn end_of(ending: Ending, because: Because<'_>) -> End {
         Ending::Rejected => match because.response {
             Some(message) => {
                 let status = message.status().unwrap_or(500);
-                End::Rejected {
-                    status,
-                    cause,
-                    message: message.clone(),
-                }
+                End::Rejected { status, cause, message: message.clone() }
             }
             None => End::Timeout,
         },

@@ -57,11 +57,7 @@ impl Binding {
             call_id: request.header(Name::CallId).unwrap_or_default().into(),
             cseq: request.cseq().map_or(0, |cseq| cseq.number),
             user_agent: agent[..agent.len().min(USER_AGENT_BYTES)].into(),
-            path: request
-                .headers(Name::Path)
-                .take(MOST_PATHS)
-                .map(Box::from)
-                .collect(),
+            path: request.headers(Name::Path).take(MOST_PATHS).map(Box::from).collect(),
         }
     }
 
@@ -79,22 +75,13 @@ impl Binding {
             params.set("q", Some(format!("0.{:03}", self.q).as_bytes()));
         }
         params.set("expires", Some(&seconds.to_bytes()));
-        NameAddr {
-            display: None,
-            uri: self.contact.clone(),
-            params,
-        }
-        .to_bytes()
+        NameAddr { display: None, uri: self.contact.clone(), params }.to_bytes()
     }
 }
 
 /// The headers of the 200: all bindings; Path as it came, so that the phone knows (RFC 3327 §5.3).
 pub(super) fn headers(bindings: &[Binding], now: Time, request: &Message) -> Headers {
-    let contacts = bindings
-        .iter()
-        .map(|binding| (Name::Contact, binding.to_contact(now)));
-    let paths = request
-        .headers(Name::Path)
-        .map(|path| (Name::Path, path.to_vec()));
+    let contacts = bindings.iter().map(|binding| (Name::Contact, binding.to_contact(now)));
+    let paths = request.headers(Name::Path).map(|path| (Name::Path, path.to_vec()));
     contacts.chain(paths).collect()
 }

@@ -96,26 +96,17 @@ struct Wish {
 
 impl Refused {
     fn plain(status: u16) -> Refused {
-        Refused {
-            status,
-            headers: Vec::new(),
-        }
+        Refused { status, headers: Vec::new() }
     }
     fn with(status: u16, name: Name, seconds: u32) -> Refused {
-        Refused {
-            status,
-            headers: vec![(name, seconds.to_bytes())],
-        }
+        Refused { status, headers: vec![(name, seconds.to_bytes())] }
     }
 }
 
 impl Registrar {
     /// Nobody is registered.
     pub fn new(config: RegistrarConfig) -> Registrar {
-        Registrar {
-            config,
-            ..Registrar::default()
-        }
+        Registrar { config, ..Registrar::default() }
     }
 
     /// Changes the bounds; what is bound stays as it is.
@@ -169,24 +160,13 @@ impl Registrar {
             return Err(Refused::plain(403));
         }
         // An Expires that cannot be read counts as absent (§10.2.1.1).
-        let common = request
-            .expires()
-            .ok()
-            .flatten()
-            .unwrap_or(self.config.default_expires);
+        let common = request.expires().ok().flatten().unwrap_or(self.config.default_expires);
         let wish = |contact: Contact| {
             let expires = contact.expires().unwrap_or(common);
             if expires != 0 && expires < self.config.min_expires {
-                return Err(Refused::with(
-                    423,
-                    Name::MinExpires,
-                    self.config.min_expires,
-                ));
+                return Err(Refused::with(423, Name::MinExpires, self.config.min_expires));
             }
-            Ok(Wish {
-                contact,
-                expires: expires.min(self.config.max_expires),
-            })
+            Ok(Wish { contact, expires: expires.min(self.config.max_expires) })
         };
         list.into_iter().map(wish).collect()
     }
@@ -199,9 +179,7 @@ impl Registrar {
         binding: Binding,
         changes: &mut Vec<Change>,
     ) -> Result<(), Refused> {
-        let known = bindings
-            .iter()
-            .position(|b| b.contact.equivalent(&binding.contact));
+        let known = bindings.iter().position(|b| b.contact.equivalent(&binding.contact));
         match known {
             Some(at) => {
                 if bindings[at].is_newer_than(&binding.call_id, binding.cseq) {
@@ -248,11 +226,7 @@ impl Registrar {
 
     /// The bindings of an address: highest `q` first, then the one refreshed last.
     pub fn lookup(&self, now: Time, aor: &str) -> Vec<&Binding> {
-        let all = self
-            .addresses
-            .get(aor)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let all = self.addresses.get(aor).map(Vec::as_slice).unwrap_or_default();
         let mut live: Vec<&Binding> = all.iter().rev().filter(|b| b.expires > now).collect();
         live.sort_by_key(|binding| core::cmp::Reverse(binding.q));
         live
@@ -260,9 +234,7 @@ impl Registrar {
 
     /// Every address with its bindings, for the console and the store.
     pub fn all(&self) -> impl Iterator<Item = (&str, &[Binding])> {
-        self.addresses
-            .iter()
-            .map(|(aor, bindings)| (&**aor, bindings.as_slice()))
+        self.addresses.iter().map(|(aor, bindings)| (&**aor, bindings.as_slice()))
     }
 
     /// Removes every binding of an address, as the console may ask.
@@ -295,10 +267,7 @@ impl Registrar {
 
     /// How many addresses have bindings, and how many bindings there are.
     pub fn counts(&self) -> (usize, usize) {
-        (
-            self.addresses.len(),
-            self.addresses.values().map(Vec::len).sum(),
-        )
+        (self.addresses.len(), self.addresses.values().map(Vec::len).sum())
     }
 }
 
@@ -313,10 +282,7 @@ fn remove_all(
     cseq: u32,
     changes: &mut Vec<Change>,
 ) -> Result<(), Refused> {
-    if bindings
-        .iter()
-        .any(|binding| binding.is_newer_than(call_id, cseq))
-    {
+    if bindings.iter().any(|binding| binding.is_newer_than(call_id, cseq)) {
         return Err(Refused::plain(500));
     }
     changes.extend(bindings.drain(..).map(Change::Removed));

@@ -6,11 +6,7 @@ const AT: fn(u64) -> Time = |s| Time::from_millis(s * 1_000);
 fn flow(port: u16) -> Flow {
     let local = "192.0.2.1:5060".parse().expect("an address");
     let remote = std::net::SocketAddr::new([198, 51, 100, 7].into(), port);
-    Flow {
-        transport: Transport::Udp,
-        local,
-        remote,
-    }
+    Flow { transport: Transport::Udp, local, remote }
 }
 
 fn request(call_id: &str, cseq: u32, more: &str) -> Message {
@@ -34,15 +30,11 @@ fn register_as(
 ) -> Result<Vec<String>, u16> {
     let done = r.register(AT(s), "1001", flow(5060), &request(call_id, cseq, more));
     let text = |(_, value): &(Name, Vec<u8>)| String::from_utf8_lossy(value).into_owned();
-    done.map(|done| done.headers.iter().map(text).collect())
-        .map_err(|refused| refused.status)
+    done.map(|done| done.headers.iter().map(text).collect()).map_err(|refused| refused.status)
 }
 
 fn found(r: &Registrar, s: u64) -> Vec<String> {
-    r.lookup(AT(s), "1001")
-        .iter()
-        .map(|b| b.contact.to_string())
-        .collect()
+    r.lookup(AT(s), "1001").iter().map(|b| b.contact.to_string()).collect()
 }
 
 #[test]
@@ -63,11 +55,7 @@ fn several_contacts_are_bound_and_found_best_first() {
     assert_eq!(register(&mut r, 10, 2, "").expect("a query").len(), 3);
     assert_eq!(r.next_wake(), Some(AT(60)));
     assert_eq!(r.wake(AT(59)).len(), 0);
-    assert_eq!(
-        found(&r, 60),
-        ["sip:c@p3", "sip:a@p1"],
-        "expired though not swept yet"
-    );
+    assert_eq!(found(&r, 60), ["sip:c@p3", "sip:a@p1"], "expired though not swept yet");
     let gone = r.wake(AT(60));
     assert_eq!(gone.len(), 1);
     assert_eq!(gone[0].1.contact.to_string(), "sip:b@p2;x=1");
@@ -81,21 +69,11 @@ fn an_older_or_repeated_request_changes_nothing() {
     register(&mut r, 0, 5, "Contact: <sip:a@p>\r\n").expect("taken");
     let both = "Contact: <sip:new@p>\r\nContact: <sip:a@p>;expires=0\r\n";
     for cseq in [5, 4] {
-        assert_eq!(
-            register(&mut r, 1, cseq, both),
-            Err(500),
-            "whole or not at all"
-        );
-        assert_eq!(
-            register(&mut r, 1, cseq, "Contact: *\r\nExpires: 0\r\n"),
-            Err(500)
-        );
+        assert_eq!(register(&mut r, 1, cseq, both), Err(500), "whole or not at all");
+        assert_eq!(register(&mut r, 1, cseq, "Contact: *\r\nExpires: 0\r\n"), Err(500));
     }
     assert_eq!(found(&r, 1), ["sip:a@p"]);
-    assert!(
-        register_as(&mut r, 1, "rebooted", 1, both).is_ok(),
-        "another Call-ID counts anew"
-    );
+    assert!(register_as(&mut r, 1, "rebooted", 1, both).is_ok(), "another Call-ID counts anew");
     assert_eq!(found(&r, 1), ["sip:new@p"]);
 }
 
@@ -104,26 +82,16 @@ fn the_star_needs_expires_0() {
     let mut r = Registrar::new(RegistrarConfig::default());
     register(&mut r, 0, 1, "Contact: <sip:a@p>, <sip:b@p>\r\n").expect("taken");
     assert_eq!(register(&mut r, 1, 2, "Contact: *\r\n"), Err(400));
-    assert_eq!(
-        register(&mut r, 1, 2, "Contact: *\r\nExpires: 1\r\n"),
-        Err(400)
-    );
-    assert_eq!(
-        register(&mut r, 1, 2, "Contact: *\r\nExpires: 0\r\n"),
-        Ok(vec![])
-    );
+    assert_eq!(register(&mut r, 1, 2, "Contact: *\r\nExpires: 1\r\n"), Err(400));
+    assert_eq!(register(&mut r, 1, 2, "Contact: *\r\nExpires: 0\r\n"), Ok(vec![]));
     assert_eq!((r.counts(), r.next_wake()), ((0, 0), None));
 }
 
 #[test]
 fn expires_is_bounded_on_both_sides() {
     let mut r = Registrar::new(RegistrarConfig::default());
-    let done = r.register(
-        AT(0),
-        "1001",
-        flow(1),
-        &request("c", 1, "m: <sip:a@p>\r\nExpires: 5\r\n"),
-    );
+    let done =
+        r.register(AT(0), "1001", flow(1), &request("c", 1, "m: <sip:a@p>\r\nExpires: 5\r\n"));
     let refused = done.expect_err("too brief");
     assert_eq!(refused, Refused::with(423, Name::MinExpires, 30));
     let contacts = register(&mut r, 0, 2, "m: <sip:a@p>\r\nExpires: 99999999\r\n").expect("taken");
@@ -131,44 +99,25 @@ fn expires_is_bounded_on_both_sides() {
     let contacts = register(&mut r, 0, 3, "m: <sip:a@p>\r\n").expect("taken");
     assert_eq!(contacts, ["<sip:a@p>;expires=3600"], "the default");
     let contacts = register(&mut r, 0, 4, "m: <sip:a@p>;expires=99999999999\r\n").expect("taken");
-    assert_eq!(
-        contacts,
-        ["<sip:a@p>;expires=3600"],
-        "unreadable counts as an hour (§10.3)"
-    );
-    assert_eq!(
-        register(&mut r, 1, 5, "m: <sip:a@p>;expires=0\r\n"),
-        Ok(vec![])
-    );
-    assert_eq!(
-        register(&mut r, 1, 6, "m: <sip:a@p>;expires=0\r\n"),
-        Ok(vec![]),
-        "not there"
-    );
+    assert_eq!(contacts, ["<sip:a@p>;expires=3600"], "unreadable counts as an hour (§10.3)");
+    assert_eq!(register(&mut r, 1, 5, "m: <sip:a@p>;expires=0\r\n"), Ok(vec![]));
+    assert_eq!(register(&mut r, 1, 6, "m: <sip:a@p>;expires=0\r\n"), Ok(vec![]), "not there");
 }
 
 #[test]
 fn a_full_address_forgets_the_oldest_and_a_full_registrar_refuses() {
-    let config = RegistrarConfig {
-        bindings: 2,
-        addresses: 1,
-        ..RegistrarConfig::default()
-    };
+    let config = RegistrarConfig { bindings: 2, addresses: 1, ..RegistrarConfig::default() };
     let mut r = Registrar::new(config);
     register(&mut r, 0, 1, "m: <sip:a@p>\r\n").expect("taken");
     register(&mut r, 1, 2, "m: <sip:b@p>\r\n").expect("taken");
     register(&mut r, 2, 3, "m: <sip:a@p>\r\n").expect("refreshed");
     register(&mut r, 3, 4, "m: <sip:c@p>\r\n").expect("taken");
     assert_eq!(found(&r, 3), ["sip:c@p", "sip:a@p"]);
-    assert_eq!(
-        register(&mut r, 4, 5, "m: <sip:d@p>,<sip:e@p>,<sip:f@p>\r\n"),
-        Err(403)
-    );
+    assert_eq!(register(&mut r, 4, 5, "m: <sip:d@p>,<sip:e@p>,<sip:f@p>\r\n"), Err(403));
     let other = r.register(AT(4), "1002", flow(1), &request("c", 1, "m: <sip:a@p>\r\n"));
     assert_eq!(other.expect_err("full").status, 503);
     assert!(
-        r.register(AT(4), "1002", flow(1), &request("c", 1, ""))
-            .is_ok(),
+        r.register(AT(4), "1002", flow(1), &request("c", 1, "")).is_ok(),
         "a query binds nothing"
     );
     assert_eq!(r.counts(), (1, 2));
@@ -177,33 +126,12 @@ fn a_full_address_forgets_the_oldest_and_a_full_registrar_refuses() {
 #[test]
 fn a_new_flow_is_told_and_used() {
     let mut r = Registrar::new(RegistrarConfig::default());
-    let first = r.register(
-        AT(0),
-        "1001",
-        flow(1000),
-        &request("c", 1, "m: <sip:a@10.0.0.2>\r\n"),
-    );
-    assert!(matches!(
-        first.expect("taken").changes[..],
-        [Change::Added(_)]
-    ));
-    let same = r.register(
-        AT(9),
-        "1001",
-        flow(1000),
-        &request("c", 2, "m: <sip:a@10.0.0.2>\r\n"),
-    );
+    let first = r.register(AT(0), "1001", flow(1000), &request("c", 1, "m: <sip:a@10.0.0.2>\r\n"));
+    assert!(matches!(first.expect("taken").changes[..], [Change::Added(_)]));
+    let same = r.register(AT(9), "1001", flow(1000), &request("c", 2, "m: <sip:a@10.0.0.2>\r\n"));
     assert!(same.expect("taken").changes.is_empty());
-    let moved = r.register(
-        AT(9),
-        "1001",
-        flow(1001),
-        &request("c", 3, "m: <sip:a@10.0.0.2>\r\n"),
-    );
-    assert!(matches!(
-        moved.expect("taken").changes[..],
-        [Change::Moved(_)]
-    ));
+    let moved = r.register(AT(9), "1001", flow(1001), &request("c", 3, "m: <sip:a@10.0.0.2>\r\n"));
+    assert!(matches!(moved.expect("taken").changes[..], [Change::Moved(_)]));
     assert_eq!(r.lookup(AT(9), "1001")[0].flow, flow(1001));
 }
 
@@ -218,13 +146,7 @@ fn escaped_and_nul_users_are_bindings_of_their_own() {
 #[test]
 fn the_state_survives_being_written_down() {
     let mut r = Registrar::new(RegistrarConfig::default());
-    register(
-        &mut r,
-        0,
-        1,
-        "m: <sip:a@p>;q=0.2;x=\"y\"\r\nPath: <sip:edge;lr>\r\n",
-    )
-    .expect("taken");
+    register(&mut r, 0, 1, "m: <sip:a@p>;q=0.2;x=\"y\"\r\nPath: <sip:edge;lr>\r\n").expect("taken");
     let text = serde_json::to_string(&r).expect("plain data");
     let again: Registrar = serde_json::from_str(&text).expect("readable");
     assert_eq!(again.lookup(AT(1), "1001"), r.lookup(AT(1), "1001"));

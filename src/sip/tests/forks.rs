@@ -48,23 +48,14 @@ fn early_dialogs_keep_their_own_media_and_the_first_answer_wins() {
     assert!(
         matches!(&heard[0], Event::Answered { sdp: Some(sdp), .. } if sdp == b"v=0\r\nthree\r\n")
     );
-    let left = [
-        "ACK sip:three",
-        "ACK sip:one",
-        "BYE sip:one",
-        "ACK sip:four",
-        "BYE sip:four",
-    ];
+    let left = ["ACK sip:three", "ACK sip:one", "BYE sip:one", "ACK sip:four", "BYE sip:four"];
     assert_eq!(requests(&mut pair), left);
     // The 200s come again: each is acknowledged again, nothing else.
     pair.answer_raw(B, &invite, 200, "three", None);
     pair.answer_raw(B, &invite, 200, "one", None);
     pair.run(20);
     let again = requests(&mut pair);
-    assert!(
-        again.starts_with(&["ACK sip:three".into(), "ACK sip:one".into()]),
-        "{again:?}"
-    );
+    assert!(again.starts_with(&["ACK sip:three".into(), "ACK sip:one".into()]), "{again:?}");
     pair.hang_up(A, a);
     pair.run(20);
     assert!(requests(&mut pair).contains(&"BYE sip:three".into()));
@@ -83,11 +74,7 @@ fn every_fork_that_answers_a_cancelled_call_is_left() {
     assert_eq!(names(&pair.heard(A)), ["Progress 180", "Ended Ours"]);
     let sent = requests(&mut pair);
     for line in ["ACK sip:one", "BYE sip:one", "ACK sip:two", "BYE sip:two"] {
-        assert_eq!(
-            sent.iter().filter(|l| *l == line).count(),
-            1,
-            "{line}: {sent:?}"
-        );
+        assert_eq!(sent.iter().filter(|l| *l == line).count(), 1, "{line}: {sent:?}");
     }
     pair.run_out();
 }
@@ -136,9 +123,7 @@ fn a_bye_that_overtakes_the_200_ends_the_call() {
 fn requests_of_a_stranger_in_our_dialog_are_not_taken() {
     let mut pair = Pair::new();
     let (a, _) = pair.talking();
-    let invite = pair
-        .last(A, |m| m.is_request() && *m.method() == Method::Invite)
-        .clone();
+    let invite = pair.last(A, |m| m.is_request() && *m.method() == Method::Invite).clone();
     let bye = |from: &str, call_id: &str| {
         format!(
             "BYE sip:caller@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.1;branch=z9hG4bK{call_id}{from}\r\n\
@@ -151,12 +136,6 @@ fn requests_of_a_stranger_in_our_dialog_are_not_taken() {
     pair.inject(B, bye("guess", "guess").as_bytes());
     pair.run(10);
     assert_eq!(pair.sent(A, "SIP/2.0 481"), 2);
-    assert!(pair.try_command(
-        A,
-        Command::Hangup {
-            session: a,
-            reason: None
-        }
-    ));
+    assert!(pair.try_command(A, Command::Hangup { session: a, reason: None }));
     pair.run_out();
 }

@@ -7,18 +7,11 @@ use crate::sip::{Command, Credentials, Event, SessionId};
 use crate::wire::sip::{Message, Method, Name, NameAddr, Uri};
 
 fn verifier() -> Verifier {
-    Verifier::new(
-        "care.example",
-        Duration::from_secs(300),
-        &mut Rng::from_seed(3),
-    )
+    Verifier::new("care.example", Duration::from_secs(300), &mut Rng::from_seed(3))
 }
 
 fn bob(password: &str) -> Credentials {
-    Credentials {
-        user: "bob".into(),
-        password: password.into(),
-    }
+    Credentials { user: "bob".into(), password: password.into() }
 }
 
 /// B checks the INVITE it heard last: answers it, or challenges. True when it answered.
@@ -28,41 +21,20 @@ fn judge(pair: &mut Pair, verifier: &mut Verifier, role: Role) -> bool {
     let known = |user: &str| (user == "bob").then_some("zanzibar");
     let verdict = verifier.verify(pair.now, source, &message, role, known);
     if let Verdict::Accepted { .. } = verdict {
-        pair.command(
-            B,
-            Command::Answer {
-                session,
-                sdp: Some(SDP2.to_vec()),
-                headers: vec![],
-            },
-        );
+        pair.command(B, Command::Answer { session, sdp: Some(SDP2.to_vec()), headers: vec![] });
         return true;
     }
     let headers = verifier.challenge(pair.now, role, verdict == Verdict::Stale);
     let status = role.status();
-    pair.command(
-        B,
-        Command::Reject {
-            session,
-            status,
-            reason: None,
-            headers,
-        },
-    );
+    pair.command(B, Command::Reject { session, status, reason: None, headers });
     false
 }
 
 fn last_invite(pair: &Pair) -> (SessionId, Message) {
-    let found = pair.sides[B]
-        .events
-        .iter()
-        .rev()
-        .find_map(|event| match event {
-            Event::Invite {
-                session, message, ..
-            } => Some((*session, message.clone())),
-            _ => None,
-        });
+    let found = pair.sides[B].events.iter().rev().find_map(|event| match event {
+        Event::Invite { session, message, .. } => Some((*session, message.clone())),
+        _ => None,
+    });
     found.expect("a call came in")
 }
 
@@ -83,11 +55,7 @@ fn a_challenged_call_is_placed_again_with_credentials() {
         let header =
             [Name::Authorization, Name::ProxyAuthorization][usize::from(role == Role::Proxy)];
         let ack = pair.last(A, |m| m.is_request() && *m.method() == Method::Ack);
-        assert_eq!(
-            ack.header(header),
-            again.header(header),
-            "the ACK repeats them (§22.1)"
-        );
+        assert_eq!(ack.header(header), again.header(header), "the ACK repeats them (§22.1)");
         assert_eq!(ack.cseq().map(|c| c.number), Ok(2));
         pair.hang_up(A, a);
         pair.run_out();
@@ -132,17 +100,10 @@ fn a_hang_up_after_the_challenge_cancels_the_second_invite() {
     pair.run(11);
     assert_eq!(pair.sent(A, "INVITE"), 2);
     pair.hang_up(A, a);
-    assert_eq!(
-        pair.sent(A, "CANCEL"),
-        0,
-        "the new INVITE has no response yet"
-    );
+    assert_eq!(pair.sent(A, "CANCEL"), 0, "the new INVITE has no response yet");
     pair.run_out();
     assert_eq!(pair.sent(A, "CANCEL"), 1);
-    assert_eq!(
-        names(&pair.heard(B)),
-        ["Invite", "Ended Ours", "Invite", "Ended Cancelled"]
-    );
+    assert_eq!(names(&pair.heard(B)), ["Invite", "Ended Ours", "Invite", "Ended Cancelled"]);
 }
 
 #[test]
@@ -152,14 +113,7 @@ fn a_bye_may_be_challenged_too() {
     let a = pair.call_with(A, Some(SDP), Some(bob("zanzibar")));
     pair.run(50);
     let (session, _) = last_invite(&pair);
-    pair.command(
-        B,
-        Command::Answer {
-            session,
-            sdp: Some(SDP2.to_vec()),
-            headers: vec![],
-        },
-    );
+    pair.command(B, Command::Answer { session, sdp: Some(SDP2.to_vec()), headers: vec![] });
     pair.run(50);
     pair.sides[B].deaf = true;
     pair.hang_up(A, a);
@@ -201,34 +155,16 @@ fn a_request_outside_calls_logs_in_and_tells_only_the_last_answer() {
     for status in [401, 200] {
         pair.run(20);
         let heard = pair.heard(B);
-        let [Event::Request { txn, message, .. }] = &heard[..] else {
-            panic!("{heard:?}")
-        };
+        let [Event::Request { txn, message, .. }] = &heard[..] else { panic!("{heard:?}") };
         let known = |_: &str| Some("zanzibar");
-        let verdict = verifier.verify(
-            pair.now,
-            pair.sides[A].addr.ip(),
-            message,
-            Role::Server,
-            known,
-        );
+        let verdict =
+            verifier.verify(pair.now, pair.sides[A].addr.ip(), message, Role::Server, known);
         assert_eq!(matches!(verdict, Verdict::Accepted { .. }), status == 200);
         let headers = verifier.challenge(pair.now, Role::Server, false);
-        pair.command(
-            B,
-            Command::Respond {
-                txn: *txn,
-                status,
-                headers,
-                body: None,
-            },
-        );
+        pair.command(B, Command::Respond { txn: *txn, status, headers, body: None });
     }
     pair.run(20);
     let heard = pair.heard(A);
-    assert!(
-        matches!(&heard[..], [Event::Response { status: 200, .. }]),
-        "{heard:?}"
-    );
+    assert!(matches!(&heard[..], [Event::Response { status: 200, .. }]), "{heard:?}");
     pair.run_out();
 }

@@ -32,23 +32,9 @@ fn whole_call(pair: &mut Pair) -> [Vec<String>; 2] {
     let a = pair.call(A, Some(SDP));
     pair.run(9_000);
     let b = pair.invited(B);
-    pair.command(
-        B,
-        Command::Ring {
-            session: b,
-            status: 180,
-            sdp: None,
-        },
-    );
+    pair.command(B, Command::Ring { session: b, status: 180, sdp: None });
     pair.run(1_000);
-    pair.command(
-        B,
-        Command::Answer {
-            session: b,
-            sdp: Some(SDP2.to_vec()),
-            headers: vec![],
-        },
-    );
+    pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
     pair.run(9_000);
     pair.hang_up(A, a);
     pair.run_out();
@@ -114,13 +100,8 @@ fn without_any_ack_the_call_ends_with_bye_after_64_t1() {
     pair.run(32_000);
     assert_eq!(names(&pair.heard(B)), ["Ended AckMissing"]);
     assert_eq!(pair.sent_at(B, "BYE"), [32_100]);
-    let again = [
-        0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500,
-    ];
-    assert_eq!(
-        pair.sent_at(B, "SIP/2.0 200")[..11],
-        again.map(|ms| ms + 100)
-    );
+    let again = [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500];
+    assert_eq!(pair.sent_at(B, "SIP/2.0 200")[..11], again.map(|ms| ms + 100));
     pair.run_out();
     assert_eq!(names(&pair.heard(A)), ["Ended Bye"]);
 }
@@ -174,10 +155,7 @@ fn nobody_there_is_a_time_out_after_64_t1() {
     pair.call(A, Some(SDP));
     pair.run_out();
     assert_eq!(names(&pair.heard(A)), ["Ended Timeout"]);
-    assert_eq!(
-        pair.sent_at(A, "INVITE"),
-        [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500]
-    );
+    assert_eq!(pair.sent_at(A, "INVITE"), [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500]);
     assert_eq!(pair.now.as_millis(), 32_000);
 }
 
@@ -190,12 +168,6 @@ fn a_flow_that_fails_ends_what_waits_on_it() {
     pair.sides[A].agent.flow_failed(pair.now, flow);
     pair.flush();
     assert_eq!(names(&pair.heard(A)), ["Ended FlowFailed"]);
-    assert!(!pair.try_command(
-        A,
-        Command::Hangup {
-            session: a,
-            reason: None
-        }
-    ));
+    assert!(!pair.try_command(A, Command::Hangup { session: a, reason: None }));
     pair.run_out();
 }

@@ -7,25 +7,17 @@ use crate::wire::sip::{Message, Method};
 const HOLD: &[u8] = b"v=0\r\no=a 1 2 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\na=sendonly\r\n";
 
 fn offer(session: SessionId, by: By) -> Command {
-    Command::Offer {
-        session,
-        sdp: HOLD.to_vec(),
-        by,
-    }
+    Command::Offer { session, sdp: HOLD.to_vec(), by }
 }
 fn accept(session: SessionId) -> Command {
-    Command::AcceptOffer {
-        session,
-        sdp: SDP2.to_vec(),
-    }
+    Command::AcceptOffer { session, sdp: SDP2.to_vec() }
 }
 
 #[test]
 fn hold_by_re_invite_and_by_update() {
-    for (by, kind, messages) in [
-        (By::Invite, OfferKind::ReInvite, 4),
-        (By::Update, OfferKind::Update, 2),
-    ] {
+    for (by, kind, messages) in
+        [(By::Invite, OfferKind::ReInvite, 4), (By::Update, OfferKind::Update, 2)]
+    {
         for who in [A, B] {
             let mut pair = Pair::new();
             let (a, b) = pair.talking();
@@ -34,12 +26,7 @@ fn hold_by_re_invite_and_by_update() {
             pair.command(who, offer(sessions[who], by));
             pair.run(50);
             let heard = pair.heard(1 - who);
-            let Event::Offer {
-                sdp, kind: given, ..
-            } = &heard[0]
-            else {
-                panic!("{heard:?}")
-            };
+            let Event::Offer { sdp, kind: given, .. } = &heard[0] else { panic!("{heard:?}") };
             assert_eq!((sdp.as_slice(), *given), (HOLD, kind));
             pair.command(1 - who, accept(sessions[1 - who]));
             pair.run(50);
@@ -58,13 +45,7 @@ fn a_refused_offer_leaves_the_call_up() {
     let (a, b) = pair.talking();
     pair.command(A, offer(a, By::Invite));
     pair.run(50);
-    pair.command(
-        B,
-        Command::RejectOffer {
-            session: b,
-            status: 488,
-        },
-    );
+    pair.command(B, Command::RejectOffer { session: b, status: 488 });
     pair.run(50);
     assert_eq!(names(&pair.heard(A)), ["OfferRefused 488"]);
     pair.command(B, offer(b, By::Invite));
@@ -84,17 +65,10 @@ fn glare_is_491_on_both_sides_and_one_side_gets_its_turn() {
         pair.command(A, offer(a, By::Invite));
         pair.command(B, offer(b, By::Invite));
         pair.run(100);
-        assert_eq!(
-            (pair.sent(A, "SIP/2.0 491"), pair.sent(B, "SIP/2.0 491")),
-            (1, 1)
-        );
+        assert_eq!((pair.sent(A, "SIP/2.0 491"), pair.sent(B, "SIP/2.0 491")), (1, 1));
         // B, which does not own the Call-ID, tries within 2 s; A's waiting offer is displaced.
         pair.run(2_100);
-        assert_eq!(
-            names(&pair.heard(A)),
-            ["OfferRefused 491", "Offer"],
-            "seed {seed}"
-        );
+        assert_eq!(names(&pair.heard(A)), ["OfferRefused 491", "Offer"], "seed {seed}");
         pair.command(A, accept(a));
         pair.run(100);
         assert_eq!(names(&pair.heard(B)), ["OfferAnswered"]);
@@ -119,13 +93,7 @@ fn the_owner_of_the_call_id_waits_longer() {
     pair.run(100);
     assert_eq!(names(&pair.heard(A)), [""; 0], "it is tried again inside");
     pair.run(500);
-    pair.command(
-        A,
-        Command::AcceptOffer {
-            session: a,
-            sdp: SDP.to_vec(),
-        },
-    );
+    pair.command(A, Command::AcceptOffer { session: a, sdp: SDP.to_vec() });
     pair.run(4_000);
     assert_eq!(names(&pair.heard(A)), ["OfferRefused 491", "Offer"]);
     pair.hang_up(A, a);
@@ -138,11 +106,7 @@ fn a_second_offer_before_the_first_is_answered_gets_500_with_retry_after() {
     let (a, b) = pair.talking();
     pair.command(A, offer(a, By::Invite));
     let again = pair.sides[A].agent.command(pair.now, offer(a, By::Invite));
-    assert_eq!(
-        again,
-        Err(CommandError::NoPlaceForOffer(a)),
-        "our own side refuses already"
-    );
+    assert_eq!(again, Err(CommandError::NoPlaceForOffer(a)), "our own side refuses already");
     pair.run(50);
     // A peer that does it nevertheless.
     let request = pair.trace.len();
@@ -164,9 +128,7 @@ fn a_second_offer_before_the_first_is_answered_gets_500_with_retry_after() {
 /// A request in A's name within the call, made from A's last INVITE and B's 200.
 fn raw_within(pair: &Pair, method: &str, cseq: u32, branch: &str) -> Vec<u8> {
     let invite = pair.last(A, |m| m.is_request() && *m.method() == Method::Invite);
-    let ok = pair.last(B, |m| {
-        m.status() == Some(200) && *m.method() == Method::Invite
-    });
+    let ok = pair.last(B, |m| m.status() == Some(200) && *m.method() == Method::Invite);
     let text = format!(
         "{method} sip:callee@192.0.2.2:5060 SIP/2.0\r\n\
          Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{branch}\r\nFrom: {}\r\nTo: {}\r\n\
@@ -188,17 +150,11 @@ fn a_cancelled_re_invite_is_withdrawn_and_the_call_goes_on() {
     let invite = raw_within(&pair, "INVITE", 5, "re");
     pair.inject(A, &invite);
     pair.run(10);
-    let cancel = String::from_utf8(invite)
-        .expect("ASCII")
-        .replace("INVITE", "CANCEL");
+    let cancel = String::from_utf8(invite).expect("ASCII").replace("INVITE", "CANCEL");
     pair.inject(A, cancel.as_bytes());
     pair.run(10);
     assert_eq!(names(&pair.heard(B)), ["Offer", "OfferWithdrawn"]);
-    let statuses: Vec<_> = pair.sides[A]
-        .heard_raw
-        .iter()
-        .filter_map(Message::status)
-        .collect();
+    let statuses: Vec<_> = pair.sides[A].heard_raw.iter().filter_map(Message::status).collect();
     assert_eq!(statuses, [100, 200, 487]);
     assert!(!pair.try_command(B, accept(b)), "too late");
     pair.sides[A].deaf = false;
@@ -215,31 +171,12 @@ fn an_invite_without_offer_is_answered_with_one_and_acknowledged_with_the_answer
     let a = pair.call(A, None);
     pair.run(50);
     let b = pair.invited(B);
-    let nothing = pair.sides[B].agent.command(
-        pair.now,
-        Command::Answer {
-            session: b,
-            sdp: None,
-            headers: vec![],
-        },
-    );
+    let nothing = pair.sides[B]
+        .agent
+        .command(pair.now, Command::Answer { session: b, sdp: None, headers: vec![] });
     assert_eq!(nothing, Err(CommandError::SdpMissing(b)));
-    pair.command(
-        B,
-        Command::Ring {
-            session: b,
-            status: 183,
-            sdp: Some(SDP2.to_vec()),
-        },
-    );
-    pair.command(
-        B,
-        Command::Answer {
-            session: b,
-            sdp: Some(SDP2.to_vec()),
-            headers: vec![],
-        },
-    );
+    pair.command(B, Command::Ring { session: b, status: 183, sdp: Some(SDP2.to_vec()) });
+    pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
     pair.run(50);
     let heard = pair.heard(A);
     assert_eq!(names(&heard), ["Progress 183", "Offer", "Answered"]);
@@ -247,28 +184,13 @@ fn an_invite_without_offer_is_answered_with_one_and_acknowledged_with_the_answer
         matches!(&heard[0], Event::Progress { sdp: None, .. }),
         "no offer in an unreliable 18x"
     );
-    assert!(matches!(
-        &heard[1],
-        Event::Offer {
-            kind: OfferKind::In2xx,
-            ..
-        }
-    ));
+    assert!(matches!(&heard[1], Event::Offer { kind: OfferKind::In2xx, .. }));
     assert_eq!(pair.sent(A, "ACK"), 0, "it waits for the answer");
     pair.run(600);
     assert_eq!(pair.sent(A, "ACK"), 0, "for the repeated 200 too");
-    pair.command(
-        A,
-        Command::AcceptOffer {
-            session: a,
-            sdp: SDP.to_vec(),
-        },
-    );
+    pair.command(A, Command::AcceptOffer { session: a, sdp: SDP.to_vec() });
     pair.run(50);
-    assert_eq!(
-        names(&pair.heard(B)),
-        ["Invite", "OfferAnswered", "Confirmed"]
-    );
+    assert_eq!(names(&pair.heard(B)), ["Invite", "OfferAnswered", "Confirmed"]);
     pair.hang_up(A, a);
     pair.run_out();
 }
@@ -280,37 +202,16 @@ fn a_late_offer_may_be_refused_or_hung_up_on() {
         let a = pair.call(A, None);
         pair.run(50);
         let b = pair.invited(B);
-        pair.command(
-            B,
-            Command::Answer {
-                session: b,
-                sdp: Some(SDP2.to_vec()),
-                headers: vec![],
-            },
-        );
+        pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
         pair.run(50);
         match refuse {
-            true => pair.command(
-                A,
-                Command::RejectOffer {
-                    session: a,
-                    status: 488,
-                },
-            ),
+            true => pair.command(A, Command::RejectOffer { session: a, status: 488 }),
             false => pair.hang_up(A, a),
         }
         pair.run(50);
-        assert_eq!(
-            pair.sent(A, "ACK") + pair.sent(A, "BYE"),
-            2,
-            "acknowledged, then left"
-        );
+        assert_eq!(pair.sent(A, "ACK") + pair.sent(A, "BYE"), 2, "acknowledged, then left");
         assert_eq!(names(&pair.heard(A)), ["Offer", "Answered", "Ended Ours"]);
-        assert_eq!(
-            names(&pair.heard(B)),
-            ["Invite", "Ended AckMissing"],
-            "the answer was owed"
-        );
+        assert_eq!(names(&pair.heard(B)), ["Invite", "Ended AckMissing"], "the answer was owed");
         pair.run_out();
     }
 }
@@ -331,10 +232,7 @@ fn a_re_invite_without_offer_asks_for_one() {
     pair.inject(A, &ack);
     pair.run(10);
     let heard = pair.heard(B);
-    assert!(
-        matches!(&heard[..], [Event::OfferAnswered { sdp, .. }] if sdp == HOLD),
-        "{heard:?}"
-    );
+    assert!(matches!(&heard[..], [Event::OfferAnswered { sdp, .. }] if sdp == HOLD), "{heard:?}");
     pair.sides[A].deaf = false;
     pair.hang_up(B, b);
     pair.run_out();
@@ -346,14 +244,7 @@ fn an_offer_waits_until_the_call_is_confirmed() {
     pair.call(A, Some(SDP));
     pair.run(50);
     let b = pair.invited(B);
-    pair.command(
-        B,
-        Command::Answer {
-            session: b,
-            sdp: Some(SDP2.to_vec()),
-            headers: vec![],
-        },
-    );
+    pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
     pair.command(B, offer(b, By::Invite));
     assert_eq!(pair.sent(B, "INVITE"), 0);
     pair.run(50);

@@ -48,27 +48,11 @@ fn what_section_8_2_refuses() {
         ("OPTIONS sip:b@192.0.2.2", "To: <sip:c@h>\r\n", 400),
         ("FROBNICATE sip:b@192.0.2.2", "", 405),
         ("PRACK sip:b@192.0.2.2", "", 405),
-        (
-            "INVITE sip:b@192.0.2.2",
-            "Contact: <sip:a@h>\r\nContact: <sip:a@h>\r\n",
-            400,
-        ),
+        ("INVITE sip:b@192.0.2.2", "Contact: <sip:a@h>\r\nContact: <sip:a@h>\r\n", 400),
         ("INVITE sip:b@192.0.2.2", "Contact: *\r\n", 400),
-        (
-            "INVITE sip:b@192.0.2.2",
-            "Contact: <sip:a@h>\r\nAccept: text/plain\r\n",
-            406,
-        ),
-        (
-            "INVITE sip:b@192.0.2.2",
-            "Content-Type: text/plain\r\nContent-Length: 1\r\n\r\nx",
-            415,
-        ),
-        (
-            "SUBSCRIBE sip:b@192.0.2.2",
-            "Event: message-summary\r\n",
-            489,
-        ),
+        ("INVITE sip:b@192.0.2.2", "Contact: <sip:a@h>\r\nAccept: text/plain\r\n", 406),
+        ("INVITE sip:b@192.0.2.2", "Content-Type: text/plain\r\nContent-Length: 1\r\n\r\nx", 415),
+        ("SUBSCRIBE sip:b@192.0.2.2", "Event: message-summary\r\n", 489),
         ("NOTIFY sip:b@192.0.2.2", "Event: refer\r\n", 481),
         ("BYE sip:b@192.0.2.2", "", 481),
         ("INFO sip:b@192.0.2.2", "", 481),
@@ -81,16 +65,9 @@ fn what_section_8_2_refuses() {
         let to = answers[0].header(Name::To).expect("To");
         assert!(to.windows(5).any(|w| w == b";tag="), "{first}");
     }
-    assert_eq!(
-        pair.sides[B].agent.counts(),
-        Default::default(),
-        "none of them is remembered"
-    );
+    assert_eq!(pair.sides[B].agent.counts(), Default::default(), "none of them is remembered");
     assert!(pair.heard(B).is_empty(), "nor told");
-    let unsupported = ask(
-        &mut pair,
-        &request("OPTIONS sip:b@192.0.2.2", "u", "Require: x\r\n"),
-    );
+    let unsupported = ask(&mut pair, &request("OPTIONS sip:b@192.0.2.2", "u", "Require: x\r\n"));
     assert_eq!(unsupported[0].header(Name::Unsupported), Some(&b"x"[..]));
 }
 
@@ -98,24 +75,9 @@ fn what_section_8_2_refuses() {
 fn mismatched_and_foreign_start_lines() {
     let mut pair = deaf_a();
     let text = String::from_utf8(request("OPTIONS sip:b@192.0.2.2", "1", "")).expect("ASCII");
-    assert_eq!(
-        status(&mut pair, text.replace("1 OPTIONS", "1 INVITE").as_bytes()),
-        400
-    );
-    assert_eq!(
-        status(
-            &mut pair,
-            text.replace("SIP/2.0\r\nVia", "SIP/3.0\r\nVia").as_bytes()
-        ),
-        505
-    );
-    assert_eq!(
-        status(
-            &mut pair,
-            text.replace("From: <sip:a@h>;tag=1\r\n", "").as_bytes()
-        ),
-        400
-    );
+    assert_eq!(status(&mut pair, text.replace("1 OPTIONS", "1 INVITE").as_bytes()), 400);
+    assert_eq!(status(&mut pair, text.replace("SIP/2.0\r\nVia", "SIP/3.0\r\nVia").as_bytes()), 505);
+    assert_eq!(status(&mut pair, text.replace("From: <sip:a@h>;tag=1\r\n", "").as_bytes()), 400);
     assert!(
         ask(&mut pair, text.replace("OPTIONS", "ACK").as_bytes()).is_empty(),
         "never an answer"
@@ -127,9 +89,7 @@ fn mismatched_and_foreign_start_lines() {
 
 fn waiting(pair: &mut Pair) -> TxnId {
     let heard = pair.heard(B);
-    let [Event::Request { txn, .. }] = &heard[..] else {
-        panic!("{heard:?}")
-    };
+    let [Event::Request { txn, .. }] = &heard[..] else { panic!("{heard:?}") };
     *txn
 }
 
@@ -141,34 +101,18 @@ fn a_request_waits_for_its_answer_and_repeats_are_absorbed() {
     pair.inject(A, &options);
     pair.run(20);
     let txn = waiting(&mut pair);
-    let respond = |status, headers| Command::Respond {
-        txn,
-        status,
-        headers,
-        body: None,
-    };
+    let respond = |status, headers| Command::Respond { txn, status, headers, body: None };
     let agent = &mut pair.sides[B].agent;
     let bad = agent.command(pair.now, respond(100, vec![]));
     assert_eq!(bad, Err(CommandError::BadStatus(100)));
-    let split = agent.command(
-        pair.now,
-        respond(200, vec![(Name::Server, b"a\r\nb".to_vec())]),
-    );
+    let split = agent.command(pair.now, respond(200, vec![(Name::Server, b"a\r\nb".to_vec())]));
     assert_eq!(split, Err(CommandError::NotWritable));
     pair.command(B, respond(200, vec![]));
     let twice = pair.sides[B].agent.command(pair.now, respond(200, vec![]));
     assert_eq!(twice, Err(CommandError::NoRequest(txn)));
-    assert_eq!(
-        ask(&mut pair, &options).len(),
-        2,
-        "the answer, and again for the repetition"
-    );
+    assert_eq!(ask(&mut pair, &options).len(), 2, "the answer, and again for the repetition");
     pair.run_out();
-    assert_eq!(
-        ask(&mut pair, &options).len(),
-        0,
-        "by then it is a new request"
-    );
+    assert_eq!(ask(&mut pair, &options).len(), 0, "by then it is a new request");
     assert_eq!(names(&pair.heard(B)), ["Request"]);
 }
 
@@ -177,9 +121,7 @@ fn a_request_over_two_paths_is_merged() {
     let mut pair = deaf_a();
     let first = request(&format!("OPTIONS {US}"), "1", "");
     assert!(ask(&mut pair, &first).is_empty());
-    let second = String::from_utf8(first)
-        .expect("ASCII")
-        .replace("z9hG4bK1", "z9hG4bK2");
+    let second = String::from_utf8(first).expect("ASCII").replace("z9hG4bK1", "z9hG4bK2");
     assert_eq!(status(&mut pair, second.as_bytes()), 482);
 }
 
@@ -190,15 +132,9 @@ fn a_request_that_the_user_forgets_is_forgotten() {
     let txn = waiting(&mut pair);
     pair.run(32_000);
     assert_eq!(pair.sides[B].agent.counts(), Default::default());
-    assert!(!pair.try_command(
-        B,
-        Command::Respond {
-            txn,
-            status: 200,
-            headers: vec![],
-            body: None
-        }
-    ));
+    assert!(
+        !pair.try_command(B, Command::Respond { txn, status: 200, headers: vec![], body: None })
+    );
 }
 
 #[test]
@@ -206,20 +142,9 @@ fn a_wrong_passwords_answer_can_be_put_off() {
     let mut pair = deaf_a();
     assert!(ask(&mut pair, &request(&format!("REGISTER {US}"), "1", "")).is_empty());
     let txn = waiting(&mut pair);
-    let respond = Command::Respond {
-        txn,
-        status: 401,
-        headers: vec![],
-        body: None,
-    };
+    let respond = Command::Respond { txn, status: 401, headers: vec![], body: None };
     let after = Duration::from_millis(4_000);
-    pair.command(
-        B,
-        Command::Later {
-            after,
-            command: Box::new(respond),
-        },
-    );
+    pair.command(B, Command::Later { after, command: Box::new(respond) });
     assert_eq!(pair.sides[B].agent.counts().timers, 2);
     pair.run(3_999);
     assert_eq!(pair.sent(B, "SIP/2.0 401"), 0);
@@ -249,14 +174,8 @@ fn beyond_the_limits_new_calls_get_503_and_calls_in_being_go_on() {
         credentials: None,
         routes: vec![],
     };
-    assert_eq!(
-        pair.sides[A].agent.command(pair.now, another),
-        Err(CommandError::Full)
-    );
-    pair.inject(
-        A,
-        &request(&format!("INVITE {US}"), "i", "Contact: <sip:a@h>\r\n"),
-    );
+    assert_eq!(pair.sides[A].agent.command(pair.now, another), Err(CommandError::Full));
+    pair.inject(A, &request(&format!("INVITE {US}"), "i", "Contact: <sip:a@h>\r\n"));
     pair.run(20);
     let refusal = pair.last(B, |m| m.status() == Some(503));
     assert_eq!(refusal.retry_after(), Ok(Some(5)));
@@ -264,25 +183,11 @@ fn beyond_the_limits_new_calls_get_503_and_calls_in_being_go_on() {
         pair.inject(A, &request(&format!("OPTIONS {US}"), &format!("o{n}"), ""));
     }
     pair.run(20);
-    assert_eq!(
-        pair.sent(B, "SIP/2.0 503"),
-        3,
-        "one call and two requests, the rest is refused"
-    );
+    assert_eq!(pair.sent(B, "SIP/2.0 503"), 3, "one call and two requests, the rest is refused");
     assert_eq!(pair.sides[B].agent.stats().overload, 3);
-    pair.command(
-        A,
-        Command::Info {
-            session: a,
-            content_type: "x/y".into(),
-            body: vec![1],
-        },
-    );
+    pair.command(A, Command::Info { session: a, content_type: "x/y".into(), body: vec![1] });
     pair.run(20);
-    assert!(
-        names(&pair.heard(B)).contains(&"Info".to_owned()),
-        "within the call"
-    );
+    assert!(names(&pair.heard(B)).contains(&"Info".to_owned()), "within the call");
     pair.hang_up(A, a);
     pair.run_out();
 }
@@ -306,20 +211,11 @@ fn answers_go_back_to_where_the_request_came_from() {
         let message = Message::parse(text.as_bytes()).expect("a message");
         for transport in [Transport::Udp, Transport::Tcp] {
             let remote = "203.0.113.5:4000".parse().expect("an address");
-            let flow = Flow {
-                transport,
-                local,
-                remote,
-            };
+            let flow = Flow { transport, local, remote };
             agent.receive(crate::base::Time::ZERO, flow, message.clone());
-            let Some(Action::Send { flow: reply, .. }) = agent.poll() else {
-                panic!("an answer")
-            };
-            let expected = if transport == Transport::Tcp {
-                remote
-            } else {
-                to.parse().expect("one")
-            };
+            let Some(Action::Send { flow: reply, .. }) = agent.poll() else { panic!("an answer") };
+            let expected =
+                if transport == Transport::Tcp { remote } else { to.parse().expect("one") };
             assert_eq!(reply.remote, expected, "{via}{rport} over {transport:?}");
         }
     }

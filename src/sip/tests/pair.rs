@@ -89,11 +89,7 @@ impl Pair {
 
     pub(crate) fn flow(&self, from: usize) -> Flow {
         let (local, remote) = (self.sides[from].addr, self.sides[1 - from].addr);
-        Flow {
-            transport: self.transport,
-            local,
-            remote,
-        }
+        Flow { transport: self.transport, local, remote }
     }
 
     pub(crate) fn command(&mut self, who: usize, command: Command) {
@@ -164,11 +160,7 @@ impl Pair {
         if (self.net.drop)(who, message) || self.net.rng.chance(self.net.loss) {
             return;
         }
-        let copies = if self.net.rng.chance(self.net.twice) {
-            2
-        } else {
-            1
-        };
+        let copies = if self.net.rng.chance(self.net.twice) { 2 } else { 1 };
         for _ in 0..copies {
             let (least, most) = self.net.delay;
             let spread = (most - least).as_nanos() as u64;
@@ -183,16 +175,12 @@ impl Pair {
     pub(crate) fn inject(&mut self, who: usize, bytes: &[u8]) {
         self.sent += 1;
         let to = self.sides[1 - who].addr;
-        self.flying
-            .insert((self.now, self.sent), (who, to, bytes.to_vec()));
+        self.flying.insert((self.now, self.sent), (who, to, bytes.to_vec()));
     }
 
     fn next_event(&self) -> Option<Time> {
         let flying = self.flying.first_key_value().map(|((at, _), _)| *at);
-        let wakes = self
-            .sides
-            .iter()
-            .filter_map(|side| side.agent.next_wake().map(|(at, _)| at));
+        let wakes = self.sides.iter().filter_map(|side| side.agent.next_wake().map(|(at, _)| at));
         wakes.chain(flying).min()
     }
 
@@ -208,11 +196,7 @@ impl Pair {
                 continue;
             }
             let (local, remote) = (self.sides[receiver].addr, self.sides[who].addr);
-            let flow = Flow {
-                transport: self.transport,
-                local,
-                remote,
-            };
+            let flow = Flow { transport: self.transport, local, remote };
             if self.sides[receiver].deaf {
                 let message = Message::parse(&bytes).expect("a message");
                 self.sides[receiver].heard_raw.push(message);
@@ -220,9 +204,7 @@ impl Pair {
             }
             match Message::parse(&bytes) {
                 Ok(message) => self.sides[receiver].agent.receive(self.now, flow, message),
-                Err(error) => self.sides[receiver]
-                    .agent
-                    .receive_bad(self.now, flow, &error),
+                Err(error) => self.sides[receiver].agent.receive_bad(self.now, flow, &error),
             }
             self.flush();
         }
@@ -231,10 +213,7 @@ impl Pair {
             if due.is_some_and(|(at, _)| at <= self.now) {
                 self.sides[who].agent.wake(self.now);
                 let again = self.sides[who].agent.next_wake();
-                assert!(
-                    again.is_none_or(|(at, _)| at > self.now),
-                    "{again:?} does not move on"
-                );
+                assert!(again.is_none_or(|(at, _)| at > self.now), "{again:?} does not move on");
                 self.flush();
             }
         }
@@ -280,11 +259,7 @@ impl Pair {
             self.step();
         }
         for side in &self.sides {
-            assert_eq!(
-                side.agent.counts(),
-                Counts::default(),
-                "something is left over"
-            );
+            assert_eq!(side.agent.counts(), Counts::default(), "something is left over");
         }
     }
 
@@ -295,32 +270,21 @@ impl Pair {
 
     /// The session that the last INVITE opened at `who`.
     pub(crate) fn invited(&self, who: usize) -> SessionId {
-        let invite = self.sides[who]
-            .events
-            .iter()
-            .rev()
-            .find_map(|event| match event {
-                Event::Invite { session, .. } => Some(*session),
-                _ => None,
-            });
+        let invite = self.sides[who].events.iter().rev().find_map(|event| match event {
+            Event::Invite { session, .. } => Some(*session),
+            _ => None,
+        });
         invite.expect("a call came in")
     }
 
     /// How many messages with this start went out from `who`.
     pub(crate) fn sent(&self, who: usize, start: &str) -> usize {
-        self.trace
-            .iter()
-            .filter(|(_, by, line)| *by == who && line.starts_with(start))
-            .count()
+        self.trace.iter().filter(|(_, by, line)| *by == who && line.starts_with(start)).count()
     }
 
     /// The last message of `who` that fits.
     pub(crate) fn last(&self, who: usize, fits: impl Fn(&Message) -> bool) -> &Message {
-        let found = self
-            .messages
-            .iter()
-            .rev()
-            .find(|(by, message)| *by == who && fits(message));
+        let found = self.messages.iter().rev().find(|(by, message)| *by == who && fits(message));
         &found.expect("such a message was sent").1
     }
 
@@ -328,11 +292,7 @@ impl Pair {
     pub(crate) fn sent_at(&self, who: usize, start: &str) -> Vec<u64> {
         let matching =
             |(_, by, line): &&(u64, usize, String)| *by == who && line.starts_with(start);
-        self.trace
-            .iter()
-            .filter(matching)
-            .map(|(at, ..)| *at)
-            .collect()
+        self.trace.iter().filter(matching).map(|(at, ..)| *at).collect()
     }
 
     /// A call from A to B, answered and confirmed. Events are taken.
@@ -340,14 +300,7 @@ impl Pair {
         let a = self.call(A, Some(SDP));
         self.run(100);
         let b = self.invited(B);
-        self.command(
-            B,
-            Command::Answer {
-                session: b,
-                sdp: Some(SDP2.to_vec()),
-                headers: vec![],
-            },
-        );
+        self.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
         self.run(100);
         self.heard(A);
         self.heard(B);
@@ -355,13 +308,7 @@ impl Pair {
     }
 
     pub(crate) fn hang_up(&mut self, who: usize, session: SessionId) {
-        self.command(
-            who,
-            Command::Hangup {
-                session,
-                reason: None,
-            },
-        );
+        self.command(who, Command::Hangup { session, reason: None });
     }
 }
 

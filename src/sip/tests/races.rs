@@ -37,12 +37,7 @@ fn a_call_never_answered_by_anything_needs_no_cancel() {
 /// and nothing is left, whatever crossed whatever, with each CANCEL and each 200 perhaps lost.
 #[test]
 fn a_hang_up_at_every_moment() {
-    for lost in [
-        None,
-        Some(Method::Cancel),
-        Some(Method::Invite),
-        Some(Method::Ack),
-    ] {
+    for lost in [None, Some(Method::Cancel), Some(Method::Invite), Some(Method::Ack)] {
         for at in (0..=300).step_by(5) {
             for by in [A, B] {
                 hang_up_at(at, by, lost.clone());
@@ -63,35 +58,16 @@ fn hang_up_at(at: u64, by: usize, lost: Option<Method>) {
     let a = pair.call(A, Some(SDP));
     let mut b = None;
     for step in (0..=400).step_by(5) {
-        let invited = pair.sides[B]
-            .events
-            .iter()
-            .any(|e| matches!(e, Event::Invite { .. }));
+        let invited = pair.sides[B].events.iter().any(|e| matches!(e, Event::Invite { .. }));
         if invited && b.is_none() {
             b = Some(pair.invited(B));
         }
         if let Some(b) = b {
             match step {
-                60 => {
-                    _ = pair.try_command(
-                        B,
-                        Command::Ring {
-                            session: b,
-                            status: 180,
-                            sdp: None,
-                        },
-                    )
-                }
+                60 => _ = pair.try_command(B, Command::Ring { session: b, status: 180, sdp: None }),
                 120 => {
                     let sdp = Some(SDP2.to_vec());
-                    pair.try_command(
-                        B,
-                        Command::Answer {
-                            session: b,
-                            sdp,
-                            headers: vec![],
-                        },
-                    );
+                    pair.try_command(B, Command::Answer { session: b, sdp, headers: vec![] });
                 }
                 _ => {}
             }
@@ -99,39 +75,20 @@ fn hang_up_at(at: u64, by: usize, lost: Option<Method>) {
         if step == at {
             let session = if by == A { Some(a) } else { b };
             if let Some(session) = session {
-                pair.try_command(
-                    by,
-                    Command::Hangup {
-                        session,
-                        reason: None,
-                    },
-                );
+                pair.try_command(by, Command::Hangup { session, reason: None });
             }
         }
         pair.run(5);
     }
     // Whoever is still up (B hung up before it was called) ends it now.
-    pair.try_command(
-        A,
-        Command::Hangup {
-            session: a,
-            reason: None,
-        },
-    );
+    pair.try_command(A, Command::Hangup { session: a, reason: None });
     pair.run_out();
     for who in [A, B] {
         let told = names(&pair.heard(who));
         let ends = told.iter().filter(|name| name.starts_with("Ended")).count();
-        let calls = if who == A {
-            1
-        } else {
-            told.iter().filter(|n| *n == "Invite").count()
-        };
+        let calls = if who == A { 1 } else { told.iter().filter(|n| *n == "Invite").count() };
         assert_eq!(ends, calls, "hang-up by {by} at {at} ms: {told:?}");
-        assert!(
-            told.last().is_none_or(|name| name.starts_with("Ended")),
-            "{told:?}"
-        );
+        assert!(told.last().is_none_or(|name| name.starts_with("Ended")), "{told:?}");
     }
 }
 
@@ -154,14 +111,7 @@ fn the_called_sides_bye_waits_for_the_ack() {
     pair.call(A, Some(SDP));
     pair.run(50);
     let b = pair.invited(B);
-    pair.command(
-        B,
-        Command::Answer {
-            session: b,
-            sdp: Some(SDP2.to_vec()),
-            headers: vec![],
-        },
-    );
+    pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
     pair.hang_up(B, b);
     assert_eq!(pair.sent(B, "BYE"), 0);
     assert_eq!(names(&pair.heard(B)), ["Invite", "Ended Ours"]);
@@ -192,21 +142,11 @@ fn ringing_ends_by_the_callers_limit_and_by_expires() {
     pair.call(A, Some(SDP));
     pair.run(50);
     let b = pair.invited(B);
-    pair.command(
-        B,
-        Command::Ring {
-            session: b,
-            status: 180,
-            sdp: None,
-        },
-    );
+    pair.command(B, Command::Ring { session: b, status: 180, sdp: None });
     pair.run(119_000);
     assert_eq!(pair.sent(B, "SIP/2.0 180"), 2, "once more after a minute");
     pair.run(2_000);
-    assert_eq!(
-        names(&pair.heard(A)),
-        ["Progress 180", "Progress 180", "Ended Timeout"]
-    );
+    assert_eq!(names(&pair.heard(A)), ["Progress 180", "Progress 180", "Ended Timeout"]);
     assert_eq!(names(&pair.heard(B)), ["Invite", "Ended Cancelled"]);
     pair.run_out();
 
@@ -236,36 +176,19 @@ fn a_cancel_for_an_answered_call_gets_200_and_changes_nothing() {
     pair.inject(A, invite("").as_bytes());
     pair.run(1);
     let b = pair.invited(B);
-    pair.command(
-        B,
-        Command::Answer {
-            session: b,
-            sdp: Some(SDP2.to_vec()),
-            headers: vec![],
-        },
-    );
+    pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
     pair.inject(
         A,
-        invite("")
-            .replace("INVITE sip", "CANCEL sip")
-            .replace("1 INVITE", "1 CANCEL")
-            .as_bytes(),
+        invite("").replace("INVITE sip", "CANCEL sip").replace("1 INVITE", "1 CANCEL").as_bytes(),
     );
     pair.run(100);
-    let statuses: Vec<_> = pair.sides[A]
-        .heard_raw
-        .iter()
-        .filter_map(Message::status)
-        .collect();
+    let statuses: Vec<_> = pair.sides[A].heard_raw.iter().filter_map(Message::status).collect();
     assert_eq!(statuses, [100, 200, 200]);
     let tags: Vec<_> = pair.sides[A].heard_raw[1..]
         .iter()
         .map(|m| m.to().expect("To").tag().map(<[u8]>::to_vec))
         .collect();
-    assert_eq!(
-        tags[0], tags[1],
-        "the CANCEL's answer has the INVITE's tag (§9.2)"
-    );
+    assert_eq!(tags[0], tags[1], "the CANCEL's answer has the INVITE's tag (§9.2)");
     assert_eq!(names(&pair.heard(B)), ["Invite"]);
     pair.inject(
         A,

@@ -147,18 +147,12 @@ fn the_same_agent_takes_them_all_twice_and_is_empty_afterwards() {
 
 #[test]
 fn two_requests_with_nothing_behind_the_cookie_are_told_apart() {
-    let (_, bytes, _) = MESSAGES
-        .iter()
-        .find(|(file, ..)| *file == "badbranch")
-        .expect("in the list");
+    let (_, bytes, _) =
+        MESSAGES.iter().find(|(file, ..)| *file == "badbranch").expect("in the list");
     let text = String::from_utf8(bytes.to_vec()).expect("ASCII");
     let other = text.replace("CSeq: 8", "CSeq: 9");
     assert_ne!(text, other);
     let mut agent = Agent::new(AgentConfig::default(), Rng::from_seed(1));
     let outcomes = [&text, &text, &other].map(|text| feed(&mut agent, text.as_bytes()));
-    assert_eq!(
-        outcomes,
-        [Request, Dropped, Request],
-        "the second is a retransmission"
-    );
+    assert_eq!(outcomes, [Request, Dropped, Request], "the second is a retransmission");
 }

@@ -70,11 +70,7 @@ impl ClientNonInvite {
     pub fn new(now: Time, timing: Timing, reliable: bool) -> ClientNonInvite {
         let e = (!reliable).then(|| Backoff::start(now, timing.t1));
         let f = now + timing.life();
-        ClientNonInvite {
-            state: State::Trying { e, f },
-            timing,
-            reliable,
-        }
+        ClientNonInvite { state: State::Trying { e, f }, timing, reliable }
     }
 
     /// Where it stands.
@@ -159,14 +155,9 @@ mod tests {
     #[test]
     fn unanswered_over_udp_e_doubles_to_t2_until_f() {
         let log = run(&mut udp());
-        let e = [
-            500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500,
-        ];
+        let e = [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500];
         assert_eq!(times(&log, Timer::E), e);
-        assert_eq!(
-            log.last(),
-            Some(&(32_000, Timer::F, Actions::tell(Tell::Timeout)))
-        );
+        assert_eq!(log.last(), Some(&(32_000, Timer::F, Actions::tell(Tell::Timeout))));
     }
 
     #[test]
@@ -180,10 +171,7 @@ mod tests {
         let mut t = udp();
         assert_eq!(t.handle(AT(100), Input::Response(100)), TELL);
         let log = run(&mut t);
-        assert_eq!(
-            times(&log, Timer::E),
-            [500, 4500, 8500, 12500, 16500, 20500, 24500, 28500]
-        );
+        assert_eq!(times(&log, Timer::E), [500, 4500, 8500, 12500, 16500, 20500, 24500, 28500]);
         assert_eq!(times(&log, Timer::F), [32_000]);
     }
 
@@ -197,21 +185,14 @@ mod tests {
 
         let mut t = ClientNonInvite::new(AT(0), Timing::default(), true);
         assert_eq!(t.handle(AT(100), Input::Response(404)), TELL);
-        assert_eq!(
-            t.state(),
-            State::Terminated,
-            "K is 0 over a reliable transport"
-        );
+        assert_eq!(t.state(), State::Terminated, "K is 0 over a reliable transport");
     }
 
     #[test]
     fn a_transport_error_ends_it() {
         let mut t = udp();
         assert_eq!(t.handle(AT(9), Input::Response(100)), TELL);
-        assert_eq!(
-            t.handle(AT(10), Input::Unreachable),
-            Actions::tell(Tell::Unreachable)
-        );
+        assert_eq!(t.handle(AT(10), Input::Unreachable), Actions::tell(Tell::Unreachable));
         assert_eq!(t.state(), State::Terminated);
     }
 }

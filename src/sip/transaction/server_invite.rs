@@ -84,11 +84,7 @@ impl ServerInvite {
     /// An INVITE has come and is on its way to the user.
     pub fn new(timing: Timing, reliable: bool) -> ServerInvite {
         let state = State::Proceeding { provisional: false };
-        ServerInvite {
-            state,
-            timing,
-            reliable,
-        }
+        ServerInvite { state, timing, reliable }
     }
 
     /// Where it stands.
@@ -181,17 +177,8 @@ mod tests {
         let mut t = machine(false);
         assert_eq!(t.handle(AT(0), Input::Respond(486)), SEND);
         let log = run(t);
-        let g: Vec<u64> = log
-            .iter()
-            .filter(|l| l.1 == Timer::G)
-            .map(|l| l.0)
-            .collect();
-        assert_eq!(
-            g,
-            [
-                500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
-            ]
-        );
+        let g: Vec<u64> = log.iter().filter(|l| l.1 == Timer::G).map(|l| l.0).collect();
+        assert_eq!(g, [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
         assert_eq!(log.last(), Some(&(32_000, Timer::H, TIMEOUT)));
 
         let mut t = machine(true);
@@ -219,11 +206,7 @@ mod tests {
         let mut t = machine(true);
         assert_eq!(t.handle(AT(0), Input::Respond(404)), SEND);
         assert_eq!(t.handle(AT(700), Input::Ack), Actions::NONE);
-        assert_eq!(
-            t.state(),
-            State::Terminated,
-            "I is 0 over a reliable transport"
-        );
+        assert_eq!(t.state(), State::Terminated, "I is 0 over a reliable transport");
     }
 
     #[test]
@@ -231,16 +214,8 @@ mod tests {
         let mut t = machine(false);
         assert_eq!(t.handle(AT(10), Input::Respond(200)), SEND);
         assert_eq!(t.handle(AT(20), Input::Invite), Actions::NONE);
-        assert_eq!(
-            t.handle(AT(510), Input::Respond(200)),
-            SEND,
-            "the session retransmits"
-        );
-        assert_eq!(
-            t.handle(AT(520), Input::Respond(486)),
-            Actions::NONE,
-            "it was accepted"
-        );
+        assert_eq!(t.handle(AT(510), Input::Respond(200)), SEND, "the session retransmits");
+        assert_eq!(t.handle(AT(520), Input::Respond(486)), Actions::NONE, "it was accepted");
         for at in [600, 700] {
             assert_eq!(t.handle(AT(at), Input::Ack), Actions::tell(Tell::Ack));
         }

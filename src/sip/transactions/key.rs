@@ -37,12 +37,7 @@ pub(super) fn origin(message: &Message, out: &mut Vec<u8>) {
     use crate::wire::sip::Name;
     field(out, message.header(Name::CallId).unwrap_or_default());
     let from = message.from().ok();
-    field(
-        out,
-        from.as_ref()
-            .and_then(|from| from.tag())
-            .unwrap_or_default(),
-    );
+    field(out, from.as_ref().and_then(|from| from.tag()).unwrap_or_default());
     let number = message.cseq().map_or(0, |cseq| cseq.number);
     out.extend_from_slice(&number.to_le_bytes());
 }
@@ -85,11 +80,7 @@ mod tests {
 
     #[test]
     fn without_the_cookie_the_whole_request_decides() {
-        for via in [
-            "SIP/2.0/UDP h",
-            "SIP/2.0/UDP h;branch=z9hG4bK",
-            "SIP/2.0/UDP h;branch=7",
-        ] {
+        for via in ["SIP/2.0/UDP h", "SIP/2.0/UDP h;branch=z9hG4bK", "SIP/2.0/UDP h;branch=7"] {
             let invite = key("INVITE", via, "1 INVITE", Method::Invite);
             assert_eq!(key("ACK", via, "1 ACK", Method::Invite), invite);
             assert_ne!(key("INVITE", via, "2 INVITE", Method::Invite), invite);

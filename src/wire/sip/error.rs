@@ -30,6 +30,8 @@ pub enum Fault {
     Bracket,
     /// A parameter is empty, or its name or value has a byte that does not belong there.
     Param,
+    /// More than 64 parameters.
+    TooManyParams,
     /// Not a decimal number.
     NotNumber,
     /// A number above what the header or 32 bits allow.
@@ -69,6 +71,8 @@ pub enum UriFault {
     Param,
     /// A `?` with nothing or something malformed after it, or headers where none may stand.
     Headers,
+    /// More than 64 parameters or header fields.
+    TooMany,
     /// Not a telephone number (RFC 3966).
     Number,
 }
@@ -147,11 +151,7 @@ pub struct ParseError {
 
 impl ParseError {
     pub(super) fn new(what: What, offset: usize, salvage: Option<Message>) -> ParseError {
-        ParseError {
-            what,
-            offset,
-            salvage,
-        }
+        ParseError { what, offset, salvage }
     }
 
     /// What was found of a request, with an empty body: enough to answer it. `None` when it was a
@@ -192,6 +192,7 @@ impl fmt::Display for Fault {
             Fault::OpenQuote => f.write_str("quoted string without end"),
             Fault::Bracket => f.write_str("unbalanced angle bracket"),
             Fault::Param => f.write_str("malformed parameter"),
+            Fault::TooManyParams => f.write_str("too many parameters"),
             Fault::NotNumber => f.write_str("not a number"),
             Fault::TooLarge => f.write_str("number too large"),
             Fault::Method => f.write_str("malformed method"),
@@ -216,6 +217,7 @@ impl fmt::Display for UriFault {
             UriFault::Port => f.write_str("malformed port"),
             UriFault::Param => f.write_str("malformed parameter"),
             UriFault::Headers => f.write_str("header part not allowed or malformed"),
+            UriFault::TooMany => f.write_str("too many parameters"),
             UriFault::Number => f.write_str("not a telephone number"),
         }
     }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use super::error::Fault;
 use super::lex;
+use super::limits::MAX_PARAMS;
 
 /// A list of parameters, perhaps empty.
 #[derive(Clone, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -37,13 +38,16 @@ impl Params {
     /// Parses what follows a header's value: empty, or `;` and parameters, with white space
     /// around `;` and `=`. An empty parameter (`;;`) is a fault.
     pub fn parse(text: &[u8]) -> Result<Params, Fault> {
-        let mut params = Params {
-            text: Vec::with_capacity(text.len()),
-        };
+        let mut params = Params { text: Vec::with_capacity(text.len()) };
         let mut rest = lex::trim(text);
+        let mut count = 0;
         while let Some((first, after)) = rest.split_first() {
             if *first != b';' {
                 return Err(Fault::Trailing(*first));
+            }
+            count += 1;
+            if count > MAX_PARAMS {
+                return Err(Fault::TooManyParams);
             }
             rest = params.take_one(lex::trim_start(after))?;
         }
@@ -52,10 +56,7 @@ impl Params {
 
     /// Takes one `name[=value]` off the front of `text`, appends it, gives what follows.
     fn take_one<'a>(&mut self, text: &'a [u8]) -> Result<&'a [u8], Fault> {
-        let name_len = text
-            .iter()
-            .position(|b| !is_name_byte(*b))
-            .unwrap_or(text.len());
+        let name_len = text.iter().position(|b| !is_name_byte(*b)).unwrap_or(text.len());
         if name_len == 0 {
             return Err(Fault::Param);
         }
@@ -69,10 +70,7 @@ impl Params {
         let after = lex::trim_start(after);
         let value_len = match after.first() {
             Some(b'"') => lex::quoted_len(after).ok_or(Fault::OpenQuote)?,
-            _ => after
-                .iter()
-                .position(|b| !is_value_byte(*b))
-                .unwrap_or(after.len()),
+            _ => after.iter().position(|b| !is_value_byte(*b)).unwrap_or(after.len()),
         };
         if value_len == 0 {
             return Err(Fault::Param);
@@ -84,9 +82,7 @@ impl Params {
 
     /// Keeps `text` as it is. The caller has checked that it is canonical.
     pub(super) fn from_canonical(text: &[u8]) -> Params {
-        Params {
-            text: text.to_vec(),
-        }
+        Params { text: text.to_vec() }
     }
 
     /// Are there none?
@@ -114,9 +110,7 @@ impl Params {
 
     /// The value of the first parameter of that name; empty when it has none (`;lr`).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let found = self
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
+        let found = self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
         found.map(|(_, value)| value.unwrap_or_default())
     }
 
@@ -136,10 +130,7 @@ impl Params {
     /// # Panics
     /// When `name` is not a token: names are constants of the caller.
     pub fn set(&mut self, name: &str, value: Option<&[u8]>) {
-        assert!(
-            lex::is_token_text(name.as_bytes()),
-            "'{name}' is no parameter name"
-        );
+        assert!(lex::is_token_text(name.as_bytes()), "'{name}' is no parameter name");
         let mut one = vec![b';'];
         one.extend_from_slice(name.as_bytes());
         if let Some(value) = value {
@@ -195,11 +186,7 @@ fn cut(text: &[u8]) -> (&[u8], &[u8]) {
     let mut at = 0;
     while at < text.len() && text[at] != b';' {
         // In canonical text every quote that opens also closes.
-        at += if text[at] == b'"' {
-            lex::quoted_len(&text[at..]).unwrap_or(1)
-        } else {
-            1
-        };
+        at += if text[at] == b'"' { lex::quoted_len(&text[at..]).unwrap_or(1) } else { 1 };
     }
     text.split_at(at.min(text.len()))
 }
@@ -244,6 +231,13 @@ mod tests {
         ] {
             assert_eq!(Params::parse(text.as_bytes()), Err(fault), "{text}");
         }
+    }
+
+    #[test]
+    fn there_is_a_limit() {
+        assert!(Params::parse(";a".repeat(MAX_PARAMS).as_bytes()).is_ok());
+        let many = ";a".repeat(MAX_PARAMS + 1);
+        assert_eq!(Params::parse(many.as_bytes()), Err(Fault::TooManyParams));
     }
 
     #[test]

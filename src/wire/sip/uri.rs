@@ -1,4 +1,5 @@
-//! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966); any other scheme is kept as it came.
+//! SIP and SIPS URIs (RFC 3261 §19.1); tel URIs are in `tel_uri`, any other scheme is kept as it
+//! came.
 //!
 //! ```text
 //! sip:user:password@host:port;uri-parameters?headers
@@ -22,7 +23,9 @@ use super::escape::{
 };
 use super::host::{Host, HostPortFault, parse_host_port};
 use super::lex;
+use super::limits::MAX_PARAMS;
 use super::params::Params;
+use super::tel_uri::TelUri;
 use super::write::ToWire;
 
 /// A URI as it stands in a request line, between angle brackets, or in a Contact.
@@ -54,15 +57,6 @@ pub struct SipUri {
     pub params: Params,
     /// What follows `?`, with its escapes.
     pub headers: Option<Box<[u8]>>,
-}
-
-/// A `tel:` URI (RFC 3966).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TelUri {
-    /// The number as written, `+` and visual separators included.
-    pub number: Box<str>,
-    /// `;phone-context=…`, `;ext=…`.
-    pub params: Params,
 }
 
 /// A URI of a scheme that Belfry does not act on.
@@ -112,15 +106,8 @@ impl Uri {
         if scheme.eq_ignore_ascii_case(b"tel") {
             return TelUri::parse(rest).map(Uri::Tel);
         }
-        let scheme = scheme
-            .iter()
-            .map(|b| char::from(*b))
-            .collect::<String>()
-            .into();
-        Ok(Uri::Other(OtherUri {
-            scheme,
-            rest: rest.into(),
-        }))
+        let scheme = scheme.iter().map(|b| char::from(*b)).collect::<String>().into();
+        Ok(Uri::Other(OtherUri { scheme, rest: rest.into() }))
     }
 
     /// The SIP or SIPS URI, when it is one.
@@ -165,11 +152,7 @@ impl Uri {
     pub fn with_param(mut self, name: &str, value: Option<&str>) -> Uri {
         if let Uri::Sip(SipUri { params, .. }) | Uri::Tel(TelUri { params, .. }) = &mut self {
             let mut text = Vec::new();
-            escape_all(
-                value.unwrap_or_default().as_bytes(),
-                is_param_byte,
-                &mut text,
-            );
+            escape_all(value.unwrap_or_default().as_bytes(), is_param_byte, &mut text);
             params.set(name, value.map(|_| text.as_slice()));
         }
         self
@@ -179,8 +162,7 @@ impl Uri {
     /// written.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         let sip = self.as_sip()?;
-        sip.host
-            .socket_addr(sip.port.unwrap_or(if sip.secure { 5061 } else { 5060 }))
+        sip.host.socket_addr(sip.port.unwrap_or(if sip.secure { 5061 } else { 5060 }))
     }
 }
 
@@ -207,9 +189,7 @@ impl SipUri {
             Some((rest, headers)) => (rest, Some(headers)),
             None => (rest, None),
         };
-        if headers.is_some_and(|h| h.split(|b| *b == b'&').any(|one| !one.contains(&b'='))) {
-            return Err(UriFault::Headers);
-        }
+        headers.map_or(Ok(()), parse_headers)?;
         let host_end = rest.iter().position(|b| *b == b';').unwrap_or(rest.len());
         let (host_port, params) = rest.split_at(host_end);
         if host_port.iter().any(|b| lex::is_space(*b)) {
@@ -251,50 +231,35 @@ impl SipUri {
     /// Each header after `?`: name and value, unescaped.
     pub fn header_fields(&self) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
         let text = self.headers.as_deref().unwrap_or_default();
-        let fields = text
-            .split(|b| *b == b'&')
-            .filter_map(|one| lex::split_once(one, b'='));
+        let fields = text.split(|b| *b == b'&').filter_map(|one| lex::split_once(one, b'='));
         fields.map(|(name, value)| (unescape(name), unescape(value)))
     }
 }
 
-impl TelUri {
-    fn parse(text: &[u8]) -> Result<TelUri, UriFault> {
-        check_escapes(text)?;
-        let end = text.iter().position(|b| *b == b';').unwrap_or(text.len());
-        let (number, params) = text.split_at(end);
-        let legal = |b: &u8| b.is_ascii_hexdigit() || b"+-.()*#".contains(b);
-        if !number.iter().all(legal) || !number.iter().any(|b| !b"+-.()".contains(b)) {
-            return Err(UriFault::Number);
-        }
-        let number = number
-            .iter()
-            .map(|b| char::from(*b))
-            .collect::<String>()
-            .into();
-        Ok(TelUri {
-            number,
-            params: parse_params(params)?,
-        })
-    }
-
-    /// The number without visual separators: `+86-20-1234` is `+86201234`.
-    pub fn digits(&self) -> String {
-        self.number
-            .chars()
-            .filter(|c| !"-.()".contains(*c))
-            .collect()
-    }
-}
-
 /// `;name[=value]…`, no white space, no empty parameter.
-fn parse_params(text: &[u8]) -> Result<Params, UriFault> {
-    for param in text.split(|b| *b == b';').skip(1) {
+pub(super) fn parse_params(text: &[u8]) -> Result<Params, UriFault> {
+    for (count, param) in text.split(|b| *b == b';').skip(1).enumerate() {
+        if count == MAX_PARAMS {
+            return Err(UriFault::TooMany);
+        }
         if param.is_empty() || param[0] == b'=' {
             return Err(UriFault::Param);
         }
     }
     Ok(Params::from_canonical(text))
+}
+
+/// `name=value`, at least one, parted by `&`.
+fn parse_headers(text: &[u8]) -> Result<(), UriFault> {
+    for (count, field) in text.split(|b| *b == b'&').enumerate() {
+        if count == MAX_PARAMS {
+            return Err(UriFault::TooMany);
+        }
+        if !field.contains(&b'=') {
+            return Err(UriFault::Headers);
+        }
+    }
+    Ok(())
 }
 
 fn param_of<'a>(params: &'a Params, name: &str) -> Option<Cow<'a, [u8]>> {
@@ -307,11 +272,7 @@ impl ToWire for Uri {
     fn to_wire(&self, out: &mut Vec<u8>) {
         match self {
             Uri::Sip(sip) => sip.to_wire(out),
-            Uri::Tel(tel) => {
-                out.extend_from_slice(b"tel:");
-                escape_rest(tel.number.as_bytes(), |b| is_user_byte(b) || b == b'#', out);
-                escape_rest(tel.params.as_bytes(), is_params_byte, out);
-            }
+            Uri::Tel(tel) => tel.to_wire(out),
             Uri::Other(other) => {
                 out.extend_from_slice(other.scheme.as_bytes());
                 out.push(b':');
@@ -413,57 +374,29 @@ mod tests {
         assert!(u.param("lr").is_some());
         assert_eq!(u.param("name").as_deref(), Some(&b"value%41"[..]));
         let u = sip("sip:user;par=u%40example.net@example.com");
-        assert_eq!(
-            u.user_text().as_deref(),
-            Some(&b"user;par=u@example.net"[..])
-        );
+        assert_eq!(u.user_text().as_deref(), Some(&b"user;par=u@example.net"[..]));
         assert_eq!(u.user_name().as_deref(), Some(&b"user"[..]));
-        assert_eq!(
-            sip("sip:%00%00@h").user_text().as_deref(),
-            Some(&[0, 0][..])
-        );
+        assert_eq!(sip("sip:%00%00@h").user_text().as_deref(), Some(&[0, 0][..]));
     }
 
     #[test]
     fn what_goes_out_is_valid_whatever_was_put_in() {
         let u = Uri::sip(Some("a b@c#%41\r\n;x"), Host::parse(b"h").unwrap(), None);
         assert_eq!(u.to_string(), "sip:a%20b%40c%23%2541%0D%0A;x@h");
-        assert_eq!(
-            u.as_sip().unwrap().user_text().as_deref(),
-            Some(&b"a b@c#%41\r\n;x"[..])
-        );
+        assert_eq!(u.as_sip().unwrap().user_text().as_deref(), Some(&b"a b@c#%41\r\n;x"[..]));
         let u = u.with_param("note", Some("x;y\u{e9}"));
         assert!(u.to_string().ends_with(";note=x%3By%C3%A9"), "{u}");
         let mut raw = sip("sip:1@h");
         raw.user = Some(b"1\r\nVia: x\xff"[..].into());
         assert_eq!(Uri::Sip(raw).to_string(), "sip:1%0D%0AVia%3A%20x%FF@h");
         // A '#' or a raw Latin-1 byte is read, and escaped when written.
-        assert_eq!(
-            Uri::parse(b"sip:*72#@h").unwrap().to_string(),
-            "sip:*72%23@h"
-        );
-        assert_eq!(
-            Uri::parse(b"sip:M\xfcller@h").unwrap().to_string(),
-            "sip:M%FCller@h"
-        );
+        assert_eq!(Uri::parse(b"sip:*72#@h").unwrap().to_string(), "sip:*72%23@h");
+        assert_eq!(Uri::parse(b"sip:M\xfcller@h").unwrap().to_string(), "sip:M%FCller@h");
     }
 
     #[test]
-    fn tel_and_other_schemes() {
-        let Ok(Uri::Tel(tel)) = Uri::parse(b"tel:+86-(20)-1234.5;phone-context=+1") else {
-            panic!("tel")
-        };
-        assert_eq!(tel.digits(), "+862012345");
-        assert_eq!(
-            Uri::Tel(tel).param("phone-context").as_deref(),
-            Some(&b"+1"[..])
-        );
-        assert_eq!(Uri::parse(b"tel:+-"), Err(UriFault::Number));
-        for text in [
-            "nobodyKnowsThisScheme:opaque",
-            "soap.beep://192.0.2.103:3002",
-            "isbn:29",
-        ] {
+    fn other_schemes_are_kept() {
+        for text in ["nobodyKnowsThisScheme:opaque", "soap.beep://192.0.2.103:3002", "isbn:29"] {
             let uri = Uri::parse(text.as_bytes()).unwrap();
             assert!(matches!(uri, Uri::Other(_)));
             assert_eq!(uri.to_string(), text);
@@ -490,6 +423,8 @@ mod tests {
             ("sip:a@h?x", UriFault::Headers),
             ("sip:2001:db8::10", UriFault::Port),
             ("sip:a@\"h\"", UriFault::Byte(b'"')),
+            (&format!("sip:a@h{}", ";x".repeat(65)), UriFault::TooMany),
+            (&format!("sip:a@h?x={}", "&x=".repeat(64)), UriFault::TooMany),
         ] {
             assert_eq!(Uri::parse(text.as_bytes()), Err(fault), "{text}");
         }

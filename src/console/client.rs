@@ -1,0 +1,141 @@
+//! The attaching side: `belfry console`.
+
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use reedline::{
+    Completer, CompletionResult, DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline,
+    Signal, Span, Suggestion,
+};
+
+use super::{Answer, commands};
+
+/// Lines of history that are kept.
+const HISTORY: usize = 1_000;
+/// The longest wait for an answer: a reload checks every prompt.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs one command, or a session. `colour`: the terminal shows it.
+pub fn run(socket: &Path, execute: Option<&str>, json: bool, colour: bool) -> io::Result<ExitCode> {
+    let stream = UnixStream::connect(socket).map_err(|error| {
+        let remedy = match error.kind() {
+            io::ErrorKind::PermissionDenied => "you may not open it: join the group that owns the socket",
+            _ => "no appliance runs here: start one with 'belfry serve', or name its socket with --socket",
+        };
+        io::Error::new(error.kind(), format!("{}: {error}; {remedy}", socket.display()))
+    })?;
+    let mut line = Line { reader: BufReader::new(stream.try_clone()?), writer: stream };
+    match execute {
+        Some(command) => line.execute(command, json),
+        None if io::stdin().is_terminal() => line.session(colour),
+        // Commands from a pipe, one a line.
+        None => {
+            let mut code = ExitCode::SUCCESS;
+            for command in io::stdin().lines() {
+                code = line.execute(&command?, json)?;
+            }
+            Ok(code)
+        }
+    }
+}
+
+/// A connection to the running side.
+struct Line {
+    reader: BufReader<UnixStream>,
+    writer: UnixStream,
+}
+
+impl Line {
+    fn ask(&mut self, command: &str) -> io::Result<Option<Answer>> {
+        self.reader.get_ref().set_read_timeout(Some(PATIENCE))?;
+        // A line is a command: what stands behind a line break would be another.
+        writeln!(self.writer, "{}", command.replace(['\r', '\n'], " "))?;
+        let mut answer = String::new();
+        if self.reader.read_line(&mut answer)? == 0 {
+            return Ok(None);
+        }
+        serde_json::from_str(&answer).map(Some).map_err(io::Error::other)
+    }
+
+    fn execute(&mut self, command: &str, json: bool) -> io::Result<ExitCode> {
+        let Some(answer) = self.ask(command)? else { return Ok(ExitCode::SUCCESS) };
+        match (answer.ok, json) {
+            _ if answer.live => self.follow()?,
+            (_, true) => println!(
+                "{}",
+                serde_json::to_string_pretty(&answer.data).map_err(io::Error::other)?
+            ),
+            (true, false) => print!("{}", with_end(&answer.text)),
+            (false, false) => eprint!("{}", with_end(&answer.text)),
+        }
+        Ok(if answer.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Prints live events until the connection ends.
+    fn follow(&mut self) -> io::Result<()> {
+        self.reader.get_ref().set_read_timeout(None)?;
+        let mut line = String::new();
+        while self.reader.read_line(&mut line)? > 0 {
+            print!("{line}");
+            io::stdout().flush()?;
+            line.clear();
+        }
+        Ok(())
+    }
+
+    fn session(&mut self, colour: bool) -> io::Result<ExitCode> {
+        let mut editor =
+            Reedline::create().with_completer(Box::new(Words)).with_ansi_colors(colour);
+        if let Some(history) = history() {
+            editor = editor.with_history(Box::new(history));
+        }
+        let prompt = DefaultPrompt::new(
+            DefaultPromptSegment::Basic("belfry".into()),
+            DefaultPromptSegment::Empty,
+        );
+        println!("'help' lists the commands, Tab completes them, 'quit' leaves.");
+        loop {
+            let line = match editor.read_line(&prompt)? {
+                Signal::Success(line) => line,
+                _ => return Ok(ExitCode::SUCCESS),
+            };
+            if line.trim().is_empty() {
+                continue;
+            }
+            if line.trim() == "quit" {
+                return Ok(ExitCode::SUCCESS);
+            }
+            self.execute(&line, false)?;
+        }
+    }
+}
+
+fn with_end(text: &str) -> String {
+    if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
+}
+
+/// Where the lines of earlier sessions are kept, if there is a home.
+fn history() -> Option<FileBackedHistory> {
+    let home = std::env::var_os("HOME")?;
+    FileBackedHistory::with_file(HISTORY, Path::new(&home).join(".belfry_history")).ok()
+}
+
+/// Completion from the table of commands.
+struct Words;
+
+impl Completer for Words {
+    fn complete(&mut self, line: &str, pos: usize) -> CompletionResult {
+        let written = line.get(..pos).unwrap_or(line);
+        let suggest = |value: String| Suggestion {
+            value,
+            span: Span::new(0, pos),
+            append_whitespace: true,
+            ..Suggestion::default()
+        };
+        let found: Vec<Suggestion> = commands::complete(written).into_iter().map(suggest).collect();
+        CompletionResult::fresh(found)
+    }
+}

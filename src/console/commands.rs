@@ -1,0 +1,261 @@
+//! The table of commands, from which parsing, help and completion follow.
+
+use crate::base::CallId;
+use crate::switch::Request;
+
+/// What a line asks for.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Order {
+    /// A question to the switch.
+    Ask(Request),
+    /// Read configuration, dialplan and prompts anew.
+    Reload,
+    /// Change what is logged.
+    LogLevel(String),
+    /// Which version runs.
+    Version,
+    /// Since when.
+    Uptime,
+    /// The RTP workers' figures.
+    Workers,
+    /// Everything that happens, as it happens.
+    Events,
+    /// Help, on one command or all.
+    Help(String),
+    /// Leave.
+    Quit,
+}
+
+/// What follows the words of a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Argument {
+    /// Nothing.
+    None,
+    /// The id of a call.
+    Call,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Words, or none.
+    Rest,
+}
+
+/// One command.
+pub struct Command {
+    /// Its words.
+    pub words: &'static str,
+    /// What follows them.
+    pub argument: Argument,
+    /// What it does, in one line.
+    pub what: &'static str,
+    /// An example.
+    pub example: &'static str,
+    make: fn(&str) -> Result<Order, String>,
+}
+
+/// The levels of the log.
+pub const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace"];
+
+/// All commands.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        words: "show status",
+        argument: Argument::None,
+        what: "How it goes as a whole: calls, registrations, what is refused",
+        example: "show status",
+        make: |_| Ok(Order::Ask(Request::Status)),
+    },
+    Command {
+        words: "show calls",
+        argument: Argument::None,
+        what: "The calls in being",
+        example: "show calls",
+        make: |_| Ok(Order::Ask(Request::Calls)),
+    },
+    Command {
+        words: "show call",
+        argument: Argument::Call,
+        what: "One call with its channels: parties, states, RTP addresses, codecs",
+        example: "show call 01KAF3Q8ZK004",
+        make: |id| Ok(Order::Ask(Request::Call(call(id)?))),
+    },
+    Command {
+        words: "show phones",
+        argument: Argument::None,
+        what: "The phones and where they are registered",
+        example: "show phones",
+        make: |_| Ok(Order::Ask(Request::Phones)),
+    },
+    Command {
+        words: "show gateways",
+        argument: Argument::None,
+        what: "The gateways: whether they answer, channels in use",
+        example: "show gateways",
+        make: |_| Ok(Order::Ask(Request::Gateways)),
+    },
+    Command {
+        words: "show workers",
+        argument: Argument::None,
+        what: "The RTP workers: legs, packets, late ticks, drops",
+        example: "show workers",
+        make: |_| Ok(Order::Workers),
+    },
+    Command {
+        words: "hangup",
+        argument: Argument::Call,
+        what: "End a call",
+        example: "hangup 01KAF3Q8ZK004",
+        make: |id| Ok(Order::Ask(Request::Hangup(call(id)?))),
+    },
+    Command {
+        words: "reload",
+        argument: Argument::None,
+        what: "Read configuration, dialplan and prompts anew: all or nothing",
+        example: "reload",
+        make: |_| Ok(Order::Reload),
+    },
+    Command {
+        words: "log level",
+        argument: Argument::Word(LEVELS),
+        what: "The least important lines that are logged",
+        example: "log level debug",
+        make: |level| Ok(Order::LogLevel(level.into())),
+    },
+    Command {
+        words: "events",
+        argument: Argument::None,
+        what: "Everything that happens, as it happens; ends with the connection",
+        example: "events",
+        make: |_| Ok(Order::Events),
+    },
+    Command {
+        words: "version",
+        argument: Argument::None,
+        what: "Which version runs",
+        example: "version",
+        make: |_| Ok(Order::Version),
+    },
+    Command {
+        words: "uptime",
+        argument: Argument::None,
+        what: "Since when it runs",
+        example: "uptime",
+        make: |_| Ok(Order::Uptime),
+    },
+    Command {
+        words: "help",
+        argument: Argument::Rest,
+        what: "This list, or help on one command",
+        example: "help show calls",
+        make: |topic| Ok(Order::Help(topic.into())),
+    },
+    Command {
+        words: "quit",
+        argument: Argument::None,
+        what: "Leave the console; the appliance goes on",
+        example: "quit",
+        make: |_| Ok(Order::Quit),
+    },
+];
+
+fn call(id: &str) -> Result<CallId, String> {
+    id.parse().map_err(|error| format!("{error}; 'show calls' lists those in being"))
+}
+
+/// Reads a line. The error says what to write instead.
+pub fn parse(line: &str) -> Result<Order, String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let fits = |command: &&Command| {
+        let own: Vec<&str> = command.words.split(' ').collect();
+        words.len() >= own.len() && own.iter().zip(&words).all(|(a, b)| a.eq_ignore_ascii_case(b))
+    };
+    let Some(command) = COMMANDS.iter().filter(fits).max_by_key(|command| command.words.len())
+    else {
+        return Err(unknown(&words.join(" ")));
+    };
+    let rest = words[command.words.split(' ').count()..].join(" ");
+    match (command.argument, rest.as_str()) {
+        (Argument::None, "") | (Argument::Rest, _) => {}
+        (Argument::None, more) => {
+            return Err(format!("'{}' takes nothing more: leave out '{more}'", command.words));
+        }
+        (Argument::Call, "") => {
+            return Err(format!("'{}' needs a call's id: {}", command.words, command.example));
+        }
+        (Argument::Word(known), word) if !known.contains(&word) => {
+            return Err(format!("'{}' needs one of: {}", command.words, known.join(", ")));
+        }
+        (Argument::Call | Argument::Word(_), _) => {}
+    }
+    (command.make)(&rest)
+}
+
+fn unknown(line: &str) -> String {
+    let near = |command: &&Command| strsim::damerau_levenshtein(command.words, line);
+    match COMMANDS.iter().min_by_key(near).filter(|c| near(c) <= 4) {
+        _ if line.is_empty() => "write a command; 'help' lists them".into(),
+        Some(command) => format!(
+            "there is no command '{line}'; did you mean '{}'? 'help' lists all",
+            command.words
+        ),
+        None => format!("there is no command '{line}'; 'help' lists them"),
+    }
+}
+
+/// The list of commands, or the help on one.
+pub fn help(topic: &str) -> Result<String, String> {
+    if topic.is_empty() {
+        let line = |c: &Command| format!("{:<24} {}\n", form(c), c.what);
+        return Ok(COMMANDS.iter().map(line).collect());
+    }
+    let command = COMMANDS.iter().find(|c| c.words == topic).ok_or_else(|| unknown(topic))?;
+    Ok(format!("{}\n  {}\n  example: {}\n", form(command), command.what, command.example))
+}
+
+/// A command as it is written.
+fn form(command: &Command) -> String {
+    let argument = match command.argument {
+        Argument::None => "",
+        Argument::Call => " CALL",
+        Argument::Word(_) => " LEVEL",
+        Argument::Rest => " [COMMAND]",
+    };
+    format!("{}{argument}", command.words)
+}
+
+/// What can follow what was written, for completion: whole words.
+pub fn complete(line: &str) -> Vec<String> {
+    let whole = COMMANDS.iter().map(|c| c.words.to_owned());
+    let levels = LEVELS.iter().map(|level| format!("log level {level}"));
+    whole.chain(levels).filter(|words| words.starts_with(line) && words != line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_parses() {
+        for command in COMMANDS {
+            assert!(parse(command.example).is_ok(), "{}", command.example);
+            assert!(help(command.words).unwrap().contains(command.what));
+        }
+        assert_eq!(help("").unwrap().lines().count(), COMMANDS.len());
+    }
+
+    #[test]
+    fn mistakes_get_a_remedy() {
+        assert!(parse("show cals").unwrap_err().contains("did you mean 'show calls'"));
+        assert!(parse("hangup").unwrap_err().contains("needs a call's id"));
+        assert!(parse("hangup xyz").unwrap_err().contains("show calls"));
+        assert!(parse("log level loud").unwrap_err().contains("error, warn"));
+        assert!(parse("version 2").unwrap_err().contains("leave out '2'"));
+        assert!(parse("").unwrap_err().contains("help"));
+    }
+
+    #[test]
+    fn completion_offers_what_begins_so() {
+        assert!(complete("show c").contains(&"show calls".to_owned()));
+        assert_eq!(complete("log level d"), ["log level debug"]);
+        assert!(complete("xyz").is_empty());
+    }
+}

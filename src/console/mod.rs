@@ -1,0 +1,48 @@
+//! Floor 5: the operator's console: one table of commands, the running side, the attaching side.
+//!
+//! ```text
+//!  belfry console ── line ──▶ Unix socket ──▶ server ── commands: parse ──▶ Orders: the daemon
+//!       ▲ text or JSON ◀── Answer {text, data} ◀── render ◀── Reply ◀───────────┘
+//! ```
+//!
+//! Who may open the socket is the operator: its directory and mode say so.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this floor owns the console's socket"
+)]
+
+pub mod client;
+pub mod commands;
+pub mod render;
+pub mod server;
+
+use serde::{Deserialize, Serialize};
+
+/// One answer, as it goes over the socket: one line of JSON.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whether it was done.
+    pub ok: bool,
+    /// For people.
+    pub text: String,
+    /// For machines.
+    pub data: serde_json::Value,
+    /// More lines follow until the connection ends (live events).
+    #[serde(default)]
+    pub live: bool,
+}
+
+impl Answer {
+    /// It was not done, and why.
+    pub fn refused(why: impl Into<String>) -> Answer {
+        let text = why.into();
+        let data = serde_json::json!({ "error": text });
+        Answer { ok: false, text, data, live: false }
+    }
+    /// It was done.
+    pub fn done(text: impl Into<String>, data: impl Serialize) -> Answer {
+        let data = serde_json::to_value(data).unwrap_or_default();
+        Answer { ok: true, text: text.into(), data, live: false }
+    }
+}

@@ -1,0 +1,160 @@
+//! Answers for people: tables and lines.
+
+use comfy_table::{Table, presets::NOTHING};
+
+use crate::switch::console::{CallRow, CallView, GatewayRow, PhoneRow, Reply, Status};
+
+/// An answer of the switch as text.
+pub fn text(reply: &Reply) -> String {
+    match reply {
+        Reply::Status(status) => self::status(status),
+        Reply::Calls(rows) => calls(rows),
+        Reply::Call(view) => call(view),
+        Reply::Phones(rows) => phones(rows),
+        Reply::Gateways(rows) => gateways(rows),
+        Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
+    }
+}
+
+/// The answer's data, without the word that says which it is.
+pub fn data(reply: &Reply) -> serde_json::Value {
+    match reply {
+        Reply::Done(text) => serde_json::json!({ "done": text }),
+        Reply::Refused(text) => serde_json::json!({ "error": text }),
+        reply => match serde_json::to_value(reply) {
+            Ok(serde_json::Value::Object(map)) => {
+                map.into_iter().next().map(|(_, value)| value).unwrap_or_default()
+            }
+            _ => serde_json::Value::Null,
+        },
+    }
+}
+
+/// A table with a head; a line instead when there is no row.
+pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>, empty: &str) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(head.to_vec());
+    let mut any = false;
+    for row in rows {
+        any = true;
+        table.add_row(row);
+    }
+    if any { format!("{}\n", table.trim_fmt()) } else { format!("{empty}\n") }
+}
+
+/// Milliseconds as `1:02:03` or `2:03`.
+pub fn span(ms: u64) -> String {
+    let (h, m, s) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
+    if h > 0 { format!("{h}:{m:02}:{s:02}") } else { format!("{m}:{s:02}") }
+}
+
+fn status(s: &Status) -> String {
+    let refusing = s.refusing.as_deref().unwrap_or("no");
+    format!(
+        "node           {}\nup             {}\ncalls          {} now, {} in all, {} refused\nlegs           {}\n\
+         registered     {} devices\ntransactions   {}\nrefusing calls {refusing}\n",
+        s.node,
+        span(s.uptime_s * 1000),
+        s.calls,
+        s.calls_total,
+        s.calls_refused,
+        s.legs,
+        s.registered,
+        s.transactions
+    )
+}
+
+fn call_cells(row: &CallRow) -> Vec<String> {
+    let recorded = if row.recorded { "yes" } else { "" };
+    vec![
+        row.id.to_string(),
+        row.from.clone(),
+        row.to.clone(),
+        span(row.ms),
+        row.state.clone(),
+        recorded.into(),
+    ]
+}
+
+fn calls(rows: &[CallRow]) -> String {
+    table(
+        &["CALL", "FROM", "TO", "TIME", "STATE", "RECORDED"],
+        rows.iter().map(call_cells),
+        "no calls",
+    )
+}
+
+fn call(view: &CallView) -> String {
+    let legs = view.legs.iter().map(|leg| {
+        let or = |text: &Option<String>| text.clone().unwrap_or_default();
+        vec![
+            leg.id.clone(),
+            leg.number.clone(),
+            or(&leg.gateway),
+            leg.state.clone(),
+            or(&leg.peer),
+            leg.signalling.clone(),
+            or(&leg.rtp),
+            or(&leg.codec),
+        ]
+    });
+    let head = calls(std::slice::from_ref(&view.row));
+    let route = view.route.as_deref().unwrap_or("none");
+    let legs = table(
+        &["LEG", "NUMBER", "GATEWAY", "STATE", "TALKS WITH", "SIP", "RTP", "CODEC"],
+        legs,
+        "no legs",
+    );
+    format!("{head}route: {route}\n\n{legs}")
+}
+
+fn phones(rows: &[PhoneRow]) -> String {
+    let cells = rows.iter().map(|row| {
+        let contacts: Vec<String> =
+            row.contacts.iter().map(|(uri, left)| format!("{uri} ({left} s)")).collect();
+        let contacts =
+            if contacts.is_empty() { "not registered".into() } else { contacts.join("\n") };
+        vec![row.number.clone(), row.name.clone().unwrap_or_default(), contacts]
+    });
+    table(&["PHONE", "NAME", "REGISTERED AT"], cells, "no phones are configured")
+}
+
+fn gateways(rows: &[GatewayRow]) -> String {
+    let cells = rows.iter().map(|row| {
+        vec![
+            row.name.clone(),
+            row.address.clone(),
+            row.health.clone(),
+            format!("{}/{}", row.busy, row.channels),
+        ]
+    });
+    table(&["GATEWAY", "ADDRESS", "HEALTH", "CHANNELS"], cells, "no gateways are configured")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{CallId, Wall};
+
+    #[test]
+    fn tables_hold_what_they_are_given() {
+        let row = CallRow {
+            id: CallId::new(Wall(1_700_000_000_000), 1),
+            from: "13800138000".into(),
+            to: "4008001234".into(),
+            ms: 3_723_000,
+            state: "talks with 1001".into(),
+            recorded: true,
+        };
+        let text = text(&Reply::Calls(vec![row.clone()]));
+        assert!(
+            text.contains("13800138000")
+                && text.contains("1:02:03")
+                && text.contains("talks with 1001"),
+            "{text}"
+        );
+        assert_eq!(super::text(&Reply::Calls(vec![])), "no calls\n");
+        let data = data(&Reply::Calls(vec![row]));
+        assert_eq!(data[0]["to"], "4008001234");
+    }
+}

@@ -1,0 +1,133 @@
+//! The running side: a Unix socket on which operators ask, a line each.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, broadcast};
+
+use super::Answer;
+use super::commands::{self, Order};
+
+/// Operators at once.
+const MAX_CONNECTIONS: usize = 32;
+/// The longest line, in bytes.
+const MAX_LINE: u64 = 4_096;
+
+/// Who carries out the orders.
+pub trait Orders: Send + Sync + 'static {
+    /// Carries one out; may take a moment, is called on a thread that may block.
+    fn carry_out(&self, order: Order) -> Answer;
+    /// Everything that happens from now on, a line of JSON each.
+    fn events(&self) -> broadcast::Receiver<Arc<str>>;
+}
+
+/// The console's socket; taken away when dropped.
+pub struct Server {
+    path: PathBuf,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the socket, for its owner and group. Must be called within a tokio runtime.
+    pub fn start(path: &Path, orders: Arc<dyn Orders>) -> io::Result<Server> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        // What an earlier run left behind; a running one is not pushed aside.
+        if std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket()) {
+            if std::os::unix::net::UnixStream::connect(path).is_ok() {
+                let running = format!("{}: another appliance runs here", path.display());
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, running));
+            }
+            std::fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+        let task = tokio::spawn(accept(listener, orders));
+        Ok(Server { path: path.to_owned(), task })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn accept(listener: UnixListener, orders: Arc<dyn Orders>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            continue;
+        };
+        let orders = orders.clone();
+        tokio::spawn(async move {
+            let _ = serve(stream, orders).await;
+            drop(place);
+        });
+    }
+}
+
+async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    loop {
+        let Some(line) = read_line(&mut reader).await? else { return Ok(()) };
+        let answer = match commands::parse(&line) {
+            Ok(Order::Quit) => return Ok(()),
+            Ok(Order::Events) => return events(&mut writer, orders.events()).await,
+            Ok(Order::Help(topic)) => match commands::help(&topic) {
+                Ok(text) => Answer::done(text.clone(), text),
+                Err(why) => Answer::refused(why),
+            },
+            Ok(order) => {
+                let orders = orders.clone();
+                let carried = tokio::task::spawn_blocking(move || orders.carry_out(order));
+                carried.await.unwrap_or_else(|_| Answer::refused("the order failed; see the log"))
+            }
+            Err(why) => Answer::refused(why),
+        };
+        write(&mut writer, &answer).await?;
+    }
+}
+
+/// One line, bounded; `None` at the end or when it is too long.
+async fn read_line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<String>> {
+    use tokio::io::AsyncReadExt;
+    let mut line = String::new();
+    let read = (&mut *reader).take(MAX_LINE).read_line(&mut line).await?;
+    Ok((read > 0 && line.ends_with('\n')).then(|| line.trim().to_owned()))
+}
+
+async fn write(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer).unwrap_or_default();
+    line.push(b'\n');
+    writer.write_all(&line).await
+}
+
+async fn events(
+    writer: &mut OwnedWriteHalf,
+    mut events: broadcast::Receiver<Arc<str>>,
+) -> io::Result<()> {
+    write(writer, &Answer { live: true, ..Answer::done("", serde_json::Value::Null) }).await?;
+    loop {
+        let line = match events.recv().await {
+            Ok(line) => line,
+            // A reader that is too slow misses some; it is told how many.
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                format!("{{\"missed\":{missed}}}").into()
+            }
+            Err(broadcast::error::RecvError::Closed) => return Ok(()),
+        };
+        writer.write_all(line.as_bytes()).await?;
+        writer.write_all(b"\n").await?;
+    }
+}

@@ -1,0 +1,394 @@
+//! Applications that act on the call itself: answer, ring, hang up, dial, transfer, record.
+
+use super::param::{Args, Kind, Param};
+use super::{App, Build, Xml, XmlCall};
+use crate::dialplan::cause::Cause;
+use crate::dialplan::draft::{Draft, Mentioned};
+use crate::dialplan::effect::Recording;
+use crate::dialplan::fault::did_you_mean;
+use crate::dialplan::model::{DialOp, Groups, MeanwhileOp, Op, Reason, TargetOp};
+use crate::dialplan::read_xml::dialstring;
+use crate::dialplan::template::Template;
+
+/// `answer`.
+pub static ANSWER: App = App {
+    name: "answer",
+    line: "Answer the call. Steps that play or ask answer it by themselves if it is not answered.",
+    params: &[],
+    shorthand: None,
+    after_hangup: false,
+    xml: &[Xml { name: "answer", data: "none", read: |_| Some(Op::Answer) }],
+    example: "{ answer = {} }",
+    build: Build::Step(|_, _| Some(Op::Answer)),
+};
+
+/// `early-media`.
+pub static EARLY_MEDIA: App = App {
+    name: "early-media",
+    line: "Open the speech path without answering, so that the caller hears what follows free of charge.",
+    params: &[],
+    shorthand: None,
+    after_hangup: false,
+    xml: &[Xml { name: "pre_answer", data: "none", read: |_| Some(Op::EarlyMedia) }],
+    example: "{ early-media = {} }",
+    build: Build::Step(|_, _| Some(Op::EarlyMedia)),
+};
+
+/// `ring`.
+pub static RING: App = App {
+    name: "ring",
+    line: "Tell the caller's side that it rings; its own exchange gives the ringing tone.",
+    params: &[],
+    shorthand: None,
+    after_hangup: false,
+    xml: &[Xml { name: "ring_ready", data: "none", read: |_| Some(Op::Ring) }],
+    example: "{ ring = {} }",
+    build: Build::Step(|_, _| Some(Op::Ring)),
+};
+
+/// `hangup`.
+pub static HANGUP: App = App {
+    name: "hangup",
+    line: "Clear the call with a cause.",
+    params: &[Param::with(
+        "cause",
+        Kind::Cause,
+        "normal",
+        "a Q.850 number (`17`), name (`USER_BUSY`) or word (`busy`)",
+    )],
+    shorthand: Some("cause"),
+    after_hangup: false,
+    xml: &[
+        Xml { name: "hangup", data: "[cause]: name or number", read: xml_hangup },
+        Xml {
+            name: "respond",
+            data: "SIP status [reason]: the cause it stands for (RFC 3398)",
+            read: xml_respond,
+        },
+    ],
+    example: "{ hangup = \"busy\" }",
+    build: Build::Step(|args, _| Some(Op::Hangup { cause: args.cause("cause")? })),
+};
+
+fn xml_hangup(call: &mut XmlCall<'_, '_>) -> Option<Op> {
+    let data = call.data.trim();
+    if data.is_empty() {
+        return Some(Op::Hangup { cause: Reason::Fixed(Cause::NORMAL) });
+    }
+    let template = call.template(data);
+    match template.fixed().map(|text| (Cause::parse(&text), text)) {
+        Some((Some(cause), _)) => Some(Op::Hangup { cause: Reason::Fixed(cause) }),
+        Some((None, text)) => call.wrong(
+            format!("'{text}' is not a clearing cause"),
+            did_you_mean(&text, Cause::names()),
+        ),
+        None => Some(Op::Hangup { cause: Reason::Text(template) }),
+    }
+}
+
+fn xml_respond(call: &mut XmlCall<'_, '_>) -> Option<Op> {
+    let status = call.data.split_whitespace().next().unwrap_or("").to_owned();
+    match status.parse::<u16>() {
+        Ok(status @ (401 | 407)) => {
+            call.lacks(
+                format!("'respond {status}' challenges the caller, which Belfry does not do in the plan; it clears the call with cause 21"),
+                "phones are challenged by Belfry itself; take this out",
+            );
+            Some(Op::Hangup { cause: Reason::Fixed(Cause::REJECTED) })
+        }
+        Ok(status @ 300..=699) => {
+            Some(Op::Hangup { cause: Reason::Fixed(Cause::from_sip(status)) })
+        }
+        _ => call
+            .wrong(format!("'{status}' is not a final SIP status"), "write a status such as 486"),
+    }
+}
+
+const OUTCOMES: &[&str] =
+    &["answered", "busy", "no-answer", "rejected", "unavailable", "failed", "else"];
+
+/// `dial`.
+pub static DIAL: App = App {
+    name: "dial",
+    line: "Call phones or a number behind a gateway and connect the first that answers. When the called party hangs up the plan goes on; a failure without a branch clears the call with its cause.",
+    params: &[
+        Param::optional("phones", Kind::Names(Mentioned::Phone), "phones of this exchange"),
+        Param::with(
+            "order",
+            Kind::Choice(&["together", "turn"]),
+            "together",
+            "ring the phones at once or one after the other",
+        ),
+        Param::optional(
+            "gateway",
+            Kind::Names(Mentioned::Gateway),
+            "the gateway for `number`; several are tried in turn, after the phones",
+        ),
+        Param::optional("number", Kind::Text, "the number to dial through the gateway"),
+        Param::with("timeout", Kind::Time, "30 s", "how long each of them rings"),
+        Param::with(
+            "ring",
+            Kind::Choice(&["ringback", "music", "early-media"]),
+            "ringback",
+            "what the caller hears meanwhile",
+        ),
+        Param::with("music", Kind::Name(Mentioned::Music), "default", "the class of the music"),
+        Param::with("record", Kind::Flag, "false", "record the talk, from the answer on"),
+        Param::optional("caller-id", Kind::Text, "the number to show; the caller's own otherwise"),
+        Param::optional("caller-name", Kind::Text, "the name to show; the caller's own otherwise"),
+        Param::with(
+            "emergency",
+            Kind::Flag,
+            "false",
+            "an emergency call: marked, and never held back",
+        ),
+        Param::optional(
+            "on",
+            Kind::Branches(OUTCOMES),
+            "steps for an outcome; `else` takes any failure not named. Behind them the plan goes on",
+        ),
+    ],
+    shorthand: Some("phones"),
+    after_hangup: false,
+    xml: &[Xml {
+        name: "bridge",
+        data: "[{a=b}]user/NUMBER[@domain] or sofia/gateway/NAME/NUMBER; `,` at once, `|` in turn",
+        read: dialstring::bridge,
+    }],
+    example: "{ dial = { phones = [\"1001\", \"1002\"], timeout = 20, ring = \"music\", record = true, on = { else = [{ play = \"care/busy\" }, { hangup = {} }] } } }",
+    build: Build::Step(dial),
+};
+
+fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
+    let place = args.place;
+    let phones = args.texts("phones").unwrap_or_default();
+    let gateways = args.texts("gateway").unwrap_or_default();
+    let number = args.text("number");
+    let mut groups: Vec<Vec<TargetOp>> = Vec::new();
+    if args.choice("order")? == "turn" {
+        groups.extend(phones.into_iter().map(|phone| vec![TargetOp::Phone(phone)]));
+    } else if !phones.is_empty() {
+        groups.push(phones.into_iter().map(TargetOp::Phone).collect());
+    }
+    match (&number, gateways.is_empty()) {
+        (None, false) => {
+            draft.faults.error(place, "'dial' has a gateway and no number", "add number = \"…\"")
+        }
+        (Some(_), true) => draft.faults.error(
+            place,
+            "'dial' has a number and no gateway",
+            "add gateway = \"…\", or name phones",
+        ),
+        _ => {}
+    }
+    let number = number.unwrap_or_else(|| Template::plain(""));
+    groups.extend(
+        gateways.into_iter().map(|name| vec![TargetOp::Gateway { name, number: number.clone() }]),
+    );
+    if groups.is_empty() {
+        draft.faults.error(place, "'dial' calls nobody", "name phones, or a gateway and a number");
+        return None;
+    }
+    let music_place = args.place_of("music");
+    let music = args.text("music")?;
+    let meanwhile = match args.choice("ring")? {
+        "music" => {
+            draft.mention(Mentioned::Music, &music, music_place);
+            MeanwhileOp::Music(music)
+        }
+        "early-media" => MeanwhileOp::EarlyMedia,
+        _ => MeanwhileOp::Ringback,
+    };
+    Some(Op::Dial(Box::new(DialOp {
+        groups: Groups::Fixed(groups),
+        ring_ms: args.time("timeout"),
+        meanwhile,
+        caller_number: args.text("caller-id"),
+        caller_name: args.text("caller-name"),
+        record: args.flag("record"),
+        emergency: args.flag("emergency"),
+        on: args.branches("on"),
+        variables: Vec::new(),
+    })))
+}
+
+/// `transfer`.
+pub static TRANSFER: App = App {
+    name: "transfer",
+    line: "Send the caller to a number, as if it had been dialled, in this or another context. The steps behind are dropped.",
+    params: &[
+        Param::with("to", Kind::Text, "${to}", "the number; the one called by default"),
+        Param::optional(
+            "context",
+            Kind::Name(Mentioned::Context),
+            "the context; this one by default",
+        ),
+    ],
+    shorthand: Some("to"),
+    after_hangup: false,
+    xml: &[Xml { name: "transfer", data: "NUMBER [XML [CONTEXT]]", read: xml_transfer }],
+    example: "{ transfer = { to = \"1001\", context = \"agents\" } }",
+    build: Build::Step(|args, draft| {
+        let (place, context_place) = (args.place_of("to"), args.place_of("context"));
+        let number = args.text("to")?;
+        let number = if number.source() == "${to}" { Template::variable("to") } else { number };
+        let context = args.text("context");
+        if let Some(context) = &context {
+            draft.mention(Mentioned::Context, context, context_place);
+        }
+        draft.send(&number, context.as_ref(), place);
+        Some(Op::Transfer { number, context })
+    }),
+};
+
+fn xml_transfer(call: &mut XmlCall<'_, '_>) -> Option<Op> {
+    let mut words = call.words();
+    if let Some(leg) = words.first().filter(|w| w.starts_with('-')).cloned() {
+        words.remove(0);
+        call.lacks(
+            format!("'transfer {leg}' moves the other party, which Belfry's plan does not do; the call ends here"),
+            "agents transfer with *1 or with REFER",
+        );
+        return Some(Op::Lacking { app: format!("transfer {leg}"), ends_call: true });
+    }
+    match destination(call, &words)? {
+        Ok((number, context)) => {
+            call.draft.send(&number, context.as_ref(), call.place);
+            Some(Op::Transfer { number, context })
+        }
+        Err(lacking) => Some(lacking),
+    }
+}
+
+/// `NUMBER [DIALPLAN [CONTEXT]]`, for transfer and execute_extension.
+/// Another dialplan than XML gives the step that stands in for it.
+pub(super) fn destination(
+    call: &mut XmlCall<'_, '_>,
+    words: &[String],
+) -> Option<Result<(Template, Option<Template>), Op>> {
+    let Some(number) = words.first() else {
+        let what = format!("'{}' has no number", call.app);
+        return call.wrong(what, "write NUMBER XML CONTEXT");
+    };
+    if let Some(dialplan) = words.get(1).filter(|w| !w.eq_ignore_ascii_case("xml")) {
+        let what = format!("the dialplan '{dialplan}' is not in Belfry; the call ends here");
+        call.lacks(what, "write NUMBER XML CONTEXT");
+        return Some(Err(Op::Lacking { app: format!("{} {dialplan}", call.app), ends_call: true }));
+    }
+    let number = call.template(number);
+    let context = words.get(2).map(|w| call.template(w));
+    if let Some(context) = &context {
+        call.mention(Mentioned::Context, context);
+    }
+    Some(Ok((number, context)))
+}
+
+/// `record`.
+pub static RECORD: App = App {
+    name: "record",
+    line: "Begin, stop, pause or resume recording the call, on two channels.",
+    params: &[Param::with(
+        "do",
+        Kind::Choice(&["on", "off", "pause", "resume"]),
+        "on",
+        "what to do",
+    )],
+    shorthand: Some("do"),
+    after_hangup: false,
+    xml: &[
+        Xml {
+            name: "record_session",
+            data: "FILE: not used, Belfry names its recordings by the call",
+            read: xml_record,
+        },
+        Xml {
+            name: "stop_record_session",
+            data: "FILE: not used",
+            read: |_| Some(Op::Record(Recording::Stop)),
+        },
+        Xml {
+            name: "record_session_mask",
+            data: "FILE: not used",
+            read: |_| Some(Op::Record(Recording::Pause)),
+        },
+        Xml {
+            name: "record_session_unmask",
+            data: "FILE: not used",
+            read: |_| Some(Op::Record(Recording::Resume)),
+        },
+    ],
+    example: "{ record = \"pause\" }",
+    build: Build::Step(|args, _| {
+        Some(Op::Record(match args.choice("do")? {
+            "off" => Recording::Stop,
+            "pause" => Recording::Pause,
+            "resume" => Recording::Resume,
+            _ => Recording::Start,
+        }))
+    }),
+};
+
+fn xml_record(call: &mut XmlCall<'_, '_>) -> Option<Op> {
+    call.lacks(
+        "the file name of 'record_session' is not used",
+        "Belfry keeps recordings under [record] dir, by day and call",
+    );
+    Some(Op::Record(Recording::Start))
+}
+
+/// `send-dtmf`.
+pub static SEND_DTMF: App = App {
+    name: "send-dtmf",
+    line: "Send digits to the caller's side.",
+    params: &[
+        Param::required("digits", Kind::Text, "the digits"),
+        Param::with("on", Kind::Time, "100 ms", "length of a digit"),
+        Param::with("off", Kind::Time, "100 ms", "pause between digits"),
+    ],
+    shorthand: Some("digits"),
+    after_hangup: false,
+    xml: &[Xml { name: "send_dtmf", data: "DIGITS[@MILLISECONDS]", read: xml_send_dtmf }],
+    example: "{ send-dtmf = \"1234#\" }",
+    build: Build::Step(|args, _| {
+        Some(Op::SendDigits {
+            digits: args.text("digits")?,
+            on_ms: args.time("on")?,
+            off_ms: args.time("off")?,
+        })
+    }),
+};
+
+fn xml_send_dtmf(call: &mut XmlCall<'_, '_>) -> Option<Op> {
+    let (digits, ms) = call.data.rsplit_once('@').unwrap_or((call.data, "100"));
+    let digits = call.template(digits.trim());
+    let on_ms = call.number(ms, "the length")?;
+    Some(Op::SendDigits { digits, on_ms, off_ms: 100 })
+}
+
+/// `queue`, which comes with the agents' work.
+pub static QUEUE: App = App {
+    name: "queue",
+    line: "Put the caller into a queue of agents.",
+    params: &[],
+    shorthand: None,
+    after_hangup: false,
+    xml: &[],
+    example: "{ queue = \"care\" }",
+    build: Build::Later(
+        "write dial = { phones = [\"1001\", \"1002\"], ring = \"music\" } to ring the agents' phones",
+    ),
+};
+
+/// `check-in`, which comes with the care line's work.
+pub static CHECK_IN: App = App {
+    name: "check-in",
+    line: "Take a subscriber's report that all is well.",
+    params: &[],
+    shorthand: None,
+    after_hangup: false,
+    xml: &[],
+    example: "{ check-in = {} }",
+    build: Build::Later(
+        "write play = \"care/checked-in\" and note = { name = \"check-in\", value = \"${from}\" }, or dial an agent",
+    ),
+};

@@ -1,0 +1,391 @@
+//! `belfry dialplan explain`: what a call would do, in words, without a call.
+//!
+//! Place: the command builds an [`Entry`] from its arguments and prints the [`Explanation`]. The same
+//! hunt as a call's finds the route; the steps are told in order, menus with their keys. Variables
+//! that are known are filled in, others stay as `${name}`.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::calendar::Civil;
+use super::effect::Keys;
+use super::hunt::hunt;
+use super::interp::{Entry, Interp, vars::View};
+use super::model::{
+    BlockId, DialOp, Groups, MeanwhileOp, Media, Menu, MenuMove, Op, Plan, Reason, Step, StopOn,
+    TargetOp, Tries,
+};
+use super::template::{Scope, Template};
+use crate::base::Now;
+
+/// The most lines that are told of one call.
+const MAX_LINES: usize = 500;
+/// How deep branches and menus are told.
+const MAX_DEPTH: usize = 4;
+
+/// What a call would do.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Explanation {
+    /// The context asked.
+    pub context: String,
+    /// The number called.
+    pub to: String,
+    /// The time of the call, civil.
+    pub at: String,
+    /// Whether the context exists.
+    pub context_exists: bool,
+    /// Routes asked, in order.
+    pub tried: Vec<TriedRoute>,
+    /// What is done, in order.
+    pub steps: Vec<Line>,
+}
+
+/// A route that was asked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TriedRoute {
+    /// Its name.
+    pub name: String,
+    /// `file:line`.
+    pub place: String,
+    /// Why it did not match; nothing when it did.
+    pub why_not: Option<String>,
+}
+
+/// One line of what is done.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Line {
+    /// How deep: 0 for the route's own steps.
+    pub depth: usize,
+    /// The step in words.
+    pub text: String,
+    /// `file:line`; empty for lines that are no steps.
+    pub place: String,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} in context '{}' at {}", self.to, self.context, self.at)?;
+        if !self.context_exists {
+            return writeln!(f, "There is no such context.");
+        }
+        for tried in &self.tried {
+            match &tried.why_not {
+                Some(why) => writeln!(f, "  no   {} ({}): {why}", tried.name, tried.place)?,
+                None => writeln!(f, "  yes  {} ({})", tried.name, tried.place)?,
+            }
+        }
+        if self.tried.iter().all(|t| t.why_not.is_some()) {
+            return writeln!(f, "No route takes the call: it is cleared with cause 1 (404).");
+        }
+        for line in &self.steps {
+            write!(f, "{:indent$}{}", "", line.text, indent = 2 + 2 * line.depth)?;
+            if line.place.is_empty() { writeln!(f)? } else { writeln!(f, "   [{}]", line.place)? }
+        }
+        Ok(())
+    }
+}
+
+/// Says what a call would do.
+pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
+    let mut interp = Interp::idle(plan, now, entry.clone());
+    let at = View::new(&interp, plan, None).civil().format("%a %Y-%m-%d %H:%M");
+    let found =
+        hunt(plan, &entry.context, &mut super::interp::vars::Looking { interp: &mut interp, plan });
+    let mut out = Explanation {
+        context: entry.context.clone(),
+        to: entry.to.clone(),
+        at,
+        context_exists: found.is_some(),
+        tried: Vec::new(),
+        steps: Vec::new(),
+    };
+    let Some(found) = found else { return out };
+    for tried in found.tried {
+        let route = &plan.routes[tried.route];
+        let place = plan.at(route.place);
+        out.tried.push(TriedRoute { name: route.name.clone(), place, why_not: tried.why_not });
+    }
+    for todo in found.todo {
+        let view = View::new(&interp, plan, todo.captures.as_deref());
+        let mut teller = Teller { plan, view: &view, out: &mut out.steps, menus: Vec::new() };
+        teller.block(todo.block, 0);
+    }
+    for block in found.on_hangup {
+        let view = View::new(&interp, plan, None);
+        out.steps.push(Line {
+            depth: 0,
+            text: "when the caller is gone:".into(),
+            place: String::new(),
+        });
+        Teller { plan, view: &view, out: &mut out.steps, menus: Vec::new() }.block(block, 1);
+    }
+    out
+}
+
+/// A view that leaves unknown variables standing.
+struct Known<'a>(&'a View<'a>);
+
+impl Scope for Known<'_> {
+    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.variable(name).or_else(|| Some(Cow::Owned(format!("${{{name}}}"))))
+    }
+    fn capture(&self, n: u8) -> Option<Cow<'_, str>> {
+        self.0.capture(n)
+    }
+    fn civil(&self) -> Civil {
+        self.0.civil()
+    }
+}
+
+struct Teller<'a> {
+    plan: &'a Plan,
+    view: &'a View<'a>,
+    out: &'a mut Vec<Line>,
+    /// Menus being told, so that one that leads to itself ends.
+    menus: Vec<String>,
+}
+
+impl Teller<'_> {
+    fn text(&self, template: &Template) -> String {
+        template.expand(&Known(self.view))
+    }
+
+    fn line(&mut self, depth: usize, text: impl Into<String>, place: String) {
+        if self.out.len() < MAX_LINES {
+            self.out.push(Line { depth, text: text.into(), place });
+        }
+    }
+
+    fn block(&mut self, block: BlockId, depth: usize) {
+        let plan = self.plan;
+        for step in plan.block(block) {
+            self.step(step, depth);
+        }
+    }
+
+    /// A branch with its heading; one without steps goes on.
+    fn branch(&mut self, heading: &str, block: BlockId, depth: usize) {
+        if depth > MAX_DEPTH {
+            return self.line(depth, format!("{heading} …"), String::new());
+        }
+        let empty = self.plan.block(block).is_empty();
+        self.line(
+            depth,
+            if empty { format!("{heading} go on") } else { heading.to_owned() },
+            String::new(),
+        );
+        self.block(block, depth + 1);
+    }
+
+    fn step(&mut self, step: &Step, depth: usize) {
+        let place = self.plan.at(step.place);
+        let text = self.words(&step.op);
+        let inline = if step.inline { " (while the route is looked for)" } else { "" };
+        self.line(depth, format!("{text}{inline}"), place);
+        match &step.op {
+            Op::If { then, otherwise, .. } => {
+                self.branch("then:", *then, depth + 1);
+                self.branch("else:", *otherwise, depth + 1);
+            }
+            Op::Dial(op) => self.branches(&op.on, depth + 1),
+            Op::Collect(op) => self.branches(&op.on, depth + 1),
+            Op::Menu { name } => {
+                let name = self.text(name);
+                let plan = self.plan;
+                if let Some(menu) = plan.menus.get(&name).filter(|_| !self.menus.contains(&name)) {
+                    self.menus.push(name);
+                    self.menu(menu, depth + 1);
+                    self.menus.pop();
+                }
+            }
+            Op::Call { sub } => {
+                let plan = self.plan;
+                if let Some((block, _)) =
+                    plan.subs.get(&self.text(sub)).filter(|_| depth < MAX_DEPTH)
+                {
+                    self.block(*block, depth + 1);
+                }
+            }
+            Op::Survey { name } => {
+                let plan = self.plan;
+                let questions =
+                    plan.surveys.get(&self.text(name)).map_or(&[][..], |s| &s.questions);
+                for question in questions {
+                    let keys: Vec<_> =
+                        question.keys.iter().map(|(k, m)| format!("{k} {m}")).collect();
+                    let text = format!(
+                        "ask {} ({}): {}",
+                        question.name,
+                        self.media(&question.prompt),
+                        keys.join(", ")
+                    );
+                    self.line(depth + 1, text, String::new());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn branches(&mut self, on: &[(String, BlockId)], depth: usize) {
+        for (outcome, block) in on {
+            self.branch(&format!("on {outcome}:"), *block, depth);
+        }
+    }
+
+    fn menu(&mut self, menu: &Menu, depth: usize) {
+        let tries = match menu.tries {
+            Tries::Total(n) => format!("{n} tries"),
+            Tries::Each { wrong, silent } => format!("{wrong} wrong keys or {silent} silences"),
+        };
+        let prompt = self.media(&menu.prompt);
+        self.line(
+            depth,
+            format!("play {prompt}, wait {} for a key, {tries}", seconds(menu.first_ms)),
+            String::new(),
+        );
+        for entry in &menu.entries {
+            self.branch(&format!("key {}:", entry.keys.source()), entry.block, depth);
+        }
+        if let Some((pattern, context)) = &menu.direct_dial {
+            let text =
+                format!("a number like {}: to context '{}'", pattern.source(), self.text(context));
+            self.line(depth, text, String::new());
+        }
+        self.branches(&menu.on, depth);
+    }
+
+    fn media(&self, media: &[Media]) -> String {
+        let one = |media: &Media| match media {
+            Media::Prompt(name) | Media::Path(name) => self.text(name),
+            Media::Tone { .. } => "a tone".into(),
+            Media::Silence { ms } => format!("silence of {}", seconds(*ms)),
+            Media::Music(class) => format!("music '{}'", self.text(class)),
+        };
+        if media.is_empty() {
+            "nothing".into()
+        } else {
+            media.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+    }
+
+    /// A step in words.
+    fn words(&self, op: &Op) -> String {
+        match op {
+            Op::Answer => "answer".into(),
+            Op::EarlyMedia => "open early media".into(),
+            Op::Ring => "signal ringing".into(),
+            Op::Hangup { cause: Reason::Fixed(cause) } => format!("hang up ({cause})"),
+            Op::Hangup { cause: Reason::Text(text) } => format!("hang up ({})", self.text(text)),
+            Op::Play { items, stop_on, times } => {
+                let stop = match stop_on {
+                    StopOn::Keys(Keys::NONE) | StopOn::Variable => String::new(),
+                    StopOn::Keys(keys) => format!(", stopped by {keys}"),
+                };
+                let times = if *times > 1 { format!(", {times} times") } else { String::new() };
+                format!("play {}{times}{stop}", self.media(items))
+            }
+            Op::Say { kind, value, .. } => format!("say the {} {}", kind.name(), self.text(value)),
+            Op::Menu { name } => format!("menu '{}'", self.text(name)),
+            Op::MenuMove(MenuMove::Again) => "play the menu again".into(),
+            Op::MenuMove(MenuMove::Back) => "back to the menu before".into(),
+            Op::MenuMove(MenuMove::Top) => "back to the first menu".into(),
+            Op::MenuMove(MenuMove::Exit) => "leave the menus".into(),
+            Op::Collect(op) => format!(
+                "play {}, take {} to {} digits into '{}'",
+                self.media(&op.prompt),
+                op.min,
+                op.max,
+                self.text(&op.into)
+            ),
+            Op::Set(pairs) => {
+                let pairs: Vec<_> = pairs
+                    .iter()
+                    .map(|(n, v)| format!("{} = '{}'", self.text(n), self.text(v)))
+                    .collect();
+                format!("set {}", pairs.join(", "))
+            }
+            Op::Unset(names) => format!(
+                "unset {}",
+                names.iter().map(|n| self.text(n)).collect::<Vec<_>>().join(", ")
+            ),
+            Op::If { test, .. } => {
+                let outcome = test.ask(self.view);
+                if outcome.holds {
+                    "if (holds now)".into()
+                } else {
+                    format!("if (not now: {})", outcome.why)
+                }
+            }
+            Op::Goto { route } => format!("go to the route '{}'", self.text(route)),
+            Op::Transfer { number, context } => {
+                format!("send to {}", self.destination(number, context))
+            }
+            Op::Extension { number, context } => {
+                format!("run {} and come back", self.destination(number, context))
+            }
+            Op::Call { sub } => format!("sub-routine '{}'", self.text(sub)),
+            Op::Return => "come back".into(),
+            Op::Wait { ms: Some(ms) } => format!("wait {}", seconds(*ms)),
+            Op::Wait { ms: None } => "wait until the caller goes".into(),
+            Op::Music { class } => format!("music '{}'", self.text(class)),
+            Op::StopMusic => "stop the music".into(),
+            Op::Dial(op) => self.dial(op),
+            Op::Record(change) => format!("recording: {change:?}").to_lowercase(),
+            Op::SendDigits { digits, .. } => format!("send the digits {}", self.text(digits)),
+            Op::Survey { name } => format!("survey '{}'", self.text(name)),
+            Op::Language { language } => format!("language {}", self.text(language)),
+            Op::Note { name, value } => {
+                format!("note {} = '{}'", self.text(name), self.text(value))
+            }
+            Op::Log { text, .. } => format!("log '{}'", self.text(text)),
+            Op::Info => "log the variables".into(),
+            Op::Nothing => "nothing".into(),
+            Op::Stop => "end".into(),
+            Op::Lacking { app, ends_call: true } => {
+                format!("'{app}' is not in Belfry: the call ends")
+            }
+            Op::Lacking { app, ends_call: false } => {
+                format!("'{app}' is not in Belfry: passed over")
+            }
+        }
+    }
+
+    fn destination(&self, number: &Template, context: &Option<Template>) -> String {
+        match context {
+            Some(context) => format!("{} in context '{}'", self.text(number), self.text(context)),
+            None => self.text(number),
+        }
+    }
+
+    fn dial(&self, op: &DialOp) -> String {
+        let target = |target: &TargetOp| match target {
+            TargetOp::Phone(number) => format!("phone {}", self.text(number)),
+            TargetOp::Gateway { name, number } => {
+                format!("{} through gateway {}", self.text(number), self.text(name))
+            }
+            TargetOp::Fail(cause) => format!("nobody ({cause})"),
+        };
+        let whom = match &op.groups {
+            Groups::Text(text) => self.text(text),
+            Groups::Fixed(groups) => {
+                let group =
+                    |g: &Vec<TargetOp>| g.iter().map(&target).collect::<Vec<_>>().join(" and ");
+                groups.iter().map(group).collect::<Vec<_>>().join(", then ")
+            }
+        };
+        let ring = op.ring_ms.map_or(String::new(), |ms| format!(", ringing {}", seconds(ms)));
+        let heard = match &op.meanwhile {
+            MeanwhileOp::Music(class) => format!(", caller hears music '{}'", self.text(class)),
+            MeanwhileOp::EarlyMedia => ", caller hears the network".into(),
+            MeanwhileOp::Ringback | MeanwhileOp::Variables => String::new(),
+        };
+        let record = if op.record { ", recorded" } else { "" };
+        format!("dial {whom}{ring}{heard}{record}")
+    }
+}
+
+fn seconds(ms: u32) -> String {
+    if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
+}

@@ -1,0 +1,203 @@
+//! Faults: what is wrong in a dialplan file, where, and what to write instead.
+//!
+//! Place: every reader and check of this folder reports here; `belfry check` prints the list. All
+//! faults of all files are collected, not only the first. An [`Severity::Error`] keeps the plan from
+//! being used; a [`Severity::Warning`] names a thing that will not do what the file says (a prompt
+//! that is not there, a FreeSWITCH application Belfry lacks) while the rest of the plan works.
+//!
+//! ```text
+//! care-line.toml:12:15: error: 'paly' is not an application; write 'play'
+//! └ file        │  └ column, in characters, from 1
+//!               └ line, from 1
+//! ```
+
+use core::fmt;
+
+/// The most faults kept of one load; a file of garbage would otherwise fill memory with complaints.
+pub const MAX_FAULTS: usize = 500;
+
+/// Whether the plan can be used in spite of the fault.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// No plan is made of the files.
+    Error,
+    /// A plan is made; what is named does not do what the file says.
+    Warning,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Fault {
+    /// Whether a plan can be made in spite of it.
+    pub severity: Severity,
+    /// The file's path as the loader was given it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// What is wrong, naming the culprit.
+    pub what: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let Fault { file, line, column, what, remedy, .. } = self;
+        write!(f, "{file}:{line}:{column}: {severity}: {what}")?;
+        if remedy.is_empty() { Ok(()) } else { write!(f, "; {remedy}") }
+    }
+}
+
+/// A place in the files given to the loader.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Place {
+    /// Index of the file.
+    pub file: u16,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// One file's text with the offsets of its lines, so that a byte offset becomes a [`Place`].
+#[derive(Debug)]
+pub struct Source<'a> {
+    /// Index of the file.
+    pub file: u16,
+    /// The whole text.
+    pub text: &'a str,
+    line_starts: Vec<usize>,
+}
+
+impl<'a> Source<'a> {
+    /// Indexes `text`.
+    pub fn new(file: u16, text: &'a str) -> Source<'a> {
+        let mut line_starts = vec![0];
+        line_starts
+            .extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1));
+        Source { file, text, line_starts }
+    }
+
+    /// The place of a byte offset; an offset past the end or inside a character is moved back.
+    pub fn place(&self, offset: usize) -> Place {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let line = self.line_starts.partition_point(|start| *start <= offset) - 1;
+        let column = self.text[self.line_starts[line]..offset].chars().count();
+        Place { file: self.file, line: line as u32 + 1, column: column as u32 + 1 }
+    }
+}
+
+/// The faults of one load, with the paths of its files.
+#[derive(Debug, Default)]
+pub struct Faults {
+    paths: Vec<String>,
+    list: Vec<Fault>,
+    errors: usize,
+}
+
+impl Faults {
+    /// None yet, for files of these paths.
+    pub fn new(paths: Vec<String>) -> Faults {
+        Faults { paths, list: Vec::new(), errors: 0 }
+    }
+
+    /// Adds an error.
+    pub fn error(&mut self, place: Place, what: impl Into<String>, remedy: impl Into<String>) {
+        self.errors += 1;
+        self.add(Severity::Error, place, what.into(), remedy.into());
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, place: Place, what: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Severity::Warning, place, what.into(), remedy.into());
+    }
+
+    fn add(&mut self, severity: Severity, place: Place, what: String, remedy: String) {
+        if self.list.len() >= MAX_FAULTS {
+            return;
+        }
+        let file = self.paths.get(usize::from(place.file)).cloned().unwrap_or_default();
+        let fault = Fault { severity, file, line: place.line, column: place.column, what, remedy };
+        if !self.list.contains(&fault) {
+            self.list.push(fault);
+        }
+    }
+
+    /// Whether no plan can be made.
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// All, ordered by file and place.
+    pub fn into_sorted(mut self) -> Vec<Fault> {
+        self.list.sort_by(|a, b| {
+            (&a.file, a.line, a.column, a.severity).cmp(&(&b.file, b.line, b.column, b.severity))
+        });
+        self.list
+    }
+}
+
+/// The known name nearest to `wrong`, if one is near enough to be what was meant.
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = wrong.to_lowercase();
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(distance, name)| {
+            *distance <= 1 + name.chars().count().min(wrong.chars().count()) / 3
+        })
+        .min_by_key(|(distance, name)| (*distance, *name))
+        .map(|(_, name)| name)
+}
+
+/// A remedy that names the nearest known name, or lists those there are.
+pub fn did_you_mean<'a, I>(wrong: &str, known: I) -> String
+where
+    I: IntoIterator<Item = &'a str> + Clone,
+{
+    if let Some(name) = nearest(wrong, known.clone()) {
+        return format!("write '{name}'");
+    }
+    let all: Vec<&str> = known.into_iter().collect();
+    match all.len() {
+        0 => "none is defined yet".into(),
+        1..=12 => format!("known are: {}", all.join(", ")),
+        many => format!("known are: {}, … ({many} in all)", all[..8].join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_counts_characters_not_bytes() {
+        let source = Source::new(3, "a\n请按一=1\n");
+        assert_eq!(source.place(0), Place { file: 3, line: 1, column: 1 });
+        assert_eq!(source.place(2 + 9), Place { file: 3, line: 2, column: 4 });
+        assert_eq!(
+            source.place(2 + 4),
+            Place { file: 3, line: 2, column: 2 },
+            "inside a character"
+        );
+        assert_eq!(source.place(999).line, 3);
+    }
+
+    #[test]
+    fn a_near_name_is_named_and_a_far_one_is_not() {
+        assert_eq!(nearest("paly", ["play", "dial"]), Some("play"));
+        assert_eq!(nearest("Hangup", ["hangup"]), Some("hangup"));
+        assert_eq!(nearest("conference", ["play", "dial"]), None);
+        assert!(did_you_mean("zzz", ["a1", "b2"]).contains("a1, b2"));
+    }
+}

@@ -1,0 +1,219 @@
+//! What a plan can know of its call: the call's entry, variables, civil time.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use jiff::tz::{TimeZone, offset};
+use serde::{Deserialize, Serialize};
+
+use super::{Interp, MAX_FRAMES};
+use crate::base::Wall;
+use crate::dialplan::calendar::Civil;
+use crate::dialplan::condition::Facts;
+use crate::dialplan::hunt::Hunter;
+use crate::dialplan::model::{Op, Plan, Step};
+use crate::dialplan::template::{Scope, truncate};
+
+/// The most variables of a call.
+pub const MAX_VARIABLES: usize = 500;
+/// The longest name of a variable, in bytes.
+const MAX_NAME: usize = 128;
+/// The longest value of a variable, in bytes.
+pub const MAX_VALUE: usize = 4_096;
+
+/// What came with a call.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Entry {
+    /// The context it enters: its gateway's or phone's.
+    pub context: String,
+    /// The number called.
+    pub to: String,
+    /// The caller's number; empty when withheld.
+    pub from: String,
+    /// The caller's name.
+    pub caller_name: String,
+    /// The gateway or phone it came by.
+    pub via: String,
+    /// The call's id.
+    pub call_id: String,
+    /// The address it came from.
+    pub network_addr: String,
+    /// Variables it begins with (a subscriber's `vip`, say).
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Entry {
+    /// A field of the call by the name that conditions use.
+    fn profile<'a>(&'a self, name: &str) -> Option<Cow<'a, str>> {
+        Some(Cow::Borrowed(match name {
+            "to" => &self.to,
+            "from" => &self.from,
+            "caller_name" => &self.caller_name,
+            "via" => &self.via,
+            "context" => &self.context,
+            "call_id" => &self.call_id,
+            "network_addr" => &self.network_addr,
+            // What FreeSWITCH files ask to tell SIP calls from others.
+            "source" => "mod_sofia",
+            "dialplan" => "XML",
+            "rdnis" => "",
+            "chan_name" => return Some(Cow::Owned(format!("sofia/internal/{}", self.from))),
+            _ => return None,
+        }))
+    }
+}
+
+/// FreeSWITCH's names of what a call brings, with the names here.
+const ALIASES: [(&str, &str); 8] = [
+    ("destination_number", "to"),
+    ("caller_id_number", "from"),
+    ("ani", "from"),
+    ("sip_from_user", "from"),
+    ("caller_id_name", "caller_name"),
+    ("uuid", "call_id"),
+    ("sip_gateway_name", "via"),
+    ("sip_received_ip", "network_addr"),
+];
+
+/// A call as its plan sees it, with the groups that stand for `$1` to `$9`.
+pub(in crate::dialplan) struct View<'a> {
+    interp: &'a Interp,
+    plan: &'a Plan,
+    captures: Option<&'a [String]>,
+}
+
+impl<'a> View<'a> {
+    pub fn new(interp: &'a Interp, plan: &'a Plan, captures: Option<&'a [String]>) -> View<'a> {
+        View { interp, plan, captures }
+    }
+
+    /// The civil time of an instant, by the node's zone or by `tod_tz_offset` (hours, FreeSWITCH's).
+    pub fn civil_at(&self, wall: Wall) -> Civil {
+        let shifted =
+            self.interp.variables.get("tod_tz_offset").and_then(|v| v.trim().parse::<i8>().ok());
+        match shifted.filter(|hours| (-14..=14).contains(hours)) {
+            Some(hours) => Civil::at(wall, &TimeZone::fixed(offset(hours))),
+            None => Civil::at(wall, &self.plan.zone),
+        }
+    }
+
+    /// The language of prompts.
+    pub fn language(&self) -> String {
+        let set =
+            ["language", "default_language"].iter().find_map(|n| self.interp.variables.get(*n));
+        set.filter(|l| !l.is_empty()).cloned().unwrap_or_else(|| self.plan.language.clone())
+    }
+}
+
+impl Scope for View<'_> {
+    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some(value) = self.interp.variables.get(name) {
+            return Some(Cow::Borrowed(value));
+        }
+        let own = ALIASES.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, own)| own);
+        self.interp.entry.profile(own).or_else(|| {
+            let civil = self.civil();
+            Some(Cow::Owned(match own {
+                "domain" | "domain_name" => return Some(Cow::Borrowed(&self.plan.domain)),
+                "language" | "default_language" => self.language(),
+                "date" => civil.format("%Y-%m-%d"),
+                "time" => civil.format("%H:%M"),
+                "weekday" => civil.weekday().to_string(),
+                _ => {
+                    return self.plan.globals.get(name).map(|value| Cow::Borrowed(value.as_str()));
+                }
+            }))
+        })
+    }
+    fn capture(&self, n: u8) -> Option<Cow<'_, str>> {
+        let captures = self.captures?;
+        Some(Cow::Borrowed(captures.get(usize::from(n)).map_or("", String::as_str)))
+    }
+    fn civil(&self) -> Civil {
+        self.civil_at(self.interp.wall)
+    }
+}
+
+impl Facts for View<'_> {
+    fn scope(&self) -> &dyn Scope {
+        self
+    }
+    fn profile(&self, name: &str) -> String {
+        self.interp.entry.profile(name).unwrap_or_default().into_owned()
+    }
+    fn is_holiday(&self, list: &str) -> bool {
+        self.plan.is_holiday(list, self.civil().date())
+    }
+}
+
+/// A call that looks for its route.
+pub(in crate::dialplan) struct Looking<'a> {
+    pub interp: &'a mut Interp,
+    pub plan: &'a Plan,
+}
+
+impl Hunter for Looking<'_> {
+    fn facts(&self) -> Box<dyn Facts + '_> {
+        Box::new(View::new(self.interp, self.plan, None))
+    }
+    fn run_inline(&mut self, step: &Step, captures: Option<&[String]>) {
+        match &step.op {
+            Op::Set(pairs) => self.interp.set_pairs(self.plan, pairs, captures),
+            Op::Unset(names) => {
+                for name in names {
+                    let name = name.expand(&View::new(self.interp, self.plan, captures));
+                    self.interp.variables.remove(&name);
+                }
+            }
+            Op::Log { level, text } => {
+                let text = text.expand(&View::new(self.interp, self.plan, captures));
+                self.interp.log(*level, text);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Interp {
+    /// Sets a variable within bounds; one too many is dropped, a value too long is cut.
+    pub(super) fn set(&mut self, name: &str, value: impl Into<String>) {
+        let full = self.variables.len() >= MAX_VARIABLES && !self.variables.contains_key(name);
+        if name.is_empty() || name.len() > MAX_NAME || full {
+            return;
+        }
+        let mut value = value.into();
+        truncate(&mut value, MAX_VALUE);
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    pub(super) fn set_pairs(
+        &mut self,
+        plan: &Plan,
+        pairs: &[(crate::dialplan::template::Template, crate::dialplan::template::Template)],
+        captures: Option<&[String]>,
+    ) {
+        for (name, value) in pairs {
+            let view = View::new(self, plan, captures);
+            let (name, value) = (name.expand(&view), value.expand(&view));
+            // FreeSWITCH's word for "remove it".
+            if value == "_undef_" {
+                self.variables.remove(&name);
+            } else {
+                self.set(&name, value);
+            }
+        }
+    }
+
+    /// Puts a frame on the stack; past [`MAX_FRAMES`] the call is cleared.
+    pub(super) fn push(&mut self, frame: super::Frame) {
+        if self.stack.len() >= MAX_FRAMES {
+            self.log(
+                crate::dialplan::effect::Level::Error,
+                format!("the plan is more than {MAX_FRAMES} levels deep"),
+            );
+            self.hangup(crate::dialplan::cause::Cause::TEMPORARY_FAILURE);
+            return;
+        }
+        self.stack.push(frame);
+    }
+}

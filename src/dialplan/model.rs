@@ -1,0 +1,427 @@
+//! The checked plan: contexts of routes, routes of conditions, conditions of steps; menus, surveys,
+//! sub-routines, holiday lists.
+//!
+//! Place: both readers (TOML and FreeSWITCH XML) build this one model, `check` goes over it, the
+//! interpreter runs it. Steps stand in numbered blocks, so that a running call's position is plain
+//! numbers.
+//!
+//! ```text
+//! Plan ─ context "gateway" ─ Route ─ Condition ─┬ test
+//!                                               ├ actions: Block ─ Step, Step, …
+//!                                               └ otherwise: Block
+//! ```
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::calendar::{Days, any_holds};
+use super::cause::Cause;
+use super::condition::Test;
+use super::effect::{Keys, Level, Recording, Tone};
+use super::fault::Place;
+use super::number::Pattern;
+use super::say::Kind;
+use super::template::Template;
+
+/// A block of steps, by its number in the plan.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
+)]
+pub struct BlockId(pub u32);
+
+/// A whole dialplan, read and checked. Never changes; a reload makes another one and running calls
+/// keep theirs.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) files: Vec<String>,
+    pub(super) contexts: BTreeMap<String, Vec<usize>>,
+    pub(super) routes: Vec<Route>,
+    pub(super) blocks: Vec<Vec<Step>>,
+    pub(super) menus: BTreeMap<String, Menu>,
+    pub(super) surveys: BTreeMap<String, Survey>,
+    pub(super) subs: BTreeMap<String, (BlockId, Place)>,
+    pub(super) holidays: BTreeMap<String, Vec<Days>>,
+    pub(super) variables: BTreeMap<String, String>,
+    /// FreeSWITCH's globals, which a variable that the call has not set falls back on.
+    pub(super) globals: BTreeMap<String, String>,
+    pub(super) zone: TimeZone,
+    pub(super) language: String,
+    pub(super) domain: String,
+}
+
+impl Plan {
+    /// Whether there is such a context.
+    pub fn has_context(&self, name: &str) -> bool {
+        self.contexts.contains_key(name)
+    }
+    /// The contexts, by name.
+    pub fn contexts(&self) -> impl Iterator<Item = &str> {
+        self.contexts.keys().map(String::as_str)
+    }
+    /// The surveys, each with its questions' names.
+    pub fn surveys(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        self.surveys.iter().map(|(name, survey)| {
+            (name.as_str(), survey.questions.iter().map(|q| q.name.as_str()).collect())
+        })
+    }
+    /// How many routes there are.
+    pub fn route_count(&self) -> usize {
+        self.routes.len()
+    }
+    /// The language of a call that has set none.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+    /// The time zone of its conditions.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The steps of a block; none for a number that is not a block's (a state kept from another plan).
+    pub(super) fn block(&self, id: BlockId) -> &[Step] {
+        self.blocks.get(id.0 as usize).map_or(&[], Vec::as_slice)
+    }
+    /// The routes of a context in their order; FreeSWITCH's `global` context stands in for one that
+    /// is not there.
+    pub(super) fn routes_of(&self, context: &str) -> Option<impl Iterator<Item = (usize, &Route)>> {
+        let routes = self.contexts.get(context).or_else(|| self.contexts.get("global"))?;
+        Some(routes.iter().map(|at| (*at, &self.routes[*at])))
+    }
+    /// The first route of this name.
+    pub(super) fn route_named(&self, name: &str) -> Option<(usize, &Route)> {
+        self.routes.iter().enumerate().find(|(_, route)| route.name == name)
+    }
+    /// Whether `date` is in the holiday list, or in any list for an empty name.
+    pub(super) fn is_holiday(&self, list: &str, date: Date) -> bool {
+        match list {
+            "" => self.holidays.values().any(|days| any_holds(days, date)),
+            name => self.holidays.get(name).is_some_and(|days| any_holds(days, date)),
+        }
+    }
+    /// `file:line` of a place.
+    pub(super) fn at(&self, place: Place) -> String {
+        let file = self.files.get(usize::from(place.file)).map_or("?", String::as_str);
+        format!("{file}:{}", place.line)
+    }
+}
+
+/// A way through a context: TOML's `[[route]]`, FreeSWITCH's `<extension>`.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub name: String,
+    pub context: String,
+    pub place: Place,
+    /// FreeSWITCH's `continue`: look at the following routes too.
+    pub goes_on: bool,
+    pub conditions: Vec<Condition>,
+    /// Steps that run when the caller is gone.
+    pub on_hangup: Option<BlockId>,
+}
+
+/// A condition with what follows when it holds and when not.
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub test: Test,
+    pub stop: Break,
+    pub actions: BlockId,
+    pub otherwise: BlockId,
+    pub nested: Vec<Condition>,
+    /// Whether the route matches only if the nested conditions do.
+    pub require_nested: bool,
+}
+
+/// FreeSWITCH's `break`: after which outcome the following conditions are not looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)] // the words are FreeSWITCH's
+pub(super) enum Break {
+    OnTrue,
+    OnFalse,
+    Always,
+    Never,
+}
+
+/// One step with its place in the files.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub op: Op,
+    /// FreeSWITCH's `inline`: runs while the route is looked for.
+    pub inline: bool,
+    /// Written as FreeSWITCH XML: its variables and its rules for early media and dialling hold.
+    pub freeswitch: bool,
+    pub place: Place,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum Op {
+    Answer,
+    EarlyMedia,
+    Ring,
+    Hangup {
+        cause: Reason,
+    },
+    Play {
+        items: Vec<Media>,
+        stop_on: StopOn,
+        times: u32,
+    },
+    Say {
+        kind: Kind,
+        value: Template,
+        language: Option<Template>,
+        stop_on: Keys,
+    },
+    Menu {
+        name: Template,
+    },
+    MenuMove(MenuMove),
+    Collect(Box<CollectOp>),
+    Set(Vec<(Template, Template)>),
+    Unset(Vec<Template>),
+    If {
+        test: Test,
+        then: BlockId,
+        otherwise: BlockId,
+    },
+    Goto {
+        route: Template,
+    },
+    Transfer {
+        number: Template,
+        context: Option<Template>,
+    },
+    /// FreeSWITCH's `execute_extension`: run another route and come back.
+    Extension {
+        number: Template,
+        context: Option<Template>,
+    },
+    Call {
+        sub: Template,
+    },
+    Return,
+    Wait {
+        ms: Option<u32>,
+    },
+    Music {
+        class: Template,
+    },
+    StopMusic,
+    Dial(Box<DialOp>),
+    Record(Recording),
+    SendDigits {
+        digits: Template,
+        on_ms: u32,
+        off_ms: u32,
+    },
+    Survey {
+        name: Template,
+    },
+    Language {
+        language: Template,
+    },
+    Note {
+        name: Template,
+        value: Template,
+    },
+    Log {
+        level: Level,
+        text: Template,
+    },
+    /// FreeSWITCH's `info`: log the variables.
+    Info,
+    Stop,
+    /// A FreeSWITCH application that Belfry lacks. The call goes on without it, or is cleared when
+    /// the application was what the call came for.
+    Lacking {
+        app: String,
+        ends_call: bool,
+    },
+    /// A FreeSWITCH application that has nothing to do here (`eval`).
+    Nothing,
+}
+
+impl Op {
+    /// Whether nothing behind this step in its block is reached.
+    pub fn ends_block(&self) -> bool {
+        matches!(
+            self,
+            Op::Hangup { .. }
+                | Op::Goto { .. }
+                | Op::Transfer { .. }
+                | Op::Stop
+                | Op::Return
+                | Op::MenuMove(_)
+                | Op::Lacking { ends_call: true, .. }
+                | Op::Wait { ms: None }
+        )
+    }
+}
+
+/// A clearing cause, fixed or from a variable.
+#[derive(Debug)]
+pub(super) enum Reason {
+    Fixed(Cause),
+    Text(Template),
+}
+
+/// One thing to play, before variables are filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Media {
+    Prompt(Template),
+    Tone {
+        tone: Tone,
+        ms: Option<u32>,
+    },
+    Silence {
+        ms: u32,
+    },
+    /// Music without end.
+    Music(Template),
+    /// A FreeSWITCH path with variables in it, read when it is played.
+    Path(Template),
+}
+
+/// Which keys stop a playing.
+#[derive(Debug)]
+pub(super) enum StopOn {
+    Keys(Keys),
+    /// FreeSWITCH's `playback_terminators` variable, `*` when it is not set.
+    Variable,
+}
+
+/// A move among menus.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) enum MenuMove {
+    /// Play this menu again.
+    Again,
+    /// Leave this menu for the one that led here, which plays again.
+    Back,
+    /// Leave all menus but the first, which plays again.
+    Top,
+    /// Leave all menus.
+    Exit,
+}
+
+/// `collect`.
+#[derive(Debug)]
+pub(super) struct CollectOp {
+    pub into: Template,
+    pub prompt: Vec<Media>,
+    pub invalid: Vec<Media>,
+    pub min: u8,
+    pub max: u8,
+    pub terminators: Keys,
+    pub first_ms: u32,
+    pub next_ms: u32,
+    pub tries: u8,
+    pub valid: Option<Pattern>,
+    /// Name of the branch (`failed`, `timeout`) and its steps.
+    pub on: Vec<(String, BlockId)>,
+    /// FreeSWITCH's `transfer_on_failure`.
+    pub on_failure: Option<(Template, Option<Template>)>,
+}
+
+/// `dial` and `bridge`.
+#[derive(Debug)]
+pub(super) struct DialOp {
+    pub groups: Groups,
+    pub ring_ms: Option<u32>,
+    pub meanwhile: MeanwhileOp,
+    pub caller_number: Option<Template>,
+    pub caller_name: Option<Template>,
+    pub record: bool,
+    pub emergency: bool,
+    /// Name of the outcome (`busy`, `else`, …) and its steps.
+    pub on: Vec<(String, BlockId)>,
+    /// FreeSWITCH's `{a=b}` before the targets.
+    pub variables: Vec<(String, Template)>,
+}
+
+/// Whom a dial calls.
+#[derive(Debug)]
+pub(super) enum Groups {
+    Fixed(Vec<Vec<TargetOp>>),
+    /// A whole FreeSWITCH dial string in a variable, read when it is dialled.
+    Text(Template),
+}
+
+/// One target before variables are filled in.
+#[derive(Clone, Debug)]
+pub(super) enum TargetOp {
+    Phone(Template),
+    Gateway { name: Template, number: Template },
+    Fail(Cause),
+}
+
+/// What the caller hears meanwhile, before variables are filled in.
+#[derive(Debug)]
+pub(super) enum MeanwhileOp {
+    Ringback,
+    Music(Template),
+    EarlyMedia,
+    /// FreeSWITCH's `ringback`, `transfer_ringback` and `ignore_early_media` variables.
+    Variables,
+}
+
+/// A menu: a prompt, and what the keys do.
+#[derive(Debug)]
+pub(super) struct Menu {
+    pub place: Place,
+    pub prompt: Vec<Media>,
+    /// From the second time on; the first prompt when there is none.
+    pub prompt_again: Vec<Media>,
+    pub invalid: Vec<Media>,
+    pub no_input: Vec<Media>,
+    /// Played when the tries are used up (TOML) or when the top menu is left (XML).
+    pub exit: Vec<Media>,
+    pub entries: Vec<MenuEntry>,
+    pub direct_dial: Option<(Pattern, Template)>,
+    pub first_ms: u32,
+    pub next_ms: u32,
+    /// The most keys of an entry.
+    pub max: u8,
+    pub tries: Tries,
+    /// FreeSWITCH's way: after an entry's steps the menu plays again.
+    pub returns: bool,
+    /// `timeout`, `invalid` or `else`, and its steps.
+    pub on: Vec<(String, BlockId)>,
+}
+
+/// One key, or pattern of keys, of a menu.
+#[derive(Debug)]
+pub(super) struct MenuEntry {
+    pub keys: Pattern,
+    pub block: BlockId,
+}
+
+/// When a menu gives up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tries {
+    /// After so many in all.
+    Total(u8),
+    /// After so many wrong entries in a row or so many silences (FreeSWITCH).
+    Each { wrong: u8, silent: u8 },
+}
+
+/// A survey: questions with keys.
+#[derive(Debug)]
+pub(super) struct Survey {
+    pub place: Place,
+    pub intro: Vec<Media>,
+    pub thanks: Vec<Media>,
+    pub invalid: Vec<Media>,
+    pub questions: Vec<Question>,
+}
+
+/// One question of a survey.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub name: String,
+    pub prompt: Vec<Media>,
+    /// Key and meaning.
+    pub keys: Vec<(String, String)>,
+    pub tries: u8,
+    pub first_ms: u32,
+}

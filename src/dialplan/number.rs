@@ -1,0 +1,383 @@
+//! Number patterns: what a dialled number, a caller or the keys of a menu have to look like.
+//!
+//! Place: `when = { to = … }`, the keys of a menu, `direct-dial`; the XML reader uses it for
+//! FreeSWITCH's `_NXX` expressions. Two spellings:
+//!
+//! ```text
+//! 4008001234      these digits            x  any digit        [15-7]  one of these digits
+//! 1xxx            1 and three digits      n  2 to 9           .       one or more of anything
+//! 0(.)            0, and $1 is the rest   z  1 to 9           !       none or more of anything
+//! /^0(\d+)$/      between slashes: a regular expression (/…/i without regard to case)
+//! ```
+//!
+//! A dial pattern covers the whole number; a regular expression matches anywhere unless it says
+//! `^` and `$`, as in FreeSWITCH.
+
+use core::fmt;
+use core::ops::Range;
+
+use regex::{Regex, RegexBuilder};
+
+/// The longest pattern, in bytes.
+pub const MAX_PATTERN: usize = 1_024;
+/// The memory a compiled expression may take, in bytes. Matching is linear in the text (the crate's
+/// promise), so this bounds the time of a match too.
+const MAX_COMPILED: usize = 1 << 20;
+
+/// A pattern that cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PatternError {
+    /// Nothing to match.
+    Empty,
+    /// Longer than [`MAX_PATTERN`].
+    TooLong,
+    /// A character that no dial pattern has.
+    Character(char),
+    /// A `[` without its `]`, or nothing between them.
+    Class,
+    /// `(` and `)` do not pair.
+    Group,
+    /// Something after `.` or `!`.
+    AfterTail,
+    /// The regular expression is not one; holds the reason.
+    Regex(String),
+    /// The regular expression looks ahead or behind or back, which no linear-time matcher does.
+    LookAround,
+}
+
+impl PatternError {
+    /// What to write instead.
+    pub fn remedy(&self) -> String {
+        match self {
+            PatternError::Empty => {
+                "write a number such as 1001, a pattern such as 1xxx, or leave it out".into()
+            }
+            PatternError::TooLong => "split it into several patterns".into(),
+            PatternError::Character(c) => format!(
+                "a pattern has digits, * # + x n z [..] ( ) . !; write /{}/ for a regular expression",
+                regex::escape(&c.to_string())
+            ),
+            PatternError::Class => "write [1-3] or [159]".into(),
+            PatternError::Group => "close each ( with a )".into(),
+            PatternError::AfterTail => "'.' and '!' stand last".into(),
+            PatternError::Regex(_) => "correct the regular expression".into(),
+            PatternError::LookAround => {
+                "write two conditions: one that must match and one that must not".into()
+            }
+        }
+    }
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PatternError::Empty => f.write_str("the pattern is empty"),
+            PatternError::TooLong => write!(f, "the pattern is longer than {MAX_PATTERN} bytes"),
+            PatternError::Character(c) => write!(f, "'{c}' cannot stand in a number pattern"),
+            PatternError::Class => f.write_str("a '[' class is empty, backwards or not closed"),
+            PatternError::Group => f.write_str("'(' and ')' do not pair"),
+            PatternError::AfterTail => f.write_str("something follows '.' or '!'"),
+            PatternError::Regex(why) => write!(f, "the regular expression is wrong: {why}"),
+            PatternError::LookAround => f.write_str(
+                "the regular expression uses look-around or back-references, which Belfry lacks",
+            ),
+        }
+    }
+}
+
+/// Compiles a regular expression within bounds.
+pub fn compile(expression: &str, ignore_case: bool) -> Result<Regex, PatternError> {
+    if expression.len() > MAX_PATTERN {
+        return Err(PatternError::TooLong);
+    }
+    let built = RegexBuilder::new(expression)
+        .case_insensitive(ignore_case)
+        .size_limit(MAX_COMPILED)
+        .dfa_size_limit(MAX_COMPILED)
+        .nest_limit(50)
+        .build();
+    built.map_err(|error| {
+        let text = error.to_string();
+        let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        if why.contains("look-around") || why.contains("backreferences") {
+            PatternError::LookAround
+        } else {
+            PatternError::Regex(why)
+        }
+    })
+}
+
+/// The groups of a match, group 0 first.
+pub fn groups(regex: &Regex, text: &str) -> Option<Vec<String>> {
+    let found = regex.captures(text)?;
+    let group = |n| found.get(n).map_or(String::new(), |m| m.as_str().to_owned());
+    Some((0..found.len().min(10)).map(group).collect())
+}
+
+/// A number pattern of either spelling.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    source: Box<str>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Dial(DialPattern),
+    Regex(Regex),
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Pattern {
+    /// Reads either spelling.
+    pub fn parse(text: &str) -> Result<Pattern, PatternError> {
+        let kind = match text.strip_prefix('/') {
+            Some(rest) => {
+                let (expression, flags) = rest.rsplit_once('/').unwrap_or((rest, ""));
+                if expression.is_empty() {
+                    return Err(PatternError::Empty);
+                }
+                if let Some(flag) = flags.chars().find(|c| *c != 'i') {
+                    return Err(PatternError::Regex(format!("'{flag}' after the last slash")));
+                }
+                Kind::Regex(compile(expression, flags.contains('i'))?)
+            }
+            None => Kind::Dial(DialPattern::parse(text)?),
+        };
+        Ok(Pattern { source: text.into(), kind })
+    }
+
+    /// The pattern as written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The groups caught (group 0 is the whole text), or `None` when it does not match.
+    pub fn matches(&self, text: &str) -> Option<Vec<String>> {
+        match &self.kind {
+            Kind::Dial(dial) => dial.matches(text),
+            Kind::Regex(regex) => groups(regex, text),
+        }
+    }
+
+    /// Whether a longer number that begins with `typed` could match.
+    pub fn may_continue(&self, typed: &str) -> bool {
+        match &self.kind {
+            Kind::Dial(dial) => dial.may_continue(typed),
+            Kind::Regex(_) => true,
+        }
+    }
+
+    /// The one number that matches, when there is only one.
+    pub fn literal(&self) -> Option<&str> {
+        let plain = |c: char| c.is_ascii_digit() || matches!(c, '*' | '#' | '+');
+        (matches!(self.kind, Kind::Dial(_)) && self.source.chars().all(plain))
+            .then_some(&*self.source)
+    }
+
+    /// The longest number that matches; `None` when there is no longest, or none that is known.
+    pub fn max_len(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Dial(dial) => (dial.tail == Tail::None).then_some(dial.digits.len()),
+            Kind::Regex(_) => None,
+        }
+    }
+
+    /// Whether the pattern catches groups.
+    pub fn has_groups(&self) -> bool {
+        match &self.kind {
+            Kind::Dial(dial) => !dial.groups.is_empty(),
+            Kind::Regex(regex) => regex.captures_len() > 1,
+        }
+    }
+}
+
+/// A dial pattern: one set of digits for each place, and perhaps an open end.
+#[derive(Clone, Debug, PartialEq)]
+struct DialPattern {
+    /// For each place a bit set over [`ALPHABET`].
+    digits: Vec<u32>,
+    tail: Tail,
+    /// The places of each group; a group that holds the tail ends at `usize::MAX`.
+    groups: Vec<Range<usize>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tail {
+    None,
+    /// `.`
+    OneOrMore,
+    /// `!`
+    NoneOrMore,
+}
+
+const ALPHABET: &str = "0123456789*#+ABCD";
+
+fn bit(c: char) -> Option<u32> {
+    ALPHABET.find(c.to_ascii_uppercase()).map(|at| 1 << at)
+}
+
+fn digits(range: Range<u32>) -> u32 {
+    range.fold(0, |set, digit| set | 1 << digit)
+}
+
+impl DialPattern {
+    fn parse(text: &str) -> Result<DialPattern, PatternError> {
+        if text.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if text.len() > MAX_PATTERN {
+            return Err(PatternError::TooLong);
+        }
+        let mut pattern = DialPattern { digits: Vec::new(), tail: Tail::None, groups: Vec::new() };
+        let mut open = None;
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            if pattern.tail != Tail::None && c != ')' {
+                return Err(PatternError::AfterTail);
+            }
+            let here = pattern.digits.len();
+            match c {
+                'x' | 'X' => pattern.digits.push(digits(0..10)),
+                'n' | 'N' => pattern.digits.push(digits(2..10)),
+                'z' | 'Z' => pattern.digits.push(digits(1..10)),
+                '.' => pattern.tail = Tail::OneOrMore,
+                '!' => pattern.tail = Tail::NoneOrMore,
+                '[' => {
+                    let set = class(&mut chars).ok_or(PatternError::Class)?;
+                    pattern.digits.push(set);
+                }
+                '(' if open.is_none() => open = Some(here),
+                ')' => {
+                    let start = open.take().ok_or(PatternError::Group)?;
+                    let end = if pattern.tail == Tail::None { here } else { usize::MAX };
+                    pattern.groups.push(start..end);
+                }
+                '(' => return Err(PatternError::Group),
+                _ => pattern.digits.push(bit(c).ok_or(PatternError::Character(c))?),
+            }
+        }
+        if open.is_some() {
+            return Err(PatternError::Group);
+        }
+        Ok(pattern)
+    }
+
+    fn begins(&self, text: &str) -> bool {
+        let fits = |(set, c): (&u32, char)| bit(c).is_some_and(|b| set & b != 0);
+        self.digits.iter().zip(text.chars()).all(fits)
+    }
+
+    fn matches(&self, text: &str) -> Option<Vec<String>> {
+        let count = text.chars().count();
+        let least = self.digits.len();
+        let long_enough = match self.tail {
+            Tail::None => count == least,
+            Tail::OneOrMore => count > least,
+            Tail::NoneOrMore => count >= least,
+        };
+        if !long_enough || !self.begins(text) {
+            return None;
+        }
+        let byte_at = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(at, _)| at);
+        let group = |r: &Range<usize>| text[byte_at(r.start)..byte_at(r.end)].to_owned();
+        Some(core::iter::once(text.to_owned()).chain(self.groups.iter().map(group)).collect())
+    }
+
+    fn may_continue(&self, typed: &str) -> bool {
+        let count = typed.chars().count();
+        (count < self.digits.len() || self.tail != Tail::None) && self.begins(typed)
+    }
+}
+
+/// The set between `[` and `]`; ranges such as `1-3`.
+fn class(chars: &mut core::str::Chars<'_>) -> Option<u32> {
+    let mut set = 0;
+    let mut last: Option<u32> = None;
+    loop {
+        match chars.next()? {
+            ']' => return (set != 0).then_some(set),
+            '-' => {
+                let (from, to) = (last.take()?, chars.next()?.to_digit(10)?);
+                if to < from {
+                    return None;
+                }
+                set |= digits(from..to + 1);
+            }
+            c => {
+                set |= bit(c)?;
+                last = c.to_digit(10);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caught(pattern: &str, text: &str) -> Option<Vec<String>> {
+        Pattern::parse(pattern).expect("a good pattern").matches(text)
+    }
+
+    #[test]
+    fn dial_patterns_cover_the_whole_number() {
+        assert!(caught("4008001234", "4008001234").is_some());
+        assert!(caught("4008001234", "40080012345").is_none());
+        assert!(caught("1xxx", "1001").is_some() && caught("1xxx", "2001").is_none());
+        assert!(caught("nz[15-7]", "916").is_some() && caught("nz[15-7]", "112").is_none());
+        assert!(caught("0.", "0").is_none() && caught("0!", "0").is_some());
+        assert_eq!(caught("0(.)", "010").unwrap(), ["010", "10"]);
+        assert_eq!(caught("(1x)(xx)", "1234").unwrap(), ["1234", "12", "34"]);
+        assert!(caught("0.", "0张三").is_some(), "the tail takes anything");
+    }
+
+    #[test]
+    fn regular_expressions_match_anywhere_and_catch() {
+        assert_eq!(caught("/^0(\\d+)$/", "0755").unwrap(), ["0755", "755"]);
+        assert!(caught("/ali/i", "Alice").is_some());
+        assert_eq!(
+            caught("/^(a)|(b)$/", "b").unwrap(),
+            ["b", "", "b"],
+            "a group not taken is empty"
+        );
+    }
+
+    #[test]
+    fn wrong_patterns_are_refused() {
+        let error = |text| Pattern::parse(text).expect_err("wrong");
+        assert_eq!(error(""), PatternError::Empty);
+        assert_eq!(error("12a4q"), PatternError::Character('q'));
+        assert_eq!(error("1[3-"), PatternError::Class);
+        assert_eq!(error("1[5-3]"), PatternError::Class);
+        assert_eq!(error("1(2"), PatternError::Group);
+        assert_eq!(error("1.2"), PatternError::AfterTail);
+        assert_eq!(error("/^((?!6000)60\\d{2})$/"), PatternError::LookAround);
+        assert!(matches!(error("/(/"), PatternError::Regex(_)));
+        assert!(matches!(error("/a/g"), PatternError::Regex(_)));
+        assert!(matches!(error("/(((a{500}){500}){500})/"), PatternError::Regex(_)), "too big");
+    }
+
+    #[test]
+    fn a_prefix_says_whether_more_may_come() {
+        let pattern = Pattern::parse("10xx").unwrap();
+        assert!(pattern.may_continue("1") && pattern.may_continue("10"));
+        assert!(!pattern.may_continue("1001") && !pattern.may_continue("2"));
+        assert!(Pattern::parse("0.").unwrap().may_continue("0123"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_pattern_is_read_or_refused(pattern in ".{0,20}|[0-9xnz.!()\\[\\]-]{0,12}", text in "[0-9*#]{0,8}") {
+            let read = Pattern::parse(&pattern).ok().filter(|p| p.max_len().is_some());
+            if let Some(pattern) = read.filter(|p| p.matches(&text).is_some()) {
+                assert!(!pattern.may_continue(&text));
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! One recording's file: pieces at their places, sizes in the header after each, silence where the
+//! disk was full.
+//!
+//! ```text
+//!  header │ written ……………………… │ hole: the disk was full │ piece │
+//!                            whole                       laid
+//! ```
+//!
+//! At any moment the header announces what is there and no more, so a file that a crash left is
+//! valid. When a write fails the call goes on: each later piece tries again, beginning with silence
+//! for what was missed.
+
+use std::io;
+
+use super::storage::{Storage, StoredFile};
+use crate::media::control::RecordFormat;
+use crate::record::Pieces;
+use crate::wire::wav::{Format, Spec};
+
+/// Samples a second.
+const RATE_HZ: u32 = 8_000;
+/// Bytes of silence that one piece may write before itself; a longer hole is filled by several, so
+/// that the disk thread is not held up for long.
+const MOST_FILL: u64 = 4 << 20;
+/// Bytes of silence written at once.
+const FILL_BYTES: usize = 16 * 1_024;
+
+/// See the module. All offsets are bytes of sample data.
+pub(super) struct RecordingFile<'a> {
+    pub(super) state: &'a mut FileState,
+    pub(super) storage: &'a mut dyn Storage,
+}
+
+/// What there is of the file.
+pub(super) struct FileState {
+    path: String,
+    format: RecordFormat,
+    file: Option<Box<dyn StoredFile>>,
+    /// Up to here all is written.
+    whole: u64,
+    /// Up to here pieces have come.
+    laid: u64,
+    /// Bytes that stand as silence for what could not be written.
+    lost: u64,
+    /// What went wrong first, until it is told.
+    fault: Option<io::Error>,
+    /// It was told.
+    faulted: bool,
+}
+
+impl FileState {
+    pub(super) fn new(path: String, format: RecordFormat) -> FileState {
+        FileState {
+            path,
+            format,
+            file: None,
+            whole: 0,
+            laid: 0,
+            lost: 0,
+            fault: None,
+            faulted: false,
+        }
+    }
+
+    pub(super) fn format(&self) -> RecordFormat {
+        self.format
+    }
+
+    /// The first fault, once.
+    pub(super) fn take_fault(&mut self) -> Option<io::Error> {
+        self.fault.take()
+    }
+
+    /// Samples of one channel that could not be written.
+    pub(super) fn lost_samples(&self) -> u64 {
+        self.lost / self.format.frame_bytes() as u64
+    }
+
+    /// The finished file, to be put on the disk; `None`: there was never any.
+    pub(super) fn take_file(&mut self) -> Option<Box<dyn StoredFile>> {
+        self.file.take()
+    }
+
+    fn spec(&self) -> Spec {
+        let format = match self.format {
+            RecordFormat::Alaw => Format::Alaw,
+            RecordFormat::Pcm16 => Format::Pcm16,
+        };
+        Spec { format, channels: 2, rate_hz: RATE_HZ }
+    }
+
+    fn note(&mut self, result: io::Result<()>) -> bool {
+        let Err(error) = result else { return true };
+        if !core::mem::replace(&mut self.faulted, true) {
+            self.fault = Some(error);
+        }
+        false
+    }
+}
+
+impl RecordingFile<'_> {
+    /// Makes the file with its header, so that a fault shows at once.
+    pub(super) fn begin(&mut self) {
+        let begun = self.ensure();
+        self.state.note(begun);
+    }
+
+    /// All pieces have come: what is still missing is filled, however long that takes.
+    pub(super) fn end(&mut self) {
+        let filled = self.ensure().and_then(|()| self.fill(self.state.laid, u64::MAX));
+        let filled = filled.and_then(|()| self.announce());
+        self.state.note(filled);
+    }
+
+    fn ensure(&mut self) -> io::Result<()> {
+        if self.state.file.is_none() {
+            let mut file = self.storage.create(&self.state.path)?;
+            let header = file.write_at(0, &self.state.spec().header(0));
+            // Kept even if the header failed: it is written with each piece.
+            self.state.file = Some(file);
+            header?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let offset = self.state.spec().header_len() as u64 + at;
+        let file = self.state.file.as_mut().expect("`ensure` came before");
+        file.write_at(offset, bytes)
+    }
+
+    /// Silence up to `to`, as far as `most` bytes go.
+    fn fill(&mut self, to: u64, most: u64) -> io::Result<()> {
+        let silence = [self.state.format.silence(); FILL_BYTES];
+        let end = to.min(self.state.whole.saturating_add(most));
+        while self.state.whole < end {
+            let len = (end - self.state.whole).min(FILL_BYTES as u64);
+            self.write(self.state.whole, &silence[..len as usize])?;
+            self.state.whole += len;
+        }
+        Ok(())
+    }
+
+    /// The header says how much is there.
+    fn announce(&mut self) -> io::Result<()> {
+        let header = self.state.spec().header(self.state.whole);
+        let file = self.state.file.as_mut().expect("`ensure` came before");
+        file.write_at(0, &header)
+    }
+
+    fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.ensure()?;
+        self.fill(at, MOST_FILL)?;
+        if self.state.whole == at {
+            self.write(at, bytes)?;
+            self.state.whole += bytes.len() as u64;
+        }
+        self.announce()
+    }
+}
+
+impl Pieces for RecordingFile<'_> {
+    fn piece(&mut self, bytes: &[u8]) {
+        let at = self.state.laid;
+        self.state.laid += bytes.len() as u64;
+        let appended = self.append(at, bytes);
+        if self.state.whole < self.state.laid {
+            self.state.lost += bytes.len() as u64;
+        }
+        self.state.note(appended);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::FakeStorage;
+    use super::*;
+
+    const PIECE: usize = 16_384;
+
+    fn state(format: RecordFormat) -> FileState {
+        FileState::new("a.wav".into(), format)
+    }
+
+    #[test]
+    fn the_header_is_right_after_every_piece() {
+        let (mut storage, disk) = FakeStorage::new();
+        let mut state = state(RecordFormat::Pcm16);
+        let mut file = RecordingFile { state: &mut state, storage: &mut storage };
+        file.begin();
+        for n in 0..5 {
+            let bytes = disk.bytes("a.wav");
+            let wav = crate::wire::wav::Wav::parse(&bytes).unwrap();
+            assert_eq!((wav.announced as usize, bytes.len()), (n * PIECE, 44 + n * PIECE));
+            let reader = hound::WavReader::new(&bytes[..]).unwrap();
+            assert_eq!(reader.duration() as usize, n * PIECE / 4);
+            file.piece(&[n as u8; PIECE]);
+        }
+        file.end();
+        assert!(state.take_fault().is_none() && state.lost_samples() == 0);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_a_hole_of_silence_and_is_told_once() {
+        let (mut storage, disk) = FakeStorage::new();
+        let mut state = state(RecordFormat::Alaw);
+        let mut file = RecordingFile { state: &mut state, storage: &mut storage };
+        file.begin();
+        file.piece(&[1; PIECE]);
+        disk.fill();
+        file.piece(&[2; PIECE]);
+        let fault = file.state.take_fault().unwrap();
+        assert_eq!(fault.kind(), io::ErrorKind::StorageFull);
+        file.piece(&[3; PIECE]);
+        assert!(file.state.take_fault().is_none());
+        disk.free();
+        file.piece(&[4; PIECE]);
+        disk.fill();
+        file.piece(&[5; 100]);
+        disk.free();
+        file.end();
+        let silence = [0xd5; PIECE];
+        let expected = [&[1; PIECE][..], &silence, &silence, &[4; PIECE], &[0xd5; 100]].concat();
+        let bytes = disk.bytes("a.wav");
+        assert_eq!(bytes[58..], expected);
+        assert_eq!(bytes[..58], state.spec().header(expected.len() as u64));
+        assert_eq!(state.lost_samples(), (2 * PIECE as u64 + 100) / 2);
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_made_at_first_is_made_later() {
+        let (mut storage, disk) = FakeStorage::new();
+        let mut state = state(RecordFormat::Alaw);
+        disk.fill();
+        let mut file = RecordingFile { state: &mut state, storage: &mut storage };
+        file.begin();
+        assert!(file.state.take_fault().is_some());
+        file.piece(&[1; PIECE]);
+        disk.free();
+        file.piece(&[2; PIECE]);
+        file.end();
+        assert_eq!(disk.bytes("a.wav")[58..], [[0xd5; PIECE], [2; PIECE]].concat());
+        assert_eq!(state.lost_samples(), PIECE as u64 / 2);
+    }
+
+    #[test]
+    fn a_long_hole_is_filled_by_several_pieces() {
+        let (mut storage, disk) = FakeStorage::new();
+        let mut state = state(RecordFormat::Alaw);
+        let mut file = RecordingFile { state: &mut state, storage: &mut storage };
+        disk.fill();
+        let hole = 2 * MOST_FILL as usize / PIECE + 1;
+        for _ in 0..hole {
+            file.piece(&[1; PIECE]);
+        }
+        disk.free();
+        for _ in 0..4 {
+            file.piece(&[2; PIECE]);
+        }
+        file.end();
+        let bytes = disk.bytes("a.wav");
+        assert_eq!(bytes.len(), 58 + (hole + 4) * PIECE);
+        let kept = bytes[58..].iter().filter(|b| **b == 2).count() / PIECE;
+        assert_eq!((kept, state.lost_samples()), (2, ((hole + 2) * PIECE / 2) as u64));
+        assert!(bytes[58..].iter().all(|b| *b == 2 || *b == 0xd5));
+    }
+}

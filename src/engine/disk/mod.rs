@@ -1,0 +1,284 @@
+//! The disk: one thread that writes all recordings, and one that waits until they are on the disk.
+//!
+//! ```text
+//!  rtp-0 ──ring──┐              ┌─ Layout ─▶ RecordingFile ─▶ Storage      DiskEvent::Failed
+//!  rtp-1 ──ring──┼─▶ `disk` ────┤    one for each recording                    ▲
+//!  switch ─Open──┘   every 20 ms└─ ended ──────────────▶ `disk-sync` ──▶ DiskEvent::Closed
+//!                                                          fsync
+//! ```
+//!
+//! Blocks come in the file's own samples or are recoded here, away from the RTP workers. Nothing
+//! that happens to a disk reaches a call: what cannot be written is silence, counted and told once.
+
+#[cfg(test)]
+pub(in crate::engine) mod fake;
+mod file;
+pub(in crate::engine) mod ring;
+pub mod storage;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+
+use self::file::{FileState, RecordingFile};
+use self::ring::{Tap, TapReceiver};
+use self::storage::{Storage, StoredFile};
+use crate::base::RecordingId;
+use crate::dsp::g711;
+use crate::media::control::{Codec, RecordFormat};
+use crate::media::tap::TapBlock;
+use crate::record::Layout;
+use crate::record::layout::LONGEST_BLOCK;
+
+/// How often the rings are emptied while something is recorded.
+const ROUND: Duration = Duration::from_millis(20);
+/// How often the thread looks around while nothing is.
+const IDLE: Duration = Duration::from_millis(500);
+/// Recordings that can wait to be opened.
+const OPENS: usize = 1_024;
+/// Files that can wait to be put on the disk; more are put there by the writing thread itself.
+const CLOSES: usize = 1_024;
+
+/// A recording is about to begin; comes before its first block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenRecording {
+    /// Its name in the taps.
+    pub recording: RecordingId,
+    /// Its file, below the directory of recordings.
+    pub path: String,
+    /// How it holds its samples.
+    pub format: RecordFormat,
+}
+
+/// What the disk has to say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DiskEvent {
+    /// The file is whole and on the disk.
+    Closed {
+        /// Which recording.
+        recording: RecordingId,
+        /// Samples of one channel.
+        samples: u64,
+        /// Samples of one channel that could not be kept (full disk, full ring, too late); silence
+        /// stands for them.
+        lost: u64,
+    },
+    /// Nothing can be written: the call goes on, and its recording has a hole from here. Told once
+    /// a recording, and again at its end if it could not be finished.
+    Failed {
+        /// Which recording.
+        recording: RecordingId,
+        /// Why, in words.
+        why: String,
+    },
+}
+
+/// Where events go. May wait: it is never called by an RTP worker.
+pub(in crate::engine) type Tell = Arc<dyn Fn(DiskEvent) + Send + Sync>;
+
+/// The running threads; when dropped, all recordings are ended and on the disk.
+pub(in crate::engine) struct Disk {
+    opens: Option<Sender<OpenRecording>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Disk {
+    /// Starts them.
+    pub(in crate::engine) fn start(
+        storage: Box<dyn Storage>,
+        rings: Vec<TapReceiver>,
+        tell: Tell,
+    ) -> io::Result<Disk> {
+        let (opens, requests) = bounded(OPENS);
+        let (closes, ended) = bounded(CLOSES);
+        let sync = std::thread::Builder::new().name("disk-sync".into()).spawn({
+            let tell = tell.clone();
+            move || ended.iter().for_each(|ended: Ended| ended.settle(&tell))
+        })?;
+        let writer = Writer { storage, rings, running: HashMap::new(), closes, tell };
+        let disk =
+            std::thread::Builder::new().name("disk".into()).spawn(move || writer.run(&requests))?;
+        Ok(Disk { opens: Some(opens), threads: vec![disk, sync] })
+    }
+
+    /// Opens a recording. Gives the event if that cannot even be asked for.
+    pub(in crate::engine) fn open(&self, open: OpenRecording) -> Option<DiskEvent> {
+        let sent = self.opens.as_ref()?.try_send(open);
+        let (open, why) = match sent.err()? {
+            TrySendError::Full(open) => (open, "the disk is behind by too many recordings"),
+            TrySendError::Disconnected(open) => (open, "the disk thread is gone"),
+        };
+        Some(DiskEvent::Failed { recording: open.recording, why: why.into() })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.opens = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A recording whose samples have all been written.
+struct Ended {
+    recording: RecordingId,
+    samples: u64,
+    lost: u64,
+    file: Option<Box<dyn StoredFile>>,
+}
+
+impl Ended {
+    /// Waits until it is on the disk.
+    fn settle(self, tell: &Tell) {
+        let Ended { recording, samples, lost, file } = self;
+        if let Some(Err(error)) = file.map(StoredFile::finish) {
+            tell(DiskEvent::Failed { recording, why: error.to_string() });
+        }
+        tell(DiskEvent::Closed { recording, samples, lost });
+    }
+}
+
+/// One recording that runs.
+struct Running {
+    layout: Layout,
+    state: FileState,
+}
+
+/// The state of the disk thread.
+struct Writer {
+    storage: Box<dyn Storage>,
+    rings: Vec<TapReceiver>,
+    running: HashMap<RecordingId, Running>,
+    closes: Sender<Ended>,
+    tell: Tell,
+}
+
+impl Writer {
+    fn run(mut self, requests: &Receiver<OpenRecording>) {
+        let mut recoded = Recoded::default();
+        loop {
+            let wait = if self.running.is_empty() { IDLE } else { ROUND };
+            match requests.recv_timeout(wait) {
+                Ok(open) => self.open(open),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.round(requests, &mut recoded);
+        }
+        // The workers are gone: what they left in the rings is the last.
+        self.round(requests, &mut recoded);
+        let rest: Vec<_> = self.running.keys().copied().collect();
+        for recording in rest {
+            self.close(recording, 0, 0);
+        }
+    }
+
+    /// Empties the rings once.
+    fn round(&mut self, requests: &Receiver<OpenRecording>, recoded: &mut Recoded) {
+        let mut rings = std::mem::take(&mut self.rings);
+        for ring in &mut rings {
+            while let Some(tap) = ring.next() {
+                let id = match &tap {
+                    Tap::Block(block) => block.recording,
+                    Tap::Stop { recording, .. } => *recording,
+                };
+                if !self.running.contains_key(&id) {
+                    // Its opening was asked for before its first block was sent.
+                    requests.try_iter().for_each(|open| self.open(open));
+                }
+                match tap {
+                    Tap::Block(block) => self.lay(&block, recoded),
+                    Tap::Stop { recording, samples, lost } => self.close(recording, samples, lost),
+                }
+            }
+        }
+        self.rings = rings;
+    }
+
+    fn open(&mut self, open: OpenRecording) {
+        let OpenRecording { recording, path, format } = open;
+        let mut state = FileState::new(path, format);
+        RecordingFile { state: &mut state, storage: &mut *self.storage }.begin();
+        tell_fault(&self.tell, recording, &mut state);
+        let layout = Layout::new(format);
+        self.running.insert(recording, Running { layout, state });
+    }
+
+    fn lay(&mut self, block: &TapBlock<'_>, recoded: &mut Recoded) {
+        let Some(Running { layout, state }) = self.running.get_mut(&block.recording) else {
+            return;
+        };
+        let samples = recoded.samples(block.codec, state.format(), block.payload);
+        let mut file = RecordingFile { state, storage: &mut *self.storage };
+        layout.lay(block.channel, block.position, block.adjust, samples, &mut file);
+        tell_fault(&self.tell, block.recording, state);
+    }
+
+    fn close(&mut self, recording: RecordingId, samples: u64, dropped: u64) {
+        let Some(Running { mut layout, mut state }) = self.running.remove(&recording) else {
+            return;
+        };
+        let mut file = RecordingFile { state: &mut state, storage: &mut *self.storage };
+        let samples = layout.close(samples, &mut file);
+        file.end();
+        tell_fault(&self.tell, recording, &mut state);
+        let lost = state.lost_samples() + layout.late() + dropped;
+        let ended = Ended { recording, samples, lost, file: state.take_file() };
+        if let Err(full) = self.closes.try_send(ended) {
+            full.into_inner().settle(&self.tell);
+        }
+    }
+}
+
+fn tell_fault(tell: &Tell, recording: RecordingId, state: &mut FileState) {
+    if let Some(error) = state.take_fault() {
+        tell(DiskEvent::Failed { recording, why: error.to_string() });
+    }
+}
+
+/// Room for a block in other samples than it came in.
+#[derive(Default)]
+struct Recoded {
+    pcm: Vec<i16>,
+    bytes: Vec<u8>,
+}
+
+impl Recoded {
+    /// `payload` in the samples of a file.
+    fn samples<'a>(
+        &'a mut self,
+        codec: Codec,
+        format: RecordFormat,
+        payload: &'a [u8],
+    ) -> &'a [u8] {
+        let payload = &payload[..payload.len().min(LONGEST_BLOCK)];
+        match (codec, format) {
+            (Codec::Pcma, RecordFormat::Alaw) => payload,
+            (Codec::Pcmu, RecordFormat::Alaw) => {
+                self.bytes.clear();
+                self.bytes.extend_from_slice(payload);
+                g711::ulaw_to_alaw(&mut self.bytes);
+                &self.bytes
+            }
+            (_, RecordFormat::Pcm16) => {
+                self.pcm.clear();
+                self.pcm.resize(payload.len(), 0);
+                match codec {
+                    Codec::Pcma => g711::alaw_decode(payload, &mut self.pcm),
+                    Codec::Pcmu => g711::ulaw_decode(payload, &mut self.pcm),
+                }
+                self.bytes.clear();
+                self.bytes.extend(self.pcm.iter().flat_map(|s| s.to_le_bytes()));
+                &self.bytes
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Where recordings are stored: a directory of files, and in it `.open/` with a mark for each that
+//! is being written, so that the next start finds what a crash left behind.
+//!
+//! A trait stands between, so that tests can have a disk that is full.
+
+#![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Component, Path, PathBuf};
+
+use crate::wire::wav;
+
+/// The directory of marks.
+const MARKS: &str = ".open";
+/// A mark longer than this is none of ours, bytes.
+const MARK_BYTES: u64 = 1_024;
+
+/// Makes files.
+pub trait Storage: Send {
+    /// A new file at `path` below the storage's root. It must not exist yet.
+    fn create(&mut self, path: &str) -> io::Result<Box<dyn StoredFile>>;
+}
+
+/// A file that is being written.
+pub trait StoredFile: Send {
+    /// Writes all of `bytes` at `offset`.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// The file is complete: returns when it is on the disk. May take seconds.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// A recording that the last run left unfinished.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Repaired {
+    /// Its path below the directory of recordings.
+    pub path: String,
+    /// Samples of one channel that it holds now, or why it could not be made whole.
+    pub result: Result<u64, String>,
+}
+
+/// Recordings in a directory.
+#[derive(Debug)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// Takes `root` (made if it is not there), and makes whole what the last run left behind.
+    pub fn open(root: &Path) -> io::Result<(Directory, Vec<Repaired>)> {
+        let marks = root.join(MARKS);
+        fs::create_dir_all(&marks)?;
+        let mut repaired = Vec::new();
+        for entry in fs::read_dir(&marks)? {
+            let mark = entry?.path();
+            let mut path = String::new();
+            File::open(&mark)?.take(MARK_BYTES).read_to_string(&mut path)?;
+            let result = below(root, &path).and_then(|file| repair(&file));
+            // A file that cannot be repaired stays as it is, and is told of once.
+            fs::remove_file(&mark)?;
+            let gone = matches!(&result, Err(e) if e.kind() == io::ErrorKind::NotFound);
+            if !gone {
+                let result = result.map_err(|e| e.to_string());
+                repaired.push(Repaired { path, result });
+            }
+        }
+        repaired.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok((Directory { root: root.to_owned() }, repaired))
+    }
+}
+
+impl Storage for Directory {
+    fn create(&mut self, path: &str) -> io::Result<Box<dyn StoredFile>> {
+        let file = below(&self.root, path)?;
+        let directory = file.parent().expect("a path below the root").to_owned();
+        fs::create_dir_all(&directory)?;
+        let mark = self.root.join(MARKS).join(path.replace('/', "_"));
+        fs::write(&mark, path)?;
+        let made = OpenOptions::new().write(true).create_new(true).open(&file);
+        match made {
+            Ok(file) => Ok(Box::new(Opened { file, mark, directory })),
+            Err(error) => {
+                let _ = fs::remove_file(&mark);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// `path` below `root`; refused if it leads elsewhere.
+fn below(root: &Path, path: &str) -> io::Result<PathBuf> {
+    let inside = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
+    if !inside || path.is_empty() {
+        let why = format!("'{path}' is no path below the directory of recordings");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    Ok(root.join(path))
+}
+
+struct Opened {
+    file: File,
+    mark: PathBuf,
+    directory: PathBuf,
+}
+
+impl StoredFile for Opened {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.file.sync_all()?;
+        File::open(&self.directory)?.sync_all()?;
+        fs::remove_file(&self.mark)
+    }
+}
+
+/// Makes the sizes in the header agree with the file's length. Gives its samples.
+fn repair(path: &Path) -> io::Result<u64> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let len = file.metadata()?.len();
+    if len == 0 {
+        // Nothing was written, not even the header: there is no recording.
+        fs::remove_file(path)?;
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let mut first = Vec::with_capacity(wav::PROBE_LEN);
+    (&mut file).take(wav::PROBE_LEN as u64).read_to_end(&mut first)?;
+    let unfit = |e: wav::WavError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
+    if let Some(repair) = wav::repair(&first, len).map_err(unfit)? {
+        file.set_len(repair.file_len)?;
+        file.write_all_at(&repair.header, 0)?;
+        file.sync_all()?;
+        return Ok(repair.frames);
+    }
+    let whole = wav::Wav::parse(&first).map_err(unfit)?;
+    Ok(whole.data_len(len) / u64::from(whole.spec.frame_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_marked_while_it_is_open_and_made_once() {
+        let root = tempfile::tempdir().unwrap();
+        let (mut storage, none) = Directory::open(root.path()).unwrap();
+        assert!(none.is_empty());
+        let mut file = storage.create("2026/03/09/a.wav").unwrap();
+        file.write_at(2, b"cd").unwrap();
+        file.write_at(0, b"ab").unwrap();
+        let marks = || fs::read_dir(root.path().join(MARKS)).unwrap().count();
+        assert_eq!(marks(), 1);
+        file.finish().unwrap();
+        assert_eq!(marks(), 0);
+        assert_eq!(fs::read(root.path().join("2026/03/09/a.wav")).unwrap(), b"abcd");
+        assert!(storage.create("2026/03/09/a.wav").is_err(), "never overwritten");
+        assert_eq!(marks(), 0);
+        for outside in ["../a.wav", "/etc/a.wav", "", "a/../../b.wav", "./a.wav"] {
+            assert!(storage.create(outside).is_err(), "{outside}");
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_is_made_whole_at_the_next_start() {
+        let root = tempfile::tempdir().unwrap();
+        let (mut storage, _) = Directory::open(root.path()).unwrap();
+        let spec = wav::Spec { format: wav::Format::Alaw, channels: 2, rate_hz: 8_000 };
+        let mut cut = storage.create("d/cut.wav").unwrap();
+        cut.write_at(0, &[&spec.header(0)[..], &[0xd5; 4_001]].concat()).unwrap();
+        let mut garbage = storage.create("d/garbage.wav").unwrap();
+        garbage.write_at(0, b"not a wave file").unwrap();
+        let empty = storage.create("d/empty.wav").unwrap();
+        drop((cut, garbage, empty));
+
+        let (_, repaired) = Directory::open(root.path()).unwrap();
+        assert_eq!(repaired.len(), 2);
+        assert_eq!(repaired[0], Repaired { path: "d/cut.wav".into(), result: Ok(2_000) });
+        assert!(repaired[1].result.is_err());
+        let bytes = fs::read(root.path().join("d/cut.wav")).unwrap();
+        assert_eq!(bytes[..58], spec.header(4_000));
+        assert_eq!(bytes.len(), 58 + 4_000);
+        assert!(!root.path().join("d/empty.wav").exists());
+        assert!(Directory::open(root.path()).unwrap().1.is_empty(), "told once");
+    }
+}

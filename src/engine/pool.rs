@@ -1,0 +1,139 @@
+//! The RTP ports, opened once at start: RTP on the even one, RTCP on the odd one above (RFC 3550
+//! §11), so that no call waits for the kernel and no other program takes a port in between.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+/// What the kernel may hold for a port, bytes: 300 packets, six seconds of one call.
+const BUFFER_BYTES: usize = 128 << 10;
+
+/// A port's two sockets.
+#[derive(Debug)]
+pub struct Pair {
+    /// The RTP address.
+    pub rtp: SocketAddr,
+    /// RTP and RTCP.
+    pub sockets: [UdpSocket; 2],
+}
+
+/// The open ports, and how many of the range others have.
+#[derive(Debug)]
+pub struct Pool {
+    /// All that could be opened.
+    pub pairs: Vec<Pair>,
+    /// Pairs of which a port was taken by another program.
+    pub taken: usize,
+}
+
+/// Why there are no ports.
+#[derive(Debug)]
+pub enum PoolError {
+    /// The address is not this machine's.
+    NoAddress(IpAddr, io::Error),
+    /// The range holds too few free pairs; holds how many.
+    TooFew {
+        /// The range's first port.
+        first: u16,
+        /// Its last.
+        last: u16,
+        /// Pairs that are free.
+        free: usize,
+    },
+}
+
+impl fmt::Display for PoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PoolError::NoAddress(ip, error) => write!(
+                f,
+                "RTP cannot be had on {ip}: {error}; correct [media] address ('ip address' lists this machine's)"
+            ),
+            PoolError::TooFew { first, last, free } => write!(
+                f,
+                "of the RTP ports {first}-{last} only {free} pairs are free: widen or move [media] ports"
+            ),
+        }
+    }
+}
+impl std::error::Error for PoolError {}
+
+/// The fewest pairs with which it is worth to start.
+const FEWEST: usize = 2;
+
+/// Opens up to `most` pairs of `first..=last` on `address`.
+pub fn open(address: IpAddr, first: u16, last: u16, most: usize) -> Result<Pool, PoolError> {
+    let mut pool = Pool { pairs: Vec::new(), taken: 0 };
+    let start = first.next_multiple_of(2);
+    for port in (start..last).step_by(2).take_while(|port| *port < last) {
+        if pool.pairs.len() >= most {
+            break;
+        }
+        match bind(address, port).and_then(|rtp| Ok([rtp, bind(address, port + 1)?])) {
+            Ok(sockets) => pool.pairs.push(Pair { rtp: SocketAddr::new(address, port), sockets }),
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                return Err(PoolError::NoAddress(address, error));
+            }
+            // Out of file handles: what there is must do.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                break;
+            }
+            Err(_) => pool.taken += 1,
+        }
+    }
+    if pool.pairs.len() < FEWEST {
+        return Err(PoolError::TooFew { first, last, free: pool.pairs.len() });
+    }
+    Ok(pool)
+}
+
+fn bind(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    let at = SocketAddr::new(address, port);
+    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // Less than asked for is no error: the kernel caps it.
+    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
+    socket.bind(&SockAddr::from(at))?;
+    Ok(socket.into())
+}
+
+/// Raises the number of files that this process may have open as far as it may be; gives it.
+#[allow(unsafe_code, reason = "getrlimit and setrlimit have no safe wrapper in std")]
+pub fn raise_file_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls read or write one rlimit, which lives until they return.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return 1_024;
+        }
+        let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+        match libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) {
+            0 => raised.rlim_cur,
+            _ => limit.rlim_cur,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taken_ports_are_left_out_and_a_narrow_range_is_told() {
+        let ip: IpAddr = "127.0.7.1".parse().unwrap();
+        let held = UdpSocket::bind((ip, 0)).unwrap();
+        let at = held.local_addr().unwrap().port() & !1;
+        let pool = open(ip, at.saturating_sub(20), at.saturating_add(19), 100).unwrap();
+        assert!(
+            pool.taken >= 1
+                && pool.pairs.iter().all(|p| p.rtp.port() % 2 == 0 && p.rtp.port() != at)
+        );
+        drop(pool);
+        let error = open(ip, at, at + 1, 100).unwrap_err();
+        assert!(error.to_string().contains("widen"), "{error}");
+        let error = open("192.0.2.1".parse().unwrap(), 30_000, 30_100, 4).unwrap_err();
+        assert!(error.to_string().contains("[media] address"), "{error}");
+    }
+}

@@ -1,0 +1,290 @@
+//! One leg of one worker: everything that a party's stream needs, in one place.
+//!
+//! ```text
+//!   party ──▶ latch ─▶ rx ─┬▶ taps          (recordings)
+//!                          ├▶ partner's tx  (relay path)
+//!                          ├▶ ear           (sample path: jitter buffer, in-band digits)
+//!                          └▶ dtmf          (telephone-events)
+//!   party ◀── tx ◀── mouth, or the partner's ear, by the leg's clock
+//! ```
+//!
+//! A leg decides nothing about others: [`plane`](super::plane) moves packets and samples between
+//! them along the paths that [`bridge`](super::bridge) chose.
+
+use super::PortIndex;
+use super::bridge::{Audio, Paths, Side};
+use super::control::{Codec, LegStats, StreamParams};
+use super::dtmf_rx::DtmfRx;
+use super::jitter::{Jitter, LONGEST_PACKET};
+use super::latch::Latch;
+use super::mouth::Mouth;
+use super::plane::recordings::TapPoint;
+use super::rtcp::Rtcp;
+use super::rtp_rx::RtpRx;
+use super::rtp_tx::RtpTx;
+use crate::base::{Duration, LegId, Rng, Time};
+use crate::dsp::dtmf_detect::{Detected, Detector};
+use crate::dsp::g711;
+
+/// Samples of a packet time before anything was negotiated.
+const DEFAULT_SAMPLES: usize = 160;
+/// Packet times that we send, milliseconds.
+const PTIME_MS: core::ops::RangeInclusive<u8> = 10..=60;
+/// Comfort noise (RFC 3389): static payload type 13, known though never negotiated here.
+const COMFORT_NOISE: u8 = 13;
+/// Recordings that can listen to one leg (R5: a second, independent recorder).
+pub(super) const MOST_TAPS: usize = 2;
+/// A digit heard in the audio is the one that telephone-events told if it comes this soon after.
+const SAME_KEY: Duration = Duration::from_millis(400);
+
+/// What a packet's payload type stands for on a leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Payload {
+    Audio,
+    Event,
+    ComfortNoise,
+    Unknown,
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Leg {
+    // What every packet meets comes first.
+    pub(super) latch: Latch,
+    pub(super) params: Option<StreamParams>,
+    pub(super) rx: RtpRx,
+    /// How the partner hears this leg.
+    pub(super) paths: Paths,
+    pub(super) partner: Option<u32>,
+    pub(super) taps: [Option<TapPoint>; MOST_TAPS],
+    pub(super) ear: Option<Box<Ear>>,
+    pub(super) tx: RtpTx,
+    pub(super) port: PortIndex,
+    pub(super) id: LegId,
+    pub(super) dtmf: DtmfRx,
+    /// The last digit that a telephone-event told.
+    pub(super) last_event: Option<(char, Time)>,
+    /// The event that is inserted into the partner's stream: its timestamp here and there.
+    pub(super) inserted: Option<(u32, u32)>,
+    pub(super) mouth: Mouth,
+    /// Timestamp of the digit that we are sending.
+    pub(super) sent_event: u32,
+    /// How this leg hears its partner.
+    pub(super) hears: Audio,
+    /// When its next packet time begins; `None`: its clock stands.
+    pub(super) clock: Option<Time>,
+    /// Whether it is on the plane's list of clocks.
+    pub(super) listed: bool,
+    /// Whether something of our own was sent: then silence is too, so that the stream goes on.
+    pub(super) spoken: bool,
+    pub(super) rtcp: Rtcp,
+    pub(super) malformed: u64,
+    pub(super) watch: Watch,
+}
+
+/// What was told about a leg's source, so that it is told once.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Watch {
+    /// Since when packets should come.
+    pub(super) since: Time,
+    /// When their absence was told.
+    pub(super) lost: Option<Time>,
+    /// Whether the first source was told.
+    pub(super) first: bool,
+    /// When a stranger was last told.
+    pub(super) foreign: Option<Time>,
+}
+
+impl Leg {
+    pub(super) fn new(now: Time, id: LegId, port: PortIndex, rng: &mut Rng) -> Leg {
+        let (ssrc, sequence, timestamp) = (rng.next_u32(), rng.next_u32() as u16, rng.next_u32());
+        Leg {
+            latch: Latch::new(),
+            params: None,
+            rx: RtpRx::default(),
+            paths: Paths::NONE,
+            partner: None,
+            taps: [None; MOST_TAPS],
+            ear: None,
+            tx: RtpTx::new(now, ssrc, sequence, timestamp),
+            port,
+            id,
+            dtmf: DtmfRx::default(),
+            last_event: None,
+            inserted: None,
+            mouth: Mouth::new(),
+            sent_event: 0,
+            hears: Audio::None,
+            clock: None,
+            listed: false,
+            spoken: false,
+            rtcp: Rtcp::new(now, rng),
+            malformed: 0,
+            watch: Watch::default(),
+        }
+    }
+
+    /// The stream was negotiated, again maybe.
+    pub(super) fn set(&mut self, now: Time, params: StreamParams) {
+        self.latch.negotiated(params.remote);
+        self.rtcp.negotiated(params.remote_rtcp);
+        if params.receive && !self.params.as_ref().is_some_and(|p| p.receive) {
+            self.watch.since = now;
+            self.watch.lost = None;
+        }
+        self.params = Some(params);
+    }
+
+    /// What `payload_type` stands for.
+    #[inline]
+    pub(super) fn payload(&self, payload_type: u8) -> Payload {
+        match &self.params {
+            Some(p) if p.recv_pt == payload_type => Payload::Audio,
+            Some(p) if p.dtmf_recv_pt == Some(payload_type) => Payload::Event,
+            Some(_) if payload_type == COMFORT_NOISE => Payload::ComfortNoise,
+            _ => Payload::Unknown,
+        }
+    }
+
+    /// As one side of a bridge; `None` before it was negotiated.
+    pub(super) fn side(&self) -> Option<Side> {
+        self.params.as_ref().map(|params| Side::new(params, self.mouth.busy()))
+    }
+
+    /// Whether audio may be sent to its party, and as what.
+    pub(super) fn sends(&self) -> Option<(Codec, u8)> {
+        self.params.as_ref().filter(|p| p.send).map(|p| (p.codec, p.send_pt))
+    }
+
+    /// Payload type of telephone-events to its party.
+    pub(super) fn event_pt(&self) -> Option<u8> {
+        self.params.as_ref().and_then(|p| p.dtmf_send_pt)
+    }
+
+    /// Samples in one packet that we send.
+    pub(super) fn samples(&self) -> usize {
+        let ptime = |p: &StreamParams| p.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end());
+        self.params.as_ref().map_or(DEFAULT_SAMPLES, |p| usize::from(ptime(p)) * 8)
+    }
+
+    /// Whether it listens for digits in the audio.
+    pub(super) fn detects(&self) -> bool {
+        self.params.as_ref().is_some_and(|p| p.receive && p.inband_dtmf)
+    }
+
+    /// Makes or drops the ear.
+    pub(super) fn fit_ear(&mut self, wanted: bool) {
+        match (wanted, &mut self.ear) {
+            (false, ear) => *ear = None,
+            (true, Some(_)) => {}
+            (true, ear) => *ear = Some(Box::new(Ear::new())),
+        }
+    }
+
+    /// Whether its clock has to run: it speaks by itself, hears its partner through samples, or
+    /// listens for digits while nobody else asks its ear.
+    pub(super) fn wants_clock(&self) -> bool {
+        self.mouth.is_busy()
+            || self.hears == Audio::Samples
+            || self.listens_alone()
+            || (self.spoken && self.hears != Audio::Relay && self.sends().is_some())
+    }
+
+    /// Whether its own clock takes the samples out of its ear.
+    pub(super) fn listens_alone(&self) -> bool {
+        self.detects() && self.ear.is_some() && self.paths.audio != Audio::Samples
+    }
+
+    /// Its figures at its end.
+    pub(super) fn stats(&self) -> LegStats {
+        let (rx, sent) = (self.rx.totals(), self.tx.sent());
+        let heard = self.ear.as_ref().map(|ear| ear.jitter.figures()).unwrap_or_default();
+        LegStats {
+            packets_received: rx.packets,
+            bytes_received: rx.bytes,
+            packets_sent: sent.0,
+            bytes_sent: sent.1,
+            packets_lost: rx.lost,
+            packets_late: heard.late,
+            packets_duplicate: rx.duplicates,
+            packets_foreign: self.latch.foreign().0,
+            packets_malformed: self.malformed + self.dtmf.flooded(),
+            jitter_us: rx.jitter_us,
+            jitter_max_us: rx.jitter_max_us,
+            rtt_us: self.rtcp.round_trip().map(|t| t.as_micros().min(u32::MAX.into()) as u32),
+            peer_fraction_lost: self.rtcp.fraction_lost(),
+            samples_concealed: heard.concealed,
+            samples_played: heard.played,
+        }
+    }
+}
+
+/// What makes a received stream audible to us: for the sample path and for in-band digits.
+#[derive(Debug)]
+pub(super) struct Ear {
+    jitter: Jitter,
+    detector: Detector,
+}
+
+impl Ear {
+    fn new() -> Ear {
+        Ear { jitter: Jitter::new(), detector: Detector::new() }
+    }
+
+    /// Takes a packet's payload.
+    pub(super) fn insert(
+        &mut self,
+        now: Time,
+        first: bool,
+        timestamp: u32,
+        codec: Codec,
+        payload: &[u8],
+    ) {
+        let mut pcm = [0; LONGEST_PACKET];
+        let Some(pcm) = pcm.get_mut(..payload.len()) else {
+            return;
+        };
+        decode(codec, payload, pcm);
+        self.jitter.insert(now, first, timestamp, pcm);
+    }
+
+    /// The next samples.
+    pub(super) fn hear(&mut self, now: Time, pcm: &mut [i16]) {
+        self.jitter.pull(now, pcm);
+    }
+
+    /// The digit that begins in `pcm`, which follows what was looked at before. Two cannot begin
+    /// within 60 ms.
+    pub(super) fn detect(&mut self, pcm: &[i16]) -> Option<char> {
+        let mut began = None;
+        self.detector.feed(pcm, &mut |detected| {
+            if let Detected::Begin { digit, .. } = detected {
+                began = Some(digit);
+            }
+        });
+        began
+    }
+}
+
+impl Leg {
+    /// Whether `digit`, heard in the audio at `now`, is the key that a telephone-event told of.
+    pub(super) fn was_told(&self, now: Time, digit: char) -> bool {
+        self.last_event.is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
+    }
+}
+
+/// Codes to samples.
+pub(super) fn decode(codec: Codec, codes: &[u8], samples: &mut [i16]) {
+    match codec {
+        Codec::Pcma => g711::alaw_decode(codes, samples),
+        Codec::Pcmu => g711::ulaw_decode(codes, samples),
+    }
+}
+
+/// Samples to codes.
+pub(super) fn encode(codec: Codec, samples: &[i16], codes: &mut [u8]) {
+    match codec {
+        Codec::Pcma => g711::alaw_encode(samples, codes),
+        Codec::Pcmu => g711::ulaw_encode(samples, codes),
+    }
+}

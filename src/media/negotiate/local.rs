@@ -1,0 +1,196 @@
+//! Our side of a session: what must hold from one description to the next.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::media::control::Codec;
+use crate::wire::sdp::{Direction, Media, RtpMap, Sdp};
+
+/// Clock of all that is negotiated here, Hz.
+pub(super) const CLOCK_HZ: u32 = 8_000;
+/// The payload type that we offer for telephone-event; what a peer offers is taken instead.
+const EVENT_PT: u8 = 101;
+/// The sixteen DTMF digits, for `a=fmtp` (RFC 4733 §2.4.1).
+const EVENTS: &str = "0-15";
+/// Milliseconds of audio in a packet when nobody asks for something else (RFC 3551 §4.5).
+pub(super) const PTIME_MS: u8 = 20;
+/// What a payload type number stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum Format {
+    Audio(Codec),
+    Event,
+}
+
+impl Format {
+    const fn encoding(self) -> &'static str {
+        match self {
+            Format::Audio(Codec::Pcma) => "PCMA",
+            Format::Audio(Codec::Pcmu) => "PCMU",
+            Format::Event => "telephone-event",
+        }
+    }
+    /// The number that RFC 3551 §6 gives it, or our habit.
+    const fn usual_number(self) -> u8 {
+        match self {
+            Format::Audio(Codec::Pcma) => 8,
+            Format::Audio(Codec::Pcmu) => 0,
+            Format::Event => EVENT_PT,
+        }
+    }
+    pub(super) fn is(self, map: &RtpMap) -> bool {
+        map.is(self.encoding(), CLOCK_HZ) && map.channels == 1
+    }
+}
+
+/// An `m=` line of the session, as far as it has to come back in each later description.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Section {
+    pub(super) kind: Box<str>,
+    pub(super) proto: Box<str>,
+    pub(super) formats: Vec<Box<str>>,
+}
+
+/// Our side of one leg's session, from its first description to its end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LocalMedia {
+    pub(super) rtp: SocketAddr,
+    session: u64,
+    version: u64,
+    /// The preferred first.
+    pub(super) codecs: Vec<Codec>,
+    hold: bool,
+    pub(super) ptime_ms: u8,
+    /// Our numbers, as the peer knows them.
+    numbers: Vec<(Format, u8)>,
+    /// All `m=` lines, and which of them is ours. Empty before the first description.
+    pub(super) sections: Vec<Section>,
+    pub(super) audio: usize,
+    /// The latest description, printed with version 0.
+    last: Vec<u8>,
+    /// An exchange has come to its end.
+    pub(super) agreed: bool,
+}
+
+impl LocalMedia {
+    /// A leg that receives RTP at `rtp` and RTCP at the port above, and takes `codecs`, the
+    /// preferred first. `session` is the id in `o=`: any number that no other session of ours has.
+    pub fn new(rtp: SocketAddr, codecs: Vec<Codec>, session: u64) -> LocalMedia {
+        let all = codecs.iter().map(|c| Format::Audio(*c)).chain([Format::Event]);
+        LocalMedia {
+            rtp,
+            session,
+            version: 1,
+            numbers: all.map(|f| (f, f.usual_number())).collect(),
+            codecs,
+            hold: false,
+            ptime_ms: PTIME_MS,
+            sections: Vec::new(),
+            audio: 0,
+            last: Vec::new(),
+            agreed: false,
+        }
+    }
+
+    /// Puts `codec` first, if it is one of ours: the one in which the other leg already speaks.
+    pub fn prefer(&mut self, codec: Option<Codec>) {
+        self.codecs.sort_by_key(|c| Some(*c) != codec);
+    }
+
+    /// From the next description on: whether we have put the peer on hold. It then hears us (music)
+    /// and we do not hear it.
+    pub fn hold(&mut self, hold: bool) {
+        self.hold = hold;
+    }
+
+    /// Where we receive RTP.
+    pub fn rtp(&self) -> SocketAddr {
+        self.rtp
+    }
+
+    /// What we want, as we would write it.
+    pub(super) fn wanted(&self) -> Direction {
+        Direction::new(true, !self.hold)
+    }
+
+    pub(super) fn number(&self, format: Format) -> Option<u8> {
+        self.numbers.iter().find(|(f, _)| *f == format).map(|(_, n)| *n)
+    }
+
+    /// From now on `number` is ours for `format`. Another format that had it gets a free one; the
+    /// peer never saw that, or is itself to blame for using one number twice.
+    pub(super) fn set_number(&mut self, format: Format, number: u8) {
+        let taken = |numbers: &[(Format, u8)], n: u8| numbers.iter().any(|(_, m)| *m == n);
+        let free = (96..=127).find(|n| *n != number && !taken(&self.numbers, *n));
+        for (other, n) in &mut self.numbers {
+            if *other == format {
+                *n = number;
+            } else if *n == number {
+                *n = free.expect("there are fewer formats than numbers");
+            }
+        }
+    }
+
+    /// Our description: `audio` among the sections as they are, the others refused.
+    pub(super) fn describe(&mut self, audio: Media) -> Sdp {
+        let mut sdp = Sdp::new("belfry", self.session, 0, self.rtp.ip());
+        let mut audio = Some(audio);
+        for (i, section) in self.sections.iter().enumerate() {
+            let refused = || Media {
+                formats: section.formats.clone(),
+                ..Media::new(&section.kind, 0, &section.proto)
+            };
+            let ours = if i == self.audio { audio.take() } else { None };
+            sdp.media.push(ours.unwrap_or_else(refused));
+        }
+        let printed = sdp.to_bytes();
+        if !self.last.is_empty() && self.last != printed {
+            self.version += 1;
+        }
+        self.last = printed;
+        if let Some(origin) = &mut sdp.origin {
+            origin.version = self.version;
+        }
+        sdp
+    }
+
+    /// Our audio section with `formats` under our numbers.
+    pub(super) fn section(
+        &self,
+        proto: &str,
+        formats: &[Format],
+        direction: Direction,
+        ptime_ms: u8,
+    ) -> Media {
+        let mut media = Media::new("audio", self.rtp.port(), proto);
+        for format in formats {
+            let Some(number) = self.number(*format) else {
+                continue;
+            };
+            let fmtp = if *format == Format::Event { EVENTS } else { "" };
+            media.add_codec(&RtpMap::new(number, format.encoding(), CLOCK_HZ), fmtp);
+        }
+        media.push("ptime", ptime_ms.to_string());
+        media.set_direction(direction);
+        media
+    }
+
+    /// The sections of a session that the peer has laid out; the one at `audio` is ours.
+    pub(super) fn keep_sections(&mut self, offer: &Sdp, audio: usize) {
+        let section = |m: &Media| Section {
+            kind: m.kind.clone(),
+            proto: m.proto.clone(),
+            formats: m.formats.clone(),
+        };
+        self.sections = offer.media.iter().map(section).collect();
+        self.audio = audio;
+    }
+
+    /// An exchange has come to its end. The codec in use comes first in the next offer, so that
+    /// nothing changes without need.
+    pub(super) fn settle(&mut self, codec: Codec, ptime_ms: u8) {
+        self.prefer(Some(codec));
+        self.ptime_ms = ptime_ms;
+        self.agreed = true;
+    }
+}

@@ -1,0 +1,221 @@
+//! Offer and answer (RFC 3264): what two descriptions agree on, as [`StreamParams`].
+//!
+//! ```text
+//!        we call                                we are called, or the peer offers anew
+//!  offer(local) ──▶ peer                        peer ──▶ answer(local, offer) ──▶ (answer, params)
+//!  accept_answer(local, answer) ──▶ params
+//! ```
+//!
+//! One audio stream of G.711 and telephone-event (RFC 4733); every other `m=` line is refused with
+//! port 0, in its place (§6). What must hold from one exchange to the next is in [`LocalMedia`]:
+//! payload type numbers keep their meaning (§8.3.2), `m=` lines their order (§8), and the version in
+//! `o=` goes up by one with each change and only then (§8).
+//!
+//! | What the peer writes | What it comes to |
+//! |---|---|
+//! | `sendonly`, `inactive`, `c=0.0.0.0` (§8.4) | we do not send: on hold |
+//! | port 0 in a later offer (§8.2) | the stream rests, both ways |
+//! | another number than ours for a format (§5.1) | we send theirs and take ours |
+//! | `a=ptime` | packets of that length to them, 10 to 60 ms, at most their `a=maxptime` |
+//! | `a=rtcp` (RFC 3605), or none | RTCP goes there, or to the port above |
+//! | a domain name for an address | nowhere, until their first packet shows where they are |
+//! | `RTP/SAVP` and the like, `a=rtcp-mux` | refused; left out of the answer |
+//!
+//! Not here: when to offer (switch), glare and retries (sip), what is done with it (the plane).
+
+mod local;
+mod peer;
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
+use std::net::IpAddr;
+
+use super::control::{Codec, StreamParams};
+use crate::wire::sdp::{Direction, Media, Sdp};
+use local::Format;
+use peer::{direction, find, ptime, remote, spoken, unmapped};
+
+pub use local::LocalMedia;
+
+/// Why there is no stream. Each is the peer's choice, not an error of ours; in answer to an offer
+/// it is 488 (RFC 3261 §21.4.26).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoCommon {
+    /// There is no audio section, or each is refused with port 0.
+    NoAudio,
+    /// The audio is carried in a way that we do not speak; holds the protocol of the `m=` line.
+    Protocol(Box<str>),
+    /// None of the codecs is ours; holds the formats of the `m=` line.
+    Codecs(Vec<Box<str>>),
+    /// There is no `c=` line for the audio.
+    NoAddress,
+    /// It would go to a multicast address, or from IPv4 to IPv6 or back; holds the address.
+    Address(IpAddr),
+}
+
+impl fmt::Display for NoCommon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoCommon::NoAudio => f.write_str("no audio stream, or it is refused"),
+            NoCommon::Protocol(proto) => write!(f, "audio over {proto}: only RTP/AVP is spoken"),
+            NoCommon::Codecs(formats) => {
+                write!(f, "no codec in common: {} offered", formats.join(" "))
+            }
+            NoCommon::NoAddress => f.write_str("no c= line for the audio"),
+            NoCommon::Address(ip) => write!(f, "audio cannot be sent to {ip} from here"),
+        }
+    }
+}
+impl std::error::Error for NoCommon {}
+
+/// Our offer: all codecs, the preferred first, or after an exchange the same again with what has
+/// changed since.
+pub fn offer(local: &mut LocalMedia) -> Sdp {
+    if local.sections.is_empty() {
+        let (kind, proto) = ("audio".into(), "RTP/AVP".into());
+        local.sections = vec![local::Section { kind, proto, formats: Vec::new() }];
+    }
+    let formats: Vec<_> = local.codecs.iter().map(|c| Format::Audio(*c)).collect();
+    let formats = [&formats[..], &[Format::Event]].concat();
+    let before = &local.sections[local.audio].proto;
+    let proto = if spoken(before) { before.clone() } else { "RTP/AVP".into() };
+    let media = local.section(&proto, &formats, local.wanted(), local.ptime_ms);
+    local.describe(media)
+}
+
+/// Our answer to the peer's offer, and the stream that comes of it. `Err`: nothing has changed, and
+/// a session that stood before stands as it did.
+pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams), NoCommon> {
+    let (at, chosen) = match choose(local, offer) {
+        Ok(found) => found,
+        Err(NoCommon::NoAudio) if local.agreed => {
+            return rest(local, offer).ok_or(NoCommon::NoAudio);
+        }
+        Err(why) => return Err(why),
+    };
+    let media = &offer.media[at];
+    let remote = remote(local, offer, media)?;
+
+    local.keep_sections(offer, at);
+    let event = find(media, Format::Event);
+    local.set_number(Format::Audio(chosen.codec), chosen.number);
+    if let Some(number) = event {
+        local.set_number(Format::Event, number);
+    }
+    let theirs = direction(offer, media);
+    let ours = Direction::new(
+        theirs.receives() && local.wanted().sends(),
+        theirs.sends() && local.wanted().receives(),
+    );
+    let audio = Format::Audio(chosen.codec);
+    let formats = if event.is_some() { &[audio, Format::Event][..] } else { &[audio] };
+    let ptime_ms = ptime(media);
+    let section = local.section(&media.proto, formats, ours, ptime_ms);
+    let sdp = local.describe(section);
+    local.settle(chosen.codec, ptime_ms);
+    let params = StreamParams {
+        remote: remote.rtp,
+        remote_rtcp: remote.rtcp,
+        codec: chosen.codec,
+        send_pt: chosen.number,
+        recv_pt: chosen.number,
+        dtmf_send_pt: event,
+        dtmf_recv_pt: event,
+        ptime_ms,
+        send: ours.sends(),
+        receive: ours.receives(),
+        inband_dtmf: event.is_none(),
+    };
+    Ok((sdp, params))
+}
+
+/// The stream that comes of the peer's answer to our latest [`offer`].
+pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParams, NoCommon> {
+    let audio = |m: &&Media| &*m.kind == "audio" && m.port != 0;
+    // By its place (§6); a peer that left the others out is understood all the same.
+    let placed = answer.media.get(local.audio).filter(audio);
+    let media = placed.or_else(|| answer.media.iter().find(audio)).ok_or(NoCommon::NoAudio)?;
+    if !spoken(&media.proto) {
+        return Err(NoCommon::Protocol(media.proto.clone()));
+    }
+    let remote = remote(local, answer, media)?;
+    let number_of = |format| find(media, format).or_else(|| unmapped(local, media, format));
+    // The first that the peer names is the one it is going to send (§6.1).
+    let codec = local.codecs.iter().filter_map(|c| Some((*c, number_of(Format::Audio(*c))?)));
+    let rank = |number: u8| media.payload_types().position(|pt| pt == number);
+    let (codec, send_pt) = codec
+        .min_by_key(|(_, number)| rank(*number))
+        .ok_or_else(|| NoCommon::Codecs(media.formats.clone()))?;
+    let event = number_of(Format::Event);
+    let theirs = direction(answer, media);
+    let ptime_ms = ptime(media);
+    let params = StreamParams {
+        remote: remote.rtp,
+        remote_rtcp: remote.rtcp,
+        codec,
+        send_pt,
+        recv_pt: local.number(Format::Audio(codec)).unwrap_or(send_pt),
+        dtmf_send_pt: event,
+        dtmf_recv_pt: event.and(local.number(Format::Event)),
+        ptime_ms,
+        send: theirs.receives() && local.wanted().sends(),
+        receive: theirs.sends() && local.wanted().receives(),
+        inband_dtmf: event.is_none(),
+    };
+    local.settle(codec, ptime_ms);
+    Ok(params)
+}
+
+/// The codec that was chosen, under the peer's number.
+struct Chosen {
+    codec: Codec,
+    number: u8,
+}
+
+/// The first audio section that we can take, and in it the codec that we prefer. Else the reason
+/// that came closest to success.
+fn choose(local: &LocalMedia, offer: &Sdp) -> Result<(usize, Chosen), NoCommon> {
+    let mut why = NoCommon::NoAudio;
+    for (at, media) in offer.media.iter().enumerate() {
+        if &*media.kind != "audio" || media.port == 0 {
+            continue;
+        }
+        if !spoken(&media.proto) {
+            if why == NoCommon::NoAudio {
+                why = NoCommon::Protocol(media.proto.clone());
+            }
+            continue;
+        }
+        let ours = |c: &Codec| find(media, Format::Audio(*c)).map(|number| (*c, number));
+        if let Some((codec, number)) = local.codecs.iter().find_map(ours) {
+            return Ok((at, Chosen { codec, number }));
+        }
+        why = NoCommon::Codecs(media.formats.clone());
+    }
+    Err(why)
+}
+
+/// A later offer without audio: the stream rests, all sections are refused. `None` if the offer has
+/// no place where the audio could come back.
+fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
+    let at = offer.media.iter().position(|m| &*m.kind == "audio")?;
+    local.keep_sections(offer, at);
+    let sdp = local.describe(offer.media[at].refusal());
+    let codec = *local.codecs.first()?;
+    let number = local.number(Format::Audio(codec))?;
+    let params = StreamParams {
+        remote: None,
+        remote_rtcp: None,
+        codec,
+        send_pt: number,
+        recv_pt: number,
+        dtmf_send_pt: None,
+        dtmf_recv_pt: None,
+        ptime_ms: local.ptime_ms,
+        send: false,
+        receive: false,
+        inband_dtmf: false,
+    };
+    Some((sdp, params))
+}

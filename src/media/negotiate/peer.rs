@@ -1,0 +1,71 @@
+//! What the peer's section says: formats, direction, packet length, addresses.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::NoCommon;
+use super::local::{Format, LocalMedia, PTIME_MS};
+use crate::wire::sdp::{Direction, Media, Sdp};
+
+/// The least and the most that we send in a packet, milliseconds.
+const PTIME_RANGE_MS: (u32, u32) = (10, 60);
+
+/// Whether we speak this protocol of an `m=` line.
+pub(super) fn spoken(proto: &str) -> bool {
+    // AVPF (RFC 4585) lets feedback be sent and does not ask for it.
+    ["RTP/AVP", "RTP/AVPF"].iter().any(|p| proto.eq_ignore_ascii_case(p))
+}
+
+/// The number under which the peer writes `format`.
+pub(super) fn find(media: &Media, format: Format) -> Option<u8> {
+    media.codecs().find(|map| format.is(map)).map(|map| map.payload_type)
+}
+
+/// Our own number, if the peer's answer names it without saying what it stands for.
+pub(super) fn unmapped(local: &LocalMedia, media: &Media, format: Format) -> Option<u8> {
+    let ours = local.number(format)?;
+    let named = media.payload_types().any(|pt| pt == ours);
+    (named && media.rtpmap(ours).is_none()).then_some(ours)
+}
+
+/// The peer's direction as it means it: with `c=0.0.0.0` it does not receive (§8.4).
+pub(super) fn direction(sdp: &Sdp, media: &Media) -> Direction {
+    let written = sdp.direction_of(media);
+    let hold = sdp.connection_of(media).is_some_and(|c| c.is_hold());
+    Direction::new(written.sends(), written.receives() && !hold)
+}
+
+/// Milliseconds that the peer wants in a packet, as far as we can: a multiple of 10.
+pub(super) fn ptime(media: &Media) -> u8 {
+    let (least, most) = PTIME_RANGE_MS;
+    let wanted = media.ptime_ms().unwrap_or(u32::from(PTIME_MS));
+    let allowed = media.maxptime_ms().unwrap_or(most);
+    let ms = wanted.min(allowed).clamp(least, most);
+    (ms - ms % 10) as u8
+}
+
+/// Where the peer receives. `None`: nowhere yet.
+pub(super) struct Remote {
+    pub(super) rtp: Option<SocketAddr>,
+    pub(super) rtcp: Option<SocketAddr>,
+}
+
+pub(super) fn remote(local: &LocalMedia, sdp: &Sdp, media: &Media) -> Result<Remote, NoCommon> {
+    let connection = sdp.connection_of(media).ok_or(NoCommon::NoAddress)?;
+    let usable = |ip: IpAddr| {
+        let wrong = ip.is_multicast() || ip.is_ipv4() != local.rtp.is_ipv4();
+        if wrong { Err(NoCommon::Address(ip)) } else { Ok(ip) }
+    };
+    let Some(ip) = connection.address.ip().filter(|ip| !ip.is_unspecified()) else {
+        return Ok(Remote { rtp: None, rtcp: None });
+    };
+    let ip = usable(ip)?;
+    let rtcp = match media.rtcp() {
+        Some(rtcp) => {
+            let other = rtcp.address.and_then(|a| a.ip()).and_then(|ip| usable(ip).ok());
+            Some((other.unwrap_or(ip), rtcp.port))
+        }
+        None => media.port.checked_add(1).map(|port| (ip, port)),
+    };
+    let rtcp = rtcp.filter(|(_, port)| *port != 0).map(SocketAddr::from);
+    Ok(Remote { rtp: Some(SocketAddr::new(ip, media.port)), rtcp })
+}

@@ -1,0 +1,266 @@
+//! Everything of one RTP worker, without its threads and sockets: commands and datagrams go in,
+//! datagrams and events come out.
+//!
+//! ```text
+//!  engine                                      Plane
+//!  commands ───────────────▶ command()  ─┐
+//!  datagrams ──────────────▶ receive()  ─┼─▶ legs, bridges, recordings
+//!     ◀── Forward (same buffer) ──┘      │
+//!  clock ──────────────────▶ tick()     ─┘
+//!     ◀── Transmit::send, tap ──┘
+//!  events ◀──────────────── poll_event()
+//! ```
+//!
+//! Time is an argument of each call and never goes back. `receive` and `tick` allocate nothing once
+//! warm: rings and buffers have their sizes from the commands that called for them.
+//!
+//! | File | Holds |
+//! |---|---|
+//! | [`commands`] | what the switch asks |
+//! | [`receive`] | the way of a datagram |
+//! | [`tick`] | the clocks of the legs that speak |
+//! | [`chores`] | what is due now and then: reports, absence, ends that were lost |
+//! | [`ports`], [`legs`], [`recordings`] | what there is |
+
+mod chores;
+mod commands;
+mod legs;
+mod ports;
+mod receive;
+pub(super) mod recordings;
+#[cfg(test)]
+mod tests;
+mod tick;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use self::legs::Legs;
+use self::ports::Ports;
+use self::recordings::Recordings;
+use super::PortIndex;
+use super::bridge::{Audio, Paths};
+use super::control::{DigitBy, Event, PlayEnd};
+use super::jitter::LONGEST_PULL;
+use super::rtcp::MOST_BYTES;
+use crate::base::{Duration, Rng, Time};
+use crate::wire::rtp::HEADER_LEN;
+
+/// Legs start their clocks on this grid, so that a turn of the engine finds many due at once.
+const GRID: Duration = Duration::from_millis(5);
+/// How often the chores are done.
+const CHORES: Duration = Duration::from_millis(100);
+/// Events that can wait without an allocation.
+const EVENTS: usize = 1_024;
+/// Events that can wait at all; who never polls loses the newest.
+const MOST_EVENTS: usize = 65_536;
+
+/// How one worker's plane behaves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlaneConfig {
+    /// How long a port rests between two legs.
+    pub quarantine: Duration,
+    /// Without a packet for this long [`Event::RtpLost`] is told.
+    pub rtp_lost_after: Duration,
+}
+
+impl Default for PlaneConfig {
+    fn default() -> PlaneConfig {
+        PlaneConfig { quarantine: Duration::from_secs(5), rtp_lost_after: Duration::from_secs(5) }
+    }
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Disposition {
+    /// Send `buf[..len]`, which was rewritten in place.
+    Forward {
+        /// From this port's RTP socket.
+        port: PortIndex,
+        /// To there.
+        to: SocketAddr,
+        /// That much of it.
+        len: usize,
+    },
+    /// It was ours, and needs nothing more.
+    Consumed,
+    /// It was nobody's or a stranger's.
+    Foreign,
+    /// It was no RTP or RTCP that was negotiated.
+    Malformed,
+}
+
+/// One worker's plane.
+#[derive(Debug)]
+pub struct Plane {
+    config: PlaneConfig,
+    rng: Rng,
+    ports: Ports,
+    legs: Legs,
+    recordings: Recordings,
+    /// Slots of the legs whose clocks run, and some whose clocks have stopped.
+    clocks: Vec<u32>,
+    /// When the first of them is due.
+    next_clock: Time,
+    chores_at: Time,
+    /// Goodbyes of closed legs, sent with the next tick.
+    goodbyes: VecDeque<Goodbye>,
+    events: VecDeque<Event>,
+    counts: Counts,
+    /// One packet time of samples, and one packet.
+    pcm: [i16; LONGEST_PULL],
+    packet: [u8; HEADER_LEN + LONGEST_PULL],
+}
+
+/// What a plane holds and has dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counts {
+    /// Open legs.
+    pub legs: usize,
+    /// Ports that are a leg's.
+    pub ports: usize,
+    /// Running recordings.
+    pub recordings: usize,
+    /// Legs whose clocks run.
+    pub clocks: usize,
+    /// Commands for what is not there.
+    pub commands_dropped: u64,
+    /// Datagrams to ports that are nobody's.
+    pub strays: u64,
+    /// Events that nobody polled in time.
+    pub events_dropped: u64,
+}
+
+/// A last report that waits to be sent.
+#[derive(Debug)]
+struct Goodbye {
+    port: PortIndex,
+    to: SocketAddr,
+    bytes: [u8; MOST_BYTES],
+    len: usize,
+}
+
+impl Plane {
+    /// A plane without ports; `rng` gives SSRCs, first numbers and the like.
+    pub fn new(config: PlaneConfig, rng: Rng) -> Plane {
+        Plane {
+            config,
+            rng,
+            ports: Ports::default(),
+            legs: Legs::default(),
+            recordings: Recordings::default(),
+            clocks: Vec::new(),
+            next_clock: Time::NEVER,
+            chores_at: Time::NEVER,
+            goodbyes: VecDeque::new(),
+            events: VecDeque::with_capacity(EVENTS),
+            counts: Counts::default(),
+            pcm: [0; LONGEST_PULL],
+            packet: [0; HEADER_LEN + LONGEST_PULL],
+        }
+    }
+
+    /// Adds a port that is open at `rtp_addr`, RTCP at the next port number.
+    pub fn add_port(&mut self, port: PortIndex, rtp_addr: SocketAddr) {
+        self.ports.add(port, rtp_addr);
+    }
+
+    /// When [`Plane::tick`] wants to be called next.
+    pub fn next_tick(&self) -> Time {
+        self.next_clock.min(self.chores_at)
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// How many legs are open.
+    pub fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+    /// What it holds and has dropped.
+    pub fn counts(&self) -> Counts {
+        let running = |slot: &&u32| self.legs.get(**slot).is_some_and(|leg| leg.clock.is_some());
+        Counts {
+            legs: self.legs.len(),
+            ports: self.ports.taken(),
+            recordings: self.recordings.len(),
+            clocks: self.clocks.iter().filter(running).count(),
+            ..self.counts
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.events.len() < MOST_EVENTS {
+            self.events.push_back(event);
+        } else {
+            self.counts.events_dropped += 1;
+        }
+    }
+
+    /// A party pressed a key: told, and what it stops is stopped.
+    fn digit(&mut self, now: Time, slot: u32, digit: char, by: DigitBy) {
+        let Some(leg) = self.legs.get_mut(slot) else {
+            return;
+        };
+        let id = leg.id;
+        let stopped = match leg.mouth.player.stops_on(digit) {
+            true => leg.mouth.player.stop(),
+            false => None,
+        };
+        self.tell(Event::Digit { leg: id, digit, by });
+        if let Some(play) = stopped {
+            self.tell(Event::PlayDone { leg: id, play, end: PlayEnd::Digit(digit) });
+            self.rewire(now, slot);
+        }
+    }
+
+    /// Decides anew how a leg and its partner hear each other, and whether their clocks run.
+    fn rewire(&mut self, now: Time, slot: u32) {
+        let Some((leg, partner)) = self.legs.with_partner(slot) else {
+            return;
+        };
+        let Some(other) = partner else {
+            (leg.paths, leg.hears) = (Paths::NONE, Audio::None);
+            self.wind(now, slot);
+            return;
+        };
+        (leg.paths, other.paths) = match (leg.side(), other.side()) {
+            (Some(a), Some(b)) => (Paths::between(a, b), Paths::between(b, a)),
+            _ => (Paths::NONE, Paths::NONE),
+        };
+        (leg.hears, other.hears) = (other.paths.audio, leg.paths.audio);
+        let partner = leg.partner;
+        self.wind(now, slot);
+        if let Some(partner) = partner {
+            self.wind(now, partner);
+        }
+    }
+
+    /// Starts or stops a leg's clock.
+    fn wind(&mut self, now: Time, slot: u32) {
+        let Some(leg) = self.legs.get_mut(slot) else {
+            return;
+        };
+        match (leg.wants_clock(), leg.clock) {
+            (false, _) => leg.clock = None,
+            (true, Some(_)) => {}
+            (true, None) => {
+                // What was relayed is heard out before our own begins.
+                let at = on_grid(now.max(leg.tx.due().min(now + GRID * 12)));
+                leg.clock = Some(at);
+                self.next_clock = self.next_clock.min(at);
+                if !core::mem::replace(&mut leg.listed, true) {
+                    self.clocks.push(slot);
+                }
+            }
+        }
+    }
+}
+
+/// The first time on the grid that is not before `at`.
+fn on_grid(at: Time) -> Time {
+    let grid = GRID.as_nanos() as u64;
+    Time::from_nanos(at.as_nanos().div_ceil(grid).saturating_mul(grid))
+}

@@ -1,0 +1,69 @@
+//! What is due now and then on every leg, found by going through them ten times a second: reports to
+//! the peer, the absence of packets, keys whose end was lost.
+
+use super::Plane;
+use crate::base::{Duration, Rng, Time};
+use crate::media::bridge::Events;
+use crate::media::control::Event;
+use crate::media::leg::Leg;
+use crate::media::rtcp::MOST_BYTES;
+use crate::media::{Kind, Transmit};
+
+impl Plane {
+    pub(super) fn chores(&mut self, now: Time, out: &mut dyn Transmit) {
+        for slot in self.legs.slots() {
+            let Some(leg) = self.legs.get_mut(slot) else {
+                continue;
+            };
+            if leg.rtcp.is_due(now) {
+                report(leg, now, &mut self.rng, out);
+            }
+            let lost = absence(leg, now, self.config.rtp_lost_after);
+            let (id, down) = (leg.id, leg.dtmf.is_down());
+            if let Some(silent_ms) = lost {
+                self.tell(Event::RtpLost { leg: id, silent_ms });
+            }
+            if down {
+                self.lost_end(now, slot);
+            }
+        }
+    }
+
+    /// Ends a key of which nothing more came.
+    fn lost_end(&mut self, now: Time, slot: u32) {
+        let Some((leg, partner)) = self.legs.with_partner(slot) else {
+            return;
+        };
+        let ended = leg.dtmf.wake(now);
+        let tones = leg.paths.events == Events::Tones;
+        if let (Some(ended), true, Some(partner)) = (ended, tones, partner) {
+            partner.mouth.key_up(ended.samples);
+        }
+    }
+}
+
+/// Sends the report that is due, if the peer wants any.
+fn report(leg: &mut Leg, now: Time, rng: &mut Rng, out: &mut dyn Transmit) {
+    let mut bytes = [0; MOST_BYTES];
+    let len = leg.rtcp.report(now, &mut leg.rx, &leg.tx, rng, &mut bytes);
+    if let Some(to) = leg.rtcp.destination().filter(|_| leg.params.is_some()) {
+        out.send(leg.port, Kind::Rtcp, to, &bytes[..len]);
+    }
+}
+
+/// How long nothing has come though it should, when that is to be told.
+fn absence(leg: &mut Leg, now: Time, limit: Duration) -> Option<u32> {
+    if !leg.params.as_ref().is_some_and(|p| p.receive) {
+        return None;
+    }
+    let heard = leg.latch.heard().unwrap_or(Time::ZERO);
+    let silent = now.since(heard.max(leg.watch.since));
+    if leg.watch.lost.is_some_and(|told| heard > told) {
+        leg.watch.lost = None;
+    }
+    if silent < limit || leg.watch.lost.is_some() {
+        return None;
+    }
+    leg.watch.lost = Some(now);
+    Some(silent.as_millis().min(u128::from(u32::MAX)) as u32)
+}

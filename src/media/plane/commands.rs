@@ -1,0 +1,225 @@
+//! What the switch asks for, one function a command.
+
+use std::sync::Arc;
+
+use super::recordings::{Recording, TapPoint};
+use super::{CHORES, Goodbye, Plane};
+use crate::base::{LegId, PlayId, RecordingId, Time};
+use crate::media::control::{Command, Event, NoPort, PlayEnd, StreamParams};
+use crate::media::leg::Leg;
+use crate::media::mouth::Mouth;
+use crate::media::player::Clip;
+use crate::media::rtcp::MOST_BYTES;
+use crate::media::tap::Channel;
+
+impl Plane {
+    /// Does what the switch asks. A command for a leg or a recording that is not there is counted
+    /// and dropped.
+    pub fn command(&mut self, now: Time, command: Command<Arc<Clip>>) {
+        let done = match command {
+            // Legs of one group come to one worker: the engine has seen to that.
+            Command::Open { leg, group: _ } => {
+                self.open(now, leg);
+                Some(())
+            }
+            Command::Set { leg, params } => self.set(now, leg, params),
+            Command::Bridge { a, b } => self.bridge(now, a, b),
+            Command::Unbridge { leg } => self.slot(leg).map(|slot| self.unbridge(now, slot)),
+            Command::Play { leg, play, items, repeat, stop_on } => {
+                self.mouth(now, leg, |mouth| mouth.player.start(play, items, repeat, stop_on))
+            }
+            Command::StopPlay { leg } => self.mouth(now, leg, |mouth| mouth.player.stop()),
+            Command::SendDigits { leg, digits, on_ms, off_ms } => self.mouth(now, leg, |mouth| {
+                mouth.send_digits(&digits, on_ms, off_ms);
+                None
+            }),
+            Command::Record { recording, left, right } => self.record(now, recording, left, right),
+            Command::SetRecordRight { recording, leg } => self.record_right(recording, leg),
+            Command::PauseRecord { recording, paused } => {
+                let slot = self.recordings.slot(recording);
+                slot.and_then(|slot| self.recordings.get_mut(slot)).map(|r| r.paused = paused)
+            }
+            Command::StopRecord { recording } => self.stop_record(now, recording),
+            Command::Close { leg } => self.close(now, leg),
+        };
+        if done.is_none() {
+            self.counts.commands_dropped += 1;
+        }
+    }
+
+    fn slot(&self, leg: LegId) -> Option<u32> {
+        self.legs.slot(leg)
+    }
+
+    fn open(&mut self, now: Time, leg: LegId) {
+        let taken = match self.slot(leg) {
+            Some(_) => Err(NoPort::Duplicate),
+            None => self.ports.take(now, self.legs.next_slot()).ok_or(NoPort::Exhausted),
+        };
+        match taken {
+            Err(why) => self.tell(Event::OpenFailed { leg, why }),
+            Ok((port, rtp)) => {
+                self.legs.insert(Leg::new(now, leg, port, &mut self.rng));
+                self.chores_at = self.chores_at.min(now + CHORES);
+                self.tell(Event::Opened { leg, rtp });
+            }
+        }
+    }
+
+    fn set(&mut self, now: Time, leg: LegId, params: StreamParams) -> Option<()> {
+        let slot = self.slot(leg)?;
+        self.legs.get_mut(slot)?.set(now, params);
+        self.fit(slot);
+        self.rewire(now, slot);
+        Some(())
+    }
+
+    /// Gives ears to those of a leg and its partner who need them.
+    fn fit(&mut self, slot: u32) {
+        let Some((leg, partner)) = self.legs.with_partner(slot) else {
+            return;
+        };
+        let codec = |leg: &Leg| leg.params.as_ref().map(|p| p.codec);
+        let transcoded = partner.as_ref().is_some_and(|partner| {
+            codec(leg).is_some() && codec(partner).is_some() && codec(leg) != codec(partner)
+        });
+        leg.fit_ear(transcoded || leg.detects());
+        if let Some(partner) = partner {
+            partner.fit_ear(transcoded || partner.detects());
+        }
+    }
+
+    fn bridge(&mut self, now: Time, a: LegId, b: LegId) -> Option<()> {
+        let (a, b) = (self.slot(a)?, self.slot(b)?);
+        if a == b {
+            return None;
+        }
+        if self.legs.get(a)?.partner == Some(b) {
+            return Some(());
+        }
+        self.unbridge(now, a);
+        self.unbridge(now, b);
+        for (slot, partner) in [(a, b), (b, a)] {
+            let leg = self.legs.get_mut(slot)?;
+            leg.partner = Some(partner);
+            leg.inserted = None;
+            leg.tx.unsplice();
+        }
+        self.fit(a);
+        self.rewire(now, a);
+        Some(())
+    }
+
+    /// Takes a leg and its partner apart.
+    fn unbridge(&mut self, now: Time, slot: u32) {
+        let partner = self.legs.get_mut(slot).and_then(|leg| leg.partner.take());
+        let Some(partner) = partner else { return };
+        if let Some(other) = self.legs.get_mut(partner) {
+            other.partner = None;
+        }
+        for slot in [slot, partner] {
+            if let Some(leg) = self.legs.get_mut(slot) {
+                leg.mouth.key_up(0);
+            }
+            self.fit(slot);
+            self.rewire(now, slot);
+        }
+    }
+
+    /// Gives a leg's mouth something else to say, which may have stopped a playback.
+    fn mouth(
+        &mut self,
+        now: Time,
+        leg: LegId,
+        change: impl FnOnce(&mut Mouth) -> Option<PlayId>,
+    ) -> Option<()> {
+        let slot = self.slot(leg)?;
+        let stopped = change(&mut self.legs.get_mut(slot)?.mouth);
+        if let Some(play) = stopped {
+            self.tell(Event::PlayDone { leg, play, end: PlayEnd::Stopped });
+        }
+        self.rewire(now, slot);
+        Some(())
+    }
+
+    fn record(
+        &mut self,
+        now: Time,
+        id: RecordingId,
+        left: LegId,
+        right: Option<LegId>,
+    ) -> Option<()> {
+        let left = self.slot(left)?;
+        let recording = self.recordings.insert(Recording::new(now, id))?;
+        self.tap(recording, Channel::Left, Some(left));
+        self.tap(recording, Channel::Right, right.and_then(|leg| self.slot(leg)));
+        Some(())
+    }
+
+    fn record_right(&mut self, id: RecordingId, leg: Option<LegId>) -> Option<()> {
+        let recording = self.recordings.slot(id)?;
+        self.tap(recording, Channel::Right, leg.and_then(|leg| self.slot(leg)));
+        Some(())
+    }
+
+    /// Lets a recording listen to another leg on one of its channels. A leg that is being recorded
+    /// twice already stays silent there.
+    fn tap(&mut self, recording: u32, channel: Channel, leg: Option<u32>) {
+        let point = TapPoint { recording, channel };
+        let Some(entry) = self.recordings.get_mut(recording) else {
+            return;
+        };
+        if let Some(old) = entry.leg(channel).and_then(|slot| self.legs.get_mut(slot)) {
+            old.taps.iter_mut().filter(|t| **t == Some(point)).for_each(|t| *t = None);
+        }
+        let free = leg.and_then(|slot| self.legs.get_mut(slot));
+        let free = free.and_then(|leg| leg.taps.iter_mut().find(|t| t.is_none()));
+        let heard = leg.filter(|_| free.is_some());
+        if let Some(free) = free {
+            *free = Some(point);
+        }
+        entry.change(channel, heard);
+        if heard.is_none() && leg.is_some() {
+            self.counts.commands_dropped += 1;
+        }
+    }
+
+    fn stop_record(&mut self, now: Time, id: RecordingId) -> Option<()> {
+        let recording = self.recordings.slot(id)?;
+        self.tap(recording, Channel::Left, None);
+        self.tap(recording, Channel::Right, None);
+        let entry = self.recordings.remove(id)?;
+        self.tell(Event::RecordStopped { recording: id, samples: entry.length(now) });
+        Some(())
+    }
+
+    fn close(&mut self, now: Time, id: LegId) -> Option<()> {
+        let slot = self.slot(id)?;
+        self.unbridge(now, slot);
+        let mut leg = self.legs.remove(slot)?;
+        if let Some(play) = leg.mouth.player.stop() {
+            self.tell(Event::PlayDone { leg: id, play, end: PlayEnd::Stopped });
+        }
+        for point in leg.taps.iter().flatten() {
+            if let Some(recording) = self.recordings.get_mut(point.recording) {
+                recording.change(point.channel, None);
+            }
+        }
+        self.clocks.retain(|s| *s != slot);
+        if self.clocks.is_empty() {
+            self.next_clock = Time::NEVER;
+        }
+        self.ports.give_back(now, leg.port, self.config.quarantine);
+        if let Some(to) = leg.rtcp.destination() {
+            let mut bytes = [0; MOST_BYTES];
+            let Leg { rtcp, rx, tx, .. } = &mut *leg;
+            let len = rtcp.goodbye(now, rx, tx, &mut self.rng, &mut bytes);
+            self.goodbyes.push_back(Goodbye { port: leg.port, to, bytes, len });
+            self.chores_at = now;
+        } else if self.legs.len() == 0 && self.goodbyes.is_empty() {
+            self.chores_at = Time::NEVER;
+        }
+        self.tell(Event::Closed { leg: id, stats: leg.stats() });
+        Some(())
+    }
+}

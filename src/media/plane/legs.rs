@@ -1,0 +1,78 @@
+//! The legs of one worker: by slot on the packet path, by id for commands.
+
+use std::collections::HashMap;
+
+use crate::base::LegId;
+use crate::media::leg::Leg;
+
+/// All legs. A slot is given to another leg only after its own is gone.
+#[derive(Debug, Default)]
+pub(super) struct Legs {
+    slots: Vec<Option<Box<Leg>>>,
+    free: Vec<u32>,
+    by_id: HashMap<LegId, u32>,
+}
+
+impl Legs {
+    /// The slot that [`Legs::insert`] will use next.
+    pub(super) fn next_slot(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.slots.len() as u32)
+    }
+
+    /// Puts a leg into [`Legs::next_slot`].
+    pub(super) fn insert(&mut self, leg: Leg) -> u32 {
+        let slot = self.next_slot();
+        self.by_id.insert(leg.id, slot);
+        match self.free.pop() {
+            Some(slot) => self.slots[slot as usize] = Some(Box::new(leg)),
+            None => self.slots.push(Some(Box::new(leg))),
+        }
+        slot
+    }
+
+    /// Takes a leg out.
+    pub(super) fn remove(&mut self, slot: u32) -> Option<Box<Leg>> {
+        let leg = self.slots.get_mut(slot as usize)?.take()?;
+        self.by_id.remove(&leg.id);
+        self.free.push(slot);
+        Some(leg)
+    }
+
+    /// The slot of a leg.
+    pub(super) fn slot(&self, id: LegId) -> Option<u32> {
+        self.by_id.get(&id).copied()
+    }
+
+    #[inline]
+    pub(super) fn get(&self, slot: u32) -> Option<&Leg> {
+        self.slots.get(slot as usize)?.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Leg> {
+        self.slots.get_mut(slot as usize)?.as_deref_mut()
+    }
+
+    /// A leg and its partner; the partner is `None` when there is none.
+    #[inline]
+    pub(super) fn with_partner(&mut self, slot: u32) -> Option<(&mut Leg, Option<&mut Leg>)> {
+        let partner = self.get(slot)?.partner.filter(|p| *p != slot);
+        let Some(partner) = partner else {
+            return self.get_mut(slot).map(|leg| (leg, None));
+        };
+        match self.slots.get_disjoint_mut([slot as usize, partner as usize]) {
+            Ok([leg, partner]) => Some((leg.as_deref_mut()?, partner.as_deref_mut())),
+            Err(_) => None,
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Slots to go through, empty ones among them.
+    pub(super) fn slots(&self) -> core::ops::Range<u32> {
+        0..self.slots.len() as u32
+    }
+}

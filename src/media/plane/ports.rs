@@ -1,0 +1,116 @@
+//! The pool of ports: opened once, given to one leg after the other.
+//!
+//! ```text
+//!   ready ──take──▶ a leg's ──give back──▶ resting, QUARANTINE long ──▶ ready
+//! ```
+//!
+//! A port rests before it is given out again, so that late packets of the old call are nobody's
+//! rather than the new call's (R8). The one that rested longest goes first.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use crate::base::{Duration, Time};
+use crate::media::PortIndex;
+
+/// No leg.
+const NOBODY: u32 = u32::MAX;
+
+/// All ports of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Ports {
+    /// By index: the packet path's first look-up.
+    ports: Vec<Port>,
+    ready: VecDeque<u32>,
+    resting: VecDeque<(Time, u32)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Port {
+    leg: u32,
+    addr: Option<SocketAddr>,
+}
+
+impl Ports {
+    /// Adds a port that is open at `addr`. An index that is there already keeps its leg and takes
+    /// the address.
+    pub(super) fn add(&mut self, port: PortIndex, addr: SocketAddr) {
+        let index = port.0 as usize;
+        if self.ports.len() <= index {
+            self.ports.resize(index + 1, Port { leg: NOBODY, addr: None });
+        }
+        if self.ports[index].addr.replace(addr).is_none() {
+            self.ready.push_back(port.0);
+        }
+    }
+
+    /// The leg that has `port`.
+    #[inline]
+    pub(super) fn leg(&self, port: PortIndex) -> Option<u32> {
+        self.ports.get(port.0 as usize).map(|p| p.leg).filter(|leg| *leg != NOBODY)
+    }
+
+    /// Gives a port to `leg`; `None`: each is taken or rests.
+    pub(super) fn take(&mut self, now: Time, leg: u32) -> Option<(PortIndex, SocketAddr)> {
+        while let Some((until, port)) = self.resting.front().copied().filter(|r| r.0 <= now) {
+            debug_assert!(until <= now);
+            self.resting.pop_front();
+            self.ready.push_back(port);
+        }
+        let index = self.ready.pop_front()?;
+        let port = &mut self.ports[index as usize];
+        port.leg = leg;
+        Some((PortIndex(index), port.addr?))
+    }
+
+    /// Takes the port back, to rest for `quarantine`.
+    pub(super) fn give_back(&mut self, now: Time, port: PortIndex, quarantine: Duration) {
+        if let Some(entry) = self.ports.get_mut(port.0 as usize).filter(|p| p.leg != NOBODY) {
+            entry.leg = NOBODY;
+            self.resting.push_back((now + quarantine, port.0));
+        }
+    }
+
+    /// Ports that are a leg's.
+    pub(super) fn taken(&self) -> usize {
+        self.ports.iter().filter(|p| p.leg != NOBODY).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(count: u32) -> Ports {
+        let mut ports = Ports::default();
+        for n in 0..count {
+            ports.add(PortIndex(n), SocketAddr::from(([127, 0, 0, 1], 4_000 + 2 * n as u16)));
+        }
+        ports
+    }
+
+    #[test]
+    fn a_port_rests_before_it_is_anothers() {
+        let rest = Duration::from_secs(5);
+        let mut ports = pool(1);
+        let (port, addr) = ports.take(Time::ZERO, 7).unwrap();
+        assert_eq!((addr.port(), ports.leg(port)), (4_000, Some(7)));
+        assert_eq!(ports.take(Time::ZERO, 8), None);
+        ports.give_back(Time::ZERO, port, rest);
+        ports.give_back(Time::ZERO, port, rest); // twice does no harm
+        assert_eq!((ports.leg(port), ports.take(Time::from_millis(4_999), 8)), (None, None));
+        assert_eq!(ports.take(Time::from_millis(5_000), 8), Some((port, addr)));
+        assert_eq!((ports.take(Time::from_millis(9_000), 9), ports.taken()), (None, 1));
+    }
+
+    #[test]
+    fn the_longest_rested_goes_first() {
+        let mut ports = pool(2);
+        let rest = Duration::from_secs(1);
+        let first = ports.take(Time::ZERO, 1).unwrap().0;
+        ports.give_back(Time::ZERO, first, rest);
+        let second = ports.take(Time::from_millis(2_000), 2).unwrap().0;
+        assert_ne!(first, second);
+        assert_eq!(ports.leg(PortIndex(99)), None);
+    }
+}

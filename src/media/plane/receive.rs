@@ -1,0 +1,321 @@
+//! The way of one datagram: port to leg, checked view, latch, statistics, and on.
+//!
+//! ```text
+//!   port ─▶ leg ─▶ Packet::parse ─▶ latch ─▶ rtp_rx ─┬─ audio ─▶ taps, ear, partner (Forward)
+//!                     │               │              ├─ event ─▶ digits, partner
+//!                  Malformed       Foreign           └─ Leap, Duplicate: dropped
+//! ```
+
+use std::net::SocketAddr;
+
+use super::{Disposition, Plane};
+use crate::base::{Duration, Time};
+use crate::media::bridge::{Audio, Events};
+use crate::media::control::{DigitBy, Event};
+use crate::media::dtmf_rx::{EventPacket, Told};
+use crate::media::latch::{Mark, Verdict};
+use crate::media::leg::{Leg, Payload};
+use crate::media::rtp_rx::Arrival;
+use crate::media::rtp_tx::Relayed;
+use crate::media::tap::{Heard, TapBlock};
+use crate::media::{Kind, PortIndex, Transmit};
+use crate::wire::rtp::{Header, Packet, looks_like_rtcp, rewrite};
+use crate::wire::telephone_event;
+
+/// Strangers are told of at most this often.
+const FOREIGN_PACE: Duration = Duration::from_secs(1);
+
+/// A packet that is ours, without its bytes.
+#[derive(Clone, Copy)]
+struct Taken {
+    slot: u32,
+    payload: Payload,
+    relayed: Relayed,
+    ssrc: u32,
+    bytes: usize,
+}
+
+impl Plane {
+    /// Takes one datagram of `len` bytes in `buf` that came `from` there to `port`. What is to be
+    /// recorded of it goes to `out` at once. Never allocates.
+    #[allow(clippy::too_many_arguments)] // one flat call, as the engine's completion gives it
+    pub fn receive(
+        &mut self,
+        now: Time,
+        port: PortIndex,
+        kind: Kind,
+        from: SocketAddr,
+        buf: &mut [u8],
+        len: usize,
+        out: &mut dyn Transmit,
+    ) -> Disposition {
+        let Some(slot) = self.ports.leg(port) else {
+            self.counts.strays += 1;
+            return Disposition::Foreign;
+        };
+        let len = len.min(buf.len());
+        let datagram = &mut buf[..len];
+        if kind == Kind::Rtcp {
+            return self.receive_rtcp(now, slot, from, datagram);
+        }
+        let taken = match self.take(now, slot, from, datagram, out) {
+            Ok(taken) => taken,
+            Err(disposition) => return disposition,
+        };
+        let forward = match taken.payload {
+            Payload::Audio => self.relay_audio(now, taken),
+            Payload::Event => self.receive_event(now, taken, datagram),
+            Payload::ComfortNoise | Payload::Unknown => None,
+        };
+        match forward {
+            None => Disposition::Consumed,
+            Some((header, port, to)) => {
+                rewrite(datagram, header);
+                Disposition::Forward { port, to, len }
+            }
+        }
+    }
+
+    /// Decides whether a datagram is the leg's own and new; notes it, taps it, lets it be heard.
+    fn take(
+        &mut self,
+        now: Time,
+        slot: u32,
+        from: SocketAddr,
+        datagram: &[u8],
+        out: &mut dyn Transmit,
+    ) -> Result<Taken, Disposition> {
+        let Some(leg) = self.legs.get_mut(slot) else {
+            return Err(Disposition::Foreign);
+        };
+        let Ok(packet) = Packet::parse(datagram) else {
+            leg.malformed += 1;
+            return Err(Disposition::Malformed);
+        };
+        let payload = leg.payload(packet.payload_type());
+        if payload == Payload::Unknown && looks_like_rtcp(datagram) {
+            return Err(self.receive_rtcp(now, slot, from, datagram));
+        }
+        let mark = Mark {
+            ssrc: packet.ssrc(),
+            sequence: packet.sequence(),
+            timestamp: packet.timestamp(),
+            known: payload != Payload::Unknown,
+        };
+        match leg.latch.check(now, from, mark) {
+            Verdict::Ours => {}
+            verdict => self.source(now, slot, from, verdict)?,
+        }
+        let Some(leg) = self.legs.get_mut(slot) else {
+            return Err(Disposition::Foreign);
+        };
+        if payload == Payload::Unknown {
+            leg.malformed += 1;
+            return Err(Disposition::Malformed);
+        }
+        let audio = payload == Payload::Audio;
+        let bytes = packet.payload().len();
+        let timed = audio.then_some(mark.timestamp);
+        let arrival = leg.rx.packet(now, mark.ssrc, mark.sequence, timed, bytes);
+        let first = match arrival {
+            Arrival::Leap | Arrival::Duplicate => return Err(Disposition::Consumed),
+            Arrival::First => true,
+            Arrival::Next { .. } | Arrival::Late => false,
+        };
+        let receive = leg.params.as_ref().is_some_and(|p| p.receive);
+        if !receive || bytes == 0 {
+            return Err(Disposition::Consumed);
+        }
+        let taken = Taken {
+            slot,
+            payload,
+            relayed: Relayed {
+                first,
+                marker: packet.marker(),
+                sequence: mark.sequence,
+                timestamp: mark.timestamp,
+                samples: if audio { bytes as u32 } else { 0 },
+            },
+            ssrc: mark.ssrc,
+            bytes,
+        };
+        if audio {
+            self.listen(now, taken, packet.payload(), out);
+        }
+        Ok(taken)
+    }
+
+    /// A packet that is not simply the holder's: what is told of its source.
+    #[cold]
+    fn source(
+        &mut self,
+        now: Time,
+        slot: u32,
+        from: SocketAddr,
+        verdict: Verdict,
+    ) -> Result<(), Disposition> {
+        let Some(leg) = self.legs.get_mut(slot) else {
+            return Err(Disposition::Foreign);
+        };
+        let id = leg.id;
+        let event = match verdict {
+            Verdict::Learned if !leg.watch.first => {
+                leg.watch.first = true;
+                Some(Event::FirstRtp { leg: id, from })
+            }
+            Verdict::Moved(old) => Some(Event::SourceMoved { leg: id, from: old, to: from }),
+            Verdict::Foreign if leg.watch.foreign.is_none_or(|t| now.since(t) >= FOREIGN_PACE) => {
+                leg.watch.foreign = Some(now);
+                let packets = leg.latch.foreign().0;
+                Some(Event::ForeignSource { leg: id, from, packets })
+            }
+            _ => None,
+        };
+        if let Some(event) = event {
+            self.tell(event);
+        }
+        match verdict.is_ours() {
+            true => Ok(()),
+            false => Err(Disposition::Foreign),
+        }
+    }
+
+    /// Recordings and the ear take the payload before it is passed on.
+    #[inline]
+    fn listen(&mut self, now: Time, taken: Taken, payload: &[u8], out: &mut dyn Transmit) {
+        let Some(leg) = self.legs.get_mut(taken.slot) else {
+            return;
+        };
+        let Some(codec) = leg.params.as_ref().map(|p| p.codec) else {
+            return;
+        };
+        let relayed = taken.relayed;
+        if let Some(ear) = &mut leg.ear {
+            ear.insert(now, relayed.first, relayed.timestamp, codec, payload);
+        }
+        for point in leg.taps.iter().flatten() {
+            let heard = Heard {
+                ssrc: taken.ssrc,
+                sequence: relayed.sequence,
+                timestamp: relayed.timestamp,
+                samples: relayed.samples,
+            };
+            let Some(recording) = self.recordings.get_mut(point.recording) else {
+                continue;
+            };
+            if let Some(placed) = recording.place(now, point.channel, heard) {
+                out.tap(TapBlock {
+                    recording: recording.id,
+                    channel: point.channel,
+                    position: placed.position,
+                    adjust: placed.adjust,
+                    codec,
+                    payload,
+                });
+            }
+        }
+    }
+
+    /// The header under which audio goes on to the partner, when it is relayed.
+    #[inline]
+    fn relay_audio(&mut self, now: Time, taken: Taken) -> Option<(Header, PortIndex, SocketAddr)> {
+        let (leg, partner) = self.legs.with_partner(taken.slot)?;
+        if leg.paths.audio != Audio::Relay {
+            return None;
+        }
+        let partner = partner?;
+        let (_, payload_type) = partner.sends()?;
+        let to = partner.latch.destination()?;
+        let header = partner.tx.relay(now, taken.relayed, payload_type, taken.bytes)?;
+        Some((header, partner.port, to))
+    }
+
+    /// A telephone-event: told as a digit at its beginning, and passed on.
+    #[cold]
+    fn receive_event(
+        &mut self,
+        now: Time,
+        taken: Taken,
+        datagram: &[u8],
+    ) -> Option<(Header, PortIndex, SocketAddr)> {
+        let parsed = Packet::parse(datagram).ok();
+        let event = parsed.and_then(|p| telephone_event::Event::parse(p.payload()).ok());
+        let Some(event) = event else {
+            self.legs.get_mut(taken.slot)?.malformed += 1;
+            return None;
+        };
+        let leg = self.legs.get_mut(taken.slot)?;
+        if taken.relayed.first {
+            leg.dtmf.restart();
+        }
+        let Relayed { timestamp, marker, .. } = taken.relayed;
+        let told = leg.dtmf.packet(now, EventPacket { timestamp, marker, event });
+        if let Some(digit) = told.began {
+            leg.last_event = Some((digit, now));
+            self.digit(now, taken.slot, digit, DigitBy::Rfc4733);
+        }
+        self.pass_event(now, taken, told)
+    }
+
+    /// Lets the partner know of a key.
+    fn pass_event(
+        &mut self,
+        now: Time,
+        taken: Taken,
+        told: Told,
+    ) -> Option<(Header, PortIndex, SocketAddr)> {
+        let (leg, partner) = self.legs.with_partner(taken.slot)?;
+        let partner = partner?;
+        let packet = taken.relayed;
+        let header = match leg.paths.events {
+            Events::None => return None,
+            Events::Relay(pt) => partner.tx.relay(now, packet, pt, taken.bytes)?,
+            Events::Insert(pt) => insert_event(leg, partner, now, taken, pt),
+            Events::Tones => {
+                if let Some(ended) = told.ended {
+                    partner.mouth.key_up(ended.samples);
+                }
+                if let Some(digit) = told.began {
+                    partner.mouth.key_down(digit);
+                    let slot = leg.partner?;
+                    self.rewire(now, slot);
+                }
+                return None;
+            }
+        };
+        partner.sends()?;
+        Some((header, partner.port, partner.latch.destination()?))
+    }
+
+    /// A report of the peer.
+    #[cold]
+    pub(super) fn receive_rtcp(
+        &mut self,
+        now: Time,
+        slot: u32,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Disposition {
+        let Some(leg) = self.legs.get_mut(slot) else {
+            return Disposition::Foreign;
+        };
+        match leg.rtcp.receive(now, from, &leg.latch, leg.tx.ssrc(), datagram) {
+            Ok(true) => Disposition::Consumed,
+            Ok(false) => Disposition::Foreign,
+            Err(_) => {
+                leg.malformed += 1;
+                Disposition::Malformed
+            }
+        }
+    }
+}
+
+/// An event of `leg` under a header of its partner's own stream.
+fn insert_event(leg: &mut Leg, partner: &mut Leg, now: Time, taken: Taken, pt: u8) -> Header {
+    let there = match leg.inserted {
+        Some((here, there)) if here == taken.relayed.timestamp => there,
+        _ => partner.tx.begin_event(now),
+    };
+    leg.inserted = Some((taken.relayed.timestamp, there));
+    partner.tx.event(pt, there, taken.relayed.marker, taken.bytes)
+}

@@ -1,0 +1,228 @@
+//! The clocks of the legs that speak: once each packet time a leg says something of its own or what
+//! its partner's ear gives.
+//!
+//! ```text
+//!   mouth ── Event ────▶ telephone-event packet
+//!     │ ──── Samples ──┐
+//!     │ ──── Nothing ──┼── partner's ear (sample path), or silence
+//!     │ ──── Pause     ▼
+//!     ▼            encode ─▶ header ─▶ send
+//!   what ended is told
+//! ```
+//!
+//! A leg's clock keeps its own nominal time: a late tick changes nothing in what is sent, and after a
+//! stall of more than [`STALL`] it goes on from now rather than hurry after.
+
+use super::{CHORES, Plane, on_grid};
+use crate::base::{Duration, LegId, Time};
+use crate::media::bridge::{Audio, Events};
+use crate::media::control::{DigitBy, Event, PlayEnd};
+use crate::media::dtmf_tx::{Begins, Step};
+use crate::media::leg::{Leg, encode};
+use crate::media::mouth::{Over, Said};
+use crate::media::{Kind, Transmit};
+use crate::wire::rtp::{HEADER_LEN, write_header};
+use crate::wire::telephone_event;
+
+/// A leg that is this far behind does not make up for it.
+const STALL: Duration = Duration::from_millis(200);
+/// Volume of the events that we send: −10 dBm0.
+const VOLUME: u8 = 10;
+
+/// What is to go out with one packet time.
+enum Outgoing {
+    Nothing,
+    Audio,
+    Event(Step),
+}
+
+impl Plane {
+    /// Does everything that is due at `now`; packets and reports go to `out`. Allocates nothing.
+    pub fn tick(&mut self, now: Time, out: &mut dyn Transmit) {
+        while let Some(bye) = self.goodbyes.pop_front() {
+            out.send(bye.port, Kind::Rtcp, bye.to, &bye.bytes[..bye.len]);
+        }
+        if now >= self.next_clock {
+            self.run_clocks(now, out);
+        }
+        if now >= self.chores_at {
+            self.chores(now, out);
+            self.chores_at = match self.legs.len() {
+                0 => Time::NEVER,
+                _ => now + CHORES,
+            };
+        }
+    }
+
+    fn run_clocks(&mut self, now: Time, out: &mut dyn Transmit) {
+        self.next_clock = Time::NEVER;
+        let mut at = 0;
+        while let Some(slot) = self.clocks.get(at).copied() {
+            self.run_clock(now, slot, out);
+            let Some(leg) = self.legs.get_mut(slot) else {
+                self.clocks.swap_remove(at);
+                continue;
+            };
+            match leg.clock {
+                Some(next) => {
+                    self.next_clock = self.next_clock.min(next);
+                    at += 1;
+                }
+                None => {
+                    leg.listed = false;
+                    self.clocks.swap_remove(at);
+                }
+            }
+        }
+    }
+
+    /// All packet times of one leg that are due.
+    fn run_clock(&mut self, now: Time, slot: u32, out: &mut dyn Transmit) {
+        while let Some(leg) = self.legs.get_mut(slot) {
+            let Some(at) = leg.clock.filter(|at| *at <= now) else {
+                return;
+            };
+            if now.since(at) > STALL {
+                leg.clock = Some(on_grid(now));
+                continue;
+            }
+            leg.clock = Some(at + Duration::from_millis(leg.samples() as u64 / 8));
+            self.speak(at, slot, out);
+        }
+    }
+
+    /// One packet time of one leg, which begins at `at`.
+    fn speak(&mut self, at: Time, slot: u32, out: &mut dyn Transmit) {
+        let Some((leg, mut partner)) = self.legs.with_partner(slot) else {
+            return;
+        };
+        let pcm = &mut self.pcm[..leg.samples()];
+        let mut digits = [None; 2];
+        if leg.listens_alone() {
+            digits[0] = listen(leg, at, pcm);
+        }
+        let before = leg.mouth.busy();
+        let (said, over) = leg.mouth.say(pcm, leg.event_pt().is_some());
+        let outgoing = match said {
+            Said::Samples => Outgoing::Audio,
+            Said::Event(step) => Outgoing::Event(step),
+            Said::Pause => Outgoing::Nothing,
+            Said::Nothing => match (leg.hears, &mut partner) {
+                (Audio::Samples, Some(partner)) => {
+                    digits[1] = listen(partner, at, pcm);
+                    match inserts_event(partner) {
+                        true => Outgoing::Nothing,
+                        false => Outgoing::Audio,
+                    }
+                }
+                (Audio::Relay, _) => Outgoing::Nothing,
+                _ => {
+                    pcm.fill(0);
+                    Outgoing::Audio
+                }
+            },
+        };
+        let (id, partner) = (leg.id, leg.partner);
+        send(leg, at, outgoing, pcm, &mut self.packet, out);
+        let changed = leg.mouth.busy() != before;
+        if let [Some(digit), _] = digits {
+            self.digit(at, slot, digit, DigitBy::InBand);
+        }
+        if let ([_, Some(digit)], Some(partner)) = (digits, partner) {
+            self.digit(at, partner, digit, DigitBy::InBand);
+        }
+        self.over(id, over);
+        if changed {
+            self.rewire(at, slot);
+        }
+    }
+
+    fn over(&mut self, leg: LegId, over: Over) {
+        if let Some(play) = over.play {
+            self.tell(Event::PlayDone { leg, play, end: PlayEnd::Finished });
+        }
+        if over.digits {
+            self.tell(Event::DigitsSent { leg });
+        }
+    }
+}
+
+/// Takes the next samples from a leg's ear, silence when it has none; a digit that begins in them.
+fn listen(leg: &mut Leg, at: Time, pcm: &mut [i16]) -> Option<char> {
+    let detects = leg.detects();
+    let Some(ear) = &mut leg.ear else {
+        pcm.fill(0);
+        return None;
+    };
+    ear.hear(at, pcm);
+    let digit = detects.then(|| ear.detect(pcm)).flatten()?;
+    (!leg.was_told(at, digit)).then_some(digit)
+}
+
+/// Whether a key of `leg` is being passed on as packets: nothing else is heard of it meanwhile.
+fn inserts_event(leg: &Leg) -> bool {
+    matches!(leg.paths.events, Events::Insert(_)) && leg.dtmf.is_down()
+}
+
+/// Sends what one packet time has; when nothing may be sent, the time passes all the same.
+fn send(
+    leg: &mut Leg,
+    at: Time,
+    outgoing: Outgoing,
+    pcm: &[i16],
+    packet: &mut [u8],
+    out: &mut dyn Transmit,
+) {
+    let samples = pcm.len() as u32;
+    let way = leg.sends().zip(leg.latch.destination());
+    let (Some(((codec, payload_type), to)), Some((head, body))) =
+        (way, packet.split_first_chunk_mut::<HEADER_LEN>())
+    else {
+        leg.tx.skip(at, samples);
+        return;
+    };
+    let length = match outgoing {
+        Outgoing::Nothing => {
+            leg.tx.skip(at, samples);
+            return;
+        }
+        Outgoing::Audio => {
+            leg.spoken = true;
+            encode(codec, pcm, &mut body[..pcm.len()]);
+            write_header(head, leg.tx.own(at, payload_type, samples));
+            pcm.len()
+        }
+        Outgoing::Event(step) => {
+            let length = write_event(leg, at, step, head, body);
+            leg.tx.skip(at, samples);
+            length
+        }
+    };
+    if length > 0 {
+        out.send(leg.port, Kind::Rtp, to, &packet[..HEADER_LEN + length]);
+    }
+}
+
+/// One packet of a digit of ours; its payload's length.
+fn write_event(
+    leg: &mut Leg,
+    at: Time,
+    step: Step,
+    head: &mut [u8; HEADER_LEN],
+    body: &mut [u8],
+) -> usize {
+    let (Step::Event { code, end, duration, begins }, Some(pt)) = (step, leg.event_pt()) else {
+        return 0;
+    };
+    leg.sent_event = match begins {
+        Begins::Press => leg.tx.begin_event(at),
+        Begins::Segment => leg.sent_event.wrapping_add(u32::from(u16::MAX)),
+        Begins::No => leg.sent_event,
+    };
+    let event = telephone_event::Event { code, end, volume: VOLUME, duration };
+    let bytes = event.to_bytes();
+    body[..bytes.len()].copy_from_slice(&bytes);
+    let marker = begins == Begins::Press;
+    write_header(head, leg.tx.event(pt, leg.sent_event, marker, bytes.len()));
+    bytes.len()
+}

@@ -1,0 +1,340 @@
+//! Reports about one leg's streams, both ways (RFC 3550 §6): what was lost, how late, how far away.
+//!
+//! ```text
+//!   we ── SR, SDES ──────────▶ peer      every INTERVAL, randomised by half (§6.3.1); an RR when we
+//!   we ◀───────── SR or RR ── peer       sent nothing since the last two reports
+//!                                        round trip = now − LSR − DLSR, of its report on us (§6.4.1)
+//! ```
+//!
+//! The peer's reports only give figures; none makes the leg do anything. A BYE (§6.6) most of all
+//! does not: anybody could forge it, and whether a call is over is signalling's affair.
+//!
+//! The NTP time in our reports counts from the driver's start, which §4 permits: only differences
+//! mean anything to a round trip, and the pure floors know no calendar. Not here: the bytes
+//! ([`wire::rtcp`](crate::wire::rtcp)), loss and jitter themselves ([`rtp_rx`](super::rtp_rx)).
+
+use std::net::SocketAddr;
+
+use super::latch::Latch;
+use super::rtp_rx::RtpRx;
+use super::rtp_tx::RtpTx;
+use crate::base::{Duration, Rng, Time};
+use crate::wire::rtcp::{Compound, Malformed, NtpTime, Packet, ReportBlock, SenderInfo, Writer};
+
+/// Mean time between two reports (§6.2: at least 5 s).
+pub const INTERVAL: Duration = Duration::from_secs(5);
+/// Bytes that a report of ours has at most.
+pub const MOST_BYTES: usize = 128;
+/// Characters of the canonical name: 96 random bits (RFC 7022 §4.2), 6 in each character.
+const CNAME_LEN: usize = 16;
+/// A round trip of more than a minute is no round trip but a wrong echo.
+const LONGEST_TRIP_MS: u64 = 60_000;
+
+/// One leg's reports.
+#[derive(Clone, Debug)]
+pub struct Rtcp {
+    cname: [u8; CNAME_LEN],
+    /// When the next report is due.
+    due: Time,
+    /// Packets sent when the last two reports were made.
+    sent_before: [u64; 2],
+    /// Where SDP wants reports.
+    named: Option<SocketAddr>,
+    /// Where the peer's own come from.
+    learned: Option<SocketAddr>,
+    /// The middle of the NTP time in the peer's last sender report, and when that came.
+    last_sr: Option<(u32, Time)>,
+    round_trip: Option<Duration>,
+    fraction_lost: u8,
+}
+
+impl Rtcp {
+    /// Before anything was sent.
+    pub fn new(now: Time, rng: &mut Rng) -> Rtcp {
+        const LETTERS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        Rtcp {
+            cname: core::array::from_fn(|_| LETTERS[rng.below(64) as usize]),
+            // The first one after half the time (§6.2).
+            due: now + spread(INTERVAL / 2, rng),
+            sent_before: [0; 2],
+            named: None,
+            learned: None,
+            last_sr: None,
+            round_trip: None,
+            fraction_lost: 0,
+        }
+    }
+
+    /// The session was negotiated: where SDP wants reports.
+    pub fn negotiated(&mut self, named: Option<SocketAddr>) {
+        if self.named != named {
+            (self.named, self.learned) = (named, None);
+        }
+    }
+
+    /// Where to send reports.
+    pub fn destination(&self) -> Option<SocketAddr> {
+        self.learned.or(self.named).filter(|a| a.port() != 0 && !a.ip().is_unspecified())
+    }
+
+    /// Whether a report is due.
+    pub fn is_due(&self, now: Time) -> bool {
+        now >= self.due
+    }
+
+    /// Writes the report that is due; says how many bytes it has.
+    pub fn report(
+        &mut self,
+        now: Time,
+        rx: &mut RtpRx,
+        tx: &RtpTx,
+        rng: &mut Rng,
+        out: &mut [u8; MOST_BYTES],
+    ) -> usize {
+        self.due = now + spread(INTERVAL, rng);
+        let (packets, bytes) = tx.sent();
+        let sending = packets > self.sent_before[0];
+        self.sent_before = [self.sent_before[1], packets];
+        let block = rx.report().map(|reception| ReportBlock {
+            ssrc: reception.ssrc,
+            fraction_lost: reception.fraction_lost,
+            total_lost: reception.cumulative_lost,
+            highest_sequence: reception.highest_sequence,
+            jitter: reception.jitter,
+            last_sr: self.last_sr.map_or(0, |(middle, _)| middle),
+            delay_since_last_sr: self.last_sr.map_or(0, |(_, came)| units(now.since(came))),
+        });
+        let mut writer = Writer::new(out);
+        let info = SenderInfo {
+            ntp: ntp(now),
+            rtp_timestamp: tx.timestamp_at(now),
+            packets: packets as u32,
+            bytes: bytes as u32,
+        };
+        let written = match sending {
+            true => writer.sender_report(tx.ssrc(), &info, block.as_slice()),
+            false => writer.receiver_report(tx.ssrc(), block.as_slice()),
+        };
+        let written = written.and_then(|()| writer.cname(tx.ssrc(), &self.cname));
+        debug_assert!(written.is_ok(), "MOST_BYTES holds a report of one block");
+        writer.finish()
+    }
+
+    /// Writes the goodbye that ends the stream.
+    pub fn goodbye(
+        &mut self,
+        now: Time,
+        rx: &mut RtpRx,
+        tx: &RtpTx,
+        rng: &mut Rng,
+        out: &mut [u8; MOST_BYTES],
+    ) -> usize {
+        let len = self.report(now, rx, tx, rng, out);
+        let mut writer = Writer::new(&mut out[len..]);
+        let written = writer.bye(tx.ssrc(), &[]);
+        debug_assert!(written.is_ok(), "MOST_BYTES holds a report and a goodbye");
+        len + writer.finish()
+    }
+
+    /// Takes what came to the leg's RTCP port. Only a host from which RTP is taken, or the address
+    /// that SDP names, is believed; whether it was.
+    pub fn receive(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        latch: &Latch,
+        our_ssrc: u32,
+        bytes: &[u8],
+    ) -> Result<bool, Malformed> {
+        let held = latch.held();
+        let known = held.is_some_and(|held| held.addr.ip() == from.ip());
+        if !known && self.named != Some(from) {
+            return Ok(false);
+        }
+        let compound = Compound::parse(bytes)?;
+        for packet in compound.packets() {
+            let (sender, block) = match packet {
+                Packet::SenderReport(sr) => {
+                    let sender = sr.ssrc();
+                    if held.is_some_and(|held| held.ssrc == sender) {
+                        self.last_sr = Some((sr.info().ntp.middle(), now));
+                    }
+                    (sender, sr.blocks().find(|b| b.ssrc == our_ssrc))
+                }
+                Packet::ReceiverReport(rr) => (rr.ssrc(), rr.blocks().find(|b| b.ssrc == our_ssrc)),
+                _ => continue,
+            };
+            if held.is_some_and(|held| held.ssrc == sender) || block.is_some() {
+                self.learned = Some(from);
+            }
+            if let Some(block) = block {
+                self.fraction_lost = block.fraction_lost;
+                self.round_trip = round_trip(now, &block).or(self.round_trip);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Round trip by the peer's last report; `None`: it sent none.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// What the peer last said to have lost of what we sent, 1/256.
+    pub fn fraction_lost(&self) -> u8 {
+        self.fraction_lost
+    }
+}
+
+/// Between half and one and a half times `mean`, so that legs do not report in step (§6.3.1).
+fn spread(mean: Duration, rng: &mut Rng) -> Duration {
+    let ns = mean.as_nanos() as u64;
+    Duration::from_nanos(ns / 2 + rng.below(ns))
+}
+
+/// Our clock as NTP time.
+fn ntp(now: Time) -> NtpTime {
+    let ns = u128::from(now.as_nanos());
+    NtpTime(((ns << 32) / 1_000_000_000) as u64)
+}
+
+/// A time in units of 1/65,536 s.
+fn units(passed: Duration) -> u32 {
+    (passed.as_nanos() * 65_536 / 1_000_000_000).min(u128::from(u32::MAX)) as u32
+}
+
+/// §6.4.1: what passed since our report, less what the peer held it. `None` when it had none of us,
+/// or the figures make no sense.
+fn round_trip(now: Time, block: &ReportBlock) -> Option<Duration> {
+    if block.last_sr == 0 {
+        return None;
+    }
+    let passed = ntp(now).middle().wrapping_sub(block.last_sr);
+    let trip = u64::from(passed.checked_sub(block.delay_since_last_sr)?);
+    let trip = Duration::from_nanos(trip * 1_000_000_000 / 65_536);
+    (trip.as_millis() <= u128::from(LONGEST_TRIP_MS)).then_some(trip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::latch::Mark;
+
+    fn at(ms: u64) -> Time {
+        Time::from_millis(ms)
+    }
+
+    /// One end of a call that only reports.
+    struct End {
+        rtcp: Rtcp,
+        rx: RtpRx,
+        tx: RtpTx,
+        latch: Latch,
+        rng: Rng,
+    }
+
+    fn end(ssrc: u32, peer: &str, peer_ssrc: u32) -> End {
+        let (mut rng, mut latch) = (Rng::from_seed(u64::from(ssrc)), Latch::new());
+        latch.negotiated(peer.parse().ok());
+        let mark = Mark { ssrc: peer_ssrc, sequence: 1, timestamp: 0, known: true };
+        latch.check(at(0), peer.parse().unwrap(), mark);
+        let rtcp = Rtcp::new(at(0), &mut rng);
+        End { rtcp, rx: RtpRx::default(), tx: RtpTx::new(at(0), ssrc, 0, 0), latch, rng }
+    }
+
+    impl End {
+        fn report(&mut self, ms: u64) -> Vec<u8> {
+            let mut out = [0; MOST_BYTES];
+            let len = self.rtcp.report(at(ms), &mut self.rx, &self.tx, &mut self.rng, &mut out);
+            out[..len].to_vec()
+        }
+        fn receive(&mut self, ms: u64, from: &str, bytes: &[u8]) -> Result<bool, Malformed> {
+            let (from, ssrc) = (from.parse().unwrap(), self.tx.ssrc());
+            self.rtcp.receive(at(ms), from, &self.latch, ssrc, bytes)
+        }
+    }
+
+    const A: &str = "192.0.2.1:4000";
+    const B: &str = "192.0.2.2:4000";
+
+    #[test]
+    fn two_ends_learn_round_trip_and_loss() {
+        let (mut a, mut b) = (end(1, B, 2), end(2, A, 1));
+        a.tx.own(at(0), 8, 160);
+        for sequence in [1, 2, 4] {
+            b.rx.packet(at(0), 1, sequence, None, 160);
+        }
+        let sr = a.report(5_000);
+        assert_eq!(b.receive(5_040, "192.0.2.1:4001", &sr), Ok(true));
+        let rr = b.report(7_000);
+        assert_eq!(a.receive(7_060, "192.0.2.2:9999", &rr), Ok(true));
+        let trip = a.rtcp.round_trip().unwrap().as_millis();
+        assert!((99..=101).contains(&trip), "{trip}");
+        assert_eq!(a.rtcp.fraction_lost(), 64);
+        assert_eq!(a.rtcp.destination(), Some("192.0.2.2:9999".parse().unwrap()));
+    }
+
+    #[test]
+    fn who_sent_nothing_lately_is_a_receiver() {
+        let mut a = end(1, B, 2);
+        assert_eq!(a.report(0)[1], 201);
+        a.tx.own(at(0), 8, 160);
+        assert_eq!([a.report(0)[1], a.report(0)[1], a.report(0)[1]], [200, 200, 201]);
+    }
+
+    #[test]
+    fn reports_are_randomised_and_never_in_step() {
+        let mut a = end(1, B, 2);
+        let mut gaps = Vec::new();
+        for _ in 0..200 {
+            let before = a.rtcp.due;
+            a.report(before.as_millis() as u64);
+            gaps.push(a.rtcp.due.since(before).as_millis());
+        }
+        assert!(gaps.iter().all(|g| (2_499..=7_501).contains(g)));
+        let mean = gaps.iter().sum::<u128>() / 200;
+        assert!((4_500..=5_500).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn strangers_and_garbage_change_nothing() {
+        let (mut a, mut b) = (end(1, B, 2), end(2, A, 1));
+        b.tx.own(at(0), 8, 160);
+        let sr = b.report(100);
+        assert_eq!(a.receive(110, "203.0.113.9:5000", &sr), Ok(false));
+        assert!(a.receive(110, B, &sr[..10]).is_err());
+        assert_eq!((a.rtcp.last_sr, a.rtcp.destination()), (None, None));
+    }
+
+    #[test]
+    fn a_goodbye_follows_a_report() {
+        let mut a = end(1, B, 2);
+        let mut out = [0; MOST_BYTES];
+        let len = a.rtcp.goodbye(at(0), &mut a.rx, &a.tx, &mut a.rng, &mut out);
+        let types: Vec<_> = Compound::parse(&out[..len])
+            .unwrap()
+            .packets()
+            .map(|p| match p {
+                Packet::ReceiverReport(_) => "RR",
+                Packet::SourceDescription(_) => "SDES",
+                Packet::Bye(_) => "BYE",
+                _ => "?",
+            })
+            .collect();
+        assert_eq!(types, ["RR", "SDES", "BYE"]);
+    }
+
+    #[test]
+    fn a_forged_echo_gives_no_round_trip() {
+        let block = |last_sr, delay_since_last_sr| ReportBlock {
+            last_sr,
+            delay_since_last_sr,
+            ..ReportBlock::default()
+        };
+        assert_eq!(round_trip(at(1_000), &block(0, 0)), None);
+        assert_eq!(round_trip(at(1_000), &block(1, u32::MAX)), None);
+        assert_eq!(round_trip(at(100_000), &block(1, 0)), None, "100 s");
+        assert!(round_trip(at(1_000), &block(32_768, 0)).is_some());
+    }
+}

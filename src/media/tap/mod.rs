@@ -1,0 +1,144 @@
+//! Where each payload of a leg lies on the call's own clock, for the recorder.
+//!
+//! The tap stands beside both packet paths: what the latch took for the leg's own is placed here,
+//! its payload copied into a [`TapBlock`], and floor 3's `record` lays the blocks of two legs side
+//! by side. The call's clock counts samples of 8 kHz since the recording began, by *our* monotonic
+//! clock; a peer's timestamps run by the peer's crystal, which may be 500 ppm off: 1.8 s an hour.
+//!
+//! ```text
+//!  arrival, in samples
+//!    │                 x   x             position = timestamp + offset
+//!    │         x    x     x   _,-'       a packet can be late (jitter) but never early, so the
+//!    │   x   x   x    _,-'x              least delay of the last seconds shows how the two clocks
+//!    │  x    x _,-' x                    lie (the line); `offset` follows it one sample at a time:
+//!    │   _,-'x      \ least delay        the block that is a sample longer or shorter says so
+//!    └──────────────────── timestamp     in `adjust`
+//! ```
+//!
+//! So jitter moves nothing, and drift is taken up sample by sample, spread out. The stream jumps
+//! only when it jumps itself:
+//!
+//! | What comes | What is believed |
+//! |---|---|
+//! | the next packets of a steady stream | the timestamp (RFC 3550 §5.1) |
+//! | a gap over which timestamps went on (DTX, RFC 3551 §4.1, hold) | the timestamp, and the drift known by then |
+//! | a gap over which they stood still | the arrival |
+//! | a new SSRC, a sequence restart, a timestamp that leaps or runs back | the arrival |
+//! | a late or repeated packet | the timestamp, with the offset of its own time |
+//!
+//! Not here: whose packet it is (latch), what it holds, writing (record).
+
+mod clock;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use crate::base::seq::diff16;
+use crate::base::{RecordingId, Time};
+use crate::media::control::Codec;
+use stream::Stream;
+
+pub use crate::media::control::Channel;
+
+/// Samples a second of the call's clock, and of all codecs that are recorded today.
+pub const CLOCK_HZ: u64 = 8_000;
+/// Nanoseconds a sample.
+const SAMPLE_NS: u64 = 1_000_000_000 / CLOCK_HZ;
+/// Samples a millisecond.
+const MS: i64 = CLOCK_HZ as i64 / 1_000;
+/// Most samples by which one block is stretched or shortened.
+pub const MOST_ADJUST: i8 = 4;
+
+/// Older than this many packets is no straggler but a restart (RFC 3550 §A.1, MAX_MISORDER).
+const MAX_MISORDER: i16 = 100;
+/// Newer than this many is a restart too (MAX_DROPOUT).
+const MAX_DROPOUT: i16 = 3_000;
+
+/// One payload on its way to the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TapBlock<'a> {
+    /// Which recording.
+    pub recording: RecordingId,
+    /// Which side of it.
+    pub channel: Channel,
+    /// Where its first sample lies: samples since the recording began.
+    pub position: u64,
+    /// Samples to insert into the block, or to drop when negative: [`Placement::adjust`].
+    pub adjust: i8,
+    /// How `payload` is coded.
+    pub codec: Codec,
+    /// The payload as it came, one byte a sample for G.711.
+    pub payload: &'a [u8],
+}
+
+/// What the placer needs to know of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// Synchronisation source.
+    pub ssrc: u32,
+    /// RTP sequence number.
+    pub sequence: u16,
+    /// RTP timestamp, 8 kHz.
+    pub timestamp: u32,
+    /// Samples that the payload holds.
+    pub samples: u32,
+}
+
+/// Where a block lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Placement {
+    /// Its first sample, in samples since the recording began.
+    pub position: u64,
+    /// Samples to be put in somewhere inside the block, so that it fills more than it holds; or to
+    /// be left out of it, when negative. Nearly always -1, 0 or +1, at most [`MOST_ADJUST`].
+    pub adjust: i8,
+    /// The stream began, or broke off and was set anew by arrival: what lies before does not
+    /// continue here. Only then can the position of an in-order packet lie before the last end.
+    pub jump: bool,
+}
+
+/// Places the packets of one leg on one recording's clock.
+#[derive(Clone, Debug)]
+pub struct Placer {
+    began: Time,
+    stream: Option<Stream>,
+}
+
+impl Placer {
+    /// For a recording whose clock shows 0 at `began`.
+    pub fn new(began: Time) -> Placer {
+        Placer { began, stream: None }
+    }
+
+    /// What the recording's clock shows at `at`.
+    pub fn clock(&self, at: Time) -> u64 {
+        at.since(self.began).as_nanos() as u64 / SAMPLE_NS
+    }
+
+    /// Forgets the stream: the leg speaks from another device now, or was silent on purpose.
+    pub fn reset(&mut self) {
+        self.stream = None;
+    }
+
+    /// Where the packet that came at `arrival` belongs. `None`: nowhere, it is a straggler from
+    /// before a jump or from before the recording began.
+    pub fn place(&mut self, arrival: Time, heard: Heard) -> Option<Placement> {
+        let clock = self.clock(arrival) as i64;
+        let known = self.stream.as_mut().filter(|s| s.ssrc == heard.ssrc);
+        let Some(stream) = known else {
+            return self.begin(clock, heard);
+        };
+        match diff16(heard.sequence, stream.sequence as u16) {
+            1..=MAX_DROPOUT => stream.next(clock, heard),
+            late if (-MAX_MISORDER..=0).contains(&late) => stream.straggler(clock, heard),
+            _ => self.begin(clock, heard),
+        }
+    }
+
+    /// A new stream: its first packet lies where it arrived, or behind what just ended.
+    fn begin(&mut self, clock: i64, heard: Heard) -> Option<Placement> {
+        let end = self.stream.as_ref().map_or(0, Stream::end);
+        let stream = self.stream.insert(Stream::new(clock, heard, end));
+        stream.placement(0, true)
+    }
+}

@@ -1,0 +1,8 @@
+//! Whole calls in virtual time, through the real switch and the real media plane.
+#![allow(clippy::disallowed_methods, reason = "tests read the sample plan from its files")]
+
+mod simulation {
+    pub mod house;
+
+    mod care_line;
+}

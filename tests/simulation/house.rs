@@ -1,0 +1,152 @@
+//! The sample appliance in the simulator: a gateway, phones 1001 to 1004, the sample dialplan.
+
+use std::sync::Arc;
+
+use belfry::base::{Duration, Rng};
+use belfry::config::Config;
+use belfry::dialplan::{File, LoadEnv, Plan};
+use belfry::dsp::level::dominant_tone;
+use belfry::media::control::Codec;
+use belfry::sim::network::Faults;
+use belfry::sim::phone::{Manner, Setup, State};
+use belfry::sim::world::{SIP, World};
+use belfry::switch::fact::FactKind;
+
+/// The number of the care line.
+pub const CARE_LINE: &str = "4008001234";
+/// Time that is enough for anything short.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// A configuration: `phones` from 1001 on, one gateway that sends from each of its callers' hosts.
+pub fn config(phones: u16, gateway: &str) -> Config {
+    let phones: String = (1..=phones)
+        .map(|n| format!("[[phone]]\nnumber = \"{}\"\npassword = \"secret-{n}\"\n", 1000 + n))
+        .collect();
+    let text = format!(
+        "[node]\nname = \"sim\"\n[sip]\nlisten = [\"udp:10.0.0.1:5060\"]\ndomain = \"10.0.0.1\"\n\
+         [media]\naddress = \"10.0.0.1\"\n[limits]\ncalls = 1000\ncalls_per_second = 1000\n\
+         [[gateway]]\nname = \"e1-a\"\naddress = \"udp:{gateway}\"\nchannels = 1000\nping = \"0 s\"\n{phones}"
+    );
+    Config::parse(&text).expect("the configuration is right").0
+}
+
+/// The sample dialplan of the repository, with the phones that `config` has.
+pub fn sample_plan() -> Arc<Plan> {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/dialplan");
+    let read = |entry: std::fs::DirEntry| {
+        let path = entry.path();
+        (path.display().to_string(), std::fs::read_to_string(path).expect("a plan is text"))
+    };
+    let files: Vec<(String, String)> = std::fs::read_dir(dir)
+        .expect("the sample plan is there")
+        .map(|e| read(e.expect("an entry")))
+        .collect();
+    plan(&files)
+}
+
+/// A plan of these files.
+pub fn plan(files: &[(String, String)]) -> Arc<Plan> {
+    let files: Vec<File<'_>> = files.iter().map(|(path, text)| File { path, text }).collect();
+    match Plan::load(&files, &LoadEnv::default()) {
+        Ok(loaded) => Arc::new(loaded.plan),
+        Err(faults) => panic!("the plan has faults: {faults:#?}"),
+    }
+}
+
+/// The sample appliance with four phones and a caller behind the gateway.
+pub struct House {
+    pub world: World,
+    /// Phones 1001 to 1004.
+    pub phones: Vec<usize>,
+    /// A caller behind the gateway.
+    pub caller: usize,
+}
+
+/// Tones: the caller's, and phone `n`'s (0 for 1001).
+pub const CALLER_HZ: f64 = 440.0;
+pub fn hz(n: usize) -> f64 {
+    800.0 + 200.0 * n as f64
+}
+
+impl House {
+    pub fn new(faults: Faults, seed: u64) -> House {
+        let (gateway, gateway_rtp) = World::addresses(100);
+        let mut world =
+            World::new(config(4, &gateway.to_string()), sample_plan(), 64, faults, seed);
+        let mut rng = Rng::from_seed(seed ^ 0x5eed);
+        let mut setup = Setup {
+            sip: gateway,
+            rtp: gateway_rtp,
+            server: SIP,
+            number: "13800138000".into(),
+            password: None,
+            hz: CALLER_HZ,
+            codecs: vec![Codec::Pcma],
+            manner: Manner::AnswerAfter(Duration::from_millis(500)),
+        };
+        let caller = world.add(setup.clone(), rng.split());
+        let phones = (0..4)
+            .map(|n| {
+                (setup.sip, setup.rtp) = World::addresses(n + 1);
+                setup.number = format!("{}", 1001 + n);
+                setup.password = Some(format!("secret-{}", n + 1));
+                setup.hz = hz(usize::from(n));
+                world.add(setup.clone(), rng.split())
+            })
+            .collect();
+        House { world, phones, caller }
+    }
+
+    /// Registers phone `n` (0 for 1001).
+    pub fn register(&mut self, n: usize) {
+        let phone = self.phones[n];
+        self.world.with(phone, |phone, now| phone.register(now));
+        assert!(
+            self.world.until(SOON, |w| w.phone(phone).registered.is_some()),
+            "no answer to REGISTER"
+        );
+        assert_eq!(self.world.phone(phone).registered, Some(200));
+    }
+
+    pub fn state(&self, phone: usize) -> State {
+        self.world.phone(phone).state
+    }
+    pub fn until_state(&mut self, phone: usize, state: State) {
+        let came = self.world.until(SOON, |w| w.phone(phone).state == state);
+        assert!(came, "{state:?} did not come; it is {:?}", self.state(phone));
+    }
+    /// The caller dials in and presses 1; phone 1001 has it.
+    pub fn caller_to_agent(&mut self) {
+        self.world.with(self.caller, |phone, now| phone.call(now, CARE_LINE));
+        self.until_state(self.caller, State::Talking);
+        self.world.run(Duration::from_millis(500));
+        self.press(self.caller, '1');
+        self.until_state(self.phones[0], State::Talking);
+    }
+    pub fn press(&mut self, phone: usize, digit: char) {
+        self.world.with(phone, |phone, now| phone.press_at(now, digit));
+        self.world.run(Duration::from_millis(400));
+    }
+    /// What `phone` hears in the next second and a half, half a second of it being left out.
+    pub fn hears(&mut self, phone: usize, candidates: &[f64]) -> Option<f64> {
+        self.world.run(Duration::from_millis(500));
+        self.world.with(phone, |phone, _| phone.ear.forget());
+        self.world.run(Duration::from_secs(1));
+        let samples = self.world.phone(phone).ear.samples().to_vec();
+        let inner = samples.get(800..samples.len().saturating_sub(800))?;
+        dominant_tone(inner, candidates).filter(|d| d.share > 0.9).map(|d| d.hz)
+    }
+    /// Lets every transaction linger out; then nothing may be left.
+    pub fn ends_clean(&mut self) {
+        self.world.run(Duration::from_secs(120));
+        assert_eq!(self.world.switch.in_being(), (0, 0, 0), "calls, legs, transactions left over");
+        assert!(self.world.plane_is_empty(), "media legs or ports left over");
+        for phone in self.phones.iter().chain([&self.caller]) {
+            assert_eq!(self.world.phone(*phone).in_being(), 0, "a phone has something left");
+        }
+    }
+    /// Facts of this kind, by name.
+    pub fn facts(&self, name: &str) -> Vec<&FactKind> {
+        self.world.facts.iter().map(|f| &f.kind).filter(|kind| kind.name() == name).collect()
+    }
+}
