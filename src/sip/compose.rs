@@ -1,5 +1,7 @@
 //! How the messages look that we write ourselves: which headers, in which order.
 
+use std::net::SocketAddr;
+
 use super::token::Token;
 use super::{Flow, Transport};
 use crate::wire::sip::{
@@ -16,27 +18,34 @@ const MAX_FORWARDS: u8 = 70;
 /// What an INVITE body is.
 pub const SDP: &str = "application/sdp";
 
-/// The Via of a request of ours.
-fn via(flow: Flow, branch: Token) -> Via {
-    let transport = match flow.transport {
-        Transport::Udp => wire::Transport::Udp,
-        Transport::Tcp => wire::Transport::Tcp,
-        Transport::Tls => wire::Transport::Tls,
-        Transport::Ws => wire::Transport::Ws,
-        Transport::Wss => wire::Transport::Wss,
-    };
-    Via::new(transport, flow.local, &branch.branch())
+/// The way of one request of ours: whereto, under which branch, and what its Via says.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop {
+    /// Whereto.
+    pub flow: Flow,
+    /// Its transaction.
+    pub branch: Token,
+    /// Our address as the peer should know it.
+    pub sent_by: SocketAddr,
+}
+
+impl Hop {
+    fn via(self) -> Via {
+        let transport = match self.flow.transport {
+            Transport::Udp => wire::Transport::Udp,
+            Transport::Tcp => wire::Transport::Tcp,
+            Transport::Tls => wire::Transport::Tls,
+            Transport::Ws => wire::Transport::Ws,
+            Transport::Wss => wire::Transport::Wss,
+        };
+        Via::new(transport, self.sent_by, &self.branch.branch())
+    }
 }
 
 /// Begins a request: request line, Via, Max-Forwards.
-pub fn request(
-    method: &Method,
-    uri: &(impl ToWire + ?Sized),
-    flow: Flow,
-    branch: Token,
-) -> Builder {
+pub fn request(method: &Method, uri: &(impl ToWire + ?Sized), hop: Hop) -> Builder {
     Builder::request(method.clone(), uri)
-        .header(Name::Via, &via(flow, branch))
+        .header(Name::Via, &hop.via())
         .header(Name::MaxForwards, &MAX_FORWARDS)
 }
 
@@ -48,11 +57,11 @@ pub fn with_body(builder: Builder, body: Option<(&str, &[u8])>) -> Builder {
     }
 }
 
-/// Our Contact where a request came in over `flow` for `user`.
-pub fn contact(flow: Flow, user: Option<&[u8]>) -> Uri {
+/// Our Contact towards a peer, for `user`.
+pub fn contact(hop: Hop, user: Option<&[u8]>) -> Uri {
     let user = user.and_then(|user| core::str::from_utf8(user).ok());
-    let uri = Uri::sip(user, flow.local.ip(), Some(flow.local.port()));
-    match flow.transport.uri_param() {
+    let uri = Uri::sip(user, hop.sent_by.ip(), Some(hop.sent_by.port()));
+    match hop.flow.transport.uri_param() {
         Some(transport) => uri.with_param("transport", Some(transport)),
         None => uri,
     }
@@ -104,14 +113,13 @@ fn cseq_as(request: &Message, method: Method) -> CSeq {
 /// place of earlier ones of the same header (§8.1.3.5, §22.2).
 pub fn again(
     request: &Message,
-    flow: Flow,
-    branch: Token,
+    hop: Hop,
     number: u32,
     credentials: (Name, &[u8]),
 ) -> Result<Message, BuildError> {
     let method = request.method();
     let uri = request.request_uri().unwrap_or_default();
-    let mut builder = Builder::request(method.clone(), uri).header(Name::Via, &via(flow, branch));
+    let mut builder = Builder::request(method.clone(), uri).header(Name::Via, &hop.via());
     for (name, value) in request.raw_headers() {
         let text = core::str::from_utf8(name).unwrap_or_default();
         builder = match Name::parse(name) {

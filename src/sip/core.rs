@@ -1,7 +1,10 @@
 //! What every session may use: the table of transactions, the generator, the way out.
 
+use std::net::SocketAddr;
+
 use super::agent::{AgentConfig, Stats};
 use super::command::{CommandError, Headers};
+use super::compose::Hop;
 use super::event::Event;
 use super::out::Out;
 use super::token::Token;
@@ -32,15 +35,16 @@ impl Core {
         self.out.tell(event);
     }
 
+    /// A new branch towards a peer, and what our Via and Contact say there.
+    pub fn hop(&mut self, flow: Flow) -> Hop {
+        let ip = self.config.advertise.unwrap_or(flow.local.ip());
+        let sent_by = SocketAddr::new(ip, flow.local.port());
+        Hop { flow, branch: self.token(), sent_by }
+    }
+
     /// Sends a request in a transaction of its own.
-    pub fn send(
-        &mut self,
-        now: Time,
-        flow: Flow,
-        request: Message,
-        branch: Token,
-        user: User,
-    ) -> ClientId {
+    pub fn send(&mut self, now: Time, hop: Hop, request: Message, user: User) -> ClientId {
+        let (flow, branch) = (hop.flow, hop.branch);
         self.transactions.send(now, flow, request, branch, user, &mut self.out)
     }
 
@@ -81,7 +85,7 @@ impl Core {
         self.out.send(flow, ack);
     }
 
-    /// A new branch or tag.
+    /// A new tag or branch.
     pub fn token(&mut self) -> Token {
         Token::new(&mut self.rng)
     }

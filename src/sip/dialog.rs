@@ -14,6 +14,7 @@
 //!
 //! Not here: which requests may be sent when (`invite`), transactions.
 
+use super::compose::Hop;
 use super::token::Token;
 use super::{Flow, Transport, compose};
 use crate::wire::sip::{
@@ -159,14 +160,14 @@ impl Dialog {
     }
 
     /// Begins our next request, with the next CSeq. Contact and body are the caller's.
-    pub fn request(&mut self, method: &Method, branch: Token) -> Builder {
+    pub(crate) fn request(&mut self, method: &Method, hop: Hop) -> Builder {
         self.local_seq = self.next_seq();
-        self.with_number(method, branch, self.local_seq)
+        self.with_number(method, hop, self.local_seq)
     }
 
     /// Begins the ACK of a 2xx to our INVITE with this CSeq (§13.2.2.4).
-    pub fn ack(&self, number: u32, branch: Token) -> Builder {
-        self.with_number(&Method::Ack, branch, number)
+    pub(crate) fn ack(&self, number: u32, hop: Hop) -> Builder {
+        self.with_number(&Method::Ack, hop, number)
     }
 
     /// The CSeq number for a request that is sent once more with credentials.
@@ -180,9 +181,9 @@ impl Dialog {
         (self.local_seq + 1) & 0x7fff_ffff
     }
 
-    fn with_number(&self, method: &Method, branch: Token, number: u32) -> Builder {
+    fn with_number(&self, method: &Method, hop: Hop, number: u32) -> Builder {
         let (uri, routes) = self.path();
-        let mut builder = compose::request(method, uri, self.next_hop(), branch);
+        let mut builder = compose::request(method, uri, hop);
         for route in routes {
             builder = builder.header(Name::Route, &route.to_bytes());
         }
@@ -236,6 +237,11 @@ mod tests {
         Flow { transport: Transport::Udp, local, remote: remote.parse().expect("an address") }
     }
 
+    fn hop(dialog: &Dialog) -> Hop {
+        let flow = dialog.next_hop();
+        Hop { flow, branch: Token(1), sent_by: flow.local }
+    }
+
     fn invite(via: &str, more: &str) -> Message {
         let text = format!(
             "INVITE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\n\
@@ -255,7 +261,7 @@ mod tests {
         let more = "Contact: <sip:a@198.51.100.7:5070>\r\n\
                     Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\n";
         let mut dialog = called("198.51.100.7;branch=z9hG4bK1", more, "203.0.113.9:5060");
-        let bye = dialog.request(&Method::Bye, Token(1)).build().expect("writable");
+        let bye = dialog.request(&Method::Bye, hop(&dialog)).build().expect("writable");
         assert_eq!(bye.request_uri(), Some(&b"sip:a@198.51.100.7:5070"[..]));
         let routes: Vec<_> = bye.headers(Name::Route).collect();
         assert_eq!(routes, [&b"<sip:p1;lr>"[..], b"<sip:p2;lr>"]);
@@ -269,7 +275,7 @@ mod tests {
     fn a_strict_router_takes_the_request_line() {
         let more = "Contact: <sip:a@h2>\r\nRecord-Route: <sip:p1>,<sip:p2;lr>\r\n";
         let mut dialog = called("h;branch=z9hG4bK1", more, "203.0.113.9:5060");
-        let bye = dialog.request(&Method::Bye, Token(1)).build().expect("writable");
+        let bye = dialog.request(&Method::Bye, hop(&dialog)).build().expect("writable");
         assert_eq!(bye.request_uri(), Some(&b"sip:p1"[..]));
         let routes: Vec<_> = bye.headers(Name::Route).collect();
         assert_eq!(routes, [&b"<sip:p2;lr>"[..], b"<sip:a@h2>"]);
@@ -328,13 +334,13 @@ mod tests {
         let early = response("Record-Route: <sip:p2;lr>,<sip:p1;lr>\r\n");
         let mut dialog =
             Dialog::calling(&early, &asked, flow("203.0.113.9:5060")).expect("a dialog");
-        let ack = dialog.ack(3, Token(5)).build().expect("writable");
+        let ack = dialog.ack(3, hop(&dialog)).build().expect("writable");
         assert_eq!(ack.request_uri(), Some(&b"sip:b@h"[..]), "no Contact: where we called");
         assert_eq!(ack.header(Name::Route), Some(&b"<sip:p1;lr>"[..]));
         assert_eq!(dialog.remote_tag(), b"9");
         let answer = response("Contact: <sip:b@203.0.113.9:6000>\r\n");
         dialog.confirm(&answer).expect("readable");
-        let bye = dialog.request(&Method::Bye, Token(6)).build().expect("writable");
+        let bye = dialog.request(&Method::Bye, hop(&dialog)).build().expect("writable");
         assert_eq!(bye.header(Name::Route), None);
         assert_eq!(bye.cseq().map(|c| c.number), Ok(4));
         assert_eq!(dialog.next_hop(), flow("203.0.113.9:6000"));

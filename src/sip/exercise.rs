@@ -79,27 +79,29 @@ impl World {
     fn act(&mut self, what: u8, who: u8, how: u8) {
         let user = usize::from(who & 1);
         let session = self.pick(user, who >> 1);
-        let at = usize::from(how) % self.flying.len().max(1);
-        match what % 24 {
-            0..=5 if !self.flying.is_empty() => {
-                let (from, bytes) = self.flying.remove(at);
+        let any = usize::from(how) % self.flying.len().max(1);
+        // The wire mostly keeps its order.
+        let next = usize::from(how / 64) % self.flying.len().max(1);
+        match what % 32 {
+            0..=11 if !self.flying.is_empty() => {
+                let (from, bytes) = self.flying.remove(next);
                 self.deliver(from, &bytes);
             }
-            6 if !self.flying.is_empty() => _ = self.flying.remove(at),
-            7 if !self.flying.is_empty() => {
-                let copy = self.flying[at].clone();
+            12 if !self.flying.is_empty() => _ = self.flying.remove(any),
+            13 if !self.flying.is_empty() => {
+                let copy = self.flying[any].clone();
                 self.flying.push(copy);
             }
-            8 if !self.flying.is_empty() => self.spoil(at, who),
-            9 => self.pass(Duration::from_millis(u64::from(how) * 4)),
-            10 => self.pass(Duration::from_millis(u64::from(how) * 200)),
-            11 => self.call(user, how),
-            12 => self.own_request(user),
-            13 => {
+            14 if !self.flying.is_empty() && how < 64 => self.spoil(any, who),
+            15 | 16 => self.pass(Duration::from_millis(u64::from(how))),
+            17 if how >= 224 => self.pass(Duration::from_millis(u64::from(how) * 200)),
+            18 if self.users[user].live().count() < 3 => self.call(user, how),
+            19 if how < 32 => self.own_request(user),
+            20 if how < 16 => {
                 let flow = self.flow(user);
                 self.users[user].agent.flow_failed(self.now, flow);
             }
-            14 => self.respond(user, how),
+            21 => self.respond(user, how),
             what => {
                 if let Some(command) = session.and_then(|session| command(what, how, session)) {
                     // Most are refused in the session's state; that is part of the exercise.
@@ -126,7 +128,7 @@ impl World {
             from: NameAddr::new(uri(flow.local)),
             to: NameAddr::new(uri(flow.remote)),
             contact: uri(flow.local),
-            sdp: (!how.is_multiple_of(4)).then(|| sdp(how)),
+            sdp: (how % 4 != 0).then(|| sdp(how)),
             headers: Vec::new(),
             credentials: None,
             routes: Vec::new(),
@@ -160,7 +162,7 @@ impl World {
         let Some(txn) = self.users[user].waiting.pop_front() else {
             return;
         };
-        let status = if how.is_multiple_of(2) { 202 } else { 404 };
+        let status = if how % 2 == 0 { 202 } else { 404 };
         let command = Command::Respond { txn, status, headers: Vec::new(), body: None };
         let _ = self.users[user].agent.command(self.now, command);
     }
@@ -297,37 +299,30 @@ impl User {
 
 /// A command on a session.
 fn command(what: u8, how: u8, session: SessionId) -> Option<Command> {
-    Some(match what % 24 {
-        15 => Command::Ring { session, status: 180 + u16::from(how % 4), sdp: maybe_sdp(how) },
-        16 => Command::Answer { session, sdp: maybe_sdp(how), headers: Vec::new() },
-        17 => {
-            let status = 300 + u16::from(how) * 2;
+    Some(match what % 32 {
+        22 => Command::Ring { session, status: 180 + u16::from(how % 4), sdp: maybe_sdp(how) },
+        23 | 24 => Command::Answer { session, sdp: maybe_sdp(how), headers: Vec::new() },
+        25 if how < 32 => {
+            let status = 300 + u16::from(how) * 12;
             Command::Reject { session, status, reason: None, headers: Vec::new() }
         }
-        18 => Command::Hangup { session, reason: None },
-        19 => {
-            let by = if how.is_multiple_of(2) { By::Invite } else { By::Update };
+        25 if how < 96 => Command::Hangup { session, reason: None },
+        26 | 27 => {
+            let by = if how % 2 == 0 { By::Invite } else { By::Update };
             Command::Offer { session, sdp: sdp(how), by }
         }
-        20 => Command::AcceptOffer { session, sdp: sdp(how) },
-        21 => Command::RejectOffer { session, status: 488 },
-        22 => {
+        28 | 29 => Command::AcceptOffer { session, sdp: sdp(how) },
+        30 if how % 2 == 0 => Command::RejectOffer { session, status: 488 },
+        30 => {
             let content_type = "application/dtmf-relay".to_owned();
             Command::Info { session, content_type, body: vec![how] }
         }
-        23 if how.is_multiple_of(2) => {
-            let refer_to = NameAddr::new(Uri::sip(
-                Some("1003"),
-                std::net::IpAddr::from(Ipv4Addr::LOCALHOST),
-                None,
-            ));
+        31 if how % 4 == 0 => {
+            let here = std::net::IpAddr::from(Ipv4Addr::LOCALHOST);
+            let refer_to = NameAddr::new(Uri::sip(Some("1003"), here, None));
             Command::Refer { session, refer_to, referred_by: None }
         }
-        23 => Command::NotifyRefer {
-            session,
-            status: 100 + u16::from(how),
-            last: how.is_multiple_of(3),
-        },
+        31 => Command::NotifyRefer { session, status: 100 + u16::from(how), last: how % 3 == 0 },
         _ => return None,
     })
 }

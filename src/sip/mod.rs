@@ -42,6 +42,7 @@ pub use command::{Body, By, ClientTxn, Command, CommandError, Headers};
 pub use digest::Credentials;
 pub use event::{End, Event, OfferKind, SessionId};
 pub use flow::{Flow, Transport};
+pub use invite::offer::described;
 pub use registrar::{Binding, Registrar, RegistrarConfig};
 pub use timers::WakeReason;
 pub use transactions::TxnId;

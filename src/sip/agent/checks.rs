@@ -2,7 +2,8 @@
 //! these answers needs memory (§8.2.7), so garbage costs nothing but the answer.
 
 use crate::sip::compose;
-use crate::wire::sip::{Contacts, Defect, Message, Method, Name, Uri};
+use crate::sip::invite::offer::described;
+use crate::wire::sip::{Contacts, Defect, Message, Method, Name, Params, Uri};
 
 /// Methods that we know. CANCEL and ACK are dealt with before.
 fn is_known(method: &Method) -> bool {
@@ -97,9 +98,10 @@ fn invite(request: &Message) -> Result<(), Refusal> {
             return Err(Refusal { status: 400, phrase, header: None });
         }
     }
-    let encoded =
-        request.headers(Name::ContentEncoding).any(|e| !e.eq_ignore_ascii_case(b"identity"));
-    if encoded || (!request.body().is_empty() && !request.content_is(compose::SDP)) {
+    let mut encodings = request.headers(Name::ContentEncoding);
+    let encoded = encodings.any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
+    if encoded || !(request.body().is_empty() || described(request).is_some() || optional(request))
+    {
         return Err(Refusal::with(415, Name::Accept, compose::ACCEPT));
     }
     let mut accept = request.headers(Name::Accept).peekable();
@@ -107,6 +109,16 @@ fn invite(request: &Message) -> Result<(), Refusal> {
         return Err(Refusal::with(406, Name::Accept, compose::ACCEPT));
     }
     Ok(())
+}
+
+/// A body that the sender lets us pass over (§20.11).
+fn optional(request: &Message) -> bool {
+    let disposition = request.token_with_params(Name::ContentDisposition);
+    let handling = |params: &Params| {
+        let handling = params.get("handling");
+        handling.is_some_and(|handling| handling.eq_ignore_ascii_case(b"optional"))
+    };
+    disposition.is_ok_and(|found| found.is_some_and(|(_, params)| handling(&params)))
 }
 
 /// Does this element of Accept let us answer with a session description?

@@ -202,11 +202,11 @@ impl Agent {
             return Err(CommandError::Full);
         }
         let core = &mut self.core;
-        let (tag, branch) = (core.token(), core.token());
+        let (tag, hop) = (core.token(), core.hop(errand.flow));
         let call_id = token::call_id(&mut core.rng);
         // The user may bring its own, as a registration does that keeps its Call-ID (§10.2.4).
         let has = |name: Name| errand.headers.iter().any(|(given, _)| *given == name);
-        let mut builder = compose::request(&method, &errand.target, errand.flow, branch)
+        let mut builder = compose::request(&method, &errand.target, hop)
             .header(Name::From, &errand.from.with_tag(&tag.text()))
             .header(Name::To, &errand.to);
         if !has(Name::CallId) {
@@ -220,7 +220,7 @@ impl Agent {
         }
         let body = errand.body.as_ref().map(|(kind, bytes)| (kind.as_str(), bytes.as_slice()));
         let request = compose::with_body(with_headers(builder, &errand.headers), body).build()?;
-        core.send(now, errand.flow, request, branch, User::Own(txn));
+        core.send(now, hop, request, User::Own(txn));
         self.own.insert(txn, Own { login });
         Ok(())
     }

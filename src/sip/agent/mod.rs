@@ -17,6 +17,7 @@ mod requests;
 mod responses;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use super::command::{ClientTxn, Command};
 use super::core::Core;
@@ -37,6 +38,9 @@ use crate::wire::sip::Message;
 pub struct AgentConfig {
     /// For User-Agent and Server; empty for none.
     pub product: String,
+    /// Our address as peers should know it, where it is not the one that the socket is bound to
+    /// (behind NAT): written into Via and Contact with the flow's port.
+    pub advertise: Option<IpAddr>,
     /// T1, T2, T4.
     pub timing: Timing,
     /// How long a call of ours may ring before it is cancelled. Longer than 64 T1.
@@ -49,6 +53,7 @@ impl Default for AgentConfig {
     fn default() -> AgentConfig {
         AgentConfig {
             product: String::new(),
+            advertise: None,
             timing: Timing::default(),
             ring_max: Duration::from_secs(300),
             limits: Limits::default(),

@@ -4,7 +4,8 @@ use super::{Agent, Own};
 use crate::base::Time;
 use crate::sip::Flow;
 use crate::sip::command::ClientTxn;
-use crate::sip::compose;
+use crate::sip::compose::{self, Hop};
+use crate::sip::core::Core;
 use crate::sip::digest::client::Challenged;
 use crate::sip::event::Event;
 use crate::sip::transactions::{Received, Reply, User};
@@ -74,8 +75,8 @@ impl Agent {
         if status < 200 {
             return;
         }
-        if let Some((request, branch)) = log_in(&mut self.core, own, reply, response) {
-            self.core.send(now, reply.flow, request, branch, User::Own(txn));
+        if let Some((request, hop)) = log_in(&mut self.core, own, reply, response) {
+            self.core.send(now, hop, request, User::Own(txn));
             return;
         }
         self.own.remove(&txn);
@@ -85,18 +86,18 @@ impl Agent {
 
 /// The request again with credentials, when the response is a challenge that we can answer.
 fn log_in(
-    core: &mut crate::sip::core::Core,
+    core: &mut Core,
     own: &mut Own,
     reply: &Reply,
     response: &Message,
-) -> Option<(Message, crate::sip::token::Token)> {
+) -> Option<(Message, Hop)> {
     let (login, request) = (own.login.as_mut()?, reply.request.as_ref()?);
     let Challenged::Answer { header, value } = login.challenged(request, response, &mut core.rng)
     else {
         return None;
     };
-    let number = request.cseq().map_or(1, |cseq| cseq.number) + 1;
-    let branch = core.token();
-    let again = compose::again(request, reply.flow, branch, number, (header, &value)).ok()?;
-    Some((again, branch))
+    let number = request.cseq().map_or(1, |cseq| cseq.number).wrapping_add(1);
+    let hop = core.hop(reply.flow);
+    let again = compose::again(request, hop, number, (header, &value)).ok()?;
+    Some((again, hop))
 }

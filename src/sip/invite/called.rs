@@ -1,6 +1,6 @@
 //! A call that came in: RFC 3261 §13.3, from the INVITE until its ACK.
 
-use super::offer::{Carrier, Exchange};
+use super::offer::{Carrier, Exchange, described};
 use super::session::{Because, Called, Session, Setup, Unacked};
 use super::usage::{Input, Outgoing, Usage};
 use crate::base::{Duration, Time};
@@ -32,7 +32,7 @@ impl Session {
         let tag = core.token();
         let dialog = Dialog::called(invite, via, tag, flow)?;
         let user = invite.uri().ok().and_then(|uri| uri.user().map(|user| user.into_owned()));
-        let offered = !invite.body().is_empty();
+        let offered = described(invite).is_some();
         let expires = invite.expires().ok().flatten();
         let expires = expires.map(|s| now + Duration::from_secs(u64::from(s)));
         if let Some(builder) = core.response(txn, 100) {
@@ -45,7 +45,7 @@ impl Session {
             usage: Usage::Incoming,
             exchange: Exchange::Theirs { by: Carrier::Invite, offered },
             tag,
-            contact: compose::bracketed(&compose::contact(flow, user.as_deref())).into(),
+            contact: compose::bracketed(&compose::contact(core.hop(flow), user.as_deref())).into(),
             setup: Setup::Called(called),
             dialog: Some(dialog),
             unacked: None,
@@ -212,7 +212,6 @@ impl Session {
         if owed {
             self.exchange.close();
         }
-        let missing = owed && ack.body().is_empty();
         if self.usage.has_ended() {
             if unacked.first {
                 let actions = self.usage.handle(Input::Ack);
@@ -221,14 +220,18 @@ impl Session {
             return;
         }
         let session = self.id;
-        match (owed, missing, unacked.first) {
-            (true, true, true) => {
+        match (owed, described(ack), unacked.first) {
+            (true, None, true) => {
                 let actions = self.usage.handle(Input::AckMissing);
                 return self.act(core, now, actions, Because::default());
             }
-            (true, true, false) => core.tell(Event::OfferRefused { session, status: 488 }),
-            (true, false, _) => {
-                core.tell(Event::OfferAnswered { session, sdp: ack.body().to_vec() });
+            (true, None, false) => {
+                let status = 488;
+                core.tell(Event::OfferRefused { session, status });
+            }
+            (true, Some(sdp), _) => {
+                let sdp = sdp.to_vec();
+                core.tell(Event::OfferAnswered { session, sdp });
             }
             (false, ..) => {}
         }
@@ -246,9 +249,10 @@ impl Session {
         self.act(core, now, actions, Because::default());
     }
 
-    /// A newer request of the peer's in place of the ACK: the 2xx was heard, the ACK was lost or
-    /// comes late (RFC 5407 §3.1.4). Only where the ACK owes no answer.
-    pub(crate) fn acknowledged_by_later_request(&mut self, core: &mut Core, now: Time) {
+    /// A re-INVITE in place of the ACK: the 2xx was heard, the ACK was lost or comes late (RFC 5407
+    /// §3.1.4). Only where the ACK owes no answer. Other requests prove nothing: they may have been
+    /// sent while the dialog was early.
+    pub(crate) fn acknowledged_by_re_invite(&mut self, core: &mut Core, now: Time) {
         if self.exchange != Exchange::Stable || self.usage.has_ended() {
             return;
         }

@@ -3,12 +3,13 @@
 //! One INVITE may ring at several places (forking): each is an early dialog with its own preview
 //! of the answer. The first 2xx wins; the others are acknowledged and left with BYE (§13.2.2.4).
 
-use super::offer::{Carrier, Exchange};
+use super::offer::{Carrier, Exchange, described};
 use super::session::{Acked, Because, Calling, Early, MOST_FORKS, Session, Setup};
 use super::usage::{Input, Usage};
 use crate::base::Time;
 use crate::sip::Flow;
 use crate::sip::command::{CommandError, Headers};
+use crate::sip::compose::Hop;
 use crate::sip::core::{Core, with_abilities, with_headers, with_reason};
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::client::{Credentials, Login};
@@ -42,10 +43,10 @@ impl Session {
         now: Time,
         order: Order,
     ) -> Result<Session, CommandError> {
-        let (tag, branch) = (core.token(), core.token());
+        let (tag, hop) = (core.token(), core.hop(order.flow));
         let call_id = token::call_id(&mut core.rng);
         let number = 1;
-        let mut builder = compose::request(&Method::Invite, &order.target, order.flow, branch);
+        let mut builder = compose::request(&Method::Invite, &order.target, hop);
         for route in &order.routes {
             builder = builder.header(Name::Route, &compose::bracketed(route));
         }
@@ -62,7 +63,7 @@ impl Session {
         let body = order.sdp.as_deref().map(|sdp| (compose::SDP, sdp));
         let invite = compose::with_body(builder, body).build()?;
         let user = User::Session(order.session);
-        let client = core.send(now, order.flow, invite.clone(), branch, user);
+        let client = core.send(now, hop, invite.clone(), user);
         let calling = Calling {
             target: order.target,
             flow: order.flow,
@@ -231,9 +232,11 @@ impl Session {
 
     /// Sends the ACK of a 2xx and keeps it for the 2xx that come again.
     pub(crate) fn acknowledge(&mut self, core: &mut Core, number: u32, sdp: Option<&[u8]>) {
-        let branch = core.token();
-        let Some(dialog) = &self.dialog else { return };
-        let mut builder = dialog.ack(number, branch);
+        let Some(dialog) = &self.dialog else {
+            return;
+        };
+        let hop = core.hop(dialog.next_hop());
+        let mut builder = dialog.ack(number, hop);
         if let Some((name, value)) = self.login.as_ref().and_then(Login::last) {
             builder = builder.header(name, value);
         }
@@ -241,7 +244,7 @@ impl Session {
         let Ok(ack) = compose::with_body(builder, body).build() else {
             return;
         };
-        let (flow, remote_tag) = (dialog.next_hop(), dialog.remote_tag().into());
+        let (flow, remote_tag) = (hop.flow, dialog.remote_tag().into());
         core.send_ack(flow, ack.clone());
         self.keep_ack(Acked { remote_tag, number, flow, ack });
     }
@@ -262,15 +265,16 @@ impl Session {
             return;
         };
         let number = calling.number;
-        let (ack_branch, branch) = (core.token(), core.token());
-        let Ok(ack) = dialog.ack(number, ack_branch).build() else {
+        let hop = core.hop(dialog.next_hop());
+        let Ok(ack) = dialog.ack(number, hop).build() else {
             return;
         };
-        let flow = dialog.next_hop();
+        let flow = hop.flow;
         core.send_ack(flow, ack.clone());
         self.keep_ack(Acked { remote_tag: dialog.remote_tag().into(), number, flow, ack });
-        if let Ok(bye) = dialog.request(&Method::Bye, branch).build() {
-            core.send(now, flow, bye, branch, User::Farewell(self.id));
+        let hop = core.hop(flow);
+        if let Ok(bye) = dialog.request(&Method::Bye, hop).build() {
+            core.send(now, hop, bye, User::Farewell(self.id));
             self.open += 1;
         }
     }
@@ -288,7 +292,9 @@ impl Session {
         let Ok(cancel) = compose::cancel(invite, reason.as_deref()) else {
             return;
         };
-        core.send(now, calling.flow, cancel, calling.client.branch, User::Farewell(self.id));
+        let branch = calling.client.branch;
+        let hop = Hop { branch, ..core.hop(calling.flow) };
+        core.send(now, hop, cancel, User::Farewell(self.id));
         self.open += 1;
     }
 
@@ -319,23 +325,16 @@ impl Session {
             self.exchange.close();
             self.acknowledge(core, number, None);
         }
-        let branch = core.token();
         let Some(dialog) = &mut self.dialog else {
             return;
         };
-        let flow = dialog.next_hop();
-        let bye = with_reason(dialog.request(&Method::Bye, branch), self.reason).build();
+        let hop = core.hop(dialog.next_hop());
+        let bye = with_reason(dialog.request(&Method::Bye, hop), self.reason).build();
         if let Ok(bye) = bye {
-            core.send(now, flow, bye, branch, User::Session(self.id));
+            core.send(now, hop, bye, User::Session(self.id));
             self.open += 1;
         } else {
             self.usage = Usage::Over;
         }
     }
-}
-
-/// The session description in a message's body, when there is one.
-pub(crate) fn described(message: &Message) -> Option<&[u8]> {
-    let sdp = message.header(Name::ContentType).is_none() || message.content_is(compose::SDP);
-    (sdp && !message.body().is_empty()).then(|| message.body())
 }

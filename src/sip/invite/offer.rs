@@ -18,6 +18,9 @@
 //! 500 with Retry-After while theirs is (§14.2, RFC 3311 §5.2). A description in an 18x that is not
 //! sent reliably is a preview of the answer and moves nothing here.
 
+use crate::sip::compose;
+use crate::wire::sip::{Message, Name};
+
 /// What carries an offer within a dialog.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Carrier {
@@ -110,6 +113,16 @@ impl Exchange {
     pub fn close(&mut self) {
         *self = Exchange::Stable;
     }
+}
+
+/// The session description in a message: its body, or the first such part of a multipart body
+/// (RFC 5621; gateways send SDP and ISUP together). A body without Content-Type counts as one.
+pub fn described(message: &Message) -> Option<&[u8]> {
+    let body = match message.header(Name::ContentType) {
+        Some(_) => message.body_of(compose::SDP)?,
+        None => message.body(),
+    };
+    (!body.is_empty()).then_some(body)
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! re-INVITE and UPDATE, both ways: RFC 3261 §14, RFC 3311, RFC 6337.
 
 use super::called::success;
-use super::calling::described;
-use super::offer::{Carrier, Exchange, Refusal};
+use super::offer::{Carrier, Exchange, Refusal, described};
 use super::session::{Because, OurOffer, Session};
 use super::usage::{Input, Usage};
 use crate::base::{Duration, Time};
@@ -19,7 +18,7 @@ const MOST_GLARES: u8 = 8;
 impl Session {
     /// The peer's re-INVITE (§14.2).
     pub(crate) fn re_invite(&mut self, core: &mut Core, now: Time, txn: TxnId, request: &Message) {
-        self.acknowledged_by_later_request(core, now);
+        self.acknowledged_by_re_invite(core, now);
         let offer = described(request);
         if offer.is_none() && !request.body().is_empty() {
             return self.refuse_type(core, now, txn);
@@ -179,15 +178,14 @@ impl Session {
             Carrier::Invite => Method::Invite,
             Carrier::Update => Method::Update,
         };
-        let branch = core.token();
         let Some(dialog) = &mut self.dialog else {
             return;
         };
-        let flow = dialog.next_hop();
-        let builder = with_abilities(dialog.request(&method, branch), &self.contact);
+        let hop = core.hop(dialog.next_hop());
+        let builder = with_abilities(dialog.request(&method, hop), &self.contact);
         match builder.body(compose::SDP, &sdp).build() {
             Ok(request) => {
-                let client = core.send(now, flow, request, branch, User::Session(self.id));
+                let client = core.send(now, hop, request, User::Session(self.id));
                 self.open += 1;
                 if by == Carrier::Invite {
                     self.re_invite = Some((client, now + core.config.ring_max));

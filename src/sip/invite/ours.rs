@@ -27,11 +27,10 @@ impl Session {
         if self.open >= MOST_OPEN {
             return Err(CommandError::Full);
         }
-        let branch = core.token();
         let dialog = self.dialog.as_mut().ok_or(CommandError::WrongState(self.id))?;
-        let flow = dialog.next_hop();
-        let request = fill(dialog.request(method, branch)).build()?;
-        core.send(now, flow, request, branch, User::Session(self.id));
+        let hop = core.hop(dialog.next_hop());
+        let request = fill(dialog.request(method, hop)).build()?;
+        core.send(now, hop, request, User::Session(self.id));
         self.open += 1;
         Ok(())
     }
@@ -102,12 +101,11 @@ impl Session {
             Some(dialog) => dialog.skip_seq(),
             None => request.cseq().map_or(1, |cseq| cseq.number) + 1,
         };
-        let branch = core.token();
-        let Ok(again) = compose::again(request, reply.flow, branch, number, (header, &value))
-        else {
+        let hop = core.hop(reply.flow);
+        let Ok(again) = compose::again(request, hop, number, (header, &value)) else {
             return false;
         };
-        let client = core.send(now, reply.flow, again.clone(), branch, User::Session(self.id));
+        let client = core.send(now, hop, again.clone(), User::Session(self.id));
         self.open += 1;
         if let Some((open, _)) = self.re_invite.as_mut().filter(|(open, _)| *open == reply.id) {
             *open = client;

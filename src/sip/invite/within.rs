@@ -50,9 +50,6 @@ impl Session {
             let answer = Stateless { tag: Some(tag), ..Stateless::plain(status) };
             return core.answer_stateless(within.flow, request, answer);
         }
-        if *request.method() != Method::Invite && *request.method() != Method::Bye {
-            self.acknowledged_by_later_request(core, now);
-        }
         let txn = core.transactions.open(
             now,
             within.flow,

@@ -57,26 +57,16 @@ pub enum Input {
 
 /// Where it stands, with the timers of that state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[allow(missing_docs)] // The fields are the timers of the table above.
 pub enum State {
     /// Sent; no response yet.
-    Calling {
-        /// Timer A; none over a reliable transport.
-        resend: Option<Backoff>,
-        /// Timer B.
-        give_up: Time,
-    },
+    Calling { a: Option<Backoff>, b: Time },
     /// A provisional response came.
     Proceeding,
     /// Refused by 3xx–6xx, acknowledged.
-    Completed {
-        /// Timer D.
-        until: Time,
-    },
+    Completed { d: Time },
     /// Accepted by 2xx.
-    Accepted {
-        /// Timer M.
-        until: Time,
-    },
+    Accepted { m: Time },
     /// Over: remove it.
     Terminated,
 }
@@ -92,9 +82,9 @@ pub struct ClientInvite {
 impl ClientInvite {
     /// The INVITE is sent at `now` for the first time (by the caller).
     pub fn new(now: Time, timing: Timing, reliable: bool) -> ClientInvite {
-        let resend = (!reliable).then(|| Backoff::start(now, timing.t1));
-        let state = State::Calling { resend, give_up: now + timing.life() };
-        ClientInvite { state, timing, reliable }
+        let a = (!reliable).then(|| Backoff::start(now, timing.t1));
+        let b = now + timing.life();
+        ClientInvite { state: State::Calling { a, b }, timing, reliable }
     }
 
     /// Where it stands.
@@ -106,32 +96,29 @@ impl ClientInvite {
     /// change nothing.
     pub fn handle(&mut self, now: Time, input: Input) -> Actions {
         use State::{Accepted, Calling, Completed, Proceeding, Terminated};
+        const TELL: Actions = Actions::tell(Tell::Response);
         let (next, actions) = match (self.state, input) {
-            (Calling { .. } | Proceeding, Input::Response(100..=199)) => {
-                (Proceeding, Actions::tell(Tell::Response))
-            }
+            (Calling { .. } | Proceeding, Input::Response(100..=199)) => (Proceeding, TELL),
             (Calling { .. } | Proceeding, Input::Response(200..=299)) => {
-                let until = now + self.timing.life();
-                (Accepted { until }, Actions::tell(Tell::Response))
+                let m = now + self.timing.life();
+                (Accepted { m }, TELL)
             }
             (Calling { .. } | Proceeding, Input::Response(_)) => {
-                let both = Actions { send: Some(Outgoing::Ack), tell: Some(Tell::Response) };
-                (self.completed(now), both)
+                let send = Some(Outgoing::Ack);
+                (self.completed(now), Actions { send, ..TELL })
             }
             (Completed { .. }, Input::Response(300..)) => {
                 (self.state, Actions::send(Outgoing::Ack))
             }
-            (Accepted { .. }, Input::Response(200..=299)) => {
-                (self.state, Actions::tell(Tell::Response))
-            }
-            (Calling { give_up, .. }, Input::Wake) if now >= give_up => {
+            (Accepted { .. }, Input::Response(200..=299)) => (self.state, TELL),
+            (Calling { b, .. }, Input::Wake) if now >= b => {
                 (Terminated, Actions::tell(Tell::Timeout))
             }
-            (Calling { resend: Some(timer), give_up }, Input::Wake) if now >= timer.at => {
-                let resend = Some(timer.next(now, Duration::MAX));
-                (Calling { resend, give_up }, Actions::send(Outgoing::Request))
+            (Calling { a: Some(a), b }, Input::Wake) if now >= a.at => {
+                let a = Some(a.next(now, Duration::MAX));
+                (Calling { a, b }, Actions::send(Outgoing::Request))
             }
-            (Completed { until } | Accepted { until }, Input::Wake) if now >= until => {
+            (Completed { d: end } | Accepted { m: end }, Input::Wake) if now >= end => {
                 (Terminated, Actions::NONE)
             }
             (Calling { .. } | Completed { .. }, Input::Unreachable) => {
@@ -146,23 +133,23 @@ impl ClientInvite {
         actions
     }
 
+    /// Completed with timer D; over a reliable transport nothing can come again.
     fn completed(&self, now: Time) -> State {
+        let d = now + self.timing.life().max(LEAST_D);
         match self.reliable {
             true => State::Terminated,
-            false => State::Completed { until: now + self.timing.life().max(LEAST_D) },
+            false => State::Completed { d },
         }
     }
 
     /// When to wake it next, and why.
     pub fn next_wake(&self) -> Option<(Time, Timer)> {
         match self.state {
-            State::Calling { resend: Some(timer), give_up } if timer.at < give_up => {
-                Some((timer.at, Timer::A))
-            }
-            State::Calling { give_up, .. } => Some((give_up, Timer::B)),
+            State::Calling { a: Some(a), b } if a.at < b => Some((a.at, Timer::A)),
+            State::Calling { b, .. } => Some((b, Timer::B)),
             State::Proceeding | State::Terminated => None,
-            State::Completed { until } => Some((until, Timer::D)),
-            State::Accepted { until } => Some((until, Timer::M)),
+            State::Completed { d } => Some((d, Timer::D)),
+            State::Accepted { m } => Some((m, Timer::M)),
         }
     }
 }

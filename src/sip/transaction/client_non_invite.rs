@@ -45,26 +45,14 @@ pub enum Input {
 
 /// Where it stands, with the timers of that state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[allow(missing_docs)] // The fields are the timers of the table above.
 pub enum State {
     /// Sent; no response yet.
-    Trying {
-        /// Timer E; none over a reliable transport.
-        resend: Option<Backoff>,
-        /// Timer F.
-        give_up: Time,
-    },
+    Trying { e: Option<Backoff>, f: Time },
     /// A provisional response came.
-    Proceeding {
-        /// Timer E; none over a reliable transport.
-        resend: Option<Backoff>,
-        /// Timer F.
-        give_up: Time,
-    },
+    Proceeding { e: Option<Backoff>, f: Time },
     /// A final response came.
-    Completed {
-        /// Timer K.
-        until: Time,
-    },
+    Completed { k: Time },
     /// Over: remove it.
     Terminated,
 }
@@ -80,9 +68,9 @@ pub struct ClientNonInvite {
 impl ClientNonInvite {
     /// The request is sent at `now` for the first time (by the caller).
     pub fn new(now: Time, timing: Timing, reliable: bool) -> ClientNonInvite {
-        let resend = (!reliable).then(|| Backoff::start(now, timing.t1));
-        let state = State::Trying { resend, give_up: now + timing.life() };
-        ClientNonInvite { state, timing, reliable }
+        let e = (!reliable).then(|| Backoff::start(now, timing.t1));
+        let f = now + timing.life();
+        ClientNonInvite { state: State::Trying { e, f }, timing, reliable }
     }
 
     /// Where it stands.
@@ -94,35 +82,35 @@ impl ClientNonInvite {
     /// change nothing.
     pub fn handle(&mut self, now: Time, input: Input) -> Actions {
         use State::{Completed, Proceeding, Terminated, Trying};
+        const TELL: Actions = Actions::tell(Tell::Response);
+        const AGAIN: Actions = Actions::send(Outgoing::Request);
         let cap = self.timing.t2;
         let (next, actions) = match (self.state, input) {
-            (
-                Trying { resend, give_up } | Proceeding { resend, give_up },
-                Input::Response(100..=199),
-            ) => (Proceeding { resend, give_up }, Actions::tell(Tell::Response)),
+            (Trying { e, f } | Proceeding { e, f }, Input::Response(100..=199)) => {
+                (Proceeding { e, f }, TELL)
+            }
             (Trying { .. } | Proceeding { .. }, Input::Response(_)) if self.reliable => {
-                (Terminated, Actions::tell(Tell::Response))
+                (Terminated, TELL)
             }
             (Trying { .. } | Proceeding { .. }, Input::Response(_)) => {
-                (Completed { until: now + self.timing.t4 }, Actions::tell(Tell::Response))
+                let k = now + self.timing.t4;
+                (Completed { k }, TELL)
             }
-            (Trying { give_up, .. } | Proceeding { give_up, .. }, Input::Wake)
-                if now >= give_up =>
-            {
+            (Trying { f, .. } | Proceeding { f, .. }, Input::Wake) if now >= f => {
                 (Terminated, Actions::tell(Tell::Timeout))
             }
-            (Trying { resend: Some(timer), give_up }, Input::Wake) if now >= timer.at => {
-                let resend = Some(timer.next(now, cap));
-                (Trying { resend, give_up }, Actions::send(Outgoing::Request))
+            (Trying { e: Some(e), f }, Input::Wake) if now >= e.at => {
+                let e = Some(e.next(now, cap));
+                (Trying { e, f }, AGAIN)
             }
-            (Proceeding { resend: Some(timer), give_up }, Input::Wake) if now >= timer.at => {
-                let resend = Some(Backoff::start(now, cap));
-                (Proceeding { resend, give_up }, Actions::send(Outgoing::Request))
+            (Proceeding { e: Some(e), f }, Input::Wake) if now >= e.at => {
+                let e = Some(Backoff::start(now, cap));
+                (Proceeding { e, f }, AGAIN)
             }
             (Trying { .. } | Proceeding { .. }, Input::Unreachable) => {
                 (Terminated, Actions::tell(Tell::Unreachable))
             }
-            (Completed { until }, Input::Wake) if now >= until => (Terminated, Actions::NONE),
+            (Completed { k }, Input::Wake) if now >= k => (Terminated, Actions::NONE),
             (state, _) => (state, Actions::NONE),
         };
         self.state = next;
@@ -131,18 +119,14 @@ impl ClientNonInvite {
 
     /// When to wake it next, and why.
     pub fn next_wake(&self) -> Option<(Time, Timer)> {
+        use State::{Completed, Proceeding, Terminated, Trying};
         match self.state {
-            State::Trying { resend: Some(timer), give_up }
-            | State::Proceeding { resend: Some(timer), give_up }
-                if timer.at < give_up =>
-            {
-                Some((timer.at, Timer::E))
+            Trying { e: Some(e), f } | Proceeding { e: Some(e), f } if e.at < f => {
+                Some((e.at, Timer::E))
             }
-            State::Trying { give_up, .. } | State::Proceeding { give_up, .. } => {
-                Some((give_up, Timer::F))
-            }
-            State::Completed { until } => Some((until, Timer::K)),
-            State::Terminated => None,
+            Trying { f, .. } | Proceeding { f, .. } => Some((f, Timer::F)),
+            Completed { k } => Some((k, Timer::K)),
+            Terminated => None,
         }
     }
 }

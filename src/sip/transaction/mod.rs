@@ -63,6 +63,16 @@ impl Default for Timing {
 }
 
 impl Timing {
+    /// How long a final response is repeated or kept for repetition. That of a challenge only
+    /// briefly: whoever has not logged in gets little state and no multiplied traffic
+    /// (RFC 3261 §26.3.2.4).
+    fn keep(self, status: u16) -> Duration {
+        match status {
+            401 | 407 => self.t1.saturating_mul(4),
+            _ => self.life(),
+        }
+    }
+
     /// 64 T1 (32 s by default): the life of a transaction without news.
     pub fn life(self) -> Duration {
         self.t1.saturating_mul(64)

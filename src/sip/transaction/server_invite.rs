@@ -30,7 +30,7 @@
 //! | Timer | Unreliable | Reliable | Runs in |
 //! |---|---|---|---|
 //! | G | T1, doubling to T2 | not set | Completed |
-//! | H | 64 T1 | 64 T1 | Completed |
+//! | H | 64 T1; 4 T1 after 401, 407 | likewise | Completed |
 //! | I | T4 | 0: straight to Terminated | Confirmed |
 //! | L | 64 T1 | 64 T1 | Accepted |
 //!
@@ -58,29 +58,16 @@ pub enum Input {
 
 /// Where it stands, with the timers of that state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[allow(missing_docs)] // The fields are the timers of the table above.
 pub enum State {
-    /// No final response yet.
-    Proceeding {
-        /// A provisional response was sent and can be repeated.
-        provisional: bool,
-    },
+    /// No final response yet; `provisional`: a 1xx was sent and can be repeated.
+    Proceeding { provisional: bool },
     /// Refused by 3xx–6xx; the ACK has not come.
-    Completed {
-        /// Timer G; none over a reliable transport.
-        resend: Option<Backoff>,
-        /// Timer H.
-        give_up: Time,
-    },
+    Completed { g: Option<Backoff>, h: Time },
     /// The refusal was acknowledged.
-    Confirmed {
-        /// Timer I.
-        until: Time,
-    },
+    Confirmed { i: Time },
     /// Accepted by 2xx.
-    Accepted {
-        /// Timer L.
-        until: Time,
-    },
+    Accepted { l: Time },
     /// Over: remove it.
     Terminated,
 }
@@ -96,7 +83,8 @@ pub struct ServerInvite {
 impl ServerInvite {
     /// An INVITE has come and is on its way to the user.
     pub fn new(timing: Timing, reliable: bool) -> ServerInvite {
-        ServerInvite { state: State::Proceeding { provisional: false }, timing, reliable }
+        let state = State::Proceeding { provisional: false };
+        ServerInvite { state, timing, reliable }
     }
 
     /// Where it stands.
@@ -108,39 +96,39 @@ impl ServerInvite {
     /// change nothing.
     pub fn handle(&mut self, now: Time, input: Input) -> Actions {
         use State::{Accepted, Completed, Confirmed, Proceeding, Terminated};
-        let life = self.timing.life();
+        const SEND: Actions = Actions::send(Outgoing::Response);
+        let timing = self.timing;
         let (next, actions) = match (self.state, input) {
             (Proceeding { .. }, Input::Respond(100..=199)) => {
-                (Proceeding { provisional: true }, Actions::send(Outgoing::Response))
+                (Proceeding { provisional: true }, SEND)
             }
-            (Proceeding { provisional: true }, Input::Invite) => {
-                (self.state, Actions::send(Outgoing::Response))
-            }
+            (Proceeding { provisional: true }, Input::Invite) => (self.state, SEND),
             (Proceeding { .. }, Input::Respond(200..=299)) => {
-                (Accepted { until: now + life }, Actions::send(Outgoing::Response))
+                let l = now + timing.life();
+                (Accepted { l }, SEND)
             }
-            (Proceeding { .. }, Input::Respond(_)) => {
-                let resend = (!self.reliable).then(|| Backoff::start(now, self.timing.t1));
-                (Completed { resend, give_up: now + life }, Actions::send(Outgoing::Response))
+            (Proceeding { .. }, Input::Respond(status)) => {
+                let g = (!self.reliable).then(|| Backoff::start(now, timing.t1));
+                let h = now + timing.keep(status);
+                (Completed { g, h }, SEND)
             }
-            (Completed { .. }, Input::Invite) => (self.state, Actions::send(Outgoing::Response)),
+            (Completed { .. }, Input::Invite) => (self.state, SEND),
             (Completed { .. }, Input::Ack) if self.reliable => (Terminated, Actions::NONE),
             (Completed { .. }, Input::Ack) => {
-                (Confirmed { until: now + self.timing.t4 }, Actions::NONE)
+                let i = now + timing.t4;
+                (Confirmed { i }, Actions::NONE)
             }
-            (Completed { give_up, .. }, Input::Wake) if now >= give_up => {
+            (Completed { h, .. }, Input::Wake) if now >= h => {
                 (Terminated, Actions::tell(Tell::Timeout))
             }
-            (Completed { resend: Some(timer), give_up }, Input::Wake) if now >= timer.at => {
-                let resend = Some(timer.next(now, self.timing.t2));
-                (Completed { resend, give_up }, Actions::send(Outgoing::Response))
+            (Completed { g: Some(g), h }, Input::Wake) if now >= g.at => {
+                let g = Some(g.next(now, timing.t2));
+                (Completed { g, h }, SEND)
             }
-            (Confirmed { until }, Input::Wake) if now >= until => (Terminated, Actions::NONE),
+            (Confirmed { i }, Input::Wake) if now >= i => (Terminated, Actions::NONE),
             (Accepted { .. }, Input::Ack) => (self.state, Actions::tell(Tell::Ack)),
-            (Accepted { .. }, Input::Respond(200..=299)) => {
-                (self.state, Actions::send(Outgoing::Response))
-            }
-            (Accepted { until }, Input::Wake) if now >= until => (Terminated, Actions::NONE),
+            (Accepted { .. }, Input::Respond(200..=299)) => (self.state, SEND),
+            (Accepted { l }, Input::Wake) if now >= l => (Terminated, Actions::NONE),
             (Proceeding { .. } | Completed { .. } | Accepted { .. }, Input::Unreachable) => {
                 (self.state, Actions::tell(Tell::Unreachable))
             }
@@ -154,12 +142,10 @@ impl ServerInvite {
     pub fn next_wake(&self) -> Option<(Time, Timer)> {
         match self.state {
             State::Proceeding { .. } | State::Terminated => None,
-            State::Completed { resend: Some(timer), give_up } if timer.at < give_up => {
-                Some((timer.at, Timer::G))
-            }
-            State::Completed { give_up, .. } => Some((give_up, Timer::H)),
-            State::Confirmed { until } => Some((until, Timer::I)),
-            State::Accepted { until } => Some((until, Timer::L)),
+            State::Completed { g: Some(g), h } if g.at < h => Some((g.at, Timer::G)),
+            State::Completed { h, .. } => Some((h, Timer::H)),
+            State::Confirmed { i } => Some((i, Timer::I)),
+            State::Accepted { l } => Some((l, Timer::L)),
         }
     }
 }
@@ -169,52 +155,55 @@ mod tests {
     use super::*;
 
     const SEND: Actions = Actions::send(Outgoing::Response);
+    const TIMEOUT: Actions = Actions::tell(Tell::Timeout);
+    const UNREACHABLE: Actions = Actions::tell(Tell::Unreachable);
     const AT: fn(u64) -> Time = Time::from_millis;
 
-    fn udp() -> ServerInvite {
-        ServerInvite::new(Timing::default(), false)
-    }
-    fn tcp() -> ServerInvite {
-        ServerInvite::new(Timing::default(), true)
+    fn machine(reliable: bool) -> ServerInvite {
+        ServerInvite::new(Timing::default(), reliable)
     }
 
     /// Wakes `machine` whenever it asks, and writes down when, why and what came of it.
-    fn run(machine: &mut ServerInvite) -> Vec<(u64, Timer, Actions)> {
-        let mut log = Vec::new();
-        while let Some((at, why)) = machine.next_wake() {
-            log.push((at.as_millis(), why, machine.handle(at, Input::Wake)));
-        }
-        log
+    fn run(mut machine: ServerInvite) -> Vec<(u64, Timer, Actions)> {
+        let wake = || {
+            let (at, why) = machine.next_wake()?;
+            Some((at.as_millis(), why, machine.handle(at, Input::Wake)))
+        };
+        std::iter::from_fn(wake).collect()
     }
 
     #[test]
-    fn a_refusal_over_udp_is_repeated_by_g_until_h() {
-        let mut t = udp();
+    fn a_refusal_is_repeated_by_g_until_h_over_udp_only() {
+        let mut t = machine(false);
         assert_eq!(t.handle(AT(0), Input::Respond(486)), SEND);
-        let log = run(&mut t);
+        let log = run(t);
         let g: Vec<u64> = log.iter().filter(|l| l.1 == Timer::G).map(|l| l.0).collect();
         assert_eq!(g, [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
-        assert_eq!(log.last(), Some(&(32_000, Timer::H, Actions::tell(Tell::Timeout))));
-        assert_eq!(t.state(), State::Terminated);
+        assert_eq!(log.last(), Some(&(32_000, Timer::H, TIMEOUT)));
+
+        let mut t = machine(true);
+        assert_eq!(t.handle(AT(0), Input::Respond(486)), SEND);
+        assert_eq!(run(t), [(32_000, Timer::H, TIMEOUT)]);
     }
 
     #[test]
-    fn over_tcp_nothing_is_repeated_but_h_still_runs() {
-        let mut t = tcp();
-        assert_eq!(t.handle(AT(0), Input::Respond(486)), SEND);
-        assert_eq!(run(&mut t), [(32_000, Timer::H, Actions::tell(Tell::Timeout))]);
+    fn a_challenge_is_repeated_twice() {
+        let mut t = machine(false);
+        assert_eq!(t.handle(AT(0), Input::Respond(401)), SEND);
+        let g = |at| (at, Timer::G, SEND);
+        assert_eq!(run(t), [g(500), g(1500), (2000, Timer::H, TIMEOUT)]);
     }
 
     #[test]
     fn an_ack_stops_g_and_lingers_for_i() {
-        let mut t = udp();
+        let mut t = machine(false);
         assert_eq!(t.handle(AT(0), Input::Respond(404)), SEND);
         assert_eq!(t.handle(AT(700), Input::Ack), Actions::NONE);
         assert_eq!(t.handle(AT(800), Input::Ack), Actions::NONE, "absorbed");
         assert_eq!(t.handle(AT(900), Input::Invite), Actions::NONE, "absorbed");
-        assert_eq!(run(&mut t), [(5_700, Timer::I, Actions::NONE)]);
+        assert_eq!(run(t), [(5_700, Timer::I, Actions::NONE)]);
 
-        let mut t = tcp();
+        let mut t = machine(true);
         assert_eq!(t.handle(AT(0), Input::Respond(404)), SEND);
         assert_eq!(t.handle(AT(700), Input::Ack), Actions::NONE);
         assert_eq!(t.state(), State::Terminated, "I is 0 over a reliable transport");
@@ -222,38 +211,38 @@ mod tests {
 
     #[test]
     fn accepted_absorbs_invites_passes_acks_and_ends_with_l() {
-        let mut t = udp();
+        let mut t = machine(false);
         assert_eq!(t.handle(AT(10), Input::Respond(200)), SEND);
         assert_eq!(t.handle(AT(20), Input::Invite), Actions::NONE);
         assert_eq!(t.handle(AT(510), Input::Respond(200)), SEND, "the session retransmits");
         assert_eq!(t.handle(AT(520), Input::Respond(486)), Actions::NONE, "it was accepted");
-        assert_eq!(t.handle(AT(600), Input::Ack), Actions::tell(Tell::Ack));
-        assert_eq!(t.handle(AT(700), Input::Ack), Actions::tell(Tell::Ack));
-        assert_eq!(run(&mut t), [(32_010, Timer::L, Actions::NONE)]);
+        for at in [600, 700] {
+            assert_eq!(t.handle(AT(at), Input::Ack), Actions::tell(Tell::Ack));
+        }
+        assert_eq!(run(t), [(32_010, Timer::L, Actions::NONE)]);
     }
 
     #[test]
-    fn a_retransmitted_invite_gets_the_last_provisional_if_there_is_one() {
-        let mut t = udp();
+    fn a_repeated_invite_gets_the_last_provisional_if_there_is_one() {
+        let mut t = machine(false);
         assert_eq!(t.handle(AT(0), Input::Invite), Actions::NONE);
-        assert_eq!(t.handle(AT(1), Input::Respond(100)), SEND);
+        assert_eq!(t.handle(AT(1), Input::Respond(180)), SEND);
         assert_eq!(t.handle(AT(2), Input::Invite), SEND);
-        assert_eq!(t.handle(AT(3), Input::Respond(180)), SEND);
         assert_eq!(t.next_wake(), None, "ringing has no timer");
     }
 
     #[test]
     fn a_transport_error_is_told_and_ends_nothing() {
-        let mut t = udp();
-        assert_eq!(t.handle(AT(0), Input::Unreachable), Actions::tell(Tell::Unreachable));
+        let mut t = machine(false);
+        assert_eq!(t.handle(AT(0), Input::Unreachable), UNREACHABLE);
         assert_eq!(t.handle(AT(0), Input::Respond(200)), SEND);
-        assert_eq!(t.handle(AT(0), Input::Unreachable), Actions::tell(Tell::Unreachable));
-        assert_eq!(t.state(), State::Accepted { until: AT(32_000) });
+        assert_eq!(t.handle(AT(0), Input::Unreachable), UNREACHABLE);
+        assert_eq!(t.state(), State::Accepted { l: AT(32_000) });
     }
 
     #[test]
     fn a_late_wake_sends_once_and_an_early_one_nothing() {
-        let mut t = udp();
+        let mut t = machine(false);
         assert_eq!(t.handle(AT(0), Input::Respond(500)), SEND);
         assert_eq!(t.handle(AT(499), Input::Wake), Actions::NONE);
         assert_eq!(t.handle(AT(9_000), Input::Wake), SEND);

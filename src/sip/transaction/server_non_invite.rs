@@ -27,7 +27,7 @@
 //!
 //! | Timer | Unreliable | Reliable | Runs in |
 //! |---|---|---|---|
-//! | J | 64 T1 | 0: straight to Terminated | Completed |
+//! | J | 64 T1; 4 T1 after 401, 407 | 0: straight to Terminated | Completed |
 //! | Unanswered | 64 T1 | 64 T1 | Trying, Proceeding |
 //!
 //! The last row is ours: by then the client's timer F has fired, and RFC 4320 §4.2 forbids the 408
@@ -51,22 +51,14 @@ pub enum Input {
 
 /// Where it stands, with the timers of that state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[allow(missing_docs)] // The fields are the timers of the table above.
 pub enum State {
     /// With the user, nothing sent.
-    Trying {
-        /// When the client will have given up.
-        stale: Time,
-    },
+    Trying { stale: Time },
     /// A provisional response was sent.
-    Proceeding {
-        /// When the client will have given up.
-        stale: Time,
-    },
+    Proceeding { stale: Time },
     /// A final response was sent.
-    Completed {
-        /// Timer J.
-        until: Time,
-    },
+    Completed { j: Time },
     /// Over: remove it.
     Terminated,
 }
@@ -82,7 +74,8 @@ pub struct ServerNonInvite {
 impl ServerNonInvite {
     /// A request has come at `now` and is on its way to the user.
     pub fn new(now: Time, timing: Timing, reliable: bool) -> ServerNonInvite {
-        ServerNonInvite { state: State::Trying { stale: now + timing.life() }, timing, reliable }
+        let stale = now + timing.life();
+        ServerNonInvite { state: State::Trying { stale }, timing, reliable }
     }
 
     /// Where it stands.
@@ -94,24 +87,23 @@ impl ServerNonInvite {
     /// change nothing.
     pub fn handle(&mut self, now: Time, input: Input) -> Actions {
         use State::{Completed, Proceeding, Terminated, Trying};
+        const SEND: Actions = Actions::send(Outgoing::Response);
         let (next, actions) = match (self.state, input) {
             (Trying { stale } | Proceeding { stale }, Input::Respond(100..=199)) => {
-                (Proceeding { stale }, Actions::send(Outgoing::Response))
+                (Proceeding { stale }, SEND)
             }
             (Trying { .. } | Proceeding { .. }, Input::Respond(_)) if self.reliable => {
-                (Terminated, Actions::send(Outgoing::Response))
+                (Terminated, SEND)
             }
-            (Trying { .. } | Proceeding { .. }, Input::Respond(_)) => {
-                let until = now + self.timing.life();
-                (Completed { until }, Actions::send(Outgoing::Response))
+            (Trying { .. } | Proceeding { .. }, Input::Respond(status)) => {
+                let j = now + self.timing.keep(status);
+                (Completed { j }, SEND)
             }
-            (Proceeding { .. } | Completed { .. }, Input::Request) => {
-                (self.state, Actions::send(Outgoing::Response))
-            }
+            (Proceeding { .. } | Completed { .. }, Input::Request) => (self.state, SEND),
             (Trying { stale } | Proceeding { stale }, Input::Wake) if now >= stale => {
                 (Terminated, Actions::tell(Tell::Timeout))
             }
-            (Completed { until }, Input::Wake) if now >= until => (Terminated, Actions::NONE),
+            (Completed { j }, Input::Wake) if now >= j => (Terminated, Actions::NONE),
             (Proceeding { .. } | Completed { .. }, Input::Unreachable) => {
                 (Terminated, Actions::tell(Tell::Unreachable))
             }
@@ -127,7 +119,7 @@ impl ServerNonInvite {
             State::Trying { stale } | State::Proceeding { stale } => {
                 Some((stale, Timer::Unanswered))
             }
-            State::Completed { until } => Some((until, Timer::J)),
+            State::Completed { j } => Some((j, Timer::J)),
             State::Terminated => None,
         }
     }
@@ -158,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn a_challenge_is_kept_briefly() {
+        let mut t = udp();
+        assert_eq!(t.handle(AT(100), Input::Respond(401)), SEND);
+        assert_eq!(t.next_wake(), Some((AT(2_100), Timer::J)));
+    }
+
+    #[test]
     fn over_tcp_j_is_zero() {
         let mut t = ServerNonInvite::new(AT(0), Timing::default(), true);
         assert_eq!(t.handle(AT(100), Input::Respond(200)), SEND);
@@ -170,7 +169,7 @@ mod tests {
         assert_eq!(t.handle(AT(100), Input::Respond(100)), SEND);
         assert_eq!(t.handle(AT(200), Input::Request), SEND);
         assert_eq!(t.handle(AT(300), Input::Respond(404)), SEND);
-        assert_eq!(t.state(), State::Completed { until: AT(32_300) });
+        assert_eq!(t.state(), State::Completed { j: AT(32_300) });
     }
 
     #[test]
