@@ -67,19 +67,12 @@ const IMPURE: &[(&str, &str)] = &[
 
 /// Every Rust file under `dir`, with its text up to its unit tests.
 fn sources(dir: &Path, out: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(dir)
-        .expect("src is readable")
-        .map(|e| e.expect("an entry").path())
-    {
+    for entry in fs::read_dir(dir).expect("src is readable").map(|e| e.expect("an entry").path()) {
         if entry.is_dir() {
             sources(&entry, out);
         } else if entry.extension().is_some_and(|e| e == "rs") {
             let text = fs::read_to_string(&entry).expect("a source is UTF-8");
-            let body = text
-                .split("#[cfg(test)]\nmod ")
-                .next()
-                .unwrap_or_default()
-                .to_owned();
+            let body = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().to_owned();
             out.push((entry, body));
         }
     }
@@ -87,17 +80,9 @@ fn sources(dir: &Path, out: &mut Vec<(PathBuf, String)>) {
 
 /// The folder under `src/` that a file stands in; `None` for lib.rs and main.rs.
 fn folder(path: &Path) -> Option<String> {
-    let rest = path
-        .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
-        .ok()?;
-    (rest.components().count() > 1).then(|| {
-        rest.components()
-            .next()
-            .unwrap()
-            .as_os_str()
-            .to_string_lossy()
-            .into_owned()
-    })
+    let rest = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).ok()?;
+    (rest.components().count() > 1)
+        .then(|| rest.components().next().unwrap().as_os_str().to_string_lossy().into_owned())
 }
 
 /// The paths below `crate::` that the text names, braces expanded one level:
@@ -116,9 +101,7 @@ fn crate_paths(text: &str) -> Vec<String> {
                         .map(|p| p.trim().to_owned()),
                 ),
                 None => found.push(
-                    rest.chars()
-                        .take_while(|c| c.is_alphanumeric() || "_:".contains(*c))
-                        .collect(),
+                    rest.chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect(),
                 ),
             }
         }
@@ -138,18 +121,12 @@ fn may_import(allowed: &[&str], own: &str, path: &str) -> bool {
 fn imports_go_only_down() {
     let house: BTreeMap<_, _> = HOUSE.iter().copied().collect();
     let mut files = Vec::new();
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut files,
-    );
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     let mut faults = Vec::new();
     for (path, text) in &files {
         let Some(own) = folder(path) else { continue };
         let Some(allowed) = house.get(own.as_str()) else {
-            faults.push(format!(
-                "{}: folder '{own}' has no floor in HOUSE",
-                path.display()
-            ));
+            faults.push(format!("{}: folder '{own}' has no floor in HOUSE", path.display()));
             continue;
         };
         for named in crate_paths(text) {
@@ -159,67 +136,36 @@ fn imports_go_only_down() {
         }
     }
     assert!(files.len() > 5, "the walk found no sources");
-    assert!(
-        faults.is_empty(),
-        "imports that go up or sideways:\n{}",
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "imports that go up or sideways:\n{}", faults.join("\n"));
 }
 
 #[test]
 fn pure_floors_name_nothing_impure() {
     let mut files = Vec::new();
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut files,
-    );
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     let mut faults = Vec::new();
     for (path, text) in &files {
         if !folder(path).is_some_and(|f| PURE.contains(&f.as_str())) {
             continue;
         }
-        for (number, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, l)| !l.trim_start().starts_with("//"))
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//"))
         {
             for (what, instead) in IMPURE.iter().filter(|(what, _)| line.contains(what)) {
-                faults.push(format!(
-                    "{}:{}: {what}: {instead}",
-                    path.display(),
-                    number + 1
-                ));
+                faults.push(format!("{}:{}: {what}: {instead}", path.display(), number + 1));
             }
         }
     }
-    assert!(
-        faults.is_empty(),
-        "impure names on pure floors:\n{}",
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "impure names on pure floors:\n{}", faults.join("\n"));
 }
 
 #[test]
 fn the_checks_can_fail() {
-    assert_eq!(
-        crate_paths("use crate::{base::Time, wire};"),
-        ["base::Time", "wire"]
-    );
-    assert_eq!(
-        crate_paths("    let x = crate::sip::flow::Flow;"),
-        ["sip::flow::Flow"]
-    );
+    assert_eq!(crate_paths("use crate::{base::Time, wire};"), ["base::Time", "wire"]);
+    assert_eq!(crate_paths("    let x = crate::sip::flow::Flow;"), ["sip::flow::Flow"]);
     assert!(crate_paths("// use crate::net;").is_empty());
-    assert!(!may_import(
-        &["base", "wire::q850"],
-        "call",
-        "wire::sip::Message"
-    ));
-    assert!(may_import(
-        &["base", "wire::q850"],
-        "call",
-        "wire::q850::Cause"
-    ));
+    assert!(!may_import(&["base", "wire::q850"], "call", "wire::sip::Message"));
+    assert!(may_import(&["base", "wire::q850"], "call", "wire::q850::Cause"));
     assert!(!may_import(&["base"], "wire", "basement"));
     assert!(may_import(&[], "sip", "sip::dialog"));
 }

@@ -24,10 +24,7 @@ fn outcome(bytes: &[u8]) -> Outcome {
         Err(error) => match error.salvage() {
             Some(kept) => {
                 let status = error.status();
-                let answer = Builder::response_to(kept, status, "")
-                    .to_tag("t")
-                    .build()
-                    .unwrap();
+                let answer = Builder::response_to(kept, status, "").to_tag("t").build().unwrap();
                 assert_eq!(answer.status(), Some(status));
                 assert!(answer.headers(Name::Via).eq(kept.headers(Name::Via)));
                 Answer(status)
@@ -132,10 +129,7 @@ const RFC_5118: Table = data! { "rfc5118":
 };
 
 fn rfc4475(name: &str) -> Message {
-    let (_, bytes, _) = RFC_4475
-        .iter()
-        .find(|(file, ..)| *file == name)
-        .expect(name);
+    let (_, bytes, _) = RFC_4475.iter().find(|(file, ..)| *file == name).expect(name);
     Message::parse(bytes).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -146,21 +140,16 @@ fn mended(bytes: &[u8], line_end: &str) -> Vec<u8> {
     assert!(!text.contains('\r'));
     let (head, body) = text.split_once("\n\n").unwrap_or((text.trim_end(), ""));
     let body = body.replace('\n', line_end);
-    let lines = head
-        .lines()
-        .map(|line| match line.starts_with("Content-Length:") {
-            true => format!("Content-Length: {}", body.len()),
-            false => line.to_string(),
-        });
+    let lines = head.lines().map(|line| match line.starts_with("Content-Length:") {
+        true => format!("Content-Length: {}", body.len()),
+        false => line.to_string(),
+    });
     let lines: Vec<String> = lines.collect();
     format!("{}{line_end}{line_end}{body}", lines.join(line_end)).into_bytes()
 }
 
 fn rfc5118(name: &str) -> Message {
-    let (_, bytes, _) = RFC_5118
-        .iter()
-        .find(|(file, ..)| *file == name)
-        .expect(name);
+    let (_, bytes, _) = RFC_5118.iter().find(|(file, ..)| *file == name).expect(name);
     Message::parse(&mended(bytes, "\r\n")).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -171,11 +160,7 @@ fn each_message_comes_out_as_expected() {
     }
     for (name, bytes, expected) in RFC_5118 {
         for line_end in ["\r\n", "\n"] {
-            assert_eq!(
-                outcome(&mended(bytes, line_end)),
-                *expected,
-                "{name} {line_end:?}"
-            );
+            assert_eq!(outcome(&mended(bytes, line_end)), *expected, "{name} {line_end:?}");
         }
     }
 }
@@ -200,10 +185,7 @@ fn the_tables_are_complete() {
             continue;
         };
         let name = file.strip_suffix(".dat").unwrap();
-        let (_, _, outcome) = RFC_4475
-            .iter()
-            .find(|(known, ..)| *known == name)
-            .expect(name);
+        let (_, _, outcome) = RFC_4475.iter().find(|(known, ..)| *known == name).expect(name);
         match outcome {
             Answer(status) => assert!(prose.contains(&status.to_string()), "{name}: {prose}"),
             Drop => assert!(prose.contains("discard"), "{name}: {prose}"),
@@ -243,10 +225,7 @@ fn a_stream_gives_the_same() {
 #[test]
 fn a_short_tortuous_invite() {
     let m = rfc4475("wsinv");
-    assert_eq!(
-        m.uri().unwrap().param("unknownparam").as_deref(),
-        Some(&b""[..])
-    );
+    assert_eq!(m.uri().unwrap().param("unknownparam").as_deref(), Some(&b""[..]));
     let to = m.to().unwrap();
     assert_eq!(to.tag(), Some(&b"1918181833n"[..]));
     assert_eq!(to.uri.to_string(), "sip:vivekg@chair-dnrc.example.com");
@@ -259,63 +238,37 @@ fn a_short_tortuous_invite() {
     let vias: Vec<_> = m.headers(Name::Via).collect();
     assert_eq!(vias.len(), 3);
     let top = m.top_via().unwrap();
-    assert_eq!(
-        (top.transport.clone(), top.branch()),
-        (Transport::Udp, Some(&b"390skdjuw"[..]))
-    );
+    assert_eq!((top.transport.clone(), top.branch()), (Transport::Udp, Some(&b"390skdjuw"[..])));
     assert_eq!(top.unique_branch(), None);
     let last = belfry::wire::sip::Via::parse(vias[2]).unwrap();
     assert_eq!(last.unique_branch(), Some(&b"z9hG4bK30239"[..]));
     assert_eq!(last.host, Host::parse(b"192.168.255.111").unwrap());
-    assert_eq!(
-        m.header_named("unknownheaderwithunusualvalue"),
-        Some(&b";;,,;;,;"[..])
-    );
+    assert_eq!(m.header_named("unknownheaderwithunusualvalue"), Some(&b";;,,;;,;"[..]));
     let folded = m.header_named("NewFangledHeader").unwrap();
     assert!(folded.starts_with(b"newfangled value") && folded.ends_with(b"newfangled value"));
     let route = &m.routes().unwrap()[0];
-    assert_eq!(
-        route.uri.param("unknownwith").as_deref(),
-        Some(&b"value"[..])
-    );
+    assert_eq!(route.uri.param("unknownwith").as_deref(), Some(&b"value"[..]));
     assert!(route.uri.param("lr").is_some());
-    let Ok(Contacts::List(contacts)) = m.contacts() else {
-        panic!("contacts")
-    };
-    assert_eq!(
-        contacts[0].addr.display.as_deref(),
-        Some(&b"Quoted string \"\""[..])
-    );
+    let Ok(Contacts::List(contacts)) = m.contacts() else { panic!("contacts") };
+    assert_eq!(contacts[0].addr.display.as_deref(), Some(&b"Quoted string \"\""[..]));
     assert_eq!(contacts[0].q(), 330);
-    assert_eq!(
-        contacts[0].addr.params.get("newparam"),
-        Some(&b"newvalue"[..])
-    );
+    assert_eq!(contacts[0].addr.params.get("newparam"), Some(&b"newvalue"[..]));
     assert_eq!(m.body().len(), 150);
 }
 
 #[test]
 fn a_wide_range_of_valid_characters() {
     let m = rfc4475("intmeth");
-    assert_eq!(
-        m.method().as_str(),
-        "!interesting-Method0123456789_*+`.%indeed'~"
-    );
+    assert_eq!(m.method().as_str(), "!interesting-Method0123456789_*+`.%indeed'~");
     let uri = m.uri().unwrap();
     let sip = uri.as_sip().unwrap();
     let user = &b"1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*"[..];
     assert_eq!(sip.user_text().as_deref(), Some(user));
     let password = &b"&it+has=1,weird!*pas$wo~d_too.(doesn't-it)"[..];
     assert_eq!(sip.password.as_deref(), Some(password));
-    assert_eq!(
-        m.to().unwrap().display.as_deref(),
-        Some(&b"BEL:\x07 NUL:\0 DEL:\x7f"[..])
-    );
+    assert_eq!(m.to().unwrap().display.as_deref(), Some(&b"BEL:\x07 NUL:\0 DEL:\x7f"[..]));
     let from = m.from().unwrap();
-    assert_eq!(
-        from.display.as_deref(),
-        Some(&b"token1~` token2'+_ token3*%!.-"[..])
-    );
+    assert_eq!(from.display.as_deref(), Some(&b"token1~` token2'+_ token3*%!.-"[..]));
     assert_eq!(from.tag(), Some(&b"_token~1'+`*%!-."[..]));
     let cyrillic = from.params.get_unquoted("fromParam''~+*_!.-%").unwrap();
     assert_eq!(
@@ -335,9 +288,7 @@ fn escapes_and_parameters() {
     assert!(contact.param("lr").is_some());
     assert_eq!(contact.param("name").as_deref(), Some(&b"value%41"[..]));
 
-    let Ok(Contacts::List(two)) = rfc4475("escnull").contacts() else {
-        panic!("two contacts")
-    };
+    let Ok(Contacts::List(two)) = rfc4475("escnull").contacts() else { panic!("two contacts") };
     assert_eq!(two[0].addr.uri.user().as_deref(), Some(&b"\0"[..]));
     assert!(!two[0].addr.uri.equivalent(&two[1].addr.uri));
 
@@ -350,26 +301,17 @@ fn escapes_and_parameters() {
     let user = uri.as_sip().unwrap().user_text().unwrap().into_owned();
     assert_eq!(user, b"user;par=u@example.net");
 
-    let Ok(Contacts::List(one)) = rfc4475("cparam01").contacts() else {
-        panic!("contact")
-    };
+    let Ok(Contacts::List(one)) = rfc4475("cparam01").contacts() else { panic!("contact") };
     assert!(
         one[0].addr.params.has("unknownparam") && one[0].addr.uri.param("unknownparam").is_none()
     );
-    let Ok(Contacts::List(one)) = rfc4475("cparam02").contacts() else {
-        panic!("contact")
-    };
+    let Ok(Contacts::List(one)) = rfc4475("cparam02").contacts() else { panic!("contact") };
     assert!(
         !one[0].addr.params.has("unknownparam") && one[0].addr.uri.param("unknownparam").is_some()
     );
-    let Ok(Contacts::List(one)) = rfc4475("regescrt").contacts() else {
-        panic!("contact")
-    };
+    let Ok(Contacts::List(one)) = rfc4475("regescrt").contacts() else { panic!("contact") };
     let fields: Vec<_> = one[0].addr.uri.as_sip().unwrap().header_fields().collect();
-    assert_eq!(
-        fields,
-        [(b"Route"[..].into(), b"<sip:sip.example.com>"[..].into())]
-    );
+    assert_eq!(fields, [(b"Route"[..].into(), b"<sip:sip.example.com>"[..].into())]);
 }
 
 #[test]
@@ -377,11 +319,7 @@ fn bodies() {
     assert_eq!(rfc4475("dblreq").body(), b"");
     assert_eq!(rfc4475("dblreq").method(), &Method::Register);
     assert_eq!(rfc4475("mpart01").body().len(), 553);
-    assert!(
-        rfc4475("inv2543")
-            .body()
-            .ends_with(b"m=audio 49217 RTP/AVP 0\r\n")
-    );
+    assert!(rfc4475("inv2543").body().ends_with(b"m=audio 49217 RTP/AVP 0\r\n"));
     assert!(rfc4475("invut").content_is("application/unknownformat"));
     assert!(!rfc4475("sdp01").lists(Name::Accept, "application/sdp"));
     assert_eq!(rfc4475("longreq").headers(Name::Via).count(), 34);
@@ -390,79 +328,37 @@ fn bodies() {
 #[test]
 fn responses_and_odd_values() {
     let m = rfc4475("unreason");
-    assert!(
-        core::str::from_utf8(m.reason_phrase())
-            .unwrap()
-            .contains('\u{441}')
-    );
+    assert!(core::str::from_utf8(m.reason_phrase()).unwrap().contains('\u{441}'));
     let m = rfc4475("noreason");
     assert_eq!((m.status(), m.reason_phrase()), (Some(100), &b""[..]));
-    let vias: Vec<_> = rfc4475("bcast")
-        .headers(Name::Via)
-        .map(<[u8]>::to_vec)
-        .collect();
-    assert_eq!(
-        vias.len(),
-        2,
-        "a client drops a response with more than one Via"
-    );
+    let vias: Vec<_> = rfc4475("bcast").headers(Name::Via).map(<[u8]>::to_vec).collect();
+    assert_eq!(vias.len(), 2, "a client drops a response with more than one Via");
     assert_eq!(rfc4475("zeromf").max_forwards(), Ok(Some(0)));
-    assert_eq!(
-        rfc4475("badbranch").top_via().unwrap().unique_branch(),
-        None
-    );
+    assert_eq!(rfc4475("badbranch").top_via().unwrap().unique_branch(), None);
     assert_eq!(rfc4475("inv2543").from().unwrap().tag(), None);
     let transports: Vec<_> = rfc4475("transports")
         .headers(Name::Via)
         .map(|via| belfry::wire::sip::Via::parse(via).unwrap().transport)
         .collect();
     let unknown = Transport::Other("UNKNOWN".into());
-    let all = [
-        Transport::Udp,
-        Transport::Sctp,
-        Transport::Tls,
-        unknown,
-        Transport::Tcp,
-    ];
+    let all = [Transport::Udp, Transport::Sctp, Transport::Tls, unknown, Transport::Tcp];
     assert_eq!(transports, all);
     let (_, bytes, _) = RFC_4475.iter().find(|(name, ..)| *name == "clerr").unwrap();
     let error = Message::parse(bytes).unwrap_err();
-    assert!(matches!(
-        error.what,
-        What::BodyShort {
-            announced: 9999,
-            ..
-        }
-    ));
+    assert!(matches!(error.what, What::BodyShort { announced: 9999, .. }));
 }
 
 #[test]
 fn ipv6() {
     let host = |text: &[u8]| Host::parse(text).unwrap();
-    assert_eq!(
-        rfc5118("ipv6-good").uri().unwrap().host(),
-        Some(&host(b"[2001:db8::10]"))
-    );
+    assert_eq!(rfc5118("ipv6-good").uri().unwrap().host(), Some(&host(b"[2001:db8::10]")));
     let ambiguous = rfc5118("port-ambiguous").uri().unwrap();
-    assert_eq!(
-        (ambiguous.host(), ambiguous.port()),
-        (Some(&host(b"[2001:db8::10:5070]")), None)
-    );
+    assert_eq!((ambiguous.host(), ambiguous.port()), (Some(&host(b"[2001:db8::10:5070]")), None));
     let plain = rfc5118("port-unambiguous").uri().unwrap();
-    assert_eq!(
-        (plain.host(), plain.port()),
-        (Some(&host(b"[2001:db8::10]")), Some(5070))
-    );
-    for name in [
-        "via-received-param-with-delim",
-        "via-received-param-no-delim",
-    ] {
+    assert_eq!((plain.host(), plain.port()), (Some(&host(b"[2001:db8::10]")), Some(5070)));
+    for name in ["via-received-param-with-delim", "via-received-param-no-delim"] {
         let via = rfc5118(name).top_via().unwrap();
-        assert_eq!(
-            via.received(),
-            Some("2001:db8::9:255".parse().unwrap()),
-            "{name}"
-        );
+        assert_eq!(via.received(), Some("2001:db8::9:255".parse().unwrap()), "{name}");
     }
     let three = rfc5118("ipv6-bug-abnf-3-colons").uri().unwrap();
     let two = rfc5118("ipv6-correct-abnf-2-colons").uri().unwrap();

@@ -98,17 +98,10 @@ fn damaged_message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn compound() -> Vec<u8> {
-    let info = SenderInfo {
-        ntp: NtpTime(1),
-        rtp_timestamp: 2,
-        packets: 3,
-        bytes: 4,
-    };
+    let info = SenderInfo { ntp: NtpTime(1), rtp_timestamp: 2, packets: 3, bytes: 4 };
     let mut out = [0; 256];
     let mut writer = Writer::new(&mut out);
-    writer
-        .sender_report(1, &info, &[ReportBlock::default(); 2])
-        .unwrap();
+    writer.sender_report(1, &info, &[ReportBlock::default(); 2]).unwrap();
     writer.cname(1, b"a@belfry").unwrap();
     writer.app(1, 1, *b"test", &[0; 8]).unwrap();
     writer.bye(1, b"gone").unwrap();
@@ -236,9 +229,5 @@ proptest! {
 
 /// The user part up to its first semicolon, which is where [`Uri::user`] ends.
 fn user_name(user: &str) -> Vec<u8> {
-    user.split(';')
-        .next()
-        .unwrap_or_default()
-        .as_bytes()
-        .to_vec()
+    user.split(';').next().unwrap_or_default().as_bytes().to_vec()
 }

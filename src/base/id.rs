@@ -61,11 +61,7 @@ pub struct BadCallId(pub String);
 
 impl fmt::Display for BadCallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "'{}' is not a call id (13 digits and capital letters)",
-            self.0
-        )
+        write!(f, "'{}' is not a call id (13 digits and capital letters)", self.0)
     }
 }
 impl std::error::Error for BadCallId {}
@@ -79,14 +75,9 @@ impl FromStr for CallId {
         }
         let mut value = 0u64;
         for byte in text.bytes() {
-            let digit = ALPHABET
-                .iter()
-                .position(|a| *a == byte.to_ascii_uppercase());
+            let digit = ALPHABET.iter().position(|a| *a == byte.to_ascii_uppercase());
             let digit = digit.ok_or_else(bad)? as u64;
-            value = value
-                .checked_mul(32)
-                .and_then(|v| v.checked_add(digit))
-                .ok_or_else(bad)?;
+            value = value.checked_mul(32).and_then(|v| v.checked_add(digit)).ok_or_else(bad)?;
         }
         Ok(CallId(value))
     }
@@ -143,10 +134,7 @@ mod tests {
         assert_eq!(early.to_string().parse::<CallId>(), Ok(early));
         assert_eq!(early.begun(), Wall(1_700_000_000_000));
         assert!("".parse::<CallId>().is_err());
-        assert!(
-            "ZZZZZZZZZZZZZ".parse::<CallId>().is_err(),
-            "more than 64 bits"
-        );
+        assert!("ZZZZZZZZZZZZZ".parse::<CallId>().is_err(), "more than 64 bits");
         assert!("0000000000 00".parse::<CallId>().is_err());
     }
 }

@@ -29,11 +29,7 @@ impl Rng {
         for (word, chunk) in s.iter_mut().zip(bytes.chunks_exact(8)) {
             *word = u64::from_le_bytes(chunk.try_into().expect("chunks of 8"));
         }
-        if s == [0; 4] {
-            Rng::from_seed(0)
-        } else {
-            Rng(s)
-        }
+        if s == [0; 4] { Rng::from_seed(0) } else { Rng(s) }
     }
 
     /// The next 64 bits.

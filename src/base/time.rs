@@ -51,11 +51,7 @@ impl Time {
 /// A duration's nanoseconds, saturated to 584 years.
 const fn nanos(d: Duration) -> u64 {
     let ns = d.as_nanos();
-    if ns > u64::MAX as u128 {
-        u64::MAX
-    } else {
-        ns as u64
-    }
+    if ns > u64::MAX as u128 { u64::MAX } else { ns as u64 }
 }
 
 impl Add<Duration> for Time {
@@ -77,12 +73,7 @@ impl Sub<Duration> for Time {
 }
 impl fmt::Debug for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}.{:06}s",
-            self.0 / 1_000_000_000,
-            self.0 / 1_000 % 1_000_000
-        )
+        write!(f, "{}.{:06}s", self.0 / 1_000_000_000, self.0 / 1_000 % 1_000_000)
     }
 }
 
@@ -127,10 +118,7 @@ mod tests {
         assert_eq!(Time::NEVER + Duration::from_secs(1), Time::NEVER);
         assert_eq!(Time::ZERO - Duration::from_secs(1), Time::ZERO);
         assert_eq!(Time::ZERO.since(Time::from_millis(5)), Duration::ZERO);
-        assert_eq!(
-            Time::from_millis(7).since(Time::from_millis(5)),
-            Duration::from_millis(2)
-        );
+        assert_eq!(Time::from_millis(7).since(Time::from_millis(5)), Duration::from_millis(2));
         assert_eq!(Time::ZERO + Duration::MAX, Time::NEVER);
     }
 }

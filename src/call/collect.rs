@@ -73,7 +73,8 @@ impl Collect {
     pub fn prompt_over(&mut self, now: Time) {
         if !self.prompt_over {
             self.prompt_over = true;
-            let patience = if self.digits.is_empty() { self.wanted.first } else { self.wanted.between };
+            let patience =
+                if self.digits.is_empty() { self.wanted.first } else { self.wanted.between };
             self.deadline = now + patience;
         }
     }
@@ -131,7 +132,7 @@ impl TypedAhead {
         self.0.push(digit);
     }
     /// The oldest one.
-    pub fn next(&mut self) -> Option<char> {
+    pub fn take(&mut self) -> Option<char> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
     /// Forgets all: what comes next is not a continuation (a survey after the talk).
@@ -187,7 +188,7 @@ mod tests {
     fn typing_ahead_keeps_the_latest() {
         let mut typed = TypedAhead::default();
         (0..40).for_each(|n| typed.push(char::from(b'0' + n % 10)));
-        assert_eq!(typed.next(), Some('8'));
-        assert_eq!(core::iter::from_fn(|| typed.next()).count(), 31);
+        assert_eq!(typed.take(), Some('8'));
+        assert_eq!(core::iter::from_fn(|| typed.take()).count(), 31);
     }
 }

@@ -115,7 +115,11 @@ impl<T> Dialling<T> {
     }
     /// After a group was begun: `Next` when none of its targets gave a leg.
     pub fn settled(&self) -> Step {
-        if self.ringing.is_empty() && !self.won { Step::Next { cancel: Vec::new() } } else { Step::Wait }
+        if self.ringing.is_empty() && !self.won {
+            Step::Next { cancel: Vec::new() }
+        } else {
+            Step::Wait
+        }
     }
 
     /// `leg` was refused or could not be reached.
@@ -175,7 +179,8 @@ mod tests {
     use super::*;
 
     const BUSY: Failure = Failure { why: Why::Busy, status: 486, cause: Cause::USER_BUSY };
-    const GONE: Failure = Failure { why: Why::Failed, status: 404, cause: Cause::UNALLOCATED_NUMBER };
+    const GONE: Failure =
+        Failure { why: Why::Failed, status: 404, cause: Cause::UNALLOCATED_NUMBER };
     const A: LegId = LegId(1);
     const B: LegId = LegId(2);
 

@@ -106,7 +106,8 @@ mod tests {
         ]
     }
     fn dial(keys: &mut Keys, digits: &str, from_s: u64) -> Vec<Dialled> {
-        let step = |(n, d)| keys.digit(d, Time::from_millis(from_s * 1000 + n as u64 * 100), &table());
+        let step =
+            |(n, d)| keys.digit(d, Time::from_millis(from_s * 1000 + n as u64 * 100), &table());
         digits.chars().enumerate().map(step).filter(|d| *d != Dialled::Nothing).collect()
     }
 
@@ -115,9 +116,9 @@ mod tests {
         let transfer = Dialled::Feature(Feature::BlindTransfer, "1002".into());
         let survey = Dialled::Feature(Feature::Survey, String::new());
         let mut keys = Keys::default();
-        assert_eq!(dial(&mut keys, "12*11002#", 1), [transfer.clone()]);
-        assert_eq!(dial(&mut keys, "*4", 2), [survey.clone()]);
-        assert_eq!(dial(&mut keys, "*7*4", 3), [survey.clone()]);
+        assert_eq!(dial(&mut keys, "12*11002#", 1), vec![transfer.clone()]);
+        assert_eq!(dial(&mut keys, "*4", 2), vec![survey.clone()]);
+        assert_eq!(dial(&mut keys, "*7*4", 3), vec![survey.clone()]);
         assert_eq!(dial(&mut keys, "*1#*11002#", 4), [transfer]);
         assert_eq!(dial(&mut keys, "*13*4", 6), [survey], "a star begins anew");
         assert_eq!(dial(&mut keys, "**9", 8).len(), 1);

@@ -50,20 +50,14 @@ impl SipAddress {
     fn parse(text: &str) -> Result<SipAddress, Wrong> {
         let example = "write \"udp:10.0.0.10:5060\" or \"tcp:10.0.0.10:5060\"";
         let Some((scheme, rest)) = text.split_once(':') else {
-            return Err(Wrong::write(
-                format!("{} names no transport", quoted(text)),
-                example,
-            ));
+            return Err(Wrong::write(format!("{} names no transport", quoted(text)), example));
         };
         let transport = match scheme {
             "udp" => Transport::Udp,
             "tcp" => Transport::Tcp,
             "tls" | "ws" | "wss" => {
                 let what = format!("{scheme}: is not in this version");
-                return Err(Wrong::write(
-                    what,
-                    "write udp: or tcp:, or leave this entry out",
-                ));
+                return Err(Wrong::write(what, "write udp: or tcp:, or leave this entry out"));
             }
             _ => {
                 let what = format!("{} is no transport", quoted(scheme));
@@ -71,10 +65,7 @@ impl SipAddress {
             }
         };
         let with_port = rest.parse::<SocketAddr>().ok();
-        let bare = rest
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse::<IpAddr>();
+        let bare = rest.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         let alone = bare.ok().map(|ip| SocketAddr::new(ip, SIP_PORT));
         match with_port.or(alone) {
             Some(addr) if addr.port() == 0 => Err(Wrong::write(
@@ -84,10 +75,7 @@ impl SipAddress {
             Some(addr) => Ok(SipAddress { transport, addr }),
             None if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => {
                 let what = format!("{} is a name; this version resolves none", quoted(rest));
-                Err(Wrong::write(
-                    what,
-                    format!("write its IP address: {example}"),
-                ))
+                Err(Wrong::write(what, format!("write its IP address: {example}")))
             }
             None => {
                 let what = format!("{} is not an IP address with a port", quoted(rest));
@@ -150,9 +138,7 @@ impl Setting for IpAddr {
 
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<IpAddr> {
         read_text(value, reader, Self::WRITE, |text| {
-            let ip: IpAddr = text
-                .parse()
-                .map_err(|_| Wrong::not(text, "an IP address"))?;
+            let ip: IpAddr = text.parse().map_err(|_| Wrong::not(text, "an IP address"))?;
             reachable(ip, text)?;
             Ok(ip)
         })
@@ -165,8 +151,7 @@ impl Setting for SocketAddr {
 
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<SocketAddr> {
         read_text(value, reader, Self::WRITE, |text| {
-            text.parse()
-                .map_err(|_| Wrong::not(text, "an address and a port"))
+            text.parse().map_err(|_| Wrong::not(text, "an address and a port"))
         })
     }
 }
@@ -207,10 +192,7 @@ impl Setting for PortRange {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<PortRange> {
         read_text(value, reader, Self::WRITE, |text| {
             let ends = text.split_once('-').and_then(|(first, last)| {
-                Some((
-                    first.trim().parse::<u16>().ok()?,
-                    last.trim().parse::<u16>().ok()?,
-                ))
+                Some((first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?))
             });
             let (first, last) = ends.ok_or_else(|| Wrong::not(text, "a range of ports"))?;
             let why = if first > last {
@@ -225,10 +207,7 @@ impl Setting for PortRange {
                 ));
             } else if last % 2 == 0 {
                 let what = format!("port {last} has no odd port for its RTCP");
-                return Err(Wrong::write(
-                    what,
-                    format!("write \"{first}-{}\"", last | 1),
-                ));
+                return Err(Wrong::write(what, format!("write \"{first}-{}\"", last | 1)));
             } else {
                 None
             };
@@ -280,29 +259,8 @@ mod tests {
 
     #[test]
     fn pairs_are_counted() {
-        assert_eq!(
-            PortRange {
-                first: 16_384,
-                last: 32_767
-            }
-            .pairs(),
-            8_192
-        );
-        assert_eq!(
-            PortRange {
-                first: 2_000,
-                last: 2_007
-            }
-            .pairs(),
-            4
-        );
-        assert_eq!(
-            PortRange {
-                first: 1_024,
-                last: 65_535
-            }
-            .pairs(),
-            32_256
-        );
+        assert_eq!(PortRange { first: 16_384, last: 32_767 }.pairs(), 8_192);
+        assert_eq!(PortRange { first: 2_000, last: 2_007 }.pairs(), 4);
+        assert_eq!(PortRange { first: 1_024, last: 65_535 }.pairs(), 32_256);
     }
 }

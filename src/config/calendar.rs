@@ -38,10 +38,8 @@ impl Setting for Zone {
         read_text(value, reader, Self::WRITE, |text| {
             Zone::named(text).ok_or_else(|| {
                 let what = format!("there is no time zone {}", quoted(text));
-                let known: Vec<String> = TimeZoneDatabase::bundled()
-                    .available()
-                    .map(|name| name.to_string())
-                    .collect();
+                let known: Vec<String> =
+                    TimeZoneDatabase::bundled().available().map(|name| name.to_string()).collect();
                 match closest_zone(text, &known) {
                     Some(near) => Wrong::write(what, format!("write \"{near}\"")),
                     None => Wrong::new(what),
@@ -56,9 +54,7 @@ fn closest_zone<'k>(text: &str, known: &'k [String]) -> Option<&'k str> {
     let city = |name: &str| name.rsplit('/').next().unwrap_or("").to_lowercase();
     let named = text.to_lowercase().replace(' ', "_");
     let by_city = known.iter().find(|name| city(name) == city(&named));
-    by_city
-        .map(String::as_str)
-        .or_else(|| nearest(text, known.iter().map(String::as_str)))
+    by_city.map(String::as_str).or_else(|| nearest(text, known.iter().map(String::as_str)))
 }
 
 /// One holiday: from its first to its last day, both included.
@@ -97,10 +93,7 @@ impl Setting for Holiday {
                     format!("write {}", Self::WRITE),
                 );
             }
-            return day.map(|day| Holiday {
-                first: day,
-                last: day,
-            });
+            return day.map(|day| Holiday { first: day, last: day });
         }
         read_text(value, reader, Self::WRITE, |text| {
             let day = |part: &str| -> Result<Date, Wrong> {
@@ -108,11 +101,7 @@ impl Setting for Holiday {
                 let [year, month, day] = parts[..] else {
                     return Err(Wrong::not(part, "a day"));
                 };
-                let date = year
-                    .parse()
-                    .ok()
-                    .zip(month.parse().ok())
-                    .zip(day.parse().ok());
+                let date = year.parse().ok().zip(month.parse().ok()).zip(day.parse().ok());
                 let date = date.and_then(|((year, month), day)| Date::new(year, month, day).ok());
                 date.ok_or_else(|| Wrong::not(part, "a day"))
             };
@@ -136,36 +125,16 @@ mod tests {
         let value = DeValue::parse(toml).expect("the test writes TOML");
         let mut reader = Reader::new(toml);
         T::read(&value, &mut reader).ok_or_else(|| {
-            reader
-                .faults
-                .finish()
-                .iter()
-                .map(|f| format!("{}; {}", f.what, f.remedy))
-                .collect()
+            reader.faults.finish().iter().map(|f| format!("{}; {}", f.what, f.remedy)).collect()
         })
     }
 
     #[test]
     fn zones_are_found_by_name_and_guessed_by_city() {
-        assert_eq!(
-            read::<Zone>("'Asia/Shanghai'").unwrap().to_string(),
-            "Asia/Shanghai"
-        );
-        assert!(
-            read::<Zone>("'Shanghai'")
-                .unwrap_err()
-                .ends_with("write \"Asia/Shanghai\"")
-        );
-        assert!(
-            read::<Zone>("'Asia/Shangai'")
-                .unwrap_err()
-                .ends_with("write \"Asia/Shanghai\"")
-        );
-        assert!(
-            read::<Zone>("'Mars/Olympus'")
-                .unwrap_err()
-                .contains("such as \"Asia/Shanghai\"")
-        );
+        assert_eq!(read::<Zone>("'Asia/Shanghai'").unwrap().to_string(), "Asia/Shanghai");
+        assert!(read::<Zone>("'Shanghai'").unwrap_err().ends_with("write \"Asia/Shanghai\""));
+        assert!(read::<Zone>("'Asia/Shangai'").unwrap_err().ends_with("write \"Asia/Shanghai\""));
+        assert!(read::<Zone>("'Mars/Olympus'").unwrap_err().contains("such as \"Asia/Shanghai\""));
     }
 
     #[test]
@@ -176,19 +145,11 @@ mod tests {
         let day = |d| Date::new(2026, 10, d).unwrap();
         assert!(one.holds(day(1)) && !one.holds(day(2)));
         assert!(week.holds(day(1)) && week.holds(day(7)) && !week.holds(day(8)));
-        for wrong in [
-            "'2026-13-01'",
-            "'2026-02-30'",
-            "'10-01'",
-            "''",
-            "7",
-            "'2026-10-07..2026-10-01'",
-        ] {
+        for wrong in
+            ["'2026-13-01'", "'2026-02-30'", "'10-01'", "''", "7", "'2026-10-07..2026-10-01'"]
+        {
             assert!(read::<Holiday>(wrong).is_err(), "{wrong}");
         }
-        assert!(
-            read::<Holiday>("2026-10-01T00:00:00Z").is_err(),
-            "a moment is no day"
-        );
+        assert!(read::<Holiday>("2026-10-01T00:00:00Z").is_err(), "a moment is no day");
     }
 }

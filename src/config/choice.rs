@@ -57,10 +57,7 @@ fn choose<T: Copy>(
         return Ok(*value);
     }
     if later.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-        return Err(Wrong::new(format!(
-            "{} is not in this version",
-            quoted(text)
-        )));
+        return Err(Wrong::new(format!("{} is not in this version", quoted(text))));
     }
     let what = format!("{} is not known here", quoted(text));
     match nearest(text, all.iter().map(|(_, word)| *word)) {
@@ -149,18 +146,10 @@ mod tests {
     fn words_are_found_whatever_their_case_and_misspellings_named() {
         assert_eq!(choose("pcma", Codec::ALL, &[]), Ok(Codec::Pcma));
         assert_eq!(choose("ZH-cn", Language::ALL, &[]), Ok(Language::ZhCn));
-        assert!(
-            choose("opus", Codec::ALL, &["opus"])
-                .unwrap_err()
-                .what
-                .contains("this version")
-        );
+        assert!(choose("opus", Codec::ALL, &["opus"]).unwrap_err().what.contains("this version"));
         assert_eq!(choose("sipinfo", Dtmf::ALL, &[]).unwrap_err().remedy, None);
         assert_eq!(
-            choose("iouring", Backend::ALL, &[])
-                .unwrap_err()
-                .remedy
-                .unwrap(),
+            choose("iouring", Backend::ALL, &[]).unwrap_err().remedy.unwrap(),
             "write \"io-uring\""
         );
         assert_eq!(Dtmf::WRITE, "\"rfc4733\" or \"info\" or \"inband\"");

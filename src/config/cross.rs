@@ -61,9 +61,7 @@ fn listeners(sip: &Sip, reader: &mut Reader<'_>) {
         if let Some(other) = clash {
             let what = format!("{one} and {other} are the same port twice");
             let remedy = "keep the one on all addresses, or write each address";
-            reader
-                .faults
-                .error(&reader.place("sip", 0, "listen"), what, remedy);
+            reader.faults.error(&reader.place("sip", 0, "listen"), what, remedy);
         }
     }
 }
@@ -72,16 +70,12 @@ fn expiries(sip: &Sip, reader: &mut Reader<'_>) {
     if sip.min_expires > sip.max_expires {
         let what = "min_expires is longer than max_expires";
         let remedy = format!("write at most \"{} s\"", sip.max_expires.as_secs());
-        reader
-            .faults
-            .error(&reader.place("sip", 0, "min_expires"), what, remedy);
+        reader.faults.error(&reader.place("sip", 0, "min_expires"), what, remedy);
     } else if !(sip.min_expires..=sip.max_expires).contains(&sip.default_expires) {
         let what = "default_expires does not lie between min_expires and max_expires";
         let (low, high) = (sip.min_expires.as_secs(), sip.max_expires.as_secs());
         let remedy = format!("write default_expires from \"{low} s\" to \"{high} s\"");
-        reader
-            .faults
-            .error(&reader.place("sip", 0, "default_expires"), what, remedy);
+        reader.faults.error(&reader.place("sip", 0, "default_expires"), what, remedy);
     }
 }
 
@@ -91,56 +85,33 @@ fn media_address(sip: &Sip, media: &Media, reader: &mut Reader<'_>) {
         let what = "[media] has no `address`, and SIP listens on all addresses";
         let remedy = "add under [media] the address that phones and gateways reach: \
                       `address = \"10.0.0.5\"`";
-        reader
-            .faults
-            .error(&reader.place("media", 0, "address"), what, remedy);
+        reader.faults.error(&reader.place("media", 0, "address"), what, remedy);
     }
 }
 
 /// A SIP port inside the RTP range would be taken from whichever opens second.
 fn media_ports(sip: &Sip, media: &Media, reader: &mut Reader<'_>) {
     let udp = |l: &&super::SipAddress| l.transport == super::Transport::Udp;
-    let inside = sip
-        .listen
-        .iter()
-        .filter(udp)
-        .find(|l| media.ports.holds(l.addr.port()));
+    let inside = sip.listen.iter().filter(udp).find(|l| media.ports.holds(l.addr.port()));
     if let Some(listener) = inside {
-        let what = format!(
-            "the SIP port of {listener} lies in the RTP range {}",
-            media.ports
-        );
+        let what = format!("the SIP port of {listener} lies in the RTP range {}", media.ports);
         let remedy = "write a range without it, such as \"16384-32767\"";
-        reader
-            .faults
-            .error(&reader.place("media", 0, "ports"), what, remedy);
+        reader.faults.error(&reader.place("media", 0, "ports"), what, remedy);
     }
 }
 
 /// Every channel's call and every allowed call needs two streams.
 fn enough_ports(media: &Media, draft: &Draft, reader: &mut Reader<'_>) {
     let pairs = media.ports.pairs();
-    let channels: u64 = draft
-        .gateways
-        .iter()
-        .map(|(_, g)| u64::from(g.channels))
-        .sum();
-    let calls = draft
-        .limits
-        .as_ref()
-        .and_then(|limits| limits.calls)
-        .map_or(0, u64::from);
+    let channels: u64 = draft.gateways.iter().map(|(_, g)| u64::from(g.channels)).sum();
+    let calls = draft.limits.as_ref().and_then(|limits| limits.calls).map_or(0, u64::from);
     let (needed, whose) = if channels >= calls {
         (channels, "the gateways' channels")
     } else {
         (calls, "[limits] calls")
     };
     if needed * 2 > u64::from(pairs) {
-        let what = format!(
-            "{} carries {} calls, {whose} need {needed}",
-            media.ports,
-            pairs / 2
-        );
+        let what = format!("{} carries {} calls, {whose} need {needed}", media.ports, pairs / 2);
         let first = u64::from(media.ports.first);
         let last = first + needed * 4 - 1;
         let remedy = if last <= u64::from(u16::MAX) {
@@ -148,9 +119,7 @@ fn enough_ports(media: &Media, draft: &Draft, reader: &mut Reader<'_>) {
         } else {
             "write fewer channels or calls, or a range that begins lower".into()
         };
-        reader
-            .faults
-            .error(&reader.place("media", 0, "ports"), what, remedy);
+        reader.faults.error(&reader.place("media", 0, "ports"), what, remedy);
     }
 }
 
@@ -159,10 +128,8 @@ fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
     let mut addresses = BTreeMap::new();
     for (nth, gateway) in gateways {
         if let Some(first) = names.insert(&gateway.name, gateway.at) {
-            let what = format!(
-                "a gateway \"{}\" stands in line {} already",
-                gateway.name, first.line
-            );
+            let what =
+                format!("a gateway \"{}\" stands in line {} already", gateway.name, first.line);
             reader.faults.error(
                 &reader.place("gateway", *nth, "name"),
                 what,
@@ -175,9 +142,7 @@ fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
                 "gateway \"{first}\" has the address {ip} already, and calls are told apart by it"
             );
             let remedy = "write one [[gateway]] with the channels of both, or another address";
-            reader
-                .faults
-                .error(&reader.place("gateway", *nth, "address"), what, remedy);
+            reader.faults.error(&reader.place("gateway", *nth, "address"), what, remedy);
         }
         let given = passwords(
             gateway.password.is_some(),
@@ -193,11 +158,7 @@ fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
         if given.is_empty() && gateway.username.is_some() {
             let what = "the gateway has a `username` and no password";
             let place = reader.place("gateway", *nth, "username");
-            reader.faults.error(
-                &place,
-                what,
-                "add `password`, `password_file` or `password_env`",
-            );
+            reader.faults.error(&place, what, "add `password`, `password_file` or `password_env`");
         }
     }
 }
@@ -206,10 +167,7 @@ fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
     let mut numbers = BTreeMap::new();
     for (nth, phone) in phones {
         if let Some(first) = numbers.insert(&phone.number, phone.at) {
-            let what = format!(
-                "phone {} stands in line {} already",
-                phone.number, first.line
-            );
+            let what = format!("phone {} stands in line {} already", phone.number, first.line);
             reader.faults.error(
                 &reader.place("phone", *nth, "number"),
                 what,
@@ -225,9 +183,7 @@ fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
         if given.is_empty() {
             let what = format!("phone {} has no password", phone.number);
             let remedy = "add `password = \"…\"`, `password_file` or `password_env`";
-            reader
-                .faults
-                .error(&reader.place("phone", *nth, ""), what, remedy);
+            reader.faults.error(&reader.place("phone", *nth, ""), what, remedy);
         }
         if let Some(password) = &phone.password
             && password.expose() == phone.number.as_str()
@@ -247,15 +203,8 @@ fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
 
 /// Which of the three ways to give a password are used.
 fn passwords(plain: bool, file: bool, env: bool) -> Vec<&'static str> {
-    let ways = [
-        (plain, "password"),
-        (file, "password_file"),
-        (env, "password_env"),
-    ];
-    ways.into_iter()
-        .filter(|(used, _)| *used)
-        .map(|(_, key)| key)
-        .collect()
+    let ways = [(plain, "password"), (file, "password_file"), (env, "password_env")];
+    ways.into_iter().filter(|(used, _)| *used).map(|(_, key)| key).collect()
 }
 
 fn several_passwords(
@@ -266,11 +215,7 @@ fn several_passwords(
 ) {
     if let [first, second, ..] = given {
         let what = format!("`{first}` and `{second}` exclude each other");
-        reader.faults.error(
-            &reader.place(section, nth, second),
-            what,
-            "keep one of them",
-        );
+        reader.faults.error(&reader.place(section, nth, second), what, "keep one of them");
     }
 }
 
@@ -308,16 +253,10 @@ fn prefix_free(group: &[(&'static str, &FeatureCode)], reader: &mut Reader<'_>) 
                 continue;
             }
             // The one that the text gives is the one to change.
-            let key = if reader.given("feature_codes", 0, key) {
-                key
-            } else {
-                other_key
-            };
+            let key = if reader.given("feature_codes", 0, key) { key } else { other_key };
             let what = format!("the codes {b} of `{other_key}` and {a} cannot be told apart");
             let remedy = format!("give `{key}` a code that no other begins with");
-            reader
-                .faults
-                .error(&reader.place("feature_codes", 0, key), what, remedy);
+            reader.faults.error(&reader.place("feature_codes", 0, key), what, remedy);
         }
     }
 }

@@ -43,13 +43,7 @@ pub struct Fault {
 impl fmt::Display for Fault {
     /// `12:7: error: what; remedy`: one line, as compilers print it after the file's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fault {
-            line,
-            column,
-            severity,
-            what,
-            remedy,
-        } = self;
+        let Fault { line, column, severity, what, remedy } = self;
         write!(f, "{line}:{column}: {severity}: {what}; {remedy}")
     }
 }
@@ -81,15 +75,8 @@ pub(super) struct Lines<'t> {
 
 impl<'t> Lines<'t> {
     pub(super) fn new(text: &'t str) -> Lines<'t> {
-        let breaks = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, b)| *b == b'\n')
-            .map(|(i, _)| i + 1);
-        Lines {
-            text,
-            starts: core::iter::once(0).chain(breaks).collect(),
-        }
+        let breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
+        Lines { text, starts: core::iter::once(0).chain(breaks).collect() }
     }
 
     /// The place of a byte offset; one past the end stands for the end.
@@ -100,10 +87,7 @@ impl<'t> Lines<'t> {
         }
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
         let column = self.text[self.starts[line - 1]..offset].chars().count() + 1;
-        At {
-            line: line as u32,
-            column: column as u32,
-        }
+        At { line: line as u32, column: column as u32 }
     }
 }
 
@@ -118,12 +102,7 @@ pub(super) struct Faults<'t> {
 
 impl<'t> Faults<'t> {
     pub(super) fn new(text: &'t str) -> Faults<'t> {
-        Faults {
-            lines: Lines::new(text),
-            kept: Vec::new(),
-            dropped: 0,
-            errors: 0,
-        }
+        Faults { lines: Lines::new(text), kept: Vec::new(), dropped: 0, errors: 0 }
     }
 
     pub(super) fn at(&self, offset: usize) -> At {
@@ -155,13 +134,7 @@ impl<'t> Faults<'t> {
             return;
         }
         let At { line, column } = self.at(span.start);
-        self.kept.push(Fault {
-            line,
-            column,
-            severity,
-            what,
-            remedy,
-        });
+        self.kept.push(Fault { line, column, severity, what, remedy });
     }
 
     /// Whether anything forbids using the configuration.
@@ -178,11 +151,7 @@ impl<'t> Faults<'t> {
             self.kept.push(Fault {
                 line,
                 column,
-                severity: if self.fatal() {
-                    Severity::Error
-                } else {
-                    Severity::Warning
-                },
+                severity: if self.fatal() { Severity::Error } else { Severity::Warning },
                 what: format!("{} more faults are not shown", self.dropped),
                 remedy: "mend those above first".into(),
             });
@@ -194,11 +163,7 @@ impl<'t> Faults<'t> {
 /// The start of a text that a message quotes: whole when short, never with control characters.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 40;
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
@@ -222,10 +187,7 @@ mod tests {
         assert_eq!(place(7), (2, 1), "inside a character: its start");
         assert_eq!(place(9), (2, 2));
         assert_eq!(place(9_999), (3, 1));
-        assert_eq!(
-            (Lines::new("").at(5).line, Lines::new("").at(5).column),
-            (1, 1)
-        );
+        assert_eq!((Lines::new("").at(5).line, Lines::new("").at(5).column), (1, 1));
     }
 
     #[test]

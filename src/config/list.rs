@@ -19,16 +19,12 @@ impl<T: Setting + PartialEq> Setting for Vec<T> {
         };
         let span = value.span();
         if entries.is_empty() && !T::NONE_IS_FINE {
-            reader
-                .faults
-                .error(&span, "the list is empty", format!("write {}", T::WRITE));
+            reader.faults.error(&span, "the list is empty", format!("write {}", T::WRITE));
             return None;
         }
         if entries.len() > MAX_LIST {
             let what = format!("{} entries are too many", entries.len());
-            reader
-                .faults
-                .error(&span, what, format!("write at most {MAX_LIST}"));
+            reader.faults.error(&span, what, format!("write at most {MAX_LIST}"));
             return None;
         }
         let mut list = Vec::with_capacity(entries.len());
@@ -37,9 +33,7 @@ impl<T: Setting + PartialEq> Setting for Vec<T> {
             match T::read(entry, reader) {
                 Some(read) if list.contains(&read) => {
                     let what = "the same stands in this list already";
-                    reader
-                        .faults
-                        .error(&entry.span(), what, "leave this one out");
+                    reader.faults.error(&entry.span(), what, "leave this one out");
                     complete = false;
                 }
                 Some(read) => list.push(read),
@@ -73,9 +67,7 @@ impl Setting for Workers {
         };
         if read.is_none() {
             let remedy = format!("write {}", Self::WRITE);
-            reader
-                .faults
-                .error(&value.span(), "not a number of workers", remedy);
+            reader.faults.error(&value.span(), "not a number of workers", remedy);
         }
         read
     }

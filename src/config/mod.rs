@@ -144,17 +144,11 @@ impl Config {
         .concat();
         for old in &self.gateways {
             let same = new.gateways.iter().find(|gateway| gateway.name == old.name);
-            changed.extend(
-                same.into_iter()
-                    .flat_map(|same| old.changed_for_restart(same)),
-            );
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         for old in &self.phones {
             let same = new.phones.iter().find(|phone| phone.number == old.number);
-            changed.extend(
-                same.into_iter()
-                    .flat_map(|same| old.changed_for_restart(same)),
-            );
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         changed.dedup();
         changed
@@ -162,23 +156,17 @@ impl Config {
 
     /// The phone with that number.
     pub fn phone(&self, number: &str) -> Option<&Phone> {
-        self.phones
-            .iter()
-            .find(|phone| phone.number.as_str() == number)
+        self.phones.iter().find(|phone| phone.number.as_str() == number)
     }
 
     /// The gateway with that name.
     pub fn gateway(&self, name: &str) -> Option<&Gateway> {
-        self.gateways
-            .iter()
-            .find(|gateway| gateway.name.as_str() == name)
+        self.gateways.iter().find(|gateway| gateway.name.as_str() == name)
     }
 
     /// The gateway whose calls come from that address, whatever the port.
     pub fn gateway_at(&self, ip: IpAddr) -> Option<&Gateway> {
-        self.gateways
-            .iter()
-            .find(|gateway| gateway.address.0.addr.ip() == ip)
+        self.gateways.iter().find(|gateway| gateway.address.0.addr.ip() == ip)
     }
 
     /// The codecs of a gateway or a phone: its own, else those of `[media]`.
@@ -234,10 +222,7 @@ impl Config {
 
     /// Where recordings go.
     pub fn recordings_dir(&self) -> PathBuf {
-        self.record
-            .dir
-            .clone()
-            .unwrap_or_else(|| self.node.data_dir.join("recordings"))
+        self.record.dir.clone().unwrap_or_else(|| self.node.data_dir.join("recordings"))
     }
 
     /// The SQLite file of the records.
@@ -253,9 +238,7 @@ impl Config {
 
     /// Most calls at once: what `[limits]` says, else what the ports carry, up to 1000.
     pub fn max_calls(&self) -> u32 {
-        self.limits
-            .calls
-            .unwrap_or_else(|| DEFAULT_CALLS.min(self.media.ports.pairs() / 2))
+        self.limits.calls.unwrap_or_else(|| DEFAULT_CALLS.min(self.media.ports.pairs() / 2))
     }
 
     /// Fetches the passwords that lie in files or in the environment. `fetch` gives the text found
@@ -277,13 +260,7 @@ impl Config {
         });
         let gateways = self.gateways.iter_mut().map(|g| {
             let whose = format!("gateway \"{}\"", g.name);
-            (
-                g.at,
-                whose,
-                &mut g.password,
-                &g.password_file,
-                &g.password_env,
-            )
+            (g.at, whose, &mut g.password, &g.password_file, &g.password_env)
         });
         for (at, whose, password, file, env) in phones.chain(gateways) {
             let source = match (&password, file, env) {
@@ -307,11 +284,7 @@ impl Config {
                 }),
             }
         }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 }
 
@@ -319,9 +292,7 @@ impl Config {
 fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft {
     let table = root.get_ref();
     for (name, value) in table {
-        let known = SECTIONS
-            .iter()
-            .find(|section| section.name == name.get_ref().as_ref());
+        let known = SECTIONS.iter().find(|section| section.name == name.get_ref().as_ref());
         match known {
             None => unknown_section(name, value.get_ref(), reader),
             Some(section) => brackets(section, value, reader),
@@ -351,30 +322,20 @@ fn unknown_section(
 ) {
     let text = name.get_ref().as_ref();
     let is_section = value.is_table() || value.is_array();
-    let holder = SECTIONS
-        .iter()
-        .find(|s| s.keys.iter().any(|key| key.name == text));
+    let holder = SECTIONS.iter().find(|s| s.keys.iter().any(|key| key.name == text));
     let (what, remedy) = match (nearest(text, SECTIONS.iter().map(|s| s.name)), holder) {
         (_, Some(holder)) if !is_section => (
             format!("the key {} stands before any section", quoted(text)),
             format!("`{text}` belongs under {}", holder.header()),
         ),
         (Some(near), _) => {
-            let near = SECTIONS
-                .iter()
-                .find(|s| s.name == near)
-                .map_or(String::new(), |s| s.header());
-            (
-                format!("there is no section {}", quoted(text)),
-                format!("write {near}"),
-            )
+            let near =
+                SECTIONS.iter().find(|s| s.name == near).map_or(String::new(), |s| s.header());
+            (format!("there is no section {}", quoted(text)), format!("write {near}"))
         }
         (None, _) => {
             let known = list(SECTIONS.iter().map(|s| s.name));
-            (
-                format!("there is no section {}", quoted(text)),
-                format!("the sections are {known}"),
-            )
+            (format!("there is no section {}", quoted(text)), format!("the sections are {known}"))
         }
     };
     reader.faults.error(&name.span(), what, remedy);
@@ -412,9 +373,7 @@ fn single<T>(
         None => (&nothing, 0..0),
         Some(value) => (value.get_ref().as_table()?, value.span()),
     };
-    read(&mut SectionReader::begin(
-        reader, keys, section, 0, header, &SECTIONS,
-    ))
+    read(&mut SectionReader::begin(reader, keys, section, 0, header, &SECTIONS))
 }
 
 /// A section that stands once for each thing.
@@ -424,16 +383,13 @@ fn repeated<T>(
     reader: &mut Reader<'_>,
     read: impl Fn(&mut SectionReader<'_, '_, '_>) -> Option<T>,
 ) -> Vec<(usize, T)> {
-    let entries = table
-        .get(section.name)
-        .and_then(|value| value.get_ref().as_array());
+    let entries = table.get(section.name).and_then(|value| value.get_ref().as_array());
     let mut things = Vec::new();
     for (nth, entry) in entries.into_iter().flat_map(|list| list.iter()).enumerate() {
         if let Some(keys) = entry.get_ref().as_table() {
             let header = entry.span();
-            let thing = read(&mut SectionReader::begin(
-                reader, keys, section, nth, header, &SECTIONS,
-            ));
+            let thing =
+                read(&mut SectionReader::begin(reader, keys, section, nth, header, &SECTIONS));
             things.extend(thing.map(|thing| (nth, thing)));
         }
     }
@@ -446,11 +402,7 @@ fn finish(draft: Draft) -> Option<Config> {
         node: draft.node?,
         sip: draft.sip?,
         media: draft.media?,
-        gateways: draft
-            .gateways
-            .into_iter()
-            .map(|(_, gateway)| gateway)
-            .collect(),
+        gateways: draft.gateways.into_iter().map(|(_, gateway)| gateway).collect(),
         phones: draft.phones.into_iter().map(|(_, phone)| phone).collect(),
         dialplan: draft.dialplan?,
         record: draft.record?,

@@ -19,10 +19,7 @@ fn split(text: &str) -> Option<(u64, &str)> {
 
 /// The multiple of `base` that one of a unit is; singular and plural are one.
 fn unit(table: &[(&[&str], u64)], name: &str) -> Option<u64> {
-    table
-        .iter()
-        .find(|(names, _)| names.contains(&name))
-        .map(|(_, factor)| *factor)
+    table.iter().find(|(names, _)| names.contains(&name)).map(|(_, factor)| *factor)
 }
 
 impl Setting for Duration {
@@ -39,9 +36,7 @@ impl Setting for Duration {
                 (&["d", "day", "days"], 86_400_000),
             ];
             let millis = split(text).and_then(|(n, name)| n.checked_mul(unit(MILLIS, name)?));
-            millis
-                .map(Duration::from_millis)
-                .ok_or_else(|| Wrong::not(text, "a duration"))
+            millis.map(Duration::from_millis).ok_or_else(|| Wrong::not(text, "a duration"))
         })
     }
 
@@ -107,9 +102,7 @@ impl Setting for Percent {
         read_text(value, reader, Self::WRITE, |text| {
             let share = split(text).filter(|(_, sign)| *sign == "%").map(|(n, _)| n);
             let share = share.filter(|n| (1..=100).contains(n));
-            share
-                .map(|n| Percent(n as u8))
-                .ok_or_else(|| Wrong::not(text, "1 to 100 %"))
+            share.map(|n| Percent(n as u8)).ok_or_else(|| Wrong::not(text, "1 to 100 %"))
         })
     }
 
@@ -164,9 +157,7 @@ impl Setting for u32 {
         let parsed = u32::from_str_radix(number.as_str(), number.radix()).ok();
         if parsed.is_none() {
             let remedy = format!("write a number from 0 to {}", u32::MAX);
-            reader
-                .faults
-                .error(&value.span(), "the number is out of range", remedy);
+            reader.faults.error(&value.span(), "the number is out of range", remedy);
         }
         parsed
     }
@@ -203,16 +194,7 @@ mod tests {
         assert_eq!(read("'500ms'"), Some(Duration::from_millis(500)));
         assert_eq!(read("' 3  days '"), Some(Duration::from_secs(3 * 86_400)));
         assert_eq!(read("'0 s'"), Some(Duration::ZERO));
-        for wrong in [
-            "'20'",
-            "'s'",
-            "''",
-            "'-1 s'",
-            "'1.5 s'",
-            "'20 S'",
-            "20",
-            "'1 h 30 min'",
-        ] {
+        for wrong in ["'20'", "'s'", "''", "'-1 s'", "'1.5 s'", "'20 S'", "20", "'1 h 30 min'"] {
             assert_eq!(read::<Duration>(wrong), None, "{wrong}");
         }
         assert_eq!(read::<Duration>("'18446744073709551615 days'"), None);

@@ -9,12 +9,7 @@ use super::setting::{Change, Default, Key};
 pub fn reference_markdown() -> String {
     let mut page = String::new();
     for section in SECTIONS {
-        let _ = writeln!(
-            page,
-            "### `{}`\n\n{}\n",
-            section.header(),
-            one_line(section.doc)
-        );
+        let _ = writeln!(page, "### `{}`\n\n{}\n", section.header(), one_line(section.doc));
         page.push_str("| Key | Write | Default | |\n|---|---|---|---|\n");
         for key in section.keys {
             let list = if key.list { ", or a list of such" } else { "" };
@@ -24,12 +19,7 @@ pub fn reference_markdown() -> String {
                 Default::Toml(text) => format!("`{text}`"),
             };
             let write = format!("{}{list}", key.write);
-            let _ = writeln!(
-                page,
-                "| `{}` | {write} | {default} | {} |",
-                key.name,
-                remarks(key)
-            );
+            let _ = writeln!(page, "| `{}` | {write} | {default} | {} |", key.name, remarks(key));
         }
         page.push('\n');
     }
@@ -53,10 +43,7 @@ fn remarks(key: &Key) -> String {
 
 /// Documentation lines as one line of a table.
 fn one_line(doc: &str) -> String {
-    doc.split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .replace('|', "\\|")
+    doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
 #[cfg(test)]
@@ -69,18 +56,11 @@ mod tests {
         for section in SECTIONS {
             assert!(page.contains(&section.header()), "{}", section.name);
             for key in section.keys {
-                assert!(
-                    page.contains(&format!("| `{}` |", key.name)),
-                    "{}",
-                    key.name
-                );
+                assert!(page.contains(&format!("| `{}` |", key.name)), "{}", key.name);
             }
         }
         let rows = page.lines().filter(|line| line.starts_with('|'));
-        assert!(
-            rows.clone()
-                .all(|line| line.replace("\\|", "").matches('|').count() == 5)
-        );
+        assert!(rows.clone().all(|line| line.replace("\\|", "").matches('|').count() == 5));
         assert!(page.contains("From `\"100 ms\"` to `\"2 s\"`"));
     }
 }

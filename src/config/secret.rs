@@ -41,11 +41,7 @@ impl Setting for Secret {
 
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Secret> {
         read_text(value, reader, Self::WRITE, |text| {
-            let what = if text.is_empty() {
-                "the password is empty"
-            } else {
-                "not a password"
-            };
+            let what = if text.is_empty() { "the password is empty" } else { "not a password" };
             Secret::new(text).ok_or_else(|| Wrong::new(what))
         })
     }

@@ -69,11 +69,7 @@ pub struct Section {
 impl Section {
     /// The header as one writes it.
     pub fn header(&self) -> String {
-        if self.repeats {
-            format!("[[{}]]", self.name)
-        } else {
-            format!("[{}]", self.name)
-        }
+        if self.repeats { format!("[[{}]]", self.name) } else { format!("[{}]", self.name) }
     }
 }
 
@@ -131,16 +127,10 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub(super) fn new(what: impl Into<String>) -> Wrong {
-        Wrong {
-            what: what.into(),
-            remedy: None,
-        }
+        Wrong { what: what.into(), remedy: None }
     }
     pub(super) fn write(what: impl Into<String>, remedy: impl Into<String>) -> Wrong {
-        Wrong {
-            what: what.into(),
-            remedy: Some(remedy.into()),
-        }
+        Wrong { what: what.into(), remedy: Some(remedy.into()) }
     }
     /// `"…" is not <expected>`.
     pub(super) fn not(text: &str, expected: &str) -> Wrong {
@@ -175,10 +165,7 @@ pub(super) struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str) -> Reader<'t> {
-        Reader {
-            faults: Faults::new(text),
-            places: BTreeMap::new(),
-        }
+        Reader { faults: Faults::new(text), places: BTreeMap::new() }
     }
 
     /// Where `key` of the `nth` such section is written: its value, else the section's header,
@@ -238,16 +225,8 @@ impl<'r, 't, 'v> SectionReader<'r, 't, 'v> {
         header: Range<usize>,
         all: &[&'static Section],
     ) -> SectionReader<'r, 't, 'v> {
-        reader
-            .places
-            .insert((section.name, nth, ""), header.clone());
-        let mut this = SectionReader {
-            reader,
-            table,
-            section,
-            nth,
-            header,
-        };
+        reader.places.insert((section.name, nth, ""), header.clone());
+        let mut this = SectionReader { reader, table, section, nth, header };
         for key in table.keys() {
             this.check_known(key, all);
         }
@@ -263,10 +242,7 @@ impl<'r, 't, 'v> SectionReader<'r, 't, 'v> {
         let names = self.section.keys.iter().map(|key| key.name);
         let remedy = match nearest(name, names.clone()) {
             Some(near) => format!("write `{near}`"),
-            None => match all
-                .iter()
-                .find(|s| s.keys.iter().any(|key| key.name == name))
-            {
+            None => match all.iter().find(|s| s.keys.iter().any(|key| key.name == name)) {
                 Some(other) => format!("`{name}` belongs under {}", other.header()),
                 None => format!("{header} knows {}", list(names)),
             },
@@ -288,15 +264,11 @@ impl<'r, 't, 'v> SectionReader<'r, 't, 'v> {
         let Some(value) = self.table.get(name) else {
             return self.absent(key);
         };
-        self.reader
-            .places
-            .insert((self.section.name, self.nth, name), value.span());
+        self.reader.places.insert((self.section.name, self.nth, name), value.span());
         if !key.active {
             let header = self.section.header();
             let what = format!("{header} `{name}` is read, but this version does not act on it");
-            self.reader
-                .faults
-                .warn(&value.span(), what, "leave it out, or keep it for later");
+            self.reader.faults.warn(&value.span(), what, "leave it out, or keep it for later");
         }
         let read = T::read(value, self.reader)?;
         if let Some((low, high)) = key.limits
@@ -327,9 +299,7 @@ impl<'r, 't, 'v> SectionReader<'r, 't, 'v> {
 /// Reads a default or a limit of the key table.
 fn from_table<T: Setting>(toml: &'static str) -> T {
     let mut reader = Reader::new(toml);
-    let value = DeValue::parse(toml)
-        .ok()
-        .and_then(|value| T::read(&value, &mut reader));
+    let value = DeValue::parse(toml).ok().and_then(|value| T::read(&value, &mut reader));
     value.expect("a test reads every default and limit of the table")
 }
 

@@ -29,29 +29,14 @@ fn explain(message: &str) -> (String, String) {
         None => (message, None),
     };
     let known = [
-        (
-            "string values must be quoted",
-            "put the text in double quotes: key = \"text\"",
-        ),
-        (
-            "duplicate key",
-            "it stands above already: keep one of the two",
-        ),
+        ("string values must be quoted", "put the text in double quotes: key = \"text\""),
+        ("duplicate key", "it stands above already: keep one of the two"),
         ("key with no value", "write key = value"),
-        (
-            "invalid basic string",
-            "close the text with a double quote on the same line",
-        ),
-        (
-            "unexpected leading zero",
-            "write the number without it, or in quotes if it is a text",
-        ),
+        ("invalid basic string", "close the text with a double quote on the same line"),
+        ("unexpected leading zero", "write the number without it, or in quotes if it is a text"),
         ("recursion limit", "nest fewer brackets"),
     ];
-    let remedy = known
-        .iter()
-        .find(|(start, _)| what.starts_with(start))
-        .map(|(_, remedy)| *remedy);
+    let remedy = known.iter().find(|(start, _)| what.starts_with(start)).map(|(_, remedy)| *remedy);
     let remedy = match (remedy, expected) {
         (Some(remedy), _) => remedy.to_owned(),
         (None, Some(expected)) => format!("write {expected} here"),

@@ -17,22 +17,15 @@ fn faults(text: &str) -> Vec<Fault> {
 }
 
 fn warnings(text: &str) -> Vec<Fault> {
-    Config::parse(text)
-        .map(|(_, warnings)| warnings)
-        .expect("accepted")
+    Config::parse(text).map(|(_, warnings)| warnings).expect("accepted")
 }
 
 /// One broken text: the place and parts of the message and of the remedy of its only fault.
 #[track_caller]
 fn refuses(text: &str, line: u32, column: u32, what: &str, remedy: &str) {
     let all = faults(text);
-    let errors: Vec<&Fault> = all
-        .iter()
-        .filter(|f| f.severity == Severity::Error)
-        .collect();
-    let [fault] = errors[..] else {
-        panic!("not one fault: {all:#?}")
-    };
+    let errors: Vec<&Fault> = all.iter().filter(|f| f.severity == Severity::Error).collect();
+    let [fault] = errors[..] else { panic!("not one fault: {all:#?}") };
     assert_eq!((fault.line, fault.column), (line, column), "{fault}");
     assert!(fault.what.contains(what), "{fault}\nlacks {what}");
     assert!(fault.remedy.contains(remedy), "{fault}\nlacks {remedy}");
@@ -176,11 +169,7 @@ fn all_faults_are_told_in_the_order_of_the_text_and_none_shows_a_password() {
          [media]\nadress = \"10.0.0.5\"\n[store]\nurl = \"postgres://u:hush@h\"\n",
     );
     let places: Vec<(u32, u32)> = all.iter().map(|f| (f.line, f.column)).collect();
-    assert_eq!(
-        places,
-        [(3, 6), (5, 10), (6, 12), (8, 1), (10, 7)],
-        "{all:#?}"
-    );
+    assert_eq!(places, [(3, 6), (5, 10), (6, 12), (8, 1), (10, 7)], "{all:#?}");
     assert!(!format!("{all:?}").contains("hush"));
     assert_eq!(
         all[0].to_string(),
@@ -225,34 +214,12 @@ listen   = "127.0.0.1:8080"
 "#;
     let (config, warnings) = Config::parse(text).unwrap();
     let lines: Vec<u32> = warnings.iter().map(|w| w.line).collect();
-    assert_eq!(
-        lines,
-        [26, 31],
-        "keep and http are of later versions: {warnings:?}"
-    );
+    assert_eq!(lines, [26, 31], "keep and http are of later versions: {warnings:?}");
     assert_eq!(config.domain(), "care.example");
-    assert_eq!(
-        config
-            .advertised("0.0.0.0:5060".parse().unwrap())
-            .to_string(),
-        "10.0.0.5:5060"
-    );
-    assert_eq!(
-        config
-            .gateway_at("10.0.0.10".parse().unwrap())
-            .unwrap()
-            .name
-            .as_str(),
-        "e1-a"
-    );
-    assert_eq!(
-        config.codecs(&config.gateways[0].codecs),
-        [Codec::Pcma, Codec::Pcmu]
-    );
-    assert_eq!(
-        config.database(),
-        PathBuf::from("/var/lib/belfry/belfry.db")
-    );
+    assert_eq!(config.advertised("0.0.0.0:5060".parse().unwrap()).to_string(), "10.0.0.5:5060");
+    assert_eq!(config.gateway_at("10.0.0.10".parse().unwrap()).unwrap().name.as_str(), "e1-a");
+    assert_eq!(config.codecs(&config.gateways[0].codecs), [Codec::Pcma, Codec::Pcmu]);
+    assert_eq!(config.database(), PathBuf::from("/var/lib/belfry/belfry.db"));
     assert_eq!(config.record.keep, Period::Months(12));
     assert_eq!(config.max_calls(), 1_000);
     assert!(
@@ -267,20 +234,8 @@ fn the_embedded_default_is_on_loopback_alone() {
     assert!(config.sip.listen.iter().all(|l| l.addr.ip().is_loopback()));
     assert!(config.media_addresses().iter().all(IpAddr::is_loopback));
     assert_eq!(config.phones.len(), 4);
-    assert_eq!(
-        config
-            .phone("1003")
-            .unwrap()
-            .password
-            .as_ref()
-            .unwrap()
-            .expose(),
-        "belfry-1003"
-    );
-    assert_eq!(
-        config.recordings_dir(),
-        PathBuf::from("./belfry-data/recordings")
-    );
+    assert_eq!(config.phone("1003").unwrap().password.as_ref().unwrap().expose(), "belfry-1003");
+    assert_eq!(config.recordings_dir(), PathBuf::from("./belfry-data/recordings"));
     assert_eq!(config.needs_restart(&config), Vec::<&str>::new());
 }
 
@@ -288,10 +243,7 @@ fn the_embedded_default_is_on_loopback_alone() {
 fn every_default_and_limit_of_the_table_can_be_read() {
     // Reading an empty text reads each default; a value for each limited key reads its limits.
     let (config, _) = Config::parse("[media]\naddress = \"10.0.0.5\"\n").unwrap();
-    assert_eq!(
-        config.media_addresses(),
-        ["10.0.0.5".parse::<IpAddr>().unwrap()]
-    );
+    assert_eq!(config.media_addresses(), ["10.0.0.5".parse::<IpAddr>().unwrap()]);
     for section in SECTIONS {
         for key in section.keys {
             let Some((low, high)) = key.limits else {
@@ -301,10 +253,7 @@ fn every_default_and_limit_of_the_table_can_be_read() {
                 let text = format!("{}\n{} = {value}\n", section.header(), key.name);
                 let result = Config::parse(&text);
                 let at_key = |f: &Fault| f.line == 2 && f.what.contains("out of range");
-                assert!(
-                    !result.err().unwrap_or_default().iter().any(at_key),
-                    "{text}"
-                );
+                assert!(!result.err().unwrap_or_default().iter().any(at_key), "{text}");
             }
         }
     }
@@ -314,22 +263,12 @@ fn every_default_and_limit_of_the_table_can_be_read() {
 fn addresses_follow_from_the_listeners() {
     let text = "[sip]\nlisten = [\"udp:10.0.0.5:5060\", \"tcp:10.0.0.5:5060\", \"udp:[2001:db8::5]:5060\"]\n";
     let (config, _) = Config::parse(text).unwrap();
-    let found: Vec<String> = config
-        .media_addresses()
-        .iter()
-        .map(IpAddr::to_string)
-        .collect();
+    let found: Vec<String> = config.media_addresses().iter().map(IpAddr::to_string).collect();
     assert_eq!(found, ["10.0.0.5", "2001:db8::5"]);
     assert_eq!(config.domain(), "10.0.0.5");
-    assert_eq!(
-        config.advertised("[::]:5060".parse().unwrap()).to_string(),
-        "[2001:db8::5]:5060"
-    );
+    assert_eq!(config.advertised("[::]:5060".parse().unwrap()).to_string(), "[2001:db8::5]:5060");
     let (config, _) = Config::parse(&format!("{text}advertise = \"198.51.100.7\"\n")).unwrap();
-    assert_eq!(
-        config.advertised(config.sip.listen[0].addr).to_string(),
-        "198.51.100.7:5060"
-    );
+    assert_eq!(config.advertised(config.sip.listen[0].addr).to_string(), "198.51.100.7:5060");
     let small = format!("{text}[media]\nports = \"20000-20019\"\n");
     assert_eq!(Config::parse(&small).unwrap().0.max_calls(), 5);
 }
@@ -338,10 +277,7 @@ fn addresses_follow_from_the_listeners() {
 fn what_a_reload_can_change() {
     let parse = |text: &str| Config::parse(&format!("{SOUND}{text}")).unwrap().0;
     let old = parse("");
-    assert_eq!(
-        old.needs_restart(&parse("t1 = \"1 s\"\n[log]\nlevel = \"debug\"\n")),
-        ["sip.t1"]
-    );
+    assert_eq!(old.needs_restart(&parse("t1 = \"1 s\"\n[log]\nlevel = \"debug\"\n")), ["sip.t1"]);
     let new = parse(
         "[media]\nports = \"20000-29999\"\nworkers = 2\n[[phone]]\nnumber = \"1\"\npassword = \"abc\"\n",
     );
@@ -363,11 +299,8 @@ fn passwords_from_elsewhere() {
         SecretSource::Given(_) => unreachable!("given ones are not fetched"),
     });
     assert_eq!(both, Ok(()));
-    let found: Vec<&str> = config
-        .phones
-        .iter()
-        .map(|p| p.password.as_ref().unwrap().expose())
-        .collect();
+    let found: Vec<&str> =
+        config.phones.iter().map(|p| p.password.as_ref().unwrap().expose()).collect();
     assert_eq!(found, ["from /run/p1", "from P2", "given"]);
 
     let (mut config, _) = Config::parse(&text).unwrap();
@@ -377,11 +310,7 @@ fn passwords_from_elsewhere() {
     });
     let faults = faults.unwrap_err();
     assert_eq!(faults.iter().map(|f| f.line).collect::<Vec<_>>(), [4, 7]);
-    assert!(
-        faults[0]
-            .what
-            .contains("phone 1 cannot be had from the file /run/p1: no such file")
-    );
+    assert!(faults[0].what.contains("phone 1 cannot be had from the file /run/p1: no such file"));
     assert!(faults[1].what.contains("environment variable P2"));
 }
 

@@ -6,7 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use reedline::{Completer, CompletionResult, DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal, Span, Suggestion};
+use reedline::{
+    Completer, CompletionResult, DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline,
+    Signal, Span, Suggestion,
+};
 
 use super::{Answer, commands};
 
@@ -61,7 +64,10 @@ impl Line {
         let Some(answer) = self.ask(command)? else { return Ok(ExitCode::SUCCESS) };
         match (answer.ok, json) {
             _ if answer.live => self.follow()?,
-            (_, true) => println!("{}", serde_json::to_string_pretty(&answer.data).map_err(io::Error::other)?),
+            (_, true) => println!(
+                "{}",
+                serde_json::to_string_pretty(&answer.data).map_err(io::Error::other)?
+            ),
             (true, false) => print!("{}", with_end(&answer.text)),
             (false, false) => eprint!("{}", with_end(&answer.text)),
         }
@@ -81,11 +87,15 @@ impl Line {
     }
 
     fn session(&mut self, colour: bool) -> io::Result<ExitCode> {
-        let mut editor = Reedline::create().with_completer(Box::new(Words)).with_ansi_colors(colour);
+        let mut editor =
+            Reedline::create().with_completer(Box::new(Words)).with_ansi_colors(colour);
         if let Some(history) = history() {
             editor = editor.with_history(Box::new(history));
         }
-        let prompt = DefaultPrompt::new(DefaultPromptSegment::Basic("belfry".into()), DefaultPromptSegment::Empty);
+        let prompt = DefaultPrompt::new(
+            DefaultPromptSegment::Basic("belfry".into()),
+            DefaultPromptSegment::Empty,
+        );
         println!("'help' lists the commands, Tab completes them, 'quit' leaves.");
         loop {
             let line = match editor.read_line(&prompt)? {

@@ -168,14 +168,19 @@ pub fn parse(line: &str) -> Result<Order, String> {
         let own: Vec<&str> = command.words.split(' ').collect();
         words.len() >= own.len() && own.iter().zip(&words).all(|(a, b)| a.eq_ignore_ascii_case(b))
     };
-    let Some(command) = COMMANDS.iter().filter(fits).max_by_key(|command| command.words.len()) else {
+    let Some(command) = COMMANDS.iter().filter(fits).max_by_key(|command| command.words.len())
+    else {
         return Err(unknown(&words.join(" ")));
     };
     let rest = words[command.words.split(' ').count()..].join(" ");
     match (command.argument, rest.as_str()) {
         (Argument::None, "") | (Argument::Rest, _) => {}
-        (Argument::None, more) => return Err(format!("'{}' takes nothing more: leave out '{more}'", command.words)),
-        (Argument::Call, "") => return Err(format!("'{}' needs a call's id: {}", command.words, command.example)),
+        (Argument::None, more) => {
+            return Err(format!("'{}' takes nothing more: leave out '{more}'", command.words));
+        }
+        (Argument::Call, "") => {
+            return Err(format!("'{}' needs a call's id: {}", command.words, command.example));
+        }
         (Argument::Word(known), word) if !known.contains(&word) => {
             return Err(format!("'{}' needs one of: {}", command.words, known.join(", ")));
         }
@@ -188,7 +193,10 @@ fn unknown(line: &str) -> String {
     let near = |command: &&Command| strsim::damerau_levenshtein(command.words, line);
     match COMMANDS.iter().min_by_key(near).filter(|c| near(c) <= 4) {
         _ if line.is_empty() => "write a command; 'help' lists them".into(),
-        Some(command) => format!("there is no command '{line}'; did you mean '{}'? 'help' lists all", command.words),
+        Some(command) => format!(
+            "there is no command '{line}'; did you mean '{}'? 'help' lists all",
+            command.words
+        ),
         None => format!("there is no command '{line}'; 'help' lists them"),
     }
 }

@@ -22,7 +22,9 @@ pub fn data(reply: &Reply) -> serde_json::Value {
         Reply::Done(text) => serde_json::json!({ "done": text }),
         Reply::Refused(text) => serde_json::json!({ "error": text }),
         reply => match serde_json::to_value(reply) {
-            Ok(serde_json::Value::Object(map)) => map.into_iter().next().map(|(_, value)| value).unwrap_or_default(),
+            Ok(serde_json::Value::Object(map)) => {
+                map.into_iter().next().map(|(_, value)| value).unwrap_or_default()
+            }
             _ => serde_json::Value::Null,
         },
     }
@@ -64,11 +66,22 @@ fn status(s: &Status) -> String {
 
 fn call_cells(row: &CallRow) -> Vec<String> {
     let recorded = if row.recorded { "yes" } else { "" };
-    vec![row.id.to_string(), row.from.clone(), row.to.clone(), span(row.ms), row.state.clone(), recorded.into()]
+    vec![
+        row.id.to_string(),
+        row.from.clone(),
+        row.to.clone(),
+        span(row.ms),
+        row.state.clone(),
+        recorded.into(),
+    ]
 }
 
 fn calls(rows: &[CallRow]) -> String {
-    table(&["CALL", "FROM", "TO", "TIME", "STATE", "RECORDED"], rows.iter().map(call_cells), "no calls")
+    table(
+        &["CALL", "FROM", "TO", "TIME", "STATE", "RECORDED"],
+        rows.iter().map(call_cells),
+        "no calls",
+    )
 }
 
 fn call(view: &CallView) -> String {
@@ -87,14 +100,20 @@ fn call(view: &CallView) -> String {
     });
     let head = calls(std::slice::from_ref(&view.row));
     let route = view.route.as_deref().unwrap_or("none");
-    let legs = table(&["LEG", "NUMBER", "GATEWAY", "STATE", "TALKS WITH", "SIP", "RTP", "CODEC"], legs, "no legs");
+    let legs = table(
+        &["LEG", "NUMBER", "GATEWAY", "STATE", "TALKS WITH", "SIP", "RTP", "CODEC"],
+        legs,
+        "no legs",
+    );
     format!("{head}route: {route}\n\n{legs}")
 }
 
 fn phones(rows: &[PhoneRow]) -> String {
     let cells = rows.iter().map(|row| {
-        let contacts: Vec<String> = row.contacts.iter().map(|(uri, left)| format!("{uri} ({left} s)")).collect();
-        let contacts = if contacts.is_empty() { "not registered".into() } else { contacts.join("\n") };
+        let contacts: Vec<String> =
+            row.contacts.iter().map(|(uri, left)| format!("{uri} ({left} s)")).collect();
+        let contacts =
+            if contacts.is_empty() { "not registered".into() } else { contacts.join("\n") };
         vec![row.number.clone(), row.name.clone().unwrap_or_default(), contacts]
     });
     table(&["PHONE", "NAME", "REGISTERED AT"], cells, "no phones are configured")
@@ -102,7 +121,12 @@ fn phones(rows: &[PhoneRow]) -> String {
 
 fn gateways(rows: &[GatewayRow]) -> String {
     let cells = rows.iter().map(|row| {
-        vec![row.name.clone(), row.address.clone(), row.health.clone(), format!("{}/{}", row.busy, row.channels)]
+        vec![
+            row.name.clone(),
+            row.address.clone(),
+            row.health.clone(),
+            format!("{}/{}", row.busy, row.channels),
+        ]
     });
     table(&["GATEWAY", "ADDRESS", "HEALTH", "CHANNELS"], cells, "no gateways are configured")
 }
@@ -123,7 +147,12 @@ mod tests {
             recorded: true,
         };
         let text = text(&Reply::Calls(vec![row.clone()]));
-        assert!(text.contains("13800138000") && text.contains("1:02:03") && text.contains("talks with 1001"), "{text}");
+        assert!(
+            text.contains("13800138000")
+                && text.contains("1:02:03")
+                && text.contains("talks with 1001"),
+            "{text}"
+        );
         assert_eq!(super::text(&Reply::Calls(vec![])), "no calls\n");
         let data = data(&Reply::Calls(vec![row]));
         assert_eq!(data[0]["to"], "4008001234");

@@ -113,13 +113,18 @@ async fn write(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
     writer.write_all(&line).await
 }
 
-async fn events(writer: &mut OwnedWriteHalf, mut events: broadcast::Receiver<Arc<str>>) -> io::Result<()> {
+async fn events(
+    writer: &mut OwnedWriteHalf,
+    mut events: broadcast::Receiver<Arc<str>>,
+) -> io::Result<()> {
     write(writer, &Answer { live: true, ..Answer::done("", serde_json::Value::Null) }).await?;
     loop {
         let line = match events.recv().await {
             Ok(line) => line,
             // A reader that is too slow misses some; it is told how many.
-            Err(broadcast::error::RecvError::Lagged(missed)) => format!("{{\"missed\":{missed}}}").into(),
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                format!("{{\"missed\":{missed}}}").into()
+            }
             Err(broadcast::error::RecvError::Closed) => return Ok(()),
         };
         writer.write_all(line.as_bytes()).await?;

@@ -12,7 +12,9 @@ use crate::config::LogFormat;
 /// A voice appliance for care lines and contact centres.
 #[derive(Parser)]
 #[command(name = "belfry", version, disable_help_subcommand = true, max_term_width = 100)]
-#[command(after_help = "Examples:\n  belfry demo\n  belfry serve -c /etc/belfry/belfry.toml\n  belfry check\n  belfry console -e 'show calls'")]
+#[command(
+    after_help = "Examples:\n  belfry demo\n  belfry serve -c /etc/belfry/belfry.toml\n  belfry check\n  belfry console -e 'show calls'"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -21,12 +23,16 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the appliance in the foreground
-    #[command(after_help = "Without -c, /etc/belfry/belfry.toml is read where it exists; else the embedded default \
+    #[command(
+        after_help = "Without -c, /etc/belfry/belfry.toml is read where it exists; else the embedded default \
         serves on loopback: phones 1001 to 1004, a gateway on 127.0.0.1, the sample dialplan.\n\n\
-        Examples:\n  belfry serve\n  belfry serve -c ./belfry.toml --log-format json")]
+        Examples:\n  belfry serve\n  belfry serve -c ./belfry.toml --log-format json"
+    )]
     Serve(Serve),
     /// Start an appliance on free loopback ports and call through it, checking each step
-    #[command(after_help = "Examples:\n  belfry demo\n  belfry demo --json\n  belfry demo --keep ./demo-data")]
+    #[command(
+        after_help = "Examples:\n  belfry demo\n  belfry demo --json\n  belfry demo --keep ./demo-data"
+    )]
     Demo(Demo),
     /// Check configuration, dialplan and prompts; exit code 1 if there is a fault
     #[command(after_help = "Examples:\n  belfry check\n  belfry check -c ./belfry.toml --json")]
@@ -35,10 +41,14 @@ enum Command {
     #[command(subcommand)]
     Dialplan(Dialplan),
     /// Attach to the running appliance
-    #[command(after_help = "Examples:\n  belfry console\n  belfry console -e 'show calls' --json\n  belfry console -e reload")]
+    #[command(
+        after_help = "Examples:\n  belfry console\n  belfry console -e 'show calls' --json\n  belfry console -e reload"
+    )]
     Console(Console),
     /// Help on a command, or on a step of the dialplan
-    #[command(after_help = "Examples:\n  belfry help serve\n  belfry help app dial\n  belfry help app")]
+    #[command(
+        after_help = "Examples:\n  belfry help serve\n  belfry help app dial\n  belfry help app"
+    )]
     Help {
         /// A command, or `app` and the name of a dialplan step
         topic: Vec<String>,
@@ -90,8 +100,10 @@ pub(super) struct Check {
 #[derive(Subcommand)]
 pub(super) enum Dialplan {
     /// Say which route a call would take and each step that it would run, without a call
-    #[command(after_help = "Examples:\n  belfry dialplan explain --context gateway --to 4008001234\n  \
-        belfry dialplan explain --context agents --to 0138 --from 1001 --at '2026-12-24 18:30'")]
+    #[command(
+        after_help = "Examples:\n  belfry dialplan explain --context gateway --to 4008001234\n  \
+        belfry dialplan explain --context agents --to 0138 --from 1001 --at '2026-12-24 18:30'"
+    )]
     Explain(Explain),
 }
 
@@ -132,7 +144,8 @@ pub(super) struct Console {
 }
 
 fn parse_log_format(text: &str) -> Result<LogFormat, String> {
-    LogFormat::parse(text).ok_or_else(|| "write text or json".into())
+    let known = LogFormat::ALL.iter().find(|(_, word)| *word == text);
+    known.map(|(format, _)| *format).ok_or_else(|| "write text or json".into())
 }
 
 /// Commands of later versions, so that who reads about them learns why they are not here.
@@ -150,8 +163,12 @@ pub fn main() -> ExitCode {
         Command::Other(words) => {
             let word = words.first().map_or("", String::as_str);
             match LATER.contains(&word) {
-                true => eprintln!("belfry {word}: not in this version; see CHANGELOG.md for what is"),
-                false => eprintln!("belfry: there is no command '{word}'; 'belfry --help' lists them"),
+                true => {
+                    eprintln!("belfry {word}: not in this version; see CHANGELOG.md for what is")
+                }
+                false => {
+                    eprintln!("belfry: there is no command '{word}'; 'belfry --help' lists them")
+                }
             }
             ExitCode::from(2)
         }
@@ -176,13 +193,15 @@ fn console(args: Console) -> ExitCode {
 fn help(topic: &[String]) -> ExitCode {
     let words: Vec<&str> = topic.iter().map(String::as_str).collect();
     let text = match words[..] {
-        ["app"] => Some(crate::dialplan::apps::list()),
-        ["app", name] => match crate::dialplan::apps::help(name) {
+        ["app"] => Some(crate::dialplan::apps::names().map(|name| format!("{name}\n")).collect()),
+        ["app", name] => match crate::dialplan::help(name) {
             Some(text) => Some(text),
-            None => return fail(&format!("there is no step '{name}'; 'belfry help app' lists them")),
+            None => {
+                return fail(&format!("there is no step '{name}'; 'belfry help app' lists them"));
+            }
         },
         [] => Some(<Cli as clap::CommandFactory>::command().render_long_help().to_string()),
-        [ref path @ ..] => {
+        ref path => {
             let mut command = <Cli as clap::CommandFactory>::command();
             let found = path.iter().try_fold(&mut command, |c, name| c.find_subcommand_mut(name));
             found.map(|command| command.render_long_help().to_string())
@@ -193,7 +212,9 @@ fn help(topic: &[String]) -> ExitCode {
             print!("{text}");
             ExitCode::SUCCESS
         }
-        None => fail(&format!("there is no command '{}'; 'belfry --help' lists them", words.join(" "))),
+        None => {
+            fail(&format!("there is no command '{}'; 'belfry --help' lists them", words.join(" ")))
+        }
     }
 }
 

@@ -15,23 +15,28 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::cli::{Demo, fail};
-use super::serve::{Appliance, Source};
-use crate::base::{Duration, Rng};
+use super::serve::{Appliance, Source, records};
+use crate::base::{CallId, Duration, Rng};
 use crate::dsp::level::{dbm0, dominant_tone};
+use crate::engine::clips::linear;
 use crate::media::control::Codec;
 use crate::sim::live::{Live, Which};
 use crate::sim::phone::{Manner, Setup, State};
-use crate::wire::wav;
+use crate::store::query::CallRecord;
+use crate::wire::wav::{Spec, Wav};
 
 /// The tones that caller and agent speak.
 const CALLER_HZ: f64 = 440.0;
 const AGENT_HZ: f64 = 1_000.0;
 /// The number of the care line in the sample plan.
 const CARE_LINE: &str = "4008001234";
+/// The caller's answers: satisfied; the matter is solved.
+const SATISFIED: char = '2';
+const SOLVED: char = '1';
 /// How long they talk.
 const TALK: Duration = Duration::from_secs(3);
 /// The longest wait for any one step.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(25);
 /// Samples a millisecond.
 const MS: usize = 8;
 
@@ -65,13 +70,23 @@ pub(super) fn main(args: Demo) -> ExitCode {
         Ok(appliance) => appliance,
         Err(lines) => return fail(&lines),
     };
-    let mut demo = Run { began: Instant::now(), quiet: args.json, steps: Vec::new(), live: Live::new(), appliance };
+    let mut demo = Run {
+        began: Instant::now(),
+        quiet: args.json,
+        steps: Vec::new(),
+        live: Live::new(),
+        appliance,
+    };
     let call = demo.call();
     let Run { mut steps, appliance, live, quiet, began } = demo;
     drop(live);
-    let report = appliance.stop(|records| {
+    let report = appliance.stop(|runtime, database| {
+        let record = call.and_then(|id| {
+            let records = records(runtime, database).ok()?;
+            runtime.block_on(records.call(id)).ok().flatten()
+        });
         let mut written = Written { steps: &mut steps, quiet, began };
-        call.as_deref().and_then(|id| written.read_back(records, &data, id))
+        call.and_then(|_| written.read_back(record, &data))
     });
     let (recording, call, survey) = report.unwrap_or_default();
     let ok = !steps.is_empty() && steps.iter().all(|step| step.ok);
@@ -86,14 +101,17 @@ pub(super) fn main(args: Demo) -> ExitCode {
 
 fn config(data: &Path) -> String {
     let data = data.display();
+    // Free a moment ago; should another program take it meanwhile, the start says so.
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = free.map_or(5060, |at| at.port());
     format!(
         "[node]\nname = \"demo\"\ndata_dir = \"{data}\"\nlanguage = \"zh-CN\"\n\
-         [sip]\nlisten = [\"udp:127.0.0.1:0\"]\ndomain = \"127.0.0.1\"\n\
-         [media]\naddress = \"127.0.0.1\"\nports = \"auto\"\n\
+         [sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\ndomain = \"127.0.0.1\"\n\
+         [media]\naddress = \"127.0.0.1\"\nports = \"20000-29999\"\n\
          [[gateway]]\nname = \"e1-a\"\naddress = \"udp:127.0.0.2:5060\"\nping = \"0 s\"\n\
          [[phone]]\nnumber = \"1001\"\npassword = \"demo-1001\"\n\
          [[phone]]\nnumber = \"1002\"\npassword = \"demo-1002\"\n\
-         [console]\nsocket = \"{data}/console.sock\"\n"
+         [limits]\ncalls = 8\n[console]\nsocket = \"{data}/console.sock\"\n"
     )
 }
 
@@ -105,10 +123,21 @@ struct Run {
     appliance: Appliance,
 }
 
-fn say(steps: &mut Vec<Step>, quiet: bool, began: Instant, name: &'static str, ok: bool, seen: String) -> bool {
+fn say(
+    steps: &mut Vec<Step>,
+    quiet: bool,
+    began: Instant,
+    name: &'static str,
+    ok: bool,
+    seen: String,
+) -> bool {
     let ms = began.elapsed().as_millis() as u64;
     if !quiet {
-        println!("{:>6.1} s  {}  {name}: {seen}", ms as f64 / 1000.0, if ok { "ok  " } else { "FAIL" });
+        println!(
+            "{:>6.1} s  {}  {name}: {seen}",
+            ms as f64 / 1000.0,
+            if ok { "ok  " } else { "FAIL" }
+        );
     }
     steps.push(Step { name, ok, seen, ms });
     ok
@@ -120,19 +149,31 @@ impl Run {
     }
 
     /// The call itself. Gives its id, or `None` at the first step that failed.
-    fn call(&mut self) -> Option<String> {
+    fn call(&mut self) -> Option<CallId> {
         let (caller, agent) = self.phones()?;
         self.live.with(caller, |phone, now| phone.call(now, CARE_LINE));
         let answered = self.wait(caller, |phone| phone.state == State::Talking);
-        self.step("the gateway's call is answered by the menu", answered, format!("13800138000 → {CARE_LINE}")).then_some(())?;
+        self.step(
+            "the gateway's call is answered by the menu",
+            answered,
+            format!("13800138000 → {CARE_LINE}"),
+        )
+        .then_some(())?;
 
         let heard = self.wait(caller, |phone| loudest(phone.ear.samples()) > -35.0);
         let level = self.live.with(caller, |phone, _| loudest(phone.ear.samples()));
-        self.step("the caller hears the menu's prompt", heard, format!("speech at {level:.0} dBm0")).then_some(())?;
+        self.step(
+            "the caller hears the menu's prompt",
+            heard,
+            format!("speech at {level:.0} dBm0"),
+        )
+        .then_some(())?;
 
         self.live.with(caller, |phone, now| phone.press_at(now, '1'));
-        let rings = self.wait(agent, |phone| matches!(phone.state, State::Ringing | State::Talking));
-        self.step("key 1 (telephone-event) rings the agent", rings, "phone 1001 rings").then_some(())?;
+        let rings =
+            self.wait(agent, |phone| matches!(phone.state, State::Ringing | State::Talking));
+        self.step("key 1 (telephone-event) rings the agent", rings, "phone 1001 rings")
+            .then_some(())?;
         let talks = self.wait(agent, |phone| phone.state == State::Talking);
         self.step("the agent answers", talks, "phone 1001 is off hook").then_some(())?;
         self.talk(caller, agent)?;
@@ -141,10 +182,20 @@ impl Run {
         self.live.with(caller, |phone, _| phone.ear.forget());
         self.live.with(agent, |phone, now| phone.hang_up(now));
         let on = self.wait(caller, |phone| loudest(phone.ear.samples()) > -35.0);
-        self.step("the agent hangs up, the caller hears the survey", on, "the caller's leg goes on").then_some(())?;
-        self.live.with(caller, |phone, now| phone.press_at(now + Duration::from_millis(300), '5'));
+        self.step(
+            "the agent hangs up, the caller hears the survey",
+            on,
+            "the caller's leg goes on",
+        )
+        .then_some(())?;
+        self.live.with(caller, |phone, now| {
+            phone.press_at(now + Duration::from_millis(300), SATISFIED);
+            phone.press_at(now + Duration::from_millis(1_500), SOLVED);
+        });
         let over = self.wait(caller, |phone| matches!(phone.state, State::Ended(_)));
-        self.step("the survey takes key 5 and says goodbye", over, "Belfry ends the call").then_some(())?;
+        let seen = format!("keys {SATISFIED} and {SOLVED}; Belfry ends the call");
+        self.step("the survey takes the caller's answers and says goodbye", over, seen)
+            .then_some(())?;
         id
     }
 
@@ -160,13 +211,20 @@ impl Run {
             codecs: vec![Codec::Pcma],
             manner: Manner::AnswerAfter(Duration::from_millis(800)),
         };
-        let agent = self.live.add(phone("127.0.0.3", "1001", Some("demo-1001"), AGENT_HZ), Rng::from_seed(2)).ok()?;
-        let caller = self.live.add(phone("127.0.0.2", "13800138000", None, CALLER_HZ), Rng::from_seed(1)).ok()?;
+        let agent = self
+            .live
+            .add(phone("127.0.0.3", "1001", Some("demo-1001"), AGENT_HZ), Rng::from_seed(2))
+            .ok()?;
+        let caller = self
+            .live
+            .add(phone("127.0.0.2", "13800138000", None, CALLER_HZ), Rng::from_seed(1))
+            .ok()?;
         self.live.with(agent, |phone, now| phone.register(now));
         let done = self.wait(agent, |phone| phone.registered.is_some());
         let status = self.live.with(agent, |phone, _| phone.registered);
         let ok = done && status == Some(200);
-        self.step("the agent's phone registers", ok, format!("1001: {}", status.unwrap_or(0))).then_some(())?;
+        self.step("the agent's phone registers", ok, format!("1001: {}", status.unwrap_or(0)))
+            .then_some(())?;
         Some((caller, agent))
     }
 
@@ -185,7 +243,11 @@ impl Run {
             let samples = self.live.with(which, |phone, _| phone.ear.samples().to_vec());
             let (heard, share) = tone(&samples);
             let good = heard == hz && share > 0.95;
-            ok &= self.step(name, good, format!("{heard:.0} Hz, {:.1} % of the sound", share * 100.0));
+            ok &= self.step(
+                name,
+                good,
+                format!("{heard:.0} Hz, {:.1} % of the sound", share * 100.0),
+            );
         }
         ok.then_some(())
     }
@@ -209,46 +271,76 @@ impl Written<'_> {
         say(self.steps, self.quiet, self.began, name, ok, seen.into())
     }
 
-    fn read_back(&mut self, records: &crate::store::Records, data: &Path, id: &str) -> Option<Found> {
-        let call = records.call(id).ok().flatten();
-        let json = call.as_ref().and_then(|call| serde_json::to_value(call).ok());
-        let seen = match &call {
-            Some(call) => format!("{} → {}, {} legs, {} ms of talk", call.caller, call.dialled, call.legs.len(), call.talk_ms),
-            None => "there is none".into(),
+    fn read_back(&mut self, record: Option<CallRecord>, data: &Path) -> Option<Found> {
+        let Some(call) = record else {
+            self.step("the call record", false, "there is none");
+            return None;
         };
-        let good = call.as_ref().is_some_and(|call| call.legs.len() == 2 && call.talk_ms >= 3_000 && call.ended());
+        let json = serde_json::to_value(&call.call).ok();
+        let talk_ms = call.call.talk_ms.unwrap_or(0);
+        let seen = format!(
+            "{} → {}, answered by {}, {} legs, {talk_ms} ms of talk",
+            call.call.caller,
+            call.call.dialled,
+            call.call.agent.as_deref().unwrap_or("nobody"),
+            call.legs.len()
+        );
+        let good = talk_ms >= 3_000
+            && call.call.ended.is_some()
+            && call.call.agent.as_deref() == Some("1001");
         self.step("the call record", good, seen);
-        let call = call?;
-        let answer = call.answers.first().map(|answer| format!("{}: {}", answer.question, answer.key));
-        let key = call.answers.first().map(|answer| answer.key.clone());
-        self.step("the survey's answer", key.as_deref() == Some("5"), answer.clone().unwrap_or("there is none".into()));
-        let path = call.recordings.first().map(|recording| data.join("recordings").join(&recording.path));
+        let answers: Vec<String> =
+            call.answers.iter().map(|a| format!("{} = {}", a.question, a.key)).collect();
+        let wanted = [format!("satisfaction = {SATISFIED}"), format!("solved = {SOLVED}")];
+        let answer = answers.join(", ");
+        self.step("the survey's answers", answers == wanted, answer.clone());
+        let path =
+            call.recordings.first().map(|recording| data.join("recordings").join(&recording.path));
         match &path {
             Some(path) => self.recording(path),
             None => self.step("the recording", false, "there is none"),
         };
-        Some((path, json, answer))
+        Some((path, json, Some(answer)))
     }
 
     fn recording(&mut self, path: &Path) -> bool {
-        let file = std::fs::read(path).map_err(|e| e.to_string());
-        let audio = file.and_then(|bytes| wav::decode(&bytes).map_err(|e| e.to_string()));
-        let audio = match audio {
-            Ok(audio) if audio.channels() == 2 => audio,
-            Ok(audio) => return self.step("the recording", false, format!("{} channels", audio.channels())),
-            Err(error) => return self.step("the recording", false, format!("{}: {error}", path.display())),
+        let (left, right) = match channels(path) {
+            Ok(channels) => channels,
+            Err(error) => {
+                return self.step("the recording", false, format!("{}: {error}", path.display()));
+            }
         };
-        let (left, right) = (audio.channel(0), audio.channel(1));
         // The first and last half second: ringing of the doorbell kind, and the agent's goodbye.
-        let talk = |samples: &[i16]| samples.get(500 * MS..samples.len().saturating_sub(500 * MS)).map_or((0.0, 0.0), tone);
+        let talk = |samples: &[i16]| {
+            samples.get(500 * MS..samples.len().saturating_sub(500 * MS)).map_or((0.0, 0.0), tone)
+        };
         let (l, r) = (talk(&left), talk(&right));
-        let good = l.0 == CALLER_HZ && r.0 == AGENT_HZ && l.1 > 0.95 && r.1 > 0.95 && left.len() == right.len();
+        let good = l.0 == CALLER_HZ
+            && r.0 == AGENT_HZ
+            && l.1 > 0.95
+            && r.1 > 0.95
+            && left.len() == right.len();
         let seen = format!(
             "{:.1} s; left {:.0} Hz ({:.1} %), right {:.0} Hz ({:.1} %)",
-            left.len() as f64 / 8_000.0, l.0, l.1 * 100.0, r.0, r.1 * 100.0
+            left.len() as f64 / 8_000.0,
+            l.0,
+            l.1 * 100.0,
+            r.0,
+            r.1 * 100.0
         );
         self.step("the recording's two channels", good, seen)
     }
+}
+
+/// Left and right channel of a recording.
+fn channels(path: &Path) -> Result<(Vec<i16>, Vec<i16>), String> {
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    let wav = Wav::parse(&bytes).map_err(|e| e.to_string())?;
+    let Spec { format, channels: 2, .. } = wav.spec else {
+        return Err(format!("{} channels", wav.spec.channels));
+    };
+    let samples = linear(format, bytes.get(wav.data_offset..).unwrap_or_default());
+    Ok(samples.chunks_exact(2).map(|frame| (frame[0], frame[1])).unzip())
 }
 
 /// The one of our tones that stands out, and its share of the sound.

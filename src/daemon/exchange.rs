@@ -1,16 +1,22 @@
 //! The switch's thread: inputs in, time told, outputs carried out in their order.
 
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use tokio::sync::broadcast;
 
 use super::clock::Clock;
+use super::orders::Pending;
 use crate::base::Time;
-use crate::engine::Engine;
+use crate::config::RecordFormat;
+use crate::engine::{Clips, Engine, OpenRecording};
+use crate::media::control;
 use crate::net::Sip;
-use crate::store::journal::Journal;
-use crate::switch::{Input, Level, Output, Reply, RequestId, Switch};
+use crate::store::{Full, Journal};
+use crate::switch::fact::Fact;
+use crate::switch::{DiskCommand, Input, Level, Output, Switch};
 
 /// Inputs that may wait for the switch: more, and senders are told that it is full.
 pub(super) const QUEUE: usize = 65_536;
@@ -24,7 +30,8 @@ pub(super) struct Hands {
     pub(super) sip: Sip,
     pub(super) engine: Engine,
     pub(super) journal: Journal,
-    pub(super) replies: Sender<(RequestId, Reply)>,
+    pub(super) pending: Pending,
+    pub(super) events: broadcast::Sender<Arc<str>>,
 }
 
 /// The way to the switch, for all who have something to tell it.
@@ -34,6 +41,7 @@ pub(super) struct Inputs(Sender<Message>);
 /// What goes through the queue.
 enum Message {
     Input(Box<Input>),
+    Clips(Clips),
     Stop,
 }
 
@@ -47,15 +55,20 @@ impl Inputs {
     pub(super) fn offer(&self, input: Input) -> Result<(), Input> {
         match self.0.try_send(Message::Input(Box::new(input))) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(Message::Input(input)) | TrySendError::Disconnected(Message::Input(input))) => {
-                Err(*input)
-            }
+            Err(
+                TrySendError::Full(Message::Input(input))
+                | TrySendError::Disconnected(Message::Input(input)),
+            ) => Err(*input),
             Err(_) => unreachable!("an input was sent"),
         }
     }
     /// Tells the switch, however long that takes. `false`: there is no switch any more.
     pub(super) fn tell(&self, input: Input) -> bool {
         self.0.send(Message::Input(Box::new(input))).is_ok()
+    }
+    /// Other prompts from now on. `false`: there is no switch any more.
+    pub(super) fn clips(&self, clips: Clips) -> bool {
+        self.0.send(Message::Clips(clips)).is_ok()
     }
     /// Ends the switch's thread once all before it is done.
     pub(super) fn stop(&self) {
@@ -67,7 +80,12 @@ impl Inputs {
 pub(super) struct Queue(Receiver<Message>);
 
 /// Starts the thread. It gives its hands back when it ends, so that they can be closed in order.
-pub(super) fn start(mut switch: Switch, hands: Hands, queue: Queue, clock: Clock) -> std::io::Result<JoinHandle<Hands>> {
+pub(super) fn start(
+    mut switch: Switch,
+    hands: Hands,
+    queue: Queue,
+    clock: Clock,
+) -> std::io::Result<JoinHandle<Hands>> {
     std::thread::Builder::new().name("switch".into()).spawn(move || {
         let mut hands = hands;
         drain(&mut switch, &mut hands);
@@ -85,31 +103,27 @@ fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> 
         Err(RecvTimeoutError::Timeout) => None,
         Err(RecvTimeoutError::Disconnected) => return false,
     };
-    for _ in 0..BATCH {
-        match next.take() {
-            Some(Message::Input(input)) => {
+    let mut taken = 0;
+    while let Some(message) = next.take() {
+        match message {
+            Message::Input(input) => {
                 switch.handle(clock.now(), *input);
                 drain(switch, hands);
             }
-            Some(Message::Stop) => return false,
-            None => break,
+            Message::Clips(clips) => hands.engine.set_clips(clips),
+            Message::Stop => return false,
         }
-        next = queue.0.try_recv().ok();
+        taken += 1;
+        if taken < BATCH {
+            next = queue.0.try_recv().ok();
+        }
     }
     if switch.next_wake().is_some_and(|due| due <= clock.at()) {
         switch.handle(clock.now(), Input::Wake);
         drain(switch, hands);
     }
-    // Taken from the queue after the last of the batch: it must not be lost.
-    match next {
-        Some(Message::Input(input)) => {
-            switch.handle(clock.now(), *input);
-            drain(switch, hands);
-            true
-        }
-        Some(Message::Stop) => false,
-        None => true,
-    }
+    hands.engine.flush();
+    true
 }
 
 fn drain(switch: &mut Switch, hands: &mut Hands) {
@@ -117,13 +131,34 @@ fn drain(switch: &mut Switch, hands: &mut Hands) {
         match output {
             Output::Sip(flow, message) => hands.sip.send(flow, &message),
             Output::Media(command) => hands.engine.send(command),
-            Output::Disk(command) => hands.engine.disk(command),
-            Output::Fact(fact) => hands.journal.submit(fact),
-            Output::Reply(id, reply) => {
-                let _ = hands.replies.try_send((id, reply));
+            Output::Disk(DiskCommand::Open { recording, path, format }) => {
+                let format = match format {
+                    RecordFormat::Alaw => control::RecordFormat::Alaw,
+                    RecordFormat::Pcm16 => control::RecordFormat::Pcm16,
+                };
+                hands.engine.open_recording(OpenRecording { recording, path, format });
             }
+            Output::Fact(fact) => write_down(fact, hands),
+            Output::Reply(id, reply) => hands.pending.answered(id, reply),
             Output::Log(level, text) => log(level, &text),
         }
+    }
+}
+
+/// A fact goes to the journal, and to whoever watches. The ring has room for the facts of thousands
+/// of calls, and new calls are refused long before it is full: a fact that finds none is a fault.
+fn write_down(fact: Fact, hands: &Hands) {
+    if hands.events.receiver_count() > 0
+        && let Ok(line) = serde_json::to_string(&fact)
+    {
+        let _ = hands.events.send(line.into());
+    }
+    if let Err(Full(fact)) = hands.journal.submit(fact) {
+        tracing::error!(
+            "the journal's ring is full: fact {} ({}) is lost",
+            fact.seq,
+            fact.kind.name()
+        );
     }
 }
 

@@ -23,6 +23,7 @@ mod demo;
 mod exchange;
 mod explain;
 pub mod files;
+mod orders;
 mod serve;
 
 pub use cli::main;

@@ -30,11 +30,7 @@ pub struct Comfort {
 impl Comfort {
     /// Silent until a level is set.
     pub fn new(rng: Rng) -> Comfort {
-        Comfort {
-            rng,
-            peak: 0.0,
-            target: 0.0,
-        }
+        Comfort { rng, peak: 0.0, target: 0.0 }
     }
 
     /// Sets the level from the first byte of an RFC 3389 payload; its top bit, which must be 0,
@@ -98,10 +94,7 @@ mod tests {
         comfort.set_level(0x80);
         let mut out = [0; 8000];
         comfort.fill(&mut out);
-        assert!(
-            (level::dbov(&out[4000..]) + 4.8).abs() < 0.2,
-            "uniform noise at full scale"
-        );
+        assert!((level::dbov(&out[4000..]) + 4.8).abs() < 0.2, "uniform noise at full scale");
         assert_eq!(level_byte(&[0; 160]), 106);
         assert_eq!(level_byte(&[i16::MIN; 160]), 0);
     }

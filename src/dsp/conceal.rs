@@ -73,11 +73,7 @@ impl Default for Concealer {
 impl Concealer {
     /// Nothing heard yet: a loss now is silence.
     pub fn new() -> Concealer {
-        Concealer {
-            history: [0; HISTORY],
-            source: [0; HISTORY],
-            going: None,
-        }
+        Concealer { history: [0; HISTORY], source: [0; HISTORY], going: None }
     }
 
     /// A frame arrived, of any length. After a loss its beginning is changed: blended with what was
@@ -131,13 +127,7 @@ impl Going {
             .map_or(WITHOUT_PITCH, |pitch| pitch.lag);
         let next = HISTORY - period;
         let offset = f32::from(source[HISTORY - 1]) - f32::from(source[next - 1]);
-        Going {
-            period,
-            next,
-            round: next,
-            made: 0,
-            offset,
-        }
+        Going { period, next, round: next, made: 0, offset }
     }
 
     /// The next sample.
@@ -193,11 +183,7 @@ mod tests {
     }
 
     fn largest_step(samples: &[i16]) -> u16 {
-        samples
-            .windows(2)
-            .map(|w| w[1].abs_diff(w[0]))
-            .max()
-            .unwrap_or(0)
+        samples.windows(2).map(|w| w[1].abs_diff(w[0])).max().unwrap_or(0)
     }
 
     /// `clean` in frames, those of `lost` concealed.
@@ -217,11 +203,7 @@ mod tests {
 
     /// Signal to error in dB.
     fn snr(clean: &[i16], heard: &[i16]) -> f64 {
-        let error: Vec<i16> = clean
-            .iter()
-            .zip(heard)
-            .map(|(a, b)| a.saturating_sub(*b))
-            .collect();
+        let error: Vec<i16> = clean.iter().zip(heard).map(|(a, b)| a.saturating_sub(*b)).collect();
         10.0 * (power(clean) / power(&error).max(1e-9)).log10()
     }
 
@@ -245,10 +227,7 @@ mod tests {
                 let gain = concealed - snr(&clean, &silent);
                 // A shift of half a sample in the period costs the most in high voices.
                 let least = if frame == 80 { 10.0 } else { 5.0 };
-                assert!(
-                    gain > least,
-                    "{pitch} Hz, {frame}: {gain:.1} dB better than silence"
-                );
+                assert!(gain > least, "{pitch} Hz, {frame}: {gain:.1} dB better than silence");
             }
         }
     }
@@ -262,10 +241,7 @@ mod tests {
                 for lost in [1, 2, 3, 5] {
                     let heard = through(&clean, frame, |index| index % 8 >= 8 - lost);
                     let step = f64::from(largest_step(&heard));
-                    assert!(
-                        step < 1.35 * own,
-                        "{pitch} {frame} {lost}: {step} against {own}"
-                    );
+                    assert!(step < 1.35 * own, "{pitch} {frame} {lost}: {step} against {own}");
                 }
             }
         }
@@ -276,10 +252,7 @@ mod tests {
         let clean = vowel(100.0, 4000);
         let heard = through(&clean, 80, |index| index >= 25);
         let level = |from_ms: usize| dbm0(&heard[2000 + 8 * from_ms..][..80]);
-        assert!(
-            (level(0) - dbm0(&clean)).abs() < 1.5,
-            "the first 10 ms keep their level"
-        );
+        assert!((level(0) - dbm0(&clean)).abs() < 1.5, "the first 10 ms keep their level");
         assert!(level(40) < level(20) - 3.0 && level(20) < level(0));
         assert!(heard[2480..].iter().all(|&s| s == 0));
     }
@@ -305,13 +278,7 @@ mod tests {
         let mut rng = Rng::from_seed(2);
         let noise: Vec<i16> = (0..16_000).map(|_| rng.next_u32() as i16 / 16).collect();
         let heard = through(&noise, 80, |index| index % 4 == 3);
-        let lost: Vec<i16> = heard
-            .chunks(80)
-            .skip(3)
-            .step_by(4)
-            .flatten()
-            .copied()
-            .collect();
+        let lost: Vec<i16> = heard.chunks(80).skip(3).step_by(4).flatten().copied().collect();
         assert!((dbm0(&lost) - dbm0(&noise)).abs() < 1.0);
     }
 

@@ -18,12 +18,8 @@ pub const ROWS: [u16; 4] = [697, 770, 852, 941];
 /// Frequencies of the high group, in Hz.
 pub const COLUMNS: [u16; 4] = [1209, 1336, 1477, 1633];
 /// The digit of each row and column.
-pub const KEYS: [[char; 4]; 4] = [
-    ['1', '2', '3', 'A'],
-    ['4', '5', '6', 'B'],
-    ['7', '8', '9', 'C'],
-    ['*', '0', '#', 'D'],
-];
+pub const KEYS: [[char; 4]; 4] =
+    [['1', '2', '3', 'A'], ['4', '5', '6', 'B'], ['7', '8', '9', 'C'], ['*', '0', '#', 'D']];
 
 /// Level of each group in dBm0. Their difference is the twist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,10 +34,7 @@ impl Default for Levels {
     /// The high group 2 dB over the low one, as ETSI ES 201 235-2 has it, because lines take more
     /// from the high frequencies. −5 dBm0 together.
     fn default() -> Levels {
-        Levels {
-            low_dbm0: -9,
-            high_dbm0: -7,
-        }
+        Levels { low_dbm0: -9, high_dbm0: -7 }
     }
 }
 
@@ -58,14 +51,8 @@ pub fn frequencies(digit: char) -> Option<(u16, u16)> {
 /// sounds until stopped.
 pub fn plan(digit: char, on_ms: u32, off_ms: u32, levels: Levels) -> Option<Plan> {
     let (row, column) = frequencies(digit)?;
-    let low = Partial {
-        hz: row,
-        dbm0: levels.low_dbm0,
-    };
-    let high = Partial {
-        hz: column,
-        dbm0: levels.high_dbm0,
-    };
+    let low = Partial { hz: row, dbm0: levels.low_dbm0 };
+    let high = Partial { hz: column, dbm0: levels.high_dbm0 };
     Some(Plan::once(Segment::pair(low, high, on_ms), off_ms))
 }
 
@@ -79,20 +66,14 @@ mod tests {
     fn sixteen_digits_sound_as_q23_says() {
         let rows = ROWS.map(f64::from);
         let columns = COLUMNS.map(f64::from);
-        for (digit, row, column) in [
-            ('1', 697, 1209),
-            ('5', 770, 1336),
-            ('0', 941, 1336),
-            ('#', 941, 1477),
-        ] {
+        for (digit, row, column) in
+            [('1', 697, 1209), ('5', 770, 1336), ('0', 941, 1336), ('#', 941, 1477)]
+        {
             assert_eq!(frequencies(digit), Some((row, column)));
         }
         for digit in KEYS.concat() {
             let (row, column) = frequencies(digit).unwrap();
-            let levels = Levels {
-                low_dbm0: -10,
-                high_dbm0: -12,
-            };
+            let levels = Levels { low_dbm0: -10, high_dbm0: -12 };
             let mut out = vec![1; 2000];
             let filled = Generator::new(&plan(digit, 100, 50, levels).unwrap()).fill(&mut out);
             assert_eq!(filled, 1200);

@@ -173,10 +173,7 @@ mod tests {
     /// SHA-256 of `words` as 16-bit little-endian, the form of ITU's files.
     fn sha256(words: impl Iterator<Item = u16>) -> String {
         let bytes: Vec<u8> = words.flat_map(u16::to_le_bytes).collect();
-        Sha256::digest(&bytes)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect()
     }
 
     // The four sums are those of ITU-T G.191's `sweep-r.a`, `.rea`, `.u` and `.reu`: codes and
@@ -225,21 +222,13 @@ mod tests {
                 0 => 16 * step + 8,
                 s => (16 * step + 264) << (s - 1),
             };
-            let sample = if bits & 0x80 != 0 {
-                magnitude
-            } else {
-                -magnitude
-            };
+            let sample = if bits & 0x80 != 0 { magnitude } else { -magnitude };
             assert_eq!(i32::from(alaw_sample(code)), sample, "A {code:#x}");
 
             let bits = !code;
             let (segment, step) = (u32::from(bits >> 4 & 7), i32::from(bits & 15));
             let magnitude = ((8 * step + 132) << segment) - 132;
-            let sample = if bits & 0x80 == 0 {
-                magnitude
-            } else {
-                -magnitude
-            };
+            let sample = if bits & 0x80 == 0 { magnitude } else { -magnitude };
             assert_eq!(i32::from(ulaw_sample(code)), sample, "µ {code:#x}");
         }
     }

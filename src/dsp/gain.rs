@@ -35,26 +35,14 @@ impl Default for Gain {
 
 impl Gain {
     /// 0 dB: samples pass as they are.
-    pub const UNITY: Gain = Gain {
-        factor: UNITY,
-        target: UNITY,
-        left: 0,
-    };
+    pub const UNITY: Gain = Gain { factor: UNITY, target: UNITY, left: 0 };
     /// Silence.
-    pub const MUTED: Gain = Gain {
-        factor: 0,
-        target: 0,
-        left: 0,
-    };
+    pub const MUTED: Gain = Gain { factor: 0, target: 0, left: 0 };
 
     /// `db` from the first sample on. See [`Gain::set_db`].
     pub fn new(db: f32) -> Gain {
         let factor = factor(db);
-        Gain {
-            factor,
-            target: factor,
-            left: 0,
-        }
+        Gain { factor, target: factor, left: 0 }
     }
 
     /// Moves to `db` over the next 10 ms; from [`MUTE_DB`] to [`HIGHEST_DB`], and what lies beyond

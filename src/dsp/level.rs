@@ -99,11 +99,7 @@ pub fn dominant_tone(samples: &[i16], candidates: &[f64]) -> Option<Dominant> {
         .iter()
         .map(|&hz| (hz, goertzel_power(samples, hz)))
         .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(hz, tone)| Dominant {
-            hz,
-            dbm0: power_dbm0(tone),
-            share: tone / whole,
-        })
+        .map(|(hz, tone)| Dominant { hz, dbm0: power_dbm0(tone), share: tone / whole })
         .filter(|d| d.share >= 0.5)
 }
 
@@ -159,19 +155,11 @@ mod tests {
         let d = dominant_tone(&s, &candidates).expect("a pure tone stands out");
         assert_eq!(d.hz, 450.0);
         assert!((d.dbm0 + 20.0).abs() < 0.1 && d.share > 0.99);
-        assert_eq!(
-            dominant_tone(&s, &[1000.0, 2000.0]),
-            None,
-            "another tone is heard"
-        );
+        assert_eq!(dominant_tone(&s, &[1000.0, 2000.0]), None, "another tone is heard");
         assert_eq!(dominant_tone(&s, &[]), None);
         for (a, b) in s.iter_mut().zip(sine(900.0, -15.0, 1600)) {
             *a += b;
         }
-        assert_eq!(
-            dominant_tone(&s, &candidates),
-            None,
-            "a louder one lies over it"
-        );
+        assert_eq!(dominant_tone(&s, &candidates), None, "a louder one lies over it");
     }
 }

@@ -40,15 +40,9 @@ pub fn similarity(a: &[i16], b: &[i16]) -> Option<f32> {
 /// vector registers.
 fn product(a: &[i16], b: &[i16]) -> i64 {
     let part = |(a, b): (&[i16], &[i16])| -> i32 {
-        a.iter()
-            .zip(b)
-            .map(|(&a, &b)| (i32::from(a) * i32::from(b)) >> 8)
-            .sum()
+        a.iter().zip(b).map(|(&a, &b)| (i32::from(a) * i32::from(b)) >> 8).sum()
     };
-    a.chunks(256)
-        .zip(b.chunks(256))
-        .map(|pair| i64::from(part(pair)))
-        .sum()
+    a.chunks(256).zip(b.chunks(256)).map(|pair| i64::from(part(pair))).sum()
 }
 
 #[cfg(test)]
@@ -57,13 +51,7 @@ mod tests {
 
     fn pulses(period: usize, length: usize) -> Vec<i16> {
         (0..length)
-            .map(|n| {
-                if n % period < 5 {
-                    8000 - 1000 * (n % period) as i16
-                } else {
-                    0
-                }
-            })
+            .map(|n| if n % period < 5 { 8000 - 1000 * (n % period) as i16 } else { 0 })
             .collect()
     }
 

@@ -19,9 +19,7 @@ use core::fmt;
 use super::SAMPLE_RATE;
 
 /// The rates that can be brought to 8 kHz.
-pub const RATES: [u32; 9] = [
-    8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
-];
+pub const RATES: [u32; 9] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 
 /// Half the filter's length in seconds.
 const REACH: f64 = 0.005;
@@ -119,20 +117,12 @@ fn dot(filter: &[f32], samples: &[f32]) -> f32 {
 
 /// sin πx / πx.
 fn sinc(x: f64) -> f64 {
-    if x == 0.0 {
-        1.0
-    } else {
-        (PI * x).sin() / (PI * x)
-    }
+    if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) }
 }
 
 /// Kaiser's window, `x` from −1 to 1; 0 outside.
 fn kaiser(x: f64) -> f64 {
-    if x.abs() >= 1.0 {
-        0.0
-    } else {
-        bessel_i0(BETA * (1.0 - x * x).sqrt()) / bessel_i0(BETA)
-    }
+    if x.abs() >= 1.0 { 0.0 } else { bessel_i0(BETA * (1.0 - x * x).sqrt()) / bessel_i0(BETA) }
 }
 
 /// The modified Bessel function of the first kind and order 0, by its series.
@@ -176,10 +166,7 @@ mod tests {
                 let out = passed(hz, rate);
                 let sent = dbm0(&sine(hz, 30_000.0, 8000, 8000));
                 let level = tone_dbm0(&out, hz);
-                assert!(
-                    (level - sent).abs() < 0.05,
-                    "{rate} {hz}: {level} for {sent}"
-                );
+                assert!((level - sent).abs() < 0.05, "{rate} {hz}: {level} for {sent}");
             }
         }
     }
@@ -187,9 +174,7 @@ mod tests {
     #[test]
     fn aliases_are_70_db_down() {
         for rate in RATES.into_iter().filter(|&rate| rate > 8000) {
-            for hz in [
-                4010.0, 4100.0, 4600.0, 5000.0, 5400.0, 7000.0, 9000.0, 15_000.0, 20_000.0,
-            ] {
+            for hz in [4010.0, 4100.0, 4600.0, 5000.0, 5400.0, 7000.0, 9000.0, 15_000.0, 20_000.0] {
                 if hz < f64::from(rate) / 2.0 {
                     let out = dbm0(&passed(hz, rate));
                     assert!(out < 2.4 - 70.0, "{rate} {hz}: {out}");
@@ -211,9 +196,8 @@ mod tests {
 
     #[test]
     fn loud_clips_and_other_rates_are_refused() {
-        let square: Vec<i16> = (0..16_000)
-            .map(|n| if n / 40 % 2 == 0 { i16::MAX } else { i16::MIN })
-            .collect();
+        let square: Vec<i16> =
+            (0..16_000).map(|n| if n / 40 % 2 == 0 { i16::MAX } else { i16::MIN }).collect();
         let out = to_8k(&square, 16_000).unwrap();
         // The overshoot of a band-limited square wave saturates.
         assert!(out.contains(&i16::MAX) && out.contains(&i16::MIN));

@@ -64,10 +64,7 @@ impl Join {
     /// The most alike of all adjacent periods in the middle of `block`.
     fn find(block: &[i16], similarity: f32) -> Option<Join> {
         let longest = LONGEST.min(block.len() / 2);
-        let centred = |lag: usize| Join {
-            at: (block.len() - 2 * lag) / 2,
-            lag,
-        };
+        let centred = |lag: usize| Join { at: (block.len() - 2 * lag) / 2, lag };
         if longest < SHORTEST {
             return None;
         }
@@ -119,11 +116,7 @@ mod tests {
     }
 
     fn largest_step(samples: &[i16]) -> u16 {
-        samples
-            .windows(2)
-            .map(|w| w[1].abs_diff(w[0]))
-            .max()
-            .unwrap_or(0)
+        samples.windows(2).map(|w| w[1].abs_diff(w[0])).max().unwrap_or(0)
     }
 
     #[test]
@@ -141,10 +134,7 @@ mod tests {
                 };
                 let length = length.unwrap();
                 let periods = length.abs_diff(240) as f64 / period;
-                assert!(
-                    (periods - periods.round()).abs() * period <= 1.0,
-                    "{pitch}: {periods}"
-                );
+                assert!((periods - periods.round()).abs() * period <= 1.0, "{pitch}: {periods}");
                 assert!(periods.round() >= 1.0);
                 assert_eq!(length > 240, longer);
                 let heard = [&voice[..240], &out[..length], &voice[480..]].concat();

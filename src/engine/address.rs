@@ -19,10 +19,7 @@ pub struct RawAddress {
 
 impl RawAddress {
     /// No address.
-    pub const NONE: RawAddress = RawAddress {
-        bytes: [0; ADDRESS_LEN],
-        len: 0,
-    };
+    pub const NONE: RawAddress = RawAddress { bytes: [0; ADDRESS_LEN], len: 0 };
 }
 
 /// `addr` as the kernel wants it.

@@ -51,7 +51,10 @@ impl Clips {
                     total += samples.len();
                     all.insert(name, Arc::new(Clip::new(samples)));
                 }
-                Ok(_) => faults.push(ClipFault { path, why: "all clips together are too long for the memory".into() }),
+                Ok(_) => faults.push(ClipFault {
+                    path,
+                    why: "all clips together are too long for the memory".into(),
+                }),
                 Err(why) => faults.push(ClipFault { path, why }),
             }
         }
@@ -79,7 +82,13 @@ pub fn check(dir: &Path) -> (usize, Vec<ClipFault>) {
 }
 
 /// The WAV files below `dir` with their names, in the order of their names.
-fn list(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<(String, PathBuf)>, faults: &mut Vec<ClipFault>) {
+fn list(
+    dir: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut Vec<(String, PathBuf)>,
+    faults: &mut Vec<ClipFault>,
+) {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) => return faults.push(ClipFault { path: dir.into(), why: error.to_string() }),
@@ -87,15 +96,19 @@ fn list(dir: &Path, prefix: &str, depth: usize, files: &mut Vec<(String, PathBuf
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
     for path in paths {
-        let Some(stem) = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()) else { continue };
+        let Some(stem) = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()) else {
+            continue;
+        };
         if path.is_dir() {
             if depth < MAX_DEPTH {
-                let folder = path.file_name().map_or(stem, |name| name.to_string_lossy().into_owned());
+                let folder =
+                    path.file_name().map_or(stem, |name| name.to_string_lossy().into_owned());
                 list(&path, &format!("{prefix}{folder}/"), depth + 1, files, faults);
             }
         } else if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("wav")) {
             if files.len() >= MAX_FILES {
-                return faults.push(ClipFault { path, why: format!("more than {MAX_FILES} files") });
+                return faults
+                    .push(ClipFault { path, why: format!("more than {MAX_FILES} files") });
             }
             files.push((format!("{prefix}{stem}"), path));
         }
@@ -120,10 +133,14 @@ fn read(path: &Path) -> Result<Vec<i16>, String> {
 pub fn decode(bytes: &[u8]) -> Result<(Vec<i16>, u32), String> {
     let wav = Wav::parse(bytes).map_err(|e| e.to_string())?;
     let data = bytes.get(wav.data_offset..).unwrap_or_default();
-    let data = &data[..data.len().min(usize::try_from(wav.data_len(bytes.len() as u64)).unwrap_or(usize::MAX))];
+    let data = &data
+        [..data.len().min(usize::try_from(wav.data_len(bytes.len() as u64)).unwrap_or(usize::MAX))];
     let samples = linear(wav.spec.format, data);
     let samples = match wav.spec.channels {
-        2 => samples.chunks_exact(2).map(|f| ((i32::from(f[0]) + i32::from(f[1])) / 2) as i16).collect(),
+        2 => samples
+            .chunks_exact(2)
+            .map(|f| ((i32::from(f[0]) + i32::from(f[1])) / 2) as i16)
+            .collect(),
         _ => samples,
     };
     Ok((samples, wav.spec.rate_hz))
@@ -158,7 +175,8 @@ mod tests {
     fn clips_are_named_by_their_path_and_bad_files_told() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("en/care")).unwrap();
-        let write = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
+        let write =
+            |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
         write("en/care/menu.wav", &wav(Format::Alaw, 1, 8_000, &[0xd5; 800]));
         write("en/wide.wav", &wav(Format::Pcm16, 2, 16_000, &[0; 6_400]));
         write("en/notes.txt", b"not a clip");
@@ -168,7 +186,8 @@ mod tests {
         assert_eq!(clips.get("en/care/menu").unwrap().samples().len(), 800);
         assert_eq!(clips.get("en/wide").unwrap().samples().len(), 800, "1,600 frames of 16 kHz");
         assert_eq!(clips.len(), 2);
-        let names: Vec<_> = faults.iter().map(|f| f.path.file_name().unwrap().to_str().unwrap()).collect();
+        let names: Vec<_> =
+            faults.iter().map(|f| f.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["broken.wav", "empty.wav"]);
         assert!(Clips::load(&dir.path().join("nowhere")).1.len() == 1);
     }

@@ -67,7 +67,7 @@ pub enum Choice {
 /// How the engine is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// The addresses that SDP offers; each gets its share of ports. The first is used.
+    /// The address that SDP offers.
     pub address: IpAddr,
     /// First and last RTP port.
     pub ports: (u16, u16),
@@ -216,7 +216,8 @@ impl Engine {
     ) -> Result<Engine, StartError> {
         let files = pool::raise_file_limit();
         // Two files a pair; what is left serves SIP, recordings and the database.
-        let affordable = usize::try_from(files / 2).unwrap_or(usize::MAX).saturating_sub(256).max(16);
+        let affordable =
+            usize::try_from(files / 2).unwrap_or(usize::MAX).saturating_sub(256).max(16);
         let (first, last) = config.ports;
         let pool = pool::open(config.address, first, last, config.pairs.min(affordable));
         let Pool { pairs, taken } = pool.map_err(StartError::Ports)?;
@@ -229,7 +230,8 @@ impl Engine {
         for (n, pairs) in shared_out(pairs, count).into_iter().enumerate() {
             let (taps, from) = ring::ring(TAP_BYTES);
             rings.push(from);
-            let plane_config = PlaneConfig { rtp_lost_after: config.rtp_lost_after, ..PlaneConfig::default() };
+            let plane_config =
+                PlaneConfig { rtp_lost_after: config.rtp_lost_after, ..PlaneConfig::default() };
             let seed = Seed {
                 name: format!("rtp-{n}"),
                 // The first core is left to everything else where there are several.
@@ -244,7 +246,8 @@ impl Engine {
             workers.push(handle);
             figures.push(row);
         }
-        let disk = Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
+        let disk =
+            Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
         Ok(Engine {
             workers,
             stop,
@@ -460,9 +463,12 @@ impl Seed {
         let running = match came_up.recv() {
             Ok(Ok(running)) => running,
             Ok(Err(error)) => return Err(StartError::Backend(error)),
-            Err(_) => return Err(StartError::Backend(io::Error::other("the worker ended at once"))),
+            Err(_) => {
+                return Err(StartError::Backend(io::Error::other("the worker ended at once")));
+            }
         };
-        let handle = Handle { commands, waiting: VecDeque::new(), wake, legs: 0, thread: Some(thread) };
+        let handle =
+            Handle { commands, waiting: VecDeque::new(), wake, legs: 0, thread: Some(thread) };
         Ok((handle, (name, running, counters)))
     }
 }

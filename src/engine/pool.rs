@@ -77,7 +77,9 @@ pub fn open(address: IpAddr, first: u16, last: u16, most: usize) -> Result<Pool,
                 return Err(PoolError::NoAddress(address, error));
             }
             // Out of file handles: what there is must do.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => break,
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
+                break;
+            }
             Err(_) => pool.taken += 1,
         }
     }
@@ -124,7 +126,10 @@ mod tests {
         let held = UdpSocket::bind((ip, 0)).unwrap();
         let at = held.local_addr().unwrap().port() & !1;
         let pool = open(ip, at.saturating_sub(20), at.saturating_add(19), 100).unwrap();
-        assert!(pool.taken >= 1 && pool.pairs.iter().all(|p| p.rtp.port() % 2 == 0 && p.rtp.port() != at));
+        assert!(
+            pool.taken >= 1
+                && pool.pairs.iter().all(|p| p.rtp.port() % 2 == 0 && p.rtp.port() != at)
+        );
         drop(pool);
         let error = open(ip, at, at + 1, 100).unwrap_err();
         assert!(error.to_string().contains("widen"), "{error}");

@@ -88,7 +88,8 @@ impl<B: Backend> Worker<B> {
             let legs = self.plane.leg_count();
             self.backend.wait(patience(legs, self.waiting.is_empty()));
             let now = self.now();
-            let mut harvest = Harvest { plane: &mut self.plane, tap: &mut self.tap, staged: &mut staged, now };
+            let mut harvest =
+                Harvest { plane: &mut self.plane, tap: &mut self.tap, staged: &mut staged, now };
             self.backend.harvest(&mut harvest);
             staged.send(&mut self.backend);
             self.tick(now);
@@ -166,11 +167,19 @@ struct Harvest<'a> {
 }
 
 impl Receive for Harvest<'_> {
-    fn datagram(&mut self, socket: u32, from: SocketAddr, buf: &mut [u8], len: usize) -> Option<Forward> {
+    fn datagram(
+        &mut self,
+        socket: u32,
+        from: SocketAddr,
+        buf: &mut [u8],
+        len: usize,
+    ) -> Option<Forward> {
         let kind = if socket & 1 == 0 { Kind::Rtp } else { Kind::Rtcp };
         let mut out = Aside { tap: self.tap, staged: self.staged };
         match self.plane.receive(self.now, PortIndex(socket / 2), kind, from, buf, len, &mut out) {
-            Disposition::Forward { port, to, len } => Some(Forward { socket: socket_of(port, Kind::Rtp), to, len }),
+            Disposition::Forward { port, to, len } => {
+                Some(Forward { socket: socket_of(port, Kind::Rtp), to, len })
+            }
             _ => None,
         }
     }
@@ -202,7 +211,10 @@ const STAGED: usize = 64;
 
 impl Staged {
     fn new() -> Staged {
-        Staged { packets: Vec::with_capacity(STAGED), bytes: Vec::with_capacity(STAGED * DATAGRAM_BYTES) }
+        Staged {
+            packets: Vec::with_capacity(STAGED),
+            bytes: Vec::with_capacity(STAGED * DATAGRAM_BYTES),
+        }
     }
     fn push(&mut self, socket: u32, to: SocketAddr, bytes: &[u8]) {
         if self.packets.len() < STAGED && bytes.len() <= DATAGRAM_BYTES {

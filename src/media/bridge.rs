@@ -86,10 +86,7 @@ pub struct Paths {
 
 impl Paths {
     /// Nothing is passed on.
-    pub const NONE: Paths = Paths {
-        audio: Audio::None,
-        events: Events::None,
-    };
+    pub const NONE: Paths = Paths { audio: Audio::None, events: Events::None };
 
     /// How `to` shall hear `from`.
     pub fn between(from: Side, to: Side) -> Paths {
@@ -116,114 +113,27 @@ impl Paths {
 mod tests {
     use super::*;
 
-    const SIDE: Side = Side {
-        codec: Codec::Pcma,
-        heard: true,
-        hears: true,
-        event_pt: Some(101),
-        busy: Busy::No,
-    };
+    const SIDE: Side =
+        Side { codec: Codec::Pcma, heard: true, hears: true, event_pt: Some(101), busy: Busy::No };
 
     #[test]
     fn the_table() {
-        let other = Side {
-            codec: Codec::Pcmu,
-            event_pt: Some(96),
-            ..SIDE
-        };
+        let other = Side { codec: Codec::Pcmu, event_pt: Some(96), ..SIDE };
         let table = [
             (SIDE, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, other, Audio::Samples, Events::Insert(96)),
-            (
-                SIDE,
-                Side {
-                    busy: Busy::Yes,
-                    ..SIDE
-                },
-                Audio::None,
-                Events::None,
-            ),
-            (
-                Side {
-                    busy: Busy::Yes,
-                    ..SIDE
-                },
-                SIDE,
-                Audio::Relay,
-                Events::Relay(101),
-            ),
-            (
-                SIDE,
-                Side {
-                    hears: false,
-                    ..SIDE
-                },
-                Audio::None,
-                Events::None,
-            ),
-            (
-                Side {
-                    heard: false,
-                    ..SIDE
-                },
-                SIDE,
-                Audio::None,
-                Events::None,
-            ),
-            (
-                SIDE,
-                Side {
-                    event_pt: None,
-                    ..SIDE
-                },
-                Audio::Relay,
-                Events::Tones,
-            ),
-            (
-                SIDE,
-                Side {
-                    event_pt: None,
-                    ..other
-                },
-                Audio::Samples,
-                Events::Tones,
-            ),
-            (
-                SIDE,
-                Side {
-                    event_pt: None,
-                    busy: Busy::Key,
-                    ..SIDE
-                },
-                Audio::None,
-                Events::Tones,
-            ),
-            (
-                SIDE,
-                Side {
-                    event_pt: None,
-                    busy: Busy::Yes,
-                    ..SIDE
-                },
-                Audio::None,
-                Events::None,
-            ),
-            (
-                Side {
-                    event_pt: None,
-                    ..SIDE
-                },
-                SIDE,
-                Audio::Relay,
-                Events::Relay(101),
-            ),
+            (SIDE, Side { busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
+            (Side { busy: Busy::Yes, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
+            (SIDE, Side { hears: false, ..SIDE }, Audio::None, Events::None),
+            (Side { heard: false, ..SIDE }, SIDE, Audio::None, Events::None),
+            (SIDE, Side { event_pt: None, ..SIDE }, Audio::Relay, Events::Tones),
+            (SIDE, Side { event_pt: None, ..other }, Audio::Samples, Events::Tones),
+            (SIDE, Side { event_pt: None, busy: Busy::Key, ..SIDE }, Audio::None, Events::Tones),
+            (SIDE, Side { event_pt: None, busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
+            (Side { event_pt: None, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
         ];
         for (from, to, audio, events) in table {
-            assert_eq!(
-                Paths::between(from, to),
-                Paths { audio, events },
-                "{from:?} {to:?}"
-            );
+            assert_eq!(Paths::between(from, to), Paths { audio, events }, "{from:?} {to:?}");
         }
     }
 }

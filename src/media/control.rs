@@ -63,11 +63,7 @@ impl DigitSet {
 
     /// The digits named in `text`; characters that are not DTMF digits are left out.
     pub fn of(text: &str) -> DigitSet {
-        DigitSet(
-            text.chars()
-                .filter_map(position)
-                .fold(0, |bits, p| bits | 1 << p),
-        )
+        DigitSet(text.chars().filter_map(position).fold(0, |bits, p| bits | 1 << p))
     }
     /// Whether `digit` is in the set.
     pub fn contains(self, digit: char) -> bool {
@@ -81,9 +77,7 @@ impl DigitSet {
 
 /// The event code of RFC 4733 §3.2: 0 to 9, `*` 10, `#` 11, A to D 12 to 15.
 fn position(digit: char) -> Option<u32> {
-    "0123456789*#ABCD"
-        .find(digit.to_ascii_uppercase())
-        .map(|p| p as u32)
+    "0123456789*#ABCD".find(digit.to_ascii_uppercase()).map(|p| p as u32)
 }
 
 /// One thing to be heard.
@@ -218,7 +212,10 @@ pub enum Command<C> {
 impl<C> Command<C> {
     /// The same command with its clips resolved: names become sounds. The first clip that `resolve`
     /// cannot give ends it with that error; commands without clips pass as they are.
-    pub fn map_clips<D, E>(self, mut resolve: impl FnMut(C) -> Result<D, E>) -> Result<Command<D>, E> {
+    pub fn map_clips<D, E>(
+        self,
+        mut resolve: impl FnMut(C) -> Result<D, E>,
+    ) -> Result<Command<D>, E> {
         Ok(match self {
             Command::Play { leg, play, items, repeat, stop_on } => {
                 let item = |item| {
@@ -239,9 +236,15 @@ impl<C> Command<C> {
             Command::SendDigits { leg, digits, on_ms, off_ms } => {
                 Command::SendDigits { leg, digits, on_ms, off_ms }
             }
-            Command::Record { recording, left, right } => Command::Record { recording, left, right },
-            Command::SetRecordRight { recording, leg } => Command::SetRecordRight { recording, leg },
-            Command::PauseRecord { recording, paused } => Command::PauseRecord { recording, paused },
+            Command::Record { recording, left, right } => {
+                Command::Record { recording, left, right }
+            }
+            Command::SetRecordRight { recording, leg } => {
+                Command::SetRecordRight { recording, leg }
+            }
+            Command::PauseRecord { recording, paused } => {
+                Command::PauseRecord { recording, paused }
+            }
             Command::StopRecord { recording } => Command::StopRecord { recording },
             Command::Close { leg } => Command::Close { leg },
         })
@@ -416,11 +419,7 @@ mod tests {
         let set = DigitSet::of("12#a");
         assert!(set.contains('1') && set.contains('#') && set.contains('A'));
         assert!(!set.contains('3') && !set.contains('x') && !DigitSet::NONE.contains('1'));
-        assert!(
-            "0123456789*#ABCD"
-                .chars()
-                .all(|d| DigitSet::ALL.contains(d))
-        );
+        assert!("0123456789*#ABCD".chars().all(|d| DigitSet::ALL.contains(d)));
         assert!(DigitSet::of("xyz").is_empty());
     }
 }

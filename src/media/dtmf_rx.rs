@@ -94,12 +94,7 @@ struct Down {
 
 impl Default for DtmfRx {
     fn default() -> DtmfRx {
-        DtmfRx {
-            state: State::Fresh,
-            allowance: BURST,
-            allowed_at: Time::ZERO,
-            flooded: 0,
-        }
+        DtmfRx { state: State::Fresh, allowance: BURST, allowed_at: Time::ZERO, flooded: 0 }
     }
 }
 
@@ -116,13 +111,8 @@ impl DtmfRx {
             State::Down(down) if diff32(packet.timestamp, down.timestamp) < 0 => Told::default(),
             State::Down(down) => match down.joined(now, packet) {
                 Some(down) if packet.event.end => {
-                    self.state = State::Up {
-                        timestamp: down.timestamp,
-                    };
-                    Told {
-                        ended: Some(down.ended()),
-                        began: None,
-                    }
+                    self.state = State::Up { timestamp: down.timestamp };
+                    Told { ended: Some(down.ended()), began: None }
                 }
                 Some(down) => {
                     self.state = State::Down(down);
@@ -130,10 +120,7 @@ impl DtmfRx {
                 }
                 None => {
                     let told = self.press(now, packet);
-                    Told {
-                        ended: Some(told.ended.unwrap_or(down.ended())),
-                        ..told
-                    }
+                    Told { ended: Some(told.ended.unwrap_or(down.ended())), ..told }
                 }
             },
         }
@@ -147,9 +134,7 @@ impl DtmfRx {
         if now.since(down.heard) < SILENCE {
             return None;
         }
-        self.state = State::Up {
-            timestamp: down.timestamp,
-        };
+        self.state = State::Up { timestamp: down.timestamp };
         Some(down.ended())
     }
 
@@ -182,16 +167,12 @@ impl DtmfRx {
         };
         if !self.allowed(now) {
             self.flooded += 1;
-            self.state = State::Up {
-                timestamp: packet.timestamp,
-            };
+            self.state = State::Up { timestamp: packet.timestamp };
             return Told::default();
         }
         let began = digit_of(packet.event.code);
         if packet.event.end {
-            self.state = State::Up {
-                timestamp: packet.timestamp,
-            };
+            self.state = State::Up { timestamp: packet.timestamp };
             return Told { began, ended: None };
         }
         self.state = State::Down(down);
@@ -202,9 +183,8 @@ impl DtmfRx {
     fn allowed(&mut self, now: Time) -> bool {
         let more = now.since(self.allowed_at).as_nanos() / PACE.as_nanos();
         if more > 0 {
-            self.allowance = u128::from(self.allowance)
-                .saturating_add(more)
-                .min(BURST.into()) as u8;
+            self.allowance =
+                u128::from(self.allowance).saturating_add(more).min(BURST.into()) as u8;
             self.allowed_at = now;
         }
         let allowed = self.allowance > 0;
@@ -222,10 +202,7 @@ impl Down {
         }
         let longer = Down { heard: now, ..self };
         if ahead == 0 {
-            return Some(Down {
-                duration: self.duration.max(packet.event.duration),
-                ..longer
-            });
+            return Some(Down { duration: self.duration.max(packet.event.duration), ..longer });
         }
         // §2.5.1.3: a long event goes on in the next segment, which begins where the last is full.
         // That full packet may be lost, so the next segment may be a segment's length ahead.
@@ -260,16 +237,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn event(timestamp: u32, marker: bool, code: u8, end: bool, duration: u16) -> EventPacket {
-        EventPacket {
-            timestamp,
-            marker,
-            event: Event {
-                code,
-                end,
-                volume: 10,
-                duration,
-            },
-        }
+        EventPacket { timestamp, marker, event: Event { code, end, volume: 10, duration } }
     }
 
     /// The packets of one press: `updates` of 20 ms, then three ends.
@@ -277,12 +245,7 @@ mod tests {
         let code = code_of(digit).unwrap();
         let update = |n: u16, end| event(timestamp, n == 1, code, end, n * 160);
         let mut packets: Vec<_> = (1..=updates).map(|n| update(n, false)).collect();
-        packets.extend(
-            [EventPacket {
-                marker: false,
-                ..update(updates + 1, true)
-            }; 3],
-        );
+        packets.extend([EventPacket { marker: false, ..update(updates + 1, true) }; 3]);
         packets
     }
 
@@ -299,12 +262,7 @@ mod tests {
 
     #[test]
     fn each_press_is_told_once() {
-        let packets = [
-            press(0, '1', 4),
-            press(2_000, '1', 1),
-            press(4_000, '#', 10),
-        ]
-        .concat();
+        let packets = [press(0, '1', 4), press(2_000, '1', 1), press(4_000, '#', 10)].concat();
         assert_eq!(digits(&packets), "11#");
     }
 
@@ -345,17 +303,8 @@ mod tests {
         let told: Vec<_> = packets.iter().map(|p| rx.packet(Time::ZERO, *p)).collect();
         assert_eq!(told[0].began, Some('3'));
         assert!(told[1..3].iter().all(|t| *t == Told::default()));
-        let whole = Ended {
-            digit: '3',
-            samples: 2 * 65_535 + 800,
-        };
-        assert_eq!(
-            told[3],
-            Told {
-                ended: Some(whole),
-                began: None
-            }
-        );
+        let whole = Ended { digit: '3', samples: 2 * 65_535 + 800 };
+        assert_eq!(told[3], Told { ended: Some(whole), began: None });
     }
 
     #[test]
@@ -371,10 +320,7 @@ mod tests {
         let mut rx = DtmfRx::default();
         rx.packet(Time::ZERO, press(0, '2', 2)[1]);
         assert_eq!(rx.wake(Time::from_millis(199)), None);
-        let ended = Ended {
-            digit: '2',
-            samples: 320,
-        };
+        let ended = Ended { digit: '2', samples: 320 };
         assert_eq!(rx.wake(Time::from_millis(200)), Some(ended));
         let late = press(0, '2', 2)[3];
         assert_eq!(rx.packet(Time::from_millis(201), late), Told::default());
@@ -384,9 +330,7 @@ mod tests {
     fn a_flood_is_cut_off_and_a_burst_is_not() {
         let mut rx = DtmfRx::default();
         let told = |rx: &mut DtmfRx, n: u32, ms| {
-            rx.packet(Time::from_millis(ms), press(n * 1_000, '1', 1)[0])
-                .began
-                .is_some()
+            rx.packet(Time::from_millis(ms), press(n * 1_000, '1', 1)[0]).began.is_some()
         };
         assert_eq!((0..100).filter(|n| told(&mut rx, *n, 0)).count(), 32);
         assert_eq!(rx.flooded(), 68);

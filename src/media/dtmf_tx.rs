@@ -86,21 +86,13 @@ enum State {
     /// A press sounds; samples of its segment so far, and those still to come.
     Sounding { press: Press, sent: u32, left: u32 },
     /// It is over; `ends` more end packets, then the rest of the pause.
-    Ending {
-        press: Press,
-        duration: u16,
-        ends: u8,
-        pause: u32,
-    },
+    Ending { press: Press, duration: u16, ends: u8, pause: u32 },
 }
 
 impl DtmfTx {
     /// Room for all that can wait, so that nothing allocates later.
     pub fn new() -> DtmfTx {
-        DtmfTx {
-            queue: VecDeque::with_capacity(MAX_QUEUED),
-            state: State::Idle,
-        }
+        DtmfTx { queue: VecDeque::with_capacity(MAX_QUEUED), state: State::Idle }
     }
 
     /// Lets `digits` wait, each for `on_ms` and followed by `off_ms` of pause; characters that are
@@ -125,9 +117,7 @@ impl DtmfTx {
 
     /// The next press, for one who sends it as tones; none while an event of ours sounds.
     pub fn take(&mut self) -> Option<Press> {
-        (self.state == State::Idle)
-            .then(|| self.queue.pop_front())
-            .flatten()
+        (self.state == State::Idle).then(|| self.queue.pop_front()).flatten()
     }
 
     /// What to send in the next `samples`.
@@ -144,29 +134,14 @@ impl DtmfTx {
             State::Sounding { press, sent, left } => {
                 self.sound(press, sent, left, Begins::No, samples)
             }
-            State::Ending {
-                press,
-                duration,
-                ends,
-                pause,
-            } => {
+            State::Ending { press, duration, ends, pause } => {
                 let pause = pause.saturating_sub(samples);
-                let ending = State::Ending {
-                    press,
-                    duration,
-                    ends: ends.saturating_sub(1),
-                    pause,
-                };
+                let ending = State::Ending { press, duration, ends: ends.saturating_sub(1), pause };
                 let over = ends <= 1 && pause == 0;
                 self.state = if over { State::Idle } else { ending };
                 match ends {
                     0 => Step::Pause,
-                    _ => Step::Event {
-                        code: press.code,
-                        end: true,
-                        duration,
-                        begins: Begins::No,
-                    },
+                    _ => Step::Event { code: press.code, end: true, duration, begins: Begins::No },
                 }
             }
         }
@@ -177,20 +152,10 @@ impl DtmfTx {
         let (sent, left) = (sent + step, left - step);
         let duration = sent.min(FULL) as u16;
         self.state = match left {
-            0 => State::Ending {
-                press,
-                duration,
-                ends: END_COPIES,
-                pause: press.off,
-            },
+            0 => State::Ending { press, duration, ends: END_COPIES, pause: press.off },
             _ => State::Sounding { press, sent, left },
         };
-        Step::Event {
-            code: press.code,
-            end: left == 0,
-            duration,
-            begins,
-        }
+        Step::Event { code: press.code, end: left == 0, duration, begins }
     }
 }
 
@@ -208,12 +173,7 @@ mod tests {
     }
 
     fn event(duration: u16, end: bool, begins: Begins) -> Step {
-        Step::Event {
-            code: 1,
-            end,
-            duration,
-            begins,
-        }
+        Step::Event { code: 1, end, duration, begins }
     }
 
     #[test]
@@ -257,21 +217,11 @@ mod tests {
         let mut tx = DtmfTx::new();
         tx.push("1", 9_000, 40);
         let steps = steps(&mut tx, 160);
-        let segment = steps.iter().position(|s| {
-            matches!(
-                s,
-                Step::Event {
-                    begins: Begins::Segment,
-                    ..
-                }
-            )
-        });
+        let segment =
+            steps.iter().position(|s| matches!(s, Step::Event { begins: Begins::Segment, .. }));
         let full = steps[segment.unwrap() - 1];
         assert_eq!(full, event(65_535, false, Begins::No));
-        let last = steps
-            .iter()
-            .rfind(|s| matches!(s, Step::Event { .. }))
-            .unwrap();
+        let last = steps.iter().rfind(|s| matches!(s, Step::Event { .. })).unwrap();
         assert_eq!(*last, event((72_000 - 65_535) as u16, true, Begins::No));
     }
 
@@ -279,14 +229,7 @@ mod tests {
     fn presses_can_be_taken_away_as_tones() {
         let mut tx = DtmfTx::new();
         tx.push("12", 50, 60);
-        assert_eq!(
-            tx.take(),
-            Some(Press {
-                code: 1,
-                on: 400,
-                off: 480
-            })
-        );
+        assert_eq!(tx.take(), Some(Press { code: 1, on: 400, off: 480 }));
         tx.step(160);
         assert_eq!(tx.take(), None, "an event sounds");
     }

@@ -1,35 +1,41 @@
 //! The jitter buffer: from packets that come when they like to samples whenever they are wanted.
 //!
 //! Stands on the sample path between a leg's received stream and whoever hears it; the relay path has
-//! none. Samples are laid on a [`tape`] by timestamp and taken off it by the hearer's clock. Between a
-//! sample's timestamp and the moment it is played lies the playout *delay*:
+//! none. Samples are laid on a tape by timestamp and taken off it by the hearer's clock. Between a
+//! sample's timestamp and the moment it is played lies the playout delay:
 //!
 //! ```text
 //!   lateness of packets (delay.rs)
 //!   │ least              │ least + spread + SAFETY = needed
 //!   ▼                    ▼
-//! ──┼────────────────────┼──────────── delay ──▶
-//!        too little:  ◀──┤  expand: a pitch period is played twice
-//!                        ├──▶  too much by a packet: accelerate, a pitch period is left out
+//! ──┼────────────────────┼────────────────────────────── delay ──▶
+//!        too little: ◀───┤ stretch: a pitch period is played twice
+//!                        ├── at least a packet too much ──▶ shrink: a pitch period is left out
 //! ```
 //!
 //! | Where the next sample should be | What is played |
 //! |---|---|
 //! | it is there | it |
 //! | missing, later ones are there | concealment, as long as the hole |
-//! | nothing is there (dry) | concealment; and if just that packet comes now, it is still played, so that the delay grows by its lateness. If it does not, the hole was already filled |
+//! | nothing is there (dry), and the delay was enough | concealment, for one pull: what is late alone counts as lost |
+//! | dry for longer, or the delay too little | concealment, and time stands still: when just that packet comes, it is still played, so that the delay has grown by its lateness; when another comes, the hole was already filled |
 //! | dry for [`DRY_LIMIT`] | silence, until a packet begins it anew |
 //!
-//! Packets of any length and order go in, any number of samples comes out. Its memory is fixed at
-//! creation. Not here: order and duplicates by number ([`rtp_rx`](super::rtp_rx)), decoding.
+//! Packets of any length and order go in, any number of samples comes out; drift of the two clocks
+//! is one pitch period now and then. Its memory is fixed at creation. Not here: order and duplicates
+//! by number ([`rtp_rx`](super::rtp_rx)), decoding.
 
 mod delay;
 mod tape;
+#[cfg(test)]
+mod tests;
 
 use self::delay::{Delay, samples};
 use self::tape::Tape;
 use crate::base::Time;
 use crate::base::seq::extend32;
+use crate::dsp::conceal::Concealer;
+use crate::dsp::stretch::{self, GENTLE, URGENT};
 
 /// Longest packet that is taken, samples: 200 ms.
 pub const LONGEST_PACKET: usize = 1_600;
@@ -37,14 +43,23 @@ pub const LONGEST_PACKET: usize = 1_600;
 pub const LONGEST_PULL: usize = 480;
 /// Added to what the statistics ask for, samples: 2 ms for the clock's own accuracy.
 const SAFETY: i64 = 16;
-/// Delay while there are no statistics yet, samples: 10 ms.
+/// Spread that is supposed while there are few statistics, samples: 10 ms.
 const FIRST_SPREAD: i64 = 80;
 /// Packets after which the statistics are believed alone.
 const FEW: u64 = 50;
-/// The delay is not let grow beyond what the least would need by more than this (400 ms).
+/// The delay does not grow beyond the least by more than this (400 ms).
 const MOST_DELAY: i64 = 3_200;
 /// After so many samples (400 ms) without a packet the stream counts as silent.
-const DRY_LIMIT: i64 = 3_200;
+pub const DRY_LIMIT: i64 = 3_200;
+/// Samples in which a pitch period is looked for: 30 ms, or what there is down to 10 ms.
+const BLOCK: usize = 240;
+const SHORTEST_BLOCK: usize = 80;
+/// A delay that could be less by so much (8 ms) without any packet coming late is shrunk.
+const WORTH_IT: i64 = 64;
+/// Samples between two changes of the delay: 100 ms.
+const REST: i64 = 800;
+/// After so many pulls in vain a change may be heard a little.
+const PATIENCE: u32 = 25;
 /// Where extended timestamps begin: so far from zero that nothing runs below it.
 const FIRST: u64 = 1 << 40;
 
@@ -57,8 +72,10 @@ pub struct Figures {
     pub concealed: u64,
     /// Samples played in all, silence between streams not counted.
     pub played: u64,
-    /// Times that a pitch period was left out, and that one was played twice.
-    pub stretched: (u64, u64),
+    /// Times that a pitch period was left out.
+    pub shrunk: u64,
+    /// Times that one was played twice.
+    pub stretched: u64,
 }
 
 /// One leg's jitter buffer.
@@ -69,10 +86,24 @@ pub struct Jitter {
     state: State,
     /// Packets since the stream began.
     packets: u64,
-    /// Samples in the latest packet.
+    /// Samples in the newest packet.
     packet: i64,
+    concealer: Concealer,
+    /// Samples since nothing was there any more.
+    dry: i64,
+    /// Delay beyond what is needed, when last looked at.
+    excess: i64,
+    /// Samples of silence before the tape's next, at the beginning of a stream.
+    lead: usize,
+    /// Samples ready to be played before the tape's next: the rest of a changed block.
+    staged: [i16; BLOCK + stretch::LONGEST],
+    staged_from: usize,
+    staged_to: usize,
+    /// Samples until the delay may be changed again.
+    rest: i64,
+    /// Pulls since a change was wished for.
+    waited: u32,
     figures: Figures,
-    last: i16,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,8 +112,18 @@ enum State {
     Silent,
     /// A stream begins at this position with the next pull.
     Starting(u64),
-    /// Position of the next sample, and samples concealed while nothing was there.
-    Playing { next: u64, dry: i64 },
+    /// Position of the next sample, and samples concealed there while time stood still.
+    Playing { next: u64, owed: usize },
+}
+
+/// How the delay should change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wish {
+    None,
+    /// Less, by at most this many samples.
+    Shrink(usize),
+    /// More, by about this many at most.
+    Stretch(usize),
 }
 
 impl Default for Jitter {
@@ -100,8 +141,16 @@ impl Jitter {
             state: State::Silent,
             packets: 0,
             packet: 160,
+            concealer: Concealer::new(),
+            dry: 0,
+            excess: 0,
+            lead: 0,
+            staged: [0; BLOCK + stretch::LONGEST],
+            staged_from: 0,
+            staged_to: 0,
+            rest: 0,
+            waited: 0,
             figures: Figures::default(),
-            last: 0,
         }
     }
 
@@ -114,23 +163,11 @@ impl Jitter {
         if first || self.packets == 0 {
             self.begin();
         }
-        let near = if self.packets == 0 {
-            FIRST
-        } else {
-            self.tape.end()
-        };
-        let mut at = extend32(timestamp, near);
-        let end = at + pcm.len() as u64;
-        let playing = match self.state {
-            State::Silent => None,
-            State::Starting(next) | State::Playing { next, .. } => Some(next),
-        };
-        if let Some(next) = playing
-            && (end > next + tape::LENGTH as u64 || end + (tape::LENGTH as u64) < next)
-        {
-            // The timestamps leapt: nothing here belongs to them.
+        let mut at = self.extend(timestamp);
+        if !self.fits(at, pcm.len()) {
+            // The timestamps leapt: nothing that is here belongs to them.
             self.begin();
-            at = extend32(timestamp, FIRST);
+            at = self.extend(timestamp);
         }
         self.packets += 1;
         self.packet = pcm.len() as i64;
@@ -141,13 +178,11 @@ impl Jitter {
                 self.state = State::Starting(at);
             }
             State::Starting(next) => self.state = State::Starting(next.min(at)),
-            State::Playing { next, .. } if end <= next => {
-                self.figures.late += 1;
-                return;
-            }
             State::Playing { next, .. } if at < next => {
-                let played = (next - at) as usize;
-                self.tape.write(next, &pcm[played..]);
+                match pcm.get((next - at) as usize..).filter(|rest| !rest.is_empty()) {
+                    Some(rest) => self.tape.write(next, rest),
+                    None => self.figures.late += 1,
+                }
                 return;
             }
             State::Playing { .. } => {}
@@ -159,106 +194,200 @@ impl Jitter {
     /// there is no stream.
     pub fn pull(&mut self, now: Time, out: &mut [i16]) {
         if let State::Starting(first) = self.state {
-            let next = self.start(now, first, out.len() as i64);
-            self.state = State::Playing { next, dry: 0 };
+            self.start(now, first, out.len() as i64);
         }
-        let mut filled = 0;
-        while filled < out.len() {
-            let State::Playing { next, dry } = self.state else {
-                out[filled..].fill(0);
-                return;
-            };
+        let mut wish = self.wish(now, out.len() as i64);
+        let mut filled = self.unstage(out);
+        if self.lead > 0 {
+            let silent = self.lead.min(out.len() - filled);
+            self.concealer.lost(&mut out[filled..filled + silent]);
+            self.lead -= silent;
+            filled += silent;
+        }
+        while let State::Playing { next, owed } = self.state
+            && filled < out.len()
+        {
             let wanted = out.len() - filled;
-            let run = self.tape.run(next, wanted);
-            if run > 0 {
-                let place = &mut out[filled..filled + run];
-                self.tape.copy(next, place);
-                self.last = place[run - 1];
-                self.tape.erase(next, run);
-                self.state = State::Playing {
-                    next: next + run as u64,
-                    dry: 0,
-                };
-                filled += run;
-            } else {
-                filled += self.bridge(now, next, dry, &mut out[filled..]);
+            if wish != Wish::None && self.change(next, core::mem::replace(&mut wish, Wish::None)) {
+                filled += self.unstage(&mut out[filled..]);
+                continue;
             }
+            let run = self.tape.run(next, wanted);
+            if run == 0 {
+                filled += self.bridge(now, next, owed, &mut out[filled..]);
+                continue;
+            }
+            let place = &mut out[filled..filled + run];
+            self.tape.copy(next, place);
+            self.tape.erase(next, run);
+            self.concealer.good(place);
+            self.state = State::Playing { next: next + run as u64, owed: 0 };
+            self.dry = 0;
+            filled += run;
         }
-        self.figures.played += out.len() as u64;
-    }
-
-    /// Something is missing at `next`; says how many samples were made up for it.
-    fn bridge(&mut self, now: Time, next: u64, dry: i64, out: &mut [i16]) -> usize {
-        if self.tape.end() > next {
-            let gap = self.tape.gap(next, tape::LENGTH);
-            // What was made up while dry stood for the beginning of this hole.
-            let skipped = (dry as usize).min(gap);
-            let made = (gap - skipped).min(out.len());
-            self.conceal(&mut out[..made]);
-            self.state = State::Playing {
-                next: next + (skipped + made) as u64,
-                dry: 0,
-            };
-            return made;
-        }
-        if dry >= DRY_LIMIT {
-            self.state = State::Silent;
-            return 0;
-        }
-        let made = out.len();
-        self.conceal(out);
-        // Let the delay grow by the wait, as far as is sensible.
-        let delay = samples(now) - next as i64;
-        let may_grow = delay - self.delay.least().unwrap_or(delay) < MOST_DELAY;
-        self.state = match may_grow {
-            true => State::Playing {
-                next,
-                dry: dry + made as i64,
-            },
-            false => State::Playing {
-                next: next + made as u64,
-                dry: dry + made as i64,
-            },
-        };
-        made
-    }
-
-    fn conceal(&mut self, out: &mut [i16]) {
-        for sample in out.iter_mut() {
-            self.last = (i32::from(self.last) * 15 / 16) as i16;
-            *sample = self.last;
-        }
-        self.figures.concealed += out.len() as u64;
-    }
-
-    /// Where to begin, so that a packet's edge falls on a pull's and packets as late as expected come
-    /// in time: at `first` or whole pulls of silence before it.
-    fn start(&self, now: Time, first: u64, pull: i64) -> u64 {
-        let delay = samples(now) - first as i64;
-        let wait = (self.needed() - delay).max(0);
-        let pulls = (wait + pull - 1) / pull;
-        first - (pulls * pull) as u64
-    }
-
-    /// The delay that lets all but rare packets come in time.
-    fn needed(&self) -> i64 {
-        let spread = match self.packets {
-            ..FEW => self.delay.spread().max(FIRST_SPREAD),
-            _ => self.delay.spread(),
-        };
-        self.delay.least().unwrap_or(0) + spread + SAFETY
-    }
-
-    /// A new stream: nothing of the old one is played or remembered.
-    fn begin(&mut self) {
-        self.tape = Tape::new();
-        self.delay.clear();
-        self.state = State::Silent;
-        self.packets = 0;
+        self.figures.played += filled as u64;
+        out[filled..].fill(0);
+        self.rest -= out.len() as i64;
     }
 
     /// What happened so far.
     pub fn figures(&self) -> Figures {
         self.figures
     }
+
+    /// A new stream: nothing of the old one is played or remembered.
+    fn begin(&mut self) {
+        self.tape.clear();
+        self.delay.clear();
+        self.state = State::Silent;
+        (self.lead, self.packets) = (0, 0);
+    }
+
+    fn extend(&self, timestamp: u32) -> u64 {
+        extend32(timestamp, if self.packets == 0 { FIRST } else { self.tape.end() })
+    }
+
+    /// Whether the tape can hold samples there without losing what is still to be played.
+    fn fits(&self, at: u64, length: usize) -> bool {
+        let (State::Starting(next) | State::Playing { next, .. }) = self.state else {
+            return true;
+        };
+        let end = at + length as u64;
+        end <= next + tape::LENGTH as u64 && end + tape::LENGTH as u64 >= next
+    }
+
+    /// Something is missing at `next`; says how many samples were made up for it.
+    fn bridge(&mut self, now: Time, next: u64, owed: usize, out: &mut [i16]) -> usize {
+        if self.tape.end() > next {
+            let gap = self.tape.gap(next, tape::LENGTH);
+            // What was made up while dry stood for the beginning of this hole.
+            let skipped = owed.min(gap);
+            let made = (gap - skipped).min(out.len());
+            self.conceal(&mut out[..made]);
+            self.state = State::Playing { next: next + (skipped + made) as u64, owed: 0 };
+            return made;
+        }
+        if self.dry >= DRY_LIMIT {
+            self.state = State::Silent;
+            return 0;
+        }
+        let made = out.len();
+        self.conceal(out);
+        // Lateness so far, were it to end now.
+        let late = samples(now) - next as i64 - self.delay.least().unwrap_or(0);
+        let stand = (self.dry > 0 || self.excess < 0) && late < MOST_DELAY;
+        self.state = match stand {
+            true => State::Playing { next, owed: owed + made },
+            false => State::Playing { next: next + made as u64, owed: 0 },
+        };
+        self.dry += made as i64;
+        made
+    }
+
+    fn conceal(&mut self, out: &mut [i16]) {
+        self.concealer.lost(out);
+        self.figures.concealed += out.len() as u64;
+    }
+
+    /// Gives out what is staged.
+    fn unstage(&mut self, out: &mut [i16]) -> usize {
+        let staged = &self.staged[self.staged_from..self.staged_to];
+        let given = staged.len().min(out.len());
+        out[..given].copy_from_slice(&staged[..given]);
+        self.staged_from += given;
+        given
+    }
+
+    /// Begins to play so that a packet's edge falls on a pull's and packets as late as expected come in
+    /// time: after whole pulls of silence, or behind `first` when a stall has delivered much at once.
+    fn start(&mut self, now: Time, first: u64, pull: i64) {
+        let delay = samples(now) - first as i64;
+        let needed = self.needed() + pull - common(pull, self.packet);
+        let wait = (needed - delay + pull - 1).div_euclid(pull) * pull;
+        self.lead = wait.max(0) as usize;
+        let next = first + wait.min(0).unsigned_abs();
+        self.state = State::Playing { next, owed: 0 };
+        self.dry = 0;
+        // Whatever was heard before goes over into it without a step.
+        self.concealer.lost(&mut [0]);
+    }
+
+    /// The delay that lets all but rare packets come in time, when their edges fall on pulls'.
+    fn needed(&self) -> i64 {
+        let spread = match self.packets {
+            ..FEW => self.delay.spread().max(FIRST_SPREAD),
+            _ => self.delay.spread(),
+        };
+        self.delay.least().unwrap_or(0) + spread.min(MOST_DELAY) + SAFETY
+    }
+
+    /// Whether the delay should change before a pull of `pull` samples.
+    ///
+    /// Packets and pulls both come in steps. Where a packet's edge falls `k` samples into a pull, it
+    /// has to be there that much before its first sample is played. So the delay that counts is
+    /// the one less `k`; and as long as shrinking only moves the edge towards the pull's beginning,
+    /// it costs nothing. For the same reason stretching wins nothing before the edge reaches the pull
+    /// after.
+    fn wish(&mut self, now: Time, pull: i64) -> Wish {
+        let State::Playing { next, .. } = self.state else {
+            return Wish::None;
+        };
+        let before = self.lead + self.staged_to - self.staged_from;
+        let position = next as i64 - before as i64;
+        let step = common(pull, self.packet);
+        let edge = (self.tape.end() as i64 - position).rem_euclid(step);
+        self.excess = samples(now) - position - (pull - step + edge) - self.needed();
+        let steps = (self.excess - SAFETY).max(0) / step;
+        let wish = match edge + steps * step {
+            // Nothing is won before the edge has come to the next pull.
+            _ if self.excess < 0 => Wish::Stretch((step - edge) as usize),
+            most @ WORTH_IT.. => Wish::Shrink(most as usize),
+            _ => Wish::None,
+        };
+        self.waited = if wish == Wish::None { 0 } else { self.waited + 1 };
+        if self.rest > 0 || self.dry > 0 || self.packets < 2 {
+            return Wish::None;
+        }
+        wish
+    }
+
+    /// Stages a block with a pitch period more or less; whether there was one that lends itself.
+    fn change(&mut self, next: u64, wish: Wish) -> bool {
+        // Of a block at most half can be left out or put in.
+        let (Wish::Shrink(most) | Wish::Stretch(most)) = wish else {
+            return false;
+        };
+        let length = self.tape.run(next, (2 * most).clamp(SHORTEST_BLOCK, BLOCK));
+        if self.lead > 0 || self.concealer.is_concealing() || length < SHORTEST_BLOCK {
+            return false;
+        }
+        let mut block = [0; BLOCK];
+        let block = &mut block[..length];
+        self.tape.copy(next, block);
+        let similarity = if self.waited > PATIENCE { URGENT } else { GENTLE };
+        let made = match wish {
+            Wish::Stretch(_) => stretch::expand(block, similarity, &mut self.staged),
+            _ => stretch::accelerate(block, similarity, &mut self.staged),
+        };
+        let Some(made) = made else { return false };
+        match wish {
+            Wish::Stretch(_) => self.figures.stretched += 1,
+            _ => self.figures.shrunk += 1,
+        }
+        self.concealer.good(&mut self.staged[..made]);
+        (self.staged_from, self.staged_to) = (0, made);
+        self.tape.erase(next, length);
+        self.state = State::Playing { next: next + length as u64, owed: 0 };
+        (self.rest, self.waited) = (REST, 0);
+        true
+    }
+}
+
+/// Greatest common divisor: the step by which packets' edges move within pulls.
+fn common(a: i64, b: i64) -> i64 {
+    let (mut a, mut b) = (a.max(1), b.max(1));
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }

@@ -183,11 +183,7 @@ impl Default for Latch {
 impl Latch {
     /// A latch before any SDP: it takes nothing.
     pub fn new() -> Latch {
-        Latch {
-            state: State::Closed,
-            foreign: 0,
-            stranger: None,
-        }
+        Latch { state: State::Closed, foreign: 0, stranger: None }
     }
 
     /// The session was negotiated, for the first time or again; `named` is where the peer's SDP
@@ -200,12 +196,7 @@ impl Latch {
             // The peer only now names the source from which it has been sending all along.
             State::Held(held) if named == Some(held.source.addr) => held.named = named,
             State::Learning { named: before, .. } if *before == named => {}
-            _ => {
-                self.state = State::Learning {
-                    named,
-                    candidate: None,
-                }
-            }
+            _ => self.state = State::Learning { named, candidate: None },
         }
     }
 
@@ -225,10 +216,7 @@ impl Latch {
 
     /// All but the holder's own packets in quiet times.
     fn examine(&mut self, now: Time, from: SocketAddr, mark: Mark) -> Verdict {
-        let source = Source {
-            addr: from,
-            ssrc: mark.ssrc,
-        };
+        let source = Source { addr: from, ssrc: mark.ssrc };
         let verdict = match &mut self.state {
             State::Closed => Verdict::Early,
             State::Learning { .. } if !mark.known => Verdict::Unproven,
@@ -302,13 +290,8 @@ fn learning_claim(named: Option<SocketAddr>, from: SocketAddr) -> Claim {
 /// Counts a packet for the candidate; says how many came in a row. A stronger claim takes the
 /// place of a weaker one, anybody that of a stale one; who finds the place taken has 0.
 fn stand(place: &mut Option<Candidate>, now: Time, source: Source, claim: Claim, mark: Mark) -> u8 {
-    let fresh = Candidate {
-        source,
-        claim,
-        first: mark.sequence,
-        at: Position::of(now, mark),
-        packets: 1,
-    };
+    let fresh =
+        Candidate { source, claim, first: mark.sequence, at: Position::of(now, mark), packets: 1 };
     match place {
         Some(c) if c.source == source && c.claim == claim => {
             match diff16(mark.sequence, c.at.sequence) {
@@ -331,14 +314,7 @@ fn stand(place: &mut Option<Candidate>, now: Time, source: Source, claim: Claim,
 
 impl Held {
     fn new(source: Source, at: Position, named: Option<SocketAddr>) -> Held {
-        Held {
-            source,
-            at,
-            candidate: None,
-            named,
-            name_is_stale: false,
-            left: None,
-        }
+        Held { source, at, candidate: None, named, name_is_stale: false, left: None }
     }
 
     /// The holder speaks: that ends the claims which rest on its silence, and forgets stale ones.
@@ -370,11 +346,7 @@ impl Held {
             _ => Duration::ZERO,
         };
         if packets < PROOF_PACKETS || now.since(self.at.heard) < silence {
-            return if packets == 0 {
-                Verdict::Foreign
-            } else {
-                Verdict::Unproven
-            };
+            return if packets == 0 { Verdict::Foreign } else { Verdict::Unproven };
         }
         let old = self.source;
         if source.addr != old.addr {
@@ -390,11 +362,7 @@ impl Held {
             _ => Some((old, self.at)),
         };
         (self.source, self.at, self.candidate) = (source, Position::of(now, mark), None);
-        if source.addr == old.addr {
-            Verdict::Restarted
-        } else {
-            Verdict::Moved(old.addr)
-        }
+        if source.addr == old.addr { Verdict::Restarted } else { Verdict::Moved(old.addr) }
     }
 
     fn claim_of(&self, now: Time, source: Source, mark: Mark) -> Option<Claim> {
@@ -418,11 +386,7 @@ impl Held {
 
 impl Position {
     fn of(now: Time, mark: Mark) -> Position {
-        Position {
-            sequence: mark.sequence,
-            timestamp: mark.timestamp,
-            heard: now,
-        }
+        Position { sequence: mark.sequence, timestamp: mark.timestamp, heard: now }
     }
 
     /// A packet of the stream itself; a late one does not turn it back.
@@ -468,22 +432,11 @@ mod tests {
 
     impl Stream {
         fn new(from: &str, ssrc: u32) -> Stream {
-            let mark = Mark {
-                ssrc,
-                sequence: 65_530,
-                timestamp: u32::MAX - 500,
-                known: true,
-            };
-            Stream {
-                from: addr(from),
-                mark,
-            }
+            let mark = Mark { ssrc, sequence: 65_530, timestamp: u32::MAX - 500, known: true };
+            Stream { from: addr(from), mark }
         }
         fn at(&self, from: &str) -> Stream {
-            Stream {
-                from: addr(from),
-                mark: self.mark,
-            }
+            Stream { from: addr(from), mark: self.mark }
         }
         fn send(&mut self, latch: &mut Latch, ms: u64) -> Verdict {
             self.mark.sequence = self.mark.sequence.wrapping_add(1);
@@ -512,13 +465,7 @@ mod tests {
         let mut ours = Stream::new(NAMED, 1);
         let mut latch = holding(&mut ours);
         assert_eq!(ours.send(&mut latch, 20), Verdict::Ours);
-        assert_eq!(
-            latch.held(),
-            Some(Source {
-                addr: addr(NAMED),
-                ssrc: 1
-            })
-        );
+        assert_eq!(latch.held(), Some(Source { addr: addr(NAMED), ssrc: 1 }));
     }
 
     #[test]
@@ -568,11 +515,7 @@ mod tests {
         for ms in (20..2_000).step_by(20) {
             assert_eq!(foreign.send(&mut latch, ms), Verdict::Foreign);
         }
-        assert_eq!(
-            ours.send(&mut latch, 2_000),
-            Verdict::Ours,
-            "though silent for long"
-        );
+        assert_eq!(ours.send(&mut latch, 2_000), Verdict::Ours, "though silent for long");
         assert_eq!(latch.foreign(), (99, Some(addr(OTHER))));
     }
 
@@ -609,15 +552,8 @@ mod tests {
         let mut ours = Stream::new(NAMED, 1);
         let mut latch = holding(&mut ours);
         let (mut moved, mut foreign) = (ours.at(OTHER), Stream::new(NAMED, 9));
-        let taken = (20..400)
-            .step_by(20)
-            .map(|ms| foreign.send(&mut latch, ms))
-            .last();
-        assert_eq!(
-            taken,
-            Some(Verdict::Ours),
-            "nothing tells it from a restart yet"
-        );
+        let taken = (20..400).step_by(20).map(|ms| foreign.send(&mut latch, ms)).last();
+        assert_eq!(taken, Some(Verdict::Ours), "nothing tells it from a restart yet");
         moved.mark.sequence = moved.mark.sequence.wrapping_add(19);
         moved.mark.timestamp = moved.mark.timestamp.wrapping_add(19 * 160);
         let verdicts = [400, 420, 440].map(|ms| moved.send(&mut latch, ms));
@@ -655,10 +591,8 @@ mod tests {
         let mut ours = Stream::new(NAMED, 1);
         let mut latch = holding(&mut ours);
         let mut again = Stream::new(NAMED, 2);
-        let verdicts: Vec<_> = (20..=120)
-            .step_by(20)
-            .map(|ms| again.send(&mut latch, ms))
-            .collect();
+        let verdicts: Vec<_> =
+            (20..=120).step_by(20).map(|ms| again.send(&mut latch, ms)).collect();
         assert_eq!(verdicts[3], Verdict::Unproven);
         assert_eq!(verdicts[4..], [Verdict::Restarted, Verdict::Ours]);
         // Both at once: the holder stays.
@@ -678,10 +612,7 @@ mod tests {
         latch.negotiated(Some(addr("203.0.113.5:7000")));
         assert_eq!(latch.destination(), Some(addr("203.0.113.5:7000")));
         assert_eq!(ours.send(&mut latch, 40), Verdict::Unproven);
-        assert_eq!(
-            Stream::new("203.0.113.5:7000", 5).send(&mut latch, 45),
-            Verdict::Learned
-        );
+        assert_eq!(Stream::new("203.0.113.5:7000", 5).send(&mut latch, 45), Verdict::Learned);
         assert_eq!(ours.send(&mut latch, 60), Verdict::Foreign);
     }
 
@@ -689,13 +620,7 @@ mod tests {
     /// whether its payload type is known.
     fn any_step() -> impl Strategy<Value = (usize, u32, i16, u64, bool)> {
         let step = prop_oneof![6 => Just(1i16), 1 => -3..=3i16, 1 => any::<i16>()];
-        (
-            0..4usize,
-            1..4u32,
-            step,
-            prop_oneof![Just(20u64), 0..200u64],
-            prop::bool::weighted(0.95),
-        )
+        (0..4usize, 1..4u32, step, prop_oneof![Just(20u64), 0..200u64], prop::bool::weighted(0.95))
     }
 
     /// What came so far, seen from outside: the judge of a take-over.
@@ -711,11 +636,7 @@ mod tests {
         /// Whether the newest packet ends a run of `n` consecutive ones of its source.
         fn in_a_row(&self, n: usize) -> bool {
             let (_, source, mark) = *self.packets.last().unwrap();
-            let known = self
-                .packets
-                .iter()
-                .rev()
-                .filter(|p| p.1 == source && p.2.known);
+            let known = self.packets.iter().rev().filter(|p| p.1 == source && p.2.known);
             let mut wanted = mark.sequence;
             let mut found = 0;
             for (_, _, m) in known {

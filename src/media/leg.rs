@@ -148,17 +148,12 @@ impl Leg {
 
     /// As one side of a bridge; `None` before it was negotiated.
     pub(super) fn side(&self) -> Option<Side> {
-        self.params
-            .as_ref()
-            .map(|params| Side::new(params, self.mouth.busy()))
+        self.params.as_ref().map(|params| Side::new(params, self.mouth.busy()))
     }
 
     /// Whether audio may be sent to its party, and as what.
     pub(super) fn sends(&self) -> Option<(Codec, u8)> {
-        self.params
-            .as_ref()
-            .filter(|p| p.send)
-            .map(|p| (p.codec, p.send_pt))
+        self.params.as_ref().filter(|p| p.send).map(|p| (p.codec, p.send_pt))
     }
 
     /// Payload type of telephone-events to its party.
@@ -169,16 +164,12 @@ impl Leg {
     /// Samples in one packet that we send.
     pub(super) fn samples(&self) -> usize {
         let ptime = |p: &StreamParams| p.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end());
-        self.params
-            .as_ref()
-            .map_or(DEFAULT_SAMPLES, |p| usize::from(ptime(p)) * 8)
+        self.params.as_ref().map_or(DEFAULT_SAMPLES, |p| usize::from(ptime(p)) * 8)
     }
 
     /// Whether it listens for digits in the audio.
     pub(super) fn detects(&self) -> bool {
-        self.params
-            .as_ref()
-            .is_some_and(|p| p.receive && p.inband_dtmf)
+        self.params.as_ref().is_some_and(|p| p.receive && p.inband_dtmf)
     }
 
     /// Makes or drops the ear.
@@ -207,11 +198,7 @@ impl Leg {
     /// Its figures at its end.
     pub(super) fn stats(&self) -> LegStats {
         let (rx, sent) = (self.rx.totals(), self.tx.sent());
-        let heard = self
-            .ear
-            .as_ref()
-            .map(|ear| ear.jitter.figures())
-            .unwrap_or_default();
+        let heard = self.ear.as_ref().map(|ear| ear.jitter.figures()).unwrap_or_default();
         LegStats {
             packets_received: rx.packets,
             bytes_received: rx.bytes,
@@ -224,10 +211,7 @@ impl Leg {
             packets_malformed: self.malformed + self.dtmf.flooded(),
             jitter_us: rx.jitter_us,
             jitter_max_us: rx.jitter_max_us,
-            rtt_us: self
-                .rtcp
-                .round_trip()
-                .map(|t| t.as_micros().min(u32::MAX.into()) as u32),
+            rtt_us: self.rtcp.round_trip().map(|t| t.as_micros().min(u32::MAX.into()) as u32),
             peer_fraction_lost: self.rtcp.fraction_lost(),
             samples_concealed: heard.concealed,
             samples_played: heard.played,
@@ -244,10 +228,7 @@ pub(super) struct Ear {
 
 impl Ear {
     fn new() -> Ear {
-        Ear {
-            jitter: Jitter::new(),
-            detector: Detector::new(),
-        }
+        Ear { jitter: Jitter::new(), detector: Detector::new() }
     }
 
     /// Takes a packet's payload.
@@ -288,8 +269,7 @@ impl Ear {
 impl Leg {
     /// Whether `digit`, heard in the audio at `now`, is the key that a telephone-event told of.
     pub(super) fn was_told(&self, now: Time, digit: char) -> bool {
-        self.last_event
-            .is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
+        self.last_event.is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
     }
 }
 

@@ -72,11 +72,7 @@ impl Tone {
     fn new(code: u8, on: u32, off: u32) -> Option<Tone> {
         let ms = |samples: u32| samples / SAMPLES_PER_MS;
         let plan = dtmf::plan(digit_of(code)?, ms(on), ms(off), Levels::default())?;
-        Some(Tone {
-            generator: Generator::new(&plan),
-            left: on.saturating_add(off),
-            made: 0,
-        })
+        Some(Tone { generator: Generator::new(&plan), left: on.saturating_add(off), made: 0 })
     }
 
     /// Fills `out`, silence behind its end; whether it is over.
@@ -190,26 +186,12 @@ mod tests {
     #[test]
     fn digits_go_before_a_playback_which_waits() {
         let mut mouth = Mouth::new();
-        mouth
-            .player
-            .start(PlayId(1), vec![Item::Silence(20)], false, DigitSet::NONE);
+        mouth.player.start(PlayId(1), vec![Item::Silence(20)], false, DigitSet::NONE);
         mouth.send_digits("5", 40, 40);
-        let said: Vec<_> = (0..7)
-            .map(|_| say(&mut mouth, true))
-            .map(|(s, o, _)| (s, o))
-            .collect();
-        assert!(matches!(
-            said[0].0,
-            Said::Event(Step::Event {
-                code: 5,
-                end: false,
-                ..
-            })
-        ));
+        let said: Vec<_> = (0..7).map(|_| say(&mut mouth, true)).map(|(s, o, _)| (s, o)).collect();
+        assert!(matches!(said[0].0, Said::Event(Step::Event { code: 5, end: false, .. })));
         let digits_over = said.iter().position(|(_, over)| over.digits);
-        let play_over = said
-            .iter()
-            .position(|(_, over)| over.play == Some(PlayId(1)));
+        let play_over = said.iter().position(|(_, over)| over.play == Some(PlayId(1)));
         assert_eq!((digits_over, play_over), (Some(4), Some(5)));
         assert_eq!(said[6], (Said::Nothing, Over::default()));
         assert!(!mouth.is_busy());
@@ -248,10 +230,6 @@ mod tests {
             packets * 20
         };
         assert!((60..=100).contains(&sounding(1)), "{}", sounding(1));
-        assert!(
-            (1_000..=1_040).contains(&sounding(8_000)),
-            "{}",
-            sounding(8_000)
-        );
+        assert!((1_000..=1_040).contains(&sounding(8_000)), "{}", sounding(8_000));
     }
 }

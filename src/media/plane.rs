@@ -66,10 +66,7 @@ pub struct PlaneConfig {
 
 impl Default for PlaneConfig {
     fn default() -> PlaneConfig {
-        PlaneConfig {
-            quarantine: Duration::from_secs(5),
-            rtp_lost_after: Duration::from_secs(5),
-        }
+        PlaneConfig { quarantine: Duration::from_secs(5), rtp_lost_after: Duration::from_secs(5) }
     }
 }
 
@@ -214,11 +211,7 @@ impl Plane {
         };
         self.tell(Event::Digit { leg: id, digit, by });
         if let Some(play) = stopped {
-            self.tell(Event::PlayDone {
-                leg: id,
-                play,
-                end: PlayEnd::Digit(digit),
-            });
+            self.tell(Event::PlayDone { leg: id, play, end: PlayEnd::Digit(digit) });
             self.rewire(now, slot);
         }
     }

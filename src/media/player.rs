@@ -31,9 +31,7 @@ pub struct Clip {
 impl Clip {
     /// A clip of 8 kHz samples.
     pub fn new(samples: impl Into<Arc<[i16]>>) -> Clip {
-        Clip {
-            samples: samples.into(),
-        }
+        Clip { samples: samples.into() }
     }
     /// Its samples, 8 kHz.
     pub fn samples(&self) -> &[i16] {
@@ -78,12 +76,7 @@ enum At {
 
 impl Default for Player {
     fn default() -> Player {
-        Player {
-            playback: None,
-            spent: None,
-            tail: [0; FADE],
-            has_tail: false,
-        }
+        Player { playback: None, spent: None, tail: [0; FADE], has_tail: false }
     }
 }
 
@@ -99,15 +92,7 @@ impl Player {
         let stopped = self.stop();
         self.spent = None;
         let (item, at, sounded) = (0, At::Start, false);
-        let playback = Playback {
-            play,
-            items,
-            repeat,
-            stop_on,
-            item,
-            at,
-            sounded,
-        };
+        let playback = Playback { play, items, repeat, stop_on, item, at, sounded };
         self.playback = Some(Box::new(playback));
         stopped
     }
@@ -139,9 +124,7 @@ impl Player {
 
     /// Whether `digit` stops the playback.
     pub fn stops_on(&self, digit: char) -> bool {
-        self.playback
-            .as_ref()
-            .is_some_and(|p| p.stop_on.contains(digit))
+        self.playback.as_ref().is_some_and(|p| p.stop_on.contains(digit))
     }
 
     /// Writes the next samples to the whole of `out`, silence when there is nothing more. Says which
@@ -262,26 +245,17 @@ mod tests {
 
     fn start(items: Vec<Item<Arc<Clip>>>, repeat: bool) -> Player {
         let mut player = Player::default();
-        assert_eq!(
-            player.start(PlayId(1), items, repeat, DigitSet::of("#")),
-            None
-        );
+        assert_eq!(player.start(PlayId(1), items, repeat, DigitSet::of("#")), None);
         player
     }
 
     #[test]
     fn items_follow_each_other_and_the_end_is_told_once() {
-        let mut player = start(
-            vec![clip(200, 1_000), Item::Silence(10), clip(100, 2_000)],
-            false,
-        );
+        let mut player = start(vec![clip(200, 1_000), Item::Silence(10), clip(100, 2_000)], false);
         assert!(player.is_playing() && player.stops_on('#') && !player.stops_on('1'));
         let (samples, end) = play(&mut player, 160, 1_000);
         assert_eq!(end, Some(480));
-        assert_eq!(
-            (samples[100], samples[240], samples[330], samples[381]),
-            (1_000, 0, 2_000, 0)
-        );
+        assert_eq!((samples[100], samples[240], samples[330], samples[381]), (1_000, 0, 2_000, 0));
         assert_eq!(player.fill(&mut [0; 160]), None);
         assert!(!player.sounds());
     }
@@ -317,10 +291,7 @@ mod tests {
         let mut player = start(vec![clip(800, 8_000)], false);
         player.fill(&mut [0; 160]);
         let next = vec![Item::Silence(1_000)];
-        assert_eq!(
-            player.start(PlayId(2), next, false, DigitSet::NONE),
-            Some(PlayId(1))
-        );
+        assert_eq!(player.start(PlayId(2), next, false, DigitSet::NONE), Some(PlayId(1)));
         let mut out = [0; 160];
         player.fill(&mut out);
         assert_eq!((out[0], out[40]), (8_000, 0));
@@ -329,9 +300,7 @@ mod tests {
 
     /// The greatest step from one sample to the next.
     fn steepest(samples: &[i16]) -> i32 {
-        let steps = samples
-            .windows(2)
-            .map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+        let steps = samples.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
         steps.max().unwrap_or(0)
     }
 

@@ -75,9 +75,7 @@ impl Rtcp {
 
     /// Where to send reports.
     pub fn destination(&self) -> Option<SocketAddr> {
-        self.learned
-            .or(self.named)
-            .filter(|a| a.port() != 0 && !a.ip().is_unspecified())
+        self.learned.or(self.named).filter(|a| a.port() != 0 && !a.ip().is_unspecified())
     }
 
     /// Whether a report is due.
@@ -239,29 +237,16 @@ mod tests {
     fn end(ssrc: u32, peer: &str, peer_ssrc: u32) -> End {
         let (mut rng, mut latch) = (Rng::from_seed(u64::from(ssrc)), Latch::new());
         latch.negotiated(peer.parse().ok());
-        let mark = Mark {
-            ssrc: peer_ssrc,
-            sequence: 1,
-            timestamp: 0,
-            known: true,
-        };
+        let mark = Mark { ssrc: peer_ssrc, sequence: 1, timestamp: 0, known: true };
         latch.check(at(0), peer.parse().unwrap(), mark);
         let rtcp = Rtcp::new(at(0), &mut rng);
-        End {
-            rtcp,
-            rx: RtpRx::default(),
-            tx: RtpTx::new(at(0), ssrc, 0, 0),
-            latch,
-            rng,
-        }
+        End { rtcp, rx: RtpRx::default(), tx: RtpTx::new(at(0), ssrc, 0, 0), latch, rng }
     }
 
     impl End {
         fn report(&mut self, ms: u64) -> Vec<u8> {
             let mut out = [0; MOST_BYTES];
-            let len = self
-                .rtcp
-                .report(at(ms), &mut self.rx, &self.tx, &mut self.rng, &mut out);
+            let len = self.rtcp.report(at(ms), &mut self.rx, &self.tx, &mut self.rng, &mut out);
             out[..len].to_vec()
         }
         fn receive(&mut self, ms: u64, from: &str, bytes: &[u8]) -> Result<bool, Malformed> {
@@ -287,10 +272,7 @@ mod tests {
         let trip = a.rtcp.round_trip().unwrap().as_millis();
         assert!((99..=101).contains(&trip), "{trip}");
         assert_eq!(a.rtcp.fraction_lost(), 64);
-        assert_eq!(
-            a.rtcp.destination(),
-            Some("192.0.2.2:9999".parse().unwrap())
-        );
+        assert_eq!(a.rtcp.destination(), Some("192.0.2.2:9999".parse().unwrap()));
     }
 
     #[test]
@@ -298,10 +280,7 @@ mod tests {
         let mut a = end(1, B, 2);
         assert_eq!(a.report(0)[1], 201);
         a.tx.own(at(0), 8, 160);
-        assert_eq!(
-            [a.report(0)[1], a.report(0)[1], a.report(0)[1]],
-            [200, 200, 201]
-        );
+        assert_eq!([a.report(0)[1], a.report(0)[1], a.report(0)[1]], [200, 200, 201]);
     }
 
     #[test]
@@ -310,7 +289,7 @@ mod tests {
         let mut gaps = Vec::new();
         for _ in 0..200 {
             let before = a.rtcp.due;
-            a.report(before.as_millis() as u64);
+            a.report(before.as_millis());
             gaps.push(a.rtcp.due.since(before).as_millis());
         }
         assert!(gaps.iter().all(|g| (2_499..=7_501).contains(g)));
@@ -332,9 +311,7 @@ mod tests {
     fn a_goodbye_follows_a_report() {
         let mut a = end(1, B, 2);
         let mut out = [0; MOST_BYTES];
-        let len = a
-            .rtcp
-            .goodbye(at(0), &mut a.rx, &a.tx, &mut a.rng, &mut out);
+        let len = a.rtcp.goodbye(at(0), &mut a.rx, &a.tx, &mut a.rng, &mut out);
         let types: Vec<_> = Compound::parse(&out[..len])
             .unwrap()
             .packets()

@@ -220,9 +220,7 @@ impl Stream {
                 self.newest = sequence;
                 self.seen = self.seen.checked_shl(ahead as u32).unwrap_or(0) | 1;
                 self.leap = None;
-                Arrival::Next {
-                    missing: (ahead - 1) as u16,
-                }
+                Arrival::Next { missing: (ahead - 1) as u16 }
             }
             behind if (-MAX_MISORDER..=0).contains(&behind) => {
                 let bit = 1u64 << -behind;
@@ -286,19 +284,7 @@ mod tests {
         let mut rx = RtpRx::default();
         let got = feed(&mut rx, &[65_534, 65_535, 2, 0, 1, 1, 65_535, 3]);
         let next = |missing| Next { missing };
-        assert_eq!(
-            got,
-            [
-                First,
-                next(0),
-                next(2),
-                Late,
-                Late,
-                Duplicate,
-                Duplicate,
-                next(0)
-            ]
-        );
+        assert_eq!(got, [First, next(0), next(2), Late, Late, Duplicate, Duplicate, next(0)]);
         let totals = rx.totals();
         assert_eq!((totals.packets, totals.lost, totals.duplicates), (6, 0, 2));
         assert_eq!(totals.bytes, 6 * 160);
@@ -328,11 +314,7 @@ mod tests {
         feed(&mut rx, &[1, 2, 5]);
         assert_eq!(rx.packet(at(0), 8, 60_000, None, 160), Arrival::First);
         assert_eq!((rx.totals().packets, rx.totals().lost), (4, 2));
-        assert_eq!(
-            rx.report().unwrap().cumulative_lost,
-            0,
-            "a report tells of one stream"
-        );
+        assert_eq!(rx.report().unwrap().cumulative_lost, 0, "a report tells of one stream");
     }
 
     #[test]
@@ -353,20 +335,10 @@ mod tests {
         let mut rx = RtpRx::default();
         for n in 0..2_000u32 {
             let ms = u64::from(n) * 20 + if n % 2 == 0 { 0 } else { 10 };
-            rx.packet(
-                at(ms),
-                7,
-                n as u16,
-                Some(n.wrapping_mul(160).wrapping_sub(1_000)),
-                160,
-            );
+            rx.packet(at(ms), 7, n as u16, Some(n.wrapping_mul(160).wrapping_sub(1_000)), 160);
         }
         // Each transit differs from the last by 10 ms.
-        assert!(
-            (9_900..=10_000).contains(&rx.totals().jitter_us),
-            "{}",
-            rx.totals().jitter_us
-        );
+        assert!((9_900..=10_000).contains(&rx.totals().jitter_us), "{}", rx.totals().jitter_us);
         // A leap of the sender's clock is not the network's doing.
         rx.packet(at(40_000), 7, 2_000, Some(77_777_777), 160);
         assert!(rx.totals().jitter_max_us <= 10_000);

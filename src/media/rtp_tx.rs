@@ -183,13 +183,7 @@ impl RtpTx {
         }
         self.packets += 1;
         self.bytes += bytes as u64;
-        Some(Header {
-            marker,
-            payload_type,
-            sequence,
-            timestamp,
-            ssrc: self.ssrc,
-        })
+        Some(Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc })
     }
 
     /// Joins a received stream to what was sent before: its packet falls on the cursor.
@@ -224,13 +218,7 @@ impl RtpTx {
     fn header(&mut self, payload_type: u8, timestamp: u32, marker: bool) -> Header {
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
-        Header {
-            marker,
-            payload_type,
-            sequence,
-            timestamp,
-            ssrc: self.ssrc,
-        }
+        Header { marker, payload_type, sequence, timestamp, ssrc: self.ssrc }
     }
 
     fn count(&mut self, bytes: usize) {
@@ -253,9 +241,7 @@ impl RtpTx {
     /// The timestamp of `now`, for sender reports (RFC 3550 §6.4.1).
     pub fn timestamp_at(&self, now: Time) -> u32 {
         let behind = samples_in(self.due.since(now));
-        self.cursor
-            .wrapping_add(samples_in(now.since(self.due)))
-            .wrapping_sub(behind)
+        self.cursor.wrapping_add(samples_in(now.since(self.due))).wrapping_sub(behind)
     }
 }
 
@@ -281,19 +267,10 @@ mod tests {
         RtpTx::new(at(0), 0xabcd, 65_533, u32::MAX - 479)
     }
     fn audio(sequence: u16, timestamp: u32) -> Relayed {
-        Relayed {
-            first: false,
-            marker: false,
-            sequence,
-            timestamp,
-            samples: 160,
-        }
+        Relayed { first: false, marker: false, sequence, timestamp, samples: 160 }
     }
     fn first(sequence: u16, timestamp: u32) -> Relayed {
-        Relayed {
-            first: true,
-            ..audio(sequence, timestamp)
-        }
+        Relayed { first: true, ..audio(sequence, timestamp) }
     }
     fn numbers(h: Header) -> (u16, u32, bool) {
         (h.sequence, h.timestamp, h.marker)
@@ -302,9 +279,7 @@ mod tests {
     #[test]
     fn own_packets_run_on_over_both_wraps() {
         let mut tx = tx();
-        let sent: Vec<_> = (0..4)
-            .map(|n| numbers(tx.own(at(n * 20), 8, 160)))
-            .collect();
+        let sent: Vec<_> = (0..4).map(|n| numbers(tx.own(at(n * 20), 8, 160))).collect();
         let start = u32::MAX - 479;
         let expected = [
             (65_533, start, true),
@@ -332,29 +307,14 @@ mod tests {
         let own = tx.own(at(0), 8, 160);
         let joined = tx.relay(at(25), first(4_000, 99), 8, 160).unwrap();
         assert_eq!(joined.sequence, own.sequence + 1);
-        assert_eq!(
-            joined.timestamp,
-            own.timestamp.wrapping_add(200),
-            "25 ms later"
-        );
+        assert_eq!(joined.timestamp, own.timestamp.wrapping_add(200), "25 ms later");
         assert!(joined.marker);
         let next = tx.relay(at(45), audio(4_001, 259), 8, 160).unwrap();
-        assert_eq!(
-            numbers(next),
-            (
-                joined.sequence + 1,
-                joined.timestamp.wrapping_add(160),
-                false
-            )
-        );
+        assert_eq!(numbers(next), (joined.sequence + 1, joined.timestamp.wrapping_add(160), false));
         let back = tx.own(at(65), 8, 160);
         assert_eq!(
             numbers(back),
-            (
-                next.sequence.wrapping_add(1),
-                next.timestamp.wrapping_add(160),
-                true
-            )
+            (next.sequence.wrapping_add(1), next.timestamp.wrapping_add(160), true)
         );
     }
 
@@ -392,20 +352,9 @@ mod tests {
         let mut tx = tx();
         let a = tx.relay(at(0), first(10, 0), 8, 160).unwrap();
         let b = tx.relay(at(3_000), audio(11, 24_000), 8, 160).unwrap();
-        assert_eq!(
-            b.timestamp.wrapping_sub(a.timestamp),
-            24_000,
-            "3 s of silence"
-        );
+        assert_eq!(b.timestamp.wrapping_sub(a.timestamp), 24_000, "3 s of silence");
         let c = tx.relay(at(3_020), audio(12, 900_000), 8, 160).unwrap();
-        assert_eq!(
-            numbers(c),
-            (
-                b.sequence.wrapping_add(1),
-                b.timestamp.wrapping_add(160),
-                true
-            )
-        );
+        assert_eq!(numbers(c), (b.sequence.wrapping_add(1), b.timestamp.wrapping_add(160), true));
         let d = tx.relay(at(3_040), audio(13, 900_160), 8, 160).unwrap();
         assert_eq!(d.timestamp, c.timestamp.wrapping_add(160));
         let e = tx.relay(at(3_060), audio(14, 5), 8, 160).unwrap();
@@ -438,10 +387,7 @@ mod tests {
         let mut tx = tx();
         let a = tx.relay(at(0), first(10, 0), 8, 160).unwrap();
         for n in 1..20u16 {
-            let event = Relayed {
-                samples: 0,
-                ..audio(10 + n, 160)
-            };
+            let event = Relayed { samples: 0, ..audio(10 + n, 160) };
             let header = tx.relay(at(u64::from(n) * 20), event, 101, 4).unwrap();
             assert_eq!(header.timestamp, a.timestamp.wrapping_add(160));
         }
@@ -467,13 +413,8 @@ mod tests {
     }
 
     fn any_step() -> impl Strategy<Value = Step> {
-        let relayed = (
-            prop::bool::weighted(0.1),
-            any::<bool>(),
-            any::<u16>(),
-            any::<u32>(),
-            0..481u32,
-        );
+        let relayed =
+            (prop::bool::weighted(0.1), any::<bool>(), any::<u16>(), any::<u32>(), 0..481u32);
         prop_oneof![
             3 => Just(Step::Own),
             4 => relayed.prop_map(|(first, marker, sequence, timestamp, samples)| {

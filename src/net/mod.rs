@@ -7,7 +7,11 @@
 //! ```
 //!
 //! Does not retransmit, route or resolve: that is `sip`'s.
-#![allow(clippy::disallowed_methods, reason = "this floor owns the sockets and their threads")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this floor owns the sockets and their threads"
+)]
 
 pub mod listen;
 pub mod tcp;
@@ -71,9 +75,15 @@ pub struct ListenError {
 impl std::fmt::Display for ListenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let remedy = match self.error.kind() {
-            io::ErrorKind::AddrInUse => "another program has this port: stop it, or choose another in [sip] listen",
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address: see 'ip address', then correct [sip] listen",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one",
+            io::ErrorKind::AddrInUse => {
+                "another program has this port: stop it, or choose another in [sip] listen"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address: see 'ip address', then correct [sip] listen"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one"
+            }
             _ => "see [sip] listen",
         };
         write!(f, "cannot listen on {}: {}; {remedy}", self.listen, self.error)
@@ -96,7 +106,8 @@ impl Sip {
         let tcp = tcp::Connections::new(deliver.clone(), counters.clone());
         let mut sip = Sip { udp: Vec::new(), tcp, listening: Vec::new(), counters };
         for one in listen {
-            let at = sip.open(*one, &deliver).map_err(|error| ListenError { listen: *one, error })?;
+            let at =
+                sip.open(*one, &deliver).map_err(|error| ListenError { listen: *one, error })?;
             sip.listening.push((one.transport, at));
         }
         Ok(sip)
@@ -105,7 +116,12 @@ impl Sip {
     fn open(&mut self, listen: Listen, deliver: &Deliver) -> io::Result<SocketAddr> {
         match listen.transport {
             Transport::Udp => {
-                let socket = udp::Socket::open(listen.address, listen.shown, deliver.clone(), self.counters.clone())?;
+                let socket = udp::Socket::open(
+                    listen.address,
+                    listen.shown,
+                    deliver.clone(),
+                    self.counters.clone(),
+                )?;
                 let at = socket.local();
                 self.udp.push(socket);
                 Ok(at)

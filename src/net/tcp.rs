@@ -36,7 +36,10 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long to wait before the switch is asked again to take a message.
 const RETRY: Duration = Duration::from_millis(5);
 
-#[allow(clippy::disallowed_types, reason = "the map is shared by the switch's sends and tokio's tasks")]
+#[allow(
+    clippy::disallowed_types,
+    reason = "the map is shared by the switch's sends and tokio's tasks"
+)]
 type Map = Arc<Mutex<HashMap<Flow, Queue>>>;
 
 /// The way to a connection's writer; `number` tells it from an earlier one of the same flow.
@@ -64,7 +67,8 @@ impl Connections {
     /// None yet. Must be called within a tokio runtime.
     pub fn new(deliver: Deliver, counters: Arc<Counters>) -> Connections {
         let runtime = tokio::runtime::Handle::current();
-        let shared = Shared { map: Map::default(), made: Arc::default(), deliver, counters, runtime };
+        let shared =
+            Shared { map: Map::default(), made: Arc::default(), deliver, counters, runtime };
         Connections { shared, accepting: Vec::new() }
     }
 
@@ -97,7 +101,8 @@ impl Connections {
         }
         let (queue, queued) = self.shared.queue();
         let sent = queue.messages.try_send(bytes.to_vec()).is_ok();
-        let connection = Connection { flow, number: queue.number, queued, shared: self.shared.clone() };
+        let connection =
+            Connection { flow, number: queue.number, queued, shared: self.shared.clone() };
         map.insert(flow, queue);
         drop(map);
         self.shared.runtime.spawn(connection.connect());
@@ -197,7 +202,7 @@ async fn read(mut reader: OwnedReadHalf, flow: Flow, pong: mpsc::Sender<()>, sha
             return;
         }
         framer.push(&buffer[..len]);
-        while let Some(frame) = framer.next() {
+        for frame in framer.by_ref() {
             let inbound = match frame {
                 Ok(Frame::Ping) => {
                     let _ = pong.try_send(());
@@ -220,7 +225,11 @@ async fn read(mut reader: OwnedReadHalf, flow: Flow, pong: mpsc::Sender<()>, sha
     }
 }
 
-async fn write(mut writer: OwnedWriteHalf, queued: &mut mpsc::Receiver<Vec<u8>>, mut pongs: mpsc::Receiver<()>) {
+async fn write(
+    mut writer: OwnedWriteHalf,
+    queued: &mut mpsc::Receiver<Vec<u8>>,
+    mut pongs: mpsc::Receiver<()>,
+) {
     loop {
         let bytes = tokio::select! {
             bytes = queued.recv() => match bytes {

@@ -34,8 +34,14 @@ pub struct Socket {
 
 impl Socket {
     /// Binds `address` and begins to deliver.
-    pub fn open(address: SocketAddr, shown: IpAddr, deliver: Deliver, counters: Arc<Counters>) -> io::Result<Socket> {
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    pub fn open(
+        address: SocketAddr,
+        shown: IpAddr,
+        deliver: Deliver,
+        counters: Arc<Counters>,
+    ) -> io::Result<Socket> {
+        let socket =
+            socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.bind(&address.into())?;
         // The kernel caps it at net.core.rmem_max; less is no error.
         let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
@@ -71,7 +77,13 @@ impl Drop for Socket {
     }
 }
 
-fn receive(socket: &socket2::Socket, local: SocketAddr, stop: &AtomicBool, deliver: &Deliver, counters: &Counters) {
+fn receive(
+    socket: &socket2::Socket,
+    local: SocketAddr,
+    stop: &AtomicBool,
+    deliver: &Deliver,
+    counters: &Counters,
+) {
     let mut buffer = vec![MaybeUninit::<u8>::uninit(); DATAGRAM_BYTES];
     while !stop.load(Ordering::Relaxed) {
         // A timeout, or an ICMP error of an earlier send: nothing to read either way.

@@ -105,12 +105,7 @@ impl Layout {
         let most = block.len().min(LONGEST_BLOCK * width);
         let mut samples = core::mem::take(&mut self.block);
         samples.clear();
-        stretch(
-            self.format,
-            &block[..most - most % width],
-            adjust,
-            &mut samples,
-        );
+        stretch(self.format, &block[..most - most % width], adjust, &mut samples);
         let count = (samples.len() / width) as u64;
         if position.saturating_add(count) > self.most() {
             self.late += count;
@@ -124,10 +119,7 @@ impl Layout {
         let frame = self.format.frame_bytes();
         let first = (position + late - self.base.min(position + late)) as usize * frame;
         let first = first + if channel == Channel::Right { width } else { 0 };
-        for (i, sample) in samples[late as usize * width..]
-            .chunks_exact(width)
-            .enumerate()
-        {
+        for (i, sample) in samples[late as usize * width..].chunks_exact(width).enumerate() {
             let at = first + i * frame;
             self.buffer[at..at + width].copy_from_slice(sample);
         }
@@ -194,10 +186,7 @@ mod tests {
         assert_eq!(layout.close(600, &mut out), 600);
         let (left, right) = channels(&out);
         let silence = |n| vec![SILENCE; n];
-        assert_eq!(
-            left,
-            [vec![1; 160], silence(160), vec![3; 160], silence(120)].concat()
-        );
+        assert_eq!(left, [vec![1; 160], silence(160), vec![3; 160], silence(120)].concat());
         assert_eq!(right, [silence(240), vec![2; 80], silence(280)].concat());
     }
 
@@ -240,10 +229,7 @@ mod tests {
         let (mut layout, mut out) = (Layout::new(RecordFormat::Alaw), Vec::new());
         layout.lay(Left, u64::MAX - 3, 0, &[1; 160], &mut out);
         layout.lay(Left, 1 << 40, 0, &[1; 160], &mut out);
-        assert_eq!(
-            (layout.late(), layout.close(0, &mut out), out.len()),
-            (320, 0, 0)
-        );
+        assert_eq!((layout.late(), layout.close(0, &mut out), out.len()), (320, 0, 0));
     }
 
     #[test]

@@ -18,9 +18,7 @@ pub fn path(call: CallId, nth: u32, date: Date) -> String {
 pub fn read(path: &str) -> Option<(Date, CallId)> {
     let mut parts = path.split('/');
     let mut number = |len: usize| {
-        let part = parts
-            .next()
-            .filter(|p| p.len() == len && p.bytes().all(|b| b.is_ascii_digit()));
+        let part = parts.next().filter(|p| p.len() == len && p.bytes().all(|b| b.is_ascii_digit()));
         part?.parse::<i16>().ok()
     };
     let (year, month, day) = (number(4)?, number(2)?, number(2)?);
@@ -45,10 +43,7 @@ mod tests {
         let first = path(call, 1, date(2026, 3, 9));
         assert_eq!(first, format!("2026/03/09/{call}.wav"));
         assert_eq!(read(&first), Some((date(2026, 3, 9), call)));
-        assert_eq!(
-            read(&path(call, 2, date(2026, 3, 9))),
-            Some((date(2026, 3, 9), call))
-        );
+        assert_eq!(read(&path(call, 2, date(2026, 3, 9))), Some((date(2026, 3, 9), call)));
         for foreign in [
             "",
             "2026/03/09",

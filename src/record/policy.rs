@@ -66,28 +66,17 @@ mod tests {
     use crate::base::{CallId, Now, Time, Wall};
     use crate::call::Device;
 
-    const NOW: Now = Now {
-        at: Time::ZERO,
-        wall: Wall(0),
-    };
-    const OPEN: Policy = Policy {
-        enabled: true,
-        disk_full: false,
-    };
+    const NOW: Now = Now { at: Time::ZERO, wall: Wall(0) };
+    const OPEN: Policy = Policy { enabled: true, disk_full: false };
 
     fn call(callee: Device) -> Call {
-        let caller = Device::Trunk {
-            gateway: "e1-a".into(),
-            number: "13800000000".into(),
-        };
+        let caller = Device::Trunk { gateway: "e1-a".into(), number: "13800000000".into() };
         let mut call = Call::new(CallId::new(Wall(1), 1), LegId(1), caller, NOW);
         assert!(call.add(LegId(2), callee, NOW.at));
         call
     }
     fn agent() -> Device {
-        Device::Phone {
-            number: "1001".into(),
-        }
+        Device::Phone { number: "1001".into() }
     }
 
     #[test]
@@ -95,44 +84,20 @@ mod tests {
         let mut call = call(agent());
         let decide_for =
             |policy, asked, call: &Call| decide(policy, asked, call, LegId(2), LegId(1));
-        assert_eq!(
-            decide_for(OPEN, true, &call),
-            Decision::Not(WhyNot::NotAnswered)
-        );
+        assert_eq!(decide_for(OPEN, true, &call), Decision::Not(WhyNot::NotAnswered));
         call.enter(LegId(2), ConnectionState::Connected, NOW.at);
-        let sides = Decision::Record {
-            left: LegId(1),
-            right: LegId(2),
-        };
+        let sides = Decision::Record { left: LegId(1), right: LegId(2) };
         assert_eq!(decide_for(OPEN, true, &call), sides);
-        assert_eq!(
-            decide_for(OPEN, false, &call),
-            Decision::Not(WhyNot::NotAsked)
-        );
-        let off = Policy {
-            enabled: false,
-            ..OPEN
-        };
-        assert_eq!(
-            decide_for(off, true, &call),
-            Decision::Not(WhyNot::SwitchedOff)
-        );
-        let full = Policy {
-            disk_full: true,
-            ..OPEN
-        };
-        assert_eq!(
-            decide_for(full, true, &call),
-            Decision::Not(WhyNot::DiskFull)
-        );
+        assert_eq!(decide_for(OPEN, false, &call), Decision::Not(WhyNot::NotAsked));
+        let off = Policy { enabled: false, ..OPEN };
+        assert_eq!(decide_for(off, true, &call), Decision::Not(WhyNot::SwitchedOff));
+        let full = Policy { disk_full: true, ..OPEN };
+        assert_eq!(decide_for(full, true, &call), Decision::Not(WhyNot::DiskFull));
     }
 
     #[test]
     fn two_outside_parties_are_not_recorded() {
-        let outside = Device::Trunk {
-            gateway: "e1-b".into(),
-            number: "120".into(),
-        };
+        let outside = Device::Trunk { gateway: "e1-b".into(), number: "120".into() };
         let mut call = call(outside);
         call.enter(LegId(2), ConnectionState::Connected, NOW.at);
         let decision = decide(OPEN, true, &call, LegId(1), LegId(2));

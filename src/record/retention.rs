@@ -84,17 +84,10 @@ mod tests {
     const GB: u64 = 1 << 30;
 
     fn listed(path: &str) -> Listed {
-        Listed {
-            path: path.into(),
-            bytes: GB,
-        }
+        Listed { path: path.into(), bytes: GB }
     }
     fn disk(used: u64) -> Disk {
-        Disk {
-            total: 100 * GB,
-            used: used * GB,
-            max_percent: 90,
-        }
+        Disk { total: 100 * GB, used: used * GB, max_percent: 90 }
     }
 
     #[test]
@@ -108,25 +101,14 @@ mod tests {
             listed(".open/rec-1"),
         ];
         let verdict = decide(&files, date(2026, 3, 9), Keep::Months(12), disk(50));
-        let old = [
-            "2024/01/01/0000000000009.wav",
-            "2025/03/08/0000000000002.wav",
-        ];
-        assert_eq!(
-            verdict,
-            Verdict {
-                remove: old.map(String::from).to_vec(),
-                full: false
-            }
-        );
+        let old = ["2024/01/01/0000000000009.wav", "2025/03/08/0000000000002.wav"];
+        assert_eq!(verdict, Verdict { remove: old.map(String::from).to_vec(), full: false });
     }
 
     #[test]
     fn a_full_disk_stops_recordings_and_removes_none_that_is_kept() {
-        let files = [
-            listed("2026/03/08/0000000000003.wav"),
-            listed("2024/03/08/0000000000002.wav"),
-        ];
+        let files =
+            [listed("2026/03/08/0000000000003.wav"), listed("2024/03/08/0000000000002.wav")];
         let at = |used| decide(&files, date(2026, 3, 9), Keep::Days(30), disk(used));
         assert!(!at(91).full, "the old one makes room");
         assert!(at(92).full);
@@ -135,14 +117,8 @@ mod tests {
 
     #[test]
     fn months_are_the_calendars() {
-        assert_eq!(
-            first_kept(date(2026, 3, 31), Keep::Months(1)),
-            date(2026, 2, 28)
-        );
-        assert_eq!(
-            first_kept(date(2026, 3, 1), Keep::Days(1)),
-            date(2026, 2, 28)
-        );
+        assert_eq!(first_kept(date(2026, 3, 31), Keep::Months(1)), date(2026, 2, 28));
+        assert_eq!(first_kept(date(2026, 3, 1), Keep::Days(1)), date(2026, 2, 28));
         assert_eq!(first_kept(date(1, 1, 1), Keep::Months(u32::MAX)), Date::MIN);
     }
 }

@@ -18,11 +18,7 @@ fn level(format: RecordFormat, sample: &[u8]) -> i32 {
         RecordFormat::Alaw => {
             let code = sample[0] ^ 0x55;
             let magnitude = i32::from(code & 0x7f);
-            if code & 0x80 != 0 {
-                magnitude
-            } else {
-                -1 - magnitude
-            }
+            if code & 0x80 != 0 { magnitude } else { -1 - magnitude }
         }
         RecordFormat::Pcm16 => i32::from(i16::from_le_bytes([sample[0], sample[1]])),
     }
@@ -42,9 +38,7 @@ pub fn stretch(format: RecordFormat, block: &[u8], adjust: i8, out: &mut Vec<u8>
     for part in 0..parts {
         let (from, to) = (samples * part / parts, samples * (part + 1) / parts);
         let step = |i: &usize| distance(format, at(*i), at(*i + 1));
-        let best = (from..to - 1)
-            .min_by_key(step)
-            .expect("a part has three samples or more");
+        let best = (from..to - 1).min_by_key(step).expect("a part has three samples or more");
         out.extend_from_slice(&block[from * width..(best + 1) * width]);
         if adjust > 0 {
             out.extend_from_slice(at(best));
@@ -66,17 +60,12 @@ mod tests {
     fn stretched(samples: &[i16], adjust: i8) -> Vec<i16> {
         let mut out = Vec::new();
         stretch(RecordFormat::Pcm16, &bytes(samples), adjust, &mut out);
-        out.chunks(2)
-            .map(|b| i16::from_le_bytes([b[0], b[1]]))
-            .collect()
+        out.chunks(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect()
     }
 
     #[test]
     fn the_flattest_place_is_taken() {
-        assert_eq!(
-            stretched(&[0, 50, 90, 95, 60, 0], 1),
-            [0, 50, 90, 90, 95, 60, 0]
-        );
+        assert_eq!(stretched(&[0, 50, 90, 95, 60, 0], 1), [0, 50, 90, 90, 95, 60, 0]);
         assert_eq!(stretched(&[0, 50, 90, 95, 60, 0], -1), [0, 50, 90, 60, 0]);
         assert_eq!(stretched(&[1, 2], 1), [1, 2], "too short to be touched");
         assert_eq!(stretched(&[1, 2], 0), [1, 2]);

@@ -97,7 +97,12 @@ impl Live {
     }
 
     /// Waits until `done` holds of the phone, at most `patience`; says whether it came to hold.
-    pub fn wait(&self, which: Which, patience: Duration, mut done: impl FnMut(&mut Phone) -> bool) -> bool {
+    pub fn wait(
+        &self,
+        which: Which,
+        patience: Duration,
+        mut done: impl FnMut(&mut Phone) -> bool,
+    ) -> bool {
         let until = Instant::now() + patience;
         while Instant::now() < until {
             if self.with(which, |phone, _| done(phone)) {

@@ -9,7 +9,11 @@
 //!
 //! The phones serve the demo and the tests on real sockets too ([`live`]): they are judges of what
 //! comes out of Belfry, so their ears share no code with its media plane.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "live drives phones over real sockets, by the real clock")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "live drives phones over real sockets, by the real clock"
+)]
 
 pub mod live;
 pub mod network;

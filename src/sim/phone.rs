@@ -12,7 +12,10 @@ use super::voice::{Ear, Mouth};
 use crate::base::{Duration, Rng, Time};
 use crate::media::control::{Codec, StreamParams};
 use crate::media::negotiate::{self, LocalMedia};
-use crate::sip::{Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, SessionId, Transport};
+use crate::sip::{
+    Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, SessionId,
+    Transport,
+};
 use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
@@ -170,10 +173,11 @@ impl Phone {
         let contact = format!("<{}>", self.contact());
         self.registering = Some((txn, false));
         let own = self.address(&self.setup.number);
-        let credentials = self.setup.password.clone().map(|password| Credentials {
-            user: self.setup.number.clone(),
-            password,
-        });
+        let credentials = self
+            .setup
+            .password
+            .clone()
+            .map(|password| Credentials { user: self.setup.number.clone(), password });
         let server = self.setup.server;
         let request = Command::Request {
             txn,
@@ -199,10 +203,11 @@ impl Phone {
         self.mouth = None;
         self.params = None;
         let offer = negotiate::offer(&mut self.local).to_bytes();
-        let credentials = self.setup.password.clone().map(|password| Credentials {
-            user: self.setup.number.clone(),
-            password,
-        });
+        let credentials = self
+            .setup
+            .password
+            .clone()
+            .map(|password| Credentials { user: self.setup.number.clone(), password });
         let invite = Command::Invite {
             session,
             flow: self.flow(),
@@ -327,7 +332,9 @@ impl Phone {
     fn drain(&mut self, now: Time) {
         while let Some(action) = self.agent.poll() {
             match action {
-                Action::Send { flow, message } => self.out.push_back(Sent::Sip(flow.remote, message.bytes().to_vec())),
+                Action::Send { flow, message } => {
+                    self.out.push_back(Sent::Sip(flow.remote, message.bytes().to_vec()))
+                }
                 Action::Event(event) => self.event(now, event),
             }
         }
@@ -356,17 +363,28 @@ impl Phone {
             }
             Event::OfferRefused { status, .. } => self.offer_status = status,
             Event::Request { txn, .. } => {
-                self.command(now, Command::Respond { txn, status: 200, headers: vec![], body: None });
+                self.command(
+                    now,
+                    Command::Respond { txn, status: 200, headers: vec![], body: None },
+                );
             }
-            Event::Response { txn, status, .. } if self.registering.is_some_and(|(own, _)| own == txn) => {
+            Event::Response { txn, status, .. }
+                if self.registering.is_some_and(|(own, _)| own == txn) =>
+            {
                 self.registering = None;
                 self.registered = Some(status);
             }
-            Event::ResponseTimeout { txn } if self.registering.is_some_and(|(own, _)| own == txn) => {
+            Event::ResponseTimeout { txn }
+                if self.registering.is_some_and(|(own, _)| own == txn) =>
+            {
                 self.registering = None;
                 self.registered = Some(408);
             }
-            Event::ReferProgress { status, terminated: true, .. } if (200..300).contains(&status) => self.hang_up(now),
+            Event::ReferProgress { status, terminated: true, .. }
+                if (200..300).contains(&status) =>
+            {
+                self.hang_up(now)
+            }
             Event::Ended { session, end } if self.session == Some(session) => {
                 self.session = None;
                 self.mouth = None;
@@ -389,7 +407,8 @@ impl Phone {
             _ => None,
         };
         if let Some(status) = refuse {
-            return self.command(now, Command::Reject { session, status, reason: None, headers: vec![] });
+            return self
+                .command(now, Command::Reject { session, status, reason: None, headers: vec![] });
         }
         self.session = Some(session);
         self.state = State::Ringing;
@@ -409,14 +428,21 @@ impl Phone {
                 self.talk(now, params);
                 self.state = State::Talking;
                 self.talks += 1;
-                self.command(now, Command::Answer { session, sdp: Some(answer.to_bytes()), headers: vec![] });
+                self.command(
+                    now,
+                    Command::Answer { session, sdp: Some(answer.to_bytes()), headers: vec![] },
+                );
             }
-            Err(_) => self.command(now, Command::Reject { session, status: 488, reason: None, headers: vec![] }),
+            Err(_) => self.command(
+                now,
+                Command::Reject { session, status: 488, reason: None, headers: vec![] },
+            ),
         }
     }
 
     fn offered(&mut self, now: Time, session: SessionId, sdp: &[u8]) {
-        let answered = Sdp::parse(sdp).ok().and_then(|offer| negotiate::answer(&mut self.local, &offer).ok());
+        let answered =
+            Sdp::parse(sdp).ok().and_then(|offer| negotiate::answer(&mut self.local, &offer).ok());
         match answered {
             Some((answer, params)) => {
                 self.talk(now, params);
@@ -427,7 +453,9 @@ impl Phone {
     }
 
     fn agreed(&mut self, now: Time, sdp: &[u8]) {
-        let params = Sdp::parse(sdp).ok().and_then(|answer| negotiate::accept_answer(&mut self.local, &answer).ok());
+        let params = Sdp::parse(sdp)
+            .ok()
+            .and_then(|answer| negotiate::accept_answer(&mut self.local, &answer).ok());
         if let Some(params) = params {
             self.talk(now, params);
         }

@@ -152,7 +152,12 @@ impl Ear {
         self.from = Some(from);
         let same = self.stream.filter(|(start, ssrc, _)| {
             *ssrc == packet.ssrc()
-                && diff32(packet.timestamp(), start.wrapping_add((self.samples.len() - self.offset) as u32)).abs() < MAX_GAP
+                && diff32(
+                    packet.timestamp(),
+                    start.wrapping_add((self.samples.len() - self.offset) as u32),
+                )
+                .abs()
+                    < MAX_GAP
         });
         let (start, _, newest) = same.unwrap_or_else(|| {
             self.offset = self.samples.len();
@@ -160,7 +165,8 @@ impl Ear {
         });
         let step = diff16(packet.sequence(), newest);
         self.disorder += u64::from(step != 1);
-        self.stream = Some((start, packet.ssrc(), if step > 0 { packet.sequence() } else { newest }));
+        self.stream =
+            Some((start, packet.ssrc(), if step > 0 { packet.sequence() } else { newest }));
         if packet.payload_type() == events {
             return self.event(&packet);
         }
@@ -177,7 +183,11 @@ impl Ear {
     }
 
     fn event(&mut self, packet: &rtp::Packet<'_>) {
-        let Some(digit) = packet.payload().first().and_then(|c| b"0123456789*#ABCD".get(usize::from(*c))) else { return };
+        let Some(digit) =
+            packet.payload().first().and_then(|c| b"0123456789*#ABCD".get(usize::from(*c)))
+        else {
+            return;
+        };
         if self.last_digit != Some(packet.timestamp()) {
             self.last_digit = Some(packet.timestamp());
             self.digits.push(char::from(*digit));
@@ -190,7 +200,11 @@ impl Ear {
     }
     /// Forgets what was heard so far, so that a test can look at the next part alone.
     pub fn forget(&mut self) {
-        *self = Ear { digits: core::mem::take(&mut self.digits), last_digit: self.last_digit, ..Ear::default() };
+        *self = Ear {
+            digits: core::mem::take(&mut self.digits),
+            last_digit: self.last_digit,
+            ..Ear::default()
+        };
     }
 }
 

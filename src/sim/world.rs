@@ -81,7 +81,13 @@ struct Door {
 
 impl World {
     /// An appliance with `port_pairs` RTP ports, over a network with `faults`.
-    pub fn new(config: Config, plan: Arc<Plan>, port_pairs: u16, faults: Faults, seed: u64) -> World {
+    pub fn new(
+        config: Config,
+        plan: Arc<Plan>,
+        port_pairs: u16,
+        faults: Faults,
+        seed: u64,
+    ) -> World {
         let mut rng = Rng::from_seed(seed);
         let setup = crate::switch::Setup {
             config,
@@ -208,14 +214,19 @@ impl World {
             self.wakes.pop();
         }
         let phone = self.wakes.peek().map(|Reverse((at, _))| *at);
-        [self.network.next_arrival(), self.switch.next_wake(), Some(self.plane.next_tick()), phone].into_iter().flatten().min()
+        [self.network.next_arrival(), self.switch.next_wake(), Some(self.plane.next_tick()), phone]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn step(&mut self) {
         while let Some(datagram) = self.network.arrival(self.now) {
             self.deliver(datagram.from, datagram.to, datagram.bytes);
         }
-        while let Some(Reverse((at, phone))) = self.wakes.peek().copied().filter(|Reverse((at, _))| *at <= self.now) {
+        while let Some(Reverse((at, phone))) =
+            self.wakes.peek().copied().filter(|Reverse((at, _))| *at <= self.now)
+        {
             self.wakes.pop();
             if self.phones[phone].next_wake() == at {
                 let now = self.now;
@@ -224,7 +235,13 @@ impl World {
             }
         }
         if self.plane.next_tick() <= self.now {
-            let mut out = Out { network: &mut self.network, now: self.now, own: &self.own, layouts: &mut self.layouts, trace: &mut self.trace };
+            let mut out = Out {
+                network: &mut self.network,
+                now: self.now,
+                own: &self.own,
+                layouts: &mut self.layouts,
+                trace: &mut self.trace,
+            };
             self.plane.tick(self.now, &mut out);
             self.media_events();
         }
@@ -243,8 +260,16 @@ impl World {
         }
         if let Some((port, kind)) = self.ports.get(&to).copied() {
             let len = bytes.len();
-            let mut out = Out { network: &mut self.network, now: self.now, own: &self.own, layouts: &mut self.layouts, trace: &mut self.trace };
-            if let Disposition::Forward { port, to, len } = self.plane.receive(self.now, port, kind, from, &mut bytes, len, &mut out) {
+            let mut out = Out {
+                network: &mut self.network,
+                now: self.now,
+                own: &self.own,
+                layouts: &mut self.layouts,
+                trace: &mut self.trace,
+            };
+            if let Disposition::Forward { port, to, len } =
+                self.plane.receive(self.now, port, kind, from, &mut bytes, len, &mut out)
+            {
                 out.send(port, kind, to, &bytes[..len]);
             }
             return self.media_events();
@@ -294,7 +319,8 @@ impl World {
                 }
                 Output::Disk(DiskCommand::Open { recording, path, .. }) => {
                     let layout = Layout::new(RecordFormat::Alaw);
-                    self.layouts.insert(recording, (layout, Recorded { path, ..Recorded::default() }));
+                    self.layouts
+                        .insert(recording, (layout, Recorded { path, ..Recorded::default() }));
                 }
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
@@ -324,7 +350,9 @@ impl World {
     }
 
     fn resolved(&self, command: Command<String>) -> Command<Arc<Clip>> {
-        let clip = |name: String| Ok::<_, std::convert::Infallible>(self.clips.get(&name).unwrap_or(&self.prompt).clone());
+        let clip = |name: String| {
+            Ok::<_, std::convert::Infallible>(self.clips.get(&name).unwrap_or(&self.prompt).clone())
+        };
         match command.map_clips(clip) {
             Ok(command) => command,
             Err(never) => match never {},

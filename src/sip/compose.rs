@@ -68,20 +68,15 @@ pub fn bracketed(uri: &Uri) -> Vec<u8> {
 
 /// A list header's lines, copied as they stand.
 fn copy_all(builder: Builder, from: &Message, names: &[Name]) -> Builder {
-    names
-        .iter()
-        .fold(builder, |builder, name| builder.copy(from, *name))
+    names.iter().fold(builder, |builder, name| builder.copy(from, *name))
 }
 
 /// The ACK of a 3xx–6xx to our INVITE (§17.1.1.3): the INVITE's own branch, the response's To.
 pub fn ack_of_refusal(invite: &Message, response: &Message) -> Result<Message, BuildError> {
     let uri = invite.request_uri().unwrap_or_default();
     let builder = Builder::request(Method::Ack, uri);
-    let builder = copy_all(
-        builder,
-        invite,
-        &[Name::Via, Name::Route, Name::MaxForwards, Name::From],
-    );
+    let builder =
+        copy_all(builder, invite, &[Name::Via, Name::Route, Name::MaxForwards, Name::From]);
     copy_all(builder, response, &[Name::To])
         .copy(invite, Name::CallId)
         .header(Name::CSeq, &cseq_as(invite, Method::Ack))
@@ -91,14 +86,7 @@ pub fn ack_of_refusal(invite: &Message, response: &Message) -> Result<Message, B
 /// The CANCEL of our INVITE (§9.1).
 pub fn cancel(invite: &Message, reason: Option<&[u8]>) -> Result<Message, BuildError> {
     let uri = invite.request_uri().unwrap_or_default();
-    let copied = [
-        Name::Via,
-        Name::Route,
-        Name::MaxForwards,
-        Name::From,
-        Name::To,
-        Name::CallId,
-    ];
+    let copied = [Name::Via, Name::Route, Name::MaxForwards, Name::From, Name::To, Name::CallId];
     let builder = copy_all(Builder::request(Method::Cancel, uri), invite, &copied)
         .header(Name::CSeq, &cseq_as(invite, Method::Cancel));
     match reason {
@@ -109,10 +97,7 @@ pub fn cancel(invite: &Message, reason: Option<&[u8]>) -> Result<Message, BuildE
 }
 
 fn cseq_as(request: &Message, method: Method) -> CSeq {
-    CSeq {
-        number: request.cseq().map_or(0, |cseq| cseq.number),
-        method,
-    }
+    CSeq { number: request.cseq().map_or(0, |cseq| cseq.number), method }
 }
 
 /// The same request again as a new transaction: next CSeq, new branch, and these credentials in
@@ -131,13 +116,7 @@ pub fn again(
         let text = core::str::from_utf8(name).unwrap_or_default();
         builder = match Name::parse(name) {
             Name::Via | Name::ContentLength | Name::ContentType => builder,
-            Name::CSeq => builder.header(
-                Name::CSeq,
-                &CSeq {
-                    number,
-                    method: method.clone(),
-                },
-            ),
+            Name::CSeq => builder.header(Name::CSeq, &CSeq { number, method: method.clone() }),
             known if known == credentials.0 => builder,
             _ => builder.header(text, value),
         };

@@ -5,7 +5,7 @@ use super::command::{CommandError, Headers};
 use super::event::Event;
 use super::out::Out;
 use super::token::Token;
-use super::transactions::{ClientId, Transactions, TxnId, User};
+use super::transactions::{ClientId, Transactions, TxnId, User, reply_flow};
 use super::{Flow, compose, reason};
 use crate::base::{Rng, Time};
 use crate::wire::q850::Cause;
@@ -41,8 +41,7 @@ impl Core {
         branch: Token,
         user: User,
     ) -> ClientId {
-        self.transactions
-            .send(now, flow, request, branch, user, &mut self.out)
+        self.transactions.send(now, flow, request, branch, user, &mut self.out)
     }
 
     /// Begins the response to a waiting request; `None` when it does not wait any more.
@@ -91,8 +90,8 @@ impl Core {
     /// gets the same answer again.
     pub fn answer_stateless(&mut self, flow: Flow, request: &Message, answer: Stateless<'_>) {
         let request = request.with_received(flow.remote);
-        let Ok(via) = request.top_via() else { return };
-        let reply = super::transactions::reply_flow(flow, &via);
+        // A Via that cannot be read still goes back with the answer, to where it came from.
+        let reply = request.top_via().map_or(flow, |via| reply_flow(flow, &via));
         let status = answer.status;
         let mut builder = Builder::response_to(&request, status, answer.phrase);
         if status > 100 {
@@ -133,20 +132,13 @@ pub struct Stateless<'a> {
 impl Stateless<'_> {
     /// Just a status.
     pub fn plain(status: u16) -> Stateless<'static> {
-        Stateless {
-            status,
-            phrase: "",
-            tag: None,
-            headers: &[],
-        }
+        Stateless { status, phrase: "", tag: None, headers: &[] }
     }
 }
 
 /// Adds the user's headers.
 pub fn with_headers(builder: Builder, headers: &Headers) -> Builder {
-    headers.iter().fold(builder, |builder, (name, value)| {
-        builder.header(*name, value)
-    })
+    headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, value))
 }
 
 /// Adds a Reason header (RFC 3326, 6432).
@@ -159,9 +151,7 @@ pub fn with_reason(builder: Builder, cause: Option<Cause>) -> Builder {
 
 /// Adds Contact and what we can do, as a message that makes a dialog needs (§12.1, §13.2.1).
 pub fn with_abilities(builder: Builder, contact: &[u8]) -> Builder {
-    builder
-        .header(Name::Contact, contact)
-        .header(Name::Allow, compose::ALLOW)
+    builder.header(Name::Contact, contact).header(Name::Allow, compose::ALLOW)
 }
 
 impl From<BuildError> for CommandError {

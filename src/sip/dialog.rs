@@ -115,9 +115,7 @@ impl Dialog {
     /// Is this request of the peer's within this dialog? Our tag was compared already.
     pub fn owns(&self, request: &Message) -> bool {
         request.header(Name::CallId) == Some(&self.call_id)
-            && request
-                .from()
-                .is_ok_and(|from| from.tag().unwrap_or_default() == &*self.remote_tag)
+            && request.from().is_ok_and(|from| from.tag().unwrap_or_default() == &*self.remote_tag)
     }
 
     /// Takes note of a request of the peer's: its order (§12.2.2) and where it came from. A CSeq
@@ -145,10 +143,8 @@ impl Dialog {
     /// Where the next request goes; see the module's header.
     pub fn next_hop(&self) -> Flow {
         let flow = self.flow;
-        let elsewhere = self
-            .target
-            .param("transport")
-            .is_some_and(|t| !t.eq_ignore_ascii_case(b"udp"));
+        let elsewhere =
+            self.target.param("transport").is_some_and(|t| !t.eq_ignore_ascii_case(b"udp"));
         if flow.transport != Transport::Udp
             || self.symmetric
             || !self.routes.is_empty()
@@ -194,13 +190,7 @@ impl Dialog {
             .header(Name::From, &*self.local)
             .header(Name::To, &*self.remote)
             .header(Name::CallId, &*self.call_id)
-            .header(
-                Name::CSeq,
-                &CSeq {
-                    number,
-                    method: method.clone(),
-                },
-            )
+            .header(Name::CSeq, &CSeq { number, method: method.clone() })
     }
 
     /// Request-URI and Route values: the target and the route set; when the first route is a
@@ -209,10 +199,7 @@ impl Dialog {
         match self.routes.first() {
             Some(first) if first.uri.param("lr").is_none() => {
                 let rest = self.routes[1..].iter().cloned();
-                (
-                    &first.uri,
-                    rest.chain([NameAddr::new(self.target.clone())]).collect(),
-                )
+                (&first.uri, rest.chain([NameAddr::new(self.target.clone())]).collect())
             }
             _ => (&self.target, self.routes.clone()),
         }
@@ -246,11 +233,7 @@ mod tests {
 
     fn flow(remote: &str) -> Flow {
         let local = "192.0.2.1:5060".parse().expect("an address");
-        Flow {
-            transport: Transport::Udp,
-            local,
-            remote: remote.parse().expect("an address"),
-        }
+        Flow { transport: Transport::Udp, local, remote: remote.parse().expect("an address") }
     }
 
     fn invite(via: &str, more: &str) -> Message {
@@ -272,17 +255,11 @@ mod tests {
         let more = "Contact: <sip:a@198.51.100.7:5070>\r\n\
                     Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\n";
         let mut dialog = called("198.51.100.7;branch=z9hG4bK1", more, "203.0.113.9:5060");
-        let bye = dialog
-            .request(&Method::Bye, Token(1))
-            .build()
-            .expect("writable");
+        let bye = dialog.request(&Method::Bye, Token(1)).build().expect("writable");
         assert_eq!(bye.request_uri(), Some(&b"sip:a@198.51.100.7:5070"[..]));
         let routes: Vec<_> = bye.headers(Name::Route).collect();
         assert_eq!(routes, [&b"<sip:p1;lr>"[..], b"<sip:p2;lr>"]);
-        assert_eq!(
-            bye.header(Name::From),
-            Some(&b"<sip:us@h>;tag=0000000000000abc"[..])
-        );
+        assert_eq!(bye.header(Name::From), Some(&b"<sip:us@h>;tag=0000000000000abc"[..]));
         assert_eq!(bye.header(Name::To), Some(&b"\"A\" <sip:a@h>;tag=1"[..]));
         assert_eq!(bye.cseq().map(|c| c.number), Ok(1));
         assert_eq!(dialog.next_hop(), flow("203.0.113.9:5060"), "the proxy");
@@ -292,10 +269,7 @@ mod tests {
     fn a_strict_router_takes_the_request_line() {
         let more = "Contact: <sip:a@h2>\r\nRecord-Route: <sip:p1>,<sip:p2;lr>\r\n";
         let mut dialog = called("h;branch=z9hG4bK1", more, "203.0.113.9:5060");
-        let bye = dialog
-            .request(&Method::Bye, Token(1))
-            .build()
-            .expect("writable");
+        let bye = dialog.request(&Method::Bye, Token(1)).build().expect("writable");
         assert_eq!(bye.request_uri(), Some(&b"sip:p1"[..]));
         let routes: Vec<_> = bye.headers(Name::Route).collect();
         assert_eq!(routes, [&b"<sip:p2;lr>"[..], b"<sip:a@h2>"]);
@@ -307,25 +281,10 @@ mod tests {
         let nat = "Contact: <sip:a@10.0.0.2:5070>\r\n";
         let tcp = "Contact: <sip:a@203.0.113.9:5070;transport=tcp>\r\n";
         for (via, more, hop, why) in [
-            (
-                "203.0.113.9:5070",
-                contact,
-                "203.0.113.9:5070",
-                "its Contact at its address",
-            ),
-            (
-                "203.0.113.9:5070;rport",
-                contact,
-                "203.0.113.9:4000",
-                "it listens where it sends",
-            ),
+            ("203.0.113.9:5070", contact, "203.0.113.9:5070", "its Contact at its address"),
+            ("203.0.113.9:5070;rport", contact, "203.0.113.9:4000", "it listens where it sends"),
             ("203.0.113.9:4000", contact, "203.0.113.9:4000", "likewise"),
-            (
-                "10.0.0.2:5070",
-                nat,
-                "203.0.113.9:4000",
-                "a Contact behind NAT",
-            ),
+            ("10.0.0.2:5070", nat, "203.0.113.9:4000", "a Contact behind NAT"),
             ("h", "Contact: <sip:a@h>\r\n", "203.0.113.9:4000", "a name"),
             ("h", tcp, "203.0.113.9:4000", "another transport"),
             ("h", "", "203.0.113.9:4000", "no Contact"),
@@ -351,10 +310,7 @@ mod tests {
         assert_eq!(dialog.arrived(&info(9), &via, moved), Ok(()));
         assert_eq!(dialog.next_hop(), moved);
         for old in [8, 9] {
-            assert_eq!(
-                dialog.arrived(&info(old), &via, flow("198.51.100.1:1")),
-                Err(OutOfOrder)
-            );
+            assert_eq!(dialog.arrived(&info(old), &via, flow("198.51.100.1:1")), Err(OutOfOrder));
         }
         assert_eq!(dialog.next_hop(), moved, "an old request moves nothing");
     }
@@ -373,19 +329,12 @@ mod tests {
         let mut dialog =
             Dialog::calling(&early, &asked, flow("203.0.113.9:5060")).expect("a dialog");
         let ack = dialog.ack(3, Token(5)).build().expect("writable");
-        assert_eq!(
-            ack.request_uri(),
-            Some(&b"sip:b@h"[..]),
-            "no Contact: where we called"
-        );
+        assert_eq!(ack.request_uri(), Some(&b"sip:b@h"[..]), "no Contact: where we called");
         assert_eq!(ack.header(Name::Route), Some(&b"<sip:p1;lr>"[..]));
         assert_eq!(dialog.remote_tag(), b"9");
         let answer = response("Contact: <sip:b@203.0.113.9:6000>\r\n");
         dialog.confirm(&answer).expect("readable");
-        let bye = dialog
-            .request(&Method::Bye, Token(6))
-            .build()
-            .expect("writable");
+        let bye = dialog.request(&Method::Bye, Token(6)).build().expect("writable");
         assert_eq!(bye.header(Name::Route), None);
         assert_eq!(bye.cseq().map(|c| c.number), Ok(4));
         assert_eq!(dialog.next_hop(), flow("203.0.113.9:6000"));

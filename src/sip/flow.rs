@@ -79,12 +79,6 @@ pub struct Flow {
 
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} to {}",
-            self.transport.via_name(),
-            self.local,
-            self.remote
-        )
+        write!(f, "{} {} to {}", self.transport.via_name(), self.local, self.remote)
     }
 }

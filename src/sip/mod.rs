@@ -23,6 +23,8 @@ mod core;
 pub mod dialog;
 pub mod digest;
 pub mod event;
+#[cfg(any(test, feature = "sim"))]
+pub mod exercise;
 pub mod flow;
 mod hash;
 pub mod invite;

@@ -48,19 +48,10 @@ impl Session {
             return core.answer(now, txn, 491);
         }
         let number = request.cseq().map_or(0, |cseq| cseq.number);
-        self.referral = Some(Referral {
-            txn: Some(txn),
-            number,
-        });
+        self.referral = Some(Referral { txn: Some(txn), number });
         let replaces = replaces_of(&refer_to);
         let session = self.id;
-        core.tell(Event::Refer {
-            session,
-            txn,
-            refer_to,
-            replaces,
-            referred_by,
-        });
+        core.tell(Event::Refer { session, txn, refer_to, replaces, referred_by });
     }
 
     /// The user answered the peer's REFER: after 2xx the subscription lives and is told at once.
@@ -69,9 +60,9 @@ impl Session {
             return;
         };
         referral.txn = None;
-        if !(200..=299).contains(&status) {
-            self.referral = None;
-        } else if self.notify_refer(core, now, 100, false).is_err() {
+        let lives =
+            (200..=299).contains(&status) && self.notify_refer(core, now, 100, false).is_ok();
+        if !lives {
             self.referral = None;
         }
     }
@@ -137,11 +128,7 @@ impl Session {
     /// Our REFER was answered: 2xx starts the reports, anything else is the last one.
     pub(crate) fn refer_replied(&mut self, core: &mut Core, status: u16) {
         if status >= 300 && core::mem::take(&mut self.our_refer) {
-            core.tell(Event::ReferProgress {
-                session: self.id,
-                status,
-                terminated: true,
-            });
+            core.tell(Event::ReferProgress { session: self.id, status, terminated: true });
         }
     }
 
@@ -154,21 +141,14 @@ impl Session {
         if !self.our_refer {
             return core.answer(now, txn, 481);
         }
-        let state = request
-            .token_with_params(Name::SubscriptionState)
-            .ok()
-            .flatten();
+        let state = request.token_with_params(Name::SubscriptionState).ok().flatten();
         let terminated = state.is_some_and(|(state, _)| state.eq_ignore_ascii_case(b"terminated"));
         let Some(status) = fragment_status(request.body()) else {
             return core.answer(now, txn, 400);
         };
         core.answer(now, txn, 200);
         self.our_refer = !terminated;
-        core.tell(Event::ReferProgress {
-            session: self.id,
-            status,
-            terminated,
-        });
+        core.tell(Event::ReferProgress { session: self.id, status, terminated });
     }
 }
 
@@ -214,10 +194,7 @@ mod tests {
         let text = b"<sip:b@h?Replaces=c%40x%3Bto-tag%3D1%3Bfrom-tag%3D2>";
         let refer_to = NameAddr::parse(text).expect("an address");
         let replaces = replaces_of(&refer_to).expect("a Replaces");
-        assert_eq!(
-            (&*replaces.call_id, &*replaces.to_tag),
-            (&b"c@x"[..], &b"1"[..])
-        );
+        assert_eq!((&*replaces.call_id, &*replaces.to_tag), (&b"c@x"[..], &b"1"[..]));
         let plain = NameAddr::parse(b"<sip:b@h>").expect("an address");
         assert_eq!(replaces_of(&plain), None);
     }

@@ -23,6 +23,8 @@ pub enum WakeReason {
     RungOut,
     /// After a CANCEL no final response came (§9.1).
     CancelUnanswered,
+    /// A re-INVITE of ours got a 100 and nothing more.
+    ReInviteUnanswered,
     /// An offer is due again after glare (§14.1), or one was held back.
     OfferAgain,
     /// A command put off by [`super::Command::Later`].
@@ -67,9 +69,7 @@ impl Timers {
 
     /// The earliest entry.
     pub fn next(&self) -> Option<(Time, WakeReason)> {
-        self.queue
-            .first_key_value()
-            .map(|((at, _), why)| (*at, *why))
+        self.queue.first_key_value().map(|((at, _), why)| (*at, *why))
     }
 
     /// Takes the earliest entry if it is due. Its owner's slot must be emptied.
@@ -108,11 +108,7 @@ mod tests {
         timers.set(Owner::Later(1), &mut a, Some((at(10), why)));
         assert_eq!((timers.len(), a), (2, Some(at(10))));
         timers.set(Owner::Later(1), &mut a, Some((at(10), WakeReason::Later)));
-        assert_eq!(
-            timers.next(),
-            Some((at(10), WakeReason::Later)),
-            "same time, other reason"
-        );
+        assert_eq!(timers.next(), Some((at(10), WakeReason::Later)), "same time, other reason");
         assert_eq!(timers.pop_due(at(9)), None);
         assert_eq!(timers.pop_due(at(10)), Some(Owner::Later(1)));
         timers.set(Owner::Later(2), &mut b, None);

@@ -45,9 +45,7 @@ impl Token {
     /// Reads a branch of ours.
     pub fn parse_branch(text: &[u8]) -> Option<Token> {
         let (cookie, token) = text.split_at_checked(MAGIC_COOKIE.len())?;
-        cookie
-            .eq_ignore_ascii_case(MAGIC_COOKIE)
-            .then(|| Token::parse(token))?
+        cookie.eq_ignore_ascii_case(MAGIC_COOKIE).then(|| Token::parse(token))?
     }
 }
 
@@ -75,13 +73,9 @@ mod tests {
         assert_eq!(&token.text(), b"0123456789abcdef");
         assert_eq!(Token::parse(b"0123456789ABCDEF"), Some(token));
         assert_eq!(Token::parse_branch(&token.branch()), Some(token));
-        for bad in [
-            &b""[..],
-            b"123",
-            b"0123456789abcdeg",
-            b"+123456789abcdef",
-            b"0123456789abcdef0",
-        ] {
+        for bad in
+            [&b""[..], b"123", b"0123456789abcdeg", b"+123456789abcdef", b"0123456789abcdef0"]
+        {
             assert_eq!(Token::parse(bad), None, "{}", bad.escape_ascii());
         }
         assert_eq!(Token::parse_branch(b"z9hG4bK"), None);

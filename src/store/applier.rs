@@ -58,9 +58,7 @@ impl Applier {
     /// Runs until the journal ends and all of it is applied, or the database is away then. Says
     /// through `look` how the database was at first.
     pub(super) fn run(mut self, look: Sender<Option<Trouble>>) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => runtime.block_on(self.work(look)),
             Err(why) => {
@@ -151,9 +149,7 @@ impl Applier {
         positions: &mut BTreeMap<u64, Position>,
     ) -> Result<(), Trouble> {
         let new = |at: &Position, positions: &BTreeMap<u64, Position>| {
-            positions
-                .get(&at.journal)
-                .is_none_or(|applied| at > applied)
+            positions.get(&at.journal).is_none_or(|applied| at > applied)
         };
         let mut refused: BTreeMap<Position, String> = BTreeMap::new();
         let reached = loop {
@@ -169,19 +165,13 @@ impl Applier {
                         return Err(Trouble::Away(self.database.clone(), why));
                     }
                     tracing::error!(seq = at.seq, why, "the database refuses a fact");
-                    let _ = self
-                        .reports
-                        .try_send(Report::FactRefused { seq: at.seq, why });
+                    let _ = self.reports.try_send(Report::FactRefused { seq: at.seq, why });
                 }
                 Err((trouble, None)) => return Err(trouble),
             }
         };
         let mine = |at: &Position| (at.journal, at.run) == self.this_run && new(at, positions);
-        let facts = batch
-            .records
-            .iter()
-            .filter(|record| mine(&record.at))
-            .count() as u64;
+        let facts = batch.records.iter().filter(|record| mine(&record.at)).count() as u64;
         *positions = reached;
         self.state.applied.fetch_add(facts, Release);
         self.state.applied_bytes.fetch_add(batch.bytes, Release);
@@ -206,17 +196,13 @@ impl Applier {
 /// How far each journal is applied.
 async fn positions(database: &mut Database) -> Result<BTreeMap<u64, Position>, Trouble> {
     let select = "SELECT journal, run, seq FROM journal_position";
-    let rows = sqlx::query(select)
-        .fetch_all(&mut database.connection)
-        .await;
+    let rows = sqlx::query(select).fetch_all(&mut database.connection).await;
     let read = rows.and_then(|rows| {
         rows.iter()
             .map(|row| {
                 let journal = row.try_get::<i64, _>(0)? as u64;
-                let (run, seq) = (
-                    row.try_get::<i64, _>(1)? as u32,
-                    row.try_get::<i64, _>(2)? as u64,
-                );
+                let (run, seq) =
+                    (row.try_get::<i64, _>(1)? as u32, row.try_get::<i64, _>(2)? as u64);
                 Ok((journal, Position { journal, run, seq }))
             })
             .collect()
@@ -243,40 +229,24 @@ async fn try_apply(
             continue;
         }
         let at = Some(record.at);
-        let connection = transaction
-            .acquire()
-            .await
-            .map_err(|error| sorted(error, None))?;
+        let connection = transaction.acquire().await.map_err(|error| sorted(error, None))?;
         let why = refused.get(&record.at).map(String::as_str);
         // Tables first: a start ends what was open at the last event before it.
         if why.is_none() {
-            apply::derive(connection, &record.fact)
-                .await
-                .map_err(|error| sorted(error, at))?;
+            apply::derive(connection, &record.fact).await.map_err(|error| sorted(error, at))?;
         }
-        apply::event(connection, record, why)
-            .await
-            .map_err(|error| sorted(error, at))?;
+        apply::event(connection, record, why).await.map_err(|error| sorted(error, at))?;
         reached.insert(record.at.journal, record.at);
     }
-    for position in reached
-        .values()
-        .filter(|at| positions.get(&at.journal) != Some(at))
-    {
+    for position in reached.values().filter(|at| positions.get(&at.journal) != Some(at)) {
         let upsert = "INSERT INTO journal_position (journal, run, seq) VALUES (?, ?, ?) \
                       ON CONFLICT DO UPDATE SET run = excluded.run, seq = excluded.seq";
         let statement = sqlx::query(upsert)
             .bind(position.journal as i64)
             .bind(i64::from(position.run))
             .bind(position.seq as i64);
-        statement
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| sorted(error, None))?;
+        statement.execute(&mut *transaction).await.map_err(|error| sorted(error, None))?;
     }
-    transaction
-        .commit()
-        .await
-        .map_err(|error| sorted(error, None))?;
+    transaction.commit().await.map_err(|error| sorted(error, None))?;
     Ok(reached)
 }

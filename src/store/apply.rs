@@ -48,21 +48,8 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
     let wall = fact.wall;
     match &fact.kind {
         Started { .. } => started(),
-        CallBegan {
-            call,
-            caller,
-            dialled,
-            caller_name,
-            context,
-        } => {
-            vec![call_began(
-                wall,
-                *call,
-                caller,
-                dialled,
-                caller_name,
-                context,
-            )]
+        CallBegan { call, caller, dialled, caller_name, context } => {
+            vec![call_began(wall, *call, caller, dialled, caller_name, context)]
         }
         RouteTaken { call, route } => {
             vec![
@@ -72,29 +59,13 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
             ]
         }
         CallField { call, name, value } => vec![call_field(*call, name, value)],
-        CallEnded {
-            call,
-            cause,
-            by,
-            total_ms,
-            talk_ms,
-        } => {
+        CallEnded { call, cause, by, total_ms, talk_ms } => {
             vec![call_ended(wall, *call, *cause, *by, *total_ms, *talk_ms)]
         }
-        LegBegan {
-            call,
-            leg,
-            party,
-            role,
-        } => vec![leg_began(wall, *call, *leg, party, *role)],
+        LegBegan { call, leg, party, role } => vec![leg_began(wall, *call, *leg, party, *role)],
         LegRinging { call, leg } => {
             let update = "UPDATE legs SET rang = coalesce(rang, ?) WHERE call = ? AND leg = ?";
-            vec![
-                sqlx::query(update)
-                    .bind(wall.0)
-                    .bind(text(*call))
-                    .bind(leg.0 as i64),
-            ]
+            vec![sqlx::query(update).bind(wall.0).bind(text(*call)).bind(leg.0 as i64)]
         }
         LegAnswered { call, leg } => leg_answered(wall, *call, *leg),
         LegEnded { .. } => leg_ended(wall, &fact.kind).into_iter().collect(),
@@ -224,27 +195,12 @@ fn leg_answered<'q>(wall: Wall, call: CallId, leg: LegId) -> Vec<Statement<'q>> 
                    CASE WHEN legs.gateway IS NULL THEN legs.number END) FROM legs \
                    WHERE calls.call = ? AND legs.call = calls.call AND legs.leg = ? \
                    AND legs.role = 'callee'";
-    let bound = |sql| {
-        sqlx::query(sql)
-            .bind(wall.0)
-            .bind(text(call))
-            .bind(leg.0 as i64)
-    };
+    let bound = |sql| sqlx::query(sql).bind(wall.0).bind(text(call)).bind(leg.0 as i64);
     vec![bound(of_leg), bound(of_call)]
 }
 
 fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
-    let FactKind::LegEnded {
-        call,
-        leg,
-        cause,
-        status,
-        by,
-        ring_ms,
-        talk_ms,
-        sound,
-    } = kind
-    else {
+    let FactKind::LegEnded { call, leg, cause, status, by, ring_ms, talk_ms, sound } = kind else {
         return None;
     };
     let update = "UPDATE legs SET ended = ?, cause = ?, status = ?, ended_by = ?, ring_ms = ?, \
@@ -275,13 +231,7 @@ fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
 /// Recordings and answers.
 fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
     Some(match kind {
-        FactKind::RecordingBegan {
-            call,
-            recording,
-            path,
-            left,
-            right,
-        } => {
+        FactKind::RecordingBegan { call, recording, path, left, right } => {
             let insert = "INSERT INTO recordings (call, recording, path, left_leg, right_leg, begun) \
                           VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
             sqlx::query(insert)
@@ -292,13 +242,7 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                 .bind(right.map(|leg| leg.0 as i64))
                 .bind(wall.0)
         }
-        FactKind::RecordingEnded {
-            call,
-            recording,
-            samples,
-            ms,
-            fault,
-        } => {
+        FactKind::RecordingEnded { call, recording, samples, ms, fault } => {
             let update = "UPDATE recordings SET ended = ?, samples = ?, ms = ?, \
                           fault = nullif(?, '') WHERE call = ? AND recording = ?";
             sqlx::query(update)
@@ -309,13 +253,7 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                 .bind(text(*call))
                 .bind(recording.0 as i64)
         }
-        FactKind::SurveyAnswer {
-            call,
-            survey,
-            question,
-            key,
-            agent,
-        } => {
+        FactKind::SurveyAnswer { call, survey, question, key, agent } => {
             // Who answers twice (a repeated question) means the second.
             let insert = "INSERT INTO survey_answers (call, survey, question, key, agent, wall) \
                           VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
@@ -338,13 +276,7 @@ fn reachable(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                            ON CONFLICT DO UPDATE SET up = excluded.up, since = excluded.since, \
                            why = excluded.why";
     Some(match kind {
-        FactKind::PhoneRegistered {
-            number,
-            contact,
-            from,
-            expires_s,
-            user_agent,
-        } => {
+        FactKind::PhoneRegistered { number, contact, from, expires_s, user_agent } => {
             let insert = "INSERT INTO registrations (number, contact, source, user_agent, since, \
                           expires) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                           source = excluded.source, user_agent = excluded.user_agent, \
@@ -357,22 +289,16 @@ fn reachable(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                 .bind(wall.0)
                 .bind(wall.0.saturating_add(i64::from(*expires_s) * 1_000))
         }
-        FactKind::PhoneUnregistered {
-            number, contact, ..
-        } => {
+        FactKind::PhoneUnregistered { number, contact, .. } => {
             let delete = "DELETE FROM registrations WHERE number = ? AND contact = ?";
             sqlx::query(delete).bind(number).bind(contact)
         }
-        FactKind::GatewayUp { gateway } => sqlx::query(GATEWAY)
-            .bind(gateway)
-            .bind(true)
-            .bind(wall.0)
-            .bind(""),
-        FactKind::GatewayDown { gateway, why } => sqlx::query(GATEWAY)
-            .bind(gateway)
-            .bind(false)
-            .bind(wall.0)
-            .bind(why),
+        FactKind::GatewayUp { gateway } => {
+            sqlx::query(GATEWAY).bind(gateway).bind(true).bind(wall.0).bind("")
+        }
+        FactKind::GatewayDown { gateway, why } => {
+            sqlx::query(GATEWAY).bind(gateway).bind(false).bind(wall.0).bind(why)
+        }
         _ => return None,
     })
 }

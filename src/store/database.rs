@@ -82,11 +82,7 @@ pub(super) fn sort(path: &Path, error: &sqlx::Error) -> Trouble {
         return Trouble::Away(path.to_owned(), text);
     };
     // The extended code's low byte is the primary one (sqlite.org/rescode.html).
-    let code = database
-        .code()
-        .and_then(|code| code.parse::<i32>().ok())
-        .unwrap_or(1)
-        & 0xff;
+    let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(1) & 0xff;
     let text = database.message().to_owned();
     match code {
         // ERROR: a table is missing or has other columns; CORRUPT; NOTADB.
@@ -124,11 +120,7 @@ impl Database {
         connection.execute(pragmas).await.map_err(sorted)?;
         migrate(&mut connection, version).await.map_err(sorted)?;
         let identity = identity(path).ok_or_else(|| gone(path))?;
-        Ok(Database {
-            connection,
-            path: path.to_owned(),
-            identity,
-        })
+        Ok(Database { connection, path: path.to_owned(), identity })
     }
 
     /// Whether the open file is still the one at its path. Of one that was moved away, what its
@@ -157,9 +149,7 @@ impl Database {
     /// Reads the whole file for damage (`belfry doctor`); takes minutes on a year's records.
     pub async fn check(&mut self) -> Result<(), Trouble> {
         let sorted = |error: sqlx::Error| sort(&self.path, &error);
-        let row = sqlx::query("PRAGMA quick_check(1)")
-            .fetch_one(&mut self.connection)
-            .await;
+        let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut self.connection).await;
         let verdict: String = row.and_then(|row| row.try_get(0)).map_err(sorted)?;
         match verdict.as_str() {
             "ok" => Ok(()),
@@ -169,9 +159,7 @@ impl Database {
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(path)
-        .ok()
-        .map(|meta| (meta.dev(), meta.ino()))
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 fn gone(path: &Path) -> Trouble {
@@ -181,13 +169,9 @@ fn gone(path: &Path) -> Trouble {
 /// The schema's version; 0 for a new file. Says whether the file is ours and not too new.
 pub(super) async fn schema(connection: &mut SqliteConnection, path: &Path) -> Result<i64, Trouble> {
     let sorted = |error: sqlx::Error| sort(path, &error);
-    let row = sqlx::query("PRAGMA application_id")
-        .fetch_one(&mut *connection)
-        .await;
+    let row = sqlx::query("PRAGMA application_id").fetch_one(&mut *connection).await;
     let id: i32 = row.and_then(|row| row.try_get(0)).map_err(sorted)?;
-    let row = sqlx::query("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *connection)
-        .await;
+    let row = sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await;
     let things: i64 = row.and_then(|row| row.try_get(0)).map_err(sorted)?;
     if things == 0 && (id == 0 || id == APPLICATION_ID) {
         return Ok(0);
@@ -195,17 +179,11 @@ pub(super) async fn schema(connection: &mut SqliteConnection, path: &Path) -> Re
     if id != APPLICATION_ID {
         return Err(Trouble::Foreign(path.to_owned()));
     }
-    let row = sqlx::query("SELECT max(version) FROM schema_version")
-        .fetch_one(connection)
-        .await;
+    let row = sqlx::query("SELECT max(version) FROM schema_version").fetch_one(connection).await;
     let found: i64 = row.and_then(|row| row.try_get(0)).map_err(sorted)?;
     let known = MIGRATIONS.len() as i64;
     if found > known {
-        return Err(Trouble::NewerSchema {
-            path: path.to_owned(),
-            found,
-            known,
-        });
+        return Err(Trouble::NewerSchema { path: path.to_owned(), found, known });
     }
     Ok(found)
 }
@@ -227,10 +205,7 @@ async fn migrate(connection: &mut SqliteConnection, from: i64) -> Result<(), sql
     for (n, sql) in MIGRATIONS.iter().enumerate().skip(from as usize) {
         sqlx::raw_sql(*sql).execute(&mut *step).await?;
         let note = "INSERT INTO schema_version VALUES (?, unixepoch() * 1000)";
-        sqlx::query(note)
-            .bind(n as i64 + 1)
-            .execute(&mut *step)
-            .await?;
+        sqlx::query(note).bind(n as i64 + 1).execute(&mut *step).await?;
     }
     step.commit().await
 }
@@ -240,11 +215,7 @@ mod tests {
     use super::*;
 
     fn block<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(work)
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
     }
 
     #[test]
@@ -253,18 +224,12 @@ mod tests {
         let path = dir.path().join("belfry.db");
         block(async {
             let mut database = Database::open(&path).await.unwrap();
-            assert_eq!(
-                schema(&mut database.connection, &path).await,
-                Ok(MIGRATIONS.len() as i64)
-            );
+            assert_eq!(schema(&mut database.connection, &path).await, Ok(MIGRATIONS.len() as i64));
             database.check().await.unwrap();
             assert_eq!(database.still_there().await, Ok(()));
             Database::open(&path).await.unwrap();
             std::fs::rename(&path, dir.path().join("away.db")).unwrap();
-            assert!(matches!(
-                database.still_there().await,
-                Err(Trouble::Away(..))
-            ));
+            assert!(matches!(database.still_there().await, Err(Trouble::Away(..))));
         });
     }
 
@@ -279,10 +244,7 @@ mod tests {
             database.connection.close().await.unwrap();
             let before = std::fs::read(&path).unwrap();
             let why = Database::open(&path).await.unwrap_err().to_string();
-            assert!(
-                why.contains("schema 99 of a later version, this one knows 1"),
-                "{why}"
-            );
+            assert!(why.contains("schema 99 of a later version, this one knows 1"), "{why}");
             assert_eq!(std::fs::read(&path).unwrap(), before);
         });
     }
@@ -292,32 +254,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("other.db");
         block(async {
-            let options = SqliteConnectOptions::new()
-                .filename(&path)
-                .create_if_missing(true);
+            let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
             let mut other = options.connect().await.unwrap();
             other.execute("CREATE TABLE theirs (x)").await.unwrap();
             other.close().await.unwrap();
-            assert_eq!(
-                Database::open(&path).await.unwrap_err(),
-                Trouble::Foreign(path.clone())
-            );
+            assert_eq!(Database::open(&path).await.unwrap_err(), Trouble::Foreign(path.clone()));
 
             let text = dir.path().join("text.db");
             std::fs::write(&text, "this is no database".repeat(100)).unwrap();
             let why = Database::open(&text).await.unwrap_err();
             assert!(matches!(why, Trouble::Damaged(..)), "{why}");
-            assert!(
-                std::fs::read(&text)
-                    .unwrap()
-                    .starts_with(b"this is no database")
-            );
+            assert!(std::fs::read(&text).unwrap().starts_with(b"this is no database"));
 
             let nowhere = dir.path().join("nowhere/belfry.db");
-            assert!(matches!(
-                Database::open(&nowhere).await.unwrap_err(),
-                Trouble::Away(..)
-            ));
+            assert!(matches!(Database::open(&nowhere).await.unwrap_err(), Trouble::Away(..)));
         });
     }
 }

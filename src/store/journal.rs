@@ -9,10 +9,7 @@
 //! A batch is on the disk whole or not at all as far as the tip says. After a failed write or sync
 //! the segment is left behind (what a failed `fsync` left in it cannot be known) and the same batch
 //! goes into a new one; a record that so stands twice is applied once, by its number.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "this floor owns the files and the threads"
-)]
+#![allow(clippy::disallowed_methods, reason = "this floor owns the files and the threads")]
 
 use std::fs::File;
 use std::io;
@@ -83,11 +80,7 @@ impl Writer {
     /// one and lost.
     fn number(&mut self, fact: &mut Fact) {
         if fact.seq <= self.last_seq {
-            tracing::error!(
-                seq = fact.seq,
-                after = self.last_seq,
-                "a fact's number does not rise"
-            );
+            tracing::error!(seq = fact.seq, after = self.last_seq, "a fact's number does not rise");
             fact.seq = self.last_seq + 1;
         }
         self.last_seq = fact.seq;
@@ -99,36 +92,21 @@ impl Writer {
         let mut current = match self.current.take() {
             Some(current) if current.len < self.segment_bytes => current,
             _ => {
-                let name = SegmentName {
-                    run: self.run,
-                    first: first.seq,
-                };
-                Current {
-                    name,
-                    file: self.medium.create(name)?,
-                    len: 0,
-                }
+                let name = SegmentName { run: self.run, first: first.seq };
+                Current { name, file: self.medium.create(name)?, len: 0 }
             }
         };
         self.buffer.clear();
         if current.len == 0 {
             let SegmentName { run, first } = current.name;
-            let header = Header {
-                belfry_journal: FORMAT,
-                journal: self.journal,
-                run,
-                first,
-            };
+            let header = Header { belfry_journal: FORMAT, journal: self.journal, run, first };
             self.buffer.extend(header.line());
         }
         for fact in batch {
             let json = serde_json::to_string(fact).expect("a fact is a map with text for keys");
             frame(&json, &mut self.buffer);
         }
-        let written = current
-            .file
-            .append(&self.buffer)
-            .and_then(|()| current.file.sync());
+        let written = current.file.append(&self.buffer).and_then(|()| current.file.sync());
         if let Err(why) = written {
             // The segment is left behind; what of the batch stands in it is better gone.
             let _ = current.file.cut(current.len);
@@ -136,10 +114,7 @@ impl Writer {
         }
         let bytes = self.buffer.len() as u64;
         current.len += bytes;
-        let tip = Tip {
-            name: current.name,
-            len: current.len,
-        };
+        let tip = Tip { name: current.name, len: current.len };
         self.current = Some(current);
         Ok((tip, bytes))
     }
@@ -162,11 +137,7 @@ impl Loop {
         while !(stop && self.ring.is_empty()) {
             stop |= self.fill(&mut batch);
             if !self.persist(&mut batch) {
-                let unread = self
-                    .ring
-                    .try_iter()
-                    .filter(|m| matches!(m, Message::Fact(_)))
-                    .count();
+                let unread = self.ring.try_iter().filter(|m| matches!(m, Message::Fact(_))).count();
                 let lost = (batch.len() + unread) as u64;
                 self.state.lost.fetch_add(lost, Relaxed);
                 tracing::error!(lost, "facts could not be written down before the end");
@@ -209,9 +180,8 @@ impl Loop {
                 Err(why) => {
                     if !self.state.failing.swap(true, Relaxed) {
                         tracing::error!(%why, "the journal cannot be written: new calls are refused");
-                        let _ = self.reports.try_send(Report::JournalStopped {
-                            why: why.to_string(),
-                        });
+                        let _ =
+                            self.reports.try_send(Report::JournalStopped { why: why.to_string() });
                     }
                     tries += 1;
                     if self.state.stopping.load(Relaxed) && tries >= LAST_TRIES {
@@ -237,10 +207,7 @@ impl Loop {
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::disallowed_types,
-    reason = "the test and the writer share the disk"
-)]
+#[allow(clippy::disallowed_types, reason = "the test and the writer share the disk")]
 mod tests {
     use super::*;
     use crate::base::Wall;
@@ -265,11 +232,7 @@ mod tests {
     impl TestFile {
         fn with<T>(&self, act: impl FnOnce(&mut Disk, usize) -> T) -> T {
             let mut disk = self.0.0.lock().unwrap();
-            let at = disk
-                .segments
-                .iter()
-                .position(|(name, _)| *name == self.1)
-                .unwrap();
+            let at = disk.segments.iter().position(|(name, _)| *name == self.1).unwrap();
             act(&mut disk, at)
         }
     }
@@ -290,11 +253,7 @@ mod tests {
                 let fits = bytes.len().min(disk.room);
                 disk.room -= fits;
                 disk.segments[at].1.extend_from_slice(&bytes[..fits]);
-                if fits == bytes.len() {
-                    Ok(())
-                } else {
-                    Err(io::ErrorKind::StorageFull.into())
-                }
+                if fits == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
             })
         }
         fn sync(&mut self) -> io::Result<()> {
@@ -313,43 +272,22 @@ mod tests {
     }
 
     fn fact(seq: u64) -> Fact {
-        Fact {
-            seq,
-            wall: Wall(5),
-            kind: FactKind::GatewayUp {
-                gateway: format!("gw-{seq}"),
-            },
-        }
+        Fact { seq, wall: Wall(5), kind: FactKind::GatewayUp { gateway: format!("gw-{seq}") } }
     }
 
     fn writer(room: usize, segment_bytes: u64) -> (TestDisk, Writer) {
-        let disk = TestDisk(Arc::new(Mutex::new(Disk {
-            room,
-            ..Disk::default()
-        })));
+        let disk = TestDisk(Arc::new(Mutex::new(Disk { room, ..Disk::default() })));
         let lock = tempfile::tempfile().unwrap();
-        let opened = Opened {
-            journal: 1,
-            run: 1,
-            next_seq: 1,
-            waiting_bytes: 0,
-            cut: 0,
-            damaged: 0,
-            lock,
-        };
-        (
-            disk.clone(),
-            Writer::new(Box::new(disk), opened, segment_bytes),
-        )
+        let opened =
+            Opened { journal: 1, run: 1, next_seq: 1, waiting_bytes: 0, cut: 0, damaged: 0, lock };
+        (disk.clone(), Writer::new(Box::new(disk), opened, segment_bytes))
     }
 
     /// Every whole record on the disk, segment by segment.
     fn found(disk: &TestDisk) -> Vec<Vec<u64>> {
         let disk = disk.0.lock().unwrap();
         let of = |bytes: &Vec<u8>| {
-            let lines = bytes
-                .split(|b| *b == b'\n')
-                .filter_map(super::super::record::unframe);
+            let lines = bytes.split(|b| *b == b'\n').filter_map(super::super::record::unframe);
             lines
                 .filter_map(|json| serde_json::from_str::<Fact>(json).ok())
                 .map(|f| f.seq)
@@ -365,10 +303,7 @@ mod tests {
             writer.commit(&[fact(seq)]).unwrap();
         }
         let found = found(&disk);
-        assert!(
-            found.len() > 1 && found.concat() == (1..=9).collect::<Vec<_>>(),
-            "{found:?}"
-        );
+        assert!(found.len() > 1 && found.concat() == (1..=9).collect::<Vec<_>>(), "{found:?}");
     }
 
     #[test]

@@ -140,10 +140,8 @@ impl Store {
         let state = Arc::new(State::new(&settings, opened.waiting_bytes));
         let (report_tx, reports) = crossbeam_channel::bounded(REPORTS);
         if opened.cut > 0 || opened.damaged > 0 {
-            let _ = report_tx.try_send(Report::JournalMended {
-                cut: opened.cut,
-                damaged: opened.damaged,
-            });
+            let _ = report_tx
+                .try_send(Report::JournalMended { cut: opened.cut, damaged: opened.damaged });
         }
         let (ring, ring_rx) = crossbeam_channel::bounded(RING_FACTS);
         let (tip_tx, tip) = watch::channel(None);
@@ -171,24 +169,13 @@ impl Store {
             reports: report_tx,
         };
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            Builder::new()
-                .name(name.into())
-                .spawn(run)
-                .map_err(OpenError::Thread)
+            Builder::new().name(name.into()).spawn(run).map_err(OpenError::Thread)
         };
         let writer = spawn("journal", Box::new(move || loop_state.run()))?;
         let applier = spawn("store", Box::new(move || applier.run(look_tx)))?;
         let first_look = look.recv_timeout(FIRST_LOOK).ok().flatten();
         let journal = Journal { ring, state };
-        Ok(Store {
-            journal,
-            reports,
-            next_seq,
-            first_look,
-            stop,
-            writer,
-            applier,
-        })
+        Ok(Store { journal, reports, next_seq, first_look, stop, writer, applier })
     }
 
     /// The end for the switch.

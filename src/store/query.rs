@@ -218,17 +218,11 @@ impl Records {
             .max_connections(2)
             .acquire_timeout(Duration::from_secs(3))
             .idle_timeout(Duration::from_secs(60));
-        let pool = limits
-            .connect_with(options)
-            .await
-            .map_err(|error| sort(path, &error))?;
+        let pool = limits.connect_with(options).await.map_err(|error| sort(path, &error))?;
         let mut connection = pool.acquire().await.map_err(|error| sort(path, &error))?;
         schema(&mut connection, path).await?;
         drop(connection);
-        Ok(Records {
-            pool,
-            path: path.to_owned(),
-        })
+        Ok(Records { pool, path: path.to_owned() })
     }
 
     fn sorted(&self) -> impl Fn(sqlx::Error) -> Trouble {
@@ -246,10 +240,7 @@ impl Records {
     pub async fn call(&self, call: CallId) -> Result<Option<CallRecord>, Trouble> {
         let id = call.to_string();
         let select = "SELECT * FROM calls WHERE call = ?";
-        let found = sqlx::query_as(select)
-            .bind(&id)
-            .fetch_optional(&self.pool)
-            .await;
+        let found = sqlx::query_as(select).bind(&id).fetch_optional(&self.pool).await;
         let Some(row) = found.map_err(self.sorted())? else {
             return Ok(None);
         };
@@ -262,45 +253,23 @@ impl Records {
             sqlx::query_as("SELECT name, value FROM call_fields WHERE call = ? ORDER BY name");
         Ok(Some(CallRecord {
             call: row,
-            legs: legs
-                .bind(&id)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(self.sorted())?,
+            legs: legs.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
             events: self.events(&id).await?,
-            recordings: recordings
-                .bind(&id)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(self.sorted())?,
-            answers: answers
-                .bind(&id)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(self.sorted())?,
-            fields: fields
-                .bind(&id)
-                .fetch_all(&self.pool)
-                .await
-                .map_err(self.sorted())?,
+            recordings: recordings.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
+            answers: answers.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
+            fields: fields.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
         }))
     }
 
     async fn events(&self, call: &str) -> Result<Vec<EventRow>, Trouble> {
         let select = "SELECT seq, wall, kind, body FROM events WHERE call = ? ORDER BY id LIMIT ?";
-        let query = sqlx::query_as::<_, (i64, i64, String, String)>(select)
-            .bind(call)
-            .bind(MAX_ROWS);
+        let query =
+            sqlx::query_as::<_, (i64, i64, String, String)>(select).bind(call).bind(MAX_ROWS);
         let rows = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
         let event = |(seq, wall, kind, body): (i64, i64, String, String)| {
             // Written by us; if somebody edited it, it is shown as the text it is.
             let body = serde_json::from_str(&body).unwrap_or(serde_json::Value::String(body));
-            EventRow {
-                seq,
-                wall,
-                kind,
-                body,
-            }
+            EventRow { seq, wall, kind, body }
         };
         Ok(rows.into_iter().map(event).collect())
     }
@@ -329,9 +298,6 @@ impl Records {
                       (SELECT count(*) FROM recordings) AS recordings, \
                       (SELECT count(*) FROM survey_answers) AS answers, \
                       (SELECT count(*) FROM registrations) AS registrations";
-        sqlx::query_as(select)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(self.sorted())
+        sqlx::query_as(select).fetch_one(&self.pool).await.map_err(self.sorted())
     }
 }

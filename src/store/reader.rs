@@ -79,13 +79,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(dir: impl Into<PathBuf>, journal: u64, run: u32) -> Reader {
-        Reader {
-            dir: dir.into(),
-            journal,
-            run,
-            current: None,
-            done: None,
-        }
+        Reader { dir: dir.into(), journal, run, current: None, done: None }
     }
 
     /// The next records, at most one chunk's, none from beyond the tip. Without a tip (this process
@@ -104,13 +98,7 @@ impl Reader {
             };
             let file = File::open(self.dir.join(name.to_string()))?;
             let journal = self.journal;
-            self.current = Some(Current {
-                name,
-                file,
-                journal,
-                offset: 0,
-                damaged: 0,
-            });
+            self.current = Some(Current { name, file, journal, offset: 0, damaged: 0 });
         }
         let current = self.current.as_mut().expect("opened above");
         let end = match tip {
@@ -118,17 +106,12 @@ impl Reader {
             _ => current.file.metadata()?.len(),
         };
         // The newest segment stays, so that numbers go on from it after a restart.
-        let newest = !names
-            .iter()
-            .any(|name| *name > current.name && durable(name));
+        let newest = !names.iter().any(|name| *name > current.name && durable(name));
         let mut batch = Batch::default();
         let start = current.offset;
         current.read(end, &mut batch.records)?;
         if !newest && current.offset >= end {
-            batch.finished = Some(Finished {
-                name: current.name,
-                damaged: current.damaged,
-            });
+            batch.finished = Some(Finished { name: current.name, damaged: current.damaged });
         }
         batch.bytes = current.offset - start;
         Ok(batch)
@@ -189,16 +172,8 @@ impl Current {
             let json = unframe(line);
             let fact = json.and_then(|json| serde_json::from_str::<Fact>(json).ok());
             if let (Some(fact), Some(json)) = (fact, json) {
-                let at = Position {
-                    journal: self.journal,
-                    run: self.name.run,
-                    seq: fact.seq,
-                };
-                records.push(Record {
-                    at,
-                    fact,
-                    json: json.to_owned(),
-                });
+                let at = Position { journal: self.journal, run: self.name.run, seq: fact.seq };
+                records.push(Record { at, fact, json: json.to_owned() });
             } else if let Some(header) = json.filter(|_| first).and_then(Header::read) {
                 self.journal = header.journal;
             } else {

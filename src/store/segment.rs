@@ -46,9 +46,7 @@ pub struct NoSegment;
 impl FromStr for SegmentName {
     type Err = NoSegment;
     fn from_str(name: &str) -> Result<SegmentName, NoSegment> {
-        let ends = name
-            .strip_suffix(".journal")
-            .and_then(|stem| stem.split_once('-'));
+        let ends = name.strip_suffix(".journal").and_then(|stem| stem.split_once('-'));
         let (run, first) = ends.ok_or(NoSegment)?;
         let number = |text: &str| text.parse::<u64>().map_err(|_| NoSegment);
         Ok(SegmentName {
@@ -79,10 +77,7 @@ impl Header {
     /// The header as a record.
     pub fn line(&self) -> Vec<u8> {
         let mut line = Vec::new();
-        frame(
-            &serde_json::to_string(self).expect("a struct of numbers is JSON"),
-            &mut line,
-        );
+        frame(&serde_json::to_string(self).expect("a struct of numbers is JSON"), &mut line);
         line
     }
 }
@@ -133,12 +128,7 @@ impl std::error::Error for OpenError {}
 pub fn list(dir: &Path) -> io::Result<Vec<SegmentName>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir)? {
-        names.extend(
-            entry?
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<SegmentName>().ok()),
-        );
+        names.extend(entry?.file_name().to_str().and_then(|name| name.parse::<SegmentName>().ok()));
     }
     names.sort();
     Ok(names)
@@ -168,11 +158,7 @@ pub struct Opened {
 pub fn open(dir: &Path) -> Result<Opened, OpenError> {
     let io_error = |why| OpenError::Io(dir.to_owned(), why);
     fs::create_dir_all(dir).map_err(io_error)?;
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(dir.join("lock"));
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(dir.join("lock"));
     let lock = lock.map_err(io_error)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -214,11 +200,7 @@ pub fn open(dir: &Path) -> Result<Opened, OpenError> {
 
 fn header_of(dir: &Path, name: SegmentName) -> Option<Header> {
     let mut start = Vec::new();
-    File::open(dir.join(name.to_string()))
-        .ok()?
-        .take(512)
-        .read_to_end(&mut start)
-        .ok()?;
+    File::open(dir.join(name.to_string())).ok()?.take(512).read_to_end(&mut start).ok()?;
     let line = start.split(|b| *b == b'\n').next()?;
     Header::read(unframe(line)?)
 }
@@ -298,11 +280,7 @@ impl Directory {
 impl Medium for Directory {
     fn create(&mut self, name: SegmentName) -> io::Result<Box<dyn Appending>> {
         let path = self.0.join(name.to_string());
-        let file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .open(path)?;
+        let file = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
         // The name itself must survive a power cut, not only what is in the file.
         File::open(&self.0)?.sync_all()?;
         Ok(Box::new(file))
@@ -330,13 +308,7 @@ mod tests {
         let name = SegmentName { run: 3, first: 17 };
         assert_eq!(name.to_string(), "000003-00000000000000000017.journal");
         assert_eq!(name.to_string().parse(), Ok(name));
-        for other in [
-            "lock",
-            "3.journal",
-            "x-1.journal",
-            "1-2.damaged",
-            "-.journal",
-        ] {
+        for other in ["lock", "3.journal", "x-1.journal", "1-2.damaged", "-.journal"] {
             assert_eq!(other.parse::<SegmentName>(), Err(NoSegment), "{other}");
         }
         assert!(SegmentName { run: 2, first: 900 } < name);
@@ -354,18 +326,10 @@ mod tests {
     #[test]
     fn a_later_format_is_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        let header = Header {
-            belfry_journal: 9,
-            journal: 1,
-            run: 1,
-            first: 1,
-        };
+        let header = Header { belfry_journal: 9, journal: 1, run: 1, first: 1 };
         let name = SegmentName { run: 1, first: 1 };
         fs::write(dir.path().join(name.to_string()), header.line()).unwrap();
         let why = open(dir.path()).unwrap_err().to_string();
-        assert!(
-            why.contains("later version (format 9, this one knows 1)"),
-            "{why}"
-        );
+        assert!(why.contains("later version (format 9, this one knows 1)"), "{why}");
     }
 }

@@ -15,11 +15,7 @@ use crate::switch::fact::{EndedBy, FactKind, Party, Role, Sound};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn block<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 fn settings(dir: &Path) -> Settings {
@@ -32,16 +28,8 @@ fn call(n: u64) -> CallId {
 
 /// A small fact that can be told from every other.
 fn fact(seq: u64) -> Fact {
-    let kind = FactKind::CallField {
-        call: call(seq),
-        name: "n".into(),
-        value: seq.to_string(),
-    };
-    Fact {
-        seq,
-        wall: Wall(1_790_000_000_000 + seq as i64),
-        kind,
-    }
+    let kind = FactKind::CallField { call: call(seq), name: "n".into(), value: seq.to_string() };
+    Fact { seq, wall: Wall(1_790_000_000_000 + seq as i64), kind }
 }
 
 fn submit(store: &Store, seqs: impl IntoIterator<Item = u64>) {
@@ -57,10 +45,7 @@ fn applied(database: &Path) -> Vec<u64> {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
         let mut connection = options.connect().await.unwrap();
         let select = "SELECT seq FROM events ORDER BY id";
-        let rows: Vec<(i64,)> = sqlx::query_as(select)
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
+        let rows: Vec<(i64,)> = sqlx::query_as(select).fetch_all(&mut connection).await.unwrap();
         rows.into_iter().map(|(seq,)| seq as u64).collect()
     })
 }
@@ -81,17 +66,10 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
     use FactKind::*;
     let s = |text: &str| text.to_owned();
     let (caller, agent, recording) = (LegId(1), LegId(2), RecordingId(1));
-    let trunk = Party::Trunk {
-        gateway: s("e1-a"),
-        number: s("13800000000"),
-    };
+    let trunk = Party::Trunk { gateway: s("e1-a"), number: s("13800000000") };
     let phone = Party::Phone { number: s("1001") };
-    let sound = Sound {
-        packets_received: 2_000,
-        packets_lost: 3,
-        rtt_us: Some(900),
-        ..Sound::default()
-    };
+    let sound =
+        Sound { packets_received: 2_000, packets_lost: 3, rtt_us: Some(900), ..Sound::default() };
     let kinds = [
         CallBegan {
             call: id,
@@ -100,39 +78,13 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
             caller_name: s("王"),
             context: s("gateway"),
         },
-        LegBegan {
-            call: id,
-            leg: caller,
-            party: trunk,
-            role: Role::Caller,
-        },
-        RouteTaken {
-            call: id,
-            route: s("care line"),
-        },
-        LegAnswered {
-            call: id,
-            leg: caller,
-        },
-        LegBegan {
-            call: id,
-            leg: agent,
-            party: phone,
-            role: Role::Callee,
-        },
-        LegRinging {
-            call: id,
-            leg: agent,
-        },
-        LegAnswered {
-            call: id,
-            leg: agent,
-        },
-        Bridged {
-            call: id,
-            a: caller,
-            b: agent,
-        },
+        LegBegan { call: id, leg: caller, party: trunk, role: Role::Caller },
+        RouteTaken { call: id, route: s("care line") },
+        LegAnswered { call: id, leg: caller },
+        LegBegan { call: id, leg: agent, party: phone, role: Role::Callee },
+        LegRinging { call: id, leg: agent },
+        LegAnswered { call: id, leg: agent },
+        Bridged { call: id, a: caller, b: agent },
         RecordingBegan {
             call: id,
             recording,
@@ -140,18 +92,8 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
             left: caller,
             right: Some(agent),
         },
-        CallField {
-            call: id,
-            name: s("case"),
-            value: s("17"),
-        },
-        RecordingEnded {
-            call: id,
-            recording,
-            samples: 320_000,
-            ms: 40_000,
-            fault: s(""),
-        },
+        CallField { call: id, name: s("case"), value: s("17") },
+        RecordingEnded { call: id, recording, samples: 320_000, ms: 40_000, fault: s("") },
         LegEnded {
             call: id,
             leg: agent,
@@ -186,23 +128,13 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
             talk_ms: 60_000,
             sound: None,
         },
-        CallEnded {
-            call: id,
-            cause: 16,
-            by: EndedBy::Caller,
-            total_ms: 61_000,
-            talk_ms: 40_000,
-        },
+        CallEnded { call: id, cause: 16, by: EndedBy::Caller, total_ms: 61_000, talk_ms: 40_000 },
     ];
     let mut at = 1_790_000_000_000;
     let numbered = kinds.into_iter().map(|kind| {
         seq += 1;
         at += 1_000;
-        Fact {
-            seq: seq - 1,
-            wall: Wall(at),
-            kind,
-        }
+        Fact { seq: seq - 1, wall: Wall(at), kind }
     });
     numbered.collect()
 }
@@ -220,60 +152,29 @@ fn a_calls_record_is_whole() {
         let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
         let record = records.call(call(7)).await.unwrap().unwrap();
         let row = &record.call;
-        assert_eq!(
-            (row.caller.as_str(), row.gateway.as_deref()),
-            ("13800000000", Some("e1-a"))
-        );
-        assert_eq!(
-            (row.route.as_deref(), row.agent.as_deref()),
-            (Some("care line"), Some("1001"))
-        );
-        assert_eq!(
-            (row.cause, row.ended_by.as_deref()),
-            (Some(16), Some("caller"))
-        );
+        assert_eq!((row.caller.as_str(), row.gateway.as_deref()), ("13800000000", Some("e1-a")));
+        assert_eq!((row.route.as_deref(), row.agent.as_deref()), (Some("care line"), Some("1001")));
+        assert_eq!((row.cause, row.ended_by.as_deref()), (Some(16), Some("caller")));
         assert_eq!((row.total_ms, row.talk_ms), (Some(61_000), Some(40_000)));
-        assert_eq!(
-            row.answered,
-            Some(1_790_000_007_000),
-            "when the agent answered, not the menu"
-        );
+        assert_eq!(row.answered, Some(1_790_000_007_000), "when the agent answered, not the menu");
         assert_eq!(record.legs.len(), 2);
         assert_eq!(record.legs[1].rang, Some(1_790_000_006_000));
-        assert_eq!(
-            (record.legs[1].packets_lost, record.legs[1].rtt_us),
-            (Some(3), Some(900))
-        );
-        assert_eq!(
-            record.legs[0].packets_lost, None,
-            "not measured is not nought"
-        );
+        assert_eq!((record.legs[1].packets_lost, record.legs[1].rtt_us), (Some(3), Some(900)));
+        assert_eq!(record.legs[0].packets_lost, None, "not measured is not nought");
         assert_eq!(record.events.len(), 16);
         assert_eq!(record.events[7].body["kind"], "bridged");
         assert_eq!(record.recordings[0].path, "2026/09/21/x.wav");
-        assert_eq!(
-            (
-                record.recordings[0].left_leg,
-                record.recordings[0].right_leg
-            ),
-            (1, Some(2))
-        );
+        assert_eq!((record.recordings[0].left_leg, record.recordings[0].right_leg), (1, Some(2)));
         assert_eq!(record.answers.len(), 1);
         assert_eq!(record.answers[0].key, "1", "the second answer counts");
         assert_eq!(record.fields[0].value, "17");
         assert_eq!(records.call(call(8)).await.unwrap(), None);
         assert_eq!(records.last_calls(10).await.unwrap().len(), 1);
         let counts = records.counts().await.unwrap();
-        assert_eq!(
-            (counts.calls, counts.open_calls, counts.legs, counts.events),
-            (1, 0, 2, 16)
-        );
+        assert_eq!((counts.calls, counts.open_calls, counts.legs, counts.events), (1, 0, 2, 16));
     });
     let health = store.close();
-    assert_eq!(
-        (health.not_durable, health.not_applied, health.lost),
-        (0, 0, 0)
-    );
+    assert_eq!((health.not_durable, health.not_applied, health.lost), (0, 0, 0));
 }
 
 #[test]
@@ -288,15 +189,8 @@ fn numbers_go_on_over_restarts_and_nothing_is_applied_twice() {
         // A start that writes nothing changes nothing.
         Store::open(settings(dir.path())).unwrap().close();
     }
-    assert_eq!(
-        applied(&dir.path().join("belfry.db")),
-        (1..=40).collect::<Vec<_>>()
-    );
-    assert_eq!(
-        list(&dir.path().join("journal")).unwrap().len(),
-        1,
-        "the newest stays"
-    );
+    assert_eq!(applied(&dir.path().join("belfry.db")), (1..=40).collect::<Vec<_>>());
+    assert_eq!(list(&dir.path().join("journal")).unwrap().len(), 1, "the newest stays");
 }
 
 #[test]
@@ -322,10 +216,7 @@ fn what_was_deleted_from_the_records_does_not_come_back() {
 /// A journal with `facts` facts that no database has, in one segment.
 fn written(facts: u64) -> (SegmentName, Vec<u8>) {
     let dir = tempfile::tempdir().unwrap();
-    let away = Settings {
-        database: dir.path().join("nowhere/belfry.db"),
-        ..settings(dir.path())
-    };
+    let away = Settings { database: dir.path().join("nowhere/belfry.db"), ..settings(dir.path()) };
     let store = Store::open(away).unwrap();
     submit(&store, 1..=facts);
     store.close();
@@ -342,21 +233,10 @@ fn a_journal_cut_at_any_byte_keeps_every_whole_record() {
         let path = dir.path().join(name.to_string());
         fs::write(&path, &whole[..cut]).unwrap();
         let lines = whole[..cut].iter().filter(|b| **b == b'\n').count() as u64;
-        let kept = whole[..cut]
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |at| at + 1);
+        let kept = whole[..cut].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         let opened = segment::open(dir.path()).unwrap();
-        assert_eq!(
-            opened.next_seq,
-            lines.max(1),
-            "cut at {cut}: the header and {lines} lines"
-        );
-        assert_eq!(
-            (opened.run, opened.cut),
-            (2, (cut - kept) as u64),
-            "cut at {cut}"
-        );
+        assert_eq!(opened.next_seq, lines.max(1), "cut at {cut}: the header and {lines} lines");
+        assert_eq!((opened.run, opened.cut), (2, (cut - kept) as u64), "cut at {cut}");
         assert_eq!(fs::read(&path).unwrap(), &whole[..kept], "cut at {cut}");
     }
 }
@@ -365,22 +245,10 @@ fn a_journal_cut_at_any_byte_keeps_every_whole_record() {
 fn after_a_crash_in_a_record_the_rest_and_what_follows_is_applied_once() {
     let (name, whole) = written(5);
     let ends: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
-    for cut in [
-        0,
-        9,
-        ends[0] + 1,
-        ends[2] - 1,
-        ends[2] + 1,
-        ends[3] + 30,
-        whole.len(),
-    ] {
+    for cut in [0, 9, ends[0] + 1, ends[2] - 1, ends[2] + 1, ends[3] + 30, whole.len()] {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("journal")).unwrap();
-        fs::write(
-            dir.path().join("journal").join(name.to_string()),
-            &whole[..cut],
-        )
-        .unwrap();
+        fs::write(dir.path().join("journal").join(name.to_string()), &whole[..cut]).unwrap();
         let store = Store::open(settings(dir.path())).unwrap();
         let next = store.next_seq();
         let torn = cut > 0 && whole[cut - 1] != b'\n';
@@ -406,17 +274,11 @@ fn a_damaged_record_costs_itself_alone_and_its_segment_is_kept() {
     fs::create_dir(&journal).unwrap();
     fs::write(journal.join(name.to_string()), &whole).unwrap();
     let store = Store::open(settings(dir.path())).unwrap();
-    assert_eq!(
-        store.reports().try_recv(),
-        Ok(Report::JournalMended { cut: 0, damaged: 1 })
-    );
+    assert_eq!(store.reports().try_recv(), Ok(Report::JournalMended { cut: 0, damaged: 1 }));
     submit(&store, store.next_seq()..=6);
     store.close();
     assert_eq!(applied(&dir.path().join("belfry.db")), [1, 2, 4, 5, 6]);
-    assert_eq!(
-        fs::read(journal.join(name.to_string()).with_extension("damaged")).unwrap(),
-        whole
-    );
+    assert_eq!(fs::read(journal.join(name.to_string()).with_extension("damaged")).unwrap(), whole);
 }
 
 #[test]
@@ -424,26 +286,15 @@ fn facts_wait_for_a_database_that_is_away() {
     let dir = tempfile::tempdir().unwrap();
     let later = dir.path().join("mount");
     let path = later.join("belfry.db");
-    let store = Store::open(Settings {
-        database: path.clone(),
-        ..settings(dir.path())
-    })
-    .unwrap();
-    assert!(
-        matches!(store.first_look(), Some(Trouble::Away(..))),
-        "{:?}",
-        store.first_look()
-    );
+    let store = Store::open(Settings { database: path.clone(), ..settings(dir.path()) }).unwrap();
+    assert!(matches!(store.first_look(), Some(Trouble::Away(..))), "{:?}", store.first_look());
     submit(&store, 1..=500);
     wait("durable", || store.health().not_durable == 0);
     assert!(store.journal().accepting() && store.health().database_away);
     assert!(!store.drain(Duration::from_millis(20)));
     fs::create_dir(&later).unwrap();
     assert!(store.drain(PATIENCE));
-    assert!(matches!(
-        store.reports().try_recv(),
-        Ok(Report::DatabaseAway(Trouble::Away(..)))
-    ));
+    assert!(matches!(store.reports().try_recv(), Ok(Report::DatabaseAway(Trouble::Away(..)))));
     assert_eq!(store.reports().try_recv(), Ok(Report::DatabaseBack));
     // And again while it runs: the file is moved away; a new one takes what comes.
     fs::rename(&path, later.join("old.db")).unwrap();
@@ -485,10 +336,7 @@ fn a_damaged_database_is_kept_and_no_new_one_begun_until_it_is_moved_away() {
     fs::write(&path, &garbage).unwrap();
     let store = Store::open(settings(dir.path())).unwrap();
     let line = store.first_look().expect("damaged").to_string();
-    assert!(
-        line.contains("is damaged") && line.contains("move it away"),
-        "{line}"
-    );
+    assert!(line.contains("is damaged") && line.contains("move it away"), "{line}");
     submit(&store, 1..=20);
     wait("durable", || store.health().not_durable == 0);
     assert!(store.journal().accepting(), "calls go on");
@@ -515,16 +363,10 @@ fn a_newer_schema_is_refused_with_a_clear_line_and_facts_wait() {
     change("INSERT INTO schema_version VALUES (2, 0)");
     let store = Store::open(settings(dir.path())).unwrap();
     let line = store.first_look().expect("newer").to_string();
-    assert!(
-        line.contains("schema 2 of a later version, this one knows 1"),
-        "{line}"
-    );
+    assert!(line.contains("schema 2 of a later version, this one knows 1"), "{line}");
     submit(&store, 1..=3);
     assert_eq!(store.close().not_applied, 3);
-    assert!(matches!(
-        block(Records::open(&path)),
-        Err(Trouble::NewerSchema { .. })
-    ));
+    assert!(matches!(block(Records::open(&path)), Err(Trouble::NewerSchema { .. })));
     change("DELETE FROM schema_version WHERE version = 2");
     Store::open(settings(dir.path())).unwrap().close();
     assert_eq!(applied(&path), [1, 2, 3]);
@@ -550,9 +392,7 @@ fn too_much_waiting_refuses_new_calls_and_still_takes_facts() {
     fs::create_dir(&later).unwrap();
     assert!(store.drain(PATIENCE));
     assert!(store.journal().accepting());
-    wait("applied segments are removed", || {
-        list(&dir.path().join("journal")).unwrap().len() == 1
-    });
+    wait("applied segments are removed", || list(&dir.path().join("journal")).unwrap().len() == 1);
     store.close();
     assert_eq!(applied(&database), (1..=120).collect::<Vec<_>>());
 }
@@ -575,13 +415,7 @@ fn a_fact_that_the_database_refuses_holds_up_no_other() {
     assert!(store.drain(PATIENCE));
     let refused: Vec<Report> = store.reports().try_iter().collect();
     assert_eq!(refused.len(), 2);
-    assert_eq!(
-        refused[0],
-        Report::FactRefused {
-            seq: 3,
-            why: "no such value".into()
-        }
-    );
+    assert_eq!(refused[0], Report::FactRefused { seq: 3, why: "no such value".into() });
     store.close();
     assert_eq!(applied(&path), [1, 2, 3, 4, 5, 6]);
     let counts = block(async { Records::open(&path).await.unwrap().counts().await.unwrap() });
@@ -595,44 +429,19 @@ fn what_was_open_when_belfry_went_away_ended_then() {
     let store = Store::open(settings(dir.path())).unwrap();
     let cut_short: Vec<Fact> = whole_call(call(1), 1).into_iter().take(9).collect();
     let last = cut_short[8].wall;
-    cut_short
-        .into_iter()
-        .for_each(|fact| store.journal().submit(fact).unwrap());
+    cut_short.into_iter().for_each(|fact| store.journal().submit(fact).unwrap());
     store.close();
     let store = Store::open(settings(dir.path())).unwrap();
-    let kind = FactKind::Started {
-        version: "0.1.0".into(),
-        node: "care-1".into(),
-    };
-    let started = Fact {
-        seq: store.next_seq(),
-        wall: Wall(1_800_000_000_000),
-        kind,
-    };
+    let kind = FactKind::Started { version: "0.1.0".into(), node: "care-1".into() };
+    let started = Fact { seq: store.next_seq(), wall: Wall(1_800_000_000_000), kind };
     store.journal().submit(started).unwrap();
     store.close();
-    let record = block(async {
-        Records::open(&path)
-            .await
-            .unwrap()
-            .call(call(1))
-            .await
-            .unwrap()
-            .unwrap()
-    });
-    assert_eq!(
-        (record.call.ended, record.call.cause),
-        (Some(last.0), Some(41))
-    );
+    let record =
+        block(async { Records::open(&path).await.unwrap().call(call(1)).await.unwrap().unwrap() });
+    assert_eq!((record.call.ended, record.call.cause), (Some(last.0), Some(41)));
     assert_eq!(record.call.ended_by.as_deref(), Some("restart"));
     assert!(record.legs.iter().all(|leg| leg.ended == Some(last.0)));
-    assert!(
-        record.recordings[0]
-            .fault
-            .as_deref()
-            .unwrap()
-            .contains("mid-call")
-    );
+    assert!(record.recordings[0].fault.as_deref().unwrap().contains("mid-call"));
 }
 
 #[test]
@@ -643,28 +452,18 @@ fn a_fact_of_a_later_version_is_kept_as_it_was_written() {
         r#"{{"seq":1,"wall":5,"kind":"queue_joined","call":"{}","queue":"care"}}"#,
         call(1)
     );
-    store
-        .journal()
-        .submit(serde_json::from_str(&json).unwrap())
-        .unwrap();
+    store.journal().submit(serde_json::from_str(&json).unwrap()).unwrap();
     store.close();
     block(async {
         let options =
             sqlx::sqlite::SqliteConnectOptions::new().filename(dir.path().join("belfry.db"));
         let mut connection = options.connect().await.unwrap();
         let select = "SELECT kind, call, body FROM events";
-        let row: (String, String, String) = sqlx::query_as(select)
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        assert_eq!(
-            (row.0.as_str(), row.1),
-            ("queue_joined", call(1).to_string())
-        );
-        let (kept, written): (serde_json::Value, serde_json::Value) = (
-            serde_json::from_str(&row.2).unwrap(),
-            serde_json::from_str(&json).unwrap(),
-        );
+        let row: (String, String, String) =
+            sqlx::query_as(select).fetch_one(&mut connection).await.unwrap();
+        assert_eq!((row.0.as_str(), row.1), ("queue_joined", call(1).to_string()));
+        let (kept, written): (serde_json::Value, serde_json::Value) =
+            (serde_json::from_str(&row.2).unwrap(), serde_json::from_str(&json).unwrap());
         assert_eq!(kept, written);
     });
 }
@@ -677,10 +476,7 @@ fn killed_child() {
     let Some(dir) = std::env::var_os("BELFRY_KILLED_CHILD") else {
         return;
     };
-    let small = Settings {
-        segment_bytes: 20_000,
-        ..settings(Path::new(&dir))
-    };
+    let small = Settings { segment_bytes: 20_000, ..settings(Path::new(&dir)) };
     let store = Store::open(small).unwrap();
     for seq in store.next_seq().. {
         while store.journal().submit(fact(seq)).is_err() {
@@ -701,12 +497,7 @@ fn kill_9_loses_nothing_that_was_durable() {
     let mut durable = 0;
     for _ in 0..3 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "store::tests::killed_child",
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", "store::tests::killed_child", "--ignored", "--nocapture"])
             .env("BELFRY_KILLED_CHILD", dir.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -728,10 +519,7 @@ fn kill_9_loses_nothing_that_was_durable() {
     assert!(next > durable, "{next} {durable}");
     submit(&store, [next]);
     store.close();
-    assert_eq!(
-        applied(&dir.path().join("belfry.db")),
-        (1..=next).collect::<Vec<_>>()
-    );
+    assert_eq!(applied(&dir.path().join("belfry.db")), (1..=next).collect::<Vec<_>>());
 }
 
 proptest::proptest! {

@@ -57,11 +57,11 @@ impl Switch {
                 Err(_) => return self.refuse(now, session, 400, None, vec![]),
             },
         };
-        if let Device::Trunk { gateway, .. } = &caller.device {
-            if let Err(why) = self.gateways.arrived(gateway) {
-                let cause = no_channel(why);
-                return self.refuse(now, session, 503, Some(cause), vec![]);
-            }
+        if let Device::Trunk { gateway, .. } = &caller.device
+            && let Err(why) = self.gateways.arrived(gateway)
+        {
+            let cause = no_channel(why);
+            return self.refuse(now, session, 503, Some(cause), vec![]);
         }
         self.open_call(now, session, flow, caller, to, offer);
     }
@@ -89,15 +89,23 @@ impl Switch {
     }
 
     /// Who calls: a gateway by its address, a phone by its password. `None`: it was answered.
-    fn identify(&mut self, now: Now, session: SessionId, flow: Flow, invite: &Message) -> Option<Caller> {
+    fn identify(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        flow: Flow,
+        invite: &Message,
+    ) -> Option<Caller> {
         let number = invite.from().ok().and_then(|from| user(&from.uri)).unwrap_or_default();
         let is_phone = self.config.phone(&number).is_some();
         // A phone on the gateway's own address (a test bench, one host) is asked for its password.
-        if !is_phone || invite.header(Name::Authorization).is_none() && !self.registered_from(now, &number, flow) {
-            if let Some(gateway) = self.gateways.identify(flow.remote) {
-                let name = gateway.name.clone();
-                return Some(self.from_gateway(&name, invite, number));
-            }
+        if (!is_phone
+            || invite.header(Name::Authorization).is_none()
+                && !self.registered_from(now, &number, flow))
+            && let Some(gateway) = self.gateways.identify(flow.remote)
+        {
+            let name = gateway.name.clone();
+            return Some(self.gateway_caller(&name, invite, number));
         }
         match self.verify(now, flow, invite) {
             Ok(user) => match self.config.phone(&user) {
@@ -128,7 +136,7 @@ impl Switch {
         self.registrar.lookup(now.at, number).iter().any(|binding| binding.flow == flow)
     }
 
-    fn from_gateway(&self, gateway: &str, invite: &Message, from: String) -> Caller {
+    fn gateway_caller(&self, gateway: &str, invite: &Message, from: String) -> Caller {
         let asserted = invite.asserted_identities().ok().and_then(|ids| ids.into_iter().next());
         let number = asserted.as_ref().and_then(|id| user(&id.uri)).filter(|n| !n.is_empty());
         let display = asserted.and_then(|id| id.display).or_else(|| invite.from().ok()?.display);
@@ -137,26 +145,39 @@ impl Switch {
             device: Device::Trunk { gateway: gateway.into(), number: number.unwrap_or(from) },
             name: display.map(|d| String::from_utf8_lossy(&d).into_owned()),
             context: config.map_or_else(|| "gateway".into(), |g| g.context.to_string()),
-            codecs: media_codecs(config.map_or(&self.config.media.codecs[..], |g| self.config.codecs(&g.codecs))),
+            codecs: media_codecs(
+                config.map_or(&self.config.media.codecs[..], |g| self.config.codecs(&g.codecs)),
+            ),
             dtmf: config.and_then(|g| g.dtmf).unwrap_or(self.config.media.dtmf),
             language: self.config.node.language,
         }
     }
 
-    fn open_call(&mut self, now: Now, session: SessionId, flow: Flow, caller: Caller, to: String, offer: Option<Sdp>) {
+    fn open_call(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        flow: Flow,
+        caller: Caller,
+        to: String,
+        offer: Option<Sdp>,
+    ) {
         let (id, leg) = (self.new_call_id(now.wall), self.new_leg_id());
         let gateway = match &caller.device {
             Device::Trunk { gateway, .. } => Some(gateway.clone()),
             Device::Phone { .. } => None,
         };
         let from = caller.device.number().to_owned();
-        self.fact(now, FactKind::CallBegan {
-            call: id,
-            caller: party(&caller.device),
-            dialled: to.clone(),
-            caller_name: caller.name.clone().unwrap_or_default(),
-            context: caller.context.clone(),
-        });
+        self.fact(
+            now,
+            FactKind::CallBegan {
+                call: id,
+                caller: party(&caller.device),
+                dialled: to.clone(),
+                caller_name: caller.name.clone().unwrap_or_default(),
+                context: caller.context.clone(),
+            },
+        );
         let call = Call::new(id, leg, caller.device, now);
         let deadline = now.at + self.config.limits.call_duration;
         let active = Active {
@@ -206,7 +227,8 @@ impl Switch {
     /// The caller's port is there: its offer is answered, and the plan begins.
     pub(super) fn caller_opened(&mut self, now: Now, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let (session, call, network_addr) = (leg.session, leg.call, leg.flow.remote.ip().to_string());
+        let (session, call, network_addr) =
+            (leg.session, leg.call, leg.flow.remote.ip().to_string());
         let via = leg.gateway.clone();
         if leg.negotiate_invite().is_err() {
             self.refuse(now, session, 488, Some(Cause::INCOMPATIBLE_DESTINATION), vec![]);
@@ -232,7 +254,9 @@ impl Switch {
             }
             Err(no_route) => {
                 let why = match no_route.context_exists {
-                    true => format!("no route of context '{}' takes {}", no_route.context, no_route.to),
+                    true => {
+                        format!("no route of context '{}' takes {}", no_route.context, no_route.to)
+                    }
                     false => format!("there is no context '{}' in the dialplan", no_route.context),
                 };
                 self.log(super::Level::Warning, format!("call {call}: {why}"));
@@ -242,7 +266,14 @@ impl Switch {
     }
 
     /// Refuses an INVITE.
-    pub(super) fn refuse(&mut self, now: Now, session: SessionId, status: u16, reason: Option<Cause>, headers: crate::sip::Headers) {
+    pub(super) fn refuse(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        status: u16,
+        reason: Option<Cause>,
+        headers: crate::sip::Headers,
+    ) {
         self.ask(now, Command::Reject { session, status, reason, headers });
     }
 

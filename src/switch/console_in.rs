@@ -16,16 +16,22 @@ impl Switch {
     pub(super) fn console(&mut self, now: Now, request: Request) -> Reply {
         match request {
             Request::Status => Reply::Status(self.status(now)),
-            Request::Calls => Reply::Calls(self.calls.values().map(|a| self.call_row(now, a)).collect()),
+            Request::Calls => {
+                Reply::Calls(self.calls.values().map(|a| self.call_row(now, a)).collect())
+            }
             Request::Call(id) => match self.calls.get(&id) {
                 Some(active) => Reply::Call(Box::new(self.call_view(now, active))),
-                None => Reply::Refused(format!("there is no call {id}; 'show calls' lists those in being")),
+                None => Reply::Refused(format!(
+                    "there is no call {id}; 'show calls' lists those in being"
+                )),
             },
             Request::Phones => Reply::Phones(self.phone_rows(now)),
             Request::Gateways => Reply::Gateways(self.gateways.iter().map(gateway_row).collect()),
             Request::Hangup(id) => match self.end_call(now, id, EndedBy::Console) {
                 true => Reply::Done(format!("call {id} is being ended")),
-                false => Reply::Refused(format!("there is no call {id}; 'show calls' lists those in being")),
+                false => Reply::Refused(format!(
+                    "there is no call {id}; 'show calls' lists those in being"
+                )),
             },
         }
     }
@@ -59,7 +65,8 @@ impl Switch {
             Doing::Waiting(_) => "waits".into(),
             Doing::Sending => "sends keys".into(),
             Doing::Dialling(dialing) => {
-                let rung: Vec<String> = dialing.legs.iter().map(|(_, target)| target.to_string()).collect();
+                let rung: Vec<String> =
+                    dialing.legs.iter().map(|(_, target)| target.to_string()).collect();
                 format!("rings {}", rung.join(", "))
             }
             Doing::Talking { with, .. } => format!("talks with {}", number(*with)),
@@ -84,12 +91,20 @@ impl Switch {
                 gateway: leg.gateway.clone(),
                 state: format!("{:?}", connection.state).to_lowercase(),
                 peer: connection.peer.map(|peer| peer.to_string()),
-                signalling: format!("{}:{}", leg.flow.transport.via_name().to_lowercase(), leg.flow.remote),
+                signalling: format!(
+                    "{}:{}",
+                    leg.flow.transport.via_name().to_lowercase(),
+                    leg.flow.remote
+                ),
                 rtp: leg.rtp.map(|at| at.to_string()),
                 codec: leg.params.as_ref().map(|p| format!("{:?}", p.codec).to_uppercase()),
             })
         });
-        CallView { row: self.call_row(now, active), route: active.route.clone(), legs: legs.collect() }
+        CallView {
+            row: self.call_row(now, active),
+            route: active.route.clone(),
+            legs: legs.collect(),
+        }
     }
 
     fn phone_rows(&self, now: Now) -> Vec<PhoneRow> {

@@ -26,8 +26,10 @@ impl Switch {
     /// Begins to dial. `Some`: it has come to nothing already.
     pub(super) fn dial(&mut self, now: Now, id: CallId, dial: Dial) -> Option<Happening> {
         let active = self.calls.get_mut(&id)?;
-        let hunt = Dialling::new(dial.groups.clone(), Duration::from_millis(u64::from(dial.ring_ms)));
-        active.doing = Doing::Dialling(Box::new(Dialing { hunt, dial, legs: Vec::new(), early: None }));
+        let hunt =
+            Dialling::new(dial.groups.clone(), Duration::from_millis(u64::from(dial.ring_ms)));
+        active.doing =
+            Doing::Dialling(Box::new(Dialing { hunt, dial, legs: Vec::new(), early: None }));
         let lost = self.next_group(now, id);
         if lost.is_none() {
             self.meanwhile(now, id, false);
@@ -66,7 +68,10 @@ impl Switch {
             Why::Rejected => DialFailure::Rejected,
             Why::Failed => DialFailure::of(crate::dialplan::Cause(failure.cause.value())),
         };
-        Happening::Dialed(DialEnd::Failed { why, cause: crate::dialplan::Cause(failure.cause.value()) })
+        Happening::Dialed(DialEnd::Failed {
+            why,
+            cause: crate::dialplan::Cause(failure.cause.value()),
+        })
     }
 
     /// Makes the legs of one target, or notes why there is none.
@@ -76,7 +81,9 @@ impl Switch {
             Target::Gateway { name, number } => self.ring_gateway(now, id, name, number),
             Target::Fail { cause } => Err(failure(q850(*cause), 0)),
         };
-        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else { return };
+        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return;
+        };
         match made {
             Ok(legs) => {
                 for leg in legs {
@@ -105,7 +112,13 @@ impl Switch {
     }
 
     /// A leg through a gateway, on one of its channels.
-    fn ring_gateway(&mut self, now: Now, id: CallId, name: &str, number: &str) -> Result<Vec<LegId>, Failure> {
+    fn ring_gateway(
+        &mut self,
+        now: Now,
+        id: CallId,
+        name: &str,
+        number: &str,
+    ) -> Result<Vec<LegId>, Failure> {
         let urgent = self.dialing(id).is_some_and(|d| d.dial.emergency);
         let Some(config) = self.config.gateway(name).cloned() else {
             return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
@@ -113,7 +126,10 @@ impl Switch {
         let peer = config.address.0;
         let transport = sip_transport(peer.transport);
         let Some(flow) = self.flow_to(transport, peer.addr) else {
-            self.log(Level::Error, format!("gateway {name}: nothing in [sip] listen reaches {peer}"));
+            self.log(
+                Level::Error,
+                format!("gateway {name}: nothing in [sip] listen reaches {peer}"),
+            );
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
         self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
@@ -146,7 +162,15 @@ impl Switch {
     }
 
     /// Makes one leg; its INVITE goes out as soon as it has a port.
-    fn ring_device(&mut self, now: Now, id: CallId, device: Device, target: Uri, flow: Flow, carrier: Carrier<'_>) -> Option<LegId> {
+    fn ring_device(
+        &mut self,
+        now: Now,
+        id: CallId,
+        device: Device,
+        target: Uri,
+        flow: Flow,
+        carrier: Carrier<'_>,
+    ) -> Option<LegId> {
         let leg_id = self.new_leg_id();
         let number = device.number().to_owned();
         let active = self.calls.get_mut(&id)?;
@@ -164,8 +188,7 @@ impl Switch {
         if let Some(name) = name.filter(|n| !n.is_empty()) {
             from = from.with_display(name.as_bytes());
         }
-        let contact = Uri::sip(Some(&shown), Host::from(flow.local.ip()), Some(flow.local.port()))
-;
+        let contact = Uri::sip(Some(&shown), Host::from(flow.local.ip()), Some(flow.local.port()));
         let contact = match flow.transport.uri_param() {
             Some(transport) => contact.with_param("transport", Some(transport)),
             None => contact,
@@ -174,7 +197,8 @@ impl Switch {
             Some(sip) => NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port)),
             None => NameAddr::new(target.clone()),
         };
-        let headers = if emergency { vec![(Name::Priority, b"emergency".to_vec())] } else { vec![] };
+        let headers =
+            if emergency { vec![(Name::Priority, b"emergency".to_vec())] } else { vec![] };
         let invite = sip::Command::Invite {
             session,
             flow,
@@ -270,7 +294,9 @@ impl Switch {
                     self.ring(now, subject);
                 }
             }
-            Meanwhile::Ringback | Meanwhile::EarlyMedia => self.hear_tone(now, subject, Kind::Ringback),
+            Meanwhile::Ringback | Meanwhile::EarlyMedia => {
+                self.hear_tone(now, subject, Kind::Ringback)
+            }
             Meanwhile::Tone(tone) => {
                 let plan = tone_plan(&tone, self.config.node.country);
                 let items = vec![crate::media::control::Item::Tone(plan)];
@@ -294,9 +320,15 @@ impl Switch {
             && self.legs.get(&leg_id).is_some_and(|leg| leg.params.is_some());
         if !fits {
             // Its answer is none, or not to our offer: the call cannot be heard.
-            self.log(Level::Warning, format!("call {id}: {leg_id} answered without a usable session description"));
+            self.log(
+                Level::Warning,
+                format!("call {id}: {leg_id} answered without a usable session description"),
+            );
             let incompatible = failure(Cause::INCOMPATIBLE_DESTINATION, 488);
-            self.ask(now, sip::Command::Hangup { session, reason: Some(Cause::INCOMPATIBLE_DESTINATION) });
+            self.ask(
+                now,
+                sip::Command::Hangup { session, reason: Some(Cause::INCOMPATIBLE_DESTINATION) },
+            );
             return self.leg_failed(now, leg_id, incompatible);
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
@@ -311,7 +343,10 @@ impl Switch {
                 self.connect(now, id, leg);
             }
             _ => {
-                self.ask(now, sip::Command::Hangup { session, reason: Some(Cause::NORMAL_CLEARING) });
+                self.ask(
+                    now,
+                    sip::Command::Hangup { session, reason: Some(Cause::NORMAL_CLEARING) },
+                );
             }
         }
     }
@@ -330,7 +365,9 @@ impl Switch {
 
     /// The group's time is over.
     pub(super) fn dial_wake(&mut self, now: Now, id: CallId) {
-        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else { return };
+        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return;
+        };
         let step = dialing.hunt.wake(now.at);
         self.step(now, id, step);
     }

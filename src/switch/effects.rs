@@ -52,13 +52,21 @@ impl Switch {
             }
             Effect::SetField { name, value } => {
                 if name == "language" {
-                    active.language = Language::ALL.iter().find(|(_, word)| *word == value).map(|(l, _)| *l).unwrap_or(active.language);
+                    active.language = Language::ALL
+                        .iter()
+                        .find(|(_, word)| *word == value)
+                        .map(|(l, _)| *l)
+                        .unwrap_or(active.language);
                 }
                 self.fact(now, FactKind::CallField { call: id, name, value });
             }
             Effect::Log { level, text } => self.log(log_level(level), format!("call {id}: {text}")),
             Effect::End => {
-                let cause = self.calls.get(&id).and_then(|a| a.last_cause).unwrap_or(Cause::NORMAL_CLEARING);
+                let cause = self
+                    .calls
+                    .get(&id)
+                    .and_then(|a| a.last_cause)
+                    .unwrap_or(Cause::NORMAL_CLEARING);
                 self.release_call(now, id, cause, EndedBy::Plan);
                 return None;
             }
@@ -83,7 +91,8 @@ impl Switch {
             }
             Effect::StopMusic => self.stop_play(subject),
             Effect::Wait { ms } => {
-                let until = ms.map_or(Time::NEVER, |ms| now.at + Duration::from_millis(u64::from(ms)));
+                let until =
+                    ms.map_or(Time::NEVER, |ms| now.at + Duration::from_millis(u64::from(ms)));
                 self.calls.get_mut(&id)?.doing = Doing::Waiting(until);
                 return None;
             }
@@ -138,18 +147,38 @@ impl Switch {
 
     /// Plays to a leg; an unanswered one hears it as early media. `None`: there is nothing to play
     /// and no leg to play it to.
-    pub(super) fn play(&mut self, now: Now, leg_id: LegId, items: Vec<Item>, repeat: bool, stop_on: DigitSet) -> Option<PlayId> {
+    pub(super) fn play(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        items: Vec<Item>,
+        repeat: bool,
+        stop_on: DigitSet,
+    ) -> Option<PlayId> {
         let country = self.config.node.country;
         let items = items.into_iter().map(|item| sound(item, country)).collect();
         self.play_items(now, leg_id, items, repeat, stop_on)
     }
 
-    pub(super) fn play_items(&mut self, now: Now, leg_id: LegId, items: Vec<control::Item<String>>, repeat: bool, stop_on: DigitSet) -> Option<PlayId> {
+    pub(super) fn play_items(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        items: Vec<control::Item<String>>,
+        repeat: bool,
+        stop_on: DigitSet,
+    ) -> Option<PlayId> {
         self.early_media(now, leg_id);
         let play = self.new_play_id();
         let leg = self.legs.get_mut(&leg_id)?;
         leg.play = Some(play);
-        self.out.push_back(Output::Media(Command::Play { leg: leg_id, play, items, repeat, stop_on }));
+        self.out.push_back(Output::Media(Command::Play {
+            leg: leg_id,
+            play,
+            items,
+            repeat,
+            stop_on,
+        }));
         Some(play)
     }
 
@@ -165,31 +194,41 @@ impl Switch {
     }
 
     pub(super) fn stop_play(&mut self, leg_id: LegId) {
-        if let Some(leg) = self.legs.get_mut(&leg_id) {
-            if leg.play.take().is_some() {
-                self.out.push_back(Output::Media(Command::StopPlay { leg: leg_id }));
-            }
+        if let Some(leg) = self.legs.get_mut(&leg_id)
+            && leg.play.take().is_some()
+        {
+            self.out.push_back(Output::Media(Command::StopPlay { leg: leg_id }));
         }
     }
 
-    fn collect(&mut self, now: Now, id: CallId, subject: LegId, wanted: effect::Collect) -> Option<Happening> {
+    fn collect(
+        &mut self,
+        now: Now,
+        id: CallId,
+        subject: LegId,
+        wanted: effect::Collect,
+    ) -> Option<Happening> {
         let collect = Collect::new(Wanted {
             max: usize::from(wanted.max),
             terminators: keys(wanted.terminators),
             first: Duration::from_millis(u64::from(wanted.first_ms)),
             between: Duration::from_millis(u64::from(wanted.next_ms)),
         });
-        let prompt = if wanted.items.is_empty() { None } else { self.play(now, subject, wanted.items, false, DigitSet::NONE) };
+        let prompt = if wanted.items.is_empty() {
+            None
+        } else {
+            self.play(now, subject, wanted.items, false, DigitSet::NONE)
+        };
         let active = self.calls.get_mut(&id)?;
         active.doing = Doing::Collecting { collect, prompt, barge_in: wanted.barge_in };
-        if prompt.is_none() {
-            if let Doing::Collecting { collect, .. } = &mut active.doing {
-                collect.prompt_over(now.at);
-            }
+        if prompt.is_none()
+            && let Doing::Collecting { collect, .. } = &mut active.doing
+        {
+            collect.prompt_over(now.at);
         }
         // Whoever knows the menu has pressed already.
         if wanted.barge_in {
-            while let Some(digit) = self.legs.get_mut(&subject)?.typed.next() {
+            while let Some(digit) = self.legs.get_mut(&subject)?.typed.take() {
                 if let Some(done) = self.collected(now, id, digit) {
                     return Some(done);
                 }
@@ -204,7 +243,8 @@ impl Switch {
         let subject = active.subject();
         let Doing::Collecting { collect, prompt, .. } = &mut active.doing else { return None };
         let mut progress = collect.digit(digit, now.at);
-        let complete = |digits: &str| active.interp.as_ref().is_some_and(|i| i.complete(&active.plan, digits));
+        let complete =
+            |digits: &str| active.interp.as_ref().is_some_and(|i| i.complete(&active.plan, digits));
         if !matches!(progress, Progress::Done { .. }) && complete(collect.so_far()) {
             progress = collect.enough();
         }
@@ -222,7 +262,10 @@ impl Switch {
         }
         let id = leg.call;
         if let PlayEnd::Missing(name) = &end {
-            self.log(super::Level::Error, format!("call {id}: prompt '{name}' is missing or not audio"));
+            self.log(
+                super::Level::Error,
+                format!("call {id}: prompt '{name}' is missing or not audio"),
+            );
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
         match &mut active.doing {
@@ -256,12 +299,24 @@ impl Switch {
     }
 
     /// Sends keys to a leg in the way that its peer understands.
-    pub(super) fn send_digits(&mut self, now: Now, leg_id: LegId, digits: String, on_ms: u32, off_ms: u32) {
+    pub(super) fn send_digits(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        digits: String,
+        on_ms: u32,
+        off_ms: u32,
+    ) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         if leg.dtmf != crate::config::Dtmf::Info {
             let bounded = |ms: u32| u16::try_from(ms).unwrap_or(u16::MAX);
             let (on_ms, off_ms) = (bounded(on_ms), bounded(off_ms));
-            self.out.push_back(Output::Media(Command::SendDigits { leg: leg_id, digits, on_ms, off_ms }));
+            self.out.push_back(Output::Media(Command::SendDigits {
+                leg: leg_id,
+                digits,
+                on_ms,
+                off_ms,
+            }));
             return;
         }
         let session = leg.session;
@@ -275,7 +330,10 @@ impl Switch {
     /// The last key has gone out.
     pub(super) fn digits_sent(&mut self, now: Now, leg_id: LegId) {
         let Some(call) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
-        let waits = self.calls.get(&call).is_some_and(|a| matches!(a.doing, Doing::Sending) && a.subject() == leg_id);
+        let waits = self
+            .calls
+            .get(&call)
+            .is_some_and(|a| matches!(a.doing, Doing::Sending) && a.subject() == leg_id);
         if waits {
             self.run(now, call, Happening::Done);
         }
@@ -333,7 +391,8 @@ fn log_level(level: Level) -> super::Level {
 
 /// A tone of a country; the configuration knows no country without a plan.
 fn country_tone(country: Country, kind: tone::Kind) -> tone::Plan {
-    tone::plan(country.as_str(), kind).unwrap_or_else(|| tone::Plan::once(Segment::silence(1_000), 0))
+    tone::plan(country.as_str(), kind)
+        .unwrap_or_else(|| tone::Plan::once(Segment::silence(1_000), 0))
 }
 
 /// A tone given beat by beat; what no tone can be made of is silent.
@@ -344,7 +403,8 @@ fn beaten(beats: &[Beat]) -> tone::Plan {
         format!("{}/{}{pause}", hz.join("+"), b.on_ms)
     };
     let text: Vec<String> = beats.iter().map(beat).collect();
-    tone::Plan::parse(&text.join(","), TONE_DBM0).unwrap_or_else(|_| tone::Plan::once(Segment::silence(1_000), 0))
+    tone::Plan::parse(&text.join(","), TONE_DBM0)
+        .unwrap_or_else(|_| tone::Plan::once(Segment::silence(1_000), 0))
 }
 
 /// A tone for about so long: whole rounds of its cadence, a steady tone exactly.

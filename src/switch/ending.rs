@@ -33,7 +33,9 @@ impl Switch {
         let command = match cause {
             // Not 480, RFC 3398's status for cause 20: the number is nobody's here at present, and
             // a gateway goes by the cause anyway.
-            Cause::SUBSCRIBER_ABSENT if leg.stage == Stage::Early && sent && leg.description.is_some() => {
+            Cause::SUBSCRIBER_ABSENT
+                if leg.stage == Stage::Early && sent && leg.description.is_some() =>
+            {
                 Command::Reject { session, status: 404, reason: Some(cause), headers: vec![] }
             }
             _ => Command::Hangup { session, reason: Some(cause) },
@@ -48,18 +50,22 @@ impl Switch {
     /// The agent says that a leg's signalling is over.
     pub(super) fn session_ended(&mut self, now: Now, leg_id: LegId, end: End) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
-        let party = match self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id)).map(|c| c.role) {
+        let party = match self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id)).map(|c| c.role)
+        {
             Some(crate::call::Role::Callee) => EndedBy::Callee,
             _ => EndedBy::Caller,
         };
-        let ours = self.calls.get(&leg.call).and_then(|a| a.ended.clone());
+        let ours = self.calls.get(&leg.call).and_then(|a| a.ended);
         let (cause, status, by) = match end {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
-            End::Rejected { status, cause, .. } => (cause.unwrap_or_else(|| Mapping::RFC_3398.cause_of(status)), status, party),
+            End::Rejected { status, cause, .. } => {
+                (cause.unwrap_or_else(|| Mapping::RFC_3398.cause_of(status)), status, party)
+            }
             End::Timeout => (Cause::RECOVERY_ON_TIMER_EXPIRE, 408, EndedBy::Fault),
             End::FlowFailed => (Cause::NETWORK_OUT_OF_ORDER, 503, EndedBy::Fault),
-            End::Ours => ours.map_or((Cause::NORMAL_CLEARING, 0, EndedBy::Plan), |(cause, by)| (cause, 0, by)),
+            End::Ours => ours
+                .map_or((Cause::NORMAL_CLEARING, 0, EndedBy::Plan), |(cause, by)| (cause, 0, by)),
             End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRE, 0, EndedBy::Fault),
         };
         self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
@@ -84,10 +90,10 @@ impl Switch {
         if active.release.is_some_and(|(leg, _)| leg == leg_id) {
             active.release = None;
         }
-        if let Some(transfer) = &mut active.transfer {
-            if transfer.by == Some(leg_id) {
-                transfer.by = None;
-            }
+        if let Some(transfer) = &mut active.transfer
+            && transfer.by == Some(leg_id)
+        {
+            transfer.by = None;
         }
         let Some(cleared) = active.call.clear(leg_id) else { return };
         if let Some(peer) = cleared.peer {
@@ -98,7 +104,9 @@ impl Switch {
         }
         match cleared.peer {
             Some(peer) => self.talk_over(now, id, leg_id, peer),
-            None if unanswered => self.leg_failed(now, leg_id, failure(ending.cause, ending.status)),
+            None if unanswered => {
+                self.leg_failed(now, leg_id, failure(ending.cause, ending.status))
+            }
             None => {}
         }
         self.forget_if_over(now, id);
@@ -115,7 +123,8 @@ impl Switch {
             _ => Vec::new(),
         };
         active.doing = Doing::Ending;
-        let others: Vec<LegId> = active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
+        let others: Vec<LegId> =
+            active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
         for leg in others {
             self.hang_up(now, leg, Cause::NORMAL_CLEARING);
         }
@@ -134,16 +143,19 @@ impl Switch {
         let rang_until = leg.answered.unwrap_or(ending.at);
         let ring_ms = leg.ringing.map_or(0, |at| rang_until.since(at).as_millis() as u64);
         let talk_ms = leg.answered.map_or(0, |at| ending.at.since(at).as_millis() as u64);
-        self.fact(now, FactKind::LegEnded {
-            call: id,
-            leg: leg_id,
-            cause: ending.cause.value(),
-            status: ending.status,
-            by: ending.by,
-            ring_ms,
-            talk_ms,
-            sound: Some(sound(stats)),
-        });
+        self.fact(
+            now,
+            FactKind::LegEnded {
+                call: id,
+                leg: leg_id,
+                cause: ending.cause.value(),
+                status: ending.status,
+                by: ending.by,
+                ring_ms,
+                talk_ms,
+                sound: Some(sound(stats)),
+            },
+        );
         self.forget_if_over(now, id);
     }
 
@@ -159,7 +171,16 @@ impl Switch {
         self.due.remove(&(active.wake, id));
         let (cause, by) = active.ended.unwrap_or((Cause::NORMAL_CLEARING, EndedBy::Plan));
         let total_ms = now.at.since(active.call.began).as_millis() as u64;
-        self.fact(now, FactKind::CallEnded { call: id, cause: cause.value(), by, total_ms, talk_ms: active.talk_ms });
+        self.fact(
+            now,
+            FactKind::CallEnded {
+                call: id,
+                cause: cause.value(),
+                by,
+                total_ms,
+                talk_ms: active.talk_ms,
+            },
+        );
     }
 
     /// An operator ends a call.

@@ -543,10 +543,7 @@ impl FactKind {
             RecordingPaused { .. } => "recording_paused",
             RecordingEnded { .. } => "recording_ended",
             SurveyAnswer { .. } => "survey_answer",
-            Other(fields) => fields
-                .get("kind")
-                .and_then(Value::as_str)
-                .unwrap_or("other"),
+            Other(fields) => fields.get("kind").and_then(Value::as_str).unwrap_or("other"),
         }
     }
 }
@@ -566,27 +563,13 @@ mod tests {
         let (a, b) = (LegId(1), LegId(2));
         let recording = RecordingId(4);
         let s = |text: &str| text.to_owned();
-        let trunk = Party::Trunk {
-            gateway: s("e1-a"),
-            number: s("13800000000"),
-        };
+        let trunk = Party::Trunk { gateway: s("e1-a"), number: s("13800000000") };
         vec![
-            Started {
-                version: s("0.1.0"),
-                node: s("care-1"),
-            },
+            Started { version: s("0.1.0"), node: s("care-1") },
             Stopped { why: s("SIGTERM") },
             Reloaded { by: s("console") },
-            ReloadRefused {
-                by: s("console"),
-                faults: 2,
-            },
-            Alarm {
-                what: AlarmWhat::DiskFull,
-                raised: true,
-                detail: s("/var"),
-                call: None,
-            },
+            ReloadRefused { by: s("console"), faults: 2 },
+            Alarm { what: AlarmWhat::DiskFull, raised: true, detail: s("/var"), call: None },
             PhoneRegistered {
                 number: s("1001"),
                 contact: s("sip:1001@10.0.0.9"),
@@ -599,22 +582,10 @@ mod tests {
                 contact: s("sip:1001@10.0.0.9"),
                 why: Unregistered::Expired,
             },
-            PhoneRefused {
-                number: s("1001"),
-                from: s("10.0.0.9"),
-                why: s("wrong password"),
-            },
+            PhoneRefused { number: s("1001"), from: s("10.0.0.9"), why: s("wrong password") },
             GatewayUp { gateway: s("e1-a") },
-            GatewayDown {
-                gateway: s("e1-a"),
-                why: s("no answer"),
-            },
-            CallRefused {
-                from: s("10.0.0.9"),
-                to: s("9"),
-                status: 404,
-                why: s("no route"),
-            },
+            GatewayDown { gateway: s("e1-a"), why: s("no answer") },
+            CallRefused { from: s("10.0.0.9"), to: s("9"), status: 404, why: s("no route") },
             CallBegan {
                 call,
                 caller: trunk.clone(),
@@ -622,28 +593,10 @@ mod tests {
                 caller_name: s("王"),
                 context: s("gateway"),
             },
-            RouteTaken {
-                call,
-                route: s("care line"),
-            },
-            CallField {
-                call,
-                name: s("case"),
-                value: s("17"),
-            },
-            CallEnded {
-                call,
-                cause: 16,
-                by: EndedBy::Callee,
-                total_ms: 61_000,
-                talk_ms: 40_000,
-            },
-            LegBegan {
-                call,
-                leg: a,
-                party: trunk,
-                role: Role::Caller,
-            },
+            RouteTaken { call, route: s("care line") },
+            CallField { call, name: s("case"), value: s("17") },
+            CallEnded { call, cause: 16, by: EndedBy::Callee, total_ms: 61_000, talk_ms: 40_000 },
+            LegBegan { call, leg: a, party: trunk, role: Role::Caller },
             LegRinging { call, leg: b },
             LegAnswered { call, leg: b },
             LegEnded {
@@ -660,24 +613,9 @@ mod tests {
             Unbridged { call, a, b },
             Held { call, leg: b },
             Retrieved { call, leg: b },
-            Transferred {
-                call,
-                by: b,
-                who: a,
-                to: s("1002"),
-            },
-            Digit {
-                call,
-                leg: a,
-                digit: None,
-                by: KeyBy::Info,
-            },
-            SourceMoved {
-                call,
-                leg: a,
-                from: s("10.0.0.9:4000"),
-                to: s("10.0.0.9:4002"),
-            },
+            Transferred { call, by: b, who: a, to: s("1002") },
+            Digit { call, leg: a, digit: None, by: KeyBy::Info },
+            SourceMoved { call, leg: a, from: s("10.0.0.9:4000"), to: s("10.0.0.9:4002") },
             RecordingBegan {
                 call,
                 recording,
@@ -685,18 +623,8 @@ mod tests {
                 left: a,
                 right: Some(b),
             },
-            RecordingPaused {
-                call,
-                recording,
-                paused: true,
-            },
-            RecordingEnded {
-                call,
-                recording,
-                samples: 320_000,
-                ms: 40_000,
-                fault: s(""),
-            },
+            RecordingPaused { call, recording, paused: true },
+            RecordingEnded { call, recording, samples: 320_000, ms: 40_000, fault: s("") },
             SurveyAnswer {
                 call,
                 survey: s("care"),
@@ -715,19 +643,11 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), kinds.len());
         for (seq, kind) in kinds.into_iter().enumerate() {
-            let fact = Fact {
-                seq: seq as u64,
-                wall: Wall(1_790_000_000_000),
-                kind,
-            };
+            let fact = Fact { seq: seq as u64, wall: Wall(1_790_000_000_000), kind };
             let json = serde_json::to_string(&fact).unwrap();
             let value: Value = serde_json::from_str(&json).unwrap();
             assert_eq!(value["kind"], fact.kind.name(), "{json}");
-            assert_eq!(
-                value.get("call").is_some(),
-                fact.kind.call().is_some(),
-                "{json}"
-            );
+            assert_eq!(value.get("call").is_some(), fact.kind.call().is_some(), "{json}");
             assert_eq!(read(&json), fact);
         }
     }
@@ -745,21 +665,10 @@ mod tests {
         let other_shape = r#"{"seq":9,"wall":5,"kind":"gateway_up","gateway":{"name":"e1-a"}}"#;
         assert!(matches!(read(other_shape).kind, FactKind::Other(_)));
         let more_fields = r#"{"seq":9,"wall":5,"kind":"gateway_up","gateway":"e1-a","span":3}"#;
-        assert_eq!(
-            read(more_fields).kind,
-            FactKind::GatewayUp {
-                gateway: "e1-a".into()
-            }
-        );
+        assert_eq!(read(more_fields).kind, FactKind::GatewayUp { gateway: "e1-a".into() });
         let new_word =
             r#"{"seq":9,"wall":5,"kind":"alarm","what":"flood","raised":true,"detail":""}"#;
-        assert!(matches!(
-            read(new_word).kind,
-            FactKind::Alarm {
-                what: AlarmWhat::Unknown,
-                ..
-            }
-        ));
+        assert!(matches!(read(new_word).kind, FactKind::Alarm { what: AlarmWhat::Unknown, .. }));
         assert!(serde_json::from_str::<Fact>(r#"{"wall":5,"kind":"gateway_up"}"#).is_err());
     }
 

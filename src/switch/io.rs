@@ -13,7 +13,7 @@ use crate::sip::Flow;
 use crate::wire::sip::{Message, ParseError};
 
 use super::console::{Reply, Request};
-use super::fact::Fact;
+use super::fact::{AlarmWhat, Fact};
 
 /// Names a console's question, so that the answer finds back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,17 @@ pub enum Input {
     JournalFull(bool),
     /// A new configuration and plan, checked: calls in being keep their plan.
     Reload(Box<Config>, Arc<Plan>),
+    /// A reload was refused for so many faults; everything is as it was.
+    ReloadRefused(u32),
+    /// The store or the daemon raises an alarm, or says that it is over.
+    Alarm {
+        /// What it is about.
+        what: AlarmWhat,
+        /// Raised, or over.
+        raised: bool,
+        /// Which, and why.
+        detail: String,
+    },
     /// An operator asks.
     Console(RequestId, Request),
     /// The time of [`Switch::next_wake`](super::Switch::next_wake) has come.

@@ -97,7 +97,15 @@ pub struct Leg {
 
 impl Leg {
     /// A leg that waits for its port.
-    pub fn new(id: LegId, call: CallId, session: SessionId, flow: Flow, gateway: Option<String>, dtmf: Dtmf, codecs: Vec<Codec>) -> Leg {
+    pub fn new(
+        id: LegId,
+        call: CallId,
+        session: SessionId,
+        flow: Flow,
+        gateway: Option<String>,
+        dtmf: Dtmf,
+        codecs: Vec<Codec>,
+    ) -> Leg {
         Leg {
             id,
             call,

@@ -28,15 +28,31 @@ impl Switch {
             Event::RtpLost { leg, silent_ms } => self.rtp_lost(now, leg, silent_ms),
             Event::SourceMoved { leg, from, to } => {
                 let Some(call) = self.legs.get(&leg).map(|l| l.call) else { return };
-                self.fact(now, FactKind::SourceMoved { call, leg, from: from.to_string(), to: to.to_string() });
+                self.fact(
+                    now,
+                    FactKind::SourceMoved { call, leg, from: from.to_string(), to: to.to_string() },
+                );
             }
             Event::ForeignSource { leg, from, packets } => {
                 let call = self.legs.get(&leg).map(|l| l.call);
-                self.log(Level::Warning, format!("{leg}: RTP from a stranger, {from}, {packets} packets so far, dropped"));
+                self.log(
+                    Level::Warning,
+                    format!(
+                        "{leg}: RTP from a stranger, {from}, {packets} packets so far, dropped"
+                    ),
+                );
                 // One alarm a leg; the packets are counted in its figures.
                 if packets <= 1 {
                     let detail = format!("{leg} from {from}");
-                    self.fact(now, FactKind::Alarm { what: AlarmWhat::ForeignAudio, raised: true, detail, call });
+                    self.fact(
+                        now,
+                        FactKind::Alarm {
+                            what: AlarmWhat::ForeignAudio,
+                            raised: true,
+                            detail,
+                            call,
+                        },
+                    );
                 }
             }
             // The disk tells when the file is whole.
@@ -67,13 +83,26 @@ impl Switch {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let (id, session, called) = (leg.call, leg.session, leg.invite.is_some());
         self.log(Level::Error, format!("call {id}: no RTP port ({why:?}): widen [media] ports"));
-        self.fact(now, FactKind::Alarm { what: AlarmWhat::NoPorts, raised: true, detail: format!("{why:?}"), call: Some(id) });
+        self.fact(
+            now,
+            FactKind::Alarm {
+                what: AlarmWhat::NoPorts,
+                raised: true,
+                detail: format!("{why:?}"),
+                call: Some(id),
+            },
+        );
         if !called {
             let again = vec![(crate::wire::sip::Name::RetryAfter, b"5".to_vec())];
             self.refuse(now, session, 503, Some(Cause::NORMAL_CIRCUIT_CONGESTION), again);
         }
         // There is no port whose closing could be waited for.
-        let ending = super::leg::Ending { cause: Cause::NORMAL_CIRCUIT_CONGESTION, status: 503, by: EndedBy::Fault, at: now.at };
+        let ending = super::leg::Ending {
+            cause: Cause::NORMAL_CIRCUIT_CONGESTION,
+            status: 503,
+            by: EndedBy::Fault,
+            at: now.at,
+        };
         self.leg_over(now, leg_id, ending);
         self.leg_closed(now, leg_id, &crate::media::control::LegStats::default());
     }
@@ -103,8 +132,10 @@ impl Switch {
             DigitBy::InBand => KeyBy::InBand,
             DigitBy::Info => KeyBy::Info,
         };
-        let (is_subject, is_agent) =
-            (active.subject() == leg_id, active.call.get(leg_id).is_some_and(|c| c.device.is_phone()));
+        let (is_subject, is_agent) = (
+            active.subject() == leg_id,
+            active.call.get(leg_id).is_some_and(|c| c.device.is_phone()),
+        );
         self.fact(now, FactKind::Digit { call: id, leg: leg_id, digit: kept, by: word });
         if let Some(peer) = talks {
             self.pass_on(now, peer, digit, by);
@@ -137,7 +168,8 @@ impl Switch {
     /// A key of one party for the other: telephone-events and tones travel in the audio; INFO has
     /// to be turned into what the other side takes, and the other way round.
     fn pass_on(&mut self, now: Now, to: LegId, digit: char, by: DigitBy) {
-        let takes_info = self.legs.get(&to).is_some_and(|leg| leg.dtmf == crate::config::Dtmf::Info);
+        let takes_info =
+            self.legs.get(&to).is_some_and(|leg| leg.dtmf == crate::config::Dtmf::Info);
         if by == DigitBy::Info || takes_info {
             self.send_digits(now, to, digit.to_string(), KEY_MS, PAUSE_MS);
         }
@@ -154,11 +186,18 @@ impl Switch {
     fn rtp_lost(&mut self, now: Now, leg_id: LegId, silent_ms: u32) {
         let limit = self.config.media.rtp_timeout;
         let Some(leg) = self.legs.get(&leg_id) else { return };
-        if limit.is_zero() || leg.held || u128::from(silent_ms) < limit.as_millis() || leg.stage != Stage::Answered {
+        if limit.is_zero()
+            || leg.held
+            || u128::from(silent_ms) < limit.as_millis()
+            || leg.stage != Stage::Answered
+        {
             return;
         }
         let id = leg.call;
-        self.log(Level::Warning, format!("call {id}: {leg_id} sent no RTP for {silent_ms} ms: released"));
+        self.log(
+            Level::Warning,
+            format!("call {id}: {leg_id} sent no RTP for {silent_ms} ms: released"),
+        );
         self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRE);
     }
 }

@@ -160,6 +160,12 @@ impl Switch {
             Input::Disk(event) => self.disk(now, event),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Reload(config, plan) => self.reload(now, *config, plan),
+            Input::ReloadRefused(faults) => {
+                self.fact(now, FactKind::ReloadRefused { by: "console".into(), faults });
+            }
+            Input::Alarm { what, raised, detail } => {
+                self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
+            }
             Input::Console(id, request) => {
                 let reply = self.console(now, request);
                 self.out.push_back(Output::Reply(id, reply));
@@ -179,14 +185,21 @@ impl Switch {
     pub fn next_wake(&self) -> Option<Time> {
         let agent = self.agent.next_wake().map(|(at, _)| at);
         let call = self.due.first().map(|(at, _)| *at);
-        [agent, call, self.registrar.next_wake(), self.gateways.next_ping()].into_iter().flatten().min()
+        [agent, call, self.registrar.next_wake(), self.gateways.next_ping()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What is in being: `(calls, legs, sessions and transactions)`. All zero after the last call
     /// and the last timer, or something leaks.
     pub fn in_being(&self) -> (usize, usize, usize) {
         let counts = self.agent.counts();
-        (self.calls.len(), self.legs.len(), counts.server_txns + counts.client_txns + counts.dialogs + counts.sessions)
+        (
+            self.calls.len(),
+            self.legs.len(),
+            counts.server_txns + counts.client_txns + counts.dialogs + counts.sessions,
+        )
     }
 
     /// Writes a fact down.

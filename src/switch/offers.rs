@@ -49,7 +49,8 @@ impl Switch {
             self.hang_up(now, leg_id, crate::wire::q850::Cause::INCOMPATIBLE_DESTINATION);
             return;
         }
-        let held = self.legs.get(&leg_id).and_then(|leg| leg.params.as_ref()).is_some_and(|p| !p.send);
+        let held =
+            self.legs.get(&leg_id).and_then(|leg| leg.params.as_ref()).is_some_and(|p| !p.send);
         self.held(now, leg_id, held);
     }
 }

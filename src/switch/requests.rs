@@ -13,7 +13,8 @@ use super::fact::{AlarmWhat, FactKind, Unregistered};
 use super::{Level, Switch};
 
 /// What we understand in a call, as OPTIONS and 405 list it.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
+pub(super) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
 
 /// What a request without the right password gets.
 pub(super) struct Challenge {
@@ -49,10 +50,16 @@ impl Switch {
 
     /// Whether the request carries the password of one of our phones: `Ok` names it, `Err` is the
     /// challenge to be sent.
-    pub(super) fn verify(&mut self, now: Now, flow: Flow, request: &Message) -> Result<String, Challenge> {
+    pub(super) fn verify(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        request: &Message,
+    ) -> Result<String, Challenge> {
         let config = &self.config;
         let password = |user: &str| Some(config.phone(user)?.password.as_ref()?.expose());
-        let verdict = self.verifier.verify(now.at, flow.remote.ip(), request, Role::Server, password);
+        let verdict =
+            self.verifier.verify(now.at, flow.remote.ip(), request, Role::Server, password);
         let (stale, after) = match verdict {
             Verdict::Accepted { user } => return Ok(user),
             Verdict::Missing => (false, Duration::ZERO),
@@ -71,7 +78,10 @@ impl Switch {
             Err(Challenge { headers, after }) => {
                 if !after.is_zero() {
                     let why = "wrong password or unknown number".to_owned();
-                    self.fact(now, FactKind::PhoneRefused { number, from: flow.remote.to_string(), why });
+                    self.fact(
+                        now,
+                        FactKind::PhoneRefused { number, from: flow.remote.to_string(), why },
+                    );
                 }
                 let answer = Command::Respond { txn, status: 401, headers, body: None };
                 return self.later(now, after, answer);
@@ -99,7 +109,8 @@ impl Switch {
                     number: number.into(),
                     contact: binding.contact.to_string(),
                     from: binding.flow.remote.to_string(),
-                    expires_s: u32::try_from(binding.expires.since(now.at).as_secs()).unwrap_or(u32::MAX),
+                    expires_s: u32::try_from(binding.expires.since(now.at).as_secs())
+                        .unwrap_or(u32::MAX),
                     user_agent: String::from_utf8_lossy(&binding.user_agent).into_owned(),
                 };
                 self.fact(now, kind);
@@ -116,15 +127,22 @@ impl Switch {
 
     /// Asks the gateways that are due whether they are there (R1).
     pub(super) fn ping_due(&mut self, now: Now) {
-        while let Some((name, address)) = self.gateways.due(now.at).map(|g| (g.name.clone(), g.address)) {
-            let transport = self.config.gateway(&name).map(|g| sip_transport(g.address.0.transport));
+        while let Some((name, address)) =
+            self.gateways.due(now.at).map(|g| (g.name.clone(), g.address))
+        {
+            let transport =
+                self.config.gateway(&name).map(|g| sip_transport(g.address.0.transport));
             let Some(flow) = transport.and_then(|t| self.flow_to(t, address)) else {
                 self.gateways.answered(&name, false, now.at);
                 continue;
             };
             let txn = self.agent.new_request();
             let target = Uri::sip(None, Host::from(address.ip()), Some(address.port()));
-            let from = NameAddr::new(Uri::sip(Some("belfry"), Host::from(flow.local.ip()), Some(flow.local.port())));
+            let from = NameAddr::new(Uri::sip(
+                Some("belfry"),
+                Host::from(flow.local.ip()),
+                Some(flow.local.port()),
+            ));
             let to = NameAddr::new(target.clone());
             self.pings.insert(txn, name.clone());
             let ping = Command::Request {
@@ -153,10 +171,24 @@ impl Switch {
                 self.fact(now, FactKind::GatewayUp { gateway });
             }
             Some(false) => {
-                self.log(Level::Error, format!("gateway {gateway} does not answer: calls go elsewhere"));
+                self.log(
+                    Level::Error,
+                    format!("gateway {gateway} does not answer: calls go elsewhere"),
+                );
                 let detail = gateway.clone();
-                self.fact(now, FactKind::Alarm { what: AlarmWhat::GatewayDown, raised: true, detail, call: None });
-                self.fact(now, FactKind::GatewayDown { gateway, why: "no answer to OPTIONS".into() });
+                self.fact(
+                    now,
+                    FactKind::Alarm {
+                        what: AlarmWhat::GatewayDown,
+                        raised: true,
+                        detail,
+                        call: None,
+                    },
+                );
+                self.fact(
+                    now,
+                    FactKind::GatewayDown { gateway, why: "no answer to OPTIONS".into() },
+                );
             }
             None => {}
         }
@@ -165,7 +197,11 @@ impl Switch {
 
 /// The gateways of a configuration, as `trunk` takes them.
 pub(super) fn gateways(config: &Config) -> Vec<(String, std::net::SocketAddr, u32, Duration)> {
-    config.gateways.iter().map(|g| (g.name.to_string(), g.address.0.addr, g.channels, g.ping)).collect()
+    config
+        .gateways
+        .iter()
+        .map(|g| (g.name.to_string(), g.address.0.addr, g.channels, g.ping))
+        .collect()
 }
 
 pub(super) fn registrar_config(config: &Config) -> RegistrarConfig {
@@ -176,6 +212,5 @@ pub(super) fn registrar_config(config: &Config) -> RegistrarConfig {
         max_expires: seconds(config.sip.max_expires),
         bindings: config.phones.iter().map(|p| p.max_contacts as usize).max().unwrap_or(1),
         addresses: config.limits.registrations as usize,
-        ..RegistrarConfig::default()
     }
 }

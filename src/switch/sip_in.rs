@@ -39,22 +39,31 @@ impl Switch {
             Event::Answered { session, sdp, .. } => {
                 self.with_leg(session, |s, leg| s.answered(now, leg, sdp));
             }
-            Event::Offer { session, sdp, .. } => self.with_leg(session, |s, leg| s.offered(now, leg, &sdp)),
-            Event::OfferWanted { session } => self.with_leg(session, |s, leg| s.offer_wanted(now, leg)),
+            Event::Offer { session, sdp, .. } => {
+                self.with_leg(session, |s, leg| s.offered(now, leg, &sdp))
+            }
+            Event::OfferWanted { session } => {
+                self.with_leg(session, |s, leg| s.offer_wanted(now, leg))
+            }
             Event::OfferAnswered { session, sdp } => {
                 self.with_leg(session, |s, leg| s.offer_answered(now, leg, &sdp));
             }
             // What was agreed before goes on; nothing was changed before the answer.
-            Event::OfferWithdrawn { .. } | Event::OfferRefused { .. } | Event::Confirmed { .. } => {}
+            Event::OfferWithdrawn { .. } | Event::OfferRefused { .. } | Event::Confirmed { .. } => {
+            }
             Event::Info { session, content_type, body } => {
                 self.with_leg(session, |s, leg| s.info(now, leg, &content_type, &body));
             }
             Event::Refer { session, txn, refer_to, replaces, .. } => {
-                self.with_leg(session, |s, leg| s.refer(now, leg, txn, &refer_to, replaces.is_some()));
+                self.with_leg(session, |s, leg| {
+                    s.refer(now, leg, txn, &refer_to, replaces.is_some())
+                });
             }
             // We send no REFER yet.
             Event::ReferProgress { .. } => {}
-            Event::Ended { session, end } => self.with_leg(session, |s, leg| s.session_ended(now, leg, end)),
+            Event::Ended { session, end } => {
+                self.with_leg(session, |s, leg| s.session_ended(now, leg, end))
+            }
         }
     }
 

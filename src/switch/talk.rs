@@ -19,7 +19,9 @@ impl Switch {
         let subject = active.subject();
         let doing = std::mem::replace(&mut active.doing, Doing::Ending);
         let Doing::Dialling(dialing) = doing else { return };
-        let Some((_, target)) = dialing.legs.into_iter().find(|(leg, _)| *leg == with) else { return };
+        let Some((_, target)) = dialing.legs.into_iter().find(|(leg, _)| *leg == with) else {
+            return;
+        };
         active.doing = Doing::Talking { with, target, since: now.at };
         active.last_cause = None;
         if let Some(agent) = active.call.get(with).filter(|c| c.device.is_phone()) {
@@ -82,7 +84,10 @@ impl Switch {
             None => (a, a),
         };
         let right = b.map(|_| right);
-        let date = jiff::Timestamp::from_millisecond(now.wall.0).unwrap_or_default().to_zoned(self.zone.clone()).date();
+        let date = jiff::Timestamp::from_millisecond(now.wall.0)
+            .unwrap_or_default()
+            .to_zoned(self.zone.clone())
+            .date();
         active.recordings += 1;
         let path = path(id, active.recordings, date);
         let recording = self.new_recording_id();
@@ -90,7 +95,11 @@ impl Switch {
         if let Some(active) = self.calls.get_mut(&id) {
             active.recording = Some(Recording { id: recording, path: path.clone(), paused: false });
         }
-        self.out.push_back(Output::Disk(DiskCommand::Open { recording, path: path.clone(), format }));
+        self.out.push_back(Output::Disk(DiskCommand::Open {
+            recording,
+            path: path.clone(),
+            format,
+        }));
         self.out.push_back(Output::Media(Command::Record { recording, left, right }));
         self.fact(now, FactKind::RecordingBegan { call: id, recording, path, left, right });
     }
@@ -104,7 +113,9 @@ impl Switch {
     }
 
     pub(super) fn pause_recording(&mut self, now: Now, id: CallId, paused: bool) {
-        let Some(recording) = self.calls.get_mut(&id).and_then(|a| a.recording.as_mut()) else { return };
+        let Some(recording) = self.calls.get_mut(&id).and_then(|a| a.recording.as_mut()) else {
+            return;
+        };
         if recording.paused == paused {
             return;
         }
@@ -130,14 +141,35 @@ impl Switch {
                     0 => String::new(),
                     lost => format!("{lost} samples could not be written; silence stands for them"),
                 };
-                self.fact(now, FactKind::RecordingEnded { call, recording, samples, ms: samples / 8, fault });
+                self.fact(
+                    now,
+                    FactKind::RecordingEnded { call, recording, samples, ms: samples / 8, fault },
+                );
                 self.forget_if_over(now, call);
             }
             DiskEvent::Failed { recording, why } => {
-                let running = self.calls.iter().find(|(_, a)| a.recording.as_ref().is_some_and(|r| r.id == recording));
-                let call = running.map(|(id, _)| *id).or_else(|| self.recordings.get(&recording).copied());
-                self.log(Level::Error, format!("recording of call {}: {why}; the call goes on", call.map_or_else(String::new, |c| c.to_string())));
-                self.fact(now, FactKind::Alarm { what: AlarmWhat::RecordingFailed, raised: true, detail: why, call });
+                let running = self
+                    .calls
+                    .iter()
+                    .find(|(_, a)| a.recording.as_ref().is_some_and(|r| r.id == recording));
+                let call =
+                    running.map(|(id, _)| *id).or_else(|| self.recordings.get(&recording).copied());
+                self.log(
+                    Level::Error,
+                    format!(
+                        "recording of call {}: {why}; the call goes on",
+                        call.map_or_else(String::new, |c| c.to_string())
+                    ),
+                );
+                self.fact(
+                    now,
+                    FactKind::Alarm {
+                        what: AlarmWhat::RecordingFailed,
+                        raised: true,
+                        detail: why,
+                        call,
+                    },
+                );
             }
         }
     }
@@ -155,7 +187,10 @@ impl Switch {
         active.call.enter(leg_id, state, now.at);
         let peer = active.call.peer(leg_id);
         let (call, leg) = (id, leg_id);
-        self.fact(now, if held { FactKind::Held { call, leg } } else { FactKind::Retrieved { call, leg } });
+        self.fact(
+            now,
+            if held { FactKind::Held { call, leg } } else { FactKind::Retrieved { call, leg } },
+        );
         match (peer, held) {
             (Some(peer), true) => self.hear_clip(now, peer, music("default")),
             (Some(peer), false) => self.stop_play(peer),

@@ -25,10 +25,20 @@ const RELEASE: Duration = Duration::from_secs(3);
 
 impl Switch {
     /// The party on `leg_id` asks by REFER.
-    pub(super) fn refer(&mut self, now: Now, leg_id: LegId, txn: TxnId, refer_to: &NameAddr, replaces: bool) {
+    pub(super) fn refer(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        txn: TxnId,
+        refer_to: &NameAddr,
+        replaces: bool,
+    ) {
         let status = match user(&refer_to.uri).filter(|number| !number.is_empty()) {
             _ if replaces => {
-                self.log(Level::Warning, "attended transfer by REFER with Replaces is not in this version");
+                self.log(
+                    Level::Warning,
+                    "attended transfer by REFER with Replaces is not in this version",
+                );
                 501
             }
             None => 400,
@@ -54,9 +64,10 @@ impl Switch {
                     self.redirect(now, leg_id);
                 }
             }
-            Feature::Survey => self.to_survey(now, id, leg_id),
+            Feature::Survey => self.send_to_survey(now, id, leg_id),
             Feature::PauseRecording => {
-                let paused = self.calls.get(&id).and_then(|a| a.recording.as_ref()).map(|r| r.paused);
+                let paused =
+                    self.calls.get(&id).and_then(|a| a.recording.as_ref()).map(|r| r.paused);
                 if let Some(paused) = paused {
                     self.pause_recording(now, id, !paused);
                 }
@@ -75,22 +86,30 @@ impl Switch {
         let context = self.context_of(id, by);
         let Some(active) = self.calls.get_mut(&id) else { return false };
         let Some(plan) = active.interp.take() else { return false };
-        let Doing::Talking { target, since, .. } = std::mem::replace(&mut active.doing, Doing::Ending) else {
+        let Doing::Talking { target, since, .. } =
+            std::mem::replace(&mut active.doing, Doing::Ending)
+        else {
             return false;
         };
         let subject = active.call.subject;
         // Whoever was called has no plan of its own yet: it gets one as if it had dialled.
-        let next = if who == subject { Some(plan.clone()) } else { self.plan_for(now, id, who, number, &context) };
+        let next = if who == subject {
+            Some(plan.clone())
+        } else {
+            self.plan_for(now, id, who, number, &context)
+        };
         let Some(active) = self.calls.get_mut(&id) else { return false };
         let Some(next) = next else {
             active.interp = Some(plan);
-            active.doing = Doing::Talking { with: if by == subject { who } else { by }, target, since };
+            active.doing =
+                Doing::Talking { with: if by == subject { who } else { by }, target, since };
             return false;
         };
         active.interp = Some(next);
         active.call.subject = who;
         let to = (number.to_owned(), context);
-        active.transfer = Some(Transfer { by: Some(by), notify, plan, subject, talk: (target, since), to });
+        active.transfer =
+            Some(Transfer { by: Some(by), notify, plan, subject, talk: (target, since), to });
         self.part(now, id, by);
         self.fact(now, FactKind::Transferred { call: id, by, who, to: number.into() });
         true
@@ -101,10 +120,20 @@ impl Switch {
         let active = self.calls.get(&id);
         let device = active.and_then(|a| a.call.get(leg)).map(|c| &c.device);
         let phone = device.filter(|d| d.is_phone()).and_then(|d| self.config.phone(d.number()));
-        phone.map(|p| p.context.to_string()).or_else(|| active.map(|a| a.context.clone())).unwrap_or_default()
+        phone
+            .map(|p| p.context.to_string())
+            .or_else(|| active.map(|a| a.context.clone()))
+            .unwrap_or_default()
     }
 
-    fn plan_for(&self, now: Now, id: CallId, who: LegId, number: &str, context: &str) -> Option<Box<Interp>> {
+    fn plan_for(
+        &self,
+        now: Now,
+        id: CallId,
+        who: LegId,
+        number: &str,
+        context: &str,
+    ) -> Option<Box<Interp>> {
         let active = self.calls.get(&id)?;
         let from = active.call.get(who)?.device.number().to_owned();
         let entry = Entry {
@@ -175,7 +204,7 @@ impl Switch {
     }
 
     /// The agent sends the caller to the survey and is released.
-    fn to_survey(&mut self, now: Now, id: CallId, by: LegId) {
+    fn send_to_survey(&mut self, now: Now, id: CallId, by: LegId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let subject = active.call.subject;
         let Some(name) = active.plan.surveys().next().map(|(name, _)| name.to_owned()) else {
@@ -194,11 +223,11 @@ impl Switch {
     /// A party that was to hang up by itself has not.
     pub(super) fn release(&mut self, now: Now, id: CallId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
-        if let Some((leg, at)) = active.release {
-            if at <= now.at {
-                active.release = None;
-                self.hang_up(now, leg, Cause::NORMAL_CLEARING);
-            }
+        if let Some((leg, at)) = active.release
+            && at <= now.at
+        {
+            active.release = None;
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING);
         }
     }
 
@@ -214,7 +243,8 @@ impl Switch {
             _ => Vec::new(),
         };
         active.doing = Doing::Ending;
-        let legs: Vec<LegId> = active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
+        let legs: Vec<LegId> =
+            active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
         for leg in legs {
             self.hang_up(now, leg, cause);
         }

@@ -32,21 +32,25 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else { return };
         if active.deadline <= now.at {
             active.deadline = Time::NEVER;
-            self.release_call(now, id, crate::wire::q850::Cause::RECOVERY_ON_TIMER_EXPIRE, EndedBy::Limit);
+            self.release_call(
+                now,
+                id,
+                crate::wire::q850::Cause::RECOVERY_ON_TIMER_EXPIRE,
+                EndedBy::Limit,
+            );
             return;
         }
         self.release(now, id);
         let Some(active) = self.calls.get_mut(&id) else { return };
         match &mut active.doing {
             Doing::Waiting(until) if *until <= now.at => self.run(now, id, Happening::Done),
-            Doing::Collecting { collect, .. } => match collect.wake(now.at) {
-                Progress::Done { digits, ended } => {
-                    if let Some(happening) = taken(Progress::Done { digits, ended }) {
-                        self.run(now, id, happening);
-                    }
+            Doing::Collecting { collect, .. } => {
+                if let Progress::Done { digits, ended } = collect.wake(now.at)
+                    && let Some(happening) = taken(Progress::Done { digits, ended })
+                {
+                    self.run(now, id, happening);
                 }
-                _ => {}
-            },
+            }
             Doing::Dialling(_) => self.dial_wake(now, id),
             _ => {}
         }

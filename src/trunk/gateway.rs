@@ -69,7 +69,10 @@ pub struct Gateways(Vec<Gateway>);
 impl Gateways {
     /// Takes the gateways of a configuration: `(name, address, channels, ping)`. Those already
     /// known by name keep their channels in use and their health, so a reload harms no call.
-    pub fn configure(&mut self, wanted: impl IntoIterator<Item = (String, SocketAddr, u32, Duration)>) {
+    pub fn configure(
+        &mut self,
+        wanted: impl IntoIterator<Item = (String, SocketAddr, u32, Duration)>,
+    ) {
         let old = core::mem::take(&mut self.0);
         self.0 = wanted
             .into_iter()
@@ -102,7 +105,11 @@ impl Gateways {
     /// Whose address this is: exact address and port first, then the address alone (a gateway may
     /// send from another port than it listens on), which must then be one gateway's only.
     pub fn identify(&self, source: SocketAddr) -> Option<&Gateway> {
-        if let Some(exact) = self.0.iter().find(|g| same_ip(g.address.ip(), source.ip()) && g.address.port() == source.port()) {
+        if let Some(exact) = self
+            .0
+            .iter()
+            .find(|g| same_ip(g.address.ip(), source.ip()) && g.address.port() == source.port())
+        {
             return Some(exact);
         }
         let mut here = self.0.iter().filter(|g| same_ip(g.address.ip(), source.ip()));
@@ -235,7 +242,7 @@ mod tests {
     #[test]
     fn three_failures_take_it_out_and_one_answer_brings_it_back() {
         let mut all = two();
-        let at = |s| Time::from_millis(s * 1000);
+        let at = |s: u64| Time::from_millis(s * 1000);
         assert_eq!(all.next_ping(), Some(Time::ZERO));
         assert_eq!(all.due(at(0)).map(|g| g.name.as_str()), Some("e1-a"));
         assert!(all.due(at(0)).is_none(), "asked once");

@@ -72,10 +72,7 @@ impl<'a> Packet<'a> {
             }
             end -= usize::from(count);
         }
-        Ok(Packet {
-            bytes,
-            payload: (start as u16, end as u16),
-        })
+        Ok(Packet { bytes, payload: (start as u16, end as u16) })
     }
 
     /// The marker bit: for audio, the first packet after silence (RFC 3551 §4.1).
@@ -209,10 +206,7 @@ mod tests {
         for len in 0..bytes.len() {
             let _ = Packet::parse(&bytes[..len]);
         }
-        assert_eq!(
-            Packet::parse(&bytes[..11]).unwrap_err(),
-            Malformed::Short(11)
-        );
+        assert_eq!(Packet::parse(&bytes[..11]).unwrap_err(), Malformed::Short(11));
         assert_eq!(Packet::parse(&[0; 20]).unwrap_err(), Malformed::Version(0));
         let mut padded = packet(b"ab");
         padded[0] |= 0x20;
@@ -226,13 +220,7 @@ mod tests {
     fn rewriting_leaves_all_but_the_fields() {
         let mut bytes = packet(b"voice");
         bytes[0] |= 1; // one CSRC: "voic"
-        let new = Header {
-            marker: false,
-            payload_type: 0,
-            sequence: 1,
-            timestamp: 2,
-            ssrc: 3,
-        };
+        let new = Header { marker: false, payload_type: 0, sequence: 1, timestamp: 2, ssrc: 3 };
         rewrite(&mut bytes, new);
         let view = Packet::parse(&bytes).unwrap();
         assert_eq!((view.payload(), view.header_len()), (&b"e"[..], 16));

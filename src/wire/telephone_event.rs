@@ -51,12 +51,7 @@ impl Event {
     /// The payload; a volume above 63 goes out as 63.
     pub fn to_bytes(self) -> [u8; EVENT_LEN] {
         let [high, low] = self.duration.to_be_bytes();
-        [
-            self.code,
-            u8::from(self.end) << 7 | self.volume.min(63),
-            high,
-            low,
-        ]
+        [self.code, u8::from(self.end) << 7 | self.volume.min(63), high, low]
     }
 }
 
@@ -111,9 +106,7 @@ impl EventSet {
 
 impl core::fmt::Debug for EventSet {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_set()
-            .entries((0..=255u8).filter(|code| self.contains(*code)))
-            .finish()
+        f.debug_set().entries((0..=255u8).filter(|code| self.contains(*code))).finish()
     }
 }
 
@@ -123,28 +116,12 @@ mod tests {
 
     #[test]
     fn four_bytes_both_ways() {
-        let event = Event {
-            code: 11,
-            end: true,
-            volume: 10,
-            duration: 0x0320,
-        };
+        let event = Event { code: 11, end: true, volume: 10, duration: 0x0320 };
         assert_eq!(event.to_bytes(), [11, 0x8a, 3, 0x20]);
         assert_eq!(Event::parse(&event.to_bytes()), Ok(event));
-        assert_eq!(
-            Event::parse(&[11, 0xca, 3, 0x20, 9, 9]),
-            Ok(event),
-            "R and the rest ignored"
-        );
+        assert_eq!(Event::parse(&[11, 0xca, 3, 0x20, 9, 9]), Ok(event), "R and the rest ignored");
         assert_eq!(Event::parse(&[1, 2, 3]), Err(Short(3)));
-        assert_eq!(
-            Event {
-                volume: 200,
-                ..event
-            }
-            .to_bytes()[1],
-            0x80 | 63
-        );
+        assert_eq!(Event { volume: 200, ..event }.to_bytes()[1], 0x80 | 63);
     }
 
     #[test]

@@ -135,10 +135,7 @@ impl fmt::Display for WavError {
             WavError::NoFormat => f.write_str("no usable 'fmt ' chunk before the samples"),
             WavError::NoData => write!(f, "no 'data' chunk within the first {PROBE_LEN} bytes"),
             WavError::Format { tag, bits } => {
-                write!(
-                    f,
-                    "format {tag} of {bits} bits: only A-law, µ-law and 16-bit PCM are read"
-                )
+                write!(f, "format {tag} of {bits} bits: only A-law, µ-law and 16-bit PCM are read")
             }
             WavError::Channels(n) => write!(f, "{n} channels: only one or two are read"),
             WavError::Rate => f.write_str("sample rate 0"),
@@ -174,10 +171,8 @@ impl Wav {
         let mut fact = None;
         let mut at = 12usize;
         loop {
-            let chunk = bytes
-                .get(at..)
-                .and_then(<[u8]>::first_chunk::<8>)
-                .ok_or(WavError::NoData)?;
+            let chunk =
+                bytes.get(at..).and_then(<[u8]>::first_chunk::<8>).ok_or(WavError::NoData)?;
             let size = le32(chunk, 4);
             let body = at + 8;
             let end = body.saturating_add(size as usize);
@@ -190,13 +185,7 @@ impl Wav {
                 b"data" => {
                     let spec = spec.ok_or(WavError::NoFormat)?;
                     let riff = le32(bytes, 4);
-                    return Ok(Wav {
-                        spec,
-                        data_offset: body,
-                        announced: size,
-                        riff,
-                        fact,
-                    });
+                    return Ok(Wav { spec, data_offset: body, announced: size, riff, fact });
                 }
                 _ => {}
             }
@@ -210,11 +199,7 @@ impl Wav {
     pub fn data_len(&self, file_len: u64) -> u64 {
         let there = file_len.saturating_sub(self.data_offset as u64);
         let announced = u64::from(self.announced);
-        let len = if announced == 0 || announced > there {
-            there
-        } else {
-            announced
-        };
+        let len = if announced == 0 || announced > there { there } else { announced };
         len - len % u64::from(self.spec.frame_bytes())
     }
 }
@@ -241,11 +226,7 @@ fn parse_format(fields: &[u8]) -> Result<Spec, WavError> {
     };
     match (channels, rate_hz) {
         (1 | 2, 0) => Err(WavError::Rate),
-        (1 | 2, _) => Ok(Spec {
-            format,
-            channels,
-            rate_hz,
-        }),
+        (1 | 2, _) => Ok(Spec { format, channels, rate_hz }),
         _ => Err(WavError::Channels(channels)),
     }
 }
@@ -287,43 +268,25 @@ pub fn repair(first: &[u8], file_len: u64) -> Result<Option<Repair>, WavError> {
     let data_size = wav.data_offset - 4;
     header[data_size..].copy_from_slice(&size(data));
     let file_len = offset + data + data % 2;
-    Ok(Some(Repair {
-        header,
-        file_len,
-        frames: data / frame,
-    }))
+    Ok(Some(Repair { header, file_len, frames: data / frame }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALAW_2: Spec = Spec {
-        format: Format::Alaw,
-        channels: 2,
-        rate_hz: 8000,
-    };
+    const ALAW_2: Spec = Spec { format: Format::Alaw, channels: 2, rate_hz: 8000 };
 
     fn specs() -> impl Iterator<Item = Spec> {
         let formats = [Format::Alaw, Format::Mulaw, Format::Pcm16];
-        let each = |format| {
-            [1, 2].map(|channels| Spec {
-                format,
-                channels,
-                rate_hz: 8000,
-            })
-        };
+        let each = |format| [1, 2].map(|channels| Spec { format, channels, rate_hz: 8000 });
         formats.into_iter().flat_map(each)
     }
 
     #[test]
     fn another_reader_agrees_on_pcm() {
         for channels in [1, 2] {
-            let spec = Spec {
-                format: Format::Pcm16,
-                channels,
-                rate_hz: 8000,
-            };
+            let spec = Spec { format: Format::Pcm16, channels, rate_hz: 8000 };
             let samples: Vec<i16> = (0..200).map(|n| n * 100).collect();
             let mut file = spec.header(400);
             file.extend(samples.iter().flat_map(|s| s.to_le_bytes()));
@@ -341,17 +304,11 @@ mod tests {
             let header = spec.header(160);
             assert_eq!(header.len(), spec.header_len());
             let wav = Wav::parse(&header).unwrap();
-            assert_eq!(
-                (wav.spec, wav.data_offset, wav.announced),
-                (spec, header.len(), 160)
-            );
+            assert_eq!((wav.spec, wav.data_offset, wav.announced), (spec, header.len(), 160));
             assert_eq!(wav.data_len(header.len() as u64 + 160), 160);
             assert_eq!(repair(&header, header.len() as u64 + 160), Ok(None));
         }
-        assert!(
-            Wav::parse(&ALAW_2.header(u64::MAX / 2)).is_ok(),
-            "saturates"
-        );
+        assert!(Wav::parse(&ALAW_2.header(u64::MAX / 2)).is_ok(), "saturates");
     }
 
     /// `fmt `, then chunks that we do not know, one of odd length, then the samples.
@@ -371,11 +328,7 @@ mod tests {
         let wav = Wav::parse(&file).unwrap();
         assert_eq!((wav.spec, wav.data_len(file.len() as u64)), (ALAW_2, 4));
         assert_eq!(&file[wav.data_offset..][..4], [1, 2, 3, 4]);
-        assert_eq!(
-            repair(&file, file.len() as u64),
-            Ok(None),
-            "a chunk behind is no damage"
-        );
+        assert_eq!(repair(&file, file.len() as u64), Ok(None), "a chunk behind is no damage");
     }
 
     #[test]
@@ -389,11 +342,7 @@ mod tests {
         fields[24] = 1;
         file.extend_from_slice(&fields);
         file.extend_from_slice(b"data\0\0\0\0");
-        let spec = Spec {
-            format: Format::Pcm16,
-            channels: 1,
-            rate_hz: 16_000,
-        };
+        let spec = Spec { format: Format::Pcm16, channels: 1, rate_hz: 16_000 };
         assert_eq!(Wav::parse(&file).unwrap().spec, spec);
     }
 
@@ -414,11 +363,7 @@ mod tests {
                     assert_eq!(fixed.header, spec.header(whole), "{spec:?} {stale} {there}");
                     assert_eq!(fixed.frames, whole / frame);
                     assert_eq!(fixed.file_len, first.len() as u64 + whole + whole % 2);
-                    assert_eq!(
-                        repair(&fixed.header, fixed.file_len),
-                        Ok(None),
-                        "once is enough"
-                    );
+                    assert_eq!(repair(&fixed.header, fixed.file_len), Ok(None), "once is enough");
                 }
             }
         }

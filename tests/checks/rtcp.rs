@@ -18,21 +18,15 @@ pub fn check(bytes: &[u8]) {
         match packet {
             Packet::SenderReport(sr) => {
                 let blocks: Vec<ReportBlock> = sr.blocks().collect();
-                writer
-                    .sender_report(sr.ssrc(), &sr.info(), &blocks)
-                    .expect("31 blocks fit");
+                writer.sender_report(sr.ssrc(), &sr.info(), &blocks).expect("31 blocks fit");
                 let len = writer.finish();
-                let Some(Packet::SenderReport(again)) = first(&out[..len]) else {
-                    panic!("an SR")
-                };
+                let Some(Packet::SenderReport(again)) = first(&out[..len]) else { panic!("an SR") };
                 assert_eq!((again.ssrc(), again.info()), (sr.ssrc(), sr.info()));
                 assert!(again.blocks().eq(blocks));
             }
             Packet::ReceiverReport(rr) => {
                 let blocks: Vec<ReportBlock> = rr.blocks().collect();
-                writer
-                    .receiver_report(rr.ssrc(), &blocks)
-                    .expect("31 blocks fit");
+                writer.receiver_report(rr.ssrc(), &blocks).expect("31 blocks fit");
                 let len = writer.finish();
                 let Some(Packet::ReceiverReport(again)) = first(&out[..len]) else {
                     panic!("an RR")

@@ -20,23 +20,12 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(again.attributes, sdp.attributes);
     assert_eq!(again.media.len(), sdp.media.len());
     for (a, b) in again.media.iter().zip(&sdp.media) {
-        assert_eq!(
-            (a.port, &a.formats, &a.connection),
-            (b.port, &b.formats, &b.connection)
-        );
+        assert_eq!((a.port, &a.formats, &a.connection), (b.port, &b.formats, &b.connection));
         assert_eq!(a.attributes, b.attributes);
     }
     for media in &sdp.media {
-        let _ = (
-            media.ptime_ms(),
-            media.maxptime_ms(),
-            media.rtcp(),
-            media.refusal(),
-        );
-        let _ = (
-            sdp.direction_of(media),
-            sdp.connection_of(media).map(|c| c.is_hold()),
-        );
+        let _ = (media.ptime_ms(), media.maxptime_ms(), media.rtcp(), media.refusal());
+        let _ = (sdp.direction_of(media), sdp.connection_of(media).map(|c| c.is_hold()));
         for codec in media.codecs() {
             let _ = EventSet::parse(media.fmtp(codec.payload_type).unwrap_or_default());
         }

@@ -5,12 +5,8 @@
 use belfry::wire::sip::{Frame, Framer, Limits};
 
 /// Small, so that random input reaches them.
-const LIMITS: Limits = Limits {
-    message_bytes: 4096,
-    head_bytes: 2048,
-    line_bytes: 512,
-    headers: 40,
-};
+const LIMITS: Limits =
+    Limits { message_bytes: 4096, head_bytes: 2048, line_bytes: 512, headers: 40 };
 
 /// The first byte says how the rest is cut.
 pub fn check(bytes: &[u8]) {

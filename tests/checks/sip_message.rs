@@ -37,9 +37,7 @@ fn reads_again(message: &Message) {
 
 /// A response can be built and takes over what it must.
 fn answers(request: &Message, status: u16) {
-    let response = Builder::response_to(request, status, "")
-        .to_tag("t4g")
-        .build();
+    let response = Builder::response_to(request, status, "").to_tag("t4g").build();
     let response = response.expect("built from a parsed message");
     reads_again_built(&response);
     assert!(response.headers(Name::Via).eq(request.headers(Name::Via)));
@@ -57,11 +55,7 @@ fn reads_again_built(response: &Message) {
 /// Reads everything there is. `whole` is false for what was saved of a broken message.
 fn touch(message: &Message, whole: bool) {
     for name in Name::ALL {
-        assert!(
-            message
-                .headers(*name)
-                .all(|value| !value.iter().any(|b| b"\r\n".contains(b)))
-        );
+        assert!(message.headers(*name).all(|value| !value.iter().any(|b| b"\r\n".contains(b))));
         let _ = message.header(*name);
         let _ = message.token_with_params(*name);
     }
@@ -94,26 +88,10 @@ fn touch(message: &Message, whole: bool) {
             let _ = (contact.expires(), contact.q());
         });
     }
-    let _ = (
-        message.body_of("application/sdp"),
-        message.content_is("application/sdp"),
-    );
-    let _ = (
-        message.max_forwards(),
-        message.expires(),
-        message.retry_after(),
-        message.rack(),
-    );
-    let _ = (
-        message.replaces(),
-        message.refer_to(),
-        message.rseq(),
-        message.contact(),
-    );
-    let _ = (
-        q850::cause_of(message),
-        auth::values(message, Name::Authorization),
-    );
+    let _ = (message.body_of("application/sdp"), message.content_is("application/sdp"));
+    let _ = (message.max_forwards(), message.expires(), message.retry_after(), message.rack());
+    let _ = (message.replaces(), message.refer_to(), message.rseq(), message.contact());
+    let _ = (q850::cause_of(message), auth::values(message, Name::Authorization));
     let _ = format!("{message:?} {message}");
 }
 
@@ -127,10 +105,7 @@ fn values(value: &[u8]) {
         uri_prints(&addr.uri);
         let printed = addr.to_bytes();
         let again = NameAddr::parse(&printed).expect("printed");
-        assert_eq!(
-            (&again.display, &again.params),
-            (&addr.display, &addr.params)
-        );
+        assert_eq!((&again.display, &again.params), (&addr.display, &addr.params));
         assert_eq!(again.to_bytes(), printed);
     }
     if let Ok(cseq) = CSeq::parse(value) {
@@ -156,8 +131,5 @@ fn uri_prints(uri: &Uri) {
     assert!(printed.iter().all(|b| (0x21..0x7f).contains(b)), "{uri}");
     let again = Uri::parse(&printed).expect("printed");
     assert_eq!(again.to_bytes(), printed);
-    assert!(
-        matches!(uri, Uri::Other(_)) || again.equivalent(uri),
-        "{uri}"
-    );
+    assert!(matches!(uri, Uri::Other(_)) || again.equivalent(uri), "{uri}");
 }

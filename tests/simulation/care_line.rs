@@ -44,5 +44,9 @@ fn a_caller_goes_through_the_menu_to_an_agent_and_on_to_the_survey() {
         g711::alaw_decode(&codes, &mut samples);
         dominant_tone(&samples[800..samples.len() - 4000], &[CALLER_HZ, hz(0)]).map(|d| d.hz)
     };
-    assert_eq!((channel(0), channel(1)), (Some(CALLER_HZ), Some(hz(0))), "customer left, agent right");
+    assert_eq!(
+        (channel(0), channel(1)),
+        (Some(CALLER_HZ), Some(hz(0))),
+        "customer left, agent right"
+    );
 }

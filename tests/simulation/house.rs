@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use belfry::base::{Duration, Rng, Time};
+use belfry::base::{Duration, Rng};
 use belfry::config::Config;
 use belfry::dialplan::{File, LoadEnv, Plan};
 use belfry::dsp::level::dominant_tone;
@@ -37,8 +37,10 @@ pub fn sample_plan() -> Arc<Plan> {
         let path = entry.path();
         (path.display().to_string(), std::fs::read_to_string(path).expect("a plan is text"))
     };
-    let files: Vec<(String, String)> =
-        std::fs::read_dir(dir).expect("the sample plan is there").map(|e| read(e.expect("an entry"))).collect();
+    let files: Vec<(String, String)> = std::fs::read_dir(dir)
+        .expect("the sample plan is there")
+        .map(|e| read(e.expect("an entry")))
+        .collect();
     plan(&files)
 }
 
@@ -69,7 +71,8 @@ pub fn hz(n: usize) -> f64 {
 impl House {
     pub fn new(faults: Faults, seed: u64) -> House {
         let (gateway, gateway_rtp) = World::addresses(100);
-        let mut world = World::new(config(4, &gateway.to_string()), sample_plan(), 64, faults, seed);
+        let mut world =
+            World::new(config(4, &gateway.to_string()), sample_plan(), 64, faults, seed);
         let mut rng = Rng::from_seed(seed ^ 0x5eed);
         let mut setup = Setup {
             sip: gateway,
@@ -98,7 +101,10 @@ impl House {
     pub fn register(&mut self, n: usize) {
         let phone = self.phones[n];
         self.world.with(phone, |phone, now| phone.register(now));
-        assert!(self.world.until(SOON, |w| w.phone(phone).registered.is_some()), "no answer to REGISTER");
+        assert!(
+            self.world.until(SOON, |w| w.phone(phone).registered.is_some()),
+            "no answer to REGISTER"
+        );
         assert_eq!(self.world.phone(phone).registered, Some(200));
     }
 
@@ -142,9 +148,5 @@ impl House {
     /// Facts of this kind, by name.
     pub fn facts(&self, name: &str) -> Vec<&FactKind> {
         self.world.facts.iter().map(|f| &f.kind).filter(|kind| kind.name() == name).collect()
-    }
-    /// When the world stands.
-    pub fn now(&self) -> Time {
-        self.world.now()
     }
 }

@@ -202,11 +202,7 @@ impl Detector {
     /// amplitude of `key` passes `half`.
     fn crossing(&self, key: Key, age: usize, half: f32) -> f64 {
         let (newer, older) = (self.amplitude(key, age), self.amplitude(key, age + 1));
-        let back = if newer == older {
-            0.5
-        } else {
-            (newer - half) / (newer - older)
-        };
+        let back = if newer == older { 0.5 } else { (newer - half) / (newer - older) };
         self.middle() - HOP as f64 * (age as f64 + f64::from(back.clamp(0.0, 1.0)))
     }
 
@@ -226,10 +222,7 @@ impl Detector {
             sounding.fell = Some(self.crossing(sounding.key, 0, half));
         }
         self.sounding = Some(sounding);
-        if sounding
-            .fell
-            .is_some_and(|fell| self.middle() - fell > BRIDGED)
-        {
+        if sounding.fell.is_some_and(|fell| self.middle() - fell > BRIDGED) {
             self.end(self.middle(), heard);
         }
     }
@@ -273,29 +266,17 @@ impl Detector {
             return;
         }
         let reach = (rising.blocks as usize).min(MEMORY);
-        let amplitude = (0..reach)
-            .map(|age| self.amplitude(key, age))
-            .fold(0.0, f32::max);
+        let amplitude = (0..reach).map(|age| self.amplitude(key, age)).fold(0.0, f32::max);
         let below = (1..MEMORY).find(|&age| self.amplitude(key, age) < amplitude / 2.0);
-        let since = self
-            .crossing(key, below.unwrap_or(MEMORY - 1) - 1, amplitude / 2.0)
-            .max(0.0);
+        let since = self.crossing(key, below.unwrap_or(MEMORY - 1) - 1, amplitude / 2.0).max(0.0);
         if self.middle() - since < RISE_TO_BEGIN {
             return;
         }
         self.end(since, heard);
         let since = since.max(self.ended);
         self.rising = None;
-        self.sounding = Some(Sounding {
-            key,
-            since,
-            amplitude,
-            fell: None,
-        });
-        heard(Detected::Begin {
-            digit: key.digit(),
-            at: since as u64,
-        });
+        self.sounding = Some(Sounding { key, since, amplitude, fell: None });
+        heard(Detected::Begin { digit: key.digit(), at: since as u64 });
     }
 }
 

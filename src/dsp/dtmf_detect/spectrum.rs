@@ -69,10 +69,7 @@ impl Spectrum {
                 last[filter] = next;
             }
         }
-        let mut spectrum = Spectrum {
-            whole,
-            ..Spectrum::default()
-        };
+        let mut spectrum = Spectrum { whole, ..Spectrum::default() };
         for (filter, turn) in TURNS.iter().enumerate() {
             let re = last[filter] - before[filter] * turn.twice_cos / 2.0;
             let im = before[filter] * turn.sin;
@@ -85,10 +82,7 @@ impl Spectrum {
     /// The digit that this window shows and nothing else, with the phase turns of its two tones
     /// since `last`; `None` when it shows none.
     pub(super) fn digit(&self, last: &Spectrum) -> Option<(Key, [[f32; 2]; 2])> {
-        let key = Key {
-            row: strongest(&self.powers[..4]),
-            column: strongest(&self.powers[4..]),
-        };
+        let key = Key { row: strongest(&self.powers[..4]), column: strongest(&self.powers[4..]) };
         let mut turns = [[0.0; 2]; 2];
         let mut powers = [0.0; 2];
         for (index, filter) in [key.row, 4 + key.column].into_iter().enumerate() {
@@ -155,10 +149,7 @@ impl Turn {
     fn since(&self, before: [f32; 2], now: [f32; 2]) -> [f32; 2] {
         let re = now[0] * before[0] + now[1] * before[1];
         let im = now[1] * before[0] - now[0] * before[1];
-        [
-            re * self.hop[0] + im * self.hop[1],
-            im * self.hop[0] - re * self.hop[1],
-        ]
+        [re * self.hop[0] + im * self.hop[1], im * self.hop[0] - re * self.hop[1]]
     }
 }
 

@@ -49,19 +49,10 @@ impl Line {
             move |n: usize| peak * (TAU * (hz * n as f64 / 8000.0 + phase)).sin()
         };
         let low = tone(ROWS[key.row], self.off[0], self.low_dbm0, uniform(rng));
-        let high = tone(
-            COLUMNS[key.column],
-            self.off[1],
-            self.high_dbm0,
-            uniform(rng),
-        );
+        let high = tone(COLUMNS[key.column], self.off[1], self.high_dbm0, uniform(rng));
         let noise = sine_peak(self.noise_dbm0) / 2f64.sqrt();
         let mut sample = |n| {
-            let tones = if on.contains(&n) {
-                low(n) + high(n)
-            } else {
-                0.0
-            };
+            let tones = if on.contains(&n) { low(n) + high(n) } else { 0.0 };
             alaw_sample(alaw_code((tones + noise * gauss(rng)).round() as i16))
         };
         (0..on.end + 800).map(&mut sample).collect()
@@ -77,14 +68,7 @@ impl Line {
             let events = detect(&self.samples(key, lead, &mut rng));
             let near = |at: u64, ms: f64| (at as f64 - lead as f64 - 8.0 * ms).abs() < 24.0;
             match events[..] {
-                [
-                    Detected::Begin { digit, at },
-                    Detected::End {
-                        digit: same,
-                        at: end,
-                        ms,
-                    },
-                ] => {
+                [Detected::Begin { digit, at }, Detected::End { digit: same, at: end, ms }] => {
                     assert_eq!((digit, same), (key.digit(), key.digit()), "{self:?}");
                     assert!(near(at, 0.0) && near(end, self.ms), "{self:?} {events:?}");
                     assert!((f64::from(ms) - self.ms).abs() < 4.0, "{self:?} {events:?}");
@@ -120,45 +104,15 @@ fn detect(samples: &[i16]) -> Vec<Detected> {
 
 #[test]
 fn frequency_limits() {
-    for (low, high) in [
-        (0.015, 0.015),
-        (-0.015, -0.015),
-        (0.015, -0.015),
-        (-0.015, 0.015),
-    ] {
-        Line {
-            off: [low, high],
-            more_hz: 2.0,
-            ..PLAIN
-        }
-        .taken();
-        Line {
-            off: [low, high],
-            noise_dbm0: -24.0,
-            ..PLAIN
-        }
-        .taken();
+    for (low, high) in [(0.015, 0.015), (-0.015, -0.015), (0.015, -0.015), (-0.015, 0.015)] {
+        Line { off: [low, high], more_hz: 2.0, ..PLAIN }.taken();
+        Line { off: [low, high], noise_dbm0: -24.0, ..PLAIN }.taken();
     }
     for off in [0.03, -0.03, 0.035, -0.035] {
         for ms in [40.0, 200.0] {
-            Line {
-                off: [off, 0.0],
-                ms,
-                ..PLAIN
-            }
-            .refused();
-            Line {
-                off: [0.0, off],
-                ms,
-                ..PLAIN
-            }
-            .refused();
-            Line {
-                off: [off, off],
-                ms,
-                ..PLAIN
-            }
-            .refused();
+            Line { off: [off, 0.0], ms, ..PLAIN }.refused();
+            Line { off: [0.0, off], ms, ..PLAIN }.refused();
+            Line { off: [off, off], ms, ..PLAIN }.refused();
         }
     }
 }
@@ -169,11 +123,7 @@ fn twist_limits() {
         .into_iter()
         .chain([(6.0, true), (10.0, false)])
     {
-        let line = Line {
-            low_dbm0: -12.0 - twist / 2.0,
-            high_dbm0: -12.0 + twist / 2.0,
-            ..PLAIN
-        };
+        let line = Line { low_dbm0: -12.0 - twist / 2.0, high_dbm0: -12.0 + twist / 2.0, ..PLAIN };
         if taken { line.taken() } else { line.refused() }
     }
 }
@@ -181,34 +131,13 @@ fn twist_limits() {
 #[test]
 fn level_limits() {
     for dbm0 in [-29.0, -20.0, -3.0, 0.0] {
-        Line {
-            low_dbm0: dbm0,
-            high_dbm0: dbm0,
-            ..PLAIN
-        }
-        .taken();
+        Line { low_dbm0: dbm0, high_dbm0: dbm0, ..PLAIN }.taken();
     }
     // So loud that every wave is cut off.
-    Line {
-        low_dbm0: 3.0,
-        high_dbm0: 3.0,
-        ..PLAIN
-    }
-    .taken();
+    Line { low_dbm0: 3.0, high_dbm0: 3.0, ..PLAIN }.taken();
     // The weaker one at the limit, the other 8 dB over it.
-    Line {
-        low_dbm0: -21.0,
-        high_dbm0: -29.0,
-        ..PLAIN
-    }
-    .taken();
-    Line {
-        low_dbm0: -45.0,
-        high_dbm0: -45.0,
-        ms: 200.0,
-        ..PLAIN
-    }
-    .refused();
+    Line { low_dbm0: -21.0, high_dbm0: -29.0, ..PLAIN }.taken();
+    Line { low_dbm0: -45.0, high_dbm0: -45.0, ms: 200.0, ..PLAIN }.refused();
 }
 
 #[test]
@@ -218,40 +147,18 @@ fn duration_limits() {
     }
     for ms in [5.0, 10.0, 20.0, 23.0] {
         Line { ms, ..PLAIN }.refused();
-        Line {
-            ms,
-            low_dbm0: 0.0,
-            high_dbm0: 0.0,
-            ..PLAIN
-        }
-        .refused();
+        Line { ms, low_dbm0: 0.0, high_dbm0: 0.0, ..PLAIN }.refused();
     }
 }
 
 #[test]
 fn noise_limits() {
     // Both tones at −13 dBm0 are −10 dBm0 together.
-    let line = Line {
-        low_dbm0: -13.0,
-        high_dbm0: -13.0,
-        ..PLAIN
-    };
-    Line {
-        noise_dbm0: -22.0,
-        ..line
-    }
-    .taken();
-    Line {
-        noise_dbm0: -25.0,
-        off: [0.015, 0.015],
-        low_dbm0: -16.0,
-        ..line
-    }
-    .taken();
+    let line = Line { low_dbm0: -13.0, high_dbm0: -13.0, ..PLAIN };
+    Line { noise_dbm0: -22.0, ..line }.taken();
+    Line { noise_dbm0: -25.0, off: [0.015, 0.015], low_dbm0: -16.0, ..line }.taken();
     let mut rng = Rng::from_seed(5);
-    let hiss: Vec<i16> = (0..480_000)
-        .map(|_| (3000.0 * gauss(&mut rng)) as i16)
-        .collect();
+    let hiss: Vec<i16> = (0..480_000).map(|_| (3000.0 * gauss(&mut rng)) as i16).collect();
     assert_eq!(detect(&hiss), []);
 }
 
@@ -307,10 +214,7 @@ fn a_10_ms_interruption_is_one_digit() {
         samples[start..start + 80].fill(0);
         let events = detect(&samples);
         assert_eq!(begun(&events), "6", "{start}");
-        assert!(
-            matches!(events[1], Detected::End { ms: 148..=152, .. }),
-            "{events:?}"
-        );
+        assert!(matches!(events[1], Detected::End { ms: 148..=152, .. }), "{events:?}");
     }
 }
 
@@ -322,11 +226,7 @@ fn babble(seed: u64, seconds: usize) -> Vec<i16> {
     while out.len() < seconds * 8000 {
         let length = 400 + rng.below(2800) as usize;
         let pitch = 80.0 + 320.0 * uniform(&mut rng);
-        let glide = if rng.chance(0.3) {
-            0.0
-        } else {
-            (uniform(&mut rng) - 0.5) * 0.4
-        };
+        let glide = if rng.chance(0.3) { 0.0 } else { (uniform(&mut rng) - 0.5) * 0.4 };
         let formants = [
             (250.0 + 700.0 * uniform(&mut rng), 1.0),
             (800.0 + 1500.0 * uniform(&mut rng), uniform(&mut rng)),
@@ -334,10 +234,7 @@ fn babble(seed: u64, seconds: usize) -> Vec<i16> {
         ];
         let width = 50.0 + 100.0 * uniform(&mut rng);
         let strength = |hz: f64| -> f64 {
-            formants
-                .iter()
-                .map(|(f, a)| a / (1.0 + ((hz - f) / width).powi(2)))
-                .sum()
+            formants.iter().map(|(f, a)| a / (1.0 + ((hz - f) / width).powi(2))).sum()
         };
         let mut phase = 0.0;
         for n in 0..length {
@@ -381,27 +278,13 @@ fn a_digit_over_quiet_speech_is_heard() {
 fn one_tone_alone_or_three_are_no_digit() {
     let tone = |hz: f64| move |n: usize| 5000.0 * (TAU * hz * n as f64 / 8000.0).sin();
     let mix = |hz: &[f64]| -> Vec<i16> {
-        (0..4000)
-            .map(|n| hz.iter().map(|&f| tone(f)(n)).sum::<f64>() as i16)
-            .collect()
+        (0..4000).map(|n| hz.iter().map(|&f| tone(f)(n)).sum::<f64>() as i16).collect()
     };
-    for hz in [
-        &[697.0][..],
-        &[1209.0],
-        &[697.0, 770.0],
-        &[697.0, 1209.0, 1477.0],
-    ] {
+    for hz in [&[697.0][..], &[1209.0], &[697.0, 770.0], &[697.0, 1209.0, 1477.0]] {
         assert_eq!(detect(&mix(hz)), [], "{hz:?}");
     }
     // Call-progress tones, fax and modem answer tones, special information tones.
-    for hz in [
-        &[450.0][..],
-        &[350.0, 440.0],
-        &[480.0, 620.0],
-        &[950.0],
-        &[1400.0],
-        &[2100.0],
-    ] {
+    for hz in [&[450.0][..], &[350.0, 440.0], &[480.0, 620.0], &[950.0], &[1400.0], &[2100.0]] {
         assert_eq!(detect(&mix(hz)), [], "{hz:?}");
     }
     assert_eq!(begun(&detect(&mix(&[697.0, 1209.0]))), "1");
@@ -412,24 +295,12 @@ fn finish_ends_what_sounds_and_starts_anew() {
     let mut detector = Detector::new();
     let mut events = Vec::new();
     for _ in 0..2 {
-        detector.feed(&dial(&[Key { row: 0, column: 0 }], 100.0, 0), &mut |e| {
-            events.push(e)
-        });
+        detector.feed(&dial(&[Key { row: 0, column: 0 }], 100.0, 0), &mut |e| events.push(e));
         detector.finish(&mut |e| events.push(e));
     }
     assert_eq!(events.len(), 4);
     assert_eq!(events[..2], events[2..]);
-    assert!(
-        matches!(
-            events[1],
-            Detected::End {
-                digit: '1',
-                ms: 98..=102,
-                ..
-            }
-        ),
-        "{events:?}"
-    );
+    assert!(matches!(events[1], Detected::End { digit: '1', ms: 98..=102, .. }), "{events:?}");
 }
 
 proptest! {

@@ -70,9 +70,7 @@ impl Kind {
 /// country that is not in [`countries`].
 pub fn plan(country: &str, kind: Kind) -> Option<Plan> {
     let of = |country: &str| {
-        TABLE
-            .iter()
-            .find(|row| row.kind == kind && row.country.eq_ignore_ascii_case(country))
+        TABLE.iter().find(|row| row.kind == kind && row.country.eq_ignore_ascii_case(country))
     };
     countries().find(|known| known.eq_ignore_ascii_case(country))?;
     of(country).or_else(|| of("etsi")).map(|row| row.plan)
@@ -93,11 +91,7 @@ struct Row {
 const fn row(country: &'static str, kind: Kind, dbm0: i8, text: &str) -> Row {
     let plan: Result<Plan, PlanError> = Plan::parse(text, dbm0);
     match plan {
-        Ok(plan) => Row {
-            country,
-            kind,
-            plan,
-        },
+        Ok(plan) => Row { country, kind, plan },
         Err(_) => panic!("a built-in tone plan is wrong"),
     }
 }
@@ -107,12 +101,7 @@ static TABLE: &[Row] = &[
     row("cn", Kind::Ringback, -10, "450/1000,0/4000"),
     row("cn", Kind::Busy, -10, "450/350,0/350"),
     row("cn", Kind::Congestion, -10, "450/700,0/700"),
-    row(
-        "cn",
-        Kind::Unobtainable,
-        -10,
-        "450/100,0/100,450/100,0/100,450/100,0/100,450/400,0/400",
-    ),
+    row("cn", Kind::Unobtainable, -10, "450/100,0/100,450/100,0/100,450/100,0/100,450/400,0/400"),
     row("cn", Kind::CallWaiting, -10, "450/400,0/4000"),
     row("cn", Kind::Howler, 0, "950"),
     // As the YD texts have it. Asterisk's table says 950 Hz; which one a site wants is its setting.
@@ -121,18 +110,8 @@ static TABLE: &[Row] = &[
     row("etsi", Kind::Ringback, -10, "425/1000,0/4000"),
     row("etsi", Kind::Busy, -10, "425/500,0/500"),
     row("etsi", Kind::Congestion, -10, "425/200,0/200"),
-    row(
-        "etsi",
-        Kind::Unobtainable,
-        -10,
-        "950/330,1400/330,1800/330,0/1000",
-    ),
-    row(
-        "etsi",
-        Kind::CallWaiting,
-        -10,
-        "425/200,0/200,425/200,0/5000",
-    ),
+    row("etsi", Kind::Unobtainable, -10, "950/330,1400/330,1800/330,0/1000"),
+    row("etsi", Kind::CallWaiting, -10, "425/200,0/200,425/200,0/5000"),
     // No European list has one; North America's is the best known.
     row("etsi", Kind::Howler, -6, "1400+2060+2450+2600/100,0/100"),
     row("etsi", Kind::Record, -20, "1400/400,0/15000"),
@@ -141,12 +120,7 @@ static TABLE: &[Row] = &[
     row("de", Kind::Congestion, -10, "425/240,0/240"),
     row("de", Kind::Record, -20, "1400/80,0/15000"),
     row("gb", Kind::Dial, -13, "350+440"),
-    row(
-        "gb",
-        Kind::Ringback,
-        -13,
-        "400+450/400,0/200,400+450/400,0/2000",
-    ),
+    row("gb", Kind::Ringback, -13, "400+450/400,0/200,400+450/400,0/2000"),
     row("gb", Kind::Busy, -10, "400/375,0/375"),
     row("gb", Kind::Congestion, -10, "400/400,0/350,400/225,0/525"),
     row("gb", Kind::Unobtainable, -10, "400"),
@@ -157,12 +131,7 @@ static TABLE: &[Row] = &[
     row("us", Kind::Busy, -24, "480+620/500,0/500"),
     row("us", Kind::Congestion, -24, "480+620/250,0/250"),
     // The special information tone "intercept", in the nearest whole Hz (985.2, 1370.6, 1776.7).
-    row(
-        "us",
-        Kind::Unobtainable,
-        -24,
-        "985/380,1371/274,1777/380,0/1000",
-    ),
+    row("us", Kind::Unobtainable, -24, "985/380,1371/274,1777/380,0/1000"),
     row("us", Kind::CallWaiting, -13, "440/300,0/9700"),
     row("us", Kind::Howler, -6, "1400+2060+2450+2600/100,0/100"),
     row("us", Kind::Record, -20, "1400/500,0/15000"),
@@ -181,13 +150,7 @@ mod tests {
                 assert!(plan.segments()[0].partials[0].hz > 0, "{country} {kind:?}");
             }
         }
-        assert_eq!(
-            TABLE
-                .iter()
-                .filter(|r| !countries().any(|c| c == r.country))
-                .count(),
-            0
-        );
+        assert_eq!(TABLE.iter().filter(|r| !countries().any(|c| c == r.country)).count(), 0);
         assert_eq!(plan("xx", Kind::Busy), None);
         assert_eq!(plan("CN", Kind::Busy), plan("cn", Kind::Busy));
         assert_eq!(Kind::from_name("nonsense"), None);

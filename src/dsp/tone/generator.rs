@@ -68,9 +68,7 @@ impl Generator {
                 break;
             };
             let wanted = u32::try_from(out.len() - filled).unwrap_or(u32::MAX);
-            let run = wanted
-                .min(self.left(&segment))
-                .min(self.fading.unwrap_or(u32::MAX));
+            let run = wanted.min(self.left(&segment)).min(self.fading.unwrap_or(u32::MAX));
             let end = filled + run as usize;
             self.sound(&segment, &mut out[filled..end]);
             filled = end;
@@ -135,9 +133,7 @@ impl Generator {
         }
         self.at = 0;
         self.segment = next.unwrap_or(usize::MAX);
-        let goes_on = self
-            .current()
-            .is_some_and(|s| s.partials == segment.partials);
+        let goes_on = self.current().is_some_and(|s| s.partials == segment.partials);
         if !goes_on {
             self.tune();
         }
@@ -162,9 +158,7 @@ impl Generator {
     fn edges(&self, segment: &Segment) -> (bool, bool) {
         let segments = self.plan.segments();
         let same = |index: Option<usize>| {
-            index
-                .and_then(|i| segments.get(i))
-                .is_some_and(|s| s.partials == segment.partials)
+            index.and_then(|i| segments.get(i)).is_some_and(|s| s.partials == segment.partials)
         };
         let before = match self.segment {
             0 if self.rounds == 0 => None,
@@ -221,9 +215,7 @@ impl Oscillator {
             let phase = self.phase.wrapping_add(self.step.wrapping_mul(index));
             *value += self.peak * sine(phase);
         }
-        self.phase = self
-            .phase
-            .wrapping_add(self.step.wrapping_mul(wave.len() as u32));
+        self.phase = self.phase.wrapping_add(self.step.wrapping_mul(wave.len() as u32));
     }
 }
 
@@ -291,24 +283,12 @@ mod tests {
         assert!(generator.is_done());
         let heard = |from: usize| dominant_tone(&out[from..from + 800], &[450.0, 1400.0]);
         let heard: Vec<_> = (0..6).map(|i| heard(800 * i).map(|d| d.hz)).collect();
-        assert_eq!(
-            heard,
-            [Some(1400.0), None, Some(450.0), None, Some(450.0), None]
-        );
-        for (text, times, length) in [
-            ("450/10", 0, 0),
-            ("!450/10,1/10", 0, 80),
-            ("!450/10,!1/10", 0, 160),
-            ("1/1", 3, 24),
-        ] {
-            let plan = Plan::parse(text, -10)
-                .unwrap()
-                .repeated(Repeat::Times(times));
-            assert_eq!(
-                Generator::new(&plan).fill(&mut out),
-                length,
-                "{text} {times}"
-            );
+        assert_eq!(heard, [Some(1400.0), None, Some(450.0), None, Some(450.0), None]);
+        for (text, times, length) in
+            [("450/10", 0, 0), ("!450/10,1/10", 0, 80), ("!450/10,!1/10", 0, 160), ("1/1", 3, 24)]
+        {
+            let plan = Plan::parse(text, -10).unwrap().repeated(Repeat::Times(times));
+            assert_eq!(Generator::new(&plan).fill(&mut out), length, "{text} {times}");
             assert_eq!(plan.duration_ms(), Some(length as u64 / 8));
         }
     }
@@ -351,11 +331,7 @@ mod tests {
         let howl = samples("1000+1001+1002+1003", 3, 800);
         assert!(howl.contains(&i16::MAX) && howl.contains(&i16::MIN));
         let quiet = samples("1000+1001+1002+1003", -20, 800);
-        assert!(
-            howl.iter()
-                .zip(quiet)
-                .all(|(&h, q)| q.abs() < 2 || (h > 0) == (q > 0))
-        );
+        assert!(howl.iter().zip(quiet).all(|(&h, q)| q.abs() < 2 || (h > 0) == (q > 0)));
     }
 
     proptest! {

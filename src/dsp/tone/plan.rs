@@ -45,17 +45,11 @@ pub struct Segment {
 impl Segment {
     /// `ms` of silence, 0 for no end.
     pub const fn silence(ms: u32) -> Segment {
-        Segment {
-            partials: [Partial::UNUSED; MAX_PARTIALS],
-            ms,
-        }
+        Segment { partials: [Partial::UNUSED; MAX_PARTIALS], ms }
     }
     /// Two frequencies for `ms`, as a DTMF digit has.
     pub const fn pair(a: Partial, b: Partial, ms: u32) -> Segment {
-        Segment {
-            partials: [a, b, Partial::UNUSED, Partial::UNUSED],
-            ms,
-        }
+        Segment { partials: [a, b, Partial::UNUSED, Partial::UNUSED], ms }
     }
 }
 
@@ -133,10 +127,7 @@ impl Plan {
     /// Reads `text`; every frequency gets `dbm0` as its level. `const`, so that a mistake in a
     /// built-in plan does not compile.
     pub const fn parse(text: &str, dbm0: i8) -> Result<Plan, PlanError> {
-        let mut reader = Reader {
-            text: text.as_bytes(),
-            at: 0,
-        };
+        let mut reader = Reader { text: text.as_bytes(), at: 0 };
         let mut plan = Plan {
             segments: [Segment::silence(0); MAX_SEGMENTS],
             len: 0,
@@ -154,10 +145,7 @@ impl Plan {
             let offset = reader.at;
             if reader.take(b'!') {
                 if plan.looped_from < plan.len {
-                    return Err(PlanError {
-                        fault: PlanFault::OnceAfterLoop,
-                        offset,
-                    });
+                    return Err(PlanError { fault: PlanFault::OnceAfterLoop, offset });
                 }
                 plan.looped_from += 1;
             }
@@ -182,12 +170,7 @@ impl Plan {
         segments[0] = segment;
         segments[1] = Segment::silence(gap_ms);
         let len = if segment.ms > 0 && gap_ms > 0 { 2 } else { 1 };
-        Plan {
-            segments,
-            len,
-            looped_from: len,
-            repeat: Repeat::Forever,
-        }
+        Plan { segments, len, looped_from: len, repeat: Repeat::Forever }
     }
 
     /// The same plan, its loop played `repeat` times.
@@ -258,11 +241,7 @@ impl fmt::Display for Plan {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Plan({self} {} dBm0 {:?})",
-            self.segments[0].partials[0].dbm0, self.repeat
-        )
+        write!(f, "Plan({self} {} dBm0 {:?})", self.segments[0].partials[0].dbm0, self.repeat)
     }
 }
 
@@ -274,10 +253,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     const fn error(&self, fault: PlanFault) -> PlanError {
-        PlanError {
-            fault,
-            offset: self.at,
-        }
+        PlanError { fault, offset: self.at }
     }
 
     const fn skip_blanks(&mut self) {
@@ -299,16 +275,10 @@ impl Reader<'_> {
         let start = self.at;
         let mut value = 0u32;
         while self.at < self.text.len() && self.text[self.at].is_ascii_digit() {
-            value = value
-                .saturating_mul(10)
-                .saturating_add((self.text[self.at] - b'0') as u32);
+            value = value.saturating_mul(10).saturating_add((self.text[self.at] - b'0') as u32);
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.error(PlanFault::NumberExpected))
-        } else {
-            Ok(value)
-        }
+        if self.at == start { Err(self.error(PlanFault::NumberExpected)) } else { Ok(value) }
     }
 
     /// `hz[+hz…][/ms]`.
@@ -322,28 +292,16 @@ impl Reader<'_> {
                 Err(error) => return Err(error),
             };
             if hz > 3999 {
-                return Err(PlanError {
-                    fault: PlanFault::FrequencyTooHigh,
-                    offset,
-                });
+                return Err(PlanError { fault: PlanFault::FrequencyTooHigh, offset });
             }
             if count == MAX_PARTIALS {
-                return Err(PlanError {
-                    fault: PlanFault::TooManyFrequencies,
-                    offset,
-                });
+                return Err(PlanError { fault: PlanFault::TooManyFrequencies, offset });
             }
-            segment.partials[count] = Partial {
-                hz: hz as u16,
-                dbm0,
-            };
+            segment.partials[count] = Partial { hz: hz as u16, dbm0 };
             count += 1;
             let more = self.take(b'+');
             if hz == 0 && (more || count > 1) {
-                return Err(PlanError {
-                    fault: PlanFault::SilenceInMix,
-                    offset,
-                });
+                return Err(PlanError { fault: PlanFault::SilenceInMix, offset });
             }
             if !more {
                 break;
@@ -354,10 +312,7 @@ impl Reader<'_> {
             segment.ms = match self.number() {
                 Ok(ms) if ms > 0 && ms <= LONGEST_MS => ms,
                 Ok(_) => {
-                    return Err(PlanError {
-                        fault: PlanFault::Duration,
-                        offset: offset + 1,
-                    });
+                    return Err(PlanError { fault: PlanFault::Duration, offset: offset + 1 });
                 }
                 Err(error) => return Err(error),
             };
@@ -376,23 +331,12 @@ mod tests {
         let plan = Plan::parse("!1400/400, !0/600,350+440/2000 ,0/4000", -13).unwrap();
         assert_eq!(plan.segments().len(), 4);
         assert_eq!(plan.looped_from(), 2);
-        assert_eq!(
-            plan.segments()[2].partials[1],
-            Partial { hz: 440, dbm0: -13 }
-        );
+        assert_eq!(plan.segments()[2].partials[1], Partial { hz: 440, dbm0: -13 });
         assert_eq!(plan.to_string(), "!1400/400,!0/600,350+440/2000,0/4000");
         assert_eq!(plan.duration_ms(), None);
         assert_eq!(plan.repeated(Repeat::Times(2)).duration_ms(), Some(13_000));
-        assert_eq!(
-            Plan::parse("!950/330,!1400/330", -10)
-                .unwrap()
-                .duration_ms(),
-            Some(660)
-        );
-        assert_eq!(
-            Plan::parse("!950/330,!1400", -10).unwrap().duration_ms(),
-            None
-        );
+        assert_eq!(Plan::parse("!950/330,!1400/330", -10).unwrap().duration_ms(), Some(660));
+        assert_eq!(Plan::parse("!950/330,!1400", -10).unwrap().duration_ms(), None);
         assert_eq!(plan.at_level(-20).segments()[0].partials[0].dbm0, -20);
     }
 
@@ -418,11 +362,7 @@ mod tests {
             ("a", PlanFault::NumberExpected, 0),
             ("450/350,四", PlanFault::NumberExpected, 8),
         ] {
-            assert_eq!(
-                Plan::parse(text, 0),
-                Err(PlanError { fault, offset }),
-                "{text}"
-            );
+            assert_eq!(Plan::parse(text, 0), Err(PlanError { fault, offset }), "{text}");
         }
     }
 

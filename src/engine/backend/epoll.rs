@@ -5,10 +5,7 @@
 //! `sendto` each: the packets of a turn leave from different sockets.
 
 #![allow(unsafe_code, reason = "recvmmsg has no safe wrapper in std or socket2")]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "this floor owns the sockets and waits for them"
-)]
+#![allow(clippy::disallowed_methods, reason = "this floor owns the sockets and waits for them")]
 
 use std::collections::VecDeque;
 use std::io;
@@ -53,16 +50,11 @@ impl Backend for Epoll {
         for (i, socket) in sockets.iter().enumerate() {
             socket.set_nonblocking(true)?;
             let mut source = SourceFd(&socket.as_raw_fd());
-            poll.registry()
-                .register(&mut source, Token(i), Interest::READABLE)?;
+            poll.registry().register(&mut source, Token(i), Interest::READABLE)?;
         }
         let mut source = SourceFd(&wake.fd());
-        poll.registry()
-            .register(&mut source, Token(sockets.len()), Interest::READABLE)?;
-        let buffer = || Buffer {
-            bytes: [0; DATAGRAM_BYTES],
-            from: [0; ADDRESS_LEN],
-        };
+        poll.registry().register(&mut source, Token(sockets.len()), Interest::READABLE)?;
+        let buffer = || Buffer { bytes: [0; DATAGRAM_BYTES], from: [0; ADDRESS_LEN] };
         Ok(Epoll {
             poll,
             events: Events::with_capacity(EVENTS),
@@ -177,10 +169,8 @@ impl Epoll {
         // SAFETY: both are plain C structures for which all zero is valid.
         let mut vectors: [libc::iovec; BATCH] = unsafe { zeroed() };
         let mut messages: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
-        for ((message, vector), buffer) in messages
-            .iter_mut()
-            .zip(&mut vectors)
-            .zip(self.buffers.iter_mut())
+        for ((message, vector), buffer) in
+            messages.iter_mut().zip(&mut vectors).zip(self.buffers.iter_mut())
         {
             vector.iov_base = buffer.bytes.as_mut_ptr().cast();
             vector.iov_len = buffer.bytes.len();

@@ -50,11 +50,7 @@ impl Receive for Notes {
 fn turn_until<B: Backend>(backend: &mut B, notes: &mut Notes, enough: impl Fn(&Notes, &B) -> bool) {
     let begun = Instant::now();
     while !enough(notes, backend) {
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "got only {} datagrams",
-            notes.got.len()
-        );
+        assert!(begun.elapsed() < PATIENCE, "got only {} datagrams", notes.got.len());
         backend.wait(Wait::Time(Duration::from_millis(1)));
         backend.harvest(notes);
     }
@@ -64,8 +60,7 @@ fn sends_and_receives<B: Backend>() {
     let (mut backend, addresses, _) = open::<B>(2);
     let (peer, mut notes) = (socket(), Notes::default());
     for i in 0..10u8 {
-        peer.send_to(&[i; 172], addresses[usize::from(i % 2)])
-            .unwrap();
+        peer.send_to(&[i; 172], addresses[usize::from(i % 2)]).unwrap();
     }
     turn_until(&mut backend, &mut notes, |n, _| n.got.len() == 10);
     let from = peer.local_addr().unwrap();
@@ -80,11 +75,7 @@ fn sends_and_receives<B: Backend>() {
     for _ in 0..2 {
         let (len, sender) = peer.recv_from(&mut buf).unwrap();
         let from_one = sender == addresses[1];
-        let expected: &[u8] = if from_one {
-            b"from one"
-        } else {
-            b"from nought"
-        };
+        let expected: &[u8] = if from_one { b"from one" } else { b"from nought" };
         assert!(from_one || sender == addresses[0]);
         assert_eq!(&buf[..len], expected);
     }
@@ -100,17 +91,8 @@ fn forwards_from_the_same_buffer<B: Backend>() {
     let mut buf = [0; 2_000];
     // More than there are buffers or places in the queue, so each has to come back.
     for round in 0..3_000u32 {
-        let bytes = [
-            &b"x"[..],
-            &round.to_be_bytes(),
-            &vec![7; round as usize % 1_400],
-        ]
-        .concat();
-        let (from, to, at) = if round % 2 == 0 {
-            (&a, &b, 0)
-        } else {
-            (&b, &a, 1)
-        };
+        let bytes = [&b"x"[..], &round.to_be_bytes(), &vec![7; round as usize % 1_400]].concat();
+        let (from, to, at) = if round % 2 == 0 { (&a, &b, 0) } else { (&b, &a, 1) };
         from.send_to(&bytes, addresses[at]).unwrap();
         let before = notes.got.len();
         turn_until(&mut backend, &mut notes, |n, _| n.got.len() > before);
@@ -137,9 +119,7 @@ fn outlives_a_flood<B: Backend>() {
         }
     }
     peer.send_to(b"last", addresses[0]).unwrap();
-    turn_until(&mut backend, &mut notes, |n, _| {
-        n.got.iter().any(|g| g.2 == b"last")
-    });
+    turn_until(&mut backend, &mut notes, |n, _| n.got.iter().any(|g| g.2 == b"last"));
 }
 
 fn long_datagrams_are_dropped<B: Backend>() {
@@ -149,9 +129,7 @@ fn long_datagrams_are_dropped<B: Backend>() {
     peer.send_to(&[], addresses[0]).unwrap();
     peer.send_to(&[2; DATAGRAM_BYTES], addresses[0]).unwrap();
     let last = |n: &Notes| n.got.iter().any(|(_, _, b)| b[..] == [2; DATAGRAM_BYTES]);
-    turn_until(&mut backend, &mut notes, |n, b: &B| {
-        last(n) && b.counts().oversize == 1
-    });
+    turn_until(&mut backend, &mut notes, |n, b: &B| last(n) && b.counts().oversize == 1);
     backend.send(0, peer.local_addr().unwrap(), &[3; DATAGRAM_BYTES + 1]);
     assert_eq!(backend.counts().sent, 0);
 }
@@ -201,11 +179,7 @@ fn sleeps_until_woken<B: Backend>() {
     peer.send_to(b"x", addresses[0]).unwrap();
     let begun = Instant::now();
     backend.wait(Wait::Time(Duration::from_millis(30)));
-    assert!(
-        begun.elapsed() >= Duration::from_millis(29),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= Duration::from_millis(29), "{:?}", begun.elapsed());
 }
 
 fn its_ports_are_free_afterwards<B: Backend>() {

@@ -102,9 +102,8 @@ impl Disk {
             move || ended.iter().for_each(|ended: Ended| ended.settle(&tell))
         })?;
         let writer = Writer { storage, rings, running: HashMap::new(), closes, tell };
-        let disk = std::thread::Builder::new()
-            .name("disk".into())
-            .spawn(move || writer.run(&requests))?;
+        let disk =
+            std::thread::Builder::new().name("disk".into()).spawn(move || writer.run(&requests))?;
         Ok(Disk { opens: Some(opens), threads: vec![disk, sync] })
     }
 

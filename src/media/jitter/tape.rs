@@ -25,16 +25,13 @@ pub struct Tape {
 impl Tape {
     /// An empty tape.
     pub fn new() -> Tape {
-        Tape {
-            samples: Box::new([0; LENGTH]),
-            came: [0; LENGTH / 64],
-            end: 0,
-        }
+        Tape { samples: Box::new([0; LENGTH]), came: [0; LENGTH / 64], end: 0 }
     }
 
     /// Takes everything off.
     pub fn clear(&mut self) {
         self.came.fill(0);
+        self.end = 0;
     }
 
     /// Where the newest sample ends.
@@ -100,11 +97,7 @@ impl Tape {
         while counted < most {
             let bit = (at as usize + counted) % LENGTH;
             let (word, low) = (bit / 64, bit % 64);
-            let bits = if came {
-                !self.came[word]
-            } else {
-                self.came[word]
-            } >> low;
+            let bits = if came { !self.came[word] } else { self.came[word] } >> low;
             // Shifted-in zeros would count as part of the run: stop at the word's end.
             let same = (bits.trailing_zeros() as usize).min(64 - low);
             counted += same;

@@ -76,10 +76,7 @@ impl LocalMedia {
     /// A leg that receives RTP at `rtp` and RTCP at the port above, and takes `codecs`, the
     /// preferred first. `session` is the id in `o=`: any number that no other session of ours has.
     pub fn new(rtp: SocketAddr, codecs: Vec<Codec>, session: u64) -> LocalMedia {
-        let all = codecs
-            .iter()
-            .map(|c| Format::Audio(*c))
-            .chain([Format::Event]);
+        let all = codecs.iter().map(|c| Format::Audio(*c)).chain([Format::Event]);
         LocalMedia {
             rtp,
             session,
@@ -117,10 +114,7 @@ impl LocalMedia {
     }
 
     pub(super) fn number(&self, format: Format) -> Option<u8> {
-        self.numbers
-            .iter()
-            .find(|(f, _)| *f == format)
-            .map(|(_, n)| *n)
+        self.numbers.iter().find(|(f, _)| *f == format).map(|(_, n)| *n)
     }
 
     /// From now on `number` is ours for `format`. Another format that had it gets a free one; the

@@ -74,20 +74,12 @@ impl std::error::Error for NoCommon {}
 pub fn offer(local: &mut LocalMedia) -> Sdp {
     if local.sections.is_empty() {
         let (kind, proto) = ("audio".into(), "RTP/AVP".into());
-        local.sections = vec![local::Section {
-            kind,
-            proto,
-            formats: Vec::new(),
-        }];
+        local.sections = vec![local::Section { kind, proto, formats: Vec::new() }];
     }
     let formats: Vec<_> = local.codecs.iter().map(|c| Format::Audio(*c)).collect();
     let formats = [&formats[..], &[Format::Event]].concat();
     let before = &local.sections[local.audio].proto;
-    let proto = if spoken(before) {
-        before.clone()
-    } else {
-        "RTP/AVP".into()
-    };
+    let proto = if spoken(before) { before.clone() } else { "RTP/AVP".into() };
     let media = local.section(&proto, &formats, local.wanted(), local.ptime_ms);
     local.describe(media)
 }
@@ -117,11 +109,7 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         theirs.sends() && local.wanted().receives(),
     );
     let audio = Format::Audio(chosen.codec);
-    let formats = if event.is_some() {
-        &[audio, Format::Event][..]
-    } else {
-        &[audio]
-    };
+    let formats = if event.is_some() { &[audio, Format::Event][..] } else { &[audio] };
     let ptime_ms = ptime(media);
     let section = local.section(&media.proto, formats, ours, ptime_ms);
     let sdp = local.describe(section);
@@ -147,19 +135,14 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
     let audio = |m: &&Media| &*m.kind == "audio" && m.port != 0;
     // By its place (§6); a peer that left the others out is understood all the same.
     let placed = answer.media.get(local.audio).filter(audio);
-    let media = placed
-        .or_else(|| answer.media.iter().find(audio))
-        .ok_or(NoCommon::NoAudio)?;
+    let media = placed.or_else(|| answer.media.iter().find(audio)).ok_or(NoCommon::NoAudio)?;
     if !spoken(&media.proto) {
         return Err(NoCommon::Protocol(media.proto.clone()));
     }
     let remote = remote(local, answer, media)?;
     let number_of = |format| find(media, format).or_else(|| unmapped(local, media, format));
     // The first that the peer names is the one it is going to send (§6.1).
-    let codec = local
-        .codecs
-        .iter()
-        .filter_map(|c| Some((*c, number_of(Format::Audio(*c))?)));
+    let codec = local.codecs.iter().filter_map(|c| Some((*c, number_of(Format::Audio(*c))?)));
     let rank = |number: u8| media.payload_types().position(|pt| pt == number);
     let (codec, send_pt) = codec
         .min_by_key(|(_, number)| rank(*number))

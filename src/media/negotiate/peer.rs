@@ -12,17 +12,12 @@ const PTIME_RANGE_MS: (u32, u32) = (10, 60);
 /// Whether we speak this protocol of an `m=` line.
 pub(super) fn spoken(proto: &str) -> bool {
     // AVPF (RFC 4585) lets feedback be sent and does not ask for it.
-    ["RTP/AVP", "RTP/AVPF"]
-        .iter()
-        .any(|p| proto.eq_ignore_ascii_case(p))
+    ["RTP/AVP", "RTP/AVPF"].iter().any(|p| proto.eq_ignore_ascii_case(p))
 }
 
 /// The number under which the peer writes `format`.
 pub(super) fn find(media: &Media, format: Format) -> Option<u8> {
-    media
-        .codecs()
-        .find(|map| format.is(map))
-        .map(|map| map.payload_type)
+    media.codecs().find(|map| format.is(map)).map(|map| map.payload_type)
 }
 
 /// Our own number, if the peer's answer names it without saying what it stands for.
@@ -58,32 +53,19 @@ pub(super) fn remote(local: &LocalMedia, sdp: &Sdp, media: &Media) -> Result<Rem
     let connection = sdp.connection_of(media).ok_or(NoCommon::NoAddress)?;
     let usable = |ip: IpAddr| {
         let wrong = ip.is_multicast() || ip.is_ipv4() != local.rtp.is_ipv4();
-        if wrong {
-            Err(NoCommon::Address(ip))
-        } else {
-            Ok(ip)
-        }
+        if wrong { Err(NoCommon::Address(ip)) } else { Ok(ip) }
     };
     let Some(ip) = connection.address.ip().filter(|ip| !ip.is_unspecified()) else {
-        return Ok(Remote {
-            rtp: None,
-            rtcp: None,
-        });
+        return Ok(Remote { rtp: None, rtcp: None });
     };
     let ip = usable(ip)?;
     let rtcp = match media.rtcp() {
         Some(rtcp) => {
-            let other = rtcp
-                .address
-                .and_then(|a| a.ip())
-                .and_then(|ip| usable(ip).ok());
+            let other = rtcp.address.and_then(|a| a.ip()).and_then(|ip| usable(ip).ok());
             Some((other.unwrap_or(ip), rtcp.port))
         }
         None => media.port.checked_add(1).map(|port| (ip, port)),
     };
     let rtcp = rtcp.filter(|(_, port)| *port != 0).map(SocketAddr::from);
-    Ok(Remote {
-        rtp: Some(SocketAddr::new(ip, media.port)),
-        rtcp,
-    })
+    Ok(Remote { rtp: Some(SocketAddr::new(ip, media.port)), rtcp })
 }

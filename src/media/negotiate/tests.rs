@@ -65,15 +65,9 @@ fn older_and_later_firmware_too() {
         c=IN IP4 10.0.0.7\r\nm=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:0 pcmu/8000\r\n\
         a=rtpmap:8 pcma/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
     let params = agree(&sdp(old));
-    assert_eq!(
-        (params.codec, params.dtmf_send_pt),
-        (Codec::Pcma, Some(101))
-    );
+    assert_eq!((params.codec, params.dtmf_send_pt), (Codec::Pcma, Some(101)));
     let params = agree(&audio("RTP/AVP 8 0 101"));
-    assert_eq!(
-        (params.codec, params.dtmf_send_pt, params.inband_dtmf),
-        (Codec::Pcma, None, true)
-    );
+    assert_eq!((params.codec, params.dtmf_send_pt, params.inband_dtmf), (Codec::Pcma, None, true));
 }
 
 #[test]
@@ -83,18 +77,9 @@ fn our_offer_and_an_answer_with_other_numbers() {
     assert_eq!(*first.media[0].formats, ["8", "0", "101"].map(Box::from));
     let their = audio("RTP/AVP 0 100\na=rtpmap:100 telephone-event/8000\na=ptime:30\na=rtcp:5555");
     let params = accept_answer(&mut local, &their).unwrap();
-    assert_eq!(
-        (params.codec, params.send_pt, params.recv_pt),
-        (Codec::Pcmu, 0, 0)
-    );
-    assert_eq!(
-        (params.dtmf_send_pt, params.dtmf_recv_pt),
-        (Some(100), Some(101))
-    );
-    assert_eq!(
-        (params.ptime_ms, params.remote_rtcp.unwrap().port()),
-        (30, 5_555)
-    );
+    assert_eq!((params.codec, params.send_pt, params.recv_pt), (Codec::Pcmu, 0, 0));
+    assert_eq!((params.dtmf_send_pt, params.dtmf_recv_pt), (Some(100), Some(101)));
+    assert_eq!((params.ptime_ms, params.remote_rtcp.unwrap().port()), (30, 5_555));
     // The next offer keeps the numbers and the codec in use.
     let again = offer(&mut local);
     assert_eq!(*again.media[0].formats, ["0", "8", "101"].map(Box::from));
@@ -108,10 +93,7 @@ fn the_first_codec_of_the_answer_is_meant() {
     assert_eq!(params.codec, Codec::Pcmu);
     // Sloppy: our number for telephone-event named without its meaning.
     let params = accept_answer(&mut local, &audio("RTP/AVP 8 101")).unwrap();
-    assert_eq!(
-        (params.codec, params.dtmf_send_pt),
-        (Codec::Pcma, Some(101))
-    );
+    assert_eq!((params.codec, params.dtmf_send_pt), (Codec::Pcma, Some(101)));
 }
 
 #[test]
@@ -123,10 +105,7 @@ fn the_version_goes_up_with_each_change_and_only_then() {
     assert_eq!(version(&offer(&mut local)), 1);
     local.hold(true);
     let held = offer(&mut local);
-    assert_eq!(
-        (version(&held), held.direction_of(&held.media[0])),
-        (2, Direction::SendOnly)
-    );
+    assert_eq!((version(&held), held.direction_of(&held.media[0])), (2, Direction::SendOnly));
     local.hold(false);
     assert_eq!(version(&offer(&mut local)), 3);
     let (back, _) = answer(&mut local, &audio("RTP/AVP 8")).unwrap();
@@ -141,16 +120,8 @@ fn hold_in_every_spelling() {
         ("RTP/AVP 8\na=sendonly", Direction::RecvOnly, (false, true)),
         ("RTP/AVP 8\na=recvonly", Direction::SendOnly, (true, false)),
         ("RTP/AVP 8\na=inactive", Direction::Inactive, (false, false)),
-        (
-            "RTP/AVP 8\nc=IN IP4 0.0.0.0",
-            Direction::RecvOnly,
-            (false, true),
-        ),
-        (
-            "RTP/AVP 8\nc=IN IP4 0.0.0.0\na=inactive",
-            Direction::Inactive,
-            (false, false),
-        ),
+        ("RTP/AVP 8\nc=IN IP4 0.0.0.0", Direction::RecvOnly, (false, true)),
+        ("RTP/AVP 8\nc=IN IP4 0.0.0.0\na=inactive", Direction::Inactive, (false, false)),
         ("RTP/AVP 8", Direction::SendRecv, (true, true)),
     ];
     for (rest, direction, flows) in cases {
@@ -182,11 +153,7 @@ fn a_stream_rests_with_port_0_and_comes_back_in_its_place() {
     let ports: Vec<_> = again.media.iter().map(|m| m.port).collect();
     assert_eq!(ports, [0, 20_000]);
     assert_eq!(*again.media[1].formats, ["8", "0", "96"].map(Box::from));
-    assert_eq!(
-        refuse(&sdp(&resting)),
-        NoCommon::NoAudio,
-        "no session to rest"
-    );
+    assert_eq!(refuse(&sdp(&resting)), NoCommon::NoAudio, "no session to rest");
 }
 
 #[test]
@@ -194,11 +161,7 @@ fn other_sections_are_refused_in_their_place() {
     let offer = "v=0\nc=IN IP4 10.0.0.9\nm=audio 5000 RTP/SAVP 8\nm=image 6000 udptl t38\n\
                  m=audio 4000 RTP/AVP 18 8\nm=video 4002 RTP/AVP 34\nm=audio 4004 RTP/AVP 0\n";
     let (answer, params) = answer(&mut local(), &sdp(offer)).unwrap();
-    let lines: Vec<_> = answer
-        .media
-        .iter()
-        .map(|m| (&*m.kind, m.port, &*m.proto))
-        .collect();
+    let lines: Vec<_> = answer.media.iter().map(|m| (&*m.kind, m.port, &*m.proto)).collect();
     let expected = [
         ("audio", 0, "RTP/SAVP"),
         ("image", 0, "udptl"),
@@ -213,32 +176,14 @@ fn other_sections_are_refused_in_their_place() {
 #[test]
 fn a_refusal_names_its_cause() {
     assert_eq!(refuse(&sdp("v=0\n")), NoCommon::NoAudio);
-    assert_eq!(
-        refuse(&sdp("v=0\nm=audio 0 RTP/AVP 8\n")),
-        NoCommon::NoAudio
-    );
-    assert_eq!(
-        refuse(&audio("RTP/SAVP 8")),
-        NoCommon::Protocol("RTP/SAVP".into())
-    );
-    assert_eq!(
-        refuse(&audio("RTP/AVP 18 9")),
-        NoCommon::Codecs(vec!["18".into(), "9".into()])
-    );
-    assert_eq!(
-        refuse(&sdp("v=0\nm=audio 9 RTP/AVP 8\n")),
-        NoCommon::NoAddress
-    );
+    assert_eq!(refuse(&sdp("v=0\nm=audio 0 RTP/AVP 8\n")), NoCommon::NoAudio);
+    assert_eq!(refuse(&audio("RTP/SAVP 8")), NoCommon::Protocol("RTP/SAVP".into()));
+    assert_eq!(refuse(&audio("RTP/AVP 18 9")), NoCommon::Codecs(vec!["18".into(), "9".into()]));
+    assert_eq!(refuse(&sdp("v=0\nm=audio 9 RTP/AVP 8\n")), NoCommon::NoAddress);
     let multicast = "RTP/AVP 8\nc=IN IP4 224.2.1.1/127";
-    assert_eq!(
-        refuse(&audio(multicast)),
-        NoCommon::Address([224, 2, 1, 1].into())
-    );
+    assert_eq!(refuse(&audio(multicast)), NoCommon::Address([224, 2, 1, 1].into()));
     let v6 = refuse(&audio("RTP/AVP 8\nc=IN IP6 2001:db8::1"));
-    assert_eq!(
-        v6.to_string(),
-        "audio cannot be sent to 2001:db8::1 from here"
-    );
+    assert_eq!(v6.to_string(), "audio cannot be sent to 2001:db8::1 from here");
     // A stereo or wide-band namesake is another codec.
     let stereo = "RTP/AVP 97 98\na=rtpmap:97 PCMA/8000/2\na=rtpmap:98 PCMU/16000";
     assert!(matches!(refuse(&audio(stereo)), NoCommon::Codecs(_)));
@@ -251,10 +196,7 @@ fn dynamic_numbers_ipv6_names_and_odd_lengths() {
     // The peer's 101 is A-law: our telephone-event has to give way, in later offers too.
     let mut local = local();
     answer(&mut local, &audio("RTP/AVP 101\na=rtpmap:101 PCMA/8000")).unwrap();
-    assert_eq!(
-        *offer(&mut local).media[0].formats,
-        ["101", "0", "96"].map(Box::from)
-    );
+    assert_eq!(*offer(&mut local).media[0].formats, ["101", "0", "96"].map(Box::from));
 
     let named = agree(&audio("RTP/AVP 8\nc=IN IP4 gw.example"));
     assert!(named.remote.is_none() && named.send);
@@ -262,20 +204,11 @@ fn dynamic_numbers_ipv6_names_and_odd_lengths() {
     let mut local6 = LocalMedia::new("[2001:db8::1]:20000".parse().unwrap(), BOTH.to_vec(), 1);
     let (back, params) = answer(&mut local6, &v6).unwrap();
     assert!(text(&back).contains("c=IN IP6 2001:db8::1\r\n"));
-    assert_eq!(
-        params.remote_rtcp,
-        Some("[2001:db8::2]:4001".parse().unwrap())
-    );
+    assert_eq!(params.remote_rtcp, Some("[2001:db8::2]:4001".parse().unwrap()));
 
     let ptime = |lines: &str| agree(&audio(&format!("RTP/AVP 8\n{lines}"))).ptime_ms;
-    let cases = [
-        "",
-        "a=ptime:10",
-        "a=ptime:200",
-        "a=ptime:1",
-        "a=ptime:25",
-        "a=ptime:40\na=maxptime:30",
-    ];
+    let cases =
+        ["", "a=ptime:10", "a=ptime:200", "a=ptime:1", "a=ptime:25", "a=ptime:40\na=maxptime:30"];
     assert_eq!(cases.map(ptime), [20, 10, 60, 10, 20, 30]);
     let top = agree(&sdp("v=0\nc=IN IP4 10.0.0.9\nm=audio 65535 RTP/AVP 8\n"));
     assert_eq!(top.remote_rtcp, None);
@@ -286,15 +219,9 @@ fn an_answer_that_refuses_or_fits_nothing() {
     let mut local = local();
     offer(&mut local);
     let mut accept = |answer: &Sdp| accept_answer(&mut local, answer).unwrap_err();
-    assert_eq!(
-        accept(&sdp("v=0\nm=audio 0 RTP/AVP 8\n")),
-        NoCommon::NoAudio
-    );
+    assert_eq!(accept(&sdp("v=0\nm=audio 0 RTP/AVP 8\n")), NoCommon::NoAudio);
     assert!(matches!(accept(&audio("RTP/AVP 18")), NoCommon::Codecs(_)));
-    assert!(matches!(
-        accept(&audio("RTP/SAVP 8")),
-        NoCommon::Protocol(_)
-    ));
+    assert!(matches!(accept(&audio("RTP/SAVP 8")), NoCommon::Protocol(_)));
 }
 
 fn any_offer() -> impl Strategy<Value = String> {

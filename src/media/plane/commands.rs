@@ -25,35 +25,19 @@ impl Plane {
             Command::Set { leg, params } => self.set(now, leg, params),
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { leg } => self.slot(leg).map(|slot| self.unbridge(now, slot)),
-            Command::Play {
-                leg,
-                play,
-                items,
-                repeat,
-                stop_on,
-            } => self.mouth(now, leg, |mouth| {
-                mouth.player.start(play, items, repeat, stop_on)
-            }),
+            Command::Play { leg, play, items, repeat, stop_on } => {
+                self.mouth(now, leg, |mouth| mouth.player.start(play, items, repeat, stop_on))
+            }
             Command::StopPlay { leg } => self.mouth(now, leg, |mouth| mouth.player.stop()),
-            Command::SendDigits {
-                leg,
-                digits,
-                on_ms,
-                off_ms,
-            } => self.mouth(now, leg, |mouth| {
+            Command::SendDigits { leg, digits, on_ms, off_ms } => self.mouth(now, leg, |mouth| {
                 mouth.send_digits(&digits, on_ms, off_ms);
                 None
             }),
-            Command::Record {
-                recording,
-                left,
-                right,
-            } => self.record(now, recording, left, right),
+            Command::Record { recording, left, right } => self.record(now, recording, left, right),
             Command::SetRecordRight { recording, leg } => self.record_right(recording, leg),
             Command::PauseRecord { recording, paused } => {
                 let slot = self.recordings.slot(recording);
-                slot.and_then(|slot| self.recordings.get_mut(slot))
-                    .map(|r| r.paused = paused)
+                slot.and_then(|slot| self.recordings.get_mut(slot)).map(|r| r.paused = paused)
             }
             Command::StopRecord { recording } => self.stop_record(now, recording),
             Command::Close { leg } => self.close(now, leg),
@@ -70,10 +54,7 @@ impl Plane {
     fn open(&mut self, now: Time, leg: LegId) {
         let taken = match self.slot(leg) {
             Some(_) => Err(NoPort::Duplicate),
-            None => self
-                .ports
-                .take(now, self.legs.next_slot())
-                .ok_or(NoPort::Exhausted),
+            None => self.ports.take(now, self.legs.next_slot()).ok_or(NoPort::Exhausted),
         };
         match taken {
             Err(why) => self.tell(Event::OpenFailed { leg, why }),
@@ -155,11 +136,7 @@ impl Plane {
         let slot = self.slot(leg)?;
         let stopped = change(&mut self.legs.get_mut(slot)?.mouth);
         if let Some(play) = stopped {
-            self.tell(Event::PlayDone {
-                leg,
-                play,
-                end: PlayEnd::Stopped,
-            });
+            self.tell(Event::PlayDone { leg, play, end: PlayEnd::Stopped });
         }
         self.rewire(now, slot);
         Some(())
@@ -175,21 +152,13 @@ impl Plane {
         let left = self.slot(left)?;
         let recording = self.recordings.insert(Recording::new(now, id))?;
         self.tap(recording, Channel::Left, Some(left));
-        self.tap(
-            recording,
-            Channel::Right,
-            right.and_then(|leg| self.slot(leg)),
-        );
+        self.tap(recording, Channel::Right, right.and_then(|leg| self.slot(leg)));
         Some(())
     }
 
     fn record_right(&mut self, id: RecordingId, leg: Option<LegId>) -> Option<()> {
         let recording = self.recordings.slot(id)?;
-        self.tap(
-            recording,
-            Channel::Right,
-            leg.and_then(|leg| self.slot(leg)),
-        );
+        self.tap(recording, Channel::Right, leg.and_then(|leg| self.slot(leg)));
         Some(())
     }
 
@@ -201,10 +170,7 @@ impl Plane {
             return;
         };
         if let Some(old) = entry.leg(channel).and_then(|slot| self.legs.get_mut(slot)) {
-            old.taps
-                .iter_mut()
-                .filter(|t| **t == Some(point))
-                .for_each(|t| *t = None);
+            old.taps.iter_mut().filter(|t| **t == Some(point)).for_each(|t| *t = None);
         }
         let free = leg.and_then(|slot| self.legs.get_mut(slot));
         let free = free.and_then(|leg| leg.taps.iter_mut().find(|t| t.is_none()));
@@ -223,10 +189,7 @@ impl Plane {
         self.tap(recording, Channel::Left, None);
         self.tap(recording, Channel::Right, None);
         let entry = self.recordings.remove(id)?;
-        self.tell(Event::RecordStopped {
-            recording: id,
-            samples: entry.length(now),
-        });
+        self.tell(Event::RecordStopped { recording: id, samples: entry.length(now) });
         Some(())
     }
 
@@ -235,11 +198,7 @@ impl Plane {
         self.unbridge(now, slot);
         let mut leg = self.legs.remove(slot)?;
         if let Some(play) = leg.mouth.player.stop() {
-            self.tell(Event::PlayDone {
-                leg: id,
-                play,
-                end: PlayEnd::Stopped,
-            });
+            self.tell(Event::PlayDone { leg: id, play, end: PlayEnd::Stopped });
         }
         for point in leg.taps.iter().flatten() {
             if let Some(recording) = self.recordings.get_mut(point.recording) {
@@ -247,23 +206,20 @@ impl Plane {
             }
         }
         self.clocks.retain(|s| *s != slot);
+        if self.clocks.is_empty() {
+            self.next_clock = Time::NEVER;
+        }
         self.ports.give_back(now, leg.port, self.config.quarantine);
         if let Some(to) = leg.rtcp.destination() {
             let mut bytes = [0; MOST_BYTES];
             let Leg { rtcp, rx, tx, .. } = &mut *leg;
             let len = rtcp.goodbye(now, rx, tx, &mut self.rng, &mut bytes);
-            self.goodbyes.push_back(Goodbye {
-                port: leg.port,
-                to,
-                bytes,
-                len,
-            });
+            self.goodbyes.push_back(Goodbye { port: leg.port, to, bytes, len });
             self.chores_at = now;
+        } else if self.legs.len() == 0 && self.goodbyes.is_empty() {
+            self.chores_at = Time::NEVER;
         }
-        self.tell(Event::Closed {
-            leg: id,
-            stats: leg.stats(),
-        });
+        self.tell(Event::Closed { leg: id, stats: leg.stats() });
         Some(())
     }
 }

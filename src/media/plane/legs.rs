@@ -60,10 +60,7 @@ impl Legs {
         let Some(partner) = partner else {
             return self.get_mut(slot).map(|leg| (leg, None));
         };
-        match self
-            .slots
-            .get_disjoint_mut([slot as usize, partner as usize])
-        {
+        match self.slots.get_disjoint_mut([slot as usize, partner as usize]) {
             Ok([leg, partner]) => Some((leg.as_deref_mut()?, partner.as_deref_mut())),
             Err(_) => None,
         }

@@ -37,13 +37,7 @@ impl Ports {
     pub(super) fn add(&mut self, port: PortIndex, addr: SocketAddr) {
         let index = port.0 as usize;
         if self.ports.len() <= index {
-            self.ports.resize(
-                index + 1,
-                Port {
-                    leg: NOBODY,
-                    addr: None,
-                },
-            );
+            self.ports.resize(index + 1, Port { leg: NOBODY, addr: None });
         }
         if self.ports[index].addr.replace(addr).is_none() {
             self.ready.push_back(port.0);
@@ -53,10 +47,7 @@ impl Ports {
     /// The leg that has `port`.
     #[inline]
     pub(super) fn leg(&self, port: PortIndex) -> Option<u32> {
-        self.ports
-            .get(port.0 as usize)
-            .map(|p| p.leg)
-            .filter(|leg| *leg != NOBODY)
+        self.ports.get(port.0 as usize).map(|p| p.leg).filter(|leg| *leg != NOBODY)
     }
 
     /// Gives a port to `leg`; `None`: each is taken or rests.
@@ -74,11 +65,7 @@ impl Ports {
 
     /// Takes the port back, to rest for `quarantine`.
     pub(super) fn give_back(&mut self, now: Time, port: PortIndex, quarantine: Duration) {
-        if let Some(entry) = self
-            .ports
-            .get_mut(port.0 as usize)
-            .filter(|p| p.leg != NOBODY)
-        {
+        if let Some(entry) = self.ports.get_mut(port.0 as usize).filter(|p| p.leg != NOBODY) {
             entry.leg = NOBODY;
             self.resting.push_back((now + quarantine, port.0));
         }
@@ -97,10 +84,7 @@ mod tests {
     fn pool(count: u32) -> Ports {
         let mut ports = Ports::default();
         for n in 0..count {
-            ports.add(
-                PortIndex(n),
-                SocketAddr::from(([127, 0, 0, 1], 4_000 + 2 * n as u16)),
-            );
+            ports.add(PortIndex(n), SocketAddr::from(([127, 0, 0, 1], 4_000 + 2 * n as u16)));
         }
         ports
     }
@@ -114,15 +98,9 @@ mod tests {
         assert_eq!(ports.take(Time::ZERO, 8), None);
         ports.give_back(Time::ZERO, port, rest);
         ports.give_back(Time::ZERO, port, rest); // twice does no harm
-        assert_eq!(
-            (ports.leg(port), ports.take(Time::from_millis(4_999), 8)),
-            (None, None)
-        );
+        assert_eq!((ports.leg(port), ports.take(Time::from_millis(4_999), 8)), (None, None));
         assert_eq!(ports.take(Time::from_millis(5_000), 8), Some((port, addr)));
-        assert_eq!(
-            (ports.take(Time::from_millis(9_000), 9), ports.taken()),
-            (None, 1)
-        );
+        assert_eq!((ports.take(Time::from_millis(9_000), 9), ports.taken()), (None, 1));
     }
 
     #[test]

@@ -163,24 +163,11 @@ impl Plane {
                 leg.watch.first = true;
                 Some(Event::FirstRtp { leg: id, from })
             }
-            Verdict::Moved(old) => Some(Event::SourceMoved {
-                leg: id,
-                from: old,
-                to: from,
-            }),
-            Verdict::Foreign
-                if leg
-                    .watch
-                    .foreign
-                    .is_none_or(|t| now.since(t) >= FOREIGN_PACE) =>
-            {
+            Verdict::Moved(old) => Some(Event::SourceMoved { leg: id, from: old, to: from }),
+            Verdict::Foreign if leg.watch.foreign.is_none_or(|t| now.since(t) >= FOREIGN_PACE) => {
                 leg.watch.foreign = Some(now);
                 let packets = leg.latch.foreign().0;
-                Some(Event::ForeignSource {
-                    leg: id,
-                    from,
-                    packets,
-                })
+                Some(Event::ForeignSource { leg: id, from, packets })
             }
             _ => None,
         };
@@ -239,9 +226,7 @@ impl Plane {
         let partner = partner?;
         let (_, payload_type) = partner.sends()?;
         let to = partner.latch.destination()?;
-        let header = partner
-            .tx
-            .relay(now, taken.relayed, payload_type, taken.bytes)?;
+        let header = partner.tx.relay(now, taken.relayed, payload_type, taken.bytes)?;
         Some((header, partner.port, to))
     }
 
@@ -263,17 +248,8 @@ impl Plane {
         if taken.relayed.first {
             leg.dtmf.restart();
         }
-        let Relayed {
-            timestamp, marker, ..
-        } = taken.relayed;
-        let told = leg.dtmf.packet(
-            now,
-            EventPacket {
-                timestamp,
-                marker,
-                event,
-            },
-        );
+        let Relayed { timestamp, marker, .. } = taken.relayed;
+        let told = leg.dtmf.packet(now, EventPacket { timestamp, marker, event });
         if let Some(digit) = told.began {
             leg.last_event = Some((digit, now));
             self.digit(now, taken.slot, digit, DigitBy::Rfc4733);
@@ -323,10 +299,7 @@ impl Plane {
         let Some(leg) = self.legs.get_mut(slot) else {
             return Disposition::Foreign;
         };
-        match leg
-            .rtcp
-            .receive(now, from, &leg.latch, leg.tx.ssrc(), datagram)
-        {
+        match leg.rtcp.receive(now, from, &leg.latch, leg.tx.ssrc(), datagram) {
             Ok(true) => Disposition::Consumed,
             Ok(false) => Disposition::Foreign,
             Err(_) => {
@@ -344,7 +317,5 @@ fn insert_event(leg: &mut Leg, partner: &mut Leg, now: Time, taken: Taken, pt: u
         _ => partner.tx.begin_event(now),
     };
     leg.inserted = Some((taken.relayed.timestamp, there));
-    partner
-        .tx
-        .event(pt, there, taken.relayed.marker, taken.bytes)
+    partner.tx.event(pt, there, taken.relayed.marker, taken.bytes)
 }

@@ -33,12 +33,7 @@ impl Recording {
     /// One that begins at `now`.
     pub(super) fn new(now: Time, id: RecordingId) -> Recording {
         let placers = [Placer::new(now), Placer::new(now)];
-        Recording {
-            id,
-            legs: [None; 2],
-            paused: false,
-            placers,
-        }
+        Recording { id, legs: [None; 2], paused: false, placers }
     }
 
     /// Where a packet belongs; `None`: nowhere, or nothing is to be kept now.

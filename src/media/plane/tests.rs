@@ -51,12 +51,7 @@ struct Out {
 
 impl Transmit for Out {
     fn send(&mut self, _: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]) {
-        self.sent.push(Sent {
-            at: self.now,
-            kind,
-            to,
-            bytes: bytes.to_vec(),
-        });
+        self.sent.push(Sent { at: self.now, kind, to, bytes: bytes.to_vec() });
     }
     fn tap(&mut self, block: TapBlock<'_>) {
         self.tapped.push(Tapped {
@@ -95,12 +90,7 @@ fn world() -> World {
     for n in 0..PORTS {
         plane.add_port(PortIndex(n), ours(PortIndex(n)));
     }
-    World {
-        plane,
-        now: Time::from_millis(1_000),
-        out: Out::default(),
-        events: Vec::new(),
-    }
+    World { plane, now: Time::from_millis(1_000), out: Out::default(), events: Vec::new() }
 }
 
 fn ours(port: PortIndex) -> SocketAddr {
@@ -118,17 +108,13 @@ const FROM_PHONE: u8 = 101;
 impl World {
     fn command(&mut self, command: Command<Arc<Clip>>) {
         self.plane.command(self.now, command);
-        self.events
-            .extend(core::iter::from_fn(|| self.plane.poll_event()));
+        self.events.extend(core::iter::from_fn(|| self.plane.poll_event()));
     }
 
     /// Opens a leg for a phone at host 192.0.2.`n`.
     fn phone(&mut self, n: u8, codec: Codec) -> Phone {
         let leg = LegId(u64::from(n));
-        self.command(Command::Open {
-            leg,
-            group: group(),
-        });
+        self.command(Command::Open { leg, group: group() });
         let opened = self.events.iter().rev().find_map(|e| match e {
             Event::Opened { leg: l, rtp } if *l == leg => Some(*rtp),
             _ => None,
@@ -165,10 +151,7 @@ impl World {
             inband_dtmf: false,
         };
         change(&mut params);
-        self.command(Command::Set {
-            leg: phone.leg,
-            params,
-        });
+        self.command(Command::Set { leg: phone.leg, params });
     }
 
     fn bridge(&mut self, a: &Phone, b: &Phone) {
@@ -177,13 +160,7 @@ impl World {
 
     fn play(&mut self, phone: &Phone, play: u64, items: Vec<Item<Arc<Clip>>>, repeat: bool) {
         let (play, stop_on) = (PlayId(play), DigitSet::of("#"));
-        self.command(Command::Play {
-            leg: phone.leg,
-            play,
-            items,
-            repeat,
-            stop_on,
-        });
+        self.command(Command::Play { leg: phone.leg, play, items, repeat, stop_on });
     }
 
     /// One datagram to the plane; forwarded ones are sent.
@@ -195,15 +172,9 @@ impl World {
         let given = plane.receive(self.now, port, Kind::Rtp, from, &mut buf, bytes.len(), out);
         if let Disposition::Forward { to, len, .. } = given {
             let bytes = buf[..len].to_vec();
-            self.out.sent.push(Sent {
-                at: self.now,
-                kind: Kind::Rtp,
-                to,
-                bytes,
-            });
+            self.out.sent.push(Sent { at: self.now, kind: Kind::Rtp, to, bytes });
         }
-        self.events
-            .extend(core::iter::from_fn(|| self.plane.poll_event()));
+        self.events.extend(core::iter::from_fn(|| self.plane.poll_event()));
         given
     }
 
@@ -214,8 +185,7 @@ impl World {
             self.now = self.now.max(self.plane.next_tick());
             self.out.now = self.now;
             self.plane.tick(self.now, &mut self.out);
-            self.events
-                .extend(core::iter::from_fn(|| self.plane.poll_event()));
+            self.events.extend(core::iter::from_fn(|| self.plane.poll_event()));
         }
         self.now = end;
     }
@@ -276,12 +246,7 @@ impl Phone {
 
     /// One packet of a key press that began at `self.timestamp`.
     fn key(&mut self, world: &mut World, code: u8, duration: u16, end: bool) -> Disposition {
-        let event = telephone_event::Event {
-            code,
-            end,
-            volume: 10,
-            duration,
-        };
+        let event = telephone_event::Event { code, end, volume: 10, duration };
         let packet = self.packet(FROM_PHONE, duration == 160, &event.to_bytes());
         world.datagram(self.port, self.addr, &packet)
     }
@@ -346,17 +311,7 @@ fn digits(sent: &[Sent]) -> String {
         if packet.payload_type() == TO_PHONE {
             let event = telephone_event::Event::parse(packet.payload()).unwrap();
             let (timestamp, marker) = (packet.timestamp(), packet.marker());
-            told.extend(
-                rx.packet(
-                    sent.at,
-                    EventPacket {
-                        timestamp,
-                        marker,
-                        event,
-                    },
-                )
-                .began,
-            );
+            told.extend(rx.packet(sent.at, EventPacket { timestamp, marker, event }).began);
         }
     }
     told
@@ -364,10 +319,7 @@ fn digits(sent: &[Sent]) -> String {
 
 /// One stream, its numbers each one more than the last; timestamps that never go back for audio.
 fn assert_one_stream(sent: &[Sent]) {
-    let packets: VecDeque<_> = sent
-        .iter()
-        .map(|s| Packet::parse(&s.bytes).unwrap())
-        .collect();
+    let packets: VecDeque<_> = sent.iter().map(|s| Packet::parse(&s.bytes).unwrap()).collect();
     for (a, b) in packets.iter().zip(packets.iter().skip(1)) {
         assert_eq!(a.ssrc(), b.ssrc());
         assert_eq!(b.sequence(), a.sequence().wrapping_add(1));
@@ -390,22 +342,10 @@ fn a_leg_is_opened_once_and_ports_run_out() {
         world.phone(n, Codec::Pcma);
     }
     world.take_events();
-    world.command(Command::Open {
-        leg: LegId(3),
-        group: group(),
-    });
-    world.command(Command::Open {
-        leg: LegId(99),
-        group: group(),
-    });
-    let failed = |leg, why| Event::OpenFailed {
-        leg: LegId(leg),
-        why,
-    };
-    assert_eq!(
-        world.take_events(),
-        [failed(3, NoPort::Duplicate), failed(99, NoPort::Exhausted)]
-    );
+    world.command(Command::Open { leg: LegId(3), group: group() });
+    world.command(Command::Open { leg: LegId(99), group: group() });
+    let failed = |leg, why| Event::OpenFailed { leg: LegId(leg), why };
+    assert_eq!(world.take_events(), [failed(3, NoPort::Duplicate), failed(99, NoPort::Exhausted)]);
 }
 
 #[test]
@@ -415,9 +355,7 @@ fn commands_for_what_is_not_there_are_counted() {
     world.command(Command::StopPlay { leg });
     world.command(Command::Close { leg });
     world.command(Command::Bridge { a: leg, b: leg });
-    world.command(Command::StopRecord {
-        recording: RecordingId(1),
-    });
+    world.command(Command::StopRecord { recording: RecordingId(1) });
     assert_eq!(world.plane.counts().commands_dropped, 4);
     assert!(world.take_events().is_empty());
 }
@@ -431,14 +369,7 @@ fn reports_go_both_ways_and_a_goodbye_ends_them() {
         a.say(&mut world, &tone.next());
         world.pass(20);
     }
-    let reports = |world: &World| {
-        world
-            .out
-            .sent
-            .iter()
-            .filter(|s| s.kind == Kind::Rtcp)
-            .count()
-    };
+    let reports = |world: &World| world.out.sent.iter().filter(|s| s.kind == Kind::Rtcp).count();
     assert!((1..=4).contains(&reports(&world)), "{}", reports(&world));
     let stats = world.close(&a);
     assert_eq!((stats.packets_received, stats.packets_lost), (500, 0));
@@ -452,12 +383,8 @@ fn reports_go_both_ways_and_a_goodbye_ends_them() {
 fn absence_is_told_once_a_silence() {
     let mut world = world();
     let mut a = world.phone(1, Codec::Pcma);
-    let lost = |events: Vec<Event>| {
-        events
-            .iter()
-            .filter(|e| matches!(e, Event::RtpLost { .. }))
-            .count()
-    };
+    let lost =
+        |events: Vec<Event>| events.iter().filter(|e| matches!(e, Event::RtpLost { .. })).count();
     world.pass(20_000);
     assert_eq!(lost(world.take_events()), 1);
     a.say(&mut world, &[0; 160]);

@@ -139,11 +139,7 @@ impl Plane {
 
     fn over(&mut self, leg: LegId, over: Over) {
         if let Some(play) = over.play {
-            self.tell(Event::PlayDone {
-                leg,
-                play,
-                end: PlayEnd::Finished,
-            });
+            self.tell(Event::PlayDone { leg, play, end: PlayEnd::Finished });
         }
         if over.digits {
             self.tell(Event::DigitsSent { leg });
@@ -215,16 +211,7 @@ fn write_event(
     head: &mut [u8; HEADER_LEN],
     body: &mut [u8],
 ) -> usize {
-    let (
-        Step::Event {
-            code,
-            end,
-            duration,
-            begins,
-        },
-        Some(pt),
-    ) = (step, leg.event_pt())
-    else {
+    let (Step::Event { code, end, duration, begins }, Some(pt)) = (step, leg.event_pt()) else {
         return 0;
     };
     leg.sent_event = match begins {
@@ -232,12 +219,7 @@ fn write_event(
         Begins::Segment => leg.sent_event.wrapping_add(u32::from(u16::MAX)),
         Begins::No => leg.sent_event,
     };
-    let event = telephone_event::Event {
-        code,
-        end,
-        volume: VOLUME,
-        duration,
-    };
+    let event = telephone_event::Event { code, end, volume: VOLUME, duration };
     let bytes = event.to_bytes();
     body[..bytes.len()].copy_from_slice(&bytes);
     let marker = begins == Begins::Press;

@@ -28,10 +28,7 @@ pub(super) struct Offsets {
 
 impl Offsets {
     pub(super) fn new(offset: i64) -> Offsets {
-        Offsets {
-            steps: [(0, offset); OFFSETS_KEPT],
-            used: 1,
-        }
+        Offsets { steps: [(0, offset); OFFSETS_KEPT], used: 1 }
     }
     pub(super) fn latest(&self) -> i64 {
         self.steps[self.used - 1].1
@@ -64,11 +61,7 @@ impl LeastDelay {
     pub(super) fn new(clock: i64, delay: i64) -> LeastDelay {
         let mut least = [i64::MAX; SLOTS];
         least[0] = delay;
-        LeastDelay {
-            began: clock,
-            slot: 0,
-            least,
-        }
+        LeastDelay { began: clock, slot: 0, least }
     }
     pub(super) fn note(&mut self, clock: i64, delay: i64) {
         let slot = self.age(clock) / SLOT;

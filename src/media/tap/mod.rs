@@ -107,10 +107,7 @@ pub struct Placer {
 impl Placer {
     /// For a recording whose clock shows 0 at `began`.
     pub fn new(began: Time) -> Placer {
-        Placer {
-            began,
-            stream: None,
-        }
+        Placer { began, stream: None }
     }
 
     /// What the recording's clock shows at `at`.

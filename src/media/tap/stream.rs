@@ -172,15 +172,10 @@ impl Stream {
         {
             return self.placement(0, false);
         }
-        let most = if error.abs() > FASTEST_ABOVE {
-            i64::from(MOST_ADJUST)
-        } else {
-            1
-        };
+        let most = if error.abs() > FASTEST_ABOVE { i64::from(MOST_ADJUST) } else { 1 };
         let adjust = error.signum() * most;
         let offset = self.offsets.latest() + adjust;
-        self.offsets
-            .push(self.timestamp + u64::from(self.samples), offset);
+        self.offsets.push(self.timestamp + u64::from(self.samples), offset);
         self.correct_from = self.timestamp + SLOW_PACE as u64;
         self.placement(adjust as i8, false)
     }
@@ -195,11 +190,7 @@ impl Stream {
             && (clock - position).abs()
                 <= i64::from(MAX_MISORDER) * i64::from(self.samples.max(160));
         let position = u64::try_from(position).ok().filter(|_| fits)?;
-        Some(Placement {
-            position,
-            adjust: 0,
-            jump: false,
-        })
+        Some(Placement { position, adjust: 0, jump: false })
     }
 
     /// Sets the newest packet at `position` and forgets what was learned of the old run.
@@ -225,20 +216,12 @@ impl Stream {
 
     pub(super) fn placement(&self, adjust: i8, jump: bool) -> Option<Placement> {
         let position = u64::try_from(self.position()).ok()?;
-        Some(Placement {
-            position,
-            adjust,
-            jump,
-        })
+        Some(Placement { position, adjust, jump })
     }
 }
 
 /// Where a stream set by arrival begins: at its arrival, or right behind what ended there, when
 /// that lies over it by little.
 fn behind(clock: i64, end: i64) -> i64 {
-    if (0..=OVERLAP).contains(&(end - clock)) {
-        end
-    } else {
-        clock
-    }
+    if (0..=OVERLAP).contains(&(end - clock)) { end } else { clock }
 }

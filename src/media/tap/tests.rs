@@ -46,12 +46,7 @@ impl Peer {
     /// Its next packet: (what, arrival, true position). `None`: lost.
     fn speak(&mut self) -> Option<(Heard, Time, f64)> {
         let (ssrc, sequence, timestamp) = (self.ssrc, self.sequence, self.timestamp);
-        let heard = Heard {
-            ssrc,
-            sequence,
-            timestamp,
-            samples: PACKET,
-        };
+        let heard = Heard { ssrc, sequence, timestamp, samples: PACKET };
         let truth = self.spoken / SAMPLE_NS as f64;
         let jitter = self.rng.below(1_000_000) as f64 * self.jitter_ms;
         let arrival = Time::from_nanos((self.spoken + jitter) as u64);
@@ -88,10 +83,7 @@ fn an_hour_500_ppm_off_stays_within_5_ms() {
         let (start, jumps) = run(&mut peer, &mut placer, 250);
         assert!(start <= 30.0 && jumps == 1, "{start} ms, {jumps} jumps");
         let (worst, jumps) = run(&mut peer, &mut placer, 180_000);
-        assert!(
-            worst < 5.0 && jumps == 0,
-            "{ppm} ppm: {worst} ms, {jumps} jumps"
-        );
+        assert!(worst < 5.0 && jumps == 0, "{ppm} ppm: {worst} ms, {jumps} jumps");
     }
 }
 
@@ -116,10 +108,7 @@ fn a_gap_is_as_long_as_the_timestamp_says() {
     for gap in [8_000 * 3, 8_000 * 600] {
         peer.count(gap);
         let (worst, jumps) = run(&mut peer, &mut placer, 500);
-        assert!(
-            worst < 20.0 && jumps == 0,
-            "after {gap}: {worst} ms, {jumps} jumps"
-        );
+        assert!(worst < 20.0 && jumps == 0, "after {gap}: {worst} ms, {jumps} jumps");
     }
 }
 
@@ -134,10 +123,7 @@ fn when_the_timestamp_stood_still_arrival_decides() {
     peer.pause(8_000 / 2);
     let (_, jumps) = run(&mut peer, &mut placer, 100);
     let (worst, more) = run(&mut peer, &mut placer, 500);
-    assert!(
-        worst <= 31.0 && jumps == 1 && more == 0,
-        "{worst} ms, {jumps} jumps"
-    );
+    assert!(worst <= 31.0 && jumps == 1 && more == 0, "{worst} ms, {jumps} jumps");
 }
 
 #[test]
@@ -201,24 +187,9 @@ fn stragglers_and_repeats_lie_where_they_belong() {
 #[test]
 fn nothing_lies_before_the_recording() {
     let mut placer = Placer::new(Time::from_millis(1_000));
-    let heard = Heard {
-        ssrc: 1,
-        sequence: 10,
-        timestamp: 1_600,
-        samples: PACKET,
-    };
-    assert_eq!(
-        placer
-            .place(Time::from_millis(1_000), heard)
-            .unwrap()
-            .position,
-        0
-    );
-    let before = Heard {
-        sequence: 9,
-        timestamp: 1_440,
-        ..heard
-    };
+    let heard = Heard { ssrc: 1, sequence: 10, timestamp: 1_600, samples: PACKET };
+    assert_eq!(placer.place(Time::from_millis(1_000), heard).unwrap().position, 0);
+    let before = Heard { sequence: 9, timestamp: 1_440, ..heard };
     assert_eq!(placer.place(Time::from_millis(1_001), before), None);
 }
 

@@ -38,18 +38,10 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn plain(status: u16) -> Refusal {
-        Refusal {
-            status,
-            phrase: String::new(),
-            header: None,
-        }
+        Refusal { status, phrase: String::new(), header: None }
     }
     fn with(status: u16, name: Name, value: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            phrase: String::new(),
-            header: Some((name, value.into())),
-        }
+        Refusal { status, phrase: String::new(), header: Some((name, value.into())) }
     }
 }
 
@@ -60,11 +52,7 @@ pub(super) fn readable(request: &Message) -> Result<(), Refusal> {
             Defect::MethodMismatch if !is_known(request.method()) => 501,
             _ => 400,
         };
-        Refusal {
-            status,
-            phrase: defect.to_string(),
-            header: None,
-        }
+        Refusal { status, phrase: defect.to_string(), header: None }
     })
 }
 
@@ -97,11 +85,7 @@ fn required(request: &Message) -> Result<(), Refusal> {
     if unsupported.is_empty() {
         return Ok(());
     }
-    Err(Refusal::with(
-        420,
-        Name::Unsupported,
-        unsupported.join(", "),
-    ))
+    Err(Refusal::with(420, Name::Unsupported, unsupported.join(", ")))
 }
 
 /// An INVITE needs one Contact at most, a body that we understand, and leave to answer with SDP.
@@ -110,16 +94,11 @@ fn invite(request: &Message) -> Result<(), Refusal> {
         Ok(Contacts::List(list)) if list.len() <= 1 => {}
         _ => {
             let phrase = "Contact: one is needed".to_owned();
-            return Err(Refusal {
-                status: 400,
-                phrase,
-                header: None,
-            });
+            return Err(Refusal { status: 400, phrase, header: None });
         }
     }
-    let encoded = request
-        .headers(Name::ContentEncoding)
-        .any(|e| !e.eq_ignore_ascii_case(b"identity"));
+    let encoded =
+        request.headers(Name::ContentEncoding).any(|e| !e.eq_ignore_ascii_case(b"identity"));
     if encoded || (!request.body().is_empty() && !request.content_is(compose::SDP)) {
         return Err(Refusal::with(415, Name::Accept, compose::ACCEPT));
     }

@@ -36,31 +36,19 @@ impl Agent {
 
     fn dispatch(&mut self, now: Time, command: Command) -> Result<(), CommandError> {
         match command {
-            Command::Respond {
-                txn,
-                status,
-                headers,
-                body,
-            } => self.respond(now, txn, status, &headers, body),
+            Command::Respond { txn, status, headers, body } => {
+                self.respond(now, txn, status, &headers, body)
+            }
             Command::Later { after, command } => self.put_off(now, now + after, *command),
-            Command::Ring {
-                session,
-                status,
-                sdp,
-            } => self.on(session, |s, core| s.ring(core, now, status, sdp)),
-            Command::Answer {
-                session,
-                sdp,
-                headers,
-            } => self.on(session, |s, core| s.answer(core, now, sdp, &headers)),
-            Command::Reject {
-                session,
-                status,
-                reason,
-                headers,
-            } => self.on(session, |s, core| {
-                s.reject(core, now, status, reason, &headers)
-            }),
+            Command::Ring { session, status, sdp } => {
+                self.on(session, |s, core| s.ring(core, now, status, sdp))
+            }
+            Command::Answer { session, sdp, headers } => {
+                self.on(session, |s, core| s.answer(core, now, sdp, &headers))
+            }
+            Command::Reject { session, status, reason, headers } => {
+                self.on(session, |s, core| s.reject(core, now, status, reason, &headers))
+            }
             Command::Invite {
                 session,
                 flow,
@@ -99,25 +87,15 @@ impl Agent {
             Command::RejectOffer { session, status } => {
                 self.on(session, |s, core| s.reject_offer(core, now, status))
             }
-            Command::Info {
-                session,
-                content_type,
-                body,
-            } => self.on(session, |s, core| {
+            Command::Info { session, content_type, body } => self.on(session, |s, core| {
                 s.send_within(core, now, &Method::Info, |b| b.body(&content_type, &body))
             }),
-            Command::Refer {
-                session,
-                refer_to,
-                referred_by,
-            } => self.on(session, |s, core| {
-                s.refer(core, now, &refer_to, referred_by.as_ref())
-            }),
-            Command::NotifyRefer {
-                session,
-                status,
-                last,
-            } => self.on(session, |s, core| s.notify_refer(core, now, status, last)),
+            Command::Refer { session, refer_to, referred_by } => {
+                self.on(session, |s, core| s.refer(core, now, &refer_to, referred_by.as_ref()))
+            }
+            Command::NotifyRefer { session, status, last } => {
+                self.on(session, |s, core| s.notify_refer(core, now, status, last))
+            }
             Command::Request {
                 txn,
                 flow,
@@ -129,15 +107,7 @@ impl Agent {
                 body,
                 credentials,
             } => {
-                let errand = Errand {
-                    flow,
-                    method,
-                    target,
-                    from,
-                    to,
-                    headers,
-                    body,
-                };
+                let errand = Errand { flow, method, target, from, to, headers, body };
                 self.own_request(now, txn, errand, credentials.map(Login::new))
             }
         }
@@ -177,14 +147,9 @@ impl Agent {
         }
         let is_refer = *request.method() == Method::Refer;
         let tag = core.token();
-        let builder = core
-            .response(txn, status)
-            .ok_or(CommandError::NoRequest(txn))?
-            .to_tag(&tag);
+        let builder = core.response(txn, status).ok_or(CommandError::NoRequest(txn))?.to_tag(&tag);
         let builder = with_headers(builder, headers);
-        let body = body
-            .as_ref()
-            .map(|(kind, bytes)| (kind.as_str(), bytes.as_slice()));
+        let body = body.as_ref().map(|(kind, bytes)| (kind.as_str(), bytes.as_slice()));
         let response = compose::with_body(builder, body).build()?;
         let session = core.transactions.session(txn);
         core.transactions.respond(now, txn, response, &mut core.out);
@@ -200,15 +165,9 @@ impl Agent {
             return self.dispatch(now, command);
         }
         let id = self.fresh_id();
-        let mut deferred = Deferred {
-            command,
-            slot: None,
-        };
+        let mut deferred = Deferred { command, slot: None };
         let entry = Some((at, WakeReason::Later));
-        self.core
-            .out
-            .timers
-            .set(Owner::Later(id), &mut deferred.slot, entry);
+        self.core.out.timers.set(Owner::Later(id), &mut deferred.slot, entry);
         self.later.insert(id, deferred);
         Ok(())
     }
@@ -254,21 +213,12 @@ impl Agent {
             builder = builder.header(Name::CallId, &*call_id);
         }
         if !has(Name::CSeq) {
-            builder = builder.header(
-                Name::CSeq,
-                &CSeq {
-                    number: 1,
-                    method: method.clone(),
-                },
-            );
+            builder = builder.header(Name::CSeq, &CSeq { number: 1, method: method.clone() });
         }
         if !core.config.product.is_empty() {
             builder = builder.header(Name::UserAgent, core.config.product.as_str());
         }
-        let body = errand
-            .body
-            .as_ref()
-            .map(|(kind, bytes)| (kind.as_str(), bytes.as_slice()));
+        let body = errand.body.as_ref().map(|(kind, bytes)| (kind.as_str(), bytes.as_slice()));
         let request = compose::with_body(with_headers(builder, &errand.headers), body).build()?;
         core.send(now, errand.flow, request, branch, User::Own(txn));
         self.own.insert(txn, Own { login });
@@ -283,17 +233,7 @@ fn hang_up(
     now: Time,
     cause: Option<Cause>,
 ) -> Result<(), CommandError> {
-    let actions = session
-        .usage
-        .handle(Input::Hangup(reason::status_of(cause)));
-    session.act(
-        core,
-        now,
-        actions,
-        Because {
-            cause,
-            response: None,
-        },
-    );
+    let actions = session.usage.handle(Input::Hangup(reason::status_of(cause)));
+    session.act(core, now, actions, Because { cause, response: None });
     Ok(())
 }

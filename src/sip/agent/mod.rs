@@ -72,12 +72,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            server_txns: 200_000,
-            own_requests: 20_000,
-            sessions: 100_000,
-            later: 10_000,
-        }
+        Limits { server_txns: 200_000, own_requests: 20_000, sessions: 100_000, later: 10_000 }
     }
 }
 
@@ -160,13 +155,7 @@ impl Agent {
         let transactions = Transactions::new(config.timing, &mut rng);
         let (out, stats) = (Out::default(), Stats::default());
         Agent {
-            core: Core {
-                config,
-                rng,
-                transactions,
-                out,
-                stats,
-            },
+            core: Core { config, rng, transactions, out, stats },
             sessions: KeyedMap::with_hasher(keyed),
             by_tag: KeyedMap::with_hasher(keyed),
             own: KeyedMap::with_hasher(keyed),
@@ -238,11 +227,7 @@ impl Agent {
         Counts {
             server_txns: self.core.transactions.servers(),
             client_txns: self.core.transactions.clients(),
-            dialogs: self
-                .sessions
-                .values()
-                .map(|session| session.dialogs())
-                .sum(),
+            dialogs: self.sessions.values().map(|session| session.dialogs()).sum(),
             sessions: self.sessions.len(),
             timers: self.core.out.timers.len(),
         }
@@ -281,9 +266,7 @@ impl Agent {
     /// Counts off the client transactions that ended, and removes sessions that had only those.
     fn reap(&mut self) {
         while let Some(id) = self.core.out.closed.pop() {
-            self.with_session(id, |session, _| {
-                session.open = session.open.saturating_sub(1)
-            });
+            self.with_session(id, |session, _| session.open = session.open.saturating_sub(1));
         }
     }
 }

@@ -29,27 +29,27 @@ impl Agent {
     /// (400, 505, 513), otherwise counted.
     pub fn receive_bad(&mut self, _now: Time, flow: Flow, error: &ParseError) {
         match error.salvage() {
-            Some(request) if request.top_via().is_ok() => {
+            Some(request) => {
                 self.core.stats.refused += 1;
                 let phrase = error.what.to_string();
-                let answer = Stateless {
-                    phrase: &phrase,
-                    ..Stateless::plain(error.status())
-                };
+                let answer = Stateless { phrase: &phrase, ..Stateless::plain(error.status()) };
                 self.core.answer_stateless(flow, request, answer);
             }
-            _ => self.core.stats.unreadable += 1,
+            None => self.core.stats.unreadable += 1,
         }
     }
 
     fn request(&mut self, now: Time, flow: Flow, request: &Message) {
-        let Ok(via) = request.top_via() else {
-            self.core.stats.unreadable += 1;
-            return;
+        let via = match (checks::readable(request), request.top_via()) {
+            (Ok(()), Ok(via)) => via,
+            (Err(refusal), _) if request.header(Name::Via).is_some() => {
+                return self.refuse(flow, request, &refusal);
+            }
+            _ => {
+                self.core.stats.unreadable += 1;
+                return;
+            }
         };
-        if let Err(refusal) = checks::readable(request) {
-            return self.refuse(flow, request, &refusal);
-        }
         let core = &mut self.core;
         let known = core.transactions.find(request, &via);
         match (request.method(), known) {
@@ -70,18 +70,10 @@ impl Agent {
         if *request.method() == Method::Ack {
             return;
         }
-        let header = refusal
-            .header
-            .as_ref()
-            .map(|(name, value)| (*name, value.as_str()));
+        let header = refusal.header.as_ref().map(|(name, value)| (*name, value.as_str()));
         let headers = header.as_slice();
         let (status, phrase) = (refusal.status, refusal.phrase.as_str());
-        let answer = Stateless {
-            status,
-            phrase,
-            tag: None,
-            headers,
-        };
+        let answer = Stateless { status, phrase, tag: None, headers };
         self.core.answer_stateless(flow, request, answer);
     }
 
@@ -112,18 +104,9 @@ impl Agent {
     fn cancel(&mut self, now: Time, flow: Flow, cancel: &Message, via: &Via) {
         let found = self.core.transactions.find_cancelled(cancel, via);
         let session = found.and_then(|txn| self.core.transactions.session(txn));
-        let tag = session
-            .and_then(|id| self.sessions.get(&id))
-            .map(|session| session.tag);
+        let tag = session.and_then(|id| self.sessions.get(&id)).map(|session| session.tag);
         let status = if found.is_some() { 200 } else { 481 };
-        self.core.answer_stateless(
-            flow,
-            cancel,
-            Stateless {
-                tag,
-                ..Stateless::plain(status)
-            },
-        );
+        self.core.answer_stateless(flow, cancel, Stateless { tag, ..Stateless::plain(status) });
         if let (Some(txn), Some(id)) = (found, session) {
             let cause = reason::q850(cancel);
             self.with_session(id, |session, core| session.cancelled(core, now, txn, cause));
@@ -138,18 +121,11 @@ impl Agent {
         let within = request.to().is_ok_and(|to| to.tag().is_some());
         let servers = self.core.transactions.servers();
         let limit = self.core.config.limits.server_txns;
-        let full = if within {
-            servers >= limit.saturating_mul(2)
-        } else {
-            servers >= limit
-        };
+        let full = if within { servers >= limit.saturating_mul(2) } else { servers >= limit };
         if full || (*request.method() == Method::Invite && !within && self.is_full()) {
             self.core.stats.overload += 1;
             let headers = &[(Name::RetryAfter, RETRY_AFTER)];
-            let answer = Stateless {
-                headers,
-                ..Stateless::plain(503)
-            };
+            let answer = Stateless { headers, ..Stateless::plain(503) };
             return self.core.answer_stateless(flow, request, answer);
         }
         let request = request.with_received(flow.remote);
@@ -178,8 +154,7 @@ impl Agent {
         });
         if taken != Some(true) {
             self.core.stats.unknown_dialogs += 1;
-            self.core
-                .answer_stateless(flow, request, Stateless::plain(481));
+            self.core.answer_stateless(flow, request, Stateless::plain(481));
         }
     }
 
@@ -201,9 +176,7 @@ impl Agent {
             return core.answer_stateless(flow, request, Stateless::plain(status));
         }
         let message = request.clone();
-        let txn = core
-            .transactions
-            .open(now, flow, message, via, true, &mut core.out);
+        let txn = core.transactions.open(now, flow, message, via, true, &mut core.out);
         let message = request.clone();
         if *request.method() != Method::Invite {
             return core.tell(Event::Request { txn, flow, message });
@@ -212,11 +185,7 @@ impl Agent {
         let core = &mut self.core;
         match Session::called(core, now, session, flow, request, via, txn) {
             Ok(new) => {
-                self.core.tell(Event::Invite {
-                    session,
-                    flow,
-                    message,
-                });
+                self.core.tell(Event::Invite { session, flow, message });
                 self.insert(new);
             }
             // Cannot happen after `checks::readable`; if it does, the caller is told.

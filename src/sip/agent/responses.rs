@@ -20,10 +20,7 @@ impl Agent {
             core.stats.unreadable += 1;
             return;
         };
-        match core
-            .transactions
-            .receive(now, response, &via, &mut core.out)
-        {
+        match core.transactions.receive(now, response, &via, &mut core.out) {
             Received::Stray => core.stats.stray_responses += 1,
             Received::Absorbed => {}
             Received::News(reply) => self.replied(now, flow, reply, Some(response)),
@@ -78,16 +75,11 @@ impl Agent {
             return;
         }
         if let Some((request, branch)) = log_in(&mut self.core, own, reply, response) {
-            self.core
-                .send(now, reply.flow, request, branch, User::Own(txn));
+            self.core.send(now, reply.flow, request, branch, User::Own(txn));
             return;
         }
         self.own.remove(&txn);
-        self.core.tell(Event::Response {
-            txn,
-            status,
-            message: response.clone(),
-        });
+        self.core.tell(Event::Response { txn, status, message: response.clone() });
     }
 }
 

@@ -76,7 +76,12 @@ impl Login {
     }
 
     /// Reads a response to `request`.
-    pub fn challenged(&mut self, request: &Message, response: &Message, rng: &mut Rng) -> Challenged {
+    pub fn challenged(
+        &mut self,
+        request: &Message,
+        response: &Message,
+        rng: &mut Rng,
+    ) -> Challenged {
         let proxy = match response.status() {
             Some(401) => false,
             Some(407) => true,

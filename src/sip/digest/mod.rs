@@ -79,10 +79,7 @@ pub struct Hex {
 impl Hex {
     fn of(bytes: &[u8]) -> Hex {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut hex = Hex {
-            text: [0; 64],
-            len: (bytes.len() * 2).min(64),
-        };
+        let mut hex = Hex { text: [0; 64], len: (bytes.len() * 2).min(64) };
         for (pair, byte) in hex.text.chunks_exact_mut(2).zip(bytes) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
             pair[1] = DIGITS[usize::from(byte & 15)];
@@ -124,14 +121,9 @@ impl Computation<'_> {
         let ha1 = h.hash(&[self.user, self.realm, self.password]);
         let ha2 = h.hash(&[self.method, self.uri]);
         match self.auth {
-            Some((nc, cnonce)) => h.hash(&[
-                ha1.as_bytes(),
-                self.nonce,
-                nc,
-                cnonce,
-                b"auth",
-                ha2.as_bytes(),
-            ]),
+            Some((nc, cnonce)) => {
+                h.hash(&[ha1.as_bytes(), self.nonce, nc, cnonce, b"auth", ha2.as_bytes()])
+            }
             None => h.hash(&[ha1.as_bytes(), self.nonce, ha2.as_bytes()]),
         }
     }
@@ -176,24 +168,13 @@ mod tests {
         let sha = Algorithm::Sha256;
         let vectors = [
             ("RFC 2617 §3.5", rfc2617, "6629fae49393a05397450978507c4ef1"),
-            (
-                "RFC 7616 §3.9.1 MD5",
-                http,
-                "8ca523f5e9506fed4657c9700eebdbec",
-            ),
+            ("RFC 7616 §3.9.1 MD5", http, "8ca523f5e9506fed4657c9700eebdbec"),
             (
                 "RFC 7616 §3.9.1 SHA-256",
-                Computation {
-                    algorithm: sha,
-                    ..http
-                },
+                Computation { algorithm: sha, ..http },
                 "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
             ),
-            (
-                "draft-smith-sipping-auth-examples §3.1",
-                sip,
-                "bf57e4e0d0bffc0fbaedce64d59add5e",
-            ),
+            ("draft-smith-sipping-auth-examples §3.1", sip, "bf57e4e0d0bffc0fbaedce64d59add5e"),
             (
                 "draft-smith-sipping-auth-examples §3.3",
                 Computation { auth, ..sip },
@@ -201,20 +182,12 @@ mod tests {
             ),
             (
                 "SIP with SHA-256, computed",
-                Computation {
-                    auth,
-                    algorithm: sha,
-                    ..sip
-                },
+                Computation { auth, algorithm: sha, ..sip },
                 "b3b5a6c69453abafaab9ae4dccdac90a076b6c80615d5f3498e7433b6e93bf4f",
             ),
         ];
         for (source, computation, response) in vectors {
-            assert_eq!(
-                computation.response().as_bytes(),
-                response.as_bytes(),
-                "{source}"
-            );
+            assert_eq!(computation.response().as_bytes(), response.as_bytes(), "{source}");
         }
     }
 

@@ -190,7 +190,9 @@ impl Verifier {
         let Some(credentials) = given.find(|c| *c.realm == *self.realm.as_bytes()) else {
             return Verdict::Missing;
         };
-        let Some(nonce) = self.read_nonce(&credentials.nonce) else { return Verdict::Stale };
+        let Some(nonce) = self.read_nonce(&credentials.nonce) else {
+            return Verdict::Stale;
+        };
         let user = String::from_utf8_lossy(&credentials.username).into_owned();
         let password = password(&user);
         // An unknown user costs the same time as a known one.
@@ -240,7 +242,9 @@ const MOST_MS: u64 = u64::MAX / 1_000_000;
 
 /// Is the response right under this password?
 fn matches(given: &auth::Credentials, request: &Message, password: &str) -> bool {
-    let Some(algorithm) = Algorithm::parse(given.algorithm.as_str().as_bytes()) else { return false };
+    let Some(algorithm) = Algorithm::parse(given.algorithm.as_str().as_bytes()) else {
+        return false;
+    };
     let qop = given.qop.as_ref();
     if qop.is_some_and(|qop| !qop.qop.eq_ignore_ascii_case("auth")) {
         return false;

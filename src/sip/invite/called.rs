@@ -31,10 +31,7 @@ impl Session {
     ) -> Result<Session, HeaderError> {
         let tag = core.token();
         let dialog = Dialog::called(invite, via, tag, flow)?;
-        let user = invite
-            .uri()
-            .ok()
-            .and_then(|uri| uri.user().map(|user| user.into_owned()));
+        let user = invite.uri().ok().and_then(|uri| uri.user().map(|user| user.into_owned()));
         let offered = !invite.body().is_empty();
         let expires = invite.expires().ok().flatten();
         let expires = expires.map(|s| now + Duration::from_secs(u64::from(s)));
@@ -42,20 +39,11 @@ impl Session {
             core.respond(now, txn, builder);
         }
         core.transactions.assign(txn, id);
-        let called = Called {
-            txn,
-            offered,
-            ringing: None,
-            preview: None,
-            expires,
-        };
+        let called = Called { txn, offered, ringing: None, preview: None, expires };
         Ok(Session {
             id,
             usage: Usage::Incoming,
-            exchange: Exchange::Theirs {
-                by: Carrier::Invite,
-                offered,
-            },
+            exchange: Exchange::Theirs { by: Carrier::Invite, offered },
             tag,
             contact: compose::bracketed(&compose::contact(flow, user.as_deref())).into(),
             setup: Setup::Called(called),
@@ -65,6 +53,7 @@ impl Session {
             acks: Vec::new(),
             their_offer: None,
             our_offer: None,
+            re_invite: None,
             referral: None,
             our_refer: false,
             login: None,
@@ -89,16 +78,13 @@ impl Session {
             return Err(CommandError::WrongState(self.id));
         };
         let sdp = sdp.filter(|_| called.offered);
-        let builder = core
-            .response(called.txn, status)
-            .ok_or(CommandError::WrongState(self.id))?;
+        let builder = core.response(called.txn, status).ok_or(CommandError::WrongState(self.id))?;
         let builder = with_abilities(builder.to_tag(&self.tag), &self.contact);
         let body = sdp.as_deref().map(|sdp| (compose::SDP, sdp));
         let response = compose::with_body(builder, body).build()?;
         called.ringing = Some((response.clone(), now + RING_AGAIN));
         called.preview = sdp.or(called.preview.take());
-        core.transactions
-            .respond(now, called.txn, response, &mut core.out);
+        core.transactions.respond(now, called.txn, response, &mut core.out);
         Ok(())
     }
 
@@ -114,9 +100,8 @@ impl Session {
             return Err(CommandError::WrongState(self.id));
         };
         let txn = called.txn;
-        let sdp = sdp
-            .or_else(|| called.preview.clone())
-            .ok_or(CommandError::SdpMissing(self.id))?;
+        let sdp =
+            sdp.or_else(|| called.preview.clone()).ok_or(CommandError::SdpMissing(self.id))?;
         let response = success(core, txn, self, &sdp, headers)?;
         let actions = self.usage.handle(Input::Answer);
         if actions.send == Some(Outgoing::Success) {
@@ -146,19 +131,11 @@ impl Session {
     ) {
         let number = response.cseq().map_or(0, |cseq| cseq.number);
         self.exchange.answer_theirs();
-        core.transactions
-            .respond(now, txn, response.clone(), &mut core.out);
+        core.transactions.respond(now, txn, response.clone(), &mut core.out);
         let timing = core.config.timing;
         let resend = Backoff::start(now, timing.t1);
         let give_up = now + timing.life();
-        self.unacked = Some(Unacked {
-            txn,
-            number,
-            response,
-            resend,
-            give_up,
-            first,
-        });
+        self.unacked = Some(Unacked { txn, number, response, resend, give_up, first });
     }
 
     /// Command Reject.
@@ -176,9 +153,7 @@ impl Session {
         let (Usage::Incoming, Setup::Called(called)) = (self.usage, &self.setup) else {
             return Err(CommandError::WrongState(self.id));
         };
-        let builder = core
-            .response(called.txn, status)
-            .ok_or(CommandError::WrongState(self.id))?;
+        let builder = core.response(called.txn, status).ok_or(CommandError::WrongState(self.id))?;
         let builder = with_headers(builder.to_tag(&self.tag), headers);
         let response = with_reason(builder, reason).build()?;
         let txn = called.txn;
@@ -218,15 +193,7 @@ impl Session {
         let first = matches!(&self.setup, Setup::Called(called) if called.txn == txn);
         if first {
             let actions = self.usage.handle(Input::Cancel);
-            self.act(
-                core,
-                now,
-                actions,
-                Because {
-                    cause,
-                    response: None,
-                },
-            );
+            self.act(core, now, actions, Because { cause, response: None });
         } else if self.their_offer == Some(txn) {
             self.their_offer = None;
             self.exchange.close();
@@ -259,15 +226,9 @@ impl Session {
                 let actions = self.usage.handle(Input::AckMissing);
                 return self.act(core, now, actions, Because::default());
             }
-            (true, true, false) => core.tell(Event::OfferRefused {
-                session,
-                status: 488,
-            }),
+            (true, true, false) => core.tell(Event::OfferRefused { session, status: 488 }),
             (true, false, _) => {
-                core.tell(Event::OfferAnswered {
-                    session,
-                    sdp: ack.body().to_vec(),
-                });
+                core.tell(Event::OfferAnswered { session, sdp: ack.body().to_vec() });
             }
             (false, ..) => {}
         }
@@ -331,8 +292,7 @@ impl Session {
         {
             *at = now + RING_AGAIN;
             let response = response.clone();
-            core.transactions
-                .respond(now, called.txn, response, &mut core.out);
+            core.transactions.respond(now, called.txn, response, &mut core.out);
         }
     }
 }
@@ -345,11 +305,7 @@ pub(crate) fn success(
     sdp: &[u8],
     headers: &Headers,
 ) -> Result<Message, CommandError> {
-    let builder = core
-        .response(txn, 200)
-        .ok_or(CommandError::WrongState(session.id))?;
+    let builder = core.response(txn, 200).ok_or(CommandError::WrongState(session.id))?;
     let builder = with_abilities(builder.to_tag(&session.tag), &session.contact);
-    Ok(with_headers(builder, headers)
-        .body(compose::SDP, sdp)
-        .build()?)
+    Ok(with_headers(builder, headers).body(compose::SDP, sdp).build()?)
 }

@@ -54,13 +54,7 @@ impl Session {
             .header(Name::From, &order.from.with_tag(&tag.text()))
             .header(Name::To, &order.to)
             .header(Name::CallId, &*call_id)
-            .header(
-                Name::CSeq,
-                &CSeq {
-                    number,
-                    method: Method::Invite,
-                },
-            );
+            .header(Name::CSeq, &CSeq { number, method: Method::Invite });
         if !core.config.product.is_empty() {
             builder = builder.header(Name::UserAgent, core.config.product.as_str());
         }
@@ -81,10 +75,7 @@ impl Session {
         Ok(Session {
             id: order.session,
             usage: Usage::Calling { hangup: false },
-            exchange: Exchange::Ours {
-                by: Carrier::Invite,
-                offered: order.sdp.is_some(),
-            },
+            exchange: Exchange::Ours { by: Carrier::Invite, offered: order.sdp.is_some() },
             tag,
             contact,
             setup: Setup::Calling(Box::new(calling)),
@@ -94,6 +85,7 @@ impl Session {
             acks: Vec::new(),
             their_offer: None,
             our_offer: None,
+            re_invite: None,
             referral: None,
             our_refer: false,
             login: order.credentials.map(Login::new),
@@ -148,12 +140,7 @@ impl Session {
         let sdp = described(response).map(<[u8]>::to_vec);
         self.note_early(flow, response, sdp.clone());
         let (session, message) = (self.id, response.clone());
-        core.tell(Event::Progress {
-            session,
-            status,
-            sdp,
-            message,
-        });
+        core.tell(Event::Progress { session, status, sdp, message });
     }
 
     /// Keeps the early dialog of a 1xx with a To tag.
@@ -193,10 +180,7 @@ impl Session {
             }
             return;
         }
-        let early = calling
-            .early
-            .iter()
-            .position(|early| early.dialog.remote_tag() == tag);
+        let early = calling.early.iter().position(|early| early.dialog.remote_tag() == tag);
         let preview = early.map(|at| calling.early.swap_remove(at));
         let Ok(dialog) = Dialog::calling(response, &calling.target, flow) else {
             return;
@@ -236,20 +220,12 @@ impl Session {
         let (session, message) = (self.id, response.clone());
         let answer = match (theirs, sdp) {
             (true, Some(sdp)) => {
-                core.tell(Event::Offer {
-                    session,
-                    sdp,
-                    kind: OfferKind::In2xx,
-                });
+                core.tell(Event::Offer { session, sdp, kind: OfferKind::In2xx });
                 None
             }
             (_, sdp) => sdp.or(preview).filter(|_| offered),
         };
-        core.tell(Event::Answered {
-            session,
-            sdp: answer,
-            message,
-        });
+        core.tell(Event::Answered { session, sdp: answer, message });
         self.try_offer(core, now);
     }
 
@@ -267,12 +243,7 @@ impl Session {
         };
         let (flow, remote_tag) = (dialog.next_hop(), dialog.remote_tag().into());
         core.send_ack(flow, ack.clone());
-        self.keep_ack(Acked {
-            remote_tag,
-            number,
-            flow,
-            ack,
-        });
+        self.keep_ack(Acked { remote_tag, number, flow, ack });
     }
 
     fn keep_ack(&mut self, acked: Acked) {
@@ -297,12 +268,7 @@ impl Session {
         };
         let flow = dialog.next_hop();
         core.send_ack(flow, ack.clone());
-        self.keep_ack(Acked {
-            remote_tag: dialog.remote_tag().into(),
-            number,
-            flow,
-            ack,
-        });
+        self.keep_ack(Acked { remote_tag: dialog.remote_tag().into(), number, flow, ack });
         if let Ok(bye) = dialog.request(&Method::Bye, branch).build() {
             core.send(now, flow, bye, branch, User::Farewell(self.id));
             self.open += 1;
@@ -322,13 +288,7 @@ impl Session {
         let Ok(cancel) = compose::cancel(invite, reason.as_deref()) else {
             return;
         };
-        core.send(
-            now,
-            calling.flow,
-            cancel,
-            calling.client.branch,
-            User::Farewell(self.id),
-        );
+        core.send(now, calling.flow, cancel, calling.client.branch, User::Farewell(self.id));
         self.open += 1;
     }
 
@@ -343,8 +303,7 @@ impl Session {
         }
         calling.give_up = None;
         if self.usage == Usage::Cancelling {
-            core.transactions
-                .abandon(now, calling.client, &mut core.out);
+            core.transactions.abandon(now, calling.client, &mut core.out);
             let actions = self.usage.handle(Input::Timeout);
             self.act(core, now, actions, Because::default());
         } else {

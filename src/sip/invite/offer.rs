@@ -86,11 +86,7 @@ impl Exchange {
     /// We answer theirs with 2xx, which carries our offer when theirs had none.
     pub fn answer_theirs(&mut self) {
         if let Exchange::Theirs { offered, .. } = *self {
-            *self = if offered {
-                Exchange::Stable
-            } else {
-                Exchange::OursIn2xx
-            };
+            *self = if offered { Exchange::Stable } else { Exchange::OursIn2xx };
         }
     }
 
@@ -98,10 +94,7 @@ impl Exchange {
     /// is their offer and the ACK waits for our answer.
     pub fn answered_ours(&mut self, described: bool) -> bool {
         match *self {
-            Exchange::Ours {
-                by: Carrier::Invite,
-                offered: false,
-            } if described => {
+            Exchange::Ours { by: Carrier::Invite, offered: false } if described => {
                 *self = Exchange::TheirsIn2xx;
                 true
             }

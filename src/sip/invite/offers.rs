@@ -32,11 +32,7 @@ impl Session {
         self.displace_ours(core);
         let session = self.id;
         core.tell(match offer {
-            Some(sdp) => Event::Offer {
-                session,
-                sdp: sdp.to_vec(),
-                kind: OfferKind::ReInvite,
-            },
+            Some(sdp) => Event::Offer { session, sdp: sdp.to_vec(), kind: OfferKind::ReInvite },
             None => Event::OfferWanted { session },
         });
     }
@@ -59,11 +55,7 @@ impl Session {
         self.their_offer = Some(txn);
         self.displace_ours(core);
         let sdp = sdp.to_vec();
-        core.tell(Event::Offer {
-            session: self.id,
-            sdp,
-            kind: OfferKind::Update,
-        });
+        core.tell(Event::Offer { session: self.id, sdp, kind: OfferKind::Update });
     }
 
     fn refuse_type(&self, core: &mut Core, now: Time, txn: TxnId) {
@@ -82,10 +74,7 @@ impl Session {
     /// An offer of theirs overtook ours that waited: the user must think again.
     fn displace_ours(&mut self, core: &mut Core) {
         if self.our_offer.take().is_some() {
-            core.tell(Event::OfferRefused {
-                session: self.id,
-                status: 491,
-            });
+            core.tell(Event::OfferRefused { session: self.id, status: 491 });
         }
     }
 
@@ -138,10 +127,7 @@ impl Session {
             self.act(core, now, actions, Because::default());
             return Ok(());
         }
-        let txn = self
-            .their_offer
-            .take()
-            .ok_or(CommandError::NoPlaceForOffer(self.id))?;
+        let txn = self.their_offer.take().ok_or(CommandError::NoPlaceForOffer(self.id))?;
         self.exchange.close();
         core.answer(now, txn, status);
         self.try_offer(core, now);
@@ -166,22 +152,13 @@ impl Session {
         if !self.usage.is_established() {
             return Err(CommandError::WrongState(self.id));
         }
-        let theirs = matches!(
-            self.exchange,
-            Exchange::Theirs { .. } | Exchange::TheirsIn2xx
-        );
+        let theirs = matches!(self.exchange, Exchange::Theirs { .. } | Exchange::TheirsIn2xx);
         if theirs || self.our_offer.as_ref().is_some_and(|offer| offer.sent) {
             return Err(CommandError::NoPlaceForOffer(self.id));
         }
         let earlier = self.our_offer.take();
         let (not_before, glares) = earlier.map_or((None, 0), |o| (o.not_before, o.glares));
-        self.our_offer = Some(OurOffer {
-            sdp,
-            by,
-            sent: false,
-            not_before,
-            glares,
-        });
+        self.our_offer = Some(OurOffer { sdp, by, sent: false, not_before, glares });
         self.try_offer(core, now);
         Ok(())
     }
@@ -210,8 +187,11 @@ impl Session {
         let builder = with_abilities(dialog.request(&method, branch), &self.contact);
         match builder.body(compose::SDP, &sdp).build() {
             Ok(request) => {
-                core.send(now, flow, request, branch, User::Session(self.id));
+                let client = core.send(now, flow, request, branch, User::Session(self.id));
                 self.open += 1;
+                if by == Carrier::Invite {
+                    self.re_invite = Some((client, now + core.config.ring_max));
+                }
             }
             Err(_) => self.refused_ours(core, 513),
         }
@@ -239,14 +219,8 @@ impl Session {
         self.our_offer = None;
         let session = self.id;
         core.tell(match described(response) {
-            Some(sdp) => Event::OfferAnswered {
-                session,
-                sdp: sdp.to_vec(),
-            },
-            None => Event::OfferRefused {
-                session,
-                status: 488,
-            },
+            Some(sdp) => Event::OfferAnswered { session, sdp: sdp.to_vec() },
+            None => Event::OfferRefused { session, status: 488 },
         });
         self.try_offer(core, now);
     }
@@ -269,13 +243,20 @@ impl Session {
         self.try_offer(core, now);
     }
 
+    /// Nothing came after the 100 to our re-INVITE.
+    pub(crate) fn wake_re_invite(&mut self, core: &mut Core, now: Time) {
+        let Some((client, _)) = self.re_invite.take_if(|(_, at)| now >= *at) else {
+            return;
+        };
+        if let Some(reply) = core.transactions.abandon(now, client, &mut core.out) {
+            self.reply(core, now, reply.flow, &reply, None);
+        }
+    }
+
     fn refused_ours(&mut self, core: &mut Core, status: u16) {
         self.exchange.close();
         self.our_offer = None;
-        core.tell(Event::OfferRefused {
-            session: self.id,
-            status,
-        });
+        core.tell(Event::OfferRefused { session: self.id, status });
     }
 
     /// §14.1: who made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms.
@@ -284,11 +265,7 @@ impl Session {
             Setup::Calling(_) => 210 + core.rng.below(191),
             Setup::Called(_) => core.rng.below(201),
         };
-        let Some(offer) = self
-            .our_offer
-            .as_mut()
-            .filter(|offer| offer.glares < MOST_GLARES)
-        else {
+        let Some(offer) = self.our_offer.as_mut().filter(|offer| offer.glares < MOST_GLARES) else {
             return self.refused_ours(core, 491);
         };
         offer.glares += 1;

@@ -28,10 +28,7 @@ impl Session {
             return Err(CommandError::Full);
         }
         let branch = core.token();
-        let dialog = self
-            .dialog
-            .as_mut()
-            .ok_or(CommandError::WrongState(self.id))?;
+        let dialog = self.dialog.as_mut().ok_or(CommandError::WrongState(self.id))?;
         let flow = dialog.next_hop();
         let request = fill(dialog.request(method, branch)).build()?;
         core.send(now, flow, request, branch, User::Session(self.id));
@@ -56,12 +53,13 @@ impl Session {
         if self.is_first_invite(reply.id) {
             return self.invite_reply(core, now, flow, reply, response);
         }
-        let status = response
-            .and_then(Message::status)
-            .unwrap_or(match reply.tell {
-                Tell::Unreachable => 503,
-                _ => 408,
-            });
+        let status = response.and_then(Message::status).unwrap_or(match reply.tell {
+            Tell::Unreachable => 503,
+            _ => 408,
+        });
+        if status >= 200 {
+            self.re_invite.take_if(|(client, _)| *client == reply.id);
+        }
         match (&reply.method, status, response) {
             (Method::Invite | Method::Update, 200..=299, Some(response)) => {
                 self.ours_accepted(core, now, response);
@@ -109,14 +107,11 @@ impl Session {
         else {
             return false;
         };
-        let client = core.send(
-            now,
-            reply.flow,
-            again.clone(),
-            branch,
-            User::Session(self.id),
-        );
+        let client = core.send(now, reply.flow, again.clone(), branch, User::Session(self.id));
         self.open += 1;
+        if let Some((open, _)) = self.re_invite.as_mut().filter(|(open, _)| *open == reply.id) {
+            *open = client;
+        }
         if let Setup::Calling(calling) = &mut self.setup
             && calling.client == reply.id
         {

@@ -48,6 +48,9 @@ pub struct Session {
     pub(crate) their_offer: Option<TxnId>,
     /// Our re-INVITE or UPDATE: under way, or waiting for its turn.
     pub(crate) our_offer: Option<OurOffer>,
+    /// Our re-INVITE, while no final response has come, and when we give it up: its transaction
+    /// has no timer once a 100 came.
+    pub(crate) re_invite: Option<(ClientId, Time)>,
     /// The peer's REFER.
     pub(crate) referral: Option<Referral>,
     /// A REFER of ours is under way or reported on.
@@ -177,10 +180,7 @@ impl Session {
         if let Some(ending) = actions.end {
             self.drop_open_offers(core, now);
             let end = end_of(ending, because);
-            core.tell(Event::Ended {
-                session: self.id,
-                end,
-            });
+            core.tell(Event::Ended { session: self.id, end });
         }
     }
 
@@ -192,6 +192,8 @@ impl Session {
         self.our_offer = None;
         self.referral = None;
         self.our_refer = false;
+        let soon = now + core.config.timing.life();
+        self.re_invite = self.re_invite.map(|(client, at)| (client, at.min(soon)));
     }
 
     /// True when nothing refers to it any more.
@@ -211,21 +213,16 @@ impl Session {
     /// Sets its timer anew.
     pub(crate) fn settle(&mut self, core: &mut Core) {
         let next = self.next_wake();
-        core.out
-            .timers
-            .set(Owner::Session(self.id), &mut self.slot, next);
+        core.out.timers.set(Owner::Session(self.id), &mut self.slot, next);
     }
 
     fn next_wake(&self) -> Option<(Time, WakeReason)> {
+        let re_invite = self.re_invite.map(|(_, at)| (at, WakeReason::ReInviteUnanswered));
         if self.usage == Usage::Over {
-            return None;
+            return re_invite;
         }
         let success = self.unacked.as_ref().map(|u| u.resend.at.min(u.give_up));
-        let offer = self
-            .our_offer
-            .as_ref()
-            .filter(|o| !o.sent)
-            .and_then(|o| o.not_before);
+        let offer = self.our_offer.as_ref().filter(|o| !o.sent).and_then(|o| o.not_before);
         let (ring, expires, give_up) = match &self.setup {
             Setup::Called(c) => (c.ringing.as_ref().map(|(_, at)| *at), c.expires, None),
             Setup::Calling(c) => (None, None, c.give_up),
@@ -243,6 +240,7 @@ impl Session {
         ]
         .into_iter()
         .filter_map(|(at, why)| Some((at?, why)))
+        .chain(re_invite)
         .min_by_key(|(at, _)| *at)
     }
 
@@ -251,6 +249,7 @@ impl Session {
         self.wake_success(core, now);
         self.wake_called(core, now);
         self.wake_calling(core, now);
+        self.wake_re_invite(core, now);
         self.try_offer(core, now);
     }
 }
@@ -267,11 +266,7 @@ fn end_of(ending: Ending, because: Because<'_>) -> End {
         Ending::Rejected => match because.response {
             Some(message) => {
                 let status = message.status().unwrap_or(500);
-                End::Rejected {
-                    status,
-                    cause,
-                    message: message.clone(),
-                }
+                End::Rejected { status, cause, message: message.clone() }
             }
             None => End::Timeout,
         },

@@ -134,27 +134,15 @@ pub struct Actions {
     pub end: Option<Ending>,
 }
 
-const NOTHING: Actions = Actions {
-    send: None,
-    end: None,
-};
+const NOTHING: Actions = Actions { send: None, end: None };
 const fn send(what: Outgoing) -> Actions {
-    Actions {
-        send: Some(what),
-        end: None,
-    }
+    Actions { send: Some(what), end: None }
 }
 const fn end(how: Ending) -> Actions {
-    Actions {
-        send: None,
-        end: Some(how),
-    }
+    Actions { send: None, end: Some(how) }
 }
 const fn both(what: Outgoing, how: Ending) -> Actions {
-    Actions {
-        send: Some(what),
-        end: Some(how),
-    }
+    Actions { send: Some(what), end: Some(how) }
 }
 
 impl Usage {
@@ -264,10 +252,7 @@ mod tests {
 
     #[test]
     fn a_200_that_crosses_our_cancel_is_left_with_bye() {
-        for before in [
-            &[Input::Provisional, Input::Hangup(480)][..],
-            &[Input::Hangup(480)],
-        ] {
+        for before in [&[Input::Provisional, Input::Hangup(480)][..], &[Input::Hangup(480)]] {
             let (state, _) = run(Usage::Calling { hangup: false }, before);
             let (state, did) = run(state, &[Input::Success, Input::ByeDone]);
             assert_eq!(did, [send(Outgoing::Bye), NOTHING]);
@@ -293,10 +278,7 @@ mod tests {
 
     #[test]
     fn crossing_byes_end_it_once() {
-        let (state, did) = run(
-            Usage::Confirmed,
-            &[Input::Hangup(480), Input::Bye, Input::ByeDone],
-        );
+        let (state, did) = run(Usage::Confirmed, &[Input::Hangup(480), Input::Bye, Input::ByeDone]);
         assert_eq!(did, [both(Outgoing::Bye, Ending::Ours), NOTHING, NOTHING]);
         assert_eq!(state, Usage::Over);
     }

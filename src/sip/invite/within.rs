@@ -30,10 +30,7 @@ impl Session {
             Setup::Called(_) => &mut [],
         };
         let early = early.iter_mut().map(|early| &mut early.dialog);
-        self.dialog
-            .iter_mut()
-            .chain(early)
-            .find(|dialog| dialog.owns(request))
+        self.dialog.iter_mut().chain(early).find(|dialog| dialog.owns(request))
     }
 
     /// Takes a request that belongs to one of its dialogs. ACKs do not come here.
@@ -50,10 +47,7 @@ impl Session {
             Ok(()) => None,
         };
         if let Some(status) = refusal {
-            let answer = Stateless {
-                tag: Some(tag),
-                ..Stateless::plain(status)
-            };
+            let answer = Stateless { tag: Some(tag), ..Stateless::plain(status) };
             return core.answer_stateless(within.flow, request, answer);
         }
         if *request.method() != Method::Invite && *request.method() != Method::Bye {
@@ -114,15 +108,7 @@ impl Session {
             }
         }
         let actions = self.usage.handle(Input::Bye);
-        self.act(
-            core,
-            now,
-            actions,
-            Because {
-                cause,
-                response: None,
-            },
-        );
+        self.act(core, now, actions, Because { cause, response: None });
     }
 
     /// INFO (RFC 6086): what needs no package is told; a package that we do not know gets 469.
@@ -134,15 +120,8 @@ impl Session {
             return;
         }
         core.answer(now, txn, 200);
-        let content_type = request
-            .header(Name::ContentType)
-            .unwrap_or_default()
-            .to_vec();
+        let content_type = request.header(Name::ContentType).unwrap_or_default().to_vec();
         let (session, body) = (self.id, request.body().to_vec());
-        core.tell(Event::Info {
-            session,
-            content_type,
-            body,
-        });
+        core.tell(Event::Info { session, content_type, body });
     }
 }

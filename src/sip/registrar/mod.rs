@@ -136,7 +136,9 @@ impl Registrar {
             }
             Contacts::List(list) => {
                 let new = |binding: &Vec<Binding>| binding.is_empty();
-                if !list.is_empty() && new(&bindings) && self.addresses.len() >= self.config.addresses
+                if !list.is_empty()
+                    && new(&bindings)
+                    && self.addresses.len() >= self.config.addresses
                 {
                     return Err(Refused::with(503, Name::RetryAfter, 60));
                 }

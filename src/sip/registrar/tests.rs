@@ -90,7 +90,8 @@ fn the_star_needs_expires_0() {
 #[test]
 fn expires_is_bounded_on_both_sides() {
     let mut r = Registrar::new(RegistrarConfig::default());
-    let done = r.register(AT(0), "1001", flow(1), &request("c", 1, "m: <sip:a@p>\r\nExpires: 5\r\n"));
+    let done =
+        r.register(AT(0), "1001", flow(1), &request("c", 1, "m: <sip:a@p>\r\nExpires: 5\r\n"));
     let refused = done.expect_err("too brief");
     assert_eq!(refused, Refused::with(423, Name::MinExpires, 30));
     let contacts = register(&mut r, 0, 2, "m: <sip:a@p>\r\nExpires: 99999999\r\n").expect("taken");
@@ -115,7 +116,10 @@ fn a_full_address_forgets_the_oldest_and_a_full_registrar_refuses() {
     assert_eq!(register(&mut r, 4, 5, "m: <sip:d@p>,<sip:e@p>,<sip:f@p>\r\n"), Err(403));
     let other = r.register(AT(4), "1002", flow(1), &request("c", 1, "m: <sip:a@p>\r\n"));
     assert_eq!(other.expect_err("full").status, 503);
-    assert!(r.register(AT(4), "1002", flow(1), &request("c", 1, "")).is_ok(), "a query binds nothing");
+    assert!(
+        r.register(AT(4), "1002", flow(1), &request("c", 1, "")).is_ok(),
+        "a query binds nothing"
+    );
     assert_eq!(r.counts(), (1, 2));
 }
 

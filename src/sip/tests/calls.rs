@@ -9,39 +9,16 @@ fn a_call_is_set_up_answered_and_ended() {
     let a = pair.call(A, Some(SDP));
     pair.run(50);
     let b = pair.invited(B);
-    pair.command(
-        B,
-        Command::Ring {
-            session: b,
-            status: 180,
-            sdp: None,
-        },
-    );
+    pair.command(B, Command::Ring { session: b, status: 180, sdp: None });
     pair.run(50);
-    pair.command(
-        B,
-        Command::Ring {
-            session: b,
-            status: 183,
-            sdp: Some(SDP2.to_vec()),
-        },
-    );
+    pair.command(B, Command::Ring { session: b, status: 183, sdp: Some(SDP2.to_vec()) });
     pair.run(50);
-    pair.command(
-        B,
-        Command::Answer {
-            session: b,
-            sdp: None,
-            headers: vec![],
-        },
-    );
+    pair.command(B, Command::Answer { session: b, sdp: None, headers: vec![] });
     pair.run(50);
     assert_eq!(names(&pair.heard(B)), ["Invite", "Confirmed"]);
     let heard = pair.heard(A);
     assert_eq!(names(&heard), ["Progress 180", "Progress 183", "Answered"]);
-    let Event::Answered { sdp: Some(sdp), .. } = &heard[2] else {
-        panic!("{heard:?}")
-    };
+    let Event::Answered { sdp: Some(sdp), .. } = &heard[2] else { panic!("{heard:?}") };
     assert_eq!(sdp, SDP2, "Answer without description repeats what rang");
     pair.hang_up(A, a);
     pair.run(50);
@@ -74,13 +51,8 @@ fn the_called_side_may_hang_up_too_and_over_tcp_all_is_the_same() {
         pair.run(50);
         assert_eq!(names(&pair.heard(A)), ["Ended Bye"]);
         assert_eq!(names(&pair.heard(B)), ["Ended Ours"]);
-        let gone = pair.sides[A].agent.command(
-            pair.now,
-            Command::Hangup {
-                session: a,
-                reason: None,
-            },
-        );
+        let gone =
+            pair.sides[A].agent.command(pair.now, Command::Hangup { session: a, reason: None });
         assert_eq!(gone, Err(CommandError::NoSession(a)));
         pair.run_out();
     }
@@ -92,15 +64,7 @@ fn a_refusal_reaches_the_caller_once() {
     pair.call(A, Some(SDP));
     pair.run(50);
     let session = pair.invited(B);
-    pair.command(
-        B,
-        Command::Reject {
-            session,
-            status: 486,
-            reason: None,
-            headers: vec![],
-        },
-    );
+    pair.command(B, Command::Reject { session, status: 486, reason: None, headers: vec![] });
     pair.run(5_000);
     assert_eq!(names(&pair.heard(A)), ["Ended Rejected 486"]);
     assert_eq!(names(&pair.heard(B)), ["Invite", "Ended Ours"]);

@@ -3,3 +3,11 @@
 mod pair;
 
 mod calls;
+mod forks;
+mod login;
+mod loss;
+mod offers;
+mod outside;
+mod races;
+mod refer;
+mod torture;

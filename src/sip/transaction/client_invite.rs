@@ -93,15 +93,8 @@ impl ClientInvite {
     /// The INVITE is sent at `now` for the first time (by the caller).
     pub fn new(now: Time, timing: Timing, reliable: bool) -> ClientInvite {
         let resend = (!reliable).then(|| Backoff::start(now, timing.t1));
-        let state = State::Calling {
-            resend,
-            give_up: now + timing.life(),
-        };
-        ClientInvite {
-            state,
-            timing,
-            reliable,
-        }
+        let state = State::Calling { resend, give_up: now + timing.life() };
+        ClientInvite { state, timing, reliable }
     }
 
     /// Where it stands.
@@ -122,10 +115,7 @@ impl ClientInvite {
                 (Accepted { until }, Actions::tell(Tell::Response))
             }
             (Calling { .. } | Proceeding, Input::Response(_)) => {
-                let both = Actions {
-                    send: Some(Outgoing::Ack),
-                    tell: Some(Tell::Response),
-                };
+                let both = Actions { send: Some(Outgoing::Ack), tell: Some(Tell::Response) };
                 (self.completed(now), both)
             }
             (Completed { .. }, Input::Response(300..)) => {
@@ -137,18 +127,9 @@ impl ClientInvite {
             (Calling { give_up, .. }, Input::Wake) if now >= give_up => {
                 (Terminated, Actions::tell(Tell::Timeout))
             }
-            (
-                Calling {
-                    resend: Some(timer),
-                    give_up,
-                },
-                Input::Wake,
-            ) if now >= timer.at => {
+            (Calling { resend: Some(timer), give_up }, Input::Wake) if now >= timer.at => {
                 let resend = Some(timer.next(now, Duration::MAX));
-                (
-                    Calling { resend, give_up },
-                    Actions::send(Outgoing::Request),
-                )
+                (Calling { resend, give_up }, Actions::send(Outgoing::Request))
             }
             (Completed { until } | Accepted { until }, Input::Wake) if now >= until => {
                 (Terminated, Actions::NONE)
@@ -168,19 +149,16 @@ impl ClientInvite {
     fn completed(&self, now: Time) -> State {
         match self.reliable {
             true => State::Terminated,
-            false => State::Completed {
-                until: now + self.timing.life().max(LEAST_D),
-            },
+            false => State::Completed { until: now + self.timing.life().max(LEAST_D) },
         }
     }
 
     /// When to wake it next, and why.
     pub fn next_wake(&self) -> Option<(Time, Timer)> {
         match self.state {
-            State::Calling {
-                resend: Some(timer),
-                give_up,
-            } if timer.at < give_up => Some((timer.at, Timer::A)),
+            State::Calling { resend: Some(timer), give_up } if timer.at < give_up => {
+                Some((timer.at, Timer::A))
+            }
             State::Calling { give_up, .. } => Some((give_up, Timer::B)),
             State::Proceeding | State::Terminated => None,
             State::Completed { until } => Some((until, Timer::D)),
@@ -194,10 +172,7 @@ mod tests {
     use super::*;
 
     const TELL: Actions = Actions::tell(Tell::Response);
-    const REFUSED: Actions = Actions {
-        send: Some(Outgoing::Ack),
-        tell: Some(Tell::Response),
-    };
+    const REFUSED: Actions = Actions { send: Some(Outgoing::Ack), tell: Some(Tell::Response) };
     const AT: fn(u64) -> Time = Time::from_millis;
 
     fn udp() -> ClientInvite {
@@ -217,24 +192,14 @@ mod tests {
     #[test]
     fn unanswered_over_udp_a_doubles_until_b() {
         let log = run(&mut udp());
-        let a: Vec<u64> = log
-            .iter()
-            .filter(|l| l.1 == Timer::A)
-            .map(|l| l.0)
-            .collect();
+        let a: Vec<u64> = log.iter().filter(|l| l.1 == Timer::A).map(|l| l.0).collect();
         assert_eq!(a, [500, 1500, 3500, 7500, 15500, 31500]);
-        assert_eq!(
-            log.last(),
-            Some(&(32_000, Timer::B, Actions::tell(Tell::Timeout)))
-        );
+        assert_eq!(log.last(), Some(&(32_000, Timer::B, Actions::tell(Tell::Timeout))));
     }
 
     #[test]
     fn unanswered_over_tcp_only_b() {
-        assert_eq!(
-            run(&mut tcp()),
-            [(32_000, Timer::B, Actions::tell(Tell::Timeout))]
-        );
+        assert_eq!(run(&mut tcp()), [(32_000, Timer::B, Actions::tell(Tell::Timeout))]);
     }
 
     #[test]
@@ -243,15 +208,8 @@ mod tests {
         assert_eq!(t.handle(AT(100), Input::Response(100)), TELL);
         assert_eq!(t.next_wake(), None);
         assert_eq!(t.handle(AT(200), Input::Response(183)), TELL);
-        assert_eq!(
-            t.handle(AT(60_000), Input::Unreachable),
-            Actions::NONE,
-            "it was heard"
-        );
-        assert_eq!(
-            t.handle(AT(60_000), Input::Abandon),
-            Actions::tell(Tell::Timeout)
-        );
+        assert_eq!(t.handle(AT(60_000), Input::Unreachable), Actions::NONE, "it was heard");
+        assert_eq!(t.handle(AT(60_000), Input::Abandon), Actions::tell(Tell::Timeout));
         assert_eq!(t.state(), State::Terminated);
     }
 
@@ -259,33 +217,19 @@ mod tests {
     fn a_refusal_is_told_once_and_acknowledged_each_time_for_d() {
         let mut t = udp();
         assert_eq!(t.handle(AT(100), Input::Response(486)), REFUSED);
-        assert_eq!(
-            t.handle(AT(600), Input::Response(486)),
-            Actions::send(Outgoing::Ack)
-        );
-        assert_eq!(
-            t.handle(AT(700), Input::Response(200)),
-            Actions::NONE,
-            "too late"
-        );
+        assert_eq!(t.handle(AT(600), Input::Response(486)), Actions::send(Outgoing::Ack));
+        assert_eq!(t.handle(AT(700), Input::Response(200)), Actions::NONE, "too late");
         assert_eq!(t.handle(AT(700), Input::Response(180)), Actions::NONE);
         assert_eq!(run(&mut t), [(32_100, Timer::D, Actions::NONE)]);
 
         let mut t = tcp();
         assert_eq!(t.handle(AT(100), Input::Response(486)), REFUSED);
-        assert_eq!(
-            t.state(),
-            State::Terminated,
-            "D is 0 over a reliable transport"
-        );
+        assert_eq!(t.state(), State::Terminated, "D is 0 over a reliable transport");
     }
 
     #[test]
     fn timer_d_is_at_least_32_s_however_short_t1() {
-        let quick = Timing {
-            t1: Duration::from_millis(10),
-            ..Timing::default()
-        };
+        let quick = Timing { t1: Duration::from_millis(10), ..Timing::default() };
         let mut t = ClientInvite::new(AT(0), quick, false);
         assert_eq!(t.handle(AT(0), Input::Response(404)), REFUSED);
         assert_eq!(t.next_wake(), Some((AT(32_000), Timer::D)));
@@ -295,11 +239,7 @@ mod tests {
     fn every_2xx_is_told_until_m() {
         for mut t in [udp(), tcp()] {
             assert_eq!(t.handle(AT(100), Input::Response(200)), TELL);
-            assert_eq!(
-                t.handle(AT(600), Input::Response(200)),
-                TELL,
-                "another fork, or again"
-            );
+            assert_eq!(t.handle(AT(600), Input::Response(200)), TELL, "another fork, or again");
             assert_eq!(t.handle(AT(700), Input::Response(486)), Actions::NONE);
             assert_eq!(run(&mut t), [(32_100, Timer::M, Actions::NONE)]);
         }
@@ -308,10 +248,7 @@ mod tests {
     #[test]
     fn a_transport_error_while_calling_ends_it() {
         let mut t = udp();
-        assert_eq!(
-            t.handle(AT(3), Input::Unreachable),
-            Actions::tell(Tell::Unreachable)
-        );
+        assert_eq!(t.handle(AT(3), Input::Unreachable), Actions::tell(Tell::Unreachable));
         assert_eq!(t.state(), State::Terminated);
     }
 }

@@ -81,15 +81,8 @@ impl ClientNonInvite {
     /// The request is sent at `now` for the first time (by the caller).
     pub fn new(now: Time, timing: Timing, reliable: bool) -> ClientNonInvite {
         let resend = (!reliable).then(|| Backoff::start(now, timing.t1));
-        let state = State::Trying {
-            resend,
-            give_up: now + timing.life(),
-        };
-        ClientNonInvite {
-            state,
-            timing,
-            reliable,
-        }
+        let state = State::Trying { resend, give_up: now + timing.life() };
+        ClientNonInvite { state, timing, reliable }
     }
 
     /// Where it stands.
@@ -106,46 +99,25 @@ impl ClientNonInvite {
             (
                 Trying { resend, give_up } | Proceeding { resend, give_up },
                 Input::Response(100..=199),
-            ) => (
-                Proceeding { resend, give_up },
-                Actions::tell(Tell::Response),
-            ),
+            ) => (Proceeding { resend, give_up }, Actions::tell(Tell::Response)),
             (Trying { .. } | Proceeding { .. }, Input::Response(_)) if self.reliable => {
                 (Terminated, Actions::tell(Tell::Response))
             }
-            (Trying { .. } | Proceeding { .. }, Input::Response(_)) => (
-                Completed {
-                    until: now + self.timing.t4,
-                },
-                Actions::tell(Tell::Response),
-            ),
+            (Trying { .. } | Proceeding { .. }, Input::Response(_)) => {
+                (Completed { until: now + self.timing.t4 }, Actions::tell(Tell::Response))
+            }
             (Trying { give_up, .. } | Proceeding { give_up, .. }, Input::Wake)
                 if now >= give_up =>
             {
                 (Terminated, Actions::tell(Tell::Timeout))
             }
-            (
-                Trying {
-                    resend: Some(timer),
-                    give_up,
-                },
-                Input::Wake,
-            ) if now >= timer.at => {
+            (Trying { resend: Some(timer), give_up }, Input::Wake) if now >= timer.at => {
                 let resend = Some(timer.next(now, cap));
                 (Trying { resend, give_up }, Actions::send(Outgoing::Request))
             }
-            (
-                Proceeding {
-                    resend: Some(timer),
-                    give_up,
-                },
-                Input::Wake,
-            ) if now >= timer.at => {
+            (Proceeding { resend: Some(timer), give_up }, Input::Wake) if now >= timer.at => {
                 let resend = Some(Backoff::start(now, cap));
-                (
-                    Proceeding { resend, give_up },
-                    Actions::send(Outgoing::Request),
-                )
+                (Proceeding { resend, give_up }, Actions::send(Outgoing::Request))
             }
             (Trying { .. } | Proceeding { .. }, Input::Unreachable) => {
                 (Terminated, Actions::tell(Tell::Unreachable))
@@ -160,14 +132,12 @@ impl ClientNonInvite {
     /// When to wake it next, and why.
     pub fn next_wake(&self) -> Option<(Time, Timer)> {
         match self.state {
-            State::Trying {
-                resend: Some(timer),
-                give_up,
+            State::Trying { resend: Some(timer), give_up }
+            | State::Proceeding { resend: Some(timer), give_up }
+                if timer.at < give_up =>
+            {
+                Some((timer.at, Timer::E))
             }
-            | State::Proceeding {
-                resend: Some(timer),
-                give_up,
-            } if timer.at < give_up => Some((timer.at, Timer::E)),
             State::Trying { give_up, .. } | State::Proceeding { give_up, .. } => {
                 Some((give_up, Timer::F))
             }
@@ -201,14 +171,9 @@ mod tests {
     #[test]
     fn unanswered_over_udp_e_doubles_to_t2_until_f() {
         let log = run(&mut udp());
-        let e = [
-            500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500,
-        ];
+        let e = [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500];
         assert_eq!(times(&log, Timer::E), e);
-        assert_eq!(
-            log.last(),
-            Some(&(32_000, Timer::F, Actions::tell(Tell::Timeout)))
-        );
+        assert_eq!(log.last(), Some(&(32_000, Timer::F, Actions::tell(Tell::Timeout))));
     }
 
     #[test]
@@ -222,10 +187,7 @@ mod tests {
         let mut t = udp();
         assert_eq!(t.handle(AT(100), Input::Response(100)), TELL);
         let log = run(&mut t);
-        assert_eq!(
-            times(&log, Timer::E),
-            [500, 4500, 8500, 12500, 16500, 20500, 24500, 28500]
-        );
+        assert_eq!(times(&log, Timer::E), [500, 4500, 8500, 12500, 16500, 20500, 24500, 28500]);
         assert_eq!(times(&log, Timer::F), [32_000]);
     }
 
@@ -239,21 +201,14 @@ mod tests {
 
         let mut t = ClientNonInvite::new(AT(0), Timing::default(), true);
         assert_eq!(t.handle(AT(100), Input::Response(404)), TELL);
-        assert_eq!(
-            t.state(),
-            State::Terminated,
-            "K is 0 over a reliable transport"
-        );
+        assert_eq!(t.state(), State::Terminated, "K is 0 over a reliable transport");
     }
 
     #[test]
     fn a_transport_error_ends_it() {
         let mut t = udp();
         assert_eq!(t.handle(AT(9), Input::Response(100)), TELL);
-        assert_eq!(
-            t.handle(AT(10), Input::Unreachable),
-            Actions::tell(Tell::Unreachable)
-        );
+        assert_eq!(t.handle(AT(10), Input::Unreachable), Actions::tell(Tell::Unreachable));
         assert_eq!(t.state(), State::Terminated);
     }
 }

@@ -106,10 +106,7 @@ fn pass(machine: &mut dyn Machine, now: Time, until: Time) -> u32 {
         assert!(at >= clock, "{why:?} asked for the past");
         clock = at;
         sent += u32::from(machine.wake(at).send.is_some());
-        assert!(
-            machine.next().is_none_or(|(next, _)| next > at),
-            "{why:?} does not move on"
-        );
+        assert!(machine.next().is_none_or(|(next, _)| next > at), "{why:?} does not move on");
     }
     sent
 }
@@ -127,20 +124,14 @@ fn run(machine: &mut dyn Machine, bytes: &[u8]) {
         }
         let over = machine.over();
         let actions = machine.apply(now, op);
-        assert!(
-            !over || actions == Actions::NONE,
-            "{op:?} stirred a terminated transaction"
-        );
+        assert!(!over || actions == Actions::NONE, "{op:?} stirred a terminated transaction");
         let answers_only = !matches!(actions.send, Some(Outgoing::Request));
         assert!(answers_only, "a request is only ever sent again by a timer");
     }
     let end = now + Timing::default().life();
     resends += pass(machine, now, end);
     assert!(resends <= MOST_RESENDS, "{resends} retransmissions");
-    assert!(
-        machine.next().is_none(),
-        "it still has a timer 64 T1 after the last input"
-    );
+    assert!(machine.next().is_none(), "it still has a timer 64 T1 after the last input");
 }
 
 /// Runs the operations in `bytes` on each machine over both kinds of transport. Panics when an
@@ -149,15 +140,9 @@ pub fn operations(bytes: &[u8]) {
     let timing = Timing::default();
     for reliable in [false, true] {
         run(&mut ServerInvite::new(timing, reliable), bytes);
-        run(
-            &mut ServerNonInvite::new(Time::ZERO, timing, reliable),
-            bytes,
-        );
+        run(&mut ServerNonInvite::new(Time::ZERO, timing, reliable), bytes);
         run(&mut ClientInvite::new(Time::ZERO, timing, reliable), bytes);
-        run(
-            &mut ClientNonInvite::new(Time::ZERO, timing, reliable),
-            bytes,
-        );
+        run(&mut ClientNonInvite::new(Time::ZERO, timing, reliable), bytes);
     }
 }
 

@@ -127,22 +127,13 @@ pub struct Actions {
 
 impl Actions {
     /// Nothing to do.
-    pub const NONE: Actions = Actions {
-        send: None,
-        tell: None,
-    };
+    pub const NONE: Actions = Actions { send: None, tell: None };
 
     pub(crate) const fn send(what: Outgoing) -> Actions {
-        Actions {
-            send: Some(what),
-            tell: None,
-        }
+        Actions { send: Some(what), tell: None }
     }
     pub(crate) const fn tell(what: Tell) -> Actions {
-        Actions {
-            send: None,
-            tell: Some(what),
-        }
+        Actions { send: None, tell: Some(what) }
     }
 }
 
@@ -158,10 +149,7 @@ pub struct Backoff {
 impl Backoff {
     /// The first retransmission, `interval` from now.
     pub fn start(now: Time, interval: Duration) -> Backoff {
-        Backoff {
-            at: now + interval,
-            interval,
-        }
+        Backoff { at: now + interval, interval }
     }
 
     /// The one after: twice as long, at most `cap`. Counted from `now`, so a driver that wakes

@@ -96,11 +96,7 @@ pub struct ServerInvite {
 impl ServerInvite {
     /// An INVITE has come and is on its way to the user.
     pub fn new(timing: Timing, reliable: bool) -> ServerInvite {
-        ServerInvite {
-            state: State::Proceeding { provisional: false },
-            timing,
-            reliable,
-        }
+        ServerInvite { state: State::Proceeding { provisional: false }, timing, reliable }
     }
 
     /// Where it stands.
@@ -114,50 +110,30 @@ impl ServerInvite {
         use State::{Accepted, Completed, Confirmed, Proceeding, Terminated};
         let life = self.timing.life();
         let (next, actions) = match (self.state, input) {
-            (Proceeding { .. }, Input::Respond(100..=199)) => (
-                Proceeding { provisional: true },
-                Actions::send(Outgoing::Response),
-            ),
+            (Proceeding { .. }, Input::Respond(100..=199)) => {
+                (Proceeding { provisional: true }, Actions::send(Outgoing::Response))
+            }
             (Proceeding { provisional: true }, Input::Invite) => {
                 (self.state, Actions::send(Outgoing::Response))
             }
-            (Proceeding { .. }, Input::Respond(200..=299)) => (
-                Accepted { until: now + life },
-                Actions::send(Outgoing::Response),
-            ),
+            (Proceeding { .. }, Input::Respond(200..=299)) => {
+                (Accepted { until: now + life }, Actions::send(Outgoing::Response))
+            }
             (Proceeding { .. }, Input::Respond(_)) => {
                 let resend = (!self.reliable).then(|| Backoff::start(now, self.timing.t1));
-                (
-                    Completed {
-                        resend,
-                        give_up: now + life,
-                    },
-                    Actions::send(Outgoing::Response),
-                )
+                (Completed { resend, give_up: now + life }, Actions::send(Outgoing::Response))
             }
             (Completed { .. }, Input::Invite) => (self.state, Actions::send(Outgoing::Response)),
             (Completed { .. }, Input::Ack) if self.reliable => (Terminated, Actions::NONE),
-            (Completed { .. }, Input::Ack) => (
-                Confirmed {
-                    until: now + self.timing.t4,
-                },
-                Actions::NONE,
-            ),
+            (Completed { .. }, Input::Ack) => {
+                (Confirmed { until: now + self.timing.t4 }, Actions::NONE)
+            }
             (Completed { give_up, .. }, Input::Wake) if now >= give_up => {
                 (Terminated, Actions::tell(Tell::Timeout))
             }
-            (
-                Completed {
-                    resend: Some(timer),
-                    give_up,
-                },
-                Input::Wake,
-            ) if now >= timer.at => {
+            (Completed { resend: Some(timer), give_up }, Input::Wake) if now >= timer.at => {
                 let resend = Some(timer.next(now, self.timing.t2));
-                (
-                    Completed { resend, give_up },
-                    Actions::send(Outgoing::Response),
-                )
+                (Completed { resend, give_up }, Actions::send(Outgoing::Response))
             }
             (Confirmed { until }, Input::Wake) if now >= until => (Terminated, Actions::NONE),
             (Accepted { .. }, Input::Ack) => (self.state, Actions::tell(Tell::Ack)),
@@ -178,10 +154,9 @@ impl ServerInvite {
     pub fn next_wake(&self) -> Option<(Time, Timer)> {
         match self.state {
             State::Proceeding { .. } | State::Terminated => None,
-            State::Completed {
-                resend: Some(timer),
-                give_up,
-            } if timer.at < give_up => Some((timer.at, Timer::G)),
+            State::Completed { resend: Some(timer), give_up } if timer.at < give_up => {
+                Some((timer.at, Timer::G))
+            }
             State::Completed { give_up, .. } => Some((give_up, Timer::H)),
             State::Confirmed { until } => Some((until, Timer::I)),
             State::Accepted { until } => Some((until, Timer::L)),
@@ -217,21 +192,9 @@ mod tests {
         let mut t = udp();
         assert_eq!(t.handle(AT(0), Input::Respond(486)), SEND);
         let log = run(&mut t);
-        let g: Vec<u64> = log
-            .iter()
-            .filter(|l| l.1 == Timer::G)
-            .map(|l| l.0)
-            .collect();
-        assert_eq!(
-            g,
-            [
-                500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500
-            ]
-        );
-        assert_eq!(
-            log.last(),
-            Some(&(32_000, Timer::H, Actions::tell(Tell::Timeout)))
-        );
+        let g: Vec<u64> = log.iter().filter(|l| l.1 == Timer::G).map(|l| l.0).collect();
+        assert_eq!(g, [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
+        assert_eq!(log.last(), Some(&(32_000, Timer::H, Actions::tell(Tell::Timeout))));
         assert_eq!(t.state(), State::Terminated);
     }
 
@@ -239,10 +202,7 @@ mod tests {
     fn over_tcp_nothing_is_repeated_but_h_still_runs() {
         let mut t = tcp();
         assert_eq!(t.handle(AT(0), Input::Respond(486)), SEND);
-        assert_eq!(
-            run(&mut t),
-            [(32_000, Timer::H, Actions::tell(Tell::Timeout))]
-        );
+        assert_eq!(run(&mut t), [(32_000, Timer::H, Actions::tell(Tell::Timeout))]);
     }
 
     #[test]
@@ -257,11 +217,7 @@ mod tests {
         let mut t = tcp();
         assert_eq!(t.handle(AT(0), Input::Respond(404)), SEND);
         assert_eq!(t.handle(AT(700), Input::Ack), Actions::NONE);
-        assert_eq!(
-            t.state(),
-            State::Terminated,
-            "I is 0 over a reliable transport"
-        );
+        assert_eq!(t.state(), State::Terminated, "I is 0 over a reliable transport");
     }
 
     #[test]
@@ -269,16 +225,8 @@ mod tests {
         let mut t = udp();
         assert_eq!(t.handle(AT(10), Input::Respond(200)), SEND);
         assert_eq!(t.handle(AT(20), Input::Invite), Actions::NONE);
-        assert_eq!(
-            t.handle(AT(510), Input::Respond(200)),
-            SEND,
-            "the session retransmits"
-        );
-        assert_eq!(
-            t.handle(AT(520), Input::Respond(486)),
-            Actions::NONE,
-            "it was accepted"
-        );
+        assert_eq!(t.handle(AT(510), Input::Respond(200)), SEND, "the session retransmits");
+        assert_eq!(t.handle(AT(520), Input::Respond(486)), Actions::NONE, "it was accepted");
         assert_eq!(t.handle(AT(600), Input::Ack), Actions::tell(Tell::Ack));
         assert_eq!(t.handle(AT(700), Input::Ack), Actions::tell(Tell::Ack));
         assert_eq!(run(&mut t), [(32_010, Timer::L, Actions::NONE)]);
@@ -297,15 +245,9 @@ mod tests {
     #[test]
     fn a_transport_error_is_told_and_ends_nothing() {
         let mut t = udp();
-        assert_eq!(
-            t.handle(AT(0), Input::Unreachable),
-            Actions::tell(Tell::Unreachable)
-        );
+        assert_eq!(t.handle(AT(0), Input::Unreachable), Actions::tell(Tell::Unreachable));
         assert_eq!(t.handle(AT(0), Input::Respond(200)), SEND);
-        assert_eq!(
-            t.handle(AT(0), Input::Unreachable),
-            Actions::tell(Tell::Unreachable)
-        );
+        assert_eq!(t.handle(AT(0), Input::Unreachable), Actions::tell(Tell::Unreachable));
         assert_eq!(t.state(), State::Accepted { until: AT(32_000) });
     }
 

@@ -82,13 +82,7 @@ pub struct ServerNonInvite {
 impl ServerNonInvite {
     /// A request has come at `now` and is on its way to the user.
     pub fn new(now: Time, timing: Timing, reliable: bool) -> ServerNonInvite {
-        ServerNonInvite {
-            state: State::Trying {
-                stale: now + timing.life(),
-            },
-            timing,
-            reliable,
-        }
+        ServerNonInvite { state: State::Trying { stale: now + timing.life() }, timing, reliable }
     }
 
     /// Where it stands.
@@ -153,18 +147,10 @@ mod tests {
     #[test]
     fn the_final_response_is_repeated_for_j() {
         let mut t = udp();
-        assert_eq!(
-            t.handle(AT(1), Input::Request),
-            Actions::NONE,
-            "nothing to repeat yet"
-        );
+        assert_eq!(t.handle(AT(1), Input::Request), Actions::NONE, "nothing to repeat yet");
         assert_eq!(t.handle(AT(100), Input::Respond(200)), SEND);
         assert_eq!(t.handle(AT(600), Input::Request), SEND);
-        assert_eq!(
-            t.handle(AT(700), Input::Respond(500)),
-            Actions::NONE,
-            "one final response"
-        );
+        assert_eq!(t.handle(AT(700), Input::Respond(500)), Actions::NONE, "one final response");
         assert_eq!(t.next_wake(), Some((AT(32_100), Timer::J)));
         assert_eq!(t.handle(AT(32_099), Input::Wake), Actions::NONE);
         assert_eq!(t.handle(AT(32_100), Input::Wake), Actions::NONE);
@@ -192,26 +178,16 @@ mod tests {
         let mut t = udp();
         assert_eq!(t.handle(AT(5_000), Input::Respond(100)), SEND);
         assert_eq!(t.next_wake(), Some((AT(32_000), Timer::Unanswered)));
-        assert_eq!(
-            t.handle(AT(32_000), Input::Wake),
-            Actions::tell(Tell::Timeout)
-        );
+        assert_eq!(t.handle(AT(32_000), Input::Wake), Actions::tell(Tell::Timeout));
         assert_eq!(t.handle(AT(32_001), Input::Respond(200)), Actions::NONE);
     }
 
     #[test]
     fn a_transport_error_ends_it() {
         let mut t = udp();
-        assert_eq!(
-            t.handle(AT(0), Input::Unreachable),
-            Actions::NONE,
-            "nothing was sent"
-        );
+        assert_eq!(t.handle(AT(0), Input::Unreachable), Actions::NONE, "nothing was sent");
         assert_eq!(t.handle(AT(1), Input::Respond(200)), SEND);
-        assert_eq!(
-            t.handle(AT(2), Input::Unreachable),
-            Actions::tell(Tell::Unreachable)
-        );
+        assert_eq!(t.handle(AT(2), Input::Unreachable), Actions::tell(Tell::Unreachable));
         assert_eq!(t.state(), State::Terminated);
     }
 }

@@ -119,30 +119,15 @@ impl Transactions {
     ) -> ClientId {
         let reliable = flow.transport.is_reliable();
         let method = request.method().clone();
-        let id = ClientId {
-            branch,
-            cancel: method == Method::Cancel,
-        };
+        let id = ClientId { branch, cancel: method == Method::Cancel };
         let machine = match method {
             Method::Invite => Machine::Invite(ClientInvite::new(now, self.timing, reliable)),
             _ => Machine::Other(ClientNonInvite::new(now, self.timing, reliable)),
         };
         out.send(flow, request.clone());
         let request = Some(request);
-        let mut client = Client {
-            machine,
-            flow,
-            method,
-            request,
-            ack: None,
-            user,
-            slot: None,
-        };
-        out.timers.set(
-            Owner::Client(id),
-            &mut client.slot,
-            client.machine.next_wake(),
-        );
+        let mut client = Client { machine, flow, method, request, ack: None, user, slot: None };
+        out.timers.set(Owner::Client(id), &mut client.slot, client.machine.next_wake());
         self.waiting.insert((flow, id));
         self.clients.insert(id, client);
         id
@@ -150,24 +135,17 @@ impl Transactions {
 
     /// A response came.
     pub fn receive(&mut self, now: Time, response: &Message, via: &Via, out: &mut Out) -> Received {
-        let Some((branch, status)) = via
-            .branch()
-            .and_then(Token::parse_branch)
-            .zip(response.status())
+        let Some((branch, status)) =
+            via.branch().and_then(Token::parse_branch).zip(response.status())
         else {
             return Received::Stray;
         };
-        let id = ClientId {
-            branch,
-            cancel: *response.method() == Method::Cancel,
-        };
+        let id = ClientId { branch, cancel: *response.method() == Method::Cancel };
         match self.clients.get(&id) {
             Some(client) if client.method == *response.method() => {}
             _ => return Received::Stray,
         }
-        match self.step_client(id, Some(response), out, |machine| {
-            machine.response(now, status)
-        }) {
+        match self.step_client(id, Some(response), out, |machine| machine.response(now, status)) {
             Some(reply) => Received::News(reply),
             None => Received::Absorbed,
         }
@@ -189,19 +167,10 @@ impl Transactions {
 
     /// A flow failed: every request on it that waits for an answer hears of it.
     pub fn flow_failed(&mut self, now: Time, flow: Flow, out: &mut Out) -> Vec<Reply> {
-        let low = ClientId {
-            branch: Token(0),
-            cancel: false,
-        };
-        let high = ClientId {
-            branch: Token(u64::MAX),
-            cancel: true,
-        };
-        let ids: Vec<ClientId> = self
-            .waiting
-            .range((flow, low)..=(flow, high))
-            .map(|(_, id)| *id)
-            .collect();
+        let low = ClientId { branch: Token(0), cancel: false };
+        let high = ClientId { branch: Token(u64::MAX), cancel: true };
+        let ids: Vec<ClientId> =
+            self.waiting.range((flow, low)..=(flow, high)).map(|(_, id)| *id).collect();
         let failed = |id| self.step_client(id, None, out, |machine| machine.unreachable(now));
         ids.into_iter().filter_map(failed).collect()
     }
@@ -234,33 +203,16 @@ impl Transactions {
             }
             Some(Outgoing::Response) | None => {}
         }
-        let is_final = response
-            .and_then(Message::status)
-            .is_none_or(|status| status >= 200);
+        let is_final = response.and_then(Message::status).is_none_or(|status| status >= 200);
         let reply = actions.tell.map(|tell| {
-            let request = if is_final {
-                client.request.take()
-            } else {
-                client.request.clone()
-            };
+            let request = if is_final { client.request.take() } else { client.request.clone() };
             let (method, flow) = (client.method.clone(), client.flow);
-            Reply {
-                id,
-                user: client.user,
-                method,
-                request,
-                flow,
-                tell,
-            }
+            Reply { id, user: client.user, method, request, flow, tell }
         });
         if reply.is_some() && is_final {
             self.waiting.remove(&(client.flow, id));
         }
-        out.timers.set(
-            Owner::Client(id),
-            &mut client.slot,
-            client.machine.next_wake(),
-        );
+        out.timers.set(Owner::Client(id), &mut client.slot, client.machine.next_wake());
         if client.machine.over() {
             self.waiting.remove(&(client.flow, id));
             if let User::Session(session) | User::Farewell(session) = client.user {

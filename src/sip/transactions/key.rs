@@ -13,32 +13,23 @@ fn field(out: &mut Vec<u8>, value: &[u8]) {
 /// INVITE for the ACK of an INVITE and where a CANCEL looks for its INVITE.
 ///
 /// With a branch of RFC 3261: branch, sent-by, method. From an RFC 2543 client (no magic cookie):
-/// method, Call-ID, From tag, CSeq number, Request-URI and the topmost Via as it stands. The To tag
-/// is left out there: an INVITE has none and its ACK has ours, and nothing else is told apart by it.
+/// these and Call-ID, From tag, CSeq number, Request-URI. The To tag is left out: an INVITE has none
+/// and its ACK has ours, and nothing else is told apart by it.
 pub(super) fn server(message: &Message, via: &Via, method: &Method, out: &mut Vec<u8>) {
     out.clear();
     method.to_wire(out);
     out.push(0);
-    match via.unique_branch() {
-        Some(branch) => {
-            field(out, branch);
-            match &via.host {
-                Host::Name(name) => out.extend(name.bytes().map(|b| b.to_ascii_lowercase())),
-                address => address.to_wire(out),
-            }
-            out.extend_from_slice(&via.sent_by_port().to_le_bytes());
-        }
-        None => {
-            origin(message, out);
-            field(out, message.request_uri().unwrap_or_default());
-            field(
-                out,
-                message
-                    .header(crate::wire::sip::Name::Via)
-                    .unwrap_or_default(),
-            );
-        }
+    if via.unique_branch().is_none() {
+        origin(message, out);
+        field(out, message.request_uri().unwrap_or_default());
     }
+    // Without `received` and `rport`, which we add ourselves.
+    field(out, via.branch().unwrap_or_default());
+    match &via.host {
+        Host::Name(name) => out.extend(name.bytes().map(|b| b.to_ascii_lowercase())),
+        address => address.to_wire(out),
+    }
+    out.extend_from_slice(&via.sent_by_port().to_le_bytes());
 }
 
 /// Appends what stays the same when a request reaches us over two paths: Call-ID, From tag, CSeq.
@@ -46,12 +37,7 @@ pub(super) fn origin(message: &Message, out: &mut Vec<u8>) {
     use crate::wire::sip::Name;
     field(out, message.header(Name::CallId).unwrap_or_default());
     let from = message.from().ok();
-    field(
-        out,
-        from.as_ref()
-            .and_then(|from| from.tag())
-            .unwrap_or_default(),
-    );
+    field(out, from.as_ref().and_then(|from| from.tag()).unwrap_or_default());
     let number = message.cseq().map_or(0, |cseq| cseq.number);
     out.extend_from_slice(&number.to_le_bytes());
 }
@@ -94,11 +80,7 @@ mod tests {
 
     #[test]
     fn without_the_cookie_the_whole_request_decides() {
-        for via in [
-            "SIP/2.0/UDP h",
-            "SIP/2.0/UDP h;branch=z9hG4bK",
-            "SIP/2.0/UDP h;branch=7",
-        ] {
+        for via in ["SIP/2.0/UDP h", "SIP/2.0/UDP h;branch=z9hG4bK", "SIP/2.0/UDP h;branch=7"] {
             let invite = key("INVITE", via, "1 INVITE", Method::Invite);
             assert_eq!(key("ACK", via, "1 ACK", Method::Invite), invite);
             assert_ne!(key("INVITE", via, "2 INVITE", Method::Invite), invite);

@@ -74,10 +74,7 @@ pub(crate) fn reply_flow(flow: Flow, via: &Via) -> Flow {
         return flow;
     }
     let (host, port) = via.reply_to();
-    Flow {
-        remote: host.socket_addr(port).unwrap_or(flow.remote),
-        ..flow
-    }
+    Flow { remote: host.socket_addr(port).unwrap_or(flow.remote), ..flow }
 }
 
 impl Transactions {
@@ -141,11 +138,7 @@ impl Transactions {
             origin,
             slot: None,
         };
-        out.timers.set(
-            Owner::Server(id),
-            &mut server.slot,
-            server.machine.next_wake(),
-        );
+        out.timers.set(Owner::Server(id), &mut server.slot, server.machine.next_wake());
         self.servers.insert(id, server);
         id
     }
@@ -230,8 +223,7 @@ impl Transactions {
             return;
         };
         let owner = Owner::Server(id);
-        out.timers
-            .set(owner, &mut server.slot, server.machine.next_wake());
+        out.timers.set(owner, &mut server.slot, server.machine.next_wake());
         if server.machine.over() {
             if self.by_key.get(&server.key) == Some(&id) {
                 self.by_key.remove(&server.key);

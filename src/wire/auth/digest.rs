@@ -21,15 +21,8 @@ pub enum Algorithm {
 impl Algorithm {
     /// Recognises a name in any case.
     pub fn parse(text: &[u8]) -> Algorithm {
-        let known = [
-            Algorithm::Md5,
-            Algorithm::Md5Sess,
-            Algorithm::Sha256,
-            Algorithm::Sha256Sess,
-        ];
-        let found = known
-            .into_iter()
-            .find(|a| text.eq_ignore_ascii_case(a.as_str().as_bytes()));
+        let known = [Algorithm::Md5, Algorithm::Md5Sess, Algorithm::Sha256, Algorithm::Sha256Sess];
+        let found = known.into_iter().find(|a| text.eq_ignore_ascii_case(a.as_str().as_bytes()));
         found.unwrap_or_else(|| Algorithm::Other(String::from_utf8_lossy(text).into()))
     }
 
@@ -71,21 +64,13 @@ impl Challenge {
             return Err(AuthError::Scheme);
         }
         let qop = String::from_utf8_lossy(auth.get("qop").unwrap_or_default()).into_owned();
-        let qop = qop
-            .split(',')
-            .map(str::trim)
-            .filter(|q| !q.is_empty())
-            .map(Box::from);
+        let qop = qop.split(',').map(str::trim).filter(|q| !q.is_empty()).map(Box::from);
         Ok(Challenge {
             realm: auth.required("realm")?,
             nonce: auth.required("nonce")?,
             opaque: auth.get("opaque").map(Box::from),
-            stale: auth
-                .get("stale")
-                .is_some_and(|s| s.eq_ignore_ascii_case(b"true")),
-            algorithm: auth
-                .get("algorithm")
-                .map_or(Algorithm::Md5, Algorithm::parse),
+            stale: auth.get("stale").is_some_and(|s| s.eq_ignore_ascii_case(b"true")),
+            algorithm: auth.get("algorithm").map_or(Algorithm::Md5, Algorithm::parse),
             qop: qop.collect(),
             other: auth.others(&["realm", "nonce", "opaque", "stale", "algorithm", "qop"]),
         })
@@ -155,14 +140,9 @@ impl Credentials {
             nonce: auth.required("nonce")?,
             uri: auth.required("uri")?,
             response: auth.required("response")?,
-            algorithm: auth
-                .get("algorithm")
-                .map_or(Algorithm::Md5, Algorithm::parse),
+            algorithm: auth.get("algorithm").map_or(Algorithm::Md5, Algorithm::parse),
             opaque: auth.get("opaque").map(Box::from),
-            qop: auth
-                .get("qop")
-                .map(|qop| Qop::parse(qop, auth))
-                .transpose()?,
+            qop: auth.get("qop").map(|qop| Qop::parse(qop, auth)).transpose()?,
             other: auth.others(&known),
         })
     }
@@ -174,14 +154,9 @@ impl Qop {
         // from_str_radix alone would take a sign.
         let hex = nc.len() <= 8 && nc.iter().all(u8::is_ascii_hexdigit);
         let nc = core::str::from_utf8(nc).ok().filter(|_| hex);
-        let nc = nc
-            .and_then(|nc| u32::from_str_radix(nc, 16).ok())
-            .ok_or(AuthError::Value("nc"))?;
-        Ok(Qop {
-            qop: String::from_utf8_lossy(qop).into(),
-            cnonce: auth.required("cnonce")?,
-            nc,
-        })
+        let nc =
+            nc.and_then(|nc| u32::from_str_radix(nc, 16).ok()).ok_or(AuthError::Value("nc"))?;
+        Ok(Qop { qop: String::from_utf8_lossy(qop).into(), cnonce: auth.required("cnonce")?, nc })
     }
 }
 
@@ -193,8 +168,7 @@ struct Params<'a> {
 
 impl Params<'_> {
     fn begin(&mut self, name: &str) {
-        self.out
-            .extend_from_slice(if self.first { b" " } else { b", " });
+        self.out.extend_from_slice(if self.first { b" " } else { b", " });
         self.first = false;
         self.out.extend_from_slice(name.as_bytes());
         self.out.push(b'=');
@@ -306,12 +280,7 @@ mod tests {
             qop: vec!["auth\n".into()],
             other: Vec::new(),
         };
-        assert!(
-            !challenge
-                .to_bytes()
-                .iter()
-                .any(|b| matches!(b, b'\r' | b'\n'))
-        );
+        assert!(!challenge.to_bytes().iter().any(|b| matches!(b, b'\r' | b'\n')));
     }
 
     #[test]

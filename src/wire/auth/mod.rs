@@ -94,43 +94,24 @@ impl Auth {
 
     /// Parses the parameters of Authentication-Info, which has no scheme.
     pub fn parse_info(value: &[u8]) -> Result<Auth, AuthError> {
-        let mut auth = Auth {
-            scheme: "".into(),
-            token: None,
-            params: Vec::new(),
-        };
+        let mut auth = Auth { scheme: "".into(), token: None, params: Vec::new() };
         let rest = auth.take_params(skip_commas(value))?;
-        if rest.is_empty() {
-            Ok(auth)
-        } else {
-            Err(AuthError::Param)
-        }
+        if rest.is_empty() { Ok(auth) } else { Err(AuthError::Param) }
     }
 
     /// Takes one `scheme param, param…` or `scheme token` off the front.
     fn take(text: &[u8]) -> Result<(Auth, &[u8]), AuthError> {
         let (scheme, rest) = lex::take_token(text);
-        if scheme.is_empty()
-            || rest
-                .first()
-                .is_some_and(|b| !matches!(b, b' ' | b'\t' | b','))
-        {
+        if scheme.is_empty() || rest.first().is_some_and(|b| !matches!(b, b' ' | b'\t' | b',')) {
             return Err(AuthError::Scheme);
         }
         let scheme = String::from_utf8_lossy(scheme).into();
-        let mut auth = Auth {
-            scheme,
-            token: None,
-            params: Vec::new(),
-        };
+        let mut auth = Auth { scheme, token: None, params: Vec::new() };
         let rest = lex::trim_start(rest);
         // `token68` of RFC 7235 §2.1: up to a comma, `=` only at its end.
         let end = rest.iter().position(|b| *b == b',').unwrap_or(rest.len());
         let word = lex::trim(&rest[..end]);
-        let stem = word
-            .iter()
-            .rposition(|b| *b != b'=')
-            .map_or(0, |last| last + 1);
+        let stem = word.iter().rposition(|b| *b != b'=').map_or(0, |last| last + 1);
         let legal = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(b);
         if stem > 0 && word[..stem].iter().all(legal) {
             auth.token = Some(word.into());
@@ -150,11 +131,7 @@ impl Auth {
                 // A token without `=` begins the next challenge, but not where a first parameter
                 // must stand.
                 let next = !self.params.is_empty() && !name.is_empty() && !after.is_empty();
-                return if next || rest.is_empty() {
-                    Ok(rest)
-                } else {
-                    Err(AuthError::Param)
-                };
+                return if next || rest.is_empty() { Ok(rest) } else { Err(AuthError::Param) };
             };
             if name.is_empty() {
                 return Err(AuthError::Param);
@@ -183,27 +160,18 @@ impl Auth {
 
     /// The value of a parameter, unquoted.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let found = self
-            .params
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let found = self.params.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, value)| &value[..])
     }
 
     fn required(&self, name: &'static str) -> Result<Box<[u8]>, AuthError> {
-        self.get(name)
-            .map(Box::from)
-            .ok_or(AuthError::Missing(name))
+        self.get(name).map(Box::from).ok_or(AuthError::Missing(name))
     }
 
     /// Parameters beside those that a Digest type has fields for.
     fn others(&self, known: &[&str]) -> Vec<(Box<str>, Box<[u8]>)> {
         let unknown = |name: &str| !known.iter().any(|k| k.eq_ignore_ascii_case(name));
-        self.params
-            .iter()
-            .filter(|(name, _)| unknown(name))
-            .cloned()
-            .collect()
+        self.params.iter().filter(|(name, _)| unknown(name)).cloned().collect()
     }
 }
 
@@ -213,9 +181,7 @@ fn take_value(text: &[u8]) -> Result<(Box<[u8]>, &[u8]), AuthError> {
         let len = lex::quoted_len(text).ok_or(AuthError::OpenQuote)?;
         return Ok((lex::unquote(&text[..len]).into_owned().into(), &text[len..]));
     }
-    let end = text
-        .iter()
-        .position(|b| matches!(b, b',' | b' ' | b'\t' | b'"'));
+    let end = text.iter().position(|b| matches!(b, b',' | b' ' | b'\t' | b'"'));
     let (value, rest) = text.split_at(end.unwrap_or(text.len()));
     Ok((value.into(), rest))
 }
@@ -228,11 +194,7 @@ fn skip_commas(text: &[u8]) -> &[u8] {
 /// Every challenge or set of credentials in the lines of one header; lines that cannot be read
 /// are left out.
 pub fn values(message: &Message, name: Name) -> Vec<Auth> {
-    message
-        .headers(name)
-        .filter_map(|line| Auth::parse(line).ok())
-        .flatten()
-        .collect()
+    message.headers(name).filter_map(|line| Auth::parse(line).ok()).flatten().collect()
 }
 
 #[cfg(test)]
@@ -262,10 +224,7 @@ mod tests {
         .unwrap();
         let all = values(&m, Name::WwwAuthenticate);
         let algorithm = |n: usize| Challenge::parse(&all[n]).unwrap().algorithm;
-        assert_eq!(
-            (all.len(), algorithm(0), algorithm(1)),
-            (2, Algorithm::Sha256, Algorithm::Md5)
-        );
+        assert_eq!((all.len(), algorithm(0), algorithm(1)), (2, Algorithm::Sha256, Algorithm::Md5));
     }
 
     #[test]
@@ -283,10 +242,7 @@ mod tests {
             assert_eq!(Auth::parse(text.as_bytes()), Err(error), "{text}");
         }
         let many: String = (0..40).map(|n| format!("p{n}=1,")).collect();
-        assert_eq!(
-            Auth::parse(format!("D {many}").as_bytes()),
-            Err(AuthError::TooMany)
-        );
+        assert_eq!(Auth::parse(format!("D {many}").as_bytes()), Err(AuthError::TooMany));
     }
 
     #[test]

@@ -102,10 +102,7 @@ pub struct Mapping {
 
 impl Mapping {
     /// RFC 3398 alone.
-    pub const RFC_3398: Mapping = Mapping {
-        to_sip: Vec::new(),
-        from_sip: Vec::new(),
-    };
+    pub const RFC_3398: Mapping = Mapping { to_sip: Vec::new(), from_sip: Vec::new() };
 
     /// From now on this cause is answered with this status. False, and nothing done, when the
     /// status is no final failure (300 to 699).
@@ -141,9 +138,7 @@ impl Mapping {
         }
         let find = |status: u16| FROM_SIP.iter().find(|(s, _)| *s == status);
         let found = find(status).or_else(|| find(status / 100 * 100));
-        found
-            .and_then(|(_, cause)| Cause::new(*cause))
-            .unwrap_or(Cause::NORMAL_UNSPECIFIED)
+        found.and_then(|(_, cause)| Cause::new(*cause)).unwrap_or(Cause::NORMAL_UNSPECIFIED)
     }
 }
 
@@ -160,20 +155,14 @@ mod tests {
 
     #[test]
     fn rfc_3398_and_where_it_is_silent() {
-        assert_eq!(
-            (status(17), status(18), status(19), status(34)),
-            (486, 408, 480, 503)
-        );
+        assert_eq!((status(17), status(18), status(19), status(34)), (486, 408, 480, 503));
         assert_eq!((status(29), status(102), status(127)), (501, 504, 500));
         assert_eq!((status(16), status(24)), (480, 480), "normal class");
         assert_eq!(
             (status(44), status(50), status(66), status(81), status(101)),
             (503, 503, 501, 500, 500)
         );
-        assert_eq!(
-            (cause(486), cause(404), cause(408), cause(480)),
-            (17, 1, 102, 18)
-        );
+        assert_eq!((cause(486), cause(404), cause(408), cause(480)), (17, 1, 102, 18));
         assert_eq!(
             (cause(487), cause(488), cause(491), cause(599), cause(699)),
             (16, 88, 41, 41, 17)

@@ -118,11 +118,7 @@ causes! {
 impl Cause {
     /// A cause value.
     pub const fn new(value: u8) -> Option<Cause> {
-        if value >= 1 && value <= 127 {
-            Some(Cause(value))
-        } else {
-            None
-        }
+        if value >= 1 && value <= 127 { Some(Cause(value)) } else { None }
     }
 
     /// The number.
@@ -140,10 +136,7 @@ impl Cause {
         let is = |name: &str| {
             name.len() == text.len() && name.bytes().zip(text.bytes()).all(|(a, b)| same(a, b))
         };
-        TABLE
-            .iter()
-            .find(|(_, name, _)| is(name))
-            .map(|(value, ..)| Cause(*value))
+        TABLE.iter().find(|(_, name, _)| is(name)).map(|(value, ..)| Cause(*value))
     }
 
     /// The name; for a value that Q.850 leaves open, that of [`Cause::class_default`].
@@ -218,10 +211,7 @@ mod tests {
         }
         assert_eq!(Cause::from_name("user-busy"), Some(Cause::USER_BUSY));
         assert_eq!(Cause::from_name("no such"), None);
-        assert_eq!(
-            (Cause::new(0), Cause::new(128), Cause::from_name("0")),
-            (None, None, None)
-        );
+        assert_eq!((Cause::new(0), Cause::new(128), Cause::from_name("0")), (None, None, None));
     }
 
     #[test]

@@ -42,11 +42,7 @@ impl Reason {
 
     /// A SIP status, as a CANCEL to the losers of a fork carries it.
     pub fn sip(status: u16, text: &str) -> Reason {
-        Reason {
-            protocol: Protocol::Sip,
-            cause: Some(status),
-            text: Some(text.as_bytes().into()),
-        }
+        Reason { protocol: Protocol::Sip, cause: Some(status), text: Some(text.as_bytes().into()) }
     }
 
     /// Parses one value; `None` when it has no protocol or malformed parameters. A cause that is
@@ -64,11 +60,7 @@ impl Reason {
         let cause = params.get_unquoted("cause");
         let cause = cause.and_then(|c| core::str::from_utf8(&c).ok()?.trim().parse().ok());
         let text = params.get_unquoted("text").map(|t| t.into_owned().into());
-        Some(Reason {
-            protocol,
-            cause,
-            text,
-        })
+        Some(Reason { protocol, cause, text })
     }
 
     /// The Q.850 cause, when it is one.
@@ -80,9 +72,7 @@ impl Reason {
 
 /// The Q.850 cause that a message gives in its `Reason` headers.
 pub fn cause_of(message: &Message) -> Option<Cause> {
-    message
-        .headers(Name::Reason)
-        .find_map(|value| Reason::parse(value)?.as_q850())
+    message.headers(Name::Reason).find_map(|value| Reason::parse(value)?.as_q850())
 }
 
 impl ToWire for Reason {

@@ -105,10 +105,7 @@ impl<'a> Compound<'a> {
                 _ => unpadded(raw).ok_or(Malformed::Padding { offset })?,
             };
             if Packet::new(body).is_none() {
-                return Err(Malformed::Body {
-                    offset,
-                    packet_type,
-                });
+                return Err(Malformed::Body { offset, packet_type });
             }
             offset += len;
         }
@@ -144,11 +141,7 @@ impl<'a> Iterator for Packets<'a> {
         let len = HEADER_LEN + 4 * usize::from(u16::from_be_bytes([high, low]));
         let (raw, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;
-        Packet::new(if first & 0x20 == 0 {
-            raw
-        } else {
-            unpadded(raw)?
-        })
+        Packet::new(if first & 0x20 == 0 { raw } else { unpadded(raw)? })
     }
 }
 
@@ -173,30 +166,15 @@ mod tests {
         assert_eq!(fails(&[]), Malformed::Length { offset: 0 });
         assert_eq!(fails(&ok[..15]), Malformed::Length { offset: 8 });
         assert_eq!(fails(&ok[..10]), Malformed::Length { offset: 8 });
-        assert_eq!(
-            fails(&[ok.clone(), vec![0x80]].concat()),
-            Malformed::Length { offset: 16 }
-        );
+        assert_eq!(fails(&[ok.clone(), vec![0x80]].concat()), Malformed::Length { offset: 16 });
         assert_eq!(fails(&BYE), Malformed::First(203));
         assert!(Compound::parse_reduced(&BYE).is_ok());
         let mut bad = ok.clone();
         bad[8] = 0x41;
-        assert_eq!(
-            fails(&bad),
-            Malformed::Version {
-                offset: 8,
-                version: 1
-            }
-        );
+        assert_eq!(fails(&bad), Malformed::Version { offset: 8, version: 1 });
         let mut bad = ok.clone();
         bad[0] = 0x82;
-        assert_eq!(
-            fails(&bad),
-            Malformed::Body {
-                offset: 0,
-                packet_type: 201
-            }
-        );
+        assert_eq!(fails(&bad), Malformed::Body { offset: 0, packet_type: 201 });
     }
 
     #[test]
@@ -217,17 +195,11 @@ mod tests {
         }
         assert_eq!(
             Compound::parse(&padded(8)).unwrap_err(),
-            Malformed::Body {
-                offset: 8,
-                packet_type: 203
-            },
+            Malformed::Body { offset: 8, packet_type: 203 },
             "what the padding leaves is too short"
         );
         let mut first = [RR, BYE].concat();
         first[0] |= 0x20;
-        assert_eq!(
-            Compound::parse(&first).unwrap_err(),
-            Malformed::Padding { offset: 0 }
-        );
+        assert_eq!(Compound::parse(&first).unwrap_err(), Malformed::Padding { offset: 0 });
     }
 }

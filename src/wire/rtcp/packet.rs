@@ -134,49 +134,28 @@ mod tests {
 
     #[test]
     fn goodbyes() {
-        let bye = [
-            0x82, 203, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2, 5, b'l', b'e', b'a', b'v', b'e', 0, 0,
-        ];
-        let Some(Packet::Bye(b)) = only(&bye) else {
-            panic!("a BYE")
-        };
+        let bye = [0x82, 203, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2, 5, b'l', b'e', b'a', b'v', b'e', 0, 0];
+        let Some(Packet::Bye(b)) = only(&bye) else { panic!("a BYE") };
         assert!(b.sources().eq([1, 2]));
         assert_eq!(b.reason(), b"leave");
         let none = [0x80, 203, 0, 0];
-        let Some(Packet::Bye(b)) = only(&none) else {
-            panic!("a BYE")
-        };
+        let Some(Packet::Bye(b)) = only(&none) else { panic!("a BYE") };
         assert_eq!((b.sources().count(), b.reason()), (0, &b""[..]));
-        assert!(
-            only(&[0x80, 203, 0, 1, 4, b'a', b'b', b'c']).is_none(),
-            "reason too long"
-        );
-        assert!(
-            only(&[0x81, 203, 0, 0]).is_none(),
-            "a source that is not there"
-        );
+        assert!(only(&[0x80, 203, 0, 1, 4, b'a', b'b', b'c']).is_none(), "reason too long");
+        assert!(only(&[0x81, 203, 0, 0]).is_none(), "a source that is not there");
     }
 
     #[test]
     fn others_are_kept_as_bytes() {
-        let app = [
-            0x83, 204, 0, 3, 0, 0, 0, 7, b'B', b'e', b'l', b'f', 1, 2, 3, 4,
-        ];
-        let Some(Packet::App(a)) = only(&app) else {
-            panic!("an APP")
-        };
+        let app = [0x83, 204, 0, 3, 0, 0, 0, 7, b'B', b'e', b'l', b'f', 1, 2, 3, 4];
+        let Some(Packet::App(a)) = only(&app) else { panic!("an APP") };
         assert_eq!(
             (a.subtype(), a.ssrc(), &a.name(), a.data()),
             (3, 7, b"Belf", &[1, 2, 3, 4][..])
         );
         assert!(only(&app[..12]).is_none());
         let xr = [0x80, 207, 0, 1, 0, 0, 0, 7];
-        let Some(Packet::Other(o)) = only(&xr) else {
-            panic!("an XR")
-        };
-        assert_eq!(
-            (o.packet_type(), o.count(), o.body()),
-            (207, 0, &[0, 0, 0, 7][..])
-        );
+        let Some(Packet::Other(o)) = only(&xr) else { panic!("an XR") };
+        assert_eq!((o.packet_type(), o.count(), o.body()), (207, 0, &[0, 0, 0, 7][..]));
     }
 }

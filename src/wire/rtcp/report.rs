@@ -116,10 +116,7 @@ pub struct ReceiverReport<'a> {
 
 /// The blocks behind `at`.
 fn blocks(bytes: &[u8], at: usize) -> impl Iterator<Item = ReportBlock> + '_ {
-    bytes[at..]
-        .chunks_exact(BLOCK_LEN)
-        .take(count(bytes))
-        .map(ReportBlock::read)
+    bytes[at..].chunks_exact(BLOCK_LEN).take(count(bytes)).map(ReportBlock::read)
 }
 
 impl<'a> SenderReport<'a> {
@@ -186,17 +183,10 @@ mod tests {
     #[test]
     fn losses_have_a_sign() {
         for total_lost in [0, 1, -1, 0x7f_ffff, -0x80_0000] {
-            let block = ReportBlock {
-                total_lost,
-                fraction_lost: 255,
-                ..ReportBlock::default()
-            };
+            let block = ReportBlock { total_lost, fraction_lost: 255, ..ReportBlock::default() };
             assert_eq!(ReportBlock::read(&block.to_bytes()), block);
         }
-        let block = ReportBlock {
-            total_lost: i32::MAX,
-            ..ReportBlock::default()
-        };
+        let block = ReportBlock { total_lost: i32::MAX, ..ReportBlock::default() };
         assert_eq!(ReportBlock::read(&block.to_bytes()).total_lost, 0x7f_ffff);
     }
 }

@@ -64,9 +64,7 @@ impl<'a> Chunk<'a> {
 
     /// The canonical name.
     pub fn cname(&self) -> Option<&'a [u8]> {
-        self.items()
-            .find(|item| item.kind == CNAME)
-            .map(|item| item.text)
+        self.items().find(|item| item.kind == CNAME).map(|item| item.text)
     }
 }
 
@@ -95,13 +93,7 @@ fn take_chunk(text: &[u8]) -> Option<(Chunk<'_>, &[u8])> {
     let used = items.len() - rest.len();
     let end = (used + 1).next_multiple_of(4);
     let (whole, after) = items.split_at_checked(end)?;
-    Some((
-        Chunk {
-            ssrc: be32(text, 0),
-            items: &whole[..used],
-        },
-        after,
-    ))
+    Some((Chunk { ssrc: be32(text, 0), items: &whole[..used] }, after))
 }
 
 #[cfg(test)]
@@ -117,9 +109,7 @@ mod tests {
     #[test]
     fn chunks_and_items() {
         let body = [
-            &[
-                0, 0, 0, 1, CNAME, 3, b'a', b'@', b'b', 2, 1, b'N', 0, 0, 0, 0,
-            ][..],
+            &[0, 0, 0, 1, CNAME, 3, b'a', b'@', b'b', 2, 1, b'N', 0, 0, 0, 0][..],
             &[0, 0, 0, 2, CNAME, 1, b'c', 0],
             &[0, 0, 0, 3, 0, 0, 0, 0],
         ]
@@ -132,20 +122,12 @@ mod tests {
         let chunks: Vec<_> = sdes.chunks().collect();
         assert_eq!(chunks.len(), 3);
         assert_eq!((chunks[0].ssrc, chunks[0].cname()), (1, Some(&b"a@b"[..])));
-        assert!(chunks[0].items().eq([
-            Item {
-                kind: CNAME,
-                text: b"a@b"
-            },
-            Item {
-                kind: 2,
-                text: b"N"
-            }
-        ]));
-        assert_eq!(
-            (chunks[1].cname(), chunks[2].cname()),
-            (Some(&b"c"[..]), None)
+        assert!(
+            chunks[0]
+                .items()
+                .eq([Item { kind: CNAME, text: b"a@b" }, Item { kind: 2, text: b"N" }])
         );
+        assert_eq!((chunks[1].cname(), chunks[2].cname()), (Some(&b"c"[..]), None));
     }
 
     #[test]
@@ -157,10 +139,7 @@ mod tests {
             (1, &[0, 0, 0, 1, CNAME, 2, b'a', b'b']),
             (2, &[0, 0, 0, 1, 0, 0, 0, 0]),
         ] {
-            assert!(
-                Compound::parse_reduced(&packet(count, body)).is_err(),
-                "{body:?}"
-            );
+            assert!(Compound::parse_reduced(&packet(count, body)).is_err(), "{body:?}");
         }
     }
 }

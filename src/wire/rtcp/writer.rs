@@ -69,11 +69,7 @@ impl<'a> Writer<'a> {
     /// A goodbye of one source; last in a compound.
     pub fn bye(&mut self, ssrc: u32, reason: &[u8]) -> Result<(), Full> {
         let len = u8::try_from(reason.len()).map_err(|_| Full)?;
-        let text = if reason.is_empty() {
-            0
-        } else {
-            (1 + reason.len()).next_multiple_of(4)
-        };
+        let text = if reason.is_empty() { 0 } else { (1 + reason.len()).next_multiple_of(4) };
         let body = self.begin(packet_type::BYE, 1, 4 + text)?;
         body[..4].copy_from_slice(&ssrc.to_be_bytes());
         if !reason.is_empty() {
@@ -102,10 +98,7 @@ impl<'a> Writer<'a> {
             return Err(Full);
         }
         let words = u16::try_from(body / 4).map_err(|_| Full)?;
-        let packet = self
-            .out
-            .get_mut(self.len..self.len + HEADER_LEN + body)
-            .ok_or(Full)?;
+        let packet = self.out.get_mut(self.len..self.len + HEADER_LEN + body).ok_or(Full)?;
         let (header, rest) = packet.split_at_mut(HEADER_LEN);
         header[0] = 2 << 6 | count as u8;
         header[1] = packet_type;
@@ -170,10 +163,7 @@ mod tests {
         let chunk = sdes.chunks().next().unwrap();
         assert_eq!((chunk.ssrc, chunk.cname()), (1, Some(&b"1001@belfry"[..])));
         assert_eq!((app.subtype(), app.data()), (3, &[1, 2, 3, 4][..]));
-        assert_eq!(
-            (bye.sources().next(), bye.reason()),
-            (Some(1), &b"done"[..])
-        );
+        assert_eq!((bye.sources().next(), bye.reason()), (Some(1), &b"done"[..]));
     }
 
     #[test]
@@ -183,10 +173,7 @@ mod tests {
         w.receiver_report(1, &[]).unwrap();
         assert_eq!(w.cname(1, b"abcdef"), Err(Full));
         assert_eq!(w.cname(1, &[b'x'; 300]), Err(Full));
-        assert_eq!(
-            w.receiver_report(1, &[ReportBlock::default(); 32]),
-            Err(Full)
-        );
+        assert_eq!(w.receiver_report(1, &[ReportBlock::default(); 32]), Err(Full));
         assert_eq!(w.app(32, 1, *b"abcd", &[]), Err(Full));
         assert_eq!(w.app(1, 1, *b"abcd", &[1]), Err(Full));
         w.cname(1, b"a").unwrap();

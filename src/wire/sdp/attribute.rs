@@ -15,18 +15,12 @@ pub struct Attribute {
 impl Attribute {
     /// A property: `a=name`.
     pub fn flag(name: &str) -> Attribute {
-        Attribute {
-            name: name.as_bytes().into(),
-            value: None,
-        }
+        Attribute { name: name.as_bytes().into(), value: None }
     }
 
     /// `a=name:value`.
     pub fn new(name: &str, value: impl AsRef<[u8]>) -> Attribute {
-        Attribute {
-            name: name.as_bytes().into(),
-            value: Some(value.as_ref().into()),
-        }
+        Attribute { name: name.as_bytes().into(), value: Some(value.as_ref().into()) }
     }
 
     /// Is this its name? Without regard to case, though the grammar has it otherwise.
@@ -59,12 +53,8 @@ pub enum Direction {
 }
 
 impl Direction {
-    const ALL: [Direction; 4] = [
-        Direction::SendRecv,
-        Direction::SendOnly,
-        Direction::RecvOnly,
-        Direction::Inactive,
-    ];
+    const ALL: [Direction; 4] =
+        [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
 
     /// As written.
     pub const fn as_str(self) -> &'static str {
@@ -135,8 +125,7 @@ impl Media {
 
     /// Writes the direction, in place of any that was there.
     pub fn set_direction(&mut self, direction: Direction) {
-        self.attributes
-            .retain(|a| !Direction::ALL.iter().any(|d| a.is(d.as_str())));
+        self.attributes.retain(|a| !Direction::ALL.iter().any(|d| a.is(d.as_str())));
         self.attributes.push(Attribute::flag(direction.as_str()));
     }
 
@@ -163,11 +152,7 @@ impl Media {
         let end = text.iter().position(|b| *b == b' ').unwrap_or(text.len());
         let port = number(&text[..end])?;
         let rest = text[end..].trim_ascii();
-        let address = if rest.is_empty() {
-            None
-        } else {
-            Some(address(rest)?.0)
-        };
+        let address = if rest.is_empty() { None } else { Some(address(rest)?.0) };
         Some(Rtcp { port, address })
     }
 }
@@ -203,28 +188,11 @@ mod tests {
         let (_, m) = media("a=ptime:20\r\na=maxptime: 60 \r\na=rtcp:53020 IN IP6 2001:db8::1\r\n");
         assert_eq!((m.ptime_ms(), m.maxptime_ms()), (Some(20), Some(60)));
         let address = Some(Address::Ip("2001:db8::1".parse().unwrap()));
-        assert_eq!(
-            m.rtcp(),
-            Some(Rtcp {
-                port: 53020,
-                address
-            })
-        );
+        assert_eq!(m.rtcp(), Some(Rtcp { port: 53020, address }));
         let (_, m) = media("a=ptime:22.5\r\na=maxptime:0\r\na=rtcp:53020\r\n");
         assert_eq!((m.ptime_ms(), m.maxptime_ms()), (Some(22), None));
-        assert_eq!(
-            m.rtcp(),
-            Some(Rtcp {
-                port: 53020,
-                address: None
-            })
-        );
-        for bad in [
-            "a=rtcp\r\n",
-            "a=rtcp:70000\r\n",
-            "a=rtcp:1 IN IP4\r\n",
-            "a=rtcp:x\r\n",
-        ] {
+        assert_eq!(m.rtcp(), Some(Rtcp { port: 53020, address: None }));
+        for bad in ["a=rtcp\r\n", "a=rtcp:70000\r\n", "a=rtcp:1 IN IP4\r\n", "a=rtcp:x\r\n"] {
             assert_eq!(media(bad).1.rtcp(), None, "{bad}");
         }
     }

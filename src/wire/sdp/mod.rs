@@ -94,10 +94,7 @@ pub struct Connection {
 impl Connection {
     /// A unicast address.
     pub fn new(ip: IpAddr) -> Connection {
-        Connection {
-            address: Address::Ip(ip),
-            multicast: None,
-        }
+        Connection { address: Address::Ip(ip), multicast: None }
     }
 
     /// `0.0.0.0` or `::`: the old way to put a call on hold (RFC 3264 §8.4).
@@ -141,12 +138,7 @@ impl Sdp {
     pub fn new(user: &str, session: u64, version: u64, ip: IpAddr) -> Sdp {
         let address = Address::Ip(ip);
         Sdp {
-            origin: Some(Origin {
-                user: user.as_bytes().into(),
-                session,
-                version,
-                address,
-            }),
+            origin: Some(Origin { user: user.as_bytes().into(), session, version, address }),
             name: b"-"[..].into(),
             connection: Some(Connection::new(ip)),
             attributes: Vec::new(),
@@ -175,9 +167,7 @@ impl Sdp {
 
     /// The first audio section that is not refused.
     pub fn audio(&self) -> Option<&Media> {
-        self.media
-            .iter()
-            .find(|media| &*media.kind == "audio" && media.port != 0)
+        self.media.iter().find(|media| &*media.kind == "audio" && media.port != 0)
     }
 }
 
@@ -200,9 +190,6 @@ impl Media {
     /// (RFC 3264 §6).
     pub fn refusal(&self) -> Media {
         let formats = self.formats.clone();
-        Media {
-            formats,
-            ..Media::new(&self.kind, 0, &self.proto)
-        }
+        Media { formats, ..Media::new(&self.kind, 0, &self.proto) }
     }
 }

@@ -107,11 +107,7 @@ impl Sdp {
                 _ => sdp.other_line(letter, value),
             }
         }
-        if version {
-            Ok(sdp)
-        } else {
-            Err(SdpError::NoVersion)
-        }
+        if version { Ok(sdp) } else { Err(SdpError::NoVersion) }
     }
 
     fn current_connection(&mut self) -> &mut Option<Connection> {
@@ -129,10 +125,7 @@ impl Sdp {
     }
 
     fn other_line(&mut self, letter: u8, value: &[u8]) {
-        let line = Line {
-            letter,
-            value: value.into(),
-        };
+        let line = Line { letter, value: value.into() };
         match (self.media.last_mut(), letter) {
             (Some(media), _) => media.other.push(line),
             (None, b's') => self.name = line.value,
@@ -148,17 +141,14 @@ impl Sdp {
 /// The lines that are not empty. CR, LF and CRLF all end one, and NUL, which some peers leave at the
 /// end of a body.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|b| matches!(b, b'\r' | b'\n' | 0))
-        .filter(|line| !line.trim_ascii().is_empty())
+    text.split(|b| matches!(b, b'\r' | b'\n' | 0)).filter(|line| !line.trim_ascii().is_empty())
 }
 
 /// `x=value`, white space around either passed over.
 fn letter_and_value(line: &[u8]) -> Option<(u8, &[u8])> {
     let (letter, rest) = line.trim_ascii().split_first()?;
     let value = rest.trim_ascii_start().strip_prefix(b"=")?;
-    letter
-        .is_ascii_alphabetic()
-        .then(|| (letter.to_ascii_lowercase(), value.trim_ascii()))
+    letter.is_ascii_alphabetic().then(|| (letter.to_ascii_lowercase(), value.trim_ascii()))
 }
 
 /// Decimal digits and nothing else, within the type.
@@ -170,8 +160,7 @@ pub(super) fn number<T: core::str::FromStr>(text: &[u8]) -> Option<T> {
 }
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty())
+    text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
 fn token(word: &[u8]) -> Box<str> {
@@ -223,16 +212,10 @@ pub(super) fn address(text: &[u8]) -> Option<(Address, Option<Box<str>>)> {
         Some((host, multicast)) => (host, Some(multicast.into())),
         None => (word, None),
     };
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|h| h.strip_suffix(']'))
-        .unwrap_or(host);
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     let address = match bare.parse::<IpAddr>() {
         Ok(ip) => Address::Ip(ip),
-        Err(_) if is_name(host) => Address::Name {
-            v6,
-            name: host.into(),
-        },
+        Err(_) if is_name(host) => Address::Name { v6, name: host.into() },
         Err(_) => return None,
     };
     Some((address, multicast))
@@ -251,24 +234,15 @@ fn origin(value: &[u8]) -> Option<Origin> {
     let version = number(fields.next()?)?;
     let rest: Vec<&[u8]> = fields.collect();
     let (address, _) = address(&rest.join(&b' '))?;
-    Some(Origin {
-        user,
-        session,
-        version,
-        address,
-    })
+    Some(Origin { user, session, version, address })
 }
 
 fn attribute(value: &[u8]) -> Attribute {
     match value.iter().position(|b| *b == b':') {
-        Some(at) => Attribute {
-            name: value[..at].trim_ascii().into(),
-            value: Some(value[at + 1..].into()),
-        },
-        None => Attribute {
-            name: value.into(),
-            value: None,
-        },
+        Some(at) => {
+            Attribute { name: value[..at].trim_ascii().into(), value: Some(value[at + 1..].into()) }
+        }
+        None => Attribute { name: value.into(), value: None },
     }
 }
 
@@ -300,14 +274,8 @@ mod tests {
     #[test]
     fn order_line_ends_and_missing_lines_do_not_matter() {
         let reference = Sdp::parse(MEDIANT.as_bytes()).unwrap();
-        assert_eq!(
-            Sdp::parse(MEDIANT.replace("\r\n", "\n").as_bytes()).unwrap(),
-            reference
-        );
-        assert_eq!(
-            Sdp::parse(MEDIANT.replace("\r\n", "\r").as_bytes()).unwrap(),
-            reference
-        );
+        assert_eq!(Sdp::parse(MEDIANT.replace("\r\n", "\n").as_bytes()).unwrap(), reference);
+        assert_eq!(Sdp::parse(MEDIANT.replace("\r\n", "\r").as_bytes()).unwrap(), reference);
         let shuffled = MEDIANT
             .replace("v=0\r\n", "v=0\r\nt=0 0\r\ns=Phone-Call\r\n")
             .replacen("\r\ns=Phone-Call\r\nc=", "\r\nc=", 1)
@@ -316,10 +284,7 @@ mod tests {
         assert_eq!(Sdp::parse(shuffled.as_bytes()).unwrap(), reference);
         let bare = "m=audio 4000 RTP/AVP 8\nc = IN IP4 192.0.2.1\njunk\n\n v=0";
         let sdp = Sdp::parse(bare.as_bytes()).unwrap();
-        assert_eq!(
-            (sdp.origin.clone(), sdp.name.len(), sdp.media.len()),
-            (None, 0, 1)
-        );
+        assert_eq!((sdp.origin.clone(), sdp.name.len(), sdp.media.len()), (None, 0, 1));
         assert!(sdp.connection_of(&sdp.media[0]).is_some());
     }
 
@@ -333,23 +298,10 @@ mod tests {
         assert!(c("IN IP6 ::").unwrap().is_hold());
         assert!(!c("IN IP6 2001:db8::1").unwrap().is_hold());
         assert_eq!(c("IN IP6 [2001:db8::1]"), c("in ip6 2001:db8::1"));
-        let name = Address::Name {
-            v6: false,
-            name: "host.example".into(),
-        };
+        let name = Address::Name { v6: false, name: "host.example".into() };
         assert_eq!(c("IN IP4 host.example").unwrap().address, name);
-        assert_eq!(
-            c("IN IP4 233.252.0.1/127/3").unwrap().multicast.as_deref(),
-            Some("127/3")
-        );
-        for bad in [
-            "IN IP4",
-            "IN IP5 x",
-            "IP4 1.2.3.4",
-            "IN IP4 a b:c/",
-            "IN IP4 1:2",
-            "",
-        ] {
+        assert_eq!(c("IN IP4 233.252.0.1/127/3").unwrap().multicast.as_deref(), Some("127/3"));
+        for bad in ["IN IP4", "IN IP5 x", "IP4 1.2.3.4", "IN IP4 a b:c/", "IN IP4 1:2", ""] {
             let expected = bad == "IN IP4 a b:c/";
             assert_eq!(c(bad).is_ok(), expected, "{bad}");
         }
@@ -359,21 +311,9 @@ mod tests {
     fn media_lines() {
         let m = |text: &str| Sdp::parse(format!("v=0\nm={text}\n").as_bytes());
         let image = m("IMAGE 49170/2 udptl t38").unwrap().media.remove(0);
-        assert_eq!(
-            (&*image.kind, image.port, image.port_count),
-            ("image", 49_170, 2)
-        );
-        assert!(
-            m("audio 0 RTP/AVP").unwrap().audio().is_none(),
-            "refused, no formats"
-        );
-        for bad in [
-            "audio",
-            "audio 1",
-            "audio x RTP/AVP 0",
-            "audio 65536 RTP/AVP 0",
-            "a 1/x y",
-        ] {
+        assert_eq!((&*image.kind, image.port, image.port_count), ("image", 49_170, 2));
+        assert!(m("audio 0 RTP/AVP").unwrap().audio().is_none(), "refused, no formats");
+        for bad in ["audio", "audio 1", "audio x RTP/AVP 0", "audio 65536 RTP/AVP 0", "a 1/x y"] {
             assert_eq!(m(bad), Err(SdpError::Media { line: 2 }), "{bad}");
         }
         assert_eq!(image.refusal().port, 0);
@@ -392,9 +332,6 @@ mod tests {
         let many = format!("v=0\n{}", "m=audio 1 RTP/AVP 0\n".repeat(MAX_MEDIA + 1));
         assert_eq!(Sdp::parse(many.as_bytes()), Err(SdpError::TooManyMedia));
         let many = format!("v=0\nm=audio 1 RTP/AVP {}", "0 ".repeat(MAX_FORMATS + 1));
-        assert_eq!(
-            Sdp::parse(many.as_bytes()),
-            Err(SdpError::TooManyFormats { line: 2 })
-        );
+        assert_eq!(Sdp::parse(many.as_bytes()), Err(SdpError::TooManyFormats { line: 2 }));
     }
 }

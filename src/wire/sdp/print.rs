@@ -19,21 +19,11 @@ impl Sdp {
             Some(o) => {
                 let numbers = format!(" {} {} ", o.session, o.version);
                 let address = address_text(&o.address);
-                out.line(
-                    b'o',
-                    &[&o.user[..], numbers.as_bytes(), address.as_bytes()].concat(),
-                );
+                out.line(b'o', &[&o.user[..], numbers.as_bytes(), address.as_bytes()].concat());
             }
             None => out.line(b'o', b"- 0 0 IN IP4 0.0.0.0"),
         }
-        out.line(
-            b's',
-            if self.name.is_empty() {
-                b"-"
-            } else {
-                &self.name
-            },
-        );
+        out.line(b's', if self.name.is_empty() { b"-" } else { &self.name });
         out.others(&self.other, |letter| SESSION_BEFORE_C.contains(&letter));
         out.connection(&self.connection);
         if !self.other.iter().any(|line| line.letter == b't') {
@@ -57,11 +47,7 @@ struct Out(Vec<u8>);
 impl Out {
     fn line(&mut self, letter: u8, value: &[u8]) {
         let clean = |b: &u8| {
-            if matches!(b, b'\r' | b'\n' | 0) {
-                b' '
-            } else {
-                *b
-            }
+            if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { *b }
         };
         self.0.push(letter);
         self.0.push(b'=');
@@ -153,10 +139,7 @@ mod tests {
         let want = b"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\ni=M\xfcller\r\nt=1 2\r\nk=clear:x\r\n\
                      x=odd\r\nm=audio 1/2 RTP/SAVP 0\r\ni=title\r\nc=IN IP6 ::1\r\nb=AS:64\r\n\
                      a=x-strange:1:2\r\nz=q\r\n";
-        assert_eq!(
-            sdp.to_bytes().escape_ascii().to_string(),
-            want.escape_ascii().to_string()
-        );
+        assert_eq!(sdp.to_bytes().escape_ascii().to_string(), want.escape_ascii().to_string());
     }
 
     #[test]

@@ -31,12 +31,7 @@ const FIXED: [(u8, &str, u32); 8] = [
 impl RtpMap {
     /// A mono codec.
     pub fn new(payload_type: u8, encoding: &str, clock_hz: u32) -> RtpMap {
-        RtpMap {
-            payload_type,
-            encoding: encoding.into(),
-            clock_hz,
-            channels: 1,
-        }
+        RtpMap { payload_type, encoding: encoding.into(), clock_hz, channels: 1 }
     }
 
     /// Is it this encoding at this clock?
@@ -59,22 +54,12 @@ impl RtpMap {
         if encoding.is_empty() || clock_hz == 0 || channels == 0 {
             return None;
         }
-        Some(RtpMap {
-            payload_type,
-            encoding: encoding.into(),
-            clock_hz,
-            channels,
-        })
+        Some(RtpMap { payload_type, encoding: encoding.into(), clock_hz, channels })
     }
 
     /// The value of an `rtpmap` attribute.
     pub fn to_text(&self) -> String {
-        let RtpMap {
-            payload_type,
-            encoding,
-            clock_hz,
-            channels,
-        } = self;
+        let RtpMap { payload_type, encoding, clock_hz, channels } = self;
         match channels {
             1 => format!("{payload_type} {encoding}/{clock_hz}"),
             _ => format!("{payload_type} {encoding}/{clock_hz}/{channels}"),
@@ -91,30 +76,23 @@ impl Media {
         }
         let maps = self.attributes.iter().filter(|a| a.is("rtpmap"));
         let mut maps = maps.filter_map(|a| RtpMap::parse(a.text()));
-        maps.find(|map| map.payload_type == payload_type)
-            .or_else(|| {
-                let fixed = FIXED.iter().find(|(pt, ..)| *pt == payload_type);
-                fixed.map(|(pt, encoding, clock_hz)| RtpMap::new(*pt, encoding, *clock_hz))
-            })
+        maps.find(|map| map.payload_type == payload_type).or_else(|| {
+            let fixed = FIXED.iter().find(|(pt, ..)| *pt == payload_type);
+            fixed.map(|(pt, encoding, clock_hz)| RtpMap::new(*pt, encoding, *clock_hz))
+        })
     }
 
     /// The format parameters of this payload type (`a=fmtp`).
     pub fn fmtp(&self, payload_type: u8) -> Option<&[u8]> {
         let text = self.values_of("fmtp", payload_type).next()?;
-        let end = text
-            .iter()
-            .position(u8::is_ascii_whitespace)
-            .unwrap_or(text.len());
+        let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
         Some(text[end..].trim_ascii())
     }
 
     /// The values of such attributes that begin with this payload type.
     fn values_of(&self, name: &'static str, payload_type: u8) -> impl Iterator<Item = &[u8]> {
         let ours = move |text: &&[u8]| {
-            let end = text
-                .iter()
-                .position(u8::is_ascii_whitespace)
-                .unwrap_or(text.len());
+            let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
             number::<u8>(&text[..end]) == Some(payload_type)
         };
         let named = self.attributes.iter().filter(move |a| a.is(name));
@@ -123,9 +101,7 @@ impl Media {
 
     /// The formats that are payload types, in order of preference.
     pub fn payload_types(&self) -> impl Iterator<Item = u8> {
-        self.formats
-            .iter()
-            .filter_map(|f| number(f.as_bytes()).filter(|pt| *pt < 128))
+        self.formats.iter().filter_map(|f| number(f.as_bytes()).filter(|pt| *pt < 128))
     }
 
     /// The formats with what they mean, in order of preference; unknown ones left out.
@@ -155,10 +131,7 @@ mod tests {
                     a=rtpmap:98 gone/8000\n";
         let m = Sdp::parse(text.as_bytes()).unwrap().media.remove(0);
         assert!(m.rtpmap(8).unwrap().is("PCMA", 8000));
-        assert!(
-            m.rtpmap(0).unwrap().is("PCMU", 8000),
-            "fixed, without rtpmap"
-        );
+        assert!(m.rtpmap(0).unwrap().is("PCMU", 8000), "fixed, without rtpmap");
         assert!(m.rtpmap(96).unwrap().is("Telephone-Event", 8000));
         assert_eq!(m.fmtp(96), Some(&b"0-15"[..]));
         assert_eq!(m.rtpmap(97).unwrap().channels, 2);
@@ -173,15 +146,7 @@ mod tests {
         for text in ["8 PCMA/8000", "111 opus/48000/2"] {
             assert_eq!(RtpMap::parse(text.as_bytes()).unwrap().to_text(), text);
         }
-        for bad in [
-            "8",
-            "8 PCMA",
-            "8 PCMA/x",
-            "128 X/8000",
-            "8 /8000",
-            "8 X/0",
-            "8 X/8000/0",
-        ] {
+        for bad in ["8", "8 PCMA", "8 PCMA/x", "128 X/8000", "8 /8000", "8 X/0", "8 X/8000/0"] {
             assert_eq!(RtpMap::parse(bad.as_bytes()), None, "{bad}");
         }
         let mut m = Media::new("audio", 4000, "RTP/AVP");

@@ -100,32 +100,18 @@ impl Builder {
         bytes.extend_from_slice(b"SIP/2.0 ");
         status.to_wire(&mut bytes);
         bytes.push(b' ');
-        let phrase = if reason.is_empty() {
-            super::status::phrase(status)
-        } else {
-            reason
-        };
+        let phrase = if reason.is_empty() { super::status::phrase(status) } else { reason };
         let at = bytes.len() as u32;
         bytes.extend_from_slice(phrase.as_bytes());
         let reason = at..bytes.len() as u32;
         bytes.extend_from_slice(b"\r\n");
         let method = request.method().clone();
-        let mut builder = Builder::new(
-            bytes,
-            Start::Response {
-                status,
-                reason,
-                method,
-            },
-        );
+        let mut builder = Builder::new(bytes, Start::Response { status, reason, method });
         if !(100..700).contains(&status) || has_line_end(phrase.as_bytes()) {
             builder.fault = Some(BuildError::Status(status));
         }
         let makes_dialog = (101..300).contains(&status)
-            && matches!(
-                request.method(),
-                Method::Invite | Method::Subscribe | Method::Refer
-            );
+            && matches!(request.method(), Method::Invite | Method::Subscribe | Method::Refer);
         for line in &request.inner().lines {
             let copied = match line.name {
                 Name::Via | Name::From | Name::To | Name::CallId | Name::CSeq => true,
@@ -134,24 +120,14 @@ impl Builder {
                 _ => false,
             };
             if copied {
-                builder.push(
-                    line.name.as_str(),
-                    line.name,
-                    &request.bytes()[line.value_range()],
-                );
+                builder.push(line.name.as_str(), line.name, &request.bytes()[line.value_range()]);
             }
         }
         builder
     }
 
     fn new(bytes: Vec<u8>, start: Start) -> Builder {
-        Builder {
-            bytes,
-            start,
-            lines: Vec::with_capacity(16),
-            body: Vec::new(),
-            fault: None,
-        }
+        Builder { bytes, start, lines: Vec::with_capacity(16), body: Vec::new(), fault: None }
     }
 
     /// Appends a header line.
@@ -165,8 +141,7 @@ impl Builder {
             HeaderName::Text(text) => (text, Name::parse(text.as_bytes())),
         };
         if name == Name::ContentLength || !lex::is_token_text(text.as_bytes()) || text == "?" {
-            self.fault
-                .get_or_insert_with(|| BuildError::Name(text.into()));
+            self.fault.get_or_insert_with(|| BuildError::Name(text.into()));
             return self;
         }
         self.push(text, name, value);
@@ -204,8 +179,7 @@ impl Builder {
         }
         let end = self.lines[at].value.1 as usize;
         let added = (b";tag=".len() + tag.len()) as u32;
-        self.bytes
-            .splice(end..end, b";tag=".iter().copied().chain(tag));
+        self.bytes.splice(end..end, b";tag=".iter().copied().chain(tag));
         self.lines[at].value.1 += added;
         for line in &mut self.lines[at + 1..] {
             line.start += added;
@@ -230,8 +204,7 @@ impl Builder {
         let body = self.bytes.len();
         self.bytes.append(&mut self.body);
         if self.bytes.len() > Limits::DEFAULT.message_bytes {
-            self.fault
-                .get_or_insert(BuildError::TooLong(self.bytes.len()));
+            self.fault.get_or_insert(BuildError::TooLong(self.bytes.len()));
         }
         match self.fault {
             Some(fault) => Err(fault),
@@ -255,8 +228,7 @@ impl Builder {
         let written = &self.bytes[at..];
         if has_line_end(written) {
             self.bytes.truncate(start);
-            self.fault
-                .get_or_insert_with(|| BuildError::Value(text.into()));
+            self.fault.get_or_insert_with(|| BuildError::Value(text.into()));
             return;
         }
         let lead = written.len() - lex::trim_start(written).len();
@@ -287,13 +259,7 @@ mod tests {
     #[test]
     fn what_is_built_reads_back() {
         let m = Builder::request(Method::Invite, &uri())
-            .header(
-                Name::CSeq,
-                &CSeq {
-                    number: 1,
-                    method: Method::Invite,
-                },
-            )
+            .header(Name::CSeq, &CSeq { number: 1, method: Method::Invite })
             .header("X-Case", " padded ")
             .header(Name::Subject, "")
             .body("application/sdp", b"v=0\r\n")
@@ -312,37 +278,20 @@ mod tests {
     #[test]
     fn no_value_starts_a_line() {
         let build = |name: &str, value: &str| {
-            Builder::request(Method::Info, &uri())
-                .header(name, value)
-                .build()
+            Builder::request(Method::Info, &uri()).header(name, value).build()
         };
         for value in ["a\r\nVia: x", "a\nb", "a\rb", "\r\n"] {
             assert_eq!(build("X", value), Err(BuildError::Value("X".into())));
         }
-        for name in [
-            "a b",
-            "",
-            "a:b",
-            "a\r\nb",
-            "?",
-            "Content-Length",
-            "l",
-            "M\u{fc}",
-        ] {
-            assert_eq!(
-                build(name, "1"),
-                Err(BuildError::Name(name.into())),
-                "{name:?}"
-            );
+        for name in ["a b", "", "a:b", "a\r\nb", "?", "Content-Length", "l", "M\u{fc}"] {
+            assert_eq!(build(name, "1"), Err(BuildError::Name(name.into())), "{name:?}");
         }
         let bad = |uri: &str| Builder::request(Method::Info, uri).build();
         assert_eq!(bad("sip:a b"), Err(BuildError::Uri));
         assert_eq!(bad("sip:a\r\nVia: x"), Err(BuildError::Uri));
         assert_eq!(bad(""), Err(BuildError::Uri));
         let big = vec![b'x'; 65_536];
-        let m = Builder::request(Method::Info, &uri())
-            .body("text/plain", &big)
-            .build();
+        let m = Builder::request(Method::Info, &uri()).body("text/plain", &big).build();
         assert!(matches!(m, Err(BuildError::TooLong(n)) if n > 65_536));
     }
 
@@ -357,65 +306,33 @@ mod tests {
 
     #[test]
     fn a_response_takes_what_section_8_2_6_says() {
-        let m = Builder::response_to(&request(), 180, "")
-            .to_tag("x1")
-            .build()
-            .unwrap();
-        assert_eq!(
-            (m.status(), m.reason_phrase()),
-            (Some(180), &b"Ringing"[..])
-        );
+        let m = Builder::response_to(&request(), 180, "").to_tag("x1").build().unwrap();
+        assert_eq!((m.status(), m.reason_phrase()), (Some(180), &b"Ringing"[..]));
         assert_eq!(m.headers(Name::Via).count(), 3);
         assert_eq!(m.to().unwrap().tag(), Some(&b"x1"[..]));
-        assert_eq!(
-            m.from().unwrap().display.as_deref(),
-            Some(&b"M\xfcller"[..])
-        );
+        assert_eq!(m.from().unwrap().display.as_deref(), Some(&b"M\xfcller"[..]));
         assert_eq!(m.header(Name::RecordRoute), Some(&b"<sip:p;lr>"[..]));
         assert_eq!(m.header_named("Timestamp"), None);
         assert_eq!(m.method(), &Method::Invite);
         let read = Message::parse(m.bytes()).unwrap();
-        assert!(
-            read.raw_headers().eq(m.raw_headers()),
-            "the index moved with the tag"
-        );
+        assert!(read.raw_headers().eq(m.raw_headers()), "the index moved with the tag");
 
         let m = Builder::response_to(&request(), 100, "").build().unwrap();
         assert_eq!(m.header_named("Timestamp"), Some(&b"54"[..]));
         assert_eq!(m.header(Name::RecordRoute), None);
         assert_eq!(m.to().unwrap().tag(), None);
-        let m = Builder::response_to(&request(), 486, "No")
-            .to_tag("x")
-            .build()
-            .unwrap();
-        assert_eq!(
-            (m.reason_phrase(), m.header(Name::RecordRoute)),
-            (&b"No"[..], None)
-        );
-        assert!(
-            Builder::response_to(&request(), 200, "a\r\nb")
-                .build()
-                .is_err()
-        );
+        let m = Builder::response_to(&request(), 486, "No").to_tag("x").build().unwrap();
+        assert_eq!((m.reason_phrase(), m.header(Name::RecordRoute)), (&b"No"[..], None));
+        assert!(Builder::response_to(&request(), 200, "a\r\nb").build().is_err());
         assert!(Builder::response_to(&request(), 99, "").build().is_err());
-        assert!(
-            Builder::response_to(&request(), 200, "")
-                .to_tag("a b")
-                .build()
-                .is_err()
-        );
+        assert!(Builder::response_to(&request(), 200, "").to_tag("a b").build().is_err());
     }
 
     #[test]
     fn a_tag_that_is_there_stays() {
-        let text = request()
-            .to_string()
-            .replace("t: sip:b@h", "t: <sip:b@h>;tag=theirs");
+        let text = request().to_string().replace("t: sip:b@h", "t: <sip:b@h>;tag=theirs");
         let m = Message::parse(text.as_bytes()).unwrap();
-        let m = Builder::response_to(&m, 200, "")
-            .to_tag("ours")
-            .build()
-            .unwrap();
+        let m = Builder::response_to(&m, 200, "").to_tag("ours").build().unwrap();
         assert_eq!(m.to().unwrap().tag(), Some(&b"theirs"[..]));
     }
 

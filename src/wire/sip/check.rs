@@ -42,10 +42,7 @@ impl Message {
     /// Methods whose Contact somebody will act on. Elsewhere a malformed one does no harm.
     fn uses_contact(&self) -> bool {
         use Method::{Invite, Notify, Refer, Register, Subscribe, Update};
-        matches!(
-            self.method(),
-            Invite | Register | Subscribe | Notify | Refer | Update
-        )
+        matches!(self.method(), Invite | Register | Subscribe | Notify | Refer | Update)
     }
 }
 

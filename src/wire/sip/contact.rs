@@ -75,12 +75,7 @@ mod tests {
         assert_eq!((c.expires(), c.q()), (Some(60), 330));
         let c = Contact::parse(b"<sip:a@h>;expires=280297596632815").unwrap();
         assert_eq!((c.expires(), c.q()), (Some(3600), 1000));
-        assert_eq!(
-            Contact::parse(b"<sip:a@h>;expires=\"60\"")
-                .unwrap()
-                .expires(),
-            Some(60)
-        );
+        assert_eq!(Contact::parse(b"<sip:a@h>;expires=\"60\"").unwrap().expires(), Some(60));
         for (text, q) in [
             ("1", Some(1000)),
             ("1.000", Some(1000)),

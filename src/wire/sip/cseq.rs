@@ -27,10 +27,7 @@ impl CSeq {
     /// Parses `number method`.
     pub fn parse(text: &[u8]) -> Result<CSeq, Fault> {
         let (number, method) = take_number(lex::trim(text))?;
-        Ok(CSeq {
-            number,
-            method: Method::parse(method).ok_or(Fault::Method)?,
-        })
+        Ok(CSeq { number, method: Method::parse(method).ok_or(Fault::Method)? })
     }
 }
 
@@ -38,19 +35,13 @@ impl RAck {
     /// Parses `rseq number method`.
     pub fn parse(text: &[u8]) -> Result<RAck, Fault> {
         let (rseq, cseq) = take_number(lex::trim(text))?;
-        Ok(RAck {
-            rseq,
-            cseq: CSeq::parse(cseq)?,
-        })
+        Ok(RAck { rseq, cseq: CSeq::parse(cseq)? })
     }
 }
 
 /// A number and, after white space, the rest.
 fn take_number(text: &[u8]) -> Result<(u32, &[u8]), Fault> {
-    let end = text
-        .iter()
-        .position(|b| lex::is_space(*b))
-        .unwrap_or(text.len());
+    let end = text.iter().position(|b| lex::is_space(*b)).unwrap_or(text.len());
     let number = lex::number(&text[..end], u32::MAX)?;
     Ok((number, lex::trim_start(&text[end..])))
 }
@@ -87,18 +78,9 @@ mod tests {
     #[test]
     fn reads_and_prints() {
         let c = CSeq::parse(b"0009   INVITE").unwrap();
-        assert_eq!(
-            c,
-            CSeq {
-                number: 9,
-                method: Method::Invite
-            }
-        );
+        assert_eq!(c, CSeq { number: 9, method: Method::Invite });
         assert_eq!(c.to_bytes(), b"9 INVITE");
-        assert_eq!(
-            CSeq::parse(b"36893488147419103232 REGISTER"),
-            Err(Fault::TooLarge)
-        );
+        assert_eq!(CSeq::parse(b"36893488147419103232 REGISTER"), Err(Fault::TooLarge));
         assert_eq!(CSeq::parse(b"x INVITE"), Err(Fault::NotNumber));
         assert_eq!(CSeq::parse(b"5"), Err(Fault::Method));
         assert_eq!(CSeq::parse(b"5 INVITE x"), Err(Fault::Method));

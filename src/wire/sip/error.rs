@@ -151,11 +151,7 @@ pub struct ParseError {
 
 impl ParseError {
     pub(super) fn new(what: What, offset: usize, salvage: Option<Message>) -> ParseError {
-        ParseError {
-            what,
-            offset,
-            salvage,
-        }
+        ParseError { what, offset, salvage }
     }
 
     /// What was found of a request, with an empty body: enough to answer it. `None` when it was a

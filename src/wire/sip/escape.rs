@@ -13,10 +13,7 @@ pub(super) const fn is_possible(byte: u8) -> bool {
 /// `unreserved` of §25.1.
 const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
-        )
+        || matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
 }
 
 /// `user` of §25.1 without `escaped`.
@@ -42,10 +39,7 @@ pub(super) const fn is_params_byte(byte: u8) -> bool {
 /// `hnv-unreserved` and the two that part headers.
 pub(super) const fn is_headers_byte(byte: u8) -> bool {
     is_unreserved(byte)
-        || matches!(
-            byte,
-            b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$' | b'=' | b'&'
-        )
+        || matches!(byte, b'[' | b']' | b'/' | b'?' | b':' | b'+' | b'$' | b'=' | b'&')
 }
 
 /// Every `%` must begin an escape.
@@ -94,9 +88,7 @@ pub(super) fn escape_all(text: &[u8], legal: fn(u8) -> bool, out: &mut Vec<u8>) 
 pub(super) fn escape_rest(text: &[u8], legal: fn(u8) -> bool, out: &mut Vec<u8>) {
     for (at, byte) in text.iter().enumerate() {
         let begins_escape = *byte == b'%'
-            && text
-                .get(at + 1..at + 3)
-                .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+            && text.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
         if begins_escape || legal(*byte) {
             out.push(*byte);
         } else {
@@ -107,11 +99,7 @@ pub(super) fn escape_rest(text: &[u8], legal: fn(u8) -> bool, out: &mut Vec<u8>)
 
 fn push_escape(byte: u8, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(&[
-        b'%',
-        HEX[usize::from(byte >> 4)],
-        HEX[usize::from(byte & 15)],
-    ]);
+    out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
 }
 
 #[cfg(test)]

@@ -170,8 +170,7 @@ impl Framer {
             self.head = Some((head, length));
             return None;
         }
-        head.bytes
-            .extend_from_slice(&self.buffer[self.taken + length..self.taken + total]);
+        head.bytes.extend_from_slice(&self.buffer[self.taken + length..self.taken + total]);
         self.taken += total;
         self.searched = 0;
         Some(head.finish().map(Frame::Message))
@@ -225,9 +224,7 @@ mod tests {
         let text = format!("\r\n\r\n{BYE}\r\n{BYE}{BYE}\r\n\r\n\r\n\r\n\r\n{BYE}");
         for chunk in 1..40 {
             let (seen, over) = frames(&text, chunk);
-            let want = [
-                "ping", "BYE body", "BYE body", "BYE body", "ping", "ping", "BYE body",
-            ];
+            let want = ["ping", "BYE body", "BYE body", "BYE body", "ping", "ping", "BYE body"];
             assert_eq!(seen, want, "chunks of {chunk}");
             assert!(!over);
         }
@@ -238,15 +235,9 @@ mod tests {
         for (text, want) in [
             (BYE.replace("l: 4\r\n", ""), "ContentLengthMissing true"),
             (BYE.replace("l: 4", "l: -4"), "ContentLength true"),
-            (
-                BYE.replace("l: 4", "l: 4\r\nl: 5"),
-                "ContentLengthTwice true",
-            ),
+            (BYE.replace("l: 4", "l: 4\r\nl: 5"), "ContentLengthTwice true"),
             (BYE.replace("l: 4", "l: 4294967295"), "MessageTooLong true"),
-            (
-                BYE.replace("l: 4", &format!("X: {}\r\n", "x".repeat(40_000))),
-                "HeadTooLong true",
-            ),
+            (BYE.replace("l: 4", &format!("X: {}\r\n", "x".repeat(40_000))), "HeadTooLong true"),
         ] {
             for chunk in [1, 7, 100_000] {
                 let (seen, over) = frames(&format!("{BYE}{text}{BYE}"), chunk);
@@ -269,11 +260,7 @@ mod tests {
 
     #[test]
     fn a_second_fault_in_content_length_still_ends_the_stream() {
-        for bad in [
-            "no colon\r\nl: 4\r\nl: 5",
-            "no colon\r\nl: x\r\nl: 4",
-            "no colon",
-        ] {
+        for bad in ["no colon\r\nl: 4\r\nl: 5", "no colon\r\nl: x\r\nl: 4", "no colon"] {
             let (seen, over) = frames(&format!("{}{BYE}", BYE.replace("l: 4", bad)), 9);
             assert_eq!((seen.len(), over), (1, true), "{bad} {seen:?}");
         }

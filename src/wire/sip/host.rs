@@ -27,10 +27,7 @@ impl Host {
             return None;
         }
         let text = core::str::from_utf8(text).ok()?;
-        Some(
-            text.parse()
-                .map_or_else(|_| Host::Name(text.into()), Host::V4),
-        )
+        Some(text.parse().map_or_else(|_| Host::Name(text.into()), Host::V4))
     }
 
     /// The address, when it is one.
@@ -52,28 +49,20 @@ impl Host {
 /// two (RFC 5118 §4.10).
 fn parse_v6(text: &[u8]) -> Option<Ipv6Addr> {
     let text = core::str::from_utf8(text).ok()?;
-    text.parse()
-        .ok()
-        .or_else(|| text.replacen(":::", "::", 1).parse().ok())
+    text.parse().ok().or_else(|| text.replacen(":::", "::", 1).parse().ok())
 }
 
 /// An address as a `received` parameter or SDP carries it: IPv6 with or without brackets
 /// (RFC 5118 §4.5).
 pub(crate) fn parse_ip(text: &[u8]) -> Option<IpAddr> {
-    let bare = text
-        .strip_prefix(b"[")
-        .and_then(|t| t.strip_suffix(b"]"))
-        .unwrap_or(text);
+    let bare = text.strip_prefix(b"[").and_then(|t| t.strip_suffix(b"]")).unwrap_or(text);
     core::str::from_utf8(bare).ok()?.parse().ok()
 }
 
 /// Splits `host[:port]`. The error says which half is wrong.
 pub(super) fn parse_host_port(text: &[u8]) -> Result<(Host, Option<u16>), HostPortFault> {
     let host_len = match text.first() {
-        Some(b'[') => text
-            .iter()
-            .position(|b| *b == b']')
-            .map_or(text.len(), |n| n + 1),
+        Some(b'[') => text.iter().position(|b| *b == b']').map_or(text.len(), |n| n + 1),
         _ => text.iter().position(|b| *b == b':').unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(host_len);
@@ -110,9 +99,7 @@ impl PartialEq for Host {
 impl core::hash::Hash for Host {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         match self {
-            Host::Name(name) => name
-                .bytes()
-                .for_each(|b| state.write_u8(b.to_ascii_lowercase())),
+            Host::Name(name) => name.bytes().for_each(|b| state.write_u8(b.to_ascii_lowercase())),
             Host::V4(v4) => v4.hash(state),
             Host::V6(v6) => v6.hash(state),
         }
@@ -144,32 +131,11 @@ mod tests {
 
     #[test]
     fn names_addresses_and_brackets() {
-        assert_eq!(
-            Host::parse(b"192.0.2.1"),
-            Some(Host::V4(Ipv4Addr::new(192, 0, 2, 1)))
-        );
-        assert_eq!(
-            Host::parse(b"A.example"),
-            Some(Host::Name("a.EXAMPLE".into()))
-        );
-        assert_eq!(
-            Host::parse(b"[2001:db8::10]").unwrap().to_string(),
-            "[2001:db8::10]"
-        );
-        assert_eq!(
-            Host::parse(b"[2001:db8:::192.0.2.1]"),
-            Host::parse(b"[2001:db8::192.0.2.1]")
-        );
-        for bad in [
-            &b""[..],
-            b"2001:db8::1",
-            b"[::1",
-            b"[::1]x",
-            b"a b",
-            b"a/b",
-            b"[a]",
-            b"\xe4",
-        ] {
+        assert_eq!(Host::parse(b"192.0.2.1"), Some(Host::V4(Ipv4Addr::new(192, 0, 2, 1))));
+        assert_eq!(Host::parse(b"A.example"), Some(Host::Name("a.EXAMPLE".into())));
+        assert_eq!(Host::parse(b"[2001:db8::10]").unwrap().to_string(), "[2001:db8::10]");
+        assert_eq!(Host::parse(b"[2001:db8:::192.0.2.1]"), Host::parse(b"[2001:db8::192.0.2.1]"));
+        for bad in [&b""[..], b"2001:db8::1", b"[::1", b"[::1]x", b"a b", b"a/b", b"[a]", b"\xe4"] {
             assert_eq!(Host::parse(bad), None, "{}", bad.escape_ascii());
         }
     }

@@ -9,10 +9,7 @@ use std::borrow::Cow;
 /// `token` of §25.1: letters, digits and ``-.!%*_+`'~``.
 pub(in crate::wire) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 /// Linear white space within a line; folds have become spaces before anyone looks.
@@ -27,29 +24,20 @@ pub(in crate::wire) fn is_token_text(text: &[u8]) -> bool {
 
 /// `text` without white space at its start.
 pub(in crate::wire) fn trim_start(text: &[u8]) -> &[u8] {
-    let skip = text
-        .iter()
-        .position(|b| !is_space(*b))
-        .unwrap_or(text.len());
+    let skip = text.iter().position(|b| !is_space(*b)).unwrap_or(text.len());
     &text[skip..]
 }
 
 /// `text` without white space at either end.
 pub(in crate::wire) fn trim(text: &[u8]) -> &[u8] {
     let text = trim_start(text);
-    let end = text
-        .iter()
-        .rposition(|b| !is_space(*b))
-        .map_or(0, |last| last + 1);
+    let end = text.iter().rposition(|b| !is_space(*b)).map_or(0, |last| last + 1);
     &text[..end]
 }
 
 /// The token at the front, perhaps empty, and what follows it.
 pub(in crate::wire) fn take_token(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text
-        .iter()
-        .position(|b| !is_token(*b))
-        .unwrap_or(text.len());
+    let end = text.iter().position(|b| !is_token(*b)).unwrap_or(text.len());
     text.split_at(end)
 }
 
@@ -85,11 +73,7 @@ pub(in crate::wire) fn unquote(text: &[u8]) -> Cow<'_, [u8]> {
     let mut plain = Vec::with_capacity(inner.len());
     let mut bytes = inner.iter();
     while let Some(byte) = bytes.next() {
-        let byte = if *byte == b'\\' {
-            bytes.next().unwrap_or(byte)
-        } else {
-            byte
-        };
+        let byte = if *byte == b'\\' { bytes.next().unwrap_or(byte) } else { byte };
         plain.push(*byte);
     }
     Cow::Owned(plain)
@@ -125,9 +109,7 @@ pub(in crate::wire) fn number(text: &[u8], max: u32) -> Result<u32, NumberError>
     }
     let mut value = 0u32;
     for digit in text {
-        let next = value
-            .checked_mul(10)
-            .and_then(|v| v.checked_add(u32::from(digit - b'0')));
+        let next = value.checked_mul(10).and_then(|v| v.checked_add(u32::from(digit - b'0')));
         value = next.filter(|v| *v <= max).ok_or(NumberError::TooLarge)?;
     }
     Ok(value)
@@ -153,9 +135,7 @@ pub(in crate::wire) fn line_end(bytes: &[u8], from: usize) -> Option<usize> {
         at += 8;
     }
     let rest = bytes.get(at..)?;
-    rest.iter()
-        .position(|b| matches!(b, b'\r' | b'\n'))
-        .map(|n| at + n)
+    rest.iter().position(|b| matches!(b, b'\r' | b'\n')).map(|n| at + n)
 }
 
 #[cfg(test)]
@@ -166,10 +146,7 @@ mod tests {
     fn line_end_agrees_with_a_plain_search() {
         let text = b"abc\x8a\x0bdefgh\x0c\x0eijk\rlmnopqrstuvw\n\nxyz\r";
         for from in 0..=text.len() + 1 {
-            let plain = text
-                .iter()
-                .skip(from)
-                .position(|b| matches!(b, b'\r' | b'\n'));
+            let plain = text.iter().skip(from).position(|b| matches!(b, b'\r' | b'\n'));
             assert_eq!(line_end(text, from), plain.map(|n| n + from), "from {from}");
         }
     }
@@ -190,10 +167,7 @@ mod tests {
         assert_eq!(number(b"0068", 255), Ok(68));
         assert_eq!(number(b"4294967295", u32::MAX), Ok(u32::MAX));
         assert_eq!(number(b"4294967296", u32::MAX), Err(NumberError::TooLarge));
-        assert_eq!(
-            number(b"36893488147419103232", u32::MAX),
-            Err(NumberError::TooLarge)
-        );
+        assert_eq!(number(b"36893488147419103232", u32::MAX), Err(NumberError::TooLarge));
         assert_eq!(number(b"256", 255), Err(NumberError::TooLarge));
         assert_eq!(number(b"-9", 255), Err(NumberError::NotDigits));
         assert_eq!(number(b"", 255), Err(NumberError::NotDigits));

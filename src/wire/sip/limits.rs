@@ -21,12 +21,8 @@ pub struct Limits {
 
 impl Limits {
     /// What [`super::Message::parse`] and the builder use.
-    pub const DEFAULT: Limits = Limits {
-        message_bytes: 65_535,
-        head_bytes: 32_768,
-        line_bytes: 8_192,
-        headers: 256,
-    };
+    pub const DEFAULT: Limits =
+        Limits { message_bytes: 65_535, head_bytes: 32_768, line_bytes: 8_192, headers: 256 };
 }
 
 impl Default for Limits {

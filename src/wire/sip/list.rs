@@ -12,18 +12,12 @@ pub(super) struct Elements<'a> {
 impl<'a> Elements<'a> {
     /// A line of a header that is a list: empty elements are passed over.
     pub(super) fn list(value: &'a [u8]) -> Elements<'a> {
-        Elements {
-            rest: Some(value),
-            list: true,
-        }
+        Elements { rest: Some(value), list: true }
     }
 
     /// A line whose value is one, commas and all, even when empty.
     pub(super) fn whole(value: &'a [u8]) -> Elements<'a> {
-        Elements {
-            rest: Some(value),
-            list: false,
-        }
+        Elements { rest: Some(value), list: false }
     }
 }
 

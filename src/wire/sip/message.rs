@@ -132,11 +132,7 @@ impl Message {
         let lines = self.0.lines.iter().filter(move |line| line.name == name);
         lines.flat_map(move |line| {
             let value = &self.0.bytes[line.value_range()];
-            if name.is_list() {
-                Elements::list(value)
-            } else {
-                Elements::whole(value)
-            }
+            if name.is_list() { Elements::list(value) } else { Elements::whole(value) }
         })
     }
 
@@ -145,8 +141,7 @@ impl Message {
         match Name::parse(name.as_bytes()) {
             Name::Other => {
                 let mut raw = self.raw_headers();
-                raw.find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
-                    .map(|(_, value)| value)
+                raw.find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
             }
             known => self.header(known),
         }
@@ -155,10 +150,7 @@ impl Message {
     /// Every header line as it stands: name and value, lists not split.
     pub fn raw_headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let bytes = &self.0.bytes;
-        self.0
-            .lines
-            .iter()
-            .map(|line| (&bytes[line.name_range()], &bytes[line.value_range()]))
+        self.0.lines.iter().map(|line| (&bytes[line.name_range()], &bytes[line.value_range()]))
     }
 
     /// How many lines carry this header.

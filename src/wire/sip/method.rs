@@ -69,12 +69,9 @@ impl Method {
             b"SUBSCRIBE" => Method::Subscribe,
             b"MESSAGE" => Method::Message,
             b"PUBLISH" => Method::Publish,
-            _ if lex::is_token_text(text) => Method::Other(
-                text.iter()
-                    .map(|b| char::from(*b))
-                    .collect::<String>()
-                    .into(),
-            ),
+            _ if lex::is_token_text(text) => {
+                Method::Other(text.iter().map(|b| char::from(*b)).collect::<String>().into())
+            }
             _ => return None,
         })
     }
@@ -125,14 +122,8 @@ mod tests {
     #[test]
     fn methods_are_case_sensitive_and_unknown_ones_are_kept() {
         assert_eq!(Method::parse(b"INVITE"), Some(Method::Invite));
-        assert_eq!(
-            Method::parse(b"invite"),
-            Some(Method::Other("invite".into()))
-        );
-        assert_eq!(
-            Method::parse(b"RE%47IST%45R").unwrap().as_str(),
-            "RE%47IST%45R"
-        );
+        assert_eq!(Method::parse(b"invite"), Some(Method::Other("invite".into())));
+        assert_eq!(Method::parse(b"RE%47IST%45R").unwrap().as_str(), "RE%47IST%45R");
         assert_eq!(Method::parse(b"IN VITE"), None);
         assert_eq!(Method::parse(b""), None);
         assert_eq!(Method::parse(b"INV\xcfTE"), None);

@@ -30,12 +30,9 @@ impl Message {
         if boundary.is_empty() || boundary.len() > MAX_BOUNDARY_BYTES {
             return None;
         }
-        Parts {
-            rest: self.body(),
-            boundary: &boundary,
-        }
-        .take(MAX_PARTS)
-        .find_map(|part| part_of_type(part, media_type))
+        Parts { rest: self.body(), boundary: &boundary }
+            .take(MAX_PARTS)
+            .find_map(|part| part_of_type(part, media_type))
     }
 }
 
@@ -76,14 +73,8 @@ impl<'a> Parts<'a, '_> {
         let mut at = 0;
         loop {
             let line = &self.rest[at..];
-            if line
-                .strip_prefix(b"--")
-                .is_some_and(|l| l.starts_with(self.boundary))
-            {
-                let end = line
-                    .iter()
-                    .position(|b| *b == b'\n')
-                    .map_or(line.len(), |n| n + 1);
+            if line.strip_prefix(b"--").is_some_and(|l| l.starts_with(self.boundary)) {
+                let end = line.iter().position(|b| *b == b'\n').map_or(line.len(), |n| n + 1);
                 return Some((at, at + end));
             }
             at += line.iter().position(|b| *b == b'\n')? + 1;
@@ -136,16 +127,9 @@ mod tests {
             ("multipart/mixed", format!("{part}--b--")),
             ("multipart/mixed;boundary=\"\"", format!("{part}--b--")),
             ("multipart/mixed;boundary=b", String::new()),
-            (
-                "multipart/mixed;boundary=b",
-                "--b\r\nc: application/sdp\r\n--b--".into(),
-            ),
+            ("multipart/mixed;boundary=b", "--b\r\nc: application/sdp\r\n--b--".into()),
         ] {
-            assert_eq!(
-                message(content_type, &body).body_of("application/sdp"),
-                None,
-                "{body}"
-            );
+            assert_eq!(message(content_type, &body).body_of("application/sdp"), None, "{body}");
         }
     }
 }

@@ -134,10 +134,7 @@ mod tests {
             assert_eq!(Name::parse(name.as_str().as_bytes()), *name);
             assert!(name.as_str().len() <= LONGEST);
         }
-        assert!(
-            Name::ALL.iter().any(|n| n.as_str().len() + 1 > LONGEST - 1),
-            "LONGEST is tight"
-        );
+        assert!(Name::ALL.iter().any(|n| n.as_str().len() + 1 > LONGEST - 1), "LONGEST is tight");
     }
 
     #[test]

@@ -27,11 +27,7 @@ pub struct NameAddr {
 impl NameAddr {
     /// Just an address.
     pub fn new(uri: Uri) -> NameAddr {
-        NameAddr {
-            display: None,
-            uri,
-            params: Params::new(),
-        }
+        NameAddr { display: None, uri, params: Params::new() }
     }
 
     /// Parses one value. An unquoted display name may hold any byte but quotes and brackets: peers
@@ -42,10 +38,7 @@ impl NameAddr {
             None => return Err(Fault::Empty),
             Some(b'"') => {
                 let len = lex::quoted_len(text).ok_or(Fault::OpenQuote)?;
-                (
-                    Some(lex::unquote(&text[..len])),
-                    lex::trim_start(&text[len..]),
-                )
+                (Some(lex::unquote(&text[..len])), lex::trim_start(&text[len..]))
             }
             Some(_) => match text.iter().position(|b| *b == b'<') {
                 None => return NameAddr::parse_bare(text),
@@ -54,19 +47,14 @@ impl NameAddr {
                     if display.iter().any(|b| matches!(b, b'"' | b'>')) {
                         return Err(Fault::Bracket);
                     }
-                    (
-                        Some(display.into()).filter(|_| !display.is_empty()),
-                        &text[at..],
-                    )
+                    (Some(display.into()).filter(|_| !display.is_empty()), &text[at..])
                 }
             },
         };
         let inside = rest.strip_prefix(b"<").ok_or(Fault::Bracket)?;
         let (uri, after) = lex::split_once(inside, b'>').ok_or(Fault::Bracket)?;
         Ok(NameAddr {
-            display: display
-                .map(|d| d.into_owned().into_boxed_slice())
-                .filter(|d| !d.is_empty()),
+            display: display.map(|d| d.into_owned().into_boxed_slice()).filter(|d| !d.is_empty()),
             uri: Uri::parse(uri).map_err(Fault::Uri)?,
             params: Params::parse(after)?,
         })

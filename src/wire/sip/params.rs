@@ -38,9 +38,7 @@ impl Params {
     /// Parses what follows a header's value: empty, or `;` and parameters, with white space
     /// around `;` and `=`. An empty parameter (`;;`) is a fault.
     pub fn parse(text: &[u8]) -> Result<Params, Fault> {
-        let mut params = Params {
-            text: Vec::with_capacity(text.len()),
-        };
+        let mut params = Params { text: Vec::with_capacity(text.len()) };
         let mut rest = lex::trim(text);
         let mut count = 0;
         while let Some((first, after)) = rest.split_first() {
@@ -58,10 +56,7 @@ impl Params {
 
     /// Takes one `name[=value]` off the front of `text`, appends it, gives what follows.
     fn take_one<'a>(&mut self, text: &'a [u8]) -> Result<&'a [u8], Fault> {
-        let name_len = text
-            .iter()
-            .position(|b| !is_name_byte(*b))
-            .unwrap_or(text.len());
+        let name_len = text.iter().position(|b| !is_name_byte(*b)).unwrap_or(text.len());
         if name_len == 0 {
             return Err(Fault::Param);
         }
@@ -75,10 +70,7 @@ impl Params {
         let after = lex::trim_start(after);
         let value_len = match after.first() {
             Some(b'"') => lex::quoted_len(after).ok_or(Fault::OpenQuote)?,
-            _ => after
-                .iter()
-                .position(|b| !is_value_byte(*b))
-                .unwrap_or(after.len()),
+            _ => after.iter().position(|b| !is_value_byte(*b)).unwrap_or(after.len()),
         };
         if value_len == 0 {
             return Err(Fault::Param);
@@ -90,9 +82,7 @@ impl Params {
 
     /// Keeps `text` as it is. The caller has checked that it is canonical.
     pub(super) fn from_canonical(text: &[u8]) -> Params {
-        Params {
-            text: text.to_vec(),
-        }
+        Params { text: text.to_vec() }
     }
 
     /// Are there none?
@@ -120,9 +110,7 @@ impl Params {
 
     /// The value of the first parameter of that name; empty when it has none (`;lr`).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        let found = self
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
+        let found = self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
         found.map(|(_, value)| value.unwrap_or_default())
     }
 
@@ -142,10 +130,7 @@ impl Params {
     /// # Panics
     /// When `name` is not a token: names are constants of the caller.
     pub fn set(&mut self, name: &str, value: Option<&[u8]>) {
-        assert!(
-            lex::is_token_text(name.as_bytes()),
-            "'{name}' is no parameter name"
-        );
+        assert!(lex::is_token_text(name.as_bytes()), "'{name}' is no parameter name");
         let mut one = vec![b';'];
         one.extend_from_slice(name.as_bytes());
         if let Some(value) = value {
@@ -201,11 +186,7 @@ fn cut(text: &[u8]) -> (&[u8], &[u8]) {
     let mut at = 0;
     while at < text.len() && text[at] != b';' {
         // In canonical text every quote that opens also closes.
-        at += if text[at] == b'"' {
-            lex::quoted_len(&text[at..]).unwrap_or(1)
-        } else {
-            1
-        };
+        at += if text[at] == b'"' { lex::quoted_len(&text[at..]).unwrap_or(1) } else { 1 };
     }
     text.split_at(at.min(text.len()))
 }

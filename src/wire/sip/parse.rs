@@ -29,10 +29,7 @@ impl Message {
 
     /// [`Message::parse`] with other limits.
     pub fn parse_with(datagram: &[u8], limits: &Limits) -> Result<Message, ParseError> {
-        let newlines = datagram
-            .iter()
-            .take_while(|b| matches!(b, b'\r' | b'\n'))
-            .count();
+        let newlines = datagram.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let text = &datagram[newlines..];
         if text.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
             return Err(ParseError::new(What::KeepAlive, 0, None));
@@ -146,10 +143,7 @@ impl Head {
     /// `METHOD SP uri SP SIP/2.0` or `SIP/2.0 SP code SP phrase` in `0..end`.
     fn start_line(&mut self, end: usize) {
         let line = &self.bytes[..end];
-        let start = if line
-            .get(..4)
-            .is_some_and(|s| s.eq_ignore_ascii_case(b"SIP/"))
-        {
+        let start = if line.get(..4).is_some_and(|s| s.eq_ignore_ascii_case(b"SIP/")) {
             status_line(line).map(|start| (start, None))
         } else {
             request_line(line)
@@ -208,16 +202,9 @@ impl Head {
         }
         let Some((what, offset)) = self.first_fault else {
             // Without a fault there is a start line: an empty text has no other way out.
-            let start = self
-                .start
-                .ok_or_else(|| ParseError::new(What::StartLine, 0, None))?;
+            let start = self.start.ok_or_else(|| ParseError::new(What::StartLine, 0, None))?;
             let (bytes, lines, body) = (self.bytes, self.lines, self.body);
-            return Ok(Message::from_inner(Inner {
-                bytes,
-                start,
-                lines,
-                body,
-            }));
+            return Ok(Message::from_inner(Inner { bytes, start, lines, body }));
         };
         Err(ParseError::new(what, offset, self.salvage()))
     }
@@ -249,12 +236,7 @@ impl Head {
         }
         self.bytes.truncate(self.body);
         let body = self.bytes.len();
-        Some(Message::from_inner(Inner {
-            bytes: self.bytes,
-            start,
-            lines: self.lines,
-            body,
-        }))
+        Some(Message::from_inner(Inner { bytes: self.bytes, start, lines: self.lines, body }))
     }
 }
 
@@ -272,10 +254,7 @@ fn request_line(line: &[u8]) -> Result<(Start, Option<What>), What> {
         Some(What::StartLine)
     } else if version.eq_ignore_ascii_case(b"SIP/2.0") {
         None
-    } else if version
-        .get(..4)
-        .is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/"))
-    {
+    } else if version.get(..4).is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/")) {
         Some(What::Version)
     } else {
         Some(What::StartLine)
@@ -297,11 +276,7 @@ fn status_line(line: &[u8]) -> Result<Start, What> {
     }
     let reason = (line.len() - phrase.len()) as u32..line.len() as u32;
     // The method is filled in from the CSeq before the message is handed out.
-    Ok(Start::Response {
-        status: status as u16,
-        reason,
-        method: Method::Options,
-    })
+    Ok(Start::Response { status: status as u16, reason, method: Method::Options })
 }
 
 #[cfg(test)]
@@ -321,11 +296,7 @@ mod tests {
         assert_eq!(m.header(Name::Subject), Some(&b"a  \t b"[..]));
         assert_eq!(m.header_named("x"), Some(&b""[..]));
         assert_eq!(m.headers(Name::Subject).count(), 2);
-        assert!(
-            !m.bytes()[..m.bytes().len() - 2]
-                .windows(3)
-                .any(|w| w == b"\r\n ")
-        );
+        assert!(!m.bytes()[..m.bytes().len() - 2].windows(3).any(|w| w == b"\r\n "));
     }
 
     #[test]
@@ -337,24 +308,14 @@ mod tests {
         let m = parse(&format!("{OPTIONS}l: 2\r\nContent-Length: 02\r\n\r\nbody")).unwrap();
         assert_eq!(m.body(), b"bo");
         for (length, what) in [
-            (
-                "l: 5\r\n",
-                What::BodyShort {
-                    announced: 5,
-                    present: 4,
-                },
-            ),
+            ("l: 5\r\n", What::BodyShort { announced: 5, present: 4 }),
             ("l: -1\r\n", What::ContentLength),
             ("l: 4294967296\r\n", What::ContentLength),
             ("l: 4x\r\n", What::ContentLength),
             ("l:\r\n", What::ContentLength),
             ("l: 1\r\nl: 2\r\n", What::ContentLengthTwice),
         ] {
-            assert_eq!(
-                parse(&format!("{OPTIONS}{length}\r\nbody")),
-                Err(what),
-                "{length}"
-            );
+            assert_eq!(parse(&format!("{OPTIONS}{length}\r\nbody")), Err(what), "{length}");
         }
     }
 
@@ -366,16 +327,9 @@ mod tests {
         let error = Message::parse(format!("{OPTIONS}X: a\rY: b\r\n\r\n").as_bytes()).unwrap_err();
         assert_eq!(error.what, What::BareCr);
         let kept = error.salvage().unwrap();
-        assert_eq!(
-            kept.header_named("X"),
-            Some(&b"a Y: b"[..]),
-            "no CR travels on"
-        );
+        assert_eq!(kept.header_named("X"), Some(&b"a Y: b"[..]), "no CR travels on");
         assert_eq!(parse(&format!("{OPTIONS}X: cut")), Err(What::Truncated));
-        assert!(
-            parse(&format!("{OPTIONS}X: cut\r\n")).is_ok(),
-            "the empty line may be missing"
-        );
+        assert!(parse(&format!("{OPTIONS}X: cut\r\n")).is_ok(), "the empty line may be missing");
     }
 
     #[test]
@@ -402,10 +356,7 @@ mod tests {
         let m = parse("sip/2.0 200\r\nCSeq: 1 BYE\r\n\r\n").unwrap();
         assert_eq!((m.status(), m.reason_phrase()), (Some(200), &b""[..]));
         assert_eq!(m.method(), &Method::Bye);
-        assert_eq!(
-            parse("SIP/2.0 200 OK\r\n\r\n"),
-            Err(What::CSeq(Fault::Missing))
-        );
+        assert_eq!(parse("SIP/2.0 200 OK\r\n\r\n"), Err(What::CSeq(Fault::Missing)));
         assert_eq!(parse("\r\n\r\n"), Err(What::KeepAlive));
         assert_eq!(parse("\0\0\0\0"), Err(What::KeepAlive));
         assert_eq!(parse(""), Err(What::KeepAlive));
@@ -413,18 +364,8 @@ mod tests {
 
     #[test]
     fn header_lines() {
-        for bad in [
-            "no colon\r\n",
-            ": x\r\n",
-            "a b: x\r\n",
-            "a\0: x\r\n",
-            "(c): x\r\n",
-        ] {
-            assert_eq!(
-                parse(&format!("{OPTIONS}{bad}\r\n")),
-                Err(What::HeaderLine),
-                "{bad:?}"
-            );
+        for bad in ["no colon\r\n", ": x\r\n", "a b: x\r\n", "a\0: x\r\n", "(c): x\r\n"] {
+            assert_eq!(parse(&format!("{OPTIONS}{bad}\r\n")), Err(What::HeaderLine), "{bad:?}");
         }
         let mut bytes = OPTIONS.as_bytes().to_vec();
         bytes.extend_from_slice(b"Gr\xfc\xdfe: K\xf6ln\r\n\r\n");
@@ -432,50 +373,28 @@ mod tests {
         let raw: Vec<_> = m.raw_headers().collect();
         assert_eq!(raw[1], (&b"Gr\xfc\xdfe"[..], &b"K\xf6ln"[..]));
         // The first header line cannot be a continuation: it makes the start line malformed.
-        assert_eq!(
-            parse("OPTIONS sip:a@h SIP/2.0\r\n Via: x\r\n\r\n"),
-            Err(What::StartLine)
-        );
+        assert_eq!(parse("OPTIONS sip:a@h SIP/2.0\r\n Via: x\r\n\r\n"), Err(What::StartLine));
     }
 
     #[test]
     fn limits_hold_and_leave_enough_for_an_answer() {
-        let limits = Limits {
-            message_bytes: 300,
-            head_bytes: 200,
-            line_bytes: 80,
-            headers: 5,
-        };
+        let limits = Limits { message_bytes: 300, head_bytes: 200, line_bytes: 80, headers: 5 };
         let what = |text: String| {
             let error = Message::parse_with(text.as_bytes(), &limits).unwrap_err();
             assert!(error.salvage().is_some(), "{:?}", error.what);
             error.what
         };
         let long = "x".repeat(90);
-        assert_eq!(
-            what(format!("{OPTIONS}X: {long}\r\n\r\n")),
-            What::LineTooLong
-        );
+        assert_eq!(what(format!("{OPTIONS}X: {long}\r\n\r\n")), What::LineTooLong);
         let two = format!("X: {}\r\n", "x".repeat(70));
         assert_eq!(what(format!("{OPTIONS}{two}{two}\r\n")), What::HeadTooLong);
-        assert_eq!(
-            what(format!("{OPTIONS}{}\r\n", "X: y\r\n".repeat(5))),
-            What::TooManyHeaders
-        );
-        assert_eq!(
-            what(format!("{OPTIONS}\r\n{}", long.repeat(3))),
-            What::MessageTooLong
-        );
+        assert_eq!(what(format!("{OPTIONS}{}\r\n", "X: y\r\n".repeat(5))), What::TooManyHeaders);
+        assert_eq!(what(format!("{OPTIONS}\r\n{}", long.repeat(3))), What::MessageTooLong);
     }
 
     #[test]
     fn salvage_is_for_requests_that_can_be_answered() {
-        let salvage = |text: &str| {
-            Message::parse(text.as_bytes())
-                .unwrap_err()
-                .salvage()
-                .cloned()
-        };
+        let salvage = |text: &str| Message::parse(text.as_bytes()).unwrap_err().salvage().cloned();
         let tail = "Via: SIP/2.0/UDP h\r\nCall-ID: c\r\nl: -1\r\n\r\nbody";
         let kept = salvage(&format!("BYE sip:a@h SIP/2.0\r\n{tail}")).unwrap();
         assert_eq!(kept.header(Name::CallId), Some(&b"c"[..]));

@@ -24,17 +24,12 @@ impl Message {
         let asked = via.rport() != Rport::Absent;
         via.params.remove("received");
         if asked || via.host.ip().map(|ip| ip.to_canonical()) != Some(source) {
-            via.params
-                .set("received", Some(source.to_string().as_bytes()));
+            via.params.set("received", Some(source.to_string().as_bytes()));
         }
         if asked {
             via.params.set("rport", Some(&from.port().to_bytes()));
         }
-        if via.params == before {
-            self.clone()
-        } else {
-            self.with_top_via(&via)
-        }
+        if via.params == before { self.clone() } else { self.with_top_via(&via) }
     }
 
     /// The message with another topmost Via.
@@ -85,21 +80,13 @@ mod tests {
         let text = format!(
             "OPTIONS sip:a@h SIP/2.0\r\nSubject: x\r\nVia: {via}\r\nCall-ID: c\r\nl: 4\r\n\r\nbody"
         );
-        let m = Message::parse(text.as_bytes())
-            .unwrap()
-            .with_received(from.parse().unwrap());
+        let m = Message::parse(text.as_bytes()).unwrap().with_received(from.parse().unwrap());
         assert_eq!(m.body(), b"body");
         assert_eq!(m.header(Name::CallId), Some(&b"c"[..]));
         assert_eq!(m.header(Name::Subject), Some(&b"x"[..]));
         let again = Message::parse(m.bytes()).expect("still a message");
-        assert_eq!(
-            again.headers(Name::Via).count(),
-            m.headers(Name::Via).count()
-        );
-        let all: Vec<_> = m
-            .headers(Name::Via)
-            .map(|v| String::from_utf8_lossy(v))
-            .collect();
+        assert_eq!(again.headers(Name::Via).count(), m.headers(Name::Via).count());
+        let all: Vec<_> = m.headers(Name::Via).map(|v| String::from_utf8_lossy(v)).collect();
         all.join("|")
     }
 
@@ -112,17 +99,11 @@ mod tests {
             "SIP/2.0/UDP h:5060;branch=z9hG4bK1;received=192.0.2.9"
         );
         assert_eq!(
-            received(
-                "SIP/2.0/UDP 192.0.2.1 ; rport;branch=z9hG4bK1, SIP/2.0/TCP p",
-                "192.0.2.1:7"
-            ),
+            received("SIP/2.0/UDP 192.0.2.1 ; rport;branch=z9hG4bK1, SIP/2.0/TCP p", "192.0.2.1:7"),
             "SIP/2.0/UDP 192.0.2.1;rport=7;branch=z9hG4bK1;received=192.0.2.1|SIP/2.0/TCP p"
         );
         assert_eq!(
-            received(
-                "SIP/2.0/UDP h;rport=1;received=203.0.113.5",
-                "[2001:db8::9]:5070"
-            ),
+            received("SIP/2.0/UDP h;rport=1;received=203.0.113.5", "[2001:db8::9]:5070"),
             "SIP/2.0/UDP h;rport=5070;received=2001:db8::9"
         );
         assert_eq!(received("garbage", "192.0.2.1:7"), "garbage");
@@ -131,9 +112,6 @@ mod tests {
     #[test]
     fn a_shorter_via_moves_everything_back() {
         let via = "SIP/2.0/UDP   192.0.2.1  ;  received = 203.0.113.200 ;branch=z9hG4bK1";
-        assert_eq!(
-            received(via, "192.0.2.1:7"),
-            "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"
-        );
+        assert_eq!(received(via, "192.0.2.1:7"), "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1");
     }
 }

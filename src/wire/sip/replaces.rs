@@ -28,12 +28,7 @@ impl Replaces {
             return Err(Fault::Empty);
         }
         let params = Params::parse(params)?;
-        let tag = |name| {
-            params
-                .get(name)
-                .filter(|t| !t.is_empty())
-                .ok_or(Fault::Missing)
-        };
+        let tag = |name| params.get(name).filter(|t| !t.is_empty()).ok_or(Fault::Missing);
         Ok(Replaces {
             call_id: call_id.into(),
             to_tag: tag("to-tag")?.into(),
@@ -64,10 +59,7 @@ mod tests {
     fn reads_and_prints() {
         let text = b"425928@bobster.example.org;to-tag=7743;from-tag=6472;early-only";
         let r = Replaces::parse(text).unwrap();
-        assert_eq!(
-            (&*r.to_tag, &*r.from_tag, r.early_only),
-            (&b"7743"[..], &b"6472"[..], true)
-        );
+        assert_eq!((&*r.to_tag, &*r.from_tag, r.early_only), (&b"7743"[..], &b"6472"[..], true));
         assert_eq!(r.to_bytes(), text);
         assert_eq!(Replaces::parse(b"x;to-tag=1"), Err(Fault::Missing));
         assert_eq!(Replaces::parse(b";to-tag=1;from-tag=2"), Err(Fault::Empty));

@@ -25,34 +25,20 @@ impl TelUri {
         if !number.iter().all(legal) || !number.iter().any(|b| !b"+-.()".contains(b)) {
             return Err(UriFault::Number);
         }
-        let number = number
-            .iter()
-            .map(|b| char::from(*b))
-            .collect::<String>()
-            .into();
-        Ok(TelUri {
-            number,
-            params: parse_params(params)?,
-        })
+        let number = number.iter().map(|b| char::from(*b)).collect::<String>().into();
+        Ok(TelUri { number, params: parse_params(params)? })
     }
 
     /// The number without visual separators: `+86-20-1234` is `+86201234`.
     pub fn digits(&self) -> String {
-        self.number
-            .chars()
-            .filter(|c| !"-.()".contains(*c))
-            .collect()
+        self.number.chars().filter(|c| !"-.()".contains(*c)).collect()
     }
 }
 
 impl ToWire for TelUri {
     fn to_wire(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"tel:");
-        escape_rest(
-            self.number.as_bytes(),
-            |b| is_user_byte(b) || b == b'#',
-            out,
-        );
+        escape_rest(self.number.as_bytes(), |b| is_user_byte(b) || b == b'#', out);
         escape_rest(self.params.as_bytes(), is_params_byte, out);
     }
 }
@@ -65,9 +51,7 @@ mod tests {
     #[test]
     fn numbers_with_separators_and_context() {
         let text = "tel:+86-(20)-1234.5;phone-context=+1";
-        let Ok(Uri::Tel(tel)) = Uri::parse(text.as_bytes()) else {
-            panic!("tel")
-        };
+        let Ok(Uri::Tel(tel)) = Uri::parse(text.as_bytes()) else { panic!("tel") };
         assert_eq!(tel.digits(), "+862012345");
         let uri = Uri::Tel(tel);
         assert_eq!(uri.param("phone-context").as_deref(), Some(&b"+1"[..]));

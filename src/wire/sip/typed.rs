@@ -17,19 +17,13 @@ impl Message {
         match self.line_count(name) {
             0 => Ok(None),
             1 => Ok(self.header(name)),
-            _ => Err(HeaderError {
-                name,
-                fault: Fault::Repeated,
-            }),
+            _ => Err(HeaderError { name, fault: Fault::Repeated }),
         }
     }
 
     /// The value of a header that must occur once.
     pub fn single(&self, name: Name) -> Result<&[u8], HeaderError> {
-        self.optional(name)?.ok_or(HeaderError {
-            name,
-            fault: Fault::Missing,
-        })
+        self.optional(name)?.ok_or(HeaderError { name, fault: Fault::Missing })
     }
 
     fn parse_single<'a, T>(
@@ -50,20 +44,14 @@ impl Message {
     }
 
     fn parse_all(&self, name: Name) -> Result<Vec<NameAddr>, HeaderError> {
-        let all = self
-            .headers(name)
-            .map(NameAddr::parse)
-            .collect::<Result<_, _>>();
+        let all = self.headers(name).map(NameAddr::parse).collect::<Result<_, _>>();
         all.map_err(|fault| HeaderError { name, fault })
     }
 
     /// The topmost Via: where the message came from, where its response goes.
     pub fn top_via(&self) -> Result<Via, HeaderError> {
         let name = Name::Via;
-        let top = self.header(name).ok_or(HeaderError {
-            name,
-            fault: Fault::Missing,
-        })?;
+        let top = self.header(name).ok_or(HeaderError { name, fault: Fault::Missing })?;
         Via::parse(top).map_err(|fault| HeaderError { name, fault })
     }
 
@@ -80,11 +68,7 @@ impl Message {
     /// Call-ID, not empty; compares byte for byte (§20.8).
     pub fn call_id(&self) -> Result<&[u8], HeaderError> {
         let parse = |id: &'_ [u8]| {
-            if id.is_empty() {
-                Err(Fault::Empty)
-            } else {
-                Ok(())
-            }
+            if id.is_empty() { Err(Fault::Empty) } else { Ok(()) }
         };
         self.parse_single(Name::CallId, parse)?;
         self.single(Name::CallId)
@@ -117,10 +101,7 @@ impl Message {
 
     /// The one Contact that a dialog needs: missing, `*` and several are errors.
     pub fn contact(&self) -> Result<Contact, HeaderError> {
-        let error = |fault| HeaderError {
-            name: Name::Contact,
-            fault,
-        };
+        let error = |fault| HeaderError { name: Name::Contact, fault };
         match self.contacts()? {
             Contacts::Star => Err(error(Fault::Uri(super::error::UriFault::Scheme))),
             Contacts::List(mut list) => match list.len() {
@@ -144,10 +125,7 @@ impl Message {
     /// Retry-After in seconds; comment and parameters are passed over.
     pub fn retry_after(&self) -> Result<Option<u32>, HeaderError> {
         self.parse_optional(Name::RetryAfter, |text| {
-            let end = text
-                .iter()
-                .position(|b| !b.is_ascii_digit())
-                .unwrap_or(text.len());
+            let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
             seconds(&text[..end])
         })
     }
@@ -210,14 +188,12 @@ impl Message {
     /// Does one of the values of a list header (Supported, Require, Allow …) equal this token?
     /// Without regard to case.
     pub fn lists(&self, name: Name, token: &str) -> bool {
-        self.headers(name)
-            .any(|value| value.eq_ignore_ascii_case(token.as_bytes()))
+        self.headers(name).any(|value| value.eq_ignore_ascii_case(token.as_bytes()))
     }
 
     /// Is the body of this type (`application/sdp`), parameters and case aside?
     pub fn content_is(&self, media_type: &str) -> bool {
-        self.header(Name::ContentType)
-            .is_some_and(|value| is_media_type(value, media_type))
+        self.header(Name::ContentType).is_some_and(|value| is_media_type(value, media_type))
     }
 }
 
@@ -246,13 +222,7 @@ mod tests {
     fn once_means_once() {
         let m = message("From: <sip:a@h>;tag=1\r\nf: <sip:b@h>;tag=2\r\n");
         assert_eq!(m.from().unwrap_err().fault, Fault::Repeated);
-        assert_eq!(
-            m.to().unwrap_err(),
-            HeaderError {
-                name: Name::To,
-                fault: Fault::Missing
-            }
-        );
+        assert_eq!(m.to().unwrap_err(), HeaderError { name: Name::To, fault: Fault::Missing });
         assert_eq!(m.max_forwards(), Ok(None));
         let m = message("Max-Forwards: 0068\r\n");
         assert_eq!(m.max_forwards(), Ok(Some(68)));
@@ -268,9 +238,7 @@ mod tests {
         assert!(message("m: <sip:a@h>\r\nm: *\r\n").contacts().is_err());
         assert_eq!(message("").contacts(), Ok(Contacts::List(vec![])));
         let m = message("m: <sip:a@h>, \"x, y\" <sip:b@h>\r\nContact: sip:c@h\r\n");
-        let Ok(Contacts::List(list)) = m.contacts() else {
-            panic!("a list")
-        };
+        let Ok(Contacts::List(list)) = m.contacts() else { panic!("a list") };
         assert_eq!(list.len(), 3);
         assert_eq!(m.contact().unwrap_err().fault, Fault::Repeated);
         assert!(message("m: <sip:a@h>\r\n").contact().is_ok());

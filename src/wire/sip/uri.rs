@@ -106,15 +106,8 @@ impl Uri {
         if scheme.eq_ignore_ascii_case(b"tel") {
             return TelUri::parse(rest).map(Uri::Tel);
         }
-        let scheme = scheme
-            .iter()
-            .map(|b| char::from(*b))
-            .collect::<String>()
-            .into();
-        Ok(Uri::Other(OtherUri {
-            scheme,
-            rest: rest.into(),
-        }))
+        let scheme = scheme.iter().map(|b| char::from(*b)).collect::<String>().into();
+        Ok(Uri::Other(OtherUri { scheme, rest: rest.into() }))
     }
 
     /// The SIP or SIPS URI, when it is one.
@@ -159,11 +152,7 @@ impl Uri {
     pub fn with_param(mut self, name: &str, value: Option<&str>) -> Uri {
         if let Uri::Sip(SipUri { params, .. }) | Uri::Tel(TelUri { params, .. }) = &mut self {
             let mut text = Vec::new();
-            escape_all(
-                value.unwrap_or_default().as_bytes(),
-                is_param_byte,
-                &mut text,
-            );
+            escape_all(value.unwrap_or_default().as_bytes(), is_param_byte, &mut text);
             params.set(name, value.map(|_| text.as_slice()));
         }
         self
@@ -173,8 +162,7 @@ impl Uri {
     /// written.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         let sip = self.as_sip()?;
-        sip.host
-            .socket_addr(sip.port.unwrap_or(if sip.secure { 5061 } else { 5060 }))
+        sip.host.socket_addr(sip.port.unwrap_or(if sip.secure { 5061 } else { 5060 }))
     }
 }
 
@@ -243,9 +231,7 @@ impl SipUri {
     /// Each header after `?`: name and value, unescaped.
     pub fn header_fields(&self) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
         let text = self.headers.as_deref().unwrap_or_default();
-        let fields = text
-            .split(|b| *b == b'&')
-            .filter_map(|one| lex::split_once(one, b'='));
+        let fields = text.split(|b| *b == b'&').filter_map(|one| lex::split_once(one, b'='));
         fields.map(|(name, value)| (unescape(name), unescape(value)))
     }
 }
@@ -388,48 +374,29 @@ mod tests {
         assert!(u.param("lr").is_some());
         assert_eq!(u.param("name").as_deref(), Some(&b"value%41"[..]));
         let u = sip("sip:user;par=u%40example.net@example.com");
-        assert_eq!(
-            u.user_text().as_deref(),
-            Some(&b"user;par=u@example.net"[..])
-        );
+        assert_eq!(u.user_text().as_deref(), Some(&b"user;par=u@example.net"[..]));
         assert_eq!(u.user_name().as_deref(), Some(&b"user"[..]));
-        assert_eq!(
-            sip("sip:%00%00@h").user_text().as_deref(),
-            Some(&[0, 0][..])
-        );
+        assert_eq!(sip("sip:%00%00@h").user_text().as_deref(), Some(&[0, 0][..]));
     }
 
     #[test]
     fn what_goes_out_is_valid_whatever_was_put_in() {
         let u = Uri::sip(Some("a b@c#%41\r\n;x"), Host::parse(b"h").unwrap(), None);
         assert_eq!(u.to_string(), "sip:a%20b%40c%23%2541%0D%0A;x@h");
-        assert_eq!(
-            u.as_sip().unwrap().user_text().as_deref(),
-            Some(&b"a b@c#%41\r\n;x"[..])
-        );
+        assert_eq!(u.as_sip().unwrap().user_text().as_deref(), Some(&b"a b@c#%41\r\n;x"[..]));
         let u = u.with_param("note", Some("x;y\u{e9}"));
         assert!(u.to_string().ends_with(";note=x%3By%C3%A9"), "{u}");
         let mut raw = sip("sip:1@h");
         raw.user = Some(b"1\r\nVia: x\xff"[..].into());
         assert_eq!(Uri::Sip(raw).to_string(), "sip:1%0D%0AVia%3A%20x%FF@h");
         // A '#' or a raw Latin-1 byte is read, and escaped when written.
-        assert_eq!(
-            Uri::parse(b"sip:*72#@h").unwrap().to_string(),
-            "sip:*72%23@h"
-        );
-        assert_eq!(
-            Uri::parse(b"sip:M\xfcller@h").unwrap().to_string(),
-            "sip:M%FCller@h"
-        );
+        assert_eq!(Uri::parse(b"sip:*72#@h").unwrap().to_string(), "sip:*72%23@h");
+        assert_eq!(Uri::parse(b"sip:M\xfcller@h").unwrap().to_string(), "sip:M%FCller@h");
     }
 
     #[test]
     fn other_schemes_are_kept() {
-        for text in [
-            "nobodyKnowsThisScheme:opaque",
-            "soap.beep://192.0.2.103:3002",
-            "isbn:29",
-        ] {
+        for text in ["nobodyKnowsThisScheme:opaque", "soap.beep://192.0.2.103:3002", "isbn:29"] {
             let uri = Uri::parse(text.as_bytes()).unwrap();
             assert!(matches!(uri, Uri::Other(_)));
             assert_eq!(uri.to_string(), text);
@@ -457,10 +424,7 @@ mod tests {
             ("sip:2001:db8::10", UriFault::Port),
             ("sip:a@\"h\"", UriFault::Byte(b'"')),
             (&format!("sip:a@h{}", ";x".repeat(65)), UriFault::TooMany),
-            (
-                &format!("sip:a@h?x={}", "&x=".repeat(64)),
-                UriFault::TooMany,
-            ),
+            (&format!("sip:a@h?x={}", "&x=".repeat(64)), UriFault::TooMany),
         ] {
             assert_eq!(Uri::parse(text.as_bytes()), Err(fault), "{text}");
         }

@@ -35,9 +35,7 @@ fn sip_equivalent(a: &SipUri, b: &SipUri) -> bool {
         && same(a.password.as_deref(), b.password.as_deref())
         && a.host == b.host
         && a.port == b.port
-        && NEVER_IGNORED
-            .iter()
-            .all(|name| a.param(name).is_some() == b.param(name).is_some())
+        && NEVER_IGNORED.iter().all(|name| a.param(name).is_some() == b.param(name).is_some())
         && params_agree(&a.params, &b.params)
         && headers_agree(a, b)
 }
@@ -46,9 +44,7 @@ fn sip_equivalent(a: &SipUri, b: &SipUri) -> bool {
 /// URI has several times, which it must not, the first counts.
 fn params_agree(a: &Params, b: &Params) -> bool {
     let first = |params: &Params, name: &[u8]| {
-        let found = params
-            .iter()
-            .find(|(n, _)| unescape(n).eq_ignore_ascii_case(name));
+        let found = params.iter().find(|(n, _)| unescape(n).eq_ignore_ascii_case(name));
         found.map(|(_, value)| unescape(value.unwrap_or_default()).to_ascii_lowercase())
     };
     a.iter().all(|(name, _)| {
@@ -61,8 +57,7 @@ fn params_agree(a: &Params, b: &Params) -> bool {
 fn headers_agree(a: &SipUri, b: &SipUri) -> bool {
     let within = |a: &SipUri, b: &SipUri| {
         a.header_fields().all(|(name, value)| {
-            b.header_fields()
-                .any(|(n, v)| n.eq_ignore_ascii_case(&name) && v == value)
+            b.header_fields().any(|(n, v)| n.eq_ignore_ascii_case(&name) && v == value)
         })
     };
     within(a, b) && within(b, a)
@@ -82,16 +77,10 @@ mod tests {
     #[test]
     fn examples_of_section_19_1_4_that_are_equivalent() {
         for (a, b) in [
-            (
-                "sip:%61lice@atlanta.com;transport=TCP",
-                "sip:alice@AtlanTa.CoM;Transport=tcp",
-            ),
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtlanTa.CoM;Transport=tcp"),
             ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
             ("sip:carol@chicago.com", "sip:carol@chicago.com;security=on"),
-            (
-                "sip:carol@chicago.com;newparam=5",
-                "sip:carol@chicago.com;security=on",
-            ),
+            ("sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on"),
             (
                 "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
                 "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
@@ -111,25 +100,13 @@ mod tests {
     #[test]
     fn examples_of_section_19_1_4_that_differ() {
         for (a, b) in [
-            (
-                "SIP:ALICE@AtLanTa.CoM;Transport=udp",
-                "sip:alice@AtLanTa.CoM;Transport=UDP",
-            ),
+            ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
             ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
             ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
-            (
-                "sip:bob@biloxi.com",
-                "sip:bob@biloxi.com:6000;transport=tcp",
-            ),
-            (
-                "sip:carol@chicago.com",
-                "sip:carol@chicago.com?Subject=next%20meeting",
-            ),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
             ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
-            (
-                "sip:carol@chicago.com;security=on",
-                "sip:carol@chicago.com;security=off",
-            ),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
             ("sip:a@h", "sips:a@h"),
             ("sip:a@h", "sip:h"),
             ("sip:a@h;maddr=192.0.2.1", "sip:a@h"),

@@ -49,15 +49,8 @@ impl Transport {
         if !lex::is_token_text(text) {
             return None;
         }
-        let known = KNOWN
-            .into_iter()
-            .find(|t| text.eq_ignore_ascii_case(t.as_str().as_bytes()));
-        let other = || {
-            text.iter()
-                .map(|b| char::from(*b))
-                .collect::<String>()
-                .into()
-        };
+        let known = KNOWN.into_iter().find(|t| text.eq_ignore_ascii_case(t.as_str().as_bytes()));
+        let other = || text.iter().map(|b| char::from(*b)).collect::<String>().into();
         Some(known.unwrap_or_else(|| Transport::Other(other())))
     }
 
@@ -118,15 +111,8 @@ pub struct Via {
 impl Via {
     /// A Via for our own request, which asks for `rport`.
     pub fn new(transport: Transport, local: SocketAddr, branch: &[u8]) -> Via {
-        let params = Params::new()
-            .with("branch", Some(branch))
-            .with("rport", None);
-        Via {
-            transport,
-            host: local.ip().into(),
-            port: Some(local.port()),
-            params,
-        }
+        let params = Params::new().with("branch", Some(branch)).with("rport", None);
+        Via { transport, host: local.ip().into(), port: Some(local.port()), params }
     }
 
     /// Parses one value of a Via header.
@@ -137,10 +123,7 @@ impl Via {
             return Err(Fault::Protocol);
         }
         let rest = lex::trim_start(rest);
-        let end = rest
-            .iter()
-            .position(|b| lex::is_space(*b))
-            .ok_or(Fault::Protocol)?;
+        let end = rest.iter().position(|b| lex::is_space(*b)).ok_or(Fault::Protocol)?;
         let (transport, rest) = rest.split_at(end);
         let transport = Transport::parse(transport).ok_or(Fault::Protocol)?;
         let end = rest.iter().position(|b| *b == b';').unwrap_or(rest.len());
@@ -149,19 +132,12 @@ impl Via {
             HostPortFault::Host => Fault::Host,
             HostPortFault::Port => Fault::Port,
         })?;
-        Ok(Via {
-            transport,
-            host,
-            port,
-            params: Params::parse(params)?,
-        })
+        Ok(Via { transport, host, port, params: Params::parse(params)? })
     }
 
     /// The branch, `None` when missing or empty.
     pub fn branch(&self) -> Option<&[u8]> {
-        self.params
-            .get("branch")
-            .filter(|branch| !branch.is_empty())
+        self.params.get("branch").filter(|branch| !branch.is_empty())
     }
 
     /// The branch if it identifies the transaction by itself: the magic cookie with something
@@ -196,9 +172,7 @@ impl Via {
     /// Where a response over UDP goes (§18.2.2, RFC 3581 §4): `received` before sent-by, `rport`
     /// before its port. `maddr` is not followed: it would let a stranger aim our answers.
     pub fn reply_to(&self) -> (Host, u16) {
-        let host = self
-            .received()
-            .map_or_else(|| self.host.clone(), Host::from);
+        let host = self.received().map_or_else(|| self.host.clone(), Host::from);
         match self.rport() {
             Rport::Filled(port) => (host, port),
             _ => (host, self.sent_by_port()),
@@ -231,10 +205,7 @@ mod tests {
                 .unwrap();
         assert_eq!(v.transport, Transport::Tcp);
         assert_eq!(v.unique_branch(), Some(&b"z9hG4bK9ik"[..]));
-        assert_eq!(
-            v.to_bytes(),
-            b"SIP/2.0/TCP spindle.example.com;branch=z9hG4bK9ik"
-        );
+        assert_eq!(v.to_bytes(), b"SIP/2.0/TCP spindle.example.com;branch=z9hG4bK9ik");
         let v =
             Via::parse(b"sip/2.0/Unknown [2001:db8::9:1] : 6050;received=2001:db8::9:255").unwrap();
         assert_eq!(v.transport, Transport::Other("Unknown".into()));
@@ -250,36 +221,19 @@ mod tests {
         };
         assert_eq!(to(b"SIP/2.0/UDP h.example"), "h.example:5060");
         assert_eq!(to(b"SIP/2.0/TLS h.example"), "h.example:5061");
-        assert_eq!(
-            to(b"SIP/2.0/UDP h:5080;received=192.0.2.9"),
-            "192.0.2.9:5080"
-        );
-        assert_eq!(
-            to(b"SIP/2.0/UDP h:5080;received=192.0.2.9;rport=1024"),
-            "192.0.2.9:1024"
-        );
+        assert_eq!(to(b"SIP/2.0/UDP h:5080;received=192.0.2.9"), "192.0.2.9:5080");
+        assert_eq!(to(b"SIP/2.0/UDP h:5080;received=192.0.2.9;rport=1024"), "192.0.2.9:1024");
         assert_eq!(to(b"SIP/2.0/UDP h:5080;maddr=192.0.2.9;rport"), "h:5080");
-        assert_eq!(
-            Via::parse(b"SIP/2.0/UDP h;rport=x").unwrap().rport(),
-            Rport::Asked
-        );
+        assert_eq!(Via::parse(b"SIP/2.0/UDP h;rport=x").unwrap().rport(), Rport::Asked);
     }
 
     #[test]
     fn branches_that_identify_nothing() {
-        let branch = |text: &[u8]| {
-            Via::parse(text)
-                .unwrap()
-                .unique_branch()
-                .map(<[u8]>::to_vec)
-        };
+        let branch = |text: &[u8]| Via::parse(text).unwrap().unique_branch().map(<[u8]>::to_vec);
         assert_eq!(branch(b"SIP/2.0/UDP h;branch=z9hG4bK"), None);
         assert_eq!(branch(b"SIP/2.0/UDP h;branch=390skdjuw"), None);
         assert_eq!(branch(b"SIP/2.0/UDP h"), None);
-        assert_eq!(
-            branch(b"SIP/2.0/UDP h;branch=z9hG4bK1"),
-            Some(b"z9hG4bK1".to_vec())
-        );
+        assert_eq!(branch(b"SIP/2.0/UDP h;branch=z9hG4bK1"), Some(b"z9hG4bK1".to_vec()));
     }
 
     #[test]

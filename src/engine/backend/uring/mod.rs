@@ -14,10 +14,7 @@
 //! on few cores, registered send buffers are refused on a plain Send. A send is done within the enter
 //! that submits it (MSG_DONTWAIT), so its buffer is free after that.
 
-#![allow(
-    unsafe_code,
-    reason = "the ring takes raw pointers, whose targets live in this module"
-)]
+#![allow(unsafe_code, reason = "the ring takes raw pointers, whose targets live in this module")]
 
 mod pool;
 mod probe;
@@ -292,18 +289,11 @@ impl Drop for Uring {
         // Without this the kernel lets go of the sockets some time after the ring was closed, and
         // their ports would stay in use until then. What was cancelled ends in an enter of ours.
         let all = CancelBuilder::any();
-        let _ = self
-            .ring
-            .submitter()
-            .register_sync_cancel(Some(CLOSE_STEP.into()), all);
+        let _ = self.ring.submitter().register_sync_cancel(Some(CLOSE_STEP.into()), all);
         let mut running = self.sockets.len() + 1;
         for _ in 0..CLOSE_STEPS {
             self.enter(1, Some(&Timespec::from(CLOSE_STEP)));
-            let ended = self
-                .ring
-                .completion()
-                .filter(|c| !cqueue::more(c.flags()))
-                .count();
+            let ended = self.ring.completion().filter(|c| !cqueue::more(c.flags())).count();
             running = running.saturating_sub(ended);
             if running == 0 {
                 break;

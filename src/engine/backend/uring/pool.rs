@@ -35,9 +35,7 @@ impl Pages {
         let layout = Layout::from_size_align(bytes, PAGE).expect("a small power of two");
         // SAFETY: the layout is not empty: both callers ask for kilobytes.
         let start = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(start) else {
-            handle_alloc_error(layout)
-        };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
         Pages { start, layout }
     }
 }
@@ -70,12 +68,7 @@ impl Pool {
         // SAFETY: the ring is of the size that its number of entries asks for, page aligned, and
         // lives as long as the pool.
         unsafe { submitter.register_buf_ring_with_flags(start, BUFFERS, GROUP, 0)? };
-        let mut pool = Pool {
-            ring,
-            memory,
-            tail: 0,
-            published: 0,
-        };
+        let mut pool = Pool { ring, memory, tail: 0, published: 0 };
         for id in 0..BUFFERS {
             pool.give(id);
         }

@@ -20,10 +20,7 @@ pub fn probe() -> io::Result<()> {
     let (relay, peer) = (socket()?, socket()?);
     let addresses = (relay.local_addr()?, peer.local_addr()?);
     let mut ring = Uring::open(vec![relay, peer], Wake::new()?)?;
-    let mut seen = Echo {
-        peer: addresses.1,
-        back: false,
-    };
+    let mut seen = Echo { peer: addresses.1, back: false };
     ring.send(1, addresses.0, b"probe");
     for _ in 0..TRIES {
         ring.wait(Wait::Event(PATIENCE));
@@ -32,9 +29,7 @@ pub fn probe() -> io::Result<()> {
             return Ok(());
         }
     }
-    Err(io::Error::other(
-        "a datagram sent through the ring did not come back",
-    ))
+    Err(io::Error::other("a datagram sent through the ring did not come back"))
 }
 
 /// Socket 0 sends back what comes, socket 1 takes note.
@@ -53,10 +48,6 @@ impl Receive for Echo {
     ) -> Option<Forward> {
         let ours = from == self.peer && &buf[..len] == b"probe";
         self.back |= socket == 1 && &buf[..len] == b"probe";
-        (socket == 0 && ours).then_some(Forward {
-            socket: 0,
-            to: from,
-            len,
-        })
+        (socket == 0 && ours).then_some(Forward { socket: 0, to: from, len })
     }
 }

@@ -14,31 +14,19 @@ fn the_relay_passes_payloads_bit_for_bit() {
         let packet = a.packet(8, n == 7, &payload);
         a.timestamp = a.timestamp.wrapping_add(payload.len() as u32);
         let given = world.datagram(a.port, a.addr, &packet);
-        assert!(
-            matches!(given, Disposition::Forward { port, .. } if port == b.port),
-            "{given:?}"
-        );
+        assert!(matches!(given, Disposition::Forward { port, .. } if port == b.port), "{given:?}");
         spoken.push(payload);
         numbers.push(packet);
         b.say(&mut world, &[0; 160]);
         world.pass(20);
     }
     let heard = world.heard_by(&b);
-    let payloads: Vec<_> = heard
-        .iter()
-        .map(|s| s.bytes[HEADER_LEN..].to_vec())
-        .collect();
+    let payloads: Vec<_> = heard.iter().map(|s| s.bytes[HEADER_LEN..].to_vec()).collect();
     assert_eq!(payloads, spoken);
-    assert!(
-        heard[7].bytes[1] & 0x80 != 0 && heard[8].bytes[1] & 0x80 == 0,
-        "markers"
-    );
+    assert!(heard[7].bytes[1] & 0x80 != 0 && heard[8].bytes[1] & 0x80 == 0, "markers");
     let ssrc = Packet::parse(&heard[0].bytes).unwrap().ssrc();
     assert!(
-        ssrc != a.ssrc
-            && heard
-                .iter()
-                .all(|s| Packet::parse(&s.bytes).unwrap().ssrc() == ssrc)
+        ssrc != a.ssrc && heard.iter().all(|s| Packet::parse(&s.bytes).unwrap().ssrc() == ssrc)
     );
     assert_eq!(world.heard_by(&a).len(), 200);
     assert_eq!(world.plane.counts().clocks, 0, "nothing of our own is sent");
@@ -49,27 +37,15 @@ fn other_codecs_are_heard_through_samples() {
     let mut world = world();
     let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcmu));
     world.bridge(&a, &b);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        1_000,
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 1_000);
     let (at_a, at_b) = (world.heard_by(&a), world.heard_by(&b));
     assert_one_stream(&at_a);
     assert_one_stream(&at_b);
     let (at_a, at_b) = (samples(&at_a, Codec::Pcma), samples(&at_b, Codec::Pcmu));
     assert!(at_a.len() >= 7_680 && at_b.len() >= 7_680);
-    assert!(
-        (-10.5..-9.5).contains(&level(&at_a[2_000..], 620)),
-        "{}",
-        level(&at_a[2_000..], 620)
-    );
+    assert!((-10.5..-9.5).contains(&level(&at_a[2_000..], 620)), "{}", level(&at_a[2_000..], 620));
     assert!((-10.5..-9.5).contains(&level(&at_b[2_000..], 450)));
-    assert!(
-        level(&at_a, 450) < -40.0 && level(&at_b, 620) < -40.0,
-        "nobody hears himself"
-    );
+    assert!(level(&at_a, 450) < -40.0 && level(&at_b, 620) < -40.0, "nobody hears himself");
 }
 
 #[test]
@@ -78,27 +54,11 @@ fn who_is_held_is_neither_sent_to_nor_heard() {
     let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
     world.bridge(&a, &b);
     world.set(&b, |p| p.send = false);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        200,
-    );
-    assert_eq!(
-        (world.heard_by(&a).len(), world.heard_by(&b).len()),
-        (10, 0)
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 200);
+    assert_eq!((world.heard_by(&a).len(), world.heard_by(&b).len()), (10, 0));
     world.set(&b, |p| p.receive = false);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        200,
-    );
-    assert_eq!(
-        (world.heard_by(&a).len(), world.heard_by(&b).len()),
-        (0, 10)
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 200);
+    assert_eq!((world.heard_by(&a).len(), world.heard_by(&b).len()), (0, 10));
 }
 
 #[test]
@@ -107,33 +67,14 @@ fn a_new_partner_is_the_same_stream_to_the_old_one() {
     let mut a = world.phone(1, Codec::Pcma);
     let (mut b, mut c) = (world.phone(2, Codec::Pcma), world.phone(3, Codec::Pcma));
     world.bridge(&a, &b);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        200,
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 200);
     world.bridge(&a, &c);
     c.timestamp = 5;
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut c, &mut Tone::new(620)),
-        200,
-    );
-    assert_eq!(
-        b.say(&mut world, &[0; 160]),
-        Disposition::Consumed,
-        "left behind"
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut c, &mut Tone::new(620)), 200);
+    assert_eq!(b.say(&mut world, &[0; 160]), Disposition::Consumed, "left behind");
     // The phone itself restarts: new SSRC, numbers and timestamps.
     (c.ssrc, c.sequence, c.timestamp) = (77, 100, 1_000_000);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut c, &mut Tone::new(620)),
-        400,
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut c, &mut Tone::new(620)), 400);
     let heard = world.heard_by(&a);
     assert_one_stream(&heard);
     assert!(heard.len() >= 32, "{}", heard.len());
@@ -144,36 +85,17 @@ fn keys_pass_the_relay_under_the_other_number() {
     let mut world = world();
     let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
     world.bridge(&a, &b);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        100,
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
     a.press(&mut world, 5);
     a.press(&mut world, 5);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        100,
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
     let heard = world.heard_by(&b);
     assert_eq!(digits(&heard), "55");
-    let pressed = world
-        .take_events()
-        .into_iter()
-        .filter(|e| matches!(e, Event::Digit { .. }));
-    let digit = Event::Digit {
-        leg: a.leg,
-        digit: '5',
-        by: DigitBy::Rfc4733,
-    };
+    let pressed = world.take_events().into_iter().filter(|e| matches!(e, Event::Digit { .. }));
+    let digit = Event::Digit { leg: a.leg, digit: '5', by: DigitBy::Rfc4733 };
     assert_eq!(pressed.collect::<Vec<_>>(), [digit.clone(), digit]);
-    let sequences: Vec<_> = heard
-        .iter()
-        .map(|s| Packet::parse(&s.bytes).unwrap().sequence())
-        .collect();
+    let sequences: Vec<_> =
+        heard.iter().map(|s| Packet::parse(&s.bytes).unwrap().sequence()).collect();
     assert!(sequences.windows(2).all(|w| w[1] == w[0].wrapping_add(1)));
 }
 
@@ -182,20 +104,10 @@ fn keys_pass_the_sample_path_within_the_stream() {
     let mut world = world();
     let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcmu));
     world.bridge(&a, &b);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        100,
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
     a.press(&mut world, 11);
     a.press(&mut world, 1);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        100,
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
     let heard = world.heard_by(&b);
     assert_eq!(digits(&heard), "#1");
     assert_one_stream(&heard);
@@ -208,33 +120,16 @@ fn keys_are_tones_to_a_peer_without_telephone_event() {
         let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, codec));
         world.set(&b, |p| p.dtmf_send_pt = None);
         world.bridge(&a, &b);
-        talk(
-            &mut world,
-            (&mut a, &mut Tone::new(450)),
-            (&mut b, &mut Tone::new(620)),
-            100,
-        );
+        talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
         world.heard_by(&b);
         a.press(&mut world, 5);
-        talk(
-            &mut world,
-            (&mut a, &mut Tone::new(450)),
-            (&mut b, &mut Tone::new(620)),
-            200,
-        );
+        talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 200);
         let heard = world.heard_by(&b);
         assert_one_stream(&heard);
         let pcm = samples(&heard, codec);
         let tone = &pcm[240..720];
-        assert!(
-            level(tone, 770) > -12.0 && level(tone, 1_336) > -10.0,
-            "{}",
-            level(tone, 770)
-        );
-        assert!(
-            level(&pcm[pcm.len() - 480..], 450) > -11.0,
-            "and A is heard again"
-        );
+        assert!(level(tone, 770) > -12.0 && level(tone, 1_336) > -10.0, "{}", level(tone, 770));
+        assert!(level(&pcm[pcm.len() - 480..], 450) > -11.0, "and A is heard again");
     }
 }
 
@@ -243,26 +138,14 @@ fn a_closed_partner_leaves_nothing_behind() {
     let mut world = world();
     let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcmu));
     world.bridge(&a, &b);
-    talk(
-        &mut world,
-        (&mut a, &mut Tone::new(450)),
-        (&mut b, &mut Tone::new(620)),
-        100,
-    );
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
     let stats = world.close(&b);
     assert!(stats.packets_received == 5 && (5..=6).contains(&stats.packets_sent));
     assert_eq!(a.say(&mut world, &[0; 160]), Disposition::Consumed);
-    assert_eq!(
-        b.say(&mut world, &[0; 160]),
-        Disposition::Foreign,
-        "its port rests"
-    );
+    assert_eq!(b.say(&mut world, &[0; 160]), Disposition::Foreign, "its port rests");
     world.close(&a);
     world.pass(1_000);
     let left = world.plane.counts();
-    assert_eq!(
-        (left.legs, left.ports, left.clocks, left.recordings),
-        (0, 0, 0, 0)
-    );
+    assert_eq!((left.legs, left.ports, left.clocks, left.recordings), (0, 0, 0, 0));
     assert_eq!(world.plane.next_tick(), Time::NEVER);
 }

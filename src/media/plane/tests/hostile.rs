@@ -9,24 +9,14 @@ fn nobody_hears_the_stream_that_took_over_the_old_address() {
     let (mut caller, mut agent) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
     world.bridge(&caller, &agent);
     let (mut low, mut high) = (Tone::new(450), Tone::new(620));
-    talk(
-        &mut world,
-        (&mut caller, &mut low),
-        (&mut agent, &mut high),
-        500,
-    );
+    talk(&mut world, (&mut caller, &mut low), (&mut agent, &mut high), 500);
     let (old, mut foreign) = (caller.clone(), caller.clone());
     caller.addr = SocketAddr::from(([192, 0, 2, 1], 61_000));
     (foreign.ssrc, foreign.sequence, foreign.timestamp) = (4_242, 9, 99);
     let mut third = Tone::new(1_000);
     for _ in 0..200 {
         foreign.say(&mut world, &third.next());
-        talk(
-            &mut world,
-            (&mut caller, &mut low),
-            (&mut agent, &mut high),
-            20,
-        );
+        talk(&mut world, (&mut caller, &mut low), (&mut agent, &mut high), 20);
     }
     let heard = samples(&world.heard_by(&agent), Codec::Pcma);
     assert!(level(&heard, 1_000) < -60.0, "{}", level(&heard, 1_000));
@@ -34,11 +24,7 @@ fn nobody_hears_the_stream_that_took_over_the_old_address() {
     // And nobody else hears the caller's agent: what is sent goes to the new port.
     let stale = world.heard_by(&old).len();
     assert!((25..=30).contains(&stale), "{stale}");
-    let moved = Event::SourceMoved {
-        leg: caller.leg,
-        from: old.addr,
-        to: caller.addr,
-    };
+    let moved = Event::SourceMoved { leg: caller.leg, from: old.addr, to: caller.addr };
     assert!(world.take_events().contains(&moved));
     assert!(world.close(&caller).packets_foreign >= 190);
 }
@@ -82,14 +68,8 @@ fn behind_nat_we_send_to_where_the_stream_comes_from() {
     world.heard_by(&named);
     world.pass(100);
     assert!(world.heard_by(&named).is_empty() && !world.heard_by(&a).is_empty());
-    let first = Event::FirstRtp {
-        leg: a.leg,
-        from: a.addr,
-    };
-    assert_eq!(
-        world.take_events().iter().filter(|e| **e == first).count(),
-        1
-    );
+    let first = Event::FirstRtp { leg: a.leg, from: a.addr };
+    assert_eq!(world.take_events().iter().filter(|e| **e == first).count(), 1);
 }
 
 #[test]
@@ -117,26 +97,17 @@ fn floods_of_garbage_do_no_harm_and_are_counted() {
         for _ in 0..100 {
             let length = rng.below(200) as usize;
             let bytes: Vec<u8> = (0..length).map(|_| rng.next_u32() as u8).collect();
-            let from = if rng.chance(0.5) {
-                a.addr
-            } else {
-                SocketAddr::from(([203, 0, 113, 9], 9))
-            };
+            let from =
+                if rng.chance(0.5) { a.addr } else { SocketAddr::from(([203, 0, 113, 9], 9)) };
             world.datagram(a.port, from, &bytes);
         }
         talk(&mut world, (&mut a, &mut low), (&mut b, &mut high), 20);
     }
     let heard = samples(&world.heard_by(&b), Codec::Pcmu);
-    assert!(
-        level(&heard[3_200..], 450) > -10.5,
-        "the call's own audio is unharmed"
-    );
+    assert!(level(&heard[3_200..], 450) > -10.5, "the call's own audio is unharmed");
     let stats = world.close(&a);
     assert_eq!(stats.packets_received, 100);
-    assert!(
-        stats.packets_malformed > 7_000 && stats.packets_foreign > 500,
-        "{stats:?}"
-    );
+    assert!(stats.packets_malformed > 7_000 && stats.packets_foreign > 500, "{stats:?}");
 }
 
 #[test]
@@ -146,25 +117,13 @@ fn unknown_payload_types_and_empty_packets_are_not_heard() {
     world.bridge(&a, &b);
     a.say(&mut world, &[0; 160]);
     let opus = a.packet(111, false, &[1; 40]);
-    assert_eq!(
-        world.datagram(a.port, a.addr, &opus),
-        Disposition::Malformed
-    );
+    assert_eq!(world.datagram(a.port, a.addr, &opus), Disposition::Malformed);
     let empty = a.packet(8, false, &[]);
-    assert_eq!(
-        world.datagram(a.port, a.addr, &empty),
-        Disposition::Consumed
-    );
+    assert_eq!(world.datagram(a.port, a.addr, &empty), Disposition::Consumed);
     let short = a.packet(FROM_PHONE, false, &[5]);
-    assert_eq!(
-        world.datagram(a.port, a.addr, &short),
-        Disposition::Consumed
-    );
+    assert_eq!(world.datagram(a.port, a.addr, &short), Disposition::Consumed);
     let noise = a.packet(13, false, &[40]);
-    assert_eq!(
-        world.datagram(a.port, a.addr, &noise),
-        Disposition::Consumed
-    );
+    assert_eq!(world.datagram(a.port, a.addr, &noise), Disposition::Consumed);
     assert_eq!(world.heard_by(&b).len(), 1);
     assert_eq!(world.close(&a).packets_malformed, 2);
 }

@@ -9,11 +9,7 @@ fn clip(hz: u32, ms: usize) -> Item<Arc<Clip>> {
 }
 
 fn done(leg: LegId, play: u64, end: PlayEnd) -> Event {
-    Event::PlayDone {
-        leg,
-        play: PlayId(play),
-        end,
-    }
+    Event::PlayDone { leg, play: PlayId(play), end }
 }
 
 #[test]
@@ -25,10 +21,7 @@ fn a_prompt_is_heard_and_its_end_told() {
     world.pass(1_100);
     let heard = world.heard_by(&a);
     assert_one_stream(&heard);
-    let gaps: Vec<_> = heard
-        .windows(2)
-        .map(|w| w[1].at.since(w[0].at).as_millis())
-        .collect();
+    let gaps: Vec<_> = heard.windows(2).map(|w| w[1].at.since(w[0].at).as_millis()).collect();
     assert!(gaps.iter().all(|g| *g == 20));
     let pcm = samples(&heard, Codec::Pcma);
     assert!(level(&pcm[..4_000], 450) > -10.5 && level(&pcm[4_000..8_000], 620) > -10.5);
@@ -44,11 +37,7 @@ fn every_packet_time_carries_the_prompt_whole() {
         world.play(&a, 1, vec![clip(450, 600)], false);
         world.pass(600);
         let heard = world.heard_by(&a);
-        assert!(
-            heard
-                .iter()
-                .all(|s| s.bytes.len() == 12 + usize::from(ptime) * 8)
-        );
+        assert!(heard.iter().all(|s| s.bytes.len() == 12 + usize::from(ptime) * 8));
         let pcm = samples(&heard, Codec::Pcmu);
         assert!(level(&pcm[..4_700], 450) > -10.5, "{ptime} ms");
         assert_one_stream_of(&heard, u32::from(ptime) * 8);
@@ -72,28 +61,14 @@ fn a_key_stops_the_prompt_and_is_told_first() {
     world.take_events();
     a.press(&mut world, 1);
     a.press(&mut world, 11);
-    let digit = |digit| Event::Digit {
-        leg: a.leg,
-        digit,
-        by: DigitBy::Rfc4733,
-    };
-    let events: Vec<_> = world
-        .take_events()
-        .into_iter()
-        .filter(|e| !matches!(e, Event::FirstRtp { .. }))
-        .collect();
-    assert_eq!(
-        events,
-        [digit('1'), digit('#'), done(a.leg, 1, PlayEnd::Digit('#'))]
-    );
+    let digit = |digit| Event::Digit { leg: a.leg, digit, by: DigitBy::Rfc4733 };
+    let events: Vec<_> =
+        world.take_events().into_iter().filter(|e| !matches!(e, Event::FirstRtp { .. })).collect();
+    assert_eq!(events, [digit('1'), digit('#'), done(a.leg, 1, PlayEnd::Digit('#'))]);
     world.heard_by(&a);
     world.pass(200);
     let after = samples(&world.heard_by(&a), Codec::Pcma);
-    assert!(
-        level(&after, 450) < -60.0,
-        "silence goes on being sent: {}",
-        after.len()
-    );
+    assert!(level(&after, 450) < -60.0, "silence goes on being sent: {}", after.len());
     assert!(after.len() >= 1_440);
 }
 
@@ -112,11 +87,8 @@ fn playbacks_replace_each_other_and_each_end_is_told() {
     world.pass(100);
     world.play(&a, 4, vec![Item::Silence(60_000)], false);
     world.close(&a);
-    let ends: Vec<_> = world
-        .take_events()
-        .into_iter()
-        .filter(|e| !matches!(e, Event::Closed { .. }))
-        .collect();
+    let ends: Vec<_> =
+        world.take_events().into_iter().filter(|e| !matches!(e, Event::Closed { .. })).collect();
     let expected = [
         done(a.leg, 1, PlayEnd::Stopped),
         done(a.leg, 2, PlayEnd::Stopped),
@@ -141,10 +113,7 @@ fn a_playback_on_a_bridge_is_heard_instead_of_the_partner() {
     assert!(level(&pcm[..1_600], 620) > -10.5);
     let during = &pcm[2_000..4_000];
     assert!(level(during, 1_000) > -10.5 && level(during, 620) < -50.0);
-    assert!(
-        level(&pcm[pcm.len() - 3_000..], 620) > -10.5,
-        "and then the partner again"
-    );
+    assert!(level(&pcm[pcm.len() - 3_000..], 620) > -10.5, "and then the partner again");
     assert_eq!(world.heard_by(&b).len(), 60, "who hears all the time");
 }
 
@@ -164,12 +133,8 @@ fn a_playback_passes_without_a_way_to_send_it() {
 fn digits_are_sent_as_events_by_our_clock() {
     let mut world = world();
     let a = world.phone(1, Codec::Pcma);
-    let digits_of = |d: &str| Command::SendDigits {
-        leg: a.leg,
-        digits: d.into(),
-        on_ms: 100,
-        off_ms: 80,
-    };
+    let digits_of =
+        |d: &str| Command::SendDigits { leg: a.leg, digits: d.into(), on_ms: 100, off_ms: 80 };
     world.play(&a, 1, vec![clip(450, 300)], false);
     world.pass(100);
     world.take_events();
@@ -180,13 +145,7 @@ fn digits_are_sent_as_events_by_our_clock() {
     assert_eq!(digits(&heard), "12*D");
     assert_one_stream(&heard);
     let events = world.take_events();
-    assert_eq!(
-        events,
-        [
-            Event::DigitsSent { leg: a.leg },
-            done(a.leg, 1, PlayEnd::Finished)
-        ]
-    );
+    assert_eq!(events, [Event::DigitsSent { leg: a.leg }, done(a.leg, 1, PlayEnd::Finished)]);
 }
 
 #[test]
@@ -199,12 +158,7 @@ fn digits_are_sent_as_tones_where_no_event_was_negotiated() {
     world.pass(20);
     world.heard_by(&b);
     let leg = b.leg;
-    world.command(Command::SendDigits {
-        leg,
-        digits: "19".into(),
-        on_ms: 100,
-        off_ms: 100,
-    });
+    world.command(Command::SendDigits { leg, digits: "19".into(), on_ms: 100, off_ms: 100 });
     world.pass(600);
     let pcm = samples(&world.heard_by(&b), Codec::Pcma);
     let mut detector = crate::dsp::dtmf_detect::Detector::new();
@@ -235,11 +189,7 @@ fn inband(world: &mut World, a: &mut Phone, text: &str) {
 
 fn told(events: Vec<Event>, leg: LegId) -> String {
     let digit = |e| match e {
-        Event::Digit {
-            leg: l,
-            digit,
-            by: DigitBy::InBand,
-        } if l == leg => Some(digit),
+        Event::Digit { leg: l, digit, by: DigitBy::InBand } if l == leg => Some(digit),
         _ => None,
     };
     events.into_iter().filter_map(digit).collect()
@@ -278,10 +228,6 @@ fn a_key_that_is_heard_both_ways_is_told_once() {
         world.pass(20);
     }
     world.pass(300);
-    let all = world
-        .take_events()
-        .iter()
-        .filter(|e| matches!(e, Event::Digit { .. }))
-        .count();
+    let all = world.take_events().iter().filter(|e| matches!(e, Event::Digit { .. })).count();
     assert_eq!(all, 1);
 }

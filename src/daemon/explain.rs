@@ -1,0 +1,55 @@
+//! `belfry dialplan explain`: which way a call would take, without a call.
+
+use std::process::ExitCode;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::cli::{Explain, fail};
+use super::clock::Clock;
+use super::files::{self, Source};
+use crate::base::{Now, Wall};
+use crate::dialplan::{Entry, explain};
+
+pub(super) fn main(args: Explain) -> ExitCode {
+    let loaded = match files::load(&Source::from(&args.file)) {
+        Ok(loaded) => loaded,
+        Err(faults) => return fail(&files::lines(&faults)),
+    };
+    let mut now = Clock::start().now();
+    if let Some(at) = &args.at {
+        match wall_of(at, &loaded.zone) {
+            Some(wall) => now = Now { wall, ..now },
+            None => {
+                return fail(&format!("--at '{at}' is no time: write it as '2026-12-24 18:30'"));
+            }
+        }
+    }
+    let entry = Entry {
+        context: args.context,
+        to: args.to,
+        from: args.from,
+        call_id: "explain".into(),
+        ..Entry::default()
+    };
+    let explanation = explain(&loaded.plan, &entry, now);
+    match args.json {
+        true => println!("{}", serde_json::to_string_pretty(&explanation).unwrap_or_default()),
+        false => print!("{explanation}"),
+    }
+    let found = explanation.tried.iter().any(|route| route.why_not.is_none())
+        || !explanation.steps.is_empty();
+    if found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A civil time of the node's zone: `2026-12-24 18:30`, or the date alone for its midnight.
+fn wall_of(text: &str, zone: &TimeZone) -> Option<Wall> {
+    let text = text.trim();
+    let civil = text
+        .parse::<DateTime>()
+        .or_else(|_| text.replacen(' ', "T", 1).parse::<DateTime>())
+        .or_else(|_| text.parse::<jiff::civil::Date>().map(|date| date.at(0, 0, 0, 0)))
+        .ok()?;
+    let zoned = zone.to_ambiguous_zoned(civil).compatible().ok()?;
+    Some(Wall(zoned.timestamp().as_millisecond()))
+}

@@ -1,0 +1,202 @@
+//! What operators order, carried out: questions go to the switch, files are read here.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+use tokio::sync::broadcast;
+
+use super::exchange::Inputs;
+use super::files::{self, Source, lines};
+use crate::config::Config;
+use crate::console::commands::Order;
+use crate::console::server::Orders;
+use crate::console::{Answer, render};
+use crate::engine::{Clips, Figures};
+use crate::switch::{Input, Reply, Request, RequestId};
+
+/// The longest wait for the switch.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Questions that wait for the switch's answer.
+#[derive(Clone, Default)]
+pub(super) struct Pending(Arc<Mutex<HashMap<u64, Sender<Reply>>>>);
+
+impl Pending {
+    /// The switch has answered.
+    pub(super) fn answered(&self, id: RequestId, reply: Reply) {
+        let waiting = self.0.lock().expect("no holder panics").remove(&id.0);
+        if let Some(waiting) = waiting {
+            let _ = waiting.send(reply);
+        }
+    }
+}
+
+/// What changes the log's level; set once by `serve`.
+type LogHandle = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+static LOG: OnceLock<LogHandle> = OnceLock::new();
+
+pub(super) fn keep_log_handle(handle: LogHandle) {
+    let _ = LOG.set(handle);
+}
+
+/// Carries out orders.
+pub(super) struct Operator {
+    source: Source,
+    config: Mutex<Config>,
+    inputs: Inputs,
+    pending: Pending,
+    next: AtomicU64,
+    events: broadcast::Sender<Arc<str>>,
+    figures: Figures,
+    began: Instant,
+}
+
+impl Operator {
+    pub(super) fn new(
+        source: Source,
+        config: Config,
+        inputs: Inputs,
+        pending: Pending,
+        events: broadcast::Sender<Arc<str>>,
+        figures: Figures,
+    ) -> Operator {
+        let (next, began) = (AtomicU64::new(1), Instant::now());
+        Operator {
+            source,
+            config: Mutex::new(config),
+            inputs,
+            pending,
+            next,
+            events,
+            figures,
+            began,
+        }
+    }
+
+    /// Asks the switch; `None` when it does not answer in time.
+    pub(super) fn ask(&self, request: Request) -> Option<Reply> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answer) = bounded(1);
+        self.pending.0.lock().expect("no holder panics").insert(id, sender);
+        let told = self.inputs.tell(Input::Console(RequestId(id), request));
+        let reply = if told { answer.recv_timeout(PATIENCE).ok() } else { None };
+        self.pending.0.lock().expect("no holder panics").remove(&id);
+        reply
+    }
+
+    /// Reads everything anew and puts it in force, or nothing of it.
+    fn reload(&self) -> Answer {
+        let loaded = match files::load(&self.source) {
+            Ok(loaded) => loaded,
+            Err(faults) => {
+                let count = faults.iter().filter(|f| f.error).count();
+                self.inputs.tell(Input::ReloadRefused(u32::try_from(count).unwrap_or(u32::MAX)));
+                return Answer::refused(format!("{}nothing was changed", lines(&faults)));
+            }
+        };
+        let (clips, bad) = Clips::load(&loaded.sounds);
+        if let Some(fault) = bad.first() {
+            self.inputs.tell(Input::ReloadRefused(u32::try_from(bad.len()).unwrap_or(u32::MAX)));
+            return Answer::refused(format!(
+                "{}: {}; nothing was changed",
+                fault.path.display(),
+                fault.why
+            ));
+        }
+        let mut config = self.config.lock().expect("no holder panics");
+        let restart = config.needs_restart(&loaded.config);
+        if !restart.is_empty() {
+            return Answer::refused(format!(
+                "these keys take effect only at the next start: {}; nothing was changed",
+                restart.join(", ")
+            ));
+        }
+        *config = loaded.config.clone();
+        let count = clips.len();
+        let reload = Input::Reload(Box::new(loaded.config), loaded.plan.clone());
+        if !(self.inputs.clips(clips) && self.inputs.tell(reload)) {
+            return Answer::refused("the exchange is about to stop");
+        }
+        let routes = loaded.plan.route_count();
+        let warnings: String = loaded.warnings.iter().map(|w| format!("{w}\n")).collect();
+        Answer::done(
+            format!(
+                "{warnings}in force: {routes} routes, {count} prompts; calls in being keep their plan"
+            ),
+            serde_json::json!({ "routes": routes, "prompts": count, "warnings": loaded.warnings }),
+        )
+    }
+}
+
+impl Orders for Operator {
+    fn carry_out(&self, order: Order) -> Answer {
+        match order {
+            Order::Ask(request) => match self.ask(request) {
+                Some(Reply::Refused(why)) => Answer::refused(why),
+                Some(reply) => {
+                    Answer { data: render::data(&reply), ..Answer::done(render::text(&reply), ()) }
+                }
+                None => Answer::refused(
+                    "the exchange does not answer: it is overloaded or about to stop",
+                ),
+            },
+            Order::Reload => self.reload(),
+            Order::LogLevel(level) => match LOG.get().map(|set| set(&level)) {
+                Some(Ok(())) => Answer::done(format!("the log's level is {level}"), level),
+                Some(Err(why)) => Answer::refused(why),
+                None => Answer::refused("this appliance keeps no log"),
+            },
+            Order::Version => Answer::done(
+                format!("belfry {}", env!("CARGO_PKG_VERSION")),
+                env!("CARGO_PKG_VERSION"),
+            ),
+            Order::Uptime => {
+                let ms = self.began.elapsed().as_millis() as u64;
+                Answer::done(render::span(ms), serde_json::json!({ "uptime_ms": ms }))
+            }
+            Order::Workers => {
+                let rows = self.figures.rows();
+                let cells = rows.iter().map(|w| {
+                    let mode = if w.pinned { "pinned" } else { "" };
+                    let counts = [
+                        w.ports as u64,
+                        w.legs,
+                        w.received,
+                        w.sent,
+                        w.send_errors,
+                        w.late_ticks,
+                        w.taps_dropped,
+                    ];
+                    let counts = counts.into_iter().map(|n| n.to_string());
+                    [w.name.clone(), w.backend.into(), mode.into()]
+                        .into_iter()
+                        .chain(counts)
+                        .collect()
+                });
+                let head = [
+                    "WORKER",
+                    "BACKEND",
+                    "",
+                    "PORTS",
+                    "LEGS",
+                    "RECEIVED",
+                    "SENT",
+                    "REFUSED",
+                    "LATE",
+                    "TAPS DROPPED",
+                ];
+                Answer::done(render::table(&head, cells, "no workers"), &rows)
+            }
+            Order::Events | Order::Help(_) | Order::Quit => {
+                Answer::refused("the connection does that itself")
+            }
+        }
+    }
+
+    fn events(&self) -> broadcast::Receiver<Arc<str>> {
+        self.events.subscribe()
+    }
+}

@@ -1,0 +1,413 @@
+//! `belfry serve`, and the appliance as the demo starts it: what begins after what, and ends before
+//! what.
+//!
+//! ```text
+//! start: files ─▶ store ─▶ RTP workers ─▶ SIP sockets ─▶ switch ─▶ console ─▶ ready
+//! stop:  no new calls ─▶ calls end ─▶ console, switch ─▶ SIP ─▶ workers, recordings ─▶ store
+//! ```
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+use tokio::runtime::Runtime;
+
+use super::cli::{Serve, fail};
+use super::clock::Clock;
+use super::exchange::{self, Hands, Inputs};
+pub(super) use super::files::Source;
+use super::files::{self, Loaded, lines};
+use super::orders::{Operator, Pending};
+use crate::base::Rng;
+use crate::config::{self, Backend, Config, LogFormat, SipAddress, Workers};
+use crate::engine::{self, Choice, Clips, Engine, EngineConfig};
+use crate::net::{Inbound, Listen, Sip};
+use crate::sip::Transport;
+use crate::store::{Records, Report, Settings, Store};
+use crate::switch::fact::AlarmWhat;
+use crate::switch::{DiskEvent, Input, Request, Setup, Switch};
+
+/// How long calls in being may go on after the stop was asked for.
+const CALLS_MAY_END: Duration = Duration::from_secs(3);
+/// How long the store may take to write down the last facts.
+const STORE_MAY_DRAIN: Duration = Duration::from_secs(10);
+/// How often the store's reports and room for facts are looked at.
+const STORE_LOOK: Duration = Duration::from_millis(200);
+
+/// A running appliance.
+pub(super) struct Appliance {
+    listening: Vec<(Transport, SocketAddr)>,
+    operator: Arc<Operator>,
+    inputs: Inputs,
+    switch: JoinHandle<Hands>,
+    console: crate::console::server::Server,
+    store: Store,
+    watch: Watch,
+    database: PathBuf,
+    runtime: Runtime,
+}
+
+impl Appliance {
+    /// Starts everything, or nothing; the error has one cause a line.
+    pub(super) fn start(source: Source) -> Result<Appliance, String> {
+        let loaded = files::load(&source).map_err(|faults| lines(&faults))?;
+        Appliance::begin(source, loaded)
+    }
+
+    fn begin(source: Source, loaded: Loaded) -> Result<Appliance, String> {
+        let Loaded { config, plan, zone, sounds, warnings } = loaded;
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let clock = Clock::start();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|e| format!("tokio: {e}"))?;
+        let store = open_store(&config)?;
+        let (clips, faults) = Clips::load(&sounds);
+        for fault in faults {
+            tracing::error!(
+                "{}: {}: this prompt cannot be played",
+                fault.path.display(),
+                fault.why
+            );
+        }
+        let (inputs, queue) = Inputs::new();
+        let engine = start_engine(&config, clips, &inputs)?;
+        let sip = start_sip(&config, &runtime, &inputs)?;
+        let listening = sip.listening().to_vec();
+        let switch = Switch::new(
+            Setup {
+                config: config.clone(),
+                plan,
+                listening: listening.clone(),
+                last_fact: store.next_seq() - 1,
+                zone,
+                rng: entropy()?,
+            },
+            clock.now(),
+        );
+        let (events, _) = tokio::sync::broadcast::channel(4_096);
+        let pending = Pending::default();
+        let figures = engine.figures();
+        let hands = Hands {
+            sip,
+            engine,
+            journal: store.journal(),
+            pending: pending.clone(),
+            events: events.clone(),
+        };
+        let switch =
+            exchange::start(switch, hands, queue, clock).map_err(|e| format!("switch: {e}"))?;
+        let operator = Arc::new(Operator::new(
+            source,
+            config.clone(),
+            inputs.clone(),
+            pending,
+            events,
+            figures,
+        ));
+        let watch = Watch::start(&store, inputs.clone());
+        let console = {
+            let _runtime = runtime.enter();
+            let socket = &config.console.socket;
+            crate::console::server::Server::start(socket, operator.clone()).map_err(|e| {
+                format!("console: {}: {e}; correct [console] socket", socket.display())
+            })?
+        };
+        let database = config.database();
+        Ok(Appliance {
+            listening,
+            operator,
+            inputs,
+            switch,
+            console,
+            store,
+            watch,
+            database,
+            runtime,
+        })
+    }
+
+    /// Its first SIP address over UDP.
+    pub(super) fn sip(&self) -> SocketAddr {
+        let udp = self.listening.iter().find(|(transport, _)| *transport == Transport::Udp);
+        udp.or(self.listening.first())
+            .map_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5060)), |(_, at)| *at)
+    }
+
+    /// The ids of the calls in being.
+    pub(super) fn calls(&self) -> Vec<crate::base::CallId> {
+        match self.operator.ask(Request::Calls) {
+            Some(crate::switch::Reply::Calls(rows)) => rows.into_iter().map(|row| row.id).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Ends everything in order; `last` may look at what was written before the store closes.
+    pub(super) fn stop<R>(self, last: impl FnOnce(&Runtime, &Path) -> R) -> R {
+        self.inputs.tell(Input::Drain);
+        let until = Instant::now() + CALLS_MAY_END;
+        while !self.calls().is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        for call in self.calls() {
+            let _ = self.operator.ask(Request::Hangup(call));
+        }
+        while !self.calls().is_empty() && Instant::now() < until + CALLS_MAY_END {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        drop(self.console);
+        self.watch.stop();
+        self.inputs.stop();
+        if let Ok(hands) = self.switch.join() {
+            let Hands { sip, engine, .. } = hands;
+            drop(sip);
+            engine.stop();
+        }
+        if !self.store.drain(STORE_MAY_DRAIN) {
+            tracing::warn!("the database has not taken all facts; they wait in the journal");
+        }
+        let result = last(&self.runtime, &self.database);
+        self.store.close();
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        result
+    }
+}
+
+/// `belfry serve`.
+pub(super) fn main(args: Serve) -> ExitCode {
+    let source = Source::from(&args.file);
+    let loaded = match files::load(&source) {
+        Ok(loaded) => loaded,
+        Err(faults) => return fail(&lines(&faults)),
+    };
+    log_to_stderr(&loaded.config, args.log_format, args.log_level.as_deref());
+    let appliance = match Appliance::begin(source, loaded) {
+        Ok(appliance) => appliance,
+        Err(causes) => return fail(&causes),
+    };
+    for (transport, at) in &appliance.listening {
+        tracing::info!("SIP on {}:{at}", transport.via_name().to_lowercase());
+    }
+    tracing::info!("Belfry {} is ready", env!("CARGO_PKG_VERSION"));
+    let why = appliance.runtime.block_on(stop_signal());
+    tracing::info!("{why}: stopping");
+    appliance.stop(|_, _| ());
+    ExitCode::SUCCESS
+}
+
+async fn stop_signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    }
+}
+
+/// Logs go to standard error; RUST_LOG, where set, says more finely what is logged.
+fn log_to_stderr(config: &Config, format: Option<LogFormat>, level: Option<&str>) {
+    use tracing_subscriber::{
+        EnvFilter, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+    };
+    let level = level.unwrap_or(config.log.level.as_str());
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let (filter, handle) = reload::Layer::new(filter);
+    super::orders::keep_log_handle(Box::new(move |level| {
+        handle.reload(EnvFilter::new(level)).map_err(|e| e.to_string())
+    }));
+    let registry = tracing_subscriber::registry().with(filter);
+    match format.unwrap_or(config.log.format) {
+        LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).init(),
+        LogFormat::Text => {
+            registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).init()
+        }
+    }
+}
+
+fn entropy() -> Result<Rng, String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|e| format!("the system gives no random numbers: {e}"))?;
+    Ok(Rng::from_entropy(bytes))
+}
+
+fn open_store(config: &Config) -> Result<Store, String> {
+    let database = config.database();
+    for dir in [Some(config.node.data_dir.as_path()), database.parent()].into_iter().flatten() {
+        std::fs::create_dir_all(dir).map_err(|e| {
+            format!("{}: {e}; correct [node] data_dir, or make it Belfry's", dir.display())
+        })?;
+    }
+    let settings = Settings {
+        max_backlog: config.store.max_backlog.0,
+        ..Settings::new(config.journal_dir(), database)
+    };
+    let store = Store::open(settings).map_err(|e| e.to_string())?;
+    if let Some(trouble) = store.first_look() {
+        tracing::error!("{trouble}; calls go on, their facts wait in the journal");
+    }
+    Ok(store)
+}
+
+fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine, String> {
+    let (to_switch, disk) = (inputs.clone(), inputs.clone());
+    let address = config.media_addresses().first().copied();
+    let address = address
+        .ok_or("[media] address is missing: write the address that phones and gateways reach")?;
+    // Two legs a call, and some that rest or ring in parallel.
+    let pairs =
+        (config.max_calls() as usize * 5 / 2).clamp(16, config.media.ports.pairs() as usize);
+    let setup = EngineConfig {
+        address,
+        ports: (config.media.ports.first, config.media.ports.last),
+        pairs,
+        workers: match config.media.workers {
+            Workers::Auto => None,
+            Workers::Count(count) => Some(usize::from(count)),
+        },
+        backend: match config.media.backend {
+            Backend::Auto => Choice::Auto,
+            Backend::IoUring => Choice::IoUring,
+            Backend::Mio => Choice::Epoll,
+        },
+        recordings: config.recordings_dir(),
+        clips,
+        rtp_lost_after: match config.media.rtp_timeout {
+            Duration::ZERO => Duration::from_secs(3_600),
+            timeout => timeout,
+        },
+    };
+    let deliver = move |event| match to_switch.offer(Input::Media(event)) {
+        Ok(()) => Ok(()),
+        Err(Input::Media(event)) => Err(event),
+        Err(_) => unreachable!("it is what was offered"),
+    };
+    let tell = move |event| {
+        disk.tell(Input::Disk(match event {
+            engine::DiskEvent::Closed { recording, samples, lost } => {
+                DiskEvent::Closed { recording, samples, lost }
+            }
+            engine::DiskEvent::Failed { recording, why } => DiskEvent::Failed { recording, why },
+        }));
+    };
+    let engine = Engine::start(setup, Arc::new(deliver), Arc::new(tell), entropy()?)
+        .map_err(|e| e.to_string())?;
+    if engine.taken_ports() > 0 {
+        tracing::warn!(
+            "{} RTP port pairs belong to other programs and are left out",
+            engine.taken_ports()
+        );
+    }
+    for repaired in engine.repaired() {
+        match &repaired.result {
+            Ok(samples) => tracing::warn!(
+                "recording {}: made whole after a crash, {} s",
+                repaired.path,
+                samples / 8_000
+            ),
+            Err(why) => {
+                tracing::error!("recording {}: could not be made whole: {why}", repaired.path)
+            }
+        }
+    }
+    Ok(engine)
+}
+
+fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs) -> Result<Sip, String> {
+    let _runtime = runtime.enter();
+    let listen = |at: &SipAddress| Listen {
+        transport: match at.transport {
+            config::Transport::Udp => Transport::Udp,
+            config::Transport::Tcp => Transport::Tcp,
+        },
+        address: at.addr,
+        shown: config.advertised(at.addr).ip(),
+    };
+    let listen: Vec<Listen> = config.sip.listen.iter().map(listen).collect();
+    let inputs = inputs.clone();
+    let deliver = move |inbound| {
+        let input = match inbound {
+            Inbound::Message(flow, message) => Input::Sip(flow, message),
+            Inbound::Bad(flow, error) => Input::BadSip(flow, error),
+            Inbound::FlowFailed(flow) => Input::FlowFailed(flow),
+        };
+        inputs.offer(input).map_err(|back| match back {
+            Input::Sip(flow, message) => Inbound::Message(flow, message),
+            Input::BadSip(flow, error) => Inbound::Bad(flow, error),
+            Input::FlowFailed(flow) => Inbound::FlowFailed(flow),
+            _ => unreachable!("it is what was offered"),
+        })
+    };
+    Sip::start(&listen, Arc::new(deliver)).map_err(|e| e.to_string())
+}
+
+/// Looks after the store: its reports go to the log, and whether facts can be written down to the
+/// switch.
+struct Watch {
+    stop: crossbeam_channel::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Watch {
+    fn start(store: &Store, inputs: Inputs) -> Watch {
+        let (stop, stopped) = bounded(1);
+        let (journal, reports) = (store.journal(), store.reports().clone());
+        let thread = std::thread::spawn(move || {
+            let mut accepting = true;
+            while stopped.recv_timeout(STORE_LOOK).is_err_and(|e| e.is_timeout()) {
+                tell_reports(&reports, &inputs);
+                if journal.accepting() != accepting {
+                    accepting = !accepting;
+                    inputs.tell(Input::JournalFull(!accepting));
+                }
+            }
+        });
+        Watch { stop, thread }
+    }
+    fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
+
+fn tell_reports(reports: &Receiver<Report>, inputs: &Inputs) {
+    for report in reports.try_iter() {
+        let (what, raised, detail) = match report {
+            Report::JournalMended { cut, damaged } => {
+                tracing::warn!(
+                    "journal: {cut} bytes of a half-written record cut off, {damaged} damaged records"
+                );
+                continue;
+            }
+            Report::FactRefused { seq, why } => {
+                tracing::error!("database: fact {seq} was refused: {why}");
+                continue;
+            }
+            Report::JournalStopped { why } => (AlarmWhat::JournalStopped, true, why),
+            Report::JournalResumed => (AlarmWhat::JournalStopped, false, String::new()),
+            Report::DatabaseAway(trouble) => (AlarmWhat::DatabaseAway, true, trouble.to_string()),
+            Report::DatabaseBack => (AlarmWhat::DatabaseAway, false, String::new()),
+        };
+        match raised {
+            true => tracing::error!("{}: {detail}", what.as_str()),
+            false => tracing::info!("{}: over", what.as_str()),
+        }
+        inputs.tell(Input::Alarm { what, raised, detail });
+    }
+}
+
+/// Opens the records for reading.
+pub(super) fn records(runtime: &Runtime, database: &Path) -> Result<Records, String> {
+    runtime.block_on(Records::open(database)).map_err(|e| e.to_string())
+}

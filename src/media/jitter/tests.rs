@@ -1,0 +1,290 @@
+//! Senders, networks and hearers in virtual time.
+
+use super::*;
+use crate::base::{Duration, Rng};
+use crate::dsp::level::tone_dbm0;
+use crate::dsp::tone::{Generator, Plan};
+use proptest::prelude::*;
+
+/// What happens to packets on their way.
+#[derive(Clone, Copy)]
+struct Network {
+    /// Delay: a constant, and as much again at random, milliseconds.
+    delay: u64,
+    jitter: u64,
+    /// Share of packets that vanish.
+    loss: f64,
+    /// The sender's clock against ours, parts per million.
+    ppm: i64,
+    /// Milliseconds in a packet, and in a pull.
+    ptime: u64,
+    pull: u64,
+}
+
+const CLEAN: Network = Network { delay: 30, jitter: 0, loss: 0.0, ppm: 0, ptime: 20, pull: 20 };
+
+/// What was heard, and how.
+struct Heard {
+    pcm: Vec<i16>,
+    /// Playout delay at each pull beyond the network's constant one, milliseconds.
+    delays: Vec<i64>,
+    figures: Figures,
+}
+
+/// Runs a 450 Hz tone through the network for `seconds`.
+fn run(network: impl Fn(u64) -> Network, seconds: u64, seed: u64) -> Heard {
+    let mut rng = Rng::from_seed(seed);
+    let mut tone = Generator::new(&Plan::parse("450", -10).unwrap());
+    let mut under_way: Vec<(u64, u32, Vec<i16>)> = Vec::new();
+    let (mut jitter, mut pcm, mut delays) = (Jitter::new(), Vec::new(), Vec::new());
+    let (mut sent_us, mut pulled_us, mut sent) = (0u64, 7_000u64, 0u64);
+    let base = u32::MAX - 4_000;
+    while pulled_us < seconds * 1_000_000 {
+        let n = network(pulled_us / 1_000_000);
+        while sent_us <= pulled_us {
+            let mut packet = vec![0; n.ptime as usize * 8];
+            tone.fill(&mut packet);
+            let late = n.delay * 1_000 + rng.below(n.jitter * 1_000 + 1);
+            if !rng.chance(n.loss) {
+                under_way.push((sent_us + late, base.wrapping_add(sent as u32), packet));
+            }
+            sent += n.ptime * 8;
+            sent_us += (n.ptime as i64 * (1_000_000 - n.ppm) / 1_000) as u64;
+        }
+        under_way.sort_by_key(|(at, ..)| *at);
+        let come = under_way.iter().take_while(|(at, ..)| *at <= pulled_us).count();
+        for (at, timestamp, packet) in under_way.drain(..come) {
+            jitter.insert(Time::from_nanos(at * 1_000), false, timestamp, &packet);
+        }
+        let mut out = vec![0; n.pull as usize * 8];
+        let now = Time::from_nanos(pulled_us * 1_000);
+        jitter.pull(now, &mut out);
+        if let State::Playing { next, .. } = jitter.state {
+            let played = next as i64 - FIRST as i64 - i64::from(base as i32);
+            let staged = (jitter.lead + jitter.staged_to - jitter.staged_from) as i64;
+            let at_us = (pulled_us + n.pull * 1_000) as i64;
+            let spoken_us = (played - staged) * 125 * (1_000_000 - n.ppm) / 1_000_000;
+            delays.push((at_us - spoken_us) / 1_000 - n.delay as i64);
+        }
+        pcm.extend(out);
+        pulled_us += n.pull * 1_000;
+    }
+    Heard { pcm, delays, figures: jitter.figures() }
+}
+
+impl Heard {
+    /// The greatest step between two samples; the tone itself makes steps of 2,150.
+    fn steepest(&self) -> i32 {
+        let steps = self.pcm.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+        steps.max().unwrap_or(0)
+    }
+    /// The least level of the tone over any 100 ms after the first second.
+    fn least_level(&self) -> f64 {
+        let level = |block: &[i16]| tone_dbm0(block, 450.0);
+        self.pcm[8_000..].chunks_exact(800).map(level).fold(0.0, f64::min)
+    }
+    fn mean_delay(&self) -> i64 {
+        let settled = &self.delays[self.delays.len() / 2..];
+        settled.iter().sum::<i64>() / settled.len() as i64
+    }
+}
+
+#[test]
+fn a_clean_line_adds_little_and_changes_nothing() {
+    for (ptime, pull) in [(20, 20), (10, 20), (60, 20), (20, 60), (30, 20), (20, 10), (60, 60)] {
+        let heard = run(|_| Network { ptime, pull, ..CLEAN }, 20, 1);
+        let f = heard.figures;
+        assert_eq!((f.late, f.concealed, f.stretched), (0, 0, 0), "{ptime} {pull} {f:?}");
+        assert!(f.shrunk <= 12, "{ptime} {pull} {f:?}");
+        assert!(heard.least_level() > -10.6, "{ptime} {pull}: {}", heard.least_level());
+        let most = 25.max(pull as i64 + 5);
+        assert!(heard.mean_delay() <= most, "{ptime} {pull}: {}", heard.mean_delay());
+    }
+}
+
+#[test]
+fn jitter_of_60_ms_is_taken_up_within_80() {
+    for seed in 0..5 {
+        let heard = run(|_| Network { jitter: 60, ..CLEAN }, 60, seed);
+        let (f, share) = (heard.figures, 8_000.0 * 60.0);
+        assert!(heard.mean_delay() <= 80, "{} {f:?}", heard.mean_delay());
+        assert!(f.concealed as f64 / share < 0.01, "{f:?}");
+        assert!(heard.least_level() > -12.0, "{}", heard.least_level());
+        assert!(heard.steepest() < 4_500, "{}", heard.steepest());
+    }
+}
+
+#[test]
+fn the_delay_grows_at_once_and_comes_back_within_five_seconds() {
+    let jitter = |s| if (20..30).contains(&s) { 100 } else { 0 };
+    let heard = run(|s| Network { jitter: jitter(s), ..CLEAN }, 50, 3);
+    let at = |ms: usize| heard.delays[ms / 20];
+    assert!(at(19_900) <= 25, "{}", at(19_900));
+    assert!(at(21_000) >= 60, "{}", at(21_000));
+    assert!(at(29_000) <= 140, "{}", at(29_000));
+    assert!(at(35_200) <= 45, "{}", at(35_200));
+    assert!(at(36_500) <= 25, "{}", at(36_500));
+}
+
+#[test]
+fn losses_are_concealed_without_a_click() {
+    for loss in [0.01, 0.05, 0.1] {
+        let heard = run(|_| Network { loss, ..CLEAN }, 60, 7);
+        let share = heard.figures.concealed as f64 / (8_000.0 * 60.0);
+        assert!((loss * 0.7..loss * 1.5).contains(&share), "{loss}: {share}");
+        assert!(heard.steepest() < 4_500, "{}", heard.steepest());
+        assert!(heard.mean_delay() <= 30, "{}", heard.mean_delay());
+    }
+}
+
+/// An hour with clocks 500 ppm apart: 1.8 s of drift.
+#[test]
+fn an_hour_of_drift_is_taken_up_by_single_periods() {
+    for ppm in [500, -500] {
+        let heard = run(|_| Network { ppm, jitter: 5, ..CLEAN }, 3_600, 11);
+        let f = heard.figures;
+        assert!(f.concealed < 1_600, "{ppm}: {f:?}");
+        assert!(f.late <= 3, "{ppm}: {f:?}");
+        // 1.8 s in periods of 2.5 to 15 ms.
+        let changes = f.shrunk + f.stretched;
+        assert!((120..1_000).contains(&changes), "{ppm}: {f:?}");
+        assert!(
+            heard.delays.iter().all(|d| (0..=60).contains(d)),
+            "{:?}",
+            heard.delays.iter().max()
+        );
+        assert!(heard.least_level() > -11.0, "{}", heard.least_level());
+    }
+}
+
+#[test]
+fn reordered_packets_are_played_in_order() {
+    // Jitter of more than a packet time reorders; with room for it nothing is lost.
+    let heard = run(|_| Network { jitter: 50, ..CLEAN }, 30, 5);
+    assert!(heard.figures.late <= 15, "{:?}", heard.figures);
+    assert!(heard.least_level() > -12.0);
+}
+
+/// A packet of 20 ms of one value.
+fn packet(value: i16) -> [i16; 160] {
+    [value; 160]
+}
+
+fn at(ms: u64) -> Time {
+    Time::from_millis(ms)
+}
+
+#[test]
+fn a_pause_of_the_sender_is_silence_and_then_speech_again() {
+    let mut jitter = Jitter::new();
+    for n in 0..50u32 {
+        jitter.insert(at(u64::from(n) * 20), false, n * 160, &packet(1_000));
+        jitter.pull(at(u64::from(n) * 20 + 5), &mut [0; 160]);
+    }
+    let mut out = [0; 160];
+    for n in 50..250u64 {
+        jitter.pull(at(n * 20 + 5), &mut out);
+    }
+    assert_eq!((out, jitter.state), ([0; 160], State::Silent));
+    let before = jitter.figures();
+    // The timestamps went on meanwhile (DTX), or not (hold): both begin at once.
+    for (from, timestamp) in [(250, 250 * 160), (400, 300 * 160)] {
+        let mut heard = Vec::new();
+        for n in 0..20u32 {
+            let ms = (from + u64::from(n)) * 20;
+            jitter.insert(at(ms), false, timestamp + n * 160, &packet(1_000));
+            jitter.pull(at(ms + 5), &mut out);
+            heard.extend(out);
+        }
+        assert!(heard[800..].iter().all(|s| *s == 1_000));
+        for n in 20..60u64 {
+            jitter.pull(at((from + n) * 20 + 5), &mut out);
+        }
+    }
+    assert_eq!(jitter.figures().late, before.late);
+}
+
+#[test]
+fn leaps_and_new_streams_begin_anew() {
+    let mut jitter = Jitter::new();
+    let mut out = [0; 160];
+    let mut ms = 0;
+    for (stream, start) in [0u32, 5_000_000, 4_000_000_000, 100].into_iter().enumerate() {
+        for n in 0..50u32 {
+            let first = n == 0 && stream == 3;
+            jitter.insert(at(ms), first, start.wrapping_add(n * 160), &packet(500));
+            jitter.pull(at(ms + 5), &mut out);
+            ms += 20;
+        }
+        assert_eq!(out, packet(500), "stream {stream}");
+    }
+    assert!(jitter.figures().concealed < 4 * 480);
+}
+
+#[test]
+fn odd_packets_are_refused_and_overlaps_are_harmless() {
+    let mut jitter = Jitter::new();
+    jitter.insert(at(0), false, 0, &[]);
+    jitter.insert(at(0), false, 0, &[1; LONGEST_PACKET + 1]);
+    assert_eq!(jitter.state, State::Silent);
+    for n in 0..100u32 {
+        jitter.insert(at(u64::from(n) * 20), false, n * 160, &[700; LONGEST_PACKET]);
+        let mut out = [0; 160];
+        jitter.pull(at(u64::from(n) * 20 + 1), &mut out);
+        assert!(n < 3 || out == packet(700));
+    }
+}
+
+#[test]
+fn a_stall_is_played_out_when_it_is_short_and_skipped_when_it_is_long() {
+    for (stall, content) in [(200u64, true), (3_000, false)] {
+        let mut jitter = Jitter::new();
+        let (mut out, mut heard) = ([0; 160], Vec::new());
+        for n in 0..600u64 {
+            let ms = n * 20;
+            let stalled = |m: u64| (2_000..2_000 + stall).contains(&m);
+            let come: Vec<u64> = match ms {
+                _ if stalled(ms) => vec![],
+                _ if ms == 2_000 + stall => (100..=n).collect(),
+                _ => vec![n],
+            };
+            for k in come {
+                jitter.insert(at(ms), false, k as u32 * 160, &packet(k as i16 + 1));
+            }
+            jitter.pull(at(ms + 5), &mut out);
+            heard.push(out[80]);
+        }
+        let kept = (101..111).filter(|k| heard.contains(k)).count();
+        assert_eq!(kept >= 8, content, "{stall} ms: {kept} of 10");
+        assert!(*heard.last().unwrap() >= 595, "{stall}: {:?}", heard.last());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Whatever comes: no panic, and after a second of a steady stream it is heard.
+    #[test]
+    fn any_packets_are_survived(
+        steps in prop::collection::vec(
+            (0u64..100, prop_oneof![3 => 0u32..4_000, 1 => any::<u32>()], 0usize..700, any::<bool>(), 1usize..480),
+            0..200,
+        ),
+    ) {
+        let mut jitter = Jitter::new();
+        let mut now = Time::ZERO;
+        let mut timestamp = 0u32;
+        for (wait, step, length, first, pull) in steps {
+            now += Duration::from_millis(wait);
+            timestamp = timestamp.wrapping_add(step);
+            jitter.insert(now, first && step > 3_000, timestamp, &vec![99; length]);
+            jitter.pull(now, &mut vec![0; pull]);
+        }
+        let mut out = [0; 160];
+        for n in 0..150u32 {
+            jitter.insert(now, n == 0, n * 160, &packet(1_000));
+            jitter.pull(now, &mut out);
+            now += Duration::from_millis(20);
+        }
+        prop_assert_eq!(out, packet(1_000));
+    }
+}

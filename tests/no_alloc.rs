@@ -1,0 +1,159 @@
+//! The packet and tick paths allocate nothing once warm (architecture.md, "The way of an RTP packet").
+//!
+//! A counting allocator stands in for the system's; it is this test program's own, so that no other
+//! test's allocations are counted.
+#![allow(unsafe_code)] // GlobalAlloc is an unsafe trait; it is passed through as it is
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
+use belfry::dsp::tone::Plan;
+use belfry::media::control::{Codec, Command, DigitSet, Item, StreamParams};
+use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
+use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: each call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[derive(Default)]
+struct Out {
+    packets: u64,
+    taps: u64,
+}
+
+impl Transmit for Out {
+    fn send(&mut self, _: PortIndex, _: Kind, _: SocketAddr, _: &[u8]) {
+        self.packets += 1;
+    }
+    fn tap(&mut self, _: TapBlock<'_>) {
+        self.taps += 1;
+    }
+}
+
+fn phone(n: u32) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, n as u8], 4_000))
+}
+
+/// Eight legs: two relayed, two transcoded, one hears music, one a tone, one presses keys, one
+/// listens for tones; the first four are recorded.
+fn plane() -> Plane {
+    let mut plane = Plane::new(PlaneConfig::default(), Rng::from_seed(1));
+    let command = |plane: &mut Plane, c| plane.command(Time::ZERO, c);
+    for n in 0..8u32 {
+        plane.add_port(PortIndex(n), SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * n as u16)));
+        let (leg, group) = (LegId(u64::from(n)), CallId::new(Wall(0), 0));
+        command(&mut plane, Command::Open { leg, group });
+        let (codec, pt) = if n == 3 { (Codec::Pcmu, 0) } else { (Codec::Pcma, 8) };
+        let params = StreamParams {
+            remote: Some(phone(n)),
+            remote_rtcp: Some(phone(n)),
+            codec,
+            send_pt: pt,
+            recv_pt: pt,
+            dtmf_send_pt: (n != 5).then_some(101),
+            dtmf_recv_pt: Some(101),
+            ptime_ms: 20,
+            send: true,
+            receive: true,
+            inband_dtmf: n == 7,
+        };
+        command(&mut plane, Command::Set { leg, params });
+    }
+    for (a, b) in [(0, 1), (2, 3)] {
+        command(&mut plane, Command::Bridge { a: LegId(a), b: LegId(b) });
+        let (left, right) = (LegId(a), Some(LegId(b)));
+        command(&mut plane, Command::Record { recording: RecordingId(a), left, right });
+    }
+    let music = Item::Clip(Arc::new(Clip::new(vec![1_000i16; 4_000])));
+    let tone = Item::Tone(Plan::parse("450/1000,0/4000", -10).expect("a plan"));
+    for (leg, item) in [(4, music), (5, tone)] {
+        let (leg, play) = (LegId(leg), PlayId(leg));
+        let (items, repeat, stop_on) = (vec![item], true, DigitSet::NONE);
+        command(&mut plane, Command::Play { leg, play, items, repeat, stop_on });
+    }
+    plane
+}
+
+/// One packet of leg `n`, with loss, reordering and keys mixed in.
+fn packet(n: u32, turn: u32, bytes: &mut [u8; 172]) -> usize {
+    let turn = if turn % 50 == 7 { turn + 1 } else { turn };
+    let event = n == 6 && turn % 20 < 10;
+    let header = Header {
+        marker: false,
+        payload_type: if event {
+            101
+        } else if n == 3 {
+            0
+        } else {
+            8
+        },
+        sequence: turn as u16,
+        timestamp: if event { turn / 20 * 3_200 } else { turn * 160 },
+        ssrc: n,
+    };
+    bytes.fill(turn as u8);
+    let head: &mut [u8; HEADER_LEN] = bytes.first_chunk_mut().expect("longer than a header");
+    write_header(head, header);
+    if event {
+        bytes[12..16].copy_from_slice(&[
+            (turn / 20 % 10) as u8,
+            if turn % 20 > 7 { 0x8a } else { 10 },
+            0,
+            turn as u8,
+        ]);
+        return 16;
+    }
+    172
+}
+
+#[test]
+fn ten_thousand_ticks_allocate_nothing() {
+    let mut plane = plane();
+    let (mut out, mut now, mut before, mut forwarded) = (Out::default(), Time::ZERO, 0, 0);
+    for turn in 0..10_500u32 {
+        if turn == 500 {
+            before = ALLOCATIONS.load(Ordering::Relaxed);
+        }
+        for n in 0..8 {
+            let mut bytes = [0; 172];
+            let len = packet(n, turn, &mut bytes);
+            if (turn + n) % 31 == 0 {
+                continue;
+            }
+            let given =
+                plane.receive(now, PortIndex(n), Kind::Rtp, phone(n), &mut bytes, len, &mut out);
+            forwarded += u32::from(matches!(given, Disposition::Forward { .. }));
+        }
+        now += Duration::from_millis(20);
+        while plane.next_tick() <= now {
+            let at = plane.next_tick();
+            plane.tick(at, &mut out);
+        }
+        while plane.poll_event().is_some() {}
+    }
+    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    assert!(forwarded > 18_000 && out.taps > 36_000 && out.packets > 40_000);
+    assert_eq!(after - before, 0, "allocations in 10,000 turns");
+}
