@@ -6,7 +6,7 @@
 use regex::Regex;
 
 use super::calendar::Calendar;
-use super::number::{Pattern, compile, groups};
+use super::number::{Pattern, compile_late, groups};
 use super::template::{Scope, Template};
 
 /// A test that can be asked of a call.
@@ -77,7 +77,7 @@ impl Expression {
             Expression::Fixed { regex, .. } => groups(regex, value),
             Expression::Variable { template, ignore_case } => {
                 // An expression that a variable spoilt matches nothing, as in FreeSWITCH.
-                let regex = compile(&template.expand(facts.scope()), *ignore_case).ok()?;
+                let regex = compile_late(&template.expand(facts.scope()), *ignore_case).ok()?;
                 groups(&regex, value)
             }
         }

@@ -16,6 +16,9 @@ use core::fmt;
 /// The most faults kept of one load; a file of garbage would otherwise fill memory with complaints.
 pub const MAX_FAULTS: usize = 500;
 
+/// The longest name that is compared with the known ones, in bytes.
+const MAX_NAME: usize = 100;
+
 /// Whether the plan can be used in spite of the fault.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -123,7 +126,7 @@ impl Faults {
     }
 
     fn add(&mut self, severity: Severity, place: Place, what: String, remedy: String) {
-        if self.list.len() >= MAX_FAULTS {
+        if self.is_full() {
             return;
         }
         let file = self.paths.get(usize::from(place.file)).cloned().unwrap_or_default();
@@ -131,6 +134,11 @@ impl Faults {
         if !self.list.contains(&fault) {
             self.list.push(fault);
         }
+    }
+
+    /// Whether there are so many that more are not kept.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MAX_FAULTS
     }
 
     /// Whether no plan can be made.
@@ -149,6 +157,9 @@ impl Faults {
 
 /// The known name nearest to `wrong`, if one is near enough to be what was meant.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if wrong.len() > MAX_NAME {
+        return None;
+    }
     let lower = wrong.to_lowercase();
     known
         .into_iter()

@@ -41,6 +41,13 @@ pub(super) struct Found {
     pub on_hangup: Vec<BlockId>,
 }
 
+impl Found {
+    /// Whether there is anything to do: a route matched, or its conditions collected steps.
+    pub fn takes_the_call(&self) -> bool {
+        !self.todo.is_empty() || self.tried.iter().any(|tried| tried.why_not.is_none())
+    }
+}
+
 /// The call that looks for its way: facts, and a hand that runs inline steps.
 pub(super) trait Hunter {
     fn facts(&self) -> Box<dyn Facts + '_>;

@@ -243,6 +243,19 @@ pub(super) enum Op {
 }
 
 impl Op {
+    /// Whether the step leads elsewhere.
+    pub fn jumps(&self) -> bool {
+        matches!(
+            self,
+            Op::Goto { .. }
+                | Op::Transfer { .. }
+                | Op::Extension { .. }
+                | Op::Call { .. }
+                | Op::Return
+                | Op::Stop
+        )
+    }
+
     /// Whether nothing behind this step in its block is reached.
     pub fn ends_block(&self) -> bool {
         matches!(

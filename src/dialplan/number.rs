@@ -23,6 +23,8 @@ pub const MAX_PATTERN: usize = 1_024;
 /// The memory a compiled expression may take, in bytes. Matching is linear in the text (the crate's
 /// promise), so this bounds the time of a match too.
 const MAX_COMPILED: usize = 1 << 20;
+/// The same for one that is compiled while a call waits.
+const MAX_COMPILED_LATE: usize = 1 << 16;
 
 /// A pattern that cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,13 +89,22 @@ impl fmt::Display for PatternError {
 
 /// Compiles a regular expression within bounds.
 pub fn compile(expression: &str, ignore_case: bool) -> Result<Regex, PatternError> {
+    compile_within(expression, ignore_case, MAX_COMPILED)
+}
+
+/// Compiles one that a variable stands in, while a call waits: within tighter bounds.
+pub fn compile_late(expression: &str, ignore_case: bool) -> Result<Regex, PatternError> {
+    compile_within(expression, ignore_case, MAX_COMPILED_LATE)
+}
+
+fn compile_within(expression: &str, ignore_case: bool, most: usize) -> Result<Regex, PatternError> {
     if expression.len() > MAX_PATTERN {
         return Err(PatternError::TooLong);
     }
     let built = RegexBuilder::new(expression)
         .case_insensitive(ignore_case)
-        .size_limit(MAX_COMPILED)
-        .dfa_size_limit(MAX_COMPILED)
+        .size_limit(most)
+        .dfa_size_limit(most)
         .nest_limit(50)
         .build();
     built.map_err(|error| {

@@ -1,13 +1,12 @@
-//! Applications that act on the call itself: answer, ring, hang up, dial, transfer, record.
+//! Applications that act on the call itself: answer, ring, hang up, transfer, record.
 
-use super::param::{Args, Kind, Param};
+use super::param::{Kind, Param};
 use super::{App, Build, Xml, XmlCall};
 use crate::dialplan::cause::Cause;
-use crate::dialplan::draft::{Draft, Mentioned};
+use crate::dialplan::draft::Mentioned;
 use crate::dialplan::effect::Recording;
 use crate::dialplan::fault::did_you_mean;
-use crate::dialplan::model::{DialOp, Groups, MeanwhileOp, Op, Reason, TargetOp};
-use crate::dialplan::read_xml::dialstring;
+use crate::dialplan::model::{Op, Reason};
 use crate::dialplan::template::Template;
 
 /// `answer`.
@@ -102,114 +101,6 @@ fn xml_respond(call: &mut XmlCall<'_, '_>) -> Option<Op> {
         _ => call
             .wrong(format!("'{status}' is not a final SIP status"), "write a status such as 486"),
     }
-}
-
-const OUTCOMES: &[&str] =
-    &["answered", "busy", "no-answer", "rejected", "unavailable", "failed", "else"];
-
-/// `dial`.
-pub static DIAL: App = App {
-    name: "dial",
-    line: "Call phones or a number behind a gateway and connect the first that answers. When the called party hangs up the plan goes on; a failure without a branch clears the call with its cause.",
-    params: &[
-        Param::optional("phones", Kind::Names(Mentioned::Phone), "phones of this exchange"),
-        Param::with(
-            "order",
-            Kind::Choice(&["together", "turn"]),
-            "together",
-            "ring the phones at once or one after the other",
-        ),
-        Param::optional(
-            "gateway",
-            Kind::Names(Mentioned::Gateway),
-            "the gateway for `number`; several are tried in turn, after the phones",
-        ),
-        Param::optional("number", Kind::Text, "the number to dial through the gateway"),
-        Param::with("timeout", Kind::Time, "30 s", "how long each of them rings"),
-        Param::with(
-            "ring",
-            Kind::Choice(&["ringback", "music", "early-media"]),
-            "ringback",
-            "what the caller hears meanwhile",
-        ),
-        Param::with("music", Kind::Name(Mentioned::Music), "default", "the class of the music"),
-        Param::with("record", Kind::Flag, "false", "record the talk, from the answer on"),
-        Param::optional("caller-id", Kind::Text, "the number to show; the caller's own otherwise"),
-        Param::optional("caller-name", Kind::Text, "the name to show; the caller's own otherwise"),
-        Param::with(
-            "emergency",
-            Kind::Flag,
-            "false",
-            "an emergency call: marked, and never held back",
-        ),
-        Param::optional(
-            "on",
-            Kind::Branches(OUTCOMES),
-            "steps for an outcome; `else` takes any failure not named. Behind them the plan goes on",
-        ),
-    ],
-    shorthand: Some("phones"),
-    after_hangup: false,
-    xml: &[Xml {
-        name: "bridge",
-        data: "[{a=b}]user/NUMBER[@domain] or sofia/gateway/NAME/NUMBER; `,` at once, `|` in turn",
-        read: dialstring::bridge,
-    }],
-    example: "{ dial = { phones = [\"1001\", \"1002\"], timeout = 20, ring = \"music\", record = true, on = { else = [{ play = \"care/busy\" }, { hangup = {} }] } } }",
-    build: Build::Step(dial),
-};
-
-fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
-    let place = args.place;
-    let phones = args.texts("phones").unwrap_or_default();
-    let gateways = args.texts("gateway").unwrap_or_default();
-    let number = args.text("number");
-    let mut groups: Vec<Vec<TargetOp>> = Vec::new();
-    if args.choice("order")? == "turn" {
-        groups.extend(phones.into_iter().map(|phone| vec![TargetOp::Phone(phone)]));
-    } else if !phones.is_empty() {
-        groups.push(phones.into_iter().map(TargetOp::Phone).collect());
-    }
-    match (&number, gateways.is_empty()) {
-        (None, false) => {
-            draft.faults.error(place, "'dial' has a gateway and no number", "add number = \"…\"")
-        }
-        (Some(_), true) => draft.faults.error(
-            place,
-            "'dial' has a number and no gateway",
-            "add gateway = \"…\", or name phones",
-        ),
-        _ => {}
-    }
-    let number = number.unwrap_or_else(|| Template::plain(""));
-    groups.extend(
-        gateways.into_iter().map(|name| vec![TargetOp::Gateway { name, number: number.clone() }]),
-    );
-    if groups.is_empty() {
-        draft.faults.error(place, "'dial' calls nobody", "name phones, or a gateway and a number");
-        return None;
-    }
-    let music_place = args.place_of("music");
-    let music = args.text("music")?;
-    let meanwhile = match args.choice("ring")? {
-        "music" => {
-            draft.mention(Mentioned::Music, &music, music_place);
-            MeanwhileOp::Music(music)
-        }
-        "early-media" => MeanwhileOp::EarlyMedia,
-        _ => MeanwhileOp::Ringback,
-    };
-    Some(Op::Dial(Box::new(DialOp {
-        groups: Groups::Fixed(groups),
-        ring_ms: args.time("timeout"),
-        meanwhile,
-        caller_number: args.text("caller-id"),
-        caller_name: args.text("caller-name"),
-        record: args.flag("record"),
-        emergency: args.flag("emergency"),
-        on: args.branches("on"),
-        variables: Vec::new(),
-    })))
 }
 
 /// `transfer`.

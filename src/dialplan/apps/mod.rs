@@ -6,12 +6,14 @@
 //! parameters, its XML forms and the function that makes the step, in the file of its family:
 //!
 //! ```text
-//! call.rs    answer ring hangup dial transfer record …    input.rs  menu collect survey
+//! call.rs    answer ring hangup transfer record …         input.rs  menu collect survey
+//! dial.rs    dial
 //! sound.rs   play say tone music wait language            flow.rs   set if goto call log …
 //! lacking.rs what FreeSWITCH has and Belfry lacks, each with what to do instead
 //! ```
 
 pub mod call;
+pub mod dial;
 pub mod flow;
 pub mod input;
 pub mod lacking;
@@ -159,7 +161,7 @@ pub static APPS: &[&App] = &[
     &input::MENU_EXIT,
     &input::COLLECT,
     &input::SURVEY,
-    &call::DIAL,
+    &dial::DIAL,
     &call::TRANSFER,
     &call::RECORD,
     &call::SEND_DTMF,

@@ -207,7 +207,8 @@ fn freeswitch(out: &mut String) {
     );
     for lack in lacking::APPS {
         let then = if lack.ends_call { "the call ends" } else { "passed over" };
-        let _ = writeln!(out, "| `{}` | {then} | {} |", lack.name, lack.remedy);
+        let remedy = lack.remedy.replace('|', "\\|");
+        let _ = writeln!(out, "| `{}` | {then} | {remedy} |", lack.name);
     }
 }
 

@@ -33,6 +33,9 @@ pub(super) fn check(draft: &mut Draft<'_>) {
     }
 }
 
+/// The most jumps that are followed to see whether they come back.
+const MAX_ASKED: usize = 200;
+
 /// Where a way can go from a node.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
@@ -265,12 +268,17 @@ impl Graph {
         let free = self.free(&ways);
         let mut seen = vec![false; self.size];
         let mut places = Vec::new();
+        let mut asked = 0;
         for (at, block) in plan.blocks.iter().enumerate() {
             for (n, step) in block.iter().enumerate() {
                 let node = self.first[at] + n;
                 let jumps =
                     matches!(step.op, Op::Goto { .. } | Op::Transfer { .. } | Op::Call { .. });
-                if jumps && !free[node] && !seen[node] && self.comes_back(node, &ways, &mut seen) {
+                if !jumps || free[node] || seen[node] || asked >= MAX_ASKED {
+                    continue;
+                }
+                asked += 1;
+                if self.comes_back(node, &ways, &mut seen) {
                     places.push(step.place);
                 }
             }

@@ -4,11 +4,14 @@ use crate::dialplan::condition::{Expression, Test};
 use crate::dialplan::draft::Draft;
 use crate::dialplan::model::{Break, Route, Step};
 
+/// The most routes of a context that are compared with each other.
+const MAX_COMPARED: usize = 1_000;
+
 pub(super) fn check(draft: &mut Draft<'_>) {
     let mut found = Vec::new();
     let plan = &draft.plan;
     for routes in plan.contexts.values() {
-        for (at, later) in routes.iter().enumerate() {
+        for (at, later) in routes.iter().enumerate().take(MAX_COMPARED) {
             let later = &plan.routes[*later];
             let Some(wanted) = whole_test(plan, later) else {
                 continue;

@@ -1,6 +1,6 @@
 //! What takes keys: menus, collect steps, surveys.
 
-use super::step::items;
+use super::sound::items;
 use super::vars::View;
 use super::{Asked, Frame, Interp};
 use crate::dialplan::cause::Cause;
@@ -151,13 +151,15 @@ impl Interp {
             }
             return;
         };
+        let mut first = false;
         if let Some(Frame::Survey { tries, .. }) = self.stack.last_mut() {
+            first = at == 0 && *tries == 0;
             *tries = tries.saturating_add(1);
         }
-        let before = match (wrong, at) {
-            (true, _) => &survey.invalid[..],
-            (false, 0) => &survey.intro[..],
-            (false, _) => &[],
+        let before = match wrong {
+            true => &survey.invalid[..],
+            false if first => &survey.intro[..],
+            false => &[],
         };
         let longest = question.keys.iter().map(|(key, _)| key.len()).max().unwrap_or(1);
         let collect = Collect {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::ask::branch;
-use super::step::items;
+use super::sound::items;
 use super::vars::View;
 use super::{Asked, DIAL_STEPS, Frame, Interp, Speech};
 use crate::dialplan::cause::Cause;

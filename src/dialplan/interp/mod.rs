@@ -14,6 +14,7 @@
 
 mod ask;
 mod dial;
+mod sound;
 mod step;
 pub(super) mod vars;
 
@@ -128,9 +129,7 @@ impl Interp {
         let mut interp = Interp::idle(plan, now, entry);
         let (context, to) = (interp.entry.context.clone(), interp.entry.to.clone());
         match interp.look(plan, &context) {
-            Some(found)
-                if !found.todo.is_empty() || found.tried.iter().any(|t| t.why_not.is_none()) =>
-            {
+            Some(found) if found.takes_the_call() => {
                 interp.follow(found);
                 Ok(interp)
             }
@@ -376,7 +375,7 @@ impl Interp {
         self.entry.to = number;
         let context = self.entry.context.clone();
         match self.look(plan, &context) {
-            Some(found) if found.tried.iter().any(|t| t.why_not.is_none()) => self.follow(found),
+            Some(found) if found.takes_the_call() => self.follow(found),
             found => {
                 let why =
                     if found.is_some() { "no route takes it" } else { "there is no such context" };

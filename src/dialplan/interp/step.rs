@@ -1,20 +1,20 @@
-//! Running one step.
+//! Running one step: what it asks for, where it leads.
+//!
+//! What the caller hears of it is in [`sound`](super::sound), what takes keys in
+//! [`ask`](super::ask), who is called in [`dial`](super::dial).
 
 use super::vars::View;
-use super::{Frame, Interp, MAX_DEPTH, Phase, Speech};
-use crate::base::Wall;
+use super::{Frame, Interp, MAX_DEPTH, Phase};
 use crate::dialplan::cause::Cause;
-use crate::dialplan::effect::{Effect, Item, Keys, Level, Tone};
-use crate::dialplan::model::{BlockId, Media, MenuMove, Op, Plan, Reason, Step, StopOn};
-use crate::dialplan::read_xml::path;
-use crate::dialplan::say;
+use crate::dialplan::effect::{Effect, Keys, Level};
+use crate::dialplan::model::{BlockId, MenuMove, Op, Plan, Reason, Step};
 use crate::dialplan::template::Template;
 
 /// The most digits that one step sends.
 const MAX_SENT_DIGITS: usize = 128;
 
 /// Groups caught, as the steps carry them.
-type Captures = Option<Vec<String>>;
+pub(super) type Captures = Option<Vec<String>>;
 
 impl Interp {
     pub(super) fn step(
@@ -33,15 +33,6 @@ impl Interp {
             template.expand(&View::new(interp, plan, captures.as_deref()))
         };
         match &step.op {
-            Op::Answer
-            | Op::EarlyMedia
-            | Op::Ring
-            | Op::Hangup { .. }
-            | Op::Wait { .. }
-            | Op::Record(_)
-            | Op::SendDigits { .. } => {
-                self.call_step(&step.op, &text);
-            }
             Op::Play { items, stop_on, times } => {
                 self.play(plan, step, items, stop_on, *times, &captures)
             }
@@ -55,7 +46,6 @@ impl Interp {
                 self.open_speech(step.freeswitch);
                 self.queue.push_back(Effect::Music { class });
             }
-            Op::StopMusic => self.queue.push_back(Effect::StopMusic),
             Op::Menu { name } => {
                 let name = text(self, name);
                 self.push(Frame::Menu { name, chosen: false, rounds: 0, wrong: 0, silent: 0 });
@@ -73,39 +63,20 @@ impl Interp {
                 let captures = outcome.caught.or(captures);
                 self.push(Frame::Steps { block, next: 0, captures });
             }
-            Op::Goto { .. }
-            | Op::Transfer { .. }
-            | Op::Extension { .. }
-            | Op::Call { .. }
-            | Op::Return
-            | Op::Stop => {
-                self.jump(plan, step, &text);
-            }
             Op::Set(pairs) => self.set_pairs(plan, pairs, captures.as_deref()),
-            Op::Unset(_)
-            | Op::Language { .. }
-            | Op::Note { .. }
-            | Op::Log { .. }
-            | Op::Info
-            | Op::Nothing => {
-                self.note_step(&step.op, &text);
-            }
-            Op::Lacking { app, ends_call } => {
-                let then = if *ends_call { "the call ends" } else { "it is passed over" };
-                self.log(
-                    Level::Error,
-                    format!("{}: Belfry lacks '{app}'; {then}", plan.at(step.place)),
-                );
-                if *ends_call {
-                    self.hangup(Cause::NOT_IMPLEMENTED);
-                }
-            }
+            _ if step.op.jumps() => self.jump(plan, step, &text),
+            _ => self.plain_step(plan, step, &text),
         }
     }
 
-    /// Steps that act on the call.
-    fn call_step(&mut self, op: &Op, text: &dyn Fn(&Interp, &Template) -> String) {
-        match op {
+    /// Steps that are one effect or none.
+    fn plain_step(
+        &mut self,
+        plan: &Plan,
+        step: &Step,
+        text: &dyn Fn(&Interp, &Template) -> String,
+    ) {
+        match &step.op {
             Op::Answer => self.answer(),
             Op::EarlyMedia => self.early_media(),
             Op::Ring => self.queue.push_back(Effect::Ring),
@@ -114,16 +85,27 @@ impl Interp {
                 self.hangup(Cause::parse(&text(self, name)).unwrap_or(Cause::NORMAL));
             }
             Op::Wait { ms } => self.queue.push_back(Effect::Wait { ms: *ms }),
+            Op::StopMusic => self.queue.push_back(Effect::StopMusic),
             Op::Record(change) => self.queue.push_back(Effect::Record(*change)),
             Op::SendDigits { digits, on_ms, off_ms } => {
-                let digits = text(self, digits)
-                    .chars()
-                    .filter(|c| Keys::ANY.has(*c))
-                    .take(MAX_SENT_DIGITS)
-                    .collect();
-                self.queue.push_back(Effect::SendDigits { digits, on_ms: *on_ms, off_ms: *off_ms });
+                let digits = text(self, digits);
+                let digits = digits.chars().filter(|c| Keys::ANY.has(*c)).take(MAX_SENT_DIGITS);
+                let (on_ms, off_ms) = (*on_ms, *off_ms);
+                self.queue.push_back(Effect::SendDigits {
+                    digits: digits.collect(),
+                    on_ms,
+                    off_ms,
+                });
             }
-            _ => {}
+            Op::Lacking { app, ends_call } => {
+                let then = if *ends_call { "the call ends" } else { "it is passed over" };
+                let at = plan.at(step.place);
+                self.log(Level::Error, format!("{at}: Belfry lacks '{app}'; {then}"));
+                if *ends_call {
+                    self.hangup(Cause::NOT_IMPLEMENTED);
+                }
+            }
+            op => self.note_step(op, text),
         }
     }
 
@@ -232,96 +214,11 @@ impl Interp {
         let found = self.look(plan, &context);
         let number = std::mem::replace(&mut self.entry.to, own);
         match found {
-            Some(found) if found.tried.iter().any(|t| t.why_not.is_none()) => {
+            Some(found) if found.takes_the_call() => {
                 self.enter(plan, step, |interp| interp.follow(found));
             }
             _ => self
                 .log(Level::Warning, format!("no route in context '{context}' takes '{number}'")),
-        }
-    }
-
-    fn answer(&mut self) {
-        self.speech = Speech::Answered;
-        self.queue.push_back(Effect::Answer);
-    }
-
-    fn early_media(&mut self) {
-        if self.speech == Speech::Closed {
-            self.speech = Speech::Early;
-        }
-        self.queue.push_back(Effect::EarlyMedia);
-    }
-
-    /// Before the caller is to hear something: answers, or opens early media as FreeSWITCH does.
-    pub(super) fn open_speech(&mut self, freeswitch: bool) {
-        match (self.speech, freeswitch) {
-            (Speech::Closed, true) => self.early_media(),
-            (Speech::Closed, false) => self.answer(),
-            _ => {}
-        }
-    }
-
-    fn play(
-        &mut self,
-        plan: &Plan,
-        step: &Step,
-        media: &[Media],
-        stop_on: &StopOn,
-        times: u32,
-        captures: &Captures,
-    ) {
-        let view = View::new(self, plan, captures.as_deref());
-        let stop_on = match stop_on {
-            StopOn::Keys(keys) => *keys,
-            StopOn::Variable => {
-                let set = self.variables.get("playback_terminators").map_or("*", String::as_str);
-                Keys::parse(set).unwrap_or(Keys::NONE)
-            }
-        };
-        let (items, music, problems) = items(media, &view, None);
-        for text in problems {
-            self.log(Level::Warning, format!("{}: {text}", plan.at(step.place)));
-        }
-        if items.is_empty() && music.is_none() {
-            return;
-        }
-        self.open_speech(step.freeswitch);
-        if !items.is_empty() {
-            self.queue.push_back(Effect::Play { items: items.clone(), stop_on });
-        }
-        if let Some(class) = music {
-            // FreeSWITCH plays a stream until the caller goes.
-            self.queue.extend([Effect::Music { class }, Effect::Wait { ms: None }]);
-        } else if times > 1 {
-            self.push(Frame::Playing { items, stop_on, left: times - 1 });
-        }
-    }
-
-    fn say(
-        &mut self,
-        plan: &Plan,
-        step: &Step,
-        kind: say::Kind,
-        value: &str,
-        language: Option<String>,
-        stop_on: Keys,
-    ) {
-        let view = View::new(self, plan, None);
-        let language = language.unwrap_or_else(|| view.language());
-        let at = |seconds: i64| view.civil_at(Wall(seconds.saturating_mul(1_000)));
-        match say::say(kind, value, &language, crate::dialplan::template::Scope::civil(&view), &at)
-        {
-            Ok(names) if names.is_empty() => {}
-            Ok(names) => {
-                let prompt = |name| Item::Prompt { name, language: language.clone() };
-                let items = names.into_iter().map(prompt).collect();
-                self.open_speech(step.freeswitch);
-                self.queue.push_back(Effect::Play { items, stop_on });
-            }
-            Err(say::Unspeakable(value)) => {
-                let text = format!("{}: '{value}' is not a {}", plan.at(step.place), kind.name());
-                self.log(Level::Warning, text);
-            }
         }
     }
 
@@ -370,53 +267,4 @@ fn works_without_caller(op: &Op) -> bool {
             | Op::Nothing
             | Op::Lacking { ends_call: false, .. }
     )
-}
-
-/// Media with its variables filled in: what to play, music without end behind it, and what could not
-/// be made of it. `language` is the call's unless given.
-pub(super) fn items(
-    media: &[Media],
-    view: &View<'_>,
-    language: Option<&str>,
-) -> (Vec<Item>, Option<String>, Vec<String>) {
-    let language = language.map_or_else(|| view.language(), str::to_owned);
-    let (mut out, mut music, mut problems) = (Vec::new(), None, Vec::new());
-    for media in media {
-        let parsed;
-        let list = match media {
-            Media::Path(path_text) => {
-                let mut lacks = Vec::new();
-                parsed = path::parse(&path_text.expand(view), &mut lacks);
-                problems.extend(lacks.into_iter().map(|(what, _)| what));
-                &parsed[..]
-            }
-            one => std::slice::from_ref(one),
-        };
-        for media in list {
-            match media {
-                Media::Prompt(name) => {
-                    let name = name.expand(view);
-                    if is_prompt_name(&name) {
-                        out.push(Item::Prompt { name, language: language.clone() });
-                    } else {
-                        problems.push(format!("'{name}' is not the name of a prompt"));
-                    }
-                }
-                Media::Tone { tone, ms } => {
-                    out.push(Item::Tone { tone: Tone::clone(tone), ms: *ms })
-                }
-                Media::Silence { ms } => out.push(Item::Silence { ms: *ms }),
-                Media::Music(class) => music = Some(class.expand(view)),
-                // A path gives no path.
-                Media::Path(_) => {}
-            }
-        }
-    }
-    (out, music, problems)
-}
-
-/// A prompt's name stays inside of the folder of its language, whatever a variable brings.
-fn is_prompt_name(name: &str) -> bool {
-    let part = |part: &str| !part.is_empty() && part != "." && part != "..";
-    name.len() <= 255 && name.split('/').all(part) && !name.contains(['\\', '\0', ':'])
 }

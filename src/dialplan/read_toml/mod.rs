@@ -7,6 +7,7 @@
 //!
 //! Not here: whether the names exist (check), XML.
 
+mod lists;
 mod steps;
 mod values;
 mod when;
@@ -60,6 +61,10 @@ impl Reader<'_, '_, '_> {
 
     fn document(&mut self, document: &DeTable<'_>) {
         for (name, at, value) in entries(document) {
+            // A file of nothing but faults need not be read to its end.
+            if self.draft.faults.is_full() {
+                return;
+            }
             let place = self.source.place(at);
             match (name, value.get_ref()) {
                 ("route", DeValue::Array(routes)) => {

@@ -6,12 +6,11 @@ use toml::de::{DeTable, DeValue};
 use super::{Reader, entries};
 use crate::dialplan::apps::param::{Arg, Args, Default, Kind, Param, time};
 use crate::dialplan::apps::sections::Section;
-use crate::dialplan::calendar::Days;
 use crate::dialplan::cause::Cause;
 use crate::dialplan::draft::Mentioned;
 use crate::dialplan::effect::Keys;
 use crate::dialplan::fault::{Place, did_you_mean, nearest};
-use crate::dialplan::model::{BlockId, Media, Reason};
+use crate::dialplan::model::{Media, Reason};
 use crate::dialplan::number::Pattern;
 use crate::dialplan::template::Template;
 
@@ -45,6 +44,9 @@ impl Reader<'_, '_, '_> {
         // Parameters that are there, though perhaps wrong or misspelt: none of them is missing.
         let mut given: Vec<&str> = Vec::new();
         for (name, at, value) in entries(table) {
+            if self.draft.faults.is_full() {
+                break;
+            }
             match params.iter().find(|p| p.name == name) {
                 Some(param) => {
                     given.push(param.name);
@@ -300,144 +302,6 @@ impl Reader<'_, '_, '_> {
         let words = Cause::names().filter(|n| n.starts_with(|c: char| c.is_lowercase()));
         self.draft.faults.error(place, what, did_you_mean(&fixed, words));
         None
-    }
-
-    fn branches(
-        &mut self,
-        name: &str,
-        words: &'static [&'static str],
-        value: &Spanned<DeValue<'_>>,
-    ) -> Option<Vec<(String, BlockId)>> {
-        let place = self.place(value);
-        let DeValue::Table(table) = value.get_ref() else {
-            return self.wrong(name, "a table of outcomes", value.get_ref(), place);
-        };
-        let mut out = Vec::new();
-        for (outcome, at, steps) in entries(table) {
-            if words.contains(&outcome) {
-                out.extend(self.steps_of(outcome, steps).map(|block| (outcome.to_owned(), block)));
-            } else {
-                let what = format!("'{name}' has no outcome '{outcome}'");
-                self.draft.faults.error(
-                    self.source.place(at),
-                    what,
-                    did_you_mean(outcome, words.iter().copied()),
-                );
-            }
-        }
-        Some(out)
-    }
-
-    fn menu_keys(
-        &mut self,
-        name: &str,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Option<Vec<(Pattern, BlockId)>> {
-        let place = self.place(value);
-        let DeValue::Table(table) = value.get_ref() else {
-            return self.wrong(name, "a table of keys", value.get_ref(), place);
-        };
-        let mut out: Vec<(Pattern, BlockId)> = Vec::new();
-        for (keys, at, steps) in entries(table) {
-            let pattern = self.pattern(keys, self.source.place(at));
-            let block = self.steps_of(keys, steps);
-            out.extend(pattern.zip(block));
-        }
-        Some(out)
-    }
-
-    fn labels(
-        &mut self,
-        name: &str,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Option<Vec<(String, String)>> {
-        let place = self.place(value);
-        let DeValue::Table(table) = value.get_ref() else {
-            return self.wrong(name, "a table of keys", value.get_ref(), place);
-        };
-        let mut out = Vec::new();
-        for (key, at, meaning) in entries(table) {
-            let keys_only = Keys::parse(key).is_ok()
-                && !matches!(key, "any" | "none")
-                && (1..=2).contains(&key.len());
-            if !keys_only {
-                let what = format!("'{key}' is not a telephone key");
-                self.draft.faults.error(
-                    self.source.place(at),
-                    what,
-                    "write one or two keys: 1, 10, \"*\"",
-                );
-            }
-            let meaning = self.text(key, meaning)?;
-            out.push((key.to_owned(), meaning.source().to_owned()));
-        }
-        if out.is_empty() {
-            self.draft.faults.error(
-                place,
-                format!("'{name}' has no keys"),
-                "write { 1 = \"yes\", 2 = \"no\" }",
-            );
-        }
-        Some(out)
-    }
-
-    fn tables(
-        &mut self,
-        name: &str,
-        params: &'static [Param],
-        value: &Spanned<DeValue<'_>>,
-    ) -> Option<Vec<Args>> {
-        let mut out = Vec::new();
-        for item in list(value) {
-            let place = self.place(item);
-            let DeValue::Table(table) = item.get_ref() else {
-                return self.wrong(name, "a list of tables", item.get_ref(), place);
-            };
-            out.push(self.args(name, params, table, place));
-        }
-        Some(out)
-    }
-
-    /// Days as texts or as TOML dates, one or a list.
-    pub(super) fn days(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Vec<Days>> {
-        let mut out = Vec::new();
-        for item in list(value) {
-            let place = self.place(item);
-            let text = match item.get_ref() {
-                DeValue::String(text) => text.to_string(),
-                DeValue::Datetime(date) => date.to_string(),
-                other => return self.wrong("dates", "a day such as 2026-10-01", other, place),
-            };
-            match Days::parse(&text) {
-                Ok(days) => out.push(days),
-                Err(what) => self.draft.faults.error(
-                    place,
-                    what,
-                    "write 2026-10-01, \"2026-10-01..2026-10-07\" or \"10-01\"",
-                ),
-            }
-        }
-        Some(out)
-    }
-
-    pub(super) fn pairs(
-        &mut self,
-        name: &str,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Option<Vec<(Template, Template)>> {
-        let place = self.place(value);
-        let DeValue::Table(table) = value.get_ref() else {
-            return self.wrong(name, "a table of names and values", value.get_ref(), place);
-        };
-        let mut out = Vec::new();
-        for (name, _, value) in entries(table) {
-            let text = match value.get_ref() {
-                DeValue::Boolean(flag) => Template::plain(if *flag { "true" } else { "false" }),
-                _ => self.text(name, value)?,
-            };
-            out.push((Template::plain(name), text));
-        }
-        Some(out)
     }
 }
 

@@ -47,51 +47,13 @@ impl<'a> Reader<'a, '_, '_> {
             self.error(element.at, "a <menu> without a name", "add name=\"…\"");
             return;
         }
-        for lacking in ["confirm-macro", "pin"] {
-            if !element.value(lacking).is_empty() {
-                let what = format!("'{lacking}' of a menu is not in Belfry and is not asked");
-                self.warn(
-                    element.value_at(lacking),
-                    what,
-                    "use play_and_get_digits before the menu",
-                );
-            }
-        }
-        let first_ms = self.milliseconds(element, "timeout", 10_000);
-        let next_ms = self.milliseconds(element, "inter-digit-timeout", first_ms / 2);
-        let failures = self.milliseconds(element, "max-failures", 3).clamp(1, 100) as u8;
-        let timeouts =
-            self.milliseconds(element, "max-timeouts", u32::from(failures)).clamp(1, 100) as u8;
+        let first_ms = self.number(element, "timeout", 10_000);
+        let failures = self.number(element, "max-failures", 3).clamp(1, 100) as u8;
+        let timeouts = self.number(element, "max-timeouts", failures.into()).clamp(1, 100) as u8;
         let entries = self.entries(element);
-        let longest =
-            entries.iter().filter_map(|e| e.keys.literal()).map(str::len).max().unwrap_or(0);
-        let max = (self.milliseconds(element, "digit-len", 0) as usize).max(longest);
-        if max == 0 && !entries.is_empty() {
-            self.warn(
-                element.at,
-                format!("the menu '{name}' takes one key only: it has no digit-len"),
-                "add digit-len=\"4\" or so",
-            );
-        }
-        if entries.is_empty() {
-            self.error(
-                element.at,
-                format!("the menu '{name}' has no entries"),
-                "add <entry action=\"…\" digits=\"…\" param=\"…\"/>",
-            );
-        }
-        let mut on = Vec::new();
-        for (attribute, outcome) in
-            [("exec-on-max-failures", "invalid"), ("exec-on-max-timeouts", "timeout")]
-        {
-            let application = self.value(element, attribute);
-            if !application.is_empty() {
-                let at = element.value_at(attribute);
-                on.extend(
-                    self.app_block(&application, at).map(|block| (outcome.to_owned(), block)),
-                );
-            }
-        }
+        let longest = entries.iter().filter_map(|e| e.keys.literal()).map(str::len).max();
+        let max = (self.number(element, "digit-len", 0) as usize).max(longest.unwrap_or(0));
+        self.report_menu(element, &name, entries.is_empty(), max);
         let menu = Menu {
             place,
             prompt: self.sound(element, "greet-long"),
@@ -102,28 +64,55 @@ impl<'a> Reader<'a, '_, '_> {
             entries,
             direct_dial: None,
             first_ms,
-            next_ms,
+            next_ms: self.number(element, "inter-digit-timeout", first_ms / 2),
             max: max.clamp(1, 64) as u8,
             tries: Tries::Each { wrong: failures, silent: timeouts },
             returns: true,
-            on,
+            on: self.outcomes(element),
         };
-        match self.draft.plan.menus.get(&name) {
-            Some(twin) => {
-                let at = self.draft.plan.at(twin.place);
-                self.error(
-                    element.at,
-                    format!("there is a menu '{name}' already, at {at}"),
-                    "give it another name",
-                );
-            }
-            None => {
-                self.draft.plan.menus.insert(name, menu);
-            }
+        if !self.draft.plan.menus.contains_key(&name) {
+            self.draft.plan.menus.insert(name, menu);
         }
     }
 
-    fn milliseconds(&mut self, element: &Element, name: &str, otherwise: u32) -> u32 {
+    /// Reports what a menu lacks.
+    fn report_menu(&mut self, element: &Element, name: &str, is_empty: bool, max: usize) {
+        for lacking in ["confirm-macro", "pin"] {
+            if !element.value(lacking).is_empty() {
+                let what = format!("'{lacking}' of a menu is not in Belfry and is not asked");
+                let at = element.value_at(lacking);
+                self.warn(at, what, "use play_and_get_digits before the menu");
+            }
+        }
+        if is_empty {
+            let remedy = "add <entry action=\"…\" digits=\"…\" param=\"…\"/>";
+            self.error(element.at, format!("the menu '{name}' has no entries"), remedy);
+        } else if max == 0 {
+            let what = format!("the menu '{name}' takes one key only: it has no digit-len");
+            self.warn(element.at, what, "add digit-len=\"4\" or so");
+        }
+        if let Some(twin) = self.draft.plan.menus.get(name) {
+            let what =
+                format!("there is a menu '{name}' already, at {}", self.draft.plan.at(twin.place));
+            self.error(element.at, what, "give it another name");
+        }
+    }
+
+    /// The applications for when the tries are used up.
+    fn outcomes(&mut self, element: &Element) -> Vec<(String, BlockId)> {
+        let mut on = Vec::new();
+        let attributes = [("exec-on-max-failures", "invalid"), ("exec-on-max-timeouts", "timeout")];
+        for (attribute, outcome) in attributes {
+            let application = self.value(element, attribute);
+            if !application.is_empty() {
+                let block = self.app_block(&application, element.value_at(attribute));
+                on.extend(block.map(|block| (outcome.to_owned(), block)));
+            }
+        }
+        on
+    }
+
+    fn number(&mut self, element: &Element, name: &str, otherwise: u32) -> u32 {
         match self.value(element, name).trim() {
             "" => otherwise,
             text => match text.parse() {

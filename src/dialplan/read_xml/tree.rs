@@ -11,6 +11,8 @@ use crate::dialplan::fault::{Faults, Source};
 
 /// How deep elements may be nested.
 const MAX_DEPTH: usize = 64;
+/// The most attributes of an element.
+const MAX_ATTRIBUTES: usize = 100;
 /// The most elements of a file.
 const MAX_ELEMENTS: usize = 200_000;
 
@@ -135,6 +137,11 @@ fn element(tag: &BytesStart<'_>, at: usize, source: &Source<'_>, faults: &mut Fa
     // Offsets come from where the pieces lie in the text: the tag borrows from it.
     let offset = |part: &str| (part.as_ptr() as usize).wrapping_sub(source.text.as_ptr() as usize);
     for attribute in tag.attributes() {
+        if out.attributes.len() >= MAX_ATTRIBUTES {
+            let what = format!("<{}> has more than {MAX_ATTRIBUTES} attributes", out.name);
+            faults.error(source.place(at), what, "take some out");
+            break;
+        }
         match attribute {
             Ok(attribute) => {
                 let value_at = offset(&attribute.value);

@@ -4,19 +4,17 @@
 //! hunt as a call's finds the route; the steps are told in order, menus with their keys. Variables
 //! that are known are filled in, others stay as `${name}`.
 
+mod words;
+
 use core::fmt;
 use std::borrow::Cow;
 
 use serde::Serialize;
 
 use super::calendar::Civil;
-use super::effect::Keys;
 use super::hunt::hunt;
 use super::interp::{Entry, Interp, vars::View};
-use super::model::{
-    BlockId, DialOp, Groups, MeanwhileOp, Media, Menu, MenuMove, Op, Plan, Reason, Step, StopOn,
-    TargetOp, Tries,
-};
+use super::model::{BlockId, Media, Menu, Op, Plan, Step, Tries};
 use super::template::{Scope, Template};
 use crate::base::Now;
 
@@ -269,123 +267,9 @@ impl Teller<'_> {
             media.iter().map(one).collect::<Vec<_>>().join(", ")
         }
     }
-
-    /// A step in words.
-    fn words(&self, op: &Op) -> String {
-        match op {
-            Op::Answer => "answer".into(),
-            Op::EarlyMedia => "open early media".into(),
-            Op::Ring => "signal ringing".into(),
-            Op::Hangup { cause: Reason::Fixed(cause) } => format!("hang up ({cause})"),
-            Op::Hangup { cause: Reason::Text(text) } => format!("hang up ({})", self.text(text)),
-            Op::Play { items, stop_on, times } => {
-                let stop = match stop_on {
-                    StopOn::Keys(Keys::NONE) | StopOn::Variable => String::new(),
-                    StopOn::Keys(keys) => format!(", stopped by {keys}"),
-                };
-                let times = if *times > 1 { format!(", {times} times") } else { String::new() };
-                format!("play {}{times}{stop}", self.media(items))
-            }
-            Op::Say { kind, value, .. } => format!("say the {} {}", kind.name(), self.text(value)),
-            Op::Menu { name } => format!("menu '{}'", self.text(name)),
-            Op::MenuMove(MenuMove::Again) => "play the menu again".into(),
-            Op::MenuMove(MenuMove::Back) => "back to the menu before".into(),
-            Op::MenuMove(MenuMove::Top) => "back to the first menu".into(),
-            Op::MenuMove(MenuMove::Exit) => "leave the menus".into(),
-            Op::Collect(op) => format!(
-                "play {}, take {} to {} digits into '{}'",
-                self.media(&op.prompt),
-                op.min,
-                op.max,
-                self.text(&op.into)
-            ),
-            Op::Set(pairs) => {
-                let pairs: Vec<_> = pairs
-                    .iter()
-                    .map(|(n, v)| format!("{} = '{}'", self.text(n), self.text(v)))
-                    .collect();
-                format!("set {}", pairs.join(", "))
-            }
-            Op::Unset(names) => format!(
-                "unset {}",
-                names.iter().map(|n| self.text(n)).collect::<Vec<_>>().join(", ")
-            ),
-            Op::If { test, .. } => {
-                let outcome = test.ask(self.view);
-                if outcome.holds {
-                    "if (holds now)".into()
-                } else {
-                    format!("if (not now: {})", outcome.why)
-                }
-            }
-            Op::Goto { route } => format!("go to the route '{}'", self.text(route)),
-            Op::Transfer { number, context } => {
-                format!("send to {}", self.destination(number, context))
-            }
-            Op::Extension { number, context } => {
-                format!("run {} and come back", self.destination(number, context))
-            }
-            Op::Call { sub } => format!("sub-routine '{}'", self.text(sub)),
-            Op::Return => "come back".into(),
-            Op::Wait { ms: Some(ms) } => format!("wait {}", seconds(*ms)),
-            Op::Wait { ms: None } => "wait until the caller goes".into(),
-            Op::Music { class } => format!("music '{}'", self.text(class)),
-            Op::StopMusic => "stop the music".into(),
-            Op::Dial(op) => self.dial(op),
-            Op::Record(change) => format!("recording: {change:?}").to_lowercase(),
-            Op::SendDigits { digits, .. } => format!("send the digits {}", self.text(digits)),
-            Op::Survey { name } => format!("survey '{}'", self.text(name)),
-            Op::Language { language } => format!("language {}", self.text(language)),
-            Op::Note { name, value } => {
-                format!("note {} = '{}'", self.text(name), self.text(value))
-            }
-            Op::Log { text, .. } => format!("log '{}'", self.text(text)),
-            Op::Info => "log the variables".into(),
-            Op::Nothing => "nothing".into(),
-            Op::Stop => "end".into(),
-            Op::Lacking { app, ends_call: true } => {
-                format!("'{app}' is not in Belfry: the call ends")
-            }
-            Op::Lacking { app, ends_call: false } => {
-                format!("'{app}' is not in Belfry: passed over")
-            }
-        }
-    }
-
-    fn destination(&self, number: &Template, context: &Option<Template>) -> String {
-        match context {
-            Some(context) => format!("{} in context '{}'", self.text(number), self.text(context)),
-            None => self.text(number),
-        }
-    }
-
-    fn dial(&self, op: &DialOp) -> String {
-        let target = |target: &TargetOp| match target {
-            TargetOp::Phone(number) => format!("phone {}", self.text(number)),
-            TargetOp::Gateway { name, number } => {
-                format!("{} through gateway {}", self.text(number), self.text(name))
-            }
-            TargetOp::Fail(cause) => format!("nobody ({cause})"),
-        };
-        let whom = match &op.groups {
-            Groups::Text(text) => self.text(text),
-            Groups::Fixed(groups) => {
-                let group =
-                    |g: &Vec<TargetOp>| g.iter().map(&target).collect::<Vec<_>>().join(" and ");
-                groups.iter().map(group).collect::<Vec<_>>().join(", then ")
-            }
-        };
-        let ring = op.ring_ms.map_or(String::new(), |ms| format!(", ringing {}", seconds(ms)));
-        let heard = match &op.meanwhile {
-            MeanwhileOp::Music(class) => format!(", caller hears music '{}'", self.text(class)),
-            MeanwhileOp::EarlyMedia => ", caller hears the network".into(),
-            MeanwhileOp::Ringback | MeanwhileOp::Variables => String::new(),
-        };
-        let record = if op.record { ", recorded" } else { "" };
-        format!("dial {whom}{ring}{heard}{record}")
-    }
 }
 
+/// A time for people: `20 s`, `500 ms`.
 fn seconds(ms: u32) -> String {
     if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
 }
