@@ -128,7 +128,7 @@ impl World {
             from: NameAddr::new(uri(flow.local)),
             to: NameAddr::new(uri(flow.remote)),
             contact: uri(flow.local),
-            sdp: (how % 4 != 0).then(|| sdp(how)),
+            sdp: (!how.is_multiple_of(4)).then(|| sdp(how)),
             headers: Vec::new(),
             credentials: None,
             routes: Vec::new(),
@@ -162,7 +162,7 @@ impl World {
         let Some(txn) = self.users[user].waiting.pop_front() else {
             return;
         };
-        let status = if how % 2 == 0 { 202 } else { 404 };
+        let status = if how.is_multiple_of(2) { 202 } else { 404 };
         let command = Command::Respond { txn, status, headers: Vec::new(), body: None };
         let _ = self.users[user].agent.command(self.now, command);
     }
@@ -308,21 +308,25 @@ fn command(what: u8, how: u8, session: SessionId) -> Option<Command> {
         }
         25 if how < 96 => Command::Hangup { session, reason: None },
         26 | 27 => {
-            let by = if how % 2 == 0 { By::Invite } else { By::Update };
+            let by = if how.is_multiple_of(2) { By::Invite } else { By::Update };
             Command::Offer { session, sdp: sdp(how), by }
         }
         28 | 29 => Command::AcceptOffer { session, sdp: sdp(how) },
-        30 if how % 2 == 0 => Command::RejectOffer { session, status: 488 },
+        30 if how.is_multiple_of(2) => Command::RejectOffer { session, status: 488 },
         30 => {
             let content_type = "application/dtmf-relay".to_owned();
             Command::Info { session, content_type, body: vec![how] }
         }
-        31 if how % 4 == 0 => {
+        31 if how.is_multiple_of(4) => {
             let here = std::net::IpAddr::from(Ipv4Addr::LOCALHOST);
             let refer_to = NameAddr::new(Uri::sip(Some("1003"), here, None));
             Command::Refer { session, refer_to, referred_by: None }
         }
-        31 => Command::NotifyRefer { session, status: 100 + u16::from(how), last: how % 3 == 0 },
+        31 => Command::NotifyRefer {
+            session,
+            status: 100 + u16::from(how),
+            last: how.is_multiple_of(3),
+        },
         _ => return None,
     })
 }

@@ -70,9 +70,7 @@ impl<'a> Reader<'a, '_, '_> {
             returns: true,
             on: self.outcomes(element),
         };
-        if !self.draft.plan.menus.contains_key(&name) {
-            self.draft.plan.menus.insert(name, menu);
-        }
+        self.draft.plan.menus.entry(name).or_insert(menu);
     }
 
     /// Reports what a menu lacks.

@@ -136,8 +136,10 @@ fn a_cancel_without_final_response_gives_up_after_64_t1() {
 
 #[test]
 fn ringing_ends_by_the_callers_limit_and_by_expires() {
-    let mut config = crate::sip::AgentConfig::default();
-    config.ring_max = Duration::from_secs(120);
+    let config = crate::sip::AgentConfig {
+        ring_max: Duration::from_secs(120),
+        ..crate::sip::AgentConfig::default()
+    };
     let mut pair = Pair::with(config, 1);
     pair.call(A, Some(SDP));
     pair.run(50);
