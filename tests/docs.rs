@@ -1,0 +1,49 @@
+//! The documentation is kept true: generated parts are compared, commands in it are parsed.
+//!
+//! `BELFRY_WRITE_DOCS=1 cargo test --test docs` writes the generated parts anew.
+#![allow(clippy::disallowed_methods, reason = "the test reads the documentation")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const BEGIN: &str = "<!-- generated: the keys; see tests/docs.rs -->\n";
+const END: &str = "<!-- end of the generated part -->\n";
+
+fn doc(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+#[test]
+fn the_reference_of_configuration_keys_is_in_admin_md() {
+    let path = doc("admin.md");
+    let text = fs::read_to_string(&path).expect("docs/admin.md is there");
+    let (before, rest) = text.split_once(BEGIN).expect("the marker of its beginning");
+    let (found, after) = rest.split_once(END).expect("the marker of its end");
+    let wanted = format!("{}\n", belfry::config::reference_markdown().trim_end());
+    if std::env::var_os("BELFRY_WRITE_DOCS").is_some() {
+        let whole = format!("{before}{BEGIN}{wanted}{END}{after}");
+        fs::write(&path, whole).expect("docs/admin.md can be written");
+    } else {
+        assert!(found == wanted, "docs/admin.md is behind the table of keys: BELFRY_WRITE_DOCS=1 cargo test --test docs");
+    }
+}
+
+/// Every console command that stands in the documentation is one.
+#[test]
+fn console_commands_in_the_documentation_parse() {
+    let mut seen = 0;
+    for name in ["admin.md", "operating.md", "../README.md"] {
+        let text = fs::read_to_string(doc(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for (at, _) in text.match_indices("console -e ") {
+            let rest = &text[at + "console -e ".len()..];
+            let command = match rest.chars().next() {
+                Some(quote @ ('\'' | '"')) => rest[1..].split(quote).next().unwrap_or_default(),
+                _ => rest.split([' ', '\n', '`']).next().unwrap_or_default(),
+            };
+            let command = command.replace("CALL", "0000000000000");
+            belfry::console::commands::parse(&command).unwrap_or_else(|e| panic!("{name}: '{command}': {e}"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "only {seen} commands were found");
+}
