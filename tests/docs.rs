@@ -24,7 +24,10 @@ fn the_reference_of_configuration_keys_is_in_admin_md() {
         let whole = format!("{before}{BEGIN}{wanted}{END}{after}");
         fs::write(&path, whole).expect("docs/admin.md can be written");
     } else {
-        assert!(found == wanted, "docs/admin.md is behind the table of keys: BELFRY_WRITE_DOCS=1 cargo test --test docs");
+        assert!(
+            found == wanted,
+            "docs/admin.md is behind the table of keys: BELFRY_WRITE_DOCS=1 cargo test --test docs"
+        );
     }
 }
 
@@ -41,7 +44,8 @@ fn console_commands_in_the_documentation_parse() {
                 _ => rest.split([' ', '\n', '`']).next().unwrap_or_default(),
             };
             let command = command.replace("CALL", "0000000000000");
-            belfry::console::commands::parse(&command).unwrap_or_else(|e| panic!("{name}: '{command}': {e}"));
+            belfry::console::commands::parse(&command)
+                .unwrap_or_else(|e| panic!("{name}: '{command}': {e}"));
             seen += 1;
         }
     }

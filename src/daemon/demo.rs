@@ -242,11 +242,11 @@ impl Run {
         ] {
             let samples = self.live.with(which, |phone, _| phone.ear.samples().to_vec());
             let (heard, share) = tone(&samples);
-            let good = heard == hz && share > 0.95;
+            let good = heard == hz && share > 0.9;
             ok &= self.step(
                 name,
                 good,
-                format!("{heard:.0} Hz, {:.1} % of the sound", share * 100.0),
+                format!("{heard:.0} Hz, {:.1} % of the blocks", share * 100.0),
             );
         }
         ok.then_some(())
@@ -343,9 +343,18 @@ fn channels(path: &Path) -> Result<(Vec<i16>, Vec<i16>), String> {
     Ok(samples.chunks_exact(2).map(|frame| (frame[0], frame[1])).unzip())
 }
 
-/// The one of our tones that stands out, and its share of the sound.
+/// The one of our tones that stands out in most blocks of 100 ms, and in what share of them it does
+/// so purely. Block by block, since a busy machine shifts the tone's phase now and then.
 fn tone(samples: &[i16]) -> (f64, f64) {
-    dominant_tone(samples, &[CALLER_HZ, AGENT_HZ]).map_or((0.0, 0.0), |d| (d.hz, d.share))
+    let blocks = samples.chunks_exact(100 * MS).len().max(1);
+    let pure = |hz: f64| {
+        let heard = samples
+            .chunks_exact(100 * MS)
+            .filter_map(|block| dominant_tone(block, &[CALLER_HZ, AGENT_HZ]));
+        heard.filter(|d| d.hz == hz && d.share > 0.9).count() as f64 / blocks as f64
+    };
+    let (caller, agent) = (pure(CALLER_HZ), pure(AGENT_HZ));
+    if caller >= agent { (CALLER_HZ, caller) } else { (AGENT_HZ, agent) }
 }
 
 /// The level of the loudest 100 ms, in dBm0.

@@ -205,8 +205,8 @@ fn plan_of(config: &Config, zone: &TimeZone) -> Result<(Plan, Vec<Fault>), Vec<F
     let texts = dialplan_files(dir)?;
     let files: Vec<dialplan::File<'_>> =
         texts.iter().map(|(path, text)| dialplan::File { path, text }).collect();
-    let prompts = prompts_in(&config.dialplan.sounds);
-    let music = prompts.get(MUSIC).cloned();
+    let mut prompts = prompts_in(&config.dialplan.sounds);
+    let music = prompts.remove(MUSIC);
     let env = LoadEnv {
         prompts: Some(prompts),
         phones: Some(config.phones.iter().map(|p| p.number.to_string()).collect()),
