@@ -1,0 +1,221 @@
+//! The binary under test: `belfry serve` with a configuration and prompts of the test's own.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use belfry::store::Records;
+use belfry::store::query::CallRecord;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::{PATIENCE, Running, wait_for};
+use super::{address, audio, tones};
+
+/// The tests' plan: see there.
+const PLAN: &str = include_str!("../data/clients/plan.toml");
+
+/// The password of a phone.
+pub fn password(number: &str) -> String {
+    format!("secret-{number}")
+}
+
+/// How an appliance is to be.
+#[derive(Clone)]
+pub struct Setup {
+    /// Where its gateway is.
+    pub gateway: SocketAddr,
+    /// The numbers of its phones.
+    pub phones: Vec<String>,
+    /// More lines of configuration.
+    pub more: String,
+}
+
+impl Setup {
+    /// Phones 1001 to 1003; a gateway at an address of its own.
+    pub fn new() -> Setup {
+        let gateway = SocketAddr::from((address::fresh(), 5060));
+        let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
+        Setup { gateway, phones, more: String::new() }
+    }
+}
+
+/// A running appliance.
+pub struct Appliance {
+    running: Running,
+    /// Its SIP address, UDP and TCP.
+    pub sip: SocketAddr,
+    /// How it was set up.
+    pub setup: Setup,
+    dir: TempDir,
+}
+
+impl Appliance {
+    /// Starts one and waits until it answers.
+    pub fn start(setup: Setup) -> Appliance {
+        let dir = tempfile::Builder::new().prefix("belfry-").tempdir().expect("a folder");
+        let ip = address::fresh();
+        prepare(dir.path(), ip, &setup);
+        let sip = SocketAddr::from((ip, 5060));
+        let running = serve(dir.path());
+        let mut appliance = Appliance { running, sip, setup, dir };
+        appliance.await_ready();
+        appliance
+    }
+
+    fn await_ready(&mut self) {
+        let answers = wait_for(PATIENCE, || {
+            let dead = !self.running.alive();
+            (dead || self.ask("version").is_ok()).then_some(dead)
+        });
+        assert_eq!(answers, Some(false), "belfry serve is up");
+    }
+
+    /// Ends it as `kill -9` does and starts it anew on the same data.
+    pub fn crash_and_restart(&mut self) {
+        self.running.kill();
+        self.running = serve(self.dir.path());
+        self.await_ready();
+    }
+
+    /// `belfry console -e … --json`.
+    pub fn ask(&self, command: &str) -> Result<Value, String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_belfry"))
+            .args(["console", "--json", "-e", command, "-c"])
+            .arg(self.dir.path().join("belfry.toml"))
+            .output()
+            .map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
+    }
+
+    /// As [`Appliance::ask`]; a refusal fails the test.
+    pub fn console(&self, command: &str) -> Value {
+        self.ask(command).unwrap_or_else(|error| panic!("console '{command}': {error}"))
+    }
+
+    /// Waits until all is over: no call, leg or transaction is left. The slowest is the INVITE
+    /// transaction's 32 s, which cannot be hurried from outside.
+    pub fn await_empty(&self) {
+        let mut last = Value::Null;
+        let empty = wait_for(PATIENCE + Duration::from_secs(10), || {
+            last = self.console("show status");
+            ["calls", "legs", "transactions"].iter().all(|key| last[key] == 0).then_some(())
+        });
+        assert!(empty.is_some(), "left over: {last}");
+    }
+
+    /// Waits until there are `count` calls.
+    pub fn await_calls(&self, count: usize) {
+        let mut last = Value::Null;
+        let reached = wait_for(PATIENCE, || {
+            last = self.console("show status");
+            (last["calls"] == count).then_some(())
+        });
+        assert!(reached.is_some(), "not {count} calls: {last}");
+    }
+
+    /// The record of the call to `dialled`, once it has ended and all of it is in the store.
+    pub fn record_of(&self, dialled: &str) -> CallRecord {
+        let records = self.records();
+        let matches = |record: &CallRecord| record.call.dialled == dialled;
+        let found =
+            wait_for(PATIENCE, || records.all().into_iter().find(|r| matches(r) && whole(r)));
+        found.unwrap_or_else(|| panic!("no ended call to {dialled} in {:#?}", records.all()))
+    }
+
+    /// Reads the store.
+    pub fn records(&self) -> Reader {
+        Reader::open(&self.dir.path().join("data/belfry.db"))
+    }
+
+    /// A recording's file.
+    pub fn recording(&self, path: &str) -> PathBuf {
+        self.dir.path().join("data/recordings").join(path)
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        self.running.printed()
+    }
+
+    /// Stops it as systemd does; it must go in peace.
+    pub fn stop(mut self) {
+        self.running.terminate();
+        let status = self.running.ended(PATIENCE).expect("belfry ends on SIGTERM");
+        assert!(status.success(), "belfry ended with {status}");
+        let log = self.log();
+        assert!(!log.contains("panicked"), "a panic in the log");
+    }
+}
+
+/// Whether a call and its recordings have ended in the store.
+fn whole(record: &CallRecord) -> bool {
+    record.call.ended.is_some() && record.recordings.iter().all(|r| r.samples.is_some())
+}
+
+/// Writes configuration, plan and prompts.
+pub fn prepare(dir: &Path, ip: Ipv4Addr, setup: &Setup) {
+    let mut text = format!(
+        "[node]\nname = \"test\"\ndata_dir = \"{dir}/data\"\nlanguage = \"en\"\ncountry = \"cn\"\n\
+         [sip]\nlisten = [\"udp:{ip}:5060\", \"tcp:{ip}:5060\"]\ndomain = \"{ip}\"\n\
+         [media]\naddress = \"{ip}\"\nports = \"20000-20399\"\n\
+         [[gateway]]\nname = \"e1\"\naddress = \"udp:{gateway}\"\nping = \"0 s\"\n\
+         [dialplan]\ndir = \"{dir}/dialplan\"\nsounds = \"{dir}/sounds\"\n\
+         [console]\nsocket = \"{dir}/console\"\n[log]\nlevel = \"debug\"\n",
+        dir = dir.display(),
+        gateway = setup.gateway,
+    );
+    for number in &setup.phones {
+        let password = password(number);
+        let _ = write!(text, "[[phone]]\nnumber = \"{number}\"\npassword = \"{password}\"\n");
+    }
+    text.push_str(&setup.more);
+    std::fs::write(dir.join("belfry.toml"), text).expect("the configuration is written");
+    std::fs::create_dir_all(dir.join("data")).expect("a folder for data");
+    std::fs::create_dir_all(dir.join("dialplan")).expect("a folder for the plan");
+    std::fs::write(dir.join("dialplan/plan.toml"), PLAN).expect("the plan is written");
+    for (name, hz, seconds) in tones::PROMPTS {
+        let path = dir.join("sounds").join(format!("{name}.wav"));
+        audio::write_wav(&path, &audio::tone(hz, seconds));
+    }
+}
+
+fn serve(dir: &Path) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    command.arg("serve").arg("-c").arg(dir.join("belfry.toml")).env("NO_COLOR", "1");
+    // The output of an earlier run is kept for the report of a failure.
+    let _ = std::fs::rename(dir.join("log"), dir.join("log-before"));
+    Running::start(&mut command, &dir.join("log"), "Rust")
+}
+
+/// The store, read as the reports read it.
+pub struct Reader {
+    runtime: tokio::runtime::Runtime,
+    records: Records,
+}
+
+impl Reader {
+    fn open(database: &Path) -> Reader {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let records = runtime.block_on(Records::open(database)).expect("the store opens");
+        Reader { runtime, records }
+    }
+
+    /// All calls, the newest first.
+    pub fn all(&self) -> Vec<CallRecord> {
+        self.runtime.block_on(async {
+            let mut all = Vec::new();
+            for row in self.records.last_calls(1_000).await.expect("calls are read") {
+                let id = row.call.parse().expect("a call's id");
+                all.extend(self.records.call(id).await.expect("a call is read"));
+            }
+            all
+        })
+    }
+}

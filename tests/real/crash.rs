@@ -1,0 +1,53 @@
+//! The power goes in mid-call: the recording and the record are whole after the next start (R5).
+
+use belfry::base::Duration;
+use belfry::sim::live::Live;
+use belfry::wire::wav;
+
+use super::appliance::{Appliance, Setup};
+use super::audio::{assert_heard, read_wav};
+use super::process::{self, wait_for};
+use super::scripted::{await_talk, caller, hang_up, phone};
+use super::tones::{ALICE, CALLER};
+
+#[test]
+fn kill_9_in_a_recorded_call() {
+    let mut belfry = Appliance::start(Setup::new());
+    let live = Live::new();
+    let agent = phone(&live, &belfry, "1001", ALICE);
+    let first = caller(&live, &belfry, CALLER);
+    live.with(first, |phone, now| phone.call(now, "1001"));
+    await_talk(&live, [first, agent]);
+    std::thread::sleep(Duration::from_secs(5));
+    belfry.crash_and_restart();
+
+    let closed = wait_for(process::PATIENCE, || {
+        let record = belfry.records().all().into_iter().find(|r| r.call.dialled == "1001")?;
+        record.call.ended.is_some().then_some(record)
+    });
+    let record = closed.expect("the call's record is closed after the restart");
+    assert_eq!(record.call.ended_by.as_deref(), Some("restart"), "{:?}", record.call);
+    let ended = record.call.ended.expect("it was waited for");
+    assert!(ended >= record.call.begun, "{:?}", record.call);
+    assert!(record.legs.iter().all(|leg| leg.ended.is_some()), "{:#?}", record.legs);
+
+    let [recording] = &record.recordings[..] else { panic!("{:?}", record.recordings) };
+    let path = belfry.recording(&recording.path);
+    let file = std::fs::read(&path).expect("the recording is there");
+    assert_eq!(wav::repair(&file, file.len() as u64), Ok(None), "its header fits its length");
+    let channels = read_wav(&path);
+    // What was in the writer's hands may be lost, the seconds before not.
+    let at_least = Duration::from_secs(3);
+    assert_heard(&channels[0], CALLER, at_least, "in the customer's channel");
+    assert_heard(&channels[1], ALICE, at_least, "in the agent's channel");
+
+    // Life goes on: another phone, another call. (The two of before know nothing yet.)
+    let bob = phone(&live, &belfry, "1002", 1_750.0);
+    let second = caller(&live, &belfry, 800.0);
+    live.with(second, |phone, now| phone.call(now, "1002"));
+    await_talk(&live, [second, bob]);
+    hang_up(&live, [second, bob]);
+    let next = belfry.record_of("1002");
+    assert!(next.call.call > record.call.call, "ids go on");
+    belfry.stop();
+}

@@ -1,0 +1,23 @@
+//! Tools first (what starts, drives and judges), then one module for each topic.
+
+mod address;
+mod appliance;
+mod audio;
+mod baresip;
+mod datagrams;
+mod process;
+mod scripted;
+mod sipp;
+mod speech;
+mod tones;
+
+mod bad_input;
+mod crash;
+mod cross_talk;
+mod drift;
+mod gateway_in;
+mod gateway_out;
+mod phones;
+mod start_faults;
+mod tcp;
+mod thirty;

@@ -1,0 +1,84 @@
+//! A child process with its output in files, ended with its test.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// The longest that any one step may take: the machine may be busy with the other tests.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Waits until `done` gives something; `None` after `patience`.
+pub fn wait_for<T>(patience: Duration, mut done: impl FnMut() -> Option<T>) -> Option<T> {
+    let until = Instant::now() + patience;
+    loop {
+        if let Some(found) = done() {
+            return Some(found);
+        }
+        if Instant::now() >= until {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A running program. When its test fails, its output is shown.
+pub struct Running {
+    name: String,
+    child: Child,
+    output: PathBuf,
+}
+
+impl Running {
+    /// Starts `command`, both outputs to `output`. `package`: what brings the program.
+    pub fn start(command: &mut Command, output: &Path, package: &str) -> Running {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let file = File::create(output).expect("a file for the program's output");
+        let again = file.try_clone().expect("a second handle of it");
+        command.stdin(Stdio::null()).stdout(file).stderr(again);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start ({error}): install {package}"));
+        Running { name, child, output: output.to_owned() }
+    }
+
+    /// What it has printed so far.
+    pub fn printed(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.output).unwrap_or_default()).into_owned()
+    }
+
+    /// Whether it still runs.
+    pub fn alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
+        wait_for(patience, || self.child.try_wait().expect("our own child"))
+    }
+
+    /// Asks it to end, as systemd does.
+    pub fn terminate(&mut self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "no signal to {} {id}", self.name);
+    }
+
+    /// Ends it as a power cut does.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            let printed = self.printed();
+            let lines: Vec<&str> = printed.lines().collect();
+            let from = lines.len().saturating_sub(250);
+            eprintln!("──── {} printed ────\n{}", self.name, lines[from..].join("\n"));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Phones of our own on real sockets (`belfry::sim::live`), where a script of a peer's RTP is
+//! wanted: other clocks, moved ports, thirty at once. Their ears lay what comes by RTP timestamp.
+
+use std::net::{IpAddr, SocketAddr};
+
+use belfry::base::{Duration, Rng};
+use belfry::media::control::Codec;
+use belfry::sim::live::{Live, Which};
+use belfry::sim::phone::{Manner, Phone, Setup, State};
+
+use super::address;
+use super::appliance::{Appliance, password};
+
+/// The longest wait for any one step.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A caller behind the gateway.
+pub fn caller(live: &Live, belfry: &Appliance, hz: f64) -> Which {
+    let setup = setup(belfry, belfry.setup.gateway.ip(), "13800138000", None, hz);
+    live.add(setup, Rng::from_seed(hz.to_bits())).expect("sockets of our own address")
+}
+
+/// A phone that answers after a moment, registered.
+pub fn phone(live: &Live, belfry: &Appliance, number: &str, hz: f64) -> Which {
+    let setup = setup(belfry, address::fresh().into(), number, Some(password(number)), hz);
+    let which = live.add(setup, Rng::from_seed(hz.to_bits())).expect("sockets of our own address");
+    live.with(which, |phone, now| phone.register(now));
+    let answered = live.wait(which, PATIENCE, |phone| phone.registered.is_some());
+    let status = live.with(which, |phone, _| phone.registered);
+    assert!(answered && status == Some(200), "{number} registers: {status:?}");
+    which
+}
+
+fn setup(belfry: &Appliance, ip: IpAddr, number: &str, password: Option<String>, hz: f64) -> Setup {
+    Setup {
+        sip: SocketAddr::new(ip, 0),
+        rtp: SocketAddr::new(ip, 0),
+        server: belfry.sip,
+        number: number.into(),
+        password,
+        hz,
+        codecs: vec![Codec::Pcma],
+        manner: Manner::AnswerAfter(Duration::from_millis(200)),
+    }
+}
+
+/// Waits until the phone's call is so far.
+pub fn await_state(live: &Live, which: Which, what: &str, so_far: impl Fn(State) -> bool) {
+    let reached = live.wait(which, PATIENCE, |phone| so_far(phone.state));
+    let state = live.with(which, |phone, _| phone.state);
+    assert!(reached, "a phone that is to {what} is {state:?}");
+}
+
+/// Waits until both talk.
+pub fn await_talk(live: &Live, both: [Which; 2]) {
+    both.iter()
+        .for_each(|which| await_state(live, *which, "talk", |state| state == State::Talking));
+    // And until both have been heard: the latch needs a few packets.
+    for which in both {
+        assert!(live.wait(which, PATIENCE, |phone| phone.ear.packets > 10), "nothing is heard");
+    }
+}
+
+/// Ends a call and waits until both know.
+pub fn hang_up(live: &Live, both: [Which; 2]) {
+    live.with(both[0], |phone, now| phone.hang_up(now));
+    let ended = |state| matches!(state, State::Ended(_));
+    both.iter().for_each(|which| await_state(live, *which, "end", ended));
+}
+
+/// All that the phone heard since it last forgot.
+pub fn heard(live: &Live, which: Which) -> Vec<i16> {
+    live.with(which, |phone: &mut Phone, _| phone.ear.samples().to_vec())
+}
+
+/// Lets the phones listen anew for `time`.
+pub fn listen(live: &Live, phones: &[Which], time: Duration) {
+    phones.iter().for_each(|which| live.with(*which, |phone, _| phone.ear.forget()));
+    std::thread::sleep(time);
+}

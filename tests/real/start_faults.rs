@@ -1,0 +1,142 @@
+//! Faults at start: one clear line on standard error for each, and an exit code that is not zero.
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::address;
+use super::appliance::{Setup, prepare};
+use super::process::{PATIENCE, Running, wait_for};
+
+/// What a run of the binary printed on standard error, and whether it succeeded.
+struct Outcome {
+    success: bool,
+    errors: String,
+    printed: String,
+}
+
+fn run(dir: &Path, arguments: &[&str]) -> Outcome {
+    let errors = std::fs::File::create(dir.join("errors")).expect("a file");
+    let printed = std::fs::File::create(dir.join("printed")).expect("a file");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_belfry"))
+        .args(arguments)
+        .arg("-c")
+        .arg(dir.join("belfry.toml"))
+        .stdin(Stdio::null())
+        .stdout(printed)
+        .stderr(errors)
+        .spawn()
+        .expect("the binary runs");
+    let status = wait_for(PATIENCE, || child.try_wait().expect("our own child"));
+    let _ = child.kill();
+    let _ = child.wait();
+    let read = |name: &str| std::fs::read_to_string(dir.join(name)).expect("what it printed");
+    let status = status.unwrap_or_else(|| panic!("it runs on: {}", read("errors")));
+    Outcome { success: status.success(), errors: read("errors"), printed: read("printed") }
+}
+
+/// A configuration with faults of `change`'s making.
+fn folder(change: impl FnOnce(&Path, &mut String)) -> tempfile::TempDir {
+    let dir = tempfile::Builder::new().prefix("belfry-").tempdir().expect("a folder");
+    prepare(dir.path(), address::fresh(), &Setup::new());
+    let path = dir.path().join("belfry.toml");
+    let mut text = std::fs::read_to_string(&path).expect("the configuration");
+    // The log would stand between the lines of the fault.
+    text = text.replace("level = \"debug\"", "level = \"error\"");
+    change(dir.path(), &mut text);
+    std::fs::write(path, text).expect("the configuration is written");
+    dir
+}
+
+/// `serve` ends with one line on standard error that holds all of `words`.
+fn refuses(dir: &tempfile::TempDir, words: &[&str]) {
+    let Outcome { success, errors, .. } = run(dir.path(), &["serve"]);
+    assert!(!success, "it is refused: {errors}");
+    let lines: Vec<&str> = errors.lines().filter(|line| !line.trim().is_empty()).collect();
+    assert_eq!(lines.len(), 1, "one line: {errors}");
+    for word in words {
+        assert!(lines[0].contains(word), "'{word}' in: {}", lines[0]);
+    }
+}
+
+/// The SIP address of a configuration.
+fn listens_at(text: &str) -> String {
+    let from = text.find("udp:").expect("a listener") + 4;
+    text[from..].split('"').next().expect("its end").to_owned()
+}
+
+#[test]
+fn a_port_in_use() {
+    let mut taken = None;
+    let dir = folder(|_, text| taken = Some(UdpSocket::bind(listens_at(text)).expect("a port")));
+    let at = taken.as_ref().expect("it is bound").local_addr().expect("it is bound").to_string();
+    refuses(&dir, &[&at, "in use"]);
+}
+
+#[test]
+fn an_address_that_is_not_there() {
+    let dir = folder(|_, text| *text = text.replacen(&listens_at(text), "192.0.2.1:5060", 1));
+    refuses(&dir, &["192.0.2.1", "not"]);
+    // The same for audio.
+    let dir = folder(|_, text| {
+        let at = text.find("address = ").expect("[media] address");
+        let end = at + text[at..].find('\n').expect("a line's end");
+        text.replace_range(at..end, "address = \"192.0.2.1\"");
+    });
+    refuses(&dir, &["192.0.2.1", "not"]);
+}
+
+#[test]
+fn a_port_range_that_is_too_small() {
+    let dir = folder(|_, text| *text = text.replace("20000-20399", "20000-20001"));
+    refuses(&dir, &["20000-20001"]);
+}
+
+#[test]
+fn an_unknown_key() {
+    let dir = folder(|_, text| *text = text.replace("domain =", "domian ="));
+    refuses(&dir, &["domian", "domain", "belfry.toml:"]);
+}
+
+#[test]
+fn a_configuration_that_is_not_there() {
+    let dir = folder(|_, _| {});
+    std::fs::remove_file(dir.path().join("belfry.toml")).expect("it was there");
+    refuses(&dir, &["belfry.toml"]);
+}
+
+/// Calls that need no prompt must go on being served, so a prompt that is missing or no sound does
+/// not keep Belfry from starting; `check` counts it as a fault, and `serve` says it.
+#[test]
+fn a_prompt_that_is_missing_or_not_audio() {
+    let missing = folder(|dir, _| {
+        std::fs::remove_file(dir.join("sounds/en/survey/thanks.wav")).expect("it was there");
+    });
+    let no_audio = folder(|dir, _| {
+        std::fs::write(dir.join("sounds/en/survey/thanks.wav"), b"#!/bin/sh\n").expect("written");
+    });
+    for dir in [missing, no_audio] {
+        let outcome = run(dir.path(), &["check"]);
+        let all = format!("{}{}", outcome.printed, outcome.errors);
+        let named = all.lines().filter(|line| line.contains("survey/thanks")).count();
+        assert!(named >= 1, "check names it: {all}");
+        assert!(!outcome.success, "check counts it as a fault: {all}");
+
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+        command.arg("serve").arg("-c").arg(dir.path().join("belfry.toml"));
+        let mut serve = Running::start(&mut command, &dir.path().join("log"), "Rust");
+        let named = wait_for(PATIENCE, || {
+            let over = !serve.alive();
+            (over || serve.printed().contains("survey/thanks")).then_some(())
+        });
+        assert!(named.is_some(), "serve names it: {}", serve.printed());
+        let lines = serve.printed();
+        let lines: Vec<&str> = lines.lines().filter(|l| l.contains("survey/thanks")).collect();
+        assert_eq!(lines.len(), 1, "once: {lines:?}");
+        if serve.alive() {
+            serve.terminate();
+        }
+        assert!(serve.ended(Duration::from_secs(30)).is_some(), "it ends");
+    }
+}
