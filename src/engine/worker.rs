@@ -1,7 +1,7 @@
 //! One RTP worker: a pinned thread around a [`Plane`] and its sockets.
 //!
 //! ```text
-//!  commands (ring) ─▶ plane ─▶ wait: 1 ms, 5 ms under load, until woken when nobody talks
+//!  commands (ring) ─▶ plane ─▶ wait: to the next 1 ms, 5 ms under load, until woken when idle
 //!      ▲                │                    │
 //!      └── next turn ◀──┴── tick, events ◀── harvest: datagrams in, forwarded from the same buffer
 //! ```
@@ -12,20 +12,21 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use rtrb::Consumer;
+use rtrb::{Consumer, Producer};
 
 use super::backend::{Backend, DATAGRAM_BYTES, Forward, Receive, Wait};
 use super::disk::ring::TapSender;
-use crate::base::Time;
+use super::figures::Counters;
+use crate::base::{LegId, RecordingId, Time};
 use crate::media::control::{Command, Event};
 use crate::media::{Clip, Disposition, Kind, Plane, PortIndex, TapBlock, Transmit};
 
-/// A turn with few legs.
+/// Turns lie on multiples of this with few legs.
 const SHORT_TURN: Duration = Duration::from_millis(1);
-/// A turn with many.
+/// Of this with many. The plane's clocks tick on the same grid.
 const LONG_TURN: Duration = Duration::from_millis(5);
 /// More legs than this are many.
 const MANY_LEGS: usize = 100;
@@ -39,34 +40,13 @@ const MOST_WAITING: usize = 65_536;
 /// Hands an event to the switch, or gives it back when it cannot be taken now.
 pub type Deliver = Arc<dyn Fn(Event) -> Result<(), Event> + Send + Sync>;
 
-/// A worker's figures since the start.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Legs now.
-    pub legs: AtomicU64,
-    /// Datagrams received.
-    pub received: AtomicU64,
-    /// Datagrams sent.
-    pub sent: AtomicU64,
-    /// Datagrams that the kernel refused to send.
-    pub send_errors: AtomicU64,
-    /// System calls.
-    pub calls: AtomicU64,
-    /// Turns.
-    pub turns: AtomicU64,
-    /// Ticks that came more than 10 ms too late.
-    pub late_ticks: AtomicU64,
-    /// Recorded blocks that found no room on their way to the disk.
-    pub taps_dropped: AtomicU64,
-    /// Events that found no room on their way to the switch.
-    pub events_dropped: AtomicU64,
-}
-
 /// What a worker's thread owns.
 pub(super) struct Worker<B: Backend> {
     pub(super) backend: B,
     pub(super) plane: Plane,
     pub(super) commands: Consumer<Command<Arc<Clip>>>,
+    /// Legs that got no port, so that the handle forgets them.
+    pub(super) failed: Producer<LegId>,
     pub(super) deliver: Deliver,
     pub(super) tap: TapSender,
     pub(super) counters: Arc<Counters>,
@@ -82,21 +62,48 @@ impl<B: Backend> Worker<B> {
         while !self.stop.load(Relaxed) {
             let now = self.now();
             while let Ok(command) = self.commands.pop() {
-                self.plane.command(now, command);
+                self.command(now, command);
             }
             self.tick(now);
             let legs = self.plane.leg_count();
-            self.backend.wait(patience(legs, self.waiting.is_empty()));
+            let patience = self.patience(self.now(), legs);
+            self.backend.wait(patience);
             let now = self.now();
             let mut harvest =
                 Harvest { plane: &mut self.plane, tap: &mut self.tap, staged: &mut staged, now };
             self.backend.harvest(&mut harvest);
             staged.send(&mut self.backend);
             self.tick(now);
+            self.collect(None);
             self.tell();
             self.tap.flush();
             self.count(legs);
         }
+    }
+
+    fn command(&mut self, now: Time, command: Command<Arc<Clip>>) {
+        let stopped = match &command {
+            Command::StopRecord { recording } => Some(*recording),
+            _ => None,
+        };
+        self.plane.command(now, command);
+        // Of a recording that never began here, because its leg was gone by then, there is a file.
+        if let Some(recording) = stopped.filter(|_| !self.collect(stopped)) {
+            self.tap.stop(recording, 0);
+        }
+    }
+
+    /// How long to wait: to the next turn while there are legs, else until something happens.
+    fn patience(&self, now: Time, legs: usize) -> Wait {
+        let turn = match legs {
+            0 if self.waiting.is_empty() => {
+                return Wait::Event(self.plane.next_tick().since(now).min(IDLE));
+            }
+            0..=MANY_LEGS => SHORT_TURN,
+            _ => LONG_TURN,
+        };
+        let grid = turn.as_nanos() as u64;
+        Wait::Time(Duration::from_nanos(grid - now.as_nanos() % grid))
     }
 
     fn now(&self) -> Time {
@@ -114,17 +121,29 @@ impl<B: Backend> Worker<B> {
         self.plane.tick(now, &mut Out { backend: &mut self.backend, tap: &mut self.tap });
     }
 
-    /// Tells the switch what happened, in order.
-    fn tell(&mut self) {
+    /// Takes what happened from the plane. Says whether `awaited` has ended by it.
+    fn collect(&mut self, awaited: Option<RecordingId>) -> bool {
+        let mut ended = false;
         while let Some(event) = self.plane.poll_event() {
-            if let Event::RecordStopped { recording, samples } = event {
-                self.tap.stop(recording, samples);
+            match &event {
+                Event::RecordStopped { recording, samples } => {
+                    self.tap.stop(*recording, *samples);
+                    ended |= Some(*recording) == awaited;
+                }
+                // Full only when the switch is stuck; then the leg is forgotten when it is closed.
+                Event::OpenFailed { leg, .. } => _ = self.failed.push(*leg),
+                _ => {}
             }
             match self.waiting.len() < MOST_WAITING {
                 true => self.waiting.push_back(event),
                 false => _ = self.counters.events_dropped.fetch_add(1, Relaxed),
             }
         }
+        ended
+    }
+
+    /// Tells the switch what happened, in order.
+    fn tell(&mut self) {
         while let Some(event) = self.waiting.pop_front() {
             if let Err(event) = (self.deliver)(event) {
                 return self.waiting.push_front(event);
@@ -136,20 +155,12 @@ impl<B: Backend> Worker<B> {
         let counts = self.backend.counts();
         self.counters.legs.store(legs as u64, Relaxed);
         self.counters.received.store(counts.received, Relaxed);
+        self.counters.receive_errors.store(counts.receive_errors + counts.oversize, Relaxed);
         self.counters.sent.store(counts.sent, Relaxed);
         self.counters.send_errors.store(counts.send_errors, Relaxed);
         self.counters.calls.store(counts.calls, Relaxed);
         self.counters.taps_dropped.store(self.tap.dropped(), Relaxed);
         self.counters.turns.fetch_add(1, Relaxed);
-    }
-}
-
-/// How long to wait: by time while there are legs, else until something happens.
-fn patience(legs: usize, all_told: bool) -> Wait {
-    match legs {
-        0 if all_told => Wait::Event(IDLE),
-        0..=MANY_LEGS => Wait::Time(SHORT_TURN),
-        _ => Wait::Time(LONG_TURN),
     }
 }
 
@@ -244,17 +255,5 @@ impl<B: Backend> Transmit for Out<'_, B> {
     }
     fn tap(&mut self, block: TapBlock<'_>) {
         self.tap.block(&block);
-    }
-}
-
-/// Keeps the calling thread on one core. Not being allowed to is no error: it only costs evenness.
-#[allow(unsafe_code, reason = "sched_setaffinity has no safe wrapper in std")]
-pub(super) fn pin(core: usize) -> bool {
-    // SAFETY: an all-zero cpu_set_t is an empty set; CPU_SET stays within it, since `core` is
-    // bounded; the call reads the set and nothing else.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(core.min(libc::CPU_SETSIZE as usize - 1), &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) == 0
     }
 }

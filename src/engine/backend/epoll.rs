@@ -12,6 +12,7 @@ use std::io;
 use std::mem::zeroed;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -31,7 +32,7 @@ const ROUNDS: usize = 64;
 pub struct Epoll {
     poll: Poll,
     events: Events,
-    sockets: Vec<UdpSocket>,
+    sockets: Arc<[UdpSocket]>,
     wake: Wake,
     /// Sockets that were not empty when their turn was over.
     unread: VecDeque<u32>,
@@ -45,7 +46,7 @@ struct Buffer {
 }
 
 impl Backend for Epoll {
-    fn open(sockets: Vec<UdpSocket>, wake: Wake) -> io::Result<Epoll> {
+    fn open(sockets: Arc<[UdpSocket]>, wake: Wake) -> io::Result<Epoll> {
         let poll = Poll::new()?;
         for (i, socket) in sockets.iter().enumerate() {
             socket.set_nonblocking(true)?;

@@ -21,6 +21,7 @@ mod wake;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use epoll::Epoll;
@@ -82,8 +83,9 @@ pub struct Counts {
 
 /// One worker's sockets.
 pub trait Backend: Sized {
-    /// Takes over `sockets` (bound, in any blocking mode). Called by the thread that will use it.
-    fn open(sockets: Vec<UdpSocket>, wake: Wake) -> io::Result<Self>;
+    /// Takes `sockets` (bound, in any blocking mode), which nobody else reads from meanwhile. Called by
+    /// the thread that will use it.
+    fn open(sockets: Arc<[UdpSocket]>, wake: Wake) -> io::Result<Self>;
 
     /// Gives the kernel what is queued, and waits.
     fn wait(&mut self, wait: Wait);

@@ -17,10 +17,10 @@ fn socket() -> UdpSocket {
 }
 
 fn open<B: Backend>(n: usize) -> (B, Vec<SocketAddr>, Wake) {
-    let sockets: Vec<_> = (0..n).map(|_| socket()).collect();
+    let sockets: Vec<UdpSocket> = (0..n).map(|_| socket()).collect();
     let addresses = sockets.iter().map(|s| s.local_addr().unwrap()).collect();
     let wake = Wake::new().unwrap();
-    (B::open(sockets, wake.clone()).unwrap(), addresses, wake)
+    (B::open(sockets.into(), wake.clone()).unwrap(), addresses, wake)
 }
 
 /// Takes down what comes and forwards as told.
@@ -197,7 +197,7 @@ fn speaks_ipv6<B: Backend>() {
         return;
     };
     let address = own.local_addr().unwrap();
-    let mut backend = B::open(vec![own], Wake::new().unwrap()).unwrap();
+    let mut backend = B::open([own].into(), Wake::new().unwrap()).unwrap();
     let peer = UdpSocket::bind("[::1]:0").unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut notes = Notes::default();

@@ -22,6 +22,7 @@ mod probe;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use io_uring::squeue::Flags;
@@ -67,13 +68,13 @@ pub struct Uring {
     copies: Box<[u8]>,
     copied: usize,
     harvested: Vec<(u64, i32, u32)>,
-    sockets: Vec<UdpSocket>,
+    sockets: Arc<[UdpSocket]>,
     wake: Wake,
     counts: Counts,
 }
 
 impl Backend for Uring {
-    fn open(sockets: Vec<UdpSocket>, wake: Wake) -> io::Result<Uring> {
+    fn open(sockets: Arc<[UdpSocket]>, wake: Wake) -> io::Result<Uring> {
         let ring: IoUring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
@@ -81,7 +82,7 @@ impl Backend for Uring {
             .setup_cqsize(COMPLETIONS)
             .build(SUBMISSIONS)?;
         let mut files: Vec<_> = sockets.iter().map(AsRawFd::as_raw_fd).collect();
-        for socket in &sockets {
+        for socket in sockets.iter() {
             socket.set_nonblocking(true)?;
         }
         files.push(wake.fd());

@@ -19,7 +19,7 @@ pub fn probe() -> io::Result<()> {
     let socket = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
     let (relay, peer) = (socket()?, socket()?);
     let addresses = (relay.local_addr()?, peer.local_addr()?);
-    let mut ring = Uring::open(vec![relay, peer], Wake::new()?)?;
+    let mut ring = Uring::open([relay, peer].into(), Wake::new()?)?;
     let mut seen = Echo { peer: addresses.1, back: false };
     ring.send(1, addresses.0, b"probe");
     for _ in 0..TRIES {

@@ -1,0 +1,155 @@
+//! Which worker has which call, leg and recording.
+//!
+//! All legs of a call live on one worker, so that audio never crosses threads; a new call goes to the
+//! worker with the fewest legs.
+
+use std::collections::HashMap;
+
+use crate::base::{CallId, LegId, RecordingId};
+use crate::media::control::Command;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    /// Legs of each worker.
+    load: Vec<usize>,
+    /// The worker of each call, and its open legs.
+    groups: HashMap<CallId, (usize, usize)>,
+    legs: HashMap<LegId, (usize, CallId)>,
+    recordings: HashMap<RecordingId, usize>,
+}
+
+/// For whom a command is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum For {
+    /// For this worker.
+    Worker(usize),
+    /// For nobody: the leg or recording that it names is gone.
+    Nobody,
+    /// For nobody: it opens a leg that is open.
+    Duplicate(LegId),
+}
+
+impl Roster {
+    /// For so many workers.
+    pub(super) fn new(workers: usize) -> Roster {
+        Roster { load: vec![0; workers], ..Roster::default() }
+    }
+
+    /// Whom `command` concerns; notes what it opens and closes.
+    pub(super) fn route<C>(&mut self, command: &Command<C>) -> For {
+        let worker = match command {
+            Command::Open { leg, group } => return self.open(*leg, *group),
+            Command::Close { leg } => self.forget(*leg),
+            Command::Record { recording, left, .. } => {
+                let worker = self.legs.get(left).map(|(worker, _)| *worker);
+                // A recording of a leg that is gone has to be ended all the same, by any worker.
+                self.recordings.insert(*recording, worker.unwrap_or(0));
+                worker
+            }
+            Command::StopRecord { recording } => {
+                Some(self.recordings.remove(recording).unwrap_or(0))
+            }
+            Command::SetRecordRight { recording, .. } | Command::PauseRecord { recording, .. } => {
+                self.recordings.get(recording).copied()
+            }
+            Command::Bridge { a: leg, .. }
+            | Command::Set { leg, .. }
+            | Command::Unbridge { leg }
+            | Command::Play { leg, .. }
+            | Command::StopPlay { leg }
+            | Command::SendDigits { leg, .. } => self.legs.get(leg).map(|(worker, _)| *worker),
+        };
+        worker.map_or(For::Nobody, For::Worker)
+    }
+
+    /// The leg is not there after all, or no more. Gives its worker.
+    pub(super) fn forget(&mut self, leg: LegId) -> Option<usize> {
+        let (worker, group) = self.legs.remove(&leg)?;
+        self.load[worker] -= 1;
+        if let Some((_, legs)) = self.groups.get_mut(&group) {
+            *legs -= 1;
+            if *legs == 0 {
+                self.groups.remove(&group);
+            }
+        }
+        Some(worker)
+    }
+
+    fn open(&mut self, leg: LegId, group: CallId) -> For {
+        if self.legs.contains_key(&leg) {
+            return For::Duplicate(leg);
+        }
+        let fewest = (0..self.load.len()).min_by_key(|n| self.load[*n]);
+        let Some(fewest) = fewest else { return For::Nobody };
+        let (worker, legs) = self.groups.entry(group).or_insert((fewest, 0));
+        *legs += 1;
+        self.legs.insert(leg, (*worker, group));
+        self.load[*worker] += 1;
+        For::Worker(*worker)
+    }
+
+    /// Nothing is left over.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.legs.is_empty() && self.recordings.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Wall;
+
+    type Asked = Command<String>;
+
+    fn open(leg: u64, call: u64) -> Asked {
+        Command::Open { leg: LegId(leg), group: CallId::new(Wall(1), call) }
+    }
+    fn close(leg: u64) -> Asked {
+        Command::Close { leg: LegId(leg) }
+    }
+
+    #[test]
+    fn a_call_stays_on_one_worker_and_calls_are_spread() {
+        let mut roster = Roster::new(2);
+        assert_eq!(roster.route(&open(1, 1)), For::Worker(0));
+        assert_eq!(roster.route(&open(2, 2)), For::Worker(1));
+        assert_eq!(roster.route(&open(3, 1)), For::Worker(0));
+        assert_eq!(roster.route(&open(4, 3)), For::Worker(1), "one leg against two");
+        assert_eq!(roster.route(&open(3, 2)), For::Duplicate(LegId(3)));
+        assert_eq!(roster.route(&Asked::StopPlay { leg: LegId(3) }), For::Worker(0));
+        for (leg, worker) in [(1, 0), (3, 0), (2, 1), (4, 1)] {
+            assert_eq!(roster.route(&close(leg)), For::Worker(worker));
+        }
+        assert_eq!(roster.route(&close(4)), For::Nobody);
+        assert!(roster.is_empty() && roster.load == [0, 0]);
+    }
+
+    #[test]
+    fn a_leg_that_got_no_port_is_forgotten() {
+        let mut roster = Roster::new(1);
+        roster.route(&open(1, 1));
+        assert_eq!(roster.forget(LegId(1)), Some(0));
+        assert_eq!(roster.forget(LegId(1)), None);
+        assert!(roster.is_empty());
+    }
+
+    #[test]
+    fn the_end_of_a_recording_always_finds_a_worker() {
+        let mut roster = Roster::new(2);
+        roster.route(&open(1, 1));
+        roster.route(&open(2, 2));
+        let (recording, leg) = (RecordingId(5), LegId(2));
+        let record = Asked::Record { recording, left: leg, right: None };
+        assert_eq!(roster.route(&record), For::Worker(1));
+        assert_eq!(roster.route(&Asked::PauseRecord { recording, paused: true }), For::Worker(1));
+        assert_eq!(roster.route(&Asked::StopRecord { recording }), For::Worker(1));
+        let gone = Asked::Record { recording, left: LegId(9), right: None };
+        assert_eq!(roster.route(&gone), For::Nobody);
+        assert_eq!(roster.route(&Asked::StopRecord { recording }), For::Worker(0));
+        roster.route(&close(1));
+        roster.route(&close(2));
+        assert!(roster.is_empty());
+    }
+}

@@ -1,0 +1,149 @@
+//! How a worker comes up: its ports, its thread, and the backend that the thread opens itself.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use crossbeam_channel::bounded;
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::backend::{Backend, Epoll, Uring, Wake};
+use super::disk::ring;
+use super::figures::{Counters, Running};
+use super::pinning::{exact_sleep, pin};
+use super::pool::Pair;
+use super::worker::{Deliver, Worker};
+use super::{Choice, Handle, RING, StartError};
+use crate::base::LegId;
+use crate::media::control::Command;
+use crate::media::{Clip, Plane, PortIndex};
+
+/// Deals the pairs out to `count` workers, one each in turn.
+pub(super) fn shared_out(pairs: Vec<Pair>, count: usize) -> Vec<Vec<Pair>> {
+    let mut shares: Vec<Vec<Pair>> = (0..count).map(|_| Vec::new()).collect();
+    for (n, pair) in pairs.into_iter().enumerate() {
+        shares[n % count].push(pair);
+    }
+    shares
+}
+
+/// What a worker is made of, before its thread runs.
+pub(super) struct Seed {
+    pub(super) name: String,
+    pub(super) core: usize,
+    pub(super) pairs: Vec<Pair>,
+    pub(super) plane: Plane,
+    pub(super) taps: ring::TapSender,
+    pub(super) deliver: Deliver,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+type Grown = (Handle, (String, Running, Arc<Counters>));
+
+impl Seed {
+    /// Starts the thread, which opens its backend itself; waits for that.
+    pub(super) fn grow(mut self, choice: Choice) -> Result<Grown, StartError> {
+        let wake = Wake::new().map_err(StartError::Backend)?;
+        let (commands, from) = RingBuffer::new(RING);
+        let (failed, failures) = RingBuffer::new(RING);
+        let counters = Arc::new(Counters::default());
+        let ports = self.pairs.len();
+        let mut sockets: Vec<UdpSocket> = Vec::with_capacity(2 * ports);
+        for (n, pair) in std::mem::take(&mut self.pairs).into_iter().enumerate() {
+            self.plane.add_port(PortIndex(n as u32), pair.rtp);
+            sockets.extend(pair.sockets);
+        }
+        let (up, came_up) = bounded(1);
+        let (name, core) = (self.name.clone(), self.core);
+        let thread = std::thread::Builder::new()
+            .name(name.clone())
+            .spawn({
+                let (wake, counters) = (wake.clone(), counters.clone());
+                move || {
+                    let pinned = pin(core).is_ok();
+                    if !pinned {
+                        tracing::info!("{} is not pinned to core {core}: not permitted", self.name);
+                    }
+                    // Where it is refused, sleeps end 50 µs later.
+                    let _ = exact_sleep();
+                    let parts = Parts { seed: self, commands: from, failed, counters };
+                    parts.run(choice, sockets, wake, |result| {
+                        let _ = up.send(result.map(|backend| Running { backend, pinned, ports }));
+                    });
+                }
+            })
+            .map_err(StartError::Thread)?;
+        let running = match came_up.recv() {
+            Ok(Ok(running)) => running,
+            Ok(Err(error)) => return Err(StartError::Backend(error)),
+            Err(_) => {
+                return Err(StartError::Backend(io::Error::other("the worker ended at once")));
+            }
+        };
+        let handle = Handle {
+            commands,
+            waiting: VecDeque::new(),
+            failed: failures,
+            wake,
+            thread: Some(thread),
+        };
+        Ok((handle, (name, running, counters)))
+    }
+}
+
+/// A worker's parts within its own thread.
+struct Parts {
+    seed: Seed,
+    commands: Consumer<Command<Arc<Clip>>>,
+    failed: Producer<LegId>,
+    counters: Arc<Counters>,
+}
+
+impl Parts {
+    fn run(
+        self,
+        choice: Choice,
+        sockets: Vec<UdpSocket>,
+        wake: Wake,
+        up: impl FnOnce(io::Result<&'static str>),
+    ) {
+        let sockets: Arc<[UdpSocket]> = sockets.into();
+        if choice != Choice::Epoll {
+            match Uring::open(sockets.clone(), wake.clone()) {
+                Ok(backend) => {
+                    up(Ok("io-uring"));
+                    return self.with(backend);
+                }
+                Err(error) if choice == Choice::IoUring => return up(Err(error)),
+                Err(error) => tracing::warn!("{} uses epoll: io_uring: {error}", self.seed.name),
+            }
+        }
+        match Epoll::open(sockets, wake) {
+            Ok(backend) => {
+                up(Ok("epoll"));
+                self.with(backend);
+            }
+            Err(error) => up(Err(error)),
+        }
+    }
+
+    fn with<B: Backend>(self, backend: B) {
+        let Seed { plane, taps, deliver, stop, .. } = self.seed;
+        let worker = Worker {
+            backend,
+            plane,
+            commands: self.commands,
+            failed: self.failed,
+            deliver,
+            tap: taps,
+            counters: self.counters,
+            stop,
+            began: Instant::now(),
+            waiting: VecDeque::new(),
+        };
+        worker.run();
+    }
+}
