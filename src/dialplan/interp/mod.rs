@@ -53,6 +53,8 @@ pub struct Interp {
     asked: Asked,
     phase: Phase,
     speech: Speech,
+    /// The route taken last.
+    route: String,
     on_hangup: Vec<BlockId>,
     wall: Wall,
     budget: Budget,
@@ -130,7 +132,7 @@ impl Interp {
         let (context, to) = (interp.entry.context.clone(), interp.entry.to.clone());
         match interp.look(plan, &context) {
             Some(found) if found.takes_the_call() => {
-                interp.follow(found);
+                interp.follow(plan, found);
                 Ok(interp)
             }
             found => Err(NoRoute { context, to, context_exists: found.is_some() }),
@@ -149,6 +151,7 @@ impl Interp {
             asked: Asked::Nothing,
             phase: Phase::Running,
             speech: Speech::Closed,
+            route: String::new(),
             on_hangup: Vec::new(),
             wall: now.wall,
             budget: Budget { since: now.at, spent: 0 },
@@ -193,6 +196,11 @@ impl Interp {
     /// Whether the plan is over.
     pub fn is_ended(&self) -> bool {
         self.phase == Phase::Ended
+    }
+
+    /// The name of the route taken last.
+    pub fn route(&self) -> &str {
+        &self.route
     }
 
     /// Where the plan stands, for the console: `file:line` of the step that runs.
@@ -355,7 +363,11 @@ impl Interp {
     }
 
     /// Puts what was found onto the stack.
-    fn follow(&mut self, found: Found) {
+    fn follow(&mut self, plan: &Plan, found: Found) {
+        let matched = found.tried.iter().rev().find(|tried| tried.why_not.is_none());
+        if let Some(route) = matched.and_then(|tried| plan.routes.get(tried.route)) {
+            self.route.clone_from(&route.name);
+        }
         for block in found.on_hangup {
             if !self.on_hangup.contains(&block) {
                 self.on_hangup.push(block);
@@ -375,7 +387,7 @@ impl Interp {
         self.entry.to = number;
         let context = self.entry.context.clone();
         match self.look(plan, &context) {
-            Some(found) if found.takes_the_call() => self.follow(found),
+            Some(found) if found.takes_the_call() => self.follow(plan, found),
             found => {
                 let why =
                     if found.is_some() { "no route takes it" } else { "there is no such context" };

@@ -154,6 +154,7 @@ impl Interp {
                 };
                 self.stack.clear();
                 self.entry.context.clone_from(&route.context);
+                self.route.clone_from(&route.name);
                 if let Some(block) = route.on_hangup.filter(|b| !self.on_hangup.contains(b)) {
                     self.on_hangup.push(block);
                 }
@@ -215,7 +216,9 @@ impl Interp {
         let number = std::mem::replace(&mut self.entry.to, own);
         match found {
             Some(found) if found.takes_the_call() => {
-                self.enter(plan, step, |interp| interp.follow(found));
+                let route = self.route.clone();
+                self.enter(plan, step, |interp| interp.follow(plan, found));
+                self.route = route;
             }
             _ => self
                 .log(Level::Warning, format!("no route in context '{context}' takes '{number}'")),
