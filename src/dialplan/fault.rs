@@ -15,6 +15,8 @@ use core::fmt;
 
 /// The most faults kept of one load; a file of garbage would otherwise fill memory with complaints.
 pub const MAX_FAULTS: usize = 500;
+/// The longest text of a fault, in characters: names in a hostile file may be as long as the file.
+const MAX_CHARS: usize = 400;
 
 /// The longest name that is compared with the known ones, in bytes.
 const MAX_NAME: usize = 100;
@@ -106,12 +108,14 @@ pub struct Faults {
     paths: Vec<String>,
     list: Vec<Fault>,
     errors: usize,
+    /// Those beyond [`MAX_FAULTS`].
+    dropped: usize,
 }
 
 impl Faults {
     /// None yet, for files of these paths.
     pub fn new(paths: Vec<String>) -> Faults {
-        Faults { paths, list: Vec::new(), errors: 0 }
+        Faults { paths, list: Vec::new(), errors: 0, dropped: 0 }
     }
 
     /// Adds an error.
@@ -126,19 +130,22 @@ impl Faults {
     }
 
     fn add(&mut self, severity: Severity, place: Place, what: String, remedy: String) {
-        if self.is_full() {
+        if self.list.len() >= MAX_FAULTS {
+            self.dropped += 1;
             return;
         }
         let file = self.paths.get(usize::from(place.file)).cloned().unwrap_or_default();
+        let (what, remedy) = (one_line(&what), one_line(&remedy));
         let fault = Fault { severity, file, line: place.line, column: place.column, what, remedy };
         if !self.list.contains(&fault) {
             self.list.push(fault);
         }
     }
 
-    /// Whether there are so many that more are not kept.
+    /// Whether no more is kept and no plan can be made, so that the rest need not be read. A file
+    /// that only has very many warnings is read to its end: its plan must be whole.
     pub fn is_full(&self) -> bool {
-        self.list.len() >= MAX_FAULTS
+        self.has_errors() && self.list.len() >= MAX_FAULTS
     }
 
     /// Whether no plan can be made.
@@ -146,13 +153,31 @@ impl Faults {
         self.errors > 0
     }
 
-    /// All, ordered by file and place.
+    /// All, ordered by file and place; last, how many there are beyond [`MAX_FAULTS`], as an error
+    /// when one of them may be.
     pub fn into_sorted(mut self) -> Vec<Fault> {
         self.list.sort_by(|a, b| {
             (&a.file, a.line, a.column, a.severity).cmp(&(&b.file, b.line, b.column, b.severity))
         });
+        if let (1.., Some(last)) = (self.dropped, self.list.last()) {
+            let severity = if self.has_errors() { Severity::Error } else { Severity::Warning };
+            let what = format!("{} faults or more are not shown", self.dropped);
+            let remedy = "mend those above first".into();
+            self.list.push(Fault { severity, what, remedy, ..last.clone() });
+        }
         self.list
     }
+}
+
+/// A text of a fault as it is shown: on one line, without control characters, of a bounded length.
+/// It may quote a file.
+fn one_line(text: &str) -> String {
+    let blank = |c: char| if c.is_control() { ' ' } else { c };
+    let mut shown: String = text.chars().take(MAX_CHARS).map(blank).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// The known name nearest to `wrong`, if one is near enough to be what was meant.
@@ -202,6 +227,33 @@ mod tests {
             "inside a character"
         );
         assert_eq!(source.place(999).line, 3);
+    }
+
+    #[test]
+    fn a_fault_is_one_line_of_a_bounded_length() {
+        let mut faults = Faults::new(vec!["a.xml".into()]);
+        faults.error(Place::default(), format!("</{}\n\tx>", "é".repeat(3_000)), "close\r\nit");
+        let fault = &faults.into_sorted()[0];
+        assert!(!fault.to_string().contains(char::is_control), "{fault}");
+        assert_eq!(fault.what.chars().count(), MAX_CHARS + 1);
+        assert_eq!(fault.remedy, "close  it");
+    }
+
+    #[test]
+    fn a_flood_of_faults_is_bounded_and_an_error_in_it_is_told() {
+        let mut faults = Faults::new(vec!["a.xml".into()]);
+        for line in 0..MAX_FAULTS as u32 + 6 {
+            faults.warn(Place { line, ..Place::default() }, "odd", "even it");
+        }
+        assert!(!faults.is_full(), "a plan may still come of it");
+        faults.error(Place::default(), "wrong", "right it");
+        let all = faults.into_sorted();
+        assert_eq!(all.len(), MAX_FAULTS + 1);
+        let last = &all[MAX_FAULTS];
+        assert_eq!(
+            (last.severity, &*last.what),
+            (Severity::Error, "7 faults or more are not shown")
+        );
     }
 
     #[test]
