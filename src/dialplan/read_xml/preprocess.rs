@@ -125,6 +125,10 @@ impl<'a> Reader<'a, '_, '_> {
                 }
             }
             rest = behind;
+            // Globals of globals would otherwise fill memory before the text is cut.
+            if out.len() > MAX_TEXT {
+                break;
+            }
         }
         out.push_str(rest);
         truncate(&mut out, MAX_TEXT);
