@@ -150,6 +150,7 @@ fn xml_play_and_get_digits(call: &mut XmlCall<'_, '_>) -> Option<Op> {
             }
         }
     };
+    let (min, max) = bounds(call, min, max)?;
     let first_ms = call.number(timeout, "the time-out")?;
     let on_failure = match super::words(word(3)).as_slice() {
         [] => None,
@@ -165,8 +166,8 @@ fn xml_play_and_get_digits(call: &mut XmlCall<'_, '_>) -> Option<Op> {
         into: call.template(word(0)),
         prompt: sound(call, file),
         invalid: sound(call, invalid),
-        min: count(call, min, "the least digits")?,
-        max: count(call, max, "the most digits")?.max(1),
+        min,
+        max,
         terminators: keys(call, terminators)?,
         first_ms,
         next_ms: if word(2).is_empty() {
@@ -187,13 +188,14 @@ fn xml_read(call: &mut XmlCall<'_, '_>) -> Option<Op> {
         return call
             .wrong("'read' has too few values", "write MIN MAX FILE VARIABLE TIMEOUT TERMINATORS");
     };
+    let (min, max) = bounds(call, min, max)?;
     let first_ms = call.number(timeout, "the time-out")?;
     Some(Op::Collect(Box::new(CollectOp {
         into: call.template(into),
         prompt: sound(call, file),
         invalid: Vec::new(),
-        min: count(call, min, "the least digits")?,
-        max: count(call, max, "the most digits")?.max(1),
+        min,
+        max,
         terminators: keys(call, terminators)?,
         first_ms,
         next_ms: match rest.first() {
@@ -212,6 +214,17 @@ fn sound(call: &mut XmlCall<'_, '_>, file: &str) -> Vec<crate::dialplan::model::
         return Vec::new();
     }
     path::read(call.draft, file, call.place)
+}
+
+/// The least and the most digits. FreeSWITCH raises a lesser most to the least.
+fn bounds(call: &mut XmlCall<'_, '_>, min: &str, max: &str) -> Option<(u8, u8)> {
+    let min = count(call, min, "the least digits")?;
+    let max = count(call, max, "the most digits")?.max(1);
+    if max < min {
+        let what = format!("at least {min} and at most {max} digits: {min} are taken");
+        call.lacks(what, "write the least first");
+    }
+    Some((min, max.max(min)))
 }
 
 fn count(call: &mut XmlCall<'_, '_>, text: &str, what: &str) -> Option<u8> {
@@ -271,5 +284,17 @@ mod tests {
         assert_eq!((op.min, op.max, op.tries, op.first_ms, op.next_ms), (2, 5, 3, 7_000, 1_500));
         assert!(op.valid.as_ref().is_some_and(|v| v.matches("123").is_some()));
         assert_eq!(op.on_failure.as_ref().map(|(n, _)| n.source()), Some("9"));
+    }
+
+    #[test]
+    fn the_most_digits_are_not_fewer_than_the_least() {
+        let env = LoadEnv::default();
+        let mut draft = Draft::new(vec!["a.xml".into()], &env);
+        let (data, place) = ("4 0 a.wav card 5000 #", Place::default());
+        let mut call = XmlCall { draft: &mut draft, app: "read", data, place };
+        let Some(Op::Collect(op)) = xml_read(&mut call) else { panic!("a collect") };
+        assert_eq!((op.min, op.max), (4, 4));
+        assert!(!draft.faults.has_errors());
+        assert!(draft.faults.into_sorted()[0].what.contains("at least 4 and at most 1"));
     }
 }
