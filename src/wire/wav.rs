@@ -194,12 +194,14 @@ impl Wav {
         }
     }
 
-    /// Bytes of samples in a file of `file_len` bytes: what is announced, unless that is nothing or
-    /// more than there is; whole frames only.
+    /// Bytes of samples in a file of `file_len` bytes: what is announced, unless that is nothing,
+    /// more than there is, or the most that 32 bits can say (4 GiB are 74 hours of two channels of
+    /// A-law; a call may last a week); whole frames only.
     pub fn data_len(&self, file_len: u64) -> u64 {
         let there = file_len.saturating_sub(self.data_offset as u64);
         let announced = u64::from(self.announced);
-        let len = if announced == 0 || announced > there { there } else { announced };
+        let unsaid = matches!(self.announced, 0 | u32::MAX);
+        let len = if unsaid || announced > there { there } else { announced };
         len - len % u64::from(self.spec.frame_bytes())
     }
 }
@@ -309,6 +311,19 @@ mod tests {
             assert_eq!(repair(&header, header.len() as u64 + 160), Ok(None));
         }
         assert!(Wav::parse(&ALAW_2.header(u64::MAX / 2)).is_ok(), "saturates");
+    }
+
+    #[test]
+    fn more_samples_than_the_header_can_say_are_all_there() {
+        for spec in specs() {
+            let data = (1u64 << 32) + 8;
+            let header = spec.header(data);
+            let file_len = header.len() as u64 + data;
+            assert_eq!(Wav::parse(&header).unwrap().data_len(file_len), data);
+            let fixed = repair(&spec.header(0), file_len).unwrap().unwrap();
+            assert_eq!(fixed.header, header);
+            assert_eq!(fixed.frames * u64::from(spec.frame_bytes()), data);
+        }
     }
 
     /// `fmt `, then chunks that we do not know, one of odd length, then the samples.
