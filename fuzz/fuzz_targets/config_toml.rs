@@ -1,10 +1,7 @@
-//! Any text, as a configuration: refused or read, never a panic.
+//! Fuzzes what `tests/checks/config_toml.rs` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
+#[path = "../../tests/checks/config_toml.rs"]
+mod check;
 
-fuzz_target!(|data: &[u8]| {
-    if let Ok(text) = core::str::from_utf8(data) {
-        let _ = belfry::config::Config::parse(text);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| check::check(data));

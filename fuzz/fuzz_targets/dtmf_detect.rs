@@ -1,33 +1,7 @@
-//! Any samples: beginnings and ends of digits take turns, and time goes on; pieces change nothing.
+//! Fuzzes what `tests/checks/dtmf_detect.rs` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
 
-use belfry::dsp::dtmf_detect::{Detected, Detector};
-use libfuzzer_sys::fuzz_target;
+#[path = "../../tests/checks/dtmf_detect.rs"]
+mod check;
 
-fn detect(samples: &[i16], piece: usize) -> Vec<Detected> {
-    let mut detector = Detector::new();
-    let mut events = Vec::new();
-    for part in samples.chunks(piece) {
-        detector.feed(part, &mut |event| events.push(event));
-    }
-    detector.finish(&mut |event| events.push(event));
-    events
-}
-
-fuzz_target!(|data: &[u8]| {
-    let Some((&piece, bytes)) = data.split_first() else { return };
-    let samples: Vec<i16> =
-        bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-    let events = detect(&samples, usize::from(piece) + 1);
-    assert_eq!(events, detect(&samples, samples.len().max(1)));
-    let mut last = 0;
-    for (index, event) in events.into_iter().enumerate() {
-        let (at, begins) = match event {
-            Detected::Begin { at, .. } => (at, true),
-            Detected::End { at, .. } => (at, false),
-        };
-        assert_eq!(begins, index % 2 == 0);
-        assert!(at >= last);
-        last = at;
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| check::check(data));

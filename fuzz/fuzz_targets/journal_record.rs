@@ -1,14 +1,7 @@
-//! Any bytes as a line of the journal, and any text as a fact: read or not, never a panic.
+//! Fuzzes what `tests/checks/journal_record.rs` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
 
-use belfry::switch::fact::Fact;
-use libfuzzer_sys::fuzz_target;
+#[path = "../../tests/checks/journal_record.rs"]
+mod check;
 
-fuzz_target!(|data: &[u8]| {
-    let _ = belfry::store::record::unframe(data);
-    if let Ok(fact) = serde_json::from_slice::<Fact>(data) {
-        let again = serde_json::to_string(&fact).expect("a fact is JSON");
-        let read: Fact = serde_json::from_str(&again).expect("what was written is read");
-        assert_eq!(read, fact);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| check::check(data));

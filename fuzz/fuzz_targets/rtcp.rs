@@ -1,4 +1,4 @@
-//! Fuzzes what `tests/checks/rtcp.rs` describes; the property tests call the same check.
+//! Fuzzes what `tests/checks/rtcp.rs` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
 
 #[path = "../../tests/checks/rtcp.rs"]

@@ -1,4 +1,4 @@
-//! Fuzzes what `tests/checks/sdp.rs` describes; the property tests call the same check.
+//! Fuzzes what `tests/checks/sdp.rs` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
 
 #[path = "../../tests/checks/sdp.rs"]

@@ -1,6 +1,4 @@
-//! Any list of operations on two agents and the wire between them; the invariants are the
-//! library's own.
+//! Fuzzes what `sip::exercise` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| belfry::sip::exercise::operations(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| belfry::sip::exercise::operations(data));

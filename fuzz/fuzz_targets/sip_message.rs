@@ -1,4 +1,4 @@
-//! Fuzzes what `tests/checks/sip_message.rs` describes; the property tests call the same check.
+//! Fuzzes what `tests/checks/sip_message.rs` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
 
 #[path = "../../tests/checks/sip_message.rs"]

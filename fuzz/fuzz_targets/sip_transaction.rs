@@ -1,5 +1,4 @@
-//! Any list of operations on the four SIP transactions; the invariants are the library's own.
+//! Fuzzes what `sip::transaction::exercise` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| belfry::sip::transaction::exercise::operations(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| belfry::sip::transaction::exercise::operations(data));

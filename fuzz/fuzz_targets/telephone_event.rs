@@ -1,4 +1,4 @@
-//! Fuzzes what `tests/checks/telephone_event.rs` describes; the property test calls the same check.
+//! Fuzzes what `tests/checks/telephone_event.rs` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
 
 #[path = "../../tests/checks/telephone_event.rs"]

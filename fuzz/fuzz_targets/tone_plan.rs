@@ -1,14 +1,7 @@
-//! Tone plans from any text: read, written and read again, and their first second made.
+//! Fuzzes what `tests/checks/tone_plan.rs` describes; `tests/fuzz_seeds.rs` calls the same check.
 #![no_main]
 
-use belfry::dsp::tone::{Generator, Plan};
-use libfuzzer_sys::fuzz_target;
+#[path = "../../tests/checks/tone_plan.rs"]
+mod check;
 
-fuzz_target!(|data: &[u8]| {
-    let Ok(text) = core::str::from_utf8(data) else { return };
-    if let Ok(plan) = Plan::parse(text, 0) {
-        assert_eq!(Plan::parse(&plan.to_string(), 0), Ok(plan));
-        let mut out = [0; 8000];
-        Generator::new(&plan).fill(&mut out);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| check::check(data));
