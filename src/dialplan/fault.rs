@@ -71,23 +71,40 @@ pub struct Place {
     pub column: u32,
 }
 
-/// One file's text with the offsets of its lines, so that a byte offset becomes a [`Place`].
+/// Bytes of a line between two marks of a [`Source`]. A file may be a single line of megabytes, and
+/// each of its steps asks for its place.
+const MARK_EVERY: usize = 256;
+
+/// One file's text with marks in it, so that a byte offset becomes a [`Place`].
 #[derive(Debug)]
 pub struct Source<'a> {
     /// Index of the file.
     pub file: u16,
     /// The whole text.
     pub text: &'a str,
-    line_starts: Vec<usize>,
+    /// The offset and the place of each line's start and of characters further on, in their order.
+    marks: Vec<(usize, Place)>,
 }
 
 impl<'a> Source<'a> {
     /// Indexes `text`.
     pub fn new(file: u16, text: &'a str) -> Source<'a> {
-        let mut line_starts = vec![0];
-        line_starts
-            .extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1));
-        Source { file, text, line_starts }
+        let mut here = Place { file, line: 1, column: 1 };
+        let mut marks = vec![(0, here)];
+        let mut last = 0;
+        for (offset, c) in text.char_indices() {
+            if offset - last >= MARK_EVERY {
+                marks.push((offset, here));
+                last = offset;
+            }
+            here.column += 1;
+            if c == '\n' {
+                here = Place { file, line: here.line + 1, column: 1 };
+                last = offset + 1;
+                marks.push((last, here));
+            }
+        }
+        Source { file, text, marks }
     }
 
     /// The place of a byte offset; an offset past the end or inside a character is moved back.
@@ -96,9 +113,10 @@ impl<'a> Source<'a> {
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let line = self.line_starts.partition_point(|start| *start <= offset) - 1;
-        let column = self.text[self.line_starts[line]..offset].chars().count();
-        Place { file: self.file, line: line as u32 + 1, column: column as u32 + 1 }
+        let before = self.marks.partition_point(|(at, _)| *at <= offset) - 1;
+        let (at, place) = self.marks[before];
+        let further = self.text[at..offset].chars().count();
+        Place { column: place.column + further as u32, ..place }
     }
 }
 
@@ -227,6 +245,21 @@ mod tests {
             "inside a character"
         );
         assert_eq!(source.place(999).line, 3);
+    }
+
+    #[test]
+    fn places_in_long_lines_are_found_too() {
+        let text = format!("{0}\n{0}", "é中x".repeat(400));
+        let source = Source::new(0, &text);
+        let mut place = Place { line: 1, column: 1, ..Place::default() };
+        for (offset, c) in text.char_indices() {
+            assert_eq!(source.place(offset), place);
+            place.column += 1;
+            if c == '\n' {
+                place = Place { line: place.line + 1, column: 1, ..place };
+            }
+        }
+        assert_eq!(source.place(usize::MAX), place);
     }
 
     #[test]

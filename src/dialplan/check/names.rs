@@ -3,7 +3,7 @@
 //! A name inside of the plan that is not there is an error; one around it (a prompt, a phone, a
 //! gateway) is a warning, for those come and go while the plan runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dialplan::draft::{Draft, LoadEnv, Mention, Mentioned};
 use crate::dialplan::fault::{did_you_mean, nearest};
@@ -13,9 +13,12 @@ use crate::dialplan::say;
 use super::reach::may_take;
 
 pub(super) fn check(draft: &mut Draft<'_>) {
+    // Gathered once a kind: a plan may have thousands of names, each mentioned as often.
+    let mut names = BTreeMap::new();
     for mention in std::mem::take(&mut draft.mentions) {
-        match inside(&draft.plan, mention.what) {
-            Some(known) => own(draft, &mention, &known),
+        let known = names.entry(mention.what).or_insert_with(|| inside(&draft.plan, mention.what));
+        match known {
+            Some(known) => own(draft, &mention, known),
             None => around(draft, &mention),
         }
     }

@@ -124,9 +124,13 @@ pub(super) fn parse(source: &Source<'_>, faults: &mut Faults) -> Vec<Element> {
     }
 }
 
+/// Blank text before the first other is dropped: there is some around each child.
 fn add_text(element: &mut Element, text: &str, at: usize) {
-    let blank = text.len() - text.trim_start().len();
-    if element.text.trim().is_empty() && blank < text.len() {
+    if element.text.is_empty() {
+        let blank = text.len() - text.trim_start().len();
+        if blank == text.len() {
+            return;
+        }
         element.text_at = at + blank;
     }
     element.text.push_str(text);
