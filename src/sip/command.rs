@@ -110,7 +110,7 @@ pub enum Command {
         reason: Option<Cause>,
     },
     /// Offers a new session description within the call. While the dialog is busy with something
-    /// of ours it waits; 491 is tried again after §14.1's pause.
+    /// of ours it waits (a newer one takes its place); 491 is tried again after §14.1's pause.
     Offer {
         /// The leg.
         session: SessionId,

@@ -74,8 +74,7 @@ impl Dialog {
 
     /// As calling (§12.1.2): from a response to our INVITE that went to `asked` over `flow`.
     pub fn calling(response: &Message, asked: &Uri, flow: Flow) -> Result<Dialog, HeaderError> {
-        let mut routes = record_route(response)?;
-        routes.reverse();
+        let routes = reversed_routes(response);
         Ok(Dialog {
             call_id: response.call_id()?.into(),
             local: response.single(Name::From)?.into(),
@@ -92,10 +91,9 @@ impl Dialog {
 
     /// A 2xx makes an early dialog of ours a confirmed one: its route set and target are computed
     /// again (§13.2.2.4).
-    pub fn confirm(&mut self, response: &Message) -> Result<(), HeaderError> {
-        self.routes = record_route(response)?;
-        self.routes.reverse();
-        self.refresh_target(response)
+    pub fn confirm(&mut self, response: &Message) {
+        self.routes = reversed_routes(response);
+        self.refresh_target(response);
     }
 
     /// The peer's tag; empty for an RFC 2543 peer without.
@@ -134,11 +132,11 @@ impl Dialog {
     }
 
     /// A target refresh (re-INVITE, UPDATE, their 2xx): the Contact replaces the target (§12.2).
-    pub fn refresh_target(&mut self, message: &Message) -> Result<(), HeaderError> {
-        if let Some(contact) = contact_of(message)? {
+    /// Without a readable one it stays.
+    pub fn refresh_target(&mut self, message: &Message) {
+        if let Ok(Some(contact)) = contact_of(message) {
             self.target = contact;
         }
-        Ok(())
     }
 
     /// Where the next request goes; see the module's header.
@@ -219,6 +217,14 @@ fn record_route(message: &Message) -> Result<Vec<NameAddr>, HeaderError> {
     let mut routes = message.record_routes()?;
     routes.truncate(MOST_ROUTES);
     Ok(routes)
+}
+
+/// The route set of the caller (§12.1.2). One that cannot be read is none: a 2xx must be
+/// acknowledged in any case.
+fn reversed_routes(response: &Message) -> Vec<NameAddr> {
+    let mut routes = record_route(response).unwrap_or_default();
+    routes.reverse();
+    routes
 }
 
 /// Does the sender of this Via listen on the port that it sends from?
@@ -339,7 +345,7 @@ mod tests {
         assert_eq!(ack.header(Name::Route), Some(&b"<sip:p1;lr>"[..]));
         assert_eq!(dialog.remote_tag(), b"9");
         let answer = response("Contact: <sip:b@203.0.113.9:6000>\r\n");
-        dialog.confirm(&answer).expect("readable");
+        dialog.confirm(&answer);
         let bye = dialog.request(&Method::Bye, hop(&dialog)).build().expect("writable");
         assert_eq!(bye.header(Name::Route), None);
         assert_eq!(bye.cseq().map(|c| c.number), Ok(4));

@@ -30,7 +30,7 @@ pub enum End {
         /// Q.850 cause of its Reason header.
         cause: Option<Cause>,
     },
-    /// The peer's CANCEL (or BYE) before we answered.
+    /// The peer's CANCEL before we answered.
     Cancelled {
         /// Q.850 cause of its Reason header.
         cause: Option<Cause>,

@@ -27,7 +27,7 @@ use super::invite::session::Session;
 use super::out::Out;
 use super::timers::{Owner, Slot, WakeReason};
 use super::token::Token;
-use super::transaction::Timing;
+use super::transaction::{Tell, Timing};
 use super::transactions::Transactions;
 use super::{Flow, digest};
 use crate::base::{Duration, Rng, Time};
@@ -200,9 +200,12 @@ impl Agent {
             match owner {
                 Owner::Server(txn) => {
                     let core = &mut self.core;
-                    // Nobody is told: a 2xx without ACK is the session's to notice, and after a
-                    // refusal without ACK (timer H) nothing is left to do.
-                    let _ = core.transactions.wake_server(now, txn, &mut core.out);
+                    let session = core.transactions.session(txn);
+                    let tell = core.transactions.wake_server(now, txn, &mut core.out);
+                    // After a refusal without ACK (timer H) nothing is left to do.
+                    if let (Some(session), Some(Tell::Timeout)) = (session, tell) {
+                        self.with_session(session, |session, core| session.forgotten(core, txn));
+                    }
                 }
                 Owner::Client(client) => {
                     let core = &mut self.core;

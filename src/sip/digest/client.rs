@@ -7,7 +7,7 @@ use super::{Algorithm, Computation};
 use crate::base::Rng;
 use crate::sip::token::Token;
 use crate::wire::auth::{self, Challenge, Qop};
-use crate::wire::sip::{Message, Name, ToWire};
+use crate::wire::sip::{Message, Method, Name, ToWire};
 
 /// `stale=true` in a row before we believe that the server only plays with us.
 const MOST_STALE: u8 = 3;
@@ -28,7 +28,7 @@ impl core::fmt::Debug for Credentials {
     }
 }
 
-/// Credentials, and what was answered with them last.
+/// Credentials, and what an INVITE was sent with last.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct Login {
     credentials: Credentials,
@@ -70,7 +70,7 @@ impl Login {
         Login { credentials, last: None, stale: 0 }
     }
 
-    /// The header that was sent last: the ACK of a 2xx repeats the INVITE's (§22.1).
+    /// What was sent with the last INVITE: the ACK of its 2xx repeats it (§22.1).
     pub fn last(&self) -> Option<(Name, &[u8])> {
         self.last.as_ref().map(|last| (headers(last.proxy).1, last.value.as_slice()))
     }
@@ -101,7 +101,9 @@ impl Login {
             self.stale += 1;
         }
         let value = self.answer(&challenge, algorithm, request, Token::new(rng));
-        self.last = Some(Last { proxy, value: value.clone() });
+        if *request.method() == Method::Invite {
+            self.last = Some(Last { proxy, value: value.clone() });
+        }
         Challenged::Answer { header: answers, value }
     }
 

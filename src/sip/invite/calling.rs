@@ -4,7 +4,7 @@
 //! of the answer. The first 2xx wins; the others are acknowledged and left with BYE (§13.2.2.4).
 
 use super::offer::{Carrier, Exchange, described};
-use super::session::{Acked, Because, Calling, Early, MOST_FORKS, Session, Setup};
+use super::session::{Acked, Because, Calling, Early, MOST_FORKS, MOST_OPEN, Session, Setup};
 use super::usage::{Input, Usage};
 use crate::base::Time;
 use crate::sip::Flow;
@@ -19,7 +19,7 @@ use crate::sip::transactions::{Reply, User};
 use crate::sip::{compose, reason, token};
 use crate::wire::sip::{CSeq, Message, Method, Name, NameAddr, Uri};
 
-/// ACKs kept for 2xx that come again; more forks than that answer at once nowhere.
+/// ACKs kept for 2xx that come again. Further forks are acknowledged and left each time.
 const MOST_ACKS: usize = 8;
 
 /// What [`crate::sip::Command::Invite`] asks for.
@@ -158,7 +158,7 @@ impl Session {
         let known = |early: &&mut Early| early.dialog.remote_tag() == dialog.remote_tag();
         if let Some(early) = calling.early.iter_mut().find(known) {
             early.sdp = sdp.or(early.sdp.take());
-            let _ = early.dialog.refresh_target(response);
+            early.dialog.refresh_target(response);
         } else if calling.early.len() < MOST_FORKS {
             calling.early.push(Early { dialog, sdp });
         }
@@ -182,11 +182,16 @@ impl Session {
             return;
         }
         let early = calling.early.iter().position(|early| early.dialog.remote_tag() == tag);
-        let preview = early.map(|at| calling.early.swap_remove(at));
-        let Ok(dialog) = Dialog::calling(response, &calling.target, flow) else {
-            return;
+        let (dialog, preview) = match early.map(|at| calling.early.swap_remove(at)) {
+            Some(Early { mut dialog, sdp }) => {
+                dialog.confirm(response);
+                (dialog, sdp)
+            }
+            None => match Dialog::calling(response, &calling.target, flow) {
+                Ok(dialog) => (dialog, None),
+                Err(_) => return,
+            },
         };
-        let preview = preview.and_then(|early| early.sdp);
         let number = calling.number;
         calling.invite = None;
         calling.give_up = None;
@@ -246,14 +251,10 @@ impl Session {
         };
         let (flow, remote_tag) = (hop.flow, dialog.remote_tag().into());
         core.send_ack(flow, ack.clone());
-        self.keep_ack(Acked { remote_tag, number, flow, ack });
-    }
-
-    fn keep_ack(&mut self, acked: Acked) {
         if self.acks.len() == MOST_ACKS {
             self.acks.remove(0);
         }
-        self.acks.push(acked);
+        self.acks.push(Acked { remote_tag, number, flow, ack });
     }
 
     /// A surplus fork answered: ACK, then BYE.
@@ -264,6 +265,10 @@ impl Session {
         let Ok(mut dialog) = Dialog::calling(response, &calling.target, flow) else {
             return;
         };
+        if self.open >= MOST_OPEN {
+            // Nobody forks so much: let it time out by itself.
+            return;
+        }
         let number = calling.number;
         let hop = core.hop(dialog.next_hop());
         let Ok(ack) = dialog.ack(number, hop).build() else {
@@ -271,7 +276,9 @@ impl Session {
         };
         let flow = hop.flow;
         core.send_ack(flow, ack.clone());
-        self.keep_ack(Acked { remote_tag: dialog.remote_tag().into(), number, flow, ack });
+        if self.acks.len() < MOST_ACKS {
+            self.acks.push(Acked { remote_tag: dialog.remote_tag().into(), number, flow, ack });
+        }
         let hop = core.hop(flow);
         if let Ok(bye) = dialog.request(&Method::Bye, hop).build() {
             core.send(now, hop, bye, User::Farewell(self.id));
@@ -325,16 +332,18 @@ impl Session {
             self.exchange.close();
             self.acknowledge(core, number, None);
         }
-        let Some(dialog) = &mut self.dialog else {
-            return;
-        };
-        let hop = core.hop(dialog.next_hop());
-        let bye = with_reason(dialog.request(&Method::Bye, hop), self.reason).build();
-        if let Ok(bye) = bye {
-            core.send(now, hop, bye, User::Session(self.id));
-            self.open += 1;
-        } else {
-            self.usage = Usage::Over;
+        let reason = self.reason;
+        let bye = self.dialog.as_mut().and_then(|dialog| {
+            let hop = core.hop(dialog.next_hop());
+            let bye = with_reason(dialog.request(&Method::Bye, hop), reason);
+            Some((hop, bye.build().ok()?))
+        });
+        match bye {
+            Some((hop, bye)) => {
+                core.send(now, hop, bye, User::Session(self.id));
+                self.open += 1;
+            }
+            None => self.usage = Usage::Over,
         }
     }
 }

@@ -65,8 +65,7 @@ impl Session {
 
     fn refresh_target(&mut self, request: &Message) {
         if let Some(dialog) = self.dialog_of(request) {
-            // A Contact that cannot be read was refused before; without one the target stays.
-            let _ = dialog.refresh_target(request);
+            dialog.refresh_target(request);
         }
     }
 
@@ -84,7 +83,9 @@ impl Session {
         now: Time,
         sdp: &[u8],
     ) -> Result<(), CommandError> {
-        if let (Exchange::TheirsIn2xx, Some(number)) = (self.exchange, self.owed_ack.take()) {
+        if self.exchange == Exchange::TheirsIn2xx
+            && let Some(number) = self.owed_ack.take()
+        {
             self.exchange.close();
             self.acknowledge(core, number, Some(sdp));
             self.try_offer(core, now);
@@ -133,6 +134,15 @@ impl Session {
         Ok(())
     }
 
+    /// The user did not answer a request within this dialog in time: the peer has given it up.
+    pub(crate) fn forgotten(&mut self, core: &mut Core, txn: TxnId) {
+        if self.their_offer.take_if(|waiting| *waiting == txn).is_some() {
+            self.exchange.close();
+            core.tell(Event::OfferWithdrawn { session: self.id });
+        }
+        self.referral.take_if(|referral| referral.txn == Some(txn));
+    }
+
     /// The request whose offer was to be answered has waited too long.
     fn lost_offer(&mut self) -> CommandError {
         self.their_offer = None;
@@ -165,14 +175,17 @@ impl Session {
     /// Sends our waiting offer when nothing stands in its way any more.
     pub(crate) fn try_offer(&mut self, core: &mut Core, now: Time) {
         let free = self.usage == Usage::Confirmed && self.unacked.is_none();
-        let Some(offer) = self.our_offer.as_mut().filter(|offer| free && !offer.sent) else {
+        let Some(offer) = self.our_offer.as_mut().filter(|offer| !offer.sent) else {
             return;
         };
-        if offer.not_before.is_some_and(|at| now < at) || !self.exchange.open_ours(offer.by, true) {
+        if offer.not_before.is_some_and(|at| now < at) {
+            return;
+        }
+        offer.not_before = None;
+        if !free || !self.exchange.open_ours(offer.by, true) {
             return;
         }
         offer.sent = true;
-        offer.not_before = None;
         let (by, sdp) = (offer.by, offer.sdp.clone());
         let method = match by {
             Carrier::Invite => Method::Invite,
@@ -204,11 +217,11 @@ impl Session {
                 return core.send_ack(flow, ack);
             }
             if let Some(dialog) = &mut self.dialog {
-                let _ = dialog.refresh_target(response);
+                dialog.refresh_target(response);
             }
             self.acknowledge(core, number, None);
         } else if let Some(dialog) = &mut self.dialog {
-            let _ = dialog.refresh_target(response);
+            dialog.refresh_target(response);
         }
         if !matches!(self.exchange, Exchange::Ours { .. }) || self.usage.has_ended() {
             return;
