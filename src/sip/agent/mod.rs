@@ -278,3 +278,33 @@ impl Agent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A session is plain data: written down in mid-call and read back it is the same.
+    #[test]
+    fn a_session_survives_being_written_down() {
+        let mut agent = Agent::new(AgentConfig::default(), Rng::from_seed(1));
+        let address = |text: &str| text.parse().expect("an address");
+        let flow = Flow {
+            transport: crate::sip::Transport::Udp,
+            local: address("192.0.2.1:5060"),
+            remote: address("192.0.2.2:5060"),
+        };
+        let invite = b"INVITE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\
+                       From: <sip:a@h>;tag=1\r\nTo: <sip:us@h>\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\n\r\n";
+        agent.receive(Time::ZERO, flow, Message::parse(invite).expect("a message"));
+        let session = SessionId(1);
+        let ring = Command::Ring { session, status: 180, sdp: None };
+        let answer = Command::Answer { session, sdp: Some(b"v=0".to_vec()), headers: vec![] };
+        for command in [ring, answer] {
+            assert_eq!(agent.command(Time::ZERO, command), Ok(()));
+        }
+        let held = &agent.sessions[&session];
+        let text = serde_json::to_string(held).expect("plain data");
+        let read: Session = serde_json::from_str(&text).expect("readable");
+        assert_eq!(format!("{read:?}"), format!("{held:?}"));
+    }
+}

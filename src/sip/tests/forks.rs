@@ -139,3 +139,19 @@ fn requests_of_a_stranger_in_our_dialog_are_not_taken() {
     assert!(pair.try_command(A, Command::Hangup { session: a, reason: None }));
     pair.run_out();
 }
+
+#[test]
+fn a_flood_of_forks_is_bounded() {
+    let (mut pair, a, invite) = call();
+    for n in 0..500 {
+        pair.answer_raw(B, &invite, 200, &format!("f{n}"), Some(SDP2));
+    }
+    pair.run(20);
+    assert!(pair.sides[A].agent.counts().client_txns <= 65, "{:?}", pair.sides[A].agent.counts());
+    assert!(requests(&mut pair).contains(&"ACK sip:f0".to_owned()));
+    pair.answer_raw(B, &invite, 200, "f0", Some(SDP2));
+    pair.run(20);
+    assert!(requests(&mut pair).contains(&"ACK sip:f0".to_owned()), "ours is still acknowledged");
+    pair.hang_up(A, a);
+    pair.run_out();
+}

@@ -268,3 +268,50 @@ fn a_re_invite_that_nobody_answers_ends_the_call() {
     let _ = b;
     pair.run_out();
 }
+
+#[test]
+fn an_update_that_the_user_forgets_is_withdrawn() {
+    let mut pair = Pair::new();
+    let (a, b) = pair.talking();
+    pair.sides[A].deaf = true;
+    let update = raw_within(&pair, "UPDATE", 5, "up");
+    pair.inject(A, &update);
+    pair.run(33_000);
+    assert_eq!(names(&pair.heard(B)), ["Offer", "OfferWithdrawn"]);
+    pair.sides[A].deaf = false;
+    pair.command(B, offer(b, By::Update));
+    pair.run(100);
+    assert_eq!(names(&pair.heard(A)), ["Offer"], "the way is free again");
+    let _ = a;
+    pair.hang_up(B, b);
+    pair.run_out();
+}
+
+#[test]
+fn a_re_invite_that_only_gets_100_is_given_up() {
+    let mut pair = Pair::new();
+    let (a, _) = pair.talking();
+    pair.command(A, offer(a, By::Invite));
+    pair.run(299_000);
+    assert_eq!(names(&pair.heard(A)), [""; 0], "B's user thinks");
+    pair.run(2_000);
+    assert_eq!(names(&pair.heard(A)), ["Ended Timeout"]);
+    assert_eq!(names(&pair.heard(B)), ["Offer", "Ended Bye"]);
+    pair.run_out();
+}
+
+#[test]
+fn a_second_re_invite_stands_for_the_lost_ack() {
+    let mut pair = Pair::new();
+    pair.net.drop = Box::new(|_, m| m.is_request() && *m.method() == Method::Ack);
+    let (a, b) = pair.talking();
+    assert_eq!(names(&pair.heard(B)), [""; 0], "not confirmed");
+    pair.command(A, offer(a, By::Invite));
+    pair.run(50);
+    assert_eq!(names(&pair.heard(B)), ["Confirmed", "Offer"]);
+    pair.net.drop = Box::new(|_, _| false);
+    pair.command(B, accept(b));
+    pair.run(50);
+    pair.hang_up(B, b);
+    pair.run_out();
+}

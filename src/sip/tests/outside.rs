@@ -3,7 +3,7 @@
 use super::pair::{A, B, Pair, SDP, names};
 use crate::base::Duration;
 use crate::sip::{AgentConfig, Command, CommandError, Event, TxnId};
-use crate::wire::sip::{Message, Name};
+use crate::wire::sip::{Message, Name, NameAddr, Uri};
 
 /// A request to B by hand; `first` is its method and URI.
 fn request(first: &str, branch: &str, more: &str) -> Vec<u8> {
@@ -221,4 +221,49 @@ fn answers_go_back_to_where_the_request_came_from() {
     }
 }
 
-use crate::wire::sip::{NameAddr, Uri};
+#[test]
+fn a_description_is_found_among_several_parts_and_other_bodies_may_be_optional() {
+    let mut pair = deaf_a();
+    let parts = "--x\r\nContent-Type: application/ISUP\r\n\r\n\x01\x02\r\n--x\r\n\
+                 Content-Type: application/sdp\r\n\r\nv=0\r\n\r\n--x--\r\n";
+    let body = |kind: &str, body: &str, more: &str| {
+        let length = body.len();
+        format!("{more}Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let mixed = body("multipart/mixed;boundary=x", parts, "");
+    pair.inject(A, &request(&format!("INVITE {US}"), "m", &mixed));
+    let optional = "Content-Disposition: icon;handling=optional\r\n";
+    pair.inject(A, &request(&format!("INVITE {US}"), "o", &body("image/png", "?", optional)));
+    pair.run(20);
+    let heard = pair.heard(B);
+    let invite = |n: usize| match &heard[n] {
+        Event::Invite { session, message, .. } => (*session, crate::sip::described(message)),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(invite(0).1, Some(&b"v=0\r\n"[..]));
+    assert_eq!(invite(1).1, None);
+    for n in [0, 1] {
+        pair.hang_up(B, invite(n).0);
+    }
+    let none = body("multipart/mixed;boundary=x", "--x\r\n\r\n--x--\r\n", "");
+    assert!(ask(&mut pair, &request(&format!("INVITE {US}"), "n", &none)).len() >= 3);
+    assert_eq!(pair.sent(B, "SIP/2.0 415"), 1);
+    pair.run_out();
+}
+
+#[test]
+fn the_advertised_address_stands_in_via_and_contact() {
+    let public = "203.0.113.80".parse().expect("an address");
+    let config = AgentConfig { advertise: Some(public), ..AgentConfig::default() };
+    let mut pair = Pair::with(config, 1);
+    let (a, b) = pair.talking();
+    let ok = pair.last(B, |m| m.status() == Some(200));
+    assert_eq!(ok.header(Name::Contact), Some(&b"<sip:callee@203.0.113.80:5060>"[..]));
+    pair.hang_up(B, b);
+    let bye = pair.last(B, Message::is_request);
+    assert!(bye.header(Name::Via).expect("Via").starts_with(b"SIP/2.0/UDP 203.0.113.80:5060;"));
+    pair.run(100);
+    assert_eq!(names(&pair.heard(A)), ["Ended Bye"], "the datagram went to the real address");
+    let _ = a;
+    pair.run_out();
+}
