@@ -9,7 +9,7 @@
 //!
 //! Any packet of an event can be lost. So the first one seen begins it, whichever it is; and it ends
 //! with the first end packet, the next event, or [`SILENCE`]. Stragglers of an earlier event are told
-//! by their timestamp.
+//! by their timestamp: a key cannot go down before the last one came up.
 //!
 //! Not here: the four bytes ([`wire::telephone_event`](crate::wire::telephone_event)), tones in audio
 //! ([`dsp::dtmf_detect`](crate::dsp::dtmf_detect)), passing events on ([`bridge`](super::bridge)).
@@ -22,6 +22,8 @@ use crate::wire::telephone_event::{Event, digit_of};
 
 /// An event of which nothing more comes is over after this long: three updates of 50 ms were lost.
 pub const SILENCE: Duration = Duration::from_millis(200);
+/// How long after a key came up its packets may still be under way.
+const STRAGGLERS: Duration = Duration::from_secs(2);
 /// Digits that may come at once: a burst after the network stalled.
 const BURST: u8 = 32;
 /// Beyond a burst, one digit in this time; a faster sender floods. (Dialling machines: 65 ms.)
@@ -48,6 +50,8 @@ pub struct Told {
     pub ended: Option<Ended>,
     /// A digit begins.
     pub began: Option<char>,
+    /// And is over already: the packet was its end. Its length in samples.
+    pub at_once: Option<u32>,
 }
 
 /// A digit's end.
@@ -74,10 +78,18 @@ pub struct DtmfRx {
 enum State {
     /// No key was pressed yet.
     Fresh,
-    /// No key is down; the last one's (segment's) timestamp.
-    Up { timestamp: u32 },
+    /// No key is down; the last one.
+    Up(Up),
     /// A key is down.
     Down(Down),
+}
+
+/// The key that was down last, its last segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Up {
+    timestamp: u32,
+    duration: u16,
+    at: Time,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -106,22 +118,19 @@ impl DtmfRx {
         }
         match self.state {
             State::Fresh => self.press(now, packet),
-            State::Up { timestamp } if diff32(packet.timestamp, timestamp) <= 0 => Told::default(),
-            State::Up { .. } => self.press(now, packet),
+            State::Up(up) if up.covers(now, packet.timestamp) => Told::default(),
+            State::Up(_) => self.press(now, packet),
             State::Down(down) if diff32(packet.timestamp, down.timestamp) < 0 => Told::default(),
             State::Down(down) => match down.joined(now, packet) {
                 Some(down) if packet.event.end => {
-                    self.state = State::Up { timestamp: down.timestamp };
-                    Told { ended: Some(down.ended()), began: None }
+                    self.state = State::Up(down.up(now));
+                    Told { ended: Some(down.ended()), ..Told::default() }
                 }
                 Some(down) => {
                     self.state = State::Down(down);
                     Told::default()
                 }
-                None => {
-                    let told = self.press(now, packet);
-                    Told { ended: Some(told.ended.unwrap_or(down.ended())), ..told }
-                }
+                None => Told { ended: Some(down.ended()), ..self.press(now, packet) },
             },
         }
     }
@@ -134,7 +143,7 @@ impl DtmfRx {
         if now.since(down.heard) < SILENCE {
             return None;
         }
-        self.state = State::Up { timestamp: down.timestamp };
+        self.state = State::Up(down.up(now));
         Some(down.ended())
     }
 
@@ -165,18 +174,18 @@ impl DtmfRx {
             before: 0,
             heard: now,
         };
-        if !self.allowed(now) {
-            self.flooded += 1;
-            self.state = State::Up { timestamp: packet.timestamp };
-            return Told::default();
+        let allowed = self.allowed(now);
+        self.flooded += u64::from(!allowed);
+        self.state = match allowed && !packet.event.end {
+            true => State::Down(down),
+            false => State::Up(down.up(now)),
+        };
+        let at_once = packet.event.end.then_some(down.duration.into());
+        Told {
+            ended: None,
+            began: digit_of(down.code).filter(|_| allowed),
+            at_once: at_once.filter(|_| allowed),
         }
-        let began = digit_of(packet.event.code);
-        if packet.event.end {
-            self.state = State::Up { timestamp: packet.timestamp };
-            return Told { began, ended: None };
-        }
-        self.state = State::Down(down);
-        Told { began, ended: None }
     }
 
     /// A token bucket: bursts pass, floods do not.
@@ -190,6 +199,18 @@ impl DtmfRx {
         let allowed = self.allowance > 0;
         self.allowance = self.allowance.saturating_sub(1);
         allowed
+    }
+}
+
+impl Up {
+    /// Whether an event of `timestamp` is this one again, or older. Timestamps that lie far back when
+    /// no straggler can be under way any more are a sender's that began anew.
+    fn covers(self, now: Time, timestamp: u32) -> bool {
+        let ahead = diff32(timestamp, self.timestamp);
+        match now.since(self.at) < STRAGGLERS {
+            true => ahead <= 0 || ahead < i32::from(self.duration),
+            false => ahead == 0,
+        }
     }
 }
 
@@ -220,6 +241,10 @@ impl Down {
             duration: packet.event.duration,
             ..longer
         })
+    }
+
+    fn up(self, now: Time) -> Up {
+        Up { timestamp: self.timestamp, duration: self.duration, at: now }
     }
 
     fn ended(self) -> Ended {
@@ -284,7 +309,7 @@ mod tests {
     fn order_and_copies_do_not_matter() {
         let (a, b) = (press(100_000, '8', 3), press(u32::MAX - 100, '9', 3));
         let mut mixed = [&b[..], &a[..0]].concat();
-        mixed.extend(press(500, '0', 3)); // the timestamp wraps
+        mixed.extend(press(1_000, '0', 3)); // the timestamp wraps
         mixed.extend(&b[1..]); // stragglers of the first
         mixed.swap(0, 2);
         assert_eq!(digits(&mixed), "90");
@@ -304,7 +329,7 @@ mod tests {
         assert_eq!(told[0].began, Some('3'));
         assert!(told[1..3].iter().all(|t| *t == Told::default()));
         let whole = Ended { digit: '3', samples: 2 * 65_535 + 800 };
-        assert_eq!(told[3], Told { ended: Some(whole), began: None });
+        assert_eq!(told[3], Told { ended: Some(whole), ..Told::default() });
     }
 
     #[test]
@@ -313,6 +338,26 @@ mod tests {
             .map(|n| event(1_000 + u32::from(n) * 160, n == 1, 4, n == 6, n * 160))
             .collect();
         assert_eq!(digits(&creep), "4");
+        // And in the three ends, too.
+        let ends = (0..3).map(|n| event(2_120 + n * 160, false, 4, true, 1_120));
+        assert_eq!(digits(&[creep, ends.collect()].concat()), "4");
+    }
+
+    #[test]
+    fn a_press_of_which_only_the_end_came_is_told_with_its_length() {
+        let mut rx = DtmfRx::default();
+        let told = rx.packet(Time::ZERO, event(0, false, 4, true, 800));
+        assert_eq!((told.began, told.at_once, told.ended), (Some('4'), Some(800), None));
+    }
+
+    #[test]
+    fn a_sender_whose_timestamps_began_anew_is_heard() {
+        let mut rx = DtmfRx::default();
+        rx.packet(Time::ZERO, event(1_000_000, true, 1, true, 160));
+        let early = rx.packet(Time::from_millis(1_999), event(500, true, 2, false, 160));
+        assert_eq!(early, Told::default(), "a straggler, maybe");
+        let told = rx.packet(Time::from_millis(2_000), event(660, true, 2, false, 160));
+        assert_eq!(told.began, Some('2'));
     }
 
     #[test]

@@ -25,17 +25,19 @@
 //! is one pitch period now and then. Its memory is fixed at creation. Not here: order and duplicates
 //! by number ([`rtp_rx`](super::rtp_rx)), decoding.
 
+mod changed;
 mod delay;
 mod tape;
 #[cfg(test)]
 mod tests;
 
+use self::changed::{Changed, Wish};
 use self::delay::{Delay, samples};
 use self::tape::Tape;
 use crate::base::Time;
 use crate::base::seq::extend32;
 use crate::dsp::conceal::Concealer;
-use crate::dsp::stretch::{self, GENTLE, URGENT};
+use crate::dsp::stretch::{GENTLE, URGENT};
 
 /// Longest packet that is taken, samples: 200 ms.
 pub const LONGEST_PACKET: usize = 1_600;
@@ -51,9 +53,6 @@ const FEW: u64 = 50;
 const MOST_DELAY: i64 = 3_200;
 /// After so many samples (400 ms) without a packet the stream counts as silent.
 pub const DRY_LIMIT: i64 = 3_200;
-/// Samples in which a pitch period is looked for: 30 ms, or what there is down to 10 ms.
-const BLOCK: usize = 240;
-const SHORTEST_BLOCK: usize = 80;
 /// A delay that could be less by so much (8 ms) without any packet coming late is shrunk.
 const WORTH_IT: i64 = 64;
 /// Samples between two changes of the delay: 100 ms.
@@ -95,10 +94,8 @@ pub struct Jitter {
     excess: i64,
     /// Samples of silence before the tape's next, at the beginning of a stream.
     lead: usize,
-    /// Samples ready to be played before the tape's next: the rest of a changed block.
-    staged: [i16; BLOCK + stretch::LONGEST],
-    staged_from: usize,
-    staged_to: usize,
+    /// Samples to be played before the tape's next: the rest of a changed block.
+    changed: Changed,
     /// Samples until the delay may be changed again.
     rest: i64,
     /// Pulls since a change was wished for.
@@ -114,16 +111,6 @@ enum State {
     Starting(u64),
     /// Position of the next sample, and samples concealed there while time stood still.
     Playing { next: u64, owed: usize },
-}
-
-/// How the delay should change.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Wish {
-    None,
-    /// Less, by at most this many samples.
-    Shrink(usize),
-    /// More, by about this many at most.
-    Stretch(usize),
 }
 
 impl Default for Jitter {
@@ -145,9 +132,7 @@ impl Jitter {
             dry: 0,
             excess: 0,
             lead: 0,
-            staged: [0; BLOCK + stretch::LONGEST],
-            staged_from: 0,
-            staged_to: 0,
+            changed: Changed::new(),
             rest: 0,
             waited: 0,
             figures: Figures::default(),
@@ -197,7 +182,7 @@ impl Jitter {
             self.start(now, first, out.len() as i64);
         }
         let mut wish = self.wish(now, out.len() as i64);
-        let mut filled = self.unstage(out);
+        let mut filled = self.changed.take(out);
         if self.lead > 0 {
             let silent = self.lead.min(out.len() - filled);
             self.concealer.lost(&mut out[filled..filled + silent]);
@@ -209,7 +194,7 @@ impl Jitter {
         {
             let wanted = out.len() - filled;
             if wish != Wish::None && self.change(next, core::mem::replace(&mut wish, Wish::None)) {
-                filled += self.unstage(&mut out[filled..]);
+                filled += self.changed.take(&mut out[filled..]);
                 continue;
             }
             let run = self.tape.run(next, wanted);
@@ -289,15 +274,6 @@ impl Jitter {
         self.figures.concealed += out.len() as u64;
     }
 
-    /// Gives out what is staged.
-    fn unstage(&mut self, out: &mut [i16]) -> usize {
-        let staged = &self.staged[self.staged_from..self.staged_to];
-        let given = staged.len().min(out.len());
-        out[..given].copy_from_slice(&staged[..given]);
-        self.staged_from += given;
-        given
-    }
-
     /// Begins to play so that a packet's edge falls on a pull's and packets as late as expected come in
     /// time: after whole pulls of silence, or behind `first` when a stall has delivered much at once.
     fn start(&mut self, now: Time, first: u64, pull: i64) {
@@ -332,7 +308,7 @@ impl Jitter {
         let State::Playing { next, .. } = self.state else {
             return Wish::None;
         };
-        let before = self.lead + self.staged_to - self.staged_from;
+        let before = self.lead + self.changed.left();
         let position = next as i64 - before as i64;
         let step = common(pull, self.packet);
         let edge = (self.tape.end() as i64 - position).rem_euclid(step);
@@ -351,31 +327,20 @@ impl Jitter {
         wish
     }
 
-    /// Stages a block with a pitch period more or less; whether there was one that lends itself.
+    /// Plays a block with a pitch period more or less; whether there was one that lends itself.
     fn change(&mut self, next: u64, wish: Wish) -> bool {
-        // Of a block at most half can be left out or put in.
-        let (Wish::Shrink(most) | Wish::Stretch(most)) = wish else {
-            return false;
-        };
-        let length = self.tape.run(next, (2 * most).clamp(SHORTEST_BLOCK, BLOCK));
-        if self.lead > 0 || self.concealer.is_concealing() || length < SHORTEST_BLOCK {
+        if self.lead > 0 || self.concealer.is_concealing() {
             return false;
         }
-        let mut block = [0; BLOCK];
-        let block = &mut block[..length];
-        self.tape.copy(next, block);
         let similarity = if self.waited > PATIENCE { URGENT } else { GENTLE };
-        let made = match wish {
-            Wish::Stretch(_) => stretch::expand(block, similarity, &mut self.staged),
-            _ => stretch::accelerate(block, similarity, &mut self.staged),
+        let Some(length) = self.changed.make(&self.tape, next, wish, similarity) else {
+            return false;
         };
-        let Some(made) = made else { return false };
         match wish {
             Wish::Stretch(_) => self.figures.stretched += 1,
-            _ => self.figures.shrunk += 1,
+            Wish::Shrink(_) | Wish::None => self.figures.shrunk += 1,
         }
-        self.concealer.good(&mut self.staged[..made]);
-        (self.staged_from, self.staged_to) = (0, made);
+        self.concealer.good(self.changed.samples());
         self.tape.erase(next, length);
         self.state = State::Playing { next: next + length as u64, owed: 0 };
         (self.rest, self.waited) = (REST, 0);

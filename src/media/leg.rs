@@ -15,8 +15,8 @@ use super::PortIndex;
 use super::bridge::{Audio, Paths, Side};
 use super::control::{Codec, LegStats, StreamParams};
 use super::dtmf_rx::DtmfRx;
-use super::jitter::{Jitter, LONGEST_PACKET};
-use super::latch::Latch;
+use super::jitter::Jitter;
+use super::latch::{Latch, Source};
 use super::mouth::Mouth;
 use super::plane::recordings::TapPoint;
 use super::rtcp::Rtcp;
@@ -96,10 +96,16 @@ pub(super) struct Watch {
 }
 
 impl Leg {
-    pub(super) fn new(now: Time, id: LegId, port: PortIndex, rng: &mut Rng) -> Leg {
+    pub(super) fn new(
+        now: Time,
+        id: LegId,
+        port: PortIndex,
+        stray: Option<Source>,
+        rng: &mut Rng,
+    ) -> Leg {
         let (ssrc, sequence, timestamp) = (rng.next_u32(), rng.next_u32() as u16, rng.next_u32());
         Leg {
-            latch: Latch::new(),
+            latch: Latch::new(stray),
             params: None,
             rx: RtpRx::default(),
             paths: Paths::NONE,
@@ -231,20 +237,8 @@ impl Ear {
         Ear { jitter: Jitter::new(), detector: Detector::new() }
     }
 
-    /// Takes a packet's payload.
-    pub(super) fn insert(
-        &mut self,
-        now: Time,
-        first: bool,
-        timestamp: u32,
-        codec: Codec,
-        payload: &[u8],
-    ) {
-        let mut pcm = [0; LONGEST_PACKET];
-        let Some(pcm) = pcm.get_mut(..payload.len()) else {
-            return;
-        };
-        decode(codec, payload, pcm);
+    /// Takes a packet's samples.
+    pub(super) fn insert(&mut self, now: Time, first: bool, timestamp: u32, pcm: &[i16]) {
         self.jitter.insert(now, first, timestamp, pcm);
     }
 

@@ -229,7 +229,7 @@ mod tests {
             }
             packets * 20
         };
-        assert!((60..=100).contains(&sounding(1)), "{}", sounding(1));
+        assert!((80..=100).contains(&sounding(1)), "{}", sounding(1));
         assert!((1_000..=1_040).contains(&sounding(8_000)), "{}", sounding(8_000));
     }
 }

@@ -18,12 +18,14 @@
 //! |---|---|
 //! | [`commands`] | what the switch asks |
 //! | [`receive`] | the way of a datagram |
+//! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
 //! | [`chores`] | what is due now and then: reports, absence, ends that were lost |
 //! | [`ports`], [`legs`], [`recordings`] | what there is |
 
 mod chores;
 mod commands;
+mod keys;
 mod legs;
 mod ports;
 mod receive;
@@ -41,7 +43,7 @@ use self::recordings::Recordings;
 use super::PortIndex;
 use super::bridge::{Audio, Paths};
 use super::control::{DigitBy, Event, PlayEnd};
-use super::jitter::LONGEST_PULL;
+use super::jitter::{LONGEST_PACKET, LONGEST_PULL};
 use super::rtcp::MOST_BYTES;
 use crate::base::{Duration, Rng, Time};
 use crate::wire::rtp::HEADER_LEN;
@@ -107,8 +109,8 @@ pub struct Plane {
     goodbyes: VecDeque<Goodbye>,
     events: VecDeque<Event>,
     counts: Counts,
-    /// One packet time of samples, and one packet.
-    pcm: [i16; LONGEST_PULL],
+    /// Samples of one packet, received or to be sent, and the packet that is sent.
+    pcm: [i16; LONGEST_PACKET],
     packet: [u8; HEADER_LEN + LONGEST_PULL],
 }
 
@@ -155,7 +157,7 @@ impl Plane {
             goodbyes: VecDeque::new(),
             events: VecDeque::with_capacity(EVENTS),
             counts: Counts::default(),
-            pcm: [0; LONGEST_PULL],
+            pcm: [0; LONGEST_PACKET],
             packet: [0; HEADER_LEN + LONGEST_PULL],
         }
     }
@@ -179,6 +181,7 @@ impl Plane {
     pub fn leg_count(&self) -> usize {
         self.legs.len()
     }
+
     /// What it holds and has dropped.
     pub fn counts(&self) -> Counts {
         let running = |slot: &&u32| self.legs.get(**slot).is_some_and(|leg| leg.clock.is_some());

@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn end(ssrc: u32, peer: &str, peer_ssrc: u32) -> End {
-        let (mut rng, mut latch) = (Rng::from_seed(u64::from(ssrc)), Latch::new());
+        let (mut rng, mut latch) = (Rng::from_seed(u64::from(ssrc)), Latch::default());
         latch.negotiated(peer.parse().ok());
         let mark = Mark { ssrc: peer_ssrc, sequence: 1, timestamp: 0, known: true };
         latch.check(at(0), peer.parse().unwrap(), mark);

@@ -17,26 +17,29 @@
 use crate::base::Time;
 
 /// How long a packet's lateness is remembered, milliseconds.
-const MEMORY_MS: u64 = 4_000;
+const MEMORY_MS: u32 = 4_000;
 /// Packets remembered: 4 s of 10 ms each, and some.
 const MOST: usize = 512;
 /// One packet in this many may be later than the target without raising it.
 const RARE: usize = 150;
 /// The statistics are worked out anew after this many milliseconds, or when a packet exceeds them.
-const SETTLE_MS: u64 = 200;
+const SETTLE_MS: u32 = 200;
 /// A lateness this far (1 s) from the least is another clock, not a late packet.
 const ANOTHER_CLOCK: i64 = 8_000;
 
 /// Lateness of the last packets.
 #[derive(Debug)]
 pub struct Delay {
-    /// Millisecond and lateness, in a ring; `oldest` is where it begins.
-    packets: Box<[(u64, i64); MOST]>,
+    /// Millisecond (wraps) and lateness less `origin`, in a ring; `oldest` is where it begins.
+    packets: Box<[(u32, i32); MOST]>,
+    /// The first packet's lateness: the others lie near it.
+    origin: i64,
     oldest: usize,
     count: usize,
-    least: i64,
-    quantile: i64,
-    settled_ms: u64,
+    /// These, too, less `origin`.
+    least: i32,
+    quantile: i32,
+    settled_ms: u32,
 }
 
 impl Delay {
@@ -44,6 +47,7 @@ impl Delay {
     pub fn new() -> Delay {
         Delay {
             packets: Box::new([(0, 0); MOST]),
+            origin: 0,
             oldest: 0,
             count: 0,
             least: 0,
@@ -60,38 +64,46 @@ impl Delay {
     /// Notes a packet whose first sample is `timestamp` (extended) and which came at `now`.
     pub fn note(&mut self, now: Time, timestamp: u64) {
         let lateness = samples(now) - timestamp as i64;
-        if self.count > 0 && (lateness - self.least).abs() > ANOTHER_CLOCK {
-            self.clear();
+        if self.least().is_none_or(|least| (lateness - least).abs() > ANOTHER_CLOCK) {
+            (self.count, self.origin) = (0, lateness);
         }
-        let ms = now.as_millis();
-        while self.count > 0 && (self.count == MOST || self.packets[self.oldest].0 + MEMORY_MS < ms)
-        {
+        // Drift moves it by 1.8 s an hour: 32 bits hold years of that.
+        let late = (lateness - self.origin) as i32;
+        let ms = now.as_millis() as u32;
+        while self.count > 0 && (self.count == MOST || self.age(ms) > MEMORY_MS) {
             self.oldest = (self.oldest + 1) % MOST;
             self.count -= 1;
         }
-        self.packets[(self.oldest + self.count) % MOST] = (ms, lateness);
+        self.packets[(self.oldest + self.count) % MOST] = (ms, late);
         self.count += 1;
-        let exceeds = lateness > self.quantile || lateness < self.least;
-        if self.count == 1 || exceeds || ms >= self.settled_ms + SETTLE_MS {
+        let exceeds = late > self.quantile || late < self.least;
+        if self.count == 1 || exceeds || ms.wrapping_sub(self.settled_ms) >= SETTLE_MS {
             self.settle(ms);
         }
     }
 
     /// The least lateness: that of packets which met no queue. `None` before the first packet.
     pub fn least(&self) -> Option<i64> {
-        (self.count > 0).then_some(self.least)
+        (self.count > 0).then_some(self.origin + i64::from(self.least))
     }
 
     /// How much later than that all but rare packets come, samples.
     pub fn spread(&self) -> i64 {
-        self.quantile - self.least
+        i64::from(self.quantile - self.least)
     }
 
-    fn settle(&mut self, ms: u64) {
-        let mut all = [0i64; MOST];
-        for (n, lateness) in all[..self.count].iter_mut().enumerate() {
-            *lateness = self.packets[(self.oldest + n) % MOST].1;
-        }
+    /// Milliseconds since the oldest packet that is remembered.
+    fn age(&self, ms: u32) -> u32 {
+        ms.wrapping_sub(self.packets[self.oldest].0)
+    }
+
+    fn settle(&mut self, ms: u32) {
+        let mut all = [0i32; MOST];
+        let until_end = self.count.min(MOST - self.oldest);
+        let (head, rest) = all[..self.count].split_at_mut(until_end);
+        let lateness = |(to, from): (&mut i32, &(u32, i32))| *to = from.1;
+        head.iter_mut().zip(&self.packets[self.oldest..]).for_each(lateness);
+        rest.iter_mut().zip(&self.packets[..]).for_each(lateness);
         let all = &mut all[..self.count];
         self.least = all.iter().copied().min().unwrap_or(0);
         let rank = self.count - 1 - self.count / RARE;

@@ -61,7 +61,7 @@ fn run(network: impl Fn(u64) -> Network, seconds: u64, seed: u64) -> Heard {
         jitter.pull(now, &mut out);
         if let State::Playing { next, .. } = jitter.state {
             let played = next as i64 - FIRST as i64 - i64::from(base as i32);
-            let staged = (jitter.lead + jitter.staged_to - jitter.staged_from) as i64;
+            let staged = (jitter.lead + jitter.changed.left()) as i64;
             let at_us = (pulled_us + n.pull * 1_000) as i64;
             let spoken_us = (played - staged) * 125 * (1_000_000 - n.ppm) / 1_000_000;
             delays.push((at_us - spoken_us) / 1_000 - n.delay as i64);
@@ -257,6 +257,62 @@ fn a_stall_is_played_out_when_it_is_short_and_skipped_when_it_is_long() {
         let kept = (101..111).filter(|k| heard.contains(k)).count();
         assert_eq!(kept >= 8, content, "{stall} ms: {kept} of 10");
         assert!(*heard.last().unwrap() >= 595, "{stall}: {:?}", heard.last());
+    }
+}
+
+#[test]
+fn a_new_stream_begins_without_a_click() {
+    // With some silence before it, and at once.
+    for after in [5, 15] {
+        let mut jitter = Jitter::new();
+        let (mut out, mut heard) = ([0; 160], Vec::new());
+        for n in 0..100u32 {
+            let value = if n < 50 { 8_000 } else { -8_000 };
+            jitter.insert(at(u64::from(n) * 20), n == 50, n * 160, &packet(value));
+            jitter.pull(at(u64::from(n) * 20 + after), &mut out);
+            heard.extend(out);
+        }
+        let steps = heard.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+        assert!(steps.max().unwrap() <= 16_000 / 16);
+        assert_eq!(out, packet(-8_000));
+    }
+}
+
+/// At a buffer of less than a packet each loss is found as nothing being there.
+#[test]
+fn a_burst_of_losses_costs_its_own_length_and_no_delay() {
+    let mut jitter = Jitter::new();
+    let mut out = [0; 160];
+    for n in 0..300u32 {
+        if n % 100 < 97 {
+            jitter.insert(at(u64::from(n) * 20), false, n * 160, &packet(n as i16 + 1));
+        }
+        jitter.pull(at(u64::from(n) * 20 + 5), &mut out);
+    }
+    let concealed = jitter.figures().concealed;
+    assert!((1_360..=1_480).contains(&concealed), "{concealed} of three times 480");
+    jitter.insert(at(6_000), false, 300 * 160, &packet(301));
+    jitter.pull(at(6_005), &mut out);
+    assert_eq!(out[159], 301, "heard at once");
+}
+
+#[test]
+fn stalls_do_not_add_up_beyond_the_limit() {
+    let mut jitter = Jitter::new();
+    let mut out = [0; 160];
+    let mut held_back = Vec::new();
+    for n in 0..150u64 {
+        held_back.push(n);
+        // The network stands still for 300 ms, and for 660 ms.
+        if !(50..65).contains(&n) && !(100..133).contains(&n) {
+            for k in held_back.drain(..) {
+                jitter.insert(at(n * 20), false, k as u32 * 160, &packet(k as i16 + 1));
+            }
+        }
+        jitter.pull(at(n * 20 + 5), &mut out);
+        let behind = n as i16 + 1 - out[80];
+        assert!(n != 95 || behind >= 10, "{behind}: the first is played out");
+        assert!(n != 149 || (18..=22).contains(&behind), "{behind} of 20 ms");
     }
 }
 

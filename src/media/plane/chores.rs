@@ -3,7 +3,6 @@
 
 use super::Plane;
 use crate::base::{Duration, Rng, Time};
-use crate::media::bridge::Events;
 use crate::media::control::Event;
 use crate::media::leg::Leg;
 use crate::media::rtcp::MOST_BYTES;
@@ -26,18 +25,6 @@ impl Plane {
             if down {
                 self.lost_end(now, slot);
             }
-        }
-    }
-
-    /// Ends a key of which nothing more came.
-    fn lost_end(&mut self, now: Time, slot: u32) {
-        let Some((leg, partner)) = self.legs.with_partner(slot) else {
-            return;
-        };
-        let ended = leg.dtmf.wake(now);
-        let tones = leg.paths.events == Events::Tones;
-        if let (Some(ended), true, Some(partner)) = (ended, tones, partner) {
-            partner.mouth.key_up(ended.samples);
         }
     }
 }

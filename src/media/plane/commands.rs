@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ports::Given;
 use super::recordings::{Recording, TapPoint};
 use super::{CHORES, Goodbye, Plane};
 use crate::base::{LegId, PlayId, RecordingId, Time};
@@ -58,10 +59,10 @@ impl Plane {
         };
         match taken {
             Err(why) => self.tell(Event::OpenFailed { leg, why }),
-            Ok((port, rtp)) => {
-                self.legs.insert(Leg::new(now, leg, port, &mut self.rng));
+            Ok(Given { port, addr, stray }) => {
+                self.legs.insert(Leg::new(now, leg, port, stray, &mut self.rng));
                 self.chores_at = self.chores_at.min(now + CHORES);
-                self.tell(Event::Opened { leg, rtp });
+                self.tell(Event::Opened { leg, rtp: addr });
             }
         }
     }

@@ -5,16 +5,23 @@
 //! ```
 //!
 //! A port rests before it is given out again, so that late packets of the old call are nobody's
-//! rather than the new call's (R8). The one that rested longest goes first.
+//! rather than the new call's (R8). The one that rested longest goes first, unless somebody still
+//! sends to it: a phone that missed its hang-up may do so for hours. When all are sent to, the stray
+//! source is handed on, for the latch to bar.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::base::{Duration, Time};
 use crate::media::PortIndex;
+use crate::media::latch::Source;
 
 /// No leg.
 const NOBODY: u32 = u32::MAX;
+/// A port is quiet when no stray packet has come for this long.
+const QUIET: Duration = Duration::from_secs(5);
+/// Ports that are looked at to find a quiet one: a flood over all ports costs no more than this.
+const MOST_LOOKED_AT: usize = 16;
 
 /// All ports of one worker.
 #[derive(Debug, Default)]
@@ -29,6 +36,18 @@ pub(super) struct Ports {
 struct Port {
     leg: u32,
     addr: Option<SocketAddr>,
+    /// Who sent to it last while it was nobody's.
+    stray: Option<(Source, Time)>,
+}
+
+/// A port for a leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Given {
+    pub(super) port: PortIndex,
+    /// Its RTP address.
+    pub(super) addr: SocketAddr,
+    /// Who is sending to it already.
+    pub(super) stray: Option<Source>,
 }
 
 impl Ports {
@@ -37,7 +56,7 @@ impl Ports {
     pub(super) fn add(&mut self, port: PortIndex, addr: SocketAddr) {
         let index = port.0 as usize;
         if self.ports.len() <= index {
-            self.ports.resize(index + 1, Port { leg: NOBODY, addr: None });
+            self.ports.resize(index + 1, Port { leg: NOBODY, addr: None, stray: None });
         }
         if self.ports[index].addr.replace(addr).is_none() {
             self.ready.push_back(port.0);
@@ -51,16 +70,30 @@ impl Ports {
     }
 
     /// Gives a port to `leg`; `None`: each is taken or rests.
-    pub(super) fn take(&mut self, now: Time, leg: u32) -> Option<(PortIndex, SocketAddr)> {
+    pub(super) fn take(&mut self, now: Time, leg: u32) -> Option<Given> {
         while let Some((until, port)) = self.resting.front().copied().filter(|r| r.0 <= now) {
             debug_assert!(until <= now);
             self.resting.pop_front();
             self.ready.push_back(port);
         }
-        let index = self.ready.pop_front()?;
+        let stray = |port: u32| {
+            let stray = self.ports[port as usize].stray;
+            stray.filter(|(_, at)| now.since(*at) < QUIET).map(|(source, _)| source)
+        };
+        let mut looked_at = self.ready.iter().take(MOST_LOOKED_AT);
+        let quiet = looked_at.position(|port| stray(*port).is_none()).unwrap_or(0);
+        let index = self.ready.remove(quiet)?;
+        let stray = stray(index);
         let port = &mut self.ports[index as usize];
         port.leg = leg;
-        Some((PortIndex(index), port.addr?))
+        Some(Given { port: PortIndex(index), addr: port.addr?, stray })
+    }
+
+    /// Somebody sent to a port that is nobody's.
+    pub(super) fn stray(&mut self, now: Time, port: PortIndex, source: Source) {
+        if let Some(port) = self.ports.get_mut(port.0 as usize) {
+            port.stray = Some((source, now));
+        }
     }
 
     /// Takes the port back, to rest for `quarantine`.
@@ -93,13 +126,14 @@ mod tests {
     fn a_port_rests_before_it_is_anothers() {
         let rest = Duration::from_secs(5);
         let mut ports = pool(1);
-        let (port, addr) = ports.take(Time::ZERO, 7).unwrap();
-        assert_eq!((addr.port(), ports.leg(port)), (4_000, Some(7)));
+        let given = ports.take(Time::ZERO, 7).unwrap();
+        let port = given.port;
+        assert_eq!((given.addr.port(), ports.leg(port)), (4_000, Some(7)));
         assert_eq!(ports.take(Time::ZERO, 8), None);
         ports.give_back(Time::ZERO, port, rest);
         ports.give_back(Time::ZERO, port, rest); // twice does no harm
         assert_eq!((ports.leg(port), ports.take(Time::from_millis(4_999), 8)), (None, None));
-        assert_eq!(ports.take(Time::from_millis(5_000), 8), Some((port, addr)));
+        assert_eq!(ports.take(Time::from_millis(5_000), 8), Some(given));
         assert_eq!((ports.take(Time::from_millis(9_000), 9), ports.taken()), (None, 1));
     }
 
@@ -107,10 +141,24 @@ mod tests {
     fn the_longest_rested_goes_first() {
         let mut ports = pool(2);
         let rest = Duration::from_secs(1);
-        let first = ports.take(Time::ZERO, 1).unwrap().0;
+        let first = ports.take(Time::ZERO, 1).unwrap().port;
         ports.give_back(Time::ZERO, first, rest);
-        let second = ports.take(Time::from_millis(2_000), 2).unwrap().0;
+        let second = ports.take(Time::from_millis(2_000), 2).unwrap().port;
         assert_ne!(first, second);
         assert_eq!(ports.leg(PortIndex(99)), None);
+    }
+
+    #[test]
+    fn a_quiet_port_goes_before_one_that_is_still_sent_to() {
+        let mut ports = pool(2);
+        let source = Source { addr: SocketAddr::from(([192, 0, 2, 1], 9)), ssrc: 1 };
+        let at = Time::from_millis;
+        ports.stray(at(0), PortIndex(0), source);
+        let quiet = ports.take(at(1_000), 1).unwrap();
+        assert_eq!((quiet.port, quiet.stray), (PortIndex(1), None));
+        let busy = ports.take(at(1_000), 2).unwrap();
+        assert_eq!((busy.port, busy.stray), (PortIndex(0), Some(source)));
+        ports.give_back(at(1_000), busy.port, Duration::ZERO);
+        assert_eq!(ports.take(at(6_000), 3).unwrap().stray, None, "it has fallen silent");
     }
 }

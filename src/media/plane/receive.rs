@@ -10,34 +10,34 @@ use std::net::SocketAddr;
 
 use super::{Disposition, Plane};
 use crate::base::{Duration, Time};
-use crate::media::bridge::{Audio, Events};
-use crate::media::control::{DigitBy, Event};
-use crate::media::dtmf_rx::{EventPacket, Told};
-use crate::media::latch::{Mark, Verdict};
-use crate::media::leg::{Leg, Payload};
+use crate::media::bridge::Audio;
+use crate::media::control::Event;
+use crate::media::latch::{Mark, Source, Verdict};
+use crate::media::leg::{Payload, decode};
 use crate::media::rtp_rx::Arrival;
 use crate::media::rtp_tx::Relayed;
 use crate::media::tap::{Heard, TapBlock};
 use crate::media::{Kind, PortIndex, Transmit};
 use crate::wire::rtp::{Header, Packet, looks_like_rtcp, rewrite};
-use crate::wire::telephone_event;
 
 /// Strangers are told of at most this often.
 const FOREIGN_PACE: Duration = Duration::from_secs(1);
 
 /// A packet that is ours, without its bytes.
 #[derive(Clone, Copy)]
-struct Taken {
-    slot: u32,
+pub(super) struct Taken {
+    pub(super) slot: u32,
     payload: Payload,
-    relayed: Relayed,
+    pub(super) relayed: Relayed,
     ssrc: u32,
-    bytes: usize,
+    /// Of its payload.
+    pub(super) bytes: usize,
 }
 
 impl Plane {
     /// Takes one datagram of `len` bytes in `buf` that came `from` there to `port`. What is to be
-    /// recorded of it goes to `out` at once. Never allocates.
+    /// recorded of it goes to `out` at once. Never allocates. An IPv4 address has to come as one, not
+    /// mapped into IPv6: SDP's is compared with it.
     #[allow(clippy::too_many_arguments)] // one flat call, as the engine's completion gives it
     pub fn receive(
         &mut self,
@@ -49,11 +49,11 @@ impl Plane {
         len: usize,
         out: &mut dyn Transmit,
     ) -> Disposition {
+        let len = len.min(buf.len());
         let Some(slot) = self.ports.leg(port) else {
-            self.counts.strays += 1;
+            self.stray(now, port, from, &buf[..len]);
             return Disposition::Foreign;
         };
-        let len = len.min(buf.len());
         let datagram = &mut buf[..len];
         if kind == Kind::Rtcp {
             return self.receive_rtcp(now, slot, from, datagram);
@@ -73,6 +73,15 @@ impl Plane {
                 rewrite(datagram, header);
                 Disposition::Forward { port, to, len }
             }
+        }
+    }
+
+    /// A datagram to a port that is nobody's.
+    #[cold]
+    fn stray(&mut self, now: Time, port: PortIndex, from: SocketAddr, datagram: &[u8]) {
+        self.counts.strays += 1;
+        if let Ok(packet) = Packet::parse(datagram) {
+            self.ports.stray(now, port, Source { addr: from, ssrc: packet.ssrc() });
         }
     }
 
@@ -106,6 +115,19 @@ impl Plane {
             Verdict::Ours => {}
             verdict => self.source(now, slot, from, verdict)?,
         }
+        self.number(now, slot, payload, packet, out)
+    }
+
+    /// Notes a packet that came from the leg's own source, and lets it be heard when it is new.
+    #[inline]
+    fn number(
+        &mut self,
+        now: Time,
+        slot: u32,
+        payload: Payload,
+        packet: Packet<'_>,
+        out: &mut dyn Transmit,
+    ) -> Result<Taken, Disposition> {
         let Some(leg) = self.legs.get_mut(slot) else {
             return Err(Disposition::Foreign);
         };
@@ -115,30 +137,23 @@ impl Plane {
         }
         let audio = payload == Payload::Audio;
         let bytes = packet.payload().len();
-        let timed = audio.then_some(mark.timestamp);
-        let arrival = leg.rx.packet(now, mark.ssrc, mark.sequence, timed, bytes);
+        let (ssrc, sequence, timestamp) = (packet.ssrc(), packet.sequence(), packet.timestamp());
+        let receives = leg.params.as_ref().is_some_and(|p| p.receive);
+        let arrival = leg.rx.packet(now, ssrc, sequence, audio.then_some(timestamp), bytes);
         let first = match arrival {
             Arrival::Leap | Arrival::Duplicate => return Err(Disposition::Consumed),
-            Arrival::First => true,
+            Arrival::First => {
+                self.restarted(slot);
+                true
+            }
             Arrival::Next { .. } | Arrival::Late => false,
         };
-        let receive = leg.params.as_ref().is_some_and(|p| p.receive);
-        if !receive || bytes == 0 {
+        if !receives || bytes == 0 {
             return Err(Disposition::Consumed);
         }
-        let taken = Taken {
-            slot,
-            payload,
-            relayed: Relayed {
-                first,
-                marker: packet.marker(),
-                sequence: mark.sequence,
-                timestamp: mark.timestamp,
-                samples: if audio { bytes as u32 } else { 0 },
-            },
-            ssrc: mark.ssrc,
-            bytes,
-        };
+        let (marker, samples) = (packet.marker(), if audio { bytes as u32 } else { 0 });
+        let relayed = Relayed { first, marker, sequence, timestamp, samples };
+        let taken = Taken { slot, payload, relayed, ssrc, bytes };
         if audio {
             self.listen(now, taken, packet.payload(), out);
         }
@@ -190,8 +205,9 @@ impl Plane {
             return;
         };
         let relayed = taken.relayed;
-        if let Some(ear) = &mut leg.ear {
-            ear.insert(now, relayed.first, relayed.timestamp, codec, payload);
+        if let (Some(ear), Some(pcm)) = (&mut leg.ear, self.pcm.get_mut(..payload.len())) {
+            decode(codec, payload, pcm);
+            ear.insert(now, relayed.first, relayed.timestamp, pcm);
         }
         for point in leg.taps.iter().flatten() {
             let heard = Heard {
@@ -230,63 +246,6 @@ impl Plane {
         Some((header, partner.port, to))
     }
 
-    /// A telephone-event: told as a digit at its beginning, and passed on.
-    #[cold]
-    fn receive_event(
-        &mut self,
-        now: Time,
-        taken: Taken,
-        datagram: &[u8],
-    ) -> Option<(Header, PortIndex, SocketAddr)> {
-        let parsed = Packet::parse(datagram).ok();
-        let event = parsed.and_then(|p| telephone_event::Event::parse(p.payload()).ok());
-        let Some(event) = event else {
-            self.legs.get_mut(taken.slot)?.malformed += 1;
-            return None;
-        };
-        let leg = self.legs.get_mut(taken.slot)?;
-        if taken.relayed.first {
-            leg.dtmf.restart();
-        }
-        let Relayed { timestamp, marker, .. } = taken.relayed;
-        let told = leg.dtmf.packet(now, EventPacket { timestamp, marker, event });
-        if let Some(digit) = told.began {
-            leg.last_event = Some((digit, now));
-            self.digit(now, taken.slot, digit, DigitBy::Rfc4733);
-        }
-        self.pass_event(now, taken, told)
-    }
-
-    /// Lets the partner know of a key.
-    fn pass_event(
-        &mut self,
-        now: Time,
-        taken: Taken,
-        told: Told,
-    ) -> Option<(Header, PortIndex, SocketAddr)> {
-        let (leg, partner) = self.legs.with_partner(taken.slot)?;
-        let partner = partner?;
-        let packet = taken.relayed;
-        let header = match leg.paths.events {
-            Events::None => return None,
-            Events::Relay(pt) => partner.tx.relay(now, packet, pt, taken.bytes)?,
-            Events::Insert(pt) => insert_event(leg, partner, now, taken, pt),
-            Events::Tones => {
-                if let Some(ended) = told.ended {
-                    partner.mouth.key_up(ended.samples);
-                }
-                if let Some(digit) = told.began {
-                    partner.mouth.key_down(digit);
-                    let slot = leg.partner?;
-                    self.rewire(now, slot);
-                }
-                return None;
-            }
-        };
-        partner.sends()?;
-        Some((header, partner.port, partner.latch.destination()?))
-    }
-
     /// A report of the peer.
     #[cold]
     pub(super) fn receive_rtcp(
@@ -308,14 +267,4 @@ impl Plane {
             }
         }
     }
-}
-
-/// An event of `leg` under a header of its partner's own stream.
-fn insert_event(leg: &mut Leg, partner: &mut Leg, now: Time, taken: Taken, pt: u8) -> Header {
-    let there = match leg.inserted {
-        Some((here, there)) if here == taken.relayed.timestamp => there,
-        _ => partner.tx.begin_event(now),
-    };
-    leg.inserted = Some((taken.relayed.timestamp, there));
-    partner.tx.event(pt, there, taken.relayed.marker, taken.bytes)
 }

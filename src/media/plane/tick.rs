@@ -115,11 +115,11 @@ impl Plane {
                         false => Outgoing::Audio,
                     }
                 }
-                (Audio::Relay, _) => Outgoing::Nothing,
-                _ => {
+                (Audio::None, _) if leg.spoken => {
                     pcm.fill(0);
                     Outgoing::Audio
                 }
+                _ => Outgoing::Nothing,
             },
         };
         let (id, partner) = (leg.id, leg.partner);

@@ -68,8 +68,12 @@ fn a_new_partner_is_the_same_stream_to_the_old_one() {
     let (mut b, mut c) = (world.phone(2, Codec::Pcma), world.phone(3, Codec::Pcma));
     world.bridge(&a, &b);
     talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 200);
-    world.bridge(&a, &c);
     c.timestamp = 5;
+    for _ in 0..3 {
+        c.say(&mut world, &[0; 160]); // who was speaking before, to nobody
+        world.pass(20);
+    }
+    world.bridge(&a, &c);
     talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut c, &mut Tone::new(620)), 200);
     assert_eq!(b.say(&mut world, &[0; 160]), Disposition::Consumed, "left behind");
     // The phone itself restarts: new SSRC, numbers and timestamps.
@@ -111,6 +115,46 @@ fn keys_pass_the_sample_path_within_the_stream() {
     let heard = world.heard_by(&b);
     assert_eq!(digits(&heard), "#1");
     assert_one_stream(&heard);
+    // Until a key is up nothing else is heard.
+    let kinds: String = heard
+        .iter()
+        .map(|s| Packet::parse(&s.bytes).unwrap())
+        .map(|p| match p.payload_type() {
+            TO_PHONE if p.payload()[1] & 0x80 != 0 => 'E',
+            TO_PHONE => 'e',
+            _ => '.',
+        })
+        .collect();
+    assert_eq!(kinds.matches("eeeeE").count(), 2, "{kinds}");
+}
+
+/// A sender that begins anew mid-call, its timestamps behind those of its last key.
+#[test]
+fn keys_are_told_after_a_restart() {
+    let mut world = world();
+    let mut a = world.phone(1, Codec::Pcma);
+    a.say(&mut world, &[0; 160]);
+    a.press(&mut world, 5);
+    (a.ssrc, a.sequence, a.timestamp) = (77, 100, a.timestamp.wrapping_sub(1_000_000));
+    for _ in 0..20 {
+        a.say(&mut world, &[0; 160]);
+        world.pass(20);
+    }
+    a.press(&mut world, 5);
+    let digits = world.take_events().into_iter().filter(|e| matches!(e, Event::Digit { .. }));
+    assert_eq!(digits.count(), 2);
+}
+
+#[test]
+fn a_key_of_which_only_the_end_came_is_a_short_tone() {
+    let mut world = world();
+    let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    world.set(&b, |p| p.dtmf_send_pt = None);
+    world.bridge(&a, &b);
+    a.say(&mut world, &[0; 160]);
+    a.key(&mut world, 5, 800, true);
+    world.pass(1_000);
+    assert!((5..=8).contains(&world.heard_by(&b).len()), "its 100 ms and the packet before");
 }
 
 #[test]

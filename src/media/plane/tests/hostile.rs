@@ -86,6 +86,29 @@ fn late_packets_of_an_old_call_are_nobodys() {
     assert_eq!(world.plane.counts().strays, 1);
 }
 
+/// A phone that missed its hang-up goes on sending; the port is given to a caller behind NAT.
+#[test]
+fn who_still_sends_to_a_port_is_not_heard_in_the_next_call() {
+    let mut world = world();
+    let mut old = world.phone(1, Codec::Pcma);
+    world.close(&old);
+    for _ in 0..1_000 {
+        old.say(&mut world, &[9_000; 160]);
+        world.pass(20);
+    }
+    let quiet: Vec<_> = (0..PORTS as u8 - 1).map(|n| world.phone(10 + n, Codec::Pcma)).collect();
+    assert!(quiet.iter().all(|p| p.port != old.port));
+    let mut new = world.phone(30, Codec::Pcma);
+    assert_eq!(new.port, old.port, "no other is left");
+    new.addr = SocketAddr::from(([198, 51, 100, 7], 61_000));
+    for n in 0..100 {
+        assert_eq!(old.say(&mut world, &[9_000; 160]), Disposition::Foreign);
+        let expected = if n < 2 { Disposition::Foreign } else { Disposition::Consumed };
+        assert_eq!(new.say(&mut world, &[0; 160]), expected);
+        world.pass(20);
+    }
+}
+
 #[test]
 fn floods_of_garbage_do_no_harm_and_are_counted() {
     let mut world = world();
