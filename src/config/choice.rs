@@ -103,6 +103,14 @@ choice! {
 }
 
 choice! {
+    /// A hash by which passwords are proven (digest authentication).
+    Digest {
+        Md5 = "MD5": "MD5 (RFC 3261): weak, but all that many phones know.",
+        Sha256 = "SHA-256": "SHA-256 (RFC 8760).",
+    } later ["SHA-512-256"]
+}
+
+choice! {
     /// How the RTP workers wait for packets.
     Backend {
         Auto = "auto": "io-uring where the kernel has it, else mio.",

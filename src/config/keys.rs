@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use super::address::{Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
-use super::choice::{Backend, Codec, Country, Dtmf, Language, LogFormat, LogLevel, RecordFormat};
+use super::choice::{
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, RecordFormat,
+};
 use super::list::Workers;
 use super::name::{
     CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Product, StoreUrl, UserName,
@@ -78,6 +80,10 @@ section! {
         default_expires: Duration = "\"10 min\"" in ["\"1 s\"", "\"7 days\""], live;
         /// The longest registration; a longer one is cut to it.
         max_expires: Duration = "\"1 h\"" in ["\"60 s\"", "\"7 days\""], live;
+        /// The hashes that phones are offered to prove their passwords with, the preferred first;
+        /// no other is accepted. There are phones (baresip 1.0 is one) that know MD5 and give up
+        /// when SHA-256 stands beside it: where all phones know SHA-256, write `["SHA-256"]`.
+        digest: Vec<Digest> = "[\"MD5\"]", restart;
         /// How long the answer to a wrong password is held back, so that guessing is slow.
         auth_delay: Duration = "\"2 s\"" in ["\"0 s\"", "\"10 s\""], live;
         /// How long a challenge's nonce is good; after that the phone is asked again with

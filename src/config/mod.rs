@@ -35,7 +35,9 @@ mod syntax;
 
 pub use address::{Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
-pub use choice::{Backend, Codec, Country, Dtmf, Language, LogFormat, LogLevel, RecordFormat};
+pub use choice::{
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, RecordFormat,
+};
 pub use fault::{At, Fault, Severity};
 pub use keys::{
     Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone, Record,

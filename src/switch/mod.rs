@@ -120,7 +120,7 @@ impl Switch {
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),
-            verifier: Verifier::new(&config.domain(), config.sip.nonce_lifetime, &mut rng),
+            verifier: requests::verifier(&config, &mut rng),
             gateways: Gateways::default(),
             features: features::table(&config),
             calls: BTreeMap::new(),

@@ -1,8 +1,9 @@
 //! Requests outside calls: REGISTER, OPTIONS and the rest; and our own pings of gateways.
 
-use crate::base::{Duration, Now};
-use crate::config::Config;
-use crate::sip::digest::verifier::{Role, Verdict};
+use crate::base::{Duration, Now, Rng};
+use crate::config::{Config, Digest};
+use crate::sip::digest::Algorithm;
+use crate::sip::digest::verifier::{Role, Verdict, Verifier};
 use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
@@ -202,6 +203,16 @@ pub(super) fn gateways(config: &Config) -> Vec<(String, std::net::SocketAddr, u3
         .iter()
         .map(|g| (g.name.to_string(), g.address.0.addr, g.channels, g.ping))
         .collect()
+}
+
+/// Who checks the phones' passwords.
+pub(super) fn verifier(config: &Config, rng: &mut Rng) -> Verifier {
+    let algorithm = |digest: &Digest| match digest {
+        Digest::Md5 => Algorithm::Md5,
+        Digest::Sha256 => Algorithm::Sha256,
+    };
+    let algorithms: Vec<Algorithm> = config.sip.digest.iter().map(algorithm).collect();
+    Verifier::new(&config.domain(), config.sip.nonce_lifetime, &algorithms, rng)
 }
 
 pub(super) fn registrar_config(config: &Config) -> RegistrarConfig {

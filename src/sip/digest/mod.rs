@@ -21,12 +21,14 @@ pub use verifier::{Role, Verdict, Verifier};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
+use crate::wire::auth;
+
 /// The hash of a challenge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Algorithm {
     /// Required by RFC 3261; weak, but all that most phones know.
     Md5,
-    /// RFC 8760: preferred, offered first.
+    /// RFC 8760: to be preferred by all who know it.
     Sha256,
 }
 
@@ -46,6 +48,14 @@ impl Algorithm {
             t if t.eq_ignore_ascii_case(b"MD5") => Some(Algorithm::Md5),
             t if t.eq_ignore_ascii_case(b"SHA-256") => Some(Algorithm::Sha256),
             _ => None,
+        }
+    }
+
+    /// As challenges and credentials have it.
+    fn wire(self) -> auth::Algorithm {
+        match self {
+            Algorithm::Md5 => auth::Algorithm::Md5,
+            Algorithm::Sha256 => auth::Algorithm::Sha256,
         }
     }
 

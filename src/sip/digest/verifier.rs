@@ -88,6 +88,8 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Verifier {
     realm: String,
+    /// What is offered, and nothing else accepted: who can be talked down to MD5 gains nothing.
+    algorithms: Vec<Algorithm>,
     key: [u8; 32],
     life: Duration,
     issued: u64,
@@ -121,14 +123,15 @@ impl Window {
 }
 
 impl Verifier {
-    /// For a realm, with nonces that live for `life`.
-    pub fn new(realm: &str, life: Duration, rng: &mut Rng) -> Verifier {
+    /// For a realm, with nonces that live for `life`, and these algorithms, the preferred first.
+    pub fn new(realm: &str, life: Duration, algorithms: &[Algorithm], rng: &mut Rng) -> Verifier {
         let mut key = [0; 32];
         for chunk in key.chunks_exact_mut(8) {
             chunk.copy_from_slice(&rng.next_u64().to_le_bytes());
         }
         Verifier {
             realm: realm.to_owned(),
+            algorithms: algorithms.to_vec(),
             key,
             life,
             issued: 0,
@@ -138,23 +141,24 @@ impl Verifier {
         }
     }
 
-    /// The headers of a 401 or 407: SHA-256 first, then MD5 (RFC 8760 §2.4), one nonce for both.
+    /// The headers of a 401 or 407: one for each algorithm, the preferred first (RFC 8760 §2.4),
+    /// with one nonce for all.
     pub fn challenge(&mut self, now: Time, role: Role, stale: bool) -> Headers {
         self.issued += 1;
         let nonce = self.nonce(now, self.issued);
-        let value = |algorithm| {
+        let value = |algorithm: &Algorithm| {
             let challenge = Challenge {
                 realm: self.realm.as_bytes().into(),
                 nonce: nonce.as_bytes().into(),
                 opaque: None,
                 stale,
-                algorithm,
+                algorithm: algorithm.wire(),
                 qop: vec!["auth".into()],
                 other: Vec::new(),
             };
             (role.asks(), challenge.to_bytes())
         };
-        vec![value(auth::Algorithm::Sha256), value(auth::Algorithm::Md5)]
+        self.algorithms.iter().map(value).collect()
     }
 
     fn nonce(&self, at: Time, number: u64) -> Hex {
@@ -196,7 +200,11 @@ impl Verifier {
         let user = String::from_utf8_lossy(&credentials.username).into_owned();
         let password = password(&user);
         // An unknown user costs the same time as a known one.
-        let right = matches(&credentials, request, password.unwrap_or_default());
+        let right = Algorithm::parse(credentials.algorithm.as_str().as_bytes())
+            .filter(|algorithm| self.algorithms.contains(algorithm))
+            .is_some_and(|algorithm| {
+                matches(&credentials, algorithm, request, password.unwrap_or_default())
+            });
         if !right || password.is_none() {
             let delay = self.failures.failed(now, source);
             return Verdict::Wrong { user, delay };
@@ -241,10 +249,12 @@ impl Verifier {
 const MOST_MS: u64 = u64::MAX / 1_000_000;
 
 /// Is the response right under this password?
-fn matches(given: &auth::Credentials, request: &Message, password: &str) -> bool {
-    let Some(algorithm) = Algorithm::parse(given.algorithm.as_str().as_bytes()) else {
-        return false;
-    };
+fn matches(
+    given: &auth::Credentials,
+    algorithm: Algorithm,
+    request: &Message,
+    password: &str,
+) -> bool {
     let qop = given.qop.as_ref();
     if qop.is_some_and(|qop| !qop.qop.eq_ignore_ascii_case("auth")) {
         return false;
@@ -275,8 +285,10 @@ mod tests {
     const LIFE: Duration = Duration::from_secs(300);
     const AT: fn(u64) -> Time = Time::from_millis;
 
+    const BOTH: &[Algorithm] = &[Algorithm::Sha256, Algorithm::Md5];
+
     fn verifier() -> Verifier {
-        Verifier::new("care.example", LIFE, &mut Rng::from_seed(1))
+        Verifier::new("care.example", LIFE, BOTH, &mut Rng::from_seed(1))
     }
 
     fn register(more: &str) -> Message {
@@ -329,12 +341,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_offered_is_not_accepted() {
+        let mut v = verifier();
+        let answer = credentials(&v.challenge(AT(0), Role::Server, false), 1, "secret");
+        assert!(answer.contains("algorithm=MD5"));
+        v.algorithms = vec![Algorithm::Sha256];
+        let challenge = v.challenge(AT(0), Role::Server, false);
+        assert_eq!(challenge.len(), 1);
+        assert!(matches!(verify(&mut v, 1_000, &answer), Verdict::Wrong { .. }));
+        let answer = credentials(&challenge, 0, "secret");
+        assert_eq!(verify(&mut v, 1_000, &answer), accepted());
+    }
+
+    #[test]
     fn a_nonce_dies_of_age_and_a_foreign_one_is_stale() {
         let mut v = verifier();
         let challenge = v.challenge(AT(0), Role::Server, false);
         let answer = credentials(&challenge, 0, "secret");
         assert_eq!(verify(&mut v, 300_001, &answer), Verdict::Stale);
-        let mut other = Verifier::new("care.example", LIFE, &mut Rng::from_seed(9));
+        let mut other = Verifier::new("care.example", LIFE, BOTH, &mut Rng::from_seed(9));
         assert_eq!(verify(&mut other, 0, &answer), Verdict::Stale);
         let challenge = v.challenge(AT(300_000), Role::Server, true);
         assert!(String::from_utf8_lossy(&challenge[0].1).contains("stale=true"));

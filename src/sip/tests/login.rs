@@ -2,12 +2,13 @@
 
 use super::pair::{A, B, Pair, SDP, SDP2, names};
 use crate::base::{Duration, Rng};
-use crate::sip::digest::{Role, Verdict, Verifier};
+use crate::sip::digest::{Algorithm, Role, Verdict, Verifier};
 use crate::sip::{Command, Credentials, Event, SessionId};
 use crate::wire::sip::{Message, Method, Name, NameAddr, Uri};
 
 fn verifier() -> Verifier {
-    Verifier::new("care.example", Duration::from_secs(300), &mut Rng::from_seed(3))
+    let both = [Algorithm::Sha256, Algorithm::Md5];
+    Verifier::new("care.example", Duration::from_secs(300), &both, &mut Rng::from_seed(3))
 }
 
 fn bob(password: &str) -> Credentials {
