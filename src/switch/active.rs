@@ -83,8 +83,8 @@ pub struct Transfer {
     pub plan: Box<Interp>,
     /// For whom it ran.
     pub subject: LegId,
-    /// Whom they had talked with, as the plan named it, and since when.
-    pub talk: (Target, Time),
+    /// Whom they had talked with, as the plan named it.
+    pub talk: Target,
     /// Whereto: number and context.
     pub to: (String, String),
 }
@@ -141,6 +141,12 @@ impl Active {
     /// For whom the plan runs.
     pub fn subject(&self) -> LegId {
         self.call.subject
+    }
+    /// The talk that is on, if one is, is over: its time counts, whoever ended it.
+    pub fn count_talk(&mut self, now: Time) {
+        if let Doing::Talking { since, .. } = self.doing {
+            self.talk_ms += now.since(since).as_millis() as u64;
+        }
     }
     /// The earliest time at which something is due.
     pub fn due(&self) -> Time {

@@ -122,6 +122,7 @@ impl Switch {
             Doing::Dialling(dialing) => dialing.hunt.abandon(),
             _ => Vec::new(),
         };
+        active.count_talk(now.at);
         active.doing = Doing::Ending;
         let others: Vec<LegId> =
             active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();

@@ -205,11 +205,11 @@ impl Switch {
         if *with != gone || active.subject() != peer {
             return;
         }
+        active.count_talk(now.at);
         let doing = std::mem::replace(&mut active.doing, Doing::Ending);
         let Doing::Talking { target, since, .. } = doing else { return };
         let talk_ms = now.at.since(since).as_millis() as u64;
         active.last_cause = Some(Cause::NORMAL_CLEARING);
-        active.talk_ms += talk_ms;
         self.stop_play(peer);
         self.stop_recording(id);
         use crate::dialplan::effect::{DialEnd, EndedBy, Happening};

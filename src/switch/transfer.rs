@@ -105,11 +105,11 @@ impl Switch {
                 Doing::Talking { with: if by == subject { who } else { by }, target, since };
             return false;
         };
+        active.talk_ms += now.at.since(since).as_millis() as u64;
         active.interp = Some(next);
         active.call.subject = who;
         let to = (number.to_owned(), context);
-        active.transfer =
-            Some(Transfer { by: Some(by), notify, plan, subject, talk: (target, since), to });
+        active.transfer = Some(Transfer { by: Some(by), notify, plan, subject, talk: target, to });
         self.part(now, id, by);
         self.fact(now, FactKind::Transferred { call: id, by, who, to: number.into() });
         true
@@ -189,8 +189,7 @@ impl Switch {
         active.interp = Some(transfer.plan);
         active.call.subject = transfer.subject;
         let with = if transfer.subject == by { who } else { by };
-        let (target, since) = transfer.talk;
-        active.doing = Doing::Talking { with, target, since };
+        active.doing = Doing::Talking { with, target: transfer.talk, since: now.at };
         self.rejoin(now, id, transfer.subject, with);
         if transfer.notify {
             let status = Mapping::RFC_3398.status_of(cause);
@@ -242,6 +241,7 @@ impl Switch {
             Doing::Dialling(dialing) => dialing.hunt.abandon(),
             _ => Vec::new(),
         };
+        active.count_talk(now.at);
         active.doing = Doing::Ending;
         let legs: Vec<LegId> =
             active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
