@@ -9,9 +9,8 @@ use std::time::Duration;
 use belfry::store::Records;
 use belfry::store::query::CallRecord;
 use serde_json::Value;
-use tempfile::TempDir;
 
-use super::process::{PATIENCE, Running, wait_for};
+use super::process::{Folder, PATIENCE, Running, wait_for};
 use super::{address, audio, tones};
 
 /// The tests' plan: see there.
@@ -49,13 +48,13 @@ pub struct Appliance {
     pub sip: SocketAddr,
     /// How it was set up.
     pub setup: Setup,
-    dir: TempDir,
+    dir: Folder,
 }
 
 impl Appliance {
     /// Starts one and waits until it answers.
     pub fn start(setup: Setup) -> Appliance {
-        let dir = tempfile::Builder::new().prefix("belfry-").tempdir().expect("a folder");
+        let dir = Folder::new("belfry-");
         let ip = address::fresh();
         prepare(dir.path(), ip, &setup);
         let sip = SocketAddr::from((ip, 5060));

@@ -12,10 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::appliance::{Appliance, password};
-use super::process::{PATIENCE, Running, wait_for};
+use super::process::{Folder, PATIENCE, Running, wait_for};
 use super::{address, audio};
 
 const CONFIG: &str = include_str!("../data/clients/baresip.config");
@@ -56,7 +55,7 @@ pub struct Baresip {
     control: TcpStream,
     heard: Arc<Mutex<Inbox>>,
     server: SocketAddr,
-    dir: TempDir,
+    dir: Folder,
 }
 
 /// What came over the control port.
@@ -84,7 +83,7 @@ impl Baresip {
 
     /// Starts the phone.
     pub fn start(belfry: &Appliance, phone: Phone<'_>) -> Baresip {
-        let dir = tempfile::Builder::new().prefix("baresip-").tempdir().expect("a folder");
+        let dir = Folder::new("baresip-");
         let control = SocketAddr::from((address::fresh(), 4444));
         configure(dir.path(), belfry.sip, &phone, control);
         let mut command = Command::new("baresip");
@@ -194,6 +193,19 @@ impl Baresip {
             let heard = heard.get(from..).unwrap_or_default();
             panic!("{hz} Hz is to be heard for {time:?}, not {}", audio::story(heard))
         })
+    }
+
+    /// Waits until A-law arrives at its full rate, by the phone's own count: once it was on hold,
+    /// baresip 1.0 keeps no more of what it hears.
+    pub fn receives(&self) {
+        let full = wait_for(PATIENCE, || {
+            let printed = self.printed();
+            // `[0:00:07] audio=64000/64000 (bit/s)`: sent and received.
+            let rates = printed.rsplit("audio=").next()?.split(' ').next()?.to_owned();
+            let received: u32 = rates.split('/').nth(1)?.parse().ok()?;
+            (received >= 60_000).then_some(())
+        });
+        assert!(full.is_some(), "RTP arrives");
     }
 
     /// What it printed: its SIP, both ways.

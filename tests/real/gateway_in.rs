@@ -20,20 +20,50 @@ const BYE_GOES: &str = include_str!("../data/clients/sipp/acts_bye_goes.xml");
 const CARE: &str = "4008001234";
 const SURE: Duration = Duration::from_secs(1);
 
-/// SIPp calls `number` from the gateway; `port` is where it wants RTP.
-fn call(
-    belfry: &Appliance,
-    number: &str,
-    acts: &str,
-    port: &str,
-    words: &[(&str, String)],
-    sounds: &[(&str, Vec<i16>)],
-) -> Sipp {
-    let mut all = vec![("acts", acts.to_owned()), ("port", port.to_owned())];
-    all.extend(words.iter().map(|(word, text)| (*word, text.clone())));
-    let own = SocketAddr::new(belfry.setup.gateway.ip(), 5060);
-    let peer = Some(belfry.sip);
-    Sipp::start(Scenario { xml: CALL, own, peer, number, words: &all, sounds })
+/// A call of SIPp's.
+struct Incoming<'a> {
+    number: &'a str,
+    /// What it does in the call.
+    acts: String,
+    /// Where it wants RTP; none: SIPp streams, and hears nothing.
+    line: Option<&'a Line>,
+    /// The words of `acts`.
+    words: &'a [(&'a str, String)],
+    /// What it streams.
+    sounds: &'a [(&'a str, Vec<i16>)],
+    /// Whether it offers telephone-event.
+    events: bool,
+}
+
+impl<'a> Incoming<'a> {
+    fn new(number: &'a str, acts: &str) -> Incoming<'a> {
+        let acts = acts.to_owned();
+        Incoming { number, acts, line: None, words: &[], sounds: &[], events: true }
+    }
+
+    fn start(self, belfry: &Appliance) -> Sipp {
+        let port = self.line.map(|line| line.at.port().to_string());
+        let (kind, lines) = match self.events {
+            true => (" 96", "\na=rtpmap:96 telephone-event/8000\na=fmtp:96 0-15"),
+            false => ("", ""),
+        };
+        let mut words = vec![
+            ("acts", self.acts),
+            ("port", port.unwrap_or("[rtpstream_audio_port]".into())),
+            ("event_type", kind.into()),
+            ("event_lines", lines.into()),
+        ];
+        words.extend(self.words.iter().map(|(word, text)| (*word, text.clone())));
+        let own = SocketAddr::new(belfry.setup.gateway.ip(), 5060);
+        Sipp::start(Scenario {
+            xml: CALL,
+            own,
+            peer: Some(belfry.sip),
+            number: self.number,
+            words: &words,
+            sounds: self.sounds,
+        })
+    }
 }
 
 fn gateway_line(belfry: &Appliance) -> Line {
@@ -55,7 +85,7 @@ fn menu_by_telephone_event_talk_and_survey() {
     let belfry = Appliance::start(Setup::new());
     let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE));
     let caller = gateway_line(&belfry);
-    let sipp = call(&belfry, CARE, BYE_COMES, &caller.at.port().to_string(), &[], &[]);
+    let sipp = Incoming { line: Some(&caller), ..Incoming::new(CARE, BYE_COMES) }.start(&belfry);
 
     caller.hears(MENU, SURE, 0);
     caller.press("1");
@@ -97,7 +127,7 @@ fn menu_by_info() {
     let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE).answering());
     let caller = gateway_line(&belfry);
     let acts = [INFO, BYE_COMES].concat();
-    let sipp = call(&belfry, CARE, &acts, &caller.at.port().to_string(), &[], &[]);
+    let sipp = Incoming { line: Some(&caller), ..Incoming::new(CARE, &acts) }.start(&belfry);
 
     alice.hears(CALLER, SURE, 0);
     let at = caller.hears(ALICE, SURE, 0);
@@ -108,7 +138,7 @@ fn menu_by_info() {
     belfry.await_empty();
 }
 
-/// The keys are tones in SIPp's own A-law stream, and its telephone-events never come.
+/// The keys are tones in SIPp's own A-law stream, of a gateway that knows no telephone-event.
 #[test]
 fn menu_by_tones_in_the_speech() {
     let belfry = Appliance::start(Setup::new());
@@ -120,7 +150,9 @@ fn menu_by_tones_in_the_speech() {
     let acts = [STREAM, BYE_COMES].concat();
     let words = [("sound", "caller.al".to_owned())];
     let sounds = [("caller.al", sound)];
-    let sipp = call(&belfry, CARE, &acts, "[rtpstream_audio_port]", &words, &sounds);
+    let incoming = Incoming::new(CARE, &acts);
+    let incoming = Incoming { words: &words, sounds: &sounds, events: false, ..incoming };
+    let sipp = incoming.start(&belfry);
 
     alice.hears(CALLER, SURE, 0);
     alice.hang_up();
@@ -135,8 +167,8 @@ fn the_gateway_hangs_up() {
     let alice = Baresip::register(&belfry, Phone::new("1001", ALICE).answering());
     let caller = gateway_line(&belfry);
     let words = [("stay", "3000".to_owned())];
-    let port = caller.at.port().to_string();
-    let sipp = call(&belfry, "1001", BYE_GOES, &port, &words, &[]);
+    let incoming = Incoming::new("1001", BYE_GOES);
+    let sipp = Incoming { line: Some(&caller), words: &words, ..incoming }.start(&belfry);
     alice.hears(CALLER, SURE, 0);
     caller.hears(ALICE, SURE, 0);
     alice.expect("CALL_CLOSED");

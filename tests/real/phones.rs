@@ -3,9 +3,13 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use belfry::sim::live::Live;
+use belfry::sim::phone::State;
+
 use super::appliance::{Appliance, Setup};
 use super::audio::{self, assert_heard, assert_unheard};
 use super::baresip::{Baresip, Phone};
+use super::scripted;
 use super::tones::{ALICE, BOB, CAROL, CLOSED, MENU, MUSIC};
 
 /// Long enough to be sure of a tone.
@@ -22,7 +26,7 @@ fn two_phones_talk_hold_and_part() {
     alice.expect("CALL_RINGING");
     bob.answer();
     let at = alice.hears(BOB, SURE, 0);
-    let with_bob = bob.hears(ALICE, SURE, 0);
+    bob.hears(ALICE, SURE, 0);
 
     // The held side hears music, and nothing of the other's room.
     bob.hold();
@@ -32,7 +36,7 @@ fn two_phones_talk_hold_and_part() {
     assert_unheard(&alice.heard()[from..], BOB, "by the held side");
     bob.resume();
     alice.hears(BOB, SURE, at);
-    bob.hears(ALICE, SURE, with_bob);
+    bob.receives();
 
     alice.hang_up();
     bob.expect("CALL_CLOSED");
@@ -54,6 +58,30 @@ fn two_phones_talk_hold_and_part() {
 
     belfry.await_empty();
     belfry.stop();
+}
+
+/// The same where the holder's own hearing can be judged: a phone of ours holds, baresip is held.
+#[test]
+fn who_holds_hears_again_after_it() {
+    let belfry = Appliance::start(Setup::new());
+    let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE));
+    let live = Live::new();
+    let bob = scripted::phone(&live, &belfry, "1002", BOB);
+    alice.dial("1002");
+    let at = alice.hears(BOB, SURE, 0);
+    for round in 0..2 {
+        live.with(bob, |phone, now| phone.hold(now, true));
+        let at = alice.hears(MUSIC, SURE, at);
+        scripted::listen(&live, &[bob], SURE);
+        assert_unheard(&scripted::heard(&live, bob), ALICE, "by the holder");
+        live.with(bob, |phone, now| phone.hold(now, false));
+        alice.hears(BOB, SURE, at);
+        scripted::listen(&live, &[bob], 2 * SURE);
+        assert_heard(&scripted::heard(&live, bob), ALICE, SURE, &format!("after hold {round}"));
+    }
+    alice.hang_up();
+    scripted::await_state(&live, bob, "end", |state| matches!(state, State::Ended(_)));
+    belfry.await_empty();
 }
 
 #[test]

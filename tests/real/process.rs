@@ -22,6 +22,30 @@ pub fn wait_for<T>(patience: Duration, mut done: impl FnMut() -> Option<T>) -> O
     }
 }
 
+/// A folder for a program's files: gone with its test, kept when the test fails.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// A new one.
+    pub fn new(prefix: &str) -> Folder {
+        let made = tempfile::Builder::new().prefix(prefix).tempdir();
+        Folder(made.expect("a folder for temporary files"))
+    }
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.disable_cleanup(true);
+            eprintln!("kept: {}", self.path().display());
+        }
+    }
+}
+
 /// A running program. When its test fails, its output is shown.
 pub struct Running {
     name: String,
@@ -59,9 +83,11 @@ impl Running {
 
     /// Asks it to end, as systemd does.
     pub fn terminate(&mut self) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "no signal to {} {id}", self.name);
+        if self.alive() {
+            let id = self.child.id().to_string();
+            let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
+            assert!(sent.is_ok_and(|status| status.success()), "no signal to {} {id}", self.name);
+        }
     }
 
     /// Ends it as a power cut does.

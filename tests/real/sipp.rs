@@ -4,10 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 
-use tempfile::TempDir;
-
 use super::audio;
-use super::process::{PATIENCE, Running};
+use super::process::{Folder, PATIENCE, Running};
 
 /// One run.
 pub struct Scenario<'a> {
@@ -28,13 +26,13 @@ pub struct Scenario<'a> {
 /// SIPp at work.
 pub struct Sipp {
     running: Running,
-    dir: TempDir,
+    dir: Folder,
 }
 
 impl Sipp {
     /// Starts it.
     pub fn start(scenario: Scenario<'_>) -> Sipp {
-        let dir = tempfile::Builder::new().prefix("sipp-").tempdir().expect("a folder");
+        let dir = Folder::new("sipp-");
         let mut xml = scenario.xml.to_owned();
         for (word, text) in scenario.words {
             xml = xml.replace(&format!("[{word}]"), text);

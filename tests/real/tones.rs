@@ -1,4 +1,4 @@
-//! Who speaks which tone, in hertz. All are multiples of 10 Hz, so that 100 ms hold whole periods
+//! Who speaks which tone, in hertz. All are multiples of 50 Hz, so that 20 ms hold whole periods
 //! of each; none is near a DTMF frequency or the 450 Hz of the country's own tones.
 
 /// The caller behind the gateway.
