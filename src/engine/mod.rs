@@ -56,10 +56,6 @@ pub use self::worker::Deliver;
 const RING: usize = 8_192;
 /// Commands that may wait for room in it.
 const MOST_WAITING: usize = 65_536;
-/// How long ports may take to be free at start.
-const PORTS_COME_FREE: Duration = Duration::from_secs(3);
-/// How often they are tried meanwhile.
-const PORTS_TRIED_EVERY: Duration = Duration::from_millis(50);
 /// Bytes of recorded audio on the way from a worker to the disk: ten seconds of 200 channels.
 const TAP_BYTES: usize = 16 << 20;
 
@@ -201,9 +197,8 @@ impl Engine {
         let affordable =
             usize::try_from(files / 2).unwrap_or(usize::MAX).saturating_sub(256).max(16);
         let (first, last) = config.ports;
-        let most = config.pairs.min(affordable);
-        let pool = open_ports(config.address, first, last, most).map_err(StartError::Ports)?;
-        let Pool { pairs, taken } = pool;
+        let pool = pool::await_free(config.address, first, last, config.pairs.min(affordable));
+        let Pool { pairs, taken } = pool.map_err(StartError::Ports)?;
         let (directory, repaired) = Directory::open(&config.recordings)
             .map_err(|error| StartError::Recordings(config.recordings.clone(), error))?;
         let choice = config.backend.settle().map_err(StartError::Backend)?;
@@ -348,140 +343,5 @@ impl Handle {
         if sent {
             self.wake.wake();
         }
-    }
-}
-
-/// Opens the ports. The kernel takes an io-uring apart some time after its process died, and holds
-/// the ring's sockets until then: whoever is started again after a crash finds its own ports taken
-/// at first.
-fn open_ports(address: IpAddr, first: u16, last: u16, most: usize) -> Result<Pool, PoolError> {
-    let until = Instant::now() + PORTS_COME_FREE;
-    loop {
-        let pool = pool::open(address, first, last, most);
-        let waits = match &pool {
-            Ok(pool) => pool.taken > 0 && pool.pairs.len() < most,
-            Err(PoolError::TooFew { .. }) => true,
-            Err(PoolError::NoAddress(..)) => false,
-        };
-        if !waits || Instant::now() >= until {
-            return pool;
-        }
-        drop(pool);
-        std::thread::sleep(PORTS_TRIED_EVERY);
-    }
-}
-
-/// Deals the pairs out to `count` workers, one each in turn.
-fn shared_out(pairs: Vec<Pair>, count: usize) -> Vec<Vec<Pair>> {
-    let mut shares: Vec<Vec<Pair>> = (0..count).map(|_| Vec::new()).collect();
-    for (n, pair) in pairs.into_iter().enumerate() {
-        shares[n % count].push(pair);
-    }
-    shares
-}
-
-/// What a worker is made of, before its thread runs.
-struct Seed {
-    name: String,
-    core: usize,
-    pairs: Vec<Pair>,
-    plane: Plane,
-    taps: ring::TapSender,
-    deliver: Deliver,
-    stop: Arc<AtomicBool>,
-}
-
-type Grown = (Handle, (String, Running, Arc<Counters>));
-
-impl Seed {
-    /// Starts the thread, which opens its backend itself; waits for that.
-    fn grow(mut self, choice: Choice) -> Result<Grown, StartError> {
-        let wake = Wake::new().map_err(StartError::Backend)?;
-        let (commands, from) = RingBuffer::new(RING);
-        let counters = Arc::new(Counters::default());
-        let ports = self.pairs.len();
-        let mut sockets: Vec<UdpSocket> = Vec::with_capacity(2 * ports);
-        for (n, pair) in std::mem::take(&mut self.pairs).into_iter().enumerate() {
-            self.plane.add_port(PortIndex(n as u32), pair.rtp);
-            sockets.extend(pair.sockets);
-        }
-        let (up, came_up) = bounded(1);
-        let (name, core) = (self.name.clone(), self.core);
-        let thread = std::thread::Builder::new()
-            .name(name.clone())
-            .spawn({
-                let (wake, counters) = (wake.clone(), counters.clone());
-                move || {
-                    let pinned = pin(core);
-                    let parts = Parts { seed: self, commands: from, counters };
-                    parts.run(choice, sockets, wake, |result| {
-                        let _ = up.send(result.map(|backend| Running { backend, pinned, ports }));
-                    });
-                }
-            })
-            .map_err(StartError::Thread)?;
-        let running = match came_up.recv() {
-            Ok(Ok(running)) => running,
-            Ok(Err(error)) => return Err(StartError::Backend(error)),
-            Err(_) => {
-                return Err(StartError::Backend(io::Error::other("the worker ended at once")));
-            }
-        };
-        let handle =
-            Handle { commands, waiting: VecDeque::new(), wake, legs: 0, thread: Some(thread) };
-        Ok((handle, (name, running, counters)))
-    }
-}
-
-/// A worker's parts within its own thread.
-struct Parts {
-    seed: Seed,
-    commands: rtrb::Consumer<Command<Arc<Clip>>>,
-    counters: Arc<Counters>,
-}
-
-impl Parts {
-    fn run(
-        self,
-        choice: Choice,
-        sockets: Vec<UdpSocket>,
-        wake: Wake,
-        up: impl FnOnce(io::Result<&'static str>),
-    ) {
-        if choice != Choice::Epoll {
-            let own = sockets.iter().map(UdpSocket::try_clone).collect::<io::Result<Vec<_>>>();
-            match own.and_then(|own| Uring::open(own, wake.clone())) {
-                Ok(backend) => {
-                    drop(sockets);
-                    up(Ok("io-uring"));
-                    return self.with(backend);
-                }
-                Err(error) if choice == Choice::IoUring => return up(Err(error)),
-                Err(_) => {}
-            }
-        }
-        match Epoll::open(sockets, wake) {
-            Ok(backend) => {
-                up(Ok("epoll"));
-                self.with(backend);
-            }
-            Err(error) => up(Err(error)),
-        }
-    }
-
-    fn with<B: Backend>(self, backend: B) {
-        let Seed { plane, taps, deliver, stop, .. } = self.seed;
-        let worker = Worker {
-            backend,
-            plane,
-            commands: self.commands,
-            deliver,
-            tap: taps,
-            counters: self.counters,
-            stop,
-            began: Instant::now(),
-            waiting: VecDeque::new(),
-        };
-        worker.run();
     }
 }

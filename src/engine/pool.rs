@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -65,6 +66,30 @@ impl std::error::Error for PoolError {}
 
 /// The fewest pairs with which it is worth to start.
 const FEWEST: usize = 2;
+
+/// How long ports may take to come free at start, and how often they are tried meanwhile.
+const COME_FREE: Duration = Duration::from_secs(3);
+const TRIED_EVERY: Duration = Duration::from_millis(50);
+
+/// As [`open`], with patience while ports are taken that are wanted. The kernel takes an io-uring
+/// apart some time after its process died, and holds the ring's sockets until then: whoever is
+/// started again at once after a crash finds its own ports taken at first.
+pub fn await_free(address: IpAddr, first: u16, last: u16, most: usize) -> Result<Pool, PoolError> {
+    let until = Instant::now() + COME_FREE;
+    loop {
+        let pool = open(address, first, last, most);
+        let waits = match &pool {
+            Ok(pool) => pool.taken > 0 && pool.pairs.len() < most,
+            Err(PoolError::TooFew { .. }) => true,
+            Err(PoolError::NoAddress(..)) => false,
+        };
+        if !waits || Instant::now() >= until {
+            return pool;
+        }
+        drop(pool);
+        std::thread::sleep(TRIED_EVERY);
+    }
+}
 
 /// Opens up to `most` pairs of `first..=last` on `address`.
 pub fn open(address: IpAddr, first: u16, last: u16, most: usize) -> Result<Pool, PoolError> {
@@ -138,6 +163,19 @@ mod tests {
         let pool = open(ip, 65_531, 65_535, 100).unwrap();
         let ports: Vec<_> = pool.pairs.iter().map(|p| p.rtp.port()).collect();
         assert_eq!(ports, [65_532, 65_534]);
+    }
+
+    #[test]
+    fn ports_that_come_free_late_are_waited_for() {
+        let ip: IpAddr = "127.0.7.2".parse().unwrap();
+        let held = open(ip, 30_000, 30_007, 4).unwrap();
+        let gone = std::thread::spawn(move || {
+            std::thread::sleep(3 * TRIED_EVERY);
+            drop(held);
+        });
+        let pool = await_free(ip, 30_000, 30_007, 4).unwrap();
+        assert_eq!((pool.pairs.len(), pool.taken), (4, 0));
+        gone.join().unwrap();
     }
 
     #[test]
