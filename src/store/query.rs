@@ -45,7 +45,7 @@ pub struct CallRow {
     pub ended_by: Option<String>,
     /// From begin to end, milliseconds.
     pub total_ms: Option<i64>,
-    /// From the first answer to the end, milliseconds.
+    /// Milliseconds of its talks, all together.
     pub talk_ms: Option<i64>,
 }
 
