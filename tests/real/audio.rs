@@ -130,6 +130,11 @@ pub fn assert_heard(samples: &[i16], hz: f64, at_least: Duration, where_: &str) 
     );
 }
 
+/// The level of the loudest 100 ms, in dBm0.
+pub fn loudest(samples: &[i16]) -> f64 {
+    samples.chunks_exact(LOOK).map(dbm0).fold(-100.0, f64::max)
+}
+
 /// The longest silence between the first and the last sound.
 pub fn longest_gap(samples: &[i16]) -> Duration {
     const STEP: usize = 5 * MS;

@@ -217,6 +217,10 @@ fn each_fault_gets_its_answer() {
         assert_eq!(status(&answer), 400, "without {name}: {answer}");
     }
     let (text, branch) = gateway.request("OPTIONS", care, "", "");
+    gateway.send(text.replace("Content-Length: 0", "Content-Length: 50").as_bytes());
+    let answer = gateway.final_answer(&branch);
+    assert_eq!(status(&answer), 400, "more announced than there is: {answer}");
+    let (text, branch) = gateway.request("OPTIONS", care, "", "");
     gateway.send(text.replace("SIP/2.0\r\nVia", "SIP/7.0\r\nVia").as_bytes());
     assert_eq!(status(&gateway.final_answer(&branch)), 505);
     belfry.await_empty();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::appliance::{Appliance, password};
+use super::appliance::Appliance;
 use super::process::{Folder, PATIENCE, Running, wait_for};
 use super::{address, audio};
 
@@ -85,7 +85,8 @@ impl Baresip {
     pub fn start(belfry: &Appliance, phone: Phone<'_>) -> Baresip {
         let dir = Folder::new("baresip-");
         let control = SocketAddr::from((address::fresh(), 4444));
-        configure(dir.path(), belfry.sip, &phone, control);
+        let own = belfry.setup.password(phone.number);
+        configure(dir.path(), belfry.sip, &phone, &own, control);
         let mut command = Command::new("baresip");
         command.args(["-s", "-f"]).arg(dir.path()).env("HOME", dir.path());
         let running =
@@ -214,7 +215,13 @@ impl Baresip {
     }
 }
 
-fn configure(dir: &Path, server: SocketAddr, phone: &Phone<'_>, control: SocketAddr) {
+fn configure(
+    dir: &Path,
+    server: SocketAddr,
+    phone: &Phone<'_>,
+    password: &str,
+    control: SocketAddr,
+) {
     let voice = dir.join("voice.wav");
     audio::write_wav(&voice, &audio::tone(phone.hz, VOICE_SECONDS));
     std::fs::create_dir(dir.join("heard")).expect("a folder for what it hears");
@@ -228,11 +235,10 @@ fn configure(dir: &Path, server: SocketAddr, phone: &Phone<'_>, control: SocketA
         .replace("{folder}", &dir.to_string_lossy());
     std::fs::write(dir.join("config"), text).expect("baresip's configuration");
     let Phone { number, transport, .. } = phone;
-    let own = password(number);
     let account = format!(
         "<sip:{number}@{server};transport={transport}>;auth_user={number};auth_pass={};regint=600;\
          audio_codecs=PCMA/8000/1,PCMU/8000/1;dtmfmode=rtpevent;answermode={}\n",
-        phone.password.unwrap_or(&own),
+        phone.password.unwrap_or(password),
         if phone.answers { "auto" } else { "manual" },
     );
     std::fs::write(dir.join("accounts"), account).expect("baresip's account");

@@ -14,34 +14,35 @@ use super::tones::{ALICE, CALLER, MENU, QUESTION, THANKS};
 const CALL: &str = include_str!("../data/clients/sipp/gateway_calls.xml");
 const STREAM: &str = include_str!("../data/clients/sipp/acts_stream.xml");
 const INFO: &str = include_str!("../data/clients/sipp/acts_info.xml");
-const BYE_COMES: &str = include_str!("../data/clients/sipp/acts_bye_comes.xml");
+pub const BYE_COMES: &str = include_str!("../data/clients/sipp/acts_bye_comes.xml");
 const BYE_GOES: &str = include_str!("../data/clients/sipp/acts_bye_goes.xml");
 /// The care line's number.
 const CARE: &str = "4008001234";
 const SURE: Duration = Duration::from_secs(1);
 
 /// A call of SIPp's.
-struct Incoming<'a> {
-    number: &'a str,
+pub struct Incoming<'a> {
+    /// The number it dials.
+    pub number: &'a str,
     /// What it does in the call.
-    acts: String,
+    pub acts: String,
     /// Where it wants RTP; none: SIPp streams, and hears nothing.
-    line: Option<&'a Line>,
+    pub line: Option<&'a Line>,
     /// The words of `acts`.
-    words: &'a [(&'a str, String)],
+    pub words: &'a [(&'a str, String)],
     /// What it streams.
-    sounds: &'a [(&'a str, Vec<i16>)],
+    pub sounds: &'a [(&'a str, Vec<i16>)],
     /// Whether it offers telephone-event.
-    events: bool,
+    pub events: bool,
 }
 
 impl<'a> Incoming<'a> {
-    fn new(number: &'a str, acts: &str) -> Incoming<'a> {
+    pub fn new(number: &'a str, acts: &str) -> Incoming<'a> {
         let acts = acts.to_owned();
         Incoming { number, acts, line: None, words: &[], sounds: &[], events: true }
     }
 
-    fn start(self, belfry: &Appliance) -> Sipp {
+    pub fn start(self, belfry: &Appliance) -> Sipp {
         let port = self.line.map(|line| line.at.port().to_string());
         let (kind, lines) = match self.events {
             true => (" 96", "\na=rtpmap:96 telephone-event/8000\na=fmtp:96 0-15"),
@@ -66,13 +67,6 @@ impl<'a> Incoming<'a> {
     }
 }
 
-fn gateway_line(belfry: &Appliance) -> Line {
-    match belfry.setup.gateway.ip() {
-        std::net::IpAddr::V4(ip) => Line::new(ip, CALLER),
-        std::net::IpAddr::V6(_) => unreachable!("the tests' addresses are IPv4"),
-    }
-}
-
 /// How the key 1 came, as the call's events tell.
 fn key_came_by(belfry: &Appliance) -> Vec<String> {
     let record = belfry.record_of(CARE);
@@ -84,7 +78,7 @@ fn key_came_by(belfry: &Appliance) -> Vec<String> {
 fn menu_by_telephone_event_talk_and_survey() {
     let belfry = Appliance::start(Setup::new());
     let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE));
-    let caller = gateway_line(&belfry);
+    let caller = Line::of_gateway(&belfry);
     let sipp = Incoming { line: Some(&caller), ..Incoming::new(CARE, BYE_COMES) }.start(&belfry);
 
     caller.hears(MENU, SURE, 0);
@@ -125,7 +119,7 @@ fn menu_by_telephone_event_talk_and_survey() {
 fn menu_by_info() {
     let belfry = Appliance::start(Setup::new());
     let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE).answering());
-    let caller = gateway_line(&belfry);
+    let caller = Line::of_gateway(&belfry);
     let acts = [INFO, BYE_COMES].concat();
     let sipp = Incoming { line: Some(&caller), ..Incoming::new(CARE, &acts) }.start(&belfry);
 
@@ -165,7 +159,7 @@ fn menu_by_tones_in_the_speech() {
 fn the_gateway_hangs_up() {
     let belfry = Appliance::start(Setup::new());
     let alice = Baresip::register(&belfry, Phone::new("1001", ALICE).answering());
-    let caller = gateway_line(&belfry);
+    let caller = Line::of_gateway(&belfry);
     let words = [("stay", "3000".to_owned())];
     let incoming = Incoming::new("1001", BYE_GOES);
     let sipp = Incoming { line: Some(&caller), words: &words, ..incoming }.start(&belfry);

@@ -19,9 +19,7 @@ const SURE: Duration = Duration::from_secs(1);
 fn gateway(belfry: &Appliance, xml: &str, words: &[(&str, String)]) -> Sipp {
     let own = belfry.setup.gateway;
     let sipp = Sipp::start(Scenario { xml, own, peer: None, number: "x", words, sounds: &[] });
-    // It says nothing when it is up; its socket does.
-    let up = wait_for(PATIENCE, || std::net::UdpSocket::bind(own).is_err().then_some(()));
-    assert!(up.is_some(), "SIPp listens at {own}");
+    sipp.await_listening();
     sipp
 }
 
@@ -29,8 +27,7 @@ fn gateway(belfry: &Appliance, xml: &str, words: &[(&str, String)]) -> Sipp {
 fn early_media_of_the_far_end_is_heard() {
     let belfry = Appliance::start(Setup::new());
     let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE));
-    let std::net::IpAddr::V4(ip) = belfry.setup.gateway.ip() else { unreachable!("IPv4") };
-    let line = Line::new(ip, CALLER);
+    let line = Line::of_gateway(&belfry);
     let port = line.at.port().to_string();
     let sipp = gateway(&belfry, ANSWERS, &[("port", port), ("ring", "2500".into())]);
 

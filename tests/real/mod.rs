@@ -18,6 +18,7 @@ mod drift;
 mod gateway_in;
 mod gateway_out;
 mod phones;
+mod sample;
 mod start_faults;
 mod tcp;
 mod thirty;

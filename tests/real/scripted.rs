@@ -9,7 +9,7 @@ use belfry::sim::live::{Live, Which};
 use belfry::sim::phone::{Manner, Phone, Setup, State};
 
 use super::address;
-use super::appliance::{Appliance, password};
+use super::appliance::Appliance;
 
 /// The longest wait for any one step.
 pub const PATIENCE: Duration = Duration::from_secs(40);
@@ -22,7 +22,8 @@ pub fn caller(live: &Live, belfry: &Appliance, hz: f64) -> Which {
 
 /// A phone that answers after a moment, registered.
 pub fn phone(live: &Live, belfry: &Appliance, number: &str, hz: f64) -> Which {
-    let setup = setup(belfry, address::fresh().into(), number, Some(password(number)), hz);
+    let setup =
+        setup(belfry, address::fresh().into(), number, Some(belfry.setup.password(number)), hz);
     let which = live.add(setup, Rng::from_seed(hz.to_bits())).expect("sockets of our own address");
     live.with(which, |phone, now| phone.register(now));
     let answered = live.wait(which, PATIENCE, |phone| phone.registered.is_some());

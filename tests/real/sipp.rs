@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 
 use super::audio;
-use super::process::{Folder, PATIENCE, Running};
+use super::process::{Folder, PATIENCE, Running, wait_for};
 
 /// One run.
 pub struct Scenario<'a> {
@@ -26,6 +26,7 @@ pub struct Scenario<'a> {
 /// SIPp at work.
 pub struct Sipp {
     running: Running,
+    own: SocketAddr,
     dir: Folder,
 }
 
@@ -53,7 +54,19 @@ impl Sipp {
         command.args(["-trace_err", "-error_file", "errors", "-timeout", "60", "-timeout_error"]);
         let output = dir.path().join("screen");
         let running = Running::start(&mut command, &output, "Debian's sip-tester");
-        Sipp { running, dir }
+        Sipp { running, own: scenario.own, dir }
+    }
+
+    /// Waits until its socket is there; it says nothing when it is up. (To try whether its port is
+    /// taken could take it away from it.)
+    pub fn await_listening(&self) {
+        let IpAddr::V4(ip) = self.own.ip() else { unreachable!("the tests' addresses are IPv4") };
+        // As the kernel's table has it: the address in the machine's order, the port.
+        let line = format!("{:08X}:{:04X} ", u32::from_ne_bytes(ip.octets()), self.own.port());
+        let up = wait_for(PATIENCE, || {
+            std::fs::read_to_string("/proc/net/udp").ok()?.contains(&line).then_some(())
+        });
+        assert!(up.is_some(), "SIPp listens at {}", self.own);
     }
 
     /// The messages so far, both ways.

@@ -1,6 +1,6 @@
 //! A gateway channel's RTP where SIPp does the signalling, and hostile streams beside it.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -10,8 +10,10 @@ use belfry::base::Time;
 use belfry::media::control::Codec;
 use belfry::sim::voice::{Ear, Mouth};
 
+use super::appliance::Appliance;
 use super::audio;
 use super::process::{PATIENCE, wait_for};
+use super::tones::CALLER;
 
 /// The payload type of telephone-event that AudioCodes offers.
 pub const EVENTS: u8 = 96;
@@ -47,6 +49,22 @@ impl Line {
             move || drive(&socket, hz, &inner, &stop)
         });
         Line { at, inner, stop, thread: Some(thread) }
+    }
+
+    /// A line at the gateway's address.
+    pub fn of_gateway(belfry: &Appliance) -> Line {
+        match belfry.setup.gateway.ip() {
+            IpAddr::V4(ip) => Line::new(ip, CALLER),
+            IpAddr::V6(_) => unreachable!("the tests' addresses are IPv4"),
+        }
+    }
+
+    /// Waits until somebody speaks, behind the first `from` samples: 100 ms of loud sound.
+    pub fn hears_speech(&self, from: usize) {
+        let spoken = wait_for(PATIENCE, || {
+            (audio::loudest(self.heard().get(from..)?) > -30.0).then_some(())
+        });
+        assert!(spoken.is_some(), "speech is to be heard, not {}", audio::story(&self.heard()));
     }
 
     /// Speaks to `to` without waiting to be spoken to.

@@ -90,7 +90,7 @@ fn an_address_that_is_not_there() {
 #[test]
 fn a_port_range_that_is_too_small() {
     let dir = folder(|_, text| *text = text.replace("20000-20399", "20000-20001"));
-    refuses(&dir, &["belfry.toml:11:9", "the range holds 1", "write at least"]);
+    refuses(&dir, &["belfry.toml:12:9", "the range holds 1", "write at least"]);
 }
 
 #[test]
