@@ -26,9 +26,9 @@ impl Switch {
             let Some(active) = self.calls.get_mut(&id) else { return };
             let Some(mut interp) = active.interp.take() else { return };
             let effect = interp.resume(&active.plan, now, happening);
-            let route = interp.route().to_owned();
+            let route = interp.route(&active.plan).map(str::to_owned);
             active.interp = Some(interp);
-            if !route.is_empty() && active.route.as_ref() != Some(&route) {
+            if let Some(route) = route.filter(|route| active.route.as_ref() != Some(route)) {
                 active.route = Some(route.clone());
                 self.fact(now, FactKind::RouteTaken { call: id, route });
             }

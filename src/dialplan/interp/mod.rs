@@ -53,8 +53,8 @@ pub struct Interp {
     asked: Asked,
     phase: Phase,
     speech: Speech,
-    /// The route taken last.
-    route: String,
+    /// The route taken last, as an index into the plan's.
+    route: Option<usize>,
     on_hangup: Vec<BlockId>,
     wall: Wall,
     budget: Budget,
@@ -132,7 +132,7 @@ impl Interp {
         let (context, to) = (interp.entry.context.clone(), interp.entry.to.clone());
         match interp.look(plan, &context) {
             Some(found) if found.takes_the_call() => {
-                interp.follow(plan, found);
+                interp.follow(found);
                 Ok(interp)
             }
             found => Err(NoRoute { context, to, context_exists: found.is_some() }),
@@ -151,7 +151,7 @@ impl Interp {
             asked: Asked::Nothing,
             phase: Phase::Running,
             speech: Speech::Closed,
-            route: String::new(),
+            route: None,
             on_hangup: Vec::new(),
             wall: now.wall,
             budget: Budget { since: now.at, spent: 0 },
@@ -199,8 +199,8 @@ impl Interp {
     }
 
     /// The name of the route taken last.
-    pub fn route(&self) -> &str {
-        &self.route
+    pub fn route<'p>(&self, plan: &'p Plan) -> Option<&'p str> {
+        Some(plan.routes.get(self.route?)?.name.as_str())
     }
 
     /// Where the plan stands, for the console: `file:line` of the step that runs.
@@ -363,11 +363,9 @@ impl Interp {
     }
 
     /// Puts what was found onto the stack.
-    fn follow(&mut self, plan: &Plan, found: Found) {
+    fn follow(&mut self, found: Found) {
         let matched = found.tried.iter().rev().find(|tried| tried.why_not.is_none());
-        if let Some(route) = matched.and_then(|tried| plan.routes.get(tried.route)) {
-            self.route.clone_from(&route.name);
-        }
+        self.route = matched.map(|tried| tried.route).or(self.route);
         for block in found.on_hangup {
             if !self.on_hangup.contains(&block) {
                 self.on_hangup.push(block);
@@ -387,7 +385,7 @@ impl Interp {
         self.entry.to = number;
         let context = self.entry.context.clone();
         match self.look(plan, &context) {
-            Some(found) if found.takes_the_call() => self.follow(plan, found),
+            Some(found) if found.takes_the_call() => self.follow(found),
             found => {
                 let why =
                     if found.is_some() { "no route takes it" } else { "there is no such context" };

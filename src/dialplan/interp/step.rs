@@ -145,7 +145,7 @@ impl Interp {
         match &step.op {
             Op::Goto { route } => {
                 let name = text(self, route);
-                let Some((_, route)) = plan.route_named(&name) else {
+                let Some((at, route)) = plan.route_named(&name) else {
                     self.log(
                         Level::Error,
                         format!("{}: there is no route '{name}'", plan.at(step.place)),
@@ -154,7 +154,7 @@ impl Interp {
                 };
                 self.stack.clear();
                 self.entry.context.clone_from(&route.context);
-                self.route.clone_from(&route.name);
+                self.route = Some(at);
                 if let Some(block) = route.on_hangup.filter(|b| !self.on_hangup.contains(b)) {
                     self.on_hangup.push(block);
                 }
@@ -217,7 +217,7 @@ impl Interp {
         match found {
             Some(found) if found.takes_the_call() => {
                 let route = self.route.clone();
-                self.enter(plan, step, |interp| interp.follow(plan, found));
+                self.enter(plan, step, |interp| interp.follow(found));
                 self.route = route;
             }
             _ => self
