@@ -68,8 +68,9 @@ struct Stream {
     seen: u64,
     /// Times that `newest` wrapped.
     cycles: u32,
-    /// The first sequence number.
-    base: u16,
+    /// The first sequence number, counted as `newest` with its wraps is: below 0 when a late one
+    /// came from before a wrap.
+    base: i64,
     received: u64,
     /// After a leap: the number that would confirm it.
     leap: Option<u16>,
@@ -159,7 +160,7 @@ impl RtpRx {
             newest: sequence,
             seen: 1,
             cycles: 0,
-            base: sequence,
+            base: i64::from(sequence),
             received: 0,
             leap: None,
             transit: None,
@@ -229,10 +230,7 @@ impl Stream {
                 }
                 self.seen |= bit;
                 // Before the first one: the stream is that much longer than it seemed.
-                let length = self.newest.wrapping_sub(self.base);
-                if self.cycles == 0 && i32::from(-behind) > i32::from(length) {
-                    self.base = sequence;
-                }
+                self.base = self.base.min(self.extended() + i64::from(behind));
                 Arrival::Late
             }
             _ if self.leap == Some(sequence) => Arrival::First,
@@ -245,8 +243,12 @@ impl Stream {
 
     /// Packets from the first to the newest.
     fn expected(&self) -> u64 {
-        let newest = u64::from(self.newest) + (u64::from(self.cycles) << 16);
-        (newest + 1).saturating_sub(u64::from(self.base))
+        (self.extended() + 1 - self.base) as u64
+    }
+
+    /// The newest number with the wraps before it.
+    fn extended(&self) -> i64 {
+        i64::from(self.cycles) << 16 | i64::from(self.newest)
     }
 
     /// §A.8: the mean deviation of the transit time, a 16th of each change.
@@ -296,6 +298,12 @@ mod tests {
         let mut rx = RtpRx::default();
         assert_eq!(feed(&mut rx, &[10, 8])[1], Arrival::Late);
         assert_eq!((rx.totals().packets, rx.totals().lost), (2, 1));
+        let mut rx = RtpRx::default();
+        rx.packet(at(0), 7, 0, None, 160);
+        assert!(rx.report().is_some_and(|report| report.cumulative_lost == 0));
+        assert_eq!(feed(&mut rx, &[65_533])[0], Arrival::Late, "from before the wrap");
+        assert_eq!((rx.totals().packets, rx.totals().lost), (2, 2));
+        assert!(rx.report().is_some_and(|report| report.cumulative_lost == 2));
     }
 
     #[test]
