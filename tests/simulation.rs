@@ -5,4 +5,5 @@ mod simulation {
     pub mod house;
 
     mod care_line;
+    mod many_calls;
 }

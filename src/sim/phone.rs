@@ -100,6 +100,8 @@ pub struct Phone {
     digits: VecDeque<(Time, char)>,
     hang_up_at: Time,
     out: VecDeque<Sent>,
+    /// Calls that it made or took.
+    pub calls: u64,
     /// Calls that it talked in.
     pub talks: u64,
     /// The final status of its latest offer within a call; 0 while it waits.
@@ -131,6 +133,7 @@ impl Phone {
             digits: VecDeque::new(),
             hang_up_at: Time::NEVER,
             out: VecDeque::new(),
+            calls: 0,
             talks: 0,
             offer_status: 0,
             setup,
@@ -199,6 +202,7 @@ impl Phone {
         let server = self.setup.server;
         self.session = Some(session);
         self.state = State::Calling;
+        self.calls += 1;
         self.ear = Ear::default();
         self.mouth = None;
         self.params = None;
@@ -412,6 +416,7 @@ impl Phone {
         }
         self.session = Some(session);
         self.state = State::Ringing;
+        self.calls += 1;
         self.ear = Ear::default();
         self.offer = Sdp::parse(invite.body()).ok();
         if let Manner::AnswerAfter(pause) = self.setup.manner {

@@ -20,7 +20,7 @@ use crate::wire::sip::{Message, Name, Uri};
 
 use super::active::{Active, Doing};
 use super::ending::party;
-use super::fact::{self, FactKind};
+use super::fact::{self, AlarmWhat, FactKind};
 use super::leg::Leg;
 use super::requests::Challenge;
 use super::{Output, Switch};
@@ -43,6 +43,9 @@ impl Switch {
         if let Some(why) = self.refusing(now) {
             self.count.refused += 1;
             self.log(super::Level::Warning, format!("call from {} refused: {why}", flow.remote));
+            if !self.draining && !self.journal_full {
+                self.alarm(now, AlarmWhat::Overload, why.into(), None);
+            }
             let again = vec![(Name::RetryAfter, RETRY_AFTER_S.into())];
             return self.refuse(now, session, 503, Some(Cause::SWITCH_CONGESTION), again);
         }

@@ -71,7 +71,7 @@ macro_rules! word {
         $( $variant:ident = $word:literal: $vdoc:literal, )+
     }) => {
         $(#[doc = $doc])+
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum $Type {
             $( #[doc = $vdoc] $variant, )+

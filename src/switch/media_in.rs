@@ -83,15 +83,7 @@ impl Switch {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let (id, session, called) = (leg.call, leg.session, leg.invite.is_some());
         self.log(Level::Error, format!("call {id}: no RTP port ({why:?}): widen [media] ports"));
-        self.fact(
-            now,
-            FactKind::Alarm {
-                what: AlarmWhat::NoPorts,
-                raised: true,
-                detail: format!("{why:?}"),
-                call: Some(id),
-            },
-        );
+        self.alarm(now, AlarmWhat::NoPorts, format!("{why:?}"), Some(id));
         if !called {
             let again = vec![(crate::wire::sip::Name::RetryAfter, b"5".to_vec())];
             self.refuse(now, session, 503, Some(Cause::NORMAL_CIRCUIT_CONGESTION), again);

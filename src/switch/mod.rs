@@ -17,6 +17,7 @@
 //! One owner, no I/O: a run replays from its inputs.
 
 pub mod active;
+mod alarm;
 mod arrival;
 pub mod console;
 mod console_in;
@@ -89,6 +90,7 @@ pub struct Switch {
     due: BTreeSet<(Time, CallId)>,
     /// Pings under way: which gateway a transaction asks.
     pings: BTreeMap<crate::sip::ClientTxn, String>,
+    alarms: alarm::Alarms,
     /// Recordings whose files are being closed.
     recordings: BTreeMap<RecordingId, CallId>,
     zone: TimeZone,
@@ -128,6 +130,7 @@ impl Switch {
             sessions: BTreeMap::new(),
             due: BTreeSet::new(),
             pings: BTreeMap::new(),
+            alarms: alarm::Alarms::default(),
             recordings: BTreeMap::new(),
             zone,
             rng,
@@ -185,10 +188,16 @@ impl Switch {
     pub fn next_wake(&self) -> Option<Time> {
         let agent = self.agent.next_wake().map(|(at, _)| at);
         let call = self.due.first().map(|(at, _)| *at);
-        [agent, call, self.registrar.next_wake(), self.gateways.next_ping()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            agent,
+            call,
+            self.registrar.next_wake(),
+            self.gateways.next_ping(),
+            self.alarms.next_wake(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// What is in being: `(calls, legs, sessions and transactions)`. All zero after the last call

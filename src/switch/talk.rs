@@ -161,15 +161,7 @@ impl Switch {
                         call.map_or_else(String::new, |c| c.to_string())
                     ),
                 );
-                self.fact(
-                    now,
-                    FactKind::Alarm {
-                        what: AlarmWhat::RecordingFailed,
-                        raised: true,
-                        detail: why,
-                        call,
-                    },
-                );
+                self.alarm(now, AlarmWhat::RecordingFailed, why, call);
             }
         }
     }

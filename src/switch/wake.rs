@@ -25,6 +25,7 @@ impl Switch {
         }
         self.verifier.expire(now.at);
         self.ping_due(now);
+        self.alarms_due(now);
     }
 
     /// Something of a call is due: which, its step says.

@@ -210,7 +210,7 @@ impl Plane {
         if self.clocks.is_empty() {
             self.next_clock = Time::NEVER;
         }
-        self.ports.give_back(now, leg.port, self.config.quarantine);
+        self.ports.give_back(now, leg.port, leg.latch.held(), self.config.quarantine);
         if let Some(to) = leg.rtcp.destination() {
             let mut bytes = [0; MOST_BYTES];
             let Leg { rtcp, rx, tx, .. } = &mut *leg;

@@ -7,7 +7,8 @@
 //! A port rests before it is given out again, so that late packets of the old call are nobody's
 //! rather than the new call's (R8). The one that rested longest goes first, unless somebody still
 //! sends to it: a phone that missed its hang-up may do so for hours. When all are sent to, the stray
-//! source is handed on, for the latch to bar.
+//! source is handed on, for the latch to bar. When none is ready, one that rests is better than a
+//! call refused.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -69,7 +70,7 @@ impl Ports {
         self.ports.get(port.0 as usize).map(|p| p.leg).filter(|leg| *leg != NOBODY)
     }
 
-    /// Gives a port to `leg`; `None`: each is taken or rests.
+    /// Gives a port to `leg`; `None`: each is taken.
     pub(super) fn take(&mut self, now: Time, leg: u32) -> Option<Given> {
         while let Some((until, port)) = self.resting.front().copied().filter(|r| r.0 <= now) {
             debug_assert!(until <= now);
@@ -82,7 +83,10 @@ impl Ports {
         };
         let mut looked_at = self.ready.iter().take(MOST_LOOKED_AT);
         let quiet = looked_at.position(|port| stray(*port).is_none()).unwrap_or(0);
-        let index = self.ready.remove(quiet)?;
+        let index = match self.ready.remove(quiet) {
+            Some(ready) => ready,
+            None => self.resting.pop_front()?.1,
+        };
         let stray = stray(index);
         let port = &mut self.ports[index as usize];
         port.leg = leg;
@@ -96,10 +100,17 @@ impl Ports {
         }
     }
 
-    /// Takes the port back, to rest for `quarantine`.
-    pub(super) fn give_back(&mut self, now: Time, port: PortIndex, quarantine: Duration) {
+    /// Takes the port back, to rest for `quarantine`. `heard` spoke to the leg and may go on to.
+    pub(super) fn give_back(
+        &mut self,
+        now: Time,
+        port: PortIndex,
+        heard: Option<Source>,
+        quarantine: Duration,
+    ) {
         if let Some(entry) = self.ports.get_mut(port.0 as usize).filter(|p| p.leg != NOBODY) {
             entry.leg = NOBODY;
+            entry.stray = heard.map(|source| (source, now));
             self.resting.push_back((now + quarantine, port.0));
         }
     }
@@ -130,11 +141,14 @@ mod tests {
         let port = given.port;
         assert_eq!((given.addr.port(), ports.leg(port)), (4_000, Some(7)));
         assert_eq!(ports.take(Time::ZERO, 8), None);
-        ports.give_back(Time::ZERO, port, rest);
-        ports.give_back(Time::ZERO, port, rest); // twice does no harm
-        assert_eq!((ports.leg(port), ports.take(Time::from_millis(4_999), 8)), (None, None));
-        assert_eq!(ports.take(Time::from_millis(5_000), 8), Some(given));
-        assert_eq!((ports.take(Time::from_millis(9_000), 9), ports.taken()), (None, 1));
+        ports.give_back(Time::ZERO, port, None, rest);
+        ports.give_back(Time::ZERO, port, None, rest); // twice does no harm
+        assert_eq!((ports.leg(port), ports.taken()), (None, 0));
+        ports.add(PortIndex(1), SocketAddr::from(([127, 0, 0, 1], 5_000)));
+        let at = Time::from_millis(4_999);
+        assert_eq!(ports.take(at, 8).unwrap().port, PortIndex(1), "the other rests still");
+        assert_eq!(ports.take(at, 9), Some(given), "better than none");
+        assert_eq!((ports.take(at, 10), ports.taken()), (None, 2));
     }
 
     #[test]
@@ -142,7 +156,7 @@ mod tests {
         let mut ports = pool(2);
         let rest = Duration::from_secs(1);
         let first = ports.take(Time::ZERO, 1).unwrap().port;
-        ports.give_back(Time::ZERO, first, rest);
+        ports.give_back(Time::ZERO, first, None, rest);
         let second = ports.take(Time::from_millis(2_000), 2).unwrap().port;
         assert_ne!(first, second);
         assert_eq!(ports.leg(PortIndex(99)), None);
@@ -158,7 +172,17 @@ mod tests {
         assert_eq!((quiet.port, quiet.stray), (PortIndex(1), None));
         let busy = ports.take(at(1_000), 2).unwrap();
         assert_eq!((busy.port, busy.stray), (PortIndex(0), Some(source)));
-        ports.give_back(at(1_000), busy.port, Duration::ZERO);
+        ports.give_back(at(1_000), busy.port, None, Duration::ZERO);
         assert_eq!(ports.take(at(6_000), 3).unwrap().stray, None, "it has fallen silent");
+    }
+
+    /// R8: the one who was talked to and does not know yet that the call is over.
+    #[test]
+    fn given_again_without_a_rest_its_last_party_is_a_stray() {
+        let mut ports = pool(1);
+        let source = Source { addr: SocketAddr::from(([192, 0, 2, 1], 9)), ssrc: 1 };
+        let port = ports.take(Time::ZERO, 1).unwrap().port;
+        ports.give_back(Time::from_millis(100), port, Some(source), Duration::from_secs(5));
+        assert_eq!(ports.take(Time::from_millis(120), 2).unwrap().stray, Some(source));
     }
 }
