@@ -5,5 +5,10 @@ mod simulation {
     pub mod house;
 
     mod care_line;
+    mod clocks;
+    mod endings;
+    mod hold;
     mod many_calls;
+    mod strangers;
+    mod transfers;
 }

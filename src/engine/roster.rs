@@ -50,7 +50,7 @@ impl Roster {
             Command::StopRecord { recording } => {
                 Some(self.recordings.remove(recording).unwrap_or(0))
             }
-            Command::SetRecordRight { recording, .. } | Command::PauseRecord { recording, .. } => {
+            Command::SetRecordLegs { recording, .. } | Command::PauseRecord { recording, .. } => {
                 self.recordings.get(recording).copied()
             }
             Command::Bridge { a: leg, .. }

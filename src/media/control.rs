@@ -182,12 +182,14 @@ pub enum Command<C> {
         /// The agent, if already there.
         right: Option<LegId>,
     },
-    /// Another leg speaks on the right channel from now on (transfer).
-    SetRecordRight {
+    /// These legs speak on the two channels from now on (answer, transfer); silence for none.
+    SetRecordLegs {
         /// Which recording.
         recording: RecordingId,
-        /// The new one.
-        leg: Option<LegId>,
+        /// The customer.
+        left: Option<LegId>,
+        /// The agent.
+        right: Option<LegId>,
     },
     /// Silence instead of samples while `paused`; the clock goes on.
     PauseRecord {
@@ -239,8 +241,8 @@ impl<C> Command<C> {
             Command::Record { recording, left, right } => {
                 Command::Record { recording, left, right }
             }
-            Command::SetRecordRight { recording, leg } => {
-                Command::SetRecordRight { recording, leg }
+            Command::SetRecordLegs { recording, left, right } => {
+                Command::SetRecordLegs { recording, left, right }
             }
             Command::PauseRecord { recording, paused } => {
                 Command::PauseRecord { recording, paused }

@@ -27,13 +27,15 @@ pub struct Mouth {
     /// The tone, in hertz; 0: silence.
     pub hz: f64,
     /// How much faster than true its clock runs, in parts per million.
-    pub ppm: f64,
+    ppm: f64,
     codec: Codec,
     payload_type: u8,
     sequence: u16,
     timestamp: u32,
     spoken: u64,
+    /// Since when its clock runs as it does, and the packets spoken by then.
     began: Time,
+    begin: u64,
     digits: Vec<(char, u16)>,
     digit_at: u16,
     digit_payload_type: u8,
@@ -52,6 +54,7 @@ impl Mouth {
             timestamp: ssrc.rotate_left(7),
             spoken: 0,
             began: now,
+            begin: 0,
             digits: Vec::new(),
             digit_at: 0,
             digit_payload_type: 101,
@@ -64,9 +67,15 @@ impl Mouth {
         self.digit_payload_type = payload_type;
     }
 
+    /// Its clock runs `ppm` faster than true from now on.
+    pub fn set_ppm(&mut self, ppm: f64) {
+        (self.began, self.begin) = (self.next(), self.spoken);
+        self.ppm = ppm;
+    }
+
     /// When the next packet is due.
     pub fn next(&self) -> Time {
-        let ns = self.spoken as f64 * 20e6 / (1.0 + self.ppm * 1e-6);
+        let ns = (self.spoken - self.begin) as f64 * 20e6 / (1.0 + self.ppm * 1e-6);
         self.began + Duration::from_nanos(ns as u64)
     }
 
@@ -230,7 +239,7 @@ mod tests {
     fn the_ear_hears_what_the_mouth_says() {
         let from: SocketAddr = "10.0.0.1:4000".parse().unwrap();
         let mut mouth = Mouth::new(Time::ZERO, 0xffff_fff0, 440.0, Codec::Pcma, 8);
-        mouth.ppm = 500.0;
+        mouth.set_ppm(500.0);
         let mut ear = Ear::default();
         for n in 0..100 {
             if n == 50 {

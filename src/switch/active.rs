@@ -70,6 +70,8 @@ pub struct Recording {
     pub path: String,
     /// Silence is written for the time being.
     pub paused: bool,
+    /// A dial asked for it: it ends with the talk. The plan ends its own.
+    pub by_dial: bool,
 }
 
 /// A transfer that has not proven itself yet: what to go back to if it fails.
@@ -142,10 +144,29 @@ impl Active {
     pub fn subject(&self) -> LegId {
         self.call.subject
     }
-    /// The talk that is on, if one is, is over: its time counts, whoever ended it.
-    pub fn count_talk(&mut self, now: Time) {
-        if let Doing::Talking { since, .. } = self.doing {
-            self.talk_ms += now.since(since).as_millis() as u64;
+    /// Gives up what the present step waits for: a talk's time counts, whoever ended it. Gives the
+    /// step, and the legs that a dial still rings.
+    pub fn leave_step(&mut self, now: Time) -> (Doing, Vec<LegId>) {
+        let mut left = std::mem::replace(&mut self.doing, Doing::Ending);
+        let rung = match &mut left {
+            Doing::Dialling(dialing) => dialing.hunt.abandon(),
+            Doing::Talking { since, .. } => {
+                self.talk_ms += now.since(*since).as_millis() as u64;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        (left, rung)
+    }
+    /// Who speaks on a recording's left channel and on its right (R5).
+    pub fn sides(&self) -> (LegId, Option<LegId>) {
+        let subject = self.subject();
+        match self.doing {
+            Doing::Talking { with, .. } => {
+                let (left, right) = self.call.sides(subject, with);
+                (left, Some(right))
+            }
+            _ => (subject, None),
         }
     }
     /// The earliest time at which something is due.

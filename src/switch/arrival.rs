@@ -14,7 +14,7 @@ use crate::dialplan::{Entry, Interp};
 use crate::media::control::{self, Codec};
 use crate::sip::{Command, Flow, SessionId};
 use crate::trunk::NoChannel;
-use crate::wire::q850::Cause;
+use crate::wire::q850::{Cause, Mapping};
 use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Message, Name, Uri};
 
@@ -277,6 +277,11 @@ impl Switch {
         reason: Option<Cause>,
         headers: crate::sip::Headers,
     ) {
+        let leg = self.sessions.get(&session).and_then(|leg| self.legs.get_mut(leg));
+        if let Some(leg) = leg {
+            let cause = reason.unwrap_or_else(|| Mapping::RFC_3398.cause_of(status));
+            leg.ours.get_or_insert((cause, status, super::fact::EndedBy::Plan));
+        }
         self.ask(now, Command::Reject { session, status, reason, headers });
     }
 

@@ -18,9 +18,9 @@ use crate::wire::sip::{Host, Name, NameAddr, Uri};
 use super::active::{Dialing, Doing};
 use super::arrival::{media_codecs, no_channel};
 use super::effects::{music, q850, tone_plan};
-use super::fact::FactKind;
+use super::fact::{EndedBy, FactKind};
 use super::leg::{Leg, Stage};
-use super::{Level, Switch};
+use super::{Level, Output, Switch};
 
 impl Switch {
     /// Begins to dial. `Some`: it has come to nothing already.
@@ -312,10 +312,9 @@ impl Switch {
     /// A called leg answered.
     pub(super) fn answered(&mut self, now: Now, leg_id: LegId, sdp: Option<Vec<u8>>) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let (id, session) = (leg.call, leg.session);
+        let id = leg.call;
         leg.stage = Stage::Answered;
         leg.answered = Some(now.at);
-        self.fact(now, FactKind::LegAnswered { call: id, leg: leg_id });
         let fits = sdp.is_none_or(|sdp| self.accept_answer(leg_id, &sdp))
             && self.legs.get(&leg_id).is_some_and(|leg| leg.params.is_some());
         if !fits {
@@ -324,13 +323,11 @@ impl Switch {
                 Level::Warning,
                 format!("call {id}: {leg_id} answered without a usable session description"),
             );
-            let incompatible = failure(Cause::INCOMPATIBLE_DESTINATION, 488);
-            self.ask(
-                now,
-                sip::Command::Hangup { session, reason: Some(Cause::INCOMPATIBLE_DESTINATION) },
-            );
-            return self.leg_failed(now, leg_id, incompatible);
+            let incompatible = Cause::INCOMPATIBLE_DESTINATION;
+            self.hang_up(now, leg_id, incompatible, EndedBy::Fault);
+            return self.leg_failed(now, leg_id, failure(incompatible, 488));
         }
+        self.fact(now, FactKind::LegAnswered { call: id, leg: leg_id });
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.call.enter(leg_id, ConnectionState::Connected, now.at);
         let step = match &mut active.doing {
@@ -339,15 +336,10 @@ impl Switch {
         };
         match step {
             Step::Won { leg, cancel } => {
-                self.cancel(now, &cancel);
+                self.cancel(now, &cancel, Cause::NON_SELECTED_USER_CLEARING, EndedBy::Plan);
                 self.connect(now, id, leg);
             }
-            _ => {
-                self.ask(
-                    now,
-                    sip::Command::Hangup { session, reason: Some(Cause::NORMAL_CLEARING) },
-                );
-            }
+            _ => self.hang_up(now, leg_id, Cause::NON_SELECTED_USER_CLEARING, EndedBy::Plan),
         }
     }
 
@@ -374,7 +366,8 @@ impl Switch {
 
     fn step(&mut self, now: Now, id: CallId, step: Step) {
         if let Step::Next { cancel } = step {
-            self.cancel(now, &cancel);
+            self.early_over(id, &cancel);
+            self.cancel(now, &cancel, Cause::NO_ANSWER, EndedBy::Limit);
             if let Some(lost) = self.next_group(now, id) {
                 self.run(now, id, lost);
             }
@@ -383,9 +376,19 @@ impl Switch {
     }
 
     /// Legs that still ring are not wanted any more.
-    pub(super) fn cancel(&mut self, now: Now, legs: &[LegId]) {
+    fn cancel(&mut self, now: Now, legs: &[LegId], cause: Cause, by: EndedBy) {
         for leg in legs {
-            self.hang_up(now, *leg, Cause::NORMAL_CLEARING);
+            self.hang_up(now, *leg, cause, by);
+        }
+    }
+
+    /// The caller hears no more of a leg that is given up: the next may speak.
+    fn early_over(&mut self, id: CallId, given_up: &[LegId]) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let leg = active.subject();
+        let Doing::Dialling(dialing) = &mut active.doing else { return };
+        if dialing.early.take_if(|early| given_up.contains(early)).is_some() {
+            self.out.push_back(Output::Media(crate::media::control::Command::Unbridge { leg }));
         }
     }
 

@@ -39,6 +39,9 @@ impl Switch {
 
     /// Does one effect. `Some`: it is done already, go on.
     fn act(&mut self, now: Now, id: CallId, effect: Effect) -> Option<Happening> {
+        if matches!(effect, Effect::Answer | Effect::Collect(_) | Effect::Wait { ms: None }) {
+            self.transfer_settled(now, id);
+        }
         let active = self.calls.get_mut(&id)?;
         let subject = active.subject();
         if !matches!(effect, Effect::End | Effect::Log { .. }) {
@@ -288,10 +291,8 @@ impl Switch {
 
     /// The plan starts, stops, pauses or resumes the recording.
     fn plan_records(&mut self, now: Now, id: CallId, change: Recording) {
-        let Some(active) = self.calls.get(&id) else { return };
-        let subject = active.subject();
         match change {
-            Recording::Start => self.record(now, id, subject, None),
+            Recording::Start => self.record(now, id, false),
             Recording::Stop => self.stop_recording(id),
             Recording::Pause => self.pause_recording(now, id, true),
             Recording::Resume => self.pause_recording(now, id, false),

@@ -10,7 +10,7 @@
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::Device;
-use crate::dialplan::effect::Happening;
+use crate::dialplan::effect::{self, DialEnd, Happening};
 use crate::media::control::{self, LegStats};
 use crate::sip::{Command, End};
 use crate::wire::q850::{Cause, Mapping};
@@ -22,12 +22,13 @@ use super::leg::{Ending, Stage};
 use super::{Output, Switch};
 
 impl Switch {
-    /// Ends a leg by whatever its state asks for.
-    pub(super) fn hang_up(&mut self, now: Now, leg_id: LegId, cause: Cause) {
-        let Some(leg) = self.legs.get(&leg_id) else { return };
+    /// Ends a leg by whatever its state asks for, on the account of `by`.
+    pub(super) fn hang_up(&mut self, now: Now, leg_id: LegId, cause: Cause, by: EndedBy) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if leg.stage == Stage::Over {
             return;
         }
+        leg.ours.get_or_insert((cause, 0, by));
         let session = leg.session;
         let sent = leg.invite.is_none();
         let command = match cause {
@@ -43,7 +44,7 @@ impl Switch {
         let own = self.ask(now, command);
         // One that never went out has no session that could end.
         if !own && !sent {
-            self.leg_over(now, leg_id, Ending { cause, status: 0, by: EndedBy::Plan, at: now.at });
+            self.leg_over(now, leg_id, Ending { cause, status: 0, by, at: now.at });
         }
     }
 
@@ -55,7 +56,7 @@ impl Switch {
             Some(crate::call::Role::Callee) => EndedBy::Callee,
             _ => EndedBy::Caller,
         };
-        let ours = self.calls.get(&leg.call).and_then(|a| a.ended);
+        let ours = leg.ours.unwrap_or((Cause::NORMAL_CLEARING, 0, EndedBy::Plan));
         let (cause, status, by) = match end {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
@@ -64,8 +65,7 @@ impl Switch {
             }
             End::Timeout => (Cause::RECOVERY_ON_TIMER_EXPIRE, 408, EndedBy::Fault),
             End::FlowFailed => (Cause::NETWORK_OUT_OF_ORDER, 503, EndedBy::Fault),
-            End::Ours => ours
-                .map_or((Cause::NORMAL_CLEARING, 0, EndedBy::Plan), |(cause, by)| (cause, 0, by)),
+            End::Ours => ours,
             End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRE, 0, EndedBy::Fault),
         };
         self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
@@ -117,23 +117,41 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.ended.get_or_insert((ending.cause, ending.by));
         active.transfer = None;
-        let was_over = matches!(active.doing, Doing::Ending);
-        let dialled = match &mut active.doing {
-            Doing::Dialling(dialing) => dialing.hunt.abandon(),
-            _ => Vec::new(),
-        };
-        active.count_talk(now.at);
-        active.doing = Doing::Ending;
-        let others: Vec<LegId> =
-            active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
-        for leg in others {
-            self.hang_up(now, leg, Cause::NORMAL_CLEARING);
-        }
+        let talk = active.talk_ms;
+        let (left, rung) = active.leave_step(now.at);
+        let talk_ms = active.talk_ms - talk;
+        let plan_goes_on = active.interp.as_ref().is_some_and(|interp| !interp.is_ended());
+        self.hang_up_all(now, id, rung, Cause::NORMAL_CLEARING, ending.by);
         self.stop_recording(id);
-        if !was_over && self.calls.get(&id).is_some_and(|a| a.interp.is_some()) {
-            self.run(now, id, Happening::Hangup);
+        if plan_goes_on {
+            let happening = match left {
+                Doing::Talking { target, .. } => Happening::Dialed(DialEnd::Answered {
+                    by: target,
+                    talk_ms,
+                    ended_by: effect::EndedBy::Caller,
+                }),
+                _ => Happening::Hangup,
+            };
+            self.run(now, id, happening);
         }
         self.forget_if_over(now, id);
+    }
+
+    /// Ends every leg of a call, those that `rung` names with them.
+    pub(super) fn hang_up_all(
+        &mut self,
+        now: Now,
+        id: CallId,
+        rung: Vec<LegId>,
+        cause: Cause,
+        by: EndedBy,
+    ) {
+        let Some(active) = self.calls.get(&id) else { return };
+        let legs: Vec<LegId> =
+            active.call.connections().iter().map(|c| c.leg).chain(rung).collect();
+        for leg in legs {
+            self.hang_up(now, leg, cause, by);
+        }
     }
 
     /// A leg's port is closed: its last fact, and the leg is gone.

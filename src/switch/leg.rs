@@ -91,6 +91,8 @@ pub struct Leg {
     pub ringing: Option<Time>,
     /// When it answered.
     pub answered: Option<Time>,
+    /// Why we end it: the cause, the status that we gave it, and on whose account.
+    pub ours: Option<(Cause, u16, EndedBy)>,
     /// How it ended.
     pub ending: Option<Ending>,
 }
@@ -129,6 +131,7 @@ impl Leg {
             typed: TypedAhead::default(),
             ringing: None,
             answered: None,
+            ours: None,
             ending: None,
         }
     }

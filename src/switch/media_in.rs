@@ -190,6 +190,6 @@ impl Switch {
             Level::Warning,
             format!("call {id}: {leg_id} sent no RTP for {silent_ms} ms: released"),
         );
-        self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRE);
+        self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRE, EndedBy::Limit);
     }
 }

@@ -46,7 +46,8 @@ impl Switch {
     /// The answer to an offer of ours that went out in a 2xx.
     pub(super) fn offer_answered(&mut self, now: Now, leg_id: LegId, sdp: &[u8]) {
         if !self.accept_answer(leg_id, sdp) {
-            self.hang_up(now, leg_id, crate::wire::q850::Cause::INCOMPATIBLE_DESTINATION);
+            let cause = crate::wire::q850::Cause::INCOMPATIBLE_DESTINATION;
+            self.hang_up(now, leg_id, cause, super::fact::EndedBy::Fault);
             return;
         }
         let held =

@@ -4,7 +4,6 @@ use crate::base::{CallId, LegId, Now};
 use crate::call::ConnectionState;
 use crate::media::control::Command;
 use crate::record::path::path;
-use crate::wire::q850::Cause;
 
 use super::active::{Doing, Recording};
 use super::effects::music;
@@ -36,8 +35,9 @@ impl Switch {
             leg.typed.clear();
         }
         if dialing.dial.record {
-            self.record(now, id, subject, Some(with));
+            self.record(now, id, true);
         }
+        self.recorded_sides(id);
         self.transfer_settled(now, id);
         self.rearm(id);
     }
@@ -59,7 +59,13 @@ impl Switch {
         self.stop_play(b);
         self.bridge(a, b);
         self.bridged(now, id, a, b);
-        self.recorded_side(id, a, Some(b));
+        self.recorded_sides(id);
+        // Who held the other before the transfer holds still.
+        for (holds, hears) in [(a, b), (b, a)] {
+            if self.legs.get(&holds).is_some_and(|leg| leg.held) {
+                self.hear_clip(now, hears, music("default"));
+            }
+        }
     }
 
     /// Takes `leg` and whom it talks with apart; gives the other.
@@ -70,20 +76,13 @@ impl Switch {
         Some(peer)
     }
 
-    /// Begins to record, or gives the running recording its new right side (R5).
-    pub(super) fn record(&mut self, now: Now, id: CallId, a: LegId, b: Option<LegId>) {
+    /// Begins to record, if that is not done already (R5); `by_dial`: until the talk is over.
+    pub(super) fn record(&mut self, now: Now, id: CallId, by_dial: bool) {
         let Some(active) = self.calls.get_mut(&id) else { return };
-        if active.recording.is_some() {
-            return self.recorded_side(id, a, b);
-        }
-        if !self.config.record.enabled {
+        if active.recording.is_some() || !self.config.record.enabled {
             return;
         }
-        let (left, right) = match b {
-            Some(b) => active.call.sides(a, b),
-            None => (a, a),
-        };
-        let right = b.map(|_| right);
+        let (left, right) = active.sides();
         let date = jiff::Timestamp::from_millisecond(now.wall.0)
             .unwrap_or_default()
             .to_zoned(self.zone.clone())
@@ -93,7 +92,8 @@ impl Switch {
         let recording = self.new_recording_id();
         let format = self.config.record.format;
         if let Some(active) = self.calls.get_mut(&id) {
-            active.recording = Some(Recording { id: recording, path: path.clone(), paused: false });
+            let path = path.clone();
+            active.recording = Some(Recording { id: recording, path, paused: false, by_dial });
         }
         self.out.push_back(Output::Disk(DiskCommand::Open {
             recording,
@@ -105,11 +105,21 @@ impl Switch {
     }
 
     /// Who speaks on which channel has changed.
-    fn recorded_side(&mut self, id: CallId, a: LegId, b: Option<LegId>) {
+    pub(super) fn recorded_sides(&mut self, id: CallId) {
         let Some(active) = self.calls.get(&id) else { return };
-        let Some(recording) = &active.recording else { return };
-        let leg = b.map(|b| active.call.sides(a, b).1);
-        self.out.push_back(Output::Media(Command::SetRecordRight { recording: recording.id, leg }));
+        let Some(Recording { id: recording, .. }) = active.recording else { return };
+        let (left, right) = active.sides();
+        let left = Some(left);
+        self.out.push_back(Output::Media(Command::SetRecordLegs { recording, left, right }));
+    }
+
+    /// A talk is over, the call is not: what the dial began to record is whole.
+    pub(super) fn talk_recorded(&mut self, id: CallId) {
+        let recording = self.calls.get(&id).and_then(|active| active.recording.as_ref());
+        match recording.is_some_and(|recording| recording.by_dial) {
+            true => self.stop_recording(id),
+            false => self.recorded_sides(id),
+        }
     }
 
     pub(super) fn pause_recording(&mut self, now: Now, id: CallId, paused: bool) {
@@ -197,13 +207,10 @@ impl Switch {
         if *with != gone || active.subject() != peer {
             return;
         }
-        active.count_talk(now.at);
-        let doing = std::mem::replace(&mut active.doing, Doing::Ending);
-        let Doing::Talking { target, since, .. } = doing else { return };
+        let (Doing::Talking { target, since, .. }, _) = active.leave_step(now.at) else { return };
         let talk_ms = now.at.since(since).as_millis() as u64;
-        active.last_cause = Some(Cause::NORMAL_CLEARING);
         self.stop_play(peer);
-        self.stop_recording(id);
+        self.talk_recorded(id);
         use crate::dialplan::effect::{DialEnd, EndedBy, Happening};
         let end = DialEnd::Answered { by: target, talk_ms, ended_by: EndedBy::Callee };
         self.run(now, id, Happening::Dialed(end));

@@ -5,6 +5,9 @@
 //!       │                                  │ somebody answers, or the plan speaks: B is released
 //!       └──── A and B talk again ◀── nobody: B hears how it went
 //! ```
+//!
+//! A prompt alone releases nobody: it may say that the line is busy. The plan has taken the party
+//! over when it answers, asks for keys, lets it wait without end, or ends in good order.
 
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::feature::Feature;
@@ -47,10 +50,6 @@ impl Switch {
         };
         self.ask(now, Command::Respond { txn, status, headers: vec![], body: None });
         if status == 202 {
-            let session = self.legs.get(&leg_id).map(|leg| leg.session);
-            if let Some(session) = session {
-                self.ask(now, Command::NotifyRefer { session, status: 100, last: false });
-            }
             self.redirect(now, leg_id);
         }
     }
@@ -106,11 +105,15 @@ impl Switch {
             return false;
         };
         active.talk_ms += now.at.since(since).as_millis() as u64;
+        active.last_cause = None;
         active.interp = Some(next);
         active.call.subject = who;
         let to = (number.to_owned(), context);
         active.transfer = Some(Transfer { by: Some(by), notify, plan, subject, talk: target, to });
         self.part(now, id, by);
+        // Music of a hold from which it was transferred.
+        self.stop_play(who);
+        self.recorded_sides(id);
         self.fact(now, FactKind::Transferred { call: id, by, who, to: number.into() });
         true
     }
@@ -175,7 +178,7 @@ impl Switch {
                 active.release = Some((by, now.at + RELEASE));
             }
         } else {
-            self.hang_up(now, by, Cause::NORMAL_CLEARING);
+            self.hang_up(now, by, Cause::NORMAL_CLEARING, EndedBy::Plan);
         }
     }
 
@@ -212,10 +215,11 @@ impl Switch {
         if by == subject || active.call.peer(by) != Some(subject) {
             return;
         }
-        active.doing = Doing::Ending;
+        active.leave_step(now.at);
+        active.last_cause = None;
         self.part(now, id, by);
-        self.stop_recording(id);
-        self.hang_up(now, by, Cause::NORMAL_CLEARING);
+        self.talk_recorded(id);
+        self.hang_up(now, by, Cause::NORMAL_CLEARING, EndedBy::Callee);
         self.run(now, id, Happening::Redirect(Redirect::Survey { name }));
     }
 
@@ -226,28 +230,23 @@ impl Switch {
             && at <= now.at
         {
             active.release = None;
-            self.hang_up(now, leg, Cause::NORMAL_CLEARING);
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
         }
     }
 
     /// The plan has come to an end, or a party asks for the end of all.
     pub(super) fn release_call(&mut self, now: Now, id: CallId, cause: Cause, by: EndedBy) {
-        if by == EndedBy::Plan && self.transfer_failed(now, id, cause) {
+        let Some(active) = self.calls.get(&id) else { return };
+        let served = cause == Cause::NORMAL_CLEARING && active.last_cause.is_none();
+        if by == EndedBy::Plan && served {
+            self.transfer_settled(now, id);
+        } else if by == EndedBy::Plan && self.transfer_failed(now, id, cause) {
             return;
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.ended.get_or_insert((cause, by));
-        let dialled = match &mut active.doing {
-            Doing::Dialling(dialing) => dialing.hunt.abandon(),
-            _ => Vec::new(),
-        };
-        active.count_talk(now.at);
-        active.doing = Doing::Ending;
-        let legs: Vec<LegId> =
-            active.call.connections().iter().map(|c| c.leg).chain(dialled).collect();
-        for leg in legs {
-            self.hang_up(now, leg, cause);
-        }
+        let (_, rung) = active.leave_step(now.at);
+        self.hang_up_all(now, id, rung, cause, by);
         self.stop_recording(id);
         self.forget_if_over(now, id);
     }

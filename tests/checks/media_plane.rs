@@ -96,9 +96,10 @@ impl Script<'_> {
                 left: self.leg()?,
                 right: Some(self.leg()?),
             },
-            10 => Command::SetRecordRight {
+            10 => Command::SetRecordLegs {
                 recording: self.recording()?,
-                leg: Some(self.leg()?).filter(|leg| leg.0 != 0),
+                left: Some(self.leg()?).filter(|leg| leg.0 != 0),
+                right: Some(self.leg()?).filter(|leg| leg.0 != 0),
             },
             11 => {
                 Command::PauseRecord { recording: self.recording()?, paused: self.byte()? & 1 == 1 }

@@ -49,7 +49,7 @@ fn channels_stay_aligned_for_two_minutes_at_500_ppm() {
     let both = [caller, agent];
     live.with(caller, |phone, now| phone.call(now, "1001"));
     await_talk(&live, both);
-    live.with(caller, |phone, _| phone.mouth.as_mut().expect("it talks").ppm = PPM);
+    live.with(caller, |phone, _| phone.mouth.as_mut().expect("it talks").set_ppm(PPM));
     std::thread::sleep(Duration::from_secs(1));
 
     let first = mark(&live, both);

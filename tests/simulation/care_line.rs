@@ -2,12 +2,11 @@
 //! (R1 to R5, R21).
 
 use belfry::base::Duration;
-use belfry::dsp::{g711, level::dominant_tone};
 use belfry::sim::network::Faults;
 use belfry::sim::phone::State;
 use belfry::switch::fact::FactKind;
 
-use super::house::{CALLER_HZ, House, hz};
+use super::house::{CALLER_HZ, House, channels, hz, tone_of};
 
 #[test]
 fn a_caller_goes_through_the_menu_to_an_agent_and_on_to_the_survey() {
@@ -38,14 +37,10 @@ fn a_caller_goes_through_the_menu_to_an_agent_and_on_to_the_survey() {
     assert_eq!(house.facts("leg_ended").len(), 2);
 
     let recording = house.world.recordings.values().next().expect("the talk was recorded");
-    let channel = |n: usize| {
-        let codes: Vec<u8> = recording.bytes.iter().skip(n).step_by(2).copied().collect();
-        let mut samples = vec![0; codes.len()];
-        g711::alaw_decode(&codes, &mut samples);
-        dominant_tone(&samples[800..samples.len() - 4000], &[CALLER_HZ, hz(0)]).map(|d| d.hz)
-    };
+    let [left, right] = channels(recording);
+    let tone = |side: &[i16]| tone_of(&side[800..side.len() - 4000], &[CALLER_HZ, hz(0)]);
     assert_eq!(
-        (channel(0), channel(1)),
+        (tone(&left), tone(&right)),
         (Some(CALLER_HZ), Some(hz(0))),
         "customer left, agent right"
     );

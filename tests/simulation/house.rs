@@ -5,11 +5,12 @@ use std::sync::Arc;
 use belfry::base::{Duration, Rng};
 use belfry::config::Config;
 use belfry::dialplan::{File, LoadEnv, Plan};
+use belfry::dsp::g711;
 use belfry::dsp::level::dominant_tone;
 use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, Setup, State};
-use belfry::sim::world::{SIP, World};
+use belfry::sim::world::{Recorded, SIP, World};
 use belfry::switch::fact::FactKind;
 
 /// The number of the care line.
@@ -68,11 +69,43 @@ pub fn hz(n: usize) -> f64 {
     800.0 + 200.0 * n as f64
 }
 
+/// What music on hold sounds like here.
+pub const MUSIC_HZ: f64 = 300.0;
+
+/// A second of a tone.
+pub fn sine(hz: f64) -> Vec<i16> {
+    let step = std::f64::consts::TAU * hz / 8_000.0;
+    (0..8_000).map(|n| ((f64::from(n) * step).sin() * 6_000.0) as i16).collect()
+}
+
+/// The two channels of a recording, 16-bit.
+pub fn channels(recording: &Recorded) -> [Vec<i16>; 2] {
+    [0, 1].map(|n| {
+        let codes: Vec<u8> = recording.bytes.iter().skip(n).step_by(2).copied().collect();
+        let mut samples = vec![0; codes.len()];
+        g711::alaw_decode(&codes, &mut samples);
+        samples
+    })
+}
+
+/// The tone of a stretch of samples, if one stands out.
+pub fn tone_of(samples: &[i16], candidates: &[f64]) -> Option<f64> {
+    dominant_tone(samples, candidates).filter(|tone| tone.share > 0.9).map(|tone| tone.hz)
+}
+
 impl House {
+    /// With the sample dialplan.
     pub fn new(faults: Faults, seed: u64) -> House {
+        House::with_plan(sample_plan(), faults, seed)
+    }
+    /// With a dialplan of its own, over a good network.
+    pub fn of(toml: &str, seed: u64) -> House {
+        House::with_plan(plan(&[("house.toml".into(), toml.into())]), Faults::NONE, seed)
+    }
+    fn with_plan(plan: Arc<Plan>, faults: Faults, seed: u64) -> House {
         let (gateway, gateway_rtp) = World::addresses(100);
-        let mut world =
-            World::new(config(4, &gateway.to_string()), sample_plan(), 64, faults, seed);
+        let mut world = World::new(config(4, &gateway.to_string()), plan, 64, faults, seed);
+        world.clip("music/default", sine(MUSIC_HZ));
         let mut rng = Rng::from_seed(seed ^ 0x5eed);
         let mut setup = Setup {
             sip: gateway,
@@ -108,6 +141,22 @@ impl House {
         assert_eq!(self.world.phone(phone).registered, Some(200));
     }
 
+    /// `caller` calls `number` and talks with `callee`.
+    pub fn talk(&mut self, caller: usize, number: &str, callee: usize) {
+        self.world.with(caller, |phone, now| phone.call(now, number));
+        self.until_state(callee, State::Talking);
+        self.until_state(caller, State::Talking);
+    }
+    /// The two hear each other and nobody else.
+    pub fn hear_each_other(&mut self, a: usize, b: usize) {
+        let tone = |house: &House, phone: usize| house.world.phone(phone).setup().hz;
+        let (of_a, of_b) = (tone(self, a), tone(self, b));
+        assert_eq!(self.hears(a, &[of_a, of_b, MUSIC_HZ]), Some(of_b));
+        assert_eq!(self.hears(b, &[of_a, of_b, MUSIC_HZ]), Some(of_a));
+    }
+    pub fn hang_up(&mut self, phone: usize) {
+        self.world.with(phone, |phone, now| phone.hang_up(now));
+    }
     pub fn state(&self, phone: usize) -> State {
         self.world.phone(phone).state
     }
@@ -134,7 +183,7 @@ impl House {
         self.world.run(Duration::from_secs(1));
         let samples = self.world.phone(phone).ear.samples().to_vec();
         let inner = samples.get(800..samples.len().saturating_sub(800))?;
-        dominant_tone(inner, candidates).filter(|d| d.share > 0.9).map(|d| d.hz)
+        tone_of(inner, candidates)
     }
     /// Lets every transaction linger out; then nothing may be left.
     pub fn ends_clean(&mut self) {

@@ -35,7 +35,9 @@ impl Plane {
                 None
             }),
             Command::Record { recording, left, right } => self.record(now, recording, left, right),
-            Command::SetRecordRight { recording, leg } => self.record_right(recording, leg),
+            Command::SetRecordLegs { recording, left, right } => {
+                self.record_legs(recording, left, right)
+            }
             Command::PauseRecord { recording, paused } => {
                 let slot = self.recordings.slot(recording);
                 slot.and_then(|slot| self.recordings.get_mut(slot)).map(|r| r.paused = paused)
@@ -157,9 +159,24 @@ impl Plane {
         Some(())
     }
 
-    fn record_right(&mut self, id: RecordingId, leg: Option<LegId>) -> Option<()> {
+    fn record_legs(
+        &mut self,
+        id: RecordingId,
+        left: Option<LegId>,
+        right: Option<LegId>,
+    ) -> Option<()> {
         let recording = self.recordings.slot(id)?;
-        self.tap(recording, Channel::Right, leg.and_then(|leg| self.slot(leg)));
+        let wanted = [(Channel::Left, left), (Channel::Right, right)]
+            .map(|(channel, leg)| (channel, leg.and_then(|leg| self.slot(leg))));
+        // A leg that stays keeps its place on the clock; one that changes sides is let go first.
+        let entry = self.recordings.get_mut(recording)?;
+        let changed = wanted.map(|(channel, leg)| entry.leg(channel) != leg);
+        for ((channel, _), _) in wanted.iter().zip(changed).filter(|(_, changed)| *changed) {
+            self.tap(recording, *channel, None);
+        }
+        for ((channel, leg), _) in wanted.into_iter().zip(changed).filter(|(_, changed)| *changed) {
+            self.tap(recording, channel, leg);
+        }
         Some(())
     }
 

@@ -47,7 +47,7 @@ fn pauses_keys_strangers_and_gone_legs_are_silence() {
     b.say(&mut world, &[0; 160]);
     assert_eq!((of(&world, Channel::Left).len(), of(&world, Channel::Right).len()), (1, 0));
     let recording = RecordingId(1);
-    world.command(Command::SetRecordRight { recording, leg: Some(b.leg) });
+    world.command(Command::SetRecordLegs { recording, left: Some(a.leg), right: Some(b.leg) });
     world.command(Command::PauseRecord { recording, paused: true });
     world.pass(20);
     a.say(&mut world, &[0; 160]);
