@@ -10,6 +10,8 @@
 //! The checks are in `tests/checks` or, for those that need a machine's inside, in the library;
 //! `fuzz/fuzz_targets` calls the same ones. How to fuzz in earnest: `fuzz/README.md`.
 
+#![allow(clippy::disallowed_methods, reason = "seeds are read from files")]
+
 #[path = "checks/config_toml.rs"]
 mod config_toml;
 #[path = "checks/dialplan.rs"]

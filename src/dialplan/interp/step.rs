@@ -216,7 +216,7 @@ impl Interp {
         let number = std::mem::replace(&mut self.entry.to, own);
         match found {
             Some(found) if found.takes_the_call() => {
-                let route = self.route.clone();
+                let route = self.route;
                 self.enter(plan, step, |interp| interp.follow(found));
                 self.route = route;
             }
