@@ -205,11 +205,10 @@ impl Crowd {
         let phone = self.world.phone(index);
         let own = self.people[n].own.filter(|own| own.count == phone.calls);
         match (phone.state, own) {
-            (State::Idle | State::Ended(_), _) => {
-                if self.calls < calls && self.rng.chance(0.03) {
-                    self.begin(n);
-                }
+            (State::Idle | State::Ended(_), _) if self.calls < calls && self.rng.chance(0.03) => {
+                self.begin(n);
             }
+            (State::Idle | State::Ended(_), _) => {}
             (_, Some(own)) if now >= own.ends => {
                 self.listen(n, own);
                 self.world.with(index, |phone, now| phone.hang_up(now));
