@@ -193,7 +193,7 @@ fn console(args: Console) -> ExitCode {
 fn help(topic: &[String]) -> ExitCode {
     let words: Vec<&str> = topic.iter().map(String::as_str).collect();
     let text = match words[..] {
-        ["app"] => Some(crate::dialplan::apps::names().map(|name| format!("{name}\n")).collect()),
+        ["app"] => Some(crate::dialplan::apps::list()),
         ["app", name] => match crate::dialplan::help(name) {
             Some(text) => Some(text),
             None => {

@@ -20,9 +20,13 @@ pub fn help(name: &str) -> Option<String> {
     Some(format!("{name}: FreeSWITCH's; Belfry lacks it.\nInstead: {}.\n", lack.remedy))
 }
 
-/// The applications, one a line.
+/// The applications, one a line with what it does; those of later versions say so.
 pub fn list() -> String {
-    let line = |app: &&App| format!("{:14} {}\n", app.name, app.line);
+    let line = |app: &&App| {
+        let later =
+            if matches!(app.build, Build::Later(_)) { " (not in this version)" } else { "" };
+        format!("{:14} {}{later}\n", app.name, app.line)
+    };
     APPS.iter().map(line).collect()
 }
 
