@@ -179,7 +179,8 @@ section! {
         dir: PathBuf = "\"/etc/belfry/dialplan\"", live;
         /// The directory of prompts, with a folder for each language.
         sounds: PathBuf = "\"/usr/share/belfry/sounds\"", live;
-        /// The days on which a `holiday` condition holds.
+        /// The days on which the condition `holiday = true` holds, beside those of the dialplan's
+        /// own lists (`[holidays]`).
         holidays: Vec<Holiday> = "[]", live;
     }
 }

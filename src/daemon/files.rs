@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::cli::ConfigFile;
 use crate::config::{self, Config, SecretSource};
+use crate::dialplan::calendar::Days;
 use crate::dialplan::{self, LoadEnv, Plan};
 
 /// Where the configuration is looked for when none is named.
@@ -215,6 +216,7 @@ fn plan_of(config: &Config, zone: &TimeZone) -> Result<(Plan, Vec<Fault>), Vec<F
         language: config.node.language.as_str().into(),
         zone: zone.clone(),
         domain: config.domain(),
+        holidays: days_off(config),
         globals: BTreeMap::new(),
     };
     let ours = |fault: dialplan::Fault| Fault {
@@ -229,6 +231,11 @@ fn plan_of(config: &Config, zone: &TimeZone) -> Result<(Plan, Vec<Fault>), Vec<F
         Ok(loaded) => Ok((loaded.plan, loaded.warnings.into_iter().map(ours).collect())),
         Err(faults) => Err(faults.into_iter().map(ours).collect()),
     }
+}
+
+/// `[dialplan] holidays` as the plan takes them.
+fn days_off(config: &Config) -> Vec<Days> {
+    config.dialplan.holidays.iter().map(|days| Days::Dated(days.first, days.last)).collect()
 }
 
 /// The texts of all `*.toml` and `*.xml` of a directory, by path.
@@ -281,5 +288,56 @@ fn names_in(dir: &Path, prefix: &str, depth: usize, names: &mut BTreeSet<String>
         } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("wav")) {
             names.insert(format!("{prefix}{stem}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Now, Time, Wall};
+    use crate::dialplan::{Entry, explain};
+
+    /// Who starts without a file must not be greeted by faults of what we ship.
+    #[test]
+    fn the_embedded_default_and_the_sample_plan_agree() {
+        let text = config::EMBEDDED.to_owned();
+        match load(&Source::Text { text, name: "(embedded default)" }) {
+            Ok(loaded) => assert_eq!(loaded.warnings, []),
+            Err(faults) => panic!("{}", lines(&faults)),
+        }
+    }
+
+    /// The steps that a call takes on `date` under `holidays`.
+    fn steps_on(date: &str, holidays: &str) -> usize {
+        let dir = tempfile::tempdir().expect("a directory");
+        let plan = "[[route]]\nname = \"closed\"\ncontext = \"gateway\"\n\
+                    when = { holiday = true }\nsteps = [{ answer = {} }, { hangup = {} }]\n";
+        fs::write(dir.path().join("plan.toml"), plan).expect("a file");
+        let text = config::EMBEDDED.replace(
+            "dir    = \"./dialplan\"",
+            &format!("dir = \"{}\"\nholidays = {holidays}", dir.path().display()),
+        );
+        let loaded =
+            load(&Source::Text { text, name: "test" }).unwrap_or_else(|f| panic!("{}", lines(&f)));
+        let noon: jiff::civil::DateTime =
+            format!("{date} 12:00").replace(' ', "T").parse().expect("a date");
+        let at = loaded.zone.to_timestamp(noon).expect("a time").as_millisecond();
+        let entry = Entry { context: "gateway".into(), to: "1".into(), ..Entry::default() };
+        explain(&loaded.plan, &entry, Now { at: Time::ZERO, wall: Wall(at) }).steps.len()
+    }
+
+    #[test]
+    fn the_configurations_holidays_hold_in_the_plan() {
+        let days = "[\"2026-10-01..2026-10-03\", \"2026-12-25\"]";
+        for (date, open) in [
+            ("2026-09-30", true),
+            ("2026-10-01", false),
+            ("2026-10-03", false),
+            ("2026-10-04", true),
+            ("2026-12-25", false),
+        ] {
+            assert_eq!(steps_on(date, days) == 0, open, "{date}");
+        }
+        assert_eq!(steps_on("2026-10-01", "[]"), 0);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
+use super::calendar::Days;
 use super::fault::{Fault, Faults, Place};
 use super::model::{BlockId, Plan, Step};
 use super::template::{FUNCTIONS, Template};
@@ -32,6 +33,8 @@ pub struct LoadEnv {
     pub zone: TimeZone,
     /// The SIP domain: `${domain_name}` and `$${domain}`.
     pub domain: String,
+    /// Days off that no list of the plan names: `[dialplan] holidays` of belfry.toml.
+    pub holidays: Vec<Days>,
     /// Values for FreeSWITCH's `$${…}` that no file sets.
     pub globals: BTreeMap<String, String>,
 }
@@ -46,6 +49,7 @@ impl Default for LoadEnv {
             language: "zh-CN".into(),
             zone: TimeZone::UTC,
             domain: "localhost".into(),
+            holidays: Vec::new(),
             globals: BTreeMap::new(),
         }
     }
@@ -135,6 +139,7 @@ impl<'e> Draft<'e> {
             surveys: BTreeMap::new(),
             subs: BTreeMap::new(),
             holidays: BTreeMap::new(),
+            days_off: env.holidays.clone(),
             variables: BTreeMap::new(),
             globals: BTreeMap::new(),
             zone: env.zone.clone(),

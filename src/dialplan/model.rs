@@ -43,6 +43,8 @@ pub struct Plan {
     pub(super) surveys: BTreeMap<String, Survey>,
     pub(super) subs: BTreeMap<String, (BlockId, Place)>,
     pub(super) holidays: BTreeMap<String, Vec<Days>>,
+    /// Days off from around the plan, which belong to no list of it.
+    pub(super) days_off: Vec<Days>,
     pub(super) variables: BTreeMap<String, String>,
     /// FreeSWITCH's globals, which a variable that the call has not set falls back on.
     pub(super) globals: BTreeMap<String, String>,
@@ -93,10 +95,14 @@ impl Plan {
     pub(super) fn route_named(&self, name: &str) -> Option<(usize, &Route)> {
         self.routes.iter().enumerate().find(|(_, route)| route.name == name)
     }
-    /// Whether `date` is in the holiday list, or in any list for an empty name.
+    /// Whether `date` is in the holiday list; for an empty name, in any list or a day off of the
+    /// configuration.
     pub(super) fn is_holiday(&self, list: &str, date: Date) -> bool {
         match list {
-            "" => self.holidays.values().any(|days| any_holds(days, date)),
+            "" => {
+                any_holds(&self.days_off, date)
+                    || self.holidays.values().any(|days| any_holds(days, date))
+            }
             name => self.holidays.get(name).is_some_and(|days| any_holds(days, date)),
         }
     }

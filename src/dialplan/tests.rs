@@ -16,7 +16,7 @@ fn sample_env() -> LoadEnv {
     let set = |names: &[&str]| Some(names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>());
     LoadEnv {
         prompts: Some([("zh-CN".to_owned(), names.clone()), ("en".to_owned(), names)].into()),
-        phones: set(&["1000", "1001", "1002"]),
+        phones: set(&["1001", "1002", "1004"]),
         gateways: set(&["e1-a"]),
         music: set(&["default"]),
         ..LoadEnv::default()
