@@ -349,7 +349,8 @@ fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs) -> Result<Sip,
             _ => unreachable!("it is what was offered"),
         })
     };
-    Sip::start(&listen, Arc::new(deliver)).map_err(|e| e.to_string())
+    let connections = config.limits.tcp_connections as usize;
+    Sip::start(&listen, connections, Arc::new(deliver)).map_err(|e| e.to_string())
 }
 
 /// Looks after the store: its reports go to the log, and whether facts can be written down to the

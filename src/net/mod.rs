@@ -100,10 +100,15 @@ pub struct Sip {
 }
 
 impl Sip {
-    /// Opens every address of `listen` or none. Must be called within a tokio runtime.
-    pub fn start(listen: &[Listen], deliver: Deliver) -> Result<Sip, ListenError> {
+    /// Opens every address of `listen` or none, for at most `connections` over TCP at once. Must
+    /// be called within a tokio runtime.
+    pub fn start(
+        listen: &[Listen],
+        connections: usize,
+        deliver: Deliver,
+    ) -> Result<Sip, ListenError> {
         let counters = Arc::new(Counters::default());
-        let tcp = tcp::Connections::new(deliver.clone(), counters.clone());
+        let tcp = tcp::Connections::new(connections, deliver.clone(), counters.clone());
         let mut sip = Sip { udp: Vec::new(), tcp, listening: Vec::new(), counters };
         for one in listen {
             let at =

@@ -21,8 +21,6 @@ use super::{Counters, Deliver, Inbound};
 use crate::sip::flow::{Flow, Transport};
 use crate::wire::sip::{Frame, Framer, Limits};
 
-/// The most connections at once.
-pub const MAX_CONNECTIONS: usize = 16_384;
 /// Messages that wait for a peer that reads slowly; more are dropped and its connection closed.
 const QUEUE: usize = 256;
 /// Nothing at all for this long, not even a keep-alive: the peer is gone.
@@ -58,17 +56,20 @@ pub struct Connections {
 struct Shared {
     map: Map,
     made: Arc<AtomicU64>,
+    /// The most connections at once.
+    most: usize,
     deliver: Deliver,
     counters: Arc<Counters>,
     runtime: tokio::runtime::Handle,
 }
 
 impl Connections {
-    /// None yet. Must be called within a tokio runtime.
-    pub fn new(deliver: Deliver, counters: Arc<Counters>) -> Connections {
+    /// None yet, and never more than `most`, whoever opens them. Must be called within a tokio
+    /// runtime.
+    pub fn new(most: usize, deliver: Deliver, counters: Arc<Counters>) -> Connections {
         let runtime = tokio::runtime::Handle::current();
         let shared =
-            Shared { map: Map::default(), made: Arc::default(), deliver, counters, runtime };
+            Shared { map: Map::default(), made: Arc::default(), most, deliver, counters, runtime };
         Connections { shared, accepting: Vec::new() }
     }
 
@@ -96,7 +97,8 @@ impl Connections {
                 Err(mpsc::error::TrySendError::Closed(_)) => {}
             }
         }
-        if map.len() >= MAX_CONNECTIONS {
+        if map.len() >= self.shared.most {
+            self.shared.counters.add(|c| &c.refused);
             return false;
         }
         let (queue, queued) = self.shared.queue();
@@ -143,7 +145,7 @@ async fn accept(listener: TcpListener, local: SocketAddr, shared: Shared) {
         let connection = Connection { flow, number: queue.number, queued, shared: shared.clone() };
         {
             let mut map = shared.map.lock().expect("no holder panics");
-            if map.len() >= MAX_CONNECTIONS {
+            if map.len() >= shared.most {
                 shared.counters.add(|c| &c.refused);
                 continue;
             }
