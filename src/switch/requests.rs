@@ -92,7 +92,8 @@ impl Switch {
             // The password is one phone's, the number another's (or nobody's).
             return self.respond(now, txn, 403, vec![]);
         }
-        match self.registrar.register(now.at, &number, flow, message) {
+        let most = self.config.phone(&number).map_or(1, |phone| phone.max_contacts as usize);
+        match self.registrar.register(now.at, &number, flow, message, most) {
             Ok(Registered { headers, changes }) => {
                 for change in changes {
                     self.binding_changed(now, &number, change);
@@ -221,7 +222,6 @@ pub(super) fn registrar_config(config: &Config) -> RegistrarConfig {
         min_expires: seconds(config.sip.min_expires),
         default_expires: seconds(config.sip.default_expires),
         max_expires: seconds(config.sip.max_expires),
-        bindings: config.phones.iter().map(|p| p.max_contacts as usize).max().unwrap_or(1),
         addresses: config.limits.registrations as usize,
     }
 }

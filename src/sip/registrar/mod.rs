@@ -32,8 +32,6 @@ pub struct RegistrarConfig {
     pub max_expires: u32,
     /// For who wishes nothing; seconds.
     pub default_expires: u32,
-    /// Bindings of one address-of-record; a further one replaces the one refreshed longest ago.
-    pub bindings: usize,
     /// Addresses-of-record with bindings.
     pub addresses: usize,
 }
@@ -44,7 +42,6 @@ impl Default for RegistrarConfig {
             min_expires: 30,
             max_expires: 7_200,
             default_expires: 3_600,
-            bindings: 10,
             addresses: 100_000,
         }
     }
@@ -114,13 +111,16 @@ impl Registrar {
         self.config = config;
     }
 
-    /// Takes a REGISTER for `aor` that came over `flow` and was found to be from who it says.
+    /// Takes a REGISTER for `aor` that came over `flow` and was found to be from who it says. `most`
+    /// bindings may the address have (each phone has its own bound); a further one replaces the
+    /// one refreshed longest ago.
     pub fn register(
         &mut self,
         now: Time,
         aor: &str,
         flow: Flow,
         request: &Message,
+        most: usize,
     ) -> Result<Registered, Refused> {
         let cseq = request.cseq().map_err(|_| Refused::plain(400))?.number;
         let call_id = request.call_id().map_err(|_| Refused::plain(400))?;
@@ -142,10 +142,10 @@ impl Registrar {
                 {
                     return Err(Refused::with(503, Name::RetryAfter, 60));
                 }
-                for wish in self.wishes(list, request)? {
+                for wish in self.wishes(list, request, most)? {
                     let until = now + Duration::from_secs(u64::from(wish.expires));
                     let binding = Binding::new(&wish.contact, flow, until, request, now);
-                    self.apply(&mut bindings, wish.expires, binding, &mut changes)?;
+                    apply(&mut bindings, wish.expires, binding, most, &mut changes)?;
                 }
             }
         }
@@ -155,8 +155,14 @@ impl Registrar {
     }
 
     /// Reads how long each Contact wishes to be bound (§10.3 step 7, first half).
-    fn wishes(&self, list: Vec<Contact>, request: &Message) -> Result<Vec<Wish>, Refused> {
-        if list.len() > self.config.bindings {
+    fn wishes(
+        &self,
+        list: Vec<Contact>,
+        request: &Message,
+        most: usize,
+    ) -> Result<Vec<Wish>, Refused> {
+        let bound = |c: &&Contact| c.expires() != Some(0);
+        if list.iter().filter(bound).count() > most {
             return Err(Refused::plain(403));
         }
         // An Expires that cannot be read counts as absent (§10.2.1.1).
@@ -169,43 +175,6 @@ impl Registrar {
             Ok(Wish { contact, expires: expires.min(self.config.max_expires) })
         };
         list.into_iter().map(wish).collect()
-    }
-
-    /// Adds, refreshes or removes one binding (§10.3 step 7, second half).
-    fn apply(
-        &self,
-        bindings: &mut Vec<Binding>,
-        expires: u32,
-        binding: Binding,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), Refused> {
-        let known = bindings.iter().position(|b| b.contact.equivalent(&binding.contact));
-        match known {
-            Some(at) => {
-                if bindings[at].is_newer_than(&binding.call_id, binding.cseq) {
-                    return Err(Refused::plain(500));
-                }
-                let old = bindings.remove(at);
-                if expires == 0 {
-                    changes.push(Change::Removed(old));
-                    return Ok(());
-                }
-                if old.flow != binding.flow {
-                    changes.push(Change::Moved(binding.clone()));
-                }
-                bindings.push(binding);
-            }
-            None if expires == 0 => {}
-            None => {
-                if bindings.len() >= self.config.bindings {
-                    // The list is in the order of refreshing.
-                    changes.push(Change::Removed(bindings.remove(0)));
-                }
-                changes.push(Change::Added(binding.clone()));
-                bindings.push(binding);
-            }
-        }
-        Ok(())
     }
 
     /// Replaces the bindings of an address, and when it is next looked at.
@@ -273,6 +242,44 @@ impl Registrar {
 
 fn first_expiry(bindings: &[Binding]) -> Option<Time> {
     bindings.iter().map(|binding| binding.expires).min()
+}
+
+/// Adds, refreshes or removes one binding (§10.3 step 7, second half).
+fn apply(
+    bindings: &mut Vec<Binding>,
+    expires: u32,
+    binding: Binding,
+    most: usize,
+    changes: &mut Vec<Change>,
+) -> Result<(), Refused> {
+    let known = bindings.iter().position(|b| b.contact.equivalent(&binding.contact));
+    match known {
+        Some(at) => {
+            if bindings[at].is_newer_than(&binding.call_id, binding.cseq) {
+                return Err(Refused::plain(500));
+            }
+            let old = bindings.remove(at);
+            if expires == 0 {
+                changes.push(Change::Removed(old));
+                return Ok(());
+            }
+            if old.flow != binding.flow {
+                changes.push(Change::Moved(binding.clone()));
+            }
+            bindings.push(binding);
+        }
+        None if expires == 0 => {}
+        None => {
+            // The list is in the order of refreshing. A reload may have lowered the bound by more
+            // than one.
+            let room = most.max(1) - 1;
+            let old = bindings.len().saturating_sub(room);
+            changes.extend(bindings.drain(..old).map(Change::Removed));
+            changes.push(Change::Added(binding.clone()));
+            bindings.push(binding);
+        }
+    }
+    Ok(())
 }
 
 /// `Contact: *` (§10.3 step 6): all or nothing.

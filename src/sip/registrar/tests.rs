@@ -1,6 +1,9 @@
 use super::*;
 use crate::sip::Transport;
 
+/// Bindings that an address may have.
+const MOST: usize = 10;
+
 const AT: fn(u64) -> Time = |s| Time::from_millis(s * 1_000);
 
 fn flow(port: u16) -> Flow {
@@ -28,7 +31,7 @@ fn register_as(
     cseq: u32,
     more: &str,
 ) -> Result<Vec<String>, u16> {
-    let done = r.register(AT(s), "1001", flow(5060), &request(call_id, cseq, more));
+    let done = r.register(AT(s), "1001", flow(5060), &request(call_id, cseq, more), MOST);
     let text = |(_, value): &(Name, Vec<u8>)| String::from_utf8_lossy(value).into_owned();
     done.map(|done| done.headers.iter().map(text).collect()).map_err(|refused| refused.status)
 }
@@ -90,8 +93,13 @@ fn the_star_needs_expires_0() {
 #[test]
 fn expires_is_bounded_on_both_sides() {
     let mut r = Registrar::new(RegistrarConfig::default());
-    let done =
-        r.register(AT(0), "1001", flow(1), &request("c", 1, "m: <sip:a@p>\r\nExpires: 5\r\n"));
+    let done = r.register(
+        AT(0),
+        "1001",
+        flow(1),
+        &request("c", 1, "m: <sip:a@p>\r\nExpires: 5\r\n"),
+        MOST,
+    );
     let refused = done.expect_err("too brief");
     assert_eq!(refused, Refused::with(423, Name::MinExpires, 30));
     let contacts = register(&mut r, 0, 2, "m: <sip:a@p>\r\nExpires: 99999999\r\n").expect("taken");
@@ -106,31 +114,55 @@ fn expires_is_bounded_on_both_sides() {
 
 #[test]
 fn a_full_address_forgets_the_oldest_and_a_full_registrar_refuses() {
-    let config = RegistrarConfig { bindings: 2, addresses: 1, ..RegistrarConfig::default() };
+    let config = RegistrarConfig { addresses: 1, ..RegistrarConfig::default() };
     let mut r = Registrar::new(config);
-    register(&mut r, 0, 1, "m: <sip:a@p>\r\n").expect("taken");
-    register(&mut r, 1, 2, "m: <sip:b@p>\r\n").expect("taken");
-    register(&mut r, 2, 3, "m: <sip:a@p>\r\n").expect("refreshed");
-    register(&mut r, 3, 4, "m: <sip:c@p>\r\n").expect("taken");
-    assert_eq!(found(&r, 3), ["sip:c@p", "sip:a@p"]);
-    assert_eq!(register(&mut r, 4, 5, "m: <sip:d@p>,<sip:e@p>,<sip:f@p>\r\n"), Err(403));
-    let other = r.register(AT(4), "1002", flow(1), &request("c", 1, "m: <sip:a@p>\r\n"));
+    let mut two = |s: u64, cseq, more: &str| {
+        let done = r.register(AT(s), "1001", flow(5060), &request("c", cseq, more), 2);
+        done.map(|_| found(&r, s)).map_err(|refused| refused.status)
+    };
+    two(0, 1, "m: <sip:a@p>\r\n").expect("taken");
+    two(1, 2, "m: <sip:b@p>\r\n").expect("taken");
+    two(2, 3, "m: <sip:a@p>\r\n").expect("refreshed");
+    assert_eq!(two(3, 4, "m: <sip:c@p>\r\n").expect("taken"), ["sip:c@p", "sip:a@p"]);
+    assert_eq!(two(4, 5, "m: <sip:d@p>,<sip:e@p>,<sip:f@p>\r\n"), Err(403));
+    let moves = "m: <sip:a@p>;expires=0,<sip:c@p>;expires=0,<sip:d@p>,<sip:e@p>\r\n";
+    assert_eq!(two(4, 6, moves).expect("only two stay"), ["sip:e@p", "sip:d@p"]);
+    let other = r.register(AT(4), "1002", flow(1), &request("c", 1, "m: <sip:a@p>\r\n"), MOST);
     assert_eq!(other.expect_err("full").status, 503);
     assert!(
-        r.register(AT(4), "1002", flow(1), &request("c", 1, "")).is_ok(),
+        r.register(AT(4), "1002", flow(1), &request("c", 1, ""), MOST).is_ok(),
         "a query binds nothing"
     );
     assert_eq!(r.counts(), (1, 2));
 }
 
 #[test]
+fn each_address_has_the_bound_that_its_request_brings() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    let mut bind = |aor: &str, cseq: u32, most: usize| {
+        let more = format!("m: <sip:{cseq}@p>\r\n");
+        let done = r.register(AT(0), aor, flow(5060), &request("c", cseq, &more), most);
+        let gone = done.expect("taken").changes.len() - 1;
+        (r.lookup(AT(0), aor).len(), gone)
+    };
+    let one: Vec<_> = (1..4).map(|cseq| bind("1001", cseq, 1)).collect();
+    assert_eq!(one, [(1, 0), (1, 1), (1, 1)]);
+    let three: Vec<_> = (1..5).map(|cseq| bind("1002", cseq, 3)).collect();
+    assert_eq!(three, [(1, 0), (2, 0), (3, 0), (3, 1)]);
+    assert_eq!(bind("1002", 5, 2), (2, 2), "the bound was lowered meanwhile");
+}
+
+#[test]
 fn a_new_flow_is_told_and_used() {
     let mut r = Registrar::new(RegistrarConfig::default());
-    let first = r.register(AT(0), "1001", flow(1000), &request("c", 1, "m: <sip:a@10.0.0.2>\r\n"));
+    let first =
+        r.register(AT(0), "1001", flow(1000), &request("c", 1, "m: <sip:a@10.0.0.2>\r\n"), MOST);
     assert!(matches!(first.expect("taken").changes[..], [Change::Added(_)]));
-    let same = r.register(AT(9), "1001", flow(1000), &request("c", 2, "m: <sip:a@10.0.0.2>\r\n"));
+    let same =
+        r.register(AT(9), "1001", flow(1000), &request("c", 2, "m: <sip:a@10.0.0.2>\r\n"), MOST);
     assert!(same.expect("taken").changes.is_empty());
-    let moved = r.register(AT(9), "1001", flow(1001), &request("c", 3, "m: <sip:a@10.0.0.2>\r\n"));
+    let moved =
+        r.register(AT(9), "1001", flow(1001), &request("c", 3, "m: <sip:a@10.0.0.2>\r\n"), MOST);
     assert!(matches!(moved.expect("taken").changes[..], [Change::Moved(_)]));
     assert_eq!(r.lookup(AT(9), "1001")[0].flow, flow(1001));
 }
