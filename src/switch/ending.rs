@@ -32,12 +32,16 @@ impl Switch {
         let session = leg.session;
         let sent = leg.invite.is_none();
         let command = match cause {
-            // Not 480, RFC 3398's status for cause 20: the number is nobody's here at present, and
-            // a gateway goes by the cause anyway.
+            // A phone that is not registered: to the caller its number is nobody's, 404, as to any
+            // number at which nobody can be found (RFC 3261 §21.4.5). The Reason then has to be 1,
+            // 404's cause in RFC 3398 §8.2.6.1: one gateway goes by the header (RFC 6432), another
+            // by the status, and both must play the same announcement. 20, whose status is 480,
+            // stays in the record and in the plan's branches, where it tells the two apart.
             Cause::SUBSCRIBER_ABSENT
                 if leg.stage == Stage::Early && sent && leg.description.is_some() =>
             {
-                Command::Reject { session, status: 404, reason: Some(cause), headers: vec![] }
+                let reason = Some(Cause::UNALLOCATED_NUMBER);
+                Command::Reject { session, status: 404, reason, headers: vec![] }
             }
             _ => Command::Hangup { session, reason: Some(cause) },
         };

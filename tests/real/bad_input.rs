@@ -199,6 +199,12 @@ fn each_fault_gets_its_answer() {
             "{method} {number} {more}{body}: {expected:?} not {answer}"
         );
         assert!(header(&answer, "To").is_some_and(|to| to.contains("tag=")), "{answer}");
+        if got == 404 {
+            // RFC 3398's cause for it, whether the phone is unknown or not registered.
+            let cause = header(&answer, "Reason").and_then(|r| r.split("cause=").nth(1));
+            let cause = cause.map(|c| c.split(';').next().unwrap_or(c).trim());
+            assert_eq!(cause, Some("1"), "{answer}");
+        }
     }
     let (text, branch) = gateway.request("INVITE", care, "", "not sdp");
     gateway.send(text.replace("application/sdp", "application/x-noise").as_bytes());
