@@ -41,7 +41,8 @@ pub enum Command {
         body: Option<Body>,
     },
     /// Does the command after a while: the late 401 that a wrong password earns. At most
-    /// [`super::Limits::later`] wait; one more is done at once.
+    /// [`super::Limits::later`] wait, which bounds the memory that wrong passwords can take; one
+    /// more is done at once.
     Later {
         /// How long to wait.
         after: Duration,

@@ -1,9 +1,11 @@
 //! Requests outside calls: REGISTER, OPTIONS and the rest; and our own pings of gateways.
 
+use std::cmp::Ordering;
+
 use crate::base::{Duration, Now, Rng};
 use crate::config::{Config, Digest};
-use crate::sip::digest::Algorithm;
 use crate::sip::digest::verifier::{Role, Verdict, Verifier};
+use crate::sip::digest::{Algorithm, GUESSING};
 use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
@@ -66,10 +68,35 @@ impl Switch {
             Verdict::Missing => (false, Duration::ZERO),
             Verdict::Stale => (true, Duration::ZERO),
             // The first one waits too: guessing must be slow from the beginning (R29).
-            Verdict::Wrong { delay, .. } => (false, delay.max(self.config.sip.auth_delay)),
+            Verdict::Wrong { user, delay, nth } => {
+                self.wrong_password(now, user, flow, nth);
+                match self.config.sip.auth_delay {
+                    Duration::ZERO => (false, Duration::ZERO),
+                    least => (false, delay.max(least)),
+                }
+            }
         };
         let headers = self.verifier.challenge(now.at, Role::Server, stale);
         Err(Challenge { headers, after })
+    }
+
+    /// Writes down that somebody gave a wrong password: each of the first few, then one alarm.
+    fn wrong_password(&mut self, now: Now, number: String, flow: Flow, nth: u32) {
+        let from = flow.remote.to_string();
+        match nth.cmp(&GUESSING) {
+            Ordering::Less => {
+                let why = "wrong password or unknown number".to_owned();
+                self.log(Level::Warning, format!("phone {number} from {from}: {why}"));
+                self.fact(now, FactKind::PhoneRefused { number, from, why });
+            }
+            Ordering::Equal => {
+                let detail = format!("{} wrong passwords from {}", nth, flow.remote.ip());
+                self.log(Level::Error, format!("{detail}: further ones are not written down"));
+                let what = AlarmWhat::Guessing;
+                self.fact(now, FactKind::Alarm { what, raised: true, detail, call: None });
+            }
+            Ordering::Greater => {}
+        }
     }
 
     fn register(&mut self, now: Now, txn: TxnId, flow: Flow, message: &Message) {
@@ -77,13 +104,6 @@ impl Switch {
         let who = match self.verify(now, flow, message) {
             Ok(user) => user,
             Err(Challenge { headers, after }) => {
-                if !after.is_zero() {
-                    let why = "wrong password or unknown number".to_owned();
-                    self.fact(
-                        now,
-                        FactKind::PhoneRefused { number, from: flow.remote.to_string(), why },
-                    );
-                }
                 let answer = Command::Respond { txn, status: 401, headers, body: None };
                 return self.later(now, after, answer);
             }
@@ -223,5 +243,130 @@ pub(super) fn registrar_config(config: &Config) -> RegistrarConfig {
         default_expires: seconds(config.sip.default_expires),
         max_expires: seconds(config.sip.max_expires),
         addresses: config.limits.registrations as usize,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::{Time, Wall};
+    use crate::dialplan::{LoadEnv, Plan};
+    use crate::sip::{Limits, Transport};
+    use crate::switch::fact::Fact;
+    use crate::switch::{Input, Output, Setup};
+
+    const BELFRY: &str = "10.0.0.1:5060";
+
+    fn switch(sip: &str) -> Switch {
+        let text = format!(
+            "[sip]\nlisten = [\"tcp:{BELFRY}\"]\ndomain = \"10.0.0.1\"\n{sip}\n\
+             [media]\naddress = \"10.0.0.1\"\n[[phone]]\nnumber = \"1001\"\npassword = \"secret\"\n"
+        );
+        let config = Config::parse(&text).expect("a configuration").0;
+        let plan = Plan::load(&[], &LoadEnv::default()).expect("an empty plan").plan;
+        let setup = Setup {
+            config,
+            plan: Arc::new(plan),
+            listening: vec![(Transport::Tcp, BELFRY.parse().expect("an address"))],
+            last_fact: 0,
+            zone: jiff::tz::TimeZone::UTC,
+            rng: Rng::from_seed(1),
+        };
+        Switch::new(setup, at(0))
+    }
+
+    fn at(ms: u64) -> Now {
+        Now { at: Time::from_millis(ms), wall: Wall(ms as i64) }
+    }
+
+    /// Everything that comes out: statuses of responses, and facts.
+    fn out(switch: &mut Switch) -> (Vec<Message>, Vec<Fact>) {
+        let (mut messages, mut facts) = (Vec::new(), Vec::new());
+        while let Some(output) = switch.poll_output() {
+            match output {
+                Output::Sip(_, message) => messages.push(message),
+                Output::Fact(fact) => facts.push(fact),
+                _ => {}
+            }
+        }
+        (messages, facts)
+    }
+
+    fn register(n: u32, more: &str) -> Input {
+        let text = format!(
+            "REGISTER sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP p;branch=z9hG4bK{n}\r\n\
+             From: <sip:1001@10.0.0.1>;tag={n}\r\nTo: <sip:1001@10.0.0.1>\r\nCall-ID: c{n}\r\n\
+             CSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n{more}Content-Length: 0\r\n\r\n"
+        );
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local: BELFRY.parse().expect("an address"),
+            // Many sources of few guesses each.
+            remote: (IpAddr::from(Ipv4Addr::from_bits(0x0a01_0000 + n % 3_000)), 5060).into(),
+        };
+        Input::Sip(flow, Message::parse(text.as_bytes()).expect("a message"))
+    }
+
+    /// Credentials of 1001 with a wrong password, for a nonce that the switch has given.
+    fn wrong(switch: &mut Switch) -> String {
+        switch.handle(at(0), register(u32::MAX, ""));
+        let (answers, _) = out(switch);
+        let challenge = String::from_utf8_lossy(answers[0].bytes()).into_owned();
+        let nonce = challenge.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next());
+        format!(
+            "Authorization: Digest username=\"1001\", realm=\"10.0.0.1\", nonce=\"{}\", \
+             uri=\"sip:10.0.0.1\", response=\"{}\"\r\n",
+            nonce.expect("a nonce"),
+            "0".repeat(32)
+        )
+    }
+
+    /// When the answer to the first wrong password comes, milliseconds.
+    fn held_back(sip: &str) -> u64 {
+        let mut switch = switch(sip);
+        let wrong = wrong(&mut switch);
+        switch.handle(at(0), register(1, &wrong));
+        let (now, facts) = out(&mut switch);
+        assert_eq!(facts.last().map(|f| f.kind.name()), Some("phone_refused"), "{sip}");
+        if !now.is_empty() {
+            return 0;
+        }
+        let due = switch.next_wake().expect("an answer is on its way");
+        switch.handle(Now { at: due, wall: Wall(0) }, Input::Wake);
+        assert_eq!(out(&mut switch).0[0].status(), Some(401));
+        due.as_millis()
+    }
+
+    #[test]
+    fn a_wrong_password_is_answered_late_as_configured() {
+        assert_eq!(held_back(""), 2_000);
+        assert_eq!(held_back("auth_delay = \"100 ms\""), 500, "the verifier's own least");
+        assert_eq!(held_back("auth_delay = \"5 s\""), 5_000);
+        assert_eq!(held_back("auth_delay = \"0 s\""), 0);
+    }
+
+    #[test]
+    fn a_flood_of_wrong_passwords_holds_bounded_memory_and_few_records() {
+        let mut switch = switch("auth_delay = \"10 s\"");
+        let wrong = wrong(&mut switch);
+        let most = Limits::default().later;
+        let (mut answered, mut written) = (0, 0);
+        for n in 0..most as u32 + 8_000 {
+            switch.handle(at(1), register(n, &wrong));
+            let (answers, facts) = out(&mut switch);
+            answered += answers.len();
+            written += facts.len();
+        }
+        assert_eq!(answered, 8_000, "what finds no room is answered at once");
+        // An answer that waits, and its transaction.
+        assert_eq!(switch.agent.counts().timers, 2 * most);
+        // Each of 3,000 sources: four refusals and an alarm, though it tried six times.
+        assert_eq!(written, 3_000 * 5);
+        switch.handle(at(10_001), Input::Wake);
+        assert_eq!(out(&mut switch).0.len(), most);
+        assert_eq!(switch.in_being(), (0, 0, 0), "nothing is left");
     }
 }

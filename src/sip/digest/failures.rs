@@ -1,7 +1,9 @@
 //! How often a source gave a wrong password lately, and how long its next 401 therefore takes.
 //!
 //! Half a second for the first failure, doubling to 8 s; each minute of peace forgives one. The
-//! table is bounded: when strangers fill it, further sources wait the longest time.
+//! table is bounded: when strangers fill it, further sources wait the longest time. Each failure is
+//! numbered, so that who writes them down can stop at [`GUESSING`]: a flood of guesses must not
+//! become a flood of records.
 
 use std::net::IpAddr;
 
@@ -14,8 +16,19 @@ const MOST_SOURCES: usize = 4_096;
 const FIRST: Duration = Duration::from_millis(500);
 /// Doublings: 0.5 s becomes 8 s.
 const MOST_DOUBLINGS: u32 = 4;
+/// Failures of one source, none of them forgiven, that are no slip of the finger any more.
+pub const GUESSING: u32 = MOST_DOUBLINGS + 1;
 /// The time that forgives one failure.
 const FORGIVEN: Duration = Duration::from_secs(60);
+
+/// One failure more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Failed {
+    /// How long its answer is to be kept back.
+    pub(super) delay: Duration,
+    /// Which one of its source it is, from 1; what is above [`GUESSING`] is not counted further.
+    pub(super) nth: u32,
+}
 
 /// The table.
 #[derive(Debug)]
@@ -42,18 +55,19 @@ impl Failures {
         Failures { sources: KeyedMap::with_hasher(Keyed::new(rng)) }
     }
 
-    /// One more failure: how long its answer is to be kept back.
-    pub(super) fn failed(&mut self, now: Time, source: IpAddr) -> Duration {
+    /// One more failure.
+    pub(super) fn failed(&mut self, now: Time, source: IpAddr) -> Failed {
         if self.sources.len() >= MOST_SOURCES && !self.sources.contains_key(&source) {
             self.expire(now);
             if self.sources.len() >= MOST_SOURCES {
-                return FIRST * (1 << MOST_DOUBLINGS);
+                return Failed { delay: FIRST * (1 << MOST_DOUBLINGS), nth: GUESSING + 1 };
             }
         }
         let entry = self.sources.entry(source).or_insert(Source { failures: 0, last: now });
-        let before = entry.left(now).min(MOST_DOUBLINGS);
-        *entry = Source { failures: before + 1, last: now };
-        FIRST * (1 << before)
+        let before = entry.left(now);
+        let doublings = before.min(MOST_DOUBLINGS);
+        *entry = Source { failures: doublings + 1, last: now };
+        Failed { delay: FIRST * (1 << doublings), nth: before + 1 }
     }
 
     /// Forgets who was forgiven everything.
@@ -69,7 +83,17 @@ mod tests {
 
     fn delay(table: &mut Failures, s: u64, source: u32) -> u128 {
         let source = IpAddr::V4(Ipv4Addr::from_bits(source));
-        table.failed(Time::from_millis(s * 1_000), source).as_millis()
+        table.failed(Time::from_millis(s * 1_000), source).delay.as_millis()
+    }
+
+    #[test]
+    fn failures_are_numbered_until_they_are_guessing() {
+        let mut table = Failures::new(&mut Rng::from_seed(1));
+        let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let mut nth = |s: u64| table.failed(Time::from_millis(s * 1_000), source).nth;
+        assert_eq!([0, 1, 2, 3, 4, 5, 6].map(&mut nth), [1, 2, 3, 4, 5, 6, 6]);
+        assert_eq!(nth(6 + 60), GUESSING, "a minute forgives one");
+        assert_eq!(nth(10_000), 1);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod hmac;
 pub mod verifier;
 
 pub use client::Credentials;
+pub use failures::GUESSING;
 pub use verifier::{Role, Verdict, Verifier};
 
 use md5::Md5;

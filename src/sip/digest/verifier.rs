@@ -20,7 +20,7 @@ use std::net::IpAddr;
 
 use subtle::ConstantTimeEq;
 
-use super::failures::Failures;
+use super::failures::{Failed, Failures};
 use super::{Algorithm, Computation, Hex, hmac};
 use crate::base::{Duration, Rng, Time};
 use crate::sip::command::Headers;
@@ -81,6 +81,9 @@ pub enum Verdict {
         user: String,
         /// How long to keep the answer back.
         delay: Duration,
+        /// Which one of its source it is, from 1; from [`GUESSING`](super::GUESSING) on it is no
+        /// slip of the finger.
+        nth: u32,
     },
 }
 
@@ -206,8 +209,8 @@ impl Verifier {
                 matches(&credentials, algorithm, request, password.unwrap_or_default())
             });
         if !right || password.is_none() {
-            let delay = self.failures.failed(now, source);
-            return Verdict::Wrong { user, delay };
+            let Failed { delay, nth } = self.failures.failed(now, source);
+            return Verdict::Wrong { user, delay, nth };
         }
         let count = credentials.qop.as_ref().map_or(1, |qop| qop.nc);
         if now.since(nonce.0) > self.life || !self.take(nonce, count) {
@@ -373,7 +376,7 @@ mod tests {
             let challenge = v.challenge(AT(at), Role::Server, false);
             let answer = credentials(&challenge, 0, "wrong").replace("1001", user);
             match verify(&mut v, at, &answer) {
-                Verdict::Wrong { user: given, delay } => {
+                Verdict::Wrong { user: given, delay, .. } => {
                     assert_eq!(given, user);
                     delays.push(delay.as_millis());
                 }
