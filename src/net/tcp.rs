@@ -182,13 +182,15 @@ impl Connection {
         self.end().await;
     }
 
-    /// Takes the connection out of the map, unless a newer one has its place, and says so.
+    /// Takes the connection out of the map and says so; not when a newer one has its place, for
+    /// then the flow goes on.
     async fn end(self) {
         {
             let mut map = self.shared.map.lock().expect("no holder panics");
-            if map.get(&self.flow).is_some_and(|queue| queue.number == self.number) {
-                map.remove(&self.flow);
-            }
+            match map.get(&self.flow) {
+                Some(queue) if queue.number != self.number => return,
+                _ => map.remove(&self.flow),
+            };
         }
         self.shared.deliver(Inbound::FlowFailed(self.flow)).await;
     }

@@ -156,9 +156,7 @@ impl Switch {
         match input {
             Input::Sip(flow, message) => self.agent.receive(now.at, flow, message),
             Input::BadSip(flow, error) => self.agent.receive_bad(now.at, flow, &error),
-            Input::FlowFailed(flow) => {
-                self.agent.flow_failed(now.at, flow);
-            }
+            Input::FlowFailed(flow) => self.flow_failed(now, flow),
             Input::Media(event) => self.media(now, event),
             Input::Disk(event) => self.disk(now, event),
             Input::JournalFull(full) => self.journal_full = full,

@@ -141,6 +141,17 @@ impl Switch {
         }
     }
 
+    /// A connection has ended: what waits on it fails, and the phones that were registered over it
+    /// cannot be reached until they register anew.
+    pub(super) fn flow_failed(&mut self, now: Now, flow: Flow) {
+        self.agent.flow_failed(now.at, flow);
+        for (number, binding) in self.registrar.flow_failed(flow) {
+            let contact = &binding.contact;
+            self.log(Level::Info, format!("phone {number}: {contact}: its connection has ended"));
+            self.unbound(now, &number, &binding, Unregistered::Unreachable);
+        }
+    }
+
     /// A phone's contact is gone.
     pub(super) fn unbound(&mut self, now: Now, number: &str, binding: &Binding, why: Unregistered) {
         let (number, contact) = (number.to_owned(), binding.contact.to_string());
@@ -322,6 +333,26 @@ mod tests {
             nonce.expect("a nonce"),
             "0".repeat(32)
         )
+    }
+
+    #[test]
+    fn a_phone_whose_connection_ended_is_not_registered() {
+        let mut switch = switch("");
+        let Input::Sip(flow, message) = register(1, "Contact: <sip:1001@10.1.0.1>\r\n") else {
+            unreachable!("it is a message");
+        };
+        switch.registrar.register(Time::ZERO, "1001", flow, &message, 5).expect("taken");
+        let elsewhere = Flow { remote: "10.9.9.9:5060".parse().expect("an address"), ..flow };
+        switch.handle(at(1), Input::FlowFailed(elsewhere));
+        assert_eq!(switch.registrar.lookup(Time::ZERO, "1001").len(), 1);
+        out(&mut switch);
+        switch.handle(at(2), Input::FlowFailed(flow));
+        assert!(switch.registrar.lookup(Time::ZERO, "1001").is_empty());
+        let (_, facts) = out(&mut switch);
+        let [Fact { kind: FactKind::PhoneUnregistered { number, why, .. }, .. }] = &facts[..] else {
+            panic!("{facts:?}");
+        };
+        assert_eq!((number.as_str(), *why), ("1001", Unregistered::Unreachable));
     }
 
     /// When the answer to the first wrong password comes, milliseconds.

@@ -4,13 +4,18 @@
 //!   REGISTER (authenticated by the caller) ──> register ──> Ok: headers of the 200, what changed
 //!                                                      └──> Err: status and headers of the refusal
 //!   a call to 1001 ──> lookup ──> bindings, best first, each with the flow that it came over
+//!   a connection ended ──> flow_failed ──> the bindings that were reached over it, gone
 //! ```
 //!
 //! A request is taken whole or not at all (§10.3 step 7). Every number is bounded: bindings of one
 //! address, addresses, seconds. The state is plain data; its times are the driver's clock.
 //!
-//! Not here: who may register (`digest`), NAT and outbound flows beyond remembering the flow,
-//! Path as a route (kept, not used yet).
+//! A binding over a connection lasts as long as the connection (RFC 5626 §4.2.2): the way to the
+//! phone is that connection and no other, for its Contact may stand behind a NAT. The phone notices
+//! the end too and registers anew.
+//!
+//! Not here: who may register (`digest`), several flows of one phone (RFC 5626's `reg-id`), Path as
+//! a route (kept, not used yet).
 
 mod binding;
 
@@ -83,6 +88,8 @@ pub struct Registrar {
     addresses: BTreeMap<Box<str>, Vec<Binding>>,
     /// Each address with the time when its first binding expires.
     expiries: BTreeSet<(Time, Box<str>)>,
+    /// Each connection over which a binding came, with the address.
+    connections: BTreeSet<(Flow, Box<str>)>,
 }
 
 /// What a request wants of one Contact.
@@ -177,11 +184,18 @@ impl Registrar {
         list.into_iter().map(wish).collect()
     }
 
-    /// Replaces the bindings of an address, and when it is next looked at.
+    /// Replaces the bindings of an address, when it is next looked at, and the connections that it
+    /// hangs on.
     fn store(&mut self, aor: &str, bindings: Vec<Binding>) {
-        if let Some(old) = self.addresses.get(aor).and_then(|b| first_expiry(b)) {
-            self.expiries.remove(&(old, aor.into()));
+        if let Some(old) = self.addresses.get(aor) {
+            for flow in connections(old) {
+                self.connections.remove(&(flow, aor.into()));
+            }
+            if let Some(at) = first_expiry(old) {
+                self.expiries.remove(&(at, aor.into()));
+            }
         }
+        self.connections.extend(connections(&bindings).map(|flow| (flow, aor.into())));
         match first_expiry(&bindings) {
             Some(at) => {
                 self.expiries.insert((at, aor.into()));
@@ -213,6 +227,21 @@ impl Registrar {
         gone
     }
 
+    /// Removes the bindings that were reached over a connection that has ended, and says which.
+    pub fn flow_failed(&mut self, flow: Flow) -> Vec<(Box<str>, Binding)> {
+        let first = (flow, Box::from(""));
+        let on_it = self.connections.range(first..).take_while(|(other, _)| *other == flow);
+        let addresses: Vec<Box<str>> = on_it.map(|(_, aor)| aor.clone()).collect();
+        let mut gone = Vec::new();
+        for aor in addresses {
+            let all = self.addresses.get(&aor).cloned().unwrap_or_default();
+            let (dead, live): (Vec<_>, Vec<_>) = all.into_iter().partition(|b| b.flow == flow);
+            gone.extend(dead.into_iter().map(|binding| (aor.clone(), binding)));
+            self.store(&aor, live);
+        }
+        gone
+    }
+
     /// When the next binding expires.
     pub fn next_wake(&self) -> Option<Time> {
         self.expiries.first().map(|(at, _)| *at)
@@ -238,6 +267,11 @@ impl Registrar {
     pub fn counts(&self) -> (usize, usize) {
         (self.addresses.len(), self.addresses.values().map(Vec::len).sum())
     }
+}
+
+/// The connections that bindings came over; a datagram's flow never ends.
+fn connections(bindings: &[Binding]) -> impl Iterator<Item = Flow> {
+    bindings.iter().map(|binding| binding.flow).filter(|flow| flow.transport.is_reliable())
 }
 
 fn first_expiry(bindings: &[Binding]) -> Option<Time> {

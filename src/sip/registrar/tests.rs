@@ -168,6 +168,34 @@ fn a_new_flow_is_told_and_used() {
 }
 
 #[test]
+fn a_connection_takes_its_bindings_along_and_no_others() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    let tcp = |port| Flow { transport: Transport::Tcp, ..flow(port) };
+    let mut bind = |aor: &str, flow: Flow, cseq, contact: &str| {
+        let more = format!("m: <sip:{contact}>\r\n");
+        r.register(AT(0), aor, flow, &request(contact, cseq, &more), MOST).expect("taken");
+    };
+    bind("1001", tcp(1), 1, "desk@p");
+    bind("1001", tcp(2), 1, "soft@p");
+    bind("1001", flow(1), 1, "udp@p");
+    bind("1002", tcp(1), 1, "other@p");
+    bind("1003", tcp(1), 1, "moves@p");
+    bind("1003", tcp(3), 2, "moves@p");
+    let gone = |gone: Vec<(Box<str>, Binding)>| {
+        gone.iter().map(|(aor, b)| format!("{aor} {}", b.contact)).collect::<Vec<_>>()
+    };
+    assert_eq!(gone(r.flow_failed(tcp(1))), ["1001 sip:desk@p", "1002 sip:other@p"]);
+    assert_eq!(gone(r.flow_failed(tcp(1))), [""; 0], "told once");
+    assert_eq!(gone(r.flow_failed(flow(1))), [""; 0], "datagrams have no end");
+    assert_eq!(found(&r, 1), ["sip:udp@p", "sip:soft@p"]);
+    assert_eq!(gone(r.flow_failed(tcp(3))), ["1003 sip:moves@p"]);
+    assert_eq!(gone(r.flow_failed(tcp(2))), ["1001 sip:soft@p"]);
+    assert_eq!((r.counts(), r.connections.len()), ((1, 1), 0));
+    r.wake(AT(3_600));
+    assert_eq!((r.counts(), r.next_wake()), ((0, 0), None));
+}
+
+#[test]
 fn escaped_and_nul_users_are_bindings_of_their_own() {
     let mut r = Registrar::new(RegistrarConfig::default());
     let more = "Contact: <sip:%00@h>, <sip:%00%00@h>, <sip:user@h?Route=%3Csip:x%3E>\r\n";
