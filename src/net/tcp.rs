@@ -3,6 +3,12 @@
 //! A connection is known by the two addresses of its flow; who sends to a peer without one opens
 //! it. Bounds: connections in all, bytes a peer may leave unread, the time a message may take to
 //! arrive whole and a connection may stay silent.
+//!
+//! ```text
+//!  broken message, its end known    (§18.3) ─▶ told: 400 ─────────────────▶ the next message
+//!  the end of a message not known           ─▶ told: 400 ─▶ LAST_WORD ─┐
+//!  a message that does not become whole     ─▶ counted ────────────────┴─▶ FIN, LINGER, closed
+//! ```
 
 use std::collections::HashMap;
 use std::io;
@@ -15,11 +21,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Counters, Deliver, Inbound};
 use crate::sip::flow::{Flow, Transport};
-use crate::wire::sip::{Frame, Framer, Limits};
+use crate::wire::sip::{Frame, Framer, Limits, ParseError};
 
 /// Messages that wait for a peer that reads slowly; more are dropped and its connection closed.
 const QUEUE: usize = 256;
@@ -29,8 +35,13 @@ const IDLE: Duration = Duration::from_secs(3_700);
 const WHOLE_MESSAGE: Duration = Duration::from_secs(30);
 /// A connection must stand after this long.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long a connection stays open after a broken message, so that the 400 gets out.
-const LAST_WORD: Duration = Duration::from_millis(100);
+/// How long the switch has for its 400 before a connection is closed.
+const LAST_WORD: Duration = Duration::from_millis(300);
+/// How long, and for how many bytes, a connection that we have closed takes what the peer still
+/// sends. A socket closed with bytes unread resets the connection, and the reset overtakes the 400
+/// (RFC 1122 §4.2.2.13).
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 << 10;
 /// How long to wait before the switch is asked again to take a message.
 const RETRY: Duration = Duration::from_millis(5);
 
@@ -173,11 +184,14 @@ impl Connection {
 
     async fn serve(mut self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
-        let (reader, writer) = stream.into_split();
+        let (mut reader, mut writer) = stream.into_split();
         let (pong, pongs) = mpsc::channel(4);
-        tokio::select! {
-            () = read(reader, self.flow, pong, &self.shared) => {}
-            () = write(writer, &mut self.queued, pongs) => {}
+        let over = tokio::select! {
+            over = read(&mut reader, self.flow, pong, &self.shared) => over,
+            () = write(&mut writer, &mut self.queued, pongs) => Over::Gone,
+        };
+        if over == Over::Broken {
+            close_gently(reader, writer).await;
         }
         self.end().await;
     }
@@ -196,41 +210,98 @@ impl Connection {
     }
 }
 
-async fn read(mut reader: OwnedReadHalf, flow: Flow, pong: mpsc::Sender<()>, shared: &Shared) {
+/// Why a connection is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Over {
+    /// The peer closed it, or is gone.
+    Gone,
+    /// We close it: where its next message begins cannot be known.
+    Broken,
+}
+
+async fn read(
+    reader: &mut OwnedReadHalf,
+    flow: Flow,
+    pong: mpsc::Sender<()>,
+    shared: &Shared,
+) -> Over {
     let mut framer = Framer::new(Limits::default());
     let mut buffer = vec![0; 16 << 10];
+    // Since when the message has been coming of which a part is here.
+    let mut begun: Option<Instant> = None;
     loop {
-        let patience = if framer.pending() == 0 { IDLE } else { WHOLE_MESSAGE };
-        let Ok(Ok(len)) = timeout(patience, reader.read(&mut buffer)).await else { return };
-        if len == 0 {
-            return;
-        }
+        let until = begun.map_or_else(|| Instant::now() + IDLE, |at| at + WHOLE_MESSAGE);
+        let len = match timeout_at(until, reader.read(&mut buffer)).await {
+            Ok(Ok(len)) if len > 0 => len,
+            Err(_) if begun.is_some() => {
+                shared.counters.add(|c| &c.bad);
+                tracing::warn!("SIP from {}: a message did not come whole: closed", flow.remote);
+                return Over::Broken;
+            }
+            _ => return Over::Gone,
+        };
         framer.push(&buffer[..len]);
+        let mut whole = false;
         for frame in framer.by_ref() {
-            let inbound = match frame {
-                Ok(Frame::Ping) => {
-                    let _ = pong.try_send(());
-                    continue;
-                }
+            whole = true;
+            match frame {
+                // A peer that pings faster than it reads the answers can miss one.
+                Ok(Frame::Ping) => drop(pong.try_send(())),
                 Ok(Frame::Message(message)) => {
                     shared.counters.add(|c| &c.received);
-                    Inbound::Message(flow, message)
+                    shared.deliver(Inbound::Message(flow, message)).await;
                 }
                 Err(error) => {
-                    // Where the next message begins is unknown now: say why and hang up.
-                    shared.counters.add(|c| &c.bad);
-                    shared.deliver(Inbound::Bad(flow, error)).await;
-                    tokio::time::sleep(LAST_WORD).await;
-                    return;
+                    if !refuse(error, flow, shared).await {
+                        return Over::Broken;
+                    }
                 }
-            };
-            shared.deliver(inbound).await;
+            }
         }
+        begun = match begun.filter(|_| !whole) {
+            _ if framer.pending() == 0 => None,
+            since => since.or_else(|| Some(Instant::now())),
+        };
     }
 }
 
+/// A message that cannot be read: the switch answers 400 where enough of it could (RFC 3261 §18.3).
+/// `true`: the message's end is known, and the stream goes on.
+async fn refuse(error: ParseError, flow: Flow, shared: &Shared) -> bool {
+    shared.counters.add(|c| &c.bad);
+    let (broken, answered) = (error.ends_stream(), error.salvage().is_some());
+    match broken {
+        true => tracing::warn!("SIP from {}: {error}: the connection is closed", flow.remote),
+        false => tracing::debug!("SIP from {}: {error}", flow.remote),
+    }
+    shared.deliver(Inbound::Bad(flow, error)).await;
+    if broken && answered {
+        // The writer goes on meanwhile.
+        tokio::time::sleep(LAST_WORD).await;
+    }
+    !broken
+}
+
+/// Closes so that the peer reads what was sent last: our end first, then what still comes is thrown
+/// away, for a while.
+async fn close_gently(mut reader: OwnedReadHalf, mut writer: OwnedWriteHalf) {
+    if writer.shutdown().await.is_err() {
+        return;
+    }
+    let rest = async {
+        let (mut buffer, mut taken) = ([0; 4 << 10], 0);
+        while taken < LINGER_BYTES {
+            match reader.read(&mut buffer).await {
+                Ok(len) if len > 0 => taken += len,
+                _ => return,
+            }
+        }
+    };
+    let _ = timeout(LINGER, rest).await;
+}
+
 async fn write(
-    mut writer: OwnedWriteHalf,
+    writer: &mut OwnedWriteHalf,
     queued: &mut mpsc::Receiver<Vec<u8>>,
     mut pongs: mpsc::Receiver<()>,
 ) {
@@ -246,5 +317,120 @@ async fn write(
         if !matches!(timeout(WHOLE_MESSAGE, writer.write_all(&bytes)).await, Ok(Ok(()))) {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream as Client;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::net::{Listen, Sip};
+    use crate::wire::sip::Message;
+
+    /// Long enough for any machine.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    struct Net {
+        sip: Sip,
+        inbound: Receiver<Inbound>,
+        _runtime: tokio::runtime::Runtime,
+    }
+
+    impl Net {
+        fn start(connections: usize) -> Net {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            let (to, inbound) = channel();
+            let shown = IpAddr::from([127, 0, 0, 1]);
+            let address = SocketAddr::new(shown, 0);
+            let listen = Listen { transport: Transport::Tcp, address, shown };
+            let deliver: Deliver = Arc::new(move |inbound| {
+                let _ = to.send(inbound);
+                Ok(())
+            });
+            let sip = {
+                let _entered = runtime.enter();
+                Sip::start(&[listen], connections, deliver).expect("a free port")
+            };
+            Net { sip, inbound, _runtime: runtime }
+        }
+        fn connect(&self) -> Client {
+            let client = Client::connect(self.sip.listening()[0].1).expect("a connection");
+            client.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+            client
+        }
+        fn next(&self) -> Inbound {
+            self.inbound.recv_timeout(PATIENCE).expect("something comes")
+        }
+        fn bad(&self) -> u64 {
+            self.sip.counters().bad.load(Ordering::Relaxed)
+        }
+    }
+
+    fn options(more: &str) -> String {
+        format!(
+            "OPTIONS sip:a@h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:b@h>;tag=1\r\n\
+             To: <sip:a@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n{more}\r\n"
+        )
+    }
+
+    fn pings(mut client: &Client) -> bool {
+        let mut pong = [0; 2];
+        let asked = client.write_all(b"\r\n\r\n").and_then(|()| client.read_exact(&mut pong));
+        asked.is_ok() && pong == *b"\r\n"
+    }
+
+    #[test]
+    fn one_connection_too_many_is_closed_and_the_others_are_not() {
+        let net = Net::start(2);
+        let (first, second) = (net.connect(), net.connect());
+        assert!(pings(&first) && pings(&second));
+        assert!(!pings(&net.connect()));
+        assert_eq!(net.sip.counters().refused.load(Ordering::Relaxed), 1);
+        assert!(pings(&first) && pings(&second));
+        drop(first);
+        assert!(matches!(net.next(), Inbound::FlowFailed(_)));
+        assert!(pings(&net.connect()), "there is room again");
+    }
+
+    #[test]
+    fn a_broken_message_of_known_length_costs_no_more_than_itself() {
+        let net = Net::start(9);
+        let mut client = net.connect();
+        let broken = options("no colon\r\nContent-Length: 0\r\n");
+        let whole = options("Content-Length: 0\r\n");
+        client.write_all(format!("{broken}{whole}").as_bytes()).expect("sent");
+        let Inbound::Bad(_, error) = net.next() else { panic!("it is broken") };
+        assert!(error.salvage().is_some(), "400 can be answered");
+        assert!(matches!(net.next(), Inbound::Message(..)));
+        assert!(pings(&client));
+        assert_eq!(net.bad(), 1);
+    }
+
+    #[test]
+    fn the_last_word_is_read_though_the_peer_goes_on_sending() {
+        let net = Net::start(9);
+        let mut client = net.connect();
+        // Without Content-Length nobody knows where the next message begins.
+        client.write_all(options("").as_bytes()).expect("sent");
+        let Inbound::Bad(flow, error) = net.next() else { panic!("it is broken") };
+        assert!(error.ends_stream());
+        let rest = options("").repeat(500);
+        client.write_all(rest.as_bytes()).expect("it still listens");
+        let answer = "SIP/2.0 400 No Content-Length\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n\
+                      Content-Length: 0\r\n\r\n";
+        net.sip.send(flow, &Message::parse(answer.as_bytes()).expect("a message"));
+        let mut read = String::new();
+        client.read_to_string(&mut read).expect("an orderly end, no reset");
+        assert_eq!(read, answer);
+        drop(client);
+        assert!(matches!(net.next(), Inbound::FlowFailed(gone) if gone == flow));
+        assert_eq!(net.bad(), 1, "what follows is not looked at");
     }
 }
