@@ -9,6 +9,7 @@ mod simulation {
     mod endings;
     mod hold;
     mod many_calls;
+    mod silence;
     mod strangers;
     mod transfers;
 }

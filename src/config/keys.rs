@@ -111,8 +111,8 @@ section! {
         /// How keys are carried to phones and gateways that say nothing else. What arrives is
         /// understood in every form.
         dtmf: Dtmf = "\"rfc4733\"", live;
-        /// A call is ended when one side, not on hold, has sent no RTP for so long; `"0 s"` for
-        /// never.
+        /// A call is ended when one side has sent no RTP for so long, while neither is on hold (it
+        /// takes up to 5 s more to be seen); `"0 s"` for never.
         rtp_timeout: Duration = "\"60 s\"" in ["\"0 s\"", "\"1 h\""], live;
     }
 }

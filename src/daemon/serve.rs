@@ -38,6 +38,10 @@ const STORE_MAY_DRAIN: Duration = Duration::from_secs(10);
 /// How often the store's reports and room for facts are looked at.
 const STORE_LOOK: Duration = Duration::from_millis(200);
 
+/// How often the absence of a leg's RTP is told to the switch, which compares it with `[media]
+/// rtp_timeout`: a reload may change that.
+const RTP_LOOK: Duration = Duration::from_secs(5);
+
 /// A running appliance.
 pub(super) struct Appliance {
     listening: Vec<(Transport, SocketAddr)>,
@@ -283,10 +287,7 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
         },
         recordings: config.recordings_dir(),
         clips,
-        rtp_lost_after: match config.media.rtp_timeout {
-            Duration::ZERO => Duration::from_secs(3_600),
-            timeout => timeout,
-        },
+        rtp_lost_after: RTP_LOOK,
     };
     let deliver = move |event| match to_switch.offer(Input::Media(event)) {
         Ok(()) => Ok(()),

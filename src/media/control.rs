@@ -335,7 +335,8 @@ pub enum Event {
         /// Its source.
         from: SocketAddr,
     },
-    /// Nothing has come for this long although the stream should flow; told once a silence.
+    /// Nothing has come for this long although the stream should flow; told again each
+    /// [`PlaneConfig::rtp_lost_after`](super::PlaneConfig::rtp_lost_after) while that lasts.
     RtpLost {
         /// Whose.
         leg: LegId,

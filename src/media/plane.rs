@@ -62,7 +62,7 @@ const MOST_EVENTS: usize = 65_536;
 pub struct PlaneConfig {
     /// How long a port rests between two legs.
     pub quarantine: Duration,
-    /// Without a packet for this long [`Event::RtpLost`] is told.
+    /// Without a packet for this long [`Event::RtpLost`] is told, and each such time again.
     pub rtp_lost_after: Duration,
 }
 

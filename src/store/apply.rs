@@ -89,6 +89,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | Transferred { .. }
         | Digit { .. }
         | SourceMoved { .. }
+        | RtpLost { .. }
         | RecordingPaused { .. }
         | Other(_) => Vec::new(),
     }

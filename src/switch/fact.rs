@@ -429,6 +429,16 @@ pub enum FactKind {
         to: String,
     },
 
+    /// A party sent no RTP for longer than it may: the call was ended for that.
+    RtpLost {
+        /// The call.
+        call: CallId,
+        /// The silent party's leg.
+        leg: LegId,
+        /// For how long, milliseconds.
+        silent_ms: u64,
+    },
+
     /// A recording began.
     RecordingBegan {
         /// The call.
@@ -499,6 +509,7 @@ impl FactKind {
             LegAnswered { call, .. } | LegEnded { call, .. } | Bridged { call, .. } => Some(*call),
             Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
+            RtpLost { call, .. } => Some(*call),
             RecordingBegan { call, .. } | RecordingPaused { call, .. } => Some(*call),
             RecordingEnded { call, .. } | SurveyAnswer { call, .. } => Some(*call),
             Alarm { call, .. } => *call,
@@ -539,6 +550,7 @@ impl FactKind {
             Transferred { .. } => "transferred",
             Digit { .. } => "digit",
             SourceMoved { .. } => "source_moved",
+            RtpLost { .. } => "rtp_lost",
             RecordingBegan { .. } => "recording_began",
             RecordingPaused { .. } => "recording_paused",
             RecordingEnded { .. } => "recording_ended",
@@ -616,6 +628,7 @@ mod tests {
             Transferred { call, by: b, who: a, to: s("1002") },
             Digit { call, leg: a, digit: None, by: KeyBy::Info },
             SourceMoved { call, leg: a, from: s("10.0.0.9:4000"), to: s("10.0.0.9:4002") },
+            RtpLost { call, leg: a, silent_ms: 61_000 },
             RecordingBegan {
                 call,
                 recording,

@@ -81,6 +81,8 @@ pub struct Leg {
     pub early: bool,
     /// It put us on hold.
     pub held: bool,
+    /// When it, or the party that it talks with, last took the call back from hold.
+    pub taken_back: Time,
     /// What is played to it.
     pub play: Option<PlayId>,
     /// Its feature codes.
@@ -126,6 +128,7 @@ impl Leg {
             rang: false,
             early: false,
             held: false,
+            taken_back: Time::ZERO,
             play: None,
             keys: Keys::default(),
             typed: TypedAhead::default(),

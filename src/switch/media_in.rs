@@ -1,6 +1,6 @@
 //! What the media plane tells: ports, keys, playbacks, sources.
 
-use crate::base::{LegId, Now};
+use crate::base::{Duration, LegId, Now};
 use crate::call::feature::Dialled;
 use crate::media::control::{Command, DigitBy, Event, NoPort};
 use crate::media::negotiate::LocalMedia;
@@ -174,22 +174,33 @@ impl Switch {
         }
     }
 
-    /// A party has been silent too long for a line that stands: it is gone without a word.
+    /// A party sends no RTP. When that lasts longer than it may, the call is ended: the party is gone
+    /// without a word. Told again and again while it lasts, so that nothing has to be remembered.
+    ///
+    /// Only a call that is up counts, and only from its answer on. On hold silence means nothing:
+    /// neither to the party that holds (sendonly, inactive) nor to the one that waits, until the
+    /// call has been taken back for as long.
     fn rtp_lost(&mut self, now: Now, leg_id: LegId, silent_ms: u32) {
         let limit = self.config.media.rtp_timeout;
         let Some(leg) = self.legs.get(&leg_id) else { return };
-        if limit.is_zero()
-            || leg.held
-            || u128::from(silent_ms) < limit.as_millis()
-            || leg.stage != Stage::Answered
-        {
+        let (Stage::Answered, Some(answered)) = (leg.stage, leg.answered) else { return };
+        let id = leg.call;
+        let Some(active) = self.calls.get(&id) else { return };
+        let holds = |leg: LegId| self.legs.get(&leg).is_some_and(|leg| leg.held);
+        let on_hold = leg.held || active.call.peer(leg_id).is_some_and(holds);
+        let counts = now.at.since(answered.max(leg.taken_back));
+        let silent = counts.min(Duration::from_millis(silent_ms.into()));
+        let ends = matches!(active.doing, Doing::Ending);
+        if limit.is_zero() || silent < limit || on_hold || ends {
             return;
         }
-        let id = leg.call;
+        let silent_ms = silent.as_millis() as u64;
         self.log(
             Level::Warning,
-            format!("call {id}: {leg_id} sent no RTP for {silent_ms} ms: released"),
+            format!("call {id}: {leg_id} sent no RTP for {silent_ms} ms: the call is ended"),
         );
+        self.fact(now, FactKind::RtpLost { call: id, leg: leg_id, silent_ms });
+        // The other party stays: the plan goes on with the caller, if it is the agent who is gone.
         self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRE, EndedBy::Limit);
     }
 }

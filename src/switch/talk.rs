@@ -188,6 +188,11 @@ impl Switch {
         let state = if held { ConnectionState::Held } else { ConnectionState::Connected };
         active.call.enter(leg_id, state, now.at);
         let peer = active.call.peer(leg_id);
+        if !held {
+            for leg in [Some(leg_id), peer].into_iter().flatten() {
+                self.legs.entry(leg).and_modify(|leg| leg.taken_back = now.at);
+            }
+        }
         let (call, leg) = (id, leg_id);
         self.fact(
             now,

@@ -38,17 +38,16 @@ fn report(leg: &mut Leg, now: Time, rng: &mut Rng, out: &mut dyn Transmit) {
     }
 }
 
-/// How long nothing has come though it should, when that is to be told.
+/// How long nothing has come though it should, when that is to be told: once it has been `limit`,
+/// and each `limit` again while it lasts. What it means is the switch's to say (it knows of answer,
+/// hold and the configured time), and it may come to say so only later.
 fn absence(leg: &mut Leg, now: Time, limit: Duration) -> Option<u32> {
     if !leg.params.as_ref().is_some_and(|p| p.receive) {
         return None;
     }
     let heard = leg.latch.heard().unwrap_or(Time::ZERO);
     let silent = now.since(heard.max(leg.watch.since));
-    if leg.watch.lost.is_some_and(|told| heard > told) {
-        leg.watch.lost = None;
-    }
-    if silent < limit || leg.watch.lost.is_some() {
+    if silent < limit || leg.watch.lost.is_some_and(|told| now.since(told) < limit) {
         return None;
     }
     leg.watch.lost = Some(now);

@@ -1,0 +1,90 @@
+//! Parties that fall silent: who is gone without a word is not waited for, who is on hold is.
+
+use belfry::base::Duration;
+use belfry::sim::network::Faults;
+use belfry::sim::phone::State;
+use belfry::switch::fact::{EndedBy, FactKind};
+
+use super::house::House;
+
+/// `[media] rtp_timeout`, as it is unless configured.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Enough for the absence to be looked at once more.
+const LOOK: Duration = Duration::from_secs(6);
+
+fn talk() -> House {
+    let mut house = House::new(Faults::NONE, 11);
+    house.register(0);
+    house.caller_to_agent();
+    house
+}
+
+/// `phone` sends no RTP any more.
+fn mute(house: &mut House, phone: usize) {
+    house.world.with(phone, |phone, _| phone.mouth = None);
+}
+
+fn ended_by_silence(house: &mut House) {
+    let lost = house.facts("rtp_lost");
+    assert!(
+        matches!(lost[..], [FactKind::RtpLost { silent_ms: 60_000..=66_000, .. }]),
+        "{lost:?}"
+    );
+    let ended = house.facts("call_ended");
+    assert!(
+        matches!(ended[..], [FactKind::CallEnded { cause: 102, by: EndedBy::Limit, .. }]),
+        "{ended:?}"
+    );
+    for phone in [house.caller, house.phones[0]] {
+        assert!(matches!(house.state(phone), State::Ended(_)), "{:?}", house.state(phone));
+    }
+    house.ends_clean();
+}
+
+#[test]
+fn a_call_ends_when_one_side_has_gone_without_a_word() {
+    for agent in [true, false] {
+        let mut house = talk();
+        let gone = if agent { house.phones[0] } else { house.caller };
+        mute(&mut house, gone);
+        house.world.run(LIMIT - LOOK);
+        assert_eq!(house.facts("call_ended").len(), 0, "not before its time");
+        house.world.run(LOOK + LOOK);
+        ended_by_silence(&mut house);
+    }
+}
+
+#[test]
+fn a_silence_that_ends_in_time_counts_for_nothing() {
+    let mut house = talk();
+    let agent = house.phones[0];
+    let mouth = house.world.with(agent, |phone, _| phone.mouth.take());
+    house.world.run(Duration::from_secs(50));
+    house.world.with(agent, |phone, _| phone.mouth = mouth);
+    house.world.run(Duration::from_secs(5));
+    mute(&mut house, agent);
+    house.world.run(Duration::from_secs(50));
+    assert_eq!(house.facts("rtp_lost").len(), 0);
+    house.world.run(Duration::from_secs(10) + LOOK);
+    ended_by_silence(&mut house);
+}
+
+#[test]
+fn on_hold_silence_means_nothing_and_afterwards_it_counts_from_then() {
+    let mut house = talk();
+    let (caller, agent) = (house.caller, house.phones[0]);
+    house.world.with(agent, |phone, now| phone.hold(now, true));
+    house.world.run(Duration::from_secs(2));
+    for phone in [caller, agent] {
+        mute(&mut house, phone);
+    }
+    house.world.run(Duration::from_secs(600));
+    assert_eq!((house.state(caller), house.state(agent)), (State::Talking, State::Talking));
+    house.world.with(agent, |phone, now| phone.hold(now, false));
+    house.world.run(LIMIT - LOOK);
+    assert_eq!(house.facts("call_ended").len(), 0, "the time on hold is not counted");
+    assert_eq!((house.facts("held").len(), house.facts("retrieved").len()), (1, 1));
+    // The agent speaks again; the caller, who had been waiting, is gone.
+    house.world.run(LOOK + LOOK);
+    ended_by_silence(&mut house);
+}
