@@ -8,6 +8,7 @@ mod simulation {
     mod clocks;
     mod endings;
     mod hold;
+    mod keeping;
     mod many_calls;
     mod silence;
     mod strangers;

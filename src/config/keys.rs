@@ -194,10 +194,11 @@ section! {
         /// Where the files go: `YYYY/MM/DD/<call id>.wav` below it. Without it: `recordings` in
         /// `[node] data_dir`.
         dir: Option<PathBuf> = derived, restart;
-        /// How long they are kept.
-        keep: Period = "\"12 months\"", live, inactive;
+        /// How long they are kept, by the day on which they began. Then the file is removed, and its
+        /// record says so.
+        keep: Period = "\"12 months\"", live;
         /// When more than this share of the disk is used no recording begins and an alarm is
-        /// raised; calls go on.
+        /// raised; calls go on, and nothing is removed that is still to be kept.
         max_disk: Percent = "\"90 %\"" in ["\"10 %\"", "\"100 %\""], live;
         /// The samples in the file.
         format: RecordFormat = "\"alaw\"", live;

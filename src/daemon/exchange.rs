@@ -138,6 +138,7 @@ fn drain(switch: &mut Switch, hands: &mut Hands) {
                 };
                 hands.engine.open_recording(OpenRecording { recording, path, format });
             }
+            Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
             Output::Fact(fact) => write_down(fact, hands),
             Output::Reply(id, reply) => hands.pending.answered(id, reply),
             Output::Log(level, text) => log(level, &text),

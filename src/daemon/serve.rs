@@ -295,12 +295,7 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
         Err(_) => unreachable!("it is what was offered"),
     };
     let tell = move |event| {
-        disk.tell(Input::Disk(match event {
-            engine::DiskEvent::Closed { recording, samples, lost } => {
-                DiskEvent::Closed { recording, samples, lost }
-            }
-            engine::DiskEvent::Failed { recording, why } => DiskEvent::Failed { recording, why },
-        }));
+        disk.tell(Input::Disk(disk_event(event)));
     };
     let engine = Engine::start(setup, Arc::new(deliver), Arc::new(tell), entropy()?)
         .map_err(|e| e.to_string())?;
@@ -323,6 +318,21 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
         }
     }
     Ok(engine)
+}
+
+/// The engine's word for the switch: neither floor knows the other.
+fn disk_event(event: engine::DiskEvent) -> DiskEvent {
+    match event {
+        engine::DiskEvent::Closed { recording, samples, lost } => {
+            DiskEvent::Closed { recording, samples, lost }
+        }
+        engine::DiskEvent::Failed { recording, why } => DiskEvent::Failed { recording, why },
+        engine::DiskEvent::Removed { path } => DiskEvent::Removed { path },
+        engine::DiskEvent::Level { full, used_percent, max_percent } => {
+            DiskEvent::Level { full, used_percent, max_percent }
+        }
+        engine::DiskEvent::NotRemoved { why } => DiskEvent::NotRemoved { why },
+    }
 }
 
 fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs) -> Result<Sip, String> {

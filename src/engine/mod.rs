@@ -38,6 +38,7 @@ use std::thread::JoinHandle;
 use rtrb::{Consumer, Producer};
 
 use self::backend::{Wake, uring};
+use self::disk::archive::Archivist;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, ring};
 use self::pool::{Pool, PoolError};
@@ -46,6 +47,7 @@ use self::start::{Seed, shared_out};
 use crate::base::{Duration, LegId, Rng};
 use crate::media::control::{Command, Event, NoPort, PlayEnd};
 use crate::media::{Clip, Plane, PlaneConfig};
+use crate::record::retention::Retention;
 
 pub use self::clips::{ClipFault, Clips};
 pub use self::disk::{DiskEvent, OpenRecording};
@@ -179,6 +181,7 @@ pub struct Engine {
     deliver: Deliver,
     roster: Roster,
     disk: Disk,
+    archivist: Archivist,
     tell: Arc<dyn Fn(DiskEvent) + Send + Sync>,
     repaired: Vec<Repaired>,
     taken: usize,
@@ -228,6 +231,8 @@ impl Engine {
         let roster = Roster::new(crew.workers.len());
         let disk =
             Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
+        let archivist = Archivist::start(config.recordings.clone(), tell.clone())
+            .map_err(StartError::Thread)?;
         Ok(Engine {
             crew,
             figures: Figures(Arc::new(figures)),
@@ -235,6 +240,7 @@ impl Engine {
             deliver,
             roster,
             disk,
+            archivist,
             tell,
             repaired,
             taken,
@@ -263,6 +269,11 @@ impl Engine {
         if let Some(event) = self.disk.open(open) {
             (self.tell)(event);
         }
+    }
+
+    /// How long recordings are kept from now on; before this was said none is removed.
+    pub fn keep_recordings(&self, retention: Retention) {
+        self.archivist.keep(retention);
     }
 
     /// Carries out a command of the switch.

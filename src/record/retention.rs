@@ -1,13 +1,20 @@
 //! How long recordings are kept and how much of the disk they may fill (R5: 12 months on 2 TB).
 //!
-//! A pure function over a listing: what is past its time goes, oldest first; what is within it
-//! never goes, however full the disk is, since it may be evidence. When the disk is full by then,
-//! no recording begins and an alarm is raised; calls go on.
+//! ```text
+//!   past its time            ─▶ removed, oldest first, a few at a time
+//!   within its time          ─▶ kept, however full the disk is: it may be evidence
+//!   disk above its share     ─▶ no recording begins, an alarm; calls go on
+//! ```
+//!
+//! Rules only. The engine's `archive` thread looks, removes and measures; it also sees to it that no
+//! file goes that is being written.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::path;
+use crate::base::CallId;
 
 /// How long a recording is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,33 +25,36 @@ pub enum Keep {
     Months(u32),
 }
 
-/// One file below the directory of recordings.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed {
-    /// Its path below the directory.
-    pub path: String,
-    /// What it takes on the disk.
-    pub bytes: u64,
+/// What the configuration says.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Retention {
+    /// `[record] keep`.
+    pub keep: Keep,
+    /// `[record] max_disk`, percent.
+    pub max_percent: u8,
+    /// The zone in which days begin.
+    pub zone: TimeZone,
 }
 
 /// The disk that holds the recordings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Disk {
-    /// What it can hold, bytes.
+pub struct Space {
+    /// What Belfry's user can have of it in all, bytes.
     pub total: u64,
     /// What is in use, by whatever, bytes.
     pub used: u64,
-    /// The share that may be in use, percent.
-    pub max_percent: u8,
 }
 
-/// What is to be done.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Verdict {
-    /// Paths to remove, oldest first.
-    pub remove: Vec<String>,
-    /// The disk is above its share even after that: no recording shall begin.
-    pub full: bool,
+impl Space {
+    /// Whether more than `max_percent` of it is in use.
+    pub fn is_above(self, max_percent: u8) -> bool {
+        u128::from(self.used) * 100 > u128::from(self.total) * u128::from(max_percent)
+    }
+    /// The share in use, percent, rounded up.
+    pub fn percent(self) -> u8 {
+        let total = u128::from(self.total.max(1));
+        (u128::from(self.used) * 100).div_ceil(total).min(100) as u8
+    }
 }
 
 /// More months than the calendar has: for ever.
@@ -62,18 +72,10 @@ pub fn first_kept(today: Date, keep: Keep) -> Date {
     }
 }
 
-/// Decides over `files`. Files that are not recordings (by their path) are left alone.
-pub fn decide(files: &[Listed], today: Date, keep: Keep, disk: Disk) -> Verdict {
-    let first = first_kept(today, keep);
-    let dated = files.iter().filter_map(|f| Some((path::read(&f.path)?, f)));
-    let mut old: Vec<_> = dated.filter(|((date, _), _)| *date < first).collect();
-    old.sort_by_key(|(dated, _)| *dated);
-    let freed: u64 = old.iter().map(|(_, f)| f.bytes).sum();
-    let used = u128::from(disk.used.saturating_sub(freed)) * 100;
-    Verdict {
-        remove: old.into_iter().map(|(_, f)| f.path.clone()).collect(),
-        full: used > u128::from(disk.total) * u128::from(disk.max_percent),
-    }
+/// The call of the recording at `path` when its time was over before `first_kept`. `None`: it is
+/// kept, or none of ours.
+pub fn past(path: &str, first_kept: Date) -> Option<CallId> {
+    path::read(path).filter(|(date, _)| *date < first_kept).map(|(_, call)| call)
 }
 
 #[cfg(test)]
@@ -81,38 +83,30 @@ mod tests {
     use super::*;
     use jiff::civil::date;
 
-    const GB: u64 = 1 << 30;
-
-    fn listed(path: &str) -> Listed {
-        Listed { path: path.into(), bytes: GB }
-    }
-    fn disk(used: u64) -> Disk {
-        Disk { total: 100 * GB, used: used * GB, max_percent: 90 }
-    }
-
     #[test]
     fn what_is_past_its_time_goes_and_nothing_else() {
-        let files = [
-            listed("2026/03/09/0000000000003.wav"),
-            listed("2025/03/08/0000000000002.wav"),
-            listed("2025/03/09/0000000000001.wav"),
-            listed("2024/01/01/0000000000009.wav"),
-            listed("2001/01/01/somebody's.wav"),
-            listed(".open/rec-1"),
-        ];
-        let verdict = decide(&files, date(2026, 3, 9), Keep::Months(12), disk(50));
-        let old = ["2024/01/01/0000000000009.wav", "2025/03/08/0000000000002.wav"];
-        assert_eq!(verdict, Verdict { remove: old.map(String::from).to_vec(), full: false });
+        let first = first_kept(date(2026, 3, 9), Keep::Months(12));
+        for (path, goes) in [
+            ("2026/03/09/0000000000003.wav", false),
+            ("2025/03/08/0000000000002.wav", true),
+            ("2025/03/08/0000000000002-2.wav", true),
+            ("2025/03/09/0000000000001.wav", false),
+            ("2024/01/01/0000000000009.wav", true),
+            ("2001/01/01/somebody's.wav", false),
+            (".open/rec-1", false),
+        ] {
+            assert_eq!(past(path, first).is_some(), goes, "{path}");
+        }
     }
 
     #[test]
-    fn a_full_disk_stops_recordings_and_removes_none_that_is_kept() {
-        let files =
-            [listed("2026/03/08/0000000000003.wav"), listed("2024/03/08/0000000000002.wav")];
-        let at = |used| decide(&files, date(2026, 3, 9), Keep::Days(30), disk(used));
-        assert!(!at(91).full, "the old one makes room");
-        assert!(at(92).full);
-        assert_eq!(at(92).remove.len(), 1);
+    fn a_disk_is_full_above_its_share() {
+        let space = |used| Space { total: 1_000, used };
+        assert!(!space(900).is_above(90) && space(901).is_above(90));
+        assert!(!space(1_000).is_above(100));
+        assert!(!Space { total: u64::MAX, used: u64::MAX }.is_above(100), "no overflow");
+        assert_eq!((space(901).percent(), space(0).percent()), (91, 0));
+        assert_eq!(Space { total: 0, used: 0 }.percent(), 0);
     }
 
     #[test]

@@ -326,7 +326,8 @@ impl World {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
                     self.facts.push(fact);
                 }
-                Output::Reply(..) | Output::Log(..) => {}
+                // Nothing grows old here.
+                Output::Disk(DiskCommand::Keep(_)) | Output::Reply(..) | Output::Log(..) => {}
             }
         }
         self.media_events();

@@ -69,9 +69,10 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         }
         LegAnswered { call, leg } => leg_answered(wall, *call, *leg),
         LegEnded { .. } => leg_ended(wall, &fact.kind).into_iter().collect(),
-        RecordingBegan { .. } | RecordingEnded { .. } | SurveyAnswer { .. } => {
-            kept(wall, &fact.kind).into_iter().collect()
-        }
+        RecordingBegan { .. }
+        | RecordingEnded { .. }
+        | RecordingRemoved { .. }
+        | SurveyAnswer { .. } => kept(wall, &fact.kind).into_iter().collect(),
         PhoneRegistered { .. }
         | PhoneUnregistered { .. }
         | GatewayUp { .. }
@@ -253,6 +254,11 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                 .bind(fault)
                 .bind(text(*call))
                 .bind(recording.0 as i64)
+        }
+        FactKind::RecordingRemoved { call, path } => {
+            let update = "UPDATE recordings SET removed = coalesce(removed, ?) \
+                          WHERE call = ? AND path = ?";
+            sqlx::query(update).bind(wall.0).bind(text(*call)).bind(path)
         }
         FactKind::SurveyAnswer { call, survey, question, key, agent } => {
             // Who answers twice (a repeated question) means the second.

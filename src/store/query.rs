@@ -132,6 +132,10 @@ pub struct RecordingRow {
     pub ms: Option<i64>,
     /// Why it is not whole.
     pub fault: Option<String>,
+    /// When its file was removed, past its time. A database that this version has not written to yet
+    /// has no such column.
+    #[sqlx(default)]
+    pub removed: Option<i64>,
 }
 
 /// One answer of a survey.

@@ -133,6 +133,7 @@ impl Switch {
                 self.unbound(now, &number, &binding, Unregistered::Removed);
             }
         }
+        self.keep_recordings();
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }
 }

@@ -141,6 +141,7 @@ word! {
     AlarmWhat {
         DiskFull = "disk_full": "No room for recordings.",
         RecordingFailed = "recording_failed": "A recording could not be written.",
+        RecordingsNotRemoved = "recordings_not_removed": "Recordings past their time cannot be removed.",
         JournalStopped = "journal_stopped": "Facts cannot be written down: new calls are refused.",
         DatabaseAway = "database_away": "Facts wait in the journal for the database.",
         DatabaseDamaged = "database_damaged": "The database's file is damaged.",
@@ -476,6 +477,13 @@ pub enum FactKind {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         fault: String,
     },
+    /// A recording was past its time: its file is gone.
+    RecordingRemoved {
+        /// The call.
+        call: CallId,
+        /// Its file, below the recordings' directory.
+        path: String,
+    },
     /// The caller answered a question of a survey (R21).
     SurveyAnswer {
         /// The call.
@@ -511,7 +519,8 @@ impl FactKind {
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
             RtpLost { call, .. } => Some(*call),
             RecordingBegan { call, .. } | RecordingPaused { call, .. } => Some(*call),
-            RecordingEnded { call, .. } | SurveyAnswer { call, .. } => Some(*call),
+            RecordingEnded { call, .. } | RecordingRemoved { call, .. } => Some(*call),
+            SurveyAnswer { call, .. } => Some(*call),
             Alarm { call, .. } => *call,
             Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
             Started { .. } | Stopped { .. } | Reloaded { .. } | ReloadRefused { .. } => None,
@@ -554,6 +563,7 @@ impl FactKind {
             RecordingBegan { .. } => "recording_began",
             RecordingPaused { .. } => "recording_paused",
             RecordingEnded { .. } => "recording_ended",
+            RecordingRemoved { .. } => "recording_removed",
             SurveyAnswer { .. } => "survey_answer",
             Other(fields) => fields.get("kind").and_then(Value::as_str).unwrap_or("other"),
         }
@@ -638,6 +648,7 @@ mod tests {
             },
             RecordingPaused { call, recording, paused: true },
             RecordingEnded { call, recording, samples: 320_000, ms: 40_000, fault: s("") },
+            RecordingRemoved { call, path: s("2026/09/21/x.wav") },
             SurveyAnswer {
                 call,
                 survey: s("care"),

@@ -9,6 +9,7 @@ use crate::base::RecordingId;
 use crate::config::{Config, RecordFormat};
 use crate::dialplan::Plan;
 use crate::media::control;
+use crate::record::retention::Retention;
 use crate::sip::Flow;
 use crate::wire::sip::{Message, ParseError};
 
@@ -98,6 +99,8 @@ pub enum DiskCommand {
         /// How it holds its samples.
         format: RecordFormat,
     },
+    /// Recordings are kept so long from now on. Comes at the start and at each reload.
+    Keep(Retention),
 }
 
 /// What the disk has to say.
@@ -118,5 +121,24 @@ pub enum DiskEvent {
         recording: RecordingId,
         /// Why, in words.
         why: String,
+    },
+    /// A recording was past its time: its file is gone.
+    Removed {
+        /// Its path below the directory of recordings.
+        path: String,
+    },
+    /// The disk is now above `[record] max_disk`, or below it again.
+    Level {
+        /// Above.
+        full: bool,
+        /// The share in use, percent.
+        used_percent: u8,
+        /// The share that may be.
+        max_percent: u8,
+    },
+    /// Recordings past their time cannot be removed, or all could again (`None`).
+    NotRemoved {
+        /// Which first, and why.
+        why: Option<String>,
     },
 }

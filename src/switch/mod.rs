@@ -27,6 +27,7 @@ mod ending;
 pub mod fact;
 mod features;
 pub mod io;
+mod keeping;
 pub mod leg;
 mod media_in;
 mod offers;
@@ -100,6 +101,8 @@ pub struct Switch {
     count: Counts,
     draining: bool,
     journal_full: bool,
+    /// The disk is above `[record] max_disk`: no recording begins.
+    disk_full: bool,
     /// New calls that may begin now, and since when that has been so: a token bucket.
     tokens: (f64, Time),
     started: Now,
@@ -139,6 +142,7 @@ impl Switch {
             count: Counts::default(),
             draining: false,
             journal_full: false,
+            disk_full: false,
             tokens: (f64::from(config.limits.calls_per_second), now.at),
             started: now,
             config,
@@ -148,6 +152,7 @@ impl Switch {
         switch.gateways.configure(requests::gateways(&switch.config));
         let node = switch.config.node.name.to_string();
         switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
+        switch.keep_recordings();
         switch
     }
 

@@ -349,7 +349,8 @@ mod tests {
         switch.handle(at(2), Input::FlowFailed(flow));
         assert!(switch.registrar.lookup(Time::ZERO, "1001").is_empty());
         let (_, facts) = out(&mut switch);
-        let [Fact { kind: FactKind::PhoneUnregistered { number, why, .. }, .. }] = &facts[..] else {
+        let [Fact { kind: FactKind::PhoneUnregistered { number, why, .. }, .. }] = &facts[..]
+        else {
             panic!("{facts:?}");
         };
         assert_eq!((number.as_str(), *why), ("1001", Unregistered::Unreachable));

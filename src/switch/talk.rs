@@ -79,9 +79,11 @@ impl Switch {
     /// Begins to record, if that is not done already (R5); `by_dial`: until the talk is over.
     pub(super) fn record(&mut self, now: Now, id: CallId, by_dial: bool) {
         let Some(active) = self.calls.get_mut(&id) else { return };
-        if active.recording.is_some() || !self.config.record.enabled {
+        let running = active.recording.is_some();
+        if running || !self.config.record.enabled || !self.may_record(now, id) {
             return;
         }
+        let Some(active) = self.calls.get_mut(&id) else { return };
         let (left, right) = active.sides();
         let date = jiff::Timestamp::from_millisecond(now.wall.0)
             .unwrap_or_default()
@@ -173,6 +175,11 @@ impl Switch {
                 );
                 self.alarm(now, AlarmWhat::RecordingFailed, why, call);
             }
+            DiskEvent::Removed { path } => self.recording_removed(now, path),
+            DiskEvent::Level { full, used_percent, max_percent } => {
+                self.disk_level(now, full, used_percent, max_percent);
+            }
+            DiskEvent::NotRemoved { why } => self.not_removed(now, why),
         }
     }
 

@@ -26,10 +26,7 @@ fn mute(house: &mut House, phone: usize) {
 
 fn ended_by_silence(house: &mut House) {
     let lost = house.facts("rtp_lost");
-    assert!(
-        matches!(lost[..], [FactKind::RtpLost { silent_ms: 60_000..=66_000, .. }]),
-        "{lost:?}"
-    );
+    assert!(matches!(lost[..], [FactKind::RtpLost { silent_ms: 60_000..=66_000, .. }]), "{lost:?}");
     let ended = house.facts("call_ended");
     assert!(
         matches!(ended[..], [FactKind::CallEnded { cause: 102, by: EndedBy::Limit, .. }]),

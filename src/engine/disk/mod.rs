@@ -7,9 +7,12 @@
 //!                                                          fsync
 //! ```
 //!
+//! Beside them the `archive` thread removes what is past its time ([`archive`]).
+//!
 //! Blocks come in the file's own samples or are recoded here, away from the RTP workers. Nothing
 //! that happens to a disk reaches a call: what cannot be written is silence, counted and told once.
 
+pub(in crate::engine) mod archive;
 #[cfg(test)]
 pub(in crate::engine) mod fake;
 mod file;
@@ -76,6 +79,25 @@ pub enum DiskEvent {
         recording: RecordingId,
         /// Why, in words.
         why: String,
+    },
+    /// A recording was past its time: its file is gone.
+    Removed {
+        /// Its path below the directory of recordings.
+        path: String,
+    },
+    /// The disk is now above its share, or below it again.
+    Level {
+        /// Above.
+        full: bool,
+        /// The share in use, percent.
+        used_percent: u8,
+        /// The share that may be.
+        max_percent: u8,
+    },
+    /// Recordings past their time cannot be removed, or all could again (`None`).
+    NotRemoved {
+        /// Which first, and why.
+        why: Option<String>,
     },
 }
 

@@ -75,7 +75,7 @@ impl Storage for Directory {
         let file = below(&self.root, path)?;
         let directory = file.parent().expect("a path below the root").to_owned();
         fs::create_dir_all(&directory)?;
-        let mark = self.root.join(MARKS).join(path.replace('/', "_"));
+        let mark = mark(&self.root, path);
         fs::write(&mark, path)?;
         let made = OpenOptions::new().write(true).create_new(true).open(&file);
         match made {
@@ -88,8 +88,19 @@ impl Storage for Directory {
     }
 }
 
+/// The mark of the file at `path` while it is written.
+fn mark(root: &Path, path: &str) -> PathBuf {
+    root.join(MARKS).join(path.replace('/', "_"))
+}
+
+/// Whether the file at `path` is being written.
+pub(super) fn is_open(root: &Path, path: &str) -> bool {
+    // What cannot be known counts as open: nothing may go that somebody writes.
+    mark(root, path).try_exists().unwrap_or(true)
+}
+
 /// `path` below `root`; refused if it leads elsewhere.
-fn below(root: &Path, path: &str) -> io::Result<PathBuf> {
+pub(super) fn below(root: &Path, path: &str) -> io::Result<PathBuf> {
     let inside = Path::new(path).components().all(|c| matches!(c, Component::Normal(_)));
     if !inside || path.is_empty() {
         let why = format!("'{path}' is no path below the directory of recordings");

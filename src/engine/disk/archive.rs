@@ -1,0 +1,474 @@
+//! Old recordings go, and the disk's level is watched: a thread beside the one that writes, so that a
+//! slow removal delays no recording.
+//!
+//! ```text
+//!   every LOOK ─▶ how full is the disk? ─▶ DiskEvent::Level, when that changes
+//!             └─▶ a batch past its time ─▶ removed ─▶ DiskEvent::Removed, one each
+//!                       │ full: another after PACE     └─▶ could not: DiskEvent::NotRemoved, once
+//!                       └ the last one: rest until the next LOOK
+//! ```
+//!
+//! What is old is [`record::retention`](crate::record::retention)'s to say. A file that has a mark
+//! in `.open/` is being written and never goes. One that cannot be removed holds up no other: a sweep
+//! goes on behind it, and it is tried again by the next.
+//!
+//! Told after it is done: should Belfry be killed in between, a record may name a file that has gone.
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use jiff::civil::Date;
+
+use super::storage::{below, is_open};
+use super::{DiskEvent, Tell};
+use crate::record::retention::{self, Retention, Space};
+
+/// How often the disk is looked at.
+const LOOK: Duration = Duration::from_secs(60);
+/// Files that are removed at once, and the pause between two batches: at most 400 a second, which
+/// neither the disk nor the journal notices.
+const BATCH: usize = 20;
+const PACE: Duration = Duration::from_millis(50);
+/// Changes of the configuration that may wait.
+const ORDERS: usize = 16;
+
+/// The running thread; it ends when this is dropped.
+pub(in crate::engine) struct Archivist {
+    orders: Option<Sender<Retention>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Archivist {
+    /// Starts it. Nothing is removed before [`Self::keep`] says how long recordings are kept.
+    pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Archivist> {
+        let (orders, changes) = bounded(ORDERS);
+        let archive =
+            Archive { shelf: Box::new(Directory { root }), tell, state: State::default() };
+        let thread = std::thread::Builder::new()
+            .name("archive".into())
+            .spawn(move || run(archive, &changes))?;
+        Ok(Archivist { orders: Some(orders), thread: Some(thread) })
+    }
+
+    /// From now on recordings are kept so long. Never waits.
+    pub(in crate::engine) fn keep(&self, retention: Retention) {
+        let sent = self.orders.as_ref().map(|orders| orders.try_send(retention));
+        if let Some(Err(error)) = sent {
+            tracing::error!("[record] keep: the archive thread does not take the change: {error}");
+        }
+    }
+}
+
+impl Drop for Archivist {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(mut archive: Archive, changes: &Receiver<Retention>) {
+    let mut present: Option<Retention> = None;
+    let mut wait = LOOK;
+    loop {
+        match changes.recv_timeout(wait) {
+            Ok(change) => present = Some(change),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let Some(retention) = &present else { continue };
+        let today = jiff::Timestamp::now().to_zoned(retention.zone.clone()).date();
+        wait = archive.turn(retention, today);
+    }
+}
+
+/// The directory of recordings, as far as old ones are concerned; tests have another.
+trait Shelf: Send {
+    /// At most `most` recordings of before `first_kept`, in the order of their paths from after
+    /// `after` on, without those that are being written.
+    fn old(&mut self, first_kept: Date, after: &str, most: usize) -> io::Result<Vec<String>>;
+    /// Removes one.
+    fn remove(&mut self, path: &str) -> io::Result<()>;
+    /// How full the disk is.
+    fn space(&mut self) -> io::Result<Space>;
+}
+
+struct Archive {
+    shelf: Box<dyn Shelf>,
+    tell: Tell,
+    state: State,
+}
+
+/// What was told last, and how far the present sweep has come.
+#[derive(Default)]
+struct State {
+    full: bool,
+    failed: bool,
+    /// The path after which the sweep goes on; empty: it begins.
+    after: String,
+    /// What went wrong first in the present sweep.
+    fault: Option<String>,
+}
+
+impl Archive {
+    /// One bounded piece of work; gives the time until the next.
+    fn turn(&mut self, retention: &Retention, today: Date) -> Duration {
+        let first_kept = retention::first_kept(today, retention.keep);
+        let old = match self.shelf.old(first_kept, &self.state.after, BATCH) {
+            Ok(old) => old,
+            Err(error) => {
+                self.state
+                    .fault
+                    .get_or_insert_with(|| format!("the recordings' directory: {error}"));
+                Vec::new()
+            }
+        };
+        for path in &old {
+            match self.shelf.remove(path) {
+                Ok(()) => (self.tell)(DiskEvent::Removed { path: path.clone() }),
+                // Somebody was faster; its record is right all the same.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    (self.tell)(DiskEvent::Removed { path: path.clone() });
+                }
+                Err(error) => {
+                    self.state.fault.get_or_insert_with(|| format!("{path}: {error}"));
+                }
+            }
+        }
+        self.level(retention.max_percent);
+        match old.last() {
+            Some(last) if old.len() == BATCH => {
+                self.state.after.clone_from(last);
+                PACE
+            }
+            _ => {
+                self.sweep_ended();
+                LOOK
+            }
+        }
+    }
+
+    /// Tells what went wrong in a sweep when that is new, and when it is over.
+    fn sweep_ended(&mut self) {
+        self.state.after.clear();
+        let fault = self.state.fault.take();
+        if fault.is_some() != self.state.failed {
+            self.state.failed = fault.is_some();
+            (self.tell)(DiskEvent::NotRemoved { why: fault });
+        }
+    }
+
+    fn level(&mut self, max_percent: u8) {
+        let space = match self.shelf.space() {
+            Ok(space) => space,
+            Err(error) => {
+                self.state.fault.get_or_insert_with(|| format!("the disk's level: {error}"));
+                return;
+            }
+        };
+        let full = space.is_above(max_percent);
+        if full != self.state.full {
+            self.state.full = full;
+            let used_percent = space.percent();
+            (self.tell)(DiskEvent::Level { full, used_percent, max_percent });
+        }
+    }
+}
+
+struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// The names in the directory `path` below the root that are numbers of `digits` digits, up to
+    /// `last`, in their order.
+    fn numbers(&self, path: &str, digits: usize, last: &str) -> io::Result<BTreeSet<String>> {
+        let is_number = |n: &String| n.len() == digits && n.bytes().all(|b| b.is_ascii_digit());
+        let names = self.names(path)?.into_iter().filter(|n| is_number(n) && n.as_str() <= last);
+        Ok(names.collect())
+    }
+
+    /// The names in a directory; none when it is not there, or no directory.
+    fn names(&self, path: &str) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.root.join(path)) {
+            Ok(entries) => entries,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(error),
+        };
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    /// The old recordings of one day. A directory without anything is removed with those above it.
+    fn of_day(&self, day: &str, first_kept: Date, after: &str) -> io::Result<Vec<String>> {
+        let names = self.names(day)?;
+        if names.is_empty() {
+            for path in Path::new(day).ancestors().filter(|path| !path.as_os_str().is_empty()) {
+                if fs::remove_dir(self.root.join(path)).is_err() {
+                    break;
+                }
+            }
+        }
+        let paths = names.into_iter().map(|name| format!("{day}/{name}"));
+        let mut old: Vec<String> = paths
+            .filter(|path| path.as_str() > after)
+            .filter(|path| retention::past(path, first_kept).is_some())
+            .filter(|path| !is_open(&self.root, path))
+            .collect();
+        old.sort_unstable();
+        Ok(old)
+    }
+}
+
+impl Shelf for Directory {
+    fn old(&mut self, first_kept: Date, after: &str, most: usize) -> io::Result<Vec<String>> {
+        let mut old = Vec::new();
+        let last_year = format!("{:04}", first_kept.year().max(0));
+        // Paths sort as their dates do.
+        for year in self.numbers("", 4, &last_year)? {
+            for month in self.numbers(&year, 2, "12")? {
+                let month = format!("{year}/{month}");
+                for day in self.numbers(&month, 2, "31")? {
+                    let day = format!("{month}/{day}");
+                    if !is_before(&day, first_kept) {
+                        return Ok(old);
+                    }
+                    if day.as_str() < after.get(..day.len()).unwrap_or("") {
+                        continue;
+                    }
+                    old.extend(self.of_day(&day, first_kept, after)?);
+                    if old.len() >= most {
+                        old.truncate(most);
+                        return Ok(old);
+                    }
+                }
+            }
+        }
+        Ok(old)
+    }
+
+    fn remove(&mut self, path: &str) -> io::Result<()> {
+        fs::remove_file(below(&self.root, path)?)
+    }
+
+    fn space(&mut self) -> io::Result<Space> {
+        space(&self.root)
+    }
+}
+
+/// Whether the directory `YYYY/MM/DD` is of a date before `first`. One that is no date (the 31st of
+/// February) holds nothing of ours and is passed over.
+fn is_before(day: &str, first: Date) -> bool {
+    day.replace('/', "-").parse::<Date>().map_or(true, |date| date < first)
+}
+
+/// The disk that holds `path`, as `df` counts it: what is kept for root alone is not there.
+#[allow(unsafe_code, reason = "the disk's level has no safe wrapper in std")]
+fn space(path: &Path) -> io::Result<Space> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: a plain structure of numbers for which all zero is valid.
+    let mut disk: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends in NUL and, like the structure, lives until the call returns.
+    if unsafe { libc::statvfs(path.as_ptr(), &raw mut disk) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let used = disk.f_blocks.saturating_sub(disk.f_bfree).saturating_mul(disk.f_frsize);
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    Ok(Space { total: used.saturating_add(free), used })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::engine::disk::storage::{self, Storage};
+    use crate::record::retention::Keep;
+    use jiff::civil::date;
+    use jiff::tz::TimeZone;
+
+    const YEAR: Keep = Keep::Months(12);
+
+    fn retention(keep: Keep, max_percent: u8) -> Retention {
+        Retention { keep, max_percent, zone: TimeZone::UTC }
+    }
+
+    type Told = Arc<Mutex<Vec<DiskEvent>>>;
+
+    fn archive(shelf: impl Shelf + 'static) -> (Archive, Told) {
+        let told = Told::default();
+        let events = told.clone();
+        let tell: Tell = Arc::new(move |event| events.lock().unwrap().push(event));
+        (Archive { shelf: Box::new(shelf), tell, state: State::default() }, told)
+    }
+
+    fn take(told: &Told) -> Vec<DiskEvent> {
+        std::mem::take(&mut told.lock().unwrap())
+    }
+
+    /// Turns until the sweep has ended; how many there were.
+    fn sweep(archive: &mut Archive, keep: Keep, today: Date) -> usize {
+        let retention = retention(keep, 100);
+        1 + (0..1_000).take_while(|_| archive.turn(&retention, today) == PACE).count()
+    }
+
+    fn removed(told: &Told) -> Vec<String> {
+        let path = |event| match event {
+            DiskEvent::Removed { path } => Some(path),
+            _ => None,
+        };
+        take(told).into_iter().filter_map(path).collect()
+    }
+
+    fn write(root: &Path, path: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"RIFF").unwrap();
+    }
+
+    #[test]
+    fn what_is_old_goes_oldest_first_with_its_empty_directories() {
+        let root = tempfile::tempdir().unwrap();
+        let old = [
+            "2024/12/31/0000000000004.wav",
+            "2025/03/07/0000000000001-2.wav",
+            "2025/03/07/0000000000001.wav",
+            "2025/03/08/0000000000002.wav",
+        ];
+        let kept =
+            ["2025/03/09/0000000000003.wav", "2025/03/07/notes.txt", "2025/readme", "x/y.wav"];
+        old.iter().chain(&kept).for_each(|path| write(root.path(), path));
+        let (mut archive, told) = archive(Directory { root: root.path().into() });
+        sweep(&mut archive, YEAR, date(2026, 3, 9));
+        assert_eq!(removed(&told), old);
+        assert!(kept.iter().all(|path| root.path().join(path).exists()));
+        sweep(&mut archive, YEAR, date(2026, 3, 9));
+        assert!(!root.path().join("2024").exists() && !root.path().join("2025/03/08").exists());
+        assert_eq!(take(&told), []);
+        sweep(&mut archive, YEAR, date(2026, 3, 10));
+        assert_eq!(removed(&told), [kept[0]], "a day later");
+    }
+
+    #[test]
+    fn what_is_being_written_never_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let (mut storage, _) = storage::Directory::open(root.path()).unwrap();
+        let path = "2025/01/01/0000000000001.wav";
+        let file = storage.create(path).unwrap();
+        let (mut archive, told) = archive(Directory { root: root.path().into() });
+        sweep(&mut archive, YEAR, date(2026, 3, 9));
+        assert_eq!(removed(&told), [""; 0]);
+        assert!(root.path().join(path).exists());
+        file.finish().unwrap();
+        sweep(&mut archive, YEAR, date(2026, 3, 9));
+        assert_eq!(removed(&told), [path]);
+    }
+
+    #[test]
+    fn a_turn_is_bounded() {
+        let root = tempfile::tempdir().unwrap();
+        for n in 0..BATCH * 2 + 3 {
+            write(root.path(), &format!("2025/01/0{}/{n:013}.wav", 1 + n % 3));
+        }
+        let (mut archive, told) = archive(Directory { root: root.path().into() });
+        let retention = retention(Keep::Days(30), 100);
+        let turn = |archive: &mut Archive| archive.turn(&retention, date(2025, 6, 1));
+        assert_eq!((turn(&mut archive), removed(&told).len()), (PACE, BATCH));
+        assert_eq!((turn(&mut archive), removed(&told).len()), (PACE, BATCH));
+        assert_eq!((turn(&mut archive), removed(&told).len()), (LOOK, 3));
+    }
+
+    /// A shelf of names, of which some cannot be removed.
+    struct Fake {
+        names: BTreeSet<String>,
+        stuck: Arc<Mutex<BTreeSet<String>>>,
+        used: Arc<Mutex<u64>>,
+    }
+
+    impl Shelf for Fake {
+        fn old(&mut self, first: Date, after: &str, most: usize) -> io::Result<Vec<String>> {
+            let names = self.names.iter().filter(|n| n.as_str() > after);
+            let old = names.filter(|n| retention::past(n, first).is_some());
+            Ok(old.take(most).cloned().collect())
+        }
+        fn remove(&mut self, path: &str) -> io::Result<()> {
+            if self.stuck.lock().unwrap().contains(path) {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            self.names.remove(path);
+            Ok(())
+        }
+        fn space(&mut self) -> io::Result<Space> {
+            Ok(Space { total: 100, used: *self.used.lock().unwrap() })
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_removed_is_told_once_and_holds_up_no_other() {
+        let names: BTreeSet<String> = (0..60).map(|n| format!("2025/01/01/{n:013}.wav")).collect();
+        let stuck = Arc::new(Mutex::new(names.iter().take(25).cloned().collect::<BTreeSet<_>>()));
+        let (stuck_too, used) = (stuck.clone(), Arc::default());
+        let (mut archive, told) = archive(Fake { names, stuck: stuck_too, used });
+        let today = date(2026, 3, 9);
+        sweep(&mut archive, YEAR, today);
+        let events = take(&told);
+        assert_eq!(events.len(), 35 + 1);
+        let DiskEvent::NotRemoved { why: Some(why) } = &events[35] else { panic!("{events:?}") };
+        assert!(why.starts_with("2025/01/01/0000000000000.wav: "), "{why}");
+        sweep(&mut archive, YEAR, today);
+        assert_eq!(take(&told), [], "told once");
+        stuck.lock().unwrap().clear();
+        sweep(&mut archive, YEAR, today);
+        let events = take(&told);
+        assert_eq!((events.len(), events.last()), (26, Some(&DiskEvent::NotRemoved { why: None })));
+    }
+
+    #[test]
+    fn a_disk_above_its_share_is_told_and_takes_no_recording_that_is_kept() {
+        let names: BTreeSet<String> = [format!("2026/03/01/{:013}.wav", 1)].into();
+        let used = Arc::new(Mutex::new(90));
+        let (mut archive, told) =
+            archive(Fake { names, stuck: Arc::default(), used: used.clone() });
+        let mut at = |percent| {
+            *used.lock().unwrap() = percent;
+            archive.turn(&retention(YEAR, 90), date(2026, 3, 9));
+            take(&told)
+        };
+        assert_eq!(at(90), []);
+        let level = |full, used_percent| DiskEvent::Level { full, used_percent, max_percent: 90 };
+        assert_eq!(at(91), [level(true, 91)]);
+        assert_eq!(at(99), [], "told once, and nothing removed");
+        assert_eq!(at(50), [level(false, 50)]);
+    }
+
+    #[test]
+    fn the_real_disk_has_a_level_and_the_thread_ends() {
+        let root = tempfile::tempdir().unwrap();
+        let space = space(root.path()).unwrap();
+        assert!(space.total > 0 && space.used <= space.total);
+        assert!(super::space(Path::new("/nowhere/at/all")).is_err());
+        write(root.path(), "2001/01/01/0000000000001.wav");
+        let (to, events) = std::sync::mpsc::channel();
+        let tell: Tell = Arc::new(move |event| drop(to.send(event)));
+        let archivist = Archivist::start(root.path().into(), tell).unwrap();
+        archivist.keep(retention(YEAR, 100));
+        let path = "2001/01/01/0000000000001.wav".to_owned();
+        assert_eq!(events.recv_timeout(Duration::from_secs(20)), Ok(DiskEvent::Removed { path }));
+        drop(archivist);
+        assert!(events.recv().is_err(), "the thread has ended");
+    }
+}

@@ -1,0 +1,3 @@
+-- Recordings are kept for a time.
+
+ALTER TABLE recordings ADD COLUMN removed INTEGER;  -- when its file went, past its time

@@ -1,0 +1,67 @@
+//! What is kept: how long recordings stay, and what is written down when one goes or the disk is
+//! full (R5). When a recording is past its time `record::retention` says.
+
+use crate::base::{CallId, Now};
+use crate::config::Period;
+use crate::record::path;
+use crate::record::retention::{Keep, Retention};
+
+use super::fact::{AlarmWhat, FactKind};
+use super::{DiskCommand, Level, Output, Switch};
+
+impl Switch {
+    /// Says how long recordings are kept: at the start and at each reload.
+    pub(super) fn keep_recordings(&mut self) {
+        let keep = match self.config.record.keep {
+            Period::Days(days) => Keep::Days(days),
+            Period::Months(months) => Keep::Months(months),
+        };
+        let max_percent = self.config.record.max_disk.get();
+        let retention = Retention { keep, max_percent, zone: self.zone.clone() };
+        self.out.push_back(Output::Disk(DiskCommand::Keep(retention)));
+    }
+
+    /// A recording was past its time.
+    pub(super) fn recording_removed(&mut self, now: Now, path: String) {
+        // Only files that the path names as ours are removed.
+        let Some((_, call)) = path::read(&path) else { return };
+        self.fact(now, FactKind::RecordingRemoved { call, path });
+    }
+
+    /// The disk has become full, or has room again.
+    pub(super) fn disk_level(&mut self, now: Now, full: bool, used_percent: u8, max_percent: u8) {
+        self.disk_full = full;
+        let detail = format!("{used_percent} % in use, [record] max_disk is {max_percent} %");
+        match full {
+            true => {
+                self.log(Level::Error, format!("disk: {detail}: no recording begins; calls go on"))
+            }
+            false => self.log(Level::Info, format!("disk: {detail}: recordings begin again")),
+        }
+        let what = AlarmWhat::DiskFull;
+        self.fact(now, FactKind::Alarm { what, raised: full, detail, call: None });
+    }
+
+    /// Old recordings cannot be removed, or can again.
+    pub(super) fn not_removed(&mut self, now: Now, why: Option<String>) {
+        let raised = why.is_some();
+        let detail = why.unwrap_or_default();
+        match raised {
+            true => self.log(Level::Error, format!("old recordings cannot be removed: {detail}")),
+            false => self.log(Level::Info, "old recordings can be removed again"),
+        }
+        let what = AlarmWhat::RecordingsNotRemoved;
+        self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
+    }
+
+    /// Whether a recording of `call` may begin; that it may not is written down with the call.
+    pub(super) fn may_record(&mut self, now: Now, call: CallId) -> bool {
+        if self.disk_full {
+            self.log(Level::Error, format!("call {call} is not recorded: the disk is full"));
+            let detail = "the call is not recorded".to_owned();
+            let what = AlarmWhat::DiskFull;
+            self.fact(now, FactKind::Alarm { what, raised: true, detail, call: Some(call) });
+        }
+        !self.disk_full
+    }
+}
