@@ -111,8 +111,9 @@ section! {
         /// How keys are carried to phones and gateways that say nothing else. What arrives is
         /// understood in every form.
         dtmf: Dtmf = "\"rfc4733\"", live;
-        /// A call is ended when one side has sent no RTP for so long, while neither is on hold (it
-        /// takes up to 5 s more to be seen); `"0 s"` for never.
+        /// Who has sent no RTP for so long, while neither side is on hold, is gone: the leg is ended
+        /// (it takes up to 5 s more to be seen), and the call with it when it is the caller's. A
+        /// caller whose agent is gone goes on in the dialplan. `"0 s"` for never.
         rtp_timeout: Duration = "\"60 s\"" in ["\"0 s\"", "\"1 h\""], live;
     }
 }

@@ -2,14 +2,13 @@
 //! (R5). Opens no file: floor 5's disk thread carries out what is decided here.
 //!
 //! ```text
-//! switch ── policy: does this call's recording begin? path: under which name?
+//! switch ── path: under which name?
 //! engine ── layout: blocks of two channels become pieces of one file
 //! daemon ── retention: which files are too old, has the disk room for another call?
 //! ```
 
 pub mod layout;
 pub mod path;
-pub mod policy;
 pub mod retention;
 pub mod stretch;
 
