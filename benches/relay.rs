@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ use belfry::engine::backend::uring;
 use belfry::engine::{Choice, Clips, Engine, EngineConfig};
 use belfry::media::control::{Codec, Command, Event, StreamParams};
 
+/// Where everything happens.
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PTIME: Duration = Duration::from_millis(20);
 /// Parts of a packet time in each of which a part of the legs sends.
 const SLICES: usize = 20;
@@ -76,7 +78,7 @@ fn main() -> io::Result<()> {
 fn measure(choice: Choice, calls: u64, span: Duration) -> io::Result<String> {
     let dir = tempfile::tempdir()?;
     let config = EngineConfig {
-        address: IpAddr::from([127, 0, 0, 1]),
+        addresses: vec![ADDRESS],
         ports: (20_000, 29_999),
         pairs: 2 * calls as usize,
         workers: Some(1),
@@ -113,7 +115,7 @@ fn bridge(engine: &mut Engine, events: &Receiver<Event>, calls: u64) -> io::Resu
     let mut peers = Vec::new();
     for leg in 0..2 * calls {
         let (id, group) = (LegId(leg), CallId::new(Wall(1), leg / 2));
-        engine.send(Command::Open { leg: id, group });
+        engine.send(Command::Open { leg: id, group, near: ADDRESS });
         let port = loop {
             match events.recv_timeout(Duration::from_secs(10)) {
                 Ok(Event::Opened { rtp, .. }) => break rtp,

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)] // GlobalAlloc is an unsafe trait; it is passed through as it is
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -52,6 +52,9 @@ impl Transmit for Out {
     }
 }
 
+/// Where every port is.
+const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 fn phone(n: u32) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, n as u8], 4_000))
 }
@@ -64,7 +67,7 @@ fn plane() -> Plane {
     for n in 0..8u32 {
         plane.add_port(PortIndex(n), SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * n as u16)));
         let (leg, group) = (LegId(u64::from(n)), CallId::new(Wall(0), 0));
-        command(&mut plane, Command::Open { leg, group });
+        command(&mut plane, Command::Open { leg, group, near: NEAR });
         let (codec, pt) = if n == 3 { (Codec::Pcmu, 0) } else { (Codec::Pcma, 8) };
         let params = StreamParams {
             remote: Some(phone(n)),

@@ -266,14 +266,17 @@ fn open_store(config: &Config) -> Result<Store, String> {
 
 fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine, String> {
     let (to_switch, disk) = (inputs.clone(), inputs.clone());
-    let address = config.media_addresses().first().copied();
-    let address = address
-        .ok_or("[media] address is missing: write the address that phones and gateways reach")?;
+    let addresses = config.media_addresses();
+    if addresses.is_empty() {
+        let missing =
+            "[media] address is missing: write the address that phones and gateways reach";
+        return Err(missing.into());
+    }
     // Two legs a call, and some that rest or ring in parallel.
     let pairs =
         (config.max_calls() as usize * 5 / 2).clamp(16, config.media.ports.pairs() as usize);
     let setup = EngineConfig {
-        address,
+        addresses,
         ports: (config.media.ports.first, config.media.ports.last),
         pairs,
         workers: match config.media.workers {

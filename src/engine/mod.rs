@@ -41,7 +41,7 @@ use self::backend::{Wake, uring};
 use self::disk::archive::Archivist;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, ring};
-use self::pool::{Pool, PoolError};
+use self::pool::PoolError;
 use self::roster::{For, Roster};
 use self::start::{Seed, shared_out};
 use crate::base::{Duration, LegId, Rng};
@@ -95,8 +95,8 @@ impl Choice {
 /// How the engine is set up.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// The address that SDP offers.
-    pub address: IpAddr,
+    /// Our addresses, one in each network: each has ports of its own.
+    pub addresses: Vec<IpAddr>,
     /// First and last RTP port.
     pub ports: (u16, u16),
     /// Pairs of ports to open at most.
@@ -200,8 +200,13 @@ impl Engine {
         let affordable =
             usize::try_from(files / 2).unwrap_or(usize::MAX).saturating_sub(256).max(16);
         let (first, last) = config.ports;
-        let pool = pool::await_free(config.address, first, last, config.pairs.min(affordable));
-        let Pool { pairs, taken } = pool.map_err(StartError::Ports)?;
+        let most = config.pairs.min(affordable / config.addresses.len().max(1));
+        let (mut pairs, mut taken) = (Vec::new(), 0);
+        for address in &config.addresses {
+            let pool = pool::await_free(*address, first, last, most).map_err(StartError::Ports)?;
+            pairs.extend(pool.pairs);
+            taken += pool.taken;
+        }
         let (directory, repaired) = Directory::open(&config.recordings)
             .map_err(|error| StartError::Recordings(config.recordings.clone(), error))?;
         let choice = config.backend.settle().map_err(StartError::Backend)?;

@@ -39,7 +39,7 @@ impl Roster {
     /// Whom `command` concerns; notes what it opens and closes.
     pub(super) fn route<C>(&mut self, command: &Command<C>) -> For {
         let worker = match command {
-            Command::Open { leg, group } => return self.open(*leg, *group),
+            Command::Open { leg, group, .. } => return self.open(*leg, *group),
             Command::Close { leg } => self.forget(*leg),
             Command::Record { recording, left, .. } => {
                 let worker = self.legs.get(left).map(|(worker, _)| *worker);
@@ -104,7 +104,8 @@ mod tests {
     type Asked = Command<String>;
 
     fn open(leg: u64, call: u64) -> Asked {
-        Command::Open { leg: LegId(leg), group: CallId::new(Wall(1), call) }
+        let near = std::net::Ipv4Addr::LOCALHOST.into();
+        Command::Open { leg: LegId(leg), group: CallId::new(Wall(1), call), near }
     }
     fn close(leg: u64) -> Asked {
         Command::Close { leg: LegId(leg) }

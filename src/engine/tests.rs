@@ -1,7 +1,7 @@
 //! The whole engine with real sockets on loopback, over both backends. Waiting is by condition, with
 //! time-outs that no machine reaches; no sound is judged by when it came.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::AtomicU32;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
@@ -12,6 +12,9 @@ use crate::dsp::g711;
 use crate::media::control::{Codec, DigitSet, Item, LegStats, RecordFormat, StreamParams};
 use crate::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 use crate::wire::wav::{Format, Spec, Wav};
+
+/// Where every port is.
+const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Long enough for any machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,7 +38,7 @@ fn address() -> IpAddr {
 
 fn config(choice: Choice, pairs: usize, dir: &tempfile::TempDir) -> EngineConfig {
     EngineConfig {
-        address: address(),
+        addresses: vec![address()],
         ports: (20_000, 21_000),
         pairs,
         workers: Some(1),
@@ -83,7 +86,7 @@ impl Rig {
     /// Opens a leg of call `call` and connects a peer to it.
     fn leg(&mut self, leg: u64, call: u64) -> Peer {
         let leg = LegId(leg);
-        self.engine.send(Command::Open { leg, group: CallId::new(Wall(1), call) });
+        self.engine.send(Command::Open { leg, group: CallId::new(Wall(1), call), near: NEAR });
         let port = self.wait(|event| match event {
             Event::Opened { leg: opened, rtp } if *opened == leg => Some(*rtp),
             _ => None,
@@ -334,13 +337,13 @@ fn rtcp_comes_from_the_port_above(choice: Choice) {
 fn without_a_port_a_leg_is_refused_and_forgotten(choice: Choice) {
     let mut rig = Rig::new(choice, 2);
     let [a, b] = rig.bridged(1);
-    rig.engine.send(Command::Open { leg: LegId(7), group: CallId::new(Wall(1), 9) });
+    rig.engine.send(Command::Open { leg: LegId(7), group: CallId::new(Wall(1), 9), near: NEAR });
     let refused = |event: &Event| match event {
         Event::OpenFailed { leg, why } => Some((*leg, *why)),
         _ => None,
     };
     assert_eq!(rig.wait(refused), (LegId(7), NoPort::Exhausted));
-    rig.engine.send(Command::Open { leg: a.leg, group: CallId::new(Wall(1), 1) });
+    rig.engine.send(Command::Open { leg: a.leg, group: CallId::new(Wall(1), 1), near: NEAR });
     assert_eq!(rig.wait(refused), (a.leg, NoPort::Duplicate));
     rig.close(a.leg);
     rig.close(b.leg);
@@ -430,7 +433,7 @@ fn what_is_wrong_at_the_start_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let setup = config(Choice::Auto, 8, &dir);
     let fault = |setup: EngineConfig| start(setup).err().expect("refused").to_string();
-    let elsewhere = EngineConfig { address: IpAddr::from([192, 0, 2, 1]), ..setup.clone() };
+    let elsewhere = EngineConfig { addresses: vec![IpAddr::from([192, 0, 2, 1])], ..setup.clone() };
     assert!(fault(elsewhere).contains("192.0.2.1"));
     let narrow = EngineConfig { ports: (20_000, 20_002), ..setup.clone() };
     assert!(fault(narrow).contains("widen"));

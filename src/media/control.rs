@@ -8,7 +8,7 @@
 //! A command names its leg and never fails loudly: one for a leg that is gone is counted and
 //! dropped, since the two sides are a queue apart.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,9 @@ pub enum Command<C> {
         leg: LegId,
         /// The call it belongs to.
         group: CallId,
+        /// Our address in the network that the leg's signalling goes through: the port is at this
+        /// one, else at one of its family, else at any.
+        near: IpAddr,
     },
     /// The leg's stream was negotiated, for the first time or again.
     Set {
@@ -230,7 +233,7 @@ impl<C> Command<C> {
                 let items = items.into_iter().map(item).collect::<Result<_, E>>()?;
                 Command::Play { leg, play, items, repeat, stop_on }
             }
-            Command::Open { leg, group } => Command::Open { leg, group },
+            Command::Open { leg, group, near } => Command::Open { leg, group, near },
             Command::Set { leg, params } => Command::Set { leg, params },
             Command::Bridge { a, b } => Command::Bridge { a, b },
             Command::Unbridge { leg } => Command::Unbridge { leg },

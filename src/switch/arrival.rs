@@ -223,7 +223,9 @@ impl Switch {
             self.fact(now, FactKind::LegBegan { call: leg.call, leg: leg.id, party, role });
         }
         self.sessions.insert(leg.session, leg.id);
-        self.out.push_back(Output::Media(control::Command::Open { leg: leg.id, group: leg.call }));
+        let near = leg.flow.local.ip();
+        let open = control::Command::Open { leg: leg.id, group: leg.call, near };
+        self.out.push_back(Output::Media(open));
         self.legs.insert(leg.id, leg);
     }
 

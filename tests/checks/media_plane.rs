@@ -7,7 +7,7 @@
 //!   byte 0   what, modulo the table in `Script::step`     bytes 1 …   its arguments
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
@@ -15,6 +15,9 @@ use belfry::dsp::tone::{Kind as Tone, plan};
 use belfry::media::control::{Codec, Command, DigitSet, Event, Item, StreamParams};
 use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
+
+/// Where every port is.
+const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Legs that a script names.
 const LEGS: u8 = 6;
@@ -84,7 +87,7 @@ impl Script<'_> {
     /// One operation; `None` at the end of the list.
     fn step(&mut self) -> Option<()> {
         let command = match self.byte()? % 24 {
-            0 | 1 => Command::Open { leg: self.leg()?, group: CallId::new(Wall(0), 0) },
+            0 | 1 => Command::Open { leg: self.leg()?, group: CallId::new(Wall(0), 0), near: NEAR },
             2 | 3 => Command::Set { leg: self.leg()?, params: self.params()? },
             4 => Command::Bridge { a: self.leg()?, b: self.leg()? },
             5 => Command::Unbridge { leg: self.leg()? },

@@ -1,5 +1,6 @@
 //! What the switch asks for, one function a command.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ports::Given;
@@ -19,8 +20,8 @@ impl Plane {
     pub fn command(&mut self, now: Time, command: Command<Arc<Clip>>) {
         let done = match command {
             // Legs of one group come to one worker: the engine has seen to that.
-            Command::Open { leg, group: _ } => {
-                self.open(now, leg);
+            Command::Open { leg, group: _, near } => {
+                self.open(now, leg, near);
                 Some(())
             }
             Command::Set { leg, params } => self.set(now, leg, params),
@@ -54,10 +55,10 @@ impl Plane {
         self.legs.slot(leg)
     }
 
-    fn open(&mut self, now: Time, leg: LegId) {
+    fn open(&mut self, now: Time, leg: LegId, near: IpAddr) {
         let taken = match self.slot(leg) {
             Some(_) => Err(NoPort::Duplicate),
-            None => self.ports.take(now, self.legs.next_slot()).ok_or(NoPort::Exhausted),
+            None => self.ports.take(now, self.legs.next_slot(), near).ok_or(NoPort::Exhausted),
         };
         match taken {
             Err(why) => self.tell(Event::OpenFailed { leg, why }),

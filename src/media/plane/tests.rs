@@ -1,7 +1,7 @@
 //! The whole plane in virtual time: parties that send and judge RTP around it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::*;
@@ -23,6 +23,9 @@ mod bridging;
 mod hostile;
 mod playing;
 mod recording;
+
+/// Where every port is.
+const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A datagram that the plane sent.
 #[derive(Clone, Debug)]
@@ -114,7 +117,7 @@ impl World {
     /// Opens a leg for a phone at host 192.0.2.`n`.
     fn phone(&mut self, n: u8, codec: Codec) -> Phone {
         let leg = LegId(u64::from(n));
-        self.command(Command::Open { leg, group: group() });
+        self.command(Command::Open { leg, group: group(), near: NEAR });
         let opened = self.events.iter().rev().find_map(|e| match e {
             Event::Opened { leg: l, rtp } if *l == leg => Some(*rtp),
             _ => None,
@@ -342,8 +345,8 @@ fn a_leg_is_opened_once_and_ports_run_out() {
         world.phone(n, Codec::Pcma);
     }
     world.take_events();
-    world.command(Command::Open { leg: LegId(3), group: group() });
-    world.command(Command::Open { leg: LegId(99), group: group() });
+    world.command(Command::Open { leg: LegId(3), group: group(), near: NEAR });
+    world.command(Command::Open { leg: LegId(99), group: group(), near: NEAR });
     let failed = |leg, why| Event::OpenFailed { leg: LegId(leg), why };
     assert_eq!(world.take_events(), [failed(3, NoPort::Duplicate), failed(99, NoPort::Exhausted)]);
 }
