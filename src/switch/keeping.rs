@@ -54,13 +54,13 @@ impl Switch {
         self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
     }
 
-    /// Whether a recording of `call` may begin; that it may not is written down with the call.
+    /// Whether a recording of `call` may begin; that it may not stands in the call's record (the
+    /// alarm is the disk's, one for all calls).
     pub(super) fn may_record(&mut self, now: Now, call: CallId) -> bool {
         if self.disk_full {
             self.log(Level::Error, format!("call {call} is not recorded: the disk is full"));
-            let detail = "the call is not recorded".to_owned();
-            let what = AlarmWhat::DiskFull;
-            self.fact(now, FactKind::Alarm { what, raised: true, detail, call: Some(call) });
+            let (name, value) = ("not recorded".to_owned(), "the disk is full".to_owned());
+            self.fact(now, FactKind::CallField { call, name, value });
         }
         !self.disk_full
     }

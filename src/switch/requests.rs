@@ -89,13 +89,13 @@ impl Switch {
                 self.log(Level::Warning, format!("phone {number} from {from}: {why}"));
                 self.fact(now, FactKind::PhoneRefused { number, from, why });
             }
-            Ordering::Equal => {
-                let detail = format!("{} wrong passwords from {}", nth, flow.remote.ip());
-                self.log(Level::Error, format!("{detail}: further ones are not written down"));
-                let what = AlarmWhat::Guessing;
-                self.fact(now, FactKind::Alarm { what, raised: true, detail, call: None });
+            Ordering::Equal | Ordering::Greater => {
+                let detail = format!("wrong passwords from {}", flow.remote.ip());
+                if nth == GUESSING {
+                    self.log(Level::Error, format!("{detail}: further ones are not written down"));
+                }
+                self.alarm(now, AlarmWhat::Guessing, detail, None);
             }
-            Ordering::Greater => {}
         }
     }
 
@@ -395,8 +395,8 @@ mod tests {
         assert_eq!(answered, 8_000, "what finds no room is answered at once");
         // An answer that waits, and its transaction.
         assert_eq!(switch.agent.counts().timers, 2 * most);
-        // Each of 3,000 sources: four refusals and an alarm, though it tried six times.
-        assert_eq!(written, 3_000 * 5);
+        // Of each of 3,000 sources four refusals, though it tried six times; one alarm for all.
+        assert_eq!(written, 3_000 * 4 + 1);
         switch.handle(at(10_001), Input::Wake);
         assert_eq!(out(&mut switch).0.len(), most);
         assert_eq!(switch.in_being(), (0, 0, 0), "nothing is left");

@@ -32,13 +32,13 @@ fn a_full_disk_costs_the_recording_and_not_the_call() {
     level(&mut house, false);
     assert!(call(&mut house));
     let full = |kind: &&FactKind| match kind {
-        FactKind::Alarm { what: AlarmWhat::DiskFull, raised, call, .. } => {
-            Some((*raised, call.is_some()))
-        }
+        FactKind::Alarm { what: AlarmWhat::DiskFull, raised, .. } => Some(*raised),
         _ => None,
     };
     let alarms: Vec<_> = house.facts("alarm").iter().filter_map(full).collect();
-    assert_eq!(alarms, [(true, false), (true, true), (false, false)], "the disk, the call, over");
+    assert_eq!(alarms, [true, false]);
+    let noted = |kind: &&&FactKind| matches!(kind, FactKind::CallField { name, .. } if name == "not recorded");
+    assert_eq!(house.facts("call_field").iter().filter(noted).count(), 1, "in its record");
     assert_eq!(house.facts("call_ended").len(), 3);
     house.ends_clean();
 }
