@@ -6,6 +6,7 @@
 //! stop:  no new calls ─▶ calls end ─▶ console, switch ─▶ SIP ─▶ workers, recordings ─▶ store
 //! ```
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -235,7 +236,9 @@ fn log_to_stderr(config: &Config, format: Option<LogFormat>, level: Option<&str>
     match format.unwrap_or(config.log.format) {
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).init(),
         LogFormat::Text => {
-            registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).init()
+            let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let lines = fmt::layer().with_target(false).with_ansi(colours);
+            registry.with(lines.with_writer(std::io::stderr)).init()
         }
     }
 }
@@ -310,11 +313,12 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
     }
     for repaired in engine.repaired() {
         match &repaired.result {
-            Ok(samples) => tracing::warn!(
-                "recording {}: made whole after a crash, {} s",
-                repaired.path,
-                samples / 8_000
-            ),
+            Ok(samples) => {
+                let (path, seconds) = (&repaired.path, samples / 8_000);
+                tracing::warn!("recording {path}: made whole after a crash, {seconds} s");
+                let (path, samples) = (path.clone(), *samples);
+                let _ = inputs.offer(Input::Disk(DiskEvent::Mended { path, samples }));
+            }
             Err(why) => {
                 tracing::error!("recording {}: could not be made whole: {why}", repaired.path)
             }

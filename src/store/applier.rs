@@ -79,7 +79,6 @@ impl Applier {
             }
             let over = match opened {
                 Ok(mut database) => {
-                    self.back();
                     let before = self.state.applied_bytes.load(Relaxed);
                     let over = self.apply_all(&mut database, &mut batch).await;
                     if self.state.applied_bytes.load(Relaxed) > before {
@@ -124,6 +123,7 @@ impl Applier {
                 }
             }
             if batch.is_empty() {
+                self.back();
                 if ended {
                     return Over::Done;
                 }
@@ -138,6 +138,8 @@ impl Applier {
             }
             self.reader.applied(batch);
             *batch = Batch::default();
+            // Not before: one that another program has locked can be opened, not written.
+            self.back();
         }
     }
 

@@ -69,6 +69,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         }
         LegAnswered { call, leg } => leg_answered(wall, *call, *leg),
         LegEnded { .. } => leg_ended(wall, &fact.kind).into_iter().collect(),
+        RecordingMended { call, path, samples, ms } => mended(*call, path, *samples, *ms),
         RecordingBegan { .. }
         | RecordingEnded { .. }
         | RecordingRemoved { .. }
@@ -119,7 +120,25 @@ fn started() -> Vec<Statement<'static>> {
              (SELECT max(wall) FROM events WHERE events.call = calls.call), begun) \
              WHERE ended IS NULL",
         ),
+        sqlx::query(
+            "UPDATE calls SET total_ms = ended - begun \
+             WHERE ended_by = 'restart' AND total_ms IS NULL",
+        ),
         sqlx::query("DELETE FROM registrations"),
+    ]
+}
+
+/// A recording that outlived its exchange tells how long its call lived at least: longer than the
+/// call's last fact says.
+fn mended(call: CallId, path: &str, samples: u64, ms: u64) -> Vec<Statement<'_>> {
+    let recording = "UPDATE recordings SET samples = ?1, ms = ?2, ended = max(ended, begun + ?2) \
+                     WHERE call = ?3 AND path = ?4";
+    let lived = "UPDATE calls SET (ended, total_ms) = (SELECT max(calls.ended, max(r.ended)), \
+                 max(calls.ended, max(r.ended)) - calls.begun FROM recordings r \
+                 WHERE r.call = calls.call) WHERE call = ? AND ended_by = 'restart'";
+    vec![
+        sqlx::query(recording).bind(samples as i64).bind(ms as i64).bind(text(call)).bind(path),
+        sqlx::query(lived).bind(text(call)),
     ]
 }
 

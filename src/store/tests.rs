@@ -435,10 +435,25 @@ fn what_was_open_when_belfry_went_away_ended_then() {
     let kind = FactKind::Started { version: "0.1.0".into(), node: "care-1".into() };
     let started = Fact { seq: store.next_seq(), wall: Wall(1_800_000_000_000), kind };
     store.journal().submit(started).unwrap();
+    assert!(store.drain(PATIENCE));
+    let read = || {
+        block(async { Records::open(&path).await.unwrap().call(call(1)).await.unwrap().unwrap() })
+    };
+    let record = read();
+    // Its recording tells that it lived on: 40 s.
+    let (file, began) = (record.recordings[0].path.clone(), record.recordings[0].begun);
+    let kind =
+        FactKind::RecordingMended { call: call(1), path: file, samples: 320_000, ms: 40_000 };
+    let mended = Fact { seq: store.next_seq(), wall: Wall(1_800_000_000_001), kind };
+    store.journal().submit(mended).unwrap();
     store.close();
-    let record =
-        block(async { Records::open(&path).await.unwrap().call(call(1)).await.unwrap().unwrap() });
+    let then = read();
+    assert_eq!((then.recordings[0].samples, then.recordings[0].ms), (Some(320_000), Some(40_000)));
+    let ended = began + 40_000;
+    assert_eq!((then.call.ended, then.recordings[0].ended), (Some(ended), Some(ended)));
+    assert_eq!(then.call.total_ms, Some(ended - then.call.begun));
     assert_eq!((record.call.ended, record.call.cause), (Some(last.0), Some(41)));
+    assert_eq!(record.call.total_ms, Some(last.0 - record.call.begun));
     assert_eq!(record.call.ended_by.as_deref(), Some("restart"));
     assert!(record.legs.iter().all(|leg| leg.ended == Some(last.0)));
     assert!(record.recordings[0].fault.as_deref().unwrap().contains("mid-call"));

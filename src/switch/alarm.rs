@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use crate::base::{CallId, Duration, Now, Time};
 
-use super::Switch;
 use super::fact::{AlarmWhat, FactKind};
+use super::{Level, Switch};
 
 /// An alarm stands until its condition was not met for this long.
 const CALM: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ impl Alarms {
 }
 
 impl Switch {
-    /// A call met a condition that is worth an alarm.
+    /// A call met a condition that is worth an alarm, and a line in the log with the first.
     pub(super) fn alarm(
         &mut self,
         now: Now,
@@ -58,6 +58,7 @@ impl Switch {
         call: Option<CallId>,
     ) {
         if self.alarms.met(now.at, what) {
+            self.log(Level::Error, format!("alarm, {}: {detail}", what.as_str()));
             self.fact(now, FactKind::Alarm { what, raised: true, detail, call });
         }
     }

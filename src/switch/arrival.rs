@@ -42,7 +42,6 @@ impl Switch {
     pub(super) fn arrival(&mut self, now: Now, session: SessionId, flow: Flow, invite: &Message) {
         if let Some(why) = self.refusing(now) {
             self.count.refused += 1;
-            self.log(super::Level::Warning, format!("call from {} refused: {why}", flow.remote));
             if !self.draining && !self.journal_full {
                 self.alarm(now, AlarmWhat::Overload, why.into(), None);
             }
@@ -127,10 +126,27 @@ impl Switch {
                 }
             },
             Err(Challenge { headers, after }) => {
+                if !is_phone {
+                    self.stranger(now, flow, &number);
+                }
                 let refusal = Command::Reject { session, status: 401, reason: None, headers };
                 self.later(now, after, refusal);
                 None
             }
+        }
+    }
+
+    /// A call from an address that is no gateway's, with a number that is no phone's: asked for a
+    /// password like everybody, and told to the one who mistyped a gateway's address.
+    fn stranger(&mut self, now: Now, flow: Flow, number: &str) {
+        if let Some(more) = self.strangers.may(now.at) {
+            let line = format!(
+                "call from {} as '{}' is neither a gateway's nor a phone's and is asked for a \
+                 password ({more} more since the last such line)",
+                flow.remote,
+                number.escape_debug()
+            );
+            self.log(super::Level::Warning, line);
         }
     }
 

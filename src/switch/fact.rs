@@ -477,6 +477,17 @@ pub enum FactKind {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         fault: String,
     },
+    /// A recording that a crash left was made whole at the next start.
+    RecordingMended {
+        /// The call.
+        call: CallId,
+        /// Its file, below the recordings' directory.
+        path: String,
+        /// Samples of each channel.
+        samples: u64,
+        /// Its length, milliseconds.
+        ms: u64,
+    },
     /// A recording was past its time: its file is gone.
     RecordingRemoved {
         /// The call.
@@ -519,7 +530,9 @@ impl FactKind {
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
             RtpLost { call, .. } => Some(*call),
             RecordingBegan { call, .. } | RecordingPaused { call, .. } => Some(*call),
-            RecordingEnded { call, .. } | RecordingRemoved { call, .. } => Some(*call),
+            RecordingEnded { call, .. }
+            | RecordingMended { call, .. }
+            | RecordingRemoved { call, .. } => Some(*call),
             SurveyAnswer { call, .. } => Some(*call),
             Alarm { call, .. } => *call,
             Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
@@ -563,6 +576,7 @@ impl FactKind {
             RecordingBegan { .. } => "recording_began",
             RecordingPaused { .. } => "recording_paused",
             RecordingEnded { .. } => "recording_ended",
+            RecordingMended { .. } => "recording_mended",
             RecordingRemoved { .. } => "recording_removed",
             SurveyAnswer { .. } => "survey_answer",
             Other(fields) => fields.get("kind").and_then(Value::as_str).unwrap_or("other"),
@@ -648,6 +662,7 @@ mod tests {
             },
             RecordingPaused { call, recording, paused: true },
             RecordingEnded { call, recording, samples: 320_000, ms: 40_000, fault: s("") },
+            RecordingMended { call, path: s("2026/09/21/x.wav"), samples: 16_000, ms: 2_000 },
             RecordingRemoved { call, path: s("2026/09/21/x.wav") },
             SurveyAnswer {
                 call,

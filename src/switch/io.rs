@@ -122,6 +122,13 @@ pub enum DiskEvent {
         /// Why, in words.
         why: String,
     },
+    /// A recording that a crash had left was made whole at the start.
+    Mended {
+        /// Its path below the directory of recordings.
+        path: String,
+        /// Samples of one channel.
+        samples: u64,
+    },
     /// A recording was past its time: its file is gone.
     Removed {
         /// Its path below the directory of recordings.

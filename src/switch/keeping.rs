@@ -28,6 +28,12 @@ impl Switch {
         self.fact(now, FactKind::RecordingRemoved { call, path });
     }
 
+    /// A recording that a crash had left is whole.
+    pub(super) fn recording_mended(&mut self, now: Now, path: String, samples: u64) {
+        let Some((_, call)) = path::read(&path) else { return };
+        self.fact(now, FactKind::RecordingMended { call, path, samples, ms: samples / 8 });
+    }
+
     /// The disk has become full, or has room again.
     pub(super) fn disk_level(&mut self, now: Now, full: bool, used_percent: u8, max_percent: u8) {
         self.disk_full = full;

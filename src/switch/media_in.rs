@@ -82,8 +82,8 @@ impl Switch {
     fn no_port(&mut self, now: Now, leg_id: LegId, why: NoPort) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let (id, session, called) = (leg.call, leg.session, leg.invite.is_some());
-        self.log(Level::Error, format!("call {id}: no RTP port ({why:?}): widen [media] ports"));
-        self.alarm(now, AlarmWhat::NoPorts, format!("{why:?}"), Some(id));
+        let detail = format!("{why:?}: widen [media] ports");
+        self.alarm(now, AlarmWhat::NoPorts, detail, Some(id));
         if !called {
             let again = vec![(crate::wire::sip::Name::RetryAfter, b"5".to_vec())];
             self.refuse(now, session, 503, Some(Cause::NORMAL_CIRCUIT_CONGESTION), again);

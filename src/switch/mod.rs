@@ -33,6 +33,7 @@ mod media_in;
 mod offers;
 mod requests;
 mod sip_in;
+mod sparing;
 mod talk;
 mod transfer;
 mod wake;
@@ -92,6 +93,8 @@ pub struct Switch {
     /// Pings under way: which gateway a transaction asks.
     pings: BTreeMap<crate::sip::ClientTxn, String>,
     alarms: alarm::Alarms,
+    /// Of callers that are no phone and no gateway.
+    strangers: sparing::Sparing,
     /// Recordings whose files are being closed.
     recordings: BTreeMap<RecordingId, CallId>,
     zone: TimeZone,
@@ -134,6 +137,7 @@ impl Switch {
             due: BTreeSet::new(),
             pings: BTreeMap::new(),
             alarms: alarm::Alarms::default(),
+            strangers: sparing::Sparing::default(),
             recordings: BTreeMap::new(),
             zone,
             rng,

@@ -90,10 +90,8 @@ impl Switch {
                 self.fact(now, FactKind::PhoneRefused { number, from, why });
             }
             Ordering::Equal | Ordering::Greater => {
-                let detail = format!("wrong passwords from {}", flow.remote.ip());
-                if nth == GUESSING {
-                    self.log(Level::Error, format!("{detail}: further ones are not written down"));
-                }
+                let from = flow.remote.ip();
+                let detail = format!("wrong passwords from {from}; further ones are not written");
                 self.alarm(now, AlarmWhat::Guessing, detail, None);
             }
         }

@@ -175,6 +175,7 @@ impl Switch {
                 );
                 self.alarm(now, AlarmWhat::RecordingFailed, why, call);
             }
+            DiskEvent::Mended { path, samples } => self.recording_mended(now, path, samples),
             DiskEvent::Removed { path } => self.recording_removed(now, path),
             DiskEvent::Level { full, used_percent, max_percent } => {
                 self.disk_level(now, full, used_percent, max_percent);

@@ -71,6 +71,11 @@ impl FileState {
         self.fault.take()
     }
 
+    /// Samples of one channel that are in the file.
+    pub(super) fn samples(&self) -> u64 {
+        self.whole / self.format.frame_bytes() as u64
+    }
+
     /// Samples of one channel that could not be written.
     pub(super) fn lost_samples(&self) -> u64 {
         self.lost / self.format.frame_bytes() as u64

@@ -249,8 +249,9 @@ impl Writer {
             return;
         };
         let mut file = RecordingFile { state: &mut state, storage: &mut *self.storage };
-        let samples = layout.close(samples, &mut file);
+        layout.close(samples, &mut file);
         file.end();
+        let samples = state.samples();
         tell_fault(&self.tell, recording, &mut state);
         let lost = state.lost_samples() + layout.late() + dropped;
         let ended = Ended { recording, samples, lost, file: state.take_file() };
