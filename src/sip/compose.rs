@@ -8,9 +8,9 @@ use crate::wire::sip::{
     self as wire, BuildError, Builder, CSeq, Message, Method, Name, ToWire, Uri, Via,
 };
 
-/// Methods that we take, for Allow.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, MESSAGE, \
-                         REGISTER, SUBSCRIBE";
+/// Methods that we take, for Allow: in INVITE and 2xx, in OPTIONS and in 405. MESSAGE and SUBSCRIBE
+/// are refused by the switch and so not in it.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
 /// Bodies that we take in an INVITE, for Accept.
 pub const ACCEPT: &str = "application/sdp";
 /// Hops that a request of ours may make (RFC 3261 §8.1.1.6).

@@ -7,17 +7,13 @@ use crate::config::{Config, Digest};
 use crate::sip::digest::verifier::{Role, Verdict, Verifier};
 use crate::sip::digest::{Algorithm, GUESSING};
 use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
-use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
+use crate::sip::{ALLOW, ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
 
 use super::arrival::user;
 use super::dial::sip_transport;
 use super::fact::{AlarmWhat, FactKind, Unregistered};
 use super::{Level, Switch};
-
-/// What we understand in a call, as OPTIONS and 405 list it.
-pub(super) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
 
 /// What a request without the right password gets.
 pub(super) struct Challenge {

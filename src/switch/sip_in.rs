@@ -7,11 +7,16 @@ use crate::sip::{Action, AgentConfig, Event, SessionId};
 
 use super::{Output, Switch};
 
+/// A gateway or phone that has not said anything to an INVITE after so many T1 (5 s; it was sent four
+/// times by then) is not there: the next one is tried, instead of waiting for timer B.
+const FIRST_RESPONSE: u32 = 10;
+
 impl Switch {
     pub(super) fn agent_config(config: &Config) -> AgentConfig {
         AgentConfig {
             product: config.sip.user_agent.to_string(),
             timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },
+            first_response: config.sip.t1 * FIRST_RESPONSE,
             ..AgentConfig::default()
         }
     }

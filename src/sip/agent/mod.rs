@@ -45,6 +45,10 @@ pub struct AgentConfig {
     pub timing: Timing,
     /// How long a call of ours may ring before it is cancelled. Longer than 64 T1.
     pub ring_max: Duration,
+    /// How long a peer may take for its first response to our INVITE, 100 included; a server that
+    /// is there gives one within 200 ms (RFC 3261 §17.2.1). Whoever comes later is left by CANCEL
+    /// or BYE. From 64 T1 on it has no effect: timer B is sooner.
+    pub first_response: Duration,
     /// Bounds.
     pub limits: Limits,
 }
@@ -56,6 +60,7 @@ impl Default for AgentConfig {
             advertise: None,
             timing: Timing::default(),
             ring_max: Duration::from_secs(300),
+            first_response: Duration::from_secs(300),
             limits: Limits::default(),
         }
     }

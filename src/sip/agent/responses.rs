@@ -29,9 +29,11 @@ impl Agent {
     }
 
     /// A flow failed (connection refused or closed, ICMP): requests that wait on it are answered
-    /// as by 503 (RFC 3261 §8.1.3.1, §17.1.4). Dialogs stay: their next request tries anew.
+    /// as by 503 (RFC 3261 §8.1.3.1, §17.1.4), unless they can be sent another way; responses take
+    /// theirs (§18.2.2). Dialogs stay: their next request tries anew.
     pub fn flow_failed(&mut self, now: Time, flow: Flow) {
         let core = &mut self.core;
+        core.transactions.answer_elsewhere(flow, &mut core.out);
         for reply in core.transactions.flow_failed(now, flow, &mut core.out) {
             self.replied(now, flow, reply, None);
         }

@@ -71,7 +71,8 @@ impl Session {
             number,
             invite: Some(invite),
             early: Vec::new(),
-            give_up: Some(now + core.config.ring_max),
+            give_up: Some(now + core.config.first_response.min(core.config.ring_max)),
+            ring_until: now + core.config.ring_max,
         };
         Ok(Session {
             id: order.session,
@@ -133,6 +134,11 @@ impl Session {
         status: u16,
         response: &Message,
     ) {
+        if let (Usage::Calling { hangup: false }, Setup::Calling(calling)) =
+            (self.usage, &mut self.setup)
+        {
+            calling.give_up = Some(calling.ring_until);
+        }
         let actions = self.usage.handle(Input::Provisional);
         self.act(core, now, actions, Because::default());
         if status == 100 || self.usage != Usage::Proceeding {
@@ -172,8 +178,9 @@ impl Session {
             return;
         };
         if let Some(done) = self.acks.iter().find(|acked| *acked.remote_tag == *tag) {
-            let (flow, ack) = (done.flow, done.ack.clone());
-            return core.send_ack(flow, ack);
+            // Over a connection, by the one that the 2xx came over: the former may be gone.
+            let by = if flow.transport.is_reliable() { flow } else { done.flow };
+            return core.send_ack(by, done.ack.clone());
         }
         if let Some(dialog) = &self.dialog {
             if dialog.remote_tag() != tag {
@@ -320,7 +327,9 @@ impl Session {
             let actions = self.usage.handle(Input::Timeout);
             self.act(core, now, actions, Because::default());
         } else {
-            let actions = self.usage.handle(Input::RungOut);
+            let silent = self.usage == Usage::Calling { hangup: false };
+            let input = if silent { Input::NoSign } else { Input::RungOut };
+            let actions = self.usage.handle(input);
             self.act(core, now, actions, Because::default());
         }
     }

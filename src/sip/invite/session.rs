@@ -103,8 +103,11 @@ pub struct Calling {
     pub(crate) invite: Option<Message>,
     /// Early dialogs.
     pub(crate) early: Vec<Early>,
-    /// The limit on ringing; after CANCEL, on waiting for a final response.
+    /// The limit on the first response, then on ringing; after CANCEL, on waiting for a final
+    /// response.
     pub(crate) give_up: Option<Time>,
+    /// The limit on ringing.
+    pub(crate) ring_until: Time,
 }
 
 /// One fork that rings.

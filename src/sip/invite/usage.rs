@@ -8,7 +8,7 @@
 //!  | Incoming |  Reject: 3xx–6xx             +---------+ 1xx  +------------+ Hangup
 //!  +----------+--------------> Over          | Calling |----->| Proceeding |------+
 //!    |Answer: 2xx                            +---------+      +------------+      |CANCEL
-//!    v                                        |Hangup: held     |2xx: ACK         v
+//!    v                                        |Hangup, NoSign:  |2xx: ACK         v
 //!  +----------+  Hangup: held until ACK       |until 1xx, then  |      +------------+
 //!  | Answered |---------------+               +--CANCEL---------|----->| Cancelling |
 //!  +----------+               |                                 |      +------------+
@@ -82,6 +82,8 @@ pub enum Input {
     Timeout,
     /// Our INVITE could not be sent.
     Unreachable,
+    /// No response at all to our INVITE for longer than a peer may be silent.
+    NoSign,
     /// The time for ringing is over (Expires, or the limit on ringing).
     RungOut,
     /// No ACK for a 2xx of ours in 64 T1.
@@ -177,6 +179,9 @@ impl Usage {
             (Calling { hangup: true }, Input::Provisional) => (Cancelling, send(Outgoing::Cancel)),
             (Calling { hangup: false }, Input::Hangup(_)) => {
                 (Calling { hangup: true }, end(Ending::Ours))
+            }
+            (Calling { hangup: false }, Input::NoSign) => {
+                (Calling { hangup: true }, end(Ending::Timeout))
             }
             (Proceeding, Input::Hangup(_)) => (Cancelling, both(Outgoing::Cancel, Ending::Ours)),
             (Proceeding, Input::RungOut) => (Cancelling, both(Outgoing::Cancel, Ending::Timeout)),
@@ -297,6 +302,7 @@ mod tests {
             Just(Input::Retried),
             Just(Input::Timeout),
             Just(Input::Unreachable),
+            Just(Input::NoSign),
             Just(Input::RungOut),
             Just(Input::AckMissing),
             Just(Input::Lost),

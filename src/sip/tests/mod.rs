@@ -4,6 +4,7 @@ mod pair;
 
 mod calls;
 mod forks;
+mod gone;
 mod login;
 mod loss;
 mod offers;

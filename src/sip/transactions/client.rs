@@ -40,6 +40,8 @@ pub enum User {
 pub(super) struct Client {
     machine: Machine,
     flow: Flow,
+    /// Its connection was gone and it was sent to its target: that is done once.
+    moved: bool,
     method: Method,
     /// The request, until a final response.
     request: Option<Message>,
@@ -126,7 +128,8 @@ impl Transactions {
         };
         out.send(flow, request.clone());
         let request = Some(request);
-        let mut client = Client { machine, flow, method, request, ack: None, user, slot: None };
+        let (moved, ack, slot) = (false, None, None);
+        let mut client = Client { machine, flow, moved, method, request, ack, user, slot };
         out.timers.set(Owner::Client(id), &mut client.slot, client.machine.next_wake());
         self.waiting.insert((flow, id));
         self.clients.insert(id, client);
@@ -165,14 +168,37 @@ impl Transactions {
         })
     }
 
-    /// A flow failed: every request on it that waits for an answer hears of it.
+    /// A flow failed: every request on it that waits for an answer hears of it, but those that can
+    /// be sent to their target (§12.2.1.1) over a connection of our own.
     pub fn flow_failed(&mut self, now: Time, flow: Flow, out: &mut Out) -> Vec<Reply> {
         let low = ClientId { branch: Token(0), cancel: false };
         let high = ClientId { branch: Token(u64::MAX), cancel: true };
         let ids: Vec<ClientId> =
             self.waiting.range((flow, low)..=(flow, high)).map(|(_, id)| *id).collect();
-        let failed = |id| self.step_client(id, None, out, |machine| machine.unreachable(now));
+        let failed = |id| match self.resend_elsewhere(id, out) {
+            true => None,
+            false => self.step_client(id, None, out, |machine| machine.unreachable(now)),
+        };
         ids.into_iter().filter_map(failed).collect()
+    }
+
+    /// Sends a request within a dialog once more, to its target. A peer that calls over a connection
+    /// of its own calls from a port at which nobody listens: when that connection is gone, its
+    /// Contact is where it can be reached.
+    fn resend_elsewhere(&mut self, id: ClientId, out: &mut Out) -> bool {
+        let Some(client) = self.clients.get_mut(&id).filter(|client| !client.moved) else {
+            return false;
+        };
+        let Some((request, flow)) =
+            client.request.as_ref().and_then(|r| Some((r, elsewhere(r, client.flow)?)))
+        else {
+            return false;
+        };
+        out.send(flow, request.clone());
+        self.waiting.remove(&(client.flow, id));
+        self.waiting.insert((flow, id));
+        (client.flow, client.moved) = (flow, true);
+        true
     }
 
     /// Lets a machine act; sends and gives what it asks for.
@@ -222,6 +248,28 @@ impl Transactions {
         }
         reply
     }
+}
+
+/// The way to a request's own target when the connection it went over is gone: the first hop of its
+/// route set, else its Request-URI (§8.1.2). `None` outside dialogs, where the flow was chosen and
+/// not inherited, and where the target is a name or wants another transport.
+fn elsewhere(request: &Message, flow: Flow) -> Option<Flow> {
+    if !flow.transport.is_reliable() || request.to().ok()?.tag().is_none() {
+        return None;
+    }
+    let first = request.routes().ok()?.into_iter().next().map(|route| route.uri);
+    let target = match first.filter(|route| route.param("lr").is_some()) {
+        Some(route) => route,
+        None => request.uri().ok()?,
+    };
+    let same = |t: &[u8]| {
+        flow.transport.uri_param().is_some_and(|own| t.eq_ignore_ascii_case(own.as_bytes()))
+    };
+    if target.param("transport").is_some_and(|t| !same(&t)) {
+        return None;
+    }
+    let remote = target.socket_addr().filter(|remote| *remote != flow.remote)?;
+    Some(Flow { remote, ..flow })
 }
 
 /// What a response was to us.

@@ -49,6 +49,8 @@ pub struct Transactions {
     clients: KeyedMap<ClientId, Client>,
     /// Client transactions that still wait for a final response, by flow.
     waiting: BTreeSet<(Flow, ClientId)>,
+    /// Server transactions over connections, by flow, that know another way for their responses.
+    answering: BTreeSet<(Flow, TxnId)>,
     /// Where a key is put together before it is looked up.
     scratch: Vec<u8>,
 }
@@ -65,6 +67,7 @@ impl Transactions {
             by_origin: KeyedMap::with_hasher(keyed),
             clients: KeyedMap::with_hasher(keyed),
             waiting: BTreeSet::new(),
+            answering: BTreeSet::new(),
             scratch: Vec::new(),
         }
     }

@@ -1,5 +1,7 @@
 //! The server half: requests of peers, from arrival until their transaction has lingered out.
 
+use std::net::SocketAddr;
+
 use super::{Transactions, TxnId, key};
 use crate::base::Time;
 use crate::sip::event::SessionId;
@@ -17,6 +19,8 @@ pub(super) struct Server {
     machine: Machine,
     /// Where its responses go.
     reply: Flow,
+    /// Where they go once the connection that the request came over is gone.
+    elsewhere: Option<SocketAddr>,
     /// The request, until it has its final response.
     request: Option<Message>,
     /// The last response, to be sent again.
@@ -59,6 +63,11 @@ impl Machine {
         }?;
         Some((at, WakeReason::Transaction(timer)))
     }
+    /// A final response is out that nobody has acknowledged, and nobody else repeats.
+    fn unacknowledged(&self) -> bool {
+        matches!(self, Machine::Invite(m)
+            if matches!(m.state(), server_invite::State::Completed { .. }))
+    }
     fn over(&self) -> bool {
         match self {
             Machine::Invite(m) => m.state() == server_invite::State::Terminated,
@@ -75,6 +84,16 @@ pub(crate) fn reply_flow(flow: Flow, via: &Via) -> Flow {
     }
     let (host, port) = via.reply_to();
     Flow { remote: host.socket_addr(port).unwrap_or(flow.remote), ..flow }
+}
+
+/// Where a response goes whose request's connection is gone (§18.2.2): the address that the request
+/// came from, at the port where its sender listens. `None` when that is the connection's own.
+fn listener(flow: Flow, via: &Via) -> Option<SocketAddr> {
+    if !flow.transport.is_reliable() {
+        return None;
+    }
+    let ip = via.received().or_else(|| via.host.ip())?;
+    Some(SocketAddr::new(ip, via.sent_by_port())).filter(|at| *at != flow.remote)
 }
 
 impl Transactions {
@@ -127,10 +146,14 @@ impl Transactions {
             self.by_origin.insert(origin.clone(), id);
             origin
         });
-        let reply = reply_flow(flow, via);
+        let (reply, elsewhere) = (reply_flow(flow, via), listener(flow, via));
+        if elsewhere.is_some() {
+            self.answering.insert((reply, id));
+        }
         let mut server = Server {
             machine,
             reply,
+            elsewhere,
             request: Some(request),
             response: None,
             session: None,
@@ -174,6 +197,24 @@ impl Transactions {
         }
         self.settle(id, out);
         sends
+    }
+
+    /// A connection is gone: responses to what came over it go to where their peers listen
+    /// (§18.2.2). A refusal that waits for its ACK goes at once; the session repeats a 2xx itself.
+    pub fn answer_elsewhere(&mut self, flow: Flow, out: &mut Out) {
+        let all = (flow, TxnId(0))..=(flow, TxnId(u64::MAX));
+        let ids: Vec<TxnId> = self.answering.range(all).map(|(_, id)| *id).collect();
+        for id in ids {
+            self.answering.remove(&(flow, id));
+            let Some(server) = self.servers.get_mut(&id) else { continue };
+            let Some(remote) = server.elsewhere.take() else { continue };
+            server.reply = Flow { remote, ..flow };
+            if let Some(response) = &server.response
+                && server.machine.unacknowledged()
+            {
+                out.send(server.reply, response.clone());
+            }
+        }
     }
 
     /// The request, while it waits for its final response.
@@ -231,6 +272,7 @@ impl Transactions {
             if let Some(origin) = &server.origin {
                 self.by_origin.remove(origin);
             }
+            self.answering.remove(&(server.reply, id));
             self.servers.remove(&id);
         }
     }
