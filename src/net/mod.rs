@@ -16,6 +16,7 @@
 pub mod listen;
 pub mod tcp;
 pub mod udp;
+mod unreachable;
 
 use std::io;
 use std::net::SocketAddr;
@@ -153,7 +154,7 @@ impl Sip {
     pub fn send(&self, flow: Flow, message: &Message) {
         let sent = match flow.transport {
             Transport::Udp => match self.udp.iter().find(|s| s.local() == flow.local) {
-                Some(socket) => socket.send(flow.remote, message.bytes()),
+                Some(socket) => socket.send(flow, message.bytes()),
                 None => false,
             },
             _ => self.tcp.send(flow, message.bytes()),

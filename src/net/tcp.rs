@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Counters, Deliver, Inbound};
@@ -55,6 +55,8 @@ type Map = Arc<Mutex<HashMap<Flow, Queue>>>;
 struct Queue {
     number: u64,
     messages: mpsc::Sender<Vec<u8>>,
+    /// Ends the connection at once, whatever it waits for.
+    cut: oneshot::Sender<()>,
 }
 
 /// All TCP connections.
@@ -98,24 +100,33 @@ impl Connections {
     }
 
     /// Queues `bytes` for the peer of `flow`, opening a connection where there is none. `false`:
-    /// dropped.
+    /// dropped, and [`Inbound::FlowFailed`] says so: a peer that does not read loses its connection.
     pub fn send(&self, flow: Flow, bytes: &[u8]) -> bool {
         let mut map = self.shared.map.lock().expect("no holder panics");
         if let Some(queue) = map.get(&flow) {
             match queue.messages.try_send(bytes.to_vec()) {
                 Ok(()) => return true,
-                Err(mpsc::error::TrySendError::Full(_)) => return false,
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    if let Some(queue) = map.remove(&flow) {
+                        // The connection's own end tells of it.
+                        let _ = queue.cut.send(());
+                    }
+                    return false;
+                }
                 Err(mpsc::error::TrySendError::Closed(_)) => {}
             }
         }
         if map.len() >= self.shared.most {
             self.shared.counters.add(|c| &c.refused);
+            let shared = self.shared.clone();
+            let failed = async move { shared.deliver(Inbound::FlowFailed(flow)).await };
+            self.shared.runtime.spawn(failed);
             return false;
         }
-        let (queue, queued) = self.shared.queue();
+        let (queue, ends) = self.shared.queue();
         let sent = queue.messages.try_send(bytes.to_vec()).is_ok();
         let connection =
-            Connection { flow, number: queue.number, queued, shared: self.shared.clone() };
+            Connection { flow, number: queue.number, ends, shared: self.shared.clone() };
         map.insert(flow, queue);
         drop(map);
         self.shared.runtime.spawn(connection.connect());
@@ -131,9 +142,13 @@ impl Drop for Connections {
 }
 
 impl Shared {
-    fn queue(&self) -> (Queue, mpsc::Receiver<Vec<u8>>) {
+    fn queue(&self) -> (Queue, Ends) {
         let (messages, queued) = mpsc::channel(QUEUE);
-        (Queue { number: self.made.fetch_add(1, Ordering::Relaxed), messages }, queued)
+        let (cut, cuts) = oneshot::channel();
+        (
+            Queue { number: self.made.fetch_add(1, Ordering::Relaxed), messages, cut },
+            Ends { queued, cuts },
+        )
     }
     /// Hands `inbound` to the switch, however long that takes: over a stream nothing is lost.
     async fn deliver(&self, mut inbound: Inbound) {
@@ -152,8 +167,8 @@ async fn accept(listener: TcpListener, local: SocketAddr, shared: Shared) {
             continue;
         };
         let flow = Flow { transport: Transport::Tcp, local, remote };
-        let (queue, queued) = shared.queue();
-        let connection = Connection { flow, number: queue.number, queued, shared: shared.clone() };
+        let (queue, ends) = shared.queue();
+        let connection = Connection { flow, number: queue.number, ends, shared: shared.clone() };
         {
             let mut map = shared.map.lock().expect("no holder panics");
             if map.len() >= shared.most {
@@ -170,13 +185,30 @@ async fn accept(listener: TcpListener, local: SocketAddr, shared: Shared) {
 struct Connection {
     flow: Flow,
     number: u64,
-    queued: mpsc::Receiver<Vec<u8>>,
+    ends: Ends,
     shared: Shared,
 }
 
+/// The far ends of a [`Queue`].
+struct Ends {
+    queued: mpsc::Receiver<Vec<u8>>,
+    cuts: oneshot::Receiver<()>,
+}
+
+/// Waits until the connection is to be cut; for ever when it is only forgotten.
+async fn cut(cuts: &mut oneshot::Receiver<()>) {
+    if cuts.await.is_err() {
+        std::future::pending().await
+    }
+}
+
 impl Connection {
-    async fn connect(self) {
-        match timeout(CONNECT, TcpStream::connect(self.flow.remote)).await {
+    async fn connect(mut self) {
+        let stream = tokio::select! {
+            stream = timeout(CONNECT, TcpStream::connect(self.flow.remote)) => stream,
+            () = cut(&mut self.ends.cuts) => return self.end().await,
+        };
+        match stream {
             Ok(Ok(stream)) => self.serve(stream).await,
             _ => self.end().await,
         }
@@ -188,7 +220,8 @@ impl Connection {
         let (pong, pongs) = mpsc::channel(4);
         let over = tokio::select! {
             over = read(&mut reader, self.flow, pong, &self.shared) => over,
-            () = write(&mut writer, &mut self.queued, pongs) => Over::Gone,
+            () = write(&mut writer, &mut self.ends.queued, pongs) => Over::Gone,
+            () = cut(&mut self.ends.cuts) => Over::Gone,
         };
         if over == Over::Broken {
             close_gently(reader, writer).await;
@@ -397,6 +430,37 @@ mod tests {
         drop(first);
         assert!(matches!(net.next(), Inbound::FlowFailed(_)));
         assert!(pings(&net.connect()), "there is room again");
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_loses_its_connection_and_the_flow_fails_at_once() {
+        let net = Net::start(9);
+        let client = net.connect();
+        assert!(pings(&client));
+        let (local, remote) =
+            (client.peer_addr().expect("an address"), client.local_addr().expect("an address"));
+        let flow = Flow { transport: Transport::Tcp, local, remote };
+        let message = Message::parse(options(&format!("X: {}\r\n", "x".repeat(8_000))).as_bytes());
+        let message = message.expect("a message");
+        let full = (0..100_000).find(|_| {
+            net.sip.send(flow, &message);
+            net.sip.counters().dropped.load(Ordering::Relaxed) > 0
+        });
+        assert!(full.is_some(), "the queue has a bound");
+        assert!(matches!(net.next(), Inbound::FlowFailed(failed) if failed == flow));
+    }
+
+    #[test]
+    fn a_connection_that_may_not_be_opened_is_a_flow_that_failed() {
+        let net = Net::start(1);
+        let holder = net.connect();
+        assert!(pings(&holder));
+        let (local, remote) = (net.sip.listening()[0].1, ([127, 0, 0, 9], 9).into());
+        let flow = Flow { transport: Transport::Tcp, local, remote };
+        let message = Message::parse(options("").as_bytes()).expect("a message");
+        net.sip.send(flow, &message);
+        assert!(matches!(net.next(), Inbound::FlowFailed(failed) if failed == flow));
+        assert!(pings(&holder));
     }
 
     #[test]

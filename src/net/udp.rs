@@ -1,7 +1,8 @@
 //! SIP over UDP: one socket, one thread that waits for datagrams and parses them.
 //!
 //! Sending is done by whoever sends, without waiting: a full socket buffer drops the datagram,
-//! which SIP's retransmission makes good.
+//! which SIP's retransmission makes good. A peer that cannot be reached, as the system or an ICMP
+//! error says, is told of as a flow that failed (RFC 3261 §18.4).
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Type};
 
-use super::{Counters, Deliver, Inbound};
+use super::{Counters, Deliver, Inbound, unreachable};
 use crate::sip::flow::{Flow, Transport};
 use crate::wire::sip::Message;
 
@@ -28,6 +29,7 @@ const DATAGRAM_BYTES: usize = 65_535;
 pub struct Socket {
     socket: Arc<socket2::Socket>,
     local: SocketAddr,
+    deliver: Deliver,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -47,14 +49,17 @@ impl Socket {
         let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
         let _ = socket.set_send_buffer_size(BUFFER_BYTES);
         socket.set_read_timeout(Some(STOP_CHECK))?;
+        if let Err(error) = unreachable::listen(&socket, address.is_ipv4()) {
+            tracing::warn!("SIP on {address}: ICMP errors are not heard of: {error}");
+        }
         let bound = socket.local_addr()?.as_socket().expect("bound to an IP address");
         let local = SocketAddr::new(shown, bound.port());
         let (socket, stop) = (Arc::new(socket), Arc::new(AtomicBool::new(false)));
         let thread = std::thread::Builder::new().name("sip-udp".into()).spawn({
-            let (socket, stop) = (socket.clone(), stop.clone());
+            let (socket, stop, deliver) = (socket.clone(), stop.clone(), deliver.clone());
             move || receive(&socket, local, &stop, &deliver, &counters)
         })?;
-        Ok(Socket { socket, local, stop, thread: Some(thread) })
+        Ok(Socket { socket, local, deliver, stop, thread: Some(thread) })
     }
 
     /// The address as peers see it.
@@ -63,8 +68,18 @@ impl Socket {
     }
 
     /// Sends one datagram now or not at all; says whether it went.
-    pub fn send(&self, to: SocketAddr, bytes: &[u8]) -> bool {
-        self.socket.send_to_with_flags(bytes, &SockAddr::from(to), libc::MSG_DONTWAIT).is_ok()
+    pub fn send(&self, flow: Flow, bytes: &[u8]) -> bool {
+        let to = SockAddr::from(flow.remote);
+        let send = || self.socket.send_to_with_flags(bytes, &to, libc::MSG_DONTWAIT);
+        let full = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        // The first error may be that of an earlier datagram, to somebody else.
+        let sent = send().or_else(|error| if full(&error) { Err(error) } else { send() });
+        if let Err(error) = &sent
+            && !full(error)
+        {
+            let _ = (self.deliver)(Inbound::FlowFailed(flow));
+        }
+        sent.is_ok()
     }
 }
 
@@ -87,7 +102,15 @@ fn receive(
     let mut buffer = vec![MaybeUninit::<u8>::uninit(); DATAGRAM_BYTES];
     while !stop.load(Ordering::Relaxed) {
         // A timeout, or an ICMP error of an earlier send: nothing to read either way.
-        let Ok((len, from)) = socket.recv_from(&mut buffer) else { continue };
+        let Ok((len, from)) = socket.recv_from(&mut buffer) else {
+            while let Some(peer) = unreachable::next(socket) {
+                let Some(remote) = peer else { continue };
+                let flow = Flow { transport: Transport::Udp, local, remote };
+                // What finds no room is made good by a timer.
+                let _ = deliver(Inbound::FlowFailed(flow));
+            }
+            continue;
+        };
         let Some(remote) = from.as_socket() else { continue };
         // SAFETY: the kernel has written the first `len` bytes.
         #[allow(unsafe_code)]
@@ -115,4 +138,46 @@ fn receive(
 /// CRLF, zero bytes and the like hold a NAT's door open and want no answer over UDP.
 fn is_keep_alive(bytes: &[u8]) -> bool {
     bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0 | b' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_peer_that_is_not_there_is_told_of_as_a_flow_that_failed() {
+        let (to, inbound) = channel();
+        let deliver: Deliver = Arc::new(move |inbound| {
+            let _ = to.send(inbound);
+            Ok(())
+        });
+        let shown = IpAddr::from([127, 0, 0, 1]);
+        let any = SocketAddr::new(shown, 0);
+        let socket = Socket::open(any, shown, deliver, Arc::default()).expect("a free port");
+        // A port that was free a moment ago, and one that is somebody's.
+        let gone = std::net::UdpSocket::bind(any).and_then(|s| s.local_addr()).expect("an address");
+        let there = std::net::UdpSocket::bind(any).expect("a free port");
+        let at = there.local_addr().expect("an address");
+        let flow = |remote| Flow { transport: Transport::Udp, local: socket.local(), remote };
+        assert!(socket.send(flow(gone), b"OPTIONS"));
+        let told = inbound.recv_timeout(Duration::from_secs(20)).expect("an ICMP error");
+        assert!(matches!(told, Inbound::FlowFailed(failed) if failed == flow(gone)), "{told:?}");
+        // The others' datagrams go, whoever else is not there.
+        for _ in 0..9 {
+            assert!(socket.send(flow(gone), b"OPTIONS"));
+            assert!(socket.send(flow(at), b"OPTIONS"));
+        }
+        let mut buffer = [0; 16];
+        for _ in 0..9 {
+            assert_eq!(there.recv(&mut buffer).expect("a datagram"), 7);
+        }
+        // No way at all: the system says so at once.
+        assert!(!socket.send(flow("[::1]:5060".parse().expect("an address")), b"OPTIONS"));
+        let nowhere = inbound
+            .try_iter()
+            .filter(|told| matches!(told, Inbound::FlowFailed(failed) if failed.remote.is_ipv6()));
+        assert_eq!(nowhere.count(), 1);
+    }
 }
