@@ -85,7 +85,6 @@ impl Reader {
     /// The next records, at most one chunk's, none from beyond the tip. Without a tip (this process
     /// has written nothing yet) those of former processes.
     pub(super) fn next(&mut self, tip: Option<Tip>) -> io::Result<Batch> {
-        let names = list(&self.dir)?;
         let durable = |name: &SegmentName| match tip {
             Some(tip) => *name <= tip.name,
             // What is of this run is a segment being made.
@@ -93,7 +92,7 @@ impl Reader {
         };
         if self.current.is_none() {
             let ahead = |name: &SegmentName| self.done.is_none_or(|done| *name > done);
-            let Some(name) = names.iter().copied().find(ahead).filter(durable) else {
+            let Some(name) = list(&self.dir)?.into_iter().find(ahead).filter(durable) else {
                 return Ok(Batch::default());
             };
             let file = File::open(self.dir.join(name.to_string()))?;
@@ -105,12 +104,15 @@ impl Reader {
             Some(tip) if tip.name == current.name => tip.len,
             _ => current.file.metadata()?.len(),
         };
-        // The newest segment stays, so that numbers go on from it after a restart.
-        let newest = !names.iter().any(|name| *name > current.name && durable(name));
         let mut batch = Batch::default();
         let start = current.offset;
         current.read(end, &mut batch.records)?;
-        if !newest && current.offset >= end {
+        // The newest segment stays, so that numbers go on from it after a restart. Which that is the
+        // directory need be asked only at the end of one that is not the tip's.
+        let name = current.name;
+        let newer = |other: &SegmentName| *other > name && durable(other);
+        let is_tip = tip.is_some_and(|tip| tip.name == name);
+        if !is_tip && current.offset >= end && list(&self.dir)?.iter().any(newer) {
             batch.finished = Some(Finished { name: current.name, damaged: current.damaged });
         }
         batch.bytes = current.offset - start;
