@@ -17,6 +17,7 @@
 //! static state. `tests/architecture.rs` reads the `use` lines and fails when one goes up or
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
+pub mod access;
 pub mod base;
 pub mod call;
 pub mod config;

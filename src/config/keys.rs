@@ -248,7 +248,7 @@ section! {
     [limits] struct Limits {
         /// Calls at once; a further one gets 503. Without it: 1000, or as many as the ports of
         /// `[media]` carry when those are fewer.
-        calls: Option<u32> = derived in ["1", "15000"], live;
+        calls: Option<u32> = derived in ["1", "15000"], restart;
         /// New calls a second, with bursts of the same size; a further one gets 503.
         calls_per_second: u32 = "100" in ["1", "10000"], live;
         /// Longest call; it is then ended.

@@ -80,7 +80,7 @@ pub(super) fn main(args: Demo) -> ExitCode {
     let call = demo.call();
     let Run { mut steps, appliance, live, quiet, began } = demo;
     drop(live);
-    let report = appliance.stop(|runtime, database| {
+    let report = appliance.stop("the demo is over", |runtime, database| {
         let record = call.and_then(|id| {
             let records = records(runtime, database).ok()?;
             runtime.block_on(records.call(id)).ok().flatten()

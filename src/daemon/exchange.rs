@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 
 use super::clock::Clock;
 use super::orders::Pending;
+use super::serve::disk_event;
 use crate::base::Time;
 use crate::config::RecordFormat;
 use crate::engine::{Clips, Engine, OpenRecording};
@@ -88,7 +89,7 @@ pub(super) fn start(
 ) -> std::io::Result<JoinHandle<Hands>> {
     std::thread::Builder::new().name("switch".into()).spawn(move || {
         let mut hands = hands;
-        drain(&mut switch, &mut hands);
+        drain(&mut switch, &mut hands, clock);
         while turn(&mut switch, &mut hands, &queue, clock) {}
         hands
     })
@@ -108,7 +109,7 @@ fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> 
         match message {
             Message::Input(input) => {
                 switch.handle(clock.now(), *input);
-                drain(switch, hands);
+                drain(switch, hands, clock);
             }
             Message::Clips(clips) => hands.engine.set_clips(clips),
             Message::Stop => return false,
@@ -120,13 +121,14 @@ fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> 
     }
     if switch.next_wake().is_some_and(|due| due <= clock.at()) {
         switch.handle(clock.now(), Input::Wake);
-        drain(switch, hands);
+        drain(switch, hands, clock);
     }
     hands.engine.flush();
     true
 }
 
-fn drain(switch: &mut Switch, hands: &mut Hands) {
+/// Carries out what the switch asks for, until it asks for nothing more.
+fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
     while let Some(output) = switch.poll_output() {
         match output {
             Output::Sip(flow, message) => hands.sip.send(flow, &message),
@@ -136,7 +138,10 @@ fn drain(switch: &mut Switch, hands: &mut Hands) {
                     RecordFormat::Alaw => control::RecordFormat::Alaw,
                     RecordFormat::Pcm16 => control::RecordFormat::Pcm16,
                 };
-                hands.engine.open_recording(OpenRecording { recording, path, format });
+                let open = OpenRecording { recording, path, format };
+                if let Some(event) = hands.engine.open_recording(open) {
+                    switch.handle(clock.now(), Input::Disk(disk_event(event)));
+                }
             }
             Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
             Output::Fact(fact) => write_down(fact, hands),

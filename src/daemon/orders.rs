@@ -114,6 +114,14 @@ impl Operator {
                 restart.join(", ")
             ));
         }
+        // Where the level was set at the console, or by the command line, a reload that does not
+        // change it leaves it alone.
+        let level = loaded.config.log.level;
+        if level != config.log.level
+            && let Some(Err(why)) = LOG.get().map(|set| set(level.as_str()))
+        {
+            return Answer::refused(format!("[log] level: {why}; nothing was changed"));
+        }
         *config = loaded.config.clone();
         let count = clips.len();
         let reload = Input::Reload(Box::new(loaded.config), loaded.plan.clone());

@@ -155,19 +155,27 @@ impl Appliance {
         }
     }
 
-    /// Ends everything in order; `last` may look at what was written before the store closes.
-    pub(super) fn stop<R>(self, last: impl FnOnce(&Runtime, &Path) -> R) -> R {
+    /// Whether a call is up, or a recording is not whole on the disk yet.
+    fn is_busy(&self) -> bool {
+        match self.operator.ask(Request::Status) {
+            Some(crate::switch::Reply::Status(status)) => status.calls + status.recordings > 0,
+            _ => false,
+        }
+    }
+
+    /// Ends everything in order, for `why`; `last` may look at what was written before the store
+    /// closes.
+    pub(super) fn stop<R>(self, why: &str, last: impl FnOnce(&Runtime, &Path) -> R) -> R {
         self.inputs.tell(Input::Drain);
         let until = Instant::now() + CALLS_MAY_END;
         while !self.calls().is_empty() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(50));
         }
-        for call in self.calls() {
-            let _ = self.operator.ask(Request::Hangup(call));
-        }
-        while !self.calls().is_empty() && Instant::now() < until + CALLS_MAY_END {
+        self.inputs.tell(Input::EndCalls);
+        while self.is_busy() && Instant::now() < until + CALLS_MAY_END {
             std::thread::sleep(Duration::from_millis(50));
         }
+        self.inputs.tell(Input::Stopped { why: why.into() });
         drop(self.console);
         self.watch.stop();
         self.inputs.stop();
@@ -204,7 +212,7 @@ pub(super) fn main(args: Serve) -> ExitCode {
     tracing::info!("Belfry {} is ready", env!("CARGO_PKG_VERSION"));
     let why = appliance.runtime.block_on(stop_signal());
     tracing::info!("{why}: stopping");
-    appliance.stop(|_, _| ());
+    appliance.stop(why, |_, _| ());
     ExitCode::SUCCESS
 }
 
@@ -328,11 +336,12 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
 }
 
 /// The engine's word for the switch: neither floor knows the other.
-fn disk_event(event: engine::DiskEvent) -> DiskEvent {
+pub(super) fn disk_event(event: engine::DiskEvent) -> DiskEvent {
     match event {
         engine::DiskEvent::Closed { recording, samples, lost } => {
             DiskEvent::Closed { recording, samples, lost }
         }
+        engine::DiskEvent::NotOpened { recording, why } => DiskEvent::NotOpened { recording, why },
         engine::DiskEvent::Failed { recording, why } => DiskEvent::Failed { recording, why },
         engine::DiskEvent::Removed { path } => DiskEvent::Removed { path },
         engine::DiskEvent::Level { full, used_percent, max_percent } => {

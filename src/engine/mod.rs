@@ -182,7 +182,6 @@ pub struct Engine {
     roster: Roster,
     disk: Disk,
     archivist: Archivist,
-    tell: Arc<dyn Fn(DiskEvent) + Send + Sync>,
     repaired: Vec<Repaired>,
     taken: usize,
 }
@@ -246,7 +245,6 @@ impl Engine {
             roster,
             disk,
             archivist,
-            tell,
             repaired,
             taken,
         })
@@ -269,11 +267,11 @@ impl Engine {
         self.clips = clips;
     }
 
-    /// A recording is about to begin.
-    pub fn open_recording(&self, open: OpenRecording) {
-        if let Some(event) = self.disk.open(open) {
-            (self.tell)(event);
-        }
+    /// A recording is about to begin. Gives the event if that cannot even be asked for: it is the
+    /// switch's own thread that asks, and it must not wait for room in its own queue.
+    #[must_use]
+    pub fn open_recording(&self, open: OpenRecording) -> Option<DiskEvent> {
+        self.disk.open(open)
     }
 
     /// How long recordings are kept from now on; before this was said none is removed.

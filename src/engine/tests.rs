@@ -358,7 +358,8 @@ fn record(
     legs: (LegId, Option<LegId>),
 ) -> RecordingId {
     let recording = RecordingId(1);
-    rig.engine.open_recording(OpenRecording { recording, path: path.into(), format });
+    let open = OpenRecording { recording, path: path.into(), format };
+    assert_eq!(rig.engine.open_recording(open), None);
     rig.engine.send(Command::Record { recording, left: legs.0, right: legs.1 });
     recording
 }

@@ -95,6 +95,8 @@ pub struct Transfer {
 pub struct Active {
     /// Its parties.
     pub call: Call,
+    /// Its legs, with those whose ports are being closed. The last one takes the call with it.
+    pub legs: u32,
     /// The plan as it was when the call began: a reload does not touch it.
     pub plan: Arc<Plan>,
     /// Where in the plan it is.

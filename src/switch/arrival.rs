@@ -1,11 +1,12 @@
 //! A new INVITE: from whom, may it come in, and its port; then the plan begins.
 //!
 //! ```text
-//!  INVITE ─▶ limits ─▶ gateway by address? phone by password? ─▶ offer readable? ─▶ port asked for
-//!             503          401, 403                                 400, 488            │
+//!  INVITE ─▶ gateway by address? phone by password? ─▶ limits ─▶ offer readable? ─▶ port asked for
+//!                401, 403                              503         400, 488            │
 //!  plan's first step ◀─ answer made (488 when nothing is common) ◀─ Opened ◀────────────┘
 //! ```
 
+use crate::access::{Load, Refusal};
 use crate::base::{Duration, LegId, Now};
 use crate::call::{Call, Device, Role};
 use crate::config::{Dtmf, Language};
@@ -28,6 +29,16 @@ use super::{Output, Switch};
 /// After how many seconds a refused caller may try again.
 const RETRY_AFTER_S: &str = "5";
 
+/// Who asks for a call, before anything of it is believed.
+struct Asks {
+    session: SessionId,
+    flow: Flow,
+    /// The number of its From.
+    from: String,
+    /// The number dialled.
+    to: String,
+}
+
 /// What is known of a caller before there is a call.
 struct Caller {
     device: Device,
@@ -40,74 +51,111 @@ struct Caller {
 
 impl Switch {
     pub(super) fn arrival(&mut self, now: Now, session: SessionId, flow: Flow, invite: &Message) {
-        if let Some(why) = self.refusing(now) {
-            self.count.refused += 1;
-            if !self.draining && !self.journal_full {
-                self.alarm(now, AlarmWhat::Overload, why.into(), None);
-            }
-            let again = vec![(Name::RetryAfter, RETRY_AFTER_S.into())];
-            return self.refuse(now, session, 503, Some(Cause::SWITCH_CONGESTION), again);
+        let number = invite.from().ok().and_then(|from| user(&from.uri)).unwrap_or_default();
+        let to = dialled(invite);
+        let who = Asks { session, flow, from: number, to: to.clone().unwrap_or_default() };
+        if self.draining {
+            return self.hold_back(now, &who, Refusal::Stopping);
         }
-        let Some(caller) = self.identify(now, session, flow, invite) else { return };
-        let Some(to) = dialled(invite) else {
-            return self.refuse(now, session, 404, Some(Cause::UNALLOCATED_NUMBER), vec![]);
+        let Some(caller) = self.identify(now, &who, invite) else { return };
+        let Some(to) = to else {
+            let cause = Some(Cause::UNALLOCATED_NUMBER);
+            return self.turn_away(now, &who, 404, cause, "no number is dialled");
         };
+        if let Err(why) = self.admission.call(now.at, &self.load())
+            && !(why.yields_to_emergency() && self.is_emergency(now, &caller, &to))
+        {
+            return self.hold_back(now, &who, why);
+        }
         let offer = match invite.body() {
             [] => None,
             body => match Sdp::parse(body) {
                 Ok(offer) => Some(offer),
-                Err(_) => return self.refuse(now, session, 400, None, vec![]),
+                Err(_) => {
+                    return self.turn_away(now, &who, 400, None, "its description is unreadable");
+                }
             },
         };
         if let Device::Trunk { gateway, .. } = &caller.device
             && let Err(why) = self.gateways.arrived(gateway)
         {
-            let cause = no_channel(why);
-            return self.refuse(now, session, 503, Some(cause), vec![]);
+            let cause = Some(no_channel(why));
+            return self.turn_away(now, &who, 503, cause, "its gateway has no channel left");
         }
         self.open_call(now, session, flow, caller, to, offer);
     }
 
-    /// Why a new call cannot be taken now, if so (R28: calls in being go on).
-    pub(super) fn refusing(&mut self, now: Now) -> Option<&'static str> {
-        if self.draining {
-            return Some("the exchange is about to stop");
+    /// How it stands, for `access` to judge by.
+    fn load(&self) -> Load {
+        Load {
+            journal_full: self.journal_full,
+            calls: self.calls.len(),
+            most_calls: self.config.max_calls() as usize,
+            calls_per_second: self.config.limits.calls_per_second,
         }
-        if self.journal_full {
-            return Some("the journal is full: nothing could be written down of a call");
+    }
+
+    /// Whether the dialplan makes an emergency call of it, which is never held back.
+    fn is_emergency(&self, now: Now, caller: &Caller, to: &str) -> bool {
+        let entry = Entry {
+            context: caller.context.clone(),
+            to: to.into(),
+            from: caller.device.number().into(),
+            ..Entry::default()
+        };
+        Interp::is_emergency(&self.plan, now, entry)
+    }
+
+    /// Refuses a call because there are too many, or because the exchange stops.
+    fn hold_back(&mut self, now: Now, who: &Asks, why: Refusal) {
+        self.count.refused += 1;
+        if !matches!(why, Refusal::Stopping | Refusal::JournalFull) {
+            self.alarm(now, AlarmWhat::Overload, why.to_string(), None);
         }
-        if self.calls.len() >= self.config.max_calls() as usize {
-            return Some("[limits] calls is reached");
+        self.note_refused(now, who, 503, &why.to_string());
+        let again = vec![(Name::RetryAfter, RETRY_AFTER_S.into())];
+        self.refuse(now, who.session, 503, Some(Cause::SWITCH_CONGESTION), again);
+    }
+
+    /// Refuses a call for what it is.
+    fn turn_away(&mut self, now: Now, who: &Asks, status: u16, cause: Option<Cause>, why: &str) {
+        self.note_refused(now, who, status, why);
+        self.refuse(now, who.session, status, cause, vec![]);
+    }
+
+    /// Writes a refused call down, unless there are too many; nothing is while the journal is full.
+    fn note_refused(&mut self, now: Now, who: &Asks, status: u16, why: &str) {
+        if self.journal_full || !self.admission.is_written(now.at) {
+            return;
         }
-        let rate = f64::from(self.config.limits.calls_per_second);
-        let (tokens, since) = self.tokens;
-        let tokens = (tokens + now.at.since(since).as_secs_f64() * rate).min(rate);
-        self.tokens = (tokens, now.at);
-        if tokens < 1.0 {
-            return Some("[limits] calls_per_second is exceeded");
-        }
-        self.tokens.0 -= 1.0;
-        None
+        let remote = who.flow.remote;
+        self.log(super::Level::Warning, format!("call from {remote} refused: {why}"));
+        let from = match who.from.as_str() {
+            "" => remote.to_string(),
+            number => format!("{number} at {remote}"),
+        };
+        self.fact(now, FactKind::CallRefused { from, to: who.to.clone(), status, why: why.into() });
     }
 
     /// Who calls: a gateway by its address, a phone by its password. `None`: it was answered.
-    fn identify(
-        &mut self,
-        now: Now,
-        session: SessionId,
-        flow: Flow,
-        invite: &Message,
-    ) -> Option<Caller> {
-        let number = invite.from().ok().and_then(|from| user(&from.uri)).unwrap_or_default();
+    fn identify(&mut self, now: Now, who: &Asks, invite: &Message) -> Option<Caller> {
+        let (session, flow, number) = (who.session, who.flow, who.from.clone());
         let is_phone = self.config.phone(&number).is_some();
+        let registered = is_phone && self.registered_from(now, &number, flow);
         // A phone on the gateway's own address (a test bench, one host) is asked for its password.
-        if (!is_phone
-            || invite.header(Name::Authorization).is_none()
-                && !self.registered_from(now, &number, flow))
+        if (!is_phone || invite.header(Name::Authorization).is_none() && !registered)
             && let Some(gateway) = self.gateways.identify(flow.remote)
         {
             let name = gateway.name.clone();
+            if let Some(turn) = self.gateways.heard(&name) {
+                self.gateway_turned(now, &name, turn);
+            }
             return Some(self.gateway_caller(&name, invite, number));
+        }
+        let per_second = self.config.limits.calls_per_second;
+        if !registered && let Err(why) = self.admission.stranger(now.at, per_second) {
+            self.hold_back(now, who, why);
+            return None;
         }
         match self.verify(now, flow, invite) {
             Ok(user) => match self.config.phone(&user) {
@@ -120,8 +168,8 @@ impl Switch {
                     language: phone.language.unwrap_or(self.config.node.language),
                 }),
                 _ => {
-                    // The password is one phone's, the From another's.
-                    self.refuse(now, session, 403, Some(Cause::CALL_REJECTED), vec![]);
+                    let why = "the password is another phone's";
+                    self.turn_away(now, who, 403, Some(Cause::CALL_REJECTED), why);
                     None
                 }
             },
@@ -201,6 +249,7 @@ impl Switch {
         let deadline = now.at + self.config.limits.call_duration;
         let active = Active {
             call,
+            legs: 0,
             plan: self.plan.clone(),
             interp: None,
             doing: Doing::Opening,
@@ -237,6 +286,9 @@ impl Switch {
             };
             let party = party(&connection.device);
             self.fact(now, FactKind::LegBegan { call: leg.call, leg: leg.id, party, role });
+        }
+        if let Some(active) = self.calls.get_mut(&leg.call) {
+            active.legs += 1;
         }
         self.sessions.insert(leg.session, leg.id);
         let near = leg.flow.local.ip();

@@ -58,6 +58,8 @@ pub struct Status {
     pub calls_total: u64,
     /// Calls that were refused because of a limit.
     pub calls_refused: u64,
+    /// Recordings whose files are not whole on the disk yet.
+    pub recordings: usize,
     /// Devices registered.
     pub registered: usize,
     /// SIP transactions in being.

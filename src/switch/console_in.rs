@@ -50,6 +50,8 @@ impl Switch {
             legs: self.legs.len(),
             calls_total: self.count.calls,
             calls_refused: self.count.refused,
+            recordings: self.recordings.len()
+                + self.calls.values().filter(|a| a.recording.is_some()).count(),
             registered: self.registrar.counts().1,
             transactions: counts.server_txns + counts.client_txns,
             refusing,
@@ -123,8 +125,12 @@ impl Switch {
     pub(super) fn reload(&mut self, now: Now, config: Config, plan: Arc<Plan>) {
         self.config = config;
         self.plan = plan;
+        self.zone = self.plan.zone().clone();
+        self.verifier.set_life(self.config.sip.nonce_lifetime);
         self.features = features::table(&self.config);
-        self.gateways.configure(requests::gateways(&self.config));
+        for name in self.gateways.configure(requests::gateways(&self.config)) {
+            self.gateway_alarm(now, &name, false);
+        }
         self.registrar.configure(requests::registrar_config(&self.config));
         let gone = self.registrar.all().map(|(number, _)| number.to_owned());
         let gone: Vec<String> = gone.filter(|number| self.config.phone(number).is_none()).collect();

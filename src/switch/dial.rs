@@ -19,7 +19,8 @@ use super::active::{Dialing, Doing};
 use super::arrival::{media_codecs, no_channel};
 use super::effects::{music, q850, tone_plan};
 use super::fact::{EndedBy, FactKind};
-use super::leg::{Leg, Stage};
+use super::identity::Shown;
+use super::leg::{Ending, Leg, Stage};
 use super::{Level, Output, Switch};
 
 impl Switch {
@@ -178,21 +179,14 @@ impl Switch {
             return None;
         }
         let Doing::Dialling(dialing) = &active.doing else { return None };
-        let shown = dialing.dial.caller_number.clone().or_else(|| carrier.caller_id());
-        let shown = shown.unwrap_or_else(|| active.from.clone());
-        let name = dialing.dial.caller_name.clone().or_else(|| active.from_name.clone());
+        let own = carrier.caller_id();
+        let numbers = [dialing.dial.caller_number.as_deref(), own.as_deref(), Some(&active.from)];
+        let name = dialing.dial.caller_name.as_deref().or(active.from_name.as_deref());
+        let shown = Shown::new(numbers, name);
         let emergency = dialing.dial.emergency;
         let session = self.agent.new_session();
-        let domain = self.config.domain();
-        let mut from = NameAddr::new(Uri::sip(Some(&shown), Host::parse(domain.as_bytes())?, None));
-        if let Some(name) = name.filter(|n| !n.is_empty()) {
-            from = from.with_display(name.as_bytes());
-        }
-        let contact = Uri::sip(Some(&shown), Host::from(flow.local.ip()), Some(flow.local.port()));
-        let contact = match flow.transport.uri_param() {
-            Some(transport) => contact.with_param("transport", Some(transport)),
-            None => contact,
-        };
+        let from = shown.from(&self.config.domain())?;
+        let contact = shown.contact(flow);
         let to = match target.as_sip() {
             Some(sip) => NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port)),
             None => NameAddr::new(target.clone()),
@@ -232,7 +226,9 @@ impl Switch {
         }
         leg.stage = Stage::Early;
         if !self.ask(now, *invite) {
-            self.leg_failed(now, leg_id, failure(Cause::NORMAL_TEMPORARY_FAILURE, 503));
+            // It never went out: there is no session whose end would end the leg.
+            let (cause, by) = (Cause::NORMAL_TEMPORARY_FAILURE, EndedBy::Fault);
+            self.leg_over(now, leg_id, Ending { cause, status: 503, by, at: now.at });
         }
     }
 

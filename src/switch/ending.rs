@@ -5,7 +5,7 @@
 //!       │ it was the one for whom the plan runs: the plan's last steps, all others go
 //!       │ it was the agent:   the plan goes on with the caller (survey)
 //!       │ it rang:            the dial goes on without it
-//!  last leg gone, recordings closed ─▶ CallEnded ─▶ call gone
+//!  last leg gone ─▶ CallEnded ─▶ call gone ─▶ RecordingEnded of what the disk still had to write
 //! ```
 
 use crate::base::{CallId, LegId, Now};
@@ -162,6 +162,9 @@ impl Switch {
     pub(super) fn leg_closed(&mut self, now: Now, leg_id: LegId, stats: &LegStats) {
         let Some(leg) = self.legs.remove(&leg_id) else { return };
         let id = leg.call;
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.legs = active.legs.saturating_sub(1);
+        }
         let Some(ending) = leg.ending else { return };
         let rang_until = leg.answered.unwrap_or(ending.at);
         let ring_ms = leg.ringing.map_or(0, |at| rang_until.since(at).as_millis() as u64);
@@ -182,14 +185,14 @@ impl Switch {
         self.forget_if_over(now, id);
     }
 
-    /// A call without legs and open recordings is over.
+    /// A call without legs is over. Its recordings may still be on their way to the disk, which tells
+    /// of each: a disk that hangs must not take the place of calls.
     pub(super) fn forget_if_over(&mut self, now: Now, id: CallId) {
         let Some(active) = self.calls.get(&id) else { return };
-        let has_legs = self.legs.values().any(|leg| leg.call == id);
-        let records = self.recordings.values().any(|call| *call == id);
-        if has_legs || records || !active.call.is_empty() {
+        if active.legs > 0 || !active.call.is_empty() {
             return;
         }
+        self.stop_recording(id);
         let Some(active) = self.calls.remove(&id) else { return };
         self.due.remove(&(active.wake, id));
         let (cause, by) = active.ended.unwrap_or((Cause::NORMAL_CLEARING, EndedBy::Plan));
@@ -204,6 +207,14 @@ impl Switch {
                 talk_ms: active.talk_ms,
             },
         );
+    }
+
+    /// The exchange stops: whatever is still up goes.
+    pub(super) fn end_calls(&mut self, now: Now) {
+        let ids: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in ids {
+            self.end_call(now, id, EndedBy::Restart);
+        }
     }
 
     /// An operator ends a call.

@@ -216,7 +216,8 @@ pub enum FactKind {
         call: Option<CallId>,
     },
 
-    /// A phone registered a contact, or renewed it.
+    /// A phone registered a contact, comes from elsewhere with it, or renewed it. Renewals are written
+    /// every ten minutes at most.
     PhoneRegistered {
         /// Its number.
         number: String,
@@ -302,7 +303,8 @@ pub enum FactKind {
         /// Its value; an empty one clears it.
         value: String,
     },
-    /// A call ended: the last fact of it.
+    /// A call ended: the last fact of it, but for the ends of its recordings, which the disk may
+    /// still have to write.
     CallEnded {
         /// Which.
         call: CallId,

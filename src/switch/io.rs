@@ -55,6 +55,13 @@ pub enum Input {
     Wake,
     /// No new calls from here on (a stop is near).
     Drain,
+    /// The stop is here: calls that are still up are ended.
+    EndCalls,
+    /// The exchange stops in good order: the last input.
+    Stopped {
+        /// Why: a signal, the console.
+        why: String,
+    },
 }
 
 /// What is to be done.
@@ -114,6 +121,13 @@ pub enum DiskEvent {
         samples: u64,
         /// Samples that could not be kept (full disk, full queue); silence stands for them.
         lost: u64,
+    },
+    /// The recording could not even be asked for: it has no file, and nothing more is told of it.
+    NotOpened {
+        /// Which recording.
+        recording: RecordingId,
+        /// Why, in words.
+        why: String,
     },
     /// Nothing can be written: the call goes on, its recording has a hole from here.
     Failed {

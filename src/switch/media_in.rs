@@ -41,19 +41,8 @@ impl Switch {
                         "{leg}: RTP from a stranger, {from}, {packets} packets so far, dropped"
                     ),
                 );
-                // One alarm a leg; the packets are counted in its figures.
-                if packets <= 1 {
-                    let detail = format!("{leg} from {from}");
-                    self.fact(
-                        now,
-                        FactKind::Alarm {
-                            what: AlarmWhat::ForeignAudio,
-                            raised: true,
-                            detail,
-                            call,
-                        },
-                    );
-                }
+                // The packets are counted in the leg's figures.
+                self.alarm(now, AlarmWhat::ForeignAudio, format!("{leg} from {from}"), call);
             }
             // The disk tells when the file is whole.
             Event::RecordStopped { .. } | Event::FirstRtp { .. } => {}

@@ -26,6 +26,7 @@ mod effects;
 mod ending;
 pub mod fact;
 mod features;
+mod identity;
 pub mod io;
 mod keeping;
 pub mod leg;
@@ -35,6 +36,8 @@ mod requests;
 mod sip_in;
 mod sparing;
 mod talk;
+#[cfg(test)]
+mod tests;
 mod transfer;
 mod wake;
 
@@ -44,6 +47,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::access::Admission;
 use crate::base::{CallId, LegId, Now, PlayId, RecordingId, Rng, Time, Wall};
 use crate::call::feature::Feature;
 use crate::config::Config;
@@ -106,8 +110,7 @@ pub struct Switch {
     journal_full: bool,
     /// The disk is above `[record] max_disk`: no recording begins.
     disk_full: bool,
-    /// New calls that may begin now, and since when that has been so: a token bucket.
-    tokens: (f64, Time),
+    admission: Admission,
     started: Now,
 }
 
@@ -147,7 +150,7 @@ impl Switch {
             draining: false,
             journal_full: false,
             disk_full: false,
-            tokens: (f64::from(config.limits.calls_per_second), now.at),
+            admission: Admission::new(now.at, config.limits.calls_per_second),
             started: now,
             config,
             plan,
@@ -182,6 +185,8 @@ impl Switch {
             }
             Input::Wake => self.wake(now),
             Input::Drain => self.draining = true,
+            Input::EndCalls => self.end_calls(now),
+            Input::Stopped { why } => self.fact(now, FactKind::Stopped { why }),
         }
         self.drain_agent(now);
     }
@@ -224,8 +229,13 @@ impl Switch {
         self.out.push_back(Output::Fact(Fact { seq: self.facts, wall: now.wall, kind }));
     }
 
+    /// Writes a line for the log: one line, whatever a peer has put into a name or a number.
     fn log(&mut self, level: Level, text: impl Into<String>) {
-        self.out.push_back(Output::Log(level, text.into()));
+        let mut text = text.into();
+        if text.contains(char::is_control) {
+            text = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        }
+        self.out.push_back(Output::Log(level, text));
     }
 
     /// Asks the agent for something. That the session is over is ordinary: its end is on the way.

@@ -8,6 +8,7 @@ use crate::sip::digest::verifier::{Role, Verdict, Verifier};
 use crate::sip::digest::{Algorithm, GUESSING};
 use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
 use crate::sip::{ALLOW, ClientTxn, Command, Flow, Headers, TxnId};
+use crate::trunk::Turn;
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
 
 use super::arrival::user;
@@ -120,7 +121,7 @@ impl Switch {
 
     fn binding_changed(&mut self, now: Now, number: &str, change: Change) {
         match change {
-            Change::Added(binding) | Change::Moved(binding) => {
+            Change::Added(binding) | Change::Moved(binding) | Change::Renewed(binding) => {
                 let kind = FactKind::PhoneRegistered {
                     number: number.into(),
                     contact: binding.contact.to_string(),
@@ -132,6 +133,9 @@ impl Switch {
                 self.fact(now, kind);
             }
             Change::Removed(binding) => self.unbound(now, number, &binding, Unregistered::Asked),
+            Change::Replaced(binding) => {
+                self.unbound(now, number, &binding, Unregistered::Replaced);
+            }
         }
     }
 
@@ -160,7 +164,9 @@ impl Switch {
             let transport =
                 self.config.gateway(&name).map(|g| sip_transport(g.address.0.transport));
             let Some(flow) = transport.and_then(|t| self.flow_to(t, address)) else {
-                self.gateways.answered(&name, false, now.at);
+                if let Some(turn) = self.gateways.answered(&name, false, now.at) {
+                    self.gateway_turned(now, &name, turn);
+                }
                 continue;
             };
             let txn = self.agent.new_request();
@@ -192,33 +198,31 @@ impl Switch {
     /// A ping was answered (any answer counts as alive), or not.
     pub(super) fn pong(&mut self, now: Now, txn: ClientTxn, ok: bool) {
         let Some(gateway) = self.pings.remove(&txn) else { return };
-        match self.gateways.answered(&gateway, ok, now.at) {
-            Some(true) => {
-                self.log(Level::Info, format!("gateway {gateway} answers"));
-                self.fact(now, FactKind::GatewayUp { gateway });
-            }
-            Some(false) => {
-                self.log(
-                    Level::Error,
-                    format!("gateway {gateway} does not answer: calls go elsewhere"),
-                );
-                let detail = gateway.clone();
-                self.fact(
-                    now,
-                    FactKind::Alarm {
-                        what: AlarmWhat::GatewayDown,
-                        raised: true,
-                        detail,
-                        call: None,
-                    },
-                );
-                self.fact(
-                    now,
-                    FactKind::GatewayDown { gateway, why: "no answer to OPTIONS".into() },
-                );
-            }
-            None => {}
+        if let Some(turn) = self.gateways.answered(&gateway, ok, now.at) {
+            self.gateway_turned(now, &gateway, turn);
         }
+    }
+
+    /// A gateway's health has turned: its facts, and its alarm raised or cleared.
+    pub(super) fn gateway_turned(&mut self, now: Now, name: &str, turn: Turn) {
+        let gateway = name.to_owned();
+        if turn == Turn::Down {
+            self.log(Level::Error, format!("gateway {name} does not answer: calls go elsewhere"));
+            self.gateway_alarm(now, name, true);
+            let why = "no answer to OPTIONS".into();
+            return self.fact(now, FactKind::GatewayDown { gateway, why });
+        }
+        self.log(Level::Info, format!("gateway {name} answers"));
+        if turn == Turn::Back {
+            self.gateway_alarm(now, name, false);
+        }
+        self.fact(now, FactKind::GatewayUp { gateway });
+    }
+
+    /// Raises or clears the alarm of one gateway.
+    pub(super) fn gateway_alarm(&mut self, now: Now, name: &str, raised: bool) {
+        let (what, detail) = (AlarmWhat::GatewayDown, name.to_owned());
+        self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
     }
 }
 

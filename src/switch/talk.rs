@@ -1,6 +1,6 @@
 //! Two parties talk: joining, recording, hold, parting.
 
-use crate::base::{CallId, LegId, Now};
+use crate::base::{CallId, LegId, Now, RecordingId};
 use crate::call::ConnectionState;
 use crate::media::control::Command;
 use crate::record::path::path;
@@ -157,23 +157,21 @@ impl Switch {
                     now,
                     FactKind::RecordingEnded { call, recording, samples, ms: samples / 8, fault },
                 );
-                self.forget_if_over(now, call);
+            }
+            DiskEvent::NotOpened { recording, why } => {
+                let call = self.recording_failed(now, recording, &why);
+                if let Some(id) = call.filter(|id| self.is_recorded_by(*id, recording)) {
+                    self.stop_recording(id);
+                }
+                // No file, so nobody will tell of its end.
+                if let (Some(call), Some(_)) = (call, self.recordings.remove(&recording)) {
+                    let ended =
+                        FactKind::RecordingEnded { call, recording, samples: 0, ms: 0, fault: why };
+                    self.fact(now, ended);
+                }
             }
             DiskEvent::Failed { recording, why } => {
-                let running = self
-                    .calls
-                    .iter()
-                    .find(|(_, a)| a.recording.as_ref().is_some_and(|r| r.id == recording));
-                let call =
-                    running.map(|(id, _)| *id).or_else(|| self.recordings.get(&recording).copied());
-                self.log(
-                    Level::Error,
-                    format!(
-                        "recording of call {}: {why}; the call goes on",
-                        call.map_or_else(String::new, |c| c.to_string())
-                    ),
-                );
-                self.alarm(now, AlarmWhat::RecordingFailed, why, call);
+                self.recording_failed(now, recording, &why);
             }
             DiskEvent::Mended { path, samples } => self.recording_mended(now, path, samples),
             DiskEvent::Removed { path } => self.recording_removed(now, path),
@@ -182,6 +180,21 @@ impl Switch {
             }
             DiskEvent::NotRemoved { why } => self.not_removed(now, why),
         }
+    }
+
+    fn is_recorded_by(&self, id: CallId, recording: RecordingId) -> bool {
+        let running = self.calls.get(&id).and_then(|active| active.recording.as_ref());
+        running.is_some_and(|running| running.id == recording)
+    }
+
+    /// A recording has a fault: log and alarm, and whose it is.
+    fn recording_failed(&mut self, now: Now, recording: RecordingId, why: &str) -> Option<CallId> {
+        let running = self.calls.keys().copied().find(|id| self.is_recorded_by(*id, recording));
+        let call = running.or_else(|| self.recordings.get(&recording).copied());
+        let name = call.map_or_else(String::new, |call| call.to_string());
+        self.log(Level::Error, format!("recording of call {name}: {why}; the call goes on"));
+        self.alarm(now, AlarmWhat::RecordingFailed, why.into(), call);
+        call
     }
 
     /// `leg` put the call on hold, or took it back: the other hears music, or the talk again.

@@ -51,6 +51,17 @@ pub struct Gateway {
     asked: bool,
 }
 
+/// How a gateway's health turned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    /// It answers, for the first time.
+    Up,
+    /// It answers again after it was down.
+    Back,
+    /// It does not answer any more.
+    Down,
+}
+
 /// Why a gateway takes no call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoChannel {
@@ -68,11 +79,12 @@ pub struct Gateways(Vec<Gateway>);
 
 impl Gateways {
     /// Takes the gateways of a configuration: `(name, address, channels, ping)`. Those already
-    /// known by name keep their channels in use and their health, so a reload harms no call.
+    /// known by name keep their channels in use and their health, so a reload harms no call. Gives
+    /// the names of those that were down and are not known as such any more.
     pub fn configure(
         &mut self,
         wanted: impl IntoIterator<Item = (String, SocketAddr, u32, Duration)>,
-    ) {
+    ) -> Vec<String> {
         let old = core::mem::take(&mut self.0);
         self.0 = wanted
             .into_iter()
@@ -91,6 +103,11 @@ impl Gateways {
                 }
             })
             .collect();
+        let down = |all: &[Gateway], name: &str| {
+            all.iter().any(|g| g.name == name && g.health == Health::Down)
+        };
+        let gone = old.iter().filter(|g| down(&old, &g.name) && !down(&self.0, &g.name));
+        gone.map(|g| g.name.clone()).collect()
     }
 
     /// All of them.
@@ -119,19 +136,27 @@ impl Gateways {
         }
     }
 
-    /// Takes a channel for a call out. `urgent` (an emergency number) asks a gateway that is down
-    /// all the same: nothing is lost by trying.
+    /// Takes a channel for a call out. `urgent` (an emergency number) asks a gateway that is down or
+    /// full all the same: nothing is lost by trying, and the gateway may make room.
     pub fn seize(&mut self, name: &str, urgent: bool) -> Result<&Gateway, NoChannel> {
         let gateway = self.0.iter_mut().find(|g| g.name == name).ok_or(NoChannel::Unknown)?;
-        if gateway.health == Health::Down && !urgent {
+        if urgent {
+            gateway.busy += 1;
+            return Ok(gateway);
+        }
+        if gateway.health == Health::Down {
             return Err(NoChannel::Down);
         }
         gateway.take()
     }
+    /// A call comes from it: it is there. Says so when that is news.
+    pub fn heard(&mut self, name: &str) -> Option<Turn> {
+        let gateway = self.0.iter_mut().find(|g| g.name == name)?;
+        gateway.turn(Health::Up(0))
+    }
     /// Takes a channel for a call that came in.
     pub fn arrived(&mut self, name: &str) -> Result<&Gateway, NoChannel> {
         let gateway = self.0.iter_mut().find(|g| g.name == name).ok_or(NoChannel::Unknown)?;
-        gateway.health = Health::Up(0);
         gateway.take()
     }
     /// Gives a channel back.
@@ -154,29 +179,31 @@ impl Gateways {
         gateway.asked = true;
         Some(gateway)
     }
-    /// The answer to a ping, `ok` for any SIP answer at all. Says whether the gateway came up
-    /// (`Some(true)`) or went down (`Some(false)`) by it.
-    pub fn answered(&mut self, name: &str, ok: bool, now: Time) -> Option<bool> {
+    /// The answer to a ping, `ok` for any SIP answer at all. Says how its health turned, if it did.
+    pub fn answered(&mut self, name: &str, ok: bool, now: Time) -> Option<Turn> {
         let gateway = self.0.iter_mut().find(|g| g.name == name)?;
         gateway.asked = false;
         gateway.next_ping = now + gateway.ping_every;
-        let before = gateway.health;
-        gateway.health = match (ok, before) {
+        gateway.turn(match (ok, gateway.health) {
             (true, _) => Health::Up(0),
             (false, Health::Up(failed)) if failed + 1 < FAILURES_TO_DOWN => Health::Up(failed + 1),
             (false, Health::Unknown) => Health::Up(1),
             (false, _) => Health::Down,
-        };
-        match (before == Health::Down, gateway.health == Health::Down) {
-            (true, false) => Some(true),
-            (false, true) => Some(false),
-            _ if before == Health::Unknown && ok => Some(true),
-            _ => None,
-        }
+        })
     }
 }
 
 impl Gateway {
+    /// Its health is `now`; what that means to whoever watches it.
+    fn turn(&mut self, now: Health) -> Option<Turn> {
+        match (core::mem::replace(&mut self.health, now), now) {
+            (Health::Down, Health::Up(_)) => Some(Turn::Back),
+            (Health::Unknown, Health::Up(0)) => Some(Turn::Up),
+            (Health::Unknown | Health::Up(_), Health::Down) => Some(Turn::Down),
+            _ => None,
+        }
+    }
+
     fn take(&mut self) -> Result<&Gateway, NoChannel> {
         if self.busy >= self.channels {
             return Err(NoChannel::Full);
@@ -246,13 +273,41 @@ mod tests {
         assert_eq!(all.next_ping(), Some(Time::ZERO));
         assert_eq!(all.due(at(0)).map(|g| g.name.as_str()), Some("e1-a"));
         assert!(all.due(at(0)).is_none(), "asked once");
-        assert_eq!(all.answered("e1-a", true, at(0)), Some(true));
+        assert_eq!(all.answered("e1-a", true, at(0)), Some(Turn::Up));
         assert_eq!(all.next_ping(), Some(at(30)));
         assert_eq!(all.answered("e1-a", false, at(30)), None);
         assert_eq!(all.answered("e1-a", false, at(60)), None);
-        assert_eq!(all.answered("e1-a", false, at(90)), Some(false));
+        assert_eq!(all.answered("e1-a", false, at(90)), Some(Turn::Down));
         assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Down);
         assert!(all.seize("e1-a", true).is_ok(), "an emergency call is tried");
-        assert_eq!(all.answered("e1-a", true, at(120)), Some(true));
+        assert_eq!(all.answered("e1-a", true, at(120)), Some(Turn::Back));
+        for s in [150, 180, 210] {
+            all.answered("e1-a", false, at(s));
+        }
+        assert_eq!(all.heard("e1-a"), Some(Turn::Back), "a call comes from it");
+        assert_eq!(all.heard("e1-a"), None);
+    }
+
+    #[test]
+    fn an_emergency_call_is_tried_on_a_full_gateway() {
+        let mut all = two();
+        for _ in 0..2 {
+            assert!(all.seize("e1-a", false).is_ok());
+        }
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
+        assert!(all.seize("e1-a", true).is_ok());
+        assert_eq!(all.get("e1-a").unwrap().busy, 3, "and is counted");
+    }
+
+    #[test]
+    fn a_reload_tells_whose_failure_is_nobodys_any_more() {
+        let mut all = two();
+        for s in 0..3 {
+            all.answered("e1-a", false, Time::from_millis(s));
+        }
+        let same = ("e1-a".to_owned(), address("127.0.0.1:5080"), 2, Duration::ZERO);
+        assert_eq!(all.configure([same.clone()]), Vec::<String>::new());
+        let moved = (same.0, address("127.0.0.9:5080"), 2, Duration::ZERO);
+        assert_eq!(all.configure([moved]), ["e1-a"]);
     }
 }

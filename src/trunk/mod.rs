@@ -2,4 +2,4 @@
 
 pub mod gateway;
 
-pub use gateway::{Gateway, Gateways, Health, NoChannel};
+pub use gateway::{Gateway, Gateways, Health, NoChannel, Turn};

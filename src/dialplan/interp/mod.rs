@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::Cause;
 use super::effect::{Effect, Happening, Item, Keys, Level, Redirect};
 use super::hunt::{Found, Todo, hunt};
-use super::model::{BlockId, Plan};
+use super::model::{BlockId, Op, Plan};
 use crate::base::{Duration, Now, Time, Wall};
 
 use vars::View;
@@ -137,6 +137,17 @@ impl Interp {
             }
             found => Err(NoRoute { context, to, context_exists: found.is_some() }),
         }
+    }
+
+    /// Whether the route that takes the call dials as `emergency`, not only behind a menu. Asked
+    /// before the call is taken, by whoever is about to hold it back.
+    pub fn is_emergency(plan: &Plan, now: Now, entry: Entry) -> bool {
+        let mut interp = Interp::idle(plan, now, entry);
+        let context = interp.entry.context.clone();
+        let dials = |block| {
+            plan.block(block).iter().any(|s| matches!(&s.op, Op::Dial(dial) if dial.emergency))
+        };
+        interp.look(plan, &context).is_some_and(|f| f.todo.iter().any(|todo| dials(todo.block)))
     }
 
     /// A plan that stands before its first route.

@@ -72,6 +72,13 @@ pub enum DiskEvent {
         /// stands for them.
         lost: u64,
     },
+    /// The recording could not even be asked for: it has no file, and nothing more is told of it.
+    NotOpened {
+        /// Which recording.
+        recording: RecordingId,
+        /// Why, in words.
+        why: String,
+    },
     /// Nothing can be written: the call goes on, and its recording has a hole from here. Told once
     /// a recording, and again at its end if it could not be finished.
     Failed {
@@ -136,7 +143,7 @@ impl Disk {
             TrySendError::Full(open) => (open, "the disk is behind by too many recordings"),
             TrySendError::Disconnected(open) => (open, "the disk thread is gone"),
         };
-        Some(DiskEvent::Failed { recording: open.recording, why: why.into() })
+        Some(DiskEvent::NotOpened { recording: open.recording, why: why.into() })
     }
 }
 

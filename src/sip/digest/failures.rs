@@ -18,6 +18,8 @@ const FIRST: Duration = Duration::from_millis(500);
 const MOST_DOUBLINGS: u32 = 4;
 /// Failures of one source, none of them forgiven, that are no slip of the finger any more.
 pub const GUESSING: u32 = MOST_DOUBLINGS + 1;
+/// The table is looked through at most once in this time.
+const SWEEP: Duration = Duration::from_secs(10);
 /// The time that forgives one failure.
 const FORGIVEN: Duration = Duration::from_secs(60);
 
@@ -34,6 +36,8 @@ pub(super) struct Failed {
 #[derive(Debug)]
 pub(super) struct Failures {
     sources: KeyedMap<IpAddr, Source>,
+    /// Not before this time is it looked through again.
+    swept: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +56,7 @@ impl Source {
 
 impl Failures {
     pub(super) fn new(rng: &mut Rng) -> Failures {
-        Failures { sources: KeyedMap::with_hasher(Keyed::new(rng)) }
+        Failures { sources: KeyedMap::with_hasher(Keyed::new(rng)), swept: Time::ZERO }
     }
 
     /// One more failure.
@@ -70,8 +74,13 @@ impl Failures {
         Failed { delay: FIRST * (1 << doublings), nth: before + 1 }
     }
 
-    /// Forgets who was forgiven everything.
+    /// Forgets who was forgiven everything. May be called at each wake: it looks through the table
+    /// once in a while only.
     pub(super) fn expire(&mut self, now: Time) {
+        if now < self.swept {
+            return;
+        }
+        self.swept = now + SWEEP;
         self.sources.retain(|_, source| source.left(now) > 0);
     }
 }

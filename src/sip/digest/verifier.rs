@@ -236,6 +236,11 @@ impl Verifier {
         fresh
     }
 
+    /// Other challenges' nonces are good for so long from now on, and those given too.
+    pub fn set_life(&mut self, life: Duration) {
+        self.life = life;
+    }
+
     /// Forgets nonces that are too old anyway. To be called now and then.
     pub fn expire(&mut self, now: Time) {
         let life = self.life;

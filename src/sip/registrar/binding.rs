@@ -20,6 +20,8 @@ pub struct Binding {
     pub expires: Time,
     /// When it was bound or refreshed last.
     pub refreshed: Time,
+    /// When that was last told as a change.
+    pub(super) told: Time,
     /// Call-ID of that REGISTER.
     pub call_id: Box<[u8]>,
     /// CSeq number of that REGISTER.
@@ -54,6 +56,7 @@ impl Binding {
             flow,
             expires,
             refreshed: now,
+            told: now,
             call_id: request.header(Name::CallId).unwrap_or_default().into(),
             cseq: request.cseq().map_or(0, |cseq| cseq.number),
             user_agent: agent[..agent.len().min(USER_AGENT_BYTES)].into(),

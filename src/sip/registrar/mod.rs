@@ -57,7 +57,7 @@ impl Default for RegistrarConfig {
 pub struct Registered {
     /// For the 200: every binding as Contact with its remaining seconds; Path as it came.
     pub headers: Headers,
-    /// What is different now. Empty for a query or a plain refresh.
+    /// What is different now. Empty for a query, and for most refreshes.
     pub changes: Vec<Change>,
 }
 
@@ -70,6 +70,9 @@ pub struct Refused {
     pub headers: Headers,
 }
 
+/// A renewal is told no more often than this.
+pub const RENEWALS: Duration = Duration::from_secs(600);
+
 /// One difference.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -77,8 +80,13 @@ pub enum Change {
     Added(Binding),
     /// A binding that was there comes over another flow.
     Moved(Binding),
-    /// A binding that is gone: by request, by age, or to make room.
+    /// A binding that was there lasts longer. Told at most every [`RENEWALS`]: a phone may refresh
+    /// each minute, and what is written down must not grow by that.
+    Renewed(Binding),
+    /// A binding that is gone by request.
     Removed(Binding),
+    /// A binding that is gone because a newer one needed its place.
+    Replaced(Binding),
 }
 
 /// All bindings. Addresses-of-record are the caller's names (the phone's number).
@@ -286,6 +294,7 @@ fn apply(
     most: usize,
     changes: &mut Vec<Change>,
 ) -> Result<(), Refused> {
+    let mut binding = binding;
     let known = bindings.iter().position(|b| b.contact.equivalent(&binding.contact));
     match known {
         Some(at) => {
@@ -299,6 +308,10 @@ fn apply(
             }
             if old.flow != binding.flow {
                 changes.push(Change::Moved(binding.clone()));
+            } else if binding.refreshed.since(old.told) >= RENEWALS {
+                changes.push(Change::Renewed(binding.clone()));
+            } else {
+                binding.told = old.told;
             }
             bindings.push(binding);
         }
@@ -308,7 +321,7 @@ fn apply(
             // than one.
             let room = most.max(1) - 1;
             let old = bindings.len().saturating_sub(room);
-            changes.extend(bindings.drain(..old).map(Change::Removed));
+            changes.extend(bindings.drain(..old).map(Change::Replaced));
             changes.push(Change::Added(binding.clone()));
             bindings.push(binding);
         }

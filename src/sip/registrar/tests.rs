@@ -212,3 +212,25 @@ fn the_state_survives_being_written_down() {
     assert_eq!(again.lookup(AT(1), "1001"), r.lookup(AT(1), "1001"));
     assert_eq!(again.next_wake(), r.next_wake());
 }
+
+#[test]
+fn a_renewal_is_told_now_and_then() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    let told = (0..=20u64).filter(|minute| {
+        let request = request("c", *minute as u32 + 1, "m: <sip:a@10.0.0.2>\r\nExpires: 60\r\n");
+        let done = r.register(AT(minute * 60 - minute), "1001", flow(1), &request, MOST);
+        !done.expect("taken").changes.is_empty()
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [0, 11], "of one each minute");
+}
+
+#[test]
+fn what_had_to_make_room_is_told_as_replaced() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    for (n, replaced) in [(1, 0), (2, 1)] {
+        let request = request("c", n, &format!("m: <sip:{n}@10.0.0.2>\r\n"));
+        let changes = r.register(AT(0), "1001", flow(1), &request, 1).expect("taken").changes;
+        let gone = changes.iter().filter(|change| matches!(change, Change::Replaced(_)));
+        assert_eq!(gone.count(), replaced);
+    }
+}

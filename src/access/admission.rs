@@ -1,0 +1,153 @@
+//! Whether a new call may come in now (R28: calls in being go on, whatever comes).
+//!
+//! ```text
+//!  INVITE ─▶ stopping? ─▶ gateway, or phone registered from here? ─no─▶ strangers' rate
+//!               │                       │ yes                              │ password right
+//!              503                      ▼                                  ▼
+//!                     journal full? [limits] calls? calls_per_second? ─▶ the call begins
+//!                            └── an emergency call passes all three
+//! ```
+//!
+//! Only who is known takes from `[limits] calls_per_second`: INVITEs without a password, from
+//! wherever, have a bound of their own and cannot keep anybody's calls out.
+//!
+//! Not here: who somebody is (`sip::digest`, `trunk`), what an emergency number is (the dialplan).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::rate::Rate;
+use crate::base::Time;
+
+/// INVITEs of strangers for each call of `[limits] calls_per_second`: a call of a phone that is not
+/// registered has two, one without and one with a password.
+const STRANGERS_PER_CALL: u32 = 2;
+/// Refused calls that are written down in a second; further ones are counted.
+const WRITTEN_PER_SECOND: u32 = 5;
+
+/// Why a call may not come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The exchange is about to stop.
+    Stopping,
+    /// Nothing could be written down of the call.
+    JournalFull,
+    /// As many calls are up as may be.
+    Calls,
+    /// More have come in this second than may.
+    CallsPerSecond,
+    /// Too many have come in this second whom nobody knows.
+    Strangers,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::Stopping => "the exchange is about to stop",
+            Refusal::JournalFull => "the journal is full: nothing could be written down of a call",
+            Refusal::Calls => "[limits] calls is reached",
+            Refusal::CallsPerSecond => "[limits] calls_per_second is exceeded",
+            Refusal::Strangers => "too many INVITEs a second without a password",
+        })
+    }
+}
+
+impl Refusal {
+    /// An emergency call is not held back by it. Only a stop that is near holds one back: its
+    /// talk would be cut off, and the caller's own side tries elsewhere.
+    pub fn yields_to_emergency(self) -> bool {
+        matches!(self, Refusal::JournalFull | Refusal::Calls | Refusal::CallsPerSecond)
+    }
+}
+
+/// How it stands when a call comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Load {
+    /// The journal takes nothing more.
+    pub journal_full: bool,
+    /// Calls that are up.
+    pub calls: usize,
+    /// `[limits] calls`.
+    pub most_calls: usize,
+    /// `[limits] calls_per_second`.
+    pub calls_per_second: u32,
+}
+
+/// The bounds on what comes in a second.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Admission {
+    calls: Rate,
+    strangers: Rate,
+    written: Rate,
+}
+
+impl Admission {
+    /// Nothing has come yet.
+    pub fn new(now: Time, calls_per_second: u32) -> Admission {
+        Admission {
+            calls: Rate::new(calls_per_second, now),
+            strangers: Rate::new(calls_per_second.saturating_mul(STRANGERS_PER_CALL), now),
+            written: Rate::new(WRITTEN_PER_SECOND, now),
+        }
+    }
+
+    /// Somebody calls whom nobody knows yet: may he be asked for his password?
+    pub fn stranger(&mut self, now: Time, calls_per_second: u32) -> Result<(), Refusal> {
+        let most = calls_per_second.saturating_mul(STRANGERS_PER_CALL);
+        if self.strangers.take(now, most) { Ok(()) } else { Err(Refusal::Strangers) }
+    }
+
+    /// Somebody calls who is known.
+    pub fn call(&mut self, now: Time, load: &Load) -> Result<(), Refusal> {
+        if load.journal_full {
+            return Err(Refusal::JournalFull);
+        }
+        if load.calls >= load.most_calls {
+            return Err(Refusal::Calls);
+        }
+        if !self.calls.take(now, load.calls_per_second) {
+            return Err(Refusal::CallsPerSecond);
+        }
+        Ok(())
+    }
+
+    /// Whether a refused call is written down, or only counted: a flood of calls must not become a
+    /// flood of records.
+    pub fn is_written(&mut self, now: Time) -> bool {
+        self.written.take(now, WRITTEN_PER_SECOND)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOAD: Load = Load { journal_full: false, calls: 9, most_calls: 10, calls_per_second: 2 };
+
+    #[test]
+    fn each_bound_says_which_it_is() {
+        let mut admission = Admission::new(Time::ZERO, 2);
+        let mut call = |load: Load| admission.call(Time::ZERO, &load);
+        assert_eq!(call(Load { journal_full: true, ..LOAD }), Err(Refusal::JournalFull));
+        assert_eq!(call(Load { calls: 10, ..LOAD }), Err(Refusal::Calls));
+        assert_eq!([LOAD; 3].map(call), [Ok(()), Ok(()), Err(Refusal::CallsPerSecond)]);
+    }
+
+    #[test]
+    fn strangers_take_nothing_from_calls() {
+        let mut admission = Admission::new(Time::ZERO, 2);
+        let asked = (0..100).filter(|_| admission.stranger(Time::ZERO, 2).is_ok()).count();
+        assert_eq!(asked, 4);
+        assert_eq!(admission.call(Time::ZERO, &LOAD), Ok(()));
+    }
+
+    #[test]
+    fn a_flood_of_refused_calls_is_few_records() {
+        let mut admission = Admission::new(Time::ZERO, 2);
+        let written = |admission: &mut Admission, s: u64| {
+            (0..1_000).filter(|_| admission.is_written(Time::from_millis(s * 1_000))).count()
+        };
+        assert_eq!((written(&mut admission, 0), written(&mut admission, 2)), (5, 5));
+    }
+}
