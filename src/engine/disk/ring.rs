@@ -106,13 +106,21 @@ impl TapSender {
         head[16..].copy_from_slice(&position.to_ne_bytes());
         let Ok(mut chunk) = self.ring.write_chunk(HEAD + payload.len()) else { return false };
         let (first, second) = chunk.as_mut_slices();
-        let bytes = head.iter().chain(payload);
-        for (place, byte) in first.iter_mut().chain(second).zip(bytes) {
-            *place = *byte;
-        }
+        lay(first, second, 0, &head);
+        lay(first, second, HEAD, payload);
         chunk.commit_all();
         true
     }
+}
+
+/// Copies `bytes` to `at` of a room whose two parts follow each other.
+fn lay(first: &mut [u8], second: &mut [u8], at: usize, bytes: &[u8]) {
+    let (before, behind) = bytes.split_at(first.len().saturating_sub(at).min(bytes.len()));
+    if !before.is_empty() {
+        first[at..at + before.len()].copy_from_slice(before);
+    }
+    let at = at.saturating_sub(first.len());
+    second[at..at + behind.len()].copy_from_slice(behind);
 }
 
 /// What the disk thread takes out.
@@ -189,6 +197,19 @@ mod tests {
             assert_eq!(from.next(), None);
         }
         assert_eq!(to.dropped(), 0);
+    }
+
+    #[test]
+    fn the_edge_may_lie_anywhere_in_a_message() {
+        let whole: Vec<u8> = (0..40).collect();
+        let (head, payload) = whole.split_at(HEAD);
+        for edge in 0..=whole.len() {
+            let mut room = vec![0; whole.len()];
+            let (first, second) = room.split_at_mut(edge);
+            lay(first, second, 0, head);
+            lay(first, second, HEAD, payload);
+            assert_eq!(room, whole, "edge at {edge}");
+        }
     }
 
     #[test]
