@@ -1,6 +1,6 @@
 //! The legs of one worker: by slot on the packet path, by id for commands.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::base::LegId;
 use crate::media::leg::Leg;
@@ -10,7 +10,7 @@ use crate::media::leg::Leg;
 pub(super) struct Legs {
     slots: Vec<Option<Box<Leg>>>,
     free: Vec<u32>,
-    by_id: HashMap<LegId, u32>,
+    by_id: BTreeMap<LegId, u32>,
 }
 
 impl Legs {

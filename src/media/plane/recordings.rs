@@ -5,7 +5,7 @@
 //! [`Placer`] for each of its two channels; what it places is handed to
 //! [`Transmit::tap`](super::Transmit::tap).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::base::{RecordingId, Time};
 use crate::media::tap::{Channel, Heard, Placement, Placer};
@@ -70,7 +70,7 @@ fn side(channel: Channel) -> usize {
 #[derive(Debug, Default)]
 pub(super) struct Recordings {
     slots: Vec<Option<Recording>>,
-    by_id: HashMap<RecordingId, u32>,
+    by_id: BTreeMap<RecordingId, u32>,
 }
 
 impl Recordings {
