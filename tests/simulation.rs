@@ -9,6 +9,8 @@ mod simulation {
     mod endings;
     mod hold;
     mod keeping;
+    mod keys;
+    mod late_offer;
     mod many_calls;
     mod silence;
     mod strangers;

@@ -187,7 +187,7 @@ pub struct Collect {
 pub struct Dial {
     /// Groups one after the other; the targets of a group all at once.
     pub groups: Vec<Vec<Target>>,
-    /// How long each group rings, in milliseconds.
+    /// How long each group rings, in milliseconds; at most [`Dial::MAX_RING_MS`].
     pub ring_ms: u32,
     /// What the caller hears meanwhile.
     pub meanwhile: Meanwhile,
@@ -199,6 +199,11 @@ pub struct Dial {
     pub record: bool,
     /// An emergency call: goes before others, is not limited, and is marked.
     pub emergency: bool,
+}
+
+impl Dial {
+    /// The longest time that a group rings: an hour.
+    pub const MAX_RING_MS: u32 = 3_600_000;
 }
 
 /// Whom to call.

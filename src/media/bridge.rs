@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Telephone-events go with the audio, under the payload type that `to` takes; a peer that takes none
-//! hears the digit as a tone. While `to` is busy (a playback, digits of ours) it hears that instead.
+//! hears the digit as a tone, or nothing of it where SIP INFO carries it. While `to` is busy (a playback, digits of ours) it hears that instead.
 
 use super::control::{Codec, StreamParams};
 
@@ -23,6 +23,8 @@ pub struct Side {
     pub hears: bool,
     /// Payload type of telephone-event to it.
     pub event_pt: Option<u8>,
+    /// Whether keys become tones where it takes no telephone-event.
+    pub tones: bool,
     /// Whether something of our own is sent to it.
     pub busy: Busy,
 }
@@ -46,6 +48,7 @@ impl Side {
             heard: params.receive,
             hears: params.send,
             event_pt: params.dtmf_send_pt,
+            tones: params.key_tones,
             busy,
         }
     }
@@ -100,7 +103,7 @@ impl Paths {
         };
         let events = match (to.event_pt, audio) {
             // The next key's tone takes the place of the last one's.
-            (None, _) if to.busy != Busy::Yes => Events::Tones,
+            (None, _) if to.tones && to.busy != Busy::Yes => Events::Tones,
             (None, _) | (_, Audio::None) => Events::None,
             (Some(pt), Audio::Relay) => Events::Relay(pt),
             (Some(pt), Audio::Samples) => Events::Insert(pt),
@@ -113,8 +116,14 @@ impl Paths {
 mod tests {
     use super::*;
 
-    const SIDE: Side =
-        Side { codec: Codec::Pcma, heard: true, hears: true, event_pt: Some(101), busy: Busy::No };
+    const SIDE: Side = Side {
+        codec: Codec::Pcma,
+        heard: true,
+        hears: true,
+        event_pt: Some(101),
+        tones: true,
+        busy: Busy::No,
+    };
 
     #[test]
     fn the_table() {
@@ -128,6 +137,8 @@ mod tests {
             (Side { heard: false, ..SIDE }, SIDE, Audio::None, Events::None),
             (SIDE, Side { event_pt: None, ..SIDE }, Audio::Relay, Events::Tones),
             (SIDE, Side { event_pt: None, ..other }, Audio::Samples, Events::Tones),
+            (SIDE, Side { event_pt: None, tones: false, ..SIDE }, Audio::Relay, Events::None),
+            (SIDE, Side { tones: false, ..SIDE }, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { event_pt: None, busy: Busy::Key, ..SIDE }, Audio::None, Events::Tones),
             (SIDE, Side { event_pt: None, busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
             (Side { event_pt: None, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),

@@ -36,8 +36,14 @@ pub struct StreamParams {
     pub send_pt: u8,
     /// Payload type that the peer puts into packets to us (our number).
     pub recv_pt: u8,
+    /// Payload type (our number) under which the peer may send the other law of G.711 as well: its
+    /// answer named both, and either may come (RFC 3264 §6.1). `None`: it may not.
+    pub recv_other_pt: Option<u8>,
     /// Payload type of telephone-event to the peer; `None`: it takes none.
     pub dtmf_send_pt: Option<u8>,
+    /// Whether keys for the peer become tones where `dtmf_send_pt` is `None`. Off where SIP INFO
+    /// carries them: they would count twice.
+    pub key_tones: bool,
     /// Payload type of telephone-event from the peer.
     pub dtmf_recv_pt: Option<u8>,
     /// Milliseconds of audio in each packet that we send, 10 to 60.
@@ -163,8 +169,8 @@ pub enum Command<C> {
         /// Whose.
         leg: LegId,
     },
-    /// Send DTMF to the party, after what is still being sent: as telephone-event where it was
-    /// negotiated, else as tones.
+    /// Send DTMF to the party, after what is still being sent: as telephone-event where
+    /// `dtmf_send_pt` says so, else as tones.
     SendDigits {
         /// To whom.
         leg: LegId,

@@ -41,6 +41,8 @@ const SAME_KEY: Duration = Duration::from_millis(400);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Payload {
     Audio,
+    /// Audio in the law of G.711 that is not the leg's codec.
+    OtherLaw,
     Event,
     ComfortNoise,
     Unknown,
@@ -64,6 +66,9 @@ pub(super) struct Leg {
     pub(super) dtmf: DtmfRx,
     /// The last digit that a telephone-event told.
     pub(super) last_event: Option<(char, Time)>,
+    /// Timestamp of an event that began while the partner could not be told of it: its later packets
+    /// are not the partner's either.
+    pub(super) withheld: Option<u32>,
     /// The event that is inserted into the partner's stream: its timestamp here and there.
     pub(super) inserted: Option<(u32, u32)>,
     pub(super) mouth: Mouth,
@@ -117,6 +122,7 @@ impl Leg {
             id,
             dtmf: DtmfRx::default(),
             last_event: None,
+            withheld: None,
             inserted: None,
             mouth: Mouth::new(),
             sent_event: 0,
@@ -147,6 +153,7 @@ impl Leg {
         match &self.params {
             Some(p) if p.recv_pt == payload_type => Payload::Audio,
             Some(p) if p.dtmf_recv_pt == Some(payload_type) => Payload::Event,
+            Some(p) if p.recv_other_pt == Some(payload_type) => Payload::OtherLaw,
             Some(_) if payload_type == COMFORT_NOISE => Payload::ComfortNoise,
             _ => Payload::Unknown,
         }
@@ -264,6 +271,14 @@ impl Leg {
     /// Whether `digit`, heard in the audio at `now`, is the key that a telephone-event told of.
     pub(super) fn was_told(&self, now: Time, digit: char) -> bool {
         self.last_event.is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
+    }
+}
+
+/// Codes of the other law to `codec`'s, in place.
+pub(super) fn recode(codec: Codec, codes: &mut [u8]) {
+    match codec {
+        Codec::Pcma => g711::ulaw_to_alaw(codes),
+        Codec::Pcmu => g711::alaw_to_ulaw(codes),
     }
 }
 

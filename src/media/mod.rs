@@ -5,6 +5,7 @@
 //!   plane     all legs of one worker: commands in, datagrams in, the tick out
 //!    ├ leg      latch ─▶ rtp_rx ─▶ dtmf_rx, jitter;   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
 //!    └ bridge   by which path two legs hear each other
+//!   one_key   one press, told in two forms
 //!   tap       where a packet lies on a recording's clock
 //!   negotiate offer and answer
 //! ```
@@ -20,6 +21,7 @@ pub mod latch;
 mod leg;
 pub mod mouth;
 pub mod negotiate;
+pub mod one_key;
 pub mod plane;
 pub mod player;
 pub mod rtcp;

@@ -16,6 +16,7 @@ use crate::sip::{
     Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, SessionId,
     Transport,
 };
+use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
@@ -104,6 +105,8 @@ pub struct Phone {
     pub calls: u64,
     /// Calls that it talked in.
     pub talks: u64,
+    /// The keys that came to it by SIP INFO, and when.
+    pub info_keys: Vec<(Time, char)>,
     /// The final status of its latest offer within a call; 0 while it waits.
     pub offer_status: u16,
 }
@@ -135,6 +138,7 @@ impl Phone {
             out: VecDeque::new(),
             calls: 0,
             talks: 0,
+            info_keys: Vec::new(),
             offer_status: 0,
             setup,
         }
@@ -198,6 +202,15 @@ impl Phone {
 
     /// Calls `number`.
     pub fn call(&mut self, now: Time, number: &str) {
+        let offer = negotiate::offer(&mut self.local).to_bytes();
+        self.invite(now, number, Some(offer));
+    }
+    /// Calls `number` without an offer: Belfry's comes with the 200 (RFC 3261 §13.2.1).
+    pub fn call_without_offer(&mut self, now: Time, number: &str) {
+        self.invite(now, number, None);
+    }
+
+    fn invite(&mut self, now: Time, number: &str, sdp: Option<Vec<u8>>) {
         let session = self.agent.new_session();
         let server = self.setup.server;
         self.session = Some(session);
@@ -206,7 +219,6 @@ impl Phone {
         self.ear = Ear::default();
         self.mouth = None;
         self.params = None;
-        let offer = negotiate::offer(&mut self.local).to_bytes();
         let credentials = self
             .setup
             .password
@@ -219,7 +231,7 @@ impl Phone {
             from: self.address(&self.setup.number),
             to: self.address(number),
             contact: self.contact(),
-            sdp: Some(offer),
+            sdp,
             headers: vec![],
             credentials,
             routes: vec![],
@@ -241,6 +253,12 @@ impl Phone {
     /// Presses a key at `at`, as telephone-event.
     pub fn press_at(&mut self, at: Time, digit: char) {
         self.digits.push_back((at, digit));
+    }
+    /// Presses a key now, as SIP INFO.
+    pub fn press_by_info(&mut self, now: Time, digit: char) {
+        let Some(session) = self.session else { return };
+        let (content_type, body) = dtmf_info::relay(digit, 160);
+        self.command(now, Command::Info { session, content_type: content_type.into(), body });
     }
 
     /// Puts the call on hold, or takes it back.
@@ -364,6 +382,9 @@ impl Phone {
             Event::OfferAnswered { sdp, .. } => {
                 self.offer_status = 200;
                 self.agreed(now, &sdp);
+            }
+            Event::Info { content_type, body, .. } => {
+                self.info_keys.extend(dtmf_info::parse(&content_type, &body).map(|d| (now, d)));
             }
             Event::OfferRefused { status, .. } => self.offer_status = status,
             Event::Request { txn, .. } => {

@@ -18,6 +18,9 @@ use super::fact::EndedBy;
 pub enum Doing {
     /// The caller's port, before the first step.
     Opening,
+    /// The ACK of a caller whose INVITE made no offer: it answers ours, and until then the caller
+    /// cannot be spoken to.
+    Answering,
     /// The end of a playback.
     Playing(PlayId),
     /// Keys.

@@ -13,7 +13,7 @@ use crate::config::{Dtmf, Language};
 use crate::dialplan::effect::Happening;
 use crate::dialplan::{Entry, Interp};
 use crate::media::control::{self, Codec};
-use crate::sip::{Command, Flow, SessionId};
+use crate::sip::{Command, Flow, SessionId, described};
 use crate::trunk::NoChannel;
 use crate::wire::q850::{Cause, Mapping};
 use crate::wire::sdp::Sdp;
@@ -67,9 +67,9 @@ impl Switch {
         {
             return self.hold_back(now, &who, why);
         }
-        let offer = match invite.body() {
-            [] => None,
-            body => match Sdp::parse(body) {
+        let offer = match described(invite) {
+            None => None,
+            Some(body) => match Sdp::parse(body) {
                 Ok(offer) => Some(offer),
                 Err(_) => {
                     return self.turn_away(now, &who, 400, None, "its description is unreadable");

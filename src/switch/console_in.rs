@@ -62,6 +62,7 @@ impl Switch {
         let number = |leg| active.call.get(leg).map_or("", |c| c.device.number()).to_owned();
         let state = match &active.doing {
             Doing::Opening => "begins".into(),
+            Doing::Answering => "answers".into(),
             Doing::Playing(_) => "plays".into(),
             Doing::Collecting { .. } => "takes keys".into(),
             Doing::Waiting(_) => "waits".into(),

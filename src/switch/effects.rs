@@ -76,7 +76,12 @@ impl Switch {
             Effect::Record(change) => self.plan_records(now, id, change),
             // What needs the caller cannot be done without one; the plan's last steps go on.
             _ if gone => return Some(Happening::Done),
-            Effect::Answer => self.answer(now, subject),
+            Effect::Answer => {
+                self.answer(now, subject);
+                if self.awaits_answer(id, subject) {
+                    return None;
+                }
+            }
             Effect::EarlyMedia => self.early_media(now, subject),
             Effect::Ring => self.ring(now, subject),
             Effect::Hangup { cause } => {
@@ -175,6 +180,9 @@ impl Switch {
         let play = self.new_play_id();
         let leg = self.legs.get_mut(&leg_id)?;
         leg.play = Some(play);
+        leg.stop_on = stop_on;
+        // A key that came by INFO may come as an event too, which must not stop what follows it.
+        let stop_on = if leg.keys_by_info { DigitSet::NONE } else { stop_on };
         self.out.push_back(Output::Media(Command::Play {
             leg: leg_id,
             play,
@@ -320,12 +328,7 @@ impl Switch {
             }));
             return;
         }
-        let session = leg.session;
-        for digit in digits.chars() {
-            let (content_type, body) = crate::wire::dtmf_info::relay(digit, on_ms);
-            self.ask(now, sip::Command::Info { session, content_type: content_type.into(), body });
-        }
-        self.digits_sent(now, leg_id);
+        self.info_keys.push(now.at, leg_id, &digits, on_ms, off_ms);
     }
 
     /// The last key has gone out.

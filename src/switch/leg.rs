@@ -11,8 +11,9 @@ use crate::base::{CallId, LegId, PlayId, Time};
 use crate::call::collect::TypedAhead;
 use crate::call::feature::Keys;
 use crate::config::Dtmf;
-use crate::media::control::{Codec, StreamParams};
+use crate::media::control::{Codec, DigitSet, StreamParams};
 use crate::media::negotiate::{self, LocalMedia, NoCommon};
+use crate::media::one_key::OneKey;
 use crate::sip::{Command, Flow, SessionId};
 use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
@@ -85,6 +86,12 @@ pub struct Leg {
     pub taken_back: Time,
     /// What is played to it.
     pub play: Option<PlayId>,
+    /// The keys that stop what is played to it.
+    pub stop_on: DigitSet,
+    /// Its last key, told in two forms maybe.
+    pub one_key: OneKey,
+    /// It tells its keys by INFO, of which the media plane knows nothing.
+    pub keys_by_info: bool,
     /// Its feature codes.
     pub keys: Keys,
     /// Keys nobody has asked for yet.
@@ -130,6 +137,9 @@ impl Leg {
             held: false,
             taken_back: Time::ZERO,
             play: None,
+            stop_on: DigitSet::NONE,
+            one_key: OneKey::default(),
+            keys_by_info: false,
             keys: Keys::default(),
             typed: TypedAhead::default(),
             ringing: None,

@@ -2,6 +2,8 @@
 
 use crate::base::{Duration, LegId, Now};
 use crate::call::feature::Dialled;
+use crate::config::Dtmf;
+use crate::dialplan::effect::Happening;
 use crate::media::control::{Command, DigitBy, Event, NoPort};
 use crate::media::negotiate::LocalMedia;
 use crate::wire::dtmf_info;
@@ -92,7 +94,12 @@ impl Switch {
     pub(super) fn set_media(&mut self, leg_id: LegId) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let Some(mut params) = leg.params.clone() else { return };
-        params.inband_dtmf |= leg.dtmf == crate::config::Dtmf::InBand;
+        // Keys go to it in one form only: with two of them each would count twice.
+        match leg.dtmf {
+            Dtmf::Rfc4733 => {}
+            Dtmf::InBand => (params.inband_dtmf, params.dtmf_send_pt) = (true, None),
+            Dtmf::Info => (params.key_tones, params.dtmf_send_pt) = (false, None),
+        }
         self.out.push_back(Output::Media(Command::Set { leg: leg_id, params }));
     }
 
@@ -100,6 +107,10 @@ impl Switch {
     pub(super) fn digit(&mut self, now: Now, leg_id: LegId, digit: char, by: DigitBy) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if leg.stage == Stage::Over {
+            return;
+        }
+        leg.keys_by_info |= by == DigitBy::Info;
+        if !leg.one_key.counts(now.at, digit, by) {
             return;
         }
         let id = leg.call;
@@ -131,14 +142,19 @@ impl Switch {
     /// A key of the party for whom the plan runs.
     fn plan_digit(&mut self, now: Now, id: crate::base::CallId, leg_id: LegId, digit: char) {
         let Some(active) = self.calls.get(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let takes = match &active.doing {
             Doing::Collecting { prompt, barge_in, .. } => *barge_in || prompt.is_none(),
+            // The key that stops a prompt has done its work: it is no answer to what follows. One by
+            // INFO the plane knows nothing of.
+            Doing::Playing(play) if leg.play == Some(*play) && leg.stop_on.contains(digit) => {
+                self.stop_play(leg_id);
+                return self.run(now, id, Happening::Key(digit));
+            }
             _ => false,
         };
         if !takes {
-            if let Some(leg) = self.legs.get_mut(&leg_id) {
-                leg.typed.push(digit);
-            }
+            leg.typed.push(digit);
         } else if let Some(done) = self.collected(now, id, digit) {
             self.run(now, id, done);
         } else {
@@ -149,8 +165,7 @@ impl Switch {
     /// A key of one party for the other: telephone-events and tones travel in the audio; INFO has
     /// to be turned into what the other side takes, and the other way round.
     fn pass_on(&mut self, now: Now, to: LegId, digit: char, by: DigitBy) {
-        let takes_info =
-            self.legs.get(&to).is_some_and(|leg| leg.dtmf == crate::config::Dtmf::Info);
+        let takes_info = self.legs.get(&to).is_some_and(|leg| leg.dtmf == Dtmf::Info);
         if by == DigitBy::Info || takes_info {
             self.send_digits(now, to, digit.to_string(), KEY_MS, PAUSE_MS);
         }

@@ -27,6 +27,7 @@ mod ending;
 pub mod fact;
 mod features;
 mod identity;
+mod info_keys;
 pub mod io;
 mod keeping;
 pub mod leg;
@@ -94,6 +95,8 @@ pub struct Switch {
     sessions: BTreeMap<SessionId, LegId>,
     /// Calls by the time at which they want to be woken.
     due: BTreeSet<(Time, CallId)>,
+    /// Keys on their way to parties by INFO.
+    info_keys: info_keys::InfoKeys,
     /// Pings under way: which gateway a transaction asks.
     pings: BTreeMap<crate::sip::ClientTxn, String>,
     alarms: alarm::Alarms,
@@ -138,6 +141,7 @@ impl Switch {
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
             due: BTreeSet::new(),
+            info_keys: info_keys::InfoKeys::default(),
             pings: BTreeMap::new(),
             alarms: alarm::Alarms::default(),
             strangers: sparing::Sparing::default(),
@@ -206,6 +210,7 @@ impl Switch {
             self.registrar.next_wake(),
             self.gateways.next_ping(),
             self.alarms.next_wake(),
+            self.info_keys.next_wake(),
         ]
         .into_iter()
         .flatten()

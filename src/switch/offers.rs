@@ -1,11 +1,14 @@
 //! Offers within a call: hold and resume, a peer that moves or changes its codec.
 
-use crate::base::{LegId, Now};
+use crate::base::{CallId, LegId, Now};
+use crate::dialplan::effect::Happening;
 use crate::media::negotiate;
 use crate::sip::Command;
 use crate::wire::sdp::Sdp;
 
 use super::Switch;
+use super::active::Doing;
+use super::leg::Stage;
 
 impl Switch {
     /// The peer offers anew.
@@ -53,5 +56,26 @@ impl Switch {
         let held =
             self.legs.get(&leg_id).and_then(|leg| leg.params.as_ref()).is_some_and(|p| !p.send);
         self.held(now, leg_id, held);
+    }
+
+    /// Whether the plan has to wait for the caller's answer to the offer in our 200: what is played
+    /// before it goes nowhere.
+    pub(super) fn awaits_answer(&mut self, id: CallId, leg_id: LegId) -> bool {
+        let leg = self.legs.get(&leg_id);
+        let awaits = leg.is_some_and(|leg| leg.stage == Stage::Answered && leg.params.is_none());
+        if let Some(active) = self.calls.get_mut(&id).filter(|_| awaits) {
+            active.doing = Doing::Answering;
+        }
+        awaits
+    }
+
+    /// The ACK of our 200 came, with an answer where one was awaited or without one: nothing more
+    /// will come.
+    pub(super) fn confirmed(&mut self, now: Now, leg_id: LegId) {
+        let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
+        let Some(active) = self.calls.get(&id) else { return };
+        if matches!(active.doing, Doing::Answering) && active.subject() == leg_id {
+            self.run(now, id, Happening::Done);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! What the SIP agent tells, handed to the file that knows what to do with it.
 
-use crate::base::{LegId, Now};
+use crate::base::{Duration, LegId, Now};
 use crate::config::Config;
+use crate::dialplan::effect::Dial;
 use crate::sip::transaction::Timing;
 use crate::sip::{Action, AgentConfig, Event, SessionId};
 
@@ -11,12 +12,16 @@ use super::{Output, Switch};
 /// times by then) is not there: the next one is tried, instead of waiting for timer B.
 const FIRST_RESPONSE: u32 = 10;
 
+/// The plan's own ring time ends a call that rings; the agent's is for one that it forgot.
+const RING_GRACE: Duration = Duration::from_secs(60);
+
 impl Switch {
     pub(super) fn agent_config(config: &Config) -> AgentConfig {
         AgentConfig {
             product: config.sip.user_agent.to_string(),
             timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },
             first_response: config.sip.t1 * FIRST_RESPONSE,
+            ring_max: Duration::from_millis(u64::from(Dial::MAX_RING_MS)) + RING_GRACE,
             ..AgentConfig::default()
         }
     }
@@ -54,7 +59,9 @@ impl Switch {
                 self.with_leg(session, |s, leg| s.offer_answered(now, leg, &sdp));
             }
             // What was agreed before goes on; nothing was changed before the answer.
-            Event::OfferWithdrawn { .. } | Event::OfferRefused { .. } | Event::Confirmed { .. } => {
+            Event::OfferWithdrawn { .. } | Event::OfferRefused { .. } => {}
+            Event::Confirmed { session } => {
+                self.with_leg(session, |s, leg| s.confirmed(now, leg));
             }
             Event::Info { session, content_type, body } => {
                 self.with_leg(session, |s, leg| s.info(now, leg, &content_type, &body));

@@ -20,6 +20,7 @@ impl Switch {
                 self.rearm(id);
             }
         }
+        self.info_keys_due(now);
         for (number, binding) in self.registrar.wake(now.at) {
             self.unbound(now, &number, &binding, Unregistered::Expired);
         }

@@ -20,8 +20,6 @@ use crate::dialplan::template::Template;
 
 /// How long FreeSWITCH lets a target ring when no variable says.
 const FREESWITCH_RING_MS: u32 = 60_000;
-/// How long a target may ring at most.
-const MAX_RING_MS: u32 = 3_600_000;
 /// The longest number that is dialled.
 const MAX_NUMBER: usize = 64;
 
@@ -72,7 +70,7 @@ impl Interp {
         });
         let dial = Dial {
             groups,
-            ring_ms: ring_ms.unwrap_or(FREESWITCH_RING_MS).clamp(1_000, MAX_RING_MS),
+            ring_ms: ring_ms.unwrap_or(FREESWITCH_RING_MS).clamp(1_000, Dial::MAX_RING_MS),
             meanwhile: self.meanwhile(&op.meanwhile, &settings, &view),
             caller_number: op.caller_number.as_ref().map(text).or_else(|| {
                 settings

@@ -16,6 +16,7 @@
 //! | `sendonly`, `inactive`, `c=0.0.0.0` (§8.4) | we do not send: on hold |
 //! | port 0 in a later offer (§8.2) | the stream rests, both ways |
 //! | another number than ours for a format (§5.1) | we send theirs and take ours |
+//! | two codecs in an answer (§6.1) | the first is sent, both are understood |
 //! | `a=ptime` | packets of that length to them, 10 to 60 ms, at most their `a=maxptime` |
 //! | `a=rtcp` (RFC 3605), or none | RTCP goes there, or to the port above |
 //! | a domain name for an address | nowhere, until their first packet shows where they are |
@@ -120,7 +121,9 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         codec: chosen.codec,
         send_pt: chosen.number,
         recv_pt: chosen.number,
+        recv_other_pt: None,
         dtmf_send_pt: event,
+        key_tones: true,
         dtmf_recv_pt: event,
         ptime_ms,
         send: ours.sends(),
@@ -141,12 +144,14 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
     }
     let remote = remote(local, answer, media)?;
     let number_of = |format| find(media, format).or_else(|| unmapped(local, media, format));
-    // The first that the peer names is the one it is going to send (§6.1).
-    let codec = local.codecs.iter().filter_map(|c| Some((*c, number_of(Format::Audio(*c))?)));
+    let codecs = local.codecs.iter().filter_map(|c| Some((*c, number_of(Format::Audio(*c))?)));
     let rank = |number: u8| media.payload_types().position(|pt| pt == number);
-    let (codec, send_pt) = codec
+    // The first that the peer names is the one it likes best; of two it may send either (§6.1).
+    let (codec, send_pt) = codecs
+        .clone()
         .min_by_key(|(_, number)| rank(*number))
         .ok_or_else(|| NoCommon::Codecs(media.formats.clone()))?;
+    let other = codecs.map(|(other, _)| other).find(|other| *other != codec);
     let event = number_of(Format::Event);
     let theirs = direction(answer, media);
     let ptime_ms = ptime(media);
@@ -156,7 +161,9 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         codec,
         send_pt,
         recv_pt: local.number(Format::Audio(codec)).unwrap_or(send_pt),
+        recv_other_pt: other.and_then(|other| local.number(Format::Audio(other))),
         dtmf_send_pt: event,
+        key_tones: true,
         dtmf_recv_pt: event.and(local.number(Format::Event)),
         ptime_ms,
         send: theirs.receives() && local.wanted().sends(),
@@ -210,7 +217,9 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         codec,
         send_pt: number,
         recv_pt: number,
+        recv_other_pt: None,
         dtmf_send_pt: None,
+        key_tones: true,
         dtmf_recv_pt: None,
         ptime_ms: local.ptime_ms,
         send: false,

@@ -48,7 +48,9 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         codec: Codec::Pcma,
         send_pt: 8,
         recv_pt: 8,
+        recv_other_pt: None,
         dtmf_send_pt: Some(96),
+        key_tones: true,
         dtmf_recv_pt: Some(96),
         ptime_ms: 20,
         send: true,
@@ -90,10 +92,11 @@ fn the_first_codec_of_the_answer_is_meant() {
     let mut local = local();
     offer(&mut local);
     let params = accept_answer(&mut local, &audio("RTP/AVP 0 8")).unwrap();
-    assert_eq!(params.codec, Codec::Pcmu);
+    assert_eq!((params.codec, params.recv_pt, params.recv_other_pt), (Codec::Pcmu, 0, Some(8)));
     // Sloppy: our number for telephone-event named without its meaning.
     let params = accept_answer(&mut local, &audio("RTP/AVP 8 101")).unwrap();
     assert_eq!((params.codec, params.dtmf_send_pt), (Codec::Pcma, Some(101)));
+    assert_eq!(params.recv_other_pt, None, "one was named");
 }
 
 #[test]

@@ -48,8 +48,17 @@ impl Plane {
         told: Told,
     ) -> Option<(Header, PortIndex, SocketAddr)> {
         let (leg, partner) = self.legs.with_partner(taken.slot)?;
-        let partner = partner?;
         let packet = taken.relayed;
+        // A key whose beginning the partner was not to hear is not begun in its middle: mostly it is
+        // the one that INFO told of a moment ago, and that is just being sent to the partner.
+        if told.began.is_some() {
+            let unheard = leg.paths.events == Events::None;
+            leg.withheld = unheard.then_some(packet.timestamp);
+        }
+        if leg.withheld == Some(packet.timestamp) {
+            return None;
+        }
+        let partner = partner?;
         let header = match leg.paths.events {
             Events::None => return None,
             Events::Relay(pt) => partner.tx.relay(now, packet, pt, taken.bytes)?,

@@ -13,7 +13,7 @@ use crate::base::{Duration, Time};
 use crate::media::bridge::Audio;
 use crate::media::control::Event;
 use crate::media::latch::{Mark, Source, Verdict};
-use crate::media::leg::{Payload, decode};
+use crate::media::leg::{Payload, decode, recode};
 use crate::media::rtp_rx::Arrival;
 use crate::media::rtp_tx::Relayed;
 use crate::media::tap::{Heard, TapBlock};
@@ -65,7 +65,7 @@ impl Plane {
         let forward = match taken.payload {
             Payload::Audio => self.relay_audio(now, taken),
             Payload::Event => self.receive_event(now, taken, datagram),
-            Payload::ComfortNoise | Payload::Unknown => None,
+            Payload::OtherLaw | Payload::ComfortNoise | Payload::Unknown => None,
         };
         match forward {
             None => Disposition::Consumed,
@@ -91,7 +91,7 @@ impl Plane {
         now: Time,
         slot: u32,
         from: SocketAddr,
-        datagram: &[u8],
+        datagram: &mut [u8],
         out: &mut dyn Transmit,
     ) -> Result<Taken, Disposition> {
         let Some(leg) = self.legs.get_mut(slot) else {
@@ -115,7 +115,23 @@ impl Plane {
             Verdict::Ours => {}
             verdict => self.source(now, slot, from, verdict)?,
         }
+        if payload == Payload::OtherLaw {
+            self.other_law(slot, datagram);
+            let packet = Packet::parse(datagram).map_err(|_| Disposition::Malformed)?;
+            return self.number(now, slot, Payload::Audio, packet, out);
+        }
         self.number(now, slot, payload, packet, out)
+    }
+
+    /// Brings audio of the other law into the leg's codec where it lies: all behind sees one codec.
+    #[cold]
+    fn other_law(&mut self, slot: u32, datagram: &mut [u8]) {
+        let codec = self.legs.get(slot).and_then(|leg| leg.params.as_ref()).map(|p| p.codec);
+        let range =
+            Packet::parse(datagram).map(|p| p.header_len()..p.header_len() + p.payload().len());
+        if let (Some(codec), Ok(range)) = (codec, range) {
+            recode(codec, &mut datagram[range]);
+        }
     }
 
     /// Notes a packet that came from the leg's own source, and lets it be heard when it is new.

@@ -193,3 +193,60 @@ fn a_closed_partner_leaves_nothing_behind() {
     assert_eq!((left.legs, left.ports, left.clocks, left.recordings), (0, 0, 0, 0));
     assert_eq!(world.plane.next_tick(), Time::NEVER);
 }
+
+/// The one that INFO told of is just being sent to the partner.
+#[test]
+fn a_key_that_begins_while_another_is_sent_is_not_begun_in_its_middle() {
+    let mut world = world();
+    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    world.bridge(&a, &b);
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
+    let (leg, digits_sent) = (b.leg, "5".to_owned());
+    world.command(Command::SendDigits { leg, digits: digits_sent, on_ms: 60, off_ms: 60 });
+    for n in 1..=20 {
+        a.key(&mut world, 5, n * 160, n > 17);
+        world.pass(20);
+    }
+    a.timestamp = a.timestamp.wrapping_add(20 * 160);
+    a.press(&mut world, 6);
+    assert_eq!(digits(&world.heard_by(&b)), "56", "the 5 once, and what comes later");
+}
+
+#[test]
+fn keys_are_not_passed_on_where_info_carries_them() {
+    let mut world = world();
+    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    world.set(&b, |p| (p.dtmf_send_pt, p.key_tones) = (None, false));
+    world.bridge(&a, &b);
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
+    world.heard_by(&b);
+    a.press(&mut world, 5);
+    assert!(world.heard_by(&b).is_empty(), "neither as an event nor as a tone");
+}
+
+/// An answer with two codecs lets its sender change between them (RFC 3264 §6.1).
+#[test]
+fn the_other_law_is_heard_relayed_and_recorded_in_the_legs_codec() {
+    let mut world = world();
+    let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    world.set(&a, |p| p.recv_other_pt = Some(0));
+    world.bridge(&a, &b);
+    let (recording, left, right) = (RecordingId(1), a.leg, Some(b.leg));
+    world.command(Command::Record { recording, left, right });
+    let mut tone = Tone::new(450);
+    for n in 0..100 {
+        a.codec = if n % 10 < 5 { Codec::Pcma } else { Codec::Pcmu };
+        a.say(&mut world, &tone.next());
+        world.pass(20);
+    }
+    let heard = world.heard_by(&b);
+    assert_eq!(heard.len(), 100);
+    assert_one_stream(&heard);
+    let pcm = samples(&heard, Codec::Pcma);
+    assert!((-10.5..-9.5).contains(&level(&pcm, 450)), "{}", level(&pcm, 450));
+    let tapped: Vec<u8> = world.out.tapped.iter().flat_map(|t| t.payload.clone()).collect();
+    let mut pcm = vec![0; tapped.len()];
+    decode(Codec::Pcma, &tapped, &mut pcm);
+    assert!((-10.5..-9.5).contains(&level(&pcm, 450)), "{}", level(&pcm, 450));
+    assert_eq!(world.close(&a).packets_malformed, 0);
+}

@@ -1,0 +1,194 @@
+//! Keys in every form: as telephone-event, as tones, by INFO, by two of them at once.
+
+use std::sync::Arc;
+
+use belfry::base::Duration;
+use belfry::config::Config;
+use belfry::dialplan::Plan;
+use belfry::dsp::dtmf_detect::{Detected, Detector};
+use belfry::sim::network::Faults;
+use belfry::sim::phone::State;
+use belfry::sim::world::World;
+use belfry::switch::Input;
+
+use super::house::{CARE_LINE, House, plan, sample_plan};
+
+/// A house whose caller's gateway and phone 1001 take keys in these forms.
+fn house(gateway: &str, phone: &str, plan: Arc<Plan>) -> House {
+    let mut house = House::new(Faults::NONE, 5);
+    let address = World::addresses(100).0;
+    let text = format!(
+        "[node]\nname = \"sim\"\n[sip]\nlisten = [\"udp:10.0.0.1:5060\"]\ndomain = \"10.0.0.1\"\n\
+         [media]\naddress = \"10.0.0.1\"\n[limits]\ncalls = 1000\ncalls_per_second = 1000\n\
+         [[gateway]]\nname = \"e1-a\"\naddress = \"udp:{address}\"\nchannels = 10\nping = \"0 s\"\n\
+         dtmf = \"{gateway}\"\n\
+         [[phone]]\nnumber = \"1001\"\npassword = \"secret-1\"\ndtmf = \"{phone}\"\n"
+    );
+    let config = Config::parse(&text).expect("the configuration is right").0;
+    house.world.input(Input::Reload(Box::new(config), plan));
+    house.register(0);
+    house
+}
+
+/// One route for every call from the gateway.
+fn route(steps: &str) -> Arc<Plan> {
+    let text = format!(
+        "[[route]]\nname = \"all\"\ncontext = \"gateway\"\nwhen = {{ to = \"xxx.\" }}\nsteps = [{steps}]\n"
+    );
+    plan(&[("test.toml".into(), text)])
+}
+
+fn dials(house: &mut House) {
+    house.world.with(house.caller, |phone, now| phone.call(now, CARE_LINE));
+    house.until_state(house.caller, State::Talking);
+    house.world.run(Duration::from_millis(500));
+}
+
+/// `phone` presses each key as a telephone-event and by INFO.
+fn press_twice_told(house: &mut House, phone: usize, keys: &str, info_first: bool) {
+    for key in keys.chars() {
+        if info_first {
+            house.world.with(phone, |phone, now| phone.press_by_info(now, key));
+            house.world.run(Duration::from_millis(5));
+        }
+        house.world.with(phone, |phone, now| phone.press_at(now, key));
+        house.world.run(Duration::from_millis(60));
+        if !info_first {
+            house.world.with(phone, |phone, now| phone.press_by_info(now, key));
+        }
+        house.world.run(Duration::from_millis(240));
+    }
+}
+
+/// The tones that `phone` heard.
+fn tones(house: &House, phone: usize) -> String {
+    let (mut detector, mut heard) = (Detector::new(), String::new());
+    detector.feed(house.world.phone(phone).ear.samples(), &mut |detected| {
+        if let Detected::Begin { digit, .. } = detected {
+            heard.push(digit);
+        }
+    });
+    heard
+}
+
+fn info(house: &House, phone: usize) -> String {
+    house.world.phone(phone).info_keys.iter().map(|(_, key)| *key).collect()
+}
+
+#[test]
+fn a_key_told_in_two_forms_counts_once() {
+    for info_first in [false, true] {
+        let steps = "{ answer = {} }, { collect = { into = \"n\", prompt = \"p\", min = 4, max = 4 } }, \
+                     { dial = { phones = \"${n}\" } }";
+        let mut house = house("rfc4733", "rfc4733", route(steps));
+        dials(&mut house);
+        let caller = house.caller;
+        press_twice_told(&mut house, caller, "1001", info_first);
+        house.until_state(house.phones[0], State::Talking);
+        assert_eq!(house.facts("digit").len(), 4);
+        // In the talk too: each goes on once.
+        house.world.run(Duration::from_secs(1));
+        press_twice_told(&mut house, caller, "11", info_first);
+        house.world.run(Duration::from_secs(1));
+        assert_eq!(house.world.phone(house.phones[0]).ear.digits, "11", "{info_first}");
+        house.world.with(caller, |phone, now| phone.hang_up(now));
+        house.ends_clean();
+    }
+}
+
+#[test]
+fn a_party_gets_keys_in_its_own_form_alone() {
+    for (form, by_event, by_tone, by_info) in
+        [("rfc4733", "57", "", ""), ("inband", "", "57", ""), ("info", "", "", "57")]
+    {
+        let mut house = house("rfc4733", form, sample_plan());
+        house.caller_to_agent();
+        let (caller, agent) = (house.caller, house.phones[0]);
+        house.world.with(agent, |phone, _| phone.ear.forget());
+        house.press(caller, '5');
+        house.press(caller, '7');
+        let heard = house.world.phone(agent).ear.digits.clone();
+        let heard = (heard.as_str(), tones(&house, agent), info(&house, agent));
+        assert_eq!(heard, (by_event, by_tone.to_owned(), by_info.to_owned()), "{form}");
+    }
+}
+
+#[test]
+fn the_plans_digits_are_tones_where_tones_are_the_way() {
+    let steps = "{ answer = {} }, { send-dtmf = \"159\" }, { wait = \"10 s\" }";
+    let mut house = house("inband", "rfc4733", route(steps));
+    dials(&mut house);
+    house.world.run(Duration::from_secs(3));
+    assert_eq!(tones(&house, house.caller), "159");
+    assert_eq!(house.world.phone(house.caller).ear.digits, "");
+}
+
+#[test]
+fn digits_by_info_are_paced_and_the_plan_waits_for_them() {
+    let steps = "{ answer = {} }, { send-dtmf = { digits = \"12345678\", on = \"150 ms\", off = \"100 ms\" } }";
+    let mut house = house("info", "rfc4733", route(steps));
+    dials(&mut house);
+    house.until_state(house.caller, State::Ended(0));
+    assert_eq!(info(&house, house.caller), "12345678");
+    let keys = &house.world.phone(house.caller).info_keys;
+    let gaps = keys.windows(2).map(|w| w[1].0.since(w[0].0));
+    assert!(
+        gaps.clone().all(|gap| gap == Duration::from_millis(250)),
+        "{:?}",
+        gaps.collect::<Vec<_>>()
+    );
+    house.ends_clean();
+}
+
+#[test]
+fn a_loop_that_sends_digits_by_info_is_no_recursion() {
+    let steps = "{ answer = {} }, { send-dtmf = { digits = \"1\", on = \"40 ms\", off = \"40 ms\" } }, \
+                 { goto = \"all\" }";
+    let mut house = house("info", "rfc4733", route(steps));
+    dials(&mut house);
+    house.world.run(Duration::from_secs(4));
+    let keys = &house.world.phone(house.caller).info_keys;
+    assert!((40..=60).contains(&keys.len()), "one each 80 ms: {}", keys.len());
+    house.world.with(house.caller, |phone, now| phone.hang_up(now));
+    house.ends_clean();
+}
+
+#[test]
+fn the_key_that_stops_a_prompt_is_no_answer_to_the_next_question() {
+    let steps = "{ answer = {} }, { play = { prompts = \"long\", stop-on = \"any\" } }, \
+                 { collect = { into = \"n\", prompt = \"p\", min = 4, max = 4 } }, \
+                 { dial = { phones = \"${n}\" } }";
+    for by_info in [false, true] {
+        let mut house = house("rfc4733", "rfc4733", route(steps));
+        for (_, language) in belfry::config::Language::ALL {
+            house.world.clip(&format!("{language}/long"), vec![1_000; 480_000]);
+        }
+        dials(&mut house);
+        let caller = house.caller;
+        match by_info {
+            true => house.world.with(caller, |phone, now| phone.press_by_info(now, '7')),
+            false => house.world.with(caller, |phone, now| phone.press_at(now, '7')),
+        }
+        house.world.run(Duration::from_millis(1_500));
+        for key in "1001".chars() {
+            house.press(caller, key);
+        }
+        house.until_state(house.phones[0], State::Talking);
+    }
+}
+
+#[test]
+fn a_phone_rings_as_long_as_the_plan_says() {
+    // Answered: an unanswered caller gives up by itself.
+    let steps = "{ answer = {} }, { dial = { phones = \"1001\", timeout = \"400 s\" } }";
+    let mut house = house("rfc4733", "rfc4733", route(steps));
+    let phone = house.phones[0];
+    house.world.with(phone, |phone, _| phone.behave(belfry::sim::phone::Manner::Ring));
+    house.world.with(house.caller, |phone, now| phone.call(now, CARE_LINE));
+    house.until_state(phone, State::Ringing);
+    house.world.run(Duration::from_secs(390));
+    assert_eq!(house.state(phone), State::Ringing);
+    house.world.run(Duration::from_secs(20));
+    assert!(matches!(house.state(phone), State::Ended(_)), "{:?}", house.state(phone));
+    house.ends_clean();
+}
