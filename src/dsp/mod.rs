@@ -1,18 +1,23 @@
 //! Floor 1: samples to samples. Everything here is 8 kHz, 16 bit, one channel, unless a function
-//! says otherwise; levels are dBm0 as an E1 carries them (see [`level`]).
+//! says otherwise ([`codec`], [`g722`], [`opus`] and [`resample`] know other rates); levels are dBm0
+//! as an E1 carries them (see [`level`]).
 //!
 //! The kernels are plain functions and small machines over buffers that the caller owns: nothing
 //! in a packet's or a tick's path allocates, and nothing knows of packets, legs or files.
 
+pub mod codec;
 pub mod comfort;
 pub mod conceal;
 pub mod dtmf;
 pub mod dtmf_detect;
 pub mod g711;
+pub mod g722;
 pub mod gain;
 pub mod level;
 pub mod mix;
+pub mod opus;
 pub mod pitch;
+pub mod rate;
 pub mod resample;
 pub mod stretch;
 pub mod tone;

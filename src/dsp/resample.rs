@@ -11,11 +11,14 @@
 //! The filter is 10 ms long under a Kaiser window: flat to 3,500 Hz, more than 70 dB down from
 //! 4,000 Hz, where aliases would begin. Nothing is delayed: a sound is where it was.
 //!
-//! Not here: any other output rate, streaming, sample formats.
+//! Not here: any other output rate, sample formats. Streams of a call go through [`stream`].
 
-use core::f64::consts::PI;
+pub mod stream;
+mod window;
+
 use core::fmt;
 
+use self::window::{kaiser, sinc};
 use super::SAMPLE_RATE;
 
 /// The rates that can be brought to 8 kHz.
@@ -86,7 +89,7 @@ impl Bank {
             let filter: Vec<f64> = (0..taps)
                 .map(|tap| {
                     let distance = tap as f64 - middle;
-                    sinc(2.0 * CUT_OFF / rate * distance) * kaiser(distance / half)
+                    sinc(2.0 * CUT_OFF / rate * distance) * kaiser(BETA, distance / half)
                 })
                 .collect();
             // Each passes a constant unchanged, or there would be a hum at the rate of the phases.
@@ -113,26 +116,6 @@ fn dot(filter: &[f32], samples: &[f32]) -> f32 {
         }
     }
     sums.iter().sum()
-}
-
-/// sin πx / πx.
-fn sinc(x: f64) -> f64 {
-    if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) }
-}
-
-/// Kaiser's window, `x` from −1 to 1; 0 outside.
-fn kaiser(x: f64) -> f64 {
-    if x.abs() >= 1.0 { 0.0 } else { bessel_i0(BETA * (1.0 - x * x).sqrt()) / bessel_i0(BETA) }
-}
-
-/// The modified Bessel function of the first kind and order 0, by its series.
-fn bessel_i0(x: f64) -> f64 {
-    let (mut sum, mut term) = (1.0, 1.0);
-    for k in 1..40 {
-        term *= (x / 2.0 / f64::from(k)).powi(2);
-        sum += term;
-    }
-    sum
 }
 
 fn common_divisor(a: u32, b: u32) -> u32 {

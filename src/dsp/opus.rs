@@ -1,0 +1,309 @@
+//! Opus (RFC 6716) by libopus, as RTP carries it (RFC 7587): one channel, 8 to 48 kHz.
+//!
+//! On the path: the sample path, for legs that negotiated Opus. libopus does the coding; this module
+//! gives it packets of checked length, keeps a direction within its share of the line, and turns its
+//! loss tools on and off.
+//!
+//! ```text
+//!             ┌ packet n: speech n, and n − 1 again in coarse (in-band FEC)
+//!   received  n − 2     (n − 1 lost)     n
+//!   calls     decode    recover(n)       decode(n)        where n has come in time
+//!                       conceal          …                where it has not
+//! ```
+//!
+//! - **The line.** Home agents have 56 kbit/s a direction, headers included. [`Line`] says what is left
+//!   for a packet's payload, and no packet is longer than that, whatever the speech.
+//! - **In-band FEC** costs bits, so it is on only where loss is expected ([`Encoder::expect_loss`]).
+//! - **DTX**: in silence [`Encoder::encode`] returns 0, and nothing is to be sent.
+//! - A stereo packet is decoded to one channel. libopus itself converts the rate: an Opus leg that
+//!   is bridged with G.711 runs at 8 kHz and needs no resampler.
+//!
+//! Allocated once, when a coder is made: about 24 kB for an encoder, 18 kB for a decoder.
+//!
+//! Not here: when to conceal or recover (the jitter buffer's business), the `fmtp` parameters.
+
+use opusic_c as libopus;
+
+use super::codec::{DecodeError, EncodeError, NoMemory, Short};
+use super::rate::Rate;
+
+/// Longest packet that a stream may hold, milliseconds (RFC 6716 §3.4).
+pub const LONGEST_MS: u32 = 120;
+/// The packet times that an encoder makes, milliseconds.
+pub const PTIMES_MS: [u32; 4] = [10, 20, 40, 60];
+/// Lowest bit rate of the codec, bit/s; below it there is no speech.
+pub const LEAST_BIT_RATE: u32 = 6_000;
+/// Bit rate unless said otherwise, bit/s: wide-band speech that passes for transparent.
+pub const DEFAULT_BIT_RATE: u32 = 24_000;
+/// Complexity unless said otherwise, of 0 to 10.
+pub const DEFAULT_COMPLEXITY: u8 = 5;
+/// Bytes of the longest payload that libopus makes of one frame; longer ones only waste the buffer.
+const LONGEST_PAYLOAD: usize = 1_276;
+/// Samples of [`LONGEST_MS`] and of the longest packet time at the highest rate.
+const LONGEST_DECODED: usize = Rate::Khz48.samples(LONGEST_MS);
+const LONGEST_ENCODED: usize = Rate::Khz48.samples(60);
+
+/// What one direction of a call may take of the access line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// bit/s, headers included.
+    pub bit_rate: u32,
+    /// Bytes of each packet that are not payload: 40 for RTP over UDP over IPv4, 20 more over IPv6,
+    /// 10 more with SRTP's usual tag.
+    pub header: u32,
+}
+
+impl Default for Line {
+    /// 56 kbit/s, IPv4, SRTP.
+    fn default() -> Line {
+        Line { bit_rate: 56_000, header: 50 }
+    }
+}
+
+impl Line {
+    /// Most bytes of payload in each packet of `ptime_ms`. `None` where less than
+    /// [`LEAST_BIT_RATE`] would be left: such a packet time does not fit the line.
+    pub fn payload(self, ptime_ms: u32) -> Option<usize> {
+        let whole = u64::from(self.bit_rate) * u64::from(ptime_ms) / 8_000;
+        let left = whole.saturating_sub(u64::from(self.header));
+        let least = u64::from(LEAST_BIT_RATE * ptime_ms).div_ceil(8_000);
+        (left >= least).then_some((left as usize).min(LONGEST_PAYLOAD))
+    }
+}
+
+/// How an encoder begins; all but the rate can be changed later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Rate of the samples that it takes.
+    pub rate: Rate,
+    /// Payload bit/s, headers not counted; [`Line`] bounds it.
+    pub bit_rate: u32,
+    /// Share of packets that will be lost, per cent; 0 turns FEC off.
+    pub loss_percent: u8,
+    /// Send nothing in silence.
+    pub dtx: bool,
+    /// 0 (fast) to 10 (best).
+    pub complexity: u8,
+    /// The bounds of the line.
+    pub line: Line,
+}
+
+impl Settings {
+    /// The usual ones.
+    pub fn new(rate: Rate) -> Settings {
+        Settings {
+            rate,
+            bit_rate: DEFAULT_BIT_RATE,
+            loss_percent: 0,
+            dtx: false,
+            complexity: DEFAULT_COMPLEXITY,
+            line: Line::default(),
+        }
+    }
+}
+
+fn sample_rate(rate: Rate) -> libopus::SampleRate {
+    match rate {
+        Rate::Khz8 => libopus::SampleRate::Hz8000,
+        Rate::Khz16 => libopus::SampleRate::Hz16000,
+        Rate::Khz24 => libopus::SampleRate::Hz24000,
+        Rate::Khz48 => libopus::SampleRate::Hz48000,
+    }
+}
+
+/// Codes one stream.
+pub struct Encoder {
+    inner: libopus::Encoder,
+    settings: Settings,
+    /// Packet time that the bit rate is set for, milliseconds; 0 before the first packet.
+    ptime_ms: u32,
+}
+
+impl Encoder {
+    /// Before the first packet. Values out of range are brought into it.
+    pub fn new(settings: Settings) -> Result<Encoder, NoMemory> {
+        let inner = libopus::Encoder::new(
+            libopus::Channels::Mono,
+            sample_rate(settings.rate),
+            libopus::Application::Voip,
+        );
+        let mut encoder = Encoder { inner: inner.map_err(|_| NoMemory)?, settings, ptime_ms: 0 };
+        accepted(encoder.inner.set_signal(libopus::Signal::Voice));
+        encoder.set_complexity(settings.complexity);
+        encoder.set_dtx(settings.dtx);
+        encoder.expect_loss(settings.loss_percent);
+        Ok(encoder)
+    }
+
+    /// As it stands.
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Samples by which its output, once decoded, is late.
+    pub fn delay(&mut self) -> usize {
+        self.inner.get_look_ahead().unwrap_or(0) as usize
+    }
+
+    /// Codes one packet of [`PTIMES_MS`] and returns its length. 0: silence, nothing is to be sent.
+    /// `payload` needs room for [`Line::payload`] bytes at most; with less, quality suffers first.
+    pub fn encode(&mut self, samples: &[i16], payload: &mut [u8]) -> Result<usize, EncodeError> {
+        let rate = self.settings.rate;
+        let ptime_ms = PTIMES_MS
+            .into_iter()
+            .find(|&ms| rate.samples(ms) == samples.len())
+            .ok_or(EncodeError::Frame { samples: samples.len() })?;
+        let most = self.settings.line.payload(ptime_ms).ok_or(EncodeError::Line { ptime_ms })?;
+        if self.ptime_ms != ptime_ms {
+            self.ptime_ms = ptime_ms;
+            self.fit();
+        }
+        let room = payload.len().min(most);
+        let mut input = [0; LONGEST_ENCODED];
+        let input = &mut input[..samples.len()];
+        for (place, &sample) in input.iter_mut().zip(samples) {
+            *place = sample as u16; // libopus' binding names the bits so
+        }
+        match self.inner.encode_to_slice(input, &mut payload[..room]) {
+            Ok(bytes) if self.settings.dtx && bytes <= 2 => Ok(0),
+            Ok(bytes) => Ok(bytes),
+            Err(_) => Err(EncodeError::Room(Short { needed: most, has: room })),
+        }
+    }
+
+    /// Payload bit/s from the next packet on, at least [`LEAST_BIT_RATE`].
+    pub fn set_bit_rate(&mut self, bit_rate: u32) {
+        self.settings.bit_rate = bit_rate;
+        self.fit();
+    }
+
+    /// The line has other bounds from the next packet on.
+    pub fn set_line(&mut self, line: Line) {
+        self.settings.line = line;
+        self.fit();
+    }
+
+    /// Tells how many packets of a hundred are lost on the way: from 1 on speech is sent again in the
+    /// packet after, the more so the more are lost.
+    pub fn expect_loss(&mut self, percent: u8) {
+        let percent = percent.min(100);
+        self.settings.loss_percent = percent;
+        let fec = if percent == 0 { libopus::InbandFec::Off } else { libopus::InbandFec::Mode1 };
+        accepted(self.inner.set_inband_fec(fec));
+        accepted(self.inner.set_packet_loss(percent));
+    }
+
+    /// Whether to send nothing in silence.
+    pub fn set_dtx(&mut self, dtx: bool) {
+        self.settings.dtx = dtx;
+        accepted(self.inner.set_dtx(dtx));
+    }
+
+    /// 0 (fast) to 10 (best).
+    pub fn set_complexity(&mut self, complexity: u8) {
+        let complexity = complexity.min(10);
+        self.settings.complexity = complexity;
+        accepted(self.inner.set_complexity(complexity));
+    }
+
+    /// Sets the bit rate that the packet time leaves of the one that is wanted.
+    fn fit(&mut self) {
+        let Some(bytes) = self.settings.line.payload(self.ptime_ms.max(20)) else {
+            return; // encode refuses this packet time
+        };
+        let most = bytes as u32 * 8_000 / self.ptime_ms.max(20);
+        let bit_rate = self.settings.bit_rate.clamp(LEAST_BIT_RATE, most.max(LEAST_BIT_RATE));
+        accepted(self.inner.set_bitrate(libopus::Bitrate::Value(bit_rate)));
+    }
+}
+
+/// libopus refuses only values out of range, and those were brought into it.
+fn accepted(result: Result<(), libopus::ErrorCode>) {
+    debug_assert!(result.is_ok(), "{result:?}");
+}
+
+/// Decodes one stream.
+pub struct Decoder {
+    inner: libopus::Decoder,
+    rate: Rate,
+}
+
+impl Decoder {
+    /// Before the first packet, to samples of `rate`.
+    pub fn new(rate: Rate) -> Result<Decoder, NoMemory> {
+        let inner = libopus::Decoder::new(libopus::Channels::Mono, sample_rate(rate));
+        Ok(Decoder { inner: inner.map_err(|_| NoMemory)?, rate })
+    }
+
+    /// Samples that a packet holds at this decoder's rate, by its first bytes.
+    pub fn samples(&self, payload: &[u8]) -> Result<usize, DecodeError> {
+        let malformed = DecodeError::Malformed { bytes: payload.len() };
+        if payload.is_empty() {
+            return Err(malformed);
+        }
+        libopus::utils::get_nb_samples(payload, sample_rate(self.rate)).map_err(|_| malformed)
+    }
+
+    /// Decodes a packet and returns its samples' number. A malformed one leaves the stream as it was
+    /// and may be concealed.
+    pub fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, DecodeError> {
+        let needed = self.samples(payload)?;
+        let has = out.len();
+        let out = out.get_mut(..needed).ok_or(DecodeError::Room(Short { needed, has }))?;
+        self.run(payload, out, false)
+    }
+
+    /// Fills `out` with what the packet before `next` may have held, from the coarse copy in `next`
+    /// or, where it has none, by concealment. `next` itself is decoded afterwards as usual.
+    pub fn recover(&mut self, next: &[u8], out: &mut [i16]) -> Result<usize, DecodeError> {
+        self.samples(next)?;
+        self.gap(out.len())?;
+        self.run(next, out, true)
+    }
+
+    /// Fills `out` with what a lost packet may have held. Its length is a multiple of 2.5 ms, up to
+    /// [`LONGEST_MS`].
+    pub fn conceal(&mut self, out: &mut [i16]) -> Result<usize, DecodeError> {
+        self.gap(out.len())?;
+        self.run(&[], out, false)
+    }
+
+    /// Checks the length of what is missing.
+    fn gap(&self, samples: usize) -> Result<(), DecodeError> {
+        let least = self.rate.samples(5) / 2;
+        let fits = (least..=self.rate.samples(LONGEST_MS)).contains(&samples);
+        if fits && samples.is_multiple_of(least) {
+            Ok(())
+        } else {
+            Err(DecodeError::Gap { samples })
+        }
+    }
+
+    fn run(&mut self, payload: &[u8], out: &mut [i16], fec: bool) -> Result<usize, DecodeError> {
+        let mut decoded = [0u16; LONGEST_DECODED];
+        let decoded = &mut decoded[..out.len()];
+        let count = self
+            .inner
+            .decode_to_slice(payload, decoded, fec)
+            .map_err(|_| DecodeError::Malformed { bytes: payload.len() })?;
+        for (sample, &bits) in out.iter_mut().zip(decoded.iter()) {
+            *sample = bits as i16;
+        }
+        Ok(count)
+    }
+}
+
+impl core::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Encoder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Decoder").field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
