@@ -12,6 +12,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "seeds are read from files")]
 
+#[path = "checks/codec.rs"]
+mod codec;
 #[path = "checks/config_toml.rs"]
 mod config_toml;
 #[path = "checks/dialplan.rs"]
@@ -77,6 +79,7 @@ targets! {
     sip_dialog: super::sip::exercise::operations, 2_000;
     media_plane: super::media_plane::check, 500;
     dtmf_detect: super::dtmf_detect::check, 1_000;
+    codec: super::codec::check, 300;
     tone_plan: super::tone_plan::check, 6_000;
     wav: super::wav::check, 60_000;
     config_toml: super::config_toml::check, 6_000;
