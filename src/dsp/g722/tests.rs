@@ -1,21 +1,15 @@
 //! Bit-exactness, quality, and what must not matter: how a stream is cut into packets.
 //!
-//! The Recommendation's own sequences are not in the repository. `itu_vectors` runs them from a
-//! folder: `BELFRY_ITU_G722=<folder> cargo test g722 -- --ignored`. The other sums were taken from a
+//! The Recommendation's own sequences are not in the repository; `tests/itu_g722.rs` runs them from a
+//! folder. The sums here were taken from a
 //! codec that passes it. The decoder was also compared with an independent one (libg722) on random
 //! octets, and the encoder on noise and chirps: the same to the bit, but for squares at full scale,
 //! where that one leaves out the limit to 15 bits after the filters.
-#![allow(clippy::disallowed_methods, reason = "a test reads the vectors' folder")]
 
 use super::*;
 use crate::base::Rng;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use std::fs;
-
-fn words(bytes: &[u8]) -> Vec<i16> {
-    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
-}
 
 fn sha256(bytes: impl IntoIterator<Item = u8>) -> String {
     let bytes: Vec<u8> = bytes.into_iter().collect();
@@ -32,30 +26,6 @@ fn decoded(codes: &[u8]) -> Vec<i16> {
     let mut samples = vec![0; 2 * codes.len()];
     assert_eq!(Decoder::new().decode(codes, &mut samples), samples.len());
     samples
-}
-
-/// Speech through both directions, as ITU-T G.191 has it for G.722: its input must give its codes, and
-/// these its output of mode 1.
-#[test]
-#[ignore = "needs ITU-T G.191's vectors; BELFRY_ITU_G722 names their folder"]
-fn itu_vectors() {
-    let folder = std::env::var("BELFRY_ITU_G722").expect("BELFRY_ITU_G722 names a folder");
-    let input = fs::read(format!("{folder}/inpsp.bin")).expect("the vectors' input");
-    let codes = encoded(&words(&input));
-    let sums = [
-        sha256(input),
-        sha256(codes.iter().copied()),
-        sha256(decoded(&codes).into_iter().flat_map(i16::to_le_bytes)),
-    ];
-    // Of inpsp.bin, of the low octets of codspw.cod (one code a word) and of outsp1.bin.
-    assert_eq!(
-        sums,
-        [
-            "3f7185efaa156f94297b9c0b17e5b326d3fdb9e846745143a809685984f7e704",
-            "6b3db3aef3fb4b3ded0f93ee152b964f5390895251d42f21fe5237991d4fb513",
-            "870002d31c2dffa5086dca7db271855ec7a63a4f56d80ad96ee8aa61800d629b",
-        ]
-    );
 }
 
 /// Four seconds that visit every corner: silence, steps, chirps in both bands, noise from one unit to
