@@ -43,7 +43,7 @@ const X86_64: [(&str, &str, &[&str]); 9] = [
 ];
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=packaging/libopus.rs");
     println!("cargo:rerun-if-changed=Cargo.lock");
     let sources = package("opusic-sys").join("opus");
     let x86_64 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
