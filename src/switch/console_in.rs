@@ -10,7 +10,7 @@ use crate::trunk::Health;
 use super::active::{Active, Doing};
 use super::console::{CallRow, CallView, GatewayRow, LegRow, PhoneRow, Reply, Request, Status};
 use super::fact::{EndedBy, FactKind, Unregistered};
-use super::{Switch, features, requests};
+use super::{Switch, features, pings, requests};
 
 impl Switch {
     pub(super) fn console(&mut self, now: Now, request: Request) -> Reply {
@@ -129,7 +129,7 @@ impl Switch {
         self.zone = self.plan.zone().clone();
         self.verifier.set_life(self.config.sip.nonce_lifetime);
         self.features = features::table(&self.config);
-        for name in self.gateways.configure(requests::gateways(&self.config)) {
+        for name in self.gateways.configure(pings::gateways(&self.config)) {
             self.gateway_alarm(now, &name, false);
         }
         self.registrar.configure(requests::registrar_config(&self.config));

@@ -1,22 +1,19 @@
 //! The plan's next step, done for the call: what the interpreter asks for becomes media commands
 //! and SIP, and what comes of it goes back into the interpreter.
 
-use crate::base::{CallId, Duration, LegId, Now, PlayId, Time};
+use crate::base::{CallId, Duration, LegId, Now, Time};
 use crate::call::collect::{Collect, Ended as Taken, Progress, Wanted};
-use crate::config::{Country, Language};
-use crate::dialplan::effect::{self, Beat, Effect, Ended, Happening, Item, Level, Recording, Tone};
-use crate::dsp::tone::{self, Segment};
-use crate::media::control::{self, Command, DigitSet, PlayEnd};
+use crate::config::Language;
+use crate::dialplan::effect::{self, Effect, Ended, Happening, Level, Recording};
+use crate::media::control::{Command, DigitSet};
 use crate::sip;
 use crate::wire::q850::Cause;
 
 use super::active::Doing;
 use super::fact::{EndedBy, FactKind};
 use super::leg::Stage;
+use super::sound::music;
 use super::{Output, Switch};
-
-/// Level of each frequency of a tone given beat by beat.
-const TONE_DBM0: i8 = -13;
 
 impl Switch {
     /// Tells the plan what happened and does what it asks for, until it waits for something.
@@ -153,65 +150,6 @@ impl Switch {
         self.ask(now, sip::Command::Ring { session, status: 180, sdp: None });
     }
 
-    /// Plays to a leg; an unanswered one hears it as early media. `None`: there is nothing to play
-    /// and no leg to play it to.
-    pub(super) fn play(
-        &mut self,
-        now: Now,
-        leg_id: LegId,
-        items: Vec<Item>,
-        repeat: bool,
-        stop_on: DigitSet,
-    ) -> Option<PlayId> {
-        let country = self.config.node.country;
-        let items = items.into_iter().map(|item| sound(item, country)).collect();
-        self.play_items(now, leg_id, items, repeat, stop_on)
-    }
-
-    pub(super) fn play_items(
-        &mut self,
-        now: Now,
-        leg_id: LegId,
-        items: Vec<control::Item<String>>,
-        repeat: bool,
-        stop_on: DigitSet,
-    ) -> Option<PlayId> {
-        self.early_media(now, leg_id);
-        let play = self.new_play_id();
-        let leg = self.legs.get_mut(&leg_id)?;
-        leg.play = Some(play);
-        leg.stop_on = stop_on;
-        // A key that came by INFO may come as an event too, which must not stop what follows it.
-        let stop_on = if leg.keys_by_info { DigitSet::NONE } else { stop_on };
-        self.out.push_back(Output::Media(Command::Play {
-            leg: leg_id,
-            play,
-            items,
-            repeat,
-            stop_on,
-        }));
-        Some(play)
-    }
-
-    /// A clip over and over, until something else is played.
-    pub(super) fn hear_clip(&mut self, now: Now, leg: LegId, clip: String) {
-        self.play_items(now, leg, vec![control::Item::Clip(clip)], true, DigitSet::NONE);
-    }
-
-    /// A tone until something else is played.
-    pub(super) fn hear_tone(&mut self, now: Now, leg: LegId, kind: tone::Kind) {
-        let plan = country_tone(self.config.node.country, kind);
-        self.play_items(now, leg, vec![control::Item::Tone(plan)], true, DigitSet::NONE);
-    }
-
-    pub(super) fn stop_play(&mut self, leg_id: LegId) {
-        if let Some(leg) = self.legs.get_mut(&leg_id)
-            && leg.play.take().is_some()
-        {
-            self.out.push_back(Output::Media(Command::StopPlay { leg: leg_id }));
-        }
-    }
-
     fn collect(
         &mut self,
         now: Now,
@@ -265,38 +203,6 @@ impl Switch {
         taken(progress)
     }
 
-    /// A playback has ended.
-    pub(super) fn played(&mut self, now: Now, leg_id: LegId, play: PlayId, end: PlayEnd) {
-        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        if leg.play == Some(play) {
-            leg.play = None;
-        }
-        let id = leg.call;
-        if let PlayEnd::Missing(name) = &end {
-            self.log(
-                super::Level::Error,
-                format!("call {id}: prompt '{name}' is missing or not audio"),
-            );
-        }
-        let Some(active) = self.calls.get_mut(&id) else { return };
-        match &mut active.doing {
-            Doing::Playing(own) if *own == play => {
-                let happening = match end {
-                    PlayEnd::Finished | PlayEnd::Stopped => Happening::Done,
-                    PlayEnd::Digit(digit) => Happening::Key(digit),
-                    PlayEnd::Missing(name) => Happening::Missing(name),
-                };
-                self.run(now, id, happening);
-            }
-            Doing::Collecting { collect, prompt, .. } if *prompt == Some(play) => {
-                *prompt = None;
-                collect.prompt_over(now.at);
-                self.rearm(id);
-            }
-            _ => {}
-        }
-    }
-
     /// The plan starts, stops, pauses or resumes the recording.
     fn plan_records(&mut self, now: Now, id: CallId, change: Recording) {
         match change {
@@ -344,11 +250,6 @@ impl Switch {
     }
 }
 
-/// The clip of a class of music.
-pub(super) fn music(class: &str) -> String {
-    format!("music/{class}")
-}
-
 /// What a taking has come to, as the plan hears it.
 pub(super) fn taken(progress: Progress) -> Option<Happening> {
     let Progress::Done { digits, ended } = progress else { return None };
@@ -360,69 +261,12 @@ pub(super) fn taken(progress: Progress) -> Option<Happening> {
     Some(Happening::Digits { digits, ended })
 }
 
-/// A plan's item as the media plane plays it: a prompt's clip is `<language>/<name>`.
-fn sound(item: Item, country: Country) -> control::Item<String> {
-    match item {
-        Item::Prompt { name, language } => control::Item::Clip(format!("{language}/{name}")),
-        Item::Silence { ms } => control::Item::Silence(ms),
-        Item::Tone { tone, ms } => control::Item::Tone(lasting(tone_plan(&tone, country), ms)),
-    }
-}
-
-/// A tone's frequencies and cadence in this country.
-pub(super) fn tone_plan(tone: &Tone, country: Country) -> tone::Plan {
-    let kind = match tone {
-        Tone::Ringback => tone::Kind::Ringback,
-        Tone::Dial => tone::Kind::Dial,
-        Tone::Busy => tone::Kind::Busy,
-        Tone::Congestion => tone::Kind::Congestion,
-        Tone::Unobtainable => tone::Kind::Unobtainable,
-        Tone::Beats(beats) => {
-            return beaten(beats);
-        }
-    };
-    country_tone(country, kind)
-}
-
 fn log_level(level: Level) -> super::Level {
     match level {
         Level::Error => super::Level::Error,
         Level::Warning => super::Level::Warning,
         Level::Info => super::Level::Info,
         Level::Debug => super::Level::Debug,
-    }
-}
-
-/// A tone of a country; the configuration knows no country without a plan.
-fn country_tone(country: Country, kind: tone::Kind) -> tone::Plan {
-    tone::plan(country.as_str(), kind)
-        .unwrap_or_else(|| tone::Plan::once(Segment::silence(1_000), 0))
-}
-
-/// A tone given beat by beat; what no tone can be made of is silent.
-fn beaten(beats: &[Beat]) -> tone::Plan {
-    let beat = |b: &Beat| {
-        let hz: Vec<String> = b.hz.iter().map(u16::to_string).collect();
-        let pause = if b.off_ms == 0 { String::new() } else { format!(",0/{}", b.off_ms) };
-        format!("{}/{}{pause}", hz.join("+"), b.on_ms)
-    };
-    let text: Vec<String> = beats.iter().map(beat).collect();
-    tone::Plan::parse(&text.join(","), TONE_DBM0)
-        .unwrap_or_else(|_| tone::Plan::once(Segment::silence(1_000), 0))
-}
-
-/// A tone for about so long: whole rounds of its cadence, a steady tone exactly.
-fn lasting(plan: tone::Plan, ms: Option<u32>) -> tone::Plan {
-    let Some(ms) = ms else { return plan };
-    let looped = &plan.segments()[plan.looped_from()..];
-    match looped {
-        [] => plan,
-        [steady] if steady.ms == 0 => tone::Plan::once(Segment { ms, ..*steady }, 0),
-        looped => {
-            let round: u32 = looped.iter().map(|s| s.ms).sum();
-            let rounds = u16::try_from(ms.div_ceil(round.max(1))).unwrap_or(u16::MAX);
-            plan.repeated(tone::Repeat::Times(rounds))
-        }
     }
 }
 

@@ -18,6 +18,10 @@ use serde_json::{Map, Value};
 
 use crate::base::{CallId, LegId, RecordingId, Wall};
 
+mod words;
+
+pub use self::words::{AlarmWhat, EndedBy, KeyBy, Role, Unregistered};
+
 /// One thing that happened.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Fact {
@@ -61,95 +65,6 @@ impl Party {
             Party::Phone { .. } => None,
             Party::Trunk { gateway, .. } => Some(gateway),
         }
-    }
-}
-
-/// A word of a record: an enum that is written as a lower-case word and reads an unknown one, of a
-/// later version, as its last variant.
-macro_rules! word {
-    ($(#[doc = $doc:literal])+ $Type:ident {
-        $( $variant:ident = $word:literal: $vdoc:literal, )+
-    }) => {
-        $(#[doc = $doc])+
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $Type {
-            $( #[doc = $vdoc] $variant, )+
-            /// A word of a later version.
-            #[serde(other)]
-            Unknown,
-        }
-        impl $Type {
-            /// The word in the record.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $( $Type::$variant => $word, )+
-                    $Type::Unknown => "unknown",
-                }
-            }
-        }
-        #[cfg(test)]
-        impl $Type {
-            const ALL: &[$Type] = &[$( $Type::$variant, )+ $Type::Unknown];
-        }
-    };
-}
-
-word! {
-    /// Whether a leg began the call or was added to it.
-    Role {
-        Caller = "caller": "Its INVITE opened the call.",
-        Callee = "callee": "Belfry called it.",
-    }
-}
-
-word! {
-    /// Who ended a leg or a call.
-    EndedBy {
-        Caller = "caller": "The party that began the call.",
-        Callee = "callee": "A party that Belfry called.",
-        Plan = "plan": "The dialplan.",
-        Console = "console": "An operator.",
-        Limit = "limit": "A bound: longest call, no RTP, ringing too long.",
-        Fault = "fault": "A failure: of a transport, of a peer, of the machine.",
-        Restart = "restart": "Belfry itself went away in mid-call.",
-    }
-}
-
-word! {
-    /// How a pressed key came.
-    KeyBy {
-        Rfc4733 = "rfc4733": "As telephone-event.",
-        Info = "info": "In a SIP INFO.",
-        InBand = "in_band": "As a tone in the audio.",
-    }
-}
-
-word! {
-    /// Why a registration ended.
-    Unregistered {
-        Asked = "asked": "The phone asked for it.",
-        Expired = "expired": "Its time was over.",
-        Replaced = "replaced": "A newer registration took its place.",
-        Unreachable = "unreachable": "Its connection is gone.",
-        Removed = "removed": "The phone was taken out of the configuration, or an operator removed it.",
-    }
-}
-
-word! {
-    /// What an alarm is about.
-    AlarmWhat {
-        DiskFull = "disk_full": "No room for recordings.",
-        RecordingFailed = "recording_failed": "A recording could not be written.",
-        RecordingsNotRemoved = "recordings_not_removed": "Recordings past their time cannot be removed.",
-        JournalStopped = "journal_stopped": "Facts cannot be written down: new calls are refused.",
-        DatabaseAway = "database_away": "Facts wait in the journal for the database.",
-        DatabaseDamaged = "database_damaged": "The database's file is damaged.",
-        GatewayDown = "gateway_down": "A gateway does not answer.",
-        ForeignAudio = "foreign_audio": "RTP from a stranger came to a call's port and was dropped (R8).",
-        NoPorts = "no_ports": "No RTP port is free.",
-        Overload = "overload": "Calls were refused because there were too many.",
-        Guessing = "guessing": "Somebody guesses passwords.",
     }
 }
 

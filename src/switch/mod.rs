@@ -31,10 +31,14 @@ mod info_keys;
 pub mod io;
 mod keeping;
 pub mod leg;
+mod meanwhile;
 mod media_in;
 mod offers;
+mod outbound;
+mod pings;
 mod requests;
 mod sip_in;
+mod sound;
 mod sparing;
 mod talk;
 #[cfg(test)]
@@ -160,7 +164,7 @@ impl Switch {
             plan,
             listening,
         };
-        switch.gateways.configure(requests::gateways(&switch.config));
+        switch.gateways.configure(pings::gateways(&switch.config));
         let node = switch.config.node.name.to_string();
         switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
         switch.keep_recordings();

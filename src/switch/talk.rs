@@ -6,9 +6,9 @@ use crate::media::control::Command;
 use crate::record::path::path;
 
 use super::active::{Doing, Recording};
-use super::effects::music;
 use super::fact::{AlarmWhat, FactKind};
 use super::leg::Stage;
+use super::sound::music;
 use super::{DiskCommand, DiskEvent, Level, Output, Switch};
 
 impl Switch {

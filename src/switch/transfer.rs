@@ -19,8 +19,8 @@ use crate::wire::sip::NameAddr;
 
 use super::active::{Doing, Transfer};
 use super::arrival::user;
-use super::effects::music;
 use super::fact::{EndedBy, FactKind};
+use super::sound::music;
 use super::{Level, Switch};
 
 /// A party whose transfer is done hangs up by itself; if it has not after this long, we do.

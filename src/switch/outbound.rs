@@ -1,0 +1,211 @@
+//! Legs that we call: which devices a target has, by what they are reached, and the INVITE that goes
+//! to each as soon as its port is there.
+
+use std::net::SocketAddr;
+
+use crate::base::{CallId, LegId, Now};
+use crate::call::{Device, Failure};
+use crate::config::{Dtmf, Phone};
+use crate::media::control::Codec;
+use crate::media::negotiate;
+use crate::sip::{self, Flow, Transport};
+use crate::wire::q850::Cause;
+use crate::wire::sip::{Host, Name, NameAddr, Uri};
+
+use super::active::{Dialing, Doing};
+use super::arrival::{media_codecs, no_channel};
+use super::dial::failure;
+use super::fact::EndedBy;
+use super::identity::Shown;
+use super::leg::{Ending, Leg, Stage};
+use super::{Level, Switch};
+
+impl Switch {
+    /// One leg for each device of a phone.
+    pub(super) fn ring_phone(
+        &mut self,
+        now: Now,
+        id: CallId,
+        number: &str,
+    ) -> Result<Vec<LegId>, Failure> {
+        let Some(phone) = self.config.phone(number).cloned() else {
+            return Err(failure(Cause::UNALLOCATED_NUMBER, 404));
+        };
+        let bindings: Vec<_> = self.registrar.lookup(now.at, number).into_iter().cloned().collect();
+        if bindings.is_empty() {
+            return Err(failure(Cause::SUBSCRIBER_ABSENT, 404));
+        }
+        let legs = bindings.into_iter().filter_map(|binding| {
+            let device = Device::Phone { number: number.into() };
+            self.ring_device(now, id, device, binding.contact, binding.flow, Carrier::Phone(&phone))
+        });
+        Ok(legs.collect())
+    }
+
+    /// A leg through a gateway, on one of its channels.
+    pub(super) fn ring_gateway(
+        &mut self,
+        now: Now,
+        id: CallId,
+        name: &str,
+        number: &str,
+    ) -> Result<Vec<LegId>, Failure> {
+        let urgent = self.dialing(id).is_some_and(|d| d.dial.emergency);
+        let Some(config) = self.config.gateway(name).cloned() else {
+            return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
+        };
+        let peer = config.address.0;
+        let transport = sip_transport(peer.transport);
+        let Some(flow) = self.flow_to(transport, peer.addr) else {
+            self.log(
+                Level::Error,
+                format!("gateway {name}: nothing in [sip] listen reaches {peer}"),
+            );
+            return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
+        };
+        self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
+        let target = Uri::sip(Some(number), Host::from(peer.addr.ip()), Some(peer.addr.port()));
+        let device = Device::Trunk { gateway: name.into(), number: number.into() };
+        match self.ring_device(now, id, device, target, flow, Carrier::Gateway(&config)) {
+            Some(leg) => Ok(vec![leg]),
+            None => {
+                self.gateways.release(name);
+                Err(failure(Cause::SWITCH_CONGESTION, 503))
+            }
+        }
+    }
+
+    pub(super) fn dialing(&self, id: CallId) -> Option<&Dialing> {
+        match &self.calls.get(&id)?.doing {
+            Doing::Dialling(dialing) => Some(dialing),
+            _ => None,
+        }
+    }
+
+    /// The flow from one of our sockets to `remote`.
+    pub(super) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        let fits = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
+        let own = self.listening.iter().filter(|(t, local)| *t == transport && fits(local));
+        // A socket on loopback is the last choice for a peer outside, and the first for one inside.
+        let far = |local: &SocketAddr| local.ip().is_loopback() != remote.ip().is_loopback();
+        let best = own.min_by_key(|(_, local)| far(local));
+        best.map(|(_, local)| Flow { transport, local: *local, remote })
+    }
+
+    /// Makes one leg; its INVITE goes out as soon as it has a port.
+    fn ring_device(
+        &mut self,
+        now: Now,
+        id: CallId,
+        device: Device,
+        target: Uri,
+        flow: Flow,
+        carrier: Carrier<'_>,
+    ) -> Option<LegId> {
+        let leg_id = self.new_leg_id();
+        let number = device.number().to_owned();
+        let active = self.calls.get_mut(&id)?;
+        if !active.call.add(leg_id, device, now.at) {
+            return None;
+        }
+        let Doing::Dialling(dialing) = &active.doing else { return None };
+        let own = carrier.caller_id();
+        let numbers = [dialing.dial.caller_number.as_deref(), own.as_deref(), Some(&active.from)];
+        let name = dialing.dial.caller_name.as_deref().or(active.from_name.as_deref());
+        let shown = Shown::new(numbers, name);
+        let emergency = dialing.dial.emergency;
+        let session = self.agent.new_session();
+        let from = shown.from(&self.config.domain())?;
+        let contact = shown.contact(flow);
+        let to = match target.as_sip() {
+            Some(sip) => NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port)),
+            None => NameAddr::new(target.clone()),
+        };
+        let headers =
+            if emergency { vec![(Name::Priority, b"emergency".to_vec())] } else { vec![] };
+        let invite = sip::Command::Invite {
+            session,
+            flow,
+            target,
+            from,
+            to,
+            contact,
+            sdp: None,
+            headers,
+            credentials: carrier.credentials(),
+            routes: vec![],
+        };
+        let (codecs, dtmf) = carrier.media(&self.config);
+        let gateway = carrier.gateway();
+        let leg = Leg::new(leg_id, id, session, flow, gateway, dtmf, codecs);
+        self.add_leg(now, Leg { invite: Some(Box::new(invite)), ..leg });
+        Some(leg_id)
+    }
+
+    /// The called leg's port is there: our offer goes out.
+    pub(super) fn callee_opened(&mut self, now: Now, leg_id: LegId) {
+        // The caller's codec first, so that the two can be joined without recoding.
+        let preferred = self.peer_codec(leg_id);
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let Some(mut invite) = leg.invite.take() else { return };
+        let Some(local) = leg.local.as_mut() else { return };
+        local.prefer(preferred);
+        let offer = negotiate::offer(local);
+        if let sip::Command::Invite { sdp, .. } = invite.as_mut() {
+            *sdp = Some(offer.to_bytes());
+        }
+        leg.stage = Stage::Early;
+        if !self.ask(now, *invite) {
+            // It never went out: there is no session whose end would end the leg.
+            let (cause, by) = (Cause::NORMAL_TEMPORARY_FAILURE, EndedBy::Fault);
+            self.leg_over(now, leg_id, Ending { cause, status: 503, by, at: now.at });
+        }
+    }
+
+    /// The codec of the party for whom the leg's call was dialled.
+    fn peer_codec(&self, leg_id: LegId) -> Option<Codec> {
+        let call = self.calls.get(&self.legs.get(&leg_id)?.call)?;
+        Some(self.legs.get(&call.subject())?.params.as_ref()?.codec)
+    }
+}
+
+/// By what a leg goes out.
+enum Carrier<'a> {
+    Phone(&'a Phone),
+    Gateway(&'a crate::config::Gateway),
+}
+
+impl Carrier<'_> {
+    fn caller_id(&self) -> Option<String> {
+        match self {
+            Carrier::Phone(_) => None,
+            Carrier::Gateway(gateway) => gateway.caller_id.as_ref().map(|id| id.to_string()),
+        }
+    }
+    fn gateway(&self) -> Option<String> {
+        match self {
+            Carrier::Phone(_) => None,
+            Carrier::Gateway(gateway) => Some(gateway.name.to_string()),
+        }
+    }
+    fn credentials(&self) -> Option<sip::Credentials> {
+        let Carrier::Gateway(gateway) = self else { return None };
+        let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
+        Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
+    }
+    fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
+        let (codecs, dtmf) = match self {
+            Carrier::Phone(phone) => (&phone.codecs, phone.dtmf),
+            Carrier::Gateway(gateway) => (&gateway.codecs, gateway.dtmf),
+        };
+        (media_codecs(config.codecs(codecs)), dtmf.unwrap_or(config.media.dtmf))
+    }
+}
+
+/// The configuration's transport as the agent's.
+pub(super) fn sip_transport(transport: crate::config::Transport) -> Transport {
+    match transport {
+        crate::config::Transport::Udp => Transport::Udp,
+        crate::config::Transport::Tcp => Transport::Tcp,
+    }
+}
