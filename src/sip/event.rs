@@ -137,7 +137,7 @@ pub enum Event {
         /// The leg.
         session: SessionId,
     },
-    /// INFO within the call; 200 has been sent.
+    /// INFO within the call with a key in its body (`wire::dtmf_info`); 200 has been sent.
     Info {
         /// The leg.
         session: SessionId,

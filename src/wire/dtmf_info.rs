@@ -10,21 +10,47 @@
 /// The longest key that is written, in milliseconds.
 const MAX_MS: u32 = 5_000;
 
-/// The key in a body: `0-9 * # A-D`. `None`: another kind of body, or no key in it.
+/// The bodies that are read here, as Accept lists them.
+pub const ACCEPT: &str = "application/dtmf-relay, application/dtmf";
+
+/// Why a body gives no key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoKey {
+    /// It is of another kind than [`ACCEPT`] lists: 415 (RFC 6086 §4.2.2).
+    OtherKind,
+    /// It is of one of these kinds, and nothing that can be pressed stands in it: 400.
+    Garbage,
+}
+
+/// The key in a body: `0-9 * # A-D`; `None` for a hook flash, which means nothing to an exchange
+/// whose features are dialled.
+pub fn read(content_type: &[u8], body: &[u8]) -> Result<Option<char>, NoKey> {
+    let kind = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let relay = kind.eq_ignore_ascii_case(b"application/dtmf-relay");
+    if !relay && !kind.eq_ignore_ascii_case(b"application/dtmf") {
+        return Err(NoKey::OtherKind);
+    }
+    let text = core::str::from_utf8(body).map_err(|_| NoKey::Garbage)?;
+    let signal = if relay { text.lines().find_map(signal_of) } else { Some(text.trim()) };
+    let signal = signal.ok_or(NoKey::Garbage)?;
+    if FLASH.iter().any(|sign| signal.eq_ignore_ascii_case(sign)) {
+        return Ok(None);
+    }
+    key(signal).map(Some).ok_or(NoKey::Garbage)
+}
+
+/// How a hook flash is written: by its event (RFC 4733 §3.2), or by Cisco's sign.
+const FLASH: [&str; 3] = ["16", "hf", "!"];
+
+/// The key in a body, where there is one.
 pub fn parse(content_type: &[u8], body: &[u8]) -> Option<char> {
-    let kind = content_type.split(|b| *b == b';').next()?.trim_ascii();
-    let text = core::str::from_utf8(body).ok()?;
-    let signal = if kind.eq_ignore_ascii_case(b"application/dtmf-relay") {
-        text.lines().find_map(|line| {
-            let (name, value) = line.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("signal").then(|| value.trim())
-        })?
-    } else if kind.eq_ignore_ascii_case(b"application/dtmf") {
-        text.trim()
-    } else {
-        return None;
-    };
-    key(signal)
+    read(content_type, body).ok().flatten()
+}
+
+/// The value in `Signal=value`.
+fn signal_of(line: &str) -> Option<&str> {
+    let (name, value) = line.split_once('=')?;
+    name.trim().eq_ignore_ascii_case("signal").then(|| value.trim())
 }
 
 /// A key by its sign, or by its event number (RFC 4733 §3.2: `10` is the star), as some send it.
@@ -60,6 +86,20 @@ mod tests {
         assert_eq!(relay_of(b"\xff\xfe"), None);
         assert_eq!(parse(b"Application/DTMF; charset=utf-8", b"d\r\n"), Some('D'));
         assert_eq!(parse(b"application/sdp", b"5"), None);
+    }
+
+    #[test]
+    fn what_gives_no_key_says_why() {
+        assert_eq!(read(b"application/sdp", b"5"), Err(NoKey::OtherKind));
+        assert_eq!(read(b"", b"5"), Err(NoKey::OtherKind));
+        assert_eq!(read(b"application/dtmf-relay", b"Duration=5\r\n"), Err(NoKey::Garbage));
+        assert_eq!(read(b"application/dtmf", b"\xff"), Err(NoKey::Garbage));
+        assert_eq!(read(b"application/dtmf", b"17"), Err(NoKey::Garbage));
+        assert_eq!(read(b"application/dtmf-relay", b"Signal=hf\r\n"), Ok(None));
+        assert_eq!(read(b"application/dtmf-relay;x=y", b"Signal=16\n"), Ok(None));
+        for kind in ACCEPT.split(',') {
+            assert_ne!(read(kind.as_bytes(), b"5"), Err(NoKey::OtherKind), "{kind}");
+        }
     }
 
     #[test]

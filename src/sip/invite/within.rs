@@ -9,6 +9,7 @@ use crate::sip::dialog::{Dialog, OutOfOrder};
 use crate::sip::event::Event;
 use crate::sip::transactions::TxnId;
 use crate::sip::{Flow, compose, reason};
+use crate::wire::dtmf_info::{self, NoKey};
 use crate::wire::sip::{Message, Method, Name, Via};
 
 /// A request within the dialog, with what was read of it.
@@ -108,7 +109,9 @@ impl Session {
         self.act(core, now, actions, Because { cause, response: None });
     }
 
-    /// INFO (RFC 6086): what needs no package is told; a package that we do not know gets 469.
+    /// INFO (RFC 6086): a package gets 469, for we know none; without one it is the use of before
+    /// packages (§4.2.2), in which keys are told, another kind of body gets 415 with what we take,
+    /// and one of a known kind that is no key 400. Without a body it asks whether we are there.
     fn info(&mut self, core: &mut Core, now: Time, txn: TxnId, request: &Message) {
         if request.header_named("Info-Package").is_some() {
             if let Some(builder) = core.response(txn, 469) {
@@ -116,9 +119,21 @@ impl Session {
             }
             return;
         }
-        core.answer(now, txn, 200);
-        let content_type = request.header(Name::ContentType).unwrap_or_default().to_vec();
-        let (session, body) = (self.id, request.body().to_vec());
-        core.tell(Event::Info { session, content_type, body });
+        let content_type = request.header(Name::ContentType).unwrap_or_default();
+        let body = request.body();
+        match dtmf_info::read(content_type, body) {
+            Err(NoKey::OtherKind) if !body.is_empty() => {
+                if let Some(builder) = core.response(txn, 415) {
+                    core.respond(now, txn, builder.header(Name::Accept, dtmf_info::ACCEPT));
+                }
+            }
+            Err(NoKey::Garbage) if !body.is_empty() => core.answer(now, txn, 400),
+            Err(_) => core.answer(now, txn, 200),
+            Ok(_) => {
+                core.answer(now, txn, 200);
+                let (session, body) = (self.id, body.to_vec());
+                core.tell(Event::Info { session, content_type: content_type.to_vec(), body });
+            }
+        }
     }
 }

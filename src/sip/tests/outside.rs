@@ -185,7 +185,8 @@ fn beyond_the_limits_new_calls_get_503_and_calls_in_being_go_on() {
     pair.run(20);
     assert_eq!(pair.sent(B, "SIP/2.0 503"), 3, "one call and two requests, the rest is refused");
     assert_eq!(pair.sides[B].agent.stats().overload, 3);
-    pair.command(A, Command::Info { session: a, content_type: "x/y".into(), body: vec![1] });
+    let content_type = "application/dtmf".to_owned();
+    pair.command(A, Command::Info { session: a, content_type, body: b"1".to_vec() });
     pair.run(20);
     assert!(names(&pair.heard(B)).contains(&"Info".to_owned()), "within the call");
     pair.hang_up(A, a);

@@ -95,6 +95,12 @@ fn info_options_and_unknown_events_within_a_call() {
     for (method, more, status) in [
         ("OPTIONS", "", Some(200)),
         ("INFO", "Info-Package: x\r\n", Some(469)),
+        ("INFO", "", Some(200)),
+        ("INFO", "Content-Type: application/dtmf\r\nContent-Length: 0\r\n", Some(200)),
+        ("INFO", "Content-Type: application/dtmf-relay\r\n\r\nDuration=160", Some(400)),
+        ("INFO", "Content-Type: application/dtmf-relay\r\n\r\nSignal=hf", Some(200)),
+        ("INFO", "Content-Type: application/media_control+xml\r\n\r\n<x/>", Some(415)),
+        ("INFO", "\r\nno type", Some(415)),
         ("SUBSCRIBE", "Event: x\r\n", Some(489)),
         ("NOTIFY", "Event: x\r\n", Some(489)),
         ("NOTIFY", "Event: refer\r\n\r\nSIP/2.0 200 OK", Some(481)),
@@ -105,7 +111,7 @@ fn info_options_and_unknown_events_within_a_call() {
         assert_eq!(ask(&mut pair, method, more), status, "{method} {more}");
     }
     let heard = pair.heard(B);
-    let [Event::Request { txn, .. }] = &heard[..] else { panic!("{heard:?}") };
+    let [Event::Info { .. }, Event::Request { txn, .. }] = &heard[..] else { panic!("{heard:?}") };
     pair.command(B, Command::Respond { txn: *txn, status: 200, headers: vec![], body: None });
     pair.hang_up(B, b);
     let _ = a;
