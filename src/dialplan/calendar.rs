@@ -8,7 +8,8 @@
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::tz::{Offset, TimeZone};
 
 use crate::base::Wall;
 
@@ -17,18 +18,21 @@ use crate::base::Wall;
 pub struct Civil {
     at: DateTime,
     epoch_s: i64,
+    /// How far the clock is from UTC.
+    offset: Offset,
 }
 
 impl Civil {
     /// The civil time at `wall` in `zone`. A time outside the years −9999 to 9999 is the epoch.
     pub fn at(wall: Wall, zone: &TimeZone) -> Civil {
         let stamp = Timestamp::from_millisecond(wall.as_millis()).unwrap_or(Timestamp::UNIX_EPOCH);
-        Civil { at: zone.to_datetime(stamp), epoch_s: stamp.as_second() }
+        let offset = zone.to_offset(stamp);
+        Civil { at: offset.to_datetime(stamp), epoch_s: stamp.as_second(), offset }
     }
     /// From a date and time that somebody wrote; its epoch is reckoned as UTC.
     pub fn of(at: DateTime) -> Civil {
         let epoch = TimeZone::UTC.to_timestamp(at).map_or(0, |stamp| stamp.as_second());
-        Civil { at, epoch_s: epoch }
+        Civil { at, epoch_s: epoch, offset: Offset::UTC }
     }
     /// The date.
     pub fn date(self) -> Date {
@@ -67,9 +71,13 @@ impl Civil {
     pub fn epoch_seconds(self) -> i64 {
         self.epoch_s
     }
-    /// By a `strftime` format; empty when the format is wrong.
+    /// By a `strftime` format, in English. What is no conversion stays as it stands, as in C. `%Z`
+    /// is the offset: a civil time does not know the name of its zone.
     pub fn format(self, format: &str) -> String {
-        jiff::fmt::strtime::BrokenDownTime::from(self.at).to_string(format).unwrap_or_default()
+        let stamp = Timestamp::from_second(self.epoch_s).unwrap_or(Timestamp::UNIX_EPOCH);
+        let time = BrokenDownTime::from(&stamp.to_zoned(TimeZone::fixed(self.offset)));
+        let lenient = strtime::Config::new().lenient(true);
+        time.to_string_with_config(&lenient, format).unwrap_or_default()
     }
 }
 

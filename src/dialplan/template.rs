@@ -19,6 +19,7 @@
 use std::borrow::Cow;
 
 use super::calendar::Civil;
+use crate::base::Wall;
 
 /// The longest template and the longest text it expands to, in bytes; the rest is cut off.
 pub const MAX_TEXT: usize = 4_096;
@@ -98,6 +99,8 @@ pub trait Scope {
     fn capture(&self, n: u8) -> Option<Cow<'_, str>>;
     /// The civil time of the call's now.
     fn civil(&self) -> Civil;
+    /// The civil time of an instant where the call is.
+    fn civil_at(&self, wall: Wall) -> Civil;
 }
 
 impl Template {
@@ -302,9 +305,22 @@ fn substring(value: &str, offset: i32, length: Option<u32>) -> &str {
     }
 }
 
+/// FreeSWITCH's `strftime`: `FORMAT` for now, `SECONDS|FORMAT` for that second since 1970; without a
+/// format its usual one.
+fn strftime(argument: &str, scope: &dyn Scope) -> String {
+    let given = argument.split_once('|').and_then(|(epoch, format)| {
+        let ms = epoch.trim().parse::<i64>().ok()?.checked_mul(1_000)?;
+        Some((scope.civil_at(Wall(ms)), format))
+    });
+    match given.unwrap_or_else(|| (scope.civil(), argument)) {
+        (civil, "") => civil.format("%Y-%m-%d %T"),
+        (civil, format) => civil.format(format),
+    }
+}
+
 fn call(name: &str, argument: &str, scope: &dyn Scope) -> String {
     match name {
-        "strftime" => scope.civil().format(argument),
+        "strftime" => strftime(argument, scope),
         "strepoch" => scope.civil().epoch_seconds().to_string(),
         "module_exists" => "false".into(),
         _ => String::new(),
@@ -331,7 +347,10 @@ pub(crate) mod tests {
             Some(Cow::Borrowed(groups.get(usize::from(n)).copied().unwrap_or("")))
         }
         fn civil(&self) -> Civil {
-            Civil::at(crate::base::Wall(1_763_775_000_000), &jiff::tz::TimeZone::UTC)
+            self.civil_at(Wall(1_763_775_000_000))
+        }
+        fn civil_at(&self, wall: Wall) -> Civil {
+            Civil::at(wall, &jiff::tz::TimeZone::fixed(jiff::tz::offset(8)))
         }
     }
 
@@ -350,9 +369,29 @@ pub(crate) mod tests {
         assert_eq!(expand("$1$2$9 $0 $ $$ \\$1 \\${to}"), "one二 $0 $ $$ $1 ${to}");
         assert_eq!(expand("${${kind}_menu}"), "main");
         assert_eq!(expand("${evil}"), "${to}", "a value is not expanded again");
-        assert_eq!(expand("${strftime(%Y-%m-%d %H:%M)}"), "2025-11-22 01:30");
+        assert_eq!(expand("${strftime(%Y-%m-%d %H:%M)}"), "2025-11-22 09:30");
         assert_eq!(expand("${strepoch()}"), "1763775000");
         assert_eq!(expand("${user_data(1 var x)}"), "");
+    }
+
+    /// The formats that FreeSWITCH's own files use, and those near them.
+    #[test]
+    fn strftime_knows_the_usual_formats() {
+        for (format, wanted) in [
+            ("%a, %d %b %Y %T %z", "Sat, 22 Nov 2025 09:30:00 +0800"),
+            ("%Y-%m-%d-%H-%M-%S", "2025-11-22-09-30-00"),
+            ("%A %B %e %j %I:%M %p", "Saturday November 22 326 09:30 AM"),
+            ("%F %R %D %y%m%d %u %w", "2025-11-22 09:30 11/22/25 251122 6 6"),
+            ("%s", "1763775000"),
+            ("100%% %Z", "100% +08"),
+            ("%Y %! %", "2025 %! %"),
+            ("", "2025-11-22 09:30:00"),
+            ("1700000000|%F %T", "2023-11-15 06:13:20"),
+            ("1700000000|", "2023-11-15 06:13:20"),
+            ("a|%Y", "a|2025"),
+        ] {
+            assert_eq!(expand(&format!("${{strftime({format})}}")), wanted, "{format}");
+        }
     }
 
     #[test]

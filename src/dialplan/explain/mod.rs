@@ -16,7 +16,7 @@ use super::hunt::hunt;
 use super::interp::{Entry, Interp, vars::View};
 use super::model::{BlockId, Media, Menu, Op, Plan, Step, Tries};
 use super::template::{Scope, Template};
-use crate::base::Now;
+use crate::base::{Now, Wall};
 
 /// The most lines that are told of one call.
 const MAX_LINES: usize = 500;
@@ -134,6 +134,9 @@ impl Scope for Known<'_> {
     }
     fn civil(&self) -> Civil {
         self.0.civil()
+    }
+    fn civil_at(&self, wall: Wall) -> Civil {
+        self.0.civil_at(wall)
     }
 }
 

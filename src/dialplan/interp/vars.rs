@@ -87,16 +87,6 @@ impl<'a> View<'a> {
         View { interp, plan, captures }
     }
 
-    /// The civil time of an instant, by the node's zone or by `tod_tz_offset` (hours, FreeSWITCH's).
-    pub fn civil_at(&self, wall: Wall) -> Civil {
-        let shifted =
-            self.interp.variables.get("tod_tz_offset").and_then(|v| v.trim().parse::<i8>().ok());
-        match shifted.filter(|hours| (-14..=14).contains(hours)) {
-            Some(hours) => Civil::at(wall, &TimeZone::fixed(offset(hours))),
-            None => Civil::at(wall, &self.plan.zone),
-        }
-    }
-
     /// The language of prompts.
     pub fn language(&self) -> String {
         let set =
@@ -131,6 +121,15 @@ impl Scope for View<'_> {
     }
     fn civil(&self) -> Civil {
         self.civil_at(self.interp.wall)
+    }
+    /// By the node's zone, or by `tod_tz_offset` (hours, FreeSWITCH's).
+    fn civil_at(&self, wall: Wall) -> Civil {
+        let shifted =
+            self.interp.variables.get("tod_tz_offset").and_then(|v| v.trim().parse::<i8>().ok());
+        match shifted.filter(|hours| (-14..=14).contains(hours)) {
+            Some(hours) => Civil::at(wall, &TimeZone::fixed(offset(hours))),
+            None => Civil::at(wall, &self.plan.zone),
+        }
     }
 }
 
