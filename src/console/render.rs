@@ -72,13 +72,14 @@ fn call_cells(row: &CallRow) -> Vec<String> {
         row.to.clone(),
         span(row.ms),
         row.state.clone(),
+        row.route.clone().unwrap_or_default(),
         recorded.into(),
     ]
 }
 
 fn calls(rows: &[CallRow]) -> String {
     table(
-        &["CALL", "FROM", "TO", "TIME", "STATE", "RECORDED"],
+        &["CALL", "FROM", "TO", "TIME", "STATE", "ROUTE", "RECORDED"],
         rows.iter().map(call_cells),
         "no calls",
     )
@@ -144,13 +145,15 @@ mod tests {
             to: "4008001234".into(),
             ms: 3_723_000,
             state: "talks with 1001".into(),
+            route: Some("care line".into()),
             recorded: true,
         };
         let text = text(&Reply::Calls(vec![row.clone()]));
         assert!(
             text.contains("13800138000")
                 && text.contains("1:02:03")
-                && text.contains("talks with 1001"),
+                && text.contains("talks with 1001")
+                && text.contains("care line"),
             "{text}"
         );
         assert_eq!(super::text(&Reply::Calls(vec![])), "no calls\n");

@@ -79,8 +79,10 @@ pub struct CallRow {
     pub to: String,
     /// Milliseconds since it began.
     pub ms: u64,
-    /// What it does: `plays`, `rings`, `talks with 1001`.
+    /// What it does: `plays`, `rings`, `talks with 1001`, `talks with 1001, held by 1001`.
     pub state: String,
+    /// Its route in the plan.
+    pub route: Option<String>,
     /// Whether it is recorded.
     pub recorded: bool,
 }

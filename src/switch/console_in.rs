@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::Now;
+use crate::base::{LegId, Now};
 use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::trunk::Health;
@@ -59,7 +59,7 @@ impl Switch {
     }
 
     fn call_row(&self, now: Now, active: &Active) -> CallRow {
-        let number = |leg| active.call.get(leg).map_or("", |c| c.device.number()).to_owned();
+        let number = |leg| active.call.get(leg).map_or("", |c| c.device.number());
         let state = match &active.doing {
             Doing::Opening => "begins".into(),
             Doing::Answering => "answers".into(),
@@ -72,7 +72,19 @@ impl Switch {
                     dialing.legs.iter().map(|(_, target)| target.to_string()).collect();
                 format!("rings {}", rung.join(", "))
             }
-            Doing::Talking { with, .. } => format!("talks with {}", number(*with)),
+            Doing::Talking { with, .. } => {
+                let holds = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.held);
+                let holders: Vec<&str> = [active.subject(), *with]
+                    .iter()
+                    .filter(|l| holds(l))
+                    .map(|l| number(*l))
+                    .collect();
+                let held = match holders[..] {
+                    [] => String::new(),
+                    _ => format!(", held by {}", holders.join(" and ")),
+                };
+                format!("talks with {}{held}", number(*with))
+            }
             Doing::Ending => "ends".into(),
         };
         CallRow {
@@ -81,6 +93,7 @@ impl Switch {
             to: active.to.clone(),
             ms: now.at.since(active.call.began).as_millis() as u64,
             state,
+            route: active.route.clone(),
             recorded: active.recording.as_ref().is_some_and(|r| !r.paused),
         }
     }
