@@ -53,6 +53,9 @@ const REPORTS: usize = 256;
 /// How long [`Store::open`] waits to hear how the database is.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
+/// How often somebody who waits for the database looks again.
+const STEP: Duration = Duration::from_millis(2);
+
 /// Where and how much.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -208,12 +211,11 @@ impl Store {
     /// within `patience`.
     pub fn drain(&self, patience: Duration) -> bool {
         let state = &self.journal.state;
-        let step = Duration::from_millis(2);
-        let tries = patience.as_millis() / step.as_millis() + 1;
+        let tries = patience.as_millis() / STEP.as_millis() + 1;
         (0..tries).any(|_| {
             let done = state.applied.load(Acquire) >= state.submitted.load(Relaxed);
             if !done {
-                std::thread::park_timeout(step);
+                std::thread::park_timeout(STEP);
             }
             done
         })
@@ -222,12 +224,26 @@ impl Store {
     /// Writes down what was submitted, applies it if the database can be had, and ends both
     /// threads. Gives the health at the end: what waits then is applied at the next start.
     pub fn close(self) -> Health {
+        self.close_within(Duration::MAX)
+    }
+
+    /// As [`Store::close`], but the database gets no longer than `patience`: a thread that still
+    /// waits for it then is left to the end of the process, and the facts to the next start.
+    pub fn close_within(self, patience: Duration) -> Health {
         self.journal.state.stopping.store(true, Relaxed);
         // A full ring is being emptied by the writer, which is what is waited for here.
         let _ = self.journal.ring.send(Message::Stop);
         let writer = self.writer.join();
         let _ = self.stop.send(true);
-        let applier = self.applier.join();
+        let tries = patience.as_millis() / STEP.as_millis();
+        let ended = (0..tries).any(|_| {
+            let ended = self.applier.is_finished();
+            if !ended {
+                std::thread::park_timeout(STEP);
+            }
+            ended
+        });
+        let applier = if ended { self.applier.join() } else { Ok(()) };
         if writer.is_err() || applier.is_err() {
             tracing::error!("a thread of the store panicked: see the line above");
         }

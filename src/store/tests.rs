@@ -347,6 +347,32 @@ fn a_damaged_database_is_kept_and_no_new_one_begun_until_it_is_moved_away() {
     assert_eq!(applied(&path), (1..=20).collect::<Vec<_>>());
 }
 
+/// A stop must not wait for a database that somebody has locked; nothing is lost by it.
+#[test]
+fn a_locked_database_does_not_hold_up_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("belfry.db");
+    Store::open(settings(dir.path())).unwrap().close();
+    let mut other = block(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+        let mut other = options.connect().await.unwrap();
+        other.execute("BEGIN EXCLUSIVE").await.unwrap();
+        other
+    });
+    let store = Store::open(settings(dir.path())).unwrap();
+    submit(&store, 1..=3);
+    let journal = store.journal();
+    // The applier waits for the lock, a second at a time, and is not waited for.
+    assert_eq!(store.close_within(Duration::ZERO).not_applied, 3);
+    wait("the applier gives up", || Arc::strong_count(&journal.state) == 1);
+    block(async {
+        other.execute("COMMIT").await.unwrap();
+        other.close().await.unwrap();
+    });
+    Store::open(settings(dir.path())).unwrap().close();
+    assert_eq!(applied(&path), [1, 2, 3]);
+}
+
 #[test]
 fn a_newer_schema_is_refused_with_a_clear_line_and_facts_wait() {
     let dir = tempfile::tempdir().unwrap();
