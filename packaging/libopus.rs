@@ -45,6 +45,10 @@ const X86_64: [(&str, &str, &[&str]); 9] = [
 fn main() {
     println!("cargo:rerun-if-changed=packaging/libopus.rs");
     println!("cargo:rerun-if-changed=Cargo.lock");
+    // Not libopus': the sample that src/daemon/sample.rs compiles in. Its files are tracked one by
+    // one, a new file only by this.
+    println!("cargo:rerun-if-changed=dialplan");
+    println!("cargo:rerun-if-changed=sounds");
     let sources = package("opusic-sys").join("opus");
     let x86_64 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
     let mut objects = Vec::new();

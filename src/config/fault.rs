@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::ops::Range;
+use std::collections::BTreeMap;
 
 /// More faults than this are counted, not kept: nobody reads them, and a hostile text must not
 /// make a report larger than itself.
@@ -64,6 +65,29 @@ impl PartialEq for At {
     }
 }
 impl Eq for At {}
+
+/// Where the keys of sections that stand once are written. Like [`At`] it is no part of what the
+/// text says, so any two compare equal.
+#[derive(Clone, Debug, Default)]
+pub struct Places(BTreeMap<(&'static str, &'static str), At>);
+
+impl Places {
+    pub(super) fn new(places: impl Iterator<Item = ((&'static str, &'static str), At)>) -> Places {
+        Places(places.collect())
+    }
+
+    /// The value of `key`, else the header of its section, else the start of the text.
+    pub(super) fn of(&self, section: &'static str, key: &'static str) -> At {
+        let written = |key| self.0.get(&(section, key)).copied();
+        written(key).or_else(|| written("")).unwrap_or(At { line: 1, column: 1 })
+    }
+}
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Places) -> bool {
+        true
+    }
+}
 
 /// Byte offsets to lines and columns.
 #[derive(Debug)]

@@ -84,8 +84,10 @@ section! {
         /// no other is accepted. There are phones (baresip 1.0 is one) that know MD5 and give up
         /// when SHA-256 stands beside it: where all phones know SHA-256, write `["SHA-256"]`.
         digest: Vec<Digest> = "[\"MD5\"]", restart;
-        /// How long the answer to a wrong password is held back at least, so that guessing is slow;
-        /// repeated ones from one address wait longer, up to `"8 s"`. `"0 s"`: none waits.
+        /// How long the answer to a wrong password is held back at least, so that guessing is slow.
+        /// Repeated ones from one IP address wait longer: 0.5 s for the first, doubled by each
+        /// further one up to 8 s, each minute without one forgiving one; the longer of the two
+        /// holds, so that with 2 s the fourth waits 4 s and the fifth 8 s. `"0 s"`: none waits.
         auth_delay: Duration = "\"2 s\"" in ["\"0 s\"", "\"10 s\""], live;
         /// How long a challenge's nonce is good; after that the phone is asked again with
         /// `stale=true` (RFC 7616 §3.3).

@@ -50,7 +50,7 @@ pub use reference::reference_markdown;
 pub use secret::{Secret, SecretSource};
 
 use cross::Draft;
-use fault::quoted;
+use fault::{Places, quoted};
 use setting::{Reader, Section, SectionReader, list, nearest};
 
 /// Longest configuration text, in bytes: room for some 20,000 phones.
@@ -94,6 +94,8 @@ pub struct Config {
     pub feature_codes: FeatureCodes,
     /// Where in `phones` each number stands: thousands of phones are looked up with each request.
     by_number: BTreeMap<String, usize>,
+    /// Where the keys stand in the text.
+    places: Places,
 }
 
 impl Config {
@@ -115,9 +117,9 @@ impl Config {
         let mut reader = Reader::new(text);
         let draft = read_sections(&root, &mut reader);
         cross::check(&draft, &mut reader);
-        let refused = reader.faults.fatal();
+        let (refused, places) = (reader.faults.fatal(), reader.places());
         let faults = reader.faults.finish();
-        match finish(draft) {
+        match finish(draft, places) {
             Some(config) if !refused => Ok((config, faults)),
             _ => Err(faults),
         }
@@ -157,6 +159,12 @@ impl Config {
         }
         changed.dedup();
         changed
+    }
+
+    /// Where the value of a key is written, of a section that stands once: else the section's
+    /// header, else the start of the text. For faults that only the machine shows.
+    pub fn place(&self, section: &'static str, key: &'static str) -> At {
+        self.places.of(section, key)
     }
 
     /// The phone with that number.
@@ -402,11 +410,12 @@ fn repeated<T>(
 }
 
 /// The configuration, when every section could be read.
-fn finish(draft: Draft) -> Option<Config> {
+fn finish(draft: Draft, places: Places) -> Option<Config> {
     let phones: Vec<Phone> = draft.phones.into_iter().map(|(_, phone)| phone).collect();
     let by_number = phones.iter().enumerate().map(|(at, phone)| (phone.number.to_string(), at));
     Some(Config {
         by_number: by_number.collect(),
+        places,
         phones,
         node: draft.node?,
         sip: draft.sip?,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{At, Faults, quoted};
+use super::fault::{At, Faults, Places, quoted};
 
 /// One key of one section.
 #[derive(Debug)]
@@ -178,6 +178,14 @@ impl<'t> Reader<'t> {
     ) -> Range<usize> {
         let of = |key| self.places.get(&(section, nth, key));
         of(key).or_else(|| of("")).cloned().unwrap_or(0..0)
+    }
+
+    /// The places of what stands once, for faults that only the machine shows.
+    pub(super) fn places(&self) -> Places {
+        let once = self.places.iter().filter(|((_, nth, _), _)| *nth == 0);
+        Places::new(
+            once.map(|((section, _, key), span)| ((*section, *key), self.faults.at(span.start))),
+        )
     }
 
     /// Whether the text itself gives `key`.

@@ -105,6 +105,9 @@ pub(super) enum Dialplan {
         belfry dialplan explain --context agents --to 0138 --from 1001 --at '2026-12-24 18:30'"
     )]
     Explain(Explain),
+    /// What interface.md names and this version does not have yet.
+    #[command(external_subcommand)]
+    Other(Vec<String>),
 }
 
 #[derive(Args)]
@@ -149,7 +152,8 @@ fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 }
 
 /// Commands of later versions, so that who reads about them learns why they are not here.
-const LATER: &[&str] = &["user", "phone", "subscriber", "recording", "report", "doctor"];
+const LATER: &[&str] =
+    &["user", "phone", "subscriber", "recording", "report", "doctor", "dialplan test"];
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
@@ -158,20 +162,25 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::main(args),
         Command::Check(args) => check::main(args),
         Command::Dialplan(Dialplan::Explain(args)) => explain::main(args),
+        Command::Dialplan(Dialplan::Other(words)) => other(&["dialplan".into()], &words),
         Command::Console(args) => console(args),
         Command::Help { topic } => help(&topic),
-        Command::Other(words) => {
-            let word = words.first().map_or("", String::as_str);
-            match LATER.contains(&word) {
-                true => {
-                    eprintln!("belfry {word}: not in this version; see CHANGELOG.md for what is")
-                }
-                false => {
-                    eprintln!("belfry: there is no command '{word}'; 'belfry --help' lists them")
-                }
-            }
-            ExitCode::from(2)
-        }
+        Command::Other(words) => other(&[], &words),
+    }
+}
+
+/// A command that is not there; `words` begin with its name, `above` is what it stands under.
+fn other(above: &[String], words: &[String]) -> ExitCode {
+    let command: Vec<&str> = above.iter().chain(words.first()).map(String::as_str).collect();
+    eprintln!("{}", not_there(&command.join(" ")));
+    ExitCode::from(2)
+}
+
+/// Why there is no such command.
+fn not_there(command: &str) -> String {
+    match LATER.contains(&command) {
+        true => format!("belfry {command}: not in this version; see CHANGELOG.md for what is"),
+        false => format!("belfry: there is no command '{command}'; 'belfry --help' lists them"),
     }
 }
 
@@ -213,7 +222,8 @@ fn help(topic: &[String]) -> ExitCode {
             ExitCode::SUCCESS
         }
         None => {
-            fail(&format!("there is no command '{}'; 'belfry --help' lists them", words.join(" ")))
+            eprintln!("{}", not_there(&words.join(" ")));
+            ExitCode::from(2)
         }
     }
 }
@@ -224,4 +234,28 @@ pub(super) fn fail(lines: &str) -> ExitCode {
         eprintln!("belfry: {line}");
     }
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command of the interface is either here or said to be of a later version, whatever
+    /// its arguments.
+    #[test]
+    fn commands_of_later_versions_say_so() {
+        for command in LATER {
+            let words = command.split(' ').chain(["--json", "file.toml", "--help"]);
+            let read = Cli::try_parse_from(["belfry"].into_iter().chain(words));
+            let is_other = matches!(
+                read.map(|cli| cli.command),
+                Ok(Command::Other(_) | Command::Dialplan(Dialplan::Other(_)))
+            );
+            assert!(is_other, "{command}");
+            let line =
+                format!("belfry {command}: not in this version; see CHANGELOG.md for what is");
+            assert_eq!(not_there(command), line);
+        }
+        assert!(not_there("fly").contains("there is no command 'fly'"));
+    }
 }

@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::cli::ConfigFile;
+use super::sample::{self, Place};
 use crate::config::{self, Config, SecretSource};
 use crate::dialplan::calendar::Days;
 use crate::dialplan::{self, LoadEnv, Plan};
@@ -60,8 +61,10 @@ pub struct Loaded {
     pub plan: Arc<Plan>,
     /// The node's time zone.
     pub zone: TimeZone,
-    /// The directory of sounds.
-    pub sounds: PathBuf,
+    /// Where the prompts are.
+    pub sounds: Place,
+    /// What faults call the configuration.
+    pub name: String,
     /// What does not keep the appliance from starting.
     pub warnings: Vec<Fault>,
 }
@@ -93,18 +96,18 @@ impl From<&ConfigFile> for Source {
 
 /// Reads everything. The error holds all faults, warnings among them.
 pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
-    let (mut config, mut faults, embedded) = config_of(source)?;
-    if embedded {
-        for dir in [&mut config.dialplan.dir, &mut config.dialplan.sounds] {
-            *dir = beside_binary(dir);
-        }
-    }
+    let Written { config, mut faults, ours, name } = config_of(source)?;
+    let place = |dir: &Path| match ours {
+        true => Place::of_sample(dir),
+        false => Place::Disk(dir.to_owned()),
+    };
+    let (dir, sounds) = (place(&config.dialplan.dir), place(&config.dialplan.sounds));
     let zone = zone_of(&config);
-    let sounds = config.dialplan.sounds.clone();
-    match plan_of(&config, &zone) {
+    match plan_of(&config, &name, &dir, &sounds, &zone) {
         Ok((plan, warnings)) => {
             faults.extend(warnings);
-            Ok(Loaded { config, plan: Arc::new(plan), zone, sounds, warnings: faults })
+            let plan = Arc::new(plan);
+            Ok(Loaded { config, plan, zone, sounds, name, warnings: faults })
         }
         Err(more) => {
             faults.extend(more);
@@ -116,19 +119,61 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
 /// The console's socket of a configuration.
 pub(super) fn socket_of(file: &ConfigFile) -> Result<PathBuf, String> {
     match config_of(&file.into()) {
-        Ok((config, ..)) => Ok(config.console.socket),
+        Ok(written) => Ok(written.config.console.socket),
         Err(faults) => Err(lines(&faults)),
     }
 }
 
-/// The database of a configuration, for commands that read it.
+/// The errors among them, one a line.
 pub(super) fn lines(faults: &[Fault]) -> String {
     faults.iter().filter(|f| f.error).map(|f| format!("{f}\n")).collect()
 }
 
-/// The configuration with its warnings, and whether it is the embedded default or a text of ours
-/// (then the dialplan and sounds may lie beside the binary).
-fn config_of(source: &Source) -> Result<(Config, Vec<Fault>, bool), Vec<Fault>> {
+impl Loaded {
+    /// What is wrong with the directory of prompts as a whole. The appliance starts without them:
+    /// calls go on, and prompts are silent.
+    pub(super) fn without_sounds(&self) -> Option<Fault> {
+        let Place::Disk(dir) = &self.sounds else { return None };
+        let what = match fs::read_dir(dir) {
+            Err(error) => error.to_string(),
+            Ok(_) if self.sounds.prompts().values().all(BTreeSet::is_empty) => {
+                "there is no prompt in it".into()
+            }
+            Ok(_) => return None,
+        };
+        let what = format!("the directory of prompts, {}: {what}", dir.display());
+        let remedy = "correct [dialplan] sounds, or put a folder of prompts for each language there \
+                      (the sample's are in sounds/)";
+        Some(at_key(&self.config, &self.name, "sounds", what, remedy))
+    }
+}
+
+/// A fault at a key of `[dialplan]`.
+fn at_key(
+    config: &Config,
+    name: &str,
+    key: &'static str,
+    what: String,
+    remedy: &'static str,
+) -> Fault {
+    let at = config.place("dialplan", key);
+    let (file, remedy) = (name.to_owned(), remedy.to_owned());
+    Fault { file, line: at.line, column: at.column, error: true, what, remedy }
+}
+
+/// A configuration as it was read.
+struct Written {
+    config: Config,
+    /// Its warnings.
+    faults: Vec<Fault>,
+    /// Whether it is the embedded default or another text of ours: then the sample stands in for
+    /// directories that are not there.
+    ours: bool,
+    /// What faults call it.
+    name: String,
+}
+
+fn config_of(source: &Source) -> Result<Written, Vec<Fault>> {
     let (name, text, embedded) = match source {
         Source::Usual if Path::new(USUAL).exists() => {
             (USUAL.to_owned(), read(Path::new(USUAL))?, false)
@@ -155,20 +200,31 @@ fn config_of(source: &Source) -> Result<(Config, Vec<Fault>, bool), Vec<Fault>> 
     config
         .resolve_secrets(fetch)
         .map_err(|faults| faults.into_iter().map(ours).collect::<Vec<_>>())?;
-    Ok((config, warnings.into_iter().map(ours).collect(), embedded))
+    let faults = warnings.into_iter().map(ours).collect();
+    Ok(Written { config, faults, ours: embedded, name })
 }
 
 fn read(path: &Path) -> Result<String, Vec<Fault>> {
-    fs::read_to_string(path).map_err(|error| {
+    let bytes = fs::read(path).map_err(|error| {
         let remedy = match error.kind() {
             std::io::ErrorKind::NotFound => {
                 "name the file with -c, or leave -c out for the default"
             }
             std::io::ErrorKind::PermissionDenied => "let Belfry's user read it",
-            std::io::ErrorKind::InvalidData => "save it as UTF-8",
             _ => "",
         };
         vec![whole(path, error.to_string(), remedy)]
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let bad = error.as_bytes()[good];
+        let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        vec![Fault {
+            line: before.matches('\n').count() as u32 + 1,
+            column: before[line_start..].chars().count() as u32 + 1,
+            ..whole(path, format!("the byte {bad:#04x} is not UTF-8"), "save the file as UTF-8")
+        }]
     })
 }
 
@@ -191,22 +247,26 @@ fn zone_of(config: &Config) -> TimeZone {
     }
 }
 
-/// A directory of the embedded default: as it is where it exists, else beside the binary or in one
-/// of the directories above it (a build in the source tree), else where packages put it.
-fn beside_binary(dir: &Path) -> PathBuf {
-    let Some(name) = dir.file_name().filter(|_| !dir.is_dir()) else { return dir.to_owned() };
-    let exe = std::env::current_exe().ok();
-    let above = exe.iter().flat_map(|exe| exe.ancestors().skip(1).take(5)).map(|d| d.join(name));
-    let packaged = [Path::new("/etc/belfry").join(name), Path::new("/usr/share/belfry").join(name)];
-    above.chain(packaged).find(|candidate| candidate.is_dir()).unwrap_or_else(|| dir.to_owned())
-}
-
-fn plan_of(config: &Config, zone: &TimeZone) -> Result<(Plan, Vec<Fault>), Vec<Fault>> {
-    let dir = &config.dialplan.dir;
-    let texts = dialplan_files(dir)?;
+/// The plan in `dir` for `config`, which faults call `name`.
+fn plan_of(
+    config: &Config,
+    name: &str,
+    dir: &Place,
+    sounds: &Place,
+    zone: &TimeZone,
+) -> Result<(Plan, Vec<Fault>), Vec<Fault>> {
+    let at_dir = |dir: &Path, what: String| {
+        let what = format!("the dialplan's directory, {}: {what}", dir.display());
+        let remedy = "correct [dialplan] dir, or put a dialplan there (the sample is in dialplan/)";
+        vec![at_key(config, name, "dir", what, remedy)]
+    };
+    let texts = match dir {
+        Place::CompiledIn => sample::dialplan(),
+        Place::Disk(dir) => dialplan_files(dir, |what| at_dir(dir, what))?,
+    };
     let files: Vec<dialplan::File<'_>> =
         texts.iter().map(|(path, text)| dialplan::File { path, text }).collect();
-    let mut prompts = prompts_in(&config.dialplan.sounds);
+    let mut prompts = sounds.prompts();
     let music = prompts.remove(MUSIC);
     let env = LoadEnv {
         prompts: Some(prompts),
@@ -227,9 +287,14 @@ fn plan_of(config: &Config, zone: &TimeZone) -> Result<(Plan, Vec<Fault>), Vec<F
         what: fault.what,
         remedy: fault.remedy,
     };
-    match Plan::load(&files, &env) {
-        Ok(loaded) => Ok((loaded.plan, loaded.warnings.into_iter().map(ours).collect())),
-        Err(faults) => Err(faults.into_iter().map(ours).collect()),
+    match (Plan::load(&files, &env), dir) {
+        (Ok(loaded), Place::Disk(dir)) if loaded.plan.route_count() == 0 => {
+            let what = "there is no route in its files, so each call would be refused";
+            let warnings = loaded.warnings.into_iter().map(ours);
+            Err(at_dir(dir, what.into()).into_iter().chain(warnings).collect())
+        }
+        (Ok(loaded), _) => Ok((loaded.plan, loaded.warnings.into_iter().map(ours).collect())),
+        (Err(faults), _) => Err(faults.into_iter().map(ours).collect()),
     }
 }
 
@@ -238,12 +303,13 @@ fn days_off(config: &Config) -> Vec<Days> {
     config.dialplan.holidays.iter().map(|days| Days::Dated(days.first, days.last)).collect()
 }
 
-/// The texts of all `*.toml` and `*.xml` of a directory, by path.
-fn dialplan_files(dir: &Path) -> Result<Vec<(String, String)>, Vec<Fault>> {
-    let entries = fs::read_dir(dir).map_err(|error| {
-        let remedy = "correct [dialplan] dir, or put a dialplan there (the sample is in dialplan/)";
-        vec![whole(dir, error.to_string(), remedy)]
-    })?;
+/// The texts of all `*.toml` and `*.xml` of a directory, by path; `at_dir` makes a fault of what is
+/// wrong with the directory itself.
+fn dialplan_files(
+    dir: &Path,
+    at_dir: impl Fn(String) -> Vec<Fault>,
+) -> Result<Vec<(String, String)>, Vec<Fault>> {
+    let entries = fs::read_dir(dir).map_err(|error| at_dir(error.to_string()))?;
     let is_plan = |path: &PathBuf| {
         path.extension()
             .is_some_and(|e| e.eq_ignore_ascii_case("toml") || e.eq_ignore_ascii_case("xml"))
@@ -252,8 +318,8 @@ fn dialplan_files(dir: &Path) -> Result<Vec<(String, String)>, Vec<Fault>> {
         entries.filter_map(|e| Some(e.ok()?.path())).filter(is_plan).collect();
     paths.sort();
     if paths.is_empty() {
-        let what = "there is no *.toml and no *.xml in it: no call would find a route".to_owned();
-        return Err(vec![whole(dir, what, "put a dialplan there (the sample is in dialplan/)")]);
+        let what = "there is no *.toml and no *.xml in it: no call would find a route";
+        return Err(at_dir(what.into()));
     }
     let (mut texts, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
@@ -266,7 +332,7 @@ fn dialplan_files(dir: &Path) -> Result<Vec<(String, String)>, Vec<Fault>> {
 }
 
 /// The prompts below the folder of each language, by name without ending: `care/menu`.
-fn prompts_in(sounds: &Path) -> BTreeMap<String, BTreeSet<String>> {
+pub(super) fn prompts_in(sounds: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let Ok(entries) = fs::read_dir(sounds) else { return BTreeMap::new() };
     let mut all = BTreeMap::new();
     for entry in entries.filter_map(Result::ok).filter(|e| e.path().is_dir()) {
@@ -339,5 +405,75 @@ mod tests {
             assert_eq!(steps_on(date, days) == 0, open, "{date}");
         }
         assert_eq!(steps_on("2026-10-01", "[]"), 0);
+    }
+
+    /// The faults of a configuration file with `lines` under `[dialplan]`, and of the files beside
+    /// it, in the words of `belfry check`; the directory is taken out of them.
+    fn faults(lines: &str, files: &[(&str, &[u8])]) -> Vec<String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().to_str().expect("a path of ours");
+        fs::create_dir(dir.path().join("plan")).expect("a directory");
+        for (name, bytes) in files {
+            fs::write(dir.path().join(name), bytes).expect("a file");
+        }
+        let path = dir.path().join("belfry.toml");
+        let text = "[sip]\nlisten = \"udp:127.0.0.1:5060\"\n\n[dialplan]\n";
+        fs::write(&path, format!("{text}{}", lines.replace("ROOT", root))).expect("a file");
+        let faults = match load(&Source::File(path)) {
+            Ok(loaded) => loaded.without_sounds().into_iter().collect(),
+            Err(faults) => faults,
+        };
+        faults.iter().map(|fault| fault.to_string().replace(&format!("{root}/"), "")).collect()
+    }
+
+    const ROUTE: &[u8] = b"[[route]]\nname = \"a\"\ncontext = \"c\"\nsteps = [{ hangup = {} }]\n";
+
+    #[test]
+    fn a_directory_that_is_not_there_is_named_where_it_is_written() {
+        let found = faults("dir = \"ROOT/nowhere\"\n", &[]);
+        let start = "belfry.toml:5:7: error: the dialplan's directory, nowhere: No such file";
+        assert!(found.len() == 1 && found[0].starts_with(start), "{found:?}");
+        assert!(found[0].contains("correct [dialplan] dir"), "{found:?}");
+
+        let lines = "dir = \"ROOT/plan\"\n\nsounds = \"ROOT/silent\"\n";
+        let found = faults(lines, &[("plan/a.toml", ROUTE)]);
+        let start = "belfry.toml:7:10: error: the directory of prompts, silent: No such file";
+        assert!(found.len() == 1 && found[0].starts_with(start), "{found:?}");
+        assert!(found[0].contains("correct [dialplan] sounds"), "{found:?}");
+
+        let found = faults(&lines.replace("silent", "plan"), &[("plan/a.toml", ROUTE)]);
+        assert!(found.len() == 1 && found[0].contains("there is no prompt in it"), "{found:?}");
+    }
+
+    #[test]
+    fn a_plan_without_a_route_is_an_error() {
+        let files: [&[(&str, &[u8])]; 2] = [&[], &[("plan/a.toml", b"[sub]\n")]];
+        for files in files {
+            let found = faults("dir = \"ROOT/plan\"\n", files);
+            assert!(
+                found.len() == 1 && found[0].starts_with("belfry.toml:5:7: error: "),
+                "{found:?}"
+            );
+            assert!(found[0].contains("put a dialplan there"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_with_their_place() {
+        let latin = [ROUTE, "# é".as_bytes(), b"t\xe9\n"].concat();
+        let found = faults("dir = \"ROOT/plan\"\n", &[("plan/a.toml", &latin)]);
+        let wanted = "plan/a.toml:5:5: error: the byte 0xe9 is not UTF-8; save the file as UTF-8";
+        assert_eq!(found, [wanted]);
+    }
+
+    #[test]
+    fn the_sample_that_is_compiled_in_agrees_with_the_embedded_default() {
+        let config = Config::embedded();
+        let (dir, sounds) = (Place::CompiledIn, Place::CompiledIn);
+        let zone = TimeZone::UTC;
+        match plan_of(&config, "(embedded default)", &dir, &sounds, &zone) {
+            Ok((plan, warnings)) => assert!(plan.route_count() > 5 && warnings.is_empty()),
+            Err(faults) => panic!("{}", lines(&faults)),
+        }
     }
 }

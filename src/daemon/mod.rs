@@ -24,6 +24,7 @@ mod exchange;
 mod explain;
 pub mod files;
 mod orders;
+pub mod sample;
 mod serve;
 
 pub use cli::main;

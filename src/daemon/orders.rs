@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::console::commands::Order;
 use crate::console::server::Orders;
 use crate::console::{Answer, render};
-use crate::engine::{Clips, Figures};
+use crate::engine::Figures;
 use crate::switch::{Input, Reply, Request, RequestId};
 
 /// The longest wait for the switch.
@@ -97,7 +97,7 @@ impl Operator {
                 return Answer::refused(format!("{}nothing was changed", lines(&faults)));
             }
         };
-        let (clips, bad) = Clips::load(&loaded.sounds);
+        let (clips, bad) = loaded.sounds.clips();
         if let Some(fault) = bad.first() {
             self.inputs.tell(Input::ReloadRefused(u32::try_from(bad.len()).unwrap_or(u32::MAX)));
             return Answer::refused(format!(

@@ -34,8 +34,12 @@ use crate::switch::{DiskEvent, Input, Request, Setup, Switch};
 
 /// How long calls in being may go on after the stop was asked for.
 const CALLS_MAY_END: Duration = Duration::from_secs(3);
-/// How long the store may take to write down the last facts.
+/// How long a database that takes facts may take to have the last ones.
 const STORE_MAY_DRAIN: Duration = Duration::from_secs(10);
+/// How long one that is away is waited for; its facts are safe in the journal.
+const DATABASE_MAY_BE_AWAY: Duration = Duration::from_secs(2);
+/// How long the store's thread may take to leave the database.
+const STORE_MAY_CLOSE: Duration = Duration::from_millis(500);
 /// How often the store's reports and room for facts are looked at.
 const STORE_LOOK: Duration = Duration::from_millis(200);
 
@@ -64,7 +68,8 @@ impl Appliance {
     }
 
     fn begin(source: Source, loaded: Loaded) -> Result<Appliance, String> {
-        let Loaded { config, plan, zone, sounds, warnings } = loaded;
+        let without = loaded.without_sounds();
+        let Loaded { config, plan, zone, sounds, warnings, .. } = loaded;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
@@ -75,7 +80,13 @@ impl Appliance {
             .build()
             .map_err(|e| format!("tokio: {e}"))?;
         let store = open_store(&config)?;
-        let (clips, faults) = Clips::load(&sounds);
+        let (clips, faults) = match without {
+            Some(fault) => {
+                tracing::error!("{fault}");
+                (Clips::default(), Vec::new())
+            }
+            None => sounds.clips(),
+        };
         for fault in faults {
             tracing::error!(
                 "{}: {}: this prompt cannot be played",
@@ -184,14 +195,32 @@ impl Appliance {
             drop(sip);
             engine.stop();
         }
-        if !self.store.drain(STORE_MAY_DRAIN) {
+        if !drained(&self.store) {
             tracing::warn!("the database has not taken all facts; they wait in the journal");
         }
         let result = last(&self.runtime, &self.database);
-        self.store.close();
+        self.store.close_within(STORE_MAY_CLOSE);
         self.runtime.shutdown_timeout(Duration::from_secs(1));
         result
     }
+}
+
+/// Waits until the database has every fact; whether it has.
+fn drained(store: &Store) -> bool {
+    let begun = Instant::now();
+    loop {
+        if store.drain(STORE_LOOK) {
+            return true;
+        }
+        if gives_up(begun.elapsed(), store.health().database_away) {
+            return false;
+        }
+    }
+}
+
+/// Whether a database that was waited for so long is waited for no longer.
+fn gives_up(waited: Duration, away: bool) -> bool {
+    waited >= if away { DATABASE_MAY_BE_AWAY } else { STORE_MAY_DRAIN }
 }
 
 /// `belfry serve`.
@@ -438,4 +467,16 @@ fn tell_reports(reports: &Receiver<Report>, inputs: &Inputs) {
 /// Opens the records for reading.
 pub(super) fn records(runtime: &Runtime, database: &Path) -> Result<Records, String> {
     runtime.block_on(Records::open(database)).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_given_two_seconds_and_a_slow_one_ten() {
+        let after = |ms: u64, away| gives_up(Duration::from_millis(ms), away);
+        assert_eq!([after(1_999, true), after(2_000, true)], [false, true]);
+        assert_eq!([after(9_999, false), after(10_000, false)], [false, true]);
+    }
 }

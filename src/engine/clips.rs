@@ -41,12 +41,30 @@ pub struct Clips(Arc<HashMap<String, Arc<Clip>>>);
 impl Clips {
     /// Loads all below `dir`. What cannot be loaded is told beside what can.
     pub fn load(dir: &Path) -> (Clips, Vec<ClipFault>) {
-        let (mut all, mut faults) = (HashMap::new(), Vec::new());
-        let mut files = Vec::new();
+        let (mut files, mut faults) = (Vec::new(), Vec::new());
         list(dir, "", 0, &mut files, &mut faults);
-        let mut total = 0;
-        for (name, path) in files {
-            match read(&path) {
+        let (clips, more) = Clips::gather(files.into_iter().map(|(name, path)| {
+            let samples = read(&path);
+            (name, path, samples)
+        }));
+        faults.extend(more);
+        (clips, faults)
+    }
+
+    /// Decodes files that are in memory already, each by its name (`en/care/menu`) and its bytes.
+    pub fn of<'f>(files: impl Iterator<Item = (String, &'f [u8])>) -> (Clips, Vec<ClipFault>) {
+        Clips::gather(files.take(MAX_FILES).map(|(name, bytes)| {
+            let path = PathBuf::from(format!("{name}.wav"));
+            (name, path, samples(bytes))
+        }))
+    }
+
+    fn gather(
+        files: impl Iterator<Item = (String, PathBuf, Result<Vec<i16>, String>)>,
+    ) -> (Clips, Vec<ClipFault>) {
+        let (mut all, mut faults, mut total) = (HashMap::new(), Vec::new(), 0);
+        for (name, path, samples) in files {
+            match samples {
                 Ok(samples) if total + samples.len() <= MAX_SAMPLES => {
                     total += samples.len();
                     all.insert(name, Arc::new(Clip::new(samples)));
@@ -73,12 +91,6 @@ impl Clips {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-/// Reads all below `dir` as [`Clips::load`] would: how many are good, and what is wrong.
-pub fn check(dir: &Path) -> (usize, Vec<ClipFault>) {
-    let (clips, faults) = Clips::load(dir);
-    (clips.len(), faults)
 }
 
 /// The WAV files below `dir` with their names, in the order of their names.
@@ -115,14 +127,18 @@ fn list(
     }
 }
 
-/// One file as samples of 8 kHz; of two channels the mean.
+/// One file as samples of 8 kHz.
 fn read(path: &Path) -> Result<Vec<i16>, String> {
     let len = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
     if len > MAX_FILE_BYTES {
         return Err(format!("{len} bytes are too many; a prompt has at most {MAX_FILE_BYTES}"));
     }
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-    let (samples, rate) = decode(&bytes)?;
+    samples(&std::fs::read(path).map_err(|e| e.to_string())?)
+}
+
+/// A WAV file's samples at 8 kHz; of two channels the mean.
+fn samples(bytes: &[u8]) -> Result<Vec<i16>, String> {
+    let (samples, rate) = decode(bytes)?;
     if samples.is_empty() {
         return Err("there is no sample in it".into());
     }
