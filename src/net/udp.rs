@@ -24,6 +24,8 @@ const STOP_CHECK: Duration = Duration::from_millis(200);
 const BUFFER_BYTES: usize = 4 << 20;
 /// The largest datagram there is.
 const DATAGRAM_BYTES: usize = 65_535;
+/// Errors of earlier datagrams that may stand before one of our own.
+const MOST_PENDING: usize = 8;
 
 /// An open UDP socket with its thread; closed when dropped.
 pub struct Socket {
@@ -72,8 +74,14 @@ impl Socket {
         let to = SockAddr::from(flow.remote);
         let send = || self.socket.send_to_with_flags(bytes, &to, libc::MSG_DONTWAIT);
         let full = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
-        // The first error may be that of an earlier datagram, to somebody else.
-        let sent = send().or_else(|error| if full(&error) { Err(error) } else { send() });
+        // An error may be that of an earlier datagram, to somebody else; each try takes one away.
+        let mut sent = send();
+        for _ in 0..MOST_PENDING {
+            match &sent {
+                Err(error) if !full(error) => sent = send(),
+                _ => break,
+            }
+        }
         if let Err(error) = &sent
             && !full(error)
         {
