@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use belfry::base::{CallId, LegId, Rng, Wall};
 use belfry::engine::backend::uring;
 use belfry::engine::{Choice, Clips, Engine, EngineConfig};
-use belfry::media::control::{Codec, Command, Event, StreamParams};
+use belfry::media::control::{Codec, Command, Event, OpusTerms, StreamParams};
 
 /// Where everything happens.
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -138,6 +138,8 @@ fn bridge(engine: &mut Engine, events: &Receiver<Event>, calls: u64) -> io::Resu
             dtmf_send_pt: None,
             key_tones: true,
             dtmf_recv_pt: None,
+            event_clock_hz: 8_000,
+            opus: OpusTerms::default(),
             ptime_ms: 20,
             send: true,
             receive: true,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
 use belfry::dsp::tone::Plan;
-use belfry::media::control::{Codec, Command, DigitSet, Item, StreamParams};
+use belfry::media::control::{Codec, Command, DigitSet, Item, OpusTerms, StreamParams};
 use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
 
@@ -79,6 +79,8 @@ fn plane() -> Plane {
             dtmf_send_pt: (n != 5).then_some(101),
             key_tones: true,
             dtmf_recv_pt: Some(101),
+            event_clock_hz: 8_000,
+            opus: OpusTerms::default(),
             ptime_ms: 20,
             send: true,
             receive: true,

@@ -48,6 +48,17 @@ impl Time {
     }
 }
 
+/// Whole ticks of a clock of `hz` in `d`.
+pub const fn ticks_in(d: Duration, hz: u32) -> u64 {
+    d.as_secs() * hz as u64 + d.subsec_nanos() as u64 * hz as u64 / 1_000_000_000
+}
+
+/// The time that `ticks` of a clock of `hz` take, rounded up to a nanosecond, so that
+/// [`ticks_in`] gives them back.
+pub const fn time_of(ticks: u32, hz: u32) -> Duration {
+    Duration::from_nanos((ticks as u64 * 1_000_000_000).div_ceil(hz as u64))
+}
+
 /// A duration's nanoseconds, saturated to 584 years.
 const fn nanos(d: Duration) -> u64 {
     let ns = d.as_nanos();

@@ -43,6 +43,17 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Its encoding name in SDP (RFC 3551 §6, RFC 7587 §7).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Codec::Pcma => "PCMA",
+            Codec::Pcmu => "PCMU",
+            Codec::G722 => "G722",
+            Codec::Opus => "opus",
+            Codec::L16(_) => "L16",
+        }
+    }
+
     /// Ticks a second of its RTP timestamps.
     pub const fn clock_rate(self) -> u32 {
         match self {
@@ -74,6 +85,22 @@ impl Codec {
             Codec::Pcma | Codec::Pcmu | Codec::G722 | Codec::L16(_) => {
                 (1..=LONGEST_PTIME_MS).contains(&ms)
             }
+        }
+    }
+
+    /// RTP ticks in an eighth of a millisecond: the step from one sample of 8 kHz to the next.
+    pub const fn ticks_per_sample(self) -> u32 {
+        self.clock_rate() / Rate::Khz8.hz()
+    }
+
+    /// RTP ticks that a received payload takes, by its length or its first bytes.
+    #[inline]
+    pub fn ticks_of(self, payload: &[u8]) -> Result<u32, DecodeError> {
+        match self {
+            Codec::Pcma | Codec::Pcmu | Codec::G722 => Ok(payload.len() as u32),
+            Codec::Opus => opus::samples(payload, Rate::Khz48).map(|samples| samples as u32),
+            Codec::L16(_) if payload.len().is_multiple_of(2) => Ok(payload.len() as u32 / 2),
+            Codec::L16(_) => Err(DecodeError::Malformed { bytes: payload.len() }),
         }
     }
 

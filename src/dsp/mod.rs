@@ -15,6 +15,7 @@ pub mod g722;
 pub mod gain;
 pub mod level;
 pub mod mix;
+pub mod narrow;
 pub mod opus;
 pub mod pitch;
 pub mod rate;

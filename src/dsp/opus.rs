@@ -222,6 +222,15 @@ fn accepted(result: Result<(), libopus::ErrorCode>) {
     debug_assert!(result.is_ok(), "{result:?}");
 }
 
+/// Samples of `rate` that a packet holds, by its first bytes.
+pub fn samples(payload: &[u8], rate: Rate) -> Result<usize, DecodeError> {
+    let malformed = DecodeError::Malformed { bytes: payload.len() };
+    if payload.is_empty() {
+        return Err(malformed);
+    }
+    libopus::utils::get_nb_samples(payload, sample_rate(rate)).map_err(|_| malformed)
+}
+
 /// Decodes one stream.
 pub struct Decoder {
     inner: libopus::Decoder,
@@ -237,11 +246,7 @@ impl Decoder {
 
     /// Samples that a packet holds at this decoder's rate, by its first bytes.
     pub fn samples(&self, payload: &[u8]) -> Result<usize, DecodeError> {
-        let malformed = DecodeError::Malformed { bytes: payload.len() };
-        if payload.is_empty() {
-            return Err(malformed);
-        }
-        libopus::utils::get_nb_samples(payload, sample_rate(self.rate)).map_err(|_| malformed)
+        samples(payload, self.rate)
     }
 
     /// Decodes a packet and returns its samples' number. A malformed one leaves the stream as it was

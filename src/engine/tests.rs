@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::*;
 use crate::base::{CallId, PlayId, RecordingId, Wall};
 use crate::dsp::g711;
-use crate::media::control::{Codec, DigitSet, Item, LegStats, RecordFormat, StreamParams};
+use crate::media::control::{Codec, DigitSet, Item, LegStats, RecordFormat, OpusTerms, StreamParams};
 use crate::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 use crate::wire::wav::{Format, Spec, Wav};
 
@@ -153,6 +153,8 @@ impl Peer {
             dtmf_send_pt: Some(101),
             key_tones: true,
             dtmf_recv_pt: Some(101),
+            event_clock_hz: 8_000,
+            opus: OpusTerms::default(),
             ptime_ms: 20,
             send: true,
             receive: true,

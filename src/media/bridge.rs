@@ -10,7 +10,7 @@
 //! Telephone-events go with the audio, under the payload type that `to` takes; a peer that takes none
 //! hears the digit as a tone, or nothing of it where SIP INFO carries it. While `to` is busy (a playback, digits of ours) it hears that instead.
 
-use super::control::{Codec, StreamParams};
+use super::control::{Codec, OpusTerms, StreamParams};
 
 /// What the decision rests on, for each of the two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,10 @@ pub struct Side {
     pub heard: bool,
     /// Whether it may be sent to.
     pub hears: bool,
+    /// Most bit/s that it takes where the codec has no rate of its own; `None`: any.
+    pub bit_rate: Option<u32>,
+    /// Ticks a second of its telephone-events.
+    pub event_clock_hz: u32,
     /// Payload type of telephone-event to it.
     pub event_pt: Option<u8>,
     /// Whether keys become tones where it takes no telephone-event.
@@ -45,6 +49,8 @@ impl Side {
     pub fn new(params: &StreamParams, busy: Busy) -> Side {
         Side {
             codec: params.codec,
+            bit_rate: (params.codec == Codec::Opus).then_some(params.opus.bit_rate),
+            event_clock_hz: params.event_clock_hz,
             heard: params.receive,
             hears: params.send,
             event_pt: params.dtmf_send_pt,
@@ -52,6 +58,15 @@ impl Side {
             busy,
         }
     }
+}
+
+/// Whether packets of `from` can go on to `to` as they are: one codec, keys in one clock, and `to`
+/// takes as many bits as we let `from` send. What else an Opus peer says of itself it has to bear:
+/// every decoder reads packets with FEC, of one channel and of any band (RFC 7587 §6.1).
+pub fn relays(from: &Side, to: &Side) -> bool {
+    from.codec == to.codec
+        && from.event_clock_hz == to.event_clock_hz
+        && to.bit_rate.is_none_or(|most| most >= OpusTerms::MOST_BIT_RATE)
 }
 
 /// How `to` hears `from`.
@@ -97,7 +112,7 @@ impl Paths {
             return Paths::NONE;
         }
         let audio = match to.busy {
-            Busy::No if from.codec == to.codec => Audio::Relay,
+            Busy::No if relays(&from, &to) => Audio::Relay,
             Busy::No => Audio::Samples,
             Busy::Key | Busy::Yes => Audio::None,
         };
@@ -118,6 +133,8 @@ mod tests {
 
     const SIDE: Side = Side {
         codec: Codec::Pcma,
+        bit_rate: None,
+        event_clock_hz: 8_000,
         heard: true,
         hears: true,
         event_pt: Some(101),
@@ -128,6 +145,13 @@ mod tests {
     #[test]
     fn the_table() {
         let other = Side { codec: Codec::Pcmu, event_pt: Some(96), ..SIDE };
+        let opus = Side {
+            codec: Codec::Opus,
+            bit_rate: Some(OpusTerms::MOST_BIT_RATE),
+            event_clock_hz: 48_000,
+            ..SIDE
+        };
+        let narrow = Side { bit_rate: Some(12_000), ..opus };
         let table = [
             (SIDE, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, other, Audio::Samples, Events::Insert(96)),
@@ -142,6 +166,11 @@ mod tests {
             (SIDE, Side { event_pt: None, busy: Busy::Key, ..SIDE }, Audio::None, Events::Tones),
             (SIDE, Side { event_pt: None, busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
             (Side { event_pt: None, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
+            (SIDE, opus, Audio::Samples, Events::Insert(101)),
+            (opus, opus, Audio::Relay, Events::Relay(101)),
+            (opus, Side { event_clock_hz: 8_000, ..opus }, Audio::Samples, Events::Insert(101)),
+            (opus, narrow, Audio::Samples, Events::Insert(101)),
+            (narrow, opus, Audio::Relay, Events::Relay(101)),
         ];
         for (from, to, audio, events) in table {
             assert_eq!(Paths::between(from, to), Paths { audio, events }, "{from:?} {to:?}");

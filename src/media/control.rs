@@ -14,13 +14,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{CallId, LegId, PlayId, RecordingId};
 
-/// What a leg's audio is coded in. All clocks are 8 kHz today.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-pub enum Codec {
-    /// G.711 A-law (static payload type 8): E1's own.
-    Pcma,
-    /// G.711 µ-law (static payload type 0).
-    Pcmu,
+/// What a leg's audio is coded in.
+pub use crate::dsp::codec::Codec;
+
+/// What a peer that takes Opus says of it (`a=fmtp`, RFC 7587 §6.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OpusTerms {
+    /// Most payload bit/s that it wants (`maxaveragebitrate`).
+    pub bit_rate: u32,
+    /// Whether it makes use of in-band FEC (`useinbandfec`).
+    pub fec: bool,
+    /// Whether nothing needs to be sent to it in silence (`usedtx`).
+    pub dtx: bool,
+}
+
+impl OpusTerms {
+    /// Most payload bit/s that we ask for ourselves: 20 ms packets of it and their headers fill the
+    /// 56 kbit/s of a home agent's line.
+    pub const MOST_BIT_RATE: u32 = 36_000;
+}
+
+impl Default for OpusTerms {
+    /// Of a peer that says nothing (§6.1).
+    fn default() -> OpusTerms {
+        OpusTerms { bit_rate: OpusTerms::MOST_BIT_RATE, fec: false, dtx: false }
+    }
 }
 
 /// How one leg's stream stands after an offer and its answer.
@@ -46,6 +64,11 @@ pub struct StreamParams {
     pub key_tones: bool,
     /// Payload type of telephone-event from the peer.
     pub dtmf_recv_pt: Option<u8>,
+    /// Ticks a second in which telephone-events count, both ways (RFC 4733 §2.1): the codec's clock,
+    /// unless the peer takes another only.
+    pub event_clock_hz: u32,
+    /// What the peer says of Opus, where that is the codec.
+    pub opus: OpusTerms,
     /// Milliseconds of audio in each packet that we send, 10 to 60.
     pub ptime_ms: u8,
     /// Whether we send audio (direction `sendrecv` or `sendonly` from our side).

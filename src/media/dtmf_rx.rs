@@ -29,7 +29,7 @@ const BURST: u8 = 32;
 /// Beyond a burst, one digit in this time; a faster sender floods. (Dialling machines: 65 ms.)
 const PACE: Duration = Duration::from_millis(40);
 /// Some senders (Sonus) move the timestamp on with each packet of one event. A packet is taken for
-/// the event's own when it is no further on than this many samples (120 ms).
+/// the event's own when it is no further on than this many samples of 8 kHz (120 ms).
 const CREEP: i32 = 960;
 
 /// One telephone-event packet, as it matters here.
@@ -50,8 +50,19 @@ pub struct Told {
     pub ended: Option<Ended>,
     /// A digit begins.
     pub began: Option<char>,
-    /// And is over already: the packet was its end. Its length in samples.
+    /// And is over already: the packet was its end. Its length in samples of 8 kHz.
     pub at_once: Option<u32>,
+    /// The key to which the packet belongs.
+    pub key: Option<Key>,
+}
+
+/// A key as one of its packets tells of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Timestamp of its beginning.
+    pub began: u32,
+    /// How long it is so far, ticks of the events' clock.
+    pub ticks: u32,
 }
 
 /// A digit's end.
@@ -59,7 +70,7 @@ pub struct Told {
 pub struct Ended {
     /// Which digit.
     pub digit: char,
-    /// How long it was, samples.
+    /// How long it was, samples of 8 kHz.
     pub samples: u32,
 }
 
@@ -72,6 +83,9 @@ pub struct DtmfRx {
     allowed_at: Time,
     /// Digits refused as a flood.
     flooded: u64,
+    /// Ticks of the events' clock in a sample of 8 kHz, and of the timestamps' in the events'.
+    ticks: u32,
+    stamps: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -89,6 +103,8 @@ enum State {
 struct Up {
     timestamp: u32,
     duration: u16,
+    before: u32,
+    began: u32,
     at: Time,
 }
 
@@ -101,16 +117,32 @@ struct Down {
     duration: u16,
     /// Of the segments before.
     before: u32,
+    /// Timestamp of the first segment.
+    began: u32,
     heard: Time,
 }
 
 impl Default for DtmfRx {
     fn default() -> DtmfRx {
-        DtmfRx { state: State::Fresh, allowance: BURST, allowed_at: Time::ZERO, flooded: 0 }
+        DtmfRx {
+            state: State::Fresh,
+            allowance: BURST,
+            allowed_at: Time::ZERO,
+            flooded: 0,
+            ticks: 1,
+            stamps: 1,
+        }
     }
 }
 
 impl DtmfRx {
+    /// Durations count `event_hz` ticks a second from now on, timestamps `codec_hz`: the same, unless
+    /// the peer takes only events of another clock. Multiples of 8,000.
+    pub fn set_clock(&mut self, event_hz: u32, codec_hz: u32) {
+        self.ticks = (event_hz / 8_000).max(1);
+        self.stamps = (codec_hz / event_hz.max(1)).max(1);
+    }
+
     /// Takes one packet. Events that are no digits (flash, fax tones) tell nothing.
     pub fn packet(&mut self, now: Time, packet: EventPacket) -> Told {
         if digit_of(packet.event.code).is_none() {
@@ -118,19 +150,22 @@ impl DtmfRx {
         }
         match self.state {
             State::Fresh => self.press(now, packet),
-            State::Up(up) if up.covers(now, packet.timestamp) => Told::default(),
+            State::Up(up) if up.covers(now, packet.timestamp, self.stamps) => {
+                Told { key: up.key(packet.timestamp), ..Told::default() }
+            }
             State::Up(_) => self.press(now, packet),
             State::Down(down) if diff32(packet.timestamp, down.timestamp) < 0 => Told::default(),
-            State::Down(down) => match down.joined(now, packet) {
+            State::Down(down) => match down.joined(now, packet, self.ticks, self.stamps) {
                 Some(down) if packet.event.end => {
                     self.state = State::Up(down.up(now));
-                    Told { ended: Some(down.ended()), ..Told::default() }
+                    let ended = Some(down.ended(self.ticks));
+                    Told { ended, key: Some(down.key()), ..Told::default() }
                 }
                 Some(down) => {
                     self.state = State::Down(down);
-                    Told::default()
+                    Told { key: Some(down.key()), ..Told::default() }
                 }
-                None => Told { ended: Some(down.ended()), ..self.press(now, packet) },
+                None => Told { ended: Some(down.ended(self.ticks)), ..self.press(now, packet) },
             },
         }
     }
@@ -144,13 +179,13 @@ impl DtmfRx {
             return None;
         }
         self.state = State::Up(down.up(now));
-        Some(down.ended())
+        Some(down.ended(self.ticks))
     }
 
     /// The stream is another now: timestamps mean nothing any more.
     pub fn restart(&mut self) -> Option<Ended> {
         match core::mem::replace(&mut self.state, State::Fresh) {
-            State::Down(down) => Some(down.ended()),
+            State::Down(down) => Some(down.ended(self.ticks)),
             _ => None,
         }
     }
@@ -172,6 +207,7 @@ impl DtmfRx {
             timestamp: packet.timestamp,
             duration: packet.event.duration,
             before: 0,
+            began: packet.timestamp,
             heard: now,
         };
         let allowed = self.allowed(now);
@@ -180,11 +216,12 @@ impl DtmfRx {
             true => State::Down(down),
             false => State::Up(down.up(now)),
         };
-        let at_once = packet.event.end.then_some(down.duration.into());
+        let at_once = packet.event.end.then_some(u32::from(down.duration) / self.ticks);
         Told {
             ended: None,
             began: digit_of(down.code).filter(|_| allowed),
             at_once: at_once.filter(|_| allowed),
+            key: allowed.then(|| down.key()),
         }
     }
 
@@ -205,18 +242,24 @@ impl DtmfRx {
 impl Up {
     /// Whether an event of `timestamp` is this one again, or older. Timestamps that lie far back when
     /// no straggler can be under way any more are a sender's that began anew.
-    fn covers(self, now: Time, timestamp: u32) -> bool {
+    fn covers(self, now: Time, timestamp: u32, stamps: u32) -> bool {
         let ahead = diff32(timestamp, self.timestamp);
         match now.since(self.at) < STRAGGLERS {
-            true => ahead <= 0 || ahead < i32::from(self.duration),
+            true => ahead <= 0 || i64::from(ahead) < i64::from(self.duration) * i64::from(stamps),
             false => ahead == 0,
         }
+    }
+
+    /// The key again, for one of its own last packets.
+    fn key(self, timestamp: u32) -> Option<Key> {
+        let ticks = self.before + u32::from(self.duration);
+        (timestamp == self.timestamp).then_some(Key { began: self.began, ticks })
     }
 }
 
 impl Down {
     /// This key press after `packet`, if that belongs to it.
-    fn joined(self, now: Time, packet: EventPacket) -> Option<Down> {
+    fn joined(self, now: Time, packet: EventPacket, ticks: u32, stamps: u32) -> Option<Down> {
         let ahead = diff32(packet.timestamp, self.timestamp);
         if packet.event.code != self.code {
             return None;
@@ -227,7 +270,10 @@ impl Down {
         }
         // §2.5.1.3: a long event goes on in the next segment, which begins where the last is full.
         // That full packet may be lost, so the next segment may be a segment's length ahead.
-        if !packet.marker && ahead == i32::from(u16::MAX) {
+        let segment = i64::from(u16::MAX);
+        if !packet.marker
+            && (i64::from(ahead) == segment || i64::from(ahead) == segment * i64::from(stamps))
+        {
             return Some(Down {
                 timestamp: packet.timestamp,
                 duration: packet.event.duration,
@@ -235,7 +281,8 @@ impl Down {
                 ..longer
             });
         }
-        let creeps = !packet.marker && ahead <= CREEP && packet.event.duration > self.duration;
+        let creep = CREEP * (ticks * stamps) as i32;
+        let creeps = !packet.marker && ahead <= creep && packet.event.duration > self.duration;
         creeps.then_some(Down {
             timestamp: packet.timestamp,
             duration: packet.event.duration,
@@ -244,14 +291,17 @@ impl Down {
     }
 
     fn up(self, now: Time) -> Up {
-        Up { timestamp: self.timestamp, duration: self.duration, at: now }
+        let Down { timestamp, duration, before, began, .. } = self;
+        Up { timestamp, duration, before, began, at: now }
     }
 
-    fn ended(self) -> Ended {
-        Ended {
-            digit: digit_of(self.code).unwrap_or('?'),
-            samples: self.before + u32::from(self.duration),
-        }
+    fn key(self) -> Key {
+        Key { began: self.began, ticks: self.before + u32::from(self.duration) }
+    }
+
+    fn ended(self, ticks: u32) -> Ended {
+        let digit = digit_of(self.code).unwrap_or('?');
+        Ended { digit, samples: self.key().ticks / ticks }
     }
 }
 
@@ -327,9 +377,9 @@ mod tests {
         let mut rx = DtmfRx::default();
         let told: Vec<_> = packets.iter().map(|p| rx.packet(Time::ZERO, *p)).collect();
         assert_eq!(told[0].began, Some('3'));
-        assert!(told[1..3].iter().all(|t| *t == Told::default()));
+        assert!(told[1..3].iter().all(|t| (t.began, t.ended) == (None, None)));
         let whole = Ended { digit: '3', samples: 2 * 65_535 + 800 };
-        assert_eq!(told[3], Told { ended: Some(whole), ..Told::default() });
+        assert_eq!((told[3].began, told[3].ended), (None, Some(whole)));
     }
 
     #[test]

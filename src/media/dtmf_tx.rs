@@ -9,7 +9,7 @@
 //!              the packet time (by our clock)
 //! ```
 //!
-//! A press longer than 65,535 samples goes on in further segments (§2.5.1.3). The end packet is sent
+//! A press longer than 65,535 ticks goes on in further segments (§2.5.1.3). The end packet is sent
 //! three times (§2.5.1.4), in the pause after the digit, which is made long enough for them.
 //!
 //! Not here: headers ([`rtp_tx`](super::rtp_tx)) and the same digits as tones
@@ -54,7 +54,7 @@ pub enum Step {
         code: u8,
         /// The end bit.
         end: bool,
-        /// Samples since the segment began.
+        /// Ticks since the segment began.
         duration: u16,
         /// What its timestamp is.
         begins: Begins,
@@ -120,12 +120,18 @@ impl DtmfTx {
         (self.state == State::Idle).then(|| self.queue.pop_front()).flatten()
     }
 
-    /// What to send in the next `samples`.
-    pub fn step(&mut self, samples: u32) -> Step {
+    /// What to send in the next `samples`, told in ticks of an event clock of so many `ticks` a sample
+    /// of 8 kHz.
+    pub fn step(&mut self, samples: u32, ticks: u32) -> Step {
+        let samples = samples * ticks;
         match self.state {
             State::Idle => match self.queue.pop_front() {
                 None => Step::Idle,
-                Some(press) => self.sound(press, 0, press.on, Begins::Press, samples),
+                Some(press) => {
+                    let Press { code, on, off } = press;
+                    let press = Press { code, on: on * ticks, off: off * ticks };
+                    self.sound(press, 0, press.on, Begins::Press, samples)
+                }
             },
             State::Sounding { press, sent, left } if sent >= FULL => {
                 // What did not fit into the full packet counts for the next segment.
@@ -169,7 +175,7 @@ mod tests {
 
     /// All steps until idle.
     fn steps(tx: &mut DtmfTx, samples: u32) -> Vec<Step> {
-        core::iter::from_fn(|| Some(tx.step(samples)).filter(|s| *s != Step::Idle)).collect()
+        core::iter::from_fn(|| Some(tx.step(samples, 1)).filter(|s| *s != Step::Idle)).collect()
     }
 
     fn event(duration: u16, end: bool, begins: Begins) -> Step {
@@ -226,11 +232,23 @@ mod tests {
     }
 
     #[test]
+    fn a_faster_clock_counts_the_same_time_and_needs_segments_sooner() {
+        let mut tx = DtmfTx::new();
+        tx.push("1", 1_500, 40); // 72,000 ticks of 48 kHz
+        let of = |tx: &mut DtmfTx| Some(tx.step(160, 6)).filter(|s| *s != Step::Idle);
+        let steps: Vec<Step> = core::iter::from_fn(|| of(&mut tx)).collect();
+        assert_eq!(steps[0], event(960, false, Begins::Press));
+        let segment = |s: &Step| matches!(s, Step::Event { begins: Begins::Segment, .. });
+        assert_eq!(steps.iter().position(segment), Some(69));
+        assert_eq!(steps[74], event(72_000u32.wrapping_sub(65_535) as u16, true, Begins::No));
+    }
+
+    #[test]
     fn presses_can_be_taken_away_as_tones() {
         let mut tx = DtmfTx::new();
         tx.push("12", 50, 60);
         assert_eq!(tx.take(), Some(Press { code: 1, on: 400, off: 480 }));
-        tx.step(160);
+        tx.step(160, 1);
         assert_eq!(tx.take(), None, "an event sounds");
     }
 
@@ -245,7 +263,7 @@ mod tests {
             let (mut rx, mut heard, mut timestamp, mut clock) = (DtmfRx::default(), String::new(), 0u32, 0u32);
             let samples = ptime * 80;
             loop {
-                match tx.step(samples) {
+                match tx.step(samples, 1) {
                     Step::Idle => break,
                     Step::Pause => {}
                     Step::Event { code, end, duration, begins } => {

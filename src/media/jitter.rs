@@ -175,6 +175,24 @@ impl Jitter {
         self.tape.write(at, pcm);
     }
 
+    /// Lays down what was made up for lost packets. It says nothing of how late packets come, and
+    /// without a stream it has no place.
+    pub fn fill(&mut self, timestamp: u32, pcm: &[i16]) {
+        let at = self.extend(timestamp);
+        if self.packets == 0 || pcm.len() > LONGEST_PACKET || !self.fits(at, pcm.len()) {
+            return;
+        }
+        match self.state {
+            State::Silent => {}
+            State::Playing { next, .. } if at < next => {
+                if let Some(rest) = pcm.get((next - at) as usize..).filter(|r| !r.is_empty()) {
+                    self.tape.write(next, rest);
+                }
+            }
+            State::Starting(_) | State::Playing { .. } => self.tape.write(at, pcm),
+        }
+    }
+
     /// The next samples, for a hearer whose clock says `now`. At most [`LONGEST_PULL`]; silence when
     /// there is no stream.
     pub fn pull(&mut self, now: Time, out: &mut [i16]) {

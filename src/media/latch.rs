@@ -73,10 +73,12 @@ pub struct Mark {
     pub ssrc: u32,
     /// Sequence number.
     pub sequence: u16,
-    /// Timestamp, 8 kHz.
+    /// Timestamp.
     pub timestamp: u32,
     /// Whether the payload type was negotiated; a packet of an unknown one proves nothing.
     pub known: bool,
+    /// Ticks a millisecond of the timestamps.
+    pub ticks_per_ms: u32,
 }
 
 /// What is to be done with a packet.

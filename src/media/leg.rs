@@ -15,7 +15,7 @@ use super::PortIndex;
 use super::bridge::{Audio, Paths, Side};
 use super::control::{Codec, LegStats, StreamParams};
 use super::dtmf_rx::DtmfRx;
-use super::jitter::Jitter;
+use super::ear::{Ear, Narrowed};
 use super::latch::{Latch, Source};
 use super::mouth::Mouth;
 use super::plane::recordings::TapPoint;
@@ -23,8 +23,9 @@ use super::rtcp::Rtcp;
 use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
 use crate::base::{Duration, LegId, Rng, Time};
-use crate::dsp::dtmf_detect::{Detected, Detector};
 use crate::dsp::g711;
+use crate::dsp::narrow::Encoder;
+use crate::dsp::opus::{DEFAULT_BIT_RATE, Settings};
 
 /// Samples of a packet time before anything was negotiated.
 const DEFAULT_SAMPLES: usize = 160;
@@ -60,6 +61,10 @@ pub(super) struct Leg {
     pub(super) partner: Option<u32>,
     pub(super) taps: [Option<TapPoint>; MOST_TAPS],
     pub(super) ear: Option<Box<Ear>>,
+    /// The clock of its timestamps against the plane's.
+    pub(super) narrowed: Narrowed,
+    /// Codes what it is sent; `None` before it was negotiated, or where there was no memory.
+    pub(super) encoder: Option<Box<Encoder>>,
     pub(super) tx: RtpTx,
     pub(super) port: PortIndex,
     pub(super) id: LegId,
@@ -117,6 +122,8 @@ impl Leg {
             partner: None,
             taps: [None; MOST_TAPS],
             ear: None,
+            narrowed: Narrowed::new(Codec::Pcma),
+            encoder: None,
             tx: RtpTx::new(now, ssrc, sequence, timestamp),
             port,
             id,
@@ -144,7 +151,35 @@ impl Leg {
             self.watch.since = now;
             self.watch.lost = None;
         }
+        self.code(now, &params);
         self.params = Some(params);
+    }
+
+    /// Makes what a codec needs, unless it is the one of before.
+    fn code(&mut self, now: Time, params: &StreamParams) {
+        let codec = params.codec;
+        self.dtmf.set_clock(params.event_clock_hz, codec.clock_rate());
+        if self.params.as_ref().is_none_or(|p| p.codec != codec) {
+            self.rx.set_clock(codec.clock_rate());
+            self.tx.set_clock(now, codec.clock_rate());
+            self.narrowed = Narrowed::new(codec);
+            self.ear = None;
+            self.encoder = Encoder::new(codec, Settings::new).ok().map(Box::new);
+        }
+        if let Some(opus) = self.encoder.as_mut().and_then(|encoder| encoder.opus()) {
+            opus.set_bit_rate(params.opus.bit_rate.min(DEFAULT_BIT_RATE));
+            opus.set_dtx(params.opus.dtx);
+        }
+    }
+
+    /// Lets an Opus peer that makes use of it have as much FEC as its reports call for.
+    pub(super) fn heed_loss(&mut self) {
+        let fec = self.params.as_ref().is_some_and(|p| p.opus.fec);
+        let percent = if fec { u32::from(self.rtcp.fraction_lost()) * 100 / 256 } else { 0 };
+        let opus = self.encoder.as_mut().and_then(|encoder| encoder.opus());
+        if let Some(opus) = opus.filter(|o| u32::from(o.settings().loss_percent) != percent) {
+            opus.expect_loss(percent as u8);
+        }
     }
 
     /// What `payload_type` stands for.
@@ -174,7 +209,17 @@ impl Leg {
         self.params.as_ref().and_then(|p| p.dtmf_send_pt)
     }
 
-    /// Samples in one packet that we send.
+    /// Ticks of its events' clock in a sample of 8 kHz.
+    pub(super) fn event_ticks(&self) -> u32 {
+        self.params.as_ref().map_or(1, |p| (p.event_clock_hz / 8_000).max(1))
+    }
+
+    /// Ticks of its timestamps in one of its events' clock.
+    pub(super) fn event_stamps(&self) -> u32 {
+        (self.narrowed.ticks() / self.event_ticks()).max(1)
+    }
+
+    /// Samples in one packet that we send, 8 kHz.
     pub(super) fn samples(&self) -> usize {
         let ptime = |p: &StreamParams| p.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end());
         self.params.as_ref().map_or(DEFAULT_SAMPLES, |p| usize::from(ptime(p)) * 8)
@@ -187,10 +232,11 @@ impl Leg {
 
     /// Makes or drops the ear.
     pub(super) fn fit_ear(&mut self, wanted: bool) {
-        match (wanted, &mut self.ear) {
-            (false, ear) => *ear = None,
-            (true, Some(_)) => {}
-            (true, ear) => *ear = Some(Box::new(Ear::new())),
+        let codec = self.params.as_ref().map(|p| p.codec).filter(|_| wanted);
+        match (codec, &mut self.ear) {
+            (None, ear) => *ear = None,
+            (Some(_), Some(_)) => {}
+            (Some(codec), ear) => *ear = Ear::new(codec).ok().map(Box::new),
         }
     }
 
@@ -232,41 +278,6 @@ impl Leg {
     }
 }
 
-/// What makes a received stream audible to us: for the sample path and for in-band digits.
-#[derive(Debug)]
-pub(super) struct Ear {
-    jitter: Jitter,
-    detector: Detector,
-}
-
-impl Ear {
-    fn new() -> Ear {
-        Ear { jitter: Jitter::new(), detector: Detector::new() }
-    }
-
-    /// Takes a packet's samples.
-    pub(super) fn insert(&mut self, now: Time, first: bool, timestamp: u32, pcm: &[i16]) {
-        self.jitter.insert(now, first, timestamp, pcm);
-    }
-
-    /// The next samples.
-    pub(super) fn hear(&mut self, now: Time, pcm: &mut [i16]) {
-        self.jitter.pull(now, pcm);
-    }
-
-    /// The digit that begins in `pcm`, which follows what was looked at before. Two cannot begin
-    /// within 60 ms.
-    pub(super) fn detect(&mut self, pcm: &[i16]) -> Option<char> {
-        let mut began = None;
-        self.detector.feed(pcm, &mut |detected| {
-            if let Detected::Begin { digit, .. } = detected {
-                began = Some(digit);
-            }
-        });
-        began
-    }
-}
-
 impl Leg {
     /// Whether `digit`, heard in the audio at `now`, is the key that a telephone-event told of.
     pub(super) fn was_told(&self, now: Time, digit: char) -> bool {
@@ -279,21 +290,6 @@ pub(super) fn recode(codec: Codec, codes: &mut [u8]) {
     match codec {
         Codec::Pcma => g711::ulaw_to_alaw(codes),
         Codec::Pcmu => g711::alaw_to_ulaw(codes),
-    }
-}
-
-/// Codes to samples.
-pub(super) fn decode(codec: Codec, codes: &[u8], samples: &mut [i16]) {
-    match codec {
-        Codec::Pcma => g711::alaw_decode(codes, samples),
-        Codec::Pcmu => g711::ulaw_decode(codes, samples),
-    }
-}
-
-/// Samples to codes.
-pub(super) fn encode(codec: Codec, samples: &[i16], codes: &mut [u8]) {
-    match codec {
-        Codec::Pcma => g711::alaw_encode(samples, codes),
-        Codec::Pcmu => g711::ulaw_encode(samples, codes),
+        Codec::G722 | Codec::Opus | Codec::L16(_) => {} // negotiated with G.711 only
     }
 }

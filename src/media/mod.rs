@@ -3,7 +3,7 @@
 //! ```text
 //!   control   what the switch asks and is told
 //!   plane     all legs of one worker: commands in, datagrams in, the tick out
-//!    ├ leg      latch ─▶ rtp_rx ─▶ dtmf_rx, jitter;   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
+//!    ├ leg      latch ─▶ rtp_rx ─▶ dtmf_rx, ear (jitter);   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
 //!    └ bridge   by which path two legs hear each other
 //!   one_key   one press, told in two forms
 //!   tap       where a packet lies on a recording's clock
@@ -16,6 +16,7 @@ pub mod bridge;
 pub mod control;
 pub mod dtmf_rx;
 pub mod dtmf_tx;
+mod ear;
 pub mod jitter;
 pub mod latch;
 mod leg;

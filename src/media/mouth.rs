@@ -128,8 +128,8 @@ impl Mouth {
     }
 
     /// What to say in the next packet time, which is `pcm` long. `events`: the peer takes
-    /// telephone-events.
-    pub fn say(&mut self, pcm: &mut [i16], events: bool) -> (Said, Over) {
+    /// telephone-events, of a clock of so many ticks a sample.
+    pub fn say(&mut self, pcm: &mut [i16], events: Option<u32>) -> (Said, Over) {
         let mut over = Over::default();
         if self.sending {
             match self.say_digits(pcm, events) {
@@ -151,9 +151,9 @@ impl Mouth {
     }
 
     /// `None` when the last digit and its pause are over.
-    fn say_digits(&mut self, pcm: &mut [i16], events: bool) -> Option<Said> {
-        if events && self.tone.is_none() {
-            return match self.digits.step(pcm.len() as u32) {
+    fn say_digits(&mut self, pcm: &mut [i16], events: Option<u32>) -> Option<Said> {
+        if let (Some(ticks), None) = (events, &self.tone) {
+            return match self.digits.step(pcm.len() as u32, ticks) {
                 Step::Idle => None,
                 Step::Pause => Some(Said::Pause),
                 step => Some(Said::Event(step)),
@@ -179,7 +179,7 @@ mod tests {
 
     fn say(mouth: &mut Mouth, events: bool) -> (Said, Over, [i16; 160]) {
         let mut pcm = [0; 160];
-        let (said, over) = mouth.say(&mut pcm, events);
+        let (said, over) = mouth.say(&mut pcm, events.then_some(1));
         (said, over, pcm)
     }
 

@@ -43,13 +43,15 @@ use self::recordings::Recordings;
 use super::PortIndex;
 use super::bridge::{Audio, Paths};
 use super::control::{DigitBy, Event, PlayEnd};
-use super::jitter::{LONGEST_PACKET, LONGEST_PULL};
+use super::jitter::LONGEST_PACKET;
 use super::rtcp::MOST_BYTES;
 use crate::base::{Duration, Rng, Time};
 use crate::wire::rtp::HEADER_LEN;
 
 /// Legs start their clocks on this grid, so that a turn of the engine finds many due at once.
 const GRID: Duration = Duration::from_millis(5);
+/// Longest payload that is made: 60 ms of 16-bit samples at 8 kHz; Opus keeps within its line.
+const MOST_PAYLOAD: usize = 960;
 /// How often the chores are done.
 const CHORES: Duration = Duration::from_millis(100);
 /// Events that can wait without an allocation.
@@ -111,7 +113,7 @@ pub struct Plane {
     counts: Counts,
     /// Samples of one packet, received or to be sent, and the packet that is sent.
     pcm: [i16; LONGEST_PACKET],
-    packet: [u8; HEADER_LEN + LONGEST_PULL],
+    packet: [u8; HEADER_LEN + MOST_PAYLOAD],
 }
 
 /// What a plane holds and has dropped.
@@ -158,7 +160,7 @@ impl Plane {
             events: VecDeque::with_capacity(EVENTS),
             counts: Counts::default(),
             pcm: [0; LONGEST_PACKET],
-            packet: [0; HEADER_LEN + LONGEST_PULL],
+            packet: [0; HEADER_LEN + MOST_PAYLOAD],
         }
     }
 

@@ -237,7 +237,7 @@ mod tests {
     fn end(ssrc: u32, peer: &str, peer_ssrc: u32) -> End {
         let (mut rng, mut latch) = (Rng::from_seed(u64::from(ssrc)), Latch::default());
         latch.negotiated(peer.parse().ok());
-        let mark = Mark { ssrc: peer_ssrc, sequence: 1, timestamp: 0, known: true };
+        let mark = Mark { ssrc: peer_ssrc, sequence: 1, timestamp: 0, known: true, ticks_per_ms: 8 };
         latch.check(at(0), peer.parse().unwrap(), mark);
         let rtcp = Rtcp::new(at(0), &mut rng);
         End { rtcp, rx: RtpRx::default(), tx: RtpTx::new(at(0), ssrc, 0, 0), latch, rng }
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn two_ends_learn_round_trip_and_loss() {
         let (mut a, mut b) = (end(1, B, 2), end(2, A, 1));
-        a.tx.own(at(0), 8, 160);
+        a.tx.own(at(0), 8, 160, 160);
         for sequence in [1, 2, 4] {
             b.rx.packet(at(0), 1, sequence, None, 160);
         }
@@ -279,7 +279,7 @@ mod tests {
     fn who_sent_nothing_lately_is_a_receiver() {
         let mut a = end(1, B, 2);
         assert_eq!(a.report(0)[1], 201);
-        a.tx.own(at(0), 8, 160);
+        a.tx.own(at(0), 8, 160, 160);
         assert_eq!([a.report(0)[1], a.report(0)[1], a.report(0)[1]], [200, 200, 201]);
     }
 
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn strangers_and_garbage_change_nothing() {
         let (mut a, mut b) = (end(1, B, 2), end(2, A, 1));
-        b.tx.own(at(0), 8, 160);
+        b.tx.own(at(0), 8, 160, 160);
         let sr = b.report(100);
         assert_eq!(a.receive(110, "203.0.113.9:5000", &sr), Ok(false));
         assert!(a.receive(110, B, &sr[..10]).is_err());

@@ -18,16 +18,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Time;
 use crate::base::seq::{diff16, diff32};
+use crate::base::time::ticks_in;
 
 /// Sequence numbers by which a packet may be ahead and still belong to the stream (§A.1): 60 s.
 pub const MAX_DROPOUT: i16 = 3_000;
 /// By which it may be behind: as many as are remembered to tell duplicates.
 pub const MAX_MISORDER: i16 = 63;
-/// A change of transit time beyond this many samples (2 s) is a leap of the sender's timestamps,
-/// not jitter of the network.
-const TRANSIT_LEAP: i32 = 16_000;
-/// Nanoseconds in a sample of 8 kHz.
-const SAMPLE_NS: u64 = 125_000;
+/// A change of transit time beyond this many seconds is a leap of the sender's timestamps, not
+/// jitter of the network.
+const TRANSIT_LEAP_S: u32 = 2;
+/// Ticks a second of a stream's timestamps, unless it is told otherwise.
+const CLOCK_HZ: u32 = 8_000;
 
 /// What a packet is to its stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,15 +50,32 @@ pub enum Arrival {
 }
 
 /// The receiving side of one leg's RTP, over all streams that it had.
-#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RtpRx {
     stream: Option<Stream>,
+    /// Ticks a second of its timestamps.
+    clock_hz: u32,
     /// Of streams that ended.
     past_expected: u64,
     past_received: u64,
     bytes: u64,
     duplicates: u64,
-    jitter_max: u32,
+    /// The worst jitter so far, microseconds.
+    jitter_max_us: u32,
+}
+
+impl Default for RtpRx {
+    fn default() -> RtpRx {
+        RtpRx {
+            stream: None,
+            clock_hz: CLOCK_HZ,
+            past_expected: 0,
+            past_received: 0,
+            bytes: 0,
+            duplicates: 0,
+            jitter_max_us: 0,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,9 +92,9 @@ struct Stream {
     received: u64,
     /// After a leap: the number that would confirm it.
     leap: Option<u16>,
-    /// Arrival minus timestamp of the last audio packet, samples.
+    /// Arrival minus timestamp of the last audio packet, ticks.
     transit: Option<u32>,
-    /// Interarrival jitter in samples, times 16.
+    /// Interarrival jitter in ticks, times 16.
     jitter: u32,
     /// As they stood at the last report.
     reported: (u64, u64),
@@ -93,7 +111,7 @@ pub struct Reception {
     pub cumulative_lost: i32,
     /// Newest sequence number, extended by its cycles.
     pub highest_sequence: u32,
-    /// Jitter in samples.
+    /// Jitter in ticks of the stream's clock.
     pub jitter: u32,
 }
 
@@ -115,6 +133,16 @@ pub struct Totals {
 }
 
 impl RtpRx {
+    /// The timestamps count `hz` ticks a second from now on.
+    pub fn set_clock(&mut self, hz: u32) {
+        if core::mem::replace(&mut self.clock_hz, hz) == hz {
+            return;
+        }
+        if let Some(stream) = &mut self.stream {
+            (stream.transit, stream.jitter) = (None, 0);
+        }
+    }
+
     /// Counts one packet that is ours. `timestamp` is `None` for telephone-events, whose timestamps
     /// stand still and would show as jitter.
     #[inline]
@@ -143,8 +171,9 @@ impl RtpRx {
         if let Some(stream) = &mut self.stream {
             stream.received += 1;
             if let Some(timestamp) = timestamp {
-                stream.note_transit(now, timestamp);
-                self.jitter_max = self.jitter_max.max(stream.jitter);
+                stream.note_transit(now, timestamp, self.clock_hz);
+                let jitter_us = jitter_us(stream.jitter, self.clock_hz);
+                self.jitter_max_us = self.jitter_max_us.max(jitter_us);
             }
         }
         arrival
@@ -200,15 +229,16 @@ impl RtpRx {
             bytes: self.bytes,
             lost: (self.past_expected + expected).saturating_sub(packets),
             duplicates: self.duplicates,
-            jitter_us: jitter_us(jitter),
-            jitter_max_us: jitter_us(self.jitter_max),
+            jitter_us: jitter_us(jitter, self.clock_hz),
+            jitter_max_us: self.jitter_max_us,
         }
     }
 }
 
-/// Sixteenths of a sample as microseconds.
-fn jitter_us(sixteenths: u32) -> u32 {
-    (u64::from(sixteenths) * SAMPLE_NS / 16_000).min(u64::from(u32::MAX)) as u32
+/// Sixteenths of a tick as microseconds.
+fn jitter_us(sixteenths: u32, clock_hz: u32) -> u32 {
+    let us = u64::from(sixteenths) * 62_500 / u64::from(clock_hz.max(1));
+    us.min(u64::from(u32::MAX)) as u32
 }
 
 impl Stream {
@@ -253,11 +283,12 @@ impl Stream {
 
     /// §A.8: the mean deviation of the transit time, a 16th of each change.
     #[inline]
-    fn note_transit(&mut self, now: Time, timestamp: u32) {
-        let transit = ((now.as_nanos() / SAMPLE_NS) as u32).wrapping_sub(timestamp);
+    fn note_transit(&mut self, now: Time, timestamp: u32, clock_hz: u32) {
+        let clock = ticks_in(now.since(Time::ZERO), clock_hz) as u32;
+        let transit = clock.wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             let change = diff32(transit, before);
-            if change.unsigned_abs() <= TRANSIT_LEAP as u32 {
+            if change.unsigned_abs() <= TRANSIT_LEAP_S * clock_hz {
                 self.jitter = self.jitter + change.unsigned_abs() - ((self.jitter + 8) >> 4);
             }
         }
@@ -350,6 +381,20 @@ mod tests {
         // A leap of the sender's clock is not the network's doing.
         rx.packet(at(40_000), 7, 2_000, Some(77_777_777), 160);
         assert!(rx.totals().jitter_max_us <= 10_000);
+    }
+
+    #[test]
+    fn jitter_is_told_in_the_clock_of_the_codec() {
+        let mut rx = RtpRx::default();
+        rx.set_clock(48_000);
+        for n in 0..2_000u32 {
+            let ms = u64::from(n) * 20 + if n % 2 == 0 { 0 } else { 10 };
+            rx.packet(at(ms), 7, n as u16, Some(n.wrapping_mul(960).wrapping_sub(5)), 60);
+        }
+        assert!((9_900..=10_000).contains(&rx.totals().jitter_us), "{}", rx.totals().jitter_us);
+        assert!((470..=480).contains(&rx.report().unwrap().jitter), "10 ms of 48 kHz");
+        rx.set_clock(8_000);
+        assert!(rx.totals().jitter_max_us >= 9_900);
     }
 
     proptest! {

@@ -23,14 +23,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::seq::{diff16, diff32};
+use crate::base::time::{ticks_in, time_of};
 use crate::base::{Duration, Time};
 use crate::wire::rtp::Header;
 
-/// Samples (1 s) by which a relayed timestamp may lead the time that has passed, or go back, before
-/// it counts as a leap.
-const LEAP: i32 = 8_000;
-/// Nanoseconds in a sample of 8 kHz.
-const SAMPLE_NS: u64 = 125_000;
+/// Seconds by which a relayed timestamp may lead the time that has passed, or go back, before it
+/// counts as a leap.
+const LEAP_S: u32 = 1;
+/// Ticks a second of the timestamps, unless it is told otherwise.
+const CLOCK_HZ: u32 = 8_000;
 
 /// One packet to be relayed, as it was received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,14 +44,16 @@ pub struct Relayed {
     pub sequence: u16,
     /// Its timestamp.
     pub timestamp: u32,
-    /// Samples that it holds; 0 for a telephone-event, whose timestamp stands still.
-    pub samples: u32,
+    /// Ticks that its audio takes; 0 for a telephone-event, whose timestamp stands still.
+    pub ticks: u32,
 }
 
 /// The sending side of one leg's RTP.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RtpTx {
     ssrc: u32,
+    /// Ticks a second of its timestamps.
+    clock_hz: u32,
     /// Of the next packet.
     sequence: u16,
     /// Of the next sample, and when that is to be sent.
@@ -77,21 +80,12 @@ struct Splice {
     came: Time,
 }
 
-/// Whole samples between two times.
-fn samples_in(passed: Duration) -> u32 {
-    (passed.as_nanos() as u64 / SAMPLE_NS) as u32
-}
-
-/// The time that samples take.
-fn time_of(samples: u32) -> Duration {
-    Duration::from_nanos(u64::from(samples) * SAMPLE_NS)
-}
-
 impl RtpTx {
     /// A stream that begins at `now` with numbers of its own choosing (random, RFC 3550 §5.1).
     pub fn new(now: Time, ssrc: u32, sequence: u16, timestamp: u32) -> RtpTx {
         RtpTx {
             ssrc,
+            clock_hz: CLOCK_HZ,
             sequence,
             cursor: timestamp,
             due: now,
@@ -102,13 +96,22 @@ impl RtpTx {
         }
     }
 
-    /// The header of a packet of `samples` own samples (and as many payload bytes), due at `now`.
-    pub fn own(&mut self, now: Time, payload_type: u8, samples: u32) -> Header {
+    /// The timestamps count `hz` ticks a second from `now` on; they go on from where they are, and
+    /// one that is relayed is joined anew.
+    pub fn set_clock(&mut self, now: Time, hz: u32) {
+        if self.clock_hz != hz {
+            self.catch_up(now);
+            (self.clock_hz, self.splice, self.broken) = (hz, None, true);
+        }
+    }
+
+    /// The header of a packet of our own that lasts `ticks`, due at `now`; `bytes` of payload.
+    pub fn own(&mut self, now: Time, payload_type: u8, ticks: u32, bytes: usize) -> Header {
         self.catch_up(now);
         let header = self.header(payload_type, self.cursor, self.broken);
         self.broken = false;
-        self.pass(now, samples);
-        self.count(samples as usize);
+        self.pass(now, ticks);
+        self.count(bytes);
         header
     }
 
@@ -132,10 +135,10 @@ impl RtpTx {
         self.header(payload_type, timestamp, marker)
     }
 
-    /// Time passes by `samples` from `now` on without audio.
-    pub fn skip(&mut self, now: Time, samples: u32) {
+    /// Time passes by `ticks` from `now` on without audio.
+    pub fn skip(&mut self, now: Time, ticks: u32) {
         self.catch_up(now);
-        self.pass(now, samples);
+        self.pass(now, ticks);
         self.broken = true;
     }
 
@@ -163,7 +166,7 @@ impl RtpTx {
         if !newer && diff16(packet.sequence, splice.first) < 0 {
             return None;
         }
-        if newer && packet.samples > 0 && !fresh && splice.leaps(now, packet.timestamp) {
+        if newer && packet.ticks > 0 && !fresh && splice.leaps(now, packet.timestamp, self.clock_hz) {
             self.catch_up(now);
             splice.timestamp_offset = self.cursor.wrapping_sub(packet.timestamp);
             marker = true;
@@ -174,10 +177,10 @@ impl RtpTx {
             splice.newest = packet.sequence;
             self.sequence = sequence.wrapping_add(1);
             self.broken = true;
-            if packet.samples > 0 {
+            if packet.ticks > 0 {
                 (splice.timestamp, splice.came) = (packet.timestamp, now);
-                self.cursor = timestamp.wrapping_add(packet.samples);
-                self.due = now + time_of(packet.samples);
+                self.cursor = timestamp.wrapping_add(packet.ticks);
+                self.due = now + time_of(packet.ticks, self.clock_hz);
             }
             self.splice = Some(splice);
         }
@@ -201,7 +204,7 @@ impl RtpTx {
 
     /// Moves the cursor over the time in which nothing was sent.
     fn catch_up(&mut self, now: Time) {
-        let missed = samples_in(now.since(self.due));
+        let missed = self.ticks(now.since(self.due));
         if missed > 0 {
             self.cursor = self.cursor.wrapping_add(missed);
             self.due = now;
@@ -209,9 +212,9 @@ impl RtpTx {
         }
     }
 
-    fn pass(&mut self, now: Time, samples: u32) {
-        self.cursor = self.cursor.wrapping_add(samples);
-        self.due = self.due.max(now) + time_of(samples);
+    fn pass(&mut self, now: Time, ticks: u32) {
+        self.cursor = self.cursor.wrapping_add(ticks);
+        self.due = self.due.max(now) + time_of(ticks, self.clock_hz);
         self.splice = None;
     }
 
@@ -240,18 +243,23 @@ impl RtpTx {
     }
     /// The timestamp of `now`, for sender reports (RFC 3550 §6.4.1).
     pub fn timestamp_at(&self, now: Time) -> u32 {
-        let behind = samples_in(self.due.since(now));
-        self.cursor.wrapping_add(samples_in(now.since(self.due))).wrapping_sub(behind)
+        let behind = self.ticks(self.due.since(now));
+        self.cursor.wrapping_add(self.ticks(now.since(self.due))).wrapping_sub(behind)
+    }
+
+    fn ticks(&self, passed: Duration) -> u32 {
+        ticks_in(passed, self.clock_hz) as u32
     }
 }
 
 impl Splice {
     /// Whether an audio timestamp is not explained by the time since the one before it. A network
     /// that stalled is no leap: there the timestamps lag behind the time.
-    fn leaps(&self, now: Time, timestamp: u32) -> bool {
+    fn leaps(&self, now: Time, timestamp: u32, clock_hz: u32) -> bool {
         let step = diff32(timestamp, self.timestamp);
-        let passed = samples_in(now.since(self.came)).min(i32::MAX as u32 / 2) as i32;
-        step < -LEAP || step > passed + LEAP
+        let passed = ticks_in(now.since(self.came), clock_hz).min(i32::MAX as u64 / 2) as i32;
+        let leap = (LEAP_S * clock_hz) as i32;
+        step < -leap || step > passed + leap
     }
 }
 
@@ -267,7 +275,7 @@ mod tests {
         RtpTx::new(at(0), 0xabcd, 65_533, u32::MAX - 479)
     }
     fn audio(sequence: u16, timestamp: u32) -> Relayed {
-        Relayed { first: false, marker: false, sequence, timestamp, samples: 160 }
+        Relayed { first: false, marker: false, sequence, timestamp, ticks: 160 }
     }
     fn first(sequence: u16, timestamp: u32) -> Relayed {
         Relayed { first: true, ..audio(sequence, timestamp) }
@@ -279,7 +287,7 @@ mod tests {
     #[test]
     fn own_packets_run_on_over_both_wraps() {
         let mut tx = tx();
-        let sent: Vec<_> = (0..4).map(|n| numbers(tx.own(at(n * 20), 8, 160))).collect();
+        let sent: Vec<_> = (0..4).map(|n| numbers(tx.own(at(n * 20), 8, 160, 160))).collect();
         let start = u32::MAX - 479;
         let expected = [
             (65_533, start, true),
@@ -294,8 +302,8 @@ mod tests {
     #[test]
     fn a_pause_moves_timestamps_not_numbers_and_sets_the_marker() {
         let mut tx = tx();
-        let before = tx.own(at(0), 8, 160);
-        let after = tx.own(at(1_000), 8, 160);
+        let before = tx.own(at(0), 8, 160, 160);
+        let after = tx.own(at(1_000), 8, 160, 160);
         assert_eq!(after.sequence, before.sequence + 1);
         assert_eq!(after.timestamp, before.timestamp.wrapping_add(8_000));
         assert!(after.marker);
@@ -304,14 +312,14 @@ mod tests {
     #[test]
     fn the_relay_joins_what_was_sent_and_goes_back_to_it() {
         let mut tx = tx();
-        let own = tx.own(at(0), 8, 160);
+        let own = tx.own(at(0), 8, 160, 160);
         let joined = tx.relay(at(25), first(4_000, 99), 8, 160).unwrap();
         assert_eq!(joined.sequence, own.sequence + 1);
         assert_eq!(joined.timestamp, own.timestamp.wrapping_add(200), "25 ms later");
         assert!(joined.marker);
         let next = tx.relay(at(45), audio(4_001, 259), 8, 160).unwrap();
         assert_eq!(numbers(next), (joined.sequence + 1, joined.timestamp.wrapping_add(160), false));
-        let back = tx.own(at(65), 8, 160);
+        let back = tx.own(at(65), 8, 160, 160);
         assert_eq!(
             numbers(back),
             (next.sequence.wrapping_add(1), next.timestamp.wrapping_add(160), true)
@@ -364,7 +372,7 @@ mod tests {
     #[test]
     fn events_keep_their_time_and_audio_goes_on_after_them() {
         let mut tx = tx();
-        let audio = tx.own(at(0), 8, 160);
+        let audio = tx.own(at(0), 8, 160, 160);
         let began = tx.begin_event(at(20));
         assert_eq!(began, audio.timestamp.wrapping_add(160));
         let events: Vec<_> = (1..=3u16)
@@ -377,7 +385,7 @@ mod tests {
         let s = audio.sequence;
         let expected = [1, 2, 3].map(|n: u16| (s.wrapping_add(n), began, n == 1));
         assert_eq!(events, expected);
-        let after = tx.own(at(80), 8, 160);
+        let after = tx.own(at(80), 8, 160, 160);
         assert_eq!(after.timestamp, began.wrapping_add(480));
         assert!(after.marker);
     }
@@ -387,7 +395,7 @@ mod tests {
         let mut tx = tx();
         let a = tx.relay(at(0), first(10, 0), 8, 160).unwrap();
         for n in 1..20u16 {
-            let event = Relayed { samples: 0, ..audio(10 + n, 160) };
+            let event = Relayed { ticks: 0, ..audio(10 + n, 160) };
             let header = tx.relay(at(u64::from(n) * 20), event, 101, 4).unwrap();
             assert_eq!(header.timestamp, a.timestamp.wrapping_add(160));
         }
@@ -398,9 +406,26 @@ mod tests {
     #[test]
     fn a_sender_report_reads_the_clock_between_packets() {
         let mut tx = tx();
-        let own = tx.own(at(0), 8, 160);
+        let own = tx.own(at(0), 8, 160, 160);
         assert_eq!(tx.timestamp_at(at(5)), own.timestamp.wrapping_add(40));
         assert_eq!(tx.timestamp_at(at(100)), own.timestamp.wrapping_add(800));
+    }
+
+    #[test]
+    fn a_change_of_codec_changes_the_pace_of_the_timestamps_only() {
+        let mut tx = tx();
+        let own = tx.own(at(0), 8, 160, 160);
+        tx.set_clock(at(20), 48_000);
+        let wide = tx.own(at(20), 96, 960, 60);
+        assert_eq!(numbers(wide), (own.sequence + 1, own.timestamp.wrapping_add(160), true));
+        let next = tx.own(at(40), 96, 960, 60);
+        assert_eq!(next.timestamp, wide.timestamp.wrapping_add(960));
+        assert_eq!(tx.timestamp_at(at(65)), next.timestamp.wrapping_add(1_200));
+        let relayed = tx.relay(at(80), Relayed { ticks: 960, ..first(7, 7) }, 96, 60).unwrap();
+        assert_eq!(relayed.timestamp, next.timestamp.wrapping_add(1_920));
+        let leap = Relayed { ticks: 960, ..audio(8, 7 + 40_000) };
+        let later = tx.relay(at(100), leap, 96, 60).unwrap();
+        assert_eq!(later.timestamp, relayed.timestamp.wrapping_add(40_000), "0.8 s: no leap");
     }
 
     /// What is sent: own audio, a relayed packet, an event of ours.
@@ -418,7 +443,7 @@ mod tests {
         prop_oneof![
             3 => Just(Step::Own),
             4 => relayed.prop_map(|(first, marker, sequence, timestamp, samples)| {
-                Step::Relay(Relayed { first, marker, sequence, timestamp, samples })
+                Step::Relay(Relayed { first, marker, sequence, timestamp, ticks: samples })
             }),
             1 => Just(Step::Event),
             1 => Just(Step::Unsplice),
@@ -436,7 +461,7 @@ mod tests {
                 now += wait;
                 match step {
                     Step::Own => {
-                        let header = tx.own(at(now), 8, 160);
+                        let header = tx.own(at(now), 8, 160, 160);
                         prop_assert!(next.is_none_or(|n| n == header.sequence));
                         prop_assert!(cursor.is_none_or(|c| diff32(header.timestamp, c) >= 0));
                         cursor = Some(header.timestamp.wrapping_add(160));
@@ -450,7 +475,7 @@ mod tests {
                         cursor = Some(began);
                     }
                     Step::Relay(packet) => {
-                        if tx.relay(at(now), packet, 8, packet.samples as usize).is_some() {
+                        if tx.relay(at(now), packet, 8, packet.ticks as usize).is_some() {
                             // A relayed stream may leave gaps or go back within itself.
                             (next, cursor) = (Some(tx.sequence), Some(tx.cursor));
                         }

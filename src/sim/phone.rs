@@ -490,7 +490,9 @@ impl Phone {
     fn talk(&mut self, now: Time, params: StreamParams) {
         if self.mouth.is_none() {
             let ssrc = self.rng.next_u32();
-            self.mouth = Some(Mouth::new(now, ssrc, self.setup.hz, params.codec, params.send_pt));
+            let mut mouth = Mouth::new(now, ssrc, self.setup.hz, params.codec, params.send_pt);
+            mouth.set_event_clock(params.event_clock_hz);
+            self.mouth = Some(mouth);
         }
         self.params = Some(params);
     }

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 
 use crate::base::seq::{diff16, diff32};
 use crate::base::{Duration, Time};
-use crate::dsp::g711;
+use crate::dsp::narrow::{Decoder, Encoder};
+use crate::dsp::opus::Settings;
 use crate::media::control::Codec;
 use crate::wire::rtp::{self, HEADER_LEN, Header};
 
@@ -16,8 +17,10 @@ use crate::wire::rtp::{self, HEADER_LEN, Header};
 pub const FRAME: usize = 160;
 /// The most that an ear keeps: one hour.
 const MAX_SAMPLES: usize = 8_000 * 3_600;
-/// A timestamp further off than this is another stream's beginning, not a gap: 10 s.
+/// A timestamp further off than this many samples is another stream's beginning, not a gap: 10 s.
 const MAX_GAP: i32 = 80_000;
+/// Bytes of the longest payload that is spoken.
+const MAX_PAYLOAD: usize = 1_000;
 
 /// Speaks.
 #[derive(Debug)]
@@ -29,6 +32,7 @@ pub struct Mouth {
     /// How much faster than true its clock runs, in parts per million.
     ppm: f64,
     codec: Codec,
+    encoder: Encoder,
     payload_type: u8,
     sequence: u16,
     timestamp: u32,
@@ -39,6 +43,8 @@ pub struct Mouth {
     digits: Vec<(char, u16)>,
     digit_at: u16,
     digit_payload_type: u8,
+    /// Ticks of the events' clock in a sample.
+    digit_ticks: u32,
 }
 
 impl Mouth {
@@ -49,6 +55,7 @@ impl Mouth {
             hz,
             ppm: 0.0,
             codec,
+            encoder: Encoder::new(codec, Settings::new).expect("memory for a phone"),
             payload_type,
             sequence: ssrc as u16,
             timestamp: ssrc.rotate_left(7),
@@ -58,6 +65,7 @@ impl Mouth {
             digits: Vec::new(),
             digit_at: 0,
             digit_payload_type: 101,
+            digit_ticks: 1,
         }
     }
 
@@ -65,6 +73,11 @@ impl Mouth {
     pub fn press(&mut self, digit: char, packets: u16, payload_type: u8) {
         self.digits.push((digit, packets));
         self.digit_payload_type = payload_type;
+    }
+
+    /// Its telephone-events count `hz` ticks a second from now on.
+    pub fn set_event_clock(&mut self, hz: u32) {
+        self.digit_ticks = hz / 8_000;
     }
 
     /// Its clock runs `ppm` faster than true from now on.
@@ -91,13 +104,13 @@ impl Mouth {
         };
         if let Some((digit, packets)) = self.digits.first().copied() {
             // All packets of an event carry its first timestamp (§2.5.1.2); the last three its end.
-            let begun = u32::from(self.digit_at) * FRAME as u32;
+            let begun = u32::from(self.digit_at) * self.ticks();
             header.timestamp = self.timestamp.wrapping_sub(begun);
             header.marker = self.digit_at == 0;
             header.payload_type = self.digit_payload_type;
             let code = "0123456789*#ABCD".find(digit).unwrap_or(0) as u8;
             let end = self.digit_at + 1 >= packets;
-            let duration = (self.digit_at + 1).min(packets) * FRAME as u16;
+            let duration = (self.digit_at + 1).min(packets) * FRAME as u16 * self.digit_ticks as u16;
             packet.extend([code, u8::from(end) << 7 | 10]);
             packet.extend(duration.to_be_bytes());
             self.digit_at += 1;
@@ -107,15 +120,21 @@ impl Mouth {
             }
         } else {
             let samples = self.samples();
-            packet.resize(HEADER_LEN + FRAME, 0);
-            encode(self.codec, &samples, &mut packet[HEADER_LEN..]);
+            packet.resize(HEADER_LEN + MAX_PAYLOAD, 0);
+            let coded = self.encoder.encode(&samples, &mut packet[HEADER_LEN..]);
+            packet.truncate(HEADER_LEN + coded.expect("20 ms fit a packet"));
         }
         let head = packet.first_chunk_mut::<HEADER_LEN>().expect("begun with a header's length");
         rtp::write_header(head, header);
         self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+        self.timestamp = self.timestamp.wrapping_add(self.ticks());
         self.spoken += 1;
         packet
+    }
+
+    /// Ticks of its RTP clock in a packet.
+    fn ticks(&self) -> u32 {
+        FRAME as u32 * self.codec.ticks_per_sample()
     }
 
     fn samples(&self) -> [i16; FRAME] {
@@ -129,7 +148,8 @@ impl Mouth {
 #[derive(Debug, Default)]
 pub struct Ear {
     samples: Vec<i16>,
-    /// Timestamp of `samples[0]`, SSRC and newest sequence number.
+    decoder: Option<(Codec, Decoder)>,
+    /// Timestamp of `samples[offset]`, SSRC and newest sequence number.
     stream: Option<(u32, u32, u16)>,
     /// Where the present stream begins in `samples`.
     offset: usize,
@@ -159,14 +179,15 @@ impl Ear {
         });
         self.heard = Some((first, now));
         self.from = Some(from);
+        let ticks = codec.ticks_per_sample();
         let same = self.stream.filter(|(start, ssrc, _)| {
             *ssrc == packet.ssrc()
                 && diff32(
                     packet.timestamp(),
-                    start.wrapping_add((self.samples.len() - self.offset) as u32),
+                    start.wrapping_add((self.samples.len() - self.offset) as u32 * ticks),
                 )
-                .abs()
-                    < MAX_GAP
+                .unsigned_abs()
+                    < MAX_GAP as u32 * ticks
         });
         let (start, _, newest) = same.unwrap_or_else(|| {
             self.offset = self.samples.len();
@@ -179,16 +200,27 @@ impl Ear {
         if packet.payload_type() == events {
             return self.event(&packet);
         }
-        let at = self.offset as i64 + i64::from(diff32(packet.timestamp(), start));
+        let ahead = diff32(packet.timestamp(), start) / ticks as i32;
+        let at = self.offset as i64 + i64::from(ahead);
         let Ok(at) = usize::try_from(at) else { return };
-        let end = at + packet.payload().len();
+        let mut pcm = [0; 10 * FRAME];
+        let count = self.decode(codec, packet.payload(), &mut pcm);
+        let end = at + count;
         if end > MAX_SAMPLES {
             return;
         }
         if self.samples.len() < end {
             self.samples.resize(end, 0);
         }
-        decode(codec, packet.payload(), &mut self.samples[at..end]);
+        self.samples[at..end].copy_from_slice(&pcm[..count]);
+    }
+
+    fn decode(&mut self, codec: Codec, payload: &[u8], pcm: &mut [i16]) -> usize {
+        if self.decoder.as_ref().is_none_or(|(known, _)| *known != codec) {
+            self.decoder = Decoder::new(codec).ok().map(|decoder| (codec, decoder));
+        }
+        let decoded = self.decoder.as_mut().and_then(|(_, d)| d.decode(payload, pcm).ok());
+        decoded.unwrap_or(0)
     }
 
     fn event(&mut self, packet: &rtp::Packet<'_>) {
@@ -217,19 +249,6 @@ impl Ear {
     }
 }
 
-fn encode(codec: Codec, samples: &[i16], codes: &mut [u8]) {
-    match codec {
-        Codec::Pcma => g711::alaw_encode(samples, codes),
-        Codec::Pcmu => g711::ulaw_encode(samples, codes),
-    }
-}
-fn decode(codec: Codec, codes: &[u8], samples: &mut [i16]) {
-    match codec {
-        Codec::Pcma => g711::alaw_decode(codes, samples),
-        Codec::Pcmu => g711::ulaw_decode(codes, samples),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,8 +256,15 @@ mod tests {
 
     #[test]
     fn the_ear_hears_what_the_mouth_says() {
+        for codec in [Codec::Pcma, Codec::G722, Codec::Opus] {
+            heard_in(codec);
+        }
+    }
+
+    fn heard_in(codec: Codec) {
         let from: SocketAddr = "10.0.0.1:4000".parse().unwrap();
-        let mut mouth = Mouth::new(Time::ZERO, 0xffff_fff0, 440.0, Codec::Pcma, 8);
+        let mut mouth = Mouth::new(Time::ZERO, 0xffff_fff0, 440.0, codec, 8);
+        mouth.set_event_clock(codec.clock_rate());
         mouth.set_ppm(500.0);
         let mut ear = Ear::default();
         for n in 0..100 {
@@ -246,11 +272,11 @@ mod tests {
                 mouth.press('7', 5, 96);
             }
             let at = mouth.next();
-            ear.hear(at, from, &mouth.speak(), Codec::Pcma, 96);
+            ear.hear(at, from, &mouth.speak(), codec, 96);
         }
         assert_eq!((ear.digits.as_str(), ear.disorder, ear.packets), ("7", 0, 100));
         assert_eq!(ear.samples().len(), 100 * FRAME);
-        let heard = dominant_tone(&ear.samples()[..40 * FRAME], &[440.0, 600.0]).unwrap();
+        let heard = dominant_tone(&ear.samples()[FRAME..40 * FRAME], &[440.0, 600.0]).unwrap();
         assert_eq!(heard.hz, 440.0);
         assert!(mouth.next() < Time::from_millis(2_000), "its clock runs fast");
     }

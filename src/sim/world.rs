@@ -21,7 +21,8 @@ use super::phone::{Phone, Sent, Setup};
 use crate::base::{Duration, Now, RecordingId, Rng, Time, Wall};
 use crate::config::Config;
 use crate::dialplan::Plan;
-use crate::media::control::{Codec, Command, Event, RecordFormat};
+use crate::media::control::{Command, Event, RecordFormat};
+use crate::media::tap::Unpacker;
 use crate::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use crate::record::layout::Layout;
 use crate::sip::{Flow, Transport};
@@ -39,7 +40,7 @@ const FIRST_PORT: u16 = 16_384;
 const BEGIN: i64 = 1_767_574_800_000;
 
 /// A recording as the disk would have it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorded {
     /// Its path.
     pub path: String,
@@ -47,6 +48,14 @@ pub struct Recorded {
     pub bytes: Vec<u8>,
     /// Samples of each channel, once it is closed.
     pub samples: Option<u64>,
+    unpacker: Unpacker,
+}
+
+impl Recorded {
+    fn new(path: String) -> Recorded {
+        let unpacker = Unpacker::new(RecordFormat::Alaw);
+        Recorded { path, bytes: Vec::new(), samples: None, unpacker }
+    }
 }
 
 /// Belfry and what is around it.
@@ -320,7 +329,7 @@ impl World {
                 Output::Disk(DiskCommand::Open { recording, path, .. }) => {
                     let layout = Layout::new(RecordFormat::Alaw);
                     self.layouts
-                        .insert(recording, (layout, Recorded { path, ..Recorded::default() }));
+                        .insert(recording, (layout, Recorded::new(path)));
                 }
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
@@ -381,11 +390,8 @@ impl Transmit for Out<'_> {
     }
     fn tap(&mut self, block: TapBlock<'_>) {
         if let Some((layout, recorded)) = self.layouts.get_mut(&block.recording) {
-            let mut codes = block.payload.to_vec();
-            if block.codec == Codec::Pcmu {
-                crate::dsp::g711::ulaw_to_alaw(&mut codes);
-            }
-            layout.lay(block.channel, block.position, block.adjust, &codes, &mut recorded.bytes);
+            let codes = recorded.unpacker.samples(&block);
+            layout.lay(block.channel, block.position, block.adjust, codes, &mut recorded.bytes);
         }
     }
 }

@@ -385,6 +385,8 @@ pub(super) fn media_codecs(codecs: &[crate::config::Codec]) -> Vec<Codec> {
     let name = |codec: &crate::config::Codec| match codec {
         crate::config::Codec::Pcma => Codec::Pcma,
         crate::config::Codec::Pcmu => Codec::Pcmu,
+        crate::config::Codec::G722 => Codec::G722,
+        crate::config::Codec::Opus => Codec::Opus,
     };
     codecs.iter().map(name).collect()
 }

@@ -113,7 +113,7 @@ impl Switch {
                     leg.flow.remote
                 ),
                 rtp: leg.rtp.map(|at| at.to_string()),
-                codec: leg.params.as_ref().map(|p| format!("{:?}", p.codec).to_uppercase()),
+                codec: leg.params.as_ref().map(|p| p.codec.name().to_owned()),
             })
         });
         CallView {

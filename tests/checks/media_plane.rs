@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
 use belfry::dsp::tone::{Kind as Tone, plan};
-use belfry::media::control::{Codec, Command, DigitSet, Event, Item, StreamParams};
+use belfry::media::control::{Codec, Command, DigitSet, Event, Item, OpusTerms, StreamParams};
 use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 
@@ -138,6 +138,8 @@ impl Script<'_> {
             dtmf_send_pt: (bits & 8 == 0).then_some(101),
             key_tones: bits & 24 != 24,
             dtmf_recv_pt: (bits & 16 == 0).then_some(101),
+            event_clock_hz: 8_000,
+            opus: OpusTerms::default(),
             ptime_ms: self.byte()?,
             send: bits & 32 == 0,
             receive: bits & 64 == 0,

@@ -9,7 +9,7 @@
 //!
 //! Beside them the `archive` thread removes what is past its time ([`archive`]).
 //!
-//! Blocks come in the file's own samples or are recoded here, away from the RTP workers. Nothing
+//! Blocks come in the file's own samples or are decoded here, away from the RTP workers. Nothing
 //! that happens to a disk reaches a call: what cannot be written is silence, counted and told once.
 
 pub(in crate::engine) mod archive;
@@ -33,11 +33,9 @@ use self::file::{FileState, RecordingFile};
 use self::ring::{Tap, TapReceiver};
 use self::storage::{Storage, StoredFile};
 use crate::base::RecordingId;
-use crate::dsp::g711;
-use crate::media::control::{Codec, RecordFormat};
-use crate::media::tap::TapBlock;
+use crate::media::control::RecordFormat;
+use crate::media::tap::{TapBlock, Unpacker};
 use crate::record::Layout;
-use crate::record::layout::LONGEST_BLOCK;
 
 /// How often the rings are emptied while something is recorded.
 const ROUND: Duration = Duration::from_millis(20);
@@ -179,6 +177,7 @@ impl Ended {
 struct Running {
     layout: Layout,
     state: FileState,
+    unpacker: Unpacker,
 }
 
 /// The state of the disk thread.
@@ -192,7 +191,6 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, requests: &Receiver<OpenRecording>) {
-        let mut recoded = Recoded::default();
         loop {
             let wait = if self.running.is_empty() { IDLE } else { ROUND };
             match requests.recv_timeout(wait) {
@@ -200,10 +198,10 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.round(requests, &mut recoded);
+            self.round(requests);
         }
         // The workers are gone: what they left in the rings is the last.
-        self.round(requests, &mut recoded);
+        self.round(requests);
         let rest: Vec<_> = self.running.keys().copied().collect();
         for recording in rest {
             self.close(recording, 0, 0);
@@ -211,7 +209,7 @@ impl Writer {
     }
 
     /// Empties the rings once.
-    fn round(&mut self, requests: &Receiver<OpenRecording>, recoded: &mut Recoded) {
+    fn round(&mut self, requests: &Receiver<OpenRecording>) {
         let mut rings = std::mem::take(&mut self.rings);
         for ring in &mut rings {
             while let Some(tap) = ring.next() {
@@ -224,7 +222,7 @@ impl Writer {
                     requests.try_iter().for_each(|open| self.open(open));
                 }
                 match tap {
-                    Tap::Block(block) => self.lay(&block, recoded),
+                    Tap::Block(block) => self.lay(&block),
                     Tap::Stop { recording, samples, lost } => self.close(recording, samples, lost),
                 }
             }
@@ -237,22 +235,22 @@ impl Writer {
         let mut state = FileState::new(path, format);
         RecordingFile { state: &mut state, storage: &mut *self.storage }.begin();
         tell_fault(&self.tell, recording, &mut state);
-        let layout = Layout::new(format);
-        self.running.insert(recording, Running { layout, state });
+        let (layout, unpacker) = (Layout::new(format), Unpacker::new(format));
+        self.running.insert(recording, Running { layout, state, unpacker });
     }
 
-    fn lay(&mut self, block: &TapBlock<'_>, recoded: &mut Recoded) {
-        let Some(Running { layout, state }) = self.running.get_mut(&block.recording) else {
+    fn lay(&mut self, block: &TapBlock<'_>) {
+        let Some(Running { layout, state, unpacker }) = self.running.get_mut(&block.recording) else {
             return;
         };
-        let samples = recoded.samples(block.codec, state.format(), block.payload);
+        let samples = unpacker.samples(block);
         let mut file = RecordingFile { state, storage: &mut *self.storage };
         layout.lay(block.channel, block.position, block.adjust, samples, &mut file);
         tell_fault(&self.tell, block.recording, state);
     }
 
     fn close(&mut self, recording: RecordingId, samples: u64, dropped: u64) {
-        let Some(Running { mut layout, mut state }) = self.running.remove(&recording) else {
+        let Some(Running { mut layout, mut state, .. }) = self.running.remove(&recording) else {
             return;
         };
         let mut file = RecordingFile { state: &mut state, storage: &mut *self.storage };
@@ -271,44 +269,5 @@ impl Writer {
 fn tell_fault(tell: &Tell, recording: RecordingId, state: &mut FileState) {
     if let Some(error) = state.take_fault() {
         tell(DiskEvent::Failed { recording, why: error.to_string() });
-    }
-}
-
-/// Room for a block in other samples than it came in.
-#[derive(Default)]
-struct Recoded {
-    pcm: Vec<i16>,
-    bytes: Vec<u8>,
-}
-
-impl Recoded {
-    /// `payload` in the samples of a file.
-    fn samples<'a>(
-        &'a mut self,
-        codec: Codec,
-        format: RecordFormat,
-        payload: &'a [u8],
-    ) -> &'a [u8] {
-        let payload = &payload[..payload.len().min(LONGEST_BLOCK)];
-        match (codec, format) {
-            (Codec::Pcma, RecordFormat::Alaw) => payload,
-            (Codec::Pcmu, RecordFormat::Alaw) => {
-                self.bytes.clear();
-                self.bytes.extend_from_slice(payload);
-                g711::ulaw_to_alaw(&mut self.bytes);
-                &self.bytes
-            }
-            (_, RecordFormat::Pcm16) => {
-                self.pcm.clear();
-                self.pcm.resize(payload.len(), 0);
-                match codec {
-                    Codec::Pcma => g711::alaw_decode(payload, &mut self.pcm),
-                    Codec::Pcmu => g711::ulaw_decode(payload, &mut self.pcm),
-                }
-                self.bytes.clear();
-                self.bytes.extend(self.pcm.iter().flat_map(|s| s.to_le_bytes()));
-                &self.bytes
-            }
-        }
     }
 }

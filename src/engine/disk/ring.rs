@@ -1,7 +1,7 @@
 //! The way of a recorded payload from an RTP worker to the disk thread: a bounded ring of bytes.
 //!
 //! ```text
-//!  kind channel adjust codec │ length (2) │ – │ recording (8) │ position (8) │ payload …
+//!  kind channel adjust codec │ length (2) │ samples (2) │ recording (8) │ position (8) │ payload …
 //! ```
 //!
 //! A worker never waits: a block that does not fit is dropped and its samples are counted against
@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::base::RecordingId;
+use crate::dsp::rate::Rate;
 use crate::engine::backend::DATAGRAM_BYTES;
 use crate::media::control::{Channel, Codec};
 use crate::media::tap::TapBlock;
@@ -24,6 +25,18 @@ const BLOCK: u8 = 0;
 const STOP: u8 = 1;
 /// Recordings whose losses are counted apart; of more, the losses are only counted as a whole.
 const MOST_LOSERS: usize = 1_024;
+
+/// All codecs, by their numbers in the ring.
+const CODECS: [Codec; 8] = [
+    Codec::Pcma,
+    Codec::Pcmu,
+    Codec::G722,
+    Codec::Opus,
+    Codec::L16(Rate::Khz8),
+    Codec::L16(Rate::Khz16),
+    Codec::L16(Rate::Khz24),
+    Codec::L16(Rate::Khz48),
+];
 
 /// A ring of `bytes`.
 pub(in crate::engine) fn ring(bytes: usize) -> (TapSender, TapReceiver) {
@@ -50,18 +63,16 @@ impl TapSender {
             Channel::Left => 0,
             Channel::Right => 1,
         };
-        let codec = match block.codec {
-            Codec::Pcma => 0,
-            Codec::Pcmu => 1,
-        };
         let adjust = block.adjust.to_ne_bytes()[0];
-        let kind = [BLOCK, channel, adjust, codec];
-        let sent = self.push(kind, block.recording, block.position, block.payload);
+        let kind = [BLOCK, channel, adjust, number(block.codec)];
+        let samples = block.samples.min(u16::MAX.into()) as u16;
+        let sent =
+            self.push((kind, samples), block.recording, block.position, block.payload);
         if sent {
             return;
         }
         self.dropped += 1;
-        let samples = block.payload.len() as u64;
+        let samples = u64::from(samples);
         match self.lost.iter().position(|(id, _)| *id == block.recording) {
             Some(at) => self.lost[at].1 += samples,
             None if self.lost.len() < MOST_LOSERS => self.lost.push((block.recording, samples)),
@@ -80,7 +91,7 @@ impl TapSender {
         while let Some((recording, samples)) = self.stops.front().copied() {
             let at = self.lost.iter().position(|(id, _)| *id == recording);
             let lost = at.map_or(0, |at| self.lost[at].1);
-            if !self.push([STOP, 0, 0, 0], recording, samples, &lost.to_ne_bytes()) {
+            if !self.push(([STOP, 0, 0, 0], 0), recording, samples, &lost.to_ne_bytes()) {
                 return;
             }
             if let Some(at) = at {
@@ -95,13 +106,20 @@ impl TapSender {
         self.dropped
     }
 
-    fn push(&mut self, kind: [u8; 4], id: RecordingId, position: u64, payload: &[u8]) -> bool {
+    fn push(
+        &mut self,
+        (kind, samples): ([u8; 4], u16),
+        id: RecordingId,
+        position: u64,
+        payload: &[u8],
+    ) -> bool {
         if payload.len() > DATAGRAM_BYTES {
             return false;
         }
         let mut head = [0; HEAD];
         head[..4].copy_from_slice(&kind);
         head[4..6].copy_from_slice(&(payload.len() as u16).to_ne_bytes());
+        head[6..8].copy_from_slice(&samples.to_ne_bytes());
         head[8..16].copy_from_slice(&id.0.to_ne_bytes());
         head[16..].copy_from_slice(&position.to_ne_bytes());
         let Ok(mut chunk) = self.ring.write_chunk(HEAD + payload.len()) else { return false };
@@ -111,6 +129,16 @@ impl TapSender {
         chunk.commit_all();
         true
     }
+}
+
+/// A codec in one byte of the ring.
+fn number(codec: Codec) -> u8 {
+    let known = CODECS.iter().position(|known| *known == codec);
+    known.expect("all codecs are listed") as u8
+}
+
+fn codec(number: u8) -> Codec {
+    CODECS.get(usize::from(number)).copied().unwrap_or(Codec::Pcma)
 }
 
 /// Copies `bytes` to `at` of a room whose two parts follow each other.
@@ -166,7 +194,8 @@ impl TapReceiver {
             channel: if head[1] == 0 { Channel::Left } else { Channel::Right },
             position,
             adjust: i8::from_ne_bytes([head[2]]),
-            codec: if head[3] == 0 { Codec::Pcma } else { Codec::Pcmu },
+            samples: u16::from_ne_bytes([head[6], head[7]]).into(),
+            codec: codec(head[3]),
             payload,
         }))
     }
@@ -182,6 +211,7 @@ mod tests {
             channel: Channel::Right,
             position,
             adjust: -1,
+            samples: payload.len() as u32,
             codec: Codec::Pcmu,
             payload,
         }

@@ -6,6 +6,8 @@ use super::fake::{FakeDisk, FakeStorage};
 use super::ring::{TapSender, ring};
 use super::storage::Directory;
 use super::*;
+use crate::dsp::g711;
+use crate::media::control::Codec;
 use crate::media::tap::Channel::{self, Left, Right};
 use crate::wire::wav::Wav;
 
@@ -29,7 +31,8 @@ fn open(disk: &Disk, recording: RecordingId, path: &str, format: RecordFormat) {
 
 fn say(taps: &mut TapSender, channel: Channel, position: u64, codec: Codec, payload: &[u8]) {
     let (recording, adjust) = (ONE, 0);
-    taps.block(&TapBlock { recording, channel, position, adjust, codec, payload });
+    let samples = payload.len() as u32;
+    taps.block(&TapBlock { recording, channel, position, adjust, samples, codec, payload });
 }
 
 fn closed(events: &Receiver<DiskEvent>) -> (u64, u64) {

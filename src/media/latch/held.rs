@@ -12,9 +12,9 @@ use crate::base::{Duration, Time};
 
 /// Sequence numbers by which a stream may be ahead of what its silence explains (at 100 packets/s).
 const SEQUENCE_SLACK: u64 = 50;
-/// Timestamp units (8 kHz) by which it may be off: 10 s, since a telephone-event packet carries the
+/// Milliseconds by which a timestamp may be off: 10 s, since a telephone-event packet carries the
 /// time at which its key went down.
-const TIMESTAMP_SLACK: i64 = 80_000;
+const TIMESTAMP_SLACK_MS: i64 = 10_000;
 
 /// The state of nearly all packets, laid out so that one cache line decides.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -205,8 +205,10 @@ impl Position {
         let ahead = diff16(mark.sequence, self.sequence);
         let farthest = (SEQUENCE_SLACK + silent_ms / 10).min(i16::MAX as u64) as i16;
         let passed = i64::from(diff32(mark.timestamp, self.timestamp));
-        let explained = silent_ms.saturating_mul(8).min(i64::MAX as u64) as i64;
+        let pace = i64::from(mark.ticks_per_ms);
+        let explained = silent_ms.saturating_mul(pace as u64).min(i64::MAX as u64) as i64;
+        let slack = TIMESTAMP_SLACK_MS * pace;
         (1..=farthest).contains(&ahead)
-            && (-TIMESTAMP_SLACK..=explained.saturating_add(TIMESTAMP_SLACK)).contains(&passed)
+            && (-slack..=explained.saturating_add(slack)).contains(&passed)
     }
 }

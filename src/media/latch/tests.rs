@@ -20,7 +20,7 @@ struct Stream {
 
 impl Stream {
     fn new(from: &str, ssrc: u32) -> Stream {
-        let mark = Mark { ssrc, sequence: 65_530, timestamp: u32::MAX - 500, known: true };
+        let mark = Mark { ssrc, sequence: 65_530, timestamp: u32::MAX - 500, known: true, ticks_per_ms: 8 };
         Stream { from: addr(from), mark }
     }
     fn at(&self, from: &str) -> Stream {
@@ -330,7 +330,7 @@ proptest! {
             let head = &mut heads[from][ssrc as usize];
             head.0 = head.0.wrapping_add(step as u16);
             head.1 = head.1.wrapping_add((i32::from(step) * 160) as u32);
-            let mark = Mark { ssrc, sequence: head.0, timestamp: head.1, known };
+            let mark = Mark { ssrc, sequence: head.0, timestamp: head.1, known, ticks_per_ms: 8 };
             let source = Source { addr: addrs[from], ssrc };
             log.packets.push((now, source, mark));
             let before = latch.held();
@@ -374,7 +374,7 @@ proptest! {
             if mine {
                 prop_assert_eq!(ours.send(&mut latch, now), Verdict::Ours);
             } else {
-                let mark = Mark { ssrc: 2 | timestamp, sequence, timestamp, known: true };
+                let mark = Mark { ssrc: 2 | timestamp, sequence, timestamp, known: true, ticks_per_ms: 8 };
                 let verdict = latch.check(Time::from_millis(now), addr(OTHER), mark);
                 prop_assert_eq!(verdict, Verdict::Foreign);
             }

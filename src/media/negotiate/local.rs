@@ -4,30 +4,37 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::media::control::Codec;
+use crate::media::control::{Codec, OpusTerms};
 use crate::wire::sdp::{Direction, Media, RtpMap, Sdp};
 
-/// Clock of all that is negotiated here, Hz.
-pub(super) const CLOCK_HZ: u32 = 8_000;
-/// The payload type that we offer for telephone-event; what a peer offers is taken instead.
+/// The payload types that we offer for telephone-event, and for codecs that have none of their own;
+/// what a peer offers is taken instead.
 const EVENT_PT: u8 = 101;
+const FAST_EVENT_PT: u8 = 102;
+const OPUS_PT: u8 = 96;
+const L16_PT: u8 = 97;
+/// The clock of telephone-events beside the codecs of the telephone network, Hz: all peers know it.
+pub(super) const EVENT_HZ: u32 = 8_000;
 /// The sixteen DTMF digits, for `a=fmtp` (RFC 4733 §2.4.1).
 const EVENTS: &str = "0-15";
 /// Milliseconds of audio in a packet when nobody asks for something else (RFC 3551 §4.5).
 pub(super) const PTIME_MS: u8 = 20;
+/// Longest packet that we ask for where a codec can make longer ones, milliseconds.
+const MAXPTIME_MS: u8 = 60;
+
 /// What a payload type number stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Format {
     Audio(Codec),
-    Event,
+    /// Telephone-events that count so many ticks a second.
+    Event(u32),
 }
 
 impl Format {
     const fn encoding(self) -> &'static str {
         match self {
-            Format::Audio(Codec::Pcma) => "PCMA",
-            Format::Audio(Codec::Pcmu) => "PCMU",
-            Format::Event => "telephone-event",
+            Format::Audio(codec) => codec.name(),
+            Format::Event(_) => "telephone-event",
         }
     }
     /// The number that RFC 3551 §6 gives it, or our habit.
@@ -35,12 +42,63 @@ impl Format {
         match self {
             Format::Audio(Codec::Pcma) => 8,
             Format::Audio(Codec::Pcmu) => 0,
-            Format::Event => EVENT_PT,
+            Format::Audio(Codec::G722) => 9,
+            Format::Audio(Codec::Opus) => OPUS_PT,
+            Format::Audio(Codec::L16(_)) => L16_PT,
+            Format::Event(EVENT_HZ) => EVENT_PT,
+            Format::Event(_) => FAST_EVENT_PT,
         }
     }
-    pub(super) fn is(self, map: &RtpMap) -> bool {
-        map.is(self.encoding(), CLOCK_HZ) && map.channels == 1
+
+    const fn clock_hz(self) -> u32 {
+        match self {
+            Format::Audio(codec) => codec.clock_rate(),
+            Format::Event(hz) => hz,
+        }
     }
+
+    /// How many channels its `rtpmap` names: Opus always two, whatever is sent (RFC 7587 §7).
+    const fn channels(self) -> u8 {
+        match self {
+            Format::Audio(Codec::Opus) => 2,
+            Format::Audio(_) | Format::Event(_) => 1,
+        }
+    }
+
+    /// Its `a=fmtp`: what we want to be sent.
+    fn parameters(self) -> String {
+        match self {
+            Format::Audio(Codec::Opus) => {
+                let most = OpusTerms::MOST_BIT_RATE;
+                format!("minptime=10;useinbandfec=1;stereo=0;maxaveragebitrate={most}")
+            }
+            Format::Audio(_) => String::new(),
+            Format::Event(_) => EVENTS.into(),
+        }
+    }
+
+    fn map(self, number: u8) -> RtpMap {
+        let map = RtpMap::new(number, self.encoding(), self.clock_hz());
+        RtpMap { channels: self.channels(), ..map }
+    }
+
+    /// Whether `map` stands for it. Some leave out Opus' second channel.
+    pub(super) fn is(self, map: &RtpMap) -> bool {
+        map.is(self.encoding(), self.clock_hz()) && (1..=self.channels()).contains(&map.channels)
+    }
+}
+
+/// All formats of these codecs: after them telephone-event in the clock of each, and always in the
+/// telephone network's (RFC 4733 §2.1; many peers know no other).
+pub(super) fn formats(codecs: &[Codec]) -> Vec<Format> {
+    let mut all: Vec<_> = codecs.iter().map(|c| Format::Audio(*c)).collect();
+    let clocks = codecs.iter().map(|c| c.clock_rate()).chain([EVENT_HZ]);
+    for event in clocks.map(Format::Event) {
+        if !all.contains(&event) {
+            all.push(event);
+        }
+    }
+    all
 }
 
 /// An `m=` line of the session, as far as it has to come back in each later description.
@@ -76,12 +134,12 @@ impl LocalMedia {
     /// A leg that receives RTP at `rtp` and RTCP at the port above, and takes `codecs`, the
     /// preferred first. `session` is the id in `o=`: any number that no other session of ours has.
     pub fn new(rtp: SocketAddr, codecs: Vec<Codec>, session: u64) -> LocalMedia {
-        let all = codecs.iter().map(|c| Format::Audio(*c)).chain([Format::Event]);
+        let all = formats(&codecs);
         LocalMedia {
             rtp,
             session,
             version: 1,
-            numbers: all.map(|f| (f, f.usual_number())).collect(),
+            numbers: all.iter().map(|f| (*f, f.usual_number())).collect(),
             codecs,
             hold: false,
             ptime_ms: PTIME_MS,
@@ -167,10 +225,12 @@ impl LocalMedia {
             let Some(number) = self.number(*format) else {
                 continue;
             };
-            let fmtp = if *format == Format::Event { EVENTS } else { "" };
-            media.add_codec(&RtpMap::new(number, format.encoding(), CLOCK_HZ), fmtp);
+            media.add_codec(&format.map(number), &format.parameters());
         }
         media.push("ptime", ptime_ms.to_string());
+        if formats.contains(&Format::Audio(Codec::Opus)) {
+            media.push("maxptime", MAXPTIME_MS.to_string());
+        }
         media.set_direction(direction);
         media
     }

@@ -6,7 +6,7 @@
 //!  accept_answer(local, answer) ──▶ params
 //! ```
 //!
-//! One audio stream of G.711 and telephone-event (RFC 4733); every other `m=` line is refused with
+//! One audio stream of G.711, G.722 or Opus (RFC 7587) and telephone-event (RFC 4733); every other `m=` line is refused with
 //! port 0, in its place (§6). What must hold from one exchange to the next is in [`LocalMedia`]:
 //! payload type numbers keep their meaning (§8.3.2), `m=` lines their order (§8), and the version in
 //! `o=` goes up by one with each change and only then (§8).
@@ -16,7 +16,9 @@
 //! | `sendonly`, `inactive`, `c=0.0.0.0` (§8.4) | we do not send: on hold |
 //! | port 0 in a later offer (§8.2) | the stream rests, both ways |
 //! | another number than ours for a format (§5.1) | we send theirs and take ours |
-//! | two codecs in an answer (§6.1) | the first is sent, both are understood |
+//! | two codecs in an answer (§6.1) | the first is sent; the other is understood if both are G.711 |
+//! | `opus/48000/2` with `a=fmtp` | mono, within their `maxaveragebitrate`, FEC and DTX as they want |
+//! | telephone-event in several clocks | the codec's own, else 8 kHz |
 //! | `a=ptime` | packets of that length to them, 10 to 60 ms, at most their `a=maxptime` |
 //! | `a=rtcp` (RFC 3605), or none | RTCP goes there, or to the port above |
 //! | a domain name for an address | nowhere, until their first packet shows where they are |
@@ -32,10 +34,10 @@ mod tests;
 use core::fmt;
 use std::net::IpAddr;
 
-use super::control::{Codec, StreamParams};
+use super::control::{Codec, OpusTerms, StreamParams};
 use crate::wire::sdp::{Direction, Media, Sdp};
-use local::Format;
-use peer::{direction, find, ptime, remote, spoken, unmapped};
+use local::{EVENT_HZ, Format, formats};
+use peer::{direction, events, find, opus_terms, ptime, remote, spoken, unmapped};
 
 pub use local::LocalMedia;
 
@@ -77,8 +79,7 @@ pub fn offer(local: &mut LocalMedia) -> Sdp {
         let (kind, proto) = ("audio".into(), "RTP/AVP".into());
         local.sections = vec![local::Section { kind, proto, formats: Vec::new() }];
     }
-    let formats: Vec<_> = local.codecs.iter().map(|c| Format::Audio(*c)).collect();
-    let formats = [&formats[..], &[Format::Event]].concat();
+    let formats = formats(&local.codecs);
     let before = &local.sections[local.audio].proto;
     let proto = if spoken(before) { before.clone() } else { "RTP/AVP".into() };
     let media = local.section(&proto, &formats, local.wanted(), local.ptime_ms);
@@ -99,10 +100,10 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
     let remote = remote(local, offer, media)?;
 
     local.keep_sections(offer, at);
-    let event = find(media, Format::Event);
+    let event = events(chosen.codec, |event| find(media, event));
     local.set_number(Format::Audio(chosen.codec), chosen.number);
-    if let Some(number) = event {
-        local.set_number(Format::Event, number);
+    if let Some((number, hz)) = event {
+        local.set_number(Format::Event(hz), number);
     }
     let theirs = direction(offer, media);
     let ours = Direction::new(
@@ -110,8 +111,11 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         theirs.sends() && local.wanted().receives(),
     );
     let audio = Format::Audio(chosen.codec);
-    let formats = if event.is_some() { &[audio, Format::Event][..] } else { &[audio] };
-    let ptime_ms = ptime(media);
+    let event_clock_hz = event.map_or(EVENT_HZ, |(_, hz)| hz);
+    let both = [audio, Format::Event(event_clock_hz)];
+    let formats = if event.is_some() { &both[..] } else { &both[..1] };
+    let event = event.map(|(number, _)| number);
+    let ptime_ms = ptime(media, chosen.codec);
     let section = local.section(&media.proto, formats, ours, ptime_ms);
     let sdp = local.describe(section);
     local.settle(chosen.codec, ptime_ms);
@@ -125,6 +129,8 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         dtmf_send_pt: event,
         key_tones: true,
         dtmf_recv_pt: event,
+        event_clock_hz,
+        opus: opus_terms(media, chosen.number),
         ptime_ms,
         send: ours.sends(),
         receive: ours.receives(),
@@ -151,10 +157,12 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         .clone()
         .min_by_key(|(_, number)| rank(*number))
         .ok_or_else(|| NoCommon::Codecs(media.formats.clone()))?;
-    let other = codecs.map(|(other, _)| other).find(|other| *other != codec);
-    let event = number_of(Format::Event);
+    let laws = [Codec::Pcma, Codec::Pcmu];
+    let mut others = codecs.map(|(other, _)| other).filter(|other| *other != codec);
+    let other = others.find(|other| laws.contains(other) && laws.contains(&codec));
+    let event = events(codec, number_of);
     let theirs = direction(answer, media);
-    let ptime_ms = ptime(media);
+    let ptime_ms = ptime(media, codec);
     let params = StreamParams {
         remote: remote.rtp,
         remote_rtcp: remote.rtcp,
@@ -162,9 +170,11 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         send_pt,
         recv_pt: local.number(Format::Audio(codec)).unwrap_or(send_pt),
         recv_other_pt: other.and_then(|other| local.number(Format::Audio(other))),
-        dtmf_send_pt: event,
+        dtmf_send_pt: event.map(|(number, _)| number),
         key_tones: true,
-        dtmf_recv_pt: event.and(local.number(Format::Event)),
+        dtmf_recv_pt: event.and_then(|(_, hz)| local.number(Format::Event(hz))),
+        event_clock_hz: event.map_or(EVENT_HZ, |(_, hz)| hz),
+        opus: opus_terms(media, send_pt),
         ptime_ms,
         send: theirs.receives() && local.wanted().sends(),
         receive: theirs.sends() && local.wanted().receives(),
@@ -221,6 +231,8 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         dtmf_send_pt: None,
         key_tones: true,
         dtmf_recv_pt: None,
+        event_clock_hz: EVENT_HZ,
+        opus: OpusTerms::default(),
         ptime_ms: local.ptime_ms,
         send: false,
         receive: false,

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::NoCommon;
-use super::local::{Format, LocalMedia, PTIME_MS};
+use super::local::{EVENT_HZ, Format, LocalMedia, PTIME_MS};
+use crate::dsp::opus::LEAST_BIT_RATE;
+use crate::media::control::{Codec, OpusTerms};
 use crate::wire::sdp::{Direction, Media, Sdp};
 
 /// The least and the most that we send in a packet, milliseconds.
@@ -34,13 +36,47 @@ pub(super) fn direction(sdp: &Sdp, media: &Media) -> Direction {
     Direction::new(written.sends(), written.receives() && !hold)
 }
 
-/// Milliseconds that the peer wants in a packet, as far as we can: a multiple of 10.
-pub(super) fn ptime(media: &Media) -> u8 {
+/// Milliseconds that the peer wants in a packet, as far as we and `codec` can: a multiple of 10.
+pub(super) fn ptime(media: &Media, codec: Codec) -> u8 {
     let (least, most) = PTIME_RANGE_MS;
     let wanted = media.ptime_ms().unwrap_or(u32::from(PTIME_MS));
     let allowed = media.maxptime_ms().unwrap_or(most);
     let ms = wanted.min(allowed).clamp(least, most);
-    (ms - ms % 10) as u8
+    let ms = ms - ms % 10;
+    let shorter = (0..=ms / 10).rev().map(|tens| tens * 10);
+    shorter.into_iter().find(|ms| codec.takes_ptime(*ms)).unwrap_or(least) as u8
+}
+
+/// The telephone-events that go with `codec`: those of its own clock, else of the telephone network's.
+/// Number and clock.
+pub(super) fn events(
+    codec: Codec,
+    number: impl Fn(Format) -> Option<u8>,
+) -> Option<(u8, u32)> {
+    let clocks = [codec.clock_rate(), EVENT_HZ];
+    clocks.into_iter().find_map(|hz| Some((number(Format::Event(hz))?, hz)))
+}
+
+/// What the peer's `a=fmtp` says of Opus (RFC 7587 §6.1); what it leaves out or writes wrongly is
+/// taken as not said.
+pub(super) fn opus_terms(media: &Media, number: u8) -> OpusTerms {
+    let mut terms = OpusTerms::default();
+    let text = media.fmtp(number).and_then(|text| core::str::from_utf8(text).ok());
+    for parameter in text.unwrap_or_default().split(';') {
+        let Some((name, value)) = parameter.split_once('=') else {
+            continue;
+        };
+        match (name.trim().to_ascii_lowercase().as_str(), value.trim()) {
+            ("maxaveragebitrate", value) => {
+                let rate = value.parse().unwrap_or(terms.bit_rate);
+                terms.bit_rate = rate.clamp(LEAST_BIT_RATE, OpusTerms::MOST_BIT_RATE);
+            }
+            ("useinbandfec", value) => terms.fec = value == "1",
+            ("usedtx", value) => terms.dtx = value == "1",
+            _ => {}
+        }
+    }
+    terms
 }
 
 /// Where the peer receives. `None`: nowhere yet.

@@ -1,6 +1,7 @@
 //! Tests of [`negotiate`](super).
 
 use super::*;
+use crate::media::control::OpusTerms;
 use proptest::prelude::*;
 
 const BOTH: [Codec; 2] = [Codec::Pcma, Codec::Pcmu];
@@ -52,6 +53,8 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         dtmf_send_pt: Some(96),
         key_tones: true,
         dtmf_recv_pt: Some(96),
+        event_clock_hz: 8_000,
+        opus: OpusTerms::default(),
         ptime_ms: 20,
         send: true,
         receive: true,
@@ -97,6 +100,97 @@ fn the_first_codec_of_the_answer_is_meant() {
     let params = accept_answer(&mut local, &audio("RTP/AVP 8 101")).unwrap();
     assert_eq!((params.codec, params.dtmf_send_pt), (Codec::Pcma, Some(101)));
     assert_eq!(params.recv_other_pt, None, "one was named");
+}
+
+fn wide() -> LocalMedia {
+    let codecs = vec![Codec::Opus, Codec::G722, Codec::Pcma];
+    LocalMedia::new("192.0.2.1:20000".parse().unwrap(), codecs, 77)
+}
+
+#[test]
+fn all_codecs_are_offered_with_events_in_their_clocks() {
+    let expected = "v=0\r\no=belfry 77 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+        m=audio 20000 RTP/AVP 96 9 8 102 101\r\na=rtpmap:96 opus/48000/2\r\n\
+        a=fmtp:96 minptime=10;useinbandfec=1;stereo=0;maxaveragebitrate=36000\r\n\
+        a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+        a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-15\r\n\
+        a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
+        a=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n";
+    assert_eq!(text(&offer(&mut wide())), expected);
+    let mut opus = LocalMedia::new("192.0.2.1:20000".parse().unwrap(), vec![Codec::Opus], 77);
+    assert_eq!(*offer(&mut opus).media[0].formats, ["96", "102", "101"].map(Box::from));
+}
+
+/// Chrome's, shortened.
+const BROWSER: &str = "RTP/AVP 111 63 9 0 8 13 110 126\na=rtpmap:111 opus/48000/2\n\
+    a=fmtp:111 minptime=10;useinbandfec=1\na=rtpmap:63 red/48000/2\na=fmtp:63 111/111\n\
+    a=rtpmap:9 G722/8000\na=rtpmap:110 telephone-event/48000\n\
+    a=rtpmap:126 telephone-event/8000\na=maxptime:60";
+
+#[test]
+fn a_browser_is_answered_in_opus_under_its_own_numbers() {
+    let (answer, params) = answer(&mut wide(), &audio(BROWSER)).unwrap();
+    assert_eq!(*answer.media[0].formats, ["111", "110"].map(Box::from));
+    assert_eq!(answer.media[0].rtpmap(111).unwrap().channels, 2);
+    assert_eq!((params.codec, params.send_pt, params.recv_pt), (Codec::Opus, 111, 111));
+    assert_eq!((params.dtmf_send_pt, params.event_clock_hz), (Some(110), 48_000));
+    let terms = OpusTerms { fec: true, ..OpusTerms::default() };
+    assert_eq!((params.opus, params.ptime_ms), (terms, 20));
+    // Without Opus of ours: the next of ours, and the events of its clock.
+    let params = agree(&audio(BROWSER));
+    assert_eq!((params.codec, params.dtmf_send_pt), (Codec::Pcma, Some(126)));
+    assert_eq!(params.event_clock_hz, 8_000);
+}
+
+#[test]
+fn opus_terms_are_kept_within_bounds() {
+    let terms = |fmtp: &str| {
+        let lines = format!("RTP/AVP 96\na=rtpmap:96 OPUS/48000/2\na=fmtp:96 {fmtp}");
+        answer(&mut wide(), &audio(&lines)).unwrap().1.opus
+    };
+    let most = OpusTerms::MOST_BIT_RATE;
+    let table = [
+        ("maxaveragebitrate=12000; usedtx=1;useinbandfec=0", (12_000, false, true)),
+        ("stereo=1;sprop-stereo=1;UseInbandFEC=1", (most, true, false)),
+        ("maxaveragebitrate=510000", (most, false, false)),
+        ("maxaveragebitrate=1", (6_000, false, false)),
+        ("maxaveragebitrate=x;;useinbandfec", (most, false, false)),
+    ];
+    for (fmtp, (bit_rate, fec, dtx)) in table {
+        assert_eq!(terms(fmtp), OpusTerms { bit_rate, fec, dtx }, "{fmtp}");
+    }
+}
+
+#[test]
+fn packet_times_are_ones_that_the_codec_makes() {
+    let ptime = |lines: &str| answer(&mut wide(), &audio(lines)).unwrap().1.ptime_ms;
+    let opus = "RTP/AVP 96\na=rtpmap:96 opus/48000/2\na=ptime:";
+    let got: Vec<u8> = [3, 10, 20, 30, 40, 50, 60, 120]
+        .iter()
+        .map(|ms| ptime(&format!("{opus}{ms}")))
+        .collect();
+    assert_eq!(got, [10, 10, 20, 20, 40, 40, 60, 60]);
+    assert_eq!(ptime(&format!("{opus}60\na=maxptime:30")), 20);
+    assert_eq!(ptime("RTP/AVP 9\na=ptime:50"), 50);
+}
+
+#[test]
+fn events_of_the_other_clock_do_where_there_are_none_of_the_codecs() {
+    let lines = "RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000";
+    let (answered, params) = answer(&mut wide(), &audio(lines)).unwrap();
+    assert_eq!((params.dtmf_recv_pt, params.event_clock_hz), (Some(101), 8_000));
+    assert_eq!(*answered.media[0].formats, ["96", "101"].map(Box::from));
+    // The same in an answer, which also leaves out Opus' second channel.
+    let mut local = wide();
+    offer(&mut local);
+    let lines = "RTP/AVP 107 101\na=rtpmap:107 opus/48000\na=rtpmap:101 telephone-event/8000";
+    let params = accept_answer(&mut local, &audio(lines)).unwrap();
+    assert_eq!((params.codec, params.send_pt, params.recv_pt), (Codec::Opus, 107, 96));
+    assert_eq!((params.dtmf_send_pt, params.dtmf_recv_pt), (Some(101), Some(101)));
+    assert_eq!((params.event_clock_hz, params.recv_other_pt), (8_000, None));
+    let lines = "RTP/AVP 9 8 101\na=rtpmap:101 telephone-event/8000";
+    let params = accept_answer(&mut local, &audio(lines)).unwrap();
+    assert_eq!((params.codec, params.recv_other_pt), (Codec::G722, None));
 }
 
 #[test]

@@ -15,6 +15,7 @@ impl Plane {
                 continue;
             };
             if leg.rtcp.is_due(now) {
+                leg.heed_loss();
                 report(leg, now, &mut self.rng, out);
             }
             let lost = absence(leg, now, self.config.rtp_lost_after);

@@ -7,6 +7,7 @@ use super::ports::Given;
 use super::recordings::{Recording, TapPoint};
 use super::{CHORES, Goodbye, Plane};
 use crate::base::{LegId, PlayId, RecordingId, Time};
+use crate::media::bridge::relays;
 use crate::media::control::{Command, Event, NoPort, PlayEnd, StreamParams};
 use crate::media::leg::Leg;
 use crate::media::mouth::Mouth;
@@ -83,14 +84,15 @@ impl Plane {
         let Some((leg, partner)) = self.legs.with_partner(slot) else {
             return;
         };
-        let codec = |leg: &Leg| leg.params.as_ref().map(|p| p.codec);
-        let transcoded = partner.as_ref().is_some_and(|partner| {
-            codec(leg).is_some() && codec(partner).is_some() && codec(leg) != codec(partner)
-        });
-        leg.fit_ear(transcoded || leg.detects());
-        if let Some(partner) = partner {
-            partner.fit_ear(transcoded || partner.detects());
-        }
+        let Some(partner) = partner else {
+            return leg.fit_ear(leg.detects());
+        };
+        let transcoded = match (leg.side(), partner.side()) {
+            (Some(a), Some(b)) => [!relays(&a, &b), !relays(&b, &a)],
+            _ => [false, false],
+        };
+        leg.fit_ear(transcoded[0] || leg.detects());
+        partner.fit_ear(transcoded[1] || partner.detects());
     }
 
     fn bridge(&mut self, now: Time, a: LegId, b: LegId) -> Option<()> {

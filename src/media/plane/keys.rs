@@ -9,7 +9,7 @@ use crate::base::Time;
 use crate::media::PortIndex;
 use crate::media::bridge::Events;
 use crate::media::control::DigitBy;
-use crate::media::dtmf_rx::{EventPacket, Told};
+use crate::media::dtmf_rx::{EventPacket, Key, Told};
 use crate::media::leg::Leg;
 use crate::media::rtp_tx::Relayed;
 use crate::wire::rtp::{Header, Packet};
@@ -22,11 +22,13 @@ impl Plane {
         &mut self,
         now: Time,
         taken: Taken,
-        datagram: &[u8],
+        datagram: &mut [u8],
     ) -> Option<(Header, PortIndex, SocketAddr)> {
         let parsed = Packet::parse(datagram).ok();
-        let event = parsed.and_then(|p| telephone_event::Event::parse(p.payload()).ok());
-        let Some(event) = event else {
+        let event = parsed.and_then(|p| {
+            Some((telephone_event::Event::parse(p.payload()).ok()?, p.header_len()))
+        });
+        let Some((event, at)) = event else {
             self.legs.get_mut(taken.slot)?.malformed += 1;
             return None;
         };
@@ -37,16 +39,22 @@ impl Plane {
             leg.last_event = Some((digit, now));
             self.digit(now, taken.slot, digit, DigitBy::Rfc4733);
         }
-        self.pass_event(now, taken, told)
+        let (header, port, to, duration) = self.pass_event(now, taken, told, event)?;
+        let event = telephone_event::Event { duration, ..event };
+        if let Some(payload) = datagram.get_mut(at..at + telephone_event::EVENT_LEN) {
+            payload.copy_from_slice(&event.to_bytes());
+        }
+        Some((header, port, to))
     }
 
-    /// Lets the partner know of a key.
+    /// Lets the partner know of a key: header, way and duration of a packet to it.
     fn pass_event(
         &mut self,
         now: Time,
         taken: Taken,
         told: Told,
-    ) -> Option<(Header, PortIndex, SocketAddr)> {
+        event: telephone_event::Event,
+    ) -> Option<(Header, PortIndex, SocketAddr, u16)> {
         let (leg, partner) = self.legs.with_partner(taken.slot)?;
         let packet = taken.relayed;
         // A key whose beginning the partner was not to hear is not begun in its middle: mostly it is
@@ -59,10 +67,17 @@ impl Plane {
             return None;
         }
         let partner = partner?;
-        let header = match leg.paths.events {
+        let (header, duration) = match leg.paths.events {
             Events::None => return None,
-            Events::Relay(pt) => partner.tx.relay(now, packet, pt, taken.bytes)?,
-            Events::Insert(pt) => insert_event(leg, partner, now, taken, pt),
+            Events::Relay(pt) => {
+                (partner.tx.relay(now, packet, pt, taken.bytes)?, event.duration)
+            }
+            Events::Insert(pt) => {
+                let other = Key { began: packet.timestamp, ticks: event.duration.into() };
+                let is_digit = telephone_event::digit_of(event.code).is_some();
+                let key = told.key.or((!is_digit).then_some(other))?;
+                insert_event(leg, partner, now, taken, (pt, key))
+            }
             Events::Tones => {
                 if let Some(ended) = told.ended {
                     partner.mouth.key_up(ended.samples);
@@ -79,7 +94,7 @@ impl Plane {
             }
         };
         partner.sends()?;
-        Some((header, partner.port, partner.latch.destination()?))
+        Some((header, partner.port, partner.latch.destination()?, duration))
     }
 
     /// A stream begins: what an earlier one left open ends.
@@ -108,12 +123,26 @@ impl Plane {
     }
 }
 
-/// An event of `leg` under a header of its partner's own stream.
-fn insert_event(leg: &mut Leg, partner: &mut Leg, now: Time, taken: Taken, pt: u8) -> Header {
+/// An event of `leg` under a header of its partner's own stream, and its duration in the partner's
+/// clock: a faster one needs segments sooner (RFC 4733 §2.5.1.3).
+fn insert_event(
+    leg: &mut Leg,
+    partner: &mut Leg,
+    now: Time,
+    taken: Taken,
+    (pt, key): (u8, Key),
+) -> (Header, u16) {
     let there = match leg.inserted {
-        Some((here, there)) if here == taken.relayed.timestamp => there,
+        Some((here, there)) if here == key.began => there,
         _ => partner.tx.begin_event(now),
     };
-    leg.inserted = Some((taken.relayed.timestamp, there));
-    partner.tx.event(pt, there, taken.relayed.marker, taken.bytes)
+    leg.inserted = Some((key.began, there));
+    let full = u64::from(u16::MAX);
+    let ticks = u64::from(key.ticks) * u64::from(partner.event_ticks());
+    let ticks = ticks / u64::from(leg.event_ticks());
+    let segments = ticks.saturating_sub(1) / full;
+    let ahead = (segments * full) as u32;
+    let timestamp = there.wrapping_add(ahead.wrapping_mul(partner.event_stamps()));
+    let header = partner.tx.event(pt, timestamp, taken.relayed.marker, taken.bytes);
+    (header, (ticks - segments * full) as u16)
 }

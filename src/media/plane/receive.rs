@@ -11,9 +11,10 @@ use std::net::SocketAddr;
 use super::{Disposition, Plane};
 use crate::base::{Duration, Time};
 use crate::media::bridge::Audio;
-use crate::media::control::Event;
+use crate::media::control::{Codec, Event};
 use crate::media::latch::{Mark, Source, Verdict};
-use crate::media::leg::{Payload, decode, recode};
+use crate::media::ear::Spoken;
+use crate::media::leg::{Payload, recode};
 use crate::media::rtp_rx::Arrival;
 use crate::media::rtp_tx::Relayed;
 use crate::media::tap::{Heard, TapBlock};
@@ -30,6 +31,8 @@ pub(super) struct Taken {
     payload: Payload,
     pub(super) relayed: Relayed,
     ssrc: u32,
+    /// Packets right before it did not come.
+    missing: bool,
     /// Of its payload.
     pub(super) bytes: usize,
 }
@@ -110,6 +113,7 @@ impl Plane {
             sequence: packet.sequence(),
             timestamp: packet.timestamp(),
             known: payload != Payload::Unknown,
+            ticks_per_ms: leg.narrowed.ticks() * 8,
         };
         match leg.latch.check(now, from, mark) {
             Verdict::Ours => {}
@@ -153,23 +157,32 @@ impl Plane {
         }
         let audio = payload == Payload::Audio;
         let bytes = packet.payload().len();
+        let codec = leg.params.as_ref().map_or(Codec::Pcma, |p| p.codec);
+        let ticks = match audio && bytes > 0 {
+            true => codec.ticks_of(packet.payload()),
+            false => Ok(0),
+        };
+        let Ok(ticks) = ticks else {
+            leg.malformed += 1;
+            return Err(Disposition::Malformed);
+        };
         let (ssrc, sequence, timestamp) = (packet.ssrc(), packet.sequence(), packet.timestamp());
         let receives = leg.params.as_ref().is_some_and(|p| p.receive);
         let arrival = leg.rx.packet(now, ssrc, sequence, audio.then_some(timestamp), bytes);
-        let first = match arrival {
+        let (first, missing) = match arrival {
             Arrival::Leap | Arrival::Duplicate => return Err(Disposition::Consumed),
             Arrival::First => {
                 self.restarted(slot);
-                true
+                (true, false)
             }
-            Arrival::Next { .. } | Arrival::Late => false,
+            Arrival::Next { missing } => (false, missing > 0),
+            Arrival::Late => (false, false),
         };
         if !receives || bytes == 0 {
             return Err(Disposition::Consumed);
         }
-        let (marker, samples) = (packet.marker(), if audio { bytes as u32 } else { 0 });
-        let relayed = Relayed { first, marker, sequence, timestamp, samples };
-        let taken = Taken { slot, payload, relayed, ssrc, bytes };
+        let relayed = Relayed { first, marker: packet.marker(), sequence, timestamp, ticks };
+        let taken = Taken { slot, payload, relayed, ssrc, missing, bytes };
         if audio {
             self.listen(now, taken, packet.payload(), out);
         }
@@ -220,18 +233,15 @@ impl Plane {
         let Some(codec) = leg.params.as_ref().map(|p| p.codec) else {
             return;
         };
-        let relayed = taken.relayed;
-        if let (Some(ear), Some(pcm)) = (&mut leg.ear, self.pcm.get_mut(..payload.len())) {
-            decode(codec, payload, pcm);
-            ear.insert(now, relayed.first, relayed.timestamp, pcm);
+        let Relayed { first, sequence, timestamp, ticks, .. } = taken.relayed;
+        let timestamp = leg.narrowed.at(timestamp);
+        let samples = ticks / leg.narrowed.ticks();
+        if let Some(ear) = &mut leg.ear {
+            let spoken = Spoken { first, missing: taken.missing, timestamp, samples, payload };
+            ear.insert(now, spoken, &mut self.pcm);
         }
         for point in leg.taps.iter().flatten() {
-            let heard = Heard {
-                ssrc: taken.ssrc,
-                sequence: relayed.sequence,
-                timestamp: relayed.timestamp,
-                samples: relayed.samples,
-            };
+            let heard = Heard { ssrc: taken.ssrc, sequence, timestamp, samples };
             let Some(recording) = self.recordings.get_mut(point.recording) else {
                 continue;
             };
@@ -241,6 +251,7 @@ impl Plane {
                     channel: point.channel,
                     position: placed.position,
                     adjust: placed.adjust,
+                    samples,
                     codec,
                     payload,
                 });

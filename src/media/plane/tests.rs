@@ -1,6 +1,6 @@
 //! The whole plane in virtual time: parties that send and judge RTP around it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use crate::base::{CallId, LegId, PlayId, RecordingId, Wall};
 use crate::dsp::level::tone_dbm0;
 use crate::dsp::tone::{Generator, Plan};
 use crate::media::control::{
-    Codec, Command, DigitBy, DigitSet, Event, Item, LegStats, NoPort, PlayEnd, StreamParams,
+    Codec, Command, DigitBy, DigitSet, Event, Item, LegStats, NoPort, PlayEnd, OpusTerms, StreamParams,
 };
 use crate::media::dtmf_rx::{DtmfRx, EventPacket};
-use crate::media::leg::{decode, encode};
+use crate::dsp::narrow::{Decoder, Encoder};
+use crate::dsp::opus::Settings;
 use crate::media::player::Clip;
 use crate::media::tap::{Channel, TapBlock};
 use crate::media::{Kind, PortIndex, Transmit};
@@ -23,6 +24,7 @@ mod bridging;
 mod hostile;
 mod playing;
 mod recording;
+mod wideband;
 
 /// Where every port is.
 const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -72,6 +74,7 @@ struct World {
     now: Time,
     out: Out,
     events: Vec<Event>,
+    encoders: BTreeMap<LegId, (Codec, Encoder)>,
 }
 
 /// A phone: what it sends, and where.
@@ -93,7 +96,13 @@ fn world() -> World {
     for n in 0..PORTS {
         plane.add_port(PortIndex(n), ours(PortIndex(n)));
     }
-    World { plane, now: Time::from_millis(1_000), out: Out::default(), events: Vec::new() }
+    World {
+        plane,
+        now: Time::from_millis(1_000),
+        out: Out::default(),
+        events: Vec::new(),
+        encoders: BTreeMap::new(),
+    }
 }
 
 fn ours(port: PortIndex) -> SocketAddr {
@@ -150,6 +159,8 @@ impl World {
             dtmf_send_pt: Some(TO_PHONE),
             key_tones: true,
             dtmf_recv_pt: Some(FROM_PHONE),
+            event_clock_hz: 8_000,
+            opus: OpusTerms::default(),
             ptime_ms: 20,
             send: true,
             receive: true,
@@ -222,6 +233,9 @@ fn pt(codec: Codec) -> u8 {
     match codec {
         Codec::Pcma => 8,
         Codec::Pcmu => 0,
+        Codec::G722 => 9,
+        Codec::Opus => 88,
+        Codec::L16(_) => 89,
     }
 }
 
@@ -242,10 +256,15 @@ impl Phone {
 
     /// The next packet of these samples.
     fn say(&mut self, world: &mut World, pcm: &[i16]) -> Disposition {
-        let mut payload = vec![0; pcm.len()];
-        encode(self.codec, pcm, &mut payload);
+        let known = world.encoders.remove(&self.leg).filter(|(codec, _)| *codec == self.codec);
+        let made = || (self.codec, Encoder::new(self.codec, Settings::new).unwrap());
+        let (_, encoder) = world.encoders.entry(self.leg).or_insert(known.unwrap_or_else(made));
+        let mut payload = vec![0; 1_000];
+        let bytes = encoder.encode(pcm, &mut payload).unwrap();
+        payload.truncate(bytes);
         let packet = self.packet(pt(self.codec), false, &payload);
-        self.timestamp = self.timestamp.wrapping_add(pcm.len() as u32);
+        let ticks = pcm.len() as u32 * self.codec.ticks_per_sample();
+        self.timestamp = self.timestamp.wrapping_add(ticks);
         world.datagram(self.port, self.addr, &packet)
     }
 
@@ -296,15 +315,21 @@ fn talk(world: &mut World, a: (&mut Phone, &mut Tone), b: (&mut Phone, &mut Tone
 /// What a phone hears of the audio packets sent to it, in order, by its codec.
 fn samples(sent: &[Sent], codec: Codec) -> Vec<i16> {
     let mut all = Vec::new();
+    let mut decoder = Decoder::new(codec).unwrap();
     for sent in sent {
         let packet = Packet::parse(&sent.bytes).unwrap();
         if packet.payload_type() == pt(codec) {
-            let mut pcm = vec![0; packet.payload().len()];
-            decode(codec, packet.payload(), &mut pcm);
-            all.extend(pcm);
+            let mut pcm = [0; 1_600];
+            let count = decoder.decode(packet.payload(), &mut pcm).unwrap();
+            all.extend_from_slice(&pcm[..count]);
         }
     }
     all
+}
+
+/// Codes of one of G.711's laws to samples.
+fn decode(codec: Codec, codes: &[u8], pcm: &mut [i16]) {
+    Decoder::new(codec).unwrap().decode(codes, pcm).unwrap();
 }
 
 /// Digits that a phone is told of by telephone-event.

@@ -18,7 +18,7 @@ use crate::base::{Duration, LegId, Time};
 use crate::media::bridge::{Audio, Events};
 use crate::media::control::{DigitBy, Event, PlayEnd};
 use crate::media::dtmf_tx::{Begins, Step};
-use crate::media::leg::{Leg, encode};
+use crate::media::leg::Leg;
 use crate::media::mouth::{Over, Said};
 use crate::media::{Kind, Transmit};
 use crate::wire::rtp::{HEADER_LEN, write_header};
@@ -102,7 +102,8 @@ impl Plane {
             digits[0] = listen(leg, at, pcm);
         }
         let before = leg.mouth.busy();
-        let (said, over) = leg.mouth.say(pcm, leg.event_pt().is_some());
+        let events = leg.event_pt().map(|_| leg.event_ticks());
+        let (said, over) = leg.mouth.say(pcm, events);
         let outgoing = match said {
             Said::Samples => Outgoing::Audio,
             Said::Event(step) => Outgoing::Event(step),
@@ -173,28 +174,31 @@ fn send(
     packet: &mut [u8],
     out: &mut dyn Transmit,
 ) {
-    let samples = pcm.len() as u32;
+    let ticks = pcm.len() as u32 * leg.narrowed.ticks();
     let way = leg.sends().zip(leg.latch.destination());
-    let (Some(((codec, payload_type), to)), Some((head, body))) =
+    let (Some(((_, payload_type), to)), Some((head, body))) =
         (way, packet.split_first_chunk_mut::<HEADER_LEN>())
     else {
-        leg.tx.skip(at, samples);
+        leg.tx.skip(at, ticks);
         return;
     };
     let length = match outgoing {
         Outgoing::Nothing => {
-            leg.tx.skip(at, samples);
+            leg.tx.skip(at, ticks);
             return;
         }
         Outgoing::Audio => {
             leg.spoken = true;
-            encode(codec, pcm, &mut body[..pcm.len()]);
-            write_header(head, leg.tx.own(at, payload_type, samples));
-            pcm.len()
+            let coded = leg.encoder.as_mut().and_then(|encoder| encoder.encode(pcm, body).ok());
+            match coded.unwrap_or(0) {
+                0 => leg.tx.skip(at, ticks), // silence that needs no packet
+                bytes => write_header(head, leg.tx.own(at, payload_type, ticks, bytes)),
+            }
+            coded.unwrap_or(0)
         }
         Outgoing::Event(step) => {
             let length = write_event(leg, at, step, head, body);
-            leg.tx.skip(at, samples);
+            leg.tx.skip(at, ticks);
             length
         }
     };
@@ -216,7 +220,7 @@ fn write_event(
     };
     leg.sent_event = match begins {
         Begins::Press => leg.tx.begin_event(at),
-        Begins::Segment => leg.sent_event.wrapping_add(u32::from(u16::MAX)),
+        Begins::Segment => leg.sent_event.wrapping_add(u32::from(u16::MAX) * leg.event_stamps()),
         Begins::No => leg.sent_event,
     };
     let event = telephone_event::Event { code, end, volume: VOLUME, duration };

@@ -30,6 +30,7 @@
 
 mod clock;
 mod stream;
+mod unpack;
 #[cfg(test)]
 mod tests;
 
@@ -38,9 +39,11 @@ use crate::base::{RecordingId, Time};
 use crate::media::control::Codec;
 use stream::Stream;
 
+pub use unpack::Unpacker;
+
 pub use crate::media::control::Channel;
 
-/// Samples a second of the call's clock, and of all codecs that are recorded today.
+/// Samples a second of the call's clock and of the file.
 pub const CLOCK_HZ: u64 = 8_000;
 /// Nanoseconds a sample.
 const SAMPLE_NS: u64 = 1_000_000_000 / CLOCK_HZ;
@@ -65,9 +68,11 @@ pub struct TapBlock<'a> {
     pub position: u64,
     /// Samples to insert into the block, or to drop when negative: [`Placement::adjust`].
     pub adjust: i8,
+    /// Samples that it holds, 8 kHz.
+    pub samples: u32,
     /// How `payload` is coded.
     pub codec: Codec,
-    /// The payload as it came, one byte a sample for G.711.
+    /// The payload as it came.
     pub payload: &'a [u8],
 }
 
@@ -78,7 +83,7 @@ pub struct Heard {
     pub ssrc: u32,
     /// RTP sequence number.
     pub sequence: u16,
-    /// RTP timestamp, 8 kHz.
+    /// RTP timestamp, brought to 8 kHz.
     pub timestamp: u32,
     /// Samples that the payload holds.
     pub samples: u32,
