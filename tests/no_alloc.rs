@@ -59,16 +59,21 @@ fn phone(n: u32) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, n as u8], 4_000))
 }
 
-/// Eight legs: two relayed, two transcoded, one hears music, one a tone, one presses keys, one
-/// listens for tones; the first four are recorded.
+/// Ten legs: two relayed, two transcoded, one hears music, one a tone, one presses keys, one
+/// listens for tones; Opus and G.722 hear each other. The first four and the last two are recorded.
 fn plane() -> Plane {
     let mut plane = Plane::new(PlaneConfig::default(), Rng::from_seed(1));
     let command = |plane: &mut Plane, c| plane.command(Time::ZERO, c);
-    for n in 0..8u32 {
+    for n in 0..10u32 {
         plane.add_port(PortIndex(n), SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * n as u16)));
         let (leg, group) = (LegId(u64::from(n)), CallId::new(Wall(0), 0));
         command(&mut plane, Command::Open { leg, group, near: NEAR });
-        let (codec, pt) = if n == 3 { (Codec::Pcmu, 0) } else { (Codec::Pcma, 8) };
+        let (codec, pt) = match n {
+            3 => (Codec::Pcmu, 0),
+            8 => (Codec::Opus, 96),
+            9 => (Codec::G722, 9),
+            _ => (Codec::Pcma, 8),
+        };
         let params = StreamParams {
             remote: Some(phone(n)),
             remote_rtcp: Some(phone(n)),
@@ -79,7 +84,7 @@ fn plane() -> Plane {
             dtmf_send_pt: (n != 5).then_some(101),
             key_tones: true,
             dtmf_recv_pt: Some(101),
-            event_clock_hz: 8_000,
+            event_clock_hz: codec.clock_rate(),
             opus: OpusTerms::default(),
             ptime_ms: 20,
             send: true,
@@ -88,7 +93,7 @@ fn plane() -> Plane {
         };
         command(&mut plane, Command::Set { leg, params });
     }
-    for (a, b) in [(0, 1), (2, 3)] {
+    for (a, b) in [(0, 1), (2, 3), (8, 9)] {
         command(&mut plane, Command::Bridge { a: LegId(a), b: LegId(b) });
         let (left, right) = (LegId(a), Some(LegId(b)));
         command(&mut plane, Command::Record { recording: RecordingId(a), left, right });
@@ -109,18 +114,19 @@ fn packet(n: u32, turn: u32, bytes: &mut [u8; 172]) -> usize {
     let event = n == 6 && turn % 20 < 10;
     let header = Header {
         marker: false,
-        payload_type: if event {
-            101
-        } else if n == 3 {
-            0
-        } else {
-            8
+        payload_type: match n {
+            _ if event => 101,
+            3 => 0,
+            8 => 96,
+            9 => 9,
+            _ => 8,
         },
         sequence: turn as u16,
-        timestamp: if event { turn / 20 * 3_200 } else { turn * 160 },
+        timestamp: if event { turn / 20 * 3_200 } else { turn * if n == 8 { 960 } else { 160 } },
         ssrc: n,
     };
     bytes.fill(turn as u8);
+    bytes[12] = if n == 8 { 0x08 } else { turn as u8 }; // Opus: SILK, 20 ms, one frame
     let head: &mut [u8; HEADER_LEN] = bytes.first_chunk_mut().expect("longer than a header");
     write_header(head, header);
     if event {
@@ -143,7 +149,7 @@ fn ten_thousand_ticks_allocate_nothing() {
         if turn == 500 {
             before = ALLOCATIONS.load(Ordering::Relaxed);
         }
-        for n in 0..8 {
+        for n in 0..10 {
             let mut bytes = [0; 172];
             let len = packet(n, turn, &mut bytes);
             if (turn + n) % 31 == 0 {

@@ -15,4 +15,5 @@ mod simulation {
     mod silence;
     mod strangers;
     mod transfers;
+    mod wideband;
 }

@@ -140,7 +140,7 @@ mod tests {
                 let mut encoder = Encoder::new(codec, opus::Settings::new).unwrap();
                 let mut decoder = Decoder::new(codec).unwrap();
                 let tone: Vec<i16> = (0..9_600)
-                    .map(|n| ((f64::from(n) * 0.785).sin() * 8_000.0) as i16) // 1 kHz
+                    .map(|n| ((f64::from(n) * core::f64::consts::FRAC_PI_4).sin() * 8_000.0) as i16)
                     .collect();
                 let mut heard = Vec::new();
                 for packet in tone.chunks_exact(Rate::Khz8.samples(ms)) {

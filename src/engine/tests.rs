@@ -9,7 +9,9 @@ use std::time::Instant;
 use super::*;
 use crate::base::{CallId, PlayId, RecordingId, Wall};
 use crate::dsp::g711;
-use crate::media::control::{Codec, DigitSet, Item, LegStats, RecordFormat, OpusTerms, StreamParams};
+use crate::media::control::{
+    Codec, DigitSet, Item, LegStats, OpusTerms, RecordFormat, StreamParams,
+};
 use crate::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 use crate::wire::wav::{Format, Spec, Wav};
 

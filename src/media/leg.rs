@@ -222,7 +222,9 @@ impl Leg {
     /// Samples in one packet that we send, 8 kHz.
     pub(super) fn samples(&self) -> usize {
         let ptime = |p: &StreamParams| p.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end());
-        self.params.as_ref().map_or(DEFAULT_SAMPLES, |p| usize::from(ptime(p)) * 8)
+        let made = self.params.as_ref().map(|p| (p.codec, ptime(p)));
+        let made = made.filter(|(codec, ms)| codec.takes_ptime(u32::from(*ms)));
+        made.map_or(DEFAULT_SAMPLES, |(_, ms)| usize::from(ms) * 8)
     }
 
     /// Whether it listens for digits in the audio.

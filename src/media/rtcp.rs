@@ -237,7 +237,8 @@ mod tests {
     fn end(ssrc: u32, peer: &str, peer_ssrc: u32) -> End {
         let (mut rng, mut latch) = (Rng::from_seed(u64::from(ssrc)), Latch::default());
         latch.negotiated(peer.parse().ok());
-        let mark = Mark { ssrc: peer_ssrc, sequence: 1, timestamp: 0, known: true, ticks_per_ms: 8 };
+        let mark =
+            Mark { ssrc: peer_ssrc, sequence: 1, timestamp: 0, known: true, ticks_per_ms: 8 };
         latch.check(at(0), peer.parse().unwrap(), mark);
         let rtcp = Rtcp::new(at(0), &mut rng);
         End { rtcp, rx: RtpRx::default(), tx: RtpTx::new(at(0), ssrc, 0, 0), latch, rng }

@@ -166,7 +166,8 @@ impl RtpTx {
         if !newer && diff16(packet.sequence, splice.first) < 0 {
             return None;
         }
-        if newer && packet.ticks > 0 && !fresh && splice.leaps(now, packet.timestamp, self.clock_hz) {
+        if newer && packet.ticks > 0 && !fresh && splice.leaps(now, packet.timestamp, self.clock_hz)
+        {
             self.catch_up(now);
             splice.timestamp_offset = self.cursor.wrapping_sub(packet.timestamp);
             marker = true;

@@ -110,7 +110,8 @@ impl Mouth {
             header.payload_type = self.digit_payload_type;
             let code = "0123456789*#ABCD".find(digit).unwrap_or(0) as u8;
             let end = self.digit_at + 1 >= packets;
-            let duration = (self.digit_at + 1).min(packets) * FRAME as u16 * self.digit_ticks as u16;
+            let duration =
+                (self.digit_at + 1).min(packets) * FRAME as u16 * self.digit_ticks as u16;
             packet.extend([code, u8::from(end) << 7 | 10]);
             packet.extend(duration.to_be_bytes());
             self.digit_at += 1;

@@ -328,8 +328,7 @@ impl World {
                 }
                 Output::Disk(DiskCommand::Open { recording, path, .. }) => {
                     let layout = Layout::new(RecordFormat::Alaw);
-                    self.layouts
-                        .insert(recording, (layout, Recorded::new(path)));
+                    self.layouts.insert(recording, (layout, Recorded::new(path)));
                 }
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());

@@ -123,24 +123,26 @@ impl Script<'_> {
 
     fn params(&mut self) -> Option<StreamParams> {
         let bits = self.byte()?;
-        let (codec, pt) = match bits & 1 {
-            0 => (Codec::Pcma, 8),
-            _ => (Codec::Pcmu, 0),
+        let (remote, ptime_ms) = (peer(self.byte()?), self.byte()?);
+        let (codec, pt) = match (bits & 1, ptime_ms) {
+            (0, ..192) => (Codec::Pcma, 8),
+            (0, _) => (Codec::Opus, 8),
+            (_, ..192) => (Codec::Pcmu, 0),
+            _ => (Codec::G722, 0),
         };
-        let remote = peer(self.byte()?);
         Some(StreamParams {
             remote: (bits & 2 == 0).then_some(remote),
             remote_rtcp: (bits & 4 == 0).then_some(remote),
             codec,
             send_pt: pt,
             recv_pt: pt,
-            recv_other_pt: (bits & 9 == 0).then_some(8 - pt),
+            recv_other_pt: (bits & 9 == 0 && ptime_ms < 192).then_some(8 - pt),
             dtmf_send_pt: (bits & 8 == 0).then_some(101),
             key_tones: bits & 24 != 24,
             dtmf_recv_pt: (bits & 16 == 0).then_some(101),
-            event_clock_hz: 8_000,
+            event_clock_hz: if bits & 32 == 0 { codec.clock_rate() } else { 8_000 },
             opus: OpusTerms::default(),
-            ptime_ms: self.byte()?,
+            ptime_ms,
             send: bits & 32 == 0,
             receive: bits & 64 == 0,
             inband_dtmf: bits & 128 != 0,

@@ -17,7 +17,7 @@ pub fn check(bytes: &[u8]) {
     let codecs = match how % 4 {
         0 => vec![Codec::Pcma, Codec::Pcmu],
         1 => vec![Codec::Pcmu, Codec::Pcma],
-        2 => vec![Codec::Pcma],
+        2 => vec![Codec::Opus, Codec::Pcma, Codec::G722],
         _ => vec![Codec::Pcmu],
     };
     let rtp = "192.0.2.9:20000".parse().expect("an address");

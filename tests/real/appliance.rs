@@ -29,6 +29,8 @@ pub struct Setup {
     /// Whether the sample configuration is taken, with the sample dialplan and prompts; only
     /// addresses and folders are the test's.
     pub sample: bool,
+    /// `[media] codecs`; none: the usual ones.
+    pub codecs: Option<&'static str>,
 }
 
 impl Setup {
@@ -36,7 +38,7 @@ impl Setup {
     pub fn new() -> Setup {
         let gateway = SocketAddr::from((address::fresh(), 5060));
         let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
-        Setup { gateway, phones, sample: false }
+        Setup { gateway, phones, sample: false, codecs: None }
     }
 
     /// What is served without a configuration file.
@@ -202,6 +204,9 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
         dir = dir.display(),
         gateway = setup.gateway,
     );
+    if let Some(codecs) = setup.codecs {
+        text = text.replace("[media]\n", &format!("[media]\ncodecs = {codecs}\n"));
+    }
     for number in &setup.phones {
         let password = setup.password(number);
         let _ = write!(text, "[[phone]]\nnumber = \"{number}\"\npassword = \"{password}\"\n");

@@ -35,13 +35,17 @@ pub struct Phone<'a> {
     pub media_ip: Ipv4Addr,
     /// Its password; none: the right one.
     pub password: Option<&'a str>,
+    /// Its codecs, as baresip writes them.
+    pub codecs: &'a str,
 }
 
 impl<'a> Phone<'a> {
     /// A phone over UDP that answers by hand.
     pub fn new(number: &'a str, hz: f64) -> Phone<'a> {
         let media_ip = Ipv4Addr::LOCALHOST;
-        Phone { number, hz, transport: "udp", answers: false, media_ip, password: None }
+        let codecs = "PCMA/8000/1,PCMU/8000/1";
+        let (transport, answers, password) = ("udp", false, None);
+        Phone { number, hz, transport, answers, media_ip, password, codecs }
     }
     /// The same, answering at once.
     pub fn answering(self) -> Phone<'a> {
@@ -234,10 +238,10 @@ fn configure(
         .replace("{modules}", &modules().to_string_lossy())
         .replace("{folder}", &dir.to_string_lossy());
     std::fs::write(dir.join("config"), text).expect("baresip's configuration");
-    let Phone { number, transport, .. } = phone;
+    let Phone { number, transport, codecs, .. } = phone;
     let account = format!(
         "<sip:{number}@{server};transport={transport}>;auth_user={number};auth_pass={};regint=600;\
-         audio_codecs=PCMA/8000/1,PCMU/8000/1;dtmfmode=rtpevent;answermode={}\n",
+         audio_codecs={codecs};dtmfmode=rtpevent;answermode={}\n",
         phone.password.unwrap_or(password),
         if phone.answers { "auto" } else { "manual" },
     );

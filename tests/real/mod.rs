@@ -22,3 +22,4 @@ mod sample;
 mod start_faults;
 mod tcp;
 mod thirty;
+mod wideband;

@@ -96,15 +96,29 @@ pub fn tone_of(samples: &[i16], candidates: &[f64]) -> Option<f64> {
 impl House {
     /// With the sample dialplan.
     pub fn new(faults: Faults, seed: u64) -> House {
-        House::with_plan(sample_plan(), faults, seed)
+        House::with_plan(sample_plan(), faults, seed, &[Codec::Pcma])
     }
     /// With a dialplan of its own, over a good network.
     pub fn of(toml: &str, seed: u64) -> House {
-        House::with_plan(plan(&[("house.toml".into(), toml.into())]), Faults::NONE, seed)
+        House::with_plan(
+            plan(&[("house.toml".into(), toml.into())]),
+            Faults::NONE,
+            seed,
+            &[Codec::Pcma],
+        )
     }
-    fn with_plan(plan: Arc<Plan>, faults: Faults, seed: u64) -> House {
+    /// With the sample dialplan, and phones that speak `codecs`; the caller's gateway knows A-law only.
+    pub fn speaking(codecs: &[Codec], seed: u64) -> House {
+        House::with_plan(sample_plan(), Faults::NONE, seed, codecs)
+    }
+    fn with_plan(plan: Arc<Plan>, faults: Faults, seed: u64, codecs: &[Codec]) -> House {
         let (gateway, gateway_rtp) = World::addresses(100);
-        let mut world = World::new(config(4, &gateway.to_string()), plan, 64, faults, seed);
+        let mut config = config(4, &gateway.to_string());
+        if codecs != [Codec::Pcma] {
+            use belfry::config::Codec::{G722, Opus, Pcma};
+            config.media.codecs = vec![Opus, G722, Pcma];
+        }
+        let mut world = World::new(config, plan, 64, faults, seed);
         world.clip("music/default", sine(MUSIC_HZ));
         let mut rng = Rng::from_seed(seed ^ 0x5eed);
         let mut setup = Setup {
@@ -124,6 +138,7 @@ impl House {
                 setup.number = format!("{}", 1001 + n);
                 setup.password = Some(format!("secret-{}", n + 1));
                 setup.hz = hz(usize::from(n));
+                setup.codecs = codecs.to_vec();
                 world.add(setup.clone(), rng.split())
             })
             .collect();

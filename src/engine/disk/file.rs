@@ -62,10 +62,6 @@ impl FileState {
         }
     }
 
-    pub(super) fn format(&self) -> RecordFormat {
-        self.format
-    }
-
     /// The first fault, once.
     pub(super) fn take_fault(&mut self) -> Option<io::Error> {
         self.fault.take()

@@ -240,7 +240,8 @@ impl Writer {
     }
 
     fn lay(&mut self, block: &TapBlock<'_>) {
-        let Some(Running { layout, state, unpacker }) = self.running.get_mut(&block.recording) else {
+        let Some(Running { layout, state, unpacker }) = self.running.get_mut(&block.recording)
+        else {
             return;
         };
         let samples = unpacker.samples(block);

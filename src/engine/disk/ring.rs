@@ -66,8 +66,7 @@ impl TapSender {
         let adjust = block.adjust.to_ne_bytes()[0];
         let kind = [BLOCK, channel, adjust, number(block.codec)];
         let samples = block.samples.min(u16::MAX.into()) as u16;
-        let sent =
-            self.push((kind, samples), block.recording, block.position, block.payload);
+        let sent = self.push((kind, samples), block.recording, block.position, block.payload);
         if sent {
             return;
         }

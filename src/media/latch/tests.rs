@@ -20,7 +20,13 @@ struct Stream {
 
 impl Stream {
     fn new(from: &str, ssrc: u32) -> Stream {
-        let mark = Mark { ssrc, sequence: 65_530, timestamp: u32::MAX - 500, known: true, ticks_per_ms: 8 };
+        let mark = Mark {
+            ssrc,
+            sequence: 65_530,
+            timestamp: u32::MAX - 500,
+            known: true,
+            ticks_per_ms: 8,
+        };
         Stream { from: addr(from), mark }
     }
     fn at(&self, from: &str) -> Stream {

@@ -49,10 +49,7 @@ pub(super) fn ptime(media: &Media, codec: Codec) -> u8 {
 
 /// The telephone-events that go with `codec`: those of its own clock, else of the telephone network's.
 /// Number and clock.
-pub(super) fn events(
-    codec: Codec,
-    number: impl Fn(Format) -> Option<u8>,
-) -> Option<(u8, u32)> {
+pub(super) fn events(codec: Codec, number: impl Fn(Format) -> Option<u8>) -> Option<(u8, u32)> {
     let clocks = [codec.clock_rate(), EVENT_HZ];
     clocks.into_iter().find_map(|hz| Some((number(Format::Event(hz))?, hz)))
 }

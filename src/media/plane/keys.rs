@@ -25,9 +25,8 @@ impl Plane {
         datagram: &mut [u8],
     ) -> Option<(Header, PortIndex, SocketAddr)> {
         let parsed = Packet::parse(datagram).ok();
-        let event = parsed.and_then(|p| {
-            Some((telephone_event::Event::parse(p.payload()).ok()?, p.header_len()))
-        });
+        let event = parsed
+            .and_then(|p| Some((telephone_event::Event::parse(p.payload()).ok()?, p.header_len())));
         let Some((event, at)) = event else {
             self.legs.get_mut(taken.slot)?.malformed += 1;
             return None;
@@ -69,9 +68,7 @@ impl Plane {
         let partner = partner?;
         let (header, duration) = match leg.paths.events {
             Events::None => return None,
-            Events::Relay(pt) => {
-                (partner.tx.relay(now, packet, pt, taken.bytes)?, event.duration)
-            }
+            Events::Relay(pt) => (partner.tx.relay(now, packet, pt, taken.bytes)?, event.duration),
             Events::Insert(pt) => {
                 let other = Key { began: packet.timestamp, ticks: event.duration.into() };
                 let is_digit = telephone_event::digit_of(event.code).is_some();

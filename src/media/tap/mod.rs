@@ -30,9 +30,9 @@
 
 mod clock;
 mod stream;
-mod unpack;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 use crate::base::seq::diff16;
 use crate::base::{RecordingId, Time};

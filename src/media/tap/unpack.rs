@@ -81,10 +81,11 @@ mod tests {
         let codecs = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
         for (left, right) in codecs.into_iter().zip(codecs.into_iter().rev()) {
             let mut unpacker = Unpacker::new(RecordFormat::Pcm16);
-            let mut sides = [(Channel::Left, left, 400.0), (Channel::Right, right, 1_000.0)]
-                .map(|(channel, codec, hz)| {
+            let mut sides = [(Channel::Left, left, 400.0), (Channel::Right, right, 1_000.0)].map(
+                |(channel, codec, hz)| {
                     (channel, codec, hz, Encoder::new(codec, Settings::new).unwrap(), Vec::new())
-                });
+                },
+            );
             for n in 0..50 {
                 for (channel, codec, hz, encoder, heard) in &mut sides {
                     let turn = core::f64::consts::TAU * *hz / 8_000.0;
