@@ -21,6 +21,8 @@
 //! Not here: G.711.0 (lossless packing), Appendix I (that is [`conceal`](super::conceal)),
 //! Appendix II (comfort noise).
 
+use super::kernels::Kernels;
+
 /// The A-law code of silence: what an idle E1 channel carries.
 pub const ALAW_SILENCE: u8 = 0xd5;
 /// The µ-law code of silence.
@@ -28,29 +30,54 @@ pub const ULAW_SILENCE: u8 = 0xff;
 
 /// Encodes `samples` into `codes`, as many as the shorter of the two holds.
 pub fn alaw_encode(samples: &[i16], codes: &mut [u8]) {
-    for (code, &sample) in codes.iter_mut().zip(samples) {
-        *code = alaw_code(sample);
-    }
+    (Kernels::best().alaw_encode)(samples, codes);
 }
 
 /// Decodes `codes` into `samples`, as many as the shorter of the two holds.
 pub fn alaw_decode(codes: &[u8], samples: &mut [i16]) {
-    for (sample, &code) in samples.iter_mut().zip(codes) {
-        *sample = alaw_sample(code);
-    }
+    (Kernels::best().alaw_decode)(codes, samples);
 }
 
 /// Encodes `samples` into `codes`, as many as the shorter of the two holds.
 pub fn ulaw_encode(samples: &[i16], codes: &mut [u8]) {
-    for (code, &sample) in codes.iter_mut().zip(samples) {
-        *code = ulaw_code(sample);
-    }
+    (Kernels::best().ulaw_encode)(samples, codes);
 }
 
 /// Decodes `codes` into `samples`, as many as the shorter of the two holds.
 pub fn ulaw_decode(codes: &[u8], samples: &mut [i16]) {
-    for (sample, &code) in samples.iter_mut().zip(codes) {
-        *sample = ulaw_sample(code);
+    (Kernels::best().ulaw_decode)(codes, samples);
+}
+
+/// The loops that [`kernels`](super::kernels) compiles for each instruction set.
+pub(super) mod plain {
+    use super::{alaw_code, alaw_sample, ulaw_code, ulaw_sample};
+
+    #[inline(always)]
+    pub fn alaw_encode(samples: &[i16], codes: &mut [u8]) {
+        for (code, &sample) in codes.iter_mut().zip(samples) {
+            *code = alaw_code(sample);
+        }
+    }
+
+    #[inline(always)]
+    pub fn alaw_decode(codes: &[u8], samples: &mut [i16]) {
+        for (sample, &code) in samples.iter_mut().zip(codes) {
+            *sample = alaw_sample(code);
+        }
+    }
+
+    #[inline(always)]
+    pub fn ulaw_encode(samples: &[i16], codes: &mut [u8]) {
+        for (code, &sample) in codes.iter_mut().zip(samples) {
+            *code = ulaw_code(sample);
+        }
+    }
+
+    #[inline(always)]
+    pub fn ulaw_decode(codes: &[u8], samples: &mut [i16]) {
+        for (sample, &code) in samples.iter_mut().zip(codes) {
+            *sample = ulaw_sample(code);
+        }
     }
 }
 
@@ -71,7 +98,7 @@ pub fn ulaw_to_alaw(codes: &mut [u8]) {
 }
 
 /// The A-law code of one sample.
-#[inline]
+#[inline(always)]
 pub const fn alaw_code(sample: i16) -> u8 {
     let sign = sample >> 15;
     let magnitude = sample ^ sign;
@@ -87,7 +114,7 @@ pub const fn alaw_code(sample: i16) -> u8 {
 }
 
 /// The sample that an A-law code stands for: the middle of its interval.
-#[inline]
+#[inline(always)]
 pub const fn alaw_sample(code: u8) -> i16 {
     let code = (code ^ 0x55) as i16;
     let sign = (code >> 7) - 1; // 0 for positive, −1 for negative
@@ -102,7 +129,7 @@ pub const fn alaw_sample(code: u8) -> i16 {
 const ULAW_BIAS: i16 = 33;
 
 /// The µ-law code of one sample.
-#[inline]
+#[inline(always)]
 pub const fn ulaw_code(sample: i16) -> u8 {
     let sign = sample >> 15;
     let magnitude = min(((sample ^ sign) >> 2) + ULAW_BIAS, 0x1fff);
@@ -119,7 +146,7 @@ pub const fn ulaw_code(sample: i16) -> u8 {
 }
 
 /// The sample that a µ-law code stands for.
-#[inline]
+#[inline(always)]
 pub const fn ulaw_sample(code: u8) -> i16 {
     let code = (code ^ 0xff) as i16;
     let sign = -(code >> 7);
@@ -129,11 +156,13 @@ pub const fn ulaw_sample(code: u8) -> i16 {
 }
 
 /// `Ord::min` is not `const` yet.
+#[inline(always)]
 const fn min(a: i16, b: i16) -> i16 {
     if a < b { a } else { b }
 }
 
 /// `Ord::max` is not `const` yet.
+#[inline(always)]
 const fn max(a: i16, b: i16) -> i16 {
     if a > b { a } else { b }
 }

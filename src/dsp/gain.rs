@@ -5,12 +5,14 @@
 //!
 //! Not here: automatic gain, limiting beyond saturation at ±32,767.
 
+use super::kernels::Kernels;
+
 /// Samples in which the gain moves from one value to another: 10 ms.
 const RAMP: i32 = 80;
 /// 0 dB.
 const UNITY: i32 = 1 << SHIFT;
 /// Bits behind the point: steps of 0.002 dB near unity, of 0.2 dB at −40 dB.
-const SHIFT: u32 = 12;
+pub const SHIFT: u32 = 12;
 /// Highest gain in dB: a factor below 16, so that its product with a sample stays in 32 bits.
 pub const HIGHEST_DB: f32 = 24.0;
 /// At this and below the gain is mute: the factor would be its last bit.
@@ -76,11 +78,7 @@ impl Gain {
         match self.factor {
             UNITY => {}
             0 => steady.fill(0),
-            factor => {
-                for sample in steady {
-                    *sample = scaled(*sample, factor);
-                }
-            }
+            factor => (Kernels::best().scale)(steady, factor),
         }
     }
 }
@@ -95,10 +93,20 @@ fn factor(db: f32) -> i32 {
 }
 
 /// `sample` times `factor`, rounded and saturated.
-#[inline]
+#[inline(always)]
 fn scaled(sample: i16, factor: i32) -> i16 {
     let product = (i32::from(sample) * factor + UNITY / 2) >> SHIFT;
     product.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+}
+
+/// The loop that [`kernels`](super::kernels) compiles for each instruction set.
+pub(super) mod plain {
+    #[inline(always)]
+    pub fn scale(samples: &mut [i16], factor: i32) {
+        for sample in samples {
+            *sample = super::scaled(*sample, factor);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 use core::f64::consts::TAU;
 
 use super::SAMPLE_RATE;
+use super::kernels::Kernels;
 
 /// A sine that just reaches ±32,768 (ITU-T G.711, table 1a: theoretical load capacity).
 #[allow(clippy::approx_constant, reason = "decibels, not π")]
@@ -37,9 +38,7 @@ pub fn power_dbm0(power: f64) -> f64 {
 
 /// Mean of the squared samples; 0 for none.
 pub fn power(samples: &[i16]) -> f64 {
-    // 2^30 a sample: a u64 holds the sum of 2^34 samples, 24 days.
-    let sum: u64 = samples.iter().map(|&s| i32::from(s).pow(2) as u64).sum();
-    sum as f64 / samples.len().max(1) as f64
+    (Kernels::best().energy)(samples) as f64 / samples.len().max(1) as f64
 }
 
 /// RMS level in dBm0, [`SILENCE_DBM0`] for silence.
@@ -54,7 +53,7 @@ pub fn dbov(samples: &[i16]) -> f64 {
 
 /// Level in dBm0 of a sine with the peak that `samples` reach.
 pub fn peak_dbm0(samples: &[i16]) -> f64 {
-    let peak = f64::from(samples.iter().map(|s| s.unsigned_abs()).max().unwrap_or(0));
+    let peak = f64::from((Kernels::best().peak)(samples));
     power_dbm0(peak * peak / 2.0)
 }
 
@@ -101,6 +100,29 @@ pub fn dominant_tone(samples: &[i16], candidates: &[f64]) -> Option<Dominant> {
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(hz, tone)| Dominant { hz, dbm0: power_dbm0(tone), share: tone / whole })
         .filter(|d| d.share >= 0.5)
+}
+
+/// The loops that [`kernels`](super::kernels) compiles for each instruction set.
+pub(super) mod plain {
+    /// Sum of squares. 2^30 a sample: a u64 holds that of 2^34 samples, 24 days.
+    #[inline(always)]
+    pub fn energy(samples: &[i16]) -> u64 {
+        // Two squares fit 32 bits, so only half as many need to become 64 bits wide.
+        let (pairs, rest) = samples.as_chunks::<2>();
+        let pairs = pairs.iter().map(|[a, b]| u64::from(square(*a) + square(*b)));
+        pairs.sum::<u64>() + rest.iter().map(|s| u64::from(square(*s))).sum::<u64>()
+    }
+
+    #[inline(always)]
+    pub fn peak(samples: &[i16]) -> u16 {
+        samples.iter().fold(0, |most, s| most.max(s.unsigned_abs()))
+    }
+
+    #[inline(always)]
+    fn square(sample: i16) -> u32 {
+        let sample = i32::from(sample);
+        (sample * sample) as u32
+    }
 }
 
 #[cfg(test)]

@@ -11,37 +11,62 @@
 //! can be taken out again exactly. 65,536 sources fit. Buffers of unequal length meet as far as the
 //! shorter goes. Not here: who speaks, gain (see [`gain`](super::gain)).
 
+use super::kernels::Kernels;
+
 /// Adds `samples` to `sums`.
 pub fn add(sums: &mut [i32], samples: &[i16]) {
-    for (sum, &sample) in sums.iter_mut().zip(samples) {
-        *sum += i32::from(sample);
-    }
+    (Kernels::best().add)(sums, samples);
 }
 
 /// Writes the whole mix.
 pub fn saturated(sums: &[i32], out: &mut [i16]) {
-    for (out, &sum) in out.iter_mut().zip(sums) {
-        *out = clip(sum);
-    }
+    (Kernels::best().saturated)(sums, out);
 }
 
 /// Writes the mix without `own`, which was added to it before.
 pub fn without(sums: &[i32], own: &[i16], out: &mut [i16]) {
-    for ((out, &sum), &own) in out.iter_mut().zip(sums).zip(own) {
-        *out = clip(sum - i32::from(own));
-    }
+    (Kernels::best().without)(sums, own, out);
 }
 
 /// Adds `samples` to `onto`, saturating: two streams without sums between.
 pub fn add_onto(onto: &mut [i16], samples: &[i16]) {
-    for (onto, &sample) in onto.iter_mut().zip(samples) {
-        *onto = onto.saturating_add(sample);
-    }
+    (Kernels::best().add_onto)(onto, samples);
 }
 
-#[inline]
-fn clip(sum: i32) -> i16 {
-    sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+/// The loops that [`kernels`](super::kernels) compiles for each instruction set.
+pub(super) mod plain {
+    #[inline(always)]
+    pub fn add(sums: &mut [i32], samples: &[i16]) {
+        for (sum, &sample) in sums.iter_mut().zip(samples) {
+            *sum = sum.wrapping_add(i32::from(sample));
+        }
+    }
+
+    #[inline(always)]
+    pub fn saturated(sums: &[i32], out: &mut [i16]) {
+        for (out, &sum) in out.iter_mut().zip(sums) {
+            *out = clip(sum);
+        }
+    }
+
+    #[inline(always)]
+    pub fn without(sums: &[i32], own: &[i16], out: &mut [i16]) {
+        for ((out, &sum), &own) in out.iter_mut().zip(sums).zip(own) {
+            *out = clip(sum.wrapping_sub(i32::from(own)));
+        }
+    }
+
+    #[inline(always)]
+    pub fn add_onto(onto: &mut [i16], samples: &[i16]) {
+        for (onto, &sample) in onto.iter_mut().zip(samples) {
+            *onto = onto.saturating_add(sample);
+        }
+    }
+
+    #[inline(always)]
+    fn clip(sum: i32) -> i16 {
+        sum.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod dtmf_detect;
 pub mod g711;
 pub mod g722;
 pub mod gain;
+pub mod kernels;
 pub mod level;
 pub mod mix;
 pub mod narrow;

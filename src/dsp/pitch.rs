@@ -5,6 +5,8 @@
 
 use core::ops::RangeInclusive;
 
+use super::kernels::Kernels;
+
 /// The longest period that is looked for: 15 ms, a deep voice's 67 Hz.
 pub const LONGEST: usize = 120;
 
@@ -32,17 +34,25 @@ pub fn search(samples: &[i16], window: usize, lags: RangeInclusive<usize>) -> Op
 
 /// How alike two stretches of one length are; `None` when one of them is silent.
 pub fn similarity(a: &[i16], b: &[i16]) -> Option<f32> {
+    let product = Kernels::best().product;
     let energies = product(a, a) as f32 * product(b, b) as f32;
     (energies > 0.0).then(|| product(a, b) as f32 / energies.sqrt())
 }
 
-/// Sum of products, less eight bits so that 256 of them stay within 32 bits, which keeps it in
-/// vector registers.
-fn product(a: &[i16], b: &[i16]) -> i64 {
-    let part = |(a, b): (&[i16], &[i16])| -> i32 {
-        a.iter().zip(b).map(|(&a, &b)| (i32::from(a) * i32::from(b)) >> 8).sum()
-    };
-    a.chunks(256).zip(b.chunks(256)).map(|pair| i64::from(part(pair))).sum()
+/// The loop that [`kernels`](super::kernels) compiles for each instruction set.
+pub(super) mod plain {
+    /// Sum of products, less eight bits so that 256 of them stay within 32 bits, which keeps it in
+    /// vector registers.
+    #[inline(always)]
+    pub fn product(a: &[i16], b: &[i16]) -> i64 {
+        let mut sum = 0;
+        for (a, b) in a.chunks(256).zip(b.chunks(256)) {
+            // 256 · 2²² = 2³⁰.
+            let part = a.iter().zip(b).map(|(&a, &b)| (i32::from(a) * i32::from(b)) >> 8);
+            sum += i64::from(part.fold(0, i32::wrapping_add));
+        }
+        sum
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@
 use super::common_divisor;
 use super::window::{kaiser, sinc};
 use crate::dsp::codec::Short;
+use crate::dsp::kernels::Kernels;
 use crate::dsp::rate::Rate;
 
 /// Delay of every conversion, in samples of the lower of its two rates.
@@ -53,7 +54,12 @@ pub struct Resampler {
 impl Resampler {
     /// Before the first sample; what was before it is silence.
     pub fn new(from: Rate, to: Rate) -> Resampler {
-        Resampler { from, to, filter: (from != to).then(|| Filter::new(from, to)) }
+        Resampler::on(Kernels::best(), from, to)
+    }
+
+    /// The same with a choice of instruction set, to compare them: all give the same samples.
+    pub fn on(kernels: &'static Kernels, from: Rate, to: Rate) -> Resampler {
+        Resampler { from, to, filter: (from != to).then(|| Filter::new(kernels, from, to)) }
     }
 
     /// The rates that it converts from and to.
@@ -89,30 +95,44 @@ impl Resampler {
     pub fn reset(&mut self) {
         if let Some(filter) = &mut self.filter {
             filter.line.fill(0);
-            (filter.skip, filter.phase) = (0, 0);
+            filter.place = Place::default();
         }
     }
 }
 
+/// What is heard of one stream, and the filters that it goes through.
 #[derive(Clone, Debug)]
 struct Filter {
+    kernels: &'static Kernels,
+    filters: Filters,
+    place: Place,
+    /// The last `taps − 1` samples heard, then room for a block.
+    line: Box<[i16]>,
+}
+
+/// One filter for each place that an output sample can have between two of the input.
+#[derive(Clone, Debug)]
+pub(in crate::dsp) struct Filters {
     /// L: filters. M: how many places an output sample is after the one before.
     phases: usize,
     step: usize,
-    /// Taps of each filter: a multiple of [`LANES`].
+    /// Taps of each filter, and of its first half: multiples of [`LANES`].
     taps: usize,
+    part: usize,
     /// All filters, one after the other, times 2^shift.
     coefficients: Box<[i16]>,
     shift: u32,
-    /// The last `taps − 1` samples heard, then room for a block.
-    line: Box<[i16]>,
-    /// Where the next output sample lies: input samples from the next one, and L-ths of one.
+}
+
+/// Where the next output sample lies: input samples from the next one, and L-ths of one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(in crate::dsp) struct Place {
     skip: usize,
     phase: usize,
 }
 
-impl Filter {
-    fn new(from: Rate, to: Rate) -> Filter {
+impl Filters {
+    pub(in crate::dsp) fn new(from: Rate, to: Rate) -> Filters {
         let lower = from.min(to).hz();
         let common = common_divisor(from.hz(), to.hz());
         let (phases, step) = ((to.hz() / common) as usize, (from.hz() / common) as usize);
@@ -121,34 +141,95 @@ impl Filter {
         let cut_off = CUT_OFF * f64::from(lower) / f64::from(from.hz());
         let ideal = ideal(phases, span, taps, cut_off);
         let (shift, coefficients) = scaled(&ideal, taps);
-        let line = vec![0; taps - 1 + BLOCK].into();
-        Filter { phases, step, taps, coefficients, shift, line, skip: 0, phase: 0 }
+        Filters { phases, step, taps, part: part(taps), coefficients, shift }
+    }
+}
+
+impl Filter {
+    fn new(kernels: &'static Kernels, from: Rate, to: Rate) -> Filter {
+        let filters = Filters::new(from, to);
+        let line = vec![0; filters.taps - 1 + BLOCK].into();
+        Filter { kernels, filters, place: Place::default(), line }
     }
 
     fn output_len(&self, input: usize) -> usize {
         // Output sample k lies at skip + (phase + k · step) / phases, and needs to lie before `input`.
-        let places = (input.saturating_sub(self.skip) * self.phases).saturating_sub(self.phase);
-        places.div_ceil(self.step)
+        let fresh = input.saturating_sub(self.place.skip);
+        let places = (fresh * self.filters.phases).saturating_sub(self.place.phase);
+        places.div_ceil(self.filters.step)
     }
 
     /// `output` has exactly the length that `output_len` says.
-    fn process(&mut self, input: &[i16], output: &mut [i16]) {
-        let past = self.taps - 1;
-        let mut output = output.iter_mut();
+    fn process(&mut self, input: &[i16], mut output: &mut [i16]) {
+        let convolve = self.kernels.convolve;
+        let past = self.filters.taps - 1;
         for block in input.chunks(BLOCK) {
             self.line[past..past + block.len()].copy_from_slice(block);
-            while self.skip < block.len()
-                && let Some(sample) = output.next()
-            {
-                let filter = &self.coefficients[self.phase * self.taps..][..self.taps];
-                *sample = dot(filter, &self.line[self.skip..][..self.taps], self.shift);
-                self.phase += self.step;
-                self.skip += self.phase / self.phases;
-                self.phase %= self.phases;
-            }
-            self.skip -= block.len();
+            let line = &self.line[..past + block.len()];
+            let written = convolve(&self.filters, &mut self.place, line, output);
+            output = &mut output[written..];
             self.line.copy_within(block.len()..block.len() + past, 0);
         }
+    }
+}
+
+/// Writes the output samples that lie before the end of `line`, whose first `taps − 1` samples were
+/// heard before, and returns how many. `halves` sums the products of a filter and as many samples
+/// before and from its middle on. `out` has room for all of them.
+#[inline(always)]
+pub(in crate::dsp) fn convolve(
+    filters: &Filters,
+    place: &mut Place,
+    line: &[i16],
+    out: &mut [i16],
+    halves: impl Fn(&[i16], &[i16], usize) -> [i32; 2],
+) -> usize {
+    let fresh = line.len() + 1 - filters.taps;
+    let (whole, rest) = (filters.step / filters.phases, filters.step % filters.phases);
+    let mut written = 0;
+    while place.skip < fresh
+        && let Some(sample) = out.get_mut(written)
+    {
+        let taps = &filters.coefficients[place.phase * filters.taps..][..filters.taps];
+        let [first, last] = halves(taps, &line[place.skip..][..filters.taps], filters.part);
+        let sum = i64::from(first) + i64::from(last);
+        let rounded = (sum + (1 << (filters.shift - 1))) >> filters.shift;
+        *sample = rounded.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16;
+        written += 1;
+        place.skip += whole;
+        place.phase += rest;
+        if place.phase >= filters.phases {
+            place.phase -= filters.phases;
+            place.skip += 1;
+        }
+    }
+    place.skip -= fresh;
+    written
+}
+
+/// The loop for every processor; [`kernels`](crate::dsp::kernels) has another for AVX2.
+pub(in crate::dsp) mod plain {
+    use super::{Filters, LANES, Place};
+
+    pub fn convolve(filters: &Filters, place: &mut Place, line: &[i16], out: &mut [i16]) -> usize {
+        super::convolve(filters, place, line, out, |taps, samples, part| {
+            let (first, last) = taps.split_at(part);
+            [sum(first, samples), sum(last, &samples[part..])]
+        })
+    }
+
+    /// A half's sum of products. It fits 32 bits whatever the samples (`scaled` sees to that), and so
+    /// does every part of it, so the order of the additions does not matter.
+    #[inline(always)]
+    fn sum(taps: &[i16], samples: &[i16]) -> i32 {
+        let (taps, samples) = (taps.as_chunks::<LANES>().0, samples.as_chunks::<LANES>().0);
+        let mut sums = [0i32; LANES];
+        for (taps, samples) in taps.iter().zip(samples) {
+            for ((sum, &tap), &sample) in sums.iter_mut().zip(taps).zip(samples) {
+                *sum = sum.wrapping_add(i32::from(tap) * i32::from(sample));
+            }
+        }
+        sums.iter().fold(0, |all, &sum| all.wrapping_add(sum))
     }
 }
 
@@ -195,27 +276,9 @@ fn scaled(ideal: &[f64], taps: usize) -> (u32, Box<[i16]>) {
     (shift, all.into())
 }
 
-/// Sum of products, rounded. A part's sum fits 32 bits whatever the samples ([`scaled`] sees to
-/// that), so it does not matter how the compiler orders its additions: SSE2 multiplies and adds eight
-/// at a time.
-#[inline]
-fn dot(filter: &[i16], samples: &[i16], shift: u32) -> i16 {
-    let part = part(filter.len());
-    let parts = filter.chunks(part).zip(samples.chunks(part));
-    let sum: i64 = parts.map(|(taps, samples)| i64::from(part_dot(taps, samples))).sum();
-    let rounded = (sum + (1 << (shift - 1))) >> shift;
-    rounded.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
-}
-
 /// Taps that are summed in 32 bits: half a filter.
 fn part(taps: usize) -> usize {
     (taps / 2).next_multiple_of(LANES)
-}
-
-#[inline]
-fn part_dot(taps: &[i16], samples: &[i16]) -> i32 {
-    let products = taps.iter().zip(samples).map(|(&t, &s)| i32::from(t) * i32::from(s));
-    products.fold(0, i32::wrapping_add)
 }
 
 #[cfg(test)]
@@ -323,15 +386,21 @@ mod tests {
     #[test]
     fn the_loudest_patterns_saturate() {
         for (from, to) in pairs() {
-            let filter = Filter::new(from, to);
-            for phase in filter.coefficients.chunks_exact(filter.taps) {
+            let filters = Filters::new(from, to);
+            for (n, taps) in filters.coefficients.chunks_exact(filters.taps).enumerate() {
                 // The input that makes each product positive: the largest sum that there is.
-                let worst: Vec<i16> =
-                    phase.iter().map(|&c| if c < 0 { i16::MIN } else { i16::MAX }).collect();
-                assert_eq!(dot(phase, &worst, filter.shift), i16::MAX);
-                let worst: Vec<i16> =
-                    phase.iter().map(|&c| if c < 0 { i16::MAX } else { i16::MIN }).collect();
-                assert_eq!(dot(phase, &worst, filter.shift), i16::MIN);
+                let worst = |sign: i16| -> Vec<i16> {
+                    taps.iter()
+                        .map(|&c| if c.signum() == sign { i16::MIN } else { i16::MAX })
+                        .collect()
+                };
+                for kernels in [Kernels::portable(), Kernels::best()] {
+                    for (sign, sum) in [(-1, i16::MAX), (1, i16::MIN)] {
+                        let (mut place, mut out) = (Place { skip: 0, phase: n }, [0; 6]);
+                        (kernels.convolve)(&filters, &mut place, &worst(sign), &mut out);
+                        assert_eq!(out[0], sum);
+                    }
+                }
             }
         }
     }
