@@ -5,7 +5,7 @@
 //! of a long concealment. The packet's first byte is a level; its reflection coefficients are not
 //! used: at the levels in question the colour of the noise is hardly heard.
 //!
-//! Not here: deciding that nobody speaks (VAD), parsing the packet beyond its first byte.
+//! Not here: deciding that nobody speaks ([`vad`](super::vad)), parsing the packet beyond its first byte.
 
 use super::level;
 use crate::base::Rng;

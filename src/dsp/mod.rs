@@ -23,6 +23,7 @@ pub mod rate;
 pub mod resample;
 pub mod stretch;
 pub mod tone;
+pub mod vad;
 
 /// Samples a second, everywhere on this floor but at the outer side of [`resample`].
 pub const SAMPLE_RATE: u32 = 8000;
