@@ -3,7 +3,7 @@
 //! On the path: the sample path, after decoding (a quiet agent, a loud line) and before encoding
 //! (mute, whisper, ducked prompts). At 0 dB and at rest it costs nothing.
 //!
-//! Not here: automatic gain, limiting beyond saturation at ±32,767.
+//! Not here: automatic gain ([`agc`](super::agc)), limiting beyond saturation at ±32,767.
 
 use super::kernels::Kernels;
 

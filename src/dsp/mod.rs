@@ -5,6 +5,7 @@
 //! The kernels are plain functions and small machines over buffers that the caller owns: nothing
 //! in a packet's or a tick's path allocates, and nothing knows of packets, legs or files.
 
+pub mod agc;
 pub mod codec;
 pub mod comfort;
 pub mod conceal;
@@ -15,6 +16,7 @@ pub mod g722;
 pub mod gain;
 pub mod kernels;
 pub mod level;
+pub mod limiter;
 pub mod mix;
 pub mod narrow;
 pub mod opus;
