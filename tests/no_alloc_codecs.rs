@@ -7,10 +7,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use belfry::base::Rng;
+use belfry::dsp::agc::{Agc, Settings as AgcSettings};
 use belfry::dsp::codec::{Codec, Decoder, Encoder};
 use belfry::dsp::opus::Settings;
 use belfry::dsp::rate::Rate;
 use belfry::dsp::resample::stream::Resampler;
+use belfry::dsp::vad::Vad;
 
 struct Counting;
 
@@ -34,12 +36,14 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// One leg: its coders, and the way to another rate.
+/// One leg: its coders, the way to another rate, and who hears whether somebody speaks.
 struct Leg {
     rate: Rate,
     encoder: Encoder,
     decoder: Decoder,
     resampler: Resampler,
+    vad: Vad,
+    agc: Agc,
 }
 
 fn legs() -> Vec<Leg> {
@@ -54,6 +58,8 @@ fn legs() -> Vec<Leg> {
                 encoder: Encoder::new(codec, rate, Settings::new).expect("its rate"),
                 decoder: Decoder::new(codec, rate).expect("its rate"),
                 resampler: Resampler::new(rate, other),
+                vad: Vad::new(rate),
+                agc: Agc::new(rate, AgcSettings::default()),
             }
         })
         .collect()
@@ -69,6 +75,8 @@ fn a_hundred_packets_of_every_codec_allocate_nothing() {
         for leg in &mut legs {
             let count = leg.rate.samples(20);
             samples[..count].fill_with(|| rng.next_u32() as i16 >> 4);
+            let heard = leg.vad.frame(&samples[..count]);
+            leg.agc.process(&mut samples[..count], heard);
             if let Encoder::Opus(opus) = &mut leg.encoder {
                 opus.expect_loss((turn % 30) as u8);
                 opus.set_bit_rate(8_000 + 500 * turn);
