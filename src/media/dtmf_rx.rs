@@ -137,7 +137,9 @@ impl Default for DtmfRx {
 
 impl DtmfRx {
     /// Durations count `event_hz` ticks a second from now on, timestamps `codec_hz`: the same, unless
-    /// the peer takes only events of another clock. Multiples of 8,000.
+    /// the peer takes only events of another clock. Multiples of 8,000. (baresip 1.0 then counts the
+    /// durations by its codec all the same, so nothing is concluded from a timestamp and a duration
+    /// together that would take one key for another.)
     pub fn set_clock(&mut self, event_hz: u32, codec_hz: u32) {
         self.ticks = (event_hz / 8_000).max(1);
         self.stamps = (codec_hz / event_hz.max(1)).max(1);
@@ -150,7 +152,7 @@ impl DtmfRx {
         }
         match self.state {
             State::Fresh => self.press(now, packet),
-            State::Up(up) if up.covers(now, packet.timestamp, self.stamps) => {
+            State::Up(up) if up.covers(now, packet.timestamp) => {
                 Told { key: up.key(packet.timestamp), ..Told::default() }
             }
             State::Up(_) => self.press(now, packet),
@@ -242,10 +244,10 @@ impl DtmfRx {
 impl Up {
     /// Whether an event of `timestamp` is this one again, or older. Timestamps that lie far back when
     /// no straggler can be under way any more are a sender's that began anew.
-    fn covers(self, now: Time, timestamp: u32, stamps: u32) -> bool {
+    fn covers(self, now: Time, timestamp: u32) -> bool {
         let ahead = diff32(timestamp, self.timestamp);
         match now.since(self.at) < STRAGGLERS {
-            true => ahead <= 0 || i64::from(ahead) < i64::from(self.duration) * i64::from(stamps),
+            true => ahead <= 0 || ahead < i32::from(self.duration),
             false => ahead == 0,
         }
     }
@@ -281,7 +283,7 @@ impl Down {
                 ..longer
             });
         }
-        let creep = CREEP * (ticks * stamps) as i32;
+        let creep = CREEP * ticks as i32;
         let creeps = !packet.marker && ahead <= creep && packet.event.duration > self.duration;
         creeps.then_some(Down {
             timestamp: packet.timestamp,
@@ -436,6 +438,25 @@ mod tests {
     #[test]
     fn what_is_no_digit_tells_nothing() {
         assert_eq!(digits(&[event(0, true, 16, false, 160)]), "");
+    }
+
+    #[test]
+    fn events_of_8_khz_beside_a_codec_of_48_khz() {
+        // By the book, and as baresip counts: 150 ms down, 150 ms up.
+        for duration in [1_200, 7_200] {
+            let mut rx = DtmfRx::default();
+            rx.set_clock(8_000, 48_000);
+            let mut heard = String::new();
+            for (n, code) in [4, 2, 2].into_iter().enumerate() {
+                let (timestamp, at) = (n as u32 * 14_400, n as u64 * 300);
+                for (marker, end) in [(true, false), (false, true), (false, true)] {
+                    let event = Event { code, end, volume: 10, duration };
+                    let packet = EventPacket { timestamp, marker, event };
+                    heard.extend(rx.packet(Time::from_millis(at), packet).began);
+                }
+            }
+            assert_eq!(heard, "422");
+        }
     }
 
     proptest! {
