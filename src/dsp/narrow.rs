@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Everything is allocated when a coder is made. Not here: codecs at their own rate
-//! ([`codec`](super::codec)).
+//! ([`codec`]).
 
 use super::codec::{self, Codec, DecodeError, EncodeError, OpenError, Short};
 use super::opus;

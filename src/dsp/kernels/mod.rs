@@ -1,10 +1,9 @@
 //! The inner loops of this floor, once for every processor and once for those with AVX2, and the
 //! choice between the two while running.
 //!
-//! On the path: [`g711`](super::g711), [`mix`](super::mix), [`level`](super::level),
-//! [`gain`](super::gain), [`pitch`](super::pitch) and [`resample`](super::resample::stream) call
-//! their loops through this table, with whole packets, so that one indirect call stands against some
-//! hundred samples.
+//! On the path: [`g711`], [`mix`], [`level`], [`gain`], [`pitch`] and
+//! [`resample`](super::resample::stream) call their loops through this table, with whole packets, so
+//! that one indirect call stands against some hundred samples.
 //!
 //! ```text
 //!   g711::plain::alaw_encode ─┬─ compiled as it is ──────────────▶ PORTABLE  (SSE2 on x86-64)
