@@ -2,12 +2,13 @@
 //!
 //! A counting allocator stands in for the system's; it is this test program's own, so that no other
 //! test's allocations are counted.
-#![allow(unsafe_code)] // GlobalAlloc is an unsafe trait; it is passed through as it is
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "checks/counting.rs"]
+mod counting;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
 use belfry::dsp::tone::Plan;
@@ -15,27 +16,7 @@ use belfry::media::control::{Codec, Command, DigitSet, Item, OpusTerms, StreamPa
 use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: each call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::ALLOCATIONS;
 
 #[derive(Default)]
 struct Out {

@@ -1,10 +1,11 @@
 //! Codecs and resamplers allocate nothing once made. As in `no_alloc.rs`, a counting allocator stands
 //! in for the system's, in a test program of its own. libopus' own C code takes memory only where a
 //! coder is made, and gets that from here too.
-#![allow(unsafe_code)] // GlobalAlloc is an unsafe trait; it is passed through as it is
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+#[path = "checks/counting.rs"]
+mod counting;
+
+use std::sync::atomic::Ordering;
 
 use belfry::base::Rng;
 use belfry::dsp::agc::{Agc, Settings as AgcSettings};
@@ -14,27 +15,7 @@ use belfry::dsp::rate::Rate;
 use belfry::dsp::resample::stream::Resampler;
 use belfry::dsp::vad::Vad;
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: each call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::ALLOCATIONS;
 
 /// One leg: its coders, the way to another rate, and who hears whether somebody speaks.
 struct Leg {

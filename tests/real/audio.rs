@@ -7,6 +7,8 @@ use belfry::dsp::g711;
 use belfry::dsp::level::{dbm0, dominant_tone, goertzel_power, power, sine_peak, tone_dbm0};
 use belfry::wire::wav::{Format, Spec, Wav};
 
+use super::process::{PATIENCE, wait_for};
+
 /// Samples a millisecond.
 pub const MS: usize = 8;
 /// How loud the tones are.
@@ -205,4 +207,18 @@ fn the_judge_tells_tones_and_gaps_apart() {
         *sample = strange;
     }
     assert!(trace(&samples, 2_350.0) > -30.0, "{}", trace(&samples, 2_350.0));
+}
+
+/// Waits until `hz` alone was heard for `time` at a stretch, behind the first `from` samples of what
+/// `heard` gives; gives the number of samples heard until then.
+pub fn await_tone(heard: impl Fn() -> Vec<i16>, hz: f64, time: Duration, from: usize) -> usize {
+    let came = wait_for(PATIENCE, || {
+        let heard = heard();
+        (stretch(heard.get(from..)?, hz) >= time).then_some(heard.len())
+    });
+    came.unwrap_or_else(|| {
+        let heard = heard();
+        let heard = heard.get(from..).unwrap_or_default();
+        panic!("{hz} Hz is to be heard for {time:?}, not {}", story(heard))
+    })
 }

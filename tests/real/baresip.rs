@@ -189,15 +189,7 @@ impl Baresip {
     /// Waits until `hz` alone was heard for `time` at a stretch, behind the first `from` samples;
     /// gives the number of samples heard until then.
     pub fn hears(&self, hz: f64, time: Duration, from: usize) -> usize {
-        let heard = wait_for(PATIENCE, || {
-            let heard = self.heard();
-            (audio::stretch(heard.get(from..)?, hz) >= time).then_some(heard.len())
-        });
-        heard.unwrap_or_else(|| {
-            let heard = self.heard();
-            let heard = heard.get(from..).unwrap_or_default();
-            panic!("{hz} Hz is to be heard for {time:?}, not {}", audio::story(heard))
-        })
+        audio::await_tone(|| self.heard(), hz, time, from)
     }
 
     /// Waits until A-law arrives at its full rate, by the phone's own count: once it was on hold,
