@@ -137,6 +137,7 @@ fn bridge(engine: &mut Engine, events: &Receiver<Event>, calls: u64) -> io::Resu
             recv_other_pt: None,
             dtmf_send_pt: None,
             key_tones: true,
+            xr: false,
             dtmf_recv_pt: None,
             event_clock_hz: 8_000,
             opus: OpusTerms::default(),

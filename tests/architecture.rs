@@ -23,7 +23,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("trunk", &["base", "call", "wire::q850"]),
     ("acd", &["base", "call", "wire::q850"]),
     ("care", &["base", "call", "wire::q850"]),
-    ("record", &["base", "call", "wire::wav", "media::control"]),
+    ("record", &["base", "call", "wire", "dsp", "media::control"]),
     ("report", &["base", "call", "wire::q850"]),
     ("access", &["base", "call"]),
     (

@@ -28,6 +28,8 @@ mod journal_record;
 mod media_plane;
 #[path = "checks/offer_answer.rs"]
 mod offer_answer;
+#[path = "checks/opus_packet.rs"]
+mod opus_packet;
 #[path = "checks/rtcp.rs"]
 mod rtcp;
 #[path = "checks/rtp.rs"]
@@ -81,6 +83,7 @@ targets! {
     dtmf_detect: super::dtmf_detect::check, 1_000;
     codec: super::codec::check, 300;
     tone_plan: super::tone_plan::check, 6_000;
+    opus_packet: super::opus_packet::check, 60_000;
     wav: super::wav::check, 60_000;
     config_toml: super::config_toml::check, 6_000;
     dialplan_toml: |bytes| super::dialplan::check("seed.toml", bytes), 6_000;

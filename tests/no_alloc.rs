@@ -64,6 +64,7 @@ fn plane() -> Plane {
             recv_other_pt: None,
             dtmf_send_pt: (n != 5).then_some(101),
             key_tones: true,
+            xr: false,
             dtmf_recv_pt: Some(101),
             event_clock_hz: codec.clock_rate(),
             opus: OpusTerms::default(),

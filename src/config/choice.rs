@@ -130,6 +130,14 @@ choice! {
 }
 
 choice! {
+    /// What becomes of a recording when its call is over.
+    Pack {
+        Opus = "opus": "Ogg/Opus, in two channels.",
+        Never = "never": "It stays a WAV.",
+    } later []
+}
+
+choice! {
     /// The least important line that is logged.
     LogLevel {
         Error = "error": "Only what failed.",

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::address::{Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
 use super::choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, RecordFormat,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, RecordFormat,
 };
 use super::list::Workers;
 use super::name::{
@@ -205,6 +205,11 @@ section! {
         max_disk: Percent = "\"90 %\"" in ["\"10 %\"", "\"100 %\""], live;
         /// The samples in the file.
         format: RecordFormat = "\"alaw\"", live;
+        /// What becomes of a recording when its call is over: the same as Ogg/Opus with two channels,
+        /// `<call id>.opus`, a tenth as large. It is read back before the WAV goes.
+        pack: Pack = "\"opus\"", live;
+        /// How long after its end that happens; until then the file is a WAV.
+        pack_after: Duration = "\"1 hour\"" in ["\"0 s\"", "\"3650 days\""], live;
     }
 }
 

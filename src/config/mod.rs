@@ -37,7 +37,7 @@ mod syntax;
 pub use address::{Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, RecordFormat,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, RecordFormat,
 };
 pub use fault::{At, Fault, Severity};
 pub use keys::{

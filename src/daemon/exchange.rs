@@ -143,6 +143,7 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
                     switch.handle(clock.now(), Input::Disk(disk_event(event)));
                 }
             }
+            Output::Disk(DiskCommand::Pack(after)) => hands.engine.pack_recordings(after),
             Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
             Output::Fact(fact) => write_down(fact, hands),
             Output::Reply(id, reply) => hands.pending.answered(id, reply),

@@ -45,7 +45,7 @@ const STORE_LOOK: Duration = Duration::from_millis(200);
 
 /// How often the absence of a leg's RTP is told to the switch, which compares it with `[media]
 /// rtp_timeout`: a reload may change that.
-const RTP_LOOK: Duration = Duration::from_secs(5);
+const RTP_LOOK: Duration = Duration::from_secs(1);
 
 /// A running appliance.
 pub(super) struct Appliance {
@@ -373,6 +373,10 @@ pub(super) fn disk_event(event: engine::DiskEvent) -> DiskEvent {
         engine::DiskEvent::NotOpened { recording, why } => DiskEvent::NotOpened { recording, why },
         engine::DiskEvent::Failed { recording, why } => DiskEvent::Failed { recording, why },
         engine::DiskEvent::Removed { path } => DiskEvent::Removed { path },
+        engine::DiskEvent::Packed { path, packed, bytes } => {
+            DiskEvent::Packed { path, packed, bytes }
+        }
+        engine::DiskEvent::NotPacked { path, why } => DiskEvent::NotPacked { path, why },
         engine::DiskEvent::Level { full, used_percent, max_percent } => {
             DiskEvent::Level { full, used_percent, max_percent }
         }

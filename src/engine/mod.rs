@@ -39,6 +39,7 @@ use rtrb::{Consumer, Producer};
 
 use self::backend::{Wake, uring};
 use self::disk::archive::Archivist;
+use self::disk::pack::Packers;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, ring};
 use self::pool::PoolError;
@@ -182,6 +183,7 @@ pub struct Engine {
     roster: Roster,
     disk: Disk,
     archivist: Archivist,
+    packers: Packers,
     repaired: Vec<Repaired>,
     taken: usize,
 }
@@ -237,6 +239,8 @@ impl Engine {
             Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
         let archivist = Archivist::start(config.recordings.clone(), tell.clone())
             .map_err(StartError::Thread)?;
+        let packers =
+            Packers::start(config.recordings.clone(), tell.clone()).map_err(StartError::Thread)?;
         Ok(Engine {
             crew,
             figures: Figures(Arc::new(figures)),
@@ -245,6 +249,7 @@ impl Engine {
             roster,
             disk,
             archivist,
+            packers,
             repaired,
             taken,
         })
@@ -277,6 +282,12 @@ impl Engine {
     /// How long recordings are kept from now on; before this was said none is removed.
     pub fn keep_recordings(&self, retention: Retention) {
         self.archivist.keep(retention);
+    }
+
+    /// A recording is packed when it has been whole for so long, `None`: never; before this was said
+    /// none is.
+    pub fn pack_recordings(&self, after: Option<Duration>) {
+        self.packers.pack(after);
     }
 
     /// Carries out a command of the switch.

@@ -46,6 +46,13 @@ pub fn real_time() -> io::Result<()> {
     check(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &parameters) })
 }
 
+/// Lets the calling thread run only where nothing else wants the processor (SCHED_IDLE).
+pub fn background() -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the structure is ours; 0 is the calling thread.
+    check(unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &parameters) })
+}
+
 /// Makes the calling thread's sleeps exact to some microseconds.
 pub fn exact_sleep() -> io::Result<()> {
     // SAFETY: the option takes one number and no pointer.
@@ -74,5 +81,6 @@ mod tests {
         }
         assert!(pin(1 << 20).is_err());
         assert!(exact_sleep().is_ok());
+        assert!(std::thread::spawn(background).join().unwrap().is_ok(), "everybody may");
     }
 }

@@ -154,6 +154,7 @@ impl Peer {
             recv_other_pt: None,
             dtmf_send_pt: Some(101),
             key_tones: true,
+            xr: false,
             dtmf_recv_pt: Some(101),
             event_clock_hz: 8_000,
             opus: OpusTerms::default(),

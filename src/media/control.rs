@@ -69,6 +69,8 @@ pub struct StreamParams {
     pub event_clock_hz: u32,
     /// What the peer says of Opus, where that is the codec.
     pub opus: OpusTerms,
+    /// Whether the peer wants to be told how good what it sends sounds (RFC 3611 §5.1).
+    pub xr: bool,
     /// Milliseconds of audio in each packet that we send, 10 to 60.
     pub ptime_ms: u8,
     /// Whether we send audio (direction `sendrecv` or `sendonly` from our side).
@@ -374,6 +376,8 @@ pub enum Event {
         leg: LegId,
         /// Milliseconds since the last packet.
         silent_ms: u32,
+        /// Whether the leg that it is bridged with is heard meanwhile: audio goes one way only.
+        one_way: bool,
     },
     /// The stream went on from another address (a NAT re-mapped it) and was followed (R8).
     SourceMoved {
@@ -431,14 +435,15 @@ pub struct LegStats {
     pub packets_foreign: u64,
     /// Not RTP at all, or of a payload type that was not negotiated.
     pub packets_malformed: u64,
-    /// Interarrival jitter (RFC 3550 §6.4.1) at the end, microseconds.
-    pub jitter_us: u32,
-    /// The worst of it, microseconds.
+    /// The worst interarrival jitter (RFC 3550 §6.4.1), microseconds.
     pub jitter_max_us: u32,
     /// Round trip by RTCP, microseconds; `None`: the peer sent no report.
     pub rtt_us: Option<u32>,
-    /// Loss that the peer reports of what we sent, 1/256.
-    pub peer_fraction_lost: u8,
+    /// How good what it sent was, by the E-model ([`quality`](super::quality)): MOS in hundredths.
+    /// `None`: nothing came.
+    pub mos: Option<u16>,
+    /// The same of what we sent to it, by its own reports. `None`: it sent none.
+    pub peer_mos: Option<u16>,
     /// Samples that were made up by concealment.
     pub samples_concealed: u64,
     /// Samples that were played.

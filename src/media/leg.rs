@@ -19,6 +19,7 @@ use super::ear::{Ear, Narrowed};
 use super::latch::{Latch, Source};
 use super::mouth::Mouth;
 use super::plane::recordings::TapPoint;
+use super::quality::Direction;
 use super::rtcp::Rtcp;
 use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
@@ -26,6 +27,7 @@ use crate::base::{Duration, LegId, Rng, Time};
 use crate::dsp::g711;
 use crate::dsp::narrow::Encoder;
 use crate::dsp::opus::{DEFAULT_BIT_RATE, Settings};
+use crate::wire::rtcp::{UNKNOWN, VoipMetrics};
 
 /// Samples of a packet time before anything was negotiated.
 const DEFAULT_SAMPLES: usize = 160;
@@ -37,6 +39,9 @@ const COMFORT_NOISE: u8 = 13;
 pub(super) const MOST_TAPS: usize = 2;
 /// A digit heard in the audio is the one that telephone-events told if it comes this soon after.
 const SAME_KEY: Duration = Duration::from_millis(400);
+
+/// The most that a jitter buffer of ours holds, milliseconds.
+const LONGEST_BUFFER_MS: u16 = 1_000;
 
 /// What a packet's payload type stands for on a leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -256,6 +261,63 @@ impl Leg {
         self.detects() && self.ear.is_some() && self.paths.audio != Audio::Samples
     }
 
+    /// How good what it sends is.
+    fn heard(&self) -> Direction {
+        let rx = self.rx.totals();
+        let late = self.ear.as_ref().map_or(0, |ear| ear.jitter.figures().late);
+        Direction {
+            expected: rx.packets + rx.lost,
+            lost: rx.lost + late,
+            runs: self.rx.bursts().runs() + late,
+            delay_ms: self.delay_ms(rx.jitter_us),
+        }
+    }
+
+    /// How good what it is sent is, as it says itself, or by what it says to have lost: hundredths.
+    fn sounds(&self) -> Option<u16> {
+        if let Some(tenths) = self.rtcp.opinion() {
+            return Some(u16::from(tenths) * 10);
+        }
+        self.rtcp.round_trip()?;
+        let (expected, lost) = (self.tx.sent().0, self.rtcp.lost());
+        // Of how it is spread the reports say nothing.
+        Direction { expected, lost, runs: lost, delay_ms: self.delay_ms(0) }.mos()
+    }
+
+    /// From its mouth to an ear behind us: half the round trip, a packet, and a buffer that holds two
+    /// mean deviations.
+    fn delay_ms(&self, jitter_us: u32) -> u32 {
+        let trip = self.rtcp.round_trip().map_or(0, |t| t.as_millis().min(60_000) as u32);
+        let ptime = self.params.as_ref().map_or(20, |p| u32::from(p.ptime_ms));
+        trip / 2 + ptime + (jitter_us / 500).max(ptime)
+    }
+
+    /// What is told to a peer that wants to know how good what it sends sounds.
+    pub(super) fn metrics(&self) -> Option<VoipMetrics> {
+        let params = self.params.as_ref().filter(|p| p.xr)?;
+        let (rx, heard) = (self.rx.totals(), self.heard());
+        let ssrc = self.latch.held()?.ssrc;
+        let late = heard.lost - rx.lost;
+        let share = |part: u64| (part * 256 / heard.expected.max(1)).min(255) as u8;
+        let bursts = self.rx.bursts().figures();
+        let ms = |packets: u64| (packets * u64::from(params.ptime_ms)).min(0xffff) as u16;
+        let trip = self.rtcp.round_trip().map_or(0, |t| t.as_millis().min(0xffff) as u16);
+        let buffer = (rx.jitter_us / 500).min(0xffff) as u16;
+        let tenths = heard.mos().map_or(UNKNOWN, |mos| (mos / 10) as u8);
+        Some(VoipMetrics {
+            ssrc,
+            loss: share(rx.lost),
+            discard: share(late),
+            densities: bursts.densities,
+            durations_ms: bursts.lengths.map(ms),
+            round_trip_ms: trip,
+            end_system_ms: buffer + u16::from(params.ptime_ms),
+            rating: heard.rating() as u8,
+            mos_tenths: [tenths; 2],
+            buffer_ms: [buffer, buffer, LONGEST_BUFFER_MS],
+        })
+    }
+
     /// Its figures at its end.
     pub(super) fn stats(&self) -> LegStats {
         let (rx, sent) = (self.rx.totals(), self.tx.sent());
@@ -270,10 +332,10 @@ impl Leg {
             packets_duplicate: rx.duplicates,
             packets_foreign: self.latch.foreign().0,
             packets_malformed: self.malformed + self.dtmf.flooded(),
-            jitter_us: rx.jitter_us,
             jitter_max_us: rx.jitter_max_us,
             rtt_us: self.rtcp.round_trip().map(|t| t.as_micros().min(u32::MAX.into()) as u32),
-            peer_fraction_lost: self.rtcp.fraction_lost(),
+            mos: self.heard().mos(),
+            peer_mos: self.sounds(),
             samples_concealed: heard.concealed,
             samples_played: heard.played,
         }

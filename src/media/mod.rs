@@ -13,6 +13,7 @@
 use std::net::SocketAddr;
 
 pub mod bridge;
+pub mod bursts;
 pub mod control;
 pub mod dtmf_rx;
 pub mod dtmf_tx;
@@ -25,6 +26,7 @@ pub mod negotiate;
 pub mod one_key;
 pub mod plane;
 pub mod player;
+pub mod quality;
 pub mod rtcp;
 pub mod rtp_rx;
 pub mod rtp_tx;

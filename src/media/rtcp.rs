@@ -19,12 +19,14 @@ use super::latch::Latch;
 use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
 use crate::base::{Duration, Rng, Time};
-use crate::wire::rtcp::{Compound, Malformed, NtpTime, Packet, ReportBlock, SenderInfo, Writer};
+use crate::wire::rtcp::{
+    Compound, Malformed, NtpTime, Packet, ReportBlock, SenderInfo, VoipMetrics, Writer,
+};
 
 /// Mean time between two reports (§6.2: at least 5 s).
 pub const INTERVAL: Duration = Duration::from_secs(5);
 /// Bytes that a report of ours has at most.
-pub const MOST_BYTES: usize = 128;
+pub const MOST_BYTES: usize = 144;
 /// Characters of the canonical name: 96 random bits (RFC 7022 §4.2), 6 in each character.
 const CNAME_LEN: usize = 16;
 /// A round trip of more than a minute is no round trip but a wrong echo.
@@ -46,6 +48,10 @@ pub struct Rtcp {
     last_sr: Option<(u32, Time)>,
     round_trip: Option<Duration>,
     fraction_lost: u8,
+    /// All that the peer said to have lost of what we sent.
+    lost: u64,
+    /// The opinion of what it hears that the peer last told, in tenths.
+    opinion: Option<u8>,
 }
 
 impl Rtcp {
@@ -63,6 +69,8 @@ impl Rtcp {
             last_sr: None,
             round_trip: None,
             fraction_lost: 0,
+            lost: 0,
+            opinion: None,
         }
     }
 
@@ -83,12 +91,14 @@ impl Rtcp {
         now >= self.due
     }
 
-    /// Writes the report that is due; says how many bytes it has.
+    /// Writes the report that is due, with `metrics` where the peer wants them; says how many bytes it
+    /// has.
     pub fn report(
         &mut self,
         now: Time,
         rx: &mut RtpRx,
         tx: &RtpTx,
+        metrics: Option<&VoipMetrics>,
         rng: &mut Rng,
         out: &mut [u8; MOST_BYTES],
     ) -> usize {
@@ -117,7 +127,11 @@ impl Rtcp {
             false => writer.receiver_report(tx.ssrc(), block.as_slice()),
         };
         let written = written.and_then(|()| writer.cname(tx.ssrc(), &self.cname));
-        debug_assert!(written.is_ok(), "MOST_BYTES holds a report of one block");
+        let written = written.and_then(|()| match metrics {
+            Some(metrics) => writer.voip_metrics(tx.ssrc(), metrics),
+            None => Ok(()),
+        });
+        debug_assert!(written.is_ok(), "MOST_BYTES holds a report of one block, and metrics");
         writer.finish()
     }
 
@@ -130,7 +144,7 @@ impl Rtcp {
         rng: &mut Rng,
         out: &mut [u8; MOST_BYTES],
     ) -> usize {
-        let len = self.report(now, rx, tx, rng, out);
+        let len = self.report(now, rx, tx, None, rng, out);
         let mut writer = Writer::new(&mut out[len..]);
         let written = writer.bye(tx.ssrc(), &[]);
         debug_assert!(written.is_ok(), "MOST_BYTES holds a report and a goodbye");
@@ -162,6 +176,13 @@ impl Rtcp {
                     }
                     (sender, sr.blocks().find(|b| b.ssrc == our_ssrc))
                 }
+                Packet::ExtendedReport(xr) => {
+                    if let Some(metrics) = xr.voip_metrics().find(|m| m.ssrc == our_ssrc) {
+                        let opinion = metrics.mos_tenths[0];
+                        self.opinion = (10..=50).contains(&opinion).then_some(opinion);
+                    }
+                    continue;
+                }
                 Packet::ReceiverReport(rr) => (rr.ssrc(), rr.blocks().find(|b| b.ssrc == our_ssrc)),
                 _ => continue,
             };
@@ -170,6 +191,7 @@ impl Rtcp {
             }
             if let Some(block) = block {
                 self.fraction_lost = block.fraction_lost;
+                self.lost = block.total_lost.max(0) as u64;
                 self.round_trip = round_trip(now, &block).or(self.round_trip);
             }
         }
@@ -179,6 +201,16 @@ impl Rtcp {
     /// Round trip by the peer's last report; `None`: it sent none.
     pub fn round_trip(&self) -> Option<Duration> {
         self.round_trip
+    }
+
+    /// All that the peer said to have lost of what we sent, packets.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// The opinion (MOS, tenths) of what it hears that the peer last told; `None`: it tells none.
+    pub fn opinion(&self) -> Option<u8> {
+        self.opinion
     }
 
     /// What the peer last said to have lost of what we sent, 1/256.
@@ -247,7 +279,8 @@ mod tests {
     impl End {
         fn report(&mut self, ms: u64) -> Vec<u8> {
             let mut out = [0; MOST_BYTES];
-            let len = self.rtcp.report(at(ms), &mut self.rx, &self.tx, &mut self.rng, &mut out);
+            let Self { rtcp, rx, tx, rng, .. } = self;
+            let len = rtcp.report(at(ms), rx, tx, None, rng, &mut out);
             out[..len].to_vec()
         }
         fn receive(&mut self, ms: u64, from: &str, bytes: &[u8]) -> Result<bool, Malformed> {

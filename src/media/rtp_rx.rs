@@ -16,6 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bursts::Bursts;
 use crate::base::Time;
 use crate::base::seq::{diff16, diff32};
 use crate::base::time::ticks_in;
@@ -62,6 +63,8 @@ pub struct RtpRx {
     duplicates: u64,
     /// The worst jitter so far, microseconds.
     jitter_max_us: u32,
+    /// How what is lost is spread.
+    bursts: Bursts,
 }
 
 impl Default for RtpRx {
@@ -74,6 +77,7 @@ impl Default for RtpRx {
             bytes: 0,
             duplicates: 0,
             jitter_max_us: 0,
+            bursts: Bursts::default(),
         }
     }
 }
@@ -164,8 +168,12 @@ impl RtpRx {
                 self.duplicates += 1;
                 return arrival;
             }
-            Arrival::First => self.begin(ssrc, sequence),
-            _ => {}
+            Arrival::First => {
+                self.begin(ssrc, sequence);
+                self.bursts.packet(0);
+            }
+            Arrival::Next { missing } => self.bursts.packet(missing),
+            Arrival::Late => {}
         }
         self.bytes += bytes as u64;
         if let Some(stream) = &mut self.stream {
@@ -215,6 +223,11 @@ impl RtpRx {
             highest_sequence: stream.cycles << 16 | u32::from(stream.newest),
             jitter: stream.jitter >> 4,
         })
+    }
+
+    /// How what was lost so far is spread.
+    pub fn bursts(&self) -> &Bursts {
+        &self.bursts
     }
 
     /// The figures so far.

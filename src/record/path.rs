@@ -1,5 +1,6 @@
 //! Where a recording lies below the directory of recordings: `YYYY/MM/DD/<call id>.wav`, by the
-//! local date on which it began. The second recording of one call is `<call id>-2.wav`.
+//! local date on which it began. The second recording of one call is `<call id>-2.wav`. Once packed a
+//! recording ends in `.opus`.
 
 use jiff::civil::Date;
 
@@ -14,7 +15,12 @@ pub fn path(call: CallId, nth: u32, date: Date) -> String {
     }
 }
 
-/// The date and call of a path that [`path`] made. `None`: the file is not one of ours.
+/// The path of the recording at `path` once it is packed.
+pub fn packed(path: &str) -> String {
+    format!("{}.opus", path.strip_suffix(".wav").unwrap_or(path))
+}
+
+/// The date and call of a path that [`path`] or [`packed`] made. `None`: the file is not one of ours.
 pub fn read(path: &str) -> Option<(Date, CallId)> {
     let mut parts = path.split('/');
     let mut number = |len: usize| {
@@ -22,7 +28,8 @@ pub fn read(path: &str) -> Option<(Date, CallId)> {
         part?.parse::<i16>().ok()
     };
     let (year, month, day) = (number(4)?, number(2)?, number(2)?);
-    let name = parts.next()?.strip_suffix(".wav")?;
+    let file = parts.next()?;
+    let name = file.strip_suffix(".wav").or_else(|| file.strip_suffix(".opus"))?;
     let (call, nth) = name.split_once('-').unwrap_or((name, "2"));
     nth.parse::<u32>().ok().filter(|n| *n >= 2)?;
     let date = Date::new(year, month.try_into().ok()?, day.try_into().ok()?).ok()?;
@@ -44,6 +51,8 @@ mod tests {
         assert_eq!(first, format!("2026/03/09/{call}.wav"));
         assert_eq!(read(&first), Some((date(2026, 3, 9), call)));
         assert_eq!(read(&path(call, 2, date(2026, 3, 9))), Some((date(2026, 3, 9), call)));
+        assert_eq!(packed(&first), format!("2026/03/09/{call}.opus"));
+        assert_eq!(read(&packed(&first)), Some((date(2026, 3, 9), call)));
         for foreign in [
             "",
             "2026/03/09",

@@ -107,7 +107,10 @@ impl World {
             rng: rng.split(),
         };
         let now = Now { at: Time::ZERO, wall: Wall(BEGIN) };
-        let mut plane = Plane::new(PlaneConfig::default(), rng.split());
+        // As the daemon sets it.
+        let config =
+            PlaneConfig { rtp_lost_after: Duration::from_secs(1), ..PlaneConfig::default() };
+        let mut plane = Plane::new(config, rng.split());
         let (mut ports, mut own) = (HashMap::new(), Vec::new());
         for pair in 0..port_pairs {
             let rtp = SocketAddr::new(BELFRY, FIRST_PORT + 2 * pair);
@@ -335,7 +338,9 @@ impl World {
                     self.facts.push(fact);
                 }
                 // Nothing grows old here.
-                Output::Disk(DiskCommand::Keep(_)) | Output::Reply(..) | Output::Log(..) => {}
+                Output::Disk(DiskCommand::Keep(_) | DiskCommand::Pack(_))
+                | Output::Reply(..)
+                | Output::Log(..) => {}
             }
         }
         self.media_events();

@@ -72,6 +72,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         RecordingMended { call, path, samples, ms } => mended(*call, path, *samples, *ms),
         RecordingBegan { .. }
         | RecordingEnded { .. }
+        | RecordingPacked { .. }
         | RecordingRemoved { .. }
         | SurveyAnswer { .. } => kept(wall, &fact.kind).into_iter().collect(),
         PhoneRegistered { .. }
@@ -91,6 +92,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | Transferred { .. }
         | Digit { .. }
         | SourceMoved { .. }
+        | NoRtp { .. }
         | RtpLost { .. }
         | RecordingPaused { .. }
         | Other(_) => Vec::new(),
@@ -227,7 +229,7 @@ fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
     let update = "UPDATE legs SET ended = ?, cause = ?, status = ?, ended_by = ?, ring_ms = ?, \
                   talk_ms = ?, packets_received = ?, packets_sent = ?, packets_lost = ?, \
                   packets_late = ?, packets_foreign = ?, jitter_max_us = ?, rtt_us = ?, \
-                  samples_concealed = ? WHERE call = ? AND leg = ?";
+                  samples_concealed = ?, mos = ?, peer_mos = ? WHERE call = ? AND leg = ?";
     let of = |number: fn(&Sound) -> u64| sound.as_ref().map(|sound| number(sound) as i64);
     let statement = sqlx::query(update)
         .bind(wall.0)
@@ -244,6 +246,8 @@ fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
         .bind(of(|sound| sound.jitter_max_us.into()))
         .bind(sound.as_ref().and_then(|sound| sound.rtt_us).map(i64::from))
         .bind(of(|sound| sound.samples_concealed))
+        .bind(sound.as_ref().and_then(|sound| sound.mos).map(i64::from))
+        .bind(sound.as_ref().and_then(|sound| sound.peer_mos).map(i64::from))
         .bind(text(*call))
         .bind(leg.0 as i64);
     Some(statement)
@@ -273,6 +277,10 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                 .bind(fault)
                 .bind(text(*call))
                 .bind(recording.0 as i64)
+        }
+        FactKind::RecordingPacked { call, path, packed, .. } => {
+            let update = "UPDATE recordings SET path = ? WHERE call = ? AND path = ?";
+            sqlx::query(update).bind(packed).bind(text(*call)).bind(path)
         }
         FactKind::RecordingRemoved { call, path } => {
             let update = "UPDATE recordings SET removed = coalesce(removed, ?) \

@@ -94,6 +94,13 @@ pub struct LegRow {
     pub rtt_us: Option<i64>,
     /// Samples that concealment made up.
     pub samples_concealed: Option<i64>,
+    /// How good what it sent was, MOS in hundredths. A database that this version has not written to
+    /// yet has no such column; nor the next.
+    #[sqlx(default)]
+    pub mos: Option<i64>,
+    /// The same of what was sent to it, by its own reports.
+    #[sqlx(default)]
+    pub peer_mos: Option<i64>,
 }
 
 /// One fact of a call.

@@ -510,16 +510,25 @@ fn a_fact_of_a_later_version_is_kept_as_it_was_written() {
 }
 
 #[test]
-fn a_removed_recordings_row_says_when() {
+fn a_recordings_row_follows_its_file_and_says_when_that_went() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(settings(dir.path())).unwrap();
     let facts = whole_call(call(1), 1);
     let next = facts.last().unwrap().seq + 1;
     facts.into_iter().for_each(|fact| store.journal().submit(fact).unwrap());
     for (n, path) in
-        ["2026/09/21/other.wav", "2026/09/21/x.wav", "2026/09/21/x.wav"].iter().enumerate()
+        ["pack", "2026/09/21/x.wav", "2026/09/21/x.opus", "2026/09/21/x.opus"].iter().enumerate()
     {
-        let kind = FactKind::RecordingRemoved { call: call(1), path: (*path).into() };
+        let path = (*path).to_owned();
+        let kind = match path.as_str() {
+            "pack" => FactKind::RecordingPacked {
+                call: call(1),
+                path: "2026/09/21/x.wav".into(),
+                packed: "2026/09/21/x.opus".into(),
+                bytes: 1_500,
+            },
+            _ => FactKind::RecordingRemoved { call: call(1), path },
+        };
         let fact = Fact { seq: next + n as u64, wall: Wall(2_000_000_000_000 + n as i64), kind };
         store.journal().submit(fact).unwrap();
     }
@@ -527,7 +536,8 @@ fn a_removed_recordings_row_says_when() {
     let path = dir.path().join("belfry.db");
     let record =
         block(async { Records::open(&path).await.unwrap().call(call(1)).await.unwrap().unwrap() });
-    assert_eq!(record.recordings[0].removed, Some(2_000_000_000_001), "the first time, its path");
+    assert_eq!(record.recordings[0].path, "2026/09/21/x.opus", "packed");
+    assert_eq!(record.recordings[0].removed, Some(2_000_000_000_002), "the first time, its path");
 }
 
 /// The other half of the test below: tells facts until it is killed, and prints how many are

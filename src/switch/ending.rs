@@ -245,5 +245,7 @@ fn sound(stats: &LegStats) -> Sound {
         jitter_max_us: stats.jitter_max_us,
         rtt_us: stats.rtt_us,
         samples_concealed: stats.samples_concealed,
+        mos: stats.mos,
+        peer_mos: stats.peer_mos,
     }
 }

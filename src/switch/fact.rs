@@ -88,6 +88,10 @@ pub struct Sound {
     pub rtt_us: Option<u32>,
     /// Samples that concealment made up.
     pub samples_concealed: u64,
+    /// How good what it sent was, MOS by the E-model (ITU-T G.107) in hundredths.
+    pub mos: Option<u16>,
+    /// The same of what was sent to it, by its own reports.
+    pub peer_mos: Option<u16>,
 }
 
 /// What happened.
@@ -347,6 +351,17 @@ pub enum FactKind {
         to: String,
     },
 
+    /// A party that should be heard sent no RTP for some seconds; told once of a silence, at most once a minute.
+    NoRtp {
+        /// The call.
+        call: CallId,
+        /// Whose packets.
+        leg: LegId,
+        /// Milliseconds so far.
+        silent_ms: u64,
+        /// Whether the other party is heard meanwhile.
+        one_way: bool,
+    },
     /// A party sent no RTP for longer than it may: the call was ended for that.
     RtpLost {
         /// The call.
@@ -405,6 +420,17 @@ pub enum FactKind {
         /// Its length, milliseconds.
         ms: u64,
     },
+    /// A recording was packed: from now on its file is another.
+    RecordingPacked {
+        /// The call.
+        call: CallId,
+        /// The file it was, below the recordings' directory.
+        path: String,
+        /// The file it is.
+        packed: String,
+        /// That one's size.
+        bytes: u64,
+    },
     /// A recording was past its time: its file is gone.
     RecordingRemoved {
         /// The call.
@@ -445,10 +471,11 @@ impl FactKind {
             LegAnswered { call, .. } | LegEnded { call, .. } | Bridged { call, .. } => Some(*call),
             Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
-            RtpLost { call, .. } => Some(*call),
+            NoRtp { call, .. } | RtpLost { call, .. } => Some(*call),
             RecordingBegan { call, .. } | RecordingPaused { call, .. } => Some(*call),
             RecordingEnded { call, .. }
             | RecordingMended { call, .. }
+            | RecordingPacked { call, .. }
             | RecordingRemoved { call, .. } => Some(*call),
             SurveyAnswer { call, .. } => Some(*call),
             Alarm { call, .. } => *call,
@@ -489,11 +516,13 @@ impl FactKind {
             Transferred { .. } => "transferred",
             Digit { .. } => "digit",
             SourceMoved { .. } => "source_moved",
+            NoRtp { .. } => "no_rtp",
             RtpLost { .. } => "rtp_lost",
             RecordingBegan { .. } => "recording_began",
             RecordingPaused { .. } => "recording_paused",
             RecordingEnded { .. } => "recording_ended",
             RecordingMended { .. } => "recording_mended",
+            RecordingPacked { .. } => "recording_packed",
             RecordingRemoved { .. } => "recording_removed",
             SurveyAnswer { .. } => "survey_answer",
             Other(fields) => fields.get("kind").and_then(Value::as_str).unwrap_or("other"),
@@ -569,6 +598,7 @@ mod tests {
             Transferred { call, by: b, who: a, to: s("1002") },
             Digit { call, leg: a, digit: None, by: KeyBy::Info },
             SourceMoved { call, leg: a, from: s("10.0.0.9:4000"), to: s("10.0.0.9:4002") },
+            NoRtp { call, leg: a, silent_ms: 3_000, one_way: true },
             RtpLost { call, leg: a, silent_ms: 61_000 },
             RecordingBegan {
                 call,
@@ -580,6 +610,12 @@ mod tests {
             RecordingPaused { call, recording, paused: true },
             RecordingEnded { call, recording, samples: 320_000, ms: 40_000, fault: s("") },
             RecordingMended { call, path: s("2026/09/21/x.wav"), samples: 16_000, ms: 2_000 },
+            RecordingPacked {
+                call,
+                path: s("2026/09/21/x.wav"),
+                packed: s("2026/09/21/x.opus"),
+                bytes: 1_500,
+            },
             RecordingRemoved { call, path: s("2026/09/21/x.wav") },
             SurveyAnswer {
                 call,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::base::RecordingId;
+use crate::base::{Duration, RecordingId};
 use crate::config::{Config, RecordFormat};
 use crate::dialplan::Plan;
 use crate::media::control;
@@ -108,6 +108,8 @@ pub enum DiskCommand {
     },
     /// Recordings are kept so long from now on. Comes at the start and at each reload.
     Keep(Retention),
+    /// Recordings are packed so long after their end, or not at all. Comes with [`DiskCommand::Keep`].
+    Pack(Option<Duration>),
 }
 
 /// What the disk has to say.
@@ -147,6 +149,22 @@ pub enum DiskEvent {
     Removed {
         /// Its path below the directory of recordings.
         path: String,
+    },
+    /// A recording of a call that is over was packed and read back; the file it was is about to go.
+    Packed {
+        /// What it was, below the directory of recordings.
+        path: String,
+        /// What it is now.
+        packed: String,
+        /// The packed file's size.
+        bytes: u64,
+    },
+    /// A recording could not be packed: it stays as it is.
+    NotPacked {
+        /// Its path below the directory of recordings.
+        path: String,
+        /// Why, in words.
+        why: String,
     },
     /// The disk is now above `[record] max_disk`, or below it again.
     Level {

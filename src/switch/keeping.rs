@@ -1,8 +1,8 @@
-//! What is kept: how long recordings stay, and what is written down when one goes or the disk is
+//! What is kept: how long recordings stay and in what form, and what is written down when one goes or the disk is
 //! full (R5). When a recording is past its time `record::retention` says.
 
 use crate::base::{CallId, Now};
-use crate::config::Period;
+use crate::config::{Pack, Period};
 use crate::record::path;
 use crate::record::retention::{Keep, Retention};
 
@@ -19,6 +19,28 @@ impl Switch {
         let max_percent = self.config.record.max_disk.get();
         let retention = Retention { keep, max_percent, zone: self.zone.clone() };
         self.out.push_back(Output::Disk(DiskCommand::Keep(retention)));
+        let after = match self.config.record.pack {
+            Pack::Opus => Some(self.config.record.pack_after),
+            Pack::Never => None,
+        };
+        self.out.push_back(Output::Disk(DiskCommand::Pack(after)));
+    }
+
+    /// A recording is packed: its record names the file that stays.
+    pub(super) fn recording_packed(&mut self, now: Now, path: String, packed: String, bytes: u64) {
+        let Some((_, call)) = path::read(&path) else { return };
+        self.fact(now, FactKind::RecordingPacked { call, path, packed, bytes });
+    }
+
+    /// A recording stays as it is: nothing is lost but room.
+    pub(super) fn recording_not_packed(&mut self, now: Now, path: String, why: String) {
+        self.log(
+            Level::Warning,
+            format!("recording {path} is not packed and stays as it is: {why}"),
+        );
+        let Some((_, call)) = path::read(&path) else { return };
+        let (name, value) = ("not packed".to_owned(), format!("{path}: {why}"));
+        self.fact(now, FactKind::CallField { call, name, value });
     }
 
     /// A recording was past its time.

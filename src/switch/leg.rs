@@ -7,7 +7,7 @@
 
 use std::net::SocketAddr;
 
-use crate::base::{CallId, LegId, PlayId, Time};
+use crate::base::{CallId, Duration, LegId, PlayId, Time};
 use crate::call::collect::TypedAhead;
 use crate::call::feature::Keys;
 use crate::config::Dtmf;
@@ -100,6 +100,8 @@ pub struct Leg {
     pub ringing: Option<Time>,
     /// When it answered.
     pub answered: Option<Time>,
+    /// When the last silence began of which it was said that nothing comes (since the start).
+    pub unheard: Option<Duration>,
     /// Why we end it: the cause, the status that we gave it, and on whose account.
     pub ours: Option<(Cause, u16, EndedBy)>,
     /// How it ended.
@@ -144,6 +146,7 @@ impl Leg {
             typed: TypedAhead::default(),
             ringing: None,
             answered: None,
+            unheard: None,
             ours: None,
             ending: None,
         }

@@ -1,6 +1,6 @@
 //! What the media plane tells: ports, keys, playbacks, sources.
 
-use crate::base::{Duration, LegId, Now};
+use crate::base::{Duration, LegId, Now, Time};
 use crate::call::feature::Dialled;
 use crate::config::Dtmf;
 use crate::dialplan::effect::Happening;
@@ -17,6 +17,11 @@ use super::{Level, Output, Switch};
 /// Length of a key that is passed on, and the pause after it, in milliseconds.
 const KEY_MS: u32 = 120;
 const PAUSE_MS: u32 = 80;
+/// A party that sends nothing for so long after its answer, or at any time, is said not to be heard.
+const UNHEARD: Duration = Duration::from_secs(3);
+/// A silence that begins so soon after one that was told is not told: a party that sends nothing
+/// while it does not speak would fill its record.
+const UNHEARD_PACE: Duration = Duration::from_secs(60);
 
 impl Switch {
     pub(super) fn media(&mut self, now: Now, event: Event) {
@@ -27,7 +32,9 @@ impl Switch {
             Event::PlayDone { leg, play, end } => self.played(now, leg, play, end),
             Event::DigitsSent { leg } => self.digits_sent(now, leg),
             Event::Closed { leg, stats } => self.leg_closed(now, leg, &stats),
-            Event::RtpLost { leg, silent_ms } => self.rtp_lost(now, leg, silent_ms),
+            Event::RtpLost { leg, silent_ms, one_way } => {
+                self.rtp_lost(now, leg, silent_ms, one_way)
+            }
             Event::SourceMoved { leg, from, to } => {
                 let Some(call) = self.legs.get(&leg).map(|l| l.call) else { return };
                 self.fact(
@@ -184,7 +191,7 @@ impl Switch {
     /// Only a call that is up counts, and only from its answer on. On hold silence means nothing:
     /// neither to the party that holds (sendonly, inactive) nor to the one that waits, until the
     /// call has been taken back for as long.
-    fn rtp_lost(&mut self, now: Now, leg_id: LegId, silent_ms: u32) {
+    fn rtp_lost(&mut self, now: Now, leg_id: LegId, silent_ms: u32, one_way: bool) {
         let limit = self.config.media.rtp_timeout;
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let (Stage::Answered, Some(answered)) = (leg.stage, leg.answered) else { return };
@@ -195,10 +202,14 @@ impl Switch {
         let counts = now.at.since(answered.max(leg.taken_back));
         let silent = counts.min(Duration::from_millis(silent_ms.into()));
         let ends = matches!(active.doing, Doing::Ending);
-        if limit.is_zero() || silent < limit || on_hold || ends {
+        if on_hold || ends {
             return;
         }
         let silent_ms = silent.as_millis() as u64;
+        self.unheard(now, leg_id, silent, one_way);
+        if limit.is_zero() || silent < limit {
+            return;
+        }
         self.log(
             Level::Warning,
             format!("call {id}: {leg_id} sent no RTP for {silent_ms} ms: the call is ended"),
@@ -206,5 +217,22 @@ impl Switch {
         self.fact(now, FactKind::RtpLost { call: id, leg: leg_id, silent_ms });
         // The other party stays: the plan goes on with the caller, if it is the agent who is gone.
         self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRE, EndedBy::Limit);
+    }
+
+    /// Says once of a silence that a party is not heard: its telephone, a firewall or an address
+    /// in SDP may be wrong, and nobody else would notice until the parties complain.
+    fn unheard(&mut self, now: Now, leg_id: LegId, silent: Duration, one_way: bool) {
+        let Some(leg) = self.legs.get_mut(&leg_id).filter(|_| silent >= UNHEARD) else { return };
+        let since = now.at.since(Time::ZERO).saturating_sub(silent);
+        if leg.unheard.is_some_and(|before| since <= before + UNHEARD_PACE) {
+            return;
+        }
+        leg.unheard = Some(since);
+        let call = leg.call;
+        let silent_ms = silent.as_millis() as u64;
+        let way = if one_way { "audio goes one way only" } else { "no audio comes" };
+        let what = format!("call {call}: {way}: {leg_id} sent no RTP for {silent_ms} ms");
+        self.log(Level::Warning, what);
+        self.fact(now, FactKind::NoRtp { call, leg: leg_id, silent_ms, one_way });
     }
 }

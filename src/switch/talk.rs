@@ -174,6 +174,10 @@ impl Switch {
                 self.recording_failed(now, recording, &why);
             }
             DiskEvent::Mended { path, samples } => self.recording_mended(now, path, samples),
+            DiskEvent::Packed { path, packed, bytes } => {
+                self.recording_packed(now, path, packed, bytes)
+            }
+            DiskEvent::NotPacked { path, why } => self.recording_not_packed(now, path, why),
             DiskEvent::Removed { path } => self.recording_removed(now, path),
             DiskEvent::Level { full, used_percent, max_percent } => {
                 self.disk_level(now, full, used_percent, max_percent);

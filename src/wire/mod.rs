@@ -3,6 +3,8 @@
 
 pub mod auth;
 pub mod dtmf_info;
+pub mod ogg_opus;
+pub mod opus_packet;
 pub mod q850;
 pub mod rtcp;
 pub mod rtp;

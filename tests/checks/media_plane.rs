@@ -139,6 +139,7 @@ impl Script<'_> {
             recv_other_pt: (bits & 9 == 0 && ptime_ms < 192).then_some(8 - pt),
             dtmf_send_pt: (bits & 8 == 0).then_some(101),
             key_tones: bits & 24 != 24,
+            xr: bits & 1 != 0,
             dtmf_recv_pt: (bits & 16 == 0).then_some(101),
             event_clock_hz: if bits & 32 == 0 { codec.clock_rate() } else { 8_000 },
             opus: OpusTerms::default(),

@@ -46,6 +46,22 @@ pub fn check(bytes: &[u8]) {
             Packet::App(app) => {
                 let _ = (app.subtype(), app.ssrc(), app.name(), app.data().len());
             }
+            Packet::ExtendedReport(xr) => {
+                let ssrc = xr.ssrc();
+                assert!(xr.voip_metrics().count() * 36 <= bytes.len());
+                for metrics in xr.voip_metrics() {
+                    let mut out = [0; 64];
+                    let mut writer = Writer::new(&mut out);
+                    writer.receiver_report(ssrc, &[]).expect("room");
+                    writer.voip_metrics(ssrc, &metrics).expect("room");
+                    let len = writer.finish();
+                    let again = Compound::parse(&out[..len]).expect("what was written reads back");
+                    let Some(Packet::ExtendedReport(again)) = again.packets().nth(1) else {
+                        panic!("an XR")
+                    };
+                    assert!(again.voip_metrics().eq([metrics]));
+                }
+            }
             Packet::Other(other) => {
                 let _ = (other.packet_type(), other.count(), other.body().len());
             }

@@ -40,7 +40,15 @@ fn a_caller_who_has_gone_without_a_word_ends_the_call() {
     let mut house = talk();
     let caller = house.caller;
     mute(&mut house, caller);
-    house.world.run(LIMIT - LOOK);
+    house.world.run(Duration::from_millis(4_200));
+    // Long before the call is given up it is told that audio goes one way only (R5, quality).
+    let unheard = house.facts("no_rtp");
+    let told = |fact: &&FactKind| {
+        matches!(fact, FactKind::NoRtp { silent_ms: 3_000..=4_200, one_way: true, .. })
+    };
+    assert!(unheard.len() == 1 && unheard.iter().all(told), "{unheard:?}");
+    house.world.run(LIMIT - LOOK - Duration::from_millis(4_200));
+    assert_eq!(house.facts("no_rtp").len(), 1, "once of one silence");
     assert_eq!(house.facts("leg_ended").len(), 0, "not before its time");
     house.world.run(LOOK + LOOK);
     noticed(&house);
@@ -82,6 +90,7 @@ fn on_hold_silence_means_nothing_and_afterwards_it_counts_from_then() {
         mute(&mut house, phone);
     }
     house.world.run(Duration::from_secs(600));
+    assert_eq!(house.facts("no_rtp").len(), 0);
     assert_eq!((house.state(caller), house.state(agent)), (State::Talking, State::Talking));
     house.world.with(agent, |phone, now| phone.hold(now, false));
     house.world.run(LIMIT - LOOK);

@@ -14,7 +14,6 @@
 //!
 //! Told after it is done: should Belfry be killed in between, a record may name a file that has gone.
 
-use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::io;
@@ -26,6 +25,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use jiff::civil::Date;
 
+use super::days::Days;
 use super::storage::{below, is_open};
 use super::{DiskEvent, Tell};
 use crate::record::retention::{self, Retention, Space};
@@ -36,6 +36,8 @@ const LOOK: Duration = Duration::from_secs(60);
 /// neither the disk nor the journal notices.
 const BATCH: usize = 20;
 const PACE: Duration = Duration::from_millis(50);
+/// Characters of `YYYY/MM/DD`.
+const DAY_LEN: usize = 10;
 /// Changes of the configuration that may wait.
 const ORDERS: usize = 16;
 
@@ -49,8 +51,11 @@ impl Archivist {
     /// Starts it. Nothing is removed before [`Self::keep`] says how long recordings are kept.
     pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Archivist> {
         let (orders, changes) = bounded(ORDERS);
-        let archive =
-            Archive { shelf: Box::new(Directory { root }), tell, state: State::default() };
+        let archive = Archive {
+            shelf: Box::new(Directory { days: Days::new(root) }),
+            tell,
+            state: State::default(),
+        };
         let thread = std::thread::Builder::new()
             .name("archive".into())
             .spawn(move || run(archive, &changes))?;
@@ -184,41 +189,16 @@ impl Archive {
 }
 
 struct Directory {
-    root: PathBuf,
+    days: Days,
 }
 
 impl Directory {
-    /// The names in the directory `path` below the root that are numbers of `digits` digits, up to
-    /// `last`, in their order.
-    fn numbers(&self, path: &str, digits: usize, last: &str) -> io::Result<BTreeSet<String>> {
-        let is_number = |n: &String| n.len() == digits && n.bytes().all(|b| b.is_ascii_digit());
-        let names = self.names(path)?.into_iter().filter(|n| is_number(n) && n.as_str() <= last);
-        Ok(names.collect())
-    }
-
-    /// The names in a directory; none when it is not there, or no directory.
-    fn names(&self, path: &str) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(self.root.join(path)) {
-            Ok(entries) => entries,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(error),
-        };
-        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-    }
-
     /// The old recordings of one day. A directory without anything is removed with those above it.
     fn of_day(&self, day: &str, first_kept: Date, after: &str) -> io::Result<Vec<String>> {
-        let names = self.names(day)?;
+        let names = self.days.names(day)?;
         if names.is_empty() {
             for path in Path::new(day).ancestors().filter(|path| !path.as_os_str().is_empty()) {
-                if fs::remove_dir(self.root.join(path)).is_err() {
+                if fs::remove_dir(self.days.root().join(path)).is_err() {
                     break;
                 }
             }
@@ -227,7 +207,7 @@ impl Directory {
         let mut old: Vec<String> = paths
             .filter(|path| path.as_str() > after)
             .filter(|path| retention::past(path, first_kept).is_some())
-            .filter(|path| !is_open(&self.root, path))
+            .filter(|path| !is_open(self.days.root(), path))
             .collect();
         old.sort_unstable();
         Ok(old)
@@ -237,43 +217,22 @@ impl Directory {
 impl Shelf for Directory {
     fn old(&mut self, first_kept: Date, after: &str, most: usize) -> io::Result<Vec<String>> {
         let mut old = Vec::new();
-        let last_year = format!("{:04}", first_kept.year().max(0));
-        // Paths sort as their dates do.
-        for year in self.numbers("", 4, &last_year)? {
-            for month in self.numbers(&year, 2, "12")? {
-                let month = format!("{year}/{month}");
-                for day in self.numbers(&month, 2, "31")? {
-                    let day = format!("{month}/{day}");
-                    if !is_before(&day, first_kept) {
-                        return Ok(old);
-                    }
-                    if day.as_str() < after.get(..day.len()).unwrap_or("") {
-                        continue;
-                    }
-                    old.extend(self.of_day(&day, first_kept, after)?);
-                    if old.len() >= most {
-                        old.truncate(most);
-                        return Ok(old);
-                    }
-                }
-            }
-        }
+        let first = after.get(..DAY_LEN).unwrap_or("");
+        self.days.walk(first, first_kept, |day| {
+            old.extend(self.of_day(day, first_kept, after)?);
+            Ok(old.len() >= most)
+        })?;
+        old.truncate(most);
         Ok(old)
     }
 
     fn remove(&mut self, path: &str) -> io::Result<()> {
-        fs::remove_file(below(&self.root, path)?)
+        fs::remove_file(below(self.days.root(), path)?)
     }
 
     fn space(&mut self) -> io::Result<Space> {
-        space(&self.root)
+        space(self.days.root())
     }
-}
-
-/// Whether the directory `YYYY/MM/DD` is of a date before `first`. One that is no date (the 31st of
-/// February) holds nothing of ours and is passed over.
-fn is_before(day: &str, first: Date) -> bool {
-    day.replace('/', "-").parse::<Date>().map_or(true, |date| date < first)
 }
 
 /// The disk that holds `path`, as `df` counts it: what is kept for root alone is not there.
@@ -293,6 +252,7 @@ fn space(path: &Path) -> io::Result<Space> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -352,7 +312,7 @@ mod tests {
         let kept =
             ["2025/03/09/0000000000003.wav", "2025/03/07/notes.txt", "2025/readme", "x/y.wav"];
         old.iter().chain(&kept).for_each(|path| write(root.path(), path));
-        let (mut archive, told) = archive(Directory { root: root.path().into() });
+        let (mut archive, told) = archive(Directory { days: Days::new(root.path().into()) });
         sweep(&mut archive, YEAR, date(2026, 3, 9));
         assert_eq!(removed(&told), old);
         assert!(kept.iter().all(|path| root.path().join(path).exists()));
@@ -369,7 +329,7 @@ mod tests {
         let (mut storage, _) = storage::Directory::open(root.path()).unwrap();
         let path = "2025/01/01/0000000000001.wav";
         let file = storage.create(path).unwrap();
-        let (mut archive, told) = archive(Directory { root: root.path().into() });
+        let (mut archive, told) = archive(Directory { days: Days::new(root.path().into()) });
         sweep(&mut archive, YEAR, date(2026, 3, 9));
         assert_eq!(removed(&told), [""; 0]);
         assert!(root.path().join(path).exists());
@@ -384,7 +344,7 @@ mod tests {
         for n in 0..BATCH * 2 + 3 {
             write(root.path(), &format!("2025/01/0{}/{n:013}.wav", 1 + n % 3));
         }
-        let (mut archive, told) = archive(Directory { root: root.path().into() });
+        let (mut archive, told) = archive(Directory { days: Days::new(root.path().into()) });
         let retention = retention(Keep::Days(30), 100);
         let turn = |archive: &mut Archive| archive.turn(&retention, date(2025, 6, 1));
         assert_eq!((turn(&mut archive), removed(&told).len()), (PACE, BATCH));

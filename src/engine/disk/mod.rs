@@ -7,15 +7,18 @@
 //!                                                          fsync
 //! ```
 //!
-//! Beside them the `archive` thread removes what is past its time ([`archive`]).
+//! Beside them the `archive` thread removes what is past its time ([`archive`]), and the `pack` thread
+//! makes the files of calls that are over smaller ([`pack`]).
 //!
 //! Blocks come in the file's own samples or are decoded here, away from the RTP workers. Nothing
 //! that happens to a disk reaches a call: what cannot be written is silence, counted and told once.
 
 pub(in crate::engine) mod archive;
+mod days;
 #[cfg(test)]
 pub(in crate::engine) mod fake;
 mod file;
+pub(in crate::engine) mod pack;
 pub(in crate::engine) mod ring;
 pub mod storage;
 #[cfg(test)]
@@ -89,6 +92,22 @@ pub enum DiskEvent {
     Removed {
         /// Its path below the directory of recordings.
         path: String,
+    },
+    /// A recording of a call that is over was packed and read back; the file it was is about to go.
+    Packed {
+        /// What it was, below the directory of recordings.
+        path: String,
+        /// What it is now.
+        packed: String,
+        /// The packed file's size.
+        bytes: u64,
+    },
+    /// A recording could not be packed: it stays as it is.
+    NotPacked {
+        /// Its path below the directory of recordings.
+        path: String,
+        /// Why, in words.
+        why: String,
     },
     /// The disk is now above its share, or below it again.
     Level {

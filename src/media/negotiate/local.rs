@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::peer::METRICS;
 use crate::media::control::{Codec, OpusTerms};
 use crate::wire::sdp::{Direction, Media, RtpMap, Sdp};
 
@@ -231,6 +232,7 @@ impl LocalMedia {
         if formats.contains(&Format::Audio(Codec::Opus)) {
             media.push("maxptime", MAXPTIME_MS.to_string());
         }
+        media.push("rtcp-xr", METRICS);
         media.set_direction(direction);
         media
     }

@@ -37,7 +37,7 @@ use std::net::IpAddr;
 use super::control::{Codec, OpusTerms, StreamParams};
 use crate::wire::sdp::{Direction, Media, Sdp};
 use local::{EVENT_HZ, Format, formats};
-use peer::{direction, events, find, opus_terms, ptime, remote, spoken, unmapped};
+use peer::{direction, events, find, opus_terms, ptime, remote, spoken, unmapped, wants_metrics};
 
 pub use local::LocalMedia;
 
@@ -128,6 +128,7 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         recv_other_pt: None,
         dtmf_send_pt: event,
         key_tones: true,
+        xr: wants_metrics(media),
         dtmf_recv_pt: event,
         event_clock_hz,
         opus: opus_terms(media, chosen.number),
@@ -172,6 +173,7 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         recv_other_pt: other.and_then(|other| local.number(Format::Audio(other))),
         dtmf_send_pt: event.map(|(number, _)| number),
         key_tones: true,
+        xr: wants_metrics(media),
         dtmf_recv_pt: event.and_then(|(_, hz)| local.number(Format::Event(hz))),
         event_clock_hz: event.map_or(EVENT_HZ, |(_, hz)| hz),
         opus: opus_terms(media, send_pt),
@@ -230,6 +232,7 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         recv_other_pt: None,
         dtmf_send_pt: None,
         key_tones: true,
+        xr: false,
         dtmf_recv_pt: None,
         event_clock_hz: EVENT_HZ,
         opus: OpusTerms::default(),

@@ -11,6 +11,9 @@ use crate::wire::sdp::{Direction, Media, Sdp};
 /// The least and the most that we send in a packet, milliseconds.
 const PTIME_RANGE_MS: (u32, u32) = (10, 60);
 
+/// How SDP asks for VoIP metrics.
+pub(super) const METRICS: &str = "voip-metrics";
+
 /// Whether we speak this protocol of an `m=` line.
 pub(super) fn spoken(proto: &str) -> bool {
     // AVPF (RFC 4585) lets feedback be sent and does not ask for it.
@@ -74,6 +77,13 @@ pub(super) fn opus_terms(media: &Media, number: u8) -> OpusTerms {
         }
     }
     terms
+}
+
+/// Whether the peer wants blocks of VoIP metrics in our reports (RFC 3611 §5.1).
+pub(super) fn wants_metrics(media: &Media) -> bool {
+    let asked = media.attribute("rtcp-xr").and_then(|attribute| attribute.value.as_deref());
+    let mut formats = asked.unwrap_or_default().split(|byte| *byte == b' ');
+    formats.any(|format| format.eq_ignore_ascii_case(METRICS.as_bytes()))
 }
 
 /// Where the peer receives. `None`: nowhere yet.

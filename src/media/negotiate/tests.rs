@@ -41,7 +41,8 @@ fn a_mediant_is_answered_with_its_own_numbers() {
     let (answer, params) = answer(&mut local(), &sdp(MEDIANT)).unwrap();
     let expected = "v=0\r\no=belfry 77 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
         m=audio 20000 RTP/AVP 8 96\r\na=rtpmap:8 PCMA/8000\r\n\
-        a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+        a=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=ptime:20\r\n\
+        a=rtcp-xr:voip-metrics\r\na=sendrecv\r\n";
     assert_eq!(text(&answer), expected);
     let expected = StreamParams {
         remote: Some("10.8.201.10:4000".parse().unwrap()),
@@ -52,6 +53,7 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         recv_other_pt: None,
         dtmf_send_pt: Some(96),
         key_tones: true,
+        xr: false,
         dtmf_recv_pt: Some(96),
         event_clock_hz: 8_000,
         opus: OpusTerms::default(),
@@ -85,6 +87,9 @@ fn our_offer_and_an_answer_with_other_numbers() {
     assert_eq!((params.codec, params.send_pt, params.recv_pt), (Codec::Pcmu, 0, 0));
     assert_eq!((params.dtmf_send_pt, params.dtmf_recv_pt), (Some(100), Some(101)));
     assert_eq!((params.ptime_ms, params.remote_rtcp.unwrap().port()), (30, 5_555));
+    assert!(!params.xr);
+    let asks = agree(&audio("RTP/AVP 0\na=rtcp-xr:rcvr-rtt=all:10 voip-metrics"));
+    assert!(asks.xr && !agree(&audio("RTP/AVP 0\na=rtcp-xr:voip-metricsx")).xr);
     // The next offer keeps the numbers and the codec in use.
     let again = offer(&mut local);
     assert_eq!(*again.media[0].formats, ["0", "8", "101"].map(Box::from));
@@ -115,7 +120,7 @@ fn all_codecs_are_offered_with_events_in_their_clocks() {
         a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\n\
         a=rtpmap:102 telephone-event/48000\r\na=fmtp:102 0-15\r\n\
         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
-        a=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n";
+        a=ptime:20\r\na=maxptime:60\r\na=rtcp-xr:voip-metrics\r\na=sendrecv\r\n";
     assert_eq!(text(&offer(&mut wide())), expected);
     let mut opus = LocalMedia::new("192.0.2.1:20000".parse().unwrap(), vec![Codec::Opus], 77);
     assert_eq!(*offer(&mut opus).media[0].formats, ["96", "102", "101"].map(Box::from));

@@ -19,9 +19,11 @@ impl Plane {
                 report(leg, now, &mut self.rng, out);
             }
             let lost = absence(leg, now, self.config.rtp_lost_after);
-            let (id, down) = (leg.id, leg.dtmf.is_down());
+            let (id, down, partner) = (leg.id, leg.dtmf.is_down(), leg.partner);
             if let Some(silent_ms) = lost {
-                self.tell(Event::RtpLost { leg: id, silent_ms });
+                let heard = partner.and_then(|p| self.legs.get(p)).and_then(|p| p.latch.heard());
+                let one_way = heard.is_some_and(|at| now.since(at) < self.config.rtp_lost_after);
+                self.tell(Event::RtpLost { leg: id, silent_ms, one_way });
             }
             if down {
                 self.lost_end(now, slot);
@@ -33,7 +35,8 @@ impl Plane {
 /// Sends the report that is due, if the peer wants any.
 fn report(leg: &mut Leg, now: Time, rng: &mut Rng, out: &mut dyn Transmit) {
     let mut bytes = [0; MOST_BYTES];
-    let len = leg.rtcp.report(now, &mut leg.rx, &leg.tx, rng, &mut bytes);
+    let metrics = leg.metrics();
+    let len = leg.rtcp.report(now, &mut leg.rx, &leg.tx, metrics.as_ref(), rng, &mut bytes);
     if let Some(to) = leg.rtcp.destination().filter(|_| leg.params.is_some()) {
         out.send(leg.port, Kind::Rtcp, to, &bytes[..len]);
     }

@@ -24,6 +24,7 @@ use crate::wire::telephone_event;
 mod bridging;
 mod hostile;
 mod playing;
+mod quality;
 mod recording;
 mod wideband;
 
@@ -159,6 +160,7 @@ impl World {
             recv_other_pt: None,
             dtmf_send_pt: Some(TO_PHONE),
             key_tones: true,
+            xr: false,
             dtmf_recv_pt: Some(FROM_PHONE),
             event_clock_hz: 8_000,
             opus: OpusTerms::default(),

@@ -13,11 +13,13 @@ mod packet;
 mod report;
 mod sdes;
 mod writer;
+mod xr;
 
 pub use packet::{App, Bye, Other, Packet};
 pub use report::{NtpTime, ReceiverReport, ReportBlock, SenderInfo, SenderReport};
 pub use sdes::{CNAME, Chunk, Item, SourceDescription};
 pub use writer::{Full, Writer};
+pub use xr::{ExtendedReport, GMIN, UNKNOWN, VoipMetrics};
 
 /// Packet types (RFC 3550 §12.1, RFC 3611).
 pub mod packet_type {

@@ -2,6 +2,7 @@
 
 use super::report::{ReceiverReport, SenderReport};
 use super::sdes::SourceDescription;
+use super::xr::ExtendedReport;
 use super::{HEADER_LEN, be32, packet_type};
 
 /// One packet, checked and without padding.
@@ -17,7 +18,9 @@ pub enum Packet<'a> {
     Bye(Bye<'a>),
     /// APP.
     App(App<'a>),
-    /// Any other type, extended reports (XR, 207) among them: kept as bytes.
+    /// XR: more about what a receiver received.
+    ExtendedReport(ExtendedReport<'a>),
+    /// Any other type: kept as bytes.
     Other(Other<'a>),
 }
 
@@ -29,6 +32,7 @@ impl<'a> Packet<'a> {
             packet_type::RR => Packet::ReceiverReport(ReceiverReport::new(bytes)?),
             packet_type::SDES => Packet::SourceDescription(SourceDescription::new(bytes)?),
             packet_type::BYE => Packet::Bye(Bye::new(bytes)?),
+            packet_type::XR => Packet::ExtendedReport(ExtendedReport::new(bytes)?),
             packet_type::APP => Packet::App(App::new(bytes)?),
             _ => Packet::Other(Other { bytes }),
         })
@@ -154,8 +158,8 @@ mod tests {
             (3, 7, b"Belf", &[1, 2, 3, 4][..])
         );
         assert!(only(&app[..12]).is_none());
-        let xr = [0x80, 207, 0, 1, 0, 0, 0, 7];
-        let Some(Packet::Other(o)) = only(&xr) else { panic!("an XR") };
-        assert_eq!((o.packet_type(), o.count(), o.body()), (207, 0, &[0, 0, 0, 7][..]));
+        let feedback = [0x81, 205, 0, 1, 0, 0, 0, 7];
+        let Some(Packet::Other(o)) = only(&feedback) else { panic!("feedback") };
+        assert_eq!((o.packet_type(), o.count(), o.body()), (205, 1, &[0, 0, 0, 7][..]));
     }
 }

@@ -1,6 +1,7 @@
 //! Reports into a buffer: packets one after the other, each whole or not at all.
 
 use super::report::{BLOCK_LEN, ReportBlock, SenderInfo};
+use super::xr::{VOIP_LEN, VoipMetrics};
 use super::{CNAME, HEADER_LEN, packet_type};
 
 /// The packet does not fit into the buffer, or has more than its 31 blocks or 255 bytes of text.
@@ -88,6 +89,14 @@ impl<'a> Writer<'a> {
         body[..4].copy_from_slice(&ssrc.to_be_bytes());
         body[4..8].copy_from_slice(&name);
         body[8..].copy_from_slice(data);
+        Ok(())
+    }
+
+    /// An extended report of what is heard of one stream (RFC 3611 §4.7).
+    pub fn voip_metrics(&mut self, ssrc: u32, metrics: &VoipMetrics) -> Result<(), Full> {
+        let body = self.begin(packet_type::XR, 0, 4 + VOIP_LEN)?;
+        body[..4].copy_from_slice(&ssrc.to_be_bytes());
+        body[4..].copy_from_slice(&metrics.to_bytes());
         Ok(())
     }
 

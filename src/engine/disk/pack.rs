@@ -1,0 +1,428 @@
+//! Recordings of calls that are over are packed, Ogg/Opus for WAV: a thread that runs only where
+//! nobody else wants the processor.
+//!
+//! ```text
+//!   every LOOK ─▶ a WAV that is whole, and older than `after`
+//!                   │ packed into .pack/, read back beside the WAV (record::pack), on the disk
+//!                   ├─▶ not the same: the WAV stays, DiskEvent::NotPacked
+//!                   └─▶ renamed beside it ─▶ DiskEvent::Packed ─▶ the WAV goes
+//! ```
+//!
+//! Killed in between, it leaves the WAV, or both: then the packed one, which got its name only when it
+//! had been read back, is what stays. A file in `.pack/` is never a recording.
+
+#![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use ogg::PacketReader;
+
+use super::days::Days;
+use super::storage::{below, is_open};
+use super::{DiskEvent, Tell};
+use crate::engine::pinning;
+use crate::media::control::RecordFormat;
+use crate::record::pack::{Checker, Packer};
+use crate::record::path;
+use crate::wire::wav::{self, Wav};
+
+/// How often new work is looked for.
+const LOOK: Duration = Duration::from_secs(60);
+/// Rest between two recordings.
+const PACE: Duration = Duration::from_millis(20);
+/// Changes of the configuration that may wait.
+const ORDERS: usize = 16;
+/// Where packed files are made.
+const WORKSHOP: &str = ".pack";
+/// Bytes of a WAV that are read at once.
+const PIECE: usize = 64 * 1024;
+/// Recordings that could not be packed and are remembered, so that none is tried for ever.
+const MOST_FAILED: usize = 10_000;
+
+/// The running thread; it ends when this is dropped.
+pub(in crate::engine) struct Packers {
+    orders: Option<Sender<Option<Duration>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Packers {
+    /// Starts it. Nothing is packed before [`Self::pack`] says so.
+    pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Packers> {
+        let (orders, changes) = bounded(ORDERS);
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = stop.clone();
+        let thread = std::thread::Builder::new().name("pack".into()).spawn(move || {
+            if let Err(error) = pinning::background() {
+                tracing::info!("recordings are packed at the usual priority: {error}");
+            }
+            run(&mut Bench::new(root, tell), &changes, &|| told.load(Relaxed));
+        })?;
+        Ok(Packers { orders: Some(orders), stop, thread: Some(thread) })
+    }
+
+    /// From now on a recording is packed when it has been whole for so long; `None`: never. Never
+    /// waits.
+    pub(in crate::engine) fn pack(&self, after: Option<Duration>) {
+        let sent = self.orders.as_ref().map(|orders| orders.try_send(after));
+        if let Some(Err(error)) = sent {
+            tracing::error!("[record] pack: the pack thread does not take the change: {error}");
+        }
+    }
+}
+
+impl Drop for Packers {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(bench: &mut Bench, changes: &Receiver<Option<Duration>>, stop: &dyn Fn() -> bool) {
+    let mut after = None;
+    let mut wait = LOOK;
+    loop {
+        match changes.recv_timeout(wait) {
+            Ok(change) => after = change,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let Some(after) = after else { continue };
+        wait = bench.turn(after, jiff::Zoned::now().date(), stop);
+    }
+}
+
+/// Where recordings are packed.
+struct Bench {
+    days: Days,
+    tell: Tell,
+    /// The day from which there may be work; no path before it has any.
+    from: String,
+    failed: BTreeSet<String>,
+}
+
+impl Bench {
+    fn new(root: PathBuf, tell: Tell) -> Bench {
+        // What a crash left half made.
+        let _ = fs::remove_dir_all(root.join(WORKSHOP));
+        Bench { days: Days::new(root), tell, from: String::new(), failed: BTreeSet::new() }
+    }
+
+    /// Packs one recording, if there is one to pack; gives the time until the next turn.
+    fn turn(&mut self, after: Duration, today: Date, stop: &dyn Fn() -> bool) -> Duration {
+        let next = match self.next(after, today) {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!("recordings cannot be packed: their directory: {error}");
+                None
+            }
+        };
+        let Some(path) = next else { return LOOK };
+        match self.pack(&path, stop) {
+            Ok(Some((packed, bytes))) => {
+                (self.tell)(DiskEvent::Packed { path: path.clone(), packed, bytes });
+                if let Err(error) = below(self.days.root(), &path).and_then(fs::remove_file) {
+                    tracing::warn!("{path}: packed, and cannot be removed: {error}");
+                    self.fail(path);
+                }
+            }
+            Ok(None) => {} // told to stop
+            Err(why) => {
+                (self.tell)(DiskEvent::NotPacked { path: path.clone(), why });
+                self.fail(path);
+            }
+        }
+        PACE
+    }
+
+    fn fail(&mut self, path: String) {
+        if self.failed.len() >= MOST_FAILED {
+            self.failed.pop_first();
+        }
+        self.failed.insert(path);
+    }
+
+    /// The oldest recording that is to be packed.
+    fn next(&mut self, after: Duration, today: Date) -> io::Result<Option<String>> {
+        let end = today.saturating_add(1.day());
+        let settled = today.saturating_sub(2.days()).to_string().replace('-', "/");
+        let mut found = None;
+        let mut done_to = self.from.clone();
+        let mut all_done = true;
+        self.days.walk(&self.from, end, |day| {
+            let mut young = false;
+            for name in self.days.names(day)? {
+                let path = format!("{day}/{name}");
+                if !name.ends_with(".wav")
+                    || path::read(&path).is_none()
+                    || self.failed.contains(&path)
+                {
+                    continue;
+                }
+                let rests = !is_open(self.days.root(), &path)
+                    && age(self.days.root(), &path) >= Some(after);
+                match rests {
+                    true if found.as_ref().is_none_or(|f| path < *f) => found = Some(path),
+                    true => {}
+                    false => young = true,
+                }
+            }
+            all_done &= found.is_none() && !young;
+            if all_done && day < settled.as_str() {
+                done_to = format!("{day}~"); // after this day, before the next
+            }
+            Ok(found.is_some())
+        })?;
+        self.from = done_to;
+        Ok(found)
+    }
+
+    /// Packs the recording at `path`. Gives the packed file's path and size; `None` when told to stop
+    /// in between.
+    fn pack(&self, path: &str, stop: &dyn Fn() -> bool) -> Result<Option<(String, u64)>, String> {
+        let packed = path::packed(path);
+        let fault = |e: io::Error| e.to_string();
+        let (from, to) = (self.at(path)?, self.at(&packed)?);
+        if let Ok(there) = fs::metadata(&to) {
+            return Ok(Some((packed, there.len()))); // made and read back before a crash
+        }
+        let workshop = self.days.root().join(WORKSHOP);
+        fs::create_dir_all(&workshop).map_err(fault)?;
+        let made = workshop.join(packed.replace('/', "_"));
+        let result = make(&from, &made, path, stop).and_then(|whole| match whole {
+            true => check(&from, &made).map(|()| true),
+            false => Ok(false),
+        });
+        match result {
+            Ok(true) => {}
+            Ok(false) => {
+                let _ = fs::remove_file(&made);
+                return Ok(None);
+            }
+            Err(why) => {
+                let _ = fs::remove_file(&made);
+                return Err(why);
+            }
+        }
+        let bytes = fs::metadata(&made).map_err(fault)?.len();
+        fs::rename(&made, &to).map_err(fault)?;
+        let directory = to.parent().unwrap_or(self.days.root());
+        File::open(directory).and_then(|d| d.sync_all()).map_err(fault)?;
+        Ok(Some((packed, bytes)))
+    }
+
+    fn at(&self, path: &str) -> Result<PathBuf, String> {
+        below(self.days.root(), path).map_err(|e| e.to_string())
+    }
+}
+
+/// How long ago a file was last written.
+fn age(root: &Path, path: &str) -> Option<Duration> {
+    fs::metadata(root.join(path)).ok()?.modified().ok()?.elapsed().ok()
+}
+
+/// A WAV at its first frame.
+struct Frames {
+    file: io::Take<File>,
+    format: RecordFormat,
+    /// In all.
+    frames: u64,
+}
+
+impl Frames {
+    fn open(path: &Path) -> Result<Frames, String> {
+        let fault = |e: io::Error| e.to_string();
+        let mut file = File::open(path).map_err(fault)?;
+        let mut first = Vec::with_capacity(wav::PROBE_LEN);
+        (&mut file).take(wav::PROBE_LEN as u64).read_to_end(&mut first).map_err(fault)?;
+        let wav = Wav::parse(&first).map_err(|e| e.to_string())?;
+        let format = match (wav.spec.format, wav.spec.channels, wav.spec.rate_hz) {
+            (wav::Format::Alaw, 2, 8_000) => RecordFormat::Alaw,
+            (wav::Format::Pcm16, 2, 8_000) => RecordFormat::Pcm16,
+            _ => return Err("not two channels of A-law or 16 bits at 8 kHz".into()),
+        };
+        let len = file.metadata().map_err(fault)?.len();
+        let frames = wav.data_len(len) / format.frame_bytes() as u64;
+        file.seek(io::SeekFrom::Start(wav.data_offset as u64)).map_err(fault)?;
+        Ok(Frames { file: file.take(frames * format.frame_bytes() as u64), format, frames })
+    }
+}
+
+/// Packs `from` into `to`, on the disk; `false` when told to stop in between.
+fn make(from: &Path, to: &Path, name: &str, stop: &dyn Fn() -> bool) -> Result<bool, String> {
+    let fault = |e: io::Error| e.to_string();
+    let mut wav = Frames::open(from)?;
+    let mut out = File::create(to).map_err(fault)?;
+    let mut packer = Packer::new(wav.format, &[("SOURCE", name)]).map_err(|e| e.to_string())?;
+    let mut piece = Vec::with_capacity(PIECE);
+    loop {
+        if stop() {
+            return Ok(false);
+        }
+        piece.clear();
+        (&mut wav.file).take(PIECE as u64).read_to_end(&mut piece).map_err(fault)?;
+        if piece.is_empty() {
+            break;
+        }
+        packer.frames(&piece);
+        out.write_all(&packer.take()).map_err(fault)?;
+    }
+    let (rest, samples) = packer.finish();
+    if samples != wav.frames {
+        return Err(format!("the WAV ends after {samples} of {} samples", wav.frames));
+    }
+    out.write_all(&rest).and_then(|()| out.sync_all()).map_err(fault)?;
+    Ok(true)
+}
+
+/// Reads the packed file beside its WAV.
+fn check(wav: &Path, packed: &Path) -> Result<(), String> {
+    let fault = |e: io::Error| e.to_string();
+    let unread = |e: ogg::OggReadError| format!("the packed file: {e}");
+    let mut wav = Frames::open(wav)?;
+    let file = BufReader::new(File::open(packed).map_err(fault)?);
+    let mut packets = PacketReader::new(file);
+    let head = packets.read_packet_expected().map_err(unread)?;
+    let mut checker = Checker::new(wav.format, &head.data).map_err(|e| e.to_string())?;
+    packets.read_packet_expected().map_err(unread)?;
+    let mut frames = Vec::new();
+    let mut end = 0;
+    while let Some(packet) = packets.read_packet().map_err(unread)? {
+        let wanted = checker.packet(&packet.data).map_err(|e| e.to_string())?;
+        frames.clear();
+        let bytes = (wanted * wav.format.frame_bytes()) as u64;
+        (&mut wav.file).take(bytes).read_to_end(&mut frames).map_err(fault)?;
+        checker.frames(&frames);
+        end = packet.absgp_page();
+    }
+    checker.finish(end, wav.frames).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::base::{CallId, Wall};
+    use crate::dsp::g711;
+    use crate::engine::disk::storage::{Directory, Storage};
+    use jiff::civil::date;
+
+    const TODAY: Date = date(2026, 3, 11);
+
+    fn bench(root: &Path) -> (Bench, Arc<Mutex<Vec<DiskEvent>>>) {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell: Tell = Arc::new({
+            let told = told.clone();
+            move |event| told.lock().unwrap().push(event)
+        });
+        (Bench::new(root.to_owned(), tell), told)
+    }
+
+    fn tone(seconds: usize) -> Vec<u8> {
+        let sample = |n: usize| (f64::sin(n as f64 * 0.35) * 6_000.0) as i16;
+        let frame = |n| [g711::alaw_code(sample(n)), g711::ALAW_SILENCE];
+        (0..seconds * 8_000).flat_map(frame).collect()
+    }
+
+    fn record(root: &Path, nth: u64, day: Date, data: &[u8]) -> String {
+        let path = path::path(CallId::new(Wall(1_700_000_000_000), nth), 1, day);
+        let (mut storage, _) = Directory::open(root).unwrap();
+        let mut file = storage.create(&path).unwrap();
+        let spec = wav::Spec { format: wav::Format::Alaw, channels: 2, rate_hz: 8_000 };
+        let bytes = [&spec.header(data.len() as u64)[..], data].concat();
+        file.write_at(0, &bytes).unwrap();
+        file.finish().unwrap();
+        path
+    }
+
+    fn turns(bench: &mut Bench, after: Duration) {
+        while bench.turn(after, TODAY, &|| false) != LOOK {}
+    }
+
+    #[test]
+    fn recordings_are_packed_oldest_first_and_their_wavs_go() {
+        let root = tempfile::tempdir().unwrap();
+        let later = record(root.path(), 2, date(2026, 3, 10), &tone(2));
+        let first = record(root.path(), 1, date(2026, 3, 1), &tone(3));
+        let (mut bench, told) = bench(root.path());
+        turns(&mut bench, Duration::ZERO);
+        let told = told.lock().unwrap();
+        let paths: Vec<_> = told
+            .iter()
+            .map(|event| match event {
+                DiskEvent::Packed { path, packed, bytes } => {
+                    let there = fs::metadata(root.path().join(packed)).unwrap();
+                    assert_eq!(there.len(), *bytes);
+                    assert!(!root.path().join(path).exists());
+                    path.clone()
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(paths, [first, later]);
+        assert_eq!(fs::read_dir(root.path().join(WORKSHOP)).unwrap().count(), 0);
+        assert_eq!(bench.from, "2026/03/01~", "days that are done are not looked at again");
+    }
+
+    #[test]
+    fn what_is_young_or_open_waits_and_what_is_no_wav_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let whole = record(root.path(), 1, date(2026, 3, 1), &tone(1));
+        let broken = path::path(CallId::new(Wall(1_700_000_000_000), 7), 1, date(2026, 3, 1));
+        fs::write(root.path().join(&broken), b"not a wave file").unwrap();
+        let (mut storage, _) = Directory::open(root.path()).unwrap();
+        let open = path::path(CallId::new(Wall(1_700_000_000_000), 8), 1, date(2026, 3, 1));
+        let _open = storage.create(&open).unwrap();
+        let (mut bench, told) = bench(root.path());
+        turns(&mut bench, Duration::from_secs(3_600));
+        assert!(told.lock().unwrap().is_empty(), "an hour is not over");
+        turns(&mut bench, Duration::ZERO);
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told.iter().any(|e| matches!(e, DiskEvent::NotPacked { path, .. } if *path == broken))
+        );
+        assert!(told.iter().any(|e| matches!(e, DiskEvent::Packed { path, .. } if *path == whole)));
+        assert!(root.path().join(&broken).exists() && root.path().join(&open).exists());
+    }
+
+    #[test]
+    fn after_a_crash_the_packed_file_stays_and_the_half_made_one_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let path = record(root.path(), 1, date(2026, 3, 1), &tone(1));
+        fs::write(root.path().join(path::packed(&path)), b"read back before the crash").unwrap();
+        fs::create_dir_all(root.path().join(WORKSHOP)).unwrap();
+        fs::write(root.path().join(WORKSHOP).join("half"), b"x").unwrap();
+        let (mut bench, told) = bench(root.path());
+        assert!(!root.path().join(WORKSHOP).exists());
+        turns(&mut bench, Duration::ZERO);
+        let packed = path::packed(&path);
+        let expected = DiskEvent::Packed { path: path.clone(), packed, bytes: 26 };
+        assert_eq!(*told.lock().unwrap(), [expected]);
+        assert!(!root.path().join(&path).exists());
+    }
+
+    #[test]
+    fn it_stops_in_the_middle_when_told_to() {
+        let root = tempfile::tempdir().unwrap();
+        let path = record(root.path(), 1, date(2026, 3, 1), &tone(1));
+        let (mut bench, told) = bench(root.path());
+        bench.turn(Duration::ZERO, TODAY, &|| true);
+        assert!(told.lock().unwrap().is_empty() && root.path().join(&path).exists());
+        assert_eq!(fs::read_dir(root.path().join(WORKSHOP)).unwrap().count(), 0);
+    }
+}

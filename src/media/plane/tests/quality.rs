@@ -1,0 +1,78 @@
+//! How good a leg sounded: the score of its figures, and what the two sides tell each other of it.
+
+use super::*;
+use crate::wire::rtcp::{Compound, Packet, VoipMetrics, Writer};
+
+/// Talks for so many packets of which every `lost`th does not come.
+fn talk(world: &mut World, phone: &mut Phone, packets: u32, lost: Option<u32>) {
+    let mut tone = Tone::new(450);
+    for n in 1..=packets {
+        match lost.is_some_and(|lost| n.is_multiple_of(lost)) {
+            true => {
+                phone.sequence = phone.sequence.wrapping_add(1);
+                phone.timestamp = phone.timestamp.wrapping_add(160);
+            }
+            false => _ = phone.say(world, &tone.next()),
+        }
+        world.pass(20);
+    }
+}
+
+fn metrics_sent(world: &World) -> Vec<VoipMetrics> {
+    let reports = world.out.sent.iter().filter(|s| s.kind == Kind::Rtcp);
+    let metrics = |sent: &Sent| {
+        let compound = Compound::parse(&sent.bytes).expect("a report of ours");
+        let all = compound.packets().filter_map(|packet| match packet {
+            Packet::ExtendedReport(xr) => Some(xr.voip_metrics().collect::<Vec<_>>()),
+            _ => None,
+        });
+        all.flatten().collect::<Vec<_>>()
+    };
+    reports.flat_map(metrics).collect()
+}
+
+#[test]
+fn loss_costs_what_the_e_model_says() {
+    let mut world = world();
+    let mut clean = world.phone(1, Codec::Pcma);
+    let mut lossy = world.phone(2, Codec::Pcma);
+    let silent = world.phone(3, Codec::Pcma);
+    talk(&mut world, &mut clean, 400, None);
+    talk(&mut world, &mut lossy, 400, Some(20));
+    assert_eq!(world.close(&clean).mos, Some(441));
+    let mos = world.close(&lossy).mos.unwrap();
+    assert!((385..=400).contains(&mos), "5 % at random is R = 77: {mos}");
+    assert_eq!(world.close(&silent).mos, None);
+}
+
+#[test]
+fn a_peer_that_asks_is_told_and_what_it_tells_is_kept() {
+    let mut world = world();
+    let mut a = world.phone(1, Codec::Pcma);
+    talk(&mut world, &mut a, 500, Some(10));
+    assert!(metrics_sent(&world).is_empty(), "it did not ask");
+    world.set(&a, |params| params.xr = true);
+    talk(&mut world, &mut a, 500, Some(10));
+    let told = metrics_sent(&world);
+    let last = told.last().expect("a report in ten seconds");
+    assert_eq!(last.ssrc, a.ssrc);
+    assert!((23..=27).contains(&last.loss), "a tenth of 256: {last:?}");
+    assert!(
+        (60..=70).contains(&last.rating) && (30..=37).contains(&last.mos_tenths[0]),
+        "{last:?}"
+    );
+
+    let ours = world.out.sent.iter().find(|s| s.kind == Kind::Rtcp).unwrap();
+    let ours = u32::from_be_bytes(ours.bytes[4..8].try_into().unwrap());
+    let mut bytes = [0; 200];
+    let mut writer = Writer::new(&mut bytes);
+    writer.receiver_report(a.ssrc, &[]).unwrap();
+    writer
+        .voip_metrics(a.ssrc, &VoipMetrics { ssrc: ours, mos_tenths: [38, 37], ..*last })
+        .unwrap();
+    let len = writer.finish();
+    let from = SocketAddr::new(a.addr.ip(), a.addr.port() + 1);
+    let out = &mut world.out;
+    world.plane.receive(world.now, a.port, Kind::Rtcp, from, &mut bytes, len, out);
+    assert_eq!(world.close(&a).peer_mos, Some(380));
+}
