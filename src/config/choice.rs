@@ -130,6 +130,14 @@ choice! {
 }
 
 choice! {
+    /// What happens when the disk of the recordings is above its share.
+    WhenFull {
+        Stop = "stop": "No recording begins; what is there stays.",
+        Oldest = "remove-oldest": "The oldest recordings go, but none of today.",
+    } later []
+}
+
+choice! {
     /// What becomes of a recording when its call is over.
     Pack {
         Opus = "opus": "Ogg/Opus, in two channels.",

@@ -10,6 +10,7 @@ use super::address::{Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
 use super::choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, RecordFormat,
+    WhenFull,
 };
 use super::list::Workers;
 use super::name::{
@@ -200,9 +201,12 @@ section! {
         /// How long they are kept, by the day on which they began. Then the file is removed, and its
         /// record says so.
         keep: Period = "\"12 months\"", live;
-        /// When more than this share of the disk is used no recording begins and an alarm is
-        /// raised; calls go on, and nothing is removed that is still to be kept.
+        /// When more than this share of the disk is used `when_full` says what happens; calls go on.
         max_disk: Percent = "\"90 %\"" in ["\"10 %\"", "\"100 %\""], live;
+        /// With `"stop"` no recording begins and an alarm is raised: nothing is removed that is still to
+        /// be kept. With `"remove-oldest"` the oldest go until there is room, whatever `keep` says,
+        /// but none of today; the alarm comes when no more can go.
+        when_full: WhenFull = "\"stop\"", live;
         /// The samples in the file.
         format: RecordFormat = "\"alaw\"", live;
         /// What becomes of a recording when its call is over: the same as Ogg/Opus with two channels,

@@ -38,6 +38,7 @@ pub use address::{Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, RecordFormat,
+    WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use keys::{

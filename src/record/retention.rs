@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   past its time            ─▶ removed, oldest first, a few at a time
-//!   within its time          ─▶ kept, however full the disk is: it may be evidence
-//!   disk above its share     ─▶ no recording begins, an alarm; calls go on
+//!   within its time          ─▶ kept: it may be evidence
+//!   disk above its share     ─▶ no recording begins, an alarm; calls go on; or, if the
+//!                               configuration says so, the oldest go until it is below
 //! ```
 //!
 //! Rules only. The engine's `archive` thread looks, removes and measures; it also sees to it that no
@@ -25,6 +26,15 @@ pub enum Keep {
     Months(u32),
 }
 
+/// What happens when the disk is above its share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WhenFull {
+    /// No recording begins.
+    Stop,
+    /// The oldest go, within their time too, but none of today.
+    Oldest,
+}
+
 /// What the configuration says.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Retention {
@@ -32,6 +42,8 @@ pub struct Retention {
     pub keep: Keep,
     /// `[record] max_disk`, percent.
     pub max_percent: u8,
+    /// `[record] when_full`.
+    pub when_full: WhenFull,
     /// The zone in which days begin.
     pub zone: TimeZone,
 }

@@ -2,9 +2,9 @@
 //! full (R5). When a recording is past its time `record::retention` says.
 
 use crate::base::{CallId, Now};
-use crate::config::{Pack, Period};
+use crate::config::{self, Pack, Period};
 use crate::record::path;
-use crate::record::retention::{Keep, Retention};
+use crate::record::retention::{Keep, Retention, WhenFull};
 
 use super::fact::{AlarmWhat, FactKind};
 use super::{DiskCommand, Level, Output, Switch};
@@ -17,7 +17,11 @@ impl Switch {
             Period::Months(months) => Keep::Months(months),
         };
         let max_percent = self.config.record.max_disk.get();
-        let retention = Retention { keep, max_percent, zone: self.zone.clone() };
+        let when_full = match self.config.record.when_full {
+            config::WhenFull::Stop => WhenFull::Stop,
+            config::WhenFull::Oldest => WhenFull::Oldest,
+        };
+        let retention = Retention { keep, max_percent, when_full, zone: self.zone.clone() };
         self.out.push_back(Output::Disk(DiskCommand::Keep(retention)));
         let after = match self.config.record.pack {
             Pack::Opus => Some(self.config.record.pack_after),

@@ -28,7 +28,7 @@ use jiff::civil::Date;
 use super::days::Days;
 use super::storage::{below, is_open};
 use super::{DiskEvent, Tell};
-use crate::record::retention::{self, Retention, Space};
+use crate::record::retention::{self, Retention, Space, WhenFull};
 
 /// How often the disk is looked at.
 const LOOK: Duration = Duration::from_secs(60);
@@ -116,6 +116,7 @@ struct Archive {
 #[derive(Default)]
 struct State {
     full: bool,
+    used_percent: u8,
     failed: bool,
     /// The path after which the sweep goes on; empty: it begins.
     after: String,
@@ -126,7 +127,9 @@ struct State {
 impl Archive {
     /// One bounded piece of work; gives the time until the next.
     fn turn(&mut self, retention: &Retention, today: Date) -> Duration {
-        let first_kept = retention::first_kept(today, retention.keep);
+        let aged = retention::first_kept(today, retention.keep);
+        let makes_room = retention.when_full == WhenFull::Oldest && self.is_above(retention);
+        let first_kept = if makes_room { aged.max(today) } else { aged };
         let old = match self.shelf.old(first_kept, &self.state.after, BATCH) {
             Ok(old) => old,
             Err(error) => {
@@ -148,7 +151,11 @@ impl Archive {
                 }
             }
         }
-        self.level(retention.max_percent);
+        let full = self.is_above(retention);
+        // What still can go makes room first; only then is the disk said to be full.
+        if !(full && makes_room && !old.is_empty()) {
+            self.level(full, retention.max_percent);
+        }
         match old.last() {
             Some(last) if old.len() == BATCH => {
                 self.state.after.clone_from(last);
@@ -171,18 +178,25 @@ impl Archive {
         }
     }
 
-    fn level(&mut self, max_percent: u8) {
-        let space = match self.shelf.space() {
-            Ok(space) => space,
+    /// Whether more of the disk is in use than may be; as before, where that cannot be known.
+    fn is_above(&mut self, retention: &Retention) -> bool {
+        match self.shelf.space() {
+            Ok(space) => {
+                self.state.used_percent = space.percent();
+                space.is_above(retention.max_percent)
+            }
             Err(error) => {
                 self.state.fault.get_or_insert_with(|| format!("the disk's level: {error}"));
-                return;
+                self.state.full
             }
-        };
-        let full = space.is_above(max_percent);
+        }
+    }
+
+    /// Tells the disk's level when it has crossed its share.
+    fn level(&mut self, full: bool, max_percent: u8) {
         if full != self.state.full {
             self.state.full = full;
-            let used_percent = space.percent();
+            let used_percent = self.state.used_percent;
             (self.tell)(DiskEvent::Level { full, used_percent, max_percent });
         }
     }
@@ -264,7 +278,7 @@ mod tests {
     const YEAR: Keep = Keep::Months(12);
 
     fn retention(keep: Keep, max_percent: u8) -> Retention {
-        Retention { keep, max_percent, zone: TimeZone::UTC }
+        Retention { keep, max_percent, when_full: WhenFull::Stop, zone: TimeZone::UTC }
     }
 
     type Told = Arc<Mutex<Vec<DiskEvent>>>;
@@ -413,6 +427,31 @@ mod tests {
         assert_eq!(at(91), [level(true, 91)]);
         assert_eq!(at(99), [], "told once, and nothing removed");
         assert_eq!(at(50), [level(false, 50)]);
+    }
+
+    #[test]
+    fn the_oldest_make_room_where_that_is_wanted_but_none_of_today() {
+        let today = date(2026, 3, 9);
+        let of = |day: u32| (0..15).map(move |n| format!("2026/03/0{day}/{n:013}.wav"));
+        let names: BTreeSet<String> = (6..=9).flat_map(of).collect();
+        let used = Arc::new(Mutex::new(95));
+        let (mut archive, told) =
+            archive(Fake { names, stuck: Arc::default(), used: used.clone() });
+        let retention = Retention { when_full: WhenFull::Oldest, ..retention(YEAR, 90) };
+        assert_eq!(archive.turn(&retention, today), PACE);
+        let gone = removed(&told);
+        assert_eq!((gone.len(), gone[0].as_str()), (BATCH, "2026/03/06/0000000000000.wav"));
+        *used.lock().unwrap() = 90;
+        archive.turn(&retention, today);
+        assert_eq!(take(&told), [], "there is room: what is within its time stays");
+        *used.lock().unwrap() = 95;
+        for _ in 0..4 {
+            archive.turn(&retention, today);
+        }
+        let events = take(&told);
+        assert_eq!(events.len(), 25 + 1, "all but today's, and then the disk is full");
+        let full = DiskEvent::Level { full: true, used_percent: 95, max_percent: 90 };
+        assert_eq!(events.last(), Some(&full));
     }
 
     #[test]
