@@ -70,7 +70,8 @@ pub struct Layout {
     base: u64,
     /// One past the newest sample of either channel.
     end: u64,
-    /// The window and one piece, interleaved; silence where nothing was laid yet.
+    /// Whole pieces, interleaved, taken round and round so that nothing has to move: a sample lies
+    /// at its position modulo their length. Silence where nothing was laid yet.
     buffer: Vec<u8>,
     /// The block that is being stretched.
     block: Vec<u8>,
@@ -80,12 +81,14 @@ pub struct Layout {
 impl Layout {
     /// An empty recording.
     pub fn new(format: RecordFormat) -> Layout {
-        let frames = WINDOW + PIECE_BYTES / format.frame_bytes() + LONGEST_BLOCK;
+        // The window and the newest block, in whole pieces, and the one that leaves next.
+        let bytes = (WINDOW + LONGEST_BLOCK) * format.frame_bytes();
+        let bytes = (bytes.div_ceil(PIECE_BYTES) + 1) * PIECE_BYTES;
         Layout {
             format,
             base: 0,
             end: 0,
-            buffer: vec![format.silence(); frames * format.frame_bytes()],
+            buffer: vec![format.silence(); bytes],
             block: Vec::with_capacity((LONGEST_BLOCK + 8) * format.sample_bytes()),
             late: 0,
         }
@@ -103,27 +106,58 @@ impl Layout {
     ) {
         let width = self.format.sample_bytes();
         let most = block.len().min(LONGEST_BLOCK * width);
+        let block = &block[..most - most % width];
+        if adjust == 0 {
+            return self.place(channel, position, block, out);
+        }
         let mut samples = core::mem::take(&mut self.block);
         samples.clear();
-        stretch(self.format, &block[..most - most % width], adjust, &mut samples);
+        stretch(self.format, block, adjust, &mut samples);
+        self.place(channel, position, &samples, out);
+        self.block = samples;
+    }
+
+    fn place(&mut self, channel: Channel, position: u64, samples: &[u8], out: &mut impl Pieces) {
+        let width = self.format.sample_bytes();
         let count = (samples.len() / width) as u64;
         if position.saturating_add(count) > self.most() {
             self.late += count;
-            self.block = samples;
             return;
         }
         self.advance(position + count, out);
 
         let late = self.base.saturating_sub(position).min(count);
         self.late += late;
+        let samples = &samples[late as usize * width..];
+        let at = self.at(position + late);
+        // What reaches past the buffer's end goes on at its beginning.
+        let before =
+            ((self.buffer.len() - at) / self.format.frame_bytes() * width).min(samples.len());
+        let (before, behind) = samples.split_at(before);
+        self.interleave(channel, at, before);
+        self.interleave(channel, 0, behind);
+    }
+
+    /// Where the sample at `position` lies in the buffer.
+    fn at(&self, position: u64) -> usize {
         let frame = self.format.frame_bytes();
-        let first = (position + late - self.base.min(position + late)) as usize * frame;
-        let first = first + if channel == Channel::Right { width } else { 0 };
-        for (i, sample) in samples[late as usize * width..].chunks_exact(width).enumerate() {
-            let at = first + i * frame;
-            self.buffer[at..at + width].copy_from_slice(sample);
+        (position % (self.buffer.len() / frame) as u64) as usize * frame
+    }
+
+    fn interleave(&mut self, channel: Channel, at: usize, samples: &[u8]) {
+        let side = if channel == Channel::Right { self.format.sample_bytes() } else { 0 };
+        // A copy of a length that is known only here would be a call a sample.
+        match self.format {
+            RecordFormat::Alaw => {
+                let places = self.buffer[at + side..].iter_mut().step_by(2);
+                places.zip(samples).for_each(|(to, from)| *to = *from);
+            }
+            RecordFormat::Pcm16 => {
+                let frames = self.buffer[at..].chunks_exact_mut(4);
+                let pairs = frames.zip(samples.chunks_exact(2));
+                pairs.for_each(|(to, from)| to[side..side + 2].copy_from_slice(from));
+            }
         }
-        self.block = samples;
     }
 
     /// Time has come to `end` although nothing is laid there: what is too old leaves, as silence
@@ -132,10 +166,7 @@ impl Layout {
         self.end = self.end.max(end.min(self.most()));
         let frames = (PIECE_BYTES / self.format.frame_bytes()) as u64;
         while self.end - self.base >= frames + WINDOW as u64 {
-            out.piece(&self.buffer[..PIECE_BYTES]);
-            self.buffer.copy_within(PIECE_BYTES.., 0);
-            let kept = self.buffer.len() - PIECE_BYTES;
-            self.buffer[kept..].fill(self.format.silence());
+            self.leave(PIECE_BYTES, out);
             self.base += frames;
         }
     }
@@ -144,13 +175,30 @@ impl Layout {
     /// Gives its whole length.
     pub fn close(&mut self, end: u64, out: &mut impl Pieces) -> u64 {
         self.advance(end, out);
-        let rest = (self.end - self.base) as usize * self.format.frame_bytes();
-        if rest > 0 {
-            out.piece(&self.buffer[..rest]);
+        let mut rest = (self.end - self.base) as usize * self.format.frame_bytes();
+        while rest > 0 {
+            let bytes = rest.min(PIECE_BYTES);
+            self.leave(bytes, out);
+            self.base += (bytes / self.format.frame_bytes()) as u64;
+            rest -= bytes;
         }
-        self.buffer.fill(self.format.silence());
         self.base = self.end;
         self.end
+    }
+
+    /// The `bytes` at the base leave, and silence takes their place.
+    fn leave(&mut self, bytes: usize, out: &mut impl Pieces) {
+        let at = self.at(self.base);
+        let (behind, before) = self.buffer.split_at_mut(at);
+        // It ends at the buffer's end at the latest, unless the base is no piece's beginning.
+        let (before, silence) = (&mut before[..], self.format.silence());
+        let whole = bytes.min(before.len());
+        for part in [&mut before[..whole], &mut behind[..bytes - whole]] {
+            if !part.is_empty() {
+                out.piece(part);
+                part.fill(silence);
+            }
+        }
     }
 
     /// The longest recording, samples.
