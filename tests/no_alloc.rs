@@ -16,7 +16,7 @@ use belfry::media::control::{Codec, Command, DigitSet, Item, OpusTerms, StreamPa
 use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
 
-use counting::ALLOCATIONS;
+use counting::{ALLOCATIONS, HELD};
 
 #[derive(Default)]
 struct Out {
@@ -40,6 +40,28 @@ fn phone(n: u32) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, n as u8], 4_000))
 }
 
+/// A stream in both directions.
+fn params(codec: Codec, pt: u8, remote: SocketAddr) -> StreamParams {
+    StreamParams {
+        remote: Some(remote),
+        remote_rtcp: Some(remote),
+        codec,
+        send_pt: pt,
+        recv_pt: pt,
+        recv_other_pt: None,
+        dtmf_send_pt: Some(101),
+        key_tones: true,
+        xr: false,
+        dtmf_recv_pt: Some(101),
+        event_clock_hz: codec.clock_rate(),
+        opus: OpusTerms::default(),
+        ptime_ms: 20,
+        send: true,
+        receive: true,
+        inband_dtmf: false,
+    }
+}
+
 /// Ten legs: two relayed, two transcoded, one hears music, one a tone, one presses keys, one
 /// listens for tones; Opus and G.722 hear each other. The first four and the last two are recorded.
 fn plane() -> Plane {
@@ -56,22 +78,9 @@ fn plane() -> Plane {
             _ => (Codec::Pcma, 8),
         };
         let params = StreamParams {
-            remote: Some(phone(n)),
-            remote_rtcp: Some(phone(n)),
-            codec,
-            send_pt: pt,
-            recv_pt: pt,
-            recv_other_pt: None,
             dtmf_send_pt: (n != 5).then_some(101),
-            key_tones: true,
-            xr: false,
-            dtmf_recv_pt: Some(101),
-            event_clock_hz: codec.clock_rate(),
-            opus: OpusTerms::default(),
-            ptime_ms: 20,
-            send: true,
-            receive: true,
             inband_dtmf: n == 7,
+            ..params(codec, pt, phone(n))
         };
         command(&mut plane, Command::Set { leg, params });
     }
@@ -123,8 +132,45 @@ fn packet(n: u32, turn: u32, bytes: &mut [u8; 172]) -> usize {
     172
 }
 
+/// Bytes that a relayed call may take in the engine.
+const MOST_A_CALL: i64 = 24 << 10;
+const CALLS: u32 = 500;
+
+/// What a worker holds for a call of two legs in A-law, both heard and relayed.
+fn a_relayed_call_is_small() {
+    let before = HELD.load(Ordering::Relaxed);
+    let mut plane = Plane::new(PlaneConfig::default(), Rng::from_seed(2));
+    let mut out = Out::default();
+    for n in 0..2 * CALLS {
+        plane.add_port(PortIndex(n), SocketAddr::from(([127, 0, 0, 1], 20_000 + 2 * n as u16)));
+        let (leg, group) = (LegId(u64::from(n)), CallId::new(Wall(0), u64::from(n / 2)));
+        plane.command(Time::ZERO, Command::Open { leg, group, near: NEAR });
+        let remote = Some(SocketAddr::from(([192, 0, 2, 1], 4_000 + n as u16)));
+        let params = StreamParams { remote, ..params(Codec::Pcma, 8, phone(1)) };
+        plane.command(Time::ZERO, Command::Set { leg, params });
+        if n % 2 == 1 {
+            let b = LegId(u64::from(n - 1));
+            plane.command(Time::ZERO, Command::Bridge { a: leg, b });
+        }
+    }
+    for turn in 0..50 {
+        for n in 0..2 * CALLS {
+            let mut bytes = [0; 172];
+            let len = packet(0, turn, &mut bytes);
+            let from = SocketAddr::from(([192, 0, 2, 1], 4_000 + n as u16));
+            let now = Time::from_millis(u64::from(turn) * 20);
+            plane.receive(now, PortIndex(n), Kind::Rtp, from, &mut bytes, len, &mut out);
+        }
+        while plane.poll_event().is_some() {}
+    }
+    let held = (HELD.load(Ordering::Relaxed) - before) / i64::from(CALLS);
+    assert!(held < MOST_A_CALL, "{held} bytes a call");
+}
+
+// One test, for the allocations of another beside it would be counted too.
 #[test]
 fn ten_thousand_ticks_allocate_nothing() {
+    a_relayed_call_is_small();
     let mut plane = plane();
     let (mut out, mut now, mut before, mut forwarded) = (Out::default(), Time::ZERO, 0, 0);
     for turn in 0..10_500u32 {

@@ -168,7 +168,12 @@ impl Orders for Operator {
             Order::Workers => {
                 let rows = self.figures.rows();
                 let cells = rows.iter().map(|w| {
-                    let mode = if w.pinned { "pinned" } else { "" };
+                    let mode = match (w.pinned, w.real_time) {
+                        (true, true) => "pinned, real time",
+                        (true, false) => "pinned",
+                        (false, true) => "real time",
+                        (false, false) => "",
+                    };
                     let counts = [
                         w.ports as u64,
                         w.legs,
@@ -176,6 +181,7 @@ impl Orders for Operator {
                         w.sent,
                         w.send_errors,
                         w.late_ticks,
+                        w.late_p99_us,
                         w.taps_dropped,
                     ];
                     let counts = counts.into_iter().map(|n| n.to_string());
@@ -194,6 +200,7 @@ impl Orders for Operator {
                     "SENT",
                     "REFUSED",
                     "LATE",
+                    "P99 µs",
                     "TAPS DROPPED",
                 ];
                 Answer::done(render::table(&head, cells, "no workers"), &rows)

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
+use crate::base::Duration;
+
 /// A worker's figures since the start; it writes them once a turn.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -16,8 +18,55 @@ pub(super) struct Counters {
     pub(super) calls: AtomicU64,
     pub(super) turns: AtomicU64,
     pub(super) late_ticks: AtomicU64,
+    pub(super) lateness: Lateness,
     pub(super) taps_dropped: AtomicU64,
     pub(super) events_dropped: AtomicU64,
+}
+
+/// How late turns begin: microseconds, counted by ranges of which each is at most a quarter of its
+/// own beginning wide.
+#[derive(Debug)]
+pub(super) struct Lateness([AtomicU64; RANGES]);
+
+/// Ranges: one for each of the first eight microseconds, then four to an octave; the last takes all
+/// from a quarter of a minute on.
+const RANGES: usize = 92;
+
+impl Default for Lateness {
+    fn default() -> Lateness {
+        Lateness(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Lateness {
+    /// A turn began so much after its time.
+    pub(super) fn note(&self, late: Duration) {
+        let us = late.as_micros().min(u128::from(u32::MAX)) as usize;
+        let range = match us {
+            0..8 => us,
+            _ => {
+                let octave = us.ilog2() as usize;
+                (octave - 1) * 4 + (us >> (octave - 2) & 3)
+            }
+        };
+        self.0[range.min(RANGES - 1)].fetch_add(1, Relaxed);
+    }
+
+    /// What 99 of 100 turns stay below, microseconds; 0 before the first.
+    pub(super) fn p99_us(&self) -> u64 {
+        let counts = self.0.each_ref().map(|count| count.load(Relaxed));
+        let allowed = counts.iter().sum::<u64>() / 100;
+        let mut beyond = 0;
+        let reached = counts.iter().rposition(|count| {
+            beyond += count;
+            beyond > allowed
+        });
+        match reached {
+            None => 0,
+            Some(range @ 0..8) => range as u64 + 1,
+            Some(range) => (range as u64 % 4 + 5) << (range / 4 - 1),
+        }
+    }
 }
 
 /// How a worker came up.
@@ -25,6 +74,7 @@ pub(super) struct Counters {
 pub(super) struct Running {
     pub(super) backend: &'static str,
     pub(super) pinned: bool,
+    pub(super) real_time: bool,
     pub(super) ports: usize,
 }
 
@@ -37,6 +87,8 @@ pub struct WorkerRow {
     pub backend: &'static str,
     /// Whether it is kept on one core.
     pub pinned: bool,
+    /// Whether it goes before all that is not real time.
+    pub real_time: bool,
     /// Its ports.
     pub ports: usize,
     /// Legs now.
@@ -55,6 +107,8 @@ pub struct WorkerRow {
     pub turns: u64,
     /// Ticks that came more than 10 ms late.
     pub late_ticks: u64,
+    /// Of 100 turns that had a time, 99 began at most so many microseconds after it.
+    pub late_p99_us: u64,
     /// Recorded blocks that were dropped.
     pub taps_dropped: u64,
     /// Events that were dropped.
@@ -72,6 +126,7 @@ impl Figures {
             name: name.clone(),
             backend: running.backend,
             pinned: running.pinned,
+            real_time: running.real_time,
             ports: running.ports,
             legs: c.legs.load(Relaxed),
             received: c.received.load(Relaxed),
@@ -81,9 +136,36 @@ impl Figures {
             calls: c.calls.load(Relaxed),
             turns: c.turns.load(Relaxed),
             late_ticks: c.late_ticks.load(Relaxed),
+            late_p99_us: c.lateness.p99_us(),
             taps_dropped: c.taps_dropped.load(Relaxed),
             events_dropped: c.events_dropped.load(Relaxed),
         };
         self.0.iter().map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_late_turn_of_a_hundred_is_passed_over_and_two_are_not() {
+        let lateness = Lateness::default();
+        assert_eq!(lateness.p99_us(), 0);
+        (0..99).for_each(|_| lateness.note(Duration::from_micros(3)));
+        lateness.note(Duration::from_millis(7));
+        assert_eq!(lateness.p99_us(), 4);
+        lateness.note(Duration::from_secs(3_600));
+        assert_eq!(lateness.p99_us(), 7_168, "7 ms lie below");
+    }
+
+    #[test]
+    fn a_range_says_at_most_a_quarter_too_much() {
+        for us in (0..70).chain([100, 499, 1_023, 1_024, 999_999]) {
+            let lateness = Lateness::default();
+            lateness.note(Duration::from_micros(us));
+            let said = lateness.p99_us();
+            assert!(said > us && said <= us + us / 4 + 1, "{us} is said to be below {said}");
+        }
     }
 }

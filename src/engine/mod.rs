@@ -20,6 +20,7 @@ pub mod disk;
 pub mod figures;
 pub mod pinning;
 pub mod pool;
+mod prefetch;
 mod roster;
 mod start;
 #[cfg(test)]
@@ -224,6 +225,8 @@ impl Engine {
                 name: format!("rtp-{n}"),
                 // The first core is left to everything else where there are several.
                 core: cores[if cores.len() > 1 { 1 + n % (cores.len() - 1) } else { 0 }],
+                // On a single core a flood of packets would starve the signalling.
+                first: cores.len() > 1,
                 pairs,
                 plane: Plane::new(plane_config, rng.split()),
                 taps,

@@ -7,7 +7,7 @@ use std::io;
 use std::mem::{size_of, zeroed};
 
 /// SCHED_FIFO priority: above all that is not real time, below the kernel's own threads (50).
-const PRIORITY: i32 = 40;
+pub const PRIORITY: i32 = 40;
 /// How late the kernel may make a sleep of ours for the sake of others', nanoseconds.
 const SLACK_NS: libc::c_ulong = 10_000;
 

@@ -13,7 +13,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::backend::{Backend, Epoll, Uring, Wake};
 use super::disk::ring;
 use super::figures::{Counters, Running};
-use super::pinning::{exact_sleep, pin};
+use super::pinning::{PRIORITY, exact_sleep, pin, real_time};
 use super::pool::Pair;
 use super::worker::{Deliver, Worker};
 use super::{Choice, Handle, RING, StartError};
@@ -34,6 +34,8 @@ pub(super) fn shared_out(pairs: Vec<Pair>, count: usize) -> Vec<Vec<Pair>> {
 pub(super) struct Seed {
     pub(super) name: String,
     pub(super) core: usize,
+    /// Whether it shall go before all that is not real time.
+    pub(super) first: bool,
     pub(super) pairs: Vec<Pair>,
     pub(super) plane: Plane,
     pub(super) taps: ring::TapSender,
@@ -67,11 +69,17 @@ impl Seed {
                     if !pinned {
                         tracing::info!("{} is not pinned to core {core}: not permitted", self.name);
                     }
+                    let real_time = self.first && first(&self.name);
                     // Where it is refused, sleeps end 50 µs later.
                     let _ = exact_sleep();
                     let parts = Parts { seed: self, commands: from, failed, counters };
                     parts.run(choice, sockets, wake, |result| {
-                        let _ = up.send(result.map(|backend| Running { backend, pinned, ports }));
+                        let _ = up.send(result.map(|backend| Running {
+                            backend,
+                            pinned,
+                            real_time,
+                            ports,
+                        }));
                     });
                 }
             })
@@ -92,6 +100,18 @@ impl Seed {
         };
         Ok((handle, (name, running, counters)))
     }
+}
+
+/// Puts the calling thread before all that is not real time; says whether it may be there.
+fn first(name: &str) -> bool {
+    let put = real_time();
+    if let Err(error) = &put {
+        tracing::info!(
+            "{name} is not real time ({error}), so that other programs may delay audio: give Belfry \
+             CAP_SYS_NICE, or LimitRTPRIO={PRIORITY} in its systemd unit"
+        );
+    }
+    put.is_ok()
 }
 
 /// A worker's parts within its own thread.

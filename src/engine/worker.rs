@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer};
 
-use super::backend::{Backend, DATAGRAM_BYTES, Forward, Receive, Wait};
+use super::backend::{Backend, DATAGRAM_BYTES, Forward, Hint, Receive, Wait};
 use super::disk::ring::TapSender;
 use super::figures::Counters;
+use super::prefetch::prefetch;
 use crate::base::{LegId, RecordingId, Time};
 use crate::media::control::{Command, Event};
 use crate::media::{Clip, Disposition, Kind, Plane, PortIndex, TapBlock, Transmit};
@@ -66,9 +67,13 @@ impl<B: Backend> Worker<B> {
             }
             self.tick(now);
             let legs = self.plane.leg_count();
-            let patience = self.patience(self.now(), legs);
+            let before = self.now();
+            let patience = self.patience(before, legs);
             self.backend.wait(patience);
             let now = self.now();
+            if let Wait::Time(span) = patience {
+                self.counters.lateness.note(now.since(before + span));
+            }
             let mut harvest =
                 Harvest { plane: &mut self.plane, tap: &mut self.tap, staged: &mut staged, now };
             self.backend.harvest(&mut harvest);
@@ -178,6 +183,17 @@ struct Harvest<'a> {
 }
 
 impl Receive for Harvest<'_> {
+    fn hint(&mut self, hint: Hint, socket: u32) {
+        let port = PortIndex(socket / 2);
+        let place = match hint {
+            Hint::Soon => self.plane.leg_place(port),
+            Hint::Next => self.plane.partner_place(port),
+        };
+        if let Some(place) = place {
+            prefetch(place);
+        }
+    }
+
     fn datagram(
         &mut self,
         socket: u32,

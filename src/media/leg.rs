@@ -54,10 +54,10 @@ pub(super) enum Payload {
     Unknown,
 }
 
-/// One leg.
+/// One leg. In memory as it stands here: what every packet meets comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Leg {
-    // What every packet meets comes first.
     pub(super) latch: Latch,
     pub(super) params: Option<StreamParams>,
     pub(super) rx: RtpRx,
@@ -72,6 +72,7 @@ pub(super) struct Leg {
     pub(super) encoder: Option<Box<Encoder>>,
     pub(super) tx: RtpTx,
     pub(super) port: PortIndex,
+    /// From here on it is not every packet's.
     pub(super) id: LegId,
     pub(super) dtmf: DtmfRx,
     /// The last digit that a telephone-event told.
@@ -111,6 +112,9 @@ pub(super) struct Watch {
 }
 
 impl Leg {
+    /// Bytes from its beginning that every packet meets.
+    pub(super) const EVERY_PACKET: usize = core::mem::offset_of!(Leg, id);
+
     pub(super) fn new(
         now: Time,
         id: LegId,

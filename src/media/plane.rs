@@ -21,8 +21,10 @@
 //! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
 //! | [`chores`] | what is due now and then: reports, absence, ends that were lost |
+//! | [`ahead`] | where the memory lies that comes next |
 //! | [`ports`], [`legs`], [`recordings`] | what there is |
 
+mod ahead;
 mod chores;
 mod commands;
 mod keys;

@@ -43,8 +43,20 @@ pub struct Forward {
     pub len: usize,
 }
 
+/// That a datagram will be handed over, so that what it needs can be brought near meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hint {
+    /// After some others.
+    Soon,
+    /// After fewer; it was hinted at before.
+    Next,
+}
+
 /// Who takes what was received.
 pub trait Receive {
+    /// A datagram of `socket` is on its way here. Nothing depends on it.
+    fn hint(&mut self, _hint: Hint, _socket: u32) {}
+
     /// One datagram: the first `len` bytes of `buf`, which has room behind it (SRTP's tag).
     fn datagram(
         &mut self,

@@ -29,7 +29,8 @@ const MOST_LOOKED_AT: usize = 16;
 /// All ports of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Ports {
-    /// By index: the packet path's first look-up.
+    /// The leg of each by index: the packet path's first look-up, so it stands by itself and dense.
+    legs: Vec<u32>,
     ports: Vec<Port>,
     shelves: Vec<Shelf>,
 }
@@ -44,7 +45,6 @@ struct Shelf {
 
 #[derive(Debug, Clone, Copy)]
 struct Port {
-    leg: u32,
     addr: Option<SocketAddr>,
     /// Who sent to it last while it was nobody's.
     stray: Option<(Source, Time)>,
@@ -66,7 +66,8 @@ impl Ports {
     pub(super) fn add(&mut self, port: PortIndex, addr: SocketAddr) {
         let index = port.0 as usize;
         if self.ports.len() <= index {
-            self.ports.resize(index + 1, Port { leg: NOBODY, addr: None, stray: None });
+            self.ports.resize(index + 1, Port { addr: None, stray: None });
+            self.legs.resize(index + 1, NOBODY);
         }
         if self.ports[index].addr.replace(addr).is_none() {
             self.shelf(addr.ip()).ready.push_back(port.0);
@@ -84,7 +85,7 @@ impl Ports {
     /// The leg that has `port`.
     #[inline]
     pub(super) fn leg(&self, port: PortIndex) -> Option<u32> {
-        self.ports.get(port.0 as usize).map(|p| p.leg).filter(|leg| *leg != NOBODY)
+        self.legs.get(port.0 as usize).copied().filter(|leg| *leg != NOBODY)
     }
 
     /// Gives a port to `leg`, at `near` if we have it, else at an address of its family, else at the
@@ -106,9 +107,8 @@ impl Ports {
             None => shelf.resting.pop_front()?.1,
         };
         let stray = stray(index);
-        let port = &mut self.ports[index as usize];
-        port.leg = leg;
-        Some(Given { port: PortIndex(index), addr: port.addr?, stray })
+        self.legs[index as usize] = leg;
+        Some(Given { port: PortIndex(index), addr: self.ports[index as usize].addr?, stray })
     }
 
     /// Somebody sent to a port that is nobody's.
@@ -126,8 +126,9 @@ impl Ports {
         heard: Option<Source>,
         quarantine: Duration,
     ) {
-        if let Some(entry) = self.ports.get_mut(port.0 as usize).filter(|p| p.leg != NOBODY) {
-            entry.leg = NOBODY;
+        if self.leg(port).is_some() {
+            self.legs[port.0 as usize] = NOBODY;
+            let entry = &mut self.ports[port.0 as usize];
             entry.stray = heard.map(|source| (source, now));
             let Some(addr) = entry.addr else { return };
             self.shelf(addr.ip()).resting.push_back((now + quarantine, port.0));
@@ -136,7 +137,7 @@ impl Ports {
 
     /// Ports that are a leg's.
     pub(super) fn taken(&self) -> usize {
-        self.ports.iter().filter(|p| p.leg != NOBODY).count()
+        self.legs.iter().filter(|leg| **leg != NOBODY).count()
     }
 }
 

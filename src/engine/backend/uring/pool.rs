@@ -13,11 +13,15 @@ use super::{ADDRESS_LEN, DATAGRAM_BYTES, OUT_LEN};
 
 /// The number of the one buffer group.
 pub(super) const GROUP: u16 = 0;
-/// Buffers; a power of two. At 100,000 packets/s and 5 ms a turn a quarter of them is in use.
+/// Buffers at most; a power of two. At 100,000 packets/s and 5 ms a turn a quarter of them is in use.
 const BUFFERS: u16 = 2_048;
+/// As many are given to the kernel at first, and as many more each time that it finds none: it takes
+/// them in turn, so what is not needed would only push the others out of the caches.
+const STEP: u16 = 256;
 /// Bytes of each: what the kernel writes before it, the sender's address, the datagram, and room for
-/// an SRTP tag.
-const BUFFER_BYTES: usize = 2_048;
+/// an SRTP tag. An odd number of cache lines, so that the heads of the buffers, which are all that a
+/// relayed packet touches, spread over all sets of the caches.
+const BUFFER_BYTES: usize = 29 * 64;
 /// The kernel wants its ring at the start of a page.
 const PAGE: usize = 4_096;
 
@@ -51,6 +55,8 @@ impl Drop for Pages {
 pub(super) struct Pool {
     ring: Pages,
     memory: Pages,
+    /// How many buffers are in use.
+    grown: u16,
     /// How many entries were ever put into the ring, wrapping; the kernel knows `published`.
     tail: u16,
     published: u16,
@@ -60,7 +66,7 @@ pub(super) struct Pool {
 unsafe impl Send for Pool {}
 
 impl Pool {
-    /// Allocates the buffers and gives all of them to the kernel. The pool has to outlive the ring.
+    /// Allocates the buffers and gives the first of them to the kernel. The pool has to outlive the ring.
     pub(super) fn register(submitter: &Submitter<'_>) -> io::Result<Pool> {
         let ring = Pages::new(usize::from(BUFFERS) * size_of::<BufRingEntry>());
         let memory = Pages::new(usize::from(BUFFERS) * BUFFER_BYTES);
@@ -68,12 +74,19 @@ impl Pool {
         // SAFETY: the ring is of the size that its number of entries asks for, page aligned, and
         // lives as long as the pool.
         unsafe { submitter.register_buf_ring_with_flags(start, BUFFERS, GROUP, 0)? };
-        let mut pool = Pool { ring, memory, tail: 0, published: 0 };
-        for id in 0..BUFFERS {
-            pool.give(id);
-        }
+        let mut pool = Pool { ring, memory, grown: 0, tail: 0, published: 0 };
+        pool.grow();
         pool.publish();
         Ok(pool)
+    }
+
+    /// Gives the kernel more buffers, unless it has them all; says whether it did.
+    pub(super) fn grow(&mut self) -> bool {
+        let more = self.grown..(self.grown + STEP).min(BUFFERS);
+        self.grown = more.end;
+        let grew = !more.is_empty();
+        more.for_each(|id| self.give(id));
+        grew
     }
 
     /// Buffer `id`, which the kernel has filled and not been given back.
