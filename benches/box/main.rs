@@ -1,0 +1,275 @@
+//! The whole box: the real `belfry serve` and, where Debian's `rtpengine-daemon` is installed,
+//! rtpengine in user space, on the same load in the same run.
+//!
+//! ```text
+//!              core 0                                     core 1
+//!   generator ── RTP, 20 ms, spread ──▶ belfry serve ──┐        one is loaded while the other rests,
+//!       ▲  └──── the same ────────────▶ rtpengine ─────┤        by turns: A B A B …
+//!       └──────────── what comes back, checked ────────┘
+//! ```
+//!
+//! `cargo bench --bench box`; `-- --rows relay-100,relay-500 --rounds 3 --seconds 2` for less, `--calls
+//! 200` for as many calls in each row. Belfry's calls are real ones: a gateway calls another through
+//! the dialplan. Figures are medians over the rounds; the cost is the process's time on the CPUs, user
+//! and system, by the packets that came back. Loopback charges the receiver's part of the kernel to
+//! the sender, so take the ratios, not the figures. `docs/performance.md` holds the last table.
+
+#![allow(clippy::disallowed_methods, reason = "a bench owns its sockets, processes and clocks")]
+
+mod belfry;
+mod bencode;
+mod figures;
+mod generator;
+mod process;
+mod profile;
+mod row;
+mod rtpengine;
+mod sdp;
+mod sip;
+mod sound;
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use ::belfry::engine::{pinning, pool};
+
+use self::belfry::Belfry;
+use self::figures::{HEAD, Run, Runs};
+use self::generator::{Generator, Stream};
+use self::process::{Program, spent};
+use self::profile::Profile;
+use self::row::{ROWS, Row};
+use self::rtpengine::RtpEngine;
+use self::sound::Frames;
+
+/// Before each measured span, so that ports are learned and buffers have their depth.
+const WARM: Duration = Duration::from_millis(1_500);
+const OURS: &str = "Belfry";
+const THEIRS: &str = "rtpengine";
+/// Peers' RTP ports begin here; each peer has an address of its own.
+const FIRST_PORT: u16 = 10_000;
+
+/// What the command line says.
+struct Plan {
+    rows: Vec<Row>,
+    rounds: usize,
+    span: Duration,
+}
+
+impl Plan {
+    fn of_arguments() -> Plan {
+        let argument = |name: &str| std::env::args().skip_while(|arg| arg != name).nth(1);
+        let number = |name: &str| argument(name).and_then(|n| n.parse().ok());
+        let chosen = argument("--rows");
+        let is_chosen = |row: &Row| {
+            chosen.as_ref().is_none_or(|names| names.split(',').any(|name| name == row.name))
+        };
+        let calls = number("--calls").map(|calls: u64| calls as usize);
+        let alone = std::env::args().any(|arg| arg == "--alone");
+        let adapt = |row: &Row| Row {
+            calls: calls.unwrap_or(row.calls),
+            compared: row.compared && !alone,
+            ..*row
+        };
+        Plan {
+            rows: ROWS.iter().filter(|row| is_chosen(row)).map(adapt).collect(),
+            rounds: number("--rounds").unwrap_or(5) as usize,
+            span: Duration::from_secs(number("--seconds").unwrap_or(4)),
+        }
+    }
+}
+
+fn main() -> io::Result<()> {
+    let plan = Plan::of_arguments();
+    let cores = pinning::cores();
+    let [ours, theirs, ..] = cores[..] else {
+        return Err(io::Error::other("two cores are needed: one for the generator"));
+    };
+    pool::raise_file_limit();
+    let mut out = io::stdout().lock();
+    // In a thread of its own, for what is started from here would inherit it.
+    let real_time = std::thread::spawn(pinning::real_time).join();
+    if let Ok(Err(error)) = real_time {
+        writeln!(out, "the generator is not real time ({error}): delays are less exact\n")?;
+    }
+    let compared = rtpengine::installed();
+    if let Err(why) = compared {
+        writeln!(out, "{why}\n")?;
+    }
+    writeln!(out, "{HEAD}")?;
+    let mut all = Vec::new();
+    for row in &plan.rows {
+        let row = Row { compared: row.compared && compared.is_ok(), ..*row };
+        let mut peers = vec![Peer::ours(row)?];
+        if row.compared {
+            peers.push(Peer::theirs(row, theirs)?);
+        }
+        let _hogs = row.hogs.then(|| Hogs::on(&cores));
+        for _ in 0..plan.rounds {
+            for peer in &mut peers {
+                peer.round(ours, plan.span)?;
+            }
+        }
+        for peer in peers {
+            let (runs, notes) = peer.end(ours, plan.span)?;
+            writeln!(out, "{}", figures::line(&runs))?;
+            for note in notes {
+                writeln!(out, "  {note}")?;
+            }
+            out.flush()?;
+            all.push(runs);
+        }
+    }
+    writeln!(out, "\n{}", figures::ratios(&all, OURS, THEIRS))
+}
+
+/// One of the two, with its calls.
+struct Peer {
+    server: Server,
+    generator: Generator,
+    runs: Runs,
+    /// Bytes resident before there were calls.
+    empty: u64,
+    _reports: Vec<UdpSocket>,
+}
+
+enum Server {
+    Ours(Belfry),
+    Theirs(RtpEngine),
+}
+
+impl Server {
+    fn program(&self) -> &Program {
+        match self {
+            Server::Ours(belfry) => &belfry.program,
+            Server::Theirs(rtpengine) => &rtpengine.program,
+        }
+    }
+}
+
+impl Peer {
+    fn ours(row: Row) -> io::Result<Peer> {
+        let belfry = Belfry::start(address(1), [address(2), address(3)], &row)?;
+        Peer::connect(Server::Ours(belfry), OURS, address(4), row)
+    }
+
+    fn theirs(row: Row, core: usize) -> io::Result<Peer> {
+        let rtpengine = RtpEngine::start(address(5), core)?;
+        Peer::connect(Server::Theirs(rtpengine), THEIRS, address(6), row)
+    }
+
+    fn connect(
+        mut server: Server,
+        name: &'static str,
+        parties: Ipv4Addr,
+        row: Row,
+    ) -> io::Result<Peer> {
+        let empty = server.program().resident()?;
+        let (mut streams, mut reports, mut rtp) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 0..2 * row.calls {
+            let port = FIRST_PORT + 2 * number as u16;
+            let (stream, report) = Stream::open(parties, port, row.speech[number % 2])?;
+            rtp.push(stream.at()?);
+            streams.push(stream);
+            reports.push(report);
+        }
+        let ways = match &mut server {
+            Server::Ours(belfry) => belfry.place(&rtp, &row)?,
+            Server::Theirs(rtpengine) => rtpengine.place(&rtp, &row)?,
+        };
+        for (stream, (to, pt)) in streams.iter_mut().zip(ways) {
+            stream.talk_to(to, pt)?;
+        }
+        let frames = Frames::new(row.relayed()).map_err(io::Error::other)?;
+        let generator = Generator::new(streams, frames);
+        let runs = Runs { row, peer: name, runs: Vec::new(), memory: 0.0 };
+        Ok(Peer { server, generator, runs, empty, _reports: reports })
+    }
+
+    fn round(&mut self, core: usize, span: Duration) -> io::Result<()> {
+        let program = self.server.program();
+        let account = || (program.spent(), spent("self"));
+        let (seen, before, after) = on(core, || self.generator.run(WARM, span, account));
+        let (server, own) = (after.0?.since(before.0?), after.1?.since(before.1?));
+        let waited = (server.waited + own.waited).as_secs_f64() / span.as_secs_f64();
+        self.runs.runs.push(Run { seen, cpu: server.cpu, waited });
+        Ok(())
+    }
+
+    /// Its figures, and what else there is to say.
+    fn end(mut self, core: usize, span: Duration) -> io::Result<(Runs, Vec<String>)> {
+        let held = self.server.program().resident()?.saturating_sub(self.empty);
+        self.runs.memory = held as f64 / self.runs.row.calls as f64;
+        let mut notes = Vec::new();
+        if !self.runs.row.relayed() {
+            notes.push(format!("{:.1} kbit/s to the called", self.runs.rate_to_called()));
+        }
+        if let Server::Ours(belfry) = &self.server {
+            if let Some(late) = belfry.figure("late_p99_us") {
+                notes.push(format!("99 of 100 turns begin within {late} µs of their time"));
+            }
+            if self.runs.row.record {
+                let (files, bytes) = belfry.recordings();
+                notes.push(format!("recorded: {files} files, {} MB", bytes >> 20));
+            }
+            if self.runs.row.profiled {
+                let file = belfry.file("profile");
+                let profile = Profile::begin(belfry.program.id(), span, &file);
+                on(core, || self.generator.run(Duration::ZERO, span + WARM, || ()));
+                let share = profile.map(|profile| profile.end(&file));
+                notes.push(match share {
+                    Some(Ok(share)) => {
+                        format!("of the user time {:.1} % in libopus", share * 100.0)
+                    }
+                    Some(Err(error)) => format!("no share of libopus: {error}"),
+                    None => "no share of libopus: perf is not installed".into(),
+                });
+            }
+        }
+        Ok((self.runs, notes))
+    }
+}
+
+/// Threads that never rest.
+struct Hogs(Arc<AtomicBool>);
+
+impl Hogs {
+    /// One on each of `cores`; they end with this.
+    fn on(cores: &[usize]) -> Hogs {
+        let stop = Arc::new(AtomicBool::new(false));
+        for core in cores.iter().copied() {
+            let stop = stop.clone();
+            std::thread::spawn(move || {
+                let _ = pinning::pin(core);
+                while !stop.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Hogs(stop)
+    }
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Does it on `core`, before all that is not real time, where that is permitted.
+fn on<T: Send>(core: usize, act: impl FnOnce() -> T + Send) -> T {
+    let there = || {
+        let _ = (pinning::pin(core), pinning::real_time());
+        act()
+    };
+    std::thread::scope(|scope| scope.spawn(there).join()).expect("the generator does not panic")
+}
+
+/// Loopback addresses of this run's own.
+fn address(n: u8) -> Ipv4Addr {
+    let process = std::process::id();
+    Ipv4Addr::new(127, (2 + (process / 250) % 250) as u8, (process % 250) as u8, n)
+}

@@ -1,0 +1,58 @@
+//! The loads: what is carried, how many times at once, and who carries it.
+
+use crate::sdp::Speech::{self, Opus, Pcma, Pcmu};
+
+/// One load.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// By which it is chosen on the command line.
+    pub name: &'static str,
+    pub calls: usize,
+    /// What the caller and the called speak.
+    pub speech: [Speech; 2],
+    /// Whether both channels are recorded.
+    pub record: bool,
+    /// Whether rtpengine carries the same in turn.
+    pub compared: bool,
+    /// Whether a program that never rests runs beside on each core.
+    pub hogs: bool,
+    /// Whether perf is asked how much of the time is libopus's own.
+    pub profiled: bool,
+}
+
+/// Those that are run unless others are chosen.
+pub const ROWS: [Row; 8] = [
+    row("relay-40", 40, [Pcma, Pcma]),
+    Row { hogs: true, compared: false, ..row("hogs-40", 40, [Pcma, Pcma]) },
+    row("relay-100", 100, [Pcma, Pcma]),
+    row("relay-500", 500, [Pcma, Pcma]),
+    row("relay-1000", 1_000, [Pcma, Pcma]),
+    Row { record: true, compared: false, ..row("record-500", 500, [Pcma, Pcma]) },
+    row("g711-100", 100, [Pcma, Pcmu]),
+    Row { profiled: true, ..row("opus-30", 30, [Pcma, Opus]) },
+];
+
+const fn row(name: &'static str, calls: usize, speech: [Speech; 2]) -> Row {
+    Row { name, calls, speech, record: false, compared: true, hogs: false, profiled: false }
+}
+
+impl Row {
+    /// Whether packets go through as they came.
+    pub fn relayed(&self) -> bool {
+        self.speech[0] == self.speech[1]
+    }
+
+    /// As the table calls it.
+    pub fn title(&self) -> String {
+        let more = match (self.record, self.hogs) {
+            (true, _) => " + recording in two channels",
+            (_, true) => ", a busy program on each core",
+            _ => "",
+        };
+        match self.speech {
+            [a, b] if a == b => format!("relay, {} calls of G.711{more}", self.calls),
+            [_, Opus] => format!("PCMA ↔ Opus 48 kHz, {} calls", self.calls),
+            _ => format!("PCMA ↔ PCMU, {} calls", self.calls),
+        }
+    }
+}
