@@ -106,8 +106,10 @@ impl Belfry {
             for entry in entries.into_iter().flatten().flatten() {
                 match entry.metadata() {
                     Ok(meta) if meta.is_dir() => folders.push(entry.path()),
-                    Ok(meta) => (files, bytes) = (files + 1, bytes + meta.len()),
-                    Err(_) => {}
+                    Ok(meta) if meta.is_file() => {
+                        (files, bytes) = (files + 1, bytes + meta.len());
+                    }
+                    _ => {}
                 }
             }
         }

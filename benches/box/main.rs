@@ -39,7 +39,7 @@ use ::belfry::engine::{pinning, pool};
 use self::belfry::Belfry;
 use self::figures::{HEAD, Run, Runs};
 use self::generator::{Generator, Stream};
-use self::process::{Program, spent};
+use self::process::{Program, load};
 use self::profile::Profile;
 use self::row::{ROWS, Row};
 use self::rtpengine::RtpEngine;
@@ -48,6 +48,8 @@ use self::sound::Frames;
 /// Before each measured span, so that ports are learned and buffers have their depth.
 const WARM: Duration = Duration::from_millis(1_500);
 const OURS: &str = "Belfry";
+/// The same under a load that is recorded, without the recording.
+const PLAIN: &str = "Belfry, not recorded";
 const THEIRS: &str = "rtpengine";
 /// Peers' RTP ports begin here; each peer has an address of its own.
 const FIRST_PORT: u16 = 10_000;
@@ -99,11 +101,14 @@ fn main() -> io::Result<()> {
     if let Err(why) = compared {
         writeln!(out, "{why}\n")?;
     }
-    writeln!(out, "{HEAD}")?;
+    writeln!(out, "load average {} at the beginning\n\n{HEAD}", load()?)?;
     let mut all = Vec::new();
     for row in &plan.rows {
         let row = Row { compared: row.compared && compared.is_ok(), ..*row };
-        let mut peers = vec![Peer::ours(row)?];
+        let mut peers = vec![Peer::ours(row, OURS, 1)?];
+        if row.record {
+            peers.push(Peer::ours(Row { record: false, ..row }, PLAIN, 7)?);
+        }
         if row.compared {
             peers.push(Peer::theirs(row, theirs)?);
         }
@@ -123,7 +128,8 @@ fn main() -> io::Result<()> {
             all.push(runs);
         }
     }
-    writeln!(out, "\n{}", figures::ratios(&all, OURS, THEIRS))
+    writeln!(out, "\n{}", figures::ratios(&all, [OURS, PLAIN, THEIRS]))?;
+    writeln!(out, "load average {} at the end", load()?)
 }
 
 /// One of the two, with its calls.
@@ -151,9 +157,11 @@ impl Server {
 }
 
 impl Peer {
-    fn ours(row: Row) -> io::Result<Peer> {
-        let belfry = Belfry::start(address(1), [address(2), address(3)], &row)?;
-        Peer::connect(Server::Ours(belfry), OURS, address(4), row)
+    /// An appliance of ours at four addresses from number `first` on.
+    fn ours(row: Row, name: &'static str, first: u8) -> io::Result<Peer> {
+        let [own, a, b, parties] = [0, 1, 2, 3].map(|n| address(first + n));
+        let belfry = Belfry::start(own, [a, b], &row)?;
+        Peer::connect(Server::Ours(belfry), name, parties, row)
     }
 
     fn theirs(row: Row, core: usize) -> io::Result<Peer> {
@@ -191,11 +199,9 @@ impl Peer {
 
     fn round(&mut self, core: usize, span: Duration) -> io::Result<()> {
         let program = self.server.program();
-        let account = || (program.spent(), spent("self"));
+        let account = || program.spent();
         let (seen, before, after) = on(core, || self.generator.run(WARM, span, account));
-        let (server, own) = (after.0?.since(before.0?), after.1?.since(before.1?));
-        let waited = (server.waited + own.waited).as_secs_f64() / span.as_secs_f64();
-        self.runs.runs.push(Run { seen, cpu: server.cpu, waited });
+        self.runs.runs.push(Run { seen, cpu: after?.saturating_sub(before?) });
         Ok(())
     }
 
@@ -208,7 +214,8 @@ impl Peer {
             notes.push(format!("{:.1} kbit/s to the called", self.runs.rate_to_called()));
         }
         if let Server::Ours(belfry) = &self.server {
-            if let Some(late) = belfry.figure("late_p99_us") {
+            // Where another was loaded by turns, its turns are among these.
+            if let Some(late) = belfry.figure("late_p99_us").filter(|_| self.runs.row.hogs) {
                 notes.push(format!("99 of 100 turns begin within {late} µs of their time"));
             }
             if self.runs.row.record {

@@ -12,24 +12,6 @@ const GRACE: Duration = Duration::from_secs(10);
 /// A running program; it is ended with this.
 pub struct Program(Child);
 
-/// Time on the CPUs, by the scheduler's account, to the nanosecond: user and system together. (How much
-/// of it was in user mode only the kernel's ticks would say, and they come in step with a turn.)
-#[derive(Clone, Copy, Default)]
-pub struct Spent {
-    /// On a CPU.
-    pub cpu: Duration,
-    /// Ready, but another was on the CPU.
-    pub waited: Duration,
-}
-
-impl Spent {
-    /// What was spent since `before`.
-    pub fn since(self, before: Spent) -> Spent {
-        let waited = self.waited.saturating_sub(before.waited);
-        Spent { cpu: self.cpu.saturating_sub(before.cpu), waited }
-    }
-}
-
 impl Program {
     /// Starts it, both outputs to `log`.
     pub fn start(command: &mut Command, log: &Path) -> io::Result<Program> {
@@ -48,9 +30,17 @@ impl Program {
         matches!(self.0.try_wait(), Ok(None))
     }
 
-    /// What it has spent so far.
-    pub fn spent(&self) -> io::Result<Spent> {
-        spent(&self.id().to_string())
+    /// Its time on the CPUs so far, by the scheduler's account, to the nanosecond: all threads, user
+    /// and system together. (How much of it was in user mode only the kernel's ticks would say, and they
+    /// come in step with a turn.)
+    pub fn spent(&self) -> io::Result<Duration> {
+        let mut spent = Duration::ZERO;
+        for task in fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            // A thread that has just ended takes its account with it.
+            let Ok(stat) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+            spent += Duration::from_nanos(field(&stat, 0)?);
+        }
+        Ok(spent)
     }
 
     /// Bytes of memory that it holds.
@@ -81,16 +71,10 @@ impl Drop for Program {
     }
 }
 
-/// What a process (its number, or `self`) has spent so far, all threads together.
-pub fn spent(process: &str) -> io::Result<Spent> {
-    let mut sum = Spent::default();
-    for task in fs::read_dir(format!("/proc/{process}/task"))? {
-        // A thread that has just ended takes its account with it.
-        let Ok(stat) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
-        sum.cpu += Duration::from_nanos(field(&stat, 0)?);
-        sum.waited += Duration::from_nanos(field(&stat, 1)?);
-    }
-    Ok(sum)
+/// How many threads of the whole machine were running or ready, mean of the last minute.
+pub fn load() -> io::Result<String> {
+    let text = fs::read_to_string("/proc/loadavg")?;
+    Ok(text.split(' ').next().unwrap_or_default().to_owned())
 }
 
 fn field(text: &str, n: usize) -> io::Result<u64> {

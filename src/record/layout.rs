@@ -66,13 +66,14 @@ impl Pieces for Vec<u8> {
 #[derive(Debug)]
 pub struct Layout {
     format: RecordFormat,
-    /// Position of the first sample in `buffer`; all before has left.
+    /// Position of the first sample in `sides`; all before has left.
     base: u64,
     /// One past the newest sample of either channel.
     end: u64,
-    /// Whole pieces, interleaved, taken round and round so that nothing has to move: a sample lies
-    /// at its position modulo their length. Silence where nothing was laid yet.
-    buffer: Vec<u8>,
+    /// Left and right, each by itself until a piece leaves: a block is laid by one copy. Taken round
+    /// and round so that nothing has to move: a sample lies at its position modulo their length, which
+    /// is of whole pieces. Silence where nothing was laid yet.
+    sides: [Vec<u8>; 2],
     /// The block that is being stretched.
     block: Vec<u8>,
     late: u64,
@@ -82,13 +83,14 @@ impl Layout {
     /// An empty recording.
     pub fn new(format: RecordFormat) -> Layout {
         // The window and the newest block, in whole pieces, and the one that leaves next.
-        let bytes = (WINDOW + LONGEST_BLOCK) * format.frame_bytes();
-        let bytes = (bytes.div_ceil(PIECE_BYTES) + 1) * PIECE_BYTES;
+        let frames = PIECE_BYTES / format.frame_bytes();
+        let frames = ((WINDOW + LONGEST_BLOCK).div_ceil(frames) + 1) * frames;
+        let side = vec![format.silence(); frames * format.sample_bytes()];
         Layout {
             format,
             base: 0,
             end: 0,
-            buffer: vec![format.silence(); bytes],
+            sides: [side.clone(), side],
             block: Vec::with_capacity((LONGEST_BLOCK + 8) * format.sample_bytes()),
             late: 0,
         }
@@ -130,34 +132,20 @@ impl Layout {
         self.late += late;
         let samples = &samples[late as usize * width..];
         let at = self.at(position + late);
+        let side = match channel {
+            Channel::Left => &mut self.sides[0],
+            Channel::Right => &mut self.sides[1],
+        };
         // What reaches past the buffer's end goes on at its beginning.
-        let before =
-            ((self.buffer.len() - at) / self.format.frame_bytes() * width).min(samples.len());
-        let (before, behind) = samples.split_at(before);
-        self.interleave(channel, at, before);
-        self.interleave(channel, 0, behind);
+        let (before, behind) = samples.split_at((side.len() - at).min(samples.len()));
+        side[at..at + before.len()].copy_from_slice(before);
+        side[..behind.len()].copy_from_slice(behind);
     }
 
-    /// Where the sample at `position` lies in the buffer.
+    /// Where the sample at `position` lies on either side.
     fn at(&self, position: u64) -> usize {
-        let frame = self.format.frame_bytes();
-        (position % (self.buffer.len() / frame) as u64) as usize * frame
-    }
-
-    fn interleave(&mut self, channel: Channel, at: usize, samples: &[u8]) {
-        let side = if channel == Channel::Right { self.format.sample_bytes() } else { 0 };
-        // A copy of a length that is known only here would be a call a sample.
-        match self.format {
-            RecordFormat::Alaw => {
-                let places = self.buffer[at + side..].iter_mut().step_by(2);
-                places.zip(samples).for_each(|(to, from)| *to = *from);
-            }
-            RecordFormat::Pcm16 => {
-                let frames = self.buffer[at..].chunks_exact_mut(4);
-                let pairs = frames.zip(samples.chunks_exact(2));
-                pairs.for_each(|(to, from)| to[side..side + 2].copy_from_slice(from));
-            }
-        }
+        let width = self.format.sample_bytes();
+        (position % (self.sides[0].len() / width) as u64) as usize * width
     }
 
     /// Time has come to `end` although nothing is laid there: what is too old leaves, as silence
@@ -166,8 +154,7 @@ impl Layout {
         self.end = self.end.max(end.min(self.most()));
         let frames = (PIECE_BYTES / self.format.frame_bytes()) as u64;
         while self.end - self.base >= frames + WINDOW as u64 {
-            self.leave(PIECE_BYTES, out);
-            self.base += frames;
+            self.leave(frames, out);
         }
     }
 
@@ -175,30 +162,29 @@ impl Layout {
     /// Gives its whole length.
     pub fn close(&mut self, end: u64, out: &mut impl Pieces) -> u64 {
         self.advance(end, out);
-        let mut rest = (self.end - self.base) as usize * self.format.frame_bytes();
-        while rest > 0 {
-            let bytes = rest.min(PIECE_BYTES);
-            self.leave(bytes, out);
-            self.base += (bytes / self.format.frame_bytes()) as u64;
-            rest -= bytes;
+        let frames = (PIECE_BYTES / self.format.frame_bytes()) as u64;
+        while self.base < self.end {
+            self.leave(frames.min(self.end - self.base), out);
         }
-        self.base = self.end;
         self.end
     }
 
-    /// The `bytes` at the base leave, and silence takes their place.
-    fn leave(&mut self, bytes: usize, out: &mut impl Pieces) {
-        let at = self.at(self.base);
-        let (behind, before) = self.buffer.split_at_mut(at);
-        // It ends at the buffer's end at the latest, unless the base is no piece's beginning.
-        let (before, silence) = (&mut before[..], self.format.silence());
-        let whole = bytes.min(before.len());
-        for part in [&mut before[..whole], &mut behind[..bytes - whole]] {
-            if !part.is_empty() {
-                out.piece(part);
-                part.fill(silence);
-            }
+    /// As many `frames` as that leave from the base, at most a piece, and silence takes their place.
+    fn leave(&mut self, frames: u64, out: &mut impl Pieces) {
+        let (width, at) = (self.format.sample_bytes(), self.at(self.base));
+        // Up to the buffer's end, which a piece only reaches past when its base is no piece's.
+        let bytes = (frames as usize * width).min(self.sides[0].len() - at);
+        let [left, right] = self.sides.each_mut().map(|side| &mut side[at..at + bytes]);
+        let mut piece = [0; PIECE_BYTES];
+        let piece = &mut piece[..2 * bytes];
+        match self.format {
+            RecordFormat::Alaw => interleave::<1>(left, right, piece),
+            RecordFormat::Pcm16 => interleave::<2>(left, right, piece),
         }
+        out.piece(piece);
+        left.fill(self.format.silence());
+        right.fill(self.format.silence());
+        self.base += (bytes / width) as u64;
     }
 
     /// The longest recording, samples.
@@ -209,6 +195,15 @@ impl Layout {
     /// Samples that came too late to be laid, or past what a file can hold.
     pub fn late(&self) -> u64 {
         self.late
+    }
+}
+
+/// Samples of `WIDTH` bytes, one of the left and one of the right by turns.
+fn interleave<const WIDTH: usize>(left: &[u8], right: &[u8], frames: &mut [u8]) {
+    let (left, right) = (left.as_chunks::<WIDTH>().0, right.as_chunks::<WIDTH>().0);
+    let frames = frames.as_chunks_mut::<WIDTH>().0.as_chunks_mut::<2>().0;
+    for ((frame, left), right) in frames.iter_mut().zip(left).zip(right) {
+        *frame = [*left, *right];
     }
 }
 

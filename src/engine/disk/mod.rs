@@ -232,21 +232,28 @@ impl Writer {
         let mut rings = std::mem::take(&mut self.rings);
         for ring in &mut rings {
             while let Some(tap) = ring.next() {
-                let id = match &tap {
-                    Tap::Block(block) => block.recording,
-                    Tap::Stop { recording, .. } => *recording,
-                };
-                if !self.running.contains_key(&id) {
-                    // Its opening was asked for before its first block was sent.
-                    requests.try_iter().for_each(|open| self.open(open));
-                }
                 match tap {
-                    Tap::Block(block) => self.lay(&block),
-                    Tap::Stop { recording, samples, lost } => self.close(recording, samples, lost),
+                    Tap::Block(block) => {
+                        if !self.lay(&block) {
+                            self.open_all(requests);
+                            self.lay(&block);
+                        }
+                    }
+                    Tap::Stop { recording, samples, lost } => {
+                        if !self.running.contains_key(&recording) {
+                            self.open_all(requests);
+                        }
+                        self.close(recording, samples, lost);
+                    }
                 }
             }
         }
         self.rings = rings;
+    }
+
+    /// A recording's opening was asked for before its first block was sent.
+    fn open_all(&mut self, requests: &Receiver<OpenRecording>) {
+        requests.try_iter().for_each(|open| self.open(open));
     }
 
     fn open(&mut self, open: OpenRecording) {
@@ -258,15 +265,17 @@ impl Writer {
         self.running.insert(recording, Running { layout, state, unpacker });
     }
 
-    fn lay(&mut self, block: &TapBlock<'_>) {
+    /// Whether the block's recording is known here, and it was laid.
+    fn lay(&mut self, block: &TapBlock<'_>) -> bool {
         let Some(Running { layout, state, unpacker }) = self.running.get_mut(&block.recording)
         else {
-            return;
+            return false;
         };
         let samples = unpacker.samples(block);
         let mut file = RecordingFile { state, storage: &mut *self.storage };
         layout.lay(block.channel, block.position, block.adjust, samples, &mut file);
         tell_fault(&self.tell, block.recording, state);
+        true
     }
 
     fn close(&mut self, recording: RecordingId, samples: u64, dropped: u64) {
