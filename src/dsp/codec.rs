@@ -78,6 +78,11 @@ impl Codec {
         self == Codec::Opus || self.rate() == rate
     }
 
+    /// The rate at which its coders run where samples of `rate` are wanted: that, if they can.
+    pub fn rate_beside(self, rate: Rate) -> Rate {
+        if self.runs_at(rate) { rate } else { self.rate() }
+    }
+
     /// Whether packets of so many milliseconds can be made.
     pub fn takes_ptime(self, ms: u32) -> bool {
         match self {
@@ -284,6 +289,15 @@ impl Decoder {
         Ok(needed)
     }
 
+    /// Forgets the stream: the next packet begins another.
+    pub fn reset(&mut self) {
+        match self {
+            Decoder::G722(decoder) => *decoder = g722::Decoder::new(),
+            Decoder::Opus(decoder) => decoder.reset(),
+            Decoder::Pcma | Decoder::Pcmu | Decoder::L16 => {}
+        }
+    }
+
     /// Whether it makes up for lost packets itself: then [`conceal`](Decoder::conceal) and
     /// [`recover`](Decoder::recover) have to be called for each of them, before the next is decoded.
     pub fn conceals(&self) -> bool {
@@ -296,6 +310,15 @@ impl Decoder {
         match self {
             Decoder::Opus(decoder) => decoder.conceal(out).map(|_| true),
             Decoder::Pcma | Decoder::Pcmu | Decoder::G722(_) | Decoder::L16 => Ok(false),
+        }
+    }
+
+    /// Tells a codec that carries its state from packet to packet, but does not conceal itself, what was
+    /// made up for a lost one; `before` is what was heard right before that.
+    pub fn follow(&mut self, before: &[i16], made: &[i16]) {
+        match self {
+            Decoder::G722(decoder) => decoder.follow(before, made),
+            Decoder::Pcma | Decoder::Pcmu | Decoder::Opus(_) | Decoder::L16 => {}
         }
     }
 

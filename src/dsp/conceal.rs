@@ -1,49 +1,64 @@
-//! Packet-loss concealment in the manner of ITU-T G.711 Appendix I: what is missing is filled with
-//! the last pitch period, played on.
+//! Packet-loss concealment: what is missing is filled with the last pitch period, played on, and where
+//! what follows is known already, with its first pitch period, played backwards towards it.
 //!
 //! On the path: after decoding, before anything mixes or records the samples. Every frame of the
-//! stream goes through, good or lost, in order. Unlike Appendix I it adds no delay.
+//! stream goes through, good or lost, in order. It adds no delay.
 //!
 //! ```text
 //!  heard ──────────────┤ lost: one period, again, then two in turn, three │ good ─────
 //!              └period─┘ └offset fades over ¼ period                      └─ merged
 //!  loudness ── 1 ──────────── 1 (10 ms) ─ ╲ ─ ╲ ─ 0 (60 ms)
+//!
+//!  heard ──────────────┤ both, one fading into the other ├ good, unchanged
+//!              └period─┘─────▶ ╲╱ ◀──────────────────────└period─┘
 //! ```
 //!
 //! - The first period starts where the last one did; whatever step that makes against the last
 //!   sample heard is added as an offset that fades out, so the seam has no edge.
 //! - The end of each round is blended into the samples before the next round's start.
-//! - After 10 ms two periods take turns, after 20 ms three, so that it does not buzz; after 10 ms
+//! - After 20 ms two periods take turns, after 40 ms three, so that it does not buzz; after 10 ms
 //!   it fades, and after 60 ms it is silent.
-//! - The first good frame is blended in over a quarter period plus 4 ms for each 10 ms lost, at
+//! - The first good frame is blended in over a quarter period plus 2 ms for each 10 ms lost, at
 //!   most 10 ms.
+//! - With both sides known, each is carried through the whole hole; the less the two are alike, the
+//!   more the sum is lifted, so that the middle does not sink.
 //!
-//! Not here: deciding that a frame is lost (the jitter buffer does), comfort noise afterwards.
+//! The first picture is ITU-T G.711 Appendix I's manner, less its delay. Any rate of [`Rate`]: lengths
+//! are in slots of an eighth of a millisecond. Not here: deciding that a frame is lost (the jitter buffer does), comfort noise afterwards.
 
 use super::pitch;
+use super::rate::Rate;
 
-/// Samples kept of what was heard: three longest periods and a quarter.
+/// Slots kept of what was heard: three longest periods and a quarter.
 const HISTORY: usize = 3 * pitch::LONGEST + pitch::LONGEST / 4;
-/// Samples compared to find the pitch: 20 ms.
+/// Slots compared to find the pitch: 20 ms; of what comes after a hole, 5 ms.
 const COMPARED: usize = 160;
+const COMPARED_AHEAD: usize = 40;
 /// Shortest period used: 5 ms. Of a higher voice it is some multiple.
 const SHORTEST: usize = 40;
 /// Period where none is found.
 const WITHOUT_PITCH: usize = 80;
-/// Samples of concealment at full loudness: 10 ms.
+/// Slots of concealment at full loudness: 10 ms.
 const FULL: usize = 80;
-/// Samples of concealment until silence: 60 ms.
+/// Slots after which another period joins the round: 20 ms.
+const ROUND: usize = 160;
+/// Slots of concealment until silence: 60 ms.
 const SILENT: usize = 480;
-/// What the blend back into the stream gains with each 10 ms that were lost: 4 ms.
-const MERGE_STEP: usize = 32;
+/// What the blend back into the stream gains with each 10 ms that were lost: 2 ms.
+const MERGE_STEP: usize = 16;
 /// Longest blend back into the stream: 10 ms.
 const LONGEST_MERGE: usize = 80;
+/// Least slots of what comes after a hole for it to be of use: 10 ms.
+const LEAST_AHEAD: usize = 80;
 
 /// What is played on while frames are lost.
 #[derive(Clone, Copy, Debug)]
 struct Going {
-    /// Pitch period in samples.
+    /// Samples in a slot.
+    k: usize,
+    /// Pitch period in samples, and the most of them that the source holds.
     period: usize,
+    periods: usize,
     /// Index into the source of the sample that comes next.
     next: usize,
     /// Index into the source where the next round begins.
@@ -57,23 +72,22 @@ struct Going {
 /// Conceals the losses of one stream.
 #[derive(Clone, Debug)]
 pub struct Concealer {
+    k: usize,
     /// What was heard last, good or made.
-    history: [i16; HISTORY],
+    history: Box<[i16]>,
     /// The history as it was when the loss began.
-    source: [i16; HISTORY],
+    source: Box<[i16]>,
+    /// What comes after a hole, turned round.
+    ahead: Box<[i16]>,
     going: Option<Going>,
-}
-
-impl Default for Concealer {
-    fn default() -> Concealer {
-        Concealer::new()
-    }
 }
 
 impl Concealer {
     /// Nothing heard yet: a loss now is silence.
-    pub fn new() -> Concealer {
-        Concealer { history: [0; HISTORY], source: [0; HISTORY], going: None }
+    pub fn new(rate: Rate) -> Concealer {
+        let k = rate.per_slot();
+        let none: Box<[i16]> = vec![0; HISTORY * k].into();
+        Concealer { k, history: none.clone(), source: none.clone(), ahead: none, going: None }
     }
 
     /// A frame arrived, of any length. After a loss its beginning is changed: blended with what was
@@ -83,8 +97,8 @@ impl Concealer {
             return; // nothing to blend into: the loss goes on
         }
         if let Some(mut going) = self.going.take() {
-            let length = going.period / 4 + MERGE_STEP * (going.made / FULL);
-            let length = length.min(LONGEST_MERGE).min(frame.len());
+            let length = going.period / 4 + MERGE_STEP * (going.made / (FULL * self.k)) * self.k;
+            let length = length.min(LONGEST_MERGE * self.k).min(frame.len());
             for (index, sample) in frame[..length].iter_mut().enumerate() {
                 let share = (index + 1) as f32 / (length + 1) as f32;
                 let made = going.sample(&self.source);
@@ -96,10 +110,7 @@ impl Concealer {
 
     /// A frame is missing: fills `out`, of any length, with what may have been in it.
     pub fn lost(&mut self, out: &mut [i16]) {
-        let mut going = self.going.unwrap_or_else(|| {
-            self.source = self.history;
-            Going::after(&self.source)
-        });
+        let mut going = self.go();
         for sample in out.iter_mut() {
             *sample = rounded(going.sample(&self.source));
         }
@@ -107,38 +118,110 @@ impl Concealer {
         self.remember(out);
     }
 
+    /// As [`Concealer::lost`], but only to look at: as if it had not been asked.
+    pub fn foresee(&mut self, out: &mut [i16]) {
+        let mut going = self.go();
+        self.going = Some(going);
+        for sample in out.iter_mut() {
+            *sample = rounded(going.sample(&self.source));
+        }
+    }
+
+    /// What was heard last, good or made: at least 46 ms.
+    pub fn heard(&self) -> &[i16] {
+        &self.history
+    }
+
+    /// A frame is missing, or the rest of one, and the one after it is there: fills `out` with what may
+    /// lead from the one side to the other.
+    pub fn between(&mut self, out: &mut [i16], after: &mut [i16]) {
+        if after.len() < LEAST_AHEAD * self.k {
+            self.lost(out);
+            return self.good(after);
+        }
+        let held = after.len().min(self.ahead.len());
+        let from = self.ahead.len() - held;
+        let turned = self.ahead[from..].iter_mut().rev();
+        turned.zip(after.iter()).for_each(|(to, sample)| *to = *sample);
+        let mut back = Going::after(&self.ahead, held, COMPARED_AHEAD, self.k);
+        let mut going = self.go();
+        for sample in out.iter_mut().rev() {
+            *sample = rounded(back.sample(&self.ahead));
+        }
+        let alike = likeness(going, &self.source, out);
+        let step = 1.0 / (out.len() + 1) as f32;
+        for (index, sample) in out.iter_mut().enumerate() {
+            let share = (index + 1) as f32 * step;
+            let (before, after) = (1.0 - share, share);
+            let sum = before * going.sample(&self.source) + after * f32::from(*sample);
+            let sinks = before * before + after * after + 2.0 * alike * before * after;
+            *sample = rounded(sum / sinks.sqrt());
+        }
+        self.going = None;
+        self.remember(out);
+        self.remember(after);
+    }
+
     /// Whether the last frame was lost.
     pub fn is_concealing(&self) -> bool {
         self.going.is_some()
     }
 
+    /// What is played on already, or begins to be.
+    fn go(&mut self) -> Going {
+        self.going.unwrap_or_else(|| {
+            self.source.copy_from_slice(&self.history);
+            Going::after(&self.source, self.source.len(), COMPARED, self.k)
+        })
+    }
+
     /// Appends `heard` to the history.
     fn remember(&mut self, heard: &[i16]) {
-        let heard = &heard[heard.len().saturating_sub(HISTORY)..];
+        let length = self.history.len();
+        let heard = &heard[heard.len().saturating_sub(length)..];
         self.history.copy_within(heard.len().., 0);
-        self.history[HISTORY - heard.len()..].copy_from_slice(heard);
+        self.history[length - heard.len()..].copy_from_slice(heard);
     }
 }
 
+/// How alike what `going` would play and `other` are: 0 unrelated (or worse) to 1.
+fn likeness(mut going: Going, source: &[i16], other: &[i16]) -> f32 {
+    let (mut own, mut others, mut both) = (0.0, 0.0, 0.0);
+    for &sample in other {
+        let (a, b) = (going.sample(source), f32::from(sample));
+        own += a * a;
+        others += b * b;
+        both += a * b;
+    }
+    (both / f32::sqrt(own * others).max(1.0)).clamp(0.0, 1.0)
+}
+
 impl Going {
-    /// At the end of `source`.
-    fn after(source: &[i16; HISTORY]) -> Going {
-        let period = pitch::search(source, COMPARED, SHORTEST..=pitch::LONGEST)
-            .map_or(WITHOUT_PITCH, |pitch| pitch.lag);
-        let next = HISTORY - period;
-        let offset = f32::from(source[HISTORY - 1]) - f32::from(source[next - 1]);
-        Going { period, next, round: next, made: 0, offset }
+    /// At the end of `source`, whose last `held` samples were heard; `compared` slots tell the pitch.
+    fn after(source: &[i16], held: usize, compared: usize, k: usize) -> Going {
+        let end = source.len();
+        let window = (compared * k).min(held / 2);
+        let most = (pitch::LONGEST * k).min(held - window);
+        let period = pitch::search(&source[end - held..], window, SHORTEST * k..=most, k)
+            .map_or(WITHOUT_PITCH * k, |pitch| pitch.lag)
+            .min(held * 4 / 5);
+        let periods = ((held - period / 4) / period).clamp(1, 3);
+        let next = end - period;
+        let offset = f32::from(source[end - 1]) - f32::from(source[next - 1]);
+        Going { k, period, periods, next, round: next, made: 0, offset }
     }
 
     /// The next sample.
-    fn sample(&mut self, source: &[i16; HISTORY]) -> f32 {
-        if self.made >= SILENT {
+    fn sample(&mut self, source: &[i16]) -> f32 {
+        let (full, silent) = (FULL * self.k, SILENT * self.k);
+        if self.made >= silent {
             return 0.0;
         }
         let quarter = self.period / 4;
-        let left = HISTORY - self.next;
+        let left = source.len() - self.next;
         if left == quarter {
-            self.round = HISTORY - self.period * (1 + self.made / FULL).min(3);
+            let turns = (1 + self.made / (ROUND * self.k)).min(self.periods);
+            self.round = source.len() - self.period * turns;
         }
         let mut value = f32::from(source[self.next]);
         if left <= quarter {
@@ -149,7 +232,7 @@ impl Going {
             value += self.offset * (1.0 - (self.made + 1) as f32 / quarter as f32);
         }
         self.next = if left == 1 { self.round } else { self.next + 1 };
-        let fading = (self.made + 1).saturating_sub(FULL) as f32 / (SILENT - FULL) as f32;
+        let fading = (self.made + 1).saturating_sub(full) as f32 / (silent - full) as f32;
         self.made += 1;
         value * (1.0 - fading)
     }
@@ -188,7 +271,7 @@ mod tests {
 
     /// `clean` in frames, those of `lost` concealed.
     fn through(clean: &[i16], frame: usize, lost: impl Fn(usize) -> bool) -> Vec<i16> {
-        let mut concealer = Concealer::new();
+        let mut concealer = Concealer::new(Rate::Khz8);
         let mut out = clean.to_vec();
         for (index, frame) in out.chunks_mut(frame).enumerate() {
             if lost(index) {
@@ -259,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_loss_at_the_start_is_silence() {
-        let mut concealer = Concealer::new();
+        let mut concealer = Concealer::new(Rate::Khz8);
         let mut out = [1; 1000];
         concealer.lost(&mut out);
         assert_eq!(out, [0; 1000]);
@@ -291,7 +374,7 @@ mod tests {
             frames in prop::collection::vec((1usize..600, any::<bool>()), 1..30),
         ) {
             let mut rng = Rng::from_seed(seed);
-            let mut concealer = Concealer::new();
+            let mut concealer = Concealer::new(Rate::Khz8);
             for (length, lost) in frames {
                 let mut frame: Vec<i16> = (0..length).map(|_| rng.next_u32() as i16).collect();
                 let sent = frame.clone();

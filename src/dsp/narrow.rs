@@ -1,11 +1,12 @@
-//! Any codec at 8 kHz: its coder, and where that cannot run so slowly, the resampler beside it.
+//! Any codec at the rate of who hears or speaks: its coder, and where that cannot run so slowly, the
+//! resampler beside it.
 //!
-//! On the path: the sample path, as long as the exchange's own samples are those of the telephone
-//! network. Opus codes 8 kHz itself; G.722 always means 16 kHz.
+//! On the path: the sample path. Mostly that is 8 kHz, the telephone network's; between two wide
+//! codecs it is as wide as the narrower of them. Opus codes any rate itself; G.722 always means 16 kHz.
 //!
 //! ```text
-//!   G.711, Opus   payload ─▶ decoder ───────────────────────▶ 8 kHz
-//!   G.722, L16    payload ─▶ decoder ─▶ 16 … 48 kHz ─▶ resampler ─▶ 8 kHz (3.5 ms later)
+//!   at 8 kHz   G.711, Opus   payload ─▶ decoder ───────────────────────▶ 8 kHz
+//!              G.722, L16    payload ─▶ decoder ─▶ 16 … 48 kHz ─▶ resampler ─▶ 8 kHz (3.5 ms later)
 //! ```
 //!
 //! Everything is allocated when a coder is made. Not here: codecs at their own rate
@@ -23,12 +24,7 @@ const PART_SAMPLES: usize = 2 * PART_BYTES;
 /// Samples of the longest packet at the highest rate.
 const LONGEST: usize = Rate::Khz48.samples(codec::LONGEST_PTIME_MS);
 
-/// The rate at which a coder of `codec` runs here.
-fn rate(codec: Codec) -> Rate {
-    if codec.runs_at(Rate::Khz8) { Rate::Khz8 } else { codec.rate() }
-}
-
-/// Payloads of one stream to samples of 8 kHz.
+/// Payloads of one stream to samples of one rate.
 #[derive(Debug)]
 pub struct Decoder {
     inner: codec::Decoder,
@@ -36,11 +32,16 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Before the stream's first packet.
+    /// Before the stream's first packet, to 8 kHz.
     pub fn new(codec: Codec) -> Result<Decoder, OpenError> {
-        let rate = rate(codec);
-        let resampler = (rate != Rate::Khz8).then(|| Resampler::new(rate, Rate::Khz8));
-        Ok(Decoder { inner: codec::Decoder::new(codec, rate)?, resampler })
+        Decoder::at(codec, Rate::Khz8)
+    }
+
+    /// Before the stream's first packet, to samples of `rate`.
+    pub fn at(codec: Codec, rate: Rate) -> Result<Decoder, OpenError> {
+        let own = codec.rate_beside(rate);
+        let resampler = (own != rate).then(|| Resampler::new(own, rate));
+        Ok(Decoder { inner: codec::Decoder::new(codec, own)?, resampler })
     }
 
     /// Decodes one packet into the beginning of `out` and returns its samples' number.
@@ -62,24 +63,9 @@ impl Decoder {
         }
         Ok(filled)
     }
-
-    /// See [`codec::Decoder::conceals`].
-    pub fn conceals(&self) -> bool {
-        self.inner.conceals()
-    }
-
-    /// See [`codec::Decoder::conceal`].
-    pub fn conceal(&mut self, out: &mut [i16]) -> Result<bool, DecodeError> {
-        self.inner.conceal(out)
-    }
-
-    /// See [`codec::Decoder::recover`].
-    pub fn recover(&mut self, next: &[u8], out: &mut [i16]) -> Result<bool, DecodeError> {
-        self.inner.recover(next, out)
-    }
 }
 
-/// Samples of 8 kHz to payloads of one stream.
+/// Samples of one rate to payloads of one stream.
 #[derive(Debug)]
 pub struct Encoder {
     inner: codec::Encoder,
@@ -87,14 +73,23 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Before the stream's first packet. `settings` is asked for by Opus only.
+    /// Before the stream's first packet, from 8 kHz. `settings` is asked for by Opus only.
     pub fn new(
         codec: Codec,
         settings: impl FnOnce(Rate) -> opus::Settings,
     ) -> Result<Encoder, OpenError> {
-        let rate = rate(codec);
-        let resampler = (rate != Rate::Khz8).then(|| Resampler::new(Rate::Khz8, rate));
-        Ok(Encoder { inner: codec::Encoder::new(codec, rate, settings)?, resampler })
+        Encoder::at(codec, Rate::Khz8, settings)
+    }
+
+    /// Before the stream's first packet, from samples of `rate`.
+    pub fn at(
+        codec: Codec,
+        rate: Rate,
+        settings: impl FnOnce(Rate) -> opus::Settings,
+    ) -> Result<Encoder, OpenError> {
+        let own = codec.rate_beside(rate);
+        let resampler = (own != rate).then(|| Resampler::new(rate, own));
+        Ok(Encoder { inner: codec::Encoder::new(codec, own, settings)?, resampler })
     }
 
     /// Codes one packet, of at most [`codec::LONGEST_PTIME_MS`], into the beginning of `payload` and

@@ -37,6 +37,9 @@ pub const LEAST_BIT_RATE: u32 = 6_000;
 pub const DEFAULT_BIT_RATE: u32 = 24_000;
 /// Complexity unless said otherwise, of 0 to 10.
 pub const DEFAULT_COMPLEXITY: u8 = 5;
+/// What libopus is told at least where packets are lost, per cent: at the usual bit rate it makes no
+/// copies for fewer, and those it makes for more cost more than they bring (docs/sound.md).
+const LEAST_LOSS: u8 = 10;
 /// Bytes of the longest payload that libopus makes of one frame; longer ones only waste the buffer.
 const LONGEST_PAYLOAD: usize = 1_276;
 /// Samples of [`LONGEST_MS`] and of the longest packet time at the highest rate.
@@ -190,7 +193,8 @@ impl Encoder {
         self.settings.loss_percent = percent;
         let fec = if percent == 0 { libopus::InbandFec::Off } else { libopus::InbandFec::Mode1 };
         accepted(self.inner.set_inband_fec(fec));
-        accepted(self.inner.set_packet_loss(percent));
+        let told = if percent == 0 { 0 } else { percent.max(LEAST_LOSS) };
+        accepted(self.inner.set_packet_loss(told));
     }
 
     /// Whether to send nothing in silence.
@@ -231,6 +235,32 @@ pub fn samples(payload: &[u8], rate: Rate) -> Result<usize, DecodeError> {
     libopus::utils::get_nb_samples(payload, sample_rate(rate)).map_err(|_| malformed)
 }
 
+/// Whether a packet says that nobody speaks (DTX): it holds no frame, or one of a byte, and until the
+/// next one comes nothing is missing.
+pub fn is_dtx(payload: &[u8]) -> bool {
+    payload.len() <= 2
+}
+
+/// Whether a packet also holds a copy of the one before it (in-band FEC, RFC 6716 §4.2.4). Seen in the
+/// first bytes of its first frame; packets of many frames, which nobody sends with FEC, count as
+/// without.
+pub fn has_copy(payload: &[u8]) -> bool {
+    let Some(&toc) = payload.first() else { return false };
+    // SILK frames of 20 ms in an Opus frame, by the configuration (§3.1): none in CELT alone.
+    let frames = match toc >> 3 {
+        config @ 0..12 => [1, 1, 2, 3][usize::from(config & 3)],
+        12..16 => 1,
+        _ => return false,
+    };
+    let first = match toc & 3 {
+        0 | 1 => 1,
+        2 => payload.get(1).map_or(1, |length| if *length < 252 { 2 } else { 3 }),
+        _ => return false,
+    };
+    // One bit of voice activity for each, then the flag.
+    payload.get(first).is_some_and(|flags| flags >> (7 - frames) & 1 == 1)
+}
+
 /// Decodes one stream.
 pub struct Decoder {
     inner: libopus::Decoder,
@@ -242,6 +272,11 @@ impl Decoder {
     pub fn new(rate: Rate) -> Result<Decoder, NoMemory> {
         let inner = libopus::Decoder::new(libopus::Channels::Mono, sample_rate(rate));
         Ok(Decoder { inner: inner.map_err(|_| NoMemory)?, rate })
+    }
+
+    /// Forgets the stream: the next packet begins another.
+    pub fn reset(&mut self) {
+        accepted(self.inner.reset());
     }
 
     /// Samples that a packet holds at this decoder's rate, by its first bytes.

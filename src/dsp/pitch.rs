@@ -7,7 +7,7 @@ use core::ops::RangeInclusive;
 
 use super::kernels::Kernels;
 
-/// The longest period that is looked for: 15 ms, a deep voice's 67 Hz.
+/// The longest period that is looked for, slots: 15 ms, a deep voice's 67 Hz.
 pub const LONGEST: usize = 120;
 
 /// A repetition.
@@ -20,16 +20,26 @@ pub struct Pitch {
 }
 
 /// The lag at which the last `window` samples are most like those before them. `samples` must hold
-/// `window` and the longest lag; longer lags than fit are not tried. `None` in silence.
-pub fn search(samples: &[i16], window: usize, lags: RangeInclusive<usize>) -> Option<Pitch> {
+/// `window` and the longest lag; longer lags than fit are not tried. Only every `step`-th lag is
+/// looked at, and the best one's neighbours: at a high rate they are as alike as makes no difference.
+/// `None` in silence.
+pub fn search(
+    samples: &[i16],
+    window: usize,
+    lags: RangeInclusive<usize>,
+    step: usize,
+) -> Option<Pitch> {
     let room = samples.len().checked_sub(window)?;
     let recent = &samples[room..];
-    lags.take_while(|&lag| lag <= room)
-        .filter_map(|lag| {
-            let similarity = similarity(recent, &samples[room - lag..][..window])?;
-            Some(Pitch { lag, similarity })
-        })
-        .max_by(|a, b| a.similarity.total_cmp(&b.similarity))
+    let look = |lag: usize| {
+        let similarity = similarity(recent, &samples[room - lag..][..window])?;
+        Some(Pitch { lag, similarity })
+    };
+    let (first, last) = (*lags.start(), (*lags.end()).min(room));
+    let best = |a: &Pitch, b: &Pitch| a.similarity.total_cmp(&b.similarity);
+    let coarse = (first..=last).step_by(step).filter_map(look).max_by(best)?;
+    let near = coarse.lag.saturating_sub(step - 1).max(first)..=(coarse.lag + step - 1).min(last);
+    near.filter_map(look).max_by(best)
 }
 
 /// How alike two stretches of one length are; `None` when one of them is silent.
@@ -68,22 +78,30 @@ mod tests {
     #[test]
     fn the_period_is_found() {
         for period in 40..=120 {
-            let pitch = search(&pulses(period, 400), 160, 40..=120).unwrap();
+            let pitch = search(&pulses(period, 400), 160, 40..=120, 1).unwrap();
             assert_eq!(pitch.lag % period, 0, "{period}");
             assert!(pitch.similarity > 0.99);
         }
     }
 
     #[test]
+    fn the_period_is_found_between_the_steps() {
+        for period in 240..=300 {
+            let pitch = search(&pulses(period, 1_200), 500, 200..=480, 6).unwrap();
+            assert!(pitch.lag.abs_diff(period) <= 6, "{period}: {pitch:?}");
+        }
+    }
+
+    #[test]
     fn silence_and_too_little_have_none() {
-        assert_eq!(search(&[0; 400], 160, 40..=120), None);
-        assert_eq!(search(&[9; 100], 160, 40..=120), None);
-        assert_eq!(search(&[900; 190], 160, 40..=120), None);
+        assert_eq!(search(&[0; 400], 160, 40..=120, 1), None);
+        assert_eq!(search(&[9; 100], 160, 40..=120, 1), None);
+        assert_eq!(search(&[900; 190], 160, 40..=120, 1), None);
     }
 
     #[test]
     fn full_scale_does_not_overflow() {
-        let pitch = search(&[i16::MIN; 1000], 800, 40..=120).unwrap();
+        let pitch = search(&[i16::MIN; 1000], 800, 40..=120, 1).unwrap();
         assert!((pitch.similarity - 1.0).abs() < 1e-3);
         let opposite = similarity(&[i16::MIN; 600], &[i16::MAX; 600]).unwrap();
         assert!((opposite + 1.0).abs() < 1e-3);

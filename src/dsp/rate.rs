@@ -41,6 +41,11 @@ impl Rate {
         (self.hz() / 1_000 * ms) as usize
     }
 
+    /// Samples in a slot: an eighth of a millisecond, in which one sample of 8 kHz lies.
+    pub const fn per_slot(self) -> usize {
+        (self.hz() / Rate::Khz8.hz()) as usize
+    }
+
     /// The rate of so many samples a second, if it is one of these.
     pub fn from_hz(hz: u32) -> Option<Rate> {
         Rate::ALL.into_iter().find(|rate| rate.hz() == hz)

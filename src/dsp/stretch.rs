@@ -9,27 +9,30 @@
 //!  expand        a a a [ P1 ][ P2 ] b b b   ─▶   a a a [P1][P2 ╲╱ P1][P2] b b b
 //! ```
 //!
-//! A block's first and last sample stay as they are, so blocks follow each other without seams. Not here: when
+//! At any rate; what is left out or added is a whole number of slots ([`Rate::per_slot`]). A block's first and last sample stay as they are, so blocks follow each other without seams. Not here: when
 //! to stretch, and by how much in all (the jitter buffer knows), history across blocks.
 
+use super::rate::Rate;
 use super::{level, pitch};
 
-/// Shortest period that is left out or added: 2.5 ms.
+/// Shortest period that is left out or added, slots: 2.5 ms.
 pub const SHORTEST: usize = 20;
-/// Longest period that is left out or added: 15 ms. A block of 30 ms has room for it.
+/// Longest period that is left out or added, slots: 15 ms. A block of 30 ms has room for it.
 pub const LONGEST: usize = pitch::LONGEST;
 /// Least similarity of the two periods for a change that is hardly heard.
 pub const GENTLE: f32 = 0.85;
 /// Least similarity when the delay must change soon: audible, but no click.
 pub const URGENT: f32 = 0.3;
+/// Only what is so quiet that any period will do.
+pub const QUIET: f32 = 1.1;
 /// Below this level any period will do.
-const QUIET_DBM0: f64 = -50.0;
+const QUIET_DBM0: f64 = -45.0;
 
 /// Writes `block` less one pitch period to `out` and returns how many samples that is. `None`, and
 /// nothing written, when no two periods are at least `similarity` alike, the block has no two
 /// periods, or `out` is shorter than `block`.
-pub fn accelerate(block: &[i16], similarity: f32, out: &mut [i16]) -> Option<usize> {
-    let join = Join::find(block, similarity).filter(|_| out.len() >= block.len())?;
+pub fn accelerate(block: &[i16], rate: Rate, similarity: f32, out: &mut [i16]) -> Option<usize> {
+    let join = Join::find(block, rate, similarity).filter(|_| out.len() >= block.len())?;
     let length = block.len() - join.lag;
     out[..join.at].copy_from_slice(&block[..join.at]);
     let (first, second) = join.periods(block);
@@ -40,8 +43,9 @@ pub fn accelerate(block: &[i16], similarity: f32, out: &mut [i16]) -> Option<usi
 
 /// Writes `block` and one more pitch period to `out` and returns how many samples that is. `None`
 /// as for [`accelerate`]; `out` must hold [`LONGEST`] more than `block`.
-pub fn expand(block: &[i16], similarity: f32, out: &mut [i16]) -> Option<usize> {
-    let join = Join::find(block, similarity).filter(|_| out.len() >= block.len() + LONGEST)?;
+pub fn expand(block: &[i16], rate: Rate, similarity: f32, out: &mut [i16]) -> Option<usize> {
+    let room = block.len() + LONGEST * rate.per_slot();
+    let join = Join::find(block, rate, similarity).filter(|_| out.len() >= room)?;
     let length = block.len() + join.lag;
     let middle = join.at + join.lag;
     out[..middle].copy_from_slice(&block[..middle]);
@@ -62,16 +66,19 @@ struct Join {
 
 impl Join {
     /// The most alike of all adjacent periods in the middle of `block`.
-    fn find(block: &[i16], similarity: f32) -> Option<Join> {
-        let longest = LONGEST.min(block.len() / 2);
+    fn find(block: &[i16], rate: Rate, similarity: f32) -> Option<Join> {
+        // Whole slots, so that what is left still lies on the grid of timestamps.
+        let k = rate.per_slot();
+        let (shortest, longest) = (SHORTEST * k, LONGEST.min(block.len() / k / 2) * k);
         let centred = |lag: usize| Join { at: (block.len() - 2 * lag) / 2, lag };
-        if longest < SHORTEST {
+        if longest < shortest {
             return None;
         }
         if level::dbm0(block) < QUIET_DBM0 {
             return Some(centred(longest));
         }
-        (SHORTEST..=longest)
+        (shortest..=longest)
+            .step_by(k)
             .filter_map(|lag| {
                 let (first, second) = centred(lag).periods(block);
                 Some((lag, pitch::similarity(first, second)?))
@@ -128,9 +135,9 @@ mod tests {
             let mut out = [0; 360];
             for longer in [false, true] {
                 let length = if longer {
-                    expand(block, GENTLE, &mut out)
+                    expand(block, Rate::Khz8, GENTLE, &mut out)
                 } else {
-                    accelerate(block, GENTLE, &mut out)
+                    accelerate(block, Rate::Khz8, GENTLE, &mut out)
                 };
                 let length = length.unwrap();
                 let periods = length.abs_diff(240) as f64 / period;
@@ -151,7 +158,7 @@ mod tests {
         let mut heard = Vec::new();
         let mut out = [0; 360];
         for block in samples.chunks(240) {
-            let length = accelerate(block, GENTLE, &mut out).unwrap();
+            let length = accelerate(block, Rate::Khz8, GENTLE, &mut out).unwrap();
             heard.extend(&out[..length]);
         }
         // In pieces of 200 ms: each join shifts the phase by a fraction of a sample.
@@ -164,25 +171,43 @@ mod tests {
     }
 
     #[test]
+    fn at_a_high_rate_a_change_is_whole_slots() {
+        for rate in [Rate::Khz16, Rate::Khz48] {
+            let k = rate.per_slot();
+            let turn = TAU * 130.0 / f64::from(rate.hz());
+            let tone: Vec<i16> =
+                (0..240 * k).map(|n| ((turn * n as f64).sin() * 9_000.0) as i16).collect();
+            let mut out = vec![0; 360 * k];
+            let shorter = accelerate(&tone, rate, GENTLE, &mut out).unwrap();
+            let period = rate.hz() as usize / 130;
+            assert!((240 * k - shorter).is_multiple_of(k));
+            assert!((240 * k - shorter).abs_diff(period) <= k, "{rate:?} {shorter}");
+            assert!(largest_step(&out[..shorter]) < 2 * largest_step(&tone));
+            let longer = expand(&tone, rate, GENTLE, &mut out).unwrap();
+            assert!((longer - 240 * k).abs_diff(period) <= k, "{rate:?} {longer}");
+        }
+    }
+
+    #[test]
     fn noise_is_left_alone_unless_quiet() {
         let mut rng = Rng::from_seed(3);
         let mut noise: Vec<i16> = (0..240).map(|_| rng.next_u32() as i16 / 4).collect();
         let mut out = [0; 360];
-        assert_eq!(accelerate(&noise, GENTLE, &mut out), None);
-        assert_eq!(expand(&noise, GENTLE, &mut out), None);
+        assert_eq!(accelerate(&noise, Rate::Khz8, GENTLE, &mut out), None);
+        assert_eq!(expand(&noise, Rate::Khz8, GENTLE, &mut out), None);
         assert_eq!(out, [0; 360]);
         noise.iter_mut().for_each(|s| *s /= 256);
-        assert_eq!(accelerate(&noise, GENTLE, &mut out), Some(120));
-        assert_eq!(expand(&[0; 160], GENTLE, &mut out), Some(240));
+        assert_eq!(accelerate(&noise, Rate::Khz8, GENTLE, &mut out), Some(120));
+        assert_eq!(expand(&[0; 160], Rate::Khz8, GENTLE, &mut out), Some(240));
     }
 
     #[test]
     fn too_short_is_refused() {
         let mut out = [0; 400];
-        assert_eq!(accelerate(&[0; 39], GENTLE, &mut out), None);
-        assert_eq!(expand(&[], GENTLE, &mut out), None);
-        assert_eq!(accelerate(&[0; 240], GENTLE, &mut out[..239]), None);
-        assert_eq!(expand(&[0; 240], GENTLE, &mut out[..359]), None);
+        assert_eq!(accelerate(&[0; 39], Rate::Khz8, GENTLE, &mut out), None);
+        assert_eq!(expand(&[], Rate::Khz8, GENTLE, &mut out), None);
+        assert_eq!(accelerate(&[0; 240], Rate::Khz8, GENTLE, &mut out[..239]), None);
+        assert_eq!(expand(&[0; 240], Rate::Khz8, GENTLE, &mut out[..359]), None);
     }
 
     proptest! {
@@ -192,11 +217,11 @@ mod tests {
             similarity in -1f32..1.0,
         ) {
             let mut out = [0; 620];
-            if let Some(length) = accelerate(&block, similarity, &mut out) {
+            if let Some(length) = accelerate(&block, Rate::Khz8, similarity, &mut out) {
                 prop_assert!((SHORTEST..=LONGEST).contains(&(block.len() - length)));
                 prop_assert_eq!(out[..length].first(), block.first().filter(|_| length > 0));
             }
-            if let Some(length) = expand(&block, similarity, &mut out) {
+            if let Some(length) = expand(&block, Rate::Khz8, similarity, &mut out) {
                 prop_assert!((SHORTEST..=LONGEST).contains(&(length - block.len())));
                 prop_assert_eq!(out[..length].last(), block.last());
                 prop_assert_eq!(out.first(), block.first());

@@ -1,29 +1,22 @@
 //! What makes a received stream audible to us: for the sample path and for digits in the audio.
 //!
 //! ```text
-//!   payload ─▶ decoder ─▶ 8 kHz ─▶ jitter buffer ─▶ whoever hears it, digit detector
-//!                 │
-//!                 └ Opus, packets missing before this one: what they may have held is made up
-//!                   first, the last of them from the copy in this one (in-band FEC)
+//!   packet ─▶ jitter buffer, decoder ─▶ (resampler) ─▶ samples of the ear's rate ─▶ whoever hears it
+//!                                                                  └─▶ 8 kHz ─▶ digit detector
 //! ```
 //!
-//! Decoded is what comes, when it comes: the decoders of Opus and G.722 carry their state from packet
-//! to packet. An Opus packet that others overtook has been made up for by then and is not decoded.
-//! What is missing while nothing later has come is concealed by the jitter buffer.
+//! An ear's rate is the lowest at which nothing is lost for who hears it: 8 kHz where either side is of
+//! the telephone network, else that of the narrower codec. Not here: who hears it
+//! ([`bridge`](super::bridge)), which rate ([`leg`](super::leg)).
 
-use super::jitter::Jitter;
+use super::jitter::{Arrived, Figures, Heard, Jitter, LONGEST_PULL};
 use crate::base::Time;
-use crate::base::seq::{diff32, extend32};
+use crate::base::seq::extend32;
 use crate::dsp::codec::{Codec, OpenError};
 use crate::dsp::dtmf_detect::{Detected, Detector};
-use crate::dsp::narrow::Decoder;
+use crate::dsp::rate::Rate;
+use crate::dsp::resample::stream::Resampler;
 
-/// The longest hole that a decoder fills itself, samples: 120 ms, what libopus makes up at once.
-const LONGEST_GAP: i32 = 960;
-/// Lost packets are made up in steps of so many samples: 2.5 ms.
-const GAP_STEP: i32 = 20;
-/// A timestamp further back than this many samples (1 s) is no late packet's.
-const LATEST: i32 = 8_000;
 /// Where extended timestamps begin: so far from zero that nothing runs below it.
 const FIRST: u64 = 1 << 40;
 
@@ -60,82 +53,79 @@ impl Narrowed {
     }
 }
 
-/// One packet of audio.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spoken<'a> {
-    /// It begins a stream.
-    pub(super) first: bool,
-    /// Packets are missing right before it.
-    pub(super) missing: bool,
-    /// Its timestamp and length, samples.
-    pub(super) timestamp: u32,
-    pub(super) samples: u32,
-    pub(super) payload: &'a [u8],
-}
-
 /// One leg's ear.
 #[derive(Debug)]
 pub(super) struct Ear {
-    pub(super) jitter: Jitter,
+    jitter: Jitter,
+    rate: Rate,
+    /// From the jitter buffer's rate to the ear's, where that is none of the codec's: G.722 heard in the
+    /// telephone network.
+    resampler: Resampler,
     detector: Detector,
-    decoder: Decoder,
-    /// Timestamp after the newest packet that was decoded.
-    next: Option<u32>,
+    /// From the ear's rate to the detector's.
+    narrow: Resampler,
 }
 
 impl Ear {
-    /// For a stream of `codec`.
-    pub(super) fn new(codec: Codec) -> Result<Ear, OpenError> {
-        let decoder = Decoder::new(codec)?;
-        Ok(Ear { jitter: Jitter::new(), detector: Detector::new(), decoder, next: None })
+    /// For a stream of `codec`, heard at `rate`; `seed` makes its comfort noise unlike another's.
+    pub(super) fn new(codec: Codec, rate: Rate, seed: u64) -> Result<Ear, OpenError> {
+        let jitter = Jitter::new(codec, rate, seed)?;
+        let resampler = Resampler::new(jitter.rate(), rate);
+        let narrow = Resampler::new(rate, Rate::Khz8);
+        Ok(Ear { jitter, rate, resampler, detector: Detector::new(), narrow })
     }
 
-    /// Takes a packet; `pcm` is room for its samples. One that cannot be decoded counts as lost.
+    /// The rate of the samples that it gives.
+    pub(super) fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Takes a packet of audio that came at `now`.
     #[inline]
-    pub(super) fn insert(&mut self, now: Time, spoken: Spoken<'_>, pcm: &mut [i16]) {
-        if self.decoder.conceals() && !self.make_up(spoken, pcm) {
-            return;
-        }
-        if let Ok(count) = self.decoder.decode(spoken.payload, pcm) {
-            self.jitter.insert(now, spoken.first, spoken.timestamp, &pcm[..count]);
-        }
+    pub(super) fn insert(&mut self, now: Time, packet: Arrived<'_>) {
+        self.jitter.insert(now, packet);
     }
 
-    /// Makes up what is missing right before a packet; `false`: the packet came too late itself.
-    fn make_up(&mut self, spoken: Spoken<'_>, pcm: &mut [i16]) -> bool {
-        let Spoken { timestamp, samples, payload, .. } = spoken;
-        let after = timestamp.wrapping_add(samples);
-        let expected = self.next.filter(|_| !spoken.first);
-        let gap = expected.map_or(0, |next| diff32(timestamp, next));
-        if (-LATEST..0).contains(&gap) {
-            return false;
-        }
-        self.next = Some(after);
-        let fits = (GAP_STEP..=LONGEST_GAP).contains(&gap) && gap % GAP_STEP == 0;
-        let Some(next) = expected.filter(|_| spoken.missing && fits) else {
-            return true;
-        };
-        // The packet tells of the one before it only; that is taken to have been as long.
-        let (gap, last) = (gap as usize, (gap as usize).min(samples as usize));
-        let Some(pcm) = pcm.get_mut(..gap) else { return true };
-        let (early, late) = pcm.split_at_mut(gap - last);
-        let early = early.is_empty() || self.decoder.conceal(early).is_ok();
-        if early && self.decoder.recover(payload, late).is_ok() {
-            self.jitter.fill(next, pcm);
-        }
-        true
+    /// Takes a packet of comfort noise (RFC 3389): from `timestamp`, in slots, on nobody speaks.
+    pub(super) fn insert_noise(&mut self, timestamp: u32, payload: &[u8]) {
+        self.jitter.insert_noise(timestamp, payload);
     }
 
-    /// The next samples.
-    pub(super) fn hear(&mut self, now: Time, pcm: &mut [i16]) {
-        self.jitter.pull(now, pcm);
+    /// The next samples of its rate, for a hearer whose clock says `now`: a whole number of slots (of an
+    /// eighth of a millisecond), at most [`LONGEST_PULL`] of them. All of `pcm` is written.
+    #[inline]
+    pub(super) fn pull(&mut self, now: Time, pcm: &mut [i16]) -> Heard {
+        let own = self.jitter.rate();
+        if own == self.rate {
+            return self.jitter.pull(now, pcm);
+        }
+        let mut wide = [0; LONGEST_PULL * Rate::Khz48.per_slot()];
+        let count = pcm.len() / self.rate.per_slot() * own.per_slot();
+        let wide = &mut wide[..count.min(LONGEST_PULL * own.per_slot())];
+        let heard = self.jitter.pull(now, wide);
+        let filled = self.resampler.process(wide, pcm).unwrap_or(0);
+        pcm[filled..].fill(0);
+        heard
+    }
+
+    /// What happened so far.
+    pub(super) fn figures(&self) -> Figures {
+        self.jitter.figures()
     }
 
     /// The digit that begins in `pcm`, which follows what was looked at before. Two cannot begin
     /// within 60 ms.
     pub(super) fn detect(&mut self, pcm: &[i16]) -> Option<char> {
         let mut began = None;
-        self.detector.feed(pcm, &mut |detected| {
+        let mut slots = [0; LONGEST_PULL];
+        let narrow = match self.rate {
+            Rate::Khz8 => pcm,
+            _ => {
+                let count = self.narrow.process(pcm, &mut slots).unwrap_or(0);
+                &slots[..count]
+            }
+        };
+        self.detector.feed(narrow, &mut |detected| {
             if let Detected::Begin { digit, .. } = detected {
                 began = Some(digit);
             }
@@ -147,6 +137,7 @@ impl Ear {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::seq::diff32;
     use crate::dsp::level::dominant_tone;
     use crate::dsp::narrow::Encoder;
     use crate::dsp::opus::Settings;
@@ -167,26 +158,24 @@ mod tests {
                 payload[..bytes].to_vec()
             })
             .collect();
-        let (mut ear, mut pcm) = (Ear::new(Codec::Opus).unwrap(), [0; 1_600]);
-        let (mut heard, mut newest, mut turn) = (Vec::new(), None, 0);
+        let mut ear = Ear::new(Codec::Opus, Rate::Khz8, 1).unwrap();
+        let (mut heard, mut turn) = (Vec::new(), 0);
         for n in order {
-            while turn <= *n {
+            while turn < *n {
                 let mut out = [0; FRAME];
-                ear.hear(Time::from_millis(u64::from(turn) * 20), &mut out);
+                ear.pull(Time::from_millis(u64::from(turn) * 20 + 5), &mut out);
                 heard.extend(out);
                 turn += 1;
             }
-            let spoken = Spoken {
-                first: newest.is_none(),
-                missing: newest.is_some_and(|newest| *n > newest + 1),
+            let packet = Arrived {
+                first: n == order.first().unwrap(),
                 timestamp: n * FRAME as u32,
-                samples: FRAME as u32,
+                slots: FRAME as u32,
                 payload: &packets[*n as usize],
             };
-            ear.insert(Time::from_millis(u64::from(*n) * 20), spoken, &mut pcm);
-            newest = newest.max(Some(*n));
+            ear.insert(Time::from_millis(u64::from(turn) * 20), packet);
         }
-        (heard, ear.jitter.figures().concealed)
+        (heard, ear.figures().concealed)
     }
 
     #[test]
@@ -195,8 +184,9 @@ mod tests {
         let lossy: Vec<u32> = (0..100).filter(|n| n % 10 != 5).collect();
         for order in [whole, lossy] {
             let (heard, _) = hears(&order);
-            let tone = dominant_tone(&heard[1_600..], &[200.0, 382.0, 1_000.0]).unwrap();
-            assert!(tone.hz == 382.0 && tone.share > 0.85, "{tone:?}");
+            // After the first losses it waits for the packets after those that are missing.
+            let tone = dominant_tone(&heard[8_000..], &[200.0, 382.0, 1_000.0]).unwrap();
+            assert!(tone.hz == 382.0 && tone.share > 0.95, "{tone:?}");
         }
     }
 

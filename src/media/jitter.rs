@@ -1,12 +1,21 @@
 //! The jitter buffer: from packets that come when they like to samples whenever they are wanted.
 //!
 //! Stands on the sample path between a leg's received stream and whoever hears it; the relay path has
-//! none. Samples are laid on a tape by timestamp and taken off it by the hearer's clock. Between a
-//! sample's timestamp and the moment it is played lies the playout delay:
+//! none. Packets are kept as they came and decoded, in order, when the hearer's clock asks for their
+//! samples: so one that was overtaken is of use, and a hole is filled when as much as possible is known
+//! of what lies round it.
+//!
+//! ```text
+//!   packet ─▶ store (by timestamp) ─▶ voice: decode, or make up ─▶ ready ─▶ hearer
+//!      └────▶ delay (how late)                                      └ a pitch period more or less
+//! ```
+//!
+//! Positions are extended timestamps in slots of an eighth of a millisecond, whatever the rate. Between
+//! a sample's timestamp and the moment it is played lies the playout delay:
 //!
 //! ```text
 //!   lateness of packets (delay.rs)
-//!   │ least              │ least + spread + SAFETY = needed
+//!   │ least              │ least + spread + SAFETY = needed; a packet more while some are lost
 //!   ▼                    ▼
 //! ──┼────────────────────┼────────────────────────────── delay ──▶
 //!        too little: ◀───┤ stretch: a pitch period is played twice
@@ -15,54 +24,69 @@
 //!
 //! | Where the next sample should be | What is played |
 //! |---|---|
-//! | it is there | it |
-//! | missing, later ones are there | concealment, as long as the hole |
+//! | its packet is there | it |
+//! | missing, a later one is there | what leads from the one side to the other ([`voice`]) |
 //! | nothing is there (dry), and the delay was enough | concealment, for one pull: what is late alone counts as lost |
 //! | dry for longer, or the delay too little | concealment, and time stands still: when just that packet comes, it is still played, so that the delay has grown by its lateness; when another comes, the hole was already filled |
 //! | dry for [`DRY_LIMIT`] | silence, until a packet begins it anew |
+//! | nothing is there, and nobody speaks (Opus DTX, RFC 3389) | noise, until a packet begins it anew |
 //!
 //! Packets of any length and order go in, any number of samples comes out; drift of the two clocks
 //! is one pitch period now and then. Its memory is fixed at creation. Not here: order and duplicates
-//! by number ([`rtp_rx`](super::rtp_rx)), decoding.
+//! by number ([`rtp_rx`](super::rtp_rx)).
 
-mod changed;
 mod delay;
-mod tape;
+mod losses;
+mod ready;
+mod store;
 #[cfg(test)]
 mod tests;
+mod voice;
 
-use self::changed::{Changed, Wish};
 use self::delay::{Delay, samples};
-use self::tape::Tape;
+use self::losses::Losses;
+use self::ready::{Ready, Wish};
+use self::store::{Kept, Kind, Store};
+use self::voice::Voice;
 use crate::base::Time;
 use crate::base::seq::extend32;
-use crate::dsp::conceal::Concealer;
-use crate::dsp::stretch::{GENTLE, URGENT};
+use crate::dsp::codec::{Codec, OpenError};
+use crate::dsp::rate::Rate;
+use crate::dsp::stretch::{GENTLE, QUIET, URGENT};
 
-/// Longest packet that is taken, samples: 200 ms.
+/// Longest packet that is taken, slots: 200 ms.
 pub const LONGEST_PACKET: usize = 1_600;
-/// Most samples that can be pulled at once: 60 ms.
+/// Most slots that can be pulled at once: 60 ms.
 pub const LONGEST_PULL: usize = 480;
-/// Added to what the statistics ask for, samples: 2 ms for the clock's own accuracy.
+/// Room for what is decoded or made up at once, slots: a hole filled from both sides and the packet
+/// behind it.
+const AT_ONCE: usize = LONGEST_PACKET + 960;
+/// No packet is kept further from the next sample than this, slots: 1.024 s.
+const WINDOW: u64 = 8_192;
+/// Added to what the statistics ask for, slots: 2 ms for the clock's own accuracy.
 const SAFETY: i64 = 16;
-/// Spread that is supposed while there are few statistics, samples: 10 ms.
+/// Spread that is supposed while there are few statistics, slots: 10 ms.
 const FIRST_SPREAD: i64 = 80;
 /// Packets after which the statistics are believed alone.
 const FEW: u64 = 50;
 /// The delay does not grow beyond the least by more than this (400 ms).
 const MOST_DELAY: i64 = 3_200;
-/// After so many samples (400 ms) without a packet the stream counts as silent.
+/// After so many slots (400 ms) without a packet the stream counts as silent.
 pub const DRY_LIMIT: i64 = 3_200;
 /// A delay that could be less by so much (8 ms) without any packet coming late is shrunk.
 const WORTH_IT: i64 = 64;
-/// Samples between two changes of the delay: 100 ms.
+/// Slots between two changes of the delay: 100 ms.
 const REST: i64 = 800;
-/// After so many pulls in vain a change may be heard a little.
-const PATIENCE: u32 = 25;
+/// A change that is not urgent waits so many slots (1 s) for a pause in speech.
+const PAUSE_PATIENCE: i64 = 12_000;
+/// After so many slots in vain a change may be heard a little: 0.5 s where packets come too late, 2 s
+/// where the delay could be less. For losses alone it never is.
+const LATE_PATIENCE: i64 = 4_000;
+const LONG_PATIENCE: i64 = 16_000;
 /// Where extended timestamps begin: so far from zero that nothing runs below it.
 const FIRST: u64 = 1 << 40;
 
-/// What happened so far.
+/// What happened so far, in slots: samples of 8 kHz.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Figures {
     /// Packets whose time had been played when they came.
@@ -77,160 +101,205 @@ pub struct Figures {
     pub stretched: u64,
 }
 
+impl Figures {
+    /// These and `more`.
+    pub fn and(self, more: Figures) -> Figures {
+        Figures {
+            late: self.late + more.late,
+            concealed: self.concealed + more.concealed,
+            played: self.played + more.played,
+            shrunk: self.shrunk + more.shrunk,
+            stretched: self.stretched + more.stretched,
+        }
+    }
+}
+
+/// What a pull gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// Silence: there is no stream.
+    Nothing,
+    /// Noise: the sender says that nobody speaks.
+    Noise,
+    /// Sound, received or made up.
+    Sound,
+}
+
+/// One packet of audio as it was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'a> {
+    /// It begins a stream.
+    pub first: bool,
+    /// Its timestamp and length, slots.
+    pub timestamp: u32,
+    /// Its length.
+    pub slots: u32,
+    /// What it holds.
+    pub payload: &'a [u8],
+}
+
 /// One leg's jitter buffer.
 #[derive(Debug)]
 pub struct Jitter {
-    tape: Tape,
+    rate: Rate,
+    store: Store,
+    voice: Voice,
+    ready: Ready,
     delay: Delay,
     state: State,
-    /// Packets since the stream began.
+    /// Packets since the stream began, and where the newest ends.
     packets: u64,
-    /// Samples in the newest packet.
+    end: u64,
+    /// Slots in the newest packet.
     packet: i64,
-    concealer: Concealer,
-    /// Samples since nothing was there any more.
+    /// Slots since nothing was there any more.
     dry: i64,
-    /// Delay beyond what is needed, when last looked at.
+    losses: Losses,
+    /// Delay beyond what is needed, when last looked at, and how much of the need is for losses.
     excess: i64,
-    /// Samples of silence before the tape's next, at the beginning of a stream.
+    ahead: i64,
+    /// Slots of silence before the first packet, at the beginning of a stream.
     lead: usize,
-    /// Samples to be played before the tape's next: the rest of a changed block.
-    changed: Changed,
-    /// Samples until the delay may be changed again.
+    /// Slots until the delay may be changed again.
     rest: i64,
-    /// Pulls since a change was wished for.
-    waited: u32,
+    /// Slots since a change was wished for.
+    waited: i64,
     figures: Figures,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
-    /// No stream.
+    /// No stream, or nobody speaks.
     Silent,
     /// A stream begins at this position with the next pull.
     Starting(u64),
-    /// Position of the next sample, and samples concealed there while time stood still.
+    /// Position after the last sample that is ready, and slots concealed there while time stood still.
     Playing { next: u64, owed: usize },
 }
 
-impl Default for Jitter {
-    fn default() -> Jitter {
-        Jitter::new()
-    }
-}
-
 impl Jitter {
-    /// An empty buffer: about 30 kB, and never more.
-    pub fn new() -> Jitter {
-        Jitter {
-            tape: Tape::new(),
+    /// An empty buffer for packets of `codec`, heard at `rate` or, where that is none of the codec's, at
+    /// its own; `seed` for its comfort noise. About 30 kB at 8 kHz, and never more.
+    pub fn new(codec: Codec, rate: Rate, seed: u64) -> Result<Jitter, OpenError> {
+        let rate = codec.rate_beside(rate);
+        Ok(Jitter {
+            rate,
+            store: Store::new(),
+            voice: Voice::new(codec, rate, seed)?,
+            ready: Ready::new(rate, AT_ONCE),
             delay: Delay::new(),
             state: State::Silent,
             packets: 0,
+            end: FIRST,
             packet: 160,
-            concealer: Concealer::new(),
             dry: 0,
+            losses: Losses::default(),
             excess: 0,
+            ahead: 0,
             lead: 0,
-            changed: Changed::new(),
             rest: 0,
             waited: 0,
             figures: Figures::default(),
-        }
+        })
     }
 
-    /// Lays down a packet that came at `now`. `first`: it begins a new stream. Empty packets and
-    /// ones of more than [`LONGEST_PACKET`] samples are dropped.
-    pub fn insert(&mut self, now: Time, first: bool, timestamp: u32, pcm: &[i16]) {
-        if pcm.is_empty() || pcm.len() > LONGEST_PACKET {
+    /// The rate of the samples that it gives.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Keeps a packet that came at `now`. Empty packets and ones of more than [`LONGEST_PACKET`] are
+    /// dropped.
+    pub fn insert(&mut self, now: Time, packet: Arrived<'_>) {
+        let Arrived { first, timestamp, slots, payload } = packet;
+        if slots == 0 || slots as usize > LONGEST_PACKET {
             return;
         }
-        if first || self.packets == 0 {
+        if first {
             self.begin();
+            self.voice.restart();
         }
-        let mut at = self.extend(timestamp);
-        if !self.fits(at, pcm.len()) {
-            // The timestamps leapt: nothing that is here belongs to them.
-            self.begin();
-            at = self.extend(timestamp);
-        }
+        let at = self.place(timestamp, slots);
+        let end = at + u64::from(slots);
+        self.end = if self.packets == 0 { end } else { self.end.max(end) };
         self.packets += 1;
-        self.packet = pcm.len() as i64;
+        self.packet = i64::from(slots);
         self.delay.note(now, at);
+        self.losses.came(at, end);
         match self.state {
             State::Silent => {
-                self.tape.clear();
+                self.store.clear();
                 self.state = State::Starting(at);
             }
             State::Starting(next) => self.state = State::Starting(next.min(at)),
-            State::Playing { next, .. } if at < next => {
-                match pcm.get((next - at) as usize..).filter(|rest| !rest.is_empty()) {
-                    Some(rest) => self.tape.write(next, rest),
-                    None => self.figures.late += 1,
-                }
+            State::Playing { next, .. } if end <= next => {
+                self.figures.late += 1;
                 return;
             }
             State::Playing { .. } => {}
         }
-        self.tape.write(at, pcm);
+        self.store.insert(at, slots, Kind::Audio, payload);
     }
 
-    /// Lays down what was made up for lost packets. It says nothing of how late packets come, and
-    /// without a stream it has no place.
-    pub fn fill(&mut self, timestamp: u32, pcm: &[i16]) {
+    /// Keeps a packet of comfort noise (RFC 3389): from its timestamp on nobody speaks.
+    pub fn insert_noise(&mut self, timestamp: u32, payload: &[u8]) {
+        if self.packets == 0 || self.state == State::Silent {
+            return self.voice.quiet(payload);
+        }
+        let at = self.place(timestamp, 0);
+        self.store.insert(at, 0, Kind::Noise, payload);
+    }
+
+    /// The position of a packet. Where it can be none of this stream's, a new one has begun.
+    fn place(&mut self, timestamp: u32, slots: u32) -> u64 {
         let at = self.extend(timestamp);
-        if self.packets == 0 || pcm.len() > LONGEST_PACKET || !self.fits(at, pcm.len()) {
-            return;
+        if self.fits(at, slots) {
+            return at;
         }
-        match self.state {
-            State::Silent => {}
-            State::Playing { next, .. } if at < next => {
-                if let Some(rest) = pcm.get((next - at) as usize..).filter(|r| !r.is_empty()) {
-                    self.tape.write(next, rest);
-                }
-            }
-            State::Starting(_) | State::Playing { .. } => self.tape.write(at, pcm),
-        }
+        // The timestamps leapt: nothing that is here belongs to them.
+        self.begin();
+        self.voice.join();
+        self.extend(timestamp)
     }
 
-    /// The next samples, for a hearer whose clock says `now`. At most [`LONGEST_PULL`]; silence when
-    /// there is no stream.
-    pub fn pull(&mut self, now: Time, out: &mut [i16]) {
+    /// The next samples, for a hearer whose clock says `now`. At most [`LONGEST_PULL`] slots, whole
+    /// ones; silence when there is no stream.
+    pub fn pull(&mut self, now: Time, out: &mut [i16]) -> Heard {
+        let k = self.rate.per_slot();
+        let pull = (out.len() / k) as i64;
         if let State::Starting(first) = self.state {
-            self.start(now, first, out.len() as i64);
+            self.start(now, first, pull);
         }
-        let mut wish = self.wish(now, out.len() as i64);
-        let mut filled = self.changed.take(out);
-        if self.lead > 0 {
-            let silent = self.lead.min(out.len() - filled);
-            self.concealer.lost(&mut out[filled..filled + silent]);
-            self.lead -= silent;
-            filled += silent;
-        }
-        while let State::Playing { next, owed } = self.state
-            && filled < out.len()
-        {
-            let wanted = out.len() - filled;
-            if wish != Wish::None && self.change(next, core::mem::replace(&mut wish, Wish::None)) {
-                filled += self.changed.take(&mut out[filled..]);
+        let mut wish = self.wish(now, pull);
+        let mut filled = self.ready.take(out);
+        while filled < out.len() {
+            let room = &mut out[filled..];
+            if self.lead > 0 {
+                let silent = (self.lead * k).min(room.len());
+                self.voice.noise(&mut room[..silent]);
+                self.lead -= silent / k;
+                filled += silent;
                 continue;
             }
-            let run = self.tape.run(next, wanted);
-            if run == 0 {
-                filled += self.bridge(now, next, owed, &mut out[filled..]);
-                continue;
+            if wish != Wish::None {
+                self.change(core::mem::replace(&mut wish, Wish::None));
             }
-            let place = &mut out[filled..filled + run];
-            self.tape.copy(next, place);
-            self.tape.erase(next, run);
-            self.concealer.good(place);
-            self.state = State::Playing { next: next + run as u64, owed: 0 };
-            self.dry = 0;
-            filled += run;
+            if self.ready.is_empty() && !self.fetch(now, room.len() / k) {
+                break;
+            }
+            filled += self.ready.take(&mut out[filled..]);
         }
-        self.figures.played += filled as u64;
-        out[filled..].fill(0);
-        self.rest -= out.len() as i64;
+        self.rest -= pull;
+        self.figures.played += (filled / k) as u64;
+        let rests = self.voice.rests();
+        if filled < out.len() {
+            self.voice.noise(&mut out[filled..]);
+        }
+        match (filled > 0, rests) {
+            (_, true) => Heard::Noise,
+            (true, false) => Heard::Sound,
+            (false, false) => Heard::Nothing,
+        }
     }
 
     /// What happened so far.
@@ -238,44 +307,117 @@ impl Jitter {
         self.figures
     }
 
-    /// A new stream: nothing of the old one is played or remembered.
+    /// A new stream: what waits of the old one is not played, what is remembered of it not used.
     fn begin(&mut self) {
-        self.tape.clear();
+        self.store.clear();
         self.delay.clear();
         self.state = State::Silent;
-        (self.lead, self.packets) = (0, 0);
+        (self.lead, self.packets, self.losses) = (0, 0, Losses::default());
+        self.end = FIRST;
     }
 
     fn extend(&self, timestamp: u32) -> u64 {
-        extend32(timestamp, if self.packets == 0 { FIRST } else { self.tape.end() })
+        extend32(timestamp, self.end)
     }
 
-    /// Whether the tape can hold samples there without losing what is still to be played.
-    fn fits(&self, at: u64, length: usize) -> bool {
+    /// Whether a packet there can be kept without losing what is still to be played.
+    fn fits(&self, at: u64, slots: u32) -> bool {
         let (State::Starting(next) | State::Playing { next, .. }) = self.state else {
             return true;
         };
-        let end = at + length as u64;
-        end <= next + tape::LENGTH as u64 && end + tape::LENGTH as u64 >= next
+        let end = at + u64::from(slots);
+        end <= next + WINDOW && end + WINDOW >= next
     }
 
-    /// Something is missing at `next`; says how many samples were made up for it.
-    fn bridge(&mut self, now: Time, next: u64, owed: usize, out: &mut [i16]) -> usize {
-        if self.tape.end() > next {
-            let gap = self.tape.gap(next, tape::LENGTH);
-            // What was made up while dry stood for the beginning of this hole.
-            let skipped = owed.min(gap);
-            let made = (gap - skipped).min(out.len());
-            self.conceal(&mut out[..made]);
-            self.state = State::Playing { next: next + (skipped + made) as u64, owed: 0 };
-            return made;
+    /// Makes the next samples ready, `wanted` slots if they have to be made up; whether there is
+    /// anything.
+    fn fetch(&mut self, now: Time, wanted: usize) -> bool {
+        let State::Playing { next, owed } = self.state else {
+            return false;
+        };
+        let Some(kept) = self.store.first() else {
+            return self.dry(now, next, owed, wanted);
+        };
+        match kept {
+            Kept { at, kind: Kind::Noise, .. } if at <= next => {
+                self.voice.quiet(self.store.payload(kept));
+                self.store.pop();
+            }
+            Kept { at, slots, .. } if at + u64::from(slots) <= next => self.store.pop(),
+            Kept { at, .. } if at <= next => self.decode(kept, next),
+            Kept { at, .. } => self.cross((at - next) as usize, next, owed, wanted, kept),
         }
-        if self.dry >= DRY_LIMIT {
+        true
+    }
+
+    /// Decodes the packet that is due. One that is none of the codec's counts as lost.
+    fn decode(&mut self, kept: Kept, next: u64) {
+        self.store.pop();
+        let k = self.rate.per_slot();
+        let room = self.ready.room(kept.slots as usize * k);
+        let Some(slots) = self.voice.decode(self.store.payload(kept), room) else {
+            return;
+        };
+        let skipped = ((next - kept.at) as usize).min(slots);
+        self.voice.heard(&mut room[skipped * k..slots * k]);
+        self.ready.push(skipped * k, slots * k);
+        let next = next + (slots - skipped) as u64;
+        self.state = State::Playing { next, owed: 0 };
+        self.dry = 0;
+    }
+
+    /// Fills a hole of `gap` slots before the packet `kept`, or its beginning.
+    fn cross(&mut self, gap: usize, next: u64, owed: usize, wanted: usize, kept: Kept) {
+        let k = self.rate.per_slot();
+        // What was made up while dry stood for the beginning of this hole.
+        let skipped = owed.min(gap);
+        let (gap, next) = (gap - skipped, next + skipped as u64);
+        if gap == 0 {
+            self.state = State::Playing { next, owed: 0 };
+            return;
+        }
+        let made = match kept.kind {
+            _ if self.voice.rests() => {
+                let made = gap.min(wanted);
+                let room = self.ready.room(made * k);
+                self.voice.noise(room);
+                self.ready.push(0, made * k);
+                self.state = State::Playing { next: next + made as u64, owed: 0 };
+                return;
+            }
+            Kind::Noise => gap.min(wanted),
+            Kind::Audio => self.voice.before_bridge(gap, kept.slots as usize, wanted),
+        };
+        self.missed(next);
+        if made > 0 {
+            self.make_up(made);
+            self.state = State::Playing { next: next + made as u64, owed: 0 };
+            return;
+        }
+        self.store.pop();
+        let room = self.ready.room((gap + kept.slots as usize) * k);
+        match self.voice.bridge(gap, self.store.payload(kept), room) {
+            None => self.make_up(gap),
+            Some(slots) => {
+                self.ready.push(0, (gap + slots) * k);
+                self.figures.concealed += gap as u64;
+                self.state = State::Playing { next: next + (gap + slots) as u64, owed: 0 };
+                self.dry = 0;
+                return;
+            }
+        }
+        self.state = State::Playing { next: next + gap as u64, owed: 0 };
+    }
+
+    /// Nothing is there at `next`. Whether anything was made up for it.
+    fn dry(&mut self, now: Time, next: u64, owed: usize, wanted: usize) -> bool {
+        if self.dry >= DRY_LIMIT || self.voice.rests() {
             self.state = State::Silent;
-            return 0;
+            return false;
         }
-        let made = out.len();
-        self.conceal(out);
+        let made = self.voice.portion(wanted, self.packet as usize);
+        self.make_up(made);
+        self.missed(next);
         // Lateness so far, were it to end now.
         let late = samples(now) - next as i64 - self.delay.least().unwrap_or(0);
         let stand = (self.dry > 0 || self.excess < 0) && late < MOST_DELAY;
@@ -284,40 +426,53 @@ impl Jitter {
             false => State::Playing { next: next + made as u64, owed: 0 },
         };
         self.dry += made as i64;
-        made
+        true
     }
 
-    fn conceal(&mut self, out: &mut [i16]) {
-        self.concealer.lost(out);
-        self.figures.concealed += out.len() as u64;
+    /// So many slots are made up from what was heard before.
+    fn make_up(&mut self, slots: usize) {
+        let samples = slots * self.rate.per_slot();
+        let room = self.ready.room(samples);
+        self.voice.lost(room);
+        self.ready.push(0, samples);
+        self.figures.concealed += slots as u64;
+    }
+
+    /// A packet is missing at `next`: if it stays away, it is well to have the one after it in time.
+    fn missed(&mut self, next: u64) {
+        if self.voice.looks_ahead() {
+            self.losses.missed(next);
+        }
     }
 
     /// Begins to play so that a packet's edge falls on a pull's and packets as late as expected come in
     /// time: after whole pulls of silence, or behind `first` when a stall has delivered much at once.
     fn start(&mut self, now: Time, first: u64, pull: i64) {
         let delay = samples(now) - first as i64;
-        let needed = self.needed() + pull - common(pull, self.packet);
+        let needed = self.needed(first) + pull - common(pull, self.packet);
         let wait = (needed - delay + pull - 1).div_euclid(pull) * pull;
-        self.lead = wait.max(0) as usize;
+        self.lead = (wait - self.ready.slots() as i64).max(0) as usize;
         let next = first + wait.min(0).unsigned_abs();
         self.state = State::Playing { next, owed: 0 };
         self.dry = 0;
         // Whatever was heard before goes over into it without a step.
-        self.concealer.lost(&mut [0]);
+        self.voice.join();
     }
 
-    /// The delay that lets all but rare packets come in time, when their edges fall on pulls'.
-    fn needed(&self) -> i64 {
+    /// The delay that lets all but rare packets come in time, when their edges fall on pulls'; while
+    /// packets are lost, the ones after them too.
+    fn needed(&mut self, next: u64) -> i64 {
         let spread = match self.packets {
             ..FEW => self.delay.spread().max(FIRST_SPREAD),
             _ => self.delay.spread(),
         };
-        self.delay.least().unwrap_or(0) + spread.min(MOST_DELAY) + SAFETY
+        self.ahead = if self.losses.last(next) { self.packet } else { 0 };
+        self.delay.least().unwrap_or(0) + (spread + self.ahead).min(MOST_DELAY) + SAFETY
     }
 
-    /// Whether the delay should change before a pull of `pull` samples.
+    /// Whether the delay should change before a pull of `pull` slots.
     ///
-    /// Packets and pulls both come in steps. Where a packet's edge falls `k` samples into a pull, it
+    /// Packets and pulls both come in steps. Where a packet's edge falls `k` slots into a pull, it
     /// has to be there that much before its first sample is played. So the delay that counts is
     /// the one less `k`; and as long as shrinking only moves the edge towards the pull's beginning,
     /// it costs nothing. For the same reason stretching wins nothing before the edge reaches the pull
@@ -326,11 +481,11 @@ impl Jitter {
         let State::Playing { next, .. } = self.state else {
             return Wish::None;
         };
-        let before = self.lead + self.changed.left();
+        let before = self.lead + self.ready.slots();
         let position = next as i64 - before as i64;
         let step = common(pull, self.packet);
-        let edge = (self.tape.end() as i64 - position).rem_euclid(step);
-        self.excess = samples(now) - position - (pull - step + edge) - self.needed();
+        let edge = (self.end as i64 - position).rem_euclid(step);
+        self.excess = samples(now) - position - (pull - step + edge) - self.needed(next);
         let steps = (self.excess - SAFETY).max(0) / step;
         let wish = match edge + steps * step {
             // Nothing is won before the edge has come to the next pull.
@@ -338,31 +493,41 @@ impl Jitter {
             most @ WORTH_IT.. => Wish::Shrink(most as usize),
             _ => Wish::None,
         };
-        self.waited = if wish == Wish::None { 0 } else { self.waited + 1 };
+        self.waited = if wish == Wish::None { 0 } else { self.waited + pull };
         if self.rest > 0 || self.dry > 0 || self.packets < 2 {
             return Wish::None;
         }
         wish
     }
 
-    /// Plays a block with a pitch period more or less; whether there was one that lends itself.
-    fn change(&mut self, next: u64, wish: Wish) -> bool {
-        if self.lead > 0 || self.concealer.is_concealing() {
-            return false;
+    /// Plays a block with a pitch period more or less, if there is one that lends itself.
+    fn change(&mut self, wish: Wish) {
+        if !self.voice.is_whole() {
+            return;
         }
-        let similarity = if self.waited > PATIENCE { URGENT } else { GENTLE };
-        let Some(length) = self.changed.make(&self.tape, next, wish, similarity) else {
-            return false;
+        while self.ready.slots() < wish.block()
+            && let (Some(kept), State::Playing { next, .. }) = (self.store.first(), self.state)
+            && (kept.at, kept.kind) == (next, Kind::Audio)
+        {
+            self.decode(kept, next);
+        }
+        let late = self.excess + self.ahead < 0;
+        let similarity = match (wish, self.waited) {
+            (Wish::Stretch(_), LATE_PATIENCE..) if late => URGENT,
+            (Wish::Stretch(_), _) if late => GENTLE,
+            (Wish::Shrink(_), LONG_PATIENCE..) => URGENT,
+            (Wish::Shrink(most), _) if most as i64 > self.packet => GENTLE,
+            (_, PAUSE_PATIENCE..) => GENTLE,
+            _ => QUIET,
         };
+        if !self.ready.change(wish, similarity) {
+            return;
+        }
         match wish {
             Wish::Stretch(_) => self.figures.stretched += 1,
             Wish::Shrink(_) | Wish::None => self.figures.shrunk += 1,
         }
-        self.concealer.good(self.changed.samples());
-        self.tape.erase(next, length);
-        self.state = State::Playing { next: next + length as u64, owed: 0 };
-        (self.rest, self.waited) = (REST, 0);
-        true
+        self.rest = REST;
     }
 }
 

@@ -13,20 +13,24 @@
 
 use super::PortIndex;
 use super::bridge::{Audio, Paths, Side};
-use super::control::{Codec, LegStats, StreamParams};
+use super::control::{Codec, LegStats, OpusTerms, StreamParams};
 use super::dtmf_rx::DtmfRx;
 use super::ear::{Ear, Narrowed};
+use super::jitter::{Figures, LONGEST_PULL};
 use super::latch::{Latch, Source};
-use super::mouth::Mouth;
+use super::mouth::{Mouth, Over, Said};
 use super::plane::recordings::TapPoint;
 use super::quality::Direction;
 use super::rtcp::Rtcp;
 use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
+use super::seam::Seam;
 use crate::base::{Duration, LegId, Rng, Time};
 use crate::dsp::g711;
 use crate::dsp::narrow::Encoder;
 use crate::dsp::opus::{DEFAULT_BIT_RATE, Settings};
+use crate::dsp::rate::Rate;
+use crate::dsp::resample::stream::Resampler;
 use crate::wire::rtcp::{UNKNOWN, VoipMetrics};
 
 /// Samples of a packet time before anything was negotiated.
@@ -66,8 +70,15 @@ pub(super) struct Leg {
     pub(super) partner: Option<u32>,
     pub(super) taps: [Option<TapPoint>; MOST_TAPS],
     pub(super) ear: Option<Box<Ear>>,
+    /// What ears that it had before heard.
+    past: Figures,
     /// The clock of its timestamps against the plane's.
     pub(super) narrowed: Narrowed,
+    /// The rate of the samples that are heard of it and sent to it.
+    pub(super) rate: Rate,
+    /// Brings what it says of its own, which is 8 kHz, to that rate.
+    widen: Resampler,
+    pub(super) seam: Seam,
     /// Codes what it is sent; `None` before it was negotiated, or where there was no memory.
     pub(super) encoder: Option<Box<Encoder>>,
     pub(super) tx: RtpTx,
@@ -131,7 +142,11 @@ impl Leg {
             partner: None,
             taps: [None; MOST_TAPS],
             ear: None,
+            past: Figures::default(),
             narrowed: Narrowed::new(Codec::Pcma),
+            rate: Rate::Khz8,
+            widen: Resampler::new(Rate::Khz8, Rate::Khz8),
+            seam: Seam::default(),
             encoder: None,
             tx: RtpTx::new(now, ssrc, sequence, timestamp),
             port,
@@ -172,12 +187,24 @@ impl Leg {
             self.rx.set_clock(codec.clock_rate());
             self.tx.set_clock(now, codec.clock_rate());
             self.narrowed = Narrowed::new(codec);
-            self.ear = None;
-            self.encoder = Encoder::new(codec, Settings::new).ok().map(Box::new);
+            self.make_coders(codec, Rate::Khz8);
         }
+        self.keep_terms(params.opus);
+    }
+
+    /// Makes what codes samples of `rate` for its party, and drops the ear that hears another.
+    fn make_coders(&mut self, codec: Codec, rate: Rate) {
+        self.rate = rate;
+        self.drop_ear();
+        self.widen = Resampler::new(Rate::Khz8, rate);
+        self.encoder = Encoder::at(codec, rate, Settings::new).ok().map(Box::new);
+    }
+
+    /// Lets Opus be coded as the peer wants it.
+    fn keep_terms(&mut self, terms: OpusTerms) {
         if let Some(opus) = self.encoder.as_mut().and_then(|encoder| encoder.opus()) {
-            opus.set_bit_rate(params.opus.bit_rate.min(DEFAULT_BIT_RATE));
-            opus.set_dtx(params.opus.dtx);
+            opus.set_bit_rate(terms.bit_rate.min(DEFAULT_BIT_RATE));
+            opus.set_dtx(terms.dtx);
         }
     }
 
@@ -228,7 +255,7 @@ impl Leg {
         (self.narrowed.ticks() / self.event_ticks()).max(1)
     }
 
-    /// Samples in one packet that we send, 8 kHz.
+    /// Slots of an eighth of a millisecond in one packet that we send.
     pub(super) fn samples(&self) -> usize {
         let ptime = |p: &StreamParams| p.ptime_ms.clamp(*PTIME_MS.start(), *PTIME_MS.end());
         let made = self.params.as_ref().map(|p| (p.codec, ptime(p)));
@@ -241,14 +268,48 @@ impl Leg {
         self.params.as_ref().is_some_and(|p| p.receive && p.inband_dtmf)
     }
 
-    /// Makes or drops the ear.
-    pub(super) fn fit_ear(&mut self, wanted: bool) {
-        let codec = self.params.as_ref().map(|p| p.codec).filter(|_| wanted);
-        match (codec, &mut self.ear) {
-            (None, ear) => *ear = None,
-            (Some(_), Some(_)) => {}
-            (Some(codec), ear) => *ear = Ear::new(codec).ok().map(Box::new),
+    /// Makes or drops the ear, and what else depends on the rate of the samples that are heard of the
+    /// leg and sent to it.
+    pub(super) fn fit(&mut self, rate: Rate, wants_ear: bool) {
+        let Some((codec, terms)) = self.params.as_ref().map(|p| (p.codec, p.opus)) else {
+            return;
+        };
+        if self.rate != rate {
+            self.make_coders(codec, rate);
+            self.keep_terms(terms);
         }
+        match (wants_ear, &mut self.ear) {
+            (false, _) => self.drop_ear(),
+            (true, Some(_)) => {}
+            (true, ear) => *ear = Ear::new(codec, rate, self.id.0).ok().map(Box::new),
+        }
+    }
+
+    /// Lets the ear go, but for its figures.
+    fn drop_ear(&mut self) {
+        self.past = self.figures();
+        self.ear = None;
+    }
+
+    /// What was heard of it as samples so far.
+    fn figures(&self) -> Figures {
+        let now = self.ear.as_ref().map(|ear| ear.figures()).unwrap_or_default();
+        self.past.and(now)
+    }
+
+    /// What it says of its own in the next packet time, at its rate.
+    pub(super) fn say(&mut self, pcm: &mut [i16]) -> (Said, Over) {
+        let events = self.event_pt().map(|_| self.event_ticks());
+        if self.rate == Rate::Khz8 {
+            return self.mouth.say(pcm, events);
+        }
+        let mut narrow = [0; LONGEST_PULL];
+        let narrow = &mut narrow[..pcm.len() / self.rate.per_slot()];
+        let said = self.mouth.say(narrow, events);
+        if said.0 == Said::Samples && self.widen.process(narrow, pcm).is_err() {
+            pcm.fill(0);
+        }
+        said
     }
 
     /// Whether its clock has to run: it speaks by itself, hears its partner through samples, or
@@ -268,7 +329,7 @@ impl Leg {
     /// How good what it sends is.
     fn heard(&self) -> Direction {
         let rx = self.rx.totals();
-        let late = self.ear.as_ref().map_or(0, |ear| ear.jitter.figures().late);
+        let late = self.figures().late;
         Direction {
             expected: rx.packets + rx.lost,
             lost: rx.lost + late,
@@ -325,7 +386,7 @@ impl Leg {
     /// Its figures at its end.
     pub(super) fn stats(&self) -> LegStats {
         let (rx, sent) = (self.rx.totals(), self.tx.sent());
-        let heard = self.ear.as_ref().map(|ear| ear.jitter.figures()).unwrap_or_default();
+        let heard = self.figures();
         LegStats {
             packets_received: rx.packets,
             bytes_received: rx.bytes,

@@ -6,6 +6,7 @@
 //!    ├ leg      latch ─▶ rtp_rx ─▶ dtmf_rx, ear (jitter);   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
 //!    └ bridge   by which path two legs hear each other
 //!   one_key   one press, told in two forms
+//!   seam      from one sound to another
 //!   tap       where a packet lies on a recording's clock
 //!   negotiate offer and answer
 //! ```
@@ -30,6 +31,7 @@ pub mod quality;
 pub mod rtcp;
 pub mod rtp_rx;
 pub mod rtp_tx;
+mod seam;
 pub mod tap;
 
 pub use plane::{Disposition, Plane, PlaneConfig};

@@ -45,15 +45,18 @@ use self::recordings::Recordings;
 use super::PortIndex;
 use super::bridge::{Audio, Paths};
 use super::control::{DigitBy, Event, PlayEnd};
-use super::jitter::LONGEST_PACKET;
+use super::jitter::LONGEST_PULL;
 use super::rtcp::MOST_BYTES;
 use crate::base::{Duration, Rng, Time};
+use crate::dsp::rate::Rate;
 use crate::wire::rtp::HEADER_LEN;
 
 /// Legs start their clocks on this grid, so that a turn of the engine finds many due at once.
 const GRID: Duration = Duration::from_millis(5);
 /// Longest payload that is made: 60 ms of 16-bit samples at 8 kHz; Opus keeps within its line.
 const MOST_PAYLOAD: usize = 960;
+/// Samples of the longest packet at the highest rate.
+const MOST_SAMPLES: usize = LONGEST_PULL * Rate::Khz48.per_slot();
 /// How often the chores are done.
 const CHORES: Duration = Duration::from_millis(100);
 /// Events that can wait without an allocation.
@@ -113,8 +116,8 @@ pub struct Plane {
     goodbyes: VecDeque<Goodbye>,
     events: VecDeque<Event>,
     counts: Counts,
-    /// Samples of one packet, received or to be sent, and the packet that is sent.
-    pcm: [i16; LONGEST_PACKET],
+    /// Samples of one packet that is to be sent, and the packet.
+    pcm: [i16; MOST_SAMPLES],
     packet: [u8; HEADER_LEN + MOST_PAYLOAD],
 }
 
@@ -161,7 +164,7 @@ impl Plane {
             goodbyes: VecDeque::new(),
             events: VecDeque::with_capacity(EVENTS),
             counts: Counts::default(),
-            pcm: [0; LONGEST_PACKET],
+            pcm: [0; MOST_SAMPLES],
             packet: [0; HEADER_LEN + MOST_PAYLOAD],
         }
     }

@@ -19,7 +19,7 @@ mod band;
 mod qmf;
 
 use self::band::{High, Low};
-use self::qmf::{Analysis, Synthesis};
+use self::qmf::{Analysis, BLOCK, PAST, Synthesis};
 
 /// Codes 16 kHz samples.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +69,24 @@ impl Decoder {
     pub fn decode(&mut self, codes: &[u8], samples: &mut [i16]) -> usize {
         let (low, high) = (&mut self.low, &mut self.high);
         self.filter.join(codes, |&code| (low.decode(code & 0x3f), high.decode(code >> 6)), samples)
+    }
+
+    /// Takes what was made up for lost octets as if it had been received: predictors and step sizes go on
+    /// from there, and the octets after the loss are not decoded with those of long ago (in the manner
+    /// of Appendix III). `before` is what was heard right before `made`; both are 16 kHz.
+    pub fn follow(&mut self, before: &[i16], made: &[i16]) {
+        let (mut filter, mut low, mut high) =
+            (Analysis::default(), self.low.clone(), self.high.clone());
+        let seen = before.len().min(PAST);
+        filter.split(&before[before.len() - seen..], |_, _| {});
+        for block in made.chunks(2 * BLOCK) {
+            let (mut codes, mut count) = ([0; BLOCK], 0);
+            filter.split(block, |l, h| {
+                codes[count] = high.encode(h) << 6 | low.encode(l);
+                count += 1;
+            });
+            self.decode(&codes[..count], &mut [0; 2 * BLOCK]);
+        }
     }
 }
 

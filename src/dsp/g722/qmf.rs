@@ -14,9 +14,9 @@
 /// Samples that a filter sees.
 const TAPS: usize = 24;
 /// Samples of the window that were there before the newest two.
-const PAST: usize = TAPS - 2;
+pub(super) const PAST: usize = TAPS - 2;
 /// Pairs that are filtered in one go.
-const BLOCK: usize = 80;
+pub(super) const BLOCK: usize = 80;
 
 /// Table 11/G.722: h0 to h11 in units of 2⁻¹³; h12 to h23 mirror them.
 const H: [i16; TAPS / 2] = [3, -11, -11, 53, 12, -156, 32, 362, -210, -805, 951, 3876];

@@ -6,6 +6,26 @@ use crate::dsp::level::tone_dbm0;
 use crate::dsp::tone::{Generator, Plan};
 use proptest::prelude::*;
 
+/// A buffer of linear samples: what is laid in comes out as it was.
+struct Plain(Jitter);
+
+impl Plain {
+    fn new() -> Plain {
+        Plain(Jitter::new(Codec::L16(Rate::Khz8), Rate::Khz8, 1).unwrap())
+    }
+    fn insert(&mut self, now: Time, first: bool, timestamp: u32, pcm: &[i16]) {
+        let payload: Vec<u8> = pcm.iter().flat_map(|s| s.to_be_bytes()).collect();
+        let (slots, payload) = (pcm.len() as u32, &payload[..]);
+        self.0.insert(now, Arrived { first, timestamp, slots, payload });
+    }
+    fn pull(&mut self, now: Time, out: &mut [i16]) {
+        self.0.pull(now, out);
+    }
+    fn figures(&self) -> Figures {
+        self.0.figures()
+    }
+}
+
 /// What happens to packets on their way.
 #[derive(Clone, Copy)]
 struct Network {
@@ -36,7 +56,7 @@ fn run(network: impl Fn(u64) -> Network, seconds: u64, seed: u64) -> Heard {
     let mut rng = Rng::from_seed(seed);
     let mut tone = Generator::new(&Plan::parse("450", -10).unwrap());
     let mut under_way: Vec<(u64, u32, Vec<i16>)> = Vec::new();
-    let (mut jitter, mut pcm, mut delays) = (Jitter::new(), Vec::new(), Vec::new());
+    let (mut jitter, mut pcm, mut delays) = (Plain::new(), Vec::new(), Vec::new());
     let (mut sent_us, mut pulled_us, mut sent) = (0u64, 7_000u64, 0u64);
     let base = u32::MAX - 4_000;
     while pulled_us < seconds * 1_000_000 {
@@ -59,9 +79,9 @@ fn run(network: impl Fn(u64) -> Network, seconds: u64, seed: u64) -> Heard {
         let mut out = vec![0; n.pull as usize * 8];
         let now = Time::from_nanos(pulled_us * 1_000);
         jitter.pull(now, &mut out);
-        if let State::Playing { next, .. } = jitter.state {
+        if let State::Playing { next, .. } = jitter.0.state {
             let played = next as i64 - FIRST as i64 - i64::from(base as i32);
-            let staged = (jitter.lead + jitter.changed.left()) as i64;
+            let staged = (jitter.0.lead + jitter.0.ready.slots()) as i64;
             let at_us = (pulled_us + n.pull * 1_000) as i64;
             let spoken_us = (played - staged) * 125 * (1_000_000 - n.ppm) / 1_000_000;
             delays.push((at_us - spoken_us) / 1_000 - n.delay as i64);
@@ -133,7 +153,8 @@ fn losses_are_concealed_without_a_click() {
         let share = heard.figures.concealed as f64 / (8_000.0 * 60.0);
         assert!((loss * 0.7..loss * 1.5).contains(&share), "{loss}: {share}");
         assert!(heard.steepest() < 4_500, "{}", heard.steepest());
-        assert!(heard.mean_delay() <= 30, "{}", heard.mean_delay());
+        // With the packet after a lost one in time it is made up from both sides.
+        assert!(heard.mean_delay() <= 45, "{}", heard.mean_delay());
     }
 }
 
@@ -176,7 +197,7 @@ fn at(ms: u64) -> Time {
 
 #[test]
 fn a_pause_of_the_sender_is_silence_and_then_speech_again() {
-    let mut jitter = Jitter::new();
+    let mut jitter = Plain::new();
     for n in 0..50u32 {
         jitter.insert(at(u64::from(n) * 20), false, n * 160, &packet(1_000));
         jitter.pull(at(u64::from(n) * 20 + 5), &mut [0; 160]);
@@ -185,7 +206,7 @@ fn a_pause_of_the_sender_is_silence_and_then_speech_again() {
     for n in 50..250u64 {
         jitter.pull(at(n * 20 + 5), &mut out);
     }
-    assert_eq!((out, jitter.state), ([0; 160], State::Silent));
+    assert_eq!((out, jitter.0.state), ([0; 160], State::Silent));
     let before = jitter.figures();
     // The timestamps went on meanwhile (DTX), or not (hold): both begin at once.
     for (from, timestamp) in [(250, 250 * 160), (400, 300 * 160)] {
@@ -206,7 +227,7 @@ fn a_pause_of_the_sender_is_silence_and_then_speech_again() {
 
 #[test]
 fn leaps_and_new_streams_begin_anew() {
-    let mut jitter = Jitter::new();
+    let mut jitter = Plain::new();
     let mut out = [0; 160];
     let mut ms = 0;
     for (stream, start) in [0u32, 5_000_000, 4_000_000_000, 100].into_iter().enumerate() {
@@ -223,10 +244,10 @@ fn leaps_and_new_streams_begin_anew() {
 
 #[test]
 fn odd_packets_are_refused_and_overlaps_are_harmless() {
-    let mut jitter = Jitter::new();
+    let mut jitter = Plain::new();
     jitter.insert(at(0), false, 0, &[]);
     jitter.insert(at(0), false, 0, &[1; LONGEST_PACKET + 1]);
-    assert_eq!(jitter.state, State::Silent);
+    assert_eq!(jitter.0.state, State::Silent);
     for n in 0..100u32 {
         jitter.insert(at(u64::from(n) * 20), false, n * 160, &[700; LONGEST_PACKET]);
         let mut out = [0; 160];
@@ -238,7 +259,7 @@ fn odd_packets_are_refused_and_overlaps_are_harmless() {
 #[test]
 fn a_stall_is_played_out_when_it_is_short_and_skipped_when_it_is_long() {
     for (stall, content) in [(200u64, true), (3_000, false)] {
-        let mut jitter = Jitter::new();
+        let mut jitter = Plain::new();
         let (mut out, mut heard) = ([0; 160], Vec::new());
         for n in 0..600u64 {
             let ms = n * 20;
@@ -264,7 +285,7 @@ fn a_stall_is_played_out_when_it_is_short_and_skipped_when_it_is_long() {
 fn a_new_stream_begins_without_a_click() {
     // With some silence before it, and at once.
     for after in [5, 15] {
-        let mut jitter = Jitter::new();
+        let mut jitter = Plain::new();
         let (mut out, mut heard) = ([0; 160], Vec::new());
         for n in 0..100u32 {
             let value = if n < 50 { 8_000 } else { -8_000 };
@@ -280,8 +301,8 @@ fn a_new_stream_begins_without_a_click() {
 
 /// At a buffer of less than a packet each loss is found as nothing being there.
 #[test]
-fn a_burst_of_losses_costs_its_own_length_and_no_delay() {
-    let mut jitter = Jitter::new();
+fn a_burst_of_losses_costs_its_own_length_and_a_packet_of_delay() {
+    let mut jitter = Plain::new();
     let mut out = [0; 160];
     for n in 0..300u32 {
         if n % 100 < 97 {
@@ -289,16 +310,27 @@ fn a_burst_of_losses_costs_its_own_length_and_no_delay() {
         }
         jitter.pull(at(u64::from(n) * 20 + 5), &mut out);
     }
+    for n in 300..304u32 {
+        jitter.insert(at(u64::from(n) * 20), false, n * 160, &packet(n as i16 + 1));
+        jitter.pull(at(u64::from(n) * 20 + 5), &mut out);
+    }
     let concealed = jitter.figures().concealed;
     assert!((1_360..=1_480).contains(&concealed), "{concealed} of three times 480");
-    jitter.insert(at(6_000), false, 300 * 160, &packet(301));
-    jitter.pull(at(6_005), &mut out);
-    assert_eq!(out[159], 301, "heard at once");
+    assert!((303..=304).contains(&out[159]), "{}", out[159]);
+}
+
+#[test]
+fn the_delay_that_losses_cost_is_gone_soon_after_the_last() {
+    let loss = |s| if (10..20).contains(&s) { 0.05 } else { 0.0 };
+    let heard = run(|s| Network { loss: loss(s), ..CLEAN }, 30, 3);
+    let at = |ms: usize| heard.delays[ms / 20];
+    assert!(at(9_900) <= 25 && at(28_500) <= 25, "{} {}", at(9_900), at(28_500));
+    assert!((30..45).contains(&at(18_000)), "{}", at(18_000));
 }
 
 #[test]
 fn stalls_do_not_add_up_beyond_the_limit() {
-    let mut jitter = Jitter::new();
+    let mut jitter = Plain::new();
     let mut out = [0; 160];
     let mut held_back = Vec::new();
     for n in 0..150u64 {
@@ -326,7 +358,7 @@ proptest! {
             0..200,
         ),
     ) {
-        let mut jitter = Jitter::new();
+        let mut jitter = Plain::new();
         let mut now = Time::ZERO;
         let mut timestamp = 0u32;
         for (wait, step, length, first, pull) in steps {

@@ -7,6 +7,7 @@ use super::ports::Given;
 use super::recordings::{Recording, TapPoint};
 use super::{CHORES, Goodbye, Plane};
 use crate::base::{LegId, PlayId, RecordingId, Time};
+use crate::dsp::rate::Rate;
 use crate::media::bridge::relays;
 use crate::media::control::{Command, Event, NoPort, PlayEnd, StreamParams};
 use crate::media::leg::Leg;
@@ -85,14 +86,19 @@ impl Plane {
             return;
         };
         let Some(partner) = partner else {
-            return leg.fit_ear(leg.detects());
+            return leg.fit(Rate::Khz8, leg.detects());
         };
-        let transcoded = match (leg.side(), partner.side()) {
-            (Some(a), Some(b)) => [!relays(&a, &b), !relays(&b, &a)],
-            _ => [false, false],
+        // Between two codecs, the lowest rate at which nothing is lost for either: that of the narrower.
+        // Packets that are relayed need none, and what else the two are told is 8 kHz.
+        let (transcoded, rate) = match (leg.side(), partner.side()) {
+            (Some(a), Some(b)) if relays(&a, &b) && relays(&b, &a) => ([false; 2], Rate::Khz8),
+            (Some(a), Some(b)) => {
+                ([!relays(&a, &b), !relays(&b, &a)], a.codec.rate().min(b.codec.rate()))
+            }
+            _ => ([false; 2], Rate::Khz8),
         };
-        leg.fit_ear(transcoded[0] || leg.detects());
-        partner.fit_ear(transcoded[1] || partner.detects());
+        leg.fit(rate, transcoded[0] || leg.detects());
+        partner.fit(rate, transcoded[1] || partner.detects());
     }
 
     fn bridge(&mut self, now: Time, a: LegId, b: LegId) -> Option<()> {

@@ -12,7 +12,7 @@ use super::{Disposition, Plane};
 use crate::base::{Duration, Time};
 use crate::media::bridge::Audio;
 use crate::media::control::{Codec, Event};
-use crate::media::ear::Spoken;
+use crate::media::jitter::Arrived;
 use crate::media::latch::{Mark, Source, Verdict};
 use crate::media::leg::{Payload, recode};
 use crate::media::rtp_rx::Arrival;
@@ -31,8 +31,6 @@ pub(super) struct Taken {
     payload: Payload,
     pub(super) relayed: Relayed,
     ssrc: u32,
-    /// Packets right before it did not come.
-    missing: bool,
     /// Of its payload.
     pub(super) bytes: usize,
 }
@@ -169,22 +167,23 @@ impl Plane {
         let (ssrc, sequence, timestamp) = (packet.ssrc(), packet.sequence(), packet.timestamp());
         let receives = leg.params.as_ref().is_some_and(|p| p.receive);
         let arrival = leg.rx.packet(now, ssrc, sequence, audio.then_some(timestamp), bytes);
-        let (first, missing) = match arrival {
+        let first = match arrival {
             Arrival::Leap | Arrival::Duplicate => return Err(Disposition::Consumed),
             Arrival::First => {
                 self.restarted(slot);
-                (true, false)
+                true
             }
-            Arrival::Next { missing } => (false, missing > 0),
-            Arrival::Late => (false, false),
+            Arrival::Next { .. } | Arrival::Late => false,
         };
         if !receives || bytes == 0 {
             return Err(Disposition::Consumed);
         }
         let relayed = Relayed { first, marker: packet.marker(), sequence, timestamp, ticks };
-        let taken = Taken { slot, payload, relayed, ssrc, missing, bytes };
-        if audio {
-            self.listen(now, taken, packet.payload(), out);
+        let taken = Taken { slot, payload, relayed, ssrc, bytes };
+        match payload {
+            Payload::Audio => self.listen(now, taken, packet.payload(), out),
+            Payload::ComfortNoise => self.listen_noise(taken, packet.payload()),
+            Payload::OtherLaw | Payload::Event | Payload::Unknown => {}
         }
         Ok(taken)
     }
@@ -237,8 +236,7 @@ impl Plane {
         let timestamp = leg.narrowed.at(timestamp);
         let samples = ticks / leg.narrowed.ticks();
         if let Some(ear) = &mut leg.ear {
-            let spoken = Spoken { first, missing: taken.missing, timestamp, samples, payload };
-            ear.insert(now, spoken, &mut self.pcm);
+            ear.insert(now, Arrived { first, timestamp, slots: samples, payload });
         }
         for point in leg.taps.iter().flatten() {
             let heard = Heard { ssrc: taken.ssrc, sequence, timestamp, samples };
@@ -256,6 +254,18 @@ impl Plane {
                     payload,
                 });
             }
+        }
+    }
+
+    /// The ear is told that nobody speaks (RFC 3389).
+    #[cold]
+    fn listen_noise(&mut self, taken: Taken, payload: &[u8]) {
+        let Some(leg) = self.legs.get_mut(taken.slot) else {
+            return;
+        };
+        let timestamp = leg.narrowed.at(taken.relayed.timestamp);
+        if let Some(ear) = &mut leg.ear {
+            ear.insert_noise(timestamp, payload);
         }
     }
 

@@ -20,6 +20,7 @@ use crate::media::control::{DigitBy, Event, PlayEnd};
 use crate::media::dtmf_tx::{Begins, Step};
 use crate::media::leg::Leg;
 use crate::media::mouth::{Over, Said};
+use crate::media::seam::Source;
 use crate::media::{Kind, Transmit};
 use crate::wire::rtp::{HEADER_LEN, write_header};
 use crate::wire::telephone_event;
@@ -32,7 +33,7 @@ const VOLUME: u8 = 10;
 /// What is to go out with one packet time.
 enum Outgoing {
     Nothing,
-    Audio,
+    Audio(Source),
     Event(Step),
 }
 
@@ -96,16 +97,15 @@ impl Plane {
         let Some((leg, mut partner)) = self.legs.with_partner(slot) else {
             return;
         };
-        let pcm = &mut self.pcm[..leg.samples()];
+        let pcm = &mut self.pcm[..leg.samples() * leg.rate.per_slot()];
         let mut digits = [None; 2];
         if leg.listens_alone() {
             digits[0] = listen(leg, at, pcm);
         }
         let before = leg.mouth.busy();
-        let events = leg.event_pt().map(|_| leg.event_ticks());
-        let (said, over) = leg.mouth.say(pcm, events);
+        let (said, over) = leg.say(pcm);
         let outgoing = match said {
-            Said::Samples => Outgoing::Audio,
+            Said::Samples => Outgoing::Audio(Source::Own),
             Said::Event(step) => Outgoing::Event(step),
             Said::Pause => Outgoing::Nothing,
             Said::Nothing => match (leg.hears, &mut partner) {
@@ -113,12 +113,12 @@ impl Plane {
                     digits[1] = listen(partner, at, pcm);
                     match inserts_event(partner) {
                         true => Outgoing::Nothing,
-                        false => Outgoing::Audio,
+                        false => Outgoing::Audio(Source::Partner),
                     }
                 }
                 (Audio::None, _) if leg.spoken => {
                     pcm.fill(0);
-                    Outgoing::Audio
+                    Outgoing::Audio(Source::Silence)
                 }
                 _ => Outgoing::Nothing,
             },
@@ -151,11 +151,12 @@ impl Plane {
 /// Takes the next samples from a leg's ear, silence when it has none; a digit that begins in them.
 fn listen(leg: &mut Leg, at: Time, pcm: &mut [i16]) -> Option<char> {
     let detects = leg.detects();
-    let Some(ear) = &mut leg.ear else {
+    // An ear that there was no memory for, or for whose rate there is no encoder, hears nothing.
+    let Some(ear) = leg.ear.as_mut().filter(|ear| ear.rate() == leg.rate) else {
         pcm.fill(0);
         return None;
     };
-    ear.hear(at, pcm);
+    ear.pull(at, pcm);
     let digit = detects.then(|| ear.detect(pcm)).flatten()?;
     (!leg.was_told(at, digit)).then_some(digit)
 }
@@ -170,11 +171,16 @@ fn send(
     leg: &mut Leg,
     at: Time,
     outgoing: Outgoing,
-    pcm: &[i16],
+    pcm: &mut [i16],
     packet: &mut [u8],
     out: &mut dyn Transmit,
 ) {
-    let ticks = pcm.len() as u32 * leg.narrowed.ticks();
+    let ticks = leg.samples() as u32 * leg.narrowed.ticks();
+    let source = match outgoing {
+        Outgoing::Audio(source) => source,
+        Outgoing::Nothing | Outgoing::Event(_) => Source::None,
+    };
+    leg.seam.join(source, pcm, leg.rate);
     let way = leg.sends().zip(leg.latch.destination());
     let (Some(((_, payload_type), to)), Some((head, body))) =
         (way, packet.split_first_chunk_mut::<HEADER_LEN>())
@@ -187,7 +193,7 @@ fn send(
             leg.tx.skip(at, ticks);
             return;
         }
-        Outgoing::Audio => {
+        Outgoing::Audio(_) => {
             leg.spoken = true;
             let coded = leg.encoder.as_mut().and_then(|encoder| encoder.encode(pcm, body).ok());
             match coded.unwrap_or(0) {
