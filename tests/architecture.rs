@@ -38,7 +38,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("store", &["base", "switch::fact", "media::control"]),
     ("ha", &["base", "switch"]),
     ("api", &["base", "switch"]),
-    ("console", &["base", "switch"]),
+    ("console", &["base", "switch", "call::conference"]),
     ("sim", &["*"]),
     ("daemon", &["*"]),
 ];

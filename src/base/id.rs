@@ -1,4 +1,4 @@
-//! Names for the things that live: calls, legs, playbacks, recordings.
+//! Names for the things that live: calls, legs, playbacks, recordings, rooms.
 //!
 //! A [`CallId`] outlives the process: it names a recording file and a row in the store, so it is
 //! made of the wall clock (42 bits of milliseconds) and a counter (22 bits) and sorts by time. The
@@ -120,6 +120,10 @@ counter_id! {
 counter_id! {
     /// One recording: one file.
     RecordingId, "rec-"
+}
+counter_id! {
+    /// One room, in which any number of legs hear each other.
+    RoomId, "room-"
 }
 
 #[cfg(test)]

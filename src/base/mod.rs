@@ -5,6 +5,6 @@ pub mod rng;
 pub mod seq;
 pub mod time;
 
-pub use id::{CallId, LegId, PlayId, RecordingId};
+pub use id::{CallId, LegId, PlayId, RecordingId, RoomId};
 pub use rng::Rng;
 pub use time::{Duration, Now, Time, Wall};

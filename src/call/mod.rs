@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod collect;
+pub mod conference;
 pub mod connection;
 pub mod dialling;
 pub mod feature;

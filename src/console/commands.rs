@@ -1,7 +1,11 @@
 //! The table of commands, from which parsing, help and completion follow.
 
+mod room;
+
 use crate::base::CallId;
+use crate::call::conference::Change;
 use crate::switch::Request;
+use crate::switch::console::RoomOrder;
 
 /// What a line asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -35,6 +39,8 @@ pub enum Argument {
     Call,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// These words, named as the help names them.
+    Words(&'static str),
     /// Words, or none.
     Rest,
 }
@@ -105,6 +111,85 @@ pub const COMMANDS: &[Command] = &[
         what: "End a call",
         example: "hangup 01KAF3Q8ZK004",
         make: |id| Ok(Order::Ask(Request::Hangup(call(id)?))),
+    },
+    Command {
+        words: "room list",
+        argument: Argument::None,
+        what: "The conferences",
+        example: "room list",
+        make: |_| Ok(Order::Ask(Request::Rooms)),
+    },
+    Command {
+        words: "room show",
+        argument: Argument::Words("ROOM"),
+        what: "One conference with its members: who is muted, deaf, speaking",
+        example: "room show sales",
+        make: |room| Ok(Order::Ask(Request::Room(room.into()))),
+    },
+    Command {
+        words: "room kick",
+        argument: Argument::Words("ROOM MEMBER|all"),
+        what: "Send a member out of a conference, by number or leg, or all",
+        example: "room kick sales 1001",
+        make: |rest| room::order(rest, |who, _| Ok(RoomOrder::Kick(who)), 0),
+    },
+    Command {
+        words: "room mute",
+        argument: Argument::Words("ROOM MEMBER|all"),
+        what: "Let nobody hear a member",
+        example: "room mute sales all",
+        make: |rest| room::change(rest, Change::Muted(true)),
+    },
+    Command {
+        words: "room unmute",
+        argument: Argument::Words("ROOM MEMBER|all"),
+        what: "Let a member be heard again",
+        example: "room unmute sales leg-12",
+        make: |rest| room::change(rest, Change::Muted(false)),
+    },
+    Command {
+        words: "room deaf",
+        argument: Argument::Words("ROOM MEMBER|all"),
+        what: "Let a member hear nobody",
+        example: "room deaf sales 1001",
+        make: |rest| room::change(rest, Change::Deaf(true)),
+    },
+    Command {
+        words: "room undeaf",
+        argument: Argument::Words("ROOM MEMBER|all"),
+        what: "Let a member hear again",
+        example: "room undeaf sales 1001",
+        make: |rest| room::change(rest, Change::Deaf(false)),
+    },
+    Command {
+        words: "room gain",
+        argument: Argument::Words("ROOM MEMBER|all DB"),
+        what: "Make a member louder or quieter to the others, -24 to 24 dB",
+        example: "room gain sales 1001 -6",
+        make: |rest| room::order(rest, room::gain, 1),
+    },
+    Command {
+        words: "room lock",
+        argument: Argument::Words("ROOM"),
+        what: "Let nobody into a conference any more",
+        example: "room lock sales",
+        make: |room| room::lock(room, true),
+    },
+    Command {
+        words: "room unlock",
+        argument: Argument::Words("ROOM"),
+        what: "Let members in again",
+        example: "room unlock sales",
+        make: |room| room::lock(room, false),
+    },
+    Command {
+        words: "room announce",
+        argument: Argument::Words("ROOM MEMBER|all PROMPT"),
+        what: "Play a prompt to a member, instead of the conference, or to all, with it",
+        example: "room announce sales all please-wait",
+        make: |rest| {
+            room::order(rest, |who, prompt| Ok(RoomOrder::Announce(who, prompt.into())), 1)
+        },
     },
     Command {
         words: "reload",
@@ -184,7 +269,14 @@ pub fn parse(line: &str) -> Result<Order, String> {
         (Argument::Word(known), word) if !known.contains(&word) => {
             return Err(format!("'{}' needs one of: {}", command.words, known.join(", ")));
         }
-        (Argument::Call | Argument::Word(_), _) => {}
+        (Argument::Words(_), "") => {
+            return Err(format!(
+                "'{}' is missing what follows: {}",
+                form(command),
+                command.example
+            ));
+        }
+        (Argument::Call | Argument::Word(_) | Argument::Words(_), _) => {}
     }
     (command.make)(&rest)
 }
@@ -204,7 +296,7 @@ fn unknown(line: &str) -> String {
 /// The list of commands, or the help on one.
 pub fn help(topic: &str) -> Result<String, String> {
     if topic.is_empty() {
-        let line = |c: &Command| format!("{:<24} {}\n", form(c), c.what);
+        let line = |c: &Command| format!("{:<38} {}\n", form(c), c.what);
         return Ok(COMMANDS.iter().map(line).collect());
     }
     let command = COMMANDS.iter().find(|c| c.words == topic).ok_or_else(|| unknown(topic))?;
@@ -214,12 +306,13 @@ pub fn help(topic: &str) -> Result<String, String> {
 /// A command as it is written.
 fn form(command: &Command) -> String {
     let argument = match command.argument {
-        Argument::None => "",
-        Argument::Call => " CALL",
-        Argument::Word(_) => " LEVEL",
-        Argument::Rest => " [COMMAND]",
+        Argument::None => return command.words.into(),
+        Argument::Call => "CALL",
+        Argument::Word(_) => "LEVEL",
+        Argument::Words(words) => words,
+        Argument::Rest => "[COMMAND]",
     };
-    format!("{}{argument}", command.words)
+    format!("{} {argument}", command.words)
 }
 
 /// What can follow what was written, for completion: whole words.
@@ -250,6 +343,10 @@ mod tests {
         assert!(parse("log level loud").unwrap_err().contains("error, warn"));
         assert!(parse("version 2").unwrap_err().contains("leave out '2'"));
         assert!(parse("").unwrap_err().contains("help"));
+        assert!(parse("room kick").unwrap_err().contains("room kick sales 1001"));
+        assert!(parse("room kick sales").unwrap_err().contains("MEMBER"));
+        assert!(parse("room gain sales 1001 loud").unwrap_err().contains("-24 to 24"));
+        assert!(parse("room gain sales 1001 30").unwrap_err().contains("-24 to 24"));
     }
 
     #[test]

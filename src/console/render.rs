@@ -2,7 +2,9 @@
 
 use comfy_table::{Table, presets::NOTHING};
 
-use crate::switch::console::{CallRow, CallView, GatewayRow, PhoneRow, Reply, Status};
+use crate::switch::console::{
+    CallRow, CallView, GatewayRow, PhoneRow, Reply, RoomRow, RoomView, Status,
+};
 
 /// An answer of the switch as text.
 pub fn text(reply: &Reply) -> String {
@@ -12,6 +14,8 @@ pub fn text(reply: &Reply) -> String {
         Reply::Call(view) => call(view),
         Reply::Phones(rows) => phones(rows),
         Reply::Gateways(rows) => gateways(rows),
+        Reply::Rooms(rows) => rooms(rows),
+        Reply::Room(view) => room(view),
         Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
     }
 }
@@ -130,6 +134,34 @@ fn gateways(rows: &[GatewayRow]) -> String {
         ]
     });
     table(&["GATEWAY", "ADDRESS", "HEALTH", "CHANNELS"], cells, "no gateways are configured")
+}
+
+fn rooms(rows: &[RoomRow]) -> String {
+    let cells = rows.iter().map(|row| {
+        let locked = if row.locked { "locked" } else { "" };
+        let members = format!("{}/{}", row.members, row.most);
+        vec![row.name.clone(), members, span(row.ms), locked.into()]
+    });
+    table(&["ROOM", "MEMBERS", "TIME", ""], cells, "no conferences")
+}
+
+fn room(view: &RoomView) -> String {
+    let cells = view.members.iter().map(|member| {
+        let marks = [(member.muted, "muted"), (member.deaf, "deaf"), (member.speaks, "speaks")];
+        let marks: Vec<&str> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+        let gain =
+            if member.gain_db == 0 { String::new() } else { format!("{} dB", member.gain_db) };
+        vec![
+            member.leg.to_string(),
+            member.number.clone(),
+            member.call.to_string(),
+            span(member.ms),
+            marks.join(", "),
+            gain,
+        ]
+    });
+    let members = table(&["LEG", "NUMBER", "CALL", "TIME", "", "GAIN"], cells, "nobody");
+    format!("{}\n{members}", rooms(std::slice::from_ref(&view.row)))
 }
 
 #[cfg(test)]

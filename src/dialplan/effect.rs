@@ -60,6 +60,8 @@ pub enum Effect {
     },
     /// Call other parties and connect the first that answers.
     Dial(Box<Dial>),
+    /// Bring the caller into a conference; done when it has left or was not let in.
+    Conference(Box<Conference>),
     /// Begin, stop, pause or resume the recording of the call; done at once.
     Record(Recording),
     /// Send these digits to the caller.
@@ -180,6 +182,55 @@ pub struct Collect {
     pub first_ms: u32,
     /// Time between keys, in milliseconds.
     pub next_ms: u32,
+    /// The keys are nobody's to know (a PIN): they stand in no record.
+    pub secret: bool,
+}
+
+/// Which conference, and as what.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Conference {
+    /// Its name; whoever names it first opens it.
+    pub name: String,
+    /// The caller is not heard.
+    pub muted: bool,
+    /// The caller hears nothing.
+    pub deaf: bool,
+    /// The most members, when this caller opens it.
+    pub most: u32,
+    /// The class of music for the one who is alone, when this caller opens it.
+    pub music: Option<String>,
+    /// A tone tells who comes and goes, when this caller opens it.
+    pub tones: bool,
+    /// The keys with which the caller leaves.
+    pub leave: Keys,
+}
+
+/// How a conference ended for the caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ConferenceEnd {
+    /// The caller pressed a key to leave.
+    Left,
+    /// An operator sent it out.
+    Kicked,
+    /// It was locked.
+    Locked,
+    /// It was full.
+    Full,
+    /// The PIN was wrong each time.
+    Pin,
+}
+
+impl ConferenceEnd {
+    /// The word in a plan.
+    pub fn name(self) -> &'static str {
+        match self {
+            ConferenceEnd::Left => "left",
+            ConferenceEnd::Kicked => "kicked",
+            ConferenceEnd::Locked => "locked",
+            ConferenceEnd::Full => "full",
+            ConferenceEnd::Pin => "pin",
+        }
+    }
 }
 
 /// What to call and how.
@@ -296,6 +347,8 @@ pub enum Happening {
     },
     /// What came of a dial.
     Dialed(DialEnd),
+    /// What came of a conference.
+    Conferred(ConferenceEnd),
     /// The caller is gone.
     Hangup,
     /// Somebody sends the caller elsewhere (an agent's transfer, the console, `*4`).

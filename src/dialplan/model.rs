@@ -215,6 +215,7 @@ pub(super) enum Op {
     },
     StopMusic,
     Dial(Box<DialOp>),
+    Conference(Box<ConferenceOp>),
     Record(Recording),
     SendDigits {
         digits: Template,
@@ -321,6 +322,24 @@ pub(super) enum MenuMove {
     Top,
     /// Leave all menus.
     Exit,
+}
+
+/// A conference step.
+#[derive(Clone, Debug)]
+pub(super) struct ConferenceOp {
+    pub name: Template,
+    /// Empty: none is asked for.
+    pub pin: Template,
+    pub prompt: Vec<Media>,
+    pub invalid: Vec<Media>,
+    pub tries: u8,
+    pub muted: bool,
+    pub deaf: bool,
+    pub most: u32,
+    pub music: Option<Template>,
+    pub tones: bool,
+    pub leave: Keys,
+    pub on: Vec<(String, BlockId)>,
 }
 
 /// `collect`.

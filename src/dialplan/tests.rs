@@ -181,9 +181,8 @@ fn freeswitch_files_load_and_name_what_is_lacking() {
         .unwrap_or_else(|faults| panic!("{}", lines(&faults)));
     let found = lines(&loaded.warnings);
     for wanted in [
-        "application 'conference' is not in Belfry; the call ends there",
+        "application 'voicemail' is not in Belfry; the call ends there",
         "application 'hash' is not in Belfry; it is passed over",
-        "application 'voicemail'",
         "'bind_meta_app'",
         "look-around",
         "the function '${group_call(…)}'",

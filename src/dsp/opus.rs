@@ -203,6 +203,11 @@ impl Encoder {
         accepted(self.inner.set_dtx(dtx));
     }
 
+    /// Forgets what was coded so far: the next packet does not build on it. Settings stay.
+    pub fn reset(&mut self) {
+        accepted(self.inner.reset());
+    }
+
     /// 0 (fast) to 10 (best).
     pub fn set_complexity(&mut self, complexity: u8) {
         let complexity = complexity.min(10);

@@ -20,6 +20,7 @@ pub(super) struct Counters {
     pub(super) late_ticks: AtomicU64,
     pub(super) lateness: Lateness,
     pub(super) taps_dropped: AtomicU64,
+    pub(super) partials_dropped: AtomicU64,
     pub(super) events_dropped: AtomicU64,
 }
 
@@ -111,6 +112,8 @@ pub struct WorkerRow {
     pub late_p99_us: u64,
     /// Recorded blocks that were dropped.
     pub taps_dropped: u64,
+    /// Parts of rooms' mixes for other workers that were dropped.
+    pub partials_dropped: u64,
     /// Events that were dropped.
     pub events_dropped: u64,
 }
@@ -138,6 +141,7 @@ impl Figures {
             late_ticks: c.late_ticks.load(Relaxed),
             late_p99_us: c.lateness.p99_us(),
             taps_dropped: c.taps_dropped.load(Relaxed),
+            partials_dropped: c.partials_dropped.load(Relaxed),
             events_dropped: c.events_dropped.load(Relaxed),
         };
         self.0.iter().map(row).collect()

@@ -5,7 +5,7 @@
 //!         └ Engine::open_recording ─────────────────▶ disk ◀── ring of taps ──┘
 //! ```
 //!
-//! All legs of one call live on one worker. The handle belongs to the switch's thread; it never
+//! All legs of one call live on one worker; a room's may live on several ([`links`]). The handle belongs to the switch's thread; it never
 //! waits: what a worker's ring cannot take is kept here and offered again.
 #![allow(
     clippy::disallowed_methods,
@@ -18,6 +18,7 @@ pub mod backend;
 pub mod clips;
 pub mod disk;
 pub mod figures;
+mod links;
 pub mod pinning;
 pub mod pool;
 mod prefetch;
@@ -35,6 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rtrb::{Consumer, Producer};
 
@@ -43,11 +45,13 @@ use self::disk::archive::Archivist;
 use self::disk::pack::Packers;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, ring};
+use self::links::Links;
 use self::pool::PoolError;
 use self::roster::{For, Roster};
 use self::start::{Seed, shared_out};
-use crate::base::{Duration, LegId, Rng};
+use crate::base::{Duration, LegId, PlayId, Rng, RoomId};
 use crate::media::control::{Command, Event, NoPort, PlayEnd};
+use crate::media::room::partial::MOST_WORKERS;
 use crate::media::{Clip, Plane, PlaneConfig};
 use crate::record::retention::Retention;
 
@@ -144,6 +148,12 @@ impl fmt::Display for StartError {
 }
 impl std::error::Error for StartError {}
 
+/// Whose playback it is of which a clip is not there.
+enum Missed {
+    Leg(LegId, PlayId),
+    Room(RoomId, PlayId),
+}
+
 /// One worker, seen from the handle.
 struct Handle {
     commands: Producer<Command<Arc<Clip>>>,
@@ -213,14 +223,21 @@ impl Engine {
             .map_err(|error| StartError::Recordings(config.recordings.clone(), error))?;
         let choice = config.backend.settle().map_err(StartError::Backend)?;
         let cores = pinning::cores();
-        let count = config.workers.unwrap_or(cores.len().saturating_sub(1)).clamp(1, pairs.len());
+        let most = pairs.len().min(MOST_WORKERS);
+        let count = config.workers.unwrap_or(cores.len().saturating_sub(1)).clamp(1, most);
+        // Rooms tick alike on all workers, so all go by one clock.
+        let began = Instant::now();
+        let mut links = Links::between(count).into_iter();
         let mut crew = Crew::default();
         let (mut rings, mut figures) = (Vec::new(), Vec::new());
         for (n, pairs) in shared_out(pairs, count).into_iter().enumerate() {
             let (taps, from) = ring::ring(TAP_BYTES);
             rings.push(from);
-            let plane_config =
-                PlaneConfig { rtp_lost_after: config.rtp_lost_after, ..PlaneConfig::default() };
+            let plane_config = PlaneConfig {
+                rtp_lost_after: config.rtp_lost_after,
+                worker: n as u8,
+                ..PlaneConfig::default()
+            };
             let seed = Seed {
                 name: format!("rtp-{n}"),
                 // The first core is left to everything else where there are several.
@@ -230,6 +247,8 @@ impl Engine {
                 pairs,
                 plane: Plane::new(plane_config, rng.split()),
                 taps,
+                links: links.next().unwrap_or_default(),
+                began,
                 deliver: deliver.clone(),
                 stop: crew.stop.clone(),
             };
@@ -296,6 +315,10 @@ impl Engine {
     /// Carries out a command of the switch.
     pub fn send(&mut self, command: Command<String>) {
         self.forget_failed();
+        if let Command::CloseRoom { room } = command {
+            let workers = self.roster.closed(room);
+            return self.to_workers(workers, &Command::CloseRoom { room });
+        }
         let worker = match self.roster.route(&command) {
             For::Worker(worker) => worker,
             For::Nobody => return,
@@ -308,19 +331,40 @@ impl Engine {
             self.roster.forget(*leg);
             return self.say(Event::OpenFailed { leg: *leg, why: NoPort::Overloaded });
         }
+        let joined = match &command {
+            Command::Join { room, .. } => Some(*room),
+            _ => None,
+        };
         let missed = match &command {
-            Command::Play { leg, play, .. } => Some((*leg, *play)),
+            Command::Play { leg, play, .. } => Some(Missed::Leg(*leg, *play)),
+            Command::PlayRoom { room, play, .. } => Some(Missed::Room(*room, *play)),
             _ => None,
         };
         let clips = &self.clips;
         match (command.map_clips(|name| clips.get(&name).ok_or(name)), missed) {
             (Ok(command), _) => self.hand_on(worker, command),
-            (Err(name), Some((leg, play))) => {
-                // It takes the place of what played before, though there is nothing to hear.
+            // It takes the place of what played before, though there is nothing to hear.
+            (Err(name), Some(Missed::Leg(leg, play))) => {
                 self.hand_on(worker, Command::StopPlay { leg });
                 self.say(Event::PlayDone { leg, play, end: PlayEnd::Missing(name) });
             }
+            (Err(name), Some(Missed::Room(room, play))) => {
+                self.hand_on(worker, Command::StopPlayRoom { room });
+                self.say(Event::RoomPlayDone { room, play, end: PlayEnd::Missing(name) });
+            }
             (Err(_), None) => unreachable!("only a play has clips"),
+        }
+        if let Some(room) = joined
+            && let Some(workers) = self.roster.joined(room, worker)
+        {
+            self.to_workers(workers, &Command::RoomParts { room, workers });
+        }
+    }
+
+    /// The same command for each of these workers, bit by bit.
+    fn to_workers(&mut self, workers: u64, command: &Command<Arc<Clip>>) {
+        for worker in (0..self.crew.workers.len()).filter(|n| workers & 1 << n != 0) {
+            self.hand_on(worker, command.clone());
         }
     }
 

@@ -1,11 +1,12 @@
 //! Which worker has which call, leg and recording.
 //!
-//! All legs of a call live on one worker, so that audio never crosses threads; a new call goes to the
-//! worker with the fewest legs.
+//! All legs of a call live on one worker, so that their audio never crosses threads; a new call goes to
+//! the worker with the fewest legs. Calls of several workers meet in a room: it has a part on each of
+//! them, which are told of each other whenever one is added.
 
 use std::collections::HashMap;
 
-use crate::base::{CallId, LegId, RecordingId};
+use crate::base::{CallId, LegId, RecordingId, RoomId};
 use crate::media::control::Command;
 
 /// See the module.
@@ -17,6 +18,9 @@ pub(super) struct Roster {
     groups: HashMap<CallId, (usize, usize)>,
     legs: HashMap<LegId, (usize, CallId)>,
     recordings: HashMap<RecordingId, usize>,
+    /// The workers on which a room has parts, bit by bit, and the first of them: what is played to
+    /// all comes from there.
+    rooms: HashMap<RoomId, (u64, usize)>,
 }
 
 /// For whom a command is.
@@ -53,14 +57,34 @@ impl Roster {
             Command::SetRecordLegs { recording, .. } | Command::PauseRecord { recording, .. } => {
                 self.recordings.get(recording).copied()
             }
+            Command::PlayRoom { room, .. } | Command::StopPlayRoom { room } => {
+                self.rooms.get(room).map(|(_, first)| *first)
+            }
+            // Made by the engine for each part; CloseRoom goes to all of them.
+            Command::RoomParts { .. } | Command::CloseRoom { .. } => None,
             Command::Bridge { a: leg, .. }
             | Command::Set { leg, .. }
             | Command::Unbridge { leg }
             | Command::Play { leg, .. }
             | Command::StopPlay { leg }
+            | Command::Join { leg, .. }
+            | Command::Leave { leg }
             | Command::SendDigits { leg, .. } => self.legs.get(leg).map(|(worker, _)| *worker),
         };
         worker.map_or(For::Nobody, For::Worker)
+    }
+
+    /// A member of `room` lives on `worker`. Gives the workers that have parts of the room, when that
+    /// adds one to others: all have to be told.
+    pub(super) fn joined(&mut self, room: RoomId, worker: usize) -> Option<u64> {
+        let (workers, _) = self.rooms.entry(room).or_insert((0, worker));
+        let before = std::mem::replace(workers, *workers | 1 << worker);
+        (before != 0 && before != *workers).then_some(*workers)
+    }
+
+    /// The room is over. Gives the workers that have parts of it.
+    pub(super) fn closed(&mut self, room: RoomId) -> u64 {
+        self.rooms.remove(&room).map_or(0, |(workers, _)| workers)
     }
 
     /// The leg is not there after all, or no more. Gives its worker.
@@ -92,7 +116,8 @@ impl Roster {
     /// Nothing is left over.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.legs.is_empty() && self.recordings.is_empty()
+        let talks = self.groups.is_empty() && self.legs.is_empty();
+        talks && self.recordings.is_empty() && self.rooms.is_empty()
     }
 }
 
@@ -100,6 +125,7 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::base::Wall;
+    use crate::media::control::Membership;
 
     type Asked = Command<String>;
 
@@ -133,6 +159,26 @@ mod tests {
         roster.route(&open(1, 1));
         assert_eq!(roster.forget(LegId(1)), Some(0));
         assert_eq!(roster.forget(LegId(1)), None);
+        assert!(roster.is_empty());
+    }
+
+    #[test]
+    fn a_room_has_a_part_wherever_a_member_lives() {
+        let mut roster = Roster::new(3);
+        let room = RoomId(1);
+        (1..=3).for_each(|n| _ = roster.route(&open(n, n)));
+        let membership = Membership::PARTY;
+        let join = |leg| Asked::Join { leg: LegId(leg), room, membership };
+        let play = Asked::StopPlayRoom { room };
+        assert_eq!(roster.route(&play), For::Nobody);
+        assert_eq!(roster.route(&join(2)), For::Worker(1));
+        assert_eq!(roster.joined(room, 1), None, "alone there is nobody to tell");
+        assert_eq!(roster.route(&join(3)), For::Worker(2));
+        assert_eq!(roster.joined(room, 2), Some(0b110));
+        assert_eq!(roster.joined(room, 1), None);
+        assert_eq!(roster.route(&play), For::Worker(1));
+        assert_eq!((roster.closed(room), roster.closed(room)), (0b110, 0));
+        (1..=3).for_each(|n| _ = roster.route(&close(n)));
         assert!(roster.is_empty());
     }
 

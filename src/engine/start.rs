@@ -13,6 +13,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::backend::{Backend, Epoll, Uring, Wake};
 use super::disk::ring;
 use super::figures::{Counters, Running};
+use super::links::Links;
 use super::pinning::{PRIORITY, exact_sleep, pin, real_time};
 use super::pool::Pair;
 use super::worker::{Deliver, Worker};
@@ -39,6 +40,9 @@ pub(super) struct Seed {
     pub(super) pairs: Vec<Pair>,
     pub(super) plane: Plane,
     pub(super) taps: ring::TapSender,
+    pub(super) links: Links,
+    /// Zero of the workers' clock.
+    pub(super) began: Instant,
     pub(super) deliver: Deliver,
     pub(super) stop: Arc<AtomicBool>,
 }
@@ -151,7 +155,7 @@ impl Parts {
     }
 
     fn with<B: Backend>(self, backend: B) {
-        let Seed { plane, taps, deliver, stop, .. } = self.seed;
+        let Seed { plane, taps, links, began, deliver, stop, .. } = self.seed;
         let worker = Worker {
             backend,
             plane,
@@ -159,9 +163,10 @@ impl Parts {
             failed: self.failed,
             deliver,
             tap: taps,
+            links,
             counters: self.counters,
             stop,
-            began: Instant::now(),
+            began,
             waiting: VecDeque::new(),
         };
         worker.run();

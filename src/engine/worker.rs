@@ -20,10 +20,11 @@ use rtrb::{Consumer, Producer};
 use super::backend::{Backend, DATAGRAM_BYTES, Forward, Hint, Receive, Wait};
 use super::disk::ring::TapSender;
 use super::figures::Counters;
+use super::links::Links;
 use super::prefetch::prefetch;
 use crate::base::{LegId, RecordingId, Time};
 use crate::media::control::{Command, Event};
-use crate::media::{Clip, Disposition, Kind, Plane, PortIndex, TapBlock, Transmit};
+use crate::media::{Clip, Disposition, Kind, Partial, Plane, PortIndex, TapBlock, Transmit};
 
 /// Turns lie on multiples of this with few legs.
 const SHORT_TURN: Duration = Duration::from_millis(1);
@@ -50,6 +51,7 @@ pub(super) struct Worker<B: Backend> {
     pub(super) failed: Producer<LegId>,
     pub(super) deliver: Deliver,
     pub(super) tap: TapSender,
+    pub(super) links: Links,
     pub(super) counters: Arc<Counters>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) began: Instant,
@@ -123,7 +125,9 @@ impl<B: Backend> Worker<B> {
         if now.since(due) > LATE {
             self.counters.late_ticks.fetch_add(1, Relaxed);
         }
-        self.plane.tick(now, &mut Out { backend: &mut self.backend, tap: &mut self.tap });
+        self.links.receive(|partial| self.plane.partial(partial));
+        let (backend, tap, links) = (&mut self.backend, &mut self.tap, &mut self.links);
+        self.plane.tick(now, &mut Out { backend, tap, links });
     }
 
     /// Takes what happened from the plane. Says whether `awaited` has ended by it.
@@ -165,6 +169,7 @@ impl<B: Backend> Worker<B> {
         self.counters.send_errors.store(counts.send_errors, Relaxed);
         self.counters.calls.store(counts.calls, Relaxed);
         self.counters.taps_dropped.store(self.tap.dropped(), Relaxed);
+        self.counters.partials_dropped.store(self.links.dropped(), Relaxed);
         self.counters.turns.fetch_add(1, Relaxed);
     }
 }
@@ -263,6 +268,7 @@ impl Staged {
 struct Out<'a, B: Backend> {
     backend: &'a mut B,
     tap: &'a mut TapSender,
+    links: &'a mut Links,
 }
 
 impl<B: Backend> Transmit for Out<'_, B> {
@@ -271,5 +277,8 @@ impl<B: Backend> Transmit for Out<'_, B> {
     }
     fn tap(&mut self, block: TapBlock<'_>) {
         self.tap.block(&block);
+    }
+    fn partial(&mut self, workers: u64, partial: &Partial) {
+        self.links.send(workers, partial);
     }
 }

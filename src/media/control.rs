@@ -12,7 +12,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{CallId, LegId, PlayId, RecordingId};
+use crate::base::{CallId, LegId, PlayId, RecordingId, RoomId};
+
+mod room;
+
+pub use self::room::{LINES, Line, Lines, Membership};
 
 /// What a leg's audio is coded in.
 pub use crate::dsp::codec::Codec;
@@ -237,7 +241,51 @@ pub enum Command<C> {
         /// Which.
         recording: RecordingId,
     },
-    /// The leg is over: playback, bridge and its part in recordings end, its port rests before it
+    /// The leg is in this room from now on, or is something else there than before. It leaves its
+    /// bridge or another room first. What it hears goes on while a playback to it lasts.
+    Join {
+        /// Who.
+        leg: LegId,
+        /// Where: the room is made if there is none.
+        room: RoomId,
+        /// As what.
+        membership: Membership,
+    },
+    /// The leg leaves its room.
+    Leave {
+        /// Who.
+        leg: LegId,
+    },
+    /// All in the room hear `items`, besides each other, instead of what was played to them before.
+    PlayRoom {
+        /// To whom.
+        room: RoomId,
+        /// Names this playback in [`Event::RoomPlayDone`].
+        play: PlayId,
+        /// What.
+        items: Vec<Item<C>>,
+        /// Begin again at the end, until stopped.
+        repeat: bool,
+    },
+    /// Stop what is played to all in the room.
+    StopPlayRoom {
+        /// Which.
+        room: RoomId,
+    },
+    /// These workers have members of the room and exchange their mixes: the engine's own command,
+    /// which alone knows.
+    RoomParts {
+        /// Which.
+        room: RoomId,
+        /// The workers, bit by bit.
+        workers: u64,
+    },
+    /// The room is over. Whoever is still in it hears nothing any more.
+    CloseRoom {
+        /// Which.
+        room: RoomId,
+    },
+    /// The leg is over: playback, bridge, room and its part in recordings end, its port rests before it
     /// is given out again. Answered by [`Event::Closed`].
     Close {
         /// Which.
@@ -252,18 +300,27 @@ impl<C> Command<C> {
         self,
         mut resolve: impl FnMut(C) -> Result<D, E>,
     ) -> Result<Command<D>, E> {
+        let item = |item| {
+            Ok(match item {
+                Item::Clip(clip) => Item::Clip(resolve(clip)?),
+                Item::Tone(plan) => Item::Tone(plan),
+                Item::Silence(ms) => Item::Silence(ms),
+            })
+        };
         Ok(match self {
             Command::Play { leg, play, items, repeat, stop_on } => {
-                let item = |item| {
-                    Ok(match item {
-                        Item::Clip(clip) => Item::Clip(resolve(clip)?),
-                        Item::Tone(plan) => Item::Tone(plan),
-                        Item::Silence(ms) => Item::Silence(ms),
-                    })
-                };
                 let items = items.into_iter().map(item).collect::<Result<_, E>>()?;
                 Command::Play { leg, play, items, repeat, stop_on }
             }
+            Command::PlayRoom { room, play, items, repeat } => {
+                let items = items.into_iter().map(item).collect::<Result<_, E>>()?;
+                Command::PlayRoom { room, play, items, repeat }
+            }
+            Command::Join { leg, room, membership } => Command::Join { leg, room, membership },
+            Command::Leave { leg } => Command::Leave { leg },
+            Command::StopPlayRoom { room } => Command::StopPlayRoom { room },
+            Command::RoomParts { room, workers } => Command::RoomParts { room, workers },
+            Command::CloseRoom { room } => Command::CloseRoom { room },
             Command::Open { leg, group, near } => Command::Open { leg, group, near },
             Command::Set { leg, params } => Command::Set { leg, params },
             Command::Bridge { a, b } => Command::Bridge { a, b },
@@ -404,6 +461,24 @@ pub enum Event {
         recording: RecordingId,
         /// Its length in samples a channel.
         samples: u64,
+    },
+    /// A member of a room has begun to speak, or has been silent for a second.
+    Speaking {
+        /// Who.
+        leg: LegId,
+        /// Where.
+        room: RoomId,
+        /// Which of the two.
+        speaks: bool,
+    },
+    /// A playback to all in a room is over; told exactly once for each.
+    RoomPlayDone {
+        /// Where.
+        room: RoomId,
+        /// Which.
+        play: PlayId,
+        /// How.
+        end: PlayEnd,
     },
     /// The leg is gone.
     Closed {

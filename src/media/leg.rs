@@ -5,7 +5,7 @@
 //!                          ├▶ partner's tx  (relay path)
 //!                          ├▶ ear           (sample path: jitter buffer, in-band digits)
 //!                          └▶ dtmf          (telephone-events)
-//!   party ◀── tx ◀── mouth, or the partner's ear, by the leg's clock
+//!   party ◀── tx ◀── mouth, or the partner's ear, by the leg's clock; or its room, by the room's
 //! ```
 //!
 //! A leg decides nothing about others: [`plane`](super::plane) moves packets and samples between
@@ -21,6 +21,7 @@ use super::latch::{Latch, Source};
 use super::mouth::{Mouth, Over, Said};
 use super::plane::recordings::TapPoint;
 use super::quality::Direction;
+use super::room::gate::Gate;
 use super::rtcp::Rtcp;
 use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
@@ -68,7 +69,11 @@ pub(super) struct Leg {
     /// How the partner hears this leg.
     pub(super) paths: Paths,
     pub(super) partner: Option<u32>,
+    /// The place of its room.
+    pub(super) room: Option<usize>,
     pub(super) taps: [Option<TapPoint>; MOST_TAPS],
+    /// Which of its packets its ear takes.
+    pub(super) gate: Gate,
     pub(super) ear: Option<Box<Ear>>,
     /// What ears that it had before heard.
     past: Figures,
@@ -140,7 +145,9 @@ impl Leg {
             rx: RtpRx::default(),
             paths: Paths::NONE,
             partner: None,
+            room: None,
             taps: [None; MOST_TAPS],
+            gate: Gate::Open,
             ear: None,
             past: Figures::default(),
             narrowed: Narrowed::new(Codec::Pcma),
@@ -318,12 +325,18 @@ impl Leg {
         self.mouth.is_busy()
             || self.hears == Audio::Samples
             || self.listens_alone()
-            || (self.spoken && self.hears != Audio::Relay && self.sends().is_some())
+            || (self.spoken
+                && self.room.is_none()
+                && self.hears != Audio::Relay
+                && self.sends().is_some())
     }
 
     /// Whether its own clock takes the samples out of its ear.
     pub(super) fn listens_alone(&self) -> bool {
-        self.detects() && self.ear.is_some() && self.paths.audio != Audio::Samples
+        self.detects()
+            && self.ear.is_some()
+            && self.room.is_none()
+            && self.paths.audio != Audio::Samples
     }
 
     /// How good what it sends is.

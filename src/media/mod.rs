@@ -4,7 +4,8 @@
 //!   control   what the switch asks and is told
 //!   plane     all legs of one worker: commands in, datagrams in, the tick out
 //!    ├ leg      latch ─▶ rtp_rx ─▶ dtmf_rx, ear (jitter);   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
-//!    └ bridge   by which path two legs hear each other
+//!    ├ bridge   by which path two legs hear each other
+//!    └ room     many legs that hear each other, mixed
 //!   one_key   one press, told in two forms
 //!   seam      from one sound to another
 //!   tap       where a packet lies on a recording's clock
@@ -28,6 +29,7 @@ pub mod one_key;
 pub mod plane;
 pub mod player;
 pub mod quality;
+pub mod room;
 pub mod rtcp;
 pub mod rtp_rx;
 pub mod rtp_tx;
@@ -36,6 +38,7 @@ pub mod tap;
 
 pub use plane::{Disposition, Plane, PlaneConfig};
 pub use player::Clip;
+pub use room::partial::Partial;
 pub use tap::TapBlock;
 
 /// A port of one worker's pool, by the order in which the engine opened them.
@@ -57,4 +60,9 @@ pub trait Transmit {
     fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]);
     /// Hands one payload to a recording.
     fn tap(&mut self, block: TapBlock<'_>);
+    /// Hands a part of a room's mix to each of these workers, bit by bit. Never called where all
+    /// legs live on one.
+    fn partial(&mut self, workers: u64, partial: &Partial) {
+        let _ = (workers, partial);
+    }
 }

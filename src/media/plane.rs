@@ -20,6 +20,7 @@
 //! | [`receive`] | the way of a datagram |
 //! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
+//! | [`rooms`] | rooms and their ticks |
 //! | [`chores`] | what is due now and then: reports, absence, ends that were lost |
 //! | [`ahead`] | where the memory lies that comes next |
 //! | [`ports`], [`legs`], [`recordings`] | what there is |
@@ -32,6 +33,7 @@ mod legs;
 mod ports;
 mod receive;
 pub(super) mod recordings;
+mod rooms;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -42,6 +44,7 @@ use std::net::SocketAddr;
 use self::legs::Legs;
 use self::ports::Ports;
 use self::recordings::Recordings;
+use self::rooms::Rooms;
 use super::PortIndex;
 use super::bridge::{Audio, Paths};
 use super::control::{DigitBy, Event, PlayEnd};
@@ -71,11 +74,14 @@ pub struct PlaneConfig {
     pub quarantine: Duration,
     /// Without a packet for this long [`Event::RtpLost`] is told, and each such time again.
     pub rtp_lost_after: Duration,
+    /// Which of the workers it is, from 0.
+    pub worker: u8,
 }
 
 impl Default for PlaneConfig {
     fn default() -> PlaneConfig {
-        PlaneConfig { quarantine: Duration::from_secs(5), rtp_lost_after: Duration::from_secs(5) }
+        let (quarantine, rtp_lost_after) = (Duration::from_secs(5), Duration::from_secs(5));
+        PlaneConfig { quarantine, rtp_lost_after, worker: 0 }
     }
 }
 
@@ -107,6 +113,9 @@ pub struct Plane {
     ports: Ports,
     legs: Legs,
     recordings: Recordings,
+    rooms: Rooms,
+    /// When the first of them is due.
+    next_room: Time,
     /// Slots of the legs whose clocks run, and some whose clocks have stopped.
     clocks: Vec<u32>,
     /// When the first of them is due.
@@ -130,6 +139,12 @@ pub struct Counts {
     pub ports: usize,
     /// Running recordings.
     pub recordings: usize,
+    /// Rooms.
+    pub rooms: usize,
+    /// Packets that rooms have coded; one for all who hear the same.
+    pub room_codings: u64,
+    /// Mixes of other workers that came too late to be heard.
+    pub partials_missed: u64,
     /// Legs whose clocks run.
     pub clocks: usize,
     /// Commands for what is not there.
@@ -158,6 +173,8 @@ impl Plane {
             ports: Ports::default(),
             legs: Legs::default(),
             recordings: Recordings::default(),
+            rooms: Rooms::default(),
+            next_room: Time::NEVER,
             clocks: Vec::new(),
             next_clock: Time::NEVER,
             chores_at: Time::NEVER,
@@ -176,7 +193,7 @@ impl Plane {
 
     /// When [`Plane::tick`] wants to be called next.
     pub fn next_tick(&self) -> Time {
-        self.next_clock.min(self.chores_at)
+        self.next_clock.min(self.next_room).min(self.chores_at)
     }
 
     /// The next thing that happened.
@@ -192,7 +209,11 @@ impl Plane {
     /// What it holds and has dropped.
     pub fn counts(&self) -> Counts {
         let running = |slot: &&u32| self.legs.get(**slot).is_some_and(|leg| leg.clock.is_some());
+        let (room_codings, partials_missed) = self.rooms.figures();
         Counts {
+            rooms: self.rooms.len(),
+            room_codings,
+            partials_missed,
             legs: self.legs.len(),
             ports: self.ports.taken(),
             recordings: self.recordings.len(),

@@ -27,7 +27,7 @@ use crate::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBl
 use crate::record::layout::Layout;
 use crate::sip::{Flow, Transport};
 use crate::switch::fact::Fact;
-use crate::switch::{DiskCommand, DiskEvent, Input, Output, Switch};
+use crate::switch::{DiskCommand, DiskEvent, Input, Output, Reply, Request, RequestId, Switch};
 use crate::wire::sip::Message;
 
 /// Belfry's own address.
@@ -78,6 +78,7 @@ pub struct World {
     pub recordings: BTreeMap<String, Recorded>,
     /// Everything that happened.
     pub facts: Vec<Fact>,
+    reply: Option<Reply>,
     trace: u64,
 }
 
@@ -135,6 +136,7 @@ impl World {
             layouts: BTreeMap::new(),
             recordings: BTreeMap::new(),
             facts: Vec::new(),
+            reply: None,
             trace: 0xcbf2_9ce4_8422_2325,
         }
     }
@@ -188,7 +190,7 @@ impl World {
     /// Whether no leg and no port is in use in the media plane.
     pub fn plane_is_empty(&self) -> bool {
         let counts = self.plane.counts();
-        counts.legs == 0 && counts.recordings == 0 && counts.ports == 0
+        counts.legs == 0 && counts.recordings == 0 && counts.ports == 0 && counts.rooms == 0
     }
     /// Belfry's address that a phone sends its RTP to.
     pub fn rtp_of(&self, index: usize) -> Option<SocketAddr> {
@@ -338,12 +340,18 @@ impl World {
                     self.facts.push(fact);
                 }
                 // Nothing grows old here.
-                Output::Disk(DiskCommand::Keep(_) | DiskCommand::Pack(_))
-                | Output::Reply(..)
-                | Output::Log(..) => {}
+                Output::Disk(DiskCommand::Keep(_) | DiskCommand::Pack(_)) | Output::Log(..) => {}
+                Output::Reply(_, reply) => self.reply = Some(reply),
             }
         }
         self.media_events();
+    }
+
+    /// An operator asks, now.
+    pub fn ask(&mut self, request: Request) -> Option<Reply> {
+        self.reply = None;
+        self.input(Input::Console(RequestId(1), request));
+        self.reply.take()
     }
 
     fn media_events(&mut self) {

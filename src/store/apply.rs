@@ -94,6 +94,9 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | SourceMoved { .. }
         | NoRtp { .. }
         | RtpLost { .. }
+        | RoomJoined { .. }
+        | RoomRefused { .. }
+        | RoomLeft { .. }
         | RecordingPaused { .. }
         | Other(_) => Vec::new(),
     }

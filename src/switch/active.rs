@@ -7,7 +7,7 @@ use crate::base::{CallId, LegId, PlayId, RecordingId, Time};
 use crate::call::collect::Collect;
 use crate::call::{Call, Dialling};
 use crate::config::Language;
-use crate::dialplan::effect::{Dial, Target};
+use crate::dialplan::effect::{Dial, Keys, Target};
 use crate::dialplan::{Interp, Plan};
 use crate::wire::q850::Cause;
 
@@ -31,6 +31,8 @@ pub enum Doing {
         prompt: Option<PlayId>,
         /// A key stops the prompt.
         barge_in: bool,
+        /// They are nobody's to know.
+        secret: bool,
     },
     /// A time, or the caller's end.
     Waiting(Time),
@@ -38,6 +40,13 @@ pub enum Doing {
     Sending,
     /// Somebody's answer.
     Dialling(Box<Dialing>),
+    /// The end of a conference.
+    Conferring {
+        /// Its name.
+        room: String,
+        /// The keys with which the caller leaves it.
+        leave: Keys,
+    },
     /// The end of a talk.
     Talking {
         /// The other party.

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::CallId;
+use crate::base::{CallId, LegId};
+use crate::call::conference::Change;
 
 /// A question or an order.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -21,6 +22,38 @@ pub enum Request {
     Gateways,
     /// End a call.
     Hangup(CallId),
+    /// The conferences.
+    Rooms,
+    /// One conference with its members.
+    Room(String),
+    /// Change something about a conference.
+    RoomOrder(String, RoomOrder),
+}
+
+/// What an operator does with a conference.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomOrder {
+    /// Send members out.
+    Kick(Who),
+    /// Mute, unmute, deafen, undeafen members, make them louder or quieter.
+    Change(Who, Change),
+    /// Let nobody in any more, or again.
+    Lock(bool),
+    /// Play a prompt.
+    Announce(Who, String),
+}
+
+/// Which members.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// All of them.
+    All,
+    /// The one on this leg.
+    Leg(LegId),
+    /// Those of this number.
+    Number(String),
 }
 
 /// An answer.
@@ -37,6 +70,10 @@ pub enum Reply {
     Phones(Vec<PhoneRow>),
     /// To [`Request::Gateways`].
     Gateways(Vec<GatewayRow>),
+    /// To [`Request::Rooms`].
+    Rooms(Vec<RoomRow>),
+    /// To [`Request::Room`].
+    Room(Box<RoomView>),
     /// It was done; says what.
     Done(String),
     /// It was not done; says why and what to do.
@@ -143,4 +180,49 @@ pub struct GatewayRow {
     pub busy: u32,
     /// Channels in all.
     pub channels: u32,
+}
+
+/// One conference in a list.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RoomRow {
+    /// Its name.
+    pub name: String,
+    /// Its members.
+    pub members: usize,
+    /// The most it may have.
+    pub most: usize,
+    /// Whether nobody may come in.
+    pub locked: bool,
+    /// Milliseconds since its first member came.
+    pub ms: u64,
+}
+
+/// One conference with its members.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RoomView {
+    /// As in the list.
+    pub row: RoomRow,
+    /// Its members.
+    pub members: Vec<MemberRow>,
+}
+
+/// One member of a conference.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct MemberRow {
+    /// Its leg.
+    pub leg: LegId,
+    /// Its call.
+    pub call: CallId,
+    /// Its number.
+    pub number: String,
+    /// Milliseconds since it came.
+    pub ms: u64,
+    /// Nobody hears it.
+    pub muted: bool,
+    /// It hears nobody.
+    pub deaf: bool,
+    /// How much louder it is, dB.
+    pub gain_db: i8,
+    /// It speaks now.
+    pub speaks: bool,
 }

@@ -27,6 +27,9 @@ impl Switch {
             },
             Request::Phones => Reply::Phones(self.phone_rows(now)),
             Request::Gateways => Reply::Gateways(self.gateways.iter().map(gateway_row).collect()),
+            Request::Rooms => Reply::Rooms(self.room_rows(now)),
+            Request::Room(name) => self.show_room(now, &name),
+            Request::RoomOrder(name, order) => self.room_order(now, &name, order),
             Request::Hangup(id) => match self.end_call(now, id, EndedBy::Console) {
                 true => Reply::Done(format!("call {id} is being ended")),
                 false => Reply::Refused(format!(
@@ -85,6 +88,7 @@ impl Switch {
                 };
                 format!("talks with {}{held}", number(*with))
             }
+            Doing::Conferring { room, .. } => format!("in conference {room}"),
             Doing::Ending => "ends".into(),
         };
         CallRow {

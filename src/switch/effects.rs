@@ -20,6 +20,9 @@ impl Switch {
     pub(super) fn run(&mut self, now: Now, id: CallId, happening: Happening) {
         let mut next = Some(happening);
         while let Some(happening) = next.take() {
+            if matches!(happening, Happening::Redirect(_)) {
+                self.quit_room_of(now, id);
+            }
             let Some(active) = self.calls.get_mut(&id) else { return };
             let Some(mut interp) = active.interp.take() else { return };
             let effect = interp.resume(&active.plan, now, happening);
@@ -102,6 +105,7 @@ impl Switch {
                 return None;
             }
             Effect::Dial(dial) => return self.dial(now, id, *dial),
+            Effect::Conference(wanted) => return self.confer(now, id, subject, *wanted),
             Effect::SendDigits { digits, on_ms, off_ms } => {
                 self.calls.get_mut(&id)?.doing = Doing::Sending;
                 self.send_digits(now, subject, digits, on_ms, off_ms);
@@ -169,7 +173,8 @@ impl Switch {
             self.play(now, subject, wanted.items, false, DigitSet::NONE)
         };
         let active = self.calls.get_mut(&id)?;
-        active.doing = Doing::Collecting { collect, prompt, barge_in: wanted.barge_in };
+        let (barge_in, secret) = (wanted.barge_in, wanted.secret);
+        active.doing = Doing::Collecting { collect, prompt, barge_in, secret };
         if prompt.is_none()
             && let Doing::Collecting { collect, .. } = &mut active.doing
         {

@@ -17,7 +17,7 @@ use crate::wire::q850::{Cause, Mapping};
 
 use super::active::Doing;
 use super::dial::failure;
-use super::fact::{EndedBy, FactKind, Sound};
+use super::fact::{EndedBy, FactKind, RoomLeft, Sound};
 use super::leg::{Ending, Stage};
 use super::{Output, Switch};
 
@@ -29,6 +29,8 @@ impl Switch {
             return;
         }
         leg.ours.get_or_insert((cause, 0, by));
+        self.quit_room(now, leg_id, RoomLeft::HungUp);
+        let Some(leg) = self.legs.get(&leg_id) else { return };
         let session = leg.session;
         let sent = leg.invite.is_none();
         let command = match cause {
@@ -81,6 +83,8 @@ impl Switch {
         if leg.stage == Stage::Over {
             return;
         }
+        self.quit_room(now, leg_id, RoomLeft::HungUp);
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let unanswered = leg.answered.is_none();
         leg.stage = Stage::Over;
         leg.ending = Some(ending);

@@ -20,7 +20,7 @@ use crate::base::{CallId, LegId, RecordingId, Wall};
 
 mod words;
 
-pub use self::words::{AlarmWhat, EndedBy, KeyBy, Role, Unregistered};
+pub use self::words::{AlarmWhat, EndedBy, KeyBy, Role, RoomLeft, RoomRefusal, Unregistered};
 
 /// One thing that happened.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -372,6 +372,47 @@ pub enum FactKind {
         silent_ms: u64,
     },
 
+    /// A party came into a conference.
+    RoomJoined {
+        /// The party's call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+        /// The conference's name.
+        room: String,
+        /// Members with it.
+        members: u32,
+        /// It is not heard.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        muted: bool,
+    },
+    /// A party was not let into a conference.
+    RoomRefused {
+        /// The party's call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+        /// The conference's name.
+        room: String,
+        /// Why.
+        why: RoomRefusal,
+    },
+    /// A party is in a conference no more.
+    RoomLeft {
+        /// The party's call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+        /// The conference's name.
+        room: String,
+        /// Why.
+        why: RoomLeft,
+        /// Members without it; with none left the conference is over.
+        members: u32,
+        /// How long it was in, milliseconds.
+        ms: u64,
+    },
+
     /// A recording began.
     RecordingBegan {
         /// The call.
@@ -472,6 +513,9 @@ impl FactKind {
             Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
             NoRtp { call, .. } | RtpLost { call, .. } => Some(*call),
+            RoomJoined { call, .. } | RoomRefused { call, .. } | RoomLeft { call, .. } => {
+                Some(*call)
+            }
             RecordingBegan { call, .. } | RecordingPaused { call, .. } => Some(*call),
             RecordingEnded { call, .. }
             | RecordingMended { call, .. }
@@ -518,6 +562,9 @@ impl FactKind {
             SourceMoved { .. } => "source_moved",
             NoRtp { .. } => "no_rtp",
             RtpLost { .. } => "rtp_lost",
+            RoomJoined { .. } => "room_joined",
+            RoomRefused { .. } => "room_refused",
+            RoomLeft { .. } => "room_left",
             RecordingBegan { .. } => "recording_began",
             RecordingPaused { .. } => "recording_paused",
             RecordingEnded { .. } => "recording_ended",
@@ -686,6 +733,18 @@ mod tests {
             );
         }
         for word in Unregistered::ALL {
+            assert_eq!(
+                written(serde_json::to_value(word).unwrap()).as_deref(),
+                Some(word.as_str())
+            );
+        }
+        for word in RoomLeft::ALL {
+            assert_eq!(
+                written(serde_json::to_value(word).unwrap()).as_deref(),
+                Some(word.as_str())
+            );
+        }
+        for word in RoomRefusal::ALL {
             assert_eq!(
                 written(serde_json::to_value(word).unwrap()).as_deref(),
                 Some(word.as_str())

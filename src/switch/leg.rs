@@ -84,6 +84,8 @@ pub struct Leg {
     pub held: bool,
     /// When it, or the party that it talks with, last took the call back from hold.
     pub taken_back: Time,
+    /// The conference that it is in.
+    pub room: Option<String>,
     /// What is played to it.
     pub play: Option<PlayId>,
     /// The keys that stop what is played to it.
@@ -138,6 +140,7 @@ impl Leg {
             early: false,
             held: false,
             taken_back: Time::ZERO,
+            room: None,
             play: None,
             stop_on: DigitSet::NONE,
             one_key: OneKey::default(),

@@ -10,7 +10,7 @@ use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
 
 use super::active::Doing;
-use super::fact::{AlarmWhat, EndedBy, FactKind, KeyBy};
+use super::fact::{AlarmWhat, EndedBy, FactKind, KeyBy, RoomLeft};
 use super::leg::Stage;
 use super::{Level, Output, Switch};
 
@@ -53,6 +53,8 @@ impl Switch {
                 // The packets are counted in the leg's figures.
                 self.alarm(now, AlarmWhat::ForeignAudio, format!("{leg} from {from}"), call);
             }
+            Event::Speaking { leg, speaks, .. } => self.speaking(leg, speaks),
+            Event::RoomPlayDone { room, play, end } => self.room_played(room, play, end),
             // The disk tells when the file is whole.
             Event::RecordStopped { .. } | Event::FirstRtp { .. } => {}
         }
@@ -125,7 +127,8 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else { return };
         // Keys pressed in a talk may be a PIN for somebody else's machine: they are not kept.
         let talks = active.call.peer(leg_id);
-        let kept = talks.is_none().then_some(digit);
+        let secret = matches!(active.doing, Doing::Collecting { secret: true, .. });
+        let kept = (talks.is_none() && !secret).then_some(digit);
         let word = match by {
             DigitBy::Rfc4733 => KeyBy::Rfc4733,
             DigitBy::InBand => KeyBy::InBand,
@@ -157,6 +160,12 @@ impl Switch {
             Doing::Playing(play) if leg.play == Some(*play) && leg.stop_on.contains(digit) => {
                 self.stop_play(leg_id);
                 return self.run(now, id, Happening::Key(digit));
+            }
+            Doing::Conferring { leave, .. } => {
+                let leaves = leave.has(digit);
+                return if leaves {
+                    self.leave_room(now, leg_id, RoomLeft::Left)
+                };
             }
             _ => false,
         };

@@ -10,6 +10,7 @@
 //!                          └─ time ────────▶ wake
 //!                                   │
 //!                     effects  the plan's next step  ─▶ dial ─▶ talk ─▶ transfer, ending
+//!                                                    ─▶ rooms   conferences
 //!                                   │
 //!   Output ◀── poll_output() ◀──────┘  messages, media commands, facts, answers
 //! ```
@@ -37,6 +38,7 @@ mod offers;
 mod outbound;
 mod pings;
 mod requests;
+mod rooms;
 mod sip_in;
 mod sound;
 mod sparing;
@@ -53,7 +55,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::access::Admission;
-use crate::base::{CallId, LegId, Now, PlayId, RecordingId, Rng, Time, Wall};
+use crate::base::{CallId, LegId, Now, PlayId, RecordingId, Rng, RoomId, Time, Wall};
 use crate::call::feature::Feature;
 use crate::config::Config;
 use crate::dialplan::Plan;
@@ -106,6 +108,8 @@ pub struct Switch {
     alarms: alarm::Alarms,
     /// Of callers that are no phone and no gateway.
     strangers: sparing::Sparing,
+    /// Conferences by name.
+    rooms: BTreeMap<String, rooms::Room>,
     /// Recordings whose files are being closed.
     recordings: BTreeMap<RecordingId, CallId>,
     zone: TimeZone,
@@ -129,6 +133,7 @@ struct Counts {
     legs: u64,
     plays: u64,
     recordings: u64,
+    rooms: u64,
 }
 
 impl Switch {
@@ -149,6 +154,7 @@ impl Switch {
             pings: BTreeMap::new(),
             alarms: alarm::Alarms::default(),
             strangers: sparing::Sparing::default(),
+            rooms: BTreeMap::new(),
             recordings: BTreeMap::new(),
             zone,
             rng,
@@ -266,6 +272,10 @@ impl Switch {
     fn new_play_id(&mut self) -> PlayId {
         self.count.plays += 1;
         PlayId(self.count.plays)
+    }
+    fn new_room_id(&mut self) -> RoomId {
+        self.count.rooms += 1;
+        RoomId(self.count.rooms)
     }
     fn new_recording_id(&mut self) -> RecordingId {
         self.count.recordings += 1;

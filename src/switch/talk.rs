@@ -2,6 +2,7 @@
 
 use crate::base::{CallId, LegId, Now, RecordingId};
 use crate::call::ConnectionState;
+use crate::call::conference::Change;
 use crate::media::control::Command;
 use crate::record::path::path;
 
@@ -223,6 +224,7 @@ impl Switch {
             now,
             if held { FactKind::Held { call, leg } } else { FactKind::Retrieved { call, leg } },
         );
+        self.change_member(leg_id, Change::Held(held));
         match (peer, held) {
             (Some(peer), true) => self.hear_clip(now, peer, music("default")),
             (Some(peer), false) => self.stop_play(peer),

@@ -4,7 +4,9 @@
 //! and `dialplan_xml`.
 
 use belfry::base::{Duration, Now, Rng, Time, Wall};
-use belfry::dialplan::effect::{DialEnd, DialFailure, Ended, EndedBy, Redirect, Target};
+use belfry::dialplan::effect::{
+    ConferenceEnd, DialEnd, DialFailure, Ended, EndedBy, Redirect, Target,
+};
 use belfry::dialplan::fault::MAX_FAULTS;
 use belfry::dialplan::{
     Cause, Effect, Entry, Fault, File, Happening, Interp, LoadEnv, Plan, Severity, explain,
@@ -116,7 +118,11 @@ fn outcome(effect: &Effect, interp: &Interp, plan: &Plan, rng: &mut Rng) -> (Hap
     let took = 10 + rng.below(30_000);
     let waits = matches!(
         effect,
-        Effect::Play { .. } | Effect::Collect(_) | Effect::Wait { .. } | Effect::Dial(_)
+        Effect::Play { .. }
+            | Effect::Collect(_)
+            | Effect::Wait { .. }
+            | Effect::Dial(_)
+            | Effect::Conference(_)
     );
     match (waits, rng.below(32)) {
         (true, 0) => return (Happening::Hangup, took),
@@ -160,6 +166,10 @@ fn outcome(effect: &Effect, interp: &Interp, plan: &Plan, rng: &mut Rng) -> (Hap
                     Happening::Dialed(DialEnd::Failed { why: DialFailure::of(cause), cause })
                 }
             }
+        }
+        Effect::Conference(_) => {
+            use ConferenceEnd::*;
+            Happening::Conferred([Left, Kicked, Locked, Full][rng.below(4) as usize])
         }
         _ => Happening::Done,
     };

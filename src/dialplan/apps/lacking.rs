@@ -31,8 +31,7 @@ const MEDIA: &str = "take it out; Belfry negotiates and measures media by itself
 
 /// The applications.
 pub static APPS: &[Lack] = &[
-    ends("conference", "dial the parties; three-way calls are made with *3"),
-    passed("conference_set_auto_outcall", "dial the parties"),
+    passed("conference_set_auto_outcall", "let the parties dial in"),
     ends("voicemail", "play a prompt, or dial an agent"),
     ends("fifo", QUEUE),
     ends("callcenter", QUEUE),

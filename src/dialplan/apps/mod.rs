@@ -7,12 +7,13 @@
 //!
 //! ```text
 //! call.rs    answer ring hangup transfer record …         input.rs  menu collect survey
-//! dial.rs    dial
+//! dial.rs    dial                                         conference.rs  conference
 //! sound.rs   play say tone music wait language            flow.rs   set if goto call log …
 //! lacking.rs what FreeSWITCH has and Belfry lacks, each with what to do instead
 //! ```
 
 pub mod call;
+pub mod conference;
 pub mod dial;
 pub mod flow;
 pub mod input;
@@ -162,6 +163,7 @@ pub static APPS: &[&App] = &[
     &input::COLLECT,
     &input::SURVEY,
     &dial::DIAL,
+    &conference::CONFERENCE,
     &call::TRANSFER,
     &call::RECORD,
     &call::SEND_DTMF,

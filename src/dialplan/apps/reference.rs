@@ -239,7 +239,7 @@ mod tests {
     fn help_is_found_by_either_name() {
         assert!(help("play").unwrap().contains("stop-on"));
         assert!(help("playback").unwrap().starts_with("play\n"));
-        assert!(help("conference").unwrap().contains("*3"));
+        assert!(help("eavesdrop").unwrap().contains("*70"));
         assert!(help("queue").unwrap().contains("Not in this version"));
         assert_eq!(help("nonsense"), None);
     }

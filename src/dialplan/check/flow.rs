@@ -94,6 +94,7 @@ impl Graph {
                     Op::If { then, otherwise, .. } => vec![*then, *otherwise],
                     Op::Dial(op) => op.on.iter().map(|(_, block)| *block).collect(),
                     Op::Collect(op) => op.on.iter().map(|(_, block)| *block).collect(),
+                    Op::Conference(op) => op.on.iter().map(|(_, block)| *block).collect(),
                     Op::Call { sub } => {
                         let sub = sub.fixed().and_then(|name| plan.subs.get(&*name));
                         sub.map(|(block, _)| *block).into_iter().collect()
@@ -188,7 +189,7 @@ impl Graph {
             | Op::Lacking { ends_call: true, .. } => self.menu_move(plan, block, op),
             Op::Wait { ms: None } | Op::Extension { .. } => vec![Way::Out],
             // A talk is a way out of any menu.
-            Op::Dial(_) => vec![next, Way::Out],
+            Op::Dial(_) | Op::Conference(_) => vec![next, Way::Out],
             _ => vec![next],
         }
     }
@@ -326,6 +327,7 @@ fn waits(op: &Op) -> bool {
         | Op::Collect(_)
         | Op::Survey { .. }
         | Op::Dial(_)
+        | Op::Conference(_)
         | Op::SendDigits { .. } => true,
         _ => false,
     }

@@ -68,6 +68,10 @@ impl Teller<'_> {
             Op::Music { class } => format!("music '{}'", self.text(class)),
             Op::StopMusic => "stop the music".into(),
             Op::Dial(op) => self.dial(op),
+            Op::Conference(op) => {
+                let pin = if op.pin.source().is_empty() { "" } else { ", by a PIN" };
+                format!("conference '{}'{pin}", self.text(&op.name))
+            }
             Op::Record(change) => format!("recording: {change:?}").to_lowercase(),
             Op::SendDigits { digits, .. } => format!("send the digits {}", self.text(digits)),
             Op::Survey { name } => format!("survey '{}'", self.text(name)),

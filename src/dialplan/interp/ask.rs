@@ -28,6 +28,7 @@ pub(super) fn complete(interp: &Interp, plan: &Plan, digits: &str) -> bool {
         Some(Frame::Collect { block, at, .. }) => {
             collect_op(plan, *block, *at).is_none_or(|op| digits.len() >= usize::from(op.max))
         }
+        Some(Frame::Pin { .. }) => interp.pin(plan).is_none_or(|pin| digits.len() >= pin.len()),
         _ => true,
     }
 }
@@ -69,6 +70,7 @@ impl Interp {
                     self.stack.pop();
                 }
             },
+            Some(Frame::Pin { .. }) => self.ask_pin(plan, false),
             Some(Frame::Survey { name, question, .. }) => {
                 let (name, question) = (name.clone(), *question);
                 match plan.surveys.get(&name) {
@@ -84,9 +86,15 @@ impl Interp {
     }
 
     /// Gives out a collect, its prompts filled in; `before` is what is said of the last entry.
-    fn collect(&mut self, plan: &Plan, before: &[Media], prompt: &[Media], mut collect: Collect) {
+    pub(super) fn collect(
+        &mut self,
+        plan: &Plan,
+        before: &[Media],
+        prompt: &[Media],
+        mut collect: Collect,
+    ) {
         let captures = match self.stack.last() {
-            Some(Frame::Collect { captures, .. }) => captures.clone(),
+            Some(Frame::Collect { captures, .. } | Frame::Pin { captures, .. }) => captures.clone(),
             _ => None,
         };
         let view = View::new(self, plan, captures.as_deref());
@@ -120,6 +128,7 @@ impl Interp {
             terminators: if hash { Keys::parse("#").unwrap_or_default() } else { Keys::NONE },
             first_ms: menu.first_ms,
             next_ms: menu.next_ms,
+            secret: false,
         };
         self.collect(plan, before, prompt, collect);
     }
@@ -136,6 +145,7 @@ impl Interp {
             terminators: op.terminators,
             first_ms: op.first_ms,
             next_ms: op.next_ms,
+            secret: false,
         };
         self.collect(plan, before, &op.prompt, collect);
     }
@@ -170,6 +180,7 @@ impl Interp {
             terminators: Keys::NONE,
             first_ms: question.first_ms,
             next_ms: 2_000,
+            secret: false,
         };
         self.collect(plan, before, &question.prompt, collect);
     }
@@ -185,6 +196,7 @@ impl Interp {
                 Some(op) => self.collect_digits(plan, op, digits, ended),
                 None => self.stack.truncate(self.stack.len().saturating_sub(1)),
             },
+            Some(Frame::Pin { .. }) => self.pin_digits(plan, digits),
             Some(Frame::Survey { name, question, .. }) => {
                 let (name, at) = (name.clone(), *question as usize);
                 if let Some(survey) = plan.surveys.get(&name) {

@@ -13,6 +13,7 @@
 //! line), depth of sub-routines, number and size of variables. Not here: what an effect does.
 
 mod ask;
+mod confer;
 mod dial;
 mod sound;
 mod step;
@@ -73,6 +74,8 @@ enum Frame {
     Menu { name: String, chosen: bool, rounds: u32, wrong: u8, silent: u8 },
     /// A collect step, asked so many times.
     Collect { block: BlockId, at: u32, tries: u8, captures: Option<Vec<String>> },
+    /// A conference step whose PIN was asked for so many times.
+    Pin { block: BlockId, at: u32, tries: u8, captures: Option<Vec<String>> },
     /// A survey at one of its questions.
     Survey { name: String, question: u32, tries: u8 },
 }
@@ -86,6 +89,8 @@ enum Asked {
     Keys,
     /// A dial, by the step before `next` of the steps on top.
     Dial,
+    /// A conference, likewise.
+    Conference,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -247,6 +252,10 @@ impl Interp {
                 self.asked = Asked::Nothing;
                 self.digits(plan, "", super::effect::Ended::Timeout);
             }
+            (Happening::Conferred(end), Asked::Conference) => {
+                self.asked = Asked::Nothing;
+                self.conferred(plan, end);
+            }
             (Happening::Dialed(end), Asked::Dial) => {
                 self.asked = Asked::Nothing;
                 self.dialed(plan, end);
@@ -261,6 +270,7 @@ impl Interp {
                 Happening::Started
                 | Happening::Done
                 | Happening::Digits { .. }
+                | Happening::Conferred(_)
                 | Happening::Dialed(_),
                 _,
             ) => {}
@@ -308,9 +318,12 @@ impl Interp {
                         self.queue.push_back(effect);
                     }
                 }
-                Some(Frame::Menu { .. } | Frame::Collect { .. } | Frame::Survey { .. }) => {
-                    self.ask(plan)
-                }
+                Some(
+                    Frame::Menu { .. }
+                    | Frame::Collect { .. }
+                    | Frame::Pin { .. }
+                    | Frame::Survey { .. },
+                ) => self.ask(plan),
             }
         }
     }

@@ -52,6 +52,7 @@ impl Interp {
             }
             Op::MenuMove(to) => self.menu_move(plan, *to),
             Op::Collect(_) => self.push(Frame::Collect { block, at, tries: 0, captures }),
+            Op::Conference(op) => self.conference(plan, op, block, at, captures),
             Op::Survey { name } => {
                 let name = text(self, name);
                 self.push(Frame::Survey { name, question: 0, tries: 0 });

@@ -1,7 +1,7 @@
 //! The interpreter, driven by hand.
 
 use super::*;
-use crate::dialplan::effect::{DialEnd, DialFailure, Ended, EndedBy, Target};
+use crate::dialplan::effect::{ConferenceEnd, DialEnd, DialFailure, Ended, EndedBy, Target};
 use crate::dialplan::{File, LoadEnv};
 
 fn load(path: &str, text: &str) -> Plan {
@@ -101,6 +101,7 @@ fn short(effect: &Effect) -> String {
                 |g: &Vec<Target>| g.iter().map(ToString::to_string).collect::<Vec<_>>().join("&");
             format!("dial {}", dial.groups.iter().map(group).collect::<Vec<_>>().join("|"))
         }
+        Effect::Conference(c) => format!("conference {} most {}", c.name, c.most),
         Effect::SaveAnswer { question, key, meaning, .. } => {
             format!("answer {question}={key} {meaning}")
         }
@@ -590,11 +591,11 @@ fn execute_extension_comes_back_and_transfer_does_not() {
 
 #[test]
 fn a_lacking_application_is_logged_when_it_is_reached() {
-    let inner = "<extension name='a'><condition><action application='presence' data='in|x'/><action application='conference' data='3000'/></condition></extension>";
+    let inner = "<extension name='a'><condition><action application='presence' data='in|x'/><action application='eavesdrop' data='3000'/></condition></extension>";
     let effects = xml_calls(inner, "1");
     assert!(
         effects[0].contains("lacks 'presence'; it is passed over")
-            && effects[1].contains("'conference'; the call ends")
+            && effects[1].contains("'eavesdrop'; the call ends")
     );
     assert_eq!(effects[2], "hangup 79");
 }
@@ -627,4 +628,32 @@ fn the_ringback_variable_takes_tones_and_music() {
     assert_eq!(music.meanwhile, Meanwhile::Music("moh".into()));
     let id = dial("<action application='set' data='effective_caller_id_number=4008'/>");
     assert_eq!(id.caller_number.as_deref(), Some("4008"));
+}
+
+#[test]
+fn a_conference_asks_for_its_pin_and_goes_on_afterwards() {
+    let step = "{conference={name='r-${from}', pin='4711', most=5, on={kicked=[{play='k'}], pin=[{play='w'}]}}}, {play='after'}";
+    let mut call = Call::new(steps(step), "1");
+    assert_eq!(call.tell(Happening::Started), "answer");
+    assert_eq!(call.done(), "collect 1-16 collect/number");
+    assert!(!call.interp.complete(&call.plan, "471") && call.interp.complete(&call.plan, "4711"));
+    assert_eq!(call.keys("4712"), "collect 1-16 collect/invalid+collect/number");
+    let entered = call.keys("4711");
+    assert!(entered.starts_with("conference r-") && entered.ends_with("most 5"), "{entered}");
+    assert_eq!(call.tell(Happening::Conferred(ConferenceEnd::Kicked)), "play k");
+    assert_eq!(call.var("conference_result"), "kicked");
+    assert_eq!(call.rest(), ["play after", "hangup 16"]);
+
+    let mut call = Call::new(steps(step), "1");
+    call.tell(Happening::Started);
+    call.done();
+    call.keys("1");
+    call.keys("");
+    assert_eq!(call.keys("2"), "play w");
+    assert_eq!(call.var("conference_result"), "pin");
+
+    let mut call = Call::new(steps("{conference='open'}, {play='after'}"), "1");
+    assert_eq!(call.tell(Happening::Started), "answer");
+    assert_eq!(call.done(), "conference open most 100");
+    assert_eq!(call.tell(Happening::Conferred(ConferenceEnd::Left)), "play after");
 }

@@ -46,6 +46,17 @@ impl Plane {
                 slot.and_then(|slot| self.recordings.get_mut(slot)).map(|r| r.paused = paused)
             }
             Command::StopRecord { recording } => self.stop_record(now, recording),
+            Command::Join { leg, room, membership } => self.join_room(now, leg, room, membership),
+            Command::Leave { leg } => self.leave_room(now, leg),
+            Command::PlayRoom { room, play, items, repeat } => {
+                self.play_room(now, room, play, items, repeat)
+            }
+            Command::StopPlayRoom { room } => self.stop_room(room),
+            Command::RoomParts { room, workers } => {
+                self.room_parts(room, workers);
+                Some(())
+            }
+            Command::CloseRoom { room } => self.close_room(now, room),
             Command::Close { leg } => self.close(now, leg),
         };
         if done.is_none() {
@@ -76,17 +87,18 @@ impl Plane {
         let slot = self.slot(leg)?;
         self.legs.get_mut(slot)?.set(now, params);
         self.fit(slot);
+        self.rearrange_room_of(now, slot);
         self.rewire(now, slot);
         Some(())
     }
 
     /// Gives ears to those of a leg and its partner who need them.
-    fn fit(&mut self, slot: u32) {
+    pub(super) fn fit(&mut self, slot: u32) {
         let Some((leg, partner)) = self.legs.with_partner(slot) else {
             return;
         };
         let Some(partner) = partner else {
-            return leg.fit(Rate::Khz8, leg.detects());
+            return leg.fit(Rate::Khz8, leg.room.is_some() || leg.detects());
         };
         // Between two codecs, the lowest rate at which nothing is lost for either: that of the narrower.
         // Packets that are relayed need none, and what else the two are told is 8 kHz.
@@ -109,8 +121,10 @@ impl Plane {
         if self.legs.get(a)?.partner == Some(b) {
             return Some(());
         }
-        self.unbridge(now, a);
-        self.unbridge(now, b);
+        for slot in [a, b] {
+            self.unbridge(now, slot);
+            self.leave(now, slot);
+        }
         for (slot, partner) in [(a, b), (b, a)] {
             let leg = self.legs.get_mut(slot)?;
             leg.partner = Some(partner);
@@ -123,7 +137,7 @@ impl Plane {
     }
 
     /// Takes a leg and its partner apart.
-    fn unbridge(&mut self, now: Time, slot: u32) {
+    pub(super) fn unbridge(&mut self, now: Time, slot: u32) {
         let partner = self.legs.get_mut(slot).and_then(|leg| leg.partner.take());
         let Some(partner) = partner else { return };
         if let Some(other) = self.legs.get_mut(partner) {
@@ -223,6 +237,7 @@ impl Plane {
     fn close(&mut self, now: Time, id: LegId) -> Option<()> {
         let slot = self.slot(id)?;
         self.unbridge(now, slot);
+        self.leave(now, slot);
         let mut leg = self.legs.remove(slot)?;
         if let Some(play) = leg.mouth.player.stop() {
             self.tell(Event::PlayDone { leg: id, play, end: PlayEnd::Stopped });

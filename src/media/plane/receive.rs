@@ -15,6 +15,7 @@ use crate::media::control::{Codec, Event};
 use crate::media::jitter::Arrived;
 use crate::media::latch::{Mark, Source, Verdict};
 use crate::media::leg::{Payload, recode};
+use crate::media::room::gate::Passage;
 use crate::media::rtp_rx::Arrival;
 use crate::media::rtp_tx::Relayed;
 use crate::media::tap::{Heard, TapBlock};
@@ -235,7 +236,11 @@ impl Plane {
         let Relayed { first, sequence, timestamp, ticks, .. } = taken.relayed;
         let timestamp = leg.narrowed.at(timestamp);
         let samples = ticks / leg.narrowed.ticks();
-        if let Some(ear) = &mut leg.ear {
+        if let Some(ear) = &mut leg.ear
+            && let passage @ (Passage::Heard | Passage::Anew) =
+                leg.gate.pass(codec, payload, samples)
+        {
+            let first = first || passage == Passage::Anew;
             ear.insert(now, Arrived { first, timestamp, slots: samples, payload });
         }
         for point in leg.taps.iter().flatten() {

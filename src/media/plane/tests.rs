@@ -26,6 +26,7 @@ mod hostile;
 mod playing;
 mod quality;
 mod recording;
+mod rooms;
 mod wideband;
 
 /// Where every port is.

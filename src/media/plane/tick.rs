@@ -26,7 +26,7 @@ use crate::wire::rtp::{HEADER_LEN, write_header};
 use crate::wire::telephone_event;
 
 /// A leg that is this far behind does not make up for it.
-const STALL: Duration = Duration::from_millis(200);
+pub(super) const STALL: Duration = Duration::from_millis(200);
 /// Volume of the events that we send: −10 dBm0.
 const VOLUME: u8 = 10;
 
@@ -45,6 +45,9 @@ impl Plane {
         }
         if now >= self.next_clock {
             self.run_clocks(now, out);
+        }
+        if now >= self.next_room {
+            self.run_rooms(now, out);
         }
         if now >= self.chores_at {
             self.chores(now, out);
@@ -116,7 +119,7 @@ impl Plane {
                         false => Outgoing::Audio(Source::Partner),
                     }
                 }
-                (Audio::None, _) if leg.spoken => {
+                (Audio::None, _) if leg.spoken && leg.room.is_none() => {
                     pcm.fill(0);
                     Outgoing::Audio(Source::Silence)
                 }
@@ -149,7 +152,7 @@ impl Plane {
 }
 
 /// Takes the next samples from a leg's ear, silence when it has none; a digit that begins in them.
-fn listen(leg: &mut Leg, at: Time, pcm: &mut [i16]) -> Option<char> {
+pub(super) fn listen(leg: &mut Leg, at: Time, pcm: &mut [i16]) -> Option<char> {
     let detects = leg.detects();
     // An ear that there was no memory for, or for whose rate there is no encoder, hears nothing.
     let Some(ear) = leg.ear.as_mut().filter(|ear| ear.rate() == leg.rate) else {

@@ -64,6 +64,24 @@ word! {
 }
 
 word! {
+    /// Why a party was not let into a conference.
+    RoomRefusal {
+        Locked = "locked": "It was locked.",
+        Full = "full": "It had as many members as it may have.",
+    }
+}
+
+word! {
+    /// Why a party is in a conference no more.
+    RoomLeft {
+        Left = "left": "It pressed a key to leave.",
+        Kicked = "kicked": "An operator sent it out.",
+        HungUp = "hung_up": "Its leg ended.",
+        Moved = "moved": "It was sent elsewhere.",
+    }
+}
+
+word! {
     /// Why a registration ended.
     Unregistered {
         Asked = "asked": "The phone asked for it.",

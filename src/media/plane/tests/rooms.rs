@@ -1,0 +1,274 @@
+//! Rooms: phones of all codecs that hear each other, announcements, two workers.
+
+use super::*;
+use crate::base::RoomId;
+use crate::media::Partial;
+use crate::media::control::{Line, Membership};
+
+const ROOM: RoomId = RoomId(1);
+const HZ: [u32; 6] = [350, 520, 780, 1_150, 1_700, 2_500];
+
+impl World {
+    fn join(&mut self, phone: &Phone, membership: Membership) {
+        self.command(Command::Join { leg: phone.leg, room: ROOM, membership });
+    }
+    fn leave(&mut self, phone: &Phone) {
+        self.command(Command::Leave { leg: phone.leg });
+    }
+    /// Phones with a tone each.
+    fn party(&mut self, codecs: &[Codec]) -> Vec<(Phone, Tone)> {
+        let phone =
+            |(n, codec): (usize, &Codec)| (self.phone(n as u8 + 1, *codec), Tone::new(HZ[n]));
+        codecs.iter().enumerate().map(phone).collect()
+    }
+}
+
+fn speak(world: &mut World, party: &mut [(Phone, Tone)], ms: u64) {
+    for _ in 0..ms / 20 {
+        for (phone, tone) in party.iter_mut() {
+            phone.say(world, &tone.next());
+        }
+        world.pass(20);
+    }
+}
+
+/// Which tones a phone hears in the later part of what was sent to it.
+fn tones(world: &mut World, phone: &Phone) -> Vec<u32> {
+    let sent = world.heard_by(phone);
+    assert_one_stream(&sent);
+    let heard = samples(&sent, phone.codec);
+    let late = &heard[heard.len().saturating_sub(8_000)..];
+    HZ.iter().copied().filter(|hz| level(late, *hz) > -25.0).collect()
+}
+
+fn others(n: usize, of: usize) -> Vec<u32> {
+    (0..of).filter(|m| *m != n).map(|m| HZ[m]).collect()
+}
+
+#[test]
+fn each_hears_the_others_and_not_itself_in_whatever_codec() {
+    let mut world = world();
+    let codecs = [Codec::Pcma, Codec::Pcmu, Codec::Opus, Codec::G722];
+    let mut party = world.party(&codecs);
+    for (phone, _) in &party {
+        world.join(phone, Membership::PARTY);
+    }
+    speak(&mut world, &mut party, 3_000);
+    for (n, (phone, _)) in party.iter().enumerate() {
+        assert_eq!(tones(&mut world, phone), others(n, 4), "{:?}", phone.codec);
+    }
+    let (phone, _) = &party[3];
+    world.leave(phone);
+    speak(&mut world, &mut party, 2_000);
+    for (n, (phone, _)) in party[..3].iter().enumerate() {
+        assert_eq!(tones(&mut world, phone), others(n, 3), "{:?}", phone.codec);
+    }
+    assert!(tones(&mut world, &party[3].0).is_empty(), "who left hears nobody");
+}
+
+#[test]
+fn packet_times_of_all_lengths_meet() {
+    let mut world = world();
+    let mut party = world.party(&[Codec::Pcma; 5]);
+    for ((phone, _), ptime) in party.iter().zip([10, 20, 30, 40, 60]) {
+        world.set(phone, |p| p.ptime_ms = ptime);
+        world.join(phone, Membership::PARTY);
+    }
+    // The loudest four of five are heard, whose order here is that of their names.
+    let muted = Membership { muted: true, ..Membership::PARTY };
+    world.join(&party[4].0, muted);
+    speak(&mut world, &mut party, 3_000);
+    for (n, (phone, _)) in party.iter().enumerate() {
+        let expected = others(n, 4);
+        let packets = world.out.sent.iter().filter(|s| s.to == phone.addr && s.kind == Kind::Rtp);
+        let ptime = [80, 160, 240, 320, 480][n];
+        assert!(packets.clone().all(|s| s.bytes.len() == HEADER_LEN + ptime), "{n}");
+        let sent = 3_000 * 8 / ptime;
+        assert!(packets.count().abs_diff(sent) <= 3, "{n}: {sent}");
+        assert_eq!(tones_of_any_ptime(&mut world, phone), expected, "member {n}");
+    }
+}
+
+fn tones_of_any_ptime(world: &mut World, phone: &Phone) -> Vec<u32> {
+    let heard = samples(&world.heard_by(phone), phone.codec);
+    let late = &heard[heard.len().saturating_sub(8_000)..];
+    HZ.iter().copied().filter(|hz| level(late, *hz) > -25.0).collect()
+}
+
+#[test]
+fn mute_deaf_and_whisper() {
+    let mut world = world();
+    let mut party = world.party(&[Codec::Pcma, Codec::Pcma, Codec::Pcmu]);
+    let line = Line::coach(0).unwrap();
+    let roles = [Membership::PARTY, Membership::coached(line), Membership::coach(line)];
+    for ((phone, _), role) in party.iter().zip(roles) {
+        world.join(phone, role);
+    }
+    speak(&mut world, &mut party, 2_000);
+    let heard = |world: &mut World, party: &[(Phone, Tone)]| {
+        party.iter().map(|(phone, _)| tones(world, phone)).collect::<Vec<_>>()
+    };
+    assert_eq!(heard(&mut world, &party), [vec![HZ[1]], vec![HZ[0], HZ[2]], vec![HZ[0], HZ[1]]]);
+    world.join(&party[0].0, Membership { muted: true, ..Membership::PARTY });
+    world.join(&party[2].0, Membership { deaf: true, ..Membership::PARTY });
+    speak(&mut world, &mut party, 2_000);
+    assert_eq!(heard(&mut world, &party), [vec![HZ[1], HZ[2]], vec![HZ[2]], vec![]]);
+    world.join(&party[0].0, Membership::PARTY);
+    world.join(&party[2].0, Membership::LISTENER);
+    speak(&mut world, &mut party, 2_000);
+    assert_eq!(heard(&mut world, &party), [vec![HZ[1]], vec![HZ[0]], vec![HZ[0], HZ[1]]]);
+}
+
+#[test]
+fn announcements_to_one_and_to_all() {
+    let mut world = world();
+    let mut party = world.party(&[Codec::Pcma, Codec::Pcma]);
+    for (phone, _) in &party {
+        world.join(phone, Membership::PARTY);
+    }
+    let tone = |hz: u32| vec![Item::Tone(Plan::parse(&hz.to_string(), -10).unwrap())];
+    let (room, play) = (ROOM, PlayId(7));
+    world.command(Command::PlayRoom { room, play, items: tone(2_500), repeat: true });
+    speak(&mut world, &mut party, 1_500);
+    assert_eq!(tones(&mut world, &party[0].0), [HZ[1], 2_500]);
+    assert_eq!(tones(&mut world, &party[1].0), [HZ[0], 2_500]);
+    world.command(Command::StopPlayRoom { room });
+    let done = Event::RoomPlayDone { room, play, end: PlayEnd::Stopped };
+    assert!(world.take_events().contains(&done));
+    world.play(&party[0].0, 8, tone(1_700), true);
+    speak(&mut world, &mut party, 1_500);
+    assert_eq!(tones(&mut world, &party[0].0), [1_700], "instead of the room");
+    assert_eq!(tones(&mut world, &party[1].0), [HZ[0]], "which hears it all the same");
+    world.command(Command::StopPlay { leg: party[0].0.leg });
+    speak(&mut world, &mut party, 1_500);
+    assert_eq!(tones(&mut world, &party[0].0), [HZ[1]]);
+    let end = world.plane.counts();
+    world.command(Command::CloseRoom { room });
+    world.pass(100);
+    assert_eq!((end.rooms, world.plane.counts().rooms), (1, 0));
+}
+
+#[test]
+fn keys_are_told_and_speakers_too() {
+    let mut world = world();
+    let mut party = world.party(&[Codec::Pcma, Codec::Pcma]);
+    for (phone, _) in &party {
+        world.join(phone, Membership::PARTY);
+    }
+    let (leg, room) = (party[0].0.leg, ROOM);
+    speak(&mut world, &mut party[..1], 400);
+    assert!(world.take_events().contains(&Event::Speaking { leg, room, speaks: true }));
+    party[0].0.press(&mut world, 5);
+    world.pass(1_500);
+    let events = world.take_events();
+    assert!(events.contains(&Event::Digit { leg, digit: '5', by: DigitBy::Rfc4733 }));
+    assert!(events.contains(&Event::Speaking { leg, room, speaks: false }));
+}
+
+#[test]
+fn all_who_only_listen_are_coded_for_once() {
+    let mut world = world();
+    let mut party = world.party(&[Codec::Pcma; 6]);
+    for (phone, _) in &party {
+        world.join(phone, Membership { muted: true, ..Membership::PARTY });
+    }
+    world.join(&party[0].0, Membership::PARTY);
+    speak(&mut world, &mut party, 400);
+    let before = (world.plane.counts().room_codings, world.out.sent.len());
+    speak(&mut world, &mut party, 1_000);
+    let after = (world.plane.counts().room_codings, world.out.sent.len());
+    assert_eq!(after.0 - before.0, 100, "one for the speaker, one for five");
+    assert!((295..=310).contains(&(after.1 - before.1)), "{}", after.1 - before.1);
+}
+
+#[test]
+fn a_call_goes_from_a_bridge_into_a_room_and_back() {
+    let mut world = world();
+    let mut party = world.party(&[Codec::Pcma; 3]);
+    world.bridge(&party[0].0, &party[1].0);
+    speak(&mut world, &mut party, 400);
+    for (phone, _) in &party {
+        world.join(phone, Membership::PARTY);
+    }
+    speak(&mut world, &mut party, 2_000);
+    for n in 0..3 {
+        assert_eq!(tones(&mut world, &party[n].0), others(n, 3));
+    }
+    world.bridge(&party[0].0, &party[1].0);
+    speak(&mut world, &mut party, 1_500);
+    assert_eq!(tones(&mut world, &party[0].0), [HZ[1]]);
+    world.close(&party[2].0);
+    world.command(Command::CloseRoom { room: ROOM });
+    assert_eq!(world.plane.counts().rooms, 0);
+}
+
+/// Two planes that hand each other their parts, as workers do.
+#[derive(Default)]
+struct Post {
+    out: Out,
+    partials: Vec<(u64, Partial)>,
+}
+
+impl Transmit for Post {
+    fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]) {
+        self.out.send(port, kind, to, bytes);
+    }
+    fn tap(&mut self, block: TapBlock<'_>) {
+        self.out.tap(block);
+    }
+    fn partial(&mut self, workers: u64, partial: &Partial) {
+        self.partials.push((workers, partial.clone()));
+    }
+}
+
+#[test]
+fn phones_of_two_workers_meet_in_one_room() {
+    let mut worlds = [world(), world()];
+    for (n, world) in worlds.iter_mut().enumerate() {
+        world.plane.config.worker = n as u8;
+    }
+    let codecs = [Codec::Pcma, Codec::Opus, Codec::Pcmu, Codec::Pcma];
+    let mut parties: Vec<Vec<(Phone, Tone)>> = Vec::new();
+    for (n, world) in worlds.iter_mut().enumerate() {
+        let phones = (0..2).map(|m| {
+            let n = 2 * n + m;
+            (world.phone(n as u8 + 1, codecs[n]), Tone::new(HZ[n]))
+        });
+        let party: Vec<_> = phones.collect();
+        for (phone, _) in &party {
+            world.join(phone, Membership::PARTY);
+        }
+        world.command(Command::RoomParts { room: ROOM, workers: 0b11 });
+        parties.push(party);
+    }
+    for _ in 0..150 {
+        for (world, party) in worlds.iter_mut().zip(&mut parties) {
+            for (phone, tone) in party {
+                phone.say(world, &tone.next());
+            }
+        }
+        let end = worlds[0].now + Duration::from_millis(20);
+        while let Some(at) =
+            worlds.iter().map(|w| w.plane.next_tick()).min().filter(|at| *at <= end)
+        {
+            let mut posts = [Post::default(), Post::default()];
+            for (world, post) in worlds.iter_mut().zip(&mut posts) {
+                (world.now, post.out.now) = (at, at);
+                world.plane.tick(at, post);
+                world.out.sent.append(&mut post.out.sent);
+            }
+            for (from, post) in posts.iter().enumerate() {
+                for (workers, partial) in &post.partials {
+                    assert_eq!((*workers, usize::from(partial.from)), (1 << (1 - from), from));
+                    worlds[1 - from].plane.partial(partial);
+                }
+            }
+        }
+        worlds.iter_mut().for_each(|world| world.now = end);
+    }
+    for n in 0..4 {
+        let (phone, _) = &parties[n / 2][n % 2];
+        assert_eq!(tones(&mut worlds[n / 2], phone), others(n, 4), "phone {n}");
+    }
+    assert!(worlds.iter().all(|w| w.plane.counts().partials_missed <= 1));
+}

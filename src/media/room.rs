@@ -1,0 +1,379 @@
+//! A room: any number of legs on one worker that hear each other, each without itself.
+//!
+//! ```text
+//!   member ─ gate ─▶ ear ─▶ frame ─▶ VAD ─▶ seats ─▶ gain ─┬─▶ sums, one a line ◀── far (other workers)
+//!                                                          │      │          ◀── player (music, tones)
+//!                                                          │      ├─▶ outlet: coded once ─▶ all who only listen
+//!                                                          └─own──┴─▶ less its own voice ──▶ who is heard
+//! ```
+//!
+//! One tick of 20 ms, on a grid that all workers share. What may be silent is not decoded
+//! ([`gate`]); of those who sound the loudest few are heard ([`seats`]); sums are 32 bits wide and
+//! saturate once, at the end, so that taking a voice out again is exact ([`crate::dsp::mix`]);
+//! coded is once for all who hear the same ([`outlet`]); a room on several workers exchanges sums
+//! ([`partial`]). Supervision is the same thing with other lines ([`Membership`]).
+//!
+//! Nothing is allocated but when somebody joins, leaves or changes.
+//!
+//! Not here: legs, packets and the clock ([`plane`](super::plane)); who may come in, and names
+//! (`call::conference`).
+
+pub mod gate;
+mod member;
+pub mod outlet;
+pub mod partial;
+pub mod seats;
+#[cfg(test)]
+mod tests;
+
+pub use self::member::Member;
+use self::member::{FAREWELL, Sound};
+use self::outlet::{Key, Outlet};
+use self::partial::{Far, Partial};
+use self::seats::SEATS;
+use super::control::{LINES, Lines, Membership, StreamParams};
+use super::player::Player;
+use crate::base::{Duration, LegId, PlayId, RoomId, Time};
+use crate::dsp::mix;
+use crate::dsp::rate::Rate;
+
+/// Milliseconds of a tick.
+pub const FRAME_MS: u32 = 20;
+/// Rate of the mix.
+pub const RATE: Rate = Rate::Khz8;
+/// Samples of a tick.
+pub const FRAME: usize = RATE.samples(FRAME_MS);
+/// Codings that can be shared at a time; who would need one more is coded for alone.
+const MOST_OUTLETS: usize = 64;
+/// A tick.
+const TICK: Duration = Duration::from_millis(FRAME_MS as u64);
+/// Rooms tick at four different times of a tick, so that not all are due at once.
+const PHASE: Duration = Duration::from_millis(5);
+
+/// One room, or one worker's part of it.
+#[derive(Debug)]
+pub struct Room {
+    id: RoomId,
+    /// The worker on which this part is.
+    here: u8,
+    /// The workers with other parts, bit by bit.
+    elsewhere: u64,
+    /// When it ticks next; [`Time::NEVER`] while nobody is in it.
+    pub(super) due: Time,
+    members: Vec<Member>,
+    outlets: Vec<Option<Outlet>>,
+    far: Far,
+    player: Player,
+    /// More voices than seats.
+    crowded: bool,
+    /// The tick's sums, and on which lines there is any sound.
+    sums: [[i32; FRAME]; LINES],
+    used: [bool; LINES],
+    /// Ends of voices that broke off, for the next tick.
+    farewells: [[i32; FAREWELL]; LINES],
+    codings: u64,
+}
+
+impl Room {
+    /// An empty room on worker `here`.
+    pub fn new(id: RoomId, here: u8) -> Room {
+        Room {
+            id,
+            here,
+            elsewhere: 0,
+            due: Time::NEVER,
+            members: Vec::new(),
+            outlets: Vec::new(),
+            far: Far::default(),
+            player: Player::default(),
+            crowded: false,
+            sums: [[0; FRAME]; LINES],
+            used: [false; LINES],
+            farewells: [[0; FAREWELL]; LINES],
+            codings: 0,
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> RoomId {
+        self.id
+    }
+    /// Whether nobody is in it and nothing sounds.
+    pub fn is_idle(&self) -> bool {
+        self.members.is_empty() && !self.player.sounds()
+    }
+    /// Its members.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+    pub(super) fn member_mut(&mut self, n: usize) -> Option<&mut Member> {
+        self.members.get_mut(n)
+    }
+    /// Its shared codings.
+    pub(super) fn outlet_mut(&mut self, n: usize) -> Option<&mut Outlet> {
+        self.outlets.get_mut(n)?.as_mut()
+    }
+    pub(super) fn outlet_count(&self) -> usize {
+        self.outlets.len()
+    }
+    /// Packets coded so far.
+    pub fn codings(&self) -> u64 {
+        self.codings
+    }
+    pub(super) fn coded(&mut self) {
+        self.codings += 1;
+    }
+    /// Partial mixes of other parts that did not come in time.
+    pub fn missed(&self) -> u64 {
+        self.far.missed()
+    }
+    /// The workers with other parts, bit by bit.
+    pub fn elsewhere(&self) -> u64 {
+        self.elsewhere
+    }
+
+    /// The workers that have a part of it, this one maybe among them.
+    pub fn set_parts(&mut self, workers: u64) {
+        self.elsewhere = workers & !(1 << self.here);
+        self.far.set(self.elsewhere);
+    }
+    /// Another part tells what is said there.
+    pub fn take(&mut self, partial: &Partial) {
+        self.far.take(partial);
+    }
+
+    /// The first tick that is not before `now`.
+    pub fn next_tick(&self, now: Time) -> Time {
+        let (tick, phase) = (TICK.as_nanos() as u64, self.phase().as_nanos());
+        let ticks = now.as_nanos().saturating_sub(phase).div_ceil(tick);
+        Time::from_nanos(ticks * tick + phase)
+    }
+    /// The number of the tick at `at`, the same on all workers.
+    pub fn index(&self, at: Time) -> u64 {
+        (at.as_nanos() - self.phase().as_nanos()) / TICK.as_nanos() as u64
+    }
+    /// The tick after the one at `at`.
+    pub(super) fn tick_after(at: Time) -> Time {
+        at + TICK
+    }
+    fn phase(&self) -> Time {
+        Time::ZERO + PHASE * (self.id.0 % 4) as u32
+    }
+
+    /// A leg comes in, or is something else from now on.
+    pub fn join(&mut self, slot: u32, leg: LegId, membership: Membership) {
+        match self.members.iter_mut().find(|m| m.slot == slot) {
+            Some(member) => member.membership = membership,
+            None => self.members.push(Member::new(slot, leg, membership)),
+        }
+    }
+
+    /// A leg goes out. Gives whether it was told to speak.
+    pub fn leave(&mut self, slot: u32) -> bool {
+        let Some(n) = self.members.iter().position(|m| m.slot == slot) else { return false };
+        let member = self.members.swap_remove(n);
+        if let Some((line, tail)) = member.farewell() {
+            mix::add(&mut self.farewells[line.index()], &tail);
+        }
+        member.speaks()
+    }
+
+    /// Decides anew who shares which coding, before the tick `index`. `stream`: a leg's stream and
+    /// the milliseconds of its packets.
+    pub fn arrange<'a>(
+        &mut self,
+        index: u64,
+        stream: impl Fn(u32) -> Option<(&'a StreamParams, u32)>,
+    ) {
+        for n in 0..self.members.len() {
+            let member = &self.members[n];
+            let terms = member.membership;
+            let key = stream(member.slot).map(|(params, ptime_ms)| {
+                Key::new(params, ptime_ms, terms.ears(), terms.gain_out_db)
+            });
+            let shares = |key: &Key| key.shares_with_speakers() || terms.voice().is_none();
+            let outlet = key.filter(shares).and_then(|key| self.outlet(key, index));
+            self.members[n].arrange(key, outlet, index);
+        }
+        for (n, outlet) in self.outlets.iter_mut().enumerate() {
+            if !self.members.iter().any(|m| m.outlet == Some(n)) {
+                *outlet = None;
+            }
+        }
+    }
+
+    /// The coding for `key`, made if there is none and room for one.
+    fn outlet(&mut self, key: Key, index: u64) -> Option<usize> {
+        let same = |o: &Option<Outlet>| o.as_ref().is_some_and(|o| o.key == key);
+        if let Some(known) = self.outlets.iter().position(same) {
+            return Some(known);
+        }
+        let free = self.outlets.iter().position(Option::is_none).unwrap_or(self.outlets.len());
+        if free >= MOST_OUTLETS {
+            return None;
+        }
+        let made = Some(Outlet::new(key, index)?);
+        match self.outlets.get_mut(free) {
+            Some(place) => *place = made,
+            None => self.outlets.push(made),
+        }
+        Some(free)
+    }
+
+    /// Whether there are more voices than seats: then silent members need not be decoded.
+    pub fn is_crowded(&self) -> bool {
+        self.crowded
+    }
+    fn voices(&self) -> usize {
+        self.members.iter().filter(|m| m.membership.voice().is_some()).count()
+    }
+
+    /// All are to hear `items`; says which playback that stops.
+    pub fn play(
+        &mut self,
+        play: PlayId,
+        items: Vec<super::control::Item<std::sync::Arc<super::Clip>>>,
+        repeat: bool,
+    ) -> Option<PlayId> {
+        self.player.start(play, items, repeat, super::control::DigitSet::NONE)
+    }
+    /// Ends the playback.
+    pub fn stop(&mut self) -> Option<PlayId> {
+        self.player.stop()
+    }
+
+    /// Mixes the frames of the tick `index`. What other parts are to hear goes to `tell`. Gives the
+    /// playback that has ended.
+    pub fn mix(&mut self, index: u64, tell: &mut dyn FnMut(&Partial)) -> Option<PlayId> {
+        self.seat();
+        self.sums = [[0; FRAME]; LINES];
+        self.used = [false; LINES];
+        for (line, tail) in self.farewells.iter_mut().enumerate() {
+            self.used[line] |= tail.iter().any(|s| *s != 0);
+            self.sums[line][..FAREWELL].copy_from_slice(tail);
+            *tail = [0; FAREWELL];
+        }
+        for member in &mut self.members {
+            if let Some(line) = member.offer() {
+                mix::add(&mut self.sums[line.index()], member.frame());
+                self.used[line.index()] = true;
+            }
+        }
+        let ended = self.sound();
+        if self.elsewhere != 0 {
+            self.publish(index, tell);
+        }
+        if !self.far.is_empty() && index > 0 {
+            for (line, sums) in self.sums.iter_mut().enumerate() {
+                self.used[line] |= self.far.add(index - 1, line, sums);
+            }
+        }
+        ended
+    }
+
+    /// Chooses who is heard.
+    fn seat(&mut self) {
+        self.crowded = self.voices() + self.far.voices() > SEATS;
+        if !self.crowded {
+            return seats::seat_all(&mut self.members);
+        }
+        let mut far = [0.0; SEATS];
+        let mut count = 0;
+        for (place, level) in far.iter_mut().zip(self.far.seated()) {
+            *place = level;
+            count += 1;
+        }
+        seats::choose(SEATS, &far[..count], &mut self.members);
+    }
+
+    /// Adds what is played to all.
+    fn sound(&mut self) -> Option<PlayId> {
+        if !self.player.sounds() {
+            return None;
+        }
+        let mut pcm = [0; FRAME];
+        let ended = self.player.fill(&mut pcm);
+        mix::add(&mut self.sums[0], &pcm);
+        self.used[0] = true;
+        ended
+    }
+
+    fn publish(&self, index: u64, tell: &mut dyn FnMut(&Partial)) {
+        let mut seated = [f32::NEG_INFINITY; SEATS];
+        let here = self.members.iter().filter(|m| m.is_heard());
+        seated.iter_mut().zip(here).for_each(|(place, member)| *place = member.dbm0());
+        let voices = self.voices().try_into().unwrap_or(u16::MAX);
+        for line in partial::lines() {
+            if line.index() == 0 || self.used[line.index()] {
+                let (room, from, sums) = (self.id, self.here, self.sums[line.index()]);
+                tell(&Partial { room, from, index, line, voices, seated, sums });
+            }
+        }
+    }
+
+    /// What is heard on `lines`, in 32 bits.
+    fn total(&self, lines: Lines, total: &mut [i32; FRAME]) {
+        let mut used = lines.indexes().filter(|line| self.used[*line]);
+        match used.next() {
+            Some(first) => *total = self.sums[first],
+            None => *total = [0; FRAME],
+        }
+        for line in used {
+            total.iter_mut().zip(&self.sums[line]).for_each(|(t, s)| *t = t.wrapping_add(*s));
+        }
+    }
+
+    /// What all who share the `n`-th coding hear.
+    pub fn heard_by_outlet(&mut self, n: usize, pcm: &mut [i16; FRAME]) {
+        let Some(key) = self.outlets.get(n).and_then(|o| o.as_ref()).map(|o| o.key) else { return };
+        let mut total = [0; FRAME];
+        self.total(key.hears, &mut total);
+        mix::saturated(&total, pcm);
+        if let Some(Some(outlet)) = self.outlets.get_mut(n) {
+            outlet.gain.apply(pcm);
+        }
+    }
+
+    /// What the `n`-th member hears: all but itself.
+    pub fn heard_by_member(&mut self, n: usize, pcm: &mut [i16; FRAME]) {
+        let Some(member) = self.members.get(n) else { return };
+        let mut total = [0; FRAME];
+        self.total(member.membership.ears(), &mut total);
+        match member.sound() {
+            Sound::Heard => mix::without(&total, member.frame(), pcm),
+            Sound::Elsewhere | Sound::None => mix::saturated(&total, pcm),
+        }
+        self.members[n].gain_out.apply(pcm);
+    }
+
+    /// Lets the `n`-th member share a coding again, or not any more, before the tick's mix is coded.
+    pub(super) fn part_company(&mut self, n: usize) -> Company {
+        let Some(member) = self.members.get_mut(n) else { return Company::Alone { anew: false } };
+        let Some(outlet) = member.outlet.and_then(|o| self.outlets.get_mut(o)?.as_mut()) else {
+            return Company::Alone { anew: false };
+        };
+        let wants = member.sound() == Sound::Heard;
+        match (wants, member.alone) {
+            (true, false) => {
+                member.alone = true;
+                member.frames = outlet.frames.clone();
+                Company::Alone { anew: true }
+            }
+            (false, true) if member.frames.is_empty() => {
+                member.alone = false;
+                Company::Shared
+            }
+            (_, true) => Company::Alone { anew: false },
+            (false, false) => Company::Shared,
+        }
+    }
+}
+
+/// With whom a member's packets are coded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Company {
+    /// With all who hear the same.
+    Shared,
+    /// For it alone; `anew`: from this tick on.
+    Alone { anew: bool },
+}

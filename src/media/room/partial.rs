@@ -1,0 +1,162 @@
+//! What the parts of a room tell each other: the sums of those who are heard in each.
+//!
+//! A room whose members live on several workers has a part on each of them. Each tick every part
+//! sends each other part the sum of its own speakers, a line at a time, and adds what the others
+//! sent in the tick before: 20 ms of delay between workers, and mix-minus stays exact, since a
+//! member's own voice is in its own part's sum only.
+//!
+//! ```text
+//!   tick       n             n + 1
+//!   rtp-0  ── sum ──╲ ╱── + far(n) ─▶ members       Ticks lie on one grid and are numbered
+//!   rtp-1  ── sum ──╱ ╲── + far(n) ─▶ members       alike on all workers, so that a partial
+//!                                                   mix has 14 ms to arrive.
+//! ```
+//!
+//! One that comes later than that is silence, and counted.
+
+use super::FRAME;
+use super::seats::SEATS;
+use crate::base::RoomId;
+use crate::media::control::{LINES, Line};
+
+/// Workers that can have a part in one room.
+pub const MOST_WORKERS: usize = 64;
+/// Ticks whose partial mixes are kept.
+const KEPT: usize = 4;
+
+/// One line of one part in one tick.
+#[derive(Clone, Debug)]
+pub struct Partial {
+    /// The room.
+    pub room: RoomId,
+    /// The worker that it comes from.
+    pub from: u8,
+    /// The tick.
+    pub index: u64,
+    /// The line.
+    pub line: Line,
+    /// Voices in that part, seated or not.
+    pub voices: u16,
+    /// Levels of those that it seats, dBm0; [`f32::NEG_INFINITY`] where there is none.
+    pub seated: [f32; SEATS],
+    /// The sum of its speakers on the line.
+    pub sums: [i32; FRAME],
+}
+
+/// What one other part has sent of late.
+#[derive(Debug)]
+struct Part {
+    from: u8,
+    voices: u16,
+    seated: [f32; SEATS],
+    /// By tick, then by line.
+    sums: Box<[[Sum; LINES]; KEPT]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sum {
+    /// The tick, if there is any.
+    index: Option<u64>,
+    sums: [i32; FRAME],
+}
+
+/// The other parts of a room.
+#[derive(Debug, Default)]
+pub struct Far {
+    parts: Vec<Part>,
+    missed: u64,
+}
+
+impl Far {
+    /// These workers have parts, bit by bit.
+    pub fn set(&mut self, workers: u64) {
+        let there = |from: u8| workers & 1 << from != 0;
+        self.parts.retain(|part| there(part.from));
+        for from in (0..MOST_WORKERS as u8).filter(|from| there(*from)) {
+            if !self.parts.iter().any(|part| part.from == from) {
+                let nothing = Sum { index: None, sums: [0; FRAME] };
+                let (voices, seated) = (0, [f32::NEG_INFINITY; SEATS]);
+                let sums = Box::new([[nothing; LINES]; KEPT]);
+                self.parts.push(Part { from, voices, seated, sums });
+            }
+        }
+    }
+
+    /// A partial mix has come.
+    pub fn take(&mut self, partial: &Partial) {
+        let Some(part) = self.parts.iter_mut().find(|part| part.from == partial.from) else {
+            return;
+        };
+        (part.voices, part.seated) = (partial.voices, partial.seated);
+        let sum = &mut part.sums[partial.index as usize % KEPT][partial.line.index()];
+        *sum = Sum { index: Some(partial.index), sums: partial.sums };
+    }
+
+    /// Adds what was said on `line` in the tick `index`.
+    pub fn add(&mut self, index: u64, line: usize, sums: &mut [i32; FRAME]) -> bool {
+        let mut any = false;
+        for part in &mut self.parts {
+            let sum = &part.sums[index as usize % KEPT][line];
+            if sum.index == Some(index) {
+                any = true;
+                sums.iter_mut().zip(&sum.sums).for_each(|(s, p)| *s = s.wrapping_add(*p));
+            } else if line == Line::TALK.index() {
+                self.missed += 1;
+            }
+        }
+        any
+    }
+
+    /// Voices in all of them.
+    pub fn voices(&self) -> usize {
+        self.parts.iter().map(|part| usize::from(part.voices)).sum()
+    }
+    /// Levels of those that they seat.
+    pub fn seated(&self) -> impl Iterator<Item = f32> {
+        self.parts.iter().flat_map(|p| p.seated).filter(|level| level.is_finite())
+    }
+    /// Whether there is any.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+    /// Partial mixes that did not come in time.
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+/// Every line, for whoever goes through them.
+pub fn lines() -> impl Iterator<Item = Line> {
+    core::iter::once(Line::TALK).chain((0..LINES as u8).filter_map(Line::coach))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partial(from: u8, index: u64, value: i32) -> Partial {
+        let (room, line, seated) =
+            (RoomId(1), Line::TALK, [-20.0, f32::NEG_INFINITY, -30.0, f32::NEG_INFINITY]);
+        Partial { room, from, index, line, voices: 3, seated, sums: [value; FRAME] }
+    }
+
+    #[test]
+    fn each_part_counts_once_and_in_its_own_tick() {
+        let mut far = Far::default();
+        far.set(0b110);
+        far.take(&partial(1, 7, 100));
+        far.take(&partial(2, 7, 20));
+        far.take(&partial(2, 8, 5));
+        far.take(&partial(9, 7, 1_000));
+        let mut sums = [1; FRAME];
+        assert!(far.add(7, 0, &mut sums));
+        assert_eq!(sums, [121; FRAME]);
+        let mut sums = [0; FRAME];
+        assert!(far.add(8, 0, &mut sums) && sums == [5; FRAME]);
+        assert_eq!(far.missed(), 1);
+        assert!(!far.add(12, 0, &mut sums), "8 is long past");
+        assert_eq!((far.voices(), far.seated().count()), (6, 4));
+        far.set(0b100);
+        assert_eq!(far.voices(), 3);
+    }
+}

@@ -1,0 +1,291 @@
+//! A room by itself: frames in, mixes out.
+
+use super::outlet::Frames;
+use super::*;
+use crate::media::control::{Codec, Line, OpusTerms};
+use proptest::prelude::*;
+
+fn params(codec: Codec) -> StreamParams {
+    StreamParams {
+        remote: None,
+        remote_rtcp: None,
+        codec,
+        send_pt: 8,
+        recv_pt: 8,
+        recv_other_pt: None,
+        dtmf_send_pt: None,
+        key_tones: false,
+        dtmf_recv_pt: None,
+        event_clock_hz: 8_000,
+        opus: OpusTerms::default(),
+        ptime_ms: 20,
+        send: true,
+        receive: true,
+        xr: false,
+        inband_dtmf: false,
+    }
+}
+
+/// A room of A-law phones with these memberships.
+fn room(members: &[Membership]) -> Room {
+    let mut room = Room::new(RoomId(1), 0);
+    for (n, membership) in members.iter().enumerate() {
+        room.join(n as u32, LegId(n as u64), *membership);
+    }
+    arrange(&mut room);
+    room
+}
+
+fn arrange(room: &mut Room) {
+    let params = params(Codec::Pcma);
+    room.arrange(0, |_| Some((&params, 20)));
+}
+
+/// A frame whose samples are irregular, as a voice's are: no detector takes it for a tone.
+fn voice(seed: u32, peak: i32) -> [i16; FRAME] {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    core::array::from_fn(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((state >> 16) as i32 % (2 * peak.max(1)) - peak) as i16
+    })
+}
+
+/// One tick in which the members say these frames; what each hears.
+fn tick(room: &mut Room, index: u64, frames: &[[i16; FRAME]]) -> Vec<[i16; FRAME]> {
+    for (n, frame) in frames.iter().enumerate() {
+        let Some(member) = room.member_mut(n) else { continue };
+        *member.frame_mut() = *frame;
+        member.judge();
+    }
+    room.mix(index, &mut |_| {});
+    (0..frames.len())
+        .map(|n| {
+            let mut heard = [0; FRAME];
+            room.heard_by_member(n, &mut heard);
+            heard
+        })
+        .collect()
+}
+
+fn sum(frames: &[[i16; FRAME]], of: &[usize]) -> [i16; FRAME] {
+    core::array::from_fn(|k| {
+        let sum: i32 = of.iter().map(|n| i32::from(frames[*n][k])).sum();
+        sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+    })
+}
+
+proptest! {
+    /// Everybody hears the saturated sum of all others, to the bit, however loud they are.
+    #[test]
+    fn everybody_hears_exactly_the_others(
+        seeds in prop::collection::vec((any::<u32>(), 300i32..32_000), 2..=SEATS),
+    ) {
+        let mut room = room(&vec![Membership::PARTY; seeds.len()]);
+        let frames: Vec<_> = seeds.iter().map(|(seed, peak)| voice(*seed, *peak)).collect();
+        tick(&mut room, 1, &frames); // the voices fade in
+        let heard = tick(&mut room, 2, &frames);
+        for (n, heard) in heard.iter().enumerate() {
+            let others: Vec<usize> = (0..frames.len()).filter(|m| *m != n).collect();
+            prop_assert_eq!(heard, &sum(&frames, &others));
+        }
+    }
+}
+
+#[test]
+fn a_supervisor_listens_whispers_and_barges_in() {
+    let line = Line::coach(0).unwrap();
+    let frames = [voice(1, 3_000), voice(2, 4_000), voice(3, 5_000)];
+    let (customer, agent, supervisor) = (0, 1, 2);
+    let hears = |agent: Membership, supervisor: Membership| {
+        let mut room = room(&[Membership::PARTY, agent, supervisor]);
+        tick(&mut room, 1, &frames);
+        tick(&mut room, 2, &frames)
+    };
+    let heard = hears(Membership::PARTY, Membership::LISTENER);
+    assert_eq!(heard[customer], frames[agent]);
+    assert_eq!(heard[agent], frames[customer]);
+    assert_eq!(heard[supervisor], sum(&frames, &[customer, agent]));
+
+    let heard = hears(Membership::coached(line), Membership::coach(line));
+    assert_eq!(heard[customer], frames[agent], "the customer hears nothing of the whisper");
+    assert_eq!(heard[agent], sum(&frames, &[customer, supervisor]));
+    assert_eq!(heard[supervisor], sum(&frames, &[customer, agent]));
+
+    let heard = hears(Membership::PARTY, Membership::PARTY);
+    assert_eq!(heard[customer], sum(&frames, &[agent, supervisor]));
+}
+
+#[test]
+fn mute_deaf_and_gain() {
+    let frames = [voice(1, 3_000), voice(2, 4_000), voice(3, 5_000)];
+    let mut room = room(&[
+        Membership { muted: true, ..Membership::PARTY },
+        Membership { deaf: true, ..Membership::PARTY },
+        Membership { gain_out_db: -6, ..Membership::PARTY },
+    ]);
+    tick(&mut room, 1, &frames);
+    let heard = tick(&mut room, 2, &frames);
+    assert_eq!(heard[0], sum(&frames, &[1, 2]));
+    assert_eq!(heard[1], [0; FRAME]);
+    for (quiet, loud) in heard[2].iter().zip(&frames[1]) {
+        assert!((f64::from(*quiet) - f64::from(*loud) * 0.501_187).abs() <= 1.5);
+    }
+    room.join(2, LegId(2), Membership { gain_in_db: 6, ..Membership::PARTY });
+    arrange(&mut room);
+    tick(&mut room, 3, &frames);
+    let heard = tick(&mut room, 4, &frames);
+    let louder = heard[0].iter().zip(frames[1].iter().zip(&frames[2]));
+    for (heard, (a, b)) in louder {
+        assert!((f64::from(*heard) - f64::from(*a) - f64::from(*b) * 1.995_262).abs() <= 3.0);
+    }
+}
+
+/// The greatest step between neighbouring samples.
+fn steepest(samples: &[i16]) -> i32 {
+    let steps = samples.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs());
+    steps.max().unwrap_or(0)
+}
+
+#[test]
+fn joining_muting_and_leaving_do_not_click() {
+    let frame = |index: u64| -> [i16; FRAME] {
+        core::array::from_fn(|k| {
+            let at = (index * FRAME as u64 + k as u64) as f64;
+            (10_000.0 * (at * 0.1).sin()) as i16
+        })
+    };
+    let mut room = room(&[Membership::PARTY; 2]);
+    let mut all = Vec::new();
+    for index in 0..40 {
+        match index {
+            10 => room.join(0, LegId(0), Membership { muted: true, ..Membership::PARTY }),
+            20 => room.join(0, LegId(0), Membership::PARTY),
+            30 => _ = room.leave(0),
+            _ => {}
+        }
+        arrange(&mut room);
+        let listener = room.members().iter().position(|m| m.slot() == 1).unwrap();
+        let mut frames = vec![[0; FRAME]; room.members().len()];
+        if let Some(speaker) = room.members().iter().position(|m| m.slot() == 0) {
+            frames[speaker] = frame(index);
+        }
+        all.extend(tick(&mut room, index, &frames)[listener]);
+    }
+    assert!(steepest(&all) <= 1_300, "{}", steepest(&all));
+    let sounds = |ticks: core::ops::Range<usize>| {
+        all[ticks.start * FRAME..ticks.end * FRAME].iter().any(|s| *s != 0)
+    };
+    assert!(sounds(5..10) && !sounds(12..20) && sounds(25..30) && !sounds(31..40));
+}
+
+#[test]
+fn of_a_crowd_the_loudest_are_heard_and_the_others_hear_them_all() {
+    let mut room = room(&[Membership::PARTY; 100]);
+    let mut frames = vec![[0; FRAME]; 100];
+    for (n, peak) in [(3, 8_000), (50, 6_000), (97, 4_000), (12, 3_000), (13, 2_000)] {
+        frames[n] = voice(n as u32, peak);
+    }
+    (0..20).for_each(|index| _ = tick(&mut room, index, &frames));
+    let heard = tick(&mut room, 20, &frames);
+    assert!(room.is_crowded());
+    assert_eq!(heard[0], sum(&frames, &[3, 50, 97, 12]));
+    assert_eq!(heard[13], heard[0], "who is not heard hears the same as who only listens");
+    assert_eq!(heard[97], sum(&frames, &[3, 50, 12]));
+}
+
+#[test]
+fn who_hears_the_same_shares_a_coding() {
+    let (alaw, opus) = (params(Codec::Pcma), params(Codec::Opus));
+    let mut room = room(&[Membership::PARTY; 6]);
+    room.join(5, LegId(5), Membership { gain_out_db: 3, ..Membership::PARTY });
+    room.arrange(0, |slot| Some((if slot < 3 { &alaw } else { &opus }, 20)));
+    let outlets: Vec<_> = room.members().iter().map(Member::outlet).collect();
+    assert_eq!(outlets[0..3], [Some(0); 3]);
+    assert_eq!(outlets[3..5], [Some(1); 2]);
+    assert_eq!(outlets[5], Some(2));
+    room.leave(5);
+    room.arrange(0, |_| Some((&alaw, 20)));
+    assert!(room.outlet_mut(0).is_some() && room.outlet_mut(1).is_none());
+}
+
+#[test]
+fn who_begins_to_speak_goes_over_to_a_coding_of_its_own_and_back() {
+    let wide = params(Codec::Pcma);
+    let mut room = room(&[Membership::PARTY; 2]);
+    room.arrange(0, |_| Some((&wide, 40)));
+    let speak = |room: &mut Room, muted| {
+        room.join(0, LegId(0), Membership { muted, ..Membership::PARTY });
+        room.arrange(0, |_| Some((&wide, 40)));
+    };
+    let turn = |room: &mut Room, index| {
+        tick(room, index, &[voice(1, 4_000), [0; FRAME]]);
+        let company = room.part_company(0);
+        let frames = room.member_mut(0).unwrap().frames_mut();
+        frames.push(&[0; FRAME]);
+        frames.sent(40);
+        company
+    };
+    speak(&mut room, true);
+    assert_eq!(turn(&mut room, 0), Company::Shared);
+    speak(&mut room, false);
+    // Its own packet goes on where the shared one was: the middle of 40 ms.
+    let outlet = room.members()[0].outlet().unwrap();
+    room.outlet_mut(outlet).unwrap().frames = Frames::new(1, 40);
+    assert_eq!(turn(&mut room, 1), Company::Alone { anew: true });
+    assert_eq!(turn(&mut room, 2), Company::Alone { anew: false });
+    speak(&mut room, true);
+    turn(&mut room, 3); // fades out
+    assert_eq!(turn(&mut room, 4), Company::Shared);
+}
+
+/// Two parts of one room, and what each has told the other by the end of the tick before.
+#[test]
+fn two_parts_of_a_room_are_one_room_a_tick_later() {
+    let mut parts = [0u8, 1].map(|here| {
+        let mut part = Room::new(RoomId(1), here);
+        part.set_parts(0b11);
+        for n in 0..2 {
+            part.join(n, LegId(u64::from(here) * 2 + u64::from(n)), Membership::PARTY);
+        }
+        arrange(&mut part);
+        part
+    });
+    let frame = |leg: u32, index: u64| voice(leg + 100 * index as u32, 2_000);
+    let mut post: Vec<Partial> = Vec::new();
+    for index in 0..12u64 {
+        let arrived = core::mem::take(&mut post);
+        for part in &mut parts {
+            let here = part.here;
+            arrived.iter().filter(|p| p.from != here).for_each(|p| part.take(p));
+        }
+        for (here, part) in parts.iter_mut().enumerate() {
+            for n in 0..2 {
+                let member = part.member_mut(n).unwrap();
+                *member.frame_mut() = frame((here * 2 + n) as u32, index);
+                member.judge();
+            }
+            part.mix(index, &mut |partial| post.push(partial.clone()));
+            if index < 5 {
+                continue;
+            }
+            let mut heard = [0; FRAME];
+            part.heard_by_member(0, &mut heard);
+            let own = here as u32 * 2;
+            let others = [own ^ 2, (own ^ 2) + 1].map(|leg| frame(leg, index - 1));
+            let all = [frame(own + 1, index), others[0], others[1]];
+            assert_eq!(heard, sum(&all, &[0, 1, 2]), "part {here}, tick {index}");
+        }
+    }
+    assert!(parts.iter().all(|part| part.missed() <= 1 && !part.is_crowded()));
+}
+
+#[test]
+fn ticks_lie_on_one_grid_on_all_workers() {
+    for id in 0..8 {
+        let room = Room::new(RoomId(id), 0);
+        let at = room.next_tick(Time::from_millis(1_003));
+        assert!(at >= Time::from_millis(1_003) && at < Time::from_millis(1_023));
+        assert_eq!(room.next_tick(at), at);
+        assert_eq!(room.index(Room::tick_after(at)), room.index(at) + 1);
+    }
+}
