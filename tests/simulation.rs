@@ -6,6 +6,7 @@ mod simulation {
 
     mod care_line;
     mod clocks;
+    mod conference;
     mod endings;
     mod hold;
     mod keeping;

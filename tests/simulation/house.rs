@@ -96,27 +96,27 @@ pub fn tone_of(samples: &[i16], candidates: &[f64]) -> Option<f64> {
 impl House {
     /// With the sample dialplan.
     pub fn new(faults: Faults, seed: u64) -> House {
-        House::with_plan(sample_plan(), faults, seed, &[Codec::Pcma])
+        House::with_plan(sample_plan(), faults, seed, [&[Codec::Pcma]; 4])
     }
     /// With a dialplan of its own, over a good network.
     pub fn of(toml: &str, seed: u64) -> House {
-        House::with_plan(
-            plan(&[("house.toml".into(), toml.into())]),
-            Faults::NONE,
-            seed,
-            &[Codec::Pcma],
-        )
+        House::of_codecs(toml, [&[Codec::Pcma]; 4], seed)
+    }
+    /// The same with phones that each speak their own codecs.
+    pub fn of_codecs(toml: &str, codecs: [&[Codec]; 4], seed: u64) -> House {
+        let plan = plan(&[("house.toml".into(), toml.into())]);
+        House::with_plan(plan, Faults::NONE, seed, codecs)
     }
     /// With the sample dialplan, and phones that speak `codecs`; the caller's gateway knows A-law only.
     pub fn speaking(codecs: &[Codec], seed: u64) -> House {
-        House::with_plan(sample_plan(), Faults::NONE, seed, codecs)
+        House::with_plan(sample_plan(), Faults::NONE, seed, [codecs; 4])
     }
-    fn with_plan(plan: Arc<Plan>, faults: Faults, seed: u64, codecs: &[Codec]) -> House {
+    fn with_plan(plan: Arc<Plan>, faults: Faults, seed: u64, codecs: [&[Codec]; 4]) -> House {
         let (gateway, gateway_rtp) = World::addresses(100);
         let mut config = config(4, &gateway.to_string());
-        if codecs != [Codec::Pcma] {
-            use belfry::config::Codec::{G722, Opus, Pcma};
-            config.media.codecs = vec![Opus, G722, Pcma];
+        if codecs != [&[Codec::Pcma]; 4] {
+            use belfry::config::Codec::{G722, Opus, Pcma, Pcmu};
+            config.media.codecs = vec![Opus, G722, Pcma, Pcmu];
         }
         let mut world = World::new(config, plan, 64, faults, seed);
         world.clip("music/default", sine(MUSIC_HZ));
@@ -138,7 +138,7 @@ impl House {
                 setup.number = format!("{}", 1001 + n);
                 setup.password = Some(format!("secret-{}", n + 1));
                 setup.hz = hz(usize::from(n));
-                setup.codecs = codecs.to_vec();
+                setup.codecs = codecs[usize::from(n)].to_vec();
                 world.add(setup.clone(), rng.split())
             })
             .collect();
