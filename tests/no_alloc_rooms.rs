@@ -75,6 +75,7 @@ fn plane() -> Plane {
             ptime_ms: if n == 4 { 60 } else { 20 },
             send: true,
             receive: true,
+            xr: false,
             inband_dtmf: n == 5,
         };
         plane.command(Time::ZERO, Command::Set { leg, params });

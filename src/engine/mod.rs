@@ -317,7 +317,7 @@ impl Engine {
         self.forget_failed();
         if let Command::CloseRoom { room } = command {
             let workers = self.roster.closed(room);
-            return self.to_workers(workers, &Command::CloseRoom { room });
+            return self.tell_workers(workers, &Command::CloseRoom { room });
         }
         let worker = match self.roster.route(&command) {
             For::Worker(worker) => worker,
@@ -357,12 +357,12 @@ impl Engine {
         if let Some(room) = joined
             && let Some(workers) = self.roster.joined(room, worker)
         {
-            self.to_workers(workers, &Command::RoomParts { room, workers });
+            self.tell_workers(workers, &Command::RoomParts { room, workers });
         }
     }
 
     /// The same command for each of these workers, bit by bit.
-    fn to_workers(&mut self, workers: u64, command: &Command<Arc<Clip>>) {
+    fn tell_workers(&mut self, workers: u64, command: &Command<Arc<Clip>>) {
         for worker in (0..self.crew.workers.len()).filter(|n| workers & 1 << n != 0) {
             self.hand_on(worker, command.clone());
         }

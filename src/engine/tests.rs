@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 use super::*;
-use crate::base::{CallId, PlayId, RecordingId, Wall};
+use crate::base::{CallId, PlayId, RecordingId, RoomId, Wall};
 use crate::dsp::g711;
 use crate::media::control::{
-    Codec, DigitSet, Item, LegStats, OpusTerms, RecordFormat, StreamParams,
+    Codec, DigitSet, Item, LegStats, Membership, OpusTerms, RecordFormat, StreamParams,
 };
 use crate::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 use crate::wire::wav::{Format, Spec, Wav};
@@ -229,6 +229,36 @@ fn two_parties_hear_each_other(choice: Choice) {
         "{row:?}"
     );
     assert_eq!(row.backend, if choice == Choice::Epoll { "epoll" } else { "io-uring" });
+}
+
+/// Calls that live on different workers meet: each hears exactly the other.
+#[test]
+fn calls_of_two_workers_meet_in_a_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = EngineConfig { workers: Some(2), ..config(Choice::Epoll, 4, &dir) };
+    let (engine, events, disk) = start(config).unwrap();
+    let mut rig = Rig { engine, events, disk, dir };
+    let [mut a, mut b] = [1, 2].map(|n| rig.leg(n, n));
+    for leg in [a.leg, b.leg] {
+        let membership = Membership::PARTY;
+        rig.engine.send(Command::Join { leg, room: RoomId(1), membership });
+    }
+    assert!(rig.engine.figures().rows().len() == 2);
+    // The codes of two steady levels, of opposite signs.
+    let (low, high) = (0x1a, 0x9a);
+    let settled = |heard: &[u8], code: u8| {
+        heard.len() > 160 * 25 && heard[heard.len() - 1_600..].iter().all(|byte| *byte == code)
+    };
+    talk(|| {
+        a.say(low);
+        b.say(high);
+        a.listen();
+        b.listen();
+        settled(&a.heard, high) && settled(&b.heard, low)
+    });
+    rig.close(a.leg);
+    rig.engine.send(Command::CloseRoom { room: RoomId(1) });
+    rig.close(b.leg);
 }
 
 /// R8: what a stranger sends to a leg's port is heard by nobody.

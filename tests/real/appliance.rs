@@ -31,6 +31,8 @@ pub struct Setup {
     pub sample: bool,
     /// `[media] codecs`; none: the usual ones.
     pub codecs: Option<&'static str>,
+    /// `[media] workers`; none: as many as the machine has cores for.
+    pub workers: Option<u8>,
 }
 
 impl Setup {
@@ -38,7 +40,7 @@ impl Setup {
     pub fn new() -> Setup {
         let gateway = SocketAddr::from((address::fresh(), 5060));
         let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
-        Setup { gateway, phones, sample: false, codecs: None }
+        Setup { gateway, phones, sample: false, codecs: None, workers: None }
     }
 
     /// What is served without a configuration file.
@@ -206,6 +208,9 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
     );
     if let Some(codecs) = setup.codecs {
         text = text.replace("[media]\n", &format!("[media]\ncodecs = {codecs}\n"));
+    }
+    if let Some(workers) = setup.workers {
+        text = text.replace("[media]\n", &format!("[media]\nworkers = {workers}\n"));
     }
     for number in &setup.phones {
         let password = setup.password(number);

@@ -191,8 +191,8 @@ fn a_call_goes_from_a_bridge_into_a_room_and_back() {
         world.join(phone, Membership::PARTY);
     }
     speak(&mut world, &mut party, 2_000);
-    for n in 0..3 {
-        assert_eq!(tones(&mut world, &party[n].0), others(n, 3));
+    for (n, (phone, _)) in party.iter().enumerate() {
+        assert_eq!(tones(&mut world, phone), others(n, 3));
     }
     world.bridge(&party[0].0, &party[1].0);
     speak(&mut world, &mut party, 1_500);
