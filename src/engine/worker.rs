@@ -118,6 +118,7 @@ impl<B: Backend> Worker<B> {
     }
 
     fn tick(&mut self, now: Time) {
+        self.links.receive(|partial| self.plane.partial(partial));
         let due = self.plane.next_tick();
         if due > now {
             return;
@@ -125,7 +126,6 @@ impl<B: Backend> Worker<B> {
         if now.since(due) > LATE {
             self.counters.late_ticks.fetch_add(1, Relaxed);
         }
-        self.links.receive(|partial| self.plane.partial(partial));
         let (backend, tap, links) = (&mut self.backend, &mut self.tap, &mut self.links);
         self.plane.tick(now, &mut Out { backend, tap, links });
     }

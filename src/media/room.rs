@@ -245,7 +245,7 @@ impl Room {
     /// Mixes the frames of the tick `index`. What other parts are to hear goes to `tell`. Gives the
     /// playback that has ended.
     pub fn mix(&mut self, index: u64, tell: &mut dyn FnMut(&Partial)) -> Option<PlayId> {
-        self.seat();
+        self.seat(index);
         self.sums = [[0; FRAME]; LINES];
         self.used = [false; LINES];
         for (line, tail) in self.farewells.iter_mut().enumerate() {
@@ -272,14 +272,14 @@ impl Room {
     }
 
     /// Chooses who is heard.
-    fn seat(&mut self) {
-        self.crowded = self.voices() + self.far.voices() > SEATS;
+    fn seat(&mut self, index: u64) {
+        self.crowded = self.voices() + self.far.voices(index) > SEATS;
         if !self.crowded {
             return seats::seat_all(&mut self.members);
         }
         let mut far = [0.0; SEATS];
         let mut count = 0;
-        for (place, level) in far.iter_mut().zip(self.far.seated()) {
+        for (place, level) in far.iter_mut().zip(self.far.seated(index)) {
             *place = level;
             count += 1;
         }

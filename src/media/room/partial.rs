@@ -47,6 +47,8 @@ pub struct Partial {
 #[derive(Debug)]
 struct Part {
     from: u8,
+    /// The newest tick of which it told: a part that nobody is in any more tells of none.
+    newest: Option<u64>,
     voices: u16,
     seated: [f32; SEATS],
     /// By tick, then by line.
@@ -77,7 +79,7 @@ impl Far {
                 let nothing = Sum { index: None, sums: [0; FRAME] };
                 let (voices, seated) = (0, [f32::NEG_INFINITY; SEATS]);
                 let sums = Box::new([[nothing; LINES]; KEPT]);
-                self.parts.push(Part { from, voices, seated, sums });
+                self.parts.push(Part { from, newest: None, voices, seated, sums });
             }
         }
     }
@@ -87,12 +89,13 @@ impl Far {
         let Some(part) = self.parts.iter_mut().find(|part| part.from == partial.from) else {
             return;
         };
+        part.newest = part.newest.max(Some(partial.index));
         (part.voices, part.seated) = (partial.voices, partial.seated);
         let sum = &mut part.sums[partial.index as usize % KEPT][partial.line.index()];
         *sum = Sum { index: Some(partial.index), sums: partial.sums };
     }
 
-    /// Adds what was said on `line` in the tick `index`.
+    /// Adds what was said on `line` in the tick `index`. Gives whether there was anything.
     pub fn add(&mut self, index: u64, line: usize, sums: &mut [i32; FRAME]) -> bool {
         let mut any = false;
         for part in &mut self.parts {
@@ -100,20 +103,23 @@ impl Far {
             if sum.index == Some(index) {
                 any = true;
                 sums.iter_mut().zip(&sum.sums).for_each(|(s, p)| *s = s.wrapping_add(*p));
-            } else if line == Line::TALK.index() {
+            } else if line == Line::TALK.index() && part.is_there(index) {
                 self.missed += 1;
             }
         }
         any
     }
 
-    /// Voices in all of them.
-    pub fn voices(&self) -> usize {
-        self.parts.iter().map(|part| usize::from(part.voices)).sum()
+    /// Voices in all of them, as they told of late, in the tick `index`.
+    pub fn voices(&self, index: u64) -> usize {
+        self.there(index).map(|part| usize::from(part.voices)).sum()
     }
     /// Levels of those that they seat.
-    pub fn seated(&self) -> impl Iterator<Item = f32> {
-        self.parts.iter().flat_map(|p| p.seated).filter(|level| level.is_finite())
+    pub fn seated(&self, index: u64) -> impl Iterator<Item = f32> {
+        self.there(index).flat_map(|p| p.seated).filter(|level| level.is_finite())
+    }
+    fn there(&self, index: u64) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(move |part| part.is_there(index))
     }
     /// Whether there is any.
     pub fn is_empty(&self) -> bool {
@@ -122,6 +128,12 @@ impl Far {
     /// Partial mixes that did not come in time.
     pub fn missed(&self) -> u64 {
         self.missed
+    }
+}
+
+impl Part {
+    fn is_there(&self, index: u64) -> bool {
+        self.newest.is_some_and(|newest| newest + KEPT as u64 > index)
     }
 }
 
@@ -155,8 +167,9 @@ mod tests {
         assert!(far.add(8, 0, &mut sums) && sums == [5; FRAME]);
         assert_eq!(far.missed(), 1);
         assert!(!far.add(12, 0, &mut sums), "8 is long past");
-        assert_eq!((far.voices(), far.seated().count()), (6, 4));
+        assert_eq!((far.voices(9), far.seated(9).count()), (6, 4));
+        assert_eq!((far.voices(11), far.voices(12)), (3, 0), "nobody is there any more");
         far.set(0b100);
-        assert_eq!(far.voices(), 3);
+        assert_eq!(far.voices(9), 3);
     }
 }
