@@ -27,6 +27,7 @@ mod playing;
 mod quality;
 mod recording;
 mod rooms;
+mod storms;
 mod wideband;
 
 /// Where every port is.
