@@ -151,6 +151,11 @@ impl Appliance {
         self.dir.path().join("data/recordings").join(path)
     }
 
+    /// Its memory that is in RAM, bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        self.running.resident_bytes()
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         self.running.printed()

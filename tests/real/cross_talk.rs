@@ -5,6 +5,7 @@ use std::net::UdpSocket;
 use belfry::base::Duration;
 use belfry::sim::live::{Live, Which};
 
+use super::address;
 use super::appliance::{Appliance, Setup};
 use super::audio::{assert_heard, assert_unheard, longest_gap, read_wav, share};
 use super::scripted::{await_talk, caller, hang_up, heard, listen, phone};
@@ -89,5 +90,42 @@ fn a_stranger_beside_the_call_is_not_heard() {
         );
     }
     hang_up(&live, both);
+    belfry.await_empty();
+}
+
+/// As fast as a machine can send, from strangers: the call is there when it is over, the strangers
+/// were never heard, nothing has grown, and the next call is as good. (How much gets through while it
+/// lasts is a matter of the machine.)
+#[test]
+fn a_flood_at_a_calls_port_passes() {
+    let belfry = Appliance::start(Setup::new());
+    let live = Live::new();
+    let both @ [caller, agent] = talk(&belfry, &live);
+    let to = live.with(caller, |phone, _| phone.ear.from).expect("Belfry's RTP was heard");
+    let before = belfry.resident_bytes();
+    let flood = std::thread::spawn(move || {
+        let socket = UdpSocket::bind((address::fresh(), 0)).expect("a port");
+        let mut packet = [0x2a; 172];
+        packet[0] = 0x80;
+        for n in 0..200_000u32 {
+            packet[1] = if n % 3 == 0 { 101 } else { 8 };
+            packet[2..4].copy_from_slice(&(n as u16).to_be_bytes());
+            packet[4..12]
+                .copy_from_slice(&u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+            // A full queue is no reason to stop.
+            let _ = socket.send_to(&packet, to);
+        }
+    });
+    flood.join().expect("the flood ends");
+    listen(&live, &both, Duration::from_secs(2));
+    for (which, hz, name) in [(agent, CALLER, "agent"), (caller, ALICE, "caller")] {
+        let heard = heard(&live, which);
+        assert!(share(&heard, hz) > 0.9, "the {name} hears {hz} Hz afterwards");
+    }
+    let grown = belfry.resident_bytes().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more than before");
+    hang_up(&live, both);
+    let record = belfry.record_of("1001");
+    assert!(record.legs[0].packets_foreign.is_some_and(|n| n > 1_000), "{:?}", record.legs[0]);
     belfry.await_empty();
 }
