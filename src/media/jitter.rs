@@ -424,7 +424,7 @@ impl Jitter {
         self.missed(next);
         // Lateness so far, were it to end now.
         let late = samples(now) - next as i64 - self.delay.least().unwrap_or(0);
-        let stand = (self.dry > 0 || self.excess < 0) && late < MOST_DELAY;
+        let stand = (self.dry > 0 || self.excess + self.ahead < 0) && late < MOST_DELAY;
         self.state = match stand {
             true => State::Playing { next, owed: owed + made },
             false => State::Playing { next: next + made as u64, owed: 0 },
@@ -497,8 +497,11 @@ impl Jitter {
             most @ WORTH_IT.. => Wish::Shrink(most as usize),
             _ => Wish::None,
         };
+        if self.dry > 0 {
+            return Wish::None; // time may be standing still
+        }
         self.waited = if wish == Wish::None { 0 } else { self.waited + pull };
-        if self.rest > 0 || self.dry > 0 || self.packets < 2 {
+        if self.rest > 0 || self.packets < 2 {
             return Wish::None;
         }
         wish
