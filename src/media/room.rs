@@ -28,7 +28,7 @@ mod tests;
 
 pub use self::member::Member;
 use self::member::{FAREWELL, Sound};
-use self::outlet::{Key, Outlet};
+use self::outlet::{Frames, Key, Outlet};
 use self::partial::{Far, Partial};
 use self::seats::SEATS;
 use super::control::{LINES, Lines, Membership, StreamParams};
@@ -155,6 +155,18 @@ impl Room {
     /// The tick after the one at `at`.
     pub(super) fn tick_after(at: Time) -> Time {
         at + TICK
+    }
+    /// Ticks were left out before the one at `at`: all packets begin anew where that tick falls.
+    pub(super) fn skip_to(&mut self, at: Time) {
+        self.due = at;
+        let index = self.index(at);
+        for outlet in self.outlets.iter_mut().flatten() {
+            outlet.frames = Frames::new(index, outlet.key.ptime_ms());
+        }
+        for member in &mut self.members {
+            let ptime_ms = member.key.map_or(FRAME_MS, |key| key.ptime_ms());
+            member.frames = Frames::new(index, ptime_ms);
+        }
     }
     fn phase(&self) -> Time {
         Time::ZERO + PHASE * (self.id.0 % 4) as u32

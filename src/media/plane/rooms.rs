@@ -233,7 +233,7 @@ impl Plane {
             let Some(mut room) = self.rooms.places[place].take() else { continue };
             while room.due <= now {
                 if now.since(room.due) > STALL {
-                    room.due = room.next_tick(now);
+                    room.skip_to(room.next_tick(now));
                     continue;
                 }
                 let at = room.due;

@@ -1,6 +1,5 @@
 //! A room by itself: frames in, mixes out.
 
-use super::outlet::Frames;
 use super::*;
 use crate::media::control::{Codec, Line, OpusTerms};
 use proptest::prelude::*;

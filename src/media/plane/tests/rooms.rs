@@ -96,6 +96,33 @@ fn tones_of_any_ptime(world: &mut World, phone: &Phone) -> Vec<u32> {
 }
 
 #[test]
+fn after_a_stall_all_are_in_step_again() {
+    let mut world = world();
+    let mut party = world.party(&[Codec::Pcma; 3]);
+    for ((phone, _), ptime) in party.iter().zip([40, 60, 60]) {
+        world.set(phone, |p| p.ptime_ms = ptime);
+        world.join(phone, Membership::PARTY);
+    }
+    speak(&mut world, &mut party, 1_000);
+    world.now += Duration::from_millis(330);
+    speak(&mut world, &mut party, 1_000);
+    // Whoever begins or ceases to speak goes over from one coding to another.
+    for muted in [true, false, true] {
+        world.join(&party[1].0, Membership { muted, ..Membership::PARTY });
+        speak(&mut world, &mut party, 500);
+    }
+    world.out.sent.clear();
+    speak(&mut world, &mut party, 1_200);
+    let heard = [vec![HZ[2]], vec![HZ[0], HZ[2]], vec![HZ[0]]];
+    for ((phone, _), heard) in party.iter().zip(heard) {
+        let sent = world.heard_by(phone);
+        assert!(sent.len() >= 20 - 1 && sent.len() <= 31, "{}", sent.len());
+        world.out.sent.extend(sent);
+        assert_eq!(tones_of_any_ptime(&mut world, phone), heard);
+    }
+}
+
+#[test]
 fn mute_deaf_and_whisper() {
     let mut world = world();
     let mut party = world.party(&[Codec::Pcma, Codec::Pcma, Codec::Pcmu]);
