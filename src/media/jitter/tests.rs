@@ -226,6 +226,66 @@ fn a_pause_of_the_sender_is_silence_and_then_speech_again() {
 }
 
 #[test]
+fn comfort_noise_is_heard_at_its_level_and_is_no_loss() {
+    let mut jitter = Jitter::new(Codec::Pcma, Rate::Khz8, 1).unwrap();
+    let (mut out, mut noise) = ([0; 160], Vec::new());
+    let talk = |jitter: &mut Jitter, n: u32| {
+        let payload = &[0x55u8; 160][..];
+        let packet = Arrived { first: false, timestamp: n * 160, slots: 160, payload };
+        jitter.insert(at(u64::from(n) * 20), packet);
+    };
+    for n in 0..300u32 {
+        match n {
+            50 => jitter.insert_noise(n * 160, &[60]),
+            51..200 => {}
+            _ => talk(&mut jitter, n),
+        }
+        let heard = jitter.pull(at(u64::from(n) * 20 + 5), &mut out);
+        if (60..200).contains(&n) {
+            assert_eq!(heard, super::Heard::Noise, "{n}");
+            noise.extend(out);
+        }
+        assert!(n < 205 || heard == super::Heard::Sound, "{n}");
+    }
+    let level = crate::dsp::level::dbov(&noise);
+    assert!((-62.0..-58.0).contains(&level), "{level}");
+    assert_eq!(jitter.figures().concealed, 0);
+}
+
+#[test]
+fn a_pause_of_opus_is_noise_and_no_loss() {
+    use crate::dsp::narrow::Encoder;
+    use crate::dsp::opus::Settings;
+    let settings = |rate| Settings { dtx: true, ..Settings::new(rate) };
+    let mut encoder = Encoder::new(Codec::Opus, settings).unwrap();
+    let mut jitter = Jitter::new(Codec::Opus, Rate::Khz8, 1).unwrap();
+    let (mut out, mut sent) = ([0; 160], 0);
+    for n in 0..400u32 {
+        // Speech-like for a second, then nearly nothing.
+        let loud = if (50..300).contains(&n) { 3.0 } else { 6_000.0 };
+        let sample = |k: u32| f64::from((n * 160 + k) % 71) / 71.0 - 0.5;
+        let pcm: Vec<i16> = (0..160).map(|k| (sample(k) * loud) as i16).collect();
+        let mut payload = [0; 400];
+        let bytes = encoder.encode(&pcm, &mut payload).unwrap();
+        if bytes > 0 {
+            sent += 1;
+            let packet = Arrived {
+                first: n == 0,
+                timestamp: n * 160,
+                slots: 160,
+                payload: &payload[..bytes],
+            };
+            jitter.insert(at(u64::from(n) * 20), packet);
+        }
+        jitter.pull(at(u64::from(n) * 20 + 5), &mut out);
+    }
+    // The sender says nothing of a pause but by not sending: what is made up for it ends soon.
+    assert!(sent < 300, "{sent}");
+    assert!(jitter.figures().concealed <= 12 * DRY_LIMIT as u64, "{:?}", jitter.figures());
+    assert!(crate::dsp::level::dbm0(&out) > -30.0, "heard again");
+}
+
+#[test]
 fn leaps_and_new_streams_begin_anew() {
     let mut jitter = Plain::new();
     let mut out = [0; 160];
