@@ -8,12 +8,11 @@ mod counting;
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use belfry::engine::backend::{Backend, Epoll, Forward, Receive, Uring, Wait, Wake, uring};
 
-use counting::ALLOCATIONS;
+use counting::allocations;
 
 const TURNS: usize = 10_000;
 /// Turns after which all that grows has grown.
@@ -59,7 +58,7 @@ fn turns_allocate_nothing<B: Backend>() {
     let (mut before, mut heard) = (0, 0);
     for turn in 0..WARM + TURNS {
         if turn == WARM {
-            before = ALLOCATIONS.load(Ordering::Relaxed);
+            before = allocations();
         }
         for (party, port) in parties.iter().zip(ports) {
             party.send_to(&[turn as u8; 172], port).expect("loopback takes it");
@@ -72,7 +71,7 @@ fn turns_allocate_nothing<B: Backend>() {
             heard += std::iter::from_fn(|| party.recv(&mut buffer).ok()).count();
         }
     }
-    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    let after = allocations();
     assert!(bridge.forwarded > TURNS && heard > 2 * TURNS, "{} {heard}", bridge.forwarded);
     assert_eq!(after - before, 0, "allocations in {TURNS} turns");
 }

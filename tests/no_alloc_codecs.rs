@@ -5,8 +5,6 @@
 #[path = "checks/counting.rs"]
 mod counting;
 
-use std::sync::atomic::Ordering;
-
 use belfry::base::Rng;
 use belfry::dsp::agc::{Agc, Settings as AgcSettings};
 use belfry::dsp::codec::{Codec, Decoder, Encoder};
@@ -15,7 +13,7 @@ use belfry::dsp::rate::Rate;
 use belfry::dsp::resample::stream::Resampler;
 use belfry::dsp::vad::Vad;
 
-use counting::ALLOCATIONS;
+use counting::allocations;
 
 /// One leg: its coders, the way to another rate, and who hears whether somebody speaks.
 struct Leg {
@@ -50,7 +48,7 @@ fn legs() -> Vec<Leg> {
 fn a_hundred_packets_of_every_codec_allocate_nothing() {
     let (mut legs, mut rng) = (legs(), Rng::from_seed(1));
     let (mut samples, mut out, mut payload) = ([0i16; 2_880], [0i16; 5_760], [0u8; 6_000]);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     let mut packets = 0;
     for turn in 0..100u32 {
         for leg in &mut legs {
@@ -77,7 +75,7 @@ fn a_hundred_packets_of_every_codec_allocate_nothing() {
             packets += 1;
         }
     }
-    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    let after = allocations();
     assert_eq!(packets, 100 * legs.len());
     assert_eq!(after - before, 0, "allocations in {packets} packets");
 }

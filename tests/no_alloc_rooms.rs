@@ -6,7 +6,6 @@ mod counting;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use belfry::base::{CallId, Duration, LegId, PlayId, Rng, RoomId, Time, Wall};
 use belfry::dsp::codec::Encoder;
@@ -15,7 +14,7 @@ use belfry::media::control::{Codec, Command, Item, Membership, OpusTerms, Stream
 use belfry::media::{Clip, Kind, Partial, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
 
-use counting::ALLOCATIONS;
+use counting::allocations;
 
 const ROOM: RoomId = RoomId(1);
 const MEMBERS: u32 = 12;
@@ -114,7 +113,7 @@ fn ten_thousand_ticks_of_a_room_allocate_nothing() {
     let (mut out, mut now, mut before) = (Out::default(), Time::ZERO, 0);
     for turn in 0..10_500u32 {
         if turn == 500 {
-            before = ALLOCATIONS.load(Ordering::Relaxed);
+            before = allocations();
         }
         for n in 0..MEMBERS {
             // They speak in turn, three seconds each.
@@ -142,7 +141,7 @@ fn ten_thousand_ticks_of_a_room_allocate_nothing() {
         }
         while plane.poll_event().is_some() {}
     }
-    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    let after = allocations();
     assert!(out.packets > 110_000 && out.partials > 10_000, "{} {}", out.packets, out.partials);
     assert_eq!(after - before, 0, "allocations in 10,000 turns");
 }
