@@ -64,7 +64,7 @@ pub use self::worker::Deliver;
 const RING: usize = 8_192;
 /// Commands that may wait for room in it.
 const MOST_WAITING: usize = 65_536;
-/// Bytes of recorded audio on the way from a worker to the disk: ten seconds of 200 channels.
+/// Bytes of recorded audio that can be on the way from a worker to the disk: ten seconds of 200 channels.
 const TAP_BYTES: usize = 16 << 20;
 
 /// By what the workers get their packets.

@@ -83,7 +83,7 @@ impl<B: Backend> Worker<B> {
             self.tick(now);
             self.collect(None);
             self.tell();
-            self.tap.flush();
+            self.tap.flush(now);
             self.count(legs);
         }
     }
