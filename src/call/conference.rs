@@ -55,6 +55,13 @@ pub struct Member {
     pub speaks: bool,
 }
 
+impl Member {
+    /// Whether nobody hears it, for whatever reason.
+    pub fn is_unheard(&self) -> bool {
+        self.muted || self.held
+    }
+}
+
 /// Why somebody may not come in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Refused {
@@ -113,10 +120,6 @@ impl Conference {
     /// The member on `leg`.
     pub fn member(&self, leg: LegId) -> Option<&Member> {
         self.members.iter().find(|m| m.leg == leg)
-    }
-    /// Whether nobody is left: then it is over.
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
     }
     /// The most members.
     pub fn most(&self) -> usize {
@@ -221,7 +224,7 @@ mod tests {
         assert_eq!(room.leave(LegId(2)).map(|(_, sound)| sound), Some(Sound::Left));
         assert_eq!(room.leave(LegId(1)).map(|(_, sound)| sound), Some(music));
         assert_eq!(room.leave(LegId(3)).map(|(_, sound)| sound), Some(Sound::Nothing));
-        assert!(room.is_empty() && room.leave(LegId(3)).is_none());
+        assert!(room.members().is_empty() && room.leave(LegId(3)).is_none());
         let mut quiet = conference(10, false, false);
         assert_eq!(quiet.join(member(1)), Ok(Sound::Nothing));
         assert_eq!(quiet.join(member(2)), Ok(Sound::Nothing));

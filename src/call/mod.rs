@@ -9,6 +9,7 @@ pub mod conference;
 pub mod connection;
 pub mod dialling;
 pub mod feature;
+pub mod unheard;
 
 pub use call::Call;
 pub use connection::{Connection, ConnectionState, Device, Role};

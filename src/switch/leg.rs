@@ -7,9 +7,10 @@
 
 use std::net::SocketAddr;
 
-use crate::base::{CallId, Duration, LegId, PlayId, Time};
+use crate::base::{CallId, LegId, PlayId, Time};
 use crate::call::collect::TypedAhead;
 use crate::call::feature::Keys;
+use crate::call::unheard::Unheard;
 use crate::config::Dtmf;
 use crate::media::control::{Codec, DigitSet, StreamParams};
 use crate::media::negotiate::{self, LocalMedia, NoCommon};
@@ -102,8 +103,8 @@ pub struct Leg {
     pub ringing: Option<Time>,
     /// When it answered.
     pub answered: Option<Time>,
-    /// When the last silence began of which it was said that nothing comes (since the start).
-    pub unheard: Option<Duration>,
+    /// What was said of its silences.
+    pub unheard: Unheard,
     /// Why we end it: the cause, the status that we gave it, and on whose account.
     pub ours: Option<(Cause, u16, EndedBy)>,
     /// How it ended.
@@ -149,7 +150,7 @@ impl Leg {
             typed: TypedAhead::default(),
             ringing: None,
             answered: None,
-            unheard: None,
+            unheard: Unheard::default(),
             ours: None,
             ending: None,
         }

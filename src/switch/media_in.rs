@@ -1,6 +1,6 @@
 //! What the media plane tells: ports, keys, playbacks, sources.
 
-use crate::base::{Duration, LegId, Now, Time};
+use crate::base::{Duration, LegId, Now};
 use crate::call::feature::Dialled;
 use crate::config::Dtmf;
 use crate::dialplan::effect::Happening;
@@ -17,11 +17,6 @@ use super::{Level, Output, Switch};
 /// Length of a key that is passed on, and the pause after it, in milliseconds.
 const KEY_MS: u32 = 120;
 const PAUSE_MS: u32 = 80;
-/// A party that sends nothing for so long after its answer, or at any time, is said not to be heard.
-const UNHEARD: Duration = Duration::from_secs(3);
-/// A silence that begins so soon after one that was told is not told: a party that sends nothing
-/// while it does not speak would fill its record.
-const UNHEARD_PACE: Duration = Duration::from_secs(60);
 
 impl Switch {
     pub(super) fn media(&mut self, now: Now, event: Event) {
@@ -228,15 +223,12 @@ impl Switch {
         self.hang_up(now, leg_id, Cause::RECOVERY_ON_TIMER_EXPIRE, EndedBy::Limit);
     }
 
-    /// Says once of a silence that a party is not heard: its telephone, a firewall or an address
-    /// in SDP may be wrong, and nobody else would notice until the parties complain.
+    /// Says that a party is not heard, when it is to be said.
     fn unheard(&mut self, now: Now, leg_id: LegId, silent: Duration, one_way: bool) {
-        let Some(leg) = self.legs.get_mut(&leg_id).filter(|_| silent >= UNHEARD) else { return };
-        let since = now.at.since(Time::ZERO).saturating_sub(silent);
-        if leg.unheard.is_some_and(|before| since <= before + UNHEARD_PACE) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if !leg.unheard.notice(now.at, silent) {
             return;
         }
-        leg.unheard = Some(since);
         let call = leg.call;
         let silent_ms = silent.as_millis() as u64;
         let way = if one_way { "audio goes one way only" } else { "no audio comes" };

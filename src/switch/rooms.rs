@@ -119,7 +119,7 @@ impl Switch {
         let Some(room) = self.rooms.get(name) else { return };
         let Some(member) = room.conference.member(leg) else { return };
         let membership = Membership {
-            muted: member.muted || member.held,
+            muted: member.is_unheard(),
             deaf: member.deaf,
             gain_in_db: member.gain_db,
             ..Membership::PARTY
@@ -251,7 +251,7 @@ impl Switch {
             call: self.legs.get(&m.leg).map_or(CallId::new(now.wall, 0), |leg| leg.call),
             number: m.number.clone(),
             ms: now.at.since(m.since).as_millis() as u64,
-            muted: m.muted || m.held,
+            muted: m.is_unheard(),
             deaf: m.deaf,
             gain_db: m.gain_db,
             speaks: m.speaks,

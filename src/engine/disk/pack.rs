@@ -13,7 +13,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -112,29 +112,38 @@ struct Bench {
     /// The day from which there may be work; no path before it has any.
     from: String,
     failed: BTreeSet<String>,
+    /// Found, and still to be packed: a day is read once, not once for each of its recordings.
+    found: VecDeque<String>,
 }
 
 impl Bench {
     fn new(root: PathBuf, tell: Tell) -> Bench {
         // What a crash left half made.
         let _ = fs::remove_dir_all(root.join(WORKSHOP));
-        Bench { days: Days::new(root), tell, from: String::new(), failed: BTreeSet::new() }
+        Bench {
+            days: Days::new(root),
+            tell,
+            from: String::new(),
+            failed: BTreeSet::new(),
+            found: VecDeque::new(),
+        }
     }
 
     /// Packs one recording, if there is one to pack; gives the time until the next turn.
     fn turn(&mut self, after: Duration, today: Date, stop: &dyn Fn() -> bool) -> Duration {
-        let next = match self.next(after, today) {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::warn!("recordings cannot be packed: their directory: {error}");
-                None
-            }
-        };
-        let Some(path) = next else { return LOOK };
+        if self.found.is_empty()
+            && let Err(error) = self.find(after, today)
+        {
+            tracing::warn!("recordings cannot be packed: their directory: {error}");
+        }
+        let Some(path) = self.found.pop_front() else { return LOOK };
         match self.pack(&path, stop) {
             Ok(Some((packed, bytes))) => {
                 (self.tell)(DiskEvent::Packed { path: path.clone(), packed, bytes });
-                if let Err(error) = below(self.days.root(), &path).and_then(fs::remove_file) {
+                // Its time may have been over meanwhile: then it has gone already.
+                if let Err(error) = below(self.days.root(), &path).and_then(fs::remove_file)
+                    && error.kind() != io::ErrorKind::NotFound
+                {
                     tracing::warn!("{path}: packed, and cannot be removed: {error}");
                     self.fail(path);
                 }
@@ -155,39 +164,30 @@ impl Bench {
         self.failed.insert(path);
     }
 
-    /// The oldest recording that is to be packed.
-    fn next(&mut self, after: Duration, today: Date) -> io::Result<Option<String>> {
+    /// Finds what is to be packed: of the oldest day that has any.
+    fn find(&mut self, after: Duration, today: Date) -> io::Result<()> {
         let end = today.saturating_add(1.day());
         let settled = today.saturating_sub(2.days()).to_string().replace('-', "/");
-        let mut found = None;
+        let mut found = Vec::new();
         let mut done_to = self.from.clone();
         let mut all_done = true;
+        let root = self.days.root();
         self.days.walk(&self.from, end, |day| {
-            let mut young = false;
-            for name in self.days.names(day)? {
-                let path = format!("{day}/{name}");
-                if !name.ends_with(".wav")
-                    || path::read(&path).is_none()
-                    || self.failed.contains(&path)
-                {
-                    continue;
-                }
-                let rests = !is_open(self.days.root(), &path)
-                    && age(self.days.root(), &path) >= Some(after);
-                match rests {
-                    true if found.as_ref().is_none_or(|f| path < *f) => found = Some(path),
-                    true => {}
-                    false => young = true,
-                }
-            }
-            all_done &= found.is_none() && !young;
+            let paths = self.days.names(day)?.into_iter().map(|name| format!("{day}/{name}"));
+            let ours = |path: &String| path.ends_with(".wav") && path::read(path).is_some();
+            let wavs = paths.filter(ours).filter(|path| !self.failed.contains(path));
+            let ripe = |path: &String| !is_open(root, path) && age(root, path) >= Some(after);
+            let young: Vec<_>;
+            (found, young) = wavs.partition(ripe);
+            all_done &= found.is_empty() && young.is_empty();
             if all_done && day < settled.as_str() {
                 done_to = format!("{day}~"); // after this day, before the next
             }
-            Ok(found.is_some())
+            Ok(!found.is_empty())
         })?;
-        self.from = done_to;
-        Ok(found)
+        found.sort_unstable();
+        (self.from, self.found) = (done_to, found.into());
+        Ok(())
     }
 
     /// Packs the recording at `path`. Gives the packed file's path and size; `None` when told to stop
