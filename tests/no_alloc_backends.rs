@@ -1,4 +1,4 @@
-//! Neither backend of the RTP workers allocates once it is open: harvesting, forwarding, sending. As
+//! No backend of the RTP workers allocates once it is open: harvesting, forwarding, sending. As
 //! in `no_alloc.rs`, a counting allocator stands in for the system's, in a test program of its own.
 
 #![allow(clippy::disallowed_methods, reason = "what is tested owns sockets")]
@@ -10,7 +10,9 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use belfry::engine::backend::{Backend, Epoll, Forward, Receive, Uring, Wait, Wake, uring};
+use belfry::engine::backend::{
+    Backend, Epoll, Forward, Receive, Steered, Uring, Wait, Wake, works,
+};
 
 use counting::allocations;
 
@@ -80,7 +82,10 @@ fn turns_allocate_nothing<B: Backend>() {
 #[test]
 fn ten_thousand_turns_allocate_nothing() {
     turns_allocate_nothing::<Epoll>();
-    if uring::probe().is_ok() {
+    if works::<Uring>().is_ok() {
         turns_allocate_nothing::<Uring>();
+    }
+    if works::<Steered>().is_ok() {
+        turns_allocate_nothing::<Steered>();
     }
 }

@@ -115,7 +115,8 @@ choice! {
 choice! {
     /// How the RTP workers wait for packets.
     Backend {
-        Auto = "auto": "io-uring where the kernel has it, else mio.",
+        Auto = "auto": "steered where Belfry has the rights, else io-uring where the kernel has it, else mio.",
+        Steered = "steered": "All ports by one socket, to which the kernel steers them; asks for CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF.",
         IoUring = "io-uring": "io-uring.",
         Mio = "mio": "epoll, by mio.",
     } later []

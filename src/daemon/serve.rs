@@ -304,6 +304,11 @@ fn open_store(config: &Config) -> Result<Store, String> {
     Ok(store)
 }
 
+/// Pairs of RTP ports on each address: two legs a call, and some that rest or ring in parallel.
+pub(super) fn port_pairs(config: &Config) -> usize {
+    (config.max_calls() as usize * 5 / 2).clamp(16, config.media.ports.pairs() as usize)
+}
+
 fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine, String> {
     let (to_switch, disk) = (inputs.clone(), inputs.clone());
     let addresses = config.media_addresses();
@@ -312,19 +317,17 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
             "[media] address is missing: write the address that phones and gateways reach";
         return Err(missing.into());
     }
-    // Two legs a call, and some that rest or ring in parallel.
-    let pairs =
-        (config.max_calls() as usize * 5 / 2).clamp(16, config.media.ports.pairs() as usize);
     let setup = EngineConfig {
         addresses,
         ports: (config.media.ports.first, config.media.ports.last),
-        pairs,
+        pairs: port_pairs(config),
         workers: match config.media.workers {
             Workers::Auto => None,
             Workers::Count(count) => Some(usize::from(count)),
         },
         backend: match config.media.backend {
             Backend::Auto => Choice::Auto,
+            Backend::Steered => Choice::Steered,
             Backend::IoUring => Choice::IoUring,
             Backend::Mio => Choice::Epoll,
         },

@@ -84,7 +84,7 @@ pub(super) struct Running {
 pub struct WorkerRow {
     /// `rtp-0` …
     pub name: String,
-    /// `io-uring` or `epoll`.
+    /// `steered`, `io-uring` or `epoll`.
     pub backend: &'static str,
     /// Whether it is kept on one core.
     pub pinned: bool,

@@ -40,7 +40,8 @@ use std::time::Instant;
 
 use rtrb::{Consumer, Producer};
 
-use self::backend::{Wake, uring};
+use self::backend::steered::Steering;
+use self::backend::{Steered, Uring, Wake, works};
 use self::disk::archive::Archivist;
 use self::disk::pack::Packers;
 use self::disk::storage::{Directory, Repaired};
@@ -70,30 +71,51 @@ const TAP_BYTES: usize = 16 << 20;
 /// By what the workers get their packets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
-    /// io-uring where the kernel permits it, else epoll.
+    /// Steered where Belfry has the rights, else io-uring where the kernel permits it, else epoll.
     Auto,
+    /// All ports by one socket, steered by the kernel.
+    Steered,
     /// io-uring.
     IoUring,
     /// epoll, by mio.
     Epoll,
 }
 
+/// What a [`Choice`] comes to on this machine.
+#[derive(Clone, Debug)]
+enum Settled {
+    Steered(Arc<Steering>),
+    IoUring,
+    Epoll,
+}
+
 impl Choice {
-    /// What it comes to on this kernel, by trying. An error where io-uring is asked for and not to be
-    /// had.
-    fn settle(self) -> io::Result<Choice> {
+    /// Settles it by trying, for `sockets` sockets. An error where what is asked for by name is not to
+    /// be had.
+    fn settle(self, sockets: usize) -> io::Result<Settled> {
+        let steered = || works::<Steered>().and_then(|()| Steering::new(sockets).map(Arc::new));
         match self {
-            Choice::Epoll => Ok(Choice::Epoll),
-            Choice::IoUring => uring::probe().map(|()| Choice::IoUring),
-            Choice::Auto => Ok(match uring::probe() {
-                Ok(()) => Choice::Auto,
-                Err(error) => {
-                    tracing::info!(
-                        "RTP workers use epoll: io_uring is not to be had here: {error}"
-                    );
-                    Choice::Epoll
-                }
-            }),
+            Choice::Epoll => Ok(Settled::Epoll),
+            Choice::IoUring => works::<Uring>().map(|()| Settled::IoUring),
+            Choice::Steered => steered().map(Settled::Steered),
+            Choice::Auto => Ok(steered().map(Settled::Steered).unwrap_or_else(|error| {
+                tracing::info!(
+                    "RTP ports are not steered to one socket ({error}), so that each packet costs a third \
+                     more: give Belfry CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF"
+                );
+                next_best()
+            })),
+        }
+    }
+}
+
+/// What needs no rights.
+fn next_best() -> Settled {
+    match works::<Uring>() {
+        Ok(()) => Settled::IoUring,
+        Err(error) => {
+            tracing::info!("RTP workers use epoll: io_uring is not to be had here: {error}");
+            Settled::Epoll
         }
     }
 }
@@ -140,7 +162,7 @@ impl fmt::Display for StartError {
                 write!(f, "{}: {error}; correct [record] dir, or make it Belfry's", dir.display())
             }
             StartError::Backend(error) => {
-                write!(f, "RTP workers: {error}; write backend = \"mio\" in [media]")
+                write!(f, "RTP workers: {error}; write backend = \"auto\" in [media]")
             }
             StartError::Thread(error) => write!(f, "RTP workers: no thread: {error}"),
         }
@@ -221,7 +243,8 @@ impl Engine {
         }
         let (directory, repaired) = Directory::open(&config.recordings)
             .map_err(|error| StartError::Recordings(config.recordings.clone(), error))?;
-        let choice = config.backend.settle().map_err(StartError::Backend)?;
+        let by_name = config.backend != Choice::Auto;
+        let settled = config.backend.settle(2 * pairs.len()).map_err(StartError::Backend)?;
         let cores = pinning::cores();
         let most = pairs.len().min(MOST_WORKERS);
         let count = config.workers.unwrap_or(cores.len().saturating_sub(1)).clamp(1, most);
@@ -252,7 +275,7 @@ impl Engine {
                 deliver: deliver.clone(),
                 stop: crew.stop.clone(),
             };
-            let (handle, row) = seed.grow(choice)?;
+            let (handle, row) = seed.grow(settled.clone(), by_name)?;
             crew.workers.push(handle);
             figures.push(row);
         }

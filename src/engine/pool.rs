@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 const BUFFER_BYTES: usize = 128 << 10;
 
 /// DSCP "expedited forwarding" (RFC 3246) at its place in the IP header.
-const EXPEDITED: u32 = 46 << 2;
+pub(super) const EXPEDITED: u32 = 46 << 2;
 
 /// A port's two sockets.
 #[derive(Debug)]

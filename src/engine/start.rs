@@ -10,14 +10,14 @@ use std::time::Instant;
 use crossbeam_channel::bounded;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::backend::{Backend, Epoll, Uring, Wake};
+use super::backend::{Backend, Epoll, Steered, Uring, Wake};
 use super::disk::ring;
 use super::figures::{Counters, Running};
 use super::links::Links;
 use super::pinning::{PRIORITY, exact_sleep, pin, real_time};
 use super::pool::Pair;
 use super::worker::{Deliver, Worker};
-use super::{Choice, Handle, RING, StartError};
+use super::{Handle, RING, Settled, StartError};
 use crate::base::LegId;
 use crate::media::control::Command;
 use crate::media::{Clip, Plane, PortIndex};
@@ -50,8 +50,9 @@ pub(super) struct Seed {
 type Grown = (Handle, (String, Running, Arc<Counters>));
 
 impl Seed {
-    /// Starts the thread, which opens its backend itself; waits for that.
-    pub(super) fn grow(mut self, choice: Choice) -> Result<Grown, StartError> {
+    /// Starts the thread, which opens its backend itself; waits for that. A backend that was asked for
+    /// by name has no substitute.
+    pub(super) fn grow(mut self, settled: Settled, by_name: bool) -> Result<Grown, StartError> {
         let wake = Wake::new().map_err(StartError::Backend)?;
         let (commands, from) = RingBuffer::new(RING);
         let (failed, failures) = RingBuffer::new(RING);
@@ -77,7 +78,7 @@ impl Seed {
                     // Where it is refused, sleeps end 50 µs later.
                     let _ = exact_sleep();
                     let parts = Parts { seed: self, commands: from, failed, counters };
-                    parts.run(choice, sockets, wake, |result| {
+                    parts.run(settled, by_name, sockets, wake, |result| {
                         let _ = up.send(result.map(|backend| Running {
                             backend,
                             pinned,
@@ -129,20 +130,34 @@ struct Parts {
 impl Parts {
     fn run(
         self,
-        choice: Choice,
+        settled: Settled,
+        by_name: bool,
         sockets: Vec<UdpSocket>,
         wake: Wake,
         up: impl FnOnce(io::Result<&'static str>),
     ) {
         let sockets: Arc<[UdpSocket]> = sockets.into();
-        if choice != Choice::Epoll {
+        let refused = |what: &str, error: &io::Error| {
+            tracing::warn!("{} goes without {what}: {error}", self.seed.name);
+        };
+        if let Settled::Steered(steering) = &settled {
+            match Steered::by(steering.clone(), sockets.clone(), wake.clone()) {
+                Ok(backend) => {
+                    up(Ok("steered"));
+                    return self.with(backend);
+                }
+                Err(error) if by_name => return up(Err(error)),
+                Err(error) => refused("steered ports", &error),
+            }
+        }
+        if !matches!(settled, Settled::Epoll) {
             match Uring::open(sockets.clone(), wake.clone()) {
                 Ok(backend) => {
                     up(Ok("io-uring"));
                     return self.with(backend);
                 }
-                Err(error) if choice == Choice::IoUring => return up(Err(error)),
-                Err(error) => tracing::warn!("{} uses epoll: io_uring: {error}", self.seed.name),
+                Err(error) if by_name => return up(Err(error)),
+                Err(error) => refused("io_uring", &error),
             }
         }
         match Epoll::open(sockets, wake) {

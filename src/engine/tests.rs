@@ -228,7 +228,12 @@ fn two_parties_hear_each_other(choice: Choice) {
         row.received >= 50 && row.sent >= 50 && row.turns > 0 && row.taps_dropped == 0,
         "{row:?}"
     );
-    assert_eq!(row.backend, if choice == Choice::Epoll { "epoll" } else { "io-uring" });
+    let name = match choice {
+        Choice::Epoll => "epoll",
+        Choice::IoUring => "io-uring",
+        Choice::Steered | Choice::Auto => "steered",
+    };
+    assert_eq!(row.backend, name);
 }
 
 /// Calls that live on different workers meet: each hears exactly the other.
@@ -496,23 +501,30 @@ fn a_call_lives_on_one_of_several_workers() {
     talk(|| legs() == [2, 2]);
 }
 
-macro_rules! for_both {
+macro_rules! for_all {
     ($($name:ident),* $(,)?) => {
         mod epoll {
             $(#[test] fn $name() { super::$name(super::Choice::Epoll); })*
         }
+        // Where the kernel withholds them there is nothing to be tested.
         mod io_uring {
-            // Where the kernel withholds it there is nothing to be tested.
             $(#[test] fn $name() {
-                if super::uring::probe().is_ok() {
+                if super::works::<super::Uring>().is_ok() {
                     super::$name(super::Choice::IoUring);
+                }
+            })*
+        }
+        mod steered {
+            $(#[test] fn $name() {
+                if super::works::<super::Steered>().is_ok() {
+                    super::$name(super::Choice::Steered);
                 }
             })*
         }
     };
 }
 
-for_both! {
+for_all! {
     two_parties_hear_each_other,
     a_stranger_is_not_heard,
     fifty_legs_at_once_stay_apart,

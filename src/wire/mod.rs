@@ -11,4 +11,5 @@ pub mod rtp;
 pub mod sdp;
 pub mod sip;
 pub mod telephone_event;
+pub mod udp;
 pub mod wav;

@@ -1,7 +1,9 @@
-//! How a worker gets datagrams from the kernel and gives them back: two ways, one trait.
+//! How a worker gets datagrams from the kernel and gives them back: three ways, one trait.
 //!
 //! ```text
 //!            wait ─────────▶ harvest ─────────▶ (the plane's tick) ──▶ wait …
+//!  steered   sends, by one call, what the tick    one call takes all ports' datagrams, one sends
+//!            made; sleeps                         them on, from the buffer that was received into
 //!  io-uring  one enter: sends what is queued,     sends: queued for the next enter,
 //!            sleeps, runs the multishot receives  from the buffer that was received into
 //!  mio       sleeps, then polls without waiting   sends: one sendto each, at once
@@ -16,6 +18,8 @@
 //! stranger and the peer that moved (R8).
 
 pub mod epoll;
+mod probe;
+pub mod steered;
 pub mod uring;
 mod wake;
 
@@ -25,6 +29,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use epoll::Epoll;
+pub use probe::works;
+pub use steered::Steered;
 pub use uring::Uring;
 pub use wake::Wake;
 

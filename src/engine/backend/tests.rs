@@ -1,4 +1,4 @@
-//! The same tests for both backends. Waiting is by condition, with time-outs that no machine
+//! The same tests for all backends. Waiting is by condition, with time-outs that no machine
 //! reaches.
 
 use std::collections::HashMap;
@@ -197,7 +197,11 @@ fn speaks_ipv6<B: Backend>() {
         return;
     };
     let address = own.local_addr().unwrap();
-    let mut backend = B::open([own].into(), Wake::new().unwrap()).unwrap();
+    let mut backend = match B::open([own].into(), Wake::new().unwrap()) {
+        // The engine takes another then.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => return,
+        opened => opened.unwrap(),
+    };
     let peer = UdpSocket::bind("[::1]:0").unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut notes = Notes::default();
@@ -211,26 +215,33 @@ fn speaks_ipv6<B: Backend>() {
     assert_eq!(notes.got[0].1, peer.local_addr().unwrap());
 }
 
-/// io-uring is tested where the kernel has it; elsewhere it is refused with a reason.
-fn with_uring(test: impl FnOnce()) {
-    match uring::probe() {
+/// A backend is tested where the kernel has it; elsewhere it is refused with a reason.
+fn if_it_works<B: Backend>(test: impl FnOnce()) {
+    match works::<B>() {
         Ok(()) => test(),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }
 
-macro_rules! for_both {
+macro_rules! for_all {
     ($($name:ident),* $(,)?) => {
         mod epoll_backend {
             $(#[test] fn $name() { super::$name::<super::Epoll>(); })*
         }
         mod uring_backend {
-            $(#[test] fn $name() { super::with_uring(super::$name::<super::Uring>); })*
+            $(#[test] fn $name() {
+                super::if_it_works::<super::Uring>(super::$name::<super::Uring>);
+            })*
+        }
+        mod steered_backend {
+            $(#[test] fn $name() {
+                super::if_it_works::<super::Steered>(super::$name::<super::Steered>);
+            })*
         }
     };
 }
 
-for_both! {
+for_all! {
     sends_and_receives,
     forwards_from_the_same_buffer,
     outlives_a_flood,

@@ -251,7 +251,7 @@ impl Shelf for Directory {
 
 /// The disk that holds `path`, as `df` counts it: what is kept for root alone is not there.
 #[allow(unsafe_code, reason = "the disk's level has no safe wrapper in std")]
-fn space(path: &Path) -> io::Result<Space> {
+pub fn space(path: &Path) -> io::Result<Space> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: a plain structure of numbers for which all zero is valid.
     let mut disk: libc::statvfs = unsafe { std::mem::zeroed() };

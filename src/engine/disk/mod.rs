@@ -13,7 +13,7 @@
 //! Blocks come in the file's own samples or are decoded here, away from the RTP workers. Nothing
 //! that happens to a disk reaches a call: what cannot be written is silence, counted and told once.
 
-pub(in crate::engine) mod archive;
+pub mod archive;
 mod days;
 #[cfg(test)]
 pub(in crate::engine) mod fake;

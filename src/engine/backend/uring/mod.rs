@@ -1,4 +1,4 @@
-//! The fast backend: io_uring (Linux 6.1 and later).
+//! The fast backend for whom the kernel gives no further rights: io_uring (Linux 6.1 and later).
 //!
 //! ```text
 //!  SQ  ─┬─ RecvMsg multishot, one for each socket, armed once
@@ -17,7 +17,6 @@
 #![allow(unsafe_code, reason = "the ring takes raw pointers, whose targets live in this module")]
 
 mod pool;
-mod probe;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -32,8 +31,6 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use super::{Backend, Counts, DATAGRAM_BYTES, Forward, Hint, Receive, Wait, Wake};
 use crate::engine::address::{self, ADDRESS_LEN, RawAddress};
 use pool::{GROUP, Pool};
-
-pub use probe::probe;
 
 /// Places in the submission queue: the sends of one turn; more cost one more enter.
 const SUBMISSIONS: u32 = 2_048;

@@ -1,0 +1,327 @@
+//! The fastest backend, where the process has the rights: one socket in, one socket out, whatever the
+//! number of ports (docs/decisions/0011).
+//!
+//! ```text
+//!  datagrams for  :16384 ┐ kernel, by `steering`                        ┌ from :16384
+//!                 :16385 ├──▶ gate ──recvmmsg──▶ harvest ──▶ exit ──▶   ├ from :16386
+//!                 :16386 ┘    (one UDP socket)   rewritten   (one raw   └ from :16388
+//!                                                in place     socket)
+//! ```
+//!
+//! With a socket for each port, most of what a packet costs is memory of the kernel's that left the
+//! caches since the socket's last packet, 20 ms ago, and looks at sockets that have nothing more. One
+//! socket's memory is always near, and one call takes or gives a whole turn's packets.
+//!
+//! Each port's own socket stays open beside: it holds the port, and takes over where a flood at one
+//! port would fill the common queue (`crowd`). Firewall, routes, fragments and answers to closed ports are
+//! the kernel's as ever.
+//!
+//! Not here: IPv6 (refused: io_uring serves it).
+
+#![allow(unsafe_code, reason = "recvmmsg, sendmmsg and bpf have no safe wrapper in std or socket2")]
+#![allow(clippy::disallowed_methods, reason = "this floor owns the sockets and waits for them")]
+
+mod crowd;
+mod exit;
+mod inbox;
+mod ports;
+mod steering;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Backend, Counts, DATAGRAM_BYTES, Forward, Hint, Receive, Wait, Wake};
+use crate::wire::udp::HEADER_LEN;
+use crowd::Crowds;
+use exit::Exit;
+use inbox::{BATCH, Inbox};
+use ports::Ports;
+
+pub use steering::Steering;
+
+/// What the kernel may hold in the common queue, each way: 10,000 packets, as long as a turn may be late.
+const KERNEL_BYTES: usize = 8 << 20;
+/// Batches of one turn; what is left is taken in the next.
+const ROUNDS: usize = 8;
+/// How long a worker sleeps at most while a port is set apart.
+const APART_TURN: Duration = Duration::from_millis(5);
+
+/// How many datagrams before its own each hint is given: time enough for the memory to answer.
+const SOON: usize = 16;
+const NEXT: usize = 8;
+
+/// See the module.
+pub struct Steered {
+    gate: UdpSocket,
+    inbox: Inbox,
+    /// Each datagram's socket, of the batch in hand.
+    batch: Vec<Option<u32>>,
+    exits: Vec<Exit>,
+    ports: Ports,
+    crowds: Crowds,
+    /// What reads the ports set apart.
+    apart: Box<[u8; DATAGRAM_BYTES + 128]>,
+    steering: Arc<Steering>,
+    sockets: Arc<[UdpSocket]>,
+    wake: Wake,
+    counts: Counts,
+}
+
+impl Backend for Steered {
+    fn open(sockets: Arc<[UdpSocket]>, wake: Wake) -> io::Result<Steered> {
+        let steering = Arc::new(Steering::new(sockets.len())?);
+        Steered::by(steering, sockets, wake)
+    }
+
+    fn wait(&mut self, wait: Wait) {
+        self.flush();
+        self.counts.calls += 1;
+        match wait {
+            Wait::Time(span) => std::thread::sleep(span),
+            Wait::Event(span) => self.sleep_until_something(span),
+        }
+    }
+
+    fn harvest(&mut self, to: &mut impl Receive) {
+        self.crowds.turn();
+        for _ in 0..ROUNDS {
+            let got = self.receive();
+            for at in 0..got {
+                for (hint, ahead) in [(Hint::Soon, SOON), (Hint::Next, NEXT)] {
+                    if let Some(Some(socket)) = self.batch.get(at + ahead) {
+                        to.hint(hint, *socket);
+                    }
+                }
+                self.hand_over(at, to);
+            }
+            // The next batch comes to the same places.
+            self.flush();
+            if got < BATCH {
+                break;
+            }
+        }
+        self.read_apart(to);
+    }
+
+    fn send(&mut self, socket: u32, to: SocketAddr, bytes: &[u8]) {
+        let Some(port) = self.ports.get(socket) else { return };
+        if bytes.len() > DATAGRAM_BYTES {
+            return;
+        }
+        self.counts.sent += 1;
+        match to {
+            SocketAddr::V4(to) => {
+                if !self.exits[port.exit].has_room() {
+                    self.flush();
+                }
+                self.exits[port.exit].queue_copy(bytes, port.at, to);
+            }
+            // A port of IPv4 cannot send there.
+            SocketAddr::V6(_) => self.counts.send_errors += 1,
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        self.counts
+    }
+}
+
+impl Steered {
+    /// As [`Backend::open`], with a steering that other workers use too: it has room for these sockets.
+    pub fn by(
+        steering: Arc<Steering>,
+        sockets: Arc<[UdpSocket]>,
+        wake: Wake,
+    ) -> io::Result<Steered> {
+        // Its own port is of no use to anybody; it has to have one to be steered to.
+        let gate = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        gate.set_nonblocking(true)?;
+        inbox::tell_destination(&gate)?;
+        force_buffer(&gate, libc::SO_RCVBUFFORCE, KERNEL_BYTES)?;
+        let ports = Ports::of(&sockets)?;
+        let exits = ports.addresses().map(Exit::open).collect::<io::Result<Vec<_>>>()?;
+        for port in ports.iter() {
+            steering.steer(port.at, gate.as_raw_fd())?;
+        }
+        for socket in sockets.iter() {
+            socket.set_nonblocking(true)?;
+        }
+        Ok(Steered {
+            gate,
+            inbox: Inbox::new(),
+            batch: Vec::with_capacity(BATCH),
+            exits,
+            ports,
+            crowds: Crowds::new(sockets.len()),
+            apart: Box::new([0; DATAGRAM_BYTES + 128]),
+            steering,
+            sockets,
+            wake,
+            counts: Counts::default(),
+        })
+    }
+
+    /// A batch from the gate: how many.
+    fn receive(&mut self) -> usize {
+        self.counts.calls += 1;
+        let got = match self.inbox.receive(&self.gate) {
+            Ok(got) => got,
+            Err(error) => {
+                let empty = error.kind() == io::ErrorKind::WouldBlock;
+                self.counts.receive_errors += u64::from(!empty);
+                0
+            }
+        };
+        self.counts.received += got as u64;
+        let socket = |at| self.ports.at(self.inbox.was_for(at)?);
+        self.batch.clear();
+        self.batch.extend((0..got).map(socket));
+        got
+    }
+
+    /// Datagram `at` of the batch; what goes on is queued in its place.
+    fn hand_over(&mut self, at: usize, to: &mut impl Receive) {
+        let (Some(socket), Some(from)) = (self.batch[at], self.inbox.from(at)) else { return };
+        if self.crowds.came(socket) {
+            self.set_apart(socket);
+        }
+        let Some(len) = self.inbox.len(at) else {
+            self.counts.oversize += 1;
+            return;
+        };
+        let room = self.inbox.datagram(at);
+        let most = room.len();
+        let Some(Forward { socket, to, len }) = to.datagram(socket, from, room, len) else {
+            return;
+        };
+        let Some(port) = self.ports.get(socket).filter(|_| len <= most) else { return };
+        self.counts.sent += 1;
+        match to {
+            SocketAddr::V4(to) => {
+                if !self.exits[port.exit].has_room() {
+                    self.flush();
+                }
+                self.exits[port.exit].queue(self.inbox.with_header(at, len), port.at, to);
+            }
+            SocketAddr::V6(_) => self.counts.send_errors += 1,
+        }
+    }
+
+    fn flush(&mut self) {
+        for exit in &mut self.exits {
+            let flushed = exit.flush();
+            self.counts.calls += flushed.calls;
+            self.counts.send_errors += flushed.refused;
+        }
+    }
+
+    /// From now on `socket` is read by itself; what it held from before its port was steered is old.
+    fn set_apart(&mut self, socket: u32) {
+        let Some(port) = self.ports.get(socket) else { return };
+        let own = &self.sockets[socket as usize];
+        while own.recv(&mut self.apart[..]).is_ok() {}
+        if self.steering.release(port.at).is_err() {
+            self.counts.receive_errors += 1;
+        }
+    }
+
+    fn read_apart(&mut self, to: &mut impl Receive) {
+        let mut place = 0;
+        while place < self.crowds.len() {
+            let socket = self.crowds.socket(place);
+            let read = self.read_own(socket, to);
+            match self.crowds.read(place, read) {
+                // Steered again; where that fails it is read by itself for good.
+                true => self.take_back(socket),
+                false => place += 1,
+            }
+        }
+        self.flush();
+    }
+
+    fn take_back(&mut self, socket: u32) {
+        let Some(port) = self.ports.get(socket) else { return };
+        if self.steering.steer(port.at, self.gate.as_raw_fd()).is_err() {
+            self.counts.receive_errors += 1;
+        }
+    }
+
+    /// Reads a port's own socket, at most as much as it can hold. Says how much came.
+    fn read_own(&mut self, socket: u32, to: &mut impl Receive) -> u32 {
+        for read in 0..MOST_APART {
+            self.counts.calls += 1;
+            let own = &self.sockets[socket as usize];
+            let Ok((len, from)) = own.recv_from(&mut self.apart[..]) else { return read };
+            self.counts.received += 1;
+            if len > DATAGRAM_BYTES {
+                self.counts.oversize += 1;
+                continue;
+            }
+            if let Some(forward) = to.datagram(socket, from, &mut self.apart[..], len)
+                && let Some(bytes) = self.apart.get(..forward.len)
+                && let Some(from) = self.sockets.get(forward.socket as usize)
+            {
+                self.counts.sent += 1;
+                self.counts.calls += 1;
+                self.counts.send_errors += u64::from(from.send_to(bytes, forward.to).is_err());
+            }
+        }
+        MOST_APART
+    }
+
+    /// Sleeps until a datagram or a wake-up comes.
+    fn sleep_until_something(&mut self, span: Duration) {
+        let span = if self.crowds.len() > 0 { span.min(APART_TURN) } else { span };
+        let watch = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let mut watched = [watch(self.gate.as_raw_fd()), watch(self.wake.fd())];
+        let limit = libc::timespec {
+            tv_sec: span.as_secs() as libc::time_t,
+            tv_nsec: span.subsec_nanos().into(),
+        };
+        // SAFETY: the list and the time live until the call returns; no signal mask is given.
+        unsafe {
+            let count = watched.len() as libc::nfds_t;
+            libc::ppoll(watched.as_mut_ptr(), count, &raw const limit, std::ptr::null());
+        }
+        if watched[1].revents != 0 {
+            self.wake.clear();
+        }
+    }
+}
+
+/// Datagrams that a port set apart gives in one turn: twice what its socket can hold.
+const MOST_APART: u32 = 512;
+
+impl Drop for Steered {
+    fn drop(&mut self) {
+        // Others may use the steering still; the kernel drops a closed socket's entries by itself too.
+        for port in self.ports.iter() {
+            let _ = self.steering.release(port.at);
+        }
+    }
+}
+
+/// Sets a kernel buffer's size, beyond what programs without the right may have.
+fn force_buffer(socket: &impl AsRawFd, option: libc::c_int, bytes: usize) -> io::Result<()> {
+    let bytes = bytes as libc::c_int;
+    // SAFETY: the option takes one number, which lives until the call returns.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const bytes).cast(),
+            size_of::<libc::c_int>() as u32,
+        )
+    };
+    match set {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
