@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{check, demo, explain, serve};
+use super::{check, demo, doctor, explain, serve};
 use crate::config::LogFormat;
 
 /// A voice appliance for care lines and contact centres.
@@ -37,6 +37,12 @@ enum Command {
     /// Check configuration, dialplan and prompts; exit code 1 if there is a fault
     #[command(after_help = "Examples:\n  belfry check\n  belfry check -c ./belfry.toml --json")]
     Check(Check),
+    /// Look at this machine: clock, cores, rights, ports, gateways, disk, prompts; exit code 1 if Belfry
+    /// cannot run on it
+    #[command(
+        after_help = "Examples:\n  belfry doctor\n  belfry doctor -c ./belfry.toml --records --json"
+    )]
+    Doctor(Doctor),
     /// Questions about the dialplan
     #[command(subcommand)]
     Dialplan(Dialplan),
@@ -97,6 +103,18 @@ pub(super) struct Check {
     pub(super) json: bool,
 }
 
+#[derive(Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    /// Read the whole file of the records for damage too: minutes for those of a year
+    #[arg(long)]
+    pub(super) records: bool,
+    /// Print the findings as one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 #[derive(Subcommand)]
 pub(super) enum Dialplan {
     /// Say which route a call would take and each step that it would run, without a call
@@ -152,8 +170,7 @@ fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 }
 
 /// Commands of later versions, so that who reads about them learns why they are not here.
-const LATER: &[&str] =
-    &["user", "phone", "subscriber", "recording", "report", "doctor", "dialplan test"];
+const LATER: &[&str] = &["user", "phone", "subscriber", "recording", "report", "dialplan test"];
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
@@ -161,6 +178,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::main(args),
         Command::Demo(args) => demo::main(args),
         Command::Check(args) => check::main(args),
+        Command::Doctor(args) => doctor::main(args),
         Command::Dialplan(Dialplan::Explain(args)) => explain::main(args),
         Command::Dialplan(Dialplan::Other(words)) => other(&["dialplan".into()], &words),
         Command::Console(args) => console(args),

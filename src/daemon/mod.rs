@@ -8,6 +8,7 @@
 //!               │                                                      └─ console operators
 //!               ├─ demo      an appliance of its own, called by phones of the simulator
 //!               ├─ check, explain, help
+//!               ├─ doctor    looks at the machine
 //!               └─ console   attaches to a running one
 //! ```
 #![allow(
@@ -20,6 +21,7 @@ mod check;
 pub mod cli;
 mod clock;
 mod demo;
+mod doctor;
 mod exchange;
 mod explain;
 pub mod files;

@@ -1,0 +1,115 @@
+//! `belfry doctor`: looks at the machine that Belfry shall run on, and says of each finding what to do.
+//!
+//! ```text
+//!  files ─▶ configuration ─┬─ machine   clock, cores, real time, how RTP is had, file limit
+//!                          ├─ network   addresses, ports, gateways
+//!                          └─ storage   directories, room for recordings, records, prompts
+//! ```
+//!
+//! It changes nothing, and it may run beside the appliance. Not here: what is wrong in the files
+//! themselves (`belfry check`), how the appliance is doing (`show status` on the console).
+
+mod machine;
+mod network;
+mod storage;
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::cli::Doctor;
+use super::files::{self, Source, lines};
+
+/// How a finding is to be taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// As it should be.
+    Ok,
+    /// Belfry runs, worse than it could.
+    Warning,
+    /// Belfry does not start, or calls fail.
+    Error,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+struct Finding {
+    /// What was looked at, in a word or two.
+    about: &'static str,
+    state: State,
+    /// What was found.
+    found: String,
+    /// What to do; empty where all is well.
+    remedy: String,
+}
+
+impl Finding {
+    fn ok(about: &'static str, found: impl Into<String>) -> Finding {
+        Finding { about, state: State::Ok, found: found.into(), remedy: String::new() }
+    }
+    fn warning(
+        about: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Finding {
+        Finding { about, state: State::Warning, found: found.into(), remedy: remedy.into() }
+    }
+    fn error(about: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        Finding { about, state: State::Error, found: found.into(), remedy: remedy.into() }
+    }
+}
+
+pub(super) fn main(args: Doctor) -> ExitCode {
+    let loaded = match files::load(&Source::from(&args.file)) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            eprint!("{}", lines(&faults));
+            return super::cli::fail("the configuration has to be right first: see 'belfry check'");
+        }
+    };
+    let config = &loaded.config;
+    let runs = runs(config);
+    let mut findings = vec![match runs {
+        true => Finding::ok("appliance", "runs; its own ports are taken by itself"),
+        false => Finding::ok("appliance", "does not run"),
+    }];
+    findings.extend(machine::look(&loaded));
+    findings.extend(network::look(config, runs));
+    findings.extend(storage::look(&loaded, args.records));
+    let count = |state| findings.iter().filter(|f| f.state == state).count();
+    let (errors, warnings) = (count(State::Error), count(State::Warning));
+    if args.json {
+        let document = serde_json::json!({
+            "ok": errors == 0, "errors": errors, "warnings": warnings, "findings": findings,
+        });
+        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+    } else {
+        findings.iter().for_each(print);
+        println!("{errors} errors, {warnings} warnings");
+    }
+    if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether the appliance runs: somebody listens on its console's socket.
+fn runs(config: &crate::config::Config) -> bool {
+    match UnixStream::connect(&config.console.socket) {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    }
+}
+
+fn print(finding: &Finding) {
+    let Finding { about, state, found, remedy } = finding;
+    let state = match state {
+        State::Ok => "ok",
+        State::Warning => "warning",
+        State::Error => "error",
+    };
+    println!("{state:<8} {about:<12} {found}");
+    if !remedy.is_empty() {
+        println!("{:<21} {remedy}", "");
+    }
+}

@@ -1,0 +1,182 @@
+//! Addresses, ports, gateways.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use super::Finding;
+use crate::config::{Config, SipAddress, Transport};
+use crate::engine::pool;
+use crate::wire::sip::Message;
+
+/// How long a gateway may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of an answer that are looked at.
+const ANSWER: usize = 4_096;
+
+pub(super) fn look(config: &Config, runs: bool) -> Vec<Finding> {
+    let mut findings: Vec<_> = config.media_addresses().into_iter().map(address).collect();
+    if !runs {
+        findings.extend(config.sip.listen.iter().map(sip_port));
+        findings.extend(config.media_addresses().into_iter().map(|ip| rtp_ports(config, ip)));
+    }
+    let gateways = config.gateways.iter();
+    findings.extend(gateways.map(|g| gateway(g.name.as_str(), ask(config, g.address.0))));
+    findings
+}
+
+fn address(ip: IpAddr) -> Finding {
+    match UdpSocket::bind((ip, 0)) {
+        Ok(_) if ip.is_loopback() => Finding::warning(
+            "address",
+            format!("{ip} is loopback: no phone or gateway of the network reaches it"),
+            "write this machine's address in [media] address and [sip] listen",
+        ),
+        Ok(_) => Finding::ok("address", format!("{ip} is this machine's")),
+        Err(error) => Finding::error(
+            "address",
+            format!("{ip} cannot be used: {error}"),
+            "write an address that `ip address` shows in [media] address",
+        ),
+    }
+}
+
+fn sip_port(listener: &SipAddress) -> Finding {
+    let opened = match listener.transport {
+        Transport::Udp => UdpSocket::bind(listener.addr).map(drop),
+        Transport::Tcp => TcpListener::bind(listener.addr).map(drop),
+    };
+    match opened {
+        Ok(()) => Finding::ok("SIP port", format!("{listener} is free")),
+        Err(error) => Finding::error(
+            "SIP port",
+            format!("{listener} cannot be opened: {error}"),
+            "end the program that has it (`ss -lnp` names it), or change [sip] listen",
+        ),
+    }
+}
+
+fn rtp_ports(config: &Config, ip: IpAddr) -> Finding {
+    let (first, last) = (config.media.ports.first, config.media.ports.last);
+    let wanted = super::super::serve::port_pairs(config);
+    match pool::open(ip, first, last, wanted) {
+        Ok(opened) if opened.pairs.len() >= wanted => {
+            Finding::ok("RTP ports", format!("{wanted} pairs of {first}-{last} on {ip} are free"))
+        }
+        Ok(opened) => Finding::warning(
+            "RTP ports",
+            format!("of {wanted} pairs of {first}-{last} on {ip} {} are free", opened.pairs.len()),
+            "widen or move [media] ports, or lower [limits] calls",
+        ),
+        Err(error) => Finding::error("RTP ports", error.to_string(), "see [media] in admin.md"),
+    }
+}
+
+fn gateway(name: &str, asked: io::Result<(u16, Duration)>) -> Finding {
+    match asked {
+        Ok((status, after)) => Finding::ok(
+            "gateway",
+            format!("{name} answers OPTIONS with {status} after {} ms", after.as_millis()),
+        ),
+        Err(error) => Finding::warning(
+            "gateway",
+            format!("{name} does not answer OPTIONS: {error}"),
+            "look at its address here, at cables and firewall, and whether it knows this machine's address",
+        ),
+    }
+}
+
+/// Asks by OPTIONS (RFC 3261 §11), from a port of its own: what status comes, after how long.
+fn ask(config: &Config, gateway: SipAddress) -> io::Result<(u16, Duration)> {
+    let begun = Instant::now();
+    let own = own_address(config, gateway.addr.ip());
+    let mut answer = [0; ANSWER];
+    let len = match gateway.transport {
+        Transport::Udp => {
+            let socket = UdpSocket::bind((own, 0))?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.connect(gateway.addr)?;
+            socket.send(options(socket.local_addr()?, gateway).as_bytes())?;
+            socket.recv(&mut answer)
+        }
+        Transport::Tcp => {
+            let mut stream = TcpStream::connect_timeout(&gateway.addr, PATIENCE)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(options(stream.local_addr()?, gateway).as_bytes())?;
+            stream.read(&mut answer)
+        }
+    };
+    let len = len.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::Error::other("nothing came within two seconds"),
+        _ => error,
+    })?;
+    let read = Message::parse(&answer[..len]).ok().and_then(|message| message.status());
+    let status = read.ok_or_else(|| io::Error::other("what came is no answer of SIP"))?;
+    Ok((status, begun.elapsed()))
+}
+
+/// Our address of the gateway's family; where a listener has none of its own the kernel chooses.
+fn own_address(config: &Config, gateway: IpAddr) -> IpAddr {
+    let mut own = config.sip.listen.iter().map(|listener| listener.addr.ip());
+    own.find(|ip| ip.is_ipv4() == gateway.is_ipv4()).unwrap_or(match gateway {
+        IpAddr::V4(_) => IpAddr::from([0; 4]),
+        IpAddr::V6(_) => IpAddr::from([0; 16]),
+    })
+}
+
+fn options(own: SocketAddr, gateway: SipAddress) -> String {
+    let transport = match gateway.transport {
+        Transport::Udp => "UDP",
+        Transport::Tcp => "TCP",
+    };
+    let (port, at, ip) = (own.port(), gateway.addr, own.ip());
+    format!(
+        "OPTIONS sip:{at} SIP/2.0\r\nVia: SIP/2.0/{transport} {own};branch=z9hG4bKdoctor{port};rport\r\n\
+         Max-Forwards: 1\r\nFrom: <sip:doctor@{own}>;tag=doctor{port}\r\nTo: <sip:{at}>\r\n\
+         Call-ID: doctor{port}@{ip}\r\nCSeq: 1 OPTIONS\r\nContact: <sip:doctor@{own}>\r\n\
+         Accept: application/sdp\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::doctor::State;
+
+    fn embedded() -> Config {
+        Config::embedded()
+    }
+
+    #[test]
+    fn a_gateway_that_answers_is_told_by_its_status() {
+        let there = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let at = SipAddress { transport: Transport::Udp, addr: there.local_addr().unwrap() };
+        let answers = std::thread::spawn(move || {
+            let mut asked = [0; ANSWER];
+            let (len, from) = there.recv_from(&mut asked).unwrap();
+            let asked = Message::parse(&asked[..len]).unwrap();
+            asked.check().unwrap();
+            let answer = crate::wire::sip::Builder::response_to(&asked, 404, "").build().unwrap();
+            there.send_to(answer.bytes(), from).unwrap();
+        });
+        let (status, _) = ask(&embedded(), at).unwrap();
+        answers.join().unwrap();
+        assert_eq!(status, 404);
+    }
+
+    #[test]
+    fn one_that_is_not_there_is_a_warning_with_a_reason() {
+        let gone = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let found = gateway("e1", ask(&embedded(), SipAddress { transport, addr: gone }));
+            assert_eq!(found.state, State::Warning);
+            assert!(found.found.contains("e1 does not answer"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_others_are_errors_and_loopback_is_told() {
+        assert_eq!(address("192.0.2.1".parse().unwrap()).state, State::Error);
+        assert_eq!(address("127.0.0.1".parse().unwrap()).state, State::Warning);
+    }
+}

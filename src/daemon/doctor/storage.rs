@@ -1,0 +1,144 @@
+//! Directories, room for recordings, the records' file, prompts.
+
+use std::fs;
+use std::path::Path;
+
+use super::Finding;
+use crate::config::Config;
+use crate::daemon::files::Loaded;
+use crate::engine::disk::archive::space;
+use crate::store::database::Database;
+
+/// Bytes of a call's recording in an hour: two channels of A-law.
+const HOUR: u64 = 2 * 8_000 * 3_600;
+/// Hours of recording that there should be room for, one call: four weeks of days of ten hours.
+const HOURS_WANTED: u64 = 280;
+const GIGABYTE: u64 = 1_000_000_000;
+
+pub(super) fn look(loaded: &Loaded, records: bool) -> Vec<Finding> {
+    let config = &loaded.config;
+    let recordings = config.recordings_dir();
+    let mut findings = vec![
+        directory("data", "[node] data_dir", &config.node.data_dir),
+        directory("recordings", "[record] dir", &recordings),
+        room(config, &recordings),
+    ];
+    findings.extend(records.then(|| database(&config.database())));
+    findings.push(prompts(loaded));
+    findings
+}
+
+/// Whether files can be written below `dir`, or below what there is of it.
+fn directory(about: &'static str, key: &str, dir: &Path) -> Finding {
+    let there = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
+    match write_and_remove(there) {
+        Ok(()) if there == dir => Finding::ok(about, format!("{} can be written", dir.display())),
+        Ok(()) => Finding::ok(about, format!("{} will be made", dir.display())),
+        Err(error) => Finding::error(
+            about,
+            format!("{} cannot be written: {error}", there.display()),
+            format!("correct {key}, or make the directory Belfry's"),
+        ),
+    }
+}
+
+/// Writes a file and takes it away.
+fn write_and_remove(dir: &Path) -> std::io::Result<()> {
+    let path = dir.join(format!(".belfry-doctor-{}", std::process::id()));
+    fs::File::create_new(&path)?;
+    fs::remove_file(&path)
+}
+
+fn room(config: &Config, dir: &Path) -> Finding {
+    let there = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
+    let space = match space(there) {
+        Ok(space) => space,
+        Err(error) => {
+            let found = format!("{}: its size cannot be known: {error}", there.display());
+            return Finding::warning("disk", found, "look at it with `df`");
+        }
+    };
+    let most = space.total / 100 * u64::from(config.record.max_disk.get());
+    let left = most.saturating_sub(space.used);
+    let hours = left / HOUR;
+    let found = format!(
+        "{} GB of {} GB are left for recordings (up to {} %): {hours} hours of calls, ten times as many packed",
+        left / GIGABYTE,
+        space.total / GIGABYTE,
+        config.record.max_disk.get(),
+    );
+    match hours {
+        0 => {
+            Finding::error("disk", found, "make room: no call is recorded above [record] max_disk")
+        }
+        1..HOURS_WANTED => {
+            Finding::warning("disk", found, "make room, or keep less ([record] keep)")
+        }
+        _ => Finding::ok("disk", found),
+    }
+}
+
+fn database(path: &Path) -> Finding {
+    if !path.exists() {
+        return Finding::ok("records", format!("{} will be made", path.display()));
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Finding::warning("records", error.to_string(), "try again"),
+    };
+    let looked = runtime.block_on(async { Database::open(path).await?.check().await });
+    match looked {
+        Ok(()) => Finding::ok("records", format!("{} is whole", path.display())),
+        Err(trouble) => Finding::error(
+            "records",
+            trouble.to_string(),
+            "stop Belfry and put a sound copy in its place; the journal fills in what came since",
+        ),
+    }
+}
+
+fn prompts(loaded: &Loaded) -> Finding {
+    if let Some(fault) = loaded.without_sounds() {
+        return Finding::error("prompts", fault.what, fault.remedy);
+    }
+    let (clips, bad) = loaded.sounds.clips();
+    match bad.first() {
+        None => Finding::ok("prompts", format!("{} can be played", clips.len())),
+        Some(first) => Finding::error(
+            "prompts",
+            format!(
+                "{} cannot be played, first {}: {}",
+                bad.len(),
+                first.path.display(),
+                first.why
+            ),
+            "make it a WAV of 8 to 48 kHz, A-law, µ-law or 16 bit, or take it away",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::doctor::State;
+
+    #[test]
+    fn a_directory_is_looked_at_where_it_will_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = directory("data", "[node] data_dir", &dir.path().join("deep/er"));
+        assert_eq!(found.state, State::Ok, "{found:?}");
+        assert!(found.found.ends_with("will be made"));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");
+        let found = directory("data", "[node] data_dir", Path::new("/proc/belfry"));
+        assert_eq!(found.state, State::Error, "{found:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.db");
+        assert_eq!(database(&path).state, State::Ok);
+        fs::write(&path, [7; 5_000]).unwrap();
+        assert_eq!(database(&path).state, State::Error);
+    }
+}
