@@ -31,6 +31,8 @@ use super::rate::Rate;
 
 /// Slots kept of what was heard: three longest periods and a quarter.
 const HISTORY: usize = 3 * pitch::LONGEST + pitch::LONGEST / 4;
+/// How many times that the tape holds: it is shifted once in four packets instead of with each.
+const TAPE: usize = 3;
 /// Slots compared to find the pitch: 20 ms; of what comes after a hole, 5 ms.
 const COMPARED: usize = 160;
 const COMPARED_AHEAD: usize = 40;
@@ -73,8 +75,9 @@ struct Going {
 #[derive(Clone, Debug)]
 pub struct Concealer {
     k: usize,
-    /// What was heard last, good or made.
-    history: Box<[i16]>,
+    /// What was heard last, good or made, before `end`; what lies before that is older.
+    tape: Box<[i16]>,
+    end: usize,
     /// The history as it was when the loss began.
     source: Box<[i16]>,
     /// What comes after a hole, turned round.
@@ -87,7 +90,8 @@ impl Concealer {
     pub fn new(rate: Rate) -> Concealer {
         let k = rate.per_slot();
         let none: Box<[i16]> = vec![0; HISTORY * k].into();
-        Concealer { k, history: none.clone(), source: none.clone(), ahead: none, going: None }
+        let (tape, end) = (vec![0; TAPE * HISTORY * k].into(), none.len());
+        Concealer { k, tape, end, source: none.clone(), ahead: none, going: None }
     }
 
     /// A frame arrived, of any length. After a loss its beginning is changed: blended with what was
@@ -129,7 +133,7 @@ impl Concealer {
 
     /// What was heard last, good or made: at least 46 ms.
     pub fn heard(&self) -> &[i16] {
-        &self.history
+        &self.tape[self.end - self.source.len()..self.end]
     }
 
     /// A frame is missing, or the rest of one, and the one after it is there: fills `out` with what may
@@ -170,17 +174,21 @@ impl Concealer {
     /// What is played on already, or begins to be.
     fn go(&mut self) -> Going {
         self.going.unwrap_or_else(|| {
-            self.source.copy_from_slice(&self.history);
+            self.source.copy_from_slice(&self.tape[self.end - self.source.len()..self.end]);
             Going::after(&self.source, self.source.len(), COMPARED, self.k)
         })
     }
 
-    /// Appends `heard` to the history.
+    /// Appends `heard` to the tape, which begins anew when it is full.
     fn remember(&mut self, heard: &[i16]) {
-        let length = self.history.len();
-        let heard = &heard[heard.len().saturating_sub(length)..];
-        self.history.copy_within(heard.len().., 0);
-        self.history[length - heard.len()..].copy_from_slice(heard);
+        let kept = self.source.len();
+        let heard = &heard[heard.len().saturating_sub(kept)..];
+        if self.end + heard.len() > self.tape.len() {
+            self.tape.copy_within(self.end - kept..self.end, 0);
+            self.end = kept;
+        }
+        self.tape[self.end..self.end + heard.len()].copy_from_slice(heard);
+        self.end += heard.len();
     }
 }
 

@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -192,7 +193,7 @@ impl Receive for Harvest<'_> {
         let port = PortIndex(socket / 2);
         let place = match hint {
             Hint::Soon => self.plane.leg_place(port),
-            Hint::Next => self.plane.partner_place(port),
+            Hint::Next => self.plane.next_place(port),
         };
         if let Some(place) = place {
             prefetch(place);
@@ -272,6 +273,9 @@ struct Out<'a, B: Backend> {
 }
 
 impl<B: Backend> Transmit for Out<'_, B> {
+    fn ahead(&mut self, place: Range<*const u8>) {
+        prefetch(place);
+    }
     fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]) {
         self.backend.send(socket_of(port, kind), to, bytes);
     }

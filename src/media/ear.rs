@@ -75,6 +75,13 @@ impl Ear {
         Ok(Ear { jitter, rate, resampler, detector: Detector::new(), narrow })
     }
 
+    /// What every packet and every pull meets of it.
+    #[inline]
+    pub(super) fn place(&self) -> core::ops::Range<*const u8> {
+        let start = core::ptr::from_ref(&self.jitter).cast::<u8>();
+        start..start.wrapping_add(size_of::<Jitter>())
+    }
+
     /// The rate of the samples that it gives.
     pub(super) fn rate(&self) -> Rate {
         self.rate

@@ -60,6 +60,10 @@ pub trait Transmit {
     fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]);
     /// Hands one payload to a recording.
     fn tap(&mut self, block: TapBlock<'_>);
+    /// What lies there will be needed soon; whoever can may bring it near. Nothing depends on it.
+    fn ahead(&mut self, place: core::ops::Range<*const u8>) {
+        let _ = place;
+    }
     /// Hands a part of a room's mix to each of these workers, bit by bit. Never called where all
     /// legs live on one.
     fn partial(&mut self, workers: u64, partial: &Partial) {

@@ -116,10 +116,12 @@ pub struct Plane {
     rooms: Rooms,
     /// When the first of them is due.
     next_room: Time,
-    /// Slots of the legs whose clocks run, and some whose clocks have stopped.
-    clocks: Vec<u32>,
+    /// The legs whose clocks run, and some whose clocks have stopped.
+    clocks: Vec<Clock>,
     /// When the first of them is due.
     next_clock: Time,
+    /// Slots of those that are due in the tick in hand.
+    due: Vec<u32>,
     chores_at: Time,
     /// Goodbyes of closed legs, sent with the next tick.
     goodbyes: VecDeque<Goodbye>,
@@ -155,6 +157,14 @@ pub struct Counts {
     pub events_dropped: u64,
 }
 
+/// When a leg's next packet time begins, beside the others': a tick looks at all of them, and the legs
+/// themselves lie far apart.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    at: Time,
+    slot: u32,
+}
+
 /// A last report that waits to be sent.
 #[derive(Debug)]
 struct Goodbye {
@@ -177,6 +187,7 @@ impl Plane {
             next_room: Time::NEVER,
             clocks: Vec::new(),
             next_clock: Time::NEVER,
+            due: Vec::new(),
             chores_at: Time::NEVER,
             goodbyes: VecDeque::new(),
             events: VecDeque::with_capacity(EVENTS),
@@ -208,7 +219,8 @@ impl Plane {
 
     /// What it holds and has dropped.
     pub fn counts(&self) -> Counts {
-        let running = |slot: &&u32| self.legs.get(**slot).is_some_and(|leg| leg.clock.is_some());
+        let leg = |clock: &Clock| self.legs.get(clock.slot);
+        let running = |clock: &&Clock| leg(clock).is_some_and(|leg| leg.clock.is_some());
         let (room_codings, partials_missed) = self.rooms.figures();
         Counts {
             rooms: self.rooms.len(),
@@ -282,9 +294,13 @@ impl Plane {
                 let at = on_grid(now.max(leg.tx.due().min(now + GRID * 12)));
                 leg.clock = Some(at);
                 self.next_clock = self.next_clock.min(at);
-                if !core::mem::replace(&mut leg.listed, true) {
-                    self.clocks.push(slot);
+                let listed = core::mem::replace(&mut leg.listed, true);
+                match self.clocks.iter_mut().find(|clock| listed && clock.slot == slot) {
+                    Some(clock) => clock.at = at,
+                    None => self.clocks.push(Clock { at, slot }),
                 }
+                // All may be due at once, and a tick allocates nothing.
+                self.due.reserve(self.clocks.len().saturating_sub(self.due.len()));
             }
         }
     }

@@ -14,11 +14,28 @@ impl Plane {
         self.legs.get(self.ports.leg(port)?).map(place)
     }
 
-    /// The same of its partner; it looks into the leg, which should be near by now.
+    /// What its packet meets next: its ear, or its partner where it is relayed. It looks into the leg,
+    /// which should be near by now.
     #[inline]
-    pub fn partner_place(&self, port: PortIndex) -> Option<Range<*const u8>> {
+    pub fn next_place(&self, port: PortIndex) -> Option<Range<*const u8>> {
         let leg = self.legs.get(self.ports.leg(port)?)?;
-        self.legs.get(leg.partner?).map(place)
+        match &leg.ear {
+            Some(ear) => Some(ear.place()),
+            None => self.legs.get(leg.partner?).map(place),
+        }
+    }
+
+    /// What a leg's clock meets of the leg in `slot`.
+    #[inline]
+    pub(super) fn speaker_place(&self, slot: u32) -> Option<Range<*const u8>> {
+        self.legs.get(slot).map(place)
+    }
+
+    /// What it meets next: its partner's ear. It looks into both.
+    #[inline]
+    pub(super) fn heard_place(&self, slot: u32) -> Option<Range<*const u8>> {
+        let partner = self.legs.get(self.legs.get(slot)?.partner?)?;
+        partner.ear.as_ref().map(|ear| ear.place())
     }
 }
 

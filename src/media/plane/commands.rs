@@ -247,7 +247,7 @@ impl Plane {
                 recording.change(point.channel, None);
             }
         }
-        self.clocks.retain(|s| *s != slot);
+        self.clocks.retain(|clock| clock.slot != slot);
         if self.clocks.is_empty() {
             self.next_clock = Time::NEVER;
         }

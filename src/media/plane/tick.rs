@@ -30,6 +30,10 @@ pub(super) const STALL: Duration = Duration::from_millis(200);
 /// Volume of the events that we send: −10 dBm0.
 const VOLUME: u8 = 10;
 
+/// How many legs before its own the memory of a leg, and of what it hears, is asked for.
+const SOON: usize = 4;
+const NEXT: usize = 2;
+
 /// What is to go out with one packet time.
 enum Outgoing {
     Nothing,
@@ -59,25 +63,33 @@ impl Plane {
     }
 
     fn run_clocks(&mut self, now: Time, out: &mut dyn Transmit) {
-        self.next_clock = Time::NEVER;
-        let mut at = 0;
-        while let Some(slot) = self.clocks.get(at).copied() {
-            self.run_clock(now, slot, out);
-            let Some(leg) = self.legs.get_mut(slot) else {
-                self.clocks.swap_remove(at);
-                continue;
-            };
-            match leg.clock {
-                Some(next) => {
-                    self.next_clock = self.next_clock.min(next);
-                    at += 1;
-                }
-                None => {
-                    leg.listed = false;
-                    self.clocks.swap_remove(at);
-                }
+        let mut due = core::mem::take(&mut self.due);
+        due.clear();
+        due.extend(self.clocks.iter().filter(|clock| clock.at <= now).map(|clock| clock.slot));
+        for at in 0..due.len() {
+            if let Some(place) = due.get(at + SOON).and_then(|slot| self.speaker_place(*slot)) {
+                out.ahead(place);
             }
+            if let Some(place) = due.get(at + NEXT).and_then(|slot| self.heard_place(*slot)) {
+                out.ahead(place);
+            }
+            self.run_clock(now, due[at], out);
         }
+        self.due = due;
+        self.next_clock = Time::NEVER;
+        let (legs, next_clock) = (&mut self.legs, &mut self.next_clock);
+        self.clocks.retain_mut(|clock| {
+            if clock.at <= now {
+                let Some(leg) = legs.get_mut(clock.slot) else { return false };
+                let Some(next) = leg.clock else {
+                    leg.listed = false;
+                    return false;
+                };
+                clock.at = next;
+            }
+            *next_clock = clock.at.min(*next_clock);
+            true
+        });
     }
 
     /// All packet times of one leg that are due.
