@@ -10,8 +10,8 @@
 //! ```
 //!
 //! On x86-64 libopus chooses between SSE2, SSE4.1 and AVX2 when it runs, as its own build does; other
-//! processors get its portable C. Floating point; without the neural extras (DRED, OSCE, deep PLC),
-//! whose models are larger than the exchange.
+//! processors get its portable C. Floating point; with the neural concealment of losses (deep PLC, 1.5 MB,
+//! docs/decisions/0009), without the other neural extras (DRED, OSCE).
 
 #![allow(clippy::disallowed_methods, reason = "a build script reads files and its environment")]
 
@@ -21,16 +21,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Lists in the `.mk` files that every processor needs.
-const PORTABLE: [(&str, &str); 5] = [
+const PORTABLE: [(&str, &str); 6] = [
     ("opus_sources.mk", "OPUS_SOURCES"),
     ("opus_sources.mk", "OPUS_SOURCES_FLOAT"),
     ("celt_sources.mk", "CELT_SOURCES"),
     ("silk_sources.mk", "SILK_SOURCES"),
     ("silk_sources.mk", "SILK_SOURCES_FLOAT"),
+    ("lpcnet_sources.mk", "DEEP_PLC_SOURCES"),
 ];
 
 /// What else x86-64 needs: the list, and the flags with which its files are compiled.
-const X86_64: [(&str, &str, &[&str]); 9] = [
+const X86_64: [(&str, &str, &[&str]); 13] = [
     ("celt_sources.mk", "CELT_SOURCES_X86_RTCD", &[]),
     ("silk_sources.mk", "SILK_SOURCES_X86_RTCD", &[]),
     ("celt_sources.mk", "CELT_SOURCES_SSE", &[]),
@@ -40,6 +41,10 @@ const X86_64: [(&str, &str, &[&str]); 9] = [
     ("celt_sources.mk", "CELT_SOURCES_AVX2", &["-mavx", "-mfma", "-mavx2"]),
     ("silk_sources.mk", "SILK_SOURCES_AVX2", &["-mavx", "-mfma", "-mavx2"]),
     ("silk_sources.mk", "SILK_SOURCES_FLOAT_AVX2", &["-mavx", "-mfma", "-mavx2"]),
+    ("lpcnet_sources.mk", "DNN_SOURCES_X86_RTCD", &[]),
+    ("lpcnet_sources.mk", "DNN_SOURCES_SSE2", &[]),
+    ("lpcnet_sources.mk", "DNN_SOURCES_SSE4_1", &["-msse4.1"]),
+    ("lpcnet_sources.mk", "DNN_SOURCES_AVX2", &["-mavx", "-mfma", "-mavx2"]),
 ];
 
 fn main() {
@@ -101,11 +106,11 @@ fn compile(sources: &Path, x86_64: bool, files: &[PathBuf], flags: &[&str]) -> V
     let mut build = cc::Build::new();
     // Fast in every profile: at the exchange's own level of a debug build, a call would cost ten.
     build.cargo_metadata(false).warnings(false).opt_level(3).debug(false).files(files);
-    for folder in ["include", "celt", "silk", "silk/float", "."] {
+    for folder in ["include", "celt", "silk", "silk/float", "dnn", "."] {
         build.include(sources.join(folder));
     }
     let defines = ["OPUS_BUILD", "VAR_ARRAYS", "HAVE_LRINT", "HAVE_LRINTF", "ENABLE_HARDENING"];
-    for define in defines.into_iter().chain(["DISABLE_DEBUG_FLOAT"]) {
+    for define in defines.into_iter().chain(["DISABLE_DEBUG_FLOAT", "ENABLE_DEEP_PLC"]) {
         build.define(define, None);
     }
     build.define("PACKAGE_VERSION", "\"bundled\"").define("_FORTIFY_SOURCE", "2");

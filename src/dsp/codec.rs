@@ -313,6 +313,13 @@ impl Decoder {
         }
     }
 
+    /// Whether [`conceal`](Decoder::conceal) may take as long as Opus' neural network needs.
+    pub fn set_deep(&mut self, deep: bool) {
+        if let Decoder::Opus(decoder) = self {
+            decoder.set_deep(deep);
+        }
+    }
+
     /// Tells a codec that carries its state from packet to packet, but does not conceal itself, what was
     /// made up for a lost one; `before` is what was heard right before that.
     pub fn follow(&mut self, before: &[i16], made: &[i16]) {

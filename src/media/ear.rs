@@ -10,8 +10,8 @@
 //! ([`bridge`](super::bridge)), which rate ([`leg`](super::leg)).
 
 use super::jitter::{Arrived, Figures, Heard, Jitter, LONGEST_PULL};
-use crate::base::Time;
 use crate::base::seq::extend32;
+use crate::base::{Duration, Time};
 use crate::dsp::codec::{Codec, OpenError};
 use crate::dsp::dtmf_detect::{Detected, Detector};
 use crate::dsp::rate::Rate;
@@ -96,6 +96,16 @@ impl Ear {
     /// Takes a packet of comfort noise (RFC 3389): from `timestamp`, in slots, on nobody speaks.
     pub(super) fn insert_noise(&mut self, timestamp: u32, payload: &[u8]) {
         self.jitter.insert_noise(timestamp, payload);
+    }
+
+    /// Whether there is time for Opus' neural concealment in the next pull.
+    pub(super) fn set_deep(&mut self, deep: bool) {
+        self.jitter.set_deep(deep);
+    }
+
+    /// About how long that took since this was last asked.
+    pub(super) fn deep_cost(&mut self) -> Duration {
+        self.jitter.deep_cost()
     }
 
     /// The next samples of its rate, for a hearer whose clock says `now`: a whole number of slots (of an

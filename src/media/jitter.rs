@@ -48,8 +48,8 @@ use self::losses::Losses;
 use self::ready::{Ready, Wish};
 use self::store::{Kept, Kind, Store};
 use self::voice::Voice;
-use crate::base::Time;
 use crate::base::seq::extend32;
+use crate::base::{Duration, Time};
 use crate::dsp::codec::{Codec, OpenError};
 use crate::dsp::rate::Rate;
 use crate::dsp::stretch::{GENTLE, QUIET, URGENT};
@@ -77,7 +77,7 @@ pub const DRY_LIMIT: i64 = 3_200;
 const WORTH_IT: i64 = 64;
 /// Slots between two changes of the delay: 100 ms.
 const REST: i64 = 800;
-/// A change that is not urgent waits so many slots (1 s) for a pause in speech.
+/// A change that is not urgent waits so many slots (1.5 s) for a pause in speech.
 const PAUSE_PATIENCE: i64 = 12_000;
 /// After so many slots in vain a change may be heard a little: 0.5 s where packets come too late, 2 s
 /// where the delay could be less. For losses alone it never is.
@@ -206,6 +206,16 @@ impl Jitter {
     /// The rate of the samples that it gives.
     pub fn rate(&self) -> Rate {
         self.rate
+    }
+
+    /// Whether there is time for Opus' neural concealment from the next pull on; not before this was said.
+    pub fn set_deep(&mut self, deep: bool) {
+        self.voice.set_deep(deep);
+    }
+
+    /// About how long that took since this was last asked.
+    pub fn deep_cost(&mut self) -> Duration {
+        self.voice.deep_cost()
     }
 
     /// Keeps a packet that came at `now`. Empty packets and ones of more than [`LONGEST_PACKET`] are

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 pub mod bridge;
 pub mod bursts;
 pub mod control;
+mod deep;
 pub mod dtmf_rx;
 pub mod dtmf_tx;
 mod ear;

@@ -48,6 +48,7 @@ use self::rooms::Rooms;
 use super::PortIndex;
 use super::bridge::{Audio, Paths};
 use super::control::{DigitBy, Event, PlayEnd};
+use super::deep::Deep;
 use super::jitter::LONGEST_PULL;
 use super::rtcp::MOST_BYTES;
 use crate::base::{Duration, Rng, Time};
@@ -127,6 +128,8 @@ pub struct Plane {
     goodbyes: VecDeque<Goodbye>,
     events: VecDeque<Event>,
     counts: Counts,
+    /// Time that Opus' neural concealment may take.
+    deep: Deep,
     /// Samples of one packet that is to be sent, and the packet.
     pcm: [i16; MOST_SAMPLES],
     packet: [u8; HEADER_LEN + MOST_PAYLOAD],
@@ -192,6 +195,7 @@ impl Plane {
             goodbyes: VecDeque::new(),
             events: VecDeque::with_capacity(EVENTS),
             counts: Counts::default(),
+            deep: Deep::new(),
             pcm: [0; MOST_SAMPLES],
             packet: [0; HEADER_LEN + MOST_PAYLOAD],
         }

@@ -166,6 +166,32 @@ fn the_next_packet_brings_the_lost_one_back() {
     assert!(recovered < 0.5 * concealed, "{recovered} {concealed}");
 }
 
+/// Three packets in a row are lost: the network goes on with the voice, the older means let it fade.
+#[test]
+fn the_network_holds_a_voice_for_longer() {
+    let rate = Rate::Khz16;
+    let sent = voice(rate, 2_000);
+    let packets = packets(&mut encoder(Settings::new(rate)), &sent, 20);
+    let level = |deep: bool, lost: core::ops::Range<usize>| -> f64 {
+        let mut decoder = Decoder::new(rate).unwrap();
+        decoder.set_deep(deep);
+        let (mut out, mut energy) = (vec![0; rate.samples(20)], 0.0);
+        for (n, packet) in packets.iter().enumerate().take(12) {
+            match (10..12).contains(&n) && lost.contains(&n) {
+                true => decoder.conceal(&mut out).unwrap(),
+                false => decoder.decode(packet, &mut out).unwrap(),
+            };
+            if n == 11 {
+                energy = out.iter().map(|s| f64::from(*s).powi(2)).sum();
+            }
+        }
+        10.0 * (energy + 1.0f64).log10()
+    };
+    let (whole, deep, plain) = (level(true, 0..0), level(true, 10..12), level(false, 10..12));
+    assert!((deep - whole).abs() < 6.0, "{deep:.1} dB for {whole:.1}");
+    assert!((deep - plain).abs() > 0.1, "{deep:.1} and {plain:.1}: the network is not there");
+}
+
 #[test]
 fn silence_is_not_sent_and_speech_is_at_once() {
     let rate = Rate::Khz16;
@@ -175,6 +201,10 @@ fn silence_is_not_sent_and_speech_is_at_once() {
     let quiet = packets(&mut encoder, &vec![0; rate.samples(4_000)], 20);
     let sent = quiet.iter().filter(|p| !p.is_empty()).count();
     assert!(sent < 40, "{sent} of 200 packets of silence were sent");
+    // Whatever goes before a hole says that it is none.
+    for pair in quiet.windows(2).filter(|pair| pair[1].is_empty() && !pair[0].is_empty()) {
+        assert!(is_dtx(&pair[0]), "{} bytes before silence", pair[0].len());
+    }
     let again = packets(&mut encoder, &speech[rate.samples(40)..], 20);
     assert!(again.iter().all(|p| !p.is_empty()));
     encoder.set_dtx(false);

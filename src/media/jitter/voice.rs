@@ -13,7 +13,7 @@
 //!
 //! Not here: when what is due ([`jitter`](super)).
 
-use crate::base::Rng;
+use crate::base::{Duration, Rng};
 use crate::dsp::codec::{Codec, Decoder, OpenError};
 use crate::dsp::comfort::Comfort;
 use crate::dsp::conceal::Concealer;
@@ -28,6 +28,10 @@ const LONGEST_BRIDGE: usize = 480;
 
 /// After a packet with a copy so many without are a pause in speech: 4 s.
 const COPIES_FOR: u8 = 200;
+
+/// About what Opus' network costs: to look at what was heard before a hole, and for each slot.
+const DEEP_BEGINS: Duration = Duration::from_micros(500);
+const DEEP_SLOT: Duration = Duration::from_nanos(750);
 
 /// Who speaks while no packets come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +55,11 @@ pub(super) struct Voice {
     is_opus: bool,
     /// Packets for which Opus is still taken to send copies of those before: it sends none in pauses.
     copies: u8,
+    /// Whether there is time for Opus' network, and what it has cost so far.
+    deep: bool,
+    cost: Duration,
+    /// Whether the last samples were made up.
+    concealed: bool,
 }
 
 impl Voice {
@@ -65,6 +74,9 @@ impl Voice {
             rest: Rest::No,
             k: rate.per_slot(),
             copies: 0,
+            deep: false,
+            cost: Duration::ZERO,
+            concealed: false,
         })
     }
 
@@ -79,6 +91,16 @@ impl Voice {
     /// What comes next does not follow on what was heard: it will be blended in.
     pub(super) fn join(&mut self) {
         self.concealer.lost(&mut [0]);
+    }
+
+    /// Whether there is time for Opus' network to make up what is lost.
+    pub(super) fn set_deep(&mut self, deep: bool) {
+        self.deep = deep;
+    }
+
+    /// About how long it took since this was last asked.
+    pub(super) fn deep_cost(&mut self) -> Duration {
+        core::mem::take(&mut self.cost)
     }
 
     /// Samples that are to be played as they are, for what comes after.
@@ -104,6 +126,7 @@ impl Voice {
     /// Decodes a packet into the beginning of `out`; says how many slots, `None` when it is none.
     pub(super) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Option<usize> {
         let count = self.decoder.decode(payload, out).ok()? / self.k;
+        self.concealed = false;
         self.rest = Rest::No;
         if self.is_opus {
             self.copies = match opus::has_copy(payload) {
@@ -154,6 +177,7 @@ impl Voice {
 
     /// Nothing is there: makes up the whole of `out`, whose length [`Voice::portion`] gave.
     pub(super) fn lost(&mut self, out: &mut [i16]) {
+        self.reach(out.len() / self.k);
         if self.is_opus && self.decoder.conceal(out).is_ok() {
             self.concealer.good(out);
             return;
@@ -161,6 +185,17 @@ impl Voice {
         self.concealer.foresee(out);
         self.decoder.follow(self.concealer.heard(), out);
         self.concealer.lost(out);
+    }
+
+    /// Lets Opus' network make up the next `slots`, if there is time for it and somebody speaks.
+    fn reach(&mut self, slots: usize) {
+        let deep = self.is_opus && self.deep && self.rest == Rest::No;
+        self.decoder.set_deep(deep);
+        if deep {
+            let begins = if self.concealed { Duration::ZERO } else { DEEP_BEGINS };
+            self.cost += begins + DEEP_SLOT * slots as u32;
+        }
+        self.concealed = true;
     }
 
     /// Of a hole of `gap` slots before a packet of `packet`: how many are to be made up without regard
@@ -195,7 +230,13 @@ impl Voice {
     fn recover(&mut self, gap: usize, next: &[u8], hole: &mut [i16]) {
         let whole = gap / OPUS_STEP * OPUS_STEP * self.k;
         let (odd, whole) = hole.split_at_mut(hole.len() - whole.min(hole.len()));
-        self.concealer.lost(odd);
+        if !odd.is_empty() {
+            self.concealer.lost(odd);
+        }
+        match opus::has_copy(next) {
+            true => self.concealed = false,
+            false => self.reach(gap),
+        }
         let made = !whole.is_empty() && self.decoder.recover(next, whole).is_ok();
         if !made && !whole.is_empty() {
             self.concealer.lost(whole);

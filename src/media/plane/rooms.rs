@@ -273,7 +273,7 @@ impl Plane {
             let Some(leg) = self.legs.get_mut(slot) else { continue };
             let (mut digit, changed) = match leg.gate.is_shut() && !member.is_fading() {
                 true => (None, member.rest()),
-                false => (listen(leg, at, member.frame_mut()), member.judge()),
+                false => (listen(leg, at, member.frame_mut(), &mut self.deep), member.judge()),
             };
             if let Some(digit) = digit.take() {
                 self.digit(at, slot, digit, DigitBy::InBand);

@@ -17,6 +17,7 @@ use super::{CHORES, Plane, on_grid};
 use crate::base::{Duration, LegId, Time};
 use crate::media::bridge::{Audio, Events};
 use crate::media::control::{DigitBy, Event, PlayEnd};
+use crate::media::deep::Deep;
 use crate::media::dtmf_tx::{Begins, Step};
 use crate::media::leg::Leg;
 use crate::media::mouth::{Over, Said};
@@ -115,7 +116,7 @@ impl Plane {
         let pcm = &mut self.pcm[..leg.samples() * leg.rate.per_slot()];
         let mut digits = [None; 2];
         if leg.listens_alone() {
-            digits[0] = listen(leg, at, pcm);
+            digits[0] = listen(leg, at, pcm, &mut self.deep);
         }
         let before = leg.mouth.busy();
         let (said, over) = leg.say(pcm);
@@ -125,7 +126,7 @@ impl Plane {
             Said::Pause => Outgoing::Nothing,
             Said::Nothing => match (leg.hears, &mut partner) {
                 (Audio::Samples, Some(partner)) => {
-                    digits[1] = listen(partner, at, pcm);
+                    digits[1] = listen(partner, at, pcm, &mut self.deep);
                     match inserts_event(partner) {
                         true => Outgoing::Nothing,
                         false => Outgoing::Audio(Source::Partner),
@@ -164,14 +165,16 @@ impl Plane {
 }
 
 /// Takes the next samples from a leg's ear, silence when it has none; a digit that begins in them.
-pub(super) fn listen(leg: &mut Leg, at: Time, pcm: &mut [i16]) -> Option<char> {
+pub(super) fn listen(leg: &mut Leg, at: Time, pcm: &mut [i16], deep: &mut Deep) -> Option<char> {
     let detects = leg.detects();
     // An ear that there was no memory for, or for whose rate there is no encoder, hears nothing.
     let Some(ear) = leg.ear.as_mut().filter(|ear| ear.rate() == leg.rate) else {
         pcm.fill(0);
         return None;
     };
+    ear.set_deep(deep.has_time(at));
     ear.pull(at, pcm);
+    deep.spend(ear.deep_cost());
     let digit = detects.then(|| ear.detect(pcm)).flatten()?;
     (!leg.was_told(at, digit)).then_some(digit)
 }
