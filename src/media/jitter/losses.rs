@@ -7,15 +7,20 @@
 //! ```
 //!
 //! A line that loses a packet now and then is held to be lossy for three times as long as it lasts
-//! from one to the next, or the delay would go up and down with each of them.
+//! from one to the next, or the delay would go up and down with each of them. Where losses have
+//! come close upon each other for a while, it is soon seen that they have ceased.
 
 /// What has not come so many slots after it was due will not come: 100 ms.
 const SURE_AFTER: u64 = 800;
-/// For how many slots a loss counts: 6 s at least, 10 s at most.
-const SHORTEST: u64 = 48_000;
+/// For how many slots a loss counts: 3 s at least, 10 s at most; 6 s when it has none before it that
+/// tells how far apart they are.
+const SHORTEST: u64 = 24_000;
 const LONGEST: u64 = 80_000;
+const ALONE: u64 = 48_000;
 /// So many times the distance of two losses.
 const TIMES: u64 = 3;
+/// One loss soon after another shortens it by one part in so many: only a row of them is a habit.
+const FADES: u64 = 20;
 
 /// The last losses, by position.
 #[derive(Clone, Copy, Default, Debug)]
@@ -46,9 +51,13 @@ impl Losses {
 
     fn settle(&mut self, now: u64) {
         if let Some(at) = self.pending.filter(|at| now >= at + SURE_AFTER) {
-            let distance = self.lost.map_or(0, |lost| at.saturating_sub(lost));
-            let distance = if distance > LONGEST { 0 } else { distance };
-            self.held = (TIMES * distance).max(self.held * 3 / 4).clamp(SHORTEST, LONGEST);
+            let distance = self.lost.map(|lost| at.saturating_sub(lost));
+            self.held = match distance.filter(|distance| *distance <= LONGEST) {
+                None => ALONE,
+                Some(distance) => {
+                    (TIMES * distance).max(self.held - self.held / FADES).clamp(SHORTEST, LONGEST)
+                }
+            };
             (self.pending, self.lost) = (None, Some(at));
         }
     }
@@ -78,6 +87,6 @@ mod tests {
         assert!(losses.last(4 * 24_000 + 70_000) && !losses.last(4 * 24_000 + 72_000));
         let mut losses = Losses::default();
         (1..=40).for_each(|n| losses.missed(n * 2_400));
-        assert!(losses.last(40 * 2_400 + 47_000) && !losses.last(40 * 2_400 + 48_000));
+        assert!(losses.last(40 * 2_400 + 23_000) && !losses.last(40 * 2_400 + 24_000));
     }
 }
