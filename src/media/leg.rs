@@ -26,6 +26,7 @@ use super::rtcp::Rtcp;
 use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
 use super::seam::Seam;
+use super::send_rate::SendRate;
 use crate::base::{Duration, LegId, Rng, Time};
 use crate::dsp::g711;
 use crate::dsp::narrow::Encoder;
@@ -110,6 +111,8 @@ pub(super) struct Leg {
     /// Whether something of our own was sent: then silence is too, so that the stream goes on.
     pub(super) spoken: bool,
     pub(super) rtcp: Rtcp,
+    /// How many bits of Opus its reports leave it.
+    send_rate: SendRate,
     pub(super) malformed: u64,
     pub(super) watch: Watch,
 }
@@ -169,6 +172,7 @@ impl Leg {
             listed: false,
             spoken: false,
             rtcp: Rtcp::new(now, rng),
+            send_rate: SendRate::new(),
             malformed: 0,
             watch: Watch::default(),
         }
@@ -210,18 +214,26 @@ impl Leg {
     /// Lets Opus be coded as the peer wants it.
     fn keep_terms(&mut self, terms: OpusTerms) {
         if let Some(opus) = self.encoder.as_mut().and_then(|encoder| encoder.opus()) {
-            opus.set_bit_rate(terms.bit_rate.min(DEFAULT_BIT_RATE));
+            opus.set_bit_rate(self.send_rate.within(terms.bit_rate.min(DEFAULT_BIT_RATE)));
             opus.set_dtx(terms.dtx);
         }
     }
 
-    /// Lets an Opus peer that makes use of it have as much FEC as its reports call for.
+    /// Lets an Opus peer have as many bits as its reports leave it and, if it makes use of it, as much
+    /// FEC as they call for.
     pub(super) fn heed_loss(&mut self) {
-        let fec = self.params.as_ref().is_some_and(|p| p.opus.fec);
-        let percent = if fec { u32::from(self.rtcp.fraction_lost()) * 100 / 256 } else { 0 };
-        let opus = self.encoder.as_mut().and_then(|encoder| encoder.opus());
-        if let Some(opus) = opus.filter(|o| u32::from(o.settings().loss_percent) != percent) {
+        let Some(terms) = self.params.as_ref().map(|p| p.opus) else { return };
+        let Some(opus) = self.encoder.as_mut().and_then(|encoder| encoder.opus()) else { return };
+        let lost = u32::from(self.rtcp.fraction_lost());
+        let percent = if terms.fec { lost * 100 / 256 } else { 0 };
+        if u32::from(opus.settings().loss_percent) != percent {
             opus.expect_loss(percent as u8);
+        }
+        if let Some(lost) = self.rtcp.take_report() {
+            let rate = self.send_rate.report(lost, terms.bit_rate.min(DEFAULT_BIT_RATE));
+            if opus.settings().bit_rate != rate {
+                opus.set_bit_rate(rate);
+            }
         }
     }
 

@@ -35,6 +35,7 @@ pub mod rtcp;
 pub mod rtp_rx;
 pub mod rtp_tx;
 mod seam;
+mod send_rate;
 pub mod tap;
 
 pub use plane::{Disposition, Plane, PlaneConfig};

@@ -48,6 +48,8 @@ pub struct Rtcp {
     last_sr: Option<(u32, Time)>,
     round_trip: Option<Duration>,
     fraction_lost: u8,
+    /// Whether that is news.
+    reported: bool,
     /// All that the peer said to have lost of what we sent.
     lost: u64,
     /// The opinion of what it hears that the peer last told, in tenths.
@@ -69,6 +71,7 @@ impl Rtcp {
             last_sr: None,
             round_trip: None,
             fraction_lost: 0,
+            reported: false,
             lost: 0,
             opinion: None,
         }
@@ -191,6 +194,7 @@ impl Rtcp {
             }
             if let Some(block) = block {
                 self.fraction_lost = block.fraction_lost;
+                self.reported = true;
                 self.lost = block.total_lost.max(0) as u64;
                 self.round_trip = round_trip(now, &block).or(self.round_trip);
             }
@@ -211,6 +215,11 @@ impl Rtcp {
     /// The opinion (MOS, tenths) of what it hears that the peer last told; `None`: it tells none.
     pub fn opinion(&self) -> Option<u8> {
         self.opinion
+    }
+
+    /// What the peer said to have lost of what we sent, 1/256, if it did since this was last asked.
+    pub fn take_report(&mut self) -> Option<u8> {
+        core::mem::take(&mut self.reported).then_some(self.fraction_lost)
     }
 
     /// What the peer last said to have lost of what we sent, 1/256.
@@ -306,6 +315,7 @@ mod tests {
         let trip = a.rtcp.round_trip().unwrap().as_millis();
         assert!((99..=101).contains(&trip), "{trip}");
         assert_eq!(a.rtcp.fraction_lost(), 64);
+        assert_eq!([a.rtcp.take_report(), a.rtcp.take_report()], [Some(64), None]);
         assert_eq!(a.rtcp.destination(), Some("192.0.2.2:9999".parse().unwrap()));
     }
 

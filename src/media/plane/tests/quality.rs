@@ -1,7 +1,7 @@
 //! How good a leg sounded: the score of its figures, and what the two sides tell each other of it.
 
 use super::*;
-use crate::wire::rtcp::{Compound, Packet, VoipMetrics, Writer};
+use crate::wire::rtcp::{Compound, Packet, ReportBlock, VoipMetrics, Writer};
 
 /// Talks for so many packets of which every `lost`th does not come.
 fn talk(world: &mut World, phone: &mut Phone, packets: u32, lost: Option<u32>) {
@@ -75,4 +75,45 @@ fn a_peer_that_asks_is_told_and_what_it_tells_is_kept() {
     let out = &mut world.out;
     world.plane.receive(world.now, a.port, Kind::Rtcp, from, &mut bytes, len, out);
     assert_eq!(world.close(&a).peer_mos, Some(380));
+}
+
+#[test]
+fn opus_gives_way_to_the_losses_that_its_peer_reports() {
+    let mut world = world();
+    let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Opus));
+    world.set(&b, |params| params.opus.fec = true);
+    world.bridge(&a, &b);
+    let slot = world.plane.legs.slot(b.leg).expect("open");
+    let mut after = |fraction_lost: u8, reports: u32| -> (u32, u8) {
+        for _ in 0..reports {
+            let ssrc = world.plane.legs.get(slot).expect("open").tx.ssrc();
+            let block = ReportBlock {
+                ssrc,
+                fraction_lost,
+                total_lost: 0,
+                highest_sequence: 0,
+                jitter: 0,
+                last_sr: 0,
+                delay_since_last_sr: 0,
+            };
+            let mut bytes = [0; 100];
+            let mut writer = Writer::new(&mut bytes);
+            writer.receiver_report(b.ssrc, &[block]).unwrap();
+            let len = writer.finish();
+            let from = SocketAddr::new(b.addr.ip(), b.addr.port() + 1);
+            let out = &mut world.out;
+            world.plane.receive(world.now, b.port, Kind::Rtcp, from, &mut bytes, len, out);
+            // A report of ours is due at least once meanwhile; the peer's counts once.
+            talk(&mut world, &mut a, 400, None);
+        }
+        let leg = world.plane.legs.get_mut(slot).expect("open");
+        let settings = leg.encoder.as_mut().and_then(|e| e.opus()).expect("Opus").settings();
+        (settings.bit_rate, settings.loss_percent)
+    };
+    assert_eq!(after(0, 1), (24_000, 0));
+    assert_eq!(after(13, 1), (24_000, 5));
+    assert_eq!(after(64, 1), (21_000, 25));
+    assert_eq!(after(64, 9), (16_000, 25));
+    assert_eq!(after(0, 1), (17_000, 0));
+    assert_eq!(after(0, 7), (24_000, 0));
 }
