@@ -98,13 +98,15 @@ impl Belfry {
         workers.as_array()?.iter().map(|worker| worker[name].as_u64()).sum()
     }
 
-    /// The recordings' files so far, and the bytes in them.
+    /// The recordings' files so far, and the bytes in them; marks of what is being written (in a folder
+    /// of their own, by the same names) are none.
     pub fn recordings(&self) -> (usize, u64) {
         let mut folders = vec![self.dir.path().join("data/recordings")];
         let (mut files, mut bytes) = (0, 0);
         while let Some(entries) = folders.pop().map(std::fs::read_dir) {
             for entry in entries.into_iter().flatten().flatten() {
                 match entry.metadata() {
+                    Ok(_) if entry.file_name().as_encoded_bytes().starts_with(b".") => {}
                     Ok(meta) if meta.is_dir() => folders.push(entry.path()),
                     Ok(meta) if meta.is_file() => {
                         (files, bytes) = (files + 1, bytes + meta.len());

@@ -220,7 +220,7 @@ impl Peer {
             }
             if self.runs.row.record {
                 let (files, bytes) = belfry.recordings();
-                notes.push(format!("recorded: {files} files and marks, {} MB", bytes >> 20));
+                notes.push(format!("recorded: {files} files, {} MB", bytes >> 20));
             }
             if self.runs.row.profiled {
                 let file = belfry.file("profile");
