@@ -12,8 +12,10 @@ use std::sync::atomic::Ordering;
 
 use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
 use belfry::dsp::tone::Plan;
-use belfry::media::control::{Codec, Command, DigitSet, Item, OpusTerms, StreamParams};
-use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
+use belfry::media::control::{
+    Codec, Command, DigitSet, Item, OpusTerms, RecordFormat, StreamParams,
+};
+use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
 
 use counting::{HELD, allocations};
@@ -21,15 +23,15 @@ use counting::{HELD, allocations};
 #[derive(Default)]
 struct Out {
     packets: u64,
-    taps: u64,
+    pieces: u64,
 }
 
 impl Transmit for Out {
     fn send(&mut self, _: PortIndex, _: Kind, _: SocketAddr, _: &[u8]) {
         self.packets += 1;
     }
-    fn tap(&mut self, _: TapBlock<'_>) {
-        self.taps += 1;
+    fn record(&mut self, _: Recorded<'_>) {
+        self.pieces += 1;
     }
 }
 
@@ -63,7 +65,8 @@ fn params(codec: Codec, pt: u8, remote: SocketAddr) -> StreamParams {
 }
 
 /// Ten legs: two relayed, two transcoded, one hears music, one a tone, one presses keys, one
-/// listens for tones; Opus and G.722 hear each other. The first four and the last two are recorded.
+/// listens for tones; Opus and G.722 hear each other. The first four and the last two are recorded, the
+/// transcoded with a beep.
 fn plane() -> Plane {
     let mut plane = Plane::new(PlaneConfig::default(), Rng::from_seed(1));
     let command = |plane: &mut Plane, c| plane.command(Time::ZERO, c);
@@ -86,8 +89,10 @@ fn plane() -> Plane {
     }
     for (a, b) in [(0, 1), (2, 3), (8, 9)] {
         command(&mut plane, Command::Bridge { a: LegId(a), b: LegId(b) });
+        let (recording, format) = (RecordingId(a), RecordFormat::Alaw);
+        let beep = (a == 2).then(|| Plan::parse("1400/400,0/10000", -20).expect("a plan"));
         let (left, right) = (LegId(a), Some(LegId(b)));
-        command(&mut plane, Command::Record { recording: RecordingId(a), left, right });
+        command(&mut plane, Command::Record { recording, format, beep, left, right });
     }
     let music = Item::Clip(Arc::new(Clip::new(vec![1_000i16; 4_000])));
     let tone = Item::Tone(Plan::parse("450/1000,0/4000", -10).expect("a plan"));
@@ -195,6 +200,6 @@ fn ten_thousand_ticks_allocate_nothing() {
         while plane.poll_event().is_some() {}
     }
     let after = allocations();
-    assert!(forwarded > 18_000 && out.taps > 36_000 && out.packets > 40_000);
+    assert!(forwarded > 18_000 && out.pieces > 500 && out.packets > 40_000);
     assert_eq!(after - before, 0, "allocations in 10,000 turns");
 }

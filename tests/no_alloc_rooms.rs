@@ -11,7 +11,7 @@ use belfry::base::{CallId, Duration, LegId, PlayId, Rng, RoomId, Time, Wall};
 use belfry::dsp::codec::Encoder;
 use belfry::dsp::opus::Settings;
 use belfry::media::control::{Codec, Command, Item, Membership, OpusTerms, StreamParams};
-use belfry::media::{Clip, Kind, Partial, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
+use belfry::media::{Clip, Kind, Partial, Plane, PlaneConfig, PortIndex, Recorded, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
 
 use counting::allocations;
@@ -31,7 +31,7 @@ impl Transmit for Out {
     fn send(&mut self, _: PortIndex, _: Kind, _: SocketAddr, _: &[u8]) {
         self.packets += 1;
     }
-    fn tap(&mut self, _: TapBlock<'_>) {}
+    fn record(&mut self, _: Recorded<'_>) {}
     fn partial(&mut self, _: u64, partial: &Partial) {
         self.partials += 1;
         self.echo = Some(Partial { from: 1, ..partial.clone() });

@@ -11,9 +11,7 @@ use super::clock::Clock;
 use super::orders::Pending;
 use super::serve::disk_event;
 use crate::base::Time;
-use crate::config::RecordFormat;
 use crate::engine::{Clips, Engine, OpenRecording};
-use crate::media::control;
 use crate::net::Sip;
 use crate::store::{Full, Journal};
 use crate::switch::fact::Fact;
@@ -134,10 +132,6 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             Output::Sip(flow, message) => hands.sip.send(flow, &message),
             Output::Media(command) => hands.engine.send(command),
             Output::Disk(DiskCommand::Open { recording, path, format }) => {
-                let format = match format {
-                    RecordFormat::Alaw => control::RecordFormat::Alaw,
-                    RecordFormat::Pcm16 => control::RecordFormat::Pcm16,
-                };
                 let open = OpenRecording { recording, path, format };
                 if let Some(event) = hands.engine.open_recording(open) {
                     switch.handle(clock.now(), Input::Disk(disk_event(event)));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  switch ─ Engine::send ─▶ clips resolved ─▶ ring ─▶ rtp-N: Worker { Plane, Backend } ─▶ events
-//!         └ Engine::open_recording ─────────────────▶ disk ◀── ring of taps ──┘
+//!         └ Engine::open_recording ─────────────────▶ disk ◀─── pieces ───┘
 //! ```
 //!
 //! All legs of one call live on one worker; a room's may live on several ([`links`]). The handle belongs to the switch's thread; it never
@@ -42,10 +42,9 @@ use rtrb::{Consumer, Producer};
 
 use self::backend::steered::Steering;
 use self::backend::{Steered, Uring, Wake, works};
-use self::disk::archive::Archivist;
-use self::disk::pack::Packers;
+use self::disk::background::Background;
 use self::disk::storage::{Directory, Repaired};
-use self::disk::{Disk, ring};
+use self::disk::{Disk, archive, pack, ring};
 use self::links::Links;
 use self::pool::PoolError;
 use self::roster::{For, Roster};
@@ -65,7 +64,7 @@ pub use self::worker::Deliver;
 const RING: usize = 8_192;
 /// Commands that may wait for room in it.
 const MOST_WAITING: usize = 65_536;
-/// Bytes of recorded audio that can be on the way from a worker to the disk: ten seconds of 200 channels.
+/// Bytes of recorded audio that can be on the way from a worker to the disk: two seconds of 500 calls.
 const TAP_BYTES: usize = 16 << 20;
 
 /// By what the workers get their packets.
@@ -215,8 +214,8 @@ pub struct Engine {
     deliver: Deliver,
     roster: Roster,
     disk: Disk,
-    archivist: Archivist,
-    packers: Packers,
+    archivist: Background<Retention>,
+    packer: Background<Option<Duration>>,
     repaired: Vec<Repaired>,
     taken: usize,
 }
@@ -282,10 +281,8 @@ impl Engine {
         let roster = Roster::new(crew.workers.len());
         let disk =
             Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
-        let archivist = Archivist::start(config.recordings.clone(), tell.clone())
-            .map_err(StartError::Thread)?;
-        let packers =
-            Packers::start(config.recordings.clone(), tell.clone()).map_err(StartError::Thread)?;
+        let archivist = archive::start(config.recordings.clone(), tell.clone());
+        let packer = pack::start(config.recordings.clone(), tell.clone());
         Ok(Engine {
             crew,
             figures: Figures(Arc::new(figures)),
@@ -293,8 +290,8 @@ impl Engine {
             deliver,
             roster,
             disk,
-            archivist,
-            packers,
+            archivist: archivist.map_err(StartError::Thread)?,
+            packer: packer.map_err(StartError::Thread)?,
             repaired,
             taken,
         })
@@ -326,13 +323,13 @@ impl Engine {
 
     /// How long recordings are kept from now on; before this was said none is removed.
     pub fn keep_recordings(&self, retention: Retention) {
-        self.archivist.keep(retention);
+        self.archivist.order(retention);
     }
 
     /// A recording is packed when it has been whole for so long, `None`: never; before this was said
     /// none is.
     pub fn pack_recordings(&self, after: Option<Duration>) {
-        self.packers.pack(after);
+        self.packer.order(after);
     }
 
     /// Carries out a command of the switch.

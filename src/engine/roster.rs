@@ -125,7 +125,7 @@ impl Roster {
 mod tests {
     use super::*;
     use crate::base::Wall;
-    use crate::media::control::Membership;
+    use crate::media::control::{Membership, RecordFormat};
 
     type Asked = Command<String>;
 
@@ -188,11 +188,12 @@ mod tests {
         roster.route(&open(1, 1));
         roster.route(&open(2, 2));
         let (recording, leg) = (RecordingId(5), LegId(2));
-        let record = Asked::Record { recording, left: leg, right: None };
+        let (format, beep) = (RecordFormat::Alaw, None);
+        let record = Asked::Record { recording, format, beep, left: leg, right: None };
         assert_eq!(roster.route(&record), For::Worker(1));
         assert_eq!(roster.route(&Asked::PauseRecord { recording, paused: true }), For::Worker(1));
         assert_eq!(roster.route(&Asked::StopRecord { recording }), For::Worker(1));
-        let gone = Asked::Record { recording, left: LegId(9), right: None };
+        let gone = Asked::Record { recording, format, beep, left: LegId(9), right: None };
         assert_eq!(roster.route(&gone), For::Nobody);
         assert_eq!(roster.route(&Asked::StopRecord { recording }), For::Worker(0));
         roster.route(&close(1));

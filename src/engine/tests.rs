@@ -402,7 +402,7 @@ fn record(
     let recording = RecordingId(1);
     let open = OpenRecording { recording, path: path.into(), format };
     assert_eq!(rig.engine.open_recording(open), None);
-    rig.engine.send(Command::Record { recording, left: legs.0, right: legs.1 });
+    rig.engine.send(Command::Record { recording, format, beep: None, left: legs.0, right: legs.1 });
     recording
 }
 

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Never waits for another thread: an event that the switch cannot take now is offered again in the
-//! next turn; a recorded block that finds no room is dropped and counted.
+//! next turn; a piece of a recording that finds no room is dropped and counted. Only when it has been
+//! told to end it waits, for as long as [`LAST_PIECES`], until the disk has taken what is recorded.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -23,9 +24,9 @@ use super::disk::ring::TapSender;
 use super::figures::Counters;
 use super::links::Links;
 use super::prefetch::prefetch;
-use crate::base::{LegId, RecordingId, Time};
+use crate::base::{LegId, Time};
 use crate::media::control::{Command, Event};
-use crate::media::{Clip, Disposition, Kind, Partial, Plane, PortIndex, TapBlock, Transmit};
+use crate::media::{Clip, Disposition, Kind, Partial, Plane, PortIndex, Recorded, Transmit};
 
 /// Turns lie on multiples of this with few legs.
 const SHORT_TURN: Duration = Duration::from_millis(1);
@@ -37,6 +38,9 @@ const MANY_LEGS: usize = 100;
 const IDLE: Duration = Duration::from_millis(500);
 /// A tick that comes this much too late is counted.
 const LATE: Duration = Duration::from_millis(10);
+/// How long a worker that ends waits for the disk at most, and how long at once.
+const LAST_PIECES: Duration = Duration::from_secs(5);
+const MOMENT: Duration = Duration::from_millis(1);
 /// Events that may wait for the switch.
 const MOST_WAITING: usize = 65_536;
 
@@ -82,22 +86,35 @@ impl<B: Backend> Worker<B> {
             self.backend.harvest(&mut harvest);
             staged.send(&mut self.backend);
             self.tick(now);
-            self.collect(None);
+            self.collect();
             self.tell();
-            self.tap.flush(now);
+            self.tap.flush();
             self.count(legs);
         }
+        self.end_recordings();
     }
 
     fn command(&mut self, now: Time, command: Command<Arc<Clip>>) {
-        let stopped = match &command {
-            Command::StopRecord { recording } => Some(*recording),
-            _ => None,
-        };
+        if let Command::StopRecord { recording } = command
+            && !self.plane.records(recording)
+        {
+            // It never began here, because its leg was gone by then; there is a file of it.
+            self.tap.record(Recorded::End { recording, samples: 0, late: 0 });
+        }
         self.plane.command(now, command);
-        // Of a recording that never began here, because its leg was gone by then, there is a file.
-        if let Some(recording) = stopped.filter(|_| !self.collect(stopped)) {
-            self.tap.stop(recording, 0);
+    }
+
+    /// What is still recorded goes to the disk.
+    fn end_recordings(&mut self) {
+        let now = self.now();
+        self.plane.end_recordings(now);
+        let mut out = Last { tap: &mut self.tap };
+        let until = Instant::now() + LAST_PIECES;
+        while self.plane.is_ending() && Instant::now() < until {
+            self.plane.tick(now, &mut out);
+            if !out.takes_ends() {
+                std::thread::sleep(MOMENT);
+            }
         }
     }
 
@@ -131,25 +148,18 @@ impl<B: Backend> Worker<B> {
         self.plane.tick(now, &mut Out { backend, tap, links });
     }
 
-    /// Takes what happened from the plane. Says whether `awaited` has ended by it.
-    fn collect(&mut self, awaited: Option<RecordingId>) -> bool {
-        let mut ended = false;
+    /// Takes what happened from the plane.
+    fn collect(&mut self) {
         while let Some(event) = self.plane.poll_event() {
-            match &event {
-                Event::RecordStopped { recording, samples } => {
-                    self.tap.stop(*recording, *samples);
-                    ended |= Some(*recording) == awaited;
-                }
+            if let Event::OpenFailed { leg, .. } = &event {
                 // Full only when the switch is stuck; then the leg is forgotten when it is closed.
-                Event::OpenFailed { leg, .. } => _ = self.failed.push(*leg),
-                _ => {}
+                let _ = self.failed.push(*leg);
             }
             match self.waiting.len() < MOST_WAITING {
                 true => self.waiting.push_back(event),
                 false => _ = self.counters.events_dropped.fetch_add(1, Relaxed),
             }
         }
-        ended
     }
 
     /// Tells the switch what happened, in order.
@@ -218,7 +228,7 @@ impl Receive for Harvest<'_> {
     }
 }
 
-/// Where a receive's taps go, and packets of the plane's own, which wait until the harvest is over.
+/// Where a receive's pieces of recordings go, and packets of the plane's own, which wait until the harvest is over.
 struct Aside<'a> {
     tap: &'a mut TapSender,
     staged: &'a mut Staged,
@@ -228,8 +238,11 @@ impl Transmit for Aside<'_> {
     fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]) {
         self.staged.push(socket_of(port, kind), to, bytes);
     }
-    fn tap(&mut self, block: TapBlock<'_>) {
-        self.tap.block(&block);
+    fn record(&mut self, part: Recorded<'_>) {
+        self.tap.record(part);
+    }
+    fn takes_ends(&mut self) -> bool {
+        self.tap.has_room()
     }
 }
 
@@ -265,7 +278,7 @@ impl Staged {
     }
 }
 
-/// Where the tick's packets and taps go.
+/// Where the tick's packets and pieces of recordings go.
 struct Out<'a, B: Backend> {
     backend: &'a mut B,
     tap: &'a mut TapSender,
@@ -279,10 +292,28 @@ impl<B: Backend> Transmit for Out<'_, B> {
     fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]) {
         self.backend.send(socket_of(port, kind), to, bytes);
     }
-    fn tap(&mut self, block: TapBlock<'_>) {
-        self.tap.block(&block);
+    fn record(&mut self, part: Recorded<'_>) {
+        self.tap.record(part);
+    }
+    fn takes_ends(&mut self) -> bool {
+        self.tap.has_room()
     }
     fn partial(&mut self, workers: u64, partial: &Partial) {
         self.links.send(workers, partial);
+    }
+}
+
+/// Where recordings go when the worker has ended: nothing is sent any more.
+struct Last<'a> {
+    tap: &'a mut TapSender,
+}
+
+impl Transmit for Last<'_> {
+    fn send(&mut self, _: PortIndex, _: Kind, _: SocketAddr, _: &[u8]) {}
+    fn record(&mut self, part: Recorded<'_>) {
+        self.tap.record(part);
+    }
+    fn takes_ends(&mut self) -> bool {
+        self.tap.has_room()
     }
 }

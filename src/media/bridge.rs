@@ -29,6 +29,8 @@ pub struct Side {
     pub event_pt: Option<u8>,
     /// Whether keys become tones where it takes no telephone-event.
     pub tones: bool,
+    /// Whether something is mixed into what it hears.
+    pub mixed: bool,
     /// Whether something of our own is sent to it.
     pub busy: Busy,
 }
@@ -46,7 +48,7 @@ pub enum Busy {
 
 impl Side {
     /// Of a leg negotiated as `params`.
-    pub fn new(params: &StreamParams, busy: Busy) -> Side {
+    pub fn new(params: &StreamParams, mixed: bool, busy: Busy) -> Side {
         Side {
             codec: params.codec,
             bit_rate: (params.codec == Codec::Opus).then_some(params.opus.bit_rate),
@@ -55,17 +57,19 @@ impl Side {
             hears: params.send,
             event_pt: params.dtmf_send_pt,
             tones: params.key_tones,
+            mixed,
             busy,
         }
     }
 }
 
-/// Whether packets of `from` can go on to `to` as they are: one codec, keys in one clock, and `to`
-/// takes as many bits as we let `from` send. What else an Opus peer says of itself it has to bear:
+/// Whether packets of `from` can go on to `to` as they are: one codec, keys in one clock, nothing mixed
+/// in, and `to` takes as many bits as we let `from` send. What else an Opus peer says of itself it has to bear:
 /// every decoder reads packets with FEC, of one channel and of any band (RFC 7587 §6.1).
 pub fn relays(from: &Side, to: &Side) -> bool {
     from.codec == to.codec
         && from.event_clock_hz == to.event_clock_hz
+        && !to.mixed
         && to.bit_rate.is_none_or(|most| most >= OpusTerms::MOST_BIT_RATE)
 }
 
@@ -139,6 +143,7 @@ mod tests {
         hears: true,
         event_pt: Some(101),
         tones: true,
+        mixed: false,
         busy: Busy::No,
     };
 
@@ -155,6 +160,8 @@ mod tests {
         let table = [
             (SIDE, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, other, Audio::Samples, Events::Insert(96)),
+            (SIDE, Side { mixed: true, ..SIDE }, Audio::Samples, Events::Insert(101)),
+            (Side { mixed: true, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
             (Side { busy: Busy::Yes, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { hears: false, ..SIDE }, Audio::None, Events::None),

@@ -135,6 +135,16 @@ pub enum Channel {
     Right,
 }
 
+impl Channel {
+    /// Its place among the two: left first.
+    pub const fn side(self) -> usize {
+        match self {
+            Channel::Left => 0,
+            Channel::Right => 1,
+        }
+    }
+}
+
 /// How a recording's file holds its samples.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum RecordFormat {
@@ -213,8 +223,12 @@ pub enum Command<C> {
     /// Record what is heard from `left`'s party on the left channel and from `right`'s on the
     /// right, on one clock that begins now. A leg that is closed leaves silence behind.
     Record {
-        /// Names it in later commands and in the taps.
+        /// Names it in later commands and on its way to the disk.
         recording: RecordingId,
+        /// How its file holds samples.
+        format: RecordFormat,
+        /// What both parties hear, besides each other, while they are recorded.
+        beep: Option<crate::dsp::tone::Plan>,
         /// The customer.
         left: LegId,
         /// The agent, if already there.
@@ -329,8 +343,8 @@ impl<C> Command<C> {
             Command::SendDigits { leg, digits, on_ms, off_ms } => {
                 Command::SendDigits { leg, digits, on_ms, off_ms }
             }
-            Command::Record { recording, left, right } => {
-                Command::Record { recording, left, right }
+            Command::Record { recording, format, beep, left, right } => {
+                Command::Record { recording, format, beep, left, right }
             }
             Command::SetRecordLegs { recording, left, right } => {
                 Command::SetRecordLegs { recording, left, right }
@@ -455,7 +469,7 @@ pub enum Event {
         /// How many so far.
         packets: u64,
     },
-    /// A recording has ended and its last block was handed to the disk.
+    /// A recording has ended and its last piece was handed to the disk.
     RecordStopped {
         /// Which.
         recording: RecordingId,

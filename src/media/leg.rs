@@ -12,6 +12,7 @@
 //! them along the paths that [`bridge`](super::bridge) chose.
 
 use super::PortIndex;
+use super::beep::Beep;
 use super::bridge::{Audio, Paths, Side};
 use super::control::{Codec, LegStats, OpusTerms, StreamParams};
 use super::dtmf_rx::DtmfRx;
@@ -100,6 +101,8 @@ pub(super) struct Leg {
     /// The event that is inserted into the partner's stream: its timestamp here and there.
     pub(super) inserted: Option<(u32, u32)>,
     pub(super) mouth: Mouth,
+    /// Tells its party that it is being recorded.
+    pub(super) beep: Option<Box<Beep>>,
     /// Timestamp of the digit that we are sending.
     pub(super) sent_event: u32,
     /// How this leg hears its partner.
@@ -166,6 +169,7 @@ impl Leg {
             withheld: None,
             inserted: None,
             mouth: Mouth::new(),
+            beep: None,
             sent_event: 0,
             hears: Audio::None,
             clock: None,
@@ -208,6 +212,9 @@ impl Leg {
         self.rate = rate;
         self.drop_ear();
         self.widen = Resampler::new(Rate::Khz8, rate);
+        if let Some(beep) = &mut self.beep {
+            beep.set_rate(rate);
+        }
         self.encoder = Encoder::at(codec, rate, Settings::new).ok().map(Box::new);
     }
 
@@ -251,7 +258,8 @@ impl Leg {
 
     /// As one side of a bridge; `None` before it was negotiated.
     pub(super) fn side(&self) -> Option<Side> {
-        self.params.as_ref().map(|params| Side::new(params, self.mouth.busy()))
+        let (mixed, busy) = (self.beep.is_some(), self.mouth.busy());
+        self.params.as_ref().map(|params| Side::new(params, mixed, busy))
     }
 
     /// Whether audio may be sent to its party, and as what.

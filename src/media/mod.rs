@@ -5,15 +5,17 @@
 //!   plane     all legs of one worker: commands in, datagrams in, the tick out
 //!    ├ leg      latch ─▶ rtp_rx ─▶ dtmf_rx, ear (jitter);   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
 //!    ├ bridge   by which path two legs hear each other
+//!    ├ beep     the tone that tells them that they are recorded
 //!    └ room     many legs that hear each other, mixed
 //!   one_key   one press, told in two forms
 //!   seam      from one sound to another
-//!   tap       where a packet lies on a recording's clock
+//!   tap       where a packet lies on a recording's clock and in its file
 //!   negotiate offer and answer
 //! ```
 
 use std::net::SocketAddr;
 
+mod beep;
 pub mod bridge;
 pub mod bursts;
 pub mod control;
@@ -41,7 +43,7 @@ pub mod tap;
 pub use plane::{Disposition, Plane, PlaneConfig};
 pub use player::Clip;
 pub use room::partial::Partial;
-pub use tap::TapBlock;
+pub use tap::Recorded;
 
 /// A port of one worker's pool, by the order in which the engine opened them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -60,11 +62,15 @@ pub enum Kind {
 pub trait Transmit {
     /// Sends one datagram from `port` to `to`.
     fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]);
-    /// Hands one payload to a recording.
-    fn tap(&mut self, block: TapBlock<'_>);
     /// What lies there will be needed soon; whoever can may bring it near. Nothing depends on it.
     fn ahead(&mut self, place: core::ops::Range<*const u8>) {
         let _ = place;
+    }
+    /// Hands a piece of a recording on, or its end.
+    fn record(&mut self, part: Recorded<'_>);
+    /// Whether there is room for the last pieces of a few recordings; if not, they wait.
+    fn takes_ends(&mut self) -> bool {
+        true
     }
     /// Hands a part of a room's mix to each of these workers, bit by bit. Never called where all
     /// legs live on one.

@@ -7,7 +7,7 @@
 //!  datagrams ──────────────▶ receive()  ─┼─▶ legs, bridges, recordings
 //!     ◀── Forward (same buffer) ──┘      │
 //!  clock ──────────────────▶ tick()     ─┘
-//!     ◀── Transmit::send, tap ──┘
+//!     ◀── Transmit::send, record ┘
 //!  events ◀──────────────── poll_event()
 //! ```
 //!
@@ -51,7 +51,7 @@ use super::control::{DigitBy, Event, PlayEnd};
 use super::deep::Deep;
 use super::jitter::LONGEST_PULL;
 use super::rtcp::MOST_BYTES;
-use crate::base::{Duration, Rng, Time};
+use crate::base::{Duration, RecordingId, Rng, Time};
 use crate::dsp::rate::Rate;
 use crate::wire::rtp::HEADER_LEN;
 
@@ -114,6 +114,10 @@ pub struct Plane {
     ports: Ports,
     legs: Legs,
     recordings: Recordings,
+    /// When what they have heard is laid next.
+    lay_at: Time,
+    /// Since when recordings are over of which something is still to be handed on.
+    ending_at: Time,
     rooms: Rooms,
     /// When the first of them is due.
     next_room: Time,
@@ -186,6 +190,8 @@ impl Plane {
             ports: Ports::default(),
             legs: Legs::default(),
             recordings: Recordings::default(),
+            lay_at: Time::NEVER,
+            ending_at: Time::NEVER,
             rooms: Rooms::default(),
             next_room: Time::NEVER,
             clocks: Vec::new(),
@@ -208,12 +214,23 @@ impl Plane {
 
     /// When [`Plane::tick`] wants to be called next.
     pub fn next_tick(&self) -> Time {
-        self.next_clock.min(self.next_room).min(self.chores_at)
+        let recordings = self.lay_at.min(self.ending_at);
+        self.next_clock.min(self.next_room).min(self.chores_at).min(recordings)
     }
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Whether a recording of that name runs, or is over and still to be handed on.
+    pub fn records(&self, recording: RecordingId) -> bool {
+        self.recordings.has(recording)
+    }
+
+    /// Whether recordings are over of which something is still to be handed on, by [`Plane::tick`].
+    pub fn is_ending(&self) -> bool {
+        self.recordings.are_ending()
     }
 
     /// How many legs are open.

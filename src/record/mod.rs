@@ -1,17 +1,14 @@
-//! Floor 3: what is recorded, how its file is laid out, where it lies and how long it is kept
-//! (R5). Opens no file: floor 5's disk thread carries out what is decided here.
+//! Floor 3: under which name a recording lies, how long it is kept, and what becomes of it when its call
+//! is over (R5). Opens no file: floor 5's threads carry out what is decided here.
 //!
 //! ```text
 //! switch ── path: under which name?
-//! engine ── layout: blocks of two channels become pieces of one file
 //! engine ── pack: of a call that is over, the same at a tenth of the size
 //! daemon ── retention: which files are too old, has the disk room for another call?
 //! ```
+//!
+//! Not here: which sample lies where in the file (media's tap).
 
-pub mod layout;
 pub mod pack;
 pub mod path;
 pub mod retention;
-pub mod stretch;
-
-pub use layout::{Layout, Pieces};

@@ -22,9 +22,9 @@ use crate::base::{Duration, Now, RecordingId, Rng, Time, Wall};
 use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::media::control::{Command, Event, RecordFormat};
-use crate::media::tap::Unpacker;
-use crate::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
-use crate::record::layout::Layout;
+use crate::media::{
+    Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded as Part, Transmit,
+};
 use crate::sip::{Flow, Transport};
 use crate::switch::fact::Fact;
 use crate::switch::{DiskCommand, DiskEvent, Input, Output, Reply, Request, RequestId, Switch};
@@ -48,13 +48,30 @@ pub struct Recorded {
     pub bytes: Vec<u8>,
     /// Samples of each channel, once it is closed.
     pub samples: Option<u64>,
-    unpacker: Unpacker,
 }
 
 impl Recorded {
     fn new(path: String) -> Recorded {
-        let unpacker = Unpacker::new(RecordFormat::Alaw);
-        Recorded { path, bytes: Vec::new(), samples: None, unpacker }
+        Recorded { path, bytes: Vec::new(), samples: None }
+    }
+
+    /// Silence up to that sample, if there is less.
+    fn silence(&mut self, samples: u64) {
+        let bytes = samples as usize * RecordFormat::Alaw.frame_bytes();
+        self.bytes.resize(bytes.max(self.bytes.len()), RecordFormat::Alaw.silence());
+    }
+
+    fn take(&mut self, part: Part<'_>) {
+        match part {
+            Part::Piece { position, frames, .. } => {
+                self.silence(position);
+                self.bytes.extend(frames.to_vec());
+            }
+            Part::End { samples, .. } => {
+                self.silence(samples);
+                self.samples = Some(samples);
+            }
+        }
     }
 }
 
@@ -73,7 +90,7 @@ pub struct World {
     clips: HashMap<String, Arc<Clip>>,
     /// Stands for every prompt that has no clip of its own.
     prompt: Arc<Clip>,
-    layouts: BTreeMap<RecordingId, (Layout, Recorded)>,
+    running: BTreeMap<RecordingId, Recorded>,
     /// Finished recordings by path.
     pub recordings: BTreeMap<String, Recorded>,
     /// Everything that happened.
@@ -133,7 +150,7 @@ impl World {
             own,
             clips: HashMap::new(),
             prompt: Arc::new(Clip::new(vec![0i16; 800])),
-            layouts: BTreeMap::new(),
+            running: BTreeMap::new(),
             recordings: BTreeMap::new(),
             facts: Vec::new(),
             reply: None,
@@ -253,7 +270,7 @@ impl World {
                 network: &mut self.network,
                 now: self.now,
                 own: &self.own,
-                layouts: &mut self.layouts,
+                running: &mut self.running,
                 trace: &mut self.trace,
             };
             self.plane.tick(self.now, &mut out);
@@ -278,7 +295,7 @@ impl World {
                 network: &mut self.network,
                 now: self.now,
                 own: &self.own,
-                layouts: &mut self.layouts,
+                running: &mut self.running,
                 trace: &mut self.trace,
             };
             if let Disposition::Forward { port, to, len } =
@@ -332,8 +349,7 @@ impl World {
                     self.plane.command(self.now, command);
                 }
                 Output::Disk(DiskCommand::Open { recording, path, .. }) => {
-                    let layout = Layout::new(RecordFormat::Alaw);
-                    self.layouts.insert(recording, (layout, Recorded::new(path)));
+                    self.running.insert(recording, Recorded::new(path));
                 }
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
@@ -356,17 +372,16 @@ impl World {
 
     fn media_events(&mut self) {
         while let Some(event) = self.plane.poll_event() {
-            if let Event::RecordStopped { recording, samples } = event {
-                self.close(recording, samples);
+            if let Event::RecordStopped { recording, .. } = event {
+                self.close(recording);
             }
             self.input(Input::Media(event));
         }
     }
 
-    fn close(&mut self, recording: RecordingId, samples: u64) {
-        let Some((mut layout, mut recorded)) = self.layouts.remove(&recording) else { return };
-        let samples = layout.close(samples, &mut recorded.bytes);
-        recorded.samples = Some(samples);
+    fn close(&mut self, recording: RecordingId) {
+        let Some(recorded) = self.running.remove(&recording) else { return };
+        let samples = recorded.samples.unwrap_or(0);
         self.recordings.insert(recorded.path.clone(), recorded);
         self.input(Input::Disk(DiskEvent::Closed { recording, samples, lost: 0 }));
     }
@@ -382,12 +397,12 @@ impl World {
     }
 }
 
-/// Where the plane's packets and taps go.
+/// Where the plane's packets and recordings go.
 struct Out<'a> {
     network: &'a mut Network,
     now: Time,
     own: &'a [SocketAddr],
-    layouts: &'a mut BTreeMap<RecordingId, (Layout, Recorded)>,
+    running: &'a mut BTreeMap<RecordingId, Recorded>,
     trace: &'a mut u64,
 }
 
@@ -400,10 +415,10 @@ impl Transmit for Out<'_> {
         *self.trace = hash(*self.trace, &bytes[..bytes.len().min(16)]);
         self.network.send(self.now, from, to, bytes);
     }
-    fn tap(&mut self, block: TapBlock<'_>) {
-        if let Some((layout, recorded)) = self.layouts.get_mut(&block.recording) {
-            let codes = recorded.unpacker.samples(&block);
-            layout.lay(block.channel, block.position, block.adjust, codes, &mut recorded.bytes);
+    fn record(&mut self, part: Part<'_>) {
+        let (Part::Piece { recording, .. } | Part::End { recording, .. }) = part;
+        if let Some(recorded) = self.running.get_mut(&recording) {
+            recorded.take(part);
         }
     }
 }

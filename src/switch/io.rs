@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use crate::base::{Duration, RecordingId};
-use crate::config::{Config, RecordFormat};
+use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::media::control;
+use crate::media::control::RecordFormat;
 use crate::record::retention::Retention;
 use crate::sip::Flow;
 use crate::wire::sip::{Message, ParseError};
@@ -99,7 +100,7 @@ pub enum Level {
 pub enum DiskCommand {
     /// A recording is about to begin.
     Open {
-        /// Its name in the taps.
+        /// Its name.
         recording: RecordingId,
         /// Its file, below the directory of recordings.
         path: String,

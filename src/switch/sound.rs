@@ -134,6 +134,11 @@ pub(super) fn tone_plan(tone: &Tone, country: Country) -> tone::Plan {
     country_tone(country, kind)
 }
 
+/// What parties hear who are recorded, in this country.
+pub(super) fn recording_tone(country: Country) -> tone::Plan {
+    country_tone(country, tone::Kind::Record)
+}
+
 /// A tone of a country; the configuration knows no country without a plan.
 fn country_tone(country: Country, kind: tone::Kind) -> tone::Plan {
     tone::plan(country.as_str(), kind)

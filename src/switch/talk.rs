@@ -3,13 +3,14 @@
 use crate::base::{CallId, LegId, Now, RecordingId};
 use crate::call::ConnectionState;
 use crate::call::conference::Change;
-use crate::media::control::Command;
+use crate::config;
+use crate::media::control::{Command, RecordFormat};
 use crate::record::path::path;
 
 use super::active::{Doing, Recording};
 use super::fact::{AlarmWhat, FactKind};
 use super::leg::Stage;
-use super::sound::music;
+use super::sound::{music, recording_tone};
 use super::{DiskCommand, DiskEvent, Level, Output, Switch};
 
 impl Switch {
@@ -93,7 +94,11 @@ impl Switch {
         active.recordings += 1;
         let path = path(id, active.recordings, date);
         let recording = self.new_recording_id();
-        let format = self.config.record.format;
+        let beep = self.config.record.beep.then(|| recording_tone(self.config.node.country));
+        let format = match self.config.record.format {
+            config::RecordFormat::Alaw => RecordFormat::Alaw,
+            config::RecordFormat::Pcm16 => RecordFormat::Pcm16,
+        };
         if let Some(active) = self.calls.get_mut(&id) {
             let path = path.clone();
             active.recording = Some(Recording { id: recording, path, paused: false, by_dial });
@@ -103,7 +108,7 @@ impl Switch {
             path: path.clone(),
             format,
         }));
-        self.out.push_back(Output::Media(Command::Record { recording, left, right }));
+        self.out.push_back(Output::Media(Command::Record { recording, format, beep, left, right }));
         self.fact(now, FactKind::RecordingBegan { call: id, recording, path, left, right });
     }
 

@@ -12,8 +12,10 @@ use std::sync::Arc;
 
 use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
 use belfry::dsp::tone::{Kind as Tone, plan};
-use belfry::media::control::{Codec, Command, DigitSet, Event, Item, OpusTerms, StreamParams};
-use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
+use belfry::media::control::{
+    Codec, Command, DigitSet, Event, Item, OpusTerms, RecordFormat, StreamParams,
+};
+use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 
 /// Where every port is.
@@ -68,8 +70,8 @@ impl Transmit for Checked {
         assert!(port.0 < PORTS.into() && to.port() != 0);
         assert!(kind == Kind::Rtcp || Packet::parse(bytes).is_ok());
     }
-    fn tap(&mut self, block: TapBlock<'_>) {
-        assert!(!block.payload.is_empty());
+    fn record(&mut self, part: Recorded<'_>) {
+        assert!(!matches!(part, Recorded::Piece { frames, .. } if frames.bytes() == 0));
     }
 }
 
@@ -96,6 +98,8 @@ impl Script<'_> {
             8 => self.digits()?,
             9 => Command::Record {
                 recording: self.recording()?,
+                format: RecordFormat::Alaw,
+                beep: (self.byte()? & 1 == 1).then(|| plan("cn", Tone::Record)).flatten(),
                 left: self.leg()?,
                 right: Some(self.leg()?),
             },

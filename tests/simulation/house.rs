@@ -96,7 +96,11 @@ pub fn tone_of(samples: &[i16], candidates: &[f64]) -> Option<f64> {
 impl House {
     /// With the sample dialplan.
     pub fn new(faults: Faults, seed: u64) -> House {
-        House::with_plan(sample_plan(), faults, seed, [&[Codec::Pcma]; 4])
+        House::with_plan(sample_plan(), faults, seed, [&[Codec::Pcma]; 4], |_| ())
+    }
+    /// The same over a good network, with other settings.
+    pub fn set(change: impl FnOnce(&mut Config), seed: u64) -> House {
+        House::with_plan(sample_plan(), Faults::NONE, seed, [&[Codec::Pcma]; 4], change)
     }
     /// With a dialplan of its own, over a good network.
     pub fn of(toml: &str, seed: u64) -> House {
@@ -105,19 +109,26 @@ impl House {
     /// The same with phones that each speak their own codecs.
     pub fn of_codecs(toml: &str, codecs: [&[Codec]; 4], seed: u64) -> House {
         let plan = plan(&[("house.toml".into(), toml.into())]);
-        House::with_plan(plan, Faults::NONE, seed, codecs)
+        House::with_plan(plan, Faults::NONE, seed, codecs, |_| ())
     }
     /// With the sample dialplan, and phones that speak `codecs`; the caller's gateway knows A-law only.
     pub fn speaking(codecs: &[Codec], seed: u64) -> House {
-        House::with_plan(sample_plan(), Faults::NONE, seed, [codecs; 4])
+        House::with_plan(sample_plan(), Faults::NONE, seed, [codecs; 4], |_| ())
     }
-    fn with_plan(plan: Arc<Plan>, faults: Faults, seed: u64, codecs: [&[Codec]; 4]) -> House {
+    fn with_plan(
+        plan: Arc<Plan>,
+        faults: Faults,
+        seed: u64,
+        codecs: [&[Codec]; 4],
+        change: impl FnOnce(&mut Config),
+    ) -> House {
         let (gateway, gateway_rtp) = World::addresses(100);
         let mut config = config(4, &gateway.to_string());
         if codecs != [&[Codec::Pcma]; 4] {
             use belfry::config::Codec::{G722, Opus, Pcma, Pcmu};
             config.media.codecs = vec![Opus, G722, Pcma, Pcmu];
         }
+        change(&mut config);
         let mut world = World::new(config, plan, 64, faults, seed);
         world.clip("music/default", sine(MUSIC_HZ));
         let mut rng = Rng::from_seed(seed ^ 0x5eed);

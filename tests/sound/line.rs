@@ -12,7 +12,7 @@ use belfry::dsp::narrow::{Decoder, Encoder};
 use belfry::dsp::opus::Settings;
 use belfry::dsp::rate::Rate;
 use belfry::media::control::{Codec, Command, OpusTerms, StreamParams};
-use belfry::media::{Disposition, Kind, Plane, PlaneConfig, PortIndex, TapBlock, Transmit};
+use belfry::media::{Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 
 /// Where every port is.
@@ -78,7 +78,7 @@ impl Transmit for Out {
             self.0.push(bytes.to_vec());
         }
     }
-    fn tap(&mut self, _: TapBlock<'_>) {}
+    fn record(&mut self, _: Recorded<'_>) {}
 }
 
 fn phone(n: u64) -> SocketAddr {

@@ -19,12 +19,11 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use jiff::civil::Date;
 
+use super::background::{Background, Orders};
 use super::days::Days;
 use super::storage::{below, is_open};
 use super::{DiskEvent, Tell};
@@ -38,61 +37,17 @@ const BATCH: usize = 20;
 const PACE: Duration = Duration::from_millis(50);
 /// Characters of `YYYY/MM/DD`.
 const DAY_LEN: usize = 10;
-/// Changes of the configuration that may wait.
-const ORDERS: usize = 16;
 
-/// The running thread; it ends when this is dropped.
-pub(in crate::engine) struct Archivist {
-    orders: Option<Sender<Retention>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Archivist {
-    /// Starts it. Nothing is removed before [`Self::keep`] says how long recordings are kept.
-    pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Archivist> {
-        let (orders, changes) = bounded(ORDERS);
-        let archive = Archive {
-            shelf: Box::new(Directory { days: Days::new(root) }),
-            tell,
-            state: State::default(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("archive".into())
-            .spawn(move || run(archive, &changes))?;
-        Ok(Archivist { orders: Some(orders), thread: Some(thread) })
-    }
-
-    /// From now on recordings are kept so long. Never waits.
-    pub(in crate::engine) fn keep(&self, retention: Retention) {
-        let sent = self.orders.as_ref().map(|orders| orders.try_send(retention));
-        if let Some(Err(error)) = sent {
-            tracing::error!("[record] keep: the archive thread does not take the change: {error}");
-        }
-    }
-}
-
-impl Drop for Archivist {
-    fn drop(&mut self) {
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn run(mut archive: Archive, changes: &Receiver<Retention>) {
-    let mut present: Option<Retention> = None;
-    let mut wait = LOOK;
-    loop {
-        match changes.recv_timeout(wait) {
-            Ok(change) => present = Some(change),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        let Some(retention) = &present else { continue };
-        let today = jiff::Timestamp::now().to_zoned(retention.zone.clone()).date();
-        wait = archive.turn(retention, today);
-    }
+/// Starts the thread. Nothing is removed before an order says how long recordings are kept.
+pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Background<Retention>> {
+    let shelf = Box::new(Directory { days: Days::new(root) });
+    let mut archive = Archive { shelf, tell, state: State::default() };
+    Background::start("archive", |orders: Orders<Retention>| {
+        orders.obey(LOOK, move |retention, _| {
+            let today = jiff::Timestamp::now().to_zoned(retention.zone.clone()).date();
+            archive.turn(retention, today)
+        });
+    })
 }
 
 /// The directory of recordings, as far as old ones are concerned; tests have another.
@@ -463,8 +418,8 @@ mod tests {
         write(root.path(), "2001/01/01/0000000000001.wav");
         let (to, events) = std::sync::mpsc::channel();
         let tell: Tell = Arc::new(move |event| drop(to.send(event)));
-        let archivist = Archivist::start(root.path().into(), tell).unwrap();
-        archivist.keep(retention(YEAR, 100));
+        let archivist = start(root.path().into(), tell).unwrap();
+        archivist.order(retention(YEAR, 100));
         let path = "2001/01/01/0000000000001.wav".to_owned();
         assert_eq!(events.recv_timeout(Duration::from_secs(20)), Ok(DiskEvent::Removed { path }));
         drop(archivist);

@@ -2,8 +2,8 @@
 //! disk was full.
 //!
 //! ```text
-//!  header │ written ……………………… │ hole: the disk was full │ piece │
-//!                            whole                       laid
+//!  header │ written ……………………… │ hole: nobody spoke, or the disk was full │ piece │
+//!                            whole                                        laid
 //! ```
 //!
 //! At any moment the header announces what is there and no more, so a file that a crash left is
@@ -14,13 +14,9 @@ use std::io;
 
 use super::storage::{Storage, StoredFile};
 use crate::media::control::RecordFormat;
-use crate::record::Pieces;
-use crate::wire::wav::{Format, Spec};
 
-/// Samples a second.
-const RATE_HZ: u32 = 8_000;
-/// Bytes of silence that one piece may write before itself; a longer hole is filled by several, so
-/// that the disk thread is not held up for long.
+/// Bytes of silence that one piece may write for others that could not be written; a longer hole is
+/// filled by several, so that the disk thread is not held up for long.
 const MOST_FILL: u64 = 4 << 20;
 /// Bytes of silence written at once.
 const FILL_BYTES: usize = 16 * 1_024;
@@ -72,22 +68,14 @@ impl FileState {
         self.whole / self.format.frame_bytes() as u64
     }
 
-    /// Samples of one channel that could not be written.
-    pub(super) fn lost_samples(&self) -> u64 {
-        self.lost / self.format.frame_bytes() as u64
+    /// Samples of one channel that could not be written, or were in `dropped` bytes.
+    pub(super) fn lost_samples(&self, dropped: u64) -> u64 {
+        (self.lost + dropped) / self.format.frame_bytes() as u64
     }
 
     /// The finished file, to be put on the disk; `None`: there was never any.
     pub(super) fn take_file(&mut self) -> Option<Box<dyn StoredFile>> {
         self.file.take()
-    }
-
-    fn spec(&self) -> Spec {
-        let format = match self.format {
-            RecordFormat::Alaw => Format::Alaw,
-            RecordFormat::Pcm16 => Format::Pcm16,
-        };
-        Spec { format, channels: 2, rate_hz: RATE_HZ }
     }
 
     fn note(&mut self, result: io::Result<()>) -> bool {
@@ -106,8 +94,11 @@ impl RecordingFile<'_> {
         self.state.note(begun);
     }
 
-    /// All pieces have come: what is still missing is filled, however long that takes.
-    pub(super) fn end(&mut self) {
+    /// All pieces have come, and it is `samples` long: what is still missing is filled, however long
+    /// that takes.
+    pub(super) fn end(&mut self, samples: u64) {
+        let bytes = samples.saturating_mul(self.state.format.frame_bytes() as u64);
+        self.state.laid = self.state.laid.max(bytes);
         let filled = self.ensure().and_then(|()| self.fill(self.state.laid, u64::MAX));
         let filled = filled.and_then(|()| self.announce());
         self.state.note(filled);
@@ -116,7 +107,7 @@ impl RecordingFile<'_> {
     fn ensure(&mut self) -> io::Result<()> {
         if self.state.file.is_none() {
             let mut file = self.storage.create(&self.state.path)?;
-            let header = file.write_at(0, &self.state.spec().header(0));
+            let header = file.write_at(0, &self.state.format.spec().header(0));
             // Kept even if the header failed: it is written with each piece.
             self.state.file = Some(file);
             header?;
@@ -125,7 +116,7 @@ impl RecordingFile<'_> {
     }
 
     fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let offset = self.state.spec().header_len() as u64 + at;
+        let offset = self.state.format.spec().header_len() as u64 + at;
         let file = self.state.file.as_mut().expect("`ensure` came before");
         file.write_at(offset, bytes)
     }
@@ -144,31 +135,32 @@ impl RecordingFile<'_> {
 
     /// The header says how much is there.
     fn announce(&mut self) -> io::Result<()> {
-        let header = self.state.spec().header(self.state.whole);
+        let header = self.state.format.spec().header(self.state.whole);
         let file = self.state.file.as_mut().expect("`ensure` came before");
         file.write_at(0, &header)
     }
 
-    fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+    /// Takes the next piece, whose first sample is at `position`. Where nobody spoke before it there is
+    /// silence. One that lies before the end of another is none of ours.
+    pub(super) fn piece(&mut self, position: u64, bytes: &[u8]) {
+        let at = position.saturating_mul(self.state.format.frame_bytes() as u64);
+        let Some(quiet) = at.checked_sub(self.state.laid) else { return };
+        self.state.laid = at.saturating_add(bytes.len() as u64);
+        let appended = self.append(at, quiet, bytes);
+        if self.state.whole < self.state.laid {
+            self.state.lost += bytes.len() as u64;
+        }
+        self.state.note(appended);
+    }
+
+    fn append(&mut self, at: u64, quiet: u64, bytes: &[u8]) -> io::Result<()> {
         self.ensure()?;
-        self.fill(at, MOST_FILL)?;
+        self.fill(at, quiet.saturating_add(MOST_FILL))?;
         if self.state.whole == at {
             self.write(at, bytes)?;
             self.state.whole += bytes.len() as u64;
         }
         self.announce()
-    }
-}
-
-impl Pieces for RecordingFile<'_> {
-    fn piece(&mut self, bytes: &[u8]) {
-        let at = self.state.laid;
-        self.state.laid += bytes.len() as u64;
-        let appended = self.append(at, bytes);
-        if self.state.whole < self.state.laid {
-            self.state.lost += bytes.len() as u64;
-        }
-        self.state.note(appended);
     }
 }
 
@@ -195,10 +187,10 @@ mod tests {
             assert_eq!((wav.announced as usize, bytes.len()), (n * PIECE, 44 + n * PIECE));
             let reader = hound::WavReader::new(&bytes[..]).unwrap();
             assert_eq!(reader.duration() as usize, n * PIECE / 4);
-            file.piece(&[n as u8; PIECE]);
+            file.piece((n * PIECE / 4) as u64, &[n as u8; PIECE]);
         }
-        file.end();
-        assert!(state.take_fault().is_none() && state.lost_samples() == 0);
+        file.end(0);
+        assert!(state.take_fault().is_none() && state.lost_samples(0) == 0);
     }
 
     #[test]
@@ -207,25 +199,26 @@ mod tests {
         let mut state = state(RecordFormat::Alaw);
         let mut file = RecordingFile { state: &mut state, storage: &mut storage };
         file.begin();
-        file.piece(&[1; PIECE]);
+        let at = |n: usize| (n * PIECE / 2) as u64;
+        file.piece(at(0), &[1; PIECE]);
         disk.fill();
-        file.piece(&[2; PIECE]);
+        file.piece(at(1), &[2; PIECE]);
         let fault = file.state.take_fault().unwrap();
         assert_eq!(fault.kind(), io::ErrorKind::StorageFull);
-        file.piece(&[3; PIECE]);
+        file.piece(at(2), &[3; PIECE]);
         assert!(file.state.take_fault().is_none());
         disk.free();
-        file.piece(&[4; PIECE]);
+        file.piece(at(3), &[4; PIECE]);
         disk.fill();
-        file.piece(&[5; 100]);
+        file.piece(at(4), &[5; 100]);
         disk.free();
-        file.end();
+        file.end(0);
         let silence = [0xd5; PIECE];
         let expected = [&[1; PIECE][..], &silence, &silence, &[4; PIECE], &[0xd5; 100]].concat();
         let bytes = disk.bytes("a.wav");
         assert_eq!(bytes[58..], expected);
-        assert_eq!(bytes[..58], state.spec().header(expected.len() as u64));
-        assert_eq!(state.lost_samples(), (2 * PIECE as u64 + 100) / 2);
+        assert_eq!(bytes[..58], state.format.spec().header(expected.len() as u64));
+        assert_eq!(state.lost_samples(0), (2 * PIECE as u64 + 100) / 2);
     }
 
     #[test]
@@ -236,12 +229,12 @@ mod tests {
         let mut file = RecordingFile { state: &mut state, storage: &mut storage };
         file.begin();
         assert!(file.state.take_fault().is_some());
-        file.piece(&[1; PIECE]);
+        file.piece(0, &[1; PIECE]);
         disk.free();
-        file.piece(&[2; PIECE]);
-        file.end();
+        file.piece(PIECE as u64 / 2, &[2; PIECE]);
+        file.end(0);
         assert_eq!(disk.bytes("a.wav")[58..], [[0xd5; PIECE], [2; PIECE]].concat());
-        assert_eq!(state.lost_samples(), PIECE as u64 / 2);
+        assert_eq!(state.lost_samples(0), PIECE as u64 / 2);
     }
 
     #[test]
@@ -251,18 +244,30 @@ mod tests {
         let mut file = RecordingFile { state: &mut state, storage: &mut storage };
         disk.fill();
         let hole = 2 * MOST_FILL as usize / PIECE + 1;
-        for _ in 0..hole {
-            file.piece(&[1; PIECE]);
+        let at = |n: usize| (n * PIECE / 2) as u64;
+        for n in 0..hole {
+            file.piece(at(n), &[1; PIECE]);
         }
         disk.free();
-        for _ in 0..4 {
-            file.piece(&[2; PIECE]);
+        for n in hole..hole + 4 {
+            file.piece(at(n), &[2; PIECE]);
         }
-        file.end();
+        file.end(0);
         let bytes = disk.bytes("a.wav");
         assert_eq!(bytes.len(), 58 + (hole + 4) * PIECE);
         let kept = bytes[58..].iter().filter(|b| **b == 2).count() / PIECE;
-        assert_eq!((kept, state.lost_samples()), (2, ((hole + 2) * PIECE / 2) as u64));
+        assert_eq!((kept, state.lost_samples(0)), (2, ((hole + 2) * PIECE / 2) as u64));
         assert!(bytes[58..].iter().all(|b| *b == 2 || *b == 0xd5));
+    }
+
+    #[test]
+    fn a_piece_that_lies_over_another_is_not_taken() {
+        let (mut storage, disk) = FakeStorage::new();
+        let mut state = state(RecordFormat::Alaw);
+        let mut file = RecordingFile { state: &mut state, storage: &mut storage };
+        file.piece(0, &[1; PIECE]);
+        file.piece(100, &[2; PIECE]);
+        file.end(0);
+        assert_eq!(disk.bytes("a.wav")[58..], [1; PIECE]);
     }
 }

@@ -1,19 +1,20 @@
 //! The disk: one thread that writes all recordings, and one that waits until they are on the disk.
 //!
 //! ```text
-//!  rtp-0 ──ring──┐              ┌─ Layout ─▶ RecordingFile ─▶ Storage      DiskEvent::Failed
-//!  rtp-1 ──ring──┼─▶ `disk` ────┤    one for each recording                    ▲
-//!  switch ─Open──┘   every 20 ms└─ ended ──────────────▶ `disk-sync` ──▶ DiskEvent::Closed
+//!  rtp-0 ──pieces──┐              ┌─ RecordingFile ─▶ Storage               DiskEvent::Failed
+//!  rtp-1 ──pieces──┼─▶ `disk` ────┤    one for each recording                    ▲
+//!  switch ──Open───┘   every 40 ms└─ ended ────────────▶ `disk-sync` ──▶ DiskEvent::Closed
 //!                                                          fsync
 //! ```
 //!
 //! Beside them the `archive` thread removes what is past its time ([`archive`]), and the `pack` thread
-//! makes the files of calls that are over smaller ([`pack`]).
+//! makes the files of calls that are over smaller ([`pack`]); both are a [`background`].
 //!
-//! Blocks come in the file's own samples or are decoded here, away from the RTP workers. Nothing
+//! What lies where in a file the workers have decided ([`layout`](crate::media::tap::layout)). Nothing
 //! that happens to a disk reaches a call: what cannot be written is silence, counted and told once.
 
 pub mod archive;
+pub(in crate::engine) mod background;
 mod days;
 #[cfg(test)]
 pub(in crate::engine) mod fake;
@@ -33,15 +34,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use self::file::{FileState, RecordingFile};
-use self::ring::{Tap, TapReceiver};
+use self::ring::{Lost, Tap, TapReceiver};
 use self::storage::{Storage, StoredFile};
 use crate::base::RecordingId;
 use crate::media::control::RecordFormat;
-use crate::media::tap::{TapBlock, Unpacker};
-use crate::record::Layout;
 
 /// How often the rings are emptied while something is recorded.
-const ROUND: Duration = Duration::from_millis(20);
+const ROUND: Duration = Duration::from_millis(40);
 /// How often the thread looks around while nothing is.
 const IDLE: Duration = Duration::from_millis(500);
 /// Recordings that can wait to be opened.
@@ -49,10 +48,10 @@ const OPENS: usize = 1_024;
 /// Files that can wait to be put on the disk; more are put there by the writing thread itself.
 const CLOSES: usize = 1_024;
 
-/// A recording is about to begin; comes before its first block.
+/// A recording is about to begin; comes before its first piece.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OpenRecording {
-    /// Its name in the taps.
+    /// Its name.
     pub recording: RecordingId,
     /// Its file, below the directory of recordings.
     pub path: String,
@@ -192,18 +191,11 @@ impl Ended {
     }
 }
 
-/// One recording that runs.
-struct Running {
-    layout: Layout,
-    state: FileState,
-    unpacker: Unpacker,
-}
-
 /// The state of the disk thread.
 struct Writer {
     storage: Box<dyn Storage>,
     rings: Vec<TapReceiver>,
-    running: HashMap<RecordingId, Running>,
+    running: HashMap<RecordingId, FileState>,
     closes: Sender<Ended>,
     tell: Tell,
 }
@@ -223,7 +215,7 @@ impl Writer {
         self.round(requests);
         let rest: Vec<_> = self.running.keys().copied().collect();
         for recording in rest {
-            self.close(recording, 0, 0);
+            self.close(recording, 0, Lost::default());
         }
     }
 
@@ -233,16 +225,13 @@ impl Writer {
         for ring in &mut rings {
             while let Some(tap) = ring.next() {
                 match tap {
-                    Tap::Block(block) => {
-                        if !self.lay(&block) {
-                            self.open_all(requests);
-                            self.lay(&block);
-                        }
+                    Tap::Piece { recording, position, chunk, len } => {
+                        self.known(recording, requests);
+                        self.write(recording, position, &chunk[..len]);
+                        ring.give_back(chunk);
                     }
-                    Tap::Stop { recording, samples, lost } => {
-                        if !self.running.contains_key(&recording) {
-                            self.open_all(requests);
-                        }
+                    Tap::End { recording, samples, lost } => {
+                        self.known(recording, requests);
                         self.close(recording, samples, lost);
                     }
                 }
@@ -251,9 +240,11 @@ impl Writer {
         self.rings = rings;
     }
 
-    /// A recording's opening was asked for before its first block was sent.
-    fn open_all(&mut self, requests: &Receiver<OpenRecording>) {
-        requests.try_iter().for_each(|open| self.open(open));
+    /// A recording's opening was asked for before its first piece was sent.
+    fn known(&mut self, recording: RecordingId, requests: &Receiver<OpenRecording>) {
+        if !self.running.contains_key(&recording) {
+            requests.try_iter().for_each(|open| self.open(open));
+        }
     }
 
     fn open(&mut self, open: OpenRecording) {
@@ -261,33 +252,21 @@ impl Writer {
         let mut state = FileState::new(path, format);
         RecordingFile { state: &mut state, storage: &mut *self.storage }.begin();
         tell_fault(&self.tell, recording, &mut state);
-        let (layout, unpacker) = (Layout::new(format), Unpacker::new(format));
-        self.running.insert(recording, Running { layout, state, unpacker });
+        self.running.insert(recording, state);
     }
 
-    /// Whether the block's recording is known here, and it was laid.
-    fn lay(&mut self, block: &TapBlock<'_>) -> bool {
-        let Some(Running { layout, state, unpacker }) = self.running.get_mut(&block.recording)
-        else {
-            return false;
-        };
-        let samples = unpacker.samples(block);
-        let mut file = RecordingFile { state, storage: &mut *self.storage };
-        layout.lay(block.channel, block.position, block.adjust, samples, &mut file);
-        tell_fault(&self.tell, block.recording, state);
-        true
+    fn write(&mut self, recording: RecordingId, position: u64, bytes: &[u8]) {
+        let Some(state) = self.running.get_mut(&recording) else { return };
+        RecordingFile { state, storage: &mut *self.storage }.piece(position, bytes);
+        tell_fault(&self.tell, recording, state);
     }
 
-    fn close(&mut self, recording: RecordingId, samples: u64, dropped: u64) {
-        let Some(Running { mut layout, mut state, .. }) = self.running.remove(&recording) else {
-            return;
-        };
-        let mut file = RecordingFile { state: &mut state, storage: &mut *self.storage };
-        layout.close(samples, &mut file);
-        file.end();
+    fn close(&mut self, recording: RecordingId, samples: u64, lost: Lost) {
+        let Some(mut state) = self.running.remove(&recording) else { return };
+        RecordingFile { state: &mut state, storage: &mut *self.storage }.end(samples);
         let samples = state.samples();
         tell_fault(&self.tell, recording, &mut state);
-        let lost = state.lost_samples() + layout.late() + dropped;
+        let lost = state.lost_samples(lost.dropped) + lost.late;
         let ended = Ended { recording, samples, lost, file: state.take_file() };
         if let Err(full) = self.closes.try_send(ended) {
             full.into_inner().settle(&self.tell);

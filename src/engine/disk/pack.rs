@@ -17,16 +17,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use ogg::PacketReader;
 
+use super::background::{Background, Orders};
 use super::days::Days;
 use super::storage::{below, is_open};
 use super::{DiskEvent, Tell};
@@ -40,8 +37,6 @@ use crate::wire::wav::{self, Wav};
 const LOOK: Duration = Duration::from_secs(60);
 /// Rest between two recordings.
 const PACE: Duration = Duration::from_millis(20);
-/// Changes of the configuration that may wait.
-const ORDERS: usize = 16;
 /// Where packed files are made.
 const WORKSHOP: &str = ".pack";
 /// Bytes of a WAV that are read at once.
@@ -49,60 +44,22 @@ const PIECE: usize = 64 * 1024;
 /// Recordings that could not be packed and are remembered, so that none is tried for ever.
 const MOST_FAILED: usize = 10_000;
 
-/// The running thread; it ends when this is dropped.
-pub(in crate::engine) struct Packers {
-    orders: Option<Sender<Option<Duration>>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Packers {
-    /// Starts it. Nothing is packed before [`Self::pack`] says so.
-    pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Packers> {
-        let (orders, changes) = bounded(ORDERS);
-        let stop = Arc::new(AtomicBool::new(false));
-        let told = stop.clone();
-        let thread = std::thread::Builder::new().name("pack".into()).spawn(move || {
-            if let Err(error) = pinning::background() {
-                tracing::info!("recordings are packed at the usual priority: {error}");
-            }
-            run(&mut Bench::new(root, tell), &changes, &|| told.load(Relaxed));
-        })?;
-        Ok(Packers { orders: Some(orders), stop, thread: Some(thread) })
-    }
-
-    /// From now on a recording is packed when it has been whole for so long; `None`: never. Never
-    /// waits.
-    pub(in crate::engine) fn pack(&self, after: Option<Duration>) {
-        let sent = self.orders.as_ref().map(|orders| orders.try_send(after));
-        if let Some(Err(error)) = sent {
-            tracing::error!("[record] pack: the pack thread does not take the change: {error}");
+/// Starts the thread. The order says how long a recording has to have been whole before it is packed;
+/// without one, or with `None`, nothing is.
+pub(in crate::engine) fn start(
+    root: PathBuf,
+    tell: Tell,
+) -> io::Result<Background<Option<Duration>>> {
+    Background::start("pack", |orders: Orders<Option<Duration>>| {
+        if let Err(error) = pinning::background() {
+            tracing::info!("recordings are packed at the usual priority: {error}");
         }
-    }
-}
-
-impl Drop for Packers {
-    fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn run(bench: &mut Bench, changes: &Receiver<Option<Duration>>, stop: &dyn Fn() -> bool) {
-    let mut after = None;
-    let mut wait = LOOK;
-    loop {
-        match changes.recv_timeout(wait) {
-            Ok(change) => after = change,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        let Some(after) = after else { continue };
-        wait = bench.turn(after, jiff::Zoned::now().date(), stop);
-    }
+        let mut bench = Bench::new(root, tell);
+        orders.obey(LOOK, move |after, stop| match after {
+            Some(after) => bench.turn(*after, jiff::Zoned::now().date(), stop),
+            None => LOOK,
+        });
+    })
 }
 
 /// Where recordings are packed.
@@ -313,7 +270,7 @@ fn check(wav: &Path, packed: &Path) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
     use crate::base::{CallId, Wall};

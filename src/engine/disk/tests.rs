@@ -6,14 +6,16 @@ use super::fake::{FakeDisk, FakeStorage};
 use super::ring::{TapSender, ring};
 use super::storage::Directory;
 use super::*;
-use crate::dsp::g711;
-use crate::media::control::Codec;
-use crate::media::tap::Channel::{self, Left, Right};
+use crate::media::Recorded;
+use crate::media::tap::Frames;
+use crate::media::tap::layout::PIECE_BYTES;
 use crate::wire::wav::Wav;
 
 /// Long enough for any machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 const ONE: RecordingId = RecordingId(1);
+/// Bytes of the header of an A-law file.
+const HEADER: usize = 58;
 
 fn start(storage: Box<dyn Storage>) -> (Disk, TapSender, Receiver<DiskEvent>) {
     let (to, events) = channel();
@@ -29,10 +31,15 @@ fn open(disk: &Disk, recording: RecordingId, path: &str, format: RecordFormat) {
     assert_eq!(disk.open(OpenRecording { recording, path, format }), None);
 }
 
-fn say(taps: &mut TapSender, channel: Channel, position: u64, codec: Codec, payload: &[u8]) {
-    let (recording, adjust) = (ONE, 0);
-    let samples = payload.len() as u32;
-    taps.block(&TapBlock { recording, channel, position, adjust, samples, codec, payload });
+/// A piece of the file, from that sample on: as many bytes, all the same.
+fn piece(taps: &mut TapSender, position: u64, byte: u8, bytes: usize) {
+    let side = vec![byte; bytes / 2];
+    let frames = Frames::new(RecordFormat::Alaw, &side, &side);
+    taps.record(Recorded::Piece { recording: ONE, position, frames });
+}
+
+fn end(taps: &mut TapSender, recording: RecordingId, samples: u64, late: u64) {
+    taps.record(Recorded::End { recording, samples, late });
 }
 
 fn closed(events: &Receiver<DiskEvent>) -> (u64, u64) {
@@ -43,56 +50,54 @@ fn closed(events: &Receiver<DiskEvent>) -> (u64, u64) {
 }
 
 #[test]
-fn two_channels_become_a_file_that_another_reader_knows() {
+fn pieces_become_a_file_that_another_reader_knows() {
     let root = tempfile::tempdir().unwrap();
     let (storage, _) = Directory::open(root.path()).unwrap();
     let (disk, mut taps, events) = start(Box::new(storage));
     open(&disk, ONE, "2026/03/09/a.wav", RecordFormat::Pcm16);
-    let (loud, soft) = (g711::alaw_code(8_000), g711::ulaw_code(-1_000));
-    for n in 0..200u64 {
-        say(&mut taps, Left, n * 160, Codec::Pcma, &[loud; 160]);
-        if n >= 50 {
-            say(&mut taps, Right, n * 160, Codec::Pcmu, &[soft; 160]);
-        }
+    let frames: Vec<[i16; 2]> = (0..12_000).map(|n| [n, -n]).collect();
+    for (n, part) in frames.chunks(PIECE_BYTES / 4).enumerate() {
+        let side = |n: usize| part.iter().flat_map(|frame| frame[n].to_le_bytes()).collect();
+        let [left, right]: [Vec<u8>; 2] = [side(0), side(1)];
+        let frames = Frames::new(RecordFormat::Pcm16, &left, &right);
+        let position = (n * PIECE_BYTES / 4) as u64;
+        taps.record(Recorded::Piece { recording: ONE, position, frames });
     }
-    taps.stop(ONE, 32_100);
-    assert_eq!(closed(&events), (32_100, 0));
+    end(&mut taps, ONE, 12_100, 7);
+    assert_eq!(closed(&events), (12_100, 7));
     let mut reader = hound::WavReader::open(root.path().join("2026/03/09/a.wav")).unwrap();
     assert_eq!((reader.spec().channels, reader.spec().sample_rate), (2, 8_000));
     let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
-    let (loud, soft) = (g711::alaw_sample(loud), g711::ulaw_sample(soft));
-    for (at, frame) in samples.chunks(2).enumerate() {
-        let left = if at < 32_000 { loud } else { 0 };
-        let right = if (8_000..32_000).contains(&at) { soft } else { 0 };
-        assert_eq!(frame, [left, right], "at {at}");
-    }
-    assert_eq!(samples.len(), 2 * 32_100);
+    let heard = samples.chunks(2).map(|frame| [frame[0], frame[1]]);
+    assert!(heard.eq(frames.into_iter().chain([[0; 2]; 100])));
 }
 
 #[test]
-fn alaw_goes_through_untouched_and_ulaw_is_recoded() {
-    let (storage, disk_bytes) = FakeStorage::new();
+fn where_nobody_spoke_there_is_silence_and_nothing_is_lost() {
+    let (storage, fake) = FakeStorage::new();
     let (disk, mut taps, events) = start(Box::new(storage));
     open(&disk, ONE, "a.wav", RecordFormat::Alaw);
-    let all: Vec<u8> = (0..=255).collect();
-    say(&mut taps, Left, 0, Codec::Pcma, &all);
-    say(&mut taps, Right, 0, Codec::Pcmu, &all);
-    taps.stop(ONE, 0);
-    assert_eq!(closed(&events), (256, 0));
-    let bytes = disk_bytes.bytes("a.wav");
+    // Longer than what one piece may fill for a disk that was full.
+    let hour = 8_000 * 3_600;
+    piece(&mut taps, 80, 7, 320);
+    piece(&mut taps, hour, 8, 320);
+    end(&mut taps, ONE, hour + 1_000, 0);
+    assert_eq!(closed(&events), (hour + 1_000, 0));
+    let bytes = fake.bytes("a.wav");
     let wav = Wav::parse(&bytes).unwrap();
-    assert_eq!(wav.data_len(bytes.len() as u64), 512);
-    let mut recoded = all.clone();
-    g711::ulaw_to_alaw(&mut recoded);
+    assert_eq!(wav.data_len(bytes.len() as u64), 2 * (hour + 1_000));
+    let places = [(80, 7), (hour as usize, 8)];
     for (at, frame) in bytes[wav.data_offset..].chunks(2).enumerate() {
-        assert_eq!(frame, [all[at], recoded[at]]);
+        let said = places.iter().find(|(from, _)| (*from..from + 160).contains(&at));
+        assert_eq!(frame, [said.map_or(0xd5, |(_, byte)| *byte); 2], "at {at}");
     }
-    assert_eq!(disk_bytes.finished.recv_timeout(PATIENCE).unwrap(), "a.wav");
+    assert_eq!(fake.finished.recv_timeout(PATIENCE).unwrap(), "a.wav");
 }
 
-fn speak_long(taps: &mut TapSender, from: u64, blocks: u64) {
-    for n in from..from + blocks {
-        say(taps, Left, n * 160, Codec::Pcma, &[7; 160]);
+/// Whole pieces, as the plane would hand them on.
+fn speak_long(taps: &mut TapSender, from: u64, pieces: u64) {
+    for n in from..from + pieces {
+        piece(taps, n * PIECE_BYTES as u64 / 2, 7, PIECE_BYTES);
     }
 }
 
@@ -109,24 +114,44 @@ fn a_full_disk_is_told_once_and_the_recording_goes_on() {
     let (storage, fake) = FakeStorage::new();
     let (disk, mut taps, events) = start(Box::new(storage));
     open(&disk, ONE, "a.wav", RecordFormat::Alaw);
-    speak_long(&mut taps, 0, 300);
-    wait_for_bytes(&fake, 16_384);
+    speak_long(&mut taps, 0, 5);
+    wait_for_bytes(&fake, 5 * PIECE_BYTES);
     fake.fill();
-    speak_long(&mut taps, 300, 300);
+    speak_long(&mut taps, 5, 5);
     let failed = events.recv_timeout(PATIENCE).unwrap();
     assert!(matches!(failed, DiskEvent::Failed { recording: ONE, .. }), "{failed:?}");
     // Everything of before has been tried when the recording after it is.
-    taps.stop(RecordingId(9), 0);
+    end(&mut taps, RecordingId(9), 0, 0);
     std::thread::sleep(ROUND * 5);
     fake.free();
-    speak_long(&mut taps, 600, 300);
-    taps.stop(ONE, 144_000);
-    let (samples, lost) = closed(&events);
-    assert_eq!(samples, 144_000);
-    assert!(lost > 0 && lost % 8_192 == 0, "{lost}");
+    speak_long(&mut taps, 10, 5);
+    let samples = 15 * PIECE_BYTES as u64 / 2;
+    end(&mut taps, ONE, samples, 0);
+    let (told, lost) = closed(&events);
+    assert_eq!(told, samples);
+    assert!(lost > 0 && lost % (PIECE_BYTES as u64 / 2) == 0, "{lost}");
     let bytes = fake.bytes("a.wav");
-    assert_eq!(bytes.len(), 58 + 288_000);
-    let silent = bytes[58..].chunks(2).filter(|f| f[0] == 0xd5).count() as u64;
+    assert_eq!(bytes.len(), HEADER + 15 * PIECE_BYTES);
+    let silent = bytes[HEADER..].chunks(2).filter(|f| f[0] == 0xd5).count() as u64;
+    assert_eq!(silent, lost);
+}
+
+#[test]
+fn what_found_no_room_on_the_way_is_silence_and_counted() {
+    let (storage, fake) = FakeStorage::new();
+    let (disk, mut taps, events) = start(Box::new(storage));
+    open(&disk, ONE, "a.wav", RecordFormat::Alaw);
+    // More than the thread has written when it looks next.
+    let pieces = (0..10_000).find(|n| {
+        speak_long(&mut taps, *n, 1);
+        taps.dropped() > 0
+    });
+    let samples = (pieces.unwrap() + 1) * PIECE_BYTES as u64 / 2;
+    end(&mut taps, ONE, samples, 0);
+    assert_eq!(closed(&events), (samples, PIECE_BYTES as u64 / 2));
+    let lost = PIECE_BYTES as u64 / 2;
+    let bytes = fake.bytes("a.wav");
+    let silent = bytes[HEADER..].chunks(2).filter(|f| f[0] == 0xd5).count() as u64;
     assert_eq!(silent, lost);
 }
 
@@ -135,22 +160,22 @@ fn what_runs_at_the_end_is_closed() {
     let (storage, fake) = FakeStorage::new();
     let (disk, mut taps, events) = start(Box::new(storage));
     open(&disk, ONE, "a.wav", RecordFormat::Alaw);
-    speak_long(&mut taps, 0, 10);
+    piece(&mut taps, 0, 7, 3_200);
     drop(taps);
     drop(disk);
     assert_eq!(closed(&events), (1_600, 0));
-    assert_eq!(fake.bytes("a.wav").len(), 58 + 3_200);
+    assert_eq!(fake.bytes("a.wav").len(), HEADER + 3_200);
 }
 
 #[test]
-fn blocks_of_nobody_and_second_ends_change_nothing() {
+fn pieces_of_nobody_and_second_ends_change_nothing() {
     let (storage, _fake) = FakeStorage::new();
     let (disk, mut taps, events) = start(Box::new(storage));
-    say(&mut taps, Left, 0, Codec::Pcma, &[1; 160]);
-    taps.stop(ONE, 5);
+    piece(&mut taps, 0, 1, 160);
+    end(&mut taps, ONE, 5, 0);
     open(&disk, RecordingId(2), "b.wav", RecordFormat::Alaw);
-    taps.stop(RecordingId(2), 80);
-    taps.stop(RecordingId(2), 99);
+    end(&mut taps, RecordingId(2), 80, 0);
+    end(&mut taps, RecordingId(2), 99, 0);
     assert_eq!(closed(&events), (80, 0));
     drop(disk);
     assert!(events.try_recv().is_err());

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ports::Given;
-use super::recordings::{Recording, TapPoint};
+use super::recordings::{LAY, Recording, TapPoint};
 use super::{CHORES, Goodbye, Plane};
 use crate::base::{LegId, PlayId, RecordingId, Time};
 use crate::dsp::rate::Rate;
+use crate::media::beep::Beep;
 use crate::media::bridge::relays;
 use crate::media::control::{Command, Event, NoPort, PlayEnd, StreamParams};
 use crate::media::leg::Leg;
@@ -37,14 +38,14 @@ impl Plane {
                 mouth.send_digits(&digits, on_ms, off_ms);
                 None
             }),
-            Command::Record { recording, left, right } => self.record(now, recording, left, right),
+            Command::Record { recording, format, beep, left, right } => {
+                let recording = Recording::new(now, recording, format, beep);
+                self.record(now, recording, left, right)
+            }
             Command::SetRecordLegs { recording, left, right } => {
-                self.record_legs(recording, left, right)
+                self.record_legs(now, recording, left, right)
             }
-            Command::PauseRecord { recording, paused } => {
-                let slot = self.recordings.slot(recording);
-                slot.and_then(|slot| self.recordings.get_mut(slot)).map(|r| r.paused = paused)
-            }
+            Command::PauseRecord { recording, paused } => self.pause_record(now, recording, paused),
             Command::StopRecord { recording } => self.stop_record(now, recording),
             Command::Join { leg, room, membership } => self.join_room(now, leg, room, membership),
             Command::Leave { leg } => self.leave_room(now, leg),
@@ -85,7 +86,13 @@ impl Plane {
 
     fn set(&mut self, now: Time, leg: LegId, params: StreamParams) -> Option<()> {
         let slot = self.slot(leg)?;
-        self.legs.get_mut(slot)?.set(now, params);
+        let leg = self.legs.get_mut(slot)?;
+        for point in leg.taps.iter().flatten() {
+            if let Some(recording) = self.recordings.get_mut(point.recording) {
+                recording.expect(point.channel, params.codec);
+            }
+        }
+        leg.set(now, params);
         self.fit(slot);
         self.rearrange_room_of(now, slot);
         self.rewire(now, slot);
@@ -171,19 +178,20 @@ impl Plane {
     fn record(
         &mut self,
         now: Time,
-        id: RecordingId,
+        recording: Recording,
         left: LegId,
         right: Option<LegId>,
     ) -> Option<()> {
         let left = self.slot(left)?;
-        let recording = self.recordings.insert(Recording::new(now, id))?;
-        self.tap(recording, Channel::Left, Some(left));
-        self.tap(recording, Channel::Right, right.and_then(|leg| self.slot(leg)));
+        let recording = self.recordings.insert(recording)?;
+        self.tap(now, recording, Channel::Left, Some(left));
+        self.tap(now, recording, Channel::Right, right.and_then(|leg| self.slot(leg)));
         Some(())
     }
 
     fn record_legs(
         &mut self,
+        now: Time,
         id: RecordingId,
         left: Option<LegId>,
         right: Option<LegId>,
@@ -195,43 +203,83 @@ impl Plane {
         let entry = self.recordings.get_mut(recording)?;
         let changed = wanted.map(|(channel, leg)| entry.leg(channel) != leg);
         for ((channel, _), _) in wanted.iter().zip(changed).filter(|(_, changed)| *changed) {
-            self.tap(recording, *channel, None);
+            self.tap(now, recording, *channel, None);
         }
         for ((channel, leg), _) in wanted.into_iter().zip(changed).filter(|(_, changed)| *changed) {
-            self.tap(recording, channel, leg);
+            self.tap(now, recording, channel, leg);
         }
         Some(())
     }
 
     /// Lets a recording listen to another leg on one of its channels. A leg that is being recorded
     /// twice already stays silent there.
-    fn tap(&mut self, recording: u32, channel: Channel, leg: Option<u32>) {
-        let point = TapPoint { recording, channel };
+    fn tap(&mut self, now: Time, recording: u32, channel: Channel, leg: Option<u32>) {
         let Some(entry) = self.recordings.get_mut(recording) else {
             return;
         };
-        if let Some(old) = entry.leg(channel).and_then(|slot| self.legs.get_mut(slot)) {
-            old.taps.iter_mut().filter(|t| **t == Some(point)).for_each(|t| *t = None);
+        let before = entry.leg(channel);
+        if let Some(old) = before.and_then(|slot| self.legs.get_mut(slot)) {
+            let is = |tap: &Option<TapPoint>| tap.is_some_and(|tap| tap.is(recording, channel));
+            old.taps.iter_mut().filter(|tap| is(tap)).for_each(|tap| *tap = None);
         }
-        let free = leg.and_then(|slot| self.legs.get_mut(slot));
-        let free = free.and_then(|leg| leg.taps.iter_mut().find(|t| t.is_none()));
+        let speaker = leg.and_then(|slot| self.legs.get_mut(slot));
+        let codec = speaker.as_ref().and_then(|leg| leg.params.as_ref()).map(|p| p.codec);
+        let free = speaker.and_then(|leg| leg.taps.iter_mut().find(|t| t.is_none()));
         let heard = leg.filter(|_| free.is_some());
         if let Some(free) = free {
-            *free = Some(point);
+            *free = Some(TapPoint { recording, channel, anew: true, paused: entry.paused });
+            self.lay_at = self.lay_at.min(now + LAY);
+            codec.into_iter().for_each(|codec| entry.expect(channel, codec));
         }
         entry.change(channel, heard);
+        for slot in [before, heard].into_iter().flatten() {
+            self.beep(now, slot);
+        }
         if heard.is_none() && leg.is_some() {
             self.counts.commands_dropped += 1;
         }
     }
 
+    fn pause_record(&mut self, now: Time, id: RecordingId, paused: bool) -> Option<()> {
+        let slot = self.recordings.slot(id)?;
+        let recording = self.recordings.get_mut(slot)?;
+        recording.paused = paused;
+        let legs = [Channel::Left, Channel::Right].map(|channel| recording.leg(channel));
+        for leg in legs.into_iter().flatten() {
+            let taps = self.legs.get_mut(leg).into_iter().flat_map(|leg| &mut leg.taps);
+            let its = taps.flatten().filter(|tap| tap.recording == slot);
+            its.for_each(|tap| tap.paused = paused);
+            self.beep(now, leg);
+        }
+        Some(())
+    }
+
+    /// Lets a leg hear that it is being recorded, if it is and shall.
+    fn beep(&mut self, now: Time, slot: u32) {
+        let Some(leg) = self.legs.get_mut(slot) else { return };
+        let recordings = leg.taps.iter().flatten().map(|tap| self.recordings.get(tap.recording));
+        let plan = recordings.flatten().find_map(|recording| recording.beep());
+        if plan.is_some() == leg.beep.is_some() {
+            return;
+        }
+        leg.beep = plan.map(|plan| Box::new(Beep::new(&plan, leg.rate)));
+        self.fit(slot);
+        self.rewire(now, slot);
+    }
+
     fn stop_record(&mut self, now: Time, id: RecordingId) -> Option<()> {
         let recording = self.recordings.slot(id)?;
-        self.tap(recording, Channel::Left, None);
-        self.tap(recording, Channel::Right, None);
-        let entry = self.recordings.remove(id)?;
-        self.tell(Event::RecordStopped { recording: id, samples: entry.length(now) });
-        Some(())
+        self.tap(now, recording, Channel::Left, None);
+        self.tap(now, recording, Channel::Right, None);
+        self.ending_at = self.ending_at.min(now);
+        self.recordings.end(now, id)
+    }
+
+    /// Ends all recordings: the worker ends. What is left of them leaves with the ticks that follow.
+    pub fn end_recordings(&mut self, now: Time) {
+        for recording in self.recordings.ids() {
+            let _ = self.stop_record(now, recording);
+        }
     }
 
     fn close(&mut self, now: Time, id: LegId) -> Option<()> {

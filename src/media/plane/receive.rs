@@ -18,7 +18,8 @@ use crate::media::leg::{Payload, recode};
 use crate::media::room::gate::Passage;
 use crate::media::rtp_rx::Arrival;
 use crate::media::rtp_tx::Relayed;
-use crate::media::tap::{Heard, TapBlock};
+use crate::media::tap::Heard;
+use crate::media::tap::batch::Waiting;
 use crate::media::{Kind, PortIndex, Transmit};
 use crate::wire::rtp::{Header, Packet, looks_like_rtcp, rewrite};
 
@@ -243,22 +244,13 @@ impl Plane {
             let first = first || passage == Passage::Anew;
             ear.insert(now, Arrived { first, timestamp, slots: samples, payload });
         }
-        for point in leg.taps.iter().flatten() {
+        for point in leg.taps.iter_mut().flatten() {
             let heard = Heard { ssrc: taken.ssrc, sequence, timestamp, samples };
-            let Some(recording) = self.recordings.get_mut(point.recording) else {
-                continue;
-            };
-            if let Some(placed) = recording.place(now, point.channel, heard) {
-                out.tap(TapBlock {
-                    recording: recording.id,
-                    channel: point.channel,
-                    position: placed.position,
-                    adjust: placed.adjust,
-                    samples,
-                    codec,
-                    payload,
-                });
-            }
+            let anew = core::mem::replace(&mut point.anew, false);
+            let (arrival, channel) = (now, point.channel);
+            let payload = if point.paused { &[] } else { payload };
+            let waiting = Waiting { arrival, channel, anew, heard, codec, payload };
+            self.recordings.hear(point.recording, waiting, out);
         }
     }
 

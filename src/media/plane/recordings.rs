@@ -1,76 +1,151 @@
-//! Which legs are being recorded, and where their packets lie on the recording's clock.
+//! Which legs are being recorded, and what of them is on its way to the disk.
 //!
 //! A leg carries the [`TapPoint`]s of the recordings that listen to it, so that the packet path of a
-//! leg without any pays one look at a small array. Here each recording keeps a
-//! [`Placer`] for each of its two channels; what it places is handed to
-//! [`Transmit::tap`](super::Transmit::tap).
+//! leg without any pays one look at a small array. What they hear waits in a [`Batch`] for [`LAY`].
+//! Then each recording places it ([`Placer`], one for each of its two channels) and lays it
+//! ([`Layout`]); whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left,
+//! a few recordings with each tick and when there is room, so that a thousand calls may end together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::{RecordingId, Time};
-use crate::media::tap::{Channel, Heard, Placement, Placer};
+use crate::base::{Duration, RecordingId, Time};
+use crate::dsp::tone::Plan;
+use crate::media::Transmit;
+use crate::media::control::{Codec, RecordFormat};
+use crate::media::tap::batch::{Batch, Waiting};
+use crate::media::tap::{
+    Channel, Frames, Layout, Pieces, Placement, Placer, Recorded, Scratch, Unpacker, recoded,
+};
+
+/// How long what was heard waits to be laid.
+pub(super) const LAY: Duration = Duration::from_millis(40);
+/// Recordings whose last pieces leave with one tick: 200 kB.
+const ENDS_A_TICK: usize = 4;
+/// Recordings that wait for room to hand on what is left; more lose it.
+const MOST_ENDING: usize = 4_096;
 
 /// Where a leg's packets are recorded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::media) struct TapPoint {
     /// Slot of the recording.
     pub(super) recording: u32,
     /// On which side.
     pub(super) channel: Channel,
+    /// Nothing has been heard of it yet.
+    pub(super) anew: bool,
+    /// Nothing is to be kept of it now.
+    pub(super) paused: bool,
+}
+
+impl TapPoint {
+    /// Whether it is that recording's, on that side.
+    pub(super) fn is(&self, recording: u32, channel: Channel) -> bool {
+        self.recording == recording && self.channel == channel
+    }
 }
 
 /// One running recording.
 #[derive(Debug)]
 pub(super) struct Recording {
-    pub(super) id: RecordingId,
+    id: RecordingId,
+    pub(super) paused: bool,
+    layout: Layout,
+    placers: [Placer; 2],
+    unpacker: Unpacker,
     /// Slots of the legs on the left and on the right.
     legs: [Option<u32>; 2],
-    pub(super) paused: bool,
-    placers: [Placer; 2],
+    /// What tells its parties of it.
+    beep: Option<Plan>,
 }
 
 impl Recording {
     /// One that begins at `now`.
-    pub(super) fn new(now: Time, id: RecordingId) -> Recording {
-        let placers = [Placer::new(now), Placer::new(now)];
-        Recording { id, legs: [None; 2], paused: false, placers }
+    pub(super) fn new(
+        now: Time,
+        id: RecordingId,
+        format: RecordFormat,
+        beep: Option<Plan>,
+    ) -> Recording {
+        Recording {
+            id,
+            paused: false,
+            layout: Layout::new(format),
+            unpacker: Unpacker::new(format),
+            placers: [Placer::new(now), Placer::new(now)],
+            legs: [None; 2],
+            beep,
+        }
     }
 
-    /// Where a packet belongs; `None`: nowhere, or nothing is to be kept now.
-    pub(super) fn place(&mut self, now: Time, channel: Channel, heard: Heard) -> Option<Placement> {
-        let placement = self.placers[side(channel)].place(now, heard);
-        placement.filter(|_| !self.paused)
+    /// Lays a payload where it belongs, unless that is nowhere or it is not to be kept.
+    fn take(&mut self, waiting: Waiting<'_>, scratch: &mut Scratch, out: &mut dyn Transmit) {
+        let Waiting { arrival, channel, anew, heard, codec, payload } = waiting;
+        let placer = &mut self.placers[channel.side()];
+        if anew {
+            placer.reset();
+        }
+        let placement = placer.place(arrival, heard);
+        let Some(Placement { position, adjust, .. }) = placement.filter(|_| !payload.is_empty())
+        else {
+            return;
+        };
+        let mut out = Out { recording: self.id, out };
+        match recoded(self.layout.format(), codec, payload, scratch) {
+            Some(codes) => self.layout.lay(channel, position, adjust, codes, &mut out),
+            None => {
+                let samples = self.unpacker.decoded(channel, codec, payload, scratch);
+                self.layout.lay(channel, position, adjust, samples, &mut out);
+            }
+        }
     }
 
     /// The slot of the leg that speaks on `channel`.
     pub(super) fn leg(&self, channel: Channel) -> Option<u32> {
-        self.legs[side(channel)]
+        self.legs[channel.side()]
     }
 
     /// Another leg speaks on `channel`.
     pub(super) fn change(&mut self, channel: Channel, leg: Option<u32>) {
-        self.legs[side(channel)] = leg;
-        self.placers[side(channel)].reset();
+        self.legs[channel.side()] = leg;
+    }
+
+    /// Payloads of `codec` will come on `channel`.
+    pub(super) fn expect(&mut self, channel: Channel, codec: Codec) {
+        self.unpacker.expect(channel, codec);
+    }
+
+    /// What its parties hear of it now.
+    pub(super) fn beep(&self) -> Option<Plan> {
+        self.beep.filter(|_| !self.paused)
     }
 
     /// Samples a channel so far.
-    pub(super) fn length(&self, now: Time) -> u64 {
+    fn length(&self, now: Time) -> u64 {
         self.placers[0].clock(now)
     }
 }
 
-fn side(channel: Channel) -> usize {
-    match channel {
-        Channel::Left => 0,
-        Channel::Right => 1,
+/// Where a recording's pieces go.
+struct Out<'a> {
+    recording: RecordingId,
+    out: &'a mut dyn Transmit,
+}
+
+impl Pieces for Out<'_> {
+    fn piece(&mut self, position: u64, frames: Frames<'_>) {
+        self.out.record(Recorded::Piece { recording: self.recording, position, frames });
     }
 }
 
 /// All recordings of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Recordings {
-    slots: Vec<Option<Recording>>,
+    slots: Vec<Option<Box<Recording>>>,
     by_id: BTreeMap<RecordingId, u32>,
+    /// Slots of those that are over, with their length, and not yet handed on.
+    ended: VecDeque<(u32, u64)>,
+    batch: Batch,
+    scratch: Scratch,
 }
 
 impl Recordings {
@@ -79,29 +154,93 @@ impl Recordings {
         if self.by_id.contains_key(&recording.id) {
             return None;
         }
+        self.batch.reserve();
         let free = self.slots.iter().position(Option::is_none);
         let slot = free.unwrap_or(self.slots.len());
         self.by_id.insert(recording.id, slot as u32);
+        let recording = Some(Box::new(recording));
         match free {
-            Some(slot) => self.slots[slot] = Some(recording),
-            None => self.slots.push(Some(recording)),
+            Some(slot) => self.slots[slot] = recording,
+            None => self.slots.push(recording),
         }
         Some(slot as u32)
     }
 
-    /// Takes one out.
-    pub(super) fn remove(&mut self, id: RecordingId) -> Option<Recording> {
+    /// Takes a payload of a leg that is recorded there.
+    #[inline]
+    pub(super) fn hear(&mut self, slot: u32, waiting: Waiting<'_>, out: &mut dyn Transmit) {
+        if !self.batch.has_room(waiting.payload.len()) {
+            self.lay(out);
+        }
+        self.batch.push(slot, waiting);
+    }
+
+    /// Lays all that waits.
+    #[inline(never)]
+    pub(super) fn lay(&mut self, out: &mut dyn Transmit) {
+        let Recordings { slots, batch, scratch, .. } = self;
+        batch.drain(|slot, waiting| {
+            if let Some(Some(recording)) = slots.get_mut(slot as usize) {
+                recording.take(waiting, scratch, out);
+            }
+        });
+    }
+
+    /// One is over at `now`; what is left of it leaves with [`Recordings::hand_on`].
+    pub(super) fn end(&mut self, now: Time, id: RecordingId) -> Option<()> {
         let slot = self.by_id.remove(&id)?;
-        self.slots[slot as usize].take()
+        let samples = self.get_mut(slot)?.length(now);
+        self.ended.push_back((slot, samples));
+        Some(())
+    }
+
+    /// What is left of some that are over is handed on; `told` of each one's name and length.
+    pub(super) fn hand_on(
+        &mut self,
+        out: &mut dyn Transmit,
+        mut told: impl FnMut(RecordingId, u64),
+    ) {
+        self.lay(out);
+        for _ in 0..ENDS_A_TICK {
+            if self.ended.len() <= MOST_ENDING && !out.takes_ends() {
+                return;
+            }
+            let Some((slot, samples)) = self.ended.pop_front() else { return };
+            let Some(mut ended) = self.slots[slot as usize].take() else { continue };
+            let recording = ended.id;
+            let whole = ended.layout.close(samples, &mut Out { recording, out });
+            let late = ended.layout.late();
+            out.record(Recorded::End { recording, samples: whole, late });
+            told(recording, samples);
+        }
+    }
+
+    /// Whether some are over and not yet handed on.
+    pub(super) fn are_ending(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// Whether it runs, or is over and not yet handed on.
+    pub(super) fn has(&self, id: RecordingId) -> bool {
+        let ending = |(slot, _): &(u32, u64)| self.get(*slot).is_some_and(|ended| ended.id == id);
+        self.by_id.contains_key(&id) || self.ended.iter().any(ending)
     }
 
     pub(super) fn slot(&self, id: RecordingId) -> Option<u32> {
         self.by_id.get(&id).copied()
     }
 
-    #[inline]
+    /// The names of all that run.
+    pub(super) fn ids(&self) -> Vec<RecordingId> {
+        self.by_id.keys().copied().collect()
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&Recording> {
+        self.slots.get(slot as usize)?.as_deref()
+    }
+
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Recording> {
-        self.slots.get_mut(slot as usize)?.as_mut()
+        self.slots.get_mut(slot as usize)?.as_deref_mut()
     }
 
     /// How many there are.

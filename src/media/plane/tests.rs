@@ -10,13 +10,14 @@ use crate::dsp::level::tone_dbm0;
 use crate::dsp::narrow::{Decoder, Encoder};
 use crate::dsp::opus::Settings;
 use crate::dsp::tone::{Generator, Plan};
+use crate::media::control::RecordFormat;
 use crate::media::control::{
     Codec, Command, DigitBy, DigitSet, Event, Item, LegStats, NoPort, OpusTerms, PlayEnd,
     StreamParams,
 };
 use crate::media::dtmf_rx::{DtmfRx, EventPacket};
 use crate::media::player::Clip;
-use crate::media::tap::{Channel, TapBlock};
+use crate::media::tap::Recorded;
 use crate::media::{Kind, PortIndex, Transmit};
 use crate::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 use crate::wire::telephone_event;
@@ -42,33 +43,35 @@ struct Sent {
     bytes: Vec<u8>,
 }
 
-/// A block that the plane tapped.
-#[derive(Clone, Debug, PartialEq)]
-struct Tapped {
-    recording: RecordingId,
-    channel: Channel,
-    position: u64,
-    payload: Vec<u8>,
-}
+/// The samples of a recording that has no sample yet: A-law's silence.
+const SILENCE: u8 = RecordFormat::Alaw.silence();
 
 #[derive(Default)]
 struct Out {
     now: Time,
     sent: Vec<Sent>,
-    tapped: Vec<Tapped>,
+    /// Each recording's file, without its header.
+    files: BTreeMap<RecordingId, Vec<u8>>,
+    /// Whether the last pieces of recordings have to wait.
+    disk_is_full: bool,
 }
 
 impl Transmit for Out {
     fn send(&mut self, _: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]) {
         self.sent.push(Sent { at: self.now, kind, to, bytes: bytes.to_vec() });
     }
-    fn tap(&mut self, block: TapBlock<'_>) {
-        self.tapped.push(Tapped {
-            recording: block.recording,
-            channel: block.channel,
-            position: block.position,
-            payload: block.payload.to_vec(),
-        });
+    fn record(&mut self, part: Recorded<'_>) {
+        let (Recorded::Piece { recording, position: samples, .. }
+        | Recorded::End { recording, samples, .. }) = part;
+        let file = self.files.entry(recording).or_default();
+        assert!(file.len() as u64 <= 2 * samples, "each piece lies behind the one before");
+        file.resize(2 * samples as usize, SILENCE);
+        if let Recorded::Piece { frames, .. } = part {
+            file.extend(frames.to_vec());
+        }
+    }
+    fn takes_ends(&mut self) -> bool {
+        !self.disk_is_full
     }
 }
 
@@ -177,6 +180,21 @@ impl World {
 
     fn bridge(&mut self, a: &Phone, b: &Phone) {
         self.command(Command::Bridge { a: a.leg, b: b.leg });
+    }
+
+    fn record(&mut self, recording: u64, left: &Phone, right: Option<&Phone>) {
+        let (recording, format) = (RecordingId(recording), RecordFormat::Alaw);
+        let (left, right) = (left.leg, right.map(|phone| phone.leg));
+        self.command(Command::Record { recording, format, beep: None, left, right });
+    }
+
+    /// Ends a recording; gives what is on its left and on its right.
+    fn recorded(&mut self, recording: u64) -> [Vec<u8>; 2] {
+        let recording = RecordingId(recording);
+        self.command(Command::StopRecord { recording });
+        self.plane.tick(self.now, &mut self.out);
+        let file = self.out.files.remove(&recording).unwrap_or_default();
+        [0, 1].map(|side| file.chunks(2).map(|frame| frame[side]).collect())
     }
 
     fn play(&mut self, phone: &Phone, play: u64, items: Vec<Item<Arc<Clip>>>, repeat: bool) {

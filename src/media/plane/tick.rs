@@ -13,6 +13,7 @@
 //! A leg's clock keeps its own nominal time: a late tick changes nothing in what is sent, and after a
 //! stall of more than [`STALL`] it goes on from now rather than hurry after.
 
+use super::recordings::LAY;
 use super::{CHORES, Plane, on_grid};
 use crate::base::{Duration, LegId, Time};
 use crate::media::bridge::{Audio, Events};
@@ -48,6 +49,13 @@ impl Plane {
         while let Some(bye) = self.goodbyes.pop_front() {
             out.send(bye.port, Kind::Rtcp, bye.to, &bye.bytes[..bye.len]);
         }
+        if now >= self.lay_at {
+            self.recordings.lay(out);
+            self.lay_at = if self.recordings.len() == 0 { Time::NEVER } else { now + LAY };
+        }
+        if now >= self.ending_at {
+            self.hand_on(out);
+        }
         if now >= self.next_clock {
             self.run_clocks(now, out);
         }
@@ -60,6 +68,21 @@ impl Plane {
                 0 => Time::NEVER,
                 _ => now + CHORES,
             };
+        }
+    }
+
+    /// Some of the recordings that are over leave.
+    #[cold]
+    fn hand_on(&mut self, out: &mut dyn Transmit) {
+        let Plane { recordings, events, .. } = self;
+        recordings.hand_on(out, |recording, samples| {
+            events.push_back(Event::RecordStopped { recording, samples });
+        });
+        if !self.recordings.are_ending() {
+            self.ending_at = Time::NEVER;
+            if self.recordings.len() == 0 {
+                self.lay_at = Time::NEVER;
+            }
         }
     }
 
@@ -139,6 +162,9 @@ impl Plane {
                 _ => Outgoing::Nothing,
             },
         };
+        if let (Some(beep), Outgoing::Audio(_)) = (&mut leg.beep, &outgoing) {
+            beep.mix(pcm);
+        }
         let (id, partner) = (leg.id, leg.partner);
         send(leg, at, outgoing, pcm, &mut self.packet, out);
         let changed = leg.mouth.busy() != before;

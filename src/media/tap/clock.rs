@@ -21,30 +21,28 @@ const SHORTEST_SPAN: i64 = 1_000 * MS;
 /// one of its own time.
 #[derive(Clone, Debug)]
 pub(super) struct Offsets {
-    /// (first timestamp, offset), oldest first.
-    steps: [(u64, i64); OFFSETS_KEPT],
     used: usize,
+    /// (first timestamp, offset), newest first.
+    steps: [(u64, i64); OFFSETS_KEPT],
 }
 
 impl Offsets {
     pub(super) fn new(offset: i64) -> Offsets {
-        Offsets { steps: [(0, offset); OFFSETS_KEPT], used: 1 }
+        Offsets { used: 1, steps: [(0, offset); OFFSETS_KEPT] }
     }
     pub(super) fn latest(&self) -> i64 {
-        self.steps[self.used - 1].1
+        self.steps[0].1
     }
     pub(super) fn push(&mut self, from: u64, offset: i64) {
-        if self.used == OFFSETS_KEPT {
-            self.steps.rotate_left(1);
-            self.used -= 1;
-        }
-        self.steps[self.used] = (from, offset);
-        self.used += 1;
+        self.used = (self.used + 1).min(OFFSETS_KEPT);
+        self.steps[..self.used].rotate_right(1);
+        self.steps[0] = (from, offset);
     }
+    /// The one in force at `timestamp`; of an older time than any, the oldest.
     pub(super) fn at(&self, timestamp: u64) -> i64 {
         let steps = &self.steps[..self.used];
-        let step = steps.iter().rev().find(|(from, _)| *from <= timestamp);
-        step.unwrap_or(&steps[0]).1
+        let step = steps.iter().find(|(from, _)| *from <= timestamp);
+        step.unwrap_or(&steps[self.used - 1]).1
     }
 }
 

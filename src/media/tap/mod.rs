@@ -1,8 +1,12 @@
-//! Where each payload of a leg lies on the call's own clock, for the recorder.
+//! The recorder's way through a worker: where each payload of a leg lies on the call's own clock, and
+//! how both parties' payloads become pieces of one file.
 //!
-//! The tap stands beside both packet paths: what the latch took for the leg's own is placed here,
-//! its payload copied into a [`TapBlock`], and floor 3's `record` lays the blocks of two legs side
-//! by side. The call's clock counts samples of 8 kHz since the recording began, by *our* monotonic
+//! The tap stands beside both packet paths. What the latch took for the leg's own is placed
+//! ([`Placer`]), brought into the file's samples ([`Unpacker`]) and laid beside the other party's
+//! ([`Layout`]), some packets at a time ([`batch`]); what leaves the worker is whole pieces
+//! ([`Recorded`]).
+//!
+//! The call's clock counts samples of 8 kHz since the recording began, by *our* monotonic
 //! clock; a peer's timestamps run by the peer's crystal, which may be 500 ppm off: 1.8 s an hour.
 //!
 //! ```text
@@ -26,20 +30,23 @@
 //! | a new SSRC, a sequence restart, a timestamp that leaps or runs back | the arrival |
 //! | a late or repeated packet | the timestamp, with the offset of its own time |
 //!
-//! Not here: whose packet it is (latch), what it holds, writing (record).
+//! Not here: whose packet it is (latch), writing (engine).
 
+pub mod batch;
 mod clock;
+pub mod layout;
 mod stream;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod unpack;
 
 use crate::base::seq::diff16;
 use crate::base::{RecordingId, Time};
-use crate::media::control::Codec;
 use stream::Stream;
 
-pub use unpack::Unpacker;
+pub use layout::{Frames, Layout, Pieces};
+pub use unpack::{Scratch, Unpacker, recoded};
 
 pub use crate::media::control::Channel;
 
@@ -57,23 +64,28 @@ const MAX_MISORDER: i16 = 100;
 /// Newer than this many is a restart too (MAX_DROPOUT).
 const MAX_DROPOUT: i16 = 3_000;
 
-/// One payload on its way to the disk.
+/// What of a recording is on its way to the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TapBlock<'a> {
-    /// Which recording.
-    pub recording: RecordingId,
-    /// Which side of it.
-    pub channel: Channel,
-    /// Where its first sample lies: samples since the recording began.
-    pub position: u64,
-    /// Samples to insert into the block, or to drop when negative: [`Placement::adjust`].
-    pub adjust: i8,
-    /// Samples that it holds, 8 kHz.
-    pub samples: u32,
-    /// How `payload` is coded.
-    pub codec: Codec,
-    /// The payload as it came.
-    pub payload: &'a [u8],
+pub enum Recorded<'a> {
+    /// Both channels of a stretch. Each piece of a recording lies behind the one before; between them
+    /// is silence.
+    Piece {
+        /// Which recording.
+        recording: RecordingId,
+        /// Where it begins: samples of one channel since the recording began.
+        position: u64,
+        /// The file's sample data.
+        frames: Frames<'a>,
+    },
+    /// The recording is over; silence from its last piece to its end.
+    End {
+        /// Which recording.
+        recording: RecordingId,
+        /// Its length in samples of one channel.
+        samples: u64,
+        /// Samples of one channel that came too late to be laid.
+        late: u64,
+    },
 }
 
 /// What the placer needs to know of a packet.

@@ -1,77 +1,105 @@
-//! Tapped payloads in the samples of a recording's file.
+//! Payloads in the samples of a recording's file.
 //!
-//! On the disk thread, block by block in the order of arrival: an RTP worker only copies payloads, so
-//! that recording a relayed call costs it no decoding, whatever the codec. A leg that is decoded on
-//! its worker as well is decoded twice; what the worker has by then is what somebody heard, with
-//! the jitter buffer's changes, not what was said when.
+//! G.711 stays G.711: one law is the file's own, the other is recoded. Other codecs, and files of linear
+//! samples, call for a decoder, which is made when the leg's codec becomes known, not by the packet. A
+//! leg that is decoded for a listener as well is decoded twice: what the listener's decoder gives
+//! has the jitter buffer's changes in it, and is what was heard, not what was said when.
 
-use super::{Channel, TapBlock};
 use crate::dsp::codec::Codec;
 use crate::dsp::g711;
 use crate::dsp::narrow::Decoder;
-use crate::media::control::RecordFormat;
+use crate::media::control::{Channel, RecordFormat};
 use crate::media::jitter::LONGEST_PACKET;
 
 /// One recording's two decoders.
 #[derive(Debug)]
 pub struct Unpacker {
     format: RecordFormat,
-    decoders: [Option<(Codec, Decoder)>; 2],
-    pcm: Vec<i16>,
-    bytes: Vec<u8>,
+    /// Of each channel, of its codec and of the one before: payloads of that may still wait.
+    decoders: [[Option<(Codec, Decoder)>; 2]; 2],
+}
+
+/// Room in which one payload is unpacked; one does for all recordings of a worker.
+#[derive(Debug)]
+pub struct Scratch {
+    pcm: Box<[i16]>,
+    bytes: Box<[u8]>,
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch { pcm: vec![0; LONGEST_PACKET].into(), bytes: vec![0; 2 * LONGEST_PACKET].into() }
+    }
 }
 
 impl Unpacker {
     /// For a file of `format`.
     pub fn new(format: RecordFormat) -> Unpacker {
-        Unpacker { format, decoders: [None, None], pcm: Vec::new(), bytes: Vec::new() }
+        Unpacker { format, decoders: [[None, None], [None, None]] }
     }
 
-    /// The block in the file's samples; empty when it cannot be decoded.
-    pub fn samples<'a>(&'a mut self, block: &TapBlock<'a>) -> &'a [u8] {
-        let payload = &block.payload[..block.payload.len().min(LONGEST_PACKET)];
-        self.bytes.clear();
-        match (block.codec, self.format) {
-            (Codec::Pcma, RecordFormat::Alaw) => return payload,
-            (Codec::Pcmu, RecordFormat::Alaw) => {
-                self.bytes.extend_from_slice(payload);
-                g711::ulaw_to_alaw(&mut self.bytes);
-                return &self.bytes;
-            }
-            _ => {}
+    /// Payloads of `codec` will come on `channel`. Allocates, if that is news and calls for a decoder.
+    pub fn expect(&mut self, channel: Channel, codec: Codec) {
+        let [newest, before] = &mut self.decoders[channel.side()];
+        let own = matches!(codec, Codec::Pcma | Codec::Pcmu) && self.format == RecordFormat::Alaw;
+        if own || newest.as_ref().is_some_and(|(known, _)| *known == codec) {
+            return;
         }
-        let count = self.decode(block, payload);
+        *before = newest.take();
+        *newest = Decoder::new(codec).ok().map(|decoder| (codec, decoder));
+    }
+
+    /// The payload in the file's samples; empty when it cannot be decoded. What [`recoded`] does is not
+    /// done here.
+    pub fn decoded<'a>(
+        &mut self,
+        channel: Channel,
+        codec: Codec,
+        payload: &[u8],
+        scratch: &'a mut Scratch,
+    ) -> &'a [u8] {
+        let payload = &payload[..payload.len().min(LONGEST_PACKET)];
+        let Scratch { pcm, bytes } = scratch;
+        let decoders = self.decoders[channel.side()].iter_mut().flatten();
+        let decoder = { decoders }.find(|(expected, _)| *expected == codec);
+        let count = decoder.and_then(|(_, decoder)| decoder.decode(payload, pcm).ok()).unwrap_or(0);
+        let bytes = &mut bytes[..count * self.format.sample_bytes()];
         match self.format {
-            RecordFormat::Alaw => {
-                self.bytes.resize(count, 0);
-                g711::alaw_encode(&self.pcm[..count], &mut self.bytes);
-            }
+            RecordFormat::Alaw => g711::alaw_encode(&pcm[..count], bytes),
             RecordFormat::Pcm16 => {
-                self.bytes.extend(self.pcm[..count].iter().flat_map(|s| s.to_le_bytes()));
+                for (bytes, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(&pcm[..count]) {
+                    *bytes = sample.to_le_bytes();
+                }
             }
         }
-        &self.bytes
+        bytes
     }
+}
 
-    /// Decodes into `pcm`; says how many samples.
-    fn decode(&mut self, block: &TapBlock<'_>, payload: &[u8]) -> usize {
-        let decoder = match block.channel {
-            Channel::Left => &mut self.decoders[0],
-            Channel::Right => &mut self.decoders[1],
-        };
-        if decoder.as_ref().is_none_or(|(codec, _)| *codec != block.codec) {
-            *decoder = Decoder::new(block.codec).ok().map(|decoder| (block.codec, decoder));
+/// The payload in the file's samples, where no decoder is called for.
+#[inline]
+pub fn recoded<'a>(
+    format: RecordFormat,
+    codec: Codec,
+    payload: &'a [u8],
+    scratch: &'a mut Scratch,
+) -> Option<&'a [u8]> {
+    let payload = &payload[..payload.len().min(LONGEST_PACKET)];
+    match (codec, format) {
+        (Codec::Pcma, RecordFormat::Alaw) => Some(payload),
+        (Codec::Pcmu, RecordFormat::Alaw) => {
+            let bytes = &mut scratch.bytes[..payload.len()];
+            bytes.copy_from_slice(payload);
+            g711::ulaw_to_alaw(bytes);
+            Some(bytes)
         }
-        self.pcm.resize(LONGEST_PACKET, 0);
-        let decoded = decoder.as_mut().and_then(|(_, d)| d.decode(payload, &mut self.pcm).ok());
-        decoded.unwrap_or(0)
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::RecordingId;
     use crate::dsp::level::dominant_tone;
     use crate::dsp::narrow::Encoder;
     use crate::dsp::opus::Settings;
@@ -81,8 +109,10 @@ mod tests {
         let codecs = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
         for (left, right) in codecs.into_iter().zip(codecs.into_iter().rev()) {
             let mut unpacker = Unpacker::new(RecordFormat::Pcm16);
+            let mut scratch = Scratch::default();
             let mut sides = [(Channel::Left, left, 400.0), (Channel::Right, right, 1_000.0)].map(
                 |(channel, codec, hz)| {
+                    unpacker.expect(channel, codec);
                     (channel, codec, hz, Encoder::new(codec, Settings::new).unwrap(), Vec::new())
                 },
             );
@@ -93,16 +123,8 @@ mod tests {
                     let pcm: Vec<i16> = (0..160).map(|k| sample(k) as i16).collect();
                     let mut payload = [0; 400];
                     let bytes = encoder.encode(&pcm, &mut payload).unwrap();
-                    let block = TapBlock {
-                        recording: RecordingId(1),
-                        channel: *channel,
-                        position: n as u64 * 160,
-                        adjust: 0,
-                        samples: 160,
-                        codec: *codec,
-                        payload: &payload[..bytes],
-                    };
-                    let laid = unpacker.samples(&block);
+                    unpacker.expect(*channel, *codec);
+                    let laid = unpacker.decoded(*channel, *codec, &payload[..bytes], &mut scratch);
                     assert_eq!(laid.len(), 320);
                     heard.extend(laid.chunks(2).map(|s| i16::from_le_bytes([s[0], s[1]])));
                 }
@@ -115,16 +137,29 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_gives_nothing() {
-        let block = TapBlock {
-            recording: RecordingId(1),
-            channel: Channel::Left,
-            position: 0,
-            adjust: 0,
-            samples: 160,
-            codec: Codec::Opus,
-            payload: &[0xff; 3],
-        };
-        assert!(Unpacker::new(RecordFormat::Alaw).samples(&block).is_empty());
+    fn alaw_goes_through_untouched_and_ulaw_is_recoded() {
+        let all: Vec<u8> = (0..=255).collect();
+        let mut codes = all.clone();
+        g711::ulaw_to_alaw(&mut codes);
+        let mut scratch = Scratch::default();
+        for (codec, laid) in
+            [(Codec::Pcma, Some(&all[..])), (Codec::Pcmu, Some(&codes[..])), (Codec::G722, None)]
+        {
+            assert_eq!(recoded(RecordFormat::Alaw, codec, &all, &mut scratch), laid);
+        }
+        assert_eq!(recoded(RecordFormat::Pcm16, Codec::Pcma, &all, &mut scratch), None);
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_or_was_not_expected_gives_nothing() {
+        let (mut unpacker, mut scratch) = (Unpacker::new(RecordFormat::Alaw), Scratch::default());
+        unpacker.expect(Channel::Left, Codec::Opus);
+        for (channel, codec) in [
+            (Channel::Left, Codec::Opus),
+            (Channel::Left, Codec::G722),
+            (Channel::Right, Codec::Opus),
+        ] {
+            assert!(unpacker.decoded(channel, codec, &[0xff; 3], &mut scratch).is_empty());
+        }
     }
 }

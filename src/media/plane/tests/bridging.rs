@@ -231,8 +231,7 @@ fn the_other_law_is_heard_relayed_and_recorded_in_the_legs_codec() {
     let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
     world.set(&a, |p| p.recv_other_pt = Some(0));
     world.bridge(&a, &b);
-    let (recording, left, right) = (RecordingId(1), a.leg, Some(b.leg));
-    world.command(Command::Record { recording, left, right });
+    world.record(1, &a, Some(&b));
     let mut tone = Tone::new(450);
     for n in 0..100 {
         a.codec = if n % 10 < 5 { Codec::Pcma } else { Codec::Pcmu };
@@ -244,9 +243,9 @@ fn the_other_law_is_heard_relayed_and_recorded_in_the_legs_codec() {
     assert_one_stream(&heard);
     let pcm = samples(&heard, Codec::Pcma);
     assert!((-10.5..-9.5).contains(&level(&pcm, 450)), "{}", level(&pcm, 450));
-    let tapped: Vec<u8> = world.out.tapped.iter().flat_map(|t| t.payload.clone()).collect();
-    let mut pcm = vec![0; tapped.len()];
-    decode(Codec::Pcma, &tapped, &mut pcm);
+    let [left, _] = world.recorded(1);
+    let mut pcm = vec![0; left.len()];
+    decode(Codec::Pcma, &left, &mut pcm);
     assert!((-10.5..-9.5).contains(&level(&pcm, 450)), "{}", level(&pcm, 450));
     assert_eq!(world.close(&a).packets_malformed, 0);
 }

@@ -240,8 +240,8 @@ impl Transmit for Post {
     fn send(&mut self, port: PortIndex, kind: Kind, to: SocketAddr, bytes: &[u8]) {
         self.out.send(port, kind, to, bytes);
     }
-    fn tap(&mut self, block: TapBlock<'_>) {
-        self.out.tap(block);
+    fn record(&mut self, part: Recorded<'_>) {
+        self.out.record(part);
     }
     fn partial(&mut self, workers: u64, partial: &Partial) {
         self.partials.push((workers, partial.clone()));

@@ -2,7 +2,7 @@
 //! least, the one is said twice or the other left out.
 //!
 //! The recorder does this for about one block in twelve when a peer's crystal is 500 ppm off;
-//! [`media::tap`](crate::media::control) says for which.
+//! [`Placer`](super::Placer) says for which.
 
 use crate::media::control::RecordFormat;
 

@@ -1,0 +1,464 @@
+//! The layout of a recording's file: blocks of two channels, placed on the call's clock, become
+//! pieces of one byte stream.
+//!
+//! ```text
+//!             left            piece      window of reordering: 2 s
+//!  left   …███████████████ ██████████░███ ████████░██████·  ░ nothing came: silence
+//!  right  …███████████████ ░░░░░░░░░░░░░░ ░░░████████·····  later blocks lie over earlier ones
+//!         ────────────────┼──────────────┼──────────────▶ samples since the recording began
+//!                        base                          end
+//! ```
+//!
+//! A piece leaves when the newest sample is [`WINDOW`] past it, so that late packets still find their
+//! place; what comes later than that is counted and lost. Both channels advance together, so they
+//! stay aligned sample by sample whatever either of them misses. A stretch in which nobody spoke is
+//! no piece: whoever writes the file puts silence between two pieces.
+//!
+//! Pieces end where the file's offset is a multiple of [`PIECE_BYTES`], the header counted: such a write
+//! costs the kernel two thirds of one that lies across.
+//!
+//! Of each channel only as much memory is touched as the payload has bytes, and a block that follows the
+//! last one is one copy.
+//!
+//! Not here: whose sample lies where ([`Placer`](super::Placer)), the file.
+
+use core::ops::Range;
+
+use super::stretch::stretch;
+use crate::media::control::{Channel, RecordFormat};
+use crate::wire::wav::{Format, Spec};
+
+/// Bytes that are handed on at once; writing smaller pieces costs five times as much.
+pub const PIECE_BYTES: usize = 16 * 1024;
+/// Samples for which late blocks are waited: 2 s.
+pub const WINDOW: usize = 2 * 8_000;
+/// The longest block that is taken, samples: 200 ms, more than any packet holds.
+pub const LONGEST_BLOCK: usize = 1_600;
+/// Samples a second of a recording.
+const RATE_HZ: u32 = 8_000;
+
+/// Bytes of sample data that a WAV file can hold, since its sizes are 32 bits wide: three days of
+/// A-law. What lies beyond is counted and lost.
+const MOST_BYTES: u64 = u32::MAX as u64 - 4_096;
+
+impl RecordFormat {
+    /// Bytes a sample of one channel.
+    pub const fn sample_bytes(self) -> usize {
+        match self {
+            RecordFormat::Alaw => 1,
+            RecordFormat::Pcm16 => 2,
+        }
+    }
+    /// Bytes a sample of both channels.
+    pub const fn frame_bytes(self) -> usize {
+        2 * self.sample_bytes()
+    }
+    /// The byte of which silence consists: A-law's code for the smallest positive level (ITU-T
+    /// G.711), and zero.
+    pub const fn silence(self) -> u8 {
+        match self {
+            RecordFormat::Alaw => 0xd5,
+            RecordFormat::Pcm16 => 0,
+        }
+    }
+    /// The file's header says so.
+    pub const fn spec(self) -> Spec {
+        let format = match self {
+            RecordFormat::Alaw => Format::Alaw,
+            RecordFormat::Pcm16 => Format::Pcm16,
+        };
+        Spec { format, channels: 2, rate_hz: RATE_HZ }
+    }
+    /// Samples of one channel that a piece holds, if it is whole.
+    const fn piece_samples(self) -> u64 {
+        (PIECE_BYTES / self.frame_bytes()) as u64
+    }
+    /// As many samples as the header is long: pieces are counted from there.
+    const fn header_samples(self) -> u64 {
+        (self.spec().header_len() / self.frame_bytes()) as u64
+    }
+}
+
+/// Where the pieces go.
+pub trait Pieces {
+    /// Takes the file's sample data from `position` on (samples of one channel since it began). Each
+    /// lies behind the one before; what is between them is silence.
+    fn piece(&mut self, position: u64, frames: Frames<'_>);
+}
+
+/// The samples of a piece, its channels still apart, so that they are put together where they will lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frames<'a> {
+    format: RecordFormat,
+    /// Left and right, as long as each other.
+    sides: [&'a [u8]; 2],
+}
+
+impl<'a> Frames<'a> {
+    /// Samples of `format`, left and right; what is longer on one side is left out.
+    pub fn new(format: RecordFormat, left: &'a [u8], right: &'a [u8]) -> Frames<'a> {
+        let most = left.len().min(right.len()) / format.sample_bytes() * format.sample_bytes();
+        Frames { format, sides: [&left[..most], &right[..most]] }
+    }
+
+    /// Bytes of both channels: [`PIECE_BYTES`] at most where a [`Layout`] made it.
+    pub fn bytes(&self) -> usize {
+        2 * self.sides[0].len()
+    }
+
+    /// Writes both channels by turns, as the file has them, into the beginning of `out`, as far as there
+    /// is room.
+    pub fn write(&self, out: &mut [u8]) {
+        let [left, right] = self.sides;
+        match self.format {
+            RecordFormat::Alaw => interleave::<1>(left, right, out),
+            RecordFormat::Pcm16 => interleave::<2>(left, right, out),
+        }
+    }
+
+    /// The same in memory of its own.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.bytes()];
+        self.write(&mut bytes);
+        bytes
+    }
+}
+
+/// One channel. Taken round and round so that nothing has to move: a sample lies at its position,
+/// counted from the header's beginning, modulo the length, which is of whole pieces.
+#[derive(Debug)]
+struct Side {
+    /// Up to this position all since the base is there; what lies behind it was never written.
+    filled: u64,
+    samples: Box<[u8]>,
+}
+
+/// A recording in the making. Positions and lengths are samples of one channel.
+#[derive(Debug)]
+pub struct Layout {
+    format: RecordFormat,
+    /// All before this position has left.
+    base: u64,
+    /// One past the newest sample of either channel.
+    end: u64,
+    late: u64,
+    sides: [Side; 2],
+    /// The block that is being stretched.
+    block: Vec<u8>,
+}
+
+impl Layout {
+    /// An empty recording.
+    pub fn new(format: RecordFormat) -> Layout {
+        // The window and the newest block, in whole pieces, and the one that leaves next.
+        let piece = format.piece_samples() as usize;
+        let samples = ((WINDOW + LONGEST_BLOCK).div_ceil(piece) + 1) * piece;
+        let side = || Side { filled: 0, samples: vec![0; samples * format.sample_bytes()].into() };
+        Layout {
+            format,
+            base: 0,
+            end: 0,
+            late: 0,
+            sides: [side(), side()],
+            block: Vec::with_capacity((LONGEST_BLOCK + 8) * format.sample_bytes()),
+        }
+    }
+
+    /// How its file holds samples.
+    pub fn format(&self) -> RecordFormat {
+        self.format
+    }
+
+    /// Lays `block` (samples of one channel, in the file's own format) so that its first sample is
+    /// at `position`, `adjust` samples longer than it is. Pieces that are complete by it leave.
+    pub fn lay(
+        &mut self,
+        channel: Channel,
+        position: u64,
+        adjust: i8,
+        block: &[u8],
+        out: &mut impl Pieces,
+    ) {
+        let width = self.format.sample_bytes();
+        let most = block.len().min(LONGEST_BLOCK * width);
+        let block = &block[..most - most % width];
+        if adjust == 0 {
+            return self.place(channel, position, block, out);
+        }
+        let mut samples = core::mem::take(&mut self.block);
+        samples.clear();
+        stretch(self.format, block, adjust, &mut samples);
+        self.place(channel, position, &samples, out);
+        self.block = samples;
+    }
+
+    fn place(&mut self, channel: Channel, position: u64, samples: &[u8], out: &mut impl Pieces) {
+        let width = self.format.sample_bytes();
+        let count = (samples.len() / width) as u64;
+        let end = position.saturating_add(count);
+        if end > self.most() {
+            self.late += count;
+            return;
+        }
+        self.advance(end, out);
+
+        let late = self.base.saturating_sub(position).min(count);
+        self.late += late;
+        if late == count {
+            return;
+        }
+        let from = position + late;
+        let ring = Ring { format: self.format };
+        let side = &mut self.sides[channel.side()];
+        if from > side.filled {
+            ring.silence(&mut side.samples, side.filled.max(self.base)..from);
+        }
+        ring.copy(&mut side.samples, from, &samples[late as usize * width..]);
+        side.filled = side.filled.max(end);
+    }
+
+    /// Time has come to `end` although nothing is laid there: what is too old leaves.
+    pub fn advance(&mut self, end: u64, out: &mut impl Pieces) {
+        self.end = self.end.max(end.min(self.most()));
+        while self.end - self.base >= self.piece() + WINDOW as u64 {
+            self.leave(self.piece(), out);
+        }
+    }
+
+    /// The recording ends at `end`, or with the newest sample if that is later: the rest leaves.
+    /// Gives its whole length.
+    pub fn close(&mut self, end: u64, out: &mut impl Pieces) -> u64 {
+        self.advance(end, out);
+        while self.base < self.end {
+            self.leave(self.piece().min(self.end - self.base), out);
+        }
+        self.end
+    }
+
+    /// Samples of the piece that leaves next.
+    fn piece(&self) -> u64 {
+        let piece = self.format.piece_samples();
+        piece - (self.base + self.format.header_samples()) % piece
+    }
+
+    /// As many `samples` as that leave from the base, at most a piece.
+    fn leave(&mut self, samples: u64, out: &mut impl Pieces) {
+        let (position, end) = (self.base, self.base + samples);
+        self.base = end;
+        if self.sides.iter().all(|side| side.filled <= position) {
+            return;
+        }
+        let ring = Ring { format: self.format };
+        let bytes = samples as usize * self.format.sample_bytes();
+        let [left, right] = self.sides.each_mut().map(|side| {
+            if side.filled < end {
+                ring.silence(&mut side.samples, side.filled.max(position)..end);
+                side.filled = end;
+            }
+            let at = ring.at(&side.samples, position);
+            &side.samples[at..at + bytes]
+        });
+        out.piece(position, Frames::new(self.format, left, right));
+    }
+
+    /// The longest recording, samples.
+    fn most(&self) -> u64 {
+        MOST_BYTES / self.format.frame_bytes() as u64
+    }
+
+    /// Samples that came too late to be laid, or past what a file can hold.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+}
+
+/// How samples lie in a side's memory.
+#[derive(Clone, Copy)]
+struct Ring {
+    format: RecordFormat,
+}
+
+impl Ring {
+    /// Where the sample at `position` lies.
+    fn at(self, side: &[u8], position: u64) -> usize {
+        let width = self.format.sample_bytes();
+        let samples = (side.len() / width) as u64;
+        ((position + self.format.header_samples()) % samples) as usize * width
+    }
+
+    /// Lays `bytes` from `position` on; what reaches past the memory's end goes on at its beginning.
+    fn copy(self, side: &mut [u8], position: u64, bytes: &[u8]) {
+        let at = self.at(side, position);
+        let (before, behind) = bytes.split_at((side.len() - at).min(bytes.len()));
+        side[at..at + before.len()].copy_from_slice(before);
+        side[..behind.len()].copy_from_slice(behind);
+    }
+
+    /// Silence there; never longer than the memory.
+    fn silence(self, side: &mut [u8], positions: Range<u64>) {
+        let at = self.at(side, positions.start);
+        let bytes = (positions.end - positions.start) as usize * self.format.sample_bytes();
+        let before = (side.len() - at).min(bytes);
+        side[at..at + before].fill(self.format.silence());
+        side[..bytes - before].fill(self.format.silence());
+    }
+}
+
+/// Samples of `WIDTH` bytes, one of the left and one of the right by turns.
+fn interleave<const WIDTH: usize>(left: &[u8], right: &[u8], frames: &mut [u8]) {
+    let (left, right) = (left.as_chunks::<WIDTH>().0, right.as_chunks::<WIDTH>().0);
+    let frames = frames.as_chunks_mut::<WIDTH>().0.as_chunks_mut::<2>().0;
+    for ((frame, left), right) in frames.iter_mut().zip(left).zip(right) {
+        *frame = [*left, *right];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Channel::{Left, Right};
+    use proptest::prelude::*;
+
+    const SILENCE: u8 = 0xd5;
+
+    /// The file's sample data, as whoever writes it makes it.
+    #[derive(Default)]
+    struct Data {
+        bytes: Vec<u8>,
+        /// Position and bytes of each piece.
+        pieces: Vec<(u64, usize)>,
+    }
+
+    impl Pieces for Data {
+        fn piece(&mut self, position: u64, frames: Frames<'_>) {
+            let at = 2 * position as usize;
+            assert!(self.bytes.len() <= at, "each behind the one before");
+            self.bytes.resize(at, SILENCE);
+            self.bytes.extend(frames.to_vec());
+            self.pieces.push((position, frames.bytes()));
+        }
+    }
+
+    impl Data {
+        fn close(mut self, mut layout: Layout, end: u64) -> (Vec<u8>, u64) {
+            let samples = layout.close(end, &mut self);
+            self.bytes.resize(2 * samples as usize, SILENCE);
+            (self.bytes, samples)
+        }
+    }
+
+    fn alaw() -> (Layout, Data) {
+        (Layout::new(RecordFormat::Alaw), Data::default())
+    }
+
+    /// Splits the bytes of an A-law file into its channels.
+    fn channels(bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        bytes.chunks(2).map(|f| (f[0], f[1])).unzip()
+    }
+
+    #[test]
+    fn two_channels_lie_side_by_side_with_silence_where_nothing_came() {
+        let (mut layout, mut out) = alaw();
+        layout.lay(Left, 0, 0, &[1; 160], &mut out);
+        layout.lay(Right, 240, 0, &[2; 80], &mut out);
+        layout.lay(Left, 320, 0, &[3; 160], &mut out);
+        let (bytes, samples) = out.close(layout, 600);
+        assert_eq!(samples, 600);
+        let (left, right) = channels(&bytes);
+        let silence = |n| vec![SILENCE; n];
+        assert_eq!(left, [vec![1; 160], silence(160), vec![3; 160], silence(120)].concat());
+        assert_eq!(right, [silence(240), vec![2; 80], silence(280)].concat());
+    }
+
+    #[test]
+    fn a_late_block_finds_its_place_within_the_window_only() {
+        let (mut layout, mut out) = alaw();
+        for block in (0..400u64).filter(|b| *b != 10) {
+            layout.lay(Left, block * 160, 0, &[1; 160], &mut out);
+            if block == 100 {
+                layout.lay(Left, 1_600, 0, &[2; 160], &mut out);
+            }
+        }
+        layout.lay(Left, 0, 0, &[9; 160], &mut out);
+        assert_eq!(layout.late(), 160);
+        let (left, _) = channels(&out.close(layout, 0).0);
+        assert_eq!(left.len(), 64_000);
+        assert!(left[1_600..1_760].iter().all(|b| *b == 2));
+        assert!(left.iter().all(|b| *b == 1 || *b == 2));
+    }
+
+    #[test]
+    fn pieces_end_at_whole_pieces_of_the_file() {
+        let (mut layout, mut out) = alaw();
+        for block in 0..1_000u64 {
+            layout.lay(Right, block * 160, 0, &[1; 160], &mut out);
+        }
+        layout.close(0, &mut out);
+        let header = RecordFormat::Alaw.spec().header_len();
+        let (last, whole) = out.pieces.split_last().unwrap();
+        assert_eq!(whole[0], (0, PIECE_BYTES - header));
+        let ends = whole.iter().map(|(at, n)| header + 2 * *at as usize + n);
+        assert!({ ends }.all(|end| end.is_multiple_of(PIECE_BYTES)));
+        assert!(whole[1..].iter().all(|(_, n)| *n == PIECE_BYTES) && last.1 < PIECE_BYTES);
+        assert_eq!(out.pieces.iter().map(|(_, n)| n).sum::<usize>(), 320_000);
+    }
+
+    #[test]
+    fn a_long_hold_leaves_no_pieces() {
+        let (mut layout, mut out) = alaw();
+        layout.lay(Left, 0, 0, &[1; 160], &mut out);
+        layout.lay(Right, 8_000 * 600, 0, &[2; 160], &mut out);
+        let hold = out.pieces.len();
+        let (bytes, samples) = out.close(layout, 8_000 * 700);
+        assert_eq!((hold, samples, bytes.len()), (1, 5_600_000, 11_200_000));
+        let (left, right) = channels(&bytes);
+        assert!(left[..160].iter().all(|b| *b == 1) && left[160..].iter().all(|b| *b == SILENCE));
+        assert_eq!(right.iter().position(|b| *b != SILENCE), Some(4_800_000));
+        assert_eq!(right.iter().filter(|b| **b == 2).count(), 160);
+    }
+
+    #[test]
+    fn a_position_past_what_a_file_can_hold_is_refused() {
+        let (mut layout, mut out) = alaw();
+        layout.lay(Left, u64::MAX - 3, 0, &[1; 160], &mut out);
+        layout.lay(Left, 1 << 40, 0, &[1; 160], &mut out);
+        assert_eq!((layout.late(), layout.close(0, &mut out), out.bytes.len()), (320, 0, 0));
+    }
+
+    #[test]
+    fn stretched_blocks_join_without_a_gap() {
+        let (mut layout, mut out) = alaw();
+        let mut position = 0;
+        for adjust in [1, 0, -1, 4, -4] {
+            layout.lay(Left, position, adjust, &[7; 160], &mut out);
+            position = (position + 160).wrapping_add_signed(i64::from(adjust));
+        }
+        let (bytes, samples) = out.close(layout, 0);
+        assert_eq!(samples, position);
+        assert!(channels(&bytes).0.iter().all(|b| *b == 7));
+    }
+
+    proptest! {
+        /// Against the plainest model: a long array into which every block that is not too late is
+        /// copied.
+        #[test]
+        fn any_blocks_are_laid_as_the_plain_model_says(
+            blocks in prop::collection::vec(
+                (0u64..60_000, 1u8..255, any::<bool>(), 0usize..400), 1..200)
+        ) {
+            let (mut layout, mut out) = alaw();
+            let mut model = vec![[SILENCE; 2]; 70_000];
+            for (position, value, right, len) in blocks {
+                let channel = if right { Right } else { Left };
+                let before = layout.late();
+                layout.lay(channel, position, 0, &vec![value; len], &mut out);
+                let from = position + layout.late() - before;
+                for at in from..position + len as u64 {
+                    model[at as usize][usize::from(right)] = value;
+                }
+            }
+            let (bytes, samples) = out.close(layout, 0);
+            prop_assert_eq!(bytes, model[..samples as usize].concat());
+        }
+    }
+}
