@@ -6,6 +6,7 @@
 //! ([`Layout`]); whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left,
 //! a few recordings with each tick and when there is room, so that a thousand calls may end together.
 
+use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::base::{Duration, RecordingId, Time};
@@ -23,6 +24,13 @@ pub(super) const LAY: Duration = Duration::from_millis(40);
 const ENDS_A_TICK: usize = 4;
 /// Recordings that wait for room to hand on what is left; more lose it.
 const MOST_ENDING: usize = 4_096;
+
+/// How many payloads before its own a recording's memory is asked for, and its window: of four a
+/// recording, two recordings and one.
+const SOON: usize = 8;
+const NEXT: usize = 4;
+/// Bytes of a recording's beginning that are asked for.
+const MOST_AHEAD: usize = 1_024;
 
 /// Where a leg's packets are recorded.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +105,12 @@ impl Recording {
                 self.layout.lay(channel, position, adjust, samples, &mut out);
             }
         }
+    }
+
+    /// What every payload meets of it.
+    fn place(&self) -> Range<*const u8> {
+        let start = core::ptr::from_ref(self).cast::<u8>();
+        start..start.wrapping_add(size_of::<Recording>().min(MOST_AHEAD))
     }
 
     /// The slot of the leg that speaks on `channel`.
@@ -179,11 +193,22 @@ impl Recordings {
     #[inline(never)]
     pub(super) fn lay(&mut self, out: &mut dyn Transmit) {
         let Recordings { slots, batch, scratch, .. } = self;
-        batch.drain(|slot, waiting| {
+        batch.sort();
+        let mut at = 0;
+        while let Some((slot, waiting)) = batch.get(at) {
+            let coming = |slot: u32| slots.get(slot as usize).and_then(Option::as_deref);
+            if let Some(recording) = batch.begins(at + SOON).and_then(coming) {
+                out.ahead(recording.place());
+            }
+            if let Some(recording) = batch.begins(at + NEXT).and_then(coming) {
+                recording.layout.places().into_iter().for_each(|place| out.ahead(place));
+            }
             if let Some(Some(recording)) = slots.get_mut(slot as usize) {
                 recording.take(waiting, scratch, out);
             }
-        });
+            at += 1;
+        }
+        batch.clear();
     }
 
     /// One is over at `now`; what is left of it leaves with [`Recordings::hand_on`].

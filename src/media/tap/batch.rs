@@ -89,19 +89,40 @@ impl Batch {
         self.entries.push(Entry { arrival, channel, anew, heard, codec, start, end });
     }
 
-    /// Gives all that wait to `lay`, with the slots of their recordings: recording by recording, each in
-    /// the order of arrival.
-    pub fn drain(&mut self, mut lay: impl FnMut(u32, Waiting<'_>)) {
+    /// Brings all that wait into the order of their recordings, each one's in the order of arrival.
+    pub fn sort(&mut self) {
         self.order.sort_unstable();
-        for key in self.order.drain(..) {
-            let entry = self.entries[key as u32 as usize];
-            let Entry { arrival, channel, anew, heard, codec, start, end } = entry;
-            let payload = &self.bytes[start..end];
-            lay((key >> 32) as u32, Waiting { arrival, channel, anew, heard, codec, payload });
-        }
+    }
+
+    /// The one at `place` of that order, and the slot of its recording.
+    #[inline]
+    pub fn get(&self, place: usize) -> Option<(u32, Waiting<'_>)> {
+        let key = *self.order.get(place)?;
+        let Entry { arrival, channel, anew, heard, codec, start, end } =
+            self.entries[key as u32 as usize];
+        let payload = &self.bytes[start..end];
+        Some((slot_of(key), Waiting { arrival, channel, anew, heard, codec, payload }))
+    }
+
+    /// The slot of the recording whose payloads begin at `place`.
+    #[inline]
+    pub fn begins(&self, place: usize) -> Option<u32> {
+        let slot = slot_of(*self.order.get(place)?);
+        let before = place.checked_sub(1).map(|before| slot_of(self.order[before]));
+        (before != Some(slot)).then_some(slot)
+    }
+
+    /// None waits any more.
+    pub fn clear(&mut self) {
+        self.order.clear();
         self.entries.clear();
         self.bytes.clear();
     }
+}
+
+/// The upper half of a key of the order.
+fn slot_of(key: u64) -> u32 {
+    (key >> 32) as u32
 }
 
 #[cfg(test)]
@@ -127,13 +148,17 @@ mod tests {
             for n in 0..60u16 {
                 batch.push(u32::from(n % 7), waiting(n, &[n as u8; 160][..usize::from(n)]));
             }
+            batch.sort();
             let mut out = Vec::new();
-            batch.drain(|slot, one| {
+            while let Some((slot, one)) = batch.get(out.len()) {
                 let n = one.heard.sequence;
                 assert_eq!(one, waiting(n, &[n as u8; 160][..usize::from(n)]));
                 out.push((slot, n));
-            });
+            }
             assert!(out.len() == 60 && out.is_sorted(), "{round}");
+            let begins: Vec<_> = (0..70).filter_map(|place| batch.begins(place)).collect();
+            assert_eq!(begins, [0, 1, 2, 3, 4, 5, 6]);
+            batch.clear();
         }
     }
 
@@ -148,9 +173,10 @@ mod tests {
             batch.push(1, waiting(1, &payload));
         }
         assert!(!batch.has_room(1_600) && batch.bytes.capacity() == room);
-        let mut out = 0;
-        batch.drain(|_, _| out += 1);
-        assert_eq!(out, room / 1_600);
+        batch.sort();
+        let last = room / 1_600 - 1;
+        assert!(batch.get(last).is_some() && batch.get(last + 1).is_none());
+        batch.clear();
         assert!(batch.has_room(1_600));
     }
 }

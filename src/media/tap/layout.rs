@@ -34,6 +34,8 @@ pub const PIECE_BYTES: usize = 16 * 1024;
 pub const WINDOW: usize = 2 * 8_000;
 /// The longest block that is taken, samples: 200 ms, more than any packet holds.
 pub const LONGEST_BLOCK: usize = 1_600;
+/// Bytes of a side that are worth to be brought near: 40 ms of two-byte samples, or 80 of A-law.
+const NEXT_BYTES: usize = 640;
 /// Samples a second of a recording.
 const RATE_HZ: u32 = 8_000;
 
@@ -162,6 +164,16 @@ impl Layout {
             sides: [side(), side()],
             block: Vec::with_capacity((LONGEST_BLOCK + 8) * format.sample_bytes()),
         }
+    }
+
+    /// Where the next payloads of either side will lie, so that it can be brought near.
+    pub fn places(&self) -> [Range<*const u8>; 2] {
+        let ring = Ring { format: self.format };
+        self.sides.each_ref().map(|side| {
+            let at = ring.at(&side.samples, side.filled);
+            let room = &side.samples[at..side.samples.len().min(at + NEXT_BYTES)];
+            room.as_ptr_range()
+        })
     }
 
     /// How its file holds samples.
