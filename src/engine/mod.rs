@@ -58,6 +58,7 @@ use crate::record::retention::Retention;
 pub use self::clips::{ClipFault, Clips};
 pub use self::disk::{DiskEvent, OpenRecording};
 pub use self::figures::{Figures, WorkerRow};
+pub use self::pinning::clock_is_synchronised;
 pub use self::worker::Deliver;
 
 /// Commands that a worker's ring holds.
@@ -229,9 +230,7 @@ impl Engine {
         mut rng: Rng,
     ) -> Result<Engine, StartError> {
         let files = pool::raise_file_limit();
-        // Two files a pair; what is left serves SIP, recordings and the database.
-        let affordable =
-            usize::try_from(files / 2).unwrap_or(usize::MAX).saturating_sub(256).max(16);
+        let affordable = pool::affordable(files);
         let (first, last) = config.ports;
         let most = config.pairs.min(affordable / config.addresses.len().max(1));
         let (mut pairs, mut taken) = (Vec::new(), 0);

@@ -1,4 +1,5 @@
-//! Where and how a worker's thread runs: on one core, at real-time priority, with exact sleeps. Each
+//! What is asked of the kernel for the workers, and of it by whoever looks at the machine: where and how a
+//! worker's thread runs, on one core, at real-time priority, with exact sleeps. Each
 //! needs a right that a container may withhold; without it audio still flows, less evenly.
 
 #![allow(unsafe_code, reason = "scheduling has no safe wrapper in std")]
@@ -57,6 +58,17 @@ pub fn background() -> io::Result<()> {
 pub fn exact_sleep() -> io::Result<()> {
     // SAFETY: the option takes one number and no pointer.
     check(unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, SLACK_NS) })
+}
+
+/// Whether the kernel's clock follows another (adjtimex(2)).
+pub fn clock_is_synchronised() -> io::Result<bool> {
+    // SAFETY: a plain structure of numbers for which all zero is valid, and asks for no change.
+    let mut clock: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure is ours and lives until the call returns.
+    match unsafe { libc::adjtimex(&raw mut clock) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(clock.status & libc::STA_UNSYNC == 0),
+    }
 }
 
 fn check(result: i32) -> io::Result<()> {

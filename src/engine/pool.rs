@@ -132,6 +132,19 @@ fn bind(address: IpAddr, port: u16) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// Files that SIP, recordings and the database may need beside the ports.
+const OTHER_FILES: u64 = 512;
+
+/// How many files a process needs that opens so many pairs.
+pub fn files_for(pairs: u64) -> u64 {
+    2 * pairs + OTHER_FILES
+}
+
+/// How many pairs a process can open that may have so many files; a few in any case.
+pub fn affordable(files: u64) -> usize {
+    usize::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(usize::MAX).max(16)
+}
+
 /// Raises the number of files that this process may have open as far as it may be; gives it.
 #[allow(unsafe_code, reason = "getrlimit and setrlimit have no safe wrapper in std")]
 pub fn raise_file_limit() -> u64 {

@@ -70,6 +70,7 @@ impl Seed {
             .spawn({
                 let (wake, counters) = (wake.clone(), counters.clone());
                 move || {
+                    let _fate = AllOrNothing;
                     let pinned = pin(core).is_ok();
                     if !pinned {
                         tracing::info!("{} is not pinned to core {core}: not permitted", self.name);
@@ -104,6 +105,19 @@ impl Seed {
             thread: Some(thread),
         };
         Ok((handle, (name, running, counters)))
+    }
+}
+
+/// A worker that panicked takes the process with it. Its calls are silent from then on and its ports
+/// answer nobody, which nothing else would notice; a process that ends is started again by the system.
+struct AllOrNothing;
+
+impl Drop for AllOrNothing {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("an RTP worker has panicked: Belfry ends, so that it is started again");
+            std::process::abort();
+        }
     }
 }
 

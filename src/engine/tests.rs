@@ -1,4 +1,4 @@
-//! The whole engine with real sockets on loopback, over both backends. Waiting is by condition, with
+//! The whole engine with real sockets on loopback, over all backends. Waiting is by condition, with
 //! time-outs that no machine reaches; no sound is judged by when it came.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};

@@ -106,15 +106,13 @@ impl<B: Backend> Worker<B> {
 
     /// What is still recorded goes to the disk.
     fn end_recordings(&mut self) {
-        let now = self.now();
-        self.plane.end_recordings(now);
+        let began = self.began;
+        self.plane.end_recordings(self.now());
         let mut out = Last { tap: &mut self.tap };
         let until = Instant::now() + LAST_PIECES;
-        while self.plane.is_ending() && Instant::now() < until {
-            self.plane.tick(now, &mut out);
-            if !out.takes_ends() {
-                std::thread::sleep(MOMENT);
-            }
+        while (self.plane.is_ending() || !out.takes_ends()) && Instant::now() < until {
+            self.plane.tick(Time::from_nanos(began.elapsed().as_nanos() as u64), &mut out);
+            std::thread::sleep(MOMENT);
         }
     }
 

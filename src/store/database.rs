@@ -124,6 +124,21 @@ impl Database {
         Ok(Database { connection, path: path.to_owned(), identity })
     }
 
+    /// Opens a file only to look at it: nothing in it is changed, and whoever has it open is not in
+    /// the way.
+    pub async fn look(path: &Path) -> Result<Database, Trouble> {
+        let sorted = |error: sqlx::Error| sort(path, &error);
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
+        let mut connection = options.connect().await.map_err(sorted)?;
+        schema(&mut connection, path).await?;
+        let identity = identity(path).ok_or_else(|| gone(path))?;
+        Ok(Database { connection, path: path.to_owned(), identity })
+    }
+
     /// Whether the open file is still the one at its path. Of one that was moved away, what its
     /// write-ahead log holds is written into it: the log bears the old name, stays behind, and
     /// would be deleted with the next file of that name.

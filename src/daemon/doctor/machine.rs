@@ -1,25 +1,28 @@
 //! Clock, cores, rights and limits.
 
 use std::io;
+use std::net::IpAddr;
 use std::thread;
 
 use super::Finding;
+use crate::config::Backend;
 use crate::daemon::files::Loaded;
 use crate::engine::backend::{Steered, Uring, works};
-use crate::engine::{pinning, pool};
-
-/// Files beside those of the RTP ports: SIP, recordings, database.
-const OTHER_FILES: u64 = 256;
+use crate::engine::{clock_is_synchronised, pinning, pool};
 
 pub(super) fn look(loaded: &Loaded) -> Vec<Finding> {
-    let pairs = super::super::serve::port_pairs(&loaded.config);
+    let pairs = crate::daemon::serve::port_pairs(&loaded.config);
     let networks = loaded.config.media_addresses().len().max(1);
     vec![
-        clock(synchronised(), loaded.zone.iana_name().unwrap_or("of the machine")),
+        clock(clock_is_synchronised(), loaded.zone.iana_name().unwrap_or("of the machine")),
         cores(pinning::cores().len()),
         pinned(in_a_thread(|| pinning::pin(*pinning::cores().last().unwrap_or(&0)))),
         real_time(in_a_thread(pinning::real_time), pinning::cores().len()),
-        packets(works::<Steered>(), works::<Uring>()),
+        packets(
+            loaded.config.media.backend,
+            steered(&loaded.config.media_addresses()),
+            works::<Uring>(),
+        ),
         files(pool::raise_file_limit(), (pairs * networks) as u64),
     ]
 }
@@ -42,18 +45,6 @@ fn clock(synchronised: io::Result<bool>, zone: &str) -> Finding {
             format!("whether it is synchronised cannot be known: {error}; time zone {zone}"),
             "compare `date` with a clock that you trust",
         ),
-    }
-}
-
-/// Whether the kernel's clock follows another (adjtimex(2)).
-#[allow(unsafe_code, reason = "adjtimex has no safe wrapper in std")]
-fn synchronised() -> io::Result<bool> {
-    // SAFETY: a plain structure of numbers for which all zero is valid, and asks for no change.
-    let mut clock: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the structure is ours and lives until the call returns.
-    match unsafe { libc::adjtimex(&raw mut clock) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(clock.status & libc::STA_UNSYNC == 0),
     }
 }
 
@@ -96,10 +87,32 @@ fn real_time(tried: io::Result<()>, cores: usize) -> Finding {
     }
 }
 
-fn packets(steered: io::Result<()>, uring: io::Result<()>) -> Finding {
-    match (steered, uring) {
-        (Ok(()), _) => Finding::ok("RTP", "all ports by one socket (steered)"),
-        (Err(steered), uring) => {
+/// Whether the ports of these addresses can be steered.
+fn steered(addresses: &[IpAddr]) -> io::Result<()> {
+    match addresses.iter().find(|ip| ip.is_ipv6()) {
+        Some(ip) => Err(io::Error::other(format!("{ip} is of IPv6"))),
+        None => works::<Steered>(),
+    }
+}
+
+fn packets(choice: Backend, steered: io::Result<()>, uring: io::Result<()>) -> Finding {
+    match (choice, steered, uring) {
+        (Backend::Auto | Backend::Steered, Ok(()), _) => {
+            Finding::ok("RTP", "all ports by one socket (steered), with the rights of who asks")
+        }
+        (Backend::Mio, ..) => Finding::ok("RTP", "epoll, as [media] backend says"),
+        (Backend::IoUring, _, Ok(())) => Finding::ok("RTP", "io-uring, as [media] backend says"),
+        (Backend::IoUring, _, Err(error)) => Finding::error(
+            "RTP",
+            format!("io-uring is not to be had: {error}"),
+            "write backend = \"auto\" in [media]",
+        ),
+        (Backend::Steered, Err(error), _) => Finding::error(
+            "RTP",
+            format!("ports cannot be steered: {error}"),
+            "write backend = \"auto\" in [media], or give Belfry CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF",
+        ),
+        (Backend::Auto, Err(steered), uring) => {
             let instead = match uring {
                 Ok(()) => "io-uring".into(),
                 Err(error) => format!("epoll, for io_uring is not to be had: {error}"),
@@ -114,7 +127,7 @@ fn packets(steered: io::Result<()>, uring: io::Result<()>) -> Finding {
 }
 
 fn files(limit: u64, pairs: u64) -> Finding {
-    let wanted = 2 * pairs + OTHER_FILES;
+    let wanted = pool::files_for(pairs);
     match limit >= wanted {
         true => Finding::ok("open files", format!("{limit} permitted, {wanted} wanted")),
         false => Finding::error(
@@ -142,8 +155,8 @@ mod tests {
             cores(1),
             pinned(Err(refused())),
             real_time(Err(refused()), 2),
-            packets(Err(refused()), Ok(())),
-            packets(Err(refused()), Err(refused())),
+            packets(Backend::Auto, Err(refused()), Ok(())),
+            packets(Backend::Auto, Err(refused()), Err(refused())),
         ];
         for finding in found {
             assert_eq!(finding.state, State::Warning, "{finding:?}");
@@ -154,8 +167,8 @@ mod tests {
 
     #[test]
     fn too_few_files_are_an_error_that_says_how_many() {
-        assert_eq!(files(1_024, 384).state, State::Ok);
-        let short = files(1_023, 384);
+        assert_eq!(files(1_024, 256).state, State::Ok);
+        let short = files(1_023, 256);
         assert_eq!(short.state, State::Error);
         assert!(short.remedy.contains("LimitNOFILE=1024"), "{short:?}");
     }

@@ -58,7 +58,7 @@ fn sip_port(listener: &SipAddress) -> Finding {
 
 fn rtp_ports(config: &Config, ip: IpAddr) -> Finding {
     let (first, last) = (config.media.ports.first, config.media.ports.last);
-    let wanted = super::super::serve::port_pairs(config);
+    let wanted = crate::daemon::serve::port_pairs(config);
     match pool::open(ip, first, last, wanted) {
         Ok(opened) if opened.pairs.len() >= wanted => {
             Finding::ok("RTP ports", format!("{wanted} pairs of {first}-{last} on {ip} are free"))

@@ -86,7 +86,7 @@ fn database(path: &Path) -> Finding {
         Ok(runtime) => runtime,
         Err(error) => return Finding::warning("records", error.to_string(), "try again"),
     };
-    let looked = runtime.block_on(async { Database::open(path).await?.check().await });
+    let looked = runtime.block_on(async { Database::look(path).await?.check().await });
     match looked {
         Ok(()) => Finding::ok("records", format!("{} is whole", path.display())),
         Err(trouble) => Finding::error(

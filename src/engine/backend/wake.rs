@@ -1,4 +1,4 @@
-//! Waking a worker that sleeps until something happens: an eventfd that both backends watch.
+//! Waking a worker that sleeps until something happens: an eventfd that all backends watch.
 
 #![allow(unsafe_code, reason = "eventfd has no safe wrapper in std")]
 

@@ -65,8 +65,8 @@ pub(in crate::engine) fn ring(bytes: usize) -> (TapSender, TapReceiver) {
         ring: to,
         free,
         spare: (0..count).map(|_| made()).collect(),
-        lost: Vec::with_capacity(64),
-        ends: VecDeque::new(),
+        lost: Vec::with_capacity(MOST_LOSERS),
+        ends: VecDeque::with_capacity(MOST_LOSERS),
         dropped: 0,
     };
     (sender, TapReceiver { ring: from, free: back })

@@ -54,8 +54,9 @@ impl Directory {
         let mut repaired = Vec::new();
         for entry in fs::read_dir(&marks)? {
             let mark = entry?.path();
-            let mut path = String::new();
-            File::open(&mark)?.take(MARK_BYTES).read_to_string(&mut path)?;
+            let mut bytes = Vec::new();
+            File::open(&mark)?.take(MARK_BYTES).read_to_end(&mut bytes)?;
+            let path = String::from_utf8_lossy(&bytes).into_owned();
             let result = below(root, &path).and_then(|file| repair(&file));
             // A file that cannot be repaired stays as it is, and is told of once.
             fs::remove_file(&mark)?;
@@ -76,8 +77,8 @@ impl Storage for Directory {
         let directory = file.parent().expect("a path below the root").to_owned();
         fs::create_dir_all(&directory)?;
         let mark = mark(&self.root, path);
-        fs::write(&mark, path)?;
-        let made = OpenOptions::new().write(true).create_new(true).open(&file);
+        let made = fs::write(&mark, path)
+            .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&file));
         match made {
             Ok(file) => Ok(Box::new(Opened { file, mark, directory })),
             Err(error) => {

@@ -36,6 +36,9 @@ const VOLUME: u8 = 10;
 const SOON: usize = 4;
 const NEXT: usize = 2;
 
+/// How often some of the recordings that are over leave.
+const ENDS_EVERY: Duration = Duration::from_millis(1);
+
 /// What is to go out with one packet time.
 enum Outgoing {
     Nothing,
@@ -54,7 +57,7 @@ impl Plane {
             self.lay_at = if self.recordings.len() == 0 { Time::NEVER } else { now + LAY };
         }
         if now >= self.ending_at {
-            self.hand_on(out);
+            self.hand_on(now, out);
         }
         if now >= self.next_clock {
             self.run_clocks(now, out);
@@ -73,11 +76,13 @@ impl Plane {
 
     /// Some of the recordings that are over leave.
     #[cold]
-    fn hand_on(&mut self, out: &mut dyn Transmit) {
+    fn hand_on(&mut self, now: Time, out: &mut dyn Transmit) {
         let Plane { recordings, events, .. } = self;
         recordings.hand_on(out, |recording, samples| {
             events.push_back(Event::RecordStopped { recording, samples });
         });
+        // Others have the time between, and what has no room now may have it then.
+        self.ending_at = now + ENDS_EVERY;
         if !self.recordings.are_ending() {
             self.ending_at = Time::NEVER;
             if self.recordings.len() == 0 {

@@ -4,6 +4,9 @@
 /// Datagrams of one port in one turn above which it is set apart. A stream has one in 20 ms; even the
 /// backlog of a machine that stood still for ten seconds stays below.
 const MOST: u32 = 1_000;
+/// The same in a turn after which something was left in the common queue: then many ports are flooded at
+/// once, and each of them counts.
+const MOST_PRESSED: u32 = 50;
 /// Datagrams of a port set apart, in as many turns as below, below which it comes back.
 const FEW: u32 = 200;
 const TURNS: u32 = 200;
@@ -22,6 +25,7 @@ struct Apart {
 #[derive(Debug)]
 pub(super) struct Crowds {
     turn: u32,
+    most: u32,
     /// For each socket the last turn in which something came, and how much.
     tallies: Box<[(u32, u32)]>,
     apart: Vec<Apart>,
@@ -30,22 +34,25 @@ pub(super) struct Crowds {
 impl Crowds {
     pub(super) fn new(sockets: usize) -> Crowds {
         let tallies = vec![(0, 0); sockets].into();
-        Crowds { turn: 0, tallies, apart: Vec::with_capacity(PLACES) }
+        Crowds { turn: 0, most: MOST, tallies, apart: Vec::with_capacity(PLACES) }
     }
 
-    /// A turn begins.
-    pub(super) fn turn(&mut self) {
+    /// A turn begins; `pressed`: the last one could not take all that had come.
+    pub(super) fn turn(&mut self, pressed: bool) {
         self.turn = self.turn.wrapping_add(1);
+        self.most = if pressed { MOST_PRESSED } else { MOST };
     }
 
-    /// A datagram came for `socket` through the gate. Says whether it shall be set apart from now on.
+    /// A datagram came for `socket` through the gate. Says whether it shall be set apart from now on; of one
+    /// that is already, the rest of what lay in the common queue still comes.
     pub(super) fn came(&mut self, socket: u32) -> bool {
         let Some((turn, count)) = self.tallies.get_mut(socket as usize) else { return false };
         if *turn != self.turn {
             (*turn, *count) = (self.turn, 0);
         }
         *count += 1;
-        if *count != MOST || self.apart.len() == PLACES {
+        let crowded = *count == self.most && self.apart.len() < PLACES;
+        if !crowded || self.apart.iter().any(|apart| apart.socket == socket) {
             return false;
         }
         self.apart.push(Apart { socket, turns: 0, datagrams: 0 });
@@ -62,8 +69,7 @@ impl Crowds {
         self.apart[place].socket
     }
 
-    /// So much came for the one at `place` in this turn. Says whether it is over: then it is apart no more,
-    /// and the last of them has its place.
+    /// So much came for the one at `place` in this turn. Says whether it is over.
     pub(super) fn read(&mut self, place: usize, datagrams: u32) -> bool {
         let apart = &mut self.apart[place];
         apart.turns += 1;
@@ -73,10 +79,12 @@ impl Crowds {
         }
         let over = apart.datagrams < FEW;
         (apart.turns, apart.datagrams) = (0, 0);
-        if over {
-            self.apart.swap_remove(place);
-        }
         over
+    }
+
+    /// The one at `place` is apart no more; the last of them has its place.
+    pub(super) fn taken_back(&mut self, place: usize) {
+        self.apart.swap_remove(place);
     }
 }
 
@@ -88,7 +96,7 @@ mod tests {
     fn a_crowd_is_set_apart_once_and_comes_back_when_it_is_over() {
         let mut crowds = Crowds::new(2);
         for _ in 0..5 {
-            crowds.turn();
+            crowds.turn(false);
             assert!((1..MOST).all(|_| !crowds.came(0)), "a backlog is none");
         }
         assert!(crowds.came(0) && !crowds.came(0) && !crowds.came(1) && !crowds.came(9));
@@ -97,13 +105,34 @@ mod tests {
             assert!(!crowds.read(0, 5), "it goes on");
         }
         let turns = (1..=TURNS).find(|_| crowds.read(0, 0));
-        assert_eq!((turns, crowds.len()), (Some(TURNS), 0));
+        assert_eq!((turns, crowds.len()), (Some(TURNS), 1));
+        crowds.taken_back(0);
+        assert_eq!(crowds.len(), 0);
+    }
+
+    #[test]
+    fn what_still_comes_of_one_that_is_apart_sets_nothing_apart_again() {
+        let mut crowds = Crowds::new(1);
+        crowds.turn(false);
+        assert!((0..MOST).any(|_| crowds.came(0)));
+        crowds.turn(false);
+        assert!((0..2 * MOST).all(|_| !crowds.came(0)));
+        assert_eq!(crowds.len(), 1);
+    }
+
+    #[test]
+    fn many_that_are_flooded_together_are_set_apart_each() {
+        let mut crowds = Crowds::new(8);
+        crowds.turn(true);
+        for socket in 0..8 {
+            assert!((0..MOST / 2).any(|_| crowds.came(socket)));
+        }
     }
 
     #[test]
     fn no_more_are_set_apart_than_there_are_places() {
         let mut crowds = Crowds::new(PLACES + 1);
-        crowds.turn();
+        crowds.turn(false);
         let apart = (0..=PLACES as u32).filter(|s| (0..2 * MOST).any(|_| crowds.came(*s)));
         assert_eq!(apart.count(), PLACES);
         assert_eq!(crowds.len(), PLACES);

@@ -31,7 +31,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Backend, Counts, DATAGRAM_BYTES, Forward, Hint, Receive, Wait, Wake};
 use crate::wire::udp::HEADER_LEN;
@@ -44,8 +44,10 @@ pub use steering::Steering;
 
 /// What the kernel may hold in the common queue, each way: 10,000 packets, as long as a turn may be late.
 const KERNEL_BYTES: usize = 8 << 20;
-/// Batches of one turn; what is left is taken in the next.
+/// Batches of one turn; what is left is taken in the next, which begins at once.
 const ROUNDS: usize = 8;
+/// Datagrams that a port set apart gives in one turn: more than its socket can hold of RTP's length.
+const MOST_APART: u32 = 512;
 /// How long a worker sleeps at most while a port is set apart.
 const APART_TURN: Duration = Duration::from_millis(5);
 
@@ -62,6 +64,8 @@ pub struct Steered {
     exits: Vec<Exit>,
     ports: Ports,
     crowds: Crowds,
+    /// Whether the last turn left something in the common queue.
+    pressed: bool,
     /// What reads the ports set apart.
     apart: Box<[u8; DATAGRAM_BYTES + 128]>,
     steering: Arc<Steering>,
@@ -77,16 +81,21 @@ impl Backend for Steered {
     }
 
     fn wait(&mut self, wait: Wait) {
+        let begun = Instant::now();
         self.flush();
+        if self.pressed {
+            return;
+        }
         self.counts.calls += 1;
         match wait {
-            Wait::Time(span) => std::thread::sleep(span),
+            Wait::Time(span) => std::thread::sleep(span.saturating_sub(begun.elapsed())),
             Wait::Event(span) => self.sleep_until_something(span),
         }
     }
 
     fn harvest(&mut self, to: &mut impl Receive) {
-        self.crowds.turn();
+        self.crowds.turn(self.pressed);
+        self.pressed = true;
         for _ in 0..ROUNDS {
             let got = self.receive();
             for at in 0..got {
@@ -100,6 +109,7 @@ impl Backend for Steered {
             // The next batch comes to the same places.
             self.flush();
             if got < BATCH {
+                self.pressed = false;
                 break;
             }
         }
@@ -156,6 +166,7 @@ impl Steered {
             exits,
             ports,
             crowds: Crowds::new(sockets.len()),
+            pressed: false,
             apart: Box::new([0; DATAGRAM_BYTES + 128]),
             steering,
             sockets,
@@ -222,7 +233,11 @@ impl Steered {
     fn set_apart(&mut self, socket: u32) {
         let Some(port) = self.ports.get(socket) else { return };
         let own = &self.sockets[socket as usize];
-        while own.recv(&mut self.apart[..]).is_ok() {}
+        for _ in 0..MOST_APART {
+            if own.recv(&mut self.apart[..]).is_err() {
+                break;
+            }
+        }
         if self.steering.release(port.at).is_err() {
             self.counts.receive_errors += 1;
         }
@@ -233,20 +248,20 @@ impl Steered {
         while place < self.crowds.len() {
             let socket = self.crowds.socket(place);
             let read = self.read_own(socket, to);
-            match self.crowds.read(place, read) {
-                // Steered again; where that fails it is read by itself for good.
-                true => self.take_back(socket),
+            match self.crowds.read(place, read) && self.take_back(socket) {
+                true => self.crowds.taken_back(place),
                 false => place += 1,
             }
         }
         self.flush();
     }
 
-    fn take_back(&mut self, socket: u32) {
-        let Some(port) = self.ports.get(socket) else { return };
-        if self.steering.steer(port.at, self.gate.as_raw_fd()).is_err() {
-            self.counts.receive_errors += 1;
-        }
+    /// Steers it again; where that fails it is read by itself until it does not.
+    fn take_back(&mut self, socket: u32) -> bool {
+        let Some(port) = self.ports.get(socket) else { return false };
+        let steered = self.steering.steer(port.at, self.gate.as_raw_fd()).is_ok();
+        self.counts.receive_errors += u64::from(!steered);
+        steered
     }
 
     /// Reads a port's own socket, at most as much as it can hold. Says how much came.
@@ -291,9 +306,6 @@ impl Steered {
         }
     }
 }
-
-/// Datagrams that a port set apart gives in one turn: twice what its socket can hold.
-const MOST_APART: u32 = 512;
 
 impl Drop for Steered {
     fn drop(&mut self) {

@@ -191,8 +191,8 @@ impl Uring {
         match self.hand_over(socket, id, result, to) {
             Some(Forward { socket, to, len }) => {
                 let start = self.pool.buffer(id)[OUT_LEN + ADDRESS_LEN..].as_ptr();
-                self.lent.push(id);
                 self.queue_send(socket, to, start, len);
+                self.lent.push(id);
             }
             None => self.pool.give(id),
         }
