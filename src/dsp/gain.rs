@@ -7,7 +7,7 @@
 
 use super::kernels::Kernels;
 
-/// Samples in which the gain moves from one value to another: 10 ms.
+/// Samples in which the gain moves from one value to another: 10 ms of 8 kHz, 5 ms of 16 kHz.
 const RAMP: i32 = 80;
 /// 0 dB.
 const UNITY: i32 = 1 << SHIFT;

@@ -1,6 +1,7 @@
 //! A limiter: multiplies by a gain that somebody wants, and by less where a peak would go over.
 //!
-//! On the path: behind automatic gain ([`agc`](super::agc)), whole packets at a time.
+//! On the path: behind automatic gain ([`agc`](super::agc)) and behind a mix ([`mix`](super::mix)),
+//! whole packets at a time.
 //!
 //! ```text
 //!   gain ┤──╮             ╭──   wanted
@@ -14,6 +15,7 @@
 //!
 //! Not here: what gain to want; saturation at full scale without a limiter ([`gain`](super::gain)).
 
+use super::mix;
 use super::rate::Rate;
 
 /// The largest magnitude that comes out: 1 dB below full scale.
@@ -23,6 +25,36 @@ pub const CEILING: i16 = 29_204;
 const BLOCK_TENTHS: usize = 25;
 /// 40 dB/s: what the gain may rise in a block.
 const RISE: f32 = 1.011_58;
+
+/// A sample, or a sum of samples.
+trait Level: Copy {
+    fn magnitude(self) -> u32;
+    /// Times `factor`, rounded; the limiter saw to it that it fits, and a last bit too much is taken
+    /// off.
+    fn scaled(self, factor: f32) -> Self;
+}
+
+impl Level for i16 {
+    #[inline]
+    fn magnitude(self) -> u32 {
+        self.unsigned_abs().into()
+    }
+    #[inline]
+    fn scaled(self, factor: f32) -> i16 {
+        scaled(f32::from(self), factor)
+    }
+}
+
+impl Level for i32 {
+    #[inline]
+    fn magnitude(self) -> u32 {
+        self.unsigned_abs()
+    }
+    #[inline]
+    fn scaled(self, factor: f32) -> i32 {
+        scaled(self as f32, factor).into()
+    }
+}
 
 /// The limiter of one stream.
 #[derive(Clone, Debug)]
@@ -46,6 +78,20 @@ impl Limiter {
 
     /// Multiplies `samples`, of any number, by `wanted` (not negative) or less.
     pub fn process(&mut self, samples: &mut [i16], wanted: f32) {
+        self.run(samples, wanted);
+    }
+
+    /// Brings `sums` below the ceiling and writes them. While none is above it they are written as they
+    /// are; `sums` are scratch.
+    pub fn limit(&mut self, sums: &mut [i32], out: &mut [i16]) {
+        let loudest = sums.iter().fold(0, |most, sum| most.max(sum.magnitude()));
+        if self.factor != 1.0 || loudest > CEILING as u32 {
+            self.run(sums, 1.0);
+        }
+        mix::saturated(sums, out);
+    }
+
+    fn run<S: Level>(&mut self, samples: &mut [S], wanted: f32) {
         let mut rest = samples;
         while !rest.is_empty() {
             let (now, after) = rest.split_at_mut(self.block.min(rest.len()));
@@ -61,43 +107,42 @@ impl Limiter {
     }
 
     /// To `goal`, which no sample of the block forbids, within the block or as soon as one needs it.
-    fn fall(&mut self, block: &mut [i16], goal: f32) {
+    fn fall<S: Level>(&mut self, block: &mut [S], goal: f32) {
         let mut slope = (goal - self.factor) / block.len() as f32;
         for (n, sample) in block.iter().enumerate() {
-            slope = slope.min((most(sample.unsigned_abs()) - self.factor) / (n + 1) as f32);
+            slope = slope.min((most(sample.magnitude()) - self.factor) / (n + 1) as f32);
         }
         let from = self.factor;
         for (n, sample) in block.iter_mut().enumerate() {
             self.factor = (from + slope * (n + 1) as f32).max(goal);
-            *sample = scaled(*sample, self.factor);
+            *sample = sample.scaled(self.factor);
         }
         self.factor = goal;
     }
 
     /// To `goal` at the end of the block, in a straight line.
-    fn rise(&mut self, block: &mut [i16], goal: f32) {
+    fn rise<S: Level>(&mut self, block: &mut [S], goal: f32) {
         let slope = (goal - self.factor) / block.len() as f32;
         let from = self.factor;
         for (n, sample) in block.iter_mut().enumerate() {
-            *sample = scaled(*sample, from + slope * (n + 1) as f32);
+            *sample = sample.scaled(from + slope * (n + 1) as f32);
         }
         self.factor = goal;
     }
 }
 
 /// The largest factor for which none of `samples` exceeds the ceiling.
-fn allowed(samples: &[i16]) -> f32 {
-    most(samples.iter().fold(0, |peak, s| peak.max(s.unsigned_abs())))
+fn allowed<S: Level>(samples: &[S]) -> f32 {
+    most(samples.iter().fold(0, |peak, s| peak.max(s.magnitude())))
 }
 
-fn most(magnitude: u16) -> f32 {
-    f32::from(CEILING) / f32::from(magnitude.max(1))
+fn most(magnitude: u32) -> f32 {
+    f32::from(CEILING) / magnitude.max(1) as f32
 }
 
-/// Rounded; the limiter saw to it that it fits, and a last bit too much is taken off.
 #[inline]
-fn scaled(sample: i16, factor: f32) -> i16 {
-    let product = f32::from(sample) * factor;
+fn scaled(sample: f32, factor: f32) -> i16 {
+    let product = sample * factor;
     (product + 0.5f32.copysign(product)).clamp(-f32::from(CEILING), f32::from(CEILING)) as i16
 }
 
@@ -146,6 +191,32 @@ mod tests {
         let db = 10.0 * (rest / dot(scaled, scaled)).log10();
         assert!(db < -45.0, "{db}");
         assert!(factor > 0.97, "{factor}");
+    }
+
+    #[test]
+    fn the_sum_of_four_who_shout_keeps_its_shape() {
+        let voice = sine(30_000.0, 8_000);
+        let mut limiter = Limiter::new(Rate::Khz8);
+        let mut heard = Vec::new();
+        for packet in voice.chunks(160) {
+            let mut sums: Vec<i32> = packet.iter().map(|s| 4 * i32::from(*s)).collect();
+            let mut out = [0; 160];
+            limiter.limit(&mut sums, &mut out);
+            heard.extend(out);
+        }
+        let whole = sine(f64::from(CEILING), 8_000);
+        let worst = heard.iter().zip(&whole).skip(800).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(worst < Some(1_500), "{worst:?}");
+        assert!(heard.iter().all(|s| s.abs() <= CEILING));
+        // When they are quiet again, it lets go within half a second and is exact.
+        let quiet = sine(5_000.0, 8_000);
+        let mut last = Vec::new();
+        for packet in quiet.chunks(160) {
+            let mut sums: Vec<i32> = packet.iter().map(|s| i32::from(*s)).collect();
+            last = vec![0; 160];
+            limiter.limit(&mut sums, &mut last);
+        }
+        assert_eq!(last, quiet[7_840..]);
     }
 
     proptest! {

@@ -14,8 +14,9 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::media::Partial;
 
-/// Partial mixes that a ring holds: those of 60 rooms in a turn, and as many once more.
-const RING: usize = 128;
+/// Partial mixes that a ring holds: those of 40 rooms with wide-band talk (three each) in a turn, and
+/// as many once more.
+const RING: usize = 256;
 
 /// One worker's ends.
 #[derive(Default)]
@@ -71,6 +72,7 @@ mod tests {
     use crate::base::RoomId;
     use crate::media::control::Line;
     use crate::media::room::FRAME;
+    use crate::media::room::mixer::Piece;
 
     #[test]
     fn each_worker_reaches_each_other_and_a_full_ring_drops() {
@@ -80,6 +82,7 @@ mod tests {
             from,
             index,
             line: Line::TALK,
+            piece: Piece::Narrow,
             voices: 1,
             seated: [0.0; 4],
             sums: [0; FRAME],

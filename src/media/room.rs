@@ -1,17 +1,19 @@
 //! A room: any number of legs on one worker that hear each other, each without itself.
 //!
 //! ```text
-//!   member ─ gate ─▶ ear ─▶ frame ─▶ VAD ─▶ seats ─▶ gain ─┬─▶ sums, one a line ◀── far (other workers)
-//!                                                          │      │          ◀── player (music, tones)
+//!   member ─ gate ─▶ ear ─▶ frame ─▶ VAD ─▶ seats ─▶ gain ─┬─▶ mixer: a sum a line ◀── far (other workers)
+//!                                                          │      │              ◀── player (music, tones)
+//!                                                          │   limiter
 //!                                                          │      ├─▶ outlet: coded once ─▶ all who only listen
 //!                                                          └─own──┴─▶ less its own voice ──▶ who is heard
 //! ```
 //!
 //! One tick of 20 ms, on a grid that all workers share. What may be silent is not decoded
-//! ([`gate`]); of those who sound the loudest few are heard ([`seats`]); sums are 32 bits wide and
-//! saturate once, at the end, so that taking a voice out again is exact ([`crate::dsp::mix`]);
-//! coded is once for all who hear the same ([`outlet`]); a room on several workers exchanges sums
-//! ([`partial`]). Supervision is the same thing with other lines ([`Membership`]).
+//! ([`gate`]); of those who sound the loudest few are heard ([`seats`]); sums are 32 bits wide, so that
+//! taking a voice out again is exact ([`mixer`]), and are limited once, at the end, so that nothing is
+//! cut when four shout ([`limiter`](crate::dsp::limiter)); phones of 8 and of 16 kHz hear each other
+//! as well as they can; coded is once for all who hear the same ([`outlet`]); a room on several workers
+//! exchanges sums ([`partial`]). Supervision is the same thing with other lines ([`Membership`]).
 //!
 //! Nothing is allocated but when somebody joins, leaves or changes.
 //!
@@ -20,6 +22,7 @@
 
 pub mod gate;
 mod member;
+pub mod mixer;
 pub mod outlet;
 pub mod partial;
 pub mod seats;
@@ -27,28 +30,30 @@ pub mod seats;
 mod tests;
 
 pub use self::member::Member;
-use self::member::{FAREWELL, Sound};
+use self::member::Sound;
+pub use self::mixer::{FRAME, WIDE_FRAME};
+use self::mixer::{Mixer, Piece};
 use self::outlet::{Frames, Key, Outlet};
 use self::partial::{Far, Partial};
 use self::seats::SEATS;
-use super::control::{LINES, Lines, Membership, StreamParams};
+use super::control::{Codec, Line, Membership, StreamParams};
 use super::player::Player;
 use crate::base::{Duration, LegId, PlayId, RoomId, Time};
-use crate::dsp::mix;
 use crate::dsp::rate::Rate;
 
 /// Milliseconds of a tick.
 pub const FRAME_MS: u32 = 20;
-/// Rate of the mix.
-pub const RATE: Rate = Rate::Khz8;
-/// Samples of a tick.
-pub const FRAME: usize = RATE.samples(FRAME_MS);
 /// Codings that can be shared at a time; who would need one more is coded for alone.
 const MOST_OUTLETS: usize = 64;
 /// A tick.
 const TICK: Duration = Duration::from_millis(FRAME_MS as u64);
 /// Rooms tick at four different times of a tick, so that not all are due at once.
 const PHASE: Duration = Duration::from_millis(5);
+
+/// The rate at which a member of `codec` speaks and hears: 16 kHz where its codec can carry that.
+pub fn rate_of(codec: Codec) -> Rate {
+    codec.rate().min(Rate::Khz16)
+}
 
 /// One room, or one worker's part of it.
 #[derive(Debug)]
@@ -66,11 +71,10 @@ pub struct Room {
     player: Player,
     /// More voices than seats.
     crowded: bool,
-    /// The tick's sums, and on which lines there is any sound.
-    sums: [[i32; FRAME]; LINES],
-    used: [bool; LINES],
-    /// Ends of voices that broke off, for the next tick.
-    farewells: [[i32; FAREWELL]; LINES],
+    /// Members that hear at 16 kHz.
+    wide: usize,
+    /// The tick's sums.
+    mixer: Mixer,
     codings: u64,
 }
 
@@ -87,9 +91,8 @@ impl Room {
             far: Far::default(),
             player: Player::default(),
             crowded: false,
-            sums: [[0; FRAME]; LINES],
-            used: [false; LINES],
-            farewells: [[0; FAREWELL]; LINES],
+            wide: 0,
+            mixer: Mixer::default(),
             codings: 0,
         }
     }
@@ -136,6 +139,9 @@ impl Room {
     pub fn set_parts(&mut self, workers: u64) {
         self.elsewhere = workers & !(1 << self.here);
         self.far.set(self.elsewhere);
+        if self.elsewhere != 0 {
+            self.mixer.widen(); // what comes from there may be wide
+        }
     }
     /// Another part tells what is said there.
     pub fn take(&mut self, partial: &Partial) {
@@ -161,11 +167,10 @@ impl Room {
         self.due = at;
         let index = self.index(at);
         for outlet in self.outlets.iter_mut().flatten() {
-            outlet.frames = Frames::new(index, outlet.key.ptime_ms());
+            outlet.frames = Frames::new(index, outlet.key.ptime_ms(), outlet.key.rate());
         }
         for member in &mut self.members {
-            let ptime_ms = member.key.map_or(FRAME_MS, |key| key.ptime_ms());
-            member.frames = Frames::new(index, ptime_ms);
+            member.begin_packets(index);
         }
     }
     fn phase(&self) -> Time {
@@ -184,8 +189,8 @@ impl Room {
     pub fn leave(&mut self, slot: u32) -> bool {
         let Some(n) = self.members.iter().position(|m| m.slot == slot) else { return false };
         let member = self.members.swap_remove(n);
-        if let Some((line, tail)) = member.farewell() {
-            mix::add(&mut self.farewells[line.index()], &tail);
+        if let Some(line) = member.breaks_off() {
+            self.mixer.bid_farewell(line.index(), member.rate(), member.frame());
         }
         member.speaks()
     }
@@ -205,12 +210,28 @@ impl Room {
             });
             let shares = |key: &Key| key.shares_with_speakers() || terms.voice().is_none();
             let outlet = key.filter(shares).and_then(|key| self.outlet(key, index));
+            self.change_rate(n, key.map(|key| key.rate()));
             self.members[n].arrange(key, outlet, index);
+        }
+        self.wide = self.members.iter().filter(|m| m.rate() > Rate::Khz8).count();
+        if self.wide > 0 {
+            self.mixer.widen();
         }
         for (n, outlet) in self.outlets.iter_mut().enumerate() {
             if !self.members.iter().any(|m| m.outlet == Some(n)) {
                 *outlet = None;
             }
+        }
+    }
+
+    /// A member that will speak at another rate is heard no more at the one of before.
+    fn change_rate(&mut self, n: usize, rate: Option<Rate>) {
+        let member = &mut self.members[n];
+        if let Some(rate) = rate.filter(|rate| *rate != member.rate()) {
+            if let Some(line) = member.breaks_off() {
+                self.mixer.bid_farewell(line.index(), member.rate(), member.frame());
+            }
+            member.set_rate(rate);
         }
     }
 
@@ -258,17 +279,10 @@ impl Room {
     /// playback that has ended.
     pub fn mix(&mut self, index: u64, tell: &mut dyn FnMut(&Partial)) -> Option<PlayId> {
         self.seat(index);
-        self.sums = [[0; FRAME]; LINES];
-        self.used = [false; LINES];
-        for (line, tail) in self.farewells.iter_mut().enumerate() {
-            self.used[line] |= tail.iter().any(|s| *s != 0);
-            self.sums[line][..FAREWELL].copy_from_slice(tail);
-            *tail = [0; FAREWELL];
-        }
+        self.mixer.begin();
         for member in &mut self.members {
             if let Some(line) = member.offer() {
-                mix::add(&mut self.sums[line.index()], member.frame());
-                self.used[line.index()] = true;
+                self.mixer.add(line.index(), member.rate(), member.frame());
             }
         }
         let ended = self.sound();
@@ -276,10 +290,9 @@ impl Room {
             self.publish(index, tell);
         }
         if !self.far.is_empty() && index > 0 {
-            for (line, sums) in self.sums.iter_mut().enumerate() {
-                self.used[line] |= self.far.add(index - 1, line, sums);
-            }
+            self.far.add(index - 1, &mut self.mixer);
         }
+        self.mixer.cross(self.wide > 0);
         ended
     }
 
@@ -305,8 +318,7 @@ impl Room {
         }
         let mut pcm = [0; FRAME];
         let ended = self.player.fill(&mut pcm);
-        mix::add(&mut self.sums[0], &pcm);
-        self.used[0] = true;
+        self.mixer.add(Line::TALK.index(), Rate::Khz8, &pcm);
         ended
     }
 
@@ -316,46 +328,54 @@ impl Room {
         seated.iter_mut().zip(here).for_each(|(place, member)| *place = member.dbm0());
         let voices = self.voices().try_into().unwrap_or(u16::MAX);
         for line in partial::lines() {
-            if line.index() == 0 || self.used[line.index()] {
-                let (room, from, sums) = (self.id, self.here, self.sums[line.index()]);
-                tell(&Partial { room, from, index, line, voices, seated, sums });
+            for piece in Piece::ALL {
+                let sums = match self.mixer.piece(line.index(), piece) {
+                    Some(sums) => *sums,
+                    // So that the others can tell silence from what is late.
+                    None if line == Line::TALK && piece == Piece::Narrow => [0; FRAME],
+                    None => continue,
+                };
+                let (room, from) = (self.id, self.here);
+                tell(&Partial { room, from, index, line, piece, voices, seated, sums });
             }
         }
     }
 
-    /// What is heard on `lines`, in 32 bits.
-    fn total(&self, lines: Lines, total: &mut [i32; FRAME]) {
-        let mut used = lines.indexes().filter(|line| self.used[*line]);
-        match used.next() {
-            Some(first) => *total = self.sums[first],
-            None => *total = [0; FRAME],
-        }
-        for line in used {
-            total.iter_mut().zip(&self.sums[line]).for_each(|(t, s)| *t = t.wrapping_add(*s));
-        }
+    /// What all who share the `n`-th coding hear: as much of `pcm` as their rate has in a tick.
+    pub fn heard_by_outlet<'p>(
+        &mut self,
+        n: usize,
+        pcm: &'p mut [i16; WIDE_FRAME],
+    ) -> &'p mut [i16] {
+        let Some(Some(outlet)) = self.outlets.get_mut(n) else { return &mut [] };
+        let rate = outlet.key.rate();
+        let pcm = &mut pcm[..rate.samples(FRAME_MS)];
+        let mut total = [0; WIDE_FRAME];
+        let total = &mut total[..pcm.len()];
+        self.mixer.total(outlet.key.hears, rate, total);
+        outlet.limiter.limit(total, pcm);
+        outlet.gain.apply(pcm);
+        pcm
     }
 
-    /// What all who share the `n`-th coding hear.
-    pub fn heard_by_outlet(&mut self, n: usize, pcm: &mut [i16; FRAME]) {
-        let Some(key) = self.outlets.get(n).and_then(|o| o.as_ref()).map(|o| o.key) else { return };
-        let mut total = [0; FRAME];
-        self.total(key.hears, &mut total);
-        mix::saturated(&total, pcm);
-        if let Some(Some(outlet)) = self.outlets.get_mut(n) {
-            outlet.gain.apply(pcm);
+    /// What the `n`-th member hears: all but itself, as much of `pcm` as its rate has in a tick.
+    pub fn heard_by_member<'p>(
+        &mut self,
+        n: usize,
+        pcm: &'p mut [i16; WIDE_FRAME],
+    ) -> &'p mut [i16] {
+        let Some(member) = self.members.get_mut(n) else { return &mut [] };
+        let pcm = &mut pcm[..member.rate().samples(FRAME_MS)];
+        let mut total = [0; WIDE_FRAME];
+        let total = &mut total[..pcm.len()];
+        self.mixer.total(member.membership.ears(), member.rate(), total);
+        if member.sound() == Sound::Heard {
+            let own = member.frame().iter();
+            total.iter_mut().zip(own).for_each(|(sum, own)| *sum -= i32::from(*own));
         }
-    }
-
-    /// What the `n`-th member hears: all but itself.
-    pub fn heard_by_member(&mut self, n: usize, pcm: &mut [i16; FRAME]) {
-        let Some(member) = self.members.get(n) else { return };
-        let mut total = [0; FRAME];
-        self.total(member.membership.ears(), &mut total);
-        match member.sound() {
-            Sound::Heard => mix::without(&total, member.frame(), pcm),
-            Sound::Elsewhere | Sound::None => mix::saturated(&total, pcm),
-        }
-        self.members[n].gain_out.apply(pcm);
+        member.limiter.limit(total, pcm);
+        member.gain_out.apply(pcm);
+        pcm
     }
 
     /// Lets the `n`-th member share a coding again, or not any more, before the tick's mix is coded.
@@ -368,7 +388,8 @@ impl Room {
         match (wants, member.alone) {
             (true, false) => {
                 member.alone = true;
-                member.frames = outlet.frames.clone();
+                *member.frames = outlet.frames.clone();
+                member.limiter = outlet.limiter.clone();
                 Company::Alone { anew: true }
             }
             (false, true) if member.frames.is_empty() => {

@@ -70,6 +70,9 @@ pub struct Membership {
     pub muted: bool,
     /// Hears nothing for the time being.
     pub deaf: bool,
+    /// Its voice is brought to the level of the others by itself.
+    #[serde(default)]
+    pub agc: bool,
     /// How much louder it is to the others, dB.
     pub gain_in_db: i8,
     /// How much louder the others are to it, dB.
@@ -83,6 +86,7 @@ impl Membership {
         hears: Lines::TALK,
         muted: false,
         deaf: false,
+        agc: false,
         gain_in_db: 0,
         gain_out_db: 0,
     };

@@ -14,6 +14,7 @@ use crate::media::control::{Command, Event, NoPort, PlayEnd, StreamParams};
 use crate::media::leg::Leg;
 use crate::media::mouth::Mouth;
 use crate::media::player::Clip;
+use crate::media::room::rate_of;
 use crate::media::rtcp::MOST_BYTES;
 use crate::media::tap::Channel;
 
@@ -105,7 +106,9 @@ impl Plane {
             return;
         };
         let Some(partner) = partner else {
-            return leg.fit(Rate::Khz8, leg.room.is_some() || leg.detects());
+            let codec = leg.params.as_ref().map(|params| params.codec);
+            let room = leg.room.and(codec).map(rate_of);
+            return leg.fit(room.unwrap_or_default(), room.is_some() || leg.detects());
         };
         // Between two codecs, the lowest rate at which nothing is lost for either: that of the narrower.
         // Packets that are relayed need none, and what else the two are told is 8 kHz.

@@ -14,16 +14,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::tick::{STALL, listen};
+use super::tick::{SOON, STALL, listen};
 use super::{MOST_PAYLOAD, Plane};
 use crate::base::{LegId, PlayId, RoomId, Time};
+use crate::dsp::rate::Rate;
 use crate::media::control::{DigitBy, Event, Item, Membership, PlayEnd};
 use crate::media::leg::Leg;
 use crate::media::player::Clip;
 use crate::media::room::gate::Gate;
 use crate::media::room::outlet::afresh;
 use crate::media::room::partial::Partial;
-use crate::media::room::{Company, FRAME, RATE, Room};
+use crate::media::room::{Company, Room, WIDE_FRAME};
 use crate::media::{Kind, Transmit};
 use crate::wire::rtp::{HEADER_LEN, write_header};
 
@@ -248,7 +249,7 @@ impl Plane {
     /// One tick of one room, which begins at `at`.
     fn tick_room(&mut self, at: Time, room: &mut Room, out: &mut dyn Transmit) {
         let index = room.index(at);
-        self.room_listens(at, room);
+        self.room_listens(at, room, out);
         let (elsewhere, crowded) = (room.elsewhere(), room.is_crowded());
         let ended = room.mix(index, &mut |partial| out.partial(elsewhere, partial));
         self.room_play_over(room.id(), ended, PlayEnd::Finished);
@@ -264,14 +265,20 @@ impl Plane {
     }
 
     /// Takes what each member says.
-    fn room_listens(&mut self, at: Time, room: &mut Room) {
+    fn room_listens(&mut self, at: Time, room: &mut Room, out: &mut dyn Transmit) {
         let id = room.id();
         let mut n = 0;
-        while let Some(member) = room.member_mut(n) {
+        loop {
+            let soon = room.members().get(n + SOON).map(|member| member.slot());
+            let Some(member) = room.member_mut(n) else { break };
             n += 1;
             let (slot, name) = (member.slot(), member.leg());
+            if let Some(place) = soon.and_then(|slot| self.speaker_place(slot)) {
+                out.ahead(place);
+            }
             let Some(leg) = self.legs.get_mut(slot) else { continue };
-            let (mut digit, changed) = match leg.gate.is_shut() && !member.is_fading() {
+            let rests = leg.gate.is_shut() && !member.is_fading() || leg.rate != member.rate();
+            let (mut digit, changed) = match rests {
                 true => (None, member.rest()),
                 false => (listen(leg, at, member.frame_mut(), &mut self.deep), member.judge()),
             };
@@ -317,10 +324,10 @@ impl Plane {
                 outlet.push(None);
                 continue;
             }
-            let mut mix = [0; FRAME];
-            room.heard_by_outlet(n, &mut mix);
+            let mut mix = [0; WIDE_FRAME];
+            let mix = room.heard_by_outlet(n, &mut mix);
             let Some(outlet) = room.outlet_mut(n) else { continue };
-            outlet.push(Some(&mix));
+            outlet.push(Some(mix));
             let ptime_ms = outlet.key.ptime_ms();
             for packet in 0..outlet.frames.packets(ptime_ms) {
                 let Some(outlet) = room.outlet_mut(n) else { continue };
@@ -328,7 +335,14 @@ impl Plane {
                 let bytes = outlet.encoder.encode(pcm, &mut self.packet[HEADER_LEN..]).unwrap_or(0);
                 room.coded();
                 let at = at + packet_time(packet, ptime_ms);
-                for member in room.members().iter().filter(|m| m.shares(n)) {
+                let members = room.members();
+                for (k, member) in members.iter().enumerate() {
+                    if let Some(soon) = members.get(k + SOON) {
+                        self.speaker_place(soon.slot()).into_iter().for_each(|p| out.ahead(p));
+                    }
+                    if !member.shares(n) {
+                        continue;
+                    }
                     if let Some(leg) = self.legs.get_mut(member.slot()) {
                         deliver(leg, at, ptime_ms, bytes, &mut self.packet, out);
                     }
@@ -344,11 +358,11 @@ impl Plane {
     fn send_alone(&mut self, at: Time, room: &mut Room, out: &mut dyn Transmit) {
         for n in 0..room.members().len() {
             let Some(ptime_ms) = room.members()[n].alone() else { continue };
-            let mut mix = [0; FRAME];
-            room.heard_by_member(n, &mut mix);
+            let mut mix = [0; WIDE_FRAME];
+            let mix = room.heard_by_member(n, &mut mix);
             let Some(member) = room.member_mut(n) else { continue };
             let slot = member.slot();
-            member.frames_mut().push(&mix);
+            member.frames_mut().push(mix);
             let Some(leg) = self.legs.get_mut(slot) else { continue };
             let packets = member.frames_mut().packets(ptime_ms);
             for packet in 0..packets {
@@ -396,7 +410,7 @@ fn deliver(
     if leg.mouth.is_busy() {
         return; // it hears that, by its own clock
     }
-    let ticks = RATE.samples(ptime_ms) as u32 * leg.narrowed.ticks();
+    let ticks = Rate::Khz8.samples(ptime_ms) as u32 * leg.narrowed.ticks();
     let way = leg.sends().zip(leg.latch.destination()).filter(|_| bytes > 0);
     let (Some(((_, payload_type), to)), Some(head)) = (way, packet.first_chunk_mut()) else {
         leg.tx.skip(at, ticks);

@@ -33,7 +33,7 @@ pub(super) const STALL: Duration = Duration::from_millis(200);
 const VOLUME: u8 = 10;
 
 /// How many legs before its own the memory of a leg, and of what it hears, is asked for.
-const SOON: usize = 4;
+pub(super) const SOON: usize = 4;
 const NEXT: usize = 2;
 
 /// How often some of the recordings that are over leave.

@@ -2,14 +2,14 @@
 
 use super::outlet::{Frames, Key};
 use super::seats::Claim;
-use super::{FRAME, FRAME_MS, RATE};
+use super::{FRAME_MS, WIDE_FRAME};
 use crate::base::LegId;
+use crate::dsp::agc::{Agc, Settings};
 use crate::dsp::gain::Gain;
+use crate::dsp::limiter::Limiter;
+use crate::dsp::rate::Rate;
 use crate::dsp::vad::Vad;
 use crate::media::control::{Line, Membership};
-
-/// Samples (5 ms) in which a voice fades that breaks off.
-pub(super) const FAREWELL: usize = RATE.samples(5);
 
 /// A leg in a room.
 #[derive(Debug)]
@@ -25,12 +25,22 @@ pub struct Member {
     pub(super) outlet: Option<usize>,
     /// Its packets are coded for it alone.
     pub(super) alone: bool,
-    /// What is not sent yet of that.
-    pub(super) frames: Frames,
+    /// What is not sent yet of that. Apart, as its frame is: each tick goes through all members, most of
+    /// which are silent, and what it looks at of them lies close together.
+    pub(super) frames: Box<Frames>,
     pub(super) gain_out: Gain,
+    /// Keeps what it hears alone below full scale.
+    pub(super) limiter: Limiter,
+    /// The rate at which it speaks and hears.
+    rate: Rate,
     vad: Vad,
+    /// Brings its voice to the level of the others, where that is wanted.
+    agc: Option<Agc>,
     claim: Claim,
-    frame: [i16; FRAME],
+    /// What it says in this tick, in the first samples: as many as its rate has.
+    frame: Box<[i16; WIDE_FRAME]>,
+    /// There is nothing in it.
+    silent: bool,
     /// Its way to the others, and where that goes: its gain when it is heard, nothing when not.
     gain_in: Gain,
     target: Option<i8>,
@@ -58,11 +68,15 @@ impl Member {
             key: None,
             outlet: None,
             alone: false,
-            frames: Frames::new(0, FRAME_MS),
+            frames: Box::new(Frames::new(0, FRAME_MS, Rate::Khz8)),
             gain_out: Gain::new(f32::from(membership.gain_out_db)),
-            vad: Vad::new(RATE),
+            limiter: Limiter::new(Rate::Khz8),
+            rate: Rate::Khz8,
+            vad: Vad::new(Rate::Khz8),
+            agc: None,
             claim: Claim::default(),
-            frame: [0; FRAME],
+            frame: Box::new([0; WIDE_FRAME]),
+            silent: true,
             gain_in: Gain::MUTED,
             target: None,
             sounds: None,
@@ -89,13 +103,18 @@ impl Member {
     pub fn dbm0(&self) -> f32 {
         self.claim.dbm0()
     }
+    /// The rate at which it speaks and hears.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
     /// What it said in this tick, as the others hear it.
-    pub fn frame(&self) -> &[i16; FRAME] {
-        &self.frame
+    pub fn frame(&self) -> &[i16] {
+        &self.frame[..self.rate.samples(FRAME_MS)]
     }
     /// Room for what it says in this tick, to be [`judged`](Member::judge) then.
-    pub fn frame_mut(&mut self) -> &mut [i16; FRAME] {
-        &mut self.frame
+    pub fn frame_mut(&mut self) -> &mut [i16] {
+        self.silent = false;
+        &mut self.frame[..self.rate.samples(FRAME_MS)]
     }
 
     /// The coding that it shares when it is silent.
@@ -118,9 +137,16 @@ impl Member {
     /// Another stream, another membership.
     pub(super) fn arrange(&mut self, key: Option<Key>, outlet: Option<usize>, index: u64) {
         self.claim.set_voice(self.membership.voice().is_some());
-        let ptime = |key: Option<Key>| key.map_or(FRAME_MS, |k| k.ptime_ms());
-        if ptime(self.key) != ptime(key) || self.key.is_none() {
-            (self.alone, self.frames) = (false, Frames::new(index, ptime(key)));
+        let form = |key: Option<Key>| key.map(|key| (key.ptime_ms(), key.rate()));
+        if form(self.key) != form(key) || self.key.is_none() {
+            self.alone = false;
+            self.key = key;
+            self.begin_packets(index);
+        }
+        match self.membership.agc {
+            false => self.agc = None,
+            true if self.agc.is_some() => {}
+            true => self.agc = Some(Agc::new(self.rate, Settings::default())),
         }
         // Who was coded for alone comes to share at the end of a packet.
         self.alone |= self.key.is_some() && self.outlet.is_none();
@@ -130,19 +156,45 @@ impl Member {
         (self.key, self.outlet) = (key, outlet);
     }
 
+    /// It speaks and hears at another rate from now on.
+    pub(super) fn set_rate(&mut self, rate: Rate) {
+        self.rate = rate;
+        (self.vad, self.limiter) = (Vad::new(rate), Limiter::new(rate));
+        // What was heard of it last was of another length.
+        (self.gain_in, self.target, self.sounds) = (Gain::MUTED, None, None);
+        self.hush();
+        self.agc = None;
+    }
+
+    /// Its packets begin anew at the tick `index`.
+    pub(super) fn begin_packets(&mut self, index: u64) {
+        let ptime_ms = self.key.map_or(FRAME_MS, |key| key.ptime_ms());
+        *self.frames = Frames::new(index, ptime_ms, self.rate);
+    }
+
     /// Judges the frame that was filled in. Gives whether the member speaks, when that has changed.
     pub fn judge(&mut self) -> Option<bool> {
-        let heard = self.vad.frame(&self.frame);
+        let frame = &mut self.frame[..self.rate.samples(FRAME_MS)];
+        let heard = self.vad.frame(frame);
         if self.membership.voice().is_none() {
             return self.claim.pause();
+        }
+        if let Some(agc) = &mut self.agc {
+            agc.process(frame, heard);
         }
         self.claim.note(heard)
     }
 
     /// It says nothing in this tick.
     pub fn rest(&mut self) -> Option<bool> {
-        self.frame.fill(0);
+        self.hush();
         self.claim.pause()
+    }
+
+    fn hush(&mut self) {
+        if !core::mem::replace(&mut self.silent, true) {
+            self.frame.fill(0);
+        }
     }
 
     /// Whether it was told to speak.
@@ -164,7 +216,7 @@ impl Member {
         }
         self.sounds = None;
         if target.is_some() || self.is_fading() {
-            self.gain_in.apply(&mut self.frame);
+            self.gain_in.apply(&mut self.frame[..self.rate.samples(FRAME_MS)]);
             self.sounds = self.membership.speaks;
         }
         self.sounds
@@ -175,15 +227,9 @@ impl Member {
         !self.gain_in.is_silent()
     }
 
-    /// What a voice that breaks off is followed by, so that nothing clicks: its last samples once more,
-    /// backwards and down to nothing.
-    pub(super) fn farewell(&self) -> Option<(Line, [i16; FAREWELL])> {
-        let line = self.sounds.filter(|_| self.is_fading())?;
-        let mut tail = [0; FAREWELL];
-        for (n, (tail, sample)) in tail.iter_mut().zip(self.frame.iter().rev()).enumerate() {
-            *tail = (i32::from(*sample) * (FAREWELL - n) as i32 / (FAREWELL + 1) as i32) as i16;
-        }
-        Some((line, tail))
+    /// The line on which it is heard in the midst of a sound.
+    pub(super) fn breaks_off(&self) -> Option<Line> {
+        self.sounds.filter(|_| self.is_fading())
     }
 
     pub(super) fn sound(&self) -> Sound {

@@ -13,13 +13,14 @@
 use super::FRAME_MS;
 use crate::dsp::codec::{Codec, LONGEST_PTIME_MS};
 use crate::dsp::gain::Gain;
+use crate::dsp::limiter::Limiter;
 use crate::dsp::narrow::Encoder;
 use crate::dsp::opus::{DEFAULT_BIT_RATE, Settings};
 use crate::dsp::rate::Rate;
 use crate::media::control::{Lines, StreamParams};
 
-/// Samples of the longest packet and of a tick more, at the mix's rate.
-const MOST: usize = super::RATE.samples(LONGEST_PTIME_MS + FRAME_MS);
+/// Samples of the longest packet and of a tick more, at the higher rate.
+const MOST: usize = Rate::Khz16.samples(LONGEST_PTIME_MS + FRAME_MS);
 
 /// What makes two members hear the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +61,10 @@ impl Key {
     pub fn ptime_ms(&self) -> u32 {
         self.ptime_ms
     }
+    /// Rate of the samples that are coded.
+    pub fn rate(&self) -> Rate {
+        super::rate_of(self.codec)
+    }
     /// Whether lost packets can be made up from the next.
     pub fn has_fec(&self) -> bool {
         self.fec
@@ -69,7 +74,7 @@ impl Key {
     fn encoder(&self) -> Option<Box<Encoder>> {
         let settings =
             |rate: Rate| Settings { bit_rate: self.bit_rate, dtx: self.dtx, ..Settings::new(rate) };
-        Encoder::new(self.codec, settings).ok().map(Box::new)
+        Encoder::at(self.codec, self.rate(), settings).ok().map(Box::new)
     }
 }
 
@@ -78,13 +83,14 @@ impl Key {
 pub struct Frames {
     pcm: [i16; MOST],
     filled: usize,
+    rate: Rate,
 }
 
 impl Frames {
     /// Before the tick `index`, as if silence had come so far.
-    pub fn new(index: u64, ptime_ms: u32) -> Frames {
+    pub fn new(index: u64, ptime_ms: u32, rate: Rate) -> Frames {
         let begun = index * u64::from(FRAME_MS) % u64::from(ptime_ms.max(1));
-        Frames { pcm: [0; MOST], filled: super::RATE.samples(begun as u32) }
+        Frames { pcm: [0; MOST], filled: rate.samples(begun as u32), rate }
     }
 
     /// Takes the mix of a tick.
@@ -97,18 +103,18 @@ impl Frames {
 
     /// How many packets of `ptime_ms` it holds.
     pub fn packets(&self, ptime_ms: u32) -> usize {
-        self.filled / super::RATE.samples(ptime_ms).max(1)
+        self.filled / self.rate.samples(ptime_ms).max(1)
     }
 
     /// Samples of the `n`-th packet.
     pub fn packet(&self, n: usize, ptime_ms: u32) -> &[i16] {
-        let length = super::RATE.samples(ptime_ms);
+        let length = self.rate.samples(ptime_ms);
         self.pcm.get(n * length..(n + 1) * length).unwrap_or(&[])
     }
 
     /// Forgets whole packets.
     pub fn sent(&mut self, ptime_ms: u32) {
-        let sent = self.packets(ptime_ms) * super::RATE.samples(ptime_ms);
+        let sent = self.packets(ptime_ms) * self.rate.samples(ptime_ms);
         self.pcm.copy_within(sent..self.filled, 0);
         self.filled -= sent;
     }
@@ -128,6 +134,8 @@ pub struct Outlet {
     pub encoder: Box<Encoder>,
     /// What is not sent yet.
     pub frames: Frames,
+    /// Keeps what is heard below full scale.
+    pub limiter: Limiter,
     /// How much louder it is.
     pub gain: Gain,
     /// Members that share it in this tick.
@@ -141,7 +149,8 @@ impl Outlet {
     pub fn new(key: Key, index: u64) -> Option<Outlet> {
         Some(Outlet {
             encoder: key.encoder()?,
-            frames: Frames::new(index, key.ptime_ms),
+            frames: Frames::new(index, key.ptime_ms, key.rate()),
+            limiter: Limiter::new(key.rate()),
             gain: Gain::new(f32::from(key.gain_db)),
             members: 0,
             idle: true,
@@ -160,7 +169,8 @@ impl Outlet {
             }
             None => {
                 self.idle = true;
-                self.frames.push(&[0; super::FRAME]);
+                let silence = [0; super::WIDE_FRAME];
+                self.frames.push(&silence[..self.key.rate().samples(FRAME_MS)]);
                 self.frames.sent(self.key.ptime_ms);
             }
         }
@@ -188,7 +198,7 @@ mod tests {
 
     /// The packets that come of `ticks`, begun at tick `from`: their first samples.
     fn packets(from: u64, ticks: u64, ptime_ms: u32) -> Vec<i16> {
-        let mut frames = Frames::new(from, ptime_ms);
+        let mut frames = Frames::new(from, ptime_ms, Rate::Khz8);
         let mut firsts = Vec::new();
         for index in from..from + ticks {
             frames.push(&[index as i16 + 1; 160]);
@@ -212,12 +222,13 @@ mod tests {
     fn whoever_comes_later_is_in_step() {
         for ptime_ms in [10, 20, 30, 40, 50, 60] {
             for from in 0..8 {
-                let (mut early, mut late) = (Frames::new(0, ptime_ms), Frames::new(from, ptime_ms));
+                let at = |index| Frames::new(index, ptime_ms, Rate::Khz16);
+                let (mut early, mut late) = (at(0), at(from));
                 for index in 0..from + 20 {
-                    early.push(&[1; 160]);
+                    early.push(&[1; 320]);
                     early.sent(ptime_ms);
                     if index >= from {
-                        late.push(&[1; 160]);
+                        late.push(&[1; 320]);
                         late.sent(ptime_ms);
                         assert_eq!(early.filled, late.filled, "{ptime_ms} ms from tick {from}");
                     }

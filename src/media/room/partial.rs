@@ -12,9 +12,13 @@
 //!                                                   mix has 14 ms to arrive.
 //! ```
 //!
+//! Voices of 8 and of 16 kHz go apart, as they were spoken, so that wide phones on two workers hear
+//! each other wide: a room of both costs three messages a tick and line where one of G.711 costs one.
+//!
 //! One that comes later than that is silence, and counted.
 
 use super::FRAME;
+use super::mixer::{Mixer, Piece};
 use super::seats::SEATS;
 use crate::base::RoomId;
 use crate::media::control::{LINES, Line};
@@ -24,7 +28,10 @@ pub const MOST_WORKERS: usize = 64;
 /// Ticks whose partial mixes are kept.
 const KEPT: usize = 4;
 
-/// One line of one part in one tick.
+/// Sums of a tick: all pieces of all lines.
+const SUMS: usize = LINES * Piece::ALL.len();
+
+/// One piece of one line of one part in one tick.
 #[derive(Clone, Debug)]
 pub struct Partial {
     /// The room.
@@ -35,11 +42,13 @@ pub struct Partial {
     pub index: u64,
     /// The line.
     pub line: Line,
+    /// Which of its sums.
+    pub piece: Piece,
     /// Voices in that part, seated or not.
     pub voices: u16,
     /// Levels of those that it seats, dBm0; [`f32::NEG_INFINITY`] where there is none.
     pub seated: [f32; SEATS],
-    /// The sum of its speakers on the line.
+    /// The sum of its speakers on the line, or half of it.
     pub sums: [i32; FRAME],
 }
 
@@ -51,8 +60,8 @@ struct Part {
     newest: Option<u64>,
     voices: u16,
     seated: [f32; SEATS],
-    /// By tick, then by line.
-    sums: Box<[[Sum; LINES]; KEPT]>,
+    /// By tick, then by line and piece.
+    sums: Box<[[Sum; SUMS]; KEPT]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +87,7 @@ impl Far {
             if !self.parts.iter().any(|part| part.from == from) {
                 let nothing = Sum { index: None, sums: [0; FRAME] };
                 let (voices, seated) = (0, [f32::NEG_INFINITY; SEATS]);
-                let sums = Box::new([[nothing; LINES]; KEPT]);
+                let sums = Box::new([[nothing; SUMS]; KEPT]);
                 self.parts.push(Part { from, newest: None, voices, seated, sums });
             }
         }
@@ -91,23 +100,26 @@ impl Far {
         };
         part.newest = part.newest.max(Some(partial.index));
         (part.voices, part.seated) = (partial.voices, partial.seated);
-        let sum = &mut part.sums[partial.index as usize % KEPT][partial.line.index()];
+        let place = place(partial.line.index(), partial.piece);
+        let sum = &mut part.sums[partial.index as usize % KEPT][place];
         *sum = Sum { index: Some(partial.index), sums: partial.sums };
     }
 
-    /// Adds what was said on `line` in the tick `index`. Gives whether there was anything.
-    pub fn add(&mut self, index: u64, line: usize, sums: &mut [i32; FRAME]) -> bool {
-        let mut any = false;
+    /// Adds what was said in the tick `index`.
+    pub fn add(&mut self, index: u64, mixer: &mut Mixer) {
         for part in &mut self.parts {
-            let sum = &part.sums[index as usize % KEPT][line];
-            if sum.index == Some(index) {
-                any = true;
-                sums.iter_mut().zip(&sum.sums).for_each(|(s, p)| *s = s.wrapping_add(*p));
-            } else if line == Line::TALK.index() && part.is_there(index) {
-                self.missed += 1;
+            let tick = &part.sums[index as usize % KEPT];
+            for line in 0..LINES {
+                for piece in Piece::ALL {
+                    let sum = &tick[place(line, piece)];
+                    if sum.index == Some(index) {
+                        mixer.add_piece(line, piece, &sum.sums);
+                    }
+                }
             }
+            let talk = &tick[place(Line::TALK.index(), Piece::Narrow)];
+            self.missed += u64::from(talk.index != Some(index) && part.is_there(index));
         }
-        any
     }
 
     /// Voices in all of them, as they told of late, in the tick `index`.
@@ -137,6 +149,10 @@ impl Part {
     }
 }
 
+fn place(line: usize, piece: Piece) -> usize {
+    line * Piece::ALL.len() + piece as usize
+}
+
 /// Every line, for whoever goes through them.
 pub fn lines() -> impl Iterator<Item = Line> {
     core::iter::once(Line::TALK).chain((0..LINES as u8).filter_map(Line::coach))
@@ -145,28 +161,43 @@ pub fn lines() -> impl Iterator<Item = Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dsp::rate::Rate;
+    use crate::media::control::Lines;
 
-    fn partial(from: u8, index: u64, value: i32) -> Partial {
+    fn partial(from: u8, index: u64, piece: Piece, value: i32) -> Partial {
         let (room, line, seated) =
             (RoomId(1), Line::TALK, [-20.0, f32::NEG_INFINITY, -30.0, f32::NEG_INFINITY]);
-        Partial { room, from, index, line, voices: 3, seated, sums: [value; FRAME] }
+        Partial { room, from, index, line, piece, voices: 3, seated, sums: [value; FRAME] }
+    }
+
+    /// What is heard at both rates of what was told for the tick `index`.
+    fn heard(far: &mut Far, index: u64) -> ([i32; FRAME], [i32; 2 * FRAME]) {
+        let mut mixer = Mixer::default();
+        mixer.widen();
+        mixer.begin();
+        far.add(index, &mut mixer);
+        let (mut narrow, mut wide) = ([0; FRAME], [0; 2 * FRAME]);
+        mixer.total(Lines::TALK, Rate::Khz8, &mut narrow);
+        mixer.total(Lines::TALK, Rate::Khz16, &mut wide);
+        (narrow, wide)
     }
 
     #[test]
     fn each_part_counts_once_and_in_its_own_tick() {
         let mut far = Far::default();
         far.set(0b110);
-        far.take(&partial(1, 7, 100));
-        far.take(&partial(2, 7, 20));
-        far.take(&partial(2, 8, 5));
-        far.take(&partial(9, 7, 1_000));
-        let mut sums = [1; FRAME];
-        assert!(far.add(7, 0, &mut sums));
-        assert_eq!(sums, [121; FRAME]);
-        let mut sums = [0; FRAME];
-        assert!(far.add(8, 0, &mut sums) && sums == [5; FRAME]);
+        far.take(&partial(1, 7, Piece::Narrow, 100));
+        far.take(&partial(2, 7, Piece::Narrow, 20));
+        far.take(&partial(2, 7, Piece::WideFirst, 3));
+        far.take(&partial(2, 7, Piece::WideSecond, 4));
+        far.take(&partial(2, 8, Piece::Narrow, 5));
+        far.take(&partial(9, 7, Piece::Narrow, 1_000));
+        let (narrow, wide) = heard(&mut far, 7);
+        assert_eq!(narrow, [120; FRAME]);
+        assert_eq!((wide[..FRAME].to_vec(), wide[FRAME..].to_vec()), (vec![3; 160], vec![4; 160]));
+        assert_eq!(heard(&mut far, 8), ([5; FRAME], [0; 2 * FRAME]));
         assert_eq!(far.missed(), 1);
-        assert!(!far.add(12, 0, &mut sums), "8 is long past");
+        assert_eq!(heard(&mut far, 12).0, [0; FRAME], "8 is long past");
         assert_eq!((far.voices(9), far.seated(9).count()), (6, 4));
         assert_eq!((far.voices(11), far.voices(12)), (3, 0), "nobody is there any more");
         far.set(0b100);

@@ -299,3 +299,53 @@ fn phones_of_two_workers_meet_in_one_room() {
     }
     assert!(worlds.iter().all(|w| w.plane.counts().partials_missed <= 1));
 }
+
+/// Wide phones hear of each other what the telephone network cannot carry; a G.711 phone hears the rest.
+#[test]
+fn wide_phones_hear_each_other_wide() {
+    use crate::dsp::rate::Rate;
+    let mut world = world();
+    let codecs = [Codec::Opus, Codec::G722, Codec::Opus, Codec::Pcma];
+    let party = world.party(&codecs);
+    let mut phones: Vec<Phone> = party.into_iter().map(|(phone, _)| phone).collect();
+    for phone in &phones {
+        world.join(phone, Membership::PARTY);
+    }
+    let (mut encoder, mut at) =
+        (Encoder::at(Codec::Opus, Rate::Khz16, Settings::new).unwrap(), 0u32);
+    for _ in 0..100 {
+        let pcm: Vec<i16> = (at..at + 320)
+            .map(|n| {
+                let turn = f64::from(n) * core::f64::consts::TAU / 16_000.0;
+                (5_000.0 * ((turn * 1_000.0).sin() + (turn * 5_000.0).sin())) as i16
+            })
+            .collect();
+        at += 320;
+        let mut payload = [0; 400];
+        let bytes = encoder.encode(&pcm, &mut payload).unwrap();
+        let packet = phones[0].packet(pt(Codec::Opus), false, &payload[..bytes]);
+        phones[0].timestamp = phones[0].timestamp.wrapping_add(960);
+        world.datagram(phones[0].port, phones[0].addr, &packet);
+        world.pass(20);
+    }
+    for phone in &phones[1..] {
+        let sent = world.heard_by(phone);
+        assert_one_stream(&sent);
+        let mut decoder = Decoder::at(phone.codec, Rate::Khz16).unwrap();
+        let mut heard = Vec::new();
+        for packet in &sent {
+            let mut pcm = [0; 3_200];
+            let payload = Packet::parse(&packet.bytes).unwrap();
+            let count = decoder.decode(payload.payload(), &mut pcm).unwrap();
+            heard.extend_from_slice(&pcm[..count]);
+        }
+        let late = &heard[heard.len() / 2..];
+        // The measure counts in samples of 8 kHz.
+        let (low, high) = (tone_dbm0(late, 500.0), tone_dbm0(late, 2_500.0));
+        assert!(low > -16.0, "{:?}: {low}", phone.codec);
+        match phone.codec {
+            Codec::Pcma => assert!(high < -50.0, "{high}"),
+            codec => assert!(high > -20.0, "{codec:?}: {high}"),
+        }
+    }
+}
