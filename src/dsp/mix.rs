@@ -3,8 +3,8 @@
 //! On the path: a whisper over a call, a conference's tick, a recording in one channel.
 //!
 //! ```text
-//! sources ──add──▶ i32 sums ──┬─ saturated ─────▶ all      who only listens
-//!                             └─ without(own) ──▶ mix-minus: everybody but oneself
+//! sources ──add──▶ i32 sums ──┬────────────── saturated ──▶ all       who only listens
+//!                             └─ take(own) ── saturated ──▶ mix-minus: everybody but oneself
 //! ```
 //!
 //! Sums are 32 bits wide and saturate only at the end, so the order does not matter and a speaker
@@ -23,9 +23,9 @@ pub fn saturated(sums: &[i32], out: &mut [i16]) {
     (Kernels::best().saturated)(sums, out);
 }
 
-/// Writes the mix without `own`, which was added to it before.
-pub fn without(sums: &[i32], own: &[i16], out: &mut [i16]) {
-    (Kernels::best().without)(sums, own, out);
+/// Takes `own`, which was added before, out of `sums`.
+pub fn take(sums: &mut [i32], own: &[i16]) {
+    (Kernels::best().take)(sums, own);
 }
 
 /// Adds `samples` to `onto`, saturating: two streams without sums between.
@@ -50,9 +50,9 @@ pub(super) mod plain {
     }
 
     #[inline(always)]
-    pub fn without(sums: &[i32], own: &[i16], out: &mut [i16]) {
-        for ((out, &sum), &own) in out.iter_mut().zip(sums).zip(own) {
-            *out = clip(sum.wrapping_sub(i32::from(own)));
+    pub fn take(sums: &mut [i32], own: &[i16]) {
+        for (sum, &own) in sums.iter_mut().zip(own) {
+            *sum = sum.wrapping_sub(i32::from(own));
         }
     }
 
@@ -97,8 +97,9 @@ mod tests {
             let mut all = [0; 20];
             saturated(&sums, &mut all);
             for talker in &talkers {
-                let mut heard = [0; 20];
-                without(&sums, talker, &mut heard);
+                let (mut others, mut heard) = (sums, [0; 20]);
+                take(&mut others, talker);
+                saturated(&others, &mut heard);
                 add_onto(&mut heard, talker);
                 prop_assert_eq!(heard, all);
             }

@@ -39,6 +39,7 @@ use self::seats::SEATS;
 use super::control::{Codec, Line, Membership, StreamParams};
 use super::player::Player;
 use crate::base::{Duration, LegId, PlayId, RoomId, Time};
+use crate::dsp::mix;
 use crate::dsp::rate::Rate;
 
 /// Milliseconds of a tick.
@@ -370,8 +371,7 @@ impl Room {
         let total = &mut total[..pcm.len()];
         self.mixer.total(member.membership.ears(), member.rate(), total);
         if member.sound() == Sound::Heard {
-            let own = member.frame().iter();
-            total.iter_mut().zip(own).for_each(|(sum, own)| *sum -= i32::from(*own));
+            mix::take(total, member.frame());
         }
         member.limiter.limit(total, pcm);
         member.gain_out.apply(pcm);

@@ -18,7 +18,7 @@ static AVX2: Kernels = Kernels {
     ulaw_decode,
     add,
     saturated,
-    without,
+    take,
     add_onto,
     energy,
     peak,
@@ -50,7 +50,7 @@ with_avx2! {
     ulaw_decode = g711::plain::ulaw_decode, (codes: &[u8], samples: &mut [i16]);
     add = mix::plain::add, (sums: &mut [i32], samples: &[i16]);
     saturated = mix::plain::saturated, (sums: &[i32], out: &mut [i16]);
-    without = mix::plain::without, (sums: &[i32], own: &[i16], out: &mut [i16]);
+    take = mix::plain::take, (sums: &mut [i32], own: &[i16]);
     add_onto = mix::plain::add_onto, (onto: &mut [i16], samples: &[i16]);
     energy = level::plain::energy, (samples: &[i16]) -> u64;
     peak = level::plain::peak, (samples: &[i16]) -> u16;

@@ -41,8 +41,8 @@ pub struct Kernels {
     pub add: fn(&mut [i32], &[i16]),
     /// [`mix::saturated`].
     pub saturated: fn(&[i32], &mut [i16]),
-    /// [`mix::without`].
-    pub without: fn(&[i32], &[i16], &mut [i16]),
+    /// [`mix::take`].
+    pub take: fn(&mut [i32], &[i16]),
     /// [`mix::add_onto`].
     pub add_onto: fn(&mut [i16], &[i16]),
     /// Sum of the squared samples.
@@ -66,7 +66,7 @@ static PORTABLE: Kernels = Kernels {
     ulaw_decode: g711::plain::ulaw_decode,
     add: mix::plain::add,
     saturated: mix::plain::saturated,
-    without: mix::plain::without,
+    take: mix::plain::take,
     add_onto: mix::plain::add_onto,
     energy: level::plain::energy,
     peak: level::plain::peak,

@@ -30,7 +30,7 @@ fn same_for(samples: &[i16], other: &[i16], factor: i32) {
     let sums: Vec<i32> = samples.iter().map(|s| i32::from(*s) * factor).collect();
     same(&sums, |k, sums| (k.add)(sums, other));
     same(&blank, |k, out| (k.saturated)(&sums, out));
-    same(&blank, |k, out| (k.without)(&sums, other, out));
+    same(&sums, |k, sums| (k.take)(sums, other));
     same(samples, |k, onto| (k.add_onto)(onto, other));
     same(samples, |k, onto| (k.scale)(onto, factor));
     same(samples, |k, all| ((k.energy)(all), (k.peak)(all), (k.product)(all, other)));

@@ -26,13 +26,17 @@ const QUIET_ULAW: u8 = 15;
 
 /// Whether nothing can be heard in `payload`. `false` where only decoding would tell.
 pub fn is_silent(codec: Codec, payload: &[u8]) -> bool {
-    let loudest = |code: fn(u8) -> u8| payload.iter().fold(0, |most, c| code(*c).max(most));
     match codec {
-        Codec::Pcma => loudest(|c| (c ^ 0x55) & 0x7f) <= QUIET_ALAW,
-        Codec::Pcmu => loudest(|c| !c & 0x7f) <= QUIET_ULAW,
+        Codec::Pcma => loudest(payload, |c| (c ^ 0x55) & 0x7f) <= QUIET_ALAW,
+        Codec::Pcmu => loudest(payload, |c| !c & 0x7f) <= QUIET_ULAW,
         Codec::Opus => opus_is_silent(payload),
         Codec::G722 | Codec::L16(_) => false,
     }
+}
+
+/// The largest magnitude, where `magnitude` is that of a code.
+fn loudest(payload: &[u8], magnitude: impl Fn(u8) -> u8) -> u8 {
+    payload.iter().fold(0, |most, code| magnitude(*code).max(most))
 }
 
 /// RFC 6716 §3.1: the TOC's upper five bits are the configuration, then stereo, then how many
