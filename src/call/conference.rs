@@ -49,6 +49,9 @@ pub struct Member {
     pub deaf: bool,
     /// Its phone has put us on hold: what it plays meanwhile is for nobody.
     pub held: bool,
+    /// Its voice is brought to one level.
+    #[serde(default)]
+    pub agc: bool,
     /// How much louder it is to the others, dB.
     pub gain_db: i8,
     /// Whether it speaks now.
@@ -209,6 +212,7 @@ mod tests {
             muted: false,
             deaf: false,
             held: false,
+            agc: false,
             gain_db: 0,
             speaks: false,
         }

@@ -195,6 +195,9 @@ pub struct Conference {
     pub muted: bool,
     /// The caller hears nothing.
     pub deaf: bool,
+    /// The caller's voice is brought to one level.
+    #[serde(default)]
+    pub agc: bool,
     /// The most members, when this caller opens it.
     pub most: u32,
     /// The class of music for the one who is alone, when this caller opens it.

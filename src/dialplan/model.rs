@@ -333,8 +333,14 @@ pub(super) struct ConferenceOp {
     pub prompt: Vec<Media>,
     pub invalid: Vec<Media>,
     pub tries: u8,
+    /// Told to who may not come in, or is sent out, where `on` has no steps for it.
+    pub locked: Vec<Media>,
+    pub full: Vec<Media>,
+    pub kicked: Vec<Media>,
     pub muted: bool,
     pub deaf: bool,
+    /// The caller's voice is brought to one level.
+    pub agc: bool,
     pub most: u32,
     pub music: Option<Template>,
     pub tones: bool,

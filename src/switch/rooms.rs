@@ -54,9 +54,9 @@ impl Switch {
         let number = self.calls.get(&id).and_then(|a| a.call.get(leg));
         let number = number.map(|c| c.device.number().to_owned()).unwrap_or_default();
         let held = self.legs.get(&leg).is_some_and(|leg| leg.held);
-        let (muted, deaf) = (wanted.muted, wanted.deaf);
+        let (muted, deaf, agc) = (wanted.muted, wanted.deaf, wanted.agc);
         let (since, gain_db, speaks) = (now.at, 0, false);
-        let member = Member { leg, number, since, muted, deaf, held, gain_db, speaks };
+        let member = Member { leg, number, since, muted, deaf, held, agc, gain_db, speaks };
         let room = self.rooms.get_mut(&name)?;
         let sound = match room.conference.join(member) {
             Ok(sound) => sound,
@@ -121,6 +121,7 @@ impl Switch {
         let membership = Membership {
             muted: member.is_unheard(),
             deaf: member.deaf,
+            agc: member.agc,
             gain_in_db: member.gain_db,
             ..Membership::PARTY
         };

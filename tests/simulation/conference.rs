@@ -25,6 +25,11 @@ name = \"closed\"
 context = \"agents\"
 when = { to = \"3001\" }
 steps = [{ conference = { name = \"closed\", pin = \"4711\", tries = 2, tones = true, on = { pin = [{ hangup = 21 }] } } }]
+[[route]]
+name = \"plain\"
+context = \"agents\"
+when = { to = \"3002\" }
+steps = [{ conference = { name = \"open\", most = 3, agc = true } }]
 ";
 
 /// A tone that comes through one codec and mixing is louder than this.
@@ -120,6 +125,35 @@ fn an_operator_mutes_deafens_kicks_and_locks() {
             .until(super::house::SOON, |w| { matches!(w.phone(phone).state, State::Ended(_)) })
     );
     assert_eq!(house.facts("room_refused").len(), 1);
+    house.hang_up(house.phones[0]);
+    house.hang_up(house.phones[1]);
+    house.ends_clean();
+}
+
+#[test]
+fn who_is_sent_out_or_may_not_join_is_told_why() {
+    const TOLD: [(&str, f64); 3] = [("kicked", 2_000.0), ("locked", 2_400.0), ("full", 2_800.0)];
+    let mut house = alaw();
+    for (name, hz) in TOLD {
+        house.world.clip(&format!("zh-CN/conference/{name}"), super::house::sine(hz));
+    }
+    // What a phone heard last, once its call is over.
+    let told = |house: &mut House, n: usize| {
+        let phone = house.phones[n];
+        house.until_state(phone, State::Ended(0));
+        let samples = house.world.phone(phone).ear.samples().to_vec();
+        let last = &samples[samples.len().saturating_sub(4_000)..];
+        TOLD.iter().find(|(_, hz)| tone_dbm0(last, *hz) > HEARD_DBM0).map(|(name, _)| *name)
+    };
+    (0..3).for_each(|n| call(&mut house, n, "3002"));
+    assert_eq!(hears(&mut house, 0), [1, 2], "with automatic gain, too");
+    call(&mut house, 3, "3002");
+    assert_eq!(told(&mut house, 3), Some("full"));
+    assert!(order(&mut house, RoomOrder::Kick(member(2))));
+    assert_eq!(told(&mut house, 2), Some("kicked"));
+    assert!(order(&mut house, RoomOrder::Lock(true)));
+    call(&mut house, 2, "3002");
+    assert_eq!(told(&mut house, 2), Some("locked"));
     house.hang_up(house.phones[0]);
     house.hang_up(house.phones[1]);
     house.ends_clean();

@@ -28,6 +28,25 @@ pub static CONFERENCE: App = App {
         Param::with("tries", Kind::Count(1, 20), "3", "how often they are asked for at most"),
         Param::with("mute", Kind::Flag, "false", "the caller is not heard"),
         Param::with("deaf", Kind::Flag, "false", "the caller hears nothing"),
+        Param::with(
+            "agc",
+            Kind::Flag,
+            "false",
+            "a soft or loud caller is brought to the level of the others by itself, by up to 15 dB",
+        ),
+        Param::with(
+            "locked",
+            Kind::Prompts,
+            "conference/locked",
+            "played when the conference is locked, unless `on` has steps for that",
+        ),
+        Param::with("full", Kind::Prompts, "conference/full", "likewise when it is full"),
+        Param::with(
+            "kicked",
+            Kind::Prompts,
+            "conference/kicked",
+            "likewise to a caller whom an operator sends out",
+        ),
         Param::optional(
             "music",
             Kind::Name(Mentioned::Music),
@@ -72,6 +91,10 @@ fn conference(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
         tries: args.count("tries")? as u8,
         muted: args.flag("mute"),
         deaf: args.flag("deaf"),
+        agc: args.flag("agc"),
+        locked: args.media("locked"),
+        full: args.media("full"),
+        kicked: args.media("kicked"),
         most: args.count("most")?,
         music,
         tones: args.flag("tones"),
@@ -124,14 +147,20 @@ fn xml_conference(call: &mut XmlCall<'_, '_>) -> Option<Op> {
         }
     }
     let (prompt, invalid) = (sound(call, "collect/number"), sound(call, "collect/invalid"));
+    let refusals = ["conference/locked", "conference/full", "conference/kicked"];
+    let [locked, full, kicked] = refusals.map(|name| sound(call, name));
     Some(Op::Conference(Box::new(ConferenceOp {
         name: call.template(name),
         pin: call.template(pin),
         prompt,
         invalid,
         tries: TRIES,
+        locked,
+        full,
+        kicked,
         muted,
         deaf,
+        agc: false,
         most: MAX,
         music: Some(Template::plain("default")),
         tones: true,

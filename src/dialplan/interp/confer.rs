@@ -11,7 +11,7 @@ use super::step::Captures;
 use super::vars::View;
 use super::{Asked, Frame, Interp};
 use crate::dialplan::effect::{Collect, Conference, ConferenceEnd, Effect, Keys, Level};
-use crate::dialplan::model::{BlockId, ConferenceOp, Op, Plan};
+use crate::dialplan::model::{BlockId, ConferenceOp, Op, Plan, StopOn};
 
 /// Time for the PIN's first digit, and between digits, in milliseconds.
 const FIRST_MS: u32 = 8_000;
@@ -50,6 +50,7 @@ impl Interp {
             name: op.name.expand(&view),
             muted: op.muted,
             deaf: op.deaf,
+            agc: op.agc,
             most: op.most,
             music: op.music.as_ref().map(|class| class.expand(&view)).filter(|c| !c.is_empty()),
             tones: op.tones,
@@ -114,15 +115,23 @@ impl Interp {
         }
     }
 
-    /// What came of it.
+    /// What came of it: the plan's steps for that, or else the caller is told.
     pub(super) fn conferred(&mut self, plan: &Plan, end: ConferenceEnd) {
         self.set("conference_result", end.name());
         let Some(Frame::Steps { block, next, captures }) = self.stack.last() else { return };
         let at = next.saturating_sub(1);
-        let Some(op) = conference_op(plan, *block, at) else { return };
+        let Some(step) = plan.block(*block).get(at as usize) else { return };
+        let Op::Conference(op) = &step.op else { return };
         let captures = captures.clone();
         if let Some(block) = branch(&op.on, end.name()) {
-            self.push(Frame::Steps { block, next: 0, captures });
+            return self.push(Frame::Steps { block, next: 0, captures });
         }
+        let prompt = match end {
+            ConferenceEnd::Locked => &op.locked,
+            ConferenceEnd::Full => &op.full,
+            ConferenceEnd::Kicked => &op.kicked,
+            ConferenceEnd::Left | ConferenceEnd::Pin => return,
+        };
+        self.play(plan, step, prompt, &StopOn::Keys(Keys::NONE), 1, &captures);
     }
 }

@@ -657,3 +657,20 @@ fn a_conference_asks_for_its_pin_and_goes_on_afterwards() {
     assert_eq!(call.done(), "conference open most 100");
     assert_eq!(call.tell(Happening::Conferred(ConferenceEnd::Left)), "play after");
 }
+
+#[test]
+fn who_may_not_join_a_conference_is_told_why() {
+    let ends = [
+        (ConferenceEnd::Locked, "play conference/locked"),
+        (ConferenceEnd::Full, "play busy"),
+        (ConferenceEnd::Kicked, "play conference/kicked"),
+    ];
+    for (end, told) in ends {
+        let step = "{conference={name='r', full='busy', on={left=[{play='l'}]}}}, {play='after'}";
+        let mut call = Call::new(steps(step), "1");
+        call.tell(Happening::Started);
+        assert!(call.done().starts_with("conference r"));
+        assert_eq!(call.tell(Happening::Conferred(end)), told);
+        assert_eq!(call.rest(), ["play after", "hangup 16"], "and the plan goes on");
+    }
+}
