@@ -82,7 +82,8 @@ impl Peer {
     }
 }
 
-/// Packets of syllables, or of a quiet line's noise.
+/// Packets of syllables, or of a quiet line's noise, as they come in the midst of a call: an encoder that
+/// begins takes the first second of a noise for speech.
 fn payloads(codec: Codec, speaks: bool) -> Arc<Vec<Vec<u8>>> {
     let mut encoder = Encoder::new(codec, Rate::Khz8, Settings::new).expect("a coder");
     let mut rng = Rng::from_seed(7);
@@ -101,7 +102,7 @@ fn payloads(codec: Codec, speaks: bool) -> Arc<Vec<Vec<u8>>> {
         payload.truncate(bytes);
         payload
     };
-    Arc::new((0..LOOP).map(packet).collect())
+    Arc::new((0..2 * LOOP).map(packet).skip(LOOP).collect())
 }
 
 fn argument(name: &str, default: u64) -> u64 {
