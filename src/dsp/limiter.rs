@@ -1,6 +1,6 @@
 //! A limiter: multiplies by a gain that somebody wants, and by less where a peak would go over.
 //!
-//! On the path: behind automatic gain ([`agc`](super::agc)) and behind a mix ([`mix`](super::mix)),
+//! On the path: behind automatic gain ([`agc`](super::agc)) and behind a mix ([`mix`]),
 //! whole packets at a time.
 //!
 //! ```text
