@@ -143,11 +143,7 @@ impl Concealer {
             self.lost(out);
             return self.good(after);
         }
-        let held = after.len().min(self.ahead.len());
-        let from = self.ahead.len() - held;
-        let turned = self.ahead[from..].iter_mut().rev();
-        turned.zip(after.iter()).for_each(|(to, sample)| *to = *sample);
-        let mut back = Going::after(&self.ahead, held, COMPARED_AHEAD, self.k);
+        let mut back = self.look_back(after);
         let mut going = self.go();
         for sample in out.iter_mut().rev() {
             *sample = rounded(back.sample(&self.ahead));
@@ -164,6 +160,35 @@ impl Concealer {
         self.going = None;
         self.remember(out);
         self.remember(after);
+    }
+
+    /// Fades `made`, which something else made up without regard to the frame behind it, into what leads
+    /// back from that frame, `after`. Neither is remembered.
+    pub fn lead(&mut self, made: &mut [i16], after: &[i16]) {
+        if after.len() < LEAST_AHEAD * self.k {
+            return;
+        }
+        let mut back = self.look_back(after);
+        made.reverse();
+        let alike = likeness(back, &self.ahead, made);
+        let step = 1.0 / (made.len() + 1) as f32;
+        for (index, sample) in made.iter_mut().enumerate() {
+            let before = (index + 1) as f32 * step;
+            let after = 1.0 - before;
+            let sum = before * f32::from(*sample) + after * back.sample(&self.ahead);
+            let sinks = before * before + after * after + 2.0 * alike * before * after;
+            *sample = rounded(sum / sinks.sqrt());
+        }
+        made.reverse();
+    }
+
+    /// What leads back from `after`, nearest sample first.
+    fn look_back(&mut self, after: &[i16]) -> Going {
+        let held = after.len().min(self.ahead.len());
+        let from = self.ahead.len() - held;
+        let turned = self.ahead[from..].iter_mut().rev();
+        turned.zip(after.iter()).for_each(|(to, sample)| *to = *sample);
+        Going::after(&self.ahead, held, COMPARED_AHEAD, self.k)
     }
 
     /// Whether the last frame was lost.
@@ -346,6 +371,24 @@ mod tests {
         assert!((level(0) - dbm0(&clean)).abs() < 1.5, "the first 10 ms keep their level");
         assert!(level(40) < level(20) - 3.0 && level(20) < level(0));
         assert!(heard[2480..].iter().all(|&s| s == 0));
+    }
+
+    /// A voice that went on as noise, or not at all, comes back to what follows without a step.
+    #[test]
+    fn what_was_made_leads_into_what_follows() {
+        let clean = vowel(110.0, 1_600);
+        let mut concealer = Concealer::new(Rate::Khz8);
+        let mut made = vec![0; 160];
+        concealer.lead(&mut made, &clean[800..960]);
+        assert!(snr(&clean[760..800], &made[120..]) > 10.0);
+        assert!(made[..8].iter().all(|s| s.unsigned_abs() < 2_000), "{:?}", &made[..8]);
+        let all = [&made[..], &clean[800..960]].concat();
+        assert!(largest_step(&all) <= largest_step(&clean) * 5 / 4);
+        // Of too little nothing can be foretold.
+        let mut made = vec![77; 160];
+        concealer.lead(&mut made, &clean[800..808]);
+        concealer.lead(&mut [], &clean[800..960]);
+        assert_eq!(made, [77; 160]);
     }
 
     #[test]

@@ -410,7 +410,8 @@ impl Jitter {
         }
         self.store.pop();
         let room = self.ready.room((gap + kept.slots as usize) * k);
-        match self.voice.bridge(gap, self.store.payload(kept), room) {
+        let packet = kept.slots as usize;
+        match self.voice.bridge(gap, packet, self.store.payload(kept), room) {
             None => self.make_up(gap),
             Some(slots) => {
                 self.ready.push(0, (gap + slots) * k);

@@ -12,11 +12,11 @@
 
 /// What has not come so many slots after it was due will not come: 100 ms.
 const SURE_AFTER: u64 = 800;
-/// For how many slots a loss counts: 3 s at least, 10 s at most; 6 s when it has none before it that
+/// For how many slots a loss counts: 3 s at least, 8 s at most; 4.5 s when it has none before it that
 /// tells how far apart they are.
 const SHORTEST: u64 = 24_000;
-const LONGEST: u64 = 80_000;
-const ALONE: u64 = 48_000;
+const LONGEST: u64 = 64_000;
+const ALONE: u64 = 36_000;
 /// So many times the distance of two losses.
 const TIMES: u64 = 3;
 /// One loss soon after another shortens it by one part in so many: only a row of them is a habit.
@@ -76,15 +76,17 @@ mod tests {
         losses.missed(3_000);
         losses.came(3_120, 3_280);
         assert!(!losses.last(3_700));
-        assert!(losses.last(3_800) && losses.last(50_000));
-        assert!(!losses.last(51_000));
+        assert!(losses.last(3_800) && losses.last(38_900));
+        assert!(!losses.last(39_000));
     }
 
     #[test]
     fn a_loss_now_and_then_is_held_longer() {
         let mut losses = Losses::default();
-        (1..=4).for_each(|n| losses.missed(n * 24_000));
-        assert!(losses.last(4 * 24_000 + 70_000) && !losses.last(4 * 24_000 + 72_000));
+        (1..=4).for_each(|n| losses.missed(n * 16_000));
+        assert!(losses.last(4 * 16_000 + 47_000) && !losses.last(4 * 16_000 + 48_000));
+        (5..=8).for_each(|n| losses.missed(n * 24_000));
+        assert!(losses.last(8 * 24_000 + 63_000) && !losses.last(8 * 24_000 + 64_000));
         let mut losses = Losses::default();
         (1..=40).for_each(|n| losses.missed(n * 2_400));
         assert!(losses.last(40 * 2_400 + 23_000) && !losses.last(40 * 2_400 + 24_000));

@@ -454,6 +454,32 @@ fn the_delay_that_losses_cost_is_gone_within_five_seconds_of_the_last() {
     assert!((30..45).contains(&at(18_000)), "{all:?} {:?}", heard.figures);
 }
 
+/// Two losses 9 s apart: neither makes the other a habit.
+#[test]
+fn the_delay_of_a_loss_that_is_alone_is_gone_after_six_seconds() {
+    let mut jitter = Plain::new();
+    let mut tone = Generator::new(&Plan::parse("450", -10).unwrap());
+    let mut out = [0; 160];
+    let mut excess = Vec::new();
+    for n in 0..1_500u32 {
+        let mut payload = [0; 160];
+        tone.fill(&mut payload);
+        if n != 500 && n != 950 {
+            jitter.insert(at(u64::from(n) * 20), false, n * 160, &payload);
+        }
+        jitter.pull(at(u64::from(n) * 20 + 5), &mut out);
+        if let State::Playing { next, .. } = jitter.0.state {
+            let end = u64::from(n + 1) * 160 + FIRST;
+            excess.push((end + jitter.0.ready.slots() as u64).saturating_sub(next));
+        }
+    }
+    let played = |n: usize| excess[n];
+    assert!(played(600) >= played(490) + 100, "{:?}", &excess[490..760]);
+    for lost in [500, 950] {
+        assert!(played(lost + 310) <= played(490) + 24, "{:?}", &excess[lost..lost + 320]);
+    }
+}
+
 #[test]
 fn stalls_do_not_add_up_beyond_the_limit() {
     let mut jitter = Plain::new();

@@ -4,7 +4,9 @@
 //!              │ codec conceals itself (Opus)          │ it does not (G.711, G.722, L16)
 //!   ───────────┼───────────────────────────────────────┼───────────────────────────────
 //!   hole, next │ the copy in the next packet (in-band  │ both sides of the hole, one fading
-//!   is there   │ FEC), before that libopus' concealment│ into the other (dsp::conceal)
+//!   is there   │ FEC); before that, or without one,    │ into the other (dsp::conceal)
+//!              │ libopus' concealment, fading into what│
+//!              │ leads back from what is known         │
 //!   nothing    │ libopus' concealment                  │ the last pitch period, played on
 //!   is there   │                                       │
 //!   nobody     │ libopus' comfort noise (after a DTX   │ noise of the level that RFC 3389's
@@ -202,18 +204,40 @@ impl Voice {
     /// to that packet first. What is left goes to [`Voice::bridge`].
     pub(super) fn before_bridge(&self, gap: usize, packet: usize, wanted: usize) -> usize {
         match self.is_opus {
-            true => gap.saturating_sub(packet.min(OPUS_MOST)).min(OPUS_MOST),
+            true => {
+                // The copy, and a packet before it, which is led into the copy.
+                let two = 2 * packet;
+                let known = if two <= gap.min(OPUS_MOST) { two } else { packet.min(OPUS_MOST) };
+                gap.saturating_sub(known).min(OPUS_MOST)
+            }
             false => gap.saturating_sub(LONGEST_BRIDGE).min(wanted),
         }
     }
 
     /// Fills the first `gap` slots of `out`, which lie before the packet `next`, and decodes that
-    /// behind them; says how many slots it has.
-    pub(super) fn bridge(&mut self, gap: usize, next: &[u8], out: &mut [i16]) -> Option<usize> {
+    /// behind them; says how many slots it has of its `packet`.
+    pub(super) fn bridge(
+        &mut self,
+        gap: usize,
+        packet: usize,
+        next: &[u8],
+        out: &mut [i16],
+    ) -> Option<usize> {
         let (hole, after) = out.split_at_mut((gap * self.k).min(out.len()));
         if self.is_opus {
-            self.recover(gap, next, hole);
+            let before = gap.saturating_sub(packet);
+            let (unknown, known) = hole.split_at_mut(before * self.k);
+            if before > 0 {
+                self.lost(unknown);
+            }
+            self.recover(gap - before, next, known);
             let count = self.decode(next, after)?;
+            match opus::has_copy(next) {
+                true => self.concealer.lead(unknown, known),
+                // Of speech there would be one: it ended in the hole.
+                false if self.copies > 0 => self.concealer.lead(hole, &after[..count * self.k]),
+                false => {}
+            }
             self.concealer.good(hole);
             self.concealer.good(&mut after[..count * self.k]);
             return Some(count);
