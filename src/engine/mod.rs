@@ -5,8 +5,8 @@
 //!         └ Engine::open_recording ─────────────────▶ disk ◀─── pieces ───┘
 //! ```
 //!
-//! All legs of one call live on one worker; a room's may live on several ([`links`]). The handle belongs to the switch's thread; it never
-//! waits: what a worker's ring cannot take is kept here and offered again.
+//! All legs of one call live on one worker; a room's may live on several ([`links`]). The handle belongs to
+//! the switch's thread; it never waits: what a worker's ring cannot take is kept here and offered again.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -15,6 +15,7 @@
 
 pub mod address;
 pub mod backend;
+mod choice;
 pub mod clips;
 pub mod disk;
 pub mod figures;
@@ -40,21 +41,21 @@ use std::time::Instant;
 
 use rtrb::{Consumer, Producer};
 
-use self::backend::steered::Steering;
-use self::backend::{Steered, Uring, Wake, works};
+use self::backend::Wake;
 use self::disk::background::Background;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, archive, pack, ring};
 use self::links::Links;
-use self::pool::PoolError;
+use self::pool::{Pair, PoolError};
 use self::roster::{For, Roster};
-use self::start::{Seed, shared_out};
+use self::start::Nursery;
 use crate::base::{Duration, LegId, PlayId, Rng, RoomId};
+use crate::media::Clip;
 use crate::media::control::{Command, Event, NoPort, PlayEnd};
 use crate::media::room::partial::MOST_WORKERS;
-use crate::media::{Clip, Plane, PlaneConfig};
 use crate::record::retention::Retention;
 
+pub use self::choice::Choice;
 pub use self::clips::{ClipFault, Clips};
 pub use self::disk::{DiskEvent, OpenRecording};
 pub use self::figures::{Figures, WorkerRow};
@@ -67,58 +68,6 @@ const RING: usize = 8_192;
 const MOST_WAITING: usize = 65_536;
 /// Bytes of recorded audio that can be on the way from a worker to the disk: two seconds of 500 calls.
 const TAP_BYTES: usize = 16 << 20;
-
-/// By what the workers get their packets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Choice {
-    /// Steered where Belfry has the rights, else io-uring where the kernel permits it, else epoll.
-    Auto,
-    /// All ports by one socket, steered by the kernel.
-    Steered,
-    /// io-uring.
-    IoUring,
-    /// epoll, by mio.
-    Epoll,
-}
-
-/// What a [`Choice`] comes to on this machine.
-#[derive(Clone, Debug)]
-enum Settled {
-    Steered(Arc<Steering>),
-    IoUring,
-    Epoll,
-}
-
-impl Choice {
-    /// Settles it by trying, for `sockets` sockets. An error where what is asked for by name is not to
-    /// be had.
-    fn settle(self, sockets: usize) -> io::Result<Settled> {
-        let steered = || works::<Steered>().and_then(|()| Steering::new(sockets).map(Arc::new));
-        match self {
-            Choice::Epoll => Ok(Settled::Epoll),
-            Choice::IoUring => works::<Uring>().map(|()| Settled::IoUring),
-            Choice::Steered => steered().map(Settled::Steered),
-            Choice::Auto => Ok(steered().map(Settled::Steered).unwrap_or_else(|error| {
-                tracing::info!(
-                    "RTP ports are not steered to one socket ({error}), so that each packet costs a third \
-                     more: give Belfry CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF"
-                );
-                next_best()
-            })),
-        }
-    }
-}
-
-/// What needs no rights.
-fn next_best() -> Settled {
-    match works::<Uring>() {
-        Ok(()) => Settled::IoUring,
-        Err(error) => {
-            tracing::info!("RTP workers use epoll: io_uring is not to be had here: {error}");
-            Settled::Epoll
-        }
-    }
-}
 
 /// How the engine is set up.
 #[derive(Clone, Debug)]
@@ -229,16 +178,7 @@ impl Engine {
         tell: Arc<dyn Fn(DiskEvent) + Send + Sync>,
         mut rng: Rng,
     ) -> Result<Engine, StartError> {
-        let files = pool::raise_file_limit();
-        let affordable = pool::affordable(files);
-        let (first, last) = config.ports;
-        let most = config.pairs.min(affordable / config.addresses.len().max(1));
-        let (mut pairs, mut taken) = (Vec::new(), 0);
-        for address in &config.addresses {
-            let pool = pool::await_free(*address, first, last, most).map_err(StartError::Ports)?;
-            pairs.extend(pool.pairs);
-            taken += pool.taken;
-        }
+        let (pairs, taken) = bind(&config)?;
         let (directory, repaired) = Directory::open(&config.recordings)
             .map_err(|error| StartError::Recordings(config.recordings.clone(), error))?;
         let by_name = config.backend != Choice::Auto;
@@ -246,33 +186,20 @@ impl Engine {
         let cores = pinning::cores();
         let most = pairs.len().min(MOST_WORKERS);
         let count = config.workers.unwrap_or(cores.len().saturating_sub(1)).clamp(1, most);
-        // Rooms tick alike on all workers, so all go by one clock.
-        let began = Instant::now();
-        let mut links = Links::between(count).into_iter();
-        let mut crew = Crew::default();
-        let (mut rings, mut figures) = (Vec::new(), Vec::new());
-        for (n, pairs) in shared_out(pairs, count).into_iter().enumerate() {
+        let (mut crew, mut figures, mut rings) = (Crew::default(), Vec::new(), Vec::new());
+        let mut nursery = Nursery {
+            cores,
+            links: Links::between(count).into_iter(),
+            // Rooms tick alike on all workers, so all go by one clock.
+            began: Instant::now(),
+            rtp_lost_after: config.rtp_lost_after,
+            deliver: deliver.clone(),
+            stop: crew.stop.clone(),
+        };
+        for (n, pairs) in start::shared_out(pairs, count).into_iter().enumerate() {
             let (taps, from) = ring::ring(TAP_BYTES);
             rings.push(from);
-            let plane_config = PlaneConfig {
-                rtp_lost_after: config.rtp_lost_after,
-                worker: n as u8,
-                ..PlaneConfig::default()
-            };
-            let seed = Seed {
-                name: format!("rtp-{n}"),
-                // The first core is left to everything else where there are several.
-                core: cores[if cores.len() > 1 { 1 + n % (cores.len() - 1) } else { 0 }],
-                // On a single core a flood of packets would starve the signalling.
-                first: cores.len() > 1,
-                pairs,
-                plane: Plane::new(plane_config, rng.split()),
-                taps,
-                links: links.next().unwrap_or_default(),
-                began,
-                deliver: deliver.clone(),
-                stop: crew.stop.clone(),
-            };
+            let seed = nursery.seed(n, pairs, taps, rng.split());
             let (handle, row) = seed.grow(settled.clone(), by_name)?;
             crew.workers.push(handle);
             figures.push(row);
@@ -417,6 +344,20 @@ impl Engine {
     pub fn stop(self) {
         drop(self);
     }
+}
+
+/// The ports of all networks, and how many of the range are another program's.
+fn bind(config: &EngineConfig) -> Result<(Vec<Pair>, usize), StartError> {
+    let affordable = pool::affordable(pool::raise_file_limit());
+    let (first, last) = config.ports;
+    let most = config.pairs.min(affordable / config.addresses.len().max(1));
+    let (mut pairs, mut taken) = (Vec::new(), 0);
+    for address in &config.addresses {
+        let pool = pool::await_free(*address, first, last, most).map_err(StartError::Ports)?;
+        pairs.extend(pool.pairs);
+        taken += pool.taken;
+    }
+    Ok((pairs, taken))
 }
 
 impl Handle {

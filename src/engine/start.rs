@@ -11,16 +11,17 @@ use crossbeam_channel::bounded;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::backend::{Backend, Epoll, Steered, Uring, Wake};
+use super::choice::Settled;
 use super::disk::ring;
 use super::figures::{Counters, Running};
 use super::links::Links;
 use super::pinning::{PRIORITY, exact_sleep, pin, real_time};
 use super::pool::Pair;
 use super::worker::{Deliver, Worker};
-use super::{Handle, RING, Settled, StartError};
-use crate::base::LegId;
+use super::{Handle, RING, StartError};
+use crate::base::{Duration, LegId, Rng};
 use crate::media::control::Command;
-use crate::media::{Clip, Plane, PortIndex};
+use crate::media::{Clip, Plane, PlaneConfig, PortIndex};
 
 /// Deals the pairs out to `count` workers, one each in turn.
 pub(super) fn shared_out(pairs: Vec<Pair>, count: usize) -> Vec<Vec<Pair>> {
@@ -29,6 +30,50 @@ pub(super) fn shared_out(pairs: Vec<Pair>, count: usize) -> Vec<Vec<Pair>> {
         shares[n % count].push(pair);
     }
     shares
+}
+
+/// What all workers have in common before they run.
+pub(super) struct Nursery {
+    /// The cores that this process may use.
+    pub(super) cores: Vec<usize>,
+    pub(super) links: std::vec::IntoIter<Links>,
+    /// Zero of the workers' clock.
+    pub(super) began: Instant,
+    pub(super) rtp_lost_after: Duration,
+    pub(super) deliver: Deliver,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+impl Nursery {
+    /// Worker `n`, with these ports.
+    pub(super) fn seed(
+        &mut self,
+        n: usize,
+        pairs: Vec<Pair>,
+        taps: ring::TapSender,
+        rng: Rng,
+    ) -> Seed {
+        let config = PlaneConfig {
+            rtp_lost_after: self.rtp_lost_after,
+            worker: n as u8,
+            ..PlaneConfig::default()
+        };
+        let several = self.cores.len() > 1;
+        Seed {
+            name: format!("rtp-{n}"),
+            // The first core is left to everything else where there are several.
+            core: self.cores[if several { 1 + n % (self.cores.len() - 1) } else { 0 }],
+            // On a single core a flood of packets would starve the signalling.
+            first: several,
+            pairs,
+            plane: Plane::new(config, rng),
+            taps,
+            links: self.links.next().unwrap_or_default(),
+            began: self.began,
+            deliver: self.deliver.clone(),
+            stop: self.stop.clone(),
+        }
+    }
 }
 
 /// What a worker is made of, before its thread runs.
