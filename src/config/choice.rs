@@ -95,6 +95,15 @@ choice! {
 }
 
 choice! {
+    /// Whether provisional responses are acknowledged (RFC 3262, 100rel).
+    Prack {
+        Supported = "supported": "With a peer that can.",
+        Required = "required": "Calls that Belfry makes fail with a peer that cannot.",
+        Off = "off": "Only with a caller that requires it.",
+    } later []
+}
+
+choice! {
     /// An audio codec.
     Codec {
         Pcma = "PCMA": "G.711 A-law, which E1 lines outside North America and Japan carry.",

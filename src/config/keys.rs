@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use super::address::{Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
 use super::choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, RecordFormat,
-    WhenFull,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Prack,
+    RecordFormat, WhenFull,
 };
 use super::list::Workers;
 use super::name::{
@@ -75,6 +75,15 @@ section! {
         t2: Duration = "\"4 s\"" in ["\"1 s\"", "\"16 s\""], restart;
         /// How long a message stays in the network (RFC 3261 §17.1.2.2, T4).
         t4: Duration = "\"5 s\"" in ["\"1 s\"", "\"16 s\""], restart;
+        /// After how long a call that is not refreshed is over, as asked of peers that know the
+        /// session timer (RFC 4028): a gateway that has gone without a word holds no channel longer.
+        /// `"0 s"`: Belfry takes part when it is asked to, and does not ask.
+        session_expires: Duration = "\"30 min\"" in ["\"0 s\"", "\"24 h\""], restart;
+        /// The shortest such time that is accepted; a shorter one gets 422 (RFC 4028 §5).
+        min_session_expires: Duration = "\"90 s\"" in ["\"90 s\"", "\"1 h\""], restart;
+        /// Whether ringing and early media are sent until they are acknowledged (RFC 3262, 100rel): UDP
+        /// loses them otherwise without a word.
+        prack: Prack = "\"supported\"", live;
         /// The shortest registration that is accepted; a shorter one gets 423 (RFC 3261 §10.3).
         min_expires: Duration = "\"60 s\"" in ["\"1 s\"", "\"1 h\""], live;
         /// The registration given to a phone that asks for none.
@@ -136,6 +145,8 @@ section! {
         codecs: Option<Vec<Codec>> = derived, live;
         /// How keys are carried to it. Without it: as `[media]` says.
         dtmf: Option<Dtmf> = derived, live;
+        /// Whether provisional responses are acknowledged on its calls. Without it: as `[sip]` says.
+        prack: Option<Prack> = derived, live;
         /// How often it is asked by OPTIONS whether it is there; `"0 s"` for never.
         ping: Duration = "\"30 s\"" in ["\"0 s\"", "\"1 h\""], live;
         /// The number shown to it on calls whose dialplan route sets none.

@@ -37,8 +37,8 @@ mod syntax;
 pub use address::{Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, RecordFormat,
-    WhenFull,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Prack,
+    RecordFormat, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use keys::{

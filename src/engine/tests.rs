@@ -509,14 +509,14 @@ macro_rules! for_all {
         // Where the kernel withholds them there is nothing to be tested.
         mod io_uring {
             $(#[test] fn $name() {
-                if super::works::<super::Uring>().is_ok() {
+                if super::backend::works::<super::backend::Uring>().is_ok() {
                     super::$name(super::Choice::IoUring);
                 }
             })*
         }
         mod steered {
             $(#[test] fn $name() {
-                if super::works::<super::Steered>().is_ok() {
+                if super::backend::works::<super::backend::Steered>().is_ok() {
                     super::$name(super::Choice::Steered);
                 }
             })*

@@ -13,8 +13,8 @@ use crate::base::{Duration, Rng, Time};
 use crate::media::control::{Codec, StreamParams};
 use crate::media::negotiate::{self, LocalMedia};
 use crate::sip::{
-    Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, SessionId,
-    Transport,
+    Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, Prack,
+    SessionId, Transport,
 };
 use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
@@ -235,6 +235,7 @@ impl Phone {
             headers: vec![],
             credentials,
             routes: vec![],
+            prack: Prack::default(),
         };
         self.command(now, invite);
     }
@@ -443,7 +444,10 @@ impl Phone {
         if let Manner::AnswerAfter(pause) = self.setup.manner {
             self.answer_at = now + pause;
         }
-        self.command(now, Command::Ring { session, status: 180, sdp: None });
+        self.command(
+            now,
+            Command::Ring { session, status: 180, sdp: None, prack: Prack::default() },
+        );
     }
 
     fn answer(&mut self, now: Time) {

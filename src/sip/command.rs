@@ -6,6 +6,7 @@ use super::Flow;
 use super::digest::Credentials;
 use super::event::SessionId;
 use super::invite::offer::Carrier;
+use super::invite::reliable::Prack;
 use super::transactions::TxnId;
 use crate::base::Duration;
 use crate::wire::q850::Cause;
@@ -56,8 +57,10 @@ pub enum Command {
         session: SessionId,
         /// 180, 181, 183, …
         status: u16,
-        /// Preview of the answer.
+        /// Preview of the answer; the answer itself where the response is sent reliably.
         sdp: Option<Vec<u8>>,
+        /// Whether it is sent until it is acknowledged.
+        prack: Prack,
     },
     /// Accepts a call that came in, with 200.
     Answer {
@@ -101,6 +104,8 @@ pub enum Command {
         credentials: Option<Credentials>,
         /// Route set to begin with (outbound proxy, Service-Route).
         routes: Vec<Uri>,
+        /// Whether provisional responses shall be acknowledged; without `sdp` they are not.
+        prack: Prack,
     },
     /// Ends a leg by whatever its state asks for: refusal, CANCEL, BYE. [`super::Event::Ended`]
     /// comes at once; what the peer is still owed is done behind it.

@@ -10,7 +10,15 @@ use crate::wire::sip::{
 
 /// Methods that we take, for Allow: in INVITE and 2xx, in OPTIONS and in 405. MESSAGE and SUBSCRIBE
 /// are refused by the switch and so not in it.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
+pub const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER, PRACK";
+/// Extensions that may be required of us.
+pub const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
+/// All of them, for Supported.
+pub const SUPPORTED: &str = "100rel, timer";
+/// Those for Supported in requests whose provisional responses we do not acknowledge: within a call,
+/// and where the configuration wants none.
+pub const WITHOUT_PRACK: &str = "timer";
 /// Bodies that we take in an INVITE, for Accept.
 pub const ACCEPT: &str = "application/sdp";
 /// Hops that a request of ours may make (RFC 3261 §8.1.1.6).
@@ -109,13 +117,13 @@ fn cseq_as(request: &Message, method: Method) -> CSeq {
     CSeq { number: request.cseq().map_or(0, |cseq| cseq.number), method }
 }
 
-/// The same request again as a new transaction: next CSeq, new branch, and these credentials in
-/// place of earlier ones of the same header (§8.1.3.5, §22.2).
+/// The same request again as a new transaction: next CSeq, new branch, and these headers in place of
+/// earlier ones of the same names: credentials (§8.1.3.5, §22.2), a longer interval (RFC 4028 §7.4).
 pub fn again(
     request: &Message,
     hop: Hop,
     number: u32,
-    credentials: (Name, &[u8]),
+    replaced: &[(Name, &[u8])],
 ) -> Result<Message, BuildError> {
     let method = request.method();
     let uri = request.request_uri().unwrap_or_default();
@@ -125,11 +133,13 @@ pub fn again(
         builder = match Name::parse(name) {
             Name::Via | Name::ContentLength | Name::ContentType => builder,
             Name::CSeq => builder.header(Name::CSeq, &CSeq { number, method: method.clone() }),
-            known if known == credentials.0 => builder,
+            known if replaced.iter().any(|(name, _)| *name == known) => builder,
             _ => builder.header(text, value),
         };
     }
-    builder = builder.header(credentials.0, credentials.1);
+    for (name, value) in replaced {
+        builder = builder.header(*name, *value);
+    }
     if let Some(content_type) = request.header(Name::ContentType) {
         builder = builder.body(&String::from_utf8_lossy(content_type), request.body());
     }

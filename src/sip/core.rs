@@ -154,8 +154,9 @@ pub fn with_reason(builder: Builder, cause: Option<Cause>) -> Builder {
 }
 
 /// Adds Contact and what we can do, as a message that makes a dialog needs (§12.1, §13.2.1).
-pub fn with_abilities(builder: Builder, contact: &[u8]) -> Builder {
-    builder.header(Name::Contact, contact).header(Name::Allow, compose::ALLOW)
+pub fn with_abilities(builder: Builder, contact: &[u8], supported: &str) -> Builder {
+    let builder = builder.header(Name::Contact, contact).header(Name::Allow, compose::ALLOW);
+    builder.header(Name::Supported, supported)
 }
 
 impl From<BuildError> for CommandError {

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{
-    Action, Agent, AgentConfig, By, Command, Counts, Event, Flow, SessionId, Transport, TxnId,
+    Action, Agent, AgentConfig, By, Command, Counts, Event, Flow, Prack, SessionId, Transport,
+    TxnId,
 };
 use crate::base::{Duration, Rng, Time};
 use crate::wire::sip::{Message, Method, NameAddr, Uri};
@@ -132,6 +133,7 @@ impl World {
             headers: Vec::new(),
             credentials: None,
             routes: Vec::new(),
+            prack: Prack::Supported,
         };
         if self.users[user].agent.command(self.now, command).is_ok() {
             self.users[user].sessions.insert(session, Told::default());
@@ -300,7 +302,12 @@ impl User {
 /// A command on a session.
 fn command(what: u8, how: u8, session: SessionId) -> Option<Command> {
     Some(match what % 32 {
-        22 => Command::Ring { session, status: 180 + u16::from(how % 4), sdp: maybe_sdp(how) },
+        22 => Command::Ring {
+            session,
+            status: 180 + u16::from(how % 4),
+            sdp: maybe_sdp(how),
+            prack: prack(how),
+        },
         23 | 24 => Command::Answer { session, sdp: maybe_sdp(how), headers: Vec::new() },
         25 if how < 32 => {
             let status = 300 + u16::from(how) * 12;
@@ -333,6 +340,10 @@ fn command(what: u8, how: u8, session: SessionId) -> Option<Command> {
 
 fn sdp(how: u8) -> Vec<u8> {
     format!("v=0\r\no=x {how} {how} IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n").into_bytes()
+}
+
+fn prack(how: u8) -> Prack {
+    [Prack::Off, Prack::Supported, Prack::Required][usize::from(how % 3)]
 }
 
 fn maybe_sdp(how: u8) -> Option<Vec<u8>> {

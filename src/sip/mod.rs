@@ -44,6 +44,8 @@ pub use digest::Credentials;
 pub use event::{End, Event, OfferKind, SessionId};
 pub use flow::{Flow, Transport};
 pub use invite::offer::described;
+pub use invite::refresh::SessionTimer;
+pub use invite::reliable::Prack;
 pub use registrar::{Binding, Registrar, RegistrarConfig};
 pub use timers::WakeReason;
 pub use transactions::TxnId;

@@ -27,6 +27,12 @@ pub enum WakeReason {
     ReInviteUnanswered,
     /// An offer is due again after glare (§14.1), or one was held back.
     OfferAgain,
+    /// A provisional response goes out again until its PRACK comes (RFC 3262 §3).
+    ProvisionalAgain,
+    /// The session is to be refreshed (RFC 4028 §7.4).
+    Refresh,
+    /// Nobody has refreshed the session (RFC 4028 §10).
+    SessionExpired,
     /// A command put off by [`super::Command::Later`].
     Later,
 }

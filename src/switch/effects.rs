@@ -7,6 +7,7 @@ use crate::config::Language;
 use crate::dialplan::effect::{self, Effect, Ended, Happening, Level, Recording};
 use crate::media::control::{Command, DigitSet};
 use crate::sip;
+use crate::switch::outbound::sip_prack;
 use crate::wire::q850::Cause;
 
 use super::active::Doing;
@@ -140,7 +141,15 @@ impl Switch {
         }
         leg.early = true;
         let (session, sdp) = (leg.session, leg.description.clone());
-        self.ask(now, sip::Command::Ring { session, status: 183, sdp });
+        let prack = self.prack_of(leg_id);
+        self.ask(now, sip::Command::Ring { session, status: 183, sdp, prack });
+    }
+
+    /// Whether a caller's provisional responses are acknowledged.
+    fn prack_of(&self, leg_id: LegId) -> sip::Prack {
+        let gateway = self.legs.get(&leg_id).and_then(|leg| leg.gateway.as_deref());
+        let own = gateway.and_then(|name| self.config.gateway(name)).and_then(|g| g.prack);
+        sip_prack(own.unwrap_or(self.config.sip.prack))
     }
 
     /// Tells an unanswered caller that it rings.
@@ -151,7 +160,8 @@ impl Switch {
         }
         leg.rang = true;
         let session = leg.session;
-        self.ask(now, sip::Command::Ring { session, status: 180, sdp: None });
+        let prack = self.prack_of(leg_id);
+        self.ask(now, sip::Command::Ring { session, status: 180, sdp: None, prack });
     }
 
     fn collect(

@@ -134,6 +134,7 @@ impl Switch {
             headers,
             credentials: carrier.credentials(),
             routes: vec![],
+            prack: sip_prack(carrier.prack().unwrap_or(self.config.sip.prack)),
         };
         let (codecs, dtmf) = carrier.media(&self.config);
         let gateway = carrier.gateway();
@@ -193,12 +194,27 @@ impl Carrier<'_> {
         let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
         Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
     }
+    fn prack(&self) -> Option<crate::config::Prack> {
+        match self {
+            Carrier::Phone(_) => None,
+            Carrier::Gateway(gateway) => gateway.prack,
+        }
+    }
     fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
         let (codecs, dtmf) = match self {
             Carrier::Phone(phone) => (&phone.codecs, phone.dtmf),
             Carrier::Gateway(gateway) => (&gateway.codecs, gateway.dtmf),
         };
         (media_codecs(config.codecs(codecs)), dtmf.unwrap_or(config.media.dtmf))
+    }
+}
+
+/// The configuration's word as the agent's.
+pub(super) fn sip_prack(prack: crate::config::Prack) -> sip::Prack {
+    match prack {
+        crate::config::Prack::Off => sip::Prack::Off,
+        crate::config::Prack::Supported => sip::Prack::Supported,
+        crate::config::Prack::Required => sip::Prack::Required,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::base::{Duration, LegId, Now};
 use crate::config::Config;
 use crate::dialplan::effect::Dial;
 use crate::sip::transaction::Timing;
-use crate::sip::{Action, AgentConfig, Event, SessionId};
+use crate::sip::{Action, AgentConfig, Event, SessionId, SessionTimer};
 
 use super::{Output, Switch};
 
@@ -22,6 +22,10 @@ impl Switch {
             timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },
             first_response: config.sip.t1 * FIRST_RESPONSE,
             ring_max: Duration::from_millis(u64::from(Dial::MAX_RING_MS)) + RING_GRACE,
+            session_timer: SessionTimer {
+                ask: Some(config.sip.session_expires).filter(|ask| *ask > Duration::ZERO),
+                least: config.sip.min_session_expires,
+            },
             ..AgentConfig::default()
         }
     }

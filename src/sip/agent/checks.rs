@@ -8,8 +8,8 @@ use crate::wire::sip::{Contacts, Defect, Message, Method, Name, Params, Uri};
 /// Methods that we know. CANCEL and ACK are dealt with before.
 fn is_known(method: &Method) -> bool {
     use Method::{
-        Ack, Bye, Cancel, Info, Invite, Message, Notify, Options, Refer, Register, Subscribe,
-        Update,
+        Ack, Bye, Cancel, Info, Invite, Message, Notify, Options, Prack, Refer, Register,
+        Subscribe, Update,
     };
     matches!(
         method,
@@ -20,6 +20,7 @@ fn is_known(method: &Method) -> bool {
             | Message
             | Notify
             | Options
+            | Prack
             | Refer
             | Register
             | Subscribe
@@ -76,11 +77,15 @@ pub(super) fn acceptable(request: &Message) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// §8.2.2.3: no extension is supported yet, so any that is required is too much. ACK and CANCEL
+/// §8.2.2.3: an extension that is required and that we do not know is too much. ACK and CANCEL
 /// are exempt by the same section; a Proxy-Require is for proxies.
 fn required(request: &Message) -> Result<(), Refusal> {
     let unsupported: Vec<String> = request
         .headers(Name::Require)
+        .filter(|option| {
+            let known = |known: &&str| option.eq_ignore_ascii_case(known.as_bytes());
+            !compose::EXTENSIONS.iter().any(|name| known(&name))
+        })
         .map(|option| String::from_utf8_lossy(option).into_owned())
         .collect();
     if unsupported.is_empty() {

@@ -40,8 +40,8 @@ impl Agent {
                 self.respond(now, txn, status, &headers, body)
             }
             Command::Later { after, command } => self.put_off(now, now + after, *command),
-            Command::Ring { session, status, sdp } => {
-                self.on(session, |s, core| s.ring(core, now, status, sdp))
+            Command::Ring { session, status, sdp, prack } => {
+                self.on(session, |s, core| s.ring(core, now, status, sdp, prack))
             }
             Command::Answer { session, sdp, headers } => {
                 self.on(session, |s, core| s.answer(core, now, sdp, &headers))
@@ -60,6 +60,7 @@ impl Agent {
                 headers,
                 credentials,
                 routes,
+                prack,
             } => {
                 let order = Order {
                     session,
@@ -72,6 +73,7 @@ impl Agent {
                     headers,
                     credentials,
                     routes,
+                    prack,
                 };
                 self.invite(now, order)
             }

@@ -23,6 +23,7 @@ use super::command::{ClientTxn, Command};
 use super::core::Core;
 use super::event::{Event, SessionId};
 use super::hash::{Keyed, KeyedMap};
+use super::invite::refresh::SessionTimer;
 use super::invite::session::Session;
 use super::out::Out;
 use super::timers::{Owner, Slot, WakeReason};
@@ -49,6 +50,8 @@ pub struct AgentConfig {
     /// is there gives one within 200 ms (RFC 3261 §17.2.1). Whoever comes later is left by CANCEL
     /// or BYE. From 64 T1 on it has no effect: timer B is sooner.
     pub first_response: Duration,
+    /// How long a call lives without a refresh (RFC 4028).
+    pub session_timer: SessionTimer,
     /// Bounds.
     pub limits: Limits,
 }
@@ -61,6 +64,7 @@ impl Default for AgentConfig {
             timing: Timing::default(),
             ring_max: Duration::from_secs(300),
             first_response: Duration::from_secs(300),
+            session_timer: SessionTimer::default(),
             limits: Limits::default(),
         }
     }
@@ -302,7 +306,8 @@ mod tests {
                        From: <sip:a@h>;tag=1\r\nTo: <sip:us@h>\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\n\r\n";
         agent.receive(Time::ZERO, flow, Message::parse(invite).expect("a message"));
         let session = SessionId(1);
-        let ring = Command::Ring { session, status: 180, sdp: None };
+        let ring =
+            Command::Ring { session, status: 180, sdp: None, prack: crate::sip::Prack::default() };
         let answer = Command::Answer { session, sdp: Some(b"v=0".to_vec()), headers: vec![] };
         for command in [ring, answer] {
             assert_eq!(agent.command(Time::ZERO, command), Ok(()));

@@ -5,6 +5,7 @@ use super::checks::{self, Refusal};
 use crate::base::Time;
 use crate::sip::core::Stateless;
 use crate::sip::event::{Event, SessionId};
+use crate::sip::invite::refresh::TooSmall;
 use crate::sip::invite::session::Session;
 use crate::sip::invite::within::Within;
 use crate::sip::token::Token;
@@ -166,7 +167,7 @@ impl Agent {
         }
         let status = match request.method() {
             // Nobody can be within a call with us and not know our tag.
-            Method::Bye | Method::Info | Method::Update => Some(481),
+            Method::Bye | Method::Info | Method::Prack | Method::Update => Some(481),
             // No event package is served yet; a NOTIFY belongs to no subscription of ours.
             Method::Subscribe => Some(489),
             Method::Notify => Some(481),
@@ -174,6 +175,14 @@ impl Agent {
         };
         if let Some(status) = status {
             return core.answer_stateless(flow, request, Stateless::plain(status));
+        }
+        if *request.method() == Method::Invite
+            && let Err(TooSmall(least)) = core.config.session_timer.answer(request)
+        {
+            let least = least.to_string();
+            let headers = &[(Name::MinSe, least.as_str())];
+            let answer = Stateless { headers, ..Stateless::plain(422) };
+            return core.answer_stateless(flow, request, answer);
         }
         let message = request.clone();
         let txn = core.transactions.open(now, flow, message, via, true, &mut core.out);

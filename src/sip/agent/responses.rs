@@ -100,6 +100,6 @@ fn log_in(
     };
     let number = request.cseq().map_or(1, |cseq| cseq.number).wrapping_add(1);
     let hop = core.hop(reply.flow);
-    let again = compose::again(request, hop, number, (header, &value)).ok()?;
+    let again = compose::again(request, hop, number, &[(header, &value)]).ok()?;
     Some((again, hop))
 }

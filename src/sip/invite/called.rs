@@ -1,6 +1,8 @@
 //! A call that came in: RFC 3261 §13.3, from the INVITE until its ACK.
 
 use super::offer::{Carrier, Exchange, described};
+use super::refresh::{Refresh, Terms};
+use super::reliable::{Prack, Reliable};
 use super::session::{Because, Called, Session, Setup, Unacked};
 use super::usage::{Input, Outgoing, Usage};
 use crate::base::{Duration, Time};
@@ -13,10 +15,17 @@ use crate::sip::event::{Event, SessionId};
 use crate::sip::transaction::Backoff;
 use crate::sip::transactions::TxnId;
 use crate::wire::q850::Cause;
-use crate::wire::sip::{HeaderError, Message, Via};
+use crate::wire::sip::{HeaderError, Message, Name, Via};
 
 /// An 18x goes out again after this time, so that no proxy on the way times out (§13.3.1.1).
 const RING_AGAIN: Duration = Duration::from_secs(60);
+
+impl Called {
+    /// This 18x went out: again in a while.
+    pub(crate) fn rang(&mut self, now: Time, response: Message) {
+        self.ringing = Some((response, now + RING_AGAIN));
+    }
+}
 
 impl Session {
     /// A new call: sends 100 at once, for gateways wait for it.
@@ -39,7 +48,12 @@ impl Session {
             core.respond(now, txn, builder);
         }
         core.transactions.assign(txn, id);
-        let called = Called { txn, offered, ringing: None, preview: None, expires };
+        let timer = core.config.session_timer.answer(invite).unwrap_or(None);
+        let reliable = Reliable::new(invite, &mut core.rng);
+        let called =
+            Called { txn, offered, ringing: None, preview: None, expires, timer, reliable };
+        let mut refresh = Refresh::default();
+        refresh.peer(invite);
         Ok(Session {
             id,
             usage: Usage::Incoming,
@@ -54,6 +68,7 @@ impl Session {
             their_offer: None,
             our_offer: None,
             re_invite: None,
+            refresh,
             referral: None,
             our_refer: false,
             login: None,
@@ -70,6 +85,7 @@ impl Session {
         now: Time,
         status: u16,
         sdp: Option<Vec<u8>>,
+        prack: Prack,
     ) -> Result<(), CommandError> {
         if !(101..=199).contains(&status) {
             return Err(CommandError::BadStatus(status));
@@ -78,11 +94,19 @@ impl Session {
             return Err(CommandError::WrongState(self.id));
         };
         let sdp = sdp.filter(|_| called.offered);
+        if called.reliable.is_wanted(prack, sdp.is_some()) {
+            // The first of them would have to carry our offer (RFC 3262 §5): the 2xx does.
+            return if called.offered {
+                self.ring_reliably(core, now, status, sdp)
+            } else {
+                Ok(())
+            };
+        }
         let builder = core.response(called.txn, status).ok_or(CommandError::WrongState(self.id))?;
-        let builder = with_abilities(builder.to_tag(&self.tag), &self.contact);
+        let builder = with_abilities(builder.to_tag(&self.tag), &self.contact, compose::SUPPORTED);
         let body = sdp.as_deref().map(|sdp| (compose::SDP, sdp));
         let response = compose::with_body(builder, body).build()?;
-        called.ringing = Some((response.clone(), now + RING_AGAIN));
+        called.rang(now, response.clone());
         called.preview = sdp.or(called.preview.take());
         core.transactions.respond(now, called.txn, response, &mut core.out);
         Ok(())
@@ -99,16 +123,29 @@ impl Session {
         let (Usage::Incoming, Setup::Called(called)) = (self.usage, &self.setup) else {
             return Err(CommandError::WrongState(self.id));
         };
-        let txn = called.txn;
+        let (txn, timer) = (called.txn, called.timer);
+        // An answer that went out reliably stands.
+        let sdp = sdp.filter(|_| !called.reliable.described);
         let sdp =
             sdp.or_else(|| called.preview.clone()).ok_or(CommandError::SdpMissing(self.id))?;
-        let response = success(core, txn, self, &sdp, headers)?;
+        let response = success(core, txn, self, &sdp, timer, headers)?;
+        if !self.keep_success(&response)? {
+            self.accept(core, now, response);
+        }
+        Ok(())
+    }
+
+    /// The 2xx goes out.
+    pub(crate) fn accept(&mut self, core: &mut Core, now: Time, response: Message) {
+        let Setup::Called(called) = &self.setup else { return };
+        let (txn, timer) = (called.txn, called.timer);
         let actions = self.usage.handle(Input::Answer);
         if actions.send == Some(Outgoing::Success) {
             self.finish_setup();
+            self.refresh.described(response.body());
+            self.refresh.agree(now, timer);
             self.send_success(core, now, txn, response, true);
         }
-        Ok(())
     }
 
     /// Ringing is over: nothing to repeat, nothing to expire.
@@ -296,6 +333,11 @@ impl Session {
         {
             *at = now + RING_AGAIN;
             let response = response.clone();
+            if response.header(Name::RSeq).is_some() {
+                // Another one, with its own RSeq.
+                let _ = self.ring_reliably(core, now, response.status().unwrap_or(180), None);
+                return;
+            }
             core.transactions.respond(now, called.txn, response, &mut core.out);
         }
     }
@@ -307,9 +349,14 @@ pub(crate) fn success(
     txn: TxnId,
     session: &Session,
     sdp: &[u8],
+    timer: Option<Terms>,
     headers: &Headers,
 ) -> Result<Message, CommandError> {
     let builder = core.response(txn, 200).ok_or(CommandError::WrongState(session.id))?;
-    let builder = with_abilities(builder.to_tag(&session.tag), &session.contact);
+    let mut builder =
+        with_abilities(builder.to_tag(&session.tag), &session.contact, compose::SUPPORTED);
+    if let Some(timer) = timer {
+        builder = timer.on_success(builder);
+    }
     Ok(with_headers(builder, headers).body(compose::SDP, sdp).build()?)
 }

@@ -4,6 +4,8 @@
 //! of the answer. The first 2xx wins; the others are acknowledged and left with BYE (§13.2.2.4).
 
 use super::offer::{Carrier, Exchange, described};
+use super::refresh::Refresh;
+use super::reliable::{self, Heard, Prack};
 use super::session::{Acked, Because, Calling, Early, MOST_FORKS, MOST_OPEN, Session, Setup};
 use super::usage::{Input, Usage};
 use crate::base::Time;
@@ -34,6 +36,14 @@ pub(crate) struct Order {
     pub headers: Headers,
     pub credentials: Option<Credentials>,
     pub routes: Vec<Uri>,
+    pub prack: Prack,
+}
+
+/// What the fork that answers has said of the answer before.
+struct Answer {
+    preview: Option<Vec<u8>>,
+    /// It came reliably, so that the 2xx can say nothing else (§13.2.1).
+    settled: bool,
 }
 
 impl Session {
@@ -59,7 +69,21 @@ impl Session {
         if !core.config.product.is_empty() {
             builder = builder.header(Name::UserAgent, core.config.product.as_str());
         }
-        builder = with_headers(with_abilities(builder, &contact), &order.headers);
+        // Without an offer of ours the peer's could come in an 18x, whose PRACK had to answer it.
+        let prack = if order.sdp.is_some() { order.prack } else { Prack::Off };
+        let supported = match prack {
+            Prack::Supported => compose::SUPPORTED,
+            Prack::Off | Prack::Required => compose::WITHOUT_PRACK,
+        };
+        builder = with_headers(with_abilities(builder, &contact, supported), &order.headers);
+        if prack == Prack::Required {
+            builder = builder.header(Name::Require, reliable::TAG);
+        }
+        builder = core.config.session_timer.on_invite(builder);
+        let mut refresh = Refresh::default();
+        if let Some(sdp) = &order.sdp {
+            refresh.described(sdp);
+        }
         let body = order.sdp.as_deref().map(|sdp| (compose::SDP, sdp));
         let invite = compose::with_body(builder, body).build()?;
         let user = User::Session(order.session);
@@ -69,6 +93,7 @@ impl Session {
             flow: order.flow,
             client,
             number,
+            offered: order.sdp.is_some(),
             invite: Some(invite),
             early: Vec::new(),
             give_up: Some(now + core.config.first_response.min(core.config.ring_max)),
@@ -88,6 +113,7 @@ impl Session {
             their_offer: None,
             our_offer: None,
             re_invite: None,
+            refresh,
             referral: None,
             our_refer: false,
             login: order.credentials.map(Login::new),
@@ -145,29 +171,43 @@ impl Session {
             return;
         }
         let sdp = described(response).map(<[u8]>::to_vec);
-        self.note_early(flow, response, sdp.clone());
+        let fork = self.note_early(flow, response, sdp.clone());
+        if !self.acknowledge_provisional(core, now, response, fork) {
+            return;
+        }
         let (session, message) = (self.id, response.clone());
         core.tell(Event::Progress { session, status, sdp, message });
     }
 
-    /// Keeps the early dialog of a 1xx with a To tag.
-    fn note_early(&mut self, flow: Flow, response: &Message, sdp: Option<Vec<u8>>) {
+    /// Keeps the early dialog of a 1xx with a To tag: gives its place.
+    fn note_early(
+        &mut self,
+        flow: Flow,
+        response: &Message,
+        sdp: Option<Vec<u8>>,
+    ) -> Option<usize> {
         let Setup::Calling(calling) = &mut self.setup else {
-            return;
+            return None;
         };
-        let Ok(dialog) = Dialog::calling(response, &calling.target, flow) else {
-            return;
-        };
+        let dialog = Dialog::calling(response, &calling.target, flow).ok()?;
         if dialog.remote_tag().is_empty() {
-            return;
+            return None;
         }
-        let known = |early: &&mut Early| early.dialog.remote_tag() == dialog.remote_tag();
-        if let Some(early) = calling.early.iter_mut().find(known) {
-            early.sdp = sdp.or(early.sdp.take());
+        let known = |early: &Early| early.dialog.remote_tag() == dialog.remote_tag();
+        if let Some(fork) = calling.early.iter().position(known) {
+            let early = &mut calling.early[fork];
+            // What it answered for good stands.
+            if !early.heard.answered {
+                early.sdp = sdp.or(early.sdp.take());
+            }
             early.dialog.refresh_target(response);
-        } else if calling.early.len() < MOST_FORKS {
-            calling.early.push(Early { dialog, sdp });
+            return Some(fork);
         }
+        if calling.early.len() == MOST_FORKS {
+            return None;
+        }
+        calling.early.push(Early { dialog, sdp, heard: Heard::default() });
+        Some(calling.early.len() - 1)
     }
 
     /// 2xx: the first one makes the call, another fork's is left, a repeated one acknowledged.
@@ -189,22 +229,29 @@ impl Session {
             return;
         }
         let early = calling.early.iter().position(|early| early.dialog.remote_tag() == tag);
-        let (dialog, preview) = match early.map(|at| calling.early.swap_remove(at)) {
-            Some(Early { mut dialog, sdp }) => {
+        let (dialog, preview, settled) = match early.map(|at| calling.early.swap_remove(at)) {
+            Some(Early { mut dialog, sdp, heard }) => {
                 dialog.confirm(response);
-                (dialog, sdp)
+                (dialog, sdp, heard.answered)
             }
             None => match Dialog::calling(response, &calling.target, flow) {
-                Ok(dialog) => (dialog, None),
+                Ok(dialog) => (dialog, None, false),
                 Err(_) => return,
             },
         };
         let number = calling.number;
+        if !settled && self.exchange == Exchange::Stable {
+            // The answer that closed it was another fork's.
+            self.exchange = Exchange::Ours { by: Carrier::Invite, offered: calling.offered };
+        }
         calling.invite = None;
         calling.give_up = None;
         calling.early.clear();
         self.dialog = Some(dialog);
-        self.answered(core, now, number, response, preview);
+        self.refresh.peer(response);
+        self.refresh.accepted(now, response);
+        let early = Answer { preview, settled };
+        self.answered(core, now, number, response, early);
     }
 
     /// The call is answered: ACK at once, or after our answer when the 2xx brought their offer.
@@ -214,10 +261,11 @@ impl Session {
         now: Time,
         number: u32,
         response: &Message,
-        preview: Option<Vec<u8>>,
+        early: Answer,
     ) {
-        let offered = matches!(self.exchange, Exchange::Ours { offered: true, .. });
-        let sdp = described(response).map(<[u8]>::to_vec);
+        let Answer { preview, settled } = early;
+        let offered = settled || matches!(self.exchange, Exchange::Ours { offered: true, .. });
+        let sdp = described(response).filter(|_| !settled).map(<[u8]>::to_vec);
         let theirs = self.exchange.answered_ours(sdp.is_some());
         let actions = self.usage.handle(Input::Success);
         if theirs && self.usage == Usage::Confirmed {

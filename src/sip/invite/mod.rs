@@ -9,6 +9,8 @@
 //!   calling.rs  our INVITE, until it is answered; its forks and its CANCEL
 //!   within.rs   requests of the peer within the dialog
 //!   ours.rs     our requests within the dialog, and what is answered
+//!   reliable.rs provisional responses that are acknowledged
+//!   refresh.rs  the session timer
 //!   offers.rs   re-INVITE and UPDATE, both ways
 //! ```
 //!
@@ -20,6 +22,8 @@ pub mod calling;
 pub mod offer;
 pub mod offers;
 pub mod ours;
+pub mod refresh;
+pub mod reliable;
 pub mod session;
 pub mod usage;
 pub mod within;

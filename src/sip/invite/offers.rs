@@ -23,6 +23,9 @@ impl Session {
         if offer.is_none() && !request.body().is_empty() {
             return self.refuse_type(core, now, txn);
         }
+        if let Err(least) = core.config.session_timer.answer(request) {
+            return Session::refuse_interval(core, now, txn, least);
+        }
         if let Err(refusal) = self.exchange.open_theirs(Carrier::Invite, offer.is_some()) {
             return refuse_offer(core, now, txn, refusal);
         }
@@ -38,13 +41,27 @@ impl Session {
 
     /// The peer's UPDATE (RFC 3311 §5.2). Without description it only refreshes the target.
     pub(crate) fn update(&mut self, core: &mut Core, now: Time, txn: TxnId, request: &Message) {
+        let timer = match core.config.session_timer.answer(request) {
+            Ok(timer) => timer,
+            Err(least) => return Session::refuse_interval(core, now, txn, least),
+        };
         let Some(sdp) = described(request) else {
             if !request.body().is_empty() {
                 return self.refuse_type(core, now, txn);
             }
             self.refresh_target(request);
             if let Some(builder) = core.response(txn, 200) {
-                core.respond(now, txn, with_abilities(builder, &self.contact));
+                let builder = with_abilities(builder, &self.contact, compose::SUPPORTED);
+                // Within an early dialog it says nothing of the timer (RFC 4028 §8.1).
+                let timer = timer.filter(|_| self.usage.is_established());
+                let builder = match timer {
+                    Some(timer) => timer.on_success(builder),
+                    None => builder,
+                };
+                core.respond(now, txn, builder);
+                if self.usage.is_established() {
+                    self.refresh.agree(now, timer);
+                }
             }
             return;
         };
@@ -87,6 +104,7 @@ impl Session {
             && let Some(number) = self.owed_ack.take()
         {
             self.exchange.close();
+            self.refresh.described(sdp);
             self.acknowledge(core, number, Some(sdp));
             self.try_offer(core, now);
             return Ok(());
@@ -97,9 +115,18 @@ impl Session {
         let Some(request) = core.transactions.request(txn).cloned() else {
             return Err(self.lost_offer());
         };
-        let response = success(core, txn, self, sdp, &Vec::new())?;
+        let established = self.usage.is_established();
+        let timer = core.config.session_timer.answer(&request).unwrap_or(None);
+        let timer = timer.filter(|_| established);
+        let response = success(core, txn, self, sdp, timer, &Vec::new())?;
         self.their_offer = None;
         self.refresh_target(&request);
+        self.refresh.described(sdp);
+        if established {
+            self.refresh.agree(now, timer);
+        } else if let Setup::Called(called) = &mut self.setup {
+            called.preview = Some(sdp.to_vec());
+        }
         match by {
             Carrier::Invite => self.send_success(core, now, txn, response, false),
             Carrier::Update => {
@@ -195,8 +222,9 @@ impl Session {
             return;
         };
         let hop = core.hop(dialog.next_hop());
-        let builder = with_abilities(dialog.request(&method, hop), &self.contact);
-        match builder.body(compose::SDP, &sdp).build() {
+        let builder =
+            with_abilities(dialog.request(&method, hop), &self.contact, compose::WITHOUT_PRACK);
+        match self.refresh.on_request(builder).body(compose::SDP, &sdp).build() {
             Ok(request) => {
                 let client = core.send(now, hop, request, User::Session(self.id));
                 self.open += 1;
@@ -227,7 +255,10 @@ impl Session {
             return;
         }
         self.exchange.close();
-        self.our_offer = None;
+        if let Some(offer) = self.our_offer.take() {
+            self.refresh.described(&offer.sdp);
+        }
+        self.refresh.accepted(now, response);
         let session = self.id;
         core.tell(match described(response) {
             Some(sdp) => Event::OfferAnswered { session, sdp: sdp.to_vec() },

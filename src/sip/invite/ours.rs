@@ -1,6 +1,7 @@
 //! Our requests within the dialog other than offers: INFO, REFER, NOTIFY, and what is answered to
 //! any of them (RFC 3261 §12.2.1).
 
+use super::refresh::longer;
 use super::session::{Because, MOST_OPEN, Session, Setup};
 use super::usage::{Input, Usage};
 use crate::base::Time;
@@ -10,7 +11,7 @@ use crate::sip::digest::client::Challenged;
 use crate::sip::transaction::Tell;
 use crate::sip::transactions::{ClientId, Reply, User};
 use crate::sip::{Flow, compose};
-use crate::wire::sip::{Builder, Message, Method};
+use crate::wire::sip::{Builder, Message, Method, Name};
 
 impl Session {
     /// Sends a request within the dialog of an answered call.
@@ -45,7 +46,8 @@ impl Session {
         response: Option<&Message>,
     ) {
         if let Some(response) = response
-            && self.log_in(core, now, reply, response)
+            && (self.log_in(core, now, reply, response)
+                || self.ask_longer(core, now, reply, response))
         {
             return;
         }
@@ -56,6 +58,12 @@ impl Session {
             Tell::Unreachable => 503,
             _ => 408,
         });
+        if self.refreshed(core, now, reply, status, response) {
+            return;
+        }
+        if let (422, Some(response)) = (status, response) {
+            self.refresh_later(response, now);
+        }
         if status >= 200 {
             self.re_invite.take_if(|(client, _)| *client == reply.id);
         }
@@ -73,7 +81,8 @@ impl Session {
             (Method::Notify, 300.., _) => self.referral = None,
             _ => {}
         }
-        if status == 481 && !self.usage.has_ended() {
+        // A PRACK may come after the final response has ended what it was for.
+        if status == 481 && reply.method != Method::Prack && !self.usage.has_ended() {
             let actions = self.usage.handle(Input::Lost);
             self.act(core, now, actions, Because::default());
         }
@@ -97,16 +106,48 @@ impl Session {
         else {
             return false;
         };
+        self.again(core, now, reply, &[(header, &value)])
+    }
+
+    /// Our first INVITE asked for an interval that is too short for the peer (RFC 4028 §7.4): it is
+    /// sent again with the peer's, once for each that is longer. False when it is not of that.
+    fn ask_longer(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        reply: &Reply,
+        response: &Message,
+    ) -> bool {
+        let first = self.is_first_invite(reply.id) && response.status() == Some(422);
+        let (true, Some(invite)) = (first && !self.usage.has_ended(), &reply.request) else {
+            return false;
+        };
+        let Some((interval, least)) = longer(invite, response) else { return false };
+        let least = least.to_string();
+        let replaced = [(Name::SessionExpires, &interval[..]), (Name::MinSe, least.as_bytes())];
+        self.again(core, now, reply, &replaced)
+    }
+
+    /// Sends a request of ours again with these headers. False when it cannot be.
+    fn again(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        reply: &Reply,
+        replaced: &[(Name, &[u8])],
+    ) -> bool {
+        let Some(request) = &reply.request else { return false };
         let number = match &mut self.dialog {
             Some(dialog) => dialog.skip_seq(),
             None => request.cseq().map_or(1, |cseq| cseq.number) + 1,
         };
         let hop = core.hop(reply.flow);
-        let Ok(again) = compose::again(request, hop, number, (header, &value)) else {
+        let Ok(again) = compose::again(request, hop, number, replaced) else {
             return false;
         };
         let client = core.send(now, hop, again.clone(), User::Session(self.id));
         self.open += 1;
+        self.refresh.retried(reply.id, client);
         if let Some((open, _)) = self.re_invite.as_mut().filter(|(open, _)| *open == reply.id) {
             *open = client;
         }

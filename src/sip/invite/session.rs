@@ -1,6 +1,8 @@
 //! One leg's data: the machines of its state, its dialogs, what is open, its timers.
 
 use super::offer::{Carrier, Exchange};
+use super::refresh::{Refresh, Terms};
+use super::reliable::{Heard, Reliable};
 use super::usage::{Actions, Ending, Outgoing, Usage};
 use crate::base::Time;
 use crate::sip::Flow;
@@ -51,6 +53,8 @@ pub struct Session {
     /// Our re-INVITE, while no final response has come, and when we give it up: its transaction
     /// has no timer once a 100 came.
     pub(crate) re_invite: Option<(ClientId, Time)>,
+    /// The session timer.
+    pub(crate) refresh: Refresh,
     /// The peer's REFER.
     pub(crate) referral: Option<Referral>,
     /// A REFER of ours is under way or reported on.
@@ -86,6 +90,10 @@ pub struct Called {
     pub(crate) preview: Option<Vec<u8>>,
     /// Its Expires has passed then.
     pub(crate) expires: Option<Time>,
+    /// The session timer, once it is answered.
+    pub(crate) timer: Option<Terms>,
+    /// The 18x that are acknowledged.
+    pub(crate) reliable: Reliable,
 }
 
 /// Our own INVITE.
@@ -99,6 +107,8 @@ pub struct Calling {
     pub(crate) client: ClientId,
     /// Its CSeq number.
     pub(crate) number: u32,
+    /// It carries an offer.
+    pub(crate) offered: bool,
     /// The INVITE, for CANCEL; gone after the final response.
     pub(crate) invite: Option<Message>,
     /// Early dialogs.
@@ -117,6 +127,8 @@ pub struct Early {
     pub(crate) dialog: Dialog,
     /// Its preview of the answer.
     pub(crate) sdp: Option<Vec<u8>>,
+    /// What it sent that is acknowledged.
+    pub(crate) heard: Heard,
 }
 
 /// A 2xx of ours that waits for its ACK.
@@ -224,11 +236,16 @@ impl Session {
         if self.usage == Usage::Over {
             return re_invite;
         }
+        let refresh = self.refresh.wake().filter(|_| self.usage == Usage::Confirmed);
         let success = self.unacked.as_ref().map(|u| u.resend.at.min(u.give_up));
         let offer = self.our_offer.as_ref().filter(|o| !o.sent).and_then(|o| o.not_before);
         let (ring, expires, give_up) = match &self.setup {
             Setup::Called(c) => (c.ringing.as_ref().map(|(_, at)| *at), c.expires, None),
             Setup::Calling(c) => (None, None, c.give_up),
+        };
+        let provisional = match &self.setup {
+            Setup::Called(c) if self.usage == Usage::Incoming => c.reliable.wake(),
+            _ => None,
         };
         let give_up_reason = match self.usage {
             Usage::Cancelling => WakeReason::CancelUnanswered,
@@ -238,21 +255,25 @@ impl Session {
             (success, WakeReason::SuccessAgain),
             (offer, WakeReason::OfferAgain),
             (ring, WakeReason::RingAgain),
+            (provisional, WakeReason::ProvisionalAgain),
             (expires, WakeReason::RungOut),
             (give_up, give_up_reason),
         ]
         .into_iter()
         .filter_map(|(at, why)| Some((at?, why)))
         .chain(re_invite)
+        .chain(refresh)
         .min_by_key(|(at, _)| *at)
     }
 
     /// Its timer has come: whatever is due.
     pub(crate) fn wake(&mut self, core: &mut Core, now: Time) {
         self.wake_success(core, now);
+        self.wake_reliable(core, now);
         self.wake_called(core, now);
         self.wake_calling(core, now);
         self.wake_re_invite(core, now);
+        self.wake_refresh(core, now);
         self.try_offer(core, now);
     }
 }

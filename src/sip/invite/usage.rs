@@ -86,7 +86,7 @@ pub enum Input {
     NoSign,
     /// The time for ringing is over (Expires, or the limit on ringing).
     RungOut,
-    /// No ACK for a 2xx of ours in 64 T1.
+    /// No ACK for a 2xx of ours in 64 T1, or no PRACK for an 18x.
     AckMissing,
     /// The peer does not know the dialog any more (481, or 408 to a re-INVITE).
     Lost,
@@ -160,6 +160,10 @@ impl Usage {
             }
             (Incoming, Input::Cancel) => (Over, both(Outgoing::Refusal(487), Ending::Cancelled)),
             (Incoming, Input::Bye) => (Over, both(Outgoing::Refusal(487), Ending::Bye)),
+            // A provisional response that had to be acknowledged was not (RFC 3262 §3).
+            (Incoming, Input::AckMissing) => {
+                (Over, both(Outgoing::Refusal(504), Ending::AckMissing))
+            }
             (Incoming, Input::RungOut) => (Over, both(Outgoing::Refusal(487), Ending::Timeout)),
 
             (Answered { hangup: false }, Input::Ack) => (Confirmed, NOTHING),

@@ -69,6 +69,7 @@ impl Session {
             Method::Bye => self.bye(core, now, txn, request),
             Method::Invite => self.re_invite(core, now, txn, request),
             Method::Update => self.update(core, now, txn, request),
+            Method::Prack => self.prack(core, now, txn, request),
             Method::Info => self.info(core, now, txn, request),
             Method::Refer => self.refer_asked(core, now, txn, request),
             Method::Notify => self.notified(core, now, txn, request),

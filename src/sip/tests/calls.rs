@@ -1,7 +1,7 @@
 //! Calls from INVITE to BYE, with every message in its place and every datagram that may be lost.
 
 use super::pair::{A, B, Pair, SDP, SDP2, names};
-use crate::sip::{Command, CommandError, Event, Transport};
+use crate::sip::{Command, CommandError, Event, Prack, Transport};
 
 #[test]
 fn a_call_is_set_up_answered_and_ended() {
@@ -9,9 +9,12 @@ fn a_call_is_set_up_answered_and_ended() {
     let a = pair.call(A, Some(SDP));
     pair.run(50);
     let b = pair.invited(B);
-    pair.command(B, Command::Ring { session: b, status: 180, sdp: None });
+    pair.command(B, Command::Ring { session: b, status: 180, sdp: None, prack: Prack::Off });
     pair.run(50);
-    pair.command(B, Command::Ring { session: b, status: 183, sdp: Some(SDP2.to_vec()) });
+    pair.command(
+        B,
+        Command::Ring { session: b, status: 183, sdp: Some(SDP2.to_vec()), prack: Prack::Off },
+    );
     pair.run(50);
     pair.command(B, Command::Answer { session: b, sdp: None, headers: vec![] });
     pair.run(50);

@@ -2,7 +2,7 @@
 
 use super::pair::{A, B, Pair, SDP, SDP2, names};
 use crate::base::Duration;
-use crate::sip::{Command, Event};
+use crate::sip::{Command, Event, Prack};
 use crate::wire::sip::{Message, Method};
 
 /// Drops the messages for which `which` says so, at most `times`.
@@ -32,7 +32,7 @@ fn whole_call(pair: &mut Pair) -> [Vec<String>; 2] {
     let a = pair.call(A, Some(SDP));
     pair.run(9_000);
     let b = pair.invited(B);
-    pair.command(B, Command::Ring { session: b, status: 180, sdp: None });
+    pair.command(B, Command::Ring { session: b, status: 180, sdp: None, prack: Prack::default() });
     pair.run(1_000);
     pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
     pair.run(9_000);

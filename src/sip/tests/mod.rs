@@ -11,4 +11,6 @@ mod offers;
 mod outside;
 mod races;
 mod refer;
+mod reliable;
+mod session_timer;
 mod torture;

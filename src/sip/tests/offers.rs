@@ -1,7 +1,7 @@
 //! Offer and answer within a call: hold, late offers, glare, refusals.
 
 use super::pair::{A, B, Pair, SDP, SDP2, names};
-use crate::sip::{By, Command, CommandError, Event, OfferKind, SessionId};
+use crate::sip::{By, Command, CommandError, Event, OfferKind, Prack, SessionId};
 use crate::wire::sip::{Message, Method};
 
 const HOLD: &[u8] = b"v=0\r\no=a 1 2 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\na=sendonly\r\n";
@@ -175,7 +175,15 @@ fn an_invite_without_offer_is_answered_with_one_and_acknowledged_with_the_answer
         .agent
         .command(pair.now, Command::Answer { session: b, sdp: None, headers: vec![] });
     assert_eq!(nothing, Err(CommandError::SdpMissing(b)));
-    pair.command(B, Command::Ring { session: b, status: 183, sdp: Some(SDP2.to_vec()) });
+    pair.command(
+        B,
+        Command::Ring {
+            session: b,
+            status: 183,
+            sdp: Some(SDP2.to_vec()),
+            prack: Prack::default(),
+        },
+    );
     pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
     pair.run(50);
     let heard = pair.heard(A);

@@ -2,7 +2,7 @@
 
 use super::pair::{A, B, Pair, SDP, names};
 use crate::base::Duration;
-use crate::sip::{AgentConfig, Command, CommandError, Event, TxnId};
+use crate::sip::{AgentConfig, Command, CommandError, Event, Prack, TxnId};
 use crate::wire::sip::{Message, Name, NameAddr, Uri};
 
 /// A request to B by hand; `first` is its method and URI.
@@ -47,7 +47,7 @@ fn what_section_8_2_refuses() {
         ("OPTIONS sip:b@192.0.2.2", "Require: 100rel, foo\r\n", 420),
         ("OPTIONS sip:b@192.0.2.2", "To: <sip:c@h>\r\n", 400),
         ("FROBNICATE sip:b@192.0.2.2", "", 405),
-        ("PRACK sip:b@192.0.2.2", "", 405),
+        ("PRACK sip:b@192.0.2.2", "", 481),
         ("INVITE sip:b@192.0.2.2", "Contact: <sip:a@h>\r\nContact: <sip:a@h>\r\n", 400),
         ("INVITE sip:b@192.0.2.2", "Contact: *\r\n", 400),
         ("INVITE sip:b@192.0.2.2", "Contact: <sip:a@h>\r\nAccept: text/plain\r\n", 406),
@@ -173,6 +173,7 @@ fn beyond_the_limits_new_calls_get_503_and_calls_in_being_go_on() {
         headers: vec![],
         credentials: None,
         routes: vec![],
+        prack: Prack::default(),
     };
     assert_eq!(pair.sides[A].agent.command(pair.now, another), Err(CommandError::Full));
     pair.inject(A, &request(&format!("INVITE {US}"), "i", "Contact: <sip:a@h>\r\n"));

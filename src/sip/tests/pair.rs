@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::base::{Duration, Rng, Time};
 use crate::sip::{
-    Action, Agent, AgentConfig, Command, Counts, Credentials, End, Event, Flow, SessionId,
+    Action, Agent, AgentConfig, Command, Counts, Credentials, End, Event, Flow, Prack, SessionId,
     Transport,
 };
 use crate::wire::sip::{Builder, Message, Name, NameAddr, Uri};
@@ -132,6 +132,7 @@ impl Pair {
             headers: Vec::new(),
             credentials,
             routes: Vec::new(),
+            prack: Prack::default(),
         };
         self.command(from, command);
         session

@@ -2,7 +2,7 @@
 
 use super::pair::{A, B, Pair, SDP, SDP2, names};
 use crate::base::Duration;
-use crate::sip::{Command, Event};
+use crate::sip::{Command, Event, Prack};
 use crate::wire::sip::{Message, Method};
 
 #[test]
@@ -64,7 +64,17 @@ fn hang_up_at(at: u64, by: usize, lost: Option<Method>) {
         }
         if let Some(b) = b {
             match step {
-                60 => _ = pair.try_command(B, Command::Ring { session: b, status: 180, sdp: None }),
+                60 => {
+                    _ = pair.try_command(
+                        B,
+                        Command::Ring {
+                            session: b,
+                            status: 180,
+                            sdp: None,
+                            prack: Prack::default(),
+                        },
+                    )
+                }
                 120 => {
                     let sdp = Some(SDP2.to_vec());
                     pair.try_command(B, Command::Answer { session: b, sdp, headers: vec![] });
@@ -144,7 +154,7 @@ fn ringing_ends_by_the_callers_limit_and_by_expires() {
     pair.call(A, Some(SDP));
     pair.run(50);
     let b = pair.invited(B);
-    pair.command(B, Command::Ring { session: b, status: 180, sdp: None });
+    pair.command(B, Command::Ring { session: b, status: 180, sdp: None, prack: Prack::default() });
     pair.run(119_000);
     assert_eq!(pair.sent(B, "SIP/2.0 180"), 2, "once more after a minute");
     pair.run(2_000);

@@ -105,7 +105,8 @@ fn info_options_and_unknown_events_within_a_call() {
         ("NOTIFY", "Event: x\r\n", Some(489)),
         ("NOTIFY", "Event: refer\r\n\r\nSIP/2.0 200 OK", Some(481)),
         ("REFER", "", Some(400)),
-        ("PRACK", "", Some(405)),
+        ("PRACK", "", Some(400)),
+        ("PUBLISH", "", Some(405)),
         ("MESSAGE", "", None),
     ] {
         assert_eq!(ask(&mut pair, method, more), status, "{method} {more}");

@@ -9,6 +9,7 @@ use super::name::Name;
 use super::name_addr::NameAddr;
 use super::params::Params;
 use super::replaces::Replaces;
+use super::session_expires::SessionExpires;
 use super::via::Via;
 
 impl Message {
@@ -130,6 +131,19 @@ impl Message {
         })
     }
 
+    /// Session-Expires (RFC 4028).
+    pub fn session_expires(&self) -> Result<Option<SessionExpires>, HeaderError> {
+        self.parse_optional(Name::SessionExpires, SessionExpires::parse)
+    }
+
+    /// Min-SE in seconds (RFC 4028 §5); parameters are passed over.
+    pub fn min_se(&self) -> Result<Option<u32>, HeaderError> {
+        self.parse_optional(Name::MinSe, |text| {
+            let end = text.iter().position(|b| *b == b';').unwrap_or(text.len());
+            seconds(lex::trim(&text[..end]))
+        })
+    }
+
     /// RSeq (RFC 3262), at least 1.
     pub fn rseq(&self) -> Result<Option<u32>, HeaderError> {
         self.parse_optional(Name::RSeq, |text| match lex::number(text, u32::MAX)? {
@@ -173,8 +187,8 @@ impl Message {
         self.parse_optional(Name::Replaces, Replaces::parse)
     }
 
-    /// A value of the shape `token;parameters`: Event, Subscription-State, Session-Expires,
-    /// Content-Disposition. The first value when there are several.
+    /// A value of the shape `token;parameters`: Event, Subscription-State, Content-Disposition.
+    /// The first value when there are several.
     pub fn token_with_params(&self, name: Name) -> Result<Option<(&[u8], Params)>, HeaderError> {
         let Some(value) = self.header(name) else {
             return Ok(None);
