@@ -7,6 +7,7 @@ mod simulation {
     mod care_line;
     mod clocks;
     mod conference;
+    mod consult;
     mod endings;
     mod hold;
     mod keeping;

@@ -102,6 +102,21 @@ impl Call {
         Some(peer)
     }
 
+    /// The party on `leg`, which talks with nobody, goes over to another call.
+    pub fn give_up(&mut self, leg: LegId) -> Option<Connection> {
+        let at = self.connections.iter().position(|c| c.leg == leg && c.peer.is_none())?;
+        Some(self.connections.remove(at))
+    }
+
+    /// Takes a party of another call in, as one that we called. `false`: the call is full.
+    pub fn adopt(&mut self, connection: Connection) -> bool {
+        if self.connections.len() >= MAX_CONNECTIONS || self.get(connection.leg).is_some() {
+            return false;
+        }
+        self.connections.push(Connection { role: Role::Callee, ..connection });
+        true
+    }
+
     /// The party on `leg` has gone.
     pub fn clear(&mut self, leg: LegId) -> Option<Cleared> {
         let peer = self.part(leg);

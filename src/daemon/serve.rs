@@ -103,6 +103,7 @@ impl Appliance {
                 config: config.clone(),
                 plan,
                 listening: listening.clone(),
+                workers: engine.workers(),
                 last_fact: store.next_seq() - 1,
                 zone,
                 rng: entropy()?,

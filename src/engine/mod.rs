@@ -231,6 +231,10 @@ impl Engine {
     pub fn taken_ports(&self) -> usize {
         self.taken
     }
+    /// How many workers run.
+    pub fn workers(&self) -> usize {
+        self.crew.workers.len()
+    }
     /// The workers' figures.
     pub fn figures(&self) -> Figures {
         self.figures.clone()

@@ -19,7 +19,7 @@ use crate::sip::{
 use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
-use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
+use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Replaces, ToWire, Uri};
 
 /// How a phone is set up.
 #[derive(Clone, Debug)]
@@ -275,6 +275,21 @@ impl Phone {
     pub fn refer(&mut self, now: Time, number: &str) {
         let Some(session) = self.session else { return };
         let refer_to = self.address(number);
+        self.command(now, Command::Refer { session, refer_to, referred_by: None });
+    }
+
+    /// The name of its call's dialog, for a REFER that is to take the dialog's place.
+    pub fn line(&self) -> Option<Replaces> {
+        self.agent.replaces(self.session?)
+    }
+
+    /// Joins the other party with whom talks on `line`, another line of this phone (RFC 5589 §7).
+    pub fn refer_to_line(&mut self, now: Time, number: &str, line: &Replaces) {
+        let Some(session) = self.session else { return };
+        let named = String::from_utf8_lossy(&line.to_bytes()).into_owned();
+        let escaped = named.replace(';', "%3B").replace('=', "%3D").replace('@', "%40");
+        let text = format!("<sip:{number}@{}?Replaces={escaped}>", self.setup.server);
+        let Ok(refer_to) = NameAddr::parse(text.as_bytes()) else { return };
         self.command(now, Command::Refer { session, refer_to, referred_by: None });
     }
 

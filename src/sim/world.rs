@@ -120,6 +120,7 @@ impl World {
             config,
             plan,
             listening: vec![(Transport::Udp, SIP)],
+            workers: 1,
             last_fact: 0,
             zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
             rng: rng.split(),

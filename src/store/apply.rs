@@ -68,6 +68,10 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
             vec![sqlx::query(update).bind(wall.0).bind(text(*call)).bind(leg.0 as i64)]
         }
         LegAnswered { call, leg } => leg_answered(wall, *call, *leg),
+        LegMoved { call, leg, from } => {
+            let update = "UPDATE OR IGNORE legs SET call = ? WHERE call = ? AND leg = ?";
+            vec![sqlx::query(update).bind(text(*call)).bind(text(*from)).bind(leg.0 as i64)]
+        }
         LegEnded { .. } => leg_ended(wall, &fact.kind).into_iter().collect(),
         RecordingMended { call, path, samples, ms } => mended(*call, path, *samples, *ms),
         RecordingBegan { .. }

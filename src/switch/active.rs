@@ -107,6 +107,8 @@ pub struct Transfer {
 pub struct Active {
     /// Its parties.
     pub call: Call,
+    /// Whose legs its legs share an RTP worker with: its own, or an earlier call's of the phone that began it.
+    pub group: CallId,
     /// Its legs, with those whose ports are being closed. The last one takes the call with it.
     pub legs: u32,
     /// The plan as it was when the call began: a reload does not touch it.

@@ -245,10 +245,12 @@ impl Switch {
                 context: caller.context.clone(),
             },
         );
+        let group = self.group_of(id, &caller.device);
         let call = Call::new(id, leg, caller.device, now);
         let deadline = now.at + self.config.limits.call_duration;
         let active = Active {
             call,
+            group,
             legs: 0,
             plan: self.plan.clone(),
             interp: None,
@@ -287,12 +289,14 @@ impl Switch {
             let party = party(&connection.device);
             self.fact(now, FactKind::LegBegan { call: leg.call, leg: leg.id, party, role });
         }
+        let mut group = leg.call;
         if let Some(active) = self.calls.get_mut(&leg.call) {
             active.legs += 1;
+            group = active.group;
         }
         self.sessions.insert(leg.session, leg.id);
         let near = leg.flow.local.ip();
-        let open = control::Command::Open { leg: leg.id, group: leg.call, near };
+        let open = control::Command::Open { leg: leg.id, group, near };
         self.out.push_back(Output::Media(open));
         self.legs.insert(leg.id, leg);
     }

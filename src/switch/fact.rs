@@ -328,6 +328,15 @@ pub enum FactKind {
         /// Whereto.
         to: String,
     },
+    /// A party has gone over from another call, by an attended transfer.
+    LegMoved {
+        /// The call that it belongs to from now on.
+        call: CallId,
+        /// Its leg.
+        leg: LegId,
+        /// The call that it belonged to.
+        from: CallId,
+    },
     /// A party pressed a key.
     Digit {
         /// The call.
@@ -512,7 +521,7 @@ impl FactKind {
             LegAnswered { call, .. } | LegEnded { call, .. } | Bridged { call, .. } => Some(*call),
             Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
-            NoRtp { call, .. } | RtpLost { call, .. } => Some(*call),
+            NoRtp { call, .. } | RtpLost { call, .. } | LegMoved { call, .. } => Some(*call),
             RoomJoined { call, .. } | RoomRefused { call, .. } | RoomLeft { call, .. } => {
                 Some(*call)
             }
@@ -558,6 +567,7 @@ impl FactKind {
             Held { .. } => "held",
             Retrieved { .. } => "retrieved",
             Transferred { .. } => "transferred",
+            LegMoved { .. } => "leg_moved",
             Digit { .. } => "digit",
             SourceMoved { .. } => "source_moved",
             NoRtp { .. } => "no_rtp",
@@ -643,6 +653,7 @@ mod tests {
             Held { call, leg: b },
             Retrieved { call, leg: b },
             Transferred { call, by: b, who: a, to: s("1002") },
+            LegMoved { call, leg: b, from: CallId::new(Wall(1), 2) },
             Digit { call, leg: a, digit: None, by: KeyBy::Info },
             SourceMoved { call, leg: a, from: s("10.0.0.9:4000"), to: s("10.0.0.9:4002") },
             NoRtp { call, leg: a, silent_ms: 3_000, one_way: true },

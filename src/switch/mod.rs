@@ -22,6 +22,7 @@ mod alarm;
 mod arrival;
 pub mod console;
 mod console_in;
+mod consult;
 mod dial;
 mod effects;
 mod ending;
@@ -78,6 +79,8 @@ pub struct Setup {
     pub plan: Arc<Plan>,
     /// Where SIP is listened on, as peers see it.
     pub listening: Vec<(Transport, SocketAddr)>,
+    /// RTP workers: calls of different ones meet in a conference only.
+    pub workers: usize,
     /// Sequence number of the last fact in the journal.
     pub last_fact: u64,
     /// The node's time zone: the configuration's, or the system's.
@@ -91,6 +94,7 @@ pub struct Switch {
     config: Config,
     plan: Arc<Plan>,
     listening: Vec<(Transport, SocketAddr)>,
+    workers: usize,
     agent: Agent,
     registrar: Registrar,
     verifier: Verifier,
@@ -139,7 +143,7 @@ struct Counts {
 impl Switch {
     /// An exchange without calls.
     pub fn new(setup: Setup, now: Now) -> Switch {
-        let Setup { config, plan, listening, last_fact, zone, mut rng } = setup;
+        let Setup { config, plan, listening, workers, last_fact, zone, mut rng } = setup;
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),
@@ -169,6 +173,7 @@ impl Switch {
             config,
             plan,
             listening,
+            workers,
         };
         switch.gateways.configure(pings::gateways(&switch.config));
         let node = switch.config.node.name.to_string();

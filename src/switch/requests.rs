@@ -200,6 +200,7 @@ mod tests {
             config,
             plan: Arc::new(plan),
             listening: vec![(Transport::Tcp, BELFRY.parse().expect("an address"))],
+            workers: 1,
             last_fact: 0,
             zone: jiff::tz::TimeZone::UTC,
             rng: Rng::from_seed(1),

@@ -71,8 +71,9 @@ impl Switch {
                 self.with_leg(session, |s, leg| s.info(now, leg, &content_type, &body));
             }
             Event::Refer { session, txn, refer_to, replaces, .. } => {
-                self.with_leg(session, |s, leg| {
-                    s.refer(now, leg, txn, &refer_to, replaces.is_some())
+                self.with_leg(session, |s, leg| match &replaces {
+                    Some(replaces) => s.consulted(now, leg, txn, replaces),
+                    None => s.refer(now, leg, txn, &refer_to),
                 });
             }
             // We send no REFER yet.

@@ -80,6 +80,7 @@ impl Rig {
             config: config(limits),
             plan: plan(TimeZone::UTC),
             listening: vec![(Transport::Udp, BELFRY.parse().expect("an address"))],
+            workers: 1,
             last_fact: 0,
             zone: TimeZone::UTC,
             rng: Rng::from_seed(1),

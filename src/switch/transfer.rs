@@ -24,26 +24,12 @@ use super::sound::music;
 use super::{Level, Switch};
 
 /// A party whose transfer is done hangs up by itself; if it has not after this long, we do.
-const RELEASE: Duration = Duration::from_secs(3);
+pub(super) const RELEASE: Duration = Duration::from_secs(3);
 
 impl Switch {
     /// The party on `leg_id` asks by REFER.
-    pub(super) fn refer(
-        &mut self,
-        now: Now,
-        leg_id: LegId,
-        txn: TxnId,
-        refer_to: &NameAddr,
-        replaces: bool,
-    ) {
+    pub(super) fn refer(&mut self, now: Now, leg_id: LegId, txn: TxnId, refer_to: &NameAddr) {
         let status = match user(&refer_to.uri).filter(|number| !number.is_empty()) {
-            _ if replaces => {
-                self.log(
-                    Level::Warning,
-                    "attended transfer by REFER with Replaces is not in this version",
-                );
-                501
-            }
             None => 400,
             Some(number) if self.transfer(now, leg_id, &number, true) => 202,
             Some(_) => 603,
@@ -75,7 +61,7 @@ impl Switch {
     }
 
     /// Takes the two apart and notes what to go back to. `false`: there is nobody to transfer.
-    fn transfer(&mut self, now: Now, by: LegId, number: &str, notify: bool) -> bool {
+    pub(super) fn transfer(&mut self, now: Now, by: LegId, number: &str, notify: bool) -> bool {
         let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return false };
         let Some(active) = self.calls.get_mut(&id) else { return false };
         let Some(who) = active.call.peer(by) else { return false };
@@ -151,7 +137,7 @@ impl Switch {
     }
 
     /// Sends the transferred party on its new way.
-    fn redirect(&mut self, now: Now, by: LegId) {
+    pub(super) fn redirect(&mut self, now: Now, by: LegId) {
         let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return };
         let Some(active) = self.calls.get(&id) else { return };
         let Some(transfer) = &active.transfer else { return };

@@ -173,6 +173,14 @@ impl House {
         self.until_state(callee, State::Talking);
         self.until_state(caller, State::Talking);
     }
+    /// A second line of phone `n` (0 for 1001): the same number and tone, its own sockets.
+    pub fn second_line(&mut self, n: usize) -> usize {
+        let mut setup = self.world.phone(self.phones[n]).setup().clone();
+        (setup.sip, setup.rtp) = World::addresses(50 + n as u16);
+        let line = self.world.add(setup, Rng::from_seed(50 + n as u64));
+        self.phones.push(line);
+        line
+    }
     /// The two hear each other and nobody else.
     pub fn hear_each_other(&mut self, a: usize, b: usize) {
         let tone = |house: &House, phone: usize| house.world.phone(phone).setup().hz;

@@ -83,8 +83,8 @@ fn required(request: &Message) -> Result<(), Refusal> {
     let unsupported: Vec<String> = request
         .headers(Name::Require)
         .filter(|option| {
-            let known = |known: &&str| option.eq_ignore_ascii_case(known.as_bytes());
-            !compose::EXTENSIONS.iter().any(|name| known(&name))
+            let known = |known: &str| option.eq_ignore_ascii_case(known.as_bytes());
+            !compose::EXTENSIONS.iter().any(|name| known(name))
         })
         .map(|option| String::from_utf8_lossy(option).into_owned())
         .collect();

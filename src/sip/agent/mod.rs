@@ -32,7 +32,7 @@ use super::transaction::{Tell, Timing};
 use super::transactions::Transactions;
 use super::{Flow, digest};
 use crate::base::{Duration, Rng, Time};
-use crate::wire::sip::Message;
+use crate::wire::sip::{Message, Replaces};
 
 /// What the daemon sets.
 #[derive(Clone, Debug)]
@@ -237,6 +237,29 @@ impl Agent {
             }
             self.reap();
         }
+    }
+
+    /// The session of a call in being whose dialog is named so (RFC 3891 §3).
+    pub fn replaced(&self, replaces: &Replaces) -> Option<SessionId> {
+        let id = *self.by_tag.get(&Token::parse(&replaces.to_tag)?)?;
+        let session = self.sessions.get(&id).filter(|session| !session.usage.has_ended())?;
+        let dialog = session.dialog.as_ref()?;
+        let named =
+            *dialog.call_id() == *replaces.call_id && *dialog.remote_tag() == *replaces.from_tag;
+        named.then_some(id)
+    }
+
+    /// The name of a session's dialog as its peer knows it, of the first fork while it rings: for a
+    /// REFER of ours that is to take the dialog's place.
+    pub fn replaces(&self, id: SessionId) -> Option<Replaces> {
+        let session = self.sessions.get(&id)?;
+        let dialog = session.dialog.as_ref().or_else(|| session.early())?;
+        Some(Replaces {
+            call_id: dialog.call_id().into(),
+            to_tag: dialog.remote_tag().into(),
+            from_tag: session.tag.text().into(),
+            early_only: false,
+        })
     }
 
     /// What the agent holds.

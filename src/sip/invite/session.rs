@@ -216,6 +216,14 @@ impl Session {
         self.usage == Usage::Over && self.open == 0
     }
 
+    /// The first early dialog of a call of ours.
+    pub(crate) fn early(&self) -> Option<&Dialog> {
+        match &self.setup {
+            Setup::Calling(calling) => calling.early.first().map(|early| &early.dialog),
+            Setup::Called(_) => None,
+        }
+    }
+
     /// How many dialogs it holds, early ones included.
     pub(crate) fn dialogs(&self) -> usize {
         let early = match &self.setup {

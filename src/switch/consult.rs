@@ -1,0 +1,203 @@
+//! Attended transfer: a phone that talks on two lines joins those it talks with (R2), by REFER with
+//! Replaces (RFC 5589 §7, RFC 3891).
+//!
+//! ```text
+//!   customer ══ line 1 ══ agent ══ line 2 ══ colleague        REFER on line 1, Replaces: line 2
+//!       └────────────── the customer's call ────────────┘     colleague moves into it,
+//!                            agent: NOTIFY 200, BYE, BYE      the agent's lines end
+//! ```
+//!
+//! The call of whoever is transferred goes on: its record, its recording, what its plan does after the
+//! talk. Where line 2 only rings still, or is somewhere in the plan, the party is sent on to the
+//! number that was dialled there.
+//!
+//! Both lines have to be on one RTP worker: a call that a phone begins while it is in another is put
+//! there ([`Switch::group_of`]). Not here: joining by a key, without REFER.
+
+use crate::base::{CallId, LegId, Now};
+use crate::call::Device;
+use crate::dialplan::effect::Target;
+use crate::sip::{Command, TxnId};
+use crate::wire::q850::Cause;
+use crate::wire::sip::Replaces;
+
+use super::active::Doing;
+use super::fact::{EndedBy, FactKind};
+use super::leg::Stage;
+use super::transfer::RELEASE;
+use super::{Level, Switch};
+
+/// The two lines of an attended transfer, and who is on their far ends.
+#[derive(Clone, Copy)]
+struct Lines {
+    /// The line that REFER came on.
+    first: LegId,
+    /// The call of whoever is transferred.
+    call: CallId,
+    /// Who is transferred.
+    who: LegId,
+    /// The line that it is to take the place of.
+    second: LegId,
+    /// That line's call.
+    other: CallId,
+}
+
+impl Switch {
+    /// The calls whose legs live on one RTP worker with those of a new call by `device`: those of the
+    /// call that it is in, so that it can join the two.
+    pub(super) fn group_of(&self, id: CallId, device: &Device) -> CallId {
+        if !device.is_phone() {
+            return id;
+        }
+        let lives = |leg: &&super::leg::Leg| leg.stage != Stage::Over;
+        let own = self.legs.values().filter(lives).find_map(|leg| {
+            let active = self.calls.get(&leg.call)?;
+            (active.call.get(leg.id)?.device == *device).then_some(active.group)
+        });
+        own.unwrap_or(id)
+    }
+
+    /// REFER on `leg` that asks to take the place of another dialog: the status to answer it with.
+    pub(super) fn consulted(&mut self, now: Now, leg: LegId, txn: TxnId, replaces: &Replaces) {
+        let session = self.agent.replaced(replaces);
+        let Some(second) = session.and_then(|session| self.sessions.get(&session).copied()) else {
+            return self.answer_refer(now, txn, 481);
+        };
+        let Some(lines) = self.lines(leg, second) else {
+            return self.answer_refer(now, txn, 603);
+        };
+        match self.far_end(lines) {
+            Some((with, target)) if self.on_one_worker(lines) => {
+                self.answer_refer(now, txn, 202);
+                self.join_lines(now, lines, with, target);
+            }
+            Some(_) => {
+                self.log(
+                    Level::Error,
+                    format!(
+                        "call {}: its two lines are on different RTP workers and cannot be joined",
+                        lines.call
+                    ),
+                );
+                self.answer_refer(now, txn, 503);
+            }
+            None => self.send_to_number(now, lines, txn),
+        }
+    }
+
+    fn answer_refer(&mut self, now: Now, txn: TxnId, status: u16) {
+        self.ask(now, Command::Respond { txn, status, headers: vec![], body: None });
+    }
+
+    /// The lines, if one phone has both and talks on the first.
+    fn lines(&self, first: LegId, second: LegId) -> Option<Lines> {
+        let (one, two) = (self.legs.get(&first)?, self.legs.get(&second)?);
+        let (call, other) = (one.call, two.call);
+        let (active, consult) = (self.calls.get(&call)?, self.calls.get(&other)?);
+        let same = active.call.get(first)?.device == consult.call.get(second)?.device;
+        let talks = matches!(active.doing, Doing::Talking { .. }) && active.transfer.is_none();
+        let who = active.call.peer(first)?;
+        (same && talks && call != other).then_some(Lines { first, call, who, second, other })
+    }
+
+    /// With whom the second line talks, as the plan named it.
+    fn far_end(&self, lines: Lines) -> Option<(LegId, Target)> {
+        let consult = self.calls.get(&lines.other)?;
+        let with = consult.call.peer(lines.second)?;
+        match &consult.doing {
+            Doing::Talking { target, .. } => Some((with, target.clone())),
+            _ => None,
+        }
+    }
+
+    fn on_one_worker(&self, lines: Lines) -> bool {
+        let group = |call| self.calls.get(&call).map(|active| active.group);
+        self.workers == 1 || group(lines.call) == group(lines.other)
+    }
+
+    /// Takes `with` over into the first line's call, where it talks with whom the first line talked with.
+    fn join_lines(&mut self, now: Now, lines: Lines, with: LegId, target: Target) {
+        let Lines { first, call, who, second, other } = lines;
+        let recorded = self.calls.get(&other).is_some_and(|consult| consult.recording.is_some());
+        self.part(now, other, second);
+        self.part(now, call, first);
+        if let Some(consult) = self.calls.get_mut(&other) {
+            consult.leave_step(now.at);
+            // The plan of whoever has left serves nobody any more.
+            if consult.call.subject == with {
+                consult.call.subject = second;
+                consult.interp = None;
+            }
+        }
+        self.stop_recording(other);
+        let Some(number) = self.move_leg(now, with, other, call) else { return };
+        self.fact(now, FactKind::Transferred { call, by: first, who, to: number });
+        if let Some(active) = self.calls.get_mut(&call) {
+            active.leave_step(now.at);
+            active.doing = Doing::Talking { with, target, since: now.at };
+            if active.call.subject == first {
+                active.call.subject = who;
+            }
+            let agent = active.call.get(with).filter(|c| c.device.is_phone());
+            active.agent = agent.map(|c| c.device.number().to_owned()).or(active.agent.take());
+        }
+        self.rejoin(now, call, who, with);
+        if recorded {
+            self.record(now, call, true);
+        }
+        self.let_go(now, lines);
+        self.rearm(call);
+    }
+
+    /// `leg` is a party of `to` from now on; gives its number.
+    fn move_leg(&mut self, now: Now, leg: LegId, from: CallId, to: CallId) -> Option<String> {
+        let connection = self.calls.get_mut(&from)?.call.give_up(leg)?;
+        let number = connection.device.number().to_owned();
+        let adopted = self.calls.get_mut(&to).is_some_and(|active| active.call.adopt(connection));
+        if !adopted {
+            self.hang_up(now, leg, Cause::SWITCH_CONGESTION, EndedBy::Fault);
+            return None;
+        }
+        for (call, more) in [(from, false), (to, true)] {
+            if let Some(active) = self.calls.get_mut(&call) {
+                active.legs = if more { active.legs + 1 } else { active.legs.saturating_sub(1) };
+            }
+        }
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.call = to;
+        }
+        self.fact(now, FactKind::LegMoved { call: to, leg, from });
+        Some(number)
+    }
+
+    /// The phone hears that it is done, and should hang up both lines.
+    fn let_go(&mut self, now: Now, lines: Lines) {
+        if let Some(leg) = self.legs.get(&lines.first) {
+            let session = leg.session;
+            self.ask(now, Command::NotifyRefer { session, status: 200, last: true });
+        }
+        for (call, line) in [(lines.call, lines.first), (lines.other, lines.second)] {
+            if let Some(active) = self.calls.get_mut(&call) {
+                active.release = Some((line, now.at + RELEASE));
+            }
+            self.rearm(call);
+        }
+    }
+
+    /// Nobody talks on the second line yet: the party is sent to the number dialled there, and that
+    /// line ends.
+    fn send_to_number(&mut self, now: Now, lines: Lines, txn: TxnId) {
+        let consult = self.calls.get(&lines.other);
+        let dialled = consult.filter(|consult| consult.subject() == lines.second);
+        let Some(number) = dialled.map(|consult| consult.to.clone()) else {
+            return self.answer_refer(now, txn, 603);
+        };
+        self.hang_up(now, lines.second, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        if self.transfer(now, lines.first, &number, true) {
+            self.answer_refer(now, txn, 202);
+            self.redirect(now, lines.first);
+        } else {
+            self.answer_refer(now, txn, 603);
+        }
+    }
+}
