@@ -109,6 +109,10 @@ impl<T> Dialling<T> {
     pub fn attempt(&mut self, leg: LegId) {
         self.ringing.push(leg);
     }
+    /// Whether `leg` is one of those that are rung now.
+    pub fn rings(&self, leg: LegId) -> bool {
+        self.ringing.contains(&leg)
+    }
     /// A target could not even be tried.
     pub fn refused(&mut self, failure: Failure) {
         self.note(failure);

@@ -148,6 +148,23 @@ choice! {
 }
 
 choice! {
+    /// Which gateway of a trunk is tried first.
+    TrunkChoice {
+        InOrder = "in-order": "As written.",
+        LeastUsed = "least-used": "The one with the smallest part of its channels in use.",
+        Weighted = "weighted": "By chance, each with its weight.",
+    } later []
+}
+
+choice! {
+    /// What a 503 to a gateway's OPTIONS means.
+    Ping503 {
+        Up = "up": "It is there: any answer is one.",
+        Down = "down": "It takes no calls, as if it had not answered.",
+    } later []
+}
+
+choice! {
     /// What becomes of a recording when its call is over.
     Pack {
         Opus = "opus": "Ogg/Opus, in two channels.",

@@ -8,7 +8,8 @@ use super::keys::{
     Store,
 };
 use super::name::FeatureCode;
-use super::setting::Reader;
+use super::setting::{Reader, nearest};
+use super::trunk::{Numbers, Trunk};
 
 /// The sections as far as they could be read; a refused one is `None`, and what depends on it is
 /// not checked, so that one fault is not reported as two.
@@ -18,6 +19,8 @@ pub(super) struct Draft {
     pub(super) media: Option<Media>,
     /// With their place in the text's order: a refused one leaves a gap.
     pub(super) gateways: Vec<(usize, Gateway)>,
+    pub(super) trunks: Vec<(usize, Trunk)>,
+    pub(super) numbers: Option<Numbers>,
     pub(super) phones: Vec<(usize, Phone)>,
     pub(super) dialplan: Option<Dialplan>,
     pub(super) record: Option<Record>,
@@ -43,6 +46,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
         enough_ports(media, draft, reader);
     }
     gateways(&draft.gateways, reader);
+    trunks(&draft.trunks, &draft.gateways, reader);
     phones(&draft.phones, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);
@@ -136,6 +140,11 @@ fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
                 "give it another name",
             );
         }
+        if gateway.keep_in >= gateway.channels {
+            let what = "`keep_in` leaves no channel for calls out";
+            let remedy = format!("write at most {}", gateway.channels.saturating_sub(1));
+            reader.faults.error(&reader.place("gateway", *nth, "keep_in"), what, remedy);
+        }
         let ip = gateway.address.0.addr.ip();
         if let Some(first) = addresses.insert(ip, &gateway.name) {
             let what = format!(
@@ -159,6 +168,31 @@ fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
             let what = "the gateway has a `username` and no password";
             let place = reader.place("gateway", *nth, "username");
             reader.faults.error(&place, what, "add `password`, `password_file` or `password_env`");
+        }
+    }
+}
+
+/// A trunk's name is its own, and its gateways exist.
+fn trunks(trunks: &[(usize, Trunk)], gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
+    let mut names: BTreeMap<_, _> =
+        gateways.iter().map(|(_, g)| (&g.name, ("gateway", g.at))).collect();
+    let known: Vec<&str> = gateways.iter().map(|(_, g)| g.name.as_str()).collect();
+    for (nth, trunk) in trunks {
+        if let Some((kind, first)) = names.insert(&trunk.name, ("trunk", trunk.at)) {
+            let what = format!("a {kind} \"{}\" stands in line {} already", trunk.name, first.line);
+            let remedy = "give it another name";
+            reader.faults.error(&reader.place("trunk", *nth, "name"), what, remedy);
+        }
+        for name in &trunk.gateways {
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            let what = format!("there is no gateway \"{name}\"");
+            let remedy = match nearest(name.as_str(), known.iter().copied()) {
+                Some(near) => format!("write \"{near}\""),
+                None => format!("add a [[gateway]] with `name = \"{name}\"`"),
+            };
+            reader.faults.error(&reader.place("trunk", *nth, "gateways"), what, remedy);
         }
     }
 }

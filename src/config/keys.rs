@@ -1,5 +1,5 @@
 //! Every section and key: the one place where a key, its default, its limits and its
-//! documentation are written. Structs, reading, `belfry check`, the reload rule and the reference
+//! documentation are written (trunks' and numbers' in `trunk`). Structs, reading, `belfry check`, the reload rule and the reference
 //! page (`docs/admin.md`) follow from this file.
 
 use core::net::{IpAddr, SocketAddr};
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::address::{Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
 use super::choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Prack,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
     RecordFormat, WhenFull,
 };
 use super::list::Workers;
@@ -19,13 +19,16 @@ use super::name::{
 use super::quantity::{Percent, Period, Size};
 use super::secret::Secret;
 use super::setting::{Section, section};
+use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 13] = [
+pub const SECTIONS: [&Section; 15] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Media::SECTION,
     &Gateway::SECTION,
+    &Trunk::SECTION,
+    &Numbers::SECTION,
     &Phone::SECTION,
     &Dialplan::SECTION,
     &Record::SECTION,
@@ -139,6 +142,12 @@ section! {
         address: Peer = required, live;
         /// How many calls it carries at once, both ways together.
         channels: u32 = "30" in ["1", "2000"], live;
+        /// How many of them calls out leave free, so that a call from the gateway finds one: both sides
+        /// seizing the last at once (glare) costs a call. Set the gateway's own search order the other
+        /// way round than its network's too.
+        keep_in: u32 = "0" in ["0", "2000"], live;
+        /// Its share of the calls of a `[[trunk]]` with `choice = "weighted"`.
+        weight: u32 = "1" in ["1", "1000"], live;
         /// The dialplan context of its inbound calls.
         context: Name = "\"gateway\"", live;
         /// Its codecs, the preferred first. Without it: those of `[media]`.
@@ -149,6 +158,13 @@ section! {
         prack: Option<Prack> = derived, live;
         /// How often it is asked by OPTIONS whether it is there; `"0 s"` for never.
         ping: Duration = "\"30 s\"" in ["\"0 s\"", "\"1 h\""], live;
+        /// After so many pings in a row without an answer within 5 s it is down: calls go elsewhere. After
+        /// the first, and after a call that it did not answer at all, it is asked every 5 s.
+        ping_failures: u32 = "3" in ["1", "20"], live;
+        /// After so many answers in a row, or a call from it, it is up again.
+        ping_successes: u32 = "1" in ["1", "20"], live;
+        /// Whether a 503 is an answer like any other, or none.
+        ping_503: Ping503 = "\"up\"", live;
         /// The number shown to it on calls whose dialplan route sets none.
         caller_id: Option<CallerNumber> = derived, live;
         /// The name under which Belfry answers its challenges.

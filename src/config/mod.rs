@@ -33,12 +33,15 @@ mod reference;
 pub mod secret;
 pub mod setting;
 mod syntax;
+pub mod trunk;
 
 pub use address::{Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Prack,
     RecordFormat, WhenFull,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503,
+    RecordFormat, TrunkChoice, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use keys::{
@@ -49,6 +52,7 @@ pub use list::Workers;
 pub use quantity::{Percent, Period, Size};
 pub use reference::reference_markdown;
 pub use secret::{Secret, SecretSource};
+pub use trunk::{Numbers, Trunk};
 
 use cross::Draft;
 use fault::{Places, quoted};
@@ -75,6 +79,10 @@ pub struct Config {
     pub media: Media,
     /// Each `[[gateway]]`, in the order of the text.
     pub gateways: Vec<Gateway>,
+    /// Each `[[trunk]]`, in the order of the text.
+    pub trunks: Vec<Trunk>,
+    /// `[numbers]`
+    pub numbers: Numbers,
     /// Each `[[phone]]`, in the order of the text.
     pub phones: Vec<Phone>,
     /// `[dialplan]`
@@ -140,6 +148,7 @@ impl Config {
             self.node.changed_for_restart(&new.node),
             self.sip.changed_for_restart(&new.sip),
             self.media.changed_for_restart(&new.media),
+            self.numbers.changed_for_restart(&new.numbers),
             self.dialplan.changed_for_restart(&new.dialplan),
             self.record.changed_for_restart(&new.record),
             self.store.changed_for_restart(&new.store),
@@ -152,6 +161,10 @@ impl Config {
         .concat();
         for old in &self.gateways {
             let same = new.gateways.iter().find(|gateway| gateway.name == old.name);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.trunks {
+            let same = new.trunks.iter().find(|trunk| trunk.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         for old in &self.phones {
@@ -176,6 +189,17 @@ impl Config {
     /// The gateway with that name.
     pub fn gateway(&self, name: &str) -> Option<&Gateway> {
         self.gateways.iter().find(|gateway| gateway.name.as_str() == name)
+    }
+
+    /// The names that the dialplan may dial as gateways: trunks' and gateways'.
+    pub fn trunk_names(&self) -> impl Iterator<Item = &str> {
+        let trunks = self.trunks.iter().map(|trunk| trunk.name.as_str());
+        trunks.chain(self.gateways.iter().map(|gateway| gateway.name.as_str()))
+    }
+
+    /// Whether `number`, as it is dialled to a gateway, is an emergency number.
+    pub fn is_emergency(&self, number: &str) -> bool {
+        self.numbers.emergency.iter().any(|own| own.as_str() == number)
     }
 
     /// The gateway whose calls come from that address, whatever the port.
@@ -317,6 +341,8 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         sip: single(table, &Sip::SECTION, reader, Sip::read),
         media: single(table, &Media::SECTION, reader, Media::read),
         gateways: repeated(table, &Gateway::SECTION, reader, Gateway::read),
+        trunks: repeated(table, &Trunk::SECTION, reader, Trunk::read),
+        numbers: single(table, &Numbers::SECTION, reader, Numbers::read),
         phones: repeated(table, &Phone::SECTION, reader, Phone::read),
         dialplan: single(table, &Dialplan::SECTION, reader, Dialplan::read),
         record: single(table, &Record::SECTION, reader, Record::read),
@@ -422,6 +448,8 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         sip: draft.sip?,
         media: draft.media?,
         gateways: draft.gateways.into_iter().map(|(_, gateway)| gateway).collect(),
+        trunks: draft.trunks.into_iter().map(|(_, trunk)| trunk).collect(),
+        numbers: draft.numbers?,
         dialplan: draft.dialplan?,
         record: draft.record?,
         store: draft.store?,

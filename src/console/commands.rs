@@ -1,5 +1,6 @@
 //! The table of commands, from which parsing, help and completion follow.
 
+mod gateway;
 mod room;
 
 use crate::base::CallId;
@@ -94,7 +95,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         words: "show gateways",
         argument: Argument::None,
-        what: "The gateways: whether they answer, channels in use",
+        what: "The gateways: whether they answer, are in service, channels in use, their trunks",
         example: "show gateways",
         make: |_| Ok(Order::Ask(Request::Gateways)),
     },
@@ -111,6 +112,13 @@ pub const COMMANDS: &[Command] = &[
         what: "End a call",
         example: "hangup 01KAF3Q8ZK004",
         make: |id| Ok(Order::Ask(Request::Hangup(call(id)?))),
+    },
+    Command {
+        words: "gateway",
+        argument: Argument::Words("GATEWAY drain|busy|up"),
+        what: "Send no new call out by a gateway, nor take one from it (busy), or again; calls in being go on",
+        example: "gateway e1-a drain",
+        make: gateway::order,
     },
     Command {
         words: "room list",
@@ -346,6 +354,8 @@ mod tests {
         assert!(parse("room kick").unwrap_err().contains("room kick sales 1001"));
         assert!(parse("room kick sales").unwrap_err().contains("MEMBER"));
         assert!(parse("room gain sales 1001 loud").unwrap_err().contains("-24 to 24"));
+        assert!(parse("gateway e1-a").unwrap_err().contains("drain, busy or up"));
+        assert!(parse("gateway e1-a down").unwrap_err().contains("drain, busy or up"));
         assert!(parse("room gain sales 1001 30").unwrap_err().contains("-24 to 24"));
     }
 

@@ -130,10 +130,13 @@ fn gateways(rows: &[GatewayRow]) -> String {
             row.name.clone(),
             row.address.clone(),
             row.health.clone(),
+            row.service.clone(),
             format!("{}/{}", row.busy, row.channels),
+            row.trunks.join(", "),
         ]
     });
-    table(&["GATEWAY", "ADDRESS", "HEALTH", "CHANNELS"], cells, "no gateways are configured")
+    let heads = ["GATEWAY", "ADDRESS", "HEALTH", "SERVICE", "CHANNELS", "TRUNKS"];
+    table(&heads, cells, "no gateways are configured")
 }
 
 fn rooms(rows: &[RoomRow]) -> String {

@@ -271,7 +271,7 @@ fn plan_of(
     let env = LoadEnv {
         prompts: Some(prompts),
         phones: Some(config.phones.iter().map(|p| p.number.to_string()).collect()),
-        gateways: Some(config.gateways.iter().map(|g| g.name.to_string()).collect()),
+        gateways: Some(config.trunk_names().map(str::to_owned).collect()),
         music,
         language: config.node.language.as_str().into(),
         zone: zone.clone(),

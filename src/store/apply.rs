@@ -89,6 +89,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | Alarm { .. }
         | PhoneRefused { .. }
         | CallRefused { .. }
+        | GatewayService { .. }
         | Bridged { .. }
         | Unbridged { .. }
         | Held { .. }

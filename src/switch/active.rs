@@ -9,6 +9,7 @@ use crate::call::{Call, Dialling};
 use crate::config::Language;
 use crate::dialplan::effect::{Dial, Keys, Target};
 use crate::dialplan::{Interp, Plan};
+use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 
 use super::fact::EndedBy;
@@ -69,6 +70,8 @@ pub struct Dialing {
     pub dial: Dial,
     /// Which leg was made for which target.
     pub legs: Vec<(LegId, Target)>,
+    /// Over which gateways those go on that go through one.
+    pub ways: Vec<(LegId, Overflow)>,
     /// The leg whose early media the caller hears.
     pub early: Option<LegId>,
 }

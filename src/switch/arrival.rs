@@ -62,8 +62,9 @@ impl Switch {
             let cause = Some(Cause::UNALLOCATED_NUMBER);
             return self.turn_away(now, &who, 404, cause, "no number is dialled");
         };
+        let urgent = self.is_emergency(now, &caller, &to);
         if let Err(why) = self.admission.call(now.at, &self.load())
-            && !(why.yields_to_emergency() && self.is_emergency(now, &caller, &to))
+            && !(why.yields_to_emergency() && urgent)
         {
             return self.hold_back(now, &who, why);
         }
@@ -77,10 +78,14 @@ impl Switch {
             },
         };
         if let Device::Trunk { gateway, .. } = &caller.device
-            && let Err(why) = self.gateways.arrived(gateway)
+            && let Err(why) = self.gateways.arrived(gateway, urgent)
         {
             let cause = Some(no_channel(why));
-            return self.turn_away(now, &who, 503, cause, "its gateway has no channel left");
+            let what = match why {
+                NoChannel::OutOfService => "its gateway is out of service",
+                _ => "its gateway has no channel left",
+            };
+            return self.turn_away(now, &who, 503, cause, what);
         }
         self.open_call(now, session, flow, caller, to, offer);
     }
@@ -95,8 +100,12 @@ impl Switch {
         }
     }
 
-    /// Whether the dialplan makes an emergency call of it, which is never held back.
+    /// Whether it is an emergency call, which is never held back: a phone that dials such a number, or
+    /// a route of the dialplan that makes one of it.
     fn is_emergency(&self, now: Now, caller: &Caller, to: &str) -> bool {
+        if caller.device.is_phone() && self.config.is_emergency(to) {
+            return true;
+        }
         let entry = Entry {
             context: caller.context.clone(),
             to: to.into(),
@@ -399,6 +408,7 @@ pub(super) fn media_codecs(codecs: &[crate::config::Codec]) -> Vec<Codec> {
 pub(super) fn no_channel(why: NoChannel) -> Cause {
     match why {
         NoChannel::Full => Cause::NORMAL_CIRCUIT_CONGESTION,
+        NoChannel::OutOfService => Cause::REQUESTED_CHAN_UNAVAIL,
         NoChannel::Down => Cause::NETWORK_OUT_OF_ORDER,
         NoChannel::Unknown => Cause::NO_ROUTE_DESTINATION,
     }

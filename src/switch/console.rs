@@ -20,6 +20,8 @@ pub enum Request {
     Phones,
     /// The gateways and their channels.
     Gateways,
+    /// Take a gateway out of service, or put it back.
+    GatewayOrder(String, GatewayOrder),
     /// End a call.
     Hangup(CallId),
     /// The conferences.
@@ -28,6 +30,18 @@ pub enum Request {
     Room(String),
     /// Change something about a conference.
     RoomOrder(String, RoomOrder),
+}
+
+/// What an operator does with a gateway. Calls in being go on in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GatewayOrder {
+    /// No new call goes out by it; calls from it are taken.
+    Drain,
+    /// No new call either way.
+    Busy,
+    /// Calls both ways again.
+    Up,
 }
 
 /// What an operator does with a conference.
@@ -174,8 +188,12 @@ pub struct GatewayRow {
     pub name: String,
     /// Its address.
     pub address: String,
-    /// `up`, `down`, `unknown`.
+    /// `up`, `doubtful`, `down`, `recovering`, `unknown`.
     pub health: String,
+    /// `in service`, `draining`, `drained`, `busy`.
+    pub service: String,
+    /// The trunks that it belongs to.
+    pub trunks: Vec<String>,
     /// Channels in use.
     pub busy: u32,
     /// Channels in all.

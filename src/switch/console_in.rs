@@ -5,10 +5,9 @@ use std::sync::Arc;
 use crate::base::{LegId, Now};
 use crate::config::Config;
 use crate::dialplan::Plan;
-use crate::trunk::Health;
 
 use super::active::{Active, Doing};
-use super::console::{CallRow, CallView, GatewayRow, LegRow, PhoneRow, Reply, Request, Status};
+use super::console::{CallRow, CallView, LegRow, PhoneRow, Reply, Request, Status};
 use super::fact::{EndedBy, FactKind, Unregistered};
 use super::{Switch, features, pings, requests};
 
@@ -26,7 +25,8 @@ impl Switch {
                 )),
             },
             Request::Phones => Reply::Phones(self.phone_rows(now)),
-            Request::Gateways => Reply::Gateways(self.gateways.iter().map(gateway_row).collect()),
+            Request::Gateways => Reply::Gateways(self.gateway_rows()),
+            Request::GatewayOrder(name, order) => self.gateway_order(now, &name, order),
             Request::Rooms => Reply::Rooms(self.room_rows(now)),
             Request::Room(name) => self.show_room(now, &name),
             Request::RoomOrder(name, order) => self.room_order(now, &name, order),
@@ -159,21 +159,5 @@ impl Switch {
         }
         self.keep_recordings();
         self.fact(now, FactKind::Reloaded { by: "console".into() });
-    }
-}
-
-fn gateway_row(gateway: &crate::trunk::Gateway) -> GatewayRow {
-    let health = match gateway.health {
-        Health::Unknown => "unknown",
-        Health::Up(0) => "up",
-        Health::Up(_) => "doubtful",
-        Health::Down => "down",
-    };
-    GatewayRow {
-        name: gateway.name.clone(),
-        address: gateway.address.to_string(),
-        health: health.into(),
-        busy: gateway.busy,
-        channels: gateway.channels,
     }
 }

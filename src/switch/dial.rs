@@ -20,8 +20,13 @@ impl Switch {
         let active = self.calls.get_mut(&id)?;
         let hunt =
             Dialling::new(dial.groups.clone(), Duration::from_millis(u64::from(dial.ring_ms)));
-        active.doing =
-            Doing::Dialling(Box::new(Dialing { hunt, dial, legs: Vec::new(), early: None }));
+        active.doing = Doing::Dialling(Box::new(Dialing {
+            hunt,
+            dial,
+            legs: Vec::new(),
+            ways: Vec::new(),
+            early: None,
+        }));
         let lost = self.next_group(now, id);
         if lost.is_none() {
             self.meanwhile(now, id, false);
@@ -70,7 +75,9 @@ impl Switch {
     fn ring_target(&mut self, now: Now, id: CallId, target: Target) {
         let made = match &target {
             Target::Phone { number } => self.ring_phone(now, id, number),
-            Target::Gateway { name, number } => self.ring_gateway(now, id, name, number),
+            Target::Gateway { name, number } => {
+                self.ring_trunk(now, id, name, number).map(|leg| vec![leg])
+            }
             Target::Fail { cause } => Err(failure(q850(*cause), 0)),
         };
         let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
@@ -124,6 +131,7 @@ impl Switch {
     /// A called leg is out: refused, unreachable, or of no use.
     pub(super) fn leg_failed(&mut self, now: Now, leg_id: LegId, failure: Failure) {
         let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
+        self.overflows(now, leg_id, failure);
         let Some(active) = self.calls.get_mut(&id) else { return };
         let Doing::Dialling(dialing) = &mut active.doing else { return };
         if dialing.early == Some(leg_id) {

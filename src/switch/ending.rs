@@ -57,6 +57,11 @@ impl Switch {
     /// The agent says that a leg's signalling is over.
     pub(super) fn session_ended(&mut self, now: Now, leg_id: LegId, end: End) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
+        if let (End::Timeout | End::FlowFailed, Some(gateway), None) =
+            (&end, &leg.gateway, leg.ringing)
+        {
+            self.gateways.suspect(gateway, now.at);
+        }
         let party = match self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id)).map(|c| c.role)
         {
             Some(crate::call::Role::Callee) => EndedBy::Callee,

@@ -20,7 +20,9 @@ use crate::base::{CallId, LegId, RecordingId, Wall};
 
 mod words;
 
-pub use self::words::{AlarmWhat, EndedBy, KeyBy, Role, RoomLeft, RoomRefusal, Unregistered};
+pub use self::words::{
+    AlarmWhat, EndedBy, GatewayService, KeyBy, Role, RoomLeft, RoomRefusal, Unregistered,
+};
 
 /// One thing that happened.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -179,6 +181,13 @@ pub enum FactKind {
         gateway: String,
         /// How that was seen.
         why: String,
+    },
+    /// An operator took a gateway out of service, or put it back.
+    GatewayService {
+        /// Its name.
+        gateway: String,
+        /// What holds now.
+        service: GatewayService,
     },
     /// A call was refused before it began.
     CallRefused {
@@ -535,7 +544,8 @@ impl FactKind {
             Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
             Started { .. } | Stopped { .. } | Reloaded { .. } | ReloadRefused { .. } => None,
             PhoneRegistered { .. } | PhoneUnregistered { .. } | PhoneRefused { .. } => None,
-            GatewayUp { .. } | GatewayDown { .. } | CallRefused { .. } => None,
+            GatewayUp { .. } | GatewayDown { .. } | GatewayService { .. } => None,
+            CallRefused { .. } => None,
         }
     }
 
@@ -553,6 +563,7 @@ impl FactKind {
             PhoneRefused { .. } => "phone_refused",
             GatewayUp { .. } => "gateway_up",
             GatewayDown { .. } => "gateway_down",
+            GatewayService { .. } => "gateway_service",
             CallRefused { .. } => "call_refused",
             CallBegan { .. } => "call_began",
             RouteTaken { .. } => "route_taken",
@@ -624,6 +635,7 @@ mod tests {
             PhoneRefused { number: s("1001"), from: s("10.0.0.9"), why: s("wrong password") },
             GatewayUp { gateway: s("e1-a") },
             GatewayDown { gateway: s("e1-a"), why: s("no answer") },
+            GatewayService { gateway: s("e1-a"), service: super::GatewayService::Draining },
             CallRefused { from: s("10.0.0.9"), to: s("9"), status: 404, why: s("no route") },
             CallBegan {
                 call,
@@ -756,6 +768,12 @@ mod tests {
             );
         }
         for word in RoomRefusal::ALL {
+            assert_eq!(
+                written(serde_json::to_value(word).unwrap()).as_deref(),
+                Some(word.as_str())
+            );
+        }
+        for word in GatewayService::ALL {
             assert_eq!(
                 written(serde_json::to_value(word).unwrap()).as_deref(),
                 Some(word.as_str())

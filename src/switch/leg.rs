@@ -77,6 +77,8 @@ pub struct Leg {
     pub params: Option<StreamParams>,
     /// How keys are carried to it.
     pub dtmf: Dtmf,
+    /// The called party's network has got through to it, or speaks to the caller.
+    pub alerted: bool,
     /// 180 went out.
     pub rang: bool,
     /// 183 with our description went out.
@@ -137,6 +139,7 @@ impl Leg {
             invite: None,
             params: None,
             dtmf,
+            alerted: false,
             rang: false,
             early: false,
             held: false,

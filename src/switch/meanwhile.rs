@@ -20,6 +20,9 @@ impl Switch {
         let first = leg.ringing.is_none() && matches!(status, 180 | 183);
         if first {
             leg.ringing = Some(now.at);
+        }
+        leg.alerted |= status == 180;
+        if first {
             self.fact(now, FactKind::LegRinging { call: id, leg: leg_id });
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
@@ -41,6 +44,9 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let subject = active.subject();
         let Doing::Dialling(dialing) = &mut active.doing else { return };
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.alerted = true;
+        }
         if dialing.early.replace(leg_id).is_none() {
             self.stop_play(subject);
             self.early_media(now, subject);

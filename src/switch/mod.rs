@@ -9,7 +9,7 @@
 //!                          ├─ operator ────▶ console_in
 //!                          └─ time ────────▶ wake
 //!                                   │
-//!                     effects  the plan's next step  ─▶ dial ─▶ talk ─▶ transfer, ending
+//!                     effects  the plan's next step  ─▶ dial, trunks ─▶ talk ─▶ transfer, ending
 //!                                                    ─▶ rooms   conferences
 //!                                   │
 //!   Output ◀── poll_output() ◀──────┘  messages, media commands, facts, answers
@@ -47,6 +47,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod trunks;
 mod wake;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -223,7 +224,7 @@ impl Switch {
             agent,
             call,
             self.registrar.next_wake(),
-            self.gateways.next_ping(),
+            self.gateways.next_wake(),
             self.alarms.next_wake(),
             self.info_keys.next_wake(),
         ]

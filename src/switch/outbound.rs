@@ -42,15 +42,15 @@ impl Switch {
         Ok(legs.collect())
     }
 
-    /// A leg through a gateway, on one of its channels.
+    /// A leg through a gateway, on one of its channels. An `urgent` one is an emergency call.
     pub(super) fn ring_gateway(
         &mut self,
         now: Now,
         id: CallId,
         name: &str,
         number: &str,
-    ) -> Result<Vec<LegId>, Failure> {
-        let urgent = self.dialing(id).is_some_and(|d| d.dial.emergency);
+        urgent: bool,
+    ) -> Result<LegId, Failure> {
         let Some(config) = self.config.gateway(name).cloned() else {
             return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
         };
@@ -66,8 +66,9 @@ impl Switch {
         self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
         let target = Uri::sip(Some(number), Host::from(peer.addr.ip()), Some(peer.addr.port()));
         let device = Device::Trunk { gateway: name.into(), number: number.into() };
-        match self.ring_device(now, id, device, target, flow, Carrier::Gateway(&config)) {
-            Some(leg) => Ok(vec![leg]),
+        let carrier = Carrier::Gateway { config: &config, urgent };
+        match self.ring_device(now, id, device, target, flow, carrier) {
+            Some(leg) => Ok(leg),
             None => {
                 self.gateways.release(name);
                 Err(failure(Cause::SWITCH_CONGESTION, 503))
@@ -113,7 +114,7 @@ impl Switch {
         let numbers = [dialing.dial.caller_number.as_deref(), own.as_deref(), Some(&active.from)];
         let name = dialing.dial.caller_name.as_deref().or(active.from_name.as_deref());
         let shown = Shown::new(numbers, name);
-        let emergency = dialing.dial.emergency;
+        let emergency = dialing.dial.emergency || carrier.is_urgent();
         let session = self.agent.new_session();
         let from = shown.from(&self.config.domain())?;
         let contact = shown.contact(flow);
@@ -173,24 +174,27 @@ impl Switch {
 /// By what a leg goes out.
 enum Carrier<'a> {
     Phone(&'a Phone),
-    Gateway(&'a crate::config::Gateway),
+    Gateway { config: &'a crate::config::Gateway, urgent: bool },
 }
 
 impl Carrier<'_> {
+    fn is_urgent(&self) -> bool {
+        matches!(self, Carrier::Gateway { urgent: true, .. })
+    }
     fn caller_id(&self) -> Option<String> {
         match self {
             Carrier::Phone(_) => None,
-            Carrier::Gateway(gateway) => gateway.caller_id.as_ref().map(|id| id.to_string()),
+            Carrier::Gateway { config, .. } => config.caller_id.as_ref().map(|id| id.to_string()),
         }
     }
     fn gateway(&self) -> Option<String> {
         match self {
             Carrier::Phone(_) => None,
-            Carrier::Gateway(gateway) => Some(gateway.name.to_string()),
+            Carrier::Gateway { config, .. } => Some(config.name.to_string()),
         }
     }
     fn credentials(&self) -> Option<sip::Credentials> {
-        let Carrier::Gateway(gateway) = self else { return None };
+        let Carrier::Gateway { config: gateway, .. } = self else { return None };
         let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
         Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
     }
@@ -203,7 +207,7 @@ impl Carrier<'_> {
     fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
         let (codecs, dtmf) = match self {
             Carrier::Phone(phone) => (&phone.codecs, phone.dtmf),
-            Carrier::Gateway(gateway) => (&gateway.codecs, gateway.dtmf),
+            Carrier::Gateway { config, .. } => (&config.codecs, config.dtmf),
         };
         (media_codecs(config.codecs(codecs)), dtmf.unwrap_or(config.media.dtmf))
     }

@@ -1,9 +1,9 @@
 //! Whether the gateways are there: our OPTIONS to each, and what follows from the answers (R1).
 
-use crate::base::{Duration, Now};
-use crate::config::Config;
+use crate::base::Now;
+use crate::config::{Config, Ping503};
 use crate::sip::{ClientTxn, Command};
-use crate::trunk::Turn;
+use crate::trunk::{Ping, Terms, Turn};
 use crate::wire::sip::{Host, Method, NameAddr, Uri};
 
 use super::fact::{AlarmWhat, FactKind};
@@ -13,15 +13,18 @@ use super::{Level, Switch};
 impl Switch {
     /// Asks the gateways that are due whether they are there (R1).
     pub(super) fn ping_due(&mut self, now: Now) {
+        while let Some(name) = self.gateways.overdue(now.at).map(|g| g.name.clone()) {
+            // What still comes of that ping is too late.
+            self.pings.retain(|_, asked| *asked != name);
+            self.pinged(now, &name, false);
+        }
         while let Some((name, address)) =
             self.gateways.due(now.at).map(|g| (g.name.clone(), g.address))
         {
             let transport =
                 self.config.gateway(&name).map(|g| sip_transport(g.address.0.transport));
             let Some(flow) = transport.and_then(|t| self.flow_to(t, address)) else {
-                if let Some(turn) = self.gateways.answered(&name, false, now.at) {
-                    self.gateway_turned(now, &name, turn);
-                }
+                self.pinged(now, &name, false);
                 continue;
             };
             let txn = self.agent.new_request();
@@ -45,16 +48,27 @@ impl Switch {
                 credentials: None,
             };
             if !self.ask(now, ping) {
-                self.pong(now, txn, false);
+                self.pong(now, txn, None);
             }
         }
     }
 
-    /// A ping was answered (any answer counts as alive), or not.
-    pub(super) fn pong(&mut self, now: Now, txn: ClientTxn, ok: bool) {
+    /// A ping was answered with this status, or not at all. Any answer counts as alive, but a 503
+    /// where the configuration says otherwise.
+    pub(super) fn pong(&mut self, now: Now, txn: ClientTxn, status: Option<u16>) {
         let Some(gateway) = self.pings.remove(&txn) else { return };
-        if let Some(turn) = self.gateways.answered(&gateway, ok, now.at) {
-            self.gateway_turned(now, &gateway, turn);
+        let refuses = |config: &crate::config::Gateway| config.ping_503 == Ping503::Down;
+        let ok = match status {
+            None => false,
+            Some(503) => !self.config.gateway(&gateway).is_some_and(refuses),
+            Some(_) => true,
+        };
+        self.pinged(now, &gateway, ok);
+    }
+
+    fn pinged(&mut self, now: Now, gateway: &str, ok: bool) {
+        if let Some(turn) = self.gateways.answered(gateway, ok, now.at) {
+            self.gateway_turned(now, gateway, turn);
         }
     }
 
@@ -82,10 +96,19 @@ impl Switch {
 }
 
 /// The gateways of a configuration, as `trunk` takes them.
-pub(super) fn gateways(config: &Config) -> Vec<(String, std::net::SocketAddr, u32, Duration)> {
-    config
-        .gateways
-        .iter()
-        .map(|g| (g.name.to_string(), g.address.0.addr, g.channels, g.ping))
-        .collect()
+pub(super) fn gateways(config: &Config) -> Vec<Terms> {
+    let times = |n: u32| u8::try_from(n).unwrap_or(u8::MAX);
+    let terms = |g: &crate::config::Gateway| Terms {
+        name: g.name.to_string(),
+        address: g.address.0.addr,
+        channels: g.channels,
+        keep_in: g.keep_in,
+        weight: g.weight,
+        ping: Ping {
+            every: g.ping,
+            failures: times(g.ping_failures),
+            successes: times(g.ping_successes),
+        },
+    };
+    config.gateways.iter().map(terms).collect()
 }

@@ -8,6 +8,7 @@ use crate::sip::digest::verifier::{Role, Verdict, Verifier};
 use crate::sip::digest::{Algorithm, GUESSING};
 use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
 use crate::sip::{ALLOW, Command, Flow, Headers, TxnId};
+use crate::trunk::Duty;
 use crate::wire::sip::{Message, Method, Name};
 
 use super::arrival::user;
@@ -31,7 +32,9 @@ impl Switch {
                     (Name::Accept, b"application/sdp".to_vec()),
                     (Name::Supported, b"".to_vec()),
                 ];
-                let status = if self.draining { 503 } else { 200 };
+                let busy = self.gateways.identify(flow.remote);
+                let busy = busy.is_some_and(|gateway| gateway.duty == Duty::BusyOut);
+                let status = if self.draining || busy { 503 } else { 200 };
                 self.respond(now, txn, status, headers);
             }
             // A message that nobody keeps must not be confirmed: terminals take 200 for "written".

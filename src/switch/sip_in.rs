@@ -45,8 +45,8 @@ impl Switch {
         match event {
             Event::Invite { session, flow, message } => self.arrival(now, session, flow, &message),
             Event::Request { txn, flow, message } => self.request(now, txn, flow, &message),
-            Event::Response { txn, .. } => self.pong(now, txn, true),
-            Event::ResponseTimeout { txn } => self.pong(now, txn, false),
+            Event::Response { txn, status, .. } => self.pong(now, txn, Some(status)),
+            Event::ResponseTimeout { txn } => self.pong(now, txn, None),
             Event::Progress { session, status, sdp, .. } => {
                 self.with_leg(session, |s, leg| s.progress(now, leg, status, sdp));
             }

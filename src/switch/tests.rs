@@ -30,11 +30,24 @@ context = "gateway"
 when = { to = "2" }
 steps = [{ answer = {} }, { record = "on" }, { wait = "60 s" }]
 [[route]]
+name = "trunk"
+context = "gateway"
+when = { to = "3" }
+steps = [{ dial = { gateway = "pstn", number = "5" } }]
+[[route]]
+name = "unmarked emergency"
+context = "gateway"
+when = { to = "9119" }
+steps = [{ dial = { gateway = "pstn", number = "119" } }]
+[[route]]
 name = "emergency"
 context = "gateway"
 when = { to = "110" }
 steps = [{ dial = { gateway = "e1-b", number = "110", emergency = true } }]
 "#;
+
+mod busy_hour;
+mod gateways;
 
 struct Rig {
     switch: Switch,
@@ -67,7 +80,7 @@ fn config(limits: &str) -> Config {
 fn plan(zone: TimeZone) -> Arc<Plan> {
     let file = File { path: "plan.toml", text: PLAN };
     let env = LoadEnv {
-        gateways: Some(["e1-a", "e1-b", "e1-c"].map(str::to_owned).into()),
+        gateways: Some(["e1-a", "e1-b", "e1-c", "pstn"].map(str::to_owned).into()),
         zone,
         ..LoadEnv::default()
     };
@@ -160,6 +173,44 @@ impl Rig {
         );
         self.receive(at, &text);
         n
+    }
+
+    /// `at` answers an INVITE that it got.
+    fn answer(&mut self, at: &str, invite: &Message, status: u16, more: &str) {
+        let line = |name: Name, tag: &str| {
+            let value = String::from_utf8_lossy(invite.header(name).unwrap_or_default());
+            format!("{}: {value}{tag}\r\n", name.as_str())
+        };
+        let text = format!(
+            "SIP/2.0 {status} X\r\n{}{}{}{}{}{more}Content-Length: 0\r\n\r\n",
+            line(Name::Via, ""),
+            line(Name::From, ""),
+            line(Name::To, ";tag=gw"),
+            line(Name::CallId, ""),
+            line(Name::CSeq, ""),
+        );
+        self.receive(at, &text);
+    }
+
+    /// `at` accepts an INVITE that it got, as an AudioCodes gateway does.
+    fn accept(&mut self, at: &str, invite: &Message) {
+        let sdp = "v=0\r\no=AudiocodesGW 18132 74003 IN IP4 10.0.0.3\r\ns=Phone-Call\r\n\
+                   c=IN IP4 10.0.0.3\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 96\r\na=rtpmap:8 pcma/8000\r\n\
+                   a=ptime:20\r\na=sendrecv\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n";
+        let text = |name: Name| {
+            String::from_utf8_lossy(invite.header(name).unwrap_or_default()).into_owned()
+        };
+        let answer = format!(
+            "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=gw\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+             Contact: <sip:{at}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            text(Name::Via),
+            text(Name::From),
+            text(Name::To),
+            text(Name::CallId),
+            text(Name::CSeq),
+            sdp.len()
+        );
+        self.receive(at, &answer);
     }
 
     /// The caller hangs up before the answer.

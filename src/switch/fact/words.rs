@@ -82,6 +82,15 @@ word! {
 }
 
 word! {
+    /// Whether an operator lets calls through a gateway.
+    GatewayService {
+        InService = "in_service": "Both ways.",
+        Draining = "draining": "No new call goes out.",
+        BusyOut = "busy_out": "No new call either way.",
+    }
+}
+
+word! {
     /// Why a registration ended.
     Unregistered {
         Asked = "asked": "The phone asked for it.",

@@ -1,0 +1,176 @@
+//! Calls out over trunks: which gateway takes one, which the next, and what an operator orders (R1).
+//!
+//! ```text
+//!  dial target ─▶ way: trunk? gateway? emergency? ─▶ seize, INVITE ─▶ failed: does it lead on?
+//!                                                        ▲ next gateway      │ yes     │ no
+//!                                                        └───────────────────┘    the dial's failure
+//! ```
+
+use crate::base::{CallId, Duration, LegId, Now};
+use crate::call::Failure;
+use crate::config::{Config, TrunkChoice};
+use crate::dialplan::effect::Target;
+use crate::trunk::{Choice, Duty, Health, Overflow, Trunk, urgent_order};
+use crate::wire::q850::Cause;
+
+use super::active::Doing;
+use super::console::{GatewayOrder, GatewayRow, Reply};
+use super::dial::failure;
+use super::fact::{FactKind, GatewayService};
+use super::{Level, Switch};
+
+impl Switch {
+    /// A leg through the trunk or gateway of that name, on the first of its gateways that takes it.
+    pub(super) fn ring_trunk(
+        &mut self,
+        now: Now,
+        id: CallId,
+        name: &str,
+        number: &str,
+    ) -> Result<LegId, Failure> {
+        let way = self.way(id, name, number);
+        self.ring_next(now, id, way, number)
+    }
+
+    /// The gateways over which a call to `number` by `name` goes.
+    fn way(&mut self, id: CallId, name: &str, number: &str) -> Overflow {
+        let urgent =
+            self.dialing(id).is_some_and(|d| d.dial.emergency) || self.config.is_emergency(number);
+        let (order, within) = match trunk(&self.config, name) {
+            Some(trunk) => (trunk.order(&self.gateways, &mut self.rng), trunk.within),
+            None => (vec![name.to_owned()], Duration::ZERO),
+        };
+        let order = if urgent { urgent_order(order, &self.gateways) } else { order };
+        Overflow::new(order, within, urgent)
+    }
+
+    /// A leg through the next gateway of the way that takes it; else why the last did not.
+    fn ring_next(
+        &mut self,
+        now: Now,
+        id: CallId,
+        mut way: Overflow,
+        number: &str,
+    ) -> Result<LegId, Failure> {
+        let mut why = failure(Cause::NO_ROUTE_DESTINATION, 404);
+        while let Some(gateway) = way.next(now.at) {
+            match self.ring_gateway(now, id, &gateway, number, way.is_urgent()) {
+                Ok(leg) => {
+                    if let Some(Doing::Dialling(dialing)) =
+                        self.calls.get_mut(&id).map(|active| &mut active.doing)
+                    {
+                        dialing.ways.push((leg, way));
+                    }
+                    return Ok(leg);
+                }
+                Err(failure) => why = failure,
+            }
+        }
+        Err(why)
+    }
+
+    /// A leg has failed: where its gateway or network is to blame, the next gateway of its trunk
+    /// takes its place. True: one does.
+    pub(super) fn overflows(&mut self, now: Now, leg_id: LegId, failed: Failure) -> bool {
+        let Some(leg) = self.legs.get(&leg_id) else { return false };
+        let (id, reached) = (leg.call, leg.alerted);
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        let Doing::Dialling(dialing) = &mut active.doing else { return false };
+        let Some(at) = dialing.ways.iter().position(|(leg, _)| *leg == leg_id) else {
+            return false;
+        };
+        let (_, way) = dialing.ways.swap_remove(at);
+        if !dialing.hunt.rings(leg_id) || !way.goes_on(failed.cause, reached) {
+            return false;
+        }
+        let Some((_, target)) = dialing.legs.iter().find(|(leg, _)| *leg == leg_id) else {
+            return false;
+        };
+        let target = target.clone();
+        let Target::Gateway { number, .. } = &target else { return false };
+        let Ok(next) = self.ring_next(now, id, way, number) else { return false };
+        let Some(Doing::Dialling(dialing)) =
+            self.calls.get_mut(&id).map(|active| &mut active.doing)
+        else {
+            return false;
+        };
+        dialing.hunt.attempt(next);
+        dialing.legs.push((next, target));
+        true
+    }
+
+    /// An operator takes a gateway out of service, or puts it back.
+    pub(super) fn gateway_order(&mut self, now: Now, name: &str, order: GatewayOrder) -> Reply {
+        let (duty, service, means) = match order {
+            GatewayOrder::Drain => {
+                (Duty::Draining, GatewayService::Draining, "no new call goes out by it")
+            }
+            GatewayOrder::Busy => {
+                (Duty::BusyOut, GatewayService::BusyOut, "it takes no new call either way")
+            }
+            GatewayOrder::Up => (Duty::InService, GatewayService::InService, "it takes calls"),
+        };
+        let changed = match self.gateways.set_duty(name, duty) {
+            None => {
+                let why = format!("there is no gateway {name}; 'show gateways' lists them");
+                return Reply::Refused(why);
+            }
+            Some(changed) => changed,
+        };
+        let busy = self.gateways.get(name).map_or(0, |gateway| gateway.busy);
+        let done = format!("gateway {name}: {means}; {busy} calls in being go on");
+        if changed {
+            self.log(Level::Warning, format!("{done}, by order of the console"));
+            self.fact(now, FactKind::GatewayService { gateway: name.into(), service });
+        }
+        Reply::Done(done)
+    }
+
+    /// The gateways as the console shows them.
+    pub(super) fn gateway_rows(&self) -> Vec<GatewayRow> {
+        let row = |gateway: &crate::trunk::Gateway| {
+            let health = match gateway.health() {
+                Health::Unknown => "unknown",
+                Health::Up(0) => "up",
+                Health::Up(_) => "doubtful",
+                Health::Down(0) => "down",
+                Health::Down(_) => "recovering",
+            };
+            let service = match (gateway.duty, gateway.busy) {
+                (Duty::InService, _) => "in service",
+                (Duty::Draining, 0) => "drained",
+                (Duty::Draining, _) => "draining",
+                (Duty::BusyOut, _) => "busy",
+            };
+            let holds = |trunk: &&crate::config::Trunk| {
+                trunk.gateways.iter().any(|name| name.as_str() == gateway.name)
+            };
+            let trunks = self.config.trunks.iter().filter(holds);
+            GatewayRow {
+                name: gateway.name.clone(),
+                address: gateway.address.to_string(),
+                health: health.into(),
+                service: service.into(),
+                trunks: trunks.map(|trunk| trunk.name.to_string()).collect(),
+                busy: gateway.busy,
+                channels: gateway.channels,
+            }
+        };
+        self.gateways.iter().map(row).collect()
+    }
+}
+
+/// The trunk of that name, as `trunk` takes it.
+fn trunk(config: &Config, name: &str) -> Option<Trunk> {
+    let trunk = config.trunks.iter().find(|trunk| trunk.name.as_str() == name)?;
+    Some(Trunk {
+        name: name.to_owned(),
+        gateways: trunk.gateways.iter().map(|gateway| gateway.to_string()).collect(),
+        choice: match trunk.choice {
+            TrunkChoice::InOrder => Choice::InOrder,
+            TrunkChoice::LeastUsed => Choice::LeastUsed,
+            TrunkChoice::Weighted => Choice::Weighted,
+        },
+        within: trunk.overflow,
+    })
+}

@@ -1,0 +1,236 @@
+//! All gateways: whose address this is, which has a channel, which is to be asked whether it is there.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::gateway::{Duty, Gateway, NoChannel, Terms};
+use super::health::Turn;
+use crate::base::Time;
+
+/// All gateways, by name and by address.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Gateways(Vec<Gateway>);
+
+impl Gateways {
+    /// Takes the gateways of a configuration. Those already known by name keep their channels in use,
+    /// their duty and their health, so a reload harms no call. Gives the names of those that were
+    /// down and are not known as such any more.
+    pub fn configure(&mut self, wanted: impl IntoIterator<Item = Terms>) -> Vec<String> {
+        let old = core::mem::take(&mut self.0);
+        let known = |name: &str| old.iter().find(|g| g.name == name);
+        self.0 = (wanted.into_iter())
+            .map(|terms| {
+                let same = known(&terms.name);
+                Gateway::new(terms, same)
+            })
+            .collect();
+        let still = |name: &str| self.get(name).is_some_and(|g| g.watch.is_down());
+        let gone = old.iter().filter(|g| g.watch.is_down() && !still(&g.name));
+        gone.map(|g| g.name.clone()).collect()
+    }
+
+    /// All of them, in the configuration's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Gateway> {
+        self.0.iter()
+    }
+    /// By name.
+    pub fn get(&self, name: &str) -> Option<&Gateway> {
+        self.0.iter().find(|g| g.name == name)
+    }
+    fn get_mut(&mut self, name: &str) -> Option<&mut Gateway> {
+        self.0.iter_mut().find(|g| g.name == name)
+    }
+
+    /// Whose address this is: exact address and port first, then the address alone (a gateway may
+    /// send from another port than it listens on), which must then be one gateway's only.
+    pub fn identify(&self, source: SocketAddr) -> Option<&Gateway> {
+        let here = |g: &&Gateway| same_ip(g.address.ip(), source.ip());
+        let exact = |g: &&Gateway| here(g) && g.address.port() == source.port();
+        if let Some(exact) = self.0.iter().find(exact) {
+            return Some(exact);
+        }
+        let mut here = self.0.iter().filter(here);
+        match (here.next(), here.next()) {
+            (Some(only), None) => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Takes a channel for a call out; see [`NoChannel`]. An `urgent` one is tried in any case.
+    pub fn seize(&mut self, name: &str, urgent: bool) -> Result<(), NoChannel> {
+        self.get_mut(name).ok_or(NoChannel::Unknown)?.seize(urgent)
+    }
+    /// A call comes from it: it is there. Says so when that is news.
+    pub fn heard(&mut self, name: &str) -> Option<Turn> {
+        self.get_mut(name)?.watch.heard()
+    }
+    /// A call to it was not answered at all: it is to be asked at once.
+    pub fn suspect(&mut self, name: &str, now: Time) {
+        if let Some(gateway) = self.get_mut(name) {
+            gateway.watch.suspect(now);
+        }
+    }
+    /// Takes a channel for a call that came in; an `urgent` one in any case.
+    pub fn arrived(&mut self, name: &str, urgent: bool) -> Result<(), NoChannel> {
+        self.get_mut(name).ok_or(NoChannel::Unknown)?.arrived(urgent)
+    }
+    /// Gives a channel back.
+    pub fn release(&mut self, name: &str) {
+        if let Some(gateway) = self.get_mut(name) {
+            gateway.busy = gateway.busy.saturating_sub(1);
+        }
+    }
+
+    /// An operator takes it out of service or puts it back. `None`: there is none of this name; else
+    /// whether that was a change.
+    pub fn set_duty(&mut self, name: &str, duty: Duty) -> Option<bool> {
+        let gateway = self.get_mut(name)?;
+        Some(core::mem::replace(&mut gateway.duty, duty) != duty)
+    }
+
+    /// When the next ping is due, or an answer is overdue.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.0.iter().filter_map(|g| g.watch.wake()).min()
+    }
+    /// A gateway to ask now, if one is due; it counts as asked until it [answered](Self::answered).
+    pub fn due(&mut self, now: Time) -> Option<&Gateway> {
+        let at = self.0.iter_mut().position(|g| g.watch.ask(now))?;
+        self.0.get(at)
+    }
+    /// A gateway whose answer is overdue: its ping [failed](Self::answered).
+    pub fn overdue(&self, now: Time) -> Option<&Gateway> {
+        self.0.iter().find(|g| g.watch.is_overdue(now))
+    }
+    /// A ping was answered, or failed. Says how its health turned, if it did.
+    pub fn answered(&mut self, name: &str, ok: bool, now: Time) -> Option<Turn> {
+        self.get_mut(name)?.watch.answered(ok, now)
+    }
+}
+
+/// Equal addresses, an IPv4 one also in its IPv6-mapped form (a dual-stack socket shows it so).
+fn same_ip(a: IpAddr, b: IpAddr) -> bool {
+    a.to_canonical() == b.to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Duration;
+    use crate::trunk::health::Ping;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+    fn terms(name: &str, at: &str, channels: u32, ping_s: u64) -> Terms {
+        Terms {
+            name: name.into(),
+            address: address(at),
+            channels,
+            keep_in: 0,
+            weight: 1,
+            ping: Ping { every: Duration::from_secs(ping_s), failures: 3, successes: 1 },
+        }
+    }
+    fn two() -> Gateways {
+        let mut all = Gateways::default();
+        all.configure([
+            terms("e1-a", "127.0.0.1:5080", 2, 30),
+            terms("e1-b", "127.0.0.2:5080", 30, 0),
+        ]);
+        all
+    }
+
+    #[test]
+    fn a_gateway_is_known_by_its_address() {
+        let mut all = two();
+        let name = |all: &Gateways, a| all.identify(address(a)).map(|g| g.name.clone());
+        assert_eq!(name(&all, "127.0.0.1:5080").as_deref(), Some("e1-a"));
+        assert_eq!(name(&all, "127.0.0.1:40000").as_deref(), Some("e1-a"));
+        assert_eq!(name(&all, "[::ffff:127.0.0.2]:1").as_deref(), Some("e1-b"));
+        assert_eq!(name(&all, "127.0.0.3:5080"), None);
+        all.configure([terms("x", "127.0.0.1:5080", 2, 0), terms("y", "127.0.0.1:5081", 2, 0)]);
+        assert_eq!(name(&all, "127.0.0.1:5081").as_deref(), Some("y"));
+        assert_eq!(name(&all, "127.0.0.1:6000"), None, "two share the address: the port must say");
+    }
+
+    #[test]
+    fn channels_are_counted_both_ways_and_kept_over_a_reload() {
+        let mut all = two();
+        assert!(all.arrived("e1-a", false).is_ok());
+        assert!(all.seize("e1-a", false).is_ok());
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
+        assert_eq!(all.arrived("e1-a", false).unwrap_err(), NoChannel::Full);
+        assert_eq!(all.seize("e1-c", false).unwrap_err(), NoChannel::Unknown);
+        all.configure([terms("e1-a", "127.0.0.1:5080", 3, 0)]);
+        assert_eq!(all.get("e1-a").unwrap().busy, 2);
+        all.release("e1-a");
+        all.release("e1-a");
+        all.release("e1-a");
+        assert_eq!(all.get("e1-a").unwrap().busy, 0);
+    }
+
+    #[test]
+    fn calls_out_leave_channels_for_calls_in() {
+        let mut all = Gateways::default();
+        all.configure([Terms { keep_in: 1, ..terms("e1-a", "127.0.0.1:5080", 3, 0) }]);
+        assert!(all.seize("e1-a", false).is_ok() && all.seize("e1-a", false).is_ok());
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
+        assert!(all.arrived("e1-a", false).is_ok());
+    }
+
+    #[test]
+    fn what_an_operator_takes_out_of_service_takes_no_new_calls() {
+        let mut all = two();
+        assert_eq!(all.set_duty("e1-a", Duty::Draining), Some(true));
+        assert_eq!(all.set_duty("e1-a", Duty::Draining), Some(false));
+        assert_eq!(all.set_duty("e1-c", Duty::Draining), None);
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::OutOfService);
+        assert!(all.arrived("e1-a", false).is_ok(), "its own calls come in");
+        all.set_duty("e1-a", Duty::BusyOut);
+        assert_eq!(all.arrived("e1-a", false).unwrap_err(), NoChannel::OutOfService);
+        all.configure([terms("e1-a", "127.0.0.1:5080", 2, 30)]);
+        assert_eq!(all.get("e1-a").unwrap().duty, Duty::BusyOut, "a reload is no order");
+        all.set_duty("e1-a", Duty::InService);
+        assert!(all.seize("e1-a", false).is_ok());
+    }
+
+    #[test]
+    fn an_emergency_call_takes_a_channel_in_any_case() {
+        let mut all = two();
+        for _ in 0..2 {
+            assert!(all.seize("e1-a", false).is_ok());
+        }
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
+        assert!(all.seize("e1-a", true).is_ok() && all.arrived("e1-a", true).is_ok());
+        assert_eq!(all.get("e1-a").unwrap().busy, 4, "and is counted");
+        for s in 0..3 {
+            all.answered("e1-b", false, Time::from_millis(s));
+        }
+        all.set_duty("e1-b", Duty::BusyOut);
+        assert!(all.seize("e1-b", true).is_ok() && all.arrived("e1-b", true).is_ok());
+    }
+
+    #[test]
+    fn each_is_asked_when_due_and_overdue_when_silent() {
+        let mut all = two();
+        let at = |s: u64| Time::from_millis(s * 1_000);
+        assert_eq!(all.next_wake(), Some(Time::ZERO));
+        assert_eq!(all.due(at(0)).map(|g| g.name.as_str()), Some("e1-a"));
+        assert!(all.due(at(0)).is_none(), "e1-b is never asked");
+        assert!(all.overdue(at(4)).is_none());
+        assert_eq!(all.overdue(at(5)).map(|g| g.name.as_str()), Some("e1-a"));
+        assert_eq!(all.answered("e1-a", false, at(5)), None);
+        assert_eq!(all.next_wake(), Some(at(10)));
+    }
+
+    #[test]
+    fn a_reload_tells_whose_failure_is_nobodys_any_more() {
+        let mut all = two();
+        for s in 0..3 {
+            all.answered("e1-a", false, Time::from_millis(s));
+        }
+        assert_eq!(all.configure([terms("e1-a", "127.0.0.1:5080", 2, 30)]), Vec::<String>::new());
+        assert_eq!(all.configure([terms("e1-a", "127.0.0.9:5080", 2, 30)]), ["e1-a"]);
+    }
+}
