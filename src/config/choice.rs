@@ -157,6 +157,24 @@ choice! {
 }
 
 choice! {
+    /// Where a gateway is told the caller's number, beside From.
+    SendIdentity {
+        From = "from": "Nowhere else; a caller who hides is anonymous.",
+        Pai = "pai": "In P-Asserted-Identity, with `Privacy: id` where the caller hides (RFC 3325).",
+        Rpid = "rpid": "In Remote-Party-ID, with `privacy=full` where the caller hides.",
+    } later []
+}
+
+choice! {
+    /// Where a gateway is told for whom a call was that goes on through it.
+    SendDiversion {
+        None = "none": "Nowhere.",
+        Diversion = "diversion": "In Diversion (RFC 5806).",
+        HistoryInfo = "history-info": "In History-Info (RFC 7044).",
+    } later []
+}
+
+choice! {
     /// What a 503 to a gateway's OPTIONS means.
     Ping503 {
         Up = "up": "It is there: any answer is one.",

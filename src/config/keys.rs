@@ -8,15 +8,17 @@ use std::path::PathBuf;
 
 use super::address::{Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
+use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
-    RecordFormat, WhenFull,
+    RecordFormat, SendDiversion, SendIdentity, WhenFull,
 };
 use super::list::Workers;
 use super::name::{
     CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Product, StoreUrl, UserName,
 };
 use super::quantity::{Percent, Period, Size};
+use super::rewrite::Rules;
 use super::secret::Secret;
 use super::setting::{Section, section};
 use super::trunk::{Numbers, Trunk};
@@ -165,6 +167,30 @@ section! {
         ping_successes: u32 = "1" in ["1", "20"], live;
         /// Whether a 503 is an answer like any other, or none.
         ping_503: Ping503 = "\"up\"", live;
+        /// Whether what it says of callers is believed: P-Asserted-Identity, Remote-Party-ID, Diversion,
+        /// History-Info. Otherwise From alone counts.
+        trusted: bool = "true", live;
+        /// How the numbers that its calls ask for are rewritten, before the dialplan sees them. The first
+        /// rule whose `match` (a regular expression for the whole number) fits is applied; `to` names its
+        /// groups, `strip` and `add` work on the front.
+        in_called: Rules = "[]", live;
+        /// How its callers' numbers are rewritten, likewise.
+        in_caller: Rules = "[]", live;
+        /// How the numbers dialled by it are rewritten, likewise.
+        out_called: Rules = "[]", live;
+        /// How the numbers of callers shown to it are rewritten, likewise.
+        out_caller: Rules = "[]", live;
+        /// Where it is told the caller's number, beside From.
+        send_identity: SendIdentity = "\"from\"", live;
+        /// Where it is told for whom a call was that came by a gateway and goes on by this one.
+        send_diversion: SendDiversion = "\"none\"", live;
+        /// What its SIP statuses mean as Q.850 causes, where that differs from RFC 3398. A cause that it
+        /// says itself, in a Reason header, comes first. By the cause a call goes on to the next gateway
+        /// of a trunk, and by it the caller is refused: `{ 480 = 34 }` makes a 480 lead on.
+        status_to_cause: StatusToCause = "{}", live;
+        /// With which SIP status its calls are refused for a Q.850 cause, where that differs from
+        /// RFC 3398. The cause itself goes into the Reason header.
+        cause_to_status: CauseToStatus = "{}", live;
         /// The number shown to it on calls whose dialplan route sets none.
         caller_id: Option<CallerNumber> = derived, live;
         /// The name under which Belfry answers its challenges.

@@ -22,6 +22,7 @@ use toml::de::{DeTable, DeValue};
 
 pub mod address;
 pub mod calendar;
+pub mod causes;
 pub mod choice;
 mod cross;
 pub mod fault;
@@ -30,6 +31,7 @@ pub mod list;
 pub mod name;
 pub mod quantity;
 mod reference;
+pub mod rewrite;
 pub mod secret;
 pub mod setting;
 mod syntax;
@@ -41,7 +43,7 @@ pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Prack,
     RecordFormat, WhenFull,
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503,
-    RecordFormat, TrunkChoice, WhenFull,
+    RecordFormat, SendDiversion, SendIdentity, TrunkChoice, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use keys::{
@@ -51,6 +53,7 @@ pub use keys::{
 pub use list::Workers;
 pub use quantity::{Percent, Period, Size};
 pub use reference::reference_markdown;
+pub use rewrite::Rules;
 pub use secret::{Secret, SecretSource};
 pub use trunk::{Numbers, Trunk};
 

@@ -66,6 +66,18 @@ text_type! {
 }
 
 text_type! {
+    /// A country's code (ITU-T E.164 §6.2.1).
+    CountryCode, "a country's code, such as \"86\"",
+    |text| made_of(text, 3, |c| c.is_ascii_digit()) && !text.starts_with('0')
+}
+
+text_type! {
+    /// An area's code as it stands behind the country's.
+    AreaCode, "an area's code without its leading 0, such as \"20\"",
+    |text| made_of(text, 6, |c| c.is_ascii_digit()) && !text.starts_with('0')
+}
+
+text_type! {
     /// A name that is shown to people, in any script.
     Label, "a name of 1 to 64 bytes without line breaks",
     |text| made_of(text, 64, |c| !c.is_control()) && text.trim() == text

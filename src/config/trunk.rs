@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::choice::TrunkChoice;
-use super::name::{Name, Number};
+use super::name::{AreaCode, CountryCode, Name, Number};
 use super::setting::section;
 
 section! {
@@ -28,6 +28,11 @@ section! {
 section! {
     /// How numbers are read here.
     [numbers] struct Numbers {
+        /// The country's code, by which callers' numbers are brought into one form (E.164: `+86…`). The
+        /// dialplan has it as `${caller_e164}`.
+        country_code: CountryCode = "\"86\"", live;
+        /// The area's code. Without it a caller's number that names no area has no E.164.
+        area_code: Option<AreaCode> = derived, live;
         /// Emergency numbers as they are dialled to a gateway. A call to one passes all limits, is tried
         /// on a gateway that is full, down or out of service too, goes over every other gateway when its
         /// own fail, and says `Priority: emergency`, so that the gateway may make room. A dialplan's

@@ -12,6 +12,7 @@ use crate::dialplan::{Interp, Plan};
 use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 
+use super::caller_id::Origin;
 use super::fact::EndedBy;
 
 /// What the plan's present step waits for.
@@ -122,6 +123,8 @@ pub struct Active {
     pub doing: Doing,
     /// Who called.
     pub from: String,
+    /// What else is known of where it comes from.
+    pub origin: Origin,
     /// The caller's name, where one came.
     pub from_name: Option<String>,
     /// The number dialled.

@@ -20,6 +20,7 @@ use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Message, Name, Uri};
 
 use super::active::{Active, Doing};
+use super::caller_id::{self, Origin};
 use super::ending::party;
 use super::fact::{self, AlarmWhat, FactKind};
 use super::leg::Leg;
@@ -42,6 +43,9 @@ struct Asks {
 /// What is known of a caller before there is a call.
 struct Caller {
     device: Device,
+    /// The number dialled, as the plan sees it.
+    to: String,
+    origin: Origin,
     name: Option<String>,
     context: String,
     codecs: Vec<Codec>,
@@ -52,17 +56,17 @@ struct Caller {
 impl Switch {
     pub(super) fn arrival(&mut self, now: Now, session: SessionId, flow: Flow, invite: &Message) {
         let number = invite.from().ok().and_then(|from| user(&from.uri)).unwrap_or_default();
-        let to = dialled(invite);
-        let who = Asks { session, flow, from: number, to: to.clone().unwrap_or_default() };
+        let to = dialled(invite).unwrap_or_default();
+        let who = Asks { session, flow, from: number, to };
         if self.draining {
             return self.hold_back(now, &who, Refusal::Stopping);
         }
         let Some(caller) = self.identify(now, &who, invite) else { return };
-        let Some(to) = to else {
+        if caller.to.is_empty() {
             let cause = Some(Cause::UNALLOCATED_NUMBER);
             return self.turn_away(now, &who, 404, cause, "no number is dialled");
-        };
-        let urgent = self.is_emergency(now, &caller, &to);
+        }
+        let urgent = self.is_emergency(now, &caller);
         if let Err(why) = self.admission.call(now.at, &self.load())
             && !(why.yields_to_emergency() && urgent)
         {
@@ -87,7 +91,7 @@ impl Switch {
             };
             return self.turn_away(now, &who, 503, cause, what);
         }
-        self.open_call(now, session, flow, caller, to, offer);
+        self.open_call(now, session, flow, caller, offer);
     }
 
     /// How it stands, for `access` to judge by.
@@ -102,7 +106,8 @@ impl Switch {
 
     /// Whether it is an emergency call, which is never held back: a phone that dials such a number, or
     /// a route of the dialplan that makes one of it.
-    fn is_emergency(&self, now: Now, caller: &Caller, to: &str) -> bool {
+    fn is_emergency(&self, now: Now, caller: &Caller) -> bool {
+        let to = caller.to.as_str();
         if caller.device.is_phone() && self.config.is_emergency(to) {
             return true;
         }
@@ -159,7 +164,7 @@ impl Switch {
             if let Some(turn) = self.gateways.heard(&name) {
                 self.gateway_turned(now, &name, turn);
             }
-            return Some(self.gateway_caller(&name, invite, number));
+            return Some(self.gateway_caller(&name, invite, &who.to));
         }
         let per_second = self.config.limits.calls_per_second;
         if !registered && let Err(why) = self.admission.stranger(now.at, per_second) {
@@ -170,6 +175,8 @@ impl Switch {
             Ok(user) => match self.config.phone(&user) {
                 Some(phone) if user == number => Some(Caller {
                     device: Device::Phone { number },
+                    to: who.to.clone(),
+                    origin: Origin::default(),
                     name: phone.name.as_ref().map(|n| n.to_string()),
                     context: phone.context.to_string(),
                     codecs: media_codecs(self.config.codecs(&phone.codecs)),
@@ -212,14 +219,22 @@ impl Switch {
         self.registrar.lookup(now.at, number).iter().any(|binding| binding.flow == flow)
     }
 
-    fn gateway_caller(&self, gateway: &str, invite: &Message, from: String) -> Caller {
-        let asserted = invite.asserted_identities().ok().and_then(|ids| ids.into_iter().next());
-        let number = asserted.as_ref().and_then(|id| user(&id.uri)).filter(|n| !n.is_empty());
-        let display = asserted.and_then(|id| id.display).or_else(|| invite.from().ok()?.display);
+    /// A call of a gateway: its numbers as its rules make them, the raw ones beside.
+    fn gateway_caller(&self, gateway: &str, invite: &Message, to: &str) -> Caller {
         let config = self.config.gateway(gateway);
+        let said = caller_id::read(invite, config.is_none_or(|g| g.trusted));
+        let from = config.map_or_else(|| said.number.clone(), |g| g.in_caller.apply(&said.number));
         Caller {
-            device: Device::Trunk { gateway: gateway.into(), number: number.unwrap_or(from) },
-            name: display.map(|d| String::from_utf8_lossy(&d).into_owned()),
+            to: config.map_or_else(|| to.to_owned(), |g| g.in_called.apply(to)),
+            origin: Origin {
+                e164: caller_id::numbering(&self.config).e164(&from),
+                raw: said.number,
+                private: said.private,
+                called_raw: to.to_owned(),
+                diverted: said.diverted,
+            },
+            device: Device::Trunk { gateway: gateway.into(), number: from },
+            name: said.name,
             context: config.map_or_else(|| "gateway".into(), |g| g.context.to_string()),
             codecs: media_codecs(
                 config.map_or(&self.config.media.codecs[..], |g| self.config.codecs(&g.codecs)),
@@ -235,7 +250,6 @@ impl Switch {
         session: SessionId,
         flow: Flow,
         caller: Caller,
-        to: String,
         offer: Option<Sdp>,
     ) {
         let (id, leg) = (self.new_call_id(now.wall), self.new_leg_id());
@@ -243,7 +257,7 @@ impl Switch {
             Device::Trunk { gateway, .. } => Some(gateway.clone()),
             Device::Phone { .. } => None,
         };
-        let from = caller.device.number().to_owned();
+        let (from, to) = (caller.device.number().to_owned(), caller.to);
         self.fact(
             now,
             FactKind::CallBegan {
@@ -255,6 +269,9 @@ impl Switch {
             },
         );
         let group = self.group_of(id, &caller.device);
+        for (name, value) in caller.origin.fields(&from, &to) {
+            self.fact(now, FactKind::CallField { call: id, name, value });
+        }
         let call = Call::new(id, leg, caller.device, now);
         let deadline = now.at + self.config.limits.call_duration;
         let active = Active {
@@ -265,6 +282,7 @@ impl Switch {
             interp: None,
             doing: Doing::Opening,
             from,
+            origin: caller.origin,
             from_name: caller.name,
             to,
             context: caller.context,
@@ -323,6 +341,8 @@ impl Switch {
         self.set_media(leg_id);
         let Some(active) = self.calls.get_mut(&call) else { return };
         let via = via.unwrap_or_else(|| active.from.clone());
+        let mut variables = active.origin.variables();
+        variables.push(("language".to_owned(), active.language.as_str().to_owned()));
         let entry = Entry {
             context: active.context.clone(),
             to: active.to.clone(),
@@ -331,7 +351,7 @@ impl Switch {
             via,
             call_id: call.to_string(),
             network_addr,
-            variables: [("language".to_owned(), active.language.as_str().to_owned())].into(),
+            variables: variables.into_iter().collect(),
         };
         match Interp::start(&active.plan, now, entry) {
             Ok(interp) => {

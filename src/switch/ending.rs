@@ -28,30 +28,30 @@ impl Switch {
         if leg.stage == Stage::Over {
             return;
         }
-        leg.ours.get_or_insert((cause, 0, by));
+        let (session, sent) = (leg.session, leg.invite.is_none());
+        let called_us = leg.stage == Stage::Early && sent && leg.description.is_some();
+        let gateway = leg.gateway.clone().filter(|_| called_us);
+        let refusal = called_us.then(|| refusal(&self.mapping(gateway.as_deref()), cause));
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        leg.ours.get_or_insert((cause, refusal.map_or(0, |(status, _)| status), by));
         self.quit_room(now, leg_id, RoomLeft::HungUp);
-        let Some(leg) = self.legs.get(&leg_id) else { return };
-        let session = leg.session;
-        let sent = leg.invite.is_none();
-        let command = match cause {
-            // A phone that is not registered: to the caller its number is nobody's, 404, as to any
-            // number at which nobody can be found (RFC 3261 §21.4.5). The Reason then has to be 1,
-            // 404's cause in RFC 3398 §8.2.6.1: one gateway goes by the header (RFC 6432), another
-            // by the status, and both must play the same announcement. 20, whose status is 480,
-            // stays in the record and in the plan's branches, where it tells the two apart.
-            Cause::SUBSCRIBER_ABSENT
-                if leg.stage == Stage::Early && sent && leg.description.is_some() =>
-            {
-                let reason = Some(Cause::UNALLOCATED_NUMBER);
-                Command::Reject { session, status: 404, reason, headers: vec![] }
+        let command = match refusal {
+            Some((status, reason)) => {
+                Command::Reject { session, status, reason: Some(reason), headers: vec![] }
             }
-            _ => Command::Hangup { session, reason: Some(cause) },
+            None => Command::Hangup { session, reason: Some(cause) },
         };
         let own = self.ask(now, command);
         // One that never went out has no session that could end.
         if !own && !sent {
             self.leg_over(now, leg_id, Ending { cause, status: 0, by, at: now.at });
         }
+    }
+
+    /// How a gateway's codes are translated; a phone's by RFC 3398.
+    pub(super) fn mapping(&self, gateway: Option<&str>) -> Mapping {
+        let config = gateway.and_then(|name| self.config.gateway(name));
+        config.map_or(Mapping::RFC_3398, crate::config::Gateway::mapping)
     }
 
     /// The agent says that a leg's signalling is over.
@@ -72,7 +72,8 @@ impl Switch {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
             End::Rejected { status, cause, .. } => {
-                (cause.unwrap_or_else(|| Mapping::RFC_3398.cause_of(status)), status, party)
+                let meant = || self.mapping(leg.gateway.as_deref()).cause_of(status);
+                (cause.unwrap_or_else(meant), status, party)
             }
             End::Timeout => (Cause::RECOVERY_ON_TIMER_EXPIRE, 408, EndedBy::Fault),
             End::FlowFailed => (Cause::NETWORK_OUT_OF_ORDER, 503, EndedBy::Fault),
@@ -233,6 +234,23 @@ impl Switch {
         }
         self.release_call(now, id, Cause::NORMAL_CLEARING, by);
         true
+    }
+}
+
+/// The status that refuses a caller for this cause, and the cause of its Reason header.
+///
+/// A phone that is not registered: to the caller its number is nobody's, 404, as to any number at which
+/// nobody can be found (RFC 3261 §21.4.5). The Reason then has to be 1, 404's cause in RFC 3398
+/// §8.2.6.1: one gateway goes by the header (RFC 6432), another by the status, and both must play the
+/// same announcement. 20, whose status is 480, stays in the record and in the plan's branches, where
+/// it tells the two apart.
+fn refusal(mapping: &Mapping, cause: Cause) -> (u16, Cause) {
+    let status = mapping.status_of(cause);
+    match cause {
+        Cause::SUBSCRIBER_ABSENT if status == Mapping::RFC_3398.status_of(cause) => {
+            (404, Cause::UNALLOCATED_NUMBER)
+        }
+        _ => (status, cause),
     }
 }
 

@@ -1,10 +1,14 @@
-//! What a called party is shown of the caller: From and Contact of our INVITE.
+//! What a called party is shown of the caller: From and Contact of our INVITE, and what a gateway is
+//! told beside.
 //!
 //! A caller without a number (withheld, or a dialplan's `caller-id` that came out empty) is
-//! anonymous (RFC 3323 §4.1); a URI with an empty user part is none (RFC 3261 §25.1).
+//! anonymous (RFC 3323 §4.1); a URI with an empty user part is none (RFC 3261 §25.1). One who hides
+//! is anonymous too, and only a gateway that is asked for the network's own header gets his number,
+//! marked as private (RFC 3325 §9.3).
 
-use crate::sip::Flow;
-use crate::wire::sip::{Host, NameAddr, Uri};
+use crate::config::{SendDiversion, SendIdentity};
+use crate::sip::{Flow, Headers};
+use crate::wire::sip::{Host, Name, NameAddr, ToWire, Uri};
 
 /// The user part and host of somebody who is not to be known.
 const ANONYMOUS: &str = "anonymous";
@@ -16,6 +20,8 @@ pub(super) struct Shown {
     /// His number; `None`: it is not to be known, or there is none.
     number: Option<String>,
     name: Option<String>,
+    /// He does not want to be shown.
+    private: bool,
 }
 
 impl Shown {
@@ -26,17 +32,75 @@ impl Shown {
     ) -> Shown {
         let says = |text: &&str| !text.is_empty();
         let number = numbers.into_iter().flatten().find(says);
-        Shown { number: number.map(str::to_owned), name: name.filter(says).map(str::to_owned) }
+        Shown {
+            number: number.map(str::to_owned),
+            name: name.filter(says).map(str::to_owned),
+            private: false,
+        }
+    }
+
+    /// The caller does not want to be shown.
+    pub(super) fn hidden(self, private: bool) -> Shown {
+        Shown { private, ..self }
+    }
+
+    /// His number, rewritten as a gateway wants it.
+    pub(super) fn rewritten(self, rewrite: impl Fn(&str) -> String) -> Shown {
+        let number = self.number.map(|number| rewrite(&number)).filter(|n| !n.is_empty());
+        Shown { number, ..self }
+    }
+
+    /// The number and the name that may be seen.
+    fn open(&self) -> (Option<&str>, Option<&str>) {
+        match self.private {
+            true => (None, None),
+            false => (self.number.as_deref(), self.name.as_deref()),
+        }
+    }
+
+    /// Him with his number, for the network alone. `None`: he has none, or the domain is no host.
+    fn identity(&self, domain: &str) -> Option<NameAddr> {
+        let host = Host::parse(domain.as_bytes())?;
+        let identity = NameAddr::new(Uri::sip(Some(self.number.as_deref()?), host, None));
+        Some(match &self.name {
+            Some(name) => identity.with_display(name.as_bytes()),
+            None => identity,
+        })
+    }
+
+    /// The headers by which a gateway is told who calls.
+    pub(super) fn headers(&self, how: SendIdentity, domain: &str) -> Headers {
+        let Some(mut identity) = self.identity(domain) else { return vec![] };
+        match how {
+            SendIdentity::From => vec![],
+            SendIdentity::Pai => {
+                let mut headers = vec![(Name::PAssertedIdentity, identity.to_bytes())];
+                if self.private {
+                    headers.push((Name::Privacy, b"id".to_vec()));
+                }
+                headers
+            }
+            SendIdentity::Rpid => {
+                let privacy: &[u8] = if self.private { b"full" } else { b"off" };
+                for (name, value) in
+                    [("party", &b"calling"[..]), ("screen", b"yes"), ("privacy", privacy)]
+                {
+                    identity.params.set(name, Some(value));
+                }
+                vec![(Name::RemotePartyId, identity.to_bytes())]
+            }
+        }
     }
 
     /// The From, at `domain`. `None`: the domain is no host.
     pub(super) fn from(&self, domain: &str) -> Option<NameAddr> {
-        let uri = match &self.number {
+        let (number, name) = self.open();
+        let uri = match number {
             Some(number) => Uri::sip(Some(number), Host::parse(domain.as_bytes())?, None),
             None => Uri::sip(Some(ANONYMOUS), Host::parse(NOWHERE.as_bytes())?, None),
         };
         let from = NameAddr::new(uri);
-        Some(match &self.name {
+        Some(match name {
             Some(name) => from.with_display(name.as_bytes()),
             None => from,
         })
@@ -45,10 +109,33 @@ impl Shown {
     /// Our Contact on `flow`.
     pub(super) fn contact(&self, flow: Flow) -> Uri {
         let host = Host::from(flow.local.ip());
-        let contact = Uri::sip(self.number.as_deref(), host, Some(flow.local.port()));
+        let contact = Uri::sip(self.open().0, host, Some(flow.local.port()));
         match flow.transport.uri_param() {
             Some(transport) => contact.with_param("transport", Some(transport)),
             None => contact,
+        }
+    }
+}
+
+/// The header by which a gateway is told that a call was for `before` and goes on to `now`.
+pub(super) fn diversion(how: SendDiversion, before: &str, now: &Uri, domain: &str) -> Headers {
+    let Some(host) = Host::parse(domain.as_bytes()).filter(|_| !before.is_empty()) else {
+        return vec![];
+    };
+    let mut was = NameAddr::new(Uri::sip(Some(before), host, None));
+    match how {
+        SendDiversion::None => vec![],
+        SendDiversion::Diversion => {
+            was.params.set("reason", Some(b"unconditional"));
+            was.params.set("counter", Some(b"1"));
+            vec![(Name::Diversion, was.to_bytes())]
+        }
+        SendDiversion::HistoryInfo => {
+            was.params.set("index", Some(b"1"));
+            let mut is = NameAddr::new(now.clone().with_param("cause", Some("302")));
+            is.params.set("index", Some(b"1.1"));
+            let value = [was.to_bytes(), is.to_bytes()].join(&b", "[..]);
+            vec![(Name::HistoryInfo, value)]
         }
     }
 }
@@ -57,7 +144,6 @@ impl Shown {
 mod tests {
     use super::*;
     use crate::sip::Transport;
-    use crate::wire::sip::ToWire;
 
     fn flow(transport: Transport) -> Flow {
         let at = |text: &str| text.parse().expect("an address");
@@ -76,6 +162,43 @@ mod tests {
         let (from, contact) = written(&shown);
         assert_eq!(from, "\"Care\" <sip:4008001234@care.example>");
         assert_eq!(contact, "sip:4008001234@10.0.0.5:5060;transport=tcp");
+    }
+
+    #[test]
+    fn who_hides_is_told_to_the_network_alone() {
+        let shown = Shown::new([Some("13800138000")], Some("Ann"));
+        let text = |headers: Headers| -> Vec<String> {
+            let line = |(name, value): (Name, Vec<u8>)| {
+                format!("{}: {}", name.as_str(), String::from_utf8_lossy(&value))
+            };
+            headers.into_iter().map(line).collect()
+        };
+        let by = |shown: &Shown, how| text(shown.headers(how, "care.example"));
+        let asserted = "P-Asserted-Identity: \"Ann\" <sip:13800138000@care.example>";
+        assert_eq!(by(&shown, SendIdentity::From), Vec::<String>::new());
+        assert_eq!(by(&shown, SendIdentity::Pai), [asserted]);
+        let hidden = shown.clone().hidden(true).rewritten(|number| format!("0{number}"));
+        assert_eq!(written(&hidden).0, "<sip:anonymous@anonymous.invalid>");
+        assert_eq!(written(&hidden).1, "sip:10.0.0.5:5060;transport=tcp");
+        assert_eq!(by(&hidden, SendIdentity::Pai), [&asserted.replace(":1", ":01"), "Privacy: id"]);
+        assert_eq!(
+            by(&hidden, SendIdentity::Rpid),
+            ["Remote-Party-ID: \"Ann\" <sip:013800138000@care.example>;party=calling;screen=yes;\
+              privacy=full"]
+        );
+        assert_eq!(by(&Shown::new([None], None), SendIdentity::Pai), Vec::<String>::new());
+        let now = Uri::parse(b"sip:5@10.0.0.9").expect("a URI");
+        let sent = |how| text(diversion(how, "4008001234", &now, "care.example"));
+        assert_eq!(sent(SendDiversion::None), Vec::<String>::new());
+        assert_eq!(
+            sent(SendDiversion::Diversion),
+            ["Diversion: <sip:4008001234@care.example>;reason=unconditional;counter=1"]
+        );
+        assert_eq!(
+            sent(SendDiversion::HistoryInfo),
+            ["History-Info: <sip:4008001234@care.example>;index=1, \
+              <sip:5@10.0.0.9;cause=302>;index=1.1"]
+        );
     }
 
     #[test]

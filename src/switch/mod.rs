@@ -20,6 +20,7 @@
 pub mod active;
 mod alarm;
 mod arrival;
+mod caller_id;
 pub mod console;
 mod console_in;
 mod consult;

@@ -16,7 +16,7 @@ use super::active::{Dialing, Doing};
 use super::arrival::{media_codecs, no_channel};
 use super::dial::failure;
 use super::fact::EndedBy;
-use super::identity::Shown;
+use super::identity::{Shown, diversion};
 use super::leg::{Ending, Leg, Stage};
 use super::{Level, Switch};
 
@@ -54,6 +54,10 @@ impl Switch {
         let Some(config) = self.config.gateway(name).cloned() else {
             return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
         };
+        let called = config.out_called.apply(number);
+        if called.is_empty() {
+            return Err(failure(Cause::INVALID_NUMBER_FORMAT, 484));
+        }
         let peer = config.address.0;
         let transport = sip_transport(peer.transport);
         let Some(flow) = self.flow_to(transport, peer.addr) else {
@@ -64,7 +68,7 @@ impl Switch {
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
         self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
-        let target = Uri::sip(Some(number), Host::from(peer.addr.ip()), Some(peer.addr.port()));
+        let target = Uri::sip(Some(&called), Host::from(peer.addr.ip()), Some(peer.addr.port()));
         let device = Device::Trunk { gateway: name.into(), number: number.into() };
         let carrier = Carrier::Gateway { config: &config, urgent };
         match self.ring_device(now, id, device, target, flow, carrier) {
@@ -105,32 +109,25 @@ impl Switch {
     ) -> Option<LegId> {
         let leg_id = self.new_leg_id();
         let number = device.number().to_owned();
-        let active = self.calls.get_mut(&id)?;
-        if !active.call.add(leg_id, device, now.at) {
+        if !self.calls.get_mut(&id)?.call.add(leg_id, device, now.at) {
             return None;
         }
-        let Doing::Dialling(dialing) = &active.doing else { return None };
-        let own = carrier.caller_id();
-        let numbers = [dialing.dial.caller_number.as_deref(), own.as_deref(), Some(&active.from)];
-        let name = dialing.dial.caller_name.as_deref().or(active.from_name.as_deref());
-        let shown = Shown::new(numbers, name);
-        let emergency = dialing.dial.emergency || carrier.is_urgent();
         let session = self.agent.new_session();
-        let from = shown.from(&self.config.domain())?;
-        let contact = shown.contact(flow);
-        let to = match target.as_sip() {
-            Some(sip) => NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port)),
-            None => NameAddr::new(target.clone()),
+        let shown = self.shown(id, &carrier)?;
+        let headers = self.told(id, &shown, &target, &carrier)?;
+        let to = match (&carrier, target.as_sip()) {
+            (Carrier::Phone(_), Some(sip)) => {
+                NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port))
+            }
+            _ => NameAddr::new(target.clone()),
         };
-        let headers =
-            if emergency { vec![(Name::Priority, b"emergency".to_vec())] } else { vec![] };
         let invite = sip::Command::Invite {
             session,
             flow,
             target,
-            from,
+            from: shown.from(&self.config.domain())?,
             to,
-            contact,
+            contact: shown.contact(flow),
             sdp: None,
             headers,
             credentials: carrier.credentials(),
@@ -142,6 +139,46 @@ impl Switch {
         let leg = Leg::new(leg_id, id, session, flow, gateway, dtmf, codecs);
         self.add_leg(now, Leg { invite: Some(Box::new(invite)), ..leg });
         Some(leg_id)
+    }
+
+    /// The caller as the called party is shown him: as the plan says, else the gateway's own number,
+    /// else himself, unless he hides.
+    fn shown(&self, id: CallId, carrier: &Carrier<'_>) -> Option<Shown> {
+        let (active, dialing) = (self.calls.get(&id)?, self.dialing(id)?);
+        let own = carrier.caller_id();
+        let said = [dialing.dial.caller_number.as_deref(), own.as_deref()];
+        let is_said = said.into_iter().flatten().any(|number| !number.is_empty());
+        let numbers = said.into_iter().chain([Some(active.from.as_str())]);
+        let name = dialing.dial.caller_name.as_deref().or(active.from_name.as_deref());
+        let shown = Shown::new(numbers, name).hidden(active.origin.private && !is_said);
+        Some(match carrier {
+            Carrier::Phone(_) => shown,
+            Carrier::Gateway { config, .. } => shown.rewritten(|n| config.out_caller.apply(n)),
+        })
+    }
+
+    /// What the called side is told beside: an emergency; a gateway, who calls and for whom it was.
+    fn told(
+        &self,
+        id: CallId,
+        shown: &Shown,
+        target: &Uri,
+        carrier: &Carrier<'_>,
+    ) -> Option<sip::Headers> {
+        let (active, dialing) = (self.calls.get(&id)?, self.dialing(id)?);
+        let mut headers = vec![];
+        if dialing.dial.emergency || carrier.is_urgent() {
+            headers.push((Name::Priority, b"emergency".to_vec()));
+        }
+        if let Carrier::Gateway { config, .. } = carrier {
+            let domain = self.config.domain();
+            headers.extend(shown.headers(config.send_identity, &domain));
+            let caller = active.call.get(active.subject());
+            if caller.is_some_and(|caller| !caller.device.is_phone()) {
+                headers.extend(diversion(config.send_diversion, &active.to, target, &domain));
+            }
+        }
+        Some(headers)
     }
 
     /// The called leg's port is there: our offer goes out.

@@ -48,6 +48,7 @@ steps = [{ dial = { gateway = "e1-b", number = "110", emergency = true } }]
 
 mod busy_hour;
 mod gateways;
+mod numbers;
 
 struct Rig {
     switch: Switch,

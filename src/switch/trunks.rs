@@ -40,6 +40,11 @@ impl Switch {
             Some(trunk) => (trunk.order(&self.gateways, &mut self.rng), trunk.within),
             None => (vec![name.to_owned()], Duration::ZERO),
         };
+        let dialled = |gateway: &String| {
+            let config = self.config.gateway(gateway)?;
+            Some(self.config.is_emergency(&config.out_called.apply(number)))
+        };
+        let urgent = urgent || order.iter().any(|gateway| dialled(gateway) == Some(true));
         let order = if urgent { urgent_order(order, &self.gateways) } else { order };
         Overflow::new(order, within, urgent)
     }

@@ -46,6 +46,30 @@ fn the_networks_failure_goes_to_the_next_gateway_and_the_called_partys_does_not(
 }
 
 #[test]
+fn a_gateways_own_table_translates_both_ways_behind_its_reason_header() {
+    let mut rig = Rig::new(TRUNK);
+    let mut own = config(TRUNK);
+    let table = |text: &str| {
+        let text = format!("[[gateway]]\nname = \"x\"\naddress = \"udp:10.0.0.9\"\n{text}\n");
+        let text = format!("[sip]\nlisten = [\"udp:{BELFRY}\"]\n{text}");
+        Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:#?}")).0.gateways.remove(0)
+    };
+    own.gateways[1].status_to_cause = table("status_to_cause = { 480 = 34 }").status_to_cause;
+    own.gateways[0].cause_to_status =
+        table("cause_to_status = { 17 = 600, SUBSCRIBER_ABSENT = 480 }").cause_to_status;
+    rig.input(Input::Reload(Box::new(own), plan(TimeZone::UTC)));
+    rig.invite(A, "5@", "3");
+    let invite = rig.invites_to(B)[0].clone();
+    rig.answer(B, &invite, 480, "");
+    let invite = rig.invites_to(C)[0].clone();
+    rig.answer(C, &invite, 486, "");
+    assert_eq!(rig.finals_to(A), [600]);
+    let (_, refusal) = rig.sent.iter().rev().find(|(at, _)| at == A).expect("a refusal");
+    assert_eq!(refusal.header(Name::Reason), Some(&b"Q.850;cause=17;text=\"User busy\""[..]));
+    assert_eq!(ended(&rig), [(34, 480), (17, 486), (17, 600)], "both codes of each leg");
+}
+
+#[test]
 fn no_further_gateway_is_tried_once_the_called_party_was_alerted_or_too_late() {
     let mut rig = Rig::new(TRUNK);
     rig.invite(A, "5@", "3");
