@@ -8,7 +8,7 @@ use super::keys::{
     Store,
 };
 use super::name::FeatureCode;
-use super::setting::{Reader, nearest};
+use super::setting::Reader;
 use super::trunk::{Numbers, Trunk};
 
 /// The sections as far as they could be read; a refused one is `None`, and what depends on it is
@@ -164,6 +164,11 @@ fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
             let place = reader.place("gateway", *nth, given[0]);
             reader.faults.error(&place, what, "add `username = \"…\"`");
         }
+        if gateway.register && gateway.username.is_none() {
+            let what = "the gateway is to be registered with and has no `username`";
+            let place = reader.place("gateway", *nth, "register");
+            reader.faults.error(&place, what, "add `username` and a password");
+        }
         if given.is_empty() && gateway.username.is_some() {
             let what = "the gateway has a `username` and no password";
             let place = reader.place("gateway", *nth, "username");
@@ -188,7 +193,9 @@ fn trunks(trunks: &[(usize, Trunk)], gateways: &[(usize, Gateway)], reader: &mut
                 continue;
             }
             let what = format!("there is no gateway \"{name}\"");
-            let remedy = match nearest(name.as_str(), known.iter().copied()) {
+            let distance = |own: &&str| strsim::damerau_levenshtein(own, name.as_str());
+            let near = known.iter().copied().min_by_key(distance);
+            let remedy = match near.filter(|own| distance(own) <= 1.max(own.len() / 3)) {
                 Some(near) => format!("write \"{near}\""),
                 None => format!("add a [[gateway]] with `name = \"{name}\"`"),
             };

@@ -193,6 +193,18 @@ section! {
         cause_to_status: CauseToStatus = "{}", live;
         /// The number shown to it on calls whose dialplan route sets none.
         caller_id: Option<CallerNumber> = derived, live;
+        /// Whether Belfry registers with it, as a provider wants it that has no fixed line to us. It then
+        /// has `username` and a password. Calls that come to the contact that we registered are its, from
+        /// whatever address.
+        register: bool = "false", live;
+        /// For how long. A provider that wants longer (423) gets it; renewed at four fifths of what it
+        /// gives.
+        register_expires: Duration = "\"10 min\"" in ["\"60 s\"", "\"1 day\""], live;
+        /// The host of addresses at it, in registrations and in From of calls: the provider's domain.
+        /// Without it: the IP address; From of calls then has `[sip] domain`.
+        domain: Option<Host> = derived, live;
+        /// Where its requests go first, instead of `address`; it is then in their Route.
+        outbound_proxy: Option<Peer> = derived, live;
         /// The name under which Belfry answers its challenges.
         username: Option<UserName> = derived, live;
         /// The password for that.

@@ -50,6 +50,24 @@ fn syntax_faults_say_what_to_write() {
 
 #[test]
 #[rustfmt::skip] // one case a line
+fn trunks_and_gateways_fit_each_other() {
+    let gateway = |more: &str| format!("{SOUND}[[gateway]]\nname = \"e1-a\"\naddress = \"udp:10.0.0.9\"\n{more}");
+    let trunk = |name: &str, of: &str| gateway(&format!("[[trunk]]\nname = \"{name}\"\ngateways = [\"{of}\"]\n"));
+    refuses(&trunk("pstn", "e1-b"), 9, 12, "no gateway \"e1-b\"", "write \"e1-a\"");
+    refuses(&trunk("pstn", "provider"), 9, 12, "no gateway \"provider\"", "add a [[gateway]]");
+    refuses(&trunk("e1-a", "e1-a"), 8, 8, "a gateway \"e1-a\" stands in line 4", "another name");
+    refuses(&gateway("keep_in = 30\n"), 7, 11, "leaves no channel", "at most 29");
+    refuses(&gateway("register = true\n"), 7, 12, "no `username`", "add `username`");
+    refuses(&gateway("status_to_cause = { 200 = 16 }\n"), 7, 21, "300 to 699", "480 = 19");
+    refuses(&gateway("in_called = [{ strip = 1, to = \"1\" }]\n"), 7, 14, "excludes", "rules");
+    refuses(&format!("{SOUND}[numbers]\ncountry_code = \"086\"\n"), 5, 16, "country's code", "\"86\"");
+    let (config, _) = Config::parse(&trunk("pstn", "e1-a")).expect("accepted");
+    assert_eq!(config.trunk_names().collect::<Vec<_>>(), ["pstn", "e1-a"]);
+    assert!(config.is_emergency("110") && !config.is_emergency("1100"));
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
 fn unknown_keys_name_the_nearest() {
     refuses(&format!("{SOUND}lisen = \"udp:10.0.0.6\"\n"), 4, 1, "[sip] has no key \"lisen\"", "`listen`");
     refuses(&format!("{SOUND}[nodes]\nname = \"a\"\n"), 4, 2, "no section \"nodes\"", "write [node]");

@@ -131,11 +131,12 @@ fn gateways(rows: &[GatewayRow]) -> String {
             row.address.clone(),
             row.health.clone(),
             row.service.clone(),
+            row.registered.clone(),
             format!("{}/{}", row.busy, row.channels),
             row.trunks.join(", "),
         ]
     });
-    let heads = ["GATEWAY", "ADDRESS", "HEALTH", "SERVICE", "CHANNELS", "TRUNKS"];
+    let heads = ["GATEWAY", "ADDRESS", "HEALTH", "SERVICE", "REGISTERED", "CHANNELS", "TRUNKS"];
     table(&heads, cells, "no gateways are configured")
 }
 

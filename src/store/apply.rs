@@ -90,6 +90,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | PhoneRefused { .. }
         | CallRefused { .. }
         | GatewayService { .. }
+        | GatewayRegistration { .. }
         | Bridged { .. }
         | Unbridged { .. }
         | Held { .. }

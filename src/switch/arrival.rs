@@ -158,13 +158,12 @@ impl Switch {
         let registered = is_phone && self.registered_from(now, &number, flow);
         // A phone on the gateway's own address (a test bench, one host) is asked for its password.
         if (!is_phone || invite.header(Name::Authorization).is_none() && !registered)
-            && let Some(gateway) = self.gateways.identify(flow.remote)
+            && let Some((name, to)) = self.gateway_of(flow, invite, &who.to)
         {
-            let name = gateway.name.clone();
             if let Some(turn) = self.gateways.heard(&name) {
                 self.gateway_turned(now, &name, turn);
             }
-            return Some(self.gateway_caller(&name, invite, &who.to));
+            return Some(self.gateway_caller(&name, invite, &to));
         }
         let per_second = self.config.limits.calls_per_second;
         if !registered && let Err(why) = self.admission.stranger(now.at, per_second) {
@@ -217,6 +216,16 @@ impl Switch {
     /// Whether the phone is registered over this very flow.
     fn registered_from(&self, now: Now, number: &str, flow: Flow) -> bool {
         self.registrar.lookup(now.at, number).iter().any(|binding| binding.flow == flow)
+    }
+
+    /// Whose gateway's call it is, by the contact that we registered with it or by its address; and the
+    /// number dialled, which at such a contact is To's.
+    fn gateway_of(&self, flow: Flow, invite: &Message, to: &str) -> Option<(String, String)> {
+        if let Some(name) = self.registering.by_contact(to) {
+            let dialled = invite.to().ok().and_then(|to| user(&to.uri)).unwrap_or_default();
+            return Some((name.to_owned(), dialled));
+        }
+        self.gateways.identify(flow.remote).map(|gateway| (gateway.name.clone(), to.to_owned()))
     }
 
     /// A call of a gateway: its numbers as its rules make them, the raw ones beside.

@@ -192,6 +192,8 @@ pub struct GatewayRow {
     pub health: String,
     /// `in service`, `draining`, `drained`, `busy`.
     pub service: String,
+    /// Whether we are registered with it, for how long; empty where it wants none.
+    pub registered: String,
     /// The trunks that it belongs to.
     pub trunks: Vec<String>,
     /// Channels in use.

@@ -25,7 +25,7 @@ impl Switch {
                 )),
             },
             Request::Phones => Reply::Phones(self.phone_rows(now)),
-            Request::Gateways => Reply::Gateways(self.gateway_rows()),
+            Request::Gateways => Reply::Gateways(self.gateway_rows(now)),
             Request::GatewayOrder(name, order) => self.gateway_order(now, &name, order),
             Request::Rooms => Reply::Rooms(self.room_rows(now)),
             Request::Room(name) => self.show_room(now, &name),
@@ -149,6 +149,7 @@ impl Switch {
         for name in self.gateways.configure(pings::gateways(&self.config)) {
             self.gateway_alarm(now, &name, false);
         }
+        self.configure_registrations(now);
         self.registrar.configure(requests::registrar_config(&self.config));
         let gone = self.registrar.all().map(|(number, _)| number.to_owned());
         let gone: Vec<String> = gone.filter(|number| self.config.phone(number).is_none()).collect();

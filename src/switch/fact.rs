@@ -189,6 +189,16 @@ pub enum FactKind {
         /// What holds now.
         service: GatewayService,
     },
+    /// Belfry is registered with a gateway, or is no more.
+    GatewayRegistration {
+        /// Its name.
+        gateway: String,
+        /// Whether it is.
+        registered: bool,
+        /// Why not.
+        #[serde(default)]
+        why: String,
+    },
     /// A call was refused before it began.
     CallRefused {
         /// Who called, as far as that is known.
@@ -545,7 +555,7 @@ impl FactKind {
             Started { .. } | Stopped { .. } | Reloaded { .. } | ReloadRefused { .. } => None,
             PhoneRegistered { .. } | PhoneUnregistered { .. } | PhoneRefused { .. } => None,
             GatewayUp { .. } | GatewayDown { .. } | GatewayService { .. } => None,
-            CallRefused { .. } => None,
+            GatewayRegistration { .. } | CallRefused { .. } => None,
         }
     }
 
@@ -564,6 +574,7 @@ impl FactKind {
             GatewayUp { .. } => "gateway_up",
             GatewayDown { .. } => "gateway_down",
             GatewayService { .. } => "gateway_service",
+            GatewayRegistration { .. } => "gateway_registration",
             CallRefused { .. } => "call_refused",
             CallBegan { .. } => "call_began",
             RouteTaken { .. } => "route_taken",
@@ -636,6 +647,7 @@ mod tests {
             GatewayUp { gateway: s("e1-a") },
             GatewayDown { gateway: s("e1-a"), why: s("no answer") },
             GatewayService { gateway: s("e1-a"), service: super::GatewayService::Draining },
+            GatewayRegistration { gateway: s("e1-a"), registered: false, why: s("403") },
             CallRefused { from: s("10.0.0.9"), to: s("9"), status: 404, why: s("no route") },
             CallBegan {
                 call,

@@ -7,7 +7,7 @@
 //!                          │                         └─ requests  REGISTER, OPTIONS, MESSAGE
 //!                          ├─ media events ▶ media_in   ports, keys, playbacks, recordings
 //!                          ├─ operator ────▶ console_in
-//!                          └─ time ────────▶ wake
+//!                          └─ time ────────▶ wake       pings, registering: gateways and providers
 //!                                   │
 //!                     effects  the plan's next step  ─▶ dial, trunks ─▶ talk ─▶ transfer, ending
 //!                                                    ─▶ rooms   conferences
@@ -39,6 +39,7 @@ mod media_in;
 mod offers;
 mod outbound;
 mod pings;
+mod registering;
 mod requests;
 mod rooms;
 mod sip_in;
@@ -111,6 +112,8 @@ pub struct Switch {
     info_keys: info_keys::InfoKeys,
     /// Pings under way: which gateway a transaction asks.
     pings: BTreeMap<crate::sip::ClientTxn, String>,
+    /// Our registrations with providers.
+    registering: registering::Registering,
     alarms: alarm::Alarms,
     /// Of callers that are no phone and no gateway.
     strangers: sparing::Sparing,
@@ -158,6 +161,7 @@ impl Switch {
             due: BTreeSet::new(),
             info_keys: info_keys::InfoKeys::default(),
             pings: BTreeMap::new(),
+            registering: registering::Registering::default(),
             alarms: alarm::Alarms::default(),
             strangers: sparing::Sparing::default(),
             rooms: BTreeMap::new(),
@@ -181,6 +185,7 @@ impl Switch {
         let node = switch.config.node.name.to_string();
         switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
         switch.keep_recordings();
+        switch.configure_registrations(now);
         switch
     }
 
@@ -205,7 +210,10 @@ impl Switch {
                 self.out.push_back(Output::Reply(id, reply));
             }
             Input::Wake => self.wake(now),
-            Input::Drain => self.draining = true,
+            Input::Drain => {
+                self.draining = true;
+                self.end_registrations(now);
+            }
             Input::EndCalls => self.end_calls(now),
             Input::Stopped { why } => self.fact(now, FactKind::Stopped { why }),
         }
@@ -226,6 +234,7 @@ impl Switch {
             call,
             self.registrar.next_wake(),
             self.gateways.next_wake(),
+            self.registering.next_wake(),
             self.alarms.next_wake(),
             self.info_keys.next_wake(),
         ]

@@ -10,7 +10,7 @@ use crate::media::control::Codec;
 use crate::media::negotiate;
 use crate::sip::{self, Flow, Transport};
 use crate::wire::q850::Cause;
-use crate::wire::sip::{Host, Name, NameAddr, Uri};
+use crate::wire::sip::{Name, NameAddr, Uri};
 
 use super::active::{Dialing, Doing};
 use super::arrival::{media_codecs, no_channel};
@@ -18,7 +18,7 @@ use super::dial::failure;
 use super::fact::EndedBy;
 use super::identity::{Shown, diversion};
 use super::leg::{Ending, Leg, Stage};
-use super::{Level, Switch};
+use super::{Level, Switch, registering};
 
 impl Switch {
     /// One leg for each device of a phone.
@@ -58,17 +58,13 @@ impl Switch {
         if called.is_empty() {
             return Err(failure(Cause::INVALID_NUMBER_FORMAT, 484));
         }
-        let peer = config.address.0;
-        let transport = sip_transport(peer.transport);
-        let Some(flow) = self.flow_to(transport, peer.addr) else {
-            self.log(
-                Level::Error,
-                format!("gateway {name}: nothing in [sip] listen reaches {peer}"),
-            );
+        let Some(flow) = self.flow_to_gateway(&config) else {
+            self.log(Level::Error, format!("gateway {name}: nothing in [sip] listen reaches it"));
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
         self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
-        let target = Uri::sip(Some(&called), Host::from(peer.addr.ip()), Some(peer.addr.port()));
+        let port = config.domain.is_none().then(|| config.address.0.addr.port());
+        let target = Uri::sip(Some(&called), registering::domain(&config), port);
         let device = Device::Trunk { gateway: name.into(), number: number.into() };
         let carrier = Carrier::Gateway { config: &config, urgent };
         match self.ring_device(now, id, device, target, flow, carrier) {
@@ -125,13 +121,13 @@ impl Switch {
             session,
             flow,
             target,
-            from: shown.from(&self.config.domain())?,
+            from: shown.from(&carrier.domain(&self.config))?,
             to,
             contact: shown.contact(flow),
             sdp: None,
             headers,
             credentials: carrier.credentials(),
-            routes: vec![],
+            routes: carrier.routes(),
             prack: sip_prack(carrier.prack().unwrap_or(self.config.sip.prack)),
         };
         let (codecs, dtmf) = carrier.media(&self.config);
@@ -171,7 +167,7 @@ impl Switch {
             headers.push((Name::Priority, b"emergency".to_vec()));
         }
         if let Carrier::Gateway { config, .. } = carrier {
-            let domain = self.config.domain();
+            let domain = carrier.domain(&self.config);
             headers.extend(shown.headers(config.send_identity, &domain));
             let caller = active.call.get(active.subject());
             if caller.is_some_and(|caller| !caller.device.is_phone()) {
@@ -231,14 +227,29 @@ impl Carrier<'_> {
         }
     }
     fn credentials(&self) -> Option<sip::Credentials> {
-        let Carrier::Gateway { config: gateway, .. } = self else { return None };
-        let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
-        Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
+        match self {
+            Carrier::Phone(_) => None,
+            Carrier::Gateway { config, .. } => credentials(config),
+        }
+    }
+    /// The host of the caller's address.
+    fn domain(&self, config: &crate::config::Config) -> String {
+        let own = match self {
+            Carrier::Phone(_) => None,
+            Carrier::Gateway { config, .. } => config.domain.as_ref().map(ToString::to_string),
+        };
+        own.unwrap_or_else(|| config.domain())
+    }
+    fn routes(&self) -> Vec<Uri> {
+        match self {
+            Carrier::Phone(_) => vec![],
+            Carrier::Gateway { config, .. } => registering::routes(config),
+        }
     }
     fn prack(&self) -> Option<crate::config::Prack> {
         match self {
             Carrier::Phone(_) => None,
-            Carrier::Gateway(gateway) => gateway.prack,
+            Carrier::Gateway { config, .. } => config.prack,
         }
     }
     fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
@@ -257,6 +268,12 @@ pub(super) fn sip_prack(prack: crate::config::Prack) -> sip::Prack {
         crate::config::Prack::Supported => sip::Prack::Supported,
         crate::config::Prack::Required => sip::Prack::Required,
     }
+}
+
+/// By what a gateway's challenges are answered.
+pub(super) fn credentials(gateway: &crate::config::Gateway) -> Option<sip::Credentials> {
+    let (user, password) = (gateway.username.as_ref()?, gateway.password.as_ref()?);
+    Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
 }
 
 /// The configuration's transport as the agent's.

@@ -45,8 +45,16 @@ impl Switch {
         match event {
             Event::Invite { session, flow, message } => self.arrival(now, session, flow, &message),
             Event::Request { txn, flow, message } => self.request(now, txn, flow, &message),
-            Event::Response { txn, status, .. } => self.pong(now, txn, Some(status)),
-            Event::ResponseTimeout { txn } => self.pong(now, txn, None),
+            Event::Response { txn, status, message } => {
+                if !self.register_answered(now, txn, Some(&message)) {
+                    self.pong(now, txn, Some(status));
+                }
+            }
+            Event::ResponseTimeout { txn } => {
+                if !self.register_answered(now, txn, None) {
+                    self.pong(now, txn, None);
+                }
+            }
             Event::Progress { session, status, sdp, .. } => {
                 self.with_leg(session, |s, leg| s.progress(now, leg, status, sdp));
             }

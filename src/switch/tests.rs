@@ -35,6 +35,11 @@ context = "gateway"
 when = { to = "3" }
 steps = [{ dial = { gateway = "pstn", number = "5" } }]
 [[route]]
+name = "provider"
+context = "gateway"
+when = { to = "4" }
+steps = [{ dial = { gateway = "e1-a", number = "5" } }]
+[[route]]
 name = "unmarked emergency"
 context = "gateway"
 when = { to = "9119" }
@@ -49,6 +54,7 @@ steps = [{ dial = { gateway = "e1-b", number = "110", emergency = true } }]
 mod busy_hour;
 mod gateways;
 mod numbers;
+mod registering;
 
 struct Rig {
     switch: Switch,

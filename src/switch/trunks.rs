@@ -132,7 +132,7 @@ impl Switch {
     }
 
     /// The gateways as the console shows them.
-    pub(super) fn gateway_rows(&self) -> Vec<GatewayRow> {
+    pub(super) fn gateway_rows(&self, now: Now) -> Vec<GatewayRow> {
         let row = |gateway: &crate::trunk::Gateway| {
             let health = match gateway.health() {
                 Health::Unknown => "unknown",
@@ -156,6 +156,7 @@ impl Switch {
                 address: gateway.address.to_string(),
                 health: health.into(),
                 service: service.into(),
+                registered: self.registering.words(&gateway.name, now.at),
                 trunks: trunks.map(|trunk| trunk.name.to_string()).collect(),
                 busy: gateway.busy,
                 channels: gateway.channels,

@@ -26,6 +26,7 @@ impl Switch {
         }
         self.verifier.expire(now.at);
         self.ping_due(now);
+        self.registrations_due(now);
         self.alarms_due(now);
     }
 
