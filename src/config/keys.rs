@@ -203,7 +203,8 @@ section! {
         /// The host of addresses at it, in registrations and in From of calls: the provider's domain.
         /// Without it: the IP address; From of calls then has `[sip] domain`.
         domain: Option<Host> = derived, live;
-        /// Where its requests go first, instead of `address`; it is then in their Route.
+        /// Where its requests go first, instead of `address`; it is then in their Route. Calls from there
+        /// are its too.
         outbound_proxy: Option<Peer> = derived, live;
         /// The name under which Belfry answers its challenges.
         username: Option<UserName> = derived, live;

@@ -270,7 +270,7 @@ pub enum Target {
     },
     /// A number behind a gateway.
     Gateway {
-        /// The gateway's name in the configuration.
+        /// The gateway's or trunk's name in the configuration.
         name: String,
         /// The number to send it.
         number: String,

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::access::{Load, Refusal};
-use crate::base::{Duration, LegId, Now};
+use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::{Call, Device, Role};
 use crate::config::{Dtmf, Language};
 use crate::dialplan::effect::Happening;
@@ -225,7 +225,16 @@ impl Switch {
             let dialled = invite.to().ok().and_then(|to| user(&to.uri)).unwrap_or_default();
             return Some((name.to_owned(), dialled));
         }
-        self.gateways.identify(flow.remote).map(|gateway| (gateway.name.clone(), to.to_owned()))
+        // A provider that calls a number at our address, by its proxy.
+        let is_proxy = |gateway: &&crate::config::Gateway| {
+            gateway.outbound_proxy.is_some_and(|proxy| proxy.0.addr.ip() == flow.remote.ip())
+        };
+        let by_address = self.gateways.identify(flow.remote).map(|gateway| gateway.name.clone());
+        let name = by_address.or_else(|| {
+            let by_proxy = self.config.gateways.iter().find(is_proxy)?;
+            Some(by_proxy.name.to_string())
+        })?;
+        Some((name, to.to_owned()))
     }
 
     /// A call of a gateway: its numbers as its rules make them, the raw ones beside.
@@ -266,21 +275,9 @@ impl Switch {
             Device::Trunk { gateway, .. } => Some(gateway.clone()),
             Device::Phone { .. } => None,
         };
+        self.call_began(now, id, &caller);
         let (from, to) = (caller.device.number().to_owned(), caller.to);
-        self.fact(
-            now,
-            FactKind::CallBegan {
-                call: id,
-                caller: party(&caller.device),
-                dialled: to.clone(),
-                caller_name: caller.name.clone().unwrap_or_default(),
-                context: caller.context.clone(),
-            },
-        );
         let group = self.group_of(id, &caller.device);
-        for (name, value) in caller.origin.fields(&from, &to) {
-            self.fact(now, FactKind::CallField { call: id, name, value });
-        }
         let call = Call::new(id, leg, caller.device, now);
         let deadline = now.at + self.config.limits.call_duration;
         let active = Active {
@@ -312,6 +309,22 @@ impl Switch {
         let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
         self.add_leg(now, Leg { offer, ..new });
         self.rearm(id);
+    }
+
+    /// Writes down that a call began, with all that is known of where it comes from.
+    fn call_began(&mut self, now: Now, call: CallId, caller: &Caller) {
+        let fields = caller.origin.fields(caller.device.number(), &caller.to);
+        let began = FactKind::CallBegan {
+            call,
+            caller: party(&caller.device),
+            dialled: caller.to.clone(),
+            caller_name: caller.name.clone().unwrap_or_default(),
+            context: caller.context.clone(),
+        };
+        self.fact(now, began);
+        for (name, value) in fields {
+            self.fact(now, FactKind::CallField { call, name, value });
+        }
     }
 
     /// Enters a leg everywhere and asks for its port.

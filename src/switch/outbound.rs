@@ -63,8 +63,7 @@ impl Switch {
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
         self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
-        let port = config.domain.is_none().then(|| config.address.0.addr.port());
-        let target = Uri::sip(Some(&called), registering::domain(&config), port);
+        let target = registering::address(&config, Some(&called));
         let device = Device::Trunk { gateway: name.into(), number: number.into() };
         let carrier = Carrier::Gateway { config: &config, urgent };
         match self.ring_device(now, id, device, target, flow, carrier) {

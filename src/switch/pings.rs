@@ -4,11 +4,10 @@ use crate::base::Now;
 use crate::config::{Config, Ping503};
 use crate::sip::{ClientTxn, Command};
 use crate::trunk::{Ping, Terms, Turn};
-use crate::wire::sip::{Host, Method, NameAddr, Uri};
+use crate::wire::sip::{Host, Method, Name, NameAddr, ToWire, Uri};
 
 use super::fact::{AlarmWhat, FactKind};
-use super::outbound::sip_transport;
-use super::{Level, Switch};
+use super::{Level, Switch, registering};
 
 impl Switch {
     /// Asks the gateways that are due whether they are there (R1).
@@ -18,17 +17,17 @@ impl Switch {
             self.pings.retain(|_, asked| *asked != name);
             self.pinged(now, &name, false);
         }
-        while let Some((name, address)) =
-            self.gateways.due(now.at).map(|g| (g.name.clone(), g.address))
-        {
-            let transport =
-                self.config.gateway(&name).map(|g| sip_transport(g.address.0.transport));
-            let Some(flow) = transport.and_then(|t| self.flow_to(t, address)) else {
+        while let Some(name) = self.gateways.due(now.at).map(|g| g.name.clone()) {
+            let config = self.config.gateway(&name).cloned();
+            let flow = config.as_ref().and_then(|config| self.flow_to_gateway(config));
+            let (Some(config), Some(flow)) = (config, flow) else {
                 self.pinged(now, &name, false);
                 continue;
             };
             let txn = self.agent.new_request();
-            let target = Uri::sip(None, Host::from(address.ip()), Some(address.port()));
+            let target = registering::address(&config, None);
+            let routes = registering::routes(&config).into_iter();
+            let route = |uri: Uri| (Name::Route, NameAddr::new(uri).to_bytes());
             let from = NameAddr::new(Uri::sip(
                 Some("belfry"),
                 Host::from(flow.local.ip()),
@@ -43,7 +42,7 @@ impl Switch {
                 target,
                 from,
                 to,
-                headers: vec![],
+                headers: routes.map(route).collect(),
                 body: None,
                 credentials: None,
             };

@@ -156,10 +156,8 @@ impl Switch {
     fn send_register(&mut self, now: Now, one: &mut One, seconds: u32) -> Option<ClientTxn> {
         let flow = self.flow_to_gateway(&one.gateway)?;
         let txn = self.agent.new_request();
-        let domain = domain(&one.gateway);
         let username = one.gateway.username.as_ref().map(|name| name.as_str());
-        let port = one.gateway.domain.is_none().then(|| one.gateway.address.0.addr.port());
-        let aor = NameAddr::new(Uri::sip(username, domain.clone(), port));
+        let aor = NameAddr::new(address(&one.gateway, username));
         let contact =
             Uri::sip(Some(&one.token), Host::from(flow.local.ip()), Some(flow.local.port()));
         let contact = match flow.transport.uri_param() {
@@ -180,7 +178,7 @@ impl Switch {
             txn,
             flow,
             method: Method::Register,
-            target: Uri::sip(None, domain, port),
+            target: address(&one.gateway, None),
             from: aor.clone(),
             to: aor,
             headers,
@@ -255,10 +253,14 @@ pub(super) fn routes(gateway: &Gateway) -> Vec<Uri> {
     vec![uri.with_param("lr", None)]
 }
 
-/// The host of a gateway's addresses: the provider's domain, or where its SIP is.
-pub(super) fn domain(gateway: &Gateway) -> Host {
+/// An address at a gateway: at the provider's domain, or where its SIP is.
+pub(super) fn address(gateway: &Gateway, user: Option<&str>) -> Uri {
     let own = gateway.domain.as_ref().and_then(|domain| Host::parse(domain.as_str().as_bytes()));
-    own.unwrap_or_else(|| Host::from(gateway.address.0.addr.ip()))
+    let at = gateway.address.0.addr;
+    match own {
+        Some(domain) => Uri::sip(user, domain, None),
+        None => Uri::sip(user, Host::from(at.ip()), Some(at.port())),
+    }
 }
 
 /// What a final response to our REGISTER means.

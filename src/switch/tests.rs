@@ -40,6 +40,11 @@ context = "gateway"
 when = { to = "4" }
 steps = [{ dial = { gateway = "e1-a", number = "5" } }]
 [[route]]
+name = "answered first"
+context = "gateway"
+when = { to = "6" }
+steps = [{ answer = {} }, { dial = { gateway = "pstn", number = "5" } }]
+[[route]]
 name = "unmarked emergency"
 context = "gateway"
 when = { to = "9119" }
@@ -201,6 +206,11 @@ impl Rig {
 
     /// `at` accepts an INVITE that it got, as an AudioCodes gateway does.
     fn accept(&mut self, at: &str, invite: &Message) {
+        self.progress(at, invite, 200);
+    }
+
+    /// `at` answers an INVITE with a description.
+    fn progress(&mut self, at: &str, invite: &Message, status: u16) {
         let sdp = "v=0\r\no=AudiocodesGW 18132 74003 IN IP4 10.0.0.3\r\ns=Phone-Call\r\n\
                    c=IN IP4 10.0.0.3\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 96\r\na=rtpmap:8 pcma/8000\r\n\
                    a=ptime:20\r\na=sendrecv\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n";
@@ -208,7 +218,7 @@ impl Rig {
             String::from_utf8_lossy(invite.header(name).unwrap_or_default()).into_owned()
         };
         let answer = format!(
-            "SIP/2.0 200 OK\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=gw\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+            "SIP/2.0 {status} OK\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=gw\r\nCall-ID: {}\r\nCSeq: {}\r\n\
              Contact: <sip:{at}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
             text(Name::Via),
             text(Name::From),

@@ -25,7 +25,7 @@ pub static DIAL: App = App {
         Param::optional(
             "gateway",
             Kind::Names(Mentioned::Gateway),
-            "the gateway for `number`; several are tried in turn, after the phones",
+            "the gateway or trunk for `number`; several are tried in turn, whatever the failure, after the phones",
         ),
         Param::optional("number", Kind::Text, "the number to dial through the gateway"),
         Param::with("timeout", Kind::Time, "30 s", "how long each of them rings"),

@@ -199,6 +199,39 @@ fn a_503_is_no_answer_where_the_configuration_says_so() {
 }
 
 #[test]
+fn who_waits_hears_our_ringing_tone_until_the_network_speaks() {
+    let mut rig = Rig::new(TRUNK);
+    rig.invite(A, "5@", "6");
+    let played = |rig: &Rig| {
+        let of = |c: &&control::Command<String>| matches!(c, control::Command::Play { .. });
+        rig.media.iter().filter(of).count()
+    };
+    let has = |rig: &Rig, wanted: fn(&control::Command<String>) -> bool| {
+        rig.media.iter().any(wanted)
+    };
+    assert_eq!(played(&rig), 1, "from the first moment: the caller is answered");
+    let plan = crate::dsp::tone::plan("cn", crate::dsp::tone::Kind::Ringback);
+    let tone = rig.media.iter().find_map(|command| match command {
+        control::Command::Play { items, repeat: true, .. } => items.first().cloned(),
+        _ => None,
+    });
+    assert_eq!(tone, plan.map(control::Item::Tone));
+    let invite = rig.invites_to(B)[0].clone();
+    rig.answer(B, &invite, 180, "Contact: <sip:10.0.0.3>\r\n");
+    assert_eq!((played(&rig), rig.finals_to(A)), (1, vec![200]), "180 without SDP: it goes on");
+    let bridges =
+        |command: &control::Command<String>| matches!(command, control::Command::Bridge { .. });
+    assert!(!has(&rig, bridges));
+    rig.progress(B, &invite, 183);
+    assert!(has(&rig, |command| matches!(command, control::Command::StopPlay { .. })));
+    assert!(has(&rig, bridges), "183 with SDP: the network's own voice");
+    rig.answer(B, &invite, 180, "Contact: <sip:10.0.0.3>\r\n");
+    assert_eq!(played(&rig), 1, "and a 180 behind it changes nothing");
+    rig.answer(B, &invite, 503, "");
+    assert_eq!(rig.invites_to(C).len(), 0, "the caller has heard it");
+}
+
+#[test]
 fn a_fax_offer_within_a_call_is_refused_and_the_call_goes_on() {
     let mut rig = Rig::new("");
     let n = rig.invite(A, "5@", "2");
