@@ -40,6 +40,8 @@ mod sdp;
 mod sip_framer;
 #[path = "checks/sip_message.rs"]
 mod sip_message;
+#[path = "checks/srtp.rs"]
+mod srtp;
 #[path = "checks/telephone_event.rs"]
 mod telephone_event;
 #[path = "checks/tone_plan.rs"]
@@ -71,6 +73,7 @@ macro_rules! targets {
 targets! {
     rtp: super::rtp::check, 60_000;
     rtcp: super::rtcp::check, 60_000;
+    srtp: super::srtp::check, 4_000;
     telephone_event: super::telephone_event::check, 60_000;
     dtmf_info: super::dtmf_info::check, 40_000;
     sdp: super::sdp::check, 12_000;

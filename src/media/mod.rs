@@ -38,6 +38,7 @@ pub mod rtp_rx;
 pub mod rtp_tx;
 mod seam;
 mod send_rate;
+pub mod srtp;
 pub mod tap;
 
 pub use plane::{Disposition, Plane, PlaneConfig};

@@ -10,6 +10,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod srtp;
 pub mod telephone_event;
 pub mod udp;
 pub mod wav;

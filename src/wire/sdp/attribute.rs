@@ -1,10 +1,12 @@
 //! `a=` lines: the generic ones of RFC 8866 §6, `rtcp` of RFC 3605.
 
+use core::fmt;
+
 use super::parse::{address, number};
 use super::{Address, Media};
 
-/// `a=name` or `a=name:value`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `a=name` or `a=name:value`. `Debug` leaves out the value of `crypto`, which is a key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// The name, as written.
     pub name: Box<[u8]>,
@@ -31,6 +33,15 @@ impl Attribute {
     /// The value, empty when there is none.
     pub fn text(&self) -> &[u8] {
         self.value.as_deref().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = self.is("crypto") && self.value.is_some();
+        let value = if secret { Some(&b"..."[..]) } else { self.value.as_deref() };
+        write!(f, "a={}", self.name.escape_ascii())?;
+        value.map_or(Ok(()), |value| write!(f, ":{}", value.escape_ascii()))
     }
 }
 

@@ -18,6 +18,7 @@
 //! Not here: what an offer and an answer agree on (`media::negotiate`).
 
 mod attribute;
+mod crypto;
 mod parse;
 mod print;
 mod rtpmap;
@@ -25,6 +26,7 @@ mod rtpmap;
 use std::net::IpAddr;
 
 pub use attribute::{Attribute, Direction, Rtcp};
+pub use crypto::{Crypto, MOST_CRYPTO, Unusable};
 pub use parse::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA, SdpError};
 pub use rtpmap::RtpMap;
 

@@ -1,0 +1,195 @@
+//! One leg's SRTP (RFC 3711): which packets of the peer's are its own and new, and how ours go out.
+//!
+//! ```text
+//!   from the peer ─▶ Receiver: index ─ known? ─ tag ─ decrypt ─▶ latch ─▶ …
+//!                      └ the key before, for a while after a change: packets under way ─┘
+//!   to the peer  ◀─ Sender: index ─ encrypt ─ tag ◀──────────────────────── …
+//! ```
+//!
+//! Each direction has a key of its own. A change of one leaves the other's counters as they are.
+//! After a change of ours the rollover counter is a question: RFC 3711 §3.3.1 lets it go on, many peers
+//! begin at 0. So a leg whose counter has left 0 takes a new SSRC with its new key, of which both think
+//! 0; of a peer either is understood.
+//!
+//! Not here: the packets' bytes ([`wire::srtp`](crate::wire::srtp)), how keys are agreed on
+//! ([`negotiate`](super::negotiate)), which source the leg listens to ([`latch`](super::latch)).
+
+mod copy;
+pub mod index;
+pub mod receiver;
+pub mod sender;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use self::copy::Copy;
+use self::receiver::{Receiver, Unfit};
+use self::sender::Sender;
+use crate::base::{Duration, Time};
+use crate::wire::srtp::{Claim, MasterKey};
+
+/// How long packets under the key before are taken after a change.
+pub const GRACE: Duration = Duration::from_secs(2);
+/// Packets in a row that are not taken, before that is told.
+const TELL_AFTER: u32 = 10;
+
+/// The keys of a leg, as they were agreed on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Keys {
+    /// Of what we send.
+    pub send: MasterKey,
+    /// Of what the peer sends.
+    pub receive: MasterKey,
+}
+
+/// Why packets of the peer's are not heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// They are plain RTP, as it seems.
+    Plain,
+    /// They are of another key than was agreed on, or forged.
+    Key,
+    /// They came before.
+    Replayed,
+}
+
+/// What was not taken so far, packets.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Figures {
+    /// Without a tag that fits.
+    pub forged: u64,
+    /// Taken before, or too old to know.
+    pub replayed: u64,
+}
+
+/// One leg's SRTP. Serialises as plain state: keys, rollover counters, what was taken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Srtp {
+    sender: Sender,
+    receiver: Receiver,
+    /// The key before, and until when its packets are taken.
+    before: Option<(Receiver, Time)>,
+    figures: Figures,
+    /// Packets of nobody else's that were not taken since the last that was.
+    missed: u32,
+    /// That is told once for each key.
+    told: bool,
+}
+
+impl Srtp {
+    /// A leg that has just agreed on `keys`.
+    pub fn new(keys: Keys) -> Srtp {
+        Srtp {
+            sender: Sender::new(keys.send),
+            receiver: Receiver::new(keys.receive),
+            before: None,
+            figures: Figures::default(),
+            missed: 0,
+            told: false,
+        }
+    }
+
+    /// The leg has agreed again. Says whether what is sent has to have another SSRC from now on.
+    pub fn agree(&mut self, now: Time, keys: Keys) -> bool {
+        if *self.receiver.key() != keys.receive {
+            let back = self.before.take().filter(|(before, _)| *before.key() == keys.receive);
+            let next = back.map_or_else(|| Receiver::new(keys.receive), |(before, _)| before);
+            let before = core::mem::replace(&mut self.receiver, next);
+            self.before = Some((before, now + GRACE));
+            (self.missed, self.told) = (0, false);
+        }
+        if *self.sender.key() == keys.send {
+            return false;
+        }
+        let counted = self.sender.rollovers() > 0;
+        self.sender = Sender::new(keys.send);
+        counted
+    }
+
+    /// Authenticates and decrypts an RTP packet of the peer's in place; says how long it is now.
+    #[inline]
+    pub fn receive(&mut self, now: Time, packet: &mut [u8]) -> Result<usize, Unfit> {
+        let taken = match &self.before {
+            None => self.receiver.rtp(packet, None),
+            Some(_) => self.receive_either(now, packet),
+        };
+        self.note(&taken);
+        taken
+    }
+
+    /// While the keys change: with the new one, else with the one before.
+    #[cold]
+    fn receive_either(&mut self, now: Time, packet: &mut [u8]) -> Result<usize, Unfit> {
+        let Some((before, until)) = &mut self.before else {
+            return self.receiver.rtp(packet, None);
+        };
+        let claim = Claim::of_rtp(packet).map_err(Unfit::Refused)?;
+        let carried = before.carried(claim.ssrc, claim.sequence);
+        let over = now >= *until;
+        let copy = Copy::of(packet).filter(|_| !over);
+        let taken = self.receiver.rtp(packet, carried);
+        match (taken, copy) {
+            (Err(_), Some(copy)) => {
+                copy.restore(packet);
+                before.rtp(packet, None)
+            }
+            (taken, _) => {
+                // The counter that the old key's packets had is needed until the new key's begin.
+                if over && taken.is_ok() {
+                    self.before = None;
+                }
+                taken
+            }
+        }
+    }
+
+    /// The same for RTCP packets.
+    pub fn receive_rtcp(&mut self, now: Time, packet: &mut [u8]) -> Result<usize, Unfit> {
+        let copy = self.before.as_ref().filter(|(_, until)| now < *until);
+        let copy = copy.and_then(|_| Copy::of(packet));
+        let taken = match (self.receiver.rtcp(packet), copy, &mut self.before) {
+            (Err(_), Some(copy), Some((before, _))) => {
+                copy.restore(packet);
+                before.rtcp(packet)
+            }
+            (taken, ..) => taken,
+        };
+        self.note(&taken);
+        taken
+    }
+
+    fn note(&mut self, taken: &Result<usize, Unfit>) {
+        match taken {
+            Ok(_) => self.missed = 0,
+            Err(Unfit::Refused(_)) => self.figures.forged += 1,
+            Err(Unfit::Replayed) => self.figures.replayed += 1,
+        }
+    }
+
+    /// A packet that may be the peer's was not taken. Whether it is time to tell that none can be:
+    /// once for each key.
+    pub fn misses(&mut self) -> bool {
+        self.missed = self.missed.saturating_add(1);
+        let now = self.missed >= TELL_AFTER && !self.told;
+        self.told |= now;
+        now
+    }
+
+    /// Protects an RTP packet of ours in `buf[..len]`; says how long it is now. `None`: it may not be
+    /// sent ([`Sender::rtp`]).
+    #[inline]
+    pub fn send(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
+        self.sender.rtp(buf, len)
+    }
+
+    /// The same for RTCP packets.
+    pub fn send_rtcp(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
+        self.sender.rtcp(buf, len).ok()
+    }
+
+    /// What was not taken so far.
+    pub fn figures(&self) -> Figures {
+        self.figures
+    }
+}
