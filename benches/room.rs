@@ -239,6 +239,7 @@ fn params(codec: Codec, remote: SocketAddr) -> StreamParams {
         receive: true,
         xr: false,
         inband_dtmf: false,
+        srtp: None,
     }
 }
 

@@ -15,8 +15,10 @@ use belfry::dsp::tone::Plan;
 use belfry::media::control::{
     Codec, Command, DigitSet, Item, OpusTerms, RecordFormat, StreamParams,
 };
+use belfry::media::srtp::{Keys, Srtp};
 use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
+use belfry::wire::srtp::{KeySource, MOST_TAIL, Suite};
 
 use counting::{HELD, allocations};
 
@@ -61,7 +63,24 @@ fn params(codec: Codec, pt: u8, remote: SocketAddr) -> StreamParams {
         send: true,
         receive: true,
         inband_dtmf: false,
+        srtp: None,
     }
+}
+
+/// SRTP of leg `n`: of the relayed, one of the transcoded and the one that hears music.
+fn keys(n: u32) -> Option<Keys> {
+    let suite = match n {
+        0 | 4 => Suite::AesCm128Sha1Tag80,
+        1 | 2 => Suite::AeadAes128Gcm,
+        _ => return None,
+    };
+    let mut source = KeySource::from_seed([n as u8; 32]);
+    Some(Keys { send: source.next(suite), receive: source.next(suite) })
+}
+
+/// A phone's end of them.
+fn srtp(n: u32) -> Option<Srtp> {
+    keys(n).map(|Keys { send, receive }| Srtp::new(Keys { send: receive, receive: send }))
 }
 
 /// Ten legs: two relayed, two transcoded, one hears music, one a tone, one presses keys, one
@@ -83,6 +102,7 @@ fn plane() -> Plane {
         let params = StreamParams {
             dtmf_send_pt: (n != 5).then_some(101),
             inband_dtmf: n == 7,
+            srtp: keys(n),
             ..params(codec, pt, phone(n))
         };
         command(&mut plane, Command::Set { leg, params });
@@ -177,16 +197,24 @@ fn a_relayed_call_is_small() {
 fn ten_thousand_ticks_allocate_nothing() {
     a_relayed_call_is_small();
     let mut plane = plane();
+    let mut phones: Vec<_> = (0..10).map(srtp).collect();
     let (mut out, mut now, mut before, mut forwarded) = (Out::default(), Time::ZERO, 0, 0);
     for turn in 0..10_500u32 {
         if turn == 500 {
             before = allocations();
         }
         for n in 0..10 {
-            let mut bytes = [0; 172];
-            let len = packet(n, turn, &mut bytes);
+            let mut plain = [0; 172];
+            let mut len = packet(n, turn, &mut plain);
             if (turn + n) % 31 == 0 {
                 continue;
+            }
+            let mut bytes = [0; 172 + MOST_TAIL];
+            bytes[..172].copy_from_slice(&plain);
+            if let Some(srtp) = &mut phones[n as usize] {
+                // A number that came before has been sealed before.
+                let Some(sealed) = srtp.send(&mut bytes, len) else { continue };
+                len = sealed;
             }
             let given =
                 plane.receive(now, PortIndex(n), Kind::Rtp, phone(n), &mut bytes, len, &mut out);

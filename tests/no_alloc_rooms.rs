@@ -76,6 +76,7 @@ fn plane() -> Plane {
             receive: true,
             xr: false,
             inband_dtmf: n == 5,
+            srtp: None,
         };
         plane.command(Time::ZERO, Command::Set { leg, params });
         let muted = n == 6;

@@ -15,6 +15,7 @@ mod simulation {
     mod late_offer;
     mod many_calls;
     mod silence;
+    mod srtp;
     mod strangers;
     mod transfers;
     mod wideband;

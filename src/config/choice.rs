@@ -104,6 +104,15 @@ choice! {
 }
 
 choice! {
+    /// Whether audio is encrypted and authenticated.
+    Srtp {
+        Off = "off": "Never: RTP.",
+        Preferred = "preferred": "SRTP where the other side can, else RTP.",
+        Required = "required": "SRTP, or there is no call.",
+    } later []
+}
+
+choice! {
     /// An audio codec.
     Codec {
         Pcma = "PCMA": "G.711 A-law, which E1 lines outside North America and Japan carry.",

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::address::Transport;
+use super::choice::Srtp;
 use super::keys::{
     Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone, Record, Sip,
     Store,
@@ -48,6 +50,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     gateways(&draft.gateways, reader);
     trunks(&draft.trunks, &draft.gateways, reader);
     phones(&draft.phones, reader);
+    open_keys(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);
     }
@@ -239,6 +242,34 @@ fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
                 "write a long random one",
             );
         }
+    }
+}
+
+/// SRTP whose keys go over the network in the clear.
+fn open_keys(draft: &Draft, reader: &mut Reader<'_>) {
+    let in_clear = |transport| matches!(transport, Transport::Udp | Transport::Tcp);
+    let remedy = "let SIP come over TLS, or keep to a network that nobody listens on";
+    for (nth, gateway) in &draft.gateways {
+        let transport = gateway.address.0.transport;
+        if gateway.srtp != Srtp::Off && in_clear(transport) {
+            let name = &gateway.name;
+            let what = format!(
+                "the keys of gateway \"{name}\"'s SRTP are sent in the clear, over {transport}"
+            );
+            reader.faults.warn(&reader.place("gateway", *nth, "srtp"), what, remedy);
+        }
+    }
+    // Which listener a phone comes to is its own choice.
+    let mut listens = draft.sip.iter().flat_map(|sip| &sip.listen);
+    if listens.any(|listener| !in_clear(listener.transport)) {
+        return;
+    }
+    if let Some((nth, phone)) = draft.phones.iter().find(|(_, phone)| phone.srtp != Srtp::Off) {
+        let what = format!(
+            "the keys of phone {}'s SRTP are sent in the clear: nothing in [sip] listen is TLS",
+            phone.number
+        );
+        reader.faults.warn(&reader.place("phone", *nth, "srtp"), what, remedy);
     }
 }
 

@@ -11,7 +11,7 @@ use super::calendar::{Holiday, Zone};
 use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
-    RecordFormat, SendDiversion, SendIdentity, WhenFull,
+    RecordFormat, SendDiversion, SendIdentity, Srtp, WhenFull,
 };
 use super::list::Workers;
 use super::name::{
@@ -158,6 +158,9 @@ section! {
         dtmf: Option<Dtmf> = derived, live;
         /// Whether provisional responses are acknowledged on its calls. Without it: as `[sip]` says.
         prack: Option<Prack> = derived, live;
+        /// Whether its audio is encrypted and authenticated (SRTP). The keys are in the SIP messages
+        /// (SDES, RFC 4568), which therefore want TLS.
+        srtp: Srtp = "\"off\"", live;
         /// How often it is asked by OPTIONS whether it is there; `"0 s"` for never.
         ping: Duration = "\"30 s\"" in ["\"0 s\"", "\"1 h\""], live;
         /// After so many pings in a row without an answer within 5 s it is down: calls go elsewhere. After
@@ -238,6 +241,9 @@ section! {
         codecs: Option<Vec<Codec>> = derived, live;
         /// How keys are carried to it. Without it: as `[media]` says.
         dtmf: Option<Dtmf> = derived, live;
+        /// Whether its audio is encrypted and authenticated (SRTP). The keys are in the SIP messages
+        /// (SDES, RFC 4568), which therefore want TLS.
+        srtp: Srtp = "\"off\"", live;
         /// How many devices may be registered under the number at once.
         max_contacts: u32 = "5" in ["1", "20"], live;
     }

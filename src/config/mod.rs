@@ -44,6 +44,8 @@ pub use choice::{
     RecordFormat, WhenFull,
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503,
     RecordFormat, SendDiversion, SendIdentity, TrunkChoice, WhenFull,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, RecordFormat, Srtp,
+    WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use keys::{

@@ -20,6 +20,7 @@ use crate::base::{CallId, Duration, Rng};
 use crate::dsp::level::{dbm0, dominant_tone};
 use crate::engine::clips::linear;
 use crate::media::control::Codec;
+use crate::media::negotiate::Protection;
 use crate::sim::live::{Live, Which};
 use crate::sim::phone::{Manner, Setup, State};
 use crate::store::query::CallRecord;
@@ -209,6 +210,7 @@ impl Run {
             password: password.map(Into::into),
             hz,
             codecs: vec![Codec::Pcma],
+            srtp: Protection::Off,
             manner: Manner::AnswerAfter(Duration::from_millis(800)),
         };
         let agent = self

@@ -31,6 +31,7 @@ use crate::sip::Transport;
 use crate::store::{Records, Report, Settings, Store};
 use crate::switch::fact::AlarmWhat;
 use crate::switch::{DiskEvent, Input, Request, Setup, Switch};
+use crate::wire::srtp::KeySource;
 
 /// How long calls in being may go on after the stop was asked for.
 const CALLS_MAY_END: Duration = Duration::from_secs(3);
@@ -106,7 +107,8 @@ impl Appliance {
                 workers: engine.workers(),
                 last_fact: store.next_seq() - 1,
                 zone,
-                rng: entropy()?,
+                rng: Rng::from_entropy(entropy()?),
+                keys: KeySource::from_seed(entropy()?),
             },
             clock.now(),
         );
@@ -281,10 +283,10 @@ fn log_to_stderr(config: &Config, format: Option<LogFormat>, level: Option<&str>
     }
 }
 
-fn entropy() -> Result<Rng, String> {
+fn entropy() -> Result<[u8; 32], String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|e| format!("the system gives no random numbers: {e}"))?;
-    Ok(Rng::from_entropy(bytes))
+    Ok(bytes)
 }
 
 fn open_store(config: &Config) -> Result<Store, String> {
@@ -344,8 +346,9 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
     let tell = move |event| {
         disk.tell(Input::Disk(disk_event(event)));
     };
-    let engine = Engine::start(setup, Arc::new(deliver), Arc::new(tell), entropy()?)
-        .map_err(|e| e.to_string())?;
+    let engine =
+        Engine::start(setup, Arc::new(deliver), Arc::new(tell), Rng::from_entropy(entropy()?))
+            .map_err(|e| e.to_string())?;
     if engine.taken_ports() > 0 {
         tracing::warn!(
             "{} RTP port pairs belong to other programs and are left out",

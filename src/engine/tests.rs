@@ -162,6 +162,7 @@ impl Peer {
             send: true,
             receive: true,
             inband_dtmf: false,
+            srtp: None,
         }
     }
 

@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{CallId, LegId, PlayId, RecordingId, RoomId};
+use crate::media::srtp::{Fault, Keys};
 
 mod room;
 
@@ -84,6 +85,8 @@ pub struct StreamParams {
     /// Listen for DTMF in the audio itself. Off where telephone-event was negotiated, unless the
     /// configuration asks for both.
     pub inband_dtmf: bool,
+    /// The keys of SRTP; `None`: the audio is plain RTP.
+    pub srtp: Option<Keys>,
 }
 
 /// A set of the sixteen DTMF digits.
@@ -469,6 +472,16 @@ pub enum Event {
         /// How many so far.
         packets: u64,
     },
+    /// Nothing of what comes to the leg's port can be taken under the keys that were agreed on; told once
+    /// for each key.
+    SrtpRefused {
+        /// Whose port.
+        leg: LegId,
+        /// Where it comes from.
+        from: SocketAddr,
+        /// Why it is not taken.
+        fault: Fault,
+    },
     /// A recording has ended and its last piece was handed to the disk.
     RecordStopped {
         /// Which.
@@ -524,6 +537,10 @@ pub struct LegStats {
     pub packets_foreign: u64,
     /// Not RTP at all, or of a payload type that was not negotiated.
     pub packets_malformed: u64,
+    /// On a leg with SRTP: without a tag that its key made.
+    pub packets_forged: u64,
+    /// On a leg with SRTP: taken before, or too old to know.
+    pub packets_replayed: u64,
     /// The worst interarrival jitter (RFC 3550 §6.4.1), microseconds.
     pub jitter_max_us: u32,
     /// Round trip by RTCP, microseconds; `None`: the peer sent no report.

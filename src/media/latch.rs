@@ -32,7 +32,8 @@
 //! (Move or Return) outranks the restart.
 //!
 //! Not here: loss, order and duplicates inside the stream that is ours ([`rtp_rx`](super::rtp_rx)),
-//! and authentication: an attacker who sees the packets and forges addresses passes. SRTP is for that.
+//! and authentication: an attacker who sees the packets and forges addresses passes. SRTP is for that:
+//! of a leg that has it only authenticated packets come here.
 
 mod held;
 #[cfg(test)]
@@ -203,10 +204,15 @@ impl Latch {
             State::Held(held) => held.challenge(now, source, mark),
         };
         if verdict == Verdict::Foreign {
-            self.foreign += 1;
-            self.stranger = Some(from);
+            self.note_foreign(from);
         }
         verdict
+    }
+
+    /// A packet that nobody needs to look at is somebody else's.
+    pub fn note_foreign(&mut self, from: SocketAddr) {
+        self.foreign += 1;
+        self.stranger = Some(from);
     }
 
     /// Where to send: the source held, before that the address that SDP names.

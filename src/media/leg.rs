@@ -1,11 +1,12 @@
 //! One leg of one worker: everything that a party's stream needs, in one place.
 //!
 //! ```text
-//!   party ──▶ latch ─▶ rx ─┬▶ taps          (recordings)
-//!                          ├▶ partner's tx  (relay path)
-//!                          ├▶ ear           (sample path: jitter buffer, in-band digits)
-//!                          └▶ dtmf          (telephone-events)
-//!   party ◀── tx ◀── mouth, or the partner's ear, by the leg's clock; or its room, by the room's
+//!   party ──▶ srtp ─▶ latch ─▶ rx ─┬▶ taps          (recordings)
+//!                                  ├▶ partner's tx  (relay path)
+//!                                  ├▶ ear           (sample path: jitter buffer, in-band digits)
+//!                                  └▶ dtmf          (telephone-events)
+//!   party ◀── srtp ◀── tx ◀── mouth, or the partner's ear, by the leg's clock; or its room, by the
+//!                             room's
 //! ```
 //!
 //! A leg decides nothing about others: [`plane`](super::plane) moves packets and samples between
@@ -28,6 +29,7 @@ use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
 use super::seam::Seam;
 use super::send_rate::SendRate;
+use super::srtp::{Figures as SrtpFigures, Srtp};
 use crate::base::{Duration, LegId, Rng, Time};
 use crate::dsp::g711;
 use crate::dsp::narrow::Encoder;
@@ -67,6 +69,8 @@ pub(super) enum Payload {
 pub(super) struct Leg {
     pub(super) latch: Latch,
     pub(super) params: Option<StreamParams>,
+    /// Where its packets are protected.
+    pub(super) srtp: Option<Box<Srtp>>,
     pub(super) rx: RtpRx,
     /// How the partner hears this leg.
     pub(super) paths: Paths,
@@ -117,6 +121,8 @@ pub(super) struct Leg {
     /// How many bits of Opus its reports leave it.
     send_rate: SendRate,
     pub(super) malformed: u64,
+    /// What SRTP that it had before did not take.
+    past_srtp: SrtpFigures,
     pub(super) watch: Watch,
 }
 
@@ -144,10 +150,14 @@ impl Leg {
         stray: Option<Source>,
         rng: &mut Rng,
     ) -> Leg {
-        let (ssrc, sequence, timestamp) = (rng.next_u32(), rng.next_u32() as u16, rng.next_u32());
+        // Below 2¹⁵, so that an SRTP peer that misses the first packets counts rollovers as we do
+        // (RFC 3711 §3.3.1).
+        let sequence = rng.next_u32() as u16 & 0x7fff;
+        let (ssrc, timestamp) = (rng.next_u32(), rng.next_u32());
         Leg {
             latch: Latch::new(stray),
             params: None,
+            srtp: None,
             rx: RtpRx::default(),
             paths: Paths::NONE,
             partner: None,
@@ -178,12 +188,14 @@ impl Leg {
             rtcp: Rtcp::new(now, rng),
             send_rate: SendRate::new(),
             malformed: 0,
+            past_srtp: SrtpFigures::default(),
             watch: Watch::default(),
         }
     }
 
     /// The stream was negotiated, again maybe.
-    pub(super) fn set(&mut self, now: Time, params: StreamParams) {
+    pub(super) fn set(&mut self, now: Time, params: StreamParams, rng: &mut Rng) {
+        self.protect(now, &params, rng);
         self.latch.negotiated(params.remote);
         self.rtcp.negotiated(params.remote_rtcp);
         if params.receive && !self.params.as_ref().is_some_and(|p| p.receive) {
@@ -192,6 +204,49 @@ impl Leg {
         }
         self.code(now, &params);
         self.params = Some(params);
+    }
+
+    /// Takes the keys that were agreed on.
+    fn protect(&mut self, now: Time, params: &StreamParams, rng: &mut Rng) {
+        match (&mut self.srtp, params.srtp.clone()) {
+            (_, None) => {
+                self.past_srtp = self.srtp_figures();
+                self.srtp = None;
+            }
+            (Some(srtp), Some(keys)) => {
+                if srtp.agree(now, keys) {
+                    self.tx.change_ssrc(rng.next_u32());
+                }
+            }
+            (srtp, Some(keys)) => *srtp = Some(Box::new(Srtp::new(keys))),
+        }
+    }
+
+    /// Protects the RTP packet to its party in `buf[..len]`, where that is agreed on; says how long it
+    /// is now. `None`: it may not be sent.
+    #[inline]
+    pub(super) fn seal(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
+        match &mut self.srtp {
+            None => Some(len),
+            Some(srtp) => srtp.send(buf, len),
+        }
+    }
+
+    /// The same for RTCP packets.
+    pub(super) fn seal_rtcp(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
+        match &mut self.srtp {
+            None => Some(len),
+            Some(srtp) => srtp.send_rtcp(buf, len),
+        }
+    }
+
+    /// What its SRTP has not taken so far.
+    fn srtp_figures(&self) -> SrtpFigures {
+        let now = self.srtp.as_ref().map(|srtp| srtp.figures()).unwrap_or_default();
+        SrtpFigures {
+            forged: self.past_srtp.forged + now.forged,
+            replayed: self.past_srtp.replayed + now.replayed,
+        }
     }
 
     /// Makes what a codec needs, unless it is the one of before.
@@ -430,6 +485,8 @@ impl Leg {
             packets_duplicate: rx.duplicates,
             packets_foreign: self.latch.foreign().0,
             packets_malformed: self.malformed + self.dtmf.flooded(),
+            packets_forged: self.srtp_figures().forged,
+            packets_replayed: self.srtp_figures().replayed,
             jitter_max_us: rx.jitter_max_us,
             rtt_us: self.rtcp.round_trip().map(|t| t.as_micros().min(u32::MAX.into()) as u32),
             mos: self.heard().mos(),

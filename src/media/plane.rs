@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`commands`] | what the switch asks |
 //! | [`receive`] | the way of a datagram |
+//! | [`protected`] | what SRTP adds to it |
 //! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
 //! | [`rooms`] | rooms and their ticks |
@@ -31,6 +32,7 @@ mod commands;
 mod keys;
 mod legs;
 mod ports;
+mod protected;
 mod receive;
 pub(super) mod recordings;
 mod rooms;
@@ -54,11 +56,15 @@ use super::rtcp::MOST_BYTES;
 use crate::base::{Duration, RecordingId, Rng, Time};
 use crate::dsp::rate::Rate;
 use crate::wire::rtp::HEADER_LEN;
+use crate::wire::srtp::MOST_TAIL;
 
 /// Legs start their clocks on this grid, so that a turn of the engine finds many due at once.
 const GRID: Duration = Duration::from_millis(5);
 /// Longest payload that is made: 60 ms of 16-bit samples at 8 kHz; Opus keeps within its line.
 const MOST_PAYLOAD: usize = 960;
+/// Bytes of the longest packet that is made, and of the longest report, with what SRTP adds.
+const MOST_PACKET: usize = HEADER_LEN + MOST_PAYLOAD + MOST_TAIL;
+const MOST_REPORT: usize = MOST_BYTES + MOST_TAIL;
 /// Samples of the longest packet at the highest rate.
 const MOST_SAMPLES: usize = LONGEST_PULL * Rate::Khz48.per_slot();
 /// How often the chores are done.
@@ -136,7 +142,7 @@ pub struct Plane {
     deep: Deep,
     /// Samples of one packet that is to be sent, and the packet.
     pcm: [i16; MOST_SAMPLES],
-    packet: [u8; HEADER_LEN + MOST_PAYLOAD],
+    packet: [u8; MOST_PACKET],
 }
 
 /// What a plane holds and has dropped.
@@ -177,7 +183,7 @@ struct Clock {
 struct Goodbye {
     port: PortIndex,
     to: SocketAddr,
-    bytes: [u8; MOST_BYTES],
+    bytes: [u8; MOST_REPORT],
     len: usize,
 }
 
@@ -203,7 +209,7 @@ impl Plane {
             counts: Counts::default(),
             deep: Deep::new(),
             pcm: [0; MOST_SAMPLES],
-            packet: [0; HEADER_LEN + MOST_PAYLOAD],
+            packet: [0; MOST_PACKET],
         }
     }
 

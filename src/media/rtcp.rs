@@ -106,9 +106,9 @@ impl Rtcp {
         out: &mut [u8; MOST_BYTES],
     ) -> usize {
         self.due = now + spread(INTERVAL, rng);
-        let (packets, bytes) = tx.sent();
-        let sending = packets > self.sent_before[0];
-        self.sent_before = [self.sent_before[1], packets];
+        let (sent, _) = tx.sent();
+        let sending = sent > self.sent_before[0];
+        self.sent_before = [self.sent_before[1], sent];
         let block = rx.report().map(|reception| ReportBlock {
             ssrc: reception.ssrc,
             fraction_lost: reception.fraction_lost,
@@ -119,6 +119,7 @@ impl Rtcp {
             delay_since_last_sr: self.last_sr.map_or(0, |(_, came)| units(now.since(came))),
         });
         let mut writer = Writer::new(out);
+        let (packets, bytes) = tx.sent_as_ssrc();
         let info = SenderInfo {
             ntp: ntp(now),
             rtp_timestamp: tx.timestamp_at(now),

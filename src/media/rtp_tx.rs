@@ -64,6 +64,8 @@ pub struct RtpTx {
     splice: Option<Splice>,
     packets: u64,
     bytes: u64,
+    /// The same when its SSRC began.
+    before_ssrc: (u64, u64),
 }
 
 /// How a relayed stream's numbers are shifted.
@@ -93,7 +95,13 @@ impl RtpTx {
             splice: None,
             packets: 0,
             bytes: 0,
+            before_ssrc: (0, 0),
         }
+    }
+
+    /// Goes on as another source; numbers and timestamps run on.
+    pub fn change_ssrc(&mut self, ssrc: u32) {
+        (self.ssrc, self.before_ssrc, self.broken) = (ssrc, self.sent(), true);
     }
 
     /// The timestamps count `hz` ticks a second from `now` on; they go on from where they are, and
@@ -237,6 +245,10 @@ impl RtpTx {
     /// Packets and payload bytes sent.
     pub fn sent(&self) -> (u64, u64) {
         (self.packets, self.bytes)
+    }
+    /// The same under its present SSRC, for sender reports (RFC 3550 §6.4.1).
+    pub fn sent_as_ssrc(&self) -> (u64, u64) {
+        (self.packets - self.before_ssrc.0, self.bytes - self.before_ssrc.1)
     }
     /// When the samples at the cursor are due: own packets that follow sooner would overlap.
     pub fn due(&self) -> Time {

@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 use super::voice::{Ear, Mouth};
 use crate::base::{Duration, Rng, Time};
 use crate::media::control::{Codec, StreamParams};
-use crate::media::negotiate::{self, LocalMedia};
+use crate::media::negotiate::{self, LocalMedia, Protection};
+use crate::media::srtp::{Keys, Srtp};
 use crate::sip::{
     Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, Prack,
     SessionId, Transport,
@@ -20,6 +21,7 @@ use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Replaces, ToWire, Uri};
+use crate::wire::srtp::{KeySource, MOST_TAIL};
 
 /// How a phone is set up.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct Setup {
     pub hz: f64,
     /// Its codecs, the preferred first.
     pub codecs: Vec<Codec>,
+    /// Whether its audio is encrypted.
+    pub srtp: Protection,
     /// What it does with a call.
     pub manner: Manner,
 }
@@ -51,6 +55,15 @@ pub enum Manner {
     Ring,
     /// Refuses with this status.
     Refuse(u16),
+}
+
+/// How a phone gets SRTP wrong, though it has agreed on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Blunder {
+    /// It sends under a key that it has told nobody.
+    WrongKey,
+    /// It sends plain RTP.
+    Plain,
 }
 
 /// Where its call stands.
@@ -93,6 +106,14 @@ pub struct Phone {
     local: LocalMedia,
     offer: Option<Sdp>,
     params: Option<StreamParams>,
+    keys: KeySource,
+    srtp: Option<Box<Srtp>>,
+    /// The number of the first packet that it sends in a call, where that matters.
+    pub first_sequence: Option<u16>,
+    /// What it does wrong.
+    pub blunder: Option<Blunder>,
+    /// Packets that came and could not be decrypted.
+    pub unheard: u64,
     /// Speaks, while it talks.
     pub mouth: Option<Mouth>,
     /// Hears.
@@ -119,7 +140,11 @@ impl Phone {
     pub fn new(setup: Setup, mut rng: Rng) -> Phone {
         let config = AgentConfig { product: "Belfry test phone".into(), ..AgentConfig::default() };
         let agent = Agent::new(config, rng.split());
+        let name = setup.rtp.to_string();
+        let byte = |n| name.as_bytes().get(n).copied().unwrap_or(0);
+        let mut keys = KeySource::from_seed(core::array::from_fn(byte));
         let local = LocalMedia::new(setup.rtp, setup.codecs.clone(), rng.next_u64() >> 2);
+        let local = local.protected(setup.srtp, keys.split());
         Phone {
             agent,
             rng,
@@ -130,6 +155,11 @@ impl Phone {
             local,
             offer: None,
             params: None,
+            keys,
+            srtp: None,
+            first_sequence: None,
+            blunder: None,
+            unheard: 0,
             mouth: None,
             ear: Ear::default(),
             answer_at: Time::NEVER,
@@ -156,6 +186,14 @@ impl Phone {
     /// SDP said stays.
     pub fn moved(&mut self, rtp: SocketAddr) {
         self.setup.rtp = rtp;
+    }
+    /// Whether its audio is encrypted.
+    pub fn is_protected(&self) -> bool {
+        self.srtp.is_some()
+    }
+    /// The keys that it has agreed on.
+    pub fn keys(&self) -> Option<Keys> {
+        self.params.as_ref()?.srtp.clone()
     }
     /// Where its RTP goes.
     pub fn far_rtp(&self) -> Option<SocketAddr> {
@@ -219,6 +257,8 @@ impl Phone {
         self.ear = Ear::default();
         self.mouth = None;
         self.params = None;
+        self.srtp = None;
+        self.local = self.local.clone().protected(self.setup.srtp, self.keys.split());
         let credentials = self
             .setup
             .password
@@ -271,6 +311,12 @@ impl Phone {
         self.command(now, Command::Offer { session, sdp, by: crate::sip::By::Invite });
     }
 
+    /// Offers anew, with new keys.
+    pub fn change_keys(&mut self, now: Time) {
+        self.local.change_keys();
+        self.hold(now, false);
+    }
+
     /// Sends the other party on to `number`, by REFER.
     pub fn refer(&mut self, now: Time, number: &str) {
         let Some(session) = self.session else { return };
@@ -305,9 +351,18 @@ impl Phone {
 
     /// An RTP datagram came.
     pub fn rtp(&mut self, now: Time, from: SocketAddr, bytes: &[u8]) {
-        if let Some(params) = &self.params {
-            let events = params.dtmf_recv_pt.unwrap_or(101);
-            self.ear.hear(now, from, bytes, params.codec, events);
+        let Some(params) = &self.params else { return };
+        let mut bytes = bytes.to_vec();
+        let opened = match &mut self.srtp {
+            None => Ok(bytes.len()),
+            Some(srtp) => srtp.receive(now, &mut bytes),
+        };
+        match opened {
+            Ok(len) => {
+                let events = params.dtmf_recv_pt.unwrap_or(101);
+                self.ear.hear(now, from, &bytes[..len], params.codec, events);
+            }
+            Err(_) => self.unheard += 1,
         }
     }
 
@@ -343,7 +398,13 @@ impl Phone {
     fn speak(&mut self, now: Time) {
         let Some((params, mouth)) = self.params.as_ref().zip(self.mouth.as_mut()) else { return };
         while mouth.next() <= now {
-            let packet = mouth.speak();
+            let mut packet = mouth.speak();
+            if let (Some(srtp), true) = (&mut self.srtp, self.blunder != Some(Blunder::Plain)) {
+                let len = packet.len();
+                packet.resize(len + MOST_TAIL, 0);
+                let sealed = srtp.send(&mut packet, len);
+                packet.truncate(sealed.unwrap_or(0));
+            }
             if let (Some(to), true) = (params.remote, params.send) {
                 self.out.push_back(Sent::Rtp(to, packet));
             }
@@ -455,6 +516,8 @@ impl Phone {
         self.state = State::Ringing;
         self.calls += 1;
         self.ear = Ear::default();
+        self.srtp = None;
+        self.local = self.local.clone().protected(self.setup.srtp, self.keys.split());
         self.offer = Sdp::parse(invite.body()).ok();
         if let Manner::AnswerAfter(pause) = self.setup.manner {
             self.answer_at = now + pause;
@@ -511,7 +574,24 @@ impl Phone {
             let ssrc = self.rng.next_u32();
             let mut mouth = Mouth::new(now, ssrc, self.setup.hz, params.codec, params.send_pt);
             mouth.set_event_clock(params.event_clock_hz);
+            if let Some(first) = self.first_sequence {
+                mouth.begin_at(first);
+            }
             self.mouth = Some(mouth);
+        }
+        let keys = params.srtp.clone().map(|keys| match self.blunder {
+            Some(Blunder::WrongKey) => Keys { send: self.keys.next(keys.send.suite()), ..keys },
+            _ => keys,
+        });
+        match (&mut self.srtp, keys) {
+            (Some(srtp), Some(keys)) => {
+                if srtp.agree(now, keys)
+                    && let Some(mouth) = &mut self.mouth
+                {
+                    mouth.ssrc = self.rng.next_u32();
+                }
+            }
+            (srtp, keys) => *srtp = keys.map(|keys| Box::new(Srtp::new(keys))),
         }
         self.params = Some(params);
     }

@@ -80,6 +80,11 @@ impl Mouth {
         self.digit_ticks = hz / 8_000;
     }
 
+    /// Its next packet has this number.
+    pub fn begin_at(&mut self, sequence: u16) {
+        self.sequence = sequence;
+    }
+
     /// Its clock runs `ppm` faster than true from now on.
     pub fn set_ppm(&mut self, ppm: f64) {
         (self.began, self.begin) = (self.next(), self.spoken);

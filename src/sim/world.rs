@@ -27,8 +27,11 @@ use crate::media::{
 };
 use crate::sip::{Flow, Transport};
 use crate::switch::fact::Fact;
-use crate::switch::{DiskCommand, DiskEvent, Input, Output, Reply, Request, RequestId, Switch};
+use crate::switch::{
+    DiskCommand, DiskEvent, Input, Level, Output, Reply, Request, RequestId, Switch,
+};
 use crate::wire::sip::Message;
+use crate::wire::srtp::{KeySource, MOST_TAIL};
 
 /// Belfry's own address.
 pub const BELFRY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
@@ -97,6 +100,8 @@ pub struct World {
     pub facts: Vec<Fact>,
     reply: Option<Reply>,
     trace: u64,
+    /// Warnings and errors of the log.
+    pub warnings: Vec<String>,
 }
 
 /// Which phone an address belongs to, and which of its doors it is.
@@ -124,6 +129,7 @@ impl World {
             last_fact: 0,
             zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
             rng: rng.split(),
+            keys: KeySource::from_seed(core::array::from_fn(|n| seed.rotate_left(n as u32) as u8)),
         };
         let now = Now { at: Time::ZERO, wall: Wall(BEGIN) };
         // As the daemon sets it.
@@ -156,6 +162,7 @@ impl World {
             facts: Vec::new(),
             reply: None,
             trace: 0xcbf2_9ce4_8422_2325,
+            warnings: Vec::new(),
         }
     }
 
@@ -292,6 +299,7 @@ impl World {
         }
         if let Some((port, kind)) = self.ports.get(&to).copied() {
             let len = bytes.len();
+            bytes.resize(len + MOST_TAIL, 0);
             let mut out = Out {
                 network: &mut self.network,
                 now: self.now,
@@ -357,7 +365,9 @@ impl World {
                     self.facts.push(fact);
                 }
                 // Nothing grows old here.
-                Output::Disk(DiskCommand::Keep(_) | DiskCommand::Pack(_)) | Output::Log(..) => {}
+                Output::Disk(DiskCommand::Keep(_) | DiskCommand::Pack(_)) => {}
+                Output::Log(Level::Error | Level::Warning, line) => self.warnings.push(line),
+                Output::Log(..) => {}
                 Output::Reply(_, reply) => self.reply = Some(reply),
             }
         }

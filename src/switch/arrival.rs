@@ -13,6 +13,7 @@ use crate::config::{Dtmf, Language};
 use crate::dialplan::effect::Happening;
 use crate::dialplan::{Entry, Interp};
 use crate::media::control::{self, Codec};
+use crate::media::negotiate::{NoCommon, Protection};
 use crate::sip::{Command, Flow, SessionId, described};
 use crate::trunk::NoChannel;
 use crate::wire::q850::{Cause, Mapping};
@@ -50,6 +51,7 @@ struct Caller {
     context: String,
     codecs: Vec<Codec>,
     dtmf: Dtmf,
+    srtp: Protection,
     language: Language,
 }
 
@@ -180,6 +182,7 @@ impl Switch {
                     context: phone.context.to_string(),
                     codecs: media_codecs(self.config.codecs(&phone.codecs)),
                     dtmf: phone.dtmf.unwrap_or(self.config.media.dtmf),
+                    srtp: protection(phone.srtp),
                     language: phone.language.unwrap_or(self.config.node.language),
                 }),
                 _ => {
@@ -258,6 +261,7 @@ impl Switch {
                 config.map_or(&self.config.media.codecs[..], |g| self.config.codecs(&g.codecs)),
             ),
             dtmf: config.and_then(|g| g.dtmf).unwrap_or(self.config.media.dtmf),
+            srtp: config.map_or(Protection::Off, |g| protection(g.srtp)),
             language: self.config.node.language,
         }
     }
@@ -307,7 +311,7 @@ impl Switch {
         };
         self.calls.insert(id, active);
         let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
-        self.add_leg(now, Leg { offer, ..new });
+        self.add_leg(now, Leg { offer, srtp: caller.srtp, ..new });
         self.rearm(id);
     }
 
@@ -356,8 +360,11 @@ impl Switch {
         let (session, call, network_addr) =
             (leg.session, leg.call, leg.flow.remote.ip().to_string());
         let via = leg.gateway.clone();
-        if leg.negotiate_invite().is_err() {
-            self.refuse(now, session, 488, Some(Cause::INCOMPATIBLE_DESTINATION), vec![]);
+        if let Err(why) = leg.negotiate_invite() {
+            let (warning, line) = not_acceptable(leg_id, &why);
+            self.log(super::Level::Warning, line);
+            let cause = Some(Cause::INCOMPATIBLE_DESTINATION);
+            self.refuse(now, session, 488, cause, vec![warning]);
             return;
         }
         self.set_media(leg_id);
@@ -432,6 +439,22 @@ pub(super) fn user(uri: &Uri) -> Option<String> {
         Uri::Sip(sip) => sip.user_name().map(|u| String::from_utf8_lossy(&u).into_owned()),
         Uri::Tel(tel) => Some(tel.digits()),
         Uri::Other(_) => None,
+    }
+}
+
+/// What a 488 says to the peer (RFC 3261 §20.43: 399, any other reason) and to the log.
+pub(super) fn not_acceptable(leg: LegId, why: &NoCommon) -> ((Name, Vec<u8>), String) {
+    let said: String = why.to_string().chars().filter(|c| !matches!(c, '"' | '\\')).collect();
+    let warning = (Name::Warning, format!("399 belfry \"{}\"", said.escape_debug()).into_bytes());
+    (warning, format!("{leg}: its offer is refused with 488: {why}"))
+}
+
+/// The configuration's word for SRTP as the negotiation's.
+pub(super) fn protection(srtp: crate::config::Srtp) -> Protection {
+    match srtp {
+        crate::config::Srtp::Off => Protection::Off,
+        crate::config::Srtp::Preferred => Protection::Preferred,
+        crate::config::Srtp::Required => Protection::Required,
     }
 }
 

@@ -179,7 +179,10 @@ impl Switch {
                 self.set_media(leg_id);
                 true
             }
-            Err(_) => false,
+            Err(why) => {
+                self.log(Level::Warning, format!("{leg_id}: its answer is of no use: {why}"));
+                false
+            }
         }
     }
 }

@@ -269,6 +269,8 @@ fn sound(stats: &LegStats) -> Sound {
         packets_lost: stats.packets_lost,
         packets_late: stats.packets_late,
         packets_foreign: stats.packets_foreign,
+        packets_forged: stats.packets_forged,
+        packets_replayed: stats.packets_replayed,
         jitter_max_us: stats.jitter_max_us,
         rtt_us: stats.rtt_us,
         samples_concealed: stats.samples_concealed,

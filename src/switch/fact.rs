@@ -84,6 +84,10 @@ pub struct Sound {
     pub packets_late: u64,
     /// Packets of strangers, dropped (R8).
     pub packets_foreign: u64,
+    /// Packets that SRTP did not take: without a tag that the leg's key made.
+    pub packets_forged: u64,
+    /// Packets that SRTP did not take: they came before.
+    pub packets_replayed: u64,
     /// The worst interarrival jitter (RFC 3550 §6.4.1), microseconds.
     pub jitter_max_us: u32,
     /// Round trip by RTCP, microseconds.

@@ -13,7 +13,7 @@ use crate::call::feature::Keys;
 use crate::call::unheard::Unheard;
 use crate::config::Dtmf;
 use crate::media::control::{Codec, DigitSet, StreamParams};
-use crate::media::negotiate::{self, LocalMedia, NoCommon};
+use crate::media::negotiate::{self, LocalMedia, NoCommon, Protection};
 use crate::media::one_key::OneKey;
 use crate::sip::{Command, Flow, SessionId};
 use crate::wire::q850::Cause;
@@ -65,6 +65,8 @@ pub struct Leg {
     pub rtp: Option<SocketAddr>,
     /// Its codecs, the preferred first.
     pub codecs: Vec<Codec>,
+    /// Whether its audio is encrypted.
+    pub srtp: Protection,
     /// Our side of offer and answer, once the port is known.
     pub local: Option<LocalMedia>,
     /// The offer of its INVITE, until the port is there to answer it.
@@ -133,6 +135,7 @@ impl Leg {
             stage: Stage::Opening,
             rtp: None,
             codecs,
+            srtp: Protection::Off,
             local: None,
             offer: None,
             description: None,

@@ -1,11 +1,14 @@
 //! What the media plane tells: ports, keys, playbacks, sources.
 
+use std::net::SocketAddr;
+
 use crate::base::{Duration, LegId, Now};
 use crate::call::feature::Dialled;
 use crate::config::Dtmf;
 use crate::dialplan::effect::Happening;
 use crate::media::control::{Command, DigitBy, Event, NoPort};
 use crate::media::negotiate::LocalMedia;
+use crate::media::srtp::Fault;
 use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
 
@@ -48,6 +51,7 @@ impl Switch {
                 // The packets are counted in the leg's figures.
                 self.alarm(now, AlarmWhat::ForeignAudio, format!("{leg} from {from}"), call);
             }
+            Event::SrtpRefused { leg, from, fault } => self.srtp_refused(now, leg, from, fault),
             Event::Speaking { leg, speaks, .. } => self.speaking(leg, speaks),
             Event::RoomPlayDone { room, play, end } => self.room_played(room, play, end),
             // The disk tells when the file is whole.
@@ -55,8 +59,25 @@ impl Switch {
         }
     }
 
+    /// A party's packets are not heard, because SRTP does not take them: its leg and why.
+    fn srtp_refused(&mut self, now: Now, leg: LegId, from: SocketAddr, fault: Fault) {
+        let Some(known) = self.legs.get(&leg) else { return };
+        let call = known.call;
+        let party = self.calls.get(&call).and_then(|active| active.call.get(leg));
+        let party = party.map_or_else(String::new, |c| format!(" ({})", c.device.number()));
+        let why = match fault {
+            Fault::Plain => "it sends plain RTP where SRTP was agreed on",
+            Fault::Key => "its SRTP is of another key than was agreed on",
+            Fault::Replayed => "its packets came before",
+        };
+        let line = format!("{leg}{party} of call {call} is not heard: {why}, from {from}");
+        self.alarm(now, AlarmWhat::SrtpRefused, line.clone(), Some(call));
+        self.log(Level::Warning, line);
+    }
+
     fn opened(&mut self, now: Now, leg_id: LegId, rtp: std::net::SocketAddr) {
         let version = self.rng.next_u64() >> 2;
+        let keys = self.keys.split();
         let Some(leg) = self.legs.get_mut(&leg_id) else {
             // It ended while its port was being opened, and its Close is on the way.
             return;
@@ -65,7 +86,8 @@ impl Switch {
         if leg.stage == Stage::Over {
             return;
         }
-        leg.local = Some(LocalMedia::new(rtp, leg.codecs.clone(), version));
+        let local = LocalMedia::new(rtp, leg.codecs.clone(), version);
+        leg.local = Some(local.protected(leg.srtp, keys));
         if leg.invite.is_some() {
             self.callee_opened(now, leg_id);
         } else {

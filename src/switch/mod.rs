@@ -67,6 +67,7 @@ use crate::sip::digest::Verifier;
 use crate::sip::registrar::Registrar;
 use crate::sip::{Agent, SessionId, Transport};
 use crate::trunk::Gateways;
+use crate::wire::srtp::KeySource;
 
 use active::Active;
 pub use console::{Reply, Request};
@@ -90,6 +91,8 @@ pub struct Setup {
     pub zone: TimeZone,
     /// The source of tags, nonces and ids.
     pub rng: Rng,
+    /// The source of SRTP's keys.
+    pub keys: KeySource,
 }
 
 /// The exchange.
@@ -123,6 +126,7 @@ pub struct Switch {
     recordings: BTreeMap<RecordingId, CallId>,
     zone: TimeZone,
     rng: Rng,
+    keys: KeySource,
     out: VecDeque<Output>,
     facts: u64,
     count: Counts,
@@ -149,6 +153,7 @@ impl Switch {
     /// An exchange without calls.
     pub fn new(setup: Setup, now: Now) -> Switch {
         let Setup { config, plan, listening, workers, last_fact, zone, mut rng } = setup;
+        let Setup { config, plan, listening, last_fact, zone, mut rng, keys } = setup;
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),
@@ -168,6 +173,7 @@ impl Switch {
             recordings: BTreeMap::new(),
             zone,
             rng,
+            keys,
             out: VecDeque::new(),
             facts: last_fact,
             count: Counts::default(),

@@ -6,9 +6,10 @@ use crate::media::negotiate;
 use crate::sip::Command;
 use crate::wire::sdp::Sdp;
 
-use super::Switch;
 use super::active::Doing;
+use super::arrival::not_acceptable;
 use super::leg::Stage;
+use super::{Level, Switch};
 
 impl Switch {
     /// The peer offers anew.
@@ -23,9 +24,14 @@ impl Switch {
             self.ask(now, Command::RejectOffer { session, status: 400 });
             return;
         };
-        let Ok((answer, params)) = negotiate::answer(local, &offer) else {
-            self.ask(now, Command::RejectOffer { session, status: 488 });
-            return;
+        let (answer, params) = match negotiate::answer(local, &offer) {
+            Ok(agreed) => agreed,
+            Err(why) => {
+                let (_, line) = not_acceptable(leg_id, &why);
+                self.log(Level::Warning, line);
+                self.ask(now, Command::RejectOffer { session, status: 488 });
+                return;
+            }
         };
         let held = !params.send;
         leg.params = Some(params);

@@ -7,13 +7,13 @@ use crate::base::{CallId, LegId, Now};
 use crate::call::{Device, Failure};
 use crate::config::{Dtmf, Phone};
 use crate::media::control::Codec;
-use crate::media::negotiate;
+use crate::media::negotiate::{self, Protection};
 use crate::sip::{self, Flow, Transport};
 use crate::wire::q850::Cause;
 use crate::wire::sip::{Name, NameAddr, Uri};
 
 use super::active::{Dialing, Doing};
-use super::arrival::{media_codecs, no_channel};
+use super::arrival::{media_codecs, no_channel, protection};
 use super::dial::failure;
 use super::fact::EndedBy;
 use super::identity::{Shown, diversion};
@@ -132,7 +132,8 @@ impl Switch {
         let (codecs, dtmf) = carrier.media(&self.config);
         let gateway = carrier.gateway();
         let leg = Leg::new(leg_id, id, session, flow, gateway, dtmf, codecs);
-        self.add_leg(now, Leg { invite: Some(Box::new(invite)), ..leg });
+        let srtp = carrier.srtp();
+        self.add_leg(now, Leg { invite: Some(Box::new(invite)), srtp, ..leg });
         Some(leg_id)
     }
 
@@ -250,6 +251,12 @@ impl Carrier<'_> {
             Carrier::Phone(_) => None,
             Carrier::Gateway { config, .. } => config.prack,
         }
+    }
+    fn srtp(&self) -> Protection {
+        protection(match self {
+            Carrier::Phone(phone) => phone.srtp,
+            Carrier::Gateway(gateway) => gateway.srtp,
+        })
     }
     fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
         let (codecs, dtmf) = match self {

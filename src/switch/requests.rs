@@ -207,6 +207,7 @@ mod tests {
             last_fact: 0,
             zone: jiff::tz::TimeZone::UTC,
             rng: Rng::from_seed(1),
+            keys: crate::wire::srtp::KeySource::from_seed([1; 32]),
         };
         Switch::new(setup, at(0))
     }

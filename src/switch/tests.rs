@@ -109,6 +109,7 @@ impl Rig {
             last_fact: 0,
             zone: TimeZone::UTC,
             rng: Rng::from_seed(1),
+            keys: KeySource::from_seed([1; 32]),
         };
         let now = Now { at: Time::ZERO, wall: Wall(0) };
         let mut rig = Rig {

@@ -31,6 +31,8 @@ pub struct Setup {
     pub sample: bool,
     /// `[media] codecs`; none: the usual ones.
     pub codecs: Option<&'static str>,
+    /// `srtp` of the phones, in their order; none: off.
+    pub srtp: &'static [&'static str],
     /// `[media] workers`; none: as many as the machine has cores for.
     pub workers: Option<u8>,
 }
@@ -40,7 +42,7 @@ impl Setup {
     pub fn new() -> Setup {
         let gateway = SocketAddr::from((address::fresh(), 5060));
         let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
-        Setup { gateway, phones, sample: false, codecs: None, workers: None }
+        Setup { gateway, phones, sample: false, codecs: None, srtp: &[], workers: None }
     }
 
     /// What is served without a configuration file.
@@ -217,9 +219,11 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
     if let Some(workers) = setup.workers {
         text = text.replace("[media]\n", &format!("[media]\nworkers = {workers}\n"));
     }
-    for number in &setup.phones {
+    for (n, number) in setup.phones.iter().enumerate() {
         let password = setup.password(number);
+        let srtp = setup.srtp.get(n).unwrap_or(&"off");
         let _ = write!(text, "[[phone]]\nnumber = \"{number}\"\npassword = \"{password}\"\n");
+        let _ = writeln!(text, "srtp = \"{srtp}\"");
     }
     text
 }

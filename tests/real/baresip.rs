@@ -37,6 +37,8 @@ pub struct Phone<'a> {
     pub password: Option<&'a str>,
     /// Its codecs, as baresip writes them.
     pub codecs: &'a str,
+    /// Its encryption, as baresip writes it (`srtp`, `srtp-mand`); none: plain RTP.
+    pub encryption: Option<&'a str>,
 }
 
 impl<'a> Phone<'a> {
@@ -45,7 +47,7 @@ impl<'a> Phone<'a> {
         let media_ip = Ipv4Addr::LOCALHOST;
         let codecs = "PCMA/8000/1,PCMU/8000/1";
         let (transport, answers, password) = ("udp", false, None);
-        Phone { number, hz, transport, answers, media_ip, password, codecs }
+        Phone { number, hz, transport, answers, media_ip, password, codecs, encryption: None }
     }
     /// The same, answering at once.
     pub fn answering(self) -> Phone<'a> {
@@ -231,9 +233,10 @@ fn configure(
         .replace("{folder}", &dir.to_string_lossy());
     std::fs::write(dir.join("config"), text).expect("baresip's configuration");
     let Phone { number, transport, codecs, .. } = phone;
+    let encryption = phone.encryption.map_or_else(String::new, |how| format!(";mediaenc={how}"));
     let account = format!(
         "<sip:{number}@{server};transport={transport}>;auth_user={number};auth_pass={};regint=600;\
-         audio_codecs={codecs};dtmfmode=rtpevent;answermode={}\n",
+         audio_codecs={codecs};dtmfmode=rtpevent;answermode={}{encryption}\n",
         phone.password.unwrap_or(password),
         if phone.answers { "auto" } else { "manual" },
     );

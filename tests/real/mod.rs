@@ -16,6 +16,7 @@ mod conference;
 mod crash;
 mod cross_talk;
 mod drift;
+mod encrypted;
 mod gateway_in;
 mod gateway_out;
 mod phones;

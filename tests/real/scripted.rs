@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use belfry::base::{Duration, Rng};
 use belfry::media::control::Codec;
+use belfry::media::negotiate::Protection;
 use belfry::sim::live::{Live, Which};
 use belfry::sim::phone::{Manner, Phone, Setup, State};
 
@@ -41,6 +42,7 @@ fn setup(belfry: &Appliance, ip: IpAddr, number: &str, password: Option<String>,
         password,
         hz,
         codecs: vec![Codec::Pcma],
+        srtp: Protection::Off,
         manner: Manner::AnswerAfter(Duration::from_millis(200)),
     }
 }

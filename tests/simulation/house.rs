@@ -8,6 +8,7 @@ use belfry::dialplan::{File, LoadEnv, Plan};
 use belfry::dsp::g711;
 use belfry::dsp::level::dominant_tone;
 use belfry::media::control::Codec;
+use belfry::media::negotiate::Protection;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, Setup, State};
 use belfry::sim::world::{Recorded, SIP, World};
@@ -115,11 +116,30 @@ impl House {
     pub fn speaking(codecs: &[Codec], seed: u64) -> House {
         House::with_plan(sample_plan(), Faults::NONE, seed, [codecs; 4], |_| ())
     }
+    /// With the sample dialplan, and SRTP of the caller's and of the phones' own.
+    pub fn protected(
+        [caller, phones]: [Protection; 2],
+        faults: Faults,
+        seed: u64,
+        change: impl FnOnce(&mut Config),
+    ) -> House {
+        House::with(sample_plan(), faults, seed, [&[Codec::Pcma]; 4], [caller, phones], change)
+    }
     fn with_plan(
         plan: Arc<Plan>,
         faults: Faults,
         seed: u64,
         codecs: [&[Codec]; 4],
+        change: impl FnOnce(&mut Config),
+    ) -> House {
+        House::with(plan, faults, seed, codecs, [Protection::Off; 2], change)
+    }
+    fn with(
+        plan: Arc<Plan>,
+        faults: Faults,
+        seed: u64,
+        codecs: [&[Codec]; 4],
+        protection: [Protection; 2],
         change: impl FnOnce(&mut Config),
     ) -> House {
         let (gateway, gateway_rtp) = World::addresses(100);
@@ -140,6 +160,7 @@ impl House {
             password: None,
             hz: CALLER_HZ,
             codecs: vec![Codec::Pcma],
+            srtp: protection[0],
             manner: Manner::AnswerAfter(Duration::from_millis(500)),
         };
         let caller = world.add(setup.clone(), rng.split());
@@ -150,6 +171,7 @@ impl House {
                 setup.password = Some(format!("secret-{}", n + 1));
                 setup.hz = hz(usize::from(n));
                 setup.codecs = codecs[usize::from(n)].to_vec();
+                setup.srtp = protection[1];
                 world.add(setup.clone(), rng.split())
             })
             .collect();

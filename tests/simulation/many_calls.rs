@@ -9,6 +9,7 @@ use belfry::base::{CallId, Duration, Rng, Time};
 use belfry::config::Config;
 use belfry::dsp::level::dominant_tone;
 use belfry::media::control::Codec;
+use belfry::media::negotiate::Protection;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, Setup, State};
 use belfry::sim::world::{SIP, World};
@@ -160,6 +161,7 @@ impl Crowd {
                     password: phone.then(|| "secret".into()),
                     hz: tone(n),
                     codecs: vec![if n % 3 == 0 { Codec::Pcmu } else { Codec::Pcma }],
+                    srtp: Protection::Off,
                     manner: Manner::AnswerAfter(Duration::from_millis(300)),
                 };
                 let index = world.add(setup, rng.split());

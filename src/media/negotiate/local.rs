@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 use super::peer::METRICS;
+use super::sdes::{Protection, Sdes};
 use crate::media::control::{Codec, OpusTerms};
 use crate::wire::sdp::{Direction, Media, RtpMap, Sdp};
+use crate::wire::srtp::KeySource;
 
 /// The payload types that we offer for telephone-event, and for codecs that have none of their own;
 /// what a peer offers is taken instead.
@@ -110,6 +113,22 @@ pub(super) struct Section {
     pub(super) formats: Vec<Box<str>>,
 }
 
+/// A description as it is sent, with the keys in it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Printed(Vec<u8>);
+
+impl core::fmt::Debug for Printed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl Drop for Printed {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 /// Our side of one leg's session, from its first description to its end.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LocalMedia {
@@ -126,7 +145,9 @@ pub struct LocalMedia {
     pub(super) sections: Vec<Section>,
     pub(super) audio: usize,
     /// The latest description, printed with version 0.
-    last: Vec<u8>,
+    last: Printed,
+    /// The keys of SRTP.
+    pub(super) sdes: Sdes,
     /// An exchange has come to its end.
     pub(super) agreed: bool,
 }
@@ -146,9 +167,15 @@ impl LocalMedia {
             ptime_ms: PTIME_MS,
             sections: Vec::new(),
             audio: 0,
-            last: Vec::new(),
+            last: Printed(Vec::new()),
+            sdes: Sdes::new(Protection::Off, KeySource::from_seed([0; 32])),
             agreed: false,
         }
+    }
+
+    /// The same with SRTP as the account has it; `source` gives this leg's keys and no other's.
+    pub fn protected(self, policy: Protection, source: KeySource) -> LocalMedia {
+        LocalMedia { sdes: Sdes::new(policy, source), ..self }
     }
 
     /// Puts `codec` first, if it is one of ours: the one in which the other leg already speaks.
@@ -160,6 +187,11 @@ impl LocalMedia {
     /// and we do not hear it.
     pub fn hold(&mut self, hold: bool) {
         self.hold = hold;
+    }
+
+    /// From the next description of ours on: other keys than before, where there are any.
+    pub fn change_keys(&mut self) {
+        self.sdes.change();
     }
 
     /// Where we receive RTP.
@@ -202,8 +234,8 @@ impl LocalMedia {
             let ours = if i == self.audio { audio.take() } else { None };
             sdp.media.push(ours.unwrap_or_else(refused));
         }
-        let printed = sdp.to_bytes();
-        if !self.last.is_empty() && self.last != printed {
+        let printed = Printed(sdp.to_bytes());
+        if !self.last.0.is_empty() && self.last != printed {
             self.version += 1;
         }
         self.last = printed;

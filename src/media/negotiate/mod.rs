@@ -22,12 +22,16 @@
 //! | `a=ptime` | packets of that length to them, 10 to 60 ms, at most their `a=maxptime` |
 //! | `a=rtcp` (RFC 3605), or none | RTCP goes there, or to the port above |
 //! | a domain name for an address | nowhere, until their first packet shows where they are |
-//! | `RTP/SAVP` and the like, `a=rtcp-mux` | refused; left out of the answer |
+//! | `a=crypto` (RFC 4568) | SRTP, as the account has it ([`sdes`]) |
+//! | `UDP/TLS/RTP/SAVPF` and the like, `a=rtcp-mux` | refused; left out of the answer |
 //!
 //! Not here: when to offer (switch), glare and retries (sip), what is done with it (the plane).
 
 mod local;
 mod peer;
+mod sdes;
+#[cfg(test)]
+mod sdes_tests;
 #[cfg(test)]
 mod tests;
 
@@ -35,11 +39,12 @@ use core::fmt;
 use std::net::IpAddr;
 
 use super::control::{Codec, OpusTerms, StreamParams};
-use crate::wire::sdp::{Direction, Media, Sdp};
+use crate::wire::sdp::{Crypto, Direction, Media, Sdp, Unusable};
 use local::{EVENT_HZ, Format, formats};
-use peer::{direction, events, find, opus_terms, ptime, remote, spoken, unmapped, wants_metrics};
+use peer::{direction, events, find, opus_terms, ptime, remote, unmapped, wants_metrics};
 
 pub use local::LocalMedia;
+pub use sdes::Protection;
 
 /// Why there is no stream. Each is the peer's choice, not an error of ours; in answer to an offer
 /// it is 488 (RFC 3261 §21.4.26).
@@ -49,6 +54,14 @@ pub enum NoCommon {
     NoAudio,
     /// The audio is carried in a way that we do not speak; holds the protocol of the `m=` line.
     Protocol(Box<str>),
+    /// SRTP without a key that can be used, or plain RTP where SRTP is required; holds the protocol of
+    /// the `m=` line and what is wrong with the first key, if there is one.
+    NoKey {
+        /// As it stands in the `m=` line.
+        proto: Box<str>,
+        /// Why its first key is none for us.
+        why: Option<Unusable>,
+    },
     /// None of the codecs is ours; holds the formats of the `m=` line.
     Codecs(Vec<Box<str>>),
     /// There is no `c=` line for the audio.
@@ -61,7 +74,13 @@ impl fmt::Display for NoCommon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoCommon::NoAudio => f.write_str("no audio stream, or it is refused"),
-            NoCommon::Protocol(proto) => write!(f, "audio over {proto}: only RTP/AVP is spoken"),
+            NoCommon::Protocol(proto) => write!(f, "audio over {proto} is not taken here"),
+            NoCommon::NoKey { proto, why: None } => {
+                write!(f, "SRTP is required, and the audio over {proto} has no a=crypto")
+            }
+            NoCommon::NoKey { proto, why: Some(why) } => {
+                write!(f, "no key for SRTP over {proto}: {why}")
+            }
             NoCommon::Codecs(formats) => {
                 write!(f, "no codec in common: {} offered", formats.join(" "))
             }
@@ -80,9 +99,10 @@ pub fn offer(local: &mut LocalMedia) -> Sdp {
         local.sections = vec![local::Section { kind, proto, formats: Vec::new() }];
     }
     let formats = formats(&local.codecs);
-    let before = &local.sections[local.audio].proto;
-    let proto = if spoken(before) { before.clone() } else { "RTP/AVP".into() };
-    let media = local.section(&proto, &formats, local.wanted(), local.ptime_ms);
+    let keys = local.sdes.offer(local.agreed).to_vec();
+    let proto = local.sdes.protocol(&local.sections[local.audio].proto, !keys.is_empty());
+    let mut media = local.section(&proto, &formats, local.wanted(), local.ptime_ms);
+    keys.iter().for_each(|line| media.push_crypto(line));
     local.describe(media)
 }
 
@@ -116,7 +136,8 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
     let formats = if event.is_some() { &both[..] } else { &both[..1] };
     let event = event.map(|(number, _)| number);
     let ptime_ms = ptime(media, chosen.codec);
-    let section = local.section(&media.proto, formats, ours, ptime_ms);
+    let mut section = local.section(&media.proto, formats, ours, ptime_ms);
+    local.sdes.answer(chosen.key).iter().for_each(|line| section.push_crypto(line));
     let sdp = local.describe(section);
     local.settle(chosen.codec, ptime_ms);
     let params = StreamParams {
@@ -136,6 +157,7 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         send: ours.sends(),
         receive: ours.receives(),
         inband_dtmf: event.is_none(),
+        srtp: local.sdes.keys(),
     };
     Ok((sdp, params))
 }
@@ -146,9 +168,7 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
     // By its place (§6); a peer that left the others out is understood all the same.
     let placed = answer.media.get(local.audio).filter(audio);
     let media = placed.or_else(|| answer.media.iter().find(audio)).ok_or(NoCommon::NoAudio)?;
-    if !spoken(&media.proto) {
-        return Err(NoCommon::Protocol(media.proto.clone()));
-    }
+    let keys = local.sdes.accepted(media)?;
     let remote = remote(local, answer, media)?;
     let number_of = |format| find(media, format).or_else(|| unmapped(local, media, format));
     let codecs = local.codecs.iter().filter_map(|c| Some((*c, number_of(Format::Audio(*c))?)));
@@ -164,6 +184,7 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
     let event = events(codec, number_of);
     let theirs = direction(answer, media);
     let ptime_ms = ptime(media, codec);
+    local.sdes.settle(keys);
     let params = StreamParams {
         remote: remote.rtp,
         remote_rtcp: remote.rtcp,
@@ -181,6 +202,7 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         send: theirs.receives() && local.wanted().sends(),
         receive: theirs.sends() && local.wanted().receives(),
         inband_dtmf: event.is_none(),
+        srtp: local.sdes.keys(),
     };
     local.settle(codec, ptime_ms);
     Ok(params)
@@ -190,25 +212,35 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
 struct Chosen {
     codec: Codec,
     number: u8,
+    /// The peer's key, where the audio is to be protected.
+    key: Option<Crypto>,
 }
 
 /// The first audio section that we can take, and in it the codec that we prefer. Else the reason
 /// that came closest to success.
 fn choose(local: &LocalMedia, offer: &Sdp) -> Result<(usize, Chosen), NoCommon> {
     let mut why = NoCommon::NoAudio;
-    for (at, media) in offer.media.iter().enumerate() {
+    let mut sections: Vec<_> = offer.media.iter().enumerate().collect();
+    if local.sdes.is_wanted() {
+        // Some offer the same audio twice, protected and not.
+        sections.sort_by_key(|(_, media)| media.crypto().all(|line| line.is_err()));
+    }
+    for (at, media) in sections {
         if &*media.kind != "audio" || media.port == 0 {
             continue;
         }
-        if !spoken(&media.proto) {
-            if why == NoCommon::NoAudio {
-                why = NoCommon::Protocol(media.proto.clone());
+        let key = match local.sdes.choose(media) {
+            Ok(key) => key,
+            Err(no) => {
+                if why == NoCommon::NoAudio {
+                    why = no;
+                }
+                continue;
             }
-            continue;
-        }
+        };
         let ours = |c: &Codec| find(media, Format::Audio(*c)).map(|number| (*c, number));
         if let Some((codec, number)) = local.codecs.iter().find_map(ours) {
-            return Ok((at, Chosen { codec, number }));
+            return Ok((at, Chosen { codec, number, key }));
         }
         why = NoCommon::Codecs(media.formats.clone());
     }
@@ -240,6 +272,7 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         send: false,
         receive: false,
         inband_dtmf: false,
+        srtp: local.sdes.keys(),
     };
     Some((sdp, params))
 }

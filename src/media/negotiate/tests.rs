@@ -61,6 +61,7 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         send: true,
         receive: true,
         inband_dtmf: false,
+        srtp: None,
     };
     assert_eq!(params, expected);
 }

@@ -1,11 +1,10 @@
 //! What is due now and then on every leg, found by going through them ten times a second: reports to
 //! the peer, the absence of packets, keys whose end was lost.
 
-use super::Plane;
+use super::{MOST_REPORT, Plane};
 use crate::base::{Duration, Rng, Time};
 use crate::media::control::Event;
 use crate::media::leg::Leg;
-use crate::media::rtcp::MOST_BYTES;
 use crate::media::{Kind, Transmit};
 
 impl Plane {
@@ -34,10 +33,12 @@ impl Plane {
 
 /// Sends the report that is due, if the peer wants any.
 fn report(leg: &mut Leg, now: Time, rng: &mut Rng, out: &mut dyn Transmit) {
-    let mut bytes = [0; MOST_BYTES];
+    let mut bytes = [0; MOST_REPORT];
     let metrics = leg.metrics();
-    let len = leg.rtcp.report(now, &mut leg.rx, &leg.tx, metrics.as_ref(), rng, &mut bytes);
-    if let Some(to) = leg.rtcp.destination().filter(|_| leg.params.is_some()) {
+    let (plain, _) = bytes.split_first_chunk_mut().expect("it holds more than a report");
+    let len = leg.rtcp.report(now, &mut leg.rx, &leg.tx, metrics.as_ref(), rng, plain);
+    let to = leg.rtcp.destination().filter(|_| leg.params.is_some());
+    if let Some((to, len)) = to.and_then(|to| Some((to, leg.seal_rtcp(&mut bytes, len)?))) {
         out.send(leg.port, Kind::Rtcp, to, &bytes[..len]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ports::Given;
 use super::recordings::{LAY, Recording, TapPoint};
-use super::{CHORES, Goodbye, Plane};
+use super::{CHORES, Goodbye, MOST_REPORT, Plane};
 use crate::base::{LegId, PlayId, RecordingId, Time};
 use crate::dsp::rate::Rate;
 use crate::media::beep::Beep;
@@ -15,7 +15,6 @@ use crate::media::leg::Leg;
 use crate::media::mouth::Mouth;
 use crate::media::player::Clip;
 use crate::media::room::rate_of;
-use crate::media::rtcp::MOST_BYTES;
 use crate::media::tap::Channel;
 
 impl Plane {
@@ -93,7 +92,7 @@ impl Plane {
                 recording.expect(point.channel, params.codec);
             }
         }
-        leg.set(now, params);
+        leg.set(now, params, &mut self.rng);
         self.fit(slot);
         self.rearrange_room_of(now, slot);
         self.rewire(now, slot);
@@ -304,10 +303,13 @@ impl Plane {
         }
         self.ports.give_back(now, leg.port, leg.latch.held(), self.config.quarantine);
         if let Some(to) = leg.rtcp.destination() {
-            let mut bytes = [0; MOST_BYTES];
+            let mut bytes = [0; MOST_REPORT];
             let Leg { rtcp, rx, tx, .. } = &mut *leg;
-            let len = rtcp.goodbye(now, rx, tx, &mut self.rng, &mut bytes);
-            self.goodbyes.push_back(Goodbye { port: leg.port, to, bytes, len });
+            let (plain, _) = bytes.split_first_chunk_mut().expect("it holds more than a report");
+            let len = rtcp.goodbye(now, rx, tx, &mut self.rng, plain);
+            if let Some(len) = leg.seal_rtcp(&mut bytes, len) {
+                self.goodbyes.push_back(Goodbye { port: leg.port, to, bytes, len });
+            }
             self.chores_at = now;
         } else if self.legs.len() == 0 && self.goodbyes.is_empty() {
             self.chores_at = Time::NEVER;

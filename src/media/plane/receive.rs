@@ -1,13 +1,14 @@
 //! The way of one datagram: port to leg, checked view, latch, statistics, and on.
 //!
 //! ```text
-//!   port ─▶ leg ─▶ Packet::parse ─▶ latch ─▶ rtp_rx ─┬─ audio ─▶ taps, ear, partner (Forward)
-//!                     │               │              ├─ event ─▶ digits, partner
-//!                  Malformed       Foreign           └─ Leap, Duplicate: dropped
+//!   port ─▶ leg ─▶ [SRTP] ─▶ Packet::parse ─▶ latch ─▶ rtp_rx ─┬─ audio ─▶ taps, ear, partner (Forward)
+//!                    │              │               │              ├─ event ─▶ digits, partner
+//!                 Foreign        Malformed       Foreign           └─ Leap, Duplicate: dropped
 //! ```
 
 use std::net::SocketAddr;
 
+use super::protected::opened_rtcp;
 use super::{Disposition, Plane};
 use crate::base::{Duration, Time};
 use crate::media::bridge::Audio;
@@ -57,10 +58,14 @@ impl Plane {
             self.stray(now, port, from, &buf[..len]);
             return Disposition::Foreign;
         };
-        let datagram = &mut buf[..len];
         if kind == Kind::Rtcp {
-            return self.receive_rtcp(now, slot, from, datagram);
+            return self.receive_rtcp(now, slot, from, &mut buf[..len]);
         }
+        let len = match self.open_protected(now, slot, from, &mut buf[..len]) {
+            Ok(len) => len,
+            Err(disposition) => return disposition,
+        };
+        let datagram = &mut buf[..len];
         let taken = match self.take(now, slot, from, datagram, out) {
             Ok(taken) => taken,
             Err(disposition) => return disposition,
@@ -74,7 +79,10 @@ impl Plane {
             None => Disposition::Consumed,
             Some((header, port, to)) => {
                 rewrite(datagram, header);
-                Disposition::Forward { port, to, len }
+                match self.seal_relayed(slot, buf, len) {
+                    Some(len) => Disposition::Forward { port, to, len },
+                    None => Disposition::Consumed,
+                }
             }
         }
     }
@@ -192,7 +200,7 @@ impl Plane {
 
     /// A packet that is not simply the holder's: what is told of its source.
     #[cold]
-    fn source(
+    pub(super) fn source(
         &mut self,
         now: Time,
         slot: u32,
@@ -287,9 +295,12 @@ impl Plane {
         now: Time,
         slot: u32,
         from: SocketAddr,
-        datagram: &[u8],
+        datagram: &mut [u8],
     ) -> Disposition {
         let Some(leg) = self.legs.get_mut(slot) else {
+            return Disposition::Foreign;
+        };
+        let Some(datagram) = opened_rtcp(leg, now, datagram) else {
             return Disposition::Foreign;
         };
         match leg.rtcp.receive(now, from, &leg.latch, leg.tx.ssrc(), datagram) {

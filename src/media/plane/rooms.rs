@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::tick::{SOON, STALL, listen};
-use super::{MOST_PAYLOAD, Plane};
+use super::{MOST_PACKET, MOST_PAYLOAD, Plane};
 use crate::base::{LegId, PlayId, RoomId, Time};
 use crate::dsp::rate::Rate;
 use crate::media::control::{DigitBy, Event, Item, Membership, PlayEnd};
@@ -332,7 +332,10 @@ impl Plane {
             for packet in 0..outlet.frames.packets(ptime_ms) {
                 let Some(outlet) = room.outlet_mut(n) else { continue };
                 let pcm = outlet.frames.packet(packet, ptime_ms);
-                let bytes = outlet.encoder.encode(pcm, &mut self.packet[HEADER_LEN..]).unwrap_or(0);
+                let bytes = outlet
+                    .encoder
+                    .encode(pcm, &mut self.packet[HEADER_LEN..][..MOST_PAYLOAD])
+                    .unwrap_or(0);
                 room.coded();
                 let at = at + packet_time(packet, ptime_ms);
                 let members = room.members();
@@ -368,8 +371,9 @@ impl Plane {
             for packet in 0..packets {
                 let pcm = member.frames_mut().packet(packet, ptime_ms);
                 let encoder = leg.encoder.as_mut();
-                let coded =
-                    encoder.and_then(|e| e.encode(pcm, &mut self.packet[HEADER_LEN..]).ok());
+                let coded = encoder.and_then(|e| {
+                    e.encode(pcm, &mut self.packet[HEADER_LEN..][..MOST_PAYLOAD]).ok()
+                });
                 let at = at + packet_time(packet, ptime_ms);
                 deliver(leg, at, ptime_ms, coded.unwrap_or(0), &mut self.packet, out);
             }
@@ -404,7 +408,7 @@ fn deliver(
     at: Time,
     ptime_ms: u32,
     bytes: usize,
-    packet: &mut [u8; HEADER_LEN + MOST_PAYLOAD],
+    packet: &mut [u8; MOST_PACKET],
     out: &mut dyn Transmit,
 ) {
     if leg.mouth.is_busy() {
@@ -418,5 +422,12 @@ fn deliver(
     };
     leg.spoken = true;
     write_header(head, leg.tx.own(at, payload_type, ticks, bytes));
-    out.send(leg.port, Kind::Rtp, to, &packet[..HEADER_LEN + bytes]);
+    if leg.srtp.is_none() {
+        return out.send(leg.port, Kind::Rtp, to, &packet[..HEADER_LEN + bytes]);
+    }
+    // Others hear the same payload, each under its own key.
+    let mut own = *packet;
+    if let Some(whole) = leg.seal(&mut own, HEADER_LEN + bytes) {
+        out.send(leg.port, Kind::Rtp, to, &own[..whole]);
+    }
 }

@@ -25,6 +25,7 @@ use crate::wire::telephone_event;
 mod bridging;
 mod hostile;
 mod playing;
+mod protected;
 mod quality;
 mod recording;
 mod rooms;
@@ -173,6 +174,7 @@ impl World {
             send: true,
             receive: true,
             inband_dtmf: false,
+            srtp: None,
         };
         change(&mut params);
         self.command(Command::Set { leg: phone.leg, params });

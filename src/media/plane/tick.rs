@@ -14,7 +14,7 @@
 //! stall of more than [`STALL`] it goes on from now rather than hurry after.
 
 use super::recordings::LAY;
-use super::{CHORES, Plane, on_grid};
+use super::{CHORES, MOST_PACKET, MOST_PAYLOAD, Plane, on_grid};
 use crate::base::{Duration, LegId, Time};
 use crate::media::bridge::{Audio, Events};
 use crate::media::control::{DigitBy, Event, PlayEnd};
@@ -221,7 +221,7 @@ fn send(
     at: Time,
     outgoing: Outgoing,
     pcm: &mut [i16],
-    packet: &mut [u8],
+    packet: &mut [u8; MOST_PACKET],
     out: &mut dyn Transmit,
 ) {
     let ticks = leg.samples() as u32 * leg.narrowed.ticks();
@@ -237,6 +237,7 @@ fn send(
         leg.tx.skip(at, ticks);
         return;
     };
+    let body = &mut body[..MOST_PAYLOAD];
     let length = match outgoing {
         Outgoing::Nothing => {
             leg.tx.skip(at, ticks);
@@ -257,8 +258,9 @@ fn send(
             length
         }
     };
-    if length > 0 {
-        out.send(leg.port, Kind::Rtp, to, &packet[..HEADER_LEN + length]);
+    let sealed = (length > 0).then(|| leg.seal(packet, HEADER_LEN + length)).flatten();
+    if let Some(whole) = sealed {
+        out.send(leg.port, Kind::Rtp, to, &packet[..whole]);
     }
 }
 

@@ -22,6 +22,7 @@ fn params(codec: Codec) -> StreamParams {
         receive: true,
         xr: false,
         inband_dtmf: false,
+        srtp: None,
     }
 }
 
