@@ -41,7 +41,7 @@ mod ready;
 mod store;
 #[cfg(test)]
 mod tests;
-mod voice;
+pub(super) mod voice;
 
 use self::delay::{Delay, samples};
 use self::losses::Losses;

@@ -13,7 +13,8 @@
 //!   speaks     │ frame)                                │ packet told
 //! ```
 //!
-//! Not here: when what is due ([`jitter`](super)).
+//! Its users are the jitter buffer and the recorder's tap ([`tap`](crate::media::tap)). Not here: when what
+//! is due.
 
 use crate::base::{Duration, Rng};
 use crate::dsp::codec::{Codec, Decoder, OpenError};
@@ -48,7 +49,7 @@ enum Rest {
 
 /// One stream's.
 #[derive(Debug)]
-pub(super) struct Voice {
+pub(in crate::media) struct Voice {
     decoder: Decoder,
     concealer: Concealer,
     comfort: Comfort,
@@ -66,7 +67,7 @@ pub(super) struct Voice {
 
 impl Voice {
     /// For a stream of `codec`, to samples of `rate`, at which it can run; `seed` for its noise.
-    pub(super) fn new(codec: Codec, rate: Rate, seed: u64) -> Result<Voice, OpenError> {
+    pub(in crate::media) fn new(codec: Codec, rate: Rate, seed: u64) -> Result<Voice, OpenError> {
         let decoder = Decoder::new(codec, rate)?;
         Ok(Voice {
             is_opus: decoder.conceals(),
@@ -84,14 +85,14 @@ impl Voice {
 
     /// Another sender's stream begins: nothing of the old one helps to decode it. What was heard of
     /// that goes over into it without a step.
-    pub(super) fn restart(&mut self) {
+    pub(in crate::media) fn restart(&mut self) {
         self.decoder.reset();
         self.rest = Rest::No;
         self.join();
     }
 
     /// What comes next does not follow on what was heard: it will be blended in.
-    pub(super) fn join(&mut self) {
+    pub(in crate::media) fn join(&mut self) {
         self.concealer.lost(&mut [0]);
     }
 
@@ -106,7 +107,7 @@ impl Voice {
     }
 
     /// Samples that are to be played as they are, for what comes after.
-    pub(super) fn heard(&mut self, samples: &mut [i16]) {
+    pub(in crate::media) fn heard(&mut self, samples: &mut [i16]) {
         self.concealer.good(samples);
     }
 
@@ -116,7 +117,7 @@ impl Voice {
     }
 
     /// Whether nobody speaks, so that nothing is missing while no packets come.
-    pub(super) fn rests(&self) -> bool {
+    pub(in crate::media) fn rests(&self) -> bool {
         self.rest != Rest::No
     }
 
@@ -126,7 +127,7 @@ impl Voice {
     }
 
     /// Decodes a packet into the beginning of `out`; says how many slots, `None` when it is none.
-    pub(super) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Option<usize> {
+    pub(in crate::media) fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Option<usize> {
         let count = self.decoder.decode(payload, out).ok()? / self.k;
         self.concealed = false;
         self.rest = Rest::No;
@@ -151,7 +152,7 @@ impl Voice {
     }
 
     /// The noise while nobody speaks; where nothing was told of it, what was heard fades into silence.
-    pub(super) fn noise(&mut self, out: &mut [i16]) {
+    pub(in crate::media) fn noise(&mut self, out: &mut [i16]) {
         match self.rest {
             Rest::No => self.concealer.lost(out),
             Rest::Comfort => {
@@ -178,7 +179,7 @@ impl Voice {
     }
 
     /// Nothing is there: makes up the whole of `out`, whose length [`Voice::portion`] gave.
-    pub(super) fn lost(&mut self, out: &mut [i16]) {
+    pub(in crate::media) fn lost(&mut self, out: &mut [i16]) {
         self.reach(out.len() / self.k);
         if self.is_opus && self.decoder.conceal(out).is_ok() {
             self.concealer.good(out);
@@ -202,7 +203,12 @@ impl Voice {
 
     /// Of a hole of `gap` slots before a packet of `packet`: how many are to be made up without regard
     /// to that packet first. What is left goes to [`Voice::bridge`].
-    pub(super) fn before_bridge(&self, gap: usize, packet: usize, wanted: usize) -> usize {
+    pub(in crate::media) fn before_bridge(
+        &self,
+        gap: usize,
+        packet: usize,
+        wanted: usize,
+    ) -> usize {
         match self.is_opus {
             true => {
                 // The copy, and a packet before it, which is led into the copy.
@@ -216,7 +222,7 @@ impl Voice {
 
     /// Fills the first `gap` slots of `out`, which lie before the packet `next`, and decodes that
     /// behind them; says how many slots it has of its `packet`.
-    pub(super) fn bridge(
+    pub(in crate::media) fn bridge(
         &mut self,
         gap: usize,
         packet: usize,

@@ -257,7 +257,8 @@ impl Plane {
             let anew = core::mem::replace(&mut point.anew, false);
             let (arrival, channel) = (now, point.channel);
             let payload = if point.paused { &[] } else { payload };
-            let waiting = Waiting { arrival, channel, anew, heard, codec, payload };
+            let placed = None;
+            let waiting = Waiting { arrival, channel, anew, heard, codec, placed, payload };
             self.recordings.hear(point.recording, waiting, out);
         }
     }

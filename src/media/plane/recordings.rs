@@ -57,6 +57,8 @@ impl TapPoint {
 pub(super) struct Recording {
     id: RecordingId,
     pub(super) paused: bool,
+    /// Nothing comes any more.
+    over: bool,
     layout: Layout,
     placers: [Placer; 2],
     unpacker: Unpacker,
@@ -77,33 +79,72 @@ impl Recording {
         Recording {
             id,
             paused: false,
+            over: false,
             layout: Layout::new(format),
-            unpacker: Unpacker::new(format),
+            unpacker: Unpacker::new(id, format),
             placers: [Placer::new(now), Placer::new(now)],
             legs: [None; 2],
             beep,
         }
     }
 
-    /// Lays a payload where it belongs, unless that is nowhere or it is not to be kept.
-    fn take(&mut self, waiting: Waiting<'_>, scratch: &mut Scratch, out: &mut dyn Transmit) {
-        let Waiting { arrival, channel, anew, heard, codec, payload } = waiting;
+    /// Lays a payload where it belongs, unless that is nowhere or it is not to be kept. One that calls for
+    /// a decoder is only placed: its place is given, and [`Recording::decode`] comes later.
+    #[inline]
+    fn take(
+        &mut self,
+        waiting: &Waiting<'_>,
+        scratch: &mut Scratch,
+        out: &mut dyn Transmit,
+    ) -> Option<Placement> {
+        if waiting.placed.is_some() {
+            return waiting.placed;
+        }
+        let Waiting { arrival, channel, anew, heard, codec, payload, .. } = *waiting;
         let placer = &mut self.placers[channel.side()];
         if anew {
             placer.reset();
         }
-        let placement = placer.place(arrival, heard);
-        let Some(Placement { position, adjust, .. }) = placement.filter(|_| !payload.is_empty())
-        else {
-            return;
+        let placement = placer.place(arrival, heard)?;
+        let Some(codes) = recoded(self.layout.format(), codec, payload, scratch) else {
+            return Some(placement);
         };
-        let mut out = Out { recording: self.id, out };
-        match recoded(self.layout.format(), codec, payload, scratch) {
-            Some(codes) => self.layout.lay(channel, position, adjust, codes, &mut out),
-            None => {
-                let samples = self.unpacker.decoded(channel, codec, payload, scratch);
-                self.layout.lay(channel, position, adjust, samples, &mut out);
+        if !codes.is_empty() {
+            let Placement { position, adjust, .. } = placement;
+            self.layout.lay(channel, position, adjust, codes, &mut Out { recording: self.id, out });
+        }
+        None
+    }
+
+    /// Decodes what calls for that: packets of `batch` at `places`, in the order of speech. Those before
+    /// which one may still come at `now` wait on; without a time none does.
+    #[cold]
+    fn decode(
+        &mut self,
+        now: Option<Time>,
+        batch: &mut Batch,
+        places: Range<usize>,
+        scratch: &mut Scratch,
+        out: &mut dyn Transmit,
+    ) {
+        batch.sort_by_speech(places.clone());
+        let mut waits = [false; 2];
+        for place in places {
+            let Some((_, waiting)) = batch.get(place) else { return };
+            let Some(placed) = waiting.placed else { return };
+            let (channel, patient) = (waiting.channel, now.filter(|_| !self.over));
+            let behind = &mut waits[channel.side()];
+            *behind |= patient.is_some_and(|now| self.unpacker.waits(now, &waiting, placed));
+            if *behind {
+                batch.keep(place);
+                continue;
             }
+            let Recording { unpacker, layout, .. } = self;
+            let mut out = Out { recording: self.id, out: &mut *out };
+            let missed = unpacker.decode(&waiting, placed, scratch, |block| {
+                layout.lay(channel, block.position, block.adjust, block.samples, &mut out);
+            });
+            layout.miss(missed);
         }
     }
 
@@ -184,18 +225,22 @@ impl Recordings {
     #[inline]
     pub(super) fn hear(&mut self, slot: u32, waiting: Waiting<'_>, out: &mut dyn Transmit) {
         if !self.batch.has_room(waiting.payload.len()) {
-            self.lay(out);
+            self.lay(None, out);
         }
         self.batch.push(slot, waiting);
     }
 
-    /// Lays all that waits.
+    /// Lays what waits, but for what waits for others at `now`; without a time, all.
     #[inline(never)]
-    pub(super) fn lay(&mut self, out: &mut dyn Transmit) {
+    pub(super) fn lay(&mut self, now: Option<Time>, out: &mut dyn Transmit) {
         let Recordings { slots, batch, scratch, .. } = self;
         batch.sort();
-        let mut at = 0;
+        // Where the recording in hand begins, and whether some of its packets call for a decoder.
+        let (mut at, mut first, mut coded) = (0, 0, false);
         while let Some((slot, waiting)) = batch.get(at) {
+            if batch.begins(at).is_some() {
+                (first, coded) = (at, false);
+            }
             let coming = |slot: u32| slots.get(slot as usize).and_then(Option::as_deref);
             if let Some(recording) = batch.begins(at + SOON).and_then(coming) {
                 out.ahead(recording.place());
@@ -203,10 +248,18 @@ impl Recordings {
             if let Some(recording) = batch.begins(at + NEXT).and_then(coming) {
                 recording.layout.places().into_iter().for_each(|place| out.ahead(place));
             }
-            if let Some(Some(recording)) = slots.get_mut(slot as usize) {
-                recording.take(waiting, scratch, out);
+            let Some(Some(recording)) = slots.get_mut(slot as usize) else {
+                at += 1;
+                continue;
+            };
+            if let Some(placed) = recording.take(&waiting, scratch, out) {
+                batch.note(at, placed);
+                coded = true;
             }
             at += 1;
+            if coded && (at == batch.len() || batch.begins(at).is_some()) {
+                recording.decode(now, batch, first..at, scratch, out);
+            }
         }
         batch.clear();
     }
@@ -214,7 +267,9 @@ impl Recordings {
     /// One is over at `now`; what is left of it leaves with [`Recordings::hand_on`].
     pub(super) fn end(&mut self, now: Time, id: RecordingId) -> Option<()> {
         let slot = self.by_id.remove(&id)?;
-        let samples = self.get_mut(slot)?.length(now);
+        let recording = self.get_mut(slot)?;
+        recording.over = true;
+        let samples = recording.length(now);
         self.ended.push_back((slot, samples));
         Some(())
     }
@@ -222,10 +277,11 @@ impl Recordings {
     /// What is left of some that are over is handed on; `told` of each one's name and length.
     pub(super) fn hand_on(
         &mut self,
+        now: Time,
         out: &mut dyn Transmit,
         mut told: impl FnMut(RecordingId, u64),
     ) {
-        self.lay(out);
+        self.lay(Some(now), out);
         for _ in 0..ENDS_A_TICK {
             if self.ended.len() <= MOST_ENDING && !out.takes_ends() {
                 return;

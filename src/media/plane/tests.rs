@@ -28,6 +28,7 @@ mod playing;
 mod protected;
 mod quality;
 mod recording;
+mod recording_losses;
 mod rooms;
 mod storms;
 mod wideband;
@@ -53,6 +54,8 @@ struct Out {
     sent: Vec<Sent>,
     /// Each recording's file, without its header.
     files: BTreeMap<RecordingId, Vec<u8>>,
+    /// Samples that came too late for any of them.
+    late: u64,
     /// Whether the last pieces of recordings have to wait.
     disk_is_full: bool,
 }
@@ -67,8 +70,9 @@ impl Transmit for Out {
         let file = self.files.entry(recording).or_default();
         assert!(file.len() as u64 <= 2 * samples, "each piece lies behind the one before");
         file.resize(2 * samples as usize, SILENCE);
-        if let Recorded::Piece { frames, .. } = part {
-            file.extend(frames.to_vec());
+        match part {
+            Recorded::Piece { frames, .. } => file.extend(frames.to_vec()),
+            Recorded::End { late, .. } => self.late += late,
         }
     }
     fn takes_ends(&mut self) -> bool {

@@ -53,7 +53,7 @@ impl Plane {
             out.send(bye.port, Kind::Rtcp, bye.to, &bye.bytes[..bye.len]);
         }
         if now >= self.lay_at {
-            self.recordings.lay(out);
+            self.recordings.lay(Some(now), out);
             self.lay_at = if self.recordings.len() == 0 { Time::NEVER } else { now + LAY };
         }
         if now >= self.ending_at {
@@ -78,7 +78,7 @@ impl Plane {
     #[cold]
     fn hand_on(&mut self, now: Time, out: &mut dyn Transmit) {
         let Plane { recordings, events, .. } = self;
-        recordings.hand_on(out, |recording, samples| {
+        recordings.hand_on(now, out, |recording, samples| {
             events.push_back(Event::RecordStopped { recording, samples });
         });
         // Others have the time between, and what has no room now may have it then.

@@ -9,9 +9,15 @@
 //! ```text
 //!   bytes    │a1│b1│c1│a2│b2│c2│a3│…│           as they came
 //!   order    a1 a2 a3 … │ b1 b2 b3 … │ c1 …      as they are laid
+//!                    └ waits on: first of the next batch
 //! ```
+//!
+//! What calls for a decoder that carries its state on is laid in the order of speech, and may wait on
+//! while something before it is missing.
 
-use super::{Channel, Heard};
+use core::ops::Range;
+
+use super::{Channel, Heard, Placement};
 use crate::base::Time;
 use crate::media::control::Codec;
 
@@ -33,6 +39,8 @@ pub struct Waiting<'a> {
     pub heard: Heard,
     /// How it is coded.
     pub codec: Codec,
+    /// Where it belongs, if that was found out already.
+    pub placed: Option<Placement>,
     /// The payload; empty when it is not to be kept.
     pub payload: &'a [u8],
 }
@@ -45,8 +53,16 @@ struct Entry {
     anew: bool,
     heard: Heard,
     codec: Codec,
-    start: usize,
-    end: usize,
+    placed: Option<Placement>,
+    start: u32,
+    len: u32,
+}
+
+impl Entry {
+    /// Where its payload lies.
+    fn range(&self) -> Range<usize> {
+        self.start as usize..(self.start + self.len) as usize
+    }
 }
 
 /// All that wait.
@@ -56,6 +72,8 @@ pub struct Batch {
     entries: Vec<Entry>,
     /// Of each its recording's slot, and its place in `entries` in the lower half.
     order: Vec<u64>,
+    /// Those of `order` that wait on.
+    kept: Vec<u64>,
 }
 
 impl Batch {
@@ -65,6 +83,7 @@ impl Batch {
             self.bytes.reserve_exact(MOST_BYTES);
             self.entries.reserve_exact(MOST_PAYLOADS);
             self.order.reserve_exact(MOST_PAYLOADS);
+            self.kept.reserve_exact(MOST_PAYLOADS);
         }
     }
 
@@ -78,15 +97,14 @@ impl Batch {
     /// Lets a payload of the recording in `slot` wait. One that finds no room is gone.
     #[inline]
     pub fn push(&mut self, slot: u32, waiting: Waiting<'_>) {
-        let Waiting { arrival, channel, anew, heard, codec, payload } = waiting;
+        let Waiting { arrival, channel, anew, heard, codec, placed, payload } = waiting;
         if !self.has_room(payload.len()) {
             return;
         }
-        let start = self.bytes.len();
+        let (start, len) = (self.bytes.len() as u32, payload.len() as u32);
         self.bytes.extend_from_slice(payload);
-        let end = self.bytes.len();
         self.order.push(u64::from(slot) << 32 | self.entries.len() as u64);
-        self.entries.push(Entry { arrival, channel, anew, heard, codec, start, end });
+        self.entries.push(Entry { arrival, channel, anew, heard, codec, placed, start, len });
     }
 
     /// Brings all that wait into the order of their recordings, each one's in the order of arrival.
@@ -98,10 +116,41 @@ impl Batch {
     #[inline]
     pub fn get(&self, place: usize) -> Option<(u32, Waiting<'_>)> {
         let key = *self.order.get(place)?;
-        let Entry { arrival, channel, anew, heard, codec, start, end } =
-            self.entries[key as u32 as usize];
-        let payload = &self.bytes[start..end];
-        Some((slot_of(key), Waiting { arrival, channel, anew, heard, codec, payload }))
+        let entry = &self.entries[key as u32 as usize];
+        let Entry { arrival, channel, anew, heard, codec, placed, .. } = *entry;
+        let payload = &self.bytes[entry.range()];
+        Some((slot_of(key), Waiting { arrival, channel, anew, heard, codec, placed, payload }))
+    }
+
+    /// The one at `place` is to be laid later, there.
+    pub fn note(&mut self, place: usize, placed: Placement) {
+        self.entries[self.order[place] as u32 as usize].placed = Some(placed);
+    }
+
+    /// Brings those of `places`, one recording's, into the order of speech on each channel, before those
+    /// of which nothing was [noted](Batch::note).
+    pub fn sort_by_speech(&mut self, places: Range<usize>) {
+        let Batch { entries, order, .. } = self;
+        order[places].sort_unstable_by_key(|key| {
+            let Entry { channel, placed, .. } = &entries[*key as u32 as usize];
+            let speech = placed.map(|placed| (channel.side(), placed.run, placed.position));
+            (speech.is_none(), speech, *key)
+        });
+    }
+
+    /// The one at `place` waits on.
+    pub fn keep(&mut self, place: usize) {
+        self.kept.push(self.order[place]);
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
     }
 
     /// The slot of the recording whose payloads begin at `place`.
@@ -112,11 +161,22 @@ impl Batch {
         (before != Some(slot)).then_some(slot)
     }
 
-    /// None waits any more.
+    /// None waits any more, but for those that were kept.
     pub fn clear(&mut self) {
         self.order.clear();
-        self.entries.clear();
-        self.bytes.clear();
+        let (mut entries, mut bytes) = (0, 0);
+        // As they came, so that none is written over before it is moved.
+        self.kept.sort_unstable_by_key(|key| *key as u32);
+        for key in self.kept.drain(..) {
+            let entry = self.entries[key as u32 as usize];
+            self.bytes.copy_within(entry.range(), bytes);
+            self.entries[entries] = Entry { start: bytes as u32, ..entry };
+            self.order.push(u64::from(slot_of(key)) << 32 | entries as u64);
+            entries += 1;
+            bytes += entry.len as usize;
+        }
+        self.entries.truncate(entries);
+        self.bytes.truncate(bytes);
     }
 }
 
@@ -136,6 +196,7 @@ mod tests {
             anew: sequence == 1,
             heard: Heard { ssrc: 7, sequence, timestamp: 0, samples: payload.len() as u32 },
             codec: Codec::Pcmu,
+            placed: None,
             payload,
         }
     }
@@ -160,6 +221,43 @@ mod tests {
             assert_eq!(begins, [0, 1, 2, 3, 4, 5, 6]);
             batch.clear();
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_the_first_of_the_next_batch_and_lies_in_the_order_of_speech() {
+        let mut batch = Batch::default();
+        batch.reserve();
+        for n in 0..40u16 {
+            batch.push(u32::from(n % 4), waiting(n, &[n as u8; 160][..usize::from(n)]));
+        }
+        batch.sort();
+        // The second recording's last packets overtook the others.
+        for place in 10..20 {
+            let (slot, one) = batch.get(place).unwrap();
+            let position = u64::from(100 - one.heard.sequence);
+            assert_eq!(slot, 1);
+            if place != 12 {
+                batch.note(place, Placement { position, adjust: 1, jump: false, run: 3 });
+            }
+        }
+        batch.sort_by_speech(10..20);
+        let sequence = |batch: &Batch, place| batch.get(place).unwrap().1.heard.sequence;
+        let order: Vec<u16> = (10..20).map(|place| sequence(&batch, place)).collect();
+        assert_eq!(order, [37, 33, 29, 25, 21, 17, 13, 5, 1, 9]);
+        (10..13).for_each(|place| batch.keep(place));
+        batch.clear();
+        batch.push(0, waiting(40, &[40; 5]));
+        batch.sort();
+        assert_eq!(sequence(&batch, 0), 40);
+        for (place, n) in [29u16, 33, 37].into_iter().enumerate() {
+            let (slot, one) = batch.get(1 + place).unwrap();
+            assert_eq!(
+                (slot, one.heard.sequence, one.payload),
+                (1, n, &[n as u8; 160][..n.into()])
+            );
+            assert_eq!(one.placed.unwrap().position, u64::from(100 - n));
+        }
+        assert!(batch.get(4).is_none());
     }
 
     #[test]

@@ -278,6 +278,11 @@ impl Layout {
         MOST_BYTES / self.format.frame_bytes() as u64
     }
 
+    /// So many samples came when what follows them had been laid already.
+    pub fn miss(&mut self, samples: u64) {
+        self.late += samples;
+    }
+
     /// Samples that came too late to be laid, or past what a file can hold.
     pub fn late(&self) -> u64 {
         self.late

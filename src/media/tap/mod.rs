@@ -2,9 +2,9 @@
 //! how both parties' payloads become pieces of one file.
 //!
 //! The tap stands beside both packet paths. What the latch took for the leg's own is placed
-//! ([`Placer`]), brought into the file's samples ([`Unpacker`]) and laid beside the other party's
-//! ([`Layout`]), some packets at a time ([`batch`]); what leaves the worker is whole pieces
-//! ([`Recorded`]).
+//! ([`Placer`]), brought into the file's samples ([`Unpacker`], which puts them in order and makes up
+//! what is lost where the codec calls for it) and laid beside the other party's ([`Layout`]), some
+//! packets at a time ([`batch`]); what leaves the worker is whole pieces ([`Recorded`]).
 //!
 //! The call's clock counts samples of 8 kHz since the recording began, by *our* monotonic
 //! clock; a peer's timestamps run by the peer's crystal, which may be 500 ppm off: 1.8 s an hour.
@@ -34,6 +34,7 @@
 
 pub mod batch;
 mod clock;
+mod decode;
 pub mod layout;
 mod stream;
 mod stretch;
@@ -46,7 +47,7 @@ use crate::base::{RecordingId, Time};
 use stream::Stream;
 
 pub use layout::{Frames, Layout, Pieces};
-pub use unpack::{Scratch, Unpacker, recoded};
+pub use unpack::{Block, Scratch, Unpacker, recoded};
 
 pub use crate::media::control::Channel;
 
@@ -112,6 +113,8 @@ pub struct Placement {
     /// The stream began, or broke off and was set anew by arrival: what lies before does not
     /// continue here. Only then can the position of an in-order packet lie before the last end.
     pub jump: bool,
+    /// Counts the jumps: within one of these positions follow the order of speech.
+    pub run: u32,
 }
 
 /// Places the packets of one leg on one recording's clock.
@@ -119,12 +122,13 @@ pub struct Placement {
 pub struct Placer {
     began: Time,
     stream: Option<Stream>,
+    run: u32,
 }
 
 impl Placer {
     /// For a recording whose clock shows 0 at `began`.
     pub fn new(began: Time) -> Placer {
-        Placer { began, stream: None }
+        Placer { began, stream: None, run: 0 }
     }
 
     /// What the recording's clock shows at `at`.
@@ -140,6 +144,12 @@ impl Placer {
     /// Where the packet that came at `arrival` belongs. `None`: nowhere, it is a straggler from
     /// before a jump or from before the recording began.
     pub fn place(&mut self, arrival: Time, heard: Heard) -> Option<Placement> {
+        let placed = self.find(arrival, heard)?;
+        self.run = self.run.wrapping_add(u32::from(placed.jump));
+        Some(Placement { run: self.run, ..placed })
+    }
+
+    fn find(&mut self, arrival: Time, heard: Heard) -> Option<Placement> {
         let clock = self.clock(arrival) as i64;
         let known = self.stream.as_mut().filter(|s| s.ssrc == heard.ssrc);
         let Some(stream) = known else {

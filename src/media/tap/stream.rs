@@ -190,7 +190,7 @@ impl Stream {
             && (clock - position).abs()
                 <= i64::from(MAX_MISORDER) * i64::from(self.samples.max(160));
         let position = u64::try_from(position).ok().filter(|_| fits)?;
-        Some(Placement { position, adjust: 0, jump: false })
+        Some(Placement { position, adjust: 0, jump: false, run: 0 })
     }
 
     /// Sets the newest packet at `position` and forgets what was learned of the old run.
@@ -216,7 +216,7 @@ impl Stream {
 
     pub(super) fn placement(&self, adjust: i8, jump: bool) -> Option<Placement> {
         let position = u64::try_from(self.position()).ok()?;
-        Some(Placement { position, adjust, jump })
+        Some(Placement { position, adjust, jump, run: 0 })
     }
 }
 

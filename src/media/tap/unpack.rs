@@ -1,79 +1,138 @@
 //! Payloads in the samples of a recording's file.
 //!
 //! G.711 stays G.711: one law is the file's own, the other is recoded. Other codecs, and files of linear
-//! samples, call for a decoder, which is made when the leg's codec becomes known, not by the packet. A
-//! leg that is decoded for a listener as well is decoded twice: what the listener's decoder gives
-//! has the jitter buffer's changes in it, and is what was heard, not what was said when.
+//! samples, call for a decoder ([`StreamDecoder`]), which is made when the leg's codec becomes known, not
+//! by the packet. A leg that is decoded for a listener as well is decoded twice: what the listener's
+//! decoder gives has the jitter buffer's changes in it, and is what was heard, not what was said when.
 
+use super::Placement;
+use super::batch::Waiting;
+use super::decode::{LONGEST_PART, StreamDecoder};
+use crate::base::{RecordingId, Time};
 use crate::dsp::codec::Codec;
 use crate::dsp::g711;
-use crate::dsp::narrow::Decoder;
+use crate::dsp::rate::Rate;
 use crate::media::control::{Channel, RecordFormat};
 use crate::media::jitter::LONGEST_PACKET;
 
-/// One recording's two decoders.
+/// Samples of 8 kHz that are decoded or made up at once: of a hole, and the packet behind it.
+const AT_ONCE: usize = LONGEST_PACKET + LONGEST_PART;
+
+/// Samples that are to be laid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Block<'a> {
+    /// Where the first of them lies.
+    pub position: u64,
+    /// By how many they are to be lengthened.
+    pub adjust: i8,
+    /// One channel's, in the file's own format.
+    pub samples: &'a [u8],
+}
+
+/// One recording's decoders.
 #[derive(Debug)]
 pub struct Unpacker {
     format: RecordFormat,
-    /// Of each channel, of its codec and of the one before: payloads of that may still wait.
-    decoders: [[Option<(Codec, Decoder)>; 2]; 2],
+    seed: u64,
+    channels: [Decoders; 2],
 }
 
-/// Room in which one payload is unpacked; one does for all recordings of a worker.
+/// One channel's.
+#[derive(Debug, Default)]
+struct Decoders {
+    /// How the leg codes now.
+    codec: Option<Codec>,
+    /// For the newest codec that calls for one, and the one before: packets of that may still wait.
+    known: [Option<Box<StreamDecoder>>; 2],
+}
+
+/// Room in which payloads are unpacked; one does for all recordings of a worker.
 #[derive(Debug)]
 pub struct Scratch {
-    pcm: Box<[i16]>,
-    bytes: Box<[u8]>,
+    /// Samples of a decoder's own rate.
+    pub(super) wide: Box<[i16]>,
+    /// The same of 8 kHz, and in a file's format.
+    pub(super) pcm: Box<[i16]>,
+    pub(super) bytes: Box<[u8]>,
 }
 
 impl Default for Scratch {
     fn default() -> Scratch {
-        Scratch { pcm: vec![0; LONGEST_PACKET].into(), bytes: vec![0; 2 * LONGEST_PACKET].into() }
+        Scratch {
+            wide: vec![0; AT_ONCE * Rate::Khz48.per_slot()].into(),
+            pcm: vec![0; AT_ONCE].into(),
+            bytes: vec![0; 2 * AT_ONCE].into(),
+        }
     }
 }
 
 impl Unpacker {
-    /// For a file of `format`.
-    pub fn new(format: RecordFormat) -> Unpacker {
-        Unpacker { format, decoders: [[None, None], [None, None]] }
+    /// For the file of a recording.
+    pub fn new(recording: RecordingId, format: RecordFormat) -> Unpacker {
+        Unpacker { format, seed: recording.0, channels: Default::default() }
     }
 
     /// Payloads of `codec` will come on `channel`. Allocates, if that is news and calls for a decoder.
     pub fn expect(&mut self, channel: Channel, codec: Codec) {
-        let [newest, before] = &mut self.decoders[channel.side()];
-        let own = matches!(codec, Codec::Pcma | Codec::Pcmu) && self.format == RecordFormat::Alaw;
-        if own || newest.as_ref().is_some_and(|(known, _)| *known == codec) {
+        let Decoders { codec: current, known } = &mut self.channels[channel.side()];
+        if current.replace(codec) == Some(codec) || is_recoded(self.format, codec) {
             return;
         }
-        *before = newest.take();
-        *newest = Decoder::new(codec).ok().map(|decoder| (codec, decoder));
-    }
-
-    /// The payload in the file's samples; empty when it cannot be decoded. What [`recoded`] does is not
-    /// done here.
-    pub fn decoded<'a>(
-        &mut self,
-        channel: Channel,
-        codec: Codec,
-        payload: &[u8],
-        scratch: &'a mut Scratch,
-    ) -> &'a [u8] {
-        let payload = &payload[..payload.len().min(LONGEST_PACKET)];
-        let Scratch { pcm, bytes } = scratch;
-        let decoders = self.decoders[channel.side()].iter_mut().flatten();
-        let decoder = { decoders }.find(|(expected, _)| *expected == codec);
-        let count = decoder.and_then(|(_, decoder)| decoder.decode(payload, pcm).ok()).unwrap_or(0);
-        let bytes = &mut bytes[..count * self.format.sample_bytes()];
-        match self.format {
-            RecordFormat::Alaw => g711::alaw_encode(&pcm[..count], bytes),
-            RecordFormat::Pcm16 => {
-                for (bytes, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(&pcm[..count]) {
-                    *bytes = sample.to_le_bytes();
-                }
+        let [newest, before] = known;
+        match newest {
+            // What came meanwhile was in another.
+            Some(newest) if newest.codec() == codec => newest.forget(),
+            _ => {
+                *before = newest.take();
+                let seed = self.seed.wrapping_mul(2).wrapping_add(channel.side() as u64);
+                *newest = StreamDecoder::new(codec, self.format, seed).ok().map(Box::new);
             }
         }
-        bytes
     }
+
+    fn decoder(&mut self, packet: &Waiting<'_>) -> Option<&mut StreamDecoder> {
+        let known = self.channels[packet.channel.side()].known.iter_mut().flatten();
+        { known }.find(|decoder| decoder.codec() == packet.codec).map(|decoder| &mut **decoder)
+    }
+
+    /// Whether `packet` should wait at `now`, and all that lie behind it on its channel: one before it
+    /// may still come.
+    pub fn waits(&mut self, now: Time, packet: &Waiting<'_>, placed: Placement) -> bool {
+        self.decoder(packet).is_some_and(|decoder| decoder.waits(now, packet, placed))
+    }
+
+    /// Unpacks what [`recoded`] does not: packets come in the order of their positions. Samples of it, and
+    /// of what is missing before it, go to `lay`; nothing when it cannot be decoded. Gives the samples
+    /// that came when those behind them had been decoded.
+    pub fn decode(
+        &mut self,
+        packet: &Waiting<'_>,
+        placed: Placement,
+        scratch: &mut Scratch,
+        mut lay: impl FnMut(Block<'_>),
+    ) -> u64 {
+        let decoder = self.decoder(packet);
+        decoder.map_or(0, |decoder| decoder.take(packet, placed, scratch, &mut lay))
+    }
+}
+
+/// Samples in a file's format, in the beginning of `bytes`.
+pub(super) fn in_format<'a>(format: RecordFormat, pcm: &[i16], bytes: &'a mut [u8]) -> &'a [u8] {
+    let bytes = &mut bytes[..pcm.len() * format.sample_bytes()];
+    match format {
+        RecordFormat::Alaw => g711::alaw_encode(pcm, bytes),
+        RecordFormat::Pcm16 => {
+            for (bytes, sample) in bytes.as_chunks_mut::<2>().0.iter_mut().zip(pcm) {
+                *bytes = sample.to_le_bytes();
+            }
+        }
+    }
+    bytes
+}
+
+/// Whether payloads become samples of the file without a decoder.
+fn is_recoded(format: RecordFormat, codec: Codec) -> bool {
+    format == RecordFormat::Alaw && matches!(codec, Codec::Pcma | Codec::Pcmu)
 }
 
 /// The payload in the file's samples, where no decoder is called for.
@@ -84,57 +143,22 @@ pub fn recoded<'a>(
     payload: &'a [u8],
     scratch: &'a mut Scratch,
 ) -> Option<&'a [u8]> {
-    let payload = &payload[..payload.len().min(LONGEST_PACKET)];
-    match (codec, format) {
-        (Codec::Pcma, RecordFormat::Alaw) => Some(payload),
-        (Codec::Pcmu, RecordFormat::Alaw) => {
-            let bytes = &mut scratch.bytes[..payload.len()];
-            bytes.copy_from_slice(payload);
-            g711::ulaw_to_alaw(bytes);
-            Some(bytes)
-        }
-        _ => None,
+    if !is_recoded(format, codec) {
+        return None;
     }
+    let payload = &payload[..payload.len().min(LONGEST_PACKET)];
+    if codec == Codec::Pcma {
+        return Some(payload);
+    }
+    let bytes = &mut scratch.bytes[..payload.len()];
+    bytes.copy_from_slice(payload);
+    g711::ulaw_to_alaw(bytes);
+    Some(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dsp::level::dominant_tone;
-    use crate::dsp::narrow::Encoder;
-    use crate::dsp::opus::Settings;
-
-    #[test]
-    fn both_sides_in_any_codec_become_the_files_samples() {
-        let codecs = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
-        for (left, right) in codecs.into_iter().zip(codecs.into_iter().rev()) {
-            let mut unpacker = Unpacker::new(RecordFormat::Pcm16);
-            let mut scratch = Scratch::default();
-            let mut sides = [(Channel::Left, left, 400.0), (Channel::Right, right, 1_000.0)].map(
-                |(channel, codec, hz)| {
-                    unpacker.expect(channel, codec);
-                    (channel, codec, hz, Encoder::new(codec, Settings::new).unwrap(), Vec::new())
-                },
-            );
-            for n in 0..50 {
-                for (channel, codec, hz, encoder, heard) in &mut sides {
-                    let turn = core::f64::consts::TAU * *hz / 8_000.0;
-                    let sample = |k: i32| (f64::from(n * 160 + k) * turn).sin() * 8_000.0;
-                    let pcm: Vec<i16> = (0..160).map(|k| sample(k) as i16).collect();
-                    let mut payload = [0; 400];
-                    let bytes = encoder.encode(&pcm, &mut payload).unwrap();
-                    unpacker.expect(*channel, *codec);
-                    let laid = unpacker.decoded(*channel, *codec, &payload[..bytes], &mut scratch);
-                    assert_eq!(laid.len(), 320);
-                    heard.extend(laid.chunks(2).map(|s| i16::from_le_bytes([s[0], s[1]])));
-                }
-            }
-            for (_, codec, hz, _, heard) in &sides {
-                let tone = dominant_tone(&heard[800..], &[400.0, 1_000.0]).unwrap();
-                assert!(tone.hz == *hz && tone.share > 0.9, "{codec:?}: {tone:?}");
-            }
-        }
-    }
 
     #[test]
     fn alaw_goes_through_untouched_and_ulaw_is_recoded() {
@@ -148,18 +172,5 @@ mod tests {
             assert_eq!(recoded(RecordFormat::Alaw, codec, &all, &mut scratch), laid);
         }
         assert_eq!(recoded(RecordFormat::Pcm16, Codec::Pcma, &all, &mut scratch), None);
-    }
-
-    #[test]
-    fn what_cannot_be_decoded_or_was_not_expected_gives_nothing() {
-        let (mut unpacker, mut scratch) = (Unpacker::new(RecordFormat::Alaw), Scratch::default());
-        unpacker.expect(Channel::Left, Codec::Opus);
-        for (channel, codec) in [
-            (Channel::Left, Codec::Opus),
-            (Channel::Left, Codec::G722),
-            (Channel::Right, Codec::Opus),
-        ] {
-            assert!(unpacker.decoded(channel, codec, &[0xff; 3], &mut scratch).is_empty());
-        }
     }
 }
