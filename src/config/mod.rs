@@ -40,12 +40,8 @@ pub mod trunk;
 pub use address::{Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Prack,
-    RecordFormat, WhenFull,
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503,
-    RecordFormat, SendDiversion, SendIdentity, TrunkChoice, WhenFull,
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, RecordFormat, Srtp,
-    WhenFull,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
+    RecordFormat, SendDiversion, SendIdentity, Srtp, TrunkChoice, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use keys::{

@@ -152,8 +152,7 @@ struct Counts {
 impl Switch {
     /// An exchange without calls.
     pub fn new(setup: Setup, now: Now) -> Switch {
-        let Setup { config, plan, listening, workers, last_fact, zone, mut rng } = setup;
-        let Setup { config, plan, listening, last_fact, zone, mut rng, keys } = setup;
+        let Setup { config, plan, listening, workers, last_fact, zone, mut rng, keys } = setup;
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),

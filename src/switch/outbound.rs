@@ -255,7 +255,7 @@ impl Carrier<'_> {
     fn srtp(&self) -> Protection {
         protection(match self {
             Carrier::Phone(phone) => phone.srtp,
-            Carrier::Gateway(gateway) => gateway.srtp,
+            Carrier::Gateway { config, .. } => config.srtp,
         })
     }
     fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {

@@ -206,9 +206,8 @@ fn who_waits_hears_our_ringing_tone_until_the_network_speaks() {
         let of = |c: &&control::Command<String>| matches!(c, control::Command::Play { .. });
         rig.media.iter().filter(of).count()
     };
-    let has = |rig: &Rig, wanted: fn(&control::Command<String>) -> bool| {
-        rig.media.iter().any(wanted)
-    };
+    let has =
+        |rig: &Rig, wanted: fn(&control::Command<String>) -> bool| rig.media.iter().any(wanted);
     assert_eq!(played(&rig), 1, "from the first moment: the caller is answered");
     let plan = crate::dsp::tone::plan("cn", crate::dsp::tone::Kind::Ringback);
     let tone = rig.media.iter().find_map(|command| match command {
