@@ -8,14 +8,14 @@
 //!       └──────────── what comes back, checked ────────┘
 //! ```
 //!
-//! `cargo bench --bench box`; `-- --rows relay-100,relay-500 --rounds 3 --seconds 2` for less, `--calls
-//! 200` for as many calls in each row. Belfry's calls are real ones: a gateway calls another through
+//! `cargo bench --bench box`; `-- --help` says how to have less. Belfry's calls are real ones: a gateway calls another through
 //! the dialplan. Figures are medians over the rounds; the cost is the process's time on the CPUs, user
 //! and system, by the packets that came back. Loopback charges the receiver's part of the kernel to
 //! the sender, so take the ratios, not the figures. `docs/performance.md` holds the last table.
 
 #![allow(clippy::disallowed_methods, reason = "a bench owns its sockets, processes and clocks")]
 
+mod arguments;
 mod belfry;
 mod bencode;
 mod figures;
@@ -36,12 +36,13 @@ use std::time::Duration;
 
 use ::belfry::engine::{pinning, pool};
 
+use self::arguments::Plan;
 use self::belfry::Belfry;
 use self::figures::{HEAD, Run, Runs};
 use self::generator::{Generator, Stream};
 use self::process::{Program, load};
 use self::profile::Profile;
-use self::row::{ROWS, Row};
+use self::row::Row;
 use self::rtpengine::RtpEngine;
 use self::sound::Frames;
 
@@ -54,38 +55,14 @@ const THEIRS: &str = "rtpengine";
 /// Peers' RTP ports begin here; each peer has an address of its own.
 const FIRST_PORT: u16 = 10_000;
 
-/// What the command line says.
-struct Plan {
-    rows: Vec<Row>,
-    rounds: usize,
-    span: Duration,
-}
-
-impl Plan {
-    fn of_arguments() -> Plan {
-        let argument = |name: &str| std::env::args().skip_while(|arg| arg != name).nth(1);
-        let number = |name: &str| argument(name).and_then(|n| n.parse().ok());
-        let chosen = argument("--rows");
-        let is_chosen = |row: &Row| {
-            chosen.as_ref().is_none_or(|names| names.split(',').any(|name| name == row.name))
-        };
-        let calls = number("--calls").map(|calls: u64| calls as usize);
-        let alone = std::env::args().any(|arg| arg == "--alone");
-        let adapt = |row: &Row| Row {
-            calls: calls.unwrap_or(row.calls),
-            compared: row.compared && !alone,
-            ..*row
-        };
-        Plan {
-            rows: ROWS.iter().filter(|row| is_chosen(row)).map(adapt).collect(),
-            rounds: number("--rounds").unwrap_or(5) as usize,
-            span: Duration::from_secs(number("--seconds").unwrap_or(4)),
-        }
-    }
-}
-
 fn main() -> io::Result<()> {
-    let plan = Plan::of_arguments();
+    let plan = match Plan::of(std::env::args().skip(1)) {
+        Ok(plan) => plan,
+        Err(said) => {
+            writeln!(io::stderr(), "{said}")?;
+            std::process::exit(2);
+        }
+    };
     let cores = pinning::cores();
     let [ours, theirs, ..] = cores[..] else {
         return Err(io::Error::other("two cores are needed: one for the generator"));

@@ -286,7 +286,7 @@ section! {
         /// are not relayed but mixed, which costs Belfry about 2 µs a packet more.
         beep: bool = "false", live;
         /// What becomes of a recording when its call is over: the same as Ogg/Opus with two channels,
-        /// `<call id>.opus`, a tenth as large. It is read back before the WAV goes.
+        /// `<call id>.opus`, a fifth to a tenth as large. It is read back before the WAV goes.
         pack: Pack = "\"opus\"", live;
         /// How long after its end that happens; until then the file is a WAV.
         pack_after: Duration = "\"1 hour\"" in ["\"0 s\"", "\"3650 days\""], live;

@@ -301,14 +301,18 @@ fn unknown(line: &str) -> String {
     }
 }
 
-/// The list of commands, or the help on one.
+/// The list of commands, or the help on one, or on all that begin so.
 pub fn help(topic: &str) -> Result<String, String> {
     if topic.is_empty() {
         let line = |c: &Command| format!("{:<38} {}\n", form(c), c.what);
         return Ok(COMMANDS.iter().map(line).collect());
     }
-    let command = COMMANDS.iter().find(|c| c.words == topic).ok_or_else(|| unknown(topic))?;
-    Ok(format!("{}\n  {}\n  example: {}\n", form(command), command.what, command.example))
+    let of_topic = |c: &&Command| {
+        c.words.strip_prefix(topic).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    let one = |c: &Command| format!("{}\n  {}\n  example: {}\n", form(c), c.what, c.example);
+    let found: String = COMMANDS.iter().filter(of_topic).map(one).collect();
+    if found.is_empty() { Err(unknown(topic)) } else { Ok(found) }
 }
 
 /// A command as it is written.
@@ -341,6 +345,8 @@ mod tests {
             assert!(help(command.words).unwrap().contains(command.what));
         }
         assert_eq!(help("").unwrap().lines().count(), COMMANDS.len());
+        assert!(help("room").unwrap().contains("room list"));
+        assert!(help("roo").is_err());
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) struct Running {
 pub struct WorkerRow {
     /// `rtp-0` …
     pub name: String,
-    /// `steered`, `io-uring` or `epoll`.
+    /// `steered`, `io-uring` or `mio`.
     pub backend: &'static str,
     /// Whether it is kept on one core.
     pub pinned: bool,

@@ -221,7 +221,7 @@ impl Parts {
         }
         match Epoll::open(sockets, wake) {
             Ok(backend) => {
-                up(Ok("epoll"));
+                up(Ok("mio"));
                 self.with(backend);
             }
             Err(error) => up(Err(error)),

@@ -230,7 +230,7 @@ fn two_parties_hear_each_other(choice: Choice) {
         "{row:?}"
     );
     let name = match choice {
-        Choice::Epoll => "epoll",
+        Choice::Epoll => "mio",
         Choice::IoUring => "io-uring",
         Choice::Steered | Choice::Auto => "steered",
     };

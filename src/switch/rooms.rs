@@ -290,7 +290,10 @@ impl Switch {
             }
             RoomOrder::Announce(who, prompt) => {
                 self.announce(now, name, &legs, who == Who::All, &prompt);
-                Reply::Done(format!("'{prompt}' is played to {members}"))
+                // Which prompts there are is the engine's to know.
+                Reply::Done(format!(
+                    "'{prompt}' goes to {members}; the log tells if there is no such prompt"
+                ))
             }
             RoomOrder::Lock(_) => Reply::Done(String::new()), // answered above
         }

@@ -49,6 +49,14 @@ fn write_and_remove(dir: &Path) -> std::io::Result<()> {
     fs::remove_file(&path)
 }
 
+/// Bytes as a person reads them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        ..GIGABYTE => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / GIGABYTE),
+    }
+}
+
 fn room(config: &Config, dir: &Path) -> Finding {
     let there = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
     let space = match space(there) {
@@ -62,9 +70,9 @@ fn room(config: &Config, dir: &Path) -> Finding {
     let left = most.saturating_sub(space.used);
     let hours = left / HOUR;
     let found = format!(
-        "{} GB of {} GB are left for recordings (up to {} %): {hours} hours of calls, ten times as many packed",
-        left / GIGABYTE,
-        space.total / GIGABYTE,
+        "{} of {} are left for recordings (up to {} %): {hours} hours of calls, five times as many packed, or more",
+        size(left),
+        size(space.total),
         config.record.max_disk.get(),
     );
     match hours {

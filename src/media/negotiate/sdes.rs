@@ -125,7 +125,7 @@ impl Sdes {
     pub(super) fn accepted(&self, media: &Media) -> Result<Option<(Crypto, Crypto)>, NoCommon> {
         let secure = is_secure(&media.proto);
         let offered = !self.ours.is_empty();
-        if !spoken(&media.proto) && !(secure && offered) {
+        if !(spoken(&media.proto) || secure && offered) {
             return Err(NoCommon::Protocol(media.proto.clone()));
         }
         if !offered {
