@@ -531,16 +531,14 @@ pub struct LegStats {
     pub packets_lost: u64,
     /// Came after the jitter buffer had played their time.
     pub packets_late: u64,
-    /// Came more than once.
+    /// Came more than once; with SRTP also: too old to know whether it did.
     pub packets_duplicate: u64,
     /// Came from a stranger and were dropped (R8).
     pub packets_foreign: u64,
     /// Not RTP at all, or of a payload type that was not negotiated.
     pub packets_malformed: u64,
     /// On a leg with SRTP: without a tag that its key made.
-    pub packets_forged: u64,
-    /// On a leg with SRTP: taken before, or too old to know.
-    pub packets_replayed: u64,
+    pub packets_forged: u32,
     /// The worst interarrival jitter (RFC 3550 §6.4.1), microseconds.
     pub jitter_max_us: u32,
     /// Round trip by RTCP, microseconds; `None`: the peer sent no report.

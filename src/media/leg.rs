@@ -474,7 +474,7 @@ impl Leg {
     /// Its figures at its end.
     pub(super) fn stats(&self) -> LegStats {
         let (rx, sent) = (self.rx.totals(), self.tx.sent());
-        let heard = self.figures();
+        let (heard, srtp) = (self.figures(), self.srtp_figures());
         LegStats {
             packets_received: rx.packets,
             bytes_received: rx.bytes,
@@ -482,11 +482,10 @@ impl Leg {
             bytes_sent: sent.1,
             packets_lost: rx.lost,
             packets_late: heard.late,
-            packets_duplicate: rx.duplicates,
+            packets_duplicate: rx.duplicates + srtp.replayed,
             packets_foreign: self.latch.foreign().0,
             packets_malformed: self.malformed + self.dtmf.flooded(),
-            packets_forged: self.srtp_figures().forged,
-            packets_replayed: self.srtp_figures().replayed,
+            packets_forged: srtp.forged.min(u32::MAX.into()) as u32,
             jitter_max_us: rx.jitter_max_us,
             rtt_us: self.rtcp.round_trip().map(|t| t.as_micros().min(u32::MAX.into()) as u32),
             mos: self.heard().mos(),

@@ -240,12 +240,19 @@ impl Phone {
 
     /// Calls `number`.
     pub fn call(&mut self, now: Time, number: &str) {
+        self.forget_keys();
         let offer = negotiate::offer(&mut self.local).to_bytes();
         self.invite(now, number, Some(offer));
     }
     /// Calls `number` without an offer: Belfry's comes with the 200 (RFC 3261 §13.2.1).
     pub fn call_without_offer(&mut self, now: Time, number: &str) {
+        self.forget_keys();
         self.invite(now, number, None);
+    }
+    /// Another call has other keys.
+    fn forget_keys(&mut self) {
+        self.srtp = None;
+        self.local = self.local.clone().protected(self.setup.srtp, self.keys.split());
     }
 
     fn invite(&mut self, now: Time, number: &str, sdp: Option<Vec<u8>>) {
@@ -257,8 +264,6 @@ impl Phone {
         self.ear = Ear::default();
         self.mouth = None;
         self.params = None;
-        self.srtp = None;
-        self.local = self.local.clone().protected(self.setup.srtp, self.keys.split());
         let credentials = self
             .setup
             .password
@@ -516,8 +521,7 @@ impl Phone {
         self.state = State::Ringing;
         self.calls += 1;
         self.ear = Ear::default();
-        self.srtp = None;
-        self.local = self.local.clone().protected(self.setup.srtp, self.keys.split());
+        self.forget_keys();
         self.offer = Sdp::parse(invite.body()).ok();
         if let Manner::AnswerAfter(pause) = self.setup.manner {
             self.answer_at = now + pause;

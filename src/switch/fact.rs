@@ -86,8 +86,8 @@ pub struct Sound {
     pub packets_foreign: u64,
     /// Packets that SRTP did not take: without a tag that the leg's key made.
     pub packets_forged: u64,
-    /// Packets that SRTP did not take: they came before.
-    pub packets_replayed: u64,
+    /// Packets that came more than once; with SRTP also: too old to know whether they did.
+    pub packets_duplicate: u64,
     /// The worst interarrival jitter (RFC 3550 §6.4.1), microseconds.
     pub jitter_max_us: u32,
     /// Round trip by RTCP, microseconds.

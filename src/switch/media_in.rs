@@ -71,7 +71,7 @@ impl Switch {
             Fault::Replayed => "its packets came before",
         };
         let line = format!("{leg}{party} of call {call} is not heard: {why}, from {from}");
-        self.alarm(now, AlarmWhat::SrtpRefused, line.clone(), Some(call));
+        self.alarm(now, AlarmWhat::SrtpRefused, format!("{leg} from {from}"), Some(call));
         self.log(Level::Warning, line);
     }
 

@@ -154,7 +154,7 @@ fn every_suite_opens_what_it_sealed_and_nothing_else() {
                 assert!(opened.is_err(), "{suite:?}, byte {at}: {opened:?}");
             }
             for (keys, index) in [(&keys, 0x1234), (&other, 0x1_1234)] {
-                let refused = keys.unprotect_rtp(&mut sealed.clone()[..len], claim, index);
+                let refused = keys.unprotect_rtp(&mut { sealed }[..len], claim, index);
                 assert_eq!(refused, Err(Refused::Tag), "{suite:?}");
             }
             assert_eq!(keys.unprotect_rtp(&mut buf[..len], claim, 0x1_1234), Ok(172));

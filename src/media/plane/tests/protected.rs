@@ -89,7 +89,7 @@ fn packets_are_relayed_from_key_to_key_in_place() {
         let heard = world.heard_by(&plain);
         assert_eq!(Packet::parse(&heard[0].bytes).unwrap().payload(), expected);
         let stats = world.close(&a.phone);
-        assert_eq!((stats.packets_forged, stats.packets_replayed), (0, 0));
+        assert_eq!((stats.packets_forged, stats.packets_duplicate), (0, 0));
         assert_eq!(stats.packets_received, 1_001);
     }
 }
@@ -221,7 +221,7 @@ fn replays_are_dropped_before_anything_hears_them() {
         assert_eq!(world.datagram(a.phone.port, a.phone.addr, packet), Disposition::Foreign);
     }
     assert!(world.heard_by(&b).is_empty());
-    assert_eq!(world.close(&a.phone).packets_replayed, 50);
+    assert_eq!(world.close(&a.phone).packets_duplicate, 50);
 }
 
 #[test]
