@@ -7,8 +7,9 @@ use super::audio::{self, assert_heard, assert_unheard};
 use super::baresip::{Baresip, Phone};
 use super::tones::{ALICE, BOB, CLOSED, MENU};
 
-/// Long enough to be sure of a tone.
+/// Long enough to be sure of a tone, and of a talk from which a recording has that much.
 const SURE: Duration = Duration::from_secs(1);
+const TALK: Duration = Duration::from_secs(2);
 
 fn phone<'a>(number: &'a str, hz: f64, encryption: Option<&'a str>) -> Phone<'a> {
     Phone { encryption, ..Phone::new(number, hz).answering() }
@@ -72,8 +73,8 @@ fn prompts_and_keys(alice: &mut Baresip) {
 fn talk(belfry: &Appliance, alice: &mut Baresip, bob: &mut Baresip) {
     let from = alice.heard().len();
     alice.dial("1002");
-    let at_alice = alice.hears(BOB, SURE, from);
-    let at_bob = bob.hears(ALICE, SURE, 0);
+    let at_alice = alice.hears(BOB, TALK, from);
+    let at_bob = bob.hears(ALICE, TALK, 0);
     alice.hang_up();
     bob.expect("CALL_CLOSED");
     let record = belfry.record_of("1002");
