@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use ::belfry::wire::srtp::MasterKey;
 use tempfile::TempDir;
 
 use crate::process::Program;
@@ -23,6 +24,8 @@ pub struct Belfry {
     sip: SocketAddr,
     /// Where the callers are, and the called.
     sides: [UdpSocket; 2],
+    /// Under which it sends to each party, where that is SRTP.
+    pub keys: Vec<Option<MasterKey>>,
     dir: TempDir,
 }
 
@@ -41,7 +44,7 @@ impl Belfry {
         command.arg("serve").arg("-c").arg(path.join("belfry.toml")).env("NO_COLOR", "1");
         let program = Program::start(&mut command, &path.join("log"))?;
         let sip = SocketAddr::from((ip, 5060));
-        let mut belfry = Belfry { program, gateways: None, sip, sides, dir };
+        let mut belfry = Belfry { program, gateways: None, sip, sides, keys: Vec::new(), dir };
         belfry.await_up()?;
         Ok(belfry)
     }
@@ -62,8 +65,11 @@ impl Belfry {
     pub fn place(&mut self, rtp: &[SocketAddr], row: &Row) -> io::Result<Vec<(SocketAddr, u8)>> {
         let session = |side: usize| {
             let speech = row.speech[side];
-            let write = |at: &SocketAddr| sdp::write(*at, speech, speech.payload_type(), true);
-            rtp.iter().skip(side).step_by(2).map(write).collect::<Vec<_>>()
+            let write = |(n, at): (usize, &SocketAddr)| {
+                let sdp = sdp::write(*at, speech, speech.payload_type(), true);
+                if row.srtp { sdp::protected(&sdp, sdp::key(n)) } else { sdp }
+            };
+            rtp.iter().enumerate().skip(side).step_by(2).map(write).collect::<Vec<_>>()
         };
         let [a, b] = &self.sides;
         let sockets = (a.try_clone()?, b.try_clone()?);
@@ -77,6 +83,7 @@ impl Belfry {
         };
         let mut ways = Vec::new();
         for (to_caller, to_callee) in &answered {
+            self.keys.extend([to_caller, to_callee].map(|sdp| sdp::key_of(sdp)));
             ways.extend([way(0, to_caller)?, way(1, to_callee)?]);
         }
         Ok(ways)
@@ -166,6 +173,9 @@ fn config(ip: Ipv4Addr, gateways: [Ipv4Addr; 2], row: &Row, dir: &dyn std::fmt::
             "[[gateway]]\nname = \"{name}\"\naddress = \"udp:{ip}:5060\"\nchannels = {calls}\n\
              codecs = [\"{codec}\"]\nping = \"0 s\"\n"
         );
+        if row.srtp {
+            text += "srtp = \"required\"\n";
+        }
     }
     text
 }

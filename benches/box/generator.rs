@@ -22,6 +22,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ::belfry::base::Time;
+use ::belfry::media::srtp::{Keys, Srtp};
+
 use crate::sdp::Speech;
 use crate::sound::Frames;
 
@@ -47,6 +50,7 @@ pub struct Stream {
     payload_type: u8,
     sequence: u16,
     timestamp: u32,
+    srtp: Option<Srtp>,
 }
 
 /// What was seen in one measured span.
@@ -114,6 +118,7 @@ impl Stream {
             payload_type: speech.payload_type(),
             sequence: port,
             timestamp: u32::from(port) * 7_919,
+            srtp: None,
         };
         Ok((stream, reports))
     }
@@ -130,6 +135,11 @@ impl Stream {
         self.socket.connect(server)
     }
 
+    /// From now on it sends and takes SRTP.
+    pub fn protect(&mut self, keys: Keys) {
+        self.srtp = Some(Srtp::new(keys));
+    }
+
     fn send(&mut self, number: u32, frames: &Frames) {
         let mut packet = [0; LONGEST];
         let payload = frames.of(self.speech, usize::from(self.sequence));
@@ -139,11 +149,14 @@ impl Stream {
         packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
         packet[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
         packet[8..HEADER].copy_from_slice(&(number + 1).to_be_bytes());
-        let len = HEADER + payload.len();
+        let mut len = HEADER + payload.len();
         packet[HEADER..len].copy_from_slice(payload);
         if frames.relayed {
             packet[HEADER..][..4].copy_from_slice(&number.to_be_bytes());
             packet[HEADER + 4..][..8].copy_from_slice(&nanos().to_be_bytes());
+        }
+        if let Some(srtp) = &mut self.srtp {
+            len = srtp.send(&mut packet, len).unwrap_or(0);
         }
         let _ = self.socket.send(&packet[..len]);
     }
@@ -212,8 +225,12 @@ impl Generator {
         }
     }
 
-    fn check(&self, number: usize, at: usize, len: usize, seen: &mut Seen) {
-        let (stream, buffer) = (&self.streams[number], &self.buffers[at]);
+    fn check(&mut self, number: usize, at: usize, mut len: usize, seen: &mut Seen) {
+        let (stream, buffer) = (&mut self.streams[number], &mut self.buffers[at]);
+        if let Some(srtp) = &mut stream.srtp {
+            // What does not open is shorter than anything that is expected.
+            len = srtp.receive(Time::ZERO, &mut buffer.bytes[..len]).unwrap_or(0);
+        }
         let from = SocketAddr::from((
             IpAddr::from(buffer.from.sin_addr.s_addr.to_ne_bytes()),
             u16::from_be(buffer.from.sin_port),

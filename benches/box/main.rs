@@ -35,6 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use ::belfry::engine::{pinning, pool};
+use ::belfry::media::srtp::Keys;
 
 use self::arguments::Plan;
 use self::belfry::Belfry;
@@ -167,6 +168,14 @@ impl Peer {
         };
         for (stream, (to, pt)) in streams.iter_mut().zip(ways) {
             stream.talk_to(to, pt)?;
+        }
+        if let Server::Ours(belfry) = &mut server
+            && row.srtp
+        {
+            for (n, (stream, key)) in streams.iter_mut().zip(belfry.keys.drain(..)).enumerate() {
+                let receive = key.ok_or_else(|| io::Error::other("a description without a key"))?;
+                stream.protect(Keys { send: sdp::key(n), receive });
+            }
         }
         let frames = Frames::new(row.relayed()).map_err(io::Error::other)?;
         let generator = Generator::new(streams, frames);

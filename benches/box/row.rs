@@ -12,6 +12,8 @@ pub struct Row {
     pub speech: [Speech; 2],
     /// Whether both channels are recorded.
     pub record: bool,
+    /// Whether both sides are SRTP, each with keys of its own.
+    pub srtp: bool,
     /// Whether rtpengine carries the same in turn.
     pub compared: bool,
     /// Whether a program that never rests runs beside on each core.
@@ -21,10 +23,12 @@ pub struct Row {
 }
 
 /// Those that are run unless others are chosen.
-pub const ROWS: [Row; 8] = [
+pub const ROWS: [Row; 9] = [
     row("relay-40", 40, [Pcma, Pcma]),
     Row { hogs: true, compared: false, ..row("hogs-40", 40, [Pcma, Pcma]) },
     row("relay-100", 100, [Pcma, Pcma]),
+    // rtpengine hands keys of SDES through and leaves the packets as they are: nothing to compare.
+    Row { srtp: true, compared: false, ..row("srtp-100", 100, [Pcma, Pcma]) },
     row("relay-500", 500, [Pcma, Pcma]),
     row("relay-1000", 1_000, [Pcma, Pcma]),
     Row { record: true, compared: false, ..row("record-500", 500, [Pcma, Pcma]) },
@@ -33,7 +37,8 @@ pub const ROWS: [Row; 8] = [
 ];
 
 const fn row(name: &'static str, calls: usize, speech: [Speech; 2]) -> Row {
-    Row { name, calls, speech, record: false, compared: true, hogs: false, profiled: false }
+    let (record, srtp, compared, hogs, profiled) = (false, false, true, false, false);
+    Row { name, calls, speech, record, srtp, compared, hogs, profiled }
 }
 
 impl Row {
@@ -44,9 +49,10 @@ impl Row {
 
     /// As the table calls it.
     pub fn title(&self) -> String {
-        let more = match (self.record, self.hogs) {
-            (true, _) => " + recording in two channels",
-            (_, true) => ", a busy program on each core",
+        let more = match (self.record, self.hogs, self.srtp) {
+            (true, ..) => " + recording in two channels",
+            (.., true) => " by SRTP, AES_CM_128_HMAC_SHA1_80 on both sides",
+            (_, true, _) => ", a busy program on each core",
             _ => "",
         };
         match self.speech {

@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ::belfry::wire::sdp::{Crypto, Sdp};
+use ::belfry::wire::srtp::{KeySource, MasterKey, Suite};
+
 /// What one side of a call speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Speech {
@@ -62,6 +65,30 @@ pub fn destination(sdp: &str) -> Option<SocketAddr> {
     let ip: IpAddr = line(sdp, "c=IN IP4 ")?.parse().ok()?;
     let port = line(sdp, "m=audio ")?.split(' ').next()?.parse().ok()?;
     Some(SocketAddr::new(ip, port))
+}
+
+/// The suite of which all keys are.
+const SUITE: Suite = Suite::AesCm128Sha1Tag80;
+/// The tag of that suite's line in the appliance's offers, and in ours.
+const TAG: u32 = 2;
+
+/// The key of what a party sends.
+pub fn key(party: usize) -> MasterKey {
+    KeySource::from_seed(std::array::from_fn(|n| (party >> (8 * (n % 4))) as u8)).next(SUITE)
+}
+
+/// The same session with SRTP under `key`.
+pub fn protected(sdp: &str, key: MasterKey) -> String {
+    let line = Crypto::new(TAG, key).to_value();
+    let sdp = sdp.replace("RTP/AVP", "RTP/SAVP");
+    sdp.replace("a=ptime", &format!("a=crypto:{}\r\na=ptime", &*line))
+}
+
+/// The key under which a session's writer sends.
+pub fn key_of(sdp: &str) -> Option<MasterKey> {
+    let sdp = Sdp::parse(sdp.as_bytes()).ok()?;
+    let keys = sdp.audio()?.crypto().flatten().map(|line| line.key);
+    keys.into_iter().find(|key| key.suite() == SUITE)
 }
 
 /// The payload type under which a session wants `speech`.
