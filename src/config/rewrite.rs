@@ -209,6 +209,7 @@ impl Setting for Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn rules(toml: &str) -> Result<Rules, String> {
         let mut reader = Reader::new(toml);
@@ -237,6 +238,17 @@ mod tests {
         assert_eq!(rules(r#"{ match = "(\\d)\\d", to = "$10" }"#).unwrap().apply("57"), "50");
         assert_eq!(rules("{ strip = 9 }").unwrap().apply("57"), "");
         assert_eq!(rules("{ add = \"+\" }").unwrap().apply(&"1".repeat(80)).len(), MAX_NUMBER);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_in_what_goes_out_is_short(number in "\\PC{0,100}", strip in 1..=20u8) {
+            let cut = rules(&format!("{{ strip = {strip}, add = \"+86\" }}")).unwrap();
+            let turned = rules(r#"{ match = "(.?)(.*)", to = "$2$1$2" }"#).unwrap();
+            for rules in [cut, turned] {
+                prop_assert!(rules.apply(&number).len() <= MAX_NUMBER);
+            }
+        }
     }
 
     #[test]

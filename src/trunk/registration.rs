@@ -128,7 +128,9 @@ impl Registration {
             Answer::Given(seconds) if seconds > 0 => {
                 let given = Duration::from_secs(u64::from(seconds)).min(LONGEST);
                 let part = RENEW_PERCENT + rng.below(2 * CHANCE_PERCENT) - CHANCE_PERCENT;
-                self.state = State::Waiting { at: now + percent(given, part) };
+                // One of a few seconds would keep both sides busy with nothing else.
+                let pause = percent(given, part).max(FIRST_PAUSE);
+                self.state = State::Waiting { at: now + pause };
                 self.failures = 0;
                 self.last = None;
                 self.until.replace(now + given).is_none().then_some(Turn::Registered)
@@ -257,5 +259,8 @@ mod tests {
         one.ask(at(500));
         one.answered(at(500), Answer::Given(0), &mut rng);
         assert!(!one.is_registered(at(500)));
+        one.ask(at(600));
+        one.answered(at(600), Answer::Given(1), &mut rng);
+        assert!(!one.ask(at(604)) && one.ask(at(605)), "a second's binding is no reason to hurry");
     }
 }
