@@ -19,6 +19,7 @@ use crate::wire::sip::{CSeq, Contacts, Host, Message, Method, Name, NameAddr, To
 
 use super::arrival::user;
 use super::fact::FactKind;
+use super::identity::Shown;
 use super::outbound::{credentials, sip_transport};
 use super::{Level, Switch};
 
@@ -158,12 +159,7 @@ impl Switch {
         let txn = self.agent.new_request();
         let username = one.gateway.username.as_ref().map(|name| name.as_str());
         let aor = NameAddr::new(address(&one.gateway, username));
-        let contact =
-            Uri::sip(Some(&one.token), Host::from(flow.local.ip()), Some(flow.local.port()));
-        let contact = match flow.transport.uri_param() {
-            Some(transport) => contact.with_param("transport", Some(transport)),
-            None => contact,
-        };
+        let contact = Shown::new([Some(one.token.as_str())], None).contact(flow);
         let cseq = CSeq { number: one.cseq, method: Method::Register };
         one.cseq = one.cseq.wrapping_add(CSEQS) & 0x7fff_ffff;
         let mut headers: Headers = vec![

@@ -116,7 +116,7 @@ const VARIABLES: &str = "\
 | `caller_e164` | | the caller's number in E.164 (`+862088886666`), where it can be told: `[numbers]` |
 | `caller_private` | | `true` when the caller does not want to be shown; `from` may be known all the same |
 | `called_raw` | | the number called as it came, before the gateway's rules |
-| `diverted_from`, `diversion_reason` | | who was called before and sent the call on; `unconditional`, `user-busy`, `no-answer` … |
+| `diverted_from`, `diversion_reason` | `rdnis` | who was called before and sent the call on; `unconditional`, `user-busy`, `no-answer` … |
 | `caller_name` | `caller_id_name` | the caller's name |
 | `context` | `context` | the context |
 | `via` | `sip_gateway_name` | the gateway or phone it came by |

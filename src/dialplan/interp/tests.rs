@@ -359,6 +359,22 @@ fn steps_are_counted_anew_as_time_passes() {
 }
 
 #[test]
+fn who_sent_the_call_on_is_freeswitchs_rdnis() {
+    let plan = xml(r#"<extension name="r"><condition field="rdnis" expression="^(1001)$">
+           <action application="hangup" data="CALL_REJECTED"/></condition></extension>
+           <extension name="v"><condition field="${rdnis}" expression="^1002$">
+           <action application="hangup" data="USER_BUSY"/></condition></extension>"#);
+    let first = |from: &str| {
+        let variables = [("diverted_from".to_owned(), from.to_owned())].into();
+        let mut interp = Interp::start(&plan, now(0), Entry { variables, ..entry("1") }).ok()?;
+        Some(interp.resume(&plan, now(1), Happening::Started))
+    };
+    assert_eq!(first("1001"), Some(Effect::Hangup { cause: Cause(21) }));
+    assert_eq!(first("1002"), Some(Effect::Hangup { cause: Cause(17) }));
+    assert_eq!(first("1003"), None);
+}
+
+#[test]
 fn variables_are_bounded_and_prompts_stay_in_their_folder() {
     let plan = steps(
         "{set={x='${x}${x}ab'}},{if={when={var={go='no'}},then=[{hangup={}}]}},{play='${evil}'},{goto='r'}",

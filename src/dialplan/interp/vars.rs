@@ -56,7 +56,6 @@ impl Entry {
             // What FreeSWITCH files ask to tell SIP calls from others.
             "source" => "mod_sofia",
             "dialplan" => "XML",
-            "rdnis" => "",
             "chan_name" => return Some(Cow::Owned(format!("sofia/internal/{}", self.from))),
             _ => return None,
         }))
@@ -64,7 +63,7 @@ impl Entry {
 }
 
 /// FreeSWITCH's names of what a call brings, with the names here.
-const ALIASES: [(&str, &str); 8] = [
+const ALIASES: [(&str, &str); 9] = [
     ("destination_number", "to"),
     ("caller_id_number", "from"),
     ("ani", "from"),
@@ -73,6 +72,7 @@ const ALIASES: [(&str, &str); 8] = [
     ("uuid", "call_id"),
     ("sip_gateway_name", "via"),
     ("sip_received_ip", "network_addr"),
+    ("rdnis", "diverted_from"),
 ];
 
 /// A call as its plan sees it, with the groups that stand for `$1` to `$9`.
@@ -97,10 +97,11 @@ impl<'a> View<'a> {
 
 impl Scope for View<'_> {
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        if let Some(value) = self.interp.variables.get(name) {
+        let own = ALIASES.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, own)| own);
+        let variables = &self.interp.variables;
+        if let Some(value) = variables.get(name).or_else(|| variables.get(own)) {
             return Some(Cow::Borrowed(value));
         }
-        let own = ALIASES.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, own)| own);
         self.interp.entry.profile(own).or_else(|| {
             let civil = self.civil();
             Some(Cow::Owned(match own {
@@ -138,7 +139,11 @@ impl Facts for View<'_> {
         self
     }
     fn profile(&self, name: &str) -> String {
-        self.interp.entry.profile(name).unwrap_or_default().into_owned()
+        match name {
+            // FreeSWITCH's field; who sent the call on is a variable here.
+            "rdnis" => self.interp.variables.get("diverted_from").cloned().unwrap_or_default(),
+            _ => self.interp.entry.profile(name).unwrap_or_default().into_owned(),
+        }
     }
     fn is_holiday(&self, list: &str) -> bool {
         self.plan.is_holiday(list, self.civil().date())
