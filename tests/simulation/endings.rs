@@ -33,8 +33,11 @@ fn noted(seed: u64) -> House {
 
 /// What the plan noted at the end; once, or not as it should be.
 fn note(house: &House) -> String {
-    match house.facts("call_field")[..] {
-        [FactKind::CallField { name, value, .. }] if name == "how" => value.clone(),
+    let noted =
+        |fact: &&FactKind| matches!(fact, FactKind::CallField { name, .. } if name == "how");
+    let all: Vec<&FactKind> = house.facts("call_field").into_iter().filter(noted).collect();
+    match all[..] {
+        [FactKind::CallField { value, .. }] => value.clone(),
         ref other => panic!("{other:?}"),
     }
 }
