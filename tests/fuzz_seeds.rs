@@ -42,6 +42,8 @@ mod sip_framer;
 mod sip_message;
 #[path = "checks/srtp.rs"]
 mod srtp;
+#[path = "checks/stun.rs"]
+mod stun;
 #[path = "checks/telephone_event.rs"]
 mod telephone_event;
 #[path = "checks/tone_plan.rs"]
@@ -74,6 +76,7 @@ targets! {
     rtp: super::rtp::check, 60_000;
     rtcp: super::rtcp::check, 60_000;
     srtp: super::srtp::check, 4_000;
+    stun: super::stun::check, 60_000;
     telephone_event: super::telephone_event::check, 60_000;
     dtmf_info: super::dtmf_info::check, 40_000;
     sdp: super::sdp::check, 12_000;

@@ -11,6 +11,7 @@ pub mod rtp;
 pub mod sdp;
 pub mod sip;
 pub mod srtp;
+pub mod stun;
 pub mod telephone_event;
 pub mod udp;
 pub mod wav;
