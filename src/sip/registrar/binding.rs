@@ -30,8 +30,35 @@ pub struct Binding {
     pub user_agent: Box<[u8]>,
     /// Its Path values (RFC 3327), nearest to us first.
     pub path: Vec<Box<[u8]>>,
+    /// Which flow of which phone it is, where the phone keeps several (RFC 5626).
+    pub outbound: Option<Outbound>,
 }
 
+/// One of the flows of one phone (RFC 5626 §4.2).
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Outbound {
+    /// The phone: `+sip.instance`, unquoted.
+    pub instance: Box<[u8]>,
+    /// Which of its flows: `reg-id`.
+    pub reg_id: u32,
+}
+
+impl Outbound {
+    /// Of a Contact, in a request whose sender knows `outbound` (§6); a `reg-id` without the phone's
+    /// instance means nothing.
+    fn of(contact: &Contact, request: &Message) -> Option<Outbound> {
+        let params = &contact.addr.params;
+        let digits = core::str::from_utf8(params.get("reg-id")?).ok()?;
+        let reg_id = digits.parse().ok().filter(|id| (1..=i32::MAX as u32).contains(id))?;
+        let instance = params.get_unquoted("+sip.instance")?;
+        let known = request.lists(Name::Supported, "outbound");
+        (known && instance.len() <= INSTANCE_BYTES)
+            .then(|| Outbound { instance: (*instance).into(), reg_id })
+    }
+}
+
+/// Longest instance that is told apart.
+const INSTANCE_BYTES: usize = 256;
 /// Bytes kept of a User-Agent, and Path values kept.
 const USER_AGENT_BYTES: usize = 128;
 const MOST_PATHS: usize = 8;
@@ -61,6 +88,16 @@ impl Binding {
             cseq: request.cseq().map_or(0, |cseq| cseq.number),
             user_agent: agent[..agent.len().min(USER_AGENT_BYTES)].into(),
             path: request.headers(Name::Path).take(MOST_PATHS).map(Box::from).collect(),
+            outbound: Outbound::of(contact, request),
+        }
+    }
+
+    /// Whether `newer` takes this one's place: the same flow of the same phone, whatever its Contact
+    /// says now (RFC 5626 §6); else the same Contact (§10.3).
+    pub(super) fn is_replaced_by(&self, newer: &Binding) -> bool {
+        match (&self.outbound, &newer.outbound) {
+            (Some(own), Some(newer)) => own == newer,
+            _ => self.contact.equivalent(&newer.contact),
         }
     }
 
@@ -86,5 +123,9 @@ impl Binding {
 pub(super) fn headers(bindings: &[Binding], now: Time, request: &Message) -> Headers {
     let contacts = bindings.iter().map(|binding| (Name::Contact, binding.to_contact(now)));
     let paths = request.headers(Name::Path).map(|path| (Name::Path, path.to_vec()));
-    contacts.chain(paths).collect()
+    // The phone learns that its flows are told apart (RFC 5626 §6).
+    let asked = request.lists(Name::Supported, "outbound");
+    let outbound = asked && bindings.iter().any(|binding| binding.outbound.is_some());
+    let require = outbound.then(|| (Name::Require, b"outbound".to_vec()));
+    contacts.chain(paths).chain(require).collect()
 }

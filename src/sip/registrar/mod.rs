@@ -14,14 +14,16 @@
 //! phone is that connection and no other, for its Contact may stand behind a NAT. The phone notices
 //! the end too and registers anew.
 //!
-//! Not here: who may register (`digest`), several flows of one phone (RFC 5626's `reg-id`), Path as
-//! a route (kept, not used yet).
+//! A phone that keeps several flows (`reg-id`, `+sip.instance`) has a binding for each; it is called
+//! over the one refreshed last, and over another as soon as that one has ended.
+//!
+//! Not here: who may register (`digest`), Path as a route (kept, not used yet).
 
 mod binding;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use binding::Binding;
+pub use binding::{Binding, Outbound};
 
 use super::Flow;
 use super::command::Headers;
@@ -215,10 +217,19 @@ impl Registrar {
         }
     }
 
-    /// The bindings of an address: highest `q` first, then the one refreshed last.
+    /// The bindings of an address: highest `q` first, then the one refreshed last. Of several flows of
+    /// one phone there is one: it must not ring twice (RFC 5626 §5.1).
     pub fn lookup(&self, now: Time, aor: &str) -> Vec<&Binding> {
         let all = self.addresses.get(aor).map(Vec::as_slice).unwrap_or_default();
-        let mut live: Vec<&Binding> = all.iter().rev().filter(|b| b.expires > now).collect();
+        let mut live: Vec<&Binding> = Vec::with_capacity(all.len());
+        for binding in all.iter().rev().filter(|b| b.expires > now) {
+            let instance = |b: &Binding| b.outbound.as_ref().map(|o| o.instance.clone());
+            let other_flow =
+                |b: &&Binding| instance(b).is_some() && instance(b) == instance(binding);
+            if !live.iter().any(other_flow) {
+                live.push(binding);
+            }
+        }
         live.sort_by_key(|binding| core::cmp::Reverse(binding.q));
         live
     }
@@ -295,7 +306,7 @@ fn apply(
     changes: &mut Vec<Change>,
 ) -> Result<(), Refused> {
     let mut binding = binding;
-    let known = bindings.iter().position(|b| b.contact.equivalent(&binding.contact));
+    let known = bindings.iter().position(|b| b.is_replaced_by(&binding));
     match known {
         Some(at) => {
             if bindings[at].is_newer_than(&binding.call_id, binding.cseq) {

@@ -234,3 +234,48 @@ fn what_had_to_make_room_is_told_as_replaced() {
         assert_eq!(gone.count(), replaced);
     }
 }
+
+/// RFC 5626 §3.3's phone with two flows.
+#[test]
+fn the_flows_of_one_phone_are_told_apart_and_it_rings_once() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    let tcp = |port| Flow { transport: Transport::Tcp, ..flow(port) };
+    let mut take = |s: u64, cseq: u32, port: u16, contact: &str, reg_id: u32, supported: &str| {
+        let more = format!(
+            "Supported: path, {supported}\r\nContact: <sip:a@{contact}>;reg-id={reg_id};\
+             +sip.instance=\"<urn:uuid:1>\"\r\n"
+        );
+        let call = format!("call-{reg_id}");
+        let done = r.register(AT(s), "1001", tcp(port), &request(&call, cseq, &more), MOST);
+        let headers = done.expect("taken").headers;
+        let required =
+            headers.iter().any(|(name, value)| *name == Name::Require && value == b"outbound");
+        let all = r.all().map(|(_, all)| all.len()).sum::<usize>();
+        let called: Vec<u16> =
+            r.lookup(AT(s), "1001").iter().map(|b| b.flow.remote.port()).collect();
+        (required, all, called)
+    };
+    assert_eq!(take(0, 1, 1, "10.0.0.2:1", 1, "outbound"), (true, 1, vec![1]));
+    assert_eq!(take(1, 1, 2, "10.0.0.2:2", 2, "outbound"), (true, 2, vec![2]));
+    // Its first flow anew, from elsewhere and with another Contact: it takes the old one's place.
+    assert_eq!(take(2, 2, 3, "10.0.0.9:3", 1, "outbound"), (true, 2, vec![3]));
+    // A sender that does not know `outbound` is bound by its Contact.
+    assert_eq!(take(3, 3, 4, "10.0.0.7:4", 3, "gruu"), (false, 3, vec![4, 3]));
+    r.flow_failed(tcp(3));
+    let called: Vec<u16> = r.lookup(AT(4), "1001").iter().map(|b| b.flow.remote.port()).collect();
+    assert_eq!(called, [4, 2], "the other flow is called when one has ended");
+}
+
+#[test]
+fn a_reg_id_that_is_none_is_nothing() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    for (n, params) in
+        ["reg-id=0", "reg-id=x", "reg-id", "reg-id=1", "reg-id=99999999999"].into_iter().enumerate()
+    {
+        let instance = if n == 3 { "" } else { ";+sip.instance=\"<urn:1>\"" };
+        let more = format!("Supported: outbound\r\nContact: <sip:a@p{n}>;{params}{instance}\r\n");
+        register(&mut r, 0, 1 + n as u32, &more).expect("taken");
+    }
+    assert_eq!(r.counts(), (1, 5));
+    assert_eq!(r.lookup(AT(1), "1001").len(), 5);
+}
