@@ -154,7 +154,7 @@ impl Switch {
     pub fn new(setup: Setup, now: Now) -> Switch {
         let Setup { config, plan, listening, workers, last_fact, zone, mut rng, keys } = setup;
         let mut switch = Switch {
-            agent: Agent::new(Switch::agent_config(&config), rng.split()),
+            agent: Agent::new(Switch::agent_config(&config, &listening), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),
             verifier: requests::verifier(&config, &mut rng),
             gateways: Gateways::default(),

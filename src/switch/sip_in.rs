@@ -1,10 +1,12 @@
 //! What the SIP agent tells, handed to the file that knows what to do with it.
 
+use std::net::SocketAddr;
+
 use crate::base::{Duration, LegId, Now};
 use crate::config::Config;
 use crate::dialplan::effect::Dial;
 use crate::sip::transaction::Timing;
-use crate::sip::{Action, AgentConfig, Event, SessionId, SessionTimer};
+use crate::sip::{Action, AgentConfig, Event, SessionId, SessionTimer, Transport};
 
 use super::{Output, Switch};
 
@@ -16,8 +18,13 @@ const FIRST_RESPONSE: u32 = 10;
 const RING_GRACE: Duration = Duration::from_secs(60);
 
 impl Switch {
-    pub(super) fn agent_config(config: &Config) -> AgentConfig {
+    pub(super) fn agent_config(
+        config: &Config,
+        listening: &[(Transport, SocketAddr)],
+    ) -> AgentConfig {
+        let tcp = listening.iter().filter(|(transport, _)| *transport == Transport::Tcp);
         AgentConfig {
+            tcp: tcp.map(|(_, at)| *at).collect(),
             product: config.sip.user_agent.to_string(),
             timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },
             first_response: config.sip.t1 * FIRST_RESPONSE,

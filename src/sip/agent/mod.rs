@@ -17,7 +17,7 @@ mod requests;
 mod responses;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::command::{ClientTxn, Command};
 use super::core::Core;
@@ -29,7 +29,7 @@ use super::out::Out;
 use super::timers::{Owner, Slot, WakeReason};
 use super::token::Token;
 use super::transaction::{Tell, Timing};
-use super::transactions::Transactions;
+use super::transactions::{Large, Transactions};
 use super::{Flow, digest};
 use crate::base::{Duration, Rng, Time};
 use crate::wire::sip::{Message, Replaces};
@@ -42,6 +42,9 @@ pub struct AgentConfig {
     /// Our address as peers should know it, where it is not the one that the socket is bound to
     /// (behind NAT): written into Via and Contact with the flow's port.
     pub advertise: Option<IpAddr>,
+    /// Our TCP listeners, for requests that are too large for UDP (RFC 3261 §18.1.1); none: they go
+    /// by UDP all the same.
+    pub tcp: Vec<SocketAddr>,
     /// T1, T2, T4.
     pub timing: Timing,
     /// How long a call of ours may ring before it is cancelled. Longer than 64 T1.
@@ -61,6 +64,7 @@ impl Default for AgentConfig {
         AgentConfig {
             product: String::new(),
             advertise: None,
+            tcp: Vec::new(),
             timing: Timing::default(),
             ring_max: Duration::from_secs(300),
             first_response: Duration::from_secs(300),
@@ -166,7 +170,8 @@ impl Agent {
     /// An agent with nothing going on.
     pub fn new(config: AgentConfig, mut rng: Rng) -> Agent {
         let keyed = Keyed::new(&mut rng);
-        let transactions = Transactions::new(config.timing, &mut rng);
+        let large = Large::new(config.tcp.clone());
+        let transactions = Transactions::new(config.timing, large, &mut rng);
         let (out, stats) = (Out::default(), Stats::default());
         Agent {
             core: Core { config, rng, transactions, out, stats },

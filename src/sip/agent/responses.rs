@@ -24,7 +24,10 @@ impl Agent {
         match core.transactions.receive(now, response, &via, &mut core.out) {
             Received::Stray => core.stats.stray_responses += 1,
             Received::Absorbed => {}
-            Received::News(reply) => self.replied(now, flow, reply, Some(response)),
+            Received::News(reply) => {
+                let flow = reply.instead_of.unwrap_or(flow);
+                self.replied(now, flow, reply, Some(response));
+            }
         }
     }
 

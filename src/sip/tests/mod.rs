@@ -5,6 +5,7 @@ mod pair;
 mod calls;
 mod forks;
 mod gone;
+mod large;
 mod login;
 mod loss;
 mod offers;

@@ -1,6 +1,6 @@
 //! The client half: our own requests, from their sending until their transaction has lingered out.
 
-use super::Transactions;
+use super::{Transactions, large};
 use crate::base::Time;
 use crate::sip::command::ClientTxn;
 use crate::sip::event::SessionId;
@@ -42,6 +42,8 @@ pub(super) struct Client {
     flow: Flow,
     /// Its connection was gone and it was sent to its target: that is done once.
     moved: bool,
+    /// It goes by TCP for its size alone: as it would go by UDP, until something is answered.
+    datagram: Option<(Flow, Message)>,
     method: Method,
     /// The request, until a final response.
     request: Option<Message>,
@@ -83,6 +85,12 @@ impl Machine {
         }?;
         Some((at, WakeReason::Transaction(timer)))
     }
+    fn unanswered(&self) -> bool {
+        match self {
+            Machine::Invite(m) => matches!(m.state(), client_invite::State::Calling { .. }),
+            Machine::Other(m) => matches!(m.state(), client_non_invite::State::Trying { .. }),
+        }
+    }
     fn over(&self) -> bool {
         match self {
             Machine::Invite(m) => m.state() == client_invite::State::Terminated,
@@ -106,6 +114,8 @@ pub struct Reply {
     pub flow: Flow,
     /// Response, Timeout or Unreachable.
     pub tell: Tell,
+    /// It went by TCP for its size alone: the flow for what follows.
+    pub instead_of: Option<Flow>,
 }
 
 impl Transactions {
@@ -119,21 +129,47 @@ impl Transactions {
         user: User,
         out: &mut Out,
     ) -> ClientId {
-        let reliable = flow.transport.is_reliable();
         let method = request.method().clone();
         let id = ClientId { branch, cancel: method == Method::Cancel };
-        let machine = match method {
-            Method::Invite => Machine::Invite(ClientInvite::new(now, self.timing, reliable)),
-            _ => Machine::Other(ClientNonInvite::new(now, self.timing, reliable)),
+        let (flow, request, datagram) = match self.by_stream(now, id, flow, &request) {
+            Some((stream, large)) => (stream, large, Some((flow, request))),
+            None => (flow, request, None),
         };
+        let machine = self.machine(now, &method, flow);
         out.send(flow, request.clone());
         let request = Some(request);
         let (moved, ack, slot) = (false, None, None);
-        let mut client = Client { machine, flow, moved, method, request, ack, user, slot };
+        let mut client =
+            Client { machine, flow, moved, datagram, method, request, ack, user, slot };
         out.timers.set(Owner::Client(id), &mut client.slot, client.machine.next_wake());
         self.waiting.insert((flow, id));
         self.clients.insert(id, client);
         id
+    }
+
+    /// The machine of a request over `flow`.
+    fn machine(&self, now: Time, method: &Method, flow: Flow) -> Machine {
+        let reliable = flow.transport.is_reliable();
+        match method {
+            Method::Invite => Machine::Invite(ClientInvite::new(now, self.timing, reliable)),
+            _ => Machine::Other(ClientNonInvite::new(now, self.timing, reliable)),
+        }
+    }
+
+    /// A request for UDP that goes by TCP: for its size, or because it cancels one that did.
+    fn by_stream(
+        &mut self,
+        now: Time,
+        id: ClientId,
+        flow: Flow,
+        request: &Message,
+    ) -> Option<(Flow, Message)> {
+        if !id.cancel {
+            return self.large.by_stream(now, flow, request);
+        }
+        let invite = self.clients.get(&ClientId { cancel: false, ..id })?;
+        invite.datagram.as_ref()?;
+        Some((invite.flow, large::over(request, invite.flow)?))
     }
 
     /// A response came.
@@ -175,11 +211,30 @@ impl Transactions {
         let high = ClientId { branch: Token(u64::MAX), cancel: true };
         let ids: Vec<ClientId> =
             self.waiting.range((flow, low)..=(flow, high)).map(|(_, id)| *id).collect();
-        let failed = |id| match self.resend_elsewhere(id, out) {
+        let failed = |id| match self.as_datagram(now, id, out) || self.resend_elsewhere(id, out) {
             true => None,
             false => self.step_client(id, None, out, |machine| machine.unreachable(now)),
         };
         ids.into_iter().filter_map(failed).collect()
+    }
+
+    /// Sends a request that went by TCP for its size once more, by UDP (§18.1.1).
+    fn as_datagram(&mut self, now: Time, id: ClientId, out: &mut Out) -> bool {
+        let Some(client) = self.clients.get_mut(&id).filter(|c| c.machine.unanswered()) else {
+            return false;
+        };
+        let Some((flow, request)) = client.datagram.take() else { return false };
+        let (stream, method) = (client.flow, client.method.clone());
+        self.large.refused(now, stream.remote);
+        let machine = self.machine(now, &method, flow);
+        let Some(client) = self.clients.get_mut(&id) else { return false };
+        (client.machine, client.flow) = (machine, flow);
+        client.request = Some(request.clone());
+        out.send(flow, request);
+        out.timers.set(Owner::Client(id), &mut client.slot, client.machine.next_wake());
+        self.waiting.remove(&(stream, id));
+        self.waiting.insert((flow, id));
+        true
     }
 
     /// Sends a request within a dialog once more, to its target. A peer that calls over a connection
@@ -233,7 +288,8 @@ impl Transactions {
         let reply = actions.tell.map(|tell| {
             let request = if is_final { client.request.take() } else { client.request.clone() };
             let (method, flow) = (client.method.clone(), client.flow);
-            Reply { id, user: client.user, method, request, flow, tell }
+            let instead_of = client.datagram.as_ref().map(|(flow, _)| *flow);
+            Reply { id, user: client.user, method, request, flow, tell, instead_of }
         });
         if reply.is_some() && is_final {
             self.waiting.remove(&(client.flow, id));

@@ -16,11 +16,13 @@
 
 mod client;
 mod key;
+mod large;
 mod server;
 
 use std::collections::BTreeSet;
 
 pub use client::{ClientId, Received, Reply, User};
+pub use large::Large;
 pub(crate) use server::reply_flow;
 
 use super::Flow;
@@ -51,13 +53,15 @@ pub struct Transactions {
     waiting: BTreeSet<(Flow, ClientId)>,
     /// Server transactions over connections, by flow, that know another way for their responses.
     answering: BTreeSet<(Flow, TxnId)>,
+    /// What is too large for a datagram.
+    large: Large,
     /// Where a key is put together before it is looked up.
     scratch: Vec<u8>,
 }
 
 impl Transactions {
     /// An empty table.
-    pub fn new(timing: Timing, rng: &mut Rng) -> Transactions {
+    pub fn new(timing: Timing, large: Large, rng: &mut Rng) -> Transactions {
         let keyed = Keyed::new(rng);
         Transactions {
             timing,
@@ -68,6 +72,7 @@ impl Transactions {
             clients: KeyedMap::with_hasher(keyed),
             waiting: BTreeSet::new(),
             answering: BTreeSet::new(),
+            large,
             scratch: Vec::new(),
         }
     }
