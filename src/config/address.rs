@@ -9,9 +9,6 @@ use toml::de::DeValue;
 use super::fault::quoted;
 use super::setting::{Reader, Setting, Wrong, read_text};
 
-/// SIP's well-known port (RFC 3261 §19.1.2).
-pub const SIP_PORT: u16 = 5060;
-
 /// What carries SIP.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Transport {
@@ -19,6 +16,28 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream under TLS.
+    Tls,
+    /// WebSocket (RFC 7118).
+    Ws,
+    /// WebSocket under TLS.
+    Wss,
+}
+
+impl Transport {
+    /// The port where none is written (RFC 3261 §19.1.2, RFC 7118 §5.2).
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+            Transport::Ws => 80,
+            Transport::Wss => 443,
+        }
+    }
+    /// Whether a certificate is shown to who connects.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
+    }
 }
 
 impl fmt::Display for Transport {
@@ -26,6 +45,9 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Transport::Udp => "udp",
             Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
         })
     }
 }
@@ -46,7 +68,7 @@ impl fmt::Display for SipAddress {
 }
 
 impl SipAddress {
-    /// Port 5060 when none is written. `0.0.0.0` passes: a listener may have it.
+    /// The transport's own port when none is written. `0.0.0.0` passes: a listener may have it.
     fn parse(text: &str) -> Result<SipAddress, Wrong> {
         let example = "write \"udp:10.0.0.10:5060\" or \"tcp:10.0.0.10:5060\"";
         let Some((scheme, rest)) = text.split_once(':') else {
@@ -55,10 +77,9 @@ impl SipAddress {
         let transport = match scheme {
             "udp" => Transport::Udp,
             "tcp" => Transport::Tcp,
-            "tls" | "ws" | "wss" => {
-                let what = format!("{scheme}: is not in this version");
-                return Err(Wrong::write(what, "write udp: or tcp:, or leave this entry out"));
-            }
+            "tls" => Transport::Tls,
+            "ws" => Transport::Ws,
+            "wss" => Transport::Wss,
             _ => {
                 let what = format!("{} is no transport", quoted(scheme));
                 return Err(Wrong::write(what, example));
@@ -66,11 +87,11 @@ impl SipAddress {
         };
         let with_port = rest.parse::<SocketAddr>().ok();
         let bare = rest.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        let alone = bare.ok().map(|ip| SocketAddr::new(ip, SIP_PORT));
+        let alone = bare.ok().map(|ip| SocketAddr::new(ip, transport.default_port()));
         match with_port.or(alone) {
             Some(addr) if addr.port() == 0 => Err(Wrong::write(
                 "port 0 is no port",
-                format!("write {transport}:{}:5060", addr.ip()),
+                format!("write {transport}:{}:{}", addr.ip(), transport.default_port()),
             )),
             Some(addr) => Ok(SipAddress { transport, addr }),
             None if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => {
@@ -110,6 +131,11 @@ impl Setting for Peer {
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Peer> {
         read_text(value, reader, Self::WRITE, |text| {
             let address = SipAddress::parse(text)?;
+            if matches!(address.transport, Transport::Ws | Transport::Wss) {
+                // RFC 7118 §1: browsers call servers, and nobody calls a browser.
+                let what = format!("{}: no gateway is called over WebSocket", address.transport);
+                return Err(Wrong::write(what, "write udp:, tcp: or tls:"));
+            }
             reachable(address.addr.ip(), text)?;
             Ok(Peer(address))
         })
@@ -241,13 +267,16 @@ mod tests {
         assert_eq!(read("udp:[2001:db8::5]:5070"), "udp:[2001:db8::5]:5070");
         assert_eq!(read("udp:[2001:db8::5]"), "udp:[2001:db8::5]:5060");
         assert_eq!(read("udp:::1"), "udp:[::1]:5060");
+        assert_eq!(read("tls:10.0.0.10"), "tls:10.0.0.10:5061");
+        assert_eq!(read("ws:10.0.0.10"), "ws:10.0.0.10:80");
+        assert_eq!(read("wss:[2001:db8::5]"), "wss:[2001:db8::5]:443");
     }
 
     #[test]
     fn what_is_no_address_says_why() {
         assert!(wrong("10.0.0.10").contains("names no transport"));
         assert!(wrong("10.0.0.10:5060").contains("is no transport"));
-        assert!(wrong("tls:10.0.0.10:5061").contains("not in this version"));
+        assert!(wrong("sctp:10.0.0.10:5061").contains("is no transport"));
         assert!(wrong("udp:gw.example:5060").contains("is a name"));
         assert!(wrong("udp:10.0.0.10:0").contains("port 0"));
         assert!(wrong("udp:10.0.0.10:70000").contains("is not an IP address"));

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::address::Transport;
 use super::choice::Srtp;
 use super::keys::{
-    Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone, Record, Sip,
-    Store,
+    Certificate, Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone,
+    Record, Sip, Store, Tls,
 };
 use super::name::FeatureCode;
 use super::setting::Reader;
@@ -18,6 +18,9 @@ use super::trunk::{Numbers, Trunk};
 pub(super) struct Draft {
     pub(super) node: Option<Node>,
     pub(super) sip: Option<Sip>,
+    pub(super) tls: Option<Tls>,
+    /// As `gateways`.
+    pub(super) certificates: Vec<(usize, Certificate)>,
     pub(super) media: Option<Media>,
     /// With their place in the text's order: a refused one leaves a gap.
     pub(super) gateways: Vec<(usize, Gateway)>,
@@ -38,6 +41,7 @@ pub(super) struct Draft {
 pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     if let Some(sip) = &draft.sip {
         listeners(sip, reader);
+        certificates(sip, &draft.certificates, reader);
         expiries(sip, reader);
         if let Some(media) = &draft.media {
             media_address(sip, media, reader);
@@ -56,18 +60,36 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     }
 }
 
-/// Two listeners on one port: one of them on all addresses.
+/// A secure listener has a certificate to show.
+fn certificates(sip: &Sip, certificates: &[(usize, Certificate)], reader: &mut Reader<'_>) {
+    let secure = sip.listen.iter().find(|listener| listener.transport.is_secure());
+    if let (Some(listener), true) = (secure, certificates.is_empty()) {
+        // One that was refused is a fault of its own.
+        if reader.given("certificate", 0, "") {
+            return;
+        }
+        let what = format!("{listener} has no certificate to show");
+        let remedy = "add a [[certificate]] with its files `chain` and `key`; \
+                      `belfry certificate` makes them for a start";
+        reader.faults.error(&reader.place("sip", 0, "listen"), what, remedy);
+    }
+}
+
+/// Two listeners on one port: one of them on all addresses, or another kind of stream.
 fn listeners(sip: &Sip, reader: &mut Reader<'_>) {
     for (n, one) in sip.listen.iter().enumerate() {
         let clash = sip.listen[..n].iter().find(|other| {
+            let datagrams = |at: &super::SipAddress| at.transport == super::Transport::Udp;
             let same_port =
-                other.transport == one.transport && other.addr.port() == one.addr.port();
+                datagrams(other) == datagrams(one) && other.addr.port() == one.addr.port();
             let any = other.addr.ip().is_unspecified() || one.addr.ip().is_unspecified();
-            same_port && any && other.addr.is_ipv4() == one.addr.is_ipv4()
+            let same = other.addr.ip() == one.addr.ip();
+            same_port && (any || same) && other.addr.is_ipv4() == one.addr.is_ipv4()
         });
         if let Some(other) = clash {
             let what = format!("{one} and {other} are the same port twice");
-            let remedy = "keep the one on all addresses, or write each address";
+            let remedy = "give each a port of its own; of one on all addresses and one on a single \
+                          address, keep one";
             reader.faults.error(&reader.place("sip", 0, "listen"), what, remedy);
         }
     }
@@ -148,6 +170,7 @@ fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
             let remedy = format!("write at most {}", gateway.channels.saturating_sub(1));
             reader.faults.error(&reader.place("gateway", *nth, "keep_in"), what, remedy);
         }
+        tls_keys(*nth, gateway, reader);
         let ip = gateway.address.0.addr.ip();
         if let Some(first) = addresses.insert(ip, &gateway.name) {
             let what = format!(
@@ -204,6 +227,24 @@ fn trunks(trunks: &[(usize, Trunk)], gateways: &[(usize, Gateway)], reader: &mut
             };
             reader.faults.error(&reader.place("trunk", *nth, "gateways"), what, remedy);
         }
+    }
+}
+
+/// What says whom TLS trusts, at a gateway that is not called over TLS; or twice.
+fn tls_keys(nth: usize, gateway: &Gateway, reader: &mut Reader<'_>) {
+    let given = [("tls_name", gateway.tls_name.is_some()), ("tls_pin", gateway.tls_pin.is_some())];
+    let mut given = given.into_iter().filter(|(_, is)| *is).map(|(key, _)| key);
+    let Some(first) = given.next() else { return };
+    let at = gateway.address.0;
+    if at.transport != super::Transport::Tls {
+        let what = format!("`{first}` is for TLS, and the gateway is called over {}", at.transport);
+        let place = reader.place("gateway", nth, first);
+        let remedy = format!("write `address = \"tls:{}\"`, or leave `{first}` out", at.addr.ip());
+        reader.faults.error(&place, what, remedy);
+    } else if let Some(second) = given.next() {
+        let what = "a certificate known by its fingerprint is accepted whatever its name";
+        let place = reader.place("gateway", nth, second);
+        reader.faults.error(&place, what, format!("keep `{first}` or `{second}`"));
     }
 }
 

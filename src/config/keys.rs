@@ -13,9 +13,11 @@ use super::choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
     RecordFormat, SendDiversion, SendIdentity, Srtp, WhenFull,
 };
+use super::fingerprint::Fingerprint;
 use super::list::Workers;
 use super::name::{
-    CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Product, StoreUrl, UserName,
+    CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Origin, Product, StoreUrl,
+    UserName,
 };
 use super::quantity::{Percent, Period, Size};
 use super::rewrite::Rules;
@@ -27,6 +29,8 @@ use super::trunk::{Numbers, Trunk};
 pub const SECTIONS: [&Section; 15] = [
     &Node::SECTION,
     &Sip::SECTION,
+    &Tls::SECTION,
+    &Certificate::SECTION,
     &Media::SECTION,
     &Gateway::SECTION,
     &Trunk::SECTION,
@@ -63,8 +67,12 @@ section! {
 section! {
     /// SIP signalling.
     [sip] struct Sip {
-        /// Where SIP is answered; several entries for several transports or networks.
+        /// Where SIP is answered; several entries for several transports or networks: `udp:`, `tcp:`,
+        /// `tls:`, `ws:` and `wss:` (WebSocket, for browsers). `tls:` and `wss:` need a `[[certificate]]`.
         listen: Vec<SipAddress> = "[\"udp:0.0.0.0:5060\", \"tcp:0.0.0.0:5060\"]", restart;
+        /// The web sites whose pages may connect over `ws:` and `wss:`, such as
+        /// `"https://desk.example"`. Without it: all, and what they want still needs a password.
+        web_origins: Option<Vec<Origin>> = derived, restart;
         /// The domain of phones' addresses (`sip:1001@domain`) and the realm of their passwords.
         /// Without it: the address of the first listener, or of `[media]` when that is `0.0.0.0`.
         domain: Option<Host> = derived, restart;
@@ -111,6 +119,31 @@ section! {
 }
 
 section! {
+    /// Whom TLS trusts. Certificates and what stands here are read anew by a reload, and by themselves
+    /// within a minute after a file has changed; connections stay up.
+    [tls] struct Tls {
+        /// A file of the CAs (PEM) that sign the certificates of gateways. Without it: the CAs that
+        /// the system trusts.
+        ca: Option<PathBuf> = derived, live;
+        /// A file of CAs (PEM). Who connects to a `tls:` listener must then show a certificate that one
+        /// of them has signed (mutual TLS). Without it nobody is asked for one.
+        client_ca: Option<PathBuf> = derived, live;
+    }
+}
+
+section! {
+    /// A certificate that Belfry shows over TLS; `belfry certificate` makes one for a start. Of several
+    /// the one is shown that bears the name which the peer asks for (SNI), else the first.
+    [[certificate]] struct Certificate {
+        /// The file (PEM) with the certificate, followed by those of the CAs between it and the one
+        /// that peers trust.
+        chain: PathBuf = required, live;
+        /// The file (PEM) with its private key.
+        key: PathBuf = required, live;
+    }
+}
+
+section! {
     /// Audio.
     [media] struct Media {
         /// The address that SDP offers; several for several networks, of which the one on which a
@@ -142,6 +175,11 @@ section! {
         name: Name = required, live;
         /// Where calls to it are sent. Calls from this IP address, whatever their port, are its.
         address: Peer = required, live;
+        /// Over `tls:`, the name that its certificate must bear (RFC 5922). Without it: its IP address.
+        tls_name: Option<Host> = derived, live;
+        /// Over `tls:`, the fingerprint of its certificate, which is then accepted whoever signed it and
+        /// however old it is; no other is.
+        tls_pin: Option<Fingerprint> = derived, live;
         /// How many calls it carries at once, both ways together.
         channels: u32 = "30" in ["1", "2000"], live;
         /// How many of them calls out leave free, so that a call from the gateway finds one: both sides
@@ -342,7 +380,8 @@ section! {
         call_duration: Duration = "\"12 h\"" in ["\"1 min\"", "\"7 days\""], live;
         /// Registered devices at once.
         registrations: u32 = "10000" in ["1", "1000000"], live;
-        /// TCP connections at once; a further one is closed.
+        /// Connections over TCP, TLS and WebSocket at once; a further one is closed. A quarter of them
+        /// may be those that have not finished their TLS handshake.
         tcp_connections: u32 = "2000" in ["1", "100000"], restart;
     }
 }

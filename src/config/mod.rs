@@ -26,6 +26,7 @@ pub mod causes;
 pub mod choice;
 mod cross;
 pub mod fault;
+pub mod fingerprint;
 pub mod keys;
 pub mod list;
 pub mod name;
@@ -44,9 +45,10 @@ pub use choice::{
     RecordFormat, SendDiversion, SendIdentity, Srtp, TrunkChoice, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
+pub use fingerprint::Fingerprint;
 pub use keys::{
-    Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone, Record,
-    SECTIONS, Sip, Store,
+    Certificate, Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone,
+    Record, SECTIONS, Sip, Store, Tls,
 };
 pub use list::Workers;
 pub use quantity::{Percent, Period, Size};
@@ -76,6 +78,10 @@ pub struct Config {
     pub node: Node,
     /// `[sip]`
     pub sip: Sip,
+    /// `[tls]`
+    pub tls: Tls,
+    /// Each `[[certificate]]`, in the order of the text.
+    pub certificates: Vec<Certificate>,
     /// `[media]`
     pub media: Media,
     /// Each `[[gateway]]`, in the order of the text.
@@ -148,6 +154,7 @@ impl Config {
         let mut changed = [
             self.node.changed_for_restart(&new.node),
             self.sip.changed_for_restart(&new.sip),
+            self.tls.changed_for_restart(&new.tls),
             self.media.changed_for_restart(&new.media),
             self.numbers.changed_for_restart(&new.numbers),
             self.dialplan.changed_for_restart(&new.dialplan),
@@ -160,6 +167,9 @@ impl Config {
             self.feature_codes.changed_for_restart(&new.feature_codes),
         ]
         .concat();
+        for (old, new) in self.certificates.iter().zip(&new.certificates) {
+            changed.extend(old.changed_for_restart(new));
+        }
         for old in &self.gateways {
             let same = new.gateways.iter().find(|gateway| gateway.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
@@ -340,6 +350,8 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
     Draft {
         node: single(table, &Node::SECTION, reader, Node::read),
         sip: single(table, &Sip::SECTION, reader, Sip::read),
+        tls: single(table, &Tls::SECTION, reader, Tls::read),
+        certificates: repeated(table, &Certificate::SECTION, reader, Certificate::read),
         media: single(table, &Media::SECTION, reader, Media::read),
         gateways: repeated(table, &Gateway::SECTION, reader, Gateway::read),
         trunks: repeated(table, &Trunk::SECTION, reader, Trunk::read),
@@ -447,6 +459,8 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         phones,
         node: draft.node?,
         sip: draft.sip?,
+        tls: draft.tls?,
+        certificates: draft.certificates.into_iter().map(|(_, certificate)| certificate).collect(),
         media: draft.media?,
         gateways: draft.gateways.into_iter().map(|(_, gateway)| gateway).collect(),
         trunks: draft.trunks.into_iter().map(|(_, trunk)| trunk).collect(),

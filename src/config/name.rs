@@ -84,6 +84,15 @@ text_type! {
 }
 
 text_type! {
+    /// A web site as browsers name it in Origin (RFC 6454 §6.2).
+    Origin, "the origin of a web site, such as \"https://desk.example\"",
+    |text| made_of(text, 255, |c| c.is_ascii_graphic()) && !text.ends_with('/')
+        && text.split_once("://").is_some_and(|(scheme, host)| {
+            matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains('/')
+        })
+}
+
+text_type! {
     /// What goes into User-Agent and Server (RFC 3261 §20.41): printable ASCII.
     Product, "1 to 64 printable ASCII characters, such as \"Belfry\"",
     |text| made_of(text, 64, |c| c == ' ' || c.is_ascii_graphic()) && text.trim() == text

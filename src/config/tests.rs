@@ -115,7 +115,14 @@ fn listeners() {
     let sip = |listen: &str| format!("[sip]\nlisten = {listen}\n[media]\naddress = \"10.0.0.5\"\n");
     refuses(&sip("[\"udp:10.0.0.5:5060\", \"udp:10.0.0.5:5060\"]"), 2, 32, "already", "leave this one");
     refuses(&sip("[\"udp:10.0.0.5:5060\", \"udp:0.0.0.0:5060\"]"), 2, 10, "twice", "all addresses");
-    refuses(&sip("[\"udp:10.0.0.5:5060\", \"tls:10.0.0.5:5061\"]"), 2, 32, "tls: is not in", "udp: or tcp:");
+    refuses(&sip("[\"udp:10.0.0.5:5060\", \"tls:10.0.0.5:5061\"]"), 2, 10, "no certificate to show", "[[certificate]]");
+    refuses(&sip("[\"tcp:10.0.0.5:5060\", \"ws:10.0.0.5:5060\"]"), 2, 10, "twice", "a port of its own");
+    refuses(&sip("[\"udp:10.0.0.5:5060\", \"sctp:10.0.0.5:5061\"]"), 2, 32, "is no transport", "udp:10.0.0.10:5060");
+    let own = "\n[[certificate]]\nchain = \"/x.pem\"\nkey = \"/x.key\"\n";
+    let secure = Config::parse(&format!("{}{own}", sip("\"tls:10.0.0.5\""))).expect("accepted").0;
+    assert_eq!(secure.sip.listen[0].to_string(), "tls:10.0.0.5:5061");
+    assert_eq!(secure.certificates.len(), 1);
+    refuses(&format!("{}\n[[certificate]]\nchain = \"/x.pem\"\n", sip("\"tls:10.0.0.5\"")), 6, 1, "no `key`", "add `key");
     refuses(&sip("\"10.0.0.5:5060\""), 2, 10, "is no transport", "udp:10.0.0.10:5060");
     refuses(&sip("[]"), 2, 10, "empty", "udp:0.0.0.0:5060");
     let any = "[sip]\nlisten = \"udp:0.0.0.0:5060\"\n";

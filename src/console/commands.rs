@@ -23,6 +23,8 @@ pub enum Order {
     Uptime,
     /// The RTP workers' figures.
     Workers,
+    /// The SIP sockets' figures.
+    Sip,
     /// Everything that happens, as it happens.
     Events,
     /// Help, on one command or all.
@@ -105,6 +107,13 @@ pub const COMMANDS: &[Command] = &[
         what: "The RTP workers: legs, packets, late ticks, drops",
         example: "show workers",
         make: |_| Ok(Order::Workers),
+    },
+    Command {
+        words: "show sip",
+        argument: Argument::None,
+        what: "The SIP sockets: connections, messages, what was refused",
+        example: "show sip",
+        make: |_| Ok(Order::Sip),
     },
     Command {
         words: "hangup",

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{check, demo, doctor, explain, serve};
+use super::{certificate, check, demo, doctor, explain, serve};
 use crate::config::LogFormat;
 
 /// A voice appliance for care lines and contact centres.
@@ -43,6 +43,13 @@ enum Command {
         after_help = "Examples:\n  belfry doctor\n  belfry doctor -c ./belfry.toml --records --json"
     )]
     Doctor(Doctor),
+    /// Make a self-signed certificate and its key, for tls: and wss: to begin with
+    #[command(
+        after_help = "Without --name it is for the domain and the addresses of the configuration.\n\n\
+        Examples:\n  belfry certificate --out /etc/belfry/tls\n  \
+        belfry certificate --out . --name care.example --name 10.0.0.5 --days 365"
+    )]
+    Certificate(Certificate),
     /// Questions about the dialplan
     #[command(subcommand)]
     Dialplan(Dialplan),
@@ -115,6 +122,28 @@ pub(super) struct Doctor {
     pub(super) json: bool,
 }
 
+#[derive(Args)]
+pub(super) struct Certificate {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    /// A host or an address that it is for; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Vec<String>,
+    /// How many days it holds
+    #[arg(long, default_value_t = 825,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::net::tls::self_signed::MOST_DAYS)))]
+    pub(super) days: u32,
+    /// The directory for belfry.pem and belfry.key
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Replace files that are there
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 #[derive(Subcommand)]
 pub(super) enum Dialplan {
     /// Say which route a call would take and each step that it would run, without a call
@@ -179,6 +208,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::main(args),
         Command::Check(args) => check::main(args),
         Command::Doctor(args) => doctor::main(args),
+        Command::Certificate(args) => certificate::main(args),
         Command::Dialplan(Dialplan::Explain(args)) => explain::main(args),
         Command::Dialplan(Dialplan::Other(words)) => other(&["dialplan".into()], &words),
         Command::Console(args) => console(args),

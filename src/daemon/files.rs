@@ -9,11 +9,13 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::certificates;
 use super::cli::ConfigFile;
 use super::sample::{self, Place};
 use crate::config::{self, Config, SecretSource};
 use crate::dialplan::calendar::Days;
 use crate::dialplan::{self, LoadEnv, Plan};
+use crate::net::tls::Material;
 
 /// Where the configuration is looked for when none is named.
 const USUAL: &str = "/etc/belfry/belfry.toml";
@@ -63,6 +65,10 @@ pub struct Loaded {
     pub zone: TimeZone,
     /// Where the prompts are.
     pub sounds: Place,
+    /// Certificates, and whom TLS trusts.
+    pub tls: Material,
+    /// The files that it was read from, as they were then.
+    pub(super) written: certificates::Written,
     /// What faults call the configuration.
     pub name: String,
     /// What does not keep the appliance from starting.
@@ -103,11 +109,19 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
     };
     let (dir, sounds) = (place(&config.dialplan.dir), place(&config.dialplan.sounds));
     let zone = zone_of(&config);
+    let written = certificates::Written::now(&config);
+    let (tls, more) = certificates::read(&config, &name);
+    let unusable = more.iter().any(|fault| fault.error);
+    faults.extend(more);
     match plan_of(&config, &name, &dir, &sounds, &zone) {
+        Ok((_, warnings)) if unusable => {
+            faults.extend(warnings);
+            Err(faults)
+        }
         Ok((plan, warnings)) => {
             faults.extend(warnings);
             let plan = Arc::new(plan);
-            Ok(Loaded { config, plan, zone, sounds, name, warnings: faults })
+            Ok(Loaded { config, plan, zone, sounds, tls, written, name, warnings: faults })
         }
         Err(more) => {
             faults.extend(more);
@@ -116,12 +130,14 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
     }
 }
 
+/// A configuration alone.
+pub(super) fn config_of_file(file: &ConfigFile) -> Result<Config, String> {
+    config_of(&file.into()).map(|written| written.config).map_err(|faults| lines(&faults))
+}
+
 /// The console's socket of a configuration.
 pub(super) fn socket_of(file: &ConfigFile) -> Result<PathBuf, String> {
-    match config_of(&file.into()) {
-        Ok(written) => Ok(written.config.console.socket),
-        Err(faults) => Err(lines(&faults)),
-    }
+    config_of_file(file).map(|config| config.console.socket)
 }
 
 /// The errors among them, one a line.

@@ -7,7 +7,7 @@
 //!               │                                                      ├─ store   journal, database
 //!               │                                                      └─ console operators
 //!               ├─ demo      an appliance of its own, called by phones of the simulator
-//!               ├─ check, explain, help
+//!               ├─ check, explain, help, certificate
 //!               ├─ doctor    looks at the machine
 //!               └─ console   attaches to a running one
 //! ```
@@ -17,6 +17,8 @@
     reason = "the daemon owns the clock, the environment, the files and the threads"
 )]
 
+mod certificate;
+mod certificates;
 mod check;
 pub mod cli;
 mod clock;

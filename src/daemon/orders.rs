@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use tokio::sync::broadcast;
 
+use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
 use crate::config::Config;
 use crate::console::commands::Order;
 use crate::console::server::Orders;
 use crate::console::{Answer, render};
-use crate::engine::Figures;
 use crate::switch::{Input, Reply, Request, RequestId};
+use crate::{engine, net};
 
 /// The longest wait for the switch.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -42,6 +43,14 @@ pub(super) fn keep_log_handle(handle: LogHandle) {
     let _ = LOG.set(handle);
 }
 
+/// What others count.
+pub(super) struct Figures {
+    /// The RTP workers.
+    pub(super) workers: engine::Figures,
+    /// The SIP sockets.
+    pub(super) sip: net::Figures,
+}
+
 /// Carries out orders.
 pub(super) struct Operator {
     source: Source,
@@ -51,6 +60,7 @@ pub(super) struct Operator {
     next: AtomicU64,
     events: broadcast::Sender<Arc<str>>,
     figures: Figures,
+    certificates: InForce,
     began: Instant,
 }
 
@@ -62,6 +72,7 @@ impl Operator {
         pending: Pending,
         events: broadcast::Sender<Arc<str>>,
         figures: Figures,
+        certificates: InForce,
     ) -> Operator {
         let (next, began) = (AtomicU64::new(1), Instant::now());
         Operator {
@@ -72,6 +83,7 @@ impl Operator {
             next,
             events,
             figures,
+            certificates,
             began,
         }
     }
@@ -114,6 +126,9 @@ impl Operator {
                 restart.join(", ")
             ));
         }
+        if let Err(why) = self.certificates.put(&loaded.tls, loaded.written) {
+            return Answer::refused(format!("TLS: {why}; nothing was changed"));
+        }
         // Where the level was set at the console, or by the command line, a reload that does not
         // change it leaves it alone.
         let level = loaded.config.log.level;
@@ -136,6 +151,25 @@ impl Operator {
             ),
             serde_json::json!({ "routes": routes, "prompts": count, "warnings": loaded.warnings }),
         )
+    }
+}
+
+impl Operator {
+    /// SIGHUP: a reload, of which the log tells.
+    pub(super) fn hang_up(&self) {
+        let answer = self.reload();
+        for line in answer.text.lines() {
+            match answer.ok {
+                true => tracing::info!("SIGHUP: {line}"),
+                false => tracing::error!("SIGHUP: {line}"),
+            }
+        }
+    }
+
+    /// Puts certificates in force whose files have changed. Connections stay up.
+    pub(super) fn renew_certificates(&self) {
+        let config = self.config.lock().expect("no holder panics").clone();
+        self.certificates.renew(&config);
     }
 }
 
@@ -165,8 +199,12 @@ impl Orders for Operator {
                 let ms = self.began.elapsed().as_millis() as u64;
                 Answer::done(render::span(ms), serde_json::json!({ "uptime_ms": ms }))
             }
+            Order::Sip => {
+                let now = self.figures.sip.now();
+                Answer::done(now.to_string(), &now)
+            }
             Order::Workers => {
-                let rows = self.figures.rows();
+                let rows = self.figures.workers.rows();
                 let cells = rows.iter().map(|w| {
                     let mode = match (w.pinned, w.real_time) {
                         (true, true) => "pinned, real time",

@@ -17,20 +17,22 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use tokio::runtime::Runtime;
 
+use super::certificates::InForce;
 use super::cli::{Serve, fail};
 use super::clock::Clock;
 use super::exchange::{self, Hands, Inputs};
 pub(super) use super::files::Source;
 use super::files::{self, Loaded, lines};
-use super::orders::{Operator, Pending};
+use super::orders::{Figures, Operator, Pending};
 use crate::base::Rng;
-use crate::config::{self, Backend, Config, LogFormat, SipAddress, Workers};
+use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
 use crate::engine::{self, Choice, Clips, Engine, EngineConfig};
-use crate::net::{Inbound, Listen, Sip};
+use crate::net::tls::Tls;
+use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
 use crate::store::{Records, Report, Settings, Store};
 use crate::switch::fact::AlarmWhat;
-use crate::switch::{DiskEvent, Input, Request, Setup, Switch};
+use crate::switch::{DiskEvent, Input, Request, Setup, Switch, sip_transport};
 use crate::wire::srtp::KeySource;
 
 /// How long calls in being may go on after the stop was asked for.
@@ -43,6 +45,9 @@ const DATABASE_MAY_BE_AWAY: Duration = Duration::from_secs(2);
 const STORE_MAY_CLOSE: Duration = Duration::from_millis(500);
 /// How often the store's reports and room for facts are looked at.
 const STORE_LOOK: Duration = Duration::from_millis(200);
+
+/// How often the files of certificates are looked at.
+const CERTIFICATES_LOOK: Duration = Duration::from_secs(60);
 
 /// How often the absence of a leg's RTP is told to the switch, which compares it with `[media]
 /// rtp_timeout`: a reload may change that.
@@ -70,7 +75,7 @@ impl Appliance {
 
     fn begin(source: Source, loaded: Loaded) -> Result<Appliance, String> {
         let without = loaded.without_sounds();
-        let Loaded { config, plan, zone, sounds, warnings, .. } = loaded;
+        let Loaded { config, plan, zone, sounds, tls: material, written, warnings, .. } = loaded;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
@@ -97,7 +102,9 @@ impl Appliance {
         }
         let (inputs, queue) = Inputs::new();
         let engine = start_engine(&config, clips, &inputs)?;
-        let sip = start_sip(&config, &runtime, &inputs)?;
+        let tls = Tls::default();
+        tls.renew(&material).map_err(|e| format!("TLS: {e}"))?;
+        let sip = start_sip(&config, &runtime, &inputs, tls.clone())?;
         let listening = sip.listening().to_vec();
         let switch = Switch::new(
             Setup {
@@ -114,7 +121,7 @@ impl Appliance {
         );
         let (events, _) = tokio::sync::broadcast::channel(4_096);
         let pending = Pending::default();
-        let figures = engine.figures();
+        let figures = Figures { workers: engine.figures(), sip: sip.figures() };
         let hands = Hands {
             sip,
             engine,
@@ -131,7 +138,9 @@ impl Appliance {
             pending,
             events,
             figures,
+            InForce::new(tls, written),
         ));
+        runtime.spawn(renew_certificates(operator.clone()));
         let watch = Watch::start(&store, inputs.clone());
         let console = {
             let _runtime = runtime.enter();
@@ -242,22 +251,31 @@ pub(super) fn main(args: Serve) -> ExitCode {
         tracing::info!("SIP on {}:{at}", transport.via_name().to_lowercase());
     }
     tracing::info!("Belfry {} is ready", env!("CARGO_PKG_VERSION"));
-    let why = appliance.runtime.block_on(stop_signal());
+    let why = appliance.runtime.block_on(stop_signal(&appliance.operator));
     tracing::info!("{why}: stopping");
     appliance.stop(why, |_, _| ());
     ExitCode::SUCCESS
 }
 
-async fn stop_signal() -> &'static str {
+/// Waits for the signal to stop; SIGHUP reloads meanwhile, as the console's `reload` does.
+async fn stop_signal(operator: &Arc<Operator>) -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
         return std::future::pending().await;
     };
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
+    loop {
+        tokio::select! {
+            _ = term.recv() => return "SIGTERM",
+            _ = int.recv() => return "SIGINT",
+            _ = hup.recv() => {
+                let operator = operator.clone();
+                let _ = tokio::task::spawn_blocking(move || operator.hang_up()).await;
+            }
+        }
     }
 }
 
@@ -391,13 +409,19 @@ pub(super) fn disk_event(event: engine::DiskEvent) -> DiskEvent {
     }
 }
 
-fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs) -> Result<Sip, String> {
+/// Looks after the files of certificates: each new one is shown within a minute.
+async fn renew_certificates(operator: Arc<Operator>) {
+    loop {
+        tokio::time::sleep(CERTIFICATES_LOOK).await;
+        let operator = operator.clone();
+        let _ = tokio::task::spawn_blocking(move || operator.renew_certificates()).await;
+    }
+}
+
+fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs, tls: Tls) -> Result<Sip, String> {
     let _runtime = runtime.enter();
     let listen = |at: &SipAddress| Listen {
-        transport: match at.transport {
-            config::Transport::Udp => Transport::Udp,
-            config::Transport::Tcp => Transport::Tcp,
-        },
+        transport: sip_transport(at.transport),
         address: at.addr,
         shown: config.advertised(at.addr).ip(),
     };
@@ -416,8 +440,10 @@ fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs) -> Result<Sip,
             _ => unreachable!("it is what was offered"),
         })
     };
-    let connections = config.limits.tcp_connections as usize;
-    Sip::start(&listen, connections, Arc::new(deliver)).map_err(|e| e.to_string())
+    let origins = config.sip.web_origins.iter().flatten().map(ToString::to_string);
+    let streams =
+        Streams { most: config.limits.tcp_connections as usize, tls, origins: origins.collect() };
+    Sip::start(&listen, streams, Arc::new(deliver)).map_err(|e| e.to_string())
 }
 
 /// Looks after the store: its reports go to the log, and whether facts can be written down to the

@@ -2,8 +2,9 @@
 //! or task, so that the switch never parses; messages become bytes again on the way out.
 //!
 //! ```text
-//! udp thread ──┐                          ┌──▶ UDP: sent at once by the caller, never waiting
-//! tcp tasks  ──┴─▶ Inbound ─▶ switch ─▶ Sip::send ──▶ TCP: the connection's own bounded queue
+//! udp thread ─────┐                             ┌─▶ UDP: sent at once by the caller, never waiting
+//! connections' ───┴─▶ Inbound ─▶ switch ─▶ Sip::send ─▶ others: the connection's own bounded queue
+//! tasks: TCP, TLS, WebSocket
 //! ```
 //!
 //! Does not retransmit, route or resolve: that is `sip`'s.
@@ -13,19 +14,24 @@
     reason = "this floor owns the sockets and their threads"
 )]
 
+mod complaint;
+mod connection;
+pub mod connections;
+pub mod figures;
 pub mod listen;
-pub mod tcp;
+pub mod tls;
 pub mod udp;
 mod unreachable;
+pub mod websocket;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sip::flow::{Flow, Transport};
 use crate::wire::sip::{Message, ParseError};
 
+pub use figures::{Counters, Figures};
 pub use listen::Listen;
 
 /// What the sockets have to say.
@@ -42,27 +48,6 @@ pub enum Inbound {
 /// Takes what came, or gives it back when the switch cannot take more now. A datagram is then
 /// dropped (SIP sends it again), a connection waits.
 pub type Deliver = Arc<dyn Fn(Inbound) -> Result<(), Inbound> + Send + Sync>;
-
-/// How much came, went and was dropped, since the start.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Messages taken.
-    pub received: AtomicU64,
-    /// Messages sent.
-    pub sent: AtomicU64,
-    /// Datagrams and messages that did not parse.
-    pub bad: AtomicU64,
-    /// Messages dropped because the switch's queue or a connection's was full.
-    pub dropped: AtomicU64,
-    /// Connections refused because there were too many.
-    pub refused: AtomicU64,
-}
-
-impl Counters {
-    fn add(&self, counter: impl Fn(&Counters) -> &AtomicU64) {
-        counter(self).fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// A listening address that could not be had, with the remedy.
 #[derive(Debug)]
@@ -92,25 +77,37 @@ impl std::fmt::Display for ListenError {
 }
 impl std::error::Error for ListenError {}
 
+/// What connections need to know.
+#[derive(Clone, Default)]
+pub struct Streams {
+    /// The most connections at once.
+    pub most: usize,
+    /// Certificates and trust; what is put into it later holds for handshakes from then on.
+    pub tls: tls::Tls,
+    /// Who may connect over WebSocket.
+    pub origins: websocket::Origins,
+}
+
 /// All SIP sockets of the appliance.
 pub struct Sip {
     udp: Vec<udp::Socket>,
-    tcp: tcp::Connections,
+    connections: connections::Connections,
     listening: Vec<(Transport, SocketAddr)>,
     counters: Arc<Counters>,
 }
 
 impl Sip {
-    /// Opens every address of `listen` or none, for at most `connections` over TCP at once. Must
-    /// be called within a tokio runtime.
+    /// Opens every address of `listen` or none. Must be called within a tokio runtime.
     pub fn start(
         listen: &[Listen],
-        connections: usize,
+        streams: Streams,
         deliver: Deliver,
     ) -> Result<Sip, ListenError> {
         let counters = Arc::new(Counters::default());
-        let tcp = tcp::Connections::new(connections, deliver.clone(), counters.clone());
-        let mut sip = Sip { udp: Vec::new(), tcp, listening: Vec::new(), counters };
+        let Streams { most, tls, origins } = streams;
+        let connections =
+            connections::Connections::new(most, tls, origins, deliver.clone(), counters.clone());
+        let mut sip = Sip { udp: Vec::new(), connections, listening: Vec::new(), counters };
         for one in listen {
             let at =
                 sip.open(*one, &deliver).map_err(|error| ListenError { listen: *one, error })?;
@@ -132,11 +129,7 @@ impl Sip {
                 self.udp.push(socket);
                 Ok(at)
             }
-            Transport::Tcp => self.tcp.listen(listen.address, listen.shown),
-            other => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("{other:?} is not in this version"),
-            )),
+            stream => self.connections.listen(stream, listen.address, listen.shown),
         }
     }
 
@@ -149,6 +142,18 @@ impl Sip {
         &self.counters
     }
 
+    /// The figures, for whoever wants to read them later.
+    pub fn figures(&self) -> Figures {
+        let at = |(transport, at): &(Transport, SocketAddr)| {
+            format!("{}:{at}", transport.via_name().to_lowercase())
+        };
+        Figures {
+            listening: self.listening.iter().map(at).collect(),
+            counters: self.counters.clone(),
+            open: self.connections.open(),
+        }
+    }
+
     /// Sends `message` over `flow`; never waits. A failure comes back as [`Inbound::FlowFailed`]
     /// where the transport notices it.
     pub fn send(&self, flow: Flow, message: &Message) {
@@ -157,8 +162,11 @@ impl Sip {
                 Some(socket) => socket.send(flow, message.bytes()),
                 None => false,
             },
-            _ => self.tcp.send(flow, message.bytes()),
+            _ => self.connections.send(flow, message.bytes()),
         };
         self.counters.add(move |c| if sent { &c.sent } else { &c.dropped });
     }
 }
+
+#[cfg(test)]
+mod tests;

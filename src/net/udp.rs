@@ -1,7 +1,7 @@
 //! SIP over UDP: one socket, one thread that waits for datagrams and parses them.
 //!
 //! Sending is done by whoever sends, without waiting: a full socket buffer drops the datagram,
-//! which SIP's retransmission makes good. A peer that cannot be reached, as the system or an ICMP
+//! which SIP's retransmission makes good. STUN's keep-alive is answered here (RFC 5626 §8). A peer that cannot be reached, as the system or an ICMP
 //! error says, is told of as a flow that failed (RFC 3261 §18.4).
 
 use std::io;
@@ -17,6 +17,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use super::{Counters, Deliver, Inbound, unreachable};
 use crate::sip::flow::{Flow, Transport};
 use crate::wire::sip::Message;
+use crate::wire::stun;
 
 /// How long the thread waits at most before it looks whether it is to stop.
 const STOP_CHECK: Duration = Duration::from_millis(200);
@@ -46,6 +47,10 @@ impl Socket {
     ) -> io::Result<Socket> {
         let socket =
             socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            // `[::]` and `0.0.0.0` are two listeners: an IPv4 peer must not appear as IPv6.
+            socket.set_only_v6(true)?;
+        }
         socket.bind(&address.into())?;
         // The kernel caps it at net.core.rmem_max; less is no error.
         let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
@@ -126,6 +131,10 @@ fn receive(
         if is_keep_alive(bytes) {
             continue;
         }
+        if stun::is_stun(bytes) {
+            answer_stun(socket, bytes, remote, counters);
+            continue;
+        }
         let flow = Flow { transport: Transport::Udp, local, remote };
         let inbound = match Message::parse(bytes) {
             Ok(message) => {
@@ -143,6 +152,20 @@ fn receive(
     }
 }
 
+/// Tells a phone that asks which address it is seen at (RFC 5626 §3.5.2): it learns that its NAT has
+/// forgotten it, and the NAT is reminded.
+fn answer_stun(socket: &socket2::Socket, bytes: &[u8], remote: SocketAddr, counters: &Counters) {
+    match stun::Request::parse(bytes) {
+        Some(request) => {
+            counters.add(|c| &c.pings);
+            // One that finds no room is asked for again.
+            let answer = request.answer(remote);
+            let _ = socket.send_to_with_flags(&answer, &remote.into(), libc::MSG_DONTWAIT);
+        }
+        None => counters.add(|c| &c.bad),
+    }
+}
+
 /// CRLF, zero bytes and the like hold a NAT's door open and want no answer over UDP.
 fn is_keep_alive(bytes: &[u8]) -> bool {
     bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0 | b' '))
@@ -153,6 +176,42 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
+
+    #[test]
+    fn all_addresses_of_both_families_are_two_listeners_of_one_port() {
+        let deliver: Deliver = Arc::new(|_| Ok(()));
+        let open = |address: &str, shown: &str| {
+            let at: SocketAddr = address.parse().expect("an address");
+            let shown = shown.parse().expect("an address");
+            Socket::open(at, shown, deliver.clone(), Arc::default())
+        };
+        let six = open("[::]:0", "::1").expect("a free port");
+        let four = open(&format!("0.0.0.0:{}", six.local().port()), "127.0.0.1");
+        assert_eq!(four.expect("the other family's").local().port(), six.local().port());
+    }
+
+    #[test]
+    fn a_stun_keep_alive_is_answered_with_the_address_it_came_from() {
+        let counters: Arc<Counters> = Arc::default();
+        let deliver: Deliver = Arc::new(|inbound| panic!("not for the switch: {inbound:?}"));
+        let shown = IpAddr::from([127, 0, 0, 1]);
+        let any = SocketAddr::new(shown, 0);
+        let socket = Socket::open(any, shown, deliver, counters.clone()).expect("a free port");
+        let phone = std::net::UdpSocket::bind(any).expect("a free port");
+        phone.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
+        let request = stun::Request { transaction: *b"belfry-stun.", unknown: Vec::new() };
+        let mut asked = b"\0\x01\0\0\x21\x12\xa4\x42".to_vec();
+        asked.extend(request.transaction);
+        // Broken ones get no answer, and cost the next nothing.
+        phone.send_to(&[&asked[..], b"x"].concat(), socket.local()).expect("sent");
+        phone.send_to(b"\r\n\r\n", socket.local()).expect("sent");
+        phone.send_to(&asked, socket.local()).expect("sent");
+        let mut answer = [0; 128];
+        let len = phone.recv(&mut answer).expect("an answer");
+        assert_eq!(answer[..len], request.answer(phone.local_addr().expect("an address")));
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        assert_eq!((count(&counters.pings), count(&counters.bad)), (1, 1));
+    }
 
     #[test]
     fn a_peer_that_is_not_there_is_told_of_as_a_flow_that_failed() {

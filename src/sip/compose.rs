@@ -65,13 +65,43 @@ pub fn with_body(builder: Builder, body: Option<(&str, &[u8])>) -> Builder {
     }
 }
 
-/// Our Contact towards a peer, for `user`.
-pub fn contact(hop: Hop, user: Option<&[u8]>) -> Uri {
+/// Our Contact towards a peer, for `user`; `secure`: the peer wants a SIPS one.
+pub fn contact(hop: Hop, user: Option<&[u8]>, secure: bool) -> Uri {
     let user = user.and_then(|user| core::str::from_utf8(user).ok());
     let uri = Uri::sip(user, hop.sent_by.ip(), Some(hop.sent_by.port()));
-    match hop.flow.transport.uri_param() {
+    reached_by(uri, hop.flow.transport, secure)
+}
+
+/// Our address as one that is reached by `transport`. `secure` makes it a SIPS URI where the
+/// transport is fit for one; then `tls` goes without saying (RFC 5630 §3.1.4).
+pub fn reached_by(uri: Uri, transport: Transport, secure: bool) -> Uri {
+    let secure = secure && transport.is_secure();
+    let named = match transport {
+        Transport::Tls if secure => None,
+        other => other.uri_param(),
+    };
+    let uri = if secure { uri.secured() } else { uri };
+    match named {
         Some(transport) => uri.with_param("transport", Some(transport)),
         None => uri,
+    }
+}
+
+/// Whether our Contact in a dialog that this INVITE begins must be a SIPS URI (RFC 3261 §12.1.1):
+/// its Request-URI is one, or the first of its route, or without a route its Contact.
+pub fn wants_sips(invite: &Message) -> bool {
+    let secure = |uri: &Uri| uri.as_sip().is_some_and(|sip| sip.secure);
+    if invite.uri().is_ok_and(|uri| secure(&uri)) {
+        return true;
+    }
+    match invite.record_routes().unwrap_or_default().first() {
+        Some(route) => secure(&route.uri),
+        None => match invite.contacts() {
+            Ok(wire::Contacts::List(list)) => {
+                list.first().is_some_and(|contact| secure(&contact.addr.uri))
+            }
+            _ => false,
+        },
     }
 }
 
@@ -144,4 +174,45 @@ pub fn again(
         builder = builder.body(&String::from_utf8_lossy(content_type), request.body());
     }
     builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sips_dialog_is_known_by_request_uri_route_or_contact() {
+        let invite = |uri: &str, more: &str| {
+            let text = format!(
+                "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/TLS h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n\
+                 To: <sip:b@h>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n{more}\r\n"
+            );
+            Message::parse(text.as_bytes()).expect("a message")
+        };
+        for (uri, more, wants) in [
+            ("sip:b@h", "Contact: <sip:a@h>\r\n", false),
+            ("sips:b@h", "Contact: <sip:a@h>\r\n", true),
+            ("sip:b@h", "Contact: <sips:a@h>\r\n", true),
+            ("sip:b@h", "Contact: <sips:a@h>\r\nRecord-Route: <sip:p;lr>\r\n", false),
+            ("sip:b@h", "Contact: <sip:a@h>\r\nRecord-Route: <sips:p;lr>,<sip:q;lr>\r\n", true),
+            ("tel:+86", "", false),
+        ] {
+            assert_eq!(wants_sips(&invite(uri, more)), wants, "{uri} {more}");
+        }
+    }
+
+    #[test]
+    fn a_contact_says_by_what_it_is_reached() {
+        let own = || Uri::parse(b"sip:b@h:5061").expect("a URI");
+        for (transport, secure, contact) in [
+            (Transport::Udp, true, "sip:b@h:5061"),
+            (Transport::Tcp, false, "sip:b@h:5061;transport=tcp"),
+            (Transport::Tls, false, "sip:b@h:5061;transport=tls"),
+            (Transport::Tls, true, "sips:b@h:5061"),
+            (Transport::Ws, true, "sip:b@h:5061;transport=ws"),
+            (Transport::Wss, true, "sips:b@h:5061;transport=ws"),
+        ] {
+            assert_eq!(reached_by(own(), transport, secure).to_string(), contact);
+        }
+    }
 }

@@ -32,6 +32,11 @@ impl Transport {
         !matches!(self, Transport::Udp)
     }
 
+    /// True when nobody on the way can read or change what is said.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
+    }
+
     /// The name in a Via header (`SIP/2.0/UDP`).
     pub const fn via_name(self) -> &'static str {
         match self {

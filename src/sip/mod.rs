@@ -39,7 +39,7 @@ pub mod transactions;
 
 pub use agent::{Action, Agent, AgentConfig, Counts, Limits, Stats};
 pub use command::{Body, By, ClientTxn, Command, CommandError, Headers};
-pub use compose::ALLOW;
+pub use compose::{ALLOW, reached_by};
 pub use digest::Credentials;
 pub use event::{End, Event, OfferKind, SessionId};
 pub use flow::{Flow, Transport};

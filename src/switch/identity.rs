@@ -7,7 +7,7 @@
 //! marked as private (RFC 3325 §9.3).
 
 use crate::config::{SendDiversion, SendIdentity};
-use crate::sip::{Flow, Headers};
+use crate::sip::{self, Flow, Headers};
 use crate::wire::sip::{Host, Name, NameAddr, ToWire, Uri};
 
 /// The user part and host of somebody who is not to be known.
@@ -106,14 +106,12 @@ impl Shown {
         })
     }
 
-    /// Our Contact on `flow`.
-    pub(super) fn contact(&self, flow: Flow) -> Uri {
+    /// Our Contact on `flow` towards `target`: a SIPS URI where that is one (RFC 3261 §8.1.1.8).
+    pub(super) fn contact(&self, flow: Flow, target: &Uri) -> Uri {
         let host = Host::from(flow.local.ip());
         let contact = Uri::sip(self.open().0, host, Some(flow.local.port()));
-        match flow.transport.uri_param() {
-            Some(transport) => contact.with_param("transport", Some(transport)),
-            None => contact,
-        }
+        let secure = target.as_sip().is_some_and(|sip| sip.secure);
+        sip::reached_by(contact, flow.transport, secure)
     }
 }
 
@@ -152,7 +150,8 @@ mod tests {
 
     fn written(shown: &Shown) -> (String, String) {
         let from = shown.from("care.example").expect("a host").to_bytes();
-        let contact = shown.contact(flow(Transport::Tcp)).to_string();
+        let target = Uri::parse(b"sip:1001@10.0.0.9").expect("a URI");
+        let contact = shown.contact(flow(Transport::Tcp), &target).to_string();
         (String::from_utf8(from).expect("text"), contact)
     }
 
@@ -199,6 +198,22 @@ mod tests {
             ["History-Info: <sip:4008001234@care.example>;index=1, \
               <sip:5@10.0.0.9;cause=302>;index=1.1"]
         );
+    }
+
+    #[test]
+    fn a_sips_target_is_shown_a_sips_contact() {
+        let shown = Shown::new([Some("1002")], None);
+        for (transport, target, contact) in [
+            (Transport::Tls, "sips:1001@h", "sips:1002@10.0.0.5:5060"),
+            (Transport::Tls, "sip:1001@h;transport=tls", "sip:1002@10.0.0.5:5060;transport=tls"),
+            (Transport::Wss, "sips:1001@h.invalid", "sips:1002@10.0.0.5:5060;transport=ws"),
+            (Transport::Wss, "sip:1001@h.invalid", "sip:1002@10.0.0.5:5060;transport=ws"),
+            // It cannot be kept; the call is not refused for that.
+            (Transport::Tcp, "sips:1001@h", "sip:1002@10.0.0.5:5060;transport=tcp"),
+        ] {
+            let target = Uri::parse(target.as_bytes()).expect("a URI");
+            assert_eq!(shown.contact(flow(transport), &target).to_string(), contact);
+        }
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub use console::{Reply, Request};
 use fact::{Fact, FactKind};
 pub use io::{DiskCommand, DiskEvent, Input, Level, Output, RequestId};
 use leg::Leg;
+pub use outbound::sip_transport;
 
 /// What the switch needs to know besides the configuration.
 pub struct Setup {

@@ -116,13 +116,14 @@ impl Switch {
             }
             _ => NameAddr::new(target.clone()),
         };
+        let contact = shown.contact(flow, &target);
         let invite = sip::Command::Invite {
             session,
             flow,
             target,
             from: shown.from(&carrier.domain(&self.config))?,
             to,
-            contact: shown.contact(flow),
+            contact,
             sdp: None,
             headers,
             credentials: carrier.credentials(),
@@ -283,9 +284,12 @@ pub(super) fn credentials(gateway: &crate::config::Gateway) -> Option<sip::Crede
 }
 
 /// The configuration's transport as the agent's.
-pub(super) fn sip_transport(transport: crate::config::Transport) -> Transport {
+pub fn sip_transport(transport: crate::config::Transport) -> Transport {
     match transport {
         crate::config::Transport::Udp => Transport::Udp,
         crate::config::Transport::Tcp => Transport::Tcp,
+        crate::config::Transport::Tls => Transport::Tls,
+        crate::config::Transport::Ws => Transport::Ws,
+        crate::config::Transport::Wss => Transport::Wss,
     }
 }

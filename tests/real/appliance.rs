@@ -1,7 +1,7 @@
 //! The binary under test: `belfry serve` with a configuration and prompts of the test's own.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -35,6 +35,11 @@ pub struct Setup {
     pub srtp: &'static [&'static str],
     /// `[media] workers`; none: as many as the machine has cores for.
     pub workers: Option<u8>,
+    /// Whether it listens over TLS (5061), WebSocket (5066) and secure WebSocket (5067) too, with a
+    /// certificate that it has signed itself.
+    pub secure: bool,
+    /// Whether it has a second network, in IPv6: this port of `::1`, UDP and TCP.
+    pub ipv6: Option<u16>,
 }
 
 impl Setup {
@@ -42,7 +47,8 @@ impl Setup {
     pub fn new() -> Setup {
         let gateway = SocketAddr::from((address::fresh(), 5060));
         let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
-        Setup { gateway, phones, sample: false, codecs: None, srtp: &[], workers: None }
+        let (sample, secure) = (false, false);
+        Setup { gateway, phones, sample, codecs: None, srtp: &[], workers: None, secure, ipv6: None }
     }
 
     /// What is served without a configuration file.
@@ -108,6 +114,12 @@ impl Appliance {
         serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())
     }
 
+    /// Puts a new certificate in the place of its own, and gives the fingerprint. It is not shown
+    /// before a reload.
+    pub fn new_certificate(&self) -> [u8; 32] {
+        certificate(self.dir.path(), self.sip.ip())
+    }
+
     /// As [`Appliance::ask`]; a refusal fails the test.
     pub fn console(&self, command: &str) -> Value {
         self.ask(command).unwrap_or_else(|error| panic!("console '{command}': {error}"))
@@ -163,6 +175,11 @@ impl Appliance {
         self.running.printed()
     }
 
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&mut self, name: &str) {
+        self.running.signal(name);
+    }
+
     /// Stops it as systemd does; it must go in peace.
     pub fn stop(mut self) {
         self.running.terminate();
@@ -213,6 +230,22 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
         dir = dir.display(),
         gateway = setup.gateway,
     );
+    if let Some(port) = setup.ipv6 {
+        let more = format!("\"udp:[::1]:{port}\", \"tcp:[::1]:{port}\"");
+        text = text.replace(":5060\"]\n", &format!(":5060\", {more}]\n"));
+        let own = format!("address = \"{ip}\"\nports");
+        text = text.replace(&own, &format!("address = [\"{ip}\", \"::1\"]\nports"));
+    }
+    if setup.secure {
+        let more = format!("\"tls:{ip}:5061\", \"ws:{ip}:5066\", \"wss:{ip}:5067\"");
+        text = text.replace(":5060\"]\n", &format!(":5060\", {more}]\n"));
+        let _ = writeln!(
+            text,
+            "[[certificate]]\nchain = \"{0}/own.pem\"\nkey = \"{0}/own.key\"",
+            dir.display()
+        );
+        certificate(dir, ip.into());
+    }
     if let Some(codecs) = setup.codecs {
         text = text.replace("[media]\n", &format!("[media]\ncodecs = {codecs}\n"));
     }
@@ -226,6 +259,15 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
         let _ = writeln!(text, "srtp = \"{srtp}\"");
     }
     text
+}
+
+/// Writes a certificate for `ip` and its key; gives its fingerprint.
+fn certificate(dir: &Path, ip: IpAddr) -> [u8; 32] {
+    let made = belfry::net::tls::self_signed::self_signed(&[ip.to_string()], 90);
+    let made = made.expect("a certificate is made");
+    std::fs::write(dir.join("own.key"), made.key).expect("the key is written");
+    std::fs::write(dir.join("own.pem"), made.certificate).expect("the certificate is written");
+    made.fingerprint
 }
 
 fn serve(dir: &Path) -> Running {

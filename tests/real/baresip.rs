@@ -27,7 +27,7 @@ pub struct Phone<'a> {
     pub number: &'a str,
     /// The tone that it speaks.
     pub hz: f64,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `tls`.
     pub transport: &'a str,
     /// Whether it answers at once; else on [`Baresip::answer`].
     pub answers: bool,
@@ -60,7 +60,8 @@ pub struct Baresip {
     running: Running,
     control: TcpStream,
     heard: Arc<Mutex<Inbox>>,
-    server: SocketAddr,
+    /// What stands behind the `@` of whom it calls.
+    server: String,
     dir: Folder,
 }
 
@@ -92,7 +93,9 @@ impl Baresip {
         let dir = Folder::new("baresip-");
         let control = SocketAddr::from((address::fresh(), 4444));
         let own = belfry.setup.password(phone.number);
-        configure(dir.path(), belfry.sip, &phone, &own, control);
+        let port = if phone.transport == "tls" { 5061 } else { belfry.sip.port() };
+        let server = SocketAddr::new(belfry.sip.ip(), port);
+        configure(dir.path(), server, &phone, &own, control);
         let mut command = Command::new("baresip");
         command.args(["-s", "-f"]).arg(dir.path()).env("HOME", dir.path());
         let running =
@@ -101,7 +104,11 @@ impl Baresip {
         let Some(stream) = stream else { panic!("baresip is up: {}", running.printed()) };
         let heard = Arc::new(Mutex::new(Inbox::default()));
         listen(stream.try_clone().expect("a second handle"), heard.clone());
-        Baresip { running, control: stream, heard, server: belfry.sip, dir }
+        let server = match phone.transport {
+            "tls" => format!("{server};transport=tls"),
+            _ => server.to_string(),
+        };
+        Baresip { running, control: stream, heard, server, dir }
     }
 
     /// Does a command; gives its answer's text.

@@ -92,9 +92,15 @@ impl Running {
 
     /// Asks it to end, as systemd does.
     pub fn terminate(&mut self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&mut self, name: &str) {
         if self.alive() {
             let id = self.child.id().to_string();
-            let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status();
+            let script = format!("kill -{name} \"$0\"");
+            let sent = Command::new("sh").args(["-c", &script, &id]).status();
             assert!(sent.is_ok_and(|status| status.success()), "no signal to {} {id}", self.name);
         }
     }

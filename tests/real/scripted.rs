@@ -23,8 +23,20 @@ pub fn caller(live: &Live, belfry: &Appliance, hz: f64) -> Which {
 
 /// A phone that answers after a moment, registered.
 pub fn phone(live: &Live, belfry: &Appliance, number: &str, hz: f64) -> Which {
-    let setup =
-        setup(belfry, address::fresh().into(), number, Some(belfry.setup.password(number)), hz);
+    phone_at(live, belfry, number, hz, belfry.sip, address::fresh().into())
+}
+
+/// The same, at an address of another network; `server` is the appliance there.
+pub fn phone_at(
+    live: &Live,
+    belfry: &Appliance,
+    number: &str,
+    hz: f64,
+    server: SocketAddr,
+    ip: IpAddr,
+) -> Which {
+    let own = setup(belfry, ip, number, Some(belfry.setup.password(number)), hz);
+    let setup = Setup { server, ..own };
     let which = live.add(setup, Rng::from_seed(hz.to_bits())).expect("sockets of our own address");
     live.with(which, |phone, now| phone.register(now));
     let answered = live.wait(which, PATIENCE, |phone| phone.registered.is_some());

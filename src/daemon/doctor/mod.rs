@@ -3,12 +3,14 @@
 //! ```text
 //!  files ─▶ configuration ─┬─ machine   clock, cores, real time, how RTP is had, file limit
 //!                          ├─ network   addresses, ports, gateways
+//!                          ├─ certificates  for whom, until when
 //!                          └─ storage   directories, room for recordings, records, prompts
 //! ```
 //!
 //! It changes nothing, and it may run beside the appliance. Not here: what is wrong in the files
 //! themselves (`belfry check`), how the appliance is doing (`show status` on the console).
 
+mod certificates;
 mod machine;
 mod network;
 mod storage;
@@ -77,7 +79,8 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         false => Finding::ok("appliance", "does not run"),
     }];
     findings.extend(machine::look(&loaded));
-    findings.extend(network::look(config, runs));
+    findings.extend(network::look(config, &loaded.tls, runs));
+    findings.extend(certificates::look(&loaded.tls));
     findings.extend(storage::look(&loaded, args.records));
     let count = |state| findings.iter().filter(|f| f.state == state).count();
     let (errors, warnings) = (count(State::Error), count(State::Warning));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Finding;
 use crate::config::{Config, SipAddress, Transport};
 use crate::engine::pool;
+use crate::net::tls::{Material, Tls};
 use crate::wire::sip::Message;
 
 /// How long a gateway may take to answer.
@@ -14,14 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of an answer that are looked at.
 const ANSWER: usize = 4_096;
 
-pub(super) fn look(config: &Config, runs: bool) -> Vec<Finding> {
+pub(super) fn look(config: &Config, material: &Material, runs: bool) -> Vec<Finding> {
     let mut findings: Vec<_> = config.media_addresses().into_iter().map(address).collect();
     if !runs {
         findings.extend(config.sip.listen.iter().map(sip_port));
         findings.extend(config.media_addresses().into_iter().map(|ip| rtp_ports(config, ip)));
     }
     let gateways = config.gateways.iter();
-    findings.extend(gateways.map(|g| gateway(g.name.as_str(), ask(config, g.address.0))));
+    findings.extend(gateways.map(|g| gateway(g.name.as_str(), ask(config, material, g.address.0))));
     findings
 }
 
@@ -44,7 +45,7 @@ fn address(ip: IpAddr) -> Finding {
 fn sip_port(listener: &SipAddress) -> Finding {
     let opened = match listener.transport {
         Transport::Udp => UdpSocket::bind(listener.addr).map(drop),
-        Transport::Tcp => TcpListener::bind(listener.addr).map(drop),
+        _ => TcpListener::bind(listener.addr).map(drop),
     };
     match opened {
         Ok(()) => Finding::ok("SIP port", format!("{listener} is free")),
@@ -87,7 +88,7 @@ fn gateway(name: &str, asked: io::Result<(u16, Duration)>) -> Finding {
 }
 
 /// Asks by OPTIONS (RFC 3261 §11), from a port of its own: what status comes, after how long.
-fn ask(config: &Config, gateway: SipAddress) -> io::Result<(u16, Duration)> {
+fn ask(config: &Config, material: &Material, gateway: SipAddress) -> io::Result<(u16, Duration)> {
     let begun = Instant::now();
     let own = own_address(config, gateway.addr.ip());
     let mut answer = [0; ANSWER];
@@ -99,7 +100,8 @@ fn ask(config: &Config, gateway: SipAddress) -> io::Result<(u16, Duration)> {
             socket.send(options(socket.local_addr()?, gateway).as_bytes())?;
             socket.recv(&mut answer)
         }
-        Transport::Tcp => {
+        Transport::Tls => ask_over_tls(material, gateway, &mut answer),
+        _ => {
             let mut stream = TcpStream::connect_timeout(&gateway.addr, PATIENCE)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.write_all(options(stream.local_addr()?, gateway).as_bytes())?;
@@ -115,6 +117,24 @@ fn ask(config: &Config, gateway: SipAddress) -> io::Result<(u16, Duration)> {
     Ok((status, begun.elapsed()))
 }
 
+/// As [`ask`], over TLS.
+fn ask_over_tls(material: &Material, gateway: SipAddress, answer: &mut [u8]) -> io::Result<usize> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let tls = Tls::default();
+    tls.renew(material).map_err(io::Error::other)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = async {
+        let stream = tokio::net::TcpStream::connect(gateway.addr).await?;
+        let own = stream.local_addr()?;
+        let mut stream = tls.connect(stream, gateway.addr).await.map_err(io::Error::other)?;
+        stream.write_all(options(own, gateway).as_bytes()).await?;
+        stream.flush().await?;
+        stream.read(answer).await
+    };
+    let limited = async { tokio::time::timeout(PATIENCE, asked).await };
+    runtime.block_on(limited).unwrap_or_else(|_| Err(io::ErrorKind::WouldBlock.into()))
+}
+
 /// Our address of the gateway's family; where a listener has none of its own the kernel chooses.
 fn own_address(config: &Config, gateway: IpAddr) -> IpAddr {
     let mut own = config.sip.listen.iter().map(|listener| listener.addr.ip());
@@ -125,10 +145,7 @@ fn own_address(config: &Config, gateway: IpAddr) -> IpAddr {
 }
 
 fn options(own: SocketAddr, gateway: SipAddress) -> String {
-    let transport = match gateway.transport {
-        Transport::Udp => "UDP",
-        Transport::Tcp => "TCP",
-    };
+    let transport = crate::switch::sip_transport(gateway.transport).via_name();
     let (port, at, ip) = (own.port(), gateway.addr, own.ip());
     format!(
         "OPTIONS sip:{at} SIP/2.0\r\nVia: SIP/2.0/{transport} {own};branch=z9hG4bKdoctor{port};rport\r\n\
@@ -159,7 +176,7 @@ mod tests {
             let answer = crate::wire::sip::Builder::response_to(&asked, 404, "").build().unwrap();
             there.send_to(answer.bytes(), from).unwrap();
         });
-        let (status, _) = ask(&embedded(), at).unwrap();
+        let (status, _) = ask(&embedded(), &Material::default(), at).unwrap();
         answers.join().unwrap();
         assert_eq!(status, 404);
     }
@@ -168,7 +185,9 @@ mod tests {
     fn one_that_is_not_there_is_a_warning_with_a_reason() {
         let gone = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         for transport in [Transport::Udp, Transport::Tcp] {
-            let found = gateway("e1", ask(&embedded(), SipAddress { transport, addr: gone }));
+            let found =
+                ask(&embedded(), &Material::default(), SipAddress { transport, addr: gone });
+            let found = gateway("e1", found);
             assert_eq!(found.state, State::Warning);
             assert!(found.found.contains("e1 does not answer"), "{found:?}");
         }

@@ -41,6 +41,8 @@ impl Session {
         let tag = core.token();
         let dialog = Dialog::called(invite, via, tag, flow)?;
         let user = invite.uri().ok().and_then(|uri| uri.user().map(|user| user.into_owned()));
+        let secure = compose::wants_sips(invite);
+        let contact = compose::contact(core.hop(flow), user.as_deref(), secure);
         let offered = described(invite).is_some();
         let expires = invite.expires().ok().flatten();
         let expires = expires.map(|s| now + Duration::from_secs(u64::from(s)));
@@ -59,7 +61,7 @@ impl Session {
             usage: Usage::Incoming,
             exchange: Exchange::Theirs { by: Carrier::Invite, offered },
             tag,
-            contact: compose::bracketed(&compose::contact(core.hop(flow), user.as_deref())).into(),
+            contact: compose::bracketed(&contact).into(),
             setup: Setup::Called(called),
             dialog: Some(dialog),
             unacked: None,

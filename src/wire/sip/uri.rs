@@ -148,6 +148,14 @@ impl Uri {
         }
     }
 
+    /// The same as `sips:`; does nothing to another scheme.
+    pub fn secured(mut self) -> Uri {
+        if let Uri::Sip(sip) = &mut self {
+            sip.secure = true;
+        }
+        self
+    }
+
     /// Adds or replaces a URI parameter of a SIP or tel URI; does nothing to another.
     pub fn with_param(mut self, name: &str, value: Option<&str>) -> Uri {
         if let Uri::Sip(SipUri { params, .. }) | Uri::Tel(TelUri { params, .. }) = &mut self {

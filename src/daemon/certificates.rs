@@ -1,0 +1,205 @@
+//! The certificates of the configuration: read, checked, and read again when their files change.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use super::files::Fault;
+use crate::config::{At, Certificate, Config, Transport};
+use crate::net::tls::certificate::{Identity, Standing, Unusable, certificates, day};
+use crate::net::tls::{Material, Peer, Refused, Tls};
+
+/// Reads every file that TLS needs. What cannot be used is an error at its place in the
+/// configuration, which faults call `name`; what is over or near its end is a warning.
+pub(super) fn read(config: &Config, name: &str) -> (Material, Vec<Fault>) {
+    let mut faults = Vec::new();
+    let unusable = |at: At, error: &Unusable| fault(name, at, true, error, error.remedy());
+    let mut identities = Vec::new();
+    for certificate in &config.certificates {
+        match Identity::read(&certificate.chain, &certificate.key) {
+            Ok(identity) => {
+                faults.extend(standing(name, certificate, &identity));
+                identities.push(identity);
+            }
+            Err(error) => faults.push(unusable(certificate.at, &error)),
+        }
+    }
+    let mut authorities = |path: &Option<PathBuf>, key| {
+        let read = certificates(path.as_ref()?);
+        read.map_err(|error| faults.push(unusable(config.place("tls", key), &error))).ok()
+    };
+    let ca = authorities(&config.tls.ca, "ca");
+    let client_ca = authorities(&config.tls.client_ca, "client_ca");
+    (Material { identities, ca, client_ca, peers: peers(config) }, faults)
+}
+
+/// A certificate that holds no longer, not yet, or not for long.
+fn standing(name: &str, certificate: &Certificate, identity: &Identity) -> Option<Fault> {
+    let facts = &identity.facts;
+    let (what, remedy) = match facts.standing(SystemTime::now()) {
+        Standing::Good => return None,
+        Standing::Ending(left) => {
+            let days = left.as_secs() / 86_400;
+            (format!("holds until {}: {days} days", day(facts.until)), "renew it")
+        }
+        Standing::Over => {
+            (format!("is over since {}: peers refuse it", day(facts.until)), "renew it")
+        }
+        Standing::NotYet => {
+            (format!("holds only from {}", day(facts.from)), "see that the clock is right")
+        }
+    };
+    let what = format!("the certificate {} {what}", identity.chain.display());
+    Some(fault(name, certificate.at, false, &what, remedy))
+}
+
+fn fault(
+    name: &str,
+    at: At,
+    error: bool,
+    what: &dyn std::fmt::Display,
+    remedy: &'static str,
+) -> Fault {
+    let (file, what, remedy) = (name.to_owned(), what.to_string(), remedy.to_owned());
+    Fault { file, line: at.line, column: at.column, error, what, remedy }
+}
+
+/// The gateways that are called over TLS.
+fn peers(config: &Config) -> Vec<Peer> {
+    let secure = config.gateways.iter().filter(|g| g.address.0.transport == Transport::Tls);
+    secure
+        .map(|gateway| Peer {
+            address: gateway.address.0.addr,
+            who: format!("gateway {}", gateway.name),
+            name: gateway.tls_name.as_ref().map(ToString::to_string),
+            pin: gateway.tls_pin.map(|pin| pin.0),
+        })
+        .collect()
+}
+
+/// When each file of certificates was written last, and its size.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Written(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
+
+impl Written {
+    /// How they stand on the disk now.
+    pub(super) fn now(config: &Config) -> Written {
+        let own = config.certificates.iter().flat_map(|c| [&c.chain, &c.key]);
+        let all = own.chain(&config.tls.ca).chain(&config.tls.client_ca);
+        let about = |path: &PathBuf| {
+            let about = std::fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len()))
+        };
+        Written(all.map(|path| (path.clone(), about(path))).collect())
+    }
+}
+
+/// The certificates that are in force.
+pub(super) struct InForce {
+    tls: Tls,
+    /// Their files, as they were when they were read.
+    written: Mutex<Written>,
+}
+
+impl InForce {
+    pub(super) fn new(tls: Tls, written: Written) -> InForce {
+        InForce { tls, written: Mutex::new(written) }
+    }
+
+    /// Puts others in force, or nothing of them.
+    pub(super) fn put(&self, material: &Material, written: Written) -> Result<(), Refused> {
+        self.tls.renew(material)?;
+        *self.written.lock().expect("no holder panics") = written;
+        Ok(())
+    }
+
+    /// Reads those anew whose files have changed. What cannot be used is told once.
+    pub(super) fn renew(&self, config: &Config) {
+        let now = Written::now(config);
+        let mut written = self.written.lock().expect("no holder panics");
+        if *written == now {
+            return;
+        }
+        *written = now;
+        let (material, faults) = read(config, "certificates");
+        for fault in &faults {
+            tracing::warn!("{fault}");
+        }
+        // A file may be half-written: what is in force stays until it is changed again.
+        if faults.iter().any(|fault| fault.error) {
+            tracing::error!("the changed certificates cannot be used; the earlier ones stay");
+            return;
+        }
+        match self.tls.renew(&material) {
+            Ok(()) => tracing::info!("certificates: read anew, their files have changed"),
+            Err(why) => tracing::error!("certificates: {why}; the earlier ones stay"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::tls::self_signed::self_signed;
+
+    fn config(dir: &std::path::Path, more: &str) -> Config {
+        let text = format!(
+            "[sip]\nlisten = \"tls:127.0.0.1\"\n[[certificate]]\nchain = \"{0}/c.pem\"\n\
+             key = \"{0}/c.key\"\n{more}",
+            dir.display()
+        );
+        Config::parse(&text).expect("a configuration").0
+    }
+
+    fn write(dir: &std::path::Path, days: u32) {
+        let made = self_signed(&["care.example".into()], days).expect("made");
+        std::fs::write(dir.join("c.pem"), made.certificate).expect("written");
+        std::fs::write(dir.join("c.key"), made.key).expect("written");
+    }
+
+    #[test]
+    fn a_certificate_near_its_end_is_a_warning_and_one_that_is_missing_an_error() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = config(dir.path(), "[tls]\nclient_ca = \"/nowhere.pem\"\n");
+        let told = || {
+            let (material, faults) = read(&config, "belfry.toml");
+            (material.identities.len(), faults.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let (count, faults) = told();
+        assert_eq!((count, faults.len()), (0, 2), "{faults:?}");
+        assert!(faults[0].starts_with("belfry.toml:3:1: error: "), "{faults:?}");
+        assert!(faults[0].contains("c.pem: No such file"), "{faults:?}");
+        assert!(faults[1].starts_with("belfry.toml:7:13: error: /nowhere.pem"), "{faults:?}");
+        write(dir.path(), 20);
+        let (count, faults) = told();
+        assert_eq!((count, faults.len()), (1, 2), "{faults:?}");
+        assert!(faults[0].contains("warning") && faults[0].contains("19 days"), "{faults:?}");
+        write(dir.path(), 0);
+        assert!(told().1[0].contains("is over since"));
+        write(dir.path(), 90);
+        assert_eq!(told().1.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_changed_is_seen() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = config(dir.path(), "");
+        let before = Written::now(&config);
+        assert_eq!(Written::now(&config), before);
+        write(dir.path(), 90);
+        assert_ne!(Written::now(&config), before);
+    }
+
+    #[test]
+    fn gateways_over_tls_are_peers() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = config(
+            dir.path(),
+            "[[gateway]]\nname = \"a\"\naddress = \"tls:10.0.0.9\"\ntls_name = \"gw.example\"\n\
+             [[gateway]]\nname = \"b\"\naddress = \"tcp:10.0.0.10\"\n",
+        );
+        let [peer] = &peers(&config)[..] else { panic!("one is over TLS") };
+        assert_eq!(peer.address.to_string(), "10.0.0.9:5061");
+        assert_eq!((peer.who.as_str(), peer.name.as_deref()), ("gateway a", Some("gw.example")));
+    }
+}

@@ -1,0 +1,335 @@
+//! One connection's life: its handshakes, messages both ways, its end.
+//!
+//! ```text
+//!  TCP ──────────────────────────┐
+//!  TCP ─▶ TLS ───────────────────┴─▶ a stream of bytes: framed by Content-Length ─┐
+//!  TCP ─▶ (TLS) ─▶ HTTP upgrade ───▶ WebSocket: a message in each frame ──────────┴─▶ the end
+//!
+//!  broken message, its end known    (§18.3) ─▶ told: 400 ─────────────────▶ the next message
+//!  the end of a message not known           ─▶ told: 400 ─▶ LAST_WORD ─┐
+//!  a message that does not become whole     ─▶ counted ────────────────┴─▶ FIN, LINGER, closed
+//! ```
+//!
+//! Bounds: bytes a peer may leave unread, the time a message may take to arrive whole, a handshake
+//! to be done, and a connection to stay silent.
+
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::complaint::and_more;
+use super::connections::Shared;
+use super::{Inbound, websocket};
+use crate::sip::flow::{Flow, Transport};
+use crate::wire::sip::{Frame, Framer, Limits, ParseError};
+
+/// Nothing at all for this long, not even a keep-alive: the peer is gone.
+const IDLE: Duration = Duration::from_secs(3_700);
+/// A begun message must be whole after this long.
+pub(super) const WHOLE_MESSAGE: Duration = Duration::from_secs(30);
+/// A connection must stand after this long: the SYN is sent thrice, and a request that is not
+/// answered after 10 T1 has time left for another way.
+const CONNECT: Duration = Duration::from_millis(3_500);
+/// After so much silence the kernel asks whether the peer is there, so often, and gives it up after
+/// so many questions without an answer: NATs forget silent connections, and phones lose theirs.
+const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_TRIES: u32 = 4;
+/// How long the switch has for its 400 before a connection is closed.
+const LAST_WORD: Duration = Duration::from_millis(300);
+/// How long, and for how many bytes, a connection that we have closed takes what the peer still
+/// sends. A socket closed with bytes unread resets the connection, and the reset overtakes the 400
+/// (RFC 1122 §4.2.2.13).
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 << 10;
+
+/// One connection.
+pub(super) struct Connection {
+    flow: Flow,
+    number: u64,
+    ends: Ends,
+    shared: Shared,
+}
+
+/// The far ends of a connection's queue.
+pub(super) struct Ends {
+    pub(super) queued: mpsc::Receiver<Vec<u8>>,
+    pub(super) cuts: oneshot::Receiver<()>,
+}
+
+/// Waits until the connection is to be cut; for ever when it is only forgotten.
+async fn cut(cuts: &mut oneshot::Receiver<()>) {
+    if cuts.await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// What every connection has. A system that refuses one of them serves without it.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let keep_alive = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_AFTER)
+        .with_interval(KEEP_ALIVE_EVERY)
+        .with_retries(KEEP_ALIVE_TRIES);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
+}
+
+impl Connection {
+    pub(super) fn new(flow: Flow, number: u64, ends: Ends, shared: Shared) -> Connection {
+        Connection { flow, number, ends, shared }
+    }
+
+    /// Opens it, because something is to be sent.
+    pub(super) async fn connect(mut self) {
+        let opened = tokio::select! {
+            opened = timeout(CONNECT, TcpStream::connect(self.flow.remote)) => opened,
+            () = cut(&mut self.ends.cuts) => return self.end().await,
+        };
+        let Ok(Ok(stream)) = opened else { return self.end().await };
+        prepare(&stream);
+        if self.flow.transport == Transport::Tcp {
+            let (reader, writer) = stream.into_split();
+            return self.talk(reader, writer).await;
+        }
+        let shaken = tokio::select! {
+            shaken = self.shared.tls.connect(stream, self.flow.remote) => shaken,
+            () = cut(&mut self.ends.cuts) => return self.end().await,
+        };
+        match shaken {
+            Ok(stream) => {
+                let (reader, writer) = tokio::io::split(stream);
+                self.talk(reader, writer).await;
+            }
+            Err(fault) => {
+                self.complain("TLS to", &fault);
+                self.end().await;
+            }
+        }
+    }
+
+    /// Takes on one that came in.
+    pub(super) async fn accepted(self, stream: TcpStream) {
+        prepare(&stream);
+        match self.flow.transport {
+            Transport::Tls | Transport::Wss => self.secure(stream).await,
+            Transport::Ws => {
+                let place = self.shared.handshake();
+                self.upgrade(stream, place).await;
+            }
+            Transport::Tcp | Transport::Udp => {
+                let (reader, writer) = stream.into_split();
+                self.talk(reader, writer).await;
+            }
+        }
+    }
+
+    /// Shakes hands with who has connected.
+    async fn secure(self, stream: TcpStream) {
+        let Some(place) = self.shared.handshake() else {
+            self.shared.counters.add(|c| &c.refused);
+            return self.vanish();
+        };
+        let web = self.flow.transport == Transport::Wss;
+        match self.shared.tls.accept(stream, web).await {
+            Ok(stream) if web => self.upgrade(stream, Some(place)).await,
+            Ok(stream) => {
+                drop(place);
+                let (reader, writer) = tokio::io::split(stream);
+                self.talk(reader, writer).await;
+            }
+            Err(fault) => {
+                self.complain("TLS from", &fault);
+                self.vanish();
+            }
+        }
+    }
+
+    /// From HTTP to WebSocket; `place` is the connection's among those that shake hands.
+    async fn upgrade<S>(mut self, stream: S, place: Option<super::connections::Handshaking>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        if place.is_none() {
+            self.shared.counters.add(|c| &c.refused);
+            return self.vanish();
+        }
+        match websocket::accept(stream, &self.shared.origins).await {
+            Ok(socket) => {
+                drop(place);
+                let shared = &self.shared;
+                tokio::select! {
+                    () = websocket::talk(socket, self.flow, &mut self.ends.queued, shared) => {}
+                    () = cut(&mut self.ends.cuts) => {}
+                }
+                self.end().await;
+            }
+            Err(fault) => {
+                self.complain("WebSocket from", &fault);
+                self.vanish();
+            }
+        }
+    }
+
+    /// Messages both ways over a stream of bytes, until its end.
+    async fn talk<R, W>(mut self, mut reader: R, mut writer: W)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let (pong, pongs) = mpsc::channel(4);
+        let over = tokio::select! {
+            over = read(&mut reader, self.flow, pong, &self.shared) => over,
+            () = write(&mut writer, &mut self.ends.queued, pongs) => Over::Gone,
+            () = cut(&mut self.ends.cuts) => Over::Gone,
+        };
+        if over == Over::Broken {
+            close_gently(reader, writer).await;
+        }
+        self.end().await;
+    }
+
+    /// One line on a handshake that failed; of one source not too often.
+    fn complain(&self, how: &str, fault: &dyn std::fmt::Display) {
+        self.shared.counters.add(|c| &c.handshakes);
+        let source = self.flow.remote;
+        let now = Instant::now().into_std();
+        if let Some(left_out) = self.shared.complaints.of(source.ip(), now) {
+            tracing::warn!("{how} {source}: {fault}{}", and_more(left_out));
+        }
+    }
+
+    /// Says that the flow is over, unless a newer connection has its place.
+    async fn end(self) {
+        if self.shared.forget(self.flow, self.number) {
+            self.shared.deliver(Inbound::FlowFailed(self.flow)).await;
+        }
+    }
+
+    /// Ends before anything came that the switch could know it by.
+    fn vanish(self) {
+        self.shared.forget(self.flow, self.number);
+    }
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Over {
+    /// The peer closed it, or is gone.
+    Gone,
+    /// We close it: where its next message begins cannot be known.
+    Broken,
+}
+
+async fn read<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    flow: Flow,
+    pong: mpsc::Sender<()>,
+    shared: &Shared,
+) -> Over {
+    let mut framer = Framer::new(Limits::default());
+    let mut buffer = vec![0; 16 << 10];
+    // Since when the message has been coming of which a part is here.
+    let mut begun: Option<Instant> = None;
+    loop {
+        let until = begun.map_or_else(|| Instant::now() + IDLE, |at| at + WHOLE_MESSAGE);
+        let len = match timeout_at(until, reader.read(&mut buffer)).await {
+            Ok(Ok(len)) if len > 0 => len,
+            Err(_) if begun.is_some() => {
+                shared.counters.add(|c| &c.bad);
+                tracing::warn!("SIP from {}: a message did not come whole: closed", flow.remote);
+                return Over::Broken;
+            }
+            _ => return Over::Gone,
+        };
+        framer.push(&buffer[..len]);
+        let mut whole = false;
+        for frame in framer.by_ref() {
+            whole = true;
+            match frame {
+                // A peer that pings faster than it reads the answers can miss one.
+                Ok(Frame::Ping) => drop(pong.try_send(())),
+                Ok(Frame::Message(message)) => {
+                    shared.counters.add(|c| &c.received);
+                    shared.deliver(Inbound::Message(flow, message)).await;
+                }
+                Err(error) => {
+                    if !refuse(error, flow, shared).await {
+                        return Over::Broken;
+                    }
+                }
+            }
+        }
+        begun = match begun.filter(|_| !whole) {
+            _ if framer.pending() == 0 => None,
+            since => since.or_else(|| Some(Instant::now())),
+        };
+    }
+}
+
+/// A message that cannot be read: the switch answers 400 where enough of it could (RFC 3261 §18.3).
+/// `true`: the message's end is known, and the stream goes on.
+async fn refuse(error: ParseError, flow: Flow, shared: &Shared) -> bool {
+    shared.counters.add(|c| &c.bad);
+    let (broken, answered) = (error.ends_stream(), error.salvage().is_some());
+    match broken {
+        true => tracing::warn!("SIP from {}: {error}: the connection is closed", flow.remote),
+        false => tracing::debug!("SIP from {}: {error}", flow.remote),
+    }
+    shared.deliver(Inbound::Bad(flow, error)).await;
+    if broken && answered {
+        // The writer goes on meanwhile.
+        tokio::time::sleep(LAST_WORD).await;
+    }
+    !broken
+}
+
+/// Closes so that the peer reads what was sent last: our end first, then what still comes is thrown
+/// away, for a while.
+async fn close_gently<R, W>(mut reader: R, mut writer: W)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    if !matches!(timeout(LINGER, writer.shutdown()).await, Ok(Ok(()))) {
+        return;
+    }
+    let rest = async {
+        let (mut buffer, mut taken) = ([0; 4 << 10], 0);
+        while taken < LINGER_BYTES {
+            match reader.read(&mut buffer).await {
+                Ok(len) if len > 0 => taken += len,
+                _ => return,
+            }
+        }
+    };
+    let _ = timeout(LINGER, rest).await;
+}
+
+async fn write<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    queued: &mut mpsc::Receiver<Vec<u8>>,
+    mut pongs: mpsc::Receiver<()>,
+) {
+    loop {
+        let bytes = tokio::select! {
+            bytes = queued.recv() => match bytes {
+                Some(bytes) => bytes,
+                None => return,
+            },
+            // RFC 5626 §4.4.1: a double CRLF is answered by a single one.
+            Some(()) = pongs.recv() => b"\r\n".to_vec(),
+        };
+        let written = async {
+            writer.write_all(&bytes).await?;
+            // Under TLS the record is only sent by this.
+            writer.flush().await
+        };
+        if !matches!(timeout(WHOLE_MESSAGE, written).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}

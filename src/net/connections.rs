@@ -1,0 +1,254 @@
+//! All connections that carry SIP: over TCP (RFC 3261 §18), TLS and WebSocket (RFC 7118).
+//!
+//! ```text
+//!  peer ─▶ listener ─▶ accept ─┐ known by its flow       ┌─▶ Inbound ─▶ switch
+//!                              ├─▶ Connection: its life ─┤
+//!  switch ─▶ send ─▶ connect ──┘ a bounded queue each    └─▶ the flow failed
+//! ```
+//!
+//! A connection is known by the two addresses of its flow; who sends to a peer without one opens
+//! it. Nobody can be called over WebSocket: a browser's flow ends with its connection. Bounds:
+//! connections in all, those of them whose handshake is not done, messages that wait for a peer.
+//!
+//! Not here: what happens on one of them (`connection`).
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::{mpsc, oneshot};
+
+use super::complaint::Complaints;
+use super::connection::{Connection, Ends};
+use super::tls::Tls;
+use super::websocket::Origins;
+use super::{Counters, Deliver, Inbound};
+use crate::sip::flow::{Flow, Transport};
+
+/// Messages that wait for a peer that reads slowly; more are dropped and its connection closed.
+const QUEUE: usize = 256;
+/// One connection in so many may be one whose handshake is not done.
+const HANDSHAKING: usize = 4;
+/// How long to wait before the switch is asked again to take a message.
+const RETRY: Duration = Duration::from_millis(5);
+
+#[allow(
+    clippy::disallowed_types,
+    reason = "the map is shared by the switch's sends and tokio's tasks"
+)]
+type Map = Arc<Mutex<HashMap<Flow, Queue>>>;
+
+/// The way to a connection's writer; `number` tells it from an earlier one of the same flow.
+struct Queue {
+    number: u64,
+    messages: mpsc::Sender<Vec<u8>>,
+    /// Ends the connection at once, whatever it waits for.
+    cut: oneshot::Sender<()>,
+}
+
+/// How many there are, for whoever wants to know.
+#[derive(Clone)]
+pub(super) struct Open(Map);
+
+impl Open {
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().expect("no holder panics").len()
+    }
+}
+
+/// All of them.
+pub struct Connections {
+    shared: Shared,
+    accepting: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// What the tasks of all connections share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    map: Map,
+    made: Arc<AtomicU64>,
+    /// The most connections at once.
+    most: usize,
+    handshaking: Arc<AtomicUsize>,
+    pub(super) tls: Tls,
+    pub(super) origins: Origins,
+    pub(super) complaints: Arc<Complaints>,
+    deliver: Deliver,
+    pub(super) counters: Arc<Counters>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Connections {
+    /// None yet, and never more than `most`, whoever opens them. Must be called within a tokio
+    /// runtime.
+    pub fn new(
+        most: usize,
+        tls: Tls,
+        origins: Origins,
+        deliver: Deliver,
+        counters: Arc<Counters>,
+    ) -> Connections {
+        let shared = Shared {
+            map: Map::default(),
+            made: Arc::default(),
+            most,
+            handshaking: Arc::default(),
+            tls,
+            origins,
+            complaints: Arc::default(),
+            deliver,
+            counters,
+            runtime: tokio::runtime::Handle::current(),
+        };
+        Connections { shared, accepting: Vec::new() }
+    }
+
+    /// Listens on `address`; gives it as peers see it.
+    pub fn listen(
+        &mut self,
+        transport: Transport,
+        address: SocketAddr,
+        shown: IpAddr,
+    ) -> io::Result<SocketAddr> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restart must not wait for the old connections' TIME_WAIT.
+        socket.set_reuseaddr(true)?;
+        if address.is_ipv6() {
+            // `[::]` and `0.0.0.0` are two listeners: an IPv4 peer must not appear as IPv6.
+            socket2::SockRef::from(&socket).set_only_v6(true)?;
+        }
+        socket.bind(address)?;
+        let listener = socket.listen(1024)?;
+        let local = SocketAddr::new(shown, listener.local_addr()?.port());
+        let shared = self.shared.clone();
+        let task = self.shared.runtime.spawn(accept(listener, transport, local, shared));
+        self.accepting.push(task);
+        Ok(local)
+    }
+
+    pub(super) fn open(&self) -> Open {
+        Open(self.shared.map.clone())
+    }
+
+    /// Queues `bytes` for the peer of `flow`, opening a connection where there is none. `false`:
+    /// dropped, and [`Inbound::FlowFailed`] says so: a peer that does not read loses its connection.
+    pub fn send(&self, flow: Flow, bytes: &[u8]) -> bool {
+        let mut map = self.shared.map.lock().expect("no holder panics");
+        if let Some(queue) = map.get(&flow) {
+            match queue.messages.try_send(bytes.to_vec()) {
+                Ok(()) => return true,
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    if let Some(queue) = map.remove(&flow) {
+                        // The connection's own end tells of it.
+                        let _ = queue.cut.send(());
+                    }
+                    return false;
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => {}
+            }
+        }
+        let callable = matches!(flow.transport, Transport::Tcp | Transport::Tls);
+        if !callable || map.len() >= self.shared.most {
+            if callable {
+                self.shared.counters.add(|c| &c.refused);
+            }
+            let shared = self.shared.clone();
+            let failed = async move { shared.deliver(Inbound::FlowFailed(flow)).await };
+            self.shared.runtime.spawn(failed);
+            return false;
+        }
+        let (queue, ends) = self.shared.queue();
+        let sent = queue.messages.try_send(bytes.to_vec()).is_ok();
+        let connection = Connection::new(flow, queue.number, ends, self.shared.clone());
+        map.insert(flow, queue);
+        drop(map);
+        self.shared.runtime.spawn(connection.connect());
+        sent
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        self.accepting.iter().for_each(|task| task.abort());
+        self.shared.map.lock().expect("no holder panics").clear();
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> (Queue, Ends) {
+        let (messages, queued) = mpsc::channel(QUEUE);
+        let (cut, cuts) = oneshot::channel();
+        (
+            Queue { number: self.made.fetch_add(1, Ordering::Relaxed), messages, cut },
+            Ends { queued, cuts },
+        )
+    }
+
+    /// Hands `inbound` to the switch, however long that takes: over a stream nothing is lost.
+    pub(super) async fn deliver(&self, mut inbound: Inbound) {
+        while let Err(back) = (self.deliver)(inbound) {
+            inbound = back;
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Takes connection `number` out of the map; `false` when a newer one has its place: then the
+    /// flow goes on.
+    pub(super) fn forget(&self, flow: Flow, number: u64) -> bool {
+        let mut map = self.map.lock().expect("no holder panics");
+        match map.get(&flow) {
+            Some(queue) if queue.number != number => false,
+            _ => {
+                map.remove(&flow);
+                true
+            }
+        }
+    }
+
+    /// A place among the connections that shake hands; `None`: there are too many.
+    pub(super) fn handshake(&self) -> Option<Handshaking> {
+        let place = Handshaking(self.handshaking.clone());
+        let before = self.handshaking.fetch_add(1, Ordering::Relaxed);
+        (before < (self.most / HANDSHAKING).max(1)).then_some(place)
+    }
+}
+
+/// A place among the connections that shake hands, until it is dropped.
+pub(super) struct Handshaking(Arc<AtomicUsize>);
+
+impl Drop for Handshaking {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn accept(listener: TcpListener, transport: Transport, local: SocketAddr, shared: Shared) {
+    loop {
+        let Ok((stream, remote)) = listener.accept().await else {
+            // Out of file handles, mostly: give others time to close.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let flow = Flow { transport, local, remote };
+        if let Some(connection) = admit(flow, &shared) {
+            shared.runtime.spawn(connection.accepted(stream));
+        }
+    }
+}
+
+/// Makes room for a connection that came in; `None`: there is none.
+fn admit(flow: Flow, shared: &Shared) -> Option<Connection> {
+    let (queue, ends) = shared.queue();
+    let connection = Connection::new(flow, queue.number, ends, shared.clone());
+    let mut map = shared.map.lock().expect("no holder panics");
+    if map.len() >= shared.most {
+        shared.counters.add(|c| &c.refused);
+        return None;
+    }
+    map.insert(flow, queue);
+    Some(connection)
+}
