@@ -26,7 +26,7 @@ use super::setting::{Section, section};
 use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 15] = [
+pub const SECTIONS: [&Section; 17] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,

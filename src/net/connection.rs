@@ -13,6 +13,7 @@
 //! Bounds: bytes a peer may leave unread, the time a message may take to arrive whole, a handshake
 //! to be done, and a connection to stay silent.
 
+use std::io;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -68,6 +69,10 @@ async fn cut(cuts: &mut oneshot::Receiver<()>) {
     }
 }
 
+async fn open(shared: &Shared, flow: Flow) -> io::Result<TcpStream> {
+    shared.socket(flow)?.connect(flow.remote).await
+}
+
 /// What every connection has. A system that refuses one of them serves without it.
 fn prepare(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
@@ -86,7 +91,7 @@ impl Connection {
     /// Opens it, because something is to be sent.
     pub(super) async fn connect(mut self) {
         let opened = tokio::select! {
-            opened = timeout(CONNECT, TcpStream::connect(self.flow.remote)) => opened,
+            opened = timeout(CONNECT, open(&self.shared, self.flow)) => opened,
             () = cut(&mut self.ends.cuts) => return self.end().await,
         };
         let Ok(Ok(stream)) = opened else { return self.end().await };

@@ -50,6 +50,10 @@ struct Queue {
     cut: oneshot::Sender<()>,
 }
 
+/// What each listener is bound to, by what peers see of it.
+#[allow(clippy::disallowed_types, reason = "listeners are added while tasks may read")]
+type Bound = Arc<Mutex<HashMap<(Transport, SocketAddr), IpAddr>>>;
+
 /// How many there are, for whoever wants to know.
 #[derive(Clone)]
 pub(super) struct Open(Map);
@@ -74,6 +78,7 @@ pub(super) struct Shared {
     /// The most connections at once.
     most: usize,
     handshaking: Arc<AtomicUsize>,
+    bound: Bound,
     pub(super) tls: Tls,
     pub(super) origins: Origins,
     pub(super) complaints: Arc<Complaints>,
@@ -97,6 +102,7 @@ impl Connections {
             made: Arc::default(),
             most,
             handshaking: Arc::default(),
+            bound: Bound::default(),
             tls,
             origins,
             complaints: Arc::default(),
@@ -124,6 +130,9 @@ impl Connections {
         socket.bind(address)?;
         let listener = socket.listen(1024)?;
         let local = SocketAddr::new(shown, listener.local_addr()?.port());
+        let mut bound = self.shared.bound.lock().expect("no holder panics");
+        bound.insert((transport, local), address.ip());
+        drop(bound);
         let shared = self.shared.clone();
         let task = self.shared.runtime.spawn(accept(listener, transport, local, shared));
         self.accepting.push(task);
@@ -207,6 +216,21 @@ impl Shared {
                 true
             }
         }
+    }
+
+    /// A socket for a connection of ours on `flow`: from the address that its listener is bound to, for
+    /// a peer may know us by it, and a machine may have several.
+    pub(super) fn socket(&self, flow: Flow) -> io::Result<TcpSocket> {
+        let socket = match flow.remote {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        let bound = self.bound.lock().expect("no holder panics");
+        let own = bound.get(&(flow.transport, flow.local)).filter(|own| !own.is_unspecified());
+        if let Some(own) = own.filter(|own| own.is_ipv4() == flow.remote.is_ipv4()) {
+            socket.bind(SocketAddr::new(*own, 0))?;
+        }
+        Ok(socket)
     }
 
     /// A place among the connections that shake hands; `None`: there are too many.

@@ -229,6 +229,26 @@ fn messages_go_both_ways_over_tls_on_the_callers_connection() {
 }
 
 #[test]
+fn a_connection_of_ours_comes_from_the_listeners_address() {
+    let there = Net::start(9);
+    let (to, _inbound) = channel();
+    let deliver: Deliver = Arc::new(move |inbound| {
+        let _ = to.send(inbound);
+        Ok(())
+    });
+    // A machine of two addresses.
+    let own = IpAddr::from([127, 0, 0, 2]);
+    let listen = Listen { transport: Transport::Tcp, address: (own, 0).into(), shown: own };
+    let _entered = there.runtime.enter();
+    let streams = Streams { most: 9, ..Streams::default() };
+    let here = Sip::start(&[listen], streams, deliver).expect("a free port");
+    let local = here.listening()[0].1;
+    let out = Flow { transport: Transport::Tcp, local, remote: there.at() };
+    here.send(out, &message("Content-Length: 0\r\n"));
+    assert_eq!(there.message().0.remote.ip(), own);
+}
+
+#[test]
 fn a_gateway_with_another_certificate_is_a_flow_that_failed() {
     let (there, _) = secure(Transport::Tls, 9);
     let here = caller(there.at(), [0; 32]);

@@ -22,8 +22,12 @@ const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 /// How an appliance is to be.
 #[derive(Clone)]
 pub struct Setup {
+    /// Its own address; none: a fresh one.
+    pub ip: Option<Ipv4Addr>,
     /// Where its gateway is.
     pub gateway: SocketAddr,
+    /// The fingerprint of the gateway's certificate, which is then called over TLS.
+    pub gateway_pin: Option<String>,
     /// The numbers of its phones.
     pub phones: Vec<String>,
     /// Whether the sample configuration is taken, with the sample dialplan and prompts; only
@@ -48,7 +52,9 @@ impl Setup {
         let gateway = SocketAddr::from((address::fresh(), 5060));
         let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
         let (sample, secure) = (false, false);
-        Setup { gateway, phones, sample, codecs: None, srtp: &[], workers: None, secure, ipv6: None }
+        let (ip, gateway_pin, codecs, workers, ipv6) = (None, None, None, None, None);
+        let srtp = &[];
+        Setup { ip, gateway, gateway_pin, phones, sample, codecs, srtp, workers, secure, ipv6 }
     }
 
     /// What is served without a configuration file.
@@ -77,7 +83,7 @@ impl Appliance {
     /// Starts one and waits until it answers.
     pub fn start(setup: Setup) -> Appliance {
         let dir = Folder::new("belfry-");
-        let ip = address::fresh();
+        let ip = setup.ip.unwrap_or_else(address::fresh);
         prepare(dir.path(), ip, &setup);
         let sip = SocketAddr::from((ip, 5060));
         let running = serve(dir.path());
@@ -230,6 +236,11 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
         dir = dir.display(),
         gateway = setup.gateway,
     );
+    if let Some(pin) = &setup.gateway_pin {
+        let udp = format!("\"udp:{}\"", setup.gateway);
+        let tls = format!("\"tls:{}\"\ntls_pin = \"sha256:{pin}\"", setup.gateway);
+        text = text.replace(&udp, &tls);
+    }
     if let Some(port) = setup.ipv6 {
         let more = format!("\"udp:[::1]:{port}\", \"tcp:[::1]:{port}\"");
         text = text.replace(":5060\"]\n", &format!(":5060\", {more}]\n"));

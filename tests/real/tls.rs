@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use super::address;
 use super::appliance::{Appliance, Setup};
 use super::baresip::{Baresip, Phone};
 use super::process::{PATIENCE, wait_for};
@@ -63,6 +64,41 @@ fn a_phone_over_tls_registers_and_calls_and_a_new_certificate_cuts_nobody() {
     assert!(!printed.contains("Via: SIP/2.0/UDP"), "all of its SIP went over TLS");
     belfry.await_empty();
     belfry.stop();
+}
+
+/// One Belfry is the other's gateway, and each knows the other: by certificate, by address.
+#[test]
+fn a_gateway_is_called_over_tls_and_only_with_the_right_certificate() {
+    let caller = address::fresh();
+    let far = Appliance::start(Setup {
+        secure: true,
+        gateway: SocketAddr::from((caller, 5060)),
+        ..Setup::new()
+    });
+    let gateway = SocketAddr::new(far.sip.ip(), 5061);
+    let right = shown(gateway);
+    let near = |ip, pin: String| {
+        let tls =
+            Setup { ip: Some(ip), gateway, gateway_pin: Some(pin), secure: true, ..Setup::new() };
+        Appliance::start(tls)
+    };
+    let belfry = near(caller, right);
+    let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE));
+    let bob = Baresip::register(&far, Phone::new("1002", BOB).answering());
+    alice.dial("01002");
+    alice.hears(BOB, SURE, 0);
+    bob.hears(ALICE, SURE, 0);
+    alice.hang_up();
+    bob.expect("CALL_CLOSED");
+    assert_eq!(far.console("show sip")["handshakes"], 0);
+
+    let misled = near(address::fresh(), "00".repeat(32));
+    let mut alice = Baresip::register(&misled, Phone::new("1001", ALICE));
+    alice.dial("01002");
+    alice.expect("CALL_CLOSED");
+    let line = "gateway e1: its certificate is not the one of tls_pin but sha256:";
+    assert!(misled.log().contains(line), "{}", misled.log());
+    [belfry, misled, far].into_iter().for_each(Appliance::stop);
 }
 
 #[test]
