@@ -228,7 +228,7 @@ fn params(codec: Codec, remote: SocketAddr) -> StreamParams {
         codec,
         send_pt: pt,
         recv_pt: pt,
-        recv_other_pt: None,
+        others: Default::default(),
         dtmf_send_pt: None,
         key_tones: true,
         dtmf_recv_pt: None,

@@ -52,7 +52,7 @@ fn params(codec: Codec, pt: u8, remote: SocketAddr) -> StreamParams {
         codec,
         send_pt: pt,
         recv_pt: pt,
-        recv_other_pt: None,
+        others: Default::default(),
         dtmf_send_pt: Some(101),
         key_tones: true,
         xr: false,

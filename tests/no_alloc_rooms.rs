@@ -65,7 +65,7 @@ fn plane() -> Plane {
             codec,
             send_pt: pt,
             recv_pt: pt,
-            recv_other_pt: None,
+            others: Default::default(),
             dtmf_send_pt: None,
             key_tones: false,
             dtmf_recv_pt: Some(101),

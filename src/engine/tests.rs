@@ -151,7 +151,7 @@ impl Peer {
             codec: Codec::Pcma,
             send_pt: 8,
             recv_pt: 8,
-            recv_other_pt: None,
+            others: Default::default(),
             dtmf_send_pt: Some(101),
             key_tones: true,
             xr: false,

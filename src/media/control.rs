@@ -59,9 +59,9 @@ pub struct StreamParams {
     pub send_pt: u8,
     /// Payload type that the peer puts into packets to us (our number).
     pub recv_pt: u8,
-    /// Payload type (our number) under which the peer may send the other law of G.711 as well: its
-    /// answer named both, and either may come (RFC 3264 §6.1). `None`: it may not.
-    pub recv_other_pt: Option<u8>,
+    /// What else the peer's answer named beside `codec`: it may send any of them at any time
+    /// (RFC 3264 §6.1).
+    pub others: [Option<Agreed>; MOST_OTHERS],
     /// Payload type of telephone-event to the peer; `None`: it takes none.
     pub dtmf_send_pt: Option<u8>,
     /// Whether keys for the peer become tones where `dtmf_send_pt` is `None`. Off where SIP INFO
@@ -87,6 +87,42 @@ pub struct StreamParams {
     pub inband_dtmf: bool,
     /// The keys of SRTP; `None`: the audio is plain RTP.
     pub srtp: Option<Keys>,
+}
+
+/// A codec that was agreed on beside the one in use, and the telephone-events that go with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Agreed {
+    /// Which.
+    pub codec: Codec,
+    /// Its payload type to the peer.
+    pub send_pt: u8,
+    /// Its payload type from the peer.
+    pub recv_pt: u8,
+    /// Payload type of telephone-event to the peer beside it.
+    pub dtmf_send_pt: Option<u8>,
+    /// The same from the peer.
+    pub dtmf_recv_pt: Option<u8>,
+    /// Ticks a second in which these count.
+    pub event_clock_hz: u32,
+}
+
+/// Codecs beside the one in use that can be agreed on: all that there are.
+pub const MOST_OTHERS: usize = 4;
+
+impl StreamParams {
+    /// Exchanges the codec in use for the one of `others` that `is` wanted, if there is one.
+    pub fn turn_to(&mut self, is: impl Fn(&Agreed) -> bool) -> bool {
+        let Some(other) = self.others.iter_mut().flatten().find(|other| is(other)) else {
+            return false;
+        };
+        core::mem::swap(&mut self.codec, &mut other.codec);
+        core::mem::swap(&mut self.send_pt, &mut other.send_pt);
+        core::mem::swap(&mut self.recv_pt, &mut other.recv_pt);
+        core::mem::swap(&mut self.dtmf_send_pt, &mut other.dtmf_send_pt);
+        core::mem::swap(&mut self.dtmf_recv_pt, &mut other.dtmf_recv_pt);
+        core::mem::swap(&mut self.event_clock_hz, &mut other.event_clock_hz);
+        true
+    }
 }
 
 /// A set of the sixteen DTMF digits.

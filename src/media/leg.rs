@@ -58,6 +58,8 @@ pub(super) enum Payload {
     Audio,
     /// Audio in the law of G.711 that is not the leg's codec.
     OtherLaw,
+    /// Audio in another codec that was agreed on.
+    OtherCodec,
     Event,
     ComfortNoise,
     Unknown,
@@ -121,6 +123,10 @@ pub(super) struct Leg {
     /// How many bits of Opus its reports leave it.
     send_rate: SendRate,
     pub(super) malformed: u64,
+    /// The codec that it changed to in mid-stream, and when.
+    pub(super) turned: Option<(Codec, Time)>,
+    /// Payload type of the codec that it is to change to.
+    pub(super) turning: Option<u8>,
     /// What SRTP that it had before did not take.
     past_srtp: SrtpFigures,
     pub(super) watch: Watch,
@@ -188,6 +194,8 @@ impl Leg {
             rtcp: Rtcp::new(now, rng),
             send_rate: SendRate::new(),
             malformed: 0,
+            turned: None,
+            turning: None,
             past_srtp: SrtpFigures::default(),
             watch: Watch::default(),
         }
@@ -305,9 +313,8 @@ impl Leg {
         match &self.params {
             Some(p) if p.recv_pt == payload_type => Payload::Audio,
             Some(p) if p.dtmf_recv_pt == Some(payload_type) => Payload::Event,
-            Some(p) if p.recv_other_pt == Some(payload_type) => Payload::OtherLaw,
-            Some(_) if payload_type == COMFORT_NOISE => Payload::ComfortNoise,
-            _ => Payload::Unknown,
+            Some(p) => p.other_payload(payload_type),
+            None => Payload::Unknown,
         }
     }
 
@@ -500,6 +507,22 @@ impl Leg {
     /// Whether `digit`, heard in the audio at `now`, is the key that a telephone-event told of.
     pub(super) fn was_told(&self, now: Time, digit: char) -> bool {
         self.last_event.is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
+    }
+}
+
+impl StreamParams {
+    /// What a payload type stands for that is neither the codec in use nor a key.
+    #[cold]
+    fn other_payload(&self, payload_type: u8) -> Payload {
+        let laws = [Codec::Pcma, Codec::Pcmu];
+        match self.others.iter().flatten().find(|other| other.recv_pt == payload_type) {
+            Some(other) if laws.contains(&other.codec) && laws.contains(&self.codec) => {
+                Payload::OtherLaw
+            }
+            Some(_) => Payload::OtherCodec,
+            None if payload_type == COMFORT_NOISE => Payload::ComfortNoise,
+            None => Payload::Unknown,
+        }
     }
 }
 

@@ -19,6 +19,7 @@
 //! | [`commands`] | what the switch asks |
 //! | [`receive`] | the way of a datagram |
 //! | [`protected`] | what SRTP adds to it |
+//! | [`turn`] | a peer that changes to another codec of its answer |
 //! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
 //! | [`rooms`] | rooms and their ticks |
@@ -39,6 +40,7 @@ mod rooms;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod turn;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -134,6 +136,9 @@ pub struct Plane {
     /// Slots of those that are due in the tick in hand.
     due: Vec<u32>,
     chores_at: Time,
+    /// Legs that are to change their codecs, and when the first of them is.
+    turning: Vec<u32>,
+    turn_at: Time,
     /// Goodbyes of closed legs, sent with the next tick.
     goodbyes: VecDeque<Goodbye>,
     events: VecDeque<Event>,
@@ -204,6 +209,8 @@ impl Plane {
             next_clock: Time::NEVER,
             due: Vec::new(),
             chores_at: Time::NEVER,
+            turning: Vec::new(),
+            turn_at: Time::NEVER,
             goodbyes: VecDeque::new(),
             events: VecDeque::with_capacity(EVENTS),
             counts: Counts::default(),
@@ -221,7 +228,8 @@ impl Plane {
     /// When [`Plane::tick`] wants to be called next.
     pub fn next_tick(&self) -> Time {
         let recordings = self.lay_at.min(self.ending_at);
-        self.next_clock.min(self.next_room).min(self.chores_at).min(recordings)
+        let legs = self.next_clock.min(self.chores_at).min(self.turn_at);
+        legs.min(self.next_room).min(recordings)
     }
 
     /// The next thing that happened.

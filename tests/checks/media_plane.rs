@@ -13,7 +13,7 @@ use std::sync::Arc;
 use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
 use belfry::dsp::tone::{Kind as Tone, plan};
 use belfry::media::control::{
-    Codec, Command, DigitSet, Event, Item, OpusTerms, RecordFormat, StreamParams,
+    Agreed, Codec, Command, DigitSet, Event, Item, OpusTerms, RecordFormat, StreamParams,
 };
 use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded, Transmit};
 use belfry::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
@@ -44,6 +44,26 @@ pub fn check(data: &[u8]) {
         script.poll();
     }
     script.finish();
+}
+
+/// The codec under the other of the two payload types, where the answer named both.
+fn other(pt: u8, bits: u8) -> Option<Agreed> {
+    let codec = match (pt, bits & 16) {
+        (0, 0) => Codec::Pcma,
+        (0, _) => Codec::Opus,
+        (_, 0) => Codec::Pcmu,
+        _ => Codec::G722,
+    };
+    let pt = 8 - pt;
+    Some(Agreed {
+        codec,
+        send_pt: pt,
+        recv_pt: pt,
+        dtmf_send_pt: Some(101),
+        dtmf_recv_pt: Some(101),
+        event_clock_hz: 8_000,
+    })
+    .filter(|_| bits & 8 == 0)
 }
 
 /// What was opened and begun must be closed and ended.
@@ -140,7 +160,7 @@ impl Script<'_> {
             codec,
             send_pt: pt,
             recv_pt: pt,
-            recv_other_pt: (bits & 9 == 0 && ptime_ms < 192).then_some(8 - pt),
+            others: [other(pt, bits), None, None, None],
             dtmf_send_pt: (bits & 8 == 0).then_some(101),
             key_tones: bits & 24 != 24,
             xr: bits & 1 != 0,

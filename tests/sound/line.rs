@@ -99,7 +99,7 @@ pub fn plane(now: Time, call: Call, seed: u64) -> Plane {
             codec,
             send_pt: PT,
             recv_pt: PT,
-            recv_other_pt: None,
+            others: Default::default(),
             dtmf_send_pt: None,
             key_tones: false,
             dtmf_recv_pt: None,

@@ -16,7 +16,7 @@
 //! | `sendonly`, `inactive`, `c=0.0.0.0` (§8.4) | we do not send: on hold |
 //! | port 0 in a later offer (§8.2) | the stream rests, both ways |
 //! | another number than ours for a format (§5.1) | we send theirs and take ours |
-//! | two codecs in an answer (§6.1) | the first is sent; the other is understood if both are G.711 |
+//! | two codecs in an answer (§6.1) | the first is sent until another comes, then that one ([`StreamParams::others`]) |
 //! | `opus/48000/2` with `a=fmtp` | mono, within their `maxaveragebitrate`, FEC and DTX as they want |
 //! | telephone-event in several clocks | the codec's own, else 8 kHz |
 //! | `a=ptime` | packets of that length to them, 10 to 60 ms, at most their `a=maxptime` |
@@ -38,7 +38,7 @@ mod tests;
 use core::fmt;
 use std::net::IpAddr;
 
-use super::control::{Codec, OpusTerms, StreamParams};
+use super::control::{Agreed, Codec, OpusTerms, StreamParams};
 use crate::wire::sdp::{Crypto, Direction, Media, Sdp, Unusable};
 use local::{EVENT_HZ, Format, formats};
 use peer::{direction, events, find, opus_terms, ptime, remote, unmapped, wants_metrics};
@@ -146,7 +146,7 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         codec: chosen.codec,
         send_pt: chosen.number,
         recv_pt: chosen.number,
-        recv_other_pt: None,
+        others: Default::default(),
         dtmf_send_pt: event,
         key_tones: true,
         xr: wants_metrics(media),
@@ -178,9 +178,20 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         .clone()
         .min_by_key(|(_, number)| rank(*number))
         .ok_or_else(|| NoCommon::Codecs(media.formats.clone()))?;
-    let laws = [Codec::Pcma, Codec::Pcmu];
-    let mut others = codecs.map(|(other, _)| other).filter(|other| *other != codec);
-    let other = others.find(|other| laws.contains(other) && laws.contains(&codec));
+    let agreed = |(codec, send_pt): (Codec, u8)| {
+        let event = events(codec, number_of);
+        Some(Agreed {
+            codec,
+            send_pt,
+            recv_pt: local.number(Format::Audio(codec))?,
+            dtmf_send_pt: event.map(|(number, _)| number),
+            dtmf_recv_pt: event.and_then(|(_, hz)| local.number(Format::Event(hz))),
+            event_clock_hz: event.map_or(EVENT_HZ, |(_, hz)| hz),
+        })
+    };
+    let mut rest = codecs.clone().filter(|(other, _)| *other != codec).filter_map(agreed);
+    let others = core::array::from_fn(|_| rest.next());
+    let opus = codecs.clone().find(|(codec, _)| *codec == Codec::Opus);
     let event = events(codec, number_of);
     let theirs = direction(answer, media);
     let ptime_ms = ptime(media, codec);
@@ -191,13 +202,13 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         codec,
         send_pt,
         recv_pt: local.number(Format::Audio(codec)).unwrap_or(send_pt),
-        recv_other_pt: other.and_then(|other| local.number(Format::Audio(other))),
+        others,
         dtmf_send_pt: event.map(|(number, _)| number),
         key_tones: true,
         xr: wants_metrics(media),
         dtmf_recv_pt: event.and_then(|(_, hz)| local.number(Format::Event(hz))),
         event_clock_hz: event.map_or(EVENT_HZ, |(_, hz)| hz),
-        opus: opus_terms(media, send_pt),
+        opus: opus.map_or_else(OpusTerms::default, |(_, number)| opus_terms(media, number)),
         ptime_ms,
         send: theirs.receives() && local.wanted().sends(),
         receive: theirs.sends() && local.wanted().receives(),
@@ -261,7 +272,7 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         codec,
         send_pt: number,
         recv_pt: number,
-        recv_other_pt: None,
+        others: Default::default(),
         dtmf_send_pt: None,
         key_tones: true,
         xr: false,

@@ -50,7 +50,7 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         codec: Codec::Pcma,
         send_pt: 8,
         recv_pt: 8,
-        recv_other_pt: None,
+        others: Default::default(),
         dtmf_send_pt: Some(96),
         key_tones: true,
         xr: false,
@@ -101,11 +101,20 @@ fn the_first_codec_of_the_answer_is_meant() {
     let mut local = local();
     offer(&mut local);
     let params = accept_answer(&mut local, &audio("RTP/AVP 0 8")).unwrap();
-    assert_eq!((params.codec, params.recv_pt, params.recv_other_pt), (Codec::Pcmu, 0, Some(8)));
+    assert_eq!((params.codec, params.recv_pt), (Codec::Pcmu, 0));
+    assert_eq!(others(&params), [(Codec::Pcma, 8, 8, None)]);
     // Sloppy: our number for telephone-event named without its meaning.
     let params = accept_answer(&mut local, &audio("RTP/AVP 8 101")).unwrap();
     assert_eq!((params.codec, params.dtmf_send_pt), (Codec::Pcma, Some(101)));
-    assert_eq!(params.recv_other_pt, None, "one was named");
+    assert_eq!(others(&params), [], "one was named");
+}
+
+/// What else may come: the codec, its numbers to the peer and from it, and the clock of its keys.
+fn others(params: &StreamParams) -> Vec<(Codec, u8, u8, Option<u32>)> {
+    let others = params.others.iter().flatten();
+    others
+        .map(|o| (o.codec, o.send_pt, o.recv_pt, o.dtmf_recv_pt.and(Some(o.event_clock_hz))))
+        .collect()
 }
 
 fn wide() -> LocalMedia {
@@ -191,10 +200,23 @@ fn events_of_the_other_clock_do_where_there_are_none_of_the_codecs() {
     let params = accept_answer(&mut local, &audio(lines)).unwrap();
     assert_eq!((params.codec, params.send_pt, params.recv_pt), (Codec::Opus, 107, 96));
     assert_eq!((params.dtmf_send_pt, params.dtmf_recv_pt), (Some(101), Some(101)));
-    assert_eq!((params.event_clock_hz, params.recv_other_pt), (8_000, None));
+    assert_eq!((params.event_clock_hz, others(&params)), (8_000, vec![]));
     let lines = "RTP/AVP 9 8 101\na=rtpmap:101 telephone-event/8000";
     let params = accept_answer(&mut local, &audio(lines)).unwrap();
-    assert_eq!((params.codec, params.recv_other_pt), (Codec::G722, None));
+    assert_eq!(
+        (params.codec, others(&params)),
+        (Codec::G722, vec![(Codec::Pcma, 8, 8, Some(8_000))])
+    );
+    // Each has its own keys, and Opus its own terms, though it is not the first.
+    let lines = "RTP/AVP 8 107 9 101 102\na=rtpmap:107 opus/48000/2\na=fmtp:107 maxaveragebitrate=20000\n\
+                 a=rtpmap:101 telephone-event/8000\na=rtpmap:102 telephone-event/48000";
+    let mut params = accept_answer(&mut local, &audio(lines)).unwrap();
+    let narrow = (Codec::G722, 9, 9, Some(8_000));
+    assert_eq!(others(&params), [(Codec::Opus, 107, 96, Some(48_000)), narrow]);
+    assert_eq!(params.opus.bit_rate, 20_000);
+    assert!(params.turn_to(|other| other.codec == Codec::Opus));
+    assert_eq!((params.send_pt, params.recv_pt, params.event_clock_hz), (107, 96, 48_000));
+    assert_eq!(others(&params), [(Codec::Pcma, 8, 8, Some(8_000)), narrow]);
 }
 
 #[test]

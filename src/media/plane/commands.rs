@@ -27,7 +27,7 @@ impl Plane {
                 self.open(now, leg, near);
                 Some(())
             }
-            Command::Set { leg, params } => self.set(now, leg, params),
+            Command::Set { leg, params } => self.negotiated(now, leg, params),
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { leg } => self.slot(leg).map(|slot| self.unbridge(now, slot)),
             Command::Play { leg, play, items, repeat, stop_on } => {
@@ -79,13 +79,20 @@ impl Plane {
             Ok(Given { port, addr, stray }) => {
                 self.legs.insert(Leg::new(now, leg, port, stray, &mut self.rng));
                 self.chores_at = self.chores_at.min(now + CHORES);
+                self.turning.reserve(self.legs.len()); // each can be in it once
                 self.tell(Event::Opened { leg, rtp: addr });
             }
         }
     }
 
-    fn set(&mut self, now: Time, leg: LegId, params: StreamParams) -> Option<()> {
+    fn negotiated(&mut self, now: Time, leg: LegId, mut params: StreamParams) -> Option<()> {
         let slot = self.slot(leg)?;
+        self.stay(slot, &mut params);
+        self.set(now, slot, params)
+    }
+
+    /// How a leg's stream stands from now on.
+    pub(super) fn set(&mut self, now: Time, slot: u32, params: StreamParams) -> Option<()> {
         let leg = self.legs.get_mut(slot)?;
         for point in leg.taps.iter().flatten() {
             if let Some(recording) = self.recordings.get_mut(point.recording) {

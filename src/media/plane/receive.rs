@@ -73,7 +73,9 @@ impl Plane {
         let forward = match taken.payload {
             Payload::Audio => self.relay_audio(now, taken),
             Payload::Event => self.receive_event(now, taken, datagram),
-            Payload::OtherLaw | Payload::ComfortNoise | Payload::Unknown => None,
+            Payload::OtherLaw | Payload::OtherCodec | Payload::ComfortNoise | Payload::Unknown => {
+                None
+            }
         };
         match forward {
             None => Disposition::Consumed,
@@ -193,6 +195,7 @@ impl Plane {
         match payload {
             Payload::Audio => self.listen(now, taken, packet.payload(), out),
             Payload::ComfortNoise => self.listen_noise(taken, packet.payload()),
+            Payload::OtherCodec => self.turn(now, slot, packet.payload_type()),
             Payload::OtherLaw | Payload::Event | Payload::Unknown => {}
         }
         Ok(taken)

@@ -12,7 +12,7 @@ use crate::dsp::opus::Settings;
 use crate::dsp::tone::{Generator, Plan};
 use crate::media::control::RecordFormat;
 use crate::media::control::{
-    Codec, Command, DigitBy, DigitSet, Event, Item, LegStats, NoPort, OpusTerms, PlayEnd,
+    Agreed, Codec, Command, DigitBy, DigitSet, Event, Item, LegStats, NoPort, OpusTerms, PlayEnd,
     StreamParams,
 };
 use crate::media::dtmf_rx::{DtmfRx, EventPacket};
@@ -167,7 +167,7 @@ impl World {
             codec: phone.codec,
             send_pt: pt,
             recv_pt: pt,
-            recv_other_pt: None,
+            others: Default::default(),
             dtmf_send_pt: Some(TO_PHONE),
             key_tones: true,
             xr: false,

@@ -52,6 +52,9 @@ impl Plane {
         while let Some(bye) = self.goodbyes.pop_front() {
             out.send(bye.port, Kind::Rtcp, bye.to, &bye.bytes[..bye.len]);
         }
+        if now >= self.turn_at {
+            self.make_turns(now);
+        }
         if now >= self.lay_at {
             self.recordings.lay(Some(now), out);
             self.lay_at = if self.recordings.len() == 0 { Time::NEVER } else { now + LAY };

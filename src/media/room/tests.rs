@@ -11,7 +11,7 @@ fn params(codec: Codec) -> StreamParams {
         codec,
         send_pt: 8,
         recv_pt: 8,
-        recv_other_pt: None,
+        others: Default::default(),
         dtmf_send_pt: None,
         key_tones: false,
         dtmf_recv_pt: None,

@@ -224,12 +224,79 @@ fn keys_are_not_passed_on_where_info_carries_them() {
     assert!(world.heard_by(&b).is_empty(), "neither as an event nor as a tone");
 }
 
+/// A codec that an answer names beside the first.
+fn other(codec: Codec) -> Agreed {
+    Agreed {
+        codec,
+        send_pt: pt(codec),
+        recv_pt: pt(codec),
+        dtmf_send_pt: Some(TO_PHONE),
+        dtmf_recv_pt: Some(FROM_PHONE),
+        event_clock_hz: 8_000,
+    }
+}
+
+/// The same of codecs that need other coders: the relay is left and come back to.
+#[test]
+fn a_peer_that_changes_codec_in_mid_stream_is_heard_in_each_relayed_and_recorded() {
+    for codec in [Codec::G722, Codec::Opus, Codec::Pcmu] {
+        let mut world = world();
+        let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+        world.set(&a, |p| p.others[1] = Some(other(codec)));
+        world.bridge(&a, &b);
+        world.record(1, &a, Some(&b));
+        let mut tone = Tone::new(450);
+        let mut heard = Vec::new();
+        let first = a.clone();
+        for spoken in [Codec::Pcma, codec, Codec::Pcma] {
+            a.codec = spoken;
+            for n in 0..100 {
+                a.say(&mut world, &tone.next());
+                world.pass(20);
+                if n == 50 {
+                    // A negotiation in between, whose answer names them in the old order.
+                    world.set(&first, |p| p.others[1] = Some(other(codec)));
+                }
+            }
+            let part = world.heard_by(&b);
+            let pcm = samples(&part[20..], Codec::Pcma);
+            let heard_at = level(&pcm, 450);
+            assert!((-11.5..-9.5).contains(&heard_at), "{codec:?}: {heard_at}");
+            heard.extend(part);
+        }
+        assert!(heard.len() > 290, "{codec:?}: {}", heard.len());
+        assert_one_stream(&heard);
+        let [left, _] = world.recorded(1);
+        let mut pcm = vec![0; left.len()];
+        decode(Codec::Pcma, &left, &mut pcm);
+        let recorded = level(&pcm, 450);
+        assert!((-12.0..-9.5).contains(&recorded), "{codec:?}: {recorded}");
+        assert_eq!(world.close(&a).packets_lost, 0);
+    }
+}
+
+/// Coders are not made for each packet of a peer that changes with each.
+#[test]
+fn a_peer_that_changes_with_each_packet_is_followed_once_a_second() {
+    let mut world = world();
+    let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    world.set(&a, |p| p.others[0] = Some(other(Codec::G722)));
+    world.bridge(&a, &b);
+    for n in 0..200 {
+        a.codec = if n % 2 == 0 { Codec::Pcma } else { Codec::G722 };
+        a.say(&mut world, &[0; 160]);
+        world.pass(20);
+    }
+    let stats = world.close(&a);
+    assert!((90..=100).contains(&stats.packets_malformed), "{stats:?}");
+}
+
 /// An answer with two codecs lets its sender change between them (RFC 3264 §6.1).
 #[test]
 fn the_other_law_is_heard_relayed_and_recorded_in_the_legs_codec() {
     let mut world = world();
     let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
-    world.set(&a, |p| p.recv_other_pt = Some(0));
+    world.set(&a, |p| p.others[0] = Some(other(Codec::Pcmu)));
     world.bridge(&a, &b);
     world.record(1, &a, Some(&b));
     let mut tone = Tone::new(450);

@@ -1,0 +1,64 @@
+//! A peer that changes to another codec of its answer in mid-stream (RFC 3264 §6.1), without a word of
+//! signalling: its leg changes with it, both ways.
+//!
+//! ```text
+//!   packet under another agreed payload type ─▶ turn()        noted; this packet is not heard
+//!   next tick, at once                       ─▶ make_turns()  coders, ear, paths as after an offer
+//!   next packet                              ─▶ heard
+//! ```
+//!
+//! What it is sent changes as well: a peer may take one codec only at a time, and a relay comes back when
+//! both sides are at one again. Two packets are never worth two sets of coders: who changes again within
+//! [`PACE`] is followed at its end. The two laws of G.711 need none of this
+//! ([`receive`](super::receive) brings one into the other).
+
+use super::Plane;
+use crate::base::{Duration, Time};
+use crate::media::control::StreamParams;
+
+/// Least time between two changes of one leg: making coders costs more than a packet does.
+const PACE: Duration = Duration::from_secs(1);
+
+impl Plane {
+    /// A packet of another agreed codec came.
+    #[cold]
+    pub(super) fn turn(&mut self, now: Time, slot: u32, payload_type: u8) {
+        let Some(leg) = self.legs.get_mut(slot) else { return };
+        if leg.turned.is_some_and(|(_, at)| now.since(at) < PACE) {
+            leg.malformed += 1;
+            return;
+        }
+        // There is room for each leg once.
+        if leg.turning.replace(payload_type).is_none()
+            && self.turning.len() < self.turning.capacity()
+        {
+            self.turning.push(slot);
+        }
+        self.turn_at = now;
+    }
+
+    /// Changes the codecs of the legs that are to. This makes coders, as a negotiation does.
+    #[cold]
+    pub(super) fn make_turns(&mut self, now: Time) {
+        self.turn_at = Time::NEVER;
+        while let Some(slot) = self.turning.pop() {
+            let Some(leg) = self.legs.get_mut(slot) else { continue };
+            let wanted = leg.turning.take();
+            let Some((wanted, mut params)) = wanted.zip(leg.params.clone()) else { continue };
+            if params.turn_to(|other| other.recv_pt == wanted) {
+                leg.turned = Some((params.codec, now));
+                let _ = self.set(now, slot, params);
+            }
+        }
+    }
+
+    /// Another negotiation leaves a leg with the codec that it changed to, where that is still agreed on.
+    pub(super) fn stay(&mut self, slot: u32, params: &mut StreamParams) {
+        let Some(leg) = self.legs.get_mut(slot) else { return };
+        leg.turning = None;
+        let Some((codec, _)) = leg.turned else { return };
+        if params.codec != codec && !params.turn_to(|other| other.codec == codec) {
+            leg.turned = None;
+        }
+    }
+}
