@@ -110,7 +110,60 @@ fn call(view: &CallView) -> String {
         legs,
         "no legs",
     );
-    format!("{head}route: {route}\n\n{legs}")
+    format!("{head}route: {route}\n\n{legs}\n{}", streams(view))
+}
+
+/// What comes from the legs of a call and goes to them, as far as it was looked at.
+fn streams(view: &CallView) -> String {
+    let ms = |us: u32| format!("{}.{}", us / 1_000, us / 100 % 10);
+    let cells = view.legs.iter().filter_map(|leg| {
+        let stream = leg.stream.as_ref()?;
+        let sound = &stream.sound;
+        let counts = [
+            sound.packets_received,
+            sound.packets_sent,
+            sound.packets_lost,
+            sound.packets_late,
+            sound.packets_duplicate,
+            sound.packets_foreign,
+            sound.packets_malformed,
+            sound.packets_unagreed,
+            sound.packets_dropped,
+            sound.packets_forged + sound.packets_replayed,
+        ];
+        let mos = |mos: Option<u16>| match mos {
+            Some(mos) => format!("{}.{:02}", mos / 100, mos % 100),
+            None => String::new(),
+        };
+        let named = [leg.id.clone(), stream.from.clone().unwrap_or_default()];
+        let judged = [
+            format!("{}/{}", ms(stream.jitter_us), ms(sound.jitter_max_us)),
+            mos(sound.mos),
+            mos(sound.peer_mos),
+            format!("{} s ago", stream.ago_s),
+        ];
+        let counts = counts.map(|count| count.to_string());
+        Some(named.into_iter().chain(counts).chain(judged).collect())
+    });
+    let head = [
+        "LEG",
+        "SENDS FROM",
+        "RECEIVED",
+        "SENT",
+        "LOST",
+        "LATE",
+        "TWICE",
+        "FOREIGN",
+        "MALFORMED",
+        "NOT AGREED",
+        "DROPPED",
+        "SRTP REFUSED",
+        "JITTER/MOST ms",
+        "MOS",
+        "MOS THERE",
+        "",
+    ];
+    table(&head, cells, "no figures of its streams yet: they come every few seconds")
 }
 
 fn phones(rows: &[PhoneRow]) -> String {

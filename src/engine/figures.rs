@@ -13,6 +13,7 @@ pub(super) struct Counters {
     pub(super) legs: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) receive_errors: AtomicU64,
+    pub(super) kernel_drops: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) send_errors: AtomicU64,
     pub(super) calls: AtomicU64,
@@ -98,6 +99,8 @@ pub struct WorkerRow {
     pub received: u64,
     /// Receives that failed, or found no buffer, or a datagram that was too long.
     pub receive_errors: u64,
+    /// Datagrams that the kernel dropped, its queue being full; known of `steered` only.
+    pub kernel_drops: u64,
     /// Datagrams sent.
     pub sent: u64,
     /// Datagrams that the kernel refused.
@@ -134,6 +137,7 @@ impl Figures {
             legs: c.legs.load(Relaxed),
             received: c.received.load(Relaxed),
             receive_errors: c.receive_errors.load(Relaxed),
+            kernel_drops: c.kernel_drops.load(Relaxed),
             sent: c.sent.load(Relaxed),
             send_errors: c.send_errors.load(Relaxed),
             calls: c.calls.load(Relaxed),

@@ -174,6 +174,7 @@ impl<B: Backend> Worker<B> {
         self.counters.legs.store(legs as u64, Relaxed);
         self.counters.received.store(counts.received, Relaxed);
         self.counters.receive_errors.store(counts.receive_errors + counts.oversize, Relaxed);
+        self.counters.kernel_drops.store(counts.kernel_drops, Relaxed);
         self.counters.sent.store(counts.sent, Relaxed);
         self.counters.send_errors.store(counts.send_errors, Relaxed);
         self.counters.calls.store(counts.calls, Relaxed);

@@ -488,6 +488,17 @@ pub enum Event {
         silent_ms: u32,
         /// Whether the leg that it is bridged with is heard meanwhile: audio goes one way only.
         one_way: bool,
+        /// The payload type of what comes instead, which was not agreed on.
+        unagreed: Option<u8>,
+    },
+    /// How the leg's stream stands; told every few seconds, with each report to the peer.
+    Figures {
+        /// Which.
+        leg: LegId,
+        /// The source held.
+        from: Option<SocketAddr>,
+        /// Its figures so far.
+        stats: LegStats,
     },
     /// The stream went on from another address (a NAT re-mapped it) and was followed (R8).
     SourceMoved {
@@ -571,11 +582,18 @@ pub struct LegStats {
     pub packets_duplicate: u64,
     /// Came from a stranger and were dropped (R8).
     pub packets_foreign: u64,
-    /// Not RTP at all, or of a payload type that was not negotiated.
+    /// Not RTP, RTCP or a key at all, or no audio of the codec that they say they are.
     pub packets_malformed: u64,
+    /// Of a payload type that was not agreed on.
+    pub packets_unagreed: u64,
+    /// The leg's own, but not taken: before a new source had proven itself (R8), of numbers that leapt,
+    /// more than the stream may have, keys faster than any can be pressed.
+    pub packets_dropped: u64,
     /// On a leg with SRTP: without a tag that its key made.
-    pub packets_forged: u32,
-    /// The worst interarrival jitter (RFC 3550 §6.4.1), microseconds.
+    pub packets_forged: u64,
+    /// The interarrival jitter now (RFC 3550 §6.4.1), microseconds.
+    pub jitter_us: u32,
+    /// The worst so far, microseconds.
     pub jitter_max_us: u32,
     /// Round trip by RTCP, microseconds; `None`: the peer sent no report.
     pub rtt_us: Option<u32>,

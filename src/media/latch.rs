@@ -114,6 +114,8 @@ impl Verdict {
 pub struct Latch {
     state: State,
     foreign: u64,
+    /// Packets by which sources proved themselves that then were ours.
+    spent: u64,
     /// The latest stranger.
     stranger: Option<SocketAddr>,
     /// Who was sending here before.
@@ -140,7 +142,7 @@ impl Default for Latch {
 impl Latch {
     /// A latch before any SDP: it takes nothing. `barred` was sending to the port before.
     pub fn new(barred: Option<Source>) -> Latch {
-        Latch { state: State::Closed, foreign: 0, stranger: None, barred }
+        Latch { state: State::Closed, foreign: 0, spent: 0, stranger: None, barred }
     }
 
     /// The session was negotiated, for the first time or again; `named` is where the peer's SDP
@@ -192,6 +194,7 @@ impl Latch {
                 if claim != Claim::Named && packets < LEARN_PACKETS {
                     Verdict::Unproven
                 } else {
+                    self.spent += u64::from(packets) - 1;
                     self.state = State::Held(Held::new(source, Position::of(now, mark), named));
                     Verdict::Learned
                 }
@@ -201,7 +204,7 @@ impl Latch {
                 held.at.advance(now, mark);
                 Verdict::Ours
             }
-            State::Held(held) => held.challenge(now, source, mark),
+            State::Held(held) => held.challenge(now, source, mark, &mut self.spent),
         };
         if verdict == Verdict::Foreign {
             self.note_foreign(from);
@@ -238,6 +241,11 @@ impl Latch {
             State::Held(held) => Some(held.at.heard),
             _ => None,
         }
+    }
+
+    /// Packets of our own that were not taken, since their source had still to prove itself.
+    pub fn spent(&self) -> u64 {
+        self.spent
     }
 
     /// Packets of strangers so far, and the latest of them.

@@ -123,6 +123,10 @@ pub(super) struct Leg {
     /// How many bits of Opus its reports leave it.
     send_rate: SendRate,
     pub(super) malformed: u64,
+    /// Its own packets that were not taken, but for those that others count.
+    pub(super) dropped: u64,
+    /// Packets of payload types that were not agreed on.
+    pub(super) unagreed: u64,
     /// The codec that it changed to in mid-stream, and when.
     pub(super) turned: Option<(Codec, Time)>,
     /// Payload type of the codec that it is to change to.
@@ -143,6 +147,21 @@ pub(super) struct Watch {
     pub(super) first: bool,
     /// When a stranger was last told.
     pub(super) foreign: Option<Time>,
+    /// What comes instead of what was agreed on.
+    pub(super) instead: Option<Instead>,
+}
+
+/// Packets of a payload type that was not agreed on, since the last one that was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Instead {
+    /// The latest's.
+    pub(super) payload_type: u8,
+    /// Since when.
+    pub(super) since: Time,
+    /// When the latest came.
+    latest: Time,
+    /// Packets that were taken before.
+    taken: u64,
 }
 
 impl Leg {
@@ -194,6 +213,8 @@ impl Leg {
             rtcp: Rtcp::new(now, rng),
             send_rate: SendRate::new(),
             malformed: 0,
+            dropped: 0,
+            unagreed: 0,
             turned: None,
             turning: None,
             past_srtp: SrtpFigures::default(),
@@ -478,7 +499,23 @@ impl Leg {
         })
     }
 
-    /// Its figures at its end.
+    /// A packet of a payload type that was not agreed on came.
+    #[cold]
+    pub(super) fn note_unagreed(&mut self, now: Time, payload_type: u8) {
+        self.unagreed += 1;
+        let taken = self.rx.totals().packets;
+        let before = self.watch.instead.filter(|instead| instead.taken == taken);
+        let since = before.map_or(now, |instead| instead.since);
+        self.watch.instead = Some(Instead { payload_type, since, latest: now, taken });
+    }
+
+    /// What has come instead of what was agreed on within the last `span`.
+    pub(super) fn instead(&self, now: Time, span: Duration) -> Option<Instead> {
+        let instead = self.watch.instead.filter(|instead| now.since(instead.latest) < span)?;
+        (instead.taken == self.rx.totals().packets).then_some(instead)
+    }
+
+    /// Its figures so far.
     pub(super) fn stats(&self) -> LegStats {
         let (rx, sent) = (self.rx.totals(), self.tx.sent());
         let (heard, srtp) = (self.figures(), self.srtp_figures());
@@ -491,8 +528,11 @@ impl Leg {
             packets_late: heard.late,
             packets_duplicate: rx.duplicates + srtp.replayed,
             packets_foreign: self.latch.foreign().0,
-            packets_malformed: self.malformed + self.dtmf.flooded(),
-            packets_forged: srtp.forged.min(u32::MAX.into()) as u32,
+            packets_malformed: self.malformed,
+            packets_unagreed: self.unagreed,
+            packets_dropped: self.dropped + self.dtmf.flooded() + self.latch.spent(),
+            packets_forged: srtp.forged,
+            jitter_us: rx.jitter_us,
             jitter_max_us: rx.jitter_max_us,
             rtt_us: self.rtcp.round_trip().map(|t| t.as_micros().min(u32::MAX.into()) as u32),
             mos: self.heard().mos(),

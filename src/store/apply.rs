@@ -238,7 +238,9 @@ fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
     let update = "UPDATE legs SET ended = ?, cause = ?, status = ?, ended_by = ?, ring_ms = ?, \
                   talk_ms = ?, packets_received = ?, packets_sent = ?, packets_lost = ?, \
                   packets_late = ?, packets_foreign = ?, jitter_max_us = ?, rtt_us = ?, \
-                  samples_concealed = ?, mos = ?, peer_mos = ? WHERE call = ? AND leg = ?";
+                  samples_concealed = ?, mos = ?, peer_mos = ?, packets_duplicate = ?, \
+                  packets_malformed = ?, packets_unagreed = ?, packets_dropped = ?, \
+                  packets_forged = ?, packets_replayed = ? WHERE call = ? AND leg = ?";
     let of = |number: fn(&Sound) -> u64| sound.as_ref().map(|sound| number(sound) as i64);
     let statement = sqlx::query(update)
         .bind(wall.0)
@@ -257,6 +259,12 @@ fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
         .bind(of(|sound| sound.samples_concealed))
         .bind(sound.as_ref().and_then(|sound| sound.mos).map(i64::from))
         .bind(sound.as_ref().and_then(|sound| sound.peer_mos).map(i64::from))
+        .bind(of(|sound| sound.packets_duplicate))
+        .bind(of(|sound| sound.packets_malformed))
+        .bind(of(|sound| sound.packets_unagreed))
+        .bind(of(|sound| sound.packets_dropped))
+        .bind(of(|sound| sound.packets_forged))
+        .bind(of(|sound| sound.packets_replayed))
         .bind(text(*call))
         .bind(leg.0 as i64);
     Some(statement)

@@ -12,8 +12,12 @@ use sqlx::{ConnectOptions, Connection, Executor, Row};
 
 /// The steps from nothing to this version's schema. A step is never changed once released; what
 /// changes is added as a further one.
-pub const MIGRATIONS: &[&str] =
-    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+pub const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".
 const APPLICATION_ID: i32 = 0x426c_6672;

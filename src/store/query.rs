@@ -101,6 +101,24 @@ pub struct LegRow {
     /// The same of what was sent to it, by its own reports.
     #[sqlx(default)]
     pub peer_mos: Option<i64>,
+    /// Packets that came more than once.
+    #[sqlx(default)]
+    pub packets_duplicate: Option<i64>,
+    /// Packets that were no RTP, or no audio of their codec.
+    #[sqlx(default)]
+    pub packets_malformed: Option<i64>,
+    /// Packets of a payload type that was not agreed on.
+    #[sqlx(default)]
+    pub packets_unagreed: Option<i64>,
+    /// Its own packets that were not taken.
+    #[sqlx(default)]
+    pub packets_dropped: Option<i64>,
+    /// Packets that SRTP did not take: without a tag that the leg's key made.
+    #[sqlx(default)]
+    pub packets_forged: Option<i64>,
+    /// Packets that SRTP did not take: they came before.
+    #[sqlx(default)]
+    pub packets_replayed: Option<i64>,
 }
 
 /// One fact of a call.

@@ -68,8 +68,18 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
     let (caller, agent, recording) = (LegId(1), LegId(2), RecordingId(1));
     let trunk = Party::Trunk { gateway: s("e1-a"), number: s("13800000000") };
     let phone = Party::Phone { number: s("1001") };
-    let sound =
-        Sound { packets_received: 2_000, packets_lost: 3, rtt_us: Some(900), ..Sound::default() };
+    let sound = Sound {
+        packets_received: 2_000,
+        packets_lost: 3,
+        packets_duplicate: 4,
+        packets_malformed: 5,
+        packets_unagreed: 6,
+        packets_dropped: 7,
+        packets_forged: 8,
+        packets_replayed: 9,
+        rtt_us: Some(900),
+        ..Sound::default()
+    };
     let kinds = [
         CallBegan {
             call: id,
@@ -160,6 +170,16 @@ fn a_calls_record_is_whole() {
         assert_eq!(record.legs.len(), 2);
         assert_eq!(record.legs[1].rang, Some(1_790_000_006_000));
         assert_eq!((record.legs[1].packets_lost, record.legs[1].rtt_us), (Some(3), Some(900)));
+        let leg = &record.legs[1];
+        let unheard = [
+            leg.packets_duplicate,
+            leg.packets_malformed,
+            leg.packets_unagreed,
+            leg.packets_dropped,
+            leg.packets_forged,
+            leg.packets_replayed,
+        ];
+        assert_eq!(unheard, [4, 5, 6, 7, 8, 9].map(Some));
         assert_eq!(record.legs[0].packets_lost, None, "not measured is not nought");
         assert_eq!(record.events.len(), 16);
         assert_eq!(record.events[7].body["kind"], "bridged");

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::{CallId, LegId};
 use crate::call::conference::Change;
 
+use super::fact::Sound;
+
 /// A question or an order.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -168,6 +170,21 @@ pub struct LegRow {
     pub rtp: Option<String>,
     /// Its codec.
     pub codec: Option<String>,
+    /// What its stream was like when it was last looked at.
+    pub stream: Option<StreamRow>,
+}
+
+/// What a leg's stream is like.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct StreamRow {
+    /// Seconds since that was looked at.
+    pub ago_s: u64,
+    /// Where its packets come from; none came: none.
+    pub from: Option<String>,
+    /// The jitter then, microseconds.
+    pub jitter_us: u32,
+    /// Its figures so far, as in its record.
+    pub sound: Sound,
 }
 
 /// One phone.

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::dialplan::Plan;
 
 use super::active::{Active, Doing};
-use super::console::{CallRow, CallView, LegRow, PhoneRow, Reply, Request, Status};
+use super::console::{CallRow, CallView, LegRow, PhoneRow, Reply, Request, Status, StreamRow};
 use super::fact::{EndedBy, FactKind, Unregistered};
 use super::{Switch, features, pings, requests};
 
@@ -118,6 +118,12 @@ impl Switch {
                 ),
                 rtp: leg.rtp.map(|at| at.to_string()),
                 codec: leg.params.as_ref().map(|p| p.codec.name().to_owned()),
+                stream: leg.figures.as_deref().map(|(at, from, stats)| StreamRow {
+                    ago_s: now.at.since(*at).as_secs(),
+                    from: from.map(|from| from.to_string()),
+                    jitter_us: stats.jitter_us,
+                    sound: super::ending::sound(stats),
+                }),
             })
         });
         CallView {

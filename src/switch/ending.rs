@@ -262,15 +262,18 @@ pub(super) fn party(device: &Device) -> super::fact::Party {
     }
 }
 
-fn sound(stats: &LegStats) -> Sound {
+pub(super) fn sound(stats: &LegStats) -> Sound {
     Sound {
         packets_received: stats.packets_received,
         packets_sent: stats.packets_sent,
         packets_lost: stats.packets_lost,
         packets_late: stats.packets_late,
         packets_foreign: stats.packets_foreign,
-        packets_forged: stats.packets_forged.into(),
+        packets_forged: stats.packets_forged,
         packets_duplicate: stats.packets_duplicate,
+        packets_malformed: stats.packets_malformed,
+        packets_unagreed: stats.packets_unagreed,
+        packets_dropped: stats.packets_dropped,
         jitter_max_us: stats.jitter_max_us,
         rtt_us: stats.rtt_us,
         samples_concealed: stats.samples_concealed,

@@ -88,6 +88,13 @@ pub struct Sound {
     pub packets_forged: u64,
     /// Packets that came more than once; with SRTP also: too old to know whether they did.
     pub packets_duplicate: u64,
+    /// Packets that were no RTP, or no audio of their codec.
+    pub packets_malformed: u64,
+    /// Packets of a payload type that was not agreed on.
+    pub packets_unagreed: u64,
+    /// Its own packets that were not taken: before a new source had proven itself, of numbers that leapt,
+    /// more than the stream may have, keys faster than any can be pressed.
+    pub packets_dropped: u64,
     /// The worst interarrival jitter (RFC 3550 §6.4.1), microseconds.
     pub jitter_max_us: u32,
     /// Round trip by RTCP, microseconds.
@@ -393,6 +400,9 @@ pub enum FactKind {
         silent_ms: u64,
         /// Whether the other party is heard meanwhile.
         one_way: bool,
+        /// The payload type of what comes instead, which was not agreed on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unagreed: Option<u8>,
     },
     /// A party sent no RTP for longer than it may: the call was ended for that.
     RtpLost {
@@ -684,7 +694,7 @@ mod tests {
             LegMoved { call, leg: b, from: CallId::new(Wall(1), 2) },
             Digit { call, leg: a, digit: None, by: KeyBy::Info },
             SourceMoved { call, leg: a, from: s("10.0.0.9:4000"), to: s("10.0.0.9:4002") },
-            NoRtp { call, leg: a, silent_ms: 3_000, one_way: true },
+            NoRtp { call, leg: a, silent_ms: 3_000, one_way: true, unagreed: Some(111) },
             RtpLost { call, leg: a, silent_ms: 61_000 },
             RecordingBegan {
                 call,

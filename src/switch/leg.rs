@@ -12,7 +12,7 @@ use crate::call::collect::TypedAhead;
 use crate::call::feature::Keys;
 use crate::call::unheard::Unheard;
 use crate::config::Dtmf;
-use crate::media::control::{Codec, DigitSet, StreamParams};
+use crate::media::control::{Codec, DigitSet, LegStats, StreamParams};
 use crate::media::negotiate::{self, LocalMedia, NoCommon, Protection};
 use crate::media::one_key::OneKey;
 use crate::sip::{Command, Flow, SessionId};
@@ -107,6 +107,8 @@ pub struct Leg {
     pub ringing: Option<Time>,
     /// When it answered.
     pub answered: Option<Time>,
+    /// When its stream's figures were last told, its source, and they.
+    pub figures: Option<Box<(Time, Option<SocketAddr>, LegStats)>>,
     /// What was said of its silences.
     pub unheard: Unheard,
     /// Why we end it: the cause, the status that we gave it, and on whose account.
@@ -156,6 +158,7 @@ impl Leg {
             typed: TypedAhead::default(),
             ringing: None,
             answered: None,
+            figures: None,
             unheard: Unheard::default(),
             ours: None,
             ending: None,

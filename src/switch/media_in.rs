@@ -21,6 +21,17 @@ use super::{Level, Output, Switch};
 const KEY_MS: u32 = 120;
 const PAUSE_MS: u32 = 80;
 
+/// Nothing that can be heard comes from a party.
+#[derive(Clone, Copy)]
+struct Silence {
+    /// For so long.
+    ms: u32,
+    /// The other party is heard.
+    one_way: bool,
+    /// The payload type of what comes instead.
+    unagreed: Option<u8>,
+}
+
 impl Switch {
     pub(super) fn media(&mut self, now: Now, event: Event) {
         match event {
@@ -30,8 +41,13 @@ impl Switch {
             Event::PlayDone { leg, play, end } => self.played(now, leg, play, end),
             Event::DigitsSent { leg } => self.digits_sent(now, leg),
             Event::Closed { leg, stats } => self.leg_closed(now, leg, &stats),
-            Event::RtpLost { leg, silent_ms, one_way } => {
-                self.rtp_lost(now, leg, silent_ms, one_way)
+            Event::RtpLost { leg, silent_ms, one_way, unagreed } => {
+                self.rtp_lost(now, leg, Silence { ms: silent_ms, one_way, unagreed })
+            }
+            Event::Figures { leg, from, stats } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    leg.figures = Some(Box::new((now.at, from, stats)));
+                }
             }
             Event::SourceMoved { leg, from, to } => {
                 let Some(call) = self.legs.get(&leg).map(|l| l.call) else { return };
@@ -217,7 +233,7 @@ impl Switch {
     /// Only a call that is up counts, and only from its answer on. On hold silence means nothing:
     /// neither to the party that holds (sendonly, inactive) nor to the one that waits, until the
     /// call has been taken back for as long.
-    fn rtp_lost(&mut self, now: Now, leg_id: LegId, silent_ms: u32, one_way: bool) {
+    fn rtp_lost(&mut self, now: Now, leg_id: LegId, silence: Silence) {
         let limit = self.config.media.rtp_timeout;
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let (Stage::Answered, Some(answered)) = (leg.stage, leg.answered) else { return };
@@ -226,14 +242,15 @@ impl Switch {
         let holds = |leg: LegId| self.legs.get(&leg).is_some_and(|leg| leg.held);
         let on_hold = leg.held || active.call.peer(leg_id).is_some_and(holds);
         let counts = now.at.since(answered.max(leg.taken_back));
-        let silent = counts.min(Duration::from_millis(silent_ms.into()));
+        let silent = counts.min(Duration::from_millis(silence.ms.into()));
         let ends = matches!(active.doing, Doing::Ending);
         if on_hold || ends {
             return;
         }
         let silent_ms = silent.as_millis() as u64;
-        self.unheard(now, leg_id, silent, one_way);
-        if limit.is_zero() || silent < limit {
+        self.unheard(now, leg_id, silent, silence);
+        // Who sends something, be it nothing that can be heard, is not gone.
+        if limit.is_zero() || silent < limit || silence.unagreed.is_some() {
             return;
         }
         self.log(
@@ -246,7 +263,8 @@ impl Switch {
     }
 
     /// Says that a party is not heard, when it is to be said.
-    fn unheard(&mut self, now: Now, leg_id: LegId, silent: Duration, one_way: bool) {
+    fn unheard(&mut self, now: Now, leg_id: LegId, silent: Duration, silence: Silence) {
+        let Silence { one_way, unagreed, .. } = silence;
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if !leg.unheard.notice(now.at, silent) {
             return;
@@ -254,8 +272,14 @@ impl Switch {
         let call = leg.call;
         let silent_ms = silent.as_millis() as u64;
         let way = if one_way { "audio goes one way only" } else { "no audio comes" };
-        let what = format!("call {call}: {way}: {leg_id} sent no RTP for {silent_ms} ms");
+        let what = match unagreed {
+            None => format!("call {call}: {way}: {leg_id} sent no RTP for {silent_ms} ms"),
+            Some(payload_type) => format!(
+                "call {call}: {way}: {leg_id} sends payload type {payload_type}, which was not agreed \
+                 on, for {silent_ms} ms"
+            ),
+        };
         self.log(Level::Warning, what);
-        self.fact(now, FactKind::NoRtp { call, leg: leg_id, silent_ms, one_way });
+        self.fact(now, FactKind::NoRtp { call, leg: leg_id, silent_ms, one_way, unagreed });
     }
 }

@@ -95,6 +95,8 @@ pub struct Counts {
     pub oversize: u64,
     /// Receives that failed, for lack of buffers or by a socket's error.
     pub receive_errors: u64,
+    /// Datagrams that the kernel dropped since its queue was full, where a backend can tell.
+    pub kernel_drops: u64,
     /// System calls.
     pub calls: u64,
 }

@@ -134,8 +134,15 @@ impl Held {
         u64::from(c.packets)
     }
 
-    /// Somebody else's packet: what it claims, and whether that is proven with it.
-    pub(super) fn challenge(&mut self, now: Time, source: Source, mark: Mark) -> Verdict {
+    /// Somebody else's packet: what it claims, and whether that is proven with it. If so, `spent` goes
+    /// up by those before it that were not taken.
+    pub(super) fn challenge(
+        &mut self,
+        now: Time,
+        source: Source,
+        mark: Mark,
+        spent: &mut u64,
+    ) -> Verdict {
         let Some(claim) = self.claim_of(now, source, mark).filter(|_| mark.known) else {
             return Verdict::Foreign;
         };
@@ -148,6 +155,7 @@ impl Held {
         if packets < PROOF_PACKETS || now.since(self.at.heard) < silence {
             return if packets == 0 { Verdict::Foreign } else { Verdict::Unproven };
         }
+        *spent += u64::from(packets) - 1;
         let old = self.source;
         if source.addr != old.addr {
             let (before, after) =

@@ -250,6 +250,7 @@ fn a_restart_is_taken_once_the_old_stream_is_silent() {
     let verdicts: Vec<_> = (20..=120).step_by(20).map(|ms| again.send(&mut latch, ms)).collect();
     assert_eq!(verdicts[3], Verdict::Unproven);
     assert_eq!(verdicts[4..], [Verdict::Restarted, Verdict::Ours]);
+    assert_eq!((latch.spent(), latch.foreign().0), (4, 0), "what its proof cost is told");
     // Both at once: the holder stays.
     let mut third = Stream::new(NAMED, 3);
     for ms in (140..1_000).step_by(20) {

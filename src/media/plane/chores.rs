@@ -13,16 +13,22 @@ impl Plane {
             let Some(leg) = self.legs.get_mut(slot) else {
                 continue;
             };
+            let mut figures = None;
             if leg.rtcp.is_due(now) {
                 leg.heed_loss();
                 report(leg, now, &mut self.rng, out);
+                let from = leg.latch.held().map(|source| source.addr);
+                figures = Some(Event::Figures { leg: leg.id, from, stats: leg.stats() });
             }
             let lost = absence(leg, now, self.config.rtp_lost_after);
             let (id, down, partner) = (leg.id, leg.dtmf.is_down(), leg.partner);
-            if let Some(silent_ms) = lost {
+            if let Some(figures) = figures {
+                self.tell(figures);
+            }
+            if let Some((silent_ms, unagreed)) = lost {
                 let heard = partner.and_then(|p| self.legs.get(p)).and_then(|p| p.latch.heard());
                 let one_way = heard.is_some_and(|at| now.since(at) < self.config.rtp_lost_after);
-                self.tell(Event::RtpLost { leg: id, silent_ms, one_way });
+                self.tell(Event::RtpLost { leg: id, silent_ms, one_way, unagreed });
             }
             if down {
                 self.lost_end(now, slot);
@@ -45,16 +51,20 @@ fn report(leg: &mut Leg, now: Time, rng: &mut Rng, out: &mut dyn Transmit) {
 
 /// How long nothing has come though it should, when that is to be told: once it has been `limit`,
 /// and each `limit` again while it lasts. What it means is the switch's to say (it knows of answer,
-/// hold and the configured time), and it may come to say so only later.
-fn absence(leg: &mut Leg, now: Time, limit: Duration) -> Option<u32> {
+/// hold and the configured time), and it may come to say so only later. With it, the payload type of
+/// what comes instead.
+fn absence(leg: &mut Leg, now: Time, limit: Duration) -> Option<(u32, Option<u8>)> {
     if !leg.params.as_ref().is_some_and(|p| p.receive) {
         return None;
     }
+    let instead = leg.instead(now, limit);
     let heard = leg.latch.heard().unwrap_or(Time::ZERO);
+    let heard = instead.map_or(heard, |instead| heard.min(instead.since));
     let silent = now.since(heard.max(leg.watch.since));
     if silent < limit || leg.watch.lost.is_some_and(|told| now.since(told) < limit) {
         return None;
     }
     leg.watch.lost = Some(now);
-    Some(silent.as_millis().min(u128::from(u32::MAX)) as u32)
+    let silent_ms = silent.as_millis().min(u128::from(u32::MAX)) as u32;
+    Some((silent_ms, instead.map(|instead| instead.payload_type)))
 }

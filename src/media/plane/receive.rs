@@ -127,7 +127,12 @@ impl Plane {
         };
         match leg.latch.check(now, from, mark) {
             Verdict::Ours => {}
-            verdict => self.source(now, slot, from, verdict)?,
+            verdict => {
+                if payload == Payload::Unknown && verdict == Verdict::Unproven {
+                    leg.note_unagreed(now, packet.payload_type());
+                }
+                self.source(now, slot, from, verdict)?;
+            }
         }
         if payload == Payload::OtherLaw {
             self.other_law(slot, datagram);
@@ -162,7 +167,7 @@ impl Plane {
             return Err(Disposition::Foreign);
         };
         if payload == Payload::Unknown {
-            leg.malformed += 1;
+            leg.note_unagreed(now, packet.payload_type());
             return Err(Disposition::Malformed);
         }
         let audio = payload == Payload::Audio;
@@ -180,7 +185,11 @@ impl Plane {
         let receives = leg.params.as_ref().is_some_and(|p| p.receive);
         let arrival = leg.rx.packet(now, ssrc, sequence, audio.then_some(timestamp), bytes);
         let first = match arrival {
-            Arrival::Leap | Arrival::Duplicate => return Err(Disposition::Consumed),
+            Arrival::Duplicate => return Err(Disposition::Consumed),
+            Arrival::Leap => {
+                leg.dropped += 1;
+                return Err(Disposition::Consumed);
+            }
             Arrival::First => {
                 self.restarted(slot);
                 true

@@ -25,7 +25,7 @@ impl Plane {
     pub(super) fn turn(&mut self, now: Time, slot: u32, payload_type: u8) {
         let Some(leg) = self.legs.get_mut(slot) else { return };
         if leg.turned.is_some_and(|(_, at)| now.since(at) < PACE) {
-            leg.malformed += 1;
+            leg.dropped += 1;
             return;
         }
         // There is room for each leg once.

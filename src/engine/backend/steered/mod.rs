@@ -46,6 +46,12 @@ pub use steering::Steering;
 const KERNEL_BYTES: usize = 8 << 20;
 /// Batches of one turn; what is left is taken in the next, which begins at once.
 const ROUNDS: usize = 8;
+/// After how many turns the kernel is asked what it dropped: about once a second under load.
+const DROPS_EVERY: u32 = 256;
+/// The socket option for a socket's memory figures (`asm-generic/socket.h`; Linux 4.12), and which of
+/// them counts the drops (`linux/sock_diag.h`).
+const SO_MEMINFO: libc::c_int = 55;
+const MEMINFO_DROPS: usize = 8;
 /// Datagrams that a port set apart gives in one turn: more than its socket can hold of RTP's length.
 const MOST_APART: u32 = 512;
 /// How long a worker sleeps at most while a port is set apart.
@@ -72,6 +78,10 @@ pub struct Steered {
     sockets: Arc<[UdpSocket]>,
     wake: Wake,
     counts: Counts,
+    /// Turns so far, and what the kernel had dropped at each socket, the gate behind them, when asked
+    /// last.
+    turns: u32,
+    dropped: Box<[u32]>,
 }
 
 impl Backend for Steered {
@@ -83,6 +93,10 @@ impl Backend for Steered {
     fn wait(&mut self, wait: Wait) {
         let begun = Instant::now();
         self.flush();
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(DROPS_EVERY) {
+            self.note_drops();
+        }
         if self.pressed {
             return;
         }
@@ -169,6 +183,8 @@ impl Steered {
             pressed: false,
             apart: Box::new([0; DATAGRAM_BYTES + 128]),
             steering,
+            turns: 0,
+            dropped: vec![0; sockets.len() + 1].into(),
             sockets,
             wake,
             counts: Counts::default(),
@@ -256,9 +272,33 @@ impl Steered {
         self.flush();
     }
 
+    /// Asks the kernel what it has dropped at the gate, and at the sockets that are read by themselves.
+    fn note_drops(&mut self) {
+        for place in 0..self.crowds.len() {
+            self.note_drops_at(self.crowds.socket(place));
+        }
+        let (gate, place) = (drops(&self.gate), self.sockets.len());
+        self.count_drops(place, gate);
+    }
+
+    fn note_drops_at(&mut self, socket: u32) {
+        let place = socket as usize;
+        let so_far = self.sockets.get(place).and_then(drops);
+        self.count_drops(place, so_far);
+    }
+
+    fn count_drops(&mut self, place: usize, so_far: Option<u32>) {
+        self.counts.calls += 1;
+        if let (Some(before), Some(so_far)) = (self.dropped.get_mut(place), so_far) {
+            let more = so_far.wrapping_sub(core::mem::replace(before, so_far));
+            self.counts.kernel_drops += u64::from(more);
+        }
+    }
+
     /// Steers it again; where that fails it is read by itself until it does not.
     fn take_back(&mut self, socket: u32) -> bool {
         let Some(port) = self.ports.get(socket) else { return false };
+        self.note_drops_at(socket);
         let steered = self.steering.steer(port.at, self.gate.as_raw_fd()).is_ok();
         self.counts.receive_errors += u64::from(!steered);
         steered
@@ -314,6 +354,24 @@ impl Drop for Steered {
             let _ = self.steering.release(port.at);
         }
     }
+}
+
+/// Datagrams that the kernel has dropped at a socket; the count wraps.
+fn drops(socket: &UdpSocket) -> Option<u32> {
+    let mut figures = [0u32; MEMINFO_DROPS + 1];
+    let mut bytes = size_of_val(&figures) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `bytes` to the list, and how much to `bytes`; both live until
+    // the call returns.
+    let got = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_MEMINFO,
+            figures.as_mut_ptr().cast(),
+            &raw mut bytes,
+        )
+    };
+    (got == 0 && bytes as usize == size_of_val(&figures)).then_some(figures[MEMINFO_DROPS])
 }
 
 /// Sets a kernel buffer's size, beyond what programs without the right may have.

@@ -67,3 +67,16 @@ fn a_flooded_port_is_read_by_itself_until_it_is_over() {
     }
     assert_eq!(heard.0, [(0, b'x')]);
 }
+
+#[test]
+fn what_the_kernel_drops_is_known() {
+    let (full, peer) = (bound(), bound());
+    assert_eq!(drops(&full), Some(0));
+    // The default buffer holds some hundreds.
+    for _ in 0..20_000 {
+        peer.send_to(&[0; 172], full.local_addr().unwrap()).unwrap();
+    }
+    full.set_nonblocking(true).unwrap();
+    let held = core::iter::from_fn(|| full.recv(&mut [0; 200]).ok()).count();
+    assert_eq!(drops(&full), Some(20_000 - held as u32));
+}

@@ -148,5 +148,64 @@ fn unknown_payload_types_and_empty_packets_are_not_heard() {
     let noise = a.packet(13, false, &[40]);
     assert_eq!(world.datagram(a.port, a.addr, &noise), Disposition::Consumed);
     assert_eq!(world.heard_by(&b).len(), 1);
-    assert_eq!(world.close(&a).packets_malformed, 2);
+    let stats = world.close(&a);
+    assert_eq!((stats.packets_malformed, stats.packets_unagreed), (1, 1));
+}
+
+/// Whatever comes and is not heard stands in the leg's figures, which are told while the call is up.
+#[test]
+fn what_is_not_heard_is_counted_by_its_kind_and_told_while_the_call_is_up() {
+    let mut world = world();
+    let mut a = world.phone(1, Codec::Pcma);
+    for _ in 0..10 {
+        a.say(&mut world, &[0; 160]);
+        world.pass(20);
+    }
+    let again = a.packet(8, false, &[0xd5; 160]);
+    (0..4).for_each(|_| _ = world.datagram(a.port, a.addr, &again));
+    (0..5).for_each(|_| _ = world.datagram(a.port, a.addr, &[0x40; 172]));
+    for _ in 0..6 {
+        let other = a.packet(111, false, &[1; 40]);
+        world.datagram(a.port, a.addr, &other);
+    }
+    let mut leapt = Phone { sequence: a.sequence.wrapping_add(20_000), ..a.clone() };
+    leapt.say(&mut world, &[0; 160]);
+    let bytes = &mut [0x81, 200, 0, 99];
+    let from = SocketAddr::new(a.addr.ip(), a.addr.port() + 1);
+    world.plane.receive(world.now, a.port, Kind::Rtcp, from, bytes, 4, &mut world.out);
+    world.pass(8_000);
+    let told = world.take_events().into_iter().rev().find_map(|e| match e {
+        Event::Figures { leg, from, stats } if leg == a.leg => Some((from, stats)),
+        _ => None,
+    });
+    let (from, stats) = told.expect("a report is due");
+    assert_eq!(from, Some(a.addr));
+    assert_eq!((stats.packets_received, stats.packets_duplicate), (11, 3));
+    assert_eq!((stats.packets_malformed, stats.packets_unagreed, stats.packets_dropped), (6, 6, 1));
+    assert_eq!(world.close(&a), stats);
+}
+
+/// A phone that goes on with a payload type that nobody agreed on, and one that never had another.
+#[test]
+fn who_sends_what_was_not_agreed_on_is_not_said_to_send_nothing() {
+    let mut world = world();
+    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    a.say(&mut world, &[0; 160]);
+    for _ in 0..300 {
+        for phone in [&mut a, &mut b] {
+            let opus = phone.packet(111, false, &[1; 40]);
+            world.datagram(phone.port, phone.addr, &opus);
+        }
+        world.pass(20);
+    }
+    let told: Vec<_> = world
+        .take_events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::RtpLost { leg, unagreed, .. } => Some((leg, unagreed)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(a.leg, Some(111)), (b.leg, Some(111))]);
+    assert_eq!(world.close(&b).packets_unagreed, 300);
 }
