@@ -13,6 +13,7 @@
 //! them along the paths that [`bridge`](super::bridge) chose.
 
 use super::PortIndex;
+use super::allowance::Allowance;
 use super::beep::Beep;
 use super::bridge::{Audio, Paths, Side};
 use super::control::{Codec, LegStats, OpusTerms, StreamParams};
@@ -74,6 +75,8 @@ pub(super) struct Leg {
     /// Where its packets are protected.
     pub(super) srtp: Option<Box<Srtp>>,
     pub(super) rx: RtpRx,
+    /// How many packets of audio it may send.
+    pub(super) allowance: Allowance,
     /// How the partner hears this leg.
     pub(super) paths: Paths,
     pub(super) partner: Option<u32>,
@@ -99,6 +102,8 @@ pub(super) struct Leg {
     /// From here on it is not every packet's.
     pub(super) id: LegId,
     pub(super) dtmf: DtmfRx,
+    /// How many packets of keys it may send.
+    pub(super) keys_allowance: Allowance,
     /// The last digit that a telephone-event told.
     pub(super) last_event: Option<(char, Time)>,
     /// Timestamp of an event that began while the partner could not be told of it: its later packets
@@ -184,6 +189,8 @@ impl Leg {
             params: None,
             srtp: None,
             rx: RtpRx::default(),
+            allowance: Allowance::default(),
+            keys_allowance: Allowance::default(),
             paths: Paths::NONE,
             partner: None,
             room: None,
@@ -232,6 +239,9 @@ impl Leg {
             self.watch.lost = None;
         }
         self.code(now, &params);
+        for allowance in [&mut self.allowance, &mut self.keys_allowance] {
+            allowance.set(params.ptime_ms);
+        }
         self.params = Some(params);
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   control   what the switch asks and is told
 //!   plane     all legs of one worker: commands in, datagrams in, the tick out
-//!    ├ leg      latch ─▶ rtp_rx ─▶ dtmf_rx, ear (jitter);   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
+//!    ├ leg      latch ─▶ rtp_rx ─▶ allowance ─▶ dtmf_rx, ear (jitter);   mouth (player, dtmf_tx) ─▶ rtp_tx;   rtcp
 //!    ├ bridge   by which path two legs hear each other
 //!    ├ beep     the tone that tells them that they are recorded
 //!    └ room     many legs that hear each other, mixed
@@ -15,6 +15,7 @@
 
 use std::net::SocketAddr;
 
+mod allowance;
 mod beep;
 pub mod bridge;
 pub mod bursts;

@@ -3,7 +3,8 @@
 //! ```text
 //!   port ─▶ leg ─▶ [SRTP] ─▶ Packet::parse ─▶ latch ─▶ rtp_rx ─┬─ audio ─▶ taps, ear, partner (Forward)
 //!                    │              │               │              ├─ event ─▶ digits, partner
-//!                 Foreign        Malformed       Foreign           └─ Leap, Duplicate: dropped
+//!                 Foreign        Malformed       Foreign           ├─ another codec ─▶ turn
+//!                                                                  └─ Leap, Duplicate, more than its allowance: dropped
 //! ```
 
 use std::net::SocketAddr;
@@ -197,6 +198,17 @@ impl Plane {
             Arrival::Next { .. } | Arrival::Late => false,
         };
         if !receives || bytes == 0 {
+            return Err(Disposition::Consumed);
+        }
+        let Some(leg) = self.legs.get_mut(slot) else {
+            return Err(Disposition::Foreign);
+        };
+        let allowance = match payload {
+            Payload::Event => &mut leg.keys_allowance,
+            _ => &mut leg.allowance,
+        };
+        if !allowance.takes(now) {
+            leg.dropped += 1;
             return Err(Disposition::Consumed);
         }
         let relayed = Relayed { first, marker: packet.marker(), sequence, timestamp, ticks };

@@ -78,6 +78,36 @@ fn packets_that_lie_about_their_length() {
     hears(&mut world, &b, 450, 1_000);
 }
 
+/// A relay passes on what a party may send, and not its flood: of audio in valid numbers, of keys.
+#[test]
+fn a_flood_of_a_partys_own_does_not_reach_the_other_party() {
+    for keys in [false, true] {
+        let mut world = world();
+        let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+        world.bridge(&a, &b);
+        let (mut low, mut high) = (Tone::new(450), Tone::new(620));
+        talk(&mut world, (&mut a, &mut low), (&mut b, &mut high), 1_000);
+        assert_eq!(world.heard_by(&b).len(), 50);
+        for n in 0..20_000u32 {
+            if n.is_multiple_of(200) {
+                talk(&mut world, (&mut a, &mut low), (&mut b, &mut high), 20);
+            }
+            match keys {
+                true => _ = a.key(&mut world, 5, n as u16, false),
+                false => _ = a.say(&mut world, &[0; 160]),
+            }
+        }
+        let heard = world.heard_by(&b);
+        // Two seconds, and the burst before them.
+        assert!(heard.len() <= 3 * 200 + 100, "{keys}: {}", heard.len());
+        let audio = |sent: &&Sent| Packet::parse(&sent.bytes).unwrap().payload_type() == 8;
+        let audio = heard.iter().filter(audio).count();
+        assert!(!keys || audio == 100, "keys do not take its own audio's place: {audio}");
+        let stats = world.close(&a);
+        assert!((19_300..20_000).contains(&stats.packets_dropped), "{keys}: {stats:?}");
+    }
+}
+
 #[test]
 fn a_forged_goodbye_ends_nothing() {
     let (mut world, mut a, mut b, mut low, mut high) = bridged();
