@@ -129,7 +129,7 @@ fn streams(view: &CallView) -> String {
             sound.packets_malformed,
             sound.packets_unagreed,
             sound.packets_dropped,
-            sound.packets_forged + sound.packets_replayed,
+            sound.packets_forged,
         ];
         let mos = |mos: Option<u16>| match mos {
             Some(mos) => format!("{}.{:02}", mos / 100, mos % 100),

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn who_was_held_up_by_the_network_loses_nothing() {
         let mut allowance = Allowance::of(20);
-        let at = |ms| Time::from_millis(10_000 + ms);
+        let at = |ms: u64| Time::from_millis(10_000 + ms);
         assert!((0..150).all(|_| allowance.takes(at(3_000))), "three seconds at once");
         assert!((0..500).all(|n| allowance.takes(at(3_000 + n * 20))));
     }

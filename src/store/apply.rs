@@ -240,7 +240,7 @@ fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
                   packets_late = ?, packets_foreign = ?, jitter_max_us = ?, rtt_us = ?, \
                   samples_concealed = ?, mos = ?, peer_mos = ?, packets_duplicate = ?, \
                   packets_malformed = ?, packets_unagreed = ?, packets_dropped = ?, \
-                  packets_forged = ?, packets_replayed = ? WHERE call = ? AND leg = ?";
+                  packets_forged = ? WHERE call = ? AND leg = ?";
     let of = |number: fn(&Sound) -> u64| sound.as_ref().map(|sound| number(sound) as i64);
     let statement = sqlx::query(update)
         .bind(wall.0)
@@ -264,7 +264,6 @@ fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
         .bind(of(|sound| sound.packets_unagreed))
         .bind(of(|sound| sound.packets_dropped))
         .bind(of(|sound| sound.packets_forged))
-        .bind(of(|sound| sound.packets_replayed))
         .bind(text(*call))
         .bind(leg.0 as i64);
     Some(statement)

@@ -116,9 +116,6 @@ pub struct LegRow {
     /// Packets that SRTP did not take: without a tag that the leg's key made.
     #[sqlx(default)]
     pub packets_forged: Option<i64>,
-    /// Packets that SRTP did not take: they came before.
-    #[sqlx(default)]
-    pub packets_replayed: Option<i64>,
 }
 
 /// One fact of a call.

@@ -5,4 +5,3 @@ ALTER TABLE legs ADD COLUMN packets_malformed INTEGER;  -- no RTP, or no audio o
 ALTER TABLE legs ADD COLUMN packets_unagreed INTEGER;   -- of a payload type that was not agreed on
 ALTER TABLE legs ADD COLUMN packets_dropped INTEGER;    -- its own, but not taken
 ALTER TABLE legs ADD COLUMN packets_forged INTEGER;     -- SRTP without a tag that its key made
-ALTER TABLE legs ADD COLUMN packets_replayed INTEGER;   -- SRTP that came before
