@@ -33,7 +33,7 @@ pub use self::member::Member;
 use self::member::Sound;
 pub use self::mixer::{FRAME, WIDE_FRAME};
 use self::mixer::{Mixer, Piece};
-use self::outlet::{Frames, Key, Outlet};
+use self::outlet::{Key, Outlet, Packetizer};
 use self::partial::{Far, Partial};
 use self::seats::SEATS;
 use super::control::{Codec, Line, Membership, StreamParams};
@@ -168,7 +168,7 @@ impl Room {
         self.due = at;
         let index = self.index(at);
         for outlet in self.outlets.iter_mut().flatten() {
-            outlet.frames = Frames::new(index, outlet.key.ptime_ms(), outlet.key.rate());
+            outlet.packetizer = Packetizer::new(index, outlet.key.ptime_ms(), outlet.key.rate());
         }
         for member in &mut self.members {
             member.begin_packets(index);
@@ -388,11 +388,11 @@ impl Room {
         match (wants, member.alone) {
             (true, false) => {
                 member.alone = true;
-                *member.frames = outlet.frames.clone();
+                *member.packetizer = outlet.packetizer.clone();
                 member.limiter = outlet.limiter.clone();
                 Company::Alone { anew: true }
             }
-            (false, true) if member.frames.is_empty() => {
+            (false, true) if member.packetizer.is_empty() => {
                 member.alone = false;
                 Company::Shared
             }

@@ -192,15 +192,15 @@ fn age(root: &Path, path: &str) -> Option<Duration> {
 }
 
 /// A WAV at its first frame.
-struct Frames {
+struct OpenWav {
     file: io::Take<File>,
     format: RecordFormat,
     /// In all.
     frames: u64,
 }
 
-impl Frames {
-    fn open(path: &Path) -> Result<Frames, String> {
+impl OpenWav {
+    fn open(path: &Path) -> Result<OpenWav, String> {
         let fault = |e: io::Error| e.to_string();
         let mut file = File::open(path).map_err(fault)?;
         let mut first = Vec::with_capacity(wav::PROBE_LEN);
@@ -214,14 +214,14 @@ impl Frames {
         let len = file.metadata().map_err(fault)?.len();
         let frames = wav.data_len(len) / format.frame_bytes() as u64;
         file.seek(io::SeekFrom::Start(wav.data_offset as u64)).map_err(fault)?;
-        Ok(Frames { file: file.take(frames * format.frame_bytes() as u64), format, frames })
+        Ok(OpenWav { file: file.take(frames * format.frame_bytes() as u64), format, frames })
     }
 }
 
 /// Packs `from` into `to`, on the disk; `false` when told to stop in between.
 fn make(from: &Path, to: &Path, name: &str, stop: &dyn Fn() -> bool) -> Result<bool, String> {
     let fault = |e: io::Error| e.to_string();
-    let mut wav = Frames::open(from)?;
+    let mut wav = OpenWav::open(from)?;
     let mut out = File::create(to).map_err(fault)?;
     let mut packer = Packer::new(wav.format, &[("SOURCE", name)]).map_err(|e| e.to_string())?;
     let mut piece = Vec::with_capacity(PIECE);
@@ -249,7 +249,7 @@ fn make(from: &Path, to: &Path, name: &str, stop: &dyn Fn() -> bool) -> Result<b
 fn check(wav: &Path, packed: &Path) -> Result<(), String> {
     let fault = |e: io::Error| e.to_string();
     let unread = |e: ogg::OggReadError| format!("the packed file: {e}");
-    let mut wav = Frames::open(wav)?;
+    let mut wav = OpenWav::open(wav)?;
     let file = BufReader::new(File::open(packed).map_err(fault)?);
     let mut packets = PacketReader::new(file);
     let head = packets.read_packet_expected().map_err(unread)?;

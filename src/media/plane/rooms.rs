@@ -329,9 +329,9 @@ impl Plane {
             let Some(outlet) = room.outlet_mut(n) else { continue };
             outlet.push(Some(mix));
             let ptime_ms = outlet.key.ptime_ms();
-            for packet in 0..outlet.frames.packets(ptime_ms) {
+            for packet in 0..outlet.packetizer.packets(ptime_ms) {
                 let Some(outlet) = room.outlet_mut(n) else { continue };
-                let pcm = outlet.frames.packet(packet, ptime_ms);
+                let pcm = outlet.packetizer.packet(packet, ptime_ms);
                 let bytes = outlet
                     .encoder
                     .encode(pcm, &mut self.packet[HEADER_LEN..][..MOST_PAYLOAD])
@@ -352,7 +352,7 @@ impl Plane {
                 }
             }
             if let Some(outlet) = room.outlet_mut(n) {
-                outlet.frames.sent(ptime_ms);
+                outlet.packetizer.sent(ptime_ms);
             }
         }
     }
@@ -365,11 +365,11 @@ impl Plane {
             let mix = room.heard_by_member(n, &mut mix);
             let Some(member) = room.member_mut(n) else { continue };
             let slot = member.slot();
-            member.frames_mut().push(mix);
+            member.packetizer_mut().push(mix);
             let Some(leg) = self.legs.get_mut(slot) else { continue };
-            let packets = member.frames_mut().packets(ptime_ms);
+            let packets = member.packetizer_mut().packets(ptime_ms);
             for packet in 0..packets {
-                let pcm = member.frames_mut().packet(packet, ptime_ms);
+                let pcm = member.packetizer_mut().packet(packet, ptime_ms);
                 let encoder = leg.encoder.as_mut();
                 let coded = encoder.and_then(|e| {
                     e.encode(pcm, &mut self.packet[HEADER_LEN..][..MOST_PAYLOAD]).ok()
@@ -377,7 +377,7 @@ impl Plane {
                 let at = at + packet_time(packet, ptime_ms);
                 deliver(leg, at, ptime_ms, coded.unwrap_or(0), &mut self.packet, out);
             }
-            member.frames_mut().sent(ptime_ms);
+            member.packetizer_mut().sent(ptime_ms);
             (0..packets).for_each(|_| room.coded());
         }
     }

@@ -1,6 +1,6 @@
 //! One member of a room: its frame of the tick, its claim to be heard, what it is sent alone.
 
-use super::outlet::{Frames, Key};
+use super::outlet::{Key, Packetizer};
 use super::seats::Claim;
 use super::{FRAME_MS, WIDE_FRAME};
 use crate::base::LegId;
@@ -27,7 +27,7 @@ pub struct Member {
     pub(super) alone: bool,
     /// What is not sent yet of that. Apart, as its frame is: each tick goes through all members, most of
     /// which are silent, and what it looks at of them lies close together.
-    pub(super) frames: Box<Frames>,
+    pub(super) packetizer: Box<Packetizer>,
     pub(super) gain_out: Gain,
     /// Keeps what it hears alone below full scale.
     pub(super) limiter: Limiter,
@@ -68,7 +68,7 @@ impl Member {
             key: None,
             outlet: None,
             alone: false,
-            frames: Box::new(Frames::new(0, FRAME_MS, Rate::Khz8)),
+            packetizer: Box::new(Packetizer::new(0, FRAME_MS, Rate::Khz8)),
             gain_out: Gain::new(f32::from(membership.gain_out_db)),
             limiter: Limiter::new(Rate::Khz8),
             rate: Rate::Khz8,
@@ -130,8 +130,8 @@ impl Member {
         let key = self.key?;
         (self.alone || self.outlet.is_none()).then_some(key.ptime_ms())
     }
-    pub(in crate::media) fn frames_mut(&mut self) -> &mut Frames {
-        &mut self.frames
+    pub(in crate::media) fn packetizer_mut(&mut self) -> &mut Packetizer {
+        &mut self.packetizer
     }
 
     /// Another stream, another membership.
@@ -169,7 +169,7 @@ impl Member {
     /// Its packets begin anew at the tick `index`.
     pub(super) fn begin_packets(&mut self, index: u64) {
         let ptime_ms = self.key.map_or(FRAME_MS, |key| key.ptime_ms());
-        *self.frames = Frames::new(index, ptime_ms, self.rate);
+        *self.packetizer = Packetizer::new(index, ptime_ms, self.rate);
     }
 
     /// Judges the frame that was filled in. Gives whether the member speaks, when that has changed.

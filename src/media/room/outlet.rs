@@ -1,7 +1,7 @@
 //! What is sent to those who hear the same: mixed once, coded once, copied to each.
 //!
 //! ```text
-//!   mix of a tick ─▶ Frames ─ packet times ─▶ encoder ─▶ payload ─┬─ own header ─▶ member
+//!   mix of a tick ─▶ Packetizer ─ packet times ─▶ encoder ─▶ payload ─┬─ own header ─▶ member
 //!      20 ms         10 … 60 ms                                   ├─ own header ─▶ member
 //!                                                                 └─ …
 //! ```
@@ -80,17 +80,17 @@ impl Key {
 
 /// Samples on their way into packets.
 #[derive(Clone, Debug)]
-pub struct Frames {
+pub struct Packetizer {
     pcm: [i16; MOST],
     filled: usize,
     rate: Rate,
 }
 
-impl Frames {
+impl Packetizer {
     /// Before the tick `index`, as if silence had come so far.
-    pub fn new(index: u64, ptime_ms: u32, rate: Rate) -> Frames {
+    pub fn new(index: u64, ptime_ms: u32, rate: Rate) -> Packetizer {
         let begun = index * u64::from(FRAME_MS) % u64::from(ptime_ms.max(1));
-        Frames { pcm: [0; MOST], filled: rate.samples(begun as u32), rate }
+        Packetizer { pcm: [0; MOST], filled: rate.samples(begun as u32), rate }
     }
 
     /// Takes the mix of a tick.
@@ -133,7 +133,7 @@ pub struct Outlet {
     /// What codes it.
     pub encoder: Box<Encoder>,
     /// What is not sent yet.
-    pub frames: Frames,
+    pub packetizer: Packetizer,
     /// Keeps what is heard below full scale.
     pub limiter: Limiter,
     /// How much louder it is.
@@ -149,7 +149,7 @@ impl Outlet {
     pub fn new(key: Key, index: u64) -> Option<Outlet> {
         Some(Outlet {
             encoder: key.encoder()?,
-            frames: Frames::new(index, key.ptime_ms, key.rate()),
+            packetizer: Packetizer::new(index, key.ptime_ms, key.rate()),
             limiter: Limiter::new(key.rate()),
             gain: Gain::new(f32::from(key.gain_db)),
             members: 0,
@@ -165,13 +165,13 @@ impl Outlet {
                 if core::mem::take(&mut self.idle) {
                     afresh(&mut self.encoder);
                 }
-                self.frames.push(mix);
+                self.packetizer.push(mix);
             }
             None => {
                 self.idle = true;
                 let silence = [0; super::WIDE_FRAME];
-                self.frames.push(&silence[..self.key.rate().samples(FRAME_MS)]);
-                self.frames.sent(self.key.ptime_ms);
+                self.packetizer.push(&silence[..self.key.rate().samples(FRAME_MS)]);
+                self.packetizer.sent(self.key.ptime_ms);
             }
         }
     }
@@ -198,13 +198,13 @@ mod tests {
 
     /// The packets that come of `ticks`, begun at tick `from`: their first samples.
     fn packets(from: u64, ticks: u64, ptime_ms: u32) -> Vec<i16> {
-        let mut frames = Frames::new(from, ptime_ms, Rate::Khz8);
+        let mut packetizer = Packetizer::new(from, ptime_ms, Rate::Khz8);
         let mut firsts = Vec::new();
         for index in from..from + ticks {
-            frames.push(&[index as i16 + 1; 160]);
-            let count = frames.packets(ptime_ms);
-            firsts.extend((0..count).map(|n| frames.packet(n, ptime_ms)[0]));
-            frames.sent(ptime_ms);
+            packetizer.push(&[index as i16 + 1; 160]);
+            let count = packetizer.packets(ptime_ms);
+            firsts.extend((0..count).map(|n| packetizer.packet(n, ptime_ms)[0]));
+            packetizer.sent(ptime_ms);
         }
         firsts
     }
@@ -222,7 +222,7 @@ mod tests {
     fn whoever_comes_later_is_in_step() {
         for ptime_ms in [10, 20, 30, 40, 50, 60] {
             for from in 0..8 {
-                let at = |index| Frames::new(index, ptime_ms, Rate::Khz16);
+                let at = |index| Packetizer::new(index, ptime_ms, Rate::Khz16);
                 let (mut early, mut late) = (at(0), at(from));
                 for index in 0..from + 20 {
                     early.push(&[1; 320]);

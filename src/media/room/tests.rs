@@ -219,7 +219,7 @@ fn who_begins_to_speak_goes_over_to_a_coding_of_its_own_and_back() {
     let turn = |room: &mut Room, index| {
         tick(room, index, &[voice(1, 4_000), [0; FRAME]]);
         let company = room.part_company(0);
-        let frames = room.member_mut(0).unwrap().frames_mut();
+        let frames = room.member_mut(0).unwrap().packetizer_mut();
         frames.push(&[0; FRAME]);
         frames.sent(40);
         company
@@ -229,7 +229,7 @@ fn who_begins_to_speak_goes_over_to_a_coding_of_its_own_and_back() {
     speak(&mut room, false);
     // Its own packet goes on where the shared one was: the middle of 40 ms.
     let outlet = room.members()[0].outlet().unwrap();
-    room.outlet_mut(outlet).unwrap().frames = Frames::new(1, 40, Rate::Khz8);
+    room.outlet_mut(outlet).unwrap().packetizer = Packetizer::new(1, 40, Rate::Khz8);
     assert_eq!(turn(&mut room, 1), Company::Alone { anew: true });
     assert_eq!(turn(&mut room, 2), Company::Alone { anew: false });
     speak(&mut room, true);
