@@ -288,7 +288,7 @@ fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
 
 /// SRTP whose keys go over the network in the clear.
 fn open_keys(draft: &Draft, reader: &mut Reader<'_>) {
-    let in_clear = |transport| matches!(transport, Transport::Udp | Transport::Tcp);
+    let in_clear = |transport| matches!(transport, Transport::Udp | Transport::Tcp | Transport::Ws);
     let remedy = "let SIP come over TLS, or keep to a network that nobody listens on";
     for (nth, gateway) in &draft.gateways {
         let transport = gateway.address.0.transport;

@@ -533,7 +533,8 @@ pub enum Event {
     RecordStopped {
         /// Which.
         recording: RecordingId,
-        /// Its length in samples a channel.
+        /// Samples a channel that it holds: all of the call while it ran, but no more than a file
+        /// can hold. What finds no room on the disk is silence among them, told by the engine.
         samples: u64,
     },
     /// A member of a room has begun to speak, or has been silent for a second.

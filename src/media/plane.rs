@@ -35,7 +35,7 @@ mod legs;
 mod ports;
 mod protected;
 mod receive;
-pub(super) mod recordings;
+mod recordings;
 mod rooms;
 #[cfg(test)]
 mod tests;

@@ -66,9 +66,9 @@ impl Recorded {
 
     fn take(&mut self, part: Part<'_>) {
         match part {
-            Part::Piece { position, frames, .. } => {
+            Part::Piece { position, samples, .. } => {
                 self.silence(position);
-                self.bytes.extend(frames.to_vec());
+                self.bytes.extend(samples.to_vec());
             }
             Part::End { samples, .. } => {
                 self.silence(samples);

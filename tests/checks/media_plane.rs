@@ -91,7 +91,7 @@ impl Transmit for Checked {
         assert!(kind == Kind::Rtcp || Packet::parse(bytes).is_ok());
     }
     fn record(&mut self, part: Recorded<'_>) {
-        assert!(!matches!(part, Recorded::Piece { frames, .. } if frames.bytes() == 0));
+        assert!(!matches!(part, Recorded::Piece { samples, .. } if samples.bytes() == 0));
     }
 }
 

@@ -1,13 +1,15 @@
-//! One recording's file: pieces at their places, sizes in the header after each, silence where the
-//! disk was full.
+//! One recording's file: pieces at their places, sizes in the header after some of them, silence where
+//! the disk was full.
 //!
 //! ```text
 //!  header │ written ……………………… │ hole: nobody spoke, or the disk was full │ piece │
 //!                            whole                                        laid
 //! ```
 //!
-//! At any moment the header announces what is there and no more, so a file that a crash left is
-//! valid. When a write fails the call goes on: each later piece tries again, beginning with silence
+//! At any moment the header announces no more than what is there, so a file that a crash left is
+//! valid; what it lacks is announced when the next start makes it whole ([`Directory`](super::storage::Directory)).
+//! A header costs the kernel as much as a third of a piece, so it is written with every
+//! [`ANNOUNCED`]th only. When a write fails the call goes on: each later piece tries again, beginning with silence
 //! for what was missed.
 
 use std::io;
@@ -18,6 +20,8 @@ use crate::media::control::RecordFormat;
 /// Bytes of silence that one piece may write for others that could not be written; a longer hole is
 /// filled by several, so that the disk thread is not held up for long.
 const MOST_FILL: u64 = 4 << 20;
+/// Bytes of sample data by which the header may be behind: four pieces, 4 s of A-law.
+const ANNOUNCED: u64 = 64 << 10;
 /// Bytes of silence written at once.
 const FILL_BYTES: usize = 16 * 1_024;
 
@@ -34,6 +38,8 @@ pub(super) struct FileState {
     file: Option<Box<dyn StoredFile>>,
     /// Up to here all is written.
     whole: u64,
+    /// Up to here the header says so.
+    announced: u64,
     /// Up to here pieces have come.
     laid: u64,
     /// Bytes that stand as silence for what could not be written.
@@ -51,6 +57,7 @@ impl FileState {
             format,
             file: None,
             whole: 0,
+            announced: 0,
             laid: 0,
             lost: 0,
             fault: None,
@@ -108,7 +115,7 @@ impl RecordingFile<'_> {
         if self.state.file.is_none() {
             let mut file = self.storage.create(&self.state.path)?;
             let header = file.write_at(0, &self.state.format.spec().header(0));
-            // Kept even if the header failed: it is written with each piece.
+            // Kept even if the header failed: it is written again.
             self.state.file = Some(file);
             header?;
         }
@@ -137,7 +144,9 @@ impl RecordingFile<'_> {
     fn announce(&mut self) -> io::Result<()> {
         let header = self.state.format.spec().header(self.state.whole);
         let file = self.state.file.as_mut().expect("`ensure` came before");
-        file.write_at(0, &header)
+        file.write_at(0, &header)?;
+        self.state.announced = self.state.whole;
+        Ok(())
     }
 
     /// Takes the next piece, whose first sample is at `position`. Where nobody spoke before it there is
@@ -160,7 +169,10 @@ impl RecordingFile<'_> {
             self.write(at, bytes)?;
             self.state.whole += bytes.len() as u64;
         }
-        self.announce()
+        match self.state.whole - self.state.announced {
+            ..ANNOUNCED => Ok(()),
+            _ => self.announce(),
+        }
     }
 }
 
@@ -176,20 +188,22 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_right_after_every_piece() {
+    fn the_header_says_no_more_than_is_there_and_is_four_pieces_behind_at_most() {
         let (mut storage, disk) = FakeStorage::new();
         let mut state = state(RecordFormat::Pcm16);
         let mut file = RecordingFile { state: &mut state, storage: &mut storage };
         file.begin();
-        for n in 0..5 {
+        let announced = |bytes: &[u8]| crate::wire::wav::Wav::parse(bytes).unwrap().announced;
+        for n in 0..10 {
             let bytes = disk.bytes("a.wav");
-            let wav = crate::wire::wav::Wav::parse(&bytes).unwrap();
-            assert_eq!((wav.announced as usize, bytes.len()), (n * PIECE, 44 + n * PIECE));
+            let told = n / 4 * 4;
+            assert_eq!((announced(&bytes) as usize, bytes.len()), (told * PIECE, 44 + n * PIECE));
             let reader = hound::WavReader::new(&bytes[..]).unwrap();
-            assert_eq!(reader.duration() as usize, n * PIECE / 4);
+            assert_eq!(reader.duration() as usize, told * PIECE / 4);
             file.piece((n * PIECE / 4) as u64, &[n as u8; PIECE]);
         }
         file.end(0);
+        assert_eq!(announced(&disk.bytes("a.wav")) as usize, 10 * PIECE);
         assert!(state.take_fault().is_none() && state.lost_samples(0) == 0);
     }
 

@@ -19,8 +19,8 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::base::RecordingId;
 use crate::media::Recorded;
-use crate::media::tap::Frames;
-use crate::media::tap::layout::PIECE_BYTES;
+use crate::media::tap::TwoChannels;
+use crate::media::tap::piece::PIECE_BYTES;
 
 /// Recordings whose losses are counted apart; of more, the losses are only counted as a whole.
 const MOST_LOSERS: usize = 1_024;
@@ -87,9 +87,9 @@ impl TapSender {
     /// Hands on a piece, or drops it; an end waits, if it must.
     pub(in crate::engine) fn record(&mut self, part: Recorded<'_>) {
         match part {
-            Recorded::Piece { recording, position, frames } => {
-                if !self.piece(recording, position, frames) {
-                    self.lose(recording, frames.bytes() as u64);
+            Recorded::Piece { recording, position, samples } => {
+                if !self.piece(recording, position, samples) {
+                    self.lose(recording, samples.bytes() as u64);
                 }
             }
             Recorded::End { recording, samples, late } => {
@@ -99,13 +99,13 @@ impl TapSender {
         }
     }
 
-    fn piece(&mut self, recording: RecordingId, position: u64, frames: Frames<'_>) -> bool {
+    fn piece(&mut self, recording: RecordingId, position: u64, samples: TwoChannels<'_>) -> bool {
         if self.spare.is_empty() {
             self.reclaim();
         }
-        let len = frames.bytes();
+        let len = samples.bytes();
         let Some(mut chunk) = self.spare.pop_if(|chunk| len <= chunk.len()) else { return false };
-        frames.write(&mut chunk[..len]);
+        samples.write(&mut chunk[..len]);
         match self.ring.push(Tap::Piece { recording, position, chunk, len }) {
             Ok(()) => true,
             Err(rtrb::PushError::Full(back)) => {
@@ -191,8 +191,8 @@ mod tests {
     /// A piece of bytes that are all alike.
     fn piece(position: u64, bytes: &[u8]) -> Recorded<'_> {
         let (left, right) = bytes.split_at(bytes.len() / 2);
-        let frames = Frames::new(RecordFormat::Alaw, left, right);
-        Recorded::Piece { recording: ONE, position, frames }
+        let samples = TwoChannels::new(RecordFormat::Alaw, left, right);
+        Recorded::Piece { recording: ONE, position, samples }
     }
 
     fn end(id: u64, samples: u64, late: u64) -> Recorded<'static> {

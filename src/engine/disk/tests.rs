@@ -7,8 +7,8 @@ use super::ring::{TapSender, ring};
 use super::storage::Directory;
 use super::*;
 use crate::media::Recorded;
-use crate::media::tap::Frames;
-use crate::media::tap::layout::PIECE_BYTES;
+use crate::media::tap::TwoChannels;
+use crate::media::tap::piece::PIECE_BYTES;
 use crate::wire::wav::Wav;
 
 /// Long enough for any machine.
@@ -34,8 +34,8 @@ fn open(disk: &Disk, recording: RecordingId, path: &str, format: RecordFormat) {
 /// A piece of the file, from that sample on: as many bytes, all the same.
 fn piece(taps: &mut TapSender, position: u64, byte: u8, bytes: usize) {
     let side = vec![byte; bytes / 2];
-    let frames = Frames::new(RecordFormat::Alaw, &side, &side);
-    taps.record(Recorded::Piece { recording: ONE, position, frames });
+    let samples = TwoChannels::new(RecordFormat::Alaw, &side, &side);
+    taps.record(Recorded::Piece { recording: ONE, position, samples });
 }
 
 fn end(taps: &mut TapSender, recording: RecordingId, samples: u64, late: u64) {
@@ -59,9 +59,9 @@ fn pieces_become_a_file_that_another_reader_knows() {
     for (n, part) in frames.chunks(PIECE_BYTES / 4).enumerate() {
         let side = |n: usize| part.iter().flat_map(|frame| frame[n].to_le_bytes()).collect();
         let [left, right]: [Vec<u8>; 2] = [side(0), side(1)];
-        let frames = Frames::new(RecordFormat::Pcm16, &left, &right);
+        let samples = TwoChannels::new(RecordFormat::Pcm16, &left, &right);
         let position = (n * PIECE_BYTES / 4) as u64;
-        taps.record(Recorded::Piece { recording: ONE, position, frames });
+        taps.record(Recorded::Piece { recording: ONE, position, samples });
     }
     end(&mut taps, ONE, 12_100, 7);
     assert_eq!(closed(&events), (12_100, 7));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::ports::Given;
-use super::recordings::{LAY, Recording, TapPoint};
+use super::recordings::{LAY_PART, Recording};
 use super::{CHORES, Goodbye, MOST_REPORT, Plane};
 use crate::base::{LegId, PlayId, RecordingId, Time};
 use crate::dsp::rate::Rate;
@@ -15,7 +15,7 @@ use crate::media::leg::Leg;
 use crate::media::mouth::Mouth;
 use crate::media::player::Clip;
 use crate::media::room::rate_of;
-use crate::media::tap::Channel;
+use crate::media::tap::{Channel, TapPoint};
 
 impl Plane {
     /// Does what the switch asks. A command for a leg or a recording that is not there is counted
@@ -237,7 +237,7 @@ impl Plane {
         let heard = leg.filter(|_| free.is_some());
         if let Some(free) = free {
             *free = Some(TapPoint { recording, channel, anew: true, paused: entry.paused });
-            self.lay_at = self.lay_at.min(now + LAY);
+            self.lay_at = self.lay_at.min(now + LAY_PART);
             codec.into_iter().for_each(|codec| entry.expect(channel, codec));
         }
         entry.change(channel, heard);

@@ -1,6 +1,6 @@
 //! Which legs are being recorded, and what of them is on its way to the disk.
 //!
-//! A leg carries the [`TapPoint`]s of the recordings that listen to it, so that the packet path of a
+//! A leg carries the [`TapPoint`](crate::media::tap::TapPoint)s of the recordings that listen to it, so that the packet path of a
 //! leg without any pays one look at a small array. What they hear waits in a [`Batch`] for [`LAY`].
 //! Then each recording places it ([`Placer`], one for each of its two channels) and lays it
 //! ([`Layout`]); whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left,
@@ -15,52 +15,36 @@ use crate::media::Transmit;
 use crate::media::control::{Codec, RecordFormat};
 use crate::media::tap::batch::{Batch, Waiting};
 use crate::media::tap::{
-    Channel, Frames, Layout, Pieces, Placement, Placer, Recorded, Scratch, Unpacker, recoded,
+    Channel, Layout, Pieces, Placement, Placer, Recorded, Scratch, TwoChannels, Unpacker, recoded,
 };
 
 /// How long what was heard waits to be laid.
-pub(super) const LAY: Duration = Duration::from_millis(40);
+const LAY: Duration = Duration::from_millis(80);
+/// Recordings are laid in so many parts by turns, so that the packets of one turn do not wait for all.
+const PARTS: usize = 8;
+/// How often one of them is.
+pub(super) const LAY_PART: Duration = Duration::from_millis(LAY.as_millis() as u64 / PARTS as u64);
 /// Recordings whose last pieces leave with one tick: 200 kB.
 const ENDS_A_TICK: usize = 4;
 /// Recordings that wait for room to hand on what is left; more lose it.
 const MOST_ENDING: usize = 4_096;
 
-/// How many payloads before its own a recording's memory is asked for, and its window: of four a
+/// How many payloads before its own a recording's memory is asked for, and its window: of eight a
 /// recording, two recordings and one.
-const SOON: usize = 8;
-const NEXT: usize = 4;
-/// Bytes of a recording's beginning that are asked for.
-const MOST_AHEAD: usize = 1_024;
+const SOON: usize = 16;
+const NEXT: usize = 8;
 
-/// Where a leg's packets are recorded.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::media) struct TapPoint {
-    /// Slot of the recording.
-    pub(super) recording: u32,
-    /// On which side.
-    pub(super) channel: Channel,
-    /// Nothing has been heard of it yet.
-    pub(super) anew: bool,
-    /// Nothing is to be kept of it now.
-    pub(super) paused: bool,
-}
-
-impl TapPoint {
-    /// Whether it is that recording's, on that side.
-    pub(super) fn is(&self, recording: u32, channel: Channel) -> bool {
-        self.recording == recording && self.channel == channel
-    }
-}
-
-/// One running recording.
+/// One running recording. In memory as it stands here: what every payload meets comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Recording {
     id: RecordingId,
+    layout: Layout,
+    placers: [Placer; 2],
+    /// From here on it is not every payload's.
     pub(super) paused: bool,
     /// Nothing comes any more.
     over: bool,
-    layout: Layout,
-    placers: [Placer; 2],
     unpacker: Unpacker,
     /// Slots of the legs on the left and on the right.
     legs: [Option<u32>; 2],
@@ -151,7 +135,7 @@ impl Recording {
     /// What every payload meets of it.
     fn place(&self) -> Range<*const u8> {
         let start = core::ptr::from_ref(self).cast::<u8>();
-        start..start.wrapping_add(size_of::<Recording>().min(MOST_AHEAD))
+        start..start.wrapping_add(core::mem::offset_of!(Recording, paused))
     }
 
     /// The slot of the leg that speaks on `channel`.
@@ -187,8 +171,8 @@ struct Out<'a> {
 }
 
 impl Pieces for Out<'_> {
-    fn piece(&mut self, position: u64, frames: Frames<'_>) {
-        self.out.record(Recorded::Piece { recording: self.recording, position, frames });
+    fn piece(&mut self, position: u64, samples: TwoChannels<'_>) {
+        self.out.record(Recorded::Piece { recording: self.recording, position, samples });
     }
 }
 
@@ -199,7 +183,10 @@ pub(super) struct Recordings {
     by_id: BTreeMap<RecordingId, u32>,
     /// Slots of those that are over, with their length, and not yet handed on.
     ended: VecDeque<(u32, u64)>,
-    batch: Batch,
+    /// What waits, of the recordings in every so many slots.
+    parts: [Batch; PARTS],
+    /// Which part is laid next.
+    next: usize,
     scratch: Scratch,
 }
 
@@ -209,7 +196,7 @@ impl Recordings {
         if self.by_id.contains_key(&recording.id) {
             return None;
         }
-        self.batch.reserve();
+        self.parts.iter_mut().for_each(|part| part.reserve(PARTS));
         let free = self.slots.iter().position(Option::is_none);
         let slot = free.unwrap_or(self.slots.len());
         self.by_id.insert(recording.id, slot as u32);
@@ -224,16 +211,24 @@ impl Recordings {
     /// Takes a payload of a leg that is recorded there.
     #[inline]
     pub(super) fn hear(&mut self, slot: u32, waiting: Waiting<'_>, out: &mut dyn Transmit) {
-        if !self.batch.has_room(waiting.payload.len()) {
-            self.lay(None, out);
+        let part = slot as usize % PARTS;
+        if !self.parts[part].has_room(waiting.payload.len()) {
+            self.lay(part, None, out);
         }
-        self.batch.push(slot, waiting);
+        self.parts[part].push(slot, waiting);
     }
 
-    /// Lays what waits, but for what waits for others at `now`; without a time, all.
+    /// Lays what waits of the part whose turn it is.
+    pub(super) fn lay_next(&mut self, now: Time, out: &mut dyn Transmit) {
+        self.lay(self.next, Some(now), out);
+        self.next = (self.next + 1) % PARTS;
+    }
+
+    /// Lays what waits of a part, but for what waits for others at `now`; without a time, all.
     #[inline(never)]
-    pub(super) fn lay(&mut self, now: Option<Time>, out: &mut dyn Transmit) {
-        let Recordings { slots, batch, scratch, .. } = self;
+    fn lay(&mut self, part: usize, now: Option<Time>, out: &mut dyn Transmit) {
+        let Recordings { slots, parts, scratch, .. } = self;
+        let batch = &mut parts[part];
         batch.sort();
         // Where the recording in hand begins, and whether some of its packets call for a decoder.
         let (mut at, mut first, mut coded) = (0, 0, false);
@@ -248,6 +243,7 @@ impl Recordings {
             if let Some(recording) = batch.begins(at + NEXT).and_then(coming) {
                 recording.layout.places().into_iter().for_each(|place| out.ahead(place));
             }
+            batch.places(at).into_iter().flatten().for_each(|place| out.ahead(place));
             let Some(Some(recording)) = slots.get_mut(slot as usize) else {
                 at += 1;
                 continue;
@@ -274,14 +270,15 @@ impl Recordings {
         Some(())
     }
 
-    /// What is left of some that are over is handed on; `told` of each one's name and length.
+    /// What is left of some that are over is handed on; `told` of each one's name and of the samples
+    /// a channel that its file has.
     pub(super) fn hand_on(
         &mut self,
         now: Time,
         out: &mut dyn Transmit,
         mut told: impl FnMut(RecordingId, u64),
     ) {
-        self.lay(Some(now), out);
+        (0..PARTS).for_each(|part| self.lay(part, Some(now), out));
         for _ in 0..ENDS_A_TICK {
             if self.ended.len() <= MOST_ENDING && !out.takes_ends() {
                 return;
@@ -292,7 +289,7 @@ impl Recordings {
             let whole = ended.layout.close(samples, &mut Out { recording, out });
             let late = ended.layout.late();
             out.record(Recorded::End { recording, samples: whole, late });
-            told(recording, samples);
+            told(recording, whole);
         }
     }
 

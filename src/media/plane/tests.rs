@@ -71,7 +71,7 @@ impl Transmit for Out {
         assert!(file.len() as u64 <= 2 * samples, "each piece lies behind the one before");
         file.resize(2 * samples as usize, SILENCE);
         match part {
-            Recorded::Piece { frames, .. } => file.extend(frames.to_vec()),
+            Recorded::Piece { samples, .. } => file.extend(samples.to_vec()),
             Recorded::End { late, .. } => self.late += late,
         }
     }

@@ -13,7 +13,7 @@
 //! A leg's clock keeps its own nominal time: a late tick changes nothing in what is sent, and after a
 //! stall of more than [`STALL`] it goes on from now rather than hurry after.
 
-use super::recordings::LAY;
+use super::recordings::LAY_PART;
 use super::{CHORES, MOST_PACKET, MOST_PAYLOAD, Plane, on_grid};
 use crate::base::{Duration, LegId, Time};
 use crate::media::bridge::{Audio, Events};
@@ -56,8 +56,8 @@ impl Plane {
             self.make_turns(now);
         }
         if now >= self.lay_at {
-            self.recordings.lay(Some(now), out);
-            self.lay_at = if self.recordings.len() == 0 { Time::NEVER } else { now + LAY };
+            self.recordings.lay_next(now, out);
+            self.lay_at = if self.recordings.len() == 0 { Time::NEVER } else { now + LAY_PART };
         }
         if now >= self.ending_at {
             self.hand_on(now, out);

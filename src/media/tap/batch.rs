@@ -1,10 +1,10 @@
-//! Payloads that wait to be laid, so that a recording's memory is met once for four packets and not for
-//! each.
+//! Payloads that wait to be laid, so that a recording's memory is met once for eight packets and not
+//! for each.
 //!
 //! With hundreds of calls nothing of a recording is in a cache when its next packet comes: where its
 //! stream stands, where the payload goes, the pages' addresses. To meet that for each packet costs more
 //! than all else that recording asks of a worker. So payloads are copied one behind the other into
-//! memory that is always near, and laid 40 ms later, recording by recording.
+//! memory that is always near, and laid 80 ms later, recording by recording.
 //!
 //! ```text
 //!   bytes    │a1│b1│c1│a2│b2│c2│a3│…│           as they came
@@ -21,10 +21,15 @@ use super::{Channel, Heard, Placement};
 use crate::base::Time;
 use crate::media::control::Codec;
 
-/// Bytes that wait at most: 40 ms of 1,500 calls. When there is no more room all are laid at once.
-const MOST_BYTES: usize = 1 << 20;
+/// Bytes that wait at most in all parts: 80 ms of 1,500 calls. When a part has no more room all of it is laid
+/// at once.
+const MOST_BYTES: usize = 2 << 20;
 /// Payloads that wait at most; of 20 ms each, 1,500 calls' again.
-const MOST_PAYLOADS: usize = 6_000;
+const MOST_PAYLOADS: usize = 12_000;
+
+/// How many payloads before its own a payload is asked for, and what is known of it.
+const SOON: usize = 8;
+const LATER: usize = 16;
 
 /// A payload that waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,13 +82,14 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Makes room, so that nothing that comes later allocates.
-    pub fn reserve(&mut self) {
+    /// Makes room for one of so many parts, so that nothing that comes later allocates.
+    pub fn reserve(&mut self, parts: usize) {
         if self.bytes.capacity() == 0 {
-            self.bytes.reserve_exact(MOST_BYTES);
-            self.entries.reserve_exact(MOST_PAYLOADS);
-            self.order.reserve_exact(MOST_PAYLOADS);
-            self.kept.reserve_exact(MOST_PAYLOADS);
+            let payloads = MOST_PAYLOADS / parts;
+            self.bytes.reserve_exact(MOST_BYTES / parts);
+            self.entries.reserve_exact(payloads);
+            self.order.reserve_exact(payloads);
+            self.kept.reserve_exact(payloads);
         }
     }
 
@@ -120,6 +126,18 @@ impl Batch {
         let Entry { arrival, channel, anew, heard, codec, placed, .. } = *entry;
         let payload = &self.bytes[entry.range()];
         Some((slot_of(key), Waiting { arrival, channel, anew, heard, codec, placed, payload }))
+    }
+
+    /// What is to be brought near while the one at `place` is laid: a payload that comes soon, and what is
+    /// known of one that comes later.
+    pub fn places(&self, place: usize) -> [Option<Range<*const u8>>; 2] {
+        let entry = |place: usize| Some(&self.entries[*self.order.get(place)? as u32 as usize]);
+        let payload = entry(place + SOON).map(|entry| self.bytes[entry.range()].as_ptr_range());
+        let known = entry(place + LATER).map(|entry| {
+            let start = core::ptr::from_ref(entry).cast::<u8>();
+            start..start.wrapping_add(size_of::<Entry>())
+        });
+        [payload, known]
     }
 
     /// The one at `place` is to be laid later, there.
@@ -204,7 +222,7 @@ mod tests {
     #[test]
     fn they_come_out_by_recording_in_the_order_of_arrival() {
         let mut batch = Batch::default();
-        batch.reserve();
+        batch.reserve(1);
         for round in 0..3 {
             for n in 0..60u16 {
                 batch.push(u32::from(n % 7), waiting(n, &[n as u8; 160][..usize::from(n)]));
@@ -226,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_the_first_of_the_next_batch_and_lies_in_the_order_of_speech() {
         let mut batch = Batch::default();
-        batch.reserve();
+        batch.reserve(1);
         for n in 0..40u16 {
             batch.push(u32::from(n % 4), waiting(n, &[n as u8; 160][..usize::from(n)]));
         }
@@ -264,7 +282,7 @@ mod tests {
     fn what_finds_no_room_is_gone() {
         let mut batch = Batch::default();
         assert!(!batch.has_room(0), "before room was made");
-        batch.reserve();
+        batch.reserve(1);
         let room = batch.bytes.capacity();
         let payload = vec![1; 1_600];
         for _ in 0..MOST_PAYLOADS + 10 {

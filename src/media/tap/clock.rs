@@ -8,8 +8,9 @@ use super::MS;
 const SLOTS: usize = 4;
 /// Samples a slot.
 pub(super) const SLOT: i64 = 1_000 * MS;
-/// Offsets kept for stragglers.
-const OFFSETS_KEPT: usize = 16;
+/// Offsets kept for stragglers: half a second's at the usual pace of corrections. Of an older one each
+/// correction since is a sample by which it lies wrong; more of them is memory that each packet meets.
+const OFFSETS_KEPT: usize = 4;
 /// Samples over which the drift must have been seen before it is believed: 20 s.
 const DRIFT_SPAN: i64 = 20_000 * MS;
 /// Drift beyond 1 in this many is no crystal but a network that changed: not believed.

@@ -14,7 +14,7 @@
 //! stay aligned sample by sample whatever either of them misses. A stretch in which nobody spoke is
 //! no piece: whoever writes the file puts silence between two pieces.
 //!
-//! Pieces end where the file's offset is a multiple of [`PIECE_BYTES`], the header counted: such a write
+//! Pieces end where the file's offset is a multiple of [`PIECE_BYTES`](super::piece::PIECE_BYTES), the header counted: such a write
 //! costs the kernel two thirds of one that lies across.
 //!
 //! Of each channel only as much memory is touched as the payload has bytes, and a block that follows the
@@ -24,116 +24,19 @@
 
 use core::ops::Range;
 
+use super::piece::{Pieces, TwoChannels};
 use super::stretch::stretch;
 use crate::media::control::{Channel, RecordFormat};
-use crate::wire::wav::{Format, Spec};
 
-/// Bytes that are handed on at once; writing smaller pieces costs five times as much.
-pub const PIECE_BYTES: usize = 16 * 1024;
 /// Samples for which late blocks are waited: 2 s.
 pub const WINDOW: usize = 2 * 8_000;
 /// The longest block that is taken, samples: 200 ms, more than any packet holds.
 pub const LONGEST_BLOCK: usize = 1_600;
-/// Bytes of a side that are worth to be brought near: 40 ms of two-byte samples, or 80 of A-law.
-const NEXT_BYTES: usize = 640;
-/// Samples a second of a recording.
-const RATE_HZ: u32 = 8_000;
-
+/// Samples of a side that are worth to be brought near: what is laid at once.
+const NEXT_SAMPLES: usize = 640;
 /// Bytes of sample data that a WAV file can hold, since its sizes are 32 bits wide: three days of
 /// A-law. What lies beyond is counted and lost.
 const MOST_BYTES: u64 = u32::MAX as u64 - 4_096;
-
-impl RecordFormat {
-    /// Bytes a sample of one channel.
-    pub const fn sample_bytes(self) -> usize {
-        match self {
-            RecordFormat::Alaw => 1,
-            RecordFormat::Pcm16 => 2,
-        }
-    }
-    /// Bytes a sample of both channels.
-    pub const fn frame_bytes(self) -> usize {
-        2 * self.sample_bytes()
-    }
-    /// The byte of which silence consists: A-law's code for the smallest positive level (ITU-T
-    /// G.711), and zero.
-    pub const fn silence(self) -> u8 {
-        match self {
-            RecordFormat::Alaw => 0xd5,
-            RecordFormat::Pcm16 => 0,
-        }
-    }
-    /// The file's header says so.
-    pub const fn spec(self) -> Spec {
-        let format = match self {
-            RecordFormat::Alaw => Format::Alaw,
-            RecordFormat::Pcm16 => Format::Pcm16,
-        };
-        Spec { format, channels: 2, rate_hz: RATE_HZ }
-    }
-    /// Samples of one channel that a piece holds, if it is whole.
-    const fn piece_samples(self) -> u64 {
-        (PIECE_BYTES / self.frame_bytes()) as u64
-    }
-    /// As many samples as the header is long: pieces are counted from there.
-    const fn header_samples(self) -> u64 {
-        (self.spec().header_len() / self.frame_bytes()) as u64
-    }
-}
-
-/// Where the pieces go.
-pub trait Pieces {
-    /// Takes the file's sample data from `position` on (samples of one channel since it began). Each
-    /// lies behind the one before; what is between them is silence.
-    fn piece(&mut self, position: u64, frames: Frames<'_>);
-}
-
-/// The samples of a piece, its channels still apart, so that they are put together where they will lie.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Frames<'a> {
-    format: RecordFormat,
-    /// Left and right, as long as each other.
-    sides: [&'a [u8]; 2],
-}
-
-impl<'a> Frames<'a> {
-    /// Samples of `format`, left and right; what is longer on one side is left out.
-    pub fn new(format: RecordFormat, left: &'a [u8], right: &'a [u8]) -> Frames<'a> {
-        let most = left.len().min(right.len()) / format.sample_bytes() * format.sample_bytes();
-        Frames { format, sides: [&left[..most], &right[..most]] }
-    }
-
-    /// Bytes of both channels: [`PIECE_BYTES`] at most where a [`Layout`] made it.
-    pub fn bytes(&self) -> usize {
-        2 * self.sides[0].len()
-    }
-
-    /// Writes both channels by turns, as the file has them, into the beginning of `out`, as far as there
-    /// is room.
-    pub fn write(&self, out: &mut [u8]) {
-        let [left, right] = self.sides;
-        match self.format {
-            RecordFormat::Alaw => interleave::<1>(left, right, out),
-            RecordFormat::Pcm16 => interleave::<2>(left, right, out),
-        }
-    }
-
-    /// The same in memory of its own.
-    pub fn to_vec(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.bytes()];
-        self.write(&mut bytes);
-        bytes
-    }
-}
-
-/// One channel. Taken round and round so that nothing has to move: a sample lies at its position,
-/// counted from the header's beginning, modulo the length, which is of whole pieces.
-#[derive(Debug)]
-struct Side {
-    /// Up to this position all since the base is there; what lies behind it was never written.
-    filled: u64,
-    samples: Box<[u8]>,
-}
 
 /// A recording in the making. Positions and lengths are samples of one channel.
 #[derive(Debug)]
@@ -144,7 +47,13 @@ pub struct Layout {
     /// One past the newest sample of either channel.
     end: u64,
     late: u64,
-    sides: [Side; 2],
+    /// Up to this position all since the base is there on that side; what lies behind it was never
+    /// written.
+    filled: [u64; 2],
+    /// The left side, then the right one. Each is taken round and round so that nothing has to move: a
+    /// sample lies at its position, counted from the header's beginning, modulo the length, which is of
+    /// whole pieces.
+    window: Box<[u8]>,
     /// The block that is being stretched.
     block: Vec<u8>,
 }
@@ -152,16 +61,16 @@ pub struct Layout {
 impl Layout {
     /// An empty recording.
     pub fn new(format: RecordFormat) -> Layout {
-        // The window and the newest block, in whole pieces, and the one that leaves next.
+        // Of each side the window and the newest block, in whole pieces, and the one that leaves next.
         let piece = format.piece_samples() as usize;
         let samples = ((WINDOW + LONGEST_BLOCK).div_ceil(piece) + 1) * piece;
-        let side = || Side { filled: 0, samples: vec![0; samples * format.sample_bytes()].into() };
         Layout {
             format,
             base: 0,
             end: 0,
             late: 0,
-            sides: [side(), side()],
+            filled: [0; 2],
+            window: vec![0; samples * format.frame_bytes()].into(),
             block: Vec::with_capacity((LONGEST_BLOCK + 8) * format.sample_bytes()),
         }
     }
@@ -169,9 +78,10 @@ impl Layout {
     /// Where the next payloads of either side will lie, so that it can be brought near.
     pub fn places(&self) -> [Range<*const u8>; 2] {
         let ring = Ring { format: self.format };
-        self.sides.each_ref().map(|side| {
-            let at = ring.at(&side.samples, side.filled);
-            let room = &side.samples[at..side.samples.len().min(at + NEXT_BYTES)];
+        let (left, right) = self.window.split_at(self.window.len() / 2);
+        [(left, self.filled[0]), (right, self.filled[1])].map(|(side, filled)| {
+            let at = ring.at(side, filled);
+            let room = &side[at..side.len().min(at + NEXT_SAMPLES * self.format.sample_bytes())];
             room.as_ptr_range()
         })
     }
@@ -221,12 +131,17 @@ impl Layout {
         }
         let from = position + late;
         let ring = Ring { format: self.format };
-        let side = &mut self.sides[channel.side()];
-        if from > side.filled {
-            ring.silence(&mut side.samples, side.filled.max(self.base)..from);
+        let (left, right) = self.window.split_at_mut(self.window.len() / 2);
+        let side = match channel {
+            Channel::Left => left,
+            Channel::Right => right,
+        };
+        let filled = &mut self.filled[channel.side()];
+        if from > *filled {
+            ring.silence(side, (*filled).max(self.base)..from);
         }
-        ring.copy(&mut side.samples, from, &samples[late as usize * width..]);
-        side.filled = side.filled.max(end);
+        ring.copy(side, from, &samples[late as usize * width..]);
+        *filled = end.max(*filled);
     }
 
     /// Time has come to `end` although nothing is laid there: what is too old leaves.
@@ -257,20 +172,21 @@ impl Layout {
     fn leave(&mut self, samples: u64, out: &mut impl Pieces) {
         let (position, end) = (self.base, self.base + samples);
         self.base = end;
-        if self.sides.iter().all(|side| side.filled <= position) {
+        if self.filled.iter().all(|filled| *filled <= position) {
             return;
         }
         let ring = Ring { format: self.format };
         let bytes = samples as usize * self.format.sample_bytes();
-        let [left, right] = self.sides.each_mut().map(|side| {
-            if side.filled < end {
-                ring.silence(&mut side.samples, side.filled.max(position)..end);
-                side.filled = end;
+        let (left, right) = self.window.split_at_mut(self.window.len() / 2);
+        for (side, filled) in [&mut *left, &mut *right].into_iter().zip(&mut self.filled) {
+            if *filled < end {
+                ring.silence(side, (*filled).max(position)..end);
+                *filled = end;
             }
-            let at = ring.at(&side.samples, position);
-            &side.samples[at..at + bytes]
-        });
-        out.piece(position, Frames::new(self.format, left, right));
+        }
+        let at = ring.at(left, position);
+        let [left, right] = [&*left, &*right].map(|side| &side[at..at + bytes]);
+        out.piece(position, TwoChannels::new(self.format, left, right));
     }
 
     /// The longest recording, samples.
@@ -321,18 +237,10 @@ impl Ring {
     }
 }
 
-/// Samples of `WIDTH` bytes, one of the left and one of the right by turns.
-fn interleave<const WIDTH: usize>(left: &[u8], right: &[u8], frames: &mut [u8]) {
-    let (left, right) = (left.as_chunks::<WIDTH>().0, right.as_chunks::<WIDTH>().0);
-    let frames = frames.as_chunks_mut::<WIDTH>().0.as_chunks_mut::<2>().0;
-    for ((frame, left), right) in frames.iter_mut().zip(left).zip(right) {
-        *frame = [*left, *right];
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::tap::piece::PIECE_BYTES;
     use Channel::{Left, Right};
     use proptest::prelude::*;
 
@@ -347,12 +255,12 @@ mod tests {
     }
 
     impl Pieces for Data {
-        fn piece(&mut self, position: u64, frames: Frames<'_>) {
+        fn piece(&mut self, position: u64, samples: TwoChannels<'_>) {
             let at = 2 * position as usize;
             assert!(self.bytes.len() <= at, "each behind the one before");
             self.bytes.resize(at, SILENCE);
-            self.bytes.extend(frames.to_vec());
-            self.pieces.push((position, frames.bytes()));
+            self.bytes.extend(samples.to_vec());
+            self.pieces.push((position, samples.bytes()));
         }
     }
 

@@ -36,6 +36,7 @@ pub mod batch;
 mod clock;
 mod decode;
 pub mod layout;
+pub mod piece;
 mod stream;
 mod stretch;
 #[cfg(test)]
@@ -46,7 +47,8 @@ use crate::base::seq::diff16;
 use crate::base::{RecordingId, Time};
 use stream::Stream;
 
-pub use layout::{Frames, Layout, Pieces};
+pub use layout::Layout;
+pub use piece::{Pieces, TwoChannels};
 pub use unpack::{Block, Scratch, Unpacker, recoded};
 
 pub use crate::media::control::Channel;
@@ -76,7 +78,7 @@ pub enum Recorded<'a> {
         /// Where it begins: samples of one channel since the recording began.
         position: u64,
         /// The file's sample data.
-        frames: Frames<'a>,
+        samples: TwoChannels<'a>,
     },
     /// The recording is over; silence from its last piece to its end.
     End {
@@ -87,6 +89,26 @@ pub enum Recorded<'a> {
         /// Samples of one channel that came too late to be laid.
         late: u64,
     },
+}
+
+/// Where a leg's packets are recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct TapPoint {
+    /// Slot of the recording.
+    pub recording: u32,
+    /// On which side.
+    pub channel: Channel,
+    /// Nothing has been heard of it yet.
+    pub anew: bool,
+    /// Nothing is to be kept of it now.
+    pub paused: bool,
+}
+
+impl TapPoint {
+    /// Whether it is that recording's, on that side.
+    pub fn is(&self, recording: u32, channel: Channel) -> bool {
+        self.recording == recording && self.channel == channel
+    }
 }
 
 /// What the placer needs to know of a packet.

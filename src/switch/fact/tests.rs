@@ -1,0 +1,157 @@
+//! Facts written down and read back.
+
+use super::*;
+
+fn read(json: &str) -> Fact {
+    serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"))
+}
+
+/// One fact of each kind: a new kind that is not added here fails the count below.
+fn one_of_each() -> Vec<FactKind> {
+    use FactKind::*;
+    let call = CallId::new(Wall(1_790_000_000_000), 7);
+    let (a, b) = (LegId(1), LegId(2));
+    let recording = RecordingId(4);
+    let s = |text: &str| text.to_owned();
+    let trunk = Party::Trunk { gateway: s("e1-a"), number: s("13800000000") };
+    vec![
+        Started { version: s("0.1.0"), node: s("care-1") },
+        Stopped { why: s("SIGTERM") },
+        Reloaded { by: s("console") },
+        ReloadRefused { by: s("console"), faults: 2 },
+        Alarm { what: AlarmWhat::DiskFull, raised: true, detail: s("/var"), call: None },
+        PhoneRegistered {
+            number: s("1001"),
+            contact: s("sip:1001@10.0.0.9"),
+            from: s("udp:10.0.0.9:5060"),
+            expires_s: 600,
+            user_agent: s("phone/1"),
+        },
+        PhoneUnregistered {
+            number: s("1001"),
+            contact: s("sip:1001@10.0.0.9"),
+            why: Unregistered::Expired,
+        },
+        PhoneRefused { number: s("1001"), from: s("10.0.0.9"), why: s("wrong password") },
+        GatewayUp { gateway: s("e1-a") },
+        GatewayDown { gateway: s("e1-a"), why: s("no answer") },
+        GatewayService { gateway: s("e1-a"), service: super::GatewayService::Draining },
+        GatewayRegistration { gateway: s("e1-a"), registered: false, why: s("403") },
+        CallRefused { from: s("10.0.0.9"), to: s("9"), status: 404, why: s("no route") },
+        CallBegan {
+            call,
+            caller: trunk.clone(),
+            dialled: s("4008001234"),
+            caller_name: s("王"),
+            context: s("gateway"),
+        },
+        RouteTaken { call, route: s("care line") },
+        CallField { call, name: s("case"), value: s("17") },
+        CallEnded { call, cause: 16, by: EndedBy::Callee, total_ms: 61_000, talk_ms: 40_000 },
+        LegBegan { call, leg: a, party: trunk, role: Role::Caller },
+        LegRinging { call, leg: b },
+        LegAnswered { call, leg: b },
+        LegEnded {
+            call,
+            leg: b,
+            cause: 16,
+            status: 0,
+            by: EndedBy::Callee,
+            ring_ms: 3_000,
+            talk_ms: 40_000,
+            sound: Some(Sound::default()),
+        },
+        Bridged { call, a, b },
+        Unbridged { call, a, b },
+        Held { call, leg: b },
+        Retrieved { call, leg: b },
+        Transferred { call, by: b, who: a, to: s("1002") },
+        LegMoved { call, leg: b, from: CallId::new(Wall(1), 2) },
+        Digit { call, leg: a, digit: None, by: KeyBy::Info },
+        SourceMoved { call, leg: a, from: s("10.0.0.9:4000"), to: s("10.0.0.9:4002") },
+        NoRtp { call, leg: a, silent_ms: 3_000, one_way: true, unagreed: Some(111) },
+        RtpLost { call, leg: a, silent_ms: 61_000 },
+        RecordingBegan { call, recording, path: s("2026/09/21/x.wav"), left: a, right: Some(b) },
+        RecordingPaused { call, recording, paused: true },
+        RecordingEnded { call, recording, samples: 320_000, ms: 40_000, fault: s("") },
+        RecordingMended { call, path: s("2026/09/21/x.wav"), samples: 16_000, ms: 2_000 },
+        RecordingPacked {
+            call,
+            path: s("2026/09/21/x.wav"),
+            packed: s("2026/09/21/x.opus"),
+            bytes: 1_500,
+        },
+        RecordingRemoved { call, path: s("2026/09/21/x.wav") },
+        SurveyAnswer {
+            call,
+            survey: s("care"),
+            question: s("satisfied"),
+            key: s("1"),
+            agent: Some(s("1001")),
+        },
+    ]
+}
+
+#[test]
+fn every_kind_is_written_and_read_back_under_its_name() {
+    let kinds = one_of_each();
+    let mut names: Vec<&str> = kinds.iter().map(FactKind::name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), kinds.len());
+    for (seq, kind) in kinds.into_iter().enumerate() {
+        let fact = Fact { seq: seq as u64, wall: Wall(1_790_000_000_000), kind };
+        let json = serde_json::to_string(&fact).unwrap();
+        let value: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["kind"], fact.kind.name(), "{json}");
+        assert_eq!(value.get("call").is_some(), fact.kind.call().is_some(), "{json}");
+        assert_eq!(read(&json), fact);
+    }
+}
+
+#[test]
+fn what_a_later_version_wrote_is_kept() {
+    let newer = r#"{"seq":9,"wall":5,"kind":"queue_joined","call":"01J0000000007","queue":"care"}"#;
+    let fact = read(newer);
+    assert_eq!((fact.seq, fact.kind.name()), (9, "queue_joined"));
+    assert!(fact.kind.call().is_some());
+    let again: Value = serde_json::from_str(&serde_json::to_string(&fact).unwrap()).unwrap();
+    assert_eq!(again, serde_json::from_str::<Value>(newer).unwrap());
+
+    let other_shape = r#"{"seq":9,"wall":5,"kind":"gateway_up","gateway":{"name":"e1-a"}}"#;
+    assert!(matches!(read(other_shape).kind, FactKind::Other(_)));
+    let more_fields = r#"{"seq":9,"wall":5,"kind":"gateway_up","gateway":"e1-a","span":3}"#;
+    assert_eq!(read(more_fields).kind, FactKind::GatewayUp { gateway: "e1-a".into() });
+    let new_word = r#"{"seq":9,"wall":5,"kind":"alarm","what":"flood","raised":true,"detail":""}"#;
+    assert!(matches!(read(new_word).kind, FactKind::Alarm { what: AlarmWhat::Unknown, .. }));
+    assert!(serde_json::from_str::<Fact>(r#"{"wall":5,"kind":"gateway_up"}"#).is_err());
+}
+
+#[test]
+fn words_are_those_of_the_record() {
+    let written = |word: Value| word.as_str().map(str::to_owned);
+    for word in EndedBy::ALL {
+        assert_eq!(written(serde_json::to_value(word).unwrap()).as_deref(), Some(word.as_str()));
+    }
+    for word in AlarmWhat::ALL {
+        assert_eq!(written(serde_json::to_value(word).unwrap()).as_deref(), Some(word.as_str()));
+    }
+    for word in KeyBy::ALL {
+        assert_eq!(written(serde_json::to_value(word).unwrap()).as_deref(), Some(word.as_str()));
+    }
+    for word in Unregistered::ALL {
+        assert_eq!(written(serde_json::to_value(word).unwrap()).as_deref(), Some(word.as_str()));
+    }
+    for word in RoomLeft::ALL {
+        assert_eq!(written(serde_json::to_value(word).unwrap()).as_deref(), Some(word.as_str()));
+    }
+    for word in RoomRefusal::ALL {
+        assert_eq!(written(serde_json::to_value(word).unwrap()).as_deref(), Some(word.as_str()));
+    }
+    for word in GatewayService::ALL {
+        assert_eq!(written(serde_json::to_value(word).unwrap()).as_deref(), Some(word.as_str()));
+    }
+    for word in Role::ALL {
+        assert_eq!(written(serde_json::to_value(word).unwrap()).as_deref(), Some(word.as_str()));
+    }
+}
