@@ -229,6 +229,7 @@ fn params(codec: Codec, remote: SocketAddr) -> StreamParams {
         send_pt: pt,
         recv_pt: pt,
         others: Default::default(),
+        noise: false,
         dtmf_send_pt: None,
         key_tones: true,
         dtmf_recv_pt: None,

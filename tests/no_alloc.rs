@@ -53,6 +53,7 @@ fn params(codec: Codec, pt: u8, remote: SocketAddr) -> StreamParams {
         send_pt: pt,
         recv_pt: pt,
         others: Default::default(),
+        noise: false,
         dtmf_send_pt: Some(101),
         key_tones: true,
         xr: false,

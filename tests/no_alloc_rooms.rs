@@ -66,6 +66,7 @@ fn plane() -> Plane {
             send_pt: pt,
             recv_pt: pt,
             others: Default::default(),
+            noise: false,
             dtmf_send_pt: None,
             key_tones: false,
             dtmf_recv_pt: Some(101),

@@ -93,6 +93,11 @@ impl Codec {
         }
     }
 
+    /// Whether it is one of the two laws of G.711.
+    pub const fn is_g711(self) -> bool {
+        matches!(self, Codec::Pcma | Codec::Pcmu)
+    }
+
     /// RTP ticks in an eighth of a millisecond: the step from one sample of 8 kHz to the next.
     pub const fn ticks_per_sample(self) -> u32 {
         self.clock_rate() / Rate::Khz8.hz()

@@ -152,6 +152,7 @@ impl Peer {
             send_pt: 8,
             recv_pt: 8,
             others: Default::default(),
+            noise: false,
             dtmf_send_pt: Some(101),
             key_tones: true,
             xr: false,

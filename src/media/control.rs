@@ -62,6 +62,9 @@ pub struct StreamParams {
     /// What else the peer's answer named beside `codec`: it may send any of them at any time
     /// (RFC 3264 §6.1).
     pub others: [Option<Agreed>; MOST_OTHERS],
+    /// Whether the peer takes comfort noise beside G.711 (RFC 3389, payload type 13). What it sends of
+    /// that is understood in any case.
+    pub noise: bool,
     /// Payload type of telephone-event to the peer; `None`: it takes none.
     pub dtmf_send_pt: Option<u8>,
     /// Whether keys for the peer become tones where `dtmf_send_pt` is `None`. Off where SIP INFO

@@ -44,7 +44,7 @@ const DEFAULT_SAMPLES: usize = 160;
 /// Packet times that we send, milliseconds.
 const PTIME_MS: core::ops::RangeInclusive<u8> = 10..=60;
 /// Comfort noise (RFC 3389): static payload type 13, known though never negotiated here.
-const COMFORT_NOISE: u8 = 13;
+pub(super) const COMFORT_NOISE: u8 = 13;
 /// Recordings that can listen to one leg (R5: a second, independent recorder).
 pub(super) const MOST_TAPS: usize = 2;
 /// A digit heard in the audio is the one that telephone-events told if it comes this soon after.
@@ -564,11 +564,8 @@ impl StreamParams {
     /// What a payload type stands for that is neither the codec in use nor a key.
     #[cold]
     fn other_payload(&self, payload_type: u8) -> Payload {
-        let laws = [Codec::Pcma, Codec::Pcmu];
         match self.others.iter().flatten().find(|other| other.recv_pt == payload_type) {
-            Some(other) if laws.contains(&other.codec) && laws.contains(&self.codec) => {
-                Payload::OtherLaw
-            }
+            Some(other) if other.codec.is_g711() && self.codec.is_g711() => Payload::OtherLaw,
             Some(_) => Payload::OtherCodec,
             None if payload_type == COMFORT_NOISE => Payload::ComfortNoise,
             None => Payload::Unknown,

@@ -155,6 +155,20 @@ impl RtpTx {
         self.splice = None;
     }
 
+    /// A packet of the source that is relayed does not go on: the one after it takes its number. Those
+    /// that it has overtaken have no place any more.
+    pub fn withhold(&mut self, packet: Relayed) {
+        let Some(splice) = self.splice.as_mut().filter(|_| !packet.first) else {
+            self.splice = None;
+            return;
+        };
+        if diff16(packet.sequence, splice.newest) > 0 {
+            (splice.newest, splice.first) = (packet.sequence, packet.sequence);
+            splice.sequence_offset = splice.sequence_offset.wrapping_sub(1);
+            self.sequence = packet.sequence.wrapping_add(splice.sequence_offset).wrapping_add(1);
+        }
+    }
+
     /// The header under which a received packet goes on. `None`: it is older than what the splice
     /// began with, its place was given to others.
     #[inline]

@@ -161,6 +161,7 @@ impl Script<'_> {
             send_pt: pt,
             recv_pt: pt,
             others: [other(pt, bits), None, None, None],
+            noise: bits & 2 == 0,
             dtmf_send_pt: (bits & 8 == 0).then_some(101),
             key_tones: bits & 24 != 24,
             xr: bits & 1 != 0,

@@ -100,6 +100,7 @@ pub fn plane(now: Time, call: Call, seed: u64) -> Plane {
             send_pt: PT,
             recv_pt: PT,
             others: Default::default(),
+            noise: false,
             dtmf_send_pt: None,
             key_tones: false,
             dtmf_recv_pt: None,

@@ -32,13 +32,19 @@ pub(super) enum Format {
     Audio(Codec),
     /// Telephone-events that count so many ticks a second.
     Event(u32),
+    /// Comfort noise beside G.711 (RFC 3389).
+    Noise,
 }
 
 impl Format {
+    /// The number that RFC 3551 §6 gives to comfort noise of 8 kHz.
+    pub(super) const NOISE_PT: u8 = 13;
+
     const fn encoding(self) -> &'static str {
         match self {
             Format::Audio(codec) => codec.name(),
             Format::Event(_) => "telephone-event",
+            Format::Noise => "CN",
         }
     }
     /// The number that RFC 3551 §6 gives it, or our habit.
@@ -51,6 +57,7 @@ impl Format {
             Format::Audio(Codec::L16(_)) => L16_PT,
             Format::Event(EVENT_HZ) => EVENT_PT,
             Format::Event(_) => FAST_EVENT_PT,
+            Format::Noise => Format::NOISE_PT,
         }
     }
 
@@ -58,6 +65,7 @@ impl Format {
         match self {
             Format::Audio(codec) => codec.clock_rate(),
             Format::Event(hz) => hz,
+            Format::Noise => EVENT_HZ,
         }
     }
 
@@ -65,7 +73,7 @@ impl Format {
     const fn channels(self) -> u8 {
         match self {
             Format::Audio(Codec::Opus) => 2,
-            Format::Audio(_) | Format::Event(_) => 1,
+            Format::Audio(_) | Format::Event(_) | Format::Noise => 1,
         }
     }
 
@@ -76,7 +84,7 @@ impl Format {
                 let most = OpusTerms::MOST_BIT_RATE;
                 format!("minptime=10;useinbandfec=1;stereo=0;maxaveragebitrate={most}")
             }
-            Format::Audio(_) => String::new(),
+            Format::Audio(_) | Format::Noise => String::new(),
             Format::Event(_) => EVENTS.into(),
         }
     }
@@ -156,7 +164,7 @@ impl LocalMedia {
     /// A leg that receives RTP at `rtp` and RTCP at the port above, and takes `codecs`, the
     /// preferred first. `session` is the id in `o=`: any number that no other session of ours has.
     pub fn new(rtp: SocketAddr, codecs: Vec<Codec>, session: u64) -> LocalMedia {
-        let all = formats(&codecs);
+        let all = [formats(&codecs), vec![Format::Noise]].concat();
         LocalMedia {
             rtp,
             session,

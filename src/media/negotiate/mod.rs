@@ -19,6 +19,7 @@
 //! | two codecs in an answer (§6.1) | the first is sent until another comes, then that one ([`StreamParams::others`]) |
 //! | `opus/48000/2` with `a=fmtp` | mono, within their `maxaveragebitrate`, FEC and DTX as they want |
 //! | telephone-event in several clocks | the codec's own, else 8 kHz |
+//! | payload type 13 in an offer (RFC 3389) | with G.711 it is in the answer as well; we offer none ourselves |
 //! | `a=ptime` | packets of that length to them, 10 to 60 ms, at most their `a=maxptime` |
 //! | `a=rtcp` (RFC 3605), or none | RTCP goes there, or to the port above |
 //! | a domain name for an address | nowhere, until their first packet shows where they are |
@@ -132,11 +133,16 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
     );
     let audio = Format::Audio(chosen.codec);
     let event_clock_hz = event.map_or(EVENT_HZ, |(_, hz)| hz);
-    let both = [audio, Format::Event(event_clock_hz)];
-    let formats = if event.is_some() { &both[..] } else { &both[..1] };
+    let noise = chosen.codec.is_g711() && find(media, Format::Noise) == Some(Format::NOISE_PT);
+    if noise {
+        local.set_number(Format::Noise, Format::NOISE_PT);
+    }
+    let event_format = event.map(|_| Format::Event(event_clock_hz));
+    let formats = [Some(audio), noise.then_some(Format::Noise), event_format];
+    let formats: Vec<Format> = formats.into_iter().flatten().collect();
     let event = event.map(|(number, _)| number);
     let ptime_ms = ptime(media, chosen.codec);
-    let mut section = local.section(&media.proto, formats, ours, ptime_ms);
+    let mut section = local.section(&media.proto, &formats, ours, ptime_ms);
     local.sdes.answer(chosen.key).iter().for_each(|line| section.push_crypto(line));
     let sdp = local.describe(section);
     local.settle(chosen.codec, ptime_ms);
@@ -147,6 +153,7 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         send_pt: chosen.number,
         recv_pt: chosen.number,
         others: Default::default(),
+        noise,
         dtmf_send_pt: event,
         key_tones: true,
         xr: wants_metrics(media),
@@ -203,6 +210,7 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         send_pt,
         recv_pt: local.number(Format::Audio(codec)).unwrap_or(send_pt),
         others,
+        noise: false, // we offer none
         dtmf_send_pt: event.map(|(number, _)| number),
         key_tones: true,
         xr: wants_metrics(media),
@@ -273,6 +281,7 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         send_pt: number,
         recv_pt: number,
         others: Default::default(),
+        noise: false,
         dtmf_send_pt: None,
         key_tones: true,
         xr: false,

@@ -51,6 +51,7 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         send_pt: 8,
         recv_pt: 8,
         others: Default::default(),
+        noise: false,
         dtmf_send_pt: Some(96),
         key_tones: true,
         xr: false,
@@ -212,11 +213,11 @@ fn events_of_the_other_clock_do_where_there_are_none_of_the_codecs() {
                  a=rtpmap:101 telephone-event/8000\na=rtpmap:102 telephone-event/48000";
     let mut params = accept_answer(&mut local, &audio(lines)).unwrap();
     let narrow = (Codec::G722, 9, 9, Some(8_000));
-    assert_eq!(others(&params), [(Codec::Opus, 107, 96, Some(48_000)), narrow]);
+    assert_eq!(others(&params), [narrow, (Codec::Opus, 107, 96, Some(48_000))]);
     assert_eq!(params.opus.bit_rate, 20_000);
     assert!(params.turn_to(|other| other.codec == Codec::Opus));
     assert_eq!((params.send_pt, params.recv_pt, params.event_clock_hz), (107, 96, 48_000));
-    assert_eq!(others(&params), [(Codec::Pcma, 8, 8, Some(8_000)), narrow]);
+    assert_eq!(others(&params), [narrow, (Codec::Pcma, 8, 8, Some(8_000))]);
 }
 
 #[test]
@@ -428,4 +429,24 @@ proptest! {
             let _ = accept_answer(&mut local(), &theirs);
         }
     }
+}
+
+/// Comfort noise beside G.711 is agreed on when it is offered (RFC 3389 §5), and otherwise left out.
+#[test]
+fn comfort_noise_is_answered_beside_g711_only() {
+    for (lines, agreed) in [
+        ("RTP/AVP 8 13 101\na=rtpmap:101 telephone-event/8000", true),
+        ("RTP/AVP 0 13\na=rtpmap:13 CN/8000", true),
+        ("RTP/AVP 8 101\na=rtpmap:101 telephone-event/8000", false),
+        ("RTP/AVP 0 13\na=rtpmap:13 speex/8000", false),
+    ] {
+        let mut local = local();
+        let (sdp, params) = answer(&mut local, &audio(lines)).unwrap();
+        assert_eq!(params.noise, agreed, "{lines}");
+        assert_eq!(sdp.media[0].payload_types().any(|pt| pt == 13), agreed, "{lines}");
+    }
+    let codecs = vec![Codec::G722, Codec::Pcma];
+    let mut local = LocalMedia::new("192.0.2.1:20000".parse().unwrap(), codecs, 1);
+    let (_, params) = answer(&mut local, &audio("RTP/AVP 9 8 13")).unwrap();
+    assert!(!params.noise, "it is G.711's");
 }

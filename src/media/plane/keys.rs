@@ -102,7 +102,10 @@ impl Plane {
         };
         leg.inserted = None;
         let ended = leg.dtmf.restart();
-        if let (Some(ended), Some(partner)) = (ended, partner) {
+        let Some(partner) = partner else { return };
+        // Whichever of its packets goes on first is joined anew.
+        partner.tx.unsplice();
+        if let Some(ended) = ended {
             partner.mouth.key_up(ended.samples);
         }
     }

@@ -16,7 +16,7 @@ use crate::media::bridge::Audio;
 use crate::media::control::{Codec, Event};
 use crate::media::jitter::Arrived;
 use crate::media::latch::{Mark, Source, Verdict};
-use crate::media::leg::{Payload, recode};
+use crate::media::leg::{COMFORT_NOISE, Payload, recode};
 use crate::media::room::gate::Passage;
 use crate::media::rtp_rx::Arrival;
 use crate::media::rtp_tx::Relayed;
@@ -74,9 +74,8 @@ impl Plane {
         let forward = match taken.payload {
             Payload::Audio => self.relay_audio(now, taken),
             Payload::Event => self.receive_event(now, taken, datagram),
-            Payload::OtherLaw | Payload::OtherCodec | Payload::ComfortNoise | Payload::Unknown => {
-                None
-            }
+            Payload::ComfortNoise => self.relay_noise(now, taken),
+            Payload::OtherLaw | Payload::OtherCodec | Payload::Unknown => None,
         };
         match forward {
             None => Disposition::Consumed,
@@ -310,6 +309,24 @@ impl Plane {
         let (_, payload_type) = partner.sends()?;
         let to = partner.latch.destination()?;
         let header = partner.tx.relay(now, taken.relayed, payload_type, taken.bytes)?;
+        Some((header, partner.port, to))
+    }
+
+    /// Comfort noise goes on where its partner takes it. To another the audio around it is one stream all
+    /// the same: what comes next has the next number.
+    #[cold]
+    fn relay_noise(&mut self, now: Time, taken: Taken) -> Option<(Header, PortIndex, SocketAddr)> {
+        let (leg, partner) = self.legs.with_partner(taken.slot)?;
+        if leg.paths.audio != Audio::Relay {
+            return None;
+        }
+        let partner = partner?;
+        if !partner.params.as_ref().is_some_and(|params| params.send && params.noise) {
+            partner.tx.withhold(taken.relayed);
+            return None;
+        }
+        let to = partner.latch.destination()?;
+        let header = partner.tx.relay(now, taken.relayed, COMFORT_NOISE, taken.bytes)?;
         Some((header, partner.port, to))
     }
 

@@ -168,6 +168,7 @@ impl World {
             send_pt: pt,
             recv_pt: pt,
             others: Default::default(),
+            noise: false,
             dtmf_send_pt: Some(TO_PHONE),
             key_tones: true,
             xr: false,
@@ -245,7 +246,8 @@ impl World {
     }
 
     fn take_events(&mut self) -> Vec<Event> {
-        core::mem::take(&mut self.events)
+        let told = core::mem::take(&mut self.events);
+        told.into_iter().filter(|event| !matches!(event, Event::Figures { .. })).collect()
     }
 
     fn close(&mut self, phone: &Phone) -> LegStats {

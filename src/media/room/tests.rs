@@ -12,6 +12,7 @@ fn params(codec: Codec) -> StreamParams {
         send_pt: 8,
         recv_pt: 8,
         others: Default::default(),
+        noise: false,
         dtmf_send_pt: None,
         key_tones: false,
         dtmf_recv_pt: None,

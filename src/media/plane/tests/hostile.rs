@@ -174,7 +174,7 @@ fn what_is_not_heard_is_counted_by_its_kind_and_told_while_the_call_is_up() {
     let from = SocketAddr::new(a.addr.ip(), a.addr.port() + 1);
     world.plane.receive(world.now, a.port, Kind::Rtcp, from, bytes, 4, &mut world.out);
     world.pass(8_000);
-    let told = world.take_events().into_iter().rev().find_map(|e| match e {
+    let told = world.events.drain(..).rev().find_map(|e| match e {
         Event::Figures { leg, from, stats } if leg == a.leg => Some((from, stats)),
         _ => None,
     });

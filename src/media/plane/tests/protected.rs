@@ -282,6 +282,7 @@ fn another_key_takes_another_ssrc_once_its_counter_has_turned() {
         for _ in 0..33_000 {
             let packet = packet_of(&mut b);
             world.datagram(b.port, b.addr, &packet);
+            world.now += Duration::from_millis(5);
         }
         for packet in a.opened(&mut world) {
             sources.insert(Packet::parse(&packet).unwrap().ssrc());
