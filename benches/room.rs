@@ -230,6 +230,7 @@ fn params(codec: Codec, remote: SocketAddr) -> StreamParams {
         recv_pt: pt,
         others: Default::default(),
         noise: false,
+        max_ptime_ms: None,
         dtmf_send_pt: None,
         key_tones: true,
         dtmf_recv_pt: None,

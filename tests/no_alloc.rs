@@ -54,6 +54,7 @@ fn params(codec: Codec, pt: u8, remote: SocketAddr) -> StreamParams {
         recv_pt: pt,
         others: Default::default(),
         noise: false,
+        max_ptime_ms: None,
         dtmf_send_pt: Some(101),
         key_tones: true,
         xr: false,

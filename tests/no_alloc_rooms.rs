@@ -67,6 +67,7 @@ fn plane() -> Plane {
             recv_pt: pt,
             others: Default::default(),
             noise: false,
+            max_ptime_ms: None,
             dtmf_send_pt: None,
             key_tones: false,
             dtmf_recv_pt: Some(101),

@@ -153,6 +153,7 @@ impl Peer {
             recv_pt: 8,
             others: Default::default(),
             noise: false,
+            max_ptime_ms: None,
             dtmf_send_pt: Some(101),
             key_tones: true,
             xr: false,

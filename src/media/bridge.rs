@@ -31,6 +31,8 @@ pub struct Side {
     pub tones: bool,
     /// Whether something is mixed into what it hears.
     pub mixed: bool,
+    /// Whether it sends packets that are longer than the other takes.
+    pub too_long: bool,
     /// Whether something of our own is sent to it.
     pub busy: Busy,
 }
@@ -58,18 +60,20 @@ impl Side {
             event_pt: params.dtmf_send_pt,
             tones: params.key_tones,
             mixed,
+            too_long: false,
             busy,
         }
     }
 }
 
 /// Whether packets of `from` can go on to `to` as they are: one codec, keys in one clock, nothing mixed
-/// in, and `to` takes as many bits as we let `from` send. What else an Opus peer says of itself it has to bear:
+/// in, none longer than `to` takes, and `to` takes as many bits as we let `from` send. What else an Opus peer says of itself it has to bear:
 /// every decoder reads packets with FEC, of one channel and of any band (RFC 7587 §6.1).
 pub fn relays(from: &Side, to: &Side) -> bool {
     from.codec == to.codec
         && from.event_clock_hz == to.event_clock_hz
         && !to.mixed
+        && !from.too_long
         && to.bit_rate.is_none_or(|most| most >= OpusTerms::MOST_BIT_RATE)
 }
 
@@ -144,6 +148,7 @@ mod tests {
         event_pt: Some(101),
         tones: true,
         mixed: false,
+        too_long: false,
         busy: Busy::No,
     };
 
@@ -162,6 +167,8 @@ mod tests {
             (SIDE, other, Audio::Samples, Events::Insert(96)),
             (SIDE, Side { mixed: true, ..SIDE }, Audio::Samples, Events::Insert(101)),
             (Side { mixed: true, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
+            (Side { too_long: true, ..SIDE }, SIDE, Audio::Samples, Events::Insert(101)),
+            (SIDE, Side { too_long: true, ..SIDE }, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { busy: Busy::Yes, ..SIDE }, Audio::None, Events::None),
             (Side { busy: Busy::Yes, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { hears: false, ..SIDE }, Audio::None, Events::None),

@@ -65,6 +65,8 @@ pub struct StreamParams {
     /// Whether the peer takes comfort noise beside G.711 (RFC 3389, payload type 13). What it sends of
     /// that is understood in any case.
     pub noise: bool,
+    /// Milliseconds of audio in the longest packet that the peer takes (`a=maxptime`); `None`: any.
+    pub max_ptime_ms: Option<u8>,
     /// Payload type of telephone-event to the peer; `None`: it takes none.
     pub dtmf_send_pt: Option<u8>,
     /// Whether keys for the peer become tones where `dtmf_send_pt` is `None`. Off where SIP INFO

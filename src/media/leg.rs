@@ -98,6 +98,8 @@ pub(super) struct Leg {
     /// Codes what it is sent; `None` before it was negotiated, or where there was no memory.
     pub(super) encoder: Option<Box<Encoder>>,
     pub(super) tx: RtpTx,
+    /// Ticks of the longest packet that its party takes.
+    pub(super) most_ticks: u32,
     pub(super) port: PortIndex,
     /// From here on it is not every packet's.
     pub(super) id: LegId,
@@ -134,6 +136,8 @@ pub(super) struct Leg {
     pub(super) unagreed: u64,
     /// The codec that it changed to in mid-stream, and when.
     pub(super) turned: Option<(Codec, Time)>,
+    /// Whether it sends packets that are longer than its partner takes.
+    pub(super) too_long: bool,
     /// Payload type of the codec that it is to change to.
     pub(super) turning: Option<u8>,
     /// What SRTP that it had before did not take.
@@ -204,6 +208,7 @@ impl Leg {
             seam: Seam::default(),
             encoder: None,
             tx: RtpTx::new(now, ssrc, sequence, timestamp),
+            most_ticks: u32::MAX,
             port,
             id,
             dtmf: DtmfRx::default(),
@@ -223,6 +228,7 @@ impl Leg {
             dropped: 0,
             unagreed: 0,
             turned: None,
+            too_long: false,
             turning: None,
             past_srtp: SrtpFigures::default(),
             watch: Watch::default(),
@@ -239,6 +245,8 @@ impl Leg {
             self.watch.lost = None;
         }
         self.code(now, &params);
+        let ticks = |ms: u8| u32::from(ms) * (params.codec.clock_rate() / 1_000);
+        self.most_ticks = params.max_ptime_ms.map_or(u32::MAX, ticks);
         for allowance in [&mut self.allowance, &mut self.keys_allowance] {
             allowance.set(params.ptime_ms);
         }
@@ -352,7 +360,8 @@ impl Leg {
     /// As one side of a bridge; `None` before it was negotiated.
     pub(super) fn side(&self) -> Option<Side> {
         let (mixed, busy) = (self.beep.is_some(), self.mouth.busy());
-        self.params.as_ref().map(|params| Side::new(params, mixed, busy))
+        let too_long = self.too_long;
+        self.params.as_ref().map(|params| Side { too_long, ..Side::new(params, mixed, busy) })
     }
 
     /// Whether audio may be sent to its party, and as what.

@@ -162,6 +162,7 @@ impl Script<'_> {
             recv_pt: pt,
             others: [other(pt, bits), None, None, None],
             noise: bits & 2 == 0,
+            max_ptime_ms: (bits & 4 == 0).then_some(ptime_ms),
             dtmf_send_pt: (bits & 8 == 0).then_some(101),
             key_tones: bits & 24 != 24,
             xr: bits & 1 != 0,

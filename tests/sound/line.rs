@@ -101,6 +101,7 @@ pub fn plane(now: Time, call: Call, seed: u64) -> Plane {
             recv_pt: PT,
             others: Default::default(),
             noise: false,
+            max_ptime_ms: None,
             dtmf_send_pt: None,
             key_tones: false,
             dtmf_recv_pt: None,

@@ -42,7 +42,9 @@ use std::net::IpAddr;
 use super::control::{Agreed, Codec, OpusTerms, StreamParams};
 use crate::wire::sdp::{Crypto, Direction, Media, Sdp, Unusable};
 use local::{EVENT_HZ, Format, formats};
-use peer::{direction, events, find, opus_terms, ptime, remote, unmapped, wants_metrics};
+use peer::{
+    direction, events, find, max_ptime, opus_terms, ptime, remote, unmapped, wants_metrics,
+};
 
 pub use local::LocalMedia;
 pub use sdes::Protection;
@@ -154,6 +156,7 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         recv_pt: chosen.number,
         others: Default::default(),
         noise,
+        max_ptime_ms: max_ptime(media),
         dtmf_send_pt: event,
         key_tones: true,
         xr: wants_metrics(media),
@@ -211,6 +214,7 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         recv_pt: local.number(Format::Audio(codec)).unwrap_or(send_pt),
         others,
         noise: false, // we offer none
+        max_ptime_ms: max_ptime(media),
         dtmf_send_pt: event.map(|(number, _)| number),
         key_tones: true,
         xr: wants_metrics(media),
@@ -282,6 +286,7 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         recv_pt: number,
         others: Default::default(),
         noise: false,
+        max_ptime_ms: None,
         dtmf_send_pt: None,
         key_tones: true,
         xr: false,

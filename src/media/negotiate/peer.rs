@@ -50,6 +50,11 @@ pub(super) fn ptime(media: &Media, codec: Codec) -> u8 {
     shorter.into_iter().find(|ms| codec.takes_ptime(*ms)).unwrap_or(least) as u8
 }
 
+/// The longest packet that the peer takes, milliseconds; what is longer than any packet says nothing.
+pub(super) fn max_ptime(media: &Media) -> Option<u8> {
+    media.maxptime_ms().and_then(|ms| u8::try_from(ms).ok()).filter(|ms| *ms > 0)
+}
+
 /// The telephone-events that go with `codec`: those of its own clock, else of the telephone network's.
 /// Number and clock.
 pub(super) fn events(codec: Codec, number: impl Fn(Format) -> Option<u8>) -> Option<(u8, u32)> {

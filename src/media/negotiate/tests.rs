@@ -52,6 +52,7 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         recv_pt: 8,
         others: Default::default(),
         noise: false,
+        max_ptime_ms: None,
         dtmf_send_pt: Some(96),
         key_tones: true,
         xr: false,

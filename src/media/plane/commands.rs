@@ -144,7 +144,7 @@ impl Plane {
         for (slot, partner) in [(a, b), (b, a)] {
             let leg = self.legs.get_mut(slot)?;
             leg.partner = Some(partner);
-            leg.inserted = None;
+            (leg.inserted, leg.too_long) = (None, false);
             leg.tx.unsplice();
         }
         self.fit(a);

@@ -309,7 +309,11 @@ impl Plane {
         let (_, payload_type) = partner.sends()?;
         let to = partner.latch.destination()?;
         let header = partner.tx.relay(now, taken.relayed, payload_type, taken.bytes)?;
-        Some((header, partner.port, to))
+        let forward = (header, partner.port, to);
+        if taken.relayed.ticks > partner.most_ticks {
+            self.shorten(now, taken.slot);
+        }
+        Some(forward)
     }
 
     /// Comfort noise goes on where its partner takes it. To another the audio around it is one stream all

@@ -169,6 +169,7 @@ impl World {
             recv_pt: pt,
             others: Default::default(),
             noise: false,
+            max_ptime_ms: None,
             dtmf_send_pt: Some(TO_PHONE),
             key_tones: true,
             xr: false,

@@ -28,10 +28,22 @@ impl Plane {
             leg.dropped += 1;
             return;
         }
-        // There is room for each leg once.
-        if leg.turning.replace(payload_type).is_none()
-            && self.turning.len() < self.turning.capacity()
-        {
+        leg.turning = Some(payload_type);
+        self.soon(now, slot);
+    }
+
+    /// A relayed packet was longer than the partner takes (`a=maxptime`, RFC 8866 §6.4): from the next
+    /// tick on it is sent its own lengths, through samples, until the bridge or what was agreed on changes.
+    #[cold]
+    pub(super) fn shorten(&mut self, now: Time, slot: u32) {
+        let Some(leg) = self.legs.get_mut(slot) else { return };
+        leg.too_long = true;
+        self.soon(now, slot);
+    }
+
+    /// The leg is to be looked at with the next tick. There is room for each once.
+    fn soon(&mut self, now: Time, slot: u32) {
+        if !self.turning.contains(&slot) && self.turning.len() < self.turning.capacity() {
             self.turning.push(slot);
         }
         self.turn_at = now;
@@ -44,7 +56,11 @@ impl Plane {
         while let Some(slot) = self.turning.pop() {
             let Some(leg) = self.legs.get_mut(slot) else { continue };
             let wanted = leg.turning.take();
-            let Some((wanted, mut params)) = wanted.zip(leg.params.clone()) else { continue };
+            let Some((wanted, mut params)) = wanted.zip(leg.params.clone()) else {
+                self.fit(slot);
+                self.rewire(now, slot);
+                continue;
+            };
             if params.turn_to(|other| other.recv_pt == wanted) {
                 leg.turned = Some((params.codec, now));
                 let _ = self.set(now, slot, params);
@@ -53,9 +69,11 @@ impl Plane {
     }
 
     /// Another negotiation leaves a leg with the codec that it changed to, where that is still agreed on.
+    /// What it and its partner send is measured anew.
     pub(super) fn stay(&mut self, slot: u32, params: &mut StreamParams) {
-        let Some(leg) = self.legs.get_mut(slot) else { return };
-        leg.turning = None;
+        let Some((leg, partner)) = self.legs.with_partner(slot) else { return };
+        (leg.turning, leg.too_long) = (None, false);
+        partner.into_iter().for_each(|partner| partner.too_long = false);
         let Some((codec, _)) = leg.turned else { return };
         if params.codec != codec && !params.turn_to(|other| other.codec == codec) {
             leg.turned = None;

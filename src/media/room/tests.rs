@@ -13,6 +13,7 @@ fn params(codec: Codec) -> StreamParams {
         recv_pt: 8,
         others: Default::default(),
         noise: false,
+        max_ptime_ms: None,
         dtmf_send_pt: None,
         key_tones: false,
         dtmf_recv_pt: None,

@@ -354,3 +354,28 @@ fn comfort_noise_is_relayed_to_who_takes_it_and_leaves_no_hole_to_others() {
         assert_eq!(world.close(&a).packets_lost, 0);
     }
 }
+
+/// A party that takes 10 ms in a packet at most gets no more of another that sends 20 (RFC 8866 §6.4).
+#[test]
+fn packets_longer_than_a_party_takes_are_not_relayed_to_it() {
+    let mut world = world();
+    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    world.set(&b, |p| (p.ptime_ms, p.max_ptime_ms) = (10, Some(10)));
+    world.bridge(&a, &b);
+    let (mut low, mut high) = (Tone::new(450), Tone::new(620));
+    talk(&mut world, (&mut a, &mut low), (&mut b, &mut high), 200);
+    world.heard_by(&b);
+    world.heard_by(&a);
+    talk(&mut world, (&mut a, &mut low), (&mut b, &mut high), 2_000);
+    let heard = world.heard_by(&b);
+    assert!(heard.len() >= 199, "{}", heard.len());
+    assert!(heard.iter().all(|sent| sent.bytes.len() == HEADER_LEN + 80));
+    let pcm = samples(&heard, Codec::Pcma);
+    assert!((-10.5..-9.5).contains(&level(&pcm, 450)), "{}", level(&pcm, 450));
+    assert_eq!(world.heard_by(&a).len(), 100, "the other way is relayed");
+    // A party of another bridge takes them.
+    let c = world.phone(3, Codec::Pcma);
+    world.bridge(&a, &c);
+    a.say(&mut world, &low.next());
+    assert_eq!(world.heard_by(&c)[0].bytes.len(), HEADER_LEN + 160);
+}
