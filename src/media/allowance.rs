@@ -17,8 +17,9 @@ use crate::base::{Duration, Time};
 
 /// How many times the packets that were agreed on are taken.
 const TIMES: u32 = 4;
-/// The least packets a second that are taken: peers send 10 and 5 ms of audio in a packet unasked.
-const LEAST_A_SECOND: u32 = 200;
+/// The least packets a second that are taken: peers send 10 and 5 ms of audio in a packet unasked, and
+/// Opus has packets of 2.5 ms.
+const LEAST_A_SECOND: u32 = 400;
 /// How far a party may be ahead of its rate.
 const BURST: Duration = Duration::from_secs(1);
 
@@ -83,8 +84,8 @@ mod tests {
         assert_eq!(taken(60, 200), [200; 3], "whoever sends shorter packets than asked");
         assert_eq!(taken(10, 400), [400; 3]);
         let [first, ..] = taken(20, 10_000);
-        assert!((395..=405).contains(&first), "{first}");
-        assert!(taken(20, 10_000)[1..].iter().all(|second| (198..=202).contains(second)));
+        assert!((795..=805).contains(&first), "{first}");
+        assert!(taken(20, 10_000)[1..].iter().all(|second| (398..=402).contains(second)));
     }
 
     #[test]

@@ -126,6 +126,7 @@ impl StreamParams {
         core::mem::swap(&mut self.dtmf_send_pt, &mut other.dtmf_send_pt);
         core::mem::swap(&mut self.dtmf_recv_pt, &mut other.dtmf_recv_pt);
         core::mem::swap(&mut self.event_clock_hz, &mut other.event_clock_hz);
+        self.inband_dtmf |= self.dtmf_recv_pt.is_none();
         true
     }
 }

@@ -576,6 +576,9 @@ impl StreamParams {
         match self.others.iter().flatten().find(|other| other.recv_pt == payload_type) {
             Some(other) if other.codec.is_g711() && self.codec.is_g711() => Payload::OtherLaw,
             Some(_) => Payload::OtherCodec,
+            None if self.others.iter().flatten().any(|o| o.dtmf_recv_pt == Some(payload_type)) => {
+                Payload::Event
+            }
             None if payload_type == COMFORT_NOISE => Payload::ComfortNoise,
             None => Payload::Unknown,
         }

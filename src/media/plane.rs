@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Time is an argument of each call and never goes back. `receive` and `tick` allocate nothing once
-//! warm: rings and buffers have their sizes from the commands that called for them.
+//! warm: rings and buffers have their sizes from the commands that called for them. A tick makes coders for
+//! a party that has changed its codec, at most once a second.
 //!
 //! | File | Holds |
 //! |---|---|

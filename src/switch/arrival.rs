@@ -25,6 +25,7 @@ use super::caller_id::{self, Origin};
 use super::ending::party;
 use super::fact::{self, AlarmWhat, FactKind};
 use super::leg::Leg;
+use super::outbound::sip_transport;
 use super::requests::Challenge;
 use super::{Output, Switch};
 
@@ -177,7 +178,10 @@ impl Switch {
                 Some(phone) if user == number => Some(Caller {
                     device: Device::Phone { number },
                     to: who.to.clone(),
-                    origin: Origin::default(),
+                    origin: Origin {
+                        private: caller_id::asks_for_privacy(invite),
+                        ..Origin::default()
+                    },
                     name: phone.name.as_ref().map(|n| n.to_string()),
                     context: phone.context.to_string(),
                     codecs: media_codecs(self.config.codecs(&phone.codecs)),
@@ -237,7 +241,11 @@ impl Switch {
             let by_proxy = self.config.gateways.iter().find(is_proxy)?;
             Some(by_proxy.name.to_string())
         })?;
-        Some((name, to.to_owned()))
+        // One that is reached over TLS is believed over TLS only: a datagram's source proves nothing.
+        let config = self.config.gateway(&name)?;
+        let hop = config.outbound_proxy.unwrap_or(config.address).0;
+        let secure = sip_transport(hop.transport).is_secure();
+        (flow.transport.is_secure() || !secure).then(|| (name, to.to_owned()))
     }
 
     /// A call of a gateway: its numbers as its rules make them, the raw ones beside.

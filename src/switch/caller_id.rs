@@ -86,6 +86,7 @@ pub(super) fn read(invite: &Message, trusted: bool) -> CallerId {
     let rpid = trusted.then(|| remote_party(invite)).flatten();
     let asserted = trusted.then(|| first(invite, Name::PAssertedIdentity)).flatten();
     let asserted = asserted.or_else(|| rpid.as_ref().map(|(who, _)| who.clone()));
+    let asserted = asserted.filter(|who| !is_nobody(&who.uri));
     let number_of = |who: &NameAddr| user(&who.uri).filter(|number| !number.is_empty());
     let number = asserted.as_ref().and_then(number_of).or_else(|| shown.and_then(number_of));
     let display = asserted.and_then(|who| who.display);
@@ -120,7 +121,7 @@ fn is_nobody(uri: &Uri) -> bool {
 }
 
 /// `Privacy: id` and its like; `none` says that there is none.
-fn asks_for_privacy(invite: &Message) -> bool {
+pub(super) fn asks_for_privacy(invite: &Message) -> bool {
     let value = invite.header(Name::Privacy).unwrap_or_default();
     let words = || value.split(|b| matches!(b, b';' | b',')).map(<[u8]>::trim_ascii);
     let has = |word: &str| words().any(|own| own.eq_ignore_ascii_case(word.as_bytes()));

@@ -24,7 +24,6 @@ use crate::wire::sip::Replaces;
 use super::active::Doing;
 use super::fact::{EndedBy, FactKind};
 use super::leg::Stage;
-use super::transfer::RELEASE;
 use super::{Level, Switch};
 
 /// The two lines of an attended transfer, and who is on their far ends.
@@ -46,7 +45,7 @@ impl Switch {
     /// The calls whose legs live on one RTP worker with those of a new call by `device`: those of the
     /// call that it is in, so that it can join the two.
     pub(super) fn group_of(&self, id: CallId, device: &Device) -> CallId {
-        if !device.is_phone() {
+        if self.workers == 1 || !device.is_phone() {
             return id;
         }
         let lives = |leg: &&super::leg::Leg| leg.stage != Stage::Over;
@@ -55,6 +54,13 @@ impl Switch {
             (active.call.get(leg.id)?.device == *device).then_some(active.group)
         });
         own.unwrap_or(id)
+    }
+
+    /// Whether the party on `leg` may send others on: our phones may. Whoever is called through a gateway
+    /// would dial by our plan, and at our cost.
+    pub(super) fn may_transfer(&self, leg: LegId) -> bool {
+        let call = self.legs.get(&leg).and_then(|leg| self.calls.get(&leg.call));
+        call.and_then(|active| active.call.get(leg)).is_some_and(|party| party.device.is_phone())
     }
 
     /// REFER on `leg` that asks to take the place of another dialog: the status to answer it with.
@@ -85,7 +91,7 @@ impl Switch {
         }
     }
 
-    fn answer_refer(&mut self, now: Now, txn: TxnId, status: u16) {
+    pub(super) fn answer_refer(&mut self, now: Now, txn: TxnId, status: u16) {
         self.ask(now, Command::Respond { txn, status, headers: vec![], body: None });
     }
 
@@ -177,9 +183,7 @@ impl Switch {
             self.ask(now, Command::NotifyRefer { session, status: 200, last: true });
         }
         for (call, line) in [(lines.call, lines.first), (lines.other, lines.second)] {
-            if let Some(active) = self.calls.get_mut(&call) {
-                active.release = Some((line, now.at + RELEASE));
-            }
+            self.release_later(now, call, line);
             self.rearm(call);
         }
     }
@@ -192,8 +196,8 @@ impl Switch {
         let Some(number) = dialled.map(|consult| consult.to.clone()) else {
             return self.answer_refer(now, txn, 603);
         };
-        self.hang_up(now, lines.second, Cause::NORMAL_CLEARING, EndedBy::Plan);
         if self.transfer(now, lines.first, &number, true) {
+            self.hang_up(now, lines.second, Cause::NORMAL_CLEARING, EndedBy::Plan);
             self.answer_refer(now, txn, 202);
             self.redirect(now, lines.first);
         } else {

@@ -137,6 +137,9 @@ impl Switch {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let Some(mut params) = leg.params.clone() else { return };
         // Keys go to it in one form only: with two of them each would count twice.
+        if leg.dtmf != Dtmf::Rfc4733 {
+            params.others.iter_mut().flatten().for_each(|other| other.dtmf_send_pt = None);
+        }
         match leg.dtmf {
             Dtmf::Rfc4733 => {}
             Dtmf::InBand => (params.inband_dtmf, params.dtmf_send_pt) = (true, None),

@@ -111,6 +111,9 @@ fn is_same(a: &Gateway, b: &Gateway) -> bool {
 impl Switch {
     /// Puts a configuration's registrations in force.
     pub(super) fn configure_registrations(&mut self, now: Now) {
+        if self.draining {
+            return;
+        }
         for mut gone in self.registering.configure(&self.config, now.at, &mut self.rng) {
             // Its answer is nobody's: the binding ends by itself if it does not come.
             self.send_register(now, &mut gone, 0);

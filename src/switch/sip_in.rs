@@ -87,6 +87,7 @@ impl Switch {
             }
             Event::Refer { session, txn, refer_to, replaces, .. } => {
                 self.with_leg(session, |s, leg| match &replaces {
+                    _ if !s.may_transfer(leg) => s.answer_refer(now, txn, 603),
                     Some(replaces) => s.consulted(now, leg, txn, replaces),
                     None => s.refer(now, leg, txn, &refer_to),
                 });

@@ -24,7 +24,7 @@ use super::sound::music;
 use super::{Level, Switch};
 
 /// A party whose transfer is done hangs up by itself; if it has not after this long, we do.
-pub(super) const RELEASE: Duration = Duration::from_secs(3);
+const RELEASE: Duration = Duration::from_secs(3);
 
 impl Switch {
     /// The party on `leg_id` asks by REFER.
@@ -160,9 +160,7 @@ impl Switch {
         let session = leg.session;
         if transfer.notify {
             self.ask(now, Command::NotifyRefer { session, status: 200, last: true });
-            if let Some(active) = self.calls.get_mut(&id) {
-                active.release = Some((by, now.at + RELEASE));
-            }
+            self.release_later(now, id, by);
         } else {
             self.hang_up(now, by, Cause::NORMAL_CLEARING, EndedBy::Plan);
         }
@@ -207,6 +205,16 @@ impl Switch {
         self.talk_recorded(id);
         self.hang_up(now, by, Cause::NORMAL_CLEARING, EndedBy::Callee);
         self.run(now, id, Happening::Redirect(Redirect::Survey { name }));
+    }
+
+    /// `leg` is to hang up by itself, and is released if it does not. One that was to before has had
+    /// its time.
+    pub(super) fn release_later(&mut self, now: Now, id: CallId, leg: LegId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let before = active.release.replace((leg, now.at + RELEASE));
+        if let Some((before, _)) = before.filter(|(before, _)| *before != leg) {
+            self.hang_up(now, before, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        }
     }
 
     /// A party that was to hang up by itself has not.

@@ -40,8 +40,12 @@ pub struct Epoll {
     counts: Counts,
 }
 
+/// Bytes that a protected packet may be longer than the plain one.
+const TAIL: usize = 128;
+
 struct Buffer {
-    bytes: [u8; DATAGRAM_BYTES],
+    /// With room behind for what SRTP adds.
+    bytes: [u8; DATAGRAM_BYTES + TAIL],
     from: [u8; ADDRESS_LEN],
 }
 
@@ -55,7 +59,7 @@ impl Backend for Epoll {
         }
         let mut source = SourceFd(&wake.fd());
         poll.registry().register(&mut source, Token(sockets.len()), Interest::READABLE)?;
-        let buffer = || Buffer { bytes: [0; DATAGRAM_BYTES], from: [0; ADDRESS_LEN] };
+        let buffer = || Buffer { bytes: [0; DATAGRAM_BYTES + TAIL], from: [0; ADDRESS_LEN] };
         Ok(Epoll {
             poll,
             events: Events::with_capacity(EVENTS),
@@ -174,7 +178,7 @@ impl Epoll {
             messages.iter_mut().zip(&mut vectors).zip(self.buffers.iter_mut())
         {
             vector.iov_base = buffer.bytes.as_mut_ptr().cast();
-            vector.iov_len = buffer.bytes.len();
+            vector.iov_len = DATAGRAM_BYTES;
             message.msg_hdr.msg_name = buffer.from.as_mut_ptr().cast();
             message.msg_hdr.msg_namelen = ADDRESS_LEN as u32;
             message.msg_hdr.msg_iov = vector;

@@ -140,7 +140,9 @@ impl Sdes {
         let agreed = media.crypto().flatten().find_map(|theirs| Some((ours(&theirs)?, theirs)));
         match agreed {
             Some(agreed) => Ok(Some(agreed)),
-            None if secure || self.policy == Protection::Required => Err(no_key(media)),
+            // Another fork's choice, or one that we never offered: what it sends is not plain.
+            None if secure || media.crypto().next().is_some() => Err(no_key(media)),
+            None if self.policy == Protection::Required => Err(no_key(media)),
             None => Ok(None),
         }
     }

@@ -278,7 +278,14 @@ impl Recordings {
         out: &mut dyn Transmit,
         mut told: impl FnMut(RecordingId, u64),
     ) {
-        (0..PARTS).for_each(|part| self.lay(part, Some(now), out));
+        if self.ended.len() <= MOST_ENDING && !out.takes_ends() {
+            return;
+        }
+        for part in 0..PARTS {
+            if self.ended.iter().any(|(slot, _)| *slot as usize % PARTS == part) {
+                self.lay(part, Some(now), out);
+            }
+        }
         for _ in 0..ENDS_A_TICK {
             if self.ended.len() <= MOST_ENDING && !out.takes_ends() {
                 return;

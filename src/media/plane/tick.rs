@@ -47,7 +47,8 @@ enum Outgoing {
 }
 
 impl Plane {
-    /// Does everything that is due at `now`; packets and reports go to `out`. Allocates nothing.
+    /// Does everything that is due at `now`; packets and reports go to `out`. Allocates nothing but
+    /// coders, for a party that has changed its codec.
     pub fn tick(&mut self, now: Time, out: &mut dyn Transmit) {
         while let Some(bye) = self.goodbyes.pop_front() {
             out.send(bye.port, Kind::Rtcp, bye.to, &bye.bytes[..bye.len]);

@@ -72,8 +72,13 @@ impl Plane {
     /// What it and its partner send is measured anew.
     pub(super) fn stay(&mut self, slot: u32, params: &mut StreamParams) {
         let Some((leg, partner)) = self.legs.with_partner(slot) else { return };
-        (leg.turning, leg.too_long) = (None, false);
-        partner.into_iter().for_each(|partner| partner.too_long = false);
+        leg.turning = None;
+        let lengths = |p: &StreamParams| (p.codec, p.ptime_ms, p.max_ptime_ms);
+        // A refresh changes nothing, and the way through samples goes on without a break.
+        if leg.params.as_ref().map(lengths) != Some(lengths(params)) {
+            leg.too_long = false;
+            partner.into_iter().for_each(|partner| partner.too_long = false);
+        }
         let Some((codec, _)) = leg.turned else { return };
         if params.codec != codec && !params.turn_to(|other| other.codec == codec) {
             leg.turned = None;

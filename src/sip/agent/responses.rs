@@ -102,7 +102,7 @@ fn log_in(
         return None;
     };
     let number = request.cseq().map_or(1, |cseq| cseq.number).wrapping_add(1);
-    let hop = core.hop(reply.flow);
+    let hop = core.hop(reply.instead_of.unwrap_or(reply.flow));
     let again = compose::again(request, hop, number, &[(header, &value)]).ok()?;
     Some((again, hop))
 }

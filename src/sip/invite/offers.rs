@@ -124,8 +124,15 @@ impl Session {
         self.refresh.described(sdp);
         if established {
             self.refresh.agree(now, timer);
-        } else if let Setup::Called(called) = &mut self.setup {
-            called.preview = Some(sdp.to_vec());
+        }
+        match &mut self.setup {
+            Setup::Called(called) if !established => called.preview = Some(sdp.to_vec()),
+            // What its fork answered before is not what holds now.
+            Setup::Calling(calling) => {
+                let forks = calling.early.iter_mut().filter(|early| early.dialog.owns(&request));
+                forks.for_each(|early| early.sdp = None);
+            }
+            Setup::Called(_) => {}
         }
         match by {
             Carrier::Invite => self.send_success(core, now, txn, response, false),
@@ -134,6 +141,7 @@ impl Session {
                 core.transactions.respond(now, txn, response, &mut core.out);
             }
         }
+        self.release_success(core, now);
         self.try_offer(core, now);
         Ok(())
     }
@@ -157,6 +165,7 @@ impl Session {
         let txn = self.their_offer.take().ok_or(CommandError::NoPlaceForOffer(self.id))?;
         self.exchange.close();
         core.answer(now, txn, status);
+        self.release_success(core, now);
         self.try_offer(core, now);
         Ok(())
     }

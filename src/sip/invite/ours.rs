@@ -13,6 +13,9 @@ use crate::sip::transactions::{ClientId, Reply, User};
 use crate::sip::{Flow, compose};
 use crate::wire::sip::{Builder, Message, Method, Name};
 
+/// A first INVITE goes out so often at most for a longer interval.
+const MOST_TRIES: u32 = 4;
+
 impl Session {
     /// Sends a request within the dialog of an answered call.
     pub(crate) fn send_within(
@@ -81,8 +84,12 @@ impl Session {
             (Method::Notify, 300.., _) => self.referral = None,
             _ => {}
         }
-        // A PRACK may come after the final response has ended what it was for.
-        if status == 481 && reply.method != Method::Prack && !self.usage.has_ended() {
+        // A PRACK may come after the final response has ended what it was for; a NOTIFY is of the REFER's
+        // subscription, which ends alone (RFC 5057 §5.1).
+        if status == 481
+            && !matches!(reply.method, Method::Prack | Method::Notify)
+            && !self.usage.has_ended()
+        {
             let actions = self.usage.handle(Input::Lost);
             self.act(core, now, actions, Because::default());
         }
@@ -118,7 +125,12 @@ impl Session {
         reply: &Reply,
         response: &Message,
     ) -> bool {
-        let first = self.is_first_invite(reply.id) && response.status() == Some(422);
+        let number = match &self.setup {
+            Setup::Calling(calling) => calling.number,
+            Setup::Called(_) => 0,
+        };
+        let few = number <= MOST_TRIES;
+        let first = few && self.is_first_invite(reply.id) && response.status() == Some(422);
         let (true, Some(invite)) = (first && !self.usage.has_ended(), &reply.request) else {
             return false;
         };
@@ -141,7 +153,8 @@ impl Session {
             Some(dialog) => dialog.skip_seq(),
             None => request.cseq().map_or(1, |cseq| cseq.number) + 1,
         };
-        let hop = core.hop(reply.flow);
+        // As a datagram that went by a stream for its size would have gone.
+        let hop = core.hop(reply.instead_of.unwrap_or(reply.flow));
         let Ok(again) = compose::again(request, hop, number, replaced) else {
             return false;
         };

@@ -217,10 +217,22 @@ impl Session {
         if self.usage != Usage::Incoming {
             return;
         }
-        if let Some(success) = called.reliable.success.take() {
-            self.accept(core, now, success);
+        if called.reliable.success.is_some() {
+            self.release_success(core, now);
         } else if let Some((status, sdp)) = called.reliable.next.take() {
             let _ = self.ring_reliably(core, now, status, sdp);
+        }
+    }
+
+    /// Sends the 2xx that waited, unless an offer of the PRACK's still waits for its answer.
+    pub(crate) fn release_success(&mut self, core: &mut Core, now: Time) {
+        let Setup::Called(called) = &mut self.setup else { return };
+        let held = self.usage == Usage::Incoming && self.their_offer.is_none();
+        if held
+            && called.reliable.sent.is_none()
+            && let Some(success) = called.reliable.success.take()
+        {
+            self.accept(core, now, success);
         }
     }
 
