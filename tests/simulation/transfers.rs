@@ -131,3 +131,15 @@ fn the_called_party_sent_on_by_the_caller_is_recorded_on() {
     last.sort_by(|a, b| a.partial_cmp(b).expect("no NaN"));
     assert_eq!(last, [Some(hz(1)), Some(hz(2))]);
 }
+
+/// Whoever is called through a gateway would dial by our plan, at our cost: it is refused.
+#[test]
+fn a_party_behind_a_gateway_sends_nobody_on() {
+    let (mut house, caller, agent) = house(8);
+    house.world.with(caller, |phone, now| phone.refer(now, "1003"));
+    house.world.run(Duration::from_secs(2));
+    assert!(house.facts("transferred").is_empty());
+    house.hear_each_other(caller, agent);
+    house.hang_up(caller);
+    house.ends_clean();
+}

@@ -162,24 +162,56 @@ fn a_prack_that_fits_nothing_gets_481() {
     pair.run_out();
 }
 
+/// An INVITE of A's by hand; `more` are header lines.
+fn invite_by_hand(pair: &mut Pair, more: &str) -> SessionId {
+    pair.sides[A].deaf = true;
+    let body = String::from_utf8_lossy(SDP);
+    let invite = format!(
+        "INVITE sip:callee@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKi\r\n\
+         From: <sip:a@h>;tag=1\r\nTo: <sip:callee@192.0.2.2>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\
+         Max-Forwards: 70\r\nContact: <sip:a@192.0.2.1>\r\n{more}\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    pair.inject(A, invite.as_bytes());
+    pair.run(10);
+    pair.invited(B)
+}
+
+#[test]
+fn an_offer_in_the_prack_is_answered_before_the_2xx_that_waited() {
+    let mut pair = Pair::new();
+    let b = invite_by_hand(&mut pair, "Supported: 100rel\r\n");
+    pair.command(B, ring(b, 183, Some(SDP2)));
+    pair.command(B, answer(b));
+    let progress = pair.last(B, |m| m.status() == Some(183));
+    let rseq = progress.rseq().expect("readable").expect("there");
+    let to = String::from_utf8_lossy(progress.header(Name::To).unwrap_or_default()).into_owned();
+    let body = String::from_utf8_lossy(SDP);
+    let prack = format!(
+        "PRACK sip:callee@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKp\r\n\
+         From: <sip:a@h>;tag=1\r\nTo: {to}\r\nCall-ID: c\r\nCSeq: 2 PRACK\r\nMax-Forwards: 70\r\n\
+         RAck: {rseq} 1 INVITE\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    pair.inject(A, prack.as_bytes());
+    pair.run(10);
+    assert_eq!(names(&pair.heard(B)), ["Invite", "Offer"]);
+    assert_eq!(pair.sent(B, "SIP/2.0 200"), 0);
+    pair.command(B, Command::AcceptOffer { session: b, sdp: SDP2.to_vec() });
+    assert_eq!(pair.sent(B, "SIP/2.0 200"), 2, "of the PRACK, and of the INVITE");
+    let first = pair.last(B, |m| m.status() == Some(200) && *m.method() == Method::Prack);
+    assert_eq!(first.body(), SDP2);
+    pair.run_out();
+}
+
 #[test]
 fn a_caller_that_requires_it_gets_each_18x_so_and_one_that_cannot_none() {
     for (supported, wanted) in
         [("Require: 100rel\r\n", true), ("Supported: 100rel\r\n", false), ("", false)]
     {
         let mut pair = Pair::new();
-        pair.sides[A].deaf = true;
-        let body = String::from_utf8_lossy(SDP);
-        let invite = format!(
-            "INVITE sip:callee@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKi\r\n\
-             From: <sip:a@h>;tag=1\r\nTo: <sip:callee@192.0.2.2>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\
-             Max-Forwards: 70\r\nContact: <sip:a@192.0.2.1>\r\n{supported}\
-             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        pair.inject(A, invite.as_bytes());
-        pair.run(10);
-        let b = pair.invited(B);
+        let b = invite_by_hand(&mut pair, supported);
         pair.command(B, ring(b, 180, None));
         let reliable = pair.last(B, |m| m.status() == Some(180)).header(Name::RSeq).is_some();
         assert_eq!(reliable, wanted, "{supported}");
