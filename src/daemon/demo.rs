@@ -112,7 +112,7 @@ fn config(data: &Path) -> String {
          [[gateway]]\nname = \"e1-a\"\naddress = \"udp:127.0.0.2:5060\"\nping = \"0 s\"\n\
          [[phone]]\nnumber = \"1001\"\npassword = \"demo-1001\"\n\
          [[phone]]\nnumber = \"1002\"\npassword = \"demo-1002\"\n\
-         [limits]\ncalls = 8\n[console]\nsocket = \"{data}/console.sock\"\n"
+         [record]\nmax_disk = \"100 %\"\n[limits]\ncalls = 8\n[console]\nsocket = \"{data}/console.sock\"\n"
     )
 }
 
@@ -300,7 +300,7 @@ impl Written<'_> {
             call.recordings.first().map(|recording| data.join("recordings").join(&recording.path));
         match &path {
             Some(path) => self.recording(path),
-            None => self.step("the recording", false, "there is none"),
+            None => self.step("the recording", false, not_recorded(&call)),
         };
         Some((path, json, Some(answer)))
     }
@@ -331,6 +331,14 @@ impl Written<'_> {
             r.1 * 100.0
         );
         self.step("the recording's two channels", good, seen)
+    }
+}
+
+/// Why a call has no recording, as its record says it.
+fn not_recorded(call: &CallRecord) -> String {
+    match call.fields.iter().find(|field| field.name == "not recorded") {
+        Some(field) => format!("there is none: {}", field.value),
+        None => "there is none".to_owned(),
     }
 }
 
