@@ -20,7 +20,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("media", &["base", "wire", "dsp"]),
     ("dialplan", &["base"]),
     ("call", &["base", "wire::q850"]),
-    ("trunk", &["base", "call", "wire::q850"]),
+    ("trunk", &["base", "call", "wire", "sip::locate"]),
     ("acd", &["base", "call", "wire::q850"]),
     ("care", &["base", "call", "wire::q850"]),
     ("record", &["base", "call", "wire", "dsp", "media::control"]),

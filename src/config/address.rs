@@ -6,7 +6,10 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::wire::dns::DnsName;
+
 use super::fault::quoted;
+use super::keys::Gateway;
 use super::setting::{Reader, Setting, Wrong, read_text};
 
 /// What carries SIP.
@@ -32,6 +35,16 @@ impl Transport {
             Transport::Tls => 5061,
             Transport::Ws => 80,
             Transport::Wss => 443,
+        }
+    }
+    fn read(scheme: &str) -> Option<Transport> {
+        match scheme {
+            "udp" => Some(Transport::Udp),
+            "tcp" => Some(Transport::Tcp),
+            "tls" => Some(Transport::Tls),
+            "ws" => Some(Transport::Ws),
+            "wss" => Some(Transport::Wss),
+            _ => None,
         }
     }
     /// Whether a certificate is shown to who connects.
@@ -74,16 +87,9 @@ impl SipAddress {
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(Wrong::write(format!("{} names no transport", quoted(text)), example));
         };
-        let transport = match scheme {
-            "udp" => Transport::Udp,
-            "tcp" => Transport::Tcp,
-            "tls" => Transport::Tls,
-            "ws" => Transport::Ws,
-            "wss" => Transport::Wss,
-            _ => {
-                let what = format!("{} is no transport", quoted(scheme));
-                return Err(Wrong::write(what, example));
-            }
+        let Some(transport) = Transport::read(scheme) else {
+            let what = format!("{} is no transport", quoted(scheme));
+            return Err(Wrong::write(what, example));
         };
         let with_port = rest.parse::<SocketAddr>().ok();
         let bare = rest.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -95,8 +101,8 @@ impl SipAddress {
             )),
             Some(addr) => Ok(SipAddress { transport, addr }),
             None if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => {
-                let what = format!("{} is a name; this version resolves none", quoted(rest));
-                Err(Wrong::write(what, format!("write its IP address: {example}")))
+                let what = format!("{} is no IP address of this machine", quoted(rest));
+                Err(Wrong::write(what, example))
             }
             None => {
                 let what = format!("{} is not an IP address with a port", quoted(rest));
@@ -121,23 +127,141 @@ impl Setting for SipAddress {
     }
 }
 
-/// The address of another SIP system: one that a packet can be sent to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Peer(pub SipAddress);
+/// Where another SIP system is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Peer {
+    /// At an address that a packet can be sent to.
+    At(SipAddress),
+    /// Where the DNS says (RFC 3263).
+    Named(Named),
+}
+
+/// A SIP system by its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// The domain, or the host.
+    pub name: DnsName,
+    /// The port, where one is written.
+    pub port: Option<u16>,
+    /// The transport, where one is written.
+    pub transport: Option<Transport>,
+}
+
+impl Peer {
+    /// The address, where there is nothing to look up.
+    pub fn fixed(&self) -> Option<SipAddress> {
+        match self {
+            Peer::At(address) => Some(*address),
+            Peer::Named(_) => None,
+        }
+    }
+    /// The transport, where one is written.
+    pub fn transport(&self) -> Option<Transport> {
+        match self {
+            Peer::At(address) => Some(address.transport),
+            Peer::Named(named) => named.transport,
+        }
+    }
+    /// Its host, as a URI or a certificate names it.
+    pub fn host(&self) -> String {
+        match self {
+            Peer::At(address) => address.addr.ip().to_string(),
+            Peer::Named(named) => named.name.to_string(),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Peer, Wrong> {
+        let known = ["udp", "tcp", "tls", "ws", "wss"];
+        let scheme = text.split_once(':').filter(|(scheme, _)| known.contains(scheme));
+        match name_and_port(scheme.map_or(text, |(_, rest)| rest)) {
+            Some((_, Some(0))) => Err(Wrong::not(text, "a place: port 0 is no port")),
+            Some((name, port)) => {
+                let transport = scheme.map(|(scheme, _)| Transport::read(scheme));
+                Ok(Peer::Named(Named { name, port, transport: transport.flatten() }))
+            }
+            None => Ok(Peer::At(SipAddress::parse(text)?)),
+        }
+    }
+}
+
+impl Gateway {
+    /// Where its requests go first: its outbound proxy, where it has one. What is said of TLS and of its
+    /// certificate is about that.
+    pub fn first_hop(&self) -> &Peer {
+        self.outbound_proxy.as_ref().unwrap_or(&self.address)
+    }
+}
+
+/// Reads `sbc.example.cn` or `sbc.example.cn:5080`. `None`: that is no name. The last label of a name
+/// is never a number, so that a mistyped address is none.
+fn name_and_port(text: &str) -> Option<(DnsName, Option<u16>)> {
+    let (name, port) = match text.split_once(':') {
+        Some((name, port)) => (name, Some(port.parse().ok()?)),
+        None => (text, None),
+    };
+    let name = DnsName::parse(name)?;
+    let last = name.as_str().rsplit('.').next()?;
+    let is_number = last.bytes().all(|c| c.is_ascii_digit());
+    (!is_number && !name.as_str().contains('_')).then_some((name, port))
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::At(address) => write!(f, "{address}"),
+            Peer::Named(Named { name, port, transport }) => {
+                if let Some(transport) = transport {
+                    write!(f, "{transport}:")?;
+                }
+                write!(f, "{name}")?;
+                port.map_or(Ok(()), |port| write!(f, ":{port}"))
+            }
+        }
+    }
+}
 
 impl Setting for Peer {
-    const WRITE: &'static str = "a transport and an address, such as \"udp:10.0.0.10:5060\"";
+    const WRITE: &'static str = "a transport and an address, such as \"udp:10.0.0.10:5060\", or a name, such as \"sip.example.cn\"";
 
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Peer> {
         read_text(value, reader, Self::WRITE, |text| {
-            let address = SipAddress::parse(text)?;
-            if matches!(address.transport, Transport::Ws | Transport::Wss) {
+            let peer = Peer::parse(text)?;
+            if let Some(transport @ (Transport::Ws | Transport::Wss)) = peer.transport() {
                 // RFC 7118 §1: browsers call servers, and nobody calls a browser.
-                let what = format!("{}: no gateway is called over WebSocket", address.transport);
+                let what = format!("{transport}: no gateway is called over WebSocket");
                 return Err(Wrong::write(what, "write udp:, tcp: or tls:"));
             }
-            reachable(address.addr.ip(), text)?;
-            Ok(Peer(address))
+            if let Peer::At(address) = &peer {
+                reachable(address.addr.ip(), text)?;
+            }
+            Ok(peer)
+        })
+    }
+}
+
+/// A DNS server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DnsServer(pub SocketAddr);
+
+impl fmt::Display for DnsServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Setting for DnsServer {
+    const WRITE: &'static str = "an IP address, with a port or without, such as \"10.0.0.2\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<DnsServer> {
+        read_text(value, reader, Self::WRITE, |text| {
+            let alone = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+            let at = text.parse::<SocketAddr>().or(alone);
+            let at = at.map_err(|_| Wrong::not(text, Self::WRITE))?;
+            if at.port() == 0 {
+                return Err(Wrong::not(text, "a place: port 0 is no port"));
+            }
+            reachable(at.ip(), text)?;
+            Ok(DnsServer(at))
         })
     }
 }
@@ -273,11 +397,34 @@ mod tests {
     }
 
     #[test]
+    fn peers_are_at_addresses_or_have_names() {
+        let read = |text| Peer::parse(text).ok();
+        let named = |text| match read(text) {
+            Some(Peer::Named(Named { name, port, transport })) => {
+                Some((name.to_string(), port, transport))
+            }
+            _ => None,
+        };
+        let name = "sip.example.cn".to_owned();
+        assert_eq!(named("sip.example.cn"), Some((name.clone(), None, None)));
+        assert_eq!(named("SIP.example.cn.:5080"), Some((name.clone(), Some(5080), None)));
+        assert_eq!(named("tls:sip.example.cn"), Some((name, None, Some(Transport::Tls))));
+        assert_eq!(named("gw1:5060").map(|n| n.1), Some(Some(5060)), "/etc/hosts has such");
+        assert!(matches!(read("udp:10.0.0.10"), Some(Peer::At(_))));
+        for no in ["10.0.0.300", "udp:10.0.0.300", "udp:a.cn:0", "a.cn:x", "udp:a_b.cn", "udp:"] {
+            assert_eq!(read(no), None, "{no}");
+        }
+        for text in ["sip.example.cn", "tls:sip.example.cn:5071", "udp:10.0.0.10:5060"] {
+            assert_eq!(read(text).map(|peer| peer.to_string()).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
     fn what_is_no_address_says_why() {
         assert!(wrong("10.0.0.10").contains("names no transport"));
         assert!(wrong("10.0.0.10:5060").contains("is no transport"));
         assert!(wrong("sctp:10.0.0.10:5061").contains("is no transport"));
-        assert!(wrong("udp:gw.example:5060").contains("is a name"));
+        assert!(wrong("udp:gw.example:5060").contains("is no IP address of this machine"));
         assert!(wrong("udp:10.0.0.10:0").contains("port 0"));
         assert!(wrong("udp:10.0.0.10:70000").contains("is not an IP address"));
         assert!(wrong("udp:").contains("is not an IP address"));

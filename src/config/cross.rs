@@ -171,10 +171,10 @@ fn gateways(gateways: &[(usize, Gateway)], reader: &mut Reader<'_>) {
             reader.faults.error(&reader.place("gateway", *nth, "keep_in"), what, remedy);
         }
         tls_keys(*nth, gateway, reader);
-        let ip = gateway.address.0.addr.ip();
-        if let Some(first) = addresses.insert(ip, &gateway.name) {
+        let host = gateway.address.host();
+        if let Some(first) = addresses.insert(host.clone(), &gateway.name) {
             let what = format!(
-                "gateway \"{first}\" has the address {ip} already, and calls are told apart by it"
+                "gateway \"{first}\" has the address {host} already, and calls are told apart by it"
             );
             let remedy = "write one [[gateway]] with the channels of both, or another address";
             reader.faults.error(&reader.place("gateway", *nth, "address"), what, remedy);
@@ -235,11 +235,15 @@ fn tls_keys(nth: usize, gateway: &Gateway, reader: &mut Reader<'_>) {
     let given = [("tls_name", gateway.tls_name.is_some()), ("tls_pin", gateway.tls_pin.is_some())];
     let mut given = given.into_iter().filter(|(_, is)| *is).map(|(key, _)| key);
     let Some(first) = given.next() else { return };
-    let at = gateway.address.0;
-    if at.transport != super::Transport::Tls {
-        let what = format!("`{first}` is for TLS, and the gateway is called over {}", at.transport);
+    let at = gateway.first_hop();
+    // Where none is written the DNS may say TLS.
+    if let Some(transport) = at.transport()
+        && transport != super::Transport::Tls
+    {
+        let what = format!("`{first}` is for TLS, and the gateway is called over {transport}");
         let place = reader.place("gateway", nth, first);
-        let remedy = format!("write `address = \"tls:{}\"`, or leave `{first}` out", at.addr.ip());
+        let key = if gateway.outbound_proxy.is_some() { "outbound_proxy" } else { "address" };
+        let remedy = format!("write `{key} = \"tls:{}\"`, or leave `{first}` out", at.host());
         reader.faults.error(&place, what, remedy);
     } else if let Some(second) = given.next() {
         let what = "a certificate known by its fingerprint is accepted whatever its name";
@@ -291,7 +295,7 @@ fn open_keys(draft: &Draft, reader: &mut Reader<'_>) {
     let in_clear = |transport| matches!(transport, Transport::Udp | Transport::Tcp | Transport::Ws);
     let remedy = "let SIP come over TLS, or keep to a network that nobody listens on";
     for (nth, gateway) in &draft.gateways {
-        let transport = gateway.address.0.transport;
+        let transport = gateway.first_hop().transport().unwrap_or(Transport::Udp);
         if gateway.srtp != Srtp::Off && in_clear(transport) {
             let name = &gateway.name;
             let what = format!(

@@ -6,7 +6,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::path::PathBuf;
 
-use super::address::{Peer, PortRange, SipAddress};
+use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
 use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
@@ -79,6 +79,9 @@ section! {
         /// The address that Via and Contact show, where a listener has `0.0.0.0` or stands behind
         /// a router. Without it: the listener's own, or the first of `[media]`.
         advertise: Option<IpAddr> = derived, restart;
+        /// The DNS servers that are asked for the names of gateways, such as `["10.0.0.2:53"]`. Without it:
+        /// the system's (`/etc/resolv.conf`).
+        dns_servers: Option<Vec<DnsServer>> = derived, restart;
         /// What User-Agent and Server say.
         user_agent: Product = "\"Belfry\"", restart;
         /// The estimate of the round trip from which the retransmission timers follow (RFC 3261
@@ -173,9 +176,12 @@ section! {
     [[gateway]] struct Gateway {
         /// Its name, by which the dialplan dials it.
         name: Name = required, live;
-        /// Where calls to it are sent. Calls from this IP address, whatever their port, are its.
+        /// Where calls to it are sent, and from where its calls come, whatever their port: an IP address,
+        /// or a name, whose places the DNS says (RFC 3263: NAPTR, SRV, A, AAAA). Of several places the next
+        /// is taken where one does not answer. With `tls:` the certificate bears the name.
         address: Peer = required, live;
-        /// Over `tls:`, the name that its certificate must bear (RFC 5922). Without it: its IP address.
+        /// Over `tls:`, the name that its certificate must bear (RFC 5922). Without it: the name, or the IP
+        /// address, of `address` or `outbound_proxy`.
         tls_name: Option<Host> = derived, live;
         /// Over `tls:`, the fingerprint of its certificate, which is then accepted whoever signed it and
         /// however old it is; no other is.

@@ -38,7 +38,7 @@ pub mod setting;
 mod syntax;
 pub mod trunk;
 
-pub use address::{Peer, PortRange, SipAddress, Transport};
+pub use address::{DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
@@ -211,11 +211,6 @@ impl Config {
     /// Whether `number`, as it is dialled to a gateway, is an emergency number.
     pub fn is_emergency(&self, number: &str) -> bool {
         self.numbers.emergency.iter().any(|own| own.as_str() == number)
-    }
-
-    /// The gateway whose calls come from that address, whatever the port.
-    pub fn gateway_at(&self, ip: IpAddr) -> Option<&Gateway> {
-        self.gateways.iter().find(|gateway| gateway.address.0.addr.ip() == ip)
     }
 
     /// The codecs of a gateway or a phone: its own, else those of `[media]`.

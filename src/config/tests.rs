@@ -151,7 +151,9 @@ fn gateways() {
     refuses(&with("[media]\nports = \"20000-20099\"\n"), 8, 9, "carries 25 calls", "\"20000-20119\"");
     refuses(&format!("{SOUND}[gateway]\nname = \"a\"\n"), 4, 1, "not written like this", "[[gateway]]");
     refuses(&format!("{SOUND}[[node]]\nname = \"a\"\n"), 4, 1, "not written like this", "[node] once");
-    refuses(&format!("{SOUND}[[gateway]]\nname = \"a\"\naddress = \"udp:gw.local\"\n"), 6, 11, "is a name", "IP address");
+    refuses(&format!("{SOUND}[[gateway]]\nname = \"a\"\naddress = \"udp:gw_1.local\"\n"), 6, 11, "is no IP address", "10.0.0.10");
+    refuses(&format!("{SOUND}[[gateway]]\nname = \"a\"\naddress = \"wss:gw.local\"\n"), 6, 11, "over WebSocket", "tls:");
+    refuses(&with("[[gateway]]\nname = \"b\"\naddress = \"10.0.0.300\"\n"), 9, 11, "names no transport", "udp:10.0.0.10");
     refuses(&format!("{SOUND}[[gateway]]\nname = \"a\"\naddress = \"udp:0.0.0.0\"\n"), 6, 11, "names no machine", "10.0.0.5");
 }
 
@@ -242,7 +244,7 @@ listen   = "127.0.0.1:8080"
     assert_eq!(lines, [31], "http is of a later version: {warnings:?}");
     assert_eq!(config.domain(), "care.example");
     assert_eq!(config.advertised("0.0.0.0:5060".parse().unwrap()).to_string(), "10.0.0.5:5060");
-    assert_eq!(config.gateway_at("10.0.0.10".parse().unwrap()).unwrap().name.as_str(), "e1-a");
+    assert_eq!(config.gateways[0].name.as_str(), "e1-a");
     assert_eq!(config.codecs(&config.gateways[0].codecs), [Codec::Pcma, Codec::Pcmu]);
     assert_eq!(config.database(), PathBuf::from("/var/lib/belfry/belfry.db"));
     assert_eq!(config.record.keep, Period::Months(12));

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 
 use super::files::Fault;
-use crate::config::{At, Certificate, Config, Transport};
+use crate::config::{At, Certificate, Config, Gateway, Transport};
 use crate::net::tls::certificate::{Identity, Standing, Unusable, certificates, day};
 use crate::net::tls::{Material, Peer, Refused, Tls};
 
@@ -64,15 +64,23 @@ fn fault(
     Fault { file, line: at.line, column: at.column, error, what, remedy }
 }
 
-/// The gateways that are called over TLS.
+/// The gateways that are called over TLS, or may be when the DNS says so: what is connected with is the
+/// first hop.
 fn peers(config: &Config) -> Vec<Peer> {
-    let secure = config.gateways.iter().filter(|g| g.address.0.transport == Transport::Tls);
+    let may = |g: &&Gateway| g.first_hop().transport().is_none_or(|t| t == Transport::Tls);
+    let secure = config.gateways.iter().filter(may);
     secure
-        .map(|gateway| Peer {
-            address: gateway.address.0.addr,
-            who: format!("gateway {}", gateway.name),
-            name: gateway.tls_name.as_ref().map(ToString::to_string),
-            pin: gateway.tls_pin.map(|pin| pin.0),
+        .map(|gateway| {
+            let own = gateway.tls_name.as_ref().map(ToString::to_string);
+            let hop = gateway.first_hop();
+            let address = hop.fixed().map(|at| at.addr);
+            Peer {
+                address,
+                gateway: gateway.name.to_string(),
+                who: format!("gateway {}", gateway.name),
+                name: own.or_else(|| address.is_none().then(|| hop.host())),
+                pin: gateway.tls_pin.map(|pin| pin.0),
+            }
         })
         .collect()
 }
@@ -199,7 +207,7 @@ mod tests {
              [[gateway]]\nname = \"b\"\naddress = \"tcp:10.0.0.10\"\n",
         );
         let [peer] = &peers(&config)[..] else { panic!("one is over TLS") };
-        assert_eq!(peer.address.to_string(), "10.0.0.9:5061");
+        assert_eq!(peer.address, Some("10.0.0.9:5061".parse().unwrap()));
         assert_eq!((peer.who.as_str(), peer.name.as_deref()), ("gateway a", Some("gw.example")));
     }
 }

@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 use tokio::sync::broadcast;
 
 use super::clock::Clock;
+use super::dns::Dns;
 use super::orders::Pending;
 use super::serve::disk_event;
 use crate::base::Time;
@@ -27,6 +28,7 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Everything that carries out what the switch asks for.
 pub(super) struct Hands {
     pub(super) sip: Sip,
+    pub(super) dns: Dns,
     pub(super) engine: Engine,
     pub(super) journal: Journal,
     pub(super) pending: Pending,
@@ -139,6 +141,8 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             }
             Output::Disk(DiskCommand::Pack(after)) => hands.engine.pack_recordings(after),
             Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
+            Output::Dns(question) => hands.dns.ask(question),
+            Output::Located { gateway, addresses } => hands.sip.located(&gateway, &addresses),
             Output::Fact(fact) => write_down(fact, hands),
             Output::Reply(id, reply) => hands.pending.answered(id, reply),
             Output::Log(level, text) => log(level, &text),

@@ -23,6 +23,7 @@ mod check;
 pub mod cli;
 mod clock;
 mod demo;
+mod dns;
 mod doctor;
 mod exchange;
 mod explain;

@@ -20,6 +20,7 @@ use tokio::runtime::Runtime;
 use super::certificates::InForce;
 use super::cli::{Serve, fail};
 use super::clock::Clock;
+use super::dns::Dns;
 use super::exchange::{self, Hands, Inputs};
 pub(super) use super::files::Source;
 use super::files::{self, Loaded, lines};
@@ -27,6 +28,7 @@ use super::orders::{Figures, Operator, Pending};
 use crate::base::Rng;
 use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
 use crate::engine::{self, Choice, Clips, Engine, EngineConfig};
+use crate::net::dns::Resolver;
 use crate::net::tls::Tls;
 use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
@@ -124,6 +126,7 @@ impl Appliance {
         let figures = Figures { workers: engine.figures(), sip: sip.figures() };
         let hands = Hands {
             sip,
+            dns: start_dns(&config, &runtime, &inputs),
             engine,
             journal: store.journal(),
             pending: pending.clone(),
@@ -215,6 +218,12 @@ impl Appliance {
         self.runtime.shutdown_timeout(Duration::from_secs(1));
         result
     }
+}
+
+fn start_dns(config: &Config, runtime: &Runtime, inputs: &Inputs) -> Dns {
+    let _runtime = runtime.enter();
+    let servers: Vec<_> = config.sip.dns_servers.iter().flatten().map(|server| server.0).collect();
+    Dns::new(Resolver::new(&servers), runtime.handle().clone(), inputs.clone())
 }
 
 /// Waits until the database has every fact; whether it has.

@@ -7,7 +7,7 @@
 //! tasks: TCP, TLS, WebSocket
 //! ```
 //!
-//! Does not retransmit, route or resolve: that is `sip`'s.
+//! Beside them stands the [`dns`]. Does not retransmit or route: that is `sip`'s.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -17,6 +17,7 @@
 mod complaint;
 mod connection;
 pub mod connections;
+pub mod dns;
 pub mod figures;
 pub mod listen;
 pub mod tls;
@@ -92,6 +93,7 @@ pub struct Streams {
 pub struct Sip {
     udp: Vec<udp::Socket>,
     connections: connections::Connections,
+    tls: tls::Tls,
     listening: Vec<(Transport, SocketAddr)>,
     counters: Arc<Counters>,
 }
@@ -105,9 +107,14 @@ impl Sip {
     ) -> Result<Sip, ListenError> {
         let counters = Arc::new(Counters::default());
         let Streams { most, tls, origins } = streams;
-        let connections =
-            connections::Connections::new(most, tls, origins, deliver.clone(), counters.clone());
-        let mut sip = Sip { udp: Vec::new(), connections, listening: Vec::new(), counters };
+        let connections = connections::Connections::new(
+            most,
+            tls.clone(),
+            origins,
+            deliver.clone(),
+            counters.clone(),
+        );
+        let mut sip = Sip { udp: Vec::new(), connections, tls, listening: Vec::new(), counters };
         for one in listen {
             let at =
                 sip.open(*one, &deliver).map_err(|error| ListenError { listen: *one, error })?;
@@ -152,6 +159,11 @@ impl Sip {
             counters: self.counters.clone(),
             open: self.connections.open(),
         }
+    }
+
+    /// A gateway is at these addresses from now on; over TLS it has to show its certificate there.
+    pub fn located(&self, gateway: &str, addresses: &[SocketAddr]) {
+        self.tls.located(gateway, addresses);
     }
 
     /// Sends `message` over `flow`; never waits. A failure comes back as [`Inbound::FlowFailed`]

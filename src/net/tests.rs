@@ -97,6 +97,11 @@ fn pings(mut client: &Client) -> bool {
     asked.is_ok() && pong == *b"\r\n"
 }
 
+fn peer(at: SocketAddr, pin: [u8; 32]) -> Peer {
+    let (gateway, who) = ("e1".to_owned(), "gateway e1".to_owned());
+    Peer { address: Some(at), gateway, who, name: None, pin: Some(pin) }
+}
+
 #[test]
 fn one_connection_too_many_is_closed_and_the_others_are_not() {
     let net = Net::start(2);
@@ -201,7 +206,7 @@ fn secure(transport: Transport, most: usize) -> (Net, [u8; 32]) {
 
 /// One that calls `address` over TLS and knows its certificate by `pin`.
 fn caller(address: SocketAddr, pin: [u8; 32]) -> Net {
-    let peer = Peer { address, who: "gateway e1".into(), name: None, pin: Some(pin) };
+    let peer = peer(address, pin);
     let material = Material { peers: vec![peer], ..Material::default() };
     Net::on(Transport::Tcp, streams(9, &material))
 }
@@ -416,7 +421,7 @@ fn garbage_over_a_web_socket_is_bounded_and_counted() {
 fn a_browser_speaks_sip_over_a_secure_web_socket() {
     let (net, pin) = secure(Transport::Wss, 16);
     let tls = tls::Tls::default();
-    let peer = Peer { address: net.at(), who: "belfry".into(), name: None, pin: Some(pin) };
+    let peer = peer(net.at(), pin);
     tls.renew(&Material { peers: vec![peer], ..Material::default() }).expect("in force");
     net.runtime.block_on(async {
         let stream = TcpStream::connect(net.at()).await.expect("a connection");

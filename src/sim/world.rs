@@ -30,6 +30,7 @@ use crate::switch::fact::Fact;
 use crate::switch::{
     DiskCommand, DiskEvent, Input, Level, Output, Reply, Request, RequestId, Switch,
 };
+use crate::wire::dns::{Answer, Question};
 use crate::wire::sip::Message;
 use crate::wire::srtp::{KeySource, MOST_TAIL};
 
@@ -98,6 +99,9 @@ pub struct World {
     pub recordings: BTreeMap<String, Recorded>,
     /// Everything that happened.
     pub facts: Vec<Fact>,
+    /// What the DNS knows.
+    pub zone: BTreeMap<Question, Answer>,
+    answers: Vec<(Question, Answer)>,
     reply: Option<Reply>,
     trace: u64,
     /// Warnings and errors of the log.
@@ -160,6 +164,8 @@ impl World {
             running: BTreeMap::new(),
             recordings: BTreeMap::new(),
             facts: Vec::new(),
+            zone: BTreeMap::new(),
+            answers: Vec::new(),
             reply: None,
             trace: 0xcbf2_9ce4_8422_2325,
             warnings: Vec::new(),
@@ -360,6 +366,16 @@ impl World {
                 Output::Disk(DiskCommand::Open { recording, path, .. }) => {
                     self.running.insert(recording, Recorded::new(path));
                 }
+                Output::Dns(question) => {
+                    let answer = self.zone.get(&question).cloned();
+                    let answer = answer.unwrap_or(Answer::Records {
+                        records: vec![],
+                        ttl: Duration::from_secs(30),
+                    });
+                    self.answers.push((question, answer));
+                }
+                // Nothing here is told apart by certificates.
+                Output::Located { .. } => {}
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
                     self.facts.push(fact);
@@ -370,6 +386,9 @@ impl World {
                 Output::Log(..) => {}
                 Output::Reply(_, reply) => self.reply = Some(reply),
             }
+        }
+        for (question, answer) in core::mem::take(&mut self.answers) {
+            self.input(Input::Dns(question, answer));
         }
         self.media_events();
     }

@@ -14,7 +14,8 @@
 //!   switch
 //! ```
 //!
-//! Beside the agent stand the [`registrar`] (§10) and [`digest`] (§22), which the switch asks itself.
+//! Beside the agent stand the [`registrar`] (§10), [`digest`] (§22) and [`locate`] (RFC 3263), which the switch
+//! asks itself.
 
 pub mod agent;
 pub mod command;
@@ -28,6 +29,7 @@ pub mod exercise;
 pub mod flow;
 mod hash;
 pub mod invite;
+pub mod locate;
 mod out;
 mod reason;
 pub mod refer;

@@ -232,19 +232,15 @@ impl Switch {
             let dialled = invite.to().ok().and_then(|to| user(&to.uri)).unwrap_or_default();
             return Some((name.to_owned(), dialled));
         }
-        // A provider that calls a number at our address, by its proxy.
-        let is_proxy = |gateway: &&crate::config::Gateway| {
-            gateway.outbound_proxy.is_some_and(|proxy| proxy.0.addr.ip() == flow.remote.ip())
-        };
-        let by_address = self.gateways.identify(flow.remote).map(|gateway| gateway.name.clone());
-        let name = by_address.or_else(|| {
-            let by_proxy = self.config.gateways.iter().find(is_proxy)?;
-            Some(by_proxy.name.to_string())
-        })?;
+        // A provider that calls a number at our address, itself or by its proxy.
+        let name = self.gateways.identify(flow.remote)?.name.clone();
         // One that is reached over TLS is believed over TLS only: a datagram's source proves nothing.
         let config = self.config.gateway(&name)?;
-        let hop = config.outbound_proxy.unwrap_or(config.address).0;
-        let secure = sip_transport(hop.transport).is_secure();
+        let transport = config.first_hop().transport().map(sip_transport);
+        let secure = match transport {
+            Some(transport) => transport.is_secure(),
+            None => self.gateways.get(&name).is_some_and(|gateway| gateway.hops.are_secure()),
+        };
         (flow.transport.is_secure() || !secure).then(|| (name, to.to_owned()))
     }
 

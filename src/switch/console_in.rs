@@ -155,6 +155,8 @@ impl Switch {
         for name in self.gateways.configure(pings::gateways(&self.config)) {
             self.gateway_alarm(now, &name, false);
         }
+        self.want_names();
+        self.names_due(now);
         self.configure_registrations(now);
         self.registrar.configure(requests::registrar_config(&self.config));
         let gone = self.registrar.all().map(|(number, _)| number.to_owned());

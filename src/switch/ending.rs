@@ -62,6 +62,8 @@ impl Switch {
         {
             self.gateways.suspect(gateway, now.at);
         }
+        self.hop_ended(now, leg_id, &end);
+        let Some(leg) = self.legs.get(&leg_id) else { return };
         let party = match self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id)).map(|c| c.role)
         {
             Some(crate::call::Role::Callee) => EndedBy::Callee,
@@ -81,6 +83,21 @@ impl Switch {
             End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRE, 0, EndedBy::Fault),
         };
         self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
+    }
+
+    /// What the end of a leg says of the hop by which its gateway was called (RFC 3263 §4.3).
+    fn hop_ended(&mut self, now: Now, leg_id: LegId, end: &End) {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        let connection = self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id));
+        let called = connection.is_some_and(|c| c.role == crate::call::Role::Callee);
+        let (Some(gateway), None, true) = (&leg.gateway, leg.ringing, called) else { return };
+        match end {
+            End::Timeout | End::FlowFailed | End::Rejected { status: 503, .. } => {
+                leg.another_hop = self.gateways.hop_failed(gateway, leg.flow.remote, now.at);
+            }
+            End::Rejected { .. } => self.gateways.hop_answered(gateway, leg.flow.remote),
+            _ => {}
+        }
     }
 
     /// A leg is over: its port is closed, its channel given back, and whoever depended on it told.

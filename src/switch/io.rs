@@ -3,6 +3,7 @@
 //! The whole seam between the pure exchange and the machine it runs on: a driver (the daemon, the
 //! simulator) feeds [`Input`]s with a time and carries out [`Output`]s in their order.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::base::{Duration, RecordingId};
@@ -12,6 +13,7 @@ use crate::media::control;
 use crate::media::control::RecordFormat;
 use crate::record::retention::Retention;
 use crate::sip::Flow;
+use crate::wire::dns::{Answer, Question};
 use crate::wire::sip::{Message, ParseError};
 
 use super::console::{Reply, Request};
@@ -34,6 +36,8 @@ pub enum Input {
     Media(control::Event),
     /// The disk has.
     Disk(DiskEvent),
+    /// What the DNS says to a question of [`Output::Dns`], or that it says nothing.
+    Dns(Question, Answer),
     /// The journal can take no more (`true`), or can again: new calls are refused meanwhile, since
     /// a call that leaves no record must not begin.
     JournalFull(bool),
@@ -74,6 +78,16 @@ pub enum Output {
     Media(control::Command<String>),
     /// For the disk. Comes before the [`control::Command::Record`] of the same recording.
     Disk(DiskCommand),
+    /// For the DNS; the answer comes as [`Input::Dns`].
+    Dns(Question),
+    /// A gateway is reached at these addresses from now on: a connection to one of them is to that
+    /// gateway, and has to bear its name.
+    Located {
+        /// Which gateway.
+        gateway: String,
+        /// Where.
+        addresses: Vec<SocketAddr>,
+    },
     /// For the journal, in this order.
     Fact(Fact),
     /// The answer to an operator.

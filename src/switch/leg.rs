@@ -81,6 +81,8 @@ pub struct Leg {
     pub dtmf: Dtmf,
     /// The called party's network has got through to it, or speaks to the caller.
     pub alerted: bool,
+    /// Its gateway was silent at the hop where this leg went, and has another.
+    pub another_hop: bool,
     /// 180 went out.
     pub rang: bool,
     /// 183 with our description went out.
@@ -145,6 +147,7 @@ impl Leg {
             params: None,
             dtmf,
             alerted: false,
+            another_hop: false,
             rang: false,
             early: false,
             held: false,

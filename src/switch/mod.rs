@@ -29,6 +29,7 @@ mod effects;
 mod ending;
 pub mod fact;
 mod features;
+mod finding;
 mod identity;
 mod info_keys;
 pub mod io;
@@ -66,12 +67,13 @@ use crate::dialplan::Plan;
 use crate::sip::digest::Verifier;
 use crate::sip::registrar::Registrar;
 use crate::sip::{Agent, SessionId, Transport};
-use crate::trunk::Gateways;
+use crate::trunk::{Gateways, Names};
 use crate::wire::srtp::KeySource;
 
 use active::Active;
 pub use console::{Reply, Request};
 use fact::{Fact, FactKind};
+pub use finding::wanted;
 pub use io::{DiskCommand, DiskEvent, Input, Level, Output, RequestId};
 use leg::Leg;
 pub use outbound::sip_transport;
@@ -115,7 +117,9 @@ pub struct Switch {
     /// Keys on their way to parties by INFO.
     info_keys: info_keys::InfoKeys,
     /// Pings under way: which gateway a transaction asks.
-    pings: BTreeMap<crate::sip::ClientTxn, String>,
+    pings: BTreeMap<crate::sip::ClientTxn, (String, SocketAddr)>,
+    /// The names of gateways.
+    names: Names,
     /// Our registrations with providers.
     registering: registering::Registering,
     alarms: alarm::Alarms,
@@ -166,6 +170,7 @@ impl Switch {
             due: BTreeSet::new(),
             info_keys: info_keys::InfoKeys::default(),
             pings: BTreeMap::new(),
+            names: Names::default(),
             registering: registering::Registering::default(),
             alarms: alarm::Alarms::default(),
             strangers: sparing::Sparing::default(),
@@ -188,8 +193,10 @@ impl Switch {
             workers,
         };
         switch.gateways.configure(pings::gateways(&switch.config));
+        switch.want_names();
         let node = switch.config.node.name.to_string();
         switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
+        switch.names_due(now);
         switch.keep_recordings();
         switch.configure_registrations(now);
         switch
@@ -203,6 +210,7 @@ impl Switch {
             Input::FlowFailed(flow) => self.flow_failed(now, flow),
             Input::Media(event) => self.media(now, event),
             Input::Disk(event) => self.disk(now, event),
+            Input::Dns(question, answer) => self.dns_answered(now, &question, &answer),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Reload(config, plan) => self.reload(now, *config, plan),
             Input::ReloadRefused(faults) => {
@@ -240,6 +248,7 @@ impl Switch {
             call,
             self.registrar.next_wake(),
             self.gateways.next_wake(),
+            self.names.next_wake(),
             self.registering.next_wake(),
             self.alarms.next_wake(),
             self.info_keys.next_wake(),

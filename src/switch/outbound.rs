@@ -58,8 +58,12 @@ impl Switch {
         if called.is_empty() {
             return Err(failure(Cause::INVALID_NUMBER_FORMAT, 484));
         }
-        let Some(flow) = self.flow_to_gateway(&config) else {
-            self.log(Level::Error, format!("gateway {name}: nothing in [sip] listen reaches it"));
+        let Some(flow) = self.flow_to_gateway(now, &config) else {
+            let why = match self.gateways.hop(name, now.at) {
+                Some(_) => "nothing in [sip] listen reaches it".to_owned(),
+                None => format!("{} is not found", config.first_hop().host()),
+            };
+            self.log(Level::Error, format!("gateway {name}: {why}"));
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
         self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;

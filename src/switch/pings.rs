@@ -14,12 +14,16 @@ impl Switch {
     pub(super) fn ping_due(&mut self, now: Now) {
         while let Some(name) = self.gateways.overdue(now.at).map(|g| g.name.clone()) {
             // What still comes of that ping is too late.
-            self.pings.retain(|_, asked| *asked != name);
+            let asked = self.pings.extract_if(.., |_, (asked, _)| *asked == name);
+            let silent: Vec<_> = asked.map(|(_, (_, to))| to).collect();
+            for to in silent {
+                self.gateways.hop_failed(&name, to, now.at);
+            }
             self.pinged(now, &name, false);
         }
         while let Some(name) = self.gateways.due(now.at).map(|g| g.name.clone()) {
             let config = self.config.gateway(&name).cloned();
-            let flow = config.as_ref().and_then(|config| self.flow_to_gateway(config));
+            let flow = config.as_ref().and_then(|config| self.flow_to_gateway(now, config));
             let (Some(config), Some(flow)) = (config, flow) else {
                 self.pinged(now, &name, false);
                 continue;
@@ -34,7 +38,7 @@ impl Switch {
                 Some(flow.local.port()),
             ));
             let to = NameAddr::new(target.clone());
-            self.pings.insert(txn, name.clone());
+            self.pings.insert(txn, (name.clone(), flow.remote));
             let ping = Command::Request {
                 txn,
                 flow,
@@ -55,13 +59,17 @@ impl Switch {
     /// A ping was answered with this status, or not at all. Any answer counts as alive, but a 503
     /// where the configuration says otherwise.
     pub(super) fn pong(&mut self, now: Now, txn: ClientTxn, status: Option<u16>) {
-        let Some(gateway) = self.pings.remove(&txn) else { return };
+        let Some((gateway, to)) = self.pings.remove(&txn) else { return };
         let refuses = |config: &crate::config::Gateway| config.ping_503 == Ping503::Down;
         let ok = match status {
             None => false,
             Some(503) => !self.config.gateway(&gateway).is_some_and(refuses),
             Some(_) => true,
         };
+        match ok {
+            true => self.gateways.hop_answered(&gateway, to),
+            false => drop(self.gateways.hop_failed(&gateway, to, now.at)),
+        }
         self.pinged(now, &gateway, ok);
     }
 
@@ -99,7 +107,7 @@ pub(super) fn gateways(config: &Config) -> Vec<Terms> {
     let times = |n: u32| u8::try_from(n).unwrap_or(u8::MAX);
     let terms = |g: &crate::config::Gateway| Terms {
         name: g.name.to_string(),
-        address: g.address.0.addr,
+        place: g.first_hop().to_string(),
         channels: g.channels,
         keep_in: g.keep_in,
         weight: g.weight,

@@ -103,7 +103,7 @@ impl Registering {
 fn is_same(a: &Gateway, b: &Gateway) -> bool {
     let of = |g: &Gateway| {
         let login = (g.username.clone(), g.password.as_ref().map(|p| p.expose().to_owned()));
-        (g.address, g.outbound_proxy, g.domain.clone(), g.register_expires, login)
+        (g.address.clone(), g.outbound_proxy.clone(), g.domain.clone(), g.register_expires, login)
     };
     of(a) == of(b)
 }
@@ -158,7 +158,7 @@ impl Switch {
     }
 
     fn send_register(&mut self, now: Now, one: &mut One, seconds: u32) -> Option<ClientTxn> {
-        let flow = self.flow_to_gateway(&one.gateway)?;
+        let flow = self.flow_to_gateway(now, &one.gateway)?;
         let txn = self.agent.new_request();
         let username = one.gateway.username.as_ref().map(|name| name.as_str());
         let aor = NameAddr::new(address(&one.gateway, username));
@@ -235,17 +235,19 @@ impl Switch {
     }
 
     /// The flow to a gateway: by its outbound proxy, where it has one.
-    pub(super) fn flow_to_gateway(&self, gateway: &Gateway) -> Option<Flow> {
-        let Peer(peer) = gateway.outbound_proxy.unwrap_or(gateway.address);
-        self.flow_to(sip_transport(peer.transport), peer.addr)
+    pub(super) fn flow_to_gateway(&self, now: Now, gateway: &Gateway) -> Option<Flow> {
+        let hop = self.gateways.hop(gateway.name.as_str(), now.at)?;
+        self.flow_to(hop.transport, hop.addr)
     }
 }
 
 /// The route set of requests to a gateway: its outbound proxy (§8.1.2).
 pub(super) fn routes(gateway: &Gateway) -> Vec<Uri> {
-    let Some(Peer(proxy)) = gateway.outbound_proxy else { return vec![] };
-    let uri = Uri::sip(None, Host::from(proxy.addr.ip()), Some(proxy.addr.port()));
-    let uri = match sip_transport(proxy.transport).uri_param() {
+    let Some(proxy) = &gateway.outbound_proxy else { return vec![] };
+    let (host, port) = host_of(proxy);
+    let uri = Uri::sip(None, host, port);
+    let transport = proxy.transport().and_then(|transport| sip_transport(transport).uri_param());
+    let uri = match transport {
         Some(transport) => uri.with_param("transport", Some(transport)),
         None => uri,
     };
@@ -255,10 +257,20 @@ pub(super) fn routes(gateway: &Gateway) -> Vec<Uri> {
 /// An address at a gateway: at the provider's domain, or where its SIP is.
 pub(super) fn address(gateway: &Gateway, user: Option<&str>) -> Uri {
     let own = gateway.domain.as_ref().and_then(|domain| Host::parse(domain.as_str().as_bytes()));
-    let at = gateway.address.0.addr;
-    match own {
-        Some(domain) => Uri::sip(user, domain, None),
-        None => Uri::sip(user, Host::from(at.ip()), Some(at.port())),
+    match (own, host_of(&gateway.address)) {
+        (Some(domain), _) => Uri::sip(user, domain, None),
+        (None, (host, port)) => Uri::sip(user, host, port),
+    }
+}
+
+/// A peer's host as a URI names it, with the port where one is written.
+fn host_of(peer: &Peer) -> (Host, Option<u16>) {
+    match peer {
+        Peer::At(at) => (Host::from(at.addr.ip()), Some(at.addr.port())),
+        Peer::Named(named) => {
+            let host = Host::parse(named.name.as_str().as_bytes());
+            (host.expect("a DNS name is a host name"), named.port)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::base::Duration;
 use crate::dialplan::{File, LoadEnv};
 use crate::media::control::{self, Event, LegStats};
 use crate::sip::{AgentConfig, Flow, Limits};
+use crate::wire::dns::Question;
 use crate::wire::sip::{Message, Method, Name};
 
 const BELFRY: &str = "10.0.0.1:5060";
@@ -58,6 +59,7 @@ steps = [{ dial = { gateway = "e1-b", number = "110", emergency = true } }]
 
 mod busy_hour;
 mod gateways;
+mod names;
 mod numbers;
 mod registering;
 
@@ -70,6 +72,8 @@ struct Rig {
     media: Vec<control::Command<String>>,
     disk: Vec<DiskCommand>,
     log: Vec<String>,
+    /// What the DNS was asked.
+    asked: Vec<Question>,
     invites: u32,
 }
 
@@ -120,6 +124,7 @@ impl Rig {
             media: Vec::new(),
             disk: Vec::new(),
             log: Vec::new(),
+            asked: Vec::new(),
             invites: 0,
         };
         rig.drain();
@@ -140,7 +145,8 @@ impl Rig {
                 Output::Fact(fact) => self.facts.push(fact.kind),
                 Output::Disk(command) => self.disk.push(command),
                 Output::Log(_, text) => self.log.push(text),
-                Output::Reply(..) => {}
+                Output::Reply(..) | Output::Located { .. } => {}
+                Output::Dns(question) => self.asked.push(question),
                 Output::Media(command) => {
                     let event = match &command {
                         control::Command::Open { leg, .. } => {

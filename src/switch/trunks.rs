@@ -6,7 +6,7 @@
 //!                                                        └───────────────────┘    the dial's failure
 //! ```
 
-use crate::base::{CallId, Duration, LegId, Now};
+use crate::base::{CallId, Duration, LegId, Now, Time};
 use crate::call::Failure;
 use crate::config::{Config, TrunkChoice};
 use crate::dialplan::effect::Target;
@@ -74,19 +74,23 @@ impl Switch {
         Err(why)
     }
 
-    /// A leg has failed: where its gateway or network is to blame, the next gateway of its trunk
-    /// takes its place. True: one does.
+    /// A leg has failed: where its gateway or network is to blame, the gateway's next hop or the next
+    /// gateway of its trunk takes its place. True: one does.
     pub(super) fn overflows(&mut self, now: Now, leg_id: LegId, failed: Failure) -> bool {
         let Some(leg) = self.legs.get(&leg_id) else { return false };
-        let (id, reached) = (leg.call, leg.alerted);
+        let (id, reached, another_hop) = (leg.call, leg.alerted, leg.another_hop);
         let Some(active) = self.calls.get_mut(&id) else { return false };
         let Doing::Dialling(dialing) = &mut active.doing else { return false };
         let Some(at) = dialing.ways.iter().position(|(leg, _)| *leg == leg_id) else {
             return false;
         };
-        let (_, way) = dialing.ways.swap_remove(at);
-        if !dialing.hunt.rings(leg_id) || !way.goes_on(failed.cause, reached) {
+        let (_, mut way) = dialing.ways.swap_remove(at);
+        let again = another_hop && !reached;
+        if !dialing.hunt.rings(leg_id) || !(again || way.goes_on(failed.cause, reached)) {
             return false;
+        }
+        if again {
+            way.again();
         }
         let Some((_, target)) = dialing.legs.iter().find(|(leg, _)| *leg == leg_id) else {
             return false;
@@ -131,6 +135,19 @@ impl Switch {
         Reply::Done(done)
     }
 
+    /// Where a gateway is: its address, or its name and the hop that is used.
+    fn reached(&self, gateway: &crate::trunk::Gateway, now: Time) -> String {
+        let named =
+            self.config.gateway(&gateway.name).is_some_and(|c| c.first_hop().fixed().is_none());
+        match gateway.hops.first(now) {
+            Some(hop) if named => {
+                format!("{} ({} {})", gateway.place, hop.transport.via_name(), hop.addr)
+            }
+            None => format!("{} (not found)", gateway.place),
+            Some(hop) => hop.addr.to_string(),
+        }
+    }
+
     /// The gateways as the console shows them.
     pub(super) fn gateway_rows(&self, now: Now) -> Vec<GatewayRow> {
         let row = |gateway: &crate::trunk::Gateway| {
@@ -153,7 +170,7 @@ impl Switch {
             let trunks = self.config.trunks.iter().filter(holds);
             GatewayRow {
                 name: gateway.name.clone(),
-                address: gateway.address.to_string(),
+                address: self.reached(gateway, now.at),
                 health: health.into(),
                 service: service.into(),
                 registered: self.registering.words(&gateway.name, now.at),

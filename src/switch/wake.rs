@@ -25,6 +25,7 @@ impl Switch {
             self.unbound(now, &number, &binding, Unregistered::Expired);
         }
         self.verifier.expire(now.at);
+        self.names_due(now);
         self.ping_due(now);
         self.registrations_due(now);
         self.alarms_due(now);

@@ -5,19 +5,18 @@
 //! which is what keeps both sides from seizing the last one at once (glare): SIP has no word for
 //! which B channel a call shall take, so the opposite search order is the gateway's own setting.
 
-use std::net::SocketAddr;
-
 use serde::{Deserialize, Serialize};
 
 use super::health::{Health, Ping, Watch};
+use super::hops::Hops;
 
 /// What the configuration says of a gateway.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Terms {
     /// Its name.
     pub name: String,
-    /// Where its SIP is.
-    pub address: SocketAddr,
+    /// Where its SIP is, as the configuration says it: what is known of it holds while this is the same.
+    pub place: String,
     /// Its channels; 30 for an E1.
     pub channels: u32,
     /// Channels that calls out leave free.
@@ -58,8 +57,10 @@ pub enum NoChannel {
 pub struct Gateway {
     /// Its name in the configuration.
     pub name: String,
-    /// Where its SIP is.
-    pub address: SocketAddr,
+    /// Where its SIP is, as the configuration says it.
+    pub place: String,
+    /// Where that is.
+    pub hops: Hops,
     /// Its channels; 30 for an E1.
     pub channels: u32,
     /// Channels that calls out leave free.
@@ -76,16 +77,16 @@ pub struct Gateway {
 
 impl Gateway {
     /// As configured, with what is known of `old`, the one that had its name: its channels in use
-    /// and its duty, and its health where the address is the same.
+    /// and its duty, and its health and hops where its place is the same.
     pub(super) fn new(terms: Terms, old: Option<&Gateway>) -> Gateway {
-        let Terms { name, address, channels, keep_in, weight, ping } = terms;
-        let mut watch = match old.filter(|old| old.address == address) {
-            Some(old) => old.watch.clone(),
-            None => Watch::new(ping),
+        let Terms { name, place, channels, keep_in, weight, ping } = terms;
+        let (mut watch, hops) = match old.filter(|old| old.place == place) {
+            Some(old) => (old.watch.clone(), old.hops.clone()),
+            None => (Watch::new(ping), Hops::default()),
         };
         watch.set(ping);
         let (busy, duty) = old.map_or_else(Default::default, |old| (old.busy, old.duty));
-        Gateway { name, address, channels, keep_in, weight, busy, duty, watch }
+        Gateway { name, place, hops, channels, keep_in, weight, busy, duty, watch }
     }
 
     /// How its health stands.

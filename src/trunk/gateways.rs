@@ -1,12 +1,13 @@
 //! All gateways: whose address this is, which has a channel, which is to be asked whether it is there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::gateway::{Duty, Gateway, NoChannel, Terms};
 use super::health::Turn;
 use crate::base::Time;
+use crate::sip::locate::Hop;
 
 /// All gateways, by name and by address.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -45,15 +46,37 @@ impl Gateways {
     /// Whose address this is: exact address and port first, then the address alone (a gateway may
     /// send from another port than it listens on), which must then be one gateway's only.
     pub fn identify(&self, source: SocketAddr) -> Option<&Gateway> {
-        let here = |g: &&Gateway| same_ip(g.address.ip(), source.ip());
-        let exact = |g: &&Gateway| here(g) && g.address.port() == source.port();
-        if let Some(exact) = self.0.iter().find(exact) {
+        if let Some(exact) = self.0.iter().find(|g| g.hops.is_from(source, true)) {
             return Some(exact);
         }
-        let mut here = self.0.iter().filter(here);
+        let mut here = self.0.iter().filter(|g| g.hops.is_from(source, false));
         match (here.next(), here.next()) {
             (Some(only), None) => Some(only),
             _ => None,
+        }
+    }
+
+    /// Where a gateway is reached now, the best first; its requests come from `also` too. True: that is
+    /// elsewhere than before.
+    pub fn place(&mut self, name: &str, hops: &[Hop], also: Vec<SocketAddr>) -> bool {
+        let Some(gateway) = self.get_mut(name) else { return false };
+        let before = gateway.hops.clone();
+        gateway.hops.set(hops, also);
+        !gateway.hops.is_same(&before)
+    }
+    /// The hop to send to.
+    pub fn hop(&self, name: &str, now: Time) -> Option<Hop> {
+        self.get(name)?.hops.first(now)
+    }
+    /// A request to that address of it was not answered, or refused with 503. True: it has another hop
+    /// to try.
+    pub fn hop_failed(&mut self, name: &str, to: SocketAddr, now: Time) -> bool {
+        self.get_mut(name).is_some_and(|gateway| gateway.hops.failed(to, now))
+    }
+    /// A request to that address of it was answered.
+    pub fn hop_answered(&mut self, name: &str, to: SocketAddr) {
+        if let Some(gateway) = self.get_mut(name) {
+            gateway.hops.answered(to);
         }
     }
 
@@ -108,24 +131,28 @@ impl Gateways {
     }
 }
 
-/// Equal addresses, an IPv4 one also in its IPv6-mapped form (a dual-stack socket shows it so).
-fn same_ip(a: IpAddr, b: IpAddr) -> bool {
-    a.to_canonical() == b.to_canonical()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::Duration;
+    use crate::sip::Transport;
     use crate::trunk::health::Ping;
 
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()
     }
+    fn configured(all: &mut Gateways, wanted: Vec<Terms>) -> Vec<String> {
+        let gone = all.configure(wanted.clone());
+        for Terms { name, place, .. } in wanted {
+            let hop = Hop { transport: Transport::Udp, addr: address(&place) };
+            all.place(&name, &[hop], vec![]);
+        }
+        gone
+    }
     fn terms(name: &str, at: &str, channels: u32, ping_s: u64) -> Terms {
         Terms {
             name: name.into(),
-            address: address(at),
+            place: at.into(),
             channels,
             keep_in: 0,
             weight: 1,
@@ -134,10 +161,10 @@ mod tests {
     }
     fn two() -> Gateways {
         let mut all = Gateways::default();
-        all.configure([
-            terms("e1-a", "127.0.0.1:5080", 2, 30),
-            terms("e1-b", "127.0.0.2:5080", 30, 0),
-        ]);
+        configured(
+            &mut all,
+            vec![terms("e1-a", "127.0.0.1:5080", 2, 30), terms("e1-b", "127.0.0.2:5080", 30, 0)],
+        );
         all
     }
 
@@ -149,7 +176,10 @@ mod tests {
         assert_eq!(name(&all, "127.0.0.1:40000").as_deref(), Some("e1-a"));
         assert_eq!(name(&all, "[::ffff:127.0.0.2]:1").as_deref(), Some("e1-b"));
         assert_eq!(name(&all, "127.0.0.3:5080"), None);
-        all.configure([terms("x", "127.0.0.1:5080", 2, 0), terms("y", "127.0.0.1:5081", 2, 0)]);
+        configured(
+            &mut all,
+            vec![terms("x", "127.0.0.1:5080", 2, 0), terms("y", "127.0.0.1:5081", 2, 0)],
+        );
         assert_eq!(name(&all, "127.0.0.1:5081").as_deref(), Some("y"));
         assert_eq!(name(&all, "127.0.0.1:6000"), None, "two share the address: the port must say");
     }
@@ -162,7 +192,7 @@ mod tests {
         assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
         assert_eq!(all.arrived("e1-a", false).unwrap_err(), NoChannel::Full);
         assert_eq!(all.seize("e1-c", false).unwrap_err(), NoChannel::Unknown);
-        all.configure([terms("e1-a", "127.0.0.1:5080", 3, 0)]);
+        configured(&mut all, vec![terms("e1-a", "127.0.0.1:5080", 3, 0)]);
         assert_eq!(all.get("e1-a").unwrap().busy, 2);
         all.release("e1-a");
         all.release("e1-a");
@@ -173,7 +203,7 @@ mod tests {
     #[test]
     fn calls_out_leave_channels_for_calls_in() {
         let mut all = Gateways::default();
-        all.configure([Terms { keep_in: 1, ..terms("e1-a", "127.0.0.1:5080", 3, 0) }]);
+        configured(&mut all, vec![Terms { keep_in: 1, ..terms("e1-a", "127.0.0.1:5080", 3, 0) }]);
         assert!(all.seize("e1-a", false).is_ok() && all.seize("e1-a", false).is_ok());
         assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
         assert!(all.arrived("e1-a", false).is_ok());
@@ -189,7 +219,7 @@ mod tests {
         assert!(all.arrived("e1-a", false).is_ok(), "its own calls come in");
         all.set_duty("e1-a", Duty::BusyOut);
         assert_eq!(all.arrived("e1-a", false).unwrap_err(), NoChannel::OutOfService);
-        all.configure([terms("e1-a", "127.0.0.1:5080", 2, 30)]);
+        configured(&mut all, vec![terms("e1-a", "127.0.0.1:5080", 2, 30)]);
         assert_eq!(all.get("e1-a").unwrap().duty, Duty::BusyOut, "a reload is no order");
         all.set_duty("e1-a", Duty::InService);
         assert!(all.seize("e1-a", false).is_ok());
@@ -230,7 +260,10 @@ mod tests {
         for s in 0..3 {
             all.answered("e1-a", false, Time::from_millis(s));
         }
-        assert_eq!(all.configure([terms("e1-a", "127.0.0.1:5080", 2, 30)]), Vec::<String>::new());
-        assert_eq!(all.configure([terms("e1-a", "127.0.0.9:5080", 2, 30)]), ["e1-a"]);
+        assert_eq!(
+            configured(&mut all, vec![terms("e1-a", "127.0.0.1:5080", 2, 30)]),
+            Vec::<String>::new()
+        );
+        assert_eq!(configured(&mut all, vec![terms("e1-a", "127.0.0.9:5080", 2, 30)]), ["e1-a"]);
     }
 }

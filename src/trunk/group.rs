@@ -99,7 +99,7 @@ mod tests {
         let mut all = Gateways::default();
         all.configure(weights.iter().zip('a'..).map(|(weight, name)| Terms {
             name: name.into(),
-            address: "10.0.0.1:5060".parse().unwrap(),
+            place: "udp:10.0.0.1:5060".into(),
             channels: 10,
             keep_in: 0,
             weight: *weight,

@@ -6,7 +6,9 @@
 //!  gateways   by name, by address  ◀─────┘
 //!    gateway    channels, in service?
 //!      health     does it answer?
+//!      hops       the places that its name stands for
 //!      registration  where it wants us to register
+//!  names      which names are looked up, and when
 //!  e164       one form for the many of a number
 //! ```
 
@@ -15,6 +17,8 @@ pub mod gateway;
 pub mod gateways;
 pub mod group;
 pub mod health;
+pub mod hops;
+pub mod names;
 pub mod overflow;
 pub mod registration;
 
@@ -23,5 +27,7 @@ pub use gateway::{Duty, Gateway, NoChannel, Terms};
 pub use gateways::Gateways;
 pub use group::{Choice, Trunk, urgent_order};
 pub use health::{Health, Ping, Turn, Watch};
+pub use hops::Hops;
+pub use names::{Names, News};
 pub use overflow::Overflow;
 pub use registration::Registration;

@@ -38,6 +38,10 @@ pub fn leads_on(cause: Cause) -> bool {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Overflow {
     left: VecDeque<String>,
+    /// The one that was tried last.
+    tried: Option<String>,
+    /// It is to be tried once more.
+    again: bool,
     within: Duration,
     until: Option<Time>,
     urgent: bool,
@@ -47,7 +51,7 @@ impl Overflow {
     /// Over these gateways, the next one begun within `within` of the first. An `urgent` call goes
     /// on whatever the failure, and whenever.
     pub fn new(order: Vec<String>, within: Duration, urgent: bool) -> Overflow {
-        Overflow { left: order.into(), within, until: None, urgent }
+        Overflow { left: order.into(), tried: None, again: false, within, until: None, urgent }
     }
 
     /// Whether it is an emergency call.
@@ -57,11 +61,21 @@ impl Overflow {
 
     /// The next gateway to try.
     pub fn next(&mut self, now: Time) -> Option<String> {
+        if core::mem::take(&mut self.again) {
+            return self.tried.clone();
+        }
         let until = *self.until.get_or_insert(now + self.within);
         if now > until && !self.urgent {
             return None;
         }
-        self.left.pop_front()
+        self.tried = self.left.pop_front();
+        self.tried.clone()
+    }
+
+    /// The one that was tried has not answered, or refused for want of resources, and has another hop: it is
+    /// the next once more, whatever the time.
+    pub fn again(&mut self) {
+        self.again = self.tried.is_some();
     }
 
     /// The one that was tried has failed; `reached`: the called party had been alerted, or its network
@@ -100,6 +114,16 @@ mod tests {
         for cause in [1, 3, 16, 17, 18, 19, 20, 21, 22, 27, 28, 55, 87, 88] {
             assert!(!by_cause(cause), "{cause}");
         }
+    }
+
+    #[test]
+    fn one_with_another_hop_is_tried_once_more() {
+        let mut way = way(false);
+        way.again();
+        assert_eq!(way.next(at(100)).as_deref(), Some("a"), "nothing was tried");
+        way.again();
+        assert_eq!(way.next(at(150)).as_deref(), Some("a"), "late as it is");
+        assert_eq!(way.next(at(105)).as_deref(), Some("b"));
     }
 
     #[test]

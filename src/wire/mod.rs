@@ -2,6 +2,7 @@
 //! above.
 
 pub mod auth;
+pub mod dns;
 pub mod dtmf_info;
 pub mod ogg_opus;
 pub mod opus_packet;

@@ -19,6 +19,9 @@ const PLAN: &str = include_str!("../data/clients/plan.toml");
 /// The folder of the whole project.
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// The name of a gateway by name.
+pub const NAMED: &str = "trunk.belfry.test";
+
 /// How an appliance is to be.
 #[derive(Clone)]
 pub struct Setup {
@@ -26,6 +29,8 @@ pub struct Setup {
     pub ip: Option<Ipv4Addr>,
     /// Where its gateway is.
     pub gateway: SocketAddr,
+    /// Its gateway is [`NAMED`], which this DNS server knows; none: it is at its address.
+    pub named: Option<SocketAddr>,
     /// The fingerprint of the gateway's certificate, which is then called over TLS.
     pub gateway_pin: Option<String>,
     /// The numbers of its phones.
@@ -53,8 +58,20 @@ impl Setup {
         let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
         let (sample, secure) = (false, false);
         let (ip, gateway_pin, codecs, workers, ipv6) = (None, None, None, None, None);
-        let srtp = &[];
-        Setup { ip, gateway, gateway_pin, phones, sample, codecs, srtp, workers, secure, ipv6 }
+        let (named, srtp) = (None, &[]);
+        Setup {
+            ip,
+            gateway,
+            named,
+            gateway_pin,
+            phones,
+            sample,
+            codecs,
+            srtp,
+            workers,
+            secure,
+            ipv6,
+        }
     }
 
     /// What is served without a configuration file.
@@ -238,6 +255,10 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
         dir = dir.display(),
         gateway = setup.gateway,
     );
+    if let Some(server) = setup.named {
+        text = text.replace(&format!("\"udp:{}\"", setup.gateway), &format!("\"udp:{NAMED}\""));
+        text = text.replace("[sip]\n", &format!("[sip]\ndns_servers = [\"{server}\"]\n"));
+    }
     if let Some(pin) = &setup.gateway_pin {
         let udp = format!("\"udp:{}\"", setup.gateway);
         let tls = format!("\"tls:{}\"\ntls_pin = \"sha256:{pin}\"", setup.gateway);

@@ -15,6 +15,7 @@ mod bad_input;
 mod conference;
 mod crash;
 mod cross_talk;
+mod dns;
 mod drift;
 mod encrypted;
 mod gateway_in;

@@ -143,7 +143,8 @@ fn a_page_registers_over_secure_web_socket_and_is_called() {
     belfry.console("reload");
     let at = SocketAddr::new(belfry.sip.ip(), 5067);
     let tls = Tls::default();
-    let peer = Peer { address: at, who: "belfry".into(), name: None, pin: Some(pin) };
+    let (gateway, who) = ("belfry".to_owned(), "belfry".to_owned());
+    let peer = Peer { address: Some(at), gateway, who, name: None, pin: Some(pin) };
     tls.renew(&Material { peers: vec![peer], ..Material::default() }).expect("in force");
     runtime().block_on(async {
         let stream = TcpStream::connect(at).await.expect("a connection");

@@ -12,6 +12,7 @@
 
 mod certificates;
 mod machine;
+mod names;
 mod network;
 mod storage;
 

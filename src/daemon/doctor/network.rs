@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::Finding;
-use crate::config::{Config, SipAddress, Transport};
+use crate::config::{Config, Gateway, SipAddress, Transport};
 use crate::engine::pool;
 use crate::net::tls::{Material, Tls};
 use crate::wire::sip::Message;
@@ -22,7 +22,10 @@ pub(super) fn look(config: &Config, material: &Material, runs: bool) -> Vec<Find
         findings.extend(config.media_addresses().into_iter().map(|ip| rtp_ports(config, ip)));
     }
     let gateways = config.gateways.iter();
-    findings.extend(gateways.map(|g| gateway(g.name.as_str(), ask(config, material, g.address.0))));
+    findings.extend(gateways.map(|g| {
+        let asked = super::names::find(config, g).and_then(|at| ask(config, material, g, at));
+        gateway(g.name.as_str(), asked)
+    }));
     findings
 }
 
@@ -88,7 +91,12 @@ fn gateway(name: &str, asked: io::Result<(u16, Duration)>) -> Finding {
 }
 
 /// Asks by OPTIONS (RFC 3261 §11), from a port of its own: what status comes, after how long.
-fn ask(config: &Config, material: &Material, gateway: SipAddress) -> io::Result<(u16, Duration)> {
+fn ask(
+    config: &Config,
+    material: &Material,
+    who: &Gateway,
+    gateway: SipAddress,
+) -> io::Result<(u16, Duration)> {
     let begun = Instant::now();
     let own = own_address(config, gateway.addr.ip());
     let mut answer = [0; ANSWER];
@@ -100,7 +108,7 @@ fn ask(config: &Config, material: &Material, gateway: SipAddress) -> io::Result<
             socket.send(options(socket.local_addr()?, gateway).as_bytes())?;
             socket.recv(&mut answer)
         }
-        Transport::Tls => ask_over_tls(material, gateway, &mut answer),
+        Transport::Tls => ask_over_tls(material, who, gateway, &mut answer),
         _ => {
             let mut stream = TcpStream::connect_timeout(&gateway.addr, PATIENCE)?;
             stream.set_read_timeout(Some(PATIENCE))?;
@@ -118,10 +126,16 @@ fn ask(config: &Config, material: &Material, gateway: SipAddress) -> io::Result<
 }
 
 /// As [`ask`], over TLS.
-fn ask_over_tls(material: &Material, gateway: SipAddress, answer: &mut [u8]) -> io::Result<usize> {
+fn ask_over_tls(
+    material: &Material,
+    who: &Gateway,
+    gateway: SipAddress,
+    answer: &mut [u8],
+) -> io::Result<usize> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let tls = Tls::default();
     tls.renew(material).map_err(io::Error::other)?;
+    tls.located(who.name.as_str(), &[gateway.addr]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let asked = async {
         let stream = tokio::net::TcpStream::connect(gateway.addr).await?;
@@ -164,6 +178,12 @@ mod tests {
         Config::embedded()
     }
 
+    /// What the embedded configuration's gateway says, were it at that address.
+    fn ask_at(at: SipAddress) -> io::Result<(u16, Duration)> {
+        let config = embedded();
+        ask(&config, &Material::default(), &config.gateways[0], at)
+    }
+
     #[test]
     fn a_gateway_that_answers_is_told_by_its_status() {
         let there = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
@@ -176,7 +196,7 @@ mod tests {
             let answer = crate::wire::sip::Builder::response_to(&asked, 404, "").build().unwrap();
             there.send_to(answer.bytes(), from).unwrap();
         });
-        let (status, _) = ask(&embedded(), &Material::default(), at).unwrap();
+        let (status, _) = ask_at(at).unwrap();
         answers.join().unwrap();
         assert_eq!(status, 404);
     }
@@ -185,9 +205,7 @@ mod tests {
     fn one_that_is_not_there_is_a_warning_with_a_reason() {
         let gone = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         for transport in [Transport::Udp, Transport::Tcp] {
-            let found =
-                ask(&embedded(), &Material::default(), SipAddress { transport, addr: gone });
-            let found = gateway("e1", found);
+            let found = gateway("e1", ask_at(SipAddress { transport, addr: gone }));
             assert_eq!(found.state, State::Warning);
             assert!(found.found.contains("e1 does not answer"), "{found:?}");
         }

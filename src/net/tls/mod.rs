@@ -53,11 +53,13 @@ pub struct Material {
 /// A peer that we call over TLS.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Where.
-    pub address: SocketAddr,
+    /// Where; `None`: where [`Tls::located`] says.
+    pub address: Option<SocketAddr>,
+    /// Its name in the configuration.
+    pub gateway: String,
     /// What log lines call it, such as `gateway e1-a`.
     pub who: String,
-    /// The name that its certificate must bear; `None`: its address.
+    /// The name that its certificate must bear; `None`: its address, where it has one.
     pub name: Option<String>,
     /// The SHA-256 of the one certificate that it may show; its name and age then do not matter.
     pub pin: Option<[u8; 32]>,
@@ -77,7 +79,11 @@ impl std::error::Error for Refused {}
 /// TLS as it is now; clones share it.
 #[derive(Clone, Default)]
 #[allow(clippy::disallowed_types, reason = "tasks of tokio read what a reload writes")]
-pub struct Tls(Arc<RwLock<Arc<State>>>);
+pub struct Tls {
+    state: Arc<RwLock<Arc<State>>>,
+    /// Which gateway is where, of those that are called by name.
+    located: Arc<RwLock<HashMap<SocketAddr, String>>>,
+}
 
 #[derive(Default)]
 struct State {
@@ -85,8 +91,10 @@ struct State {
     server: Option<Arc<ServerConfig>>,
     /// For `wss:` listeners: browsers are not asked for certificates.
     web: Option<Arc<ServerConfig>>,
-    /// How each peer is called.
+    /// How each peer is called that is at an address.
     peers: HashMap<SocketAddr, Call>,
+    /// How those are called that the DNS finds, by their names in the configuration.
+    named: HashMap<String, Call>,
     /// How anybody else is.
     other: Option<Arc<ClientConfig>>,
 }
@@ -108,12 +116,24 @@ impl Tls {
     /// Puts `material` in force for handshakes from here on, or nothing of it.
     pub fn renew(&self, material: &Material) -> Result<(), Refused> {
         let state = Arc::new(State::new(material)?);
-        *self.0.write().expect("no holder panics") = state;
+        *self.state.write().expect("no holder panics") = state;
         Ok(())
     }
 
     fn state(&self) -> Arc<State> {
-        self.0.read().expect("no holder panics").clone()
+        self.state.read().expect("no holder panics").clone()
+    }
+
+    /// A gateway is at these addresses from now on: what connects to them wants its certificate.
+    pub fn located(&self, gateway: &str, addresses: &[SocketAddr]) {
+        let mut located = self.located.write().expect("no holder panics");
+        located.retain(|_, known| known != gateway);
+        located.extend(addresses.iter().map(|at| (*at, gateway.to_owned())));
+    }
+
+    fn named(&self, state: &State, to: SocketAddr) -> Option<Call> {
+        let located = self.located.read().expect("no holder panics");
+        state.named.get(located.get(&to)?).cloned()
     }
 
     /// Shakes hands with who has connected; `web`: over `wss:`.
@@ -143,7 +163,9 @@ impl Tls {
             let config = state.other.clone()?;
             Some(Call { config, name: ServerName::from(to.ip()), who: "peer".into() })
         };
-        let Some(call) = state.peers.get(&to).cloned().or_else(unknown) else {
+        let Some(call) =
+            state.peers.get(&to).cloned().or_else(|| self.named(&state, to)).or_else(unknown)
+        else {
             return Err(Fault::nobody_believed());
         };
         let connector = TlsConnector::from(call.config);
@@ -172,17 +194,22 @@ impl State {
             Some(ca) => roots(ca)?,
             None => system_roots(),
         });
-        let mut peers = HashMap::new();
+        let (mut peers, mut found) = (HashMap::new(), HashMap::new());
         for peer in &material.peers {
-            let named = peer.name.clone().unwrap_or_else(|| peer.address.ip().to_string());
+            let host = || peer.address.map(|at| at.ip().to_string());
+            let named = peer.name.clone().or_else(host).unwrap_or_default();
             let name = ServerName::try_from(named.clone())
                 .map_err(|_| Refused(format!("{}: {named} is no name of a host", peer.who)))?;
             let trust = Trust::new(roots.clone(), named, peer.pin);
             let config = Arc::new(client_config(trust, &identities)?);
-            peers.insert(peer.address, Call { config, name, who: peer.who.clone() });
+            let call = Call { config, name, who: peer.who.clone() };
+            match peer.address {
+                Some(at) => drop(peers.insert(at, call)),
+                None => drop(found.insert(peer.gateway.clone(), call)),
+            }
         }
         let other = client_config(Trust::of_anybody(roots), &identities)?;
-        Ok(State { server, web, peers, other: Some(Arc::new(other)) })
+        Ok(State { server, web, peers, named: found, other: Some(Arc::new(other)) })
     }
 }
 

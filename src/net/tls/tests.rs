@@ -54,7 +54,8 @@ fn server(identities: Vec<Identity>) -> Tls {
 
 /// One that believes `ca` and calls whatever `peer` makes of the address.
 fn caller(ca: &Ca, address: SocketAddr, change: impl FnOnce(&mut Peer, &mut Material)) -> Tls {
-    let mut peer = Peer { address, who: "gateway e1".into(), name: None, pin: None };
+    let (gateway, who) = ("e1".to_owned(), "gateway e1".to_owned());
+    let mut peer = Peer { address: Some(address), gateway, who, name: None, pin: None };
     let mut material = Material { ca: Some(ca.root()), ..Material::default() };
     change(&mut peer, &mut material);
     material.peers.push(peer);
@@ -101,6 +102,22 @@ async fn shake(
 fn told(what: Option<String>, part: &str) {
     let what = what.expect("it fails");
     assert!(what.contains(part), "{what}\nlacks {part}");
+}
+
+#[tokio::test]
+async fn a_gateway_by_name_bears_it_wherever_the_dns_finds_it() {
+    let ca = Ca::new();
+    let right = server(vec![ca.issues(&["gw.example"], |_| {})]);
+    let wrong = server(vec![ca.issues(&["127.0.0.1"], |_| {})]);
+    let named = |at: SocketAddr| {
+        let tls = caller(&ca, at, |peer, _| {
+            (peer.address, peer.name) = (None, Some("gw.example".into()));
+        });
+        tls.located("e1", &[at]);
+        tls
+    };
+    assert_eq!(shake(&right, named).await, (None, None));
+    told(shake(&wrong, named).await.1, "gateway e1");
 }
 
 #[tokio::test]
