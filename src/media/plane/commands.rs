@@ -236,7 +236,13 @@ impl Plane {
         let free = speaker.and_then(|leg| leg.taps.iter_mut().find(|t| t.is_none()));
         let heard = leg.filter(|_| free.is_some());
         if let Some(free) = free {
-            *free = Some(TapPoint { recording, channel, anew: true, paused: entry.paused });
+            *free = Some(TapPoint {
+                recording,
+                channel,
+                anew: true,
+                paused: entry.paused,
+                aside: false,
+            });
             self.lay_at = self.lay_at.min(now + LAY_PART);
             codec.into_iter().for_each(|codec| entry.expect(channel, codec));
         }

@@ -212,6 +212,9 @@ impl Plane {
         }
         let relayed = Relayed { first, marker: packet.marker(), sequence, timestamp, ticks };
         let taken = Taken { slot, payload, relayed, ssrc, bytes };
+        if !audio {
+            leg.taps.iter_mut().flatten().for_each(|point| point.aside = true);
+        }
         match payload {
             Payload::Audio => self.listen(now, taken, packet.payload(), out),
             Payload::ComfortNoise => self.listen_noise(taken, packet.payload()),
@@ -278,10 +281,11 @@ impl Plane {
         for point in leg.taps.iter_mut().flatten() {
             let heard = Heard { ssrc: taken.ssrc, sequence, timestamp, samples };
             let anew = core::mem::replace(&mut point.anew, false);
+            let aside = core::mem::replace(&mut point.aside, false);
             let (arrival, channel) = (now, point.channel);
             let payload = if point.paused { &[] } else { payload };
             let placed = None;
-            let waiting = Waiting { arrival, channel, anew, heard, codec, placed, payload };
+            let waiting = Waiting { arrival, channel, anew, aside, heard, codec, placed, payload };
             self.recordings.hear(point.recording, waiting, out);
         }
     }

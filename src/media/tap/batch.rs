@@ -40,6 +40,9 @@ pub struct Waiting<'a> {
     pub channel: Channel,
     /// Nothing of before is continued by it: another leg speaks.
     pub anew: bool,
+    /// Packets of something else than audio (a key, comfort noise) came before it: what is missing there
+    /// was not lost.
+    pub aside: bool,
     /// What is known of its packet.
     pub heard: Heard,
     /// How it is coded.
@@ -56,6 +59,7 @@ struct Entry {
     arrival: Time,
     channel: Channel,
     anew: bool,
+    aside: bool,
     heard: Heard,
     codec: Codec,
     placed: Option<Placement>,
@@ -103,14 +107,15 @@ impl Batch {
     /// Lets a payload of the recording in `slot` wait. One that finds no room is gone.
     #[inline]
     pub fn push(&mut self, slot: u32, waiting: Waiting<'_>) {
-        let Waiting { arrival, channel, anew, heard, codec, placed, payload } = waiting;
+        let Waiting { arrival, channel, anew, aside, heard, codec, placed, payload } = waiting;
         if !self.has_room(payload.len()) {
             return;
         }
         let (start, len) = (self.bytes.len() as u32, payload.len() as u32);
         self.bytes.extend_from_slice(payload);
         self.order.push(u64::from(slot) << 32 | self.entries.len() as u64);
-        self.entries.push(Entry { arrival, channel, anew, heard, codec, placed, start, len });
+        let entry = Entry { arrival, channel, anew, aside, heard, codec, placed, start, len };
+        self.entries.push(entry);
     }
 
     /// Brings all that wait into the order of their recordings, each one's in the order of arrival.
@@ -123,9 +128,10 @@ impl Batch {
     pub fn get(&self, place: usize) -> Option<(u32, Waiting<'_>)> {
         let key = *self.order.get(place)?;
         let entry = &self.entries[key as u32 as usize];
-        let Entry { arrival, channel, anew, heard, codec, placed, .. } = *entry;
+        let Entry { arrival, channel, anew, aside, heard, codec, placed, .. } = *entry;
         let payload = &self.bytes[entry.range()];
-        Some((slot_of(key), Waiting { arrival, channel, anew, heard, codec, placed, payload }))
+        let waiting = Waiting { arrival, channel, anew, aside, heard, codec, placed, payload };
+        Some((slot_of(key), waiting))
     }
 
     /// What is to be brought near while the one at `place` is laid: a payload that comes soon, and what is
@@ -212,6 +218,7 @@ mod tests {
             arrival: Time::from_millis(sequence.into()),
             channel: Channel::Right,
             anew: sequence == 1,
+            aside: sequence == 2,
             heard: Heard { ssrc: 7, sequence, timestamp: 0, samples: payload.len() as u32 },
             codec: Codec::Pcmu,
             placed: None,

@@ -11,7 +11,9 @@
 //! goes on wrongly. So a packet before which one is missing waits for [`PATIENCE`]; by then what is
 //! missing is lost: Opus makes it up from the copy in the packet behind it or by its own means, of
 //! G.722 what leads from the one side to the other is made, and its decoder follows
-//! ([`Voice`]). While an Opus sender says that nobody speaks there is noise, as its listener hears.
+//! ([`Voice`]). While an Opus sender says that nobody speaks there is noise, as its listener hears. Where a
+//! key was sent instead of audio (RFC 4733 §2.1) there is silence, however many packets it took: they
+//! have numbers among those of audio, and are not lost.
 //!
 //! Not here: where a packet lies ([`Placer`](super::Placer)), how samples lie in the file.
 
@@ -41,7 +43,7 @@ enum Follows {
     Anew,
     /// It goes on where they ended, so far as the sender is concerned: at another place, maybe.
     Sequel,
-    /// For so many samples nothing was sent.
+    /// For so many samples no audio was sent: nothing at all, or a key, or comfort noise.
     Pause(u64),
     /// So many samples before it are missing.
     Hole(u64),
@@ -110,6 +112,7 @@ impl StreamDecoder {
             (..0, _) => Follows::Late,
             (_, 0) => Follows::Sequel,
             (0, gap) => Follows::Pause(gap),
+            (_, gap) if packet.aside => Follows::Pause(gap),
             (_, ..=LONGEST_HOLE) => Follows::Hole(gap),
             _ => Follows::Anew,
         }

@@ -102,6 +102,8 @@ pub struct TapPoint {
     pub anew: bool,
     /// Nothing is to be kept of it now.
     pub paused: bool,
+    /// Something else than audio came since its last packet of audio: a key, comfort noise.
+    pub aside: bool,
 }
 
 impl TapPoint {

@@ -156,3 +156,52 @@ fn the_pauses_of_an_opus_sender_are_its_noise() {
     // A-law's silence has 64.
     assert!(least > 200.0 && most < 40_000.0, "{least} to {most}");
 }
+
+#[test]
+fn a_long_key_press_is_silence_and_nothing_is_made_up_for_it() {
+    for (codec, fec) in [(Codec::G722, 0), (Codec::Opus, 0), (Codec::Opus, 20)] {
+        let mut world = world();
+        let mut phone = world.phone(1, codec);
+        world.record(1, &phone, None);
+        let mut encoder = Encoder::new(codec, Settings::new).unwrap();
+        if let Some(opus) = encoder.opus() {
+            opus.expect_loss(fec);
+        }
+        // From packet 50 on one second of a key instead of audio, of which two packets are lost.
+        let key = 50..100;
+        let mut pressed = 0;
+        for (n, pcm) in (0u16..).zip(speech().chunks_exact(160).take(200)) {
+            let mut payload = vec![0; 1_000];
+            let bytes = encoder.encode(pcm, &mut payload).unwrap();
+            let ticks = (160 * codec.ticks_per_sample()) as u16;
+            let packet = if key.contains(&n) {
+                let event = [5, 10, 0, 0];
+                let duration = (n - key.start + 1) * ticks;
+                let [high, low] = duration.to_be_bytes();
+                phone.timestamp = phone.timestamp.wrapping_sub(u32::from(pressed));
+                let packet = phone.packet(101, n == key.start, &[event[0], event[1], high, low]);
+                phone.timestamp = phone.timestamp.wrapping_add(u32::from(pressed));
+                pressed += ticks;
+                packet
+            } else {
+                phone.packet(pt(codec), false, &payload[..bytes])
+            };
+            if ![70, 99].contains(&n) {
+                world.datagram(phone.port, phone.addr, &packet);
+            }
+            phone.timestamp = phone.timestamp.wrapping_add(ticks.into());
+            world.pass(20);
+        }
+        let [left, _] = world.recorded(1);
+        let mut pcm = vec![0; left.len()];
+        decode(Codec::Pcma, &left, &mut pcm);
+        let loudness = |seconds: core::ops::Range<f64>| {
+            power(&pcm[(seconds.start * 8_000.0) as usize..(seconds.end * 8_000.0) as usize])
+        };
+        // But for what the decoder still has in it; A-law's silence has 64.
+        let during = loudness(1.05..1.95);
+        assert!(during < 100.0, "{codec:?} {fec}: {during} while the key was pressed");
+        let (before, after) = (loudness(0.2..0.95), loudness(2.05..2.8));
+        assert!(before > 100_000.0 && after > 100_000.0, "{codec:?} {fec}: {before}, {after}");
+    }
+}
