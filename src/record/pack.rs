@@ -7,6 +7,8 @@
 //!   WAV ─ frames ─▶ is each second as loud as it was? ◀─ decode ◀──────┘   check, before the WAV goes
 //! ```
 //!
+//! What the check finds to sound otherwise is packed once more with its pauses kept ([`Pauses`]).
+//!
 //! The two channels are two streams: each party stays in its own ([`ogg_opus`](crate::wire::ogg_opus)).
 //!
 //! **The sum.** Thirty channels of A-law in two directions for twelve months are
@@ -50,6 +52,16 @@ const PAYLOAD: usize = 1_276;
 /// A packet of silence: 60 ms of SILK, narrow band, without a byte of it (RFC 6716 §3.1).
 const SILENCE: [u8; 1] = [3 << 3];
 
+/// What becomes of what Opus takes for nobody speaking.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pauses {
+    /// It takes next to no room. A steady tone (a fax machine, a line's tone) is taken for noise too and
+    /// goes with it, which [`Checker`] finds: [`Fault::Sound`].
+    LeftOut,
+    /// It is coded like all else: what is heard of any recording, in up to 2,960 B/s.
+    Kept,
+}
+
 /// Packs one recording.
 pub struct Packer {
     format: RecordFormat,
@@ -74,9 +86,10 @@ struct Channel {
 }
 
 impl Channel {
-    fn new() -> Result<Channel, NoMemory> {
+    fn new(pauses: Pauses) -> Result<Channel, NoMemory> {
         let line = Line { bit_rate: 1_000_000, header: 0 };
-        let settings = Settings { bit_rate: BIT_RATE, dtx: true, line, ..Settings::new(RATE) };
+        let dtx = pauses == Pauses::LeftOut;
+        let settings = Settings { bit_rate: BIT_RATE, dtx, line, ..Settings::new(RATE) };
         let encoder = Encoder::new(settings)?;
         Ok(Channel { encoder, pcm: [0; PACKET], filled: 0, payload: [0; PAYLOAD] })
     }
@@ -93,8 +106,12 @@ impl Channel {
 
 impl Packer {
     /// For a recording in `format`; `comments` (names and values) go into the file's tags.
-    pub fn new(format: RecordFormat, comments: &[(&str, &str)]) -> Result<Packer, NoMemory> {
-        let mut channels = [Channel::new()?, Channel::new()?];
+    pub fn new(
+        format: RecordFormat,
+        pauses: Pauses,
+        comments: &[(&str, &str)],
+    ) -> Result<Packer, NoMemory> {
+        let mut channels = [Channel::new(pauses)?, Channel::new(pauses)?];
         let delay = channels[0].encoder.delay() as u64;
         let mut packer = Packer {
             format,

@@ -35,7 +35,11 @@ fn wav(format: RecordFormat, talk: &[[i16; 2]]) -> Vec<u8> {
 }
 
 fn pack(format: RecordFormat, frames: &[u8]) -> (Vec<u8>, u64) {
-    let mut packer = Packer::new(format, &[("CALL", "1")]).unwrap();
+    pack_with(Pauses::LeftOut, format, frames)
+}
+
+fn pack_with(pauses: Pauses, format: RecordFormat, frames: &[u8]) -> (Vec<u8>, u64) {
+    let mut packer = Packer::new(format, pauses, &[("CALL", "1")]).unwrap();
     let mut file = Vec::new();
     for part in frames.chunks(format.frame_bytes() * 1_000) {
         packer.frames(part);
@@ -85,6 +89,19 @@ fn lengths_that_fill_no_packet_are_kept_to_the_sample() {
         assert_eq!(counted, samples as u64);
         assert_eq!(check(RecordFormat::Alaw, &file, &frames), Ok(()), "{samples}");
     }
+}
+
+#[test]
+fn a_steady_tone_is_what_calls_for_pauses_that_are_kept() {
+    let tone = |n: usize| (f64::sin(n as f64 * TAU * 450.0 / 8_000.0) * 6_000.0) as i16;
+    let talk: Vec<_> = (0..20 * 8_000).map(|n| [tone(n), 0]).collect();
+    let format = RecordFormat::Alaw;
+    let frames = wav(format, &talk);
+    let found = check(format, &pack(format, &frames).0, &frames);
+    assert!(matches!(found, Err(Fault::Sound { channel: 0, .. })), "{found:?}");
+    let (file, _) = pack_with(Pauses::Kept, format, &frames);
+    assert_eq!(check(format, &file, &frames), Ok(()));
+    assert!(file.len() / 20 < 2_960, "{}", file.len());
 }
 
 #[test]
