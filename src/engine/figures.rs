@@ -99,7 +99,7 @@ pub struct WorkerRow {
     pub received: u64,
     /// Receives that failed, or found no buffer, or a datagram that was too long.
     pub receive_errors: u64,
-    /// Datagrams that the kernel dropped, its queue being full; known of `steered` only.
+    /// Datagrams that the kernel dropped, its queue being full.
     pub kernel_drops: u64,
     /// Datagrams sent.
     pub sent: u64,

@@ -18,6 +18,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
+use super::drops::Drops;
 use super::{Backend, Counts, DATAGRAM_BYTES, Forward, Receive, Wait, Wake};
 use crate::engine::address::{self, ADDRESS_LEN};
 
@@ -27,6 +28,9 @@ const EVENTS: usize = 4_096;
 const BATCH: usize = 4;
 /// Calls for one socket in one turn, so that a flood on one does not starve the others.
 const ROUNDS: usize = 64;
+/// Datagrams of one turn, so that one takes milliseconds however many sockets are flooded: the others have their
+/// turn next.
+const A_TURN: usize = 4_096;
 
 /// See the module.
 pub struct Epoll {
@@ -34,8 +38,12 @@ pub struct Epoll {
     events: Events,
     sockets: Arc<[UdpSocket]>,
     wake: Wake,
-    /// Sockets that were not empty when their turn was over.
+    /// Sockets that were not empty when their turn was over, each of them once.
     unread: VecDeque<u32>,
+    is_unread: Box<[bool]>,
+    /// Datagrams that may still be taken in this turn.
+    left: usize,
+    drops: Drops,
     buffers: Box<[Buffer; BATCH]>,
     counts: Counts,
 }
@@ -64,6 +72,9 @@ impl Backend for Epoll {
             poll,
             events: Events::with_capacity(EVENTS),
             unread: VecDeque::with_capacity(sockets.len()),
+            is_unread: vec![false; sockets.len()].into(),
+            left: 0,
+            drops: Drops::new(sockets.len()),
             sockets,
             wake,
             buffers: Box::new(std::array::from_fn(|_| buffer())),
@@ -81,6 +92,7 @@ impl Backend for Epoll {
             }
             Wait::Event(span) => span,
         };
+        self.counts.kernel_drops += self.drops.look(&self.sockets);
         self.counts.calls += 1;
         if self.poll.poll(&mut self.events, Some(timeout)).is_err() {
             // Interrupted by a signal: what is ready stays so and is reported next time.
@@ -90,8 +102,10 @@ impl Backend for Epoll {
 
     fn harvest(&mut self, to: &mut impl Receive) {
         let own = self.sockets.len();
+        self.left = A_TURN;
         for _ in 0..self.unread.len() {
             if let Some(socket) = self.unread.pop_front() {
+                self.is_unread[socket as usize] = false;
                 self.drain(socket, to);
             }
         }
@@ -126,10 +140,17 @@ impl Backend for Epoll {
 }
 
 impl Epoll {
-    /// Reads `socket` until it is empty.
+    /// Reads `socket` until it is empty, unless its turn or all of them are over before that.
     fn drain(&mut self, socket: u32, to: &mut impl Receive) {
+        if self.is_unread[socket as usize] {
+            return; // its turn comes
+        }
         for _ in 0..ROUNDS {
+            if self.left == 0 {
+                break;
+            }
             let (got, lengths) = self.receive(socket);
+            self.left = self.left.saturating_sub(got);
             for (i, len) in lengths.iter().enumerate().take(got) {
                 self.counts.received += 1;
                 let Some(len) = *len else {
@@ -149,6 +170,7 @@ impl Epoll {
                 return;
             }
         }
+        self.is_unread[socket as usize] = true;
         self.unread.push_back(socket);
     }
 

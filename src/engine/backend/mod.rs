@@ -17,6 +17,7 @@
 //! again. Sockets stay unconnected, since a connected one would hide from the latch both the
 //! stranger and the peer that moved (R8).
 
+mod drops;
 pub mod epoll;
 mod probe;
 pub mod steered;
@@ -95,7 +96,7 @@ pub struct Counts {
     pub oversize: u64,
     /// Receives that failed, for lack of buffers or by a socket's error.
     pub receive_errors: u64,
-    /// Datagrams that the kernel dropped since its queue was full, where a backend can tell.
+    /// Datagrams that the kernel dropped since its queue was full.
     pub kernel_drops: u64,
     /// System calls.
     pub calls: u64,

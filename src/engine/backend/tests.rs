@@ -134,6 +134,20 @@ fn long_datagrams_are_dropped<B: Backend>() {
     assert_eq!(backend.counts().sent, 0);
 }
 
+/// What found a socket's queue full is counted, though nobody ever saw it.
+fn what_the_kernel_dropped_is_told<B: Backend>() {
+    let (mut backend, addresses, _) = open::<B>(6);
+    let (peer, mut notes) = (socket(), Notes::default());
+    // More than the queues of all backends hold together.
+    for _ in 0..120_000 {
+        peer.send_to(&[7; 172], addresses[5]).unwrap();
+    }
+    turn_until(&mut backend, &mut notes, |n, b: &B| {
+        n.got.len() as u64 + b.counts().kernel_drops + b.counts().receive_errors >= 120_000
+    });
+    assert!(backend.counts().kernel_drops > 0);
+}
+
 /// Nobody listens where we send: the kernel may tell us, and it changes nothing.
 fn an_unreachable_peer_harms_nobody<B: Backend>() {
     let (mut backend, addresses, _) = open::<B>(1);
@@ -246,6 +260,7 @@ for_all! {
     forwards_from_the_same_buffer,
     outlives_a_flood,
     long_datagrams_are_dropped,
+    what_the_kernel_dropped_is_told,
     an_unreachable_peer_harms_nobody,
     sleeps_until_woken,
     its_ports_are_free_afterwards,

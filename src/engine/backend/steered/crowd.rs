@@ -1,5 +1,5 @@
 //! Ports at which so much comes that the others' queue would be in danger: they are read from their own
-//! sockets until it is over.
+//! sockets until it is over, by turns where they are many.
 
 /// Datagrams of one port in one turn above which it is set apart. A stream has one in 20 ms; even the
 /// backlog of a machine that stood still for ten seconds stays below.
@@ -10,8 +10,6 @@ const MOST_PRESSED: u32 = 50;
 /// Datagrams of a port set apart, in as many turns as below, below which it comes back.
 const FEW: u32 = 200;
 const TURNS: u32 = 200;
-/// Ports set apart at most: each costs a call a turn.
-const PLACES: usize = 64;
 
 /// One that is set apart.
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +26,16 @@ pub(super) struct Crowds {
     most: u32,
     /// For each socket the last turn in which something came, and how much.
     tallies: Box<[(u32, u32)]>,
+    /// Each socket has room in it.
     apart: Vec<Apart>,
+    /// Who is read next.
+    next: usize,
 }
 
 impl Crowds {
     pub(super) fn new(sockets: usize) -> Crowds {
         let tallies = vec![(0, 0); sockets].into();
-        Crowds { turn: 0, most: MOST, tallies, apart: Vec::with_capacity(PLACES) }
+        Crowds { turn: 0, most: MOST, tallies, apart: Vec::with_capacity(sockets), next: 0 }
     }
 
     /// A turn begins; `pressed`: the last one could not take all that had come.
@@ -51,8 +52,7 @@ impl Crowds {
             (*turn, *count) = (self.turn, 0);
         }
         *count += 1;
-        let crowded = *count == self.most && self.apart.len() < PLACES;
-        if !crowded || self.apart.iter().any(|apart| apart.socket == socket) {
+        if *count != self.most || self.apart.iter().any(|apart| apart.socket == socket) {
             return false;
         }
         self.apart.push(Apart { socket, turns: 0, datagrams: 0 });
@@ -62,6 +62,13 @@ impl Crowds {
     /// How many are set apart.
     pub(super) fn len(&self) -> usize {
         self.apart.len()
+    }
+
+    /// The place of the one whose turn it is; there is one.
+    pub(super) fn next(&mut self) -> usize {
+        let place = if self.next < self.apart.len() { self.next } else { 0 };
+        self.next = place + 1;
+        place
     }
 
     /// The one at `place`, below [`Crowds::len`].
@@ -82,9 +89,10 @@ impl Crowds {
         over
     }
 
-    /// The one at `place` is apart no more; the last of them has its place.
+    /// The one at `place` is apart no more; the last of them has its place, and its turn.
     pub(super) fn taken_back(&mut self, place: usize) {
         self.apart.swap_remove(place);
+        self.next = place;
     }
 }
 
@@ -130,11 +138,18 @@ mod tests {
     }
 
     #[test]
-    fn no_more_are_set_apart_than_there_are_places() {
-        let mut crowds = Crowds::new(PLACES + 1);
-        crowds.turn(false);
-        let apart = (0..=PLACES as u32).filter(|s| (0..2 * MOST).any(|_| crowds.came(*s)));
-        assert_eq!(apart.count(), PLACES);
-        assert_eq!(crowds.len(), PLACES);
+    fn each_has_its_turn_whoever_goes() {
+        let mut crowds = Crowds::new(5);
+        crowds.turn(true);
+        (0..5).for_each(|socket| assert!((0..MOST).any(|_| crowds.came(socket))));
+        let turn = |crowds: &mut Crowds| {
+            let place = crowds.next();
+            (crowds.socket(place), place)
+        };
+        assert_eq!([(); 7].map(|()| turn(&mut crowds).0), [0, 1, 2, 3, 4, 0, 1]);
+        let (socket, place) = turn(&mut crowds);
+        assert_eq!(socket, 2);
+        crowds.taken_back(place);
+        assert_eq!([(); 5].map(|()| turn(&mut crowds).0), [4, 3, 0, 1, 4]);
     }
 }

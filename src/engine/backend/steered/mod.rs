@@ -33,6 +33,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::drops::Drops;
 use super::{Backend, Counts, DATAGRAM_BYTES, Forward, Hint, Receive, Wait, Wake};
 use crate::wire::udp::HEADER_LEN;
 use crowd::Crowds;
@@ -48,12 +49,12 @@ const KERNEL_BYTES: usize = 8 << 20;
 const ROUNDS: usize = 8;
 /// After how many turns the kernel is asked what it dropped: about once a second under load.
 const DROPS_EVERY: u32 = 256;
-/// The socket option for a socket's memory figures (`asm-generic/socket.h`; Linux 4.12), and which of
-/// them counts the drops (`linux/sock_diag.h`).
-const SO_MEMINFO: libc::c_int = 55;
-const MEMINFO_DROPS: usize = 8;
 /// Datagrams that a port set apart gives in one turn: more than its socket can hold of RTP's length.
 const MOST_APART: u32 = 512;
+/// What all of them give in one turn, and how many are looked at: the others have their turn next. However many
+/// ports are flooded, a turn takes milliseconds.
+const ALL_APART: u32 = 4_096;
+const VISITS: usize = 64;
 /// How long a worker sleeps at most while a port is set apart.
 const APART_TURN: Duration = Duration::from_millis(5);
 
@@ -78,10 +79,10 @@ pub struct Steered {
     sockets: Arc<[UdpSocket]>,
     wake: Wake,
     counts: Counts,
-    /// Turns so far, and what the kernel had dropped at each socket, the gate behind them, when asked
-    /// last.
+    /// Turns so far.
     turns: u32,
-    dropped: Box<[u32]>,
+    /// What the kernel has dropped at each socket, the gate behind them.
+    drops: Drops,
 }
 
 impl Backend for Steered {
@@ -184,7 +185,7 @@ impl Steered {
             apart: Box::new([0; DATAGRAM_BYTES + 128]),
             steering,
             turns: 0,
-            dropped: vec![0; sockets.len() + 1].into(),
+            drops: Drops::new(sockets.len() + 1),
             sockets,
             wake,
             counts: Counts::default(),
@@ -260,13 +261,17 @@ impl Steered {
     }
 
     fn read_apart(&mut self, to: &mut impl Receive) {
-        let mut place = 0;
-        while place < self.crowds.len() {
+        let mut left = ALL_APART;
+        for _ in 0..self.crowds.len().min(VISITS) {
+            if left == 0 {
+                break;
+            }
+            let place = self.crowds.next();
             let socket = self.crowds.socket(place);
-            let read = self.read_own(socket, to);
-            match self.crowds.read(place, read) && self.take_back(socket) {
-                true => self.crowds.taken_back(place),
-                false => place += 1,
+            let read = self.read_own(socket, left.min(MOST_APART), to);
+            left -= read;
+            if self.crowds.read(place, read) && self.take_back(socket) {
+                self.crowds.taken_back(place);
             }
         }
         self.flush();
@@ -277,22 +282,14 @@ impl Steered {
         for place in 0..self.crowds.len() {
             self.note_drops_at(self.crowds.socket(place));
         }
-        let (gate, place) = (drops(&self.gate), self.sockets.len());
-        self.count_drops(place, gate);
+        self.counts.calls += 1;
+        self.counts.kernel_drops += self.drops.ask(self.sockets.len(), Some(&self.gate));
     }
 
     fn note_drops_at(&mut self, socket: u32) {
         let place = socket as usize;
-        let so_far = self.sockets.get(place).and_then(drops);
-        self.count_drops(place, so_far);
-    }
-
-    fn count_drops(&mut self, place: usize, so_far: Option<u32>) {
         self.counts.calls += 1;
-        if let (Some(before), Some(so_far)) = (self.dropped.get_mut(place), so_far) {
-            let more = so_far.wrapping_sub(core::mem::replace(before, so_far));
-            self.counts.kernel_drops += u64::from(more);
-        }
+        self.counts.kernel_drops += self.drops.ask(place, self.sockets.get(place));
     }
 
     /// Steers it again; where that fails it is read by itself until it does not.
@@ -304,9 +301,9 @@ impl Steered {
         steered
     }
 
-    /// Reads a port's own socket, at most as much as it can hold. Says how much came.
-    fn read_own(&mut self, socket: u32, to: &mut impl Receive) -> u32 {
-        for read in 0..MOST_APART {
+    /// Reads a port's own socket, `most` datagrams of it. Says how many came.
+    fn read_own(&mut self, socket: u32, most: u32, to: &mut impl Receive) -> u32 {
+        for read in 0..most {
             self.counts.calls += 1;
             let own = &self.sockets[socket as usize];
             let Ok((len, from)) = own.recv_from(&mut self.apart[..]) else { return read };
@@ -324,7 +321,7 @@ impl Steered {
                 self.counts.send_errors += u64::from(from.send_to(bytes, forward.to).is_err());
             }
         }
-        MOST_APART
+        most
     }
 
     /// Sleeps until a datagram or a wake-up comes.
@@ -354,24 +351,6 @@ impl Drop for Steered {
             let _ = self.steering.release(port.at);
         }
     }
-}
-
-/// Datagrams that the kernel has dropped at a socket; the count wraps.
-fn drops(socket: &UdpSocket) -> Option<u32> {
-    let mut figures = [0u32; MEMINFO_DROPS + 1];
-    let mut bytes = size_of_val(&figures) as libc::socklen_t;
-    // SAFETY: the kernel writes at most `bytes` to the list, and how much to `bytes`; both live until
-    // the call returns.
-    let got = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            SO_MEMINFO,
-            figures.as_mut_ptr().cast(),
-            &raw mut bytes,
-        )
-    };
-    (got == 0 && bytes as usize == size_of_val(&figures)).then_some(figures[MEMINFO_DROPS])
 }
 
 /// Sets a kernel buffer's size, beyond what programs without the right may have.

@@ -28,6 +28,7 @@ use io_uring::squeue::Flags;
 use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
+use super::drops::Drops;
 use super::{Backend, Counts, DATAGRAM_BYTES, Forward, Hint, Receive, Wait, Wake};
 use crate::engine::address::{self, ADDRESS_LEN, RawAddress};
 use pool::{GROUP, Pool};
@@ -72,6 +73,7 @@ pub struct Uring {
     sockets: Arc<[UdpSocket]>,
     wake: Wake,
     counts: Counts,
+    drops: Drops,
 }
 
 impl Backend for Uring {
@@ -102,6 +104,7 @@ impl Backend for Uring {
             copies: vec![0; COPIES].into(),
             copied: 0,
             harvested: Vec::with_capacity(COMPLETIONS as usize),
+            drops: Drops::new(sockets.len()),
             sockets,
             wake,
             counts: Counts::default(),
@@ -120,6 +123,7 @@ impl Backend for Uring {
             Wait::Event(span) => (span, 1),
         };
         let span = Timespec::from(span);
+        self.counts.kernel_drops += self.drops.look(&self.sockets);
         self.enter(wanted, Some(&span));
     }
 
