@@ -64,6 +64,12 @@ impl Sdes {
             Protection::Preferred => agreed && self.keys.is_none(),
             Protection::Required => false,
         };
+        if plain {
+            self.ours.clear();
+        } else if let (true, Some(keys)) = (agreed, &self.keys) {
+            // Of several lines the one that was agreed on; none, where the key is to change.
+            self.ours.retain(|line| line.key == keys.send);
+        }
         if !plain && self.ours.is_empty() {
             let lines = OFFERED.iter().zip(1..);
             self.ours =
@@ -147,15 +153,10 @@ impl Sdes {
         }
     }
 
-    /// The exchange that was [`accepted`](Self::accepted) holds.
+    /// The exchange that was [`accepted`](Self::accepted) holds. Our lines stay as they were offered until
+    /// the next offer: another fork may answer the same one (RFC 3261 §13.2.2.4), and with another line.
     pub(super) fn settle(&mut self, agreed: Option<(Crypto, Crypto)>) {
-        match agreed {
-            None => self.forget(),
-            Some((ours, theirs)) => {
-                self.keys = Some(Keys { send: ours.key.clone(), receive: theirs.key });
-                self.ours = vec![ours];
-            }
-        }
+        self.keys = agreed.map(|(ours, theirs)| Keys { send: ours.key, receive: theirs.key });
     }
 
     fn forget(&mut self) {

@@ -16,9 +16,15 @@ fn audio(rest: &str) -> Sdp {
     Sdp::parse(text.as_bytes()).unwrap()
 }
 fn crypto(tag: u32, suite: Suite, key: &str) -> String {
-    // The other suites' keys are shorter.
-    let len = (suite.key_len() + suite.salt_len()).div_ceil(3) * 4;
-    format!("a=crypto:{tag} {} inline:{}", suite.name(), &key[..len])
+    // The other suites' keys are shorter, and one's is no multiple of three bytes.
+    let bytes = suite.key_len() + suite.salt_len();
+    let (whole, rest) = (bytes / 3 * 4, bytes % 3);
+    let key = match rest {
+        0 => key[..whole].to_owned(),
+        1 => format!("{}g==", &key[..whole + 1]),
+        _ => format!("{}g=", &key[..whole + 2]),
+    };
+    format!("a=crypto:{tag} {} inline:{key}", suite.name())
 }
 fn lines(sdp: &Sdp) -> Vec<Crypto> {
     sdp.media[0].crypto().map(Result::unwrap).collect()
@@ -134,6 +140,30 @@ fn an_answer_agrees_on_one_of_our_lines() {
         let refused = answered(policy, &rest).unwrap_err();
         assert!(matches!(refused, NoCommon::NoKey { .. }), "{rest}: {refused}");
     }
+}
+
+#[test]
+fn each_fork_answers_with_a_line_of_its_own() {
+    const GCM: Suite = Suite::AeadAes128Gcm;
+    let fork = |suite: Option<Suite>, key: &str| {
+        let line = suite.map_or_else(String::new, |suite| crypto(1, suite, key));
+        audio(&format!("RTP/AVP 8\n{line}"))
+    };
+    let mut local = local(Protection::Preferred);
+    let ours = lines(&offer(&mut local));
+    for (suite, key) in [(Some(GCM), KEY), (Some(CM), OTHER), (None, ""), (Some(GCM), OTHER)] {
+        let params = accept_answer(&mut local, &fork(suite, key)).unwrap();
+        let line = suite.and_then(|suite| ours.iter().find(|line| line.key.suite() == suite));
+        assert_eq!(
+            params.srtp.map(|keys| keys.send),
+            line.map(|line| line.key.clone()),
+            "{suite:?}"
+        );
+    }
+    // What is offered next is what the last of them agreed on.
+    assert_eq!(lines(&offer(&mut local)), ours[..1]);
+    assert!(accept_answer(&mut local, &fork(None, "")).unwrap().srtp.is_none());
+    assert!(lines(&offer(&mut local)).is_empty());
 }
 
 #[test]
