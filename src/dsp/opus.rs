@@ -32,7 +32,9 @@ use super::rate::Rate;
 
 /// Longest packet that a stream may hold, milliseconds (RFC 6716 §3.4).
 pub const LONGEST_MS: u32 = 120;
-/// The packet times that an encoder makes, milliseconds.
+/// The packet times that an encoder makes, milliseconds. A peer that asks for 30 or 50 gets 20 or 40
+/// (RFC 8866 §6.4: a wish): they take several frames, all of one configuration (RFC 6716 §3.2), and libopus
+/// chooses that anew for each. Received are packets of any frames.
 pub const PTIMES_MS: [u32; 4] = [10, 20, 40, 60];
 /// Lowest bit rate of the codec, bit/s; below it there is no speech.
 pub const LEAST_BIT_RATE: u32 = 6_000;

@@ -503,6 +503,8 @@ pub enum Event {
         leg: LegId,
         /// The source held.
         from: Option<SocketAddr>,
+        /// The codec in use: another than was agreed on first, when the peer has changed to it.
+        codec: Option<Codec>,
         /// Its figures so far.
         stats: LegStats,
     },
@@ -579,8 +581,11 @@ pub struct LegStats {
     pub bytes_received: u64,
     /// Packets sent to the peer.
     pub packets_sent: u64,
-    /// Their payload bytes.
+    /// Their payload bytes, and those of the ones that were not sent.
     pub bytes_sent: u64,
+    /// Not sent, since SRTP could not protect them (something else went out under their number, or the key
+    /// is used up).
+    pub packets_unsealed: u64,
     /// Expected but never seen (RFC 3550 §A.3).
     pub packets_lost: u64,
     /// Came after the jitter buffer had played their time.

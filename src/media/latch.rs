@@ -23,13 +23,16 @@
 //!   Named     who is nearer to what SDP names (that address,     –
 //!             else that host) than the holder
 //!   Restart   another SSRC from the holder's address             be silent for RESTART_SILENCE
+//!   Sequel    the same, and its key shows that it is ours, or    –  (one packet is proof)
+//!             sequence and timestamp go on: only the SSRC is new
 //!   (none)    everybody else                                     → foreign: counted, never heard
 //! ```
 //!
 //! A source that was sending to the port before the leg had it cannot be ours, however early it comes:
 //! it is *barred*. A restart has to wait because the address proves little: it may be the mapping that the firewall
 //! just took from our peer and gave to another call. If our peer shows up again elsewhere, its claim
-//! (Move or Return) outranks the restart.
+//! (Move or Return) outranks the restart. Where nothing but the SSRC changes there is no such doubt: that another
+//! call's numbers go on from ours happens once in 10⁹.
 //!
 //! Not here: loss, order and duplicates inside the stream that is ours ([`rtp_rx`](super::rtp_rx)),
 //! and authentication: an attacker who sees the packets and forges addresses passes. SRTP is for that:
@@ -80,6 +83,8 @@ pub struct Mark {
     pub known: bool,
     /// Ticks a millisecond of the timestamps.
     pub ticks_per_ms: u32,
+    /// Whether the leg's key made it (SRTP).
+    pub authentic: bool,
 }
 
 /// What is to be done with a packet.
@@ -216,6 +221,11 @@ impl Latch {
     pub fn note_foreign(&mut self, from: SocketAddr) {
         self.foreign += 1;
         self.stranger = Some(from);
+    }
+
+    /// Whether `from` is the host that SDP names, while no source is held.
+    pub fn expects(&self, from: SocketAddr) -> bool {
+        matches!(self.state, State::Learning { named, .. } if nearness(named, from) > Nearness::Elsewhere)
     }
 
     /// Where to send: the source held, before that the address that SDP names.

@@ -293,6 +293,7 @@ impl Leg {
         SrtpFigures {
             forged: self.past_srtp.forged + now.forged,
             replayed: self.past_srtp.replayed + now.replayed,
+            unsealed: self.past_srtp.unsealed + now.unsealed,
         }
     }
 
@@ -541,7 +542,8 @@ impl Leg {
         LegStats {
             packets_received: rx.packets,
             bytes_received: rx.bytes,
-            packets_sent: sent.0,
+            packets_sent: sent.0.saturating_sub(srtp.unsealed),
+            packets_unsealed: srtp.unsealed,
             bytes_sent: sent.1,
             packets_lost: rx.lost,
             packets_late: heard.late,

@@ -155,6 +155,12 @@ impl Rtcp {
         len + writer.finish()
     }
 
+    /// Whether reports that come `from` there are the peer's own.
+    pub fn is_peer(&self, from: SocketAddr, latch: &Latch) -> bool {
+        let known = latch.held().is_some_and(|held| held.addr.ip() == from.ip());
+        known || self.named == Some(from)
+    }
+
     /// Takes what came to the leg's RTCP port. Only a host from which RTP is taken, or the address
     /// that SDP names, is believed; whether it was.
     pub fn receive(
@@ -166,8 +172,7 @@ impl Rtcp {
         bytes: &[u8],
     ) -> Result<bool, Malformed> {
         let held = latch.held();
-        let known = held.is_some_and(|held| held.addr.ip() == from.ip());
-        if !known && self.named != Some(from) {
+        if !self.is_peer(from, latch) {
             return Ok(false);
         }
         let compound = Compound::parse(bytes)?;
@@ -279,8 +284,14 @@ mod tests {
     fn end(ssrc: u32, peer: &str, peer_ssrc: u32) -> End {
         let (mut rng, mut latch) = (Rng::from_seed(u64::from(ssrc)), Latch::default());
         latch.negotiated(peer.parse().ok());
-        let mark =
-            Mark { ssrc: peer_ssrc, sequence: 1, timestamp: 0, known: true, ticks_per_ms: 8 };
+        let mark = Mark {
+            ssrc: peer_ssrc,
+            sequence: 1,
+            timestamp: 0,
+            known: true,
+            ticks_per_ms: 8,
+            authentic: false,
+        };
         latch.check(at(0), peer.parse().unwrap(), mark);
         let rtcp = Rtcp::new(at(0), &mut rng);
         End { rtcp, rx: RtpRx::default(), tx: RtpTx::new(at(0), ssrc, 0, 0), latch, rng }

@@ -111,6 +111,8 @@ pub struct Leg {
     pub answered: Option<Time>,
     /// When its stream's figures were last told, its source, and they.
     pub figures: Option<Box<(Time, Option<SocketAddr>, LegStats)>>,
+    /// The codec in use, by its figures: it may have changed in mid-stream.
+    pub spoken: Option<Codec>,
     /// What was said of its silences.
     pub unheard: Unheard,
     /// Why we end it: the cause, the status that we gave it, and on whose account.
@@ -162,10 +164,16 @@ impl Leg {
             ringing: None,
             answered: None,
             figures: None,
+            spoken: None,
             unheard: Unheard::default(),
             ours: None,
             ending: None,
         }
+    }
+
+    /// The codec in use.
+    pub fn codec(&self) -> Option<Codec> {
+        self.spoken.or(self.params.as_ref().map(|params| params.codec))
     }
 
     /// The port of an INVITE that came in is there: its offer is answered, or ours is made.

@@ -44,9 +44,10 @@ impl Switch {
             Event::RtpLost { leg, silent_ms, one_way, unagreed } => {
                 self.rtp_lost(now, leg, Silence { ms: silent_ms, one_way, unagreed })
             }
-            Event::Figures { leg, from, stats } => {
+            Event::Figures { leg, from, codec, stats } => {
                 if let Some(leg) = self.legs.get_mut(&leg) {
                     leg.figures = Some(Box::new((now.at, from, stats)));
+                    leg.spoken = codec;
                 }
             }
             Event::SourceMoved { leg, from, to } => {
@@ -134,8 +135,9 @@ impl Switch {
 
     /// The stream that was negotiated for a leg holds from now on.
     pub(super) fn set_media(&mut self, leg_id: LegId) {
-        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let Some(mut params) = leg.params.clone() else { return };
+        leg.spoken = None; // told with its next figures
         // Keys go to it in one form only: with two of them each would count twice.
         if leg.dtmf != Dtmf::Rfc4733 {
             params.others.iter_mut().flatten().for_each(|other| other.dtmf_send_pt = None);

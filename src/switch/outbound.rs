@@ -205,7 +205,7 @@ impl Switch {
     /// The codec of the party for whom the leg's call was dialled.
     fn peer_codec(&self, leg_id: LegId) -> Option<Codec> {
         let call = self.calls.get(&self.legs.get(&leg_id)?.call)?;
-        Some(self.legs.get(&call.subject())?.params.as_ref()?.codec)
+        self.legs.get(&call.subject())?.codec()
     }
 }
 

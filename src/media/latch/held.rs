@@ -15,6 +15,9 @@ const SEQUENCE_SLACK: u64 = 50;
 /// Milliseconds by which a timestamp may be off: 10 s, since a telephone-event packet carries the
 /// time at which its key went down.
 const TIMESTAMP_SLACK_MS: i64 = 10_000;
+/// The same where nothing else proves that a stream goes on: a few lost packets, and a second.
+const SEQUEL_PACKETS: i16 = 10;
+const SEQUEL_SLACK_MS: i64 = 1_000;
 
 /// The state of nearly all packets, laid out so that one cache line decides.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -146,6 +149,12 @@ impl Held {
         let Some(claim) = self.claim_of(now, source, mark).filter(|_| mark.known) else {
             return Verdict::Foreign;
         };
+        if claim == Claim::Restart && self.is_sequel(now, source, mark) {
+            // What of it was not taken before, while its numbers did not fit.
+            let before = self.candidate.filter(|c| c.source == source);
+            *spent += before.map_or(0, |c| u64::from(c.packets));
+            return self.hand_over(now, source, claim, mark);
+        }
         let packets = stand(&mut self.candidate, now, source, claim, mark);
         let silence = match claim {
             Claim::Move => MOVE_SILENCE,
@@ -156,6 +165,17 @@ impl Held {
             return if packets == 0 { Verdict::Foreign } else { Verdict::Unproven };
         }
         *spent += u64::from(packets) - 1;
+        self.hand_over(now, source, claim, mark)
+    }
+
+    /// Another SSRC of the same sender, beyond doubt. Stragglers of the stream that it follows on are not.
+    fn is_sequel(&self, now: Time, source: Source, mark: Mark) -> bool {
+        let was_left = self.left.is_some_and(|(left, _)| left == source);
+        !was_left && (mark.authentic || self.at.is_followed_by(now, mark))
+    }
+
+    /// `source` is held from now on.
+    fn hand_over(&mut self, now: Time, source: Source, claim: Claim, mark: Mark) -> Verdict {
         let old = self.source;
         if source.addr != old.addr {
             let (before, after) =
@@ -204,6 +224,15 @@ impl Position {
             self.sequence = mark.sequence;
             self.timestamp = mark.timestamp;
         }
+    }
+
+    /// Whether `mark` is the next that a sender of this stream would send, whatever its SSRC.
+    fn is_followed_by(&self, now: Time, mark: Mark) -> bool {
+        let ahead = diff16(mark.sequence, self.sequence);
+        let passed = i64::from(diff32(mark.timestamp, self.timestamp));
+        let silent_ms = now.since(self.heard).as_millis().min(1 << 32) as i64;
+        let most = (silent_ms + SEQUEL_SLACK_MS) * i64::from(mark.ticks_per_ms);
+        (1..=SEQUEL_PACKETS).contains(&ahead) && (0..=most).contains(&passed)
     }
 
     /// Whether `mark` can be this stream's next words after the time that has passed. Timestamps of a

@@ -1,6 +1,7 @@
 //! Streams of one's own and of strangers, in virtual time.
 
 use super::*;
+use crate::base::seq::diff16;
 use proptest::prelude::*;
 
 const NAMED: &str = "192.0.2.1:4000";
@@ -19,13 +20,15 @@ struct Stream {
 }
 
 impl Stream {
+    /// Its numbers begin near their wrap, each SSRC's elsewhere.
     fn new(from: &str, ssrc: u32) -> Stream {
         let mark = Mark {
             ssrc,
-            sequence: 65_530,
-            timestamp: u32::MAX - 500,
+            sequence: 65_430u16.wrapping_add(100 * ssrc as u16),
+            timestamp: (u32::MAX - 500).wrapping_add((ssrc - 1) << 28),
             known: true,
             ticks_per_ms: 8,
+            authentic: false,
         };
         Stream { from: addr(from), mark }
     }
@@ -260,6 +263,45 @@ fn a_restart_is_taken_once_the_old_stream_is_silent() {
 }
 
 #[test]
+fn who_changes_only_its_ssrc_goes_on_at_once() {
+    let mut ours = Stream::new(NAMED, 1);
+    let mut latch = holding(&mut ours);
+    for (ssrc, ms) in (2..10).zip((20..).step_by(40)) {
+        let late = ours.clone();
+        ours.mark.ssrc = ssrc;
+        assert_eq!(ours.send(&mut latch, ms), Verdict::Restarted);
+        assert_eq!(ours.send(&mut latch, ms + 20), Verdict::Ours);
+        // What was still under way of the stream before turns nothing back.
+        let straggler = latch.check(Time::from_millis(ms + 21), late.from, late.mark);
+        assert!(!straggler.is_ours(), "{straggler:?}");
+        assert_eq!(latch.held().map(|held| held.ssrc), Some(ssrc));
+    }
+    // The same numbers from elsewhere prove nothing.
+    let mut elsewhere = ours.at(OTHER);
+    elsewhere.mark.ssrc = 99;
+    assert_eq!(elsewhere.send(&mut latch, 400), Verdict::Foreign);
+    // Nor does a step that is too wide.
+    let mut wide = ours.clone();
+    wide.mark.ssrc = 98;
+    wide.mark.sequence = wide.mark.sequence.wrapping_add(20);
+    assert_eq!(wide.send(&mut latch, 2_000), Verdict::Unproven);
+}
+
+#[test]
+fn whom_its_key_shows_to_be_ours_starts_anew_at_once() {
+    let mut ours = Stream::new(NAMED, 1);
+    let mut latch = holding(&mut ours);
+    let mut again = Stream::new(NAMED, 5);
+    let before = ours.clone();
+    again.mark.authentic = true;
+    assert_eq!(again.send(&mut latch, 20), Verdict::Restarted);
+    let mut straggler = Mark { authentic: true, ..before.mark };
+    straggler.sequence = straggler.sequence.wrapping_sub(3);
+    assert!(!latch.check(Time::from_millis(21), before.from, straggler).is_ours());
+    assert_eq!(again.send(&mut latch, 40), Verdict::Ours);
+}
+
+#[test]
 fn a_new_address_in_sdp_opens_the_learning_anew() {
     let mut ours = Stream::new(NAMED, 1);
     let mut latch = holding(&mut ours);
@@ -305,9 +347,18 @@ impl Log {
     }
     /// Whether what the header's table asks for is fulfilled.
     fn justifies(&self, old: Source, verdict: Verdict) -> bool {
-        let (now, new, _) = *self.packets.last().unwrap();
+        let (now, new, mark) = *self.packets.last().unwrap();
         let silent = now - self.heard.unwrap();
         let returns = self.holders.iter().any(|h| h.ssrc == new.ssrc);
+        let of_old = self.packets.iter().filter(|p| p.1 == old && p.2.known);
+        let newest =
+            of_old.map(|p| p.2).max_by_key(|m| m.sequence.wrapping_sub(mark.sequence) as i16);
+        let follows = newest.is_some_and(|m| {
+            (1..=10).contains(&diff16(mark.sequence, m.sequence)) && mark.timestamp >= m.timestamp
+        });
+        if verdict == Verdict::Restarted && follows {
+            return true;
+        }
         self.in_a_row(3)
             && match verdict {
                 Verdict::Restarted => silent >= 100 || returns,
@@ -337,7 +388,9 @@ proptest! {
             let head = &mut heads[from][ssrc as usize];
             head.0 = head.0.wrapping_add(step as u16);
             head.1 = head.1.wrapping_add((i32::from(step) * 160) as u32);
-            let mark = Mark { ssrc, sequence: head.0, timestamp: head.1, known, ticks_per_ms: 8 };
+            let (sequence, timestamp) = *head;
+            let mark =
+                Mark { ssrc, sequence, timestamp, known, ticks_per_ms: 8, authentic: false };
             let source = Source { addr: addrs[from], ssrc };
             log.packets.push((now, source, mark));
             let before = latch.held();
@@ -381,7 +434,8 @@ proptest! {
             if mine {
                 prop_assert_eq!(ours.send(&mut latch, now), Verdict::Ours);
             } else {
-                let mark = Mark { ssrc: 2 | timestamp, sequence, timestamp, known: true, ticks_per_ms: 8 };
+                let (ssrc, known, authentic) = (2 | timestamp, true, false);
+                let mark = Mark { ssrc, sequence, timestamp, known, ticks_per_ms: 8, authentic };
                 let verdict = latch.check(Time::from_millis(now), addr(OTHER), mark);
                 prop_assert_eq!(verdict, Verdict::Foreign);
             }

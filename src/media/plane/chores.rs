@@ -17,8 +17,7 @@ impl Plane {
             if leg.rtcp.is_due(now) {
                 leg.heed_loss();
                 report(leg, now, &mut self.rng, out);
-                let from = leg.latch.held().map(|source| source.addr);
-                figures = Some(Event::Figures { leg: leg.id, from, stats: leg.stats() });
+                figures = Some(figures_of(leg));
             }
             let lost = absence(leg, now, self.config.rtp_lost_after);
             let (id, down, partner) = (leg.id, leg.dtmf.is_down(), leg.partner);
@@ -35,6 +34,13 @@ impl Plane {
             }
         }
     }
+}
+
+/// How a leg's stream stands.
+pub(super) fn figures_of(leg: &Leg) -> Event {
+    let from = leg.latch.held().map(|source| source.addr);
+    let codec = leg.params.as_ref().map(|params| params.codec);
+    Event::Figures { leg: leg.id, from, codec, stats: leg.stats() }
 }
 
 /// Sends the report that is due, if the peer wants any.

@@ -62,13 +62,16 @@ impl Plane {
             let _ = self.source(now, slot, from, Verdict::Foreign);
             return Disposition::Foreign;
         }
+        let expected = leg.latch.held().is_some() || leg.latch.expects(from);
         let fault = match why {
             Unfit::Replayed => Fault::Replayed,
             Unfit::Refused(_) if looks_plain(leg, datagram) => Fault::Plain,
             Unfit::Refused(_) => Fault::Key,
         };
         let id = leg.id;
-        if leg.srtp.as_mut().is_some_and(|srtp| srtp.misses()) {
+        let Some(srtp) = &mut leg.srtp else { return Disposition::Foreign };
+        srtp.refuse(why);
+        if srtp.misses(expected) {
             self.tell(Event::SrtpRefused { leg: id, from, fault });
         }
         Disposition::Foreign
@@ -91,7 +94,8 @@ pub(super) fn opened_rtcp<'d>(
     match &mut leg.srtp {
         None => Some(datagram),
         Some(srtp) => {
-            let len = srtp.receive_rtcp(now, datagram).ok()?;
+            let opened = srtp.receive_rtcp(now, datagram);
+            let len = opened.inspect_err(|why| srtp.refuse(*why)).ok()?;
             Some(&datagram[..len])
         }
     }

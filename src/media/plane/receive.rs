@@ -124,6 +124,7 @@ impl Plane {
             timestamp: packet.timestamp(),
             known: payload != Payload::Unknown,
             ticks_per_ms: leg.narrowed.ticks() * 8,
+            authentic: leg.srtp.is_some(),
         };
         match leg.latch.check(now, from, mark) {
             Verdict::Ours => {}
@@ -350,6 +351,13 @@ impl Plane {
         let Some(leg) = self.legs.get_mut(slot) else {
             return Disposition::Foreign;
         };
+        if !leg.rtcp.is_peer(from, &leg.latch) {
+            // Before its source is known it may be the peer's own.
+            if leg.latch.held().is_some() {
+                leg.latch.note_foreign(from);
+            }
+            return Disposition::Foreign;
+        }
         let Some(datagram) = opened_rtcp(leg, now, datagram) else {
             return Disposition::Foreign;
         };

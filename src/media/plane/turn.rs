@@ -9,15 +9,21 @@
 //!
 //! What it is sent changes as well: a peer may take one codec only at a time, and a relay comes back when
 //! both sides are at one again. Two packets are never worth two sets of coders: who changes again within
-//! [`PACE`] is followed at its end. The two laws of G.711 need none of this
+//! [`PACE`] is followed at its end, and of many who change at once only [`TURNS_A_TICK`] do with each tick:
+//! the others' packets come first. The two laws of G.711 need none of this
 //! ([`receive`](super::receive) brings one into the other).
 
 use super::Plane;
+use super::chores::figures_of;
 use crate::base::{Duration, Time};
 use crate::media::control::StreamParams;
 
 /// Least time between two changes of one leg: making coders costs more than a packet does.
 const PACE: Duration = Duration::from_secs(1);
+/// Legs that change with one tick, each for as long as it takes to make two coders (some 0.2 ms with Opus),
+/// and when the next ones do.
+const TURNS_A_TICK: usize = 4;
+const NEXT_TURNS: Duration = Duration::from_millis(1);
 
 impl Plane {
     /// A packet of another agreed codec came.
@@ -52,8 +58,9 @@ impl Plane {
     /// Changes the codecs of the legs that are to. This makes coders, as a negotiation does.
     #[cold]
     pub(super) fn make_turns(&mut self, now: Time) {
-        self.turn_at = Time::NEVER;
-        while let Some(slot) = self.turning.pop() {
+        for _ in 0..TURNS_A_TICK.min(self.turning.len()) {
+            // Who came first: a flood of turns keeps nobody waiting for ever.
+            let slot = self.turning.remove(0);
             let Some(leg) = self.legs.get_mut(slot) else { continue };
             let wanted = leg.turning.take();
             let Some((wanted, mut params)) = wanted.zip(leg.params.clone()) else {
@@ -64,8 +71,13 @@ impl Plane {
             if params.turn_to(|other| other.recv_pt == wanted) {
                 leg.turned = Some((params.codec, now));
                 let _ = self.set(now, slot, params);
+                if let Some(leg) = self.legs.get(slot) {
+                    let figures = figures_of(leg);
+                    self.tell(figures);
+                }
             }
         }
+        self.turn_at = if self.turning.is_empty() { Time::NEVER } else { now + NEXT_TURNS };
     }
 
     /// Another negotiation leaves a leg with the codec that it changed to, where that is still agreed on.

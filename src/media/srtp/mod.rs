@@ -33,6 +33,9 @@ use crate::wire::srtp::{Claim, MasterKey};
 pub const GRACE: Duration = Duration::from_secs(2);
 /// Packets in a row that are not taken, before that is told.
 const TELL_AFTER: u32 = 10;
+/// The same for those of which nothing says that they are the peer's: 5 s. A stranger may be sending to the
+/// port, and the peer has not begun.
+const TELL_AFTER_UNEXPECTED: u32 = 250;
 
 /// The keys of a leg, as they were agreed on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -61,6 +64,8 @@ pub struct Figures {
     pub forged: u64,
     /// Taken before, or too old to know.
     pub replayed: u64,
+    /// Of ours, that could not be protected and were not sent.
+    pub unsealed: u64,
 }
 
 /// One leg's SRTP. Serialises as plain state: keys, rollover counters, what was taken.
@@ -71,8 +76,10 @@ pub struct Srtp {
     /// The key before, and until when its packets are taken.
     before: Option<(Receiver, Time)>,
     figures: Figures,
-    /// Packets of nobody else's that were not taken since the last that was.
+    /// Packets of nobody else's that were not taken since the last that was, and such of which nothing says
+    /// whose they are.
     missed: u32,
+    unexpected: u32,
     /// That is told once for each key.
     told: bool,
 }
@@ -86,6 +93,7 @@ impl Srtp {
             before: None,
             figures: Figures::default(),
             missed: 0,
+            unexpected: 0,
             told: false,
         }
     }
@@ -97,7 +105,7 @@ impl Srtp {
             let next = back.map_or_else(|| Receiver::new(keys.receive), |(before, _)| before);
             let before = core::mem::replace(&mut self.receiver, next);
             self.before = Some((before, now + GRACE));
-            (self.missed, self.told) = (0, false);
+            (self.missed, self.unexpected, self.told) = (0, 0, false);
         }
         if *self.sender.key() == keys.send {
             return false;
@@ -160,18 +168,26 @@ impl Srtp {
     }
 
     fn note(&mut self, taken: &Result<usize, Unfit>) {
-        match taken {
-            Ok(_) => self.missed = 0,
-            Err(Unfit::Refused(_)) => self.figures.forged += 1,
-            Err(Unfit::Replayed) => self.figures.replayed += 1,
+        if taken.is_ok() {
+            (self.missed, self.unexpected) = (0, 0);
         }
     }
 
-    /// A packet that may be the peer's was not taken. Whether it is time to tell that none can be:
-    /// once for each key.
-    pub fn misses(&mut self) -> bool {
-        self.missed = self.missed.saturating_add(1);
-        let now = self.missed >= TELL_AFTER && !self.told;
+    /// Counts a packet that was not taken and is no known stranger's.
+    pub fn refuse(&mut self, why: Unfit) {
+        match why {
+            Unfit::Refused(_) => self.figures.forged += 1,
+            Unfit::Replayed => self.figures.replayed += 1,
+        }
+    }
+
+    /// An RTP packet that may be the peer's was not taken; `expected`: it came from where the peer is.
+    /// Whether it is time to tell that none can be: once for each key.
+    pub fn misses(&mut self, expected: bool) -> bool {
+        let count = if expected { &mut self.missed } else { &mut self.unexpected };
+        *count = count.saturating_add(1);
+        let many = self.missed >= TELL_AFTER || self.unexpected >= TELL_AFTER_UNEXPECTED;
+        let now = many && !self.told;
         self.told |= now;
         now
     }
@@ -180,7 +196,9 @@ impl Srtp {
     /// sent ([`Sender::rtp`]).
     #[inline]
     pub fn send(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
-        self.sender.rtp(buf, len)
+        let sealed = self.sender.rtp(buf, len);
+        self.figures.unsealed += u64::from(sealed.is_none());
+        sealed
     }
 
     /// The same for RTCP packets.

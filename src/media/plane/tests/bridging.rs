@@ -323,6 +323,30 @@ fn the_other_law_is_heard_relayed_and_recorded_in_the_legs_codec() {
 /// A peer that says nothing in pauses but its noise (RFC 3389): it goes on to a partner that takes it;
 /// another's stream has no hole where it was.
 #[test]
+fn many_changes_at_once_are_made_by_and_by_and_each_is_told() {
+    let mut world = world();
+    let mut phones: Vec<Phone> = (1..=7).map(|n| world.phone(n, Codec::Pcma)).collect();
+    for phone in &mut phones {
+        world.set(phone, |p| p.others[0] = Some(other(Codec::G722)));
+        phone.say(&mut world, &[0; 160]);
+        let packet = phone.packet(pt(Codec::G722), false, &[0; 160]);
+        world.datagram(phone.port, phone.addr, &packet);
+    }
+    world.take_events();
+    let mut ticks = Vec::new();
+    while ticks.iter().sum::<usize>() < phones.len() {
+        let now = world.plane.next_tick().max(world.now);
+        assert!(now.since(world.now) <= Duration::from_millis(1), "at once: {ticks:?}");
+        world.now = now;
+        world.plane.tick(now, &mut world.out);
+        let told = core::iter::from_fn(|| world.plane.poll_event());
+        let turned = |e: &Event| matches!(e, Event::Figures { codec: Some(Codec::G722), .. });
+        ticks.push(told.filter(turned).count());
+    }
+    assert!(ticks.iter().all(|turns| *turns <= 4), "{ticks:?}");
+}
+
+#[test]
 fn comfort_noise_is_relayed_to_who_takes_it_and_leaves_no_hole_to_others() {
     for takes in [true, false] {
         let mut world = world();

@@ -175,7 +175,9 @@ fn what_is_not_heard_is_counted_by_its_kind_and_told_while_the_call_is_up() {
     world.plane.receive(world.now, a.port, Kind::Rtcp, from, bytes, 4, &mut world.out);
     world.pass(8_000);
     let told = world.events.drain(..).rev().find_map(|e| match e {
-        Event::Figures { leg, from, stats } if leg == a.leg => Some((from, stats)),
+        Event::Figures { leg, from, codec: Some(Codec::Pcma), stats } if leg == a.leg => {
+            Some((from, stats))
+        }
         _ => None,
     });
     let (from, stats) = told.expect("a report is due");

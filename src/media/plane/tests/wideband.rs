@@ -117,6 +117,56 @@ fn every_packet_time_is_made_and_taken() {
     }
 }
 
+/// One packet of several frames of 10 ms each (RFC 6716 §3.2.5, code 3).
+fn of_frames(packets: &[Vec<u8>]) -> Vec<u8> {
+    let toc = packets[0][0];
+    assert!(packets.iter().all(|packet| packet[0] == toc && toc & 3 == 0), "one configuration");
+    let frames: Vec<&[u8]> = packets.iter().map(|packet| &packet[1..]).collect();
+    let (_, before) = frames.split_last().unwrap();
+    let mut packet = vec![toc | 3, 0x80 | packets.len() as u8];
+    packet.extend(before.iter().map(|frame| u8::try_from(frame.len()).unwrap()));
+    packet.extend(frames.concat());
+    packet
+}
+
+/// Packets of 30 and 50 ms, which no single frame has, and of 80 to 120 ms.
+#[test]
+fn opus_packets_of_several_frames_are_heard_and_recorded() {
+    for frames in [3, 5, 8, 12] {
+        let mut world = world();
+        let (mut a, b) = (phone(&mut world, 1, Codec::Opus), phone(&mut world, 2, Codec::Pcma));
+        world.set(&a, |p| p.event_clock_hz = 48_000);
+        world.bridge(&a, &b);
+        world.record(1, &a, Some(&b));
+        let mut encoder = Encoder::new(Codec::Opus, Settings::new).unwrap();
+        let mut tone = Tone::new(450);
+        let pcm: Vec<i16> = (0..120).flat_map(|_| tone.next()).collect();
+        let frame = |pcm: &[i16]| {
+            let mut payload = vec![0; 1_000];
+            let bytes = encoder.encode(pcm, &mut payload).unwrap();
+            payload.truncate(bytes);
+            payload
+        };
+        let coded: Vec<Vec<u8>> = pcm.chunks(80).map(frame).collect();
+        for part in coded.chunks_exact(frames) {
+            let packet = a.packet(pt(Codec::Opus), false, &of_frames(part));
+            world.datagram(a.port, a.addr, &packet);
+            a.timestamp = a.timestamp.wrapping_add(480 * frames as u32);
+            world.pass(10 * frames as u64);
+        }
+        let heard = samples(&world.heard_by(&b), Codec::Pcma);
+        let late = &heard[heard.len() - 8_000..];
+        assert!((-11.0..-9.0).contains(&level(late, 450)), "{frames}: {}", level(late, 450));
+        let [left, _] = world.recorded(1);
+        let mut pcm = vec![0; left.len()];
+        decode(Codec::Pcma, &left, &mut pcm);
+        let recorded = level(&pcm[8_000..16_000], 450);
+        assert!((-11.0..-9.0).contains(&recorded), "{frames}: {recorded}");
+        let stats = world.close(&a);
+        assert_eq!((stats.packets_malformed, stats.packets_lost), (0, 0));
+    }
+}
+
 /// Keys as `rx` is told of them, each with the length it had in the end, ms.
 fn keys(sent: &[Sent], codec: Codec) -> Vec<(char, u32)> {
     let mut rx = DtmfRx::default();
