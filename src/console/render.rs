@@ -54,9 +54,12 @@ pub fn span(ms: u64) -> String {
 
 fn status(s: &Status) -> String {
     let refusing = s.refusing.as_deref().unwrap_or("no");
+    let none_begins = s.not_recording.as_ref();
+    let none_begins = none_begins.map_or_else(String::new, |why| format!("; none begins: {why}"));
     format!(
         "node           {}\nup             {}\ncalls          {} now, {} in all, {} refused\nlegs           {}\n\
-         registered     {} devices\ntransactions   {}\nrefusing calls {refusing}\n",
+         registered     {} devices\ntransactions   {}\nrecordings     {} not yet whole{none_begins}\n\
+         refusing calls {refusing}\n",
         s.node,
         span(s.uptime_s * 1000),
         s.calls,
@@ -64,7 +67,8 @@ fn status(s: &Status) -> String {
         s.calls_refused,
         s.legs,
         s.registered,
-        s.transactions
+        s.transactions,
+        s.recordings
     )
 }
 

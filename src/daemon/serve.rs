@@ -401,8 +401,8 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
 /// The engine's word for the switch: neither floor knows the other.
 pub(super) fn disk_event(event: engine::DiskEvent) -> DiskEvent {
     match event {
-        engine::DiskEvent::Closed { recording, samples, lost } => {
-            DiskEvent::Closed { recording, samples, lost }
+        engine::DiskEvent::Closed { recording, samples, fault, .. } => {
+            DiskEvent::Closed { recording, samples, fault }
         }
         engine::DiskEvent::NotOpened { recording, why } => DiskEvent::NotOpened { recording, why },
         engine::DiskEvent::Failed { recording, why } => DiskEvent::Failed { recording, why },

@@ -115,7 +115,7 @@ impl Rig {
 
     fn recording(&self) -> (RecordingId, u64, u64) {
         match self.disk.recv_timeout(PATIENCE).expect("the file is closed") {
-            DiskEvent::Closed { recording, samples, lost } => (recording, samples, lost),
+            DiskEvent::Closed { recording, samples, lost, .. } => (recording, samples, lost),
             failed => panic!("{failed:?}"),
         }
     }

@@ -413,7 +413,7 @@ impl World {
         let Some(recorded) = self.running.remove(&recording) else { return };
         let samples = recorded.samples.unwrap_or(0);
         self.recordings.insert(recorded.path.clone(), recorded);
-        self.input(Input::Disk(DiskEvent::Closed { recording, samples, lost: 0 }));
+        self.input(Input::Disk(DiskEvent::Closed { recording, samples, fault: None }));
     }
 
     fn resolved(&self, command: Command<String>) -> Command<Arc<Clip>> {

@@ -119,6 +119,8 @@ pub struct Status {
     pub transactions: usize,
     /// Why new calls are refused now, if they are.
     pub refusing: Option<String>,
+    /// Why no recording begins now, if none does.
+    pub not_recording: Option<String>,
 }
 
 /// One call in a list.

@@ -58,6 +58,10 @@ impl Switch {
             registered: self.registrar.counts().1,
             transactions: counts.server_txns + counts.client_txns,
             refusing,
+            not_recording: match self.config.record.enabled {
+                true => self.disk_full.clone(),
+                false => Some("[record] enabled is off".to_owned()),
+            },
         }
     }
 
@@ -117,7 +121,7 @@ impl Switch {
                     leg.flow.remote
                 ),
                 rtp: leg.rtp.map(|at| at.to_string()),
-                codec: leg.params.as_ref().map(|p| p.codec.name().to_owned()),
+                codec: leg.codec().map(|codec| codec.name().to_owned()),
                 stream: leg.figures.as_deref().map(|(at, from, stats)| StreamRow {
                     ago_s: now.at.since(*at).as_secs(),
                     from: from.map(|from| from.to_string()),

@@ -136,8 +136,9 @@ pub enum DiskEvent {
         recording: RecordingId,
         /// Samples of one channel.
         samples: u64,
-        /// Samples that could not be kept (full disk, full queue); silence stands for them.
-        lost: u64,
+        /// What is wrong with it, in words: samples that could not be kept (full disk, full queue), an end
+        /// that is missing, no file at all.
+        fault: Option<String>,
     },
     /// The recording could not even be asked for: it has no file, and nothing more is told of it.
     NotOpened {

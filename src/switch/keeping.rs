@@ -62,7 +62,9 @@ impl Switch {
 
     /// The disk has become full, or has room again.
     pub(super) fn disk_level(&mut self, now: Now, full: bool, used_percent: u8, max_percent: u8) {
-        self.disk_full = full;
+        let level =
+            || format!("the disk is {used_percent} % full, [record] max_disk is {max_percent} %");
+        self.disk_full = full.then(level);
         let detail = format!("{used_percent} % in use, [record] max_disk is {max_percent} %");
         match full {
             true => {
@@ -89,11 +91,12 @@ impl Switch {
     /// Whether a recording of `call` may begin; that it may not stands in the call's record (the
     /// alarm is the disk's, one for all calls).
     pub(super) fn may_record(&mut self, now: Now, call: CallId) -> bool {
-        if self.disk_full {
+        let full = self.disk_full.is_some();
+        if full {
             self.log(Level::Error, format!("call {call} is not recorded: the disk is full"));
             let (name, value) = ("not recorded".to_owned(), "the disk is full".to_owned());
             self.fact(now, FactKind::CallField { call, name, value });
         }
-        !self.disk_full
+        !full
     }
 }

@@ -137,8 +137,8 @@ pub struct Switch {
     count: Counts,
     draining: bool,
     journal_full: bool,
-    /// The disk is above `[record] max_disk`: no recording begins.
-    disk_full: bool,
+    /// The disk is above `[record] max_disk`, and by how much: no recording begins.
+    disk_full: Option<String>,
     admission: Admission,
     started: Now,
 }
@@ -184,7 +184,7 @@ impl Switch {
             count: Counts::default(),
             draining: false,
             journal_full: false,
-            disk_full: false,
+            disk_full: None,
             admission: Admission::new(now.at, config.limits.calls_per_second),
             started: now,
             config,

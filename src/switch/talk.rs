@@ -153,16 +153,10 @@ impl Switch {
     /// The disk tells of a recording.
     pub(super) fn disk(&mut self, now: Now, event: DiskEvent) {
         match event {
-            DiskEvent::Closed { recording, samples, lost } => {
+            DiskEvent::Closed { recording, samples, fault } => {
                 let Some(call) = self.recordings.remove(&recording) else { return };
-                let fault = match lost {
-                    0 => String::new(),
-                    lost => format!("{lost} samples could not be written; silence stands for them"),
-                };
-                self.fact(
-                    now,
-                    FactKind::RecordingEnded { call, recording, samples, ms: samples / 8, fault },
-                );
+                let (ms, fault) = (samples / 8, fault.unwrap_or_default());
+                self.fact(now, FactKind::RecordingEnded { call, recording, samples, ms, fault });
             }
             DiskEvent::NotOpened { recording, why } => {
                 let call = self.recording_failed(now, recording, &why);

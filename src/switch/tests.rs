@@ -348,9 +348,33 @@ fn a_disk_that_hangs_takes_the_place_of_no_call() {
     rig.invite(A, "5@", "2");
     assert_eq!(rig.switch.calls.len(), 1);
     assert_eq!(rig.facts("call_refused").len(), 0);
-    rig.input(Input::Disk(DiskEvent::Closed { recording, samples: 8_000, lost: 0 }));
+    let fault = Some("its last 80 samples are missing".to_owned());
+    rig.input(Input::Disk(DiskEvent::Closed { recording, samples: 8_000, fault: fault.clone() }));
     let ended = rig.facts("recording_ended");
-    assert!(matches!(ended[..], [FactKind::RecordingEnded { ms: 1_000, .. }]), "{ended:?}");
+    let [FactKind::RecordingEnded { ms: 1_000, fault: told, .. }] = &ended[..] else {
+        panic!("{ended:?}");
+    };
+    assert_eq!(Some(told), fault.as_ref());
+}
+
+#[test]
+fn the_status_says_why_nothing_is_recorded() {
+    let mut rig = Rig::new("");
+    let why = |rig: &mut Rig| match rig
+        .switch
+        .console(Now { at: rig.now, wall: Wall(0) }, Request::Status)
+    {
+        Reply::Status(status) => status.not_recording,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(&mut rig), None);
+    let level = |full, used_percent| DiskEvent::Level { full, used_percent, max_percent: 90 };
+    rig.input(Input::Disk(level(true, 93)));
+    assert_eq!(why(&mut rig).as_deref(), Some("the disk is 93 % full, [record] max_disk is 90 %"));
+    rig.invite(A, "5@", "2");
+    assert_eq!(rig.facts("recording_began").len(), 0);
+    rig.input(Input::Disk(level(false, 80)));
+    assert_eq!(why(&mut rig), None);
 }
 
 #[test]

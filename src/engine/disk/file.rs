@@ -42,12 +42,14 @@ pub(super) struct FileState {
     announced: u64,
     /// Up to here pieces have come.
     laid: u64,
-    /// Bytes that stand as silence for what could not be written.
+    /// Bytes of pieces that could not be written.
     lost: u64,
+    /// Those of them for which there is no silence yet.
+    lost_at_end: u64,
     /// What went wrong first, until it is told.
     fault: Option<io::Error>,
-    /// It was told.
-    faulted: bool,
+    /// The same in words.
+    why: Option<String>,
 }
 
 impl FileState {
@@ -60,8 +62,9 @@ impl FileState {
             announced: 0,
             laid: 0,
             lost: 0,
+            lost_at_end: 0,
             fault: None,
-            faulted: false,
+            why: None,
         }
     }
 
@@ -80,6 +83,28 @@ impl FileState {
         (self.lost + dropped) / self.format.frame_bytes() as u64
     }
 
+    /// What is wrong with a file that has ended, in words: holes in which silence stands for what was said,
+    /// an end that is missing. `dropped` bytes and `late` samples did not come as far as this.
+    pub(super) fn wrong_with(&self, dropped: u64, late: u64) -> Option<String> {
+        let frame = self.format.frame_bytes() as u64;
+        let missing = (self.laid - self.whole) / frame;
+        let holes = (self.lost - self.lost_at_end + dropped) / frame + late;
+        let mut wrong = Vec::new();
+        if self.file.is_none() {
+            wrong.push("there is no file".to_owned());
+        } else if missing > 0 {
+            wrong.push(format!("its last {missing} samples are missing"));
+        }
+        if holes > 0 && self.whole > 0 {
+            wrong.push(format!("{holes} samples could not be kept; silence stands for them"));
+        }
+        if wrong.is_empty() {
+            return None;
+        }
+        let why = self.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+        Some(wrong.join("; ") + &why)
+    }
+
     /// The finished file, to be put on the disk; `None`: there was never any.
     pub(super) fn take_file(&mut self) -> Option<Box<dyn StoredFile>> {
         self.file.take()
@@ -87,7 +112,8 @@ impl FileState {
 
     fn note(&mut self, result: io::Result<()>) -> bool {
         let Err(error) = result else { return true };
-        if !core::mem::replace(&mut self.faulted, true) {
+        if self.why.is_none() {
+            self.why = Some(error.to_string());
             self.fault = Some(error);
         }
         false
@@ -107,6 +133,9 @@ impl RecordingFile<'_> {
         let bytes = samples.saturating_mul(self.state.format.frame_bytes() as u64);
         self.state.laid = self.state.laid.max(bytes);
         let filled = self.ensure().and_then(|()| self.fill(self.state.laid, u64::MAX));
+        if self.state.whole == self.state.laid {
+            self.state.lost_at_end = 0;
+        }
         let filled = filled.and_then(|()| self.announce());
         self.state.note(filled);
     }
@@ -156,8 +185,12 @@ impl RecordingFile<'_> {
         let Some(quiet) = at.checked_sub(self.state.laid) else { return };
         self.state.laid = at.saturating_add(bytes.len() as u64);
         let appended = self.append(at, quiet, bytes);
+        if self.state.whole >= at {
+            self.state.lost_at_end = 0;
+        }
         if self.state.whole < self.state.laid {
             self.state.lost += bytes.len() as u64;
+            self.state.lost_at_end += bytes.len() as u64;
         }
         self.state.note(appended);
     }
@@ -205,6 +238,50 @@ mod tests {
         file.end(0);
         assert_eq!(announced(&disk.bytes("a.wav")) as usize, 10 * PIECE);
         assert!(state.take_fault().is_none() && state.lost_samples(0) == 0);
+        assert_eq!(state.wrong_with(0, 0), None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said_as_it_is() {
+        let recorded = |full: &[usize], full_at_end: bool| {
+            let (mut storage, disk) = FakeStorage::new();
+            let mut state = state(RecordFormat::Alaw);
+            let mut file = RecordingFile { state: &mut state, storage: &mut storage };
+            for n in 0..4 {
+                if full.contains(&n) {
+                    disk.fill()
+                } else {
+                    disk.free()
+                }
+                if n == 0 {
+                    file.begin();
+                }
+                file.piece((n * PIECE / 2) as u64, &[1; PIECE]);
+            }
+            if full_at_end {
+                disk.fill()
+            } else {
+                disk.free()
+            }
+            file.end(4 * PIECE as u64 / 2);
+            (state.wrong_with(0, 0), state.wrong_with(2 * 5, 3))
+        };
+        let full = io::Error::from(io::ErrorKind::StorageFull).to_string();
+        let said = |wrong: &str| Some(format!("{wrong} ({full})"));
+        assert_eq!(recorded(&[], false).0, None);
+        let silence = "samples could not be kept; silence stands for them";
+        assert_eq!(recorded(&[], false).1, Some(format!("8 {silence}")));
+        assert_eq!(
+            recorded(&[0], false).0,
+            said(&format!("8192 {silence}")),
+            "begun on a full disk"
+        );
+        assert_eq!(recorded(&[1, 3], false).0, said(&format!("16384 {silence}")));
+        assert_eq!(recorded(&[2, 3], true).0, said("its last 16384 samples are missing"));
+        let both = format!("its last 8192 samples are missing; 8192 {silence}");
+        assert_eq!(recorded(&[1, 3], true).0, said(&both));
+        assert_eq!(recorded(&[0, 1, 2, 3], true).0, said("there is no file"));
+        assert_eq!(recorded(&[0, 1, 2, 3], true).1, said("there is no file"));
     }
 
     #[test]

@@ -68,9 +68,11 @@ pub enum DiskEvent {
         recording: RecordingId,
         /// Samples of one channel.
         samples: u64,
-        /// Samples of one channel that could not be kept (full disk, full ring, too late); silence
-        /// stands for them.
+        /// Samples of one channel that could not be kept (full disk, full ring, too late). Silence
+        /// stands for them, or the file ends before them, as `fault` says.
         lost: u64,
+        /// What is wrong with the file, in words.
+        fault: Option<String>,
     },
     /// The recording could not even be asked for: it has no file, and nothing more is told of it.
     NotOpened {
@@ -176,18 +178,23 @@ impl Drop for Disk {
 struct Ended {
     recording: RecordingId,
     samples: u64,
+    /// Samples of one channel that could not be kept.
     lost: u64,
+    /// What is wrong with the file by now.
+    fault: Option<String>,
     file: Option<Box<dyn StoredFile>>,
 }
 
 impl Ended {
     /// Waits until it is on the disk.
     fn settle(self, tell: &Tell) {
-        let Ended { recording, samples, lost, file } = self;
+        let Ended { recording, samples, lost, mut fault, file } = self;
         if let Some(Err(error)) = file.map(StoredFile::finish) {
-            tell(DiskEvent::Failed { recording, why: error.to_string() });
+            let why = format!("not known to be on the disk: {error}");
+            tell(DiskEvent::Failed { recording, why: why.clone() });
+            fault = Some(fault.map_or_else(|| why.clone(), |before| format!("{before}; {why}")));
         }
-        tell(DiskEvent::Closed { recording, samples, lost });
+        tell(DiskEvent::Closed { recording, samples, lost, fault });
     }
 }
 
@@ -266,8 +273,9 @@ impl Writer {
         RecordingFile { state: &mut state, storage: &mut *self.storage }.end(samples);
         let samples = state.samples();
         tell_fault(&self.tell, recording, &mut state);
+        let fault = state.wrong_with(lost.dropped, lost.late);
         let lost = state.lost_samples(lost.dropped) + lost.late;
-        let ended = Ended { recording, samples, lost, file: state.take_file() };
+        let ended = Ended { recording, samples, lost, fault, file: state.take_file() };
         if let Err(full) = self.closes.try_send(ended) {
             full.into_inner().settle(&self.tell);
         }

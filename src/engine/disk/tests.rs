@@ -127,8 +127,14 @@ fn a_full_disk_is_told_once_and_the_recording_goes_on() {
     speak_long(&mut taps, 10, 5);
     let samples = 15 * PIECE_BYTES as u64 / 2;
     end(&mut taps, ONE, samples, 0);
-    let (told, lost) = closed(&events);
+    let DiskEvent::Closed { samples: told, lost, fault, .. } =
+        events.recv_timeout(PATIENCE).unwrap()
+    else {
+        panic!("it is closed");
+    };
     assert_eq!(told, samples);
+    let silence = format!("{lost} samples could not be kept; silence stands for them");
+    assert!(fault.as_ref().is_some_and(|fault| fault.starts_with(&silence)), "{fault:?}");
     assert!(lost > 0 && lost % (PIECE_BYTES as u64 / 2) == 0, "{lost}");
     let bytes = fake.bytes("a.wav");
     assert_eq!(bytes.len(), HEADER + 15 * PIECE_BYTES);
