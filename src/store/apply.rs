@@ -48,29 +48,11 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
     let wall = fact.wall;
     match &fact.kind {
         Started { .. } => started(),
-        CallBegan { call, caller, dialled, caller_name, context } => {
-            vec![call_began(wall, *call, caller, dialled, caller_name, context)]
+        CallBegan { .. } | RouteTaken { .. } | CallField { .. } | CallEnded { .. } => {
+            of_call(wall, &fact.kind).into_iter().collect()
         }
-        RouteTaken { call, route } => {
-            vec![
-                sqlx::query("UPDATE calls SET route = ? WHERE call = ?")
-                    .bind(route)
-                    .bind(text(*call)),
-            ]
-        }
-        CallField { call, name, value } => vec![call_field(*call, name, value)],
-        CallEnded { call, cause, by, total_ms, talk_ms } => {
-            vec![call_ended(wall, *call, *cause, *by, *total_ms, *talk_ms)]
-        }
-        LegBegan { call, leg, party, role } => vec![leg_began(wall, *call, *leg, party, *role)],
-        LegRinging { call, leg } => {
-            let update = "UPDATE legs SET rang = coalesce(rang, ?) WHERE call = ? AND leg = ?";
-            vec![sqlx::query(update).bind(wall.0).bind(text(*call)).bind(leg.0 as i64)]
-        }
-        LegAnswered { call, leg } => leg_answered(wall, *call, *leg),
-        LegMoved { call, leg, from } => {
-            let update = "UPDATE OR IGNORE legs SET call = ? WHERE call = ? AND leg = ?";
-            vec![sqlx::query(update).bind(text(*call)).bind(text(*from)).bind(leg.0 as i64)]
+        LegBegan { .. } | LegRinging { .. } | LegAnswered { .. } | LegMoved { .. } => {
+            of_leg(wall, &fact.kind)
         }
         LegEnded { .. } => leg_ended(wall, &fact.kind).into_iter().collect(),
         RecordingMended { call, path, samples, ms } => mended(*call, path, *samples, *ms),
@@ -105,6 +87,43 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | RoomLeft { .. }
         | RecordingPaused { .. }
         | Other(_) => Vec::new(),
+    }
+}
+
+/// A call begins, takes its way and ends.
+fn of_call<'q>(wall: Wall, kind: &'q FactKind) -> Option<Statement<'q>> {
+    Some(match kind {
+        FactKind::CallBegan { call, caller, dialled, caller_name, context } => {
+            call_began(wall, *call, caller, dialled, caller_name, context)
+        }
+        FactKind::RouteTaken { call, route } => {
+            let update = "UPDATE calls SET route = ? WHERE call = ?";
+            sqlx::query(update).bind(route).bind(text(*call))
+        }
+        FactKind::CallField { call, name, value } => call_field(*call, name, value),
+        FactKind::CallEnded { call, cause, by, total_ms, talk_ms } => {
+            call_ended(wall, *call, *cause, *by, *total_ms, *talk_ms)
+        }
+        _ => return None,
+    })
+}
+
+/// A leg begins, rings, answers, goes over to another call.
+fn of_leg<'q>(wall: Wall, kind: &'q FactKind) -> Vec<Statement<'q>> {
+    match kind {
+        FactKind::LegBegan { call, leg, party, role } => {
+            vec![leg_began(wall, *call, *leg, party, *role)]
+        }
+        FactKind::LegRinging { call, leg } => {
+            let update = "UPDATE legs SET rang = coalesce(rang, ?) WHERE call = ? AND leg = ?";
+            vec![sqlx::query(update).bind(wall.0).bind(text(*call)).bind(leg.0 as i64)]
+        }
+        FactKind::LegAnswered { call, leg } => leg_answered(wall, *call, *leg),
+        FactKind::LegMoved { call, leg, from } => {
+            let update = "UPDATE OR IGNORE legs SET call = ? WHERE call = ? AND leg = ?";
+            vec![sqlx::query(update).bind(text(*call)).bind(text(*from)).bind(leg.0 as i64)]
+        }
+        _ => Vec::new(),
     }
 }
 
