@@ -188,6 +188,22 @@ impl Appliance {
         self.dir.path().join("data/recordings").join(path)
     }
 
+    /// The record of the call to `dialled`, once it has ended. Its only recording has `left` alone in its left
+    /// channel and `right` alone in its right one, each for a second at a stretch.
+    pub fn recorded(&self, dialled: &str, left: f64, right: f64) -> CallRecord {
+        let record = self.record_of(dialled);
+        let [recording] = &record.recordings[..] else { panic!("{:?}", record.recordings) };
+        let channels = audio::read_wav(&self.recording(&recording.path));
+        assert_eq!(channels.len(), 2);
+        let sides = [("left", left, right), ("right", right, left)];
+        for (samples, (side, own, other)) in channels.iter().zip(sides) {
+            let place = format!("in the {side} channel");
+            audio::assert_heard(samples, own, Duration::from_secs(1), &place);
+            audio::assert_unheard(samples, other, &place);
+        }
+        record
+    }
+
     /// Its memory that is in RAM, bytes.
     pub fn resident_bytes(&self) -> u64 {
         self.running.resident_bytes()

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::appliance::{Appliance, Setup};
-use super::audio::{self, assert_heard, assert_unheard};
 use super::baresip::{Baresip, Phone};
 use super::tones::{ALICE, BOB, CLOSED, MENU};
 
@@ -77,14 +76,7 @@ fn talk(belfry: &Appliance, alice: &mut Baresip, bob: &mut Baresip) {
     let at_bob = bob.hears(ALICE, TALK, 0);
     alice.hang_up();
     bob.expect("CALL_CLOSED");
-    let record = belfry.record_of("1002");
-    let [recording] = &record.recordings[..] else { panic!("{:?}", record.recordings) };
-    let channels = audio::read_wav(&belfry.recording(&recording.path));
-    let [left, right] = &channels[..] else { panic!("{} channels", channels.len()) };
-    assert_heard(left, ALICE, SURE, "in the left channel");
-    assert_heard(right, BOB, SURE, "in the right channel");
-    assert_unheard(left, BOB, "in the left channel");
-    assert_unheard(right, ALICE, "in the right channel");
+    belfry.recorded("1002", ALICE, BOB);
 
     bob.dial("1001");
     alice.hears(BOB, SURE, at_alice);
