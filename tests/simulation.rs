@@ -14,6 +14,7 @@ mod simulation {
     mod keys;
     mod late_offer;
     mod many_calls;
+    mod replaces;
     mod silence;
     mod srtp;
     mod strangers;

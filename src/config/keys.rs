@@ -288,6 +288,9 @@ section! {
         /// Whether its audio is encrypted and authenticated (SRTP). The keys are in the SIP messages
         /// (SDES, RFC 4568), which therefore want TLS.
         srtp: Srtp = "\"off\"", live;
+        /// The groups that it belongs to. Phones of one group may see each other's state (busy lamps,
+        /// presence) and pick up each other's calls; others may not.
+        groups: Option<Vec<Name>> = derived, live;
         /// How many devices may be registered under the number at once.
         max_contacts: u32 = "5" in ["1", "20"], live;
     }

@@ -197,6 +197,13 @@ impl Config {
         self.phones.get(*self.by_number.get(number)?)
     }
 
+    /// Whether two phones have a group in common, or are one.
+    pub fn are_grouped(&self, one: &str, other: &str) -> bool {
+        let groups = |number: &str| self.phone(number)?.groups.as_deref();
+        let (Some(mine), Some(theirs)) = (groups(one), groups(other)) else { return one == other };
+        one == other || mine.iter().any(|group| theirs.contains(group))
+    }
+
     /// The gateway with that name.
     pub fn gateway(&self, name: &str) -> Option<&Gateway> {
         self.gateways.iter().find(|gateway| gateway.name.as_str() == name)

@@ -14,7 +14,7 @@ use crate::media::control::{Codec, StreamParams};
 use crate::media::negotiate::{self, LocalMedia, Protection};
 use crate::media::srtp::{Keys, Srtp};
 use crate::sip::{
-    Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, Prack,
+    Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, Headers, Prack,
     SessionId, Transport,
 };
 use crate::wire::dtmf_info;
@@ -128,6 +128,8 @@ pub struct Phone {
     pub talks: u64,
     /// The keys that came to it by SIP INFO, and when.
     pub info_keys: Vec<(Time, char)>,
+    /// The Reason of the latest CANCEL that it got.
+    pub cancelled: Option<Cause>,
     /// The final status of its latest offer within a call; 0 while it waits.
     pub offer_status: u16,
 }
@@ -169,6 +171,7 @@ impl Phone {
             calls: 0,
             talks: 0,
             info_keys: Vec::new(),
+            cancelled: None,
             offer_status: 0,
             setup,
         }
@@ -242,12 +245,18 @@ impl Phone {
     pub fn call(&mut self, now: Time, number: &str) {
         self.forget_keys();
         let offer = negotiate::offer(&mut self.local).to_bytes();
-        self.invite(now, number, Some(offer));
+        self.invite(now, number, Some(offer), vec![]);
+    }
+    /// Calls to take the place of the dialog that `line` names (RFC 3891).
+    pub fn call_replacing(&mut self, now: Time, number: &str, line: &Replaces) {
+        self.forget_keys();
+        let offer = negotiate::offer(&mut self.local).to_bytes();
+        self.invite(now, number, Some(offer), vec![(Name::Replaces, line.to_bytes())]);
     }
     /// Calls `number` without an offer: Belfry's comes with the 200 (RFC 3261 §13.2.1).
     pub fn call_without_offer(&mut self, now: Time, number: &str) {
         self.forget_keys();
-        self.invite(now, number, None);
+        self.invite(now, number, None, vec![]);
     }
     /// Another call has other keys.
     fn forget_keys(&mut self) {
@@ -255,7 +264,7 @@ impl Phone {
         self.local = self.local.clone().protected(self.setup.srtp, self.keys.split());
     }
 
-    fn invite(&mut self, now: Time, number: &str, sdp: Option<Vec<u8>>) {
+    fn invite(&mut self, now: Time, number: &str, sdp: Option<Vec<u8>>, headers: Headers) {
         let session = self.agent.new_session();
         let server = self.setup.server;
         self.session = Some(session);
@@ -277,7 +286,7 @@ impl Phone {
             to: self.address(number),
             contact: self.contact(),
             sdp,
-            headers: vec![],
+            headers,
             credentials,
             routes: vec![],
             prack: Prack::default(),
@@ -493,6 +502,9 @@ impl Phone {
                 self.hang_up(now)
             }
             Event::Ended { session, end } if self.session == Some(session) => {
+                if let End::Cancelled { cause } = &end {
+                    self.cancelled = *cause;
+                }
                 self.session = None;
                 self.mouth = None;
                 self.answer_at = Time::NEVER;

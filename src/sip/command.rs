@@ -7,6 +7,7 @@ use super::digest::Credentials;
 use super::event::SessionId;
 use super::invite::offer::Carrier;
 use super::invite::reliable::Prack;
+use super::subscription::{SubscriptionId, Why};
 use super::transactions::TxnId;
 use crate::base::Duration;
 use crate::wire::q850::Cause;
@@ -167,6 +168,36 @@ pub enum Command {
         /// It is the last report.
         last: bool,
     },
+    /// Accepts a SUBSCRIBE; [`super::Event::StateWanted`] follows at once.
+    Subscribe {
+        /// The waiting request.
+        txn: TxnId,
+        /// Whence it came.
+        flow: Flow,
+        /// The watcher's name from here, from [`super::Agent::new_subscription`].
+        subscription: SubscriptionId,
+        /// For how long, seconds; 0: the state is told once.
+        seconds: u32,
+    },
+    /// The state that [`super::Event::StateWanted`] asked for.
+    Notify {
+        /// Whom.
+        subscription: SubscriptionId,
+        /// The whole state.
+        body: Body,
+    },
+    /// What a watcher watches has changed: it is told as soon as the rate lets it.
+    Changed {
+        /// Whom.
+        subscription: SubscriptionId,
+    },
+    /// Ends a subscription, with a last NOTIFY.
+    Unsubscribe {
+        /// Whose.
+        subscription: SubscriptionId,
+        /// What the watcher is told.
+        why: Why,
+    },
     /// Sends a request outside calls.
     Request {
         /// Its name in the events, from [`super::Agent::new_request`].
@@ -195,6 +226,8 @@ pub enum Command {
 pub enum CommandError {
     /// The session is over or never was. Ordinary: the end may be on its way to the user.
     NoSession(SessionId),
+    /// The subscription is over, or its state was not asked for.
+    NoSubscription(SubscriptionId),
     /// The request was answered, or has waited too long.
     NoRequest(TxnId),
     /// The session's state has no place for it (answering twice, INFO before the answer).
@@ -217,6 +250,7 @@ impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CommandError::NoSession(id) => write!(f, "session {} is over", id.0),
+            CommandError::NoSubscription(id) => write!(f, "subscription {} is over", id.0),
             CommandError::NoRequest(id) => write!(f, "request {} does not wait any more", id.0),
             CommandError::WrongState(id) => write!(f, "session {} is not in that state", id.0),
             CommandError::NoPlaceForOffer(id) => write!(f, "session {}: no offer fits now", id.0),

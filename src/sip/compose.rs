@@ -8,17 +8,17 @@ use crate::wire::sip::{
     self as wire, BuildError, Builder, CSeq, Message, Method, Name, ToWire, Uri, Via,
 };
 
-/// Methods that we take, for Allow: in INVITE and 2xx, in OPTIONS and in 405. MESSAGE and SUBSCRIBE
-/// are refused by the switch and so not in it.
+/// Methods that we take, for Allow: in INVITE and 2xx, in OPTIONS and in 405. MESSAGE is refused by the
+/// switch and so not in it.
 pub const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER, PRACK";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, SUBSCRIBE, NOTIFY, REGISTER, PRACK";
 /// Extensions that may be required of us.
-pub const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
+pub const EXTENSIONS: [&str; 3] = ["100rel", "replaces", "timer"];
 /// All of them, for Supported.
-pub const SUPPORTED: &str = "100rel, timer";
+pub const SUPPORTED: &str = "100rel, replaces, timer";
 /// Those for Supported in requests whose provisional responses we do not acknowledge: within a call,
 /// and where the configuration wants none.
-pub const WITHOUT_PRACK: &str = "timer";
+pub const WITHOUT_PRACK: &str = "replaces, timer";
 /// Bodies that we take in an INVITE, for Accept.
 pub const ACCEPT: &str = "application/sdp";
 /// Hops that a request of ours may make (RFC 3261 §8.1.1.6).

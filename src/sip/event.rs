@@ -1,5 +1,6 @@
 //! What the agent tells its user (the switch).
 
+use super::subscription::SubscriptionId;
 use super::transactions::TxnId;
 use super::{ClientTxn, Flow};
 use crate::wire::q850::Cause;
@@ -59,7 +60,7 @@ pub enum End {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A request outside calls, checked and waiting for [`super::Command::Respond`]: REGISTER,
-    /// OPTIONS, MESSAGE, or REFER without a call. MESSAGE within a call comes here too.
+    /// OPTIONS, MESSAGE, REFER without a call, or SUBSCRIBE (also [`super::Command::Subscribe`]). MESSAGE within a call comes here too.
     Request {
         /// To answer it by.
         txn: TxnId,
@@ -175,6 +176,16 @@ pub enum Event {
         session: SessionId,
         /// How.
         end: End,
+    },
+    /// A watcher is to be told: give the state by [`super::Command::Notify`].
+    StateWanted {
+        /// Which watcher.
+        subscription: SubscriptionId,
+    },
+    /// A subscription is over, the last event of it.
+    SubscriptionOver {
+        /// Which.
+        subscription: SubscriptionId,
     },
     /// A final response to [`super::Command::Request`].
     Response {

@@ -365,9 +365,11 @@ fn session_of(event: &Event) -> Option<SessionId> {
         | Event::Refer { session, .. }
         | Event::ReferProgress { session, .. }
         | Event::Ended { session, .. } => *session,
-        Event::Request { .. } | Event::Response { .. } | Event::ResponseTimeout { .. } => {
-            return None;
-        }
+        Event::Request { .. }
+        | Event::StateWanted { .. }
+        | Event::SubscriptionOver { .. }
+        | Event::Response { .. }
+        | Event::ResponseTimeout { .. } => return None,
     })
 }
 

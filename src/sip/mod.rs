@@ -5,7 +5,7 @@
 //!        │ receive                          ▲ Action::Send
 //!        v                                  │
 //!   agent/           checks of §8.2, dispatch by kind of input
-//!   invite/          calls: §13 to §15, offer and answer; refer
+//!   invite/          calls: §13 to §15, offer and answer; refer; subscription (RFC 6665)
 //!   dialog           §12
 //!   transactions/    which transaction is it (§17.1.3, §17.2.3); timers
 //!   transaction/     the four machines of §17
@@ -34,12 +34,13 @@ mod out;
 mod reason;
 pub mod refer;
 pub mod registrar;
+pub mod subscription;
 pub mod timers;
 pub mod token;
 pub mod transaction;
 pub mod transactions;
 
-pub use agent::{Action, Agent, AgentConfig, Counts, Limits, Stats};
+pub use agent::{Action, Agent, AgentConfig, Counts, Limits, Named, Stats};
 pub use command::{Body, By, ClientTxn, Command, CommandError, Headers};
 pub use compose::{ALLOW, reached_by};
 pub use digest::Credentials;
@@ -49,6 +50,7 @@ pub use invite::offer::described;
 pub use invite::refresh::SessionTimer;
 pub use invite::reliable::Prack;
 pub use registrar::{Binding, Registrar, RegistrarConfig};
+pub use subscription::SubscriptionId;
 pub use timers::WakeReason;
 pub use transactions::TxnId;
 

@@ -9,6 +9,7 @@ use super::transaction::Timer;
 use super::transactions::{ClientId, TxnId};
 use crate::base::Time;
 use crate::sip::event::SessionId;
+use crate::sip::subscription::SubscriptionId;
 
 /// Why the agent wants to be woken.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -33,6 +34,8 @@ pub enum WakeReason {
     Refresh,
     /// Nobody has refreshed the session (RFC 4028 §10).
     SessionExpired,
+    /// News for a watcher is due, or its subscription is over (RFC 6665).
+    Subscription,
     /// A command put off by [`super::Command::Later`].
     Later,
 }
@@ -46,6 +49,8 @@ pub enum Owner {
     Client(ClientId),
     /// A session.
     Session(SessionId),
+    /// A watcher's subscription.
+    Watch(SubscriptionId),
     /// A command put off.
     Later(u64),
 }

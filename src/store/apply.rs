@@ -78,6 +78,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | Held { .. }
         | Retrieved { .. }
         | Transferred { .. }
+        | Replaced { .. }
         | Digit { .. }
         | SourceMoved { .. }
         | NoRtp { .. }

@@ -33,27 +33,27 @@ use super::{Output, Switch};
 const RETRY_AFTER_S: &str = "5";
 
 /// Who asks for a call, before anything of it is believed.
-struct Asks {
-    session: SessionId,
-    flow: Flow,
+pub(super) struct Asks {
+    pub(super) session: SessionId,
+    pub(super) flow: Flow,
     /// The number of its From.
-    from: String,
+    pub(super) from: String,
     /// The number dialled.
-    to: String,
+    pub(super) to: String,
 }
 
 /// What is known of a caller before there is a call.
-struct Caller {
-    device: Device,
+pub(super) struct Caller {
+    pub(super) device: Device,
     /// The number dialled, as the plan sees it.
-    to: String,
-    origin: Origin,
-    name: Option<String>,
-    context: String,
-    codecs: Vec<Codec>,
-    dtmf: Dtmf,
-    srtp: Protection,
-    language: Language,
+    pub(super) to: String,
+    pub(super) origin: Origin,
+    pub(super) name: Option<String>,
+    pub(super) context: String,
+    pub(super) codecs: Vec<Codec>,
+    pub(super) dtmf: Dtmf,
+    pub(super) srtp: Protection,
+    pub(super) language: Language,
 }
 
 impl Switch {
@@ -65,6 +65,9 @@ impl Switch {
             return self.hold_back(now, &who, Refusal::Stopping);
         }
         let Some(caller) = self.identify(now, &who, invite) else { return };
+        if let Ok(Some(replaces)) = invite.replaces() {
+            return self.replacing(now, &who, caller, invite, &replaces);
+        }
         if caller.to.is_empty() {
             let cause = Some(Cause::UNALLOCATED_NUMBER);
             return self.turn_away(now, &who, 404, cause, "no number is dialled");
@@ -75,15 +78,7 @@ impl Switch {
         {
             return self.hold_back(now, &who, why);
         }
-        let offer = match described(invite) {
-            None => None,
-            Some(body) => match Sdp::parse(body) {
-                Ok(offer) => Some(offer),
-                Err(_) => {
-                    return self.turn_away(now, &who, 400, None, "its description is unreadable");
-                }
-            },
-        };
+        let Some(offer) = self.offer_of(now, &who, invite) else { return };
         if let Device::Trunk { gateway, .. } = &caller.device
             && let Err(why) = self.gateways.arrived(gateway, urgent)
         {
@@ -95,6 +90,21 @@ impl Switch {
             return self.turn_away(now, &who, 503, cause, what);
         }
         self.open_call(now, session, flow, caller, offer);
+    }
+
+    /// The offer of an INVITE, if it makes one. `None`: it is unreadable, and was answered.
+    pub(super) fn offer_of(
+        &mut self,
+        now: Now,
+        who: &Asks,
+        invite: &Message,
+    ) -> Option<Option<Sdp>> {
+        let Some(body) = described(invite) else { return Some(None) };
+        let offer = Sdp::parse(body).ok();
+        if offer.is_none() {
+            self.turn_away(now, who, 400, None, "its description is unreadable");
+        }
+        offer.map(Some)
     }
 
     /// How it stands, for `access` to judge by.
@@ -135,7 +145,14 @@ impl Switch {
     }
 
     /// Refuses a call for what it is.
-    fn turn_away(&mut self, now: Now, who: &Asks, status: u16, cause: Option<Cause>, why: &str) {
+    pub(super) fn turn_away(
+        &mut self,
+        now: Now,
+        who: &Asks,
+        status: u16,
+        cause: Option<Cause>,
+        why: &str,
+    ) {
         self.note_refused(now, who, status, why);
         self.refuse(now, who.session, status, cause, vec![]);
     }
@@ -372,6 +389,9 @@ impl Switch {
             return;
         }
         self.set_media(leg_id);
+        if let Some(old) = self.legs.get_mut(&leg_id).and_then(|leg| leg.takes.take()) {
+            return self.take_over(now, leg_id, old);
+        }
         let Some(active) = self.calls.get_mut(&call) else { return };
         let via = via.unwrap_or_else(|| active.from.clone());
         let mut variables = active.origin.variables();

@@ -170,6 +170,7 @@ impl Switch {
                 self.unbound(now, &number, &binding, Unregistered::Removed);
             }
         }
+        self.review_watchers(now);
         self.keep_recordings();
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }

@@ -126,6 +126,8 @@ impl Switch {
         {
             transfer.by = None;
         }
+        self.touch_party(id, leg_id);
+        let Some(active) = self.calls.get_mut(&id) else { return };
         let Some(cleared) = active.call.clear(leg_id) else { return };
         if let Some(peer) = cleared.peer {
             self.fact(now, FactKind::Unbridged { call: id, a: leg_id, b: peer });

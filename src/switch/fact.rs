@@ -367,6 +367,15 @@ pub enum FactKind {
         /// The call that it belonged to.
         from: CallId,
     },
+    /// A device has taken another's place: a call was picked up, or taken to another phone.
+    Replaced {
+        /// The call.
+        call: CallId,
+        /// The leg that has gone.
+        old: LegId,
+        /// The leg in its place.
+        leg: LegId,
+    },
     /// A party pressed a key.
     Digit {
         /// The call.
@@ -555,6 +564,7 @@ impl FactKind {
             Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
             NoRtp { call, .. } | RtpLost { call, .. } | LegMoved { call, .. } => Some(*call),
+            Replaced { call, .. } => Some(*call),
             RoomJoined { call, .. } | RoomRefused { call, .. } | RoomLeft { call, .. } => {
                 Some(*call)
             }
@@ -604,6 +614,7 @@ impl FactKind {
             Retrieved { .. } => "retrieved",
             Transferred { .. } => "transferred",
             LegMoved { .. } => "leg_moved",
+            Replaced { .. } => "replaced",
             Digit { .. } => "digit",
             SourceMoved { .. } => "source_moved",
             NoRtp { .. } => "no_rtp",

@@ -75,6 +75,8 @@ pub struct Leg {
     pub description: Option<Vec<u8>>,
     /// The INVITE to be sent when the port is there.
     pub invite: Option<Box<Command>>,
+    /// The leg whose place it takes as soon as it has a port (RFC 3891).
+    pub takes: Option<LegId>,
     /// What was negotiated.
     pub params: Option<StreamParams>,
     /// How keys are carried to it.
@@ -146,6 +148,7 @@ impl Leg {
             offer: None,
             description: None,
             invite: None,
+            takes: None,
             params: None,
             dtmf,
             alerted: false,

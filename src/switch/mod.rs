@@ -3,8 +3,10 @@
 //!
 //! ```text
 //!   Input ──▶ handle(now) ─┬─ sip::Agent ──▶ sip_in ─┬─ arrival   a new call: who, may it, its port
+//!                          │                         ├─ replacing a device in the place of another
 //!                          │                         ├─ offers    hold, re-negotiation
-//!                          │                         └─ requests  REGISTER, OPTIONS, MESSAGE
+//!                          │                         ├─ requests  REGISTER, OPTIONS, MESSAGE
+//!                          │                         └─ watching  SUBSCRIBE: lamps, presence
 //!                          ├─ media events ▶ media_in   ports, keys, playbacks, recordings
 //!                          ├─ operator ────▶ console_in
 //!                          └─ time ────────▶ wake       pings, registering: gateways and providers
@@ -41,6 +43,7 @@ mod offers;
 mod outbound;
 mod pings;
 mod registering;
+mod replacing;
 mod requests;
 mod rooms;
 mod sip_in;
@@ -52,6 +55,7 @@ mod tests;
 mod transfer;
 mod trunks;
 mod wake;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -123,6 +127,8 @@ pub struct Switch {
     /// Our registrations with providers.
     registering: registering::Registering,
     alarms: alarm::Alarms,
+    /// Who watches whom.
+    watching: watching::Watching,
     /// Of callers that are no phone and no gateway.
     strangers: sparing::Sparing,
     /// Conferences by name.
@@ -173,6 +179,7 @@ impl Switch {
             names: Names::default(),
             registering: registering::Registering::default(),
             alarms: alarm::Alarms::default(),
+            watching: watching::Watching::default(),
             strangers: sparing::Sparing::default(),
             rooms: BTreeMap::new(),
             recordings: BTreeMap::new(),
@@ -232,6 +239,7 @@ impl Switch {
             Input::Stopped { why } => self.fact(now, FactKind::Stopped { why }),
         }
         self.drain_agent(now);
+        self.tell_watchers(now);
     }
 
     /// What is to be done next; `None`: nothing until the next input.
@@ -272,6 +280,7 @@ impl Switch {
     /// Writes a fact down.
     fn fact(&mut self, now: Now, kind: FactKind) {
         self.facts += 1;
+        self.touched_by(&kind);
         self.out.push_back(Output::Fact(Fact { seq: self.facts, wall: now.wall, kind }));
     }
 

@@ -39,7 +39,8 @@ impl Switch {
             }
             // A message that nobody keeps must not be confirmed: terminals take 200 for "written".
             Method::Message => self.respond(now, txn, 405, vec![(Name::Allow, ALLOW.into())]),
-            Method::Subscribe | Method::Publish => self.respond(now, txn, 489, vec![]),
+            Method::Subscribe => self.subscribe(now, txn, flow, message),
+            Method::Publish => self.respond(now, txn, 489, vec![]),
             Method::Refer => self.respond(now, txn, 603, vec![]),
             _ => self.respond(now, txn, 405, vec![(Name::Allow, ALLOW.into())]),
         }

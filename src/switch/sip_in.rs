@@ -62,6 +62,8 @@ impl Switch {
                     self.pong(now, txn, None);
                 }
             }
+            Event::StateWanted { subscription } => self.state_wanted(now, subscription),
+            Event::SubscriptionOver { subscription } => self.subscription_over(subscription),
             Event::Progress { session, status, sdp, .. } => {
                 self.with_leg(session, |s, leg| s.progress(now, leg, status, sdp));
             }

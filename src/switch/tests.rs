@@ -62,6 +62,7 @@ mod gateways;
 mod names;
 mod numbers;
 mod registering;
+mod watching;
 
 struct Rig {
     switch: Switch,

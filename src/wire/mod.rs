@@ -3,10 +3,14 @@
 
 pub mod auth;
 pub mod dns;
+pub mod dialog_info;
 pub mod dtmf_info;
+pub mod message_summary;
 pub mod ogg_opus;
 pub mod opus_packet;
+pub mod pidf;
 pub mod q850;
+pub mod reginfo;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
@@ -16,3 +20,4 @@ pub mod stun;
 pub mod telephone_event;
 pub mod udp;
 pub mod wav;
+mod xml;

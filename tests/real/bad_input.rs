@@ -189,7 +189,8 @@ fn each_fault_gets_its_answer() {
         ("BYE", care, "", "", &[481]),
         ("FROBNICATE", care, "", "", &[405, 501]),
         ("OPTIONS", care, "Content-Length: 5\r\n", "", &[400]),
-        ("SUBSCRIBE", care, "Event: presence\r\n", "", &[405, 489, 501]),
+        ("SUBSCRIBE", care, "Event: weather\r\n", "", &[489]),
+        ("SUBSCRIBE", care, "Event: presence\r\n", "", &[401]),
     ];
     for (method, number, more, body, expected) in cases {
         let answer = gateway.ask(method, number, more, body);

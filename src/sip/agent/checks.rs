@@ -71,6 +71,7 @@ pub(super) fn acceptable(request: &Message) -> Result<(), Refusal> {
         return Err(Refusal::plain(483));
     }
     required(request)?;
+    replaces(request)?;
     if *request.method() == Method::Invite {
         invite(request)?;
     }
@@ -92,6 +93,19 @@ fn required(request: &Message) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::with(420, Name::Unsupported, unsupported.join(", ")))
+}
+
+/// RFC 3891 §3: one Replaces at most, readable, in an INVITE only, and not beside a Join.
+fn replaces(request: &Message) -> Result<(), Refusal> {
+    let refused = |phrase: &str| Refusal { status: 400, phrase: phrase.into(), header: None };
+    let beside = request.header_named("Join").is_some();
+    match request.replaces() {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) if *request.method() != Method::Invite => Err(refused("Replaces: not here")),
+        Ok(Some(_)) if beside => Err(refused("Replaces and Join")),
+        Ok(Some(_)) => Ok(()),
+        Err(_) => Err(refused("Replaces: unreadable, or more than one")),
+    }
 }
 
 /// An INVITE needs one Contact at most, a body that we understand, and leave to answer with SDP.

@@ -9,6 +9,7 @@ use crate::sip::event::SessionId;
 use crate::sip::invite::calling::Order;
 use crate::sip::invite::session::{Because, Session};
 use crate::sip::invite::usage::Input;
+use crate::sip::subscription::Input as Watched;
 use crate::sip::timers::{Owner, WakeReason};
 use crate::sip::transactions::{TxnId, User};
 use crate::sip::{Flow, compose, reason, token};
@@ -97,6 +98,14 @@ impl Agent {
             }
             Command::NotifyRefer { session, status, last } => {
                 self.on(session, |s, core| s.notify_refer(core, now, status, last))
+            }
+            Command::Subscribe { txn, flow, subscription, seconds } => {
+                self.subscribe(now, txn, flow, subscription, seconds)
+            }
+            Command::Notify { subscription, body } => self.notify(now, subscription, &body),
+            Command::Changed { subscription } => self.watched(now, subscription, Watched::Changed),
+            Command::Unsubscribe { subscription, why } => {
+                self.watched(now, subscription, Watched::End(why))
             }
             Command::Request {
                 txn,

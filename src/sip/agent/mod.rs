@@ -8,13 +8,18 @@
 //! ```
 //!
 //! Split by kind of input: `requests.rs` and `checks.rs` (what peers ask), `responses.rs` (what
-//! they answer), `commands.rs` (what the switch asks). Each finds the session or transaction that
+//! they answer), `commands.rs` (what the switch asks), `subscriptions.rs` (who watches). Each finds the session or transaction that
 //! the input belongs to and hands it over; the rules live there.
 
 mod checks;
 mod commands;
+mod replaced;
 mod requests;
 mod responses;
+mod subscriptions;
+
+pub use replaced::Named;
+use subscriptions::Watch;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -26,13 +31,14 @@ use super::hash::{Keyed, KeyedMap};
 use super::invite::refresh::SessionTimer;
 use super::invite::session::Session;
 use super::out::Out;
+use super::subscription::SubscriptionId;
 use super::timers::{Owner, Slot, WakeReason};
 use super::token::Token;
 use super::transaction::{Tell, Timing};
 use super::transactions::{Large, Transactions};
 use super::{Flow, digest};
 use crate::base::{Duration, Rng, Time};
-use crate::wire::sip::{Message, Replaces};
+use crate::wire::sip::Message;
 
 /// What the daemon sets.
 #[derive(Clone, Debug)]
@@ -123,6 +129,8 @@ pub struct Counts {
     pub dialogs: usize,
     /// Sessions.
     pub sessions: usize,
+    /// Watchers' subscriptions.
+    pub subscriptions: usize,
     /// Timers, and commands put off.
     pub timers: usize,
 }
@@ -161,6 +169,10 @@ pub struct Agent {
     sessions: KeyedMap<SessionId, Box<Session>>,
     /// Sessions by our tag in their dialogs.
     by_tag: KeyedMap<Token, SessionId>,
+    /// Who watches what.
+    watches: KeyedMap<SubscriptionId, Box<Watch>>,
+    /// Subscriptions by our tag in their dialogs.
+    watched_by: KeyedMap<Token, SubscriptionId>,
     own: KeyedMap<ClientTxn, Own>,
     later: HashMap<u64, Deferred, Keyed>,
     next_id: u64,
@@ -177,6 +189,8 @@ impl Agent {
             core: Core { config, rng, transactions, out, stats },
             sessions: KeyedMap::with_hasher(keyed),
             by_tag: KeyedMap::with_hasher(keyed),
+            watches: KeyedMap::with_hasher(keyed),
+            watched_by: KeyedMap::with_hasher(keyed),
             own: KeyedMap::with_hasher(keyed),
             later: HashMap::with_hasher(keyed),
             next_id: 0,
@@ -233,6 +247,7 @@ impl Agent {
                         session.wake(core, now);
                     });
                 }
+                Owner::Watch(id) => self.wake_watch(now, id),
                 Owner::Later(id) => {
                     if let Some(deferred) = self.later.remove(&id) {
                         // Its session or request may have ended meanwhile; nothing is lost then.
@@ -244,29 +259,6 @@ impl Agent {
         }
     }
 
-    /// The session of a call in being whose dialog is named so (RFC 3891 §3).
-    pub fn replaced(&self, replaces: &Replaces) -> Option<SessionId> {
-        let id = *self.by_tag.get(&Token::parse(&replaces.to_tag)?)?;
-        let session = self.sessions.get(&id).filter(|session| !session.usage.has_ended())?;
-        let dialog = session.dialog.as_ref()?;
-        let named =
-            *dialog.call_id() == *replaces.call_id && *dialog.remote_tag() == *replaces.from_tag;
-        named.then_some(id)
-    }
-
-    /// The name of a session's dialog as its peer knows it, of the first fork while it rings: for a
-    /// REFER of ours that is to take the dialog's place.
-    pub fn replaces(&self, id: SessionId) -> Option<Replaces> {
-        let session = self.sessions.get(&id)?;
-        let dialog = session.dialog.as_ref().or_else(|| session.early())?;
-        Some(Replaces {
-            call_id: dialog.call_id().into(),
-            to_tag: dialog.remote_tag().into(),
-            from_tag: session.tag.text().into(),
-            early_only: false,
-        })
-    }
-
     /// What the agent holds.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -274,6 +266,7 @@ impl Agent {
             client_txns: self.core.transactions.clients(),
             dialogs: self.sessions.values().map(|session| session.dialogs()).sum(),
             sessions: self.sessions.len(),
+            subscriptions: self.watches.len(),
             timers: self.core.out.timers.len(),
         }
     }

@@ -153,7 +153,12 @@ impl Agent {
                 ours
             })
         });
-        if taken != Some(true) {
+        if taken == Some(true) {
+            return;
+        }
+        if let Some(id) = self.watch_of(request) {
+            self.within_watch(now, id, &Within { flow, request, via });
+        } else {
             self.core.stats.unknown_dialogs += 1;
             self.core.answer_stateless(flow, request, Stateless::plain(481));
         }
@@ -168,8 +173,7 @@ impl Agent {
         let status = match request.method() {
             // Nobody can be within a call with us and not know our tag.
             Method::Bye | Method::Info | Method::Prack | Method::Update => Some(481),
-            // No event package is served yet; a NOTIFY belongs to no subscription of ours.
-            Method::Subscribe => Some(489),
+            // It belongs to no subscription of ours.
             Method::Notify => Some(481),
             _ => None,
         };

@@ -58,6 +58,7 @@ impl Agent {
                 });
             }
             User::Farewell(_) => {}
+            User::Watch(id) => self.notified(now, id, response.and_then(Message::status)),
             User::Own(txn) => self.own_replied(now, txn, &reply, response),
         }
     }

@@ -350,7 +350,7 @@ impl Session {
         let Some(invite) = &calling.invite else {
             return;
         };
-        let reason = self.reason.map(reason::value);
+        let reason = self.reason.map(reason::of_cancel);
         let Ok(cancel) = compose::cancel(invite, reason.as_deref()) else {
             return;
         };

@@ -14,4 +14,5 @@ mod races;
 mod refer;
 mod reliable;
 mod session_timer;
+mod subscriptions;
 mod torture;

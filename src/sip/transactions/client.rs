@@ -5,6 +5,7 @@ use crate::base::Time;
 use crate::sip::command::ClientTxn;
 use crate::sip::event::SessionId;
 use crate::sip::out::Out;
+use crate::sip::subscription::SubscriptionId;
 use crate::sip::timers::{Owner, Slot, WakeReason};
 use crate::sip::token::Token;
 use crate::sip::transaction::{
@@ -31,6 +32,8 @@ pub enum User {
     Session(SessionId),
     /// A session's, but whatever is answered, nothing follows: CANCEL, the BYE to a surplus fork.
     Farewell(SessionId),
+    /// A watcher's subscription: NOTIFY.
+    Watch(SubscriptionId),
     /// The agent's user's ([`crate::sip::Command::Request`]).
     Own(ClientTxn),
 }
