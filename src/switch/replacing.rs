@@ -76,7 +76,8 @@ impl Switch {
             return Err((403, "only a phone may take the place of a phone"));
         }
         let same = device.number() == theirs.number();
-        if !same && !(rings && self.config.are_grouped(device.number(), theirs.number())) {
+        let grouped = rings && self.config.are_grouped(device.number(), theirs.number());
+        if !(same || grouped) {
             return Err((403, "it would take the call of a phone that it has no group with"));
         }
         let fits = match &active.doing {

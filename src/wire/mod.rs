@@ -2,8 +2,8 @@
 //! above.
 
 pub mod auth;
-pub mod dns;
 pub mod dialog_info;
+pub mod dns;
 pub mod dtmf_info;
 pub mod message_summary;
 pub mod ogg_opus;

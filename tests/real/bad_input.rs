@@ -176,7 +176,7 @@ fn each_fault_gets_its_answer() {
     let secure = audio("m=audio 4000 RTP/SAVP 8", "");
     let alaw = ALAW_SDP;
     let require = "Require: nothing-supports-this\r\n";
-    let cases: [(&str, &str, &str, &str, &[u16]); 13] = [
+    let cases: [(&str, &str, &str, &str, &[u16]); 14] = [
         ("INVITE", care, "", &opus, &[488]),
         ("INVITE", care, "", &g729, &[488]),
         ("INVITE", care, "", &video, &[488]),

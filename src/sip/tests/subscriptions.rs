@@ -46,7 +46,7 @@ fn tell(pair: &mut Pair, subscription: SubscriptionId) -> usize {
     }
     pair.sides[B]
         .events
-        .extend(heard.into_iter().filter(|e| names(&[e.clone()])[0] != "StateWanted"));
+        .extend(heard.into_iter().filter(|e| names(core::slice::from_ref(e))[0] != "StateWanted"));
     wanted
 }
 
