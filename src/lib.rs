@@ -33,5 +33,6 @@ pub mod sim;
 pub mod sip;
 pub mod store;
 pub mod switch;
+pub mod trace;
 pub mod trunk;
 pub mod wire;

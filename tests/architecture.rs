@@ -36,6 +36,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("net", &["base", "wire", "sip::flow"]),
     ("engine", &["base", "wire", "dsp", "media", "record"]),
     ("store", &["base", "switch::fact", "media::control"]),
+    ("trace", &["base", "wire", "sip::flow"]),
     ("ha", &["base", "switch"]),
     ("api", &["base", "switch"]),
     ("console", &["base", "switch", "call::conference"]),

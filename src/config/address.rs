@@ -253,17 +253,38 @@ impl Setting for DnsServer {
     const WRITE: &'static str = "an IP address, with a port or without, such as \"10.0.0.2\"";
 
     fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<DnsServer> {
-        read_text(value, reader, Self::WRITE, |text| {
-            let alone = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-            let at = text.parse::<SocketAddr>().or(alone);
-            let at = at.map_err(|_| Wrong::not(text, Self::WRITE))?;
-            if at.port() == 0 {
-                return Err(Wrong::not(text, "a place: port 0 is no port"));
-            }
-            reachable(at.ip(), text)?;
-            Ok(DnsServer(at))
-        })
+        read_text(value, reader, Self::WRITE, |text| Ok(DnsServer(ip_and_port(text, 53)?)))
     }
+}
+
+/// A collector of captured messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Collector(pub SocketAddr);
+
+impl fmt::Display for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Setting for Collector {
+    const WRITE: &'static str = "an IP address, with a port or without, such as \"10.0.0.9:9060\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Collector> {
+        read_text(value, reader, Self::WRITE, |text| Ok(Collector(ip_and_port(text, 9060)?)))
+    }
+}
+
+/// An address to send datagrams to; `port` where none is written.
+fn ip_and_port(text: &str, port: u16) -> Result<SocketAddr, Wrong> {
+    let alone = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, port));
+    let at = text.parse::<SocketAddr>().or(alone);
+    let at = at.map_err(|_| Wrong::not(text, "an IP address, with a port or without"))?;
+    if at.port() == 0 {
+        return Err(Wrong::not(text, "a place: port 0 is no port"));
+    }
+    reachable(at.ip(), text)?;
+    Ok(at)
 }
 
 /// Refuses what no single machine has.

@@ -11,6 +11,7 @@ use super::keys::{
 };
 use super::name::FeatureCode;
 use super::setting::Reader;
+use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 
 /// The sections as far as they could be read; a refused one is `None`, and what depends on it is
@@ -25,6 +26,7 @@ pub(super) struct Draft {
     /// With their place in the text's order: a refused one leaves a gap.
     pub(super) gateways: Vec<(usize, Gateway)>,
     pub(super) trunks: Vec<(usize, Trunk)>,
+    pub(super) trace: Option<Trace>,
     pub(super) numbers: Option<Numbers>,
     pub(super) phones: Vec<(usize, Phone)>,
     pub(super) dialplan: Option<Dialplan>,

@@ -23,10 +23,11 @@ use super::quantity::{Percent, Period, Size};
 use super::rewrite::Rules;
 use super::secret::Secret;
 use super::setting::{Section, section};
+use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 17] = [
+pub const SECTIONS: [&Section; 18] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -42,6 +43,7 @@ pub const SECTIONS: [&Section; 17] = [
     &Http::SECTION,
     &Console::SECTION,
     &Log::SECTION,
+    &Trace::SECTION,
     &Limits::SECTION,
     &FeatureCodes::SECTION,
 ];

@@ -36,9 +36,10 @@ pub mod rewrite;
 pub mod secret;
 pub mod setting;
 mod syntax;
-pub mod trunk;
+pub mod trace;
+mod trunk;
 
-pub use address::{DnsServer, Named, Peer, PortRange, SipAddress, Transport};
+pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
@@ -55,6 +56,7 @@ pub use quantity::{Percent, Period, Size};
 pub use reference::reference_markdown;
 pub use rewrite::Rules;
 pub use secret::{Secret, SecretSource};
+pub use trace::Trace;
 pub use trunk::{Numbers, Trunk};
 
 use cross::Draft;
@@ -104,6 +106,8 @@ pub struct Config {
     pub console: Console,
     /// `[log]`
     pub log: Log,
+    /// `[trace]`
+    pub trace: Trace,
     /// `[limits]`
     pub limits: Limits,
     /// `[feature_codes]`
@@ -163,6 +167,7 @@ impl Config {
             self.http.changed_for_restart(&new.http),
             self.console.changed_for_restart(&new.console),
             self.log.changed_for_restart(&new.log),
+            self.trace.changed_for_restart(&new.trace),
             self.limits.changed_for_restart(&new.limits),
             self.feature_codes.changed_for_restart(&new.feature_codes),
         ]
@@ -365,6 +370,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         http: single(table, &Http::SECTION, reader, Http::read),
         console: single(table, &Console::SECTION, reader, Console::read),
         log: single(table, &Log::SECTION, reader, Log::read),
+        trace: single(table, &Trace::SECTION, reader, Trace::read),
         limits: single(table, &Limits::SECTION, reader, Limits::read),
         feature_codes: single(table, &FeatureCodes::SECTION, reader, FeatureCodes::read),
     }
@@ -473,6 +479,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         http: draft.http?,
         console: draft.console?,
         log: draft.log?,
+        trace: draft.trace?,
         limits: draft.limits?,
         feature_codes: draft.feature_codes?,
     })

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use reedline::{
     Completer, CompletionResult, DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline,
     Signal, Span, Suggestion,
@@ -62,6 +64,15 @@ impl Line {
 
     fn execute(&mut self, command: &str, json: bool) -> io::Result<ExitCode> {
         let Some(answer) = self.ask(command)? else { return Ok(ExitCode::SUCCESS) };
+        if let Some(file) = &answer.file {
+            // What was not asked for is not written, whoever answers.
+            if command.split_whitespace().last() != Some(file.name.as_str()) {
+                return Err(io::Error::other(format!("{} was not asked for", file.name)));
+            }
+            let bytes = BASE64.decode(&file.base64).map_err(io::Error::other)?;
+            std::fs::write(&file.name, bytes)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.name)))?;
+        }
         match (answer.ok, json) {
             _ if answer.live => self.follow()?,
             (_, true) => println!(

@@ -25,6 +25,8 @@ pub enum Order {
     Workers,
     /// The SIP sockets' figures.
     Sip,
+    /// The messages of a call: shown, or as a capture file.
+    Trace(CallId, Option<String>),
     /// Everything that happens, as it happens.
     Events,
     /// Help, on one command or all.
@@ -114,6 +116,13 @@ pub const COMMANDS: &[Command] = &[
         what: "The SIP sockets: connections, messages, what was refused",
         example: "show sip",
         make: |_| Ok(Order::Sip),
+    },
+    Command {
+        words: "trace",
+        argument: Argument::Words("CALL [FILE.pcap]"),
+        what: "The SIP messages of a call and its legs' figures, while it is up or a day later; or as a file for Wireshark",
+        example: "trace 01KAF3Q8ZK004",
+        make: trace,
     },
     Command {
         words: "hangup",
@@ -334,6 +343,17 @@ fn form(command: &Command) -> String {
         Argument::Rest => "[COMMAND]",
     };
     format!("{} {argument}", command.words)
+}
+
+/// `trace CALL [FILE]`.
+fn trace(rest: &str) -> Result<Order, String> {
+    let mut words = rest.split_whitespace();
+    let id = call(words.next().unwrap_or_default())?;
+    let file = words.next().map(str::to_owned);
+    match words.next() {
+        Some(more) => Err(format!("one file is enough: leave out '{more}'")),
+        None => Ok(Order::Trace(id, file)),
+    }
 }
 
 /// What can follow what was written, for completion: whole words.

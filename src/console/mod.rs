@@ -28,9 +28,21 @@ pub struct Answer {
     pub text: String,
     /// For machines.
     pub data: serde_json::Value,
+    /// A file for whoever asked, who writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<File>,
     /// More lines follow until the connection ends (live events).
     #[serde(default)]
     pub live: bool,
+}
+
+/// A file that an answer brings.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct File {
+    /// As the command named it.
+    pub name: String,
+    /// What is in it.
+    pub base64: String,
 }
 
 impl Answer {
@@ -38,11 +50,11 @@ impl Answer {
     pub fn refused(why: impl Into<String>) -> Answer {
         let text = why.into();
         let data = serde_json::json!({ "error": text });
-        Answer { ok: false, text, data, live: false }
+        Answer { ok: false, text, data, file: None, live: false }
     }
     /// It was done.
     pub fn done(text: impl Into<String>, data: impl Serialize) -> Answer {
         let data = serde_json::to_value(data).unwrap_or_default();
-        Answer { ok: true, text: text.into(), data, live: false }
+        Answer { ok: true, text: text.into(), data, file: None, live: false }
     }
 }

@@ -15,8 +15,9 @@ use crate::base::Time;
 use crate::engine::{Clips, Engine, OpenRecording};
 use crate::net::Sip;
 use crate::store::{Full, Journal};
-use crate::switch::fact::Fact;
+use crate::switch::fact::{Fact, FactKind};
 use crate::switch::{DiskCommand, Input, Level, Output, Switch};
+use crate::trace::Trace;
 
 /// Inputs that may wait for the switch: more, and senders are told that it is full.
 pub(super) const QUEUE: usize = 65_536;
@@ -29,6 +30,8 @@ const IDLE: Duration = Duration::from_secs(1);
 pub(super) struct Hands {
     pub(super) sip: Sip,
     pub(super) dns: Dns,
+    /// None: nothing is traced.
+    pub(super) trace: Option<Trace>,
     pub(super) engine: Engine,
     pub(super) journal: Journal,
     pub(super) pending: Pending,
@@ -108,6 +111,9 @@ fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> 
     while let Some(message) = next.take() {
         match message {
             Message::Input(input) => {
+                if let (Some(trace), Input::Sip(flow, message)) = (&hands.trace, &*input) {
+                    trace.seen(false, *flow, message);
+                }
                 switch.handle(clock.now(), *input);
                 drain(switch, hands, clock);
             }
@@ -131,7 +137,12 @@ fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> 
 fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
     while let Some(output) = switch.poll_output() {
         match output {
-            Output::Sip(flow, message) => hands.sip.send(flow, &message),
+            Output::Sip(flow, message) => {
+                hands.sip.send(flow, &message);
+                if let Some(trace) = &hands.trace {
+                    trace.seen(true, flow, &message);
+                }
+            }
             Output::Media(command) => hands.engine.send(command),
             Output::Disk(DiskCommand::Open { recording, path, format }) => {
                 let open = OpenRecording { recording, path, format };
@@ -142,6 +153,11 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             Output::Disk(DiskCommand::Pack(after)) => hands.engine.pack_recordings(after),
             Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
             Output::Dns(question) => hands.dns.ask(question),
+            Output::Dialog { call, call_id } => {
+                if let Some(trace) = &hands.trace {
+                    trace.dialog(call, call_id);
+                }
+            }
             Output::Located { gateway, addresses } => hands.sip.located(&gateway, &addresses),
             Output::Fact(fact) => write_down(fact, hands),
             Output::Reply(id, reply) => hands.pending.answered(id, reply),
@@ -153,6 +169,11 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
 /// A fact goes to the journal, and to whoever watches. The ring has room for the facts of thousands
 /// of calls, and new calls are refused long before it is full: a fact that finds none is a fault.
 fn write_down(fact: Fact, hands: &Hands) {
+    if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call())
+        && let Some(note) = note(&fact.kind)
+    {
+        trace.note(call, note);
+    }
     if hands.events.receiver_count() > 0
         && let Ok(line) = serde_json::to_string(&fact)
     {
@@ -173,5 +194,39 @@ fn log(level: Level, text: &str) {
         Level::Warning => tracing::warn!(target: "belfry", "{text}"),
         Level::Info => tracing::info!(target: "belfry", "{text}"),
         Level::Debug => tracing::debug!(target: "belfry", "{text}"),
+    }
+}
+
+/// What of a fact stands beside the messages of its call: how a leg ended, and what it heard.
+fn note(kind: &FactKind) -> Option<String> {
+    match kind {
+        FactKind::LegEnded { leg, cause, status, talk_ms, sound, .. } => {
+            let mut text = format!("{leg} ended: cause {cause}");
+            if *status > 0 {
+                text.push_str(&format!(", status {status}"));
+            }
+            text.push_str(&format!(", {}.{} s answered", talk_ms / 1_000, talk_ms / 100 % 10));
+            if let Some(sound) = sound {
+                let mos = |mos: Option<u16>| {
+                    mos.map_or("–".into(), |mos| format!("{}.{:02}", mos / 100, mos % 100))
+                };
+                text.push_str(&format!(
+                    "; RTP received {}, sent {}, lost {}, late {}, foreign {}, jitter at most {} ms, MOS {} here, {} there",
+                    sound.packets_received,
+                    sound.packets_sent,
+                    sound.packets_lost,
+                    sound.packets_late,
+                    sound.packets_foreign,
+                    sound.jitter_max_us / 1_000,
+                    mos(sound.mos),
+                    mos(sound.peer_mos),
+                ));
+            }
+            Some(text)
+        }
+        FactKind::NoRtp { leg, .. } => Some(format!("{leg} sends no RTP")),
+        FactKind::RtpLost { leg, .. } => Some(format!("{leg} has sent no RTP for too long")),
+        FactKind::Bridged { a, b, .. } => Some(format!("{a} and {b} hear each other")),
+        _ => None,
     }
 }

@@ -5,17 +5,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use crossbeam_channel::{Sender, bounded};
+use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
 use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
+use crate::base::CallId;
 use crate::config::Config;
 use crate::console::commands::Order;
 use crate::console::server::Orders;
-use crate::console::{Answer, render};
+use crate::console::{Answer, File, render};
 use crate::switch::{Input, Reply, Request, RequestId};
+use crate::trace::{self, Reader};
 use crate::{engine, net};
 
 /// The longest wait for the switch.
@@ -49,6 +54,8 @@ pub(super) struct Figures {
     pub(super) workers: engine::Figures,
     /// The SIP sockets.
     pub(super) sip: net::Figures,
+    /// The messages of calls; none: they are not kept.
+    pub(super) trace: Option<Reader>,
 }
 
 /// Carries out orders.
@@ -155,6 +162,36 @@ impl Operator {
 }
 
 impl Operator {
+    /// The messages of a call: as a ladder, or as a file for Wireshark.
+    fn trace(&self, call: CallId, file: Option<&str>) -> Answer {
+        let Some(tracer) = &self.figures.trace else {
+            return Answer::refused(
+                "nothing is traced: see [trace] enabled, and the log at the start",
+            );
+        };
+        let found = match tracer.find(call) {
+            Ok(found) => found,
+            Err(error) => return Answer::refused(format!("the trace cannot be read: {error}")),
+        };
+        if found.messages.is_empty() && found.notes.is_empty() {
+            let why = format!(
+                "nothing is known of call {call}, or not any more: see [trace] keep and max_size"
+            );
+            return Answer::refused(why);
+        }
+        match file {
+            None => Answer::done(trace::ladder(&found, &TimeZone::system()), &found),
+            Some(name) => {
+                let text = format!("{} messages: {name}", found.messages.len());
+                let file = File {
+                    name: name.to_owned(),
+                    base64: BASE64.encode(trace::pcap(&found.messages)),
+                };
+                Answer { file: Some(file), ..Answer::done(text, &found) }
+            }
+        }
+    }
+
     /// SIGHUP: a reload, of which the log tells.
     pub(super) fn hang_up(&self) {
         let answer = self.reload();
@@ -199,6 +236,7 @@ impl Orders for Operator {
                 let ms = self.began.elapsed().as_millis() as u64;
                 Answer::done(render::span(ms), serde_json::json!({ "uptime_ms": ms }))
             }
+            Order::Trace(call, file) => self.trace(call, file.as_deref()),
             Order::Sip => {
                 let now = self.figures.sip.now();
                 Answer::done(now.to_string(), &now)

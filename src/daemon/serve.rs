@@ -35,6 +35,7 @@ use crate::sip::Transport;
 use crate::store::{Records, Report, Settings, Store};
 use crate::switch::fact::AlarmWhat;
 use crate::switch::{DiskEvent, Input, Request, Setup, Switch, sip_transport};
+use crate::trace::{self, Trace};
 use crate::wire::srtp::KeySource;
 
 /// How long calls in being may go on after the stop was asked for.
@@ -123,10 +124,17 @@ impl Appliance {
         );
         let (events, _) = tokio::sync::broadcast::channel(4_096);
         let pending = Pending::default();
-        let figures = Figures { workers: engine.figures(), sip: sip.figures() };
+
+        let trace = start_trace(&config);
+        let figures = Figures {
+            workers: engine.figures(),
+            sip: sip.figures(),
+            trace: trace.as_ref().map(Trace::reader),
+        };
         let hands = Hands {
             sip,
             dns: start_dns(&config, &runtime, &inputs),
+            trace,
             engine,
             journal: store.journal(),
             pending: pending.clone(),
@@ -206,8 +214,9 @@ impl Appliance {
         self.watch.stop();
         self.inputs.stop();
         if let Ok(hands) = self.switch.join() {
-            let Hands { sip, engine, .. } = hands;
+            let Hands { sip, engine, trace, .. } = hands;
             drop(sip);
+            drop(trace);
             engine.stop();
         }
         if !drained(&self.store) {
@@ -218,6 +227,22 @@ impl Appliance {
         self.runtime.shutdown_timeout(Duration::from_secs(1));
         result
     }
+}
+
+/// The trace; without it calls go on all the same.
+fn start_trace(config: &Config) -> Option<Trace> {
+    let dir = config.node.data_dir.join("trace");
+    let settings = trace::Settings {
+        dir: dir.clone(),
+        keep: config.trace.keep,
+        max_bytes: config.trace.max_size.0,
+        hep: config.trace.hep.map(|to| (to.0, config.trace.hep_node)),
+    };
+    let started = config.trace.enabled.then(|| Trace::start(settings))?;
+    let told = started.map_err(|error| {
+        tracing::error!("trace: {}: {error}: SIP messages are not kept", dir.display());
+    });
+    told.ok()
 }
 
 fn start_dns(config: &Config, runtime: &Runtime, inputs: &Inputs) -> Dns {

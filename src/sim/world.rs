@@ -374,8 +374,8 @@ impl World {
                     });
                     self.answers.push((question, answer));
                 }
-                // Nothing here is told apart by certificates.
-                Output::Located { .. } => {}
+                // Nothing here is told apart by certificates, nor traced.
+                Output::Located { .. } | Output::Dialog { .. } => {}
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
                     self.facts.push(fact);

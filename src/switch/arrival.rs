@@ -333,6 +333,7 @@ impl Switch {
         self.calls.insert(id, active);
         let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
         self.add_leg(now, Leg { offer, srtp: caller.srtp, ..new });
+        self.traced(leg);
         self.rearm(id);
     }
 

@@ -173,6 +173,7 @@ impl Switch {
             leg.call = to;
         }
         self.fact(now, FactKind::LegMoved { call: to, leg, from });
+        self.traced(leg);
         Some(number)
     }
 

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{Duration, RecordingId};
+use crate::base::{CallId, Duration, RecordingId};
 use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::media::control;
@@ -87,6 +87,13 @@ pub enum Output {
         gateway: String,
         /// Where.
         addresses: Vec<SocketAddr>,
+    },
+    /// A dialog with this Call-ID is a leg of this call, for who traces.
+    Dialog {
+        /// The call.
+        call: CallId,
+        /// As its messages name it.
+        call_id: String,
     },
     /// For the journal, in this order.
     Fact(Fact),

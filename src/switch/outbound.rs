@@ -18,7 +18,7 @@ use super::dial::failure;
 use super::fact::EndedBy;
 use super::identity::{Shown, diversion};
 use super::leg::{Ending, Leg, Stage};
-use super::{Level, Switch, registering};
+use super::{Level, Output, Switch, registering};
 
 impl Switch {
     /// One leg for each device of a phone.
@@ -198,7 +198,16 @@ impl Switch {
         if !self.ask(now, *invite) {
             // It never went out: there is no session whose end would end the leg.
             let (cause, by) = (Cause::NORMAL_TEMPORARY_FAILURE, EndedBy::Fault);
-            self.leg_over(now, leg_id, Ending { cause, status: 503, by, at: now.at });
+            return self.leg_over(now, leg_id, Ending { cause, status: 503, by, at: now.at });
+        }
+        self.traced(leg_id);
+    }
+
+    /// Says which dialog a leg is, so that its messages are found with its call.
+    pub(super) fn traced(&mut self, leg_id: LegId) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        if let Some(call_id) = self.agent.call_id(leg.session) {
+            self.out.push_back(Output::Dialog { call: leg.call, call_id });
         }
     }
 

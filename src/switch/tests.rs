@@ -146,7 +146,7 @@ impl Rig {
                 Output::Fact(fact) => self.facts.push(fact.kind),
                 Output::Disk(command) => self.disk.push(command),
                 Output::Log(_, text) => self.log.push(text),
-                Output::Reply(..) | Output::Located { .. } => {}
+                Output::Reply(..) | Output::Located { .. } | Output::Dialog { .. } => {}
                 Output::Dns(question) => self.asked.push(question),
                 Output::Media(command) => {
                     let event = match &command {

@@ -124,6 +124,11 @@ impl Appliance {
         self.await_ready();
     }
 
+    /// A path in the folder of the test.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// `belfry console -e … --json`.
     pub fn ask(&self, command: &str) -> Result<Value, String> {
         let output = Command::new(env!("CARGO_BIN_EXE_belfry"))

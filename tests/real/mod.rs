@@ -27,5 +27,6 @@ mod start_faults;
 mod tcp;
 mod thirty;
 mod tls;
+mod trace;
 mod web_socket;
 mod wideband;

@@ -71,6 +71,17 @@ impl Agent {
         dialogs.any(named).then_some(&**session)
     }
 
+    /// The Call-ID of a session's dialog, or of the INVITE that shall make one.
+    pub fn call_id(&self, id: SessionId) -> Option<String> {
+        let session = self.sessions.get(&id)?;
+        let call_id = match (&session.dialog, &session.setup) {
+            (Some(dialog), _) => dialog.call_id(),
+            (None, Setup::Calling(calling)) => calling.invite.as_ref()?.call_id().ok()?,
+            (None, Setup::Called(_)) => return None,
+        };
+        Some(String::from_utf8_lossy(call_id).into_owned())
+    }
+
     /// The name of a session's dialog as its peer knows it, of the first fork while it rings: for a
     /// REFER of ours that is to take the dialog's place, and for who watches the peer.
     pub fn replaces(&self, id: SessionId) -> Option<Replaces> {

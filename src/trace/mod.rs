@@ -1,0 +1,244 @@
+//! Floor 5: the SIP messages of all calls, kept for a day or so in a ring of files, so that what went
+//! wrong in a call can be seen after it (and while it goes on); a copy to a collector, if one is named.
+//!
+//! ```text
+//!  switch's thread ─ seen, dialog ─▶ bounded queue ─▶ trace thread ─▶ segments, oldest removed
+//!                                                        └─▶ HEP, a datagram a message
+//!  console ── find(call) ─▶ flush, then reads the segments in its own thread
+//! ```
+//!
+//! Messages of registrations, OPTIONS and subscriptions are left out: they are many and say little. A
+//! queue that is full drops and counts; the exchange never waits. SRTP's keys are masked.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this floor owns the trace's thread and files"
+)]
+
+mod find;
+mod ladder;
+mod mask;
+mod record;
+mod ring;
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+
+use crate::base::CallId;
+use crate::sip::flow::{Flow, Transport};
+use crate::wire::hep;
+use crate::wire::sip::{Message, Method};
+
+pub use find::{Found, pcap};
+pub use ladder::ladder;
+use record::{Record, Seen};
+use ring::Ring;
+
+/// What waits for the thread at most: some seconds of a busy exchange.
+const QUEUE: usize = 8_192;
+/// How long what was seen may lie in memory.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long a reader waits for what lies in memory to be written.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// How the trace is kept.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where its files are.
+    pub dir: PathBuf,
+    /// How long messages are kept.
+    pub keep: Duration,
+    /// How many bytes they take at most.
+    pub max_bytes: u64,
+    /// A collector that gets a copy of each, by UDP, and the number under which it knows us.
+    pub hep: Option<(SocketAddr, u32)>,
+}
+
+/// The running trace.
+pub struct Trace {
+    jobs: Sender<Job>,
+    dropped: Arc<AtomicU64>,
+    dir: PathBuf,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the console reads with.
+#[derive(Clone)]
+pub struct Reader {
+    jobs: Sender<Job>,
+    dropped: Arc<AtomicU64>,
+    dir: PathBuf,
+}
+
+enum Job {
+    Message { at_us: u64, ours: bool, flow: Flow, hash: u64, call_id: Vec<u8>, bytes: Vec<u8> },
+    Dialog { call: CallId, call_id: String },
+    Note { at_us: u64, call: CallId, text: String },
+    Flush(Sender<()>),
+    Stop,
+}
+
+impl Trace {
+    /// Begins a new segment in the folder, which is made if it is not there.
+    pub fn start(settings: Settings) -> io::Result<Trace> {
+        let (jobs, queue) = bounded(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let dir = settings.dir.clone();
+        let ring = Ring::open(&settings.dir, settings.keep, settings.max_bytes)?;
+        let collector = settings.hep.map(|(to, node)| Collector::new(to, node)).transpose()?;
+        let thread = std::thread::Builder::new()
+            .name("trace".into())
+            .spawn(move || keep(&queue, ring, collector.as_ref()))?;
+        Ok(Trace { jobs, dropped, dir, thread: Some(thread) })
+    }
+
+    /// For who reads.
+    pub fn reader(&self) -> Reader {
+        Reader { jobs: self.jobs.clone(), dropped: self.dropped.clone(), dir: self.dir.clone() }
+    }
+
+    /// A message came (`ours`: goes) by this flow.
+    pub fn seen(&self, ours: bool, flow: Flow, message: &Message) {
+        let Ok(cseq) = message.cseq() else { return };
+        if matches!(cseq.method, Method::Register | Method::Options | Method::Subscribe) {
+            return;
+        }
+        let Ok(call_id) = message.call_id() else { return };
+        self.put(Job::Message {
+            at_us: now_us(),
+            ours,
+            flow,
+            hash: record::hash(call_id),
+            call_id: call_id.to_vec(),
+            bytes: message.bytes().to_vec(),
+        });
+    }
+
+    /// A dialog with this Call-ID is a leg of this call.
+    pub fn dialog(&self, call: CallId, call_id: String) {
+        self.put(Job::Dialog { call, call_id });
+    }
+
+    /// A line beside the messages of a call, such as a leg's figures at its end.
+    pub fn note(&self, call: CallId, text: String) {
+        self.put(Job::Note { at_us: now_us(), call, text });
+    }
+
+    fn put(&self, job: Job) {
+        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn now_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ = self.jobs.send(Job::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Reader {
+    /// The messages of a call, in the order in which they were seen. None: it is unknown here, or its
+    /// messages are older than is kept.
+    pub fn find(&self, call: CallId) -> io::Result<Found> {
+        let (done, written) = bounded(1);
+        // What is dropped for a full queue will not be found; the rest is.
+        if self.jobs.send_timeout(Job::Flush(done), FLUSH).is_ok() {
+            let _ = written.recv_timeout(FLUSH);
+        }
+        let mut found = find::find(&self.dir, call)?;
+        found.dropped = self.dropped.load(Ordering::Relaxed);
+        Ok(found)
+    }
+}
+
+/// The thread.
+fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
+    loop {
+        match queue.recv_timeout(IDLE) {
+            Ok(Job::Message { at_us, ours, flow, hash, call_id, mut bytes }) => {
+                mask::mask(&mut bytes);
+                let (transport, local, remote) = (flow.transport, flow.local, flow.remote);
+                let seen = Seen { at_us, ours, transport, hash, local, remote, bytes: &bytes };
+                ring.put(&Record::Message(seen));
+                if let Some(collector) = collector {
+                    collector.send(&seen, &call_id);
+                }
+            }
+            Ok(Job::Dialog { call, call_id }) => {
+                let (call, call_id) = (call.as_u64(), call_id.as_bytes());
+                ring.put(&Record::Dialog { call, call_id });
+            }
+            Ok(Job::Note { at_us, call, text }) => {
+                let (call, text) = (call.as_u64(), text.as_bytes());
+                ring.put(&Record::Note { at_us, call, text });
+            }
+            Ok(Job::Flush(done)) => {
+                ring.flush();
+                let _ = done.send(());
+            }
+            Err(RecvTimeoutError::Timeout) => ring.flush(),
+            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return ring.flush(),
+        }
+    }
+}
+
+/// A collector of captured messages (Homer, heplify).
+struct Collector {
+    socket: UdpSocket,
+    node: u32,
+}
+
+impl Collector {
+    fn new(to: SocketAddr, node: u32) -> io::Result<Collector> {
+        let any: SocketAddr = match to {
+            SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+            SocketAddr::V6(_) => ([0; 16], 0).into(),
+        };
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(to)?;
+        socket.set_nonblocking(true)?;
+        Ok(Collector { socket, node })
+    }
+
+    /// Sends a copy; one that cannot be sent is lost.
+    fn send(&self, seen: &Seen<'_>, call_id: &[u8]) {
+        let (from, to) = seen.ends();
+        let packet = hep::Captured {
+            from,
+            to,
+            datagram: seen.transport == Transport::Udp,
+            at_us: seen.at_us,
+            node: self.node,
+            correlation: call_id,
+            payload: seen.bytes,
+        };
+        if let Some(packet) = packet.packet() {
+            let _ = self.socket.send(&packet);
+        }
+    }
+}
+
+impl Seen<'_> {
+    /// Who sent it, and to whom.
+    pub fn ends(&self) -> (SocketAddr, SocketAddr) {
+        if self.ours { (self.local, self.remote) } else { (self.remote, self.local) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! The SIP messages of a call that is over: shown as a ladder, written as a capture file.
+
+use belfry::sim::live::Live;
+
+use super::appliance::{Appliance, Setup};
+use super::scripted::{await_talk, caller, hang_up, phone};
+use super::tones::{ALICE, CALLER};
+
+#[test]
+fn what_was_said_in_a_call_is_there_when_it_is_over() {
+    let belfry = Appliance::start(Setup::new());
+    let live = Live::new();
+    let agent = phone(&live, &belfry, "1001", ALICE);
+    let caller = caller(&live, &belfry, CALLER);
+    live.with(caller, |phone, now| phone.call(now, "1001"));
+    await_talk(&live, [caller, agent]);
+    hang_up(&live, [caller, agent]);
+    let record = belfry.record_of("1001");
+    let id = record.call.call.to_string();
+    belfry.await_empty();
+
+    let found = belfry.console(&format!("trace {id}"));
+    let messages = found["messages"].as_array().expect("messages");
+    let said = |dialog: u64, ours: bool| -> Vec<&str> {
+        let of = messages.iter().filter(|m| m["dialog"] == dialog && m["ours"] == ours);
+        of.filter_map(|m| m["text"].as_str()?.lines().next()).collect()
+    };
+    assert!(said(0, false).iter().any(|line| line.starts_with("INVITE sip:1001@")), "{found:#}");
+    assert!(said(0, true).contains(&"SIP/2.0 200 OK"), "{found:#}");
+    assert!(said(1, true).iter().any(|line| line.starts_with("INVITE sip:")), "{found:#}");
+    assert!(said(1, false).contains(&"SIP/2.0 200 OK"), "{found:#}");
+    let bye = |line: &&str| line.starts_with("BYE ");
+    assert_eq!(
+        [0, 1].iter().flat_map(|d| [said(*d, true), said(*d, false)]).flatten().filter(bye).count(),
+        2
+    );
+    let notes = found["notes"].to_string();
+    assert!(notes.contains("ended: cause 16") && notes.contains("RTP received"), "{notes}");
+    assert!(!found.to_string().contains("REGISTER sip:"), "registrations are not kept");
+
+    let file = belfry.beside("call.pcap");
+    belfry.console(&format!("trace {id} {}", file.display()));
+    let bytes = std::fs::read(&file).expect("the file is written");
+    assert_eq!(bytes[..4], [0xd4, 0xc3, 0xb2, 0xa1]);
+    let packets = bytes.windows(7).filter(|part| part == b"SIP/2.0").count();
+    assert!(packets >= messages.len(), "{packets} of {}", messages.len());
+    assert!(belfry.ask("trace 01KAF3Q8ZK004").is_err(), "no such call");
+}
