@@ -331,7 +331,7 @@ section! {
         /// The samples in the file.
         format: RecordFormat = "\"alaw\"", live;
         /// Whether both parties hear the country's recording tone while they are recorded: 1,400 Hz, in
-        /// China 0.4 s every 10 s. It is not on the recording, and not heard in conferences. Such calls
+        /// China 0.4 s every 10 s. It is not on the recording. Such calls
         /// are not relayed but mixed, which costs Belfry about 2 µs a packet more.
         beep: bool = "false", live;
         /// What becomes of a recording when its call is over: the same as Ogg/Opus with two channels,

@@ -23,13 +23,35 @@ pub(super) struct Beep {
     rate: Rate,
     /// From the tone's 8 kHz to the rate at which the party hears.
     widen: Resampler,
+    sounds: Sounds,
+}
+
+/// Whether the tone sounds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sounds {
+    Yes,
+    /// What comes next is its end.
+    Fades,
+    No,
 }
 
 impl Beep {
     /// A tone of this plan, from its beginning on, in samples of `rate`.
     pub(super) fn new(plan: &Plan, rate: Rate) -> Beep {
         let widen = Resampler::new(Rate::Khz8, rate);
-        Beep { generator: Generator::new(plan), rate, widen }
+        Beep { generator: Generator::new(plan), rate, widen, sounds: Sounds::Yes }
+    }
+
+    /// While the recording pauses it is silent, and begins anew behind that. The way by which its party hears
+    /// stays as it is: coders that are made anew with each pause can be heard.
+    pub(super) fn set_paused(&mut self, plan: &Plan, paused: bool) {
+        match (paused, self.sounds) {
+            (true, Sounds::Yes) => self.sounds = Sounds::Fades,
+            (false, Sounds::Fades | Sounds::No) => {
+                (self.generator, self.sounds) = (Generator::new(plan), Sounds::Yes);
+            }
+            _ => {}
+        }
     }
 
     /// The party hears at another rate from now on.
@@ -40,10 +62,20 @@ impl Beep {
     /// Puts the next of it onto what the party hears: a whole number of slots, at most
     /// [`LONGEST_PULL`] of them.
     pub(super) fn mix(&mut self, pcm: &mut [i16]) {
+        if self.sounds == Sounds::No {
+            return;
+        }
         let mut narrow = [0; LONGEST_PULL];
         let narrow = &mut narrow[..pcm.len() / self.rate.per_slot()];
         let made = self.generator.fill(narrow);
         narrow[made..].fill(0);
+        if self.sounds == Sounds::Fades {
+            self.sounds = Sounds::No;
+            let len = narrow.len() as i32;
+            for (n, sample) in narrow.iter_mut().enumerate() {
+                *sample = (i32::from(*sample) * (len - n as i32) / len) as i16;
+            }
+        }
         if self.rate == Rate::Khz8 {
             return mix::add_onto(pcm, narrow);
         }
@@ -84,6 +116,27 @@ mod tests {
             let sounding: Vec<usize> = (0..tenths.len()).filter(|at| tenths[*at]).collect();
             assert_eq!(sounding, [0, 1, 2, 3, 104, 105, 106, 107, 208, 209], "{rate:?}");
         }
+    }
+
+    #[test]
+    fn a_pause_ends_it_without_a_click_and_it_begins_anew_behind_that() {
+        let plan = plan("us", Kind::Record).unwrap();
+        let mut beep = Beep::new(&plan, Rate::Khz8);
+        let block = |beep: &mut Beep| {
+            let mut pcm = [0; 160];
+            beep.mix(&mut pcm);
+            pcm
+        };
+        block(&mut beep);
+        beep.set_paused(&plan, true);
+        let end = block(&mut beep);
+        assert!(
+            end[..40].iter().any(|s| s.abs() > 500) && end[150..].iter().all(|s| s.abs() < 200)
+        );
+        beep.set_paused(&plan, true);
+        assert_eq!(block(&mut beep), [0; 160]);
+        beep.set_paused(&plan, false);
+        assert!(block(&mut beep).iter().any(|s| s.abs() > 500));
     }
 
     #[test]

@@ -266,7 +266,8 @@ pub enum Command<C> {
         off_ms: u16,
     },
     /// Record what is heard from `left`'s party on the left channel and from `right`'s on the
-    /// right, on one clock that begins now. A leg that is closed leaves silence behind.
+    /// right, on one clock that begins now. A leg that is closed leaves silence behind. While there is
+    /// nobody on the right and `left` is in a room, what it hears there is on the right.
     Record {
         /// Names it in later commands and on its way to the disk.
         recording: RecordingId,

@@ -24,6 +24,7 @@
 //! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
 //! | [`rooms`] | rooms and their ticks |
+//! | [`heard`] | what their members hear, on recordings |
 //! | [`chores`] | what is due now and then: reports, absence, ends that were lost |
 //! | [`ahead`] | where the memory lies that comes next |
 //! | [`ports`], [`legs`], [`recordings`] | what there is |
@@ -31,6 +32,7 @@
 mod ahead;
 mod chores;
 mod commands;
+mod heard;
 mod keys;
 mod legs;
 mod ports;

@@ -196,20 +196,18 @@ impl Room {
         member.speaks()
     }
 
-    /// Decides anew who shares which coding, before the tick `index`. `stream`: a leg's stream and
-    /// the milliseconds of its packets.
-    pub fn arrange<'a>(
-        &mut self,
-        index: u64,
-        stream: impl Fn(u32) -> Option<(&'a StreamParams, u32)>,
-    ) {
+    /// Decides anew who shares which coding, before the tick `index`. `ears`: how a leg hears.
+    pub fn arrange<'a>(&mut self, index: u64, ears: impl Fn(u32) -> Option<Ears<'a>>) {
         for n in 0..self.members.len() {
             let member = &self.members[n];
             let terms = member.membership;
-            let key = stream(member.slot).map(|(params, ptime_ms)| {
-                Key::new(params, ptime_ms, terms.ears(), terms.gain_out_db)
-            });
-            let shares = |key: &Key| key.shares_with_speakers() || terms.voice().is_none();
+            let ears = ears(member.slot);
+            let key = ears
+                .as_ref()
+                .map(|ears| Key::new(ears.params, ears.ptime_ms, terms.ears(), terms.gain_out_db));
+            let beeps = ears.is_some_and(|ears| ears.beeps);
+            let shares =
+                |key: &Key| !beeps && (key.shares_with_speakers() || terms.voice().is_none());
             let outlet = key.filter(shares).and_then(|key| self.outlet(key, index));
             self.change_rate(n, key.map(|key| key.rate()));
             self.members[n].arrange(key, outlet, index);
@@ -400,6 +398,17 @@ impl Room {
             (false, false) => Company::Shared,
         }
     }
+}
+
+/// How a leg hears.
+#[derive(Clone, Copy, Debug)]
+pub struct Ears<'a> {
+    /// Its stream.
+    pub params: &'a StreamParams,
+    /// Milliseconds of its packets.
+    pub ptime_ms: u32,
+    /// A tone of its own is mixed into what it hears: nobody else hears the same.
+    pub beeps: bool,
 }
 
 /// With whom a member's packets are coded.

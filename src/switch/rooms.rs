@@ -72,6 +72,8 @@ impl Switch {
             active.doing = Doing::Conferring { room: name.clone(), leave: wanted.leave };
         }
         self.set_member(&name, leg);
+        // What it hears there is on the other channel of its recording.
+        self.recorded_sides(id);
         self.room_sound(&name, sound);
         self.fact(now, FactKind::RoomJoined { call: id, leg, room: name, members, muted });
         None

@@ -249,6 +249,7 @@ impl Plane {
         entry.change(channel, heard);
         for slot in [before, heard].into_iter().flatten() {
             self.beep(now, slot);
+            self.expect_room(slot);
         }
         if heard.is_none() && leg.is_some() {
             self.counts.commands_dropped += 1;
@@ -273,12 +274,23 @@ impl Plane {
     fn beep(&mut self, now: Time, slot: u32) {
         let Some(leg) = self.legs.get_mut(slot) else { return };
         let recordings = leg.taps.iter().flatten().map(|tap| self.recordings.get(tap.recording));
-        let plan = recordings.flatten().find_map(|recording| recording.beep());
+        let mut told =
+            recordings.flatten().filter(|recording| recording.beep().is_some()).peekable();
+        let plan = told.peek().and_then(|recording| recording.beep());
+        let paused = told.all(|recording| recording.paused);
+        if let (Some(beep), Some(plan)) = (&mut leg.beep, &plan) {
+            return beep.set_paused(plan, paused);
+        }
         if plan.is_some() == leg.beep.is_some() {
             return;
         }
-        leg.beep = plan.map(|plan| Box::new(Beep::new(&plan, leg.rate)));
+        leg.beep = plan.map(|plan| {
+            let mut beep = Box::new(Beep::new(&plan, leg.rate));
+            beep.set_paused(&plan, paused);
+            beep
+        });
         self.fit(slot);
+        self.rearrange_room_of(now, slot);
         self.rewire(now, slot);
     }
 

@@ -3,13 +3,16 @@
 //! A leg carries the [`TapPoint`](crate::media::tap::TapPoint)s of the recordings that listen to it, so that the packet path of a
 //! leg without any pays one look at a small array. What they hear waits in a [`Batch`] for [`LAY`].
 //! Then each recording places it ([`Placer`], one for each of its two channels) and lays it
-//! ([`Layout`]); whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left,
+//! ([`Layout`]). A leg that is alone on its recording and in a room has what it hears there on the other side.
+//! Whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left,
 //! a few recordings with each tick and when there is room, so that a thousand calls may end together.
 
 use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::base::{Duration, RecordingId, Time};
+use crate::dsp::rate::Rate;
+use crate::dsp::resample::stream::Resampler;
 use crate::dsp::tone::Plan;
 use crate::media::Transmit;
 use crate::media::control::{Codec, RecordFormat};
@@ -50,6 +53,8 @@ pub(super) struct Recording {
     legs: [Option<u32>; 2],
     /// What tells its parties of it.
     beep: Option<Plan>,
+    /// Brings what the party on the left hears of a room to the file's rate.
+    narrow: Option<Box<Resampler>>,
 }
 
 impl Recording {
@@ -69,6 +74,7 @@ impl Recording {
             placers: [Placer::new(now), Placer::new(now)],
             legs: [None; 2],
             beep,
+            narrow: None,
         }
     }
 
@@ -153,9 +159,32 @@ impl Recording {
         self.unpacker.expect(channel, codec);
     }
 
-    /// What its parties hear of it now.
+    /// What its parties hear of it, but for its pauses.
     pub(super) fn beep(&self) -> Option<Plan> {
-        self.beep.filter(|_| !self.paused)
+        self.beep
+    }
+
+    /// What the party on the left hears of a room will come in samples of `rate`. Allocates, if that is news.
+    pub(super) fn expect_room(&mut self, rate: Rate) {
+        let rates = (rate, Rate::Khz8);
+        match &self.narrow {
+            _ if rate == Rate::Khz8 => self.narrow = None,
+            Some(narrow) if narrow.rates() == rates => {}
+            _ => self.narrow = Some(Box::new(Resampler::new(rate, Rate::Khz8))),
+        }
+    }
+
+    /// Lays what the party on the left heard of its room at `at` on the right, where nobody else is.
+    fn hear_room(&mut self, at: Time, pcm: &[i16], scratch: &mut Scratch, out: &mut dyn Transmit) {
+        if self.paused || self.over || self.legs[Channel::Right.side()].is_some() {
+            return;
+        }
+        let heard = scratch.heard(self.layout.format(), self.narrow.as_deref_mut(), pcm);
+        let position = self.placers[Channel::Right.side()].clock(at);
+        let mut out = Out { recording: self.id, out };
+        if !heard.is_empty() {
+            self.layout.lay(Channel::Right, position, 0, heard, &mut out);
+        }
     }
 
     /// Samples a channel so far.
@@ -216,6 +245,14 @@ impl Recordings {
             self.lay(part, None, out);
         }
         self.parts[part].push(slot, waiting);
+    }
+
+    /// Takes what the party on the left of the recording in `slot` heard of its room at `at`: the samples of a
+    /// tick.
+    pub(super) fn hear_room(&mut self, slot: u32, at: Time, pcm: &[i16], out: &mut dyn Transmit) {
+        if let Some(Some(recording)) = self.slots.get_mut(slot as usize) {
+            recording.hear_room(at, pcm, &mut self.scratch, out);
+        }
     }
 
     /// Lays what waits of the part whose turn it is.

@@ -24,7 +24,7 @@ use crate::media::player::Clip;
 use crate::media::room::gate::Gate;
 use crate::media::room::outlet::afresh;
 use crate::media::room::partial::Partial;
-use crate::media::room::{Company, Room, WIDE_FRAME};
+use crate::media::room::{Company, Ears, Room, WIDE_FRAME};
 use crate::media::{Kind, Transmit};
 use crate::wire::rtp::{HEADER_LEN, write_header};
 
@@ -206,10 +206,15 @@ impl Plane {
         let index = if room.due == Time::NEVER { 0 } else { room.index(room.due) };
         room.arrange(index, |slot| {
             let leg = legs.get(slot)?;
-            Some((leg.params.as_ref()?, leg.samples() as u32 / 8))
+            Some(Ears {
+                params: leg.params.as_ref()?,
+                ptime_ms: leg.samples() as u32 / 8,
+                beeps: leg.beep.is_some(),
+            })
         });
         let Some(room) = self.rooms.places.get_mut(place).and_then(Option::take) else { return };
         self.set_gates(&room, room.is_crowded());
+        room.members().iter().for_each(|member| self.expect_room(member.slot()));
         self.rooms.places[place] = Some(room);
     }
 
@@ -328,6 +333,8 @@ impl Plane {
             let mix = room.heard_by_outlet(n, &mut mix);
             let Some(outlet) = room.outlet_mut(n) else { continue };
             outlet.push(Some(mix));
+            self.record_shared(at, room, n, mix, out);
+            let Some(outlet) = room.outlet_mut(n) else { continue };
             let ptime_ms = outlet.key.ptime_ms();
             for packet in 0..outlet.packetizer.packets(ptime_ms) {
                 let Some(outlet) = room.outlet_mut(n) else { continue };
@@ -363,8 +370,10 @@ impl Plane {
             let Some(ptime_ms) = room.members()[n].alone() else { continue };
             let mut mix = [0; WIDE_FRAME];
             let mix = room.heard_by_member(n, &mut mix);
+            let slot = room.members()[n].slot();
+            self.record_heard(at, slot, mix, out);
+            self.mix_beep(slot, mix);
             let Some(member) = room.member_mut(n) else { continue };
-            let slot = member.slot();
             member.packetizer_mut().push(mix);
             let Some(leg) = self.legs.get_mut(slot) else { continue };
             let packets = member.packetizer_mut().packets(ptime_ms);

@@ -38,9 +38,13 @@ fn room(members: &[Membership]) -> Room {
     room
 }
 
+fn ears(params: &StreamParams, ptime_ms: u32) -> Ears<'_> {
+    Ears { params, ptime_ms, beeps: false }
+}
+
 fn arrange(room: &mut Room) {
     let params = params(Codec::Pcma);
-    room.arrange(0, |_| Some((&params, 20)));
+    room.arrange(0, |_| Some(ears(&params, 20)));
 }
 
 /// A frame whose samples are irregular, as a voice's are: no detector takes it for a tone.
@@ -199,13 +203,13 @@ fn who_hears_the_same_shares_a_coding() {
     let (alaw, opus) = (params(Codec::Pcma), params(Codec::Opus));
     let mut room = room(&[Membership::PARTY; 6]);
     room.join(5, LegId(5), Membership { gain_out_db: 3, ..Membership::PARTY });
-    room.arrange(0, |slot| Some((if slot < 3 { &alaw } else { &opus }, 20)));
+    room.arrange(0, |slot| Some(ears(if slot < 3 { &alaw } else { &opus }, 20)));
     let outlets: Vec<_> = room.members().iter().map(Member::outlet).collect();
     assert_eq!(outlets[0..3], [Some(0); 3]);
     assert_eq!(outlets[3..5], [Some(1); 2]);
     assert_eq!(outlets[5], Some(2));
     room.leave(5);
-    room.arrange(0, |_| Some((&alaw, 20)));
+    room.arrange(0, |_| Some(ears(&alaw, 20)));
     assert!(room.outlet_mut(0).is_some() && room.outlet_mut(1).is_none());
 }
 
@@ -213,10 +217,10 @@ fn who_hears_the_same_shares_a_coding() {
 fn who_begins_to_speak_goes_over_to_a_coding_of_its_own_and_back() {
     let wide = params(Codec::Pcma);
     let mut room = room(&[Membership::PARTY; 2]);
-    room.arrange(0, |_| Some((&wide, 40)));
+    room.arrange(0, |_| Some(ears(&wide, 40)));
     let speak = |room: &mut Room, muted| {
         room.join(0, LegId(0), Membership { muted, ..Membership::PARTY });
-        room.arrange(0, |_| Some((&wide, 40)));
+        room.arrange(0, |_| Some(ears(&wide, 40)));
     };
     let turn = |room: &mut Room, index| {
         tick(room, index, &[voice(1, 4_000), [0; FRAME]]);
@@ -302,7 +306,7 @@ fn room_of(codecs: &[Codec]) -> Room {
 fn enter(room: &mut Room, n: usize, codecs: &[Codec]) {
     room.join(n as u32, LegId(n as u64), Membership::PARTY);
     let params: Vec<StreamParams> = codecs.iter().map(|codec| params(*codec)).collect();
-    room.arrange(0, |slot| Some((&params[slot as usize], 20)));
+    room.arrange(0, |slot| Some(ears(&params[slot as usize], 20)));
 }
 
 /// One tick in which the members in `slots` say these samples; what slot 0 hears, at its rate.

@@ -12,6 +12,7 @@ use crate::base::{RecordingId, Time};
 use crate::dsp::codec::Codec;
 use crate::dsp::g711;
 use crate::dsp::rate::Rate;
+use crate::dsp::resample::stream::Resampler;
 use crate::media::control::{Channel, RecordFormat};
 use crate::media::jitter::LONGEST_PACKET;
 
@@ -62,6 +63,30 @@ impl Default for Scratch {
             wide: vec![0; AT_ONCE * Rate::Khz48.per_slot()].into(),
             pcm: vec![0; AT_ONCE].into(),
             bytes: vec![0; 2 * AT_ONCE].into(),
+        }
+    }
+}
+
+impl Scratch {
+    /// What is heard of a room, in a file's format: samples of 8 kHz, or what `narrow` brings to that.
+    /// Nothing where there is only silence.
+    pub fn heard(
+        &mut self,
+        format: RecordFormat,
+        narrow: Option<&mut Resampler>,
+        pcm: &[i16],
+    ) -> &[u8] {
+        let Scratch { pcm: narrowed, bytes, .. } = self;
+        let pcm = match narrow {
+            Some(narrow) => {
+                let made = narrow.process(pcm, narrowed).unwrap_or(0);
+                &narrowed[..made]
+            }
+            None => &pcm[..pcm.len().min(AT_ONCE)],
+        };
+        match pcm.iter().all(|sample| *sample == 0) {
+            true => &[],
+            false => in_format(format, pcm, bytes),
         }
     }
 }

@@ -163,9 +163,14 @@ fn a_beep_is_heard_by_both_and_is_not_on_the_recording() {
     }
     let pause = |paused| Command::PauseRecord { recording, paused };
     world.command(pause(true));
-    assert!(is_relayed(&world), "nobody is recorded");
+    assert!(!is_relayed(&world), "the way stays as it is, and the tone is silent");
+    talk(&mut world, (&mut a, &mut voices.0), (&mut b, &mut voices.1), 11_000);
+    let heard = samples(&world.heard_by(&a), Codec::Pcma);
+    assert!(heard[800..].chunks(800).all(|part| level(part, 1_400) < -40.0));
     world.command(pause(false));
-    assert!(!is_relayed(&world));
+    talk(&mut world, (&mut a, &mut voices.0), (&mut b, &mut voices.1), 400);
+    let heard = samples(&world.heard_by(&a), Codec::Pcma);
+    assert!(level(&heard[800..1_600], 1_400) > -22.0, "it begins anew");
     world.command(Command::SetRecordLegs { recording, left: Some(a.leg), right: None });
     assert_eq!(world.plane.counts().clocks, 1, "only the one who is recorded hears it");
     for side in world.recorded(1) {

@@ -349,3 +349,86 @@ fn wide_phones_hear_each_other_wide() {
         }
     }
 }
+
+/// The left and the right side of a recording, in samples.
+fn sides(world: &mut World, recording: u64) -> [Vec<i16>; 2] {
+    world.recorded(recording).map(|side| {
+        let mut pcm = vec![0; side.len()];
+        decode(Codec::Pcma, &side, &mut pcm);
+        pcm
+    })
+}
+
+#[test]
+fn a_member_is_recorded_with_what_it_says_and_what_it_hears() {
+    let mut world = world();
+    let codecs = [Codec::Pcma, Codec::Opus, Codec::G722, Codec::Pcmu];
+    let mut party = world.party(&codecs);
+    // One records before it comes in, the others after.
+    world.record(1, &party[0].0, None);
+    for (phone, _) in &party {
+        world.join(phone, Membership::PARTY);
+    }
+    world.record(2, &party[1].0, None);
+    world.record(3, &party[2].0, None);
+    let muted = Membership { muted: true, ..Membership::PARTY };
+    world.join(&party[3].0, muted);
+    world.record(4, &party[3].0, None);
+    speak(&mut world, &mut party, 3_000);
+    // It pauses for a second, and the member goes out before the end.
+    let (recording, paused) = (RecordingId(1), true);
+    world.command(Command::PauseRecord { recording, paused });
+    speak(&mut world, &mut party, 1_000);
+    world.command(Command::PauseRecord { recording, paused: false });
+    speak(&mut world, &mut party, 1_000);
+    world.leave(&party[0].0);
+    speak(&mut world, &mut party, 1_000);
+    let found = |pcm: &[i16]| -> Vec<u32> {
+        HZ[..4].iter().copied().filter(|hz| level(pcm, *hz) > -25.0).collect()
+    };
+    for n in 0..4 {
+        let [left, right] = sides(&mut world, n as u64 + 1);
+        assert!(left.len().abs_diff(right.len()) == 0 && left.len().abs_diff(48_000) < 400);
+        let others: Vec<u32> = others(n, 3);
+        assert_eq!(found(&left[8_000..20_000]), [HZ[n]], "{n}: what it says");
+        assert_eq!(found(&right[8_000..20_000]), others, "{n}: what it hears");
+        if n == 0 {
+            for side in [&left, &right] {
+                assert!(found(&side[25_000..31_000]).is_empty(), "the pause");
+            }
+            assert_eq!(found(&right[33_000..39_000]), others, "behind the pause");
+            assert_eq!(found(&left[41_000..47_000]), [HZ[0]]);
+            assert!(found(&right[41_000..47_000]).is_empty(), "out of the room");
+        }
+    }
+}
+
+#[test]
+fn who_is_recorded_in_a_room_hears_the_tone_and_nobody_else_does() {
+    for codec in [Codec::Pcma, Codec::Opus, Codec::G722] {
+        let mut world = world();
+        let mut party = world.party(&[codec; 3]);
+        for (phone, _) in &party {
+            world.join(phone, Membership::PARTY);
+        }
+        let beep = crate::dsp::tone::plan("us", crate::dsp::tone::Kind::Record);
+        let (recording, format) = (RecordingId(1), RecordFormat::Alaw);
+        let left = party[0].0.leg;
+        world.command(Command::Record { recording, format, beep, left, right: None });
+        speak(&mut world, &mut party, 600);
+        let heard: Vec<bool> = party
+            .iter()
+            .map(|(phone, _)| {
+                let heard = samples(&world.heard_by(phone), codec);
+                heard.chunks(800).any(|part| level(part, 1_400) > -24.0)
+            })
+            .collect();
+        assert_eq!(heard, [true, false, false], "{codec:?}");
+        let [_, right] = sides(&mut world, 1);
+        // Where voices begin there is some of all frequencies; the tone has −20 dBm0.
+        let beeps = right.chunks(800).map(|part| level(part, 1_400)).fold(-90.0, f64::max);
+        assert!(beeps < -26.0, "{codec:?}: {beeps} dBm0 of the tone on the recording");
+        speak(&mut world, &mut party, 16_000);
+        assert_eq!(tones(&mut world, &party[0].0), others(0, 3));
+    }
+}
