@@ -386,18 +386,18 @@ fn a_member_is_recorded_with_what_it_says_and_what_it_hears() {
     let found = |pcm: &[i16]| -> Vec<u32> {
         HZ[..4].iter().copied().filter(|hz| level(pcm, *hz) > -25.0).collect()
     };
-    for n in 0..4 {
+    for (n, own) in HZ.into_iter().take(4).enumerate() {
         let [left, right] = sides(&mut world, n as u64 + 1);
         assert!(left.len().abs_diff(right.len()) == 0 && left.len().abs_diff(48_000) < 400);
         let others: Vec<u32> = others(n, 3);
-        assert_eq!(found(&left[8_000..20_000]), [HZ[n]], "{n}: what it says");
+        assert_eq!(found(&left[8_000..20_000]), [own], "{n}: what it says");
         assert_eq!(found(&right[8_000..20_000]), others, "{n}: what it hears");
         if n == 0 {
             for side in [&left, &right] {
                 assert!(found(&side[25_000..31_000]).is_empty(), "the pause");
             }
             assert_eq!(found(&right[33_000..39_000]), others, "behind the pause");
-            assert_eq!(found(&left[41_000..47_000]), [HZ[0]]);
+            assert_eq!(found(&left[41_000..47_000]), [own]);
             assert!(found(&right[41_000..47_000]).is_empty(), "out of the room");
         }
     }
