@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Finding;
 use crate::config::Config;
 use crate::daemon::files::Loaded;
-use crate::engine::disk::archive::space;
+use crate::engine::disk::space::space;
 use crate::store::database::Database;
 
 /// Bytes of a call's recording in an hour: two channels of A-law.

@@ -14,10 +14,8 @@
 //!
 //! Told after it is done: should Belfry be killed in between, a record may name a file that has gone.
 
-use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +23,7 @@ use jiff::civil::Date;
 
 use super::background::{Background, Orders};
 use super::days::Days;
+use super::space::space;
 use super::storage::{below, is_open};
 use super::{DiskEvent, Tell};
 use crate::record::retention::{self, Retention, Space, WhenFull};
@@ -202,21 +201,6 @@ impl Shelf for Directory {
     fn space(&mut self) -> io::Result<Space> {
         space(self.days.root())
     }
-}
-
-/// The disk that holds `path`, as `df` counts it: what is kept for root alone is not there.
-#[allow(unsafe_code, reason = "the disk's level has no safe wrapper in std")]
-pub fn space(path: &Path) -> io::Result<Space> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    // SAFETY: a plain structure of numbers for which all zero is valid.
-    let mut disk: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: the path ends in NUL and, like the structure, lives until the call returns.
-    if unsafe { libc::statvfs(path.as_ptr(), &raw mut disk) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let used = disk.f_blocks.saturating_sub(disk.f_bfree).saturating_mul(disk.f_frsize);
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    Ok(Space { total: used.saturating_add(free), used })
 }
 
 #[cfg(test)]
@@ -410,11 +394,8 @@ mod tests {
     }
 
     #[test]
-    fn the_real_disk_has_a_level_and_the_thread_ends() {
+    fn what_is_old_on_a_real_disk_goes_and_the_thread_ends() {
         let root = tempfile::tempdir().unwrap();
-        let space = space(root.path()).unwrap();
-        assert!(space.total > 0 && space.used <= space.total);
-        assert!(super::space(Path::new("/nowhere/at/all")).is_err());
         write(root.path(), "2001/01/01/0000000000001.wav");
         let (to, events) = std::sync::mpsc::channel();
         let tell: Tell = Arc::new(move |event| drop(to.send(event)));

@@ -13,7 +13,7 @@
 //! What lies where in a file the workers have decided ([`layout`](crate::media::tap::layout)). Nothing
 //! that happens to a disk reaches a call: what cannot be written is silence, counted and told once.
 
-pub mod archive;
+pub(in crate::engine) mod archive;
 pub(in crate::engine) mod background;
 mod days;
 #[cfg(test)]
@@ -21,6 +21,7 @@ pub(in crate::engine) mod fake;
 mod file;
 pub(in crate::engine) mod pack;
 pub(in crate::engine) mod ring;
+pub mod space;
 pub mod storage;
 #[cfg(test)]
 mod tests;

@@ -11,29 +11,29 @@
 //!
 //! Killed in between, it leaves the WAV, or both: then the packed one, which got its name only when it
 //! had been read back, is what stays. A file in `.pack/` is never a recording.
+//!
+//! Not here: how one file is packed ([`conversion`]).
 
 #![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
 
+mod conversion;
+
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use ogg::PacketReader;
 
+use self::conversion::convert;
 use super::background::{Background, Orders};
 use super::days::Days;
 use super::storage::{below, is_open};
 use super::{DiskEvent, Tell};
 use crate::engine::pinning;
-use crate::media::control::RecordFormat;
-use crate::record::pack::{self, Checker, Packer, Pauses};
 use crate::record::path;
-use crate::wire::wav::{self, Wav};
 
 /// How often new work is looked for.
 const LOOK: Duration = Duration::from_secs(60);
@@ -41,8 +41,6 @@ const LOOK: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(20);
 /// Where packed files are made.
 const WORKSHOP: &str = ".pack";
-/// Bytes of a WAV that are read at once.
-const PIECE: usize = 64 * 1024;
 /// Recordings that could not be packed and are remembered, so that none is tried for ever.
 const MOST_FAILED: usize = 10_000;
 
@@ -161,7 +159,7 @@ impl Bench {
         let workshop = self.days.root().join(WORKSHOP);
         fs::create_dir_all(&workshop).map_err(fault)?;
         let made = workshop.join(packed.replace('/', "_"));
-        match make_and_check(&from, &made, path, stop) {
+        match convert(&from, &made, path, stop) {
             Ok(true) => {}
             other => {
                 let _ = fs::remove_file(&made);
@@ -185,137 +183,6 @@ fn age(root: &Path, path: &str) -> Option<Duration> {
     fs::metadata(root.join(path)).ok()?.modified().ok()?.elapsed().ok()
 }
 
-/// A WAV at its first frame.
-struct OpenWav {
-    file: io::Take<File>,
-    format: RecordFormat,
-    /// In all.
-    frames: u64,
-}
-
-impl OpenWav {
-    fn open(path: &Path) -> Result<OpenWav, String> {
-        let fault = |e: io::Error| e.to_string();
-        let mut file = File::open(path).map_err(fault)?;
-        let mut first = Vec::with_capacity(wav::PROBE_LEN);
-        (&mut file).take(wav::PROBE_LEN as u64).read_to_end(&mut first).map_err(fault)?;
-        let wav = Wav::parse(&first).map_err(|e| e.to_string())?;
-        let format = match (wav.spec.format, wav.spec.channels, wav.spec.rate_hz) {
-            (wav::Format::Alaw, 2, 8_000) => RecordFormat::Alaw,
-            (wav::Format::Pcm16, 2, 8_000) => RecordFormat::Pcm16,
-            _ => return Err("not two channels of A-law or 16 bits at 8 kHz".into()),
-        };
-        let len = file.metadata().map_err(fault)?.len();
-        let frames = wav.data_len(len) / format.frame_bytes() as u64;
-        file.seek(io::SeekFrom::Start(wav.data_offset as u64)).map_err(fault)?;
-        Ok(OpenWav { file: file.take(frames * format.frame_bytes() as u64), format, frames })
-    }
-}
-
-/// Why a recording stays as it is.
-enum Fault {
-    /// What was packed is not what the WAV holds.
-    Check(pack::Fault),
-    /// A file, in words.
-    File(String),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Check(fault) => fault.fmt(f),
-            Fault::File(why) => f.write_str(why),
-        }
-    }
-}
-
-impl From<pack::Fault> for Fault {
-    fn from(fault: pack::Fault) -> Fault {
-        Fault::Check(fault)
-    }
-}
-
-impl From<String> for Fault {
-    fn from(why: String) -> Fault {
-        Fault::File(why)
-    }
-}
-
-/// Packs `from` into `to` and reads that back; `false` when told to stop in between.
-fn make_and_check(
-    from: &Path,
-    to: &Path,
-    name: &str,
-    stop: &dyn Fn() -> bool,
-) -> Result<bool, Fault> {
-    if !make(from, to, name, Pauses::LeftOut, stop)? {
-        return Ok(false);
-    }
-    match check(from, to) {
-        // Opus' silence detector takes a steady tone for noise.
-        Err(Fault::Check(pack::Fault::Sound { .. })) => {}
-        checked => return checked.map(|()| true),
-    }
-    Ok(make(from, to, name, Pauses::Kept, stop)? && check(from, to).map(|()| true)?)
-}
-
-/// Packs `from` into `to`, on the disk; `false` when told to stop in between.
-fn make(
-    from: &Path,
-    to: &Path,
-    name: &str,
-    pauses: Pauses,
-    stop: &dyn Fn() -> bool,
-) -> Result<bool, String> {
-    let fault = |e: io::Error| e.to_string();
-    let mut wav = OpenWav::open(from)?;
-    let mut out = File::create(to).map_err(fault)?;
-    let mut packer =
-        Packer::new(wav.format, pauses, &[("SOURCE", name)]).map_err(|e| e.to_string())?;
-    let mut piece = Vec::with_capacity(PIECE);
-    loop {
-        if stop() {
-            return Ok(false);
-        }
-        piece.clear();
-        (&mut wav.file).take(PIECE as u64).read_to_end(&mut piece).map_err(fault)?;
-        if piece.is_empty() {
-            break;
-        }
-        packer.frames(&piece);
-        out.write_all(&packer.take()).map_err(fault)?;
-    }
-    let (rest, samples) = packer.finish();
-    if samples != wav.frames {
-        return Err(format!("the WAV ends after {samples} of {} samples", wav.frames));
-    }
-    out.write_all(&rest).and_then(|()| out.sync_all()).map_err(fault)?;
-    Ok(true)
-}
-
-/// Reads the packed file beside its WAV.
-fn check(wav: &Path, packed: &Path) -> Result<(), Fault> {
-    let fault = |e: io::Error| e.to_string();
-    let unread = |e: ogg::OggReadError| format!("the packed file: {e}");
-    let mut wav = OpenWav::open(wav)?;
-    let file = BufReader::new(File::open(packed).map_err(fault)?);
-    let mut packets = PacketReader::new(file);
-    let head = packets.read_packet_expected().map_err(unread)?;
-    let mut checker = Checker::new(wav.format, &head.data)?;
-    packets.read_packet_expected().map_err(unread)?;
-    let mut frames = Vec::new();
-    let mut end = 0;
-    while let Some(packet) = packets.read_packet().map_err(unread)? {
-        let wanted = checker.packet(&packet.data)?;
-        frames.clear();
-        let bytes = (wanted * wav.format.frame_bytes()) as u64;
-        (&mut wav.file).take(bytes).read_to_end(&mut frames).map_err(fault)?;
-        checker.frames(&frames);
-        end = packet.absgp_page();
-    }
-    Ok(checker.finish(end, wav.frames)?)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -324,6 +191,7 @@ mod tests {
     use crate::base::{CallId, Wall};
     use crate::dsp::g711;
     use crate::engine::disk::storage::{Directory, Storage};
+    use crate::wire::wav;
     use jiff::civil::date;
 
     const TODAY: Date = date(2026, 3, 11);
