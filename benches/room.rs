@@ -153,6 +153,7 @@ fn measure(load: Load, members: u64, span: Duration) -> io::Result<(f64, f64)> {
         workers: Some(1),
         backend: Choice::Auto,
         recordings: dir.path().to_owned(),
+        dtls: None,
         clips: Clips::default(),
         rtp_lost_after: Duration::from_secs(60),
     };
@@ -229,6 +230,7 @@ fn params(codec: Codec, remote: SocketAddr) -> StreamParams {
         send_pt: pt,
         recv_pt: pt,
         others: Default::default(),
+        carriage: Default::default(),
         noise: false,
         max_ptime_ms: None,
         dtmf_send_pt: None,

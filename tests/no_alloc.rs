@@ -53,6 +53,7 @@ fn params(codec: Codec, pt: u8, remote: SocketAddr) -> StreamParams {
         send_pt: pt,
         recv_pt: pt,
         others: Default::default(),
+        carriage: Default::default(),
         noise: false,
         max_ptime_ms: None,
         dtmf_send_pt: Some(101),

@@ -66,6 +66,7 @@ fn plane() -> Plane {
             send_pt: pt,
             recv_pt: pt,
             others: Default::default(),
+            carriage: Default::default(),
             noise: false,
             max_ptime_ms: None,
             dtmf_send_pt: None,

@@ -8,6 +8,7 @@ mod simulation {
     mod clocks;
     mod conference;
     mod consult;
+    mod dtls;
     mod endings;
     mod hold;
     mod keeping;

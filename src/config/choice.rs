@@ -109,6 +109,7 @@ choice! {
         Off = "off": "Never: RTP.",
         Preferred = "preferred": "SRTP where the other side can, else RTP.",
         Required = "required": "SRTP, or there is no call.",
+        Dtls = "dtls": "SRTP by keys that DTLS gives, or there is no call.",
     } later []
 }
 

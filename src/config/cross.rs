@@ -292,13 +292,14 @@ fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
     }
 }
 
-/// SRTP whose keys go over the network in the clear.
+/// SRTP whose keys go over the network in the clear. With DTLS none go anywhere.
 fn open_keys(draft: &Draft, reader: &mut Reader<'_>) {
+    let in_sdp = |srtp| matches!(srtp, Srtp::Preferred | Srtp::Required);
     let in_clear = |transport| matches!(transport, Transport::Udp | Transport::Tcp | Transport::Ws);
     let remedy = "let SIP come over TLS, or keep to a network that nobody listens on";
     for (nth, gateway) in &draft.gateways {
         let transport = gateway.first_hop().transport().unwrap_or(Transport::Udp);
-        if gateway.srtp != Srtp::Off && in_clear(transport) {
+        if in_sdp(gateway.srtp) && in_clear(transport) {
             let name = &gateway.name;
             let what = format!(
                 "the keys of gateway \"{name}\"'s SRTP are sent in the clear, over {transport}"
@@ -311,7 +312,7 @@ fn open_keys(draft: &Draft, reader: &mut Reader<'_>) {
     if listens.any(|listener| !in_clear(listener.transport)) {
         return;
     }
-    if let Some((nth, phone)) = draft.phones.iter().find(|(_, phone)| phone.srtp != Srtp::Off) {
+    if let Some((nth, phone)) = draft.phones.iter().find(|(_, phone)| in_sdp(phone.srtp)) {
         let what = format!(
             "the keys of phone {}'s SRTP are sent in the clear: nothing in [sip] listen is TLS",
             phone.number

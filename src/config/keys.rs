@@ -288,7 +288,9 @@ section! {
         /// How keys are carried to it. Without it: as `[media]` says.
         dtmf: Option<Dtmf> = derived, live;
         /// Whether its audio is encrypted and authenticated (SRTP). The keys are in the SIP messages
-        /// (SDES, RFC 4568), which therefore want TLS.
+        /// (SDES, RFC 4568), which therefore want TLS; with `dtls` they are agreed on beside the audio
+        /// (RFC 5763). A browser, which registers by WebSocket, is always called by DTLS, and who offers
+        /// that is always answered so.
         srtp: Srtp = "\"off\"", live;
         /// The groups that it belongs to. Phones of one group may see each other's state (busy lamps,
         /// presence) and pick up each other's calls; others may not.

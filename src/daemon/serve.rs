@@ -119,6 +119,7 @@ impl Appliance {
                 zone,
                 rng: Rng::from_entropy(entropy()?),
                 keys: KeySource::from_seed(entropy()?),
+                fingerprint: engine.fingerprint(),
             },
             clock.now(),
         );
@@ -372,6 +373,8 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
             "[media] address is missing: write the address that phones and gateways reach";
         return Err(missing.into());
     }
+    let dtls = engine::dtls::Identity::generate();
+    let dtls = dtls.map_err(|e| format!("no certificate for DTLS can be made: {e}"))?;
     let setup = EngineConfig {
         addresses,
         ports: (config.media.ports.first, config.media.ports.last),
@@ -387,6 +390,7 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
             Backend::Mio => Choice::Epoll,
         },
         recordings: config.recordings_dir(),
+        dtls: Some(dtls),
         clips,
         rtp_lost_after: RTP_LOOK,
     };

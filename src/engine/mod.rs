@@ -18,6 +18,7 @@ pub mod backend;
 mod choice;
 pub mod clips;
 pub mod disk;
+pub mod dtls;
 pub mod figures;
 mod links;
 pub mod pinning;
@@ -29,7 +30,7 @@ mod start;
 mod tests;
 mod worker;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -45,6 +46,7 @@ use self::backend::Wake;
 use self::disk::background::Background;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, archive, pack, ring};
+use self::dtls::thread::Desk;
 use self::links::Links;
 use self::pool::{Pair, PoolError};
 use self::roster::{For, Roster};
@@ -54,6 +56,7 @@ use crate::media::Clip;
 use crate::media::control::{Command, Event, NoPort, PlayEnd};
 use crate::media::room::partial::MOST_WORKERS;
 use crate::record::retention::Retention;
+use crate::wire::sdp::Fingerprint;
 
 pub use self::choice::Choice;
 pub use self::clips::{ClipFault, Clips};
@@ -86,6 +89,8 @@ pub struct EngineConfig {
     pub recordings: PathBuf,
     /// The prompts.
     pub clips: Clips,
+    /// What is shown in DTLS handshakes; `None`: no leg may agree on DTLS.
+    pub dtls: Option<dtls::Identity>,
     /// A leg from which nothing has come for so long is told of.
     pub rtp_lost_after: Duration,
 }
@@ -159,6 +164,10 @@ impl Drop for Crew {
 pub struct Engine {
     // First, so that the workers end before the disk that they write to.
     crew: Crew,
+    desk: Option<Desk>,
+    fingerprint: Option<Fingerprint>,
+    /// The legs that have a handshake.
+    handshakes: HashSet<LegId>,
     figures: Figures,
     clips: Clips,
     deliver: Deliver,
@@ -186,10 +195,13 @@ impl Engine {
         let cores = pinning::cores();
         let most = pairs.len().min(MOST_WORKERS);
         let count = config.workers.unwrap_or(cores.len().saturating_sub(1)).clamp(1, most);
+        let desk = config.dtls.clone().map(|own| Desk::start(own, count, deliver.clone()));
+        let (desk, lines) = desk.transpose().map_err(StartError::Thread)?.unzip();
         let (mut crew, mut figures, mut rings) = (Crew::default(), Vec::new(), Vec::new());
         let mut nursery = Nursery {
             cores,
             links: Links::between(count).into_iter(),
+            lines: lines.unwrap_or_default().into_iter(),
             // Rooms tick alike on all workers, so all go by one clock.
             began: Instant::now(),
             rtp_lost_after: config.rtp_lost_after,
@@ -211,6 +223,9 @@ impl Engine {
         let packer = pack::start(config.recordings.clone(), tell.clone());
         Ok(Engine {
             crew,
+            desk,
+            fingerprint: config.dtls.map(|own| own.fingerprint().clone()),
+            handshakes: HashSet::new(),
             figures: Figures(Arc::new(figures)),
             clips: config.clips,
             deliver,
@@ -238,6 +253,10 @@ impl Engine {
     /// The workers' figures.
     pub fn figures(&self) -> Figures {
         self.figures.clone()
+    }
+    /// Of the certificate that DTLS handshakes show.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint.clone()
     }
     /// Other prompts from now on; what plays goes on with the old.
     pub fn set_clips(&mut self, clips: Clips) {
@@ -281,6 +300,7 @@ impl Engine {
             self.roster.forget(*leg);
             return self.say(Event::OpenFailed { leg: *leg, why: NoPort::Overloaded });
         }
+        self.arrange_handshake(worker, &command);
         let joined = match &command {
             Command::Join { room, .. } => Some(*room),
             _ => None,
@@ -308,6 +328,26 @@ impl Engine {
             && let Some(workers) = self.roster.joined(room, worker)
         {
             self.tell_workers(workers, &Command::RoomParts { room, workers });
+        }
+    }
+
+    /// A leg's handshake begins or ends, before its worker hears of it.
+    fn arrange_handshake(&mut self, worker: usize, command: &Command<String>) {
+        let Some(desk) = &self.desk else { return };
+        match command {
+            Command::Set { leg, params } => match &params.carriage.dtls {
+                Some(terms) => {
+                    self.handshakes.insert(*leg);
+                    let checked = params.carriage.ice.is_some();
+                    if let Err(why) = desk.agree(*leg, worker, terms.clone(), checked) {
+                        self.say(Event::HandshakeFailed { leg: *leg, why });
+                    }
+                }
+                None if self.handshakes.remove(leg) => desk.forget(*leg),
+                None => {}
+            },
+            Command::Close { leg } if self.handshakes.remove(leg) => desk.forget(*leg),
+            _ => {}
         }
     }
 

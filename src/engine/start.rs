@@ -13,6 +13,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::backend::{Backend, Epoll, Steered, Uring, Wake};
 use super::choice::Settled;
 use super::disk::ring;
+use super::dtls::thread::Line;
 use super::figures::{Counters, Running};
 use super::links::Links;
 use super::pinning::{PRIORITY, exact_sleep, pin, real_time};
@@ -37,6 +38,7 @@ pub(super) struct Nursery {
     /// The cores that this process may use.
     pub(super) cores: Vec<usize>,
     pub(super) links: std::vec::IntoIter<Links>,
+    pub(super) lines: std::vec::IntoIter<Line>,
     /// Zero of the workers' clock.
     pub(super) began: Instant,
     pub(super) rtp_lost_after: Duration,
@@ -69,6 +71,7 @@ impl Nursery {
             plane: Plane::new(config, rng),
             taps,
             links: self.links.next().unwrap_or_default(),
+            line: self.lines.next().unwrap_or_default(),
             began: self.began,
             deliver: self.deliver.clone(),
             stop: self.stop.clone(),
@@ -86,6 +89,7 @@ pub(super) struct Seed {
     pub(super) plane: Plane,
     pub(super) taps: ring::TapSender,
     pub(super) links: Links,
+    pub(super) line: Line,
     /// Zero of the workers' clock.
     pub(super) began: Instant,
     pub(super) deliver: Deliver,
@@ -229,7 +233,7 @@ impl Parts {
     }
 
     fn with<B: Backend>(self, backend: B) {
-        let Seed { plane, taps, links, began, deliver, stop, .. } = self.seed;
+        let Seed { plane, taps, links, line, began, deliver, stop, .. } = self.seed;
         let worker = Worker {
             backend,
             plane,
@@ -238,6 +242,7 @@ impl Parts {
             deliver,
             tap: taps,
             links,
+            line,
             counters: self.counters,
             stop,
             began,

@@ -46,6 +46,7 @@ fn config(choice: Choice, pairs: usize, dir: &tempfile::TempDir) -> EngineConfig
         workers: Some(1),
         backend: choice,
         recordings: dir.path().join("recordings"),
+        dtls: None,
         clips: Clips::default(),
         rtp_lost_after: Duration::from_secs(3_600),
     }
@@ -152,6 +153,7 @@ impl Peer {
             send_pt: 8,
             recv_pt: 8,
             others: Default::default(),
+            carriage: Default::default(),
             noise: false,
             max_ptime_ms: None,
             dtmf_send_pt: Some(101),

@@ -21,11 +21,13 @@ use rtrb::{Consumer, Producer};
 
 use super::backend::{Backend, DATAGRAM_BYTES, Forward, Hint, Receive, Wait};
 use super::disk::ring::TapSender;
+use super::dtls::thread::{Line, Take};
 use super::figures::Counters;
 use super::links::Links;
 use super::prefetch::prefetch;
 use crate::base::{LegId, Time};
 use crate::media::control::{Command, Event};
+use crate::media::srtp::Keys;
 use crate::media::{Clip, Disposition, Kind, Partial, Plane, PortIndex, Recorded, Transmit};
 
 /// Turns lie on multiples of this with few legs.
@@ -57,6 +59,8 @@ pub(super) struct Worker<B: Backend> {
     pub(super) deliver: Deliver,
     pub(super) tap: TapSender,
     pub(super) links: Links,
+    /// To the thread of DTLS handshakes.
+    pub(super) line: Line,
     pub(super) counters: Arc<Counters>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) began: Instant,
@@ -72,6 +76,7 @@ impl<B: Backend> Worker<B> {
             while let Ok(command) = self.commands.pop() {
                 self.command(now, command);
             }
+            self.handshakes(now);
             self.tick(now);
             let legs = self.plane.leg_count();
             let before = self.now();
@@ -81,8 +86,13 @@ impl<B: Backend> Worker<B> {
             if let Wait::Time(span) = patience {
                 self.counters.lateness.note(now.since(before + span));
             }
-            let mut harvest =
-                Harvest { plane: &mut self.plane, tap: &mut self.tap, staged: &mut staged, now };
+            let mut harvest = Harvest {
+                plane: &mut self.plane,
+                tap: &mut self.tap,
+                line: &mut self.line,
+                staged: &mut staged,
+                now,
+            };
             self.backend.harvest(&mut harvest);
             staged.send(&mut self.backend);
             self.tick(now);
@@ -92,6 +102,13 @@ impl<B: Backend> Worker<B> {
             self.count(legs);
         }
         self.end_recordings();
+    }
+
+    /// Takes what the handshakes have for the legs.
+    fn handshakes(&mut self, now: Time) {
+        let Worker { backend, plane, tap, links, line, .. } = self;
+        let mut out = Out { backend, tap, links };
+        line.receive(&mut Shaken { plane, now, out: &mut out });
     }
 
     fn command(&mut self, now: Time, command: Command<Arc<Clip>>) {
@@ -193,6 +210,7 @@ fn socket_of(port: PortIndex, kind: Kind) -> u32 {
 struct Harvest<'a> {
     plane: &'a mut Plane,
     tap: &'a mut TapSender,
+    line: &'a mut Line,
     staged: &'a mut Staged,
     now: Time,
 }
@@ -217,7 +235,7 @@ impl Receive for Harvest<'_> {
         len: usize,
     ) -> Option<Forward> {
         let kind = if socket & 1 == 0 { Kind::Rtp } else { Kind::Rtcp };
-        let mut out = Aside { tap: self.tap, staged: self.staged };
+        let mut out = Aside { tap: self.tap, line: self.line, staged: self.staged };
         match self.plane.receive(self.now, PortIndex(socket / 2), kind, from, buf, len, &mut out) {
             Disposition::Forward { port, to, len } => {
                 Some(Forward { socket: socket_of(port, Kind::Rtp), to, len })
@@ -230,6 +248,7 @@ impl Receive for Harvest<'_> {
 /// Where a receive's pieces of recordings go, and packets of the plane's own, which wait until the harvest is over.
 struct Aside<'a> {
     tap: &'a mut TapSender,
+    line: &'a mut Line,
     staged: &'a mut Staged,
 }
 
@@ -242,6 +261,25 @@ impl Transmit for Aside<'_> {
     }
     fn takes_ends(&mut self) -> bool {
         self.tap.has_room()
+    }
+    fn handshake(&mut self, leg: LegId, datagram: &[u8]) {
+        self.line.send(leg, datagram);
+    }
+}
+
+/// Where datagrams and keys of handshakes go.
+struct Shaken<'a> {
+    plane: &'a mut Plane,
+    now: Time,
+    out: &'a mut dyn Transmit,
+}
+
+impl Take for Shaken<'_> {
+    fn datagram(&mut self, leg: LegId, datagram: &[u8]) {
+        self.plane.handshake(leg, datagram, self.out);
+    }
+    fn keys(&mut self, leg: LegId, keys: Keys) {
+        self.plane.keyed(self.now, leg, keys);
     }
 }
 

@@ -45,6 +45,11 @@ impl Allowance {
         Allowance { enough_until: Time::ZERO, interval: interval.min(most) }
     }
 
+    /// For so many packets a second, and no more.
+    pub fn a_second(packets: u32) -> Allowance {
+        Allowance { enough_until: Time::ZERO, interval: BURST / packets.max(1) }
+    }
+
     /// The packets are of another length from now on.
     pub fn set(&mut self, ptime_ms: u8) {
         self.interval = Allowance::of(ptime_ms).interval;

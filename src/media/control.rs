@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{CallId, LegId, PlayId, RecordingId, RoomId};
 use crate::media::srtp::{Fault, Keys};
+use crate::media::{dtls, ice};
 
 mod room;
 
@@ -90,8 +91,23 @@ pub struct StreamParams {
     /// Listen for DTMF in the audio itself. Off where telephone-event was negotiated, unless the
     /// configuration asks for both.
     pub inband_dtmf: bool,
-    /// The keys of SRTP; `None`: the audio is plain RTP.
+    /// The keys of SRTP, where the descriptions have them; `None`: the audio is plain RTP, or its keys
+    /// come by DTLS.
     pub srtp: Option<Keys>,
+    /// How packets find their way, beside all this.
+    pub carriage: Carriage,
+}
+
+/// What browsers agree on besides, and others seldom.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Carriage {
+    /// RTCP goes where RTP goes, from the same port (RFC 5761).
+    pub rtcp_mux: bool,
+    /// The peer shows by checks where it is; the latch learns nothing. Only with SRTP.
+    pub ice: Option<ice::Terms>,
+    /// The keys of SRTP are agreed on by a DTLS handshake; before there are any, nothing is sent or
+    /// heard.
+    pub dtls: Option<dtls::Terms>,
 }
 
 /// A codec that was agreed on beside the one in use, and the telephone-events that go with it.
@@ -537,6 +553,13 @@ pub enum Event {
         from: SocketAddr,
         /// Why it is not taken.
         fault: Fault,
+    },
+    /// A leg's DTLS handshake has failed: it has no keys, and gets none.
+    HandshakeFailed {
+        /// Whose.
+        leg: LegId,
+        /// Why.
+        why: dtls::Fault,
     },
     /// A recording has ended and its last piece was handed to the disk.
     RecordStopped {

@@ -34,6 +34,9 @@
 //! (Move or Return) outranks the restart. Where nothing but the SSRC changes there is no such doubt: that another
 //! call's numbers go on from ours happens once in 10⁹.
 //!
+//! A leg with ICE needs none of this: its peer's checks say where it is, and its packets are authenticated
+//! ([`Latch::checked`]).
+//!
 //! Not here: loss, order and duplicates inside the stream that is ours ([`rtp_rx`](super::rtp_rx)),
 //! and authentication: an attacker who sees the packets and forges addresses passes. SRTP is for that:
 //! of a leg that has it only authenticated packets come here.
@@ -125,6 +128,16 @@ pub struct Latch {
     stranger: Option<SocketAddr>,
     /// Who was sending here before.
     barred: Option<Source>,
+    way: Way,
+}
+
+/// By what the way to the peer is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+enum Way {
+    /// By its packets.
+    Learned,
+    /// By ICE: sent is to the address that was nominated, and authenticated packets are taken from any.
+    Checked(Option<SocketAddr>),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -147,7 +160,14 @@ impl Default for Latch {
 impl Latch {
     /// A latch before any SDP: it takes nothing. `barred` was sending to the port before.
     pub fn new(barred: Option<Source>) -> Latch {
-        Latch { state: State::Closed, foreign: 0, spent: 0, stranger: None, barred }
+        Latch {
+            state: State::Closed,
+            foreign: 0,
+            spent: 0,
+            stranger: None,
+            barred,
+            way: Way::Learned,
+        }
     }
 
     /// The session was negotiated, for the first time or again; `named` is where the peer's SDP
@@ -162,6 +182,34 @@ impl Latch {
             State::Learning { named: before, .. } if *before == named => {}
             _ => self.state = State::Learning { named, candidate: None },
         }
+    }
+
+    /// The peer shows by ICE where it is, and this is what it has nominated so far. Only for a leg whose
+    /// packets are authenticated before they come here.
+    pub fn checked(&mut self, nominated: Option<SocketAddr>) {
+        self.way = Way::Checked(nominated);
+    }
+
+    /// The peer shows nothing by ICE (any more).
+    pub fn unchecked(&mut self) {
+        self.way = Way::Learned;
+    }
+
+    /// A packet of the peer's, whose key says so: ICE has found the way, and the rest is its affair.
+    fn follow(&mut self, now: Time, source: Source, mark: Mark) -> Verdict {
+        let verdict = match &mut self.state {
+            State::Closed => return Verdict::Early,
+            State::Held(held) if held.source == source => {
+                held.at.advance(now, mark);
+                return Verdict::Ours;
+            }
+            _ if !mark.known => return Verdict::Unproven,
+            State::Learning { .. } => Verdict::Learned,
+            State::Held(held) if held.source.ssrc != source.ssrc => Verdict::Restarted,
+            State::Held(held) => Verdict::Moved(held.source.addr),
+        };
+        self.state = State::Held(Held::new(source, Position::of(now, mark), None));
+        verdict
     }
 
     /// Decides on one packet.
@@ -181,6 +229,9 @@ impl Latch {
     /// All but the holder's own packets in quiet times.
     fn examine(&mut self, now: Time, from: SocketAddr, mark: Mark) -> Verdict {
         let source = Source { addr: from, ssrc: mark.ssrc };
+        if let Way::Checked(_) = self.way {
+            return self.follow(now, source, mark);
+        }
         let verdict = match &mut self.state {
             State::Closed => Verdict::Early,
             State::Learning { .. } if self.barred == Some(source) => Verdict::Foreign,
@@ -228,8 +279,12 @@ impl Latch {
         matches!(self.state, State::Learning { named, .. } if nearness(named, from) > Nearness::Elsewhere)
     }
 
-    /// Where to send: the source held, before that the address that SDP names.
+    /// Where to send: what ICE has nominated; without ICE the source held, before that the address that SDP
+    /// names.
     pub fn destination(&self) -> Option<SocketAddr> {
+        if let Way::Checked(nominated) = self.way {
+            return nominated;
+        }
         match &self.state {
             State::Closed => None,
             State::Learning { named, .. } => *named,

@@ -12,13 +12,15 @@
 //! A leg decides nothing about others: [`plane`](super::plane) moves packets and samples between
 //! them along the paths that [`bridge`](super::bridge) chose.
 
-use super::PortIndex;
+use std::net::SocketAddr;
+
 use super::allowance::Allowance;
 use super::beep::Beep;
 use super::bridge::{Audio, Paths, Side};
 use super::control::{Codec, LegStats, OpusTerms, StreamParams};
 use super::dtmf_rx::DtmfRx;
 use super::ear::{Ear, Narrowed};
+use super::ice;
 use super::jitter::{Figures, LONGEST_PULL};
 use super::latch::{Latch, Source};
 use super::mouth::{Mouth, Over, Said};
@@ -29,8 +31,9 @@ use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
 use super::seam::Seam;
 use super::send_rate::SendRate;
-use super::srtp::{Figures as SrtpFigures, Srtp};
+use super::srtp::{Figures as SrtpFigures, Guard, Keys, Srtp};
 use super::tap::TapPoint;
+use super::{Kind, PortIndex};
 use crate::base::{Duration, LegId, Rng, Time};
 use crate::dsp::g711;
 use crate::dsp::narrow::Encoder;
@@ -53,6 +56,9 @@ const SAME_KEY: Duration = Duration::from_millis(400);
 /// The most that a jitter buffer of ours holds, milliseconds.
 const LONGEST_BUFFER_MS: u16 = 1_000;
 
+/// Datagrams of a DTLS handshake that are taken of a leg's peer in a second: a whole one has about ten.
+const MOST_HANDSHAKE: u32 = 50;
+
 /// What a packet's payload type stands for on a leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Payload {
@@ -72,8 +78,8 @@ pub(super) enum Payload {
 pub(super) struct Leg {
     pub(super) latch: Latch,
     pub(super) params: Option<StreamParams>,
-    /// Where its packets are protected.
-    pub(super) srtp: Option<Box<Srtp>>,
+    /// How its packets are protected.
+    pub(super) guard: Guard,
     pub(super) rx: RtpRx,
     /// How many packets of audio it may send.
     pub(super) allowance: Allowance,
@@ -104,6 +110,12 @@ pub(super) struct Leg {
     /// From here on it is not every packet's.
     pub(super) id: LegId,
     pub(super) dtmf: DtmfRx,
+    /// Finds its peer, where that shows by checks where it is.
+    pub(super) ice: Option<Box<ice::Agent>>,
+    /// Where its DTLS handshake comes from, where ICE does not say.
+    handshaker: Option<SocketAddr>,
+    /// How many datagrams of a handshake it may send.
+    pub(super) handshake_allowance: Allowance,
     /// How many packets of keys it may send.
     pub(super) keys_allowance: Allowance,
     /// The last digit that a telephone-event told.
@@ -191,9 +203,12 @@ impl Leg {
         Leg {
             latch: Latch::new(stray),
             params: None,
-            srtp: None,
+            guard: Guard::Plain,
             rx: RtpRx::default(),
             allowance: Allowance::default(),
+            ice: None,
+            handshaker: None,
+            handshake_allowance: Allowance::a_second(MOST_HANDSHAKE),
             keys_allowance: Allowance::default(),
             paths: Paths::NONE,
             partner: None,
@@ -238,6 +253,7 @@ impl Leg {
     /// The stream was negotiated, again maybe.
     pub(super) fn set(&mut self, now: Time, params: StreamParams, rng: &mut Rng) {
         self.protect(now, &params, rng);
+        self.find(&params);
         self.latch.negotiated(params.remote);
         self.rtcp.negotiated(params.remote_rtcp);
         if params.receive && !self.params.as_ref().is_some_and(|p| p.receive) {
@@ -255,17 +271,88 @@ impl Leg {
 
     /// Takes the keys that were agreed on.
     fn protect(&mut self, now: Time, params: &StreamParams, rng: &mut Rng) {
-        match (&mut self.srtp, params.srtp.clone()) {
-            (_, None) => {
+        let handshakes = params.carriage.dtls.is_some();
+        match params.srtp.clone() {
+            Some(keys) => self.take_keys(now, keys, rng),
+            // What the last handshake gave holds until another gives something else.
+            None if handshakes && self.is_for_dtls() => {}
+            None => {
                 self.past_srtp = self.srtp_figures();
-                self.srtp = None;
+                self.guard = if handshakes { Guard::Awaited } else { Guard::Plain };
             }
-            (Some(srtp), Some(keys)) => {
+        }
+    }
+
+    fn take_keys(&mut self, now: Time, keys: Keys, rng: &mut Rng) {
+        match &mut self.guard {
+            Guard::Keyed(srtp) => {
                 if srtp.agree(now, keys) {
                     self.tx.change_ssrc(rng.next_u32());
                 }
             }
-            (srtp, Some(keys)) => *srtp = Some(Box::new(Srtp::new(keys))),
+            guard => *guard = Guard::Keyed(Box::new(Srtp::new(keys))),
+        }
+    }
+
+    /// Takes the keys of its handshake.
+    pub(super) fn keyed(&mut self, now: Time, keys: Keys, rng: &mut Rng) {
+        self.take_keys(now, keys, rng);
+    }
+
+    /// Whether it has agreed to get its keys by a handshake.
+    pub(super) fn is_for_dtls(&self) -> bool {
+        self.params.as_ref().is_some_and(|params| params.carriage.dtls.is_some())
+    }
+
+    /// Lets its peer be found as was agreed on.
+    fn find(&mut self, params: &StreamParams) {
+        match (&mut self.ice, params.carriage.ice.clone()) {
+            (Some(agent), Some(terms)) => agent.agree(terms),
+            (agent, Some(terms)) => *agent = Some(Box::new(ice::Agent::new(terms))),
+            (agent, None) => *agent = None,
+        }
+        match &self.ice {
+            Some(agent) => self.latch.checked(agent.nominated()),
+            None => self.latch.unchecked(),
+        }
+        if self.params.as_ref().is_some_and(|before| before.carriage.dtls != params.carriage.dtls) {
+            self.handshaker = None;
+        }
+    }
+
+    /// Whether we begin its handshake, as soon as there is a way.
+    pub(super) fn begins_handshake(&self) -> bool {
+        let dtls = self.params.as_ref().and_then(|params| params.carriage.dtls.as_ref());
+        dtls.is_some_and(|dtls| dtls.active)
+    }
+
+    /// Whether its handshake may come from that address: with ICE from where the peer has shown to be; else
+    /// from where SDP says, or, behind NAT, from whoever is first.
+    pub(super) fn takes_handshake(&mut self, from: SocketAddr) -> bool {
+        if let Some(agent) = &self.ice {
+            return agent.is_at(from);
+        }
+        let named = self.params.as_ref().and_then(|params| params.remote);
+        if self.handshaker.is_none() || named == Some(from) {
+            self.handshaker = Some(from);
+        }
+        self.handshaker == Some(from)
+    }
+
+    /// Where its handshake goes.
+    pub(super) fn handshakes_with(&self) -> Option<SocketAddr> {
+        match &self.ice {
+            Some(agent) => agent.reachable(),
+            None => self.handshaker.or(self.latch.destination()),
+        }
+    }
+
+    /// By which socket and where its reports go.
+    pub(super) fn reports_to(&self) -> Option<(Kind, SocketAddr)> {
+        let params = self.params.as_ref()?;
+        match params.carriage.rtcp_mux {
+            true => self.latch.destination().map(|to| (Kind::Rtp, to)),
+            false => self.rtcp.destination().map(|to| (Kind::Rtcp, to)),
         }
     }
 
@@ -273,23 +360,28 @@ impl Leg {
     /// is now. `None`: it may not be sent.
     #[inline]
     pub(super) fn seal(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
-        match &mut self.srtp {
-            None => Some(len),
-            Some(srtp) => srtp.send(buf, len),
+        match &mut self.guard {
+            Guard::Plain => Some(len),
+            Guard::Keyed(srtp) => srtp.send(buf, len),
+            Guard::Awaited => None,
         }
     }
 
     /// The same for RTCP packets.
     pub(super) fn seal_rtcp(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
-        match &mut self.srtp {
-            None => Some(len),
-            Some(srtp) => srtp.send_rtcp(buf, len),
+        match &mut self.guard {
+            Guard::Plain => Some(len),
+            Guard::Keyed(srtp) => srtp.send_rtcp(buf, len),
+            Guard::Awaited => None,
         }
     }
 
     /// What its SRTP has not taken so far.
     fn srtp_figures(&self) -> SrtpFigures {
-        let now = self.srtp.as_ref().map(|srtp| srtp.figures()).unwrap_or_default();
+        let now = match &self.guard {
+            Guard::Keyed(srtp) => srtp.figures(),
+            Guard::Plain | Guard::Awaited => SrtpFigures::default(),
+        };
         SrtpFigures {
             forged: self.past_srtp.forged + now.forged,
             replayed: self.past_srtp.replayed + now.replayed,
@@ -367,7 +459,8 @@ impl Leg {
 
     /// Whether audio may be sent to its party, and as what.
     pub(super) fn sends(&self) -> Option<(Codec, u8)> {
-        self.params.as_ref().filter(|p| p.send).map(|p| (p.codec, p.send_pt))
+        let can = !matches!(self.guard, Guard::Awaited);
+        self.params.as_ref().filter(|p| p.send && can).map(|p| (p.codec, p.send_pt))
     }
 
     /// Payload type of telephone-events to its party.

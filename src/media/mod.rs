@@ -7,6 +7,7 @@
 //!    ├ bridge   by which path two legs hear each other
 //!    ├ beep     the tone that tells them that they are recorded
 //!    └ room     many legs that hear each other, mixed
+//!   ice, dtls what a browser needs: where it is, and by which keys it speaks
 //!   one_key   one press, told in two forms
 //!   seam      from one sound to another
 //!   tap       where a packet lies on a recording's clock and in its file
@@ -15,15 +16,19 @@
 
 use std::net::SocketAddr;
 
+use crate::base::LegId;
+
 mod allowance;
 mod beep;
 pub mod bridge;
 pub mod bursts;
 pub mod control;
 mod deep;
+pub mod dtls;
 pub mod dtmf_rx;
 pub mod dtmf_tx;
 mod ear;
+pub mod ice;
 pub mod jitter;
 pub mod latch;
 mod leg;
@@ -73,6 +78,11 @@ pub trait Transmit {
     /// Whether there is room for the last pieces of a few recordings; if not, they wait.
     fn takes_ends(&mut self) -> bool {
         true
+    }
+    /// A datagram of a DTLS handshake came to `leg`; an empty one says that there is a way to its peer now.
+    /// The answers come back by [`Plane::handshake`]. Never called where no leg has agreed on DTLS.
+    fn handshake(&mut self, leg: LegId, datagram: &[u8]) {
+        let _ = (leg, datagram);
     }
     /// Hands a part of a room's mix to each of these workers, bit by bit. Never called where all
     /// legs live on one.

@@ -20,6 +20,7 @@
 //! | [`commands`] | what the switch asks |
 //! | [`receive`] | the way of a datagram |
 //! | [`protected`] | what SRTP adds to it |
+//! | [`handshake`] | ICE's checks and DTLS, which come by the same port |
 //! | [`turn`] | a peer that changes to another codec of its answer |
 //! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
@@ -32,6 +33,7 @@
 mod ahead;
 mod chores;
 mod commands;
+mod handshake;
 mod heard;
 mod keys;
 mod legs;
@@ -52,12 +54,12 @@ use self::legs::Legs;
 use self::ports::Ports;
 use self::recordings::Recordings;
 use self::rooms::Rooms;
-use super::PortIndex;
 use super::bridge::{Audio, Paths};
 use super::control::{DigitBy, Event, PlayEnd};
 use super::deep::Deep;
 use super::jitter::LONGEST_PULL;
 use super::rtcp::MOST_BYTES;
+use super::{Kind, PortIndex};
 use crate::base::{Duration, RecordingId, Rng, Time};
 use crate::dsp::rate::Rate;
 use crate::wire::rtp::HEADER_LEN;
@@ -190,6 +192,7 @@ struct Clock {
 #[derive(Debug)]
 struct Goodbye {
     port: PortIndex,
+    kind: Kind,
     to: SocketAddr,
     bytes: [u8; MOST_REPORT],
     len: usize,

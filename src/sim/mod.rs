@@ -15,6 +15,7 @@
     reason = "live drives phones over real sockets, by the real clock"
 )]
 
+mod browser;
 pub mod live;
 pub mod network;
 pub mod phone;

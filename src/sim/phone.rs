@@ -8,9 +8,11 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::browser::{Browser, Done};
 use super::voice::{Ear, Mouth};
 use crate::base::{Duration, Rng, Time};
 use crate::media::control::{Codec, StreamParams};
+use crate::media::dtls::Fault;
 use crate::media::negotiate::{self, LocalMedia, Protection};
 use crate::media::srtp::{Keys, Srtp};
 use crate::sip::{
@@ -19,6 +21,7 @@ use crate::sip::{
 };
 use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
+use crate::wire::rtp::looks_like_rtcp;
 use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Replaces, ToWire, Uri};
 use crate::wire::srtp::{KeySource, MOST_TAIL};
@@ -64,6 +67,8 @@ pub enum Blunder {
     WrongKey,
     /// It sends plain RTP.
     Plain,
+    /// It shows another certificate than its description names.
+    Masquerade,
 }
 
 /// Where its call stands.
@@ -108,6 +113,8 @@ pub struct Phone {
     params: Option<StreamParams>,
     keys: KeySource,
     srtp: Option<Box<Srtp>>,
+    /// Where its keys come by DTLS.
+    browser: Option<Box<Browser>>,
     /// The number of the first packet that it sends in a call, where that matters.
     pub first_sequence: Option<u16>,
     /// What it does wrong.
@@ -146,7 +153,9 @@ impl Phone {
         let byte = |n| name.as_bytes().get(n).copied().unwrap_or(0);
         let mut keys = KeySource::from_seed(core::array::from_fn(byte));
         let local = LocalMedia::new(setup.rtp, setup.codecs.clone(), rng.next_u64() >> 2);
+        let browser = (setup.srtp == Protection::Dtls).then(|| Box::new(Browser::new()));
         let local = local.protected(setup.srtp, keys.split());
+        let local = local.certified(browser.as_ref().map(|browser| browser.fingerprint()));
         Phone {
             agent,
             rng,
@@ -159,6 +168,7 @@ impl Phone {
             params: None,
             keys,
             srtp: None,
+            browser,
             first_sequence: None,
             blunder: None,
             unheard: 0,
@@ -193,6 +203,16 @@ impl Phone {
     /// Whether its audio is encrypted.
     pub fn is_protected(&self) -> bool {
         self.srtp.is_some()
+    }
+    /// A phone with DTLS finds its way by ICE from now on, as browsers do.
+    pub fn use_ice(&mut self) {
+        if let Some(browser) = &mut self.browser {
+            browser.ice = true;
+        }
+    }
+    /// Why its handshake gave no keys.
+    pub fn handshake_fault(&self) -> Option<&Fault> {
+        self.browser.as_ref()?.fault.as_ref()
     }
     /// The keys that it has agreed on.
     pub fn keys(&self) -> Option<Keys> {
@@ -245,12 +265,14 @@ impl Phone {
     pub fn call(&mut self, now: Time, number: &str) {
         self.forget_keys();
         let offer = negotiate::offer(&mut self.local).to_bytes();
+        let offer = self.worded(offer);
         self.invite(now, number, Some(offer), vec![]);
     }
     /// Calls to take the place of the dialog that `line` names (RFC 3891).
     pub fn call_replacing(&mut self, now: Time, number: &str, line: &Replaces) {
         self.forget_keys();
         let offer = negotiate::offer(&mut self.local).to_bytes();
+        let offer = self.worded(offer);
         self.invite(now, number, Some(offer), vec![(Name::Replaces, line.to_bytes())]);
     }
     /// Calls `number` without an offer: Belfry's comes with the 200 (RFC 3261 §13.2.1).
@@ -262,6 +284,21 @@ impl Phone {
     fn forget_keys(&mut self) {
         self.srtp = None;
         self.local = self.local.clone().protected(self.setup.srtp, self.keys.split());
+        if let Some(browser) = &mut self.browser {
+            browser.forget();
+            if self.blunder == Some(Blunder::Masquerade) {
+                browser.masquerade();
+            }
+            self.local = self.local.clone().certified(Some(browser.fingerprint()));
+        }
+    }
+
+    /// Its description as it is sent.
+    fn worded(&self, text: Vec<u8>) -> Vec<u8> {
+        match &self.browser {
+            Some(browser) => browser.worded(text),
+            None => text,
+        }
     }
 
     fn invite(&mut self, now: Time, number: &str, sdp: Option<Vec<u8>>, headers: Headers) {
@@ -322,6 +359,7 @@ impl Phone {
         self.offer_status = 0;
         self.local.hold(hold);
         let sdp = negotiate::offer(&mut self.local).to_bytes();
+        let sdp = self.worded(sdp);
         self.command(now, Command::Offer { session, sdp, by: crate::sip::By::Invite });
     }
 
@@ -366,6 +404,15 @@ impl Phone {
     /// An RTP datagram came.
     pub fn rtp(&mut self, now: Time, from: SocketAddr, bytes: &[u8]) {
         let Some(params) = &self.params else { return };
+        if let (Some(browser), Some(0..0x80)) = (&mut self.browser, bytes.first()) {
+            browser.datagram(now, bytes);
+            return self.browse(now);
+        }
+        let handshakes = params.carriage.dtls.is_some();
+        // Reports come by the same port; and what comes before its own keys nobody can read.
+        if handshakes && (looks_like_rtcp(bytes) || self.srtp.is_none()) {
+            return;
+        }
         let mut bytes = bytes.to_vec();
         let opened = match &mut self.srtp {
             None => Ok(bytes.len()),
@@ -385,12 +432,17 @@ impl Phone {
         let agent = self.agent.next_wake().map_or(Time::NEVER, |(at, _)| at);
         let digit = self.digits.front().map_or(Time::NEVER, |(at, _)| *at);
         let voice = self.mouth.as_ref().map_or(Time::NEVER, Mouth::next);
-        agent.min(self.answer_at).min(digit).min(self.hang_up_at).min(voice)
+        let browser = self.browser.as_ref().map_or(Time::NEVER, |browser| browser.next_wake());
+        agent.min(browser).min(self.answer_at).min(digit).min(self.hang_up_at).min(voice)
     }
 
     /// Does what is due.
     pub fn wake(&mut self, now: Time) {
         self.agent.wake(now);
+        if let Some(browser) = &mut self.browser {
+            browser.wake(now);
+        }
+        self.browse(now);
         if self.answer_at <= now {
             self.answer_at = Time::NEVER;
             self.answer(now);
@@ -409,6 +461,19 @@ impl Phone {
         self.drain(now);
     }
 
+    /// Does what its handshake and its checks call for.
+    fn browse(&mut self, now: Time) {
+        let Some(browser) = &mut self.browser else { return };
+        let remote = browser.way().or(self.params.as_ref().and_then(|params| params.remote));
+        while let Some(done) = browser.poll(now) {
+            match (done, remote) {
+                (Done::Send(bytes), Some(to)) => self.out.push_back(Sent::Rtp(to, bytes)),
+                (Done::Send(_), None) => {}
+                (Done::Keys(keys), _) => self.srtp = Some(Box::new(Srtp::new(keys))),
+            }
+        }
+    }
+
     fn speak(&mut self, now: Time) {
         let Some((params, mouth)) = self.params.as_ref().zip(self.mouth.as_mut()) else { return };
         while mouth.next() <= now {
@@ -419,7 +484,8 @@ impl Phone {
                 let sealed = srtp.send(&mut packet, len);
                 packet.truncate(sealed.unwrap_or(0));
             }
-            if let (Some(to), true) = (params.remote, params.send) {
+            let awaits_keys = params.carriage.dtls.is_some() && self.srtp.is_none();
+            if let (Some(to), true) = (params.remote, params.send && !awaits_keys) {
                 self.out.push_back(Sent::Rtp(to, packet));
             }
         }
@@ -549,13 +615,11 @@ impl Phone {
         let Some(offer) = self.offer.take() else { return };
         match negotiate::answer(&mut self.local, &offer) {
             Ok((answer, params)) => {
-                self.talk(now, params);
+                self.talk(now, &offer, params);
                 self.state = State::Talking;
                 self.talks += 1;
-                self.command(
-                    now,
-                    Command::Answer { session, sdp: Some(answer.to_bytes()), headers: vec![] },
-                );
+                let sdp = Some(self.worded(answer.to_bytes()));
+                self.command(now, Command::Answer { session, sdp, headers: vec![] });
             }
             Err(_) => self.command(
                 now,
@@ -565,27 +629,28 @@ impl Phone {
     }
 
     fn offered(&mut self, now: Time, session: SessionId, sdp: &[u8]) {
-        let answered =
-            Sdp::parse(sdp).ok().and_then(|offer| negotiate::answer(&mut self.local, &offer).ok());
+        let answered = Sdp::parse(sdp).ok().and_then(|offer| {
+            let (answer, params) = negotiate::answer(&mut self.local, &offer).ok()?;
+            Some((offer, answer, params))
+        });
         match answered {
-            Some((answer, params)) => {
-                self.talk(now, params);
-                self.command(now, Command::AcceptOffer { session, sdp: answer.to_bytes() });
+            Some((offer, answer, params)) => {
+                self.talk(now, &offer, params);
+                let sdp = self.worded(answer.to_bytes());
+                self.command(now, Command::AcceptOffer { session, sdp });
             }
             None => self.command(now, Command::RejectOffer { session, status: 488 }),
         }
     }
 
     fn agreed(&mut self, now: Time, sdp: &[u8]) {
-        let params = Sdp::parse(sdp)
-            .ok()
-            .and_then(|answer| negotiate::accept_answer(&mut self.local, &answer).ok());
-        if let Some(params) = params {
-            self.talk(now, params);
+        let Ok(answer) = Sdp::parse(sdp) else { return };
+        if let Ok(params) = negotiate::accept_answer(&mut self.local, &answer) {
+            self.talk(now, &answer, params);
         }
     }
 
-    fn talk(&mut self, now: Time, params: StreamParams) {
+    fn talk(&mut self, now: Time, theirs: &Sdp, params: StreamParams) {
         if self.mouth.is_none() {
             let ssrc = self.rng.next_u32();
             let mut mouth = Mouth::new(now, ssrc, self.setup.hz, params.codec, params.send_pt);
@@ -599,7 +664,11 @@ impl Phone {
             Some(Blunder::WrongKey) => Keys { send: self.keys.next(keys.send.suite()), ..keys },
             _ => keys,
         });
+        if let Some(browser) = &mut self.browser {
+            browser.agree(now, theirs, params.carriage.dtls.clone());
+        }
         match (&mut self.srtp, keys) {
+            (_, None) if params.carriage.dtls.is_some() => {}
             (Some(srtp), Some(keys)) => {
                 if srtp.agree(now, keys)
                     && let Some(mouth) = &mut self.mouth
@@ -610,5 +679,6 @@ impl Phone {
             (srtp, keys) => *srtp = keys.map(|keys| Box::new(Srtp::new(keys))),
         }
         self.params = Some(params);
+        self.browse(now);
     }
 }

@@ -15,12 +15,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::network::{Faults, Network};
 use super::phone::{Phone, Sent, Setup};
-use crate::base::{Duration, Now, RecordingId, Rng, Time, Wall};
+use crate::base::{Duration, LegId, Now, RecordingId, Rng, Time, Wall};
 use crate::config::Config;
 use crate::dialplan::Plan;
+use crate::engine::dtls::Identity;
+use crate::engine::dtls::set::{Handshakes, Outcome};
 use crate::media::control::{Command, Event, RecordFormat};
 use crate::media::{
     Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded as Part, Transmit,
@@ -85,6 +88,11 @@ pub struct World {
     /// The appliance.
     pub switch: Switch,
     plane: Plane,
+    handshakes: Handshakes,
+    /// Datagrams for them.
+    shaken: Vec<(LegId, Vec<u8>)>,
+    /// Zero of the virtual clock.
+    began: Instant,
     network: Network,
     phones: Vec<Phone>,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
@@ -125,6 +133,7 @@ impl World {
         seed: u64,
     ) -> World {
         let mut rng = Rng::from_seed(seed);
+        let identity = Identity::generate().expect("a certificate can be made");
         let setup = crate::switch::Setup {
             config,
             plan,
@@ -134,6 +143,7 @@ impl World {
             zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
             rng: rng.split(),
             keys: KeySource::from_seed(core::array::from_fn(|n| seed.rotate_left(n as u32) as u8)),
+            fingerprint: Some(identity.fingerprint().clone()),
         };
         let now = Now { at: Time::ZERO, wall: Wall(BEGIN) };
         // As the daemon sets it.
@@ -153,6 +163,9 @@ impl World {
             now: Time::ZERO,
             switch: Switch::new(setup, now),
             plane,
+            handshakes: Handshakes::new(identity),
+            shaken: Vec::new(),
+            began: Instant::now(),
             network: Network::new(faults, rng.split()),
             phones: Vec::new(),
             wakes: BinaryHeap::new(),
@@ -259,10 +272,10 @@ impl World {
             self.wakes.pop();
         }
         let phone = self.wakes.peek().map(|Reverse((at, _))| *at);
-        [self.network.next_arrival(), self.switch.next_wake(), Some(self.plane.next_tick()), phone]
-            .into_iter()
-            .flatten()
-            .min()
+        let since = |at: Instant| Time::ZERO + at.saturating_duration_since(self.began);
+        let handshake = self.handshakes.next_wake().map(since);
+        let own = [self.switch.next_wake(), Some(self.plane.next_tick()), handshake];
+        [self.network.next_arrival(), phone].into_iter().chain(own).flatten().min()
     }
 
     fn step(&mut self) {
@@ -285,6 +298,7 @@ impl World {
                 now: self.now,
                 own: &self.own,
                 running: &mut self.running,
+                shaken: &mut self.shaken,
                 trace: &mut self.trace,
             };
             self.plane.tick(self.now, &mut out);
@@ -292,6 +306,51 @@ impl World {
         }
         if self.switch.next_wake().is_some_and(|at| at <= self.now) {
             self.input(Input::Wake);
+        }
+        self.handshakes.wake(self.began + self.now.since(Time::ZERO));
+        self.shake();
+    }
+
+    /// What handshakes call for, as the engine's thread and the workers do it.
+    fn shake(&mut self) {
+        let instant = self.began + self.now.since(Time::ZERO);
+        for (leg, datagram) in std::mem::take(&mut self.shaken) {
+            self.handshakes.datagram(instant, leg, &datagram);
+        }
+        while let Some(outcome) = self.handshakes.poll() {
+            match outcome {
+                Outcome::Send(leg, bytes) => {
+                    let mut out = Out {
+                        network: &mut self.network,
+                        now: self.now,
+                        own: &self.own,
+                        running: &mut self.running,
+                        shaken: &mut self.shaken,
+                        trace: &mut self.trace,
+                    };
+                    self.plane.handshake(leg, &bytes, &mut out);
+                }
+                Outcome::Keys(leg, keys) => self.plane.keyed(self.now, leg, keys),
+                Outcome::Failed(leg, why) => {
+                    self.input(Input::Media(Event::HandshakeFailed { leg, why }));
+                }
+            }
+        }
+    }
+
+    /// A leg's handshake begins or ends, as the engine sees to it.
+    fn arrange_handshake(&mut self, command: &Command<String>) {
+        let instant = self.began + self.now.since(Time::ZERO);
+        match command {
+            Command::Set { leg, params } => match &params.carriage.dtls {
+                Some(terms) => {
+                    let checked = params.carriage.ice.is_some();
+                    self.handshakes.agree(instant, *leg, terms.clone(), checked);
+                }
+                None => self.handshakes.forget(*leg),
+            },
+            Command::Close { leg } => self.handshakes.forget(*leg),
+            _ => {}
         }
     }
 
@@ -311,6 +370,7 @@ impl World {
                 now: self.now,
                 own: &self.own,
                 running: &mut self.running,
+                shaken: &mut self.shaken,
                 trace: &mut self.trace,
             };
             if let Disposition::Forward { port, to, len } =
@@ -318,6 +378,7 @@ impl World {
             {
                 out.send(port, kind, to, &bytes[..len]);
             }
+            self.shake();
             return self.media_events();
         }
         let Some(door) = self.doors.get(&to).copied() else { return };
@@ -360,6 +421,7 @@ impl World {
                     self.network.send(self.now, SIP, flow.remote, message.bytes());
                 }
                 Output::Media(command) => {
+                    self.arrange_handshake(&command);
                     let command = self.resolved(command);
                     self.plane.command(self.now, command);
                 }
@@ -433,6 +495,7 @@ struct Out<'a> {
     now: Time,
     own: &'a [SocketAddr],
     running: &'a mut BTreeMap<RecordingId, Recorded>,
+    shaken: &'a mut Vec<(LegId, Vec<u8>)>,
     trace: &'a mut u64,
 }
 
@@ -444,6 +507,9 @@ impl Transmit for Out<'_> {
         }
         *self.trace = hash(*self.trace, &bytes[..bytes.len().min(16)]);
         self.network.send(self.now, from, to, bytes);
+    }
+    fn handshake(&mut self, leg: LegId, datagram: &[u8]) {
+        self.shaken.push((leg, datagram.to_vec()));
     }
     fn record(&mut self, part: Part<'_>) {
         let (Part::Piece { recording, .. } | Part::End { recording, .. }) = part;

@@ -480,6 +480,7 @@ pub(super) fn protection(srtp: crate::config::Srtp) -> Protection {
         crate::config::Srtp::Off => Protection::Off,
         crate::config::Srtp::Preferred => Protection::Preferred,
         crate::config::Srtp::Required => Protection::Required,
+        crate::config::Srtp::Dtls => Protection::Dtls,
     }
 }
 

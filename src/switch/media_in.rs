@@ -7,6 +7,7 @@ use crate::call::feature::Dialled;
 use crate::config::Dtmf;
 use crate::dialplan::effect::Happening;
 use crate::media::control::{Command, DigitBy, Event, NoPort};
+use crate::media::dtls;
 use crate::media::negotiate::LocalMedia;
 use crate::media::srtp::Fault;
 use crate::wire::dtmf_info;
@@ -69,6 +70,7 @@ impl Switch {
                 self.alarm(now, AlarmWhat::ForeignAudio, format!("{leg} from {from}"), call);
             }
             Event::SrtpRefused { leg, from, fault } => self.srtp_refused(now, leg, from, fault),
+            Event::HandshakeFailed { leg, why } => self.handshake_failed(now, leg, &why),
             Event::Speaking { leg, speaks, .. } => self.speaking(leg, speaks),
             Event::RoomPlayDone { room, play, end } => self.room_played(room, play, end),
             // The disk tells when the file is whole.
@@ -92,6 +94,19 @@ impl Switch {
         self.log(Level::Warning, line);
     }
 
+    /// A party has no keys and gets none: its leg, why, and the end of it.
+    fn handshake_failed(&mut self, now: Now, leg: LegId, why: &dtls::Fault) {
+        let Some(known) = self.legs.get(&leg).filter(|known| known.stage != Stage::Over) else {
+            return;
+        };
+        let call = known.call;
+        let party = self.calls.get(&call).and_then(|active| active.call.get(leg));
+        let party = party.map_or_else(String::new, |c| format!(" ({})", c.device.number()));
+        self.alarm(now, AlarmWhat::HandshakeFailed, format!("{leg}{party}: {why}"), Some(call));
+        self.log(Level::Warning, format!("{leg}{party} of call {call} is ended: {why}"));
+        self.hang_up(now, leg, Cause::BEARERCAPABILITY_NOTAVAIL, EndedBy::Fault);
+    }
+
     fn opened(&mut self, now: Now, leg_id: LegId, rtp: std::net::SocketAddr) {
         let version = self.rng.next_u64() >> 2;
         let keys = self.keys.split();
@@ -104,7 +119,7 @@ impl Switch {
             return;
         }
         let local = LocalMedia::new(rtp, leg.codecs.clone(), version);
-        leg.local = Some(local.protected(leg.srtp, keys));
+        leg.local = Some(local.protected(leg.srtp, keys).certified(self.fingerprint.clone()));
         if leg.invite.is_some() {
             self.callee_opened(now, leg_id);
         } else {

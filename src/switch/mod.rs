@@ -72,6 +72,7 @@ use crate::sip::digest::Verifier;
 use crate::sip::registrar::Registrar;
 use crate::sip::{Agent, SessionId, Transport};
 use crate::trunk::{Gateways, Names};
+use crate::wire::sdp::Fingerprint;
 use crate::wire::srtp::KeySource;
 
 use active::Active;
@@ -100,6 +101,8 @@ pub struct Setup {
     pub rng: Rng,
     /// The source of SRTP's keys.
     pub keys: KeySource,
+    /// Of the certificate that DTLS handshakes show; `None`: there are none.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// The exchange.
@@ -138,6 +141,7 @@ pub struct Switch {
     zone: TimeZone,
     rng: Rng,
     keys: KeySource,
+    fingerprint: Option<Fingerprint>,
     out: VecDeque<Output>,
     facts: u64,
     count: Counts,
@@ -163,7 +167,8 @@ struct Counts {
 impl Switch {
     /// An exchange without calls.
     pub fn new(setup: Setup, now: Now) -> Switch {
-        let Setup { config, plan, listening, workers, last_fact, zone, mut rng, keys } = setup;
+        let Setup { config, plan, listening, workers, last_fact, zone, mut rng, keys, fingerprint } =
+            setup;
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config, &listening), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),
@@ -186,6 +191,7 @@ impl Switch {
             zone,
             rng,
             keys,
+            fingerprint,
             out: VecDeque::new(),
             facts: last_fact,
             count: Counts::default(),

@@ -137,7 +137,7 @@ impl Switch {
         let (codecs, dtmf) = carrier.media(&self.config);
         let gateway = carrier.gateway();
         let leg = Leg::new(leg_id, id, session, flow, gateway, dtmf, codecs);
-        let srtp = carrier.srtp();
+        let srtp = carrier.srtp(flow);
         self.add_leg(now, Leg { invite: Some(Box::new(invite)), srtp, ..leg });
         Some(leg_id)
     }
@@ -184,12 +184,15 @@ impl Switch {
 
     /// The called leg's port is there: our offer goes out.
     pub(super) fn callee_opened(&mut self, now: Now, leg_id: LegId) {
-        // The caller's codec first, so that the two can be joined without recoding.
-        let preferred = self.peer_codec(leg_id);
+        // The caller's codec first, so that the two can be joined without recoding. A browser keeps its
+        // account's order: across the Internet Opus is worth a recoding.
+        let preferred = self.peer_codec(leg_id).filter(|_| !self.is_browser(leg_id));
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let Some(mut invite) = leg.invite.take() else { return };
         let Some(local) = leg.local.as_mut() else { return };
-        local.prefer(preferred);
+        if preferred.is_some() {
+            local.prefer(preferred);
+        }
         let offer = negotiate::offer(local);
         if let sip::Command::Invite { sdp, .. } = invite.as_mut() {
             *sdp = Some(offer.to_bytes());
@@ -211,11 +214,21 @@ impl Switch {
         }
     }
 
+    /// Whether a leg is called by WebSocket.
+    fn is_browser(&self, leg_id: LegId) -> bool {
+        self.legs.get(&leg_id).is_some_and(|leg| is_web(leg.flow))
+    }
+
     /// The codec of the party for whom the leg's call was dialled.
     fn peer_codec(&self, leg_id: LegId) -> Option<Codec> {
         let call = self.calls.get(&self.legs.get(&leg_id)?.call)?;
         self.legs.get(&call.subject())?.codec()
     }
+}
+
+/// Whether a flow is a browser's.
+fn is_web(flow: Flow) -> bool {
+    matches!(flow.transport, Transport::Ws | Transport::Wss)
 }
 
 /// By what a leg goes out.
@@ -266,8 +279,10 @@ impl Carrier<'_> {
             Carrier::Gateway { config, .. } => config.prack,
         }
     }
-    fn srtp(&self) -> Protection {
+    /// A phone that is reached by WebSocket is a browser, and browsers take nothing but DTLS-SRTP.
+    fn srtp(&self, flow: Flow) -> Protection {
         protection(match self {
+            Carrier::Phone(_) if is_web(flow) => return Protection::Dtls,
             Carrier::Phone(phone) => phone.srtp,
             Carrier::Gateway { config, .. } => config.srtp,
         })

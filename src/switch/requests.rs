@@ -209,6 +209,7 @@ mod tests {
             zone: jiff::tz::TimeZone::UTC,
             rng: Rng::from_seed(1),
             keys: crate::wire::srtp::KeySource::from_seed([1; 32]),
+            fingerprint: None,
         };
         Switch::new(setup, at(0))
     }

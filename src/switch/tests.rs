@@ -115,6 +115,7 @@ impl Rig {
             zone: TimeZone::UTC,
             rng: Rng::from_seed(1),
             keys: KeySource::from_seed([1; 32]),
+            fingerprint: None,
         };
         let now = Now { at: Time::ZERO, wall: Wall(0) };
         let mut rig = Rig {

@@ -9,8 +9,10 @@
 //!  | attributes: type, length, value, padded to 4 bytes …                 |
 //! ```
 //!
-//! A SIP message begins with a letter, STUN with two zero bits: one port serves both. Not here:
-//! ICE's checks, credentials, asking a STUN server ourselves.
+//! A SIP message begins with a letter, STUN with two zero bits: one port serves both. ICE's checks, which
+//! are Bindings with credentials, are in [`check`]. Not here: asking a STUN server ourselves.
+
+pub mod check;
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -160,6 +160,7 @@ impl Script<'_> {
             codec,
             send_pt: pt,
             recv_pt: pt,
+            carriage: Default::default(),
             others: [other(pt, bits), None, None, None],
             noise: bits & 2 == 0,
             max_ptime_ms: (bits & 4 == 0).then_some(ptime_ms),

@@ -17,6 +17,7 @@ mod crash;
 mod cross_talk;
 mod dns;
 mod drift;
+mod dtls;
 mod encrypted;
 mod gateway_in;
 mod gateway_out;

@@ -45,7 +45,14 @@ pub fn phone_at(
     which
 }
 
-fn setup(belfry: &Appliance, ip: IpAddr, number: &str, password: Option<String>, hz: f64) -> Setup {
+/// How such a phone is set up.
+pub fn setup(
+    belfry: &Appliance,
+    ip: IpAddr,
+    number: &str,
+    password: Option<String>,
+    hz: f64,
+) -> Setup {
     Setup {
         sip: SocketAddr::new(ip, 0),
         rtp: SocketAddr::new(ip, 0),

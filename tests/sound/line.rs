@@ -100,6 +100,7 @@ pub fn plane(now: Time, call: Call, seed: u64) -> Plane {
             send_pt: PT,
             recv_pt: PT,
             others: Default::default(),
+            carriage: Default::default(),
             noise: false,
             max_ptime_ms: None,
             dtmf_send_pt: None,

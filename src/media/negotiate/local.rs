@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use super::Way;
+use super::dtls::Dtls;
+use super::ice::Ice;
 use super::peer::METRICS;
 use super::sdes::{Protection, Sdes};
-use crate::media::control::{Codec, OpusTerms};
-use crate::wire::sdp::{Direction, Media, RtpMap, Sdp};
+use crate::media::control::{Carriage, Codec, OpusTerms};
+use crate::wire::sdp::{Attribute, Direction, Fingerprint, Media, RtpMap, Sdp};
 use crate::wire::srtp::KeySource;
 
 /// The payload types that we offer for telephone-event, and for codecs that have none of their own;
@@ -156,6 +159,15 @@ pub struct LocalMedia {
     last: Printed,
     /// The keys of SRTP.
     pub(super) sdes: Sdes,
+    /// The certificates that give them instead.
+    pub(super) dtls: Dtls,
+    pub(super) ice: Ice,
+    /// The name of our section, where the peer or we gave it one (RFC 5888).
+    pub(super) mid: Option<Box<[u8]>>,
+    /// Whether that is named as a bundle (RFC 8843), of one.
+    pub(super) bundled: bool,
+    /// What was agreed on beside codecs and keys.
+    pub(super) carriage: Carriage,
     /// An exchange has come to its end.
     pub(super) agreed: bool,
 }
@@ -177,6 +189,11 @@ impl LocalMedia {
             audio: 0,
             last: Printed(Vec::new()),
             sdes: Sdes::new(Protection::Off, KeySource::from_seed([0; 32])),
+            dtls: Dtls::new(None),
+            ice: Ice::default(),
+            mid: None,
+            bundled: false,
+            carriage: Carriage::default(),
             agreed: false,
         }
     }
@@ -184,6 +201,11 @@ impl LocalMedia {
     /// The same with SRTP as the account has it; `source` gives this leg's keys and no other's.
     pub fn protected(self, policy: Protection, source: KeySource) -> LocalMedia {
         LocalMedia { sdes: Sdes::new(policy, source), ..self }
+    }
+
+    /// The same with DTLS, by a certificate of that fingerprint.
+    pub fn certified(self, own: Option<Fingerprint>) -> LocalMedia {
+        LocalMedia { dtls: Dtls::new(own), ..self }
     }
 
     /// Puts `codec` first, if it is one of ours: the one in which the other leg already speaks.
@@ -233,6 +255,12 @@ impl LocalMedia {
     /// Our description: `audio` among the sections as they are, the others refused.
     pub(super) fn describe(&mut self, audio: Media) -> Sdp {
         let mut sdp = Sdp::new("belfry", self.session, 0, self.rtp.ip());
+        if let Some(mid) = self.mid.as_ref().filter(|_| self.bundled && audio.port != 0) {
+            sdp.attributes.push(Attribute::new("group", [b"BUNDLE ", &mid[..]].concat()));
+        }
+        if audio.has("ice-ufrag") {
+            sdp.attributes.push(Attribute::flag("ice-lite"));
+        }
         let mut audio = Some(audio);
         for (i, section) in self.sections.iter().enumerate() {
             let refused = || Media {
@@ -275,6 +303,63 @@ impl LocalMedia {
         media.push("rtcp-xr", METRICS);
         media.set_direction(direction);
         media
+    }
+
+    /// Whether an offer of ours is of DTLS: as the account has it, and as long as the session has it.
+    pub(super) fn offers_dtls(&self) -> bool {
+        let wanted = self.sdes.policy() == Protection::Dtls || self.dtls.terms().is_some();
+        wanted && self.dtls.is_spoken()
+    }
+
+    /// Protects our section of an answer as the peer's offer has it.
+    pub(super) fn protect(&mut self, way: Way, section: &mut Media) {
+        let (key, terms) = match way {
+            Way::Plain => (None, None),
+            Way::Sdes(key) => (Some(key), None),
+            Way::Dtls(terms) => (None, Some(terms)),
+        };
+        self.sdes.answer(key).iter().for_each(|line| section.push_crypto(line));
+        if terms.is_some() {
+            self.dtls.write(section, terms.as_ref());
+        }
+        self.dtls.settle(terms);
+    }
+
+    /// Takes the name of our section, and whether it is bundled, from the peer's offer.
+    pub(super) fn name(&mut self, offer: &Sdp, media: &Media) {
+        self.mid = media.attribute("mid").map(|mid| mid.text().into());
+        let mid = self.mid.as_deref();
+        let in_group = |group: &Attribute| {
+            let mut words =
+                group.text().split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+            words.next().is_some_and(|kind| kind.eq_ignore_ascii_case(b"BUNDLE"))
+                && words.any(|word| Some(word) == mid)
+        };
+        let groups = offer.attributes.iter().filter(|attribute| attribute.is("group"));
+        self.bundled = mid.is_some() && groups.into_iter().any(in_group);
+    }
+
+    /// Says in our section by which ways packets go.
+    pub(super) fn carry(&mut self, section: &mut Media, mux: bool, checked: bool) {
+        if let Some(mid) = &self.mid {
+            section.push("mid", mid);
+        }
+        if mux {
+            section.attributes.push(Attribute::flag("rtcp-mux"));
+        }
+        if checked {
+            self.ice.write(section, self.rtp, self.sdes.source());
+        }
+        if self.bundled {
+            // A browser shows a stream that has a name; this is all that it is for (RFC 8830).
+            section.push("msid", "belfry audio");
+        }
+    }
+
+    /// What was agreed on with the peer's `media`.
+    pub(super) fn carried(&self, media: &Media) -> Carriage {
+        let (ice, dtls) = (self.ice.terms(), self.dtls.terms());
+        Carriage { rtcp_mux: media.has("rtcp-mux"), ice, dtls }
     }
 
     /// The sections of a session that the peer has laid out; the one at `audio` is ours.

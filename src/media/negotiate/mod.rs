@@ -24,10 +24,18 @@
 //! | `a=rtcp` (RFC 3605), or none | RTCP goes there, or to the port above |
 //! | a domain name for an address | nowhere, until their first packet shows where they are |
 //! | `a=crypto` (RFC 4568) | SRTP, as the account has it ([`sdes`]) |
-//! | `UDP/TLS/RTP/SAVPF` and the like, `a=rtcp-mux` | refused; left out of the answer |
+//! | `UDP/TLS/RTP/SAVPF`, `a=fingerprint` (RFC 5763) | SRTP by DTLS, whatever the account has ([`dtls`]) |
+//! | `a=ice-ufrag` with SRTP and `a=rtcp-mux` | checks are answered; where we send is what they say ([`ice`]) |
+//! | `a=rtcp-mux` (RFC 5761) | RTCP on the RTP port, both ways |
+//! | `a=mid`, `a=group:BUNDLE` | the same in the answer, of our one stream |
+//! | `a=extmap`, `a=rtcp-fb`, `a=rtcp-rsize`, `a=ssrc` | left out of the answer, and so not used |
 //!
 //! Not here: when to offer (switch), glare and retries (sip), what is done with it (the plane).
 
+mod dtls;
+#[cfg(test)]
+mod dtls_tests;
+mod ice;
 mod local;
 mod peer;
 mod sdes;
@@ -40,7 +48,9 @@ use core::fmt;
 use std::net::IpAddr;
 
 use super::control::{Agreed, Codec, OpusTerms, StreamParams};
-use crate::wire::sdp::{Crypto, Direction, Media, Sdp, Unusable};
+use super::dtls::Terms;
+use crate::wire::sdp::{BadFingerprint, Crypto, Direction, Media, Sdp, Unusable};
+use dtls::{Dtls, is_dtls};
 use local::{EVENT_HZ, Format, formats};
 use peer::{
     direction, events, find, max_ptime, opus_terms, ptime, remote, unmapped, wants_metrics,
@@ -65,6 +75,16 @@ pub enum NoCommon {
         /// Why its first key is none for us.
         why: Option<Unusable>,
     },
+    /// Keys by DTLS, of a peer that names no certificate; holds the protocol of the `m=` line and what is
+    /// wrong with the fingerprint, if there is one.
+    NoFingerprint {
+        /// As it stands in the `m=` line.
+        proto: Box<str>,
+        /// Why its fingerprint is none for us.
+        why: Option<BadFingerprint>,
+    },
+    /// Only DTLS-SRTP is taken; holds the protocol of the `m=` line.
+    NotDtls(Box<str>),
     /// None of the codecs is ours; holds the formats of the `m=` line.
     Codecs(Vec<Box<str>>),
     /// There is no `c=` line for the audio.
@@ -84,6 +104,15 @@ impl fmt::Display for NoCommon {
             NoCommon::NoKey { proto, why: Some(why) } => {
                 write!(f, "no key for SRTP over {proto}: {why}")
             }
+            NoCommon::NoFingerprint { proto, why: None } => {
+                write!(f, "the audio over {proto} has no a=fingerprint")
+            }
+            NoCommon::NoFingerprint { proto, why: Some(why) } => {
+                write!(f, "no certificate for {proto}: {why}")
+            }
+            NoCommon::NotDtls(proto) => {
+                write!(f, "only DTLS-SRTP is taken here, and the audio comes over {proto}")
+            }
             NoCommon::Codecs(formats) => {
                 write!(f, "no codec in common: {} offered", formats.join(" "))
             }
@@ -102,10 +131,24 @@ pub fn offer(local: &mut LocalMedia) -> Sdp {
         local.sections = vec![local::Section { kind, proto, formats: Vec::new() }];
     }
     let formats = formats(&local.codecs);
+    let before = local.sections[local.audio].proto.clone();
+    if local.offers_dtls() {
+        let proto = Dtls::protocol(&before);
+        let mut media = local.section(&proto, &formats, local.wanted(), local.ptime_ms);
+        if !local.agreed {
+            (local.mid, local.bundled) = (Some(b"0"[..].into()), true);
+        }
+        local.dtls.write(&mut media, None);
+        let checked = !local.agreed || local.ice.terms().is_some();
+        local.carry(&mut media, true, checked);
+        return local.describe(media);
+    }
     let keys = local.sdes.offer(local.agreed).to_vec();
-    let proto = local.sdes.protocol(&local.sections[local.audio].proto, !keys.is_empty());
+    let proto = local.sdes.protocol(&before, !keys.is_empty());
     let mut media = local.section(&proto, &formats, local.wanted(), local.ptime_ms);
     keys.iter().for_each(|line| media.push_crypto(line));
+    let carriage = local.carriage.clone();
+    local.carry(&mut media, carriage.rtcp_mux, carriage.ice.is_some());
     local.describe(media)
 }
 
@@ -120,9 +163,12 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         Err(why) => return Err(why),
     };
     let media = &offer.media[at];
-    let remote = remote(local, offer, media)?;
+    let theirs = chosen.way.is_protected().then(|| ice::credentials(offer, media)).flatten();
+    let remote = remote(local, offer, media, theirs.is_some())?;
 
     local.keep_sections(offer, at);
+    local.ice.settle(theirs, true);
+    local.name(offer, media);
     let event = events(chosen.codec, |event| find(media, event));
     local.set_number(Format::Audio(chosen.codec), chosen.number);
     if let Some((number, hz)) = event {
@@ -145,9 +191,12 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
     let event = event.map(|(number, _)| number);
     let ptime_ms = ptime(media, chosen.codec);
     let mut section = local.section(&media.proto, &formats, ours, ptime_ms);
-    local.sdes.answer(chosen.key).iter().for_each(|line| section.push_crypto(line));
+    local.protect(chosen.way, &mut section);
+    let checked = local.ice.has_peer();
+    local.carry(&mut section, media.has("rtcp-mux"), checked);
     let sdp = local.describe(section);
     local.settle(chosen.codec, ptime_ms);
+    local.carriage = local.carried(media);
     let params = StreamParams {
         remote: remote.rtp,
         remote_rtcp: remote.rtcp,
@@ -168,6 +217,7 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         receive: ours.receives(),
         inband_dtmf: event.is_none(),
         srtp: local.sdes.keys(),
+        carriage: local.carriage.clone(),
     };
     Ok((sdp, params))
 }
@@ -178,8 +228,10 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
     // By its place (§6); a peer that left the others out is understood all the same.
     let placed = answer.media.get(local.audio).filter(audio);
     let media = placed.or_else(|| answer.media.iter().find(audio)).ok_or(NoCommon::NoAudio)?;
-    let keys = local.sdes.accepted(media)?;
-    let remote = remote(local, answer, media)?;
+    let way = accepted(local, answer, media)?;
+    let checks = way.is_protected() && local.ice.is_ours();
+    let credentials = checks.then(|| ice::credentials(answer, media)).flatten();
+    let remote = remote(local, answer, media, credentials.is_some())?;
     let number_of = |format| find(media, format).or_else(|| unmapped(local, media, format));
     let codecs = local.codecs.iter().filter_map(|c| Some((*c, number_of(Format::Audio(*c))?)));
     let rank = |number: u8| media.payload_types().position(|pt| pt == number);
@@ -205,7 +257,18 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
     let event = events(codec, number_of);
     let theirs = direction(answer, media);
     let ptime_ms = ptime(media, codec);
-    local.sdes.settle(keys);
+    local.ice.settle(credentials, false);
+    match way {
+        Accepted::Dtls(terms) => {
+            local.sdes.forget();
+            local.dtls.settle(Some(terms));
+        }
+        Accepted::Sdes(keys) => {
+            local.dtls.settle(None);
+            local.sdes.settle(keys);
+        }
+    }
+    local.carriage = local.carried(media);
     let params = StreamParams {
         remote: remote.rtp,
         remote_rtcp: remote.rtcp,
@@ -226,6 +289,7 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         receive: theirs.sends() && local.wanted().receives(),
         inband_dtmf: event.is_none(),
         srtp: local.sdes.keys(),
+        carriage: local.carriage.clone(),
     };
     local.settle(codec, ptime_ms);
     Ok(params)
@@ -235,8 +299,53 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
 struct Chosen {
     codec: Codec,
     number: u8,
-    /// The peer's key, where the audio is to be protected.
-    key: Option<Crypto>,
+    way: Way,
+}
+
+/// How offered audio is protected.
+#[derive(Clone)]
+enum Way {
+    /// Not at all.
+    Plain,
+    /// By the peer's key.
+    Sdes(Crypto),
+    /// By DTLS.
+    Dtls(Terms),
+}
+
+impl Way {
+    fn is_protected(&self) -> bool {
+        !matches!(self, Way::Plain)
+    }
+
+    /// How a section of an offer is to be protected.
+    fn choose(local: &LocalMedia, offer: &Sdp, media: &Media) -> Result<Way, NoCommon> {
+        if is_dtls(&media.proto) {
+            return local.dtls.read(offer, media).map(Way::Dtls);
+        }
+        Ok(local.sdes.choose(media)?.map_or(Way::Plain, Way::Sdes))
+    }
+}
+
+/// How the audio is protected by an answer to our offer.
+enum Accepted {
+    /// By our line and the peer's, if at all.
+    Sdes(Option<(Crypto, Crypto)>),
+    Dtls(Terms),
+}
+
+impl Accepted {
+    fn is_protected(&self) -> bool {
+        !matches!(self, Accepted::Sdes(None))
+    }
+}
+
+fn accepted(local: &LocalMedia, answer: &Sdp, media: &Media) -> Result<Accepted, NoCommon> {
+    match (local.offers_dtls(), is_dtls(&media.proto)) {
+        (true, true) => local.dtls.read(answer, media).map(Accepted::Dtls),
+        (true, false) => Err(NoCommon::NotDtls(media.proto.clone())),
+        (false, _) => local.sdes.accepted(media).map(Accepted::Sdes),
+    }
 }
 
 /// The first audio section that we can take, and in it the codec that we prefer. Else the reason
@@ -246,14 +355,16 @@ fn choose(local: &LocalMedia, offer: &Sdp) -> Result<(usize, Chosen), NoCommon> 
     let mut sections: Vec<_> = offer.media.iter().enumerate().collect();
     if local.sdes.is_wanted() {
         // Some offer the same audio twice, protected and not.
-        sections.sort_by_key(|(_, media)| media.crypto().all(|line| line.is_err()));
+        sections.sort_by_key(|(_, media)| {
+            !is_dtls(&media.proto) && media.crypto().all(|line| line.is_err())
+        });
     }
     for (at, media) in sections {
         if &*media.kind != "audio" || media.port == 0 {
             continue;
         }
-        let key = match local.sdes.choose(media) {
-            Ok(key) => key,
+        let way = match Way::choose(local, offer, media) {
+            Ok(way) => way,
             Err(no) => {
                 if why == NoCommon::NoAudio {
                     why = no;
@@ -263,7 +374,7 @@ fn choose(local: &LocalMedia, offer: &Sdp) -> Result<(usize, Chosen), NoCommon> 
         };
         let ours = |c: &Codec| find(media, Format::Audio(*c)).map(|number| (*c, number));
         if let Some((codec, number)) = local.codecs.iter().find_map(ours) {
-            return Ok((at, Chosen { codec, number, key }));
+            return Ok((at, Chosen { codec, number, way }));
         }
         why = NoCommon::Codecs(media.formats.clone());
     }
@@ -298,6 +409,7 @@ fn rest(local: &mut LocalMedia, offer: &Sdp) -> Option<(Sdp, StreamParams)> {
         receive: false,
         inband_dtmf: false,
         srtp: local.sdes.keys(),
+        carriage: local.carriage.clone(),
     };
     Some((sdp, params))
 }

@@ -32,10 +32,12 @@ pub(super) fn unmapped(local: &LocalMedia, media: &Media, format: Format) -> Opt
     (named && media.rtpmap(ours).is_none()).then_some(ours)
 }
 
-/// The peer's direction as it means it: with `c=0.0.0.0` it does not receive (§8.4).
+/// The peer's direction as it means it: with `c=0.0.0.0` it does not receive (§8.4). One that speaks ICE
+/// writes that as long as it knows no address of its own (RFC 8839 §4.2.1.3).
 pub(super) fn direction(sdp: &Sdp, media: &Media) -> Direction {
     let written = sdp.direction_of(media);
-    let hold = sdp.connection_of(media).is_some_and(|c| c.is_hold());
+    let hold = sdp.attribute_of(media, "ice-ufrag").is_none();
+    let hold = hold && sdp.connection_of(media).is_some_and(|c| c.is_hold());
     Direction::new(written.sends(), written.receives() && !hold)
 }
 
@@ -97,7 +99,16 @@ pub(super) struct Remote {
     pub(super) rtcp: Option<SocketAddr>,
 }
 
-pub(super) fn remote(local: &LocalMedia, sdp: &Sdp, media: &Media) -> Result<Remote, NoCommon> {
+/// `checked`: ICE will show where the peer is, and what is written says nothing.
+pub(super) fn remote(
+    local: &LocalMedia,
+    sdp: &Sdp,
+    media: &Media,
+    checked: bool,
+) -> Result<Remote, NoCommon> {
+    if checked {
+        return Ok(Remote { rtp: None, rtcp: None });
+    }
     let connection = sdp.connection_of(media).ok_or(NoCommon::NoAddress)?;
     let usable = |ip: IpAddr| {
         let wrong = ip.is_multicast() || ip.is_ipv4() != local.rtp.is_ipv4();
@@ -108,6 +119,7 @@ pub(super) fn remote(local: &LocalMedia, sdp: &Sdp, media: &Media) -> Result<Rem
     };
     let ip = usable(ip)?;
     let rtcp = match media.rtcp() {
+        _ if media.has("rtcp-mux") => Some((ip, media.port)),
         Some(rtcp) => {
             let other = rtcp.address.and_then(|a| a.ip()).and_then(|ip| usable(ip).ok());
             Some((other.unwrap_or(ip), rtcp.port))

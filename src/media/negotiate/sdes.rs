@@ -5,6 +5,7 @@
 //! | off | `RTP/AVP` | 488 | plain | plain |
 //! | preferred | `RTP/AVP` with `a=crypto` | SRTP | SRTP | plain |
 //! | required | `RTP/SAVP` | SRTP | SRTP | 488 |
+//! | dtls | `UDP/TLS/RTP/SAVPF` ([`dtls`](super::dtls)) | 488 | 488 | 488 |
 //!
 //! Each direction has its own key. As long as a peer's descriptions repeat its key, ours repeat ours,
 //! and both streams go on; a new key of the peer's gets a new one of ours. Keys of a session that
@@ -33,6 +34,8 @@ pub enum Protection {
     Preferred,
     /// Always, or there is no call.
     Required,
+    /// Always, by keys that DTLS gives: what browsers speak.
+    Dtls,
 }
 
 /// The keys of one leg's session.
@@ -60,7 +63,7 @@ impl Sdes {
     /// exchange has come to its end.
     pub(super) fn offer(&mut self, agreed: bool) -> &[Crypto] {
         let plain = match self.policy {
-            Protection::Off => true,
+            Protection::Off | Protection::Dtls => true,
             Protection::Preferred => agreed && self.keys.is_none(),
             Protection::Required => false,
         };
@@ -92,6 +95,9 @@ impl Sdes {
     /// By which of its lines an offered section is to be protected; `None`: not at all.
     pub(super) fn choose(&self, media: &Media) -> Result<Option<Crypto>, NoCommon> {
         let secure = is_secure(&media.proto);
+        if self.policy == Protection::Dtls {
+            return Err(NoCommon::NotDtls(media.proto.clone()));
+        }
         if !spoken(&media.proto) && (!secure || self.policy == Protection::Off) {
             return Err(NoCommon::Protocol(media.proto.clone()));
         }
@@ -104,7 +110,7 @@ impl Sdes {
         match (chosen, secure, self.policy) {
             (Some(chosen), ..) => Ok(Some(chosen)),
             (None, false, Protection::Preferred | Protection::Off) => Ok(None),
-            (None, false, Protection::Required) => Err(no_key(media)),
+            (None, false, Protection::Required | Protection::Dtls) => Err(no_key(media)),
             (None, true, _) => Err(no_key(media)),
         }
     }
@@ -159,13 +165,24 @@ impl Sdes {
         self.keys = agreed.map(|(ours, theirs)| Keys { send: ours.key, receive: theirs.key });
     }
 
-    fn forget(&mut self) {
+    /// What the audio is to be protected by is no key of ours.
+    pub(super) fn forget(&mut self) {
         (self.ours, self.keys) = (Vec::new(), None);
     }
 
     /// The next offer has new keys.
     pub(super) fn change(&mut self) {
         self.ours.clear();
+    }
+
+    /// What the account has.
+    pub(super) fn policy(&self) -> Protection {
+        self.policy
+    }
+
+    /// Where this leg's secrets come from.
+    pub(super) fn source(&mut self) -> &mut KeySource {
+        &mut self.source
     }
 
     /// Whether protected sections come before plain ones.

@@ -51,6 +51,7 @@ fn a_mediant_is_answered_with_its_own_numbers() {
         send_pt: 8,
         recv_pt: 8,
         others: Default::default(),
+        carriage: Default::default(),
         noise: false,
         max_ptime_ms: None,
         dtmf_send_pt: Some(96),

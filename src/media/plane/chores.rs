@@ -3,9 +3,9 @@
 
 use super::{MOST_REPORT, Plane};
 use crate::base::{Duration, Rng, Time};
+use crate::media::Transmit;
 use crate::media::control::Event;
 use crate::media::leg::Leg;
-use crate::media::{Kind, Transmit};
 
 impl Plane {
     pub(super) fn chores(&mut self, now: Time, out: &mut dyn Transmit) {
@@ -49,9 +49,11 @@ fn report(leg: &mut Leg, now: Time, rng: &mut Rng, out: &mut dyn Transmit) {
     let metrics = leg.metrics();
     let (plain, _) = bytes.split_first_chunk_mut().expect("it holds more than a report");
     let len = leg.rtcp.report(now, &mut leg.rx, &leg.tx, metrics.as_ref(), rng, plain);
-    let to = leg.rtcp.destination().filter(|_| leg.params.is_some());
-    if let Some((to, len)) = to.and_then(|to| Some((to, leg.seal_rtcp(&mut bytes, len)?))) {
-        out.send(leg.port, Kind::Rtcp, to, &bytes[..len]);
+    let way = leg.reports_to();
+    if let Some(((kind, to), len)) =
+        way.and_then(|way| Some((way, leg.seal_rtcp(&mut bytes, len)?)))
+    {
+        out.send(leg.port, kind, to, &bytes[..len]);
     }
 }
 

@@ -327,13 +327,13 @@ impl Plane {
             self.next_clock = Time::NEVER;
         }
         self.ports.give_back(now, leg.port, leg.latch.held(), self.config.quarantine);
-        if let Some(to) = leg.rtcp.destination() {
+        if let Some((kind, to)) = leg.reports_to() {
             let mut bytes = [0; MOST_REPORT];
             let Leg { rtcp, rx, tx, .. } = &mut *leg;
             let (plain, _) = bytes.split_first_chunk_mut().expect("it holds more than a report");
             let len = rtcp.goodbye(now, rx, tx, &mut self.rng, plain);
             if let Some(len) = leg.seal_rtcp(&mut bytes, len) {
-                self.goodbyes.push_back(Goodbye { port: leg.port, to, bytes, len });
+                self.goodbyes.push_back(Goodbye { port: leg.port, kind, to, bytes, len });
             }
             self.chores_at = now;
         } else if self.legs.len() == 0 && self.goodbyes.is_empty() {

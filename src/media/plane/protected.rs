@@ -8,8 +8,8 @@ use crate::base::Time;
 use crate::media::control::{Codec, Event};
 use crate::media::latch::Verdict;
 use crate::media::leg::{Leg, Payload};
-use crate::media::srtp::Fault;
 use crate::media::srtp::receiver::Unfit;
+use crate::media::srtp::{Fault, Guard};
 use crate::wire::rtp::{Packet, looks_like_rtcp};
 
 /// Bytes in which a packet of G.711 or G.722 is counted: 10 ms. SRTP's tags are no multiple of it.
@@ -28,13 +28,16 @@ impl Plane {
         let Some(leg) = self.legs.get_mut(slot) else {
             return Err(Disposition::Foreign);
         };
-        if leg.srtp.is_none() {
-            return Ok(datagram.len());
+        match leg.guard {
+            Guard::Plain => return Ok(datagram.len()),
+            // It is not to be read yet, and the peer goes on sending.
+            Guard::Awaited => return Err(Disposition::Consumed),
+            Guard::Keyed(_) => {}
         }
         if looks_like_rtcp(datagram) && leg.payload(datagram[1] & 0x7f) == Payload::Unknown {
             return Err(self.receive_rtcp(now, slot, from, datagram));
         }
-        let Some(srtp) = &mut leg.srtp else {
+        let Guard::Keyed(srtp) = &mut leg.guard else {
             return Ok(datagram.len());
         };
         match srtp.receive(now, datagram) {
@@ -69,7 +72,7 @@ impl Plane {
             Unfit::Refused(_) => Fault::Key,
         };
         let id = leg.id;
-        let Some(srtp) = &mut leg.srtp else { return Disposition::Foreign };
+        let Some(srtp) = leg.guard.srtp() else { return Disposition::Foreign };
         srtp.refuse(why);
         if srtp.misses(expected) {
             self.tell(Event::SrtpRefused { leg: id, from, fault });
@@ -91,9 +94,10 @@ pub(super) fn opened_rtcp<'d>(
     now: Time,
     datagram: &'d mut [u8],
 ) -> Option<&'d [u8]> {
-    match &mut leg.srtp {
-        None => Some(datagram),
-        Some(srtp) => {
+    match &mut leg.guard {
+        Guard::Plain => Some(datagram),
+        Guard::Awaited => None,
+        Guard::Keyed(srtp) => {
             let opened = srtp.receive_rtcp(now, datagram);
             let len = opened.inspect_err(|why| srtp.refuse(*why)).ok()?;
             Some(&datagram[..len])

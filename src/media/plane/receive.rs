@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   port ─▶ leg ─▶ [SRTP] ─▶ Packet::parse ─▶ latch ─▶ rtp_rx ─┬─ audio ─▶ taps, ear, partner (Forward)
-//!                    │              │               │              ├─ event ─▶ digits, partner
-//!                 Foreign        Malformed       Foreign           ├─ another codec ─▶ turn
+//!     │              │              │               │              ├─ event ─▶ digits, partner
+//!   STUN, DTLS    Foreign        Malformed       Foreign           ├─ another codec ─▶ turn
 //!                                                                  └─ Leap, Duplicate, more than its allowance: dropped
 //! ```
 
@@ -59,6 +59,12 @@ impl Plane {
             self.stray(now, port, from, &buf[..len]);
             return Disposition::Foreign;
         };
+        // RTP begins with its version in the upper two bits.
+        if buf[..len].first().is_some_and(|first| *first < 0x80)
+            && let Some(done) = self.receive_other(now, slot, from, &buf[..len], out)
+        {
+            return done;
+        }
         if kind == Kind::Rtcp {
             return self.receive_rtcp(now, slot, from, &mut buf[..len]);
         }
@@ -124,7 +130,7 @@ impl Plane {
             timestamp: packet.timestamp(),
             known: payload != Payload::Unknown,
             ticks_per_ms: leg.narrowed.ticks() * 8,
-            authentic: leg.srtp.is_some(),
+            authentic: matches!(leg.guard, crate::media::srtp::Guard::Keyed(_)),
         };
         match leg.latch.check(now, from, mark) {
             Verdict::Ours => {}

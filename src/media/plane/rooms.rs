@@ -25,6 +25,7 @@ use crate::media::room::gate::Gate;
 use crate::media::room::outlet::afresh;
 use crate::media::room::partial::Partial;
 use crate::media::room::{Company, Ears, Room, WIDE_FRAME};
+use crate::media::srtp::Guard;
 use crate::media::{Kind, Transmit};
 use crate::wire::rtp::{HEADER_LEN, write_header};
 
@@ -431,7 +432,7 @@ fn deliver(
     };
     leg.spoken = true;
     write_header(head, leg.tx.own(at, payload_type, ticks, bytes));
-    if leg.srtp.is_none() {
+    if matches!(leg.guard, Guard::Plain) {
         return out.send(leg.port, Kind::Rtp, to, &packet[..HEADER_LEN + bytes]);
     }
     // Others hear the same payload, each under its own key.

@@ -168,6 +168,7 @@ impl World {
             send_pt: pt,
             recv_pt: pt,
             others: Default::default(),
+            carriage: Default::default(),
             noise: false,
             max_ptime_ms: None,
             dtmf_send_pt: Some(TO_PHONE),

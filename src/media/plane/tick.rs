@@ -51,7 +51,7 @@ impl Plane {
     /// coders, for a party that has changed its codec.
     pub fn tick(&mut self, now: Time, out: &mut dyn Transmit) {
         while let Some(bye) = self.goodbyes.pop_front() {
-            out.send(bye.port, Kind::Rtcp, bye.to, &bye.bytes[..bye.len]);
+            out.send(bye.port, bye.kind, bye.to, &bye.bytes[..bye.len]);
         }
         if now >= self.turn_at {
             self.make_turns(now);

@@ -12,6 +12,7 @@ fn params(codec: Codec) -> StreamParams {
         send_pt: 8,
         recv_pt: 8,
         others: Default::default(),
+        carriage: Default::default(),
         noise: false,
         max_ptime_ms: None,
         dtmf_send_pt: None,

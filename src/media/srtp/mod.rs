@@ -68,6 +68,28 @@ pub struct Figures {
     pub unsealed: u64,
 }
 
+/// Whether a leg's packets are protected.
+#[derive(Debug, Default)]
+pub enum Guard {
+    /// They are plain RTP.
+    #[default]
+    Plain,
+    /// They will be, once a handshake has given the keys; before that none goes either way.
+    Awaited,
+    /// They are.
+    Keyed(Box<Srtp>),
+}
+
+impl Guard {
+    /// The keys and counters, where there are any.
+    pub fn srtp(&mut self) -> Option<&mut Srtp> {
+        match self {
+            Guard::Keyed(srtp) => Some(srtp),
+            Guard::Plain | Guard::Awaited => None,
+        }
+    }
+}
+
 /// One leg's SRTP. Serialises as plain state: keys, rollover counters, what was taken.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Srtp {

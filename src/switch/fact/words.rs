@@ -112,6 +112,7 @@ word! {
         DatabaseDamaged = "database_damaged": "The database's file is damaged.",
         GatewayDown = "gateway_down": "A gateway does not answer.",
         SrtpRefused = "srtp_refused": "A party is not heard: SRTP was agreed on, and what it sends is of another key or plain.",
+        HandshakeFailed = "handshake_failed": "A party's DTLS handshake failed, so that there are no keys for its audio: it was hung up.",
         ForeignAudio = "foreign_audio": "RTP from a stranger came to a call's port and was dropped (R8).",
         NoPorts = "no_ports": "No RTP port is free.",
         Overload = "overload": "Calls were refused because there were too many.",

@@ -5,7 +5,8 @@ use core::fmt;
 use super::parse::{address, number};
 use super::{Address, Media};
 
-/// `a=name` or `a=name:value`. `Debug` leaves out the value of `crypto`, which is a key.
+/// `a=name` or `a=name:value`. `Debug` leaves out the value of
+/// `crypto` and `ice-pwd`, which are secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// The name, as written.
@@ -38,7 +39,7 @@ impl Attribute {
 
 impl fmt::Debug for Attribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secret = self.is("crypto") && self.value.is_some();
+        let secret = (self.is("crypto") || self.is("ice-pwd")) && self.value.is_some();
         let value = if secret { Some(&b"..."[..]) } else { self.value.as_deref() };
         write!(f, "a={}", self.name.escape_ascii())?;
         value.map_or(Ok(()), |value| write!(f, ":{}", value.escape_ascii()))

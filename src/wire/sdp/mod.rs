@@ -19,6 +19,7 @@
 
 mod attribute;
 mod crypto;
+mod fingerprint;
 mod parse;
 mod print;
 mod rtpmap;
@@ -27,6 +28,7 @@ use std::net::IpAddr;
 
 pub use attribute::{Attribute, Direction, Rtcp};
 pub use crypto::{Crypto, MOST_CRYPTO, Unusable};
+pub use fingerprint::{BadFingerprint, Fingerprint, Hash, Setup};
 pub use parse::{MAX_BYTES, MAX_FORMATS, MAX_LINES, MAX_MEDIA, SdpError};
 pub use rtpmap::RtpMap;
 

@@ -44,6 +44,16 @@ impl KeySource {
         MasterKey::new(suite, key).expect("as long as the suite has it")
     }
 
+    /// A secret of `len` letters, digits, `+` and `/` (ICE's characters), six bits in each; of at most
+    /// 46.
+    pub fn letters(&mut self, len: usize) -> Box<str> {
+        const LETTERS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut stream = Zeroizing::new([0; STREAM]);
+        let given = self.stream(&mut stream).iter().take(len);
+        given.map(|byte| char::from(LETTERS[usize::from(byte % 64)])).collect::<String>().into()
+    }
+
     /// Moves on; gives what was made besides the next state.
     fn stream<'s>(&mut self, stream: &'s mut [u8; STREAM]) -> &'s [u8] {
         counter_mode(&self.0, &[0; 16], &mut stream[..]);
@@ -81,6 +91,9 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 200);
+        let words = |seed: u8| KeySource::from_seed([seed; STATE]).letters(24);
+        assert_eq!((words(1), words(1).len()), (words(1), 24));
+        assert_ne!(words(1), words(2));
         assert_eq!(format!("{:?}", KeySource::from_seed([7; STATE])), "KeySource(…)");
     }
 }
