@@ -12,6 +12,7 @@ mod speech;
 mod tones;
 
 mod bad_input;
+mod chromium;
 mod conference;
 mod crash;
 mod cross_talk;
