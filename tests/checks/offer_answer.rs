@@ -5,7 +5,7 @@
 
 use belfry::media::control::{Codec, StreamParams};
 use belfry::media::negotiate::{LocalMedia, accept_answer, answer, offer};
-use belfry::wire::sdp::Sdp;
+use belfry::wire::sdp::{Fingerprint, Hash, Sdp};
 
 /// Descriptions in one run.
 const MOST: usize = 8;
@@ -21,7 +21,8 @@ pub fn check(bytes: &[u8]) {
         _ => vec![Codec::Pcmu],
     };
     let rtp = "192.0.2.9:20000".parse().expect("an address");
-    let mut local = LocalMedia::new(rtp, codecs, 4711);
+    let own = Fingerprint::of(Hash::Sha256, b"a certificate");
+    let mut local = LocalMedia::new(rtp, codecs, 4711).certified(Some(own));
     for (turn, text) in rest.split(|byte| *byte == 0).take(MOST).enumerate() {
         let turns = usize::from(how >> 2);
         local.hold(turns >> (turn + 1) & 1 == 1);
