@@ -369,6 +369,30 @@ impl Log {
     }
 }
 
+/// A leg with ICE: sent is where was nominated, taken from wherever the key fits.
+#[test]
+fn ice_says_where_to_send_and_the_key_who_is_heard() {
+    let mut latch = Latch::default();
+    let mut ours = Stream::new(NAMED, 1);
+    latch.checked(None);
+    assert_eq!(ours.send(&mut latch, 0), Verdict::Early);
+    latch.negotiated(None);
+    assert_eq!((ours.send(&mut latch, 20), latch.destination()), (Verdict::Learned, None));
+    latch.checked(Some(addr(NAT)));
+    assert_eq!((ours.send(&mut latch, 40), latch.destination()), (Verdict::Ours, Some(addr(NAT))));
+    let mut moved = ours.at(OTHER);
+    assert_eq!(moved.send(&mut latch, 60), Verdict::Moved(addr(NAMED)));
+    let mut other = Stream::new(OTHER, 2);
+    assert_eq!(other.send(&mut latch, 80), Verdict::Restarted);
+    other.mark.known = false;
+    other.mark.ssrc = 3;
+    assert_eq!(other.send(&mut latch, 100), Verdict::Unproven);
+    // Without ICE again, the latch is what it was.
+    latch.unchecked();
+    assert_eq!(ours.send(&mut latch, 120), Verdict::Foreign);
+    assert_eq!(latch.destination(), Some(addr(OTHER)));
+}
+
 proptest! {
     /// Whatever is interleaved: who takes over has proven a claim.
     #[test]

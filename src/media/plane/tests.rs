@@ -23,6 +23,7 @@ use crate::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 use crate::wire::telephone_event;
 
 mod bridging;
+mod handshake;
 mod hostile;
 mod playing;
 mod protected;
@@ -56,6 +57,8 @@ struct Out {
     files: BTreeMap<RecordingId, Vec<u8>>,
     /// Samples that came too late for any of them.
     late: u64,
+    /// Datagrams for the handshakes.
+    shaken: Vec<(LegId, Vec<u8>)>,
     /// Whether the last pieces of recordings have to wait.
     disk_is_full: bool,
 }
@@ -77,6 +80,9 @@ impl Transmit for Out {
     }
     fn takes_ends(&mut self) -> bool {
         !self.disk_is_full
+    }
+    fn handshake(&mut self, leg: LegId, datagram: &[u8]) {
+        self.shaken.push((leg, datagram.to_vec()));
     }
 }
 

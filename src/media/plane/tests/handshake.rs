@@ -1,0 +1,189 @@
+//! Legs of browsers: found by checks, keyed by a handshake that stands elsewhere.
+
+use super::*;
+use crate::media::control::Carriage;
+use crate::media::dtls;
+use crate::media::ice::{Credentials, Terms};
+use crate::media::srtp::{Keys, Srtp};
+use crate::wire::sdp::{Fingerprint, Hash};
+use crate::wire::srtp::{KeySource, MOST_TAIL, Suite};
+use crate::wire::stun::check::{Key, request};
+
+/// A first byte of a DTLS handshake.
+const DTLS: &[u8] = &[22, 0xfe, 0xfd, 0];
+const PASSWORD: &str = "our password of 22 or so";
+
+fn ice() -> Terms {
+    let side = |fragment: &str, password: &str| Credentials {
+        fragment: fragment.into(),
+        password: password.into(),
+    };
+    Terms { ours: side("ours", PASSWORD), theirs: side("theirs", "x") }
+}
+
+fn dtls(active: bool) -> dtls::Terms {
+    dtls::Terms { fingerprint: Fingerprint::of(Hash::Sha256, b"theirs"), active, id: None }
+}
+
+fn check(nominate: bool) -> Vec<u8> {
+    request("ours:theirs", &Key::new(PASSWORD), nominate)
+}
+
+fn keys() -> (Keys, Keys) {
+    let mut source = KeySource::from_seed([5; 32]);
+    let suite = Suite::AeadAes128Gcm;
+    let (send, receive) = (source.next(suite), source.next(suite));
+    (Keys { send: send.clone(), receive: receive.clone() }, Keys { send: receive, receive: send })
+}
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, 7], port))
+}
+
+impl World {
+    /// A browser's leg; with ICE nothing is known of where it is.
+    fn browser(&mut self, n: u8, with_ice: bool, active: bool) -> Phone {
+        let phone = self.phone(n, Codec::Pcma);
+        self.set(&phone, |params| {
+            params.carriage =
+                Carriage { rtcp_mux: true, ice: with_ice.then(ice), dtls: Some(dtls(active)) };
+            if with_ice {
+                (params.remote, params.remote_rtcp) = (None, None);
+            }
+        });
+        phone
+    }
+
+    fn sent_to(&mut self, to: SocketAddr) -> Vec<Sent> {
+        let (to, rest) = self.out.sent.drain(..).partition(|sent| sent.to == to);
+        self.out.sent = rest;
+        to
+    }
+}
+
+/// A packet of the phone's, sealed with `srtp`.
+fn sealed(phone: &mut Phone, srtp: &mut Srtp) -> Vec<u8> {
+    let mut packet = vec![0; HEADER_LEN + 160];
+    let Phone { ssrc, sequence, timestamp, .. } = *phone;
+    let header = Header { marker: false, payload_type: 8, sequence, timestamp, ssrc };
+    write_header(packet.first_chunk_mut().expect("it is longer"), header);
+    phone.sequence = sequence.wrapping_add(1);
+    phone.timestamp = timestamp.wrapping_add(160);
+    let len = packet.len();
+    packet.resize(len + MOST_TAIL, 0);
+    let len = srtp.send(&mut packet, len).expect("sealed");
+    packet.truncate(len);
+    packet
+}
+
+#[test]
+fn a_check_that_is_right_is_answered_and_says_where_to_send() {
+    let mut world = world();
+    let mut browser = world.browser(1, true, false);
+    let plain = world.phone(2, Codec::Pcma);
+    world.bridge(&browser, &plain);
+    assert_eq!(world.datagram(browser.port, at(1), &check(false)), Disposition::Consumed);
+    let answers = world.sent_to(at(1));
+    assert_eq!((answers.len(), answers[0].kind, answers[0].bytes[0]), (1, Kind::Rtp, 1));
+    assert_eq!(world.datagram(browser.port, at(2), b"\x00\x01\x00\x00torn"), Disposition::Foreign);
+    assert!(world.sent_to(at(2)).is_empty());
+
+    // A handshake is taken from where a check came from, and from nobody else.
+    assert_eq!(world.datagram(browser.port, at(1), DTLS), Disposition::Consumed);
+    assert_eq!(world.datagram(browser.port, at(9), DTLS), Disposition::Foreign);
+    assert_eq!(world.out.shaken, [(browser.leg, DTLS.to_vec())]);
+    world.plane.handshake(browser.leg, b"flight", &mut world.out);
+    assert_eq!(world.sent_to(at(1))[0].bytes, b"flight");
+
+    // Nothing goes either way before there are keys, and all of it afterwards.
+    let mut speaker = plain.clone();
+    let head = |phone: &mut Phone| {
+        let mut none = Srtp::new(keys().1);
+        sealed(phone, &mut none)[..HEADER_LEN + 160].to_vec()
+    };
+    let packet = head(&mut speaker);
+    assert_eq!(world.datagram(plain.port, plain.addr, &packet), Disposition::Consumed);
+    let (ours, theirs) = keys();
+    let mut far = Srtp::new(theirs);
+    let early = sealed(&mut browser, &mut far);
+    assert_eq!(world.datagram(browser.port, at(1), &early), Disposition::Consumed);
+    assert!(world.out.sent.is_empty());
+    world.plane.keyed(world.now, browser.leg, ours);
+    world.datagram(browser.port, at(3), &check(true));
+    let answered = world.sent_to(at(3)).len();
+    let packet = head(&mut speaker);
+    world.datagram(plain.port, plain.addr, &packet);
+    let to_browser = world.sent_to(at(3));
+    assert_eq!((answered, to_browser.len()), (1, 1), "to the address that was nominated");
+    let mut heard = to_browser[0].bytes.clone();
+    assert!(far.receive(world.now, &mut heard).is_ok());
+    let packet = sealed(&mut browser, &mut far);
+    let given = world.datagram(browser.port, at(1), &packet);
+    assert!(matches!(given, Disposition::Forward { .. }), "authentic, from wherever: {given:?}");
+
+    // The browser moves to another network: its next check says so, its audio follows.
+    world.datagram(browser.port, at(4), &check(true));
+    world.out.sent.clear();
+    let packet = head(&mut speaker);
+    world.datagram(plain.port, plain.addr, &packet);
+    assert_eq!(world.sent_to(at(4)).len(), 1);
+}
+
+#[test]
+fn reports_go_by_the_rtp_port_and_only_under_the_keys() {
+    let mut world = world();
+    let browser = world.browser(1, true, false);
+    world.datagram(browser.port, at(1), &check(true));
+    world.out.sent.clear();
+    world.pass(20_000);
+    assert!(world.out.sent.is_empty(), "there are no keys");
+    let (ours, theirs) = keys();
+    world.plane.keyed(world.now, browser.leg, ours);
+    world.pass(20_000);
+    let reports = world.sent_to(at(1));
+    assert!(reports.len() >= 2 && reports.iter().all(|sent| sent.kind == Kind::Rtp));
+    let mut far = Srtp::new(theirs);
+    for sent in reports {
+        let mut bytes = sent.bytes;
+        assert!(far.receive_rtcp(sent.at, &mut bytes).is_ok());
+    }
+}
+
+#[test]
+fn who_begins_is_told_when_there_is_a_way() {
+    let mut world = world();
+    let browser = world.browser(1, true, true);
+    world.datagram(browser.port, at(1), &check(false));
+    world.datagram(browser.port, at(1), &check(true));
+    assert_eq!(world.out.shaken, [(browser.leg, Vec::new())], "once");
+}
+
+#[test]
+fn without_ice_the_handshake_comes_from_where_sdp_says_or_from_who_is_first() {
+    let mut world = world();
+    let phone = world.browser(1, false, false);
+    assert_eq!(world.datagram(phone.port, at(1), DTLS), Disposition::Consumed, "behind NAT");
+    assert_eq!(world.datagram(phone.port, at(2), DTLS), Disposition::Foreign);
+    world.plane.handshake(phone.leg, b"flight", &mut world.out);
+    assert_eq!(world.sent_to(at(1)).len(), 1);
+    assert_eq!(world.datagram(phone.port, phone.addr, DTLS), Disposition::Consumed, "named");
+    world.plane.handshake(phone.leg, b"flight", &mut world.out);
+    let named = phone.addr;
+    assert_eq!(world.sent_to(named).len(), 1);
+    let taken =
+        (0..1_000).filter(|_| world.datagram(phone.port, named, DTLS) == Disposition::Consumed);
+    assert!(taken.count() <= 52, "no more than a handshake has");
+}
+
+#[test]
+fn legs_that_have_agreed_on_nothing_of_it_take_nothing_of_it() {
+    let mut world = world();
+    let phone = world.phone(1, Codec::Pcma);
+    assert_eq!(world.datagram(phone.port, phone.addr, DTLS), Disposition::Malformed);
+    assert_eq!(world.datagram(phone.port, phone.addr, &check(true)), Disposition::Malformed);
+    world.plane.keyed(world.now, phone.leg, keys().0);
+    world.plane.handshake(phone.leg, b"flight", &mut world.out);
+    world.plane.handshake(LegId(99), b"flight", &mut world.out);
+    assert!(world.out.sent.is_empty() && world.out.shaken.is_empty());
+    assert_eq!(world.plane.counts().commands_dropped, 1);
+}
