@@ -1,10 +1,15 @@
-//! Floor 0: time, ids, sequence arithmetic, seeded random numbers. Imports nothing of ours.
+//! Floor 0: time, ids, sequence arithmetic, random numbers. Imports nothing of ours.
 
+pub mod hash;
 pub mod id;
+pub mod noise;
 pub mod rng;
 pub mod seq;
+pub mod source;
 pub mod time;
 
 pub use id::{CallId, LegId, PlayId, RecordingId, RoomId};
+pub use noise::Noise;
 pub use rng::Rng;
+pub use source::{Network, Source};
 pub use time::{Duration, Now, Time, Wall};

@@ -1,54 +1,52 @@
-//! Seeded random numbers: xoshiro256** (Blackman and Vigna, 2018), seeded by splitmix64.
+//! Random numbers that nobody can foresee who has seen others of them: ChaCha20 (RFC 8439's block
+//! function, counted), under a key of 32 bytes.
 //!
-//! The daemon seeds it from the operating system, a test from a number, so that a run replays.
-//! Not for keys: nonces and tags here need to be unguessable by an off-path sender, which a
-//! generator seeded with 256 bits of system entropy and never shown whole gives; SRTP keys come
-//! from the system itself.
+//! The daemon takes the key from the operating system, a test from a number, so that a run replays.
+//! What peers see and must not guess comes from here: tags, branches, Call-IDs, nonces' keys, the
+//! contacts that we register, SSRCs and the first sequence numbers of RTP. SRTP's keys have a source of
+//! their own that forgets what it gave ([`wire::srtp`](crate::wire::srtp)); noise that is only heard has
+//! [`Noise`](super::Noise), which is smaller and faster.
+
+use core::fmt;
+
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng as _, SeedableRng};
+use serde::de::Deserializer;
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
 
 /// The generator. Not `Clone`: two equal streams of tags or SSRCs would collide.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub struct Rng([u64; 4]);
+pub struct Rng(ChaCha20Rng);
+
+/// Where a generator stands, as it is written down.
+#[derive(Serialize, Deserialize)]
+struct State {
+    key: [u8; 32],
+    /// Words of 32 bits that were taken.
+    taken: u128,
+}
 
 impl Rng {
     /// A generator whose whole stream follows from `seed`.
     pub fn from_seed(seed: u64) -> Rng {
-        let mut s = seed;
-        Rng(core::array::from_fn(|_| {
-            s = s.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = s;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        }))
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        Rng::from_entropy(key)
     }
 
-    /// A generator from 32 bytes of system entropy. All zero is the one forbidden state and is
-    /// replaced by seed 0.
-    pub fn from_entropy(bytes: [u8; 32]) -> Rng {
-        let mut s = [0u64; 4];
-        for (word, chunk) in s.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = u64::from_le_bytes(chunk.try_into().expect("chunks of 8"));
-        }
-        if s == [0; 4] { Rng::from_seed(0) } else { Rng(s) }
+    /// A generator from 32 bytes of system entropy.
+    pub fn from_entropy(key: [u8; 32]) -> Rng {
+        Rng(ChaCha20Rng::from_seed(key))
     }
 
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        let s = &mut self.0;
-        let out = s[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
-        let t = s[1] << 17;
-        s[2] ^= s[0];
-        s[3] ^= s[1];
-        s[1] ^= s[2];
-        s[0] ^= s[3];
-        s[2] ^= t;
-        s[3] = s[3].rotate_left(45);
-        out
+        self.0.next_u64()
     }
 
     /// The next 32 bits.
     pub fn next_u32(&mut self) -> u32 {
-        (self.next_u64() >> 32) as u32
+        self.0.next_u32()
     }
 
     /// Uniform in `0..n`; 0 when `n` is 0. The bias for n < 2^32 is below 2^-32.
@@ -61,9 +59,38 @@ impl Rng {
         ((self.next_u64() >> 11) as f64) < p * (1u64 << 53) as f64
     }
 
+    /// Fills `bytes`: a key.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+
     /// An independent generator, split off this one.
     pub fn split(&mut self) -> Rng {
-        Rng::from_seed(self.next_u64())
+        let mut key = [0; 32];
+        self.fill(&mut key);
+        Rng::from_entropy(key)
+    }
+}
+
+impl fmt::Debug for Rng {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rng(…)")
+    }
+}
+
+impl Serialize for Rng {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let state = State { key: self.0.get_seed(), taken: self.0.get_word_pos() };
+        state.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rng {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rng, D::Error> {
+        let State { key, taken } = State::deserialize(deserializer)?;
+        let mut rng = Rng::from_entropy(key);
+        rng.0.set_word_pos(taken);
+        Ok(rng)
     }
 }
 
@@ -76,6 +103,29 @@ mod tests {
         let (mut a, mut b) = (Rng::from_seed(7), Rng::from_seed(7));
         assert!((0..100).all(|_| a.next_u64() == b.next_u64()));
         assert_ne!(Rng::from_seed(8).next_u64(), Rng::from_seed(7).next_u64());
+        assert_ne!(a.split().next_u64(), b.next_u64());
+    }
+
+    /// draft-strombergson-chacha-test-vectors-01, TC1: 256-bit key of zeros, 20 rounds.
+    #[test]
+    fn it_is_chacha20() {
+        let mut rng = Rng::from_entropy([0; 32]);
+        let mut block = [0; 16];
+        rng.fill(&mut block);
+        let first = 0x76b8_e0ad_a0f1_3d90_405d_6ae5_5386_bd28_u128;
+        assert_eq!(block, first.to_be_bytes());
+    }
+
+    #[test]
+    fn it_goes_on_where_it_was_written_down() {
+        let mut rng = Rng::from_seed(3);
+        for _ in 0..37 {
+            rng.next_u32();
+        }
+        let text = serde_json::to_string(&rng).expect("plain data");
+        let mut read: Rng = serde_json::from_str(&text).expect("readable");
+        assert!((0..100).all(|_| read.next_u64() == rng.next_u64()));
+        assert_eq!(format!("{rng:?}"), "Rng(…)", "its key is not shown");
     }
 
     #[test]

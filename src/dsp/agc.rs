@@ -104,18 +104,18 @@ mod tests {
     use super::super::vad::Vad;
     use super::super::vad::tests::{noise, speech};
     use super::*;
-    use crate::base::Rng;
+    use crate::base::Noise;
 
     struct Line {
         vad: Vad,
         agc: Agc,
-        rng: Rng,
+        rng: Noise,
     }
 
     impl Line {
         fn new(rate: Rate) -> Line {
             let agc = Agc::new(rate, Settings::default());
-            Line { vad: Vad::new(rate), agc, rng: Rng::from_seed(1) }
+            Line { vad: Vad::new(rate), agc, rng: Noise::from_seed(1) }
         }
 
         fn pass(&mut self, mut samples: Vec<i16>) -> Vec<i16> {

@@ -8,7 +8,7 @@
 //! Not here: deciding that nobody speaks ([`vad`](super::vad)), parsing the packet beyond its first byte.
 
 use super::level;
-use crate::base::Rng;
+use crate::base::Noise;
 
 /// Samples over which the level moves to a new one: 40 ms, so that it is not heard as a step.
 const GLIDE: f32 = 320.0;
@@ -21,7 +21,7 @@ pub fn level_byte(samples: &[i16]) -> u8 {
 /// Makes the noise of one stream.
 #[derive(Debug)]
 pub struct Comfort {
-    rng: Rng,
+    rng: Noise,
     /// Peak of the uniform noise now, and the one it moves to.
     peak: f32,
     target: f32,
@@ -29,7 +29,7 @@ pub struct Comfort {
 
 impl Comfort {
     /// Silent until a level is set.
-    pub fn new(rng: Rng) -> Comfort {
+    pub fn new(rng: Noise) -> Comfort {
         Comfort { rng, peak: 0.0, target: 0.0 }
     }
 
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn the_level_is_the_packets() {
         for byte in [30u8, 45, 60, 70] {
-            let mut comfort = Comfort::new(Rng::from_seed(1));
+            let mut comfort = Comfort::new(Noise::from_seed(1));
             comfort.set_level(byte);
             let mut out = [0; 16_000];
             comfort.fill(&mut out);
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn silent_at_first_and_slow_to_change() {
-        let mut comfort = Comfort::new(Rng::from_seed(1));
+        let mut comfort = Comfort::new(Noise::from_seed(1));
         let mut out = [1; 160];
         comfort.fill(&mut out);
         assert_eq!(out, [0; 160]);
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_loudest_level_does_not_wrap() {
-        let mut comfort = Comfort::new(Rng::from_seed(1));
+        let mut comfort = Comfort::new(Noise::from_seed(1));
         comfort.set_level(0x80);
         let mut out = [0; 8000];
         comfort.fill(&mut out);

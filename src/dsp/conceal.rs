@@ -279,7 +279,7 @@ fn rounded(value: f32) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Rng;
+    use crate::base::Noise;
     use crate::dsp::level::{dbm0, power};
     use proptest::prelude::*;
 
@@ -409,7 +409,7 @@ mod tests {
 
     #[test]
     fn noise_is_filled_at_its_level() {
-        let mut rng = Rng::from_seed(2);
+        let mut rng = Noise::from_seed(2);
         let noise: Vec<i16> = (0..16_000).map(|_| rng.next_u32() as i16 / 16).collect();
         let heard = through(&noise, 80, |index| index % 4 == 3);
         let lost: Vec<i16> = heard.chunks(80).skip(3).step_by(4).flatten().copied().collect();
@@ -424,7 +424,7 @@ mod tests {
             seed in any::<u64>(),
             frames in prop::collection::vec((1usize..600, any::<bool>()), 1..30),
         ) {
-            let mut rng = Rng::from_seed(seed);
+            let mut rng = Noise::from_seed(seed);
             let mut concealer = Concealer::new(Rate::Khz8);
             for (length, lost) in frames {
                 let mut frame: Vec<i16> = (0..length).map(|_| rng.next_u32() as i16).collect();

@@ -106,7 +106,7 @@ fn blend(from: &[i16], to: &[i16], out: &mut [i16]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Rng;
+    use crate::base::Noise;
     use core::f64::consts::TAU;
     use proptest::prelude::*;
 
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn noise_is_left_alone_unless_quiet() {
-        let mut rng = Rng::from_seed(3);
+        let mut rng = Noise::from_seed(3);
         let mut noise: Vec<i16> = (0..240).map(|_| rng.next_u32() as i16 / 4).collect();
         let mut out = [0; 360];
         assert_eq!(accelerate(&noise, Rate::Khz8, GENTLE, &mut out), None);

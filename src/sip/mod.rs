@@ -17,6 +17,8 @@
 //! Beside the agent stand the [`registrar`] (§10), [`digest`] (§22) and [`locate`] (RFC 3263), which the switch
 //! asks itself.
 
+use crate::base::hash;
+
 pub mod agent;
 pub mod command;
 mod compose;
@@ -27,7 +29,6 @@ pub mod event;
 #[cfg(any(test, feature = "sim"))]
 pub mod exercise;
 pub mod flow;
-mod hash;
 pub mod invite;
 pub mod locate;
 mod out;

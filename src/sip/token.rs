@@ -2,7 +2,7 @@
 //!
 //! Each is 64 bits of the agent's generator in 16 hexadecimal digits (a Call-ID twice that), so
 //! what comes back is found again by number, without a lookup by text, and a stranger cannot guess
-//! one. Nothing in them tells of our host.
+//! one, however many he has seen: the generator is keyed. Nothing in them tells of our host.
 
 use crate::base::Rng;
 use crate::wire::sip::{MAGIC_COOKIE, ToWire};

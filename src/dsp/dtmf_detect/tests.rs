@@ -2,7 +2,7 @@
 
 use super::super::dtmf::{COLUMNS, ROWS};
 use super::*;
-use crate::base::Rng;
+use crate::base::Noise;
 use crate::dsp::g711::{alaw_code, alaw_sample};
 use crate::dsp::level::sine_peak;
 use core::f64::consts::TAU;
@@ -29,19 +29,19 @@ const PLAIN: Line = Line {
     noise_dbm0: -99.0,
 };
 
-fn uniform(rng: &mut Rng) -> f64 {
+fn uniform(rng: &mut Noise) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// A normally distributed number (Box and Muller).
-fn gauss(rng: &mut Rng) -> f64 {
+fn gauss(rng: &mut Noise) -> f64 {
     let radius = (-2.0 * uniform(rng).max(1e-300).ln()).sqrt();
     radius * (TAU * uniform(rng)).cos()
 }
 
 impl Line {
     /// `lead` samples of noise, the digit, 100 ms of noise; through A-law.
-    fn samples(&self, key: Key, lead: usize, rng: &mut Rng) -> Vec<i16> {
+    fn samples(&self, key: Key, lead: usize, rng: &mut Noise) -> Vec<i16> {
         let on = lead..lead + (self.ms * 8.0).round() as usize;
         let tone = |nominal: u16, off: f64, dbm0: f64, phase: f64| {
             let hz = f64::from(nominal) * (1.0 + off) + self.more_hz * off.signum();
@@ -61,7 +61,7 @@ impl Line {
     /// How many of all sixteen digits, each at five places against the blocks, were heard
     /// exactly: one beginning and one end, in place, with the right duration.
     fn heard(&self) -> usize {
-        let mut rng = Rng::from_seed(24);
+        let mut rng = Noise::from_seed(24);
         let mut count = 0;
         for (key, place) in keys().flat_map(|key| (0..5).map(move |place| (key, place))) {
             let lead = 400 + 8 * place;
@@ -157,14 +157,14 @@ fn noise_limits() {
     let line = Line { low_dbm0: -13.0, high_dbm0: -13.0, ..PLAIN };
     Line { noise_dbm0: -22.0, ..line }.taken();
     Line { noise_dbm0: -25.0, off: [0.015, 0.015], low_dbm0: -16.0, ..line }.taken();
-    let mut rng = Rng::from_seed(5);
+    let mut rng = Noise::from_seed(5);
     let hiss: Vec<i16> = (0..480_000).map(|_| (3000.0 * gauss(&mut rng)) as i16).collect();
     assert_eq!(detect(&hiss), []);
 }
 
 /// `digits` one after the other, each `on` ms with `off` ms of silence.
 fn dial(digits: &[Key], on: f64, off: usize) -> Vec<i16> {
-    let mut rng = Rng::from_seed(9);
+    let mut rng = Noise::from_seed(9);
     let one = |key: &Key| {
         let mut samples = Line { ms: on, ..PLAIN }.samples(*key, 0, &mut rng);
         samples.truncate((on * 8.0) as usize);
@@ -221,7 +221,7 @@ fn a_10_ms_interruption_is_one_digit() {
 /// Something like a vowel: harmonics of a gliding pitch under three moving formants, in
 /// syllables; now and then a held note, which is the worst for a detector.
 fn babble(seed: u64, seconds: usize) -> Vec<i16> {
-    let mut rng = Rng::from_seed(seed);
+    let mut rng = Noise::from_seed(seed);
     let mut out = Vec::new();
     while out.len() < seconds * 8000 {
         let length = 400 + rng.below(2800) as usize;

@@ -7,7 +7,7 @@
 //! where that one leaves out the limit to 15 bits after the filters.
 
 use super::*;
-use crate::base::Rng;
+use crate::base::Noise;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -31,7 +31,7 @@ fn decoded(codes: &[u8]) -> Vec<i16> {
 /// Four seconds that visit every corner: silence, steps, chirps in both bands, noise from one unit to
 /// full scale, and squares at full scale, which saturate filters, predictors and steps.
 fn stream() -> Vec<i16> {
-    let mut rng = Rng::from_seed(722);
+    let mut rng = Noise::from_seed(722);
     let mut noise = move || rng.next_u32() as i16;
     let mut phase = 0u32;
     (0..64_000u32)
@@ -72,7 +72,7 @@ fn a_made_up_stream_is_exact() {
 /// Any octets: what a stranger may send. The decoder's own corners, beyond what an encoder makes.
 #[test]
 fn made_up_codes_are_exact() {
-    let mut rng = Rng::from_seed(227);
+    let mut rng = Noise::from_seed(227);
     let codes: Vec<u8> = (0..64_000)
         .map(|n| match n / 16_000 {
             0 => rng.next_u32() as u8,
@@ -141,7 +141,7 @@ proptest! {
         cuts in prop::collection::vec(1usize..500, 1..12),
         seed: u64,
     ) {
-        let mut rng = Rng::from_seed(seed);
+        let mut rng = Noise::from_seed(seed);
         let samples: Vec<i16> =
             (0..2 * cuts.iter().sum::<usize>()).map(|_| rng.next_u32() as i16).collect();
         let whole = encoded(&samples);

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::Rng;
+use crate::base::Noise;
 use crate::dsp::rate::Rate;
 
 /// Runs `kernel` with either table over copies of one buffer and compares what they leave.
@@ -58,7 +58,7 @@ fn sums_at_the_ends_of_their_range_give_the_same() {
 
 #[test]
 fn resamplers_give_the_same_for_noise_and_for_the_loudest_patterns() {
-    let mut rng = Rng::from_seed(7);
+    let mut rng = Noise::from_seed(7);
     let noise: Vec<i16> = (0..1_500).map(|_| rng.next_u32() as i16).collect();
     let square: Vec<i16> = noise.iter().map(|s| if *s < 0 { i16::MIN } else { i16::MAX }).collect();
     for from in Rate::ALL {

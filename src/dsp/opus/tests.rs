@@ -1,7 +1,7 @@
 //! libopus as this exchange uses it: round trips, the line's bounds, loss, silence, damage.
 
 use super::*;
-use crate::base::Rng;
+use crate::base::Noise;
 use core::f64::consts::TAU;
 use proptest::prelude::*;
 
@@ -83,7 +83,7 @@ fn speech_comes_back_at_every_rate_and_packet_time() {
 /// R6: 56 kbit/s with headers, whatever the speech and whatever was asked for.
 #[test]
 fn no_packet_leaves_the_line() {
-    let mut rng = Rng::from_seed(6);
+    let mut rng = Noise::from_seed(6);
     let noise: Vec<i16> = (0..48_000).map(|_| rng.next_u32() as i16).collect();
     for line in [Line::default(), Line { bit_rate: 56_000, header: 70 }] {
         for ptime_ms in [20, 40, 60] {
@@ -113,7 +113,7 @@ fn no_packet_leaves_the_line() {
 #[test]
 fn the_bit_rate_can_be_changed_between_packets() {
     // Breath in it: a pure voice takes few bits at any rate.
-    let mut rng = Rng::from_seed(8);
+    let mut rng = Noise::from_seed(8);
     let mut sent = voice(Rate::Khz48, 2_000);
     sent.iter_mut().for_each(|s| *s = s.saturating_add(rng.next_u32() as i16 >> 5));
     let mut encoder = encoder(Settings::new(Rate::Khz48));

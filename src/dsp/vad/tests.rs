@@ -1,10 +1,10 @@
 use super::*;
-use crate::base::Rng;
+use crate::base::Noise;
 use crate::dsp::level::sine_peak;
 use core::f64::consts::TAU;
 
 /// Noise of a level, flat or with a slope of 6 dB an octave.
-pub(in crate::dsp) fn noise(rng: &mut Rng, dbm0: f64, sloping: bool, length: usize) -> Vec<i16> {
+pub(in crate::dsp) fn noise(rng: &mut Noise, dbm0: f64, sloping: bool, length: usize) -> Vec<i16> {
     let mut last = 0.0;
     let raw: Vec<f64> = (0..length)
         .map(|_| {
@@ -25,7 +25,7 @@ fn envelope(seconds: f64) -> f64 {
 }
 
 /// Noise in syllables with a level of `dbm0` at their tops.
-pub(in crate::dsp) fn speech(rng: &mut Rng, dbm0: f64, rate: Rate, seconds: usize) -> Vec<i16> {
+pub(in crate::dsp) fn speech(rng: &mut Noise, dbm0: f64, rate: Rate, seconds: usize) -> Vec<i16> {
     let mut all = noise(rng, dbm0, true, seconds * rate.samples(1_000));
     for (n, sample) in all.iter_mut().enumerate() {
         *sample = (f64::from(*sample) * envelope(n as f64 / f64::from(rate.hz()))) as i16;
@@ -63,7 +63,7 @@ fn shapes() -> impl Iterator<Item = (Rate, u32)> {
 
 #[test]
 fn noise_of_any_level_is_silence_within_four_seconds() {
-    let mut rng = Rng::from_seed(1);
+    let mut rng = Noise::from_seed(1);
     for (rate, ms) in shapes() {
         for dbm0 in [-80.0, -60.0, -50.0, -40.0, -30.0] {
             for sloping in [false, true] {
@@ -82,7 +82,7 @@ fn noise_of_any_level_is_silence_within_four_seconds() {
 
 #[test]
 fn speech_is_heard_and_its_pauses_too() {
-    let mut rng = Rng::from_seed(2);
+    let mut rng = Noise::from_seed(2);
     for (rate, ms) in shapes() {
         for (level, line) in [(-10.0, -60.0), (-20.0, -45.0), (-30.0, -60.0), (-15.0, -30.0)] {
             let speech = speech(&mut rng, level, rate, 20);
@@ -110,7 +110,7 @@ fn speech_is_heard_and_its_pauses_too() {
 
 #[test]
 fn a_word_is_heard_from_its_first_frame_to_200_ms_after_its_last() {
-    let (rate, mut rng) = (Rate::Khz8, Rng::from_seed(3));
+    let (rate, mut rng) = (Rate::Khz8, Noise::from_seed(3));
     let mut vad = Vad::new(rate);
     judged(&mut vad, &noise(&mut rng, -60.0, false, 16_000), 160);
     assert_eq!(vad.frame(&noise(&mut rng, -30.0, true, 160)).activity, Activity::Voice);
@@ -125,7 +125,7 @@ fn a_word_is_heard_from_its_first_frame_to_200_ms_after_its_last() {
 
 #[test]
 fn a_vowel_within_a_word_is_no_tone_and_a_tone_after_it_is() {
-    let (rate, mut rng) = (Rate::Khz8, Rng::from_seed(8));
+    let (rate, mut rng) = (Rate::Khz8, Noise::from_seed(8));
     let mut vad = Vad::new(rate);
     judged(&mut vad, &noise(&mut rng, -60.0, false, 16_000), 160);
     judged(&mut vad, &noise(&mut rng, -20.0, true, 800), 160);
@@ -136,7 +136,7 @@ fn a_vowel_within_a_word_is_no_tone_and_a_tone_after_it_is() {
 
 #[test]
 fn tones_are_tones_and_leave_the_floor_alone() {
-    let mut rng = Rng::from_seed(4);
+    let mut rng = Noise::from_seed(4);
     // Dial and ringback tones of China, Europe and North America, busy, keys 1 and D, a modem's.
     let heard_tones: [&[f64]; 8] = [
         &[450.0],
@@ -171,7 +171,7 @@ fn tones_are_tones_and_leave_the_floor_alone() {
 
 #[test]
 fn ringback_and_keys_in_their_rhythm_leave_the_floor_alone() {
-    let (rate, mut rng) = (Rate::Khz8, Rng::from_seed(5));
+    let (rate, mut rng) = (Rate::Khz8, Noise::from_seed(5));
     for (hz, on, off) in [(&[450.0][..], 1_000, 4_000), (&[770.0, 1477.0][..], 70, 60)] {
         let mut line = noise(&mut rng, -55.0, false, 20 * 8_000);
         let period = rate.samples(on + off);
@@ -190,7 +190,7 @@ fn ringback_and_keys_in_their_rhythm_leave_the_floor_alone() {
 
 #[test]
 fn hum_an_offset_and_a_lost_packet_are_not_speech() {
-    let (rate, mut rng) = (Rate::Khz8, Rng::from_seed(6));
+    let (rate, mut rng) = (Rate::Khz8, Noise::from_seed(6));
     let hum = tones(&[50.0], -40.0, rate, 10 * 8_000);
     let heard = judged(&mut Vad::new(rate), &hum, 160);
     assert_eq!(share(&heard[200..], Activity::Silence), 1.0);
@@ -212,7 +212,7 @@ fn hum_an_offset_and_a_lost_packet_are_not_speech() {
 
 #[test]
 fn a_louder_room_is_learned_and_forgotten() {
-    let (rate, mut rng) = (Rate::Khz8, Rng::from_seed(7));
+    let (rate, mut rng) = (Rate::Khz8, Noise::from_seed(7));
     let mut vad = Vad::new(rate);
     judged(&mut vad, &noise(&mut rng, -60.0, false, 5 * 8_000), 160);
     let heard = judged(&mut vad, &noise(&mut rng, -40.0, false, 10 * 8_000), 160);

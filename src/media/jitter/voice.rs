@@ -16,7 +16,7 @@
 //! Its users are the jitter buffer and the recorder's tap ([`tap`](crate::media::tap)). Not here: when what
 //! is due.
 
-use crate::base::{Duration, Rng};
+use crate::base::{Duration, Noise};
 use crate::dsp::codec::{Codec, Decoder, OpenError};
 use crate::dsp::comfort::Comfort;
 use crate::dsp::conceal::Concealer;
@@ -73,7 +73,7 @@ impl Voice {
             is_opus: decoder.conceals(),
             decoder,
             concealer: Concealer::new(rate),
-            comfort: Comfort::new(Rng::from_seed(seed)),
+            comfort: Comfort::new(Noise::from_seed(seed)),
             rest: Rest::No,
             k: rate.per_slot(),
             copies: 0,

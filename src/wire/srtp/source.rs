@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Who learns the state later learns no key that was given before. The same seed gives the same
-//! keys: a simulated run replays. It is apart from [`base::Rng`](crate::base::Rng), whose output
-//! goes out in tags and SSRCs and gives its state away.
+//! keys: a simulated run replays. It is apart from [`base::Rng`](crate::base::Rng), which keeps its key
+//! as long as it lives.
 
 use core::fmt;
 

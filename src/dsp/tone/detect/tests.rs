@@ -1,6 +1,6 @@
 use super::super::{Generator, countries};
 use super::*;
-use crate::base::Rng;
+use crate::base::Noise;
 use proptest::prelude::*;
 
 /// What is told of `samples`, and after how many milliseconds.
@@ -23,7 +23,7 @@ fn sound(plan: &Plan, ms: usize) -> Vec<i16> {
 fn bent(text: &str, ms: usize, by: f64, hz: f64, dbm0: f64, noise: i16) -> Vec<i16> {
     let plan = Plan::parse(text, 0).unwrap();
     let peak = 22_827.0 * 10f64.powf(dbm0 / 20.0);
-    let mut rng = Rng::from_seed(3);
+    let mut rng = Noise::from_seed(3);
     let mut out = Vec::new();
     let mut t = 0.0;
     'all: loop {
@@ -116,7 +116,7 @@ fn bursts_of_other_sound_are_no_tone() {
             (voiced * (t * 9.0).sin().max(0.0) * 4_000.0) as i16
         })
         .collect();
-    let mut rng = Rng::from_seed(5);
+    let mut rng = Noise::from_seed(5);
     let noise: Vec<i16> = (0..80_000)
         .map(|n| if n / 2_800 % 2 == 0 { (rng.next_u32() % 8_000) as i16 - 4_000 } else { 0 })
         .collect();
@@ -135,7 +135,7 @@ proptest! {
         seed in any::<u64>(),
         cuts in prop::collection::vec(1usize..500, 1..20),
     ) {
-        let mut rng = Rng::from_seed(seed);
+        let mut rng = Noise::from_seed(seed);
         let tone = sound(&plan("cn", Kind::Busy).unwrap(), 2_000);
         let samples: Vec<i16> = tone.iter().map(|s| match rng.next_u32() % 4_000 {
             0 => rng.next_u32() as i16,

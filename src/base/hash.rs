@@ -1,13 +1,13 @@
 //! Hash maps whose keys a stranger chooses: branches, tags, Call-IDs, addresses.
 //!
 //! The standard library's maps draw their secret from the system, which a pure floor may not ask.
-//! Here it comes from the agent's own [`Rng`]: nobody outside can aim at one bucket, and a run
+//! Here it comes from the owner's [`Rng`]: nobody outside can aim at one bucket, and a run
 //! replays from its seed. Nothing iterates over such a map where the order could be seen.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
-use crate::base::Rng;
+use super::Rng;
 
 /// SipHash-1-3 that begins with a secret.
 #[derive(Clone, Copy, Debug)]
