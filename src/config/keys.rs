@@ -394,8 +394,13 @@ section! {
         /// Registered devices at once.
         registrations: u32 = "10000" in ["1", "1000000"], live;
         /// Connections over TCP, TLS and WebSocket at once; a further one is closed. A quarter of them
-        /// may be those that have not finished their TLS handshake.
+        /// may be those that have not finished their TLS handshake; an eighth is kept for connections
+        /// that Belfry opens, and for gateways and the networks of `[fort] allow`. One over which no
+        /// message has come within 30 s is closed.
         tcp_connections: u32 = "2000" in ["1", "100000"], restart;
+        /// Those of them that one source (an IPv4 address, the /64 of an IPv6 one) may have opened. Many
+        /// phones may be behind one address; gateways and the networks of `[fort] allow` are not counted.
+        tcp_per_source: u32 = "200" in ["1", "100000"], restart;
     }
 }
 

@@ -479,8 +479,12 @@ fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs, tls: Tls) -> R
         })
     };
     let origins = config.sip.web_origins.iter().flatten().map(ToString::to_string);
-    let streams =
-        Streams { most: config.limits.tcp_connections as usize, tls, origins: origins.collect() };
+    let streams = Streams {
+        most: config.limits.tcp_connections as usize,
+        most_of_source: config.limits.tcp_per_source as usize,
+        tls,
+        origins: origins.collect(),
+    };
     Sip::start(&listen, streams, Arc::new(deliver)).map_err(|e| e.to_string())
 }
 

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Bounds: bytes a peer may leave unread, the time a message may take to arrive whole, a handshake
-//! to be done, and a connection to stay silent.
+//! to be done, the first message to come, and a connection to stay silent.
 
 use std::io;
 use std::time::Duration;
@@ -23,13 +23,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::complaint::and_more;
-use super::connections::Shared;
+use super::connections::{Queue, Shared};
 use super::{Inbound, websocket};
 use crate::sip::flow::{Flow, Transport};
 use crate::wire::sip::{Frame, Framer, Limits, ParseError};
 
 /// Nothing at all for this long, not even a keep-alive: the peer is gone.
 const IDLE: Duration = Duration::from_secs(3_700);
+/// Who has connected to us must have sent its first message after so long: a place is not for holding.
+pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(30);
 /// A begun message must be whole after this long.
 pub(super) const WHOLE_MESSAGE: Duration = Duration::from_secs(30);
 /// A connection must stand after this long: the SYN is sent thrice, and a request that is not
@@ -52,6 +54,8 @@ const LINGER_BYTES: usize = 256 << 10;
 pub(super) struct Connection {
     flow: Flow,
     number: u64,
+    /// The peer has opened it.
+    called_us: bool,
     ends: Ends,
     shared: Shared,
 }
@@ -84,8 +88,9 @@ fn prepare(stream: &TcpStream) {
 }
 
 impl Connection {
-    pub(super) fn new(flow: Flow, number: u64, ends: Ends, shared: Shared) -> Connection {
-        Connection { flow, number, ends, shared }
+    pub(super) fn new(flow: Flow, queue: &Queue, ends: Ends, shared: Shared) -> Connection {
+        let (number, called_us) = (queue.number, queue.called_us);
+        Connection { flow, number, called_us, ends, shared }
     }
 
     /// Opens it, because something is to be sent.
@@ -180,14 +185,15 @@ impl Connection {
     }
 
     /// Messages both ways over a stream of bytes, until its end.
-    async fn talk<R, W>(mut self, mut reader: R, mut writer: W)
+    pub(super) async fn talk<R, W>(mut self, mut reader: R, mut writer: W)
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
         let (pong, pongs) = mpsc::channel(4);
+        let first = if self.called_us { FIRST_MESSAGE } else { IDLE };
         let over = tokio::select! {
-            over = read(&mut reader, self.flow, pong, &self.shared) => over,
+            over = read(&mut reader, self.flow, first, pong, &self.shared) => over,
             () = write(&mut writer, &mut self.ends.queued, pongs) => Over::Gone,
             () = cut(&mut self.ends.cuts) => Over::Gone,
         };
@@ -232,6 +238,7 @@ enum Over {
 async fn read<R: AsyncRead + Unpin>(
     reader: &mut R,
     flow: Flow,
+    first: Duration,
     pong: mpsc::Sender<()>,
     shared: &Shared,
 ) -> Over {
@@ -239,14 +246,24 @@ async fn read<R: AsyncRead + Unpin>(
     let mut buffer = vec![0; 16 << 10];
     // Since when the message has been coming of which a part is here.
     let mut begun: Option<Instant> = None;
+    // Until the first message: when it must have begun.
+    let mut silent_until = Some(Instant::now() + first);
     loop {
-        let until = begun.map_or_else(|| Instant::now() + IDLE, |at| at + WHOLE_MESSAGE);
+        let until = match (begun, silent_until) {
+            (Some(at), _) => at + WHOLE_MESSAGE,
+            (None, Some(until)) => until,
+            (None, None) => Instant::now() + IDLE,
+        };
         let len = match timeout_at(until, reader.read(&mut buffer)).await {
             Ok(Ok(len)) if len > 0 => len,
             Err(_) if begun.is_some() => {
                 shared.counters.add(|c| &c.bad);
                 tracing::warn!("SIP from {}: a message did not come whole: closed", flow.remote);
                 return Over::Broken;
+            }
+            Err(_) if silent_until.is_some() => {
+                shared.counters.add(|c| &c.silent);
+                return Over::Gone;
             }
             _ => return Over::Gone,
         };
@@ -258,6 +275,7 @@ async fn read<R: AsyncRead + Unpin>(
                 // A peer that pings faster than it reads the answers can miss one.
                 Ok(Frame::Ping) => drop(pong.try_send(())),
                 Ok(Frame::Message(message)) => {
+                    silent_until = None;
                     shared.counters.add(|c| &c.received);
                     shared.deliver(Inbound::Message(flow, message)).await;
                 }

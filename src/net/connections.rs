@@ -8,7 +8,9 @@
 //!
 //! A connection is known by the two addresses of its flow; who sends to a peer without one opens
 //! it. Nobody can be called over WebSocket: a browser's flow ends with its connection. Bounds:
-//! connections in all, those of them whose handshake is not done, messages that wait for a peer.
+//! connections in all, those of one source, those of them whose handshake is not done, messages that wait
+//! for a peer. A part is kept for connections that we open and for who is known (gateways, configured
+//! networks), so that strangers who hold theirs idle cut nobody off.
 //!
 //! Not here: what happens on one of them (`connection`).
 
@@ -26,11 +28,14 @@ use super::complaint::Complaints;
 use super::connection::{Connection, Ends};
 use super::tls::Tls;
 use super::websocket::Origins;
-use super::{Counters, Deliver, Inbound};
+use super::{Counters, Deliver, Gate, Inbound, Streams};
+use crate::base::Source;
 use crate::sip::flow::{Flow, Transport};
 
 /// Messages that wait for a peer that reads slowly; more are dropped and its connection closed.
 const QUEUE: usize = 256;
+/// One connection in so many is kept for those that we open and for who is allowed.
+const KEPT: usize = 8;
 /// One connection in so many may be one whose handshake is not done.
 const HANDSHAKING: usize = 4;
 /// How long to wait before the switch is asked again to take a message.
@@ -40,11 +45,47 @@ const RETRY: Duration = Duration::from_millis(5);
     clippy::disallowed_types,
     reason = "the map is shared by the switch's sends and tokio's tasks"
 )]
-type Map = Arc<Mutex<HashMap<Flow, Queue>>>;
+type Map = Arc<Mutex<Table>>;
+
+/// The connections, and how many have come in from each source.
+#[derive(Default)]
+struct Table {
+    by_flow: HashMap<Flow, Queue>,
+    of_source: HashMap<Source, usize>,
+}
+
+impl Table {
+    fn insert(&mut self, flow: Flow, queue: Queue) {
+        if queue.called_us {
+            *self.of_source.entry(Source::of(flow.remote.ip())).or_default() += 1;
+        }
+        if let Some(before) = self.by_flow.insert(flow, queue) {
+            self.count_off(flow, &before);
+        }
+    }
+
+    fn remove(&mut self, flow: Flow) -> Option<Queue> {
+        let queue = self.by_flow.remove(&flow)?;
+        self.count_off(flow, &queue);
+        Some(queue)
+    }
+
+    fn count_off(&mut self, flow: Flow, queue: &Queue) {
+        let source = Source::of(flow.remote.ip());
+        if let (true, Some(count)) = (queue.called_us, self.of_source.get_mut(&source)) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_source.remove(&source);
+            }
+        }
+    }
+}
 
 /// The way to a connection's writer; `number` tells it from an earlier one of the same flow.
-struct Queue {
-    number: u64,
+pub(super) struct Queue {
+    pub(super) number: u64,
+    /// The peer has opened it.
+    pub(super) called_us: bool,
     messages: mpsc::Sender<Vec<u8>>,
     /// Ends the connection at once, whatever it waits for.
     cut: oneshot::Sender<()>,
@@ -60,7 +101,7 @@ pub(super) struct Open(Map);
 
 impl Open {
     pub(super) fn count(&self) -> usize {
-        self.0.lock().expect("no holder panics").len()
+        self.0.lock().expect("no holder panics").by_flow.len()
     }
 }
 
@@ -75,8 +116,10 @@ pub struct Connections {
 pub(super) struct Shared {
     map: Map,
     made: Arc<AtomicU64>,
-    /// The most connections at once.
+    /// The most connections at once, and those of one source.
     most: usize,
+    most_of_source: usize,
+    pub(super) gate: Gate,
     handshaking: Arc<AtomicUsize>,
     bound: Bound,
     pub(super) tls: Tls,
@@ -88,19 +131,21 @@ pub(super) struct Shared {
 }
 
 impl Connections {
-    /// None yet, and never more than `most`, whoever opens them. Must be called within a tokio
+    /// None yet, and never more than `streams` say, whoever opens them. Must be called within a tokio
     /// runtime.
     pub fn new(
-        most: usize,
-        tls: Tls,
-        origins: Origins,
+        streams: Streams,
+        gate: Gate,
         deliver: Deliver,
         counters: Arc<Counters>,
     ) -> Connections {
+        let Streams { most, most_of_source, tls, origins } = streams;
         let shared = Shared {
             map: Map::default(),
             made: Arc::default(),
             most,
+            most_of_source: if most_of_source == 0 { most } else { most_of_source },
+            gate,
             handshaking: Arc::default(),
             bound: Bound::default(),
             tls,
@@ -147,11 +192,11 @@ impl Connections {
     /// dropped, and [`Inbound::FlowFailed`] says so: a peer that does not read loses its connection.
     pub fn send(&self, flow: Flow, bytes: &[u8]) -> bool {
         let mut map = self.shared.map.lock().expect("no holder panics");
-        if let Some(queue) = map.get(&flow) {
+        if let Some(queue) = map.by_flow.get(&flow) {
             match queue.messages.try_send(bytes.to_vec()) {
                 Ok(()) => return true,
                 Err(mpsc::error::TrySendError::Full(_)) => {
-                    if let Some(queue) = map.remove(&flow) {
+                    if let Some(queue) = map.remove(flow) {
                         // The connection's own end tells of it.
                         let _ = queue.cut.send(());
                     }
@@ -161,7 +206,7 @@ impl Connections {
             }
         }
         let callable = matches!(flow.transport, Transport::Tcp | Transport::Tls);
-        if !callable || map.len() >= self.shared.most {
+        if !callable || map.by_flow.len() >= self.shared.most {
             if callable {
                 self.shared.counters.add(|c| &c.refused);
             }
@@ -170,9 +215,9 @@ impl Connections {
             self.shared.runtime.spawn(failed);
             return false;
         }
-        let (queue, ends) = self.shared.queue();
+        let (queue, ends) = self.shared.queue(false);
         let sent = queue.messages.try_send(bytes.to_vec()).is_ok();
-        let connection = Connection::new(flow, queue.number, ends, self.shared.clone());
+        let connection = Connection::new(flow, &queue, ends, self.shared.clone());
         map.insert(flow, queue);
         drop(map);
         self.shared.runtime.spawn(connection.connect());
@@ -180,19 +225,37 @@ impl Connections {
     }
 }
 
+impl Connections {
+    /// Ends the connections that came in from `source`.
+    pub(super) fn cut(&self, source: Source) {
+        let mut map = self.shared.map.lock().expect("no holder panics");
+        if !map.of_source.contains_key(&source) {
+            return;
+        }
+        let own = |(flow, queue): (&Flow, &Queue)| {
+            (queue.called_us && Source::of(flow.remote.ip()) == source).then_some(*flow)
+        };
+        let flows: Vec<Flow> = map.by_flow.iter().filter_map(own).collect();
+        for queue in flows.into_iter().filter_map(|flow| map.remove(flow)) {
+            // The connection's own end tells of it.
+            let _ = queue.cut.send(());
+        }
+    }
+}
+
 impl Drop for Connections {
     fn drop(&mut self) {
         self.accepting.iter().for_each(|task| task.abort());
-        self.shared.map.lock().expect("no holder panics").clear();
+        *self.shared.map.lock().expect("no holder panics") = Table::default();
     }
 }
 
 impl Shared {
-    fn queue(&self) -> (Queue, Ends) {
+    fn queue(&self, called_us: bool) -> (Queue, Ends) {
         let (messages, queued) = mpsc::channel(QUEUE);
         let (cut, cuts) = oneshot::channel();
         (
-            Queue { number: self.made.fetch_add(1, Ordering::Relaxed), messages, cut },
+            Queue { number: self.made.fetch_add(1, Ordering::Relaxed), called_us, messages, cut },
             Ends { queued, cuts },
         )
     }
@@ -209,10 +272,10 @@ impl Shared {
     /// flow goes on.
     pub(super) fn forget(&self, flow: Flow, number: u64) -> bool {
         let mut map = self.map.lock().expect("no holder panics");
-        match map.get(&flow) {
+        match map.by_flow.get(&flow) {
             Some(queue) if queue.number != number => false,
             _ => {
-                map.remove(&flow);
+                map.remove(flow);
                 true
             }
         }
@@ -266,13 +329,65 @@ async fn accept(listener: TcpListener, transport: Transport, local: SocketAddr, 
 
 /// Makes room for a connection that came in; `None`: there is none.
 fn admit(flow: Flow, shared: &Shared) -> Option<Connection> {
-    let (queue, ends) = shared.queue();
-    let connection = Connection::new(flow, queue.number, ends, shared.clone());
+    let address = flow.remote.ip();
+    if shared.gate.is_banned(address) {
+        shared.counters.add(|c| &c.banned);
+        return None;
+    }
+    let allowed = shared.gate.is_allowed(address);
+    let (queue, ends) = shared.queue(true);
+    let connection = Connection::new(flow, &queue, ends, shared.clone());
     let mut map = shared.map.lock().expect("no holder panics");
-    if map.len() >= shared.most {
+    let own = map.of_source.get(&Source::of(address)).copied().unwrap_or_default();
+    let most = if allowed { shared.most } else { shared.most - shared.most / KEPT };
+    if map.by_flow.len() >= most || !allowed && own >= shared.most_of_source {
         shared.counters.add(|c| &c.refused);
         return None;
     }
     map.insert(flow, queue);
     Some(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::super::connection::FIRST_MESSAGE;
+    use super::*;
+
+    /// Talks over a pipe whose far end says `words`, and gives the time until the end.
+    async fn lasts(called_us: bool, words: &[u8]) -> (Duration, u64) {
+        let counters: Arc<Counters> = Arc::default();
+        let deliver: Deliver = Arc::new(|_| Ok(()));
+        let streams = Streams { most: 9, ..Streams::default() };
+        let all = Connections::new(streams, Gate::default(), deliver, counters.clone());
+        let at = |text: &str| text.parse().expect("an address");
+        let (local, remote) = (at("192.0.2.1:5060"), at("192.0.2.2:5060"));
+        let flow = Flow { transport: Transport::Tcp, local, remote };
+        let (queue, ends) = all.shared.queue(called_us);
+        let connection = Connection::new(flow, &queue, ends, all.shared.clone());
+        let (near, mut far) = duplex(4_096);
+        let (reader, writer) = tokio::io::split(near);
+        let begun = Instant::now();
+        let talk = tokio::spawn(connection.talk(reader, writer));
+        far.write_all(words).await.expect("sent");
+        let _ = far.read_to_end(&mut Vec::new()).await;
+        talk.await.expect("no panic");
+        drop(queue);
+        (begun.elapsed(), counters.silent.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_not_for_holding() {
+        assert_eq!(lasts(true, b"").await, (FIRST_MESSAGE, 1));
+        assert_eq!(lasts(true, b"\r\n\r\n").await, (FIRST_MESSAGE, 1), "a ping is no message");
+        let message = b"OPTIONS sip:a@h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n\
+                        From: <sip:b@h>;tag=1\r\nTo: <sip:a@h>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\
+                        Content-Length: 0\r\n\r\n";
+        let (lasted, silent) = lasts(true, message).await;
+        assert!(lasted > Duration::from_secs(3_600) && silent == 0, "{lasted:?}");
+        let (lasted, _) = lasts(false, b"").await;
+        assert!(lasted > Duration::from_secs(3_600), "one of ours waits for the peer: {lasted:?}");
+    }
 }

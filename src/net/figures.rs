@@ -21,8 +21,12 @@ pub struct Counters {
     pub dropped: AtomicU64,
     /// STUN's keep-alives answered.
     pub pings: AtomicU64,
-    /// Connections refused because there were too many.
+    /// Connections refused because there were too many, in all or of one source.
     pub refused: AtomicU64,
+    /// Datagrams and connections of sources that are banned.
+    pub banned: AtomicU64,
+    /// Connections closed because no message came over them.
+    pub silent: AtomicU64,
     /// Handshakes of TLS and WebSocket that came to nothing.
     pub handshakes: AtomicU64,
 }
@@ -60,6 +64,10 @@ pub struct Now {
     pub pings: u64,
     /// Connections refused.
     pub refused: u64,
+    /// Datagrams and connections of who is banned.
+    pub banned: u64,
+    /// Connections that said nothing.
+    pub silent: u64,
     /// Handshakes that came to nothing.
     pub handshakes: u64,
 }
@@ -78,6 +86,8 @@ impl Figures {
             dropped: read(&c.dropped),
             pings: read(&c.pings),
             refused: read(&c.refused),
+            banned: read(&c.banned),
+            silent: read(&c.silent),
             handshakes: read(&c.handshakes),
         }
     }
@@ -90,6 +100,11 @@ impl fmt::Display for Now {
         writeln!(f, "{} messages taken, {} sent", self.received, self.sent)?;
         writeln!(f, "{} that were no SIP, {} dropped for full queues", self.bad, self.dropped)?;
         writeln!(f, "{} keep-alives answered by STUN", self.pings)?;
-        write!(f, "{} connections refused, {} handshakes failed", self.refused, self.handshakes)
+        writeln!(f, "{} datagrams and connections of banned sources dropped", self.banned)?;
+        write!(
+            f,
+            "{} connections refused, {} closed for silence, {} handshakes failed",
+            self.refused, self.silent, self.handshakes
+        )
     }
 }

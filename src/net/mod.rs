@@ -19,6 +19,7 @@ mod connection;
 pub mod connections;
 pub mod dns;
 pub mod figures;
+pub mod gate;
 pub mod listen;
 pub mod tls;
 pub mod udp;
@@ -33,6 +34,7 @@ use crate::sip::flow::{Flow, Transport};
 use crate::wire::sip::{Message, ParseError};
 
 pub use figures::{Counters, Figures};
+pub use gate::Gate;
 pub use listen::Listen;
 
 /// What the sockets have to say.
@@ -81,8 +83,11 @@ impl std::error::Error for ListenError {}
 /// What connections need to know.
 #[derive(Clone, Default)]
 pub struct Streams {
-    /// The most connections at once.
+    /// The most connections at once. An eighth of them is kept for those that we open and for who is
+    /// allowed.
     pub most: usize,
+    /// The most that one source may have, where it is not allowed; 0: as many as there may be.
+    pub most_of_source: usize,
     /// Certificates and trust; what is put into it later holds for handshakes from then on.
     pub tls: tls::Tls,
     /// Who may connect over WebSocket.
@@ -96,6 +101,7 @@ pub struct Sip {
     tls: tls::Tls,
     listening: Vec<(Transport, SocketAddr)>,
     counters: Arc<Counters>,
+    gate: Gate,
 }
 
 impl Sip {
@@ -115,6 +121,10 @@ impl Sip {
             counters.clone(),
         );
         let mut sip = Sip { udp: Vec::new(), connections, tls, listening: Vec::new(), counters };
+        let gate = Gate::default();
+        let connections =
+            connections::Connections::new(streams, gate.clone(), deliver.clone(), counters.clone());
+        let mut sip = Sip { udp: Vec::new(), connections, listening: Vec::new(), counters, gate };
         for one in listen {
             let at =
                 sip.open(*one, &deliver).map_err(|error| ListenError { listen: *one, error })?;
@@ -131,6 +141,7 @@ impl Sip {
                     listen.shown,
                     deliver.clone(),
                     self.counters.clone(),
+                    self.gate.clone(),
                 )?;
                 let at = socket.local();
                 self.udp.push(socket);
@@ -143,6 +154,17 @@ impl Sip {
     /// The addresses as peers see them (port 0 was replaced by the one that was free).
     pub fn listening(&self) -> &[(Transport, SocketAddr)] {
         &self.listening
+    }
+    /// Puts an order of the switch's in force. Connections of who is banned end.
+    pub fn order(&self, order: gate::Order) {
+        let banned = match &order {
+            gate::Order::Ban(source, _) => Some(*source),
+            _ => None,
+        };
+        self.gate.order(order);
+        if let Some(source) = banned {
+            self.connections.cut(source);
+        }
     }
     /// The figures so far.
     pub fn counters(&self) -> &Counters {

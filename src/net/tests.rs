@@ -116,6 +116,42 @@ fn one_connection_too_many_is_closed_and_the_others_are_not() {
 }
 
 #[test]
+fn one_source_takes_no_more_than_its_places_and_none_of_those_kept() {
+    let streams = Streams { most: 16, most_of_source: 3, ..Streams::default() };
+    let net = Net::on(Transport::Tcp, streams);
+    let held: Vec<Client> = (0..3).map(|_| net.connect()).collect();
+    assert!(held.iter().all(pings));
+    assert!(!pings(&net.connect()), "its fourth");
+    drop(held);
+    (0..3).for_each(|_| assert!(matches!(net.next(), Inbound::FlowFailed(_))));
+    assert!(pings(&net.connect()), "and its own places are free again");
+    assert!(matches!(net.next(), Inbound::FlowFailed(_)));
+    // Who is allowed is not counted, and may have those that are kept.
+    net.sip.order(gate::Order::Allow(vec![crate::base::Network::only(net.at().ip())]));
+    let mut held: Vec<Client> = (0..16).map(|_| net.connect()).collect();
+    assert!(held.iter().all(pings));
+    net.sip.order(gate::Order::Allow(vec![]));
+    drop(held.pop());
+    assert!(matches!(net.next(), Inbound::FlowFailed(_)));
+    assert!(!pings(&net.connect()), "fifteen stand, of which strangers may have fourteen");
+}
+
+#[test]
+fn who_is_banned_loses_his_connections_and_gets_no_other() {
+    let net = Net::start(9);
+    let mut client = net.connect();
+    assert!(pings(&client));
+    let source = crate::base::Source::of(net.at().ip());
+    net.sip.order(gate::Order::Ban(source, Duration::from_secs(3_600)));
+    assert!(matches!(net.next(), Inbound::FlowFailed(_)));
+    assert_eq!(client.read(&mut [0; 9]).expect("an end"), 0);
+    assert!(!pings(&net.connect()));
+    assert_eq!(net.sip.counters().banned.load(Ordering::Relaxed), 1);
+    net.sip.order(gate::Order::Unban(source));
+    assert!(pings(&net.connect()));
+}
+
+#[test]
 fn a_peer_that_does_not_read_loses_its_connection_and_the_flow_fails_at_once() {
     let net = Net::start(9);
     let client = net.connect();

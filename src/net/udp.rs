@@ -1,4 +1,5 @@
-//! SIP over UDP: one socket, one thread that waits for datagrams and parses them.
+//! SIP over UDP: one socket, one thread that waits for datagrams and parses them. Those of a source that is
+//! banned are dropped unread.
 //!
 //! Sending is done by whoever sends, without waiting: a full socket buffer drops the datagram,
 //! which SIP's retransmission makes good. STUN's keep-alive is answered here (RFC 5626 §8). A peer that cannot be reached, as the system or an ICMP
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Type};
 
-use super::{Counters, Deliver, Inbound, unreachable};
+use super::{Counters, Deliver, Gate, Inbound, unreachable};
 use crate::sip::flow::{Flow, Transport};
 use crate::wire::sip::Message;
 use crate::wire::stun;
@@ -44,6 +45,7 @@ impl Socket {
         shown: IpAddr,
         deliver: Deliver,
         counters: Arc<Counters>,
+        gate: Gate,
     ) -> io::Result<Socket> {
         let socket =
             socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
@@ -64,7 +66,7 @@ impl Socket {
         let (socket, stop) = (Arc::new(socket), Arc::new(AtomicBool::new(false)));
         let thread = std::thread::Builder::new().name("sip-udp".into()).spawn({
             let (socket, stop, deliver) = (socket.clone(), stop.clone(), deliver.clone());
-            move || receive(&socket, local, &stop, &deliver, &counters)
+            move || receive(&socket, local, &stop, &deliver, &counters, &gate)
         })?;
         Ok(Socket { socket, local, deliver, stop, thread: Some(thread) })
     }
@@ -111,6 +113,7 @@ fn receive(
     stop: &AtomicBool,
     deliver: &Deliver,
     counters: &Counters,
+    gate: &Gate,
 ) {
     let mut buffer = vec![MaybeUninit::<u8>::uninit(); DATAGRAM_BYTES];
     while !stop.load(Ordering::Relaxed) {
@@ -125,6 +128,10 @@ fn receive(
             continue;
         };
         let Some(remote) = from.as_socket() else { continue };
+        if gate.is_banned(remote.ip()) {
+            counters.add(|c| &c.banned);
+            continue;
+        }
         // SAFETY: the kernel has written the first `len` bytes.
         #[allow(unsafe_code)]
         let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), len) };
@@ -183,7 +190,7 @@ mod tests {
         let open = |address: &str, shown: &str| {
             let at: SocketAddr = address.parse().expect("an address");
             let shown = shown.parse().expect("an address");
-            Socket::open(at, shown, deliver.clone(), Arc::default())
+            Socket::open(at, shown, deliver.clone(), Arc::default(), Gate::default())
         };
         let six = open("[::]:0", "::1").expect("a free port");
         let four = open(&format!("0.0.0.0:{}", six.local().port()), "127.0.0.1");
@@ -196,7 +203,8 @@ mod tests {
         let deliver: Deliver = Arc::new(|inbound| panic!("not for the switch: {inbound:?}"));
         let shown = IpAddr::from([127, 0, 0, 1]);
         let any = SocketAddr::new(shown, 0);
-        let socket = Socket::open(any, shown, deliver, counters.clone()).expect("a free port");
+        let socket = Socket::open(any, shown, deliver, counters.clone(), Gate::default())
+            .expect("a free port");
         let phone = std::net::UdpSocket::bind(any).expect("a free port");
         phone.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
         let request = stun::Request { transaction: *b"belfry-stun.", unknown: Vec::new() };
@@ -214,6 +222,32 @@ mod tests {
     }
 
     #[test]
+    fn datagrams_of_who_is_banned_are_dropped_unread() {
+        let (to, inbound) = channel();
+        let deliver: Deliver = Arc::new(move |inbound| {
+            let _ = to.send(inbound);
+            Ok(())
+        });
+        let (counters, gate): (Arc<Counters>, _) = (Arc::default(), Gate::default());
+        let shown = IpAddr::from([127, 0, 0, 1]);
+        let any = SocketAddr::new(shown, 0);
+        let socket = Socket::open(any, shown, deliver, counters.clone(), gate.clone());
+        let socket = socket.expect("a free port");
+        let peer = std::net::UdpSocket::bind(any).expect("a free port");
+        let source = crate::base::Source::of(shown);
+        gate.order(super::super::gate::Order::Ban(source, Duration::from_secs(3_600)));
+        peer.send_to(b"rubbish", socket.local()).expect("sent");
+        while counters.banned.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        gate.order(super::super::gate::Order::Unban(source));
+        peer.send_to(b"rubbish again", socket.local()).expect("sent");
+        let heard = inbound.recv_timeout(Duration::from_secs(20)).expect("the second");
+        assert!(matches!(heard, Inbound::Bad(..)), "{heard:?}");
+        assert_eq!(counters.bad.load(Ordering::Relaxed), 1, "the first was not even parsed");
+    }
+
+    #[test]
     fn a_peer_that_is_not_there_is_told_of_as_a_flow_that_failed() {
         let (to, inbound) = channel();
         let deliver: Deliver = Arc::new(move |inbound| {
@@ -222,7 +256,8 @@ mod tests {
         });
         let shown = IpAddr::from([127, 0, 0, 1]);
         let any = SocketAddr::new(shown, 0);
-        let socket = Socket::open(any, shown, deliver, Arc::default()).expect("a free port");
+        let socket = Socket::open(any, shown, deliver, Arc::default(), Gate::default())
+            .expect("a free port");
         // A port that was free a moment ago, and one that is somebody's.
         let gone = std::net::UdpSocket::bind(any).and_then(|s| s.local_addr()).expect("an address");
         let there = std::net::UdpSocket::bind(any).expect("a free port");

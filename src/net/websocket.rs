@@ -27,7 +27,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use super::Inbound;
-use super::connection::WHOLE_MESSAGE;
+use super::connection::{FIRST_MESSAGE, WHOLE_MESSAGE};
 use super::connections::Shared;
 use crate::sip::flow::Flow;
 use crate::wire::sip::{Limits, Message};
@@ -126,7 +126,12 @@ pub(super) async fn talk<S>(
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut bad, mut unanswered) = (0, 0);
+    let (begun, mut spoke) = (tokio::time::Instant::now(), false);
     loop {
+        if !spoke && begun.elapsed() >= FIRST_MESSAGE {
+            shared.counters.add(|c| &c.silent);
+            return close(&mut socket, CloseCode::Policy).await;
+        }
         let frame = tokio::select! {
             frame = timeout(PING, socket.next()) => match frame {
                 Ok(Some(Ok(frame))) => frame,
@@ -163,8 +168,9 @@ pub(super) async fn talk<S>(
             }
             continue;
         }
-        if !take(&bytes, flow, shared).await {
-            bad += 1;
+        match take(&bytes, flow, shared).await {
+            true => spoke = true,
+            false => bad += 1,
         }
         if bad >= MOST_BAD {
             tracing::warn!("SIP from {}: {bad} broken messages: closed", flow.remote);
