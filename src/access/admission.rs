@@ -4,8 +4,8 @@
 //!  INVITE ─▶ stopping? ─▶ gateway, or phone registered from here? ─no─▶ strangers' rate
 //!               │                       │ yes                              │ password right
 //!              503                      ▼                                  ▼
-//!                     journal full? [limits] calls? calls_per_second? ─▶ the call begins
-//!                            └── an emergency call passes all three
+//!            journal full? behind? [limits] calls? calls_per_second? ─▶ the call begins
+//!                            └── an emergency call passes all four
 //! ```
 //!
 //! Only who is known takes from `[limits] calls_per_second`: INVITEs without a password, from
@@ -18,11 +18,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::rate::Rate;
-use crate::base::Time;
+use crate::base::{Duration, Time};
 
 /// INVITEs of strangers for each call of `[limits] calls_per_second`: a call of a phone that is not
 /// registered has two, one without and one with a password.
 const STRANGERS_PER_CALL: u32 = 2;
+/// What comes in may wait so long: an INVITE that got no answer within T1 (500 ms) is sent again, and
+/// calls in being must not wait behind new ones that cannot be served in time anyway.
+const MOST_BEHIND: Duration = Duration::from_millis(400);
 /// Refused calls that are written down in a second; further ones are counted.
 const WRITTEN_PER_SECOND: u32 = 5;
 
@@ -39,6 +42,8 @@ pub enum Refusal {
     CallsPerSecond,
     /// Too many have come in this second whom nobody knows.
     Strangers,
+    /// What comes in waits too long until it is looked at.
+    Behind,
 }
 
 impl fmt::Display for Refusal {
@@ -49,6 +54,7 @@ impl fmt::Display for Refusal {
             Refusal::Calls => "[limits] calls is reached",
             Refusal::CallsPerSecond => "[limits] calls_per_second is exceeded",
             Refusal::Strangers => "too many INVITEs a second without a password",
+            Refusal::Behind => "there is more to do than can be done",
         })
     }
 }
@@ -57,7 +63,8 @@ impl Refusal {
     /// An emergency call is not held back by it. Only a stop that is near holds one back: its
     /// talk would be cut off, and the caller's own side tries elsewhere.
     pub fn yields_to_emergency(self) -> bool {
-        matches!(self, Refusal::JournalFull | Refusal::Calls | Refusal::CallsPerSecond)
+        use Refusal::{Behind, Calls, CallsPerSecond, JournalFull};
+        matches!(self, JournalFull | Calls | CallsPerSecond | Behind)
     }
 }
 
@@ -72,6 +79,8 @@ pub struct Load {
     pub most_calls: usize,
     /// `[limits] calls_per_second`.
     pub calls_per_second: u32,
+    /// How long what comes in waits until it is looked at.
+    pub behind: Duration,
 }
 
 /// The bounds on what comes in a second.
@@ -103,6 +112,9 @@ impl Admission {
         if load.journal_full {
             return Err(Refusal::JournalFull);
         }
+        if load.behind > MOST_BEHIND {
+            return Err(Refusal::Behind);
+        }
         if load.calls >= load.most_calls {
             return Err(Refusal::Calls);
         }
@@ -123,7 +135,13 @@ impl Admission {
 mod tests {
     use super::*;
 
-    const LOAD: Load = Load { journal_full: false, calls: 9, most_calls: 10, calls_per_second: 2 };
+    const LOAD: Load = Load {
+        journal_full: false,
+        calls: 9,
+        most_calls: 10,
+        calls_per_second: 2,
+        behind: Duration::ZERO,
+    };
 
     #[test]
     fn each_bound_says_which_it_is() {
@@ -131,6 +149,9 @@ mod tests {
         let mut call = |load: Load| admission.call(Time::ZERO, &load);
         assert_eq!(call(Load { journal_full: true, ..LOAD }), Err(Refusal::JournalFull));
         assert_eq!(call(Load { calls: 10, ..LOAD }), Err(Refusal::Calls));
+        let behind = Load { behind: MOST_BEHIND * 2, ..LOAD };
+        assert_eq!(call(behind), Err(Refusal::Behind));
+        assert!(Refusal::Behind.yields_to_emergency() && !Refusal::Strangers.yields_to_emergency());
         assert_eq!([LOAD; 3].map(call), [Ok(()), Ok(()), Err(Refusal::CallsPerSecond)]);
     }
 

@@ -1,8 +1,15 @@
 //! Who may do what, and how much of it.
 //!
-//! [`admission`]: whether a new call may come in now; [`rate`]: so many a second.
+//! [`admission`]: whether a new call may come in now; [`rate`]: so many a second; [`sources`]: what a
+//! source outside may do; [`bans`]: who is not heard; [`tolls`]: whom an account may call, and how often.
 
 pub mod admission;
+pub mod bans;
 pub mod rate;
+pub mod sources;
+pub mod tolls;
 
 pub use admission::{Admission, Load, Refusal};
+pub use bans::Bans;
+pub use sources::{Deed, Judgement, Sources};
+pub use tolls::Tolls;

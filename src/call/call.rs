@@ -70,6 +70,17 @@ impl Call {
     pub fn peer(&self, leg: LegId) -> Option<LegId> {
         self.get(leg)?.peer
     }
+    /// Whether the party on `leg` may send others on: our phones may. Whoever came or was called by a
+    /// gateway would dial by our plan, and at our cost.
+    pub fn may_transfer(&self, leg: LegId) -> bool {
+        self.get(leg).is_some_and(|party| party.device.is_phone())
+    }
+    /// Who is transferred when the party on `first` joins this call with its line `second` in `other`:
+    /// one device has both lines, of two calls, and talks on the first.
+    pub fn joined_with(&self, first: LegId, other: &Call, second: LegId) -> Option<LegId> {
+        let same = self.get(first)?.device == other.get(second)?.device;
+        self.peer(first).filter(|_| same && self.id != other.id)
+    }
     /// Whether anyone is left.
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
@@ -183,6 +194,21 @@ mod tests {
         let mut inner = Call::new(CallId::new(Wall(1), 3), LegId(1), phone("1001"), NOW);
         inner.add(LegId(2), phone("1002"), NOW.at);
         assert_eq!(inner.sides(LegId(2), LegId(1)), (LegId(1), LegId(2)));
+    }
+
+    #[test]
+    fn a_phone_joins_its_own_two_lines_and_nobody_elses() {
+        let mut one = call();
+        one.add(LegId(2), phone("1001"), NOW.at);
+        let mut other = Call::new(CallId::new(Wall(1), 2), LegId(3), phone("1001"), NOW);
+        other.add(LegId(4), phone("1002"), NOW.at);
+        assert_eq!(one.joined_with(LegId(2), &other, LegId(3)), None, "nobody talks yet");
+        one.join(LegId(1), LegId(2));
+        assert_eq!(one.joined_with(LegId(2), &other, LegId(3)), Some(LegId(1)));
+        assert_eq!(one.joined_with(LegId(2), &other, LegId(4)), None, "another's line");
+        assert_eq!(one.joined_with(LegId(2), &one, LegId(2)), None, "one call");
+        assert!(one.may_transfer(LegId(2)) && !one.may_transfer(LegId(1)));
+        assert!(!one.may_transfer(LegId(9)));
     }
 
     #[test]

@@ -9,8 +9,10 @@ pub mod conference;
 pub mod connection;
 pub mod dialling;
 pub mod feature;
+pub mod lines;
 pub mod unheard;
 
 pub use call::Call;
 pub use connection::{Connection, ConnectionState, Device, Role};
 pub use dialling::{Dialling, Failure, Step};
+pub use lines::Lines;

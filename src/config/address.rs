@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::wire::dns::DnsName;
+use crate::wire::sip::Transport as via;
 
 use super::fault::quoted;
 use super::keys::Gateway;
@@ -28,14 +29,16 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// The port where none is written (RFC 3261 §19.1.2, RFC 7118 §5.2).
-    pub const fn default_port(self) -> u16 {
+    /// The port where none is written.
+    pub fn default_port(self) -> u16 {
         match self {
-            Transport::Udp | Transport::Tcp => 5060,
-            Transport::Tls => 5061,
-            Transport::Ws => 80,
-            Transport::Wss => 443,
+            Transport::Udp => via::Udp,
+            Transport::Tcp => via::Tcp,
+            Transport::Tls => via::Tls,
+            Transport::Ws => via::Ws,
+            Transport::Wss => via::Wss,
         }
+        .default_port()
     }
     fn read(scheme: &str) -> Option<Transport> {
         match scheme {

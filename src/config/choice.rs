@@ -114,6 +114,15 @@ choice! {
 }
 
 choice! {
+    /// What strangers' requests get.
+    Strangers {
+        Challenge = "challenge": "All the same 401: they are asked for a password.",
+        Refuse = "refuse": "403. Phones log in from `allow` alone.",
+        Silent = "silent": "Nothing. Phones log in from `allow` alone.",
+    } later []
+}
+
+choice! {
     /// An audio codec.
     Codec {
         Pcma = "PCMA": "G.711 A-law, which E1 lines outside North America and Japan carry.",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::address::Transport;
 use super::choice::Srtp;
+use super::fort::Fort;
 use super::keys::{
     Certificate, Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone,
     Record, Sip, Store, Tls,
@@ -36,6 +37,7 @@ pub(super) struct Draft {
     pub(super) console: Option<Console>,
     pub(super) log: Option<Log>,
     pub(super) limits: Option<Limits>,
+    pub(super) fort: Option<Fort>,
     pub(super) feature_codes: Option<FeatureCodes>,
 }
 
@@ -52,6 +54,13 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     }
     if let Some(media) = &draft.media {
         enough_ports(media, draft, reader);
+    }
+    if let Some(fort) = &draft.fort
+        && fort.longest_ban < fort.ban
+    {
+        let what = "longest_ban is shorter than ban";
+        let remedy = format!("write at least \"{} s\"", fort.ban.as_secs());
+        reader.faults.error(&reader.place("fort", 0, "longest_ban"), what, remedy);
     }
     gateways(&draft.gateways, reader);
     trunks(&draft.trunks, &draft.gateways, reader);

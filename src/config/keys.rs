@@ -14,6 +14,7 @@ use super::choice::{
     RecordFormat, SendDiversion, SendIdentity, Srtp, WhenFull,
 };
 use super::fingerprint::Fingerprint;
+use super::fort::Fort;
 use super::list::Workers;
 use super::name::{
     CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Origin, Product, StoreUrl,
@@ -27,7 +28,7 @@ use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 18] = [
+pub const SECTIONS: [&Section; 19] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -45,6 +46,7 @@ pub const SECTIONS: [&Section; 18] = [
     &Log::SECTION,
     &Trace::SECTION,
     &Limits::SECTION,
+    &Fort::SECTION,
     &FeatureCodes::SECTION,
 ];
 
@@ -242,6 +244,15 @@ section! {
         cause_to_status: CauseToStatus = "{}", live;
         /// The number shown to it on calls whose dialplan route sets none.
         caller_id: Option<CallerNumber> = derived, live;
+        /// Whether callers who come by it may be put through abroad, by a route, a forward or a transfer
+        /// (`[fort] international`).
+        international: bool = "false", live;
+        /// Whether they may be put through to premium numbers (`[fort] premium`).
+        premium: bool = "false", live;
+        /// How many of them may be put through outside at once; 0: without bound.
+        calls_out: u32 = "0" in ["0", "10000"], live;
+        /// How many in an hour; 0: without bound.
+        calls_out_per_hour: u32 = "0" in ["0", "1000000"], live;
         /// Whether Belfry registers with it, as a provider wants it that has no fixed line to us. It then
         /// has `username` and a password. Calls that come to the contact that we registered are its, from
         /// whatever address.
@@ -295,6 +306,15 @@ section! {
         /// The groups that it belongs to. Phones of one group may see each other's state (busy lamps,
         /// presence) and pick up each other's calls; others may not.
         groups: Option<Vec<Name>> = derived, live;
+        /// Whether it may call abroad (`[fort] international`).
+        international: bool = "false", live;
+        /// Whether it may call premium numbers (`[fort] premium`).
+        premium: bool = "false", live;
+        /// How many calls by gateways it may have at once; 0: without bound. Emergency calls are never
+        /// bound.
+        calls_out: u32 = "10" in ["0", "10000"], live;
+        /// How many in an hour; 0: without bound.
+        calls_out_per_hour: u32 = "300" in ["0", "1000000"], live;
         /// How many devices may be registered under the number at once.
         max_contacts: u32 = "5" in ["1", "20"], live;
     }

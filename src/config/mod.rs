@@ -27,6 +27,7 @@ pub mod choice;
 mod cross;
 pub mod fault;
 pub mod fingerprint;
+pub mod fort;
 pub mod keys;
 pub mod list;
 pub mod name;
@@ -43,10 +44,11 @@ pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Tran
 pub use calendar::{Holiday, Zone};
 pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
-    RecordFormat, SendDiversion, SendIdentity, Srtp, TrunkChoice, WhenFull,
+    RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TrunkChoice, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;
+pub use fort::Fort;
 pub use keys::{
     Certificate, Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone,
     Record, SECTIONS, Sip, Store, Tls,
@@ -110,6 +112,8 @@ pub struct Config {
     pub trace: Trace,
     /// `[limits]`
     pub limits: Limits,
+    /// `[fort]`
+    pub fort: Fort,
     /// `[feature_codes]`
     pub feature_codes: FeatureCodes,
     /// Where in `phones` each number stands: thousands of phones are looked up with each request.
@@ -169,6 +173,7 @@ impl Config {
             self.log.changed_for_restart(&new.log),
             self.trace.changed_for_restart(&new.trace),
             self.limits.changed_for_restart(&new.limits),
+            self.fort.changed_for_restart(&new.fort),
             self.feature_codes.changed_for_restart(&new.feature_codes),
         ]
         .concat();
@@ -372,6 +377,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         log: single(table, &Log::SECTION, reader, Log::read),
         trace: single(table, &Trace::SECTION, reader, Trace::read),
         limits: single(table, &Limits::SECTION, reader, Limits::read),
+        fort: single(table, &Fort::SECTION, reader, Fort::read),
         feature_codes: single(table, &FeatureCodes::SECTION, reader, FeatureCodes::read),
     }
 }
@@ -481,6 +487,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         log: draft.log?,
         trace: draft.trace?,
         limits: draft.limits?,
+        fort: draft.fort?,
         feature_codes: draft.feature_codes?,
     })
 }

@@ -8,9 +8,15 @@ use toml::de::DeValue;
 
 use super::setting::{Reader, Setting, Wrong, read_text};
 
-/// A text type with a rule.
+/// A text type with a rule; `or none`: a list of them may be empty.
 macro_rules! text_type {
     ($(#[doc = $doc:literal])+ $Type:ident, $write:literal, $holds:expr) => {
+        text_type! { $(#[doc = $doc])+ $Type, $write, $holds, false }
+    };
+    ($(#[doc = $doc:literal])+ $Type:ident, $write:literal, $holds:expr, or none) => {
+        text_type! { $(#[doc = $doc])+ $Type, $write, $holds, true }
+    };
+    ($(#[doc = $doc:literal])+ $Type:ident, $write:literal, $holds:expr, $none:literal) => {
         $(#[doc = $doc])+
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub struct $Type(Box<str>);
@@ -33,6 +39,7 @@ macro_rules! text_type {
         }
         impl Setting for $Type {
             const WRITE: &'static str = $write;
+            const NONE_IS_FINE: bool = $none;
             fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<$Type> {
                 read_text(value, reader, Self::WRITE, |text| {
                     $Type::new(text).ok_or_else(|| Wrong::not(text, $write))
@@ -75,6 +82,22 @@ text_type! {
     /// An area's code as it stands behind the country's.
     AreaCode, "an area's code without its leading 0, such as \"20\"",
     |text| made_of(text, 6, |c| c.is_ascii_digit()) && !text.starts_with('0')
+}
+
+text_type! {
+    /// How numbers of a kind begin, as they are dialled.
+    DialPrefix, "the beginning of numbers, such as \"00\" or \"+\"",
+    |text| text == "+" || made_of(text.strip_prefix('+').unwrap_or(text), 20, |c| {
+        c.is_ascii_digit() || matches!(c, '*' | '#')
+    }),
+    or none
+}
+
+text_type! {
+    /// Words by which a scanner gives itself away.
+    Signature, "3 to 64 printable ASCII characters, such as \"friendly-scanner\"",
+    |text| text.len() >= 3 && made_of(text, 64, |c| c == ' ' || c.is_ascii_graphic()),
+    or none
 }
 
 text_type! {

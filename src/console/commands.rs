@@ -1,5 +1,6 @@
 //! The table of commands, from which parsing, help and completion follow.
 
+mod ban;
 mod gateway;
 mod room;
 
@@ -123,6 +124,27 @@ pub const COMMANDS: &[Command] = &[
         what: "The SIP messages of a call and its legs' figures, while it is up or a day later; or as a file for Wireshark",
         example: "trace 01KAF3Q8ZK004",
         make: trace,
+    },
+    Command {
+        words: "show bans",
+        argument: Argument::None,
+        what: "Who is not heard, why, and for how long still",
+        example: "show bans",
+        make: |_| Ok(Order::Ask(Request::Bans)),
+    },
+    Command {
+        words: "ban",
+        argument: Argument::Words("ADDRESS [MINUTES]"),
+        what: "Hear nothing of an address (of IPv6: its /64) for a day, or so many minutes",
+        example: "ban 203.0.113.9 60",
+        make: ban::ban,
+    },
+    Command {
+        words: "unban",
+        argument: Argument::Words("ADDRESS|all"),
+        what: "Hear an address again, or all",
+        example: "unban 203.0.113.9",
+        make: ban::unban,
     },
     Command {
         words: "hangup",
@@ -391,6 +413,9 @@ mod tests {
         assert!(parse("room gain sales 1001 loud").unwrap_err().contains("-24 to 24"));
         assert!(parse("gateway e1-a").unwrap_err().contains("drain, busy or up"));
         assert!(parse("gateway e1-a down").unwrap_err().contains("drain, busy or up"));
+        assert!(parse("ban 203.0.113").unwrap_err().contains("ban 203.0.113.9 60"));
+        assert!(parse("ban 203.0.113.9 0").unwrap_err().contains("minutes"));
+        assert!(parse("unban everybody").unwrap_err().contains("all"));
         assert!(parse("room gain sales 1001 30").unwrap_err().contains("-24 to 24"));
     }
 

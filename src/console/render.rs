@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
-    CallRow, CallView, GatewayRow, PhoneRow, Reply, RoomRow, RoomView, Status,
+    BanRow, CallRow, CallView, GatewayRow, PhoneRow, Reply, RoomRow, RoomView, Status,
 };
 
 /// An answer of the switch as text.
@@ -14,6 +14,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Call(view) => call(view),
         Reply::Phones(rows) => phones(rows),
         Reply::Gateways(rows) => gateways(rows),
+        Reply::Bans(rows) => bans(rows),
         Reply::Rooms(rows) => rooms(rows),
         Reply::Room(view) => room(view),
         Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
@@ -70,6 +71,13 @@ fn status(s: &Status) -> String {
         s.transactions,
         s.recordings
     )
+}
+
+fn bans(rows: &[BanRow]) -> String {
+    let cells = |row: &BanRow| {
+        vec![row.source.clone(), span(row.left_s * 1_000), row.nth.to_string(), row.why.clone()]
+    };
+    table(&["SOURCE", "LEFT", "BANS", "WHY"], rows.iter().map(cells), "nobody is banned")
 }
 
 fn call_cells(row: &CallRow) -> Vec<String> {

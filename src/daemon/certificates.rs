@@ -204,9 +204,12 @@ mod tests {
         let config = config(
             dir.path(),
             "[[gateway]]\nname = \"a\"\naddress = \"tls:10.0.0.9\"\ntls_name = \"gw.example\"\n\
-             [[gateway]]\nname = \"b\"\naddress = \"tcp:10.0.0.10\"\n",
+             [[gateway]]\nname = \"b\"\naddress = \"tcp:10.0.0.10\"\n\
+             [[gateway]]\nname = \"c\"\naddress = \"udp:10.0.0.11\"\noutbound_proxy = \"tls:10.0.0.12\"\n\
+             [[gateway]]\nname = \"d\"\naddress = \"tls:10.0.0.13\"\noutbound_proxy = \"udp:10.0.0.14\"\n",
         );
-        let [peer] = &peers(&config)[..] else { panic!("one is over TLS") };
+        let [peer, proxy] = &peers(&config)[..] else { panic!("two are over TLS") };
+        assert_eq!(proxy.address, Some("10.0.0.12:5061".parse().unwrap()));
         assert_eq!(peer.address, Some("10.0.0.9:5061".parse().unwrap()));
         assert_eq!((peer.who.as_str(), peer.name.as_deref()), ("gateway a", Some("gw.example")));
     }

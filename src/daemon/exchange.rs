@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use tokio::sync::broadcast;
@@ -13,10 +13,10 @@ use super::orders::Pending;
 use super::serve::disk_event;
 use crate::base::Time;
 use crate::engine::{Clips, Engine, OpenRecording};
-use crate::net::Sip;
+use crate::net::{Sip, gate};
 use crate::store::{Full, Journal};
 use crate::switch::fact::{Fact, FactKind};
-use crate::switch::{DiskCommand, Input, Level, Output, Switch};
+use crate::switch::{DiskCommand, Gate, Input, Level, Output, Switch};
 use crate::trace::Trace;
 
 /// Inputs that may wait for the switch: more, and senders are told that it is full.
@@ -44,7 +44,8 @@ pub(super) struct Inputs(Sender<Message>);
 
 /// What goes through the queue.
 enum Message {
-    Input(Box<Input>),
+    /// With when it was put there.
+    Input(Box<Input>, Instant),
     Clips(Clips),
     Stop,
 }
@@ -57,18 +58,18 @@ impl Inputs {
     }
     /// Tells the switch, or gives it back when the queue is full.
     pub(super) fn offer(&self, input: Input) -> Result<(), Input> {
-        match self.0.try_send(Message::Input(Box::new(input))) {
+        match self.0.try_send(Message::Input(Box::new(input), Instant::now())) {
             Ok(()) => Ok(()),
             Err(
-                TrySendError::Full(Message::Input(input))
-                | TrySendError::Disconnected(Message::Input(input)),
+                TrySendError::Full(Message::Input(input, _))
+                | TrySendError::Disconnected(Message::Input(input, _)),
             ) => Err(*input),
             Err(_) => unreachable!("an input was sent"),
         }
     }
     /// Tells the switch, however long that takes. `false`: there is no switch any more.
     pub(super) fn tell(&self, input: Input) -> bool {
-        self.0.send(Message::Input(Box::new(input))).is_ok()
+        self.0.send(Message::Input(Box::new(input), Instant::now())).is_ok()
     }
     /// Other prompts from now on. `false`: there is no switch any more.
     pub(super) fn clips(&self, clips: Clips) -> bool {
@@ -110,9 +111,13 @@ fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> 
     let mut taken = 0;
     while let Some(message) = next.take() {
         match message {
-            Message::Input(input) => {
+            Message::Input(input, since) => {
                 if let (Some(trace), Input::Sip(flow, message)) = (&hands.trace, &*input) {
                     trace.seen(false, *flow, message);
+                }
+                // Once a batch: the others have waited about as long.
+                if taken == 0 {
+                    switch.is_behind(since.elapsed());
                 }
                 switch.handle(clock.now(), *input);
                 drain(switch, hands, clock);
@@ -162,6 +167,7 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             Output::Fact(fact) => write_down(fact, hands),
             Output::Reply(id, reply) => hands.pending.answered(id, reply),
             Output::Log(level, text) => log(level, &text),
+            Output::Gate(order) => hands.sip.order(gate_order(order)),
         }
     }
 }
@@ -185,6 +191,15 @@ fn write_down(fact: Fact, hands: &Hands) {
             fact.seq,
             fact.kind.name()
         );
+    }
+}
+
+/// The sockets' word for the switch: neither floor knows the other.
+fn gate_order(order: Gate) -> gate::Order {
+    match order {
+        Gate::Ban(source, time) => gate::Order::Ban(source, time),
+        Gate::Unban(source) => gate::Order::Unban(source),
+        Gate::Allow(networks) => gate::Order::Allow(networks),
     }
 }
 

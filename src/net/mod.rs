@@ -112,19 +112,12 @@ impl Sip {
         deliver: Deliver,
     ) -> Result<Sip, ListenError> {
         let counters = Arc::new(Counters::default());
-        let Streams { most, tls, origins } = streams;
-        let connections = connections::Connections::new(
-            most,
-            tls.clone(),
-            origins,
-            deliver.clone(),
-            counters.clone(),
-        );
-        let mut sip = Sip { udp: Vec::new(), connections, tls, listening: Vec::new(), counters };
         let gate = Gate::default();
+        let tls = streams.tls.clone();
         let connections =
             connections::Connections::new(streams, gate.clone(), deliver.clone(), counters.clone());
-        let mut sip = Sip { udp: Vec::new(), connections, listening: Vec::new(), counters, gate };
+        let (udp, listening) = (Vec::new(), Vec::new());
+        let mut sip = Sip { udp, connections, tls, listening, counters, gate };
         for one in listen {
             let at =
                 sip.open(*one, &deliver).map_err(|error| ListenError { listen: *one, error })?;

@@ -445,7 +445,7 @@ impl World {
                 // Nothing grows old here.
                 Output::Disk(DiskCommand::Keep(_) | DiskCommand::Pack(_)) => {}
                 Output::Log(Level::Error | Level::Warning, line) => self.warnings.push(line),
-                Output::Log(..) => {}
+                Output::Log(..) | Output::Gate(_) => {}
                 Output::Reply(_, reply) => self.reply = Some(reply),
             }
         }

@@ -99,7 +99,8 @@ pub enum Command {
         contact: Uri,
         /// Our offer; `None` asks for theirs.
         sdp: Option<Vec<u8>>,
-        /// More headers.
+        /// More headers. A Max-Forwards stands for that of an INVITE for which this one goes on, less
+        /// one (RFC 7332): so a call that goes round between two exchanges ends.
         headers: Headers,
         /// To answer a challenge with.
         credentials: Option<Credentials>,

@@ -22,7 +22,7 @@ pub const WITHOUT_PRACK: &str = "replaces, timer";
 /// Bodies that we take in an INVITE, for Accept.
 pub const ACCEPT: &str = "application/sdp";
 /// Hops that a request of ours may make (RFC 3261 §8.1.1.6).
-const MAX_FORWARDS: u8 = 70;
+pub const MAX_FORWARDS: u8 = 70;
 /// What an INVITE body is.
 pub const SDP: &str = "application/sdp";
 
@@ -52,9 +52,19 @@ impl Hop {
 
 /// Begins a request: request line, Via, Max-Forwards.
 pub fn request(method: &Method, uri: &(impl ToWire + ?Sized), hop: Hop) -> Builder {
+    passed_on(method, uri, hop, None)
+}
+
+/// Begins a request that goes on for one that came in, which has so many hops left (RFC 7332 §4).
+pub fn passed_on(
+    method: &Method,
+    uri: &(impl ToWire + ?Sized),
+    hop: Hop,
+    hops: Option<u8>,
+) -> Builder {
     Builder::request(method.clone(), uri)
         .header(Name::Via, &hop.via())
-        .header(Name::MaxForwards, &MAX_FORWARDS)
+        .header(Name::MaxForwards, &hops.unwrap_or(MAX_FORWARDS).min(MAX_FORWARDS))
 }
 
 /// Adds a body when there is one.

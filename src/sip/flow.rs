@@ -8,6 +8,8 @@
 use core::fmt;
 use std::net::SocketAddr;
 
+use crate::wire::sip::Transport as via;
+
 /// How the bytes travel.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize,
@@ -58,14 +60,16 @@ impl Transport {
         }
     }
 
-    /// The port meant when none is written (RFC 3261 §19.1.2).
-    pub const fn default_port(self) -> u16 {
+    /// The port meant when none is written.
+    pub fn default_port(self) -> u16 {
         match self {
-            Transport::Udp | Transport::Tcp => 5060,
-            Transport::Tls => 5061,
-            Transport::Ws => 80,
-            Transport::Wss => 443,
+            Transport::Udp => via::Udp,
+            Transport::Tcp => via::Tcp,
+            Transport::Tls => via::Tls,
+            Transport::Ws => via::Ws,
+            Transport::Wss => via::Wss,
         }
+        .default_port()
     }
 }
 

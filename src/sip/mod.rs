@@ -20,6 +20,7 @@
 use crate::base::hash;
 
 pub mod agent;
+pub mod caller_id;
 pub mod command;
 mod compose;
 mod core;
@@ -35,6 +36,7 @@ mod out;
 mod reason;
 pub mod refer;
 pub mod registrar;
+pub mod scanner;
 pub mod subscription;
 pub mod timers;
 pub mod token;

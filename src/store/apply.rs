@@ -70,6 +70,9 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | ReloadRefused { .. }
         | Alarm { .. }
         | PhoneRefused { .. }
+        | SourceBanned { .. }
+        | SourceFreed { .. }
+        | DialBarred { .. }
         | CallRefused { .. }
         | GatewayService { .. }
         | GatewayRegistration { .. }

@@ -14,18 +14,19 @@ use crate::dialplan::effect::Happening;
 use crate::dialplan::{Entry, Interp};
 use crate::media::control::{self, Codec};
 use crate::media::negotiate::{NoCommon, Protection};
+pub(super) use crate::sip::caller_id::user;
+use crate::sip::caller_id::{self, asks_for_privacy};
 use crate::sip::{Command, Flow, SessionId, described};
 use crate::trunk::NoChannel;
 use crate::wire::q850::{Cause, Mapping};
 use crate::wire::sdp::Sdp;
-use crate::wire::sip::{Message, Name, Uri};
+use crate::wire::sip::{Message, Name};
 
 use super::active::{Active, Doing};
-use super::caller_id::{self, Origin};
+use super::caller_id::{Origin, numbering};
 use super::ending::party;
 use super::fact::{self, AlarmWhat, FactKind};
 use super::leg::Leg;
-use super::outbound::sip_transport;
 use super::requests::Challenge;
 use super::{Output, Switch};
 
@@ -114,6 +115,7 @@ impl Switch {
             calls: self.calls.len(),
             most_calls: self.config.max_calls() as usize,
             calls_per_second: self.config.limits.calls_per_second,
+            behind: self.behind,
         }
     }
 
@@ -196,7 +198,8 @@ impl Switch {
                     device: Device::Phone { number },
                     to: who.to.clone(),
                     origin: Origin {
-                        private: caller_id::asks_for_privacy(invite),
+                        private: asks_for_privacy(invite),
+                        hops: hops(invite),
                         ..Origin::default()
                     },
                     name: phone.name.as_ref().map(|n| n.to_string()),
@@ -245,20 +248,25 @@ impl Switch {
     /// Whose gateway's call it is, by the contact that we registered with it or by its address; and the
     /// number dialled, which at such a contact is To's.
     fn gateway_of(&self, flow: Flow, invite: &Message, to: &str) -> Option<(String, String)> {
-        if let Some(name) = self.registering.by_contact(to) {
+        if let Some(name) = self.registering.by_contact(to)
+            && self.is_believed(flow, name)
+        {
             let dialled = invite.to().ok().and_then(|to| user(&to.uri)).unwrap_or_default();
             return Some((name.to_owned(), dialled));
         }
         // A provider that calls a number at our address, itself or by its proxy.
         let name = self.gateways.identify(flow.remote)?.name.clone();
-        // One that is reached over TLS is believed over TLS only: a datagram's source proves nothing.
-        let config = self.config.gateway(&name)?;
-        let transport = config.first_hop().transport().map(sip_transport);
-        let secure = match transport {
+        self.is_believed(flow, &name).then(|| (name, to.to_owned()))
+    }
+
+    /// A gateway that is reached over TLS is believed over TLS only: a datagram's source proves nothing.
+    fn is_believed(&self, flow: Flow, gateway: &str) -> bool {
+        let Some(config) = self.config.gateway(gateway) else { return false };
+        let secure = match config.first_hop().transport() {
             Some(transport) => transport.is_secure(),
-            None => self.gateways.get(&name).is_some_and(|gateway| gateway.hops.are_secure()),
+            None => self.gateways.get(gateway).is_some_and(|gateway| gateway.hops.are_secure()),
         };
-        (flow.transport.is_secure() || !secure).then(|| (name, to.to_owned()))
+        flow.transport.is_secure() || !secure
     }
 
     /// A call of a gateway: its numbers as its rules make them, the raw ones beside.
@@ -269,11 +277,12 @@ impl Switch {
         Caller {
             to: config.map_or_else(|| to.to_owned(), |g| g.in_called.apply(to)),
             origin: Origin {
-                e164: caller_id::numbering(&self.config).e164(&from),
+                e164: numbering(&self.config).e164(&from),
                 raw: said.number,
                 private: said.private,
                 called_raw: to.to_owned(),
                 diverted: said.diverted,
+                hops: hops(invite),
             },
             device: Device::Trunk { gateway: gateway.into(), number: from },
             name: said.name,
@@ -361,7 +370,11 @@ impl Switch {
                 Role::Caller => fact::Role::Caller,
                 Role::Callee => fact::Role::Callee,
             };
-            let party = party(&connection.device);
+            let device = &connection.device;
+            if device.is_phone() {
+                self.lines.begin(device.number(), leg.id);
+            }
+            let party = party(device);
             self.fact(now, FactKind::LegBegan { call: leg.call, leg: leg.id, party, role });
         }
         let mut group = leg.call;
@@ -452,19 +465,14 @@ impl Switch {
     }
 }
 
+/// Its Max-Forwards.
+fn hops(invite: &Message) -> Option<u8> {
+    invite.max_forwards().ok().flatten()
+}
+
 /// The number that the INVITE asks for: the user of its Request-URI.
 fn dialled(invite: &Message) -> Option<String> {
     invite.uri().ok().as_ref().and_then(user).filter(|n| !n.is_empty())
-}
-
-/// The number of a URI: the user part without its parameters (`;tgrp=…`, RFC 4904), or the digits
-/// of a tel URI.
-pub(super) fn user(uri: &Uri) -> Option<String> {
-    match uri {
-        Uri::Sip(sip) => sip.user_name().map(|u| String::from_utf8_lossy(&u).into_owned()),
-        Uri::Tel(tel) => Some(tel.digits()),
-        Uri::Other(_) => None,
-    }
 }
 
 /// What a 488 says to the peer (RFC 3261 §20.43: 399, any other reason) and to the log.
@@ -500,6 +508,7 @@ pub(super) fn no_channel(why: NoChannel) -> Cause {
     match why {
         NoChannel::Full => Cause::NORMAL_CIRCUIT_CONGESTION,
         NoChannel::OutOfService => Cause::REQUESTED_CHAN_UNAVAIL,
+        NoChannel::Refuses => Cause::SWITCH_CONGESTION,
         NoChannel::Down => Cause::NETWORK_OUT_OF_ORDER,
         NoChannel::Unknown => Cause::NO_ROUTE_DESTINATION,
     }

@@ -1,6 +1,8 @@
 //! What an operator may ask the running exchange, and the answers: plain types, the same for the
 //! console, `--json` and the tests. How they look is `console`'s.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::{CallId, LegId};
@@ -24,6 +26,12 @@ pub enum Request {
     Gateways,
     /// Take a gateway out of service, or put it back.
     GatewayOrder(String, GatewayOrder),
+    /// Who is banned.
+    Bans,
+    /// Ban an address, for so many minutes.
+    Ban(IpAddr, Option<u32>),
+    /// Hear an address again, or all.
+    Unban(Option<IpAddr>),
     /// End a call.
     Hangup(CallId),
     /// The conferences.
@@ -86,6 +94,8 @@ pub enum Reply {
     Phones(Vec<PhoneRow>),
     /// To [`Request::Gateways`].
     Gateways(Vec<GatewayRow>),
+    /// To [`Request::Bans`].
+    Bans(Vec<BanRow>),
     /// To [`Request::Rooms`].
     Rooms(Vec<RoomRow>),
     /// To [`Request::Room`].
@@ -219,6 +229,19 @@ pub struct GatewayRow {
     pub busy: u32,
     /// Channels in all.
     pub channels: u32,
+}
+
+/// One source that is banned.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BanRow {
+    /// Its address or network.
+    pub source: String,
+    /// Why.
+    pub why: String,
+    /// Which ban of its it is; 0: an operator's alone.
+    pub nth: u32,
+    /// Seconds until its end.
+    pub left_s: u64,
 }
 
 /// One conference in a list.

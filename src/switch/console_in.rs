@@ -27,6 +27,9 @@ impl Switch {
             Request::Phones => Reply::Phones(self.phone_rows(now)),
             Request::Gateways => Reply::Gateways(self.gateway_rows(now)),
             Request::GatewayOrder(name, order) => self.gateway_order(now, &name, order),
+            Request::Bans => Reply::Bans(self.ban_rows(now)),
+            Request::Ban(address, minutes) => self.ban_order(now, address, minutes),
+            Request::Unban(address) => self.unban_order(now, address),
             Request::Rooms => Reply::Rooms(self.room_rows(now)),
             Request::Room(name) => self.show_room(now, &name),
             Request::RoomOrder(name, order) => self.room_order(now, &name, order),
@@ -156,11 +159,13 @@ impl Switch {
         self.zone = self.plan.zone().clone();
         self.verifier.set_life(self.config.sip.nonce_lifetime);
         self.features = features::table(&self.config);
+        self.prices = super::charging::Prices::new(&self.config);
         for name in self.gateways.configure(pings::gateways(&self.config)) {
             self.gateway_alarm(now, &name, false);
         }
-        self.want_names();
+        self.want_names(now);
         self.names_due(now);
+        self.configure_fort(now);
         self.configure_registrations(now);
         self.registrar.configure(requests::registrar_config(&self.config));
         let gone = self.registrar.all().map(|(number, _)| number.to_owned());

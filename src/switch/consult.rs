@@ -23,7 +23,6 @@ use crate::wire::sip::Replaces;
 
 use super::active::Doing;
 use super::fact::{EndedBy, FactKind};
-use super::leg::Stage;
 use super::{Level, Switch};
 
 /// The two lines of an attended transfer, and who is on their far ends.
@@ -48,19 +47,15 @@ impl Switch {
         if self.workers == 1 || !device.is_phone() {
             return id;
         }
-        let lives = |leg: &&super::leg::Leg| leg.stage != Stage::Over;
-        let own = self.legs.values().filter(lives).find_map(|leg| {
-            let active = self.calls.get(&leg.call)?;
-            (active.call.get(leg.id)?.device == *device).then_some(active.group)
-        });
-        own.unwrap_or(id)
+        let first = self.lines.of(device.number()).next();
+        let call = first.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.call);
+        call.and_then(|call| self.calls.get(&call)).map_or(id, |active| active.group)
     }
 
-    /// Whether the party on `leg` may send others on: our phones may. Whoever is called through a gateway
-    /// would dial by our plan, and at our cost.
+    /// Whether the party on `leg` may send others on.
     pub(super) fn may_transfer(&self, leg: LegId) -> bool {
         let call = self.legs.get(&leg).and_then(|leg| self.calls.get(&leg.call));
-        call.and_then(|active| active.call.get(leg)).is_some_and(|party| party.device.is_phone())
+        call.is_some_and(|active| active.call.may_transfer(leg))
     }
 
     /// REFER on `leg` that asks to take the place of another dialog: the status to answer it with.
@@ -100,10 +95,9 @@ impl Switch {
         let (one, two) = (self.legs.get(&first)?, self.legs.get(&second)?);
         let (call, other) = (one.call, two.call);
         let (active, consult) = (self.calls.get(&call)?, self.calls.get(&other)?);
-        let same = active.call.get(first)?.device == consult.call.get(second)?.device;
         let talks = matches!(active.doing, Doing::Talking { .. }) && active.transfer.is_none();
-        let who = active.call.peer(first)?;
-        (same && talks && call != other).then_some(Lines { first, call, who, second, other })
+        let who = active.call.joined_with(first, &consult.call, second)?;
+        talks.then_some(Lines { first, call, who, second, other })
     }
 
     /// With whom the second line talks, as the plan named it.

@@ -8,7 +8,7 @@
 //!  last leg gone ─▶ CallEnded ─▶ call gone ─▶ RecordingEnded of what the disk still had to write
 //! ```
 
-use crate::base::{CallId, LegId, Now};
+use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::Device;
 use crate::dialplan::effect::{self, DialEnd, Happening};
 use crate::media::control::{self, LegStats};
@@ -20,6 +20,10 @@ use super::dial::failure;
 use super::fact::{EndedBy, FactKind, RoomLeft, Sound};
 use super::leg::{Ending, Stage};
 use super::{Output, Switch};
+
+/// A gateway's 503 is believed for so long at most, whatever Retry-After it names: one that is wrong by
+/// hours must not lose its calls for hours.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(300);
 
 impl Switch {
     /// Ends a leg by whatever its state asks for, on the account of `by`.
@@ -61,6 +65,12 @@ impl Switch {
             (&end, &leg.gateway, leg.ringing)
         {
             self.gateways.suspect(gateway, now.at);
+        }
+        if let (End::Rejected { status: 503, message, .. }, Some(gateway)) = (&end, &leg.gateway)
+            && let Ok(Some(seconds)) = message.retry_after()
+        {
+            let pause = Duration::from_secs(u64::from(seconds)).min(LONGEST_REFUSAL);
+            self.gateways.refuses_until(gateway, now.at + pause);
         }
         self.hop_ended(now, leg_id, &end);
         let Some(leg) = self.legs.get(&leg_id) else { return };
@@ -109,10 +119,13 @@ impl Switch {
         self.quit_room(now, leg_id, RoomLeft::HungUp);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let unanswered = leg.answered.is_none();
+        let talked = leg.answered.map(|at| ending.at.since(at));
         leg.stage = Stage::Over;
         leg.ending = Some(ending);
         let (id, session, gateway) = (leg.call, leg.session, leg.gateway.take());
         self.sessions.remove(&session);
+        self.lines.end(leg_id);
+        self.charged(now, leg_id, talked);
         if let Some(gateway) = gateway {
             self.gateways.release(&gateway);
         }

@@ -181,6 +181,31 @@ pub enum FactKind {
         /// Why.
         why: String,
     },
+    /// A source is not heard for a while.
+    SourceBanned {
+        /// Its address or network.
+        source: String,
+        /// Why.
+        why: String,
+        /// For how many seconds.
+        seconds: u64,
+    },
+    /// A ban was ended by an operator or a reload.
+    SourceFreed {
+        /// Whose.
+        source: String,
+    },
+    /// A call did not go out: its account may not call there, or not so often.
+    DialBarred {
+        /// Its call.
+        call: CallId,
+        /// On whose account.
+        account: String,
+        /// The number dialled.
+        number: String,
+        /// Why not.
+        why: String,
+    },
     /// A gateway answers.
     GatewayUp {
         /// Its name.
@@ -578,6 +603,8 @@ impl FactKind {
             Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
             Started { .. } | Stopped { .. } | Reloaded { .. } | ReloadRefused { .. } => None,
             PhoneRegistered { .. } | PhoneUnregistered { .. } | PhoneRefused { .. } => None,
+            SourceBanned { .. } | SourceFreed { .. } => None,
+            DialBarred { call, .. } => Some(*call),
             GatewayUp { .. } | GatewayDown { .. } | GatewayService { .. } => None,
             GatewayRegistration { .. } | CallRefused { .. } => None,
         }
@@ -595,6 +622,9 @@ impl FactKind {
             PhoneRegistered { .. } => "phone_registered",
             PhoneUnregistered { .. } => "phone_unregistered",
             PhoneRefused { .. } => "phone_refused",
+            SourceBanned { .. } => "source_banned",
+            SourceFreed { .. } => "source_freed",
+            DialBarred { .. } => "dial_barred",
             GatewayUp { .. } => "gateway_up",
             GatewayDown { .. } => "gateway_down",
             GatewayService { .. } => "gateway_service",

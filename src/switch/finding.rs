@@ -14,14 +14,14 @@ use super::{Level, Output, Switch, sip_transport};
 
 impl Switch {
     /// The names of a configuration from now on; each gateway by address is placed at once.
-    pub(super) fn want_names(&mut self) {
+    pub(super) fn want_names(&mut self, now: Now) {
         let peers = self.config.gateways.iter().flat_map(|gateway| {
             let proxy = gateway.outbound_proxy.as_ref();
             core::iter::once(&gateway.address).chain(proxy)
         });
         let names: BTreeSet<Wanted> = peers.filter_map(wanted).collect();
         self.names.want(names);
-        self.place_gateways(|_| true);
+        self.place_gateways(now, |_| true);
     }
 
     /// Looks up what is due.
@@ -32,20 +32,20 @@ impl Switch {
         transports.retain(|transport| seen.insert(*transport));
         let means = Means { transports, v4: has(true), v6: has(false) };
         let (questions, news) = self.names.due(now.at, &means);
-        self.ask_dns(questions, news);
+        self.ask_dns(now, questions, news);
     }
 
     /// The DNS has answered.
     pub(super) fn dns_answered(&mut self, now: Now, question: &Question, answer: &Answer) {
         let (questions, news) = self.names.answered(now.at, question, answer, &mut self.rng);
-        self.ask_dns(questions, news);
+        self.ask_dns(now, questions, news);
     }
 
-    fn ask_dns(&mut self, questions: Vec<Question>, news: Vec<News>) {
+    fn ask_dns(&mut self, now: Now, questions: Vec<Question>, news: Vec<News>) {
         self.out.extend(questions.into_iter().map(Output::Dns));
         for news in news {
             match news {
-                News::Found { name } => self.found(&name),
+                News::Found { name } => self.found(now, &name),
                 News::NotFound { name, why, held, times } => {
                     let stands = match held {
                         true => "what was known of it holds on",
@@ -60,15 +60,16 @@ impl Switch {
         }
     }
 
-    fn found(&mut self, name: &Wanted) {
+    fn found(&mut self, now: Now, name: &Wanted) {
         let shown = |hop: &Hop| format!("{} {}", hop.transport.via_name(), hop.addr);
         let hops: Vec<String> = self.names.hops(name).iter().map(shown).collect();
         self.log(Level::Info, format!("{} is at {}", name.name, hops.join(", ")));
         let is_it = |peer: Option<&Peer>| peer.and_then(wanted).as_ref() == Some(name);
-        self.place_gateways(|g| is_it(Some(&g.address)) || is_it(g.outbound_proxy.as_ref()));
+        self.place_gateways(now, |g| is_it(Some(&g.address)) || is_it(g.outbound_proxy.as_ref()));
     }
 
-    fn place_gateways(&mut self, which: impl Fn(&Gateway) -> bool) {
+    fn place_gateways(&mut self, now: Now, which: impl Fn(&Gateway) -> bool) {
+        let mut moved = false;
         for gateway in self.config.gateways.iter().filter(|gateway| which(gateway)) {
             let hops = self.hops_of(gateway.first_hop());
             // Calls of a gateway that is called by a proxy may come from its own address.
@@ -80,7 +81,11 @@ impl Switch {
                 let addresses: Vec<SocketAddr> = hops.iter().map(|hop| hop.addr).collect();
                 let gateway = gateway.name.to_string();
                 self.out.push_back(Output::Located { gateway, addresses });
+                moved = true;
             }
+        }
+        if moved {
+            self.configure_fort(now);
         }
     }
 

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{CallId, Duration, RecordingId};
+use crate::base::{CallId, Duration, Network, RecordingId, Source};
 use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::media::control;
@@ -101,6 +101,20 @@ pub enum Output {
     Reply(RequestId, Reply),
     /// A line for the log.
     Log(Level, String),
+    /// For the sockets.
+    Gate(Gate),
+}
+
+/// What the sockets are to keep to, before anything is parsed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Gate {
+    /// Drop what comes from this source for so long, and end its connections.
+    Ban(Source, Duration),
+    /// It is heard again.
+    Unban(Source),
+    /// From here nobody is counted: gateways and configured networks. Comes at the start and at each
+    /// reload.
+    Allow(Vec<Network>),
 }
 
 /// How grave a log line is.

@@ -4,6 +4,7 @@
 //! ```text
 //!   Input ──▶ handle(now) ─┬─ sip::Agent ──▶ sip_in ─┬─ arrival   a new call: who, may it, its port
 //!                          │                         ├─ replacing a device in the place of another
+//!   Input ──▶ handle(now) ─┬─ fort ▶ sip::Agent ▶ sip_in ─┬─ arrival   a new call: who, may it, its port
 //!                          │                         ├─ offers    hold, re-negotiation
 //!                          │                         ├─ requests  REGISTER, OPTIONS, MESSAGE
 //!                          │                         └─ watching  SUBSCRIBE: lamps, presence
@@ -23,6 +24,7 @@ pub mod active;
 mod alarm;
 mod arrival;
 mod caller_id;
+mod charging;
 pub mod console;
 mod console_in;
 mod consult;
@@ -32,6 +34,7 @@ mod ending;
 pub mod fact;
 mod features;
 mod finding;
+mod fort;
 mod identity;
 mod info_keys;
 pub mod io;
@@ -63,8 +66,11 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::access::Admission;
-use crate::base::{CallId, LegId, Now, PlayId, RecordingId, Rng, RoomId, Time, Wall};
+use crate::access::{Admission, Bans, Sources, Tolls};
+use crate::base::{
+    CallId, Duration, LegId, Network, Now, PlayId, RecordingId, Rng, RoomId, Time, Wall,
+};
+use crate::call::Lines;
 use crate::call::feature::Feature;
 use crate::config::Config;
 use crate::dialplan::Plan;
@@ -79,7 +85,7 @@ use active::Active;
 pub use console::{Reply, Request};
 use fact::{Fact, FactKind};
 pub use finding::wanted;
-pub use io::{DiskCommand, DiskEvent, Input, Level, Output, RequestId};
+pub use io::{DiskCommand, DiskEvent, Gate, Input, Level, Output, RequestId};
 use leg::Leg;
 pub use outbound::sip_transport;
 
@@ -119,6 +125,8 @@ pub struct Switch {
     calls: BTreeMap<CallId, Active>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
+    /// The phones' legs.
+    lines: Lines,
     /// Calls by the time at which they want to be woken.
     due: BTreeSet<(Time, CallId)>,
     /// Keys on their way to parties by INFO.
@@ -150,6 +158,16 @@ pub struct Switch {
     /// The disk is above `[record] max_disk`, and by how much: no recording begins.
     disk_full: Option<String>,
     admission: Admission,
+    /// What each source outside has done, and who is banned for it.
+    sources: Sources,
+    bans: Bans,
+    /// From where nobody is counted.
+    known: Vec<Network>,
+    /// Calls out by account, and what numbers cost.
+    tolls: Tolls,
+    prices: charging::Prices,
+    /// How long the inputs wait that are taken now.
+    behind: Duration,
     started: Now,
 }
 
@@ -169,6 +187,7 @@ impl Switch {
     pub fn new(setup: Setup, now: Now) -> Switch {
         let Setup { config, plan, listening, workers, last_fact, zone, mut rng, keys, fingerprint } =
             setup;
+        let sources = Sources::new(&mut rng);
         let mut switch = Switch {
             agent: Agent::new(Switch::agent_config(&config, &listening), rng.split()),
             registrar: Registrar::new(requests::registrar_config(&config)),
@@ -178,6 +197,7 @@ impl Switch {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            lines: Lines::default(),
             due: BTreeSet::new(),
             info_keys: info_keys::InfoKeys::default(),
             pings: BTreeMap::new(),
@@ -199,6 +219,12 @@ impl Switch {
             journal_full: false,
             disk_full: None,
             admission: Admission::new(now.at, config.limits.calls_per_second),
+            sources,
+            bans: Bans::default(),
+            known: Vec::new(),
+            tolls: Tolls::default(),
+            prices: charging::Prices::new(&config),
+            behind: Duration::ZERO,
             started: now,
             config,
             plan,
@@ -206,10 +232,11 @@ impl Switch {
             workers,
         };
         switch.gateways.configure(pings::gateways(&switch.config));
-        switch.want_names();
+        switch.want_names(now);
         let node = switch.config.node.name.to_string();
         switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
         switch.names_due(now);
+        switch.configure_fort(now);
         switch.keep_recordings();
         switch.configure_registrations(now);
         switch
@@ -218,8 +245,16 @@ impl Switch {
     /// Takes one input; the outputs that follow wait for [`Self::poll_output`].
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Sip(flow, message) => self.agent.receive(now.at, flow, message),
-            Input::BadSip(flow, error) => self.agent.receive_bad(now.at, flow, &error),
+            Input::Sip(flow, message) => {
+                if self.passes(now, flow, &message) {
+                    self.agent.receive(now.at, flow, message);
+                }
+            }
+            Input::BadSip(flow, error) => {
+                if self.passes_malformed(now, flow) {
+                    self.agent.receive_bad(now.at, flow, &error);
+                }
+            }
             Input::FlowFailed(flow) => self.flow_failed(now, flow),
             Input::Media(event) => self.media(now, event),
             Input::Disk(event) => self.disk(now, event),
@@ -246,6 +281,11 @@ impl Switch {
         }
         self.drain_agent(now);
         self.tell_watchers(now);
+    }
+
+    /// How long the inputs have waited that come now: told by the driver from time to time.
+    pub fn is_behind(&mut self, by: Duration) {
+        self.behind = by;
     }
 
     /// What is to be done next; `None`: nothing until the next input.

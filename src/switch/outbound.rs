@@ -66,12 +66,21 @@ impl Switch {
             self.log(Level::Error, format!("gateway {name}: {why}"));
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
-        self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
+        self.gateways
+            .can_seize(name, urgent, now.at)
+            .map_err(|why| failure(no_channel(why), 503))?;
+        let charged = if urgent { None } else { self.charge(now, id, number, &called)? };
+        self.gateways.seize(name, urgent, now.at).map_err(|why| failure(no_channel(why), 503))?;
         let target = registering::address(&config, Some(&called));
         let device = Device::Trunk { gateway: name.into(), number: number.into() };
         let carrier = Carrier::Gateway { config: &config, urgent };
         match self.ring_device(now, id, device, target, flow, carrier) {
-            Some(leg) => Ok(leg),
+            Some(leg) => {
+                if let Some((account, class)) = charged {
+                    self.tolls.begin(leg, account, class);
+                }
+                Ok(leg)
+            }
             None => {
                 self.gateways.release(name);
                 Err(failure(Cause::SWITCH_CONGESTION, 503))
@@ -168,6 +177,10 @@ impl Switch {
     ) -> Option<sip::Headers> {
         let (active, dialing) = (self.calls.get(&id)?, self.dialing(id)?);
         let mut headers = vec![];
+        if let Some(hops) = active.origin.hops {
+            let left = hops.saturating_sub(1).to_string();
+            headers.push((Name::MaxForwards, left.into_bytes()));
+        }
         if dialing.dial.emergency || carrier.is_urgent() {
             headers.push((Name::Priority, b"emergency".to_vec()));
         }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The contact's user is a token of chance: who calls it, from whatever address of the provider's, has it
-//! from the registrar, and is the gateway.
+//! from the registrar, and is the gateway. One that was given over TLS was read by nobody else, so over
+//! anything else it is not believed.
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::access::Deed;
 use crate::base::{Duration, Now, Rng};
 use crate::config::{Config, Digest};
 use crate::sip::digest::verifier::{Role, Verdict, Verifier};
@@ -26,17 +27,15 @@ impl Switch {
     pub(super) fn request(&mut self, now: Now, txn: TxnId, flow: Flow, message: &Message) {
         match message.method() {
             Method::Register => self.register(now, txn, flow, message),
-            Method::Options => {
-                let headers = vec![
-                    (Name::Allow, ALLOW.into()),
-                    (Name::Accept, b"application/sdp".to_vec()),
-                    (Name::Supported, b"".to_vec()),
-                ];
-                let busy = self.gateways.identify(flow.remote);
-                let busy = busy.is_some_and(|gateway| gateway.duty == Duty::BusyOut);
-                let status = if self.draining || busy { 503 } else { 200 };
-                self.respond(now, txn, status, headers);
+            // A stranger learns nothing by it that he would not by an INVITE (RFC 3261 §11.2).
+            Method::Options if !self.is_heard_of(now, flow) => {
+                if let Err(Challenge { headers, after }) = self.verify(now, flow, message) {
+                    let answer = Command::Respond { txn, status: 401, headers, body: None };
+                    return self.later(now, after, answer);
+                }
+                self.answer_options(now, txn, flow);
             }
+            Method::Options => self.answer_options(now, txn, flow),
             // A message that nobody keeps must not be confirmed: terminals take 200 for "written".
             Method::Message => self.respond(now, txn, 405, vec![(Name::Allow, ALLOW.into())]),
             Method::Subscribe => self.subscribe(now, txn, flow, message),
@@ -44,6 +43,18 @@ impl Switch {
             Method::Refer => self.respond(now, txn, 603, vec![]),
             _ => self.respond(now, txn, 405, vec![(Name::Allow, ALLOW.into())]),
         }
+    }
+
+    fn answer_options(&mut self, now: Now, txn: TxnId, flow: Flow) {
+        let headers = vec![
+            (Name::Allow, ALLOW.into()),
+            (Name::Accept, b"application/sdp".to_vec()),
+            (Name::Supported, b"".to_vec()),
+        ];
+        let busy = self.gateways.identify(flow.remote);
+        let busy = busy.is_some_and(|gateway| gateway.duty == Duty::BusyOut);
+        let status = if self.draining || busy { 503 } else { 200 };
+        self.respond(now, txn, status, headers);
     }
 
     pub(super) fn respond(&mut self, now: Now, txn: TxnId, status: u16, headers: Headers) {
@@ -63,19 +74,25 @@ impl Switch {
         let verdict =
             self.verifier.verify(now.at, flow.remote.ip(), request, Role::Server, password);
         let (stale, after) = match verdict {
-            Verdict::Accepted { user } => return Ok(user),
-            Verdict::Missing => (false, Duration::ZERO),
-            Verdict::Stale => (true, Duration::ZERO),
+            Verdict::Accepted { user } => {
+                self.logged_in(now, flow);
+                return Ok(user);
+            }
+            Verdict::Missing | Verdict::Stale => {
+                self.judge(now, flow, Deed::Challenged);
+                (verdict == Verdict::Stale, Duration::ZERO)
+            }
             // The first one waits too: guessing must be slow from the beginning (R29).
             Verdict::Wrong { user, delay, nth } => {
                 self.wrong_password(now, user, flow, nth);
+                self.judge(now, flow, Deed::WrongPassword);
                 match self.config.sip.auth_delay {
                     Duration::ZERO => (false, Duration::ZERO),
                     least => (false, delay.max(least)),
                 }
             }
         };
-        let headers = self.verifier.challenge(now.at, Role::Server, stale);
+        let headers = self.verifier.challenge(now.at, flow.remote.ip(), Role::Server, stale);
         Err(Challenge { headers, after })
     }
 
@@ -246,9 +263,9 @@ mod tests {
         Input::Sip(flow, Message::parse(text.as_bytes()).expect("a message"))
     }
 
-    /// Credentials of 1001 with a wrong password, for a nonce that the switch has given.
-    fn wrong(switch: &mut Switch) -> String {
-        switch.handle(at(0), register(u32::MAX, ""));
+    /// Credentials of 1001 with a wrong password, for a nonce that the switch has given to source `n`.
+    fn wrong(switch: &mut Switch, n: u32) -> String {
+        switch.handle(at(0), register(n, ""));
         let (answers, _) = out(switch);
         let challenge = String::from_utf8_lossy(answers[0].bytes()).into_owned();
         let nonce = challenge.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -284,7 +301,7 @@ mod tests {
     /// When the answer to the first wrong password comes, milliseconds.
     fn held_back(sip: &str) -> u64 {
         let mut switch = switch(sip);
-        let wrong = wrong(&mut switch);
+        let wrong = wrong(&mut switch, 3_001);
         switch.handle(at(0), register(1, &wrong));
         let (now, facts) = out(&mut switch);
         assert_eq!(facts.last().map(|f| f.kind.name()), Some("phone_refused"), "{sip}");
@@ -308,11 +325,12 @@ mod tests {
     #[test]
     fn a_flood_of_wrong_passwords_holds_bounded_memory_and_few_records() {
         let mut switch = switch("auth_delay = \"10 s\"");
-        let wrong = wrong(&mut switch);
+        // Each source its own: a nonce is good for none but whom it was given to.
+        let wrong: Vec<String> = (0..3_000).map(|n| wrong(&mut switch, 60_000 + n)).collect();
         let most = Limits::default().later;
         let (mut answered, mut written) = (0, 0);
         for n in 0..most as u32 + 8_000 {
-            switch.handle(at(1), register(n, &wrong));
+            switch.handle(at(1), register(n, &wrong[n as usize % 3_000]));
             let (answers, facts) = out(&mut switch);
             answered += answers.len();
             written += facts.len();

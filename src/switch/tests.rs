@@ -55,9 +55,25 @@ name = "emergency"
 context = "gateway"
 when = { to = "110" }
 steps = [{ dial = { gateway = "e1-b", number = "110", emergency = true } }]
+[[route]]
+name = "abroad by a gateway"
+context = "gateway"
+when = { to = "7" }
+steps = [{ dial = { gateway = "e1-c", number = "0037060112345" } }]
+[[route]]
+name = "a phone abroad"
+context = "agents"
+when = { to = "0037060112345" }
+steps = [{ dial = { gateway = "e1-b", number = "0037060112345" } }]
+[[route]]
+name = "a phone's emergency"
+context = "agents"
+when = { to = "110" }
+steps = [{ dial = { gateway = "e1-b", number = "110" } }]
 "#;
 
 mod busy_hour;
+mod fort;
 mod gateways;
 mod names;
 mod numbers;
@@ -75,6 +91,7 @@ struct Rig {
     log: Vec<String>,
     /// What the DNS was asked.
     asked: Vec<Question>,
+    gates: Vec<Gate>,
     invites: u32,
 }
 
@@ -127,6 +144,7 @@ impl Rig {
             disk: Vec::new(),
             log: Vec::new(),
             asked: Vec::new(),
+            gates: Vec::new(),
             invites: 0,
         };
         rig.drain();
@@ -149,6 +167,7 @@ impl Rig {
                 Output::Log(_, text) => self.log.push(text),
                 Output::Reply(..) | Output::Located { .. } | Output::Dialog { .. } => {}
                 Output::Dns(question) => self.asked.push(question),
+                Output::Gate(gate) => self.gates.push(gate),
                 Output::Media(command) => {
                     let event = match &command {
                         control::Command::Open { leg, .. } => {

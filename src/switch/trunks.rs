@@ -68,7 +68,13 @@ impl Switch {
                     }
                     return Ok(leg);
                 }
-                Err(failure) => why = failure,
+                Err(failure) => {
+                    why = failure;
+                    // No other gateway may carry what the account may not call.
+                    if why.cause == Cause::CALLS_OUT_BARRED {
+                        break;
+                    }
+                }
             }
         }
         Err(why)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::health::{Health, Ping, Watch};
 use super::hops::Hops;
+use crate::base::Time;
 
 /// What the configuration says of a gateway.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +49,8 @@ pub enum NoChannel {
     Down,
     /// An operator has taken it out of service.
     OutOfService,
+    /// It has refused a call for a time that it named, which is not over.
+    Refuses,
     /// All its channels are in use, or those that are not are kept for calls from it.
     Full,
 }
@@ -71,6 +74,8 @@ pub struct Gateway {
     pub busy: u32,
     /// Whether an operator lets calls through.
     pub duty: Duty,
+    /// Until when it wants no calls, by its own word (503 with Retry-After, RFC 3261 §21.5.4).
+    pub refuses_until: Time,
     /// Whether it answers.
     pub watch: Watch,
 }
@@ -80,13 +85,13 @@ impl Gateway {
     /// and its duty, and its health and hops where its place is the same.
     pub(super) fn new(terms: Terms, old: Option<&Gateway>) -> Gateway {
         let Terms { name, place, channels, keep_in, weight, ping } = terms;
-        let (mut watch, hops) = match old.filter(|old| old.place == place) {
-            Some(old) => (old.watch.clone(), old.hops.clone()),
-            None => (Watch::new(ping), Hops::default()),
+        let (mut watch, hops, refuses_until) = match old.filter(|old| old.place == place) {
+            Some(old) => (old.watch.clone(), old.hops.clone(), old.refuses_until),
+            None => (Watch::new(ping), Hops::default(), Time::ZERO),
         };
         watch.set(ping);
         let (busy, duty) = old.map_or_else(Default::default, |old| (old.busy, old.duty));
-        Gateway { name, place, hops, channels, keep_in, weight, busy, duty, watch }
+        Gateway { name, place, hops, channels, keep_in, weight, busy, duty, refuses_until, watch }
     }
 
     /// How its health stands.
@@ -101,7 +106,14 @@ impl Gateway {
 
     /// Takes a channel for a call out. `urgent` (an emergency call) asks a gateway that is down, full
     /// or out of service all the same: nothing is lost by trying, and the gateway may make room.
-    pub(super) fn seize(&mut self, urgent: bool) -> Result<(), NoChannel> {
+    pub(super) fn seize(&mut self, urgent: bool, now: Time) -> Result<(), NoChannel> {
+        self.can_seize(urgent, now)?;
+        self.busy += 1;
+        Ok(())
+    }
+
+    /// Whether it would take a call out.
+    pub(super) fn can_seize(&self, urgent: bool, now: Time) -> Result<(), NoChannel> {
         if !urgent {
             if self.duty != Duty::InService {
                 return Err(NoChannel::OutOfService);
@@ -109,11 +121,13 @@ impl Gateway {
             if self.watch.is_down() {
                 return Err(NoChannel::Down);
             }
+            if now < self.refuses_until {
+                return Err(NoChannel::Refuses);
+            }
             if self.busy.saturating_add(self.keep_in) >= self.channels {
                 return Err(NoChannel::Full);
             }
         }
-        self.busy += 1;
         Ok(())
     }
 

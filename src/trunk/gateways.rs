@@ -1,5 +1,6 @@
 //! All gateways: whose address this is, which has a channel, which is to be asked whether it is there.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -11,21 +12,29 @@ use crate::sip::locate::Hop;
 
 /// All gateways, by name and by address.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Gateways(Vec<Gateway>);
+pub struct Gateways {
+    all: Vec<Gateway>,
+    /// Channels of calls in being over gateways that a reload has taken away: should one come back
+    /// before they end, they are counted still.
+    removed: BTreeMap<String, u32>,
+}
 
 impl Gateways {
     /// Takes the gateways of a configuration. Those already known by name keep their channels in use,
     /// their duty and their health, so a reload harms no call. Gives the names of those that were
     /// down and are not known as such any more.
     pub fn configure(&mut self, wanted: impl IntoIterator<Item = Terms>) -> Vec<String> {
-        let old = core::mem::take(&mut self.0);
-        let known = |name: &str| old.iter().find(|g| g.name == name);
-        self.0 = (wanted.into_iter())
-            .map(|terms| {
-                let same = known(&terms.name);
-                Gateway::new(terms, same)
-            })
-            .collect();
+        let old = core::mem::take(&mut self.all);
+        for terms in wanted {
+            let same = old.iter().find(|g| g.name == terms.name);
+            let back = self.removed.remove(&terms.name);
+            let mut gateway = Gateway::new(terms, same);
+            gateway.busy += back.unwrap_or_default();
+            self.all.push(gateway);
+        }
+        let removed = old.iter().filter(|g| g.busy > 0 && self.get(&g.name).is_none());
+        let removed: Vec<_> = removed.map(|g| (g.name.clone(), g.busy)).collect();
+        self.removed.extend(removed);
         let still = |name: &str| self.get(name).is_some_and(|g| g.watch.is_down());
         let gone = old.iter().filter(|g| g.watch.is_down() && !still(&g.name));
         gone.map(|g| g.name.clone()).collect()
@@ -33,23 +42,30 @@ impl Gateways {
 
     /// All of them, in the configuration's order.
     pub fn iter(&self) -> impl Iterator<Item = &Gateway> {
-        self.0.iter()
+        self.all.iter()
     }
+    /// A call to it was refused for so long (503 with Retry-After): until then calls go elsewhere.
+    pub fn refuses_until(&mut self, name: &str, until: Time) {
+        if let Some(gateway) = self.get_mut(name) {
+            gateway.refuses_until = gateway.refuses_until.max(until);
+        }
+    }
+
     /// By name.
     pub fn get(&self, name: &str) -> Option<&Gateway> {
-        self.0.iter().find(|g| g.name == name)
+        self.all.iter().find(|g| g.name == name)
     }
     fn get_mut(&mut self, name: &str) -> Option<&mut Gateway> {
-        self.0.iter_mut().find(|g| g.name == name)
+        self.all.iter_mut().find(|g| g.name == name)
     }
 
     /// Whose address this is: exact address and port first, then the address alone (a gateway may
     /// send from another port than it listens on), which must then be one gateway's only.
     pub fn identify(&self, source: SocketAddr) -> Option<&Gateway> {
-        if let Some(exact) = self.0.iter().find(|g| g.hops.is_from(source, true)) {
+        if let Some(exact) = self.all.iter().find(|g| g.hops.is_from(source, true)) {
             return Some(exact);
         }
-        let mut here = self.0.iter().filter(|g| g.hops.is_from(source, false));
+        let mut here = self.all.iter().filter(|g| g.hops.is_from(source, false));
         match (here.next(), here.next()) {
             (Some(only), None) => Some(only),
             _ => None,
@@ -80,9 +96,13 @@ impl Gateways {
         }
     }
 
+    /// Whether a call out would get a channel; see [`NoChannel`].
+    pub fn can_seize(&self, name: &str, urgent: bool, now: Time) -> Result<(), NoChannel> {
+        self.get(name).ok_or(NoChannel::Unknown)?.can_seize(urgent, now)
+    }
     /// Takes a channel for a call out; see [`NoChannel`]. An `urgent` one is tried in any case.
-    pub fn seize(&mut self, name: &str, urgent: bool) -> Result<(), NoChannel> {
-        self.get_mut(name).ok_or(NoChannel::Unknown)?.seize(urgent)
+    pub fn seize(&mut self, name: &str, urgent: bool, now: Time) -> Result<(), NoChannel> {
+        self.get_mut(name).ok_or(NoChannel::Unknown)?.seize(urgent, now)
     }
     /// A call comes from it: it is there. Says so when that is news.
     pub fn heard(&mut self, name: &str) -> Option<Turn> {
@@ -102,6 +122,11 @@ impl Gateways {
     pub fn release(&mut self, name: &str) {
         if let Some(gateway) = self.get_mut(name) {
             gateway.busy = gateway.busy.saturating_sub(1);
+        } else if let Some(busy) = self.removed.get_mut(name) {
+            *busy -= 1;
+            if *busy == 0 {
+                self.removed.remove(name);
+            }
         }
     }
 
@@ -114,16 +139,16 @@ impl Gateways {
 
     /// When the next ping is due, or an answer is overdue.
     pub fn next_wake(&self) -> Option<Time> {
-        self.0.iter().filter_map(|g| g.watch.wake()).min()
+        self.all.iter().filter_map(|g| g.watch.wake()).min()
     }
     /// A gateway to ask now, if one is due; it counts as asked until it [answered](Self::answered).
     pub fn due(&mut self, now: Time) -> Option<&Gateway> {
-        let at = self.0.iter_mut().position(|g| g.watch.ask(now))?;
-        self.0.get(at)
+        let at = self.all.iter_mut().position(|g| g.watch.ask(now))?;
+        self.all.get(at)
     }
     /// A gateway whose answer is overdue: its ping [failed](Self::answered).
     pub fn overdue(&self, now: Time) -> Option<&Gateway> {
-        self.0.iter().find(|g| g.watch.is_overdue(now))
+        self.all.iter().find(|g| g.watch.is_overdue(now))
     }
     /// A ping was answered, or failed. Says how its health turned, if it did.
     pub fn answered(&mut self, name: &str, ok: bool, now: Time) -> Option<Turn> {
@@ -159,6 +184,9 @@ mod tests {
             ping: Ping { every: Duration::from_secs(ping_s), failures: 3, successes: 1 },
         }
     }
+    fn seize(all: &mut Gateways, name: &str) -> bool {
+        all.seize(name, false, Time::ZERO).is_ok()
+    }
     fn two() -> Gateways {
         let mut all = Gateways::default();
         configured(
@@ -188,10 +216,10 @@ mod tests {
     fn channels_are_counted_both_ways_and_kept_over_a_reload() {
         let mut all = two();
         assert!(all.arrived("e1-a", false).is_ok());
-        assert!(all.seize("e1-a", false).is_ok());
-        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
+        assert!(all.seize("e1-a", false, Time::ZERO).is_ok());
+        assert_eq!(all.seize("e1-a", false, Time::ZERO).unwrap_err(), NoChannel::Full);
         assert_eq!(all.arrived("e1-a", false).unwrap_err(), NoChannel::Full);
-        assert_eq!(all.seize("e1-c", false).unwrap_err(), NoChannel::Unknown);
+        assert_eq!(all.seize("e1-c", false, Time::ZERO).unwrap_err(), NoChannel::Unknown);
         configured(&mut all, vec![terms("e1-a", "127.0.0.1:5080", 3, 0)]);
         assert_eq!(all.get("e1-a").unwrap().busy, 2);
         all.release("e1-a");
@@ -201,11 +229,45 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_that_comes_back_has_the_channels_of_calls_in_being() {
+        let mut all = two();
+        assert!(seize(&mut all, "e1-a") && seize(&mut all, "e1-a"));
+        all.configure([terms("e1-b", "127.0.0.2:5080", 30, 0)]);
+        all.release("e1-a");
+        all.configure([terms("e1-b", "127.0.0.2:5080", 30, 0)]);
+        all.configure([terms("e1-a", "127.0.0.1:5080", 2, 0)]);
+        assert_eq!(all.get("e1-a").unwrap().busy, 1);
+        assert!(seize(&mut all, "e1-a") && !seize(&mut all, "e1-a"));
+        all.configure([]);
+        for _ in 0..3 {
+            all.release("e1-a");
+        }
+        assert!(all.removed.is_empty());
+        all.configure([terms("e1-a", "127.0.0.1:5080", 2, 0)]);
+        assert_eq!(all.get("e1-a").unwrap().busy, 0);
+    }
+
+    #[test]
+    fn a_gateway_that_names_a_time_is_not_chosen_before() {
+        let mut all = two();
+        let at = |s: u64| Time::from_millis(s * 1_000);
+        all.refuses_until("e1-a", at(30));
+        all.refuses_until("e1-a", at(10));
+        assert_eq!(all.seize("e1-a", false, at(29)).unwrap_err(), NoChannel::Refuses);
+        assert!(all.seize("e1-a", true, at(29)).is_ok(), "an emergency call asks all the same");
+        assert!(all.seize("e1-a", false, at(30)).is_ok());
+        assert!(all.arrived("e1-b", false).is_ok());
+    }
+
+    #[test]
     fn calls_out_leave_channels_for_calls_in() {
         let mut all = Gateways::default();
         configured(&mut all, vec![Terms { keep_in: 1, ..terms("e1-a", "127.0.0.1:5080", 3, 0) }]);
-        assert!(all.seize("e1-a", false).is_ok() && all.seize("e1-a", false).is_ok());
-        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
+        assert!(
+            all.seize("e1-a", false, Time::ZERO).is_ok()
+                && all.seize("e1-a", false, Time::ZERO).is_ok()
+        );
+        assert_eq!(all.seize("e1-a", false, Time::ZERO).unwrap_err(), NoChannel::Full);
         assert!(all.arrived("e1-a", false).is_ok());
     }
 
@@ -215,30 +277,30 @@ mod tests {
         assert_eq!(all.set_duty("e1-a", Duty::Draining), Some(true));
         assert_eq!(all.set_duty("e1-a", Duty::Draining), Some(false));
         assert_eq!(all.set_duty("e1-c", Duty::Draining), None);
-        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::OutOfService);
+        assert_eq!(all.seize("e1-a", false, Time::ZERO).unwrap_err(), NoChannel::OutOfService);
         assert!(all.arrived("e1-a", false).is_ok(), "its own calls come in");
         all.set_duty("e1-a", Duty::BusyOut);
         assert_eq!(all.arrived("e1-a", false).unwrap_err(), NoChannel::OutOfService);
         configured(&mut all, vec![terms("e1-a", "127.0.0.1:5080", 2, 30)]);
         assert_eq!(all.get("e1-a").unwrap().duty, Duty::BusyOut, "a reload is no order");
         all.set_duty("e1-a", Duty::InService);
-        assert!(all.seize("e1-a", false).is_ok());
+        assert!(all.seize("e1-a", false, Time::ZERO).is_ok());
     }
 
     #[test]
     fn an_emergency_call_takes_a_channel_in_any_case() {
         let mut all = two();
         for _ in 0..2 {
-            assert!(all.seize("e1-a", false).is_ok());
+            assert!(all.seize("e1-a", false, Time::ZERO).is_ok());
         }
-        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
-        assert!(all.seize("e1-a", true).is_ok() && all.arrived("e1-a", true).is_ok());
+        assert_eq!(all.seize("e1-a", false, Time::ZERO).unwrap_err(), NoChannel::Full);
+        assert!(all.seize("e1-a", true, Time::ZERO).is_ok() && all.arrived("e1-a", true).is_ok());
         assert_eq!(all.get("e1-a").unwrap().busy, 4, "and is counted");
         for s in 0..3 {
             all.answered("e1-b", false, Time::from_millis(s));
         }
         all.set_duty("e1-b", Duty::BusyOut);
-        assert!(all.seize("e1-b", true).is_ok() && all.arrived("e1-b", true).is_ok());
+        assert!(all.seize("e1-b", true, Time::ZERO).is_ok() && all.arrived("e1-b", true).is_ok());
     }
 
     #[test]

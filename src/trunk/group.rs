@@ -121,10 +121,10 @@ mod tests {
         let mut rng = Rng::from_seed(1);
         assert_eq!(order(Choice::InOrder, &all, &mut rng), "bac");
         assert_eq!(order(Choice::LeastUsed, &all, &mut rng), "bac", "equal: as written");
-        all.seize("b", false).unwrap();
+        all.seize("b", false, crate::base::Time::ZERO).unwrap();
         assert_eq!(order(Choice::LeastUsed, &all, &mut rng), "acb");
-        all.seize("a", false).unwrap();
-        all.seize("a", false).unwrap();
+        all.seize("a", false, crate::base::Time::ZERO).unwrap();
+        all.seize("a", false, crate::base::Time::ZERO).unwrap();
         assert_eq!(order(Choice::LeastUsed, &all, &mut rng), "cba");
         assert_eq!(order(Choice::InOrder, &all, &mut rng), "bac");
     }

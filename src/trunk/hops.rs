@@ -69,7 +69,7 @@ impl Hops {
         let fits = |own: &SocketAddr| {
             same_ip(own.ip(), source.ip()) && (!with_port || own.port() == source.port())
         };
-        self.all().any(|own| fits(&own))
+        self.addresses().any(|own| fits(&own))
     }
 
     /// Whether all of them are reached over TLS alone.
@@ -79,10 +79,11 @@ impl Hops {
 
     /// Whether this is all there is to know of another: the same hops, whatever became of them.
     pub fn is_same(&self, other: &Hops) -> bool {
-        self.all().eq(other.all())
+        self.addresses().eq(other.addresses())
     }
 
-    fn all(&self) -> impl Iterator<Item = SocketAddr> {
+    /// All its addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.hops.iter().map(|(hop, _)| hop.addr).chain(self.also.iter().copied())
     }
 }

@@ -24,6 +24,7 @@ pub fn leads_on(cause: Cause) -> bool {
         | Cause::EXCHANGE_ROUTING_ERROR => true,
         // What the network refuses for who calls or for what the call is, it refuses everywhere.
         Cause::FACILITY_NOT_SUBSCRIBED
+        | Cause::CALLS_OUT_BARRED
         | Cause::OUTGOING_CALL_BARRED
         | Cause::INCOMING_CALL_BARRED
         | Cause::USER_NOT_MEMBER_OF_CUG

@@ -49,6 +49,8 @@ pub struct Setup {
     pub secure: bool,
     /// Whether it has a second network, in IPv6: this port of `::1`, UDP and TCP.
     pub ipv6: Option<u16>,
+    /// More of the configuration: whole sections.
+    pub more: &'static str,
 }
 
 impl Setup {
@@ -58,7 +60,7 @@ impl Setup {
         let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
         let (sample, secure) = (false, false);
         let (ip, gateway_pin, codecs, workers, ipv6) = (None, None, None, None, None);
-        let (named, srtp) = (None, &[]);
+        let (named, srtp, more) = (None, &[], "");
         Setup {
             ip,
             gateway,
@@ -71,6 +73,7 @@ impl Setup {
             workers,
             secure,
             ipv6,
+            more,
         }
     }
 
@@ -313,7 +316,7 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
         let _ = write!(text, "[[phone]]\nnumber = \"{number}\"\npassword = \"{password}\"\n");
         let _ = writeln!(text, "srtp = \"{srtp}\"");
     }
-    text
+    text + setup.more
 }
 
 /// Writes a certificate for `ip` and its key; gives its fingerprint.

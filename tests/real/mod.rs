@@ -25,6 +25,7 @@ mod gateway_out;
 mod networks;
 mod phones;
 mod sample;
+mod scanners;
 mod start_faults;
 mod tcp;
 mod thirty;

@@ -39,7 +39,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn plain(status: u16) -> Refusal {
+    pub(super) fn plain(status: u16) -> Refusal {
         Refusal { status, phrase: String::new(), header: None }
     }
     fn with(status: u16, name: Name, value: impl Into<String>) -> Refusal {

@@ -66,6 +66,16 @@ impl Agent {
         }
     }
 
+    /// Whether a request is within a call of ours, by its tag.
+    pub fn is_of_a_call(&self, request: &Message) -> bool {
+        self.session_of(request).is_some()
+    }
+
+    /// Refuses a request unseen, without memory of it.
+    pub fn turn_away(&mut self, flow: Flow, request: &Message, status: u16) {
+        self.refuse(flow, request, &Refusal::plain(status));
+    }
+
     fn refuse(&mut self, flow: Flow, request: &Message, refusal: &Refusal) {
         self.core.stats.refused += 1;
         if *request.method() == Method::Ack {
@@ -167,7 +177,8 @@ impl Agent {
     /// A request outside any dialog.
     fn outside(&mut self, now: Time, flow: Flow, request: &Message, via: &Via) {
         let core = &mut self.core;
-        if core.transactions.is_merged(request) {
+        // Its own way back here, or that of a request of ours (§8.2.2.2, §16.3): it goes round.
+        if core.transactions.is_merged(request) || core.transactions.is_ours(request) {
             return core.answer_stateless(flow, request, Stateless::plain(482));
         }
         let status = match request.method() {

@@ -2,10 +2,11 @@
 //! RFC 8760).
 //!
 //! ```text
-//!   nonce = issued (ms, 8 bytes) | number (8 bytes) | HMAC of both and the realm (16 bytes), in hex
+//!   nonce = issued (ms, 8 bytes) | number (8 bytes) | HMAC of both, realm and source (16 bytes), in hex
 //! ```
 //!
-//! A nonce carries its own proof, so one that never comes back costs nothing. One that was used is
+//! A nonce is good for the source alone that it was given to: what is said under it was heard there, so a
+//! wrong password cannot be laid at another's door by forging his address. It carries its own proof, so one that never comes back costs nothing. One that was used is
 //! remembered with a window of nonce counts: a count is good once. The table is bounded; what it
 //! forgot first is refused as stale from then on, never accepted again.
 //!
@@ -22,7 +23,7 @@ use subtle::ConstantTimeEq;
 
 use super::failures::{Failed, Failures};
 use super::{Algorithm, Computation, Hex, hmac};
-use crate::base::{Duration, Rng, Time};
+use crate::base::{Duration, Rng, Source, Time};
 use crate::sip::command::Headers;
 use crate::wire::auth::{self, Challenge};
 use crate::wire::sip::{Message, Name, ToWire};
@@ -129,9 +130,7 @@ impl Verifier {
     /// For a realm, with nonces that live for `life`, and these algorithms, the preferred first.
     pub fn new(realm: &str, life: Duration, algorithms: &[Algorithm], rng: &mut Rng) -> Verifier {
         let mut key = [0; 32];
-        for chunk in key.chunks_exact_mut(8) {
-            chunk.copy_from_slice(&rng.next_u64().to_le_bytes());
-        }
+        rng.fill(&mut key);
         Verifier {
             realm: realm.to_owned(),
             algorithms: algorithms.to_vec(),
@@ -145,10 +144,10 @@ impl Verifier {
     }
 
     /// The headers of a 401 or 407: one for each algorithm, the preferred first (RFC 8760 §2.4),
-    /// with one nonce for all.
-    pub fn challenge(&mut self, now: Time, role: Role, stale: bool) -> Headers {
+    /// with one nonce for all, which `source` may use.
+    pub fn challenge(&mut self, now: Time, source: IpAddr, role: Role, stale: bool) -> Headers {
         self.issued += 1;
-        let nonce = self.nonce(now, self.issued);
+        let nonce = self.nonce(now, self.issued, Source::of(source));
         let value = |algorithm: &Algorithm| {
             let challenge = Challenge {
                 realm: self.realm.as_bytes().into(),
@@ -164,23 +163,24 @@ impl Verifier {
         self.algorithms.iter().map(value).collect()
     }
 
-    fn nonce(&self, at: Time, number: u64) -> Hex {
+    fn nonce(&self, at: Time, number: u64, source: Source) -> Hex {
         let mut bytes = [0; 16 + TAG_BYTES];
         bytes[..8].copy_from_slice(&at.as_millis().to_be_bytes());
         bytes[8..16].copy_from_slice(&number.to_be_bytes());
-        let tag = hmac::sign(&self.key, &[&bytes[..16], self.realm.as_bytes()]);
+        let parts = [&bytes[..16], &source.octets(), self.realm.as_bytes()];
+        let tag = hmac::sign(&self.key, &parts);
         bytes[16..].copy_from_slice(&tag[..TAG_BYTES]);
         Hex::of(&bytes)
     }
 
-    /// When a nonce of ours was issued, and its number; `None` for one that is not ours.
-    fn read_nonce(&self, nonce: &[u8]) -> Option<(Time, u64)> {
+    /// When a nonce of ours was issued to `source`, and its number; `None` for any other.
+    fn read_nonce(&self, nonce: &[u8], source: Source) -> Option<(Time, u64)> {
         let number = |range: core::ops::Range<usize>| {
             let text = core::str::from_utf8(nonce.get(range)?).ok()?;
             u64::from_str_radix(text, 16).ok()
         };
         let (at, number) = (Time::from_millis(number(0..16)? % MOST_MS), number(16..32)?);
-        bool::from(self.nonce(at, number).as_bytes().ct_eq(nonce)).then_some((at, number))
+        bool::from(self.nonce(at, number, source).as_bytes().ct_eq(nonce)).then_some((at, number))
     }
 
     /// Checks a request's credentials. `password` gives the password of a user, if there is one.
@@ -197,7 +197,7 @@ impl Verifier {
         let Some(credentials) = given.find(|c| *c.realm == *self.realm.as_bytes()) else {
             return Verdict::Missing;
         };
-        let Some(nonce) = self.read_nonce(&credentials.nonce) else {
+        let Some(nonce) = self.read_nonce(&credentials.nonce, Source::of(source)) else {
             return Verdict::Stale;
         };
         let user = String::from_utf8_lossy(&credentials.username).into_owned();
@@ -339,7 +339,7 @@ mod tests {
         let mut v = verifier();
         assert_eq!(verify(&mut v, 0, ""), Verdict::Missing);
         for which in [0, 1] {
-            let challenge = v.challenge(AT(0), Role::Server, false);
+            let challenge = v.challenge(AT(0), SOURCE, Role::Server, false);
             let value = String::from_utf8(challenge[which].1.clone()).expect("ASCII");
             assert!(value.contains(["algorithm=SHA-256", "algorithm=MD5"][which]), "{value}");
             let answer = credentials(&challenge, which, "secret");
@@ -351,10 +351,10 @@ mod tests {
     #[test]
     fn what_was_not_offered_is_not_accepted() {
         let mut v = verifier();
-        let answer = credentials(&v.challenge(AT(0), Role::Server, false), 1, "secret");
+        let answer = credentials(&v.challenge(AT(0), SOURCE, Role::Server, false), 1, "secret");
         assert!(answer.contains("algorithm=MD5"));
         v.algorithms = vec![Algorithm::Sha256];
-        let challenge = v.challenge(AT(0), Role::Server, false);
+        let challenge = v.challenge(AT(0), SOURCE, Role::Server, false);
         assert_eq!(challenge.len(), 1);
         assert!(matches!(verify(&mut v, 1_000, &answer), Verdict::Wrong { .. }));
         let answer = credentials(&challenge, 0, "secret");
@@ -364,12 +364,12 @@ mod tests {
     #[test]
     fn a_nonce_dies_of_age_and_a_foreign_one_is_stale() {
         let mut v = verifier();
-        let challenge = v.challenge(AT(0), Role::Server, false);
+        let challenge = v.challenge(AT(0), SOURCE, Role::Server, false);
         let answer = credentials(&challenge, 0, "secret");
         assert_eq!(verify(&mut v, 300_001, &answer), Verdict::Stale);
         let mut other = Verifier::new("care.example", LIFE, BOTH, &mut Rng::from_seed(9));
         assert_eq!(verify(&mut other, 0, &answer), Verdict::Stale);
-        let challenge = v.challenge(AT(300_000), Role::Server, true);
+        let challenge = v.challenge(AT(300_000), SOURCE, Role::Server, true);
         assert!(String::from_utf8_lossy(&challenge[0].1).contains("stale=true"));
     }
 
@@ -378,7 +378,7 @@ mod tests {
         let mut v = verifier();
         let mut delays = Vec::new();
         for (at, user) in [(0, "1001"), (1, "1001"), (2, "9999")] {
-            let challenge = v.challenge(AT(at), Role::Server, false);
+            let challenge = v.challenge(AT(at), SOURCE, Role::Server, false);
             let answer = credentials(&challenge, 0, "wrong").replace("1001", user);
             match verify(&mut v, at, &answer) {
                 Verdict::Wrong { user: given, delay, .. } => {
@@ -389,7 +389,7 @@ mod tests {
             }
         }
         assert_eq!(delays, [500, 1_000, 2_000]);
-        let challenge = v.challenge(AT(5), Role::Server, false);
+        let challenge = v.challenge(AT(5), SOURCE, Role::Server, false);
         let answer = credentials(&challenge, 0, "secret");
         assert_eq!(verify(&mut v, 5, &answer), accepted(), "the right one is not delayed");
     }
@@ -397,7 +397,7 @@ mod tests {
     #[test]
     fn hostile_credentials_are_refused_quietly() {
         let mut v = verifier();
-        let challenge = v.challenge(AT(0), Role::Server, false);
+        let challenge = v.challenge(AT(0), SOURCE, Role::Server, false);
         let good = credentials(&challenge, 0, "secret");
         for (from, to) in [
             ("algorithm=SHA-256", "algorithm=SHA-256-sess"),
@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn what_the_table_forgot_is_not_believed() {
         let mut v = verifier();
-        let first = v.challenge(AT(0), Role::Server, false);
+        let first = v.challenge(AT(0), SOURCE, Role::Server, false);
         let answer = credentials(&first, 0, "secret");
         assert_eq!(verify(&mut v, 0, &answer), accepted());
         for number in 0..MOST_NONCES as u64 {

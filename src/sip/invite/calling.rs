@@ -51,12 +51,14 @@ impl Session {
     pub(crate) fn calling(
         core: &mut Core,
         now: Time,
-        order: Order,
+        mut order: Order,
     ) -> Result<Session, CommandError> {
         let (tag, hop) = (core.token(), core.hop(order.flow));
         let call_id = token::call_id(&mut core.rng);
         let number = 1;
-        let mut builder = compose::request(&Method::Invite, &order.target, hop);
+        let hops = order.headers.iter().find(|(name, _)| *name == Name::MaxForwards);
+        let hops = hops.and_then(|(_, hops)| core::str::from_utf8(hops).ok()?.parse().ok());
+        let mut builder = compose::passed_on(&Method::Invite, &order.target, hop, hops);
         for route in &order.routes {
             builder = builder.header(Name::Route, &compose::bracketed(route));
         }
@@ -75,6 +77,7 @@ impl Session {
             Prack::Supported => compose::SUPPORTED,
             Prack::Off | Prack::Required => compose::WITHOUT_PRACK,
         };
+        order.headers.retain(|(name, _)| *name != Name::MaxForwards);
         builder = with_headers(with_abilities(builder, &contact, supported), &order.headers);
         if prack == Prack::Required {
             builder = builder.header(Name::Require, reliable::TAG);

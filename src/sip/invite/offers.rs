@@ -81,6 +81,7 @@ impl Session {
     }
 
     fn refresh_target(&mut self, request: &Message) {
+        self.refresh.least(request);
         if let Some(dialog) = self.dialog_of(request) {
             dialog.refresh_target(request);
         }

@@ -135,6 +135,7 @@ impl Session {
             return false;
         };
         let Some((interval, least)) = longer(invite, response) else { return false };
+        self.refresh.least(response);
         let least = least.to_string();
         let replaced = [(Name::SessionExpires, &interval[..]), (Name::MinSe, least.as_bytes())];
         self.again(core, now, reply, &replaced)

@@ -137,6 +137,9 @@ pub struct Refresh {
     update: Option<ClientId>,
     /// The peer's Allow names UPDATE.
     takes_update: bool,
+    /// The largest Min-SE that the peer, or somebody on the way, has named in this call: our own requests
+    /// name it from then on (§7.4).
+    least: u32,
     /// Our description that stands, for a re-INVITE.
     description: Option<Box<[u8]>>,
 }
@@ -167,6 +170,11 @@ impl Refresh {
         }
     }
 
+    /// A request of the peer's, or its 422, names the shortest interval that is taken (§7.4).
+    pub(crate) fn least(&mut self, message: &Message) {
+        self.least = self.least.max(message.min_se().ok().flatten().unwrap_or(0));
+    }
+
     /// A description of ours stands.
     pub(crate) fn described(&mut self, sdp: &[u8]) {
         self.description = Some(sdp.into());
@@ -174,10 +182,10 @@ impl Refresh {
 
     /// Adds what a re-INVITE or UPDATE of ours says.
     pub(crate) fn on_request(&self, builder: Builder) -> Builder {
-        match &self.running {
-            Some(running) => running.terms.on_request(builder),
-            None => builder,
-        }
+        let Some(running) = &self.running else { return builder };
+        let seconds = running.terms.seconds.max(self.least);
+        let builder = Terms { seconds, ..running.terms }.on_request(builder);
+        if self.least > 0 { builder.header(Name::MinSe, &self.least) } else { builder }
     }
 
     /// When to look again, while the call stands.
@@ -299,7 +307,8 @@ impl Session {
 
     /// The interval has become too short for somebody on the way (§7.4): once more with theirs.
     pub(crate) fn refresh_later(&mut self, response: &Message, now: Time) {
-        let least = response.min_se().ok().flatten().unwrap_or(0);
+        self.refresh.least(response);
+        let least = self.refresh.least;
         if let Some(running) = &mut self.refresh.running
             && least > running.terms.seconds
         {

@@ -25,7 +25,7 @@ fn judge(pair: &mut Pair, verifier: &mut Verifier, role: Role) -> bool {
         pair.command(B, Command::Answer { session, sdp: Some(SDP2.to_vec()), headers: vec![] });
         return true;
     }
-    let headers = verifier.challenge(pair.now, role, verdict == Verdict::Stale);
+    let headers = verifier.challenge(pair.now, source, role, verdict == Verdict::Stale);
     let status = role.status();
     pair.command(B, Command::Reject { session, status, reason: None, headers });
     false
@@ -121,7 +121,8 @@ fn a_bye_may_be_challenged_too() {
     pair.run(20);
     let bye = pair.sides[B].heard_raw.pop().expect("a BYE");
     let mut response = crate::wire::sip::Builder::response_to(&bye, 401, "");
-    for (name, value) in verifier.challenge(pair.now, Role::Server, false) {
+    for (name, value) in verifier.challenge(pair.now, pair.sides[A].addr.ip(), Role::Server, false)
+    {
         response = response.header(name, &value);
     }
     pair.inject(B, response.build().expect("writable").bytes());
@@ -161,7 +162,7 @@ fn a_request_outside_calls_logs_in_and_tells_only_the_last_answer() {
         let verdict =
             verifier.verify(pair.now, pair.sides[A].addr.ip(), message, Role::Server, known);
         assert_eq!(matches!(verdict, Verdict::Accepted { .. }), status == 200);
-        let headers = verifier.challenge(pair.now, Role::Server, false);
+        let headers = verifier.challenge(pair.now, pair.sides[A].addr.ip(), Role::Server, false);
         pair.command(B, Command::Respond { txn: *txn, status, headers, body: None });
     }
     pair.run(20);

@@ -100,6 +100,12 @@ fn an_interval_that_is_too_short_is_asked_for_again() {
     assert_eq!(said(&pair, B, Name::SessionExpires), "400;refresher=uas");
     pair.run(1_000_000);
     assert!(pair.heard(A).is_empty() && pair.heard(B).is_empty());
+    // What was learned holds for the whole call (RFC 4028 §7.4).
+    let hold = Command::Offer { session: a, sdp: SDP.to_vec(), by: crate::sip::By::Invite };
+    pair.command(A, hold);
+    pair.run(100);
+    let re_invite = pair.last(A, |m| *m.method() == Method::Invite && m.is_request());
+    assert_eq!(re_invite.header(Name::MinSe), Some(&b"400"[..]));
     pair.hang_up(A, a);
     pair.run_out();
 }

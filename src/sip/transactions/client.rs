@@ -12,7 +12,7 @@ use crate::sip::transaction::{
     Actions, ClientInvite, ClientNonInvite, Outgoing, Tell, client_invite, client_non_invite,
 };
 use crate::sip::{Flow, compose};
-use crate::wire::sip::{Message, Method, Via};
+use crate::wire::sip::{Message, Method, Name, Via};
 
 /// A client transaction: its branch, and whether it is the CANCEL that shares it with an INVITE.
 #[derive(
@@ -191,6 +191,17 @@ impl Transactions {
             Some(reply) => Received::News(reply),
             None => Received::Absorbed,
         }
+    }
+
+    /// Whether a request has come by one of ours that is not answered yet: one of its Vias is ours.
+    pub fn is_ours(&self, request: &Message) -> bool {
+        request.headers(Name::Via).take(compose::MAX_FORWARDS.into()).any(|via| {
+            let via = Via::parse(via).ok();
+            let branch = via.as_ref().and_then(Via::branch).and_then(Token::parse_branch);
+            branch.is_some_and(|branch| {
+                self.clients.contains_key(&ClientId { branch, cancel: false })
+            })
+        })
     }
 
     /// A client transaction's timer.

@@ -117,5 +117,6 @@ word! {
         NoPorts = "no_ports": "No RTP port is free.",
         Overload = "overload": "Calls were refused because there were too many.",
         Guessing = "guessing": "Somebody guesses passwords.",
+        Tolls = "tolls": "An account makes more calls out, or dearer ones, than it may.",
     }
 }

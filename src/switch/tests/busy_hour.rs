@@ -301,8 +301,10 @@ impl Hour {
         self.held.remove(&(at, call));
         let cause = cause_of(response).map_or(0, |cause| cause.value());
         let expected = self.refused.get(&user_of(response)).copied();
-        // The network's refusal as it was said, or ours when no gateway was left.
-        let ours = [(503, 34), (503, 38)].contains(&(status, cause)) && expected.is_none();
+        // The network's refusal as it was said, or ours when no gateway was left, or when one died while
+        // the called party rang.
+        let own = [(503, 34), (503, 38), (480, 19)];
+        let ours = own.contains(&(status, cause)) && expected.is_none();
         assert!(expected == Some((status, cause)) || ours, "{status} {cause}: {expected:?}");
         *self.told.entry((status, cause)).or_default() += 1;
     }

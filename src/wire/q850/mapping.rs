@@ -6,6 +6,7 @@
 //!   16, which has no response because it is a BYE or CANCEL, then answers 480 before the answer;
 //! - the classes "service not available" (63) and "invalid message" (95), of which the table has
 //!   none, are 503 and 500;
+//! - 52, a call out that is barred, is 403 as 55 is;
 //! - a status that its table lacks is taken as x00 of its class (RFC 3261 §8.1.3.2);
 //! - 487, which it maps to nothing, is 16: the caller gave up;
 //! - 488 and 606, which it maps by a Warning header that nobody sends, are 88;
@@ -37,6 +38,7 @@ const TO_SIP: &[(u8, u16)] = &[
     (41, 503),
     (42, 503),
     (47, 503),
+    (52, 403),
     (55, 403),
     (57, 403),
     (58, 503),

@@ -80,6 +80,7 @@ causes! {
     47 RESOURCE_UNAVAILABLE "Resource unavailable, unspecified";
     49 QOS_UNAVAILABLE "Quality of service not available";
     50 FACILITY_NOT_SUBSCRIBED "Requested facility not subscribed";
+    52 CALLS_OUT_BARRED "Outgoing calls barred";
     53 OUTGOING_CALL_BARRED "Outgoing calls barred within closed user group";
     55 INCOMING_CALL_BARRED "Incoming calls barred within closed user group";
     57 BEARERCAPABILITY_NOTAUTH "Bearer capability not authorized";

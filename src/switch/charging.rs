@@ -1,0 +1,126 @@
+//! Calls out on whose account they are, and whether it may make them (R29): asked of `access::tolls`
+//! before a gateway is.
+//!
+//! The account is who sends the call outside: the phone that transfers it there, else the party for whom
+//! the plan runs. Emergency calls are not asked for.
+
+use crate::access::tolls::{Account, Barred, Class, Grant, Prefixes};
+use crate::base::{CallId, Duration, LegId, Now};
+use crate::call::{Device, Failure};
+use crate::config::Config;
+use crate::wire::q850::Cause;
+
+use super::dial::failure;
+use super::fact::{AlarmWhat, FactKind};
+use super::{Level, Switch};
+
+/// How numbers are told apart by their price.
+pub(super) struct Prices {
+    international: Vec<String>,
+    premium: Vec<String>,
+    country: String,
+}
+
+impl Prices {
+    pub(super) fn new(config: &Config) -> Prices {
+        let text = |all: &[crate::config::name::DialPrefix]| {
+            all.iter().map(|prefix| prefix.as_str().to_owned()).collect()
+        };
+        Prices {
+            international: text(&config.fort.international),
+            premium: text(&config.fort.premium),
+            country: config.numbers.country_code.to_string(),
+        }
+    }
+
+    /// The dearer class of a number as the plan dials it and as the gateway gets it.
+    fn class(&self, number: &str, rewritten: &str) -> Class {
+        let prefixes = Prefixes {
+            international: &self.international,
+            country: &self.country,
+            premium: &self.premium,
+        };
+        prefixes.class(number).max(prefixes.class(rewritten))
+    }
+}
+
+impl Switch {
+    /// Whether call `id` may go out to `number`, which the gateway gets as `rewritten`: on which account,
+    /// and of which class it is.
+    pub(super) fn charge(
+        &mut self,
+        now: Now,
+        id: CallId,
+        number: &str,
+        rewritten: &str,
+    ) -> Result<Option<(Account, Class)>, Failure> {
+        let Some(account) = self.account(id) else { return Ok(None) };
+        let grant = self.grant(&account);
+        let class = self.prices.class(number, rewritten);
+        match self.tolls.ask(now.at, &account, class, &grant) {
+            Ok(()) => Ok(Some((account, class))),
+            Err(barred) => {
+                self.barred(now, id, &account, number, barred);
+                Err(failure(Cause::CALLS_OUT_BARRED, 403))
+            }
+        }
+    }
+
+    fn account(&self, id: CallId) -> Option<Account> {
+        let active = self.calls.get(&id)?;
+        let by = active.transfer.as_ref().and_then(|transfer| transfer.by);
+        let device = |leg| active.call.get(leg).map(|party| &party.device);
+        let sends_on = by.and_then(device).filter(|device| device.is_phone());
+        Some(match sends_on.or_else(|| device(active.subject()))? {
+            Device::Phone { number } => Account::Phone(number.clone()),
+            Device::Trunk { gateway, .. } => Account::Gateway(gateway.clone()),
+        })
+    }
+
+    fn grant(&self, account: &Account) -> Grant {
+        let costly_per_hour = self.config.fort.costly_per_hour;
+        let none = Grant {
+            international: false,
+            premium: false,
+            at_once: 1,
+            per_hour: 1,
+            costly_per_hour,
+        };
+        match account {
+            Account::Phone(number) => self.config.phone(number).map_or(none, |phone| Grant {
+                international: phone.international,
+                premium: phone.premium,
+                at_once: phone.calls_out,
+                per_hour: phone.calls_out_per_hour,
+                costly_per_hour,
+            }),
+            Account::Gateway(name) => self.config.gateway(name).map_or(none, |gateway| Grant {
+                international: gateway.international,
+                premium: gateway.premium,
+                at_once: gateway.calls_out,
+                per_hour: gateway.calls_out_per_hour,
+                costly_per_hour,
+            }),
+        }
+    }
+
+    fn barred(&mut self, now: Now, call: CallId, account: &Account, number: &str, why: Barred) {
+        let line = format!("call {call}: {account} does not get {number}: {why}");
+        self.log(Level::Warning, line);
+        let (account, number) = (account.to_string(), number.to_owned());
+        let detail = format!("{account} to {number}: {why}");
+        let why_text = why.to_string();
+        self.fact(now, FactKind::DialBarred { call, account, number, why: why_text });
+        if why.is_alarming() {
+            self.alarm(now, AlarmWhat::Tolls, detail, Some(call));
+        }
+    }
+
+    /// A leg is over that may have gone out on somebody's account, after it talked for so long.
+    pub(super) fn charged(&mut self, now: Now, leg: LegId, talked: Option<Duration>) {
+        if let Some(account) = self.tolls.end(now.at, leg, talked) {
+            let detail = format!("{account}: {}", Barred::Pattern);
+            self.alarm(now, AlarmWhat::Tolls, detail, None);
+        }
+    }
+}

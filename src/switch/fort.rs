@@ -1,0 +1,237 @@
+//! Who is heard: every message that comes in from outside passes here first (R29). What a source may do
+//! is `access`'s to say; here it is asked, and its word put in force.
+//!
+//! ```text
+//!  message ─▶ gateway, [fort] allow? ── yes ─────────────────────────────────▶ agent
+//!               │ no
+//!               ▼
+//!             banned? too many? scanner? ─▶ dropped, maybe banned ─▶ Output::Gate, the sockets drop it
+//!               │ no                                                  before it is parsed
+//!               ▼
+//!             within a call, or logged in lately? ── yes ────────────────────▶ agent
+//!               │ no
+//!               └─▶ [fort] strangers: challenge ─▶ agent, 401 │ 403 │ nothing
+//! ```
+
+use std::net::IpAddr;
+
+use crate::access::sources::{Terms, Why};
+use crate::access::{Deed, Judgement};
+use crate::base::{Duration, Network, Now, Source};
+use crate::config::{Config, Strangers};
+use crate::sip::{Flow, Transport, scanner};
+use crate::wire::sip::{Message, Method};
+
+use super::arrival::user;
+use super::console::{BanRow, Reply};
+use super::fact::FactKind;
+use super::io::Gate;
+use super::{Level, Output, Switch};
+
+/// A ban by order of the console that names no time.
+const BY_ORDER: Duration = Duration::from_secs(24 * 3_600);
+
+impl Switch {
+    /// Puts a configuration's part of it in force. Nobody is counted who is a gateway, or its proxy, or in
+    /// a network that the configuration allows.
+    pub(super) fn configure_fort(&mut self, now: Now) {
+        let gateways = self.gateways.iter().flat_map(|gateway| gateway.hops.addresses());
+        let only = gateways.map(|at| Network::only(at.ip()));
+        self.known = self.config.fort.allow.iter().copied().chain(only).collect();
+        let free: Vec<Source> =
+            self.bans.all(now.at).map(|(source, _)| source).filter(|s| self.holds(*s)).collect();
+        for source in free {
+            self.set_free(now, source);
+        }
+        self.out.push_back(Output::Gate(Gate::Allow(self.known.clone())));
+    }
+
+    /// Whether nobody counts what comes from there.
+    fn is_known(&self, flow: Flow) -> bool {
+        let address = flow.remote.ip();
+        self.known.iter().any(|network| network.holds(address))
+            || self.gateways.identify(flow.remote).is_some()
+    }
+
+    /// Whether it is a gateway's, of a known network, or of an address from which a phone has logged in.
+    pub(super) fn is_heard_of(&mut self, now: Now, flow: Flow) -> bool {
+        self.is_known(flow) || self.sources.is_proven(now.at, Source::of(flow.remote.ip()))
+    }
+
+    fn holds(&self, source: Source) -> bool {
+        self.known.iter().any(|network| source.is_in(network))
+    }
+
+    /// Whether a message goes on to the agent.
+    pub(super) fn passes(&mut self, now: Now, flow: Flow, message: &Message) -> bool {
+        if self.is_known(flow) {
+            return true;
+        }
+        let source = Source::of(flow.remote.ip());
+        if self.bans.is_banned(now.at, source) {
+            return false;
+        }
+        let within = is_within(message);
+        let deed = match message.method() {
+            _ if within => Deed::Within,
+            Method::Register => Deed::Register,
+            _ => Deed::Request,
+        };
+        if !self.judge(now, flow, deed) {
+            return false;
+        }
+        if !message.is_request() || *message.method() == Method::Ack {
+            return true;
+        }
+        let signatures = self.config.fort.scanners.iter().map(|words| words.as_str());
+        if scanner::is_named(message, signatures) {
+            return self.judge(now, flow, Deed::Scanner);
+        }
+        let policy = self.config.fort.strangers;
+        if policy == Strangers::Challenge
+            || within && self.agent.is_of_a_call(message)
+            || self.sources.is_proven(now.at, source)
+            || self.calls_our_contact(message)
+        {
+            return true;
+        }
+        if self.judge(now, flow, Deed::Challenged) && policy == Strangers::Refuse {
+            self.agent.turn_away(flow, message, 403);
+        }
+        false
+    }
+
+    /// Whether something that is no message is worth an answer.
+    pub(super) fn passes_malformed(&mut self, now: Now, flow: Flow) -> bool {
+        !self.bans.is_banned(now.at, Source::of(flow.remote.ip()))
+            && self.judge(now, flow, Deed::Malformed)
+    }
+
+    /// What a deed earns its source; `false`: it is dropped.
+    pub(super) fn judge(&mut self, now: Now, flow: Flow, deed: Deed) -> bool {
+        if self.is_known(flow) {
+            return true;
+        }
+        let source = Source::of(flow.remote.ip());
+        let forgeable = flow.transport == Transport::Udp;
+        let terms = terms(&self.config);
+        match self.sources.heard(now.at, source, deed, forgeable, &terms) {
+            Judgement::Pass => true,
+            Judgement::Drop => false,
+            Judgement::Ban(why) => {
+                self.ban(now, source, why);
+                false
+            }
+        }
+    }
+
+    /// A password from there was right.
+    pub(super) fn logged_in(&mut self, now: Now, flow: Flow) {
+        if !self.is_known(flow) {
+            self.sources.logged_in(now.at, Source::of(flow.remote.ip()));
+        }
+    }
+
+    fn ban(&mut self, now: Now, source: Source, why: Why) {
+        let (first, longest) = (self.config.fort.ban, self.config.fort.longest_ban);
+        let (time, gone) = self.bans.ban(now.at, source, why, first, longest);
+        self.put_in_force(source, time, gone);
+        // A crowd of them is few records.
+        if self.admission.is_written(now.at) {
+            self.banned(now, source, why, time);
+        }
+    }
+
+    fn put_in_force(&mut self, source: Source, time: Duration, gone: Option<Source>) {
+        self.sources.forget(source);
+        if let Some(gone) = gone {
+            self.out.push_back(Output::Gate(Gate::Unban(gone)));
+        }
+        self.out.push_back(Output::Gate(Gate::Ban(source, time)));
+    }
+
+    fn banned(&mut self, now: Now, source: Source, why: Why, time: Duration) {
+        let (seconds, why) = (time.as_secs(), why.as_str());
+        self.log(Level::Warning, format!("{source} is banned for {seconds} s: {why}"));
+        let (source, why) = (source.to_string(), why.to_owned());
+        self.fact(now, FactKind::SourceBanned { source, why, seconds });
+    }
+
+    fn set_free(&mut self, now: Now, source: Source) -> bool {
+        let was = self.bans.unban(now.at, source);
+        self.sources.forget(source);
+        if was {
+            self.out.push_back(Output::Gate(Gate::Unban(source)));
+            self.log(Level::Info, format!("{source} is not banned any more"));
+            self.fact(now, FactKind::SourceFreed { source: source.to_string() });
+        }
+        was
+    }
+
+    /// An operator bans an address.
+    pub(super) fn ban_order(&mut self, now: Now, address: IpAddr, minutes: Option<u32>) -> Reply {
+        let source = Source::of(address);
+        if self.holds(source) || self.known.iter().any(|network| network.holds(address)) {
+            let why = format!("{source} is a gateway's, or in [fort] allow: it cannot be banned");
+            return Reply::Refused(why);
+        }
+        let time = minutes.map_or(BY_ORDER, |n| Duration::from_secs(u64::from(n) * 60));
+        let gone = self.bans.order(now.at, source, time);
+        self.put_in_force(source, time, gone);
+        self.banned(now, source, Why::Operator, time);
+        Reply::Done(format!("{source} is banned for {} min", time.as_secs() / 60))
+    }
+
+    /// An operator sets an address free, or all.
+    pub(super) fn unban_order(&mut self, now: Now, address: Option<IpAddr>) -> Reply {
+        let sources: Vec<Source> = match address {
+            Some(address) => vec![Source::of(address)],
+            None => self.bans.all(now.at).map(|(source, _)| source).collect(),
+        };
+        let freed = sources.iter().filter(|source| self.set_free(now, **source)).count();
+        match (address, freed) {
+            (Some(address), 0) => Reply::Refused(format!(
+                "{} is not banned; 'show bans' lists who is",
+                Source::of(address)
+            )),
+            (Some(address), _) => Reply::Done(format!("{} is heard again", Source::of(address))),
+            (None, freed) => Reply::Done(format!("{freed} are heard again")),
+        }
+    }
+
+    /// Who is banned, as the console shows it.
+    pub(super) fn ban_rows(&self, now: Now) -> Vec<BanRow> {
+        let row = |(source, ban): (Source, crate::access::bans::Ban)| BanRow {
+            source: source.to_string(),
+            why: ban.why.as_str().into(),
+            nth: ban.nth,
+            left_s: ban.until.since(now.at).as_secs(),
+        };
+        self.bans.all(now.at).map(row).collect()
+    }
+
+    /// Whether it is for a contact that we registered with a provider, which may call from anywhere.
+    fn calls_our_contact(&self, request: &Message) -> bool {
+        let to = request.uri().ok().as_ref().and_then(user).unwrap_or_default();
+        self.registering.by_contact(&to).is_some()
+    }
+}
+
+/// A response, or a request that names a dialog.
+fn is_within(message: &Message) -> bool {
+    !message.is_request()
+        || *message.method() == Method::Ack
+        || message.to().is_ok_and(|to| to.tag().is_some())
+}
+
+fn terms(config: &Config) -> Terms {
+    let fort = &config.fort;
+    Terms {
+        requests: fort.requests,
+        registrations: fort.registrations,
+        failures: fort.failures,
+        unanswered: fort.unanswered,
+        malformed: fort.malformed,
+        window: fort.window,
+    }
+}
