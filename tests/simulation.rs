@@ -9,12 +9,14 @@ mod simulation {
     mod conference;
     mod consult;
     mod dtls;
+    mod elsewhere;
     mod endings;
     mod hold;
     mod keeping;
     mod keys;
     mod late_offer;
     mod many_calls;
+    mod messages;
     mod replaces;
     mod silence;
     mod srtp;

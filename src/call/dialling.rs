@@ -105,6 +105,11 @@ impl<T> Dialling<T> {
         }
     }
 
+    /// These are tried next, before the groups that wait.
+    pub fn insert(&mut self, group: Vec<T>) {
+        self.groups.push_front(group);
+    }
+
     /// `leg` is being tried.
     pub fn attempt(&mut self, leg: LegId) {
         self.ringing.push(leg);

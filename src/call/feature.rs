@@ -22,12 +22,14 @@ pub enum Feature {
     Survey,
     /// Pause or resume the recording.
     PauseRecording,
+    /// Park the other party in the slot whose number follows.
+    Park,
 }
 
 impl Feature {
     /// Whether a number and `#` follow the code.
     pub fn takes_number(self) -> bool {
-        matches!(self, Feature::BlindTransfer)
+        matches!(self, Feature::BlindTransfer | Feature::Park)
     }
 }
 

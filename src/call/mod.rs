@@ -4,6 +4,7 @@
 //! the switch's to route; what it means for the call is decided here.
 
 pub mod call;
+pub mod codes;
 pub mod collect;
 pub mod conference;
 pub mod connection;
@@ -11,6 +12,7 @@ pub mod dialling;
 pub mod feature;
 pub mod lines;
 pub mod unheard;
+pub mod wishes;
 
 pub use call::Call;
 pub use connection::{Connection, ConnectionState, Device, Role};

@@ -361,6 +361,13 @@ fn feature_codes(codes: &FeatureCodes, reader: &mut Reader<'_>) {
         ("whisper", &codes.whisper),
         ("barge_in", &codes.barge_in),
         ("disconnect", &codes.disconnect),
+        ("do_not_disturb", &codes.do_not_disturb),
+        ("forward_always", &codes.forward_always),
+        ("forward_busy", &codes.forward_busy),
+        ("forward_no_answer", &codes.forward_no_answer),
+        ("group_pickup", &codes.group_pickup),
+        ("pickup", &codes.pickup),
+        ("park", &codes.park),
     ];
     let pressed = [
         ("blind_transfer", &codes.blind_transfer),
@@ -369,6 +376,7 @@ fn feature_codes(codes: &FeatureCodes, reader: &mut Reader<'_>) {
         ("survey", &codes.survey),
         ("malicious", &codes.malicious),
         ("pause_recording", &codes.pause_recording),
+        ("park_call", &codes.park_call),
     ];
     prefix_free(&dialled, reader);
     prefix_free(&pressed, reader);

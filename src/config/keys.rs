@@ -315,6 +315,8 @@ section! {
         calls_out: u32 = "10" in ["0", "10000"], live;
         /// How many in an hour; 0: without bound.
         calls_out_per_hour: u32 = "300" in ["0", "1000000"], live;
+        /// Whether a 302 of it sends a call on, to a number that it could dial itself.
+        may_redirect: bool = "true", live;
         /// How many devices may be registered under the number at once.
         max_contacts: u32 = "5" in ["1", "20"], live;
     }
@@ -411,6 +413,10 @@ section! {
         calls_per_second: u32 = "100" in ["1", "10000"], live;
         /// Longest call; it is then ended.
         call_duration: Duration = "\"12 h\"" in ["\"1 min\"", "\"7 days\""], live;
+        /// Text messages that wait for phones which are away, all together; a further one gets 503.
+        messages: u32 = "10000" in ["0", "100000"], live;
+        /// How long a text message waits for its phone; a shorter time that it says itself holds.
+        message_keep: Duration = "\"7 days\"" in ["\"1 h\"", "\"90 days\""], live;
         /// Registered devices at once.
         registrations: u32 = "10000" in ["1", "1000000"], live;
         /// Connections over TCP, TLS and WebSocket at once; a further one is closed. A quarter of them
@@ -445,6 +451,28 @@ section! {
         barge_in: FeatureCode = "\"*72\"", live, inactive;
         /// Dialled, then an agent's number: end the call.
         disconnect: FeatureCode = "\"*73\"", live, inactive;
+        /// Dialled: do not disturb; dialled again: no more.
+        do_not_disturb: FeatureCode = "\"*20\"", live;
+        /// Dialled, then a number: all calls go there; without one: no more. The number is dialled as the
+        /// phone itself would.
+        forward_always: FeatureCode = "\"*21\"", live;
+        /// Likewise, of calls that find the phone busy.
+        forward_busy: FeatureCode = "\"*22\"", live;
+        /// Likewise, of calls that nobody answers there, or that find the phone out of reach.
+        forward_no_answer: FeatureCode = "\"*23\"", live;
+        /// Dialled: take the call that rings longest at a phone of one of our `groups`.
+        group_pickup: FeatureCode = "\"*80\"", live;
+        /// Dialled, then a number: take the call that rings at that phone of one of our `groups`.
+        pickup: FeatureCode = "\"*81\"", live;
+        /// With the number of a slot: transferred there, a call is parked; dialled, it is taken back. The
+        /// same number can be watched by a busy lamp.
+        park: FeatureCode = "\"*85\"", live;
+        /// In a call, then the number of a slot and `#`: park the other party there.
+        park_call: FeatureCode = "\"*7\"", live;
+        /// How many slots there are.
+        park_slots: u32 = "10" in ["0", "1000"], live;
+        /// How long a parked call waits before whoever parked it is rung again.
+        park_timeout: Duration = "\"2 min\"" in ["\"10 s\"", "\"1 h\""], live;
         /// In a call, then number and `#`: blind transfer.
         blind_transfer: FeatureCode = "\"*1\"", live;
         /// In a call, then number and `#`: attended transfer.

@@ -1,5 +1,6 @@
 //! The switch's thread: inputs in, time told, outputs carried out in their order.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use super::serve::disk_event;
 use crate::base::Time;
 use crate::engine::{Clips, Engine, OpenRecording};
 use crate::net::{Sip, gate};
-use crate::store::{Full, Journal};
+use crate::store::{Awaited, Full, Journal};
 use crate::switch::fact::{Fact, FactKind};
 use crate::switch::{DiskCommand, Gate, Input, Level, Output, Switch};
 use crate::trace::Trace;
@@ -23,6 +24,8 @@ use crate::trace::Trace;
 pub(super) const QUEUE: usize = 65_536;
 /// Inputs that are taken before time and outputs are looked at again.
 const BATCH: usize = 256;
+/// How often it is looked whether a fact that somebody waits for is on the disk.
+const DISK_LOOK: Duration = Duration::from_millis(2);
 /// The longest sleep when nothing is due.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -36,6 +39,8 @@ pub(super) struct Hands {
     pub(super) journal: Journal,
     pub(super) pending: Pending,
     pub(super) events: broadcast::Sender<Arc<str>>,
+    /// Facts that the switch waits for until they are on the disk.
+    pub(super) awaited: VecDeque<(u64, Awaited)>,
 }
 
 /// The way to the switch, for all who have something to tell it.
@@ -102,7 +107,8 @@ pub(super) fn start(
 /// Waits for something, takes what there is, carries out what follows. `false`: stop.
 fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> bool {
     let due = switch.next_wake().unwrap_or(Time::NEVER);
-    let patience = due.since(clock.at()).min(IDLE);
+    let idle = if hands.awaited.is_empty() { IDLE } else { DISK_LOOK };
+    let patience = due.since(clock.at()).min(idle);
     let mut next = match queue.0.recv_timeout(patience) {
         Ok(message) => Some(message),
         Err(RecvTimeoutError::Timeout) => None,
@@ -132,6 +138,10 @@ fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> 
     }
     if switch.next_wake().is_some_and(|due| due <= clock.at()) {
         switch.handle(clock.now(), Input::Wake);
+        drain(switch, hands, clock);
+    }
+    while let Some(seq) = durable(hands) {
+        switch.handle(clock.now(), Input::Durable(seq));
         drain(switch, hands, clock);
     }
     hands.engine.flush();
@@ -172,9 +182,15 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
     }
 }
 
+/// The first fact that is waited for, if it is on the disk by now.
+fn durable(hands: &mut Hands) -> Option<u64> {
+    let on_disk = |(_, awaited): &mut (u64, Awaited)| hands.journal.has(*awaited);
+    hands.awaited.pop_front_if(on_disk).map(|(seq, _)| seq)
+}
+
 /// A fact goes to the journal, and to whoever watches. The ring has room for the facts of thousands
 /// of calls, and new calls are refused long before it is full: a fact that finds none is a fault.
-fn write_down(fact: Fact, hands: &Hands) {
+fn write_down(fact: Fact, hands: &mut Hands) {
     if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call())
         && let Some(note) = note(&fact.kind)
     {
@@ -185,12 +201,15 @@ fn write_down(fact: Fact, hands: &Hands) {
     {
         let _ = hands.events.send(line.into());
     }
-    if let Err(Full(fact)) = hands.journal.submit(fact) {
-        tracing::error!(
+    let (seq, awaited) = (fact.seq, fact.kind.awaits_disk());
+    match hands.journal.submit(fact) {
+        Ok(()) if awaited => hands.awaited.push_back((seq, hands.journal.submitted())),
+        Ok(()) => {}
+        Err(Full(fact)) => tracing::error!(
             "the journal's ring is full: fact {} ({}) is lost",
             fact.seq,
             fact.kind.name()
-        );
+        ),
     }
 }
 

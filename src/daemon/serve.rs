@@ -32,8 +32,9 @@ use crate::net::dns::Resolver;
 use crate::net::tls::Tls;
 use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
-use crate::store::{Records, Report, Settings, Store};
+use crate::store::{Journal, Records, Report, Settings, Store, Trouble};
 use crate::switch::fact::AlarmWhat;
+use crate::switch::messages::Held;
 use crate::switch::{DiskEvent, Input, Request, Setup, Switch, sip_transport};
 use crate::trace::{self, Trace};
 use crate::wire::srtp::KeySource;
@@ -140,6 +141,7 @@ impl Appliance {
             journal: store.journal(),
             pending: pending.clone(),
             events: events.clone(),
+            awaited: Default::default(),
         };
         let switch =
             exchange::start(switch, hands, queue, clock).map_err(|e| format!("switch: {e}"))?;
@@ -154,6 +156,7 @@ impl Appliance {
         ));
         runtime.spawn(renew_certificates(operator.clone()));
         let watch = Watch::start(&store, inputs.clone());
+        runtime.spawn(restore(store.journal(), config.database(), inputs.clone()));
         let console = {
             let _runtime = runtime.enter();
             let socket = &config.console.socket;
@@ -515,6 +518,33 @@ impl Watch {
         let _ = self.stop.send(());
         let _ = self.thread.join();
     }
+}
+
+/// What phones' users wish and which messages are held comes from the records, as soon as those have all
+/// that was written before the start: however long the database is away.
+async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
+    let (wishes, held) = loop {
+        tokio::time::sleep(STORE_LOOK / 4).await;
+        if !journal.is_settled() {
+            continue;
+        }
+        match kept(&database).await {
+            Ok(kept) => break kept,
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    };
+    for mut input in [Input::Wishes(wishes), Input::Messages(held)] {
+        while let Err(again) = inputs.offer(input) {
+            input = again;
+            tokio::time::sleep(STORE_LOOK).await;
+        }
+    }
+}
+
+/// What the records keep for the exchange: wishes and messages.
+async fn kept(database: &Path) -> Result<(Vec<(String, String, String)>, Vec<Held>), Trouble> {
+    let records = Records::open(database).await?;
+    Ok((records.wishes().await?, records.held_messages().await?))
 }
 
 fn tell_reports(reports: &Receiver<Report>, inputs: &Inputs) {

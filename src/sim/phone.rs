@@ -137,6 +137,13 @@ pub struct Phone {
     pub info_keys: Vec<(Time, char)>,
     /// The Reason of the latest CANCEL that it got.
     pub cancelled: Option<Cause>,
+    writing: Option<ClientTxn>,
+    /// The final status of the latest message that it wrote; 408 when there was none.
+    pub written: Option<u16>,
+    /// How it answers messages.
+    pub takes_messages: u16,
+    /// Messages that came, each with its sender's URI.
+    pub messages: Vec<(String, String)>,
     /// The final status of its latest offer within a call; 0 while it waits.
     pub offer_status: u16,
 }
@@ -182,6 +189,10 @@ impl Phone {
             talks: 0,
             info_keys: Vec::new(),
             cancelled: None,
+            writing: None,
+            written: None,
+            takes_messages: 200,
+            messages: Vec::new(),
             offer_status: 0,
             setup,
         }
@@ -329,6 +340,31 @@ impl Phone {
             prack: Prack::default(),
         };
         self.command(now, invite);
+    }
+
+    /// Writes a message to `number`.
+    pub fn write(&mut self, now: Time, number: &str, text: &str) {
+        self.written = None;
+        let txn = self.agent.new_request();
+        self.writing = Some(txn);
+        let server = self.setup.server;
+        let credentials = self
+            .setup
+            .password
+            .clone()
+            .map(|password| Credentials { user: self.setup.number.clone(), password });
+        let request = Command::Request {
+            txn,
+            flow: self.flow(),
+            method: Method::Message,
+            target: Uri::sip(Some(number), Host::from(server.ip()), Some(server.port())),
+            from: self.address(&self.setup.number),
+            to: self.address(number),
+            headers: vec![],
+            body: Some(("text/plain".into(), text.into())),
+            credentials,
+        };
+        self.command(now, request);
     }
 
     /// Hangs up.
@@ -544,12 +580,22 @@ impl Phone {
                 self.info_keys.extend(dtmf_info::parse(&content_type, &body).map(|d| (now, d)));
             }
             Event::OfferRefused { status, .. } => self.offer_status = status,
-            Event::Request { txn, .. } => {
-                self.command(
-                    now,
-                    Command::Respond { txn, status: 200, headers: vec![], body: None },
-                );
+            Event::Request { txn, message, .. } => {
+                let status = match message.method() {
+                    Method::Message => self.takes_messages,
+                    _ => 200,
+                };
+                if *message.method() == Method::Message && status == 200 {
+                    let from = message.from().map(|from| from.uri.to_string());
+                    let text = String::from_utf8_lossy(message.body()).into_owned();
+                    self.messages.push((from.unwrap_or_default(), text));
+                }
+                self.command(now, Command::Respond { txn, status, headers: vec![], body: None });
             }
+            Event::Response { txn, status, .. } if self.writing == Some(txn) => {
+                self.written = Some(status);
+            }
+            Event::ResponseTimeout { txn } if self.writing == Some(txn) => self.written = Some(408),
             Event::Response { txn, status, .. }
                 if self.registering.is_some_and(|(own, _)| own == txn) =>
             {

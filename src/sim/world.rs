@@ -111,6 +111,8 @@ pub struct World {
     pub zone: BTreeMap<Question, Answer>,
     answers: Vec<(Question, Answer)>,
     reply: Option<Reply>,
+    /// What is written down reaches the disk at once; else never.
+    pub disk_is_well: bool,
     trace: u64,
     /// Warnings and errors of the log.
     pub warnings: Vec<String>,
@@ -180,6 +182,7 @@ impl World {
             zone: BTreeMap::new(),
             answers: Vec::new(),
             reply: None,
+            disk_is_well: true,
             trace: 0xcbf2_9ce4_8422_2325,
             warnings: Vec::new(),
         }
@@ -414,6 +417,7 @@ impl World {
     /// Tells the switch something and carries out what follows.
     pub fn input(&mut self, input: Input) {
         self.switch.handle(self.wall(), input);
+        let mut durable = 0;
         while let Some(output) = self.switch.poll_output() {
             match output {
                 Output::Sip(flow, message) => {
@@ -440,6 +444,9 @@ impl World {
                 Output::Located { .. } | Output::Dialog { .. } => {}
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
+                    if fact.kind.awaits_disk() {
+                        durable = durable.max(fact.seq);
+                    }
                     self.facts.push(fact);
                 }
                 // Nothing grows old here.
@@ -451,6 +458,9 @@ impl World {
         }
         for (question, answer) in core::mem::take(&mut self.answers) {
             self.input(Input::Dns(question, answer));
+        }
+        if durable > 0 && self.disk_is_well {
+            self.input(Input::Durable(durable));
         }
         self.media_events();
     }

@@ -8,10 +8,9 @@ use crate::wire::sip::{
     self as wire, BuildError, Builder, CSeq, Message, Method, Name, ToWire, Uri, Via,
 };
 
-/// Methods that we take, for Allow: in INVITE and 2xx, in OPTIONS and in 405. MESSAGE is refused by the
-/// switch and so not in it.
-pub const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, SUBSCRIBE, NOTIFY, REGISTER, PRACK";
+/// Methods that we take, for Allow: in INVITE and 2xx, in OPTIONS and in 405.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, SUBSCRIBE, NOTIFY, \
+                         MESSAGE, REGISTER, PRACK";
 /// Extensions that may be required of us.
 pub const EXTENSIONS: [&str; 3] = ["100rel", "replaces", "timer"];
 /// All of them, for Supported.

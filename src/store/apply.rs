@@ -65,6 +65,8 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | PhoneUnregistered { .. }
         | GatewayUp { .. }
         | GatewayDown { .. } => reachable(wall, &fact.kind).into_iter().collect(),
+        MessageTaken { .. } | MessageEnded { .. } => message(fact).into_iter().collect(),
+        PhoneWish { number, wish, value } => vec![phone_wish(wall, number, wish, value)],
         Stopped { .. }
         | Reloaded { .. }
         | ReloadRefused { .. }
@@ -82,6 +84,9 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | Retrieved { .. }
         | Transferred { .. }
         | Replaced { .. }
+        | Diverted { .. }
+        | Parked { .. }
+        | Unparked { .. }
         | Digit { .. }
         | SourceMoved { .. }
         | NoRtp { .. }
@@ -204,6 +209,40 @@ fn call_field<'q>(call: CallId, name: &'q str, value: &'q str) -> Statement<'q> 
     let insert = "INSERT INTO call_fields (call, name, value) VALUES (?, ?, ?) \
                   ON CONFLICT DO UPDATE SET value = excluded.value";
     sqlx::query(insert).bind(text(call)).bind(name).bind(value)
+}
+
+/// A message stays, with how it ended, until its fact is forgotten with all others.
+fn message(fact: &Fact) -> Option<Statement<'_>> {
+    Some(match &fact.kind {
+        FactKind::MessageTaken { from, to, content_type, body, expires } => {
+            let insert = "INSERT INTO messages (id, sender, recipient, content_type, body, taken, \
+                          expires) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            sqlx::query(insert)
+                .bind(fact.seq as i64)
+                .bind(from)
+                .bind(to)
+                .bind(content_type)
+                .bind(body)
+                .bind(fact.wall.0)
+                .bind(expires.0)
+        }
+        FactKind::MessageEnded { id, why, .. } => {
+            let update = "UPDATE messages SET ended = ?, why = ? WHERE id = ?";
+            sqlx::query(update).bind(fact.wall.0).bind(why).bind(*id as i64)
+        }
+        _ => return None,
+    })
+}
+
+/// What is not wished any more has no row.
+fn phone_wish<'q>(wall: Wall, number: &'q str, wish: &'q str, value: &'q str) -> Statement<'q> {
+    if value.is_empty() {
+        let delete = "DELETE FROM phone_wishes WHERE number = ? AND wish = ?";
+        return sqlx::query(delete).bind(number).bind(wish);
+    }
+    let insert = "INSERT INTO phone_wishes (number, wish, value, since) VALUES (?, ?, ?, ?) \
+                  ON CONFLICT DO UPDATE SET value = excluded.value, since = excluded.since";
+    sqlx::query(insert).bind(number).bind(wish).bind(value).bind(wall.0)
 }
 
 fn call_ended<'q>(

@@ -88,6 +88,10 @@ pub struct Journal {
     state: Arc<State>,
 }
 
+/// How many facts of this process have to be on the disk for one of them to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Awaited(u64);
+
 /// The ring is full: the fact is handed back.
 #[derive(Debug)]
 pub struct Full(pub Box<Fact>);
@@ -114,6 +118,22 @@ impl Journal {
             }
             Err(_) => unreachable!("only a fact was sent"),
         }
+    }
+
+    /// The mark of the fact that was submitted last, for [`Journal::has`].
+    pub fn submitted(&self) -> Awaited {
+        Awaited(self.state.submitted.load(Relaxed))
+    }
+
+    /// Whether the fact of that mark is on the disk.
+    pub fn has(&self, awaited: Awaited) -> bool {
+        self.state.durable.load(Acquire) >= awaited.0
+    }
+
+    /// Whether the database has every fact that was handed in so far, by former processes too.
+    pub fn is_settled(&self) -> bool {
+        let health = self.state.health();
+        health.not_durable == 0 && health.not_applied == 0 && health.backlog_bytes == 0
     }
 
     /// Whether new calls may begin: facts can be written down, and not too many wait.

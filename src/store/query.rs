@@ -9,7 +9,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, FromRow};
 
 use super::database::{Trouble, schema, sort};
-use crate::base::CallId;
+use crate::base::{CallId, Wall};
+use crate::switch::messages::Held;
 
 /// Most rows that one question gives.
 pub const MAX_ROWS: u32 = 10_000;
@@ -312,6 +313,30 @@ impl Records {
         let select = "SELECT * FROM survey_answers ORDER BY wall DESC, call DESC LIMIT ?";
         let query = sqlx::query_as(select).bind(count.min(MAX_ROWS));
         query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// What phones' users wish of calls to them: number, wish, value.
+    pub async fn wishes(&self) -> Result<Vec<(String, String, String)>, Trouble> {
+        let select = "SELECT number, wish, value FROM phone_wishes ORDER BY number, wish";
+        sqlx::query_as(select).fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// The messages that are held, the oldest first.
+    pub async fn held_messages(&self) -> Result<Vec<Held>, Trouble> {
+        let select = "SELECT id, sender, recipient, content_type, body, taken, expires FROM messages \
+                      WHERE ended IS NULL ORDER BY id";
+        let query = sqlx::query_as::<_, (i64, String, String, String, String, i64, i64)>(select);
+        let rows = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let held = |(id, from, to, content_type, body, taken, expires)| Held {
+            id: u64::try_from(id).unwrap_or(0),
+            from,
+            to,
+            content_type,
+            body,
+            taken: Wall(taken),
+            expires: Wall(expires),
+        };
+        Ok(rows.into_iter().map(held).collect())
     }
 
     /// How much there is.

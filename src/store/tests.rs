@@ -528,6 +528,50 @@ fn a_fact_of_a_later_version_is_kept_as_it_was_written() {
 }
 
 #[test]
+fn wishes_and_held_messages_are_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let wish = |wish: &str, value: &str| FactKind::PhoneWish {
+        number: "1001".into(),
+        wish: wish.into(),
+        value: value.into(),
+    };
+    let taken = |body: &str| FactKind::MessageTaken {
+        from: "1001".into(),
+        to: "1002".into(),
+        content_type: "text/plain".into(),
+        body: body.into(),
+        expires: Wall(99),
+    };
+    let kinds = [
+        wish("forward-always", "1002"),
+        wish("do-not-disturb", "on"),
+        wish("forward-always", "1003"),
+        wish("do-not-disturb", ""),
+        taken("delivered"),
+        taken("held"),
+        FactKind::MessageEnded { id: 5, to: "1002".into(), why: String::new() },
+    ];
+    let store = Store::open(settings(dir.path())).unwrap();
+    for (seq, kind) in (1..).zip(kinds) {
+        store.journal().submit(Fact { seq, wall: Wall(seq as i64), kind }).unwrap();
+    }
+    let last = store.journal().submitted();
+    wait("it is on the disk", || store.journal().has(last));
+    assert!(store.drain(Duration::from_secs(5)));
+    wait("all is in the database", || store.journal().is_settled());
+    store.close();
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let row = ("1001".to_owned(), "forward-always".to_owned(), "1003".to_owned());
+        assert_eq!(records.wishes().await.unwrap(), [row]);
+        let held = records.held_messages().await.unwrap();
+        let seen: Vec<_> =
+            held.iter().map(|h| (h.id, h.body.as_str(), h.taken, h.expires)).collect();
+        assert_eq!(seen, [(6, "held", Wall(6), Wall(99))]);
+    });
+}
+
+#[test]
 fn a_recordings_row_follows_its_file_and_says_when_that_went() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(settings(dir.path())).unwrap();

@@ -14,6 +14,7 @@ use crate::wire::q850::Cause;
 
 use super::caller_id::Origin;
 use super::fact::EndedBy;
+use super::forwarding::Diversion;
 
 /// What the plan's present step waits for.
 #[derive(Debug)]
@@ -58,6 +59,19 @@ pub enum Doing {
         /// Since when.
         since: Time,
     },
+    /// A phone that takes the call out of its slot.
+    Parked {
+        /// The slot.
+        slot: u32,
+        /// How long.
+        until: Time,
+        /// The phone that parked it.
+        back: String,
+        /// The talk was recorded, and the next one is to be.
+        record: bool,
+    },
+    /// The end of a tone that confirms a feature code.
+    Confirming(Time),
     /// Nothing: the plan is over and the legs are going.
     Ending,
 }
@@ -73,6 +87,8 @@ pub struct Dialing {
     pub legs: Vec<(LegId, Target)>,
     /// Over which gateways those go on that go through one.
     pub ways: Vec<(LegId, Overflow)>,
+    /// How it came to those who are rung that the plan did not name.
+    pub diverted: Vec<Diversion>,
     /// The leg whose early media the caller hears.
     pub early: Option<LegId>,
 }
@@ -119,6 +135,8 @@ pub struct Active {
     pub plan: Arc<Plan>,
     /// Where in the plan it is.
     pub interp: Option<Box<Interp>>,
+    /// It has none any more: whoever the plan served has parked the other and gone.
+    pub planless: bool,
     /// What the present step waits for.
     pub doing: Doing,
     /// Who called.
@@ -195,7 +213,8 @@ impl Active {
     pub fn due(&self) -> Time {
         let step = match &self.doing {
             Doing::Collecting { collect, .. } => collect.deadline(),
-            Doing::Waiting(until) => *until,
+            Doing::Waiting(until) | Doing::Confirming(until) => *until,
+            Doing::Parked { until, .. } => *until,
             Doing::Dialling(d) => d.hunt.deadline(),
             _ => Time::NEVER,
         };

@@ -67,7 +67,10 @@ impl Switch {
         }
         let Some(caller) = self.identify(now, &who, invite) else { return };
         if let Ok(Some(replaces)) = invite.replaces() {
-            return self.replacing(now, &who, caller, invite, &replaces);
+            return self.replacing(now, &who, &caller, invite, &replaces);
+        }
+        if self.takes_a_call(now, &who, &caller, invite) {
+            return;
         }
         if caller.to.is_empty() {
             let cause = Some(Cause::UNALLOCATED_NUMBER);
@@ -320,6 +323,7 @@ impl Switch {
             legs: 0,
             plan: self.plan.clone(),
             interp: None,
+            planless: false,
             doing: Doing::Opening,
             from,
             origin: caller.origin,
@@ -405,6 +409,9 @@ impl Switch {
         self.set_media(leg_id);
         if let Some(old) = self.legs.get_mut(&leg_id).and_then(|leg| leg.takes.take()) {
             return self.take_over(now, leg_id, old);
+        }
+        if self.code_dialled(now, leg_id) {
+            return;
         }
         let Some(active) = self.calls.get_mut(&call) else { return };
         let via = via.unwrap_or_else(|| active.from.clone());

@@ -96,6 +96,8 @@ impl Switch {
                 format!("talks with {}{held}", number(*with))
             }
             Doing::Conferring { room, .. } => format!("in conference {room}"),
+            Doing::Parked { slot, .. } => format!("parked in slot {slot}"),
+            Doing::Confirming(_) => "hears a confirmation".into(),
             Doing::Ending => "ends".into(),
         };
         CallRow {
@@ -160,6 +162,7 @@ impl Switch {
         self.verifier.set_life(self.config.sip.nonce_lifetime);
         self.features = features::table(&self.config);
         self.prices = super::charging::Prices::new(&self.config);
+        self.dialled_codes = features::dialled(&self.config);
         for name in self.gateways.configure(pings::gateways(&self.config)) {
             self.gateway_alarm(now, &name, false);
         }

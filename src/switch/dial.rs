@@ -25,6 +25,7 @@ impl Switch {
             dial,
             legs: Vec::new(),
             ways: Vec::new(),
+            diverted: Vec::new(),
             early: None,
         }));
         let lost = self.next_group(now, id);
@@ -73,24 +74,35 @@ impl Switch {
 
     /// Makes the legs of one target, or notes why there is none.
     fn ring_target(&mut self, now: Now, id: CallId, target: Target) {
-        let made = match &target {
-            Target::Phone { number } => self.ring_phone(now, id, number),
-            Target::Gateway { name, number } => {
-                self.ring_trunk(now, id, name, number).map(|leg| vec![leg])
-            }
-            Target::Fail { cause } => Err(failure(q850(*cause), 0)),
-        };
+        let made = self.ring_one(now, id, &target);
         let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
             return;
         };
         match made {
             Ok(legs) => {
-                for leg in legs {
+                for (leg, target) in legs {
                     dialing.hunt.attempt(leg);
-                    dialing.legs.push((leg, target.clone()));
+                    dialing.legs.push((leg, target));
                 }
             }
             Err(failure) => dialing.hunt.refused(failure),
+        }
+    }
+
+    /// The legs of one target, each with the target that it is for in the end: a phone's user may have
+    /// wished for another one.
+    pub(super) fn ring_one(
+        &mut self,
+        now: Now,
+        id: CallId,
+        target: &Target,
+    ) -> Result<Vec<(LegId, Target)>, Failure> {
+        match target {
+            Target::Phone { number } => self.ring_phone(now, id, number),
+            Target::Gateway { name, number } => {
+                self.ring_trunk(now, id, name, number).map(|leg| vec![(leg, target.clone())])
+            }
+            Target::Fail { cause } => Err(failure(q850(*cause), 0)),
         }
     }
 
@@ -131,7 +143,9 @@ impl Switch {
     /// A called leg is out: refused, unreachable, or of no use.
     pub(super) fn leg_failed(&mut self, now: Now, leg_id: LegId, failure: Failure) {
         let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
-        self.overflows(now, leg_id, failure);
+        if !self.overflows(now, leg_id, failure) {
+            self.diverts(now, leg_id, failure);
+        }
         let Some(active) = self.calls.get_mut(&id) else { return };
         let Doing::Dialling(dialing) = &mut active.doing else { return };
         if dialing.early == Some(leg_id) {
@@ -147,6 +161,9 @@ impl Switch {
             return;
         };
         let step = dialing.hunt.wake(now.at);
+        if let Step::Next { cancel } = &step {
+            self.unanswered(now, id, cancel);
+        }
         self.step(now, id, step);
     }
 

@@ -25,7 +25,13 @@ impl Switch {
                 self.quit_room_of(now, id);
             }
             let Some(active) = self.calls.get_mut(&id) else { return };
-            let Some(mut interp) = active.interp.take() else { return };
+            let Some(mut interp) = active.interp.take() else {
+                if active.planless {
+                    let cause = active.last_cause.unwrap_or(Cause::NORMAL_CLEARING);
+                    self.release_call(now, id, cause, EndedBy::Plan);
+                }
+                return;
+            };
             let effect = interp.resume(&active.plan, now, happening);
             let route = interp.route(&active.plan).map(str::to_owned);
             active.interp = Some(interp);

@@ -18,6 +18,7 @@ use crate::wire::q850::{Cause, Mapping};
 use super::active::Doing;
 use super::dial::failure;
 use super::fact::{EndedBy, FactKind, RoomLeft, Sound};
+use super::forwarding::redirected;
 use super::leg::{Ending, Stage};
 use super::{Output, Switch};
 
@@ -83,7 +84,13 @@ impl Switch {
         let (cause, status, by) = match end {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
-            End::Rejected { status, cause, .. } => {
+            End::Rejected { status, cause, message } => {
+                if (300..400).contains(&status)
+                    && let Some(leg) = self.legs.get_mut(&leg_id)
+                {
+                    leg.redirect = redirected(&message);
+                }
+                let Some(leg) = self.legs.get(&leg_id) else { return };
                 let meant = || self.mapping(leg.gateway.as_deref()).cause_of(status);
                 (cause.unwrap_or_else(meant), status, party)
             }
@@ -166,6 +173,10 @@ impl Switch {
         let talk = active.talk_ms;
         let (left, rung) = active.leave_step(now.at);
         let talk_ms = active.talk_ms - talk;
+        if let Doing::Parked { slot, .. } = left {
+            self.touch_slot(slot);
+        }
+        let Some(active) = self.calls.get_mut(&id) else { return };
         let plan_goes_on = active.interp.as_ref().is_some_and(|interp| !interp.is_ended());
         self.hang_up_all(now, id, rung, Cause::NORMAL_CLEARING, ending.by);
         self.stop_recording(id);

@@ -401,6 +401,69 @@ pub enum FactKind {
         /// The leg in its place.
         leg: LegId,
     },
+    /// A call goes elsewhere than its dial said.
+    Diverted {
+        /// The call.
+        call: CallId,
+        /// The phone whose user, or which itself, sends it on.
+        by: String,
+        /// Whereto.
+        to: String,
+        /// Why, as RFC 5806 has it: `unconditional`, `user-busy`, `no-answer`, `deflection`.
+        why: String,
+    },
+    /// A party waits in a parking slot.
+    Parked {
+        /// The call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+        /// The leg that parked it.
+        by: LegId,
+        /// The slot.
+        slot: u32,
+    },
+    /// A party waits in its slot no more: it was taken, or the one who parked it is rung.
+    Unparked {
+        /// The call.
+        call: CallId,
+        /// The party's leg.
+        leg: LegId,
+        /// The slot.
+        slot: u32,
+    },
+    /// A phone's user wishes something of calls to it.
+    PhoneWish {
+        /// The phone's number.
+        number: String,
+        /// `do-not-disturb`, `forward-always`, `forward-busy`, `forward-no-answer`.
+        wish: String,
+        /// The number to forward to, `on`; empty: it is not wished any more.
+        value: String,
+    },
+    /// A text message was taken: it is named by the number of this fact.
+    MessageTaken {
+        /// The phone that wrote it.
+        from: String,
+        /// The phone for which it is.
+        to: String,
+        /// Its Content-Type.
+        content_type: String,
+        /// Its body.
+        body: String,
+        /// Until when it is held.
+        expires: Wall,
+    },
+    /// A text message was delivered, or is given up.
+    MessageEnded {
+        /// The number of the fact by which it was taken.
+        id: u64,
+        /// The phone for which it was.
+        to: String,
+        /// Why it was given up; empty: it was delivered.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+    },
     /// A party pressed a key.
     Digit {
         /// The call.
@@ -589,7 +652,8 @@ impl FactKind {
             Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
             NoRtp { call, .. } | RtpLost { call, .. } | LegMoved { call, .. } => Some(*call),
-            Replaced { call, .. } => Some(*call),
+            Replaced { call, .. } | Diverted { call, .. } => Some(*call),
+            Parked { call, .. } | Unparked { call, .. } => Some(*call),
             RoomJoined { call, .. } | RoomRefused { call, .. } | RoomLeft { call, .. } => {
                 Some(*call)
             }
@@ -605,9 +669,16 @@ impl FactKind {
             PhoneRegistered { .. } | PhoneUnregistered { .. } | PhoneRefused { .. } => None,
             SourceBanned { .. } | SourceFreed { .. } => None,
             DialBarred { call, .. } => Some(*call),
+            PhoneWish { .. } | MessageTaken { .. } | MessageEnded { .. } => None,
             GatewayUp { .. } | GatewayDown { .. } | GatewayService { .. } => None,
             GatewayRegistration { .. } | CallRefused { .. } => None,
         }
+    }
+
+    /// Somebody waits until it is on the disk, and is then told so
+    /// ([`Input::Durable`](super::Input::Durable)).
+    pub fn awaits_disk(&self) -> bool {
+        matches!(self, FactKind::MessageTaken { .. })
     }
 
     /// The kind's name, as in the record.
@@ -645,6 +716,12 @@ impl FactKind {
             Transferred { .. } => "transferred",
             LegMoved { .. } => "leg_moved",
             Replaced { .. } => "replaced",
+            Diverted { .. } => "diverted",
+            Parked { .. } => "parked",
+            Unparked { .. } => "unparked",
+            PhoneWish { .. } => "phone_wish",
+            MessageTaken { .. } => "message_taken",
+            MessageEnded { .. } => "message_ended",
             Digit { .. } => "digit",
             SourceMoved { .. } => "source_moved",
             NoRtp { .. } => "no_rtp",

@@ -1,14 +1,31 @@
-//! Which keys do what in a call, from the configuration.
+//! Which keys do what in a call and which codes a phone dials, from the configuration.
 
+use crate::call::codes::Code;
 use crate::call::feature::Feature;
+use crate::call::wishes::Wish;
 use crate::config::Config;
 
-/// The codes in force.
+/// The codes pressed in a call that are in force.
 pub(super) fn table(config: &Config) -> Vec<(String, Feature)> {
     let codes = &config.feature_codes;
     vec![
         (codes.blind_transfer.to_string(), Feature::BlindTransfer),
         (codes.survey.to_string(), Feature::Survey),
         (codes.pause_recording.to_string(), Feature::PauseRecording),
+        (codes.park_call.to_string(), Feature::Park),
+    ]
+}
+
+/// The codes dialled instead of a number.
+pub(super) fn dialled(config: &Config) -> Vec<(String, Code)> {
+    let codes = &config.feature_codes;
+    vec![
+        (codes.do_not_disturb.to_string(), Code::DoNotDisturb),
+        (codes.forward_always.to_string(), Code::Forward(Wish::Always)),
+        (codes.forward_busy.to_string(), Code::Forward(Wish::Busy)),
+        (codes.forward_no_answer.to_string(), Code::Forward(Wish::NoAnswer)),
+        (codes.group_pickup.to_string(), Code::GroupPickup),
+        (codes.pickup.to_string(), Code::Pickup),
+        (codes.park.to_string(), Code::Park),
     ]
 }

@@ -115,22 +115,38 @@ impl Shown {
     }
 }
 
-/// The header by which a gateway is told that a call was for `before` and goes on to `now`.
-pub(super) fn diversion(how: SendDiversion, before: &str, now: &Uri, domain: &str) -> Headers {
-    let Some(host) = Host::parse(domain.as_bytes()).filter(|_| !before.is_empty()) else {
+/// For whom a call was that now goes elsewhere.
+pub(super) struct Diverted<'a> {
+    /// Whose it was.
+    pub(super) by: &'a str,
+    /// Why it goes on: RFC 5806's word.
+    pub(super) why: &'a str,
+    /// The status that stands for it in History-Info (RFC 7044 §8.1).
+    pub(super) status: u16,
+}
+
+/// The header by which the next party is told that a call was for somebody else.
+pub(super) fn diversion(
+    how: SendDiversion,
+    before: &Diverted<'_>,
+    now: &Uri,
+    domain: &str,
+) -> Headers {
+    let Some(host) = Host::parse(domain.as_bytes()).filter(|_| !before.by.is_empty()) else {
         return vec![];
     };
-    let mut was = NameAddr::new(Uri::sip(Some(before), host, None));
+    let mut was = NameAddr::new(Uri::sip(Some(before.by), host, None));
     match how {
         SendDiversion::None => vec![],
         SendDiversion::Diversion => {
-            was.params.set("reason", Some(b"unconditional"));
+            was.params.set("reason", Some(before.why.as_bytes()));
             was.params.set("counter", Some(b"1"));
             vec![(Name::Diversion, was.to_bytes())]
         }
         SendDiversion::HistoryInfo => {
             was.params.set("index", Some(b"1"));
-            let mut is = NameAddr::new(now.clone().with_param("cause", Some("302")));
+            let cause = before.status.to_string();
+            let mut is = NameAddr::new(now.clone().with_param("cause", Some(&cause)));
             is.params.set("index", Some(b"1.1"));
             let value = [was.to_bytes(), is.to_bytes()].join(&b", "[..]);
             vec![(Name::HistoryInfo, value)]
@@ -187,7 +203,8 @@ mod tests {
         );
         assert_eq!(by(&Shown::new([None], None), SendIdentity::Pai), Vec::<String>::new());
         let now = Uri::parse(b"sip:5@10.0.0.9").expect("a URI");
-        let sent = |how| text(diversion(how, "4008001234", &now, "care.example"));
+        let was = |by| Diverted { by, why: "unconditional", status: 302 };
+        let sent = |how| text(diversion(how, &was("4008001234"), &now, "care.example"));
         assert_eq!(sent(SendDiversion::None), Vec::<String>::new());
         assert_eq!(
             sent(SendDiversion::Diversion),

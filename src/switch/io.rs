@@ -18,6 +18,7 @@ use crate::wire::sip::{Message, ParseError};
 
 use super::console::{Reply, Request};
 use super::fact::{AlarmWhat, Fact};
+use super::messages::Held;
 
 /// Names a console's question, so that the answer finds back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +46,14 @@ pub enum Input {
     Reload(Box<Config>, Arc<Plan>),
     /// A reload was refused for so many faults; everything is as it was.
     ReloadRefused(u32),
+    /// What the records say that phones' users wish: number, wish, value. Comes once, some time after
+    /// the start; what was wished since then stays.
+    Wishes(Vec<(String, String, String)>),
+    /// The messages that the records say are held. Comes once, like [`Input::Wishes`].
+    Messages(Vec<Held>),
+    /// Every fact up to this number is on the disk. Told at least of those by which
+    /// [`FactKind::awaits_disk`](super::fact::FactKind::awaits_disk) is said to be waited for.
+    Durable(u64),
     /// The store or the daemon raises an alarm, or says that it is over.
     Alarm {
         /// What it is about.

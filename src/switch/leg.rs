@@ -75,6 +75,8 @@ pub struct Leg {
     pub description: Option<Vec<u8>>,
     /// The INVITE to be sent when the port is there.
     pub invite: Option<Box<Command>>,
+    /// The number to which it sends its call on, with a 3xx.
+    pub redirect: Option<String>,
     /// The leg whose place it takes as soon as it has a port (RFC 3891).
     pub takes: Option<LegId>,
     /// What was negotiated.
@@ -148,6 +150,7 @@ impl Leg {
             offer: None,
             description: None,
             invite: None,
+            redirect: None,
             takes: None,
             params: None,
             dtmf,

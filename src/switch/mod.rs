@@ -13,7 +13,7 @@
 //!                          └─ time ────────▶ wake       pings, registering: gateways and providers
 //!                                   │
 //!                     effects  the plan's next step  ─▶ dial, trunks ─▶ talk ─▶ transfer, ending
-//!                                                    ─▶ rooms   conferences
+//!                                                    ─▶ rooms   conferences; parking, forwarding
 //!                                   │
 //!   Output ◀── poll_output() ◀──────┘  messages, media commands, facts, answers
 //! ```
@@ -29,12 +29,14 @@ pub mod console;
 mod console_in;
 mod consult;
 mod dial;
+mod dialled;
 mod effects;
 mod ending;
 pub mod fact;
 mod features;
 mod finding;
 mod fort;
+mod forwarding;
 mod identity;
 mod info_keys;
 pub mod io;
@@ -42,8 +44,10 @@ mod keeping;
 pub mod leg;
 mod meanwhile;
 mod media_in;
+pub mod messages;
 mod offers;
 mod outbound;
+mod parking;
 mod pings;
 mod registering;
 mod replacing;
@@ -122,6 +126,9 @@ pub struct Switch {
     verifier: Verifier,
     gateways: Gateways,
     features: Vec<(String, Feature)>,
+    dialled_codes: Vec<(String, crate::call::codes::Code)>,
+    /// What phones' users wish of their calls.
+    forwarding: forwarding::Forwarding,
     calls: BTreeMap<CallId, Active>,
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
@@ -138,6 +145,8 @@ pub struct Switch {
     /// Our registrations with providers.
     registering: registering::Registering,
     alarms: alarm::Alarms,
+    /// Text messages on their way.
+    messages: messages::Messages,
     /// Who watches whom.
     watching: watching::Watching,
     /// Of callers that are no phone and no gateway.
@@ -194,6 +203,8 @@ impl Switch {
             verifier: requests::verifier(&config, &mut rng),
             gateways: Gateways::default(),
             features: features::table(&config),
+            dialled_codes: features::dialled(&config),
+            forwarding: forwarding::Forwarding::default(),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -204,6 +215,7 @@ impl Switch {
             names: Names::default(),
             registering: registering::Registering::default(),
             alarms: alarm::Alarms::default(),
+            messages: messages::Messages::default(),
             watching: watching::Watching::default(),
             strangers: sparing::Sparing::default(),
             rooms: BTreeMap::new(),
@@ -264,6 +276,9 @@ impl Switch {
             Input::ReloadRefused(faults) => {
                 self.fact(now, FactKind::ReloadRefused { by: "console".into(), faults });
             }
+            Input::Wishes(rows) => self.wishes_restored(rows),
+            Input::Messages(rows) => self.messages_restored(now, rows),
+            Input::Durable(seq) => self.durable(now, seq),
             Input::Alarm { what, raised, detail } => {
                 self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
             }
@@ -306,6 +321,7 @@ impl Switch {
             self.registering.next_wake(),
             self.alarms.next_wake(),
             self.info_keys.next_wake(),
+            self.messages.next_wake(),
         ]
         .into_iter()
         .flatten()

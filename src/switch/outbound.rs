@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::{Device, Failure};
-use crate::config::{Dtmf, Phone};
+use crate::config::{Dtmf, Phone, SendDiversion};
 use crate::media::control::Codec;
 use crate::media::negotiate::{self, Protection};
 use crate::sip::{self, Flow, Transport};
@@ -16,13 +16,13 @@ use super::active::{Dialing, Doing};
 use super::arrival::{media_codecs, no_channel, protection};
 use super::dial::failure;
 use super::fact::EndedBy;
-use super::identity::{Shown, diversion};
+use super::identity::{Diverted, Shown, diversion};
 use super::leg::{Ending, Leg, Stage};
 use super::{Level, Output, Switch, registering};
 
 impl Switch {
     /// One leg for each device of a phone.
-    pub(super) fn ring_phone(
+    pub(super) fn ring_devices(
         &mut self,
         now: Now,
         id: CallId,
@@ -122,7 +122,7 @@ impl Switch {
         }
         let session = self.agent.new_session();
         let shown = self.shown(id, &carrier)?;
-        let headers = self.told(id, &shown, &target, &carrier)?;
+        let headers = self.told(id, &number, &shown, &target, &carrier)?;
         let to = match (&carrier, target.as_sip()) {
             (Carrier::Phone(_), Some(sip)) => {
                 NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port))
@@ -167,10 +167,12 @@ impl Switch {
         })
     }
 
-    /// What the called side is told beside: an emergency; a gateway, who calls and for whom it was.
+    /// What the called side is told beside: an emergency; for whom the call was that comes to it; a gateway,
+    /// who calls.
     fn told(
         &self,
         id: CallId,
+        number: &str,
         shown: &Shown,
         target: &Uri,
         carrier: &Carrier<'_>,
@@ -184,13 +186,21 @@ impl Switch {
         if dialing.dial.emergency || carrier.is_urgent() {
             headers.push((Name::Priority, b"emergency".to_vec()));
         }
-        if let Carrier::Gateway { config, .. } = carrier {
-            let domain = carrier.domain(&self.config);
-            headers.extend(shown.headers(config.send_identity, &domain));
-            let caller = active.call.get(active.subject());
-            if caller.is_some_and(|caller| !caller.device.is_phone()) {
-                headers.extend(diversion(config.send_diversion, &active.to, target, &domain));
+        let domain = carrier.domain(&self.config);
+        let how = match carrier {
+            Carrier::Phone(_) => SendDiversion::Diversion,
+            Carrier::Gateway { config, .. } => {
+                headers.extend(shown.headers(config.send_identity, &domain));
+                config.send_diversion
             }
+        };
+        let caller = active.call.get(active.subject());
+        let passes = caller.is_some_and(|caller| !caller.device.is_phone());
+        if let Some(diverted) = self.diverted_header(id, number, target, how, &domain) {
+            headers.extend(diverted);
+        } else if passes && matches!(carrier, Carrier::Gateway { .. }) {
+            let was = Diverted { by: &active.to, why: "unconditional", status: 302 };
+            headers.extend(diversion(how, &was, target, &domain));
         }
         Some(headers)
     }

@@ -37,7 +37,7 @@ impl Switch {
         &mut self,
         now: Now,
         who: &Asks,
-        caller: Caller,
+        caller: &Caller,
         invite: &Message,
         replaces: &Replaces,
     ) {
@@ -45,16 +45,28 @@ impl Switch {
             Ok(old) => old,
             Err((status, why)) => return self.turn_away(now, who, status, None, why),
         };
+        self.take_place(now, who, caller, invite, old);
+    }
+
+    /// Makes the leg that takes the place of `old`, or the call out of its slot, once it has a port.
+    pub(super) fn take_place(
+        &mut self,
+        now: Now,
+        who: &Asks,
+        caller: &Caller,
+        invite: &Message,
+        old: LegId,
+    ) {
         let Some(offer) = self.offer_of(now, who, invite) else { return };
         let Some(call) = self.legs.get(&old).map(|leg| leg.call) else { return };
         let leg = self.new_leg_id();
         let Some(active) = self.calls.get_mut(&call) else { return };
-        if !active.call.add(leg, caller.device, now.at) {
+        if !active.call.add(leg, caller.device.clone(), now.at) {
             let cause = Some(Cause::SWITCH_CONGESTION);
             return self.turn_away(now, who, 503, cause, "the call has too many parties");
         }
         let (session, flow) = (who.session, who.flow);
-        let new = Leg::new(leg, call, session, flow, None, caller.dtmf, caller.codecs);
+        let new = Leg::new(leg, call, session, flow, None, caller.dtmf, caller.codecs.clone());
         self.add_leg(now, Leg { offer, srtp: caller.srtp, takes: Some(old), ..new });
     }
 
@@ -104,7 +116,11 @@ impl Switch {
                 && active.call.peer(old).is_some()
                 && active.transfer.is_none()
         });
+        let parked = self.calls.get(&id).is_some_and(|active| {
+            matches!(active.doing, Doing::Parked { .. }) && active.subject() == old
+        });
         match state {
+            Some(_) if parked => self.take_parked(now, id, leg_id, old),
             Some(Stage::Answered) if talks => self.take_talk(now, id, leg_id, old),
             Some(Stage::Early | Stage::Opening) if rings => {
                 self.take_ringing(now, id, leg_id, old);
@@ -115,7 +131,7 @@ impl Switch {
     }
 
     /// A call that rings at `old` is answered at `leg`.
-    pub(super) fn take_ringing(&mut self, now: Now, id: CallId, leg: LegId, old: LegId) {
+    fn take_ringing(&mut self, now: Now, id: CallId, leg: LegId, old: LegId) {
         self.answer(now, leg);
         self.fact(now, FactKind::Replaced { call: id, old, leg });
         let Some(active) = self.calls.get_mut(&id) else { return };

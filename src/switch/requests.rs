@@ -36,8 +36,7 @@ impl Switch {
                 self.answer_options(now, txn, flow);
             }
             Method::Options => self.answer_options(now, txn, flow),
-            // A message that nobody keeps must not be confirmed: terminals take 200 for "written".
-            Method::Message => self.respond(now, txn, 405, vec![(Name::Allow, ALLOW.into())]),
+            Method::Message => self.message(now, txn, flow, message),
             Method::Subscribe => self.subscribe(now, txn, flow, message),
             Method::Publish => self.respond(now, txn, 489, vec![]),
             Method::Refer => self.respond(now, txn, 603, vec![]),
@@ -150,6 +149,7 @@ impl Switch {
                     user_agent: String::from_utf8_lossy(&binding.user_agent).into_owned(),
                 };
                 self.fact(now, kind);
+                self.deliver(now, number);
             }
             Change::Removed(binding) => self.unbound(now, number, &binding, Unregistered::Asked),
             Change::Replaced(binding) => {

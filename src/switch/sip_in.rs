@@ -53,12 +53,15 @@ impl Switch {
             Event::Invite { session, flow, message } => self.arrival(now, session, flow, &message),
             Event::Request { txn, flow, message } => self.request(now, txn, flow, &message),
             Event::Response { txn, status, message } => {
-                if !self.register_answered(now, txn, Some(&message)) {
+                if !self.register_answered(now, txn, Some(&message))
+                    && !self.message_answered(now, txn, Some(status))
+                {
                     self.pong(now, txn, Some(status));
                 }
             }
             Event::ResponseTimeout { txn } => {
-                if !self.register_answered(now, txn, None) {
+                if !self.register_answered(now, txn, None) && !self.message_answered(now, txn, None)
+                {
                     self.pong(now, txn, None);
                 }
             }

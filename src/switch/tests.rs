@@ -73,6 +73,7 @@ steps = [{ dial = { gateway = "e1-b", number = "110" } }]
 "#;
 
 mod busy_hour;
+mod elsewhere;
 mod fort;
 mod gateways;
 mod names;

@@ -29,7 +29,15 @@ const RELEASE: Duration = Duration::from_secs(3);
 impl Switch {
     /// The party on `leg_id` asks by REFER.
     pub(super) fn refer(&mut self, now: Now, leg_id: LegId, txn: TxnId, refer_to: &NameAddr) {
-        let status = match user(&refer_to.uri).filter(|number| !number.is_empty()) {
+        let number = user(&refer_to.uri).filter(|number| !number.is_empty());
+        if let Some(slot) = number.as_ref().and_then(|number| self.slot_of(number)) {
+            let done = self.park(now, leg_id, slot);
+            self.answer_refer(now, txn, if done { 202 } else { 603 });
+            return if done {
+                self.parked(now, leg_id, true)
+            };
+        }
+        let status = match number {
             None => 400,
             Some(number) if self.transfer(now, leg_id, &number, true) => 202,
             Some(_) => 603,
@@ -47,6 +55,12 @@ impl Switch {
             Feature::BlindTransfer => {
                 if self.transfer(now, leg_id, &number, false) {
                     self.redirect(now, leg_id);
+                }
+            }
+            Feature::Park => {
+                let slot = self.slot_of(&self.slot_number(number.parse().unwrap_or(0)));
+                if slot.is_some_and(|slot| self.park(now, leg_id, slot)) {
+                    self.parked(now, leg_id, false);
                 }
             }
             Feature::Survey => self.send_to_survey(now, id, leg_id),
@@ -239,7 +253,10 @@ impl Switch {
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.ended.get_or_insert((cause, by));
-        let (_, rung) = active.leave_step(now.at);
+        let (left, rung) = active.leave_step(now.at);
+        if let Doing::Parked { slot, .. } = left {
+            self.touch_slot(slot);
+        }
         self.hang_up_all(now, id, rung, cause, by);
         self.stop_recording(id);
         self.forget_if_over(now, id);

@@ -29,6 +29,7 @@ impl Switch {
         self.ping_due(now);
         self.registrations_due(now);
         self.alarms_due(now);
+        self.messages_due(now);
     }
 
     /// Something of a call is due: which, its step says.
@@ -56,6 +57,11 @@ impl Switch {
                 }
             }
             Doing::Dialling(_) => self.dial_wake(now, id),
+            Doing::Parked { until, .. } if *until <= now.at => self.park_over(now, id),
+            Doing::Confirming(until) if *until <= now.at => {
+                let cause = crate::wire::q850::Cause::NORMAL_CLEARING;
+                self.release_call(now, id, cause, EndedBy::Plan);
+            }
             _ => {}
         }
     }

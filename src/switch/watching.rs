@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A phone may watch itself; the state of another one that it has a group in common with
-//! (`[[phone]] groups`); nobody's registrations and messages but its own.
+//! (`[[phone]] groups`); nobody's registrations and messages but its own. Parking slots all may watch.
 //!
 //! Nothing is kept over a restart: a watcher whose refresh gets 481 subscribes anew (RFC 6665 §4.4.1).
 
@@ -181,7 +181,8 @@ impl Switch {
         let target = message.uri().ok().and_then(|uri| user(&uri));
         // Phones ask for their own state without naming themselves in the Request-URI.
         let target = target.or_else(|| message.to().ok().and_then(|to| user(&to.uri)));
-        let target = target.filter(|target| self.config.phone(target).is_some());
+        let slot = |target: &str| package == Package::Dialog && self.slot_of(target).is_some();
+        let target = target.filter(|t| self.config.phone(t).is_some() || slot(t));
         let target = target.ok_or((404, None))?;
         if !self.is_allowed(watcher, package, &target) {
             return Err((403, None));
@@ -208,7 +209,8 @@ impl Switch {
     fn is_allowed(&self, watcher: &str, package: Package, target: &str) -> bool {
         let is_phone = self.config.phone(watcher).is_some();
         let shared = package.is_shared() && self.config.are_grouped(watcher, target);
-        is_phone && (watcher == target || shared)
+        let slot = package == Package::Dialog && self.slot_of(target).is_some();
+        is_phone && (watcher == target || shared || slot)
     }
 
     /// A watcher is to be told.
@@ -220,11 +222,17 @@ impl Switch {
         let entity = self.entity(&target);
         let text = match package {
             Package::Dialog => {
-                let dialogs = self.dialogs_of(&target);
+                let dialogs = match self.slot_of(&target) {
+                    Some(slot) => self.slot_dialogs(slot),
+                    None => self.dialogs_of(&target),
+                };
                 DialogInfo { version, entity, dialogs }.to_string()
             }
             Package::Presence => self.presence_of(now, &target, entity).to_string(),
-            Package::MessageSummary => Summary { account: entity, texts: 0 }.to_string(),
+            Package::MessageSummary => {
+                let texts = self.messages.waiting_for(&target);
+                Summary { account: entity, texts }.to_string()
+            }
             Package::Reg => {
                 let contacts = self.registrar.lookup(now.at, &target);
                 let left = |until: crate::base::Time| until.since(now.at).as_secs();
@@ -242,7 +250,7 @@ impl Switch {
         self.watching.remove(subscription);
     }
 
-    fn entity(&self, number: &str) -> String {
+    pub(super) fn entity(&self, number: &str) -> String {
         format!("sip:{number}@{}", self.config.domain())
     }
 
@@ -304,7 +312,11 @@ impl Switch {
         Presence {
             entity,
             open: !self.registrar.lookup(now.at, number).is_empty(),
-            activity: on_the_phone.then_some(Activity::OnThePhone),
+            activity: match self.wishes(number).is_some_and(|wishes| wishes.do_not_disturb()) {
+                _ if on_the_phone => Some(Activity::OnThePhone),
+                true => Some(Activity::Busy),
+                false => None,
+            },
         }
     }
 
@@ -361,7 +373,9 @@ impl Switch {
     pub(super) fn review_watchers(&mut self, now: Now) {
         let mut ending = Vec::new();
         for (id, watch) in &self.watching.all {
-            if self.config.phone(&watch.target).is_none() {
+            let is_there =
+                self.config.phone(&watch.target).is_some() || self.slot_of(&watch.target).is_some();
+            if !is_there {
                 ending.push((*id, Why::NoResource));
             } else if !self.is_allowed(&watch.watcher, watch.package, &watch.target) {
                 ending.push((*id, Why::Rejected));

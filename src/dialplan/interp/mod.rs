@@ -17,6 +17,7 @@ mod confer;
 mod dial;
 mod sound;
 mod step;
+mod targets;
 pub(super) mod vars;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -6,7 +6,7 @@ use crate::sip::digest::client::{Challenged, Login};
 
 /// The watcher's address, and that of the watched phone.
 const WATCHER: &str = "10.0.0.21:5060";
-const PHONE: &str = "10.0.0.22:5060";
+pub(super) const PHONE: &str = "10.0.0.22:5060";
 
 fn configured() -> Config {
     let phone = |number: u32, group: &str| {
@@ -22,8 +22,9 @@ fn configured() -> Config {
     Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:#?}")).0
 }
 
-fn rig() -> Rig {
-    let toml = "[[route]]\nname = \"in\"\ncontext = \"gateway\"\nwhen = { to = \"1001\" }\n\
+pub(super) fn rig() -> Rig {
+    let toml = "[[route]]\nname = \"phones\"\ncontext = \"agents\"\nwhen = { to = \"1xxx\" }\n\
+                steps = [{ dial = { phones = \"${to}\" } }]\n[[route]]\nname = \"in\"\ncontext = \"gateway\"\nwhen = { to = \"1001\" }\n\
                 steps = [{ dial = { phones = \"1001\" } }]\n";
     let file = File { path: "plan.toml", text: toml };
     let env = LoadEnv { zone: TimeZone::UTC, ..LoadEnv::default() };
@@ -34,7 +35,14 @@ fn rig() -> Rig {
 }
 
 /// A request of phone `from`, with its password where it is asked for: the final answer.
-fn request(rig: &mut Rig, at: &str, from: &str, line: &str, to: &str, more: &str) -> Message {
+pub(super) fn request(
+    rig: &mut Rig,
+    at: &str,
+    from: &str,
+    line: &str,
+    to: &str,
+    more: &str,
+) -> Message {
     let mut login = Login::new(Credentials { user: from.into(), password: "secret".into() });
     let mut credentials = String::new();
     let method = line.split(' ').next().unwrap_or_default().to_owned();

@@ -1,0 +1,106 @@
+//! A phone dials a feature code: the wish is noted, the slot's or the ringing call is taken.
+//!
+//! A code goes before the dialplan. What is wished is confirmed by a tone; what cannot be done is
+//! refused, so that the phone's own display says so.
+
+use crate::base::{Duration, LegId, Now};
+use crate::call::Device;
+use crate::call::codes::{self, Code};
+use crate::call::wishes::Wish;
+use crate::dialplan::effect::{Beat, Item, Tone};
+use crate::media::control::DigitSet;
+use crate::wire::q850::Cause;
+use crate::wire::sip::Message;
+
+use super::Switch;
+use super::active::Doing;
+use super::arrival::{Asks, Caller};
+use super::leg::Leg;
+
+/// How long the confirmation lasts, and the pause in which it can be heard.
+const CONFIRMED: Duration = Duration::from_millis(1_500);
+
+impl Switch {
+    /// An INVITE of a phone that takes another call: `true`, and it is dealt with.
+    pub(super) fn takes_a_call(
+        &mut self,
+        now: Now,
+        who: &Asks,
+        caller: &Caller,
+        invite: &Message,
+    ) -> bool {
+        let Device::Phone { number } = &caller.device else { return false };
+        let Some((code, rest)) = codes::read(&caller.to, &self.dialled_codes) else { return false };
+        let old = match code {
+            Code::GroupPickup => self.ringing_for(number, None),
+            Code::Pickup => self.ringing_for(number, Some(rest)),
+            Code::Park => self
+                .slot_of(&caller.to)
+                .and_then(|slot| self.parked_in(slot))
+                .map(|(_, parked)| parked),
+            Code::DoNotDisturb | Code::Forward(_) => return false,
+        };
+        match old {
+            Some(old) => self.take_place(now, who, caller, invite, old),
+            None => {
+                let why = "there is no call to be taken";
+                self.turn_away(now, who, 404, Some(Cause::UNALLOCATED_NUMBER), why);
+            }
+        }
+        true
+    }
+
+    /// The leg that rings longest at a phone of a group of `number`'s, or at phone `at`.
+    fn ringing_for(&self, number: &str, at: Option<&str>) -> Option<LegId> {
+        let mut ringing: Vec<&Leg> =
+            self.legs.values().filter(|leg| leg.ringing.is_some()).collect();
+        ringing.sort_by_key(|leg| leg.ringing);
+        let fits = |leg: &&&Leg| {
+            let rings = self.dialing(leg.call).is_some_and(|dialing| dialing.hunt.rings(leg.id));
+            let party = self.calls.get(&leg.call).and_then(|active| active.call.get(leg.id));
+            let Some(Device::Phone { number: theirs }) = party.map(|party| &party.device) else {
+                return false;
+            };
+            rings
+                && theirs != number
+                && at.is_none_or(|at| at == theirs)
+                && self.config.are_grouped(number, theirs)
+        };
+        ringing.iter().find(fits).map(|leg| leg.id)
+    }
+
+    /// A code that needs no other call: `true`, and it is dealt with.
+    pub(super) fn code_dialled(&mut self, now: Now, leg_id: LegId) -> bool {
+        let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return false };
+        let Some(active) = self.calls.get(&id) else { return false };
+        let Some(Device::Phone { number }) = active.call.get(leg_id).map(|c| c.device.clone())
+        else {
+            return false;
+        };
+        let to = active.to.clone();
+        let (wish, value) = match codes::read(&to, &self.dialled_codes) {
+            Some((Code::DoNotDisturb, _)) => {
+                let on = self.wishes(&number).is_some_and(|wishes| wishes.do_not_disturb());
+                (Wish::DoNotDisturb, if on { "" } else { "on" })
+            }
+            Some((Code::Forward(wish), to)) => (wish, to),
+            _ => return false,
+        };
+        self.wish(now, &number, wish, value);
+        self.answer(now, leg_id);
+        let beat = |on_ms, off_ms| Beat { on_ms, off_ms, hz: vec![450] };
+        // Two short ones: it is on; a long one: it is off.
+        let beats = match value.is_empty() {
+            false => vec![beat(150, 150), beat(150, 1_000)],
+            true => vec![beat(600, 1_000)],
+        };
+        let tone = Item::Tone { tone: Tone::Beats(beats), ms: Some(1_000) };
+        self.play(now, leg_id, vec![tone], false, DigitSet::NONE);
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.doing = Doing::Confirming(now.at + CONFIRMED);
+            active.route = Some("feature code".into());
+        }
+        self.rearm(id);
+        true
+    }
+}

@@ -1,0 +1,301 @@
+//! Text messages in pager mode (RFC 3428): taken, written down, handed on, held while nobody is there.
+//!
+//! ```text
+//!  phone ─MESSAGE─▶ password, bounds ─▶ fact ─▶ journal ─▶ durable ─▶ 202
+//!                                                            │
+//!            held ◀── the phone is away, does not answer ◀───┴─▶ MESSAGE to the phone ─▶ 2xx: delivered
+//!              └─ it registers ─▶ again, in their order           4xx: dropped, with a fact
+//! ```
+//!
+//! 202 is said when the message is on the disk and not before ([`Input::Durable`](super::Input::Durable)):
+//! care terminals rely on it. A message is named by the number of its fact, which is unique over restarts;
+//! what was held comes back from the records ([`Input::Messages`](super::Input::Messages)).
+//!
+//! One at a time goes to a phone, in the order in which they came. Not here: what a message says. A
+//! receiver of care terminals' messages (SCAIP) takes those of its own number in [`Switch::message`],
+//! before they are looked up among the phones.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::base::{Duration, Now, Time, Wall};
+use crate::sip::{ClientTxn, Command, Flow, TxnId};
+use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
+
+use super::arrival::user;
+use super::fact::FactKind;
+use super::requests::Challenge;
+use super::{Level, Switch};
+
+/// Bytes of a message's body: more does not belong into signalling.
+const MOST_BYTES: usize = 16_384;
+/// Messages that wait for one phone.
+const MOST_OF_ONE: usize = 200;
+/// A journal that has not taken a message for so long: the sender is told to try again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After how many seconds it may.
+const RETRY_AFTER_S: &str = "30";
+/// A phone that did not answer is tried again after so long, if it has not registered before.
+const AGAIN: Duration = Duration::from_secs(300);
+
+/// A message that has not reached its phone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Its name: the number of its fact.
+    pub id: u64,
+    /// Who wrote it: a phone's number.
+    pub from: String,
+    /// For whom it is.
+    pub to: String,
+    /// Content-Type of its body.
+    pub content_type: String,
+    /// Its body.
+    pub body: String,
+    /// When it came.
+    pub taken: Wall,
+    /// Until when it is held.
+    pub expires: Wall,
+}
+
+/// The messages of one phone.
+#[derive(Default)]
+struct Inbox {
+    waiting: VecDeque<Held>,
+    /// The one on its way, and the contacts that were tried.
+    under_way: Option<(ClientTxn, usize)>,
+    /// Not tried before.
+    not_before: Time,
+}
+
+/// All messages.
+#[derive(Default)]
+pub(super) struct Messages {
+    /// Not durable yet, by the number of the fact: who waits for 202, until when, and the message.
+    unconfirmed: BTreeMap<u64, (TxnId, Time, Held)>,
+    boxes: BTreeMap<String, Inbox>,
+    sent: BTreeMap<ClientTxn, String>,
+}
+
+impl Messages {
+    /// How many wait for `number`.
+    pub(super) fn waiting_for(&self, number: &str) -> usize {
+        self.boxes.get(number).map_or(0, |own| own.waiting.len())
+    }
+
+    fn len(&self) -> usize {
+        self.unconfirmed.len() + self.boxes.values().map(|own| own.waiting.len()).sum::<usize>()
+    }
+
+    /// When something is due.
+    pub(super) fn next_wake(&self) -> Option<Time> {
+        let confirm = self.unconfirmed.values().map(|(_, until, _)| *until).min();
+        let again = self.boxes.values().filter(|own| own.under_way.is_none());
+        let again = again.filter(|own| !own.waiting.is_empty()).map(|own| own.not_before).min();
+        confirm.into_iter().chain(again).min()
+    }
+}
+
+impl Switch {
+    /// MESSAGE of a phone.
+    pub(super) fn message(&mut self, now: Now, txn: TxnId, flow: Flow, message: &Message) {
+        let from = match self.verify(now, flow, message) {
+            Ok(user) => user,
+            Err(Challenge { headers, after }) => {
+                let answer = Command::Respond { txn, status: 401, headers, body: None };
+                return self.later(now, after, answer);
+            }
+        };
+        let to = message.uri().ok().and_then(|uri| user(&uri)).unwrap_or_default();
+        if self.config.phone(&to).is_none() {
+            return self.respond(now, txn, 404, vec![]);
+        }
+        let again = || vec![(Name::RetryAfter, RETRY_AFTER_S.into())];
+        let full = self.messages.len() >= self.config.limits.messages as usize
+            || self.messages.waiting_for(&to) >= MOST_OF_ONE;
+        if self.draining || self.journal_full || full {
+            return self.respond(now, txn, 503, again());
+        }
+        if message.body().len() > MOST_BYTES {
+            return self.respond(now, txn, 413, vec![]);
+        }
+        let kind = message.header(Name::ContentType).unwrap_or(b"text/plain");
+        let text = |bytes: &[u8]| core::str::from_utf8(bytes).map(str::to_owned);
+        let (Ok(body), Ok(content_type)) = (text(message.body()), text(kind)) else {
+            let accepted = (Name::Accept, b"text/plain;charset=utf-8".to_vec());
+            return self.respond(now, txn, 415, vec![accepted]);
+        };
+        let wished = message.expires().ok().flatten().map(|s| Duration::from_secs(s.into()));
+        let keep = self.config.limits.message_keep;
+        let keep = wished.map_or(keep, |wished| wished.min(keep));
+        let expires = Wall(now.wall.0.saturating_add(keep.as_millis() as i64));
+        let held = Held { id: 0, from, to, content_type, body, taken: now.wall, expires };
+        self.taken(now, txn, held);
+    }
+
+    /// Writes a message down; 202 follows when it is on the disk.
+    fn taken(&mut self, now: Now, txn: TxnId, held: Held) {
+        let Held { from, to, content_type, body, expires, .. } = held.clone();
+        self.fact(now, FactKind::MessageTaken { from, to, content_type, body, expires });
+        let id = self.facts;
+        let held = Held { id, ..held };
+        self.messages.unconfirmed.insert(id, (txn, now.at + PATIENCE, held));
+    }
+
+    /// Every fact up to this number is on the disk.
+    pub(super) fn durable(&mut self, now: Now, seq: u64) {
+        let later = self.messages.unconfirmed.split_off(&(seq + 1));
+        let durable = std::mem::replace(&mut self.messages.unconfirmed, later);
+        for (_, (txn, _, held)) in durable {
+            self.respond(now, txn, 202, vec![]);
+            let to = held.to.clone();
+            self.hold(held);
+            self.deliver(now, &to);
+        }
+    }
+
+    fn hold(&mut self, held: Held) {
+        self.watching.touch(&held.to);
+        self.messages.boxes.entry(held.to.clone()).or_default().waiting.push_back(held);
+    }
+
+    /// What the records say was held before the start.
+    pub(super) fn messages_restored(&mut self, now: Now, mut rows: Vec<Held>) {
+        rows.sort_by_key(|held| held.id);
+        for held in rows {
+            let to = held.to.clone();
+            let known = |own: &Inbox| own.waiting.iter().any(|other| other.id == held.id);
+            if !self.messages.boxes.get(&to).is_some_and(known) {
+                self.hold(held);
+            }
+            let waiting = self.messages.boxes.get_mut(&to).map(|own| own.waiting.make_contiguous());
+            waiting.into_iter().for_each(|all| all.sort_by_key(|held| held.id));
+            self.deliver(now, &to);
+        }
+    }
+
+    /// The phone may be there: its first message goes out, if none is on its way.
+    pub(super) fn deliver(&mut self, now: Now, number: &str) {
+        self.attempt(now, number, 0);
+    }
+
+    /// Sends the first message of `number` to its `nth` contact.
+    fn attempt(&mut self, now: Now, number: &str, nth: usize) {
+        let Some(own) = self.messages.boxes.get_mut(number) else { return };
+        if own.under_way.is_some() {
+            return;
+        }
+        let Some(held) = own.waiting.front().cloned() else {
+            self.messages.boxes.remove(number);
+            return;
+        };
+        own.not_before = now.at + AGAIN;
+        let bindings = self.registrar.lookup(now.at, number);
+        let Some(binding) = bindings.get(nth) else { return };
+        let (flow, target) = (binding.flow, binding.contact.clone());
+        let Some(host) = Host::parse(self.config.domain().as_bytes()) else { return };
+        let address = |number: &str| NameAddr::new(Uri::sip(Some(number), host.clone(), None));
+        let txn = self.agent.new_request();
+        let request = Command::Request {
+            txn,
+            flow,
+            method: Method::Message,
+            target,
+            from: address(&held.from),
+            to: address(number),
+            headers: vec![(Name::Date, date(held.taken).into_bytes())],
+            body: Some((held.content_type, held.body.into_bytes())),
+            credentials: None,
+        };
+        if self.ask(now, request) {
+            self.messages.sent.insert(txn, number.to_owned());
+            if let Some(own) = self.messages.boxes.get_mut(number) {
+                own.under_way = Some((txn, nth));
+            }
+        }
+    }
+
+    /// The answer to a request outside calls, if it is a message's: `true`. `None`: there was none.
+    pub(super) fn message_answered(
+        &mut self,
+        now: Now,
+        txn: ClientTxn,
+        status: Option<u16>,
+    ) -> bool {
+        let Some(number) = self.messages.sent.remove(&txn) else { return false };
+        let Some(own) = self.messages.boxes.get_mut(&number) else { return true };
+        let tried = own.under_way.take().map_or(0, |(_, nth)| nth);
+        match status {
+            Some(200..300) => self.message_over(now, &number, String::new()),
+            // It will not take it next time either, unless another of its devices does.
+            Some(status @ (400..=403 | 405..=407 | 410..=439 | 489 | 501 | 600..)) => {
+                let more = self.registrar.lookup(now.at, &number).len() > tried + 1;
+                match more {
+                    true => self.attempt(now, &number, tried + 1),
+                    false => {
+                        let why = format!("the phone refuses it with {status}");
+                        self.message_over(now, &number, why);
+                    }
+                }
+            }
+            _ => self.attempt(now, &number, tried + 1),
+        }
+        true
+    }
+
+    /// The first message of `number` is delivered, or dropped for this reason; the next one goes out.
+    fn message_over(&mut self, now: Now, number: &str, why: String) {
+        let Some(own) = self.messages.boxes.get_mut(number) else { return };
+        let Some(held) = own.waiting.pop_front() else { return };
+        self.watching.touch(number);
+        if !why.is_empty() {
+            let line =
+                format!("message {} of {} to {number} is dropped: {why}", held.id, held.from);
+            self.log(Level::Warning, line);
+        }
+        let (id, to) = (held.id, held.to);
+        self.fact(now, FactKind::MessageEnded { id, to, why });
+        self.deliver(now, number);
+    }
+
+    /// What is due: journals that do not answer, messages past their time, phones to be tried again.
+    pub(super) fn messages_due(&mut self, now: Now) {
+        let late = |(_, (_, until, _)): &(&u64, &(TxnId, Time, Held))| *until <= now.at;
+        let late: Vec<u64> =
+            self.messages.unconfirmed.iter().filter(late).map(|(id, _)| *id).collect();
+        for id in late {
+            // It may still be written: better twice than lost.
+            let Some((txn, ..)) = self.messages.unconfirmed.remove(&id) else { continue };
+            self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
+        }
+        let due =
+            |(_, own): &(&String, &Inbox)| own.under_way.is_none() && own.not_before <= now.at;
+        let due: Vec<String> =
+            self.messages.boxes.iter().filter(due).map(|(number, _)| number.clone()).collect();
+        for number in due {
+            let past = |own: &Inbox| own.waiting.front().is_some_and(|h| h.expires <= now.wall);
+            while self.messages.boxes.get(&number).is_some_and(past) {
+                let own = self.messages.boxes.get_mut(&number);
+                let Some(held) = own.and_then(|own| own.waiting.pop_front()) else { break };
+                self.watching.touch(&number);
+                let why = "nobody was there in its time".to_owned();
+                self.fact(now, FactKind::MessageEnded { id: held.id, to: held.to, why });
+            }
+            self.deliver(now, &number);
+        }
+    }
+}
+
+/// A time as the Date header has it (RFC 3261 §20.17).
+fn date(wall: Wall) -> String {
+    let at = jiff::Timestamp::from_millisecond(wall.0).unwrap_or_default();
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_as_the_rfc_has_it() {
+        assert_eq!(date(Wall(1_290_000_000_000)), "Wed, 17 Nov 2010 13:20:00 GMT");
+    }
+}
