@@ -163,11 +163,18 @@ impl Switch {
         for held in rows {
             let to = held.to.clone();
             let known = |own: &Inbox| own.waiting.iter().any(|other| other.id == held.id);
+            let unsaid = self.messages.unconfirmed.contains_key(&held.id);
+            if unsaid {
+                continue;
+            }
             if !self.messages.boxes.get(&to).is_some_and(known) {
                 self.hold(held);
             }
-            let waiting = self.messages.boxes.get_mut(&to).map(|own| own.waiting.make_contiguous());
-            waiting.into_iter().for_each(|all| all.sort_by_key(|held| held.id));
+            if let Some(own) = self.messages.boxes.get_mut(&to) {
+                // The one on its way stays in front: its answer is about the first.
+                let first = usize::from(own.under_way.is_some());
+                own.waiting.make_contiguous()[first..].sort_by_key(|held| held.id);
+            }
             self.deliver(now, &to);
         }
     }
@@ -179,6 +186,7 @@ impl Switch {
 
     /// Sends the first message of `number` to its `nth` contact.
     fn attempt(&mut self, now: Now, number: &str, nth: usize) {
+        self.forget_old(now, number);
         let Some(own) = self.messages.boxes.get_mut(number) else { return };
         if own.under_way.is_some() {
             return;
@@ -271,15 +279,23 @@ impl Switch {
         let due: Vec<String> =
             self.messages.boxes.iter().filter(due).map(|(number, _)| number.clone()).collect();
         for number in due {
-            let past = |own: &Inbox| own.waiting.front().is_some_and(|h| h.expires <= now.wall);
-            while self.messages.boxes.get(&number).is_some_and(past) {
-                let own = self.messages.boxes.get_mut(&number);
-                let Some(held) = own.and_then(|own| own.waiting.pop_front()) else { break };
-                self.watching.touch(&number);
-                let why = "nobody was there in its time".to_owned();
-                self.fact(now, FactKind::MessageEnded { id: held.id, to: held.to, why });
-            }
             self.deliver(now, &number);
+        }
+    }
+
+    /// Messages of `number` whose time is over are given up.
+    fn forget_old(&mut self, now: Now, number: &str) {
+        let Some(own) = self.messages.boxes.get_mut(number).filter(|b| b.under_way.is_none())
+        else {
+            return;
+        };
+        let (old, kept): (VecDeque<Held>, VecDeque<Held>) =
+            std::mem::take(&mut own.waiting).into_iter().partition(|held| held.expires <= now.wall);
+        own.waiting = kept;
+        for Held { id, to, .. } in old {
+            self.watching.touch(&to);
+            let why = "nobody was there in its time".to_owned();
+            self.fact(now, FactKind::MessageEnded { id, to, why });
         }
     }
 }

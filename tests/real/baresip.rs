@@ -39,8 +39,6 @@ pub struct Phone<'a> {
     pub codecs: &'a str,
     /// Its encryption, as baresip writes it (`srtp`, `srtp-mand`); none: plain RTP.
     pub encryption: Option<&'a str>,
-    /// It subscribes to what waits for it (module `mwi`).
-    pub watches: bool,
 }
 
 impl<'a> Phone<'a> {
@@ -49,8 +47,7 @@ impl<'a> Phone<'a> {
         let media_ip = Ipv4Addr::LOCALHOST;
         let codecs = "PCMA/8000/1,PCMU/8000/1";
         let (transport, answers, password) = ("udp", false, None);
-        let (encryption, watches) = (None, false);
-        Phone { number, hz, transport, answers, media_ip, password, codecs, encryption, watches }
+        Phone { number, hz, transport, answers, media_ip, password, codecs, encryption: None }
     }
     /// The same, answering at once.
     pub fn answering(self) -> Phone<'a> {
@@ -241,7 +238,6 @@ fn configure(
         .replace("{control}", &control.to_string())
         .replace("{modules}", &modules().to_string_lossy())
         .replace("{folder}", &dir.to_string_lossy());
-    let text = if phone.watches { text + "module_app mwi.so\n" } else { text };
     std::fs::write(dir.join("config"), text).expect("baresip's configuration");
     let Phone { number, transport, codecs, .. } = phone;
     let encryption = phone.encryption.map_or_else(String::new, |how| format!(";mediaenc={how}"));

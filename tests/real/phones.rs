@@ -215,15 +215,3 @@ fn a_phone_behind_a_router_is_heard() {
     alice.hang_up();
     belfry.await_empty();
 }
-
-#[test]
-fn a_phone_watches_its_messages() {
-    let belfry = Appliance::start(Setup::new());
-    let phone = Phone { watches: true, ..Phone::new("1001", ALICE) };
-    let alice = Baresip::register(&belfry, phone);
-    let told = alice.expect("MWI_NOTIFY");
-    let text = told["param"].as_str().unwrap_or_default();
-    assert!(text.contains("Messages-Waiting: no"), "{told}");
-    assert!(text.contains("Message-Account: sip:1001@"), "{told}");
-    belfry.stop();
-}
