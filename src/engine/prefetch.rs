@@ -12,7 +12,8 @@ const LINE: usize = 64;
 /// Brings the lines of `place` near.
 #[inline]
 pub(super) fn prefetch(place: Range<*const u8>) {
-    let mut at = place.start;
+    // From a line's beginning, so that the last byte's line is among them.
+    let mut at = place.start.map_addr(|start| start & !(LINE - 1));
     while at < place.end {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a prefetch neither faults nor changes anything, whatever the address.

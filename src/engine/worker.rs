@@ -218,12 +218,13 @@ struct Harvest<'a> {
 impl Receive for Harvest<'_> {
     fn hint(&mut self, hint: Hint, socket: u32) {
         let port = PortIndex(socket / 2);
-        let place = match hint {
-            Hint::Soon => self.plane.leg_place(port),
-            Hint::Next => self.plane.next_place(port),
+        let places = match hint {
+            Hint::Soon => self.plane.leg_places(port),
+            Hint::Next => self.plane.next_places(port),
         };
-        if let Some(place) = place {
-            prefetch(place);
+        places.into_iter().flatten().for_each(prefetch);
+        if let Hint::Next = hint {
+            self.plane.tap_places(port).into_iter().flatten().for_each(prefetch);
         }
     }
 

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::rtcp::GMIN;
 
-/// The losses of one leg.
+/// The losses of one leg. What every packet meets comes first in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[repr(C)]
 pub struct Bursts {
     /// Packets since the last loss.
     since: u64,
@@ -43,6 +44,9 @@ pub struct Figures {
 }
 
 impl Bursts {
+    /// Bytes from its beginning that every packet meets.
+    pub const EVERY_PACKET: usize = core::mem::offset_of!(Bursts, lost);
+
     /// A packet came, and `missing` right before it did not.
     #[inline]
     pub fn packet(&mut self, missing: u16) {

@@ -117,8 +117,9 @@ impl Verdict {
     }
 }
 
-/// The latch of one leg's port.
+/// The latch of one leg's port. What the holder's packets meet comes first in memory, in one cache line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[repr(C, align(64))]
 pub struct Latch {
     state: State,
     foreign: u64,
@@ -158,6 +159,9 @@ impl Default for Latch {
 }
 
 impl Latch {
+    /// Bytes from its beginning that every packet of the holder's meets.
+    pub const EVERY_PACKET: usize = 64;
+
     /// A latch before any SDP: it takes nothing. `barred` was sending to the port before.
     pub fn new(barred: Option<Source>) -> Latch {
         Latch {

@@ -12,6 +12,8 @@
 //! A leg decides nothing about others: [`plane`](super::plane) moves packets and samples between
 //! them along the paths that [`bridge`](super::bridge) chose.
 
+use core::mem::offset_of;
+use core::ops::Range;
 use std::net::SocketAddr;
 
 use super::allowance::Allowance;
@@ -72,43 +74,93 @@ pub(super) enum Payload {
     Unknown,
 }
 
-/// One leg. In memory as it stands here: what every packet meets comes first.
+/// What of the negotiated stream every packet asks for, beside each other: the whole is long and far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    codec: Codec,
+    /// Payload types of audio and of telephone-events from the party; `None`: there are none.
+    recv_pt: Option<u8>,
+    event_pt: Option<u8>,
+    /// Payload type of audio to the party, where it may be sent any.
+    send_pt: Option<u8>,
+    /// Whether audio is taken from it.
+    receives: bool,
+}
+
+impl Terms {
+    /// Before anything was negotiated.
+    const NONE: Terms =
+        Terms { codec: Codec::Pcma, recv_pt: None, event_pt: None, send_pt: None, receives: false };
+
+    fn of(params: &StreamParams) -> Terms {
+        Terms {
+            codec: params.codec,
+            recv_pt: Some(params.recv_pt),
+            event_pt: params.dtmf_recv_pt,
+            send_pt: params.send.then_some(params.send_pt),
+            receives: params.receive,
+        }
+    }
+}
+
+/// One leg. In memory as it stands here, in cache lines, for with hundreds of legs each packet meets two that
+/// have left the caches:
+///
+/// ```text
+///   tx │ terms, srtp … │ paths, taps … │ rx │ latch │ the rest
+///      ├──────────────────────────────────┤ ├─┤        a packet from the party
+///   ├──────────────────┤                    ├─┤        one to it: to its source's address
+/// ```
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(super) struct Leg {
-    pub(super) latch: Latch,
-    pub(super) params: Option<StreamParams>,
+    pub(super) tx: RtpTx,
+    /// Ticks of the longest packet that its party takes.
+    pub(super) most_ticks: u32,
+    pub(super) port: PortIndex,
+    terms: Terms,
     /// How its packets are protected.
     pub(super) guard: Guard,
-    pub(super) rx: RtpRx,
     /// How many packets of audio it may send.
     pub(super) allowance: Allowance,
     /// How the partner hears this leg.
     pub(super) paths: Paths,
     pub(super) partner: Option<u32>,
-    /// The place of its room.
-    pub(super) room: Option<usize>,
     pub(super) taps: [Option<TapPoint>; MOST_TAPS],
     /// Which of its packets its ear takes.
     pub(super) gate: Gate,
     pub(super) ear: Option<Box<Ear>>,
-    /// What ears that it had before heard.
-    past: Figures,
     /// The clock of its timestamps against the plane's.
     pub(super) narrowed: Narrowed,
+    pub(super) rx: RtpRx,
+    pub(super) latch: Latch,
+    // From here on it is not every packet's; what its own clock meets comes first.
+    /// How this leg hears its partner.
+    pub(super) hears: Audio,
     /// The rate of the samples that are heard of it and sent to it.
     pub(super) rate: Rate,
-    /// Brings what it says of its own, which is 8 kHz, to that rate.
-    widen: Resampler,
+    /// Whether it is on the plane's list of clocks.
+    pub(super) listed: bool,
+    /// Whether something of our own was sent: then silence is too, so that the stream goes on.
+    pub(super) spoken: bool,
+    /// When its next packet time begins; `None`: its clock stands.
+    pub(super) clock: Option<Time>,
     pub(super) seam: Seam,
     /// Codes what it is sent; `None` before it was negotiated, or where there was no memory.
     pub(super) encoder: Option<Box<Encoder>>,
-    pub(super) tx: RtpTx,
-    /// Ticks of the longest packet that its party takes.
-    pub(super) most_ticks: u32,
-    pub(super) port: PortIndex,
-    /// From here on it is not every packet's.
+    /// The place of its room.
+    pub(super) room: Option<usize>,
+    /// Tells its party that it is being recorded.
+    pub(super) beep: Option<Box<Beep>>,
+    // From here on it is not every packet time's either.
+    pub(super) mouth: Mouth,
     pub(super) id: LegId,
+    /// All that was negotiated.
+    pub(super) params: Option<Box<StreamParams>>,
+    /// What ears that it had before heard.
+    past: Figures,
+    /// Brings what it says of its own, which is 8 kHz, to its rate; `None`: that is its rate.
+    widen: Option<Box<Resampler>>,
     pub(super) dtmf: DtmfRx,
     /// Finds its peer, where that shows by checks where it is.
     pub(super) ice: Option<Box<ice::Agent>>,
@@ -125,19 +177,8 @@ pub(super) struct Leg {
     pub(super) withheld: Option<u32>,
     /// The event that is inserted into the partner's stream: its timestamp here and there.
     pub(super) inserted: Option<(u32, u32)>,
-    pub(super) mouth: Mouth,
-    /// Tells its party that it is being recorded.
-    pub(super) beep: Option<Box<Beep>>,
     /// Timestamp of the digit that we are sending.
     pub(super) sent_event: u32,
-    /// How this leg hears its partner.
-    pub(super) hears: Audio,
-    /// When its next packet time begins; `None`: its clock stands.
-    pub(super) clock: Option<Time>,
-    /// Whether it is on the plane's list of clocks.
-    pub(super) listed: bool,
-    /// Whether something of our own was sent: then silence is too, so that the stream goes on.
-    pub(super) spoken: bool,
     pub(super) rtcp: Rtcp,
     /// How many bits of Opus its reports leave it.
     send_rate: SendRate,
@@ -186,8 +227,37 @@ pub(super) struct Instead {
 }
 
 impl Leg {
-    /// Bytes from its beginning that every packet meets.
-    pub(super) const EVERY_PACKET: usize = core::mem::offset_of!(Leg, id);
+    /// What every packet from its party meets.
+    pub(super) fn heard_place(&self) -> [Range<*const u8>; 2] {
+        let latch = offset_of!(Leg, latch);
+        [
+            self.bytes(offset_of!(Leg, port)..offset_of!(Leg, rx) + RtpRx::EVERY_PACKET),
+            self.bytes(latch..latch + Latch::EVERY_PACKET),
+        ]
+    }
+
+    /// What every relayed packet to its party meets.
+    pub(super) fn sent_place(&self) -> [Range<*const u8>; 2] {
+        let latch = offset_of!(Leg, latch);
+        [
+            self.bytes(offset_of!(Leg, tx)..offset_of!(Leg, allowance)),
+            self.bytes(latch..latch + Latch::EVERY_PACKET),
+        ]
+    }
+
+    /// What its own clock meets.
+    pub(super) fn clock_place(&self) -> [Range<*const u8>; 2] {
+        let latch = offset_of!(Leg, latch);
+        [
+            self.bytes(offset_of!(Leg, tx)..latch + Latch::EVERY_PACKET),
+            self.bytes(offset_of!(Leg, hears)..offset_of!(Leg, mouth)),
+        ]
+    }
+
+    fn bytes(&self, of: Range<usize>) -> Range<*const u8> {
+        let start = core::ptr::from_ref(self).cast::<u8>();
+        start.wrapping_add(of.start)..start.wrapping_add(of.end)
+    }
 
     pub(super) fn new(
         now: Time,
@@ -201,42 +271,43 @@ impl Leg {
         let sequence = rng.next_u32() as u16 & 0x7fff;
         let (ssrc, timestamp) = (rng.next_u32(), rng.next_u32());
         Leg {
-            latch: Latch::new(stray),
-            params: None,
+            tx: RtpTx::new(now, ssrc, sequence, timestamp),
+            most_ticks: u32::MAX,
+            port,
+            terms: Terms::NONE,
             guard: Guard::Plain,
-            rx: RtpRx::default(),
             allowance: Allowance::default(),
+            paths: Paths::NONE,
+            partner: None,
+            taps: [None; MOST_TAPS],
+            gate: Gate::Open,
+            ear: None,
+            narrowed: Narrowed::new(Codec::Pcma),
+            rx: RtpRx::default(),
+            latch: Latch::new(stray),
+            hears: Audio::None,
+            rate: Rate::Khz8,
+            listed: false,
+            spoken: false,
+            clock: None,
+            seam: Seam::default(),
+            encoder: None,
+            room: None,
+            beep: None,
+            mouth: Mouth::new(),
+            id,
+            params: None,
+            past: Figures::default(),
+            widen: None,
+            dtmf: DtmfRx::default(),
             ice: None,
             handshaker: None,
             handshake_allowance: Allowance::a_second(MOST_HANDSHAKE),
             keys_allowance: Allowance::default(),
-            paths: Paths::NONE,
-            partner: None,
-            room: None,
-            taps: [None; MOST_TAPS],
-            gate: Gate::Open,
-            ear: None,
-            past: Figures::default(),
-            narrowed: Narrowed::new(Codec::Pcma),
-            rate: Rate::Khz8,
-            widen: Resampler::new(Rate::Khz8, Rate::Khz8),
-            seam: Seam::default(),
-            encoder: None,
-            tx: RtpTx::new(now, ssrc, sequence, timestamp),
-            most_ticks: u32::MAX,
-            port,
-            id,
-            dtmf: DtmfRx::default(),
             last_event: None,
             withheld: None,
             inserted: None,
-            mouth: Mouth::new(),
-            beep: None,
             sent_event: 0,
-            hears: Audio::None,
-            clock: None,
-            listed: false,
-            spoken: false,
             rtcp: Rtcp::new(now, rng),
             send_rate: SendRate::new(),
             malformed: 0,
@@ -266,7 +337,11 @@ impl Leg {
         for allowance in [&mut self.allowance, &mut self.keys_allowance] {
             allowance.set(params.ptime_ms);
         }
-        self.params = Some(params);
+        self.terms = Terms::of(&params);
+        match &mut self.params {
+            Some(before) => **before = params,
+            none => *none = Some(Box::new(params)),
+        }
     }
 
     /// Takes the keys that were agreed on.
@@ -406,7 +481,8 @@ impl Leg {
     fn make_coders(&mut self, codec: Codec, rate: Rate) {
         self.rate = rate;
         self.drop_ear();
-        self.widen = Resampler::new(Rate::Khz8, rate);
+        let narrow = Rate::Khz8;
+        self.widen = (rate != narrow).then(|| Box::new(Resampler::new(narrow, rate)));
         if let Some(beep) = &mut self.beep {
             beep.set_rate(rate);
         }
@@ -442,12 +518,17 @@ impl Leg {
     /// What `payload_type` stands for.
     #[inline]
     pub(super) fn payload(&self, payload_type: u8) -> Payload {
-        match &self.params {
-            Some(p) if p.recv_pt == payload_type => Payload::Audio,
-            Some(p) if p.dtmf_recv_pt == Some(payload_type) => Payload::Event,
-            Some(p) => p.other_payload(payload_type),
-            None => Payload::Unknown,
+        match &self.terms {
+            terms if terms.recv_pt == Some(payload_type) => Payload::Audio,
+            terms if terms.event_pt == Some(payload_type) => Payload::Event,
+            _ => self.other_payload(payload_type),
         }
+    }
+
+    #[cold]
+    fn other_payload(&self, payload_type: u8) -> Payload {
+        let params = self.params.as_ref();
+        params.map_or(Payload::Unknown, |params| params.other_payload(payload_type))
     }
 
     /// As one side of a bridge; `None` before it was negotiated.
@@ -460,7 +541,18 @@ impl Leg {
     /// Whether audio may be sent to its party, and as what.
     pub(super) fn sends(&self) -> Option<(Codec, u8)> {
         let can = !matches!(self.guard, Guard::Awaited);
-        self.params.as_ref().filter(|p| p.send && can).map(|p| (p.codec, p.send_pt))
+        let payload_type = self.terms.send_pt.filter(|_| can)?;
+        Some((self.terms.codec, payload_type))
+    }
+
+    /// The codec of its stream, once that was negotiated.
+    pub(super) fn codec(&self) -> Option<Codec> {
+        self.terms.recv_pt.map(|_| self.terms.codec)
+    }
+
+    /// Whether audio is taken from its party.
+    pub(super) fn receives(&self) -> bool {
+        self.terms.receives
     }
 
     /// Payload type of telephone-events to its party.
@@ -529,7 +621,8 @@ impl Leg {
         let mut narrow = [0; LONGEST_PULL];
         let narrow = &mut narrow[..pcm.len() / self.rate.per_slot()];
         let said = self.mouth.say(narrow, events);
-        if said.0 == Said::Samples && self.widen.process(narrow, pcm).is_err() {
+        let Some(widen) = &mut self.widen else { return said };
+        if said.0 == Said::Samples && widen.process(narrow, pcm).is_err() {
             pcm.fill(0);
         }
         said
@@ -666,7 +759,6 @@ impl Leg {
 
 impl StreamParams {
     /// What a payload type stands for that is neither the codec in use nor a key.
-    #[cold]
     fn other_payload(&self, payload_type: u8) -> Payload {
         match self.others.iter().flatten().find(|other| other.recv_pt == payload_type) {
             Some(other) if other.codec.is_g711() && self.codec.is_g711() => Payload::OtherLaw,
@@ -686,5 +778,26 @@ pub(super) fn recode(codec: Codec, codes: &mut [u8]) {
         Codec::Pcma => g711::ulaw_to_alaw(codes),
         Codec::Pcmu => g711::alaw_to_ulaw(codes),
         Codec::G722 | Codec::Opus | Codec::L16(_) => {} // negotiated with G.711 only
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(places: [Range<*const u8>; 2]) -> usize {
+        let line = |at: *const u8| at.addr() / 64;
+        let count =
+            |place: Range<*const u8>| line(place.end.wrapping_sub(1)) - line(place.start) + 1;
+        places.into_iter().map(count).sum()
+    }
+
+    /// What a relayed packet costs in memory: five cache lines of the leg that it came from, three of the one
+    /// that it goes to.
+    #[test]
+    fn a_packet_meets_few_cache_lines() {
+        let mut rng = Rng::from_seed(1);
+        let leg = Box::new(Leg::new(Time::ZERO, LegId(1), PortIndex(0), None, &mut rng));
+        assert_eq!((lines(leg.heard_place()), lines(leg.sent_place())), (5, 3));
     }
 }

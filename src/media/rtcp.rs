@@ -89,6 +89,11 @@ impl Rtcp {
         self.learned.or(self.named).filter(|a| a.port() != 0 && !a.ip().is_unspecified())
     }
 
+    /// When the next report is due.
+    pub fn due(&self) -> Time {
+        self.due
+    }
+
     /// Whether a report is due.
     pub fn is_due(&self, now: Time) -> bool {
         now >= self.due

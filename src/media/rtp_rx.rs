@@ -50,21 +50,23 @@ pub enum Arrival {
     Leap,
 }
 
-/// The receiving side of one leg's RTP, over all streams that it had.
+/// The receiving side of one leg's RTP, over all streams that it had. What every packet meets comes first
+/// in memory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[repr(C)]
 pub struct RtpRx {
     stream: Option<Stream>,
     /// Ticks a second of its timestamps.
     clock_hz: u32,
+    /// The worst jitter so far, microseconds.
+    jitter_max_us: u32,
+    bytes: u64,
+    /// How what is lost is spread.
+    bursts: Bursts,
+    duplicates: u64,
     /// Of streams that ended.
     past_expected: u64,
     past_received: u64,
-    bytes: u64,
-    duplicates: u64,
-    /// The worst jitter so far, microseconds.
-    jitter_max_us: u32,
-    /// How what is lost is spread.
-    bursts: Bursts,
 }
 
 impl Default for RtpRx {
@@ -72,12 +74,12 @@ impl Default for RtpRx {
         RtpRx {
             stream: None,
             clock_hz: CLOCK_HZ,
+            jitter_max_us: 0,
+            bytes: 0,
+            bursts: Bursts::default(),
+            duplicates: 0,
             past_expected: 0,
             past_received: 0,
-            bytes: 0,
-            duplicates: 0,
-            jitter_max_us: 0,
-            bursts: Bursts::default(),
         }
     }
 }
@@ -137,6 +139,9 @@ pub struct Totals {
 }
 
 impl RtpRx {
+    /// Bytes from its beginning that every packet meets.
+    pub const EVERY_PACKET: usize = core::mem::offset_of!(RtpRx, bursts) + Bursts::EVERY_PACKET;
+
     /// The timestamps count `hz` ticks a second from now on.
     pub fn set_clock(&mut self, hz: u32) {
         if core::mem::replace(&mut self.clock_hz, hz) == hz {

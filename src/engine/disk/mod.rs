@@ -3,7 +3,7 @@
 //! ```text
 //!  rtp-0 ──pieces──┐              ┌─ RecordingFile ─▶ Storage               DiskEvent::Failed
 //!  rtp-1 ──pieces──┼─▶ `disk` ────┤    one for each recording                    ▲
-//!  switch ──Open───┘   every 40 ms└─ ended ────────────▶ `disk-sync` ──▶ DiskEvent::Closed
+//!  switch ──Open───┘   every 100 ms└─ ended ────────────▶ `disk-sync` ──▶ DiskEvent::Closed
 //!                                                          fsync
 //! ```
 //!
@@ -41,7 +41,7 @@ use crate::base::RecordingId;
 use crate::media::control::RecordFormat;
 
 /// How often the rings are emptied while something is recorded.
-const ROUND: Duration = Duration::from_millis(40);
+const ROUND: Duration = Duration::from_millis(100);
 /// How often the thread looks around while nothing is.
 const IDLE: Duration = Duration::from_millis(500);
 /// Recordings that can wait to be opened.

@@ -1,11 +1,13 @@
 //! Who is held, who would be instead, and what that takes: the table in [`latch`](super).
 
+use core::mem::offset_of;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CLAIM_STALE, MOVE_SILENCE, Mark, PROOF_PACKETS, REGRET, RESTART_SILENCE, Source, Verdict,
+    CLAIM_STALE, Latch, MOVE_SILENCE, Mark, PROOF_PACKETS, REGRET, RESTART_SILENCE, Source, State,
+    Verdict,
 };
 use crate::base::seq::{diff16, diff32};
 use crate::base::{Duration, Time};
@@ -21,6 +23,7 @@ const SEQUEL_SLACK_MS: i64 = 1_000;
 
 /// The state of nearly all packets, laid out so that one cache line decides.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[repr(C)]
 pub(super) struct Held {
     pub(super) source: Source,
     pub(super) at: Position,
@@ -40,11 +43,16 @@ pub(super) struct Position {
     pub(super) heard: Time,
 }
 
+// The state's own mark lies in the address, a candidate's in its claim.
+const _: () = assert!(offset_of!(Held, candidate) < Latch::EVERY_PACKET);
+const _: () = assert!(size_of::<State>() == size_of::<Held>() && offset_of!(Candidate, claim) == 0);
+
 /// Somebody who would be the holder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[repr(C)]
 pub(super) struct Candidate {
-    source: Source,
     claim: Claim,
+    source: Source,
     /// Sequence number of its first packet.
     first: u16,
     /// Its latest packet.

@@ -7,28 +7,39 @@ use super::Plane;
 use crate::media::PortIndex;
 use crate::media::leg::Leg;
 
+/// Where what is met together lies.
+pub type Places = [Range<*const u8>; 2];
+
 impl Plane {
     /// What every packet meets of the leg at `port`.
     #[inline]
-    pub fn leg_place(&self, port: PortIndex) -> Option<Range<*const u8>> {
-        self.legs.get(self.ports.leg(port)?).map(place)
+    pub fn leg_places(&self, port: PortIndex) -> Option<Places> {
+        self.legs.get(self.ports.leg(port)?).map(Leg::heard_place)
     }
 
     /// What its packet meets next: its ear, or its partner where it is relayed. It looks into the leg,
     /// which should be near by now.
     #[inline]
-    pub fn next_place(&self, port: PortIndex) -> Option<Range<*const u8>> {
+    pub fn next_places(&self, port: PortIndex) -> Option<Places> {
         let leg = self.legs.get(self.ports.leg(port)?)?;
         match &leg.ear {
-            Some(ear) => Some(ear.place()),
-            None => self.legs.get(leg.partner?).map(place),
+            Some(ear) => Some([ear.place(), NOWHERE]),
+            None => self.legs.get(leg.partner?).map(Leg::sent_place),
         }
+    }
+
+    /// Where the first recording that listens to the leg at `port` puts what comes next. It looks into the leg.
+    #[inline]
+    pub fn tap_places(&self, port: PortIndex) -> Option<Places> {
+        let leg = self.legs.get(self.ports.leg(port)?)?;
+        let point = leg.taps.iter().flatten().next()?;
+        Some(self.recordings.room(point.recording))
     }
 
     /// What a leg's clock meets of the leg in `slot`.
     #[inline]
-    pub(super) fn speaker_place(&self, slot: u32) -> Option<Range<*const u8>> {
-        self.legs.get(slot).map(place)
+    pub(super) fn clock_place(&self, slot: u32) -> Option<Places> {
+        self.legs.get(slot).map(Leg::clock_place)
     }
 
     /// What it meets next: its partner's ear. It looks into both.
@@ -39,7 +50,5 @@ impl Plane {
     }
 }
 
-fn place(leg: &Leg) -> Range<*const u8> {
-    let start = core::ptr::from_ref(leg).cast::<u8>();
-    start..start.wrapping_add(Leg::EVERY_PACKET)
-}
+/// No memory.
+const NOWHERE: Range<*const u8> = core::ptr::null()..core::ptr::null();

@@ -1,5 +1,6 @@
-//! What is due now and then on every leg, found by going through them ten times a second: reports to
-//! the peer, the absence of packets, keys whose end was lost.
+//! What is due now and then on every leg, looked for ten times a second: reports to the peer, the absence
+//! of packets, keys whose end was lost. A leg says when something may be due on it at the earliest, so that
+//! only those are met of which the time has come.
 
 use super::{MOST_REPORT, Plane};
 use crate::base::{Duration, Rng, Time};
@@ -10,6 +11,9 @@ use crate::media::leg::Leg;
 impl Plane {
     pub(super) fn chores(&mut self, now: Time, out: &mut dyn Transmit) {
         for slot in self.legs.slots() {
+            if !self.legs.wants_look(slot, now) {
+                continue;
+            }
             let Some(leg) = self.legs.get_mut(slot) else {
                 continue;
             };
@@ -21,6 +25,8 @@ impl Plane {
             }
             let lost = absence(leg, now, self.config.rtp_lost_after);
             let (id, down, partner) = (leg.id, leg.dtmf.is_down(), leg.partner);
+            let next = next_look(leg, self.config.rtp_lost_after);
+            self.legs.look_at(slot, next);
             if let Some(figures) = figures {
                 self.tell(figures);
             }
@@ -39,8 +45,22 @@ impl Plane {
 /// How a leg's stream stands.
 pub(super) fn figures_of(leg: &Leg) -> Event {
     let from = leg.latch.held().map(|source| source.addr);
-    let codec = leg.params.as_ref().map(|params| params.codec);
-    Event::Figures { leg: leg.id, from, codec, stats: leg.stats() }
+    Event::Figures { leg: leg.id, from, codec: leg.codec(), stats: leg.stats() }
+}
+
+/// When something may be due on a leg at the earliest, unless another key goes down or the leg is negotiated
+/// anew: what it hears meanwhile only puts it off.
+fn next_look(leg: &Leg, limit: Duration) -> Time {
+    if leg.dtmf.is_down() {
+        return Time::ZERO;
+    }
+    if !leg.receives() {
+        return leg.rtcp.due();
+    }
+    let heard = leg.latch.heard().unwrap_or(Time::ZERO).max(leg.watch.since);
+    let instead = leg.watch.instead.map_or(heard, |instead| heard.min(instead.since));
+    let since = leg.watch.lost.map_or(instead, |told| told.max(instead));
+    leg.rtcp.due().min(since + limit)
 }
 
 /// Sends the report that is due, if the peer wants any.
@@ -62,7 +82,7 @@ fn report(leg: &mut Leg, now: Time, rng: &mut Rng, out: &mut dyn Transmit) {
 /// hold and the configured time), and it may come to say so only later. With it, the payload type of
 /// what comes instead.
 fn absence(leg: &mut Leg, now: Time, limit: Duration) -> Option<(u32, Option<u8>)> {
-    if !leg.params.as_ref().is_some_and(|p| p.receive) {
+    if !leg.receives() {
         return None;
     }
     let instead = leg.instead(now, limit);

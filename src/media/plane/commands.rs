@@ -100,6 +100,7 @@ impl Plane {
             }
         }
         leg.set(now, params, &mut self.rng);
+        self.legs.look_soon(slot);
         self.fit(slot);
         self.rearrange_room_of(now, slot);
         self.rewire(now, slot);
@@ -112,7 +113,7 @@ impl Plane {
             return;
         };
         let Some(partner) = partner else {
-            let codec = leg.params.as_ref().map(|params| params.codec);
+            let codec = leg.codec();
             let room = leg.room.and(codec).map(rate_of);
             return leg.fit(room.unwrap_or_default(), room.is_some() || leg.detects());
         };
@@ -232,7 +233,7 @@ impl Plane {
             old.taps.iter_mut().filter(|tap| is(tap)).for_each(|tap| *tap = None);
         }
         let speaker = leg.and_then(|slot| self.legs.get_mut(slot));
-        let codec = speaker.as_ref().and_then(|leg| leg.params.as_ref()).map(|p| p.codec);
+        let codec = speaker.as_ref().and_then(|leg| leg.codec());
         let free = speaker.and_then(|leg| leg.taps.iter_mut().find(|t| t.is_none()));
         let heard = leg.filter(|_| free.is_some());
         if let Some(free) = free {

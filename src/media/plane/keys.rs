@@ -36,6 +36,9 @@ impl Plane {
         let told = leg.dtmf.packet(now, EventPacket { timestamp, marker, event });
         if let Some(digit) = told.began {
             leg.last_event = Some((digit, now));
+        }
+        self.legs.look_soon(taken.slot); // the key's end may be lost
+        if let Some(digit) = told.began {
             self.digit(now, taken.slot, digit, DigitBy::Rfc4733);
         }
         let (header, port, to, duration) = self.pass_event(now, taken, told, event)?;

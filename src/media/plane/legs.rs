@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::LegId;
+use crate::base::{LegId, Time};
 use crate::media::leg::Leg;
 
 /// All legs. A slot is given to another leg only after its own is gone.
 #[derive(Debug, Default)]
 pub(super) struct Legs {
     slots: Vec<Option<Box<Leg>>>,
+    /// When each is to be looked at for its chores, beside the others': the legs themselves lie far
+    /// apart.
+    looks: Vec<Time>,
     free: Vec<u32>,
     by_id: BTreeMap<LegId, u32>,
 }
@@ -25,8 +28,12 @@ impl Legs {
         self.by_id.insert(leg.id, slot);
         match self.free.pop() {
             Some(slot) => self.slots[slot as usize] = Some(Box::new(leg)),
-            None => self.slots.push(Some(Box::new(leg))),
+            None => {
+                self.slots.push(Some(Box::new(leg)));
+                self.looks.push(Time::ZERO);
+            }
         }
+        self.look_soon(slot);
         slot
     }
 
@@ -64,6 +71,23 @@ impl Legs {
             Ok([leg, partner]) => Some((leg.as_deref_mut()?, partner.as_deref_mut())),
             Err(_) => None,
         }
+    }
+
+    /// Something may be due on it before it said it would be.
+    pub(super) fn look_soon(&mut self, slot: u32) {
+        self.look_at(slot, Time::ZERO);
+    }
+
+    /// Nothing is due on it before.
+    pub(super) fn look_at(&mut self, slot: u32, at: Time) {
+        if let Some(look) = self.looks.get_mut(slot as usize) {
+            *look = at;
+        }
+    }
+
+    /// Whether something may be due on it.
+    pub(super) fn wants_look(&self, slot: u32, now: Time) -> bool {
+        self.looks.get(slot as usize).is_some_and(|at| *at <= now)
     }
 
     /// How many there are.

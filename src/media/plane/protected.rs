@@ -109,7 +109,7 @@ pub(super) fn opened_rtcp<'d>(
 /// tag would have changed.
 fn looks_plain(leg: &Leg, datagram: &[u8]) -> bool {
     let counted = |codec| matches!(codec, Codec::Pcma | Codec::Pcmu | Codec::G722);
-    let codec = leg.params.as_ref().map(|params| params.codec);
+    let codec = leg.codec();
     let Ok(packet) = Packet::parse(datagram) else { return false };
     let audio = matches!(leg.payload(packet.payload_type()), Payload::Audio | Payload::OtherLaw);
     let bytes = packet.payload().len();

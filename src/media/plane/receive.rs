@@ -16,7 +16,7 @@ use crate::media::bridge::Audio;
 use crate::media::control::{Codec, Event};
 use crate::media::jitter::Arrived;
 use crate::media::latch::{Mark, Source, Verdict};
-use crate::media::leg::{COMFORT_NOISE, Payload, recode};
+use crate::media::leg::{COMFORT_NOISE, Leg, Payload, recode};
 use crate::media::room::gate::Passage;
 use crate::media::rtp_rx::Arrival;
 use crate::media::rtp_tx::Relayed;
@@ -105,6 +105,7 @@ impl Plane {
     }
 
     /// Decides whether a datagram is the leg's own and new; notes it, taps it, lets it be heard.
+    #[inline(always)] // as below
     fn take(
         &mut self,
         now: Time,
@@ -152,7 +153,7 @@ impl Plane {
     /// Brings audio of the other law into the leg's codec where it lies: all behind sees one codec.
     #[cold]
     fn other_law(&mut self, slot: u32, datagram: &mut [u8]) {
-        let codec = self.legs.get(slot).and_then(|leg| leg.params.as_ref()).map(|p| p.codec);
+        let codec = self.legs.get(slot).and_then(Leg::codec);
         let range =
             Packet::parse(datagram).map(|p| p.header_len()..p.header_len() + p.payload().len());
         if let (Some(codec), Ok(range)) = (codec, range) {
@@ -161,7 +162,7 @@ impl Plane {
     }
 
     /// Notes a packet that came from the leg's own source, and lets it be heard when it is new.
-    #[inline]
+    #[inline(always)] // what it gives would be read back from memory while a recording's copy is still on its way there
     fn number(
         &mut self,
         now: Time,
@@ -179,7 +180,7 @@ impl Plane {
         }
         let audio = payload == Payload::Audio;
         let bytes = packet.payload().len();
-        let codec = leg.params.as_ref().map_or(Codec::Pcma, |p| p.codec);
+        let codec = leg.codec().unwrap_or(Codec::Pcma);
         let ticks = match audio && bytes > 0 {
             true => codec.ticks_of(packet.payload()),
             false => Ok(0),
@@ -189,7 +190,7 @@ impl Plane {
             return Err(Disposition::Malformed);
         };
         let (ssrc, sequence, timestamp) = (packet.ssrc(), packet.sequence(), packet.timestamp());
-        let receives = leg.params.as_ref().is_some_and(|p| p.receive);
+        let receives = leg.receives();
         let arrival = leg.rx.packet(now, ssrc, sequence, audio.then_some(timestamp), bytes);
         let first = match arrival {
             Arrival::Duplicate => return Err(Disposition::Consumed),
@@ -272,7 +273,7 @@ impl Plane {
         let Some(leg) = self.legs.get_mut(taken.slot) else {
             return;
         };
-        let Some(codec) = leg.params.as_ref().map(|p| p.codec) else {
+        let Some(codec) = leg.codec() else {
             return;
         };
         let Relayed { first, sequence, timestamp, ticks, .. } = taken.relayed;

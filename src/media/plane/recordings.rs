@@ -22,9 +22,9 @@ use crate::media::tap::{
 };
 
 /// How long what was heard waits to be laid.
-const LAY: Duration = Duration::from_millis(80);
+const LAY: Duration = Duration::from_millis(320);
 /// Recordings are laid in so many parts by turns, so that the packets of one turn do not wait for all.
-const PARTS: usize = 8;
+const PARTS: usize = 32;
 /// How often one of them is.
 pub(super) const LAY_PART: Duration = Duration::from_millis(LAY.as_millis() as u64 / PARTS as u64);
 /// Recordings whose last pieces leave with one tick: 200 kB.
@@ -32,8 +32,8 @@ const ENDS_A_TICK: usize = 4;
 /// Recordings that wait for room to hand on what is left; more lose it.
 const MOST_ENDING: usize = 4_096;
 
-/// How many payloads before its own a recording's memory is asked for, and its window: of eight a
-/// recording, two recordings and one.
+/// How many payloads before its own a recording's memory is asked for, and its window: of 32 a
+/// recording, the next one.
 const SOON: usize = 16;
 const NEXT: usize = 8;
 
@@ -253,6 +253,12 @@ impl Recordings {
         if let Some(Some(recording)) = self.slots.get_mut(slot as usize) {
             recording.hear_room(at, pcm, &mut self.scratch, out);
         }
+    }
+
+    /// Where the next payload for the recording in `slot` will wait.
+    #[inline]
+    pub(super) fn room(&self, slot: u32) -> [Range<*const u8>; 2] {
+        self.parts[slot as usize % PARTS].room()
     }
 
     /// Lays what waits of the part whose turn it is.

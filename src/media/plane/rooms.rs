@@ -208,7 +208,7 @@ impl Plane {
         room.arrange(index, |slot| {
             let leg = legs.get(slot)?;
             Some(Ears {
-                params: leg.params.as_ref()?,
+                params: leg.params.as_deref()?,
                 ptime_ms: leg.samples() as u32 / 8,
                 beeps: leg.beep.is_some(),
             })
@@ -279,7 +279,7 @@ impl Plane {
             let Some(member) = room.member_mut(n) else { break };
             n += 1;
             let (slot, name) = (member.slot(), member.leg());
-            if let Some(place) = soon.and_then(|slot| self.speaker_place(slot)) {
+            for place in soon.and_then(|slot| self.clock_place(slot)).into_iter().flatten() {
                 out.ahead(place);
             }
             let Some(leg) = self.legs.get_mut(slot) else { continue };
@@ -349,7 +349,8 @@ impl Plane {
                 let members = room.members();
                 for (k, member) in members.iter().enumerate() {
                     if let Some(soon) = members.get(k + SOON) {
-                        self.speaker_place(soon.slot()).into_iter().for_each(|p| out.ahead(p));
+                        let places = self.clock_place(soon.slot()).into_iter().flatten();
+                        places.for_each(|place| out.ahead(place));
                     }
                     if !member.shares(n) {
                         continue;

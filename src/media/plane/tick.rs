@@ -100,7 +100,8 @@ impl Plane {
         due.clear();
         due.extend(self.clocks.iter().filter(|clock| clock.at <= now).map(|clock| clock.slot));
         for at in 0..due.len() {
-            if let Some(place) = due.get(at + SOON).and_then(|slot| self.speaker_place(*slot)) {
+            let speaker = due.get(at + SOON).and_then(|slot| self.clock_place(*slot));
+            for place in speaker.into_iter().flatten() {
                 out.ahead(place);
             }
             if let Some(place) = due.get(at + NEXT).and_then(|slot| self.heard_place(*slot)) {

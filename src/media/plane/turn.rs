@@ -63,7 +63,7 @@ impl Plane {
             let slot = self.turning.remove(0);
             let Some(leg) = self.legs.get_mut(slot) else { continue };
             let wanted = leg.turning.take();
-            let Some((wanted, mut params)) = wanted.zip(leg.params.clone()) else {
+            let Some((wanted, mut params)) = wanted.zip(leg.params.as_deref().cloned()) else {
                 self.fit(slot);
                 self.rewire(now, slot);
                 continue;
@@ -87,7 +87,7 @@ impl Plane {
         leg.turning = None;
         let lengths = |p: &StreamParams| (p.codec, p.ptime_ms, p.max_ptime_ms);
         // A refresh changes nothing, and the way through samples goes on without a break.
-        if leg.params.as_ref().map(lengths) != Some(lengths(params)) {
+        if leg.params.as_deref().map(lengths) != Some(lengths(params)) {
             leg.too_long = false;
             partner.into_iter().for_each(|partner| partner.too_long = false);
         }

@@ -1,10 +1,10 @@
-//! Payloads that wait to be laid, so that a recording's memory is met once for eight packets and not
+//! Payloads that wait to be laid, so that a recording's memory is met once for 32 packets and not
 //! for each.
 //!
 //! With hundreds of calls nothing of a recording is in a cache when its next packet comes: where its
 //! stream stands, where the payload goes, the pages' addresses. To meet that for each packet costs more
 //! than all else that recording asks of a worker. So payloads are copied one behind the other into
-//! memory that is always near, and laid 80 ms later, recording by recording.
+//! memory that is asked for ahead, and laid 320 ms later, recording by recording.
 //!
 //! ```text
 //!   bytes    │a1│b1│c1│a2│b2│c2│a3│…│           as they came
@@ -21,11 +21,15 @@ use super::{Channel, Heard, Placement};
 use crate::base::Time;
 use crate::media::control::Codec;
 
-/// Bytes that wait at most in all parts: 80 ms of 1,500 calls. When a part has no more room all of it is laid
+/// Bytes that wait at most in all parts: 320 ms of 1,500 calls. When a part has no more room all of it is laid
 /// at once.
-const MOST_BYTES: usize = 2 << 20;
+const MOST_BYTES: usize = 8 << 20;
 /// Payloads that wait at most; of 20 ms each, 1,500 calls' again.
-const MOST_PAYLOADS: usize = 12_000;
+const MOST_PAYLOADS: usize = 48_000;
+/// How much memory behind what waits is asked for, bytes and payloads: two of G.711, for another may come
+/// before the one that it is asked for.
+const ROOM_AHEAD: usize = 320;
+const PLACES_AHEAD: usize = 2;
 
 /// How many payloads before its own a payload is asked for, and what is known of it.
 const SOON: usize = 8;
@@ -116,6 +120,15 @@ impl Batch {
         self.order.push(u64::from(slot) << 32 | self.entries.len() as u64);
         let entry = Entry { arrival, channel, anew, aside, heard, codec, placed, start, len };
         self.entries.push(entry);
+    }
+
+    /// Where what comes next will lie: that has left the caches since it was laid last.
+    #[inline]
+    pub fn room(&self) -> [Range<*const u8>; 2] {
+        let room = self.bytes.as_ptr().wrapping_add(self.bytes.len());
+        let place = self.entries.as_ptr().wrapping_add(self.entries.len());
+        let places = place.cast()..place.wrapping_add(PLACES_AHEAD).cast();
+        [room..room.wrapping_add(ROOM_AHEAD), places]
     }
 
     /// Brings all that wait into the order of their recordings, each one's in the order of arrival.
