@@ -174,6 +174,8 @@ fn watchers_are_bounded_and_leave_nothing() {
     for _ in 0..310 {
         let answer = subscribe(&mut rig, "1002", "1001", "Event: dialog\r\nExpires: 60\r\n");
         refused += u32::from(answer.status() == Some(503));
+        // No faster than one source may ask.
+        rig.run(Duration::from_millis(40));
     }
     assert_eq!((refused, rig.switch.watching.len()), (10, 300));
     // Nobody answers the NOTIFYs: all are forgotten.
