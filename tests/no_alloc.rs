@@ -13,12 +13,17 @@ use std::sync::atomic::Ordering;
 use belfry::base::{CallId, Duration, LegId, PlayId, RecordingId, Rng, Time, Wall};
 use belfry::dsp::tone::Plan;
 use belfry::media::control::{
-    Codec, Command, DigitSet, Item, OpusTerms, RecordFormat, StreamParams,
+    Carriage, Codec, Command, DigitSet, Item, OpusTerms, RecordFormat, StreamParams,
 };
+use belfry::media::ice::{self, Credentials};
 use belfry::media::srtp::{Keys, Srtp};
-use belfry::media::{Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded, Transmit};
+use belfry::media::{
+    Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded, Transmit, dtls,
+};
 use belfry::wire::rtp::{HEADER_LEN, Header, write_header};
+use belfry::wire::sdp::{Fingerprint, Hash};
 use belfry::wire::srtp::{KeySource, MOST_TAIL, Suite};
+use belfry::wire::stun::check::{Key, request};
 
 use counting::{HELD, allocations};
 
@@ -26,6 +31,7 @@ use counting::{HELD, allocations};
 struct Out {
     packets: u64,
     pieces: u64,
+    handshakes: u64,
 }
 
 impl Transmit for Out {
@@ -34,6 +40,9 @@ impl Transmit for Out {
     }
     fn record(&mut self, _: Recorded<'_>) {
         self.pieces += 1;
+    }
+    fn handshake(&mut self, _: LegId, _: &[u8]) {
+        self.handshakes += 1;
     }
 }
 
@@ -195,10 +204,50 @@ fn a_relayed_call_is_small() {
     assert!(held < MOST_A_CALL, "{held} bytes a call");
 }
 
+/// A browser's leg is found by checks, and its handshake is handed on.
+fn checks_allocate_nothing() {
+    let mut plane = Plane::new(PlaneConfig::default(), Rng::from_seed(3));
+    plane.add_port(PortIndex(0), SocketAddr::from(([127, 0, 0, 1], 20_000)));
+    let (leg, group) = (LegId(0), CallId::new(Wall(0), 0));
+    plane.command(Time::ZERO, Command::Open { leg, group, near: NEAR });
+    let side = |fragment: &str| Credentials {
+        fragment: fragment.into(),
+        password: "a password of 22 or so".into(),
+    };
+    let (ours, theirs) = (side("ours"), side("theirs"));
+    let own = Fingerprint::of(Hash::Sha256, b"theirs");
+    let carriage = Carriage {
+        rtcp_mux: true,
+        ice: Some(ice::Terms { ours, theirs }),
+        dtls: Some(dtls::Terms { fingerprint: own, active: false, id: None }),
+    };
+    let params = StreamParams { remote: None, carriage, ..params(Codec::Opus, 96, phone(1)) };
+    plane.command(Time::ZERO, Command::Set { leg, params });
+    let key = Key::new("a password of 22 or so");
+    let (right, wrong) = (request("ours:theirs", &key, true), request("x:theirs", &key, true));
+    let mut out = Out::default();
+    let mut before = 0;
+    for turn in 0..1_000u32 {
+        if turn == 10 {
+            before = allocations();
+        }
+        let now = Time::from_millis(u64::from(turn) * 50);
+        for datagram in [&right[..], &wrong[..], &[22, 0xfe, 0xfd, 0]] {
+            let mut bytes = [0; 256];
+            bytes[..datagram.len()].copy_from_slice(datagram);
+            let len = datagram.len();
+            plane.receive(now, PortIndex(0), Kind::Rtp, phone(1), &mut bytes, len, &mut out);
+        }
+    }
+    assert_eq!(allocations() - before, 0, "allocations for 1,000 checks");
+    assert_eq!((out.packets, out.handshakes), (1_000, 1_000));
+}
+
 // One test, for the allocations of another beside it would be counted too.
 #[test]
 fn ten_thousand_ticks_allocate_nothing() {
     a_relayed_call_is_small();
+    checks_allocate_nothing();
     let mut plane = plane();
     let mut phones: Vec<_> = (0..10).map(srtp).collect();
     let (mut out, mut now, mut before, mut forwarded) = (Out::default(), Time::ZERO, 0, 0);

@@ -1,5 +1,5 @@
 //! What a leg's DTLS handshake has to keep to (RFC 5763), and what a handshake comes to: plain values. The
-//! handshake itself is the engine's, since it needs the system's random numbers and some milliseconds of
+//! handshake itself is the engine's, since it needs the system's random numbers and a millisecond or two of
 //! a processor; on its way stands [`plane::handshake`](super::plane).
 
 use core::fmt;

@@ -422,11 +422,13 @@ impl Leg {
         }
     }
 
-    /// By which socket and where its reports go.
+    /// By which socket and where its reports go. On a port of their own they would want a handshake of their
+    /// own (RFC 5764 §3): a leg with DTLS and without rtcp-mux has none.
     pub(super) fn reports_to(&self) -> Option<(Kind, SocketAddr)> {
         let params = self.params.as_ref()?;
         match params.carriage.rtcp_mux {
             true => self.latch.destination().map(|to| (Kind::Rtp, to)),
+            false if self.is_for_dtls() => None,
             false => self.rtcp.destination().map(|to| (Kind::Rtcp, to)),
         }
     }

@@ -1,4 +1,4 @@
-//! DTLS-SRTP's handshakes (RFC 5763, RFC 5764), off the RTP workers: one takes some milliseconds of a
+//! DTLS-SRTP's handshakes (RFC 5763, RFC 5764), off the RTP workers: one takes a millisecond or two of a
 //! processor, in which a worker would have sent a hundred packets.
 //!
 //! ```text

@@ -20,6 +20,7 @@ use crate::media::leg::{COMFORT_NOISE, Leg, Payload, recode};
 use crate::media::room::gate::Passage;
 use crate::media::rtp_rx::Arrival;
 use crate::media::rtp_tx::Relayed;
+use crate::media::srtp::Guard;
 use crate::media::tap::Heard;
 use crate::media::tap::batch::Waiting;
 use crate::media::{Kind, PortIndex, Transmit};
@@ -131,7 +132,7 @@ impl Plane {
             timestamp: packet.timestamp(),
             known: payload != Payload::Unknown,
             ticks_per_ms: leg.narrowed.ticks() * 8,
-            authentic: matches!(leg.guard, crate::media::srtp::Guard::Keyed(_)),
+            authentic: !matches!(leg.guard, Guard::Plain),
         };
         match leg.latch.check(now, from, mark) {
             Verdict::Ours => {}

@@ -150,6 +150,18 @@ fn reports_go_by_the_rtp_port_and_only_under_the_keys() {
 }
 
 #[test]
+fn without_rtcp_mux_there_are_no_reports() {
+    let mut world = world();
+    let phone = world.browser(1, false, false);
+    world.set(&phone, |params| params.carriage.dtls = Some(dtls(false)));
+    world.plane.keyed(world.now, phone.leg, keys().0);
+    world.pass(20_000);
+    world.command(Command::Close { leg: phone.leg });
+    world.pass(1_000);
+    assert!(world.out.sent.is_empty(), "the other port has no keys");
+}
+
+#[test]
 fn who_begins_is_told_when_there_is_a_way() {
     let mut world = world();
     let browser = world.browser(1, true, true);
