@@ -12,37 +12,38 @@
 //! A leg decides nothing about others: [`plane`](super::plane) moves packets and samples between
 //! them along the paths that [`bridge`](super::bridge) chose.
 
+mod figures;
+mod protection;
+
 use core::mem::offset_of;
 use core::ops::Range;
 use std::net::SocketAddr;
 
+use super::PortIndex;
 use super::allowance::Allowance;
 use super::beep::Beep;
 use super::bridge::{Audio, Paths, Side};
-use super::control::{Codec, LegStats, OpusTerms, StreamParams};
+use super::control::{Codec, OpusTerms, StreamParams};
 use super::dtmf_rx::DtmfRx;
 use super::ear::{Ear, Narrowed};
 use super::ice;
 use super::jitter::{Figures, LONGEST_PULL};
 use super::latch::{Latch, Source};
 use super::mouth::{Mouth, Over, Said};
-use super::quality::Direction;
 use super::room::gate::Gate;
 use super::rtcp::Rtcp;
 use super::rtp_rx::RtpRx;
 use super::rtp_tx::RtpTx;
 use super::seam::Seam;
 use super::send_rate::SendRate;
-use super::srtp::{Figures as SrtpFigures, Guard, Keys, Srtp};
+use super::srtp::{Figures as SrtpFigures, Guard};
 use super::tap::TapPoint;
-use super::{Kind, PortIndex};
 use crate::base::{Duration, LegId, Rng, Time};
 use crate::dsp::g711;
 use crate::dsp::narrow::Encoder;
 use crate::dsp::opus::{DEFAULT_BIT_RATE, Settings};
 use crate::dsp::rate::Rate;
 use crate::dsp::resample::stream::Resampler;
-use crate::wire::rtcp::{UNKNOWN, VoipMetrics};
 
 /// Samples of a packet time before anything was negotiated.
 const DEFAULT_SAMPLES: usize = 160;
@@ -54,9 +55,6 @@ pub(super) const COMFORT_NOISE: u8 = 13;
 pub(super) const MOST_TAPS: usize = 2;
 /// A digit heard in the audio is the one that telephone-events told if it comes this soon after.
 const SAME_KEY: Duration = Duration::from_millis(400);
-
-/// The most that a jitter buffer of ours holds, milliseconds.
-const LONGEST_BUFFER_MS: u16 = 1_000;
 
 /// Datagrams of a DTLS handshake that are taken of a leg's peer in a second: a whole one has about ten.
 const MOST_HANDSHAKE: u32 = 50;
@@ -344,128 +342,6 @@ impl Leg {
         }
     }
 
-    /// Takes the keys that were agreed on.
-    fn protect(&mut self, now: Time, params: &StreamParams, rng: &mut Rng) {
-        let handshakes = params.carriage.dtls.is_some();
-        match params.srtp.clone() {
-            Some(keys) => self.take_keys(now, keys, rng),
-            // What the last handshake gave holds until another gives something else.
-            None if handshakes && self.is_for_dtls() => {}
-            None => {
-                self.past_srtp = self.srtp_figures();
-                self.guard = if handshakes { Guard::Awaited } else { Guard::Plain };
-            }
-        }
-    }
-
-    fn take_keys(&mut self, now: Time, keys: Keys, rng: &mut Rng) {
-        match &mut self.guard {
-            Guard::Keyed(srtp) => {
-                if srtp.agree(now, keys) {
-                    self.tx.change_ssrc(rng.next_u32());
-                }
-            }
-            guard => *guard = Guard::Keyed(Box::new(Srtp::new(keys))),
-        }
-    }
-
-    /// Takes the keys of its handshake.
-    pub(super) fn keyed(&mut self, now: Time, keys: Keys, rng: &mut Rng) {
-        self.take_keys(now, keys, rng);
-    }
-
-    /// Whether it has agreed to get its keys by a handshake.
-    pub(super) fn is_for_dtls(&self) -> bool {
-        self.params.as_ref().is_some_and(|params| params.carriage.dtls.is_some())
-    }
-
-    /// Lets its peer be found as was agreed on.
-    fn find(&mut self, params: &StreamParams) {
-        match (&mut self.ice, params.carriage.ice.clone()) {
-            (Some(agent), Some(terms)) => agent.agree(terms),
-            (agent, Some(terms)) => *agent = Some(Box::new(ice::Agent::new(terms))),
-            (agent, None) => *agent = None,
-        }
-        match &self.ice {
-            Some(agent) => self.latch.checked(agent.nominated()),
-            None => self.latch.unchecked(),
-        }
-        if self.params.as_ref().is_some_and(|before| before.carriage.dtls != params.carriage.dtls) {
-            self.handshaker = None;
-        }
-    }
-
-    /// Whether we begin its handshake, as soon as there is a way.
-    pub(super) fn begins_handshake(&self) -> bool {
-        let dtls = self.params.as_ref().and_then(|params| params.carriage.dtls.as_ref());
-        dtls.is_some_and(|dtls| dtls.active)
-    }
-
-    /// Whether its handshake may come from that address: with ICE from where the peer has shown to be; else
-    /// from where SDP says, or, behind NAT, from whoever is first.
-    pub(super) fn takes_handshake(&mut self, from: SocketAddr) -> bool {
-        if let Some(agent) = &self.ice {
-            return agent.is_at(from);
-        }
-        let named = self.params.as_ref().and_then(|params| params.remote);
-        if self.handshaker.is_none() || named == Some(from) {
-            self.handshaker = Some(from);
-        }
-        self.handshaker == Some(from)
-    }
-
-    /// Where its handshake goes.
-    pub(super) fn handshakes_with(&self) -> Option<SocketAddr> {
-        match &self.ice {
-            Some(agent) => agent.reachable(),
-            None => self.handshaker.or(self.latch.destination()),
-        }
-    }
-
-    /// By which socket and where its reports go. On a port of their own they would want a handshake of their
-    /// own (RFC 5764 §3): a leg with DTLS and without rtcp-mux has none.
-    pub(super) fn reports_to(&self) -> Option<(Kind, SocketAddr)> {
-        let params = self.params.as_ref()?;
-        match params.carriage.rtcp_mux {
-            true => self.latch.destination().map(|to| (Kind::Rtp, to)),
-            false if self.is_for_dtls() => None,
-            false => self.rtcp.destination().map(|to| (Kind::Rtcp, to)),
-        }
-    }
-
-    /// Protects the RTP packet to its party in `buf[..len]`, where that is agreed on; says how long it
-    /// is now. `None`: it may not be sent.
-    #[inline]
-    pub(super) fn seal(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
-        match &mut self.guard {
-            Guard::Plain => Some(len),
-            Guard::Keyed(srtp) => srtp.send(buf, len),
-            Guard::Awaited => None,
-        }
-    }
-
-    /// The same for RTCP packets.
-    pub(super) fn seal_rtcp(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
-        match &mut self.guard {
-            Guard::Plain => Some(len),
-            Guard::Keyed(srtp) => srtp.send_rtcp(buf, len),
-            Guard::Awaited => None,
-        }
-    }
-
-    /// What its SRTP has not taken so far.
-    fn srtp_figures(&self) -> SrtpFigures {
-        let now = match &self.guard {
-            Guard::Keyed(srtp) => srtp.figures(),
-            Guard::Plain | Guard::Awaited => SrtpFigures::default(),
-        };
-        SrtpFigures {
-            forged: self.past_srtp.forged + now.forged,
-            replayed: self.past_srtp.replayed + now.replayed,
-            unsealed: self.past_srtp.unsealed + now.unsealed,
-        }
-    }
-
     /// Makes what a codec needs, unless it is the one of before.
     fn code(&mut self, now: Time, params: &StreamParams) {
         let codec = params.codec;
@@ -608,12 +484,6 @@ impl Leg {
         self.ear = None;
     }
 
-    /// What was heard of it as samples so far.
-    fn figures(&self) -> Figures {
-        let now = self.ear.as_ref().map(|ear| ear.figures()).unwrap_or_default();
-        self.past.and(now)
-    }
-
     /// What it says of its own in the next packet time, at its rate.
     pub(super) fn say(&mut self, pcm: &mut [i16]) -> (Said, Over) {
         let events = self.event_pt().map(|_| self.event_ticks());
@@ -648,107 +518,6 @@ impl Leg {
             && self.ear.is_some()
             && self.room.is_none()
             && self.paths.audio != Audio::Samples
-    }
-
-    /// How good what it sends is.
-    fn heard(&self) -> Direction {
-        let rx = self.rx.totals();
-        let late = self.figures().late;
-        Direction {
-            expected: rx.packets + rx.lost,
-            lost: rx.lost + late,
-            runs: self.rx.bursts().runs() + late,
-            delay_ms: self.delay_ms(rx.jitter_us),
-        }
-    }
-
-    /// How good what it is sent is, as it says itself, or by what it says to have lost: hundredths.
-    fn sounds(&self) -> Option<u16> {
-        if let Some(tenths) = self.rtcp.opinion() {
-            return Some(u16::from(tenths) * 10);
-        }
-        self.rtcp.round_trip()?;
-        let (expected, lost) = (self.tx.sent().0, self.rtcp.lost());
-        // Of how it is spread the reports say nothing.
-        Direction { expected, lost, runs: lost, delay_ms: self.delay_ms(0) }.mos()
-    }
-
-    /// From its mouth to an ear behind us: half the round trip, a packet, and a buffer that holds two
-    /// mean deviations.
-    fn delay_ms(&self, jitter_us: u32) -> u32 {
-        let trip = self.rtcp.round_trip().map_or(0, |t| t.as_millis().min(60_000) as u32);
-        let ptime = self.params.as_ref().map_or(20, |p| u32::from(p.ptime_ms));
-        trip / 2 + ptime + (jitter_us / 500).max(ptime)
-    }
-
-    /// What is told to a peer that wants to know how good what it sends sounds.
-    pub(super) fn metrics(&self) -> Option<VoipMetrics> {
-        let params = self.params.as_ref().filter(|p| p.xr)?;
-        let (rx, heard) = (self.rx.totals(), self.heard());
-        let ssrc = self.latch.held()?.ssrc;
-        let late = heard.lost - rx.lost;
-        let share = |part: u64| (part * 256 / heard.expected.max(1)).min(255) as u8;
-        let bursts = self.rx.bursts().figures();
-        let ms = |packets: u64| (packets * u64::from(params.ptime_ms)).min(0xffff) as u16;
-        let trip = self.rtcp.round_trip().map_or(0, |t| t.as_millis().min(0xffff) as u16);
-        let buffer = (rx.jitter_us / 500).min(0xffff) as u16;
-        let tenths = heard.mos().map_or(UNKNOWN, |mos| (mos / 10) as u8);
-        Some(VoipMetrics {
-            ssrc,
-            loss: share(rx.lost),
-            discard: share(late),
-            densities: bursts.densities,
-            durations_ms: bursts.lengths.map(ms),
-            round_trip_ms: trip,
-            end_system_ms: buffer + u16::from(params.ptime_ms),
-            rating: heard.rating() as u8,
-            mos_tenths: [tenths; 2],
-            buffer_ms: [buffer, buffer, LONGEST_BUFFER_MS],
-        })
-    }
-
-    /// A packet of a payload type that was not agreed on came.
-    #[cold]
-    pub(super) fn note_unagreed(&mut self, now: Time, payload_type: u8) {
-        self.unagreed += 1;
-        let taken = self.rx.totals().packets;
-        let before = self.watch.instead.filter(|instead| instead.taken == taken);
-        let since = before.map_or(now, |instead| instead.since);
-        self.watch.instead = Some(Instead { payload_type, since, latest: now, taken });
-    }
-
-    /// What has come instead of what was agreed on within the last `span`.
-    pub(super) fn instead(&self, now: Time, span: Duration) -> Option<Instead> {
-        let instead = self.watch.instead.filter(|instead| now.since(instead.latest) < span)?;
-        (instead.taken == self.rx.totals().packets).then_some(instead)
-    }
-
-    /// Its figures so far.
-    pub(super) fn stats(&self) -> LegStats {
-        let (rx, sent) = (self.rx.totals(), self.tx.sent());
-        let (heard, srtp) = (self.figures(), self.srtp_figures());
-        LegStats {
-            packets_received: rx.packets,
-            bytes_received: rx.bytes,
-            packets_sent: sent.0.saturating_sub(srtp.unsealed),
-            packets_unsealed: srtp.unsealed,
-            bytes_sent: sent.1,
-            packets_lost: rx.lost,
-            packets_late: heard.late,
-            packets_duplicate: rx.duplicates + srtp.replayed,
-            packets_foreign: self.latch.foreign().0,
-            packets_malformed: self.malformed,
-            packets_unagreed: self.unagreed,
-            packets_dropped: self.dropped + self.dtmf.flooded() + self.latch.spent(),
-            packets_forged: srtp.forged,
-            jitter_us: rx.jitter_us,
-            jitter_max_us: rx.jitter_max_us,
-            rtt_us: self.rtcp.round_trip().map(|t| t.as_micros().min(u32::MAX.into()) as u32),
-            mos: self.heard().mos(),
-            peer_mos: self.sounds(),
-            samples_concealed: heard.concealed,
-            samples_played: heard.played,
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Streams of one's own and of strangers, in virtual time.
 
 use super::*;
-use crate::base::seq::diff16;
+use crate::base::seq::{diff16, diff32};
 use proptest::prelude::*;
 
 const NAMED: &str = "192.0.2.1:4000";
@@ -328,6 +328,8 @@ struct Log {
     heard: Option<u64>,
     named: Option<SocketAddr>,
     holders: Vec<Source>,
+    /// With which packet the holder took hold.
+    hold: usize,
 }
 
 impl Log {
@@ -350,11 +352,15 @@ impl Log {
         let (now, new, mark) = *self.packets.last().unwrap();
         let silent = now - self.heard.unwrap();
         let returns = self.holders.iter().any(|h| h.ssrc == new.ssrc);
-        let of_old = self.packets.iter().filter(|p| p.1 == old && p.2.known);
-        let newest =
-            of_old.map(|p| p.2).max_by_key(|m| m.sequence.wrapping_sub(mark.sequence) as i16);
+        // How far the holder has come since it took hold; a late packet does not turn it back.
+        let of_old = self.packets[self.hold..].iter().filter(|p| p.1 == old).map(|p| p.2);
+        let newest = of_old.reduce(|at, m| {
+            let late = (-100..=0).contains(&diff16(m.sequence, at.sequence));
+            if late { at } else { m }
+        });
         let follows = newest.is_some_and(|m| {
-            (1..=10).contains(&diff16(mark.sequence, m.sequence)) && mark.timestamp >= m.timestamp
+            (1..=10).contains(&diff16(mark.sequence, m.sequence))
+                && diff32(mark.timestamp, m.timestamp) >= 0
         });
         if verdict == Verdict::Restarted && follows {
             return true;
@@ -438,6 +444,9 @@ proptest! {
                 impossible => prop_assert!(false, "{:?}", impossible),
             }
             if verdict.is_ours() {
+                if verdict != Verdict::Ours {
+                    log.hold = log.packets.len() - 1;
+                }
                 log.heard = Some(now);
                 log.holders.push(source);
                 prop_assert_eq!(latch.held(), Some(source));

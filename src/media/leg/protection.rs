@@ -1,0 +1,133 @@
+//! How a leg's packets are protected: its keys, the handshake that makes them, what is sealed.
+
+use std::net::SocketAddr;
+
+use super::Leg;
+use crate::base::{Rng, Time};
+use crate::media::control::StreamParams;
+use crate::media::srtp::{Figures as SrtpFigures, Guard, Keys, Srtp};
+use crate::media::{Kind, ice};
+
+impl Leg {
+    /// Takes the keys that were agreed on.
+    pub(super) fn protect(&mut self, now: Time, params: &StreamParams, rng: &mut Rng) {
+        let handshakes = params.carriage.dtls.is_some();
+        match params.srtp.clone() {
+            Some(keys) => self.take_keys(now, keys, rng),
+            // What the last handshake gave holds until another gives something else.
+            None if handshakes && self.is_for_dtls() => {}
+            None => {
+                self.past_srtp = self.srtp_figures();
+                self.guard = if handshakes { Guard::Awaited } else { Guard::Plain };
+            }
+        }
+    }
+
+    pub(super) fn take_keys(&mut self, now: Time, keys: Keys, rng: &mut Rng) {
+        match &mut self.guard {
+            Guard::Keyed(srtp) => {
+                if srtp.agree(now, keys) {
+                    self.tx.change_ssrc(rng.next_u32());
+                }
+            }
+            guard => *guard = Guard::Keyed(Box::new(Srtp::new(keys))),
+        }
+    }
+
+    /// Takes the keys of its handshake.
+    pub(in crate::media) fn keyed(&mut self, now: Time, keys: Keys, rng: &mut Rng) {
+        self.take_keys(now, keys, rng);
+    }
+
+    /// Whether it has agreed to get its keys by a handshake.
+    pub(in crate::media) fn is_for_dtls(&self) -> bool {
+        self.params.as_ref().is_some_and(|params| params.carriage.dtls.is_some())
+    }
+
+    /// Lets its peer be found as was agreed on.
+    pub(super) fn find(&mut self, params: &StreamParams) {
+        match (&mut self.ice, params.carriage.ice.clone()) {
+            (Some(agent), Some(terms)) => agent.agree(terms),
+            (agent, Some(terms)) => *agent = Some(Box::new(ice::Agent::new(terms))),
+            (agent, None) => *agent = None,
+        }
+        match &self.ice {
+            Some(agent) => self.latch.checked(agent.nominated()),
+            None => self.latch.unchecked(),
+        }
+        if self.params.as_ref().is_some_and(|before| before.carriage.dtls != params.carriage.dtls) {
+            self.handshaker = None;
+        }
+    }
+
+    /// Whether we begin its handshake, as soon as there is a way.
+    pub(in crate::media) fn begins_handshake(&self) -> bool {
+        let dtls = self.params.as_ref().and_then(|params| params.carriage.dtls.as_ref());
+        dtls.is_some_and(|dtls| dtls.active)
+    }
+
+    /// Whether its handshake may come from that address: with ICE from where the peer has shown to be; else
+    /// from where SDP says, or, behind NAT, from whoever is first.
+    pub(in crate::media) fn takes_handshake(&mut self, from: SocketAddr) -> bool {
+        if let Some(agent) = &self.ice {
+            return agent.is_at(from);
+        }
+        let named = self.params.as_ref().and_then(|params| params.remote);
+        if self.handshaker.is_none() || named == Some(from) {
+            self.handshaker = Some(from);
+        }
+        self.handshaker == Some(from)
+    }
+
+    /// Where its handshake goes.
+    pub(in crate::media) fn handshakes_with(&self) -> Option<SocketAddr> {
+        match &self.ice {
+            Some(agent) => agent.reachable(),
+            None => self.handshaker.or(self.latch.destination()),
+        }
+    }
+
+    /// By which socket and where its reports go. On a port of their own they would want a handshake of their
+    /// own (RFC 5764 §3): a leg with DTLS and without rtcp-mux has none.
+    pub(in crate::media) fn reports_to(&self) -> Option<(Kind, SocketAddr)> {
+        let params = self.params.as_ref()?;
+        match params.carriage.rtcp_mux {
+            true => self.latch.destination().map(|to| (Kind::Rtp, to)),
+            false if self.is_for_dtls() => None,
+            false => self.rtcp.destination().map(|to| (Kind::Rtcp, to)),
+        }
+    }
+
+    /// Protects the RTP packet to its party in `buf[..len]`, where that is agreed on; says how long it
+    /// is now. `None`: it may not be sent.
+    #[inline]
+    pub(in crate::media) fn seal(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
+        match &mut self.guard {
+            Guard::Plain => Some(len),
+            Guard::Keyed(srtp) => srtp.send(buf, len),
+            Guard::Awaited => None,
+        }
+    }
+
+    /// The same for RTCP packets.
+    pub(in crate::media) fn seal_rtcp(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
+        match &mut self.guard {
+            Guard::Plain => Some(len),
+            Guard::Keyed(srtp) => srtp.send_rtcp(buf, len),
+            Guard::Awaited => None,
+        }
+    }
+
+    /// What its SRTP has not taken so far.
+    pub(super) fn srtp_figures(&self) -> SrtpFigures {
+        let now = match &self.guard {
+            Guard::Keyed(srtp) => srtp.figures(),
+            Guard::Plain | Guard::Awaited => SrtpFigures::default(),
+        };
+        SrtpFigures {
+            forged: self.past_srtp.forged + now.forged,
+            replayed: self.past_srtp.replayed + now.replayed,
+            unsealed: self.past_srtp.unsealed + now.unsealed,
+        }
+    }
+}
