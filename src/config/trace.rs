@@ -8,7 +8,7 @@ use super::setting::section;
 
 section! {
     /// The SIP messages of all calls with their legs' figures, kept for a while: `belfry console -e 'trace CALL'`.
-    /// Messages of registrations, OPTIONS and subscriptions are left out, keys of SRTP masked.
+    /// What belongs to no call is left out, keys of SRTP are masked.
     [trace] struct Trace {
         /// Whether they are kept.
         enabled: bool = "true", restart;

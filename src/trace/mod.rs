@@ -7,7 +7,7 @@
 //!  console ── find(call) ─▶ flush, then reads the segments in its own thread
 //! ```
 //!
-//! Messages of registrations, OPTIONS and subscriptions are left out: they are many and say little. A
+//! Messages of no call are left out: registrations, OPTIONS, subscriptions, scanners. A
 //! queue that is full drops and counts; the exchange never waits. SRTP's keys are masked.
 #![allow(
     clippy::disallowed_methods,
@@ -20,6 +20,7 @@ mod ladder;
 mod mask;
 mod record;
 mod ring;
+mod sorting;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -27,7 +28,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
@@ -40,6 +41,7 @@ pub use find::{Found, pcap};
 pub use ladder::ladder;
 use record::{Record, Seen};
 use ring::Ring;
+use sorting::Sorting;
 
 /// What waits for the thread at most: some seconds of a busy exchange.
 const QUEUE: usize = 8_192;
@@ -77,8 +79,18 @@ pub struct Reader {
     dir: PathBuf,
 }
 
+/// A message as it was handed over.
+struct Kept {
+    at_us: u64,
+    ours: bool,
+    flow: Flow,
+    hash: u64,
+    call_id: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
 enum Job {
-    Message { at_us: u64, ours: bool, flow: Flow, hash: u64, call_id: Vec<u8>, bytes: Vec<u8> },
+    Message(Kept),
     Dialog { call: CallId, call_id: String },
     Note { at_us: u64, call: CallId, text: String },
     Flush(Sender<()>),
@@ -111,14 +123,14 @@ impl Trace {
             return;
         }
         let Ok(call_id) = message.call_id() else { return };
-        self.put(Job::Message {
+        self.put(Job::Message(Kept {
             at_us: now_us(),
             ours,
             flow,
             hash: record::hash(call_id),
             call_id: call_id.to_vec(),
             bytes: message.bytes().to_vec(),
-        });
+        }));
     }
 
     /// A dialog with this Call-ID is a leg of this call.
@@ -168,20 +180,21 @@ impl Reader {
 
 /// The thread.
 fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
+    let mut sorting = Sorting::default();
     loop {
         match queue.recv_timeout(IDLE) {
-            Ok(Job::Message { at_us, ours, flow, hash, call_id, mut bytes }) => {
-                mask::mask(&mut bytes);
-                let (transport, local, remote) = (flow.transport, flow.local, flow.remote);
-                let seen = Seen { at_us, ours, transport, hash, local, remote, bytes: &bytes };
-                ring.put(&Record::Message(seen));
-                if let Some(collector) = collector {
-                    collector.send(&seen, &call_id);
+            Ok(Job::Message(kept)) => {
+                let (hash, bytes) = (kept.hash, kept.bytes.len());
+                if let Some(kept) = sorting.message(Instant::now(), hash, bytes, kept) {
+                    write(&mut ring, collector, kept);
                 }
             }
             Ok(Job::Dialog { call, call_id }) => {
                 let (call, call_id) = (call.as_u64(), call_id.as_bytes());
                 ring.put(&Record::Dialog { call, call_id });
+                for kept in sorting.dialog(Instant::now(), record::hash(call_id)) {
+                    write(&mut ring, collector, kept);
+                }
             }
             Ok(Job::Note { at_us, call, text }) => {
                 let (call, text) = (call.as_u64(), text.as_bytes());
@@ -194,6 +207,18 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
             Err(RecvTimeoutError::Timeout) => ring.flush(),
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return ring.flush(),
         }
+    }
+}
+
+/// A message of a call goes into the ring, and to the collector.
+fn write(ring: &mut Ring, collector: Option<&Collector>, kept: Kept) {
+    let Kept { at_us, ours, flow, hash, call_id, mut bytes } = kept;
+    mask::mask(&mut bytes);
+    let (transport, local, remote) = (flow.transport, flow.local, flow.remote);
+    let seen = Seen { at_us, ours, transport, hash, local, remote, bytes: &bytes };
+    ring.put(&Record::Message(seen));
+    if let Some(collector) = collector {
+        collector.send(&seen, &call_id);
     }
 }
 

@@ -114,6 +114,7 @@ fn a_collector_gets_a_copy() {
     let settings = Settings { hep: Some((to, 7)), ..settings(dir.path()) };
     let trace = Trace::start(settings).expect("it starts");
     trace.seen(false, flow(), &message("INVITE", "a", ""));
+    trace.dialog(call(1), "a".into());
     let mut packet = [0; 2_048];
     let len = collector.recv(&mut packet).expect("a packet");
     assert!(packet.starts_with(b"HEP3") && packet[..len].windows(6).any(|part| part == b"INVITE"));

@@ -3,7 +3,7 @@
 //! ```text
 //!   wanted ─▶ searched ── found ─▶ holds for its time to live ─▶ searched …
 //!                └─ not found, no answer ─▶ what held before holds on; searched again after [`RETRY`], twice
-//!                                           that, … at most [`SELDOM`]
+//!                                           that, … at most [`SELDOM`], [`SOON`] where nothing is known
 //! ```
 //!
 //! A name that was found once is never unlearned for want of an answer: a gateway whose DNS is down is
@@ -17,8 +17,10 @@ use crate::wire::dns::{Answer, Question};
 
 /// After the first failure a name is searched again so soon.
 pub const RETRY: Duration = Duration::from_secs(5);
-/// After many, so late.
+/// After many, so late; of one that was never found, [`SOON`].
 pub const SELDOM: Duration = Duration::from_secs(120);
+/// How late at most a name is searched again whose gateway cannot be called meanwhile.
+pub const SOON: Duration = Duration::from_secs(10);
 /// A search that has no end by then has failed; the resolver answers each question within some seconds.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// The shortest and the longest time for which an answer holds, whatever its zone says.
@@ -146,7 +148,8 @@ impl One {
 
     fn failed(&mut self, name: &Wanted, now: Time, why: String) -> Option<News> {
         self.search = None;
-        let wait = RETRY.saturating_mul(1 << self.failures.min(10)).min(SELDOM);
+        let longest = if self.hops.is_empty() { SOON } else { SELDOM };
+        let wait = RETRY.saturating_mul(1 << self.failures.min(10)).min(longest);
         self.next = now + wait;
         self.failures = self.failures.saturating_add(1);
         let (times, held) = (self.failures, !self.hops.is_empty());
