@@ -7,7 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use belfry::base::{CallId, Duration, LegId, Rng, Time, Wall};
+use belfry::base::{CallId, Duration, LegId, Noise, Rng, Time, Wall};
 use belfry::dsp::narrow::{Decoder, Encoder};
 use belfry::dsp::opus::Settings;
 use belfry::dsp::rate::Rate;
@@ -148,7 +148,7 @@ pub struct UnderWay {
 
 /// The packets with their headers, as the network delivers them.
 pub fn deliver(call: Call, payloads: &[Vec<u8>], network: Network, seed: u64) -> Vec<UnderWay> {
-    let mut rng = Rng::from_seed(seed);
+    let mut rng = Noise::from_seed(seed);
     // Where the sender's packets fall between the plane's ticks.
     let phase = Duration::from_micros(rng.below(20_000));
     let (start, ticks) = (Time::from_millis(1_000) + phase, call.from.clock_rate() / 50);
