@@ -1,8 +1,8 @@
 //! ICE as a lite agent (RFC 8445 §2.5): one leg answers its peer's checks and sends where the peer says.
 //!
 //! ```text
-//!   check ─▶ our fragment? ─▶ pace ─▶ its sum under our password ─▶ success ─▶ [USE-CANDIDATE] nominated
-//!                │ no: silence  │ too many: silence      │ no: 400, 401, 420, 487
+//!   check ─▶ both fragments? ─▶ pace ─▶ its sum under our password ─▶ success ─▶ [USE-CANDIDATE] nominated
+//!                │ no: silence     │ too many: silence      │ no: 400, 401, 420, 487
 //! ```
 //!
 //! We have one address and ask nothing; a check that is right is answered, which is also what consent
@@ -42,7 +42,7 @@ impl fmt::Debug for Credentials {
 pub struct Terms {
     /// Ours, by which the peer's checks are signed.
     pub ours: Credentials,
-    /// The peer's, which only names it here.
+    /// The peer's, whose fragment its checks name after ours: of two devices that ring, only one is meant.
     pub theirs: Credentials,
 }
 
@@ -105,11 +105,12 @@ impl Agent {
         datagram: &[u8],
     ) -> Option<Checked> {
         let check = Check::parse(datagram)?;
-        let (ours, _) = check.fragments().unwrap_or_default();
         let known = self.nominated == Some(from);
-        // Who does not know the fragment is told nothing, and counts for nobody who does.
+        let fragments = (&self.terms.ours.fragment, &self.terms.theirs.fragment);
+        let meant = check.fragments() == Some((fragments.0.as_bytes(), fragments.1.as_bytes()));
+        // Who does not know the fragments is told nothing, and counts for nobody who does.
         let paced = if known { &mut self.own } else { &mut self.others };
-        if ours != self.terms.ours.fragment.as_bytes() || !paced.takes(now) {
+        if !meant || !paced.takes(now) {
             return None;
         }
         let answer = match check.verify(&self.key) {
@@ -170,6 +171,8 @@ pub(super) mod tests {
         let now = Time::ZERO;
         let stranger = asked("x:theirs1", "password of ours1", true);
         assert!(agent.check(now, from(1), &stranger).is_none(), "silence to who knows nothing");
+        let other = asked("ours1:theirs2", "password of ours1", true);
+        assert!(agent.check(now, from(1), &other).is_none(), "another device of the same offer");
         let guess = asked("ours1:theirs1", "guess", true);
         let refused = agent.check(now, from(1), &guess).expect("told");
         assert_eq!(refused.answer.bytes()[..2], [1, 0x11]);
