@@ -61,10 +61,15 @@ impl Plane {
             return Disposition::Foreign;
         };
         // RTP begins with its version in the upper two bits.
-        if buf[..len].first().is_some_and(|first| *first < 0x80)
-            && let Some(done) = self.receive_other(now, slot, from, &buf[..len], out)
-        {
-            return done;
+        if buf[..len].first().is_some_and(|first| *first < 0x80) {
+            // Checks and handshakes are agreed on for the port of RTP alone.
+            let done = match kind {
+                Kind::Rtp => self.receive_other(now, slot, from, &buf[..len], out),
+                Kind::Rtcp => Some(Disposition::Malformed),
+            };
+            if let Some(done) = done {
+                return done;
+            }
         }
         if kind == Kind::Rtcp {
             return self.receive_rtcp(now, slot, from, &mut buf[..len]);
