@@ -27,6 +27,7 @@ use super::links::Links;
 use super::prefetch::prefetch;
 use crate::base::{LegId, Time};
 use crate::media::control::{Command, Event};
+use crate::media::dtls::Terms;
 use crate::media::srtp::Keys;
 use crate::media::{Clip, Disposition, Kind, Partial, Plane, PortIndex, Recorded, Transmit};
 
@@ -279,8 +280,8 @@ impl Take for Shaken<'_> {
     fn datagram(&mut self, leg: LegId, datagram: &[u8]) {
         self.plane.handshake(leg, datagram, self.out);
     }
-    fn keys(&mut self, leg: LegId, keys: Keys) {
-        self.plane.keyed(self.now, leg, keys);
+    fn keys(&mut self, leg: LegId, terms: &Terms, keys: Keys) {
+        self.plane.keyed(self.now, leg, terms, keys);
     }
 }
 

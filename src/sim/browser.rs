@@ -155,7 +155,7 @@ impl Browser {
         }
         match self.handshakes.poll()? {
             Outcome::Send(_, bytes) => Some(Done::Send(bytes)),
-            Outcome::Keys(_, keys) => Some(Done::Keys(keys)),
+            Outcome::Keys(_, _, keys) => Some(Done::Keys(keys)),
             Outcome::Failed(_, fault) => {
                 self.fault = Some(fault);
                 None

@@ -333,7 +333,9 @@ impl World {
                     };
                     self.plane.handshake(leg, &bytes, &mut out);
                 }
-                Outcome::Keys(leg, keys) => self.plane.keyed(self.now, leg, keys),
+                Outcome::Keys(leg, terms, keys) => {
+                    self.plane.keyed(self.now, leg, &terms, keys);
+                }
                 Outcome::Failed(leg, why) => {
                     self.input(Input::Media(Event::HandshakeFailed { leg, why }));
                 }

@@ -40,8 +40,8 @@ const MTU: usize = 1_200;
 pub enum Outcome {
     /// This goes to the leg's peer.
     Send(LegId, Vec<u8>),
-    /// The leg's keys.
-    Keys(LegId, Keys),
+    /// The leg's keys, and the terms of which they are.
+    Keys(LegId, Terms, Keys),
     /// The leg gets none.
     Failed(LegId, Fault),
 }
@@ -94,7 +94,9 @@ impl Handshakes {
         if before.is_some_and(|before| before.terms == terms) {
             return;
         }
-        let has_way = !checked || before.is_some();
+        // To another device a way is to be found anew.
+        let found = before.is_some_and(|before| before.terms.fingerprint == terms.fingerprint);
+        let has_way = !checked || found;
         let begins = terms.active && has_way;
         let stage = Stage::Waiting;
         self.legs.insert(leg, Handshake { terms, checked, stage, wake: None });
@@ -251,7 +253,8 @@ impl Handshakes {
             handshake.stage = Stage::Keyed { dtls, until };
             handshake.wake = Some(handshake.wake.map_or(until, |wake| wake.min(until)));
         }
-        self.out.push_back(Outcome::Keys(leg, keys));
+        let terms = handshake.terms.clone();
+        self.out.push_back(Outcome::Keys(leg, terms, keys));
     }
 }
 

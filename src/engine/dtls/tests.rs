@@ -49,7 +49,7 @@ fn run(
                             sides[1 - n].datagram(now, leg, &bytes);
                         }
                     }
-                    Outcome::Keys(_, keys) => came.keys[n] = Some(keys),
+                    Outcome::Keys(_, _, keys) => came.keys[n] = Some(keys),
                     Outcome::Failed(_, fault) => came.faults[n] = Some(fault),
                 }
             }

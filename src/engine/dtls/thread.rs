@@ -48,7 +48,7 @@ impl Datagram {
 /// What comes back to a worker.
 enum Answer {
     Send(Datagram),
-    Keys(LegId, Keys),
+    Keys(LegId, Terms, Keys),
 }
 
 /// One worker's ends.
@@ -65,8 +65,8 @@ struct Ends {
 pub(in crate::engine) trait Take {
     /// To be sent to the leg's peer.
     fn datagram(&mut self, leg: LegId, datagram: &[u8]);
-    /// The leg's keys.
-    fn keys(&mut self, leg: LegId, keys: Keys);
+    /// The leg's keys by a handshake on `terms`.
+    fn keys(&mut self, leg: LegId, terms: &Terms, keys: Keys);
 }
 
 impl Line {
@@ -86,7 +86,7 @@ impl Line {
         while let Ok(answer) = ends.from.pop() {
             match answer {
                 Answer::Send(Datagram { leg, len, bytes }) => to.datagram(leg, &bytes[..len]),
-                Answer::Keys(leg, keys) => to.keys(leg, keys),
+                Answer::Keys(leg, terms, keys) => to.keys(leg, &terms, keys),
             }
         }
     }
@@ -241,7 +241,7 @@ impl Clerk {
         while let Some(outcome) = self.handshakes.poll() {
             let (leg, answer) = match outcome {
                 Outcome::Send(leg, bytes) => (leg, Datagram::new(leg, &bytes).map(Answer::Send)),
-                Outcome::Keys(leg, keys) => (leg, Some(Answer::Keys(leg, keys))),
+                Outcome::Keys(leg, terms, keys) => (leg, Some(Answer::Keys(leg, terms, keys))),
                 Outcome::Failed(leg, why) => {
                     self.failures.push_back(Event::HandshakeFailed { leg, why });
                     continue;

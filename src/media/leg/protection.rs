@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::Leg;
 use crate::base::{Rng, Time};
 use crate::media::control::StreamParams;
+use crate::media::dtls::Terms;
 use crate::media::srtp::{Figures as SrtpFigures, Guard, Keys, Srtp};
 use crate::media::{Kind, ice};
 
@@ -15,12 +16,24 @@ impl Leg {
         match params.srtp.clone() {
             Some(keys) => self.take_keys(now, keys, rng),
             // What the last handshake gave holds until another gives something else.
-            None if handshakes && self.is_for_dtls() => {}
+            None if handshakes && self.is_of_its_peer(params) => {}
             None => {
                 self.past_srtp = self.srtp_figures();
+                // Its key may come back, and begins at index 0 then.
+                if let Guard::Keyed(_) = self.guard {
+                    self.tx.change_ssrc(rng.next_u32());
+                }
                 self.guard = if handshakes { Guard::Awaited } else { Guard::Plain };
             }
         }
+    }
+
+    /// Whether `params` name the certificate that the ones before did, or none as they did: another is another
+    /// device's, maybe the second of two that rang.
+    fn is_of_its_peer(&self, params: &StreamParams) -> bool {
+        let before = self.params.as_ref().and_then(|before| before.carriage.dtls.as_ref());
+        let named = params.carriage.dtls.as_ref();
+        before.map(|dtls| &dtls.fingerprint) == named.map(|dtls| &dtls.fingerprint)
     }
 
     pub(super) fn take_keys(&mut self, now: Time, keys: Keys, rng: &mut Rng) {
@@ -34,9 +47,20 @@ impl Leg {
         }
     }
 
-    /// Takes the keys of its handshake.
-    pub(in crate::media) fn keyed(&mut self, now: Time, keys: Keys, rng: &mut Rng) {
-        self.take_keys(now, keys, rng);
+    /// Takes the keys of its handshake; whether they are those of what is agreed on now.
+    pub(in crate::media) fn keyed(
+        &mut self,
+        now: Time,
+        terms: &Terms,
+        keys: Keys,
+        rng: &mut Rng,
+    ) -> bool {
+        let agreed = self.params.as_ref().and_then(|params| params.carriage.dtls.as_ref());
+        let ours = agreed == Some(terms);
+        if ours {
+            self.take_keys(now, keys, rng);
+        }
+        ours
     }
 
     /// Whether it has agreed to get its keys by a handshake.
@@ -46,8 +70,9 @@ impl Leg {
 
     /// Lets its peer be found as was agreed on.
     pub(super) fn find(&mut self, params: &StreamParams) {
+        let same = self.is_of_its_peer(params);
         match (&mut self.ice, params.carriage.ice.clone()) {
-            (Some(agent), Some(terms)) => agent.agree(terms),
+            (Some(agent), Some(terms)) if same => agent.agree(terms),
             (agent, Some(terms)) => *agent = Some(Box::new(ice::Agent::new(terms))),
             (agent, None) => *agent = None,
         }
@@ -64,6 +89,12 @@ impl Leg {
     pub(in crate::media) fn begins_handshake(&self) -> bool {
         let dtls = self.params.as_ref().and_then(|params| params.carriage.dtls.as_ref());
         dtls.is_some_and(|dtls| dtls.active)
+    }
+
+    /// Whether there is a way to where a check came from and we have a handshake to begin there.
+    pub(in crate::media) fn has_way_to_begin(&self, from: SocketAddr) -> bool {
+        let found = self.ice.as_ref().is_some_and(|agent| agent.is_at(from));
+        found && self.begins_handshake() && matches!(self.guard, Guard::Awaited)
     }
 
     /// Whether its handshake may come from that address: with ICE from where the peer has shown to be; else

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 
 use super::{Disposition, Plane};
 use crate::base::{LegId, Time};
+use crate::media::dtls::Terms;
 use crate::media::leg::Leg;
 use crate::media::srtp::Keys;
 use crate::media::{Kind, Transmit};
@@ -60,15 +61,14 @@ impl Plane {
         }
     }
 
-    /// A leg's handshake has come to its end: its audio flows from now on.
-    pub fn keyed(&mut self, now: Time, leg: LegId, keys: Keys) {
+    /// A leg's handshake on `terms` has come to its end: its audio flows from now on. Keys of terms that hold no
+    /// more, which were under way when the leg agreed anew, are nobody's.
+    pub fn keyed(&mut self, now: Time, leg: LegId, terms: &Terms, keys: Keys) {
         let slot = self.legs.slot(leg);
-        let known = slot.and_then(|slot| Some((slot, self.legs.get_mut(slot)?)));
-        match known.filter(|(_, leg)| leg.is_for_dtls()) {
-            Some((slot, leg)) => {
-                leg.keyed(now, keys, &mut self.rng);
-                self.rewire(now, slot);
-            }
+        let leg = slot.and_then(|slot| self.legs.get_mut(slot));
+        let taken = leg.is_some_and(|leg| leg.keyed(now, terms, keys, &mut self.rng));
+        match slot.filter(|_| taken) {
+            Some(slot) => self.rewire(now, slot),
             None => self.counts.commands_dropped += 1,
         }
     }
@@ -83,16 +83,15 @@ fn checked(
     out: &mut dyn Transmit,
 ) -> Option<Disposition> {
     let ice = leg.ice.as_mut()?;
-    let before = ice.reachable();
     let Some(checked) = ice.check(now, from, datagram) else {
         return Some(Disposition::Foreign);
     };
-    let found = before.is_none() && ice.reachable().is_some();
     if checked.nominated.is_some() {
         leg.latch.checked(checked.nominated);
     }
     out.send(leg.port, Kind::Rtp, from, checked.answer.bytes());
-    if found && leg.begins_handshake() {
+    // Each says it again, as long as there are no keys: what a ring has no room for is lost.
+    if leg.has_way_to_begin(from) {
         out.handshake(leg.id, &[]);
     }
     Some(Disposition::Consumed)

@@ -108,7 +108,7 @@ fn a_check_that_is_right_is_answered_and_says_where_to_send() {
     let early = sealed(&mut browser, &mut far);
     assert_eq!(world.datagram(browser.port, at(1), &early), Disposition::Consumed);
     assert!(world.out.sent.is_empty());
-    world.plane.keyed(world.now, browser.leg, ours);
+    world.plane.keyed(world.now, browser.leg, &dtls(false), ours);
     world.datagram(browser.port, at(3), &check(true));
     let answered = world.sent_to(at(3)).len();
     let packet = head(&mut speaker);
@@ -138,7 +138,7 @@ fn reports_go_by_the_rtp_port_and_only_under_the_keys() {
     world.pass(20_000);
     assert!(world.out.sent.is_empty(), "there are no keys");
     let (ours, theirs) = keys();
-    world.plane.keyed(world.now, browser.leg, ours);
+    world.plane.keyed(world.now, browser.leg, &dtls(false), ours);
     world.pass(20_000);
     let reports = world.sent_to(at(1));
     assert!(reports.len() >= 2 && reports.iter().all(|sent| sent.kind == Kind::Rtp));
@@ -154,7 +154,7 @@ fn without_rtcp_mux_there_are_no_reports() {
     let mut world = world();
     let phone = world.browser(1, false, false);
     world.set(&phone, |params| params.carriage.dtls = Some(dtls(false)));
-    world.plane.keyed(world.now, phone.leg, keys().0);
+    world.plane.keyed(world.now, phone.leg, &dtls(false), keys().0);
     world.pass(20_000);
     world.command(Command::Close { leg: phone.leg });
     world.pass(1_000);
@@ -167,7 +167,57 @@ fn who_begins_is_told_when_there_is_a_way() {
     let browser = world.browser(1, true, true);
     world.datagram(browser.port, at(1), &check(false));
     world.datagram(browser.port, at(1), &check(true));
-    assert_eq!(world.out.shaken, [(browser.leg, Vec::new())], "once");
+    let nudge = (browser.leg, Vec::new());
+    assert_eq!(world.out.shaken, [nudge.clone(), nudge.clone()], "each time, for one may be lost");
+    world.plane.keyed(world.now, browser.leg, &dtls(true), keys().0);
+    world.datagram(browser.port, at(1), &check(true));
+    assert_eq!(world.out.shaken.len(), 2, "there are keys");
+}
+
+#[test]
+fn another_device_of_the_same_offer_begins_anew_and_the_first_hears_nothing_more() {
+    let mut world = world();
+    let browser = world.browser(1, true, false);
+    world.play(&browser, 1, vec![Item::Silence(60_000)], false);
+    world.datagram(browser.port, at(1), &check(true));
+    let first = dtls(false);
+    world.plane.keyed(world.now, browser.leg, &first, keys().0);
+    world.pass(200);
+    assert!(world.sent_to(at(1)).len() > 5);
+    let fingerprint = Fingerprint::of(Hash::Sha256, b"the other's");
+    let second = dtls::Terms { fingerprint, ..dtls(false) };
+    world.set(&browser, |params| {
+        let mut terms = ice();
+        terms.theirs.fragment = "others".into();
+        let carriage = Carriage { rtcp_mux: true, ice: Some(terms), dtls: Some(second.clone()) };
+        params.carriage = carriage;
+        (params.remote, params.remote_rtcp) = (None, None);
+    });
+    world.out.sent.clear();
+    assert_eq!(world.datagram(browser.port, at(1), &check(true)), Disposition::Foreign);
+    assert_eq!(world.datagram(browser.port, at(1), DTLS), Disposition::Foreign);
+    world.plane.keyed(world.now, browser.leg, &first, keys().0);
+    world.pass(200);
+    assert!(world.out.sent.is_empty(), "neither there nor under its keys");
+    let asks = request("ours:others", &Key::new(PASSWORD), true);
+    world.datagram(browser.port, at(2), &asks);
+    world.plane.keyed(world.now, browser.leg, &second, keys().1);
+    world.pass(200);
+    assert!(world.sent_to(at(2)).len() > 5);
+    assert!(world.out.sent.is_empty());
+}
+
+#[test]
+fn the_port_of_rtcp_takes_no_handshake() {
+    let mut world = world();
+    let phone = world.browser(1, false, false);
+    let mut buf = DTLS.to_vec();
+    let (now, len) = (world.now, buf.len());
+    let port = phone.port;
+    let given =
+        world.plane.receive(now, port, Kind::Rtcp, phone.addr, &mut buf, len, &mut world.out);
+    assert_eq!(given, Disposition::Malformed);
+    assert!(world.out.shaken.is_empty());
 }
 
 #[test]
@@ -193,7 +243,7 @@ fn legs_that_have_agreed_on_nothing_of_it_take_nothing_of_it() {
     let phone = world.phone(1, Codec::Pcma);
     assert_eq!(world.datagram(phone.port, phone.addr, DTLS), Disposition::Malformed);
     assert_eq!(world.datagram(phone.port, phone.addr, &check(true)), Disposition::Malformed);
-    world.plane.keyed(world.now, phone.leg, keys().0);
+    world.plane.keyed(world.now, phone.leg, &dtls(false), keys().0);
     world.plane.handshake(phone.leg, b"flight", &mut world.out);
     world.plane.handshake(LegId(99), b"flight", &mut world.out);
     assert!(world.out.sent.is_empty() && world.out.shaken.is_empty());
