@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Each direction has a key of its own. A change of one leaves the other's counters as they are.
-//! After a change of ours the rollover counter is a question: RFC 3711 §3.3.1 lets it go on, many peers
-//! begin at 0. So a leg whose counter has left 0 takes a new SSRC with its new key, of which both think
-//! 0; of a peer either is understood.
+//! A new key of ours comes with a new SSRC, for two reasons. Keys come back: of two phones that ring, each
+//! gets the key that it chose from the same offer, by turns; and under a key and an SSRC no index may be used
+//! twice (§9.1; with GCM that would give away the key's hash). And the rollover counter is a question: RFC 3711 §3.3.1
+//! lets it go on, many peers begin at 0. Of a new SSRC both think 0; of a peer either is understood.
 //!
 //! Not here: the packets' bytes ([`wire::srtp`](crate::wire::srtp)), how keys are agreed on
 //! ([`negotiate`](super::negotiate)), which source the leg listens to ([`latch`](super::latch)).
@@ -132,9 +133,8 @@ impl Srtp {
         if *self.sender.key() == keys.send {
             return false;
         }
-        let counted = self.sender.rollovers() > 0;
         self.sender = Sender::new(keys.send);
-        counted
+        true
     }
 
     /// Authenticates and decrypts an RTP packet of the peer's in place; says how long it is now.

@@ -38,11 +38,6 @@ impl Sender {
         &self.state.key
     }
 
-    /// The rollover counter.
-    pub fn rollovers(&self) -> u64 {
-        self.state.rtp.highest().unwrap_or(0) >> 16
-    }
-
     /// Protects the RTP packet in `buf[..len]`; says how long it is now. `None`: it may not be sent,
     /// because something else was sent under its number, the key is used up, or there is no room.
     pub fn rtp(&mut self, buf: &mut [u8], len: usize) -> Option<usize> {
