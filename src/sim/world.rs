@@ -113,6 +113,9 @@ pub struct World {
     reply: Option<Reply>,
     /// What is written down reaches the disk at once; else never.
     pub disk_is_well: bool,
+    /// Ports that are opened wait until [`World::open_ports`].
+    pub ports_are_slow: bool,
+    slow_ports: Vec<Event>,
     trace: u64,
     /// Warnings and errors of the log.
     pub warnings: Vec<String>,
@@ -183,6 +186,8 @@ impl World {
             answers: Vec::new(),
             reply: None,
             disk_is_well: true,
+            ports_are_slow: false,
+            slow_ports: Vec::new(),
             trace: 0xcbf2_9ce4_8422_2325,
             warnings: Vec::new(),
         }
@@ -474,12 +479,23 @@ impl World {
         self.reply.take()
     }
 
+    /// The ports that were waited for are there, in their order.
+    pub fn open_ports(&mut self) {
+        self.ports_are_slow = false;
+        for event in core::mem::take(&mut self.slow_ports) {
+            self.input(Input::Media(event));
+        }
+    }
+
     fn media_events(&mut self) {
         while let Some(event) = self.plane.poll_event() {
             if let Event::RecordStopped { recording, .. } = event {
                 self.close(recording);
             }
-            self.input(Input::Media(event));
+            match event {
+                Event::Opened { .. } if self.ports_are_slow => self.slow_ports.push(event),
+                event => self.input(Input::Media(event)),
+            }
         }
     }
 

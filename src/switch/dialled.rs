@@ -15,7 +15,7 @@ use crate::wire::sip::Message;
 use super::Switch;
 use super::active::Doing;
 use super::arrival::{Asks, Caller};
-use super::leg::Leg;
+use super::leg::{Leg, Takes};
 
 /// How long the confirmation lasts, and the pause in which it can be heard.
 const CONFIRMED: Duration = Duration::from_millis(1_500);
@@ -31,13 +31,14 @@ impl Switch {
     ) -> bool {
         let Device::Phone { number } = &caller.device else { return false };
         let Some((code, rest)) = codes::read(&caller.to, &self.dialled_codes) else { return false };
+        let rings = |leg| (leg, Takes::Ringing);
         let old = match code {
-            Code::GroupPickup => self.ringing_for(number, None),
-            Code::Pickup => self.ringing_for(number, Some(rest)),
+            Code::GroupPickup => self.ringing_for(number, None).map(rings),
+            Code::Pickup => self.ringing_for(number, Some(rest)).map(rings),
             Code::Park => self
                 .slot_of(&caller.to)
                 .and_then(|slot| self.parked_in(slot))
-                .map(|(_, parked)| parked),
+                .map(|(_, parked)| (parked, Takes::Parked)),
             Code::DoNotDisturb | Code::Forward(_) => return false,
         };
         match old {

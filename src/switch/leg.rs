@@ -47,6 +47,17 @@ pub struct Ending {
     pub at: Time,
 }
 
+/// What is taken over with another leg's place: what that leg was when it was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Takes {
+    /// The call that rings there.
+    Ringing,
+    /// The talk that it is in.
+    Talk,
+    /// The party itself, which waits in a slot.
+    Parked,
+}
+
 /// A leg.
 pub struct Leg {
     /// Its name.
@@ -78,7 +89,7 @@ pub struct Leg {
     /// The number to which it sends its call on, with a 3xx.
     pub redirect: Option<String>,
     /// The leg whose place it takes as soon as it has a port (RFC 3891).
-    pub takes: Option<LegId>,
+    pub takes: Option<(LegId, Takes)>,
     /// What was negotiated.
     pub params: Option<StreamParams>,
     /// How keys are carried to it.

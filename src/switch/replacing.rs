@@ -26,7 +26,7 @@ use super::Switch;
 use super::active::Doing;
 use super::arrival::{Asks, Caller};
 use super::fact::{EndedBy, FactKind};
-use super::leg::{Leg, Stage};
+use super::leg::{Leg, Stage, Takes};
 
 /// Why a device is not replaced: the status, and why in words.
 type Refused = (u16, &'static str);
@@ -55,10 +55,10 @@ impl Switch {
         who: &Asks,
         caller: &Caller,
         invite: &Message,
-        old: LegId,
+        old: (LegId, Takes),
     ) {
         let Some(offer) = self.offer_of(now, who, invite) else { return };
-        let Some(call) = self.legs.get(&old).map(|leg| leg.call) else { return };
+        let Some(call) = self.legs.get(&old.0).map(|leg| leg.call) else { return };
         let leg = self.new_leg_id();
         let Some(active) = self.calls.get_mut(&call) else { return };
         if !active.call.add(leg, caller.device.clone(), now.at) {
@@ -71,7 +71,7 @@ impl Switch {
     }
 
     /// The leg that `device` asks to take the place of, if it may (§3, in its order).
-    fn replaceable(&self, device: &Device, replaces: &Replaces) -> Result<LegId, Refused> {
+    fn replaceable(&self, device: &Device, replaces: &Replaces) -> Result<(LegId, Takes), Refused> {
         const UNKNOWN: Refused = (481, "it would replace a dialog that is not there");
         let (session, rings) = match self.agent.named(replaces) {
             Named::Nothing => return Err(UNKNOWN),
@@ -92,12 +92,11 @@ impl Switch {
         if !(same || grouped) {
             return Err((403, "it would take the call of a phone that it has no group with"));
         }
-        let fits = match &active.doing {
-            Doing::Dialling(dialing) => rings && dialing.hunt.rings(old),
-            Doing::Talking { .. } => active.call.peer(old).is_some() && active.transfer.is_none(),
-            _ => false,
-        };
-        if fits { Ok(old) } else { Err((488, "the call is in no state to be taken over")) }
+        let takes = if rings { Takes::Ringing } else { Takes::Talk };
+        match self.is_to_be_had(active.id(), old, takes) {
+            true => Ok((old, takes)),
+            false => Err((488, "the call is in no state to be taken over")),
+        }
     }
 
     fn party_on(&self, leg: LegId) -> Option<(&super::active::Active, &Device)> {
@@ -105,28 +104,40 @@ impl Switch {
         Some((active, &active.call.get(leg)?.device))
     }
 
-    /// The new leg has its port: it takes the place of `old`, if that is still to be had.
-    pub(super) fn take_over(&mut self, now: Now, leg_id: LegId, old: LegId) {
+    /// Whether `old` still is what somebody wants to take over.
+    fn is_to_be_had(&self, id: CallId, old: LegId, takes: Takes) -> bool {
+        let Some(active) = self.calls.get(&id) else { return false };
+        let Some(leg) = self.legs.get(&old).filter(|leg| leg.call == id) else { return false };
+        match (takes, &active.doing) {
+            (Takes::Ringing, Doing::Dialling(dialing)) => {
+                matches!(leg.stage, Stage::Early | Stage::Opening) && dialing.hunt.rings(old)
+            }
+            (Takes::Talk, Doing::Talking { .. }) => {
+                leg.stage == Stage::Answered
+                    && active.call.peer(old).is_some()
+                    && active.transfer.is_none()
+            }
+            (Takes::Parked, Doing::Parked { .. }) => active.subject() == old,
+            _ => false,
+        }
+    }
+
+    /// The new leg has its port: it takes the place of `old`, if that still is what it was. While the
+    /// port was being opened another one may have taken it, and what talks by now is nobody's to take.
+    pub(super) fn take_over(&mut self, now: Now, leg_id: LegId, (old, takes): (LegId, Takes)) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let (id, session) = (leg.call, leg.session);
-        let state = self.legs.get(&old).filter(|old| old.call == id).map(|old| old.stage);
-        let rings = self.dialing(id).is_some_and(|dialing| dialing.hunt.rings(old));
-        let talks = self.calls.get(&id).is_some_and(|active| {
-            matches!(active.doing, Doing::Talking { .. })
-                && active.call.peer(old).is_some()
-                && active.transfer.is_none()
-        });
-        let parked = self.calls.get(&id).is_some_and(|active| {
-            matches!(active.doing, Doing::Parked { .. }) && active.subject() == old
-        });
-        match state {
-            Some(_) if parked => self.take_parked(now, id, leg_id, old),
-            Some(Stage::Answered) if talks => self.take_talk(now, id, leg_id, old),
-            Some(Stage::Early | Stage::Opening) if rings => {
-                self.take_ringing(now, id, leg_id, old);
-            }
-            // It went while the port was being opened.
-            _ => self.refuse(now, session, 481, Some(Cause::CALL_REJECTED), vec![]),
+        if !self.is_to_be_had(id, old, takes) {
+            let (status, cause) = match self.legs.get(&old).map(|old| old.stage) {
+                Some(Stage::Answered) => (486, Cause::USER_BUSY),
+                _ => (481, Cause::CALL_REJECTED),
+            };
+            return self.refuse(now, session, status, Some(cause), vec![]);
+        }
+        match takes {
+            Takes::Ringing => self.take_ringing(now, id, leg_id, old),
+            Takes::Talk => self.take_talk(now, id, leg_id, old),
+            Takes::Parked => self.take_parked(now, id, leg_id, old),
         }
     }
 

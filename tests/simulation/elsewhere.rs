@@ -192,6 +192,69 @@ fn a_parked_call_waits_with_music_and_is_taken_back() {
 }
 
 #[test]
+fn of_two_phones_that_take_one_call_at_once_the_second_is_refused() {
+    // The code, and whether the call is parked or rings at 1001.
+    for (code, is_parked) in [("*851", true), ("*80", false)] {
+        let mut house = house(9);
+        let (agent, caller) = match is_parked {
+            true => {
+                house.caller_to_agent();
+                let agent = house.phones[0];
+                house.world.with(agent, |phone, now| phone.refer(now, "*851"));
+                house.until_state(agent, State::Ended(0));
+                (agent, house.caller)
+            }
+            false => {
+                behave(&mut house, 0, Manner::Ring);
+                call(&mut house, 3, "1001");
+                house.until_state(house.phones[0], State::Ringing);
+                (house.phones[0], house.phones[3])
+            }
+        };
+        house.world.run(Duration::from_millis(200));
+        house.world.ports_are_slow = true;
+        let (first, second) = (house.phones[1], house.phones[2]);
+        call(&mut house, 1, code);
+        house.world.run(Duration::from_millis(100));
+        call(&mut house, 2, code);
+        house.world.run(Duration::from_millis(400));
+        house.world.open_ports();
+        house.until_state(first, State::Talking);
+        house.world.run(Duration::from_secs(1));
+        assert!(
+            matches!(house.state(second), State::Ended(481 | 486)),
+            "{:?}",
+            house.state(second)
+        );
+        house.hear_each_other(caller, first);
+        assert_eq!(house.state(agent), State::Ended(0));
+        house.hang_up(caller);
+        house.hang_up(first);
+        house.ends_clean();
+    }
+}
+
+#[test]
+fn whoever_answers_while_a_pickup_gets_its_port_keeps_the_call() {
+    let mut house = house(10);
+    behave(&mut house, 0, Manner::AnswerAfter(Duration::from_secs(2)));
+    let (called, picker, caller) = (house.phones[0], house.phones[1], house.phones[2]);
+    call(&mut house, 2, "1001");
+    house.until_state(called, State::Ringing);
+    house.world.run(Duration::from_millis(200));
+    house.world.ports_are_slow = true;
+    call(&mut house, 1, "*80");
+    house.world.run(Duration::from_millis(400));
+    house.until_state(called, State::Talking);
+    house.world.run(Duration::from_millis(200));
+    house.world.open_ports();
+    house.until_state(picker, State::Ended(486));
+    house.hear_each_other(caller, called);
+    house.hang_up(caller);
+    house.ends_clean();
+}
+
+#[test]
 fn nobody_takes_a_parked_call_and_whoever_parked_it_is_rung() {
     let mut house = house(7);
     house.caller_to_agent();
