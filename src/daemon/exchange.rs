@@ -174,7 +174,11 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
                 }
             }
             Output::Located { gateway, addresses } => hands.sip.located(&gateway, &addresses),
-            Output::Fact(fact) => write_down(fact, hands),
+            Output::Fact(fact) => {
+                if let Some(lost) = write_down(fact, hands) {
+                    switch.handle(clock.now(), Input::NotWritten(lost));
+                }
+            }
             Output::Reply(id, reply) => hands.pending.answered(id, reply),
             Output::Log(level, text) => log(level, &text),
             Output::Gate(order) => hands.sip.order(gate_order(order)),
@@ -189,8 +193,9 @@ fn durable(hands: &mut Hands) -> Option<u64> {
 }
 
 /// A fact goes to the journal, and to whoever watches. The ring has room for the facts of thousands
-/// of calls, and new calls are refused long before it is full: a fact that finds none is a fault.
-fn write_down(fact: Fact, hands: &mut Hands) {
+/// of calls, and new calls are refused long before it is full: a fact that finds none is a fault. Gives
+/// its number if it is waited for.
+fn write_down(fact: Fact, hands: &mut Hands) -> Option<u64> {
     if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call())
         && let Some(note) = note(&fact.kind)
     {
@@ -205,12 +210,13 @@ fn write_down(fact: Fact, hands: &mut Hands) {
     match hands.journal.submit(fact) {
         Ok(()) if awaited => hands.awaited.push_back((seq, hands.journal.submitted())),
         Ok(()) => {}
-        Err(Full(fact)) => tracing::error!(
-            "the journal's ring is full: fact {} ({}) is lost",
-            fact.seq,
-            fact.kind.name()
-        ),
+        Err(Full(fact)) => {
+            let kind = fact.kind.name();
+            tracing::error!("the journal's ring is full: fact {seq} ({kind}) is lost");
+            return awaited.then_some(seq);
+        }
     }
+    None
 }
 
 /// The sockets' word for the switch: neither floor knows the other.

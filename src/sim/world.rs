@@ -424,7 +424,7 @@ impl World {
     /// Tells the switch something and carries out what follows.
     pub fn input(&mut self, input: Input) {
         self.switch.handle(self.wall(), input);
-        let mut durable = 0;
+        let mut durable = Vec::new();
         while let Some(output) = self.switch.poll_output() {
             match output {
                 Output::Sip(flow, message) => {
@@ -452,7 +452,7 @@ impl World {
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
                     if fact.kind.awaits_disk() {
-                        durable = durable.max(fact.seq);
+                        durable.push(fact.seq);
                     }
                     self.facts.push(fact);
                 }
@@ -466,8 +466,8 @@ impl World {
         for (question, answer) in core::mem::take(&mut self.answers) {
             self.input(Input::Dns(question, answer));
         }
-        if durable > 0 && self.disk_is_well {
-            self.input(Input::Durable(durable));
+        if self.disk_is_well {
+            durable.into_iter().for_each(|seq| self.input(Input::Durable(seq)));
         }
         self.media_events();
     }

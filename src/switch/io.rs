@@ -51,9 +51,11 @@ pub enum Input {
     Wishes(Vec<(String, String, String)>),
     /// The messages that the records say are held. Comes once, like [`Input::Wishes`].
     Messages(Vec<Held>),
-    /// Every fact up to this number is on the disk. Told at least of those by which
-    /// [`FactKind::awaits_disk`](super::fact::FactKind::awaits_disk) is said to be waited for.
+    /// The fact of this number is on the disk. Told of each that is waited for
+    /// ([`FactKind::awaits_disk`](super::fact::FactKind::awaits_disk)).
     Durable(u64),
+    /// The journal has no room for the fact of this number, which was waited for.
+    NotWritten(u64),
     /// The store or the daemon raises an alarm, or says that it is over.
     Alarm {
         /// What it is about.

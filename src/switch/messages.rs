@@ -66,11 +66,18 @@ struct Inbox {
     not_before: Time,
 }
 
+/// A message that is not known to be on the disk.
+struct Unconfirmed {
+    /// Who waits for 202, and until when. `None`: it was told to try again.
+    asked: Option<(TxnId, Time)>,
+    held: Held,
+}
+
 /// All messages.
 #[derive(Default)]
 pub(super) struct Messages {
-    /// Not durable yet, by the number of the fact: who waits for 202, until when, and the message.
-    unconfirmed: BTreeMap<u64, (TxnId, Time, Held)>,
+    /// Not durable yet, by the number of the fact.
+    unconfirmed: BTreeMap<u64, Unconfirmed>,
     boxes: BTreeMap<String, Inbox>,
     sent: BTreeMap<ClientTxn, String>,
 }
@@ -87,7 +94,7 @@ impl Messages {
 
     /// When something is due.
     pub(super) fn next_wake(&self) -> Option<Time> {
-        let confirm = self.unconfirmed.values().map(|(_, until, _)| *until).min();
+        let confirm = self.unconfirmed.values().filter_map(|own| Some(own.asked?.1)).min();
         let again = self.boxes.values().filter(|own| own.under_way.is_none());
         let again = again.filter(|own| !own.waiting.is_empty()).map(|own| own.not_before).min();
         confirm.into_iter().chain(again).min()
@@ -137,18 +144,31 @@ impl Switch {
         self.fact(now, FactKind::MessageTaken { from, to, content_type, body, expires });
         let id = self.facts;
         let held = Held { id, ..held };
-        self.messages.unconfirmed.insert(id, (txn, now.at + PATIENCE, held));
+        let asked = Some((txn, now.at + PATIENCE));
+        self.messages.unconfirmed.insert(id, Unconfirmed { asked, held });
     }
 
-    /// Every fact up to this number is on the disk.
+    /// The fact of this number is on the disk.
     pub(super) fn durable(&mut self, now: Now, seq: u64) {
-        let later = self.messages.unconfirmed.split_off(&(seq + 1));
-        let durable = std::mem::replace(&mut self.messages.unconfirmed, later);
-        for (_, (txn, _, held)) in durable {
-            self.respond(now, txn, 202, vec![]);
-            let to = held.to.clone();
-            self.hold(held);
-            self.deliver(now, &to);
+        let Some(Unconfirmed { asked, held }) = self.messages.unconfirmed.remove(&seq) else {
+            return;
+        };
+        let Some((txn, _)) = asked else {
+            // The sender was told to send it again: this one is nobody's any more.
+            let why = "it was not on the disk in time, and its sender was told so".to_owned();
+            return self.fact(now, FactKind::MessageEnded { id: held.id, to: held.to, why });
+        };
+        self.respond(now, txn, 202, vec![]);
+        let to = held.to.clone();
+        self.hold(held);
+        self.deliver(now, &to);
+    }
+
+    /// The journal has no room for the fact of this number: it is written down nowhere.
+    pub(super) fn not_written(&mut self, now: Now, seq: u64) {
+        let lost = self.messages.unconfirmed.remove(&seq);
+        if let Some((txn, _)) = lost.and_then(|own| own.asked) {
+            self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
         }
     }
 
@@ -266,12 +286,10 @@ impl Switch {
 
     /// What is due: journals that do not answer, messages past their time, phones to be tried again.
     pub(super) fn messages_due(&mut self, now: Now) {
-        let late = |(_, (_, until, _)): &(&u64, &(TxnId, Time, Held))| *until <= now.at;
-        let late: Vec<u64> =
-            self.messages.unconfirmed.iter().filter(late).map(|(id, _)| *id).collect();
-        for id in late {
-            // It may still be written: better twice than lost.
-            let Some((txn, ..)) = self.messages.unconfirmed.remove(&id) else { continue };
+        let late = |own: &mut Unconfirmed| own.asked.take_if(|(_, until)| *until <= now.at);
+        let late: Vec<_> = self.messages.unconfirmed.values_mut().filter_map(late).collect();
+        for (txn, _) in late {
+            // It may still be written, and is ended then: the sender sends it again.
             self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
         }
         let due =

@@ -279,6 +279,7 @@ impl Switch {
             Input::Wishes(rows) => self.wishes_restored(rows),
             Input::Messages(rows) => self.messages_restored(now, rows),
             Input::Durable(seq) => self.durable(now, seq),
+            Input::NotWritten(seq) => self.not_written(now, seq),
             Input::Alarm { what, raised, detail } => {
                 self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
             }

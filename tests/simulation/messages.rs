@@ -53,6 +53,36 @@ fn nothing_is_confirmed_that_is_not_on_the_disk() {
     house.world.disk_is_well = false;
     assert_eq!(write(&mut house, 0, "1002", "lost?"), Some(503));
     assert!(texts(&house, 1).is_empty(), "nor handed on");
+    // A later one says nothing about it.
+    house.world.disk_is_well = true;
+    assert_eq!(write(&mut house, 0, "1002", "again"), Some(202));
+    let taken =
+        |house: &House| house.world.facts.iter().find(|f| f.kind.awaits_disk()).map(|f| f.seq);
+    let seq = taken(&house).expect("taken");
+    house.world.run(Duration::from_secs(1));
+    assert_eq!(texts(&house, 1), ["again"]);
+    // It is written after all: nobody waits for it any more, and no restart delivers it.
+    house.world.input(Input::Durable(seq));
+    house.world.run(Duration::from_secs(1));
+    assert_eq!(texts(&house, 1), ["again"]);
+    assert_eq!(ends(&house).len(), 2);
+    assert!(ends(&house)[1].contains("not on the disk in time"));
+    house.ends_clean();
+}
+
+#[test]
+fn a_message_for_which_the_journal_has_no_room_is_refused_at_once() {
+    let mut house = House::new(Faults::NONE, 7);
+    house.register(0);
+    house.register(1);
+    house.world.disk_is_well = false;
+    let phone = house.phones[0];
+    house.world.with(phone, |phone, now| phone.write(now, "1002", "no room"));
+    house.world.run(Duration::from_millis(500));
+    let taken = house.world.facts.iter().find(|f| f.kind.awaits_disk()).expect("taken").seq;
+    house.world.input(Input::NotWritten(taken));
+    house.world.run(Duration::from_millis(500));
+    assert_eq!(house.world.phone(phone).written, Some(503));
     house.ends_clean();
 }
 
