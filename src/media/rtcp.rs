@@ -160,14 +160,15 @@ impl Rtcp {
         len + writer.finish()
     }
 
-    /// Whether reports that come `from` there are the peer's own.
+    /// Whether reports that come `from` there are the peer's own: from the host of its audio, from where SDP says,
+    /// or, on one port with audio that it does not send, from where its audio is sent.
     pub fn is_peer(&self, from: SocketAddr, latch: &Latch) -> bool {
         let known = latch.held().is_some_and(|held| held.addr.ip() == from.ip());
-        known || self.named == Some(from)
+        known || self.named == Some(from) || latch.destination() == Some(from)
     }
 
-    /// Takes what came to the leg's RTCP port. Only a host from which RTP is taken, or the address
-    /// that SDP names, is believed; whether it was.
+    /// Takes what came to the leg's RTCP port. Only the
+    /// [peer](Self::is_peer) is believed; whether it was.
     pub fn receive(
         &mut self,
         now: Time,
