@@ -1,7 +1,7 @@
 //! What the kernel has dropped of what came: each socket counts that for itself, and is asked by turns.
 //!
 //! ```text
-//!   turn 1 ─▶ sockets 0 1 2 3      turn 2 ─▶ 4 5 6 7      …      round in a few seconds
+//!   turn 0 ─▶ sockets 0 1 2 3      turn 16 ─▶ 4 5 6 7      …      round in a minute
 //! ```
 //!
 //! A datagram that finds its socket's queue full is gone before anybody could look at it: only the kernel
@@ -16,7 +16,8 @@ use std::os::fd::AsRawFd;
 /// them counts the drops (`linux/sock_diag.h`).
 const SO_MEMINFO: libc::c_int = 55;
 const MEMINFO_DROPS: usize = 8;
-/// Sockets that are asked in one turn: a system call each.
+/// Turns of which one asks, and sockets that it asks: a system call each.
+const EVERY: usize = 16;
 const A_TURN: usize = 4;
 
 /// What each of some sockets had dropped when asked last.
@@ -25,16 +26,24 @@ pub(super) struct Drops {
     before: Box<[u32]>,
     /// Who is asked next.
     next: usize,
+    /// Turns until somebody is.
+    turns: usize,
 }
 
 impl Drops {
     /// Of so many sockets that have dropped nothing yet.
     pub(super) fn new(sockets: usize) -> Drops {
-        Drops { before: vec![0; sockets].into(), next: 0 }
+        Drops { before: vec![0; sockets].into(), next: 0, turns: 0 }
     }
 
-    /// Asks the next few of `sockets`. Gives what they have dropped since they were asked before.
+    /// A turn: every so often asks the next few of `sockets`. Gives what they have dropped since they were asked
+    /// before.
     pub(super) fn look(&mut self, sockets: &[UdpSocket]) -> u64 {
+        if self.turns > 0 {
+            self.turns -= 1;
+            return 0;
+        }
+        self.turns = EVERY - 1;
         let mut more = 0;
         for _ in 0..A_TURN.min(sockets.len()) {
             self.next = if self.next < sockets.len() { self.next } else { 0 };
@@ -90,6 +99,7 @@ mod tests {
         full.set_nonblocking(true).unwrap();
         let held = core::iter::from_fn(|| full.recv(&mut [0; 200]).ok()).count() as u64;
         let mut drops = Drops::new(sockets.len());
-        assert_eq!([(); 3].map(|()| drops.look(&sockets)), [0, 20_000 - held, 0]);
+        let mut of_turns = || (0..EVERY).map(|_| drops.look(&sockets)).sum::<u64>();
+        assert_eq!([(); 3].map(|()| of_turns()), [0, 20_000 - held, 0]);
     }
 }
