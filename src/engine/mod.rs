@@ -166,8 +166,9 @@ pub struct Engine {
     crew: Crew,
     desk: Option<Desk>,
     fingerprint: Option<Fingerprint>,
-    /// The legs that have a handshake.
+    /// The legs that have a handshake, and those whose end it has still to be told.
     handshakes: HashSet<LegId>,
+    ended: Vec<LegId>,
     figures: Figures,
     clips: Clips,
     deliver: Deliver,
@@ -226,6 +227,7 @@ impl Engine {
             desk,
             fingerprint: config.dtls.map(|own| own.fingerprint().clone()),
             handshakes: HashSet::new(),
+            ended: Vec::new(),
             figures: Figures(Arc::new(figures)),
             clips: config.clips,
             deliver,
@@ -338,16 +340,30 @@ impl Engine {
             Command::Set { leg, params } => match &params.carriage.dtls {
                 Some(terms) => {
                     self.handshakes.insert(*leg);
+                    self.ended.retain(|ended| ended != leg);
                     let checked = params.carriage.ice.is_some();
                     if let Err(why) = desk.agree(*leg, worker, terms.clone(), checked) {
                         self.say(Event::HandshakeFailed { leg: *leg, why });
                     }
                 }
-                None if self.handshakes.remove(leg) => desk.forget(*leg),
-                None => {}
+                None => self.end_handshake(*leg),
             },
-            Command::Close { leg } if self.handshakes.remove(leg) => desk.forget(*leg),
+            Command::Close { leg } => self.end_handshake(*leg),
             _ => {}
+        }
+    }
+
+    fn end_handshake(&mut self, leg: LegId) {
+        if self.handshakes.remove(&leg) {
+            self.ended.push(leg);
+            self.forget_ended();
+        }
+    }
+
+    /// Tells the handshakes which legs have none any more; who finds no room is told of later.
+    fn forget_ended(&mut self) {
+        if let Some(desk) = &self.desk {
+            self.ended.retain(|leg| !desk.forget(*leg));
         }
     }
 
@@ -367,6 +383,7 @@ impl Engine {
     /// Offers again what found no room in a worker's ring; to be called now and then.
     pub fn flush(&mut self) {
         self.forget_failed();
+        self.forget_ended();
         self.crew.workers.iter_mut().for_each(Handle::flush);
     }
 

@@ -146,10 +146,10 @@ impl Desk {
         self.order(Order::Agree { leg, worker, terms, checked })
     }
 
-    /// A leg is over, or has no handshake any more.
-    pub(in crate::engine) fn forget(&self, leg: LegId) {
-        // One that is forgotten too late hears nothing more, and goes with the others of its name.
-        let _ = self.order(Order::Forget(leg));
+    /// A leg is over, or has no handshake any more. Whether there was room for the order: else to be said again.
+    #[must_use]
+    pub(in crate::engine) fn forget(&self, leg: LegId) -> bool {
+        self.order(Order::Forget(leg)).is_ok()
     }
 
     fn order(&self, order: Order) -> Result<(), Fault> {
