@@ -23,6 +23,7 @@ use crate::media::dtmf_tx::{Begins, Step};
 use crate::media::leg::Leg;
 use crate::media::mouth::{Over, Said};
 use crate::media::seam::Source;
+use crate::media::srtp::Guard;
 use crate::media::{Kind, Transmit};
 use crate::wire::rtp::{HEADER_LEN, write_header};
 use crate::wire::telephone_event;
@@ -36,6 +37,8 @@ const VOLUME: u8 = 10;
 pub(super) const SOON: usize = 4;
 const NEXT: usize = 2;
 
+/// Parts of the recordings that one tick lays.
+const PARTS_A_TICK: usize = 3;
 /// How often some of the recordings that are over leave.
 const ENDS_EVERY: Duration = Duration::from_millis(1);
 
@@ -57,8 +60,7 @@ impl Plane {
             self.make_turns(now);
         }
         if now >= self.lay_at {
-            self.recordings.lay_next(now, out);
-            self.lay_at = if self.recordings.len() == 0 { Time::NEVER } else { now + LAY_PART };
+            self.lay(now, out);
         }
         if now >= self.ending_at {
             self.hand_on(now, out);
@@ -75,6 +77,22 @@ impl Plane {
                 0 => Time::NEVER,
                 _ => now + CHORES,
             };
+        }
+    }
+
+    /// The parts of the recordings whose time has come are laid. A late tick makes up for some of them; after a
+    /// longer stall it goes on from now.
+    fn lay(&mut self, now: Time, out: &mut dyn Transmit) {
+        for _ in 0..PARTS_A_TICK {
+            if self.lay_at <= now {
+                self.recordings.lay_next(now, out);
+                self.lay_at = self.lay_at + LAY_PART;
+            }
+        }
+        if self.recordings.len() == 0 {
+            self.lay_at = Time::NEVER;
+        } else if self.lay_at <= now {
+            self.lay_at = now + LAY_PART;
         }
     }
 
@@ -152,7 +170,11 @@ impl Plane {
             digits[0] = listen(leg, at, pcm, &mut self.deep);
         }
         let before = leg.mouth.busy();
-        let (said, over) = leg.say(pcm);
+        // A greeting begins when it can be heard: until there are keys, time stands for the mouth.
+        let (said, over) = match leg.guard {
+            Guard::Awaited => (Said::Nothing, Over::default()),
+            Guard::Plain | Guard::Keyed(_) => leg.say(pcm),
+        };
         let outgoing = match said {
             Said::Samples => Outgoing::Audio(Source::Own),
             Said::Event(step) => Outgoing::Event(step),
