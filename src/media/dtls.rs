@@ -49,3 +49,16 @@ impl fmt::Display for Fault {
     }
 }
 impl std::error::Error for Fault {}
+
+/// Whether a datagram begins with (a part of) a ClientHello: a record of a handshake, and in it that message
+/// (RFC 6347 §4.1, §4.2.2).
+pub fn is_client_hello(datagram: &[u8]) -> bool {
+    const HANDSHAKE: u8 = 22;
+    const CLIENT_HELLO: u8 = 1;
+    const RECORD: usize = 13;
+    const MESSAGE: usize = 12;
+    datagram.len() > RECORD + MESSAGE
+        && datagram[0] == HANDSHAKE
+        && datagram[1] == 0xfe
+        && datagram[RECORD] == CLIENT_HELLO
+}

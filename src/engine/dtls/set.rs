@@ -18,7 +18,7 @@ use dimpl::{Config, Dtls, Error, KeyingMaterial, Output, SrtpProfile};
 
 use super::Identity;
 use crate::base::LegId;
-use crate::media::dtls::{Fault, Terms};
+use crate::media::dtls::{Fault, Terms, is_client_hello};
 use crate::media::srtp::Keys;
 use crate::wire::sdp::{Fingerprint, Hash};
 use crate::wire::srtp::{MasterKey, Suite};
@@ -183,10 +183,12 @@ impl Handshakes {
         self.went(leg, begun);
     }
 
-    /// An error of the library ends a handshake; after the keys nobody needs it any more.
+    /// An error of the library ends a handshake; after the keys nobody needs it any more. What it has no room
+    /// for is lost, as long as the peer has not shown its certificate: a stranger may have sent it.
     fn went(&mut self, leg: LegId, result: Result<(), Error>) {
         let Err(error) = result else { return };
         match self.legs.get_mut(&leg) {
+            Some(handshake) if is_loss(&error) && handshake.is_unverified() => {}
             Some(handshake) if matches!(handshake.stage, Stage::Keyed { .. }) => {
                 (handshake.stage, handshake.wake) = (Stage::Over, None);
             }
@@ -268,25 +270,17 @@ impl Handshake {
         }
     }
 
+    /// Whether it runs, and the peer has not shown the certificate that was named.
+    fn is_unverified(&self) -> bool {
+        matches!(self.stage, Stage::Running { verified: false, .. })
+    }
+
     fn dtls(&mut self) -> Option<&mut Dtls> {
         match &mut self.stage {
             Stage::Running { dtls, .. } | Stage::Keyed { dtls, .. } => Some(dtls),
             Stage::Waiting | Stage::Over => None,
         }
     }
-}
-
-/// Whether a datagram begins with (a part of) a ClientHello: a record of a handshake, and in it that message
-/// (RFC 6347 §4.1, §4.2.2).
-fn is_client_hello(datagram: &[u8]) -> bool {
-    const HANDSHAKE: u8 = 22;
-    const CLIENT_HELLO: u8 = 1;
-    const RECORD: usize = 13;
-    const MESSAGE: usize = 12;
-    datagram.len() > RECORD + MESSAGE
-        && datagram[0] == HANDSHAKE
-        && datagram[1] == 0xfe
-        && datagram[RECORD] == CLIENT_HELLO
 }
 
 /// The exported secret as master keys (RFC 5764 §4.2): both keys, then both salts, the client's first.
@@ -310,6 +304,11 @@ fn split(material: &KeyingMaterial, profile: SrtpProfile, client: bool) -> Optio
         true => Keys { send: from_client, receive: from_server },
         false => Keys { send: from_server, receive: from_client },
     })
+}
+
+/// Whether all that has happened is that a datagram found no room.
+fn is_loss(error: &Error) -> bool {
+    matches!(error, Error::ReceiveQueueFull | Error::TooManyClientHelloFragments)
 }
 
 fn fault(error: &Error) -> Fault {

@@ -186,3 +186,21 @@ fn handshakes_of_nobody_are_not_begun() {
     a.datagram(Instant::now(), LEG, &[22; 40]);
     assert!(a.poll().is_none() && a.next_wake().is_none());
 }
+
+#[test]
+fn more_than_there_is_room_for_is_lost_and_no_end() {
+    let ([mut a, mut b], [of_a, of_b]) = pair();
+    let now = Instant::now();
+    b.agree(now, LEG, terms(&of_a, false), true);
+    a.agree(now, LEG, terms(&of_b, true), false);
+    let Some(Outcome::Send(_, hello)) = a.poll() else { panic!("it begins") };
+    // A part of the message, again and again: the first byte of its body.
+    let mut part = hello[..26].to_vec();
+    part[11..13].copy_from_slice(&13u16.to_be_bytes());
+    part[22..25].copy_from_slice(&[0, 0, 1]);
+    for _ in 0..200 {
+        b.datagram(now, LEG, &part);
+    }
+    let failed = std::iter::from_fn(|| b.poll()).find(|o| matches!(o, Outcome::Failed(..)));
+    assert!(failed.is_none(), "{failed:?}");
+}
