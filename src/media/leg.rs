@@ -162,8 +162,8 @@ pub(super) struct Leg {
     pub(super) dtmf: DtmfRx,
     /// Finds its peer, where that shows by checks where it is.
     pub(super) ice: Option<Box<ice::Agent>>,
-    /// Where its DTLS handshake comes from, where ICE does not say.
-    handshaker: Option<SocketAddr>,
+    /// Where its DTLS handshake comes from, where ICE does not say, and since when.
+    handshaker: Option<(SocketAddr, Time)>,
     /// How many datagrams of a handshake it may send.
     pub(super) handshake_allowance: Allowance,
     /// How many packets of keys it may send.
@@ -207,6 +207,8 @@ pub(super) struct Watch {
     pub(super) first: bool,
     /// When a stranger was last told.
     pub(super) foreign: Option<Time>,
+    /// When it was last told that the stream goes on elsewhere.
+    pub(super) moved: Option<Time>,
     /// What comes instead of what was agreed on.
     pub(super) instead: Option<Instead>,
 }

@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 
 use super::Leg;
-use crate::base::{Rng, Time};
+use crate::base::{Duration, Rng, Time};
 use crate::media::control::StreamParams;
-use crate::media::dtls::Terms;
+use crate::media::dtls::{Terms, is_client_hello};
 use crate::media::srtp::{Figures as SrtpFigures, Guard, Keys, Srtp};
 use crate::media::{Kind, ice};
+
+/// How long the first who began a handshake has it, if he gets no keys: then the next may begin one.
+const HANDSHAKER_HELD: Duration = Duration::from_secs(2);
 
 impl Leg {
     /// Takes the keys that were agreed on.
@@ -97,24 +100,39 @@ impl Leg {
         found && self.begins_handshake() && matches!(self.guard, Guard::Awaited)
     }
 
-    /// Whether its handshake may come from that address: with ICE from where the peer has shown to be; else
-    /// from where SDP says, or, behind NAT, from whoever is first.
-    pub(in crate::media) fn takes_handshake(&mut self, from: SocketAddr) -> bool {
+    /// Whether a datagram of its handshake may come from that address: with ICE from where the peer has shown
+    /// to be; without, if we begin, from whom we ask; else from where SDP says, or, behind NAT, from who is first
+    /// with a ClientHello, until it has had its time.
+    pub(in crate::media) fn takes_handshake(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> bool {
         if let Some(agent) = &self.ice {
             return agent.is_at(from);
         }
-        let named = self.params.as_ref().and_then(|params| params.remote);
-        if self.handshaker.is_none() || named == Some(from) {
-            self.handshaker = Some(from);
+        if self.begins_handshake() {
+            return self.latch.destination() == Some(from);
         }
-        self.handshaker == Some(from)
+        let held = self.handshaker.map(|(held, _)| held);
+        let keyed = matches!(self.guard, Guard::Keyed(_));
+        let over = |(_, since)| !keyed && now.since(since) >= HANDSHAKER_HELD;
+        let is_named = self.params.as_ref().is_some_and(|params| params.remote == Some(from));
+        let may = is_named || self.handshaker.is_none_or(over);
+        if held != Some(from) && may && is_client_hello(datagram) {
+            self.handshaker = Some((from, now));
+            return true;
+        }
+        held == Some(from)
     }
 
     /// Where its handshake goes.
     pub(in crate::media) fn handshakes_with(&self) -> Option<SocketAddr> {
         match &self.ice {
             Some(agent) => agent.reachable(),
-            None => self.handshaker.or(self.latch.destination()),
+            None if self.begins_handshake() => self.latch.destination(),
+            None => self.handshaker.map(|(held, _)| held).or(self.latch.destination()),
         }
     }
 

@@ -44,7 +44,7 @@ impl Plane {
             return None;
         }
         leg.params.as_ref()?.carriage.dtls.as_ref()?;
-        if !leg.takes_handshake(from) || !leg.handshake_allowance.takes(now) {
+        if !leg.takes_handshake(now, from, datagram) || !leg.handshake_allowance.takes(now) {
             return Some(Disposition::Foreign);
         }
         out.handshake(leg.id, datagram);

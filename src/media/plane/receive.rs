@@ -26,8 +26,8 @@ use crate::media::tap::batch::Waiting;
 use crate::media::{Kind, PortIndex, Transmit};
 use crate::wire::rtp::{Header, Packet, looks_like_rtcp, rewrite};
 
-/// Strangers are told of at most this often.
-const FOREIGN_PACE: Duration = Duration::from_secs(1);
+/// Strangers, and other addresses of the peer, are told of at most this often.
+const SOURCE_PACE: Duration = Duration::from_secs(1);
 
 /// A packet that is ours, without its bytes.
 #[derive(Clone, Copy)]
@@ -256,8 +256,11 @@ impl Plane {
                 leg.watch.first = true;
                 Some(Event::FirstRtp { leg: id, from })
             }
-            Verdict::Moved(old) => Some(Event::SourceMoved { leg: id, from: old, to: from }),
-            Verdict::Foreign if leg.watch.foreign.is_none_or(|t| now.since(t) >= FOREIGN_PACE) => {
+            Verdict::Moved(old) if leg.watch.moved.is_none_or(|t| now.since(t) >= SOURCE_PACE) => {
+                leg.watch.moved = Some(now);
+                Some(Event::SourceMoved { leg: id, from: old, to: from })
+            }
+            Verdict::Foreign if leg.watch.foreign.is_none_or(|t| now.since(t) >= SOURCE_PACE) => {
                 leg.watch.foreign = Some(now);
                 let packets = leg.latch.foreign().0;
                 Some(Event::ForeignSource { leg: id, from, packets })

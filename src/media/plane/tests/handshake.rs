@@ -9,7 +9,7 @@ use crate::wire::sdp::{Fingerprint, Hash};
 use crate::wire::srtp::{KeySource, MOST_TAIL, Suite};
 use crate::wire::stun::check::{Key, request};
 
-/// A first byte of a DTLS handshake.
+/// How a datagram of a DTLS handshake begins.
 const DTLS: &[u8] = &[22, 0xfe, 0xfd, 0];
 const PASSWORD: &str = "our password of 22 or so";
 
@@ -34,6 +34,14 @@ fn keys() -> (Keys, Keys) {
     let suite = Suite::AeadAes128Gcm;
     let (send, receive) = (source.next(suite), source.next(suite));
     (Keys { send: send.clone(), receive: receive.clone() }, Keys { send: receive, receive: send })
+}
+
+/// The beginning of a ClientHello.
+fn hello() -> Vec<u8> {
+    let mut bytes = vec![0; 60];
+    bytes[..DTLS.len()].copy_from_slice(DTLS);
+    bytes[13] = 1;
+    bytes
 }
 
 fn at(port: u16) -> SocketAddr {
@@ -224,11 +232,17 @@ fn the_port_of_rtcp_takes_no_handshake() {
 fn without_ice_the_handshake_comes_from_where_sdp_says_or_from_who_is_first() {
     let mut world = world();
     let phone = world.browser(1, false, false);
-    assert_eq!(world.datagram(phone.port, at(1), DTLS), Disposition::Consumed, "behind NAT");
-    assert_eq!(world.datagram(phone.port, at(2), DTLS), Disposition::Foreign);
+    let hello = &hello()[..];
+    assert_eq!(world.datagram(phone.port, at(3), DTLS), Disposition::Foreign, "begins nothing");
+    assert_eq!(world.datagram(phone.port, at(1), hello), Disposition::Consumed, "behind NAT");
+    assert_eq!(world.datagram(phone.port, at(1), DTLS), Disposition::Consumed);
+    assert_eq!(world.datagram(phone.port, at(2), hello), Disposition::Foreign);
+    world.pass(2_000);
+    assert_eq!(world.datagram(phone.port, at(2), hello), Disposition::Consumed, "the next");
+    assert_eq!(world.datagram(phone.port, at(1), hello), Disposition::Foreign);
     world.plane.handshake(phone.leg, b"flight", &mut world.out);
-    assert_eq!(world.sent_to(at(1)).len(), 1);
-    assert_eq!(world.datagram(phone.port, phone.addr, DTLS), Disposition::Consumed, "named");
+    assert_eq!(world.sent_to(at(2)).len(), 1);
+    assert_eq!(world.datagram(phone.port, phone.addr, hello), Disposition::Consumed, "named");
     world.plane.handshake(phone.leg, b"flight", &mut world.out);
     let named = phone.addr;
     assert_eq!(world.sent_to(named).len(), 1);
@@ -248,4 +262,64 @@ fn legs_that_have_agreed_on_nothing_of_it_take_nothing_of_it() {
     world.plane.handshake(LegId(99), b"flight", &mut world.out);
     assert!(world.out.sent.is_empty() && world.out.shaken.is_empty());
     assert_eq!(world.plane.counts().commands_dropped, 1);
+}
+
+#[test]
+fn whom_we_ask_answers_and_nobody_else() {
+    let mut world = world();
+    let phone = world.browser(1, false, true);
+    assert_eq!(world.datagram(phone.port, at(1), &hello()), Disposition::Foreign);
+    assert_eq!(world.datagram(phone.port, at(1), DTLS), Disposition::Foreign);
+    world.plane.handshake(phone.leg, b"flight", &mut world.out);
+    assert_eq!(world.sent_to(phone.addr).len(), 1);
+    assert_eq!(world.datagram(phone.port, phone.addr, DTLS), Disposition::Consumed);
+}
+
+#[test]
+fn a_greeting_begins_when_there_are_keys() {
+    let mut world = world();
+    let browser = world.browser(1, true, false);
+    world.datagram(browser.port, at(1), &check(true));
+    world.play(&browser, 1, vec![Item::Silence(400)], false);
+    world.out.sent.clear();
+    world.pass(1_000);
+    let done = |event: &Event| matches!(event, Event::PlayDone { .. });
+    assert!(world.out.sent.is_empty() && !world.take_events().iter().any(done));
+    world.plane.keyed(world.now, browser.leg, &dtls(false), keys().0);
+    world.pass(300);
+    assert!(world.sent_to(at(1)).len() >= 14 && !world.take_events().iter().any(done));
+    world.pass(200);
+    assert!(world.take_events().iter().any(done), "whole");
+}
+
+#[test]
+fn a_browser_that_only_listens_reports_all_the_same() {
+    let mut world = world();
+    let browser = world.browser(1, true, false);
+    world.datagram(browser.port, at(1), &check(true));
+    let (ours, theirs) = keys();
+    world.plane.keyed(world.now, browser.leg, &dtls(false), ours);
+    let mut report = vec![0; 8 + MOST_TAIL];
+    report[..8].copy_from_slice(&[0x80, 201, 0, 1, 0, 0, 0, 1]);
+    let len = Srtp::new(theirs).send_rtcp(&mut report, 8).expect("sealed");
+    report.truncate(len);
+    assert_eq!(world.datagram(browser.port, at(2), &report), Disposition::Foreign);
+    assert_eq!(world.datagram(browser.port, at(1), &report), Disposition::Consumed);
+}
+
+#[test]
+fn a_peer_of_two_ports_by_turns_is_not_told_of_with_each_packet() {
+    let mut world = world();
+    let mut browser = world.browser(1, true, false);
+    world.datagram(browser.port, at(1), &check(true));
+    let (ours, theirs) = keys();
+    world.plane.keyed(world.now, browser.leg, &dtls(false), ours);
+    let mut far = Srtp::new(theirs);
+    for n in 0..100 {
+        let packet = sealed(&mut browser, &mut far);
+        world.datagram(browser.port, at(n % 2), &packet);
+        world.pass(20);
+    }
+    let moved = |event: &&Event| matches!(event, Event::SourceMoved { .. });
+    assert_eq!(world.take_events().iter().filter(moved).count(), 2, "once a second");
 }
