@@ -86,7 +86,7 @@ impl Plane {
         for _ in 0..PARTS_A_TICK {
             if self.lay_at <= now {
                 self.recordings.lay_next(now, out);
-                self.lay_at = self.lay_at + LAY_PART;
+                self.lay_at += LAY_PART;
             }
         }
         if self.recordings.len() == 0 {
