@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dialling::Why;
 
-/// The most diversions of one dial: a chain that is longer goes round in circles, or costs more than it
+/// The most diversions of a call one after the other: a chain that is longer goes round in circles, or costs more than it
 /// helps.
 pub const MOST_DIVERSIONS: usize = 5;
 
@@ -91,9 +91,13 @@ impl Wishes {
     pub fn first(&self, caller: &str) -> First<'_> {
         match &self.always {
             Some(number) if number != caller => First::Forward(number),
-            _ if self.do_not_disturb => First::Busy,
-            _ => First::Ring,
+            _ => self.here(),
         }
+    }
+
+    /// What becomes of a call that goes nowhere else.
+    pub fn here(&self) -> First<'_> {
+        if self.do_not_disturb { First::Busy } else { First::Ring }
     }
 
     /// Where a call goes that came to nothing for this reason.

@@ -12,10 +12,10 @@ use crate::media::control::DigitSet;
 use crate::wire::q850::Cause;
 use crate::wire::sip::Message;
 
-use super::Switch;
 use super::active::Doing;
 use super::arrival::{Asks, Caller};
 use super::leg::{Leg, Takes};
+use super::{Level, Switch};
 
 /// How long the confirmation lasts, and the pause in which it can be heard.
 const CONFIRMED: Duration = Duration::from_millis(1_500);
@@ -87,6 +87,17 @@ impl Switch {
             Some((Code::Forward(wish), to)) => (wish, to),
             _ => return false,
         };
+        let forwards = wish != Wish::DoNotDisturb && !value.is_empty();
+        if forwards && !self.is_forwardable(now, &number, value) {
+            let line =
+                format!("{number} wishes to forward to {value}, which it could not dial itself");
+            self.log(Level::Info, line);
+            if let Some(leg) = self.legs.get(&leg_id) {
+                let cause = Some(Cause::UNALLOCATED_NUMBER);
+                self.refuse(now, leg.session, 404, cause, vec![]);
+            }
+            return true;
+        }
         self.wish(now, &number, wish, value);
         self.answer(now, leg_id);
         let beat = |on_ms, off_ms| Beat { on_ms, off_ms, hz: vec![450] };

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A number to forward to is dialled in the phone's own context, so that nobody forwards where he may not
-//! call. Five diversions at most, and no phone diverts one call twice (loops). An emergency call back
-//! rings whatever is wished. The called side is told for whom the call was (RFC 5806, RFC 7044).
+//! call. Five diversions in a row at most, and no phone diverts one call twice (loops): what it cannot
+//! forward rings at the phone itself. An emergency call back rings whatever is wished. The called side is told for whom the call was (RFC 5806, RFC 7044).
 //!
 //! Wishes are facts: they are in the journal, and come back from the records after a start
 //! ([`Input::Wishes`](super::Input::Wishes)).
@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::Failure;
+use crate::call::dialling::Why;
 use crate::call::wishes::{First, MOST_DIVERSIONS, Wish, Wishes};
 use crate::dialplan::effect::Target;
 use crate::dialplan::{Entry, Interp};
@@ -96,32 +97,34 @@ impl Switch {
         let caller = self.calls.get(&id).map(|active| active.from.clone()).unwrap_or_default();
         let urgent = self.dialing(id).is_some_and(|dialing| dialing.dial.emergency);
         let wishes = self.wishes(number).cloned().unwrap_or_default();
-        match wishes.first(&caller) {
-            First::Forward(to) if !urgent => self.divert(now, id, number, to, ALWAYS),
-            First::Busy if !urgent => {
-                let busy = failure(Cause::USER_BUSY, 486);
-                match wishes.after(busy.why) {
-                    Some(to) => self.divert(now, id, number, to, BUSY),
-                    None => Err(busy),
-                }
-            }
-            _ => {
-                let target = Target::Phone { number: number.into() };
-                match (
-                    self.ring_devices(now, id, number),
-                    wishes.after(crate::call::dialling::Why::NoAnswer),
-                ) {
-                    (Ok(legs), _) => Ok(legs.into_iter().map(|l| (l, target.clone())).collect()),
-                    (Err(why), Some(to)) if why.cause == Cause::SUBSCRIBER_ABSENT => {
-                        self.divert(now, id, number, to, NO_ANSWER)
-                    }
-                    (Err(why), _) => Err(why),
-                }
+        let mut first = wishes.first(&caller);
+        if let First::Forward(to) = first
+            && !urgent
+        {
+            match self.divert(now, id, number, to, ALWAYS) {
+                Some(made) => return made,
+                None => first = wishes.here(),
             }
         }
+        let made = match first {
+            First::Busy if !urgent => Err(failure(Cause::USER_BUSY, 486)),
+            _ => self.ring_devices(now, id, number),
+        };
+        let target = Target::Phone { number: number.into() };
+        let failed = match made {
+            Ok(legs) => return Ok(legs.into_iter().map(|leg| (leg, target.clone())).collect()),
+            Err(failed) => failed,
+        };
+        let (to, why) = match failed.cause {
+            Cause::USER_BUSY => (wishes.after(Why::Busy), BUSY),
+            Cause::SUBSCRIBER_ABSENT => (wishes.after(Why::NoAnswer), NO_ANSWER),
+            _ => (None, BUSY),
+        };
+        let made = to.and_then(|to| self.divert(now, id, number, to, why));
+        made.unwrap_or(Err(failed))
     }
 
-    /// Rings whom `by` would reach by dialling `to`.
+    /// Rings whom `by` would reach by dialling `to`. `None`: nobody, or it goes round in circles.
     fn divert(
         &mut self,
         now: Now,
@@ -129,7 +132,7 @@ impl Switch {
         by: &str,
         to: &str,
         why: (&'static str, u16),
-    ) -> Result<Vec<(LegId, Target)>, Failure> {
+    ) -> Option<Result<Vec<(LegId, Target)>, Failure>> {
         let targets = self.diverted_to(now, id, by, to, why)?;
         let mut made = Vec::new();
         let mut lost = failure(Cause::NO_ROUTE_DESTINATION, 404);
@@ -139,7 +142,7 @@ impl Switch {
                 Err(failure) => lost = failure,
             }
         }
-        if made.is_empty() { Err(lost) } else { Ok(made) }
+        Some(if made.is_empty() { Err(lost) } else { Ok(made) })
     }
 
     /// Notes that `by` diverts the call to `to`: the targets there, unless it goes round in circles.
@@ -150,27 +153,35 @@ impl Switch {
         by: &str,
         to: &str,
         why: (&'static str, u16),
-    ) -> Result<Vec<Target>, Failure> {
+    ) -> Option<Vec<Target>> {
         let targets = self.targets_of(now, by, to);
-        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
-            return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
-        };
+        let Doing::Dialling(dialing) = &mut self.calls.get_mut(&id)?.doing else { return None };
         let before = &mut dialing.diverted;
-        if before.len() >= MOST_DIVERSIONS || before.iter().any(|d| d.by == by) {
+        if chain(before, by) >= MOST_DIVERSIONS || before.iter().any(|d| d.by == by) {
             let line = format!("call {id}: {by} forwards to {to}, which goes round in circles");
             self.log(Level::Warning, line);
-            return Err(failure(Cause::EXCHANGE_ROUTING_ERROR, 482));
+            return None;
         }
         let diversion = |to: &Target| Diversion { by: by.into(), why, to: to.clone() };
         before.extend(targets.iter().map(diversion));
         if targets.is_empty() {
             let line = format!("call {id}: {by} forwards to {to}, which it could not dial itself");
             self.log(Level::Warning, line);
-            return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
+            return None;
         }
         let (by, to, why) = (by.to_owned(), to.to_owned(), why.0.to_owned());
         self.fact(now, FactKind::Diverted { call: id, by, to, why });
-        Ok(targets)
+        Some(targets)
+    }
+
+    /// Whether a phone could forward to this number: somebody other than itself is reached there.
+    pub(super) fn is_forwardable(&self, now: Now, by: &str, to: &str) -> bool {
+        let reaches = |target: &Target| match target {
+            Target::Phone { number } => number != by,
+            Target::Gateway { .. } => true,
+            Target::Fail { .. } => false,
+        };
+        self.targets_of(now, by, to).iter().any(reaches)
     }
 
     /// Whom a phone would reach by dialling `to`.
@@ -204,7 +215,7 @@ impl Switch {
             (None, Some(to)) if busy => (to.to_owned(), BUSY),
             _ => return false,
         };
-        let Ok(made) = self.divert(now, id, &number, &to, why) else { return false };
+        let Some(Ok(made)) = self.divert(now, id, &number, &to, why) else { return false };
         let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
             return false;
         };
@@ -222,13 +233,9 @@ impl Switch {
             given_up.iter().filter_map(|leg| phone_of(dialing, *leg)).collect();
         let mut group = Vec::new();
         for number in numbers {
-            let why = crate::call::dialling::Why::NoAnswer;
-            let to = self.wishes(&number).and_then(|w| w.after(why)).map(str::to_owned);
-            if let Some(Ok(targets)) =
-                to.map(|to| self.diverted_to(now, id, &number, &to, NO_ANSWER))
-            {
-                group.extend(targets);
-            }
+            let wished = self.wishes(&number).and_then(|w| w.after(Why::NoAnswer));
+            let Some(to) = wished.map(str::to_owned) else { continue };
+            group.extend(self.diverted_to(now, id, &number, &to, NO_ANSWER).unwrap_or_default());
         }
         if let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing)
             && !group.is_empty()
@@ -256,6 +263,22 @@ impl Switch {
     }
 }
 
+/// How many diversions, one after the other, have brought a call to `number`: the others of a group
+/// that forward are no part of its chain.
+fn chain(diverted: &[Diversion], number: &str) -> usize {
+    let is_to =
+        |d: &&Diversion, to: &str| matches!(&d.to, Target::Phone { number } if number == to);
+    let mut number = number;
+    // No phone diverts twice, so that a chain has no more links than there are diversions.
+    for links in 0..diverted.len() {
+        match diverted.iter().find(|d| is_to(d, number)) {
+            Some(diversion) => number = &diversion.by,
+            None => return links,
+        }
+    }
+    diverted.len()
+}
+
 /// The phone whose leg it is.
 fn phone_of(dialing: &Dialing, leg: LegId) -> Option<String> {
     match dialing.legs.iter().find(|(own, _)| *own == leg)? {
@@ -271,5 +294,24 @@ pub(super) fn redirected(response: &Message) -> Option<String> {
             list.first().and_then(|contact| user(&contact.addr.uri)).filter(|n| !n.is_empty())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_counts_those_behind_each_other_only() {
+        let to = |by: &str, to: &str| Diversion {
+            by: by.into(),
+            why: ALWAYS,
+            to: Target::Phone { number: to.into() },
+        };
+        let group: Vec<_> = (0..9).map(|n| to(&format!("100{n}"), "2001")).collect();
+        assert_eq!((chain(&group, "1009"), chain(&group, "2001")), (0, 1));
+        let row = [to("1", "2"), to("2", "3"), to("9", "8"), to("3", "4")];
+        assert_eq!(["1", "2", "3", "4", "8"].map(|n| chain(&row, n)), [0, 1, 2, 3, 1]);
+        assert_eq!(chain(&[to("1", "2"), to("2", "1")], "1"), 2, "a circle ends");
     }
 }

@@ -107,19 +107,32 @@ fn calls_go_where_the_user_wishes() {
 }
 
 #[test]
-fn forwards_that_go_round_in_circles_end() {
+fn forwards_that_go_round_in_circles_ring_at_the_phone_that_was_called() {
     let mut house = house(3);
     for (n, code) in [(0, "*211002"), (1, "*211003"), (2, "*211001")] {
         dial(&mut house, n, code);
     }
-    call(&mut house, 3, "1001");
-    house.world.run(Duration::from_secs(5));
-    for n in 0..3 {
+    reaches(&mut house, 3, "1001", 0);
+    for n in 1..3 {
         let phone = house.phones[n];
         assert_eq!(house.world.phone(phone).calls, 1, "only its own code");
     }
     assert_eq!(house.facts("diverted").len(), 3);
-    house.hang_up(house.phones[3]);
+    house.ends_clean();
+}
+
+#[test]
+fn nobody_forwards_to_where_he_reaches_nobody() {
+    let mut house = house(11);
+    for code in ["*21000", "*211001"] {
+        call(&mut house, 0, code);
+        house.until_state(house.phones[0], State::Ended(404));
+    }
+    assert!(house.facts("phone_wish").is_empty());
+    // Set while it could be dialled, or restored: the phone rings itself then.
+    let row = |value: &str| ("1001".into(), "forward-always".into(), value.into());
+    house.world.input(Input::Wishes(vec![row("000")]));
+    reaches(&mut house, 2, "1001", 0);
     house.ends_clean();
 }
 
