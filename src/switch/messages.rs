@@ -30,6 +30,8 @@ use super::{Level, Switch};
 const MOST_BYTES: usize = 16_384;
 /// Messages that wait for one phone.
 const MOST_OF_ONE: usize = 200;
+/// Messages of one sender that wait: nobody fills all places, whoever's password it is.
+const MOST_FROM_ONE: usize = 200;
 /// A journal that has not taken a message for so long: the sender is told to try again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After how many seconds it may.
@@ -80,6 +82,8 @@ pub(super) struct Messages {
     unconfirmed: BTreeMap<u64, Unconfirmed>,
     boxes: BTreeMap<String, Inbox>,
     sent: BTreeMap<ClientTxn, String>,
+    /// How many of each sender there are.
+    by_sender: BTreeMap<String, usize>,
 }
 
 impl Messages {
@@ -90,6 +94,20 @@ impl Messages {
 
     fn len(&self) -> usize {
         self.unconfirmed.len() + self.boxes.values().map(|own| own.waiting.len()).sum::<usize>()
+    }
+
+    /// There is one more of `sender`'s.
+    fn begun(&mut self, sender: &str) {
+        *self.by_sender.entry(sender.to_owned()).or_default() += 1;
+    }
+
+    /// There is one less of `sender`'s.
+    fn over(&mut self, sender: &str) {
+        let Some(own) = self.by_sender.get_mut(sender) else { return };
+        *own -= 1;
+        if *own == 0 {
+            self.by_sender.remove(sender);
+        }
     }
 
     /// When something is due.
@@ -117,7 +135,8 @@ impl Switch {
         }
         let again = || vec![(Name::RetryAfter, RETRY_AFTER_S.into())];
         let full = self.messages.len() >= self.config.limits.messages as usize
-            || self.messages.waiting_for(&to) >= MOST_OF_ONE;
+            || self.messages.waiting_for(&to) >= MOST_OF_ONE
+            || self.messages.by_sender.get(&from).is_some_and(|own| *own >= MOST_FROM_ONE);
         if self.draining || self.journal_full || full {
             return self.respond(now, txn, 503, again());
         }
@@ -145,6 +164,7 @@ impl Switch {
         let id = self.facts;
         let held = Held { id, ..held };
         let asked = Some((txn, now.at + PATIENCE));
+        self.messages.begun(&held.from);
         self.messages.unconfirmed.insert(id, Unconfirmed { asked, held });
     }
 
@@ -155,6 +175,7 @@ impl Switch {
         };
         let Some((txn, _)) = asked else {
             // The sender was told to send it again: this one is nobody's any more.
+            self.messages.over(&held.from);
             let why = "it was not on the disk in time, and its sender was told so".to_owned();
             return self.fact(now, FactKind::MessageEnded { id: held.id, to: held.to, why });
         };
@@ -166,8 +187,9 @@ impl Switch {
 
     /// The journal has no room for the fact of this number: it is written down nowhere.
     pub(super) fn not_written(&mut self, now: Now, seq: u64) {
-        let lost = self.messages.unconfirmed.remove(&seq);
-        if let Some((txn, _)) = lost.and_then(|own| own.asked) {
+        let Some(lost) = self.messages.unconfirmed.remove(&seq) else { return };
+        self.messages.over(&lost.held.from);
+        if let Some((txn, _)) = lost.asked {
             self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
         }
     }
@@ -188,6 +210,7 @@ impl Switch {
                 continue;
             }
             if !self.messages.boxes.get(&to).is_some_and(known) {
+                self.messages.begun(&held.from);
                 self.hold(held);
             }
             if let Some(own) = self.messages.boxes.get_mut(&to) {
@@ -273,6 +296,7 @@ impl Switch {
     fn message_over(&mut self, now: Now, number: &str, why: String) {
         let Some(own) = self.messages.boxes.get_mut(number) else { return };
         let Some(held) = own.waiting.pop_front() else { return };
+        self.messages.over(&held.from);
         self.watching.touch(number);
         if !why.is_empty() {
             let line =
@@ -310,7 +334,8 @@ impl Switch {
         let (old, kept): (VecDeque<Held>, VecDeque<Held>) =
             std::mem::take(&mut own.waiting).into_iter().partition(|held| held.expires <= now.wall);
         own.waiting = kept;
-        for Held { id, to, .. } in old {
+        for Held { id, from, to, .. } in old {
+            self.messages.over(&from);
             self.watching.touch(&to);
             let why = "nobody was there in its time".to_owned();
             self.fact(now, FactKind::MessageEnded { id, to, why });
