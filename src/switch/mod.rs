@@ -151,6 +151,8 @@ pub struct Switch {
     watching: watching::Watching,
     /// Of callers that are no phone and no gateway.
     strangers: sparing::Sparing,
+    /// The call that was parked last in each slot.
+    slots: BTreeMap<u32, CallId>,
     /// Conferences by name.
     rooms: BTreeMap<String, rooms::Room>,
     /// Recordings whose files are being closed.
@@ -218,6 +220,7 @@ impl Switch {
             messages: messages::Messages::default(),
             watching: watching::Watching::default(),
             strangers: sparing::Sparing::default(),
+            slots: BTreeMap::new(),
             rooms: BTreeMap::new(),
             recordings: BTreeMap::new(),
             zone,

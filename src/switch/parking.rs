@@ -42,7 +42,8 @@ impl Switch {
     pub(super) fn parked_in(&self, slot: u32) -> Option<(CallId, LegId)> {
         let is_there =
             |doing: &Doing| matches!(doing, Doing::Parked { slot: own, .. } if *own == slot);
-        let parked = self.calls.values().find(|active| is_there(&active.doing))?;
+        // Who has left the slot is still found by it, until the next one is parked there.
+        let parked = self.calls.get(self.slots.get(&slot)?).filter(|a| is_there(&a.doing))?;
         Some((parked.id(), parked.subject()))
     }
 
@@ -73,6 +74,7 @@ impl Switch {
         self.talk_recorded(id);
         self.hear_clip(now, who, music("default"));
         self.fact(now, FactKind::Parked { call: id, leg: who, by, slot });
+        self.slots.insert(slot, id);
         self.touch_slot(slot);
         self.rearm(id);
         true

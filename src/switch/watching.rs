@@ -256,12 +256,8 @@ impl Switch {
 
     /// The calls that a phone is in, as it has them.
     fn dialogs_of(&self, number: &str) -> Vec<Dialog> {
-        let is_his = |device: &Device| device.is_phone() && device.number() == number;
-        let of_call = |active: &'_ Active| {
-            let parties = active.call.connections().iter().filter(|c| is_his(&c.device));
-            parties.filter_map(|party| self.dialog_of(active, party.leg)).collect::<Vec<_>>()
-        };
-        self.calls.values().flat_map(of_call).collect()
+        let dialog = |leg| self.dialog_of(self.calls.get(&self.legs.get(&leg)?.call)?, leg);
+        self.lines.of(number).filter_map(dialog).collect()
     }
 
     fn dialog_of(&self, active: &Active, leg_id: crate::base::LegId) -> Option<Dialog> {
@@ -300,15 +296,12 @@ impl Switch {
     }
 
     fn presence_of(&self, now: Now, number: &str, entity: String) -> Presence {
-        let talks = |active: &Active| {
-            let his = |c: &crate::call::Connection| {
-                c.device.is_phone()
-                    && c.device.number() == number
-                    && matches!(c.state, ConnectionState::Connected | ConnectionState::Held)
-            };
-            active.call.connections().iter().any(his)
+        let talks = |leg| {
+            let active = self.legs.get(&leg).and_then(|line| self.calls.get(&line.call));
+            let state = active.and_then(|active| active.call.get(leg)).map(|party| party.state);
+            matches!(state, Some(ConnectionState::Connected | ConnectionState::Held))
         };
-        let on_the_phone = self.calls.values().any(talks);
+        let on_the_phone = self.lines.of(number).any(talks);
         Presence {
             entity,
             open: !self.registrar.lookup(now.at, number).is_empty(),
