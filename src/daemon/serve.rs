@@ -525,7 +525,7 @@ impl Watch {
 async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
     let (wishes, held) = loop {
         tokio::time::sleep(STORE_LOOK / 4).await;
-        if !journal.is_settled() {
+        if !journal.has_former() {
             continue;
         }
         match kept(&database).await {

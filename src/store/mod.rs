@@ -136,6 +136,11 @@ impl Journal {
         health.not_durable == 0 && health.not_applied == 0 && health.backlog_bytes == 0
     }
 
+    /// Whether the database has all that former processes wrote down, whatever came since.
+    pub fn has_former(&self) -> bool {
+        self.state.has_former()
+    }
+
     /// Whether new calls may begin: facts can be written down, and not too many wait.
     pub fn accepting(&self) -> bool {
         self.ring.len() < RING_FACTS / 4 * 3 && self.state.accepting()

@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) lost: AtomicU64,
     /// The process ends: no more retries without end.
     pub(super) stopping: AtomicBool,
+    /// Bytes that were found in the journal at start.
+    found_bytes: u64,
     max_backlog: u64,
 }
 
@@ -44,6 +46,7 @@ impl State {
             database_away: AtomicBool::new(false),
             lost: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            found_bytes: waiting_bytes,
             max_backlog: settings.max_backlog,
         }
     }
@@ -52,6 +55,10 @@ impl State {
         // Read in this order the difference cannot come out negative by a race.
         let applied = self.applied_bytes.load(Acquire);
         self.written_bytes.load(Acquire).saturating_sub(applied)
+    }
+
+    pub(super) fn has_former(&self) -> bool {
+        self.applied_bytes.load(Acquire) >= self.found_bytes
     }
 
     pub(super) fn accepting(&self) -> bool {

@@ -84,9 +84,16 @@ pub(super) struct Messages {
     sent: BTreeMap<ClientTxn, String>,
     /// How many of each sender there are.
     by_sender: BTreeMap<String, usize>,
+    /// The last fact before the start: what has a later number is not restored.
+    start: u64,
 }
 
 impl Messages {
+    /// None yet; the last fact before the start has this number.
+    pub(super) fn since(start: u64) -> Messages {
+        Messages { start, ..Messages::default() }
+    }
+
     /// How many wait for `number`.
     pub(super) fn waiting_for(&self, number: &str) -> usize {
         self.boxes.get(number).map_or(0, |own| own.waiting.len())
@@ -205,8 +212,8 @@ impl Switch {
         for held in rows {
             let to = held.to.clone();
             let known = |own: &Inbox| own.waiting.iter().any(|other| other.id == held.id);
-            let unsaid = self.messages.unconfirmed.contains_key(&held.id);
-            if unsaid {
+            // What came since is here already, or has been delivered.
+            if held.id > self.messages.start {
                 continue;
             }
             if !self.messages.boxes.get(&to).is_some_and(known) {

@@ -217,7 +217,7 @@ impl Switch {
             names: Names::default(),
             registering: registering::Registering::default(),
             alarms: alarm::Alarms::default(),
-            messages: messages::Messages::default(),
+            messages: messages::Messages::since(last_fact),
             watching: watching::Watching::default(),
             strangers: sparing::Sparing::default(),
             slots: BTreeMap::new(),
