@@ -33,7 +33,7 @@ section! {
         failures: u32 = "10" in ["1", "10000"], live;
         /// Requests of a source in `window` that were asked for a password, or not answered as
         /// `strangers` says, with no right one after them; the next is a ban.
-        unanswered: u32 = "30" in ["1", "100000"], live;
+        unanswered: u32 = "500" in ["1", "100000"], live;
         /// Messages of a source in `window` that are none; the next is a ban.
         malformed: u32 = "20" in ["1", "100000"], live;
         /// In which these three are forgiven.
@@ -44,7 +44,7 @@ section! {
         longest_ban: Duration = "\"24 h\"" in ["\"1 s\"", "\"30 days\""], live;
         /// What User-Agent, From or the number dialled say of a scanner, in whatever case: it is banned
         /// at once.
-        scanners: Vec<Signature> = "[\"friendly-scanner\", \"sipvicious\", \"sipcli\", \"sip-scan\", \"sundayddr\", \"iWar\", \"SIVuS\", \"VaxSIPUserAgent\", \"pplsip\", \"smap\"]", live;
+        scanners: Vec<Signature> = "[\"friendly-scanner\", \"sipvicious\", \"sipcli\", \"sip-scan\", \"sundayddr\", \"SIVuS\", \"VaxSIPUserAgent\", \"pplsip\"]", live;
         /// With which numbers abroad begin, as they are dialled to a gateway. Behind them
         /// `[numbers] country_code` is the own country.
         international: Vec<DialPrefix> = "[\"00\", \"+\"]", live;

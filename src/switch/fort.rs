@@ -37,13 +37,16 @@ impl Switch {
     pub(super) fn configure_fort(&mut self, now: Now) {
         let gateways = self.gateways.iter().flat_map(|gateway| gateway.hops.addresses());
         let only = gateways.map(|at| Network::only(at.ip()));
+        let before = core::mem::take(&mut self.known);
         self.known = self.config.fort.allow.iter().copied().chain(only).collect();
         let free: Vec<Source> =
             self.bans.all(now.at).map(|(source, _)| source).filter(|s| self.holds(*s)).collect();
         for source in free {
             self.set_free(now, source);
         }
-        self.out.push_back(Output::Gate(Gate::Allow(self.known.clone())));
+        if self.known != before {
+            self.out.push_back(Output::Gate(Gate::Allow(self.known.clone())));
+        }
     }
 
     /// Whether nobody counts what comes from there.

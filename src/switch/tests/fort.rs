@@ -80,7 +80,7 @@ fn a_scanner_learns_nothing_and_is_banned() {
             })
             .into();
         assert_eq!(shapes[0], shapes[1], "{method}");
-        let mut rig = Rig::new("");
+        let mut rig = Rig::new("[fort]\nunanswered = 30\n");
         for n in 0..100 {
             rig.receive(STRANGER, &request(method, n, &n.to_string(), ""));
         }
