@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{certificate, check, demo, doctor, explain, serve};
+use super::{certificate, check, demo, doctor, explain, serve, trial};
 use crate::config::LogFormat;
 
 /// A voice appliance for care lines and contact centres.
@@ -152,6 +152,13 @@ pub(super) enum Dialplan {
         belfry dialplan explain --context agents --to 0138 --from 1001 --at '2026-12-24 18:30'"
     )]
     Explain(Explain),
+    /// Try calls on the dialplan: the keys pressed, the path expected; exit code 1 if one goes another
+    /// way
+    #[command(
+        after_help = "Examples:\n  belfry dialplan test /etc/belfry/dialplan/tests/*.toml\n  \
+        belfry dialplan test -c new.toml tests/night.toml --json"
+    )]
+    Test(Test),
     /// What interface.md names and this version does not have yet.
     #[command(external_subcommand)]
     Other(Vec<String>),
@@ -179,6 +186,18 @@ pub(super) struct Explain {
 }
 
 #[derive(Args)]
+pub(super) struct Test {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    /// Files of [[test]] tables
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args)]
 pub(super) struct Console {
     #[command(flatten)]
     pub(super) file: ConfigFile,
@@ -199,7 +218,7 @@ fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 }
 
 /// Commands of later versions, so that who reads about them learns why they are not here.
-const LATER: &[&str] = &["user", "phone", "subscriber", "recording", "report", "dialplan test"];
+const LATER: &[&str] = &["user", "phone", "subscriber", "recording", "report"];
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
@@ -210,6 +229,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::main(args),
         Command::Certificate(args) => certificate::main(args),
         Command::Dialplan(Dialplan::Explain(args)) => explain::main(args),
+        Command::Dialplan(Dialplan::Test(args)) => trial::main(args),
         Command::Dialplan(Dialplan::Other(words)) => other(&["dialplan".into()], &words),
         Command::Console(args) => console(args),
         Command::Help { topic } => help(&topic),

@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-
 use super::cli::{Explain, fail};
 use super::clock::Clock;
 use super::files::{self, Source};
-use crate::base::{Now, Wall};
+use crate::base::Now;
+use crate::dialplan::calendar::wall_of;
 use crate::dialplan::{Entry, explain};
 
 pub(super) fn main(args: Explain) -> ExitCode {
@@ -40,16 +38,4 @@ pub(super) fn main(args: Explain) -> ExitCode {
     let found = explanation.tried.iter().any(|route| route.why_not.is_none())
         || !explanation.steps.is_empty();
     if found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// A civil time of the node's zone: `2026-12-24 18:30`, or the date alone for its midnight.
-fn wall_of(text: &str, zone: &TimeZone) -> Option<Wall> {
-    let text = text.trim();
-    let civil = text
-        .parse::<DateTime>()
-        .or_else(|_| text.replacen(' ', "T", 1).parse::<DateTime>())
-        .or_else(|_| text.parse::<jiff::civil::Date>().map(|date| date.at(0, 0, 0, 0)))
-        .ok()?;
-    let zoned = zone.to_ambiguous_zoned(civil).compatible().ok()?;
-    Some(Wall(zoned.timestamp().as_millisecond()))
 }

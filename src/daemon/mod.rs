@@ -8,6 +8,7 @@
 //!               │                                                      └─ console operators
 //!               ├─ demo      an appliance of its own, called by phones of the simulator
 //!               ├─ check, explain, help, certificate
+//!               ├─ trial     tries calls on the dialplan
 //!               ├─ doctor    looks at the machine
 //!               └─ console   attaches to a running one
 //! ```
@@ -31,5 +32,6 @@ pub mod files;
 mod orders;
 pub mod sample;
 mod serve;
+mod trial;
 
 pub use cli::main;

@@ -300,6 +300,18 @@ pub fn number_set(text: &str, least: u32, most: u32, names: &[&str]) -> Result<u
     Ok(set)
 }
 
+/// A civil time of the zone: `2026-12-24 18:30`, or the date alone for its midnight.
+pub fn wall_of(text: &str, zone: &TimeZone) -> Option<Wall> {
+    let text = text.trim();
+    let civil = text
+        .parse::<DateTime>()
+        .or_else(|_| text.replacen(' ', "T", 1).parse::<DateTime>())
+        .or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)))
+        .ok()?;
+    let zoned = zone.to_ambiguous_zoned(civil).compatible().ok()?;
+    Some(Wall(zoned.timestamp().as_millisecond()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

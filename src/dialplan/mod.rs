@@ -9,7 +9,8 @@
 //! *.toml ─ read_toml ─┐                      ┌─ hunt: which route
 //!                     ├─ draft ─ check ─ Plan┤
 //! *.xml ── read_xml ──┘    │                 ├─ interp: effects ⇄ happenings
-//!              apps: ONE table of applications └─ explain: the same in words
+//!              apps: ONE table of applications ├─ explain: the same in words
+//!                                              └─ trial: calls tried without a phone
 //! ```
 
 pub mod apps;
@@ -29,6 +30,7 @@ mod read_toml;
 mod read_xml;
 pub mod say;
 pub mod template;
+pub mod trial;
 
 pub use apps::reference::{help, reference_markdown};
 pub use cause::Cause;

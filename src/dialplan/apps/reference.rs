@@ -9,7 +9,7 @@ use super::param::{Default, Kind, Param};
 use super::sections::{QUESTION, SECTIONS, WHEN};
 use super::{APPS, App, Build, lacking};
 use crate::dialplan::cause::Cause;
-use crate::dialplan::say;
+use crate::dialplan::{say, trial};
 
 /// The help of one application, by its TOML or FreeSWITCH name; `None` when there is none.
 pub fn help(name: &str) -> Option<String> {
@@ -159,8 +159,37 @@ pub fn reference_markdown() -> String {
     }
     out.push_str(VARIABLES);
     say_table(&mut out);
+    trials(&mut out);
     freeswitch(&mut out);
     out
+}
+
+fn trials(out: &mut String) {
+    let _ = writeln!(
+        out,
+        "## Tests\n\
+         `belfry dialplan test FILE…` tries calls on the dialplan without a phone: files of `[[test]]` tables, each \
+         a call and its path. What a path leaves out may happen; what it names must, in that order. Prompts are \
+         taken for two seconds each. The command tells what happened instead, which routes no call took, and \
+         exits with 1 when a path was not met. The sample's stand in `dialplan/tests/`.\n\n\
+         ```toml\n[[test]]\nname    = \"key 2 checks in\"\ncontext = \"gateway\"\nto      = \"4008001234\"\n\
+         at      = \"2026-11-23 10:00\"\n\
+         path    = [\"answer\", {{ hear = \"care/menu\" }}, {{ press = \"2\" }}, {{ hear = \"care/checked-in\" }}]\n```\n\n\
+         | Key | |\n|---|---|"
+    );
+    for (key, line) in trial::KEYS {
+        let _ = writeln!(out, "| `{key}` | {line} |");
+    }
+    let _ = writeln!(out, "\n| Line of a path | |\n|---|---|");
+    for kind in trial::LINES {
+        let spelt = match (kind.is_word, kind.with) {
+            (true, _) => format!("\"{}\"", kind.key),
+            (false, "") => format!("{{ {} = \"…\" }}", kind.key),
+            (false, with) => format!("{{ {} = \"…\", {with} = \"…\" }}", kind.key),
+        };
+        let _ = writeln!(out, "| `{spelt}` | {} |", kind.line);
+    }
+    out.push('\n');
 }
 
 fn table(out: &mut String, params: &[Param]) {

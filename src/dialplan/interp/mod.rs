@@ -220,6 +220,11 @@ impl Interp {
         Some(plan.routes.get(self.route?)?.name.as_str())
     }
 
+    /// The route taken last, as an index into the plan's.
+    pub(super) fn route_index(&self) -> Option<usize> {
+        self.route
+    }
+
     /// Where the plan stands, for the console: `file:line` of the step that runs.
     pub fn position(&self, plan: &Plan) -> Option<String> {
         self.stack.iter().rev().find_map(|frame| match frame {

@@ -1,0 +1,97 @@
+//! `belfry dialplan test`: files of trials, run on the dialplan that would be served.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::cli::{Test, fail};
+use super::files::{self, Source};
+use crate::dialplan::trial::{self, Coverage, Report};
+use crate::dialplan::{File, Plan};
+
+pub(super) fn main(args: Test) -> ExitCode {
+    let loaded = match files::load(&Source::from(&args.file)) {
+        Ok(loaded) => loaded,
+        Err(faults) => return fail(&files::lines(&faults)),
+    };
+    let mut reports = Vec::new();
+    let mut faults = Vec::new();
+    for path in &args.files {
+        match of_file(&loaded.plan, path) {
+            Ok(more) => reports.extend(more),
+            Err(more) => faults.push(more),
+        }
+    }
+    if !faults.is_empty() {
+        return fail(faults.join("\n").trim_end());
+    }
+    let failed = reports.iter().filter(|report| report.failure.is_some()).count();
+    let coverage = trial::coverage(&loaded.plan, &reports);
+    if args.json {
+        let document = serde_json::json!({
+            "ok": failed == 0, "tests": reports.len(), "failed": failed, "reports": reports,
+            "routes": coverage,
+        });
+        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+    } else {
+        reports.iter().for_each(tell);
+        sum(reports.len(), failed, &coverage);
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the trials of one file; an error is its faults, a line each.
+fn of_file(plan: &Plan, path: &Path) -> Result<Vec<Report>, String> {
+    let name = path.display().to_string();
+    let text =
+        fs::read_to_string(path).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    let trials = trial::read(File { path: &name, text: &text }, plan.zone())
+        .map_err(|faults| faults.iter().map(|fault| format!("{fault}\n")).collect::<String>())?;
+    if trials.is_empty() {
+        return Err(format!("{name}: there is no [[test]] in it"));
+    }
+    Ok(trials.iter().map(|trial| trial::run(plan, &name, trial)).collect())
+}
+
+fn tell(report: &Report) {
+    match &report.failure {
+        None => println!("ok      {}", report.name),
+        Some(failure) => {
+            println!("FAILED  {} ({})", report.name, report.place);
+            println!("        expected: {} ({})", failure.expected, failure.place);
+            for happened in &failure.instead {
+                println!("        instead:  {happened}");
+            }
+            println!("        and then: {}", failure.why);
+        }
+    }
+}
+
+fn sum(tests: usize, failed: usize, coverage: &Coverage) {
+    println!(
+        "{tests} tests, {failed} failed; routes tried: {} of {}",
+        coverage.reached, coverage.all
+    );
+    for (name, place) in &coverage.missed {
+        println!("  not tried: {name} ({place})");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_samples_own_trials_hold() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = crate::config::EMBEDDED.to_owned();
+        let source = Source::Text { text, name: "(embedded default)" };
+        let loaded = files::load(&source).unwrap_or_else(|f| panic!("{}", files::lines(&f)));
+        let reports = of_file(&loaded.plan, &root.join("dialplan/tests/care-line.toml"));
+        let reports = reports.expect("the file holds");
+        let failed: Vec<_> = reports.iter().filter(|report| report.failure.is_some()).collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+        let covered = trial::coverage(&loaded.plan, &reports);
+        assert_eq!(covered.missed, [], "each route of the sample is tried");
+    }
+}
