@@ -17,6 +17,7 @@ mod simulation {
     mod late_offer;
     mod many_calls;
     mod messages;
+    mod mobile;
     mod replaces;
     mod silence;
     mod srtp;

@@ -47,18 +47,36 @@ pub enum Device {
         /// The outside number: the caller's, or the one dialled.
         number: String,
     },
+    /// A phone of ours that is a number behind a gateway (R7): an agent's mobile.
+    Mobile {
+        /// The phone's number here.
+        number: String,
+        /// The gateway's name.
+        gateway: String,
+        /// Its outside number.
+        outside: String,
+    },
 }
 
 impl Device {
     /// The number by which people know the party.
     pub fn number(&self) -> &str {
         match self {
-            Device::Phone { number } | Device::Trunk { number, .. } => number,
+            Device::Phone { number }
+            | Device::Trunk { number, .. }
+            | Device::Mobile { number, .. } => number,
+        }
+    }
+    /// The gateway behind which it is.
+    pub fn gateway(&self) -> Option<&str> {
+        match self {
+            Device::Phone { .. } => None,
+            Device::Trunk { gateway, .. } | Device::Mobile { gateway, .. } => Some(gateway),
         }
     }
     /// Whether the party is one of ours (an agent, R5) and not a customer.
     pub fn is_phone(&self) -> bool {
-        matches!(self, Device::Phone { .. })
+        matches!(self, Device::Phone { .. } | Device::Mobile { .. })
     }
 }
 

@@ -7,6 +7,10 @@
 //!                  next group … none left: Lost, with the failure that says most
 //! ```
 //!
+//! A leg that answered may still have to be asked whether somebody is there who takes the call (an agent's
+//! mobile, at which a voice mail answers too): it is rung until [`Dialling::answered`] says that one is.
+//! While one is asked the group's time does not end.
+//!
 //! Generic over the target: what a target is (a phone with three contacts, a gateway's channel) is
 //! the switch's to expand into legs; a target that gives no leg at all is [`Dialling::refused`].
 
@@ -52,6 +56,11 @@ pub enum Step {
         /// Legs that still ring.
         cancel: Vec<LegId>,
     },
+    /// These have not confirmed in time, others are still rung: cancel them.
+    Fewer {
+        /// Who was asked in vain.
+        cancel: Vec<LegId>,
+    },
     /// `leg` has it: cancel the rest.
     Won {
         /// Who answered.
@@ -68,8 +77,11 @@ pub enum Step {
 pub struct Dialling<T> {
     groups: VecDeque<Vec<T>>,
     ring_time: Duration,
-    /// The legs of the present group that still ring.
+    /// The legs of the present group that still ring or are asked.
     ringing: Vec<LegId>,
+    /// Those of them that are asked whether they take the call, and until when.
+    #[serde(default)]
+    asked: Vec<(LegId, Time)>,
     deadline: Time,
     worst: Option<Failure>,
     won: bool,
@@ -82,6 +94,7 @@ impl<T> Dialling<T> {
             groups: groups.into(),
             ring_time,
             ringing: Vec::new(),
+            asked: Vec::new(),
             deadline: Time::NEVER,
             worst: None,
             won: false,
@@ -93,6 +106,7 @@ impl<T> Dialling<T> {
     /// [`Self::refused`], and then asks [`Self::settled`].
     pub fn next_group(&mut self, now: Time) -> Result<Vec<T>, Failure> {
         self.ringing.clear();
+        self.asked.clear();
         match self.groups.pop_front() {
             Some(targets) => {
                 self.deadline = now + self.ring_time;
@@ -135,38 +149,62 @@ impl<T> Dialling<T> {
     pub fn failed(&mut self, leg: LegId, failure: Failure) -> Step {
         let Some(at) = self.ringing.iter().position(|l| *l == leg) else { return Step::Stray };
         self.ringing.swap_remove(at);
+        self.asked.retain(|(asked, _)| *asked != leg);
         self.note(failure);
         self.settled()
     }
 
-    /// `leg` was answered.
+    /// `leg` was answered, and is asked until then whether it takes the call. `false`: it is not rung.
+    pub fn asked(&mut self, leg: LegId, until: Time) -> bool {
+        let rings = !self.won && self.rings(leg);
+        if rings {
+            self.asked.push((leg, until));
+        }
+        rings
+    }
+
+    /// `leg` was answered, by somebody who takes the call.
     pub fn answered(&mut self, leg: LegId) -> Step {
         if self.won || !self.ringing.contains(&leg) {
             return Step::Stray;
         }
         self.won = true;
         self.deadline = Time::NEVER;
+        self.asked.clear();
         let cancel = self.ringing.drain(..).filter(|l| *l != leg).collect();
         Step::Won { leg, cancel }
     }
 
-    /// The group's time: over at this instant, unless somebody answers.
+    /// When to come with [`Self::wake`]: the group's time is over, unless somebody answers; or that of
+    /// one who is asked.
     pub fn deadline(&self) -> Time {
-        self.deadline
+        self.asked.iter().map(|(_, until)| *until).min().unwrap_or(self.deadline)
     }
 
-    /// It is `now`: ends the group when its time is over.
+    /// It is `now`: ends the asking of those whose time is over, and the group when its is.
     pub fn wake(&mut self, now: Time) -> Step {
-        if now < self.deadline {
+        if now < self.deadline() {
             return Step::Wait;
         }
-        self.note(Failure { why: Why::NoAnswer, status: 408, cause: Cause::NO_ANSWER });
-        Step::Next { cancel: core::mem::take(&mut self.ringing) }
+        let lapsed = |asked: &mut (LegId, Time)| asked.1 <= now;
+        let mut cancel: Vec<LegId> =
+            self.asked.extract_if(.., lapsed).map(|(leg, _)| leg).collect();
+        self.ringing.retain(|leg| !cancel.contains(leg));
+        if !cancel.is_empty() || self.asked.is_empty() {
+            self.note(Failure { why: Why::NoAnswer, status: 408, cause: Cause::NO_ANSWER });
+        }
+        let over = self.asked.is_empty() && now >= self.deadline;
+        if !self.ringing.is_empty() && !over {
+            return Step::Fewer { cancel };
+        }
+        cancel.append(&mut self.ringing);
+        Step::Next { cancel }
     }
 
     /// The caller gave up, or the plan went elsewhere: these are to be cancelled.
     pub fn abandon(&mut self) -> Vec<LegId> {
         self.groups.clear();
+        self.asked.clear();
         self.deadline = Time::NEVER;
         core::mem::take(&mut self.ringing)
     }
@@ -229,6 +267,34 @@ mod tests {
         assert_eq!(d.wake(Time::from_millis(19_999)), Step::Wait);
         assert_eq!(d.wake(Time::from_millis(20_000)), Step::Next { cancel: vec![A, B] });
         assert_eq!(d.next_group(Time::ZERO).unwrap_err().why, Why::NoAnswer);
+    }
+
+    #[test]
+    fn whoever_is_asked_has_time_of_its_own_and_wins_by_confirming() {
+        let mut d = ringing(vec![vec!["a", "b"]]);
+        assert!(d.asked(A, Time::from_millis(30_000)) && !d.asked(LegId(9), Time::ZERO));
+        assert_eq!(d.deadline(), Time::from_millis(30_000), "the group waits for it");
+        assert_eq!(d.wake(Time::from_millis(20_000)), Step::Wait);
+        let mut other = d.clone();
+        assert_eq!(d.answered(A), Step::Won { leg: A, cancel: vec![B] });
+        assert_eq!(d.deadline(), Time::NEVER);
+        assert_eq!(other.wake(Time::from_millis(30_000)), Step::Next { cancel: vec![A, B] });
+    }
+
+    #[test]
+    fn who_does_not_confirm_leaves_the_others_ringing() {
+        let mut d = ringing(vec![vec!["a", "b"]]);
+        d.asked(A, Time::from_millis(15_000));
+        assert_eq!(d.wake(Time::from_millis(15_000)), Step::Fewer { cancel: vec![A] });
+        assert_eq!((d.answered(A), d.deadline()), (Step::Stray, Time::from_millis(20_000)));
+        let mut alone = d.clone();
+        assert_eq!(d.answered(B), Step::Won { leg: B, cancel: vec![] });
+        // The last one that is asked ends the group at once, and so does one who hangs up.
+        alone.asked(B, Time::from_millis(18_000));
+        let mut hangs_up = alone.clone();
+        assert_eq!(alone.wake(Time::from_millis(18_000)), Step::Next { cancel: vec![B] });
+        assert_eq!(alone.next_group(Time::ZERO).unwrap_err().why, Why::NoAnswer);
+        assert_eq!(hangs_up.failed(B, BUSY), Step::Next { cancel: vec![] });
     }
 
     #[test]

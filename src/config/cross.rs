@@ -10,6 +10,7 @@ use super::keys::{
     Certificate, Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone,
     Record, Sip, Store, Tls,
 };
+use super::mobile::mobiles;
 use super::name::FeatureCode;
 use super::setting::Reader;
 use super::trace::Trace;
@@ -65,6 +66,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     gateways(&draft.gateways, reader);
     trunks(&draft.trunks, &draft.gateways, reader);
     phones(&draft.phones, reader);
+    mobiles(draft, reader);
     open_keys(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);
@@ -280,7 +282,7 @@ fn phones(phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
             phone.password_env.is_some(),
         );
         several_passwords("phone", *nth, &given, reader);
-        if given.is_empty() {
+        if given.is_empty() && phone.mobile.is_none() {
             let what = format!("phone {} has no password", phone.number);
             let remedy = "add `password = \"…\"`, `password_file` or `password_env`";
             reader.faults.error(&reader.place("phone", *nth, ""), what, remedy);

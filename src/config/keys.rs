@@ -317,6 +317,20 @@ section! {
         calls_out_per_hour: u32 = "300" in ["0", "1000000"], live;
         /// Whether a 302 of it sends a call on, to a number that it could dial itself.
         may_redirect: bool = "true", live;
+        /// A number behind a gateway that rings with the phone, or in its place where nothing is
+        /// registered: the agent's mobile, as the dialplan would dial it. It needs nobody's permission, and
+        /// a call to it takes a second channel.
+        mobile: Option<CallerNumber> = derived, live;
+        /// The trunk or gateway by which it is called. Without it: the first `[[trunk]]`, else the first
+        /// `[[gateway]]`.
+        mobile_trunk: Option<Name> = derived, live;
+        /// Whether who answers there is asked to take the call by pressing 1, so that no caller is put
+        /// through to a voice mail.
+        mobile_confirm: bool = "true", live;
+        /// Whether a call that comes by a gateway with that number as its caller's is the phone's own: it
+        /// is in the phone's context and may do what the phone may. A caller's number can be forged where
+        /// the gateway's network does not check it.
+        mobile_calls: bool = "false", live;
         /// How many devices may be registered under the number at once.
         max_contacts: u32 = "5" in ["1", "20"], live;
     }

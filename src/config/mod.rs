@@ -30,6 +30,7 @@ pub mod fingerprint;
 pub mod fort;
 pub mod keys;
 pub mod list;
+mod mobile;
 pub mod name;
 pub mod quantity;
 mod reference;

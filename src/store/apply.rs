@@ -78,6 +78,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | CallRefused { .. }
         | GatewayService { .. }
         | GatewayRegistration { .. }
+        | LegAsked { .. }
         | Bridged { .. }
         | Unbridged { .. }
         | Held { .. }

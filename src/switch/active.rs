@@ -86,11 +86,31 @@ pub struct Dialing {
     /// Which leg was made for which target.
     pub legs: Vec<(LegId, Target)>,
     /// Over which gateways those go on that go through one.
-    pub ways: Vec<(LegId, Overflow)>,
+    pub ways: Vec<Way>,
     /// How it came to those who are rung that the plan did not name.
     pub diverted: Vec<Diversion>,
     /// The leg whose early media the caller hears.
     pub early: Option<LegId>,
+}
+
+/// The way of a leg over the gateways of a trunk.
+#[derive(Debug)]
+pub struct Way {
+    /// Its leg.
+    pub leg: LegId,
+    /// The gateways that are left.
+    pub left: Overflow,
+    /// Whom it reaches.
+    pub to: Outside,
+}
+
+/// Whom a leg by a gateway reaches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outside {
+    /// The number, as the plan or the configuration has it.
+    pub number: String,
+    /// It is this phone's mobile.
+    pub phone: Option<String>,
 }
 
 /// A recording of the call.

@@ -83,7 +83,7 @@ impl Switch {
             return self.hold_back(now, &who, why);
         }
         let Some(offer) = self.offer_of(now, &who, invite) else { return };
-        if let Device::Trunk { gateway, .. } = &caller.device
+        if let Some(gateway) = caller.device.gateway()
             && let Err(why) = self.gateways.arrived(gateway, urgent)
         {
             let cause = Some(no_channel(why));
@@ -188,7 +188,8 @@ impl Switch {
             if let Some(turn) = self.gateways.heard(&name) {
                 self.gateway_turned(now, &name, turn);
             }
-            return Some(self.gateway_caller(&name, invite, &to));
+            let caller = self.gateway_caller(&name, invite, &to);
+            return Some(self.of_mobile(caller));
         }
         let per_second = self.config.limits.calls_per_second;
         if !registered && let Err(why) = self.admission.stranger(now.at, per_second) {
@@ -308,10 +309,7 @@ impl Switch {
         offer: Option<Sdp>,
     ) {
         let (id, leg) = (self.new_call_id(now.wall), self.new_leg_id());
-        let gateway = match &caller.device {
-            Device::Trunk { gateway, .. } => Some(gateway.clone()),
-            Device::Phone { .. } => None,
-        };
+        let gateway = caller.device.gateway().map(str::to_owned);
         self.call_began(now, id, &caller);
         let (from, to) = (caller.device.number().to_owned(), caller.to);
         let group = self.group_of(id, &caller.device);

@@ -72,7 +72,9 @@ impl Switch {
         let device = |leg| active.call.get(leg).map(|party| &party.device);
         let sends_on = by.and_then(device).filter(|device| device.is_phone());
         Some(match sends_on.or_else(|| device(active.subject()))? {
-            Device::Phone { number } => Account::Phone(number.clone()),
+            Device::Phone { number } | Device::Mobile { number, .. } => {
+                Account::Phone(number.clone())
+            }
             Device::Trunk { gateway, .. } => Account::Gateway(gateway.clone()),
         })
     }

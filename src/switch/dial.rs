@@ -124,6 +124,14 @@ impl Switch {
             self.hang_up(now, leg_id, incompatible, EndedBy::Fault);
             return self.leg_failed(now, leg_id, failure(incompatible, 488));
         }
+        if !self.asks_to_confirm(now, leg_id) {
+            self.takes_call(now, leg_id);
+        }
+    }
+
+    /// Whoever answered a called leg takes the call.
+    pub(super) fn takes_call(&mut self, now: Now, leg_id: LegId) {
+        let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
         self.fact(now, FactKind::LegAnswered { call: id, leg: leg_id });
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.call.enter(leg_id, ConnectionState::Connected, now.at);
@@ -168,12 +176,15 @@ impl Switch {
     }
 
     fn step(&mut self, now: Now, id: CallId, step: Step) {
-        if let Step::Next { cancel } = step {
-            self.early_over(id, &cancel);
-            self.cancel(now, &cancel, Cause::NO_ANSWER, EndedBy::Limit);
-            if let Some(lost) = self.next_group(now, id) {
-                self.run(now, id, lost);
-            }
+        let (cancel, next) = match step {
+            Step::Next { cancel } => (cancel, true),
+            Step::Fewer { cancel } => (cancel, false),
+            Step::Wait | Step::Won { .. } | Step::Stray => return self.rearm(id),
+        };
+        self.early_over(id, &cancel);
+        self.cancel(now, &cancel, Cause::NO_ANSWER, EndedBy::Limit);
+        if next && let Some(lost) = self.next_group(now, id) {
+            self.run(now, id, lost);
         }
         self.rearm(id);
     }

@@ -29,7 +29,10 @@ impl Switch {
         caller: &Caller,
         invite: &Message,
     ) -> bool {
-        let Device::Phone { number } = &caller.device else { return false };
+        if !caller.device.is_phone() {
+            return false;
+        }
+        let number = caller.device.number();
         let Some((code, rest)) = codes::read(&caller.to, &self.dialled_codes) else { return false };
         let rings = |leg| (leg, Takes::Ringing);
         let old = match code {
@@ -59,9 +62,8 @@ impl Switch {
         let fits = |leg: &&&Leg| {
             let rings = self.dialing(leg.call).is_some_and(|dialing| dialing.hunt.rings(leg.id));
             let party = self.calls.get(&leg.call).and_then(|active| active.call.get(leg.id));
-            let Some(Device::Phone { number: theirs }) = party.map(|party| &party.device) else {
-                return false;
-            };
+            let device = party.map(|party| &party.device).filter(|device| device.is_phone());
+            let Some(theirs) = device.map(Device::number) else { return false };
             rings
                 && theirs != number
                 && at.is_none_or(|at| at == theirs)
@@ -74,8 +76,8 @@ impl Switch {
     pub(super) fn code_dialled(&mut self, now: Now, leg_id: LegId) -> bool {
         let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return false };
         let Some(active) = self.calls.get(&id) else { return false };
-        let Some(Device::Phone { number }) = active.call.get(leg_id).map(|c| c.device.clone())
-        else {
+        let device = active.call.get(leg_id).map(|party| &party.device);
+        let Some(number) = device.filter(|d| d.is_phone()).map(|d| d.number().to_owned()) else {
             return false;
         };
         let to = active.to.clone();

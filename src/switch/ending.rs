@@ -19,7 +19,7 @@ use super::active::Doing;
 use super::dial::failure;
 use super::fact::{EndedBy, FactKind, RoomLeft, Sound};
 use super::forwarding::redirected;
-use super::leg::{Ending, Stage};
+use super::leg::{Confirm, Ending, Stage};
 use super::{Output, Switch};
 
 /// A gateway's 503 is believed for so long at most, whatever Retry-After it names: one that is wrong by
@@ -27,8 +27,15 @@ use super::{Output, Switch};
 const LONGEST_REFUSAL: Duration = Duration::from_secs(300);
 
 impl Switch {
-    /// Ends a leg by whatever its state asks for, on the account of `by`.
+    /// Ends a leg by whatever its state asks for, on the account of `by`: a mobile that is asked whether
+    /// it takes the call with a word, others at once.
     pub(super) fn hang_up(&mut self, now: Now, leg_id: LegId, cause: Cause, by: EndedBy) {
+        if !self.says_goodbye(now, leg_id, cause, by) {
+            self.hang_up_now(now, leg_id, cause, by);
+        }
+    }
+
+    pub(super) fn hang_up_now(&mut self, now: Now, leg_id: LegId, cause: Cause, by: EndedBy) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if leg.stage == Stage::Over {
             return;
@@ -85,7 +92,11 @@ impl Switch {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
             End::Rejected { status, cause, message } => {
+                // A mobile is sent on by its network, which has no say in where our calls go.
+                let device = self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id));
+                let is_ours = device.is_some_and(|c| matches!(c.device, Device::Phone { .. }));
                 if (300..400).contains(&status)
+                    && is_ours
                     && let Some(leg) = self.legs.get_mut(&leg_id)
                 {
                     leg.redirect = redirected(&message);
@@ -126,6 +137,7 @@ impl Switch {
         self.quit_room(now, leg_id, RoomLeft::HungUp);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let unanswered = leg.answered.is_none();
+        let unconfirmed = leg.confirm == Confirm::Asked;
         let talked = leg.answered.map(|at| ending.at.since(at));
         leg.stage = Stage::Over;
         leg.ending = Some(ending);
@@ -160,6 +172,7 @@ impl Switch {
             None if unanswered => {
                 self.leg_failed(now, leg_id, failure(ending.cause, ending.status))
             }
+            None if unconfirmed => self.leg_failed(now, leg_id, failure(Cause::NO_ANSWER, 0)),
             None => {}
         }
         self.forget_if_over(now, id);
@@ -302,6 +315,9 @@ pub(super) fn party(device: &Device) -> super::fact::Party {
     match device.clone() {
         Device::Phone { number } => super::fact::Party::Phone { number },
         Device::Trunk { gateway, number } => super::fact::Party::Trunk { gateway, number },
+        Device::Mobile { number, gateway, outside } => {
+            super::fact::Party::Mobile { number, gateway, outside }
+        }
     }
 }
 

@@ -52,19 +52,30 @@ pub enum Party {
         /// The outside number.
         number: String,
     },
+    /// A phone of ours that is a number behind a gateway (R7).
+    Mobile {
+        /// Its number here.
+        number: String,
+        /// The gateway's name.
+        gateway: String,
+        /// Its outside number.
+        outside: String,
+    },
 }
 
 impl Party {
     /// The number by which people know the party.
     pub fn number(&self) -> &str {
         match self {
-            Party::Phone { number } | Party::Trunk { number, .. } => number,
+            Party::Phone { number }
+            | Party::Trunk { number, .. }
+            | Party::Mobile { number, .. } => number,
         }
     }
-    /// The gateway behind which it is.
+    /// The gateway behind which it is; none of a phone of ours, be it a mobile.
     pub fn gateway(&self) -> Option<&str> {
         match self {
-            Party::Phone { .. } => None,
+            Party::Phone { .. } | Party::Mobile { .. } => None,
             Party::Trunk { gateway, .. } => Some(gateway),
         }
     }
@@ -312,6 +323,14 @@ pub enum FactKind {
     },
     /// A leg was answered: by the party, or by Belfry for the caller.
     LegAnswered {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+    },
+    /// A phone's mobile was answered, by whomever: it is asked whether it takes the call. If it does,
+    /// [`FactKind::LegAnswered`] follows.
+    LegAsked {
         /// The call.
         call: CallId,
         /// The leg.
@@ -648,6 +667,7 @@ impl FactKind {
                 Some(*call)
             }
             CallEnded { call, .. } | LegBegan { call, .. } | LegRinging { call, .. } => Some(*call),
+            LegAsked { call, .. } => Some(*call),
             LegAnswered { call, .. } | LegEnded { call, .. } | Bridged { call, .. } => Some(*call),
             Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
@@ -707,6 +727,7 @@ impl FactKind {
             CallEnded { .. } => "call_ended",
             LegBegan { .. } => "leg_began",
             LegRinging { .. } => "leg_ringing",
+            LegAsked { .. } => "leg_asked",
             LegAnswered { .. } => "leg_answered",
             LegEnded { .. } => "leg_ended",
             Bridged { .. } => "bridged",

@@ -58,6 +58,21 @@ pub enum Takes {
     Parked,
 }
 
+/// Whether whoever answers has to say, by a key, that the call is taken: at a mobile a voice mail may
+/// answer (R7).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Confirm {
+    /// It has not, or has said so.
+    #[default]
+    No,
+    /// It will have to.
+    Wanted,
+    /// It answered and is asked.
+    Asked,
+    /// The call has gone meanwhile: it is told so, and released.
+    Farewell,
+}
+
 /// A leg.
 pub struct Leg {
     /// Its name.
@@ -94,6 +109,8 @@ pub struct Leg {
     pub params: Option<StreamParams>,
     /// How keys are carried to it.
     pub dtmf: Dtmf,
+    /// Whether its answer has to be confirmed.
+    pub confirm: Confirm,
     /// The called party's network has got through to it, or speaks to the caller.
     pub alerted: bool,
     /// Its gateway was silent at the hop where this leg went, and has another.
@@ -165,6 +182,7 @@ impl Leg {
             takes: None,
             params: None,
             dtmf,
+            confirm: Confirm::No,
             alerted: false,
             another_hop: false,
             rang: false,

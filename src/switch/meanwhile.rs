@@ -2,7 +2,7 @@
 //! network's own voice (early media).
 
 use crate::base::{CallId, LegId, Now};
-use crate::call::ConnectionState;
+use crate::call::{ConnectionState, Device};
 use crate::dialplan::effect::Meanwhile;
 use crate::dsp::tone::Kind;
 
@@ -29,6 +29,12 @@ impl Switch {
         active.call.enter(leg_id, ConnectionState::Alerting, now.at);
         let Doing::Dialling(dialing) = &mut active.doing else { return };
         let passes = matches!(dialing.dial.meanwhile, Meanwhile::EarlyMedia | Meanwhile::Ringback);
+        // What an agent's mobile network says is nothing for the caller.
+        let is_mobile = |leg| {
+            let party = active.call.get(leg);
+            party.is_some_and(|party| matches!(party.device, Device::Mobile { .. }))
+        };
+        let passes = passes && !is_mobile(leg_id);
         let speaks = sdp.filter(|_| passes && dialing.early.is_none_or(|early| early == leg_id));
         match speaks {
             Some(sdp) => self.early_answer(now, id, leg_id, &sdp),

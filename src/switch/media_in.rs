@@ -199,6 +199,8 @@ impl Switch {
             }
         } else if is_subject {
             self.plan_digit(now, id, leg_id, digit);
+        } else {
+            self.confirms(now, leg_id, digit);
         }
     }
 

@@ -45,6 +45,7 @@ pub mod leg;
 mod meanwhile;
 mod media_in;
 pub mod messages;
+mod mobile;
 mod offers;
 mod outbound;
 mod parking;

@@ -12,7 +12,7 @@ use crate::sip::{self, Flow, Transport};
 use crate::wire::q850::Cause;
 use crate::wire::sip::{Name, NameAddr, Uri};
 
-use super::active::{Dialing, Doing};
+use super::active::{Dialing, Doing, Outside};
 use super::arrival::{media_codecs, no_channel, protection};
 use super::dial::failure;
 use super::fact::EndedBy;
@@ -21,7 +21,7 @@ use super::leg::{Ending, Leg, Stage};
 use super::{Level, Output, Switch, registering};
 
 impl Switch {
-    /// One leg for each device of a phone.
+    /// One leg for each device of a phone, and one for its mobile.
     pub(super) fn ring_devices(
         &mut self,
         now: Now,
@@ -32,14 +32,16 @@ impl Switch {
             return Err(failure(Cause::UNALLOCATED_NUMBER, 404));
         };
         let bindings: Vec<_> = self.registrar.lookup(now.at, number).into_iter().cloned().collect();
+        let mobile = self.ring_mobile(now, id, &phone);
         if bindings.is_empty() {
-            return Err(failure(Cause::SUBSCRIBER_ABSENT, 404));
+            let absent = Err(failure(Cause::SUBSCRIBER_ABSENT, 404));
+            return mobile.unwrap_or(absent).map(|leg| vec![leg]);
         }
         let legs = bindings.into_iter().filter_map(|binding| {
             let device = Device::Phone { number: number.into() };
             self.ring_device(now, id, device, binding.contact, binding.flow, Carrier::Phone(&phone))
         });
-        Ok(legs.collect())
+        Ok(legs.chain(mobile.and_then(Result::ok)).collect())
     }
 
     /// A leg through a gateway, on one of its channels. An `urgent` one is an emergency call.
@@ -48,9 +50,10 @@ impl Switch {
         now: Now,
         id: CallId,
         name: &str,
-        number: &str,
+        to: &Outside,
         urgent: bool,
     ) -> Result<LegId, Failure> {
+        let number = to.number.as_str();
         let Some(config) = self.config.gateway(name).cloned() else {
             return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
         };
@@ -69,10 +72,16 @@ impl Switch {
         self.gateways
             .can_seize(name, urgent, now.at)
             .map_err(|why| failure(no_channel(why), 503))?;
-        let charged = if urgent { None } else { self.charge(now, id, number, &called)? };
+        // That a phone's mobile is called is the configuration's will, and needs nobody's permission.
+        let is_free = urgent || to.phone.is_some();
+        let charged = if is_free { None } else { self.charge(now, id, number, &called)? };
         self.gateways.seize(name, urgent, now.at).map_err(|why| failure(no_channel(why), 503))?;
         let target = registering::address(&config, Some(&called));
-        let device = Device::Trunk { gateway: name.into(), number: number.into() };
+        let (gateway, outside) = (name.to_owned(), number.to_owned());
+        let device = match to.phone.clone() {
+            None => Device::Trunk { gateway, number: outside },
+            Some(number) => Device::Mobile { number, gateway, outside },
+        };
         let carrier = Carrier::Gateway { config: &config, urgent };
         match self.ring_device(now, id, device, target, flow, carrier) {
             Some(leg) => {
@@ -117,6 +126,7 @@ impl Switch {
     ) -> Option<LegId> {
         let leg_id = self.new_leg_id();
         let number = device.number().to_owned();
+        let confirm = self.confirmation(&device);
         if !self.calls.get_mut(&id)?.call.add(leg_id, device, now.at) {
             return None;
         }
@@ -147,7 +157,7 @@ impl Switch {
         let gateway = carrier.gateway();
         let leg = Leg::new(leg_id, id, session, flow, gateway, dtmf, codecs);
         let srtp = carrier.srtp(flow);
-        self.add_leg(now, Leg { invite: Some(Box::new(invite)), srtp, ..leg });
+        self.add_leg(now, Leg { invite: Some(Box::new(invite)), srtp, confirm, ..leg });
         Some(leg_id)
     }
 

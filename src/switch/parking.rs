@@ -10,7 +10,6 @@
 //! answer; its plan says, as after any dial.
 
 use crate::base::{CallId, LegId, Now};
-use crate::call::Device;
 use crate::call::codes::{self, Code};
 use crate::dialplan::effect::{Dial, Meanwhile, Target};
 use crate::sip::Command;
@@ -57,10 +56,8 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else { return false };
         let talks = matches!(active.doing, Doing::Talking { .. }) && active.transfer.is_none();
         let (Some(who), true) = (active.call.peer(by), talks) else { return false };
-        let Some(Device::Phone { number: back }) = active.call.get(by).map(|c| c.device.clone())
-        else {
-            return false;
-        };
+        let device = active.call.get(by).map(|party| &party.device).filter(|d| d.is_phone());
+        let Some(back) = device.map(|device| device.number().to_owned()) else { return false };
         let record = active.recording.as_ref().is_some_and(|recording| recording.by_dial);
         active.leave_step(now.at);
         if active.call.subject != who {

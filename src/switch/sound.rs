@@ -85,6 +85,9 @@ impl Switch {
                 format!("call {id}: prompt '{name}' is missing or not audio"),
             );
         }
+        if self.farewell_said(now, leg_id) {
+            return;
+        }
         let Some(active) = self.calls.get_mut(&id) else { return };
         match &mut active.doing {
             Doing::Playing(own) if *own == play => {

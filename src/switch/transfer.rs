@@ -224,10 +224,15 @@ impl Switch {
     /// `leg` is to hang up by itself, and is released if it does not. One that was to before has had
     /// its time.
     pub(super) fn release_later(&mut self, now: Now, id: CallId, leg: LegId) {
+        self.release_after(now, id, leg, RELEASE);
+    }
+
+    /// The same with a time of its own.
+    pub(super) fn release_after(&mut self, now: Now, id: CallId, leg: LegId, after: Duration) {
         let Some(active) = self.calls.get_mut(&id) else { return };
-        let before = active.release.replace((leg, now.at + RELEASE));
+        let before = active.release.replace((leg, now.at + after));
         if let Some((before, _)) = before.filter(|(before, _)| *before != leg) {
-            self.hang_up(now, before, Cause::NORMAL_CLEARING, EndedBy::Plan);
+            self.hang_up_now(now, before, Cause::NORMAL_CLEARING, EndedBy::Plan);
         }
     }
 
@@ -238,7 +243,7 @@ impl Switch {
             && at <= now.at
         {
             active.release = None;
-            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
+            self.hang_up_now(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
         }
     }
 

@@ -9,11 +9,10 @@
 use crate::base::{CallId, Duration, LegId, Now, Time};
 use crate::call::Failure;
 use crate::config::{Config, TrunkChoice};
-use crate::dialplan::effect::Target;
 use crate::trunk::{Choice, Duty, Health, Overflow, Trunk, urgent_order};
 use crate::wire::q850::Cause;
 
-use super::active::Doing;
+use super::active::{Doing, Outside, Way};
 use super::console::{GatewayOrder, GatewayRow, Reply};
 use super::dial::failure;
 use super::fact::{FactKind, GatewayService};
@@ -29,11 +28,11 @@ impl Switch {
         number: &str,
     ) -> Result<LegId, Failure> {
         let way = self.way(id, name, number);
-        self.ring_next(now, id, way, number)
+        self.ring_next(now, id, way, Outside { number: number.into(), phone: None })
     }
 
     /// The gateways over which a call to `number` by `name` goes.
-    fn way(&mut self, id: CallId, name: &str, number: &str) -> Overflow {
+    pub(super) fn way(&mut self, id: CallId, name: &str, number: &str) -> Overflow {
         let urgent =
             self.dialing(id).is_some_and(|d| d.dial.emergency) || self.config.is_emergency(number);
         let (order, within) = match trunk(&self.config, name) {
@@ -50,21 +49,21 @@ impl Switch {
     }
 
     /// A leg through the next gateway of the way that takes it; else why the last did not.
-    fn ring_next(
+    pub(super) fn ring_next(
         &mut self,
         now: Now,
         id: CallId,
-        mut way: Overflow,
-        number: &str,
+        mut left: Overflow,
+        to: Outside,
     ) -> Result<LegId, Failure> {
         let mut why = failure(Cause::NO_ROUTE_DESTINATION, 404);
-        while let Some(gateway) = way.next(now.at) {
-            match self.ring_gateway(now, id, &gateway, number, way.is_urgent()) {
+        while let Some(gateway) = left.next(now.at) {
+            match self.ring_gateway(now, id, &gateway, &to, left.is_urgent()) {
                 Ok(leg) => {
                     if let Some(Doing::Dialling(dialing)) =
                         self.calls.get_mut(&id).map(|active| &mut active.doing)
                     {
-                        dialing.ways.push((leg, way));
+                        dialing.ways.push(Way { leg, left, to });
                     }
                     return Ok(leg);
                 }
@@ -87,23 +86,22 @@ impl Switch {
         let (id, reached, another_hop) = (leg.call, leg.alerted, leg.another_hop);
         let Some(active) = self.calls.get_mut(&id) else { return false };
         let Doing::Dialling(dialing) = &mut active.doing else { return false };
-        let Some(at) = dialing.ways.iter().position(|(leg, _)| *leg == leg_id) else {
+        let Some(at) = dialing.ways.iter().position(|way| way.leg == leg_id) else {
             return false;
         };
-        let (_, mut way) = dialing.ways.swap_remove(at);
+        let Way { mut left, to, .. } = dialing.ways.swap_remove(at);
         let again = another_hop && !reached;
-        if !dialing.hunt.rings(leg_id) || !(again || way.goes_on(failed.cause, reached)) {
+        if !dialing.hunt.rings(leg_id) || !(again || left.goes_on(failed.cause, reached)) {
             return false;
         }
         if again {
-            way.again();
+            left.again();
         }
         let Some((_, target)) = dialing.legs.iter().find(|(leg, _)| *leg == leg_id) else {
             return false;
         };
         let target = target.clone();
-        let Target::Gateway { number, .. } = &target else { return false };
-        let Ok(next) = self.ring_next(now, id, way, number) else { return false };
+        let Ok(next) = self.ring_next(now, id, left, to) else { return false };
         let Some(Doing::Dialling(dialing)) =
             self.calls.get_mut(&id).map(|active| &mut active.doing)
         else {

@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::Now;
-use crate::call::{ConnectionState, Device, Role};
+use crate::call::{ConnectionState, Role};
 use crate::sip::subscription::{LEAST_S, TooBrief, Why, granted};
 use crate::sip::{Command, Flow, SubscriptionId, TxnId};
 use crate::wire::dialog_info::{self, Dialog, DialogInfo};
@@ -27,7 +27,7 @@ use super::Switch;
 use super::active::Active;
 use super::arrival::user;
 use super::fact::{FactKind, Party};
-use super::leg::Stage;
+use super::leg::{Confirm, Stage};
 use super::requests::Challenge;
 
 /// Subscriptions of one phone: two expansion modules of lamps, and what is left over from before its
@@ -266,7 +266,7 @@ impl Switch {
         let initiator = party.role == Role::Caller;
         let rings = leg.ringing.is_some() || leg.rang || leg.early;
         let state = match (leg.stage, initiator) {
-            (Stage::Answered, _) => dialog_info::State::Confirmed,
+            (Stage::Answered, _) if leg.confirm == Confirm::No => dialog_info::State::Confirmed,
             (_, true) if rings => dialog_info::State::Early,
             (_, true) => dialog_info::State::Proceeding,
             (_, false) if rings => dialog_info::State::Early,
@@ -301,10 +301,11 @@ impl Switch {
             let state = active.and_then(|active| active.call.get(leg)).map(|party| party.state);
             matches!(state, Some(ConnectionState::Connected | ConnectionState::Held))
         };
+        let has_mobile = self.config.phone(number).is_some_and(|phone| phone.mobile.is_some());
         let on_the_phone = self.lines.of(number).any(talks);
         Presence {
             entity,
-            open: !self.registrar.lookup(now.at, number).is_empty(),
+            open: !self.registrar.lookup(now.at, number).is_empty() || has_mobile,
             activity: match self.wishes(number).is_some_and(|wishes| wishes.do_not_disturb()) {
                 _ if on_the_phone => Some(Activity::OnThePhone),
                 true => Some(Activity::Busy),
@@ -321,11 +322,15 @@ impl Switch {
         let leg = match kind {
             FactKind::PhoneRegistered { number, .. }
             | FactKind::PhoneUnregistered { number, .. } => return self.watching.touch(number),
-            FactKind::LegBegan { party: Party::Phone { number }, .. } => {
+            FactKind::LegBegan {
+                party: Party::Phone { number } | Party::Mobile { number, .. },
+                ..
+            } => {
                 return self.watching.touch(number);
             }
             FactKind::LegRinging { leg, .. }
             | FactKind::LegAnswered { leg, .. }
+            | FactKind::LegAsked { leg, .. }
             | FactKind::Held { leg, .. }
             | FactKind::Retrieved { leg, .. }
             | FactKind::LegMoved { leg, .. } => *leg,
@@ -346,8 +351,8 @@ impl Switch {
             return;
         }
         let party = self.calls.get(&call).and_then(|active| active.call.get(leg));
-        if let Some(Device::Phone { number }) = party.map(|party| &party.device) {
-            self.watching.touch(number);
+        if let Some(device) = party.map(|party| &party.device).filter(|device| device.is_phone()) {
+            self.watching.touch(device.number());
         }
     }
 

@@ -11,12 +11,12 @@ use super::sipp::{Scenario, Sipp};
 use super::speech::Line;
 use super::tones::{ALICE, CALLER, EXCHANGE};
 
-const ANSWERS: &str = include_str!("../data/clients/sipp/gateway_answers.xml");
+pub const ANSWERS: &str = include_str!("../data/clients/sipp/gateway_answers.xml");
 const REFUSES: &str = include_str!("../data/clients/sipp/gateway_refuses.xml");
 const RINGS: &str = include_str!("../data/clients/sipp/gateway_rings.xml");
 const SURE: Duration = Duration::from_secs(1);
 
-fn gateway(belfry: &Appliance, xml: &str, words: &[(&str, String)]) -> Sipp {
+pub fn gateway(belfry: &Appliance, xml: &str, words: &[(&str, String)]) -> Sipp {
     let own = belfry.setup.gateway;
     let sipp = Sipp::start(Scenario { xml, own, peer: None, number: "x", words, sounds: &[] });
     sipp.await_listening();
@@ -52,7 +52,7 @@ fn early_media_of_the_far_end_is_heard() {
 }
 
 /// The address that the offer in SIPp's trace names.
-fn offered(messages: &str, ip: std::net::IpAddr) -> std::net::SocketAddr {
+pub fn offered(messages: &str, ip: std::net::IpAddr) -> std::net::SocketAddr {
     let port = messages.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next());
     (ip, port.and_then(|port| port.parse().ok()).expect("a port in the offer")).into()
 }

@@ -22,6 +22,7 @@ mod dtls;
 mod encrypted;
 mod gateway_in;
 mod gateway_out;
+mod mobile;
 mod networks;
 mod phones;
 mod sample;

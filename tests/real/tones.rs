@@ -26,13 +26,16 @@ pub const THANKS: f64 = 2_900.0;
 pub const MENU: f64 = 3_000.0;
 /// The prompts `menu/invalid` and `menu/timeout`.
 pub const MENU_FAULT: f64 = 3_100.0;
+/// The prompt `agent/take-call`.
+pub const TAKE_CALL: f64 = 3_200.0;
 
 /// The prompts that the tests' plan plays: file below the directory of sounds, tone, seconds.
-pub const PROMPTS: [(&str, f64, f64); 7] = [
+pub const PROMPTS: [(&str, f64, f64); 8] = [
     ("music/default", MUSIC, 20.0),
     ("en/closed", CLOSED, 1.0),
     ("en/survey/question", QUESTION, 1.5),
     ("en/survey/thanks", THANKS, 1.0),
+    ("en/agent/take-call", TAKE_CALL, 3.0),
     ("en/menu", MENU, 6.0),
     ("en/menu/invalid", MENU_FAULT, 0.5),
     ("en/menu/timeout", MENU_FAULT, 0.5),

@@ -21,13 +21,18 @@ pub const SOON: Duration = Duration::from_secs(20);
 
 /// A configuration: `phones` from 1001 on, one gateway that sends from each of its callers' hosts.
 pub fn config(phones: u16, gateway: &str) -> Config {
+    config_with(phones, gateway, "")
+}
+
+/// The same, with more sections.
+pub fn config_with(phones: u16, gateway: &str, more: &str) -> Config {
     let phones: String = (1..=phones)
         .map(|n| format!("[[phone]]\nnumber = \"{}\"\npassword = \"secret-{n}\"\n", 1000 + n))
         .collect();
     let text = format!(
         "[node]\nname = \"sim\"\n[sip]\nlisten = [\"udp:10.0.0.1:5060\"]\ndomain = \"10.0.0.1\"\n\
          [media]\naddress = \"10.0.0.1\"\n[limits]\ncalls = 1000\ncalls_per_second = 1000\n\
-         [[gateway]]\nname = \"e1-a\"\naddress = \"udp:{gateway}\"\nchannels = 1000\nping = \"0 s\"\n{phones}"
+         [[gateway]]\nname = \"e1-a\"\naddress = \"udp:{gateway}\"\nchannels = 1000\nping = \"0 s\"\n{phones}{more}"
     );
     Config::parse(&text).expect("the configuration is right").0
 }
@@ -102,6 +107,15 @@ impl House {
     /// The same over a good network, with other settings.
     pub fn set(change: impl FnOnce(&mut Config), seed: u64) -> House {
         House::with_plan(sample_plan(), Faults::NONE, seed, [&[Codec::Pcma]; 4], change)
+    }
+    /// With a dialplan of its own and more sections in the configuration, over a good network.
+    pub fn with_sections(toml: &str, sections: &str, seed: u64) -> House {
+        let plan = plan(&[("house.toml".into(), toml.into())]);
+        let (gateway, _) = World::addresses(100);
+        let change = |config: &mut Config| {
+            *config = config_with(4, &gateway.to_string(), sections);
+        };
+        House::with_plan(plan, Faults::NONE, seed, [&[Codec::Pcma]; 4], change)
     }
     /// With a dialplan of its own, over a good network.
     pub fn of(toml: &str, seed: u64) -> House {
