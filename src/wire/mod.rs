@@ -13,6 +13,7 @@ pub mod pcap;
 pub mod pidf;
 pub mod q850;
 pub mod reginfo;
+pub mod rs_metadata;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;

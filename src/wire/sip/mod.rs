@@ -50,6 +50,7 @@ pub use host::Host;
 pub use limits::Limits;
 pub use message::Message;
 pub use method::{BadMethod, Method};
+pub use multipart::{Part, mixed};
 pub use name::Name;
 pub use name_addr::NameAddr;
 pub use params::Params;

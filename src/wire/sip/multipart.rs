@@ -1,5 +1,5 @@
 //! Bodies of several parts (RFC 2046 §5.1, RFC 5621): SIP-I and QSIG gateways put SDP and the
-//! tunnelled ISUP message into one INVITE.
+//! tunnelled ISUP message into one INVITE; a session with a recorder has SDP and metadata (RFC 7866).
 
 use super::lex;
 use super::message::Message;
@@ -34,6 +34,40 @@ impl Message {
             .take(MAX_PARTS)
             .find_map(|part| part_of_type(part, media_type))
     }
+}
+
+/// A part of a body that is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// Its Content-Type.
+    pub content_type: &'a str,
+    /// Its Content-Disposition, where that is not what the type stands for.
+    pub disposition: Option<&'a str>,
+    /// Its content.
+    pub content: &'a [u8],
+}
+
+/// A body of these parts: its Content-Type and its bytes. The boundary occurs in none of them.
+pub fn mixed(parts: &[Part<'_>]) -> (String, Vec<u8>) {
+    let occurs = |delimiter: &str| {
+        let is_it = |w: &[u8]| w == delimiter.as_bytes();
+        parts.iter().any(|part| part.content.windows(delimiter.len()).any(is_it))
+    };
+    // Each of so many candidates can occur only where the content has bytes for it.
+    let mut candidates = (0u32..).map(|n| format!("belfry-{n}"));
+    let boundary = candidates.find(|boundary| !occurs(&format!("--{boundary}")));
+    let boundary = boundary.expect("a content of finite length has not all of them");
+    let mut body = Vec::new();
+    for Part { content_type, disposition, content } in parts {
+        let disposition =
+            disposition.map_or_else(String::new, |what| format!("Content-Disposition: {what}\r\n"));
+        let head = format!("--{boundary}\r\nContent-Type: {content_type}\r\n{disposition}\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    (format!("multipart/mixed;boundary={boundary}"), body)
 }
 
 /// The content of a part, when it has the type.
@@ -100,6 +134,7 @@ impl<'a> Iterator for Parts<'a, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn message(content_type: &str, body: &str) -> Message {
         let text = format!("INVITE sip:a@h SIP/2.0\r\nc: {content_type}\r\n\r\n{body}");
@@ -117,6 +152,29 @@ mod tests {
         assert_eq!(m.body_of("text/plain"), None);
         let m = message("application/sdp", "v=0\r\n");
         assert_eq!(m.body_of("application/sdp"), Some(&b"v=0\r\n"[..]));
+    }
+
+    proptest! {
+        /// What is written is read again, whatever it holds: also a line that looks like a delimiter.
+        #[test]
+        fn what_is_written_is_read(
+            sdp in "([a-z=\r\n]|--belfry-[0-2]|-){0,30}",
+            other in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let parts = [
+                Part { content_type: "application/sdp", disposition: None, content: sdp.as_bytes() },
+                Part {
+                    content_type: "application/rs-metadata+xml",
+                    disposition: Some("recording-session"),
+                    content: &other,
+                },
+            ];
+            let (content_type, body) = mixed(&parts);
+            let head = format!("INVITE sip:a@h SIP/2.0\r\nc: {content_type}\r\n\r\n");
+            let m = Message::parse(&[head.as_bytes(), &body].concat()).unwrap();
+            prop_assert_eq!(m.body_of("application/sdp"), Some(sdp.as_bytes()));
+            prop_assert_eq!(m.body_of("application/rs-metadata+xml"), Some(&other[..]));
+        }
     }
 
     #[test]
