@@ -338,6 +338,7 @@ impl Phone {
             credentials,
             routes: vec![],
             prack: Prack::default(),
+            metadata: None,
         };
         self.command(now, invite);
     }
@@ -396,7 +397,10 @@ impl Phone {
         self.local.hold(hold);
         let sdp = negotiate::offer(&mut self.local).to_bytes();
         let sdp = self.worded(sdp);
-        self.command(now, Command::Offer { session, sdp, by: crate::sip::By::Invite });
+        self.command(
+            now,
+            Command::Offer { session, sdp, by: crate::sip::By::Invite, metadata: None },
+        );
     }
 
     /// Offers anew, with new keys.

@@ -108,6 +108,9 @@ pub enum Command {
         routes: Vec<Uri>,
         /// Whether provisional responses shall be acknowledged; without `sdp` they are not.
         prack: Prack,
+        /// It is a recording session: what the recorder is told of the call (RFC 7866 §6.1.1). The INVITE
+        /// then requires `siprec`, our Contact says `+sip.src`.
+        metadata: Option<Vec<u8>>,
     },
     /// Ends a leg by whatever its state asks for: refusal, CANCEL, BYE. [`super::Event::Ended`]
     /// comes at once; what the peer is still owed is done behind it.
@@ -126,6 +129,8 @@ pub enum Command {
         sdp: Vec<u8>,
         /// What shall carry it.
         by: By,
+        /// In a recording session: what the recorder is told of the call beside it.
+        metadata: Option<Vec<u8>>,
     },
     /// Answers [`super::Event::Offer`], or makes the offer that [`super::Event::OfferWanted`]
     /// asks for.

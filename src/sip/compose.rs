@@ -1,9 +1,11 @@
 //! How the messages look that we write ourselves: which headers, in which order.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use super::token::Token;
 use super::{Flow, Transport};
+use crate::wire::rs_metadata;
 use crate::wire::sip::{
     self as wire, BuildError, Builder, CSeq, Message, Method, Name, ToWire, Uri, Via,
 };
@@ -24,6 +26,22 @@ pub const ACCEPT: &str = "application/sdp";
 pub const MAX_FORWARDS: u8 = 70;
 /// What an INVITE body is.
 pub const SDP: &str = "application/sdp";
+
+/// The extension that a recording session requires (RFC 7866 §12.1).
+pub const SIPREC: &str = "siprec";
+/// What our Contact says in one (§12.2): we are the one whose calls are recorded.
+pub const RECORDS: &[u8] = b";+sip.src";
+
+/// The body of a message with `sdp`, and its Content-Type; with metadata it has two parts (RFC 7866 §9).
+pub fn described<'a>(sdp: &'a [u8], metadata: Option<&[u8]>) -> (Cow<'static, str>, Cow<'a, [u8]>) {
+    let Some(metadata) = metadata else { return (SDP.into(), sdp.into()) };
+    let disposition = Some(rs_metadata::DISPOSITION);
+    let (kind, body) = wire::mixed(&[
+        wire::Part { content_type: SDP, disposition: None, content: sdp },
+        wire::Part { content_type: rs_metadata::TYPE, disposition, content: metadata },
+    ]);
+    (kind.into(), body.into())
+}
 
 /// The way of one request of ours: whereto, under which branch, and what its Via says.
 #[derive(Clone, Copy, Debug)]

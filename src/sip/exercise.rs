@@ -134,6 +134,7 @@ impl World {
             credentials: None,
             routes: Vec::new(),
             prack: Prack::Supported,
+            metadata: None,
         };
         if self.users[user].agent.command(self.now, command).is_ok() {
             self.users[user].sessions.insert(session, Told::default());
@@ -316,7 +317,7 @@ fn command(what: u8, how: u8, session: SessionId) -> Option<Command> {
         25 if how < 96 => Command::Hangup { session, reason: None },
         26 | 27 => {
             let by = if how.is_multiple_of(2) { By::Invite } else { By::Update };
-            Command::Offer { session, sdp: sdp(how), by }
+            Command::Offer { session, sdp: sdp(how), by, metadata: None }
         }
         28 | 29 => Command::AcceptOffer { session, sdp: sdp(how) },
         30 if how.is_multiple_of(2) => Command::RejectOffer { session, status: 488 },

@@ -152,6 +152,7 @@ impl Switch {
             credentials: carrier.credentials(),
             routes: carrier.routes(),
             prack: sip_prack(carrier.prack().unwrap_or(self.config.sip.prack)),
+            metadata: None,
         };
         let (codecs, dtmf) = carrier.media(&self.config);
         let gateway = carrier.gateway();

@@ -62,6 +62,7 @@ impl Agent {
                 credentials,
                 routes,
                 prack,
+                metadata,
             } => {
                 let order = Order {
                     session,
@@ -75,14 +76,15 @@ impl Agent {
                     credentials,
                     routes,
                     prack,
+                    metadata,
                 };
                 self.invite(now, order)
             }
             Command::Hangup { session, reason } => {
                 self.on(session, |s, core| hang_up(s, core, now, reason))
             }
-            Command::Offer { session, sdp, by } => {
-                self.on(session, |s, core| s.offer(core, now, sdp, by))
+            Command::Offer { session, sdp, by, metadata } => {
+                self.on(session, |s, core| s.offer(core, now, sdp, by, metadata))
             }
             Command::AcceptOffer { session, sdp } => {
                 self.on(session, |s, core| s.accept_offer(core, now, &sdp))

@@ -37,6 +37,7 @@ pub(crate) struct Order {
     pub credentials: Option<Credentials>,
     pub routes: Vec<Uri>,
     pub prack: Prack,
+    pub metadata: Option<Vec<u8>>,
 }
 
 /// What the fork that answers has said of the answer before.
@@ -62,7 +63,11 @@ impl Session {
         for route in &order.routes {
             builder = builder.header(Name::Route, &compose::bracketed(route));
         }
-        let contact: Box<[u8]> = compose::bracketed(&order.contact).into();
+        let mut contact = compose::bracketed(&order.contact);
+        if order.metadata.is_some() {
+            contact.extend_from_slice(compose::RECORDS);
+        }
+        let contact: Box<[u8]> = contact.into();
         builder = builder
             .header(Name::From, &order.from.with_tag(&tag.text()))
             .header(Name::To, &order.to)
@@ -87,7 +92,12 @@ impl Session {
         if let Some(sdp) = &order.sdp {
             refresh.described(sdp);
         }
-        let body = order.sdp.as_deref().map(|sdp| (compose::SDP, sdp));
+        if order.metadata.is_some() {
+            builder = builder.header(Name::Require, compose::SIPREC);
+        }
+        let described = |sdp| compose::described(sdp, order.metadata.as_deref());
+        let body = order.sdp.as_deref().map(described);
+        let body = body.as_ref().map(|(kind, bytes)| (&**kind, &**bytes));
         let invite = compose::with_body(builder, body).build()?;
         let user = User::Session(order.session);
         let client = core.send(now, hop, invite.clone(), user);

@@ -194,6 +194,7 @@ impl Session {
         now: Time,
         sdp: Vec<u8>,
         by: Carrier,
+        metadata: Option<Vec<u8>>,
     ) -> Result<(), CommandError> {
         if !self.usage.is_established() {
             return Err(CommandError::WrongState(self.id));
@@ -204,7 +205,7 @@ impl Session {
         }
         let earlier = self.our_offer.take();
         let (not_before, glares) = earlier.map_or((None, 0), |o| (o.not_before, o.glares));
-        self.our_offer = Some(OurOffer { sdp, by, sent: false, not_before, glares });
+        self.our_offer = Some(OurOffer { sdp, metadata, by, sent: false, not_before, glares });
         self.try_offer(core, now);
         Ok(())
     }
@@ -223,7 +224,8 @@ impl Session {
             return;
         }
         offer.sent = true;
-        let (by, sdp) = (offer.by, offer.sdp.clone());
+        let by = offer.by;
+        let (kind, body) = compose::described(&offer.sdp, offer.metadata.as_deref());
         let method = match by {
             Carrier::Invite => Method::Invite,
             Carrier::Update => Method::Update,
@@ -234,7 +236,7 @@ impl Session {
         let hop = core.hop(dialog.next_hop());
         let builder =
             with_abilities(dialog.request(&method, hop), &self.contact, compose::WITHOUT_PRACK);
-        match self.refresh.on_request(builder).body(compose::SDP, &sdp).build() {
+        match self.refresh.on_request(builder).body(&kind, &body).build() {
             Ok(request) => {
                 let client = core.send(now, hop, request, User::Session(self.id));
                 self.open += 1;

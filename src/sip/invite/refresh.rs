@@ -247,7 +247,14 @@ impl Session {
         if !self.refresh.takes_update {
             let Some(sdp) = self.refresh.description.as_deref() else { return };
             let (sdp, by) = (sdp.to_vec(), Carrier::Invite);
-            self.our_offer = Some(OurOffer { sdp, by, sent: false, not_before: None, glares: 0 });
+            self.our_offer = Some(OurOffer {
+                sdp,
+                metadata: None,
+                by,
+                sent: false,
+                not_before: None,
+                glares: 0,
+            });
             return self.try_offer(core, now);
         }
         let Some(dialog) = &mut self.dialog else { return };

@@ -156,6 +156,8 @@ pub struct Acked {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct OurOffer {
     pub(crate) sdp: Vec<u8>,
+    /// What a recorder is told beside.
+    pub(crate) metadata: Option<Vec<u8>>,
     pub(crate) by: Carrier,
     /// Sent; otherwise it waits.
     pub(crate) sent: bool,

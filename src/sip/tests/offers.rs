@@ -7,7 +7,7 @@ use crate::wire::sip::{Message, Method};
 const HOLD: &[u8] = b"v=0\r\no=a 1 2 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\na=sendonly\r\n";
 
 fn offer(session: SessionId, by: By) -> Command {
-    Command::Offer { session, sdp: HOLD.to_vec(), by }
+    Command::Offer { session, sdp: HOLD.to_vec(), by, metadata: None }
 }
 fn accept(session: SessionId) -> Command {
     Command::AcceptOffer { session, sdp: SDP2.to_vec() }

@@ -175,6 +175,7 @@ fn beyond_the_limits_new_calls_get_503_and_calls_in_being_go_on() {
         credentials: None,
         routes: vec![],
         prack: Prack::default(),
+        metadata: None,
     };
     assert_eq!(pair.sides[A].agent.command(pair.now, another), Err(CommandError::Full));
     pair.inject(A, &request(&format!("INVITE {US}"), "i", "Contact: <sip:a@h>\r\n"));

@@ -133,6 +133,7 @@ impl Pair {
             credentials,
             routes: Vec::new(),
             prack: Prack::default(),
+            metadata: None,
         };
         self.command(from, command);
         session

@@ -101,7 +101,12 @@ fn an_interval_that_is_too_short_is_asked_for_again() {
     pair.run(1_000_000);
     assert!(pair.heard(A).is_empty() && pair.heard(B).is_empty());
     // What was learned holds for the whole call (RFC 4028 §7.4).
-    let hold = Command::Offer { session: a, sdp: SDP.to_vec(), by: crate::sip::By::Invite };
+    let hold = Command::Offer {
+        session: a,
+        sdp: SDP.to_vec(),
+        by: crate::sip::By::Invite,
+        metadata: None,
+    };
     pair.command(A, hold);
     pair.run(100);
     let re_invite = pair.last(A, |m| *m.method() == Method::Invite && m.is_request());
@@ -118,7 +123,12 @@ fn a_hold_is_a_refresh_too_and_keeps_the_roles() {
         pair.run(250_000);
         pair.command(
             A,
-            Command::Offer { session: a, sdp: SDP.to_vec(), by: crate::sip::By::Invite },
+            Command::Offer {
+                session: a,
+                sdp: SDP.to_vec(),
+                by: crate::sip::By::Invite,
+                metadata: None,
+            },
         );
         pair.run(100);
         pair.command(B, Command::AcceptOffer { session: b, sdp: SDP2.to_vec() });
