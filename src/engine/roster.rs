@@ -63,6 +63,7 @@ impl Roster {
             // Made by the engine for each part; CloseRoom goes to all of them.
             Command::RoomParts { .. } | Command::CloseRoom { .. } => None,
             Command::Bridge { a: leg, .. }
+            | Command::Copy { leg, .. }
             | Command::Set { leg, .. }
             | Command::Unbridge { leg }
             | Command::Play { leg, .. }

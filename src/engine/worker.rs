@@ -285,24 +285,24 @@ impl Take for Shaken<'_> {
     }
 }
 
-/// A few packets that were made during a harvest; more than fit are dropped, as a network would.
+/// Packets that were made during a harvest: answers to checks, copies for recorders outside. More than fit are
+/// dropped, as a network would.
 struct Staged {
     packets: Vec<(u32, SocketAddr, usize)>,
     bytes: Vec<u8>,
 }
 
-/// How many fit.
-const STAGED: usize = 64;
+/// How many fit, and how many bytes of them: G.711 of 4,000 streams.
+const STAGED: usize = 4_096;
+const STAGED_BYTES: usize = 1 << 20;
 
 impl Staged {
     fn new() -> Staged {
-        Staged {
-            packets: Vec::with_capacity(STAGED),
-            bytes: Vec::with_capacity(STAGED * DATAGRAM_BYTES),
-        }
+        Staged { packets: Vec::with_capacity(STAGED), bytes: Vec::with_capacity(STAGED_BYTES) }
     }
     fn push(&mut self, socket: u32, to: SocketAddr, bytes: &[u8]) {
-        if self.packets.len() < STAGED && bytes.len() <= DATAGRAM_BYTES {
+        let fits = self.bytes.len() + bytes.len() <= STAGED_BYTES;
+        if self.packets.len() < STAGED && fits && bytes.len() <= DATAGRAM_BYTES {
             self.packets.push((socket, to, bytes.len()));
             self.bytes.extend_from_slice(bytes);
         }

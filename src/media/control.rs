@@ -245,6 +245,15 @@ pub enum Command<C> {
         /// The other.
         b: LegId,
     },
+    /// What comes from `of`'s party goes to `leg`'s party too, under `leg`'s own numbers, for a recorder
+    /// outside (RFC 7866); `None`: nothing does any more. A leg's audio is copied to one leg at most: the
+    /// latest.
+    Copy {
+        /// Who gets it; itself in no bridge.
+        leg: LegId,
+        /// Whose.
+        of: Option<LegId>,
+    },
     /// Take `leg` and its partner apart.
     Unbridge {
         /// Either of the two.
@@ -400,6 +409,7 @@ impl<C> Command<C> {
             Command::Open { leg, group, near } => Command::Open { leg, group, near },
             Command::Set { leg, params } => Command::Set { leg, params },
             Command::Bridge { a, b } => Command::Bridge { a, b },
+            Command::Copy { leg, of } => Command::Copy { leg, of },
             Command::Unbridge { leg } => Command::Unbridge { leg },
             Command::StopPlay { leg } => Command::StopPlay { leg },
             Command::SendDigits { leg, digits, on_ms, off_ms } => {

@@ -124,6 +124,8 @@ pub(super) struct Leg {
     /// How the partner hears this leg.
     pub(super) paths: Paths,
     pub(super) partner: Option<u32>,
+    /// The leg to whose party a copy of its packets goes.
+    pub(super) copy: Option<u32>,
     pub(super) taps: [Option<TapPoint>; MOST_TAPS],
     /// Which of its packets its ear takes.
     pub(super) gate: Gate,
@@ -148,6 +150,8 @@ pub(super) struct Leg {
     pub(super) encoder: Option<Box<Encoder>>,
     /// The place of its room.
     pub(super) room: Option<usize>,
+    /// Whose packets its own party gets a copy of.
+    pub(super) copies: Option<Copied>,
     /// Tells its party that it is being recorded.
     pub(super) beep: Option<Box<Beep>>,
     // From here on it is not every packet time's either.
@@ -194,6 +198,24 @@ pub(super) struct Leg {
     /// What SRTP that it had before did not take.
     past_srtp: SrtpFigures,
     pub(super) watch: Watch,
+}
+
+/// A leg whose packets another one's party gets a copy of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copied {
+    /// Its slot.
+    pub(super) of: u32,
+    /// How they get there.
+    pub(super) paths: Paths,
+    /// The codec in which the ear hears them, where that way has samples.
+    heard_as: Option<Codec>,
+}
+
+impl Copied {
+    /// Nothing gets there yet.
+    pub(super) fn new(of: u32) -> Copied {
+        Copied { of, paths: Paths::NONE, heard_as: None }
+    }
 }
 
 /// What was told about a leg's source, so that it is told once.
@@ -279,6 +301,7 @@ impl Leg {
             allowance: Allowance::default(),
             paths: Paths::NONE,
             partner: None,
+            copy: None,
             taps: [None; MOST_TAPS],
             gate: Gate::Open,
             ear: None,
@@ -293,6 +316,7 @@ impl Leg {
             seam: Seam::default(),
             encoder: None,
             room: None,
+            copies: None,
             beep: None,
             mouth: Mouth::new(),
             id,
@@ -477,6 +501,21 @@ impl Leg {
             (false, _) => self.drop_ear(),
             (true, Some(_)) => {}
             (true, ear) => *ear = Ear::new(codec, rate, self.id.0).ok().map(Box::new),
+        }
+    }
+
+    /// Takes its copies by these paths from now on; `codec` is that of the packets. Allocates where that is
+    /// news.
+    pub(super) fn take_copies(&mut self, paths: Paths, codec: Codec) {
+        let Some(copied) = &mut self.copies else { return };
+        let heard_as = (paths.audio == Audio::Samples).then_some(codec);
+        let same = copied.heard_as == heard_as && heard_as.is_some() == self.ear.is_some();
+        (copied.paths, copied.heard_as) = (paths, heard_as);
+        self.hears = paths.audio;
+        if !same {
+            self.drop_ear();
+            let ear = heard_as.and_then(|codec| Ear::new(codec, self.rate, self.id.0).ok());
+            self.ear = ear.map(Box::new);
         }
     }
 

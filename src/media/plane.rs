@@ -21,6 +21,7 @@
 //! | [`receive`] | the way of a datagram |
 //! | [`protected`] | what SRTP adds to it |
 //! | [`handshake`] | ICE's checks and DTLS, which come by the same port |
+//! | [`copies`] | packets that go to a recorder outside too |
 //! | [`turn`] | a peer that changes to another codec of its answer |
 //! | [`keys`] | telephone-events, told and passed on |
 //! | [`tick`] | the clocks of the legs that speak |
@@ -33,6 +34,7 @@
 mod ahead;
 mod chores;
 mod commands;
+mod copies;
 mod handshake;
 mod heard;
 mod keys;
@@ -300,8 +302,21 @@ impl Plane {
         }
     }
 
-    /// Decides anew how a leg and its partner hear each other, and whether their clocks run.
+    /// Decides anew how a leg, its partner and who gets a copy hear each other, and whether their clocks
+    /// run.
     fn rewire(&mut self, now: Time, slot: u32) {
+        let Some(leg) = self.legs.get(slot) else { return };
+        if leg.copies.is_some() {
+            return self.rewire_copy(now, slot);
+        }
+        let copy = leg.copy;
+        self.rewire_bridge(now, slot);
+        if let Some(copy) = copy {
+            self.rewire_copy(now, copy);
+        }
+    }
+
+    fn rewire_bridge(&mut self, now: Time, slot: u32) {
         let Some((leg, partner)) = self.legs.with_partner(slot) else {
             return;
         };

@@ -32,6 +32,7 @@
 //!
 //! Not here: when to offer (switch), glare and retries (sip), what is done with it (the plane).
 
+pub mod copies;
 mod dtls;
 #[cfg(test)]
 mod dtls_tests;

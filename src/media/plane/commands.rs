@@ -29,6 +29,7 @@ impl Plane {
             }
             Command::Set { leg, params } => self.negotiated(now, leg, params),
             Command::Bridge { a, b } => self.bridge(now, a, b),
+            Command::Copy { leg, of } => self.copy(now, leg, of),
             Command::Unbridge { leg } => self.slot(leg).map(|slot| self.unbridge(now, slot)),
             Command::Play { leg, play, items, repeat, stop_on } => {
                 self.mouth(now, leg, |mouth| mouth.player.start(play, items, repeat, stop_on))
@@ -314,6 +315,7 @@ impl Plane {
         let slot = self.slot(id)?;
         self.unbridge(now, slot);
         self.leave(now, slot);
+        self.end_copies(now, slot);
         let mut leg = self.legs.remove(slot)?;
         if let Some(play) = leg.mouth.player.stop() {
             self.tell(Event::PlayDone { leg: id, play, end: PlayEnd::Stopped });

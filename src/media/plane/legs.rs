@@ -73,6 +73,13 @@ impl Legs {
         }
     }
 
+    /// Two legs.
+    #[inline]
+    pub(super) fn pair(&mut self, one: u32, other: u32) -> Option<(&mut Leg, &mut Leg)> {
+        let [one, other] = self.slots.get_disjoint_mut([one as usize, other as usize]).ok()?;
+        Some((one.as_deref_mut()?, other.as_deref_mut()?))
+    }
+
     /// Something may be due on it before it said it would be.
     pub(super) fn look_soon(&mut self, slot: u32) {
         self.look_at(slot, Time::ZERO);

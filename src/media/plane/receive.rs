@@ -1,7 +1,7 @@
 //! The way of one datagram: port to leg, checked view, latch, statistics, and on.
 //!
 //! ```text
-//!   port ─▶ leg ─▶ [SRTP] ─▶ Packet::parse ─▶ latch ─▶ rtp_rx ─┬─ audio ─▶ taps, ear, partner (Forward)
+//!   port ─▶ leg ─▶ [SRTP] ─▶ Packet::parse ─▶ latch ─▶ rtp_rx ─┬─ audio ─▶ taps, ear, copy, partner (Forward)
 //!     │              │              │               │              ├─ event ─▶ digits, partner
 //!   STUN, DTLS    Foreign        Malformed       Foreign           ├─ another codec ─▶ turn
 //!                                                                  └─ Leap, Duplicate, more than its allowance: dropped
@@ -33,7 +33,7 @@ const SOURCE_PACE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy)]
 pub(super) struct Taken {
     pub(super) slot: u32,
-    payload: Payload,
+    pub(super) payload: Payload,
     pub(super) relayed: Relayed,
     ssrc: u32,
     /// Of its payload.
@@ -83,6 +83,9 @@ impl Plane {
             Ok(taken) => taken,
             Err(disposition) => return disposition,
         };
+        if let Some(to) = self.legs.get(slot).and_then(|leg| leg.copy) {
+            self.send_copy(now, taken, to, datagram, out);
+        }
         let forward = match taken.payload {
             Payload::Audio => self.relay_audio(now, taken),
             Payload::Event => self.receive_event(now, taken, datagram),

@@ -187,6 +187,10 @@ impl Plane {
                         false => Outgoing::Audio(Source::Partner),
                     }
                 }
+                (Audio::Samples, None) if leg.copies.is_some() => {
+                    listen(leg, at, pcm, &mut self.deep);
+                    Outgoing::Audio(Source::Partner)
+                }
                 (Audio::None, _) if leg.spoken && leg.room.is_none() => {
                     pcm.fill(0);
                     Outgoing::Audio(Source::Silence)
