@@ -33,6 +33,7 @@ use crate::net::tls::Tls;
 use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
 use crate::store::{Journal, Records, Report, Settings, Store, Trouble};
+use crate::switch::KeptBinding;
 use crate::switch::fact::AlarmWhat;
 use crate::switch::messages::Held;
 use crate::switch::{DiskEvent, Input, Request, Setup, Switch, sip_transport};
@@ -520,10 +521,10 @@ impl Watch {
     }
 }
 
-/// What phones' users wish and which messages are held comes from the records, as soon as those have all
+/// What phones' users wish, which messages are held and who was registered comes from the records, as soon as those have all
 /// that was written before the start: however long the database is away.
 async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
-    let (wishes, held) = loop {
+    let (wishes, held, bindings) = loop {
         tokio::time::sleep(STORE_LOOK / 4).await;
         if !journal.has_former() {
             continue;
@@ -533,7 +534,8 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
             Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }
     };
-    for mut input in [Input::Wishes(wishes), Input::Messages(held)] {
+    let all = [Input::Wishes(wishes), Input::Registrations(bindings), Input::Messages(held)];
+    for mut input in all {
         while let Err(again) = inputs.offer(input) {
             input = again;
             tokio::time::sleep(STORE_LOOK).await;
@@ -541,10 +543,12 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
     }
 }
 
-/// What the records keep for the exchange: wishes and messages.
-async fn kept(database: &Path) -> Result<(Vec<(String, String, String)>, Vec<Held>), Trouble> {
+/// What the records keep for the exchange: number, wish and value; messages; registrations.
+type KeptRows = (Vec<(String, String, String)>, Vec<Held>, Vec<KeptBinding>);
+
+async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
     let records = Records::open(database).await?;
-    Ok((records.wishes().await?, records.held_messages().await?))
+    Ok((records.wishes().await?, records.held_messages().await?, records.kept_bindings().await?))
 }
 
 fn tell_reports(reports: &Receiver<Report>, inputs: &Inputs) {

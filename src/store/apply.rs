@@ -142,7 +142,6 @@ fn text(call: CallId) -> String {
 }
 
 /// What the former process left open ended when it did: at the last that is known of the call.
-/// Nothing is registered yet.
 fn started() -> Vec<Statement<'static>> {
     vec![
         sqlx::query(
@@ -164,7 +163,8 @@ fn started() -> Vec<Statement<'static>> {
             "UPDATE calls SET total_ms = ended - begun \
              WHERE ended_by = 'restart' AND total_ms IS NULL",
         ),
-        sqlx::query("DELETE FROM registrations"),
+        // Those over connections ended with the process.
+        sqlx::query("DELETE FROM registrations WHERE record = ''"),
     ]
 }
 
@@ -389,11 +389,11 @@ fn reachable(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                            ON CONFLICT DO UPDATE SET up = excluded.up, since = excluded.since, \
                            why = excluded.why";
     Some(match kind {
-        FactKind::PhoneRegistered { number, contact, from, expires_s, user_agent } => {
+        FactKind::PhoneRegistered { number, contact, from, expires_s, user_agent, record } => {
             let insert = "INSERT INTO registrations (number, contact, source, user_agent, since, \
-                          expires) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                          expires, record) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                           source = excluded.source, user_agent = excluded.user_agent, \
-                          expires = excluded.expires";
+                          expires = excluded.expires, record = excluded.record";
             sqlx::query(insert)
                 .bind(number)
                 .bind(contact)
@@ -401,6 +401,7 @@ fn reachable(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                 .bind(user_agent)
                 .bind(wall.0)
                 .bind(wall.0.saturating_add(i64::from(*expires_s) * 1_000))
+                .bind(record)
         }
         FactKind::PhoneUnregistered { number, contact, .. } => {
             let delete = "DELETE FROM registrations WHERE number = ? AND contact = ?";

@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, FromRow};
 
 use super::database::{Trouble, schema, sort};
 use crate::base::{CallId, Wall};
+use crate::switch::KeptBinding;
 use crate::switch::messages::Held;
 
 /// Most rows that one question gives.
@@ -337,6 +338,17 @@ impl Records {
             expires: Wall(expires),
         };
         Ok(rows.into_iter().map(held).collect())
+    }
+
+    /// The registrations that a restart does not end.
+    pub async fn kept_bindings(&self) -> Result<Vec<KeptBinding>, Trouble> {
+        let select = "SELECT number, record, expires FROM registrations WHERE record != '' \
+                      ORDER BY number, since";
+        let query = sqlx::query_as::<_, (String, String, i64)>(select);
+        let rows = query.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let kept =
+            |(number, record, expires)| KeptBinding { number, record, expires: Wall(expires) };
+        Ok(rows.into_iter().map(kept).collect())
     }
 
     /// How much there is.

@@ -173,6 +173,11 @@ pub enum FactKind {
         /// What it calls itself.
         #[serde(default)]
         user_agent: String,
+        /// What brings it back after a restart ([`Binding::to_record`]); empty when nothing does.
+        ///
+        /// [`Binding::to_record`]: crate::sip::registrar::Binding::to_record
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        record: String,
     },
     /// A contact of a phone is gone.
     PhoneUnregistered {

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{CallId, Duration, Network, RecordingId, Source};
+use crate::base::{CallId, Duration, Network, RecordingId, Source, Wall};
 use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::media::control;
@@ -23,6 +23,18 @@ use super::messages::Held;
 /// Names a console's question, so that the answer finds back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestId(pub u64);
+
+/// A registration that the records have of before the start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptBinding {
+    /// The phone's number.
+    pub number: String,
+    /// The binding, as [`Binding::to_record`](crate::sip::registrar::Binding::to_record) wrote it.
+    pub record: String,
+    /// Until when it held when that was written; it may have been renewed since, for
+    /// [`RENEWALS`](crate::sip::registrar::RENEWALS) without being written.
+    pub expires: Wall,
+}
 
 /// What has happened.
 #[derive(Debug)]
@@ -51,6 +63,8 @@ pub enum Input {
     Wishes(Vec<(String, String, String)>),
     /// The messages that the records say are held. Comes once, like [`Input::Wishes`].
     Messages(Vec<Held>),
+    /// The phones that the records say were registered. Comes once, like [`Input::Wishes`].
+    Registrations(Vec<KeptBinding>),
     /// The fact of this number is on the disk. Told of each that is waited for
     /// ([`FactKind::awaits_disk`](super::fact::FactKind::awaits_disk)).
     Durable(u64),

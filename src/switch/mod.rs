@@ -90,7 +90,7 @@ use active::Active;
 pub use console::{Reply, Request};
 use fact::{Fact, FactKind};
 pub use finding::wanted;
-pub use io::{DiskCommand, DiskEvent, Gate, Input, Level, Output, RequestId};
+pub use io::{DiskCommand, DiskEvent, Gate, Input, KeptBinding, Level, Output, RequestId};
 use leg::Leg;
 pub use outbound::sip_transport;
 
@@ -282,6 +282,7 @@ impl Switch {
             }
             Input::Wishes(rows) => self.wishes_restored(rows),
             Input::Messages(rows) => self.messages_restored(now, rows),
+            Input::Registrations(rows) => self.registrations_restored(now, rows),
             Input::Durable(seq) => self.durable(now, seq),
             Input::NotWritten(seq) => self.not_written(now, seq),
             Input::Alarm { what, raised, detail } => {

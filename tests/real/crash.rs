@@ -1,4 +1,5 @@
-//! The power goes in mid-call: the recording and the record are whole after the next start (R5).
+//! The power goes in mid-call: the recording and the record are whole after the next start (R5), and the
+//! phones can be called at once.
 
 use belfry::base::Duration;
 use belfry::sim::live::Live;
@@ -15,6 +16,7 @@ fn kill_9_in_a_recorded_call() {
     let mut belfry = Appliance::start(Setup::new());
     let live = Live::new();
     let agent = phone(&live, &belfry, "1001", ALICE);
+    let bob = phone(&live, &belfry, "1002", 1_750.0);
     let first = caller(&live, &belfry, CALLER);
     live.with(first, |phone, now| phone.call(now, "1001"));
     await_talk(&live, [first, agent]);
@@ -41,8 +43,8 @@ fn kill_9_in_a_recorded_call() {
     assert_heard(&channels[0], CALLER, at_least, "in the customer's channel");
     assert_heard(&channels[1], ALICE, at_least, "in the agent's channel");
 
-    // Life goes on: another phone, another call. (The two of before know nothing yet.)
-    let bob = phone(&live, &belfry, "1002", 1_750.0);
+    // Life goes on: a phone that registered before the crash and not since is called. (The two of the
+    // call know nothing yet.)
     let second = caller(&live, &belfry, 800.0);
     live.with(second, |phone, now| phone.call(now, "1002"));
     await_talk(&live, [second, bob]);

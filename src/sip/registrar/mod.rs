@@ -20,6 +20,7 @@
 //! Not here: who may register (`digest`), Path as a route (kept, not used yet).
 
 mod binding;
+mod kept;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,6 +170,21 @@ impl Registrar {
         let headers = binding::headers(&bindings, now, request);
         self.store(aor, bindings);
         Ok(Registered { headers, changes })
+    }
+
+    /// Puts back a binding of before a restart, as the one refreshed longest ago. False when the
+    /// phone has registered the same since, or there is no place.
+    pub fn restore(&mut self, now: Time, aor: &str, binding: Binding, most: usize) -> bool {
+        let mut bindings = self.addresses.get(aor).cloned().unwrap_or_default();
+        let is_there = bindings.iter().any(|newer| binding.is_replaced_by(newer));
+        let is_full = bindings.len() >= most.max(1)
+            || (bindings.is_empty() && self.addresses.len() >= self.config.addresses);
+        if is_there || is_full || binding.expires <= now {
+            return false;
+        }
+        bindings.insert(0, binding);
+        self.store(aor, bindings);
+        true
     }
 
     /// Reads how long each Contact wishes to be bound (§10.3 step 7, first half).

@@ -279,3 +279,31 @@ fn a_reg_id_that_is_none_is_nothing() {
     assert_eq!(r.counts(), (1, 5));
     assert_eq!(r.lookup(AT(1), "1001").len(), 5);
 }
+
+#[test]
+fn a_binding_over_datagrams_comes_back_from_its_record_and_one_over_a_connection_does_not() {
+    let now = AT(100);
+    let more = "Contact: <sip:1001@10.0.0.7:5062;ob>;q=0.5;+sip.instance=\"<urn:uuid:1>\";reg-id=2\r\n\
+                Supported: outbound, path\r\nPath: <sip:edge.example;lr>\r\nUser-Agent: tester/1\r\n";
+    let mut registrar = Registrar::new(RegistrarConfig::default());
+    let message = request("c", 7, more);
+    registrar.register(now, "1001", flow(5060), &message, MOST).expect("taken");
+    let binding = registrar.lookup(now, "1001")[0].clone();
+    let record = binding.to_record().expect("it can be written");
+    let later = AT(5);
+    let back = Binding::from_record(&record, later, binding.expires).expect("it can be read");
+    assert_eq!(back, Binding { refreshed: later, told: later, ..binding.clone() });
+    let over =
+        Binding { flow: Flow { transport: Transport::Tcp, ..flow(5060) }, ..binding.clone() };
+    assert_eq!(over.to_record(), None);
+    assert_eq!(Binding::from_record("{}", later, later), None);
+
+    // What the phone has said since is the newer; and there may be no place.
+    assert!(!registrar.restore(now, "1001", back.clone(), 3), "it is there");
+    let mut fresh = Registrar::new(RegistrarConfig::default());
+    assert!(
+        fresh.restore(now, "1001", back.clone(), 1) && !fresh.restore(now, "1001", back.clone(), 1)
+    );
+    assert!(!fresh.restore(back.expires, "1002", back, 1), "it is over");
+    assert_eq!(fresh.lookup(now, "1001").len(), 1);
+}

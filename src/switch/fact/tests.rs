@@ -26,6 +26,7 @@ fn one_of_each() -> Vec<FactKind> {
             from: s("udp:10.0.0.9:5060"),
             expires_s: 600,
             user_agent: s("phone/1"),
+            record: s("{}"),
         },
         PhoneUnregistered {
             number: s("1001"),
