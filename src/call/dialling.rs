@@ -191,7 +191,7 @@ impl<T> Dialling<T> {
             self.asked.extract_if(.., lapsed).map(|(leg, _)| leg).collect();
         self.ringing.retain(|leg| !cancel.contains(leg));
         if !cancel.is_empty() || self.asked.is_empty() {
-            self.note(Failure { why: Why::NoAnswer, status: 408, cause: Cause::NO_ANSWER });
+            self.note(Failure { why: Why::NoAnswer, status: 0, cause: Cause::NO_ANSWER });
         }
         let over = self.asked.is_empty() && now >= self.deadline;
         if !self.ringing.is_empty() && !over {

@@ -170,7 +170,8 @@ section! {
         dtmf: Dtmf = "\"rfc4733\"", live;
         /// Who has sent no RTP for so long, while neither side is on hold, is gone: the leg is ended
         /// (it takes up to 5 s more to be seen), and the call with it when it is the caller's. A
-        /// caller whose agent is gone goes on in the dialplan. `"0 s"` for never.
+        /// caller whose agent is gone goes on in the dialplan. Who has sent none since the answer may be
+        /// one who only listens, and gets five times as long. `"0 s"` for never.
         rtp_timeout: Duration = "\"60 s\"" in ["\"0 s\"", "\"1 h\""], live;
     }
 }

@@ -13,6 +13,7 @@ use reedline::{
     Signal, Span, Suggestion,
 };
 
+use super::out::{out, outln};
 use super::{Answer, commands};
 
 /// Lines of history that are kept.
@@ -75,11 +76,10 @@ impl Line {
         }
         match (answer.ok, json) {
             _ if answer.live => self.follow()?,
-            (_, true) => println!(
-                "{}",
-                serde_json::to_string_pretty(&answer.data).map_err(io::Error::other)?
-            ),
-            (true, false) => print!("{}", with_end(&answer.text)),
+            (_, true) => {
+                outln!("{}", serde_json::to_string_pretty(&answer.data).map_err(io::Error::other)?)
+            }
+            (true, false) => out!("{}", with_end(&answer.text)),
             (false, false) => eprint!("{}", with_end(&answer.text)),
         }
         Ok(if answer.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -90,7 +90,7 @@ impl Line {
         self.reader.get_ref().set_read_timeout(None)?;
         let mut line = String::new();
         while self.reader.read_line(&mut line)? > 0 {
-            print!("{line}");
+            out!("{line}");
             io::stdout().flush()?;
             line.clear();
         }
@@ -107,7 +107,7 @@ impl Line {
             DefaultPromptSegment::Basic("belfry".into()),
             DefaultPromptSegment::Empty,
         );
-        println!("'help' lists the commands, Tab completes them, 'quit' leaves.");
+        outln!("'help' lists the commands, Tab completes them, 'quit' leaves.");
         loop {
             let line = match editor.read_line(&prompt)? {
                 Signal::Success(line) => line,

@@ -14,6 +14,7 @@
 
 pub mod client;
 pub mod commands;
+pub(crate) mod out;
 pub mod render;
 pub mod server;
 

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use super::cli::{self, fail};
 use super::files;
 use crate::config::{Config, Fingerprint};
+use crate::console::out::{out, outln};
 use crate::net::tls::certificate::day;
 use crate::net::tls::self_signed::self_signed;
 
@@ -27,8 +28,8 @@ pub(super) fn main(args: cli::Certificate) -> ExitCode {
     match make(&names, &args) {
         Ok(made) => {
             match args.json {
-                true => println!("{:#}", made.document()),
-                false => print!("{made}"),
+                true => outln!("{:#}", made.document()),
+                false => out!("{made}"),
             }
             ExitCode::SUCCESS
         }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::cli::Check;
 use super::files::{self, Fault, Loaded, Source};
 use crate::config::Config;
+use crate::console::out::outln;
 
 pub(super) fn main(args: Check) -> ExitCode {
     let (faults, counts) = match files::load(&Source::from(&args.file)) {
@@ -18,13 +19,13 @@ pub(super) fn main(args: Check) -> ExitCode {
     let warnings = faults.len() - errors;
     if args.json {
         let document = serde_json::json!({ "ok": errors == 0, "errors": errors, "warnings": warnings, "faults": faults });
-        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+        outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     } else {
         for fault in &faults {
             eprintln!("{fault}");
         }
         match errors {
-            0 => println!("ok: {counts}, {warnings} warnings"),
+            0 => outln!("ok: {counts}, {warnings} warnings"),
             _ => eprintln!("{errors} errors, {warnings} warnings"),
         }
     }

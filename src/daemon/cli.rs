@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::{certificate, check, demo, doctor, explain, serve, trial};
 use crate::config::LogFormat;
+use crate::console::out::out;
 
 /// A voice appliance for care lines and contact centres.
 #[derive(Parser)]
@@ -286,7 +287,7 @@ fn help(topic: &[String]) -> ExitCode {
     };
     match text {
         Some(text) => {
-            print!("{text}");
+            out!("{text}");
             ExitCode::SUCCESS
         }
         None => {

@@ -6,6 +6,7 @@ use super::cli::{Explain, fail};
 use super::clock::Clock;
 use super::files::{self, Source};
 use crate::base::Now;
+use crate::console::out::{out, outln};
 use crate::dialplan::calendar::wall_of;
 use crate::dialplan::{Entry, explain};
 
@@ -32,8 +33,8 @@ pub(super) fn main(args: Explain) -> ExitCode {
     };
     let explanation = explain(&loaded.plan, &entry, now);
     match args.json {
-        true => println!("{}", serde_json::to_string_pretty(&explanation).unwrap_or_default()),
-        false => print!("{explanation}"),
+        true => outln!("{}", serde_json::to_string_pretty(&explanation).unwrap_or_default()),
+        false => out!("{explanation}"),
     }
     let found = explanation.tried.iter().any(|route| route.why_not.is_none())
         || !explanation.steps.is_empty();

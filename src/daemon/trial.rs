@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::cli::{Test, fail};
 use super::files::{self, Source};
+use crate::console::out::outln;
 use crate::dialplan::trial::{self, Coverage, Report};
 use crate::dialplan::{File, Plan};
 
@@ -32,7 +33,7 @@ pub(super) fn main(args: Test) -> ExitCode {
             "ok": failed == 0, "tests": reports.len(), "failed": failed, "reports": reports,
             "routes": coverage,
         });
-        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+        outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     } else {
         reports.iter().for_each(tell);
         sum(reports.len(), failed, &coverage);
@@ -55,25 +56,26 @@ fn of_file(plan: &Plan, path: &Path) -> Result<Vec<Report>, String> {
 
 fn tell(report: &Report) {
     match &report.failure {
-        None => println!("ok      {}", report.name),
+        None => outln!("ok      {}", report.name),
         Some(failure) => {
-            println!("FAILED  {} ({})", report.name, report.place);
-            println!("        expected: {} ({})", failure.expected, failure.place);
+            outln!("FAILED  {} ({})", report.name, report.place);
+            outln!("        expected: {} ({})", failure.expected, failure.place);
             for happened in &failure.instead {
-                println!("        instead:  {happened}");
+                outln!("        instead:  {happened}");
             }
-            println!("        and then: {}", failure.why);
+            outln!("        and then: {}", failure.why);
         }
     }
 }
 
 fn sum(tests: usize, failed: usize, coverage: &Coverage) {
-    println!(
+    outln!(
         "{tests} tests, {failed} failed; routes tried: {} of {}",
-        coverage.reached, coverage.all
+        coverage.reached,
+        coverage.all
     );
     for (name, place) in &coverage.missed {
-        println!("  not tried: {name} ({place})");
+        outln!("  not tried: {name} ({place})");
     }
 }
 

@@ -160,7 +160,11 @@ pub(super) async fn talk<S>(
             Frame::Binary(bytes) => bytes.to_vec(),
             // The library answers a ping as the next frame goes out or is awaited.
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => continue,
-            Frame::Close(_) => return,
+            // The library has its answer ready (RFC 6455 §5.5.1): it still has to go out.
+            Frame::Close(_) => {
+                let _ = timeout(Duration::from_secs(1), socket.close(None)).await;
+                return;
+            }
         };
         if is_keep_alive(&bytes) {
             if bytes == b"\r\n\r\n" && !send(&mut socket, Frame::text("\r\n")).await {

@@ -18,7 +18,8 @@ pub enum WakeReason {
     Transaction(Timer),
     /// Our 2xx to an INVITE goes out again, or is given up (RFC 3261 §13.3.1.4).
     SuccessAgain,
-    /// The last 18x goes out again, so that proxies on the way do not give up (§13.3.1.1).
+    /// The 100 to a new INVITE is due, or the last 18x goes out again, so that proxies on the way do not
+    /// give up (§13.3.1.1).
     RingAgain,
     /// The INVITE's Expires, or the limit on ringing.
     RungOut,

@@ -185,6 +185,8 @@ pub struct Active {
     pub release: Option<(LegId, Time)>,
     /// The latest failed dial's cause: the caller's, when the plan ends unanswered.
     pub last_cause: Option<Cause>,
+    /// The SIP status by which that dial's most telling leg was refused, with its cause.
+    pub last_refusal: Option<(Cause, u16)>,
     /// How the call ended, once it is known: the cause, and whether a party did.
     pub ended: Option<(Cause, EndedBy)>,
     /// When it is to be ended at the latest.

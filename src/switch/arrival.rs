@@ -336,6 +336,7 @@ impl Switch {
             transfer: None,
             release: None,
             last_cause: None,
+            last_refusal: None,
             ended: None,
             deadline,
             talk_ms: 0,
@@ -513,7 +514,6 @@ pub(super) fn no_channel(why: NoChannel) -> Cause {
     match why {
         NoChannel::Full => Cause::NORMAL_CIRCUIT_CONGESTION,
         NoChannel::OutOfService => Cause::REQUESTED_CHAN_UNAVAIL,
-        NoChannel::Refuses => Cause::SWITCH_CONGESTION,
         NoChannel::Down => Cause::NETWORK_OUT_OF_ORDER,
         NoChannel::Unknown => Cause::NO_ROUTE_DESTINATION,
     }

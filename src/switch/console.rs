@@ -219,7 +219,7 @@ pub struct GatewayRow {
     pub address: String,
     /// `up`, `doubtful`, `down`, `recovering`, `unknown`.
     pub health: String,
-    /// `in service`, `draining`, `drained`, `busy`.
+    /// `in service`, `wants no calls` (by its own 503), `draining`, `drained`, `busy`.
     pub service: String,
     /// Whether we are registered with it, for how long; empty where it wants none.
     pub registered: String,

@@ -57,6 +57,7 @@ impl Switch {
     fn lost(&mut self, id: CallId, failure: Failure) -> Happening {
         if let Some(active) = self.calls.get_mut(&id) {
             active.last_cause = Some(failure.cause);
+            active.last_refusal = Some((failure.cause, failure.status));
             let subject = active.subject();
             self.stop_play(subject);
         }

@@ -20,7 +20,7 @@ use super::dial::failure;
 use super::fact::{EndedBy, FactKind, RoomLeft, Sound};
 use super::forwarding::redirected;
 use super::leg::{Confirm, Ending, Stage};
-use super::{Output, Switch};
+use super::{Level, Output, Switch};
 
 /// A gateway's 503 is believed for so long at most, whatever Retry-After it names: one that is wrong by
 /// hours must not lose its calls for hours.
@@ -43,13 +43,15 @@ impl Switch {
         let (session, sent) = (leg.session, leg.invite.is_none());
         let called_us = leg.stage == Stage::Early && sent && leg.description.is_some();
         let gateway = leg.gateway.clone().filter(|_| called_us);
-        let refusal = called_us.then(|| refusal(&self.mapping(gateway.as_deref()), cause));
+        let told = self.calls.get(&leg.call).and_then(|active| active.last_refusal);
+        let told = told.filter(|(why, _)| *why == cause).map(|(_, status)| status);
+        let refusal = called_us.then(|| refusal(&self.mapping(gateway.as_deref()), cause, told));
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        leg.ours.get_or_insert((cause, refusal.map_or(0, |(status, _)| status), by));
+        leg.ours.get_or_insert((cause, refusal.unwrap_or(0), by));
         self.quit_room(now, leg_id, RoomLeft::HungUp);
         let command = match refusal {
-            Some((status, reason)) => {
-                Command::Reject { session, status, reason: Some(reason), headers: vec![] }
+            Some(status) => {
+                Command::Reject { session, status, reason: Some(cause), headers: vec![] }
             }
             None => Command::Hangup { session, reason: Some(cause) },
         };
@@ -78,7 +80,11 @@ impl Switch {
             && let Ok(Some(seconds)) = message.retry_after()
         {
             let pause = Duration::from_secs(u64::from(seconds)).min(LONGEST_REFUSAL);
+            let text = format!(
+                "gateway {gateway}: 503, by its own word for {seconds} s: others are asked first"
+            );
             self.gateways.refuses_until(gateway, now.at + pause);
+            self.log(Level::Warning, text);
         }
         self.hop_ended(now, leg_id, &end);
         let Some(leg) = self.legs.get(&leg_id) else { return };
@@ -293,21 +299,20 @@ impl Switch {
     }
 }
 
-/// The status that refuses a caller for this cause, and the cause of its Reason header.
+/// The status that refuses a caller for this cause.
 ///
-/// A phone that is not registered: to the caller its number is nobody's, 404, as to any number at which
-/// nobody can be found (RFC 3261 §21.4.5). The Reason then has to be 1, 404's cause in RFC 3398
-/// §8.2.6.1: one gateway goes by the header (RFC 6432), another by the status, and both must play the
-/// same announcement. 20, whose status is 480, stays in the record and in the plan's branches, where
-/// it tells the two apart.
-fn refusal(mapping: &Mapping, cause: Cause) -> (u16, Cause) {
+/// A called party's own status goes on to the caller as it came, where it speaks of that party: a cause
+/// has fewer words (480 and 408 are both 18). A gateway with a status of its own for the cause gets that.
+fn refusal(mapping: &Mapping, cause: Cause, told: Option<u16>) -> u16 {
     let status = mapping.status_of(cause);
-    match cause {
-        Cause::SUBSCRIBER_ABSENT if status == Mapping::RFC_3398.status_of(cause) => {
-            (404, Cause::UNALLOCATED_NUMBER)
-        }
-        _ => (status, cause),
-    }
+    let usual = status == Mapping::RFC_3398.status_of(cause);
+    told.filter(|told| usual && goes_on(*told)).unwrap_or(status)
+}
+
+/// Whether a refusal of a called party says something of that party, and not of our own request to it
+/// (its digest, its sequence, its proxies), which is nothing to the caller.
+fn goes_on(status: u16) -> bool {
+    matches!(status, 403 | 404 | 408 | 410 | 480 | 484 | 485 | 486 | 488 | 600 | 603 | 604 | 606)
 }
 
 /// A leg's party as facts name it.

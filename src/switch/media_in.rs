@@ -33,6 +33,9 @@ struct Silence {
     unagreed: Option<u8>,
 }
 
+/// Times `[media] rtp_timeout` that a party is waited for which has sent nothing since its answer.
+const NEVER_HEARD: u32 = 5;
+
 impl Switch {
     pub(super) fn media(&mut self, now: Now, event: Event) {
         match event {
@@ -256,7 +259,6 @@ impl Switch {
     /// neither to the party that holds (sendonly, inactive) nor to the one that waits, until the
     /// call has been taken back for as long.
     fn rtp_lost(&mut self, now: Now, leg_id: LegId, silence: Silence) {
-        let limit = self.config.media.rtp_timeout;
         let Some(leg) = self.legs.get(&leg_id) else { return };
         let (Stage::Answered, Some(answered)) = (leg.stage, leg.answered) else { return };
         let id = leg.call;
@@ -270,6 +272,10 @@ impl Switch {
             return;
         }
         let silent_ms = silent.as_millis() as u64;
+        // Who was never heard may be one who only listens: nothing says that he was there and is gone.
+        let never = Duration::from_millis(silence.ms.into()) >= now.at.since(answered);
+        let limit =
+            self.config.media.rtp_timeout.saturating_mul(if never { NEVER_HEARD } else { 1 });
         self.unheard(now, leg_id, silent, silence);
         // Who sends something, be it nothing that can be heard, is not gone.
         if limit.is_zero() || silent < limit || silence.unagreed.is_some() {

@@ -48,7 +48,7 @@ impl Switch {
             Some(name) => name.to_string(),
             None => self.config.trunk_names().next()?.to_owned(),
         };
-        let way = self.way(id, &trunk, &number);
+        let way = self.way(now.at, id, &trunk, &number);
         let to = Outside { number, phone: Some(phone.number.to_string()) };
         Some(self.ring_next(now, id, way, to))
     }

@@ -34,7 +34,7 @@ impl Switch {
         let bindings: Vec<_> = self.registrar.lookup(now.at, number).into_iter().cloned().collect();
         let mobile = self.ring_mobile(now, id, &phone);
         if bindings.is_empty() {
-            let absent = Err(failure(Cause::SUBSCRIBER_ABSENT, 404));
+            let absent = Err(failure(Cause::SUBSCRIBER_ABSENT, 480));
             return mobile.unwrap_or(absent).map(|leg| vec![leg]);
         }
         let legs = bindings.into_iter().filter_map(|binding| {
@@ -69,13 +69,11 @@ impl Switch {
             self.log(Level::Error, format!("gateway {name}: {why}"));
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
-        self.gateways
-            .can_seize(name, urgent, now.at)
-            .map_err(|why| failure(no_channel(why), 503))?;
+        self.gateways.can_seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
         // That a phone's mobile is called is the configuration's will, and needs nobody's permission.
         let is_free = urgent || to.phone.is_some();
         let charged = if is_free { None } else { self.charge(now, id, number, &called)? };
-        self.gateways.seize(name, urgent, now.at).map_err(|why| failure(no_channel(why), 503))?;
+        self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
         let target = registering::address(&config, Some(&called));
         let (gateway, outside) = (name.to_owned(), number.to_owned());
         let device = match to.phone.clone() {

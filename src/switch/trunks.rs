@@ -27,16 +27,16 @@ impl Switch {
         name: &str,
         number: &str,
     ) -> Result<LegId, Failure> {
-        let way = self.way(id, name, number);
+        let way = self.way(now.at, id, name, number);
         self.ring_next(now, id, way, Outside { number: number.into(), phone: None })
     }
 
     /// The gateways over which a call to `number` by `name` goes.
-    pub(super) fn way(&mut self, id: CallId, name: &str, number: &str) -> Overflow {
+    pub(super) fn way(&mut self, now: Time, id: CallId, name: &str, number: &str) -> Overflow {
         let urgent =
             self.dialing(id).is_some_and(|d| d.dial.emergency) || self.config.is_emergency(number);
         let (order, within) = match trunk(&self.config, name) {
-            Some(trunk) => (trunk.order(&self.gateways, &mut self.rng), trunk.within),
+            Some(trunk) => (trunk.order(&self.gateways, now, &mut self.rng), trunk.within),
             None => (vec![name.to_owned()], Duration::ZERO),
         };
         let dialled = |gateway: &String| {
@@ -163,6 +163,7 @@ impl Switch {
                 Health::Down(_) => "recovering",
             };
             let service = match (gateway.duty, gateway.busy) {
+                (Duty::InService, _) if gateway.refuses(now.at) => "wants no calls",
                 (Duty::InService, _) => "in service",
                 (Duty::Draining, 0) => "drained",
                 (Duty::Draining, _) => "draining",

@@ -49,8 +49,6 @@ pub enum NoChannel {
     Down,
     /// An operator has taken it out of service.
     OutOfService,
-    /// It has refused a call for a time that it named, which is not over.
-    Refuses,
     /// All its channels are in use, or those that are not are kept for calls from it.
     Full,
 }
@@ -74,7 +72,9 @@ pub struct Gateway {
     pub busy: u32,
     /// Whether an operator lets calls through.
     pub duty: Duty,
-    /// Until when it wants no calls, by its own word (503 with Retry-After, RFC 3261 §21.5.4).
+    /// Until when it wants no calls, by its own word (503 with Retry-After, RFC 3261 §21.5.4): others are
+    /// asked before it. It is asked all the same where no other takes the call, for what was said to one
+    /// call need not hold for the next: some gateways say it when their channels are full.
     pub refuses_until: Time,
     /// Whether it answers.
     pub watch: Watch,
@@ -99,6 +99,11 @@ impl Gateway {
         self.watch.health()
     }
 
+    /// Whether it wants no calls now, by its own word.
+    pub fn refuses(&self, now: Time) -> bool {
+        now < self.refuses_until
+    }
+
     /// Channels in use, in thousandths of all.
     pub(super) fn load(&self) -> u64 {
         u64::from(self.busy) * 1_000 / u64::from(self.channels.max(1))
@@ -106,23 +111,20 @@ impl Gateway {
 
     /// Takes a channel for a call out. `urgent` (an emergency call) asks a gateway that is down, full
     /// or out of service all the same: nothing is lost by trying, and the gateway may make room.
-    pub(super) fn seize(&mut self, urgent: bool, now: Time) -> Result<(), NoChannel> {
-        self.can_seize(urgent, now)?;
+    pub(super) fn seize(&mut self, urgent: bool) -> Result<(), NoChannel> {
+        self.can_seize(urgent)?;
         self.busy += 1;
         Ok(())
     }
 
     /// Whether it would take a call out.
-    pub(super) fn can_seize(&self, urgent: bool, now: Time) -> Result<(), NoChannel> {
+    pub(super) fn can_seize(&self, urgent: bool) -> Result<(), NoChannel> {
         if !urgent {
             if self.duty != Duty::InService {
                 return Err(NoChannel::OutOfService);
             }
             if self.watch.is_down() {
                 return Err(NoChannel::Down);
-            }
-            if now < self.refuses_until {
-                return Err(NoChannel::Refuses);
             }
             if self.busy.saturating_add(self.keep_in) >= self.channels {
                 return Err(NoChannel::Full);

@@ -44,7 +44,7 @@ impl Gateways {
     pub fn iter(&self) -> impl Iterator<Item = &Gateway> {
         self.all.iter()
     }
-    /// A call to it was refused for so long (503 with Retry-After): until then calls go elsewhere.
+    /// A call to it was refused for so long (503 with Retry-After): until then others are asked first.
     pub fn refuses_until(&mut self, name: &str, until: Time) {
         if let Some(gateway) = self.get_mut(name) {
             gateway.refuses_until = gateway.refuses_until.max(until);
@@ -97,12 +97,12 @@ impl Gateways {
     }
 
     /// Whether a call out would get a channel; see [`NoChannel`].
-    pub fn can_seize(&self, name: &str, urgent: bool, now: Time) -> Result<(), NoChannel> {
-        self.get(name).ok_or(NoChannel::Unknown)?.can_seize(urgent, now)
+    pub fn can_seize(&self, name: &str, urgent: bool) -> Result<(), NoChannel> {
+        self.get(name).ok_or(NoChannel::Unknown)?.can_seize(urgent)
     }
     /// Takes a channel for a call out; see [`NoChannel`]. An `urgent` one is tried in any case.
-    pub fn seize(&mut self, name: &str, urgent: bool, now: Time) -> Result<(), NoChannel> {
-        self.get_mut(name).ok_or(NoChannel::Unknown)?.seize(urgent, now)
+    pub fn seize(&mut self, name: &str, urgent: bool) -> Result<(), NoChannel> {
+        self.get_mut(name).ok_or(NoChannel::Unknown)?.seize(urgent)
     }
     /// A call comes from it: it is there. Says so when that is news.
     pub fn heard(&mut self, name: &str) -> Option<Turn> {
@@ -134,7 +134,8 @@ impl Gateways {
     /// whether that was a change.
     pub fn set_duty(&mut self, name: &str, duty: Duty) -> Option<bool> {
         let gateway = self.get_mut(name)?;
-        Some(core::mem::replace(&mut gateway.duty, duty) != duty)
+        let refused = core::mem::replace(&mut gateway.refuses_until, Time::ZERO) != Time::ZERO;
+        Some(core::mem::replace(&mut gateway.duty, duty) != duty || refused)
     }
 
     /// When the next ping is due, or an answer is overdue.
@@ -185,7 +186,7 @@ mod tests {
         }
     }
     fn seize(all: &mut Gateways, name: &str) -> bool {
-        all.seize(name, false, Time::ZERO).is_ok()
+        all.seize(name, false).is_ok()
     }
     fn two() -> Gateways {
         let mut all = Gateways::default();
@@ -216,10 +217,10 @@ mod tests {
     fn channels_are_counted_both_ways_and_kept_over_a_reload() {
         let mut all = two();
         assert!(all.arrived("e1-a", false).is_ok());
-        assert!(all.seize("e1-a", false, Time::ZERO).is_ok());
-        assert_eq!(all.seize("e1-a", false, Time::ZERO).unwrap_err(), NoChannel::Full);
+        assert!(all.seize("e1-a", false).is_ok());
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
         assert_eq!(all.arrived("e1-a", false).unwrap_err(), NoChannel::Full);
-        assert_eq!(all.seize("e1-c", false, Time::ZERO).unwrap_err(), NoChannel::Unknown);
+        assert_eq!(all.seize("e1-c", false).unwrap_err(), NoChannel::Unknown);
         configured(&mut all, vec![terms("e1-a", "127.0.0.1:5080", 3, 0)]);
         assert_eq!(all.get("e1-a").unwrap().busy, 2);
         all.release("e1-a");
@@ -248,26 +249,24 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_that_names_a_time_is_not_chosen_before() {
+    fn a_gateway_that_names_a_time_is_asked_last_until_then() {
         let mut all = two();
         let at = |s: u64| Time::from_millis(s * 1_000);
+        let refuses = |all: &Gateways, s| all.get("e1-a").is_some_and(|g| g.refuses(at(s)));
         all.refuses_until("e1-a", at(30));
         all.refuses_until("e1-a", at(10));
-        assert_eq!(all.seize("e1-a", false, at(29)).unwrap_err(), NoChannel::Refuses);
-        assert!(all.seize("e1-a", true, at(29)).is_ok(), "an emergency call asks all the same");
-        assert!(all.seize("e1-a", false, at(30)).is_ok());
-        assert!(all.arrived("e1-b", false).is_ok());
+        assert!(refuses(&all, 29) && !refuses(&all, 30));
+        assert!(all.seize("e1-a", false).is_ok(), "for want of another");
+        all.set_duty("e1-a", Duty::InService);
+        assert!(!refuses(&all, 29), "an operator's word lifts it");
     }
 
     #[test]
     fn calls_out_leave_channels_for_calls_in() {
         let mut all = Gateways::default();
         configured(&mut all, vec![Terms { keep_in: 1, ..terms("e1-a", "127.0.0.1:5080", 3, 0) }]);
-        assert!(
-            all.seize("e1-a", false, Time::ZERO).is_ok()
-                && all.seize("e1-a", false, Time::ZERO).is_ok()
-        );
-        assert_eq!(all.seize("e1-a", false, Time::ZERO).unwrap_err(), NoChannel::Full);
+        assert!(all.seize("e1-a", false).is_ok() && all.seize("e1-a", false).is_ok());
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
         assert!(all.arrived("e1-a", false).is_ok());
     }
 
@@ -277,30 +276,30 @@ mod tests {
         assert_eq!(all.set_duty("e1-a", Duty::Draining), Some(true));
         assert_eq!(all.set_duty("e1-a", Duty::Draining), Some(false));
         assert_eq!(all.set_duty("e1-c", Duty::Draining), None);
-        assert_eq!(all.seize("e1-a", false, Time::ZERO).unwrap_err(), NoChannel::OutOfService);
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::OutOfService);
         assert!(all.arrived("e1-a", false).is_ok(), "its own calls come in");
         all.set_duty("e1-a", Duty::BusyOut);
         assert_eq!(all.arrived("e1-a", false).unwrap_err(), NoChannel::OutOfService);
         configured(&mut all, vec![terms("e1-a", "127.0.0.1:5080", 2, 30)]);
         assert_eq!(all.get("e1-a").unwrap().duty, Duty::BusyOut, "a reload is no order");
         all.set_duty("e1-a", Duty::InService);
-        assert!(all.seize("e1-a", false, Time::ZERO).is_ok());
+        assert!(all.seize("e1-a", false).is_ok());
     }
 
     #[test]
     fn an_emergency_call_takes_a_channel_in_any_case() {
         let mut all = two();
         for _ in 0..2 {
-            assert!(all.seize("e1-a", false, Time::ZERO).is_ok());
+            assert!(all.seize("e1-a", false).is_ok());
         }
-        assert_eq!(all.seize("e1-a", false, Time::ZERO).unwrap_err(), NoChannel::Full);
-        assert!(all.seize("e1-a", true, Time::ZERO).is_ok() && all.arrived("e1-a", true).is_ok());
+        assert_eq!(all.seize("e1-a", false).unwrap_err(), NoChannel::Full);
+        assert!(all.seize("e1-a", true).is_ok() && all.arrived("e1-a", true).is_ok());
         assert_eq!(all.get("e1-a").unwrap().busy, 4, "and is counted");
         for s in 0..3 {
             all.answered("e1-b", false, Time::from_millis(s));
         }
         all.set_duty("e1-b", Duty::BusyOut);
-        assert!(all.seize("e1-b", true, Time::ZERO).is_ok() && all.arrived("e1-b", true).is_ok());
+        assert!(all.seize("e1-b", true).is_ok() && all.arrived("e1-b", true).is_ok());
     }
 
     #[test]

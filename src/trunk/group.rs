@@ -14,7 +14,7 @@
 
 use super::gateway::{Duty, Gateway};
 use super::gateways::Gateways;
-use crate::base::{Duration, Rng};
+use crate::base::{Duration, Rng, Time};
 
 /// How the gateways of a trunk are chosen from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,13 +42,14 @@ pub struct Trunk {
 
 impl Trunk {
     /// The gateways in the order in which a call tries them.
-    pub fn order(&self, all: &Gateways, rng: &mut Rng) -> Vec<String> {
+    pub fn order(&self, all: &Gateways, now: Time, rng: &mut Rng) -> Vec<String> {
         let mut own: Vec<&Gateway> = self.gateways.iter().filter_map(|g| all.get(g)).collect();
         match self.choice {
             Choice::InOrder => {}
             Choice::LeastUsed => own.sort_by_key(|g| g.load()),
             Choice::Weighted => draw(&mut own, rng),
         }
+        own.sort_by_key(|gateway| gateway.refuses(now));
         own.into_iter().map(|g| g.name.clone()).collect()
     }
 }
@@ -112,7 +113,7 @@ mod tests {
         Trunk { name: "pstn".into(), gateways, choice, within: Duration::from_secs(10) }
     }
     fn order(choice: Choice, all: &Gateways, rng: &mut Rng) -> String {
-        trunk(choice).order(all, rng).concat()
+        trunk(choice).order(all, Time::ZERO, rng).concat()
     }
 
     #[test]
@@ -121,12 +122,14 @@ mod tests {
         let mut rng = Rng::from_seed(1);
         assert_eq!(order(Choice::InOrder, &all, &mut rng), "bac");
         assert_eq!(order(Choice::LeastUsed, &all, &mut rng), "bac", "equal: as written");
-        all.seize("b", false, crate::base::Time::ZERO).unwrap();
+        all.seize("b", false).unwrap();
         assert_eq!(order(Choice::LeastUsed, &all, &mut rng), "acb");
-        all.seize("a", false, crate::base::Time::ZERO).unwrap();
-        all.seize("a", false, crate::base::Time::ZERO).unwrap();
+        all.seize("a", false).unwrap();
+        all.seize("a", false).unwrap();
         assert_eq!(order(Choice::LeastUsed, &all, &mut rng), "cba");
         assert_eq!(order(Choice::InOrder, &all, &mut rng), "bac");
+        all.refuses_until("b", Time::from_secs(9));
+        assert_eq!(order(Choice::InOrder, &all, &mut rng), "acb", "who wants none comes last");
     }
 
     #[test]
@@ -146,9 +149,9 @@ mod tests {
     #[test]
     fn an_emergency_call_has_every_gateway_and_the_ready_ones_of_its_own_first() {
         let mut all = all(&[1, 1, 1, 1, 1]);
-        all.answered("b", false, crate::base::Time::ZERO);
+        all.answered("b", false);
         all.set_duty("d", Duty::Draining);
-        let own = trunk(Choice::InOrder).order(&all, &mut Rng::from_seed(1));
+        let own = trunk(Choice::InOrder).order(&all, Time::ZERO, &mut Rng::from_seed(1));
         assert_eq!(urgent_order(own, &all).concat(), "acbed");
         assert_eq!(urgent_order(vec!["e".into()], &all).concat(), "eacbd");
     }

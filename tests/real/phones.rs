@@ -181,7 +181,7 @@ fn refusals_reach_the_caller() {
     // Nobody is registered under 1003.
     alice.dial("1003");
     let closed = alice.expect("CALL_CLOSED");
-    assert!(closed["param"].to_string().contains("404"), "{closed}");
+    assert!(closed["param"].to_string().contains("480"), "{closed}");
 
     // Bob refuses.
     alice.dial("1002");

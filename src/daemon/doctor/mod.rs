@@ -24,6 +24,7 @@ use serde::Serialize;
 
 use super::cli::Doctor;
 use super::files::{self, Source, lines};
+use crate::console::out::outln;
 
 /// How a finding is to be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -89,10 +90,10 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         let document = serde_json::json!({
             "ok": errors == 0, "errors": errors, "warnings": warnings, "findings": findings,
         });
-        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+        outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     } else {
         findings.iter().for_each(print);
-        println!("{errors} errors, {warnings} warnings");
+        outln!("{errors} errors, {warnings} warnings");
     }
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -112,8 +113,8 @@ fn print(finding: &Finding) {
         State::Warning => "warning",
         State::Error => "error",
     };
-    println!("{state:<8} {about:<12} {found}");
+    outln!("{state:<8} {about:<12} {found}");
     if !remedy.is_empty() {
-        println!("{:<21} {remedy}", "");
+        outln!("{:<21} {remedy}", "");
     }
 }

@@ -28,7 +28,8 @@ impl Called {
 }
 
 impl Session {
-    /// A new call: sends 100 at once, for gateways wait for it.
+    /// A new call. 100 goes out at once, for gateways wait for it; but where the answer is a challenge
+    /// it is left out: there are clients that take a 100 for the password's being right.
     pub(crate) fn called(
         core: &mut Core,
         now: Time,
@@ -46,14 +47,19 @@ impl Session {
         let offered = described(invite).is_some();
         let expires = invite.expires().ok().flatten();
         let expires = expires.map(|s| now + Duration::from_secs(u64::from(s)));
-        if let Some(builder) = core.response(txn, 100) {
-            core.respond(now, txn, builder);
-        }
         core.transactions.assign(txn, id);
         let timer = core.config.session_timer.answer(invite).unwrap_or(None);
         let reliable = Reliable::new(invite, &mut core.rng);
-        let called =
-            Called { txn, offered, ringing: None, preview: None, expires, timer, reliable };
+        let called = Called {
+            txn,
+            offered,
+            trying: Some(now),
+            ringing: None,
+            preview: None,
+            expires,
+            timer,
+            reliable,
+        };
         let mut refresh = Refresh::default();
         refresh.peer(invite);
         Ok(Session {
@@ -80,6 +86,16 @@ impl Session {
         })
     }
 
+    /// The 100, if it is still to be sent.
+    pub(crate) fn proceed(&mut self, core: &mut Core, now: Time) {
+        let Setup::Called(called) = &mut self.setup else { return };
+        if called.trying.take().is_some()
+            && let Some(builder) = core.response(called.txn, 100)
+        {
+            core.respond(now, called.txn, builder);
+        }
+    }
+
     /// Command Ring.
     pub(crate) fn ring(
         &mut self,
@@ -92,6 +108,7 @@ impl Session {
         if !(101..=199).contains(&status) {
             return Err(CommandError::BadStatus(status));
         }
+        self.proceed(core, now);
         let (Usage::Incoming, Setup::Called(called)) = (self.usage, &mut self.setup) else {
             return Err(CommandError::WrongState(self.id));
         };
@@ -122,6 +139,7 @@ impl Session {
         sdp: Option<Vec<u8>>,
         headers: &Headers,
     ) -> Result<(), CommandError> {
+        self.proceed(core, now);
         let (Usage::Incoming, Setup::Called(called)) = (self.usage, &self.setup) else {
             return Err(CommandError::WrongState(self.id));
         };
@@ -153,6 +171,7 @@ impl Session {
     /// Ringing is over: nothing to repeat, nothing to expire.
     fn finish_setup(&mut self) {
         if let Setup::Called(called) = &mut self.setup {
+            called.trying = None;
             called.ringing = None;
             called.preview = None;
             called.expires = None;
@@ -188,6 +207,9 @@ impl Session {
     ) -> Result<(), CommandError> {
         if !(300..=699).contains(&status) {
             return Err(CommandError::BadStatus(status));
+        }
+        if !matches!(status, 401 | 407) {
+            self.proceed(core, now);
         }
         let (Usage::Incoming, Setup::Called(called)) = (self.usage, &self.setup) else {
             return Err(CommandError::WrongState(self.id));
@@ -322,6 +344,9 @@ impl Session {
 
     /// The 18x once more; the end of an INVITE that expired.
     pub(crate) fn wake_called(&mut self, core: &mut Core, now: Time) {
+        if self.usage == Usage::Incoming {
+            self.proceed(core, now);
+        }
         let Setup::Called(called) = &mut self.setup else {
             return;
         };

@@ -84,6 +84,8 @@ pub struct Called {
     pub(crate) txn: TxnId,
     /// It carries an offer.
     pub(crate) offered: bool,
+    /// When the 100 is due, while it is still to be sent.
+    pub(crate) trying: Option<Time>,
     /// The last 18x, and when to send it again.
     pub(crate) ringing: Option<(Message, Time)>,
     /// The description of the last 18x that had one.
@@ -250,7 +252,7 @@ impl Session {
         let success = self.unacked.as_ref().map(|u| u.resend.at.min(u.give_up));
         let offer = self.our_offer.as_ref().filter(|o| !o.sent).and_then(|o| o.not_before);
         let (ring, expires, give_up) = match &self.setup {
-            Setup::Called(c) => (c.ringing.as_ref().map(|(_, at)| *at), c.expires, None),
+            Setup::Called(c) => (c.trying.or(c.ringing.as_ref().map(|r| r.1)), c.expires, None),
             Setup::Calling(c) => (None, None, c.give_up),
         };
         let provisional = match &self.setup {

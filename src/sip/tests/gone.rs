@@ -29,6 +29,7 @@ fn called(contact: &str) -> (Agent, SessionId) {
         String::from_utf8_lossy(SDP)
     );
     agent.receive(Time::ZERO, flow(PORT), Message::parse(invite.as_bytes()).expect("a message"));
+    agent.wake(Time::ZERO);
     let session = std::iter::from_fn(|| agent.poll()).find_map(|action| match action {
         Action::Event(Event::Invite { session, .. }) => Some(session),
         _ => None,

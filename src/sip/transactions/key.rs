@@ -12,8 +12,10 @@ fn field(out: &mut Vec<u8>, value: &[u8]) {
 /// The key of the server transaction that `message` belongs to. `method` is the request's own, but
 /// INVITE for the ACK of an INVITE and where a CANCEL looks for its INVITE.
 ///
-/// With a branch of RFC 3261: branch, sent-by, method. From an RFC 2543 client (no magic cookie):
-/// these and Call-ID, From tag, CSeq number, Request-URI. The To tag is left out: an INVITE has none
+/// With a branch of RFC 3261: branch, sent-by, method, and the CSeq number, which is the same in all
+/// requests of a transaction: clients there are that answer a challenge under the branch of the request
+/// that was challenged. From an RFC 2543 client (no magic cookie): these and Call-ID, From tag,
+/// Request-URI. The To tag is left out: an INVITE has none
 /// and its ACK has ours, and nothing else is told apart by it.
 pub(super) fn server(message: &Message, via: &Via, method: &Method, out: &mut Vec<u8>) {
     out.clear();
@@ -22,6 +24,8 @@ pub(super) fn server(message: &Message, via: &Via, method: &Method, out: &mut Ve
     if via.unique_branch().is_none() {
         origin(message, out);
         field(out, message.request_uri().unwrap_or_default());
+    } else {
+        out.extend_from_slice(&number(message).to_le_bytes());
     }
     // Without `received` and `rport`, which we add ourselves.
     field(out, via.branch().unwrap_or_default());
@@ -38,8 +42,11 @@ pub(super) fn origin(message: &Message, out: &mut Vec<u8>) {
     field(out, message.header(Name::CallId).unwrap_or_default());
     let from = message.from().ok();
     field(out, from.as_ref().and_then(|from| from.tag()).unwrap_or_default());
-    let number = message.cseq().map_or(0, |cseq| cseq.number);
-    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&number(message).to_le_bytes());
+}
+
+fn number(message: &Message) -> u32 {
+    message.cseq().map_or(0, |cseq| cseq.number)
 }
 
 /// The key under which a request without To tag is found again when it comes over another path.
