@@ -88,6 +88,7 @@ pub struct Load {
 pub struct Admission {
     calls: Rate,
     strangers: Rate,
+    urgent_strangers: Rate,
     written: Rate,
 }
 
@@ -97,14 +98,24 @@ impl Admission {
         Admission {
             calls: Rate::new(calls_per_second, now),
             strangers: Rate::new(calls_per_second.saturating_mul(STRANGERS_PER_CALL), now),
+            urgent_strangers: Rate::new(calls_per_second.saturating_mul(STRANGERS_PER_CALL), now),
             written: Rate::new(WRITTEN_PER_SECOND, now),
         }
     }
 
-    /// Somebody calls whom nobody knows yet: may he be asked for his password?
-    pub fn stranger(&mut self, now: Time, calls_per_second: u32) -> Result<(), Refusal> {
+    /// Somebody calls whom nobody knows yet: may he be asked for his password? Those who dial an emergency
+    /// number (`urgent`) have as many places again, which no other number takes from them.
+    pub fn stranger(
+        &mut self,
+        now: Time,
+        calls_per_second: u32,
+        urgent: bool,
+    ) -> Result<(), Refusal> {
         let most = calls_per_second.saturating_mul(STRANGERS_PER_CALL);
-        if self.strangers.take(now, most) { Ok(()) } else { Err(Refusal::Strangers) }
+        if self.strangers.take(now, most) || urgent && self.urgent_strangers.take(now, most) {
+            return Ok(());
+        }
+        Err(Refusal::Strangers)
     }
 
     /// Somebody calls who is known.
@@ -158,8 +169,10 @@ mod tests {
     #[test]
     fn strangers_take_nothing_from_calls() {
         let mut admission = Admission::new(Time::ZERO, 2);
-        let asked = (0..100).filter(|_| admission.stranger(Time::ZERO, 2).is_ok()).count();
+        let asked = (0..100).filter(|_| admission.stranger(Time::ZERO, 2, false).is_ok()).count();
         assert_eq!(asked, 4);
+        let urgent = (0..100).filter(|_| admission.stranger(Time::ZERO, 2, true).is_ok()).count();
+        assert_eq!(urgent, 4, "emergencies have places of their own");
         assert_eq!(admission.call(Time::ZERO, &LOAD), Ok(()));
     }
 

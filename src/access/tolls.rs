@@ -56,6 +56,8 @@ pub struct Prefixes<'a> {
 impl Prefixes<'_> {
     /// The class of a number as it is dialled.
     pub fn class(&self, number: &str) -> Class {
+        // Visual separators (RFC 3966 §5.1.1) make no other number of it.
+        let number: String = number.chars().filter(|c| !"-.() ".contains(*c)).collect();
         let begins = |prefix: &&String| number.starts_with(prefix.as_str());
         if self.premium.iter().any(|prefix| begins(&prefix)) {
             return Class::Premium;
@@ -100,6 +102,17 @@ pub struct Grant {
     pub per_hour: u32,
     /// Those of them that are abroad or premium.
     pub costly_per_hour: u32,
+}
+
+impl Grant {
+    /// Whether calls of this class are permitted at all.
+    pub fn permits(&self, class: Class) -> Result<(), Barred> {
+        match class {
+            Class::International if !self.international => Err(Barred::International),
+            Class::Premium if !self.premium => Err(Barred::Premium),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why a call does not go out.
@@ -185,23 +198,39 @@ struct Use {
 #[derive(Clone, Debug, Default)]
 pub struct Tolls {
     accounts: BTreeMap<Account, Use>,
-    legs: BTreeMap<LegId, (Account, Class)>,
+    legs: BTreeMap<LegId, (Vec<Account>, Class)>,
 }
 
 impl Tolls {
-    /// Whether `account` may make a call of this class now; it then counts from now on.
-    pub fn ask(
+    /// Whether all these accounts may make a call of this class now; it then counts from now on. Gives the
+    /// account that may not.
+    pub fn ask<'a>(
+        &mut self,
+        now: Time,
+        accounts: &'a [(Account, Grant)],
+        class: Class,
+    ) -> Result<(), (&'a Account, Barred)> {
+        for (account, grant) in accounts {
+            self.may(now, account, class, grant).map_err(|why| (account, why))?;
+        }
+        for (account, _) in accounts {
+            let own = self.accounts.entry(account.clone()).or_default();
+            own.calls.add(now);
+            if class != Class::Ordinary {
+                own.costly.add(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn may(
         &mut self,
         now: Time,
         account: &Account,
         class: Class,
         grant: &Grant,
     ) -> Result<(), Barred> {
-        match class {
-            Class::International if !grant.international => return Err(Barred::International),
-            Class::Premium if !grant.premium => return Err(Barred::Premium),
-            _ => {}
-        }
+        grant.permits(class)?;
         let own = self.accounts.entry(account.clone()).or_default();
         let full = |most: u32, count: u32| most > 0 && count >= most;
         if full(grant.at_once, own.up) {
@@ -210,28 +239,40 @@ impl Tolls {
         if full(grant.per_hour, own.calls.count(now)) {
             return Err(Barred::PerHour);
         }
-        if class != Class::Ordinary {
-            if now < own.barred_until {
-                return Err(Barred::Pattern);
-            }
-            if full(grant.costly_per_hour, own.costly.count(now)) {
-                return Err(Barred::CostlyPerHour);
-            }
-            own.costly.add(now);
+        if class == Class::Ordinary {
+            return Ok(());
         }
-        own.calls.add(now);
-        Ok(())
+        if now < own.barred_until {
+            return Err(Barred::Pattern);
+        }
+        match full(grant.costly_per_hour, own.costly.count(now)) {
+            true => Err(Barred::CostlyPerHour),
+            false => Ok(()),
+        }
     }
 
-    /// The call that was asked for goes out on `leg`.
-    pub fn begin(&mut self, leg: LegId, account: Account, class: Class) {
-        self.accounts.entry(account.clone()).or_default().up += 1;
-        self.legs.insert(leg, (account, class));
+    /// The call that was asked for goes out on `leg`, on these accounts.
+    pub fn begin(&mut self, leg: LegId, accounts: Vec<Account>, class: Class) {
+        for account in &accounts {
+            self.accounts.entry(account.clone()).or_default().up += 1;
+        }
+        self.legs.insert(leg, (accounts, class));
     }
 
-    /// `leg` is over, after it talked for so long. Gives the account that is barred now for its pattern.
-    pub fn end(&mut self, now: Time, leg: LegId, talked: Option<Duration>) -> Option<Account> {
-        let (account, class) = self.legs.remove(&leg)?;
+    /// `leg` is over, after it talked for so long. Gives the accounts that are barred now for their pattern.
+    pub fn end(&mut self, now: Time, leg: LegId, talked: Option<Duration>) -> Vec<Account> {
+        let Some((accounts, class)) = self.legs.remove(&leg) else { return Vec::new() };
+        let ended = accounts.into_iter();
+        ended.filter_map(|account| self.ended(now, account, class, talked)).collect()
+    }
+
+    fn ended(
+        &mut self,
+        now: Time,
+        account: Account,
+        class: Class,
+        talked: Option<Duration>,
+    ) -> Option<Account> {
         let own = self.accounts.get_mut(&account)?;
         own.up = own.up.saturating_sub(1);
         if class == Class::Ordinary || talked.is_none_or(|talked| talked >= SHORT) {
@@ -260,12 +301,35 @@ mod tests {
         Account::Phone("1001".into())
     }
 
+    fn ask(
+        tolls: &mut Tolls,
+        now: Time,
+        account: &Account,
+        class: Class,
+        grant: &Grant,
+    ) -> Result<(), Barred> {
+        tolls.ask(now, &[(account.clone(), *grant)], class).map_err(|(_, why)| why)
+    }
+
+    #[test]
+    fn a_call_that_one_of_its_accounts_may_not_make_counts_for_none() {
+        let mut tolls = Tolls::default();
+        let other = Account::Phone("1002".into());
+        let once = Grant { per_hour: 1, ..FREE };
+        let none = Grant { international: false, ..FREE };
+        let both = [(account(), once), (other.clone(), none)];
+        let asked = tolls.ask(at(0), &both, Class::International);
+        assert_eq!(asked, Err((&other, Barred::International)));
+        assert_eq!(tolls.ask(at(0), &both, Class::Ordinary), Ok(()));
+        assert_eq!(tolls.ask(at(0), &both, Class::Ordinary), Err((&account(), Barred::PerHour)));
+    }
+
     /// A call that is over at once, having talked for so many seconds.
     fn call(tolls: &mut Tolls, s: u64, class: Class, talk_s: u64) -> Result<bool, Barred> {
-        tolls.ask(at(s), &account(), class, &FREE)?;
-        tolls.begin(LegId(9), account(), class);
+        ask(tolls, at(s), &account(), class, &FREE)?;
+        tolls.begin(LegId(9), vec![account()], class);
         let talked = Some(Duration::from_secs(talk_s));
-        Ok(tolls.end(at(s), LegId(9), talked).is_some())
+        Ok(tolls.end(at(s), LegId(9), talked) == [account()])
     }
 
     #[test]
@@ -282,6 +346,10 @@ mod tests {
             ("00", Class::International),
             ("09001234567", Class::Premium),
             ("", Class::Ordinary),
+            // Separators make no other number of it (RFC 3966 §5.1.1).
+            ("0-0 (370) 601.12345", Class::International),
+            ("(0900) 1234567", Class::Premium),
+            ("-+86 138-0013-8000", Class::Ordinary),
         ] {
             assert_eq!(prefixes.class(number), class, "{number}");
         }
@@ -291,7 +359,7 @@ mod tests {
     fn abroad_and_premium_take_permission() {
         let mut tolls = Tolls::default();
         let none = Grant { international: false, premium: false, ..FREE };
-        let mut ask = |class| tolls.ask(at(0), &account(), class, &none);
+        let mut ask = |class| ask(&mut tolls, at(0), &account(), class, &none);
         assert_eq!(ask(Class::International), Err(Barred::International));
         assert_eq!(ask(Class::Premium), Err(Barred::Premium));
         assert_eq!(ask(Class::Ordinary), Ok(()));
@@ -302,13 +370,13 @@ mod tests {
     fn calls_at_once_and_by_the_hour_are_bounded_by_account() {
         let mut tolls = Tolls::default();
         for leg in 0..3 {
-            assert_eq!(tolls.ask(at(0), &account(), Class::Ordinary, &FREE), Ok(()));
-            tolls.begin(LegId(leg), account(), Class::Ordinary);
+            assert_eq!(ask(&mut tolls, at(0), &account(), Class::Ordinary, &FREE), Ok(()));
+            tolls.begin(LegId(leg), vec![account()], Class::Ordinary);
         }
-        let refused = tolls.ask(at(0), &account(), Class::Ordinary, &FREE);
+        let refused = ask(&mut tolls, at(0), &account(), Class::Ordinary, &FREE);
         assert_eq!(refused, Err(Barred::AtOnce));
         let other = Account::Gateway("1001".into());
-        assert_eq!(tolls.ask(at(0), &other, Class::Ordinary, &FREE), Ok(()));
+        assert_eq!(ask(&mut tolls, at(0), &other, Class::Ordinary, &FREE), Ok(()));
         for leg in 0..3 {
             tolls.end(at(1), LegId(leg), None);
         }
@@ -320,10 +388,9 @@ mod tests {
         assert_eq!(call(&mut tolls, 3_600, Class::Ordinary, 0), Ok(false), "the hour is over");
         assert_eq!(call(&mut tolls, 90_000, Class::Ordinary, 0), Ok(false));
         let without = Grant { at_once: 0, per_hour: 0, ..FREE };
-        assert!(
-            (0..1_000)
-                .all(|_| { tolls.ask(at(90_000), &account(), Class::Ordinary, &without).is_ok() })
-        );
+        assert!((0..1_000).all(|_| {
+            ask(&mut tolls, at(90_000), &account(), Class::Ordinary, &without).is_ok()
+        }));
     }
 
     #[test]
@@ -345,7 +412,7 @@ mod tests {
     #[test]
     fn a_leg_that_is_not_known_ends_nothing() {
         let mut tolls = Tolls::default();
-        assert_eq!(tolls.end(at(0), LegId(1), None), None);
+        assert_eq!(tolls.end(at(0), LegId(1), None), []);
         assert!(tolls.accounts.is_empty());
     }
 }

@@ -23,18 +23,24 @@ section! {
         /// address from which a phone has logged in within a day.
         strangers: Strangers = "\"challenge\"", live;
         /// Requests outside calls that a source may send a second; within calls it may send as many
-        /// again. What is above is dropped, and ten seconds' worth dropped in ten seconds is a ban. Many
-        /// phones may be behind one address.
+        /// again. What is above is dropped, and ten seconds' worth dropped in ten seconds is a ban, or of
+        /// datagrams two seconds of silence. Many phones may be behind one address. Calls in being and
+        /// calls to emergency numbers are not held back by it.
         requests: u32 = "100" in ["1", "100000"], live;
         /// REGISTERs among them.
         registrations: u32 = "50" in ["1", "100000"], live;
-        /// Wrong passwords of a source in `window`; the next is a ban. One from which somebody has logged
-        /// in within a day may give four times as many.
+        /// Users of a source that may give a wrong password in `window`, and a third of how often one may; the
+        /// next is a ban. Where somebody has logged in within a day nobody is banned for it: a user that
+        /// has failed so often there is not told any more whether he is right, nor are new ones when four
+        /// times as many have.
         failures: u32 = "10" in ["1", "10000"], live;
         /// Requests of a source in `window` that were asked for a password, or not answered as
-        /// `strangers` says, with no right one after them; the next is a ban.
+        /// `strangers` says, with no right one after them: those of all phones that come back at once, say
+        /// after a power cut. The next is a ban; over UDP, where a source may be forged, one that ends
+        /// with a right password from there. OPTIONS do not count, nor does anything for a day after a
+        /// right password.
         unanswered: u32 = "500" in ["1", "100000"], live;
-        /// Messages of a source in `window` that are none; the next is a ban.
+        /// Messages of a source in `window` that are none; the next is a ban, or as a datagram dropped.
         malformed: u32 = "20" in ["1", "100000"], live;
         /// In which these three are forgiven.
         window: Duration = "\"10 min\"" in ["\"1 s\"", "\"24 h\""], live;
@@ -42,8 +48,8 @@ section! {
         ban: Duration = "\"10 min\"" in ["\"1 s\"", "\"30 days\""], live;
         /// How long a ban lasts at most.
         longest_ban: Duration = "\"24 h\"" in ["\"1 s\"", "\"30 days\""], live;
-        /// What User-Agent, From or the number dialled say of a scanner, in whatever case: it is banned
-        /// at once.
+        /// What a scanner says of itself, in whatever case: whole words of User-Agent, or the whole name or
+        /// user of From. It gets no answer and is banned, over UDP until a password from there is right.
         scanners: Vec<Signature> = "[\"friendly-scanner\", \"sipvicious\", \"sipcli\", \"sip-scan\", \"sundayddr\", \"SIVuS\", \"VaxSIPUserAgent\", \"pplsip\"]", live;
         /// With which numbers abroad begin, as they are dialled to a gateway. Behind them
         /// `[numbers] country_code` is the own country.

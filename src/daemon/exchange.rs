@@ -223,8 +223,10 @@ fn write_down(fact: Fact, hands: &mut Hands) -> Option<u64> {
 fn gate_order(order: Gate) -> gate::Order {
     match order {
         Gate::Ban(source, time) => gate::Order::Ban(source, time),
+        Gate::Hush(source, time) => gate::Order::Hush(source, time),
         Gate::Unban(source) => gate::Order::Unban(source),
         Gate::Allow(networks) => gate::Order::Allow(networks),
+        Gate::Urgent(numbers) => gate::Order::Urgent(numbers),
     }
 }
 

@@ -128,13 +128,13 @@ fn receive(
             continue;
         };
         let Some(remote) = from.as_socket() else { continue };
-        if gate.is_banned(remote.ip()) {
-            counters.add(|c| &c.banned);
-            continue;
-        }
         // SAFETY: the kernel has written the first `len` bytes.
         #[allow(unsafe_code)]
         let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), len) };
+        if gate.drops(remote.ip(), bytes) {
+            counters.add(|c| &c.banned);
+            continue;
+        }
         if is_keep_alive(bytes) {
             continue;
         }

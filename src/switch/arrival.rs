@@ -192,7 +192,8 @@ impl Switch {
             return Some(self.of_mobile(caller));
         }
         let per_second = self.config.limits.calls_per_second;
-        if !registered && let Err(why) = self.admission.stranger(now.at, per_second) {
+        let urgent = self.config.is_emergency(&who.to);
+        if !registered && let Err(why) = self.admission.stranger(now.at, per_second, urgent) {
             self.hold_back(now, who, why);
             return None;
         }

@@ -2,16 +2,20 @@
 //! before a gateway is.
 //!
 //! The account is who sends the call outside: the phone that transfers it there, else the party for whom
-//! the plan runs. Emergency calls are not asked for.
+//! the plan runs; beside it the phone that forwards it there. Emergency calls are not asked for, and a call
+//! is asked for once, however many gateways are tried.
 
 use crate::access::tolls::{Account, Barred, Class, Grant, Prefixes};
 use crate::base::{CallId, Duration, LegId, Now};
 use crate::call::{Device, Failure};
 use crate::config::Config;
+use crate::dialplan::effect::Target;
+use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 
 use super::dial::failure;
 use super::fact::{AlarmWhat, FactKind};
+use super::forwarding::Diversion;
 use super::{Level, Switch};
 
 /// How numbers are told apart by their price.
@@ -45,7 +49,7 @@ impl Prices {
 }
 
 impl Switch {
-    /// Whether call `id` may go out to `number`, which the gateway gets as `rewritten`: on which account,
+    /// Whether call `id` may go out to `number`, which the gateway gets as `rewritten`: on which accounts,
     /// and of which class it is.
     pub(super) fn charge(
         &mut self,
@@ -53,17 +57,43 @@ impl Switch {
         id: CallId,
         number: &str,
         rewritten: &str,
-    ) -> Result<Option<(Account, Class)>, Failure> {
-        let Some(account) = self.account(id) else { return Ok(None) };
-        let grant = self.grant(&account);
-        let class = self.prices.class(number, rewritten);
-        match self.tolls.ask(now.at, &account, class, &grant) {
-            Ok(()) => Ok(Some((account, class))),
-            Err(barred) => {
-                self.barred(now, id, &account, number, barred);
-                Err(failure(Cause::CALLS_OUT_BARRED, 403))
-            }
+        way: &mut Overflow,
+    ) -> Result<Option<(Vec<Account>, Class)>, Failure> {
+        if way.is_urgent() {
+            return Ok(None);
         }
+        let diverts = self.diverter(id, number).map(|by| Account::Phone(by.to_owned()));
+        let account = self.account(id).filter(|account| Some(account) != diverts.as_ref());
+        let accounts = diverts.into_iter().chain(account);
+        let accounts: Vec<(Account, Grant)> =
+            accounts.map(|account| (account.clone(), self.grant(&account))).collect();
+        let class = self.prices.class(number, rewritten);
+        // The next gateway may make a dearer number of it; it is no further call.
+        let permits = |(account, grant): &(Account, Grant)| match grant.permits(class) {
+            Ok(()) => Ok(()),
+            Err(barred) => Err((account.clone(), barred)),
+        };
+        let asked = match way.is_charged() {
+            true => accounts.iter().try_for_each(permits),
+            false => self
+                .tolls
+                .ask(now.at, &accounts, class)
+                .map_err(|(account, barred)| (account.clone(), barred)),
+        };
+        if let Err((account, barred)) = asked {
+            self.barred(now, id, &account, number, barred);
+            return Err(failure(Cause::CALLS_OUT_BARRED, 403));
+        }
+        way.charge();
+        Ok(Some((accounts.into_iter().map(|(account, _)| account).collect(), class)))
+    }
+
+    /// The phone that last sent the call on to `number`.
+    fn diverter(&self, id: CallId, number: &str) -> Option<&str> {
+        let sent =
+            |d: &&Diversion| matches!(&d.to, Target::Gateway { number: to, .. } if to == number);
+        let diverted = self.dialing(id)?.diverted.iter().rev().find(sent)?;
+        Some(&diverted.by)
     }
 
     fn account(&self, id: CallId) -> Option<Account> {
@@ -120,7 +150,7 @@ impl Switch {
 
     /// A leg is over that may have gone out on somebody's account, after it talked for so long.
     pub(super) fn charged(&mut self, now: Now, leg: LegId, talked: Option<Duration>) {
-        if let Some(account) = self.tolls.end(now.at, leg, talked) {
+        for account in self.tolls.end(now.at, leg, talked) {
             let detail = format!("{account}: {}", Barred::Pattern);
             self.alarm(now, AlarmWhat::Tolls, detail, None);
         }

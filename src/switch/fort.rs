@@ -2,23 +2,31 @@
 //! is `access`'s to say; here it is asked, and its word put in force.
 //!
 //! ```text
-//!  message ─▶ gateway, [fort] allow? ── yes ─────────────────────────────────▶ agent
+//!  message ─▶ gateway, [fort] allow, a call in being? ── yes ────────────────▶ agent
 //!               │ no
 //!               ▼
-//!             banned? too many? scanner? ─▶ dropped, maybe banned ─▶ Output::Gate, the sockets drop it
-//!               │ no                                                  before it is parsed
+//!             banned? ── but for calls for help, and in a ban until proven answers to a challenge ─▶ dropped
+//!               │ no
 //!               ▼
-//!             within a call, or logged in lately? ── yes ────────────────────▶ agent
+//!             too many? scanner? ─▶ dropped, maybe banned ─▶ Output::Gate, the sockets drop it
+//!               │ no                                          before it is parsed
+//!               ▼
+//!             logged in lately? ── yes ──────────────────────────────────────▶ agent
 //!               │ no
 //!               └─▶ [fort] strangers: challenge ─▶ agent, 401 │ 403 │ nothing
 //! ```
+//!
+//! A right password ends a ban that was not ordered.
 
 use std::net::IpAddr;
 
-use crate::access::sources::{Terms, Why};
-use crate::access::{Deed, Judgement};
-use crate::base::{Duration, Network, Now, Source};
+use crate::access::bans::{Ban, Strength};
+use crate::access::sources::{Home, Terms, Why};
+use crate::access::{Deed, Judgement, Sources};
+use crate::base::{Duration, Network, Now, Source, Time};
 use crate::config::{Config, Strangers};
+use crate::sip::digest::Role;
+use crate::sip::registrar::{Binding, Registrar};
 use crate::sip::{Flow, Transport, scanner};
 use crate::wire::sip::{Message, Method};
 
@@ -30,6 +38,8 @@ use super::{Level, Output, Switch};
 
 /// A ban by order of the console that names no time.
 const BY_ORDER: Duration = Duration::from_secs(24 * 3_600);
+/// For so long the sockets drop unread what comes of a source whose flood of datagrams may be forged.
+const HUSH: Duration = Duration::from_secs(2);
 
 impl Switch {
     /// Puts a configuration's part of it in force. Nobody is counted who is a gateway, or its proxy, or in
@@ -39,6 +49,11 @@ impl Switch {
         let only = gateways.map(|at| Network::only(at.ip()));
         let before = core::mem::take(&mut self.known);
         self.known = self.config.fort.allow.iter().copied().chain(only).collect();
+        let urgent = self.config.numbers.emergency.iter().map(|n| n.as_str().to_owned()).collect();
+        if self.urgent != urgent {
+            self.urgent.clone_from(&urgent);
+            self.out.push_back(Output::Gate(Gate::Urgent(urgent)));
+        }
         let free: Vec<Source> =
             self.bans.all(now.at).map(|(source, _)| source).filter(|s| self.holds(*s)).collect();
         for source in free {
@@ -67,16 +82,21 @@ impl Switch {
 
     /// Whether a message goes on to the agent.
     pub(super) fn passes(&mut self, now: Now, flow: Flow, message: &Message) -> bool {
-        if self.is_known(flow) {
+        // Nobody guesses the tag of a call in being: it is not held back whatever else comes from there.
+        if self.is_known(flow) || self.agent.is_of_a_call(message) {
             return true;
         }
         let source = Source::of(flow.remote.ip());
-        if self.bans.is_banned(now.at, source) {
+        let within = is_within(message);
+        let urgent = !within && self.is_urgent(message);
+        if let Some(ban) = self.bans.of(now.at, source)
+            && !self.passes_ban(now, flow, message, urgent, &ban)
+        {
             return false;
         }
-        let within = is_within(message);
         let deed = match message.method() {
             _ if within => Deed::Within,
+            _ if urgent => Deed::Emergency,
             Method::Register => Deed::Register,
             _ => Deed::Request,
         };
@@ -87,27 +107,58 @@ impl Switch {
             return true;
         }
         let signatures = self.config.fort.scanners.iter().map(|words| words.as_str());
-        if scanner::is_named(message, signatures) {
+        if !urgent && scanner::is_named(message, signatures) {
             return self.judge(now, flow, Deed::Scanner);
         }
-        let policy = self.config.fort.strangers;
-        if policy == Strangers::Challenge
-            || within && self.agent.is_of_a_call(message)
-            || self.sources.is_proven(now.at, source)
-            || self.calls_our_contact(message)
-        {
+        if self.sources.is_proven(now.at, source) || self.calls_our_contact(message) {
             return true;
         }
-        if self.judge(now, flow, Deed::Challenged) && policy == Strangers::Refuse {
-            self.agent.turn_away(flow, message, 403);
+        match self.config.fort.strangers {
+            Strangers::Challenge => true,
+            policy => {
+                if self.challenged(now, flow, message) && policy == Strangers::Refuse {
+                    self.agent.turn_away(flow, message, 403);
+                }
+                false
+            }
         }
-        false
+    }
+
+    /// Whether a message of a banned source is heard all the same.
+    fn passes_ban(
+        &mut self,
+        now: Now,
+        flow: Flow,
+        message: &Message,
+        urgent: bool,
+        ban: &Ban,
+    ) -> bool {
+        let address = flow.remote.ip();
+        match ban.strength {
+            _ if urgent => ban.why != Why::Operator,
+            Strength::Full => false,
+            Strength::UntilProven => {
+                flow.transport != Transport::Udp
+                    || self.verifier.is_answer(address, message, Role::Server)
+                    || self.sources.is_asked_again(now.at, Source::of(address))
+            }
+        }
+    }
+
+    /// Whether nothing is heard from there.
+    fn is_banned(&self, now: Now, source: Source) -> bool {
+        self.bans.of(now.at, source).is_some()
+    }
+
+    /// Whether it calls an emergency number of the configuration.
+    fn is_urgent(&self, message: &Message) -> bool {
+        let to = || message.uri().ok().as_ref().and_then(user).unwrap_or_default();
+        *message.method() == Method::Invite && self.config.is_emergency(&to())
     }
 
     /// Whether something that is no message is worth an answer.
     pub(super) fn passes_malformed(&mut self, now: Now, flow: Flow) -> bool {
-        !self.bans.is_banned(now.at, Source::of(flow.remote.ip()))
-            && self.judge(now, flow, Deed::Malformed)
+        !self.is_banned(now, Source::of(flow.remote.ip())) && self.judge(now, flow, Deed::Malformed)
     }
 
     /// What a deed earns its source; `false`: it is dropped.
@@ -118,11 +169,51 @@ impl Switch {
         let source = Source::of(flow.remote.ip());
         let forgeable = flow.transport == Transport::Udp;
         let terms = terms(&self.config);
-        match self.sources.heard(now.at, source, deed, forgeable, &terms) {
+        let judgement = self.sources.heard(now.at, source, deed, forgeable, &terms);
+        self.enforce(now, source, judgement)
+    }
+
+    /// A request is answered with a challenge, or not at all as [fort] says; `false`: it were too many. By
+    /// OPTIONS phones keep their way through a NAT open, and never log in.
+    pub(super) fn challenged(&mut self, now: Now, flow: Flow, request: &Message) -> bool {
+        *request.method() == Method::Options
+            || self.is_banned(now, Source::of(flow.remote.ip()))
+            || self.judge(now, flow, Deed::Challenged)
+    }
+
+    /// For a password that came from there.
+    pub(super) fn trial(&self, now: Now, flow: Flow) -> Trial {
+        let source = Source::of(flow.remote.ip());
+        let (known, banned) = (self.is_known(flow), self.is_banned(now, source));
+        Trial { at: now.at, source, known, banned }
+    }
+
+    /// A wrong password of `user` came from there.
+    pub(super) fn guessed(&mut self, now: Now, flow: Flow, user: &str) {
+        if self.is_known(flow) {
+            return;
+        }
+        let source = Source::of(flow.remote.ip());
+        let banned = self.bans.of(now.at, source).is_some_and(|b| b.strength == Strength::Full);
+        let terms = terms(&self.config);
+        let judgement = self.sources.wrong_password(now.at, source, user, banned, &terms);
+        self.enforce(now, source, judgement);
+    }
+
+    /// Puts a judgement in force; `false`: what it was about is dropped.
+    fn enforce(&mut self, now: Now, source: Source, judgement: Judgement) -> bool {
+        match judgement {
             Judgement::Pass => true,
             Judgement::Drop => false,
-            Judgement::Ban(why) => {
-                self.ban(now, source, why);
+            Judgement::Hush => {
+                self.out.push_back(Output::Gate(Gate::Hush(source, HUSH)));
+                false
+            }
+            Judgement::Ban(why, strength) => {
+                let stands = self.bans.of(now.at, source).map(|ban| ban.strength);
+                if stands.is_none_or(|own| own != strength && strength == Strength::Full) {
+                    self.ban(now, source, why, strength);
+                }
                 false
             }
         }
@@ -130,27 +221,41 @@ impl Switch {
 
     /// A password from there was right.
     pub(super) fn logged_in(&mut self, now: Now, flow: Flow) {
-        if !self.is_known(flow) {
-            self.sources.logged_in(now.at, Source::of(flow.remote.ip()));
+        if self.is_known(flow) {
+            return;
         }
+        let source = Source::of(flow.remote.ip());
+        if self.bans.of(now.at, source).is_some_and(|ban| ban.why != Why::Operator) {
+            self.set_free(now, source);
+        }
+        self.sources.logged_in(now.at, source);
     }
 
-    fn ban(&mut self, now: Now, source: Source, why: Why) {
+    fn ban(&mut self, now: Now, source: Source, why: Why, strength: Strength) {
         let (first, longest) = (self.config.fort.ban, self.config.fort.longest_ban);
-        let (time, gone) = self.bans.ban(now.at, source, why, first, longest);
-        self.put_in_force(source, time, gone);
+        let (time, gone) = self.bans.ban(now.at, source, (why, strength), first, longest);
+        self.put_in_force(now, source, time, strength, gone);
         // A crowd of them is few records.
         if self.admission.is_written(now.at) {
             self.banned(now, source, why, time);
         }
     }
 
-    fn put_in_force(&mut self, source: Source, time: Duration, gone: Option<Source>) {
-        self.sources.forget(source);
+    fn put_in_force(
+        &mut self,
+        now: Now,
+        source: Source,
+        time: Duration,
+        strength: Strength,
+        gone: Option<Source>,
+    ) {
+        self.sources.forget(now.at, source);
         if let Some(gone) = gone {
             self.out.push_back(Output::Gate(Gate::Unban(gone)));
         }
-        self.out.push_back(Output::Gate(Gate::Ban(source, time)));
+        if strength == Strength::Full {
+            self.out.push_back(Output::Gate(Gate::Ban(source, time)));
+        }
     }
 
     fn banned(&mut self, now: Now, source: Source, why: Why, time: Duration) {
@@ -162,7 +267,7 @@ impl Switch {
 
     fn set_free(&mut self, now: Now, source: Source) -> bool {
         let was = self.bans.unban(now.at, source);
-        self.sources.forget(source);
+        self.sources.forget(now.at, source);
         if was {
             self.out.push_back(Output::Gate(Gate::Unban(source)));
             self.log(Level::Info, format!("{source} is not banned any more"));
@@ -180,7 +285,7 @@ impl Switch {
         }
         let time = minutes.map_or(BY_ORDER, |n| Duration::from_secs(u64::from(n) * 60));
         let gone = self.bans.order(now.at, source, time);
-        self.put_in_force(source, time, gone);
+        self.put_in_force(now, source, time, Strength::Full, gone);
         self.banned(now, source, Why::Operator, time);
         Reply::Done(format!("{source} is banned for {} min", time.as_secs() / 60))
     }
@@ -204,7 +309,7 @@ impl Switch {
 
     /// Who is banned, as the console shows it.
     pub(super) fn ban_rows(&self, now: Now) -> Vec<BanRow> {
-        let row = |(source, ban): (Source, crate::access::bans::Ban)| BanRow {
+        let row = |(source, ban): (Source, Ban)| BanRow {
             source: source.to_string(),
             why: ban.why.as_str().into(),
             nth: ban.nth,
@@ -217,6 +322,34 @@ impl Switch {
     fn calls_our_contact(&self, request: &Message) -> bool {
         let to = request.uri().ok().as_ref().and_then(user).unwrap_or_default();
         self.registering.by_contact(&to).is_some()
+    }
+}
+
+/// Where a password comes from that is to be looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Trial {
+    at: Time,
+    source: Source,
+    known: bool,
+    banned: bool,
+}
+
+impl Trial {
+    /// Whether a password of `user` is worth a look.
+    pub(super) fn is_held(
+        self,
+        sources: &mut Sources,
+        registrar: &Registrar,
+        config: &Config,
+        user: &str,
+    ) -> bool {
+        let Trial { at, source, known, banned } = self;
+        let here = |binding: &&Binding| Source::of(binding.flow.remote.ip()) == source;
+        let home = || match registrar.lookup(at, user).iter().any(here) {
+            true => Home::Here,
+            false => Home::Elsewhere,
+        };
+        known || sources.may_try(at, source, user, home, banned, &terms(config))
     }
 }
 

@@ -135,11 +135,15 @@ pub enum Output {
 pub enum Gate {
     /// Drop what comes from this source for so long, and end its connections.
     Ban(Source, Duration),
+    /// Drop its datagrams for so long: a flood, which may be another's.
+    Hush(Source, Duration),
     /// It is heard again.
     Unban(Source),
-    /// From here nobody is counted: gateways and configured networks. Comes at the start and at each
-    /// reload.
+    /// From here nobody is counted: gateways and configured networks. Comes at the start and when it
+    /// changes.
     Allow(Vec<Network>),
+    /// INVITEs to these numbers are read whoever sends them. Comes like `Allow`.
+    Urgent(Vec<String>),
 }
 
 /// How grave a log line is.

@@ -175,6 +175,8 @@ pub struct Switch {
     bans: Bans,
     /// From where nobody is counted.
     known: Vec<Network>,
+    /// The emergency numbers, as the sockets know them.
+    urgent: Vec<String>,
     /// Calls out by account, and what numbers cost.
     tolls: Tolls,
     prices: charging::Prices,
@@ -238,6 +240,7 @@ impl Switch {
             sources,
             bans: Bans::default(),
             known: Vec::new(),
+            urgent: Vec::new(),
             tolls: Tolls::default(),
             prices: charging::Prices::new(&config),
             behind: Duration::ZERO,

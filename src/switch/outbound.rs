@@ -9,6 +9,7 @@ use crate::config::{Dtmf, Phone, SendDiversion};
 use crate::media::control::Codec;
 use crate::media::negotiate::{self, Protection};
 use crate::sip::{self, Flow, Transport};
+use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 use crate::wire::sip::{Name, NameAddr, Uri};
 
@@ -44,16 +45,16 @@ impl Switch {
         Ok(legs.chain(mobile.and_then(Result::ok)).collect())
     }
 
-    /// A leg through a gateway, on one of its channels. An `urgent` one is an emergency call.
+    /// A leg through a gateway, on one of its channels, on its way over several.
     pub(super) fn ring_gateway(
         &mut self,
         now: Now,
         id: CallId,
         name: &str,
         to: &Outside,
-        urgent: bool,
+        way: &mut Overflow,
     ) -> Result<LegId, Failure> {
-        let number = to.number.as_str();
+        let (number, urgent) = (to.number.as_str(), way.is_urgent());
         let Some(config) = self.config.gateway(name).cloned() else {
             return Err(failure(Cause::NO_ROUTE_DESTINATION, 404));
         };
@@ -71,8 +72,10 @@ impl Switch {
         };
         self.gateways.can_seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
         // That a phone's mobile is called is the configuration's will, and needs nobody's permission.
-        let is_free = urgent || to.phone.is_some();
-        let charged = if is_free { None } else { self.charge(now, id, number, &called)? };
+        let charged = match to.phone {
+            None => self.charge(now, id, number, &called, way)?,
+            Some(_) => None,
+        };
         self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
         let target = registering::address(&config, Some(&called));
         let (gateway, outside) = (name.to_owned(), number.to_owned());
@@ -83,8 +86,8 @@ impl Switch {
         let carrier = Carrier::Gateway { config: &config, urgent };
         match self.ring_device(now, id, device, target, flow, carrier) {
             Some(leg) => {
-                if let Some((account, class)) = charged {
-                    self.tolls.begin(leg, account, class);
+                if let Some((accounts, class)) = charged {
+                    self.tolls.begin(leg, accounts, class);
                 }
                 Ok(leg)
             }

@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use crate::access::Deed;
 use crate::base::{Duration, Now, Rng};
 use crate::config::{Config, Digest};
 use crate::sip::digest::verifier::{Role, Verdict, Verifier};
@@ -68,8 +67,13 @@ impl Switch {
         flow: Flow,
         request: &Message,
     ) -> Result<String, Challenge> {
-        let config = &self.config;
-        let password = |user: &str| Some(config.phone(user)?.password.as_ref()?.expose());
+        let trial = self.trial(now, flow);
+        let (config, registrar, sources) = (&self.config, &self.registrar, &mut self.sources);
+        // Who fails too often is not told any more whether he is right: his password is nobody's.
+        let password = |user: &str| {
+            let password = config.phone(user)?.password.as_ref()?.expose();
+            trial.is_held(sources, registrar, config, user).then_some(password)
+        };
         let verdict =
             self.verifier.verify(now.at, flow.remote.ip(), request, Role::Server, password);
         let (stale, after) = match verdict {
@@ -78,13 +82,13 @@ impl Switch {
                 return Ok(user);
             }
             Verdict::Missing | Verdict::Stale => {
-                self.judge(now, flow, Deed::Challenged);
+                self.challenged(now, flow, request);
                 (verdict == Verdict::Stale, Duration::ZERO)
             }
             // The first one waits too: guessing must be slow from the beginning (R29).
             Verdict::Wrong { user, delay, nth } => {
+                self.guessed(now, flow, &user);
                 self.wrong_password(now, user, flow, nth);
-                self.judge(now, flow, Deed::WrongPassword);
                 match self.config.sip.auth_delay {
                     Duration::ZERO => (false, Duration::ZERO),
                     least => (false, delay.max(least)),

@@ -66,6 +66,16 @@ context = "agents"
 when = { to = "0037060112345" }
 steps = [{ dial = { gateway = "e1-b", number = "0037060112345" } }]
 [[route]]
+name = "a phone out"
+context = "agents"
+when = { to = "8" }
+steps = [{ dial = { gateway = "e1-b", number = "8" } }]
+[[route]]
+name = "a phone"
+context = "gateway"
+when = { to = "1002" }
+steps = [{ dial = { phones = "1002" } }]
+[[route]]
 name = "a phone's emergency"
 context = "agents"
 when = { to = "110" }

@@ -58,7 +58,7 @@ impl Switch {
     ) -> Result<LegId, Failure> {
         let mut why = failure(Cause::NO_ROUTE_DESTINATION, 404);
         while let Some(gateway) = left.next(now.at) {
-            match self.ring_gateway(now, id, &gateway, &to, left.is_urgent()) {
+            match self.ring_gateway(now, id, &gateway, &to, &mut left) {
                 Ok(leg) => {
                     if let Some(Doing::Dialling(dialing)) =
                         self.calls.get_mut(&id).map(|active| &mut active.doing)

@@ -46,18 +46,31 @@ pub struct Overflow {
     within: Duration,
     until: Option<Time>,
     urgent: bool,
+    charged: bool,
 }
 
 impl Overflow {
     /// Over these gateways, the next one begun within `within` of the first. An `urgent` call goes
     /// on whatever the failure, and whenever.
     pub fn new(order: Vec<String>, within: Duration, urgent: bool) -> Overflow {
-        Overflow { left: order.into(), tried: None, again: false, within, until: None, urgent }
+        let left = order.into();
+        Overflow { left, tried: None, again: false, within, until: None, urgent, charged: false }
     }
 
     /// Whether it is an emergency call.
     pub fn is_urgent(&self) -> bool {
         self.urgent
+    }
+
+    /// Whether an account has been asked for the call already: it is one call, however many gateways are
+    /// tried.
+    pub fn is_charged(&self) -> bool {
+        self.charged
+    }
+
+    /// An account was asked for it.
+    pub fn charge(&mut self) {
+        self.charged = true;
     }
 
     /// The next gateway to try.

@@ -67,8 +67,13 @@ impl Agent {
     }
 
     /// Whether a request is within a call of ours, by its tag.
-    pub fn is_of_a_call(&self, request: &Message) -> bool {
-        self.session_of(request).is_some()
+    pub fn is_of_a_call(&self, message: &Message) -> bool {
+        if message.is_request() {
+            return self.session_of(message).is_some();
+        }
+        let ours = message.from().ok();
+        let tag = ours.as_ref().and_then(|from| from.tag()).and_then(Token::parse);
+        tag.is_some_and(|tag| self.by_tag.contains_key(&tag))
     }
 
     /// Refuses a request unseen, without memory of it.

@@ -183,6 +183,19 @@ impl Verifier {
         bool::from(self.nonce(at, number, source).as_bytes().ct_eq(nonce)).then_some((at, number))
     }
 
+    /// Whether the request answers a challenge that `source` was given: so it comes from there.
+    pub fn is_answer(&self, source: IpAddr, request: &Message, role: Role) -> bool {
+        let credentials = self.credentials(request, role);
+        credentials.is_some_and(|c| self.read_nonce(&c.nonce, Source::of(source)).is_some())
+    }
+
+    /// A request's answer to a challenge of our realm.
+    fn credentials(&self, request: &Message, role: Role) -> Option<auth::Credentials> {
+        let given = auth::values(request, role.answers());
+        let mut given = given.iter().filter_map(|auth| auth::Credentials::parse(auth).ok());
+        given.find(|c| *c.realm == *self.realm.as_bytes())
+    }
+
     /// Checks a request's credentials. `password` gives the password of a user, if there is one.
     pub fn verify<'p>(
         &mut self,
@@ -192,11 +205,7 @@ impl Verifier {
         role: Role,
         password: impl FnOnce(&str) -> Option<&'p str>,
     ) -> Verdict {
-        let given = auth::values(request, role.answers());
-        let mut given = given.iter().filter_map(|auth| auth::Credentials::parse(auth).ok());
-        let Some(credentials) = given.find(|c| *c.realm == *self.realm.as_bytes()) else {
-            return Verdict::Missing;
-        };
+        let Some(credentials) = self.credentials(request, role) else { return Verdict::Missing };
         let Some(nonce) = self.read_nonce(&credentials.nonce, Source::of(source)) else {
             return Verdict::Stale;
         };

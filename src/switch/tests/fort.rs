@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::Source;
+use crate::call::wishes::Wish;
 use crate::sip::digest::client::{Challenged, Credentials, Login};
 
 /// A request of somebody outside any call.
@@ -21,7 +22,12 @@ fn source(address: &str) -> Source {
 
 impl Rig {
     fn is_banned(&self, address: &str) -> bool {
-        self.switch.bans.is_banned(self.now, source(address))
+        self.switch.bans.of(self.now, source(address)).is_some()
+    }
+    /// What the sockets were told to drop.
+    fn gates_shut(&self) -> Vec<Gate> {
+        let shut = |gate: &&Gate| matches!(gate, Gate::Ban(..) | Gate::Hush(..));
+        self.gates.iter().filter(shut).cloned().collect()
     }
     fn ask(&mut self, request: Request) -> Reply {
         let now = Now { at: self.now, wall: Wall(0) };
@@ -80,19 +86,58 @@ fn a_scanner_learns_nothing_and_is_banned() {
             })
             .into();
         assert_eq!(shapes[0], shapes[1], "{method}");
+    }
+    for method in ["REGISTER", "INVITE"] {
         let mut rig = Rig::new("[fort]\nunanswered = 30\n");
         for n in 0..100 {
             rig.receive(STRANGER, &request(method, n, &n.to_string(), ""));
         }
-        assert_eq!(rig.finals_to(STRANGER), [401; 31], "{method}");
         assert!(rig.is_banned(STRANGER));
-        let ban = Gate::Ban(source(STRANGER), Duration::from_secs(600));
-        assert_eq!(rig.gates, [Gate::Allow(rig.switch.known.clone()), ban], "the sockets know it");
+        // One more was asked already when it was too much; the next after a second.
+        assert_eq!(rig.finals_to(STRANGER), [401; 32], "{method}");
         assert_eq!(rig.facts("source_banned").len(), 1);
         rig.run(Duration::from_secs(601));
         rig.receive(STRANGER, &request(method, 1_000, "100", ""));
-        assert_eq!(rig.finals_to(STRANGER).last(), Some(&401), "its time is over");
+        assert!(!rig.is_banned(STRANGER), "its time is over");
     }
+    // By OPTIONS phones keep their NATs open.
+    let mut rig = Rig::new("[fort]\nunanswered = 30\n");
+    for n in 0..100 {
+        rig.receive(STRANGER, &request("OPTIONS", n, "1001", ""));
+    }
+    assert_eq!(rig.finals_to(STRANGER), [401; 100]);
+}
+
+#[test]
+fn who_was_banned_by_datagrams_gets_in_with_his_password() {
+    let mut rig = Rig::new("[fort]\nunanswered = 30\n");
+    for n in 0..100 {
+        rig.receive(STRANGER, &request("REGISTER", n, &n.to_string(), ""));
+    }
+    rig.run(Duration::from_secs(2));
+    assert!(rig.is_banned(STRANGER));
+    assert_eq!(rig.gates_shut(), [], "the sockets go on reading: it may have been forged");
+    rig.phone_calls(STRANGER, "8");
+    assert_eq!((rig.is_banned(STRANGER), rig.invites_to(B).len()), (false, 1));
+    assert_eq!(rig.facts("source_freed").len(), 1);
+    // And who has logged in is not banned by any such thing.
+    for n in 0..2_000 {
+        rig.receive(STRANGER, &request("REGISTER", 1_000 + n, "7", "User-Agent: sipcli/1\r\n"));
+        let error = Message::parse(b"rubbish\r\n\r\n").expect_err("it is none");
+        rig.input(Input::BadSip(Rig::flow(STRANGER), error));
+    }
+    assert!(!rig.is_banned(STRANGER) && rig.gates_shut().is_empty());
+}
+
+#[test]
+fn a_flood_of_datagrams_is_silence_for_two_seconds() {
+    let mut rig = Rig::new("[fort]\nrequests = 20\n");
+    for n in 0..300 {
+        rig.receive(STRANGER, &request("OPTIONS", n, "1001", ""));
+    }
+    assert!(!rig.is_banned(STRANGER));
+    let hush = Gate::Hush(source(STRANGER), Duration::from_secs(2));
+    assert_eq!(rig.gates_shut(), [hush]);
 }
 
 #[test]
@@ -100,39 +145,111 @@ fn who_guesses_passwords_is_banned_and_who_knows_his_is_not() {
     let mut rig = Rig::new("");
     let mut guesses = 0;
     while !rig.is_banned(STRANGER) {
-        rig.phone_says(STRANGER, "5", &format!("guess{guesses}"));
+        rig.phone_says(STRANGER, "8", &format!("guess{guesses}"));
         rig.run(Duration::from_secs(9));
         guesses += 1;
     }
-    assert!((11..14).contains(&guesses), "{guesses}");
+    assert!((31..60).contains(&guesses), "{guesses}");
+    let ban = Gate::Ban(source(STRANGER), Duration::from_secs(600));
+    assert_eq!(rig.gates_shut(), [ban], "the sockets know it");
     let sent = rig.sent.len();
     rig.invite(STRANGER, "1001@", "5");
     assert_eq!(rig.sent.len(), sent, "he hears nothing more");
     let mut rig = Rig::new("");
     for n in 0..200 {
-        rig.phone_calls(STRANGER, "5");
+        rig.phone_calls(STRANGER, "8");
         rig.run(Duration::from_secs(2));
         assert!(!rig.is_banned(STRANGER), "{n}");
     }
 }
 
 #[test]
+fn at_a_site_that_has_logged_in_an_old_password_bans_nobody_and_a_guess_tells_nothing() {
+    let calls = |rig: &Rig| {
+        let ids = rig.invites_to(B).into_iter().filter_map(|m| m.header(Name::CallId));
+        ids.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let mut rig = Rig::new("");
+    rig.phone_calls(STRANGER, "8");
+    for n in 0..300 {
+        rig.phone_says(STRANGER, "8", &format!("guess{n}"));
+        rig.run(Duration::from_secs(1));
+    }
+    assert!(!rig.is_banned(STRANGER) && rig.gates_shut().is_empty());
+    assert_eq!(calls(&rig), 1);
+    rig.phone_calls(STRANGER, "8");
+    assert_eq!(calls(&rig), 1, "even the right one is not looked at");
+    rig.run(Duration::from_secs(121));
+    rig.phone_calls(STRANGER, "8");
+    assert_eq!(calls(&rig), 2, "for a while");
+}
+
+#[test]
+fn a_call_for_help_comes_through_a_ban_and_ends_it() {
+    let mut rig = Rig::new("");
+    while !rig.is_banned(STRANGER) {
+        rig.phone_says(STRANGER, "110", "guess");
+    }
+    rig.phone_calls(STRANGER, "110");
+    assert_eq!((rig.invites_to(B).len(), rig.is_banned(STRANGER)), (1, false));
+    assert!(rig.gates.contains(&Gate::Unban(source(STRANGER))), "its ACK is read");
+    // Not so what an operator has ordered.
+    let address = "10.9.9.9".parse().expect("an address");
+    rig.ask(Request::Ban(address, None));
+    let sent = rig.sent.len();
+    rig.invite(STRANGER, "1001@", "110");
+    assert_eq!(rig.sent.len(), sent);
+}
+
+#[test]
+fn a_flood_keeps_out_no_call_for_help_and_no_call_in_being() {
+    let mut rig = Rig::new("[fort]\nrequests = 5\n[limits]\ncalls_per_second = 1\n");
+    rig.phone_calls(STRANGER, "8");
+    let invite = rig.invites_to(B)[0].clone();
+    rig.accept(B, &invite);
+    let ok = rig.sent.iter().rfind(|(to, m)| to == STRANGER && m.status() == Some(200));
+    let ok = ok.expect("it talks").1.clone();
+    for n in 0..1_000 {
+        rig.receive(STRANGER, &request("INVITE", n, "7", ""));
+    }
+    rig.phone_calls(STRANGER, "110");
+    assert_eq!(rig.invites_to(B).len(), 2);
+    let header = |name| String::from_utf8_lossy(ok.header(name).expect("it has it")).into_owned();
+    let (from, to, call_id) = (header(Name::From), header(Name::To), header(Name::CallId));
+    rig.receive(
+        STRANGER,
+        &format!(
+            "BYE sip:5@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {STRANGER};branch=z9hG4bKbye\r\n\
+             From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: 9 BYE\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        ),
+    );
+    assert_eq!(rig.finals_to(STRANGER).last(), Some(&200), "the BYE is heard");
+}
+
+#[test]
 fn a_gateway_and_an_allowed_network_are_not_counted() {
     let mut rig = Rig::new("[fort]\nallow = [\"10.9.0.0/16\"]\nrequests = 5\nmalformed = 1\n");
+    let rubbish = |from| {
+        let error = Message::parse(b"rubbish\r\n\r\n").expect_err("it is none");
+        Input::BadSip(from, error)
+    };
     for (which, from) in [A, STRANGER].into_iter().enumerate() {
         for n in 0..100 {
             let n = n + which as u32 * 1_000;
             rig.receive(from, &request("OPTIONS", n, "1", "User-Agent: friendly-scanner\r\n"));
-            let error = Message::parse(b"rubbish\r\n\r\n").expect_err("it is none");
-            rig.input(Input::BadSip(Rig::flow(from), error));
+            rig.input(rubbish(Rig::flow(from)));
         }
         assert!(!rig.is_banned(from), "{from}");
         assert_eq!(rig.finals_to(from), [200; 100], "{from}");
     }
     let other = "10.8.0.1:5060";
     for _ in 0..2 {
-        let error = Message::parse(b"rubbish\r\n\r\n").expect_err("it is none");
-        rig.input(Input::BadSip(Rig::flow(other), error));
+        rig.input(rubbish(Rig::flow(other)));
+    }
+    assert!(!rig.is_banned(other), "it may be forged");
+    for _ in 0..2 {
+        rig.input(rubbish(Flow { transport: Transport::Tcp, ..Rig::flow(other) }));
     }
     assert!(rig.is_banned(other));
 }
@@ -142,6 +259,24 @@ fn a_scanner_by_its_own_words_gets_no_answer_at_all() {
     let mut rig = Rig::new("");
     rig.receive(STRANGER, &request("OPTIONS", 1, "100", "User-Agent: Friendly-Scanner/1.8\r\n"));
     assert!(rig.sent.is_empty() && rig.is_banned(STRANGER));
+    // Who says no such thing there is asked for his password all the same.
+    rig.phone_calls(STRANGER, "8");
+    assert!(!rig.is_banned(STRANGER));
+}
+
+#[test]
+fn who_forwards_abroad_must_be_allowed_to_and_it_is_one_call() {
+    let phones = "[[phone]]\nnumber = \"1002\"\npassword = \"secret\"\n";
+    let mut rig = Rig::new(phones);
+    rig.switch.wish(Now { at: rig.now, wall: Wall(0) }, "1002", Wish::Always, "0037060112345");
+    rig.drain();
+    rig.invite(A, "5@", "1002");
+    assert_eq!(rig.invites_to(B).len(), 0);
+    let facts = rig.facts("dial_barred");
+    assert!(
+        matches!(facts[..], [FactKind::DialBarred { account, .. }] if account == "phone 1002"),
+        "{facts:?}"
+    );
 }
 
 #[test]
