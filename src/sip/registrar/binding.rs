@@ -57,6 +57,9 @@ impl Outbound {
     }
 }
 
+/// Seconds within which a phone that keeps flows is to be heard over a stream (RFC 5626 §4.4.1): NATs forget
+/// silent connections after some minutes. The kernel asks sooner; this is so that the phone notices too.
+const FLOW_TIMER: u32 = 120;
 /// Longest instance that is told apart.
 const INSTANCE_BYTES: usize = 256;
 /// Bytes kept of a User-Agent, and Path values kept.
@@ -119,13 +122,16 @@ impl Binding {
     }
 }
 
-/// The headers of the 200: all bindings; Path as it came, so that the phone knows (RFC 3327 §5.3).
-pub(super) fn headers(bindings: &[Binding], now: Time, request: &Message) -> Headers {
+/// The headers of the 200 over `flow`: all bindings; Path as it came, so that the phone knows (RFC 3327
+/// §5.3).
+pub(super) fn headers(bindings: &[Binding], now: Time, flow: Flow, request: &Message) -> Headers {
     let contacts = bindings.iter().map(|binding| (Name::Contact, binding.to_contact(now)));
     let paths = request.headers(Name::Path).map(|path| (Name::Path, path.to_vec()));
     // The phone learns that its flows are told apart (RFC 5626 §6).
     let asked = request.lists(Name::Supported, "outbound");
     let outbound = asked && bindings.iter().any(|binding| binding.outbound.is_some());
     let require = outbound.then(|| (Name::Require, b"outbound".to_vec()));
-    contacts.chain(paths).chain(require).collect()
+    let timed = outbound && flow.transport.is_reliable();
+    let timer = timed.then(|| (Name::FlowTimer, FLOW_TIMER.to_bytes()));
+    contacts.chain(paths).chain(require).chain(timer).collect()
 }

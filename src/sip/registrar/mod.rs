@@ -167,7 +167,7 @@ impl Registrar {
                 }
             }
         }
-        let headers = binding::headers(&bindings, now, request);
+        let headers = binding::headers(&bindings, now, flow, request);
         self.store(aor, bindings);
         Ok(Registered { headers, changes })
     }

@@ -250,6 +250,8 @@ fn the_flows_of_one_phone_are_told_apart_and_it_rings_once() {
         let headers = done.expect("taken").headers;
         let required =
             headers.iter().any(|(name, value)| *name == Name::Require && value == b"outbound");
+        let timed = headers.iter().any(|(name, value)| *name == Name::FlowTimer && value == b"120");
+        assert_eq!(timed, required, "over a stream, and only who keeps flows");
         let all = r.all().map(|(_, all)| all.len()).sum::<usize>();
         let called: Vec<u16> =
             r.lookup(AT(s), "1001").iter().map(|b| b.flow.remote.port()).collect();

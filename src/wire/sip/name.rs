@@ -74,6 +74,7 @@ names! {
     Diversion "Diversion" list b"diversion";
     Event "Event" one b"event" | b"o";
     Expires "Expires" one b"expires";
+    FlowTimer "Flow-Timer" one b"flow-timer";
     From "From" one b"from" | b"f";
     HistoryInfo "History-Info" list b"history-info";
     Identity "Identity" one b"identity" | b"y";
