@@ -18,6 +18,7 @@ mod simulation {
     mod many_calls;
     mod messages;
     mod mobile;
+    mod networks;
     mod replaces;
     mod silence;
     mod srtp;

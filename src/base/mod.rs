@@ -2,6 +2,7 @@
 
 pub mod hash;
 pub mod id;
+pub mod networks;
 pub mod noise;
 pub mod rng;
 pub mod seq;
@@ -9,6 +10,7 @@ pub mod source;
 pub mod time;
 
 pub use id::{CallId, LegId, PlayId, RecordingId, RoomId};
+pub use networks::Networks;
 pub use noise::Noise;
 pub use rng::Rng;
 pub use source::{Network, Source};

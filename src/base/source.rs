@@ -73,6 +73,25 @@ impl Network {
         Network { address, bits: if address.is_ipv4() { 32 } else { 128 } }
     }
 
+    /// The first address in it that a machine may have.
+    pub fn first_host(&self) -> IpAddr {
+        match self.address {
+            IpAddr::V4(own) if self.bits < 31 => Ipv4Addr::from_bits(own.to_bits() | 1).into(),
+            IpAddr::V6(own) if self.bits < 127 => Ipv6Addr::from_bits(own.to_bits() | 1).into(),
+            whole => whole,
+        }
+    }
+
+    /// How many bits all of it has in common.
+    pub fn bits(&self) -> u8 {
+        self.bits
+    }
+
+    /// Whether its addresses are IPv4 ones.
+    pub fn is_ipv4(&self) -> bool {
+        self.address.is_ipv4()
+    }
+
     /// Whether `address` lies in it.
     pub fn holds(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

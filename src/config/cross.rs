@@ -12,6 +12,7 @@ use super::keys::{
 };
 use super::mobile::mobiles;
 use super::name::FeatureCode;
+use super::network::{self, Network};
 use super::setting::Reader;
 use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
@@ -24,6 +25,7 @@ pub(super) struct Draft {
     pub(super) tls: Option<Tls>,
     /// As `gateways`.
     pub(super) certificates: Vec<(usize, Certificate)>,
+    pub(super) networks: Vec<(usize, Network)>,
     pub(super) media: Option<Media>,
     /// With their place in the text's order: a refused one leaves a gap.
     pub(super) gateways: Vec<(usize, Gateway)>,
@@ -49,10 +51,11 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
         certificates(sip, &draft.certificates, reader);
         expiries(sip, reader);
         if let Some(media) = &draft.media {
-            media_address(sip, media, reader);
+            media_address(sip, media, draft, reader);
             media_ports(sip, media, reader);
         }
     }
+    network::check(&draft.networks, draft.sip.as_ref(), draft.media.as_ref(), reader);
     if let Some(media) = &draft.media {
         enough_ports(media, draft, reader);
     }
@@ -121,8 +124,12 @@ fn expiries(sip: &Sip, reader: &mut Reader<'_>) {
     }
 }
 
-/// Without `[media] address` the listeners' own are offered, which must be real ones.
-fn media_address(sip: &Sip, media: &Media, reader: &mut Reader<'_>) {
+/// Without `[media] address` and networks the listeners' own are offered, which must be real ones.
+fn media_address(sip: &Sip, media: &Media, draft: &Draft, reader: &mut Reader<'_>) {
+    // A network that was refused is a fault of its own.
+    if reader.given("network", 0, "") || !draft.networks.is_empty() {
+        return;
+    }
     if media.address.is_none() && sip.listen.iter().all(|l| l.addr.ip().is_unspecified()) {
         let what = "[media] has no `address`, and SIP listens on all addresses";
         let remedy = "add under [media] the address that phones and gateways reach: \

@@ -20,6 +20,7 @@ use super::name::{
     CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Origin, Product, StoreUrl,
     UserName,
 };
+use super::network::Network;
 use super::quantity::{Percent, Period, Size};
 use super::rewrite::Rules;
 use super::secret::Secret;
@@ -28,11 +29,12 @@ use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 19] = [
+pub const SECTIONS: [&Section; 20] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
     &Certificate::SECTION,
+    &Network::SECTION,
     &Media::SECTION,
     &Gateway::SECTION,
     &Trunk::SECTION,
@@ -81,7 +83,8 @@ section! {
         /// Without it: the address of the first listener, or of `[media]` when that is `0.0.0.0`.
         domain: Option<Host> = derived, restart;
         /// The address that Via and Contact show, where a listener has `0.0.0.0` or stands behind
-        /// a router. Without it: the listener's own, or the first of `[media]`.
+        /// a router. Without it: the listener's own, or the first of `[media]`. Where there are several
+        /// networks, write a `[[network]]` for each instead.
         advertise: Option<IpAddr> = derived, restart;
         /// The DNS servers that are asked for the names of gateways, such as `["10.0.0.2:53"]`. Without it:
         /// the system's (`/etc/resolv.conf`).

@@ -32,6 +32,7 @@ pub mod keys;
 pub mod list;
 mod mobile;
 pub mod name;
+pub mod network;
 pub mod quantity;
 mod reference;
 pub mod rewrite;
@@ -55,6 +56,7 @@ pub use keys::{
     Record, SECTIONS, Sip, Store, Tls,
 };
 pub use list::Workers;
+pub use network::Network;
 pub use quantity::{Percent, Period, Size};
 pub use reference::reference_markdown;
 pub use rewrite::Rules;
@@ -62,6 +64,7 @@ pub use secret::{Secret, SecretSource};
 pub use trace::Trace;
 pub use trunk::{Numbers, Trunk};
 
+use crate::base::Networks;
 use cross::Draft;
 use fault::{Places, quoted};
 use setting::{Reader, Section, SectionReader, list, nearest};
@@ -87,6 +90,8 @@ pub struct Config {
     pub tls: Tls,
     /// Each `[[certificate]]`, in the order of the text.
     pub certificates: Vec<Certificate>,
+    /// Each `[[network]]`, in the order of the text.
+    pub networks: Vec<Network>,
     /// `[media]`
     pub media: Media,
     /// Each `[[gateway]]`, in the order of the text.
@@ -178,6 +183,7 @@ impl Config {
             self.feature_codes.changed_for_restart(&new.feature_codes),
         ]
         .concat();
+        changed.extend(network::changed(&self.networks, &new.networks));
         for (old, new) in self.certificates.iter().zip(&new.certificates) {
             changed.extend(old.changed_for_restart(new));
         }
@@ -241,7 +247,9 @@ impl Config {
         match &self.media.address {
             Some(given) => given.clone(),
             None => {
-                let mut own: Vec<IpAddr> = self.sip.listen.iter().map(|l| l.addr.ip()).collect();
+                let listen = self.sip.listen.iter().map(|listener| listener.addr.ip());
+                let networks = self.networks.iter().map(|network| network.address);
+                let mut own: Vec<IpAddr> = networks.chain(listen).collect();
                 own.retain(|ip| !ip.is_unspecified());
                 let mut seen = Vec::new();
                 own.retain(|ip| {
@@ -253,6 +261,34 @@ impl Config {
                 own
             }
         }
+    }
+
+    /// The networks that we are on.
+    pub fn networks(&self) -> Networks {
+        network::attached(&self.networks)
+    }
+
+    /// What is bound, and as what it is shown where no network says otherwise: the listeners as they
+    /// stand, but for one on all addresses those of the networks of its family, where there are any.
+    pub fn listeners(&self) -> Vec<(SipAddress, IpAddr)> {
+        let mut bound: Vec<(SipAddress, IpAddr)> = Vec::new();
+        for listener in &self.sip.listen {
+            let any = listener.addr.ip().is_unspecified();
+            let fits =
+                |network: &&Network| any && network.address.is_ipv4() == listener.addr.is_ipv4();
+            let mut networks = self.networks.iter().filter(fits).peekable();
+            if networks.peek().is_none() {
+                bound.push((*listener, self.advertised(listener.addr).ip()));
+            }
+            for network in networks {
+                let addr = SocketAddr::new(network.address, listener.addr.port());
+                let one = (SipAddress { addr, ..*listener }, network.address);
+                if !bound.contains(&one) {
+                    bound.push(one);
+                }
+            }
+        }
+        bound
     }
 
     /// What Via and Contact show for a listener bound to `local`.
@@ -365,6 +401,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         sip: single(table, &Sip::SECTION, reader, Sip::read),
         tls: single(table, &Tls::SECTION, reader, Tls::read),
         certificates: repeated(table, &Certificate::SECTION, reader, Certificate::read),
+        networks: repeated(table, &Network::SECTION, reader, Network::read),
         media: single(table, &Media::SECTION, reader, Media::read),
         gateways: repeated(table, &Gateway::SECTION, reader, Gateway::read),
         trunks: repeated(table, &Trunk::SECTION, reader, Trunk::read),
@@ -478,6 +515,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         certificates: draft.certificates.into_iter().map(|(_, certificate)| certificate).collect(),
         media: draft.media?,
         gateways: draft.gateways.into_iter().map(|(_, gateway)| gateway).collect(),
+        networks: draft.networks.into_iter().map(|(_, network)| network).collect(),
         trunks: draft.trunks.into_iter().map(|(_, trunk)| trunk).collect(),
         numbers: draft.numbers?,
         dialplan: draft.dialplan?,

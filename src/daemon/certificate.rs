@@ -39,7 +39,9 @@ pub(super) fn main(args: cli::Certificate) -> ExitCode {
 
 /// The names that peers call this appliance by.
 fn usual_names(config: &Config) -> Vec<String> {
-    let shown = config.sip.listen.iter().map(|at| config.advertised(at.addr).ip().to_string());
+    let listeners = config.listeners().into_iter().map(|(_, shown)| shown);
+    let networks = config.networks.iter().map(|network| network.shown());
+    let shown = listeners.chain(networks).map(|ip| ip.to_string());
     let mut names = vec![config.domain().trim_matches(['[', ']']).to_owned()];
     for name in shown {
         if !names.contains(&name) {

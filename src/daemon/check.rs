@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::cli::Check;
 use super::files::{self, Fault, Loaded, Source};
-use crate::config::Config;
+use crate::config::{At, Config};
 use crate::console::out::outln;
 
 pub(super) fn main(args: Check) -> ExitCode {
@@ -64,20 +64,28 @@ fn addresses(config: &Config, name: &str, is_ours: impl Fn(IpAddr) -> bool) -> V
     let named: BTreeSet<_> = listen.chain(media).collect();
     let foreign = named.into_iter().filter(|(.., ip)| !is_ours(*ip));
     let fault = |(section, key, ip): (&'static str, &'static str, IpAddr)| {
-        let at = config.place(section, key);
-        Fault {
-            file: name.into(),
-            line: at.line,
-            column: at.column,
-            error: false,
-            what: format!(
-                "[{section}] {key}: {ip} is not an address of this machine: Belfry does not start \
-                 on it with that"
-            ),
-            remedy: "write one that `ip address` shows, or check on the machine it is for".into(),
-        }
+        not_ours(name, config.place(section, key), format!("[{section}] {key}: {ip}"))
     };
-    foreign.map(fault).collect()
+    let mut faults: Vec<_> = foreign.map(fault).collect();
+    let networks = config.networks.iter().filter(|network| !is_ours(network.address));
+    faults.extend(networks.map(|network| {
+        let whose = format!("network \"{}\": {}", network.name, network.address);
+        not_ours(name, network.at, whose)
+    }));
+    faults
+}
+
+fn not_ours(file: &str, at: At, what: String) -> Fault {
+    Fault {
+        file: file.into(),
+        line: at.line,
+        column: at.column,
+        error: false,
+        what: format!(
+            "{what} is not an address of this machine: Belfry does not start on it with that"
+        ),
+        remedy: "write one that `ip address` shows, or check on the machine it is for".into(),
+    }
 }
 
 /// Whether a socket can be opened on it; what else may hinder that is told at the start.
@@ -100,6 +108,12 @@ mod tests {
         let places: Vec<_> = found.iter().map(|f| (f.line, f.column, f.error)).collect();
         assert_eq!(places, [(4, 11, false), (2, 10, false)], "{found:?}");
         assert!(found[0].what.contains("192.0.2.9") && found[1].what.contains("192.0.2.7"));
+        let text =
+            "[[network]]\nname = \"lan\"\naddress = \"192.0.2.7\"\ninside = \"10.0.0.0/8\"\n";
+        let (config, _) = Config::parse(text).unwrap_or_else(|f| panic!("{f:?}"));
+        let found = addresses(&config, "belfry.toml", known);
+        let [fault] = &found[..] else { panic!("{found:?}") };
+        assert!(fault.line == 1 && fault.what.starts_with("network \"lan\": 192.0.2.7 is not"));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! ```
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -462,12 +462,12 @@ async fn renew_certificates(operator: Arc<Operator>) {
 
 fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs, tls: Tls) -> Result<Sip, String> {
     let _runtime = runtime.enter();
-    let listen = |at: &SipAddress| Listen {
+    let listen = |(at, shown): (SipAddress, IpAddr)| Listen {
         transport: sip_transport(at.transport),
         address: at.addr,
-        shown: config.advertised(at.addr).ip(),
+        shown,
     };
-    let listen: Vec<Listen> = config.sip.listen.iter().map(listen).collect();
+    let listen: Vec<Listen> = config.listeners().into_iter().map(listen).collect();
     let inputs = inputs.clone();
     let deliver = move |inbound| {
         let input = match inbound {

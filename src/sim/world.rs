@@ -8,6 +8,9 @@
 //!      └──────────────────── datagrams ◀───────────────────────┘
 //! ```
 //!
+//! Belfry's addresses are those of the configuration. A network with a public address is behind a NAT that
+//! translates one to one: its peers reach the public address alone, and hear from it.
+//!
 //! Everything follows from the seed: the trace (a hash over every datagram sent and every fact) is
 //! the same for the same seed.
 
@@ -19,8 +22,8 @@ use std::time::Instant;
 
 use super::network::{Faults, Network};
 use super::phone::{Phone, Sent, Setup};
-use crate::base::{Duration, LegId, Now, RecordingId, Rng, Time, Wall};
-use crate::config::Config;
+use crate::base::{Duration, LegId, Networks, Now, RecordingId, Rng, Time, Wall};
+use crate::config::{self, Config, SipAddress};
 use crate::dialplan::Plan;
 use crate::engine::dtls::Identity;
 use crate::engine::dtls::set::{Handshakes, Outcome};
@@ -37,7 +40,7 @@ use crate::wire::dns::{Answer, Question};
 use crate::wire::sip::Message;
 use crate::wire::srtp::{KeySource, MOST_TAIL};
 
-/// Belfry's own address.
+/// Belfry's own address, where a configuration names no other.
 pub const BELFRY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 /// Its SIP address.
 pub const SIP: SocketAddr = SocketAddr::new(BELFRY, 5060);
@@ -99,6 +102,9 @@ pub struct World {
     doors: HashMap<SocketAddr, Door>,
     ports: HashMap<SocketAddr, (PortIndex, Kind)>,
     own: Vec<SocketAddr>,
+    /// Where it takes SIP.
+    sip: Vec<SocketAddr>,
+    networks: Networks,
     clips: HashMap<String, Arc<Clip>>,
     /// Stands for every prompt that has no clip of its own.
     prompt: Arc<Clip>,
@@ -117,6 +123,8 @@ pub struct World {
     pub ports_are_slow: bool,
     slow_ports: Vec<Event>,
     trace: u64,
+    /// What Belfry has sent, from where and to whom as its receiver sees it, while it is kept.
+    pub sent: Option<Vec<(SocketAddr, SocketAddr, Message)>>,
     /// Warnings and errors of the log.
     pub warnings: Vec<String>,
 }
@@ -138,11 +146,17 @@ impl World {
         seed: u64,
     ) -> World {
         let mut rng = Rng::from_seed(seed);
+        let udp = |(at, shown): (SipAddress, IpAddr)| {
+            (at.transport == config::Transport::Udp)
+                .then_some(SocketAddr::new(shown, at.addr.port()))
+        };
+        let sip: Vec<SocketAddr> = config.listeners().into_iter().filter_map(udp).collect();
+        let (networks, addresses) = (config.networks(), config.media_addresses());
         let identity = Identity::generate().expect("a certificate can be made");
         let setup = crate::switch::Setup {
             config,
             plan,
-            listening: vec![(Transport::Udp, SIP)],
+            listening: sip.iter().map(|at| (Transport::Udp, *at)).collect(),
             workers: 1,
             last_fact: 0,
             zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
@@ -156,12 +170,13 @@ impl World {
             PlaneConfig { rtp_lost_after: Duration::from_secs(1), ..PlaneConfig::default() };
         let mut plane = Plane::new(config, rng.split());
         let (mut ports, mut own) = (HashMap::new(), Vec::new());
-        for pair in 0..port_pairs {
-            let rtp = SocketAddr::new(BELFRY, FIRST_PORT + 2 * pair);
-            let port = PortIndex(u32::from(pair));
+        let pairs = addresses.iter().flat_map(|ip| (0..port_pairs).map(|pair| (*ip, pair)));
+        for (index, (ip, pair)) in pairs.enumerate() {
+            let rtp = SocketAddr::new(ip, FIRST_PORT + 2 * pair);
+            let port = PortIndex(index as u32);
             plane.add_port(port, rtp);
             ports.insert(rtp, (port, Kind::Rtp));
-            ports.insert(SocketAddr::new(BELFRY, rtp.port() + 1), (port, Kind::Rtcp));
+            ports.insert(SocketAddr::new(ip, rtp.port() + 1), (port, Kind::Rtcp));
             own.push(rtp);
         }
         World {
@@ -177,6 +192,8 @@ impl World {
             doors: HashMap::new(),
             ports,
             own,
+            sip,
+            networks,
             clips: HashMap::new(),
             prompt: Arc::new(Clip::new(vec![0i16; 800])),
             running: BTreeMap::new(),
@@ -188,6 +205,7 @@ impl World {
             disk_is_well: true,
             ports_are_slow: false,
             slow_ports: Vec::new(),
+            sent: None,
             trace: 0xcbf2_9ce4_8422_2325,
             warnings: Vec::new(),
         }
@@ -305,6 +323,7 @@ impl World {
                 network: &mut self.network,
                 now: self.now,
                 own: &self.own,
+                networks: &self.networks,
                 running: &mut self.running,
                 shaken: &mut self.shaken,
                 trace: &mut self.trace,
@@ -332,6 +351,7 @@ impl World {
                         network: &mut self.network,
                         now: self.now,
                         own: &self.own,
+                        networks: &self.networks,
                         running: &mut self.running,
                         shaken: &mut self.shaken,
                         trace: &mut self.trace,
@@ -364,9 +384,21 @@ impl World {
         }
     }
 
+    /// Where a datagram ends after the NAT. `None`: a peer outside has sent to an address that only the
+    /// inside knows.
+    fn translated(&self, from: SocketAddr, to: SocketAddr) -> Option<SocketAddr> {
+        let Some(network) = self.networks.of(from.ip()) else { return Some(to) };
+        match to.ip() {
+            ip if ip == network.public => Some(SocketAddr::new(network.address, to.port())),
+            ip if ip == network.address => None,
+            _ => Some(to),
+        }
+    }
+
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, mut bytes: Vec<u8>) {
-        if to == SIP {
-            let flow = Flow { transport: Transport::Udp, local: SIP, remote: from };
+        let Some(to) = self.translated(from, to) else { return };
+        if self.sip.contains(&to) {
+            let flow = Flow { transport: Transport::Udp, local: to, remote: from };
             return self.input(match Message::parse(&bytes) {
                 Ok(message) => Input::Sip(flow, message),
                 Err(error) => Input::BadSip(flow, error),
@@ -379,6 +411,7 @@ impl World {
                 network: &mut self.network,
                 now: self.now,
                 own: &self.own,
+                networks: &self.networks,
                 running: &mut self.running,
                 shaken: &mut self.shaken,
                 trace: &mut self.trace,
@@ -429,7 +462,11 @@ impl World {
             match output {
                 Output::Sip(flow, message) => {
                     self.trace = hash(self.trace, message.bytes());
-                    self.network.send(self.now, SIP, flow.remote, message.bytes());
+                    let from = outside(&self.networks, flow.local, flow.remote);
+                    self.network.send(self.now, from, flow.remote, message.bytes());
+                    self.sent
+                        .iter_mut()
+                        .for_each(|all| all.push((from, flow.remote, message.clone())));
                 }
                 Output::Media(command) => {
                     self.arrange_handshake(&command);
@@ -522,6 +559,7 @@ struct Out<'a> {
     network: &'a mut Network,
     now: Time,
     own: &'a [SocketAddr],
+    networks: &'a Networks,
     running: &'a mut BTreeMap<RecordingId, Recorded>,
     shaken: &'a mut Vec<(LegId, Vec<u8>)>,
     trace: &'a mut u64,
@@ -534,6 +572,7 @@ impl Transmit for Out<'_> {
             from.set_port(from.port() + 1);
         }
         *self.trace = hash(*self.trace, &bytes[..bytes.len().min(16)]);
+        let from = outside(self.networks, from, to);
         self.network.send(self.now, from, to, bytes);
     }
     fn handshake(&mut self, leg: LegId, datagram: &[u8]) {
@@ -545,6 +584,11 @@ impl Transmit for Out<'_> {
             recorded.take(part);
         }
     }
+}
+
+/// The address that a datagram of ours comes from, as its receiver sees it.
+fn outside(networks: &Networks, own: SocketAddr, to: SocketAddr) -> SocketAddr {
+    SocketAddr::new(networks.shown(own.ip(), to.ip()), own.port())
 }
 
 /// FNV-1a.

@@ -37,7 +37,7 @@ impl Core {
 
     /// A new branch towards a peer, and what our Via and Contact say there.
     pub fn hop(&mut self, flow: Flow) -> Hop {
-        let ip = self.config.advertise.unwrap_or(flow.local.ip());
+        let ip = self.config.networks.shown(flow.local.ip(), flow.remote.ip());
         let sent_by = SocketAddr::new(ip, flow.local.port());
         Hop { flow, branch: self.token(), sent_by }
     }

@@ -80,7 +80,8 @@ impl Transport {
 pub struct Flow {
     /// How.
     pub transport: Transport,
-    /// Our address on it: never the wildcard, for it is written into Via and Contact.
+    /// Our address on it: never the wildcard, for it is written into Via and Contact unless the
+    /// peer's network knows us by another.
     pub local: SocketAddr,
     /// The peer's address.
     pub remote: SocketAddr,

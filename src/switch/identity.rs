@@ -106,7 +106,8 @@ impl Shown {
         })
     }
 
-    /// Our Contact on `flow` towards `target`: a SIPS URI where that is one (RFC 3261 §8.1.1.8).
+    /// Our Contact on `flow`, as its peer sees it, towards `target`: a SIPS URI where that is one
+    /// (RFC 3261 §8.1.1.8).
     pub(super) fn contact(&self, flow: Flow, target: &Uri) -> Uri {
         let host = Host::from(flow.local.ip());
         let contact = Uri::sip(self.open().0, host, Some(flow.local.port()));

@@ -110,7 +110,7 @@ impl Switch {
         self.hang_up(now, leg, Cause::BEARERCAPABILITY_NOTAVAIL, EndedBy::Fault);
     }
 
-    fn opened(&mut self, now: Now, leg_id: LegId, rtp: std::net::SocketAddr) {
+    fn opened(&mut self, now: Now, leg_id: LegId, rtp: SocketAddr) {
         let version = self.rng.next_u64() >> 2;
         let keys = self.keys.split();
         let Some(leg) = self.legs.get_mut(&leg_id) else {
@@ -121,6 +121,8 @@ impl Switch {
         if leg.stage == Stage::Over {
             return;
         }
+        let shown = self.networks.shown(rtp.ip(), leg.flow.remote.ip());
+        let rtp = SocketAddr::new(shown, rtp.port());
         let local = LocalMedia::new(rtp, leg.codecs.clone(), version);
         leg.local = Some(local.protected(leg.srtp, keys).certified(self.fingerprint.clone()));
         if leg.invite.is_some() {

@@ -73,7 +73,7 @@ use jiff::tz::TimeZone;
 
 use crate::access::{Admission, Bans, Sources, Tolls};
 use crate::base::{
-    CallId, Duration, LegId, Network, Now, PlayId, RecordingId, Rng, RoomId, Time, Wall,
+    CallId, Duration, LegId, Network, Networks, Now, PlayId, RecordingId, Rng, RoomId, Time, Wall,
 };
 use crate::call::Lines;
 use crate::call::feature::Feature;
@@ -121,6 +121,8 @@ pub struct Switch {
     config: Config,
     plan: Arc<Plan>,
     listening: Vec<(Transport, SocketAddr)>,
+    /// The networks that we are on, since the start.
+    networks: Networks,
     workers: usize,
     agent: Agent,
     registrar: Registrar,
@@ -245,6 +247,7 @@ impl Switch {
             prices: charging::Prices::new(&config),
             behind: Duration::ZERO,
             started: now,
+            networks: config.networks(),
             config,
             plan,
             listening,

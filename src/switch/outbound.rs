@@ -105,13 +105,21 @@ impl Switch {
         }
     }
 
-    /// The flow from one of our sockets to `remote`.
+    /// A flow as its peer sees it: with the address that its network knows us by.
+    pub(super) fn seen(&self, flow: Flow) -> Flow {
+        let ip = self.networks.shown(flow.local.ip(), flow.remote.ip());
+        Flow { local: SocketAddr::new(ip, flow.local.port()), ..flow }
+    }
+
+    /// The flow from one of our sockets to `remote`: the one on its network, where it is of one.
     pub(super) fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
         let fits = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
         let own = self.listening.iter().filter(|(t, local)| *t == transport && fits(local));
         // A socket on loopback is the last choice for a peer outside, and the first for one inside.
         let far = |local: &SocketAddr| local.ip().is_loopback() != remote.ip().is_loopback();
-        let best = own.min_by_key(|(_, local)| far(local));
+        let network = self.networks.of(remote.ip());
+        let other = |local: &SocketAddr| network.is_some_and(|n| n.address != local.ip());
+        let best = own.min_by_key(|(_, local)| (other(local), far(local)));
         best.map(|(_, local)| Flow { transport, local: *local, remote })
     }
 
@@ -140,7 +148,7 @@ impl Switch {
             }
             _ => NameAddr::new(target.clone()),
         };
-        let contact = shown.contact(flow, &target);
+        let contact = shown.contact(self.seen(flow), &target);
         let invite = sip::Command::Invite {
             session,
             flow,

@@ -32,11 +32,9 @@ impl Switch {
             let target = registering::address(&config, None);
             let routes = registering::routes(&config).into_iter();
             let route = |uri: Uri| (Name::Route, NameAddr::new(uri).to_bytes());
-            let from = NameAddr::new(Uri::sip(
-                Some("belfry"),
-                Host::from(flow.local.ip()),
-                Some(flow.local.port()),
-            ));
+            let own = self.seen(flow).local;
+            let from = Uri::sip(Some("belfry"), Host::from(own.ip()), Some(own.port()));
+            let from = NameAddr::new(from);
             let to = NameAddr::new(target.clone());
             self.pings.insert(txn, (name.clone(), flow.remote));
             let ping = Command::Request {

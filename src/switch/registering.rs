@@ -163,7 +163,8 @@ impl Switch {
         let txn = self.agent.new_request();
         let username = one.gateway.username.as_ref().map(|name| name.as_str());
         let aor = NameAddr::new(address(&one.gateway, username));
-        let contact = Shown::new([Some(one.token.as_str())], None).contact(flow, &aor.uri);
+        let contact =
+            Shown::new([Some(one.token.as_str())], None).contact(self.seen(flow), &aor.uri);
         let cseq = CSeq { number: one.cseq, method: Method::Register };
         one.cseq = one.cseq.wrapping_add(CSEQS) & 0x7fff_ffff;
         let mut headers: Headers = vec![

@@ -24,6 +24,7 @@ impl Switch {
     ) -> AgentConfig {
         let tcp = listening.iter().filter(|(transport, _)| *transport == Transport::Tcp);
         AgentConfig {
+            networks: config.networks(),
             tcp: tcp.map(|(_, at)| *at).collect(),
             product: config.sip.user_agent.to_string(),
             timing: Timing { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4 },

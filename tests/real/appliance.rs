@@ -49,6 +49,9 @@ pub struct Setup {
     pub secure: bool,
     /// Whether it has a second network, in IPv6: this port of `::1`, UDP and TCP.
     pub ipv6: Option<u16>,
+    /// The process in whose network namespace it runs; it then listens on all addresses, and `more` has its
+    /// networks.
+    pub within: Option<u32>,
     /// More of the configuration: whole sections.
     pub more: &'static str,
 }
@@ -60,7 +63,7 @@ impl Setup {
         let phones = ["1001", "1002", "1003"].map(String::from).to_vec();
         let (sample, secure) = (false, false);
         let (ip, gateway_pin, codecs, workers, ipv6) = (None, None, None, None, None);
-        let (named, srtp, more) = (None, &[], "");
+        let (named, srtp, within, more) = (None, &[], None, "");
         Setup {
             ip,
             gateway,
@@ -73,6 +76,7 @@ impl Setup {
             workers,
             secure,
             ipv6,
+            within,
             more,
         }
     }
@@ -106,7 +110,7 @@ impl Appliance {
         let ip = setup.ip.unwrap_or_else(address::fresh);
         prepare(dir.path(), ip, &setup);
         let sip = SocketAddr::from((ip, 5060));
-        let running = serve(dir.path());
+        let running = serve(dir.path(), setup.within);
         let mut appliance = Appliance { running, sip, setup, dir };
         appliance.await_ready();
         appliance
@@ -123,7 +127,7 @@ impl Appliance {
     /// Ends it as `kill -9` does and starts it anew on the same data.
     pub fn crash_and_restart(&mut self) {
         self.running.kill();
-        self.running = serve(self.dir.path());
+        self.running = serve(self.dir.path(), self.setup.within);
         self.await_ready();
     }
 
@@ -294,6 +298,10 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
         let own = format!("address = \"{ip}\"\nports");
         text = text.replace(&own, &format!("address = [\"{ip}\", \"::1\"]\nports"));
     }
+    if setup.within.is_some() {
+        text = text.replace(&format!(":{ip}:5060"), ":0.0.0.0:5060");
+        text = text.replace(&format!("address = \"{ip}\"\n"), "");
+    }
     if setup.secure {
         let more = format!("\"tls:{ip}:5061\", \"ws:{ip}:5066\", \"wss:{ip}:5067\"");
         text = text.replace(":5060\"]\n", &format!(":5060\", {more}]\n"));
@@ -328,8 +336,12 @@ fn certificate(dir: &Path, ip: IpAddr) -> [u8; 32] {
     made.fingerprint
 }
 
-fn serve(dir: &Path) -> Running {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+fn serve(dir: &Path, within: Option<u32>) -> Running {
+    let own = env!("CARGO_BIN_EXE_belfry");
+    let mut command = Command::new(if within.is_some() { "nsenter" } else { own });
+    if let Some(process) = within {
+        command.args(["-t", &process.to_string(), "-n", own]);
+    }
     command.arg("serve").arg("-c").arg(dir.join("belfry.toml")).env("NO_COLOR", "1");
     // The output of an earlier run is kept for the report of a failure.
     let _ = std::fs::rename(dir.join("log"), dir.join("log-before"));

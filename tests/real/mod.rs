@@ -5,6 +5,7 @@ mod appliance;
 mod audio;
 mod baresip;
 mod datagrams;
+mod namespaces;
 mod process;
 mod scripted;
 mod sipp;

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::Finding;
-use crate::config::{Config, Gateway, SipAddress, Transport};
+use crate::base::Network as Prefix;
+use crate::config::{Config, Gateway, Network, SipAddress, Transport};
 use crate::engine::pool;
 use crate::net::tls::{Material, Tls};
 use crate::wire::sip::Message;
@@ -17,8 +18,9 @@ const ANSWER: usize = 4_096;
 
 pub(super) fn look(config: &Config, material: &Material, runs: bool) -> Vec<Finding> {
     let mut findings: Vec<_> = config.media_addresses().into_iter().map(address).collect();
+    findings.extend(config.networks.iter().map(network));
     if !runs {
-        findings.extend(config.sip.listen.iter().map(sip_port));
+        findings.extend(config.listeners().iter().map(|(at, _)| sip_port(at)));
         findings.extend(config.media_addresses().into_iter().map(|ip| rtp_ports(config, ip)));
     }
     let gateways = config.gateways.iter();
@@ -43,6 +45,38 @@ fn address(ip: IpAddr) -> Finding {
             "write an address that `ip address` shows in [media] address",
         ),
     }
+}
+
+/// Whether the kernel has a way from a network's address to its peers.
+fn network(network: &Network) -> Finding {
+    let way = |prefix: &&Prefix| {
+        let socket = UdpSocket::bind((network.address, 0))?;
+        socket.connect((example(prefix), 5060))
+    };
+    let shown = network.shown();
+    let name = network.name.as_str();
+    match network.inside.iter().find_map(|prefix| Some((prefix, way(&prefix).err()?))) {
+        None if shown == network.address => {
+            Finding::ok("network", format!("{name} is met by {shown}"))
+        }
+        None => Finding::ok(
+            "network",
+            format!("{name} is met by {}, which is told {shown}", network.address),
+        ),
+        Some((prefix, error)) => Finding::warning(
+            "network",
+            format!("{name}: no way from {} to {prefix}: {error}", network.address),
+            "add the route (`ip route`), or correct `inside` of this [[network]]",
+        ),
+    }
+}
+
+/// An address inside a prefix that no machine needs to have.
+fn example(prefix: &Prefix) -> IpAddr {
+    let documentation: [IpAddr; 2] =
+        [[192, 0, 2, 1].into(), [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into()];
+    let fits = documentation.into_iter().find(|ip| prefix.holds(*ip));
+    fits.unwrap_or(prefix.first_host())
 }
 
 fn sip_port(listener: &SipAddress) -> Finding {
@@ -149,8 +183,12 @@ fn ask_over_tls(
     runtime.block_on(limited).unwrap_or_else(|_| Err(io::ErrorKind::WouldBlock.into()))
 }
 
-/// Our address of the gateway's family; where a listener has none of its own the kernel chooses.
+/// Our address on the gateway's network, else of its family; where a listener has none of its own the
+/// kernel chooses.
 fn own_address(config: &Config, gateway: IpAddr) -> IpAddr {
+    if let Some(network) = config.networks().of(gateway) {
+        return network.address;
+    }
     let mut own = config.sip.listen.iter().map(|listener| listener.addr.ip());
     own.find(|ip| ip.is_ipv4() == gateway.is_ipv4()).unwrap_or(match gateway {
         IpAddr::V4(_) => IpAddr::from([0; 4]),

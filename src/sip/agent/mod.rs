@@ -22,7 +22,7 @@ pub use replaced::Named;
 use subscriptions::Watch;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::command::{ClientTxn, Command};
 use super::core::Core;
@@ -37,7 +37,7 @@ use super::token::Token;
 use super::transaction::{Tell, Timing};
 use super::transactions::{Large, Transactions};
 use super::{Flow, digest};
-use crate::base::{Duration, Rng, Time};
+use crate::base::{Duration, Networks, Rng, Time};
 use crate::wire::sip::Message;
 
 /// What the daemon sets.
@@ -45,9 +45,9 @@ use crate::wire::sip::Message;
 pub struct AgentConfig {
     /// For User-Agent and Server; empty for none.
     pub product: String,
-    /// Our address as peers should know it, where it is not the one that the socket is bound to
-    /// (behind NAT): written into Via and Contact with the flow's port.
-    pub advertise: Option<IpAddr>,
+    /// The networks that we are on: what each peer is told in Via and Contact, with the flow's port,
+    /// where that is not the flow's own address.
+    pub networks: Networks,
     /// Our TCP listeners, for requests that are too large for UDP (RFC 3261 §18.1.1); none: they go
     /// by UDP all the same.
     pub tcp: Vec<SocketAddr>,
@@ -69,7 +69,7 @@ impl Default for AgentConfig {
     fn default() -> AgentConfig {
         AgentConfig {
             product: String::new(),
-            advertise: None,
+            networks: Networks::default(),
             tcp: Vec::new(),
             timing: Timing::default(),
             ring_max: Duration::from_secs(300),

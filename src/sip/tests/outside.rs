@@ -1,7 +1,8 @@
 //! Requests outside calls, requests that are refused before anybody sees them, and limits.
 
 use super::pair::{A, B, Pair, SDP, names};
-use crate::base::Duration;
+use crate::base::networks::Attachment;
+use crate::base::{Duration, Networks};
 use crate::sip::{AgentConfig, Command, CommandError, Event, Prack, TxnId};
 use crate::wire::sip::{Message, Name, NameAddr, Uri};
 
@@ -256,9 +257,15 @@ fn a_description_is_found_among_several_parts_and_other_bodies_may_be_optional()
 }
 
 #[test]
-fn the_advertised_address_stands_in_via_and_contact() {
-    let public = "203.0.113.80".parse().expect("an address");
-    let config = AgentConfig { advertise: Some(public), ..AgentConfig::default() };
+fn the_address_that_a_network_knows_us_by_stands_in_via_and_contact() {
+    let ip = |text: &str| text.parse().expect("an address");
+    let behind = Attachment {
+        address: ip("192.0.2.2"),
+        public: ip("203.0.113.80"),
+        inside: vec!["192.0.2.1".parse().expect("a network")],
+    };
+    let networks = Networks::new(vec![behind]);
+    let config = AgentConfig { networks, ..AgentConfig::default() };
     let mut pair = Pair::with(config, 1);
     let (a, b) = pair.talking();
     let ok = pair.last(B, |m| m.status() == Some(200));
