@@ -35,7 +35,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("net", &["base", "wire", "sip::flow"]),
     ("engine", &["base", "wire", "dsp", "media", "record"]),
-    ("store", &["base", "switch::fact", "switch::messages", "media::control"]),
+    ("store", &["base", "switch::fact", "switch::messages", "switch::recovery", "media::control"]),
     ("trace", &["base", "wire", "sip::flow"]),
     ("ha", &["base", "switch"]),
     ("api", &["base", "switch"]),

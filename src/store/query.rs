@@ -10,8 +10,8 @@ use sqlx::{ConnectOptions, FromRow};
 
 use super::database::{Trouble, schema, sort};
 use crate::base::{CallId, Wall};
-use crate::switch::KeptBinding;
 use crate::switch::messages::Held;
+use crate::switch::recovery::KeptBinding;
 
 /// Most rows that one question gives.
 pub const MAX_ROWS: u32 = 10_000;

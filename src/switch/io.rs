@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{CallId, Duration, Network, RecordingId, Source, Wall};
+use crate::base::{CallId, Duration, Network, RecordingId, Source};
 use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::media::control;
@@ -19,22 +19,11 @@ use crate::wire::sip::{Message, ParseError};
 use super::console::{Reply, Request};
 use super::fact::{AlarmWhat, Fact};
 use super::messages::Held;
+use super::recovery::KeptBinding;
 
 /// Names a console's question, so that the answer finds back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestId(pub u64);
-
-/// A registration that the records have of before the start.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KeptBinding {
-    /// The phone's number.
-    pub number: String,
-    /// The binding, as [`Binding::to_record`](crate::sip::registrar::Binding::to_record) wrote it.
-    pub record: String,
-    /// Until when it held when that was written; it may have been renewed since, for
-    /// [`RENEWALS`](crate::sip::registrar::RENEWALS) without being written.
-    pub expires: Wall,
-}
 
 /// What has happened.
 #[derive(Debug)]

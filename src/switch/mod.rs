@@ -50,6 +50,7 @@ mod offers;
 mod outbound;
 mod parking;
 mod pings;
+pub mod recovery;
 mod registering;
 mod replacing;
 mod requests;
@@ -90,7 +91,7 @@ use active::Active;
 pub use console::{Reply, Request};
 use fact::{Fact, FactKind};
 pub use finding::wanted;
-pub use io::{DiskCommand, DiskEvent, Gate, Input, KeptBinding, Level, Output, RequestId};
+pub use io::{DiskCommand, DiskEvent, Gate, Input, Level, Output, RequestId};
 use leg::Leg;
 pub use outbound::sip_transport;
 

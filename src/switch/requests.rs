@@ -6,14 +6,14 @@ use crate::base::{Duration, Now, Rng};
 use crate::config::{Config, Digest};
 use crate::sip::digest::verifier::{Role, Verdict, Verifier};
 use crate::sip::digest::{Algorithm, GUESSING};
-use crate::sip::registrar::{Binding, Change, RENEWALS, Refused, Registered, RegistrarConfig};
+use crate::sip::registrar::{Binding, Change, Refused, Registered, RegistrarConfig};
 use crate::sip::{ALLOW, Command, Flow, Headers, TxnId};
 use crate::trunk::Duty;
 use crate::wire::sip::{Message, Method, Name};
 
 use super::arrival::user;
 use super::fact::{AlarmWhat, FactKind, Unregistered};
-use super::{KeptBinding, Level, Switch};
+use super::{Level, Switch};
 
 /// What a request without the right password gets.
 pub(super) struct Challenge {
@@ -141,7 +141,7 @@ impl Switch {
         }
     }
 
-    fn binding_changed(&mut self, now: Now, number: &str, change: Change) {
+    pub(super) fn binding_changed(&mut self, now: Now, number: &str, change: Change) {
         match change {
             Change::Added(binding) | Change::Moved(binding) | Change::Renewed(binding) => {
                 let kind = FactKind::PhoneRegistered {
@@ -161,36 +161,6 @@ impl Switch {
                 self.unbound(now, number, &binding, Unregistered::Replaced);
             }
         }
-    }
-
-    /// The registrations that the records have of before the start: phones need not wait for their
-    /// next refresh to be called. Those of other listeners than today's, and of phones that are no
-    /// longer configured, are gone.
-    pub(super) fn registrations_restored(&mut self, now: Now, rows: Vec<KeptBinding>) {
-        for KeptBinding { number, record, expires } in rows {
-            let Some(phone) = self.config.phone(&number) else { continue };
-            let most = phone.max_contacts as usize;
-            let left = expires.0.saturating_add(RENEWALS.as_millis() as i64) - now.wall.0;
-            let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else { continue };
-            let left = Duration::from_millis(left).min(self.config.sip.max_expires);
-            let Some(binding) = Binding::from_record(&record, now.at, now.at + left) else {
-                continue;
-            };
-            if self.listens_on(binding.flow)
-                && self.registrar.restore(now.at, &number, binding.clone(), most)
-            {
-                self.binding_changed(now, &number, Change::Renewed(binding));
-            }
-        }
-    }
-
-    /// Whether the flow's own address is one of ours today.
-    fn listens_on(&self, flow: Flow) -> bool {
-        self.config.sip.listen.iter().any(|listener| {
-            let ip = listener.addr.ip();
-            listener.addr.port() == flow.local.port()
-                && (ip == flow.local.ip() || ip.is_unspecified())
-        })
     }
 
     /// A connection has ended: what waits on it fails, and the phones that were registered over it

@@ -128,7 +128,7 @@ mod tests {
         all.seize("a", false).unwrap();
         assert_eq!(order(Choice::LeastUsed, &all, &mut rng), "cba");
         assert_eq!(order(Choice::InOrder, &all, &mut rng), "bac");
-        all.refuses_until("b", Time::from_secs(9));
+        all.refuses_until("b", Time::from_millis(9_000));
         assert_eq!(order(Choice::InOrder, &all, &mut rng), "acb", "who wants none comes last");
     }
 
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn an_emergency_call_has_every_gateway_and_the_ready_ones_of_its_own_first() {
         let mut all = all(&[1, 1, 1, 1, 1]);
-        all.answered("b", false);
+        all.answered("b", false, Time::ZERO);
         all.set_duty("d", Duty::Draining);
         let own = trunk(Choice::InOrder).order(&all, Time::ZERO, &mut Rng::from_seed(1));
         assert_eq!(urgent_order(own, &all).concat(), "acbed");

@@ -1,0 +1,55 @@
+//! What a start takes over from the process before: who was registered.
+//!
+//! Place: the daemon reads the records as soon as those have all from before the start, and brings
+//! [`Input::Registrations`](super::Input::Registrations). Calls do not come back; what phones' users wish
+//! stands in `forwarding`, held messages in `messages`.
+
+use crate::base::{Duration, Now, Wall};
+use crate::sip::Flow;
+use crate::sip::registrar::{Binding, Change, RENEWALS};
+
+use super::Switch;
+
+/// A registration that the records have of before the start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptBinding {
+    /// The phone's number.
+    pub number: String,
+    /// The binding, as [`Binding::to_record`](crate::sip::registrar::Binding::to_record) wrote it.
+    pub record: String,
+    /// Until when it held when that was written; it may have been renewed since, for
+    /// [`RENEWALS`](crate::sip::registrar::RENEWALS) without being written.
+    pub expires: Wall,
+}
+
+impl Switch {
+    /// The registrations that the records have of before the start: phones need not wait for their
+    /// next refresh to be called. Those of other listeners than today's, and of phones that are no
+    /// longer configured, are gone.
+    pub(super) fn registrations_restored(&mut self, now: Now, rows: Vec<KeptBinding>) {
+        for KeptBinding { number, record, expires } in rows {
+            let Some(phone) = self.config.phone(&number) else { continue };
+            let most = phone.max_contacts as usize;
+            let left = expires.0.saturating_add(RENEWALS.as_millis() as i64) - now.wall.0;
+            let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else { continue };
+            let left = Duration::from_millis(left).min(self.config.sip.max_expires);
+            let Some(binding) = Binding::from_record(&record, now.at, now.at + left) else {
+                continue;
+            };
+            if self.listens_on(binding.flow)
+                && self.registrar.restore(now.at, &number, binding.clone(), most)
+            {
+                self.binding_changed(now, &number, Change::Renewed(binding));
+            }
+        }
+    }
+
+    /// Whether the flow's own address is one of ours today.
+    fn listens_on(&self, flow: Flow) -> bool {
+        self.config.sip.listen.iter().any(|listener| {
+            let ip = listener.addr.ip();
+            listener.addr.port() == flow.local.port()
+                && (ip == flow.local.ip() || ip.is_unspecified())
+        })
+    }
+}
