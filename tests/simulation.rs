@@ -4,6 +4,7 @@
 mod simulation {
     pub mod house;
 
+    mod busy_hour;
     mod care_line;
     mod clocks;
     mod conference;

@@ -16,6 +16,7 @@
 )]
 
 mod browser;
+pub mod gateway;
 pub mod live;
 pub mod network;
 pub mod phone;

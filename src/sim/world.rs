@@ -20,6 +20,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::gateway::Gateway;
 use super::network::{Faults, Network};
 use super::phone::{Phone, Sent, Setup};
 use crate::base::{Duration, LegId, Networks, Now, RecordingId, Rng, Time, Wall};
@@ -98,6 +99,8 @@ pub struct World {
     began: Instant,
     network: Network,
     phones: Vec<Phone>,
+    /// Gateways' other sides.
+    pub gateways: Vec<Gateway>,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
     doors: HashMap<SocketAddr, Door>,
     ports: HashMap<SocketAddr, (PortIndex, Kind)>,
@@ -188,6 +191,7 @@ impl World {
             began: Instant::now(),
             network: Network::new(faults, rng.split()),
             phones: Vec::new(),
+            gateways: Vec::new(),
             wakes: BinaryHeap::new(),
             doors: HashMap::new(),
             ports,
@@ -300,7 +304,9 @@ impl World {
         let phone = self.wakes.peek().map(|Reverse((at, _))| *at);
         let since = |at: Instant| Time::ZERO + at.saturating_duration_since(self.began);
         let handshake = self.handshakes.next_wake().map(since);
-        let own = [self.switch.next_wake(), Some(self.plane.next_tick()), handshake];
+        let gateway = self.gateways.iter().map(Gateway::next_wake).min();
+        let gateway = gateway.filter(|at| *at != Time::NEVER);
+        let own = [self.switch.next_wake(), Some(self.plane.next_tick()), handshake, gateway];
         [self.network.next_arrival(), phone].into_iter().chain(own).flatten().min()
     }
 
@@ -316,6 +322,12 @@ impl World {
                 let now = self.now;
                 self.phones[phone].wake(now);
                 self.touched(phone);
+            }
+        }
+        for index in 0..self.gateways.len() {
+            if self.gateways[index].next_wake() <= self.now {
+                self.gateways[index].wake(self.now);
+                self.gateway_says(index);
             }
         }
         if self.plane.next_tick() <= self.now {
@@ -424,6 +436,10 @@ impl World {
             self.shake();
             return self.media_events();
         }
+        if let Some(index) = self.gateways.iter().position(|gateway| gateway.at() == to) {
+            self.gateways[index].receive(self.now, from, &bytes);
+            return self.gateway_says(index);
+        }
         let Some(door) = self.doors.get(&to).copied() else { return };
         let phone = &mut self.phones[door.phone];
         match door.rtp {
@@ -431,6 +447,13 @@ impl World {
             false => phone.sip(self.now, from, &bytes),
         }
         self.touched(door.phone);
+    }
+
+    fn gateway_says(&mut self, index: usize) {
+        let gateway = &mut self.gateways[index];
+        while let Some((to, bytes)) = gateway.poll() {
+            self.network.send(self.now, gateway.at(), to, &bytes);
+        }
     }
 
     /// Sends what a phone has to send and notes when it wants to be woken.

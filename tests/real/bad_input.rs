@@ -1,12 +1,31 @@
 //! Hostile and broken input over real sockets: each gets its answer, the server lives, calls in
 //! being go on, nothing is left over.
+//!
+//! What else a bad peer may do, and which test shows where it ends:
+//!
+//! | Bad input | Test |
+//! |---|---|
+//! | wrong certificate | `real/tls.rs`: `a_gateway_is_called_over_tls_and_only_with_the_right_certificate` |
+//! | expired certificate | `net/tls/tests.rs`: `whose_certificate_is_over_or_early_or_strange_is_not_believed` |
+//! | cipher mismatch of TLS | `net/tls/tests.rs`: `versions_below_1_2_and_strange_ciphers_are_told` |
+//! | SRTP suite that is not spoken | `negotiate/sdes_tests.rs`: `a_refusal_says_what_is_wrong_with_the_key` |
+//! | SRTP key missing or wrong | `simulation/srtp.rs`: `a_wrong_key_and_plain_rtp_are_told_once_with_the_leg`, `who_cannot_encrypt_is_refused_where_it_is_required` |
+//! | Replaces to a dialog that is gone | `simulation/replaces.rs`: `what_may_not_be_replaced_is_refused_and_goes_on` |
+//! | REFER loops | `simulation/transfers.rs`: `transfers_in_circles_leave_nothing` |
+//! | two 200s to one INVITE | `sip/tests/forks.rs`: `early_dialogs_keep_their_own_media_and_the_first_answer_wins` |
+//! | glare | `sip/tests/offers.rs`: `glare_is_491_on_both_sides_and_one_side_gets_its_turn` |
+//! | a re-INVITE that fails | `sip/tests/offers.rs`: `a_refused_offer_leaves_the_call_up` |
+//! | a BYE lost | `sip/tests/loss.rs`: `a_bye_that_never_arrives_ends_our_side_at_once_and_leaves_nothing` |
+//! | a peer that never ACKs | `sip/tests/loss.rs`: `without_any_ack_the_call_ends_with_bye_after_64_t1`; here: `calls_that_nobody_finishes_leave_nothing` |
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use belfry::base::Rng;
-use belfry::sim::live::Live;
+use belfry::sim::live::{Live, Which};
 
 use super::address;
 use super::appliance::{Appliance, Setup};
@@ -312,4 +331,109 @@ fn wait_down(belfry: &Appliance) -> bool {
         (belfry.console("show status")["calls"] == 0).then_some(())
     })
     .is_some()
+}
+
+/// The calls beside which malformed traffic comes, and how much of it a second.
+const CALLS: usize = 20;
+const FLOOD: u64 = 5_000;
+
+/// Malformed messages beside good calls, for ten minutes, or as many as `MINUTES` says:
+/// `MINUTES=3 cargo test --release --test real_clients -- --ignored malformed_traffic --nocapture`
+#[test]
+#[ignore = "takes ten minutes"]
+fn malformed_traffic_harms_no_call() {
+    let minutes = std::env::var("MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let mut setup = Setup::new();
+    setup.phones = (0..CALLS).map(|n| (2_001 + n).to_string()).collect();
+    let belfry = Appliance::start(setup.clone());
+    let live = Live::new();
+    let pairs: Vec<[Which; 2]> = (setup.phones.iter())
+        .map(|number| [caller(&live, &belfry, CALLER), phone(&live, &belfry, number, ALICE)])
+        .collect();
+    for ([caller, _], number) in pairs.iter().zip(&setup.phones) {
+        live.with(*caller, |phone, now| phone.call(now, number));
+    }
+    pairs.iter().for_each(|pair| await_talk(&live, *pair));
+    let flood = Flood::begin(belfry.sip);
+    let until = Instant::now() + Duration::from_secs(60 * minutes);
+    let (mut memory, mut worst) = (Vec::new(), Duration::ZERO);
+    while Instant::now() < until {
+        listen(&live, &pairs.concat(), Duration::from_secs(10));
+        for [caller, agent] in &pairs {
+            for (which, hz) in [(*caller, ALICE), (*agent, CALLER)] {
+                let heard = heard(&live, which);
+                worst = worst.max(longest_gap(&heard));
+                assert!(share(&heard, hz) > 0.9, "the talk goes on");
+            }
+        }
+        memory.push(belfry.resident_bytes() >> 20);
+        println!("{} sent; {} MB; longest gap {worst:?}", flood.sent(), memory[memory.len() - 1]);
+    }
+    let sent = flood.end();
+    assert!(sent > FLOOD * 60 * minutes * 9 / 10, "{sent} messages");
+    // The first minute fills tables that have their bounds.
+    let (early, late) = (memory[memory.len().min(6) - 1], memory[memory.len() - 1]);
+    assert!(late <= early + early / 10 + 8, "memory grows: {memory:?}");
+    pairs.iter().for_each(|pair| hang_up(&live, *pair));
+    belfry.await_empty();
+    belfry.stop();
+}
+
+/// Torture messages and broken requests, from ten sources that nobody bans, for they are of the machine
+/// itself: all of them are read.
+struct Flood {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Flood {
+    fn begin(server: SocketAddr) -> Flood {
+        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let thread = std::thread::spawn({
+            let (stop, sent) = (stop.clone(), sent.clone());
+            move || flood(server, &stop, &sent)
+        });
+        Flood { stop, sent, thread }
+    }
+
+    fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    fn end(self) -> u64 {
+        self.stop.store(true, Relaxed);
+        self.thread.join().expect("the flood does not panic");
+        self.sent.load(Relaxed)
+    }
+}
+
+fn flood(server: SocketAddr, stop: &AtomicBool, sent: &AtomicU64) {
+    let bind = |_| UdpSocket::bind((address::fresh(), 0)).expect("a port of our own address");
+    let sockets: Vec<UdpSocket> = (0..10).map(bind).collect();
+    let mut rng = Rng::from_seed(5_000);
+    let torture = torture();
+    let source = Rough::new(address::fresh(), server);
+    let begun = Instant::now();
+    while !stop.load(Relaxed) {
+        let due = (begun.elapsed().as_secs_f64() * FLOOD as f64) as u64;
+        for n in sent.load(Relaxed)..due {
+            let mut bytes = match n % 4 {
+                0 => torture[rng.below(torture.len() as u64) as usize].1.clone(),
+                1 => source.request("OPTIONS", "x", "", "").0.into_bytes(),
+                _ => source.request("INVITE", "4008001234", "", ALAW_SDP).0.into_bytes(),
+            };
+            for _ in 0..1 + rng.below(4) {
+                let at = rng.below(bytes.len() as u64) as usize;
+                bytes[at] = rng.next_u32() as u8;
+            }
+            if n % 3 == 0 {
+                bytes.truncate(rng.below(bytes.len() as u64) as usize);
+            }
+            // What a full buffer drops is not what is tested.
+            let _ = sockets[(n % 10) as usize].send_to(&bytes, server);
+            sent.fetch_add(1, Relaxed);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }

@@ -88,6 +88,28 @@ fn whom_nobody_takes_comes_back() {
     }
 }
 
+/// Each agent sends the caller on to the next, round and round; the last one to itself.
+#[test]
+fn transfers_in_circles_leave_nothing() {
+    let (mut house, caller, _) = house(12);
+    let agents = [0, 2, 3].map(|n| (house.phones[n], ["1001", "1002", "1003", "1004"][n]));
+    for round in 0..9 {
+        let ((from, _), (to, number)) = (agents[round % 3], agents[(round + 1) % 3]);
+        house.world.with(from, |phone, now| phone.refer(now, number));
+        house.until_state(to, State::Talking);
+        house.until_state(from, State::Ended(0));
+        house.hear_each_other(caller, to);
+        let (calls, legs, _) = house.world.switch.in_being();
+        assert_eq!((calls, legs), (1, 2), "round {round}");
+    }
+    let (last, number) = agents[0];
+    house.world.with(last, |phone, now| phone.refer(now, number));
+    house.world.run(Duration::from_secs(5));
+    house.hear_each_other(caller, last);
+    house.hang_up(caller);
+    house.ends_clean();
+}
+
 #[test]
 fn who_hangs_up_in_mid_transfer_is_gone_and_the_rest_follows() {
     let (mut house, caller, agent) = house(6);
