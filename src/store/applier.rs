@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use sqlx::{Acquire, Connection, Row};
+use sqlx::{Connection, Row};
 use tokio::sync::watch;
 
 use super::apply;
@@ -27,12 +27,14 @@ use super::database::{Database, Trouble};
 use super::journal::Tip;
 use super::reader::{Batch, Position, Reader};
 use super::state::{Report, State};
+use super::statement::{Hot, Refusal};
 
 /// First and longest pause before a database that is away is tried again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
-/// How long facts gather for one transaction when nothing waits.
-const GATHER: Duration = Duration::from_millis(10);
+/// How long facts gather for one transaction when nothing waits: each ends with an `fsync` and writes
+/// whole pages, and the records are read by people.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// Applies the journal to the database.
 pub(super) struct Applier {
@@ -226,20 +228,22 @@ async fn try_apply(
     let sorted = |error: sqlx::Error, at| (super::database::sort(&path, &error), at);
     let begun = database.connection.begin_with("BEGIN IMMEDIATE").await;
     let mut transaction = begun.map_err(|error| sorted(error, None))?;
+    let refusal = |why: Refusal, at| (super::database::sort_code(&path, why.code, why.why), at);
+    let hot = Hot::lock(&mut transaction).await.map_err(|why| refusal(why, None))?;
     for record in &batch.records {
         if !new(&record.at, &reached) {
             continue;
         }
         let at = Some(record.at);
-        let connection = transaction.acquire().await.map_err(|error| sorted(error, None))?;
         let why = refused.get(&record.at).map(String::as_str);
         // Tables first: a start ends what was open at the last event before it.
         if why.is_none() {
-            apply::derive(connection, &record.fact).await.map_err(|error| sorted(error, at))?;
+            apply::derive(&hot, &record.fact).map_err(|why| refusal(why, at))?;
         }
-        apply::event(connection, record, why).await.map_err(|error| sorted(error, at))?;
+        apply::event(&hot, record, why).map_err(|why| refusal(why, at))?;
         reached.insert(record.at.journal, record.at);
     }
+    drop(hot);
     for position in reached.values().filter(|at| positions.get(&at.journal) != Some(at)) {
         let upsert = "INSERT INTO journal_position (journal, run, seq) VALUES (?, ?, ?) \
                       ON CONFLICT DO UPDATE SET run = excluded.run, seq = excluded.seq";

@@ -1,25 +1,21 @@
 //! One fact into the tables. Every statement can be repeated without harm, and none fails because
 //! an earlier fact is missing.
 
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteArguments;
-
 use super::reader::Record;
+use super::statement::{Hot, Refusal, Statement, query};
 use crate::base::{CallId, LegId, Wall};
 use crate::switch::fact::{EndedBy, Fact, FactKind, Party, Role, Sound};
 
-type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
-
 /// Keeps the fact as it was written, with the reason when no other table has it.
-pub(super) async fn event(
-    connection: &mut SqliteConnection,
+pub(super) fn event(
+    connection: &Hot<'_>,
     record: &Record,
     refused: Option<&str>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Refusal> {
     let insert = "INSERT INTO events (journal, run, seq, wall, kind, call, body, refused) \
                   VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
     let call = record.fact.kind.call().map(|call| call.to_string());
-    let statement = sqlx::query(insert)
+    let statement = query(insert)
         .bind(record.at.journal as i64)
         .bind(i64::from(record.at.run))
         .bind(record.at.seq as i64)
@@ -28,18 +24,12 @@ pub(super) async fn event(
         .bind(call)
         .bind(&record.json)
         .bind(refused);
-    statement.execute(connection).await.map(drop)
+    connection.run(statement)
 }
 
 /// Brings the tables up to the fact.
-pub(super) async fn derive(
-    connection: &mut SqliteConnection,
-    fact: &Fact,
-) -> Result<(), sqlx::Error> {
-    for statement in statements(fact) {
-        statement.execute(&mut *connection).await?;
-    }
-    Ok(())
+pub(super) fn derive(connection: &Hot<'_>, fact: &Fact) -> Result<(), Refusal> {
+    statements(fact).into_iter().try_for_each(|statement| connection.run(statement))
 }
 
 /// The statements that follow from a fact; none for one that is only an event.
@@ -108,7 +98,7 @@ fn of_call<'q>(wall: Wall, kind: &'q FactKind) -> Option<Statement<'q>> {
         }
         FactKind::RouteTaken { call, route } => {
             let update = "UPDATE calls SET route = ? WHERE call = ?";
-            sqlx::query(update).bind(route).bind(text(*call))
+            query(update).bind(route).bind(text(*call))
         }
         FactKind::CallField { call, name, value } => call_field(*call, name, value),
         FactKind::CallEnded { call, cause, by, total_ms, talk_ms } => {
@@ -126,12 +116,12 @@ fn of_leg<'q>(wall: Wall, kind: &'q FactKind) -> Vec<Statement<'q>> {
         }
         FactKind::LegRinging { call, leg } => {
             let update = "UPDATE legs SET rang = coalesce(rang, ?) WHERE call = ? AND leg = ?";
-            vec![sqlx::query(update).bind(wall.0).bind(text(*call)).bind(leg.0 as i64)]
+            vec![query(update).bind(wall.0).bind(text(*call)).bind(leg.0 as i64)]
         }
         FactKind::LegAnswered { call, leg } => leg_answered(wall, *call, *leg),
         FactKind::LegMoved { call, leg, from } => {
             let update = "UPDATE OR IGNORE legs SET call = ? WHERE call = ? AND leg = ?";
-            vec![sqlx::query(update).bind(text(*call)).bind(text(*from)).bind(leg.0 as i64)]
+            vec![query(update).bind(text(*call)).bind(text(*from)).bind(leg.0 as i64)]
         }
         _ => Vec::new(),
     }
@@ -144,27 +134,27 @@ fn text(call: CallId) -> String {
 /// What the former process left open ended when it did: at the last that is known of the call.
 fn started() -> Vec<Statement<'static>> {
     vec![
-        sqlx::query(
+        query(
             "UPDATE legs SET cause = 41, ended_by = 'restart', ended = coalesce(\
              (SELECT max(wall) FROM events WHERE events.call = legs.call), begun) \
              WHERE ended IS NULL",
         ),
-        sqlx::query(
+        query(
             "UPDATE recordings SET fault = 'Belfry went away in mid-call', ended = coalesce(\
              (SELECT max(wall) FROM events WHERE events.call = recordings.call), begun) \
              WHERE ended IS NULL",
         ),
-        sqlx::query(
+        query(
             "UPDATE calls SET cause = 41, ended_by = 'restart', ended = coalesce(\
              (SELECT max(wall) FROM events WHERE events.call = calls.call), begun) \
              WHERE ended IS NULL",
         ),
-        sqlx::query(
+        query(
             "UPDATE calls SET total_ms = ended - begun \
              WHERE ended_by = 'restart' AND total_ms IS NULL",
         ),
         // Those over connections ended with the process.
-        sqlx::query("DELETE FROM registrations WHERE record = ''"),
+        query("DELETE FROM registrations WHERE record = ''"),
     ]
 }
 
@@ -177,8 +167,8 @@ fn mended(call: CallId, path: &str, samples: u64, ms: u64) -> Vec<Statement<'_>>
                  max(calls.ended, max(r.ended)) - calls.begun FROM recordings r \
                  WHERE r.call = calls.call) WHERE call = ? AND ended_by = 'restart'";
     vec![
-        sqlx::query(recording).bind(samples as i64).bind(ms as i64).bind(text(call)).bind(path),
-        sqlx::query(lived).bind(text(call)),
+        query(recording).bind(samples as i64).bind(ms as i64).bind(text(call)).bind(path),
+        query(lived).bind(text(call)),
     ]
 }
 
@@ -192,7 +182,7 @@ fn call_began<'q>(
 ) -> Statement<'q> {
     let insert = "INSERT INTO calls (call, begun, caller, caller_name, gateway, dialled, context) \
                   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    sqlx::query(insert)
+    query(insert)
         .bind(text(call))
         .bind(wall.0)
         .bind(caller.number())
@@ -205,11 +195,11 @@ fn call_began<'q>(
 fn call_field<'q>(call: CallId, name: &'q str, value: &'q str) -> Statement<'q> {
     if value.is_empty() {
         let delete = "DELETE FROM call_fields WHERE call = ? AND name = ?";
-        return sqlx::query(delete).bind(text(call)).bind(name);
+        return query(delete).bind(text(call)).bind(name);
     }
     let insert = "INSERT INTO call_fields (call, name, value) VALUES (?, ?, ?) \
                   ON CONFLICT DO UPDATE SET value = excluded.value";
-    sqlx::query(insert).bind(text(call)).bind(name).bind(value)
+    query(insert).bind(text(call)).bind(name).bind(value)
 }
 
 /// A message stays, with how it ended, until its fact is forgotten with all others.
@@ -218,7 +208,7 @@ fn message(fact: &Fact) -> Option<Statement<'_>> {
         FactKind::MessageTaken { from, to, content_type, body, expires } => {
             let insert = "INSERT INTO messages (id, sender, recipient, content_type, body, taken, \
                           expires) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-            sqlx::query(insert)
+            query(insert)
                 .bind(fact.seq as i64)
                 .bind(from)
                 .bind(to)
@@ -229,7 +219,7 @@ fn message(fact: &Fact) -> Option<Statement<'_>> {
         }
         FactKind::MessageEnded { id, why, .. } => {
             let update = "UPDATE messages SET ended = ?, why = ? WHERE id = ?";
-            sqlx::query(update).bind(fact.wall.0).bind(why).bind(*id as i64)
+            query(update).bind(fact.wall.0).bind(why).bind(*id as i64)
         }
         _ => return None,
     })
@@ -239,11 +229,11 @@ fn message(fact: &Fact) -> Option<Statement<'_>> {
 fn phone_wish<'q>(wall: Wall, number: &'q str, wish: &'q str, value: &'q str) -> Statement<'q> {
     if value.is_empty() {
         let delete = "DELETE FROM phone_wishes WHERE number = ? AND wish = ?";
-        return sqlx::query(delete).bind(number).bind(wish);
+        return query(delete).bind(number).bind(wish);
     }
     let insert = "INSERT INTO phone_wishes (number, wish, value, since) VALUES (?, ?, ?, ?) \
                   ON CONFLICT DO UPDATE SET value = excluded.value, since = excluded.since";
-    sqlx::query(insert).bind(number).bind(wish).bind(value).bind(wall.0)
+    query(insert).bind(number).bind(wish).bind(value).bind(wall.0)
 }
 
 fn call_ended<'q>(
@@ -256,7 +246,7 @@ fn call_ended<'q>(
 ) -> Statement<'q> {
     let update = "UPDATE calls SET ended = ?, cause = ?, ended_by = ?, total_ms = ?, talk_ms = ? \
                   WHERE call = ?";
-    sqlx::query(update)
+    query(update)
         .bind(wall.0)
         .bind(i64::from(cause))
         .bind(by.as_str())
@@ -274,7 +264,7 @@ fn leg_began<'q>(
 ) -> Statement<'q> {
     let insert = "INSERT INTO legs (call, leg, role, number, gateway, begun) \
                   VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-    sqlx::query(insert)
+    query(insert)
         .bind(text(call))
         .bind(leg.0 as i64)
         .bind(role.as_str())
@@ -290,7 +280,7 @@ fn leg_answered<'q>(wall: Wall, call: CallId, leg: LegId) -> Vec<Statement<'q>> 
                    CASE WHEN legs.gateway IS NULL THEN legs.number END) FROM legs \
                    WHERE calls.call = ? AND legs.call = calls.call AND legs.leg = ? \
                    AND legs.role = 'callee'";
-    let bound = |sql| sqlx::query(sql).bind(wall.0).bind(text(call)).bind(leg.0 as i64);
+    let bound = |sql| query(sql).bind(wall.0).bind(text(call)).bind(leg.0 as i64);
     vec![bound(of_leg), bound(of_call)]
 }
 
@@ -305,7 +295,7 @@ fn leg_ended<'q>(wall: Wall, kind: &FactKind) -> Option<Statement<'q>> {
                   packets_malformed = ?, packets_unagreed = ?, packets_dropped = ?, \
                   packets_forged = ? WHERE call = ? AND leg = ?";
     let of = |number: fn(&Sound) -> u64| sound.as_ref().map(|sound| number(sound) as i64);
-    let statement = sqlx::query(update)
+    let statement = query(update)
         .bind(wall.0)
         .bind(i64::from(*cause))
         .bind((*status != 0).then_some(i64::from(*status)))
@@ -338,7 +328,7 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
         FactKind::RecordingBegan { call, recording, path, left, right } => {
             let insert = "INSERT INTO recordings (call, recording, path, left_leg, right_leg, begun) \
                           VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-            sqlx::query(insert)
+            query(insert)
                 .bind(text(*call))
                 .bind(recording.0 as i64)
                 .bind(path)
@@ -349,7 +339,7 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
         FactKind::RecordingEnded { call, recording, samples, ms, fault } => {
             let update = "UPDATE recordings SET ended = ?, samples = ?, ms = ?, \
                           fault = nullif(?, '') WHERE call = ? AND recording = ?";
-            sqlx::query(update)
+            query(update)
                 .bind(wall.0)
                 .bind(*samples as i64)
                 .bind(*ms as i64)
@@ -359,24 +349,24 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
         }
         FactKind::RecordingPacked { call, path, packed, .. } => {
             let update = "UPDATE recordings SET path = ? WHERE call = ? AND path = ?";
-            sqlx::query(update).bind(packed).bind(text(*call)).bind(path)
+            query(update).bind(packed).bind(text(*call)).bind(path)
         }
         FactKind::RecordingRemoved { call, path } => {
             let update = "UPDATE recordings SET removed = coalesce(removed, ?) \
                           WHERE call = ? AND path = ?";
-            sqlx::query(update).bind(wall.0).bind(text(*call)).bind(path)
+            query(update).bind(wall.0).bind(text(*call)).bind(path)
         }
         FactKind::SurveyAnswer { call, survey, question, key, agent } => {
             // Who answers twice (a repeated question) means the second.
             let insert = "INSERT INTO survey_answers (call, survey, question, key, agent, wall) \
                           VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                           key = excluded.key, agent = excluded.agent, wall = excluded.wall";
-            sqlx::query(insert)
+            query(insert)
                 .bind(text(*call))
                 .bind(survey)
                 .bind(question)
                 .bind(key)
-                .bind(agent)
+                .bind(agent.as_deref())
                 .bind(wall.0)
         }
         _ => return None,
@@ -394,7 +384,7 @@ fn reachable(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                           expires, record) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                           source = excluded.source, user_agent = excluded.user_agent, \
                           expires = excluded.expires, record = excluded.record";
-            sqlx::query(insert)
+            query(insert)
                 .bind(number)
                 .bind(contact)
                 .bind(from)
@@ -405,13 +395,13 @@ fn reachable(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
         }
         FactKind::PhoneUnregistered { number, contact, .. } => {
             let delete = "DELETE FROM registrations WHERE number = ? AND contact = ?";
-            sqlx::query(delete).bind(number).bind(contact)
+            query(delete).bind(number).bind(contact)
         }
         FactKind::GatewayUp { gateway } => {
-            sqlx::query(GATEWAY).bind(gateway).bind(true).bind(wall.0).bind("")
+            query(GATEWAY).bind(gateway).bind(true).bind(wall.0).bind("")
         }
         FactKind::GatewayDown { gateway, why } => {
-            sqlx::query(GATEWAY).bind(gateway).bind(false).bind(wall.0).bind(why)
+            query(GATEWAY).bind(gateway).bind(false).bind(wall.0).bind(why)
         }
         _ => return None,
     })

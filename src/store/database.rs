@@ -88,10 +88,14 @@ pub(super) fn sort(path: &Path, error: &sqlx::Error) -> Trouble {
     let Some(database) = error.as_database_error() else {
         return Trouble::Away(path.to_owned(), text);
     };
+    let code = database.code().and_then(|code| code.parse().ok()).unwrap_or(1);
+    sort_code(path, Some(code), database.message().to_owned())
+}
+
+/// Sorts SQLite's extended code and what it says; none: it was not SQLite that failed.
+pub(super) fn sort_code(path: &Path, code: Option<i32>, text: String) -> Trouble {
     // The extended code's low byte is the primary one (sqlite.org/rescode.html).
-    let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(1) & 0xff;
-    let text = database.message().to_owned();
-    match code {
+    match code.map_or(0, |code| code & 0xff) {
         // ERROR: a table is missing or has other columns; CORRUPT; NOTADB.
         1 | 11 | 26 => Trouble::Damaged(path.to_owned(), text),
         // TOOBIG, CONSTRAINT, MISMATCH, RANGE: this statement, whenever it is tried.

@@ -35,6 +35,7 @@ mod reader;
 pub mod record;
 pub mod segment;
 mod state;
+mod statement;
 
 pub use database::Trouble;
 pub use query::Records;

@@ -47,6 +47,9 @@ use sorting::Sorting;
 const QUEUE: usize = 8_192;
 /// How long what was seen may lie in memory.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long messages gather once all that waited are kept: to wake a thread for each costs more than the
+/// keeping. The queue holds ten times of what comes in meanwhile at 1,000 calls a second.
+const GATHER: Duration = Duration::from_millis(20);
 /// How long a reader waits for what lies in memory to be written.
 const FLUSH: Duration = Duration::from_secs(2);
 
@@ -187,6 +190,9 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
                 let (hash, bytes) = (kept.hash, kept.bytes.len());
                 if let Some(kept) = sorting.message(Instant::now(), hash, bytes, kept) {
                     write(&mut ring, collector, kept);
+                }
+                if queue.is_empty() {
+                    std::thread::sleep(GATHER);
                 }
             }
             Ok(Job::Dialog { call, call_id }) => {
