@@ -30,18 +30,15 @@ pub fn start(core: usize, addresses: [Ipv4Addr; 3]) -> io::Result<Server> {
 }
 
 fn config([own, _, b]: [Ipv4Addr; 3]) -> String {
-    let modules: String = ["pv", "tm", "sl", "rr", "siputils", "textops"]
+    let modules: String = ["tm", "sl", "rr", "textops"]
         .map(|name| format!("loadmodule \"{name}.so\"\n"))
         .concat();
     format!(
         "debug=0\nlog_stderror=yes\nchildren=1\ndisable_tcp=yes\nauto_aliases=no\nlisten=udp:{own}:5060\n\
          mpath=\"{MODULES}\"\n{modules}\
          request_route {{\n\
-           if (has_totag()) {{\n\
-             if (loose_route()) {{ t_relay(); exit; }}\n\
-             if (is_method(\"ACK\")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}\n\
-             sl_send_reply(\"404\", \"Not here\"); exit;\n\
-           }}\n\
+           if (loose_route()) {{ t_relay(); exit; }}\n\
+           if (is_method(\"ACK\")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}\n\
            record_route();\n\
            t_relay_to_udp(\"{b}\", \"5060\");\n\
          }}\n"
