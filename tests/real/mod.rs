@@ -23,6 +23,7 @@ mod dtls;
 mod encrypted;
 mod gateway_in;
 mod gateway_out;
+mod home_agent;
 mod mobile;
 mod networks;
 mod phones;
