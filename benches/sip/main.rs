@@ -186,7 +186,7 @@ impl Bench {
         calls.run(&Load { rate: 200, span: Duration::from_secs(2), stay: Duration::ZERO })?;
         std::thread::sleep(LINGER);
         let mut last: Option<(u32, u64)> = None;
-        for up in [500, 1_500, 2_500] {
+        for up in [500, 1_200, 1_900] {
             calls.hold(up, 200)?;
             let fresh = belfry.resident()?;
             calls.rest(LINGER)?;
