@@ -20,6 +20,7 @@ mod simulation {
     mod messages;
     mod mobile;
     mod networks;
+    mod outside;
     mod replaces;
     mod silence;
     mod srtp;

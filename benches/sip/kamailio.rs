@@ -30,9 +30,8 @@ pub fn start(core: usize, addresses: [Ipv4Addr; 3]) -> io::Result<Server> {
 }
 
 fn config([own, _, b]: [Ipv4Addr; 3]) -> String {
-    let modules: String = ["tm", "sl", "rr", "textops"]
-        .map(|name| format!("loadmodule \"{name}.so\"\n"))
-        .concat();
+    let modules: String =
+        ["tm", "sl", "rr", "textops"].map(|name| format!("loadmodule \"{name}.so\"\n")).concat();
     format!(
         "debug=0\nlog_stderror=yes\nchildren=1\ndisable_tcp=yes\nauto_aliases=no\nlisten=udp:{own}:5060\n\
          mpath=\"{MODULES}\"\n{modules}\

@@ -13,6 +13,7 @@ use super::keys::{
 use super::mobile::mobiles;
 use super::name::FeatureCode;
 use super::network::{self, Network};
+use super::recorder::{self, Recorder};
 use super::setting::Reader;
 use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
@@ -35,6 +36,7 @@ pub(super) struct Draft {
     pub(super) phones: Vec<(usize, Phone)>,
     pub(super) dialplan: Option<Dialplan>,
     pub(super) record: Option<Record>,
+    pub(super) recorders: Vec<(usize, Recorder)>,
     pub(super) store: Option<Store>,
     pub(super) http: Option<Http>,
     pub(super) console: Option<Console>,
@@ -68,6 +70,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     }
     gateways(&draft.gateways, reader);
     trunks(&draft.trunks, &draft.gateways, reader);
+    recorder::check(&draft.recorders, draft.record.as_ref(), reader);
     phones(&draft.phones, reader);
     mobiles(draft, reader);
     open_keys(draft, reader);
@@ -149,7 +152,8 @@ fn media_ports(sip: &Sip, media: &Media, reader: &mut Reader<'_>) {
     }
 }
 
-/// Every channel's call and every allowed call needs two streams.
+/// Every channel's call and every allowed call needs two streams, and two more where a recorder outside gets
+/// copies of them.
 fn enough_ports(media: &Media, draft: &Draft, reader: &mut Reader<'_>) {
     let pairs = media.ports.pairs();
     let channels: u64 = draft.gateways.iter().map(|(_, g)| u64::from(g.channels)).sum();
@@ -159,10 +163,13 @@ fn enough_ports(media: &Media, draft: &Draft, reader: &mut Reader<'_>) {
     } else {
         (calls, "[limits] calls")
     };
-    if needed * 2 > u64::from(pairs) {
-        let what = format!("{} carries {} calls, {whose} need {needed}", media.ports, pairs / 2);
+    let copied = draft.record.as_ref().is_some_and(|record| record.recorders.is_some());
+    let streams = if copied { 4 } else { 2 };
+    if needed * streams > u64::from(pairs) {
+        let calls = u64::from(pairs) / streams;
+        let what = format!("{} carries {calls} calls, {whose} need {needed}", media.ports);
         let first = u64::from(media.ports.first);
-        let last = first + needed * 4 - 1;
+        let last = first + needed * streams * 2 - 1;
         let remedy = if last <= u64::from(u16::MAX) {
             format!("write at least \"{first}-{last}\"")
         } else {

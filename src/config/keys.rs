@@ -22,6 +22,7 @@ use super::name::{
 };
 use super::network::Network;
 use super::quantity::{Percent, Period, Size};
+use super::recorder::Recorder;
 use super::rewrite::Rules;
 use super::secret::Secret;
 use super::setting::{Section, section};
@@ -29,7 +30,7 @@ use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 20] = [
+pub const SECTIONS: [&Section; 21] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -42,6 +43,7 @@ pub const SECTIONS: [&Section; 20] = [
     &Phone::SECTION,
     &Dialplan::SECTION,
     &Record::SECTION,
+    &Recorder::SECTION,
     &Store::SECTION,
     &Http::SECTION,
     &Console::SECTION,
@@ -381,6 +383,10 @@ section! {
         pack: Pack = "\"opus\"", live;
         /// How long after its end that happens; until then the file is a WAV.
         pack_after: Duration = "\"1 hour\"" in ["\"0 s\"", "\"3650 days\""], live;
+        /// The recorders outside (`[[recorder]]`) that get a copy of what is recorded: each call's goes to the
+        /// first that takes it; those behind it are in reserve. A call then takes four pairs of `[media] ports`.
+        /// Without it: none.
+        recorders: Option<Vec<Name>> = derived, live;
     }
 }
 

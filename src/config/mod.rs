@@ -34,6 +34,7 @@ mod mobile;
 pub mod name;
 pub mod network;
 pub mod quantity;
+pub mod recorder;
 mod reference;
 pub mod rewrite;
 pub mod secret;
@@ -58,6 +59,7 @@ pub use keys::{
 pub use list::Workers;
 pub use network::Network;
 pub use quantity::{Percent, Period, Size};
+pub use recorder::Recorder;
 pub use reference::reference_markdown;
 pub use rewrite::Rules;
 pub use secret::{Secret, SecretSource};
@@ -106,6 +108,8 @@ pub struct Config {
     pub dialplan: Dialplan,
     /// `[record]`
     pub record: Record,
+    /// Each `[[recorder]]`, in the order of the text.
+    pub recorders: Vec<Recorder>,
     /// `[store]`
     pub store: Store,
     /// `[http]`
@@ -195,6 +199,10 @@ impl Config {
             let same = new.trunks.iter().find(|trunk| trunk.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
+        for old in &self.recorders {
+            let same = new.recorders.iter().find(|recorder| recorder.name == old.name);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
         for old in &self.phones {
             let same = new.phones.iter().find(|phone| phone.number == old.number);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
@@ -224,6 +232,22 @@ impl Config {
     /// The gateway with that name.
     pub fn gateway(&self, name: &str) -> Option<&Gateway> {
         self.gateways.iter().find(|gateway| gateway.name.as_str() == name)
+    }
+
+    /// The recorder outside with that name.
+    pub fn recorder(&self, name: &str) -> Option<&Recorder> {
+        self.recorders.iter().find(|recorder| recorder.name.as_str() == name)
+    }
+
+    /// The recorders outside that get calls, the first choice first.
+    pub fn recorders_in_order(&self) -> impl Iterator<Item = &Recorder> {
+        let names = self.record.recorders.iter().flatten();
+        names.filter_map(|name| self.recorder(name.as_str()))
+    }
+
+    /// Streams that a call may have: its own two, and their copies where a recorder outside gets them.
+    pub fn streams_a_call(&self) -> u32 {
+        if self.record.recorders.is_none() { 2 } else { 4 }
     }
 
     /// The names that the dialplan may dial as gateways: trunks' and gateways'.
@@ -336,7 +360,9 @@ impl Config {
 
     /// Most calls at once: what `[limits]` says, else what the ports carry, up to 1000.
     pub fn max_calls(&self) -> u32 {
-        self.limits.calls.unwrap_or_else(|| DEFAULT_CALLS.min(self.media.ports.pairs() / 2))
+        self.limits
+            .calls
+            .unwrap_or_else(|| DEFAULT_CALLS.min(self.media.ports.pairs() / self.streams_a_call()))
     }
 
     /// Fetches the passwords that lie in files or in the environment. `fetch` gives the text found
@@ -360,7 +386,11 @@ impl Config {
             let whose = format!("gateway \"{}\"", g.name);
             (g.at, whose, &mut g.password, &g.password_file, &g.password_env)
         });
-        for (at, whose, password, file, env) in phones.chain(gateways) {
+        let recorders = self.recorders.iter_mut().map(|r| {
+            let whose = format!("recorder \"{}\"", r.name);
+            (r.at, whose, &mut r.password, &r.password_file, &r.password_env)
+        });
+        for (at, whose, password, file, env) in phones.chain(gateways).chain(recorders) {
             let source = match (&password, file, env) {
                 (None, Some(path), _) => SecretSource::File(path.clone()),
                 (None, None, Some(name)) => SecretSource::Env(name.as_str().into()),
@@ -409,6 +439,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         phones: repeated(table, &Phone::SECTION, reader, Phone::read),
         dialplan: single(table, &Dialplan::SECTION, reader, Dialplan::read),
         record: single(table, &Record::SECTION, reader, Record::read),
+        recorders: repeated(table, &Recorder::SECTION, reader, Recorder::read),
         store: single(table, &Store::SECTION, reader, Store::read),
         http: single(table, &Http::SECTION, reader, Http::read),
         console: single(table, &Console::SECTION, reader, Console::read),
@@ -520,6 +551,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         numbers: draft.numbers?,
         dialplan: draft.dialplan?,
         record: draft.record?,
+        recorders: draft.recorders.into_iter().map(|(_, recorder)| recorder).collect(),
         store: draft.store?,
         http: draft.http?,
         console: draft.console?,

@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
-    BanRow, CallRow, CallView, GatewayRow, PhoneRow, Reply, RoomRow, RoomView, Status,
+    BanRow, CallRow, CallView, GatewayRow, PhoneRow, RecorderRow, Reply, RoomRow, RoomView, Status,
 };
 
 /// An answer of the switch as text.
@@ -60,7 +60,7 @@ fn status(s: &Status) -> String {
     format!(
         "node           {}\nup             {}\ncalls          {} now, {} in all, {} refused\nlegs           {}\n\
          registered     {} devices\ntransactions   {}\nrecordings     {} not yet whole{none_begins}\n\
-         refusing calls {refusing}\n",
+         refusing calls {refusing}\n{}",
         s.node,
         span(s.uptime_s * 1000),
         s.calls,
@@ -69,8 +69,22 @@ fn status(s: &Status) -> String {
         s.legs,
         s.registered,
         s.transactions,
-        s.recordings
+        s.recordings,
+        outside(s)
     )
+}
+
+/// The recorders outside, a line each; nothing where there are none.
+fn outside(s: &Status) -> String {
+    let line = |row: &RecorderRow| {
+        let RecorderRow { name, address, health, sessions } = row;
+        format!("recorder       {name} at {address}: {health}, has {sessions} calls\n")
+    };
+    let failed = match s.recorders.len() {
+        0 => String::new(),
+        _ => format!("               {} sessions failed\n", s.outside_failed),
+    };
+    s.recorders.iter().map(line).chain([failed]).collect()
 }
 
 fn bans(rows: &[BanRow]) -> String {
@@ -122,7 +136,12 @@ fn call(view: &CallView) -> String {
         legs,
         "no legs",
     );
-    format!("{head}route: {route}\n\n{legs}\n{}", streams(view))
+    let outside = view.outside.as_ref().map_or_else(String::new, |row| {
+        let who = row.recorder.as_deref().map_or_else(String::new, |name| format!("{name} "));
+        let session = row.session.as_deref().map_or_else(String::new, |id| format!(", {id}"));
+        format!("recorder outside: {who}{} ({}{session})\n", row.state, span(row.ms))
+    });
+    format!("{head}route: {route}\n{outside}\n{legs}\n{}", streams(view))
 }
 
 /// What comes from the legs of a call and goes to them, as far as it was looked at.

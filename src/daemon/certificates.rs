@@ -8,6 +8,7 @@ use super::files::Fault;
 use crate::config::{At, Certificate, Config, Gateway, Transport};
 use crate::net::tls::certificate::{Identity, Standing, Unusable, certificates, day};
 use crate::net::tls::{Material, Peer, Refused, Tls};
+use crate::switch::known_as;
 
 /// Reads every file that TLS needs. What cannot be used is an error at its place in the
 /// configuration, which faults call `name`; what is over or near its end is a warning.
@@ -69,6 +70,21 @@ fn fault(
 fn peers(config: &Config) -> Vec<Peer> {
     let may = |g: &&Gateway| g.first_hop().transport().is_none_or(|t| t == Transport::Tls);
     let secure = config.gateways.iter().filter(may);
+    let recorders = config
+        .recorders
+        .iter()
+        .filter(|r| r.address.transport().is_none_or(|transport| transport == Transport::Tls));
+    let recorders = recorders.map(|recorder| {
+        let own = recorder.tls_name.as_ref().map(ToString::to_string);
+        let address = recorder.address.fixed().map(|at| at.addr);
+        Peer {
+            address,
+            gateway: known_as(recorder.name.as_str()),
+            who: format!("recorder {}", recorder.name),
+            name: own.or_else(|| address.is_none().then(|| recorder.address.host())),
+            pin: recorder.tls_pin.map(|pin| pin.0),
+        }
+    });
     secure
         .map(|gateway| {
             let own = gateway.tls_name.as_ref().map(ToString::to_string);
@@ -82,6 +98,7 @@ fn peers(config: &Config) -> Vec<Peer> {
                 pin: gateway.tls_pin.map(|pin| pin.0),
             }
         })
+        .chain(recorders)
         .collect()
 }
 

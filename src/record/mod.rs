@@ -12,3 +12,4 @@
 pub mod pack;
 pub mod path;
 pub mod retention;
+pub mod turns;

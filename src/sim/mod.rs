@@ -20,5 +20,6 @@ pub mod gateway;
 pub mod live;
 pub mod network;
 pub mod phone;
+pub mod recorder;
 pub mod voice;
 pub mod world;

@@ -23,6 +23,7 @@ use std::time::Instant;
 use super::gateway::Gateway;
 use super::network::{Faults, Network};
 use super::phone::{Phone, Sent, Setup};
+use super::recorder::Recorder;
 use crate::base::{Duration, LegId, Networks, Now, RecordingId, Rng, Time, Wall};
 use crate::config::{self, Config, SipAddress};
 use crate::dialplan::Plan;
@@ -101,6 +102,8 @@ pub struct World {
     phones: Vec<Phone>,
     /// Gateways' other sides.
     pub gateways: Vec<Gateway>,
+    /// Recorders outside, by their address.
+    pub recorders: BTreeMap<IpAddr, Recorder>,
     wakes: BinaryHeap<Reverse<(Time, usize)>>,
     doors: HashMap<SocketAddr, Door>,
     ports: HashMap<SocketAddr, (PortIndex, Kind)>,
@@ -192,6 +195,7 @@ impl World {
             network: Network::new(faults, rng.split()),
             phones: Vec::new(),
             gateways: Vec::new(),
+            recorders: BTreeMap::new(),
             wakes: BinaryHeap::new(),
             doors: HashMap::new(),
             ports,
@@ -439,6 +443,16 @@ impl World {
         if let Some(index) = self.gateways.iter().position(|gateway| gateway.at() == to) {
             self.gateways[index].receive(self.now, from, &bytes);
             return self.gateway_says(index);
+        }
+        if let Some(recorder) = self.recorders.get_mut(&to.ip()) {
+            match to == recorder.sip {
+                true => recorder.sip(from, &bytes),
+                false => recorder.rtp(self.now, to.port(), &bytes),
+            }
+            while let Some((far, bytes)) = recorder.poll() {
+                self.network.send(self.now, to, far, &bytes);
+            }
+            return;
         }
         let Some(door) = self.doors.get(&to).copied() else { return };
         let phone = &mut self.phones[door.phone];

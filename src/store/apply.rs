@@ -86,6 +86,8 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | RoomRefused { .. }
         | RoomLeft { .. }
         | RecordingPaused { .. }
+        | RecorderBegan { .. }
+        | RecorderEnded { .. }
         | Other(_) => Vec::new(),
     }
 }

@@ -126,6 +126,15 @@ pub struct Recording {
     pub by_dial: bool,
 }
 
+/// What a recorder outside gets of the call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Copying {
+    /// Nothing, for the time being.
+    pub paused: bool,
+    /// A dial asked for it: it ends with the talk. The plan ends its own.
+    pub by_dial: bool,
+}
+
 /// A transfer that has not proven itself yet: what to go back to if it fails.
 #[derive(Debug)]
 pub struct Transfer {
@@ -175,6 +184,8 @@ pub struct Active {
     pub language: Language,
     /// The recording that runs.
     pub recording: Option<Recording>,
+    /// What a recorder outside gets, where there is one.
+    pub copying: Option<Copying>,
     /// Recordings so far: the second file gets another name.
     pub recordings: u32,
     /// The agent of the latest talk: the survey's answers are about it.
@@ -219,6 +230,16 @@ impl Active {
             _ => Vec::new(),
         };
         (left, rung)
+    }
+    /// Whether it is recorded, here or outside, and that is paused; `None`: it is not.
+    pub fn recording_paused(&self) -> Option<bool> {
+        let own = self.recording.as_ref().map(|recording| recording.paused);
+        own.or(self.copying.map(|copying| copying.paused))
+    }
+    /// Whether it is recorded until its talk is over.
+    pub fn is_recorded_by_dial(&self) -> bool {
+        let own = self.recording.as_ref().map(|recording| recording.by_dial);
+        own.or(self.copying.map(|copying| copying.by_dial)).unwrap_or(false)
     }
     /// Who speaks on a recording's left channel and on its right (R5).
     pub fn sides(&self) -> (LegId, Option<LegId>) {

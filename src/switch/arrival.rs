@@ -332,6 +332,7 @@ impl Switch {
             route: None,
             language: caller.language,
             recording: None,
+            copying: None,
             recordings: 0,
             agent: None,
             transfer: None,

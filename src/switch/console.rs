@@ -131,6 +131,23 @@ pub struct Status {
     pub refusing: Option<String>,
     /// Why no recording begins now, if none does.
     pub not_recording: Option<String>,
+    /// The recorders outside.
+    pub recorders: Vec<RecorderRow>,
+    /// Sessions with them that were refused or died, since the start.
+    pub outside_failed: u64,
+}
+
+/// A recorder outside.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RecorderRow {
+    /// Its name.
+    pub name: String,
+    /// Where it is, as configured.
+    pub address: String,
+    /// As a gateway's.
+    pub health: String,
+    /// Calls that it has now.
+    pub sessions: u32,
 }
 
 /// One call in a list.
@@ -161,6 +178,21 @@ pub struct CallView {
     pub route: Option<String>,
     /// Its legs.
     pub legs: Vec<LegRow>,
+    /// How it stands with the recorders outside; `None`: none is to have it.
+    pub outside: Option<OutsideRow>,
+}
+
+/// How a call stands with the recorders outside.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct OutsideRow {
+    /// Which has it, or is called.
+    pub recorder: Option<String>,
+    /// `records`, `paused`, `is called`, `waits for a recorder`.
+    pub state: String,
+    /// Milliseconds since that session began.
+    pub ms: u64,
+    /// Its Call-ID.
+    pub session: Option<String>,
 }
 
 /// One leg of a call.

@@ -49,7 +49,10 @@ impl Switch {
             _ => None,
         };
         let counts = self.agent.counts();
+        let (recorders, outside_failed) = self.recorder_rows();
         Status {
+            recorders,
+            outside_failed,
             node: self.config.node.name.to_string(),
             uptime_s: now.at.since(self.started.at).as_secs(),
             calls: self.calls.len(),
@@ -137,6 +140,7 @@ impl Switch {
         });
         CallView {
             row: self.call_row(now, active),
+            outside: self.outside_row(now, active.id()),
             route: active.route.clone(),
             legs: legs.collect(),
         }
@@ -166,6 +170,7 @@ impl Switch {
         for name in self.gateways.configure(pings::gateways(&self.config)) {
             self.gateway_alarm(now, &name, false);
         }
+        self.configure_recorders();
         self.want_names(now);
         self.names_due(now);
         self.configure_fort(now);

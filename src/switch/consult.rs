@@ -118,7 +118,7 @@ impl Switch {
     /// Takes `with` over into the first line's call, where it talks with whom the first line talked with.
     fn join_lines(&mut self, now: Now, lines: Lines, with: LegId, target: Target) {
         let Lines { first, call, who, second, other } = lines;
-        let recorded = self.calls.get(&other).is_some_and(|consult| consult.recording.is_some());
+        let recorded = self.calls.get(&other).is_some_and(|c| c.recording_paused().is_some());
         self.part(now, other, second);
         self.part(now, call, first);
         if let Some(consult) = self.calls.get_mut(&other) {

@@ -642,6 +642,27 @@ pub enum FactKind {
         /// Its file, below the recordings' directory.
         path: String,
     },
+    /// A recorder outside has the call from now on (SIPREC).
+    RecorderBegan {
+        /// The call.
+        call: CallId,
+        /// Its name.
+        recorder: String,
+        /// The Call-ID of the session with it.
+        session: String,
+    },
+    /// A recorder outside has the call no more, or did not take it.
+    RecorderEnded {
+        /// The call.
+        call: CallId,
+        /// Its name.
+        recorder: String,
+        /// How long it had it, or was asked, milliseconds.
+        ms: u64,
+        /// What went wrong; empty where the recording was over.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+    },
     /// The caller answered a question of a survey (R21).
     SurveyAnswer {
         /// The call.
@@ -687,6 +708,7 @@ impl FactKind {
             | RecordingMended { call, .. }
             | RecordingPacked { call, .. }
             | RecordingRemoved { call, .. } => Some(*call),
+            RecorderBegan { call, .. } | RecorderEnded { call, .. } => Some(*call),
             SurveyAnswer { call, .. } => Some(*call),
             Alarm { call, .. } => *call,
             Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
@@ -761,6 +783,8 @@ impl FactKind {
             RecordingMended { .. } => "recording_mended",
             RecordingPacked { .. } => "recording_packed",
             RecordingRemoved { .. } => "recording_removed",
+            RecorderBegan { .. } => "recorder_began",
+            RecorderEnded { .. } => "recorder_ended",
             SurveyAnswer { .. } => "survey_answer",
             Other(fields) => fields.get("kind").and_then(Value::as_str).unwrap_or("other"),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use crate::base::Now;
-use crate::config::{Gateway, Named, Peer};
+use crate::config::{Gateway, Named, Peer, Recorder};
 use crate::sip::locate::{Hop, Means, Wanted};
 use crate::trunk::News;
 use crate::wire::dns::{Answer, DnsName, Question};
@@ -19,9 +19,10 @@ impl Switch {
             let proxy = gateway.outbound_proxy.as_ref();
             core::iter::once(&gateway.address).chain(proxy)
         });
-        let names: BTreeSet<Wanted> = peers.filter_map(wanted).collect();
+        let recorders = self.config.recorders.iter().map(|recorder| &recorder.address);
+        let names: BTreeSet<Wanted> = peers.chain(recorders).filter_map(wanted).collect();
         self.names.want(names);
-        self.place_gateways(now, |_| true);
+        self.place(now, |_| true, |_| true);
     }
 
     /// Looks up what is due.
@@ -65,11 +66,18 @@ impl Switch {
         let hops: Vec<String> = self.names.hops(name).iter().map(shown).collect();
         self.log(Level::Info, format!("{} is at {}", name.name, hops.join(", ")));
         let is_it = |peer: Option<&Peer>| peer.and_then(wanted).as_ref() == Some(name);
-        self.place_gateways(now, |g| is_it(Some(&g.address)) || is_it(g.outbound_proxy.as_ref()));
+        let gateway = |g: &Gateway| is_it(Some(&g.address)) || is_it(g.outbound_proxy.as_ref());
+        self.place(now, gateway, |recorder| is_it(Some(&recorder.address)));
     }
 
-    fn place_gateways(&mut self, now: Now, which: impl Fn(&Gateway) -> bool) {
-        let mut moved = false;
+    /// Puts the gateways and the recorders outside that it concerns where they are.
+    fn place(
+        &mut self,
+        now: Now,
+        which: impl Fn(&Gateway) -> bool,
+        recorder: impl Fn(&Recorder) -> bool,
+    ) {
+        let mut moved = self.place_recorders(recorder);
         for gateway in self.config.gateways.iter().filter(|gateway| which(gateway)) {
             let hops = self.hops_of(gateway.first_hop());
             // Calls of a gateway that is called by a proxy may come from its own address.
@@ -89,7 +97,7 @@ impl Switch {
         }
     }
 
-    fn hops_of(&self, peer: &Peer) -> Vec<Hop> {
+    pub(super) fn hops_of(&self, peer: &Peer) -> Vec<Hop> {
         match (peer.fixed(), wanted(peer)) {
             (Some(at), _) => {
                 vec![Hop { transport: sip_transport(at.transport), addr: at.addr }]

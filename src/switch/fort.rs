@@ -46,7 +46,8 @@ impl Switch {
     /// a network that the configuration allows.
     pub(super) fn configure_fort(&mut self, now: Now) {
         let gateways = self.gateways.iter().flat_map(|gateway| gateway.hops.addresses());
-        let only = gateways.map(|at| Network::only(at.ip()));
+        let peers = gateways.chain(self.recorder_addresses());
+        let only: Vec<Network> = peers.map(|at| Network::only(at.ip())).collect();
         let before = core::mem::take(&mut self.known);
         self.known = self.config.fort.allow.iter().copied().chain(only).collect();
         let urgent = self.config.numbers.emergency.iter().map(|n| n.as_str().to_owned()).collect();

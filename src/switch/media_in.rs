@@ -39,6 +39,12 @@ const NEVER_HEARD: u32 = 5;
 impl Switch {
     pub(super) fn media(&mut self, now: Now, event: Event) {
         match event {
+            Event::Opened { leg, rtp } if self.outside.call_of_leg(leg).is_some() => {
+                self.outside_opened(now, leg, rtp);
+            }
+            Event::OpenFailed { leg, .. } if self.outside.call_of_leg(leg).is_some() => {
+                self.outside_no_port(now, leg);
+            }
             Event::Opened { leg, rtp } => self.opened(now, leg, rtp),
             Event::OpenFailed { leg, why } => self.no_port(now, leg, why),
             Event::Digit { leg, digit, by } => self.digit(now, leg, digit, by),

@@ -14,6 +14,7 @@
 //!                                   │
 //!                     effects  the plan's next step  ─▶ dial, trunks ─▶ talk ─▶ transfer, ending
 //!                                                    ─▶ rooms   conferences; parking, forwarding
+//!                     outside  recorders outside get a copy of what is recorded
 //!                                   │
 //!   Output ◀── poll_output() ◀──────┘  messages, media commands, facts, answers
 //! ```
@@ -48,6 +49,7 @@ pub mod messages;
 mod mobile;
 mod offers;
 mod outbound;
+mod outside;
 mod parking;
 mod pings;
 pub mod recovery;
@@ -94,6 +96,7 @@ pub use finding::wanted;
 pub use io::{DiskCommand, DiskEvent, Gate, Input, Level, Output, RequestId};
 use leg::Leg;
 pub use outbound::sip_transport;
+pub use outside::health::known_as;
 
 /// What the switch needs to know besides the configuration.
 pub struct Setup {
@@ -146,6 +149,8 @@ pub struct Switch {
     pings: BTreeMap<crate::sip::ClientTxn, (String, SocketAddr)>,
     /// The names of gateways.
     names: Names,
+    /// Recorders outside and what they have.
+    outside: outside::Outside,
     /// Our registrations with providers.
     registering: registering::Registering,
     alarms: alarm::Alarms,
@@ -221,6 +226,7 @@ impl Switch {
             info_keys: info_keys::InfoKeys::default(),
             pings: BTreeMap::new(),
             names: Names::default(),
+            outside: outside::Outside::default(),
             registering: registering::Registering::default(),
             alarms: alarm::Alarms::default(),
             messages: messages::Messages::since(last_fact),
@@ -255,6 +261,7 @@ impl Switch {
             workers,
         };
         switch.gateways.configure(pings::gateways(&switch.config));
+        switch.configure_recorders();
         switch.want_names(now);
         let node = switch.config.node.name.to_string();
         switch.fact(now, FactKind::Started { version: env!("CARGO_PKG_VERSION").into(), node });
@@ -308,6 +315,7 @@ impl Switch {
             Input::Stopped { why } => self.fact(now, FactKind::Stopped { why }),
         }
         self.drain_agent(now);
+        self.review_outside(now);
         self.tell_watchers(now);
     }
 
@@ -332,6 +340,7 @@ impl Switch {
             self.gateways.next_wake(),
             self.names.next_wake(),
             self.registering.next_wake(),
+            self.outside.next_wake(),
             self.alarms.next_wake(),
             self.info_keys.next_wake(),
             self.messages.next_wake(),
@@ -347,7 +356,7 @@ impl Switch {
         let counts = self.agent.counts();
         (
             self.calls.len(),
-            self.legs.len(),
+            self.legs.len() + self.outside.legs(),
             counts.server_txns + counts.client_txns + counts.dialogs + counts.sessions,
         )
     }
@@ -356,6 +365,9 @@ impl Switch {
     fn fact(&mut self, now: Now, kind: FactKind) {
         self.facts += 1;
         self.touched_by(&kind);
+        if let Some(call) = kind.call() {
+            self.touch_outside(call);
+        }
         self.out.push_back(Output::Fact(Fact { seq: self.facts, wall: now.wall, kind }));
     }
 

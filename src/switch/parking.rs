@@ -58,7 +58,7 @@ impl Switch {
         let (Some(who), true) = (active.call.peer(by), talks) else { return false };
         let device = active.call.get(by).map(|party| &party.device).filter(|d| d.is_phone());
         let Some(back) = device.map(|device| device.number().to_owned()) else { return false };
-        let record = active.recording.as_ref().is_some_and(|recording| recording.by_dial);
+        let record = active.is_recorded_by_dial();
         active.leave_step(now.at);
         if active.call.subject != who {
             // The plan served the one who parks; whoever waits has none.

@@ -1,8 +1,10 @@
 //! Whether the gateways are there: our OPTIONS to each, and what follows from the answers (R1).
 
+use std::net::SocketAddr;
+
 use crate::base::Now;
 use crate::config::{Config, Ping503};
-use crate::sip::{ClientTxn, Command};
+use crate::sip::{ClientTxn, Command, Flow};
 use crate::trunk::{Ping, Terms, Turn};
 use crate::wire::sip::{Host, Method, Name, NameAddr, ToWire, Uri};
 
@@ -30,25 +32,9 @@ impl Switch {
             };
             let txn = self.agent.new_request();
             let target = registering::address(&config, None);
-            let routes = registering::routes(&config).into_iter();
-            let route = |uri: Uri| (Name::Route, NameAddr::new(uri).to_bytes());
-            let own = self.seen(flow).local;
-            let from = Uri::sip(Some("belfry"), Host::from(own.ip()), Some(own.port()));
-            let from = NameAddr::new(from);
-            let to = NameAddr::new(target.clone());
             self.pings.insert(txn, (name.clone(), flow.remote));
-            let ping = Command::Request {
-                txn,
-                flow,
-                method: Method::Options,
-                target,
-                from,
-                to,
-                headers: routes.map(route).collect(),
-                body: None,
-                credentials: None,
-            };
-            if !self.ask(now, ping) {
+            let own = self.seen(flow).local;
+            if !self.ask(now, options(txn, flow, own, target, registering::routes(&config))) {
                 self.pong(now, txn, None);
             }
         }
@@ -57,7 +43,9 @@ impl Switch {
     /// A ping was answered with this status, or not at all. Any answer counts as alive, but a 503
     /// where the configuration says otherwise.
     pub(super) fn pong(&mut self, now: Now, txn: ClientTxn, status: Option<u16>) {
-        let Some((gateway, to)) = self.pings.remove(&txn) else { return };
+        let Some((gateway, to)) = self.pings.remove(&txn) else {
+            return self.recorder_pong(now, txn, status);
+        };
         let refuses = |config: &crate::config::Gateway| config.ping_503 == Ping503::Down;
         let ok = match status {
             None => false,
@@ -97,6 +85,29 @@ impl Switch {
     pub(super) fn gateway_alarm(&mut self, now: Now, name: &str, raised: bool) {
         let (what, detail) = (AlarmWhat::GatewayDown, name.to_owned());
         self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
+    }
+}
+
+/// The question whether somebody is there, who knows us as `own`.
+pub(super) fn options(
+    txn: ClientTxn,
+    flow: Flow,
+    own: SocketAddr,
+    target: Uri,
+    routes: Vec<Uri>,
+) -> Command {
+    let route = |uri: Uri| (Name::Route, NameAddr::new(uri).to_bytes());
+    let host = Host::from(own.ip());
+    Command::Request {
+        txn,
+        flow,
+        method: Method::Options,
+        to: NameAddr::new(target.clone()),
+        target,
+        from: NameAddr::new(Uri::sip(Some("belfry"), host, Some(own.port()))),
+        headers: routes.into_iter().map(route).collect(),
+        body: None,
+        credentials: None,
     }
 }
 

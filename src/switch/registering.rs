@@ -266,7 +266,7 @@ pub(super) fn address(gateway: &Gateway, user: Option<&str>) -> Uri {
 }
 
 /// A peer's host as a URI names it, with the port where one is written.
-fn host_of(peer: &Peer) -> (Host, Option<u16>) {
+pub(super) fn host_of(peer: &Peer) -> (Host, Option<u16>) {
     match peer {
         Peer::At(at) => (Host::from(at.addr.ip()), Some(at.addr.port())),
         Peer::Named(named) => {

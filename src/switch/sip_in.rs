@@ -50,6 +50,7 @@ impl Switch {
     }
 
     fn sip(&mut self, now: Now, event: Event) {
+        let Some(event) = self.outside_said(now, event) else { return };
         match event {
             Event::Invite { session, flow, message } => self.arrival(now, session, flow, &message),
             Event::Request { txn, flow, message } => self.request(now, txn, flow, &message),

@@ -7,7 +7,7 @@ use crate::config;
 use crate::media::control::{Command, RecordFormat};
 use crate::record::path::path;
 
-use super::active::{Doing, Recording};
+use super::active::{Copying, Doing, Recording};
 use super::fact::{AlarmWhat, FactKind};
 use super::leg::Stage;
 use super::sound::{music, recording_tone};
@@ -81,8 +81,14 @@ impl Switch {
     /// Begins to record, if that is not done already (R5); `by_dial`: until the talk is over.
     pub(super) fn record(&mut self, now: Now, id: CallId, by_dial: bool) {
         let Some(active) = self.calls.get_mut(&id) else { return };
+        if !self.config.record.enabled {
+            return;
+        }
         let running = active.recording.is_some();
-        if running || !self.config.record.enabled || !self.may_record(now, id) {
+        // A recorder outside has it, whatever becomes of our own.
+        active.copying.get_or_insert(Copying { paused: false, by_dial });
+        self.touch_outside(id);
+        if running || !self.may_record(now, id) {
             return;
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
@@ -114,6 +120,7 @@ impl Switch {
 
     /// Who speaks on which channel has changed.
     pub(super) fn recorded_sides(&mut self, id: CallId) {
+        self.touch_outside(id);
         let Some(active) = self.calls.get(&id) else { return };
         let Some(Recording { id: recording, .. }) = active.recording else { return };
         let (left, right) = active.sides();
@@ -123,16 +130,19 @@ impl Switch {
 
     /// A talk is over, the call is not: what the dial began to record is whole.
     pub(super) fn talk_recorded(&mut self, id: CallId) {
-        let recording = self.calls.get(&id).and_then(|active| active.recording.as_ref());
-        match recording.is_some_and(|recording| recording.by_dial) {
+        match self.calls.get(&id).is_some_and(|active| active.is_recorded_by_dial()) {
             true => self.stop_recording(id),
             false => self.recorded_sides(id),
         }
     }
 
     pub(super) fn pause_recording(&mut self, now: Now, id: CallId, paused: bool) {
-        let Some(recording) = self.calls.get_mut(&id).and_then(|a| a.recording.as_mut()) else {
-            return;
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        if let Some(copying) = &mut active.copying {
+            copying.paused = paused;
+        }
+        let Some(recording) = active.recording.as_mut() else {
+            return self.touch_outside(id);
         };
         if recording.paused == paused {
             return;
@@ -144,6 +154,9 @@ impl Switch {
     }
 
     pub(super) fn stop_recording(&mut self, id: CallId) {
+        if self.calls.get_mut(&id).and_then(|active| active.copying.take()).is_some() {
+            self.touch_outside(id);
+        }
         if let Some(recording) = self.calls.get_mut(&id).and_then(|a| a.recording.take()) {
             self.recordings.insert(recording.id, id);
             self.out.push_back(Output::Media(Command::StopRecord { recording: recording.id }));

@@ -65,8 +65,7 @@ impl Switch {
             }
             Feature::Survey => self.send_to_survey(now, id, leg_id),
             Feature::PauseRecording => {
-                let paused =
-                    self.calls.get(&id).and_then(|a| a.recording.as_ref()).map(|r| r.paused);
+                let paused = self.calls.get(&id).and_then(|active| active.recording_paused());
                 if let Some(paused) = paused {
                     self.pause_recording(now, id, !paused);
                 }

@@ -155,13 +155,6 @@ impl Switch {
     /// The gateways as the console shows them.
     pub(super) fn gateway_rows(&self, now: Now) -> Vec<GatewayRow> {
         let row = |gateway: &crate::trunk::Gateway| {
-            let health = match gateway.health() {
-                Health::Unknown => "unknown",
-                Health::Up(0) => "up",
-                Health::Up(_) => "doubtful",
-                Health::Down(0) => "down",
-                Health::Down(_) => "recovering",
-            };
             let service = match (gateway.duty, gateway.busy) {
                 (Duty::InService, _) if gateway.refuses(now.at) => "wants no calls",
                 (Duty::InService, _) => "in service",
@@ -176,7 +169,7 @@ impl Switch {
             GatewayRow {
                 name: gateway.name.clone(),
                 address: self.reached(gateway, now.at),
-                health: health.into(),
+                health: health(gateway.health()).into(),
                 service: service.into(),
                 registered: self.registering.words(&gateway.name, now.at),
                 trunks: trunks.map(|trunk| trunk.name.to_string()).collect(),
@@ -185,6 +178,17 @@ impl Switch {
             }
         };
         self.gateways.iter().map(row).collect()
+    }
+}
+
+/// Whether a gateway answers, in a word.
+pub(super) fn health(health: Health) -> &'static str {
+    match health {
+        Health::Unknown => "unknown",
+        Health::Up(0) => "up",
+        Health::Up(_) => "doubtful",
+        Health::Down(0) => "down",
+        Health::Down(_) => "recovering",
     }
 }
 

@@ -27,6 +27,7 @@ impl Switch {
         self.verifier.expire(now.at);
         self.names_due(now);
         self.ping_due(now);
+        self.outside_due(now);
         self.registrations_due(now);
         self.alarms_due(now);
         self.messages_due(now);

@@ -52,6 +52,8 @@ pub struct Setup {
     /// The process in whose network namespace it runs; it then listens on all addresses, and `more` has its
     /// networks.
     pub within: Option<u32>,
+    /// Recorders outside, the first choice first.
+    pub recorders: Vec<SocketAddr>,
     /// More of the configuration: whole sections.
     pub more: &'static str,
 }
@@ -77,6 +79,7 @@ impl Setup {
             secure,
             ipv6,
             within,
+            recorders: Vec::new(),
             more,
         }
     }
@@ -252,6 +255,14 @@ pub fn prepare(dir: &Path, ip: Ipv4Addr, setup: &Setup) {
     let mut text = if setup.sample { sample(dir, ip, setup) } else { own(dir, ip, setup) };
     // What else fills the disk of the machine is not what is tested.
     text.push_str("[record]\nmax_disk = \"100 %\"\n");
+    if !setup.recorders.is_empty() {
+        let names: Vec<String> =
+            (0..setup.recorders.len()).map(|n| format!("\"recorder-{n}\"")).collect();
+        let _ = writeln!(text, "recorders = [{}]", names.join(", "));
+    }
+    for (n, at) in setup.recorders.iter().enumerate() {
+        let _ = writeln!(text, "[[recorder]]\nname = \"recorder-{n}\"\naddress = \"udp:{at}\"");
+    }
     std::fs::write(dir.join("belfry.toml"), text).expect("the configuration is written");
     std::fs::create_dir_all(dir.join("dialplan")).expect("a folder for the plan");
     std::fs::write(dir.join("dialplan/plan.toml"), PLAN).expect("the plan is written");

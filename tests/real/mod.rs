@@ -26,6 +26,7 @@ mod gateway_out;
 mod home_agent;
 mod mobile;
 mod networks;
+mod outside;
 mod phones;
 mod sample;
 mod scanners;

@@ -141,6 +141,15 @@ impl House {
     ) -> House {
         House::with(sample_plan(), faults, seed, [&[Codec::Pcma]; 4], [caller, phones], change)
     }
+    /// With phones that each speak their own codecs, and other settings.
+    pub fn recorded(
+        plan: Arc<Plan>,
+        seed: u64,
+        codecs: [&[Codec]; 4],
+        change: impl FnOnce(&mut Config),
+    ) -> House {
+        House::with_plan(plan, Faults::NONE, seed, codecs, change)
+    }
     fn with_plan(
         plan: Arc<Plan>,
         faults: Faults,

@@ -23,6 +23,7 @@ use crate::wire::rtp::{HEADER_LEN, Header, Packet, write_header};
 use crate::wire::telephone_event;
 
 mod bridging;
+mod copies;
 mod handshake;
 mod hostile;
 mod playing;

@@ -86,6 +86,8 @@ fn one_of_each() -> Vec<FactKind> {
             bytes: 1_500,
         },
         RecordingRemoved { call, path: s("2026/09/21/x.wav") },
+        RecorderBegan { call, recorder: s("second"), session: s("a@b") },
+        RecorderEnded { call, recorder: s("second"), ms: 40_000, why: s("it does not answer") },
         SurveyAnswer {
             call,
             survey: s("care"),

@@ -106,6 +106,7 @@ word! {
     AlarmWhat {
         DiskFull = "disk_full": "No room for recordings.",
         RecordingFailed = "recording_failed": "A recording could not be written.",
+        RecorderFailed = "recorder_failed": "A call is with no recorder outside, though one is to have it.",
         RecordingsNotRemoved = "recordings_not_removed": "Recordings past their time cannot be removed.",
         JournalStopped = "journal_stopped": "Facts cannot be written down: new calls are refused.",
         DatabaseAway = "database_away": "Facts wait in the journal for the database.",
