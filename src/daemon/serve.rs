@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
+use jiff::tz::TimeZone;
 use tokio::runtime::Runtime;
 
 use super::certificates::InForce;
@@ -23,10 +24,13 @@ use super::clock::Clock;
 use super::dns::Dns;
 use super::exchange::{self, Hands, Inputs};
 pub(super) use super::files::Source;
-use super::files::{self, Loaded, lines};
+use super::files::{self, Fault, Loaded, lines};
 use super::orders::{Figures, Operator, Pending};
+use super::sample::Place;
 use crate::base::Rng;
 use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
+use crate::console::server::Server;
+use crate::dialplan::Plan;
 use crate::engine::{self, Choice, Clips, Engine, EngineConfig};
 use crate::net::dns::Resolver;
 use crate::net::tls::Tls;
@@ -64,7 +68,7 @@ pub(super) struct Appliance {
     operator: Arc<Operator>,
     inputs: Inputs,
     switch: JoinHandle<Hands>,
-    console: crate::console::server::Server,
+    console: Server,
     store: Store,
     watch: Watch,
     database: PathBuf,
@@ -85,46 +89,15 @@ impl Appliance {
             tracing::warn!("{warning}");
         }
         let clock = Clock::start();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(|e| format!("tokio: {e}"))?;
+        let runtime = start_runtime()?;
         let store = open_store(&config)?;
-        let (clips, faults) = match without {
-            Some(fault) => {
-                tracing::error!("{fault}");
-                (Clips::default(), Vec::new())
-            }
-            None => sounds.clips(),
-        };
-        for fault in faults {
-            tracing::error!(
-                "{}: {}: this prompt cannot be played",
-                fault.path.display(),
-                fault.why
-            );
-        }
         let (inputs, queue) = Inputs::new();
-        let engine = start_engine(&config, clips, &inputs)?;
+        let engine = start_engine(&config, prompts(&sounds, without), &inputs)?;
         let tls = Tls::default();
         tls.renew(&material).map_err(|e| format!("TLS: {e}"))?;
         let sip = start_sip(&config, &runtime, &inputs, tls.clone())?;
         let listening = sip.listening().to_vec();
-        let switch = Switch::new(
-            Setup {
-                config: config.clone(),
-                plan,
-                listening: listening.clone(),
-                workers: engine.workers(),
-                last_fact: store.next_seq() - 1,
-                zone,
-                rng: Rng::from_entropy(entropy()?),
-                keys: KeySource::from_seed(entropy()?),
-                fingerprint: engine.fingerprint(),
-            },
-            clock.now(),
-        );
+        let setup = setup(&config, (plan, zone), &sip, &engine, &store)?;
         let (events, _) = tokio::sync::broadcast::channel(4_096);
         let pending = Pending::default();
 
@@ -144,8 +117,8 @@ impl Appliance {
             events: events.clone(),
             awaited: Default::default(),
         };
-        let switch =
-            exchange::start(switch, hands, queue, clock).map_err(|e| format!("switch: {e}"))?;
+        let switch = exchange::start(Switch::new(setup, clock.now()), hands, queue, clock)
+            .map_err(|e| format!("switch: {e}"))?;
         let operator = Arc::new(Operator::new(
             source,
             config.clone(),
@@ -158,25 +131,13 @@ impl Appliance {
         runtime.spawn(renew_certificates(operator.clone()));
         let watch = Watch::start(&store, inputs.clone());
         runtime.spawn(restore(store.journal(), config.database(), inputs.clone()));
-        let console = {
-            let _runtime = runtime.enter();
-            let socket = &config.console.socket;
-            crate::console::server::Server::start(socket, operator.clone()).map_err(|e| {
-                format!("console: {}: {e}; correct [console] socket", socket.display())
-            })?
-        };
+        let console = start_console(&config, &runtime, operator.clone())?;
         let database = config.database();
-        Ok(Appliance {
-            listening,
-            operator,
-            inputs,
-            switch,
-            console,
-            store,
-            watch,
-            database,
-            runtime,
-        })
+        #[rustfmt::skip]
+        let appliance = Appliance {
+            listening, operator, inputs, switch, console, store, watch, database, runtime,
+        };
+        Ok(appliance)
     }
 
     /// Its first SIP address over UDP.
@@ -232,6 +193,57 @@ impl Appliance {
         self.runtime.shutdown_timeout(Duration::from_secs(1));
         result
     }
+}
+
+/// With what the switch begins.
+fn setup(
+    config: &Config,
+    (plan, zone): (Arc<Plan>, TimeZone),
+    sip: &Sip,
+    engine: &Engine,
+    store: &Store,
+) -> Result<Setup, String> {
+    Ok(Setup {
+        config: config.clone(),
+        plan,
+        listening: sip.listening().to_vec(),
+        workers: engine.workers(),
+        last_fact: store.next_seq() - 1,
+        zone,
+        rng: Rng::from_entropy(entropy()?),
+        keys: KeySource::from_seed(entropy()?),
+        fingerprint: engine.fingerprint(),
+    })
+}
+
+fn start_runtime() -> Result<Runtime, String> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build().map_err(|e| format!("tokio: {e}"))
+}
+
+/// The prompts; `without`: why there are none. Calls go on without those that cannot be played.
+fn prompts(sounds: &Place, without: Option<Fault>) -> Clips {
+    if let Some(fault) = without {
+        tracing::error!("{fault}");
+        return Clips::default();
+    }
+    let (clips, faults) = sounds.clips();
+    for fault in faults {
+        let path = fault.path.display();
+        tracing::error!("{path}: {}: this prompt cannot be played", fault.why);
+    }
+    clips
+}
+
+fn start_console(
+    config: &Config,
+    runtime: &Runtime,
+    operator: Arc<Operator>,
+) -> Result<Server, String> {
+    let _runtime = runtime.enter();
+    let socket = &config.console.socket;
+    Server::start(socket, operator)
+        .map_err(|e| format!("console: {}: {e}; correct [console] socket", socket.display()))
 }
 
 /// The trace; without it calls go on all the same.
