@@ -36,7 +36,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("net", &["base", "wire", "sip::flow"]),
     ("engine", &["base", "wire", "dsp", "media", "record"]),
     ("store", &["base", "switch::fact", "switch::messages", "switch::recovery", "media::control"]),
-    ("trace", &["base", "wire", "sip::flow"]),
+    ("trace", &["base", "wire", "sip::flow", "switch::fact"]),
     ("ha", &["base", "switch"]),
     ("api", &["base", "switch"]),
     ("console", &["base", "switch", "call::conference"]),

@@ -16,9 +16,9 @@ use crate::base::Time;
 use crate::engine::{Clips, Engine, OpenRecording};
 use crate::net::{Sip, gate};
 use crate::store::{Awaited, Full, Journal};
-use crate::switch::fact::{Fact, FactKind};
+use crate::switch::fact::Fact;
 use crate::switch::{DiskCommand, Gate, Input, Level, Output, Switch};
-use crate::trace::Trace;
+use crate::trace::{self, Trace};
 
 /// Inputs that may wait for the switch: more, and senders are told that it is full.
 pub(super) const QUEUE: usize = 65_536;
@@ -118,14 +118,16 @@ fn turn(switch: &mut Switch, hands: &mut Hands, queue: &Queue, clock: Clock) -> 
     while let Some(message) = next.take() {
         match message {
             Message::Input(input, since) => {
-                if let (Some(trace), Input::Sip(flow, message)) = (&hands.trace, &*input) {
-                    trace.seen(false, *flow, message);
-                }
                 // Once a batch: the others have waited about as long.
                 if taken == 0 {
                     switch.is_behind(since.elapsed());
                 }
-                switch.handle(clock.now(), *input);
+                let trace = hands.trace.as_ref();
+                switch.handle_shown(clock.now(), *input, &mut |flow, message| {
+                    if let Some(trace) = trace {
+                        trace.seen(false, flow, message);
+                    }
+                });
                 drain(switch, hands, clock);
             }
             Message::Clips(clips) => hands.engine.set_clips(clips),
@@ -197,7 +199,7 @@ fn durable(hands: &mut Hands) -> Option<u64> {
 /// its number if it is waited for.
 fn write_down(fact: Fact, hands: &mut Hands) -> Option<u64> {
     if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call())
-        && let Some(note) = note(&fact.kind)
+        && let Some(note) = trace::note(&fact.kind)
     {
         trace.note(call, note);
     }
@@ -236,39 +238,5 @@ fn log(level: Level, text: &str) {
         Level::Warning => tracing::warn!(target: "belfry", "{text}"),
         Level::Info => tracing::info!(target: "belfry", "{text}"),
         Level::Debug => tracing::debug!(target: "belfry", "{text}"),
-    }
-}
-
-/// What of a fact stands beside the messages of its call: how a leg ended, and what it heard.
-fn note(kind: &FactKind) -> Option<String> {
-    match kind {
-        FactKind::LegEnded { leg, cause, status, talk_ms, sound, .. } => {
-            let mut text = format!("{leg} ended: cause {cause}");
-            if *status > 0 {
-                text.push_str(&format!(", status {status}"));
-            }
-            text.push_str(&format!(", {}.{} s answered", talk_ms / 1_000, talk_ms / 100 % 10));
-            if let Some(sound) = sound {
-                let mos = |mos: Option<u16>| {
-                    mos.map_or("–".into(), |mos| format!("{}.{:02}", mos / 100, mos % 100))
-                };
-                text.push_str(&format!(
-                    "; RTP received {}, sent {}, lost {}, late {}, foreign {}, jitter at most {} ms, MOS {} here, {} there",
-                    sound.packets_received,
-                    sound.packets_sent,
-                    sound.packets_lost,
-                    sound.packets_late,
-                    sound.packets_foreign,
-                    sound.jitter_max_us / 1_000,
-                    mos(sound.mos),
-                    mos(sound.peer_mos),
-                ));
-            }
-            Some(text)
-        }
-        FactKind::NoRtp { leg, .. } => Some(format!("{leg} sends no RTP")),
-        FactKind::RtpLost { leg, .. } => Some(format!("{leg} has sent no RTP for too long")),
-        FactKind::Bridged { a, b, .. } => Some(format!("{a} and {b} hear each other")),
-        _ => None,
     }
 }

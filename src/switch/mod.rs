@@ -84,9 +84,10 @@ use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::sip::digest::Verifier;
 use crate::sip::registrar::Registrar;
-use crate::sip::{Agent, SessionId, Transport};
+use crate::sip::{Agent, Flow, SessionId, Transport};
 use crate::trunk::{Gateways, Names};
 use crate::wire::sdp::Fingerprint;
+use crate::wire::sip::Message;
 use crate::wire::srtp::KeySource;
 
 use active::Active;
@@ -274,9 +275,15 @@ impl Switch {
 
     /// Takes one input; the outputs that follow wait for [`Self::poll_output`].
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.handle_shown(now, input, &mut |_, _| {});
+    }
+
+    /// Takes one input; `heard` is shown a message that is not turned away unheard, for who keeps copies.
+    pub fn handle_shown(&mut self, now: Now, input: Input, heard: &mut dyn FnMut(Flow, &Message)) {
         match input {
             Input::Sip(flow, message) => {
                 if self.passes(now, flow, &message) {
+                    heard(flow, &message);
                     self.agent.receive(now.at, flow, message);
                 }
             }

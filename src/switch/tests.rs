@@ -7,9 +7,9 @@ use super::*;
 use crate::base::Duration;
 use crate::dialplan::{File, LoadEnv};
 use crate::media::control::{self, Event, LegStats};
-use crate::sip::{AgentConfig, Flow, Limits};
+use crate::sip::{AgentConfig, Limits};
 use crate::wire::dns::Question;
-use crate::wire::sip::{Message, Method, Name};
+use crate::wire::sip::{Method, Name};
 
 const BELFRY: &str = "10.0.0.1:5060";
 /// Gateways.

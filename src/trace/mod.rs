@@ -18,6 +18,7 @@
 mod find;
 mod ladder;
 mod mask;
+mod note;
 mod record;
 mod ring;
 mod sorting;
@@ -39,6 +40,7 @@ use crate::wire::sip::{Message, Method};
 
 pub use find::{Found, pcap};
 pub use ladder::ladder;
+pub use note::note;
 use record::{Record, Seen};
 use ring::Ring;
 use sorting::Sorting;

@@ -265,6 +265,20 @@ fn a_scanner_by_its_own_words_gets_no_answer_at_all() {
 }
 
 #[test]
+fn who_is_turned_away_is_not_shown_to_those_who_keep_copies() {
+    let mut rig = Rig::new("[fort]\nrequests = 5\n");
+    let now = Now { at: rig.now, wall: Wall(0) };
+    let mut shown = 0;
+    for n in 0..100 {
+        let text = request("INVITE", n, "1001", "");
+        let message = Message::parse(text.as_bytes()).expect("a message");
+        let input = Input::Sip(Rig::flow(STRANGER), message);
+        rig.switch.handle_shown(now, input, &mut |_, _| shown += 1);
+    }
+    assert_eq!(shown, 5);
+}
+
+#[test]
 fn who_forwards_abroad_must_be_allowed_to_and_it_is_one_call() {
     let phones = "[[phone]]\nnumber = \"1002\"\npassword = \"secret\"\n";
     let mut rig = Rig::new(phones);
