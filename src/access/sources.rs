@@ -83,6 +83,8 @@ pub enum Deed {
     Challenged,
     /// A message by which a scanner gives itself away.
     Scanner,
+    /// A connection whose handshake failed, or over which nothing was said.
+    Silent,
 }
 
 /// Why a source is banned.
@@ -98,6 +100,8 @@ pub enum Why {
     Guessing,
     /// A scanner by its own words.
     Scanner,
+    /// Connections again and again that come to nothing.
+    Silent,
     /// An operator's order.
     Operator,
 }
@@ -111,6 +115,7 @@ impl Why {
             Why::Scan => "requests without a password, again and again",
             Why::Guessing => "wrong passwords",
             Why::Scanner => "a scanner, by its own words",
+            Why::Silent => "connections that come to nothing, again and again",
             Why::Operator => "by order of the console",
         }
     }
@@ -238,7 +243,9 @@ impl Record {
         const SECOND: Duration = Duration::from_secs(1);
         let room = |room: bool, why: Option<Why>| if room { Ok(()) } else { Err(why) };
         let within_rate = match deed {
-            Deed::Request | Deed::Malformed => self.requests.add(now, terms.requests, SECOND),
+            Deed::Request | Deed::Malformed | Deed::Silent => {
+                self.requests.add(now, terms.requests, SECOND)
+            }
             Deed::Register => {
                 self.registrations.add(now, terms.registrations, SECOND)
                     && self.requests.add(now, terms.requests, SECOND)
@@ -264,6 +271,11 @@ impl Record {
             Deed::Challenged => {
                 let some = self.challenged.add(now, terms.unanswered, terms.window);
                 room(some, Some(Why::Scan))
+            }
+            // As good as a request that never gave a password.
+            Deed::Silent => {
+                let some = self.challenged.add(now, terms.unanswered, terms.window);
+                room(some, Some(Why::Silent))
             }
             Deed::Scanner => Err(Some(Why::Scanner)),
         }
@@ -339,7 +351,7 @@ impl Sources {
     ) -> Judgement {
         let record = self.record(now, source);
         let proven = record.is_proven(now);
-        if proven && deed == Deed::Challenged {
+        if proven && matches!(deed, Deed::Challenged | Deed::Silent) {
             return Judgement::Pass;
         }
         match record.count(now, deed, terms) {
@@ -508,6 +520,7 @@ mod tests {
             // deed            connection                     datagram                             proven, both
             (Deed::Malformed,  (6, Ban(Why::Malformed, Full)), (6, Hush),                           (6, Drop)),
             (Deed::Challenged, (4, Ban(Why::Scan, Full)),      (4, Ban(Why::Scan, UntilProven)),    (5_000, pass)),
+            (Deed::Silent,     (4, Ban(Why::Silent, Full)),    (4, Hush),                           (5_000, pass)),
             (Deed::Scanner,    (0, Ban(Why::Scanner, Full)),   (0, Ban(Why::Scanner, UntilProven)), (0, Drop)),
             (Deed::Request,    (20, Ban(Why::Flood, Full)),    (20, Hush),                          (20, Drop)),
             (Deed::Register,   (5, Ban(Why::Flood, Full)),     (5, Hush),                           (5, Drop)),

@@ -38,7 +38,7 @@ section! {
         /// `strangers` says, with no right one after them: those of all phones that come back at once, say
         /// after a power cut. The next is a ban; over UDP, where a source may be forged, one that ends
         /// with a right password from there. OPTIONS do not count, nor does anything for a day after a
-        /// right password.
+        /// right password. Connections that come to nothing count: a TLS handshake that fails, nothing said.
         unanswered: u32 = "500" in ["1", "100000"], live;
         /// Messages of a source in `window` that are none; the next is a ban, or as a datagram dropped.
         malformed: u32 = "20" in ["1", "100000"], live;

@@ -486,11 +486,13 @@ fn start_sip(config: &Config, runtime: &Runtime, inputs: &Inputs, tls: Tls) -> R
             Inbound::Message(flow, message) => Input::Sip(flow, message),
             Inbound::Bad(flow, error) => Input::BadSip(flow, error),
             Inbound::FlowFailed(flow) => Input::FlowFailed(flow),
+            Inbound::Silent(flow) => Input::Silent(flow),
         };
         inputs.offer(input).map_err(|back| match back {
             Input::Sip(flow, message) => Inbound::Message(flow, message),
             Input::BadSip(flow, error) => Inbound::Bad(flow, error),
             Input::FlowFailed(flow) => Inbound::FlowFailed(flow),
+            Input::Silent(flow) => Inbound::Silent(flow),
             _ => unreachable!("it is what was offered"),
         })
     };

@@ -153,7 +153,7 @@ impl Connection {
             }
             Err(fault) => {
                 self.complain("TLS from", &fault);
-                self.vanish();
+                self.came_to_nothing().await;
             }
         }
     }
@@ -179,7 +179,7 @@ impl Connection {
             }
             Err(fault) => {
                 self.complain("WebSocket from", &fault);
-                self.vanish();
+                self.came_to_nothing().await;
             }
         }
     }
@@ -197,8 +197,12 @@ impl Connection {
             () = write(&mut writer, &mut self.ends.queued, pongs) => Over::Gone,
             () = cut(&mut self.ends.cuts) => Over::Gone,
         };
-        if over == Over::Broken {
-            close_gently(reader, writer).await;
+        match over {
+            Over::Broken => close_gently(reader, writer).await,
+            Over::Silent if self.called_us => {
+                self.shared.deliver(Inbound::Silent(self.flow)).await;
+            }
+            Over::Silent | Over::Gone => {}
         }
         self.end().await;
     }
@@ -220,6 +224,12 @@ impl Connection {
         }
     }
 
+    /// Ends before a message came, and the switch counts that against its source.
+    async fn came_to_nothing(self) {
+        self.shared.forget(self.flow, self.number);
+        self.shared.deliver(Inbound::Silent(self.flow)).await;
+    }
+
     /// Ends before anything came that the switch could know it by.
     fn vanish(self) {
         self.shared.forget(self.flow, self.number);
@@ -231,6 +241,8 @@ impl Connection {
 enum Over {
     /// The peer closed it, or is gone.
     Gone,
+    /// It said nothing for as long as it may.
+    Silent,
     /// We close it: where its next message begins cannot be known.
     Broken,
 }
@@ -263,8 +275,9 @@ async fn read<R: AsyncRead + Unpin>(
             }
             Err(_) if silent_until.is_some() => {
                 shared.counters.add(|c| &c.silent);
-                return Over::Gone;
+                return Over::Silent;
             }
+            _ if silent_until.is_some() => return Over::Silent,
             _ => return Over::Gone,
         };
         framer.push(&buffer[..len]);

@@ -46,6 +46,8 @@ pub enum Inbound {
     Bad(Flow, ParseError),
     /// The connection of this flow could not be made, or is gone.
     FlowFailed(Flow),
+    /// A peer's connection came to nothing: its handshake failed, or it said nothing.
+    Silent(Flow),
 }
 
 /// Takes what came, or gives it back when the switch cannot take more now. A datagram is then

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream as Client};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Net {
     sip: Sip,
     inbound: Receiver<Inbound>,
+    /// Connections that came to nothing.
+    silent: Arc<AtomicU64>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -40,15 +42,20 @@ impl Net {
         let shown = IpAddr::from([127, 0, 0, 1]);
         let address = SocketAddr::new(shown, 0);
         let listen = Listen { transport, address, shown };
+        let silent: Arc<AtomicU64> = Arc::default();
+        let counted = silent.clone();
         let deliver: Deliver = Arc::new(move |inbound| {
-            let _ = to.send(inbound);
+            match inbound {
+                Inbound::Silent(_) => drop(counted.fetch_add(1, Ordering::Relaxed)),
+                inbound => drop(to.send(inbound)),
+            }
             Ok(())
         });
         let sip = {
             let _entered = runtime.enter();
             Sip::start(&[listen], streams, deliver).expect("a free port")
         };
-        Net { sip, inbound, runtime }
+        Net { sip, inbound, silent, runtime }
     }
     fn at(&self) -> SocketAddr {
         self.sip.listening()[0].1
@@ -65,6 +72,14 @@ impl Net {
         match self.next() {
             Inbound::Message(flow, message) => (flow, message),
             other => panic!("no message: {other:?}"),
+        }
+    }
+    /// Waits until the switch has heard of so many connections that came to nothing.
+    fn await_silent(&self, count: u64) {
+        let until = std::time::Instant::now() + PATIENCE;
+        while self.silent.load(Ordering::Relaxed) < count {
+            assert!(std::time::Instant::now() < until, "fewer than {count} came to nothing");
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
     }
     fn bad(&self) -> u64 {
@@ -298,7 +313,9 @@ fn a_gateway_with_another_certificate_is_a_flow_that_failed() {
     assert!(matches!(here.next(), Inbound::FlowFailed(failed) if failed == out));
     here.await_handshakes(1);
     there.await_handshakes(1);
-    assert!(there.inbound.try_recv().is_err(), "the switch never hears of it");
+    there.await_silent(1);
+    assert!(there.inbound.try_recv().is_err(), "no more than that it came to nothing");
+    assert_eq!(here.silent.load(Ordering::Relaxed), 0, "nobody is counted whom we call");
 }
 
 #[test]
@@ -311,6 +328,7 @@ fn plain_text_on_a_tls_port_is_counted_and_closed_and_costs_nobody_else() {
         let _ = client.read_to_end(&mut rest);
     }
     there.await_handshakes(20);
+    there.await_silent(20);
     let here = caller(there.at(), pin);
     let out = Flow { transport: Transport::Tls, local: here.at(), remote: there.at() };
     here.sip.send(out, &message("Content-Length: 0\r\n"));

@@ -130,6 +130,7 @@ pub(super) async fn talk<S>(
     loop {
         if !spoke && begun.elapsed() >= FIRST_MESSAGE {
             shared.counters.add(|c| &c.silent);
+            shared.deliver(Inbound::Silent(flow)).await;
             return close(&mut socket, CloseCode::Policy).await;
         }
         let frame = tokio::select! {

@@ -34,6 +34,8 @@ pub enum Input {
     BadSip(Flow, ParseError),
     /// A connection is gone or could not be made.
     FlowFailed(Flow),
+    /// A peer's connection came to nothing: its handshake failed, or it said nothing.
+    Silent(Flow),
     /// The media plane has something to say.
     Media(control::Event),
     /// The disk has.

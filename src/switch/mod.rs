@@ -74,7 +74,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::access::{Admission, Bans, Sources, Tolls};
+use crate::access::{Admission, Bans, Deed, Sources, Tolls};
 use crate::base::{
     CallId, Duration, LegId, Network, Networks, Now, PlayId, RecordingId, Rng, RoomId, Time, Wall,
 };
@@ -293,6 +293,9 @@ impl Switch {
                 }
             }
             Input::FlowFailed(flow) => self.flow_failed(now, flow),
+            Input::Silent(flow) => {
+                self.judge(now, flow, Deed::Silent);
+            }
             Input::Media(event) => self.media(now, event),
             Input::Disk(event) => self.disk(now, event),
             Input::Dns(question, answer) => self.dns_answered(now, &question, &answer),

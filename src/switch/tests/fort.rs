@@ -279,6 +279,24 @@ fn who_is_turned_away_is_not_shown_to_those_who_keep_copies() {
 }
 
 #[test]
+fn connections_that_come_to_nothing_are_a_ban_unless_somebody_has_logged_in() {
+    let mut rig = Rig::new("[fort]\nunanswered = 30\n");
+    let silent = || Input::Silent(Flow { transport: Transport::Tls, ..Rig::flow(STRANGER) });
+    for _ in 0..30 {
+        rig.input(silent());
+    }
+    assert!(!rig.is_banned(STRANGER));
+    rig.input(silent());
+    assert!(rig.is_banned(STRANGER));
+    let mut rig = Rig::new("[fort]\nunanswered = 30\n");
+    rig.phone_calls(STRANGER, "8");
+    for _ in 0..1_000 {
+        rig.input(silent());
+    }
+    assert!(!rig.is_banned(STRANGER));
+}
+
+#[test]
 fn who_forwards_abroad_must_be_allowed_to_and_it_is_one_call() {
     let phones = "[[phone]]\nnumber = \"1002\"\npassword = \"secret\"\n";
     let mut rig = Rig::new(phones);
