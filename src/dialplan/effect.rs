@@ -53,6 +53,14 @@ pub enum Effect {
     },
     /// Stop the music; done at once.
     StopMusic,
+    /// Send the caller's audio back to it; done after the time or when a key of `stop_on` was pressed,
+    /// else when the caller goes.
+    Echo {
+        /// How long, in milliseconds.
+        ms: Option<u32>,
+        /// The keys that end it.
+        stop_on: Keys,
+    },
     /// Wait; for ever (until the caller goes) when there is no time.
     Wait {
         /// How long, in milliseconds.

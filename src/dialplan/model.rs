@@ -210,6 +210,10 @@ pub(super) enum Op {
     Wait {
         ms: Option<u32>,
     },
+    Echo {
+        ms: Option<u32>,
+        stop_on: Keys,
+    },
     Music {
         class: Template,
     },
@@ -275,6 +279,7 @@ impl Op {
                 | Op::MenuMove(_)
                 | Op::Lacking { ends_call: true, .. }
                 | Op::Wait { ms: None }
+                | Op::Echo { ms: None, stop_on: Keys::NONE }
         )
     }
 }

@@ -7,6 +7,8 @@
 //!    samples ───────────────▶ jitter buffer ─▶ decode ─▶ to's clock ─▶ encode ─▶ to
 //! ```
 //!
+//! A leg that is joined with itself gets its own packets back: an echo, to try a line with.
+//!
 //! Telephone-events go with the audio, under the payload type that `to` takes; a peer that takes none
 //! hears the digit as a tone, or nothing of it where SIP INFO carries it. While `to` is busy (a playback, digits of ours) it hears that instead.
 
@@ -133,6 +135,16 @@ impl Paths {
         };
         Paths { audio, events }
     }
+
+    /// How a leg that is joined with itself hears what it says: as it came, so that the delay and the
+    /// losses that it finds are the line's. What is mixed into other audio for it is not heard meanwhile.
+    pub fn back(side: Side) -> Paths {
+        if !side.heard || !side.hears || side.busy != Busy::No {
+            return Paths::NONE;
+        }
+        let events = side.event_pt.map_or(Events::None, Events::Relay);
+        Paths { audio: Audio::Relay, events }
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +163,22 @@ mod tests {
         too_long: false,
         busy: Busy::No,
     };
+
+    #[test]
+    fn whoever_is_joined_with_itself_gets_its_packets_back() {
+        let relayed = |events| Paths { audio: Audio::Relay, events };
+        let mixed = Side { mixed: true, too_long: true, ..SIDE };
+        assert_eq!(Paths::back(SIDE), relayed(Events::Relay(101)));
+        assert_eq!(Paths::back(mixed), relayed(Events::Relay(101)));
+        assert_eq!(Paths::back(Side { event_pt: None, ..SIDE }), relayed(Events::None));
+        for silent in [
+            Side { heard: false, ..SIDE },
+            Side { hears: false, ..SIDE },
+            Side { busy: Busy::Yes, ..SIDE },
+        ] {
+            assert_eq!(Paths::back(silent), Paths::NONE);
+        }
+    }
 
     #[test]
     fn the_table() {

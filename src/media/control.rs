@@ -238,7 +238,8 @@ pub enum Command<C> {
         params: StreamParams,
     },
     /// Join two legs: each hears the other. Each leaves an earlier bridge first; a playback on one
-    /// of them goes on and is heard instead of the other.
+    /// of them goes on and is heard instead of the other. A leg that is joined with itself hears what
+    /// it says, packet by packet.
     Bridge {
         /// One.
         a: LegId,

@@ -56,7 +56,7 @@ use self::legs::Legs;
 use self::ports::Ports;
 use self::recordings::Recordings;
 use self::rooms::Rooms;
-use super::bridge::{Audio, Paths};
+use super::bridge::Paths;
 use super::control::{DigitBy, Event, PlayEnd};
 use super::deep::Deep;
 use super::jitter::LONGEST_PULL;
@@ -321,7 +321,10 @@ impl Plane {
             return;
         };
         let Some(other) = partner else {
-            (leg.paths, leg.hears) = (Paths::NONE, Audio::None);
+            // Who has a partner and yet none beside itself is joined with itself.
+            let back = leg.partner.and_then(|_| leg.side()).map(Paths::back);
+            leg.paths = back.unwrap_or(Paths::NONE);
+            leg.hears = leg.paths.audio;
             self.wind(now, slot);
             return;
         };

@@ -39,6 +39,13 @@ pub enum Doing {
     },
     /// A time, or the caller's end.
     Waiting(Time),
+    /// The end of an echo: a time, or one of these keys.
+    Echoing {
+        /// When it is over.
+        until: Time,
+        /// The keys that end it.
+        stop_on: Keys,
+    },
     /// The last key to be sent.
     Sending,
     /// Somebody's answer.
@@ -256,7 +263,9 @@ impl Active {
     pub fn due(&self) -> Time {
         let step = match &self.doing {
             Doing::Collecting { collect, .. } => collect.deadline(),
-            Doing::Waiting(until) | Doing::Confirming(until) => *until,
+            Doing::Waiting(until) | Doing::Confirming(until) | Doing::Echoing { until, .. } => {
+                *until
+            }
             Doing::Parked { until, .. } => *until,
             Doing::Dialling(d) => d.hunt.deadline(),
             _ => Time::NEVER,

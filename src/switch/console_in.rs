@@ -79,6 +79,7 @@ impl Switch {
             Doing::Playing(_) => "plays".into(),
             Doing::Collecting { .. } => "takes keys".into(),
             Doing::Waiting(_) => "waits".into(),
+            Doing::Echoing { .. } => "hears itself".into(),
             Doing::Sending => "sends keys".into(),
             Doing::Dialling(dialing) => {
                 let rung: Vec<String> =

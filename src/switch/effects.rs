@@ -46,13 +46,17 @@ impl Switch {
 
     /// Does one effect. `Some`: it is done already, go on.
     fn act(&mut self, now: Now, id: CallId, effect: Effect) -> Option<Happening> {
-        if matches!(effect, Effect::Answer | Effect::Collect(_) | Effect::Wait { ms: None }) {
+        let settles = matches!(effect, Effect::Answer | Effect::Collect(_) | Effect::Echo { .. });
+        if settles || effect == (Effect::Wait { ms: None }) {
             self.transfer_settled(now, id);
         }
         let active = self.calls.get_mut(&id)?;
         let subject = active.subject();
         if !matches!(effect, Effect::End | Effect::Log { .. }) {
-            active.doing = Doing::Waiting(Time::NEVER);
+            let before = core::mem::replace(&mut active.doing, Doing::Waiting(Time::NEVER));
+            if matches!(before, Doing::Echoing { .. }) {
+                self.out.push_back(Output::Media(Command::Unbridge { leg: subject }));
+            }
         }
         let gone = self.legs.get(&subject).is_none_or(|leg| leg.stage == Stage::Over);
         match effect {
@@ -106,11 +110,11 @@ impl Switch {
             }
             Effect::StopMusic => self.stop_play(subject),
             Effect::Wait { ms } => {
-                let until =
-                    ms.map_or(Time::NEVER, |ms| now.at + Duration::from_millis(u64::from(ms)));
+                let until = after(now, ms);
                 self.calls.get_mut(&id)?.doing = Doing::Waiting(until);
                 return None;
             }
+            Effect::Echo { ms, stop_on } => return self.echo(now, id, subject, ms, stop_on),
             Effect::Dial(dial) => return self.dial(now, id, *dial),
             Effect::Conference(wanted) => return self.confer(now, id, subject, *wanted),
             Effect::SendDigits { digits, on_ms, off_ms } => {
@@ -120,6 +124,21 @@ impl Switch {
             }
         }
         Some(Happening::Done)
+    }
+
+    /// Lets the caller hear itself, until a time, a key of `stop_on` or its end.
+    fn echo(
+        &mut self,
+        now: Now,
+        id: CallId,
+        subject: LegId,
+        ms: Option<u32>,
+        stop_on: effect::Keys,
+    ) -> Option<Happening> {
+        self.stop_play(subject);
+        self.out.push_back(Output::Media(Command::Bridge { a: subject, b: subject }));
+        self.calls.get_mut(&id)?.doing = Doing::Echoing { until: after(now, ms), stop_on };
+        None
     }
 
     /// Answers the caller, if that was not done.
@@ -269,6 +288,11 @@ impl Switch {
             self.run(now, call, Happening::Done);
         }
     }
+}
+
+/// The time so many milliseconds from now; never when there are none.
+fn after(now: Now, ms: Option<u32>) -> Time {
+    ms.map_or(Time::NEVER, |ms| now.at + Duration::from_millis(u64::from(ms)))
 }
 
 /// What a taking has come to, as the plan hears it.

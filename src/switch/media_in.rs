@@ -227,6 +227,9 @@ impl Switch {
                 self.stop_play(leg_id);
                 return self.run(now, id, Happening::Key(digit));
             }
+            Doing::Echoing { stop_on, .. } if stop_on.has(digit) => {
+                return self.run(now, id, Happening::Key(digit));
+            }
             Doing::Conferring { leave, .. } => {
                 let leaves = leave.has(digit);
                 return if leaves {

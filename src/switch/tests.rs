@@ -31,6 +31,11 @@ context = "gateway"
 when = { to = "2" }
 steps = [{ answer = {} }, { record = "on" }, { wait = "60 s" }]
 [[route]]
+name = "echo"
+context = "gateway"
+when = { to = "8" }
+steps = [{ echo = { time = "5 s", stop-on = "9" } }, { echo = "5 s" }, { wait = "60 s" }]
+[[route]]
 name = "trunk"
 context = "gateway"
 when = { to = "3" }
@@ -360,6 +365,26 @@ fn a_recording_that_cannot_be_asked_for_holds_no_call() {
     rig.input(Input::EndCalls);
     assert_eq!((rig.switch.calls.len(), rig.switch.recordings.len()), (0, 0));
     assert_eq!(rig.facts("recording_ended").len(), 1);
+}
+
+#[test]
+fn an_echo_ends_by_its_key_and_by_its_time() {
+    let mut rig = Rig::new("");
+    rig.invite(A, "5@", "8");
+    let leg = *rig.switch.legs.keys().next().expect("the caller");
+    let echo = control::Command::Bridge { a: leg, b: leg };
+    let over = control::Command::Unbridge { leg };
+    let told = |rig: &mut Rig| -> Vec<_> {
+        let of_echo = |c: &control::Command<String>| *c == echo || *c == over;
+        rig.media.drain(..).filter(of_echo).collect()
+    };
+    assert_eq!(told(&mut rig), [echo.clone()]);
+    for digit in ['1', '9'] {
+        rig.input(Input::Media(Event::Digit { leg, digit, by: control::DigitBy::Rfc4733 }));
+    }
+    assert_eq!(told(&mut rig), [over.clone(), echo.clone()], "by its key, and the next one begins");
+    rig.run(Duration::from_secs(6));
+    assert_eq!(told(&mut rig), [over.clone()], "by its time");
 }
 
 #[test]

@@ -49,7 +49,9 @@ impl Switch {
         self.release(now, id);
         let Some(active) = self.calls.get_mut(&id) else { return };
         match &mut active.doing {
-            Doing::Waiting(until) if *until <= now.at => self.run(now, id, Happening::Done),
+            Doing::Waiting(until) | Doing::Echoing { until, .. } if *until <= now.at => {
+                self.run(now, id, Happening::Done)
+            }
             Doing::Collecting { collect, .. } => {
                 if let Progress::Done { digits, ended } = collect.wake(now.at)
                     && let Some(happening) = taken(Progress::Done { digits, ended })

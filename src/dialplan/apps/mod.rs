@@ -8,7 +8,7 @@
 //! ```text
 //! call.rs    answer ring hangup transfer record …         input.rs  menu collect survey
 //! dial.rs    dial                                         conference.rs  conference
-//! sound.rs   play say tone music wait language            flow.rs   set if goto call log …
+//! sound.rs   play say tone music wait echo …              flow.rs   set if goto call log …
 //! lacking.rs what FreeSWITCH has and Belfry lacks, each with what to do instead
 //! ```
 
@@ -154,6 +154,7 @@ pub static APPS: &[&App] = &[
     &sound::MUSIC,
     &sound::STOP_MUSIC,
     &sound::WAIT,
+    &sound::ECHO,
     &sound::LANGUAGE,
     &input::MENU,
     &input::MENU_AGAIN,

@@ -1,9 +1,10 @@
-//! Applications that let the caller hear something: play, say, tone, music, wait, language.
+//! Applications that let the caller hear something: play, say, tone, music, wait, echo,
+//! language.
 
 use super::param::{Args, Kind, Param};
 use super::{App, Build, Xml, XmlCall};
 use crate::dialplan::draft::{Draft, Mentioned};
-use crate::dialplan::effect::Tone;
+use crate::dialplan::effect::{Keys, Tone};
 use crate::dialplan::fault::did_you_mean;
 use crate::dialplan::model::{Media, Op, StopOn};
 use crate::dialplan::read_xml::path;
@@ -278,6 +279,28 @@ fn xml_sleep(call: &mut XmlCall<'_, '_>) -> Option<Op> {
     let ms = call.number(call.data, "the milliseconds")?;
     Some(Op::Wait { ms: Some(ms) })
 }
+
+/// `echo`.
+pub static ECHO: App = App {
+    name: "echo",
+    line: "Let the caller hear itself: what it sends comes back packet by packet, keys too. To try a line, \
+           and to measure its delay and losses.",
+    params: &[
+        Param::optional("time", Kind::Time, "how long; until the caller hangs up if not given"),
+        Param::with("stop-on", Kind::Keys, "none", "keys that end it"),
+    ],
+    shorthand: Some("time"),
+    after_hangup: false,
+    xml: &[Xml {
+        name: "echo",
+        data: "none: until the caller goes",
+        read: |_| Some(Op::Echo { ms: None, stop_on: Keys::NONE }),
+    }],
+    example: "{ echo = { time = \"1 min\", stop-on = \"#\" } }",
+    build: Build::Step(|args, _| {
+        Some(Op::Echo { ms: args.time("time"), stop_on: args.keys("stop-on")? })
+    }),
+};
 
 /// `language`.
 pub static LANGUAGE: App = App {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::reach::{may_take, surely_takes};
 use crate::dialplan::draft::Draft;
+use crate::dialplan::effect::Keys;
 use crate::dialplan::fault::Place;
 use crate::dialplan::model::{BlockId, Op, Plan};
 use crate::dialplan::template::Template;
@@ -187,7 +188,9 @@ impl Graph {
             | Op::Return
             | Op::Stop
             | Op::Lacking { ends_call: true, .. } => self.menu_move(plan, block, op),
-            Op::Wait { ms: None } | Op::Extension { .. } => vec![Way::Out],
+            Op::Wait { ms: None }
+            | Op::Echo { ms: None, stop_on: Keys::NONE }
+            | Op::Extension { .. } => vec![Way::Out],
             // A talk is a way out of any menu.
             Op::Dial(_) | Op::Conference(_) => vec![next, Way::Out],
             _ => vec![next],
@@ -321,7 +324,7 @@ impl Graph {
 fn waits(op: &Op) -> bool {
     match op {
         Op::Play { items, .. } => !items.is_empty(),
-        Op::Wait { ms } => ms.is_none_or(|ms| ms > 0),
+        Op::Wait { ms } | Op::Echo { ms, .. } => ms.is_none_or(|ms| ms > 0),
         Op::Say { .. }
         | Op::Menu { .. }
         | Op::Collect(_)

@@ -65,6 +65,8 @@ impl Teller<'_> {
             Op::Return => "come back".into(),
             Op::Wait { ms: Some(ms) } => format!("wait {}", seconds(*ms)),
             Op::Wait { ms: None } => "wait until the caller goes".into(),
+            Op::Echo { ms: Some(ms), .. } => format!("echo for {}", seconds(*ms)),
+            Op::Echo { ms: None, .. } => "echo until the caller goes".into(),
             Op::Music { class } => format!("music '{}'", self.text(class)),
             Op::StopMusic => "stop the music".into(),
             Op::Dial(op) => self.dial(op),

@@ -46,6 +46,10 @@ impl Interp {
                 self.open_speech(step.freeswitch);
                 self.queue.push_back(Effect::Music { class });
             }
+            Op::Echo { ms, stop_on } => {
+                self.open_speech(step.freeswitch);
+                self.queue.push_back(Effect::Echo { ms: *ms, stop_on: *stop_on });
+            }
             Op::Menu { name } => {
                 let name = text(self, name);
                 self.push(Frame::Menu { name, chosen: false, rounds: 0, wrong: 0, silent: 0 });

@@ -690,3 +690,12 @@ fn who_may_not_join_a_conference_is_told_why() {
         assert_eq!(call.rest(), ["play after", "hangup 16"], "and the plan goes on");
     }
 }
+
+#[test]
+fn an_echo_is_heard_in_an_answered_call_and_ends_by_time_by_key_or_never() {
+    let mut call = Call::new(steps("{echo={time='5 s', stop-on='#'}}, {echo={}}, {play='a'}"), "1");
+    assert_eq!(call.tell(Happening::Started), "answer");
+    assert_eq!(call.done(), "echo { ms: some(5000), stop_on: # }");
+    assert_eq!(call.tell(Happening::Key('#')), "echo { ms: none, stop_on: none }");
+    assert_eq!(call.tell(Happening::Hangup), "end");
+}

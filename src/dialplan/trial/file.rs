@@ -55,6 +55,7 @@ pub const LINES: &[LineKind] = &[
     table("route", "", "the route of this name has the call"),
     table("hear", "language", "this prompt is played; `tone` for any tone, `music` for music"),
     table("press", "", "the caller is asked for keys and presses these"),
+    word("echo", "the caller hears itself"),
     word("silent", "the caller is asked for keys and presses none"),
     table(
         "dial",
@@ -250,6 +251,7 @@ impl Reader<'_> {
                     "answer" => What::Answer,
                     "early-media" => What::EarlyMedia,
                     "ring" => What::Ring,
+                    "echo" => What::Echo,
                     "silent" => What::Silent,
                     "hangup" => What::Hangup(None),
                     "caller-hangs-up" => What::CallerHangsUp,

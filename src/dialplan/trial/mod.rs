@@ -72,6 +72,8 @@ pub enum What {
     EarlyMedia,
     /// The caller is told that it rings.
     Ring,
+    /// The caller hears itself.
+    Echo,
     /// A prompt (or `tone`, `music`) is heard.
     Hear {
         /// Its name.

@@ -2,7 +2,7 @@
 //! lines say.
 
 use super::super::effect::{
-    Collect, Conference, Dial, DialEnd, DialFailure, Effect, Ended, EndedBy, Happening, Item,
+    Collect, Conference, Dial, DialEnd, DialFailure, Effect, Ended, EndedBy, Happening, Item, Keys,
     Target,
 };
 use super::super::interp::Interp;
@@ -150,7 +150,10 @@ impl Course<'_> {
             Effect::Wait { ms: None } => {
                 return Err("the plan waits for the caller to hang up".into());
             }
-            Effect::Wait { ms: Some(ms) } => self.spend(Duration::from_millis(u64::from(*ms))),
+            Effect::Echo { ms: None, stop_on } => return self.echoed(*stop_on),
+            Effect::Wait { ms: Some(ms) } | Effect::Echo { ms: Some(ms), .. } => {
+                self.spend(Duration::from_millis(u64::from(*ms)))
+            }
             Effect::Play { items, .. } => self.spend(PROMPT * items.len() as u32),
             _ => {}
         }
@@ -160,6 +163,17 @@ impl Course<'_> {
     fn spend(&mut self, time: Duration) {
         self.now.at += time;
         self.now.wall = Wall(self.now.wall.0 + time.as_millis() as i64);
+    }
+
+    /// An echo without a time: the caller presses a key that ends it, or hangs up.
+    fn echoed(&mut self, stop_on: Keys) -> Result<Happening, String> {
+        if let Some(What::Press(keys)) = self.next()
+            && let Some(key) = keys.chars().find(|key| stop_on.has(*key))
+        {
+            self.pass();
+            return Ok(Happening::Key(key));
+        }
+        Err("the caller hears itself until it hangs up".into())
     }
 
     /// The keys that the caller presses now: as many as are taken; the rest waits for the next
@@ -243,6 +257,7 @@ fn takes_time(effect: &Effect) -> bool {
         Effect::Play { .. }
             | Effect::Collect(_)
             | Effect::Wait { .. }
+            | Effect::Echo { .. }
             | Effect::Dial(_)
             | Effect::Conference(_)
             | Effect::SendDigits { .. }
@@ -280,6 +295,7 @@ fn meets(what: &What, effect: &Effect) -> bool {
             What::Survey { question, key },
             Effect::SaveAnswer { question: asked, key: pressed, .. },
         ) => question == asked && key.as_ref().is_none_or(|key| key == pressed),
+        (What::Echo, Effect::Echo { .. }) => true,
         (What::Record(wanted), Effect::Record(change)) => wanted == change,
         (What::Hangup(wanted), Effect::Hangup { cause }) => {
             wanted.is_none_or(|wanted| wanted == *cause)

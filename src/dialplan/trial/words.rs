@@ -13,6 +13,7 @@ pub(super) fn of(effect: &Effect) -> String {
         Effect::Collect(collect) => asked(collect),
         Effect::Music { class } => format!("hear music '{class}'"),
         Effect::StopMusic => "music stops".into(),
+        Effect::Echo { .. } => "echo".into(),
         Effect::Wait { ms: Some(ms) } => format!("wait {ms} ms"),
         Effect::Wait { ms: None } => "wait for the caller to hang up".into(),
         Effect::Dial(dial) => dialled(dial),

@@ -133,9 +133,6 @@ impl Plane {
 
     fn bridge(&mut self, now: Time, a: LegId, b: LegId) -> Option<()> {
         let (a, b) = (self.slot(a)?, self.slot(b)?);
-        if a == b {
-            return None;
-        }
         if self.legs.get(a)?.partner == Some(b) {
             return Some(());
         }

@@ -68,7 +68,10 @@ impl Plane {
         if leg.withheld == Some(packet.timestamp) {
             return None;
         }
-        let partner = partner?;
+        let Some(partner) = partner else {
+            return key_back(leg, now, taken)
+                .map(|(header, port, to)| (header, port, to, event.duration));
+        };
         let (header, duration) = match leg.paths.events {
             Events::None => return None,
             Events::Relay(pt) => (partner.tx.relay(now, packet, pt, taken.bytes)?, event.duration),
@@ -105,7 +108,12 @@ impl Plane {
         };
         leg.inserted = None;
         let ended = leg.dtmf.restart();
-        let Some(partner) = partner else { return };
+        let Some(partner) = partner else {
+            if leg.partner.is_some() {
+                leg.tx.unsplice();
+            }
+            return;
+        };
         // Whichever of its packets goes on first is joined anew.
         partner.tx.unsplice();
         if let Some(ended) = ended {
@@ -124,6 +132,15 @@ impl Plane {
             partner.mouth.key_up(ended.samples);
         }
     }
+}
+
+/// The header under which a key goes back to who pressed it, when the leg is joined with itself, and its
+/// way.
+fn key_back(leg: &mut Leg, now: Time, taken: Taken) -> Option<(Header, PortIndex, SocketAddr)> {
+    let Events::Relay(pt) = leg.paths.events else { return None };
+    leg.sends()?;
+    let to = leg.latch.destination()?;
+    Some((leg.tx.relay(now, taken.relayed, pt, taken.bytes)?, leg.port, to))
 }
 
 /// An event of `leg` under a header of its partner's own stream, and its duration in the partner's

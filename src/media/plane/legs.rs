@@ -60,7 +60,7 @@ impl Legs {
         self.slots.get_mut(slot as usize)?.as_deref_mut()
     }
 
-    /// A leg and its partner; the partner is `None` when there is none.
+    /// A leg and its partner; the partner is `None` when there is none, and when it is the leg itself.
     #[inline]
     pub(super) fn with_partner(&mut self, slot: u32) -> Option<(&mut Leg, Option<&mut Leg>)> {
         let partner = self.get(slot)?.partner.filter(|p| *p != slot);

@@ -83,8 +83,8 @@ impl Plane {
     /// Protects `buf[..len]`, which goes on to the partner of the leg in `slot`, if that has SRTP.
     #[inline]
     pub(super) fn seal_relayed(&mut self, slot: u32, buf: &mut [u8], len: usize) -> Option<usize> {
-        let (_, partner) = self.legs.with_partner(slot)?;
-        partner?.seal(buf, len)
+        let (leg, partner) = self.legs.with_partner(slot)?;
+        partner.unwrap_or(leg).seal(buf, len)
     }
 }
 

@@ -322,19 +322,21 @@ impl Plane {
         }
     }
 
-    /// The header under which audio goes on to the partner, when it is relayed.
+    /// The header under which audio goes on to the partner, when it is relayed; back to the leg, when it
+    /// is joined with itself.
     #[inline]
     fn relay_audio(&mut self, now: Time, taken: Taken) -> Option<(Header, PortIndex, SocketAddr)> {
         let (leg, partner) = self.legs.with_partner(taken.slot)?;
         if leg.paths.audio != Audio::Relay {
             return None;
         }
-        let partner = partner?;
+        let is_echo = partner.is_none();
+        let partner = partner.unwrap_or(leg);
         let (_, payload_type) = partner.sends()?;
         let to = partner.latch.destination()?;
         let header = partner.tx.relay(now, taken.relayed, payload_type, taken.bytes)?;
         let forward = (header, partner.port, to);
-        if taken.relayed.ticks > partner.most_ticks {
+        if taken.relayed.ticks > partner.most_ticks && !is_echo {
             self.shorten(now, taken.slot);
         }
         Some(forward)
@@ -348,7 +350,7 @@ impl Plane {
         if leg.paths.audio != Audio::Relay {
             return None;
         }
-        let partner = partner?;
+        let partner = partner.unwrap_or(leg);
         if !partner.params.as_ref().is_some_and(|params| params.send && params.noise) {
             partner.tx.withhold(taken.relayed);
             return None;

@@ -403,3 +403,57 @@ fn packets_longer_than_a_party_takes_are_not_relayed_to_it() {
     a.say(&mut world, &low.next());
     assert_eq!(world.heard_by(&c)[0].bytes.len(), HEADER_LEN + 160);
 }
+
+/// Delay and losses that a phone finds by its echo are the line's alone.
+#[test]
+fn who_is_joined_with_itself_gets_its_packets_and_keys_back_but_for_a_playback() {
+    let mut world = world();
+    let mut a = world.phone(1, Codec::Pcma);
+    world.bridge(&a, &a);
+    let mut spoken = Vec::new();
+    for n in 0..50u8 {
+        let payload = vec![n; 160];
+        let packet = a.packet(8, false, &payload);
+        a.timestamp = a.timestamp.wrapping_add(160);
+        let given = world.datagram(a.port, a.addr, &packet);
+        assert!(matches!(given, Disposition::Forward { to, .. } if to == a.addr), "{given:?}");
+        spoken.push(payload);
+        world.pass(20);
+    }
+    let heard = world.heard_by(&a);
+    let payloads: Vec<_> = heard.iter().map(|s| s.bytes[HEADER_LEN..].to_vec()).collect();
+    assert_eq!(payloads, spoken);
+    assert_one_stream(&heard);
+    assert_ne!(Packet::parse(&heard[0].bytes).unwrap().ssrc(), a.ssrc, "under a source of our own");
+
+    world.take_events();
+    a.press(&mut world, 5);
+    assert_eq!(digits(&world.heard_by(&a)), "5");
+    assert!(matches!(world.take_events()[..], [Event::Digit { digit: '5', .. }]));
+
+    world.command(Command::Play {
+        leg: a.leg,
+        play: PlayId(1),
+        items: vec![Item::Silence(200)],
+        repeat: false,
+        stop_on: DigitSet::NONE,
+    });
+    assert_eq!(a.say(&mut world, &[0; 160]), Disposition::Consumed, "a playback is heard instead");
+    world.pass(400);
+    assert!(matches!(a.say(&mut world, &[0; 160]), Disposition::Forward { .. }));
+    world.command(Command::Unbridge { leg: a.leg });
+    assert_eq!(a.say(&mut world, &[0; 160]), Disposition::Consumed);
+    assert_eq!(world.plane.counts().commands_dropped, 0);
+}
+
+#[test]
+fn a_bridge_ends_an_echo() {
+    let mut world = world();
+    let (mut a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    world.bridge(&a, &a);
+    world.bridge(&a, &b);
+    let given = a.say(&mut world, &[0; 160]);
+    assert!(matches!(given, Disposition::Forward { port, .. } if port == b.port), "{given:?}");
+    world.bridge(&b, &b);
+    assert_eq!(a.say(&mut world, &[0; 160]), Disposition::Consumed);
+}
