@@ -21,8 +21,13 @@ use crate::net::tls::Material;
 const USUAL: &str = "/etc/belfry/belfry.toml";
 /// The folder of music among the sounds.
 const MUSIC: &str = "music";
-/// How deep folders of sounds may be nested.
+/// How deep folders of sounds, and of the dialplan, may be nested.
 const MAX_DEPTH: usize = 8;
+/// The most XML files in folders of the dialplan's directory, and their bytes in all.
+const MOST_BELOW: usize = 500;
+const MOST_BELOW_BYTES: usize = 32 << 20;
+/// The most entries of one such folder that are looked at.
+const MOST_ENTRIES: usize = 5_000;
 
 /// A fault of any file, as `belfry check` prints it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -276,10 +281,12 @@ fn plan_of(
         let remedy = "correct [dialplan] dir, or put a dialplan there (the sample is in dialplan/)";
         vec![at_key(config, name, "dir", what, remedy)]
     };
-    let texts = match dir {
-        Place::CompiledIn => sample::dialplan(),
-        Place::Disk(dir) => dialplan_files(dir, |what| at_dir(dir, what))?,
+    let (mut texts, below) = match dir {
+        Place::CompiledIn => (sample::dialplan(), Below::default()),
+        Place::Disk(dir) => (dialplan_files(dir, |what| at_dir(dir, what))?, Below::of(dir)),
     };
+    let only_included = below.texts.iter().map(|(path, _)| path.clone()).collect();
+    texts.extend(below.texts);
     let files: Vec<dialplan::File<'_>> =
         texts.iter().map(|(path, text)| dialplan::File { path, text }).collect();
     let mut prompts = sounds.prompts();
@@ -294,6 +301,7 @@ fn plan_of(
         domain: config.domain(),
         holidays: days_off(config),
         globals: BTreeMap::new(),
+        only_included,
     };
     let ours = |fault: dialplan::Fault| Fault {
         file: fault.file,
@@ -306,11 +314,14 @@ fn plan_of(
     match (Plan::load(&files, &env), dir) {
         (Ok(loaded), Place::Disk(dir)) if loaded.plan.route_count() == 0 => {
             let what = "there is no route in its files, so each call would be refused";
-            let warnings = loaded.warnings.into_iter().map(ours);
+            let warnings = loaded.warnings.into_iter().map(ours).chain(below.warnings);
             Err(at_dir(dir, what.into()).into_iter().chain(warnings).collect())
         }
-        (Ok(loaded), _) => Ok((loaded.plan, loaded.warnings.into_iter().map(ours).collect())),
-        (Err(faults), _) => Err(faults.into_iter().map(ours).collect()),
+        (Ok(loaded), _) => {
+            let warnings = loaded.warnings.into_iter().map(ours).chain(below.warnings);
+            Ok((loaded.plan, warnings.collect()))
+        }
+        (Err(faults), _) => Err(faults.into_iter().map(ours).chain(below.warnings).collect()),
     }
 }
 
@@ -319,7 +330,7 @@ fn days_off(config: &Config) -> Vec<Days> {
     config.dialplan.holidays.iter().map(|days| Days::Dated(days.first, days.last)).collect()
 }
 
-/// The texts of all `*.toml` and `*.xml` of a directory, by path; `at_dir` makes a fault of what is
+/// The texts of all `*.toml` and `*.xml` of a directory itself, by path; `at_dir` makes a fault of what is
 /// wrong with the directory itself.
 fn dialplan_files(
     dir: &Path,
@@ -345,6 +356,73 @@ fn dialplan_files(
         }
     }
     if faults.is_empty() { Ok(texts) } else { Err(faults) }
+}
+
+/// The XML files in folders of the dialplan's directory, for files of the directory to include. What
+/// cannot be read there keeps nothing from starting: it may belong to nobody.
+#[derive(Default)]
+struct Below {
+    texts: Vec<(String, String)>,
+    /// Bytes of all of them.
+    bytes: usize,
+    warnings: Vec<Fault>,
+}
+
+impl Below {
+    fn of(dir: &Path) -> Below {
+        let mut below = Below::default();
+        below.folders_of(dir, 0);
+        below
+    }
+
+    /// Links are not followed: they lead out of the directory, or round in it.
+    fn folders_of(&mut self, dir: &Path, depth: usize) {
+        let Ok(entries) = fs::read_dir(dir) else { return };
+        let kind = |entry: fs::DirEntry| Some((entry.path(), entry.file_type().ok()?));
+        let mut entries: Vec<_> =
+            entries.filter_map(|entry| kind(entry.ok()?)).take(MOST_ENTRIES).collect();
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        for (path, kind) in entries {
+            let is_xml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"));
+            if kind.is_dir() && depth < MAX_DEPTH {
+                self.folders_of(&path, depth + 1);
+            } else if kind.is_file() && is_xml && depth > 0 {
+                self.file(&path);
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        let bytes = fs::metadata(path).map_or(0, |data| data.len());
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if self.texts.len() >= MOST_BELOW || self.bytes.saturating_add(bytes) > MOST_BELOW_BYTES {
+            let what = format!(
+                "not read: the folders hold more than {MOST_BELOW} XML files or \
+                 {MOST_BELOW_BYTES} bytes"
+            );
+            let fault =
+                Fault { error: false, ..whole(path, what, "move out what is not included") };
+            // One tells it for all that follow.
+            if !self.warnings.iter().any(|told| told.what == fault.what) {
+                self.warnings.push(fault);
+            }
+            return;
+        }
+        if bytes > dialplan::MAX_FILE {
+            let what = format!("not read: longer than {} bytes", dialplan::MAX_FILE);
+            self.warnings.push(Fault { error: false, ..whole(path, what, "split it") });
+            return;
+        }
+        match read(path) {
+            Ok(text) => {
+                self.bytes += text.len();
+                self.texts.push((path.display().to_string(), text));
+            }
+            Err(faults) => {
+                self.warnings.extend(faults.into_iter().map(|f| Fault { error: false, ..f }));
+            }
+        }
+    }
 }
 
 /// The prompts below the folder of each language, by name without ending: `care/menu`.
@@ -472,6 +550,54 @@ mod tests {
             );
             assert!(found[0].contains("put a dialplan there"), "{found:?}");
         }
+    }
+
+    #[test]
+    fn folders_of_the_dialplan_are_read_where_a_file_includes_them() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["default/more", "elsewhere"] {
+            fs::create_dir_all(at(folder)).expect("a directory");
+        }
+        let extension = |name: &str| {
+            format!(
+                "<extension name=\"{name}\"><condition field=\"destination_number\" \
+                 expression=\"^{name}$\"><action application=\"hangup\"/></condition></extension>"
+            )
+        };
+        let include = |data: &str| format!("<X-PRE-PROCESS cmd=\"include\" data=\"{data}\"/>");
+        let files = [
+            (
+                "default.xml",
+                format!(
+                    "<include><context name=\"gateway\">{}{}</context></include>",
+                    include("default/*.xml"),
+                    include("nothing/*.xml"),
+                ),
+            ),
+            (
+                "default/01.xml",
+                format!("<include>{}{}</include>", extension("1"), include("more/2.xml")),
+            ),
+            ("default/more/2.xml", format!("<include>{}</include>", extension("2"))),
+            ("default/more/3.xml", extension("3")),
+            ("elsewhere/broken.xml", "<include".to_owned()),
+        ];
+        for (name, text) in files {
+            fs::write(at(name), text).expect("a file");
+        }
+        fs::write(at("elsewhere/latin.xml"), b"\xe9").expect("a file");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(dir.path(), at("default/round")).expect("a link");
+        let text = config::EMBEDDED
+            .replace("dir    = \"./dialplan\"", &format!("dir = \"{}\"", dir.path().display()));
+        let loaded =
+            load(&Source::Text { text, name: "test" }).unwrap_or_else(|f| panic!("{}", lines(&f)));
+        assert_eq!(loaded.plan.route_count(), 2, "not what nobody includes");
+        let told: Vec<String> = loaded.warnings.iter().map(|fault| fault.what.clone()).collect();
+        assert!(told.iter().any(|what| what.contains("no file fits 'nothing/*.xml'")), "{told:?}");
+        assert!(told.iter().any(|what| what.contains("0xe9 is not UTF-8")), "{told:?}");
+        assert!(told.iter().all(|what| !what.contains("markup")), "{told:?}");
     }
 
     #[test]

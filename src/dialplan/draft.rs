@@ -37,6 +37,9 @@ pub struct LoadEnv {
     pub holidays: Vec<Days>,
     /// Values for FreeSWITCH's `$${…}` that no file sets.
     pub globals: BTreeMap<String, String>,
+    /// Paths of XML files that are read only where another includes them: those in folders of the
+    /// dialplan's directory.
+    pub only_included: BTreeSet<String>,
 }
 
 impl Default for LoadEnv {
@@ -51,6 +54,7 @@ impl Default for LoadEnv {
             domain: "localhost".into(),
             holidays: Vec::new(),
             globals: BTreeMap::new(),
+            only_included: BTreeSet::new(),
         }
     }
 }

@@ -69,7 +69,7 @@ This page is made from the table in `src/dialplan/apps`; a test fails when the t
 anew: `BELFRY_WRITE_DOCS=1 cargo test --lib reference_page`.
 
 A dialplan is a directory of files, `*.toml` in Belfry's spelling and `*.xml` in FreeSWITCH's, read in
-the order of their names. A call enters a **context** (its gateway's or phone's); the first **route** of
+the order of their names; `*.xml` in its folders where another file includes them. A call enters a **context** (its gateway's or phone's); the first **route** of
 that context whose condition holds takes it and runs its **steps**. When the steps run out the call is
 cleared. `belfry check` names every fault with line and column; `belfry dialplan explain --context C
 --to N` says what a call would do.
@@ -239,7 +239,7 @@ fn freeswitch(out: &mut String) {
         "## FreeSWITCH files\n\
          Contexts, extensions (`continue`), conditions (`field`, `expression`, `break`, nested conditions, \
          `<regex>` with `any`, `all`, `xor`, time fields), actions and anti-actions (`inline`, `loop`), `$${{…}}` with \
-         `X-PRE-PROCESS` `set` and `include`, and IVR menus are read with FreeSWITCH's meaning: all conditions \
+         `X-PRE-PROCESS` `set` and `include` (folders of the dialplan's directory are read for it alone), and IVR menus are read with FreeSWITCH's meaning: all conditions \
          are asked first, then the actions run. These applications are known and lacking; `belfry check` names \
          each use:\n\n| Application | When it is reached | Instead |\n|---|---|---|"
     );

@@ -11,7 +11,8 @@
 //!
 //! FreeSWITCH's pre-processor works on the text before it is parsed; here `$${…}` is replaced in
 //! attribute values and texts, so that every fault keeps its place. A file that another includes is
-//! read there only. `exec` and its like are refused: a plan runs no programs.
+//! read there only, and one in a folder of the dialplan's directory not at all unless it is included.
+//! `exec` and its like are refused: a plan runs no programs.
 
 mod actions;
 mod conditions;
@@ -24,9 +25,9 @@ mod tree;
 use std::collections::BTreeMap;
 
 use super::draft::Draft;
-use super::fault::{Place, Source, did_you_mean};
+use super::fault::{Faults, Place, Source, did_you_mean};
 use super::model::Route;
-use preprocess::is_preprocess;
+use preprocess::{Reach, is_preprocess};
 use tree::Element;
 
 /// One XML file: its index in the load, its text and its tree.
@@ -38,15 +39,25 @@ struct File<'a> {
 
 /// Reads the files into the draft. `sources` are paths with their texts, in reading order.
 pub(super) fn read(draft: &mut Draft<'_>, sources: &[(&str, Source<'_>)]) {
+    let env = draft.env;
+    let only_included = |path: &str| env.only_included.contains(path);
+    // What is wrong in a file that nobody includes is nobody's concern.
+    let mut aside = Faults::default();
     let files: Vec<File<'_>> = sources
         .iter()
-        .map(|(path, source)| File { path, source, tree: tree::parse(source, &mut draft.faults) })
+        .map(|(path, source)| {
+            let faults = if only_included(path) { &mut aside } else { &mut draft.faults };
+            File { path, source, tree: tree::parse(source, faults) }
+        })
         .collect();
+    let Reach { read, included } = preprocess::reach(&files, only_included);
+    for file in files.iter().zip(&read).filter(|(f, read)| **read && only_included(f.path)) {
+        tree::parse(file.0.source, &mut draft.faults);
+    }
     let globals = preprocess::globals(draft.env);
     let mut reader = Reader { draft, files: &files, globals, here: 0, depth: 0 };
-    reader.collect_globals();
-    let included = reader.included();
-    for at in (0..files.len()).filter(|at| !included.contains(at)) {
+    reader.collect_globals(&read);
+    for at in (0..files.len()).filter(|at| read[*at] && !included.contains(at)) {
         reader.here = at;
         for element in &files[at].tree {
             reader.outside(element);

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Reader;
 use super::tree::Element;
+use super::{File, Reader};
 use crate::dialplan::draft::LoadEnv;
 use crate::dialplan::fault::did_you_mean;
 use crate::dialplan::template::{MAX_TEXT, truncate};
@@ -43,10 +43,70 @@ pub(super) fn globals(env: &LoadEnv) -> BTreeMap<String, String> {
     globals
 }
 
+/// Which of the files are read, and which of these only where others include them.
+pub(super) struct Reach {
+    /// For each file, whether it is read at all.
+    pub read: Vec<bool>,
+    /// Those that others include.
+    pub included: BTreeSet<usize>,
+}
+
+/// Follows the includes from the files that are read in any case.
+pub(super) fn reach(files: &[File<'_>], only_included: impl Fn(&str) -> bool) -> Reach {
+    fn walk<'t>(element: &'t Element, found: &mut Vec<&'t str>) {
+        if is_directive(element, "include") {
+            found.push(element.value("data"));
+        }
+        element.children.iter().for_each(|child| walk(child, found));
+    }
+    let mut read: Vec<bool> = files.iter().map(|file| !only_included(file.path)).collect();
+    let mut left: Vec<usize> = (0..files.len()).filter(|at| read[*at]).collect();
+    let mut included = BTreeSet::new();
+    while let Some(at) = left.pop() {
+        let mut patterns = Vec::new();
+        files[at].tree.iter().for_each(|element| walk(element, &mut patterns));
+        let found = patterns.into_iter().flat_map(|pattern| matching(files, at, pattern));
+        for found in found.filter(|found| *found != at) {
+            included.insert(found);
+            if !std::mem::replace(&mut read[found], true) {
+                left.push(found);
+            }
+        }
+    }
+    Reach { read, included }
+}
+
+/// The files that an include of file `from` names: relative to its folder.
+fn matching(files: &[File<'_>], from: usize, pattern: &str) -> Vec<usize> {
+    let folder = files[from].path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let pattern = if pattern.starts_with('/') || folder.is_empty() {
+        plain(pattern)
+    } else {
+        plain(&format!("{folder}/{pattern}"))
+    };
+    (0..files.len()).filter(|at| glob(&pattern, &plain(files[*at].path))).collect()
+}
+
+/// A path without `.` and, where something stands before it, `..`.
+fn plain(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for (at, part) in path.split('/').enumerate() {
+        match part {
+            "" if at > 0 => {}
+            "." => {}
+            ".." if !matches!(parts[..], [] | [""] | [.., ".."]) => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 impl<'a> Reader<'a, '_, '_> {
-    /// Every `X-PRE-PROCESS set` of every file, so that the order of the files does not matter; one
+    /// Every `X-PRE-PROCESS set` of every file that is `read`, so that the order of the files does not matter; one
     /// that stands before a use is applied again on the way.
-    pub(super) fn collect_globals(&mut self) {
+    pub(super) fn collect_globals(&mut self, read: &[bool]) {
         fn walk(element: &Element, found: &mut Vec<String>) {
             if is_directive(element, "set") {
                 found.push(element.value("data").to_owned());
@@ -54,7 +114,8 @@ impl<'a> Reader<'a, '_, '_> {
             element.children.iter().for_each(|child| walk(child, found));
         }
         let mut found = Vec::new();
-        self.files.iter().flat_map(|f| &f.tree).for_each(|element| walk(element, &mut found));
+        let files = self.files.iter().zip(read).filter(|(_, read)| **read);
+        files.flat_map(|(f, _)| &f.tree).for_each(|element| walk(element, &mut found));
         for data in found {
             self.set_global(&data);
         }
@@ -65,39 +126,6 @@ impl<'a> Reader<'a, '_, '_> {
             let value = self.expand(value, None);
             self.globals.insert(name.trim().to_owned(), value);
         }
-    }
-
-    /// The files that others include.
-    pub(super) fn included(&self) -> BTreeSet<usize> {
-        fn walk<'t>(element: &'t Element, found: &mut Vec<&'t str>) {
-            if is_directive(element, "include") {
-                found.push(element.value("data"));
-            }
-            element.children.iter().for_each(|child| walk(child, found));
-        }
-        let mut all = BTreeSet::new();
-        for (at, file) in self.files.iter().enumerate() {
-            let mut patterns = Vec::new();
-            file.tree.iter().for_each(|element| walk(element, &mut patterns));
-            all.extend(
-                patterns
-                    .into_iter()
-                    .flat_map(|p| self.matching(at, p))
-                    .filter(|found| *found != at),
-            );
-        }
-        all
-    }
-
-    /// The files that an include of file `from` names.
-    fn matching(&self, from: usize, pattern: &str) -> Vec<usize> {
-        let folder = self.files[from].path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let absolute = if pattern.starts_with('/') || folder.is_empty() {
-            pattern.to_owned()
-        } else {
-            format!("{folder}/{pattern}")
-        };
-        (0..self.files.len()).filter(|at| glob(&absolute, self.files[*at].path)).collect()
     }
 
     /// A text with its `$${globals}` replaced; one that nobody sets is reported and empty.
@@ -167,13 +195,19 @@ impl<'a> Reader<'a, '_, '_> {
 
     fn include(&mut self, element: &'a Element, pattern: &str, context: Option<&str>) {
         let files = self.files;
-        let found = self.matching(self.here, pattern);
-        if found.is_empty() && !pattern.contains(['*', '?']) {
-            let at = element.value_at("data");
+        let found = matching(files, self.here, pattern);
+        let at = element.value_at("data");
+        if found.is_empty() && pattern.contains(['*', '?']) {
+            self.warn(
+                at,
+                format!("no file fits '{pattern}': nothing is included"),
+                "put the files into a folder of the dialplan's directory, or take the line out",
+            );
+        } else if found.is_empty() {
             self.error(
                 at,
                 format!("the file '{pattern}' is not among the dialplan's files"),
-                "put it beside this one",
+                "put it into the dialplan's directory or a folder of it",
             );
         }
         for at in found {
@@ -238,7 +272,21 @@ fn glob(pattern: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::{glob, plain};
+
+    #[test]
+    fn paths_are_compared_without_detours() {
+        let table = [
+            ("./d/x.xml", "d/x.xml"),
+            ("/etc//d/./sub/../x.xml", "/etc/d/x.xml"),
+            ("../d/x.xml", "../d/x.xml"),
+            ("../../x.xml", "../../x.xml"),
+            ("/../x.xml", "/../x.xml"),
+        ];
+        for (path, wanted) in table {
+            assert_eq!(plain(path), wanted);
+        }
+    }
 
     #[test]
     fn globs_stay_in_their_folder() {
