@@ -181,9 +181,23 @@ pub(super) struct Explain {
     /// When, in the node's time zone: `2026-12-24 18:30`; now if not given
     #[arg(long)]
     pub(super) at: Option<String>,
+    /// The address that the call comes from
+    #[arg(long, value_name = "ADDRESS", default_value = "")]
+    pub(super) network_addr: String,
+    /// A variable that the call brings; may be given several times
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(super) variables: Vec<(String, String)>,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// `NAME=VALUE`.
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=').filter(|(name, _)| !name.is_empty()) {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("write NAME=VALUE".to_owned()),
+    }
 }
 
 #[derive(Args)]

@@ -29,6 +29,8 @@ pub(super) fn main(args: Explain) -> ExitCode {
         to: args.to,
         from: args.from,
         call_id: "explain".into(),
+        network_addr: args.network_addr,
+        variables: args.variables.into_iter().collect(),
         ..Entry::default()
     };
     let explanation = explain(&loaded.plan, &entry, now);

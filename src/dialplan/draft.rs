@@ -129,6 +129,8 @@ pub(super) struct Draft<'e> {
     pub env: &'e LoadEnv,
     pub mentions: Vec<Mention>,
     pub sent: Vec<Sent>,
+    /// Variables that texts read, each where it is read first.
+    pub reads: BTreeMap<String, Place>,
     steps: usize,
 }
 
@@ -151,7 +153,8 @@ impl<'e> Draft<'e> {
             domain: env.domain.clone(),
         };
         let faults = Faults::new(files);
-        Draft { plan, faults, env, mentions: Vec::new(), sent: Vec::new(), steps: 0 }
+        let (mentions, sent, reads) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Draft { plan, faults, env, mentions, sent, reads, steps: 0 }
     }
 
     /// Keeps a block of steps; past [`MAX_STEPS`] the rest is dropped and reported.
@@ -179,6 +182,10 @@ impl<'e> Draft<'e> {
             self.faults.error(Place { column: place.column + at as u32, ..place }, what, remedy);
             Template::plain("")
         });
+        for name in template.reads() {
+            let first = self.reads.entry(name.into_owned()).or_insert(place);
+            *first = place.min(*first);
+        }
         let lacking =
             template.functions().into_iter().find(|f| !FUNCTIONS.contains(f)).map(str::to_owned);
         if let Some(name) = lacking {

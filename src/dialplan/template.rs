@@ -10,7 +10,7 @@
 //! ${name:0:3}      three characters from the first
 //! ${${kind}_menu}  the name itself may be a template
 //! ${strftime(%H)}  a function: strftime and strepoch; FreeSWITCH's others are reported by the reader
-//! $1 … $9          what a group of the condition's expression caught
+//! $1 … $9          what a group of the condition's expression caught; $0 the whole match
 //! \$               a dollar sign
 //! ```
 //!
@@ -95,7 +95,7 @@ impl TemplateError {
 pub trait Scope {
     /// A variable's value; `None` when it is not set.
     fn variable(&self, name: &str) -> Option<Cow<'_, str>>;
-    /// What group `n` (1 to 9) caught; `None` when no expression with groups stands behind.
+    /// What group `n` (1 to 9, 0 for the whole match) caught; `None` when no expression with groups stands behind.
     fn capture(&self, n: u8) -> Option<Cow<'_, str>>;
     /// The civil time of the call's now.
     fn civil(&self) -> Civil;
@@ -179,7 +179,23 @@ impl Template {
         found
     }
 
-    /// Whether `$1` to `$9` stands in the text.
+    /// The variables that the text reads, but for those whose names depend on the call.
+    pub fn reads(&self) -> Vec<Cow<'_, str>> {
+        let mut found = Vec::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Variable { name, .. } => match name.fixed() {
+                    Some(name) => found.push(name),
+                    None => found.extend(name.reads()),
+                },
+                Piece::Function { argument, .. } => found.extend(argument.reads()),
+                Piece::Text(_) | Piece::Capture(_) => {}
+            }
+        }
+        found
+    }
+
+    /// Whether `$0` to `$9` stands in the text.
     pub fn has_captures(&self) -> bool {
         self.pieces.iter().any(|piece| match piece {
             Piece::Capture(_) => true,
@@ -219,7 +235,7 @@ fn parse(text: &str, base: usize, depth: usize) -> Result<Template, TemplateErro
             flush(&mut plain, &mut pieces);
             pieces.push(reference(&rest[2..2 + close], base + at, depth + 1)?);
             rest = &rest[2 + close + 1..];
-        } else if let Some(digit) = capture.filter(|d| *d != b'0') {
+        } else if let Some(digit) = capture {
             flush(&mut plain, &mut pieces);
             pieces.push(Piece::Capture(digit - b'0'));
             rest = &rest[2..];
@@ -366,7 +382,7 @@ pub(crate) mod tests {
         assert_eq!(expand("a ${to} b ${none} c"), "a 4008001234 b  c");
         assert_eq!(expand("${to:0:3}-${to:3}-${to:-4}-${to:-4:2}"), "400-8001234-1234-12");
         assert_eq!(expand("${to:99}|${to:-99}|${to:x}|${to:2:0}"), "||4008001234|");
-        assert_eq!(expand("$1$2$9 $0 $ $$ \\$1 \\${to}"), "one二 $0 $ $$ $1 ${to}");
+        assert_eq!(expand("$1$2$9 $0 $ $$ \\$1 \\${to}"), "one二 all $ $$ $1 ${to}");
         assert_eq!(expand("${${kind}_menu}"), "main");
         assert_eq!(expand("${evil}"), "${to}", "a value is not expanded again");
         assert_eq!(expand("${strftime(%Y-%m-%d %H:%M)}"), "2025-11-22 09:30");

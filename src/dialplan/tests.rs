@@ -435,3 +435,27 @@ mod any {
         }
     }
 }
+
+#[test]
+fn a_variable_that_nobody_sets_is_named_once_where_it_is_read() {
+    let text = "[[route]]\nname = 'r'\ncontext = 'c'\nsteps = [\n\
+                { set = { own = 'x' } }, { log = '${own} ${to} ${uuid} ${sip_h_X-Case}' },\n\
+                { log = '${toll_allow}' },\n{ log = '${toll_allow} ${hangup_causes}' },\n]\n";
+    let warnings =
+        Plan::load(&[file("a.toml", text)], &LoadEnv::default()).expect("a plan").warnings;
+    let found: Vec<_> = warnings.iter().map(|w| (w.line, w.what.as_str(), &*w.remedy)).collect();
+    let empty = |name| {
+        format!("the variable '{name}' is set by no step and comes with no call: it is empty")
+    };
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!((found[0].0, found[0].1), (6, &*empty("toll_allow")));
+    assert_eq!((found[1].0, found[1].1), (7, &*empty("hangup_causes")));
+    assert!(found[1].2.contains("'hangup_cause'"), "{found:?}");
+    // A name that depends on the call may be any.
+    let text = "<include><context name='c'><extension name='e'><condition>\
+                <action application='set' data='${destination_number}=x'/>\
+                <action application='log' data='INFO ${toll_allow}'/>\
+                </condition></extension></context></include>";
+    let loaded = Plan::load(&[file("a.xml", text)], &LoadEnv::default()).expect("a plan");
+    assert_eq!(loaded.warnings, []);
+}

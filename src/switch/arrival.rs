@@ -28,7 +28,7 @@ use super::ending::party;
 use super::fact::{self, AlarmWhat, FactKind};
 use super::leg::Leg;
 use super::requests::Challenge;
-use super::{Output, Switch};
+use super::{Output, Switch, signalled};
 
 /// After how many seconds a refused caller may try again.
 const RETRY_AFTER_S: &str = "5";
@@ -65,7 +65,8 @@ impl Switch {
         if self.draining {
             return self.hold_back(now, &who, Refusal::Stopping);
         }
-        let Some(caller) = self.identify(now, &who, invite) else { return };
+        let Some(mut caller) = self.identify(now, &who, invite) else { return };
+        caller.origin.signalled = signalled::variables(invite);
         if let Ok(Some(replaces)) = invite.replaces() {
             return self.replacing(now, &who, &caller, invite, &replaces);
         }
@@ -288,6 +289,7 @@ impl Switch {
                 called_raw: to.to_owned(),
                 diverted: said.diverted,
                 hops: hops(invite),
+                signalled: Vec::new(),
             },
             device: Device::Trunk { gateway: gateway.into(), number: from },
             name: said.name,
@@ -418,6 +420,10 @@ impl Switch {
         let via = via.unwrap_or_else(|| active.from.clone());
         let mut variables = active.origin.variables();
         variables.push(("language".to_owned(), active.language.as_str().to_owned()));
+        variables.extend(active.origin.signalled.iter().cloned());
+        if active.call.get(leg_id).is_some_and(|caller| caller.device.is_phone()) {
+            variables.push(("user_name".to_owned(), active.from.clone()));
+        }
         let entry = Entry {
             context: active.context.clone(),
             to: active.to.clone(),

@@ -26,6 +26,8 @@ pub struct Origin {
     /// How many hops its INVITE could still make (Max-Forwards): those of ours that go on for it can
     /// make one less.
     pub hops: Option<u8>,
+    /// What else its INVITE says, for the plan alone: [`signalled`](super::signalled).
+    pub signalled: Vec<(String, String)>,
 }
 
 impl Origin {

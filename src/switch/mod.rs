@@ -57,6 +57,7 @@ mod registering;
 mod replacing;
 mod requests;
 mod rooms;
+mod signalled;
 mod sip_in;
 mod sound;
 mod sparing;

@@ -96,7 +96,8 @@ main parameter; a table gives several: `{ play = { prompts = \"welcome\", stop-o
 ## Values
 - **Texts** may hold variables: `${name}`, a part `${name:2}`, `${name:0:3}`, `${name:-4}`, nested
   `${${kind}_menu}`, functions `${strftime(%H:%M)}` and `${strepoch()}`; `$1` to `$9` are what the groups
-  of the condition caught; `\\$` is a dollar sign. A variable that is not set is empty.
+  of the condition caught, `$0` is the whole match; `\\$` is a dollar sign. A variable that is not set is empty;
+  `belfry check` names those that nobody sets.
 - **Number patterns**: digits, `*`, `#`, `+`; `x` any digit, `n` 2–9, `z` 1–9, `[15-7]` one of these, `.`
   one or more of anything at the end, `!` none or more, `( )` a group for `$1`. Between slashes stands a
   regular expression: `/^0(\\d+)$/`, `/…/i` without regard to case; it has no look-around and no
@@ -126,6 +127,11 @@ const VARIABLES: &str = "\
 | `language` | `default_language` | the language, when set |
 | `date`, `time`, `weekday` | | `2026-11-22`, `09:05`, `1` (Monday) to `7` |
 | `dial_result` | `originate_disposition` | after a dial: `answered`, `busy`, `no-answer`, `rejected`, `unavailable`, `failed` (FreeSWITCH's: the Q.850 name) |
+| `user_name` | `username`, `sip_auth_username` | from a phone: its number |
+| `sip_from_host`, `sip_to_user`, `sip_to_host`, `sip_req_user`, `sip_req_host`, `sip_call_id`, `sip_user_agent` | the same | what the caller's INVITE says; its word alone |
+| `sip_h_X-Case` and the like | the same | the caller's header of this name, in any case: `X-…`, `User-to-User`, `Subject`, `Priority`, `Call-Info`, `Alert-Info`; the first 20, 512 bytes each |
+| `bridge_hangup_cause` | `last_bridge_hangup_cause` | after a dial: the Q.850 name of its end |
+| `hangup_cause` | | after a dial that failed: the same |
 | `dial_cause`, `dialed_by` | | the Q.850 number; who answered |
 | `menu_status` | `ivr_menu_status` | after a menu: `success`, `timeout`, `failure` |
 | `collect_status` | `read_result` | after a collect: `ok` (`success`), `timeout`, `invalid` (`failure`) |

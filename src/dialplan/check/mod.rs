@@ -1,11 +1,12 @@
 //! Checks over the whole plan, once every file is read: do the names exist, are routes reached, does
-//! a loop wait for something, can a menu be left.
+//! a loop wait for something, can a menu be left, are the variables set that texts read.
 //!
 //! Place: last step of a load. What a reader could see in one place it has reported itself.
 
 mod flow;
 mod names;
 mod reach;
+mod variables;
 
 use super::draft::Draft;
 
@@ -13,6 +14,7 @@ use super::draft::Draft;
 pub(super) fn check(draft: &mut Draft<'_>) {
     names::check(draft);
     reach::check(draft);
+    variables::check(draft);
     // The ways through a plan are only worth following when its names hold.
     if !draft.faults.has_errors() {
         flow::check(draft);

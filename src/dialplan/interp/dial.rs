@@ -129,6 +129,7 @@ impl Interp {
                 self.speech = Speech::Answered;
                 self.set("dial_result", "answered");
                 self.set("originate_disposition", "SUCCESS");
+                self.set("bridge_hangup_cause", Cause::NORMAL.name());
                 self.set("dialed_by", by.to_string());
                 self.set("talk_seconds", (talk_ms / 1_000).to_string());
                 if ended_by == EndedBy::Caller {
@@ -144,7 +145,9 @@ impl Interp {
             DialEnd::Failed { why, cause } => {
                 self.set("dial_result", why.name());
                 self.set("dial_cause", cause.0.to_string());
-                self.set("originate_disposition", cause.name());
+                for name in ["originate_disposition", "hangup_cause", "bridge_hangup_cause"] {
+                    self.set(name, cause.name());
+                }
                 match branch(&on, why.name()) {
                     Some(block) => self.push(Frame::Steps { block, next: 0, captures }),
                     None if freeswitch && self.goes_on_after(why, cause) => {}

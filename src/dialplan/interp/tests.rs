@@ -699,3 +699,33 @@ fn an_echo_is_heard_in_an_answered_call_and_ends_by_time_by_key_or_never() {
     assert_eq!(call.tell(Happening::Key('#')), "echo { ms: none, stop_on: none }");
     assert_eq!(call.tell(Happening::Hangup), "end");
 }
+
+#[test]
+fn a_bridge_that_fails_gives_its_cause_by_freeswitchs_names() {
+    let bridge = "<action application='set' data='continue_on_fail=true'/>\
+                  <action application='bridge' data='user/1001'/>\
+                  <action application='playback' data='${hangup_cause}'/>\
+                  <action application='playback' data='$0'/>";
+    let extension = format!(
+        "<extension name='e'><condition field='destination_number' expression='^(.)2'>{bridge}\
+         </condition></extension>"
+    );
+    let mut call = Call::new(xml(&extension), "12");
+    assert_eq!(call.tell(Happening::Started), "dial phone 1001");
+    let end = DialEnd::Failed { why: DialFailure::Busy, cause: Cause(17) };
+    call.tell(Happening::Dialed(end));
+    for name in ["hangup_cause", "bridge_hangup_cause", "last_bridge_hangup_cause"] {
+        assert_eq!(call.var(name), "USER_BUSY", "{name}");
+    }
+    assert!(call.rest().iter().any(|effect| effect == "play 12"), "$0 is the whole match");
+}
+
+#[test]
+fn headers_are_read_whatever_the_case_of_their_names() {
+    let mut entry = entry("1");
+    entry.variables.insert("sip_h_X-CASE".into(), "7".into());
+    let plan = steps("{play='a'}");
+    let interp = Interp::start(&plan, now(0), entry).expect("a route");
+    assert_eq!(interp.variable(&plan, "sip_h_X-Case").as_deref(), Some("7"));
+    assert_eq!(interp.variable(&plan, "sip_h_X-Other"), None);
+}

@@ -63,7 +63,7 @@ impl Entry {
 }
 
 /// FreeSWITCH's names of what a call brings, with the names here.
-const ALIASES: [(&str, &str); 9] = [
+pub(in crate::dialplan) const ALIASES: [(&str, &str); 14] = [
     ("destination_number", "to"),
     ("caller_id_number", "from"),
     ("ani", "from"),
@@ -72,10 +72,68 @@ const ALIASES: [(&str, &str); 9] = [
     ("uuid", "call_id"),
     ("sip_gateway_name", "via"),
     ("sip_received_ip", "network_addr"),
+    ("sip_network_ip", "network_addr"),
     ("rdnis", "diverted_from"),
+    ("last_bridge_hangup_cause", "bridge_hangup_cause"),
+    ("username", "user_name"),
+    ("sip_auth_username", "user_name"),
+    ("channel_name", "chan_name"),
 ];
 
-/// A call as its plan sees it, with the groups that stand for `$1` to `$9`.
+/// What a call may bring and what the steps set, by the names here; each may be read without being set
+/// by the plan. Headers of the INVITE are `sip_h_NAME`.
+pub(in crate::dialplan) const KNOWN: [&str; 45] = [
+    "to",
+    "from",
+    "caller_name",
+    "via",
+    "context",
+    "call_id",
+    "network_addr",
+    "source",
+    "dialplan",
+    "chan_name",
+    "domain",
+    "domain_name",
+    "language",
+    "default_language",
+    "date",
+    "time",
+    "weekday",
+    "caller_raw",
+    "caller_e164",
+    "caller_private",
+    "called_raw",
+    "diverted_from",
+    "diversion_reason",
+    "user_name",
+    "sip_from_host",
+    "sip_to_user",
+    "sip_to_host",
+    "sip_req_user",
+    "sip_req_host",
+    "sip_call_id",
+    "sip_user_agent",
+    "menu_digits",
+    "menu_status",
+    "ivr_menu_status",
+    "collect_status",
+    "read_result",
+    "read_terminator_used",
+    "conference_result",
+    "dial_result",
+    "dial_cause",
+    "dialed_by",
+    "talk_seconds",
+    "originate_disposition",
+    "hangup_cause",
+    "bridge_hangup_cause",
+];
+
+/// The beginning of the names of headers.
+pub(in crate::dialplan) const HEADER: &str = "sip_h_";
+
+/// A call as its plan sees it, with the groups that stand for `$0` to `$9`.
 pub(in crate::dialplan) struct View<'a> {
     interp: &'a Interp,
     plan: &'a Plan,
@@ -101,6 +159,12 @@ impl Scope for View<'_> {
         let variables = &self.interp.variables;
         if let Some(value) = variables.get(name).or_else(|| variables.get(own)) {
             return Some(Cow::Borrowed(value));
+        }
+        // Headers are written by their senders in any case.
+        if name.starts_with(HEADER) {
+            let mut all = variables.iter();
+            let found = all.find(|(header, _)| header.eq_ignore_ascii_case(name));
+            return found.map(|(_, value)| Cow::Borrowed(value.as_str()));
         }
         self.interp.entry.profile(own).or_else(|| {
             let civil = self.civil();

@@ -26,8 +26,11 @@ pub(in crate::dialplan) type Lack = (String, &'static str);
 
 /// Reads a path at load: what it lacks is reported, prompts are noted.
 pub(in crate::dialplan) fn read(draft: &mut Draft<'_>, text: &str, place: Place) -> Vec<Media> {
-    if text.contains("${") {
-        return vec![Media::Path(draft.template(text.trim(), place))];
+    if text.contains('$') {
+        let template = draft.template(text.trim(), place);
+        if template.fixed().is_none() {
+            return vec![Media::Path(template)];
+        }
     }
     let mut lacks = Vec::new();
     let media = parse(text, &mut lacks);
