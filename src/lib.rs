@@ -18,6 +18,7 @@
 //! sideways; clippy's `disallowed-methods` (clippy.toml) guards the rest.
 
 pub mod access;
+pub mod acd;
 pub mod base;
 pub mod call;
 pub mod config;

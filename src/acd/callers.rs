@@ -1,0 +1,470 @@
+//! The callers' half of the [`Centre`](super::Centre): in, offered, answered, out; call-backs.
+
+use super::agent::{AgentId, Input};
+use super::assign::{Pair, Waiter};
+use super::centre::{Action, Centre, Due, Seat};
+use super::event::{Cause, Departure, Missed, Refusal, What};
+use super::queue::{
+    Bin, CALL_BACK_ATTEMPTS, CALL_BACK_PAUSE, Caller, Entry, MOST_PRIORITY, QueueId, Rank, Stage,
+    VIP,
+};
+use super::strategy::{MOST_RUNG, Strategy};
+use crate::base::{CallId, Duration, Time};
+
+/// A driver that tells nothing of a ringing phone has so long beyond the ringing time: then the
+/// reservation expires.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a caller is not called back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoCallBack {
+    /// It waits in no queue.
+    NotWaiting,
+    /// It shows no number.
+    NoNumber,
+    /// It will be already.
+    Twice,
+}
+
+impl Centre {
+    /// A caller comes into a queue: its position, the first is 1. Who is to be called back and calls
+    /// again has its old place.
+    pub fn enter(&mut self, now: Time, name: &str, entry: Entry) -> Result<usize, Refusal> {
+        let call = entry.call;
+        let result = self.may_enter(name, &entry);
+        match result {
+            Ok(queue) => Ok(self.let_in(now, queue, entry)),
+            Err(why) => {
+                self.tell(now, What::Refused { queue: name.to_owned(), call, why });
+                Err(why)
+            }
+        }
+    }
+
+    fn may_enter(&self, name: &str, entry: &Entry) -> Result<QueueId, Refusal> {
+        let Some(id) = self.by_name.get(name).copied() else { return Err(Refusal::Unknown) };
+        let Some(queue) = self.queues.get(&id) else { return Err(Refusal::Unknown) };
+        if self.callers.contains_key(&entry.call) {
+            return Err(Refusal::Waits);
+        }
+        if self.backs.contains_key(&(id, entry.number.clone())) {
+            return Ok(id);
+        }
+        if !(self.is_staffed(id, |terms| terms.join) && self.is_staffed(id, |terms| terms.stay)) {
+            return Err(Refusal::NoAgents);
+        }
+        if queue.callers.len() >= queue.terms.most {
+            return Err(Refusal::Full);
+        }
+        Ok(id)
+    }
+
+    fn let_in(&mut self, now: Time, queue: QueueId, entry: Entry) -> usize {
+        let Entry { call, number, priority, vip, region, longest } = entry;
+        let old = self.backs.get(&(queue, number.clone())).copied();
+        let old = old.and_then(|old| self.callers.get(&old)).filter(|o| o.stage.is_idle());
+        let old = old.map(|old| (old.rank.call(), old.entered, old.priority));
+        if let Some((old, ..)) = old {
+            self.take_out(now, old, Departure::CalledAgain);
+        }
+        let terms = &self.queues[&queue].terms;
+        let asked = priority.clamp(-MOST_PRIORITY, MOST_PRIORITY) + if vip { VIP } else { 0 };
+        let (entered, priority) =
+            old.map_or((now, asked), |(_, entered, old)| (entered, old.max(asked)));
+        let region = region.and_then(|name| self.regions.get(&name).copied());
+        let favourite = self.served.last(&number).filter(|agent| {
+            let seat = self.seats.get(agent);
+            terms.last_agent > Duration::ZERO
+                && seat.is_some_and(|seat| {
+                    seat.agent.state.is_working() && seat.member.iter().any(|m| m.queue == queue)
+                })
+        });
+        let caller = Caller {
+            queue,
+            number,
+            priority,
+            entered,
+            rank: Rank::new(entered, priority, terms.ageing, call),
+            region,
+            favourite,
+            stage: Stage::Waiting(Bin::Open),
+            until: now + longest.unwrap_or(terms.longest).min(terms.longest),
+            back: None,
+        };
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.callers.insert(caller.rank);
+        }
+        self.callers.insert(call, caller);
+        let position = self.position(call).unwrap_or(1);
+        let queue = self.queue_name(queue);
+        self.tell(now, What::Entered { queue, call, position, priority });
+        self.wait(now, call);
+        self.settle(now);
+        position
+    }
+
+    /// A caller's place among those who wait, the first is 1. Costs O(place).
+    pub fn position(&self, call: CallId) -> Option<usize> {
+        let caller = self.callers.get(&call)?;
+        let queue = self.queues.get(&caller.queue)?;
+        Some(queue.callers.range(..caller.rank).count() + 1)
+    }
+
+    /// How long a caller will wait from now, by what talks have taken; `None`: nobody works.
+    pub fn expected(&self, call: CallId) -> Option<Duration> {
+        let queue = self.queues.get(&self.callers.get(&call)?.queue)?;
+        queue.handling.wait(self.position(call)? - 1, queue.working)
+    }
+
+    /// Puts a caller into the bin that is right now. Who does not work is waited for by nobody.
+    fn wait(&mut self, now: Time, call: CallId) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        let works = |id: &AgentId| {
+            self.seats.get(id).is_some_and(|seat: &Seat| seat.agent.state.is_working())
+        };
+        let Some(queue) = self.queues.get(&caller.queue) else { return };
+        let held = now < caller.entered + queue.terms.last_agent;
+        let favourite = caller.favourite.filter(works).filter(|_| held);
+        let region = caller.region.filter(|region| self.serves_region(caller.queue, *region));
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        caller.favourite = favourite;
+        // The region of one who is held for an agent counts when that is over.
+        caller.region = if favourite.is_some() { caller.region } else { region };
+        let Some(queue) = self.queues.get(&caller.queue) else { return };
+        let bin = caller.bin(now, &queue.terms);
+        caller.stage = Stage::Waiting(bin);
+        let waiter = Waiter { rank: caller.rank, queue: caller.queue, bin };
+        let due = caller.due(now, &queue.terms);
+        self.index.wait(waiter);
+        self.fresh_callers.insert(waiter);
+        self.arm(Due::Caller(call), due);
+    }
+
+    /// Takes a caller out of its bin, if it is in one.
+    fn unbin(&mut self, call: CallId) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        if let Stage::Waiting(bin) = caller.stage {
+            let waiter = Waiter { rank: caller.rank, queue: caller.queue, bin };
+            self.index.stop_waiting(waiter);
+            self.fresh_callers.remove(&waiter);
+        }
+    }
+
+    /// A caller's wait is over, or more agents may take it.
+    pub(super) fn caller_due(&mut self, now: Time, call: CallId) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        if caller.until <= now {
+            return match caller.back {
+                // A call-back waits for its next agent, not for its caller's patience.
+                Some(_) => self.take_out(now, call, Departure::GivenUp),
+                None => self.put_out(now, call, Departure::TimedOut),
+            };
+        }
+        if !matches!(caller.stage, Stage::Offered { .. }) {
+            self.unbin(call);
+            self.wait(now, call);
+        }
+    }
+
+    /// Who waited for one agent or region may be taken by others.
+    pub(super) fn release(&mut self, now: Time, queue: QueueId, bin: Bin) {
+        for waiter in self.index.in_bin(queue, bin) {
+            let call = waiter.rank.call();
+            self.unbin(call);
+            self.wait(now, call);
+        }
+    }
+
+    /// Nobody is there for the callers of a queue any more: they go on in their plans. Call-backs stay.
+    pub(super) fn dismiss(&mut self, now: Time, queue: QueueId) {
+        let ranks = self.queues.get(&queue).map(|queue| queue.callers.clone()).unwrap_or_default();
+        for rank in ranks {
+            if self.callers.get(&rank.call()).is_some_and(|caller| caller.back.is_none()) {
+                self.put_out(now, rank.call(), Departure::NoAgents);
+            }
+        }
+    }
+
+    /// A queue is no more.
+    pub(super) fn close(&mut self, now: Time, id: QueueId) {
+        let ranks = self.queues.get(&id).map(|queue| queue.callers.clone()).unwrap_or_default();
+        for rank in ranks {
+            self.put_out(now, rank.call(), Departure::Closed);
+        }
+        if let Some(queue) = self.queues.remove(&id) {
+            self.by_name.remove(&queue.terms.name);
+        }
+    }
+
+    /// Every caller into its bin anew: terms, regions and agents may be others.
+    pub(super) fn rebin(&mut self, now: Time) {
+        let calls: Vec<CallId> = self.callers.keys().copied().collect();
+        for call in calls {
+            let waits = |caller: &Caller| matches!(caller.stage, Stage::Waiting(_));
+            if self.callers.get(&call).is_some_and(waits) {
+                self.unbin(call);
+                self.wait(now, call);
+            }
+        }
+    }
+
+    /// A caller and its next agent meet: the agent is reserved, and with ring-all the others as well.
+    pub(super) fn offer(&mut self, now: Time, pair: Pair) {
+        let Pair { waiter, agent } = pair;
+        let (call, queue) = (waiter.rank.call(), waiter.queue);
+        let Some(terms) = self.queues.get(&queue).map(|queue| &queue.terms) else { return };
+        let (ring, until) = (terms.ring, now + terms.ring + GRACE);
+        let agents = match terms.strategy {
+            // Who has an earlier caller in another queue is that one's.
+            Strategy::RingAll => {
+                let mut all = self.index.agents(waiter, MOST_RUNG);
+                all.retain(|agent| self.index.caller(*agent).is_none_or(|w| w.rank >= waiter.rank));
+                all
+            }
+            _ => vec![agent],
+        };
+        self.unbin(call);
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        caller.stage = Stage::Offered { agents: agents.clone(), since: now };
+        let (until_out, waited) = (caller.until, now.since(caller.entered));
+        let back = caller.back.map(|_| caller.number.clone());
+        self.arm(Due::Caller(call), until_out);
+        for agent in agents {
+            let by = self.index.place(agent, queue).map_or(0, |place| place.by);
+            if self.change(now, agent, Input::Offer { call, queue, until }, Cause::Call).is_err() {
+                debug_assert!(false, "who stands in line can be offered a caller");
+                self.index.step_out(agent);
+                self.forget_offer(now, call, agent);
+                continue;
+            }
+            self.took_turn(agent, queue, by);
+            let phone = self.seats.get(&agent).and_then(|seat| seat.agent.phone.clone());
+            let (name, waited_ms) = (self.queue_name(queue), waited.as_millis() as u64);
+            let number = self.number_of(agent);
+            self.tell(now, What::Offered { queue: name, call, agent: number, waited_ms });
+            let phone = phone.unwrap_or_default();
+            self.out.push_back(Action::Offer { call, agent, phone, ring, back: back.clone() });
+        }
+    }
+
+    /// A reservation is over without an answer: without any other, the caller waits again, at its place.
+    pub(super) fn not_taken(
+        &mut self,
+        now: Time,
+        (call, queue): (CallId, QueueId),
+        agent: AgentId,
+        why: Missed,
+        rang: Duration,
+    ) {
+        let (queue, number) = (self.queue_name(queue), self.number_of(agent));
+        let rang_ms = rang.as_millis() as u64;
+        self.tell(now, What::NotTaken { queue, call, agent: number, why, rang_ms });
+        self.forget_offer(now, call, agent);
+    }
+
+    fn forget_offer(&mut self, now: Time, call: CallId, agent: AgentId) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let Stage::Offered { agents, .. } = &mut caller.stage else { return };
+        agents.retain(|other| *other != agent);
+        if agents.is_empty() {
+            self.wait(now, call);
+        }
+    }
+
+    /// An agent's phone did not take a caller.
+    pub fn missed(&mut self, now: Time, call: CallId, agent: AgentId, why: Missed) {
+        _ = self.change(now, agent, Input::Missed(call, why), Cause::Call);
+        self.settle(now);
+    }
+
+    /// An agent's phone answered. `false`: too late, the caller is another's or gone, and the phone is
+    /// to be let go.
+    pub fn answered(&mut self, now: Time, call: CallId, agent: AgentId) -> bool {
+        let Some(caller) = self.callers.get(&call) else { return false };
+        let Stage::Offered { agents, since } = &caller.stage else { return false };
+        if !agents.contains(&agent) {
+            return false;
+        }
+        let (others, rang) = (agents.clone(), now.since(*since));
+        let (queue, waited, back) = (caller.queue, now.since(caller.entered), caller.back);
+        let number = caller.number.clone();
+        match back {
+            Some(_) => self.set_stage(call, Stage::Calling(agent)),
+            None => self.drop_caller(call),
+        }
+        self.arm(Due::Caller(call), Time::NEVER);
+        if let Some(earlier) = self.talks.insert(call, agent) {
+            self.end_talk(now, call, earlier);
+        }
+        _ = self.change(now, agent, Input::Answered(call), Cause::Call);
+        self.withdraw(now, call, others.into_iter().filter(|other| *other != agent).collect());
+        if back.is_none() {
+            self.served.note(&number, agent);
+            self.tell_answered(now, queue, call, agent, waited, rang);
+        }
+        self.settle(now);
+        true
+    }
+
+    fn tell_answered(
+        &mut self,
+        now: Time,
+        queue: QueueId,
+        call: CallId,
+        agent: AgentId,
+        waited: Duration,
+        rang: Duration,
+    ) {
+        let (queue, agent) = (self.queue_name(queue), self.number_of(agent));
+        let (waited_ms, rang_ms) = (waited.as_millis() as u64, rang.as_millis() as u64);
+        self.tell(now, What::Answered { queue, call, agent, waited_ms, rang_ms });
+    }
+
+    /// These phones need not ring any more.
+    fn withdraw(&mut self, now: Time, call: CallId, agents: Vec<AgentId>) {
+        for agent in agents {
+            let phone = self.seats.get(&agent).and_then(|seat| seat.agent.phone.clone());
+            self.out.push_back(Action::Withdraw { call, agent, phone });
+            _ = self.change(now, agent, Input::Missed(call, Missed::Withdrawn), Cause::Call);
+        }
+    }
+
+    /// A talk of a queue's caller with its agent is over; nothing, where there is none.
+    pub fn talk_over(&mut self, now: Time, call: CallId) {
+        if let Some(agent) = self.talks.remove(&call) {
+            self.end_talk(now, call, agent);
+        }
+        self.settle(now);
+    }
+
+    /// One agent has done with a call, which another one may have by now.
+    pub fn agent_through(&mut self, now: Time, call: CallId, agent: AgentId) {
+        if self.talks.get(&call) == Some(&agent) {
+            self.talk_over(now, call);
+        }
+    }
+
+    fn end_talk(&mut self, now: Time, call: CallId, agent: AgentId) {
+        let Some(seat) = self.seats.get(&agent) else { return };
+        let Some((_, queue)) = seat.agent.state.talks_with().filter(|(c, _)| *c == call) else {
+            return;
+        };
+        let talk_ms = now.since(seat.agent.since).as_millis() as u64;
+        let after = self.queues.get(&queue).map_or(Duration::ZERO, |q| q.terms.after_call);
+        let (queue, number) = (self.queue_name(queue), self.number_of(agent));
+        self.tell(now, What::TalkOver { queue, call, agent: number, talk_ms });
+        _ = self.change(now, agent, Input::TalkOver { call, after }, Cause::Call);
+    }
+
+    /// A caller is out of its queue, for a reason of its own: nothing, where it is in none.
+    pub fn leave(&mut self, now: Time, call: CallId, why: Departure) {
+        self.take_out(now, call, why);
+        self.settle(now);
+    }
+
+    fn take_out(&mut self, now: Time, call: CallId, why: Departure) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        let (queue, waited) = (caller.queue, now.since(caller.entered));
+        let offered = match &caller.stage {
+            Stage::Offered { agents, .. } => agents.clone(),
+            _ => Vec::new(),
+        };
+        self.unbin(call);
+        self.drop_caller(call);
+        self.arm(Due::Caller(call), Time::NEVER);
+        self.withdraw(now, call, offered);
+        let (queue, waited_ms) = (self.queue_name(queue), waited.as_millis() as u64);
+        self.tell(now, What::Left { queue, call, why, waited_ms });
+    }
+
+    /// A caller is out by the queue's own rule: its plan is told.
+    fn put_out(&mut self, now: Time, call: CallId, why: Departure) {
+        let live = self.callers.get(&call).is_some_and(|caller| caller.back.is_none());
+        self.take_out(now, call, why);
+        if live {
+            self.out.push_back(Action::Out { call, why });
+        }
+    }
+
+    /// A call is over, whatever it was: it waits nowhere and nobody talks with it. A call-back that it
+    /// asked for stays.
+    pub fn call_over(&mut self, now: Time, call: CallId) {
+        if self.callers.get(&call).is_some_and(|caller| caller.back.is_none()) {
+            self.leave(now, call, Departure::Abandoned);
+            self.talk_over(now, call);
+        } else if !self.callers.contains_key(&call) {
+            self.talk_over(now, call);
+        }
+    }
+
+    fn drop_caller(&mut self, call: CallId) {
+        let Some(caller) = self.callers.remove(&call) else { return };
+        if let Some(queue) = self.queues.get_mut(&caller.queue) {
+            queue.callers.remove(&caller.rank);
+        }
+        let key = (caller.queue, caller.number);
+        if self.backs.get(&key) == Some(&call) {
+            self.backs.remove(&key);
+        }
+    }
+
+    fn set_stage(&mut self, call: CallId, stage: Stage) {
+        if let Some(caller) = self.callers.get_mut(&call) {
+            caller.stage = stage;
+        }
+    }
+
+    /// A waiting caller wishes to be called back: it keeps its place and may hang up. `until`: when
+    /// that is given up.
+    pub fn call_back(&mut self, now: Time, call: CallId, until: Time) -> Result<(), NoCallBack> {
+        let Some(caller) = self.callers.get_mut(&call).filter(|caller| caller.back.is_none())
+        else {
+            return Err(NoCallBack::NotWaiting);
+        };
+        if caller.number.is_empty() {
+            return Err(NoCallBack::NoNumber);
+        }
+        let key = (caller.queue, caller.number.clone());
+        if self.backs.contains_key(&key) {
+            return Err(NoCallBack::Twice);
+        }
+        (caller.back, caller.until) = (Some(0), until);
+        let offered = match &caller.stage {
+            Stage::Offered { agents, .. } => agents.clone(),
+            _ => Vec::new(),
+        };
+        self.backs.insert(key, call);
+        if offered.is_empty() {
+            self.unbin(call);
+            self.wait(now, call);
+        }
+        // Their phones rang for a caller who has gone; it waits again, and they are asked anew.
+        self.withdraw(now, call, offered);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// What came of calling somebody back, with the agent on the phone already.
+    pub fn called_back(&mut self, now: Time, call: CallId, reached: bool) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let Stage::Calling(agent) = caller.stage else { return };
+        let failed = caller.back.unwrap_or(0) + 1;
+        let (queue, waited, number) =
+            (caller.queue, now.since(caller.entered), caller.number.clone());
+        if reached {
+            self.drop_caller(call);
+            self.served.note(&number, agent);
+            self.tell_answered(now, queue, call, agent, waited, Duration::ZERO);
+            return;
+        }
+        caller.back = Some(failed);
+        let again = now + CALL_BACK_PAUSE;
+        let gives_up = failed >= CALL_BACK_ATTEMPTS || again >= caller.until;
+        self.set_stage(call, Stage::Resting(again));
+        self.arm(Due::Caller(call), again);
+        if gives_up {
+            self.leave(now, call, Departure::GivenUp);
+        }
+        self.talk_over(now, call);
+    }
+}

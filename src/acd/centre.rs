@@ -1,0 +1,745 @@
+//! All agents and queues, with one owner. Each input changes one agent or one caller; then what has
+//! become free is given away ([`Centre::settle`]), and only then does the input end.
+//!
+//! ```text
+//!   input ─▶ one agent's or caller's change ─▶ `changed` keeps in step:   line, staff, due, events,
+//!                                              │                          the caller's reservation
+//!                                              ▼
+//!                                           settle: stable pairs until there is none ─▶ Action::Offer
+//! ```
+//!
+//! A caller is offered to exactly those agents whose state is Ringing for it: there is one place that
+//! ends a reservation (`changed`), whatever ended it. Callers are in `callers.rs`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::agent::{Agent, AgentId, AgentState, Busy, Input, Patience, Useless};
+use super::assign::{Index, Waiter};
+use super::estimate::Handling;
+use super::event::{Cause, Departure, Event, Missed, SignInRefusal, What};
+use super::pin::{Attempts, Pin};
+use super::queue::{Bin, Caller, QueueId, Rank, Region, Staffing, Terms};
+use super::served::Served;
+use super::strategy::Standing;
+use crate::base::{CallId, Duration, Rng, Time};
+
+/// The most agents.
+pub const MOST_AGENTS: usize = 20_000;
+/// The most queues.
+pub const MOST_QUEUES: usize = 1_000;
+
+/// Who an agent is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// Its number.
+    pub number: String,
+    /// Its name.
+    pub name: String,
+    /// Its PIN.
+    pub pin: Pin,
+    /// Its team.
+    pub team: Option<String>,
+    /// Whether it may listen, force states and the like.
+    pub supervisor: bool,
+    /// What it knows, each with its level.
+    pub skills: Vec<(String, u8)>,
+    /// Whose callers it takes; none: everybody's.
+    pub regions: Vec<String>,
+    /// Its chance where agents are drawn.
+    pub weight: u32,
+}
+
+/// The agents, the queues and the rules for all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct House {
+    /// The agents, in the order of the configuration.
+    pub agents: Vec<Person>,
+    /// The queues.
+    pub queues: Vec<Terms>,
+    /// How it is with agents who do not answer.
+    pub patience: Patience,
+    /// So many wrong PINs lock the agent, and the phone.
+    pub pin_tries: u32,
+    /// For so long.
+    pub pin_lock: Duration,
+}
+
+/// What the driver is to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Ring an agent's phone for a caller; and tell what comes of it.
+    Offer {
+        /// The caller.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// The phone at which it is signed in.
+        phone: String,
+        /// For how long.
+        ring: Duration,
+        /// The caller has hung up: when the agent answers, this number is to be called.
+        back: Option<String>,
+    },
+    /// Stop ringing it: the caller is another's, or has gone, or the agent has.
+    Withdraw {
+        /// The caller.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// The phone that was rung.
+        phone: Option<String>,
+    },
+    /// A caller is out of the queue by the queue's own rule.
+    Out {
+        /// The caller.
+        call: CallId,
+        /// Why.
+        why: Departure,
+    },
+    /// Write this down.
+    Tell(Event),
+}
+
+/// What an agent is in one of its queues.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Membership {
+    pub(super) queue: QueueId,
+    order: u32,
+    level: u8,
+    turn: u64,
+}
+
+/// An agent with all that is known of it.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    pub(super) who: Person,
+    pub(super) agent: Agent,
+    pub(super) member: Vec<Membership>,
+    pub(super) regions: Vec<Region>,
+    attempts: Attempts,
+    /// It is not configured any more, and goes as soon as its talk is over.
+    leaving: bool,
+    last_talk: Duration,
+}
+
+/// A queue with what is counted of it.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub(super) terms: Terms,
+    /// All callers, offered ones with them.
+    pub(super) callers: BTreeSet<Rank>,
+    pub(super) handling: Handling,
+    pub(super) signed_in: usize,
+    pub(super) working: usize,
+    /// Working agents by region; `None`: those who serve all.
+    pub(super) by_region: BTreeMap<Option<Region>, usize>,
+    /// [`Place::by`](super::strategy::Place::by) of the agent taken last, and turns given.
+    base: u64,
+    turns: u64,
+}
+
+/// What falls due.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub(super) enum Due {
+    /// An agent's reservation, after-call work or rest.
+    Agent(AgentId),
+    /// A caller's wait, or its next bin.
+    Caller(CallId),
+}
+
+/// Agents, queues, callers.
+#[derive(Debug)]
+pub struct Centre {
+    pub(super) seats: BTreeMap<AgentId, Seat>,
+    pub(super) by_number: BTreeMap<String, AgentId>,
+    by_phone: BTreeMap<String, AgentId>,
+    pub(super) queues: BTreeMap<QueueId, Queue>,
+    pub(super) by_name: BTreeMap<String, QueueId>,
+    pub(super) regions: BTreeMap<String, Region>,
+    pub(super) callers: BTreeMap<CallId, Caller>,
+    /// Call-backs by queue and number.
+    pub(super) backs: BTreeMap<(QueueId, String), CallId>,
+    /// Who talks with a queue's caller.
+    pub(super) talks: BTreeMap<CallId, AgentId>,
+    pub(super) served: Served,
+    pub(super) index: Index,
+    due: BTreeSet<(Time, Due)>,
+    armed: BTreeMap<Due, Time>,
+    pub(super) fresh_agents: BTreeSet<AgentId>,
+    pub(super) fresh_callers: BTreeSet<Waiter>,
+    pub(super) out: VecDeque<Action>,
+    /// Wrong PINs by phone.
+    phones: BTreeMap<String, Attempts>,
+    patience: Patience,
+    pin_tries: u32,
+    pin_lock: Duration,
+    next_id: u32,
+    rng: Rng,
+}
+
+impl Centre {
+    /// Without agents and queues.
+    pub fn new(rng: Rng) -> Centre {
+        let rest = Duration::from_secs(5);
+        Centre {
+            seats: BTreeMap::new(),
+            by_number: BTreeMap::new(),
+            by_phone: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+            regions: BTreeMap::new(),
+            callers: BTreeMap::new(),
+            backs: BTreeMap::new(),
+            talks: BTreeMap::new(),
+            served: Served::default(),
+            index: Index::default(),
+            due: BTreeSet::new(),
+            armed: BTreeMap::new(),
+            fresh_agents: BTreeSet::new(),
+            fresh_callers: BTreeSet::new(),
+            out: VecDeque::new(),
+            phones: BTreeMap::new(),
+            patience: Patience { missed_most: 3, rest, ready_at_sign_in: true },
+            pin_tries: 3,
+            pin_lock: Duration::from_secs(900),
+            next_id: 0,
+            rng,
+        }
+    }
+
+    /// What is to be done or told next.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.out.pop_front()
+    }
+    /// When [`Self::wake`] is to be called at the latest.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// It is `now`: reservations, waits and after-call work that are over end. All that falls due at
+    /// one time is taken together, so that the order in which it is looked at decides nothing.
+    pub fn wake(&mut self, now: Time) {
+        while let Some((at, due)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, due));
+            self.armed.remove(&due);
+            match due {
+                Due::Agent(agent) => _ = self.change(now, agent, Input::Wake, Cause::Agent),
+                Due::Caller(call) => self.caller_due(now, call),
+            }
+        }
+        self.settle(now);
+    }
+
+    pub(super) fn arm(&mut self, due: Due, at: Time) {
+        if let Some(old) = self.armed.remove(&due) {
+            self.due.remove(&(old, due));
+        }
+        if at < Time::NEVER {
+            self.armed.insert(due, at);
+            self.due.insert((at, due));
+        }
+    }
+
+    pub(super) fn tell(&mut self, at: Time, what: What) {
+        self.out.push_back(Action::Tell(Event { at, what }));
+    }
+    pub(super) fn queue_name(&self, queue: QueueId) -> String {
+        self.queues.get(&queue).map(|q| q.terms.name.clone()).unwrap_or_default()
+    }
+    pub(super) fn number_of(&self, agent: AgentId) -> String {
+        self.seats.get(&agent).map(|seat| seat.who.number.clone()).unwrap_or_default()
+    }
+
+    /// An agent signs in at a phone. One who is signed in elsewhere moves; another one at this phone
+    /// is signed out; neither while talking.
+    pub fn sign_in(
+        &mut self,
+        now: Time,
+        number: &str,
+        pin: &str,
+        phone: &str,
+    ) -> Result<AgentId, SignInRefusal> {
+        let result = self.may_sign_in(now, number, pin, phone);
+        match result {
+            Ok(agent) => {
+                if let Some(other) = self.by_phone.get(phone).copied().filter(|o| *o != agent) {
+                    _ = self.change(now, other, Input::SignOut, Cause::Displaced);
+                }
+                if self.seats.get(&agent).is_some_and(|s| s.agent.phone.is_some()) {
+                    _ = self.change(now, agent, Input::SignOut, Cause::Moved);
+                }
+                if let Some(seat) = self.seats.get_mut(&agent) {
+                    seat.agent.phone = Some(phone.to_owned());
+                    self.by_phone.insert(phone.to_owned(), agent);
+                }
+                _ = self.change(now, agent, Input::SignIn, Cause::Agent);
+                self.settle(now);
+            }
+            Err(why) => {
+                let (agent, phone) = (number.to_owned(), phone.to_owned());
+                self.tell(now, What::SignInRefused { agent, phone, why });
+            }
+        }
+        result
+    }
+
+    fn may_sign_in(
+        &mut self,
+        now: Time,
+        number: &str,
+        pin: &str,
+        phone: &str,
+    ) -> Result<AgentId, SignInRefusal> {
+        let (tries, lock) = (self.pin_tries, self.pin_lock);
+        // Phones have registered, so there are not more of them than the configuration has.
+        let here = self.phones.entry(phone.to_owned()).or_default();
+        let agent = self.by_number.get(number).copied();
+        let seat = agent.and_then(|agent| self.seats.get_mut(&agent)).filter(|seat| !seat.leaving);
+        if here.is_locked(now) || seat.as_ref().is_some_and(|s| s.attempts.is_locked(now)) {
+            return Err(SignInRefusal::Locked);
+        }
+        let (Some(agent), Some(seat)) = (agent, seat) else {
+            let locks = here.wrong(now, tries, lock);
+            return Err(if locks { SignInRefusal::Locked } else { SignInRefusal::Wrong });
+        };
+        if !seat.who.pin.is(pin) {
+            let locks = here.wrong(now, tries, lock) | seat.attempts.wrong(now, tries, lock);
+            return Err(if locks { SignInRefusal::Locked } else { SignInRefusal::Wrong });
+        }
+        seat.attempts = Attempts::default();
+        self.phones.remove(phone);
+        let other = self.by_phone.get(phone).copied().unwrap_or(agent);
+        let talks = |agent| {
+            let state = self.seats.get(&agent).map(|seat: &Seat| seat.agent.state);
+            state.is_some_and(|s| s.rings_for().or(s.talks_with()).is_some())
+        };
+        if talks(agent) || talks(other) { Err(SignInRefusal::Talking) } else { Ok(agent) }
+    }
+
+    /// A locked agent may try again.
+    pub fn unlock(&mut self, agent: AgentId) {
+        if let Some(seat) = self.seats.get_mut(&agent) {
+            seat.attempts = Attempts::default();
+        }
+    }
+
+    /// The agent signed in at a phone.
+    pub fn at_phone(&self, phone: &str) -> Option<AgentId> {
+        self.by_phone.get(phone).copied()
+    }
+    /// The agent of a number.
+    pub fn numbered(&self, number: &str) -> Option<AgentId> {
+        self.by_number.get(number).copied()
+    }
+
+    /// What an agent wishes, or is forced to. Offers and their outcomes are told by call.
+    pub fn wish(
+        &mut self,
+        now: Time,
+        agent: AgentId,
+        input: Input,
+        by: Cause,
+    ) -> Result<(), Useless> {
+        let result = self.change(now, agent, input, by);
+        self.settle(now);
+        result
+    }
+
+    /// A phone has calls of no queue, or has none.
+    pub fn engaged(&mut self, now: Time, phone: &str, engaged: bool) {
+        if let Some(agent) = self.at_phone(phone) {
+            _ = self.wish(now, agent, Input::Engaged(engaged), Cause::OtherCall);
+        }
+    }
+
+    /// A phone can be reached, or not.
+    pub fn reachable(&mut self, now: Time, phone: &str, reachable: bool) {
+        let cause = if reachable { Cause::PhoneBack } else { Cause::PhoneGone };
+        if let Some(agent) = self.at_phone(phone) {
+            _ = self.wish(now, agent, Input::Reachable(reachable), cause);
+        }
+    }
+
+    /// What a call was about, by the agent who talks, writes, or wrote last about it.
+    pub fn wrap_up(&mut self, now: Time, agent: AgentId, code: &str) -> Result<(), Useless> {
+        let state = self.seats.get(&agent).map(|seat| seat.agent.state).unwrap_or_default();
+        let call = match state {
+            AgentState::WorkingAfterCall { call, .. }
+            | AgentState::Busy(Busy::Talking { call, .. }) => call,
+            AgentState::Null => return Err(Useless::SignedOut),
+            _ => return Err(Useless::NothingToFinish),
+        };
+        if !code.is_empty() {
+            let what = What::WrapUp { agent: self.number_of(agent), call, code: code.to_owned() };
+            self.tell(now, what);
+        }
+        self.wish(now, agent, Input::AfterWorkDone, Cause::Agent)
+    }
+
+    /// One agent takes one input, and everything that depends on its state is brought in step.
+    pub(super) fn change(
+        &mut self,
+        now: Time,
+        id: AgentId,
+        input: Input,
+        by: Cause,
+    ) -> Result<(), Useless> {
+        let patience = self.patience;
+        let Some(seat) = self.seats.get_mut(&id) else { return Err(Useless::SignedOut) };
+        let before = seat.agent.clone();
+        let cause = seat.agent.handle(now, input, by, &patience)?;
+        let (state, pending) = (seat.agent.state, seat.agent.pending);
+        if let (None, Some(phone)) = (&seat.agent.phone, &before.phone) {
+            self.by_phone.remove(phone);
+        }
+        self.arm(Due::Agent(id), state.until().unwrap_or(Time::NEVER));
+        self.in_line(now, id);
+        self.staff(id, before.state, state);
+        if let Some(cause) = cause {
+            self.tell_change(now, id, &before, pending, cause);
+        }
+        if let AgentState::Busy(Busy::Ringing { call, queue, .. }) = before.state
+            && before.state != state
+            && !matches!(input, Input::Answered(_))
+        {
+            let why = match input {
+                Input::Missed(_, why) => why,
+                Input::Wake => Missed::Expired,
+                _ => Missed::AgentLeft,
+            };
+            if matches!(why, Missed::Expired | Missed::AgentLeft) {
+                let phone = before.phone.clone();
+                self.out.push_back(Action::Withdraw { call, agent: id, phone });
+            }
+            self.not_taken(now, (call, queue), id, why, now.since(before.since));
+        }
+        let stopped = before.state.is_working() && !state.is_working();
+        if stopped || (before.state != AgentState::Null && state == AgentState::Null) {
+            self.stopped_working(now, id);
+        }
+        let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
+        learn(seat, &mut self.queues, &before, now);
+        if seat.leaving && state == AgentState::Null {
+            self.remove(id);
+        }
+        Ok(())
+    }
+
+    fn tell_change(
+        &mut self,
+        now: Time,
+        id: AgentId,
+        before: &Agent,
+        pending: Option<AgentState>,
+        cause: Cause,
+    ) {
+        let Some(seat) = self.seats.get(&id) else { return };
+        let (agent, state) = (seat.who.number.clone(), seat.agent.state);
+        let same = core::mem::discriminant(&state) == core::mem::discriminant(&before.state)
+            && matches!(state, AgentState::Ready { .. });
+        if state != before.state && !same {
+            let phone = seat.agent.phone.clone();
+            let was_ms = now.since(before.since).as_millis() as u64;
+            self.tell(now, What::Agent { agent, phone, state, cause, was_ms });
+        } else if pending != before.pending {
+            self.tell(now, What::Pending { agent, state: pending, cause });
+        }
+    }
+
+    /// Stands in line if, and only if, it can take a caller.
+    fn in_line(&mut self, now: Time, id: AgentId) {
+        let Some(seat) = self.seats.get(&id) else { return };
+        let agent = &seat.agent;
+        if !agent.is_available(now) {
+            self.index.step_out(id);
+            self.fresh_agents.remove(&id);
+            return;
+        }
+        if self.index.stands(id) {
+            return;
+        }
+        let mut places = Vec::with_capacity(seat.member.len());
+        for member in &seat.member {
+            let Some(queue) = self.queues.get(&member.queue) else { continue };
+            let standing = Standing {
+                agent: id,
+                idle_since: agent.idle_since,
+                calls: agent.calls,
+                talked: agent.talked,
+                turn: member.turn,
+                order: member.order,
+                weight: seat.who.weight,
+                level: member.level,
+            };
+            let place = queue.terms.strategy.place(&standing, queue.base, &mut self.rng);
+            places.push((member.queue, place));
+        }
+        self.index.line_up(id, &seat.regions, places);
+        self.fresh_agents.insert(id);
+    }
+
+    /// Counts who is there.
+    fn staff(&mut self, id: AgentId, before: AgentState, state: AgentState) {
+        let Some(seat) = self.seats.get(&id) else { return };
+        let (was_in, is_in) = (before != AgentState::Null, state != AgentState::Null);
+        let (worked, works) = (before.is_working(), state.is_working());
+        let step = |count: &mut usize, was: bool, is: bool| match (was, is) {
+            (false, true) => *count += 1,
+            (true, false) => *count -= 1,
+            _ => {}
+        };
+        for member in &seat.member {
+            let Some(queue) = self.queues.get_mut(&member.queue) else { continue };
+            step(&mut queue.signed_in, was_in, is_in);
+            step(&mut queue.working, worked, works);
+            let none = seat.regions.is_empty().then_some(None);
+            for region in none.into_iter().chain(seat.regions.iter().map(|r| Some(*r))) {
+                step(queue.by_region.entry(region).or_default(), worked, works);
+            }
+        }
+    }
+
+    /// An agent does not work any more, or has gone: who waited for it alone need not any more.
+    fn stopped_working(&mut self, now: Time, id: AgentId) {
+        let Some(seat) = self.seats.get(&id) else { return };
+        let queues: Vec<QueueId> = seat.member.iter().map(|m| m.queue).collect();
+        let regions = seat.regions.clone();
+        for queue in queues {
+            self.release(now, queue, Bin::Held(id));
+            for region in self.regions.values().copied().collect::<Vec<Region>>() {
+                let concerns = regions.is_empty() || regions.contains(&region);
+                if concerns && !self.serves_region(queue, region) {
+                    self.release(now, queue, Bin::Region(region));
+                }
+            }
+            if !self.is_staffed(queue, |terms| terms.stay) {
+                self.dismiss(now, queue);
+            }
+        }
+    }
+
+    pub(super) fn serves_region(&self, queue: QueueId, region: Region) -> bool {
+        let Some(queue) = self.queues.get(&queue) else { return false };
+        let working = |region| queue.by_region.get(&region).copied().unwrap_or_default();
+        working(Some(region)) + working(None) > 0
+    }
+    pub(super) fn is_staffed(&self, queue: QueueId, wants: fn(&Terms) -> Staffing) -> bool {
+        let Some(queue) = self.queues.get(&queue) else { return false };
+        match wants(&queue.terms) {
+            Staffing::Nobody => true,
+            Staffing::SignedIn => queue.signed_in > 0,
+            Staffing::Working => queue.working > 0,
+        }
+    }
+
+    /// Gives away what has become free, until nobody who waits could be taken by one who is ready.
+    pub(super) fn settle(&mut self, now: Time) {
+        loop {
+            let waiter = match self.fresh_agents.first().copied() {
+                Some(agent) => self.index.caller(agent).or_else(|| {
+                    self.fresh_agents.remove(&agent);
+                    None
+                }),
+                None => match self.fresh_callers.pop_first() {
+                    Some(waiter) => Some(waiter),
+                    None => return,
+                },
+            };
+            let Some(waiter) = waiter else { continue };
+            let Some(pair) = self.index.pair(waiter) else {
+                // Only of a fresh caller: nobody stands in line who may take it.
+                continue;
+            };
+            if pair.waiter != waiter && self.fresh_agents.is_empty() {
+                self.fresh_callers.insert(waiter);
+            }
+            self.offer(now, pair);
+        }
+    }
+
+    /// An agent has had its turn in a queue.
+    pub(super) fn took_turn(&mut self, id: AgentId, queue_id: QueueId, by: u64) {
+        let Some(queue) = self.queues.get_mut(&queue_id) else { return };
+        queue.turns += 1;
+        queue.base = queue.base.max(by);
+        let turn = queue.turns;
+        let member = self.seats.get_mut(&id).map(|seat| &mut seat.member);
+        if let Some(member) = member.and_then(|m| m.iter_mut().find(|m| m.queue == queue_id)) {
+            member.turn = turn;
+        }
+    }
+
+    /// Another configuration is in force. Who is not in it any more goes when the talk is over; a queue
+    /// that is not sends its callers out.
+    pub fn configure(&mut self, now: Time, house: House) {
+        (self.patience, self.pin_tries, self.pin_lock) =
+            (house.patience, house.pin_tries, house.pin_lock);
+        let gone: Vec<QueueId> = self
+            .by_name
+            .iter()
+            .filter(|(name, _)| house.queues.iter().all(|terms| terms.name != **name))
+            .map(|(_, id)| *id)
+            .collect();
+        for queue in gone {
+            self.close(now, queue);
+        }
+        for terms in house.queues.into_iter().take(MOST_QUEUES) {
+            self.set_queue(terms);
+        }
+        let numbers: BTreeSet<String> = house.agents.iter().map(|a| a.number.clone()).collect();
+        let gone: Vec<AgentId> = self
+            .by_number
+            .iter()
+            .filter(|(number, _)| !numbers.contains(*number))
+            .map(|(_, id)| *id)
+            .collect();
+        for agent in gone {
+            if let Some(seat) = self.seats.get_mut(&agent) {
+                seat.leaving = true;
+            }
+            if self.change(now, agent, Input::SignOut, Cause::Deleted).is_err() {
+                self.remove(agent);
+            }
+        }
+        for who in house.agents.into_iter().take(MOST_AGENTS) {
+            self.set_agent(who);
+        }
+        self.rebuild(now);
+        self.settle(now);
+    }
+
+    fn set_queue(&mut self, terms: Terms) {
+        let id = match self.by_name.get(&terms.name) {
+            Some(id) => *id,
+            None => QueueId(self.next_id()),
+        };
+        self.by_name.insert(terms.name.clone(), id);
+        match self.queues.get_mut(&id) {
+            Some(queue) => queue.terms = terms,
+            None => {
+                let queue = Queue {
+                    terms,
+                    callers: BTreeSet::new(),
+                    handling: Handling::default(),
+                    signed_in: 0,
+                    working: 0,
+                    by_region: BTreeMap::new(),
+                    base: 0,
+                    turns: 0,
+                };
+                self.queues.insert(id, queue);
+            }
+        }
+    }
+
+    fn set_agent(&mut self, who: Person) {
+        for name in &who.regions {
+            let next = Region(u16::try_from(self.regions.len()).unwrap_or(u16::MAX));
+            self.regions.entry(name.clone()).or_insert(next);
+        }
+        let id = match self.by_number.get(&who.number) {
+            Some(id) => *id,
+            None => AgentId(self.next_id()),
+        };
+        self.by_number.insert(who.number.clone(), id);
+        match self.seats.get_mut(&id) {
+            Some(seat) => (seat.who, seat.leaving) = (who, false),
+            None => {
+                let seat = Seat {
+                    who,
+                    agent: Agent::default(),
+                    member: Vec::new(),
+                    regions: Vec::new(),
+                    attempts: Attempts::default(),
+                    leaving: false,
+                    last_talk: Duration::ZERO,
+                };
+                self.seats.insert(id, seat);
+            }
+        }
+    }
+
+    fn next_id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn remove(&mut self, id: AgentId) {
+        self.index.step_out(id);
+        self.fresh_agents.remove(&id);
+        self.arm(Due::Agent(id), Time::NEVER);
+        if let Some(seat) = self.seats.remove(&id) {
+            self.by_number.remove(&seat.who.number);
+        }
+    }
+
+    /// Who serves which queue is found anew, with lines and counts; nobody's state changes.
+    fn rebuild(&mut self, now: Time) {
+        for queue in self.queues.values_mut() {
+            (queue.signed_in, queue.working) = (0, 0);
+            queue.by_region.clear();
+        }
+        let ids: Vec<AgentId> = self.seats.keys().copied().collect();
+        for (order, id) in (0..).zip(&ids) {
+            let Some(seat) = self.seats.get_mut(id) else { continue };
+            let turn = |queue| seat.member.iter().find(|m| m.queue == queue).map_or(0, |m| m.turn);
+            let member = |(queue, terms): (&QueueId, &Queue)| {
+                let (order, level) = membership(&seat.who, &terms.terms, order)?;
+                Some(Membership { queue: *queue, order, level, turn: turn(*queue) })
+            };
+            seat.member = self.queues.iter().filter_map(member).collect();
+            let regions = seat.who.regions.iter();
+            seat.regions = regions.filter_map(|name| self.regions.get(name).copied()).collect();
+            let state = seat.agent.state;
+            self.index.step_out(*id);
+            self.staff(*id, AgentState::Null, state);
+            self.in_line(now, *id);
+        }
+        self.rebin(now);
+    }
+}
+
+/// How long callers take is learnt when an agent is through with one.
+fn learn(seat: &mut Seat, queues: &mut BTreeMap<QueueId, Queue>, before: &Agent, now: Time) {
+    let took = now.since(before.since);
+    let (queue, took) = match (before.state, seat.agent.state) {
+        (AgentState::Busy(Busy::Talking { .. }), AgentState::WorkingAfterCall { .. }) => {
+            seat.last_talk = took;
+            return;
+        }
+        (AgentState::Busy(Busy::Talking { queue, .. }), state) if state.talks_with().is_none() => {
+            (queue, took)
+        }
+        (AgentState::WorkingAfterCall { queue, .. }, state)
+            if !matches!(state, AgentState::WorkingAfterCall { .. }) =>
+        {
+            (queue, seat.last_talk + took)
+        }
+        _ => return,
+    };
+    if let Some(queue) = queues.get_mut(&queue) {
+        queue.handling.add(took);
+    }
+}
+
+/// Whether somebody serves a queue: its order there, and its level in the queue's first skill.
+fn membership(who: &Person, terms: &Terms, order: u32) -> Option<(u32, u8)> {
+    let members = &terms.members;
+    let listed = members.agents.iter().position(|number| *number == who.number);
+    let by_team = who.team.as_ref().is_some_and(|team| members.teams.contains(team));
+    let everybody = members.agents.is_empty() && members.teams.is_empty();
+    if !(everybody || listed.is_some() || by_team) {
+        return None;
+    }
+    let level = |skill: &str| who.skills.iter().find(|(own, _)| own == skill).map(|(_, l)| *l);
+    let fits = |(skill, least): &(String, u8)| level(skill).is_some_and(|own| own >= *least);
+    if !members.skills.iter().all(fits) {
+        return None;
+    }
+    let best = members.skills.first().and_then(|(skill, _)| level(skill)).unwrap_or(0);
+    // Those of a team stand behind those who are listed.
+    let order = listed.map_or_else(|| order.saturating_add(1 << 16), |at| at as u32);
+    Some((order, best))
+}

@@ -1,0 +1,692 @@
+//! The whole of it against a slow model: thousands of random mornings, each assignment checked by
+//! looking at everybody.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::agent::{AgentState, Input, Patience, Reason};
+use super::centre::{Action, Centre, House, Person};
+use super::event::{Cause, Departure, Missed, SignInRefusal, What};
+use super::pin::Pin;
+use super::queue::{CALL_BACK_ATTEMPTS, Entry, Members, Staffing, Terms, VIP};
+use super::strategy::Strategy;
+use crate::base::{CallId, Duration, Rng, Time, Wall};
+
+mod day;
+
+const SECOND: Duration = Duration::from_secs(1);
+const REGIONS: [&str; 2] = ["north", "south"];
+
+fn person(n: usize) -> Person {
+    let regions = match n % 3 {
+        0 => vec![],
+        m => vec![REGIONS[m - 1].to_owned()],
+    };
+    Person {
+        number: format!("70{n:02}"),
+        name: format!("Agent {n}"),
+        pin: Pin::new("1234", &mut Rng::from_seed(n as u64)),
+        team: Some(if n.is_multiple_of(2) { "day" } else { "night" }.to_owned()),
+        supervisor: false,
+        skills: vec![("care".into(), 1 + n as u8 % 4), ("sales".into(), n as u8 % 3)],
+        regions,
+        weight: 1,
+    }
+}
+
+fn terms(name: &str, strategy: Strategy, members: Members) -> Terms {
+    Terms {
+        name: name.into(),
+        members,
+        strategy,
+        ring: SECOND * 15,
+        after_call: SECOND * 20,
+        ageing: SECOND * 30,
+        region_overflow: SECOND * 25,
+        last_agent: SECOND * 10,
+        most: 50,
+        longest: SECOND * 300,
+        join: Staffing::Nobody,
+        stay: Staffing::Nobody,
+    }
+}
+
+fn skilled(skill: &str, least: u8) -> Members {
+    Members { skills: vec![(skill.into(), least)], ..Members::default() }
+}
+
+fn house(agents: &[usize]) -> House {
+    let night = Members { teams: vec!["night".into()], ..Members::default() };
+    House {
+        agents: agents.iter().map(|n| person(*n)).collect(),
+        queues: vec![
+            terms("care", Strategy::LongestIdle, skilled("care", 1)),
+            terms("sales", Strategy::SkillLevel, skilled("sales", 1)),
+            terms("night", Strategy::FewestCalls, night),
+            terms("alarm", Strategy::RingAll, skilled("care", 2)),
+        ],
+        patience: Patience { missed_most: 2, rest: SECOND * 5, ready_at_sign_in: true },
+        pin_tries: 3,
+        pin_lock: SECOND * 900,
+    }
+}
+const QUEUES: [&str; 4] = ["care", "sales", "night", "alarm"];
+
+/// What the model knows of an agent: from what was told, nothing else.
+#[derive(Clone, Debug)]
+struct Staff {
+    who: Person,
+    state: AgentState,
+    idle_since: Time,
+    calls: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Waits {
+    queue: usize,
+    score: i64,
+    entered: Time,
+    region: Option<String>,
+    favourite: Option<String>,
+    /// Agents that ring for it.
+    rung: Vec<String>,
+    back: bool,
+    /// Its call-back rests, or is being made.
+    away: bool,
+}
+
+/// The floor as somebody sees it who looks at everybody each time.
+#[derive(Default)]
+struct Model {
+    staff: BTreeMap<String, Staff>,
+    waits: BTreeMap<CallId, Waits>,
+    ends: BTreeMap<CallId, usize>,
+    served: BTreeMap<String, String>,
+    numbers: BTreeMap<CallId, String>,
+}
+
+impl Model {
+    fn serves(&self, agent: &Staff, queue: usize) -> bool {
+        let level = |skill| agent.who.skills.iter().find(|s| s.0 == skill).map_or(0, |s| s.1);
+        match QUEUES[queue] {
+            "care" => level("care") >= 1,
+            "sales" => level("sales") >= 1,
+            "night" => agent.who.team.as_deref() == Some("night"),
+            _ => level("care") >= 2,
+        }
+    }
+    fn is_available(&self, agent: &Staff, at: Time) -> bool {
+        matches!(agent.state, AgentState::Ready { rests_until } if rests_until <= at)
+    }
+    fn may(&self, agent: &Staff, it: &Waits, at: Time) -> bool {
+        if !self.serves(agent, it.queue) {
+            return false;
+        }
+        match (&it.favourite, &it.region) {
+            (Some(number), _) if at < it.entered + SECOND * 10 => *number == agent.who.number,
+            (_, Some(region)) if at < it.entered + SECOND * 25 => {
+                agent.who.regions.is_empty() || agent.who.regions.contains(region)
+            }
+            _ => true,
+        }
+    }
+    fn is_waiting(it: &Waits) -> bool {
+        it.rung.is_empty() && !it.away
+    }
+    /// What the queue's strategy puts first: the smaller.
+    fn key(&self, agent: &Staff, queue: usize) -> (u64, Time) {
+        let sales = agent.who.skills.iter().find(|s| s.0 == "sales").map_or(0, |s| s.1);
+        let by = match QUEUES[queue] {
+            "sales" => 255 - u64::from(sales),
+            "night" => u64::from(agent.calls),
+            _ => 0,
+        };
+        (by, agent.idle_since)
+    }
+
+    /// Checks one assignment, and takes it over.
+    fn offered(&mut self, at: Time, call: CallId, number: &str) {
+        self.unserved(at);
+        let agent = self.staff[number].clone();
+        let it = self.waits[&call].clone();
+        assert!(self.may(&agent, &it, at), "{number} may not take {call}: {agent:?} {it:?}");
+        if Self::is_waiting(&it) {
+            for (other, waits) in &self.waits {
+                let earlier = (waits.score, *other) < (it.score, call);
+                assert!(
+                    !(Self::is_waiting(waits) && earlier && self.may(&agent, waits, at)),
+                    "{other} is before {call} for {number} at {at:?}\n{waits:?}\n{it:?}"
+                );
+            }
+            for other in self.staff.values().filter(|other| other.who.number != number) {
+                let free = self.is_available(other, at) && self.may(other, &it, at);
+                assert!(
+                    !free || self.key(&agent, it.queue) <= self.key(other, it.queue),
+                    "{} is before {number} for {call} at {at:?}\n{other:?}\n{agent:?}",
+                    other.who.number
+                );
+            }
+        } else {
+            assert_eq!(QUEUES[it.queue], "alarm", "only ring-all rings several");
+        }
+        self.waits.get_mut(&call).expect("known").rung.push(number.to_owned());
+    }
+
+    fn agent_changed(&mut self, at: Time, number: &str, state: AgentState, cause: Cause) {
+        let agent = self.staff.get_mut(number).expect("known");
+        let was = std::mem::replace(&mut agent.state, state);
+        if matches!(state, AgentState::Ready { .. }) && cause != Cause::Withdrawn {
+            agent.idle_since = at;
+        }
+        if was == AgentState::Null {
+            agent.calls = 0;
+        }
+        agent.calls += u32::from(state.talks_with().is_some());
+        if !state.is_working() {
+            for waits in self.waits.values_mut().filter(|w| Self::is_waiting(w)) {
+                waits.favourite.take_if(|favourite| favourite == number);
+            }
+            self.unserved(at);
+        }
+    }
+
+    /// A caller that was being rung for waits again: who it waited for may have gone meanwhile.
+    fn favourite_gone(&mut self, call: CallId) {
+        let Some(waits) = self.waits.get_mut(&call).filter(|w| Self::is_waiting(w)) else { return };
+        let staff = &self.staff;
+        waits.favourite.take_if(|favourite| !staff[favourite.as_str()].state.is_working());
+    }
+
+    /// A region that nobody serves is none.
+    fn unserved(&mut self, at: Time) {
+        let lost: Vec<CallId> = self
+            .waits
+            .iter()
+            .filter(|(_, w)| Self::is_waiting(w))
+            .filter(|(_, w)| w.region.as_ref().is_some_and(|r| !self.is_served(w.queue, r)))
+            .filter(|(_, w)| w.favourite.is_none() || w.entered + SECOND * 10 <= at)
+            .map(|(call, _)| *call)
+            .collect();
+        for call in lost {
+            self.waits.get_mut(&call).expect("known").region = None;
+        }
+    }
+    fn is_served(&self, queue: usize, region: &String) -> bool {
+        let serves = |a: &Staff| a.who.regions.is_empty() || a.who.regions.contains(region);
+        self.staff.values().any(|a| a.state.is_working() && self.serves(a, queue) && serves(a))
+    }
+
+    /// Nobody who waits could be taken by one who is ready.
+    fn at_rest(&mut self, at: Time) {
+        self.unserved(at);
+        for (call, it) in self.waits.iter().filter(|(_, it)| Self::is_waiting(it)) {
+            for agent in self.staff.values().filter(|agent| self.is_available(agent, at)) {
+                assert!(
+                    !self.may(agent, it, at),
+                    "{call} waits beside {agent:?} at {at:?}: {it:?}"
+                );
+            }
+        }
+        for (number, agent) in &self.staff {
+            let rings = agent.state.rings_for().map(|(call, _)| call);
+            let by_callers: Vec<CallId> = self
+                .waits
+                .iter()
+                .filter(|(_, it)| it.rung.contains(number))
+                .map(|(call, _)| *call)
+                .collect();
+            assert_eq!(by_callers, Vec::from_iter(rings), "{number} and its callers disagree");
+        }
+    }
+}
+
+/// The centre, the model beside it, and a clock.
+struct Floor {
+    centre: Centre,
+    model: Model,
+    now: Time,
+    calls: u64,
+    talks: Vec<CallId>,
+    backs: Vec<CallId>,
+}
+
+impl Floor {
+    fn new() -> Floor {
+        let mut floor = Floor {
+            centre: Centre::new(Rng::from_seed(1)),
+            model: Model::default(),
+            now: Time::from_millis(1_000),
+            calls: 0,
+            talks: Vec::new(),
+            backs: Vec::new(),
+        };
+        floor.configure(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        floor
+    }
+    fn configure(&mut self, agents: &[usize]) {
+        self.centre.configure(self.now, house(agents));
+        for n in agents {
+            let who = person(*n);
+            self.model.staff.entry(who.number.clone()).or_insert(Staff {
+                who,
+                state: AgentState::Null,
+                idle_since: Time::ZERO,
+                calls: 0,
+            });
+        }
+        self.drain();
+    }
+    fn number(n: usize) -> String {
+        format!("70{:02}", n % 8)
+    }
+    fn agent(&self, n: usize) -> Option<super::AgentId> {
+        self.centre.numbered(&Self::number(n))
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.centre.poll() {
+            match action {
+                Action::Tell(event) => self.told(event.at, event.what),
+                Action::Offer { call, agent, phone, back, .. } => {
+                    let view = self.centre.agent(self.now, agent).expect("there");
+                    assert_eq!(view.phone.as_deref(), Some(phone.as_str()));
+                    assert_eq!(back.is_some(), self.model.waits[&call].back);
+                }
+                Action::Withdraw { .. } => {}
+                Action::Out { call, .. } => assert!(self.model.ends.contains_key(&call)),
+            }
+        }
+    }
+    fn told(&mut self, at: Time, what: What) {
+        let model = &mut self.model;
+        match what {
+            What::Agent { agent, state, cause, .. } => {
+                model.agent_changed(at, &agent, state, cause)
+            }
+            What::Offered { call, agent, .. } => model.offered(at, call, &agent),
+            What::NotTaken { call, agent, .. } => {
+                if let Some(waits) = model.waits.get_mut(&call) {
+                    waits.rung.retain(|rung| *rung != agent);
+                }
+                model.favourite_gone(call);
+            }
+            What::Answered { call, agent, .. } => {
+                model.served.insert(model.numbers[&call].clone(), agent);
+                model.waits.remove(&call);
+                *model.ends.entry(call).or_default() += 1;
+                self.talks.push(call);
+            }
+            What::Left { call, .. } => {
+                model.waits.remove(&call);
+                *model.ends.entry(call).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn pass(&mut self, by: Duration) {
+        let until = self.now + by;
+        while let Some(at) = self.centre.next_wake().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.centre.wake(self.now);
+            self.rested();
+            self.drain();
+            self.model.at_rest(self.now);
+        }
+        self.now = until;
+    }
+    /// Call-backs whose pause is over wait again.
+    fn rested(&mut self) {
+        for call in self.backs.clone() {
+            let waits = self.model.waits.get_mut(&call);
+            if let Some(waits) = waits.filter(|_| self.centre.is_waiting(call)) {
+                waits.away = false;
+            }
+        }
+    }
+
+    fn enter(&mut self, queue: usize, priority: i32, vip: bool, region: usize, number: u64) {
+        self.calls += 1;
+        let (queue, call) = (queue % 4, CallId::new(Wall(1), self.calls));
+        let number = format!("139{:03}", number % 12);
+        let region = REGIONS.get(region % 3).map(|name| (*name).to_owned());
+        let entry = Entry {
+            call,
+            number: number.clone(),
+            priority,
+            vip,
+            region: region.clone(),
+            longest: None,
+        };
+        let asked = priority + if vip { VIP } else { 0 };
+        let back = self.model.waits.iter().find(|(old, w)| {
+            w.back
+                && w.queue == queue
+                && self.model.numbers[*old] == number
+                && self.centre.is_idle(**old)
+        });
+        let ms = |at: Time| at.as_millis() as i64;
+        let (entered, priority) = match back {
+            Some((_, w)) => (w.entered, ((ms(w.entered) - w.score) / 30_000).max(i64::from(asked))),
+            None => (self.now, i64::from(asked)),
+        };
+        let favourite = self.model.served.get(&number).filter(|agent| {
+            let staff = &self.model.staff[*agent];
+            staff.state.is_working() && self.model.serves(staff, queue)
+        });
+        let waits = Waits {
+            queue,
+            score: ms(entered) - priority * 30_000,
+            entered,
+            favourite: favourite.cloned(),
+            region,
+            rung: Vec::new(),
+            back: false,
+            away: false,
+        };
+        self.model.waits.insert(call, waits);
+        self.model.numbers.insert(call, number);
+        if self.centre.enter(self.now, QUEUES[queue], entry).is_err() {
+            self.model.waits.remove(&call);
+        }
+    }
+
+    /// The agent's phone does something, if it rings.
+    fn phone_does(&mut self, n: usize, answer: Result<(), Missed>) {
+        let number = Self::number(n);
+        let rings = self.model.staff.get(&number).and_then(|staff| staff.state.rings_for());
+        let (Some((call, _)), Some(agent)) = (rings, self.agent(n)) else { return };
+        match answer {
+            Ok(()) => {
+                assert!(self.centre.answered(self.now, call, agent));
+                if let Some(waits) = self.model.waits.get_mut(&call).filter(|waits| waits.back) {
+                    (waits.rung, waits.away) = (Vec::new(), true);
+                }
+            }
+            Err(why) => self.centre.missed(self.now, call, agent, why),
+        }
+    }
+
+    fn act(&mut self, op: &Op) {
+        let now = self.now;
+        match *op {
+            Op::Enter(queue, priority, vip, region, number) => {
+                self.enter(queue, priority, vip, region, number);
+            }
+            Op::Sign(n, phone) => {
+                let phone = format!("10{:02}", phone % 9);
+                _ = self.centre.sign_in(now, &Self::number(n), "1234", &phone);
+            }
+            Op::Wish(n, wish) => {
+                if let Some(agent) = self.agent(n) {
+                    let input = match wish % 9 {
+                        0 => Input::SignOut,
+                        1 => Input::NotReady(Reason::Break(3)),
+                        2 => Input::AfterWorkDone,
+                        3 => Input::Engaged(true),
+                        4 => Input::Engaged(false),
+                        5 => Input::Reachable(false),
+                        6 => Input::Reachable(true),
+                        _ => Input::Ready,
+                    };
+                    _ = self.centre.wish(now, agent, input, Cause::Agent);
+                }
+            }
+            Op::Answer(n) => self.phone_does(n, Ok(())),
+            Op::Miss(n, why) => {
+                let whys = [Missed::NoAnswer, Missed::Rejected, Missed::Busy, Missed::Unreachable];
+                self.phone_does(n, Err(whys[why % 4]));
+            }
+            Op::HangUp(n) => {
+                let waits: Vec<CallId> = self.model.waits.keys().copied().collect();
+                if let Some(call) = waits.get(n % waits.len().max(1)).copied() {
+                    self.centre.call_over(now, call);
+                }
+            }
+            Op::TalkOver(n) => {
+                if !self.talks.is_empty() {
+                    let call = self.talks.swap_remove(n % self.talks.len());
+                    self.centre.talk_over(now, call);
+                }
+            }
+            Op::CallBack(n) => {
+                let waits: Vec<CallId> = self.model.waits.keys().copied().collect();
+                if let Some(call) = waits.get(n % waits.len().max(1)).copied()
+                    && self.centre.call_back(now, call, now + SECOND * 3_600).is_ok()
+                {
+                    self.model.waits.get_mut(&call).expect("waits").back = true;
+                    self.backs.push(call);
+                }
+            }
+            Op::CalledBack(n, reached) => {
+                if let Some(call) = self.backs.get(n % self.backs.len().max(1)).copied() {
+                    self.centre.called_back(now, call, reached);
+                }
+            }
+            Op::Reload(without) => {
+                let agents: Vec<usize> = (0..8).filter(|n| *n != without % 12).collect();
+                self.configure(&agents);
+            }
+            Op::Pass(ms) => self.pass(Duration::from_millis(ms)),
+        }
+        self.drain();
+        self.model.at_rest(self.now);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Enter(usize, i32, bool, usize, u64),
+    Sign(usize, usize),
+    Wish(usize, usize),
+    Answer(usize),
+    Miss(usize, usize),
+    HangUp(usize),
+    TalkOver(usize),
+    CallBack(usize),
+    CalledBack(usize, bool),
+    Reload(usize),
+    Pass(u64),
+}
+
+fn op() -> impl Strategy_ {
+    let n = 0..1_000_usize;
+    prop_oneof![
+        6 => (n.clone(), -5..10_i32, any::<bool>(), n.clone(), any::<u64>())
+            .prop_map(|(q, p, v, r, c)| Op::Enter(q, p, v, r, c)),
+        4 => (n.clone(), n.clone()).prop_map(|(a, p)| Op::Sign(a, p)),
+        4 => (n.clone(), n.clone()).prop_map(|(a, w)| Op::Wish(a, w)),
+        8 => n.clone().prop_map(Op::Answer),
+        2 => (n.clone(), n.clone()).prop_map(|(a, w)| Op::Miss(a, w)),
+        2 => n.clone().prop_map(Op::HangUp),
+        4 => n.clone().prop_map(Op::TalkOver),
+        2 => n.clone().prop_map(Op::CallBack),
+        2 => (n.clone(), any::<bool>()).prop_map(|(a, r)| Op::CalledBack(a, r)),
+        1 => n.prop_map(Op::Reload),
+        6 => (0..40_000_u64).prop_map(Op::Pass),
+    ]
+}
+use proptest::strategy::Strategy as ProptestStrategy;
+trait Strategy_: ProptestStrategy<Value = Op> {}
+impl<T: ProptestStrategy<Value = Op>> Strategy_ for T {}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// Longest-idle, skill, fewest calls and priorities hold at every assignment; nobody waits beside
+    /// one who could take him; each caller has one end; and in the end nobody is stuck.
+    #[test]
+    fn every_assignment_is_what_a_look_at_everybody_says(ops in prop::collection::vec(op(), 1..120)) {
+        let mut floor = Floor::new();
+        for n in 0..4 {
+            floor.act(&Op::Sign(n, n));
+        }
+        for op in &ops {
+            floor.act(op);
+        }
+        for call in std::mem::take(&mut floor.talks) {
+            floor.centre.talk_over(floor.now, call);
+        }
+        for call in floor.backs.clone() {
+            floor.centre.called_back(floor.now, call, false);
+        }
+        floor.drain();
+        floor.pass(SECOND * 3_000);
+        for call in floor.backs.clone() {
+            floor.centre.called_back(floor.now, call, false);
+        }
+        floor.drain();
+        floor.pass(SECOND * 4_000);
+        prop_assert_eq!(floor.centre.in_being(), (0, 0));
+        let entered = floor.model.ends.len();
+        prop_assert!(floor.model.ends.values().all(|ends| *ends == 1), "each has one end");
+        prop_assert!(entered <= floor.calls as usize);
+        prop_assert!(floor.model.waits.is_empty());
+    }
+}
+
+fn entry(call: u64, number: &str) -> Entry {
+    Entry {
+        call: CallId::new(Wall(1), call),
+        number: number.into(),
+        priority: 0,
+        vip: false,
+        region: None,
+        longest: None,
+    }
+}
+fn events(centre: &mut Centre) -> Vec<What> {
+    let action = |action| match action {
+        Action::Tell(event) => Some(event.what),
+        _ => None,
+    };
+    std::iter::from_fn(|| centre.poll()).filter_map(action).collect()
+}
+
+#[test]
+fn wrong_pins_lock_the_agent_and_the_phone() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[0, 1]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let mut tries = |s, number, pin, phone| centre.sign_in(at(s), number, pin, phone).map(|_| ());
+    let (wrong, locked) = (Err(SignInRefusal::Wrong), Err(SignInRefusal::Locked));
+    assert_eq!(tries(1, "9999", "1234", "1001"), wrong, "an unknown agent looks like a wrong PIN");
+    assert_eq!(tries(2, "7000", "1", "1001"), wrong);
+    assert_eq!(tries(3, "7001", "2", "1001"), locked, "three from one phone");
+    assert_eq!(tries(4, "7001", "1234", "1001"), locked);
+    assert_eq!(tries(5, "7000", "1", "1002"), wrong);
+    assert_eq!(tries(6, "7000", "1", "1003"), locked, "three for one agent, from wherever");
+    assert_eq!(tries(7, "7000", "1234", "1004"), locked);
+    assert_eq!(tries(8, "7001", "1234", "1004"), Ok(()));
+    assert_eq!(tries(907, "7000", "1234", "1003"), Ok(()));
+}
+
+#[test]
+fn a_second_phone_moves_the_agent_and_a_second_agent_takes_the_phone() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[0, 1]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let first = centre.sign_in(at(1), "7000", "1234", "1001").expect("right");
+    centre.sign_in(at(2), "7000", "1234", "1002").expect("right");
+    assert_eq!((centre.at_phone("1001"), centre.at_phone("1002")), (None, Some(first)));
+    let second = centre.sign_in(at(3), "7001", "1234", "1002").expect("right");
+    assert_eq!(centre.at_phone("1002"), Some(second));
+    let causes: Vec<Cause> = events(&mut centre)
+        .into_iter()
+        .filter_map(|what| match what {
+            What::Agent { cause, .. } => Some(cause),
+            _ => None,
+        })
+        .collect();
+    use Cause::{Agent, Displaced, Moved};
+    assert_eq!(causes, [Agent, Moved, Agent, Displaced, Agent]);
+    // While somebody talks there, nobody takes the phone.
+    centre.enter(at(4), "care", entry(1, "1")).expect("let in");
+    assert!(centre.answered(at(5), CallId::new(Wall(1), 1), second));
+    let talking = Err(SignInRefusal::Talking);
+    assert_eq!(centre.sign_in(at(6), "7000", "1234", "1002"), talking);
+    assert_eq!(centre.sign_in(at(6), "7001", "1234", "1001"), talking);
+}
+
+#[test]
+fn an_agent_deleted_while_talking_finishes_the_talk() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let agent = centre.sign_in(at(1), "7001", "1234", "1001").expect("right");
+    centre.enter(at(2), "care", entry(1, "1")).expect("let in");
+    assert!(centre.answered(at(3), CallId::new(Wall(1), 1), agent));
+    centre.configure(at(4), house(&[2]));
+    assert_eq!(centre.agent(at(5), agent).expect("still there").state.name(), "talking");
+    assert!(centre.sign_in(at(5), "7001", "1234", "1002").is_err(), "and cannot sign in again");
+    centre.call_over(at(9), CallId::new(Wall(1), 1));
+    assert_eq!((centre.agent(at(9), agent), centre.numbered("7001")), (None, None));
+    assert_eq!(centre.in_being(), (0, 0));
+}
+
+#[test]
+fn a_call_back_keeps_its_place_and_is_one() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let call = |n| CallId::new(Wall(1), n);
+    let hour = at(3_600);
+    for n in 1..=3 {
+        centre.enter(at(n), "care", entry(n, ["", "139", "138", "139"][n as usize])).expect("in");
+    }
+    centre.call_back(at(4), call(1), hour).expect("noted");
+    assert_eq!(centre.call_back(at(5), call(1), hour), Err(super::NoCallBack::NotWaiting));
+    assert_eq!(centre.call_back(at(5), call(3), hour), Err(super::NoCallBack::Twice));
+    centre.call_over(at(6), call(1));
+    centre.call_over(at(6), call(3));
+    assert_eq!((centre.position(call(1)), centre.position(call(2))), (Some(1), Some(2)));
+    // Who calls again has the place, and the call-back is not made.
+    centre.enter(at(10), "care", entry(4, "139")).expect("in");
+    assert_eq!((centre.position(call(1)), centre.position(call(4))), (None, Some(1)));
+    let left = events(&mut centre);
+    assert!(left.iter().any(|what| matches!(what,
+        What::Left { call: c, why: Departure::CalledAgain, .. } if *c == call(1))));
+    // Nobody answers it: so often, and no more.
+    centre.call_back(at(11), call(4), hour).expect("noted");
+    centre.call_over(at(12), call(4));
+    centre.call_over(at(12), call(2));
+    let agent = centre.sign_in(at(13), "7001", "1234", "1001").expect("right");
+    for attempt in 0..CALL_BACK_ATTEMPTS {
+        let now = at(14 + 400 * u64::from(attempt));
+        centre.wake(now);
+        assert!(centre.answered(now, call(4), agent), "attempt {attempt}");
+        centre.called_back(now, call(4), false);
+    }
+    assert_eq!(centre.in_being(), (0, 0));
+    let given_up = |what: &What| matches!(what, What::Left { why: Departure::GivenUp, .. });
+    assert_eq!(events(&mut centre).iter().filter(|what| given_up(what)).count(), 1);
+}
+
+#[test]
+fn who_may_come_in_and_stay() {
+    use super::event::Refusal;
+    let mut rules = house(&[1, 2]);
+    rules.queues[0].most = 2;
+    rules.queues[0].join = Staffing::Working;
+    rules.queues[0].stay = Staffing::SignedIn;
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, rules);
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    assert_eq!(centre.enter(at(1), "nix", entry(1, "1")), Err(Refusal::Unknown));
+    assert_eq!(centre.enter(at(1), "care", entry(1, "1")), Err(Refusal::NoAgents));
+    let agent = centre.sign_in(at(1), "7001", "1234", "1001").expect("right");
+    centre.engaged(at(1), "1001", true);
+    assert_eq!(centre.enter(at(2), "care", entry(1, "1")), Ok(1));
+    assert_eq!(centre.enter(at(2), "care", entry(1, "1")), Err(Refusal::Waits));
+    assert_eq!(centre.enter(at(2), "care", entry(2, "2")), Ok(2));
+    assert_eq!(centre.enter(at(2), "care", entry(3, "3")), Err(Refusal::Full));
+    assert!(centre.expected(CallId::new(Wall(1), 2)) > centre.expected(CallId::new(Wall(1), 1)));
+    centre.wish(at(3), agent, Input::NotReady(Reason::Break(0)), Cause::Agent).expect("of use");
+    assert_eq!(centre.in_being().0, 2, "on a break is signed in");
+    assert_eq!(centre.enter(at(3), "care", entry(3, "3")), Err(Refusal::NoAgents));
+    centre.wish(at(4), agent, Input::SignOut, Cause::Agent).expect("of use");
+    let out = std::iter::from_fn(|| centre.poll());
+    let out = out.filter(|a| matches!(a, Action::Out { why: Departure::NoAgents, .. })).count();
+    assert_eq!((out, centre.in_being()), (2, (0, 0)));
+}

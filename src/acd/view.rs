@@ -1,0 +1,144 @@
+//! What an operator or supervisor is shown (R19).
+
+use super::agent::{AgentId, AgentState, Busy};
+use super::centre::Centre;
+use super::queue::{QueueId, Stage};
+use crate::base::{CallId, Duration, Time};
+
+/// One agent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AgentView {
+    /// Its number.
+    pub number: String,
+    /// Its name.
+    pub name: String,
+    /// Its team.
+    pub team: Option<String>,
+    /// Whether it may supervise.
+    pub supervisor: bool,
+    /// Where it is signed in.
+    pub phone: Option<String>,
+    /// Its state.
+    pub state: AgentState,
+    /// For how long.
+    pub since: Duration,
+    /// What it will be in when the talk is over.
+    pub pending: Option<AgentState>,
+    /// Whose call it has.
+    pub call: Option<CallId>,
+    /// Callers taken since sign-in.
+    pub calls: u32,
+    /// Time talked since sign-in.
+    pub talked: Duration,
+    /// The queues that it serves.
+    pub queues: Vec<String>,
+}
+
+/// One queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QueueView {
+    /// Its name.
+    pub name: String,
+    /// Callers for whom nobody is rung.
+    pub waiting: usize,
+    /// Callers for whom agents are rung.
+    pub offered: usize,
+    /// Callers to be called back.
+    pub backs: usize,
+    /// How long the one has waited who waits longest.
+    pub longest: Duration,
+    /// Agents signed in.
+    pub signed_in: usize,
+    /// Agents who work.
+    pub working: usize,
+    /// Agents who could take a caller now.
+    pub ready: usize,
+    /// How long one who came now would wait; `None`: nobody works.
+    pub expected: Option<Duration>,
+}
+
+impl Centre {
+    /// A queue's name; empty for one that is no more.
+    pub fn name(&self, queue: QueueId) -> String {
+        self.queue_name(queue)
+    }
+
+    /// One agent.
+    pub fn agent(&self, now: Time, id: AgentId) -> Option<AgentView> {
+        let seat = self.seats.get(&id)?;
+        let agent = &seat.agent;
+        let call = match agent.state {
+            AgentState::Busy(Busy::Ringing { call, .. } | Busy::Talking { call, .. })
+            | AgentState::WorkingAfterCall { call, .. } => Some(call),
+            _ => None,
+        };
+        Some(AgentView {
+            number: seat.who.number.clone(),
+            name: seat.who.name.clone(),
+            team: seat.who.team.clone(),
+            supervisor: seat.who.supervisor,
+            phone: agent.phone.clone(),
+            state: agent.state,
+            since: now.since(agent.since),
+            pending: agent.pending,
+            call,
+            calls: agent.calls,
+            talked: agent.talked,
+            queues: seat.member.iter().map(|m| self.queue_name(m.queue)).collect(),
+        })
+    }
+
+    /// All agents, by number.
+    pub fn agents(&self, now: Time) -> Vec<AgentView> {
+        self.by_number.values().filter_map(|id| self.agent(now, *id)).collect()
+    }
+
+    /// All queues, by name.
+    pub fn queues(&self, now: Time) -> Vec<QueueView> {
+        self.by_name.values().filter_map(|id| self.queue(now, *id)).collect()
+    }
+
+    fn queue(&self, now: Time, id: QueueId) -> Option<QueueView> {
+        let queue = self.queues.get(&id)?;
+        let (mut waiting, mut offered, mut backs, mut longest) = (0, 0, 0, Duration::ZERO);
+        for caller in queue.callers.iter().filter_map(|rank| self.callers.get(&rank.call())) {
+            match (&caller.stage, caller.back) {
+                (_, Some(_)) => backs += 1,
+                (Stage::Offered { .. }, None) => offered += 1,
+                _ => waiting += 1,
+            }
+            if caller.back.is_none() {
+                longest = longest.max(now.since(caller.entered));
+            }
+        }
+        Some(QueueView {
+            name: queue.terms.name.clone(),
+            waiting,
+            offered,
+            backs,
+            longest,
+            signed_in: queue.signed_in,
+            working: queue.working,
+            ready: self.index.ready(id),
+            expected: queue.handling.wait(queue.callers.len(), queue.working),
+        })
+    }
+
+    /// Whether a caller, or call-back, waits for an agent now, or is offered to one.
+    pub fn is_waiting(&self, call: CallId) -> bool {
+        let here = |stage: &Stage| matches!(stage, Stage::Waiting(_) | Stage::Offered { .. });
+        self.callers.get(&call).is_some_and(|it| here(&it.stage))
+    }
+
+    /// Whether nobody is being rung for a caller or call-back.
+    pub fn is_idle(&self, call: CallId) -> bool {
+        self.callers.get(&call).is_some_and(|caller| caller.stage.is_idle())
+    }
+
+    /// Callers in queues, and agents who ring or talk for one: both zero when all is over.
+    pub fn in_being(&self) -> (usize, usize) {
+        let busy = |state: AgentState| state.rings_for().or(state.talks_with()).is_some();
+        let agents = self.seats.values().filter(|seat| busy(seat.agent.state)).count();
+        (self.callers.len(), agents)
+    }
+}
