@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::wishes::Wish;
 
+/// The longest code of a break, in digits.
+const MOST_BREAK: usize = 4;
+/// The longest number of an agent, and code of a call's subject.
+const MOST_DIGITS: usize = 20;
+
 /// What a dialled code asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Code {
@@ -18,6 +23,16 @@ pub enum Code {
     Pickup,
     /// The parking slot that follows.
     Park,
+    /// Sign an agent in: the number that follows, or one that is asked for.
+    SignIn,
+    /// Sign the agent out.
+    SignOut,
+    /// The agent takes callers.
+    Ready,
+    /// The agent takes a break, with the code that follows or none.
+    Break,
+    /// The agent has finished after-call work; the code that follows says what the call was about.
+    Finish,
 }
 
 impl Code {
@@ -25,6 +40,11 @@ impl Code {
     fn takes(self, rest: &str) -> bool {
         match self {
             Code::DoNotDisturb | Code::GroupPickup => rest.is_empty(),
+            Code::SignOut | Code::Ready => rest.is_empty(),
+            Code::Break => rest.len() <= MOST_BREAK && rest.chars().all(|c| c.is_ascii_digit()),
+            Code::SignIn | Code::Finish => {
+                rest.len() <= MOST_DIGITS && rest.chars().all(|c| c.is_ascii_digit())
+            }
             Code::Forward(_) => rest.chars().all(|c| c.is_ascii_digit() || c == '+'),
             Code::Pickup => !rest.is_empty(),
             Code::Park => !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit()),

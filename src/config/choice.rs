@@ -228,6 +228,37 @@ choice! {
     } later []
 }
 
+choice! {
+    /// What an agent may do.
+    Role {
+        Agent = "agent": "Take callers.",
+        Supervisor = "supervisor": "See and steer the others too.",
+    } later []
+}
+
+choice! {
+    /// Which agent of a queue is next.
+    Strategy {
+        LongestIdle = "longest-idle": "Who has had no call for longest.",
+        RingAll = "ring-all": "All at once; the first to answer has the caller.",
+        FewestCalls = "fewest-calls": "Who has taken the fewest callers since sign-in.",
+        LeastTalk = "least-talk": "Who has talked least since sign-in.",
+        RoundRobin = "round-robin": "Each in turn.",
+        InOrder = "in-order": "The first of the list who is ready.",
+        WeightedRandom = "weighted-random": "By chance, each with its weight.",
+        SkillLevel = "skill-level": "Who is best at the queue's first skill.",
+    } later []
+}
+
+choice! {
+    /// Which agents must be there for callers to wait.
+    Staffing {
+        SignedIn = "signed-in": "One who is signed in, on a break maybe.",
+        Nobody = "nobody": "None.",
+        Working = "working": "One who takes callers, now or after the present one.",
+    } later []
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

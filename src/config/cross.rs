@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::acd::{Acd, Agent, Queue};
 use super::address::Transport;
 use super::choice::Srtp;
 use super::fort::Fort;
@@ -34,6 +35,9 @@ pub(super) struct Draft {
     pub(super) trace: Option<Trace>,
     pub(super) numbers: Option<Numbers>,
     pub(super) phones: Vec<(usize, Phone)>,
+    pub(super) acd: Option<Acd>,
+    pub(super) agents: Vec<(usize, Agent)>,
+    pub(super) queues: Vec<(usize, Queue)>,
     pub(super) dialplan: Option<Dialplan>,
     pub(super) record: Option<Record>,
     pub(super) recorders: Vec<(usize, Recorder)>,
@@ -73,6 +77,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     recorder::check(&draft.recorders, draft.record.as_ref(), reader);
     phones(&draft.phones, reader);
     mobiles(draft, reader);
+    super::acd::check(&draft.agents, &draft.queues, reader);
     open_keys(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);

@@ -1,11 +1,12 @@
 //! Every section and key: the one place where a key, its default, its limits and its
-//! documentation are written (trunks' and numbers' in `trunk`). Structs, reading, `belfry check`, the reload rule and the reference
+//! documentation are written (trunks' and numbers' in `trunk`, agents' and queues' in `acd`). Structs, reading, `belfry check`, the reload rule and the reference
 //! page (`docs/admin.md`) follow from this file.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::path::PathBuf;
 
+use super::acd::{Acd, Agent, Queue};
 use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
 use super::causes::{CauseToStatus, StatusToCause};
@@ -30,7 +31,7 @@ use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 21] = [
+pub const SECTIONS: [&Section; 24] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -41,6 +42,9 @@ pub const SECTIONS: [&Section; 21] = [
     &Trunk::SECTION,
     &Numbers::SECTION,
     &Phone::SECTION,
+    &Acd::SECTION,
+    &Agent::SECTION,
+    &Queue::SECTION,
     &Dialplan::SECTION,
     &Record::SECTION,
     &Recorder::SECTION,
@@ -457,16 +461,16 @@ section! {
 section! {
     /// Codes that a desk phone dials, and codes pressed in a call.
     [feature_codes] struct FeatureCodes {
-        /// Dialled, then agent number and PIN: sign in.
-        sign_in: FeatureCode = "\"*11\"", live, inactive;
+        /// Dialled, alone or with the agent's number; number and PIN are asked for: sign in.
+        sign_in: FeatureCode = "\"*11\"", live;
         /// Dialled: sign out.
-        sign_out: FeatureCode = "\"*12\"", live, inactive;
+        sign_out: FeatureCode = "\"*12\"", live;
         /// Dialled: ready for calls.
-        ready: FeatureCode = "\"*13\"", live, inactive;
-        /// Dialled: on break.
-        on_break: FeatureCode = "\"*14\"", live, inactive;
-        /// Dialled, then a code: finish after-call work.
-        finish: FeatureCode = "\"*15\"", live, inactive;
+        ready: FeatureCode = "\"*13\"", live;
+        /// Dialled, alone or with a code of up to four digits for what it is about: on break.
+        on_break: FeatureCode = "\"*14\"", live;
+        /// Dialled, alone or with a code for what the call was about: finish after-call work.
+        finish: FeatureCode = "\"*15\"", live;
         /// Dialled, then an agent's number: listen to the call.
         listen: FeatureCode = "\"*70\"", live, inactive;
         /// Dialled, then an agent's number: speak to the agent alone.

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub mod acd;
 pub mod address;
 pub mod calendar;
 pub mod causes;
@@ -43,6 +44,7 @@ mod syntax;
 pub mod trace;
 mod trunk;
 
+pub use acd::{Acd, Agent, Queue};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
@@ -104,6 +106,12 @@ pub struct Config {
     pub numbers: Numbers,
     /// Each `[[phone]]`, in the order of the text.
     pub phones: Vec<Phone>,
+    /// `[acd]`
+    pub acd: Acd,
+    /// Each `[[agent]]`, in the order of the text.
+    pub agents: Vec<Agent>,
+    /// Each `[[queue]]`, in the order of the text.
+    pub queues: Vec<Queue>,
     /// `[dialplan]`
     pub dialplan: Dialplan,
     /// `[record]`
@@ -175,6 +183,7 @@ impl Config {
             self.tls.changed_for_restart(&new.tls),
             self.media.changed_for_restart(&new.media),
             self.numbers.changed_for_restart(&new.numbers),
+            self.acd.changed_for_restart(&new.acd),
             self.dialplan.changed_for_restart(&new.dialplan),
             self.record.changed_for_restart(&new.record),
             self.store.changed_for_restart(&new.store),
@@ -205,6 +214,14 @@ impl Config {
         }
         for old in &self.phones {
             let same = new.phones.iter().find(|phone| phone.number == old.number);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.agents {
+            let same = new.agents.iter().find(|agent| agent.number == old.number);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.queues {
+            let same = new.queues.iter().find(|queue| queue.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         changed.dedup();
@@ -437,6 +454,9 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         trunks: repeated(table, &Trunk::SECTION, reader, Trunk::read),
         numbers: single(table, &Numbers::SECTION, reader, Numbers::read),
         phones: repeated(table, &Phone::SECTION, reader, Phone::read),
+        acd: single(table, &Acd::SECTION, reader, Acd::read),
+        agents: repeated(table, &Agent::SECTION, reader, Agent::read),
+        queues: repeated(table, &Queue::SECTION, reader, Queue::read),
         dialplan: single(table, &Dialplan::SECTION, reader, Dialplan::read),
         record: single(table, &Record::SECTION, reader, Record::read),
         recorders: repeated(table, &Recorder::SECTION, reader, Recorder::read),
@@ -549,6 +569,9 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         networks: draft.networks.into_iter().map(|(_, network)| network).collect(),
         trunks: draft.trunks.into_iter().map(|(_, trunk)| trunk).collect(),
         numbers: draft.numbers?,
+        acd: draft.acd?,
+        agents: draft.agents.into_iter().map(|(_, agent)| agent).collect(),
+        queues: draft.queues.into_iter().map(|(_, queue)| queue).collect(),
         dialplan: draft.dialplan?,
         record: draft.record?,
         recorders: draft.recorders.into_iter().map(|(_, recorder)| recorder).collect(),

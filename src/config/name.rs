@@ -67,6 +67,12 @@ text_type! {
 }
 
 text_type! {
+    /// An agent's PIN.
+    PinDigits, "a PIN of 3 to 12 digits, such as \"4711\"",
+    |text| text.len() >= 3 && made_of(text, 12, |c| c.is_ascii_digit())
+}
+
+text_type! {
     /// A number as it is shown to the other side, in national form or with `+`.
     CallerNumber, "a number of 1 to 20 digits, with or without '+', such as \"02088886666\"",
     |text| made_of(text.strip_prefix('+').unwrap_or(text), 20, |c| c.is_ascii_digit())

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::name::PinDigits;
 use super::setting::{Reader, Setting, Wrong, read_text};
 
 /// Longest password, in bytes.
@@ -43,6 +44,34 @@ impl Setting for Secret {
         read_text(value, reader, Self::WRITE, |text| {
             let what = if text.is_empty() { "the password is empty" } else { "not a password" };
             Secret::new(text).ok_or_else(|| Wrong::new(what))
+        })
+    }
+}
+
+/// An agent's PIN, which nothing prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pin(PinDigits);
+
+impl Pin {
+    /// Its digits, for the one who hashes them.
+    pub fn expose(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(…)")
+    }
+}
+
+impl Setting for Pin {
+    const WRITE: &'static str = PinDigits::WRITE;
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Pin> {
+        // What was written is not repeated in the fault.
+        read_text(value, reader, Self::WRITE, |text| {
+            PinDigits::new(text).map(Pin).ok_or_else(|| Wrong::new("not a PIN"))
         })
     }
 }

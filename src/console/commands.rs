@@ -1,5 +1,6 @@
 //! The table of commands, from which parsing, help and completion follow.
 
+mod agent;
 mod ban;
 mod gateway;
 mod room;
@@ -103,6 +104,27 @@ pub const COMMANDS: &[Command] = &[
         what: "The gateways: whether they answer, are in service, channels in use, their trunks",
         example: "show gateways",
         make: |_| Ok(Order::Ask(Request::Gateways)),
+    },
+    Command {
+        words: "show agents",
+        argument: Argument::None,
+        what: "The agents: where they are signed in, what they do, since when",
+        example: "show agents",
+        make: |_| Ok(Order::Ask(Request::Agents)),
+    },
+    Command {
+        words: "show queues",
+        argument: Argument::None,
+        what: "The queues: who waits, how long, how many agents are there",
+        example: "show queues",
+        make: |_| Ok(Order::Ask(Request::Queues)),
+    },
+    Command {
+        words: "agent",
+        argument: Argument::Words("NUMBER ready|break|signout|unlock"),
+        what: "Force an agent's state, or let it sign in again after wrong PINs",
+        example: "agent 7001 break",
+        make: agent::order,
     },
     Command {
         words: "show workers",

@@ -3,7 +3,8 @@
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
-    BanRow, CallRow, CallView, GatewayRow, PhoneRow, RecorderRow, Reply, RoomRow, RoomView, Status,
+    AgentRow, BanRow, CallRow, CallView, GatewayRow, PhoneRow, QueueRow, RecorderRow, Reply,
+    RoomRow, RoomView, Status,
 };
 
 /// An answer of the switch as text.
@@ -15,6 +16,8 @@ pub fn text(reply: &Reply) -> String {
         Reply::Phones(rows) => phones(rows),
         Reply::Gateways(rows) => gateways(rows),
         Reply::Bans(rows) => bans(rows),
+        Reply::Agents(rows) => agents(rows),
+        Reply::Queues(rows) => queues(rows),
         Reply::Rooms(rows) => rooms(rows),
         Reply::Room(view) => room(view),
         Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
@@ -222,6 +225,48 @@ fn gateways(rows: &[GatewayRow]) -> String {
     });
     let heads = ["GATEWAY", "ADDRESS", "HEALTH", "SERVICE", "REGISTERED", "CHANNELS", "TRUNKS"];
     table(&heads, cells, "no gateways are configured")
+}
+
+fn agents(rows: &[AgentRow]) -> String {
+    let cells = |row: &AgentRow| {
+        let state = match &row.pending {
+            Some(pending) => format!("{}, then {pending}", row.state),
+            None => row.state.clone(),
+        };
+        vec![
+            row.number.clone(),
+            row.name.clone(),
+            row.team.clone().unwrap_or_default(),
+            row.phone.clone().unwrap_or_default(),
+            state,
+            span(row.ms),
+            row.call.map(|call| call.to_string()).unwrap_or_default(),
+            row.calls.to_string(),
+            span(row.talked_ms),
+            row.queues.join(" "),
+        ]
+    };
+    let head =
+        ["AGENT", "NAME", "TEAM", "PHONE", "STATE", "FOR", "CALL", "CALLS", "TALKED", "QUEUES"];
+    table(&head, rows.iter().map(cells), "no agents: add [[agent]] to the configuration")
+}
+
+fn queues(rows: &[QueueRow]) -> String {
+    let cells = |row: &QueueRow| {
+        vec![
+            row.name.clone(),
+            row.waiting.to_string(),
+            row.offered.to_string(),
+            span(row.longest_ms),
+            row.ready.to_string(),
+            row.working.to_string(),
+            row.signed_in.to_string(),
+            row.expected_ms.map_or("nobody works".into(), span),
+        ]
+    };
+    let head =
+        ["QUEUE", "WAIT", "RINGING", "LONGEST", "READY", "AT WORK", "SIGNED IN", "EXPECTED WAIT"];
+    table(&head, rows.iter().map(cells), "no queues: add [[queue]] to the configuration")
 }
 
 fn rooms(rows: &[RoomRow]) -> String {

@@ -296,6 +296,7 @@ fn plan_of(
         phones: Some(config.phones.iter().map(|p| p.number.to_string()).collect()),
         gateways: Some(config.trunk_names().map(str::to_owned).collect()),
         music,
+        queues: Some(config.queues.iter().map(|q| q.name.to_string()).collect()),
         language: config.node.language.as_str().into(),
         zone: zone.clone(),
         domain: config.domain(),

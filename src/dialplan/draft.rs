@@ -27,6 +27,8 @@ pub struct LoadEnv {
     pub gateways: Option<BTreeSet<String>>,
     /// Names of the music classes.
     pub music: Option<BTreeSet<String>>,
+    /// Names of the queues.
+    pub queues: Option<BTreeSet<String>>,
     /// The language of a call that sets none.
     pub language: String,
     /// The time zone of all conditions; given, because finding it means reading files.
@@ -49,6 +51,7 @@ impl Default for LoadEnv {
             phones: None,
             gateways: None,
             music: None,
+            queues: None,
             language: "zh-CN".into(),
             zone: TimeZone::UTC,
             domain: "localhost".into(),
@@ -84,6 +87,8 @@ pub enum Mentioned {
     Music,
     /// A language.
     Language,
+    /// A queue of agents.
+    Queue,
 }
 
 impl Mentioned {
@@ -101,6 +106,7 @@ impl Mentioned {
             Mentioned::Gateway => "gateway",
             Mentioned::Music => "music class",
             Mentioned::Language => "language",
+            Mentioned::Queue => "queue",
         }
     }
 }

@@ -68,6 +68,8 @@ pub enum Effect {
     },
     /// Call other parties and connect the first that answers.
     Dial(Box<Dial>),
+    /// Let the caller wait for an agent; done when the talk is over or the wait ended otherwise.
+    Queue(Box<Queue>),
     /// Bring the caller into a conference; done when it has left or was not let in.
     Conference(Box<Conference>),
     /// Begin, stop, pause or resume the recording of the call; done at once.
@@ -244,6 +246,57 @@ impl ConferenceEnd {
     }
 }
 
+/// Where to wait, and how.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Queue {
+    /// The queue's name.
+    pub name: String,
+    /// The higher, the earlier its turn.
+    pub priority: u32,
+    /// More still.
+    pub vip: bool,
+    /// The caller's region.
+    pub region: Option<String>,
+    /// The longest wait, in milliseconds.
+    pub longest_ms: Option<u32>,
+    /// The keys with which the caller leaves.
+    pub exit: Keys,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum QueueEnd {
+    /// An agent had the caller.
+    Answered,
+    /// The longest wait was over.
+    Timeout,
+    /// As many wait as may.
+    Full,
+    /// Nobody is there who could answer.
+    NoAgents,
+    /// The queue is no more.
+    Closed,
+    /// There is no such queue.
+    Unknown,
+    /// The caller pressed a key to leave.
+    Key,
+}
+
+impl QueueEnd {
+    /// The word in a plan.
+    pub fn name(self) -> &'static str {
+        match self {
+            QueueEnd::Answered => "answered",
+            QueueEnd::Timeout => "timeout",
+            QueueEnd::Full => "full",
+            QueueEnd::NoAgents => "no-agents",
+            QueueEnd::Closed => "closed",
+            QueueEnd::Unknown => "unknown",
+            QueueEnd::Key => "key",
+        }
+    }
+}
+
 /// What to call and how.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Dial {
@@ -360,6 +413,8 @@ pub enum Happening {
     Dialed(DialEnd),
     /// What came of a conference.
     Conferred(ConferenceEnd),
+    /// What came of a wait. After an agent's answer: [`Happening::Dialed`].
+    Queued(QueueEnd),
     /// The caller is gone.
     Hangup,
     /// Somebody sends the caller elsewhere (an agent's transfer, the console, `*4`).

@@ -220,6 +220,7 @@ pub(super) enum Op {
     StopMusic,
     Dial(Box<DialOp>),
     Conference(Box<ConferenceOp>),
+    Queue(Box<QueueOp>),
     Record(Recording),
     SendDigits {
         digits: Template,
@@ -327,6 +328,18 @@ pub(super) enum MenuMove {
     Top,
     /// Leave all menus.
     Exit,
+}
+
+/// A queue step.
+#[derive(Clone, Debug)]
+pub(super) struct QueueOp {
+    pub name: Template,
+    pub priority: u32,
+    pub vip: bool,
+    pub region: Option<Template>,
+    pub longest_ms: Option<u32>,
+    pub exit: Keys,
+    pub on: Vec<(String, BlockId)>,
 }
 
 /// A conference step.

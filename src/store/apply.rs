@@ -82,6 +82,8 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | SourceMoved { .. }
         | NoRtp { .. }
         | RtpLost { .. }
+        | Agent { .. }
+        | Queue { .. }
         | RoomJoined { .. }
         | RoomRefused { .. }
         | RoomLeft { .. }

@@ -15,6 +15,8 @@ use crate::wire::q850::Cause;
 use super::caller_id::Origin;
 use super::fact::EndedBy;
 use super::forwarding::Diversion;
+use super::queueing::Queued;
+use super::signing::SigningIn;
 
 /// What the plan's present step waits for.
 #[derive(Debug)]
@@ -79,6 +81,10 @@ pub enum Doing {
     },
     /// The end of a tone that confirms a feature code.
     Confirming(Time),
+    /// An agent, or the next announcement.
+    Queued(Time),
+    /// The number and PIN of an agent who signs in.
+    SigningIn(Box<SigningIn>),
     /// Nothing: the plan is over and the legs are going.
     Ending,
 }
@@ -195,6 +201,8 @@ pub struct Active {
     pub copying: Option<Copying>,
     /// Recordings so far: the second file gets another name.
     pub recordings: u32,
+    /// Its wait in a queue, until an agent has it.
+    pub queued: Option<Box<Queued>>,
     /// The agent of the latest talk: the survey's answers are about it.
     pub agent: Option<String>,
     /// A transfer under way.
@@ -263,9 +271,11 @@ impl Active {
     pub fn due(&self) -> Time {
         let step = match &self.doing {
             Doing::Collecting { collect, .. } => collect.deadline(),
-            Doing::Waiting(until) | Doing::Confirming(until) | Doing::Echoing { until, .. } => {
-                *until
-            }
+            Doing::Waiting(until)
+            | Doing::Confirming(until)
+            | Doing::Queued(until)
+            | Doing::Echoing { until, .. } => *until,
+            Doing::SigningIn(signing) => signing.collect.deadline(),
             Doing::Parked { until, .. } => *until,
             Doing::Dialling(d) => d.hunt.deadline(),
             _ => Time::NEVER,

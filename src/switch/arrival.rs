@@ -339,6 +339,7 @@ impl Switch {
             agent: None,
             transfer: None,
             release: None,
+            queued: None,
             last_cause: None,
             last_refusal: None,
             ended: None,
@@ -415,6 +416,9 @@ impl Switch {
         }
         if self.code_dialled(now, leg_id) {
             return;
+        }
+        if let Some(phone) = self.phone_of(leg_id) {
+            self.line_changed(now, &phone);
         }
         let Some(active) = self.calls.get_mut(&call) else { return };
         let via = via.unwrap_or_else(|| active.from.clone());

@@ -34,6 +34,12 @@ pub enum Request {
     Unban(Option<IpAddr>),
     /// End a call.
     Hangup(CallId),
+    /// The agents.
+    Agents,
+    /// The queues.
+    Queues,
+    /// Force an agent's state.
+    AgentOrder(String, AgentOrder),
     /// The conferences.
     Rooms,
     /// One conference with its members.
@@ -52,6 +58,20 @@ pub enum GatewayOrder {
     Busy,
     /// Calls both ways again.
     Up,
+}
+
+/// What an operator does with an agent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentOrder {
+    /// Takes callers.
+    Ready,
+    /// Takes none.
+    Break,
+    /// Is signed out, after the present talk.
+    SignOut,
+    /// May sign in again after wrong PINs.
+    Unlock,
 }
 
 /// What an operator does with a conference.
@@ -96,6 +116,10 @@ pub enum Reply {
     Gateways(Vec<GatewayRow>),
     /// To [`Request::Bans`].
     Bans(Vec<BanRow>),
+    /// To [`Request::Agents`].
+    Agents(Vec<AgentRow>),
+    /// To [`Request::Queues`].
+    Queues(Vec<QueueRow>),
     /// To [`Request::Rooms`].
     Rooms(Vec<RoomRow>),
     /// To [`Request::Room`].
@@ -274,6 +298,56 @@ pub struct BanRow {
     pub nth: u32,
     /// Seconds until its end.
     pub left_s: u64,
+}
+
+/// One agent.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AgentRow {
+    /// Its number.
+    pub number: String,
+    /// Its name.
+    pub name: String,
+    /// Its team.
+    pub team: Option<String>,
+    /// Whether it may supervise.
+    pub supervisor: bool,
+    /// Where it is signed in.
+    pub phone: Option<String>,
+    /// `signed out`, `ready`, `ringing`, `talking`, `after-call work`, `break 2` …
+    pub state: String,
+    /// What it will be in when the talk is over.
+    pub pending: Option<String>,
+    /// Milliseconds in that state.
+    pub ms: u64,
+    /// Whose call it has.
+    pub call: Option<CallId>,
+    /// Callers taken since it signed in.
+    pub calls: u32,
+    /// Milliseconds talked since.
+    pub talked_ms: u64,
+    /// The queues that it serves.
+    pub queues: Vec<String>,
+}
+
+/// One queue.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// Its name.
+    pub name: String,
+    /// Callers for whom nobody is rung.
+    pub waiting: usize,
+    /// Callers for whom agents are rung.
+    pub offered: usize,
+    /// Milliseconds that the one has waited who waits longest.
+    pub longest_ms: u64,
+    /// Agents signed in.
+    pub signed_in: usize,
+    /// Agents at work.
+    pub working: usize,
+    /// Agents who could take a caller now.
+    pub ready: usize,
+    /// Milliseconds that one would wait who came now; none: nobody works.
+    pub expected_ms: Option<u64>,
 }
 
 /// One conference in a list.

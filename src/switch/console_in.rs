@@ -30,6 +30,9 @@ impl Switch {
             Request::Bans => Reply::Bans(self.ban_rows(now)),
             Request::Ban(address, minutes) => self.ban_order(now, address, minutes),
             Request::Unban(address) => self.unban_order(now, address),
+            Request::Agents => Reply::Agents(self.agent_rows(now)),
+            Request::Queues => Reply::Queues(self.queue_rows(now)),
+            Request::AgentOrder(number, order) => self.agent_order(now, &number, order),
             Request::Rooms => Reply::Rooms(self.room_rows(now)),
             Request::Room(name) => self.show_room(now, &name),
             Request::RoomOrder(name, order) => self.room_order(now, &name, order),
@@ -102,6 +105,8 @@ impl Switch {
             Doing::Conferring { room, .. } => format!("in conference {room}"),
             Doing::Parked { slot, .. } => format!("parked in slot {slot}"),
             Doing::Confirming(_) => "hears a confirmation".into(),
+            Doing::Queued(_) => "waits for an agent".into(),
+            Doing::SigningIn(_) => "signs in".into(),
             Doing::Ending => "ends".into(),
         };
         CallRow {
@@ -185,6 +190,7 @@ impl Switch {
             }
         }
         self.review_watchers(now);
+        self.configure_centre(now);
         self.keep_recordings();
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }

@@ -41,6 +41,7 @@ impl Switch {
             let Doing::Dialling(dialing) = &mut self.calls.get_mut(&id)?.doing else { return None };
             let targets = match dialing.hunt.next_group(now.at) {
                 Ok(targets) => targets,
+                Err(_) if self.offers_over(now, id) => return None,
                 Err(failure) => return Some(self.lost(id, failure)),
             };
             for target in targets {
@@ -79,14 +80,21 @@ impl Switch {
         let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
             return;
         };
+        let mut rung = Vec::new();
         match made {
             Ok(legs) => {
+                rung.extend(legs.iter().map(|(leg, _)| *leg));
                 for (leg, target) in legs {
                     dialing.hunt.attempt(leg);
                     dialing.legs.push((leg, target));
                 }
             }
             Err(failure) => dialing.hunt.refused(failure),
+        }
+        for leg in rung {
+            if let Some(phone) = self.phone_of(leg) {
+                self.line_changed(now, &phone);
+            }
         }
     }
 
@@ -143,6 +151,11 @@ impl Switch {
         match step {
             Step::Won { leg, cancel } => {
                 self.cancel(now, &cancel, Cause::NON_SELECTED_USER_CLEARING, EndedBy::Plan);
+                if !self.agent_takes(now, id, leg) {
+                    self.hang_up(now, leg, Cause::NON_SELECTED_USER_CLEARING, EndedBy::Plan);
+                    self.offers_over(now, id);
+                    return;
+                }
                 self.connect(now, id, leg);
             }
             _ => self.hang_up(now, leg_id, Cause::NON_SELECTED_USER_CLEARING, EndedBy::Plan),
@@ -155,6 +168,7 @@ impl Switch {
         if !self.overflows(now, leg_id, failure) {
             self.diverts(now, leg_id, failure);
         }
+        self.offer_failed(now, id, leg_id, failure);
         let Some(active) = self.calls.get_mut(&id) else { return };
         let Doing::Dialling(dialing) = &mut active.doing else { return };
         if dialing.early == Some(leg_id) {

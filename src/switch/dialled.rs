@@ -7,18 +7,15 @@ use crate::base::{Duration, LegId, Now};
 use crate::call::Device;
 use crate::call::codes::{self, Code};
 use crate::call::wishes::Wish;
-use crate::dialplan::effect::{Beat, Item, Tone};
-use crate::media::control::DigitSet;
 use crate::wire::q850::Cause;
 use crate::wire::sip::Message;
 
-use super::active::Doing;
 use super::arrival::{Asks, Caller};
 use super::leg::{Leg, Takes};
 use super::{Level, Switch};
 
 /// How long the confirmation lasts, and the pause in which it can be heard.
-const CONFIRMED: Duration = Duration::from_millis(1_500);
+pub(super) const CONFIRMED: Duration = Duration::from_millis(1_500);
 
 impl Switch {
     /// An INVITE of a phone that takes another call: `true`, and it is dealt with.
@@ -42,7 +39,13 @@ impl Switch {
                 .slot_of(&caller.to)
                 .and_then(|slot| self.parked_in(slot))
                 .map(|(_, parked)| (parked, Takes::Parked)),
-            Code::DoNotDisturb | Code::Forward(_) => return false,
+            Code::DoNotDisturb
+            | Code::Forward(_)
+            | Code::SignIn
+            | Code::SignOut
+            | Code::Ready
+            | Code::Break
+            | Code::Finish => return false,
         };
         match old {
             Some(old) => self.take_place(now, who, caller, invite, old),
@@ -87,6 +90,13 @@ impl Switch {
                 (Wish::DoNotDisturb, if on { "" } else { "on" })
             }
             Some((Code::Forward(wish), to)) => (wish, to),
+            Some((
+                code @ (Code::SignIn | Code::SignOut | Code::Ready | Code::Break | Code::Finish),
+                rest,
+            )) => {
+                self.agent_code(now, leg_id, &number, code, rest);
+                return true;
+            }
             _ => return false,
         };
         let forwards = wish != Wish::DoNotDisturb && !value.is_empty();
@@ -101,20 +111,7 @@ impl Switch {
             return true;
         }
         self.wish(now, &number, wish, value);
-        self.answer(now, leg_id);
-        let beat = |on_ms, off_ms| Beat { on_ms, off_ms, hz: vec![450] };
-        // Two short ones: it is on; a long one: it is off.
-        let beats = match value.is_empty() {
-            false => vec![beat(150, 150), beat(150, 1_000)],
-            true => vec![beat(600, 1_000)],
-        };
-        let tone = Item::Tone { tone: Tone::Beats(beats), ms: Some(1_000) };
-        self.play(now, leg_id, vec![tone], false, DigitSet::NONE);
-        if let Some(active) = self.calls.get_mut(&id) {
-            active.doing = Doing::Confirming(now.at + CONFIRMED);
-            active.route = Some("feature code".into());
-        }
-        self.rearm(id);
+        self.confirm(now, leg_id, !value.is_empty());
         true
     }
 }

@@ -23,6 +23,7 @@ impl Switch {
         while let Some(happening) = next.take() {
             if matches!(happening, Happening::Redirect(_)) {
                 self.quit_room_of(now, id);
+                self.quit_queue(now, id, crate::acd::event::Departure::Moved);
             }
             let Some(active) = self.calls.get_mut(&id) else { return };
             let Some(mut interp) = active.interp.take() else {
@@ -117,6 +118,7 @@ impl Switch {
             Effect::Echo { ms, stop_on } => return self.echo(now, id, subject, ms, stop_on),
             Effect::Dial(dial) => return self.dial(now, id, *dial),
             Effect::Conference(wanted) => return self.confer(now, id, subject, *wanted),
+            Effect::Queue(wanted) => return self.join_queue(now, id, subject, *wanted),
             Effect::SendDigits { digits, on_ms, off_ms } => {
                 self.calls.get_mut(&id)?.doing = Doing::Sending;
                 self.send_digits(now, subject, digits, on_ms, off_ms);

@@ -149,7 +149,12 @@ impl Switch {
         leg.ending = Some(ending);
         let (id, session, gateway) = (leg.call, leg.session, leg.gateway.take());
         self.sessions.remove(&session);
+        let phone = self.phone_of(leg_id);
         self.lines.end(leg_id);
+        self.agent_leg_over(now, leg_id);
+        if let Some(phone) = phone {
+            self.line_changed(now, &phone);
+        }
         self.charged(now, leg_id, talked);
         if let Some(gateway) = gateway {
             self.gateways.release(&gateway);
@@ -186,6 +191,8 @@ impl Switch {
 
     /// The party for whom the plan runs has gone.
     fn subject_gone(&mut self, now: Now, id: CallId, ending: Ending) {
+        self.quit_queue(now, id, crate::acd::event::Departure::Abandoned);
+        self.centre.talk_over(now.at, id);
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.ended.get_or_insert((ending.cause, ending.by));
         active.transfer = None;
@@ -265,6 +272,7 @@ impl Switch {
             return;
         }
         self.stop_recording(id);
+        self.centre.call_over(now.at, id);
         let Some(active) = self.calls.remove(&id) else { return };
         self.due.remove(&(active.wake, id));
         let (cause, by) = active.ended.unwrap_or((Cause::NORMAL_CLEARING, EndedBy::Plan));

@@ -18,8 +18,10 @@ use serde_json::{Map, Value};
 
 use crate::base::{CallId, LegId, RecordingId, Wall};
 
+mod centre;
 mod words;
 
+pub use self::centre::{AgentFact, QueueFact};
 pub use self::words::{
     AlarmWhat, EndedBy, GatewayService, KeyBy, Role, RoomLeft, RoomRefusal, Unregistered,
 };
@@ -535,6 +537,25 @@ pub enum FactKind {
         silent_ms: u64,
     },
 
+    /// Something of an agent.
+    Agent {
+        /// Its number.
+        agent: String,
+        /// What.
+        #[serde(flatten)]
+        what: AgentFact,
+    },
+    /// Something of a caller in a queue.
+    Queue {
+        /// The queue's name.
+        queue: String,
+        /// The caller's call.
+        call: CallId,
+        /// What.
+        #[serde(flatten)]
+        what: QueueFact,
+    },
+
     /// A party came into a conference.
     RoomJoined {
         /// The party's call.
@@ -709,7 +730,8 @@ impl FactKind {
             | RecordingPacked { call, .. }
             | RecordingRemoved { call, .. } => Some(*call),
             RecorderBegan { call, .. } | RecorderEnded { call, .. } => Some(*call),
-            SurveyAnswer { call, .. } => Some(*call),
+            SurveyAnswer { call, .. } | Queue { call, .. } => Some(*call),
+            Agent { what, .. } => what.call(),
             Alarm { call, .. } => *call,
             Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
             Started { .. } | Stopped { .. } | Reloaded { .. } | ReloadRefused { .. } => None,
@@ -774,6 +796,8 @@ impl FactKind {
             SourceMoved { .. } => "source_moved",
             NoRtp { .. } => "no_rtp",
             RtpLost { .. } => "rtp_lost",
+            Agent { .. } => "agent",
+            Queue { .. } => "queue",
             RoomJoined { .. } => "room_joined",
             RoomRefused { .. } => "room_refused",
             RoomLeft { .. } => "room_left",

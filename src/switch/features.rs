@@ -20,6 +20,11 @@ pub(super) fn table(config: &Config) -> Vec<(String, Feature)> {
 pub(super) fn dialled(config: &Config) -> Vec<(String, Code)> {
     let codes = &config.feature_codes;
     vec![
+        (codes.sign_in.to_string(), Code::SignIn),
+        (codes.sign_out.to_string(), Code::SignOut),
+        (codes.ready.to_string(), Code::Ready),
+        (codes.on_break.to_string(), Code::Break),
+        (codes.finish.to_string(), Code::Finish),
         (codes.do_not_disturb.to_string(), Code::DoNotDisturb),
         (codes.forward_always.to_string(), Code::Forward(Wish::Always)),
         (codes.forward_busy.to_string(), Code::Forward(Wish::Busy)),

@@ -191,7 +191,8 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else { return };
         // Keys pressed in a talk may be a PIN for somebody else's machine: they are not kept.
         let talks = active.call.peer(leg_id);
-        let secret = matches!(active.doing, Doing::Collecting { secret: true, .. });
+        let secret =
+            matches!(active.doing, Doing::Collecting { secret: true, .. } | Doing::SigningIn(_));
         let kept = (talks.is_none() && !secret).then_some(digit);
         let word = match by {
             DigitBy::Rfc4733 => KeyBy::Rfc4733,
@@ -236,8 +237,13 @@ impl Switch {
                     self.leave_room(now, leg_id, RoomLeft::Left)
                 };
             }
+            Doing::SigningIn(_) => return self.sign_in_key(now, id, leg_id, digit),
             _ => false,
         };
+        if !takes && self.queue_key(now, id, digit) {
+            return;
+        }
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if !takes {
             leg.typed.push(digit);
         } else if let Some(done) = self.collected(now, id, digit) {

@@ -15,6 +15,7 @@
 //!                     effects  the plan's next step  ─▶ dial, trunks ─▶ talk ─▶ transfer, ending
 //!                                                    ─▶ rooms   conferences; parking, forwarding
 //!                     outside  recorders outside get a copy of what is recorded
+//!                                                    ─▶ queueing, agents, signing  queues of agents
 //!                                   │
 //!   Output ◀── poll_output() ◀──────┘  messages, media commands, facts, answers
 //! ```
@@ -22,6 +23,7 @@
 //! One owner, no I/O: a run replays from its inputs.
 
 pub mod active;
+mod agents;
 mod alarm;
 mod arrival;
 mod caller_id;
@@ -52,12 +54,14 @@ mod outbound;
 mod outside;
 mod parking;
 mod pings;
+mod queueing;
 pub mod recovery;
 mod registering;
 mod replacing;
 mod requests;
 mod rooms;
 mod signalled;
+mod signing;
 mod sip_in;
 mod sound;
 mod sparing;
@@ -76,6 +80,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::access::{Admission, Bans, Deed, Sources, Tolls};
+use crate::acd::{AgentId, Centre};
 use crate::base::{
     CallId, Duration, LegId, Network, Networks, Now, PlayId, RecordingId, Rng, RoomId, Time, Wall,
 };
@@ -166,6 +171,11 @@ pub struct Switch {
     slots: BTreeMap<u32, CallId>,
     /// Conferences by name.
     rooms: BTreeMap<String, rooms::Room>,
+    /// Agents and queues.
+    centre: Centre,
+    /// Legs that are no calls of their phones' own: they ring or talk for a queue's caller (whose, and
+    /// which agent, from the answer on), or dial an agent's code.
+    offered: BTreeMap<LegId, Option<(CallId, AgentId)>>,
     /// Recordings whose files are being closed.
     recordings: BTreeMap<RecordingId, CallId>,
     zone: TimeZone,
@@ -236,6 +246,8 @@ impl Switch {
             strangers: sparing::Sparing::default(),
             slots: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            centre: Centre::new(rng.split()),
+            offered: BTreeMap::new(),
             recordings: BTreeMap::new(),
             zone,
             rng,
@@ -271,6 +283,7 @@ impl Switch {
         switch.configure_fort(now);
         switch.keep_recordings();
         switch.configure_registrations(now);
+        switch.configure_centre(now);
         switch
     }
 
@@ -327,6 +340,9 @@ impl Switch {
         }
         self.drain_agent(now);
         self.review_outside(now);
+        while self.drain_centre(now) {
+            self.drain_agent(now);
+        }
         self.tell_watchers(now);
     }
 
@@ -355,6 +371,7 @@ impl Switch {
             self.alarms.next_wake(),
             self.info_keys.next_wake(),
             self.messages.next_wake(),
+            self.centre.next_wake(),
         ]
         .into_iter()
         .flatten()

@@ -154,6 +154,7 @@ impl Switch {
                     record: binding.to_record().unwrap_or_default(),
                 };
                 self.fact(now, kind);
+                self.phone_reachable(now, number);
                 self.deliver(now, number);
             }
             Change::Removed(binding) => self.unbound(now, number, &binding, Unregistered::Asked),
@@ -176,6 +177,7 @@ impl Switch {
 
     /// A phone's contact is gone.
     pub(super) fn unbound(&mut self, now: Now, number: &str, binding: &Binding, why: Unregistered) {
+        self.phone_reachable(now, number);
         let (number, contact) = (number.to_owned(), binding.contact.to_string());
         self.fact(now, FactKind::PhoneUnregistered { number, contact, why });
     }

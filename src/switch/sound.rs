@@ -98,6 +98,12 @@ impl Switch {
                 };
                 self.run(now, id, happening);
             }
+            Doing::SigningIn(signing) if signing.prompt == Some(play) => {
+                signing.prompt = None;
+                signing.collect.prompt_over(now.at);
+                self.rearm(id);
+            }
+            _ if active.queued.is_some() => self.queue_played(now, id, leg_id, play),
             Doing::Collecting { collect, prompt, .. } if *prompt == Some(play) => {
                 *prompt = None;
                 collect.prompt_over(now.at);

@@ -25,7 +25,8 @@ impl Switch {
         };
         active.doing = Doing::Talking { with, target, since: now.at };
         active.last_cause = None;
-        if let Some(agent) = active.call.get(with).filter(|c| c.device.is_phone()) {
+        let served = self.offered.get(&with).is_some_and(Option::is_some);
+        if let Some(agent) = active.call.get(with).filter(|c| c.device.is_phone() && !served) {
             active.agent = Some(agent.device.number().to_owned());
         }
         self.stop_play(subject);
@@ -41,6 +42,8 @@ impl Switch {
         }
         self.recorded_sides(id);
         self.transfer_settled(now, id);
+        // Another phone has picked the call up: no agent has it.
+        self.quit_queue(now, id, crate::acd::event::Departure::Moved);
         self.rearm(id);
     }
 

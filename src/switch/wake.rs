@@ -31,6 +31,7 @@ impl Switch {
         self.registrations_due(now);
         self.alarms_due(now);
         self.messages_due(now);
+        self.centre.wake(now.at);
     }
 
     /// Something of a call is due: which, its step says.
@@ -61,6 +62,8 @@ impl Switch {
             }
             Doing::Dialling(_) => self.dial_wake(now, id),
             Doing::Parked { until, .. } if *until <= now.at => self.park_over(now, id),
+            Doing::Queued(until) if *until <= now.at => self.announce_wait(now, id),
+            Doing::SigningIn(_) => self.sign_in_due(now, id),
             Doing::Confirming(until) if *until <= now.at => {
                 let cause = crate::wire::q850::Cause::NORMAL_CLEARING;
                 self.release_call(now, id, cause, EndedBy::Plan);

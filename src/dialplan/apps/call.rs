@@ -256,20 +256,6 @@ fn xml_send_dtmf(call: &mut XmlCall<'_, '_>) -> Option<Op> {
     Some(Op::SendDigits { digits, on_ms, off_ms: 100 })
 }
 
-/// `queue`, which comes with the agents' work.
-pub static QUEUE: App = App {
-    name: "queue",
-    line: "Put the caller into a queue of agents.",
-    params: &[],
-    shorthand: None,
-    after_hangup: false,
-    xml: &[],
-    example: "{ queue = \"care\" }",
-    build: Build::Later(
-        "write dial = { phones = [\"1001\", \"1002\"], ring = \"music\" } to ring the agents' phones",
-    ),
-};
-
 /// `check-in`, which comes with the care line's work.
 pub static CHECK_IN: App = App {
     name: "check-in",

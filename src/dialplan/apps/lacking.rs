@@ -21,7 +21,8 @@ const fn passed(name: &'static str, remedy: &'static str) -> Lack {
     Lack { name, ends_call: false, remedy }
 }
 
-const QUEUE: &str = "ring the agents with bridge user/NUMBER,user/NUMBER";
+const QUEUE: &str =
+    "let the caller wait in a queue: callcenter NAME, with a [[queue]] of that name";
 const CODES: &str = "supervisors use the feature codes *70 to *73";
 const FAX: &str = "send fax calls to a fax gateway with bridge sofia/gateway/NAME/NUMBER";
 const SCRIPT: &str = "write the steps in the dialplan; Belfry runs no scripts";
@@ -34,7 +35,6 @@ pub static APPS: &[Lack] = &[
     passed("conference_set_auto_outcall", "let the parties dial in"),
     ends("voicemail", "play a prompt, or dial an agent"),
     ends("fifo", QUEUE),
-    ends("callcenter", QUEUE),
     ends("valet_park", "transfer the caller to the feature code *85 and a slot"),
     ends("eavesdrop", CODES),
     ends("userspy", CODES),

@@ -19,6 +19,7 @@ pub mod flow;
 pub mod input;
 pub mod lacking;
 pub mod param;
+mod queue;
 pub mod reference;
 pub mod sections;
 pub mod sound;
@@ -164,6 +165,7 @@ pub static APPS: &[&App] = &[
     &input::COLLECT,
     &input::SURVEY,
     &dial::DIAL,
+    &queue::QUEUE,
     &conference::CONFERENCE,
     &call::TRANSFER,
     &call::RECORD,
@@ -179,7 +181,6 @@ pub static APPS: &[&App] = &[
     &flow::NOTE,
     &flow::LOG,
     &flow::INFO,
-    &call::QUEUE,
     &call::CHECK_IN,
 ];
 

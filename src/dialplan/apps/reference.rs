@@ -280,7 +280,7 @@ mod tests {
         assert!(help("play").unwrap().contains("stop-on"));
         assert!(help("playback").unwrap().starts_with("play\n"));
         assert!(help("eavesdrop").unwrap().contains("*70"));
-        assert!(help("queue").unwrap().contains("Not in this version"));
+        assert!(help("check-in").unwrap().contains("Not in this version"));
         assert_eq!(help("nonsense"), None);
     }
 }

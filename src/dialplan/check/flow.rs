@@ -96,6 +96,7 @@ impl Graph {
                     Op::Dial(op) => op.on.iter().map(|(_, block)| *block).collect(),
                     Op::Collect(op) => op.on.iter().map(|(_, block)| *block).collect(),
                     Op::Conference(op) => op.on.iter().map(|(_, block)| *block).collect(),
+                    Op::Queue(op) => op.on.iter().map(|(_, block)| *block).collect(),
                     Op::Call { sub } => {
                         let sub = sub.fixed().and_then(|name| plan.subs.get(&*name));
                         sub.map(|(block, _)| *block).into_iter().collect()
@@ -192,7 +193,7 @@ impl Graph {
             | Op::Echo { ms: None, stop_on: Keys::NONE }
             | Op::Extension { .. } => vec![Way::Out],
             // A talk is a way out of any menu.
-            Op::Dial(_) | Op::Conference(_) => vec![next, Way::Out],
+            Op::Dial(_) | Op::Conference(_) | Op::Queue(_) => vec![next, Way::Out],
             _ => vec![next],
         }
     }
@@ -331,6 +332,7 @@ fn waits(op: &Op) -> bool {
         | Op::Survey { .. }
         | Op::Dial(_)
         | Op::Conference(_)
+        | Op::Queue(_)
         | Op::SendDigits { .. } => true,
         _ => false,
     }

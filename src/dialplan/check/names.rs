@@ -49,6 +49,7 @@ fn inside(plan: &Plan, what: Mentioned) -> Option<BTreeSet<String>> {
         | Mentioned::Phone
         | Mentioned::Gateway
         | Mentioned::Music
+        | Mentioned::Queue
         | Mentioned::Language => {
             return None;
         }
@@ -76,6 +77,7 @@ fn around(draft: &mut Draft<'_>, mention: &Mention) {
         Mentioned::Language => return language(draft, mention),
         Mentioned::Phone => &env.phones,
         Mentioned::Gateway => &env.gateways,
+        Mentioned::Queue => &env.queues,
         _ => &env.music,
     };
     let Some(known) = known.as_ref().filter(|known| !known.contains(name)) else {

@@ -192,6 +192,7 @@ impl Teller<'_> {
             }
             Op::Dial(op) => self.branches(&op.on, depth + 1),
             Op::Collect(op) => self.branches(&op.on, depth + 1),
+            Op::Queue(op) => self.branches(&op.on, depth + 1),
             Op::Conference(op) => self.branches(&op.on, depth + 1),
             Op::Menu { name } => {
                 let name = self.text(name);

@@ -70,6 +70,7 @@ impl Teller<'_> {
             Op::Music { class } => format!("music '{}'", self.text(class)),
             Op::StopMusic => "stop the music".into(),
             Op::Dial(op) => self.dial(op),
+            Op::Queue(op) => format!("wait in the queue '{}'", self.text(&op.name)),
             Op::Conference(op) => {
                 let pin = if op.pin.source().is_empty() { "" } else { ", by a PIN" };
                 format!("conference '{}'{pin}", self.text(&op.name))

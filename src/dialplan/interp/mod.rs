@@ -15,6 +15,7 @@
 mod ask;
 mod confer;
 mod dial;
+mod queue;
 mod sound;
 mod step;
 mod targets;
@@ -92,6 +93,8 @@ enum Asked {
     Dial,
     /// A conference, likewise.
     Conference,
+    /// A queue, likewise.
+    Queue,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -262,6 +265,14 @@ impl Interp {
                 self.asked = Asked::Nothing;
                 self.conferred(plan, end);
             }
+            (Happening::Queued(end), Asked::Queue) => {
+                self.asked = Asked::Nothing;
+                self.queued(plan, end);
+            }
+            (Happening::Dialed(end), Asked::Queue) => {
+                self.asked = Asked::Nothing;
+                self.served(plan, end);
+            }
             (Happening::Dialed(end), Asked::Dial) => {
                 self.asked = Asked::Nothing;
                 self.dialed(plan, end);
@@ -277,6 +288,7 @@ impl Interp {
                 | Happening::Done
                 | Happening::Digits { .. }
                 | Happening::Conferred(_)
+                | Happening::Queued(_)
                 | Happening::Dialed(_),
                 _,
             ) => {}

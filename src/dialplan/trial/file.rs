@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::calendar::wall_of;
 use super::super::cause::Cause;
-use super::super::effect::{ConferenceEnd, Keys, Recording};
+use super::super::effect::{ConferenceEnd, Keys, QueueEnd, Recording};
 use super::super::fault::{Fault, Faults, Place, Source, did_you_mean};
 use super::super::interp::Entry;
 use super::{Line, MAX_TRIALS, Outcome, Trial, What};
@@ -67,6 +67,12 @@ pub const LINES: &[LineKind] = &[
         "conference",
         "outcome",
         "the caller comes into this conference. Outcome: `left` (if not given), `kicked`, `locked`, `full`",
+    ),
+    table(
+        "queue",
+        "outcome",
+        "the caller waits in this queue. Outcome: `answered` (if not given), `timeout`, `full`, `no-agents`, \
+         `closed`, `key`",
     ),
     table("field", "value", "this field is put onto the call's record"),
     table("survey", "key", "this question of a survey is answered"),
@@ -307,6 +313,7 @@ impl Reader<'_> {
             },
             "dial" => outcome(said).map(|outcome| What::Dial { target: main, outcome }),
             "conference" => left(said).map(|end| What::Conference(main, end)),
+            "queue" => waited(said).map(|end| What::Queue(main, end)),
             "field" => Ok(What::Field { name: main, value: more }),
             "survey" => Ok(What::Survey { question: main, key: more }),
             "record" => recording(&main).map(What::Record),
@@ -344,6 +351,22 @@ fn left(word: Option<&str>) -> Result<ConferenceEnd, Wrong> {
     let Some(word) = word else { return Ok(ConferenceEnd::Left) };
     ENDS.into_iter().find(|end| end.name() == word).ok_or_else(|| {
         let what = format!("a conference does not end as '{word}'");
+        (what, did_you_mean(word, ENDS.iter().map(|end| end.name())))
+    })
+}
+
+fn waited(word: Option<&str>) -> Result<QueueEnd, Wrong> {
+    const ENDS: [QueueEnd; 6] = [
+        QueueEnd::Answered,
+        QueueEnd::Timeout,
+        QueueEnd::Full,
+        QueueEnd::NoAgents,
+        QueueEnd::Closed,
+        QueueEnd::Key,
+    ];
+    let Some(word) = word else { return Ok(QueueEnd::Answered) };
+    ENDS.into_iter().find(|end| end.name() == word).ok_or_else(|| {
+        let what = format!("a wait in a queue does not end as '{word}'");
         (what, did_you_mean(word, ENDS.iter().map(|end| end.name())))
     })
 }

@@ -23,7 +23,7 @@ mod words;
 use serde::Serialize;
 
 use super::cause::Cause;
-use super::effect::{ConferenceEnd, Recording};
+use super::effect::{ConferenceEnd, QueueEnd, Recording};
 use super::fault::Place;
 use super::interp::Entry;
 use super::model::Plan;
@@ -94,6 +94,8 @@ pub enum What {
     },
     /// The caller comes into a conference, and leaves it so.
     Conference(String, ConferenceEnd),
+    /// The caller waits in a queue, which ends so.
+    Queue(String, QueueEnd),
     /// A field is put onto the record.
     Field {
         /// Its name.

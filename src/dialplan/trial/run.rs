@@ -147,6 +147,7 @@ impl Course<'_> {
             }
             Effect::Dial(dial) => return self.dialled(dial),
             Effect::Conference(conference) => return self.conferred(conference),
+            Effect::Queue(queue) => return self.queued(&queue.name),
             Effect::Wait { ms: None } => {
                 return Err("the plan waits for the caller to hang up".into());
             }
@@ -243,6 +244,19 @@ impl Course<'_> {
         Ok(Happening::Conferred(end))
     }
 
+    fn queued(&mut self, queue: &str) -> Result<Happening, String> {
+        let Some(What::Queue(name, end)) = self.next() else {
+            return Err("the caller waits in a queue and the path does not say how it ends".into());
+        };
+        if name != queue {
+            return Err(format!("the queue is '{queue}'"));
+        }
+        let end = *end;
+        self.spend(TALK);
+        self.pass();
+        Ok(Happening::Queued(end))
+    }
+
     /// What happened since the last line was met; the last of it when it is much.
     fn instead(&self) -> Vec<String> {
         let since = &self.happened[self.since.min(self.happened.len())..];
@@ -260,6 +274,7 @@ fn takes_time(effect: &Effect) -> bool {
             | Effect::Echo { .. }
             | Effect::Dial(_)
             | Effect::Conference(_)
+            | Effect::Queue(_)
             | Effect::SendDigits { .. }
     )
 }

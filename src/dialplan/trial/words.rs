@@ -17,6 +17,7 @@ pub(super) fn of(effect: &Effect) -> String {
         Effect::Wait { ms: Some(ms) } => format!("wait {ms} ms"),
         Effect::Wait { ms: None } => "wait for the caller to hang up".into(),
         Effect::Dial(dial) => dialled(dial),
+        Effect::Queue(queue) => format!("queue '{}'", queue.name),
         Effect::Conference(conference) => format!("conference '{}'", conference.name),
         Effect::Record(change) => format!("record {}", recording(*change)),
         Effect::SendDigits { digits, .. } => format!("send digits {digits}"),

@@ -49,6 +49,8 @@ fn one_of_each() -> Vec<FactKind> {
             caller_name: s("王"),
             context: s("gateway"),
         },
+        Agent { agent: s("7001"), what: AgentFact::WrapUp { call, code: s("12") } },
+        Queue { queue: s("care"), call, what: QueueFact::Entered { position: 2, priority: 5 } },
         RouteTaken { call, route: s("care line") },
         CallField { call, name: s("case"), value: s("17") },
         CallEnded { call, cause: 16, by: EndedBy::Callee, total_ms: 61_000, talk_ms: 40_000 },

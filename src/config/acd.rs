@@ -1,0 +1,166 @@
+//! Keys about agents and queues (R2, R16, R18). Agents are apart from phones: they sign in at any.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::choice::{Role, Staffing, Strategy};
+use super::name::{Label, Name, Number};
+use super::secret::Pin;
+use super::setting::{Reader, Setting, Wrong, read_text, section};
+
+/// The best level of a skill.
+const BEST: u8 = 9;
+
+section! {
+    /// What holds for all agents.
+    [acd] struct Acd {
+        /// Whether agents are ready for callers as soon as they have signed in.
+        ready_at_sign_in: bool = "true", live;
+        /// So many callers offered and not answered in a row, and the agent is not ready any more.
+        missed: u32 = "2" in ["1", "100"], live;
+        /// How long an agent gets no caller after one that it did not answer.
+        rest: Duration = "\"5 s\"" in ["\"1 s\"", "\"10 min\""], live;
+        /// So many wrong PINs, of an agent or from a phone, and none is looked at for a while.
+        pin_tries: u32 = "3" in ["1", "20"], live;
+        /// For so long.
+        pin_lock: Duration = "\"15 min\"" in ["\"10 s\"", "\"24 h\""], live;
+    }
+}
+
+section! {
+    /// An agent: who takes callers of queues, at whatever phone.
+    [[agent]] struct Agent {
+        /// Its number, by which it signs in.
+        number: Number = required, live;
+        /// Its PIN.
+        pin: Pin = required, live;
+        /// Its name.
+        name: Option<Label> = derived, live;
+        /// The team that it belongs to.
+        team: Option<Name> = derived, live;
+        /// What it may do.
+        role: Role = "\"agent\"", live;
+        /// What it knows, each with its level from 1 to 9: `["care:5", "english"]`. Without a level: 1.
+        skills: Option<Vec<Skill>> = derived, live;
+        /// The regions whose callers it takes. Without it: callers of all.
+        regions: Option<Vec<Name>> = derived, live;
+        /// Its chance where agents are drawn (`weighted-random`).
+        weight: u32 = "1" in ["1", "1000"], live;
+    }
+}
+
+section! {
+    /// A queue: where callers wait for an agent. It is served by the agents of `agents` and `teams`
+    /// (with neither: by all) who have all of its `skills`.
+    [[queue]] struct Queue {
+        /// Its name, by which the dialplan sends callers there.
+        name: Name = required, live;
+        /// Agents by number, in the order of `in-order`.
+        agents: Option<Vec<Number>> = derived, live;
+        /// Teams.
+        teams: Option<Vec<Name>> = derived, live;
+        /// What its agents have to know, each with the least level: `["care:3"]`. The first one counts
+        /// for `skill-level`.
+        skills: Option<Vec<Skill>> = derived, live;
+        /// Which agent is next.
+        strategy: Strategy = "\"longest-idle\"", live;
+        /// How long an agent's phone rings.
+        ring: Duration = "\"15 s\"" in ["\"3 s\"", "\"5 min\""], live;
+        /// How long an agent may work after a call at most; `"0 s"`: not at all.
+        after_call: Duration = "\"30 s\"" in ["\"0 s\"", "\"4 h\""], live;
+        /// How much waiting a point of priority is worth. With a day priority goes before everything.
+        ageing: Duration = "\"24 h\"" in ["\"1 s\"", "\"24 h\""], live;
+        /// How long only agents of the caller's region are tried, when one of them is at work.
+        region_overflow: Duration = "\"30 s\"" in ["\"0 s\"", "\"1 h\""], live;
+        /// How long a caller waits for the agent who served it last; `"0 s"`: not at all.
+        last_agent: Duration = "\"0 s\"" in ["\"0 s\"", "\"10 min\""], live;
+        /// The most callers.
+        most: u32 = "100" in ["1", "100000"], live;
+        /// The longest wait.
+        longest: Duration = "\"10 min\"" in ["\"5 s\"", "\"24 h\""], live;
+        /// Which agents must be there for a caller to come in.
+        join: Staffing = "\"signed-in\"", live;
+        /// Which must be there for a caller to stay.
+        stay: Staffing = "\"signed-in\"", live;
+        /// The class of the music that callers hear.
+        music: Name = "\"default\"", live;
+        /// How often a caller is told its place; `"0 s"`: never.
+        announce: Duration = "\"45 s\"" in ["\"0 s\"", "\"10 min\""], live;
+        /// Whether talks are recorded.
+        record: bool = "true", live;
+    }
+}
+
+/// A skill with its level.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Skill {
+    /// Its name.
+    pub name: Name,
+    /// 1 to 9.
+    pub level: u8,
+}
+
+impl Setting for Skill {
+    const WRITE: &'static str = "a skill with its level from 1 to 9, such as \"care:5\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Skill> {
+        read_text(value, reader, Self::WRITE, |text| {
+            let (name, level) = text.split_once(':').unwrap_or((text, "1"));
+            let level = level.parse().ok().filter(|level| (1..=BEST).contains(level));
+            match (Name::new(name), level) {
+                (Some(name), Some(level)) => Ok(Skill { name, level }),
+                _ => Err(Wrong::not(text, Self::WRITE)),
+            }
+        })
+    }
+}
+
+/// Agents and queues are there once, and every agent, team and skill that a queue names is there.
+pub(super) fn check(agents: &[(usize, Agent)], queues: &[(usize, Queue)], reader: &mut Reader<'_>) {
+    let mut numbers = BTreeMap::new();
+    for (nth, agent) in agents {
+        if let Some(first) = numbers.insert(agent.number.as_str(), agent.at) {
+            let what = format!("agent {} stands in line {} already", agent.number, first.line);
+            let place = reader.place("agent", *nth, "number");
+            reader.faults.error(&place, what, "give it another number");
+        }
+    }
+    let teams: Vec<&str> =
+        agents.iter().filter_map(|(_, a)| Some(a.team.as_ref()?.as_str())).collect();
+    let mut names = BTreeMap::new();
+    for (nth, queue) in queues {
+        if let Some(first) = names.insert(queue.name.as_str(), queue.at) {
+            let what = format!("a queue \"{}\" stands in line {} already", queue.name, first.line);
+            let place = reader.place("queue", *nth, "name");
+            reader.faults.error(&place, what, "give it another name");
+        }
+        for number in queue.agents.iter().flatten().filter(|n| !numbers.contains_key(n.as_str())) {
+            let what = format!("there is no agent {number}");
+            let remedy = format!("add an [[agent]] with `number = \"{number}\"`, or leave it out");
+            reader.faults.error(&reader.place("queue", *nth, "agents"), what, remedy);
+        }
+        for team in queue.teams.iter().flatten().filter(|team| !teams.contains(&team.as_str())) {
+            let what = format!("no agent belongs to a team \"{team}\"");
+            let remedy = format!("give agents `team = \"{team}\"`, or leave it out");
+            reader.faults.error(&reader.place("queue", *nth, "teams"), what, remedy);
+        }
+        for skill in queue.skills.iter().flatten() {
+            let fits = |own: &&Skill| own.name == skill.name && own.level >= skill.level;
+            let mut known = agents.iter().flat_map(|(_, agent)| agent.skills.iter().flatten());
+            if known.any(|own| fits(&own)) {
+                continue;
+            }
+            let what =
+                format!("no agent has the skill \"{}\" at level {}", skill.name, skill.level);
+            let remedy = "give it to one, or ask for less: callers would wait in vain";
+            reader.faults.error(&reader.place("queue", *nth, "skills"), what, remedy);
+        }
+        if agents.is_empty() {
+            let what = format!("queue \"{}\" has no agents", queue.name);
+            reader.faults.warn(&reader.place("queue", *nth, ""), what, "add an [[agent]]");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A queue step: the caller goes in, what came of it is told to the plan.
+
+use super::ask::branch;
+use super::step::Captures;
+use super::vars::View;
+use super::{Asked, Frame, Interp};
+use crate::dialplan::effect::{DialEnd, Effect, EndedBy, Level, Queue, QueueEnd};
+use crate::dialplan::model::{Op, Plan, QueueOp};
+
+impl Interp {
+    pub(super) fn join_queue(&mut self, plan: &Plan, op: &QueueOp, captures: &Captures) {
+        let view = View::new(self, plan, captures.as_deref());
+        let queue = Queue {
+            name: op.name.expand(&view),
+            priority: op.priority,
+            vip: op.vip,
+            region: op.region.as_ref().map(|region| region.expand(&view)).filter(|r| !r.is_empty()),
+            longest_ms: op.longest_ms,
+            exit: op.exit,
+        };
+        if queue.name.is_empty() {
+            return self.log(Level::Error, "a queue without a name is passed over");
+        }
+        self.open_speech(false);
+        self.asked = Asked::Queue;
+        self.queue.push_back(Effect::Queue(Box::new(queue)));
+    }
+
+    /// The talk with an agent is over.
+    pub(super) fn served(&mut self, plan: &Plan, end: DialEnd) {
+        match end {
+            DialEnd::Answered { by, talk_ms, ended_by } => {
+                self.set("dialed_by", by.to_string());
+                self.set("talk_seconds", (talk_ms / 1_000).to_string());
+                if ended_by == EndedBy::Caller {
+                    self.set("queue_result", QueueEnd::Answered.name());
+                    return self.caller_gone();
+                }
+                self.queued(plan, QueueEnd::Answered);
+            }
+            // An agent's phone that fails is the queue's to deal with, not the plan's.
+            DialEnd::Failed { .. } => self.queued(plan, QueueEnd::Closed),
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn queued(&mut self, plan: &Plan, end: QueueEnd) {
+        self.set("queue_result", end.name());
+        let Some(Frame::Steps { block, next, captures }) = self.stack.last() else { return };
+        let at = next.saturating_sub(1);
+        let Some(step) = plan.block(*block).get(at as usize) else { return };
+        let Op::Queue(op) = &step.op else { return };
+        let captures = captures.clone();
+        if let Some(block) = branch(&op.on, end.name()) {
+            self.push(Frame::Steps { block, next: 0, captures });
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Agents: the configuration's into the contact centre, the codes that they dial, what the centre
+//! tells written down, and what an operator sees of them. The rules are [`acd`](crate::acd)'s.
+
+use serde::Serialize;
+
+use crate::acd::agent::{AgentState, Busy, Input, Patience, Reason, Useless};
+use crate::acd::event::Cause;
+use crate::acd::queue::{Members, Terms};
+use crate::acd::{AgentView, House, Person, Pin, QueueId, QueueView, Strategy, What};
+use crate::base::{LegId, Now, Rng};
+use crate::call::codes::Code;
+use crate::config::{self, Config};
+use crate::dialplan::effect::{Beat, Item, Tone};
+use crate::media::control::DigitSet;
+
+use super::Switch;
+use super::active::Doing;
+use super::console::{AgentOrder, AgentRow, QueueRow, Reply};
+use super::dialled::CONFIRMED;
+use super::fact::{AgentFact, FactKind, QueueFact};
+
+/// The configuration's agents and queues, as the centre knows them.
+pub(super) fn house(config: &Config, rng: &mut Rng) -> House {
+    let skills = |skills: &Option<Vec<config::acd::Skill>>| {
+        let skill = |s: &config::acd::Skill| (s.name.to_string(), s.level);
+        skills.iter().flatten().map(skill).collect::<Vec<_>>()
+    };
+    let names = |names: &Option<Vec<config::name::Name>>| {
+        names.iter().flatten().map(ToString::to_string).collect::<Vec<String>>()
+    };
+    let person = |agent: &config::Agent| Person {
+        number: agent.number.to_string(),
+        name: agent.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        pin: Pin::new(agent.pin.expose(), rng),
+        team: agent.team.as_ref().map(ToString::to_string),
+        supervisor: agent.role == config::choice::Role::Supervisor,
+        skills: skills(&agent.skills),
+        regions: names(&agent.regions),
+        weight: agent.weight,
+    };
+    let agents = config.agents.iter().map(person).collect();
+    let terms = |queue: &config::Queue| Terms {
+        name: queue.name.to_string(),
+        members: Members {
+            agents: queue.agents.iter().flatten().map(ToString::to_string).collect(),
+            teams: names(&queue.teams),
+            skills: skills(&queue.skills),
+        },
+        strategy: strategy(queue.strategy),
+        ring: queue.ring,
+        after_call: queue.after_call,
+        ageing: queue.ageing,
+        region_overflow: queue.region_overflow,
+        last_agent: queue.last_agent,
+        most: queue.most as usize,
+        longest: queue.longest,
+        join: staffing(queue.join),
+        stay: staffing(queue.stay),
+    };
+    House {
+        agents,
+        queues: config.queues.iter().map(terms).collect(),
+        patience: Patience {
+            missed_most: config.acd.missed,
+            rest: config.acd.rest,
+            ready_at_sign_in: config.acd.ready_at_sign_in,
+        },
+        pin_tries: config.acd.pin_tries,
+        pin_lock: config.acd.pin_lock,
+    }
+}
+
+fn strategy(strategy: config::choice::Strategy) -> Strategy {
+    use config::choice::Strategy as From;
+    match strategy {
+        From::RingAll => Strategy::RingAll,
+        From::LongestIdle => Strategy::LongestIdle,
+        From::FewestCalls => Strategy::FewestCalls,
+        From::LeastTalk => Strategy::LeastTalk,
+        From::RoundRobin => Strategy::RoundRobin,
+        From::InOrder => Strategy::InOrder,
+        From::WeightedRandom => Strategy::WeightedRandom,
+        From::SkillLevel => Strategy::SkillLevel,
+    }
+}
+
+fn staffing(staffing: config::choice::Staffing) -> crate::acd::queue::Staffing {
+    use config::choice::Staffing as From;
+    match staffing {
+        From::Nobody => crate::acd::queue::Staffing::Nobody,
+        From::SignedIn => crate::acd::queue::Staffing::SignedIn,
+        From::Working => crate::acd::queue::Staffing::Working,
+    }
+}
+
+impl Switch {
+    /// The configuration's agents and queues are in force.
+    pub(super) fn configure_centre(&mut self, now: Now) {
+        let house = house(&self.config, &mut self.rng);
+        self.centre.configure(now.at, house);
+    }
+
+    /// A phone's lines have changed: whether it has calls that are no queue's.
+    pub(super) fn line_changed(&mut self, now: Now, phone: &str) {
+        if self.centre.at_phone(phone).is_some() {
+            let own = self.lines.of(phone).any(|leg| !self.offered.contains_key(&leg));
+            self.centre.engaged(now.at, phone, own);
+        }
+    }
+
+    /// A phone has registered, or its last contact is gone.
+    pub(super) fn phone_reachable(&mut self, now: Now, phone: &str) {
+        if self.centre.at_phone(phone).is_some() {
+            let reachable = !self.registrar.lookup(now.at, phone).is_empty();
+            self.centre.reachable(now.at, phone, reachable);
+        }
+    }
+
+    /// An agent's code was dialled at a phone: it is done, and confirmed by a tone.
+    pub(super) fn agent_code(&mut self, now: Now, leg: LegId, phone: &str, code: Code, rest: &str) {
+        // It is no call of the phone's own: an agent who dials a code is not busy with it.
+        self.offered.insert(leg, None);
+        let done = match (code, self.centre.at_phone(phone)) {
+            (Code::SignIn, _) => return self.ask_who(now, leg, rest),
+            (_, None) => Err(Useless::SignedOut),
+            (Code::SignOut, Some(agent)) => self.wishes_state(now, agent, Input::SignOut),
+            (Code::Ready, Some(agent)) => self.wishes_state(now, agent, Input::Ready),
+            (Code::Break, Some(agent)) => {
+                let why = Reason::Break(rest.parse().unwrap_or(0));
+                self.wishes_state(now, agent, Input::NotReady(why))
+            }
+            (_, Some(agent)) => self.centre.wrap_up(now.at, agent, rest),
+        };
+        let off = matches!(code, Code::SignOut | Code::Break);
+        match done {
+            Ok(()) => self.confirm(now, leg, !off),
+            Err(_) => self.refuse_code(now, leg),
+        }
+    }
+
+    fn wishes_state(
+        &mut self,
+        now: Now,
+        agent: crate::acd::AgentId,
+        wish: Input,
+    ) -> Result<(), Useless> {
+        self.centre.wish(now.at, agent, wish, Cause::Agent)
+    }
+
+    /// Two short tones: it is on; a long one: it is off.
+    pub(super) fn confirm(&mut self, now: Now, leg_id: LegId, on: bool) {
+        let beat = |on_ms, off_ms| Beat { on_ms, off_ms, hz: vec![450] };
+        let beats = match on {
+            true => vec![beat(150, 150), beat(150, 1_000)],
+            false => vec![beat(600, 1_000)],
+        };
+        let tone = Item::Tone { tone: Tone::Beats(beats), ms: Some(1_000) };
+        self.confirmed_by(now, leg_id, tone, CONFIRMED);
+    }
+
+    /// It was of no use: a prompt says that it is not allowed.
+    pub(super) fn refuse_code(&mut self, now: Now, leg: LegId) {
+        let prompt = self.prompt(leg, "error/not-allowed");
+        self.confirmed_by(now, leg, prompt, CONFIRMED * 3);
+    }
+
+    /// A prompt in the language of a leg's call.
+    pub(super) fn prompt(&self, leg: LegId, name: &str) -> Item {
+        let call = self.legs.get(&leg).and_then(|party| self.calls.get(&party.call));
+        let language = call.map_or(self.config.node.language, |active| active.language);
+        Item::Prompt { name: name.into(), language: language.as_str().into() }
+    }
+
+    fn confirmed_by(&mut self, now: Now, leg_id: LegId, item: Item, lasts: crate::base::Duration) {
+        self.answer(now, leg_id);
+        self.play(now, leg_id, vec![item], false, DigitSet::NONE);
+        let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.doing = Doing::Confirming(now.at + lasts);
+            active.route = Some("feature code".into());
+        }
+        self.rearm(id);
+    }
+
+    /// Writes down what the centre tells.
+    pub(super) fn centre_fact(&mut self, now: Now, what: What) {
+        let name = |queue: QueueId| self.centre.name(queue);
+        let kind = match what {
+            What::Agent { agent, phone, state, cause, was_ms } => {
+                let (word, reason, code) = words(&state);
+                let (call, queue) = of_call(&state);
+                let (cause, queue) = (word_of(&cause), queue.map(name));
+                let state = word.to_owned();
+                let what =
+                    AgentFact::State { phone, state, reason, code, cause, was_ms, call, queue };
+                FactKind::Agent { agent, what }
+            }
+            What::Pending { agent, state, cause } => {
+                let state = state.map_or("", |state| words(&state).0).to_owned();
+                FactKind::Agent {
+                    agent,
+                    what: AgentFact::Pending { state, cause: word_of(&cause) },
+                }
+            }
+            What::SignInRefused { agent, phone, why } => {
+                let what = AgentFact::SignInRefused { phone, why: word_of(&why) };
+                FactKind::Agent { agent, what }
+            }
+            What::WrapUp { agent, call, code } => {
+                FactKind::Agent { agent, what: AgentFact::WrapUp { call, code } }
+            }
+            of_queue => queue_fact(of_queue),
+        };
+        self.fact(now, kind);
+    }
+
+    /// The agents as the console shows them.
+    pub(super) fn agent_rows(&self, now: Now) -> Vec<AgentRow> {
+        self.centre.agents(now.at).into_iter().map(agent_row).collect()
+    }
+
+    /// The queues as the console shows them.
+    pub(super) fn queue_rows(&self, now: Now) -> Vec<QueueRow> {
+        self.centre.queues(now.at).into_iter().map(queue_row).collect()
+    }
+
+    /// An operator forces an agent's state.
+    pub(super) fn agent_order(&mut self, now: Now, number: &str, order: AgentOrder) -> Reply {
+        let Some(agent) = self.centre.numbered(number) else {
+            return Reply::Refused(format!("there is no agent {number}; 'show agents' lists them"));
+        };
+        let wish = match order {
+            AgentOrder::Ready => Input::Ready,
+            AgentOrder::Break => Input::NotReady(Reason::Forced),
+            AgentOrder::SignOut => Input::SignOut,
+            AgentOrder::Unlock => {
+                self.centre.unlock(agent);
+                return Reply::Done(format!("agent {number} may sign in again"));
+            }
+        };
+        match self.centre.wish(now.at, agent, wish, Cause::Supervisor) {
+            Ok(()) => {
+                let state = self.centre.agent(now.at, agent).map(agent_row);
+                let (state, pending) =
+                    state.map(|row| (row.state, row.pending)).unwrap_or_default();
+                let then = pending.map_or(String::new(), |p| format!(", then {p}"));
+                Reply::Done(format!("agent {number}: {state}{then}"))
+            }
+            Err(_) => Reply::Refused(format!("agent {number} is not signed in")),
+        }
+    }
+}
+
+/// A state as facts name it: the word, the reason, the break's code.
+fn words(state: &AgentState) -> (&'static str, String, u16) {
+    let word = match state {
+        AgentState::Null => "null",
+        AgentState::NotReady(Reason::Break(code)) => return ("not_ready", "break".into(), *code),
+        AgentState::NotReady(reason) => return ("not_ready", word_of(reason), 0),
+        AgentState::Ready { .. } => "ready",
+        AgentState::Busy(Busy::Ringing { .. }) => "ringing",
+        AgentState::Busy(Busy::Talking { .. }) => "talking",
+        AgentState::Busy(Busy::Other) => "other_call",
+        AgentState::WorkingAfterCall { .. } => "after_call",
+    };
+    (word, String::new(), 0)
+}
+
+fn of_call(state: &AgentState) -> (Option<crate::base::CallId>, Option<QueueId>) {
+    let (AgentState::Busy(Busy::Ringing { call, queue, .. } | Busy::Talking { call, queue })
+    | AgentState::WorkingAfterCall { call, queue, .. }) = state
+    else {
+        return (None, None);
+    };
+    (Some(*call), Some(*queue))
+}
+
+/// The word of a plain enum, as it is serialised.
+fn word_of(value: &impl Serialize) -> String {
+    let word = serde_json::to_value(value).ok();
+    word.and_then(|word| word.as_str().map(|w| w.replace('-', "_"))).unwrap_or_default()
+}
+
+fn queue_fact(what: What) -> FactKind {
+    let (queue, call, what) = match what {
+        What::Entered { queue, call, position, priority } => {
+            let position = u32::try_from(position).unwrap_or(u32::MAX);
+            (queue, call, QueueFact::Entered { position, priority })
+        }
+        What::Refused { queue, call, why } => {
+            (queue, call, QueueFact::Refused { why: word_of(&why) })
+        }
+        What::Offered { queue, call, agent, waited_ms } => {
+            (queue, call, QueueFact::Offered { agent, waited_ms })
+        }
+        What::NotTaken { queue, call, agent, why, rang_ms } => {
+            (queue, call, QueueFact::NotTaken { agent, why: word_of(&why), rang_ms })
+        }
+        What::Answered { queue, call, agent, waited_ms, rang_ms } => {
+            (queue, call, QueueFact::Answered { agent, waited_ms, rang_ms })
+        }
+        What::TalkOver { queue, call, agent, talk_ms } => {
+            (queue, call, QueueFact::TalkOver { agent, talk_ms })
+        }
+        What::Left { queue, call, why, waited_ms } => {
+            (queue, call, QueueFact::Left { why: word_of(&why), waited_ms })
+        }
+        What::Agent { .. }
+        | What::Pending { .. }
+        | What::SignInRefused { .. }
+        | What::WrapUp { .. } => unreachable!("an agent's: told apart by the caller"),
+    };
+    FactKind::Queue { queue, call, what }
+}
+
+fn agent_row(view: AgentView) -> AgentRow {
+    let state = match view.state {
+        AgentState::NotReady(Reason::Break(code)) if code > 0 => format!("break {code}"),
+        AgentState::NotReady(reason @ (Reason::NoAnswer | Reason::PhoneGone | Reason::Forced)) => {
+            format!("not ready: {}", word_of(&reason).replace('_', " "))
+        }
+        state => state.name().to_owned(),
+    };
+    AgentRow {
+        number: view.number,
+        name: view.name,
+        team: view.team,
+        supervisor: view.supervisor,
+        phone: view.phone,
+        state,
+        pending: view.pending.map(|state| state.name().to_owned()),
+        ms: view.since.as_millis() as u64,
+        call: view.call,
+        calls: view.calls,
+        talked_ms: view.talked.as_millis() as u64,
+        queues: view.queues,
+    }
+}
+
+fn queue_row(view: QueueView) -> QueueRow {
+    QueueRow {
+        name: view.name,
+        waiting: view.waiting,
+        offered: view.offered,
+        longest_ms: view.longest.as_millis() as u64,
+        signed_in: view.signed_in,
+        working: view.working,
+        ready: view.ready,
+        expected_ms: view.expected.map(|wait| wait.as_millis() as u64),
+    }
+}

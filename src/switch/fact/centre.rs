@@ -1,0 +1,125 @@
+//! What happens to agents and to those who wait for them: from these all of the contact centre's
+//! figures are computed. A caller who has entered a queue has exactly one `answered` or `left`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::CallId;
+
+/// What happened to an agent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum AgentFact {
+    /// It is in another state.
+    State {
+        /// Where it is signed in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<String>,
+        /// `null`, `not_ready`, `ready`, `ringing`, `talking`, `other_call`, `after_call`.
+        state: String,
+        /// Why it is not ready: `signed_in`, `break`, `no_answer`, `phone_gone`, `forced`.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
+        /// The code of its break; 0: none.
+        #[serde(default)]
+        code: u16,
+        /// What brought it about.
+        cause: String,
+        /// How long it was in the state before, in milliseconds.
+        was_ms: u64,
+        /// For whom it rings, with whom it talks, what it writes about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
+        /// The queue of that call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue: Option<String>,
+    },
+    /// It will be in another state when the talk is over; an empty one: not any more.
+    Pending {
+        /// As above.
+        state: String,
+        /// What brought it about.
+        cause: String,
+    },
+    /// It was not signed in.
+    SignInRefused {
+        /// The phone.
+        phone: String,
+        /// `wrong`, `locked`, `talking`.
+        why: String,
+    },
+    /// It has said what a call was about.
+    WrapUp {
+        /// The call.
+        call: CallId,
+        /// The code.
+        code: String,
+    },
+}
+
+impl AgentFact {
+    /// The call that it is about.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            AgentFact::State { call, .. } => *call,
+            AgentFact::WrapUp { call, .. } => Some(*call),
+            AgentFact::Pending { .. } | AgentFact::SignInRefused { .. } => None,
+        }
+    }
+}
+
+/// What happened to a caller in a queue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum QueueFact {
+    /// It waits.
+    Entered {
+        /// Its place, the first is 1.
+        position: u32,
+        /// Its priority.
+        priority: i32,
+    },
+    /// It was not let in: `unknown`, `full`, `no_agents`.
+    Refused {
+        /// Why.
+        why: String,
+    },
+    /// An agent's phone is rung for it.
+    Offered {
+        /// The agent's number.
+        agent: String,
+        /// How long it has waited, in milliseconds.
+        waited_ms: u64,
+    },
+    /// That came to nothing, and it keeps its place.
+    NotTaken {
+        /// The agent's number.
+        agent: String,
+        /// `no_answer`, `rejected`, `busy`, `unreachable`, `expired`, `withdrawn`, `agent_left`.
+        why: String,
+        /// How long it rang, in milliseconds.
+        rang_ms: u64,
+    },
+    /// An agent has it: the end of its wait.
+    Answered {
+        /// The agent's number.
+        agent: String,
+        /// From entry to answer, in milliseconds.
+        waited_ms: u64,
+        /// Of that the last ringing, in milliseconds.
+        rang_ms: u64,
+    },
+    /// The talk is over.
+    TalkOver {
+        /// The agent's number.
+        agent: String,
+        /// How long, in milliseconds.
+        talk_ms: u64,
+    },
+    /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`.
+    Left {
+        /// Why.
+        why: String,
+        /// How long it had waited, in milliseconds.
+        waited_ms: u64,
+    },
+}

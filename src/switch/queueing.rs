@@ -1,0 +1,351 @@
+//! A caller in a queue: it waits with music, agents' phones are rung for it, one of them has it.
+//!
+//! ```text
+//!  Effect::Queue ─▶ join_queue ─▶ Queued ◀───────────────┐ nobody took it
+//!                                   │ Action::Offer      │
+//!                                   ▼                    │
+//!                                Dialling ───────────────┘
+//!                                   │ answered, and the centre agrees
+//!                                   ▼
+//!                                Talking ─▶ the agent's leg is over ─▶ centre: talk over
+//! ```
+//!
+//! The ringing is a dial step's, with all that belongs to it; who is rung is the centre's
+//! ([`acd`](crate::acd)). An agent cannot be left behind: whatever ends a leg ends its talk, and
+//! whatever ends a call takes it out of the centre.
+
+use crate::acd::event::{Departure, Missed, Refusal};
+use crate::acd::{Action, AgentId, Entry};
+use crate::base::{CallId, Duration, LegId, Now, PlayId, Time};
+use crate::call::dialling::Why;
+use crate::call::{Dialling, Failure, Step};
+use crate::dialplan::calendar::Civil;
+use crate::dialplan::effect::{self, Dial, Happening, Keys, Meanwhile, QueueEnd, Target};
+use crate::dialplan::say;
+use crate::media::control::DigitSet;
+use crate::wire::q850::Cause;
+
+use super::Switch;
+use super::active::{Dialing, Doing};
+use super::dial::failure;
+use super::fact::EndedBy;
+use super::sound::music;
+
+/// A call's wait in a queue.
+#[derive(Debug)]
+pub struct Queued {
+    /// The keys with which the caller leaves.
+    exit: Keys,
+    /// The class of its music.
+    music: String,
+    /// How often it hears how long it will take; zero: never.
+    announce: Duration,
+    record: bool,
+    /// Whose legs ring.
+    offers: Vec<(AgentId, LegId)>,
+    /// The announcement that plays.
+    said: Option<PlayId>,
+}
+
+impl Switch {
+    /// The caller comes into a queue. `Some`: it was not let in.
+    pub(super) fn join_queue(
+        &mut self,
+        now: Now,
+        id: CallId,
+        subject: LegId,
+        wanted: effect::Queue,
+    ) -> Option<Happening> {
+        let active = self.calls.get_mut(&id)?;
+        // A caller who hides has no number to be known by.
+        let number = Some(active.from.clone());
+        let number =
+            number.filter(|n| n.trim_start_matches('+').chars().all(|c| c.is_ascii_digit()));
+        let entry = Entry {
+            call: id,
+            number: number.unwrap_or_default(),
+            priority: i32::try_from(wanted.priority).unwrap_or(i32::MAX),
+            vip: wanted.vip,
+            region: wanted.region,
+            longest: wanted.longest_ms.map(|ms| Duration::from_millis(u64::from(ms))),
+        };
+        if let Err(why) = self.centre.enter(now.at, &wanted.name, entry) {
+            return Some(Happening::Queued(match why {
+                Refusal::Unknown => QueueEnd::Unknown,
+                Refusal::Full => QueueEnd::Full,
+                Refusal::NoAgents => QueueEnd::NoAgents,
+                Refusal::Waits => QueueEnd::Closed,
+            }));
+        }
+        let terms = self.config.queues.iter().find(|queue| queue.name.as_str() == wanted.name);
+        let queued = Queued {
+            exit: wanted.exit,
+            music: terms.map_or("default".into(), |queue| queue.music.to_string()),
+            announce: terms.map_or(Duration::ZERO, |queue| queue.announce),
+            record: terms.is_some_and(|queue| queue.record),
+            offers: Vec::new(),
+            said: None,
+        };
+        let clip = music(&queued.music);
+        let active = self.calls.get_mut(&id)?;
+        active.queued = Some(Box::new(queued));
+        self.waits_on(now, id);
+        self.hear_clip(now, subject, clip);
+        None
+    }
+
+    /// Nobody is rung: the caller waits, until the next announcement.
+    fn waits_on(&mut self, now: Now, id: CallId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let Some(queued) = &active.queued else { return };
+        let never = queued.announce == Duration::ZERO;
+        let until = if never { Time::NEVER } else { now.at + queued.announce };
+        active.doing = Doing::Queued(until);
+        self.rearm(id);
+    }
+
+    /// Does what the centre wants. `true`: it wanted something.
+    pub(super) fn drain_centre(&mut self, now: Now) -> bool {
+        let mut any = false;
+        while let Some(action) = self.centre.poll() {
+            any = true;
+            match action {
+                Action::Tell(event) => self.centre_fact(now, event.what),
+                // Nothing here asks for a call-back yet: one is given back to be dropped in its time.
+                Action::Offer { call, agent, back: Some(_), .. } => {
+                    self.centre.missed(now.at, call, agent, Missed::Withdrawn);
+                }
+                Action::Offer { call, agent, phone, ring, back: None } => {
+                    self.ring_agent(now, call, agent, phone, ring);
+                }
+                Action::Withdraw { call, agent, .. } => self.stop_ringing(now, call, agent),
+                Action::Out { call, why } => self.out_of_queue(now, call, why),
+            }
+        }
+        any
+    }
+
+    /// An agent's phone is rung for a caller.
+    fn ring_agent(&mut self, now: Now, id: CallId, agent: AgentId, phone: String, ring: Duration) {
+        let Some(active) = self.calls.get_mut(&id) else {
+            return self.centre.call_over(now.at, id);
+        };
+        let waits = matches!(active.doing, Doing::Queued(_) | Doing::Dialling(_));
+        let Some(queued) = active.queued.as_mut().filter(|_| waits) else {
+            active.queued = None;
+            return self.centre.leave(now.at, id, Departure::Moved);
+        };
+        if let Doing::Queued(_) = active.doing {
+            let mut hunt = Dialling::new(vec![Vec::new()], ring);
+            // Its one group has nobody yet; what is wanted of it is the time at which it ends.
+            _ = hunt.next_group(now.at);
+            let dial = Dial {
+                groups: Vec::new(),
+                ring_ms: ring.as_millis() as u32,
+                meanwhile: Meanwhile::Music(queued.music.clone()),
+                caller_number: None,
+                caller_name: None,
+                record: queued.record,
+                emergency: false,
+            };
+            let (legs, ways, diverted) = (Vec::new(), Vec::new(), Vec::new());
+            let dialing = Dialing { hunt, dial, legs, ways, diverted, early: None };
+            active.doing = Doing::Dialling(Box::new(dialing));
+        }
+        match self.ring_one(now, id, &Target::Phone { number: phone }) {
+            Ok(legs) => self.rings_for(id, agent, legs),
+            Err(failure) => self.centre.missed(now.at, id, agent, missed(failure)),
+        }
+        let rung = self.dialing(id).is_some_and(|dialing| dialing.hunt.settled() == Step::Wait);
+        if rung {
+            self.meanwhile(now, id, false);
+            self.rearm(id);
+        } else {
+            self.waits_on(now, id);
+        }
+    }
+
+    fn rings_for(&mut self, id: CallId, agent: AgentId, legs: Vec<(LegId, Target)>) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let (Doing::Dialling(dialing), Some(queued)) = (&mut active.doing, &mut active.queued)
+        else {
+            return;
+        };
+        for (leg, target) in legs {
+            dialing.hunt.attempt(leg);
+            dialing.legs.push((leg, target));
+            queued.offers.push((agent, leg));
+            self.offered.insert(leg, None);
+        }
+    }
+
+    /// A leg that rang for a queue's caller is out; what its agent's phone does otherwise still counts.
+    pub(super) fn offer_failed(&mut self, now: Now, id: CallId, leg: LegId, failure: Failure) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let (Doing::Dialling(dialing), Some(queued)) = (&active.doing, &mut active.queued) else {
+            return;
+        };
+        let Some(at) = queued.offers.iter().position(|(_, own)| *own == leg) else { return };
+        let (agent, _) = queued.offers.swap_remove(at);
+        if queued.offers.iter().any(|(own, _)| *own == agent) {
+            return;
+        }
+        // The phone's user may have sent the call on, to a mobile number.
+        let taken = |other: &LegId| queued.offers.iter().any(|(_, own)| own == other);
+        let sent_on = dialing.legs.iter().map(|(other, _)| *other);
+        let mut sent_on =
+            sent_on.filter(|other| *other != leg && dialing.hunt.rings(*other) && !taken(other));
+        match sent_on.next() {
+            Some(other) => {
+                queued.offers.push((agent, other));
+                self.offered.insert(other, None);
+            }
+            None => self.centre.missed(now.at, id, agent, missed(failure)),
+        }
+    }
+
+    /// All who were rung are out: the caller waits again. `false`: it is in no queue.
+    pub(super) fn offers_over(&mut self, now: Now, id: CallId) -> bool {
+        let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) else {
+            return false;
+        };
+        let offers = std::mem::take(&mut queued.offers);
+        self.waits_on(now, id);
+        for (agent, _) in offers {
+            self.centre.missed(now.at, id, agent, Missed::NoAnswer);
+        }
+        true
+    }
+
+    /// An agent's phone has answered a queue's caller. `false`: too late, it is not the agent's.
+    pub(super) fn agent_takes(&mut self, now: Now, id: CallId, leg: LegId) -> bool {
+        let Some(queued) = self.calls.get(&id).and_then(|a| a.queued.as_ref()) else {
+            return true;
+        };
+        let own = queued.offers.iter().find(|(_, own)| *own == leg).or(queued.offers.first());
+        let Some((agent, _)) = own.copied() else { return false };
+        if !self.centre.answered(now.at, id, agent) {
+            return false;
+        }
+        self.offered.insert(leg, Some((id, agent)));
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.queued = None;
+            active.agent = self.centre.agent(now.at, agent).map(|view| view.number);
+        }
+        true
+    }
+
+    /// The centre takes an offer back.
+    fn stop_ringing(&mut self, now: Now, id: CallId, agent: AgentId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let (Doing::Dialling(dialing), Some(queued)) = (&mut active.doing, &mut active.queued)
+        else {
+            return;
+        };
+        let (gone, stay) = queued.offers.iter().copied().partition(|(own, _)| *own == agent);
+        queued.offers = stay;
+        let gone: Vec<(AgentId, LegId)> = gone;
+        let mut step = Step::Wait;
+        for (_, leg) in &gone {
+            step = dialing.hunt.failed(*leg, failure(Cause::NORMAL_CLEARING, 0));
+        }
+        for (_, leg) in gone {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        }
+        if matches!(step, Step::Next { .. }) {
+            self.offers_over(now, id);
+        }
+    }
+
+    /// The queue has put a caller out: its plan goes on.
+    fn out_of_queue(&mut self, now: Now, id: CallId, why: Departure) {
+        let end = match why {
+            Departure::TimedOut => QueueEnd::Timeout,
+            Departure::NoAgents => QueueEnd::NoAgents,
+            Departure::Key => QueueEnd::Key,
+            _ => QueueEnd::Closed,
+        };
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        if active.queued.take().is_none() {
+            return;
+        }
+        let subject = active.subject();
+        let (_, rung) = active.leave_step(now.at);
+        for leg in rung {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        }
+        self.stop_play(subject);
+        self.run(now, id, Happening::Queued(end));
+    }
+
+    /// A call is in no queue any more, whatever it does next.
+    pub(super) fn quit_queue(&mut self, now: Now, id: CallId, why: Departure) {
+        if self.calls.get_mut(&id).is_some_and(|active| active.queued.take().is_some()) {
+            self.centre.leave(now.at, id, why);
+        }
+    }
+
+    /// A key of a caller who waits. `true`: it led out.
+    pub(super) fn queue_key(&mut self, now: Now, id: CallId, digit: char) -> bool {
+        let queued = self.calls.get(&id).and_then(|active| active.queued.as_ref());
+        let leads_out = queued.is_some_and(|queued| queued.exit.has(digit));
+        if leads_out {
+            self.centre.leave(now.at, id, Departure::Key);
+            self.out_of_queue(now, id, Departure::Key);
+        }
+        leads_out
+    }
+
+    /// Tells a caller how long it will take, in whole minutes.
+    pub(super) fn announce_wait(&mut self, now: Now, id: CallId) {
+        let expected = self.centre.expected(id);
+        let Some(active) = self.calls.get(&id) else { return };
+        let (leg, language) = (active.subject(), active.language);
+        let mut items = vec![self.prompt(leg, "please-wait")];
+        if let Some(wait) = expected {
+            let seconds = wait.as_secs().div_ceil(60) * 60;
+            // A duration is spoken without a look at the clock.
+            let never = Civil::of(jiff::civil::DateTime::default());
+            let spoken = say::say(
+                say::Kind::Duration,
+                &seconds.to_string(),
+                language.as_str(),
+                never,
+                &|_| never,
+            );
+            items.extend(spoken.unwrap_or_default().iter().map(|name| self.prompt(leg, name)));
+        }
+        let said = self.play(now, leg, items, false, DigitSet::NONE);
+        self.waits_on(now, id);
+        if let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) {
+            queued.said = said;
+        }
+    }
+
+    /// A playback to a caller who waits is over: the music goes on.
+    pub(super) fn queue_played(&mut self, now: Now, id: CallId, leg: LegId, play: PlayId) {
+        let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) else { return };
+        if queued.said.take_if(|said| *said == play).is_some() {
+            let clip = music(&queued.music);
+            self.hear_clip(now, leg, clip);
+        }
+    }
+
+    /// A leg is over: if it was an agent's, its talk is.
+    pub(super) fn agent_leg_over(&mut self, now: Now, leg: LegId) {
+        if let Some((call, agent)) = self.offered.remove(&leg).flatten() {
+            self.centre.agent_through(now.at, call, agent);
+        }
+    }
+}
+
+/// What an agent's phone did, as the centre hears it.
+fn missed(failure: Failure) -> Missed {
+    match (failure.why, failure.cause) {
+        (Why::NoAnswer, _) => Missed::NoAnswer,
+        (Why::Rejected, _) => Missed::Rejected,
+        (Why::Busy, _) => Missed::Busy,
+        (Why::Failed, Cause::NORMAL_CLEARING) => Missed::Withdrawn,
+        (Why::Failed, _) => Missed::Unreachable,
+    }
+}
