@@ -9,6 +9,7 @@ mod simulation {
     mod clocks;
     mod conference;
     mod consult;
+    mod desk;
     mod dtls;
     mod elsewhere;
     mod endings;

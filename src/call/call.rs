@@ -49,8 +49,18 @@ impl Call {
         Call { id, began: now.at, subject: leg, connections: vec![caller] }
     }
 
-    /// Adds a party that we call. `false`: the call is full.
+    /// A call that we begin for a phone of ours, which is yet to be reached.
+    pub fn for_phone(id: CallId, now: Now) -> Call {
+        Call { id, began: now.at, subject: LegId(0), connections: vec![] }
+    }
+
+    /// Adds a party that we call: the caller, where there was nobody yet. `false`: the call is full.
     pub fn add(&mut self, leg: LegId, device: Device, now: Time) -> bool {
+        if self.connections.is_empty() {
+            self.subject = leg;
+            self.connections.push(Connection::new(leg, device, Role::Caller, now));
+            return true;
+        }
         if self.connections.len() >= MAX_CONNECTIONS || self.get(leg).is_some() {
             return false;
         }

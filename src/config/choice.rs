@@ -104,6 +104,21 @@ choice! {
 }
 
 choice! {
+    /// A phone's make, by which it is told to answer by itself.
+    Make {
+        Auto = "auto": "As it calls itself when it registers.",
+        Yealink = "yealink": "Yealink.",
+        Grandstream = "grandstream": "Grandstream.",
+        Polycom = "polycom": "Polycom, Poly.",
+        Snom = "snom": "Snom.",
+        Cisco = "cisco": "Cisco, Linksys.",
+        Fanvil = "fanvil": "Fanvil.",
+        Zoiper = "zoiper": "Zoiper.",
+        Other = "other": "Another: told in all ways.",
+    } later []
+}
+
+choice! {
     /// Whether audio is encrypted and authenticated.
     Srtp {
         Off = "off": "Never: RTP.",

@@ -11,8 +11,8 @@ use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
 use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
-    RecordFormat, SendDiversion, SendIdentity, Srtp, WhenFull,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
+    Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, WhenFull,
 };
 use super::fingerprint::Fingerprint;
 use super::fort::Fort;
@@ -327,6 +327,9 @@ section! {
         calls_out_per_hour: u32 = "300" in ["0", "1000000"], live;
         /// Whether a 302 of it sends a call on, to a number that it could dial itself.
         may_redirect: bool = "true", live;
+        /// Its make, by which it is told to answer by itself where a `dial` says `auto-answer` or a computer
+        /// calls from it.
+        make: Make = "\"auto\"", live;
         /// A number behind a gateway that rings with the phone, or in its place where nothing is
         /// registered: the agent's mobile, as the dialplan would dial it. It needs nobody's permission, and
         /// a call to it takes a second channel.

@@ -48,8 +48,8 @@ pub use acd::{Acd, Agent, Queue};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Pack, Ping503, Prack,
-    RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TrunkChoice, WhenFull,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
+    Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TrunkChoice, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;

@@ -2,13 +2,14 @@
 
 mod agent;
 mod ban;
+mod desk;
 mod gateway;
 mod room;
 
 use crate::base::CallId;
 use crate::call::conference::Change;
 use crate::switch::Request;
-use crate::switch::console::RoomOrder;
+use crate::switch::console::{DeskOrder, RoomOrder};
 
 /// What a line asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -174,6 +175,34 @@ pub const COMMANDS: &[Command] = &[
         what: "End a call",
         example: "hangup 01KAF3Q8ZK004",
         make: |id| Ok(Order::Ask(Request::Hangup(call(id)?))),
+    },
+    Command {
+        words: "call",
+        argument: Argument::Words("PHONE NUMBER"),
+        what: "Have a phone call a number: it rings, or answers by itself, and then the number is dialled",
+        example: "call 1001 013800138000",
+        make: desk::call,
+    },
+    Command {
+        words: "answer",
+        argument: Argument::Words("PHONE"),
+        what: "Have a phone answer what rings there",
+        example: "answer 1001",
+        make: |phone| desk::order(phone, DeskOrder::Answer),
+    },
+    Command {
+        words: "hold",
+        argument: Argument::Words("PHONE"),
+        what: "Have a phone put its call on hold",
+        example: "hold 1001",
+        make: |phone| desk::order(phone, DeskOrder::Hold),
+    },
+    Command {
+        words: "resume",
+        argument: Argument::Words("PHONE"),
+        what: "Have a phone take its call back from hold",
+        example: "resume 1001",
+        make: |phone| desk::order(phone, DeskOrder::Resume),
     },
     Command {
         words: "gateway",

@@ -314,6 +314,9 @@ pub struct Dial {
     pub record: bool,
     /// An emergency call: goes before others, is not limited, and is marked.
     pub emergency: bool,
+    /// Desk phones are told to answer by themselves.
+    #[serde(default)]
+    pub auto_answer: bool,
 }
 
 impl Dial {

@@ -395,6 +395,7 @@ pub(super) struct DialOp {
     pub caller_name: Option<Template>,
     pub record: bool,
     pub emergency: bool,
+    pub auto_answer: bool,
     /// Name of the outcome (`busy`, `else`, …) and its steps.
     pub on: Vec<(String, BlockId)>,
     /// FreeSWITCH's `{a=b}` before the targets.

@@ -140,6 +140,8 @@ pub struct Phone {
     writing: Option<ClientTxn>,
     /// The final status of the latest message that it wrote; 408 when there was none.
     pub written: Option<u16>,
+    /// It answers by itself when Call-Info says so, and does what NOTIFY talk and hold tell it.
+    pub obeys: bool,
     /// How it answers messages.
     pub takes_messages: u16,
     /// Messages that came, each with its sender's URI.
@@ -191,6 +193,7 @@ impl Phone {
             cancelled: None,
             writing: None,
             written: None,
+            obeys: false,
             takes_messages: 200,
             messages: Vec::new(),
             offer_status: 0,
@@ -435,10 +438,34 @@ impl Phone {
     pub fn sip(&mut self, now: Time, from: SocketAddr, bytes: &[u8]) {
         let flow = Flow { remote: from, ..self.flow() };
         match Message::parse(bytes) {
+            Ok(message) if self.obeys && self.is_told(now, from, &message) => {}
             Ok(message) => self.agent.receive(now, flow, message),
             Err(error) => self.agent.receive_bad(now, flow, &error),
         }
         self.drain(now);
+    }
+
+    /// NOTIFY talk or hold: done, and answered with 200.
+    fn is_told(&mut self, now: Time, from: SocketAddr, message: &Message) -> bool {
+        let event = message.header(Name::Event).unwrap_or_default();
+        let hold = event == b"hold";
+        if *message.method() != Method::Notify || !message.is_request() || !hold && event != b"talk"
+        {
+            return false;
+        }
+        let text = String::from_utf8_lossy(message.bytes()).into_owned();
+        let named = |line: &&str| {
+            ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name))
+        };
+        let same: String =
+            text.lines().filter(named).map(|line| format!("{}\r\n", line.trim_end())).collect();
+        let ok = format!("SIP/2.0 200 OK\r\n{same}Content-Length: 0\r\n\r\n");
+        self.out.push_back(Sent::Sip(from, ok.into_bytes()));
+        match self.state {
+            State::Ringing => self.answer_at = now,
+            _ => self.hold(now, hold),
+        }
+        true
     }
 
     /// An RTP datagram came.
@@ -653,6 +680,10 @@ impl Phone {
         self.offer = Sdp::parse(invite.body()).ok();
         if let Manner::AnswerAfter(pause) = self.setup.manner {
             self.answer_at = now + pause;
+        }
+        let told = invite.header(Name::CallInfo).unwrap_or_default();
+        if self.obeys && told.ends_with(b"answer-after=0") {
+            self.answer_at = now;
         }
         self.command(
             now,

@@ -553,6 +553,11 @@ impl World {
         self.reply.take()
     }
 
+    /// The answer to the last question that was not answered at once.
+    pub fn late_reply(&mut self) -> Option<Reply> {
+        self.reply.take()
+    }
+
     /// The ports that were waited for are there, in their order.
     pub fn open_ports(&mut self) {
         self.ports_are_slow = false;

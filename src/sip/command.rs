@@ -28,6 +28,25 @@ pub type Body = (String, Vec<u8>);
 /// What carries an offer of ours within a call.
 pub type By = Carrier;
 
+/// What a phone is told to do, as if its user had pressed the key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hand {
+    /// Answer what rings; take back what is on hold.
+    Talk,
+    /// Put the call on hold.
+    Hold,
+}
+
+impl Hand {
+    /// The event package's name.
+    pub(crate) fn event(self) -> &'static str {
+        match self {
+            Hand::Talk => "talk",
+            Hand::Hold => "hold",
+        }
+    }
+}
+
 /// What the user may ask.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -173,6 +192,15 @@ pub enum Command {
         status: u16,
         /// It is the last report.
         last: bool,
+    },
+    /// Has the peer, a desk phone, do what its user could: NOTIFY within the dialog, early or not, that
+    /// no subscription asked for (BroadWorks' remote control, which most makes know). What came of it is
+    /// told by [`super::Event::Remoted`]. One at a time.
+    Remote {
+        /// The leg.
+        session: SessionId,
+        /// What.
+        hand: Hand,
     },
     /// Accepts a SUBSCRIBE; [`super::Event::StateWanted`] follows at once.
     Subscribe {

@@ -161,6 +161,13 @@ pub enum Event {
         /// Who asks (RFC 3892).
         referred_by: Option<NameAddr>,
     },
+    /// What came of [`super::Command::Remote`].
+    Remoted {
+        /// The leg.
+        session: SessionId,
+        /// The phone's answer: 2xx, it does so; 489, 481, 405 or 501: it cannot; 408: none came.
+        status: u16,
+    },
     /// News of our own REFER.
     ReferProgress {
         /// The leg that was asked.

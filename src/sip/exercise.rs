@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{
-    Action, Agent, AgentConfig, By, Command, Counts, Event, Flow, Prack, SessionId, Transport,
-    TxnId,
+    Action, Agent, AgentConfig, By, Command, Counts, Event, Flow, Hand, Prack, SessionId,
+    Transport, TxnId,
 };
 use crate::base::{Duration, Rng, Time};
 use crate::wire::sip::{Message, Method, NameAddr, Uri};
@@ -330,6 +330,10 @@ fn command(what: u8, how: u8, session: SessionId) -> Option<Command> {
             let refer_to = NameAddr::new(Uri::sip(Some("1003"), here, None));
             Command::Refer { session, refer_to, referred_by: None }
         }
+        31 if how % 4 == 1 => {
+            let hand = if how < 128 { Hand::Talk } else { Hand::Hold };
+            Command::Remote { session, hand }
+        }
         31 => Command::NotifyRefer {
             session,
             status: 100 + u16::from(how),
@@ -365,6 +369,7 @@ fn session_of(event: &Event) -> Option<SessionId> {
         | Event::Info { session, .. }
         | Event::Refer { session, .. }
         | Event::ReferProgress { session, .. }
+        | Event::Remoted { session, .. }
         | Event::Ended { session, .. } => *session,
         Event::Request { .. }
         | Event::StateWanted { .. }

@@ -44,7 +44,7 @@ pub mod transaction;
 pub mod transactions;
 
 pub use agent::{Action, Agent, AgentConfig, Counts, Limits, Named, Stats};
-pub use command::{Body, By, ClientTxn, Command, CommandError, Headers};
+pub use command::{Body, By, ClientTxn, Command, CommandError, Hand, Headers};
 pub use compose::{ALLOW, reached_by};
 pub use digest::Credentials;
 pub use event::{End, Event, OfferKind, SessionId};

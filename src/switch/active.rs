@@ -23,6 +23,8 @@ use super::signing::SigningIn;
 pub enum Doing {
     /// The caller's port, before the first step.
     Opening,
+    /// The answer of the phone that is to call: a computer dialled for it. Until when.
+    Summoning(Time),
     /// The ACK of a caller whose INVITE made no offer: it answers ours, and until then the caller
     /// cannot be spoken to.
     Answering,
@@ -273,6 +275,7 @@ impl Active {
             Doing::Collecting { collect, .. } => collect.deadline(),
             Doing::Waiting(until)
             | Doing::Confirming(until)
+            | Doing::Summoning(until)
             | Doing::Queued(until)
             | Doing::Echoing { until, .. } => *until,
             Doing::SigningIn(signing) => signing.collect.deadline(),

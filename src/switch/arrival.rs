@@ -26,7 +26,7 @@ use super::active::{Active, Doing};
 use super::caller_id::{Origin, numbering};
 use super::ending::party;
 use super::fact::{self, AlarmWhat, FactKind};
-use super::leg::Leg;
+use super::leg::{Leg, Stage};
 use super::requests::Challenge;
 use super::{Output, Switch, signalled};
 
@@ -113,7 +113,7 @@ impl Switch {
     }
 
     /// How it stands, for `access` to judge by.
-    fn load(&self) -> Load {
+    pub(super) fn load(&self) -> Load {
         Load {
             journal_full: self.journal_full,
             calls: self.calls.len(),
@@ -317,22 +317,42 @@ impl Switch {
         let (from, to) = (caller.device.number().to_owned(), caller.to);
         let group = self.group_of(id, &caller.device);
         let call = Call::new(id, leg, caller.device, now);
-        let deadline = now.at + self.config.limits.call_duration;
         let active = Active {
-            call,
             group,
+            from_name: caller.name,
+            origin: caller.origin,
+            language: caller.language,
+            ..self.new_call(now, call, [from, to, caller.context])
+        };
+        self.calls.insert(id, active);
+        let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
+        self.add_leg(now, Leg { offer, srtp: caller.srtp, ..new });
+        self.traced(leg);
+        self.rearm(id);
+    }
+
+    /// A call that does nothing yet, `from` whom, `to` whom, in which context.
+    pub(super) fn new_call(
+        &self,
+        now: Now,
+        call: Call,
+        [from, to, context]: [String; 3],
+    ) -> Active {
+        Active {
+            group: call.id,
+            call,
             legs: 0,
             plan: self.plan.clone(),
             interp: None,
             planless: false,
             doing: Doing::Opening,
             from,
-            origin: caller.origin,
-            from_name: caller.name,
+            origin: Origin::default(),
+            from_name: None,
             to,
-            context: caller.context,
+            context,
             route: None,
-            language: caller.language,
+            language: self.config.node.language,
             recording: None,
             copying: None,
             recordings: 0,
@@ -343,15 +363,10 @@ impl Switch {
             last_cause: None,
             last_refusal: None,
             ended: None,
-            deadline,
+            deadline: now.at + self.config.limits.call_duration,
             talk_ms: 0,
             wake: crate::base::Time::NEVER,
-        };
-        self.calls.insert(id, active);
-        let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
-        self.add_leg(now, Leg { offer, srtp: caller.srtp, ..new });
-        self.traced(leg);
-        self.rearm(id);
+        }
     }
 
     /// Writes down that a call began, with all that is known of where it comes from.
@@ -400,9 +415,7 @@ impl Switch {
     /// The caller's port is there: its offer is answered, and the plan begins.
     pub(super) fn caller_opened(&mut self, now: Now, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let (session, call, network_addr) =
-            (leg.session, leg.call, leg.flow.remote.ip().to_string());
-        let via = leg.gateway.clone();
+        let session = leg.session;
         if let Err(why) = leg.negotiate_invite() {
             let (warning, line) = not_acceptable(leg_id, &why);
             self.log(super::Level::Warning, line);
@@ -414,6 +427,15 @@ impl Switch {
         if let Some(old) = self.legs.get_mut(&leg_id).and_then(|leg| leg.takes.take()) {
             return self.take_over(now, leg_id, old);
         }
+        self.begin_plan(now, leg_id);
+    }
+
+    /// The caller can be spoken to: what it dialled is done.
+    pub(super) fn begin_plan(&mut self, now: Now, leg_id: LegId) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let (session, call) = (leg.session, leg.call);
+        let (network_addr, via) = (leg.flow.remote.ip().to_string(), leg.gateway.clone());
+        let answered = leg.stage == Stage::Answered;
         if self.code_dialled(now, leg_id) {
             return;
         }
@@ -451,7 +473,11 @@ impl Switch {
                     false => format!("there is no context '{}' in the dialplan", no_route.context),
                 };
                 self.log(super::Level::Warning, format!("call {call}: {why}"));
-                self.refuse(now, session, 404, Some(Cause::UNALLOCATED_NUMBER), vec![]);
+                let cause = Cause::UNALLOCATED_NUMBER;
+                match answered {
+                    true => self.hang_up(now, leg_id, cause, fact::EndedBy::Plan),
+                    false => self.refuse(now, session, 404, Some(cause), vec![]),
+                }
             }
         }
     }

@@ -40,6 +40,15 @@ pub enum Request {
     Queues,
     /// Force an agent's state.
     AgentOrder(String, AgentOrder),
+    /// Have a phone do what its user could.
+    Desk(String, DeskOrder),
+    /// Have a phone call a number: it rings, or answers by itself, and then the number is dialled.
+    Dial {
+        /// The phone.
+        phone: String,
+        /// The number, as the phone would dial it.
+        number: String,
+    },
     /// The conferences.
     Rooms,
     /// One conference with its members.
@@ -72,6 +81,18 @@ pub enum AgentOrder {
     SignOut,
     /// May sign in again after wrong PINs.
     Unlock,
+}
+
+/// What a phone is told to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeskOrder {
+    /// Answer the call that rings longest.
+    Answer,
+    /// Put the call on hold.
+    Hold,
+    /// Take the call back from hold.
+    Resume,
 }
 
 /// What an operator does with a conference.

@@ -9,11 +9,19 @@ use crate::dialplan::Plan;
 use super::active::{Active, Doing};
 use super::console::{CallRow, CallView, LegRow, PhoneRow, Reply, Request, Status, StreamRow};
 use super::fact::{EndedBy, FactKind, Unregistered};
-use super::{Switch, features, pings, requests};
+use super::{RequestId, Switch, features, pings, requests};
 
 impl Switch {
-    pub(super) fn console(&mut self, now: Now, request: Request) -> Reply {
-        match request {
+    /// The answer; `None`: it comes when a phone has said something.
+    pub(super) fn console(&mut self, now: Now, id: RequestId, request: Request) -> Option<Reply> {
+        Some(match request {
+            Request::Desk(number, order) => return self.desk_order(now, id, &number, order),
+            Request::Dial { phone, number } => match self.make_call(now, &phone, &number) {
+                Ok(call) => {
+                    Reply::Done(format!("call {call}: {phone} rings, and then calls {number}"))
+                }
+                Err(why) => Reply::Refused(why),
+            },
             Request::Status => Reply::Status(self.status(now)),
             Request::Calls => {
                 Reply::Calls(self.calls.values().map(|a| self.call_row(now, a)).collect())
@@ -42,7 +50,7 @@ impl Switch {
                     "there is no call {id}; 'show calls' lists those in being"
                 )),
             },
-        }
+        })
     }
 
     fn status(&mut self, now: Now) -> Status {
@@ -78,6 +86,7 @@ impl Switch {
         let number = |leg| active.call.get(leg).map_or("", |c| c.device.number());
         let state = match &active.doing {
             Doing::Opening => "begins".into(),
+            Doing::Summoning(_) => format!("rings {}, which is to call", active.from),
             Doing::Answering => "answers".into(),
             Doing::Playing(_) => "plays".into(),
             Doing::Collecting { .. } => "takes keys".into(),

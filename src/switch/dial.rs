@@ -146,6 +146,7 @@ impl Switch {
         active.call.enter(leg_id, ConnectionState::Connected, now.at);
         let step = match &mut active.doing {
             Doing::Dialling(dialing) => dialing.hunt.answered(leg_id),
+            Doing::Summoning(_) => return self.begin_plan(now, leg_id),
             _ => Step::Stray,
         };
         match step {

@@ -150,6 +150,7 @@ impl Switch {
         let (id, session, gateway) = (leg.call, leg.session, leg.gateway.take());
         self.sessions.remove(&session);
         let phone = self.phone_of(leg_id);
+        self.desk_answered(session, 481);
         self.lines.end(leg_id);
         self.agent_leg_over(now, leg_id);
         if let Some(phone) = phone {

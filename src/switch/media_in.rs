@@ -209,10 +209,8 @@ impl Switch {
             if let (true, Dialled::Feature(feature, number)) = (is_agent, dialled) {
                 self.feature(now, leg_id, feature, number);
             }
-        } else if is_subject {
+        } else if !self.confirms(now, leg_id, digit) && is_subject {
             self.plan_digit(now, id, leg_id, digit);
-        } else {
-            self.confirms(now, leg_id, digit);
         }
     }
 

@@ -69,10 +69,16 @@ impl Switch {
             return false;
         }
         let id = leg.call;
-        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
-            return false;
+        let until = now.at + ASKING;
+        let asked = match self.calls.get_mut(&id).map(|active| &mut active.doing) {
+            Some(Doing::Dialling(dialing)) => dialing.hunt.asked(leg_id, until),
+            Some(Doing::Summoning(limit)) => {
+                *limit = until;
+                true
+            }
+            _ => false,
         };
-        if !dialing.hunt.asked(leg_id, now.at + ASKING) {
+        if !asked {
             return false;
         }
         leg.confirm = Confirm::Asked;
@@ -83,15 +89,16 @@ impl Switch {
         true
     }
 
-    /// A key of one that talks with nobody and for whom no plan runs.
-    pub(super) fn confirms(&mut self, now: Now, leg_id: LegId, digit: char) {
-        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+    /// A key of one that talks with nobody. `true`: it was for the question.
+    pub(super) fn confirms(&mut self, now: Now, leg_id: LegId, digit: char) -> bool {
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return false };
         if leg.confirm != Confirm::Asked || digit != TAKES {
-            return;
+            return leg.confirm != Confirm::No;
         }
         leg.confirm = Confirm::No;
         self.stop_play(leg_id);
         self.takes_call(now, leg_id);
+        true
     }
 
     /// A leg is to be hung up: one that is asked is told first that the call has gone. `true`: it is

@@ -26,11 +26,13 @@ pub mod active;
 mod agents;
 mod alarm;
 mod arrival;
+mod auto_answer;
 mod caller_id;
 mod charging;
 pub mod console;
 mod console_in;
 mod consult;
+mod desk;
 mod dial;
 mod dialled;
 mod effects;
@@ -160,6 +162,8 @@ pub struct Switch {
     outside: outside::Outside,
     /// Our registrations with providers.
     registering: registering::Registering,
+    /// Orders to desk phones that have not said anything to them yet.
+    desks: BTreeMap<SessionId, desk::Told>,
     alarms: alarm::Alarms,
     /// Text messages on their way.
     messages: messages::Messages,
@@ -240,6 +244,7 @@ impl Switch {
             names: Names::default(),
             outside: outside::Outside::default(),
             registering: registering::Registering::default(),
+            desks: BTreeMap::new(),
             alarms: alarm::Alarms::default(),
             messages: messages::Messages::since(last_fact),
             watching: watching::Watching::default(),
@@ -327,8 +332,8 @@ impl Switch {
                 self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
             }
             Input::Console(id, request) => {
-                let reply = self.console(now, request);
-                self.out.push_back(Output::Reply(id, reply));
+                let reply = self.console(now, id, request);
+                self.out.extend(reply.map(|reply| Output::Reply(id, reply)));
             }
             Input::Wake => self.wake(now),
             Input::Drain => {

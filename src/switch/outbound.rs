@@ -19,7 +19,7 @@ use super::dial::failure;
 use super::fact::EndedBy;
 use super::identity::{Diverted, Shown, diversion};
 use super::leg::{Ending, Leg, Stage};
-use super::{Level, Output, Switch, registering};
+use super::{Level, Output, Switch, auto_answer, registering};
 
 impl Switch {
     /// One leg for each device of a phone, and one for its mobile.
@@ -40,9 +40,22 @@ impl Switch {
         }
         let legs = bindings.into_iter().filter_map(|binding| {
             let device = Device::Phone { number: number.into() };
-            self.ring_device(now, id, device, binding.contact, binding.flow, Carrier::Phone(&phone))
+            let carrier = Carrier::Phone(&phone, &binding.user_agent);
+            self.ring_device(now, id, device, binding.contact, binding.flow, carrier)
         });
         Ok(legs.chain(mobile.and_then(Result::ok)).collect())
+    }
+
+    /// A leg to the device of a phone that registered last. `false`: there is none, or no place for it.
+    pub(super) fn ring_last_device(&mut self, now: Now, id: CallId, phone: &Phone) -> bool {
+        let number = phone.number.to_string();
+        let bindings = self.registrar.lookup(now.at, &number);
+        let Some(binding) = bindings.into_iter().max_by_key(|b| b.expires).cloned() else {
+            return false;
+        };
+        let carrier = Carrier::Phone(phone, &binding.user_agent);
+        let device = Device::Phone { number };
+        self.ring_device(now, id, device, binding.contact, binding.flow, carrier).is_some()
     }
 
     /// A leg through a gateway, on one of its channels, on its way over several.
@@ -143,7 +156,7 @@ impl Switch {
         let shown = self.shown(id, &carrier)?;
         let headers = self.told(id, &number, &shown, &target, &carrier)?;
         let to = match (&carrier, target.as_sip()) {
-            (Carrier::Phone(_), Some(sip)) => {
+            (Carrier::Phone(..), Some(sip)) => {
                 NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port))
             }
             _ => NameAddr::new(target.clone()),
@@ -174,15 +187,23 @@ impl Switch {
     /// The caller as the called party is shown him: as the plan says, else the gateway's own number,
     /// else himself, unless he hides.
     fn shown(&self, id: CallId, carrier: &Carrier<'_>) -> Option<Shown> {
-        let (active, dialing) = (self.calls.get(&id)?, self.dialing(id)?);
+        let active = self.calls.get(&id)?;
         let own = carrier.caller_id();
-        let said = [dialing.dial.caller_number.as_deref(), own.as_deref()];
+        // A phone that is to call somebody is shown whom.
+        let (number, name, from) = match self.dialing(id).map(|dialing| &dialing.dial) {
+            Some(dial) => {
+                (dial.caller_number.as_deref(), dial.caller_name.as_deref(), &active.from)
+            }
+            None => (None, None, &active.to),
+        };
+        let said = [number, own.as_deref()];
         let is_said = said.into_iter().flatten().any(|number| !number.is_empty());
-        let numbers = said.into_iter().chain([Some(active.from.as_str())]);
-        let name = dialing.dial.caller_name.as_deref().or(active.from_name.as_deref());
+        let numbers = said.into_iter().chain([Some(from.as_str())]);
+        let is_called = self.dialing(id).is_some();
+        let name = name.or(active.from_name.as_deref().filter(|_| is_called));
         let shown = Shown::new(numbers, name).hidden(active.origin.private && !is_said);
         Some(match carrier {
-            Carrier::Phone(_) => shown,
+            Carrier::Phone(..) => shown,
             Carrier::Gateway { config, .. } => shown.rewritten(|n| config.out_caller.apply(n)),
         })
     }
@@ -197,18 +218,30 @@ impl Switch {
         target: &Uri,
         carrier: &Carrier<'_>,
     ) -> Option<sip::Headers> {
-        let (active, dialing) = (self.calls.get(&id)?, self.dialing(id)?);
+        let active = self.calls.get(&id)?;
         let mut headers = vec![];
+        let domain = carrier.domain(&self.config);
+        let dial = self.dialing(id).map(|dialing| &dialing.dial);
+        if let Carrier::Phone(phone, agent) = carrier
+            && dial.is_none_or(|dial| dial.auto_answer)
+        {
+            headers.extend(auto_answer::headers(phone.make, agent, &domain));
+        }
+        let Some(dial) = dial else {
+            if let Carrier::Gateway { config, .. } = carrier {
+                headers.extend(shown.headers(config.send_identity, &domain));
+            }
+            return Some(headers);
+        };
         if let Some(hops) = active.origin.hops {
             let left = hops.saturating_sub(1).to_string();
             headers.push((Name::MaxForwards, left.into_bytes()));
         }
-        if dialing.dial.emergency || carrier.is_urgent() {
+        if dial.emergency || carrier.is_urgent() {
             headers.push((Name::Priority, b"emergency".to_vec()));
         }
-        let domain = carrier.domain(&self.config);
         let how = match carrier {
-            Carrier::Phone(_) => SendDiversion::Diversion,
+            Carrier::Phone(..) => SendDiversion::Diversion,
             Carrier::Gateway { config, .. } => {
                 headers.extend(shown.headers(config.send_identity, &domain));
                 config.send_diversion
@@ -276,8 +309,12 @@ fn is_web(flow: Flow) -> bool {
 
 /// By what a leg goes out.
 enum Carrier<'a> {
-    Phone(&'a Phone),
-    Gateway { config: &'a crate::config::Gateway, urgent: bool },
+    /// With what the device calls itself.
+    Phone(&'a Phone, &'a [u8]),
+    Gateway {
+        config: &'a crate::config::Gateway,
+        urgent: bool,
+    },
 }
 
 impl Carrier<'_> {
@@ -286,53 +323,53 @@ impl Carrier<'_> {
     }
     fn caller_id(&self) -> Option<String> {
         match self {
-            Carrier::Phone(_) => None,
+            Carrier::Phone(..) => None,
             Carrier::Gateway { config, .. } => config.caller_id.as_ref().map(|id| id.to_string()),
         }
     }
     fn gateway(&self) -> Option<String> {
         match self {
-            Carrier::Phone(_) => None,
+            Carrier::Phone(..) => None,
             Carrier::Gateway { config, .. } => Some(config.name.to_string()),
         }
     }
     fn credentials(&self) -> Option<sip::Credentials> {
         match self {
-            Carrier::Phone(_) => None,
+            Carrier::Phone(..) => None,
             Carrier::Gateway { config, .. } => credentials(config),
         }
     }
     /// The host of the caller's address.
     fn domain(&self, config: &crate::config::Config) -> String {
         let own = match self {
-            Carrier::Phone(_) => None,
+            Carrier::Phone(..) => None,
             Carrier::Gateway { config, .. } => config.domain.as_ref().map(ToString::to_string),
         };
         own.unwrap_or_else(|| config.domain())
     }
     fn routes(&self) -> Vec<Uri> {
         match self {
-            Carrier::Phone(_) => vec![],
+            Carrier::Phone(..) => vec![],
             Carrier::Gateway { config, .. } => registering::routes(config),
         }
     }
     fn prack(&self) -> Option<crate::config::Prack> {
         match self {
-            Carrier::Phone(_) => None,
+            Carrier::Phone(..) => None,
             Carrier::Gateway { config, .. } => config.prack,
         }
     }
     /// A phone that is reached by WebSocket is a browser, and browsers take nothing but DTLS-SRTP.
     fn srtp(&self, flow: Flow) -> Protection {
         protection(match self {
-            Carrier::Phone(_) if is_web(flow) => return Protection::Dtls,
-            Carrier::Phone(phone) => phone.srtp,
+            Carrier::Phone(..) if is_web(flow) => return Protection::Dtls,
+            Carrier::Phone(phone, _) => phone.srtp,
             Carrier::Gateway { config, .. } => config.srtp,
         })
     }
     fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
         let (codecs, dtmf) = match self {
-            Carrier::Phone(phone) => (&phone.codecs, phone.dtmf),
+            Carrier::Phone(phone, _) => (&phone.codecs, phone.dtmf),
             Carrier::Gateway { config, .. } => (&config.codecs, config.dtmf),
         };
         (media_codecs(config.codecs(codecs)), dtmf.unwrap_or(config.media.dtmf))

@@ -132,6 +132,7 @@ impl Switch {
             caller_name: None,
             record,
             emergency: false,
+            auto_answer: false,
         };
         if let Some(lost) = self.dial(now, id, dial) {
             self.run(now, id, lost);

@@ -99,6 +99,7 @@ impl Switch {
                     None => s.refer(now, leg, txn, &refer_to),
                 });
             }
+            Event::Remoted { session, status } => self.desk_answered(session, status),
             // We send no REFER yet.
             Event::ReferProgress { .. } => {}
             Event::Ended { session, end } => {

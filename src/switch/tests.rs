@@ -418,10 +418,11 @@ fn a_disk_that_hangs_takes_the_place_of_no_call() {
 #[test]
 fn the_status_says_why_nothing_is_recorded() {
     let mut rig = Rig::new("");
-    let why = |rig: &mut Rig| match rig
-        .switch
-        .console(Now { at: rig.now, wall: Wall(0) }, Request::Status)
-    {
+    let why = |rig: &mut Rig| match rig.switch.console(
+        Now { at: rig.now, wall: Wall(0) },
+        RequestId(0),
+        Request::Status,
+    ) {
         Reply::Status(status) => status.not_recording,
         other => panic!("{other:?}"),
     };

@@ -61,6 +61,10 @@ impl Switch {
                 }
             }
             Doing::Dialling(_) => self.dial_wake(now, id),
+            Doing::Summoning(until) if *until <= now.at => {
+                let cause = crate::wire::q850::Cause::NO_ANSWER;
+                self.release_call(now, id, cause, EndedBy::Limit);
+            }
             Doing::Parked { until, .. } if *until <= now.at => self.park_over(now, id),
             Doing::Queued(until) if *until <= now.at => self.announce_wait(now, id),
             Doing::SigningIn(_) => self.sign_in_due(now, id),

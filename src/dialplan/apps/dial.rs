@@ -45,6 +45,12 @@ pub static DIAL: App = App {
             "false",
             "an emergency call: marked, and never held back",
         ),
+        Param::with(
+            "auto-answer",
+            Kind::Flag,
+            "false",
+            "tell desk phones to answer by themselves, in the way of each make",
+        ),
         Param::optional(
             "on",
             Kind::Branches(OUTCOMES),
@@ -110,6 +116,7 @@ fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
         caller_name: args.text("caller-name"),
         record: args.flag("record"),
         emergency: args.flag("emergency"),
+        auto_answer: args.flag("auto-answer"),
         on: args.branches("on"),
         variables: Vec::new(),
     })))

@@ -163,7 +163,6 @@ const VARIABLES: &[(&str, &str)] = &[
     ("process_cdr", "every call has its record"),
     ("origination_cancel_key", KEYS),
     ("bridge_terminate_key", KEYS),
-    ("sip_auto_answer", "set it on the phone"),
     ("sip_h_*", "Belfry writes its own headers"),
     ("sip_copy_custom_headers", "Belfry writes its own headers"),
     ("sip_exclude_contact", "list the phones in bridge"),
@@ -180,6 +179,10 @@ pub(crate) fn variable(name: &str) -> Option<&'static str> {
         Some(prefix) => name.starts_with(prefix),
         None => name == known,
     };
+    // These have an effect: they ask a phone to answer by itself.
+    if matches!(name, "sip_h_Call-Info" | "sip_h_Alert-Info") {
+        return None;
+    }
     VARIABLES.iter().find(|(known, _)| fits(known)).map(|(_, remedy)| *remedy)
 }
 

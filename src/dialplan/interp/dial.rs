@@ -34,6 +34,17 @@ impl Settings<'_> {
         let value = self.own.get(name).or_else(|| self.interp.variables.get(name));
         value.map(String::as_str).filter(|v| !v.is_empty())
     }
+    /// FreeSWITCH's ways to have a phone answer by itself: its variable, and the headers that its users
+    /// write (`<sip:x>;answer-after=0`, `Ring Answer`, `info=alert-autoanswer`).
+    fn auto_answer(&self) -> bool {
+        let asks = |name: &str, words: &[&str]| {
+            let value = self.get(name).map(str::to_ascii_lowercase).unwrap_or_default();
+            words.iter().any(|word| value.contains(word))
+        };
+        self.get("sip_auto_answer").is_some_and(is_true)
+            || asks("sip_h_Call-Info", &["answer-after"])
+            || asks("sip_h_Alert-Info", &["autoanswer", "auto answer", "ring answer", "ringanswer"])
+    }
     fn first(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| self.get(name)).map(str::to_owned)
     }
@@ -84,6 +95,7 @@ impl Interp {
             }),
             record: op.record,
             emergency: op.emergency,
+            auto_answer: op.auto_answer || settings.auto_answer(),
         };
         for problem in problems {
             self.log(Level::Warning, problem);

@@ -71,6 +71,7 @@ pub(in crate::dialplan) fn bridge(call: &mut XmlCall<'_, '_>) -> Option<Op> {
         caller_name: None,
         record: false,
         emergency: false,
+        auto_answer: false,
         on: Vec::new(),
         variables,
     })))

@@ -101,6 +101,9 @@ impl Agent {
             Command::NotifyRefer { session, status, last } => {
                 self.on(session, |s, core| s.notify_refer(core, now, status, last))
             }
+            Command::Remote { session, hand } => {
+                self.on(session, |s, core| s.remote(core, now, hand))
+            }
             Command::Subscribe { txn, flow, subscription, seconds } => {
                 self.subscribe(now, txn, flow, subscription, seconds)
             }

@@ -79,6 +79,7 @@ impl Session {
             refresh,
             referral: None,
             our_refer: false,
+            remote: None,
             login: None,
             reason: None,
             open: 0,

@@ -129,6 +129,7 @@ impl Session {
             refresh,
             referral: None,
             our_refer: false,
+            remote: None,
             login: order.credentials.map(Login::new),
             reason: None,
             open: 1,

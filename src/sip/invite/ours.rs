@@ -5,9 +5,10 @@ use super::refresh::longer;
 use super::session::{Because, MOST_OPEN, Session, Setup};
 use super::usage::{Input, Usage};
 use crate::base::Time;
-use crate::sip::command::CommandError;
+use crate::sip::command::{CommandError, Hand};
 use crate::sip::core::Core;
 use crate::sip::digest::client::Challenged;
+use crate::sip::event::Event;
 use crate::sip::transaction::Tell;
 use crate::sip::transactions::{ClientId, Reply, User};
 use crate::sip::{Flow, compose};
@@ -35,6 +36,37 @@ impl Session {
         let hop = core.hop(dialog.next_hop());
         let request = fill(dialog.request(method, hop)).build()?;
         core.send(now, hop, request, User::Session(self.id));
+        self.open += 1;
+        Ok(())
+    }
+
+    /// Command Remote. In an early dialog, the latest one: a phone that rings is to answer.
+    pub(crate) fn remote(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        hand: Hand,
+    ) -> Result<(), CommandError> {
+        if self.remote.is_some() || self.open >= MOST_OPEN {
+            return Err(CommandError::Full);
+        }
+        let early = match &mut self.setup {
+            Setup::Calling(calling) => calling.early.last_mut().map(|early| &mut early.dialog),
+            Setup::Called(_) => None,
+        };
+        let dialog = match self.usage.is_established() {
+            true => self.dialog.as_mut(),
+            false => early,
+        };
+        let dialog = dialog.ok_or(CommandError::WrongState(self.id))?;
+        let hop = core.hop(dialog.next_hop());
+        let request = dialog
+            .request(&Method::Notify, hop)
+            .header(Name::Contact, &*self.contact)
+            .header(Name::Event, hand.event())
+            .header(Name::SubscriptionState, "active")
+            .build()?;
+        self.remote = Some(core.send(now, hop, request, User::Session(self.id)));
         self.open += 1;
         Ok(())
     }
@@ -69,6 +101,9 @@ impl Session {
         }
         if status >= 200 {
             self.re_invite.take_if(|(client, _)| *client == reply.id);
+        }
+        if status >= 200 && self.remote.take_if(|client| *client == reply.id).is_some() {
+            return core.tell(Event::Remoted { session: self.id, status });
         }
         match (&reply.method, status, response) {
             (Method::Invite | Method::Update, 200..=299, Some(response)) => {

@@ -59,6 +59,9 @@ pub struct Session {
     pub(crate) referral: Option<Referral>,
     /// A REFER of ours is under way or reported on.
     pub(crate) our_refer: bool,
+    /// The NOTIFY that has the peer do something.
+    #[serde(default)]
+    pub(crate) remote: Option<ClientId>,
     /// How we log in where we are challenged.
     pub(crate) login: Option<Login>,
     /// Reason of our hang-up, for a BYE that must wait.

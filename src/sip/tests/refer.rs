@@ -1,7 +1,7 @@
 //! REFER within a call and its reports; INFO and the other requests within it.
 
-use super::pair::{A, B, Pair};
-use crate::sip::{Command, CommandError, Event};
+use super::pair::{A, B, Pair, SDP, SDP2};
+use crate::sip::{Command, CommandError, Event, Hand, Prack};
 use crate::wire::sip::{Message, Method, Name, NameAddr};
 
 fn refer(session: crate::sip::SessionId, to: &str) -> Command {
@@ -55,6 +55,41 @@ fn a_refused_transfer_is_told_once() {
         matches!(heard[..], [Event::ReferProgress { status: 603, terminated: true, .. }]);
     assert!(expected, "{heard:?}");
     assert!(pair.try_command(A, refer(a, "<sip:1003@h>")), "it may ask again");
+    pair.hang_up(A, a);
+    pair.run_out();
+}
+
+#[test]
+fn a_phone_is_told_to_answer_while_it_rings_and_to_hold_when_it_talks() {
+    let mut pair = Pair::new();
+    let a = pair.call(A, Some(SDP));
+    pair.run(100);
+    let b = pair.invited(B);
+    let ring = Command::Ring { session: b, status: 180, sdp: None, prack: Prack::default() };
+    pair.command(B, ring);
+    pair.run(100);
+    pair.heard(A);
+    let talk = |session| Command::Remote { session, hand: Hand::Talk };
+    pair.command(A, talk(a));
+    assert!(!pair.try_command(A, talk(a)), "one at a time");
+    pair.run(50);
+    let notify = pair.last(A, |m| *m.method() == Method::Notify && m.is_request());
+    assert_eq!(notify.header(Name::Event), Some(&b"talk"[..]));
+    assert_eq!(notify.header(Name::SubscriptionState), Some(&b"active"[..]));
+    // Our own agent takes no such order, and says so.
+    let heard = pair.heard(A);
+    assert!(matches!(heard[..], [Event::Remoted { status: 489, .. }]), "{heard:?}");
+    assert!(
+        !pair.try_command(B, talk(b)),
+        "there is no dialog to the caller yet that could be told"
+    );
+    pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
+    pair.run(100);
+    pair.heard(A);
+    pair.command(A, Command::Remote { session: a, hand: Hand::Hold });
+    pair.run(50);
+    let heard = pair.heard(A);
+    assert!(matches!(heard[..], [Event::Remoted { status: 489, .. }]), "{heard:?}");
     pair.hang_up(A, a);
     pair.run_out();
 }

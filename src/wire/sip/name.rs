@@ -60,6 +60,7 @@ names! {
     AlertInfo "Alert-Info" list b"alert-info";
     Allow "Allow" list b"allow";
     AllowEvents "Allow-Events" list b"allow-events" | b"u";
+    AnswerMode "Answer-Mode" one b"answer-mode";
     AuthenticationInfo "Authentication-Info" one b"authentication-info";
     Authorization "Authorization" one b"authorization";
     CallId "Call-ID" one b"call-id" | b"i";
