@@ -423,7 +423,7 @@ fn the_status_says_why_nothing_is_recorded() {
         RequestId(0),
         Request::Status,
     ) {
-        Reply::Status(status) => status.not_recording,
+        Some(Reply::Status(status)) => status.not_recording,
         other => panic!("{other:?}"),
     };
     assert_eq!(why(&mut rig), None);

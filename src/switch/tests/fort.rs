@@ -31,7 +31,7 @@ impl Rig {
     }
     fn ask(&mut self, request: Request) -> Reply {
         let now = Now { at: self.now, wall: Wall(0) };
-        self.switch.console(now, request)
+        self.switch.console(now, RequestId(0), request).expect("answered at once")
     }
     /// 1001 calls from `at` with its password.
     fn phone_calls(&mut self, at: &str, to: &str) -> u32 {
