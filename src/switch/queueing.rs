@@ -147,6 +147,7 @@ impl Switch {
                 caller_name: None,
                 record: queued.record,
                 emergency: false,
+                auto_answer: false,
             };
             let (legs, ways, diverted) = (Vec::new(), Vec::new(), Vec::new());
             let dialing = Dialing { hunt, dial, legs, ways, diverted, early: None };

@@ -348,6 +348,7 @@ fn session_of(event: &Event) -> Option<SessionId> {
         | Event::Info { session, .. }
         | Event::Refer { session, .. }
         | Event::ReferProgress { session, .. }
+        | Event::Remoted { session, .. }
         | Event::Ended { session, .. } => Some(*session),
         Event::Request { .. }
         | Event::Invite { .. }
