@@ -11,7 +11,7 @@ const PLAN: &str = r#"
 [[route]]
 name = "page"
 context = "agents"
-when = { to = "7(...)" }
+when = { to = "7(xxx)" }
 steps = [{ dial = { phones = ["1$1"], auto-answer = true } }]
 [[route]]
 name = "inside"

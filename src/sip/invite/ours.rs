@@ -103,7 +103,11 @@ impl Session {
             self.re_invite.take_if(|(client, _)| *client == reply.id);
         }
         if status >= 200 && self.remote.take_if(|client| *client == reply.id).is_some() {
-            return core.tell(Event::Remoted { session: self.id, status });
+            // Of a call that is over nothing more is told.
+            if !self.usage.has_ended() {
+                core.tell(Event::Remoted { session: self.id, status });
+            }
+            return;
         }
         match (&reply.method, status, response) {
             (Method::Invite | Method::Update, 200..=299, Some(response)) => {

@@ -34,6 +34,7 @@ fn called(contact: &str) -> (Agent, SessionId) {
         Action::Event(Event::Invite { session, .. }) => Some(session),
         _ => None,
     });
+    while agent.poll().is_some() {}
     (agent, session.expect("a call"))
 }
 
