@@ -54,7 +54,9 @@ fn a_computer_answers_holds_and_takes_back() {
     let (caller, phone) = (house.phones[2], house.phones[0]);
     house.world.with(caller, |phone, now| phone.call(now, "1001"));
     house.until_state(phone, State::Ringing);
-    assert!(matches!(order(&mut house, "1001", DeskOrder::Answer), Reply::Done(_)));
+    house.world.run(Duration::from_millis(200));
+    let reply = order(&mut house, "1001", DeskOrder::Answer);
+    assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
     house.until_state(caller, State::Talking);
     house.hear_each_other(caller, phone);
     assert!(matches!(order(&mut house, "1001", DeskOrder::Hold), Reply::Done(_)));
