@@ -153,12 +153,12 @@ fn plan(row: &Row) -> String {
 }
 
 fn config(ip: Ipv4Addr, gateways: [Ipv4Addr; 2], row: &Row, dir: &dyn std::fmt::Display) -> String {
-    let calls = row.calls.max(20);
+    let (calls, backend) = (row.calls.max(20), row.backend);
     let mut text = format!(
         "[node]\nname = \"box\"\ndata_dir = \"{dir}/data\"\nlanguage = \"en\"\n\
          [sip]\nlisten = [\"udp:{ip}:5060\"]\ndomain = \"{ip}\"\n\
          [media]\naddress = \"{ip}\"\nports = \"20000-39999\"\nrtp_timeout = \"0 s\"\n\
-         workers = 1\ncodecs = [\"PCMA\", \"PCMU\", \"opus\"]\n\
+         workers = 1\nbackend = \"{backend}\"\ncodecs = [\"PCMA\", \"PCMU\", \"opus\"]\n\
          [limits]\ncalls = {calls}\ncalls_per_second = 10000\n\
          [dialplan]\ndir = \"{dir}/dialplan\"\nsounds = \"{dir}/sounds\"\n\
          [console]\nsocket = \"{dir}/console\"\n"

@@ -13,6 +13,10 @@ pub struct Runs {
     pub runs: Vec<Run>,
     /// Bytes that a call took.
     pub memory: f64,
+    /// Within how many microseconds 99 of 100 turns began, where that was asked.
+    pub late_us: Option<u64>,
+    /// libopus' share of the user time, where that was asked.
+    pub libopus: Option<f64>,
 }
 
 /// One run.
@@ -55,9 +59,13 @@ impl Runs {
         (costs().fold(f64::INFINITY, f64::min), costs().fold(0.0, f64::max))
     }
 
+    /// The delay that `per_mille` of the packets stay within, milliseconds; not a number where none was seen.
+    pub fn delay_ms(&self, per_mille: usize) -> f64 {
+        self.median(|run| run.seen.delay_ms(per_mille).unwrap_or(f64::NAN))
+    }
+
     fn delay(&self, per_mille: usize) -> String {
-        let delay = |run: &Run| run.seen.delay_ms(per_mille).unwrap_or(f64::NAN);
-        match self.median(delay) {
+        match self.delay_ms(per_mille) {
             ms if ms.is_finite() => format!("{ms:.2}"),
             _ => "–".into(),
         }

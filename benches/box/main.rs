@@ -18,13 +18,17 @@
 mod arguments;
 mod belfry;
 mod bencode;
+mod engine;
 mod figures;
 mod generator;
 mod process;
 mod profile;
+#[path = "../room/load.rs"]
+mod room;
 mod row;
 mod rtpengine;
 mod sdp;
+mod shows;
 mod sip;
 mod sound;
 
@@ -49,6 +53,10 @@ use self::sound::Frames;
 
 /// Before each measured span, so that ports are learned and buffers have their depth.
 const WARM: Duration = Duration::from_millis(1_500);
+/// Of a recording so much may not be in its file yet: the window, a piece, the disk thread's round.
+const ON_ITS_WAY: Duration = Duration::from_secs(5);
+/// Of a recording in A-law, two channels.
+const BYTES_A_SECOND: u64 = 16_000;
 const OURS: &str = "Belfry";
 /// The same under a load that is recorded, without the recording.
 const PLAIN: &str = "Belfry, not recorded";
@@ -69,7 +77,11 @@ fn main() -> io::Result<()> {
         return Err(io::Error::other("two cores are needed: one for the generator"));
     };
     pool::raise_file_limit();
-    let mut out = io::stdout().lock();
+    let engine = engine::measure();
+    let mut out: Box<dyn Write> = match plan.json {
+        true => Box::new(io::sink()),
+        false => Box::new(io::stdout().lock()),
+    };
     // In a thread of its own, for what is started from here would inherit it.
     let real_time = std::thread::spawn(pinning::real_time).join();
     if let Ok(Err(error)) = real_time {
@@ -80,7 +92,7 @@ fn main() -> io::Result<()> {
         writeln!(out, "{why}\n")?;
     }
     writeln!(out, "load average {} at the beginning\n\n{HEAD}", load()?)?;
-    let mut all = Vec::new();
+    let (mut all, mut broken) = (Vec::new(), Vec::new());
     for row in &plan.rows {
         let row = Row { compared: row.compared && compared.is_ok(), ..*row };
         let mut peers = vec![Peer::ours(row, OURS, 1)?];
@@ -97,7 +109,8 @@ fn main() -> io::Result<()> {
             }
         }
         for peer in peers {
-            let (runs, notes) = peer.end(ours, plan.span)?;
+            let (runs, notes, fault) = peer.end(ours, plan.span)?;
+            broken.extend(fault);
             writeln!(out, "{}", figures::line(&runs))?;
             for note in notes {
                 writeln!(out, "  {note}")?;
@@ -106,8 +119,18 @@ fn main() -> io::Result<()> {
             all.push(runs);
         }
     }
+    let rooms = if plan.rooms { Some(shows::rooms(plan.rounds)?) } else { None };
+    let shows = shows::shows(&all, [OURS, PLAIN, THEIRS], &engine, rooms);
     writeln!(out, "\n{}", figures::ratios(&all, [OURS, PLAIN, THEIRS]))?;
-    writeln!(out, "load average {} at the end", load()?)
+    writeln!(out, "{}", shows::table(&shows))?;
+    writeln!(out, "load average {} at the end", load()?)?;
+    if plan.json {
+        writeln!(io::stdout(), "{:#}", shows::as_json(&shows, &all))?;
+    }
+    match broken.is_empty() {
+        true => Ok(()),
+        false => Err(io::Error::other(broken.join("; "))),
+    }
 }
 
 /// One of the two, with its calls.
@@ -179,7 +202,8 @@ impl Peer {
         }
         let frames = Frames::new(row.relayed()).map_err(io::Error::other)?;
         let generator = Generator::new(streams, frames);
-        let runs = Runs { row, peer: name, runs: Vec::new(), memory: 0.0 };
+        let (memory, late_us, libopus) = (0.0, None, None);
+        let runs = Runs { row, peer: name, runs: Vec::new(), memory, late_us, libopus };
         Ok(Peer { server, generator, runs, empty, _reports: reports })
     }
 
@@ -191,8 +215,13 @@ impl Peer {
         Ok(())
     }
 
-    /// Its figures, and what else there is to say.
-    fn end(mut self, core: usize, span: Duration) -> io::Result<(Runs, Vec<String>)> {
+    /// Its figures, what else there is to say, and what makes them worthless.
+    fn end(
+        mut self,
+        core: usize,
+        span: Duration,
+    ) -> io::Result<(Runs, Vec<String>, Option<String>)> {
+        let mut fault = None;
         let held = self.server.program().resident()?.saturating_sub(self.empty);
         self.runs.memory = held as f64 / self.runs.row.calls as f64;
         let mut notes = Vec::new();
@@ -201,18 +230,22 @@ impl Peer {
         }
         if let Server::Ours(belfry) = &self.server {
             // Where another was loaded by turns, its turns are among these.
-            if let Some(late) = belfry.figure("late_p99_us").filter(|_| self.runs.row.hogs) {
+            self.runs.late_us = belfry.figure("late_p99_us").filter(|_| self.runs.row.hogs);
+            if let Some(late) = self.runs.late_us {
                 notes.push(format!("99 of 100 turns begin within {late} µs of their time"));
             }
             if self.runs.row.record {
                 let (files, bytes) = belfry.recordings();
                 notes.push(format!("recorded: {files} files, {} MB", bytes >> 20));
+                let dropped = belfry.figure("taps_dropped");
+                fault = not_recorded(&self.runs, span, files, bytes, dropped);
             }
             if self.runs.row.profiled {
                 let file = belfry.file("profile");
                 let profile = Profile::begin(belfry.program.id(), span, &file);
                 on(core, || self.generator.run(Duration::ZERO, span + WARM, || ()));
                 let share = profile.map(|profile| profile.end(&file));
+                self.runs.libopus = share.as_ref().and_then(|share| share.as_ref().ok()).copied();
                 notes.push(match share {
                     Some(Ok(share)) => {
                         format!("of the user time {:.1} % in libopus", share * 100.0)
@@ -222,8 +255,29 @@ impl Peer {
                 });
             }
         }
-        Ok((self.runs, notes))
+        Ok((self.runs, notes, fault))
     }
+}
+
+/// Why what was recorded is not what was said, if so: a file a call, of each all but what is still on its way.
+fn not_recorded(
+    runs: &Runs,
+    span: Duration,
+    files: usize,
+    bytes: u64,
+    dropped: Option<u64>,
+) -> Option<String> {
+    let talked = (WARM + span) * runs.runs.len() as u32;
+    let least =
+        talked.saturating_sub(ON_ITS_WAY).as_secs() * BYTES_A_SECOND * runs.row.calls as u64;
+    let whole = files == runs.row.calls && dropped == Some(0) && bytes >= least;
+    let dropped = dropped.map_or("an unknown number".into(), |dropped| dropped.to_string());
+    (!whole).then(|| {
+        format!(
+            "{}: {files} files of {} calls, {bytes} bytes of at least {least}, {dropped} pieces dropped",
+            runs.row.name, runs.row.calls
+        )
+    })
 }
 
 /// Threads that never rest.
