@@ -25,6 +25,7 @@ pub mod pinning;
 pub mod pool;
 mod prefetch;
 mod roster;
+mod staged;
 mod start;
 #[cfg(test)]
 mod tests;

@@ -19,12 +19,13 @@ use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer};
 
-use super::backend::{Backend, DATAGRAM_BYTES, Forward, Hint, Receive, Wait};
+use super::backend::{Backend, Forward, Hint, Receive, Wait};
 use super::disk::ring::TapSender;
 use super::dtls::thread::{Line, Take};
 use super::figures::Counters;
 use super::links::Links;
 use super::prefetch::prefetch;
+use super::staged::Staged;
 use crate::base::{LegId, Time};
 use crate::media::control::{Command, Event};
 use crate::media::dtls::Terms;
@@ -283,38 +284,6 @@ impl Take for Shaken<'_> {
     }
     fn keys(&mut self, leg: LegId, terms: &Terms, keys: Keys) {
         self.plane.keyed(self.now, leg, terms, keys);
-    }
-}
-
-/// Packets that were made during a harvest: answers to checks, copies for recorders outside. More than fit are
-/// dropped, as a network would.
-struct Staged {
-    packets: Vec<(u32, SocketAddr, usize)>,
-    bytes: Vec<u8>,
-}
-
-/// How many fit, and how many bytes of them: G.711 of 4,000 streams.
-const STAGED: usize = 4_096;
-const STAGED_BYTES: usize = 1 << 20;
-
-impl Staged {
-    fn new() -> Staged {
-        Staged { packets: Vec::with_capacity(STAGED), bytes: Vec::with_capacity(STAGED_BYTES) }
-    }
-    fn push(&mut self, socket: u32, to: SocketAddr, bytes: &[u8]) {
-        let fits = self.bytes.len() + bytes.len() <= STAGED_BYTES;
-        if self.packets.len() < STAGED && fits && bytes.len() <= DATAGRAM_BYTES {
-            self.packets.push((socket, to, bytes.len()));
-            self.bytes.extend_from_slice(bytes);
-        }
-    }
-    fn send(&mut self, backend: &mut impl Backend) {
-        let mut at = 0;
-        for (socket, to, len) in self.packets.drain(..) {
-            backend.send(socket, to, &self.bytes[at..at + len]);
-            at += len;
-        }
-        self.bytes.clear();
     }
 }
 
