@@ -164,6 +164,7 @@ fn streams(view: &CallView) -> String {
             sound.packets_unagreed,
             sound.packets_dropped,
             sound.packets_forged,
+            sound.packets_unsealed,
         ];
         let mos = |mos: Option<u16>| match mos {
             Some(mos) => format!("{}.{:02}", mos / 100, mos % 100),
@@ -192,6 +193,7 @@ fn streams(view: &CallView) -> String {
         "NOT AGREED",
         "DROPPED",
         "SRTP REFUSED",
+        "NOT SENT",
         "JITTER/MOST ms",
         "MOS",
         "MOS THERE",

@@ -343,6 +343,7 @@ pub(super) fn sound(stats: &LegStats) -> Sound {
         packets_late: stats.packets_late,
         packets_foreign: stats.packets_foreign,
         packets_forged: stats.packets_forged,
+        packets_unsealed: stats.packets_unsealed,
         packets_duplicate: stats.packets_duplicate,
         packets_malformed: stats.packets_malformed,
         packets_unagreed: stats.packets_unagreed,

@@ -95,6 +95,9 @@ pub struct Sound {
     pub packets_lost: u64,
     /// Packets that came too late to be played.
     pub packets_late: u64,
+    /// Packets to it that were not sent, since SRTP could not protect them: something else went out under their
+    /// number, or the key is used up.
+    pub packets_unsealed: u64,
     /// Packets of strangers, dropped (R8).
     pub packets_foreign: u64,
     /// Packets that SRTP did not take: without a tag that the leg's key made.
