@@ -1,4 +1,4 @@
-//! The callers' half of the [`Centre`](super::Centre): in, offered, answered, out; call-backs.
+//! The callers' half of the [`Centre`]: in, offered, answered, out; call-backs.
 
 use super::agent::{AgentId, Input};
 use super::assign::{Pair, Waiter};
