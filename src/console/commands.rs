@@ -144,7 +144,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         words: "trace",
         argument: Argument::Words("CALL [FILE.pcap]"),
-        what: "The SIP messages of a call and its legs' figures, while it is up or a day later; or as a file for Wireshark",
+        what: "The SIP messages of a call and its legs' figures, while it is up or a day later; or as a file for Wireshark, with the audio of its recordings",
         example: "trace 01KAF3Q8ZK004",
         make: trace,
     },

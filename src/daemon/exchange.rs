@@ -170,9 +170,14 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             Output::Disk(DiskCommand::Pack(after)) => hands.engine.pack_recordings(after),
             Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
             Output::Dns(question) => hands.dns.ask(question),
-            Output::Dialog { call, call_id } => {
+            Output::Dialog { call, leg, call_id } => {
                 if let Some(trace) = &hands.trace {
-                    trace.dialog(call, call_id);
+                    trace.dialog(call, leg, call_id);
+                }
+            }
+            Output::Recorded { call, path, left, right } => {
+                if let Some(trace) = &hands.trace {
+                    trace.recorded(call, path, left, right);
                 }
             }
             Output::Located { gateway, addresses } => hands.sip.located(&gateway, &addresses),

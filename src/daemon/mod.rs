@@ -30,6 +30,7 @@ mod exchange;
 mod explain;
 pub mod files;
 mod orders;
+mod playback;
 pub mod sample;
 mod serve;
 mod trial;

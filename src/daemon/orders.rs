@@ -1,6 +1,7 @@
 //! What operators order, carried out: questions go to the switch, files are read here.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use tokio::sync::broadcast;
 use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
+use super::playback;
 use crate::base::CallId;
 use crate::config::Config;
 use crate::console::commands::Order;
@@ -182,11 +184,24 @@ impl Operator {
         match file {
             None => Answer::done(trace::ladder(&found, &TimeZone::system()), &found),
             Some(name) => {
-                let text = format!("{} messages: {name}", found.messages.len());
-                let file = File {
-                    name: name.to_owned(),
-                    base64: BASE64.encode(trace::pcap(&found.messages)),
-                };
+                let recordings = self.config.lock().expect("no holder panics").recordings_dir();
+                let (audio, missing) = playback::audio(&recordings, &found);
+                let capture = trace::pcap(&found, &audio);
+                let mut text = format!("{} messages", found.messages.len());
+                if capture.packets > 0 {
+                    let _ = write!(
+                        text,
+                        ", {} RTP packets (made from the recording, not captured)",
+                        capture.packets
+                    );
+                }
+                let _ = write!(text, ": {name}");
+                // Without audio a leg's figures are what there is of it.
+                let figures = found.notes.iter().filter(|_| capture.packets == 0);
+                for line in missing.iter().chain(figures.map(|note| &note.text)) {
+                    let _ = write!(text, "\n{line}");
+                }
+                let file = File { name: name.to_owned(), base64: BASE64.encode(&capture.file) };
                 Answer { file: Some(file), ..Answer::done(text, &found) }
             }
         }

@@ -21,10 +21,12 @@
 //! Opens no file: bytes in, bytes out. The engine's `pack` thread reads, writes and removes.
 
 mod check;
+mod unpack;
 
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
 pub use self::check::{Checker, Fault};
+pub use self::unpack::Unpacker;
 
 use crate::dsp::codec::NoMemory;
 use crate::dsp::opus::{Encoder, Line, Settings};

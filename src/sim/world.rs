@@ -522,7 +522,7 @@ impl World {
                     self.answers.push((question, answer));
                 }
                 // Nothing here is told apart by certificates, nor traced.
-                Output::Located { .. } | Output::Dialog { .. } => {}
+                Output::Located { .. } | Output::Dialog { .. } | Output::Recorded { .. } => {}
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
                     if fact.kind.awaits_disk() {

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{CallId, Duration, Network, RecordingId, Source};
+use crate::base::{CallId, Duration, LegId, Network, RecordingId, Source};
 use crate::config::Config;
 use crate::dialplan::Plan;
 use crate::media::control;
@@ -108,8 +108,21 @@ pub enum Output {
     Dialog {
         /// The call.
         call: CallId,
+        /// Which leg.
+        leg: LegId,
         /// As its messages name it.
         call_id: String,
+    },
+    /// A recording has these legs in its channels from now on, for who traces.
+    Recorded {
+        /// The call.
+        call: CallId,
+        /// Its file, below the directory of recordings.
+        path: String,
+        /// The customer's leg: the left channel.
+        left: LegId,
+        /// The agent's: the right one.
+        right: Option<LegId>,
     },
     /// For the journal, in this order.
     Fact(Fact),

@@ -286,7 +286,7 @@ impl Switch {
     pub(super) fn traced(&mut self, leg_id: LegId) {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         if let Some(call_id) = self.agent.call_id(leg.session) {
-            self.out.push_back(Output::Dialog { call: leg.call, call_id });
+            self.out.push_back(Output::Dialog { call: leg.call, leg: leg_id, call_id });
         }
     }
 

@@ -118,6 +118,7 @@ impl Switch {
             format,
         }));
         self.out.push_back(Output::Media(Command::Record { recording, format, beep, left, right }));
+        self.out.push_back(Output::Recorded { call: id, path: path.clone(), left, right });
         self.fact(now, FactKind::RecordingBegan { call: id, recording, path, left, right });
     }
 
@@ -125,8 +126,10 @@ impl Switch {
     pub(super) fn recorded_sides(&mut self, id: CallId) {
         self.touch_outside(id);
         let Some(active) = self.calls.get(&id) else { return };
-        let Some(Recording { id: recording, .. }) = active.recording else { return };
+        let Some(Recording { id: recording, path, .. }) = &active.recording else { return };
+        let (recording, path) = (*recording, path.clone());
         let (left, right) = active.sides();
+        self.out.push_back(Output::Recorded { call: id, path, left, right });
         let left = Some(left);
         self.out.push_back(Output::Media(Command::SetRecordLegs { recording, left, right }));
     }

@@ -182,7 +182,10 @@ impl Rig {
                 Output::Fact(fact) => self.facts.push(fact.kind),
                 Output::Disk(command) => self.disk.push(command),
                 Output::Log(_, text) => self.log.push(text),
-                Output::Reply(..) | Output::Located { .. } | Output::Dialog { .. } => {}
+                Output::Reply(..)
+                | Output::Located { .. }
+                | Output::Dialog { .. }
+                | Output::Recorded { .. } => {}
                 Output::Dns(question) => self.asked.push(question),
                 Output::Gate(gate) => self.gates.push(gate),
                 Output::Media(command) => {

@@ -10,7 +10,6 @@ use serde::Serialize;
 use super::record::{Record, Seen, hash, read};
 use super::ring::segments;
 use crate::base::CallId;
-use crate::wire::pcap;
 use crate::wire::sip::Message;
 
 /// Messages of one call that are shown; a call has twenty, one that is held and taken back all day some
@@ -26,10 +25,31 @@ pub struct Found {
     pub messages: Vec<Kept>,
     /// What else happened to it.
     pub notes: Vec<Note>,
+    /// Its recordings.
+    pub recordings: Vec<Recorded>,
     /// There are more than are shown.
     pub cut: bool,
     /// Messages of whatever call that found the queue full since the start, and are not here.
     pub dropped: u64,
+}
+
+/// A recording of the call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Recorded {
+    /// When it began, microseconds after 1970.
+    pub at_us: u64,
+    /// Its file below the directory of recordings, as it was named first.
+    pub path: String,
+    /// From when on which dialogs are in its channels, left and right.
+    pub sides: Vec<(u64, [Option<usize>; 2])>,
+}
+
+impl Recorded {
+    /// The dialog in a channel (0: left) at that moment.
+    pub(super) fn dialog_of(&self, side: usize, at_us: u64) -> Option<usize> {
+        let held = self.sides.iter().rev().find(|(from, _)| *from <= at_us);
+        held?.1.get(side).copied().flatten()
+    }
 }
 
 /// A line beside the messages.
@@ -67,12 +87,21 @@ pub(super) fn find(dir: &Path, call: CallId) -> io::Result<Found> {
     let first = all.iter().rposition(|(at, _)| *at <= begins).unwrap_or(0);
     let mut found = Found::default();
     let mut dialogs: BTreeMap<u64, (usize, Vec<u8>)> = BTreeMap::new();
+    let mut legs: BTreeMap<u64, usize> = BTreeMap::new();
     for (_, path) in &all[first..] {
         for record in read(&there(path)?) {
             match record {
                 Record::Dialog { call: of, call_id } if of == call.as_u64() => {
                     let next = dialogs.len();
                     dialogs.entry(hash(call_id)).or_insert_with(|| (next, call_id.to_vec()));
+                }
+                Record::Leg { call: of, leg, hash } if of == call.as_u64() => {
+                    legs.extend(dialogs.get(&hash).map(|(dialog, _)| (leg, *dialog)));
+                }
+                Record::Recorded { at_us, call: of, left, right, path } if of == call.as_u64() => {
+                    let dialog = |leg: u64| legs.get(&leg).copied();
+                    let sides = [dialog(left), right.and_then(dialog)];
+                    found.recorded(at_us, String::from_utf8_lossy(path).into_owned(), sides);
                 }
                 Record::Note { at_us, call: of, text } if of == call.as_u64() => {
                     let text = String::from_utf8_lossy(text).into_owned();
@@ -103,6 +132,16 @@ pub(super) fn find(dir: &Path, call: CallId) -> io::Result<Found> {
     Ok(found)
 }
 
+impl Found {
+    /// A recording has these in its channels from that moment on.
+    fn recorded(&mut self, at_us: u64, path: String, sides: [Option<usize>; 2]) {
+        match self.recordings.iter_mut().find(|known| known.path == path) {
+            Some(known) => known.sides.push((at_us, sides)),
+            None => self.recordings.push(Recorded { at_us, path, sides: vec![(at_us, sides)] }),
+        }
+    }
+}
+
 /// A segment's bytes; none: it was removed a moment ago.
 fn there(path: &Path) -> io::Result<Vec<u8>> {
     match fs::read(path) {
@@ -128,14 +167,4 @@ impl Kept {
     pub fn ends(&self) -> (SocketAddr, SocketAddr) {
         if self.ours { (self.local, self.remote) } else { (self.remote, self.local) }
     }
-}
-
-/// The messages as a capture file.
-pub fn pcap(messages: &[Kept]) -> Vec<u8> {
-    let mut file = pcap::header().to_vec();
-    for message in messages {
-        let (from, to) = message.ends();
-        pcap::datagram(&mut file, message.at_us, from, to, message.text.as_bytes());
-    }
-    file
 }

@@ -15,6 +15,7 @@
     reason = "this floor owns the trace's thread and files"
 )]
 
+mod audio;
 mod find;
 mod ladder;
 mod mask;
@@ -33,12 +34,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
-use crate::base::CallId;
+use crate::base::{CallId, LegId};
 use crate::sip::flow::{Flow, Transport};
 use crate::wire::hep;
 use crate::wire::sip::{Message, Method};
 
-pub use find::{Found, pcap};
+pub use audio::{Audio, Capture, pcap};
+pub use find::{Found, Recorded};
 pub use ladder::ladder;
 pub use note::note;
 use record::{Record, Seen};
@@ -96,7 +98,8 @@ struct Kept {
 
 enum Job {
     Message(Kept),
-    Dialog { call: CallId, call_id: String },
+    Dialog { call: CallId, leg: LegId, call_id: String },
+    Recorded { at_us: u64, call: CallId, left: LegId, right: Option<LegId>, path: String },
     Note { at_us: u64, call: CallId, text: String },
     Flush(Sender<()>),
     Stop,
@@ -138,9 +141,14 @@ impl Trace {
         }));
     }
 
-    /// A dialog with this Call-ID is a leg of this call.
-    pub fn dialog(&self, call: CallId, call_id: String) {
-        self.put(Job::Dialog { call, call_id });
+    /// A dialog with this Call-ID is that leg of this call.
+    pub fn dialog(&self, call: CallId, leg: LegId, call_id: String) {
+        self.put(Job::Dialog { call, leg, call_id });
+    }
+
+    /// A recording of the call, the file at `path`, has these legs in its channels from now on.
+    pub fn recorded(&self, call: CallId, path: String, left: LegId, right: Option<LegId>) {
+        self.put(Job::Recorded { at_us: now_us(), call, left, right, path });
     }
 
     /// A line beside the messages of a call, such as a leg's figures at its end.
@@ -197,9 +205,10 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
                     std::thread::sleep(GATHER);
                 }
             }
-            Ok(Job::Dialog { call, call_id }) => {
+            Ok(Job::Dialog { call, leg, call_id }) => {
                 let (call, call_id) = (call.as_u64(), call_id.as_bytes());
                 ring.put(&Record::Dialog { call, call_id });
+                ring.put(&Record::Leg { call, leg: leg.0, hash: record::hash(call_id) });
                 for kept in sorting.dialog(Instant::now(), record::hash(call_id)) {
                     write(&mut ring, collector, kept);
                 }
@@ -207,6 +216,11 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
             Ok(Job::Note { at_us, call, text }) => {
                 let (call, text) = (call.as_u64(), text.as_bytes());
                 ring.put(&Record::Note { at_us, call, text });
+            }
+            Ok(Job::Recorded { at_us, call, left, right, path }) => {
+                let (call, path) = (call.as_u64(), path.as_bytes());
+                let right = right.map(|leg| leg.0);
+                ring.put(&Record::Recorded { at_us, call, left: left.0, right, path });
             }
             Ok(Job::Flush(done)) => {
                 ring.flush();

@@ -4,6 +4,8 @@
 //!  u32 length of the rest │ 1 │ u64 µs │ flags │ u64 hash of the Call-ID │ our address │ the peer's │ message
 //!                         │ 2 │ u64 call │ Call-ID
 //!                         │ 3 │ u64 µs │ u64 call │ words
+//!                         │ 4 │ u64 call │ u64 leg │ u64 hash of the Call-ID
+//!                         │ 5 │ u64 µs │ u64 call │ u64 left leg │ u64 right leg, all ones: none │ path
 //! ```
 //!
 //! All numbers are little-endian. A segment that a crash has cut ends at the first record that is not
@@ -27,6 +29,28 @@ pub(super) enum Record<'a> {
         call: u64,
         /// The dialog's Call-ID.
         call_id: &'a [u8],
+    },
+    /// That dialog is this leg of the call.
+    Leg {
+        /// The call's 64 bits.
+        call: u64,
+        /// The leg.
+        leg: u64,
+        /// The [hash](self::hash) of the dialog's Call-ID.
+        hash: u64,
+    },
+    /// A recording of the call has these legs in its channels from now on.
+    Recorded {
+        /// Microseconds after 1970.
+        at_us: u64,
+        /// The call's 64 bits.
+        call: u64,
+        /// The leg in the left channel.
+        left: u64,
+        /// The one in the right channel.
+        right: Option<u64>,
+        /// Its file, below the directory of recordings.
+        path: &'a [u8],
     },
     /// Something else that is worth a line in the call's ladder.
     Note {
@@ -67,6 +91,8 @@ pub(super) fn hash(call_id: &[u8]) -> u64 {
 const TRANSPORTS: [Transport; 5] =
     [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
 const OURS: u8 = 0x80;
+/// No leg.
+const NOBODY: u64 = u64::MAX;
 
 impl Record<'_> {
     /// Adds it to `out`; one that is longer than [`MOST`] is left out.
@@ -94,6 +120,16 @@ impl Record<'_> {
                 out.extend(at_us.to_le_bytes());
                 out.extend(call.to_le_bytes());
                 out.extend(*text);
+            }
+            Record::Leg { call, leg, hash } => {
+                out.push(4);
+                [call, leg, hash].into_iter().for_each(|n| out.extend(n.to_le_bytes()));
+            }
+            Record::Recorded { at_us, call, left, right, path } => {
+                out.push(5);
+                let right = &right.unwrap_or(NOBODY);
+                [at_us, call, left, right].into_iter().for_each(|n| out.extend(n.to_le_bytes()));
+                out.extend(*path);
             }
         }
         let len = out.len() - begin - 4;
@@ -139,6 +175,20 @@ fn read_one(record: &[u8]) -> Option<Record<'_>> {
         3 => {
             let (call, text) = rest.split_first_chunk::<8>()?;
             Some(Record::Note { at_us: number, call: u64::from_le_bytes(*call), text })
+        }
+        4 => {
+            let (leg, rest) = rest.split_first_chunk::<8>()?;
+            let (hash, _) = rest.split_first_chunk::<8>()?;
+            let (leg, hash) = (u64::from_le_bytes(*leg), u64::from_le_bytes(*hash));
+            Some(Record::Leg { call: number, leg, hash })
+        }
+        5 => {
+            let (call, rest) = rest.split_first_chunk::<8>()?;
+            let (left, rest) = rest.split_first_chunk::<8>()?;
+            let (right, path) = rest.split_first_chunk::<8>()?;
+            let [call, left, right] = [call, left, right].map(|n| u64::from_le_bytes(*n));
+            let right = Some(right).filter(|right| *right != NOBODY);
+            Some(Record::Recorded { at_us: number, call, left, right, path })
         }
         _ => None,
     }
@@ -192,11 +242,14 @@ mod tests {
             Record::Message(seen(b"one")),
             Record::Dialog { call: 9, call_id: b"x@y" },
             Record::Note { at_us: 8, call: 9, text: b"leg 1 ended" },
+            Record::Leg { call: 9, leg: 1, hash: hash(b"x@y") },
+            Record::Recorded { at_us: 9, call: 9, left: 1, right: None, path: b"a.wav" },
+            Record::Recorded { at_us: 9, call: 9, left: 1, right: Some(2), path: b"" },
             Record::Message(Seen { ours: false, transport: Transport::Udp, ..seen(b"") }),
         ];
         all.iter().for_each(|record| record.write(&mut bytes));
         assert_eq!(read(&bytes).collect::<Vec<_>>(), all);
-        assert_eq!(read(&bytes[..bytes.len() - 1]).collect::<Vec<_>>(), all[..3]);
+        assert_eq!(read(&bytes[..bytes.len() - 1]).collect::<Vec<_>>(), all[..all.len() - 1]);
         let before = bytes.len();
         Record::Message(seen(&vec![0; MOST])).write(&mut bytes);
         assert_eq!(bytes.len(), before, "too long is left out");

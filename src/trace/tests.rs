@@ -34,14 +34,17 @@ fn the_messages_of_a_calls_dialogs_are_found_and_no_others() {
     let trace = Trace::start(settings(dir.path())).expect("it starts");
     let (one, two) = (call(1), call(2));
     trace.seen(false, flow(), &message("INVITE", "a", "a=crypto:1 X inline:c2VjcmV0\r\n"));
-    trace.dialog(one, "a".into());
-    trace.dialog(one, "b".into());
+    trace.dialog(one, LegId(1), "a".into());
+    trace.dialog(one, LegId(2), "b".into());
     trace.seen(true, flow(), &message("INVITE", "b", ""));
     trace.seen(false, flow(), &message("INVITE", "c", ""));
-    trace.dialog(two, "c".into());
+    trace.dialog(two, LegId(1), "c".into());
     trace.seen(false, flow(), &message("OPTIONS", "a", ""));
     trace.seen(true, flow(), &message("BYE", "a", ""));
     trace.note(one, "leg 1 ended".into());
+    trace.recorded(one, "x.wav".into(), LegId(1), None);
+    trace.recorded(one, "x.wav".into(), LegId(1), Some(LegId(2)));
+    trace.recorded(two, "y.wav".into(), LegId(1), None);
     let found = trace.reader().find(one).expect("it is read");
     assert_eq!(texts(&found), ["INVITE", "INVITE", "BYE"]);
     let dialogs: Vec<usize> = found.messages.iter().map(|m| m.dialog).collect();
@@ -49,7 +52,13 @@ fn the_messages_of_a_calls_dialogs_are_found_and_no_others() {
     assert!(found.messages[0].text.contains("inline:********"), "no key is kept");
     assert_eq!(found.messages[1].ends(), (flow().local, flow().remote));
     assert_eq!(found.notes.len(), 1);
-    let file = pcap(&found.messages);
+    let [recording] = &found.recordings[..] else { panic!("{:?}", found.recordings) };
+    let sides: Vec<_> = recording.sides.iter().map(|(_, sides)| *sides).collect();
+    assert_eq!(
+        (recording.path.as_str(), sides),
+        ("x.wav", vec![[Some(0), None], [Some(0), Some(1)]])
+    );
+    let file = pcap(&found, &[]).file;
     assert_eq!(file[..4], [0xd4, 0xc3, 0xb2, 0xa1]);
     assert_eq!(trace.reader().find(call(3)).expect("it is read"), Found::default());
     // Another start reads what this one has kept.
@@ -114,7 +123,7 @@ fn a_collector_gets_a_copy() {
     let settings = Settings { hep: Some((to, 7)), ..settings(dir.path()) };
     let trace = Trace::start(settings).expect("it starts");
     trace.seen(false, flow(), &message("INVITE", "a", ""));
-    trace.dialog(call(1), "a".into());
+    trace.dialog(call(1), LegId(1), "a".into());
     let mut packet = [0; 2_048];
     let len = collector.recv(&mut packet).expect("a packet");
     assert!(packet.starts_with(b"HEP3") && packet[..len].windows(6).any(|part| part == b"INVITE"));

@@ -1,9 +1,15 @@
-//! The SIP messages of a call that is over: shown as a ladder, written as a capture file.
+//! The SIP messages of a call that is over: shown as a ladder, written as a capture file with its audio.
 
+use std::net::SocketAddr;
+
+use belfry::base::Duration;
+use belfry::dsp::g711;
 use belfry::sim::live::Live;
+use belfry::wire::rtp::Packet;
 
 use super::appliance::{Appliance, Setup};
-use super::scripted::{await_talk, caller, hang_up, phone};
+use super::audio::share;
+use super::scripted::{await_talk, caller, hang_up, listen, phone};
 use super::tones::{ALICE, CALLER};
 
 #[test]
@@ -14,6 +20,7 @@ fn what_was_said_in_a_call_is_there_when_it_is_over() {
     let caller = caller(&live, &belfry, CALLER);
     live.with(caller, |phone, now| phone.call(now, "1001"));
     await_talk(&live, [caller, agent]);
+    listen(&live, &[caller, agent], Duration::from_secs(1));
     hang_up(&live, [caller, agent]);
     let record = belfry.record_of("1001");
     let id = record.call.call.to_string();
@@ -44,5 +51,41 @@ fn what_was_said_in_a_call_is_there_when_it_is_over() {
     assert_eq!(bytes[..4], [0xd4, 0xc3, 0xb2, 0xa1]);
     let packets = bytes.windows(7).filter(|part| part == b"SIP/2.0").count();
     assert!(packets >= messages.len(), "{packets} of {}", messages.len());
+    // Each party's audio goes from where it said that it sends to where Belfry said that it listens.
+    for (channel, which, hz) in [(0, caller, CALLER), (1, agent, ALICE)] {
+        let (own, belfrys) = live.with(which, |phone, _| (phone.setup().rtp, phone.far_rtp()));
+        let heard = made_rtp(&bytes, channel);
+        assert!(heard.ends.iter().all(|ends| *ends == (own, belfrys.expect("talked"))), "{own}");
+        assert!(heard.samples.len() > 8_000 && share(&heard.samples, hz) > 0.8, "{hz} Hz");
+    }
     assert!(belfry.ask("trace 01KAF3Q8ZK004").is_err(), "no such call");
+}
+
+/// What a capture file has of one channel of the recording.
+struct Made {
+    ends: Vec<(SocketAddr, SocketAddr)>,
+    samples: Vec<i16>,
+}
+
+fn made_rtp(file: &[u8], channel: u32) -> Made {
+    let mut made = Made { ends: Vec::new(), samples: Vec::new() };
+    let mut rest = &file[24..];
+    while let Some((record, after)) = rest.split_first_chunk::<16>() {
+        let len = u32::from_le_bytes(record[8..12].try_into().expect("four")) as usize;
+        let (ip, next) = after.split_at(len);
+        rest = next;
+        let Ok(packet) = Packet::parse(&ip[28..]) else { continue };
+        if packet.ssrc() != 0x4246_0000 | channel {
+            continue;
+        }
+        let end = |at: usize, port: usize| {
+            let octets: [u8; 4] = ip[at..at + 4].try_into().expect("four");
+            SocketAddr::from((octets, u16::from_be_bytes([ip[port], ip[port + 1]])))
+        };
+        made.ends.push((end(12, 20), end(16, 22)));
+        let mut samples = vec![0; packet.payload().len()];
+        g711::alaw_decode(packet.payload(), &mut samples);
+        made.samples.extend(samples);
+    }
+    made
 }

@@ -3,12 +3,10 @@
 
 use core::fmt;
 
+use super::unpack::Unpacker;
 use super::{PACKET, RATE, TICKS, sample};
 use crate::dsp::codec::NoMemory;
-use crate::dsp::opus::Decoder;
 use crate::media::control::RecordFormat;
-use crate::wire::ogg_opus::Head;
-use crate::wire::opus_packet::Frames;
 
 /// Samples over which loudness is compared: one second.
 const SPAN: u32 = RATE.hz();
@@ -91,10 +89,7 @@ impl Loudness {
 /// Reads a packed file beside its WAV.
 pub struct Checker {
     format: RecordFormat,
-    decoders: [Decoder; 2],
-    head: Head,
-    /// Samples still to leave out at the beginning.
-    skip: usize,
+    unpacker: Unpacker,
     pcm: [[i16; PACKET]; 2],
     from: usize,
     to: usize,
@@ -102,47 +97,32 @@ pub struct Checker {
     /// Samples into the present second, and compared in all.
     into: u32,
     compared: u64,
-    packets: u64,
 }
 
 impl Checker {
     /// Of a file whose first packet is `head`.
     pub fn new(format: RecordFormat, head: &[u8]) -> Result<Checker, Fault> {
-        let head = Head::parse(head).ok_or(Fault::Head)?;
         Ok(Checker {
             format,
-            decoders: [Decoder::new(RATE)?, Decoder::new(RATE)?],
-            head,
-            skip: (u64::from(head.pre_skip) / TICKS) as usize,
+            unpacker: Unpacker::new(head)?,
             pcm: [[0; PACKET]; 2],
             from: 0,
             to: 0,
             loudness: [Loudness::default(); 2],
             into: 0,
             compared: 0,
-            packets: 0,
         })
     }
 
     /// Takes the next packet of sound and says how many frames of the WAV belong to it, for
     /// [`Checker::frames`].
     pub fn packet(&mut self, packet: &[u8]) -> Result<usize, Fault> {
-        let fault = Fault::Packet(self.packets);
-        self.packets += 1;
-        let (left, right) = Frames::parse_delimited(packet).map_err(|_| fault)?;
-        let mut usual = Vec::with_capacity(packet.len());
-        left.write(&mut usual);
-        for ((decoder, pcm), bytes) in
-            self.decoders.iter_mut().zip(&mut self.pcm).zip([&usual[..], right])
-        {
-            if decoder.decode(bytes, pcm) != Ok(PACKET) {
-                return Err(fault);
-            }
+        let samples = self.unpacker.packet(packet)?;
+        for (pcm, samples) in self.pcm.iter_mut().zip(samples) {
+            pcm[..samples.len()].copy_from_slice(samples);
         }
-        self.from = self.skip.min(PACKET);
-        self.skip -= self.from;
-        self.to = PACKET;
-        Ok(self.to - self.from)
+        (self.from, self.to) = (0, samples[0].len());
+        Ok(self.to)
     }
 
     /// Compares with the WAV's next frames. Fewer than belong to the packet: they are its last.
@@ -176,7 +156,7 @@ impl Checker {
     /// The file ends, its last page with `granule`; the WAV has `samples` of each channel.
     pub fn finish(mut self, granule: u64, samples: u64) -> Result<(), Fault> {
         self.settle();
-        let packed = granule.saturating_sub(u64::from(self.head.pre_skip)) / TICKS;
+        let packed = granule.saturating_sub(u64::from(self.unpacker.head().pre_skip)) / TICKS;
         if packed != samples || self.compared != samples {
             return Err(Fault::Length { packed: packed.min(self.compared), wav: samples });
         }
