@@ -29,7 +29,9 @@ fn the_mobile_takes_the_call_by_a_key() {
     // Whoever answered is asked, and the caller knows nothing of it.
     let asked = line.hears(TAKE_CALL, SURE, 0);
     assert!(alice.await_event("CALL_ESTABLISHED", Duration::ZERO).is_none(), "not taken yet");
-    line.press("1");
+    // The offerer's number is what it wants to receive (RFC 3264 §5.1), whatever the answer says.
+    let events = invite.split(" telephone-event/8000").next().and_then(|s| s.rsplit(':').next());
+    line.press_as("1", events.and_then(|n| n.parse().ok()).expect("events in the offer"));
     alice.expect("CALL_ESTABLISHED");
     line.hears(ALICE, SURE, asked);
     alice.hears(CALLER, SURE, 0);

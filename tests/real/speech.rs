@@ -74,9 +74,14 @@ impl Line {
 
     /// Presses keys, as telephone-events.
     pub fn press(&self, digits: &str) {
+        self.press_as(digits, EVENTS);
+    }
+
+    /// The same, with the payload type that the other side wants telephone-events in.
+    pub fn press_as(&self, digits: &str, events: u8) {
         let mut inner = self.inner.lock().expect("no holder panics");
         let mouth = inner.mouth.as_mut().expect("a line that has been spoken to");
-        digits.chars().for_each(|digit| mouth.press(digit, KEY_PACKETS, EVENTS));
+        digits.chars().for_each(|digit| mouth.press(digit, KEY_PACKETS, events));
     }
 
     /// All that was heard so far.

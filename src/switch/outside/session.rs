@@ -184,8 +184,9 @@ impl Switch {
         if !self.ask(now, invite) {
             return self.outside_failed(now, id, "the INVITE could not be sent", Blame::Us);
         }
-        if let Some(call_id) = self.agent.call_id(name) {
-            self.out.push_back(Output::Dialog { call: id, call_id });
+        let leg = self.outside.session(id).map(|session| session.legs[0]);
+        if let (Some(leg), Some(call_id)) = (leg, self.agent.call_id(name)) {
+            self.out.push_back(Output::Dialog { call: id, leg, call_id });
         }
     }
 
