@@ -1,9 +1,10 @@
-//! Payloads that wait to be laid: those that call for a decoder, and those that come after a gap.
+//! Payloads that wait to be laid, so that a recording's memory is met once for 32 packets and not
+//! for each.
 //!
-//! A decoder carries its state on, so that payloads are laid in the order of speech, 320 ms later; then a
-//! recording's memory, and its decoders', is met once for 32 packets. Until then they lie one behind the other in
-//! memory that is asked for ahead. After a gap pieces leave that were held back for late packets: where many calls
-//! go on together, they leave by turns.
+//! With hundreds of calls nothing of a recording is in a cache when its next packet comes: where its
+//! stream stands, where the payload goes, the pages' addresses. To meet that for each packet costs more
+//! than all else that recording asks of a worker. So payloads are copied one behind the other into
+//! memory that is asked for ahead, and laid 320 ms later, recording by recording.
 //!
 //! ```text
 //!   bytes    │a1│b1│c1│a2│b2│c2│a3│…│           as they came
@@ -11,7 +12,8 @@
 //!                    └ waits on: first of the next batch
 //! ```
 //!
-//! What calls for a decoder may wait on while something before it is missing.
+//! What calls for a decoder that carries its state on is laid in the order of speech, and may wait on
+//! while something before it is missing.
 
 use core::ops::Range;
 
