@@ -1,12 +1,11 @@
 //! Which legs are being recorded, and what of them is on its way to the disk.
 //!
-//! A leg carries the [`TapPoint`](crate::media::tap::TapPoint)s of the recordings that listen to it, so that the
-//! packet path of a leg without any pays one look at a small array. Each recording places what they hear
-//! ([`Placer`], one for each of its two channels) and lays it ([`Layout`]): G.711 at once, with least ado what was
-//! known before it came. What calls for a decoder, and what begins a stream or follows a gap, waits in a
-//! [`Batch`] for [`LAY`] before. A leg that is alone on its recording and in a room has what it hears there on the
-//! other side. Whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left, a few
-//! recordings with each tick and when there is room, so that a thousand calls may end together.
+//! A leg carries the [`TapPoint`](crate::media::tap::TapPoint)s of the recordings that listen to it, so that the packet path of a
+//! leg without any pays one look at a small array. Each recording places what they hear ([`Placer`], one for each
+//! of its two channels) and lays it ([`Layout`]): what is known before it comes at once, other G.711 at
+//! once too; what calls for a decoder waits in a [`Batch`] for [`LAY`] before. A leg that is alone on its recording and in a room has what it hears there on the other side.
+//! Whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left,
+//! a few recordings with each tick and when there is room, so that a thousand calls may end together.
 
 use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
@@ -126,14 +125,9 @@ impl Recording {
         !anew && self.layout.follow(channel, arrival, heard, codec, payload)
     }
 
-    /// Whether a payload has to wait: it calls for a decoder, one before it waits, or pieces that were held back
-    /// for late packets may leave with it, and those of many calls that begin or go on together are more than the
-    /// way to the disk holds at once.
+    /// Whether a payload has to wait: it calls for a decoder, or one before it waits.
     fn has_to_wait(&self, waiting: &Waiting<'_>) -> bool {
-        let side = waiting.channel.side();
-        self.waits[side]
-            || !is_recoded(self.layout.format(), waiting.codec)
-            || self.placers[side].begins(waiting.arrival)
+        self.waits[waiting.channel.side()] || !is_recoded(self.layout.format(), waiting.codec)
     }
 
     /// Decodes what calls for that: packets of `batch` at `places`, in the order of speech. Those before

@@ -176,12 +176,6 @@ impl Placer {
         Run::after(newest, codec, arrival, stream.punctual(newest)?)
     }
 
-    /// Whether what comes at `arrival` begins a stream, or follows a gap of more than a second.
-    pub fn begins(&self, arrival: Time) -> bool {
-        let clock = self.clock(arrival) as i64;
-        self.stream.as_ref().is_none_or(|stream| stream.has_gap(clock))
-    }
-
     /// Where the next packet of a steady stream belongs.
     pub fn end(&self) -> u64 {
         self.stream.as_ref().map_or(0, |stream| stream.end().max(0) as u64)

@@ -184,11 +184,6 @@ impl Stream {
         self.placement(adjust as i8, false)
     }
 
-    /// Whether nothing came for long before `clock`. Of a run that lasts it is not known how long it did.
-    pub(super) fn has_gap(&self, clock: i64) -> bool {
-        clock - self.arrived >= LONG_GAP
-    }
-
     /// By how much the packet `heard` is late, if it is the newest one, and those that follow are not to be
     /// looked at one by one: nothing is open, and nothing to be corrected.
     pub(super) fn punctual(&self, heard: Heard) -> Option<i64> {
