@@ -223,11 +223,10 @@ impl Receive for Harvest<'_> {
         let places = match hint {
             Hint::Soon => self.plane.leg_places(port),
             Hint::Next => self.plane.next_places(port),
-            Hint::Last => self.plane.tap_room(port),
         };
         places.into_iter().flatten().for_each(prefetch);
         if let Hint::Next = hint {
-            self.plane.tap_place(port).into_iter().for_each(prefetch);
+            self.plane.tap_places(port).into_iter().flatten().for_each(prefetch);
         }
     }
 

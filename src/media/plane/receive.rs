@@ -306,7 +306,7 @@ impl Plane {
             let payload = if point.paused { &[] } else { payload };
             let placed = None;
             let waiting = Waiting { arrival, channel, anew, aside, heard, codec, placed, payload };
-            self.recordings.hear(point.recording, &waiting, out);
+            self.recordings.hear(point.recording, waiting, out);
         }
     }
 

@@ -1,16 +1,15 @@
 //! Which legs are being recorded, and what of them is on its way to the disk.
 //!
 //! A leg carries the [`TapPoint`](crate::media::tap::TapPoint)s of the recordings that listen to it, so that the packet path of a
-//! leg without any pays one look at a small array. Each recording places what they hear ([`Placer`], one for each
-//! of its two channels) and lays it ([`Layout`]): what is known before it comes at once, other G.711 at
-//! once too; what calls for a decoder waits in a [`Batch`] for [`LAY`] before. A leg that is alone on its recording and in a room has what it hears there on the other side.
+//! leg without any pays one look at a small array. What they hear waits in a [`Batch`] for [`LAY`].
+//! Then each recording places it ([`Placer`], one for each of its two channels) and lays it
+//! ([`Layout`]). A leg that is alone on its recording and in a room has what it hears there on the other side.
 //! Whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left,
 //! a few recordings with each tick and when there is room, so that a thousand calls may end together.
 
 use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::ahead::NOWHERE;
 use crate::base::{Duration, RecordingId, Time};
 use crate::dsp::rate::Rate;
 use crate::dsp::resample::stream::Resampler;
@@ -19,8 +18,7 @@ use crate::media::Transmit;
 use crate::media::control::{Codec, RecordFormat};
 use crate::media::tap::batch::{Batch, Waiting};
 use crate::media::tap::{
-    Channel, Layout, Pieces, Placement, Placer, Recorded, Scratch, TwoChannels, Unpacker,
-    is_recoded, recoded,
+    Channel, Layout, Pieces, Placement, Placer, Recorded, Scratch, TwoChannels, Unpacker, recoded,
 };
 
 /// How long what was heard waits to be laid.
@@ -39,15 +37,12 @@ const MOST_ENDING: usize = 4_096;
 const SOON: usize = 16;
 const NEXT: usize = 8;
 
-/// One running recording. In memory as it stands here: what every payload that was not known before it came
-/// meets comes first, and of that what those meet that were known.
+/// One running recording. In memory as it stands here: what every payload meets comes first.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Recording {
-    layout: Layout,
-    /// Whether something waits of that side: what comes after it has to wait too.
-    waits: [bool; 2],
     id: RecordingId,
+    layout: Layout,
     placers: [Placer; 2],
     /// From here on it is not every payload's.
     pub(super) paused: bool,
@@ -71,11 +66,10 @@ impl Recording {
         beep: Option<Plan>,
     ) -> Recording {
         Recording {
-            layout: Layout::new(format),
-            waits: [false; 2],
             id,
             paused: false,
             over: false,
+            layout: Layout::new(format),
             unpacker: Unpacker::new(id, format),
             placers: [Placer::new(now), Placer::new(now)],
             legs: [None; 2],
@@ -98,9 +92,6 @@ impl Recording {
         }
         let Waiting { arrival, channel, anew, heard, codec, payload, .. } = *waiting;
         let placer = &mut self.placers[channel.side()];
-        if let Some(came) = self.layout.end_run(channel) {
-            placer.went_on(came);
-        }
         if anew {
             placer.reset();
         }
@@ -111,23 +102,8 @@ impl Recording {
         if !codes.is_empty() {
             let Placement { position, adjust, .. } = placement;
             self.layout.lay(channel, position, adjust, codes, &mut Out { recording: self.id, out });
-            if let Some(run) = placer.run(arrival, heard, codec) {
-                self.layout.begin_run(channel, placer.end(), run);
-            }
         }
         None
-    }
-
-    /// Lays a payload that was known before it came; says whether it was.
-    #[inline]
-    fn follow(&mut self, waiting: &Waiting<'_>) -> bool {
-        let Waiting { arrival, channel, anew, heard, codec, payload, .. } = *waiting;
-        !anew && self.layout.follow(channel, arrival, heard, codec, payload)
-    }
-
-    /// Whether a payload has to wait: it calls for a decoder, or one before it waits.
-    fn has_to_wait(&self, waiting: &Waiting<'_>) -> bool {
-        self.waits[waiting.channel.side()] || !is_recoded(self.layout.format(), waiting.codec)
     }
 
     /// Decodes what calls for that: packets of `batch` at `places`, in the order of speech. Those before
@@ -142,11 +118,12 @@ impl Recording {
         out: &mut dyn Transmit,
     ) {
         batch.sort_by_speech(places.clone());
+        let mut waits = [false; 2];
         for place in places {
             let Some((_, waiting)) = batch.get(place) else { return };
             let Some(placed) = waiting.placed else { return };
             let (channel, patient) = (waiting.channel, now.filter(|_| !self.over));
-            let behind = &mut self.waits[channel.side()];
+            let behind = &mut waits[channel.side()];
             *behind |= patient.is_some_and(|now| self.unpacker.waits(now, &waiting, placed));
             if *behind {
                 batch.keep(place);
@@ -262,22 +239,7 @@ impl Recordings {
 
     /// Takes a payload of a leg that is recorded there.
     #[inline]
-    pub(super) fn hear(&mut self, slot: u32, waiting: &Waiting<'_>, out: &mut dyn Transmit) {
-        let Some(Some(recording)) = self.slots.get_mut(slot as usize) else { return };
-        if !recording.follow(waiting) {
-            self.hear_other(slot, waiting, out);
-        }
-    }
-
-    /// Takes one that was not known before it came.
-    #[inline(never)]
-    fn hear_other(&mut self, slot: u32, waiting: &Waiting<'_>, out: &mut dyn Transmit) {
-        let Some(Some(recording)) = self.slots.get_mut(slot as usize) else { return };
-        if !recording.has_to_wait(waiting) {
-            recording.take(waiting, &mut self.scratch, out);
-            return;
-        }
-        recording.waits[waiting.channel.side()] = true;
+    pub(super) fn hear(&mut self, slot: u32, waiting: Waiting<'_>, out: &mut dyn Transmit) {
         let part = slot as usize % PARTS;
         if !self.parts[part].has_room(waiting.payload.len()) {
             self.lay(part, None, out);
@@ -293,19 +255,10 @@ impl Recordings {
         }
     }
 
-    /// What the next payload meets first of the recording in `slot`.
+    /// Where the next payload for the recording in `slot` will wait.
     #[inline]
-    pub(super) fn place(&self, slot: u32, channel: Channel) -> Option<Range<*const u8>> {
-        self.get(slot).map(|recording| recording.layout.place(channel))
-    }
-
-    /// Where it will lie, or wait. It looks at what it meets first.
-    #[inline]
-    pub(super) fn room(&self, slot: u32, channel: Channel) -> Option<[Range<*const u8>; 2]> {
-        match self.get(slot)?.layout.room(channel) {
-            Some(room) => Some([room, NOWHERE]),
-            None => Some(self.parts[slot as usize % PARTS].room()),
-        }
+    pub(super) fn room(&self, slot: u32) -> [Range<*const u8>; 2] {
+        self.parts[slot as usize % PARTS].room()
     }
 
     /// Lays what waits of the part whose turn it is.
@@ -323,8 +276,7 @@ impl Recordings {
         // Where the recording in hand begins, and whether some of its packets call for a decoder.
         let (mut at, mut first, mut coded) = (0, 0, false);
         while let Some((slot, waiting)) = batch.get(at) {
-            let begins = batch.begins(at).is_some();
-            if begins {
+            if batch.begins(at).is_some() {
                 (first, coded) = (at, false);
             }
             let coming = |slot: u32| slots.get(slot as usize).and_then(Option::as_deref);
@@ -339,9 +291,6 @@ impl Recordings {
                 at += 1;
                 continue;
             };
-            if begins {
-                recording.waits = [false; 2];
-            }
             if let Some(placed) = recording.take(&waiting, scratch, out) {
                 batch.note(at, placed);
                 coded = true;

@@ -110,8 +110,8 @@ impl Batch {
 
     /// Lets a payload of the recording in `slot` wait. One that finds no room is gone.
     #[inline]
-    pub fn push(&mut self, slot: u32, waiting: &Waiting<'_>) {
-        let Waiting { arrival, channel, anew, aside, heard, codec, placed, payload } = *waiting;
+    pub fn push(&mut self, slot: u32, waiting: Waiting<'_>) {
+        let Waiting { arrival, channel, anew, aside, heard, codec, placed, payload } = waiting;
         if !self.has_room(payload.len()) {
             return;
         }
@@ -245,7 +245,7 @@ mod tests {
         batch.reserve(1);
         for round in 0..3 {
             for n in 0..60u16 {
-                batch.push(u32::from(n % 7), &waiting(n, &[n as u8; 160][..usize::from(n)]));
+                batch.push(u32::from(n % 7), waiting(n, &[n as u8; 160][..usize::from(n)]));
             }
             batch.sort();
             let mut out = Vec::new();
@@ -266,7 +266,7 @@ mod tests {
         let mut batch = Batch::default();
         batch.reserve(1);
         for n in 0..40u16 {
-            batch.push(u32::from(n % 4), &waiting(n, &[n as u8; 160][..usize::from(n)]));
+            batch.push(u32::from(n % 4), waiting(n, &[n as u8; 160][..usize::from(n)]));
         }
         batch.sort();
         // The second recording's last packets overtook the others.
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(order, [37, 33, 29, 25, 21, 17, 13, 5, 1, 9]);
         (10..13).for_each(|place| batch.keep(place));
         batch.clear();
-        batch.push(0, &waiting(40, &[40; 5]));
+        batch.push(0, waiting(40, &[40; 5]));
         batch.sort();
         assert_eq!(sequence(&batch, 0), 40);
         for (place, n) in [29u16, 33, 37].into_iter().enumerate() {
@@ -306,7 +306,7 @@ mod tests {
         let room = batch.bytes.capacity();
         let payload = vec![1; 1_600];
         for _ in 0..MOST_PAYLOADS + 10 {
-            batch.push(1, &waiting(1, &payload));
+            batch.push(1, waiting(1, &payload));
         }
         assert!(!batch.has_room(1_600) && batch.bytes.capacity() == room);
         batch.sort();
