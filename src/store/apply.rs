@@ -37,7 +37,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
     use FactKind::*;
     let wall = fact.wall;
     match &fact.kind {
-        Started { .. } => started(),
+        Started { .. } => started(wall),
         CallBegan { .. } | RouteTaken { .. } | CallField { .. } | CallEnded { .. } => {
             of_call(wall, &fact.kind).into_iter().collect()
         }
@@ -135,8 +135,12 @@ fn text(call: CallId) -> String {
     call.to_string()
 }
 
+/// For how long a registration may have been renewed beyond what is written of it, in milliseconds: the
+/// registrar's `RENEWALS`.
+const RENEWED_MS: i64 = 600_000;
+
 /// What the former process left open ended when it did: at the last that is known of the call.
-fn started() -> Vec<Statement<'static>> {
+fn started(wall: Wall) -> Vec<Statement<'static>> {
     vec![
         query(
             "UPDATE legs SET cause = 41, ended_by = 'restart', ended = coalesce(\
@@ -157,8 +161,10 @@ fn started() -> Vec<Statement<'static>> {
             "UPDATE calls SET total_ms = ended - begun \
              WHERE ended_by = 'restart' AND total_ms IS NULL",
         ),
-        // Those over connections ended with the process.
-        query("DELETE FROM registrations WHERE record = ''"),
+        // Those over connections ended with the process; others may have been renewed for ten minutes
+        // without its being written.
+        query("DELETE FROM registrations WHERE record = '' OR expires < ?")
+            .bind(wall.0.saturating_sub(RENEWED_MS)),
     ]
 }
 

@@ -111,7 +111,8 @@ impl Switch {
     /// A phone has registered, or its last contact is gone.
     pub(super) fn phone_reachable(&mut self, now: Now, phone: &str) {
         if self.centre.at_phone(phone).is_some() {
-            let reachable = !self.registrar.lookup(now.at, phone).is_empty();
+            let reachable = !self.registrar.lookup(now.at, phone).is_empty()
+                || self.config.phone(phone).is_some_and(|phone| phone.mobile.is_some());
             self.centre.reachable(now.at, phone, reachable);
         }
     }

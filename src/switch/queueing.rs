@@ -346,7 +346,8 @@ fn missed(failure: Failure) -> Missed {
         (Why::NoAnswer, _) => Missed::NoAnswer,
         (Why::Rejected, _) => Missed::Rejected,
         (Why::Busy, _) => Missed::Busy,
-        (Why::Failed, Cause::NORMAL_CLEARING) => Missed::Withdrawn,
+        // A phone's own word for a refusal. Our withdrawals do not come this way: their offer is gone.
+        (Why::Failed, Cause::NORMAL_CLEARING) => Missed::Rejected,
         (Why::Failed, _) => Missed::Unreachable,
     }
 }

@@ -39,17 +39,16 @@ impl Switch {
             if self.listens_on(binding.flow)
                 && self.registrar.restore(now.at, &number, binding.clone(), most)
             {
-                self.binding_changed(now, &number, Change::Renewed(binding));
+                // Written without what it may have been renewed by, or each restart would add as much.
+                let mut told = binding;
+                told.expires = now.at + left.saturating_sub(RENEWALS);
+                self.binding_changed(now, &number, Change::Renewed(told));
             }
         }
     }
 
     /// Whether the flow's own address is one of ours today.
     fn listens_on(&self, flow: Flow) -> bool {
-        self.config.sip.listen.iter().any(|listener| {
-            let ip = listener.addr.ip();
-            listener.addr.port() == flow.local.port()
-                && (ip == flow.local.ip() || ip.is_unspecified())
-        })
+        self.listening.contains(&(flow.transport, flow.local))
     }
 }

@@ -89,7 +89,7 @@ impl Switch {
         }
         let running = active.recording.is_some();
         // A recorder outside has it, whatever becomes of our own.
-        active.copying.get_or_insert(Copying { paused: false, by_dial });
+        let paused = active.copying.get_or_insert(Copying { paused: false, by_dial }).paused;
         self.touch_outside(id);
         if running || !self.may_record(now, id) {
             return;
@@ -110,7 +110,7 @@ impl Switch {
         };
         if let Some(active) = self.calls.get_mut(&id) {
             let path = path.clone();
-            active.recording = Some(Recording { id: recording, path, paused: false, by_dial });
+            active.recording = Some(Recording { id: recording, path, paused, by_dial });
         }
         self.out.push_back(Output::Disk(DiskCommand::Open {
             recording,
@@ -118,6 +118,10 @@ impl Switch {
             format,
         }));
         self.out.push_back(Output::Media(Command::Record { recording, format, beep, left, right }));
+        if paused {
+            // Asked for while only the recorder outside had the call.
+            self.out.push_back(Output::Media(Command::PauseRecord { recording, paused }));
+        }
         self.out.push_back(Output::Recorded { call: id, path: path.clone(), left, right });
         self.fact(now, FactKind::RecordingBegan { call: id, recording, path, left, right });
     }
@@ -151,7 +155,7 @@ impl Switch {
             return self.touch_outside(id);
         };
         if recording.paused == paused {
-            return;
+            return self.touch_outside(id);
         }
         recording.paused = paused;
         let recording = recording.id;
@@ -163,6 +167,11 @@ impl Switch {
         if self.calls.get_mut(&id).and_then(|active| active.copying.take()).is_some() {
             self.touch_outside(id);
         }
+        self.stop_own_recording(id);
+    }
+
+    /// Our own file ends; a recorder outside goes on.
+    fn stop_own_recording(&mut self, id: CallId) {
         if let Some(recording) = self.calls.get_mut(&id).and_then(|a| a.recording.take()) {
             self.recordings.insert(recording.id, id);
             self.out.push_back(Output::Media(Command::StopRecord { recording: recording.id }));
@@ -180,7 +189,7 @@ impl Switch {
             DiskEvent::NotOpened { recording, why } => {
                 let call = self.recording_failed(now, recording, &why);
                 if let Some(id) = call.filter(|id| self.is_recorded_by(*id, recording)) {
-                    self.stop_recording(id);
+                    self.stop_own_recording(id);
                 }
                 // No file, so nobody will tell of its end.
                 if let (Some(call), Some(_)) = (call, self.recordings.remove(&recording)) {

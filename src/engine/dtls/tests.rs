@@ -94,7 +94,8 @@ fn both_sides_have_each_others_keys() {
 
 #[test]
 fn lost_datagrams_are_sent_again() {
-    for each in 2..6 {
+    // With every other one lost a flight of two would lose the same one for ever.
+    for each in 3..6 {
         let ([mut a, mut b], [of_a, of_b]) = pair();
         let now = Instant::now();
         b.agree(now, LEG, terms(&of_a, false), true);
