@@ -435,7 +435,7 @@ mod any {
 #[test]
 fn a_variable_that_nobody_sets_is_named_once_where_it_is_read() {
     let text = "[[route]]\nname = 'r'\ncontext = 'c'\nsteps = [\n\
-                { set = { own = 'x' } }, { log = '${own} ${to} ${uuid} ${sip_h_X-Case}' },\n\
+                { set = { own = 'x' } }, { log = '${own} ${to} ${uuid} ${queue_result} ${sip_h_X-Case}' },\n\
                 { log = '${toll_allow}' },\n{ log = '${toll_allow} ${hangup_causes}' },\n]\n";
     let warnings =
         Plan::load(&[file("a.toml", text)], &LoadEnv::default()).expect("a plan").warnings;

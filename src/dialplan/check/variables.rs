@@ -13,7 +13,7 @@ use crate::dialplan::model::{Op, Plan};
 pub(super) fn check(draft: &mut Draft<'_>) {
     let reads = std::mem::take(&mut draft.reads);
     let Some(set) = set_by_steps(&draft.plan) else { return };
-    let given = ALIASES.iter().map(|(theirs, _)| *theirs).chain(KNOWN);
+    let given = ALIASES.iter().map(|(theirs, _)| *theirs).chain(KNOWN.iter().copied());
     let known: BTreeSet<&str> = given.chain(set.iter().map(String::as_str)).collect();
     for (name, place) in reads {
         let name = name.as_str();

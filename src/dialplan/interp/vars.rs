@@ -82,7 +82,7 @@ pub(in crate::dialplan) const ALIASES: [(&str, &str); 14] = [
 
 /// What a call may bring and what the steps set, by the names here; each may be read without being set
 /// by the plan. Headers of the INVITE are `sip_h_NAME`.
-pub(in crate::dialplan) const KNOWN: [&str; 45] = [
+pub(in crate::dialplan) const KNOWN: &[&str] = &[
     "to",
     "from",
     "caller_name",
@@ -121,6 +121,7 @@ pub(in crate::dialplan) const KNOWN: [&str; 45] = [
     "read_result",
     "read_terminator_used",
     "conference_result",
+    "queue_result",
     "dial_result",
     "dial_cause",
     "dialed_by",
