@@ -15,10 +15,10 @@ use super::Switch;
 pub struct KeptBinding {
     /// The phone's number.
     pub number: String,
-    /// The binding, as [`Binding::to_record`](crate::sip::registrar::Binding::to_record) wrote it.
+    /// The binding, as [`Binding::to_record`] wrote it.
     pub record: String,
     /// Until when it held when that was written; it may have been renewed since, for
-    /// [`RENEWALS`](crate::sip::registrar::RENEWALS) without being written.
+    /// [`RENEWALS`] without being written.
     pub expires: Wall,
 }
 
