@@ -209,3 +209,30 @@ pub enum Event {
         txn: ClientTxn,
     },
 }
+
+impl Event {
+    /// The session that it is about; nothing for what is about none.
+    pub fn session(&self) -> Option<SessionId> {
+        Some(match self {
+            Event::Invite { session, .. }
+            | Event::Progress { session, .. }
+            | Event::Answered { session, .. }
+            | Event::Offer { session, .. }
+            | Event::OfferWanted { session }
+            | Event::OfferWithdrawn { session }
+            | Event::OfferAnswered { session, .. }
+            | Event::OfferRefused { session, .. }
+            | Event::Confirmed { session }
+            | Event::Info { session, .. }
+            | Event::Refer { session, .. }
+            | Event::ReferProgress { session, .. }
+            | Event::Remoted { session, .. }
+            | Event::Ended { session, .. } => *session,
+            Event::Request { .. }
+            | Event::StateWanted { .. }
+            | Event::SubscriptionOver { .. }
+            | Event::Response { .. }
+            | Event::ResponseTimeout { .. } => return None,
+        })
+    }
+}

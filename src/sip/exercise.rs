@@ -287,7 +287,7 @@ impl User {
             Event::Refer { txn, .. } => self.waiting.push_back(*txn),
             _ => {}
         }
-        let session = session_of(event).expect("the others are of a session");
+        let session = event.session().expect("the others are of a session");
         let told = self.sessions.get_mut(&session).expect("a session that was told of");
         assert_eq!(told.ended, 0, "{event:?} after the end");
         match event {
@@ -353,30 +353,6 @@ fn prack(how: u8) -> Prack {
 
 fn maybe_sdp(how: u8) -> Option<Vec<u8>> {
     (how % 8 > 1).then(|| sdp(how))
-}
-
-fn session_of(event: &Event) -> Option<SessionId> {
-    Some(match event {
-        Event::Invite { session, .. }
-        | Event::Progress { session, .. }
-        | Event::Answered { session, .. }
-        | Event::Offer { session, .. }
-        | Event::OfferWanted { session }
-        | Event::OfferWithdrawn { session }
-        | Event::OfferAnswered { session, .. }
-        | Event::OfferRefused { session, .. }
-        | Event::Confirmed { session }
-        | Event::Info { session, .. }
-        | Event::Refer { session, .. }
-        | Event::ReferProgress { session, .. }
-        | Event::Remoted { session, .. }
-        | Event::Ended { session, .. } => *session,
-        Event::Request { .. }
-        | Event::StateWanted { .. }
-        | Event::SubscriptionOver { .. }
-        | Event::Response { .. }
-        | Event::ResponseTimeout { .. } => return None,
-    })
 }
 
 #[cfg(test)]

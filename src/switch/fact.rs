@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 use crate::base::{CallId, LegId, RecordingId, Wall};
 
 mod centre;
+mod kinds;
 mod words;
 
 pub use self::centre::{AgentFact, QueueFact};
@@ -706,116 +707,6 @@ pub enum FactKind {
     /// as it was written.
     #[serde(untagged)]
     Other(Map<String, Value>),
-}
-
-impl FactKind {
-    /// The call that the fact belongs to.
-    pub fn call(&self) -> Option<CallId> {
-        use FactKind::*;
-        match self {
-            CallBegan { call, .. } | RouteTaken { call, .. } | CallField { call, .. } => {
-                Some(*call)
-            }
-            CallEnded { call, .. } | LegBegan { call, .. } | LegRinging { call, .. } => Some(*call),
-            LegAsked { call, .. } => Some(*call),
-            LegAnswered { call, .. } | LegEnded { call, .. } | Bridged { call, .. } => Some(*call),
-            Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
-            Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
-            NoRtp { call, .. } | RtpLost { call, .. } | LegMoved { call, .. } => Some(*call),
-            Replaced { call, .. } | Diverted { call, .. } => Some(*call),
-            Parked { call, .. } | Unparked { call, .. } => Some(*call),
-            RoomJoined { call, .. } | RoomRefused { call, .. } | RoomLeft { call, .. } => {
-                Some(*call)
-            }
-            RecordingBegan { call, .. } | RecordingPaused { call, .. } => Some(*call),
-            RecordingEnded { call, .. }
-            | RecordingMended { call, .. }
-            | RecordingPacked { call, .. }
-            | RecordingRemoved { call, .. } => Some(*call),
-            RecorderBegan { call, .. } | RecorderEnded { call, .. } => Some(*call),
-            SurveyAnswer { call, .. } | Queue { call, .. } => Some(*call),
-            Agent { what, .. } => what.call(),
-            Alarm { call, .. } => *call,
-            Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
-            Started { .. } | Stopped { .. } | Reloaded { .. } | ReloadRefused { .. } => None,
-            PhoneRegistered { .. } | PhoneUnregistered { .. } | PhoneRefused { .. } => None,
-            SourceBanned { .. } | SourceFreed { .. } => None,
-            DialBarred { call, .. } => Some(*call),
-            PhoneWish { .. } | MessageTaken { .. } | MessageEnded { .. } => None,
-            GatewayUp { .. } | GatewayDown { .. } | GatewayService { .. } => None,
-            GatewayRegistration { .. } | CallRefused { .. } => None,
-        }
-    }
-
-    /// Somebody waits until it is on the disk, and is then told so
-    /// ([`Input::Durable`](super::Input::Durable)).
-    pub fn awaits_disk(&self) -> bool {
-        matches!(self, FactKind::MessageTaken { .. })
-    }
-
-    /// The kind's name, as in the record.
-    pub fn name(&self) -> &str {
-        use FactKind::*;
-        match self {
-            Started { .. } => "started",
-            Stopped { .. } => "stopped",
-            Reloaded { .. } => "reloaded",
-            ReloadRefused { .. } => "reload_refused",
-            Alarm { .. } => "alarm",
-            PhoneRegistered { .. } => "phone_registered",
-            PhoneUnregistered { .. } => "phone_unregistered",
-            PhoneRefused { .. } => "phone_refused",
-            SourceBanned { .. } => "source_banned",
-            SourceFreed { .. } => "source_freed",
-            DialBarred { .. } => "dial_barred",
-            GatewayUp { .. } => "gateway_up",
-            GatewayDown { .. } => "gateway_down",
-            GatewayService { .. } => "gateway_service",
-            GatewayRegistration { .. } => "gateway_registration",
-            CallRefused { .. } => "call_refused",
-            CallBegan { .. } => "call_began",
-            RouteTaken { .. } => "route_taken",
-            CallField { .. } => "call_field",
-            CallEnded { .. } => "call_ended",
-            LegBegan { .. } => "leg_began",
-            LegRinging { .. } => "leg_ringing",
-            LegAsked { .. } => "leg_asked",
-            LegAnswered { .. } => "leg_answered",
-            LegEnded { .. } => "leg_ended",
-            Bridged { .. } => "bridged",
-            Unbridged { .. } => "unbridged",
-            Held { .. } => "held",
-            Retrieved { .. } => "retrieved",
-            Transferred { .. } => "transferred",
-            LegMoved { .. } => "leg_moved",
-            Replaced { .. } => "replaced",
-            Diverted { .. } => "diverted",
-            Parked { .. } => "parked",
-            Unparked { .. } => "unparked",
-            PhoneWish { .. } => "phone_wish",
-            MessageTaken { .. } => "message_taken",
-            MessageEnded { .. } => "message_ended",
-            Digit { .. } => "digit",
-            SourceMoved { .. } => "source_moved",
-            NoRtp { .. } => "no_rtp",
-            RtpLost { .. } => "rtp_lost",
-            Agent { .. } => "agent",
-            Queue { .. } => "queue",
-            RoomJoined { .. } => "room_joined",
-            RoomRefused { .. } => "room_refused",
-            RoomLeft { .. } => "room_left",
-            RecordingBegan { .. } => "recording_began",
-            RecordingPaused { .. } => "recording_paused",
-            RecordingEnded { .. } => "recording_ended",
-            RecordingMended { .. } => "recording_mended",
-            RecordingPacked { .. } => "recording_packed",
-            RecordingRemoved { .. } => "recording_removed",
-            RecorderBegan { .. } => "recorder_began",
-            RecorderEnded { .. } => "recorder_ended",
-            SurveyAnswer { .. } => "survey_answer",
-            Other(fields) => fields.get("kind").and_then(Value::as_str).unwrap_or("other"),
-        }
-    }
 }
 
 #[cfg(test)]

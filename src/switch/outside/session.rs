@@ -212,7 +212,7 @@ impl Switch {
     /// What the agent tells of a session with a recorder; gives back what is of none.
     pub(in crate::switch) fn outside_said(&mut self, now: Now, event: Event) -> Option<Event> {
         let Some((id, _)) =
-            session_of(&event).and_then(|name| Some((*self.outside.sessions.get(&name)?, name)))
+            event.session().and_then(|name| Some((*self.outside.sessions.get(&name)?, name)))
         else {
             return Some(event);
         };
@@ -333,29 +333,4 @@ impl Switch {
 fn credentials(recorder: &Recorder) -> Option<sip::Credentials> {
     let (user, password) = (recorder.username.as_ref()?, recorder.password.as_ref()?);
     Some(sip::Credentials { user: user.to_string(), password: password.expose().to_owned() })
-}
-
-/// The session that an event is about.
-fn session_of(event: &Event) -> Option<SessionId> {
-    match event {
-        Event::Progress { session, .. }
-        | Event::Answered { session, .. }
-        | Event::Offer { session, .. }
-        | Event::OfferWanted { session }
-        | Event::OfferWithdrawn { session }
-        | Event::OfferAnswered { session, .. }
-        | Event::OfferRefused { session, .. }
-        | Event::Confirmed { session }
-        | Event::Info { session, .. }
-        | Event::Refer { session, .. }
-        | Event::ReferProgress { session, .. }
-        | Event::Remoted { session, .. }
-        | Event::Ended { session, .. } => Some(*session),
-        Event::Request { .. }
-        | Event::Invite { .. }
-        | Event::StateWanted { .. }
-        | Event::SubscriptionOver { .. }
-        | Event::Response { .. }
-        | Event::ResponseTimeout { .. } => None,
-    }
 }
