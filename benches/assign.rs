@@ -75,6 +75,7 @@ impl Floor {
             call: CallId::new(Wall(1), self.calls),
             number: self.calls.to_string(),
             priority: rng.below(10) as i32,
+            urgent: false,
             vip: false,
             region: None,
             longest: None,

@@ -44,6 +44,8 @@ mod sip_message;
 mod srtp;
 #[path = "checks/stun.rs"]
 mod stun;
+#[path = "checks/telecare.rs"]
+mod telecare;
 #[path = "checks/telephone_event.rs"]
 mod telephone_event;
 #[path = "checks/tone_plan.rs"]
@@ -79,6 +81,7 @@ targets! {
     stun: super::stun::check, 60_000;
     telephone_event: super::telephone_event::check, 60_000;
     dtmf_info: super::dtmf_info::check, 40_000;
+    telecare: super::telecare::check, 40_000;
     sdp: super::sdp::check, 12_000;
     offer_answer: super::offer_answer::check, 6_000;
     sip_message: super::sip_message::check, 12_000, "rfc4475", "rfc5118";

@@ -234,7 +234,8 @@ fn checks_allocate_nothing() {
     let params = StreamParams { remote: None, carriage, ..params(Codec::Opus, 96, phone(1)) };
     plane.command(Time::ZERO, Command::Set { leg, params });
     let key = Key::new("a password of 22 or so");
-    let (right, wrong) = (request("ours:theirs", &key, true), request("x:theirs", &key, true));
+    let (right, wrong) =
+        (request("ours:theirs", &key, true, 0), request("x:theirs", &key, true, 1));
     let mut out = Out::default();
     let mut before = 0;
     for turn in 0..1_000u32 {

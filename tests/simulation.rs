@@ -4,6 +4,7 @@
 mod simulation {
     pub mod house;
 
+    mod bells;
     mod busy_hour;
     mod care_line;
     mod clocks;
@@ -17,6 +18,7 @@ mod simulation {
     mod keeping;
     mod keys;
     mod late_offer;
+    mod linking;
     mod many_calls;
     mod messages;
     mod mobile;
@@ -26,6 +28,8 @@ mod simulation {
     mod silence;
     mod srtp;
     mod strangers;
+    mod supervision;
+    mod tones;
     mod transfers;
     mod wideband;
 }

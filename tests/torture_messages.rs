@@ -1,9 +1,14 @@
 //! The torture messages of RFC 4475 and RFC 5118 through `wire::sip`: what a user agent server
 //! would do with each, decided only by what the parser offers it.
 
+#[path = "checks/rfc5118.rs"]
+mod rfc5118;
+
 use belfry::wire::sip::{
     Builder, Contacts, Frame, Framer, Host, Limits, Message, Method, Name, Transport, Uri, What,
 };
+
+use rfc5118::mended;
 
 /// What comes of a message before anything about calls is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,22 +138,7 @@ fn rfc4475(name: &str) -> Message {
     Message::parse(bytes).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// An RFC 5118 message with the line ends wanted and its Content-Length put right: the archive has
-/// LF only, and the three bodies are not as long as announced.
-fn mended(bytes: &[u8], line_end: &str) -> Vec<u8> {
-    let text = String::from_utf8(bytes.to_vec()).expect("ASCII");
-    assert!(!text.contains('\r'));
-    let (head, body) = text.split_once("\n\n").unwrap_or((text.trim_end(), ""));
-    let body = body.replace('\n', line_end);
-    let lines = head.lines().map(|line| match line.starts_with("Content-Length:") {
-        true => format!("Content-Length: {}", body.len()),
-        false => line.to_string(),
-    });
-    let lines: Vec<String> = lines.collect();
-    format!("{}{line_end}{line_end}{body}", lines.join(line_end)).into_bytes()
-}
-
-fn rfc5118(name: &str) -> Message {
+fn of_rfc5118(name: &str) -> Message {
     let (_, bytes, _) = RFC_5118.iter().find(|(file, ..)| *file == name).expect(name);
     Message::parse(&mended(bytes, "\r\n")).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
@@ -351,18 +341,18 @@ fn responses_and_odd_values() {
 #[test]
 fn ipv6() {
     let host = |text: &[u8]| Host::parse(text).unwrap();
-    assert_eq!(rfc5118("ipv6-good").uri().unwrap().host(), Some(&host(b"[2001:db8::10]")));
-    let ambiguous = rfc5118("port-ambiguous").uri().unwrap();
+    assert_eq!(of_rfc5118("ipv6-good").uri().unwrap().host(), Some(&host(b"[2001:db8::10]")));
+    let ambiguous = of_rfc5118("port-ambiguous").uri().unwrap();
     assert_eq!((ambiguous.host(), ambiguous.port()), (Some(&host(b"[2001:db8::10:5070]")), None));
-    let plain = rfc5118("port-unambiguous").uri().unwrap();
+    let plain = of_rfc5118("port-unambiguous").uri().unwrap();
     assert_eq!((plain.host(), plain.port()), (Some(&host(b"[2001:db8::10]")), Some(5070)));
     for name in ["via-received-param-with-delim", "via-received-param-no-delim"] {
-        let via = rfc5118(name).top_via().unwrap();
+        let via = of_rfc5118(name).top_via().unwrap();
         assert_eq!(via.received(), Some("2001:db8::9:255".parse().unwrap()), "{name}");
     }
-    let three = rfc5118("ipv6-bug-abnf-3-colons").uri().unwrap();
-    let two = rfc5118("ipv6-correct-abnf-2-colons").uri().unwrap();
+    let three = of_rfc5118("ipv6-bug-abnf-3-colons").uri().unwrap();
+    let two = of_rfc5118("ipv6-correct-abnf-2-colons").uri().unwrap();
     assert!(three.equivalent(&two));
-    let mapped = rfc5118("ipv4-mapped-ipv6");
+    let mapped = of_rfc5118("ipv4-mapped-ipv6");
     assert_eq!(mapped.top_via().unwrap().port, Some(19823));
 }

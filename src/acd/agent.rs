@@ -263,16 +263,34 @@ impl Agent {
         by: Cause,
         patience: &Patience,
     ) -> Result<Cause, Useless> {
+        match input {
+            Input::SignIn
+            | Input::SignOut
+            | Input::Ready
+            | Input::NotReady(_)
+            | Input::AfterWorkDone => self.wishes(now, input, patience).map(|()| by),
+            Input::Offer { .. }
+            | Input::Answered(_)
+            | Input::Missed(..)
+            | Input::TalkOver { .. } => {
+                self.caller(now, input, patience).map(|own| own.unwrap_or(by))
+            }
+            Input::Engaged(_) | Input::Reachable(_) => {
+                self.phone_is(now, input);
+                Ok(by)
+            }
+            Input::Wake => Ok(self.wake(now, patience).unwrap_or(by)),
+        }
+    }
+
+    /// What the agent, or a supervisor for it, wishes to be. During a talk it is pending.
+    fn wishes(&mut self, now: Time, input: Input, patience: &Patience) -> Result<(), Useless> {
         use AgentState::{Busy as B, NotReady, Null, Ready, WorkingAfterCall};
         match (self.state, input) {
             (B(Busy::Ringing { .. } | Busy::Talking { .. }), Input::SignIn) => {
                 return Err(Useless::HasCaller);
             }
             (_, Input::SignIn) => self.sign_in(now, patience),
-            (Null, Input::Engaged(_) | Input::Reachable(_) | Input::Wake) => {}
-            (Null, Input::Missed(..) | Input::Answered(_) | Input::TalkOver { .. }) => {
-                return Err(Useless::Stale);
-            }
             (Null, _) => return Err(Useless::SignedOut),
 
             (B(Busy::Talking { .. }), Input::SignOut) => self.pending = Some(Null),
@@ -292,14 +310,26 @@ impl Agent {
             (B(Busy::Talking { .. }), Input::AfterWorkDone) if self.pending.is_none() => {
                 self.pending = Some(AgentState::READY);
             }
-            (B(Busy::Talking { .. }), Input::AfterWorkDone) => {}
-            (_, Input::AfterWorkDone) => return Err(Useless::NothingToFinish),
+            (B(Busy::Talking { .. }), _) => {}
+            (_, _) => return Err(Useless::NothingToFinish),
+        }
+        Ok(())
+    }
 
+    /// What becomes of a queue's caller. `Ok(Some(cause))`: the change has a reason of its own.
+    fn caller(
+        &mut self,
+        now: Time,
+        input: Input,
+        patience: &Patience,
+    ) -> Result<Option<Cause>, Useless> {
+        use AgentState::{Busy as B, Null, Ready};
+        match (self.state, input) {
+            (Null, Input::Offer { .. }) => return Err(Useless::SignedOut),
             (Ready { .. }, Input::Offer { call, queue, until }) => {
                 self.state = B(Busy::Ringing { call, queue, until });
             }
             (_, Input::Offer { .. }) => return Err(Useless::HasCaller),
-
             (B(Busy::Ringing { call, queue, .. }), Input::Answered(answered))
                 if call == answered =>
             {
@@ -307,17 +337,23 @@ impl Agent {
                 self.state = B(Busy::Talking { call, queue });
             }
             (B(Busy::Ringing { call, .. }), Input::Missed(missed, why)) if call == missed => {
-                return Ok(self.miss(now, why, patience));
+                return Ok(Some(self.miss(now, why, patience)));
             }
             (B(Busy::Talking { call, queue }), Input::TalkOver { call: over, after })
                 if call == over =>
             {
                 self.talk_over(now, call, queue, after);
             }
-            (_, Input::Answered(_) | Input::Missed(..) | Input::TalkOver { .. }) => {
-                return Err(Useless::Stale);
-            }
+            _ => return Err(Useless::Stale),
+        }
+        Ok(None)
+    }
 
+    /// Its phone is engaged with calls of no queue or not, can be reached or not.
+    fn phone_is(&mut self, now: Time, input: Input) {
+        use AgentState::{Busy as B, NotReady, Null, Ready, WorkingAfterCall};
+        match (self.state, input) {
+            (Null, _) => {}
             // A call of its own counts for who is idle for longest.
             (B(Busy::Other), Input::Engaged(false)) => {
                 (self.engaged, self.idle_since) = (false, now);
@@ -336,22 +372,27 @@ impl Agent {
             (B(Busy::Talking { .. }) | WorkingAfterCall { .. }, Input::Reachable(false)) => {
                 self.pending.get_or_insert(NotReady(Reason::PhoneGone));
             }
-            (NotReady(_), Input::Reachable(false)) => {}
-
-            (B(Busy::Ringing { call, until, .. }), Input::Wake) if until <= now => {
-                debug_assert!(self.state.rings_for().is_some_and(|(c, _)| c == call));
-                return Ok(self.miss(now, Missed::Expired, patience));
-            }
-            (WorkingAfterCall { until, .. }, Input::Wake) if until <= now => {
-                self.finish(now);
-                return Ok(Cause::Limit);
-            }
-            (Ready { rests_until }, Input::Wake) if rests_until <= now => {
-                self.state = AgentState::READY;
-            }
-            (_, Input::Wake) => {}
+            _ => {}
         }
-        Ok(by)
+    }
+
+    /// Time passes. Gives the reason of a change that it makes.
+    fn wake(&mut self, now: Time, patience: &Patience) -> Option<Cause> {
+        use AgentState::{Busy as B, Ready, WorkingAfterCall};
+        match self.state {
+            B(Busy::Ringing { until, .. }) if until <= now => {
+                Some(self.miss(now, Missed::Expired, patience))
+            }
+            WorkingAfterCall { until, .. } if until <= now => {
+                self.finish(now);
+                Some(Cause::Limit)
+            }
+            Ready { rests_until } if rests_until <= now => {
+                self.state = AgentState::READY;
+                None
+            }
+            _ => None,
+        }
     }
 
     fn enter(&mut self, state: AgentState) {
@@ -382,6 +423,11 @@ impl Agent {
             Missed::Unreachable => {
                 self.enter(AgentState::NotReady(Reason::PhoneGone));
                 return Cause::PhoneGone;
+            }
+            // No fault of the agent's; but to be asked again at once would come to the same.
+            Missed::NotRung => {
+                self.enter(AgentState::Ready { rests_until: now + patience.rest });
+                return Cause::Withdrawn;
             }
         };
         if !counts {
@@ -508,6 +554,18 @@ mod tests {
         assert_eq!(does(&mut agent, 60, Input::Wake), NotReady(Reason::NoAnswer), "by itself");
         does(&mut agent, 61, Input::Ready);
         assert_eq!((agent.missed, agent.state), (0, AgentState::READY));
+    }
+
+    #[test]
+    fn who_was_not_rung_is_not_to_blame() {
+        let mut agent = ready();
+        for n in 1..=5 {
+            does(&mut agent, 10 * n, offer(n, 10 * n + 5));
+            does(&mut agent, 10 * n, Input::Missed(call(n), Missed::NotRung));
+            assert!(!agent.is_available(at(10 * n)), "not at once again");
+            does(&mut agent, 10 * n + 5, Input::Wake);
+            assert_eq!((agent.missed, agent.state), (0, AgentState::READY));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::base::{CallId, Duration, Time};
 
 /// A driver that tells nothing of a ringing phone has so long beyond the ringing time: then the
 /// reservation expires.
-pub const GRACE: Duration = Duration::from_secs(10);
+pub const GRACE: Duration = Duration::from_secs(30);
 
 /// Why a caller is not called back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +41,11 @@ impl Centre {
         }
     }
 
+    /// Whether a caller would be let in now.
+    pub fn lets_in(&self, name: &str, entry: &Entry) -> bool {
+        self.may_enter(name, entry).is_ok()
+    }
+
     fn may_enter(&self, name: &str, entry: &Entry) -> Result<QueueId, Refusal> {
         let Some(id) = self.by_name.get(name).copied() else { return Err(Refusal::Unknown) };
         let Some(queue) = self.queues.get(&id) else { return Err(Refusal::Unknown) };
@@ -53,14 +58,14 @@ impl Centre {
         if !(self.is_staffed(id, |terms| terms.join) && self.is_staffed(id, |terms| terms.stay)) {
             return Err(Refusal::NoAgents);
         }
-        if queue.callers.len() >= queue.terms.most {
+        if queue.callers.len() >= queue.terms.most && !entry.urgent {
             return Err(Refusal::Full);
         }
         Ok(id)
     }
 
     fn let_in(&mut self, now: Time, queue: QueueId, entry: Entry) -> usize {
-        let Entry { call, number, priority, vip, region, longest } = entry;
+        let Entry { call, number, priority, vip, urgent: _, region, longest } = entry;
         let old = self.backs.get(&(queue, number.clone())).copied();
         let old = old.and_then(|old| self.callers.get(&old)).filter(|o| o.stage.is_idle());
         let old = old.map(|old| (old.rank.call(), old.entered, old.priority));

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::agent::{Agent, AgentId, AgentState, Busy, Input, Patience, Useless};
+use super::agent::{Agent, AgentId, AgentState, Busy, Input, Patience, Reason, Useless};
 use super::assign::{Index, Waiter};
 use super::estimate::Handling;
 use super::event::{Cause, Departure, Event, Missed, SignInRefusal, What};
@@ -283,6 +283,23 @@ impl Centre {
             }
         }
         result
+    }
+
+    /// An agent was signed in at a phone before the start; `off`: why it took no callers. `false`: it has signed
+    /// in since, another has at its phone, or there is none of this number.
+    pub fn restore(&mut self, now: Time, number: &str, phone: &str, off: Option<Reason>) -> bool {
+        let Some(agent) = self.numbered(number) else { return false };
+        let Some(seat) = self.seats.get_mut(&agent) else { return false };
+        if seat.agent.phone.is_some() || seat.leaving || self.by_phone.contains_key(phone) {
+            return false;
+        }
+        seat.agent.phone = Some(phone.to_owned());
+        self.by_phone.insert(phone.to_owned(), agent);
+        _ = self.change(now, agent, Input::SignIn, Cause::Restart);
+        let wish = off.map_or(Input::Ready, Input::NotReady);
+        _ = self.change(now, agent, wish, Cause::Restart);
+        self.settle(now);
+        true
     }
 
     fn may_sign_in(

@@ -173,6 +173,8 @@ pub enum Cause {
     Moved,
     /// Another agent signed in at its phone.
     Displaced,
+    /// It was signed in before the exchange started.
+    Restart,
     /// It was deleted.
     Deleted,
 }
@@ -189,6 +191,9 @@ pub enum Missed {
     Busy,
     /// The phone could not be reached.
     Unreachable,
+    /// It was not rung: the caller has as many legs as it may, or no channel of a gateway leads to the
+    /// agent's mobile just now.
+    NotRung,
     /// Nobody told: the reservation has expired.
     Expired,
     /// The caller has gone or was taken by another agent.

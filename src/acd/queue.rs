@@ -110,6 +110,8 @@ pub struct Entry {
     pub number: String,
     /// The higher, the earlier its turn.
     pub priority: i32,
+    /// It follows an alarm: no limit of the queue's length keeps it out.
+    pub urgent: bool,
     /// More still.
     pub vip: bool,
     /// Its region, by name.

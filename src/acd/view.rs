@@ -63,6 +63,25 @@ impl Centre {
         self.queue_name(queue)
     }
 
+    /// The team of the agent with that number.
+    pub fn team(&self, number: &str) -> Option<String> {
+        let seat = self.seats.get(self.by_number.get(number)?)?;
+        seat.who.team.clone()
+    }
+
+    /// Whether one agent may supervise another: why not, else.
+    pub fn may_supervise(&self, by: Option<&str>, whom: &str) -> Result<(), &'static str> {
+        let seat = by.and_then(|by| self.seats.get(self.by_number.get(by)?));
+        let who = &seat.ok_or("nobody is signed in")?.who;
+        if !who.supervisor {
+            return Err("no supervisor");
+        }
+        if !self.by_number.contains_key(whom) {
+            return Err("no such agent");
+        }
+        if who.number == whom { Err("its own talk") } else { Ok(()) }
+    }
+
     /// One agent.
     pub fn agent(&self, now: Time, id: AgentId) -> Option<AgentView> {
         let seat = self.seats.get(&id)?;

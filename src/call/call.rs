@@ -64,6 +64,7 @@ impl Call {
         if self.connections.len() >= MAX_CONNECTIONS || self.get(leg).is_some() {
             return false;
         }
+        self.connections.reserve_exact(1);
         self.connections.push(Connection::new(leg, device, Role::Callee, now));
         true
     }
@@ -81,7 +82,7 @@ impl Call {
         self.get(leg)?.peer
     }
     /// Whether the party on `leg` may send others on: our phones may. Whoever came or was called by a
-    /// gateway would dial by our plan, and at our cost.
+    /// gateway would dial by our plan, and at our cost: its configuration says whether it may.
     pub fn may_transfer(&self, leg: LegId) -> bool {
         self.get(leg).is_some_and(|party| party.device.is_phone())
     }
@@ -127,6 +128,11 @@ impl Call {
     pub fn give_up(&mut self, leg: LegId) -> Option<Connection> {
         let at = self.connections.iter().position(|c| c.leg == leg && c.peer.is_none())?;
         Some(self.connections.remove(at))
+    }
+
+    /// Whether one party more may come.
+    pub fn has_room(&self) -> bool {
+        self.connections.len() < MAX_CONNECTIONS
     }
 
     /// Takes a party of another call in, as one that we called. `false`: the call is full.

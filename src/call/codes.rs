@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::supervise::Act;
 use super::wishes::Wish;
 
 /// The longest code of a break, in digits.
@@ -33,6 +34,8 @@ pub enum Code {
     Break,
     /// The agent has finished after-call work; the code that follows says what the call was about.
     Finish,
+    /// A supervisor does this about the talk of the agent whose number follows.
+    Supervise(Act),
 }
 
 impl Code {
@@ -46,6 +49,9 @@ impl Code {
                 rest.len() <= MOST_DIGITS && rest.chars().all(|c| c.is_ascii_digit())
             }
             Code::Forward(_) => rest.chars().all(|c| c.is_ascii_digit() || c == '+'),
+            Code::Supervise(_) => {
+                (1..=MOST_DIGITS).contains(&rest.len()) && rest.chars().all(|c| c.is_ascii_digit())
+            }
             Code::Pickup => !rest.is_empty(),
             Code::Park => !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit()),
         }

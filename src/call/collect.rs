@@ -93,6 +93,10 @@ impl Collect {
         if first { Progress::StopPrompt } else { Progress::More }
     }
 
+    /// The digits that end it.
+    pub fn terminators(&self) -> &str {
+        &self.wanted.terminators
+    }
     /// What was pressed so far.
     pub fn so_far(&self) -> &str {
         &self.digits
@@ -116,9 +120,18 @@ impl Collect {
     }
 }
 
-/// Digits that came before anyone asked.
+/// How long after an entry that its length has ended a terminator still closes it.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Digits that came before anyone asked, and the terminator behind an entry that is over already: who
+/// closes a PIN with `#` does not mean what comes after it.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
-pub struct TypedAhead(String);
+pub struct TypedAhead {
+    digits: String,
+    /// The terminators of the entry that was full, and until when one belongs to it.
+    #[serde(default)]
+    closing: Option<(String, Time)>,
+}
 
 impl TypedAhead {
     /// The most that is kept; later digits push the oldest out.
@@ -126,18 +139,31 @@ impl TypedAhead {
 
     /// Keeps `digit`.
     pub fn push(&mut self, digit: char) {
-        if self.0.len() >= Self::MAX {
-            self.0.remove(0);
+        if self.digits.len() >= Self::MAX {
+            self.digits.remove(0);
         }
-        self.0.push(digit);
+        self.digits.push(digit);
     }
     /// The oldest one.
     pub fn take(&mut self) -> Option<char> {
-        (!self.0.is_empty()).then(|| self.0.remove(0))
+        (!self.digits.is_empty()).then(|| self.digits.remove(0))
     }
     /// Forgets all: what comes next is not a continuation (a survey after the talk).
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.digits.clear();
+    }
+    /// An entry was full at `now`: one of these behind it belongs to it.
+    pub fn entry_full(&mut self, terminators: &str, now: Time) {
+        match self.digits.chars().next() {
+            Some(next) if terminators.contains(next) => drop(self.take()),
+            Some(_) => {}
+            None => self.closing = Some((terminators.into(), now + CLOSING)),
+        }
+    }
+    /// Whether `digit` only closes the entry before. Asked of each digit.
+    pub fn closes(&mut self, digit: char, now: Time) -> bool {
+        let closing = self.closing.take();
+        closing.is_some_and(|(terminators, until)| now < until && terminators.contains(digit))
     }
 }
 
@@ -182,6 +208,26 @@ mod tests {
         c.prompt_over(at(1));
         assert_eq!(c.deadline(), at(2), "a late end of the prompt gives no new time");
         assert_eq!(c.digit('#', at(1)), done("7", Ended::Terminator('#')));
+    }
+
+    #[test]
+    fn a_terminator_behind_a_full_entry_belongs_to_it() {
+        let typed = |keys: &str| {
+            let mut typed = TypedAhead::default();
+            keys.chars().for_each(|key| typed.push(key));
+            typed.entry_full("#", at(10));
+            typed
+        };
+        assert!(typed("").closes('#', at(10)));
+        assert!(!typed("").closes('#', at(11)), "a second later it is a key of its own");
+        assert!(!typed("").closes('1', at(10)), "no terminator");
+        let mut once = typed("");
+        assert!(once.closes('#', at(10)) && !once.closes('#', at(10)), "one closes it");
+        let mut other = typed("");
+        assert!(!other.closes('1', at(10)) && !other.closes('#', at(10)), "not right behind it");
+        let mut ahead = typed("#2");
+        assert_eq!((ahead.closes('#', at(10)), ahead.take()), (false, Some('2')));
+        assert_eq!(typed("2#").take(), Some('2'));
     }
 
     #[test]

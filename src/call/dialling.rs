@@ -82,6 +82,9 @@ pub struct Dialling<T> {
     /// Those of them that are asked whether they take the call, and until when.
     #[serde(default)]
     asked: Vec<(LegId, Time)>,
+    /// Those that ring for less than the group's time, and until when.
+    #[serde(default)]
+    brief: Vec<(LegId, Time)>,
     deadline: Time,
     worst: Option<Failure>,
     won: bool,
@@ -95,6 +98,7 @@ impl<T> Dialling<T> {
             ring_time,
             ringing: Vec::new(),
             asked: Vec::new(),
+            brief: Vec::new(),
             deadline: Time::NEVER,
             worst: None,
             won: false,
@@ -107,6 +111,7 @@ impl<T> Dialling<T> {
     pub fn next_group(&mut self, now: Time) -> Result<Vec<T>, Failure> {
         self.ringing.clear();
         self.asked.clear();
+        self.brief.clear();
         match self.groups.pop_front() {
             Some(targets) => {
                 self.deadline = now + self.ring_time;
@@ -127,6 +132,10 @@ impl<T> Dialling<T> {
     /// `leg` is being tried.
     pub fn attempt(&mut self, leg: LegId) {
         self.ringing.push(leg);
+    }
+    /// `leg`, which is being tried, is not rung longer than until then.
+    pub fn rings_until(&mut self, leg: LegId, until: Time) {
+        self.brief.push((leg, until));
     }
     /// Whether `leg` is one of those that are rung now.
     pub fn rings(&self, leg: LegId) -> bool {
@@ -150,6 +159,7 @@ impl<T> Dialling<T> {
         let Some(at) = self.ringing.iter().position(|l| *l == leg) else { return Step::Stray };
         self.ringing.swap_remove(at);
         self.asked.retain(|(asked, _)| *asked != leg);
+        self.brief.retain(|(brief, _)| *brief != leg);
         self.note(failure);
         self.settled()
     }
@@ -158,6 +168,7 @@ impl<T> Dialling<T> {
     pub fn asked(&mut self, leg: LegId, until: Time) -> bool {
         let rings = !self.won && self.rings(leg);
         if rings {
+            self.brief.retain(|(brief, _)| *brief != leg);
             self.asked.push((leg, until));
         }
         rings
@@ -171,17 +182,19 @@ impl<T> Dialling<T> {
         self.won = true;
         self.deadline = Time::NEVER;
         self.asked.clear();
+        self.brief.clear();
         let cancel = self.ringing.drain(..).filter(|l| *l != leg).collect();
         Step::Won { leg, cancel }
     }
 
     /// When to come with [`Self::wake`]: the group's time is over, unless somebody answers; or that of
-    /// one who is asked.
+    /// one who is asked, or rings for less.
     pub fn deadline(&self) -> Time {
-        self.asked.iter().map(|(_, until)| *until).min().unwrap_or(self.deadline)
+        let group = self.asked.iter().map(|(_, until)| *until).min().unwrap_or(self.deadline);
+        self.brief.iter().map(|(_, until)| *until).fold(group, Time::min)
     }
 
-    /// It is `now`: ends the asking of those whose time is over, and the group when its is.
+    /// It is `now`: ends the legs whose own time is over, and the group when its is.
     pub fn wake(&mut self, now: Time) -> Step {
         if now < self.deadline() {
             return Step::Wait;
@@ -189,6 +202,7 @@ impl<T> Dialling<T> {
         let lapsed = |asked: &mut (LegId, Time)| asked.1 <= now;
         let mut cancel: Vec<LegId> =
             self.asked.extract_if(.., lapsed).map(|(leg, _)| leg).collect();
+        cancel.extend(self.brief.extract_if(.., lapsed).map(|(leg, _)| leg));
         self.ringing.retain(|leg| !cancel.contains(leg));
         if !cancel.is_empty() || self.asked.is_empty() {
             self.note(Failure { why: Why::NoAnswer, status: 0, cause: Cause::NO_ANSWER });
@@ -205,6 +219,7 @@ impl<T> Dialling<T> {
     pub fn abandon(&mut self) -> Vec<LegId> {
         self.groups.clear();
         self.asked.clear();
+        self.brief.clear();
         self.deadline = Time::NEVER;
         core::mem::take(&mut self.ringing)
     }
@@ -238,6 +253,24 @@ mod tests {
         }
         assert_eq!(d.settled(), Step::Wait);
         d
+    }
+
+    #[test]
+    fn one_that_rings_for_less_ends_alone() {
+        let at = Time::from_millis;
+        let mut d = ringing(vec![vec!["a", "b"], vec!["c"]]);
+        d.rings_until(B, at(4_000));
+        assert_eq!((d.deadline(), d.wake(at(3_999))), (at(4_000), Step::Wait));
+        assert_eq!(d.wake(at(4_000)), Step::Fewer { cancel: vec![B] });
+        assert_eq!((d.answered(B), d.deadline()), (Step::Stray, at(20_000)));
+        assert_eq!(d.wake(at(20_000)), Step::Next { cancel: vec![A] });
+        let mut alone = ringing(vec![vec!["a"], vec!["c"]]);
+        alone.rings_until(A, at(4_000));
+        assert_eq!(alone.wake(at(4_000)), Step::Next { cancel: vec![A] }, "nobody is left");
+        let mut d = ringing(vec![vec!["a", "b"]]);
+        d.rings_until(B, at(4_000));
+        assert_eq!(d.failed(B, BUSY), Step::Wait);
+        assert_eq!(d.deadline(), at(20_000));
     }
 
     #[test]

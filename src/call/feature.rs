@@ -20,6 +20,8 @@ pub enum Feature {
     BlindTransfer,
     /// Send the other party to the survey.
     Survey,
+    /// Mark the other party as a malicious caller.
+    Malicious,
     /// Pause or resume the recording.
     PauseRecording,
     /// Park the other party in the slot whose number follows.

@@ -11,6 +11,7 @@ pub mod connection;
 pub mod dialling;
 pub mod feature;
 pub mod lines;
+pub mod supervise;
 pub mod unheard;
 pub mod wishes;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::choice::{Role, Staffing, Strategy};
+use super::choice::{Formula, Role, Staffing, Strategy};
 use super::name::{Label, Name, Number};
 use super::secret::Pin;
 use super::setting::{Reader, Setting, Wrong, read_text, section};
@@ -27,6 +27,12 @@ section! {
         pin_tries: u32 = "3" in ["1", "20"], live;
         /// For so long.
         pin_lock: Duration = "\"15 min\"" in ["\"10 s\"", "\"24 h\""], live;
+        /// Within what time a caller is to be answered, for the service level. In whole seconds.
+        service_level: Duration = "\"20 s\"" in ["\"1 s\"", "\"1 h\""], live;
+        /// How the service level is computed.
+        service_formula: Formula = "\"SL-3\"", live;
+        /// Who hangs up within this time counts as a short abandon, which SL-5 leaves out.
+        short_abandon: Duration = "\"5 s\"" in ["\"0 s\"", "\"1 min\""], live;
     }
 }
 

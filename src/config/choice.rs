@@ -122,6 +122,7 @@ choice! {
     /// Whether audio is encrypted and authenticated.
     Srtp {
         Off = "off": "Never: RTP.",
+        Offered = "offered": "RTP, and SRTP where the other side offers it.",
         Preferred = "preferred": "SRTP where the other side can, else RTP.",
         Required = "required": "SRTP, or there is no call.",
         Dtls = "dtls": "SRTP by keys that DTLS gives, or there is no call.",
@@ -262,6 +263,18 @@ choice! {
         InOrder = "in-order": "The first of the list who is ready.",
         WeightedRandom = "weighted-random": "By chance, each with its weight.",
         SkillLevel = "skill-level": "Who is best at the queue's first skill.",
+    } later []
+}
+
+choice! {
+    /// How the service level is computed, for a threshold T.
+    Formula {
+        Sl3 = "SL-3": "Answered within T / (answered + abandoned).",
+        Sl1 = "SL-1": "(Answered within T + abandoned within T) / (answered + abandoned).",
+        Sl2 = "SL-2": "Answered within T / answered.",
+        Sl4 = "SL-4": "Answered within T / (answered + abandoned after T).",
+        Sl5 = "SL-5": "As SL-3, without those who hung up at once.",
+        Bcms = "BCMS": "Answered within T / (answered + abandoned + flowed out).",
     } later []
 }
 

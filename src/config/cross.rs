@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::acd::{Acd, Agent, Queue};
 use super::address::Transport;
+use super::care::Care;
 use super::choice::Srtp;
 use super::fort::Fort;
 use super::keys::{
@@ -36,6 +37,7 @@ pub(super) struct Draft {
     pub(super) numbers: Option<Numbers>,
     pub(super) phones: Vec<(usize, Phone)>,
     pub(super) acd: Option<Acd>,
+    pub(super) care: Option<Care>,
     pub(super) agents: Vec<(usize, Agent)>,
     pub(super) queues: Vec<(usize, Queue)>,
     pub(super) dialplan: Option<Dialplan>,
@@ -74,7 +76,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     }
     gateways(&draft.gateways, reader);
     trunks(&draft.trunks, &draft.gateways, reader);
-    recorder::check(&draft.recorders, draft.record.as_ref(), reader);
+    recorder::check(&draft.recorders, draft.record.as_ref(), &draft.phones, reader);
     phones(&draft.phones, reader);
     mobiles(draft, reader);
     super::acd::check(&draft.agents, &draft.queues, reader);
@@ -168,8 +170,7 @@ fn enough_ports(media: &Media, draft: &Draft, reader: &mut Reader<'_>) {
     } else {
         (calls, "[limits] calls")
     };
-    let copied = draft.record.as_ref().is_some_and(|record| record.recorders.is_some());
-    let streams = if copied { 4 } else { 2 };
+    let streams = if draft.recorders.is_empty() { 2 } else { 4 };
     if needed * streams > u64::from(pairs) {
         let calls = u64::from(pairs) / streams;
         let what = format!("{} carries {calls} calls, {whose} need {needed}", media.ports);
@@ -382,6 +383,7 @@ fn feature_codes(codes: &FeatureCodes, reader: &mut Reader<'_>) {
         ("whisper", &codes.whisper),
         ("barge_in", &codes.barge_in),
         ("disconnect", &codes.disconnect),
+        ("take_over", &codes.take_over),
         ("do_not_disturb", &codes.do_not_disturb),
         ("forward_always", &codes.forward_always),
         ("forward_busy", &codes.forward_busy),

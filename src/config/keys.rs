@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::acd::{Acd, Agent, Queue};
 use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
+use super::care::Care;
 use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
@@ -18,8 +19,8 @@ use super::fingerprint::Fingerprint;
 use super::fort::Fort;
 use super::list::Workers;
 use super::name::{
-    CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Origin, Product, StoreUrl,
-    UserName,
+    CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Origin, Product, RelayHeader,
+    StoreUrl, UserName,
 };
 use super::network::Network;
 use super::quantity::{Percent, Period, Size};
@@ -31,7 +32,7 @@ use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 24] = [
+pub const SECTIONS: [&Section; 25] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -45,6 +46,7 @@ pub const SECTIONS: [&Section; 24] = [
     &Acd::SECTION,
     &Agent::SECTION,
     &Queue::SECTION,
+    &Care::SECTION,
     &Dialplan::SECTION,
     &Record::SECTION,
     &Recorder::SECTION,
@@ -113,6 +115,12 @@ section! {
         /// Whether ringing and early media are sent until they are acknowledged (RFC 3262, 100rel): UDP
         /// loses them otherwise without a word.
         prack: Prack = "\"supported\"", live;
+        /// How long a call to Belfry may go on without an answer, ringing, in early media, in a queue that does
+        /// not answer: then it is ended with cause 19. Emergency calls may for 30 minutes at least.
+        max_unanswered: Duration = "\"10 min\"" in ["\"10 s\"", "\"2 h\""], live;
+        /// The headers of a caller's INVITE that go on to whom its plan dials: `User-to-User`, `X-Case`, or
+        /// `X-*` for all whose names begin so. The first 20 of them are known, 512 bytes each.
+        relay_headers: Vec<RelayHeader> = "[]", live;
         /// The shortest registration that is accepted; a shorter one gets 423 (RFC 3261 §10.3).
         min_expires: Duration = "\"60 s\"" in ["\"1 s\"", "\"1 h\""], live;
         /// The registration given to a phone that asks for none.
@@ -217,8 +225,9 @@ section! {
         /// Whether provisional responses are acknowledged on its calls. Without it: as `[sip]` says.
         prack: Option<Prack> = derived, live;
         /// Whether its audio is encrypted and authenticated (SRTP). The keys are in the SIP messages
-        /// (SDES, RFC 4568), which therefore want TLS.
-        srtp: Srtp = "\"off\"", live;
+        /// (SDES, RFC 4568), which therefore want TLS. Without it SRTP is taken where it is offered;
+        /// `"off"` refuses it.
+        srtp: Srtp = "\"offered\"", live;
         /// How often it is asked by OPTIONS whether it is there; `"0 s"` for never.
         ping: Duration = "\"30 s\"" in ["\"0 s\"", "\"1 h\""], live;
         /// After so many pings in a row without an answer within 5 s it is down: calls go elsewhere. After
@@ -228,6 +237,19 @@ section! {
         ping_successes: u32 = "1" in ["1", "20"], live;
         /// Whether a 503 is an answer like any other, or none.
         ping_503: Ping503 = "\"up\"", live;
+        /// The country of the tones that its network plays where it says nothing else: a call out that
+        /// hears busy, congestion or no such number before the answer fails as if the network had said so
+        /// (cause 17, 34, 1). Such calls' audio is decoded until then, which costs Belfry about 2 µs a
+        /// packet. Without it nobody listens.
+        tones: Option<Country> = derived, live;
+        /// For how long after the answer too, for networks that answer before they have reached anybody.
+        tones_after: Duration = "\"10 s\"" in ["\"0 s\"", "\"1 min\""], live;
+        /// Whether its callers, and those called by it, may send the other party on by REFER, to what a
+        /// call from it could dial. Otherwise they get 603.
+        refer: bool = "false", live;
+        /// Whether text messages (RFC 3428) are taken of it, as those of alarm devices behind it, for phones
+        /// here; without a password, on its address alone.
+        messages: bool = "false", live;
         /// Whether what it says of callers is believed: P-Asserted-Identity, Remote-Party-ID, Diversion,
         /// History-Info. Otherwise From alone counts.
         trusted: bool = "true", live;
@@ -310,9 +332,14 @@ section! {
         dtmf: Option<Dtmf> = derived, live;
         /// Whether its audio is encrypted and authenticated (SRTP). The keys are in the SIP messages
         /// (SDES, RFC 4568), which therefore want TLS; with `dtls` they are agreed on beside the audio
-        /// (RFC 5763). A browser, which registers by WebSocket, is always called by DTLS, and who offers
+        /// (RFC 5763). Without it SRTP is taken where it is offered; `"off"` refuses it. `"preferred"` is
+        /// offered as RTP with keys, and to a phone that refuses that, or is known to, as `RTP/SAVP`.
+        /// A browser, which registers by WebSocket, is always called by DTLS, and who offers
         /// that is always answered so.
-        srtp: Srtp = "\"off\"", live;
+        srtp: Srtp = "\"offered\"", live;
+        /// The recorders outside that get its calls instead of those of `[record]`, in that order; `[]`: none. Of two
+        /// phones that talk, what the called one has holds before what the caller has.
+        recorders: Option<Vec<Name>> = derived, live;
         /// The groups that it belongs to. Phones of one group may see each other's state (busy lamps,
         /// presence) and pick up each other's calls; others may not.
         groups: Option<Vec<Name>> = derived, live;
@@ -391,8 +418,9 @@ section! {
         /// How long after its end that happens; until then the file is a WAV.
         pack_after: Duration = "\"1 hour\"" in ["\"0 s\"", "\"3650 days\""], live;
         /// The recorders outside (`[[recorder]]`) that get a copy of what is recorded: each call's goes to the
-        /// first that takes it; those behind it are in reserve. A call then takes four pairs of `[media] ports`.
-        /// Without it: none.
+        /// first that takes it; those behind it are in reserve. A phone may have others (`[[phone]] recorders`),
+        /// and so may a route, by the variable `recorders`. Where there is any `[[recorder]]` a call takes four
+        /// pairs of `[media] ports`. Without it: none.
         recorders: Option<Vec<Name>> = derived, live;
     }
 }
@@ -474,14 +502,17 @@ section! {
         on_break: FeatureCode = "\"*14\"", live;
         /// Dialled, alone or with a code for what the call was about: finish after-call work.
         finish: FeatureCode = "\"*15\"", live;
-        /// Dialled, then an agent's number: listen to the call.
-        listen: FeatureCode = "\"*70\"", live, inactive;
+        /// Dialled by a supervisor, then an agent's number: listen to the call. While one is with a call, the
+        /// keys 0 to 4 do what the codes from here on do.
+        listen: FeatureCode = "\"*70\"", live;
         /// Dialled, then an agent's number: speak to the agent alone.
-        whisper: FeatureCode = "\"*71\"", live, inactive;
+        whisper: FeatureCode = "\"*71\"", live;
         /// Dialled, then an agent's number: join the call.
-        barge_in: FeatureCode = "\"*72\"", live, inactive;
+        barge_in: FeatureCode = "\"*72\"", live;
         /// Dialled, then an agent's number: end the call.
-        disconnect: FeatureCode = "\"*73\"", live, inactive;
+        disconnect: FeatureCode = "\"*73\"", live;
+        /// Dialled, then an agent's number: talk in the agent's place.
+        take_over: FeatureCode = "\"*74\"", live;
         /// Dialled: do not disturb; dialled again: no more.
         do_not_disturb: FeatureCode = "\"*20\"", live;
         /// Dialled, then a number: all calls go there; without one: no more. The number is dialled as the
@@ -512,8 +543,8 @@ section! {
         three_way: FeatureCode = "\"*3\"", live, inactive;
         /// In a call: send the caller to the survey.
         survey: FeatureCode = "\"*4\"", live;
-        /// In a call: mark the caller as malicious.
-        malicious: FeatureCode = "\"*5\"", live, inactive;
+        /// In a call: mark the caller as malicious. The call's record says so, and who did.
+        malicious: FeatureCode = "\"*5\"", live;
         /// In a call: pause or resume the recording.
         pause_recording: FeatureCode = "\"*6\"", live;
     }

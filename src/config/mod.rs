@@ -23,6 +23,7 @@ use toml::de::{DeTable, DeValue};
 pub mod acd;
 pub mod address;
 pub mod calendar;
+mod care;
 pub mod causes;
 pub mod choice;
 mod cross;
@@ -47,6 +48,7 @@ mod trunk;
 pub use acd::{Acd, Agent, Queue};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
+pub use care::Care;
 pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
     Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TrunkChoice, WhenFull,
@@ -108,6 +110,8 @@ pub struct Config {
     pub phones: Vec<Phone>,
     /// `[acd]`
     pub acd: Acd,
+    /// Units' reports.
+    pub care: Care,
     /// Each `[[agent]]`, in the order of the text.
     pub agents: Vec<Agent>,
     /// Each `[[queue]]`, in the order of the text.
@@ -184,6 +188,7 @@ impl Config {
             self.media.changed_for_restart(&new.media),
             self.numbers.changed_for_restart(&new.numbers),
             self.acd.changed_for_restart(&new.acd),
+            self.care.changed_for_restart(&new.care),
             self.dialplan.changed_for_restart(&new.dialplan),
             self.record.changed_for_restart(&new.record),
             self.store.changed_for_restart(&new.store),
@@ -256,15 +261,19 @@ impl Config {
         self.recorders.iter().find(|recorder| recorder.name.as_str() == name)
     }
 
-    /// The recorders outside that get calls, the first choice first.
-    pub fn recorders_in_order(&self) -> impl Iterator<Item = &Recorder> {
-        let names = self.record.recorders.iter().flatten();
+    /// The recorders outside that get the calls of a phone, or of nobody in particular, the first choice first.
+    pub fn recorders_in_order<'c>(
+        &'c self,
+        phone: Option<&'c Phone>,
+    ) -> impl Iterator<Item = &'c Recorder> {
+        let own = phone.and_then(|phone| phone.recorders.as_ref());
+        let names = own.or(self.record.recorders.as_ref()).into_iter().flatten();
         names.filter_map(|name| self.recorder(name.as_str()))
     }
 
     /// Streams that a call may have: its own two, and their copies where a recorder outside gets them.
     pub fn streams_a_call(&self) -> u32 {
-        if self.record.recorders.is_none() { 2 } else { 4 }
+        if self.recorders.is_empty() { 2 } else { 4 }
     }
 
     /// The names that the dialplan may dial as gateways: trunks' and gateways'.
@@ -455,6 +464,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         numbers: single(table, &Numbers::SECTION, reader, Numbers::read),
         phones: repeated(table, &Phone::SECTION, reader, Phone::read),
         acd: single(table, &Acd::SECTION, reader, Acd::read),
+        care: single(table, &Care::SECTION, reader, Care::read),
         agents: repeated(table, &Agent::SECTION, reader, Agent::read),
         queues: repeated(table, &Queue::SECTION, reader, Queue::read),
         dialplan: single(table, &Dialplan::SECTION, reader, Dialplan::read),
@@ -570,6 +580,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         trunks: draft.trunks.into_iter().map(|(_, trunk)| trunk).collect(),
         numbers: draft.numbers?,
         acd: draft.acd?,
+        care: draft.care?,
         agents: draft.agents.into_iter().map(|(_, agent)| agent).collect(),
         queues: draft.queues.into_iter().map(|(_, queue)| queue).collect(),
         dialplan: draft.dialplan?,

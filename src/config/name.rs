@@ -122,6 +122,18 @@ text_type! {
 }
 
 text_type! {
+    /// Headers of applications that go on from the caller to who is called: one, or all of a beginning.
+    RelayHeader, "a header such as \"User-to-User\" or \"X-Case\", or the beginning of such as \"X-*\"",
+    |text| {
+        let name = text.strip_suffix('*').unwrap_or(text);
+        let own = name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("x-"));
+        made_of(name, 64, |c| c.is_ascii_alphanumeric() || "-._".contains(c))
+            && (own || text.eq_ignore_ascii_case("User-to-User"))
+    },
+    or none
+}
+
+text_type! {
     /// What goes into User-Agent and Server (RFC 3261 §20.41): printable ASCII.
     Product, "1 to 64 printable ASCII characters, such as \"Belfry\"",
     |text| made_of(text, 64, |c| c == ' ' || c.is_ascii_graphic()) && text.trim() == text

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::address::{Peer, Transport};
 use super::choice::{Codec, Srtp};
 use super::fingerprint::Fingerprint;
-use super::keys::Record;
+use super::keys::{Phone, Record};
 use super::name::{EnvName, Host, Name, UserName};
 use super::secret::Secret;
 use super::setting::{Reader, section};
@@ -53,6 +53,7 @@ section! {
 pub(super) fn check(
     recorders: &[(usize, Recorder)],
     record: Option<&Record>,
+    phones: &[(usize, Phone)],
     reader: &mut Reader<'_>,
 ) {
     let mut names = BTreeMap::new();
@@ -66,12 +67,17 @@ pub(super) fn check(
         secrets(*nth, recorder, reader);
         protection(*nth, recorder, reader);
     }
-    for name in record.iter().flat_map(|record| &record.recorders).flatten() {
-        // One that was refused is a fault of its own.
-        if !names.contains_key(name.as_str()) && recorders.len() == written(reader) {
+    // One that was refused is a fault of its own.
+    if recorders.len() != written(reader) {
+        return;
+    }
+    let of_all = record.into_iter().map(|record| ("record", 0, &record.recorders));
+    let of_phones = phones.iter().map(|(nth, phone)| ("phone", *nth, &phone.recorders));
+    for (section, nth, wanted) in of_all.chain(of_phones) {
+        for name in wanted.iter().flatten().filter(|name| !names.contains_key(name.as_str())) {
             let what = format!("there is no recorder \"{name}\"");
             let remedy = format!("add a [[recorder]] with `name = \"{name}\"`");
-            reader.faults.error(&reader.place("record", 0, "recorders"), what, remedy);
+            reader.faults.error(&reader.place(section, nth, "recorders"), what, remedy);
         }
     }
 }
@@ -132,7 +138,7 @@ fn protection(nth: usize, recorder: &Recorder, reader: &mut Reader<'_>) {
     let place = reader.place("recorder", nth, "srtp");
     let in_clear = matches!(transport, None | Some(Transport::Udp | Transport::Tcp));
     match recorder.srtp {
-        Srtp::Off => {}
+        Srtp::Off | Srtp::Offered => {}
         Srtp::Dtls => {
             let what = "keys by DTLS are not offered to recorders";
             reader.faults.error(&place, what, "write \"preferred\" or \"required\"");

@@ -2,9 +2,12 @@
 
 mod agent;
 mod ban;
+mod case;
 mod desk;
 mod gateway;
+mod records;
 mod room;
+mod supervise;
 
 use crate::base::CallId;
 use crate::call::conference::Change;
@@ -30,6 +33,10 @@ pub enum Order {
     Sip,
     /// The messages of a call: shown, or as a capture file.
     Trace(CallId, Option<String>),
+    /// So many of the last calls, from the records.
+    Records(u32),
+    /// All that is recorded of one call.
+    Record(CallId),
     /// Everything that happens, as it happens.
     Events,
     /// Help, on one command or all.
@@ -49,8 +56,8 @@ pub enum Argument {
     Word(&'static [&'static str]),
     /// These words, named as the help names them.
     Words(&'static str),
-    /// Words, or none.
-    Rest,
+    /// Words, or none, named as the help names them.
+    Rest(&'static str),
 }
 
 /// One command.
@@ -93,6 +100,20 @@ pub const COMMANDS: &[Command] = &[
         make: |id| Ok(Order::Ask(Request::Call(call(id)?))),
     },
     Command {
+        words: "show records",
+        argument: Argument::Rest("[N]"),
+        what: "The last calls, 20 or so many, the newest first: when, who, how long, why they ended",
+        example: "show records 50",
+        make: records::list,
+    },
+    Command {
+        words: "show record",
+        argument: Argument::Call,
+        what: "All that is recorded of one call: legs with their figures, fields, recordings, answers, events",
+        example: "show record 01KAF3Q8ZK004",
+        make: records::one,
+    },
+    Command {
         words: "show phones",
         argument: Argument::None,
         what: "The phones and where they are registered",
@@ -121,11 +142,34 @@ pub const COMMANDS: &[Command] = &[
         make: |_| Ok(Order::Ask(Request::Queues)),
     },
     Command {
+        words: "show cases",
+        argument: Argument::None,
+        what: "The open cases of alarms, and what is wrong with units",
+        example: "show cases",
+        make: |_| Ok(Order::Ask(Request::Cases)),
+    },
+    Command {
+        words: "close",
+        argument: Argument::Words("CASE OUTCOME"),
+        what: "Close a case, and write down how it ended",
+        example: "close 4711 pressed by mistake",
+        make: case::close,
+    },
+    Command {
         words: "agent",
         argument: Argument::Words("NUMBER ready|break|signout|unlock"),
         what: "Force an agent's state, or let it sign in again after wrong PINs",
         example: "agent 7001 break",
         make: agent::order,
+    },
+    Command {
+        words: "supervise",
+        argument: Argument::Words(
+            "listen|whisper|barge|disconnect|takeover|ready|break|signout|unlock AGENT|CALL SUPERVISOR",
+        ),
+        what: "Have a supervisor be with an agent's talk (its phone is called), end it, take it over, or force a state",
+        example: "supervise listen 7001 7900",
+        make: supervise::order,
     },
     Command {
         words: "show workers",
@@ -168,6 +212,13 @@ pub const COMMANDS: &[Command] = &[
         what: "Hear an address again, or all",
         example: "unban 203.0.113.9",
         make: ban::unban,
+    },
+    Command {
+        words: "trust clock",
+        argument: Argument::None,
+        what: "The clock is right though it leapt: remove recordings that are past their time by it",
+        example: "trust clock",
+        make: |_| Ok(Order::Ask(Request::TrustClock)),
     },
     Command {
         words: "hangup",
@@ -327,7 +378,7 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "help",
-        argument: Argument::Rest,
+        argument: Argument::Rest("[COMMAND]"),
         what: "This list, or help on one command",
         example: "help show calls",
         make: |topic| Ok(Order::Help(topic.into())),
@@ -358,7 +409,7 @@ pub fn parse(line: &str) -> Result<Order, String> {
     };
     let rest = words[command.words.split(' ').count()..].join(" ");
     match (command.argument, rest.as_str()) {
-        (Argument::None, "") | (Argument::Rest, _) => {}
+        (Argument::None, "") | (Argument::Rest(_), _) => {}
         (Argument::None, more) => {
             return Err(format!("'{}' takes nothing more: leave out '{more}'", command.words));
         }
@@ -412,8 +463,7 @@ fn form(command: &Command) -> String {
         Argument::None => return command.words.into(),
         Argument::Call => "CALL",
         Argument::Word(_) => "LEVEL",
-        Argument::Words(words) => words,
-        Argument::Rest => "[COMMAND]",
+        Argument::Words(words) | Argument::Rest(words) => words,
     };
     format!("{} {argument}", command.words)
 }
@@ -456,6 +506,8 @@ mod tests {
         assert!(parse("show cals").unwrap_err().contains("did you mean 'show calls'"));
         assert!(parse("hangup").unwrap_err().contains("needs a call's id"));
         assert!(parse("hangup xyz").unwrap_err().contains("show calls"));
+        assert!(parse("show records none").unwrap_err().contains("1 to 1000"));
+        assert!(parse("show record 5").unwrap_err().contains("show records"));
         assert!(parse("log level loud").unwrap_err().contains("error, warn"));
         assert!(parse("version 2").unwrap_err().contains("leave out '2'"));
         assert!(parse("").unwrap_err().contains("help"));

@@ -3,8 +3,8 @@
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
-    AgentRow, BanRow, CallRow, CallView, GatewayRow, PhoneRow, QueueRow, RecorderRow, Reply,
-    RoomRow, RoomView, Status,
+    AgentRow, BanRow, CallRow, CallView, CaseRow, GatewayRow, PhoneRow, QueueRow, RecorderRow,
+    Reply, RoomRow, RoomView, Status, TroubleRow,
 };
 
 /// An answer of the switch as text.
@@ -17,6 +17,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Gateways(rows) => gateways(rows),
         Reply::Bans(rows) => bans(rows),
         Reply::Agents(rows) => agents(rows),
+        Reply::Cases { cases: open, troubles } => cases(open, troubles),
         Reply::Queues(rows) => queues(rows),
         Reply::Rooms(rows) => rooms(rows),
         Reply::Room(view) => room(view),
@@ -129,13 +130,14 @@ fn call(view: &CallView) -> String {
             or(&leg.peer),
             leg.signalling.clone(),
             or(&leg.rtp),
+            or(&leg.rtp_to),
             or(&leg.codec),
         ]
     });
     let head = calls(std::slice::from_ref(&view.row));
     let route = view.route.as_deref().unwrap_or("none");
     let legs = table(
-        &["LEG", "NUMBER", "GATEWAY", "STATE", "TALKS WITH", "SIP", "RTP", "CODEC"],
+        &["LEG", "NUMBER", "GATEWAY", "STATE", "TALKS WITH", "SIP", "RTP", "RTP TO", "CODEC"],
         legs,
         "no legs",
     );
@@ -229,6 +231,38 @@ fn gateways(rows: &[GatewayRow]) -> String {
     table(&heads, cells, "no gateways are configured")
 }
 
+fn cases(open: &[CaseRow], troubles: &[TroubleRow]) -> String {
+    let cells = |row: &CaseRow| {
+        let call = row.call.map(|call| call.to_string());
+        let waits = match &row.call_back {
+            Some(number) if number.is_empty() => "waits to be called".to_owned(),
+            Some(number) => format!("waits to be called at {number}"),
+            None if row.awaited => "expected".to_owned(),
+            None => String::new(),
+        };
+        vec![
+            row.case.to_string(),
+            row.account.clone(),
+            row.need.clone(),
+            row.priority.to_string(),
+            row.alarms.to_string(),
+            span(row.open_s * 1_000),
+            call.unwrap_or(waits),
+            row.place.clone(),
+        ]
+    };
+    let head = ["CASE", "UNIT", "NEED", "PRIORITY", "ALARMS", "OPEN", "CALL", "PLACE"];
+    let mut text = table(&head, open.iter().map(cells), "no case is open");
+    if !troubles.is_empty() {
+        let cells = |row: &TroubleRow| {
+            vec![row.account.clone(), row.trouble.clone(), span(row.since_s * 1_000)]
+        };
+        text.push('\n');
+        text += &table(&["UNIT", "TROUBLE", "SINCE"], troubles.iter().map(cells), "");
+    }
+    text
+}
+
 fn agents(rows: &[AgentRow]) -> String {
     let cells = |row: &AgentRow| {
         let state = match &row.pending {
@@ -264,10 +298,28 @@ fn queues(rows: &[QueueRow]) -> String {
             row.working.to_string(),
             row.signed_in.to_string(),
             row.expected_ms.map_or("nobody works".into(), span),
+            row.today.answered.to_string(),
+            row.today.abandoned.to_string(),
+            row.today.service_level.map_or("-".into(), |level| format!("{:.1} %", level * 100.0)),
+            row.today.speed_of_answer_ms.map_or("-".into(), span),
         ]
     };
-    let head =
-        ["QUEUE", "WAIT", "RINGING", "LONGEST", "READY", "AT WORK", "SIGNED IN", "EXPECTED WAIT"];
+    let day = rows.first().map(|row| &row.today);
+    let level = day.map_or(String::new(), |day| format!("{} {} s", day.formula, day.threshold_s));
+    let head = [
+        "QUEUE",
+        "WAIT",
+        "RINGING",
+        "LONGEST",
+        "READY",
+        "AT WORK",
+        "SIGNED IN",
+        "EXPECTED WAIT",
+        "TODAY ANSWERED",
+        "ABANDONED",
+        &level,
+        "AVG ANSWER",
+    ];
     table(&head, rows.iter().map(cells), "no queues: add [[queue]] to the configuration")
 }
 

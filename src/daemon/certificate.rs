@@ -20,7 +20,7 @@ const CERTIFICATE_MODE: u32 = 0o644;
 pub(super) fn main(args: cli::Certificate) -> ExitCode {
     let names = match args.name.is_empty() {
         false => args.name.clone(),
-        true => match files::config_of_file(&args.file) {
+        true => match files::names_of_file(&args.file) {
             Ok(config) => usual_names(&config),
             Err(lines) => return fail(&lines),
         },

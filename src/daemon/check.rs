@@ -25,8 +25,12 @@ pub(super) fn main(args: Check) -> ExitCode {
             eprintln!("{fault}");
         }
         match errors {
-            0 => outln!("ok: {counts}, {warnings} warnings"),
-            _ => eprintln!("{errors} errors, {warnings} warnings"),
+            0 => outln!("ok: {counts}, {}", files::counted(warnings, "warning")),
+            _ => eprintln!(
+                "{}, {}",
+                files::counted(errors, "error"),
+                files::counted(warnings, "warning")
+            ),
         }
     }
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{certificate, check, demo, doctor, explain, serve, trial};
+use super::{certificate, check, demo, doctor, explain, report, serve, trial};
 use crate::config::LogFormat;
 use crate::console::out::out;
 
@@ -54,6 +54,16 @@ enum Command {
     /// Questions about the dialplan
     #[command(subcommand)]
     Dialplan(Dialplan),
+    /// Print figures of queues, agents, teams or trunks, by any span of the calendar; or compute all of them anew
+    #[command(
+        after_help = "A call counts where it ends. `belfry report recompute` computes all figures anew from \
+        the facts that are kept: the result is the same.\n\n\
+        Examples:\n  belfry report queue\n  \
+        belfry report agent --from 2026-11-01 --to 2026-12-01 --by day --format csv --bom --out november.csv\n  \
+        belfry report queue --by month --formula SL-1 --threshold 15 --format xlsx --out year.xlsx\n  \
+        belfry report recompute"
+    )]
+    Report(Report),
     /// Attach to the running appliance
     #[command(
         after_help = "Examples:\n  belfry console\n  belfry console -e 'show calls' --json\n  belfry console -e reload"
@@ -213,6 +223,49 @@ pub(super) struct Test {
 }
 
 #[derive(Args)]
+pub(super) struct Report {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    /// What the report is on
+    #[arg(value_parser = ["queue", "agent", "team", "trunk", "recompute"])]
+    pub(super) kind: String,
+    /// From when, in the node's time zone: `2026-11-01`, `2026-11-01 08:00`; this day's midnight if not given
+    #[arg(long)]
+    pub(super) from: Option<String>,
+    /// Until when; now if not given
+    #[arg(long)]
+    pub(super) to: Option<String>,
+    /// What one row is of
+    #[arg(long, default_value = "total",
+        value_parser = ["interval", "hour", "day", "week", "month", "quarter", "year", "total"])]
+    pub(super) by: String,
+    /// Only these; may be given several times
+    #[arg(long)]
+    pub(super) name: Vec<String>,
+    /// How the service level is computed: SL-1 to SL-5 or BCMS, instead of the configuration's
+    #[arg(long)]
+    pub(super) formula: Option<String>,
+    /// For which threshold in seconds, instead of the configuration's
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) threshold: Option<u32>,
+    /// Within how many seconds who hangs up is short, instead of the configuration's
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) short: Option<u32>,
+    /// In which form
+    #[arg(long, default_value = "table", value_parser = ["table", "csv", "json", "xlsx"])]
+    pub(super) format: String,
+    /// Into this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Begin CSV with the mark by which Excel knows UTF-8
+    #[arg(long)]
+    pub(super) bom: bool,
+    /// The language of the headings, instead of the configuration's
+    #[arg(long, value_parser = ["zh-CN", "en"])]
+    pub(super) language: Option<String>,
+}
+
+#[derive(Args)]
 pub(super) struct Console {
     #[command(flatten)]
     pub(super) file: ConfigFile,
@@ -233,7 +286,7 @@ fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 }
 
 /// Commands of later versions, so that who reads about them learns why they are not here.
-const LATER: &[&str] = &["user", "phone", "subscriber", "recording", "report"];
+const LATER: &[&str] = &["user", "phone", "subscriber", "recording"];
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
@@ -246,6 +299,7 @@ pub fn main() -> ExitCode {
         Command::Dialplan(Dialplan::Explain(args)) => explain::main(args),
         Command::Dialplan(Dialplan::Test(args)) => trial::main(args),
         Command::Dialplan(Dialplan::Other(words)) => other(&["dialplan".into()], &words),
+        Command::Report(args) => report::main(args),
         Command::Console(args) => console(args),
         Command::Help { topic } => help(&topic),
         Command::Other(words) => other(&[], &words),

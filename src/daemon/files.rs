@@ -135,9 +135,35 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
     }
 }
 
+/// `1 error`, `2 errors`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What of a configuration names the appliance, for who makes its first certificate: what is wrong elsewhere in
+/// the file does not matter.
+pub(super) fn names_of_file(file: &ConfigFile) -> Result<Config, String> {
+    config_of_file(file).or_else(|why| {
+        const NAMING: [&str; 5] = ["node", "sip", "network", "media", "certificate"];
+        let whole = file.config.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        let table = whole.and_then(|text| text.parse::<toml::Table>().ok()).ok_or(why.clone())?;
+        let naming: toml::Table =
+            table.into_iter().filter(|(key, _)| NAMING.contains(&key.as_str())).collect();
+        Config::parse(&naming.to_string()).map(|(config, _)| config).map_err(|_| why)
+    })
+}
+
 /// A configuration alone.
 pub(super) fn config_of_file(file: &ConfigFile) -> Result<Config, String> {
     config_of(&file.into()).map(|written| written.config).map_err(|faults| lines(&faults))
+}
+
+/// A configuration and its time zone.
+pub(super) fn config_and_zone(file: &ConfigFile) -> Result<(Config, TimeZone), String> {
+    config_of_file(file).map(|config| {
+        let zone = zone_of(&config);
+        (config, zone)
+    })
 }
 
 /// The console's socket of a configuration.

@@ -31,6 +31,8 @@ mod explain;
 pub mod files;
 mod orders;
 mod playback;
+mod records;
+mod report;
 pub mod sample;
 mod serve;
 mod trial;

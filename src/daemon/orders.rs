@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tokio::sync::broadcast;
 use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
-use super::playback;
+use super::{playback, records};
 use crate::base::CallId;
 use crate::config::Config;
 use crate::console::commands::Order;
@@ -207,6 +208,10 @@ impl Operator {
         }
     }
 
+    fn database(&self) -> PathBuf {
+        self.config.lock().expect("no holder panics").database()
+    }
+
     /// SIGHUP: a reload, of which the log tells.
     pub(super) fn hang_up(&self) {
         let answer = self.reload();
@@ -237,7 +242,13 @@ impl Orders for Operator {
                     "the exchange does not answer: it is overloaded or about to stop",
                 ),
             },
-            Order::Reload => self.reload(),
+            Order::Reload => {
+                let answer = self.reload();
+                if !answer.ok {
+                    answer.text.lines().for_each(|line| tracing::error!("reload refused: {line}"));
+                }
+                answer
+            }
             Order::LogLevel(level) => match LOG.get().map(|set| set(&level)) {
                 Some(Ok(())) => Answer::done(format!("the log's level is {level}"), level),
                 Some(Err(why)) => Answer::refused(why),
@@ -252,6 +263,8 @@ impl Orders for Operator {
                 Answer::done(render::span(ms), serde_json::json!({ "uptime_ms": ms }))
             }
             Order::Trace(call, file) => self.trace(call, file.as_deref()),
+            Order::Records(count) => records::list(&self.database(), count),
+            Order::Record(call) => records::one(&self.database(), call),
             Order::Sip => {
                 let now = self.figures.sip.now();
                 Answer::done(now.to_string(), &now)

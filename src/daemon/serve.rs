@@ -37,9 +37,11 @@ use crate::net::tls::Tls;
 use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
 use crate::store::{Journal, Records, Report, Settings, Store, Trouble};
+use crate::switch::care::KeptCases;
 use crate::switch::fact::AlarmWhat;
 use crate::switch::messages::Held;
 use crate::switch::recovery::KeptBinding;
+use crate::switch::signing::SignedIn;
 use crate::switch::{DiskEvent, Input, Request, Setup, Switch, sip_transport};
 use crate::trace::{self, Trace};
 use crate::wire::srtp::KeySource;
@@ -538,7 +540,7 @@ impl Watch {
 /// What phones' users wish, which messages are held and who was registered comes from the records, as soon as those have all
 /// that was written before the start: however long the database is away.
 async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
-    let (wishes, held, bindings) = loop {
+    let (wishes, held, bindings, cases, agents) = loop {
         tokio::time::sleep(STORE_LOOK / 4).await;
         if !journal.has_former() {
             continue;
@@ -548,7 +550,13 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
             Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }
     };
-    let all = [Input::Wishes(wishes), Input::Registrations(bindings), Input::Messages(held)];
+    let all = [
+        Input::Cases(cases),
+        Input::Wishes(wishes),
+        Input::Registrations(bindings),
+        Input::Messages(held),
+        Input::SignedIn(agents),
+    ];
     for mut input in all {
         while let Err(again) = inputs.offer(input) {
             input = again;
@@ -557,12 +565,19 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
     }
 }
 
-/// What the records keep for the exchange: number, wish and value; messages; registrations.
-type KeptRows = (Vec<(String, String, String)>, Vec<Held>, Vec<KeptBinding>);
+/// What the records keep for the exchange: number, wish and value; messages; registrations; cases; agents.
+type KeptRows =
+    (Vec<(String, String, String)>, Vec<Held>, Vec<KeptBinding>, KeptCases, Vec<SignedIn>);
 
 async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
     let records = Records::open(database).await?;
-    Ok((records.wishes().await?, records.held_messages().await?, records.kept_bindings().await?))
+    Ok((
+        records.wishes().await?,
+        records.held_messages().await?,
+        records.kept_bindings().await?,
+        records.kept_cases().await?,
+        records.signed_in().await?,
+    ))
 }
 
 fn tell_reports(reports: &Receiver<Report>, inputs: &Inputs) {

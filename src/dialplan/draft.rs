@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 
 use super::calendar::Days;
 use super::fault::{Fault, Faults, Place};
+use super::function::FUNCTIONS;
 use super::model::{BlockId, Plan, Step};
-use super::template::{FUNCTIONS, Template};
+use super::template::Template;
 
 /// The most steps of a plan.
 pub const MAX_STEPS: usize = 100_000;

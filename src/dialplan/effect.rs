@@ -37,6 +37,12 @@ pub enum Effect {
         /// Why.
         cause: Cause,
     },
+    /// The hangup that follows refuses the caller by this SIP status, if it is not answered; done at
+    /// once.
+    Refuse {
+        /// The status, 300 to 699.
+        status: u16,
+    },
     /// Play these one after the other; done when they end or a key of `stop_on` was pressed.
     Play {
         /// What to play.
@@ -68,6 +74,9 @@ pub enum Effect {
     },
     /// Call other parties and connect the first that answers.
     Dial(Box<Dial>),
+    /// Say whether the caller would be let into this queue, at once: [`Happening::Done`], or
+    /// [`Happening::Queued`] with why not. A caller who is not let in has not been answered for it.
+    AskQueue(Box<Queue>),
     /// Let the caller wait for an agent; done when the talk is over or the wait ended otherwise.
     Queue(Box<Queue>),
     /// Bring the caller into a conference; done when it has left or was not let in.
@@ -304,6 +313,9 @@ pub struct Dial {
     pub groups: Vec<Vec<Target>>,
     /// How long each group rings, in milliseconds; at most [`Dial::MAX_RING_MS`].
     pub ring_ms: u32,
+    /// Targets that ring for less than their group, and how long, in milliseconds.
+    #[serde(default)]
+    pub brief: Vec<(Target, u32)>,
     /// What the caller hears meanwhile.
     pub meanwhile: Meanwhile,
     /// The number shown to the called party; the caller's own when none is set.
@@ -317,11 +329,25 @@ pub struct Dial {
     /// Desk phones are told to answer by themselves.
     #[serde(default)]
     pub auto_answer: bool,
+    /// Headers of applications for who is called, by name: `X-…` and `User-to-User`.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
 }
 
 impl Dial {
     /// The longest time that a group rings: an hour.
     pub const MAX_RING_MS: u32 = 3_600_000;
+    /// The most headers of applications.
+    pub const MAX_HEADERS: usize = 20;
+
+    /// Whether a dial may say so a header's name: those of the protocol's own work are Belfry's to write.
+    pub fn takes_header(name: &str) -> bool {
+        let token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
+        let own = name.get(..2).is_some_and(|x| x.eq_ignore_ascii_case("x-"));
+        (3..=64).contains(&name.len())
+            && name.chars().all(token)
+            && (own || name.eq_ignore_ascii_case("User-to-User"))
+    }
 }
 
 /// Whom to call.

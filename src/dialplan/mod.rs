@@ -22,6 +22,7 @@ mod draft;
 pub mod effect;
 pub mod explain;
 pub mod fault;
+mod function;
 mod hunt;
 pub mod interp;
 mod model;

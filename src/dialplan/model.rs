@@ -168,6 +168,10 @@ pub(super) enum Op {
     Hangup {
         cause: Reason,
     },
+    /// FreeSWITCH's `respond`: cleared with this SIP status.
+    Respond {
+        status: u16,
+    },
     Play {
         items: Vec<Media>,
         stop_on: StopOn,
@@ -273,6 +277,7 @@ impl Op {
         matches!(
             self,
             Op::Hangup { .. }
+                | Op::Respond { .. }
                 | Op::Goto { .. }
                 | Op::Transfer { .. }
                 | Op::Stop
@@ -390,12 +395,16 @@ pub(super) struct CollectOp {
 pub(super) struct DialOp {
     pub groups: Groups,
     pub ring_ms: Option<u32>,
+    /// Seconds that a target of its own rings at most, by group and place: FreeSWITCH's `[leg_timeout=4]`.
+    pub brief: Vec<(usize, usize, Template)>,
     pub meanwhile: MeanwhileOp,
     pub caller_number: Option<Template>,
     pub caller_name: Option<Template>,
     pub record: bool,
     pub emergency: bool,
     pub auto_answer: bool,
+    /// Headers of applications.
+    pub headers: Vec<(String, Template)>,
     /// Name of the outcome (`busy`, `else`, …) and its steps.
     pub on: Vec<(String, BlockId)>,
     /// FreeSWITCH's `{a=b}` before the targets.

@@ -9,7 +9,7 @@
 //! ${name:2}        from the third character on; a negative offset counts from the end
 //! ${name:0:3}      three characters from the first
 //! ${${kind}_menu}  the name itself may be a template
-//! ${strftime(%H)}  a function: strftime and strepoch; FreeSWITCH's others are reported by the reader
+//! ${strftime(%H)}  a function ([`function`](super::function)); FreeSWITCH's others are reported by the reader
 //! $1 … $9          what a group of the condition's expression caught; $0 the whole match
 //! \$               a dollar sign
 //! ```
@@ -19,15 +19,13 @@
 use std::borrow::Cow;
 
 use super::calendar::Civil;
+use super::function::call;
 use crate::base::Wall;
 
 /// The longest template and the longest text it expands to, in bytes; the rest is cut off.
 pub const MAX_TEXT: usize = 4_096;
 /// How deep `${a${b}}` may go.
 const MAX_DEPTH: usize = 8;
-
-/// The functions that expand to a value.
-pub const FUNCTIONS: [&str; 3] = ["strftime", "strepoch", "module_exists"];
 
 /// A text with variables, as read.
 #[derive(Clone, Debug, PartialEq)]
@@ -318,28 +316,6 @@ fn substring(value: &str, offset: i32, length: Option<u32>) -> &str {
     match length {
         None => &value[start..],
         Some(length) => &value[start..byte_at(skip.saturating_add(length as usize)).max(start)],
-    }
-}
-
-/// FreeSWITCH's `strftime`: `FORMAT` for now, `SECONDS|FORMAT` for that second since 1970; without a
-/// format its usual one.
-fn strftime(argument: &str, scope: &dyn Scope) -> String {
-    let given = argument.split_once('|').and_then(|(epoch, format)| {
-        let ms = epoch.trim().parse::<i64>().ok()?.checked_mul(1_000)?;
-        Some((scope.civil_at(Wall(ms)), format))
-    });
-    match given.unwrap_or_else(|| (scope.civil(), argument)) {
-        (civil, "") => civil.format("%Y-%m-%d %T"),
-        (civil, format) => civil.format(format),
-    }
-}
-
-fn call(name: &str, argument: &str, scope: &dyn Scope) -> String {
-    match name {
-        "strftime" => strftime(argument, scope),
-        "strepoch" => scope.civil().epoch_seconds().to_string(),
-        "module_exists" => "false".into(),
-        _ => String::new(),
     }
 }
 

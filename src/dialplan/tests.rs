@@ -48,6 +48,25 @@ fn told(plan: &Plan, context: &str, to: &str, at: &str) -> String {
 }
 
 #[test]
+fn a_queue_and_music_that_are_not_there_are_warned_of() {
+    let set = |name: &str| Some(BTreeSet::from([name.to_owned()]));
+    let env = LoadEnv { queues: set("care"), music: set("default"), ..LoadEnv::default() };
+    let warned = |path, text: &str| -> Vec<String> {
+        let loaded = Plan::load(&[file(path, text)], &env).unwrap_or_else(|f| panic!("{f:?}"));
+        loaded.warnings.into_iter().map(|fault| fault.what).collect()
+    };
+    let toml = "[[route]]\nname = 'r'\ncontext = 'c'\nsteps = [{ queue = 'care' }, \
+                { queue = { name = 'gone' } }, { music = 'moh' }]";
+    let both = ["there is no queue 'gone'", "there is no music class 'moh': 'default' is played"];
+    assert_eq!(warned("a.toml", toml), both);
+    let xml = "<include><context name='c'><extension name='r'><condition>\
+               <action application='callcenter' data='gone@default'/>\
+               <action application='playback' data='local_stream://moh'/>\
+               </condition></extension></context></include>";
+    assert_eq!(warned("a.xml", xml), both);
+}
+
+#[test]
 fn the_interfaces_example_loads_but_for_what_is_later() {
     let text = r#"
 [[route]]

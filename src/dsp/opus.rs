@@ -17,6 +17,8 @@
 //! - **DTX**: in silence [`Encoder::encode`] returns 0, and nothing is to be sent; but first, and after each
 //!   time that the noise is told anew, a packet of a byte or two that says so, or its receiver would take
 //!   the pause for losses.
+//! - **Packets of 30 and 50 ms** hold frames of 10 ms ([`frames`]), for no single frame is as long. All have to be
+//!   of one configuration (RFC 6716 §3.2), so that they are wide-band at most, whatever the rate.
 //! - A stereo packet is decoded to one channel. libopus itself converts the rate: an Opus leg that
 //!   is bridged with G.711 runs at 8 kHz and needs no resampler.
 //!
@@ -25,17 +27,22 @@
 //!
 //! Not here: when to conceal or recover (the jitter buffer's business), the `fmtp` parameters.
 
+mod frames;
+
 use opusic_c as libopus;
+
+use frames::{Frames, beside};
 
 use super::codec::{DecodeError, EncodeError, NoMemory, Short};
 use super::rate::Rate;
 
 /// Longest packet that a stream may hold, milliseconds (RFC 6716 §3.4).
 pub const LONGEST_MS: u32 = 120;
-/// The packet times that an encoder makes, milliseconds. A peer that asks for 30 or 50 gets 20 or 40
-/// (RFC 8866 §6.4: a wish): they take several frames, all of one configuration (RFC 6716 §3.2), and libopus
-/// chooses that anew for each. Received are packets of any frames.
-pub const PTIMES_MS: [u32; 4] = [10, 20, 40, 60];
+/// The packet times that an encoder makes, milliseconds. Received are packets of any frames.
+pub const PTIMES_MS: [u32; 6] = [10, 20, 30, 40, 50, 60];
+/// Those of them that no single frame has, and the frames that they are made of.
+const OF_FRAMES_MS: [u32; 2] = [30, 50];
+const FRAME_MS: u32 = 10;
 /// Lowest bit rate of the codec, bit/s; below it there is no speech.
 pub const LEAST_BIT_RATE: u32 = 6_000;
 /// Bit rate unless said otherwise, bit/s: wide-band speech that passes for transparent.
@@ -171,21 +178,56 @@ impl Encoder {
         if self.ptime_ms != ptime_ms {
             self.ptime_ms = ptime_ms;
             self.fit();
+            let band = match OF_FRAMES_MS.contains(&ptime_ms) {
+                true => libopus::Bandwidth::Wide,
+                false => libopus::Bandwidth::Auto,
+            };
+            accepted(self.inner.set_bandwidth(band));
         }
         let room = payload.len().min(most);
+        let coded = match OF_FRAMES_MS.contains(&ptime_ms) {
+            true => self.encode_frames(samples, &mut payload[..room]),
+            false => self.encode_one(samples, &mut payload[..room]),
+        };
+        let Some(bytes) = coded else {
+            return Err(EncodeError::Room(Short { needed: most, has: room }));
+        };
+        let rests = self.settings.dtx && is_dtx(&payload[..bytes]);
+        let told = core::mem::replace(&mut self.rests, rests);
+        Ok(if rests && told { 0 } else { bytes })
+    }
+
+    /// Codes one packet of several frames. Frames that nobody speaks in make a packet of one of them, which says
+    /// so. One of another configuration ends the packet before it and is lost; it comes at a bit rate that
+    /// falls below what wide-band takes, if ever.
+    fn encode_frames(&mut self, samples: &[i16], payload: &mut [u8]) -> Option<usize> {
+        let length = self.settings.rate.samples(FRAME_MS);
+        let count = samples.len() / length;
+        // A first byte is there for each frame, and goes.
+        let most = payload.len().checked_sub(beside(count))? / count + 1;
+        let (mut frames, mut same, mut rests) = (Frames::new(), true, 0);
+        let mut one = [0; LONGEST_PAYLOAD];
+        let one = &mut one[..most.min(LONGEST_PAYLOAD)];
+        for samples in samples.chunks_exact(length) {
+            let bytes = self.encode_one(samples, one)?;
+            rests += usize::from(is_dtx(&one[..bytes]));
+            same = same && frames.take(&one[..bytes]);
+        }
+        if self.settings.dtx && rests == count {
+            payload[0] = one[0];
+            return Some(1);
+        }
+        frames.write(payload).ok()
+    }
+
+    /// Codes one packet of one frame, or of several of 20 ms as libopus makes them.
+    fn encode_one(&mut self, samples: &[i16], payload: &mut [u8]) -> Option<usize> {
         let mut input = [0; LONGEST_ENCODED];
         let input = &mut input[..samples.len()];
         for (place, &sample) in input.iter_mut().zip(samples) {
             *place = sample as u16; // libopus' binding names the bits so
         }
-        match self.inner.encode_to_slice(input, &mut payload[..room]) {
-            Ok(bytes) => {
-                let rests = self.settings.dtx && is_dtx(&payload[..bytes]);
-                let told = core::mem::replace(&mut self.rests, rests);
-                Ok(if rests && told { 0 } else { bytes })
-            }
-            Err(_) => Err(EncodeError::Room(Short { needed: most, has: room })),
-        }
+        self.inner.encode_to_slice(input, payload).ok()
     }
 
     /// Payload bit/s from the next packet on, at least [`LEAST_BIT_RATE`].

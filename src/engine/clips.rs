@@ -79,9 +79,11 @@ impl Clips {
         (Clips(Arc::new(all)), faults)
     }
 
-    /// The clip of that name.
+    /// The clip of that name; `music/default` for a class of music that is not there: whoever waits hears
+    /// something.
     pub fn get(&self, name: &str) -> Option<Arc<Clip>> {
-        self.0.get(name).cloned()
+        let default = || self.0.get("music/default").filter(|_| name.starts_with("music/"));
+        self.0.get(name).or_else(default).cloned()
     }
     /// How many there are.
     pub fn len(&self) -> usize {
@@ -199,9 +201,15 @@ mod tests {
         write("en/broken.wav", b"RIFFxxxx");
         write("en/empty.wav", &wav(Format::Alaw, 1, 8_000, &[]));
         let (clips, faults) = Clips::load(dir.path());
+        assert!(clips.get("music/moh").is_none(), "there is no music at all");
         assert_eq!(clips.get("en/care/menu").unwrap().samples().len(), 800);
         assert_eq!(clips.get("en/wide").unwrap().samples().len(), 800, "1,600 frames of 16 kHz");
         assert_eq!(clips.len(), 2);
+        std::fs::create_dir_all(dir.path().join("music")).unwrap();
+        write("music/default.wav", &wav(Format::Alaw, 1, 8_000, &[0xd5; 160]));
+        let music = Clips::load(dir.path()).0.get("music/moh").expect("default stands in");
+        assert_eq!(music.samples().len(), 160);
+        assert!(Clips::load(dir.path()).0.get("en/moh").is_none());
         let names: Vec<_> =
             faults.iter().map(|f| f.path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["broken.wav", "empty.wav"]);

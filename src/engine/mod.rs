@@ -44,6 +44,7 @@ use std::time::Instant;
 use rtrb::{Consumer, Producer};
 
 use self::backend::Wake;
+use self::disk::archive::Archivist;
 use self::disk::background::Background;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, archive, pack, ring};
@@ -175,7 +176,7 @@ pub struct Engine {
     deliver: Deliver,
     roster: Roster,
     disk: Disk,
-    archivist: Background<Retention>,
+    archivist: Archivist,
     packer: Background<Option<Duration>>,
     repaired: Vec<Repaired>,
     taken: usize,
@@ -276,6 +277,11 @@ impl Engine {
     /// How long recordings are kept from now on; before this was said none is removed.
     pub fn keep_recordings(&self, retention: Retention) {
         self.archivist.order(retention);
+    }
+
+    /// An operator says that the clock, which had leapt, is right: recordings' ages go by it again.
+    pub fn trust_clock(&self) {
+        self.archivist.trust_clock();
     }
 
     /// A recording is packed when it has been whole for so long, `None`: never; before this was said

@@ -68,6 +68,7 @@ impl Roster {
             | Command::Unbridge { leg }
             | Command::Play { leg, .. }
             | Command::StopPlay { leg }
+            | Command::HearTones { leg, .. }
             | Command::Join { leg, .. }
             | Command::Leave { leg }
             | Command::SendDigits { leg, .. } => self.legs.get(leg).map(|(worker, _)| *worker),

@@ -247,6 +247,7 @@ impl Parts {
             stop,
             began,
             waiting: VecDeque::new(),
+            quiet: 0,
         };
         worker.run();
     }

@@ -1,7 +1,7 @@
 //! One RTP worker: a pinned thread around a [`Plane`] and its sockets.
 //!
 //! ```text
-//!  commands (ring) ─▶ plane ─▶ wait: to the next 1 ms, 5 ms under load, until woken when idle
+//!  commands (ring) ─▶ plane ─▶ wait: to the next 1 ms, 5 ms under load or in silence, until woken when idle
 //!      ▲                │                    │
 //!      └── next turn ◀──┴── tick, events ◀── harvest: datagrams in, forwarded from the same buffer
 //! ```
@@ -36,8 +36,10 @@ use crate::media::{Clip, Disposition, Kind, Partial, Plane, PortIndex, Recorded,
 const SHORT_TURN: Duration = Duration::from_millis(1);
 /// Of this with many. The plane's clocks tick on the same grid.
 const LONG_TURN: Duration = Duration::from_millis(5);
-/// More legs than this are many.
+/// So many legs are many: 50 calls.
 const MANY_LEGS: usize = 100;
+/// After so many turns without a datagram the legs ring, or are held: turns are as with many.
+const QUIET_TURNS: u32 = 100;
 /// A turn without legs: until woken, at most this long.
 const IDLE: Duration = Duration::from_millis(500);
 /// A tick that comes this much too late is counted.
@@ -67,6 +69,8 @@ pub(super) struct Worker<B: Backend> {
     pub(super) stop: Arc<AtomicBool>,
     pub(super) began: Instant,
     pub(super) waiting: VecDeque<Event>,
+    /// Turns since the last datagram.
+    pub(super) quiet: u32,
 }
 
 impl<B: Backend> Worker<B> {
@@ -141,7 +145,7 @@ impl<B: Backend> Worker<B> {
             0 if self.waiting.is_empty() => {
                 return Wait::Event(self.plane.next_tick().since(now).min(IDLE));
             }
-            0..=MANY_LEGS => SHORT_TURN,
+            0..MANY_LEGS if self.quiet < QUIET_TURNS => SHORT_TURN,
             _ => LONG_TURN,
         };
         let grid = turn.as_nanos() as u64;
@@ -188,8 +192,10 @@ impl<B: Backend> Worker<B> {
         }
     }
 
-    fn count(&self, legs: usize) {
+    fn count(&mut self, legs: usize) {
         let counts = self.backend.counts();
+        let is_quiet = counts.received == self.counters.received.load(Relaxed);
+        self.quiet = if is_quiet { self.quiet.saturating_add(1) } else { 0 };
         self.counters.legs.store(legs as u64, Relaxed);
         self.counters.received.store(counts.received, Relaxed);
         self.counters.receive_errors.store(counts.receive_errors + counts.oversize, Relaxed);
@@ -223,10 +229,11 @@ impl Receive for Harvest<'_> {
         let places = match hint {
             Hint::Soon => self.plane.leg_places(port),
             Hint::Next => self.plane.next_places(port),
+            Hint::Last => self.plane.tap_room(port),
         };
         places.into_iter().flatten().for_each(prefetch);
         if let Hint::Next = hint {
-            self.plane.tap_places(port).into_iter().flatten().for_each(prefetch);
+            self.plane.tap_place(port).into_iter().for_each(prefetch);
         }
     }
 

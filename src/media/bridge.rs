@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            from's packets
-//!    relay   ───────────────▶ header rewritten ──────────────────────────▶ to
+//!    relay   ───────────────▶ header rewritten, codes of the other law ──▶ to
 //!    samples ───────────────▶ jitter buffer ─▶ decode ─▶ to's clock ─▶ encode ─▶ to
 //! ```
 //!
@@ -68,11 +68,15 @@ impl Side {
     }
 }
 
-/// Whether packets of `from` can go on to `to` as they are: one codec, keys in one clock, nothing mixed
-/// in, none longer than `to` takes, and `to` takes as many bits as we let `from` send. What else an Opus peer says of itself it has to bear:
-/// every decoder reads packets with FEC, of one channel and of any band (RFC 7587 §6.1).
+/// Whether packets of `from` can go on to `to` as they are, or code by code: one codec, or G.711's two laws; keys
+/// in one clock, nothing mixed in, none longer than `to` takes, and `to` takes as many bits as we let `from`
+/// send. What else an Opus peer says of itself it has to bear: every decoder reads packets with FEC, of one
+/// channel and of any band (RFC 7587 §6.1).
+///
+/// From law to law each code stands for itself, so that nothing is gained by decoding: the losses and the delay
+/// stay the network's, for the one who hears to make up.
 pub fn relays(from: &Side, to: &Side) -> bool {
-    from.codec == to.codec
+    (from.codec == to.codec || from.codec.is_g711() && to.codec.is_g711())
         && from.event_clock_hz == to.event_clock_hz
         && !to.mixed
         && !from.too_long
@@ -192,7 +196,9 @@ mod tests {
         let narrow = Side { bit_rate: Some(12_000), ..opus };
         let table = [
             (SIDE, SIDE, Audio::Relay, Events::Relay(101)),
-            (SIDE, other, Audio::Samples, Events::Insert(96)),
+            (SIDE, other, Audio::Relay, Events::Relay(96)),
+            (SIDE, Side { codec: Codec::G722, ..SIDE }, Audio::Samples, Events::Insert(101)),
+            (SIDE, Side { mixed: true, ..other }, Audio::Samples, Events::Insert(96)),
             (SIDE, Side { mixed: true, ..SIDE }, Audio::Samples, Events::Insert(101)),
             (Side { mixed: true, ..SIDE }, SIDE, Audio::Relay, Events::Relay(101)),
             (Side { too_long: true, ..SIDE }, SIDE, Audio::Samples, Events::Insert(101)),
@@ -202,7 +208,7 @@ mod tests {
             (SIDE, Side { hears: false, ..SIDE }, Audio::None, Events::None),
             (Side { heard: false, ..SIDE }, SIDE, Audio::None, Events::None),
             (SIDE, Side { event_pt: None, ..SIDE }, Audio::Relay, Events::Tones),
-            (SIDE, Side { event_pt: None, ..other }, Audio::Samples, Events::Tones),
+            (SIDE, Side { event_pt: None, ..other }, Audio::Relay, Events::Tones),
             (SIDE, Side { event_pt: None, tones: false, ..SIDE }, Audio::Relay, Events::None),
             (SIDE, Side { tones: false, ..SIDE }, Audio::Relay, Events::Relay(101)),
             (SIDE, Side { event_pt: None, busy: Busy::Key, ..SIDE }, Audio::None, Events::Tones),

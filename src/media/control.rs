@@ -279,6 +279,16 @@ pub enum Command<C> {
         /// Whose.
         leg: LegId,
     },
+    /// Listen for the tones of a country's network in what comes from the party: busy, congestion and so
+    /// on, told by [`Event::Tone`]. Its audio is decoded for that, relayed or not.
+    HearTones {
+        /// From whom.
+        leg: LegId,
+        /// Whose tones, by the country's code; `None`: for none any more.
+        country: Option<String>,
+        /// For so many milliseconds; `None`: until told otherwise.
+        ms: Option<u32>,
+    },
     /// Send DTMF to the party, after what is still being sent: as telephone-event where
     /// `dtmf_send_pt` says so, else as tones.
     SendDigits {
@@ -413,6 +423,7 @@ impl<C> Command<C> {
             Command::Copy { leg, of } => Command::Copy { leg, of },
             Command::Unbridge { leg } => Command::Unbridge { leg },
             Command::StopPlay { leg } => Command::StopPlay { leg },
+            Command::HearTones { leg, country, ms } => Command::HearTones { leg, country, ms },
             Command::SendDigits { leg, digits, on_ms, off_ms } => {
                 Command::SendDigits { leg, digits, on_ms, off_ms }
             }
@@ -491,6 +502,13 @@ pub enum Event {
         digit: char,
         /// Where it was found.
         by: DigitBy,
+    },
+    /// The party's network plays a tone; told when it is known which, once until another sounds.
+    Tone {
+        /// Whose.
+        leg: LegId,
+        /// Which.
+        kind: crate::dsp::tone::Kind,
     },
     /// A playback is over; told exactly once for each.
     PlayDone {

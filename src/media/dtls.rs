@@ -26,6 +26,8 @@ pub enum Fault {
     Fingerprint(Fingerprint),
     /// The two have no SRTP profile in common (RFC 5764 §4.1.2), or the peer wants none.
     Profile,
+    /// It has not begun: nothing came of the peer, or no check of ICE that showed a way to it.
+    NotBegun,
     /// It did not come to an end in time.
     TimedOut,
     /// It broke off; holds the library's reason.
@@ -42,6 +44,9 @@ impl fmt::Display for Fault {
                 "its certificate is not the one that its description names (it showed {shown})"
             ),
             Fault::Profile => f.write_str("its DTLS offers no SRTP profile that is known here"),
+            Fault::NotBegun => {
+                f.write_str("its DTLS handshake does not begin: nothing of it comes to our port")
+            }
             Fault::TimedOut => f.write_str("its DTLS handshake did not end in time"),
             Fault::Broken(why) => write!(f, "its DTLS handshake broke off: {why}"),
             Fault::Overloaded => f.write_str("there are too many DTLS handshakes at once"),

@@ -16,6 +16,7 @@ use crate::dsp::codec::{Codec, OpenError};
 use crate::dsp::dtmf_detect::{Detected, Detector};
 use crate::dsp::rate::Rate;
 use crate::dsp::resample::stream::Resampler;
+use crate::dsp::tone;
 
 /// Where extended timestamps begin: so far from zero that nothing runs below it.
 const FIRST: u64 = 1 << 40;
@@ -130,9 +131,14 @@ impl Ear {
         self.jitter.figures()
     }
 
-    /// The digit that begins in `pcm`, which follows what was looked at before. Two cannot begin
-    /// within 60 ms.
-    pub(super) fn detect(&mut self, pcm: &[i16]) -> Option<char> {
+    /// What sounds in `pcm`, which follows what was looked at before: the digit that begins, of which two
+    /// cannot within 60 ms, if `digits` are wanted; the tone that is known now, if those are.
+    pub(super) fn detect(
+        &mut self,
+        pcm: &[i16],
+        digits: bool,
+        tones: Option<&mut tone::Detector>,
+    ) -> (Option<char>, Option<tone::Kind>) {
         let mut began = None;
         let mut slots = [0; LONGEST_PULL];
         let narrow = match self.rate {
@@ -142,12 +148,14 @@ impl Ear {
                 &slots[..count]
             }
         };
-        self.detector.feed(narrow, &mut |detected| {
-            if let Detected::Begin { digit, .. } = detected {
-                began = Some(digit);
-            }
-        });
-        began
+        if digits {
+            self.detector.feed(narrow, &mut |detected| {
+                if let Detected::Begin { digit, .. } = detected {
+                    began = Some(digit);
+                }
+            });
+        }
+        (began, tones.and_then(|tones| tones.feed(narrow)))
     }
 }
 

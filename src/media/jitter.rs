@@ -34,25 +34,28 @@
 //! Packets of any length and order go in, any number of samples comes out; drift of the two clocks
 //! is one pitch period now and then. Its memory is fixed at creation. Not here: order and duplicates
 //! by number ([`rtp_rx`](super::rtp_rx)).
+//!
+//! Here: what comes in and what goes out. The second picture is [`pace`], the table is [`fill`].
 
 mod delay;
+mod fill;
 mod losses;
+mod pace;
 mod ready;
 mod store;
 #[cfg(test)]
 mod tests;
 pub(super) mod voice;
 
-use self::delay::{Delay, samples};
+use self::delay::Delay;
 use self::losses::Losses;
 use self::ready::{Ready, Wish};
-use self::store::{Kept, Kind, Store};
+use self::store::{Kind, Store};
 use self::voice::Voice;
 use crate::base::seq::extend32;
 use crate::base::{Duration, Time};
 use crate::dsp::codec::{Codec, OpenError};
 use crate::dsp::rate::Rate;
-use crate::dsp::stretch::{GENTLE, QUIET, URGENT};
 
 /// Longest packet that is taken, slots: 200 ms.
 pub const LONGEST_PACKET: usize = 1_600;
@@ -63,26 +66,10 @@ pub const LONGEST_PULL: usize = 480;
 const AT_ONCE: usize = LONGEST_PACKET + 960;
 /// No packet is kept further from the next sample than this, slots: 1.024 s.
 const WINDOW: u64 = 8_192;
-/// Added to what the statistics ask for, slots: 2 ms for the clock's own accuracy.
-const SAFETY: i64 = 16;
-/// Spread that is supposed while there are few statistics, slots: 10 ms.
-const FIRST_SPREAD: i64 = 80;
-/// Packets after which the statistics are believed alone.
-const FEW: u64 = 50;
 /// The delay does not grow beyond the least by more than this (400 ms).
 const MOST_DELAY: i64 = 3_200;
 /// After so many slots (400 ms) without a packet the stream counts as silent.
 pub const DRY_LIMIT: i64 = 3_200;
-/// A delay that could be less by so much (8 ms) without any packet coming late is shrunk.
-const WORTH_IT: i64 = 64;
-/// Slots between two changes of the delay: 100 ms.
-const REST: i64 = 800;
-/// A change that is not urgent waits so many slots (1.5 s) for a pause in speech.
-const PAUSE_PATIENCE: i64 = 12_000;
-/// After so many slots in vain a change may be heard a little: 0.5 s where packets come too late, 2 s
-/// where the delay could be less. For losses alone it never is.
-const LATE_PATIENCE: i64 = 4_000;
-const LONG_PATIENCE: i64 = 16_000;
 /// Where extended timestamps begin: so far from zero that nothing runs below it.
 const FIRST: u64 = 1 << 40;
 
@@ -342,218 +329,4 @@ impl Jitter {
         let end = at + u64::from(slots);
         end <= next + WINDOW && end + WINDOW >= next
     }
-
-    /// Makes the next samples ready, `wanted` slots if they have to be made up; whether there is
-    /// anything.
-    fn fetch(&mut self, now: Time, wanted: usize) -> bool {
-        let State::Playing { next, owed } = self.state else {
-            return false;
-        };
-        let Some(kept) = self.store.first() else {
-            return self.dry(now, next, owed, wanted);
-        };
-        match kept {
-            Kept { at, kind: Kind::Noise, .. } if at <= next => {
-                self.voice.quiet(self.store.payload(kept));
-                self.store.pop();
-            }
-            Kept { at, slots, .. } if at + u64::from(slots) <= next => self.store.pop(),
-            Kept { at, .. } if at <= next => self.decode(kept, next),
-            Kept { at, .. } => self.cross((at - next) as usize, next, owed, wanted, kept),
-        }
-        true
-    }
-
-    /// Decodes the packet that is due. One that is none of the codec's counts as lost.
-    fn decode(&mut self, kept: Kept, next: u64) {
-        self.store.pop();
-        let k = self.rate.per_slot();
-        let room = self.ready.room(kept.slots as usize * k);
-        let Some(slots) = self.voice.decode(self.store.payload(kept), room) else {
-            return;
-        };
-        let skipped = ((next - kept.at) as usize).min(slots);
-        self.voice.heard(&mut room[skipped * k..slots * k]);
-        self.ready.push(skipped * k, slots * k);
-        let next = next + (slots - skipped) as u64;
-        self.state = State::Playing { next, owed: 0 };
-        self.dry = 0;
-    }
-
-    /// Fills a hole of `gap` slots before the packet `kept`, or its beginning.
-    fn cross(&mut self, gap: usize, next: u64, owed: usize, wanted: usize, kept: Kept) {
-        let k = self.rate.per_slot();
-        // What was made up while dry stood for the beginning of this hole.
-        let skipped = owed.min(gap);
-        let (gap, next) = (gap - skipped, next + skipped as u64);
-        if gap == 0 {
-            self.state = State::Playing { next, owed: 0 };
-            return;
-        }
-        let made = match kept.kind {
-            _ if self.voice.rests() => {
-                let made = gap.min(wanted);
-                let room = self.ready.room(made * k);
-                self.voice.noise(room);
-                self.ready.push(0, made * k);
-                self.state = State::Playing { next: next + made as u64, owed: 0 };
-                return;
-            }
-            Kind::Noise => gap.min(wanted),
-            Kind::Audio => self.voice.before_bridge(gap, kept.slots as usize, wanted),
-        };
-        self.missed(next);
-        if made > 0 {
-            self.make_up(made);
-            self.state = State::Playing { next: next + made as u64, owed: 0 };
-            return;
-        }
-        self.store.pop();
-        let room = self.ready.room((gap + kept.slots as usize) * k);
-        let packet = kept.slots as usize;
-        match self.voice.bridge(gap, packet, self.store.payload(kept), room) {
-            None => self.make_up(gap),
-            Some(slots) => {
-                self.ready.push(0, (gap + slots) * k);
-                self.figures.concealed += gap as u64;
-                self.state = State::Playing { next: next + (gap + slots) as u64, owed: 0 };
-                self.dry = 0;
-                return;
-            }
-        }
-        self.state = State::Playing { next: next + gap as u64, owed: 0 };
-    }
-
-    /// Nothing is there at `next`. Whether anything was made up for it.
-    fn dry(&mut self, now: Time, next: u64, owed: usize, wanted: usize) -> bool {
-        if self.dry >= DRY_LIMIT || self.voice.rests() {
-            self.state = State::Silent;
-            return false;
-        }
-        let made = self.voice.portion(wanted, self.packet as usize);
-        self.make_up(made);
-        self.missed(next);
-        // Lateness so far, were it to end now.
-        let late = samples(now) - next as i64 - self.delay.least().unwrap_or(0);
-        let stand = (self.dry > 0 || self.excess + self.ahead < 0) && late < MOST_DELAY;
-        self.state = match stand {
-            true => State::Playing { next, owed: owed + made },
-            false => State::Playing { next: next + made as u64, owed: 0 },
-        };
-        self.dry += made as i64;
-        true
-    }
-
-    /// So many slots are made up from what was heard before.
-    fn make_up(&mut self, slots: usize) {
-        let samples = slots * self.rate.per_slot();
-        let room = self.ready.room(samples);
-        self.voice.lost(room);
-        self.ready.push(0, samples);
-        self.figures.concealed += slots as u64;
-    }
-
-    /// A packet is missing at `next`: if it stays away, it is well to have the one after it in time.
-    fn missed(&mut self, next: u64) {
-        if self.voice.looks_ahead() {
-            self.losses.missed(next);
-        }
-    }
-
-    /// Begins to play so that a packet's edge falls on a pull's and packets as late as expected come in
-    /// time: after whole pulls of silence, or behind `first` when a stall has delivered much at once.
-    fn start(&mut self, now: Time, first: u64, pull: i64) {
-        let delay = samples(now) - first as i64;
-        let needed = self.needed(first) + pull - common(pull, self.packet);
-        let wait = (needed - delay + pull - 1).div_euclid(pull) * pull;
-        self.lead = (wait - self.ready.slots() as i64).max(0) as usize;
-        let next = first + wait.min(0).unsigned_abs();
-        self.state = State::Playing { next, owed: 0 };
-        self.dry = 0;
-        // Whatever was heard before goes over into it without a step.
-        self.voice.join();
-    }
-
-    /// The delay that lets all but rare packets come in time, when their edges fall on pulls'; while
-    /// packets are lost, the ones after them too.
-    fn needed(&mut self, next: u64) -> i64 {
-        let spread = match self.packets {
-            ..FEW => self.delay.spread().max(FIRST_SPREAD),
-            _ => self.delay.spread(),
-        };
-        self.ahead = if self.losses.last(next) { self.packet } else { 0 };
-        self.delay.least().unwrap_or(0) + (spread + self.ahead).min(MOST_DELAY) + SAFETY
-    }
-
-    /// Whether the delay should change before a pull of `pull` slots.
-    ///
-    /// Packets and pulls both come in steps. Where a packet's edge falls `k` slots into a pull, it
-    /// has to be there that much before its first sample is played. So the delay that counts is
-    /// the one less `k`; and as long as shrinking only moves the edge towards the pull's beginning,
-    /// it costs nothing. For the same reason stretching wins nothing before the edge reaches the pull
-    /// after.
-    fn wish(&mut self, now: Time, pull: i64) -> Wish {
-        let State::Playing { next, .. } = self.state else {
-            return Wish::None;
-        };
-        let before = self.lead + self.ready.slots();
-        let position = next as i64 - before as i64;
-        let step = common(pull, self.packet);
-        let edge = (self.end as i64 - position).rem_euclid(step);
-        self.excess = samples(now) - position - (pull - step + edge) - self.needed(next);
-        let steps = (self.excess - SAFETY).max(0) / step;
-        let wish = match edge + steps * step {
-            // Nothing is won before the edge has come to the next pull.
-            _ if self.excess < 0 => Wish::Stretch((step - edge) as usize),
-            most @ WORTH_IT.. => Wish::Shrink(most as usize),
-            _ => Wish::None,
-        };
-        if self.dry > 0 {
-            return Wish::None; // time may be standing still
-        }
-        self.waited = if wish == Wish::None { 0 } else { self.waited + pull };
-        if self.rest > 0 || self.packets < 2 {
-            return Wish::None;
-        }
-        wish
-    }
-
-    /// Plays a block with a pitch period more or less, if there is one that lends itself.
-    fn change(&mut self, wish: Wish) {
-        if !self.voice.is_whole() {
-            return;
-        }
-        while self.ready.slots() < wish.block()
-            && let (Some(kept), State::Playing { next, .. }) = (self.store.first(), self.state)
-            && (kept.at, kept.kind) == (next, Kind::Audio)
-        {
-            self.decode(kept, next);
-        }
-        let late = self.excess + self.ahead < 0;
-        let similarity = match (wish, self.waited) {
-            (Wish::Stretch(_), LATE_PATIENCE..) if late => URGENT,
-            (Wish::Stretch(_), _) if late => GENTLE,
-            (Wish::Shrink(_), LONG_PATIENCE..) => URGENT,
-            (Wish::Shrink(most), _) if most as i64 > self.packet => GENTLE,
-            (_, PAUSE_PATIENCE..) => GENTLE,
-            _ => QUIET,
-        };
-        if !self.ready.change(wish, similarity) {
-            return;
-        }
-        match wish {
-            Wish::Stretch(_) => self.figures.stretched += 1,
-            Wish::Shrink(_) | Wish::None => self.figures.shrunk += 1,
-        }
-        self.rest = REST;
-    }
-}
-
-/// Greatest common divisor: the step by which packets' edges move within pulls.
-fn common(a: i64, b: i64) -> i64 {
-    let (mut a, mut b) = (a.max(1), b.max(1));
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }

@@ -23,8 +23,8 @@
 //!   Named     who is nearer to what SDP names (that address,     –
 //!             else that host) than the holder
 //!   Restart   another SSRC from the holder's address             be silent for RESTART_SILENCE
-//!   Sequel    the same, and its key shows that it is ours, or    –  (one packet is proof)
-//!             sequence and timestamp go on: only the SSRC is new
+//!   Sequel    the same, and sequence and timestamp go on;        –  (one packet is proof)
+//!             from anywhere, when its key shows that it is ours
 //!   (none)    everybody else                                     → foreign: counted, never heard
 //! ```
 //!

@@ -23,7 +23,7 @@ use super::PortIndex;
 use super::allowance::Allowance;
 use super::beep::Beep;
 use super::bridge::{Audio, Paths, Side};
-use super::control::{Codec, OpusTerms, StreamParams};
+use super::control::{Agreed, Codec, OpusTerms, StreamParams};
 use super::dtmf_rx::DtmfRx;
 use super::ear::{Ear, Narrowed};
 use super::ice;
@@ -44,6 +44,7 @@ use crate::dsp::narrow::Encoder;
 use crate::dsp::opus::{DEFAULT_BIT_RATE, Settings};
 use crate::dsp::rate::Rate;
 use crate::dsp::resample::stream::Resampler;
+use crate::dsp::tone;
 
 /// Samples of a packet time before anything was negotiated.
 const DEFAULT_SAMPLES: usize = 160;
@@ -198,6 +199,18 @@ pub(super) struct Leg {
     /// What SRTP that it had before did not take.
     past_srtp: SrtpFigures,
     pub(super) watch: Watch,
+    /// Listens for its network's tones.
+    pub(super) tones: Option<Box<Tones>>,
+}
+
+/// Listens for a network's tones.
+#[derive(Debug)]
+pub(super) struct Tones {
+    pub(super) detector: tone::Detector,
+    /// Whose tones they are.
+    pub(super) country: Box<str>,
+    /// Not longer than until then.
+    pub(super) until: Time,
 }
 
 /// A leg whose packets another one's party gets a copy of.
@@ -342,6 +355,7 @@ impl Leg {
             turning: None,
             past_srtp: SrtpFigures::default(),
             watch: Watch::default(),
+            tones: None,
         }
     }
 
@@ -482,8 +496,13 @@ impl Leg {
         made.map_or(DEFAULT_SAMPLES, |(_, ms)| usize::from(ms) * 8)
     }
 
-    /// Whether it listens for digits in the audio.
+    /// Whether it listens for digits or tones in the audio.
     pub(super) fn detects(&self) -> bool {
+        self.params.as_ref().is_some_and(|p| p.receive && (p.inband_dtmf || self.tones.is_some()))
+    }
+
+    /// Whether it listens for digits in the audio.
+    pub(super) fn detects_digits(&self) -> bool {
         self.params.as_ref().is_some_and(|p| p.receive && p.inband_dtmf)
     }
 
@@ -542,7 +561,7 @@ impl Leg {
     }
 
     /// Whether its clock has to run: it speaks by itself, hears its partner through samples, or
-    /// listens for digits while nobody else asks its ear.
+    /// listens for digits or tones while nobody else asks its ear.
     pub(super) fn wants_clock(&self) -> bool {
         self.mouth.is_busy()
             || self.hears == Audio::Samples
@@ -571,14 +590,21 @@ impl Leg {
 
 impl StreamParams {
     /// What a payload type stands for that is neither the codec in use nor a key.
+    ///
+    /// A peer sends under the numbers that we offered (RFC 3264 §6.1). Some gateways send under those that they
+    /// answered with: they are understood too, where nothing else has them.
     fn other_payload(&self, payload_type: u8) -> Payload {
-        match self.others.iter().flatten().find(|other| other.recv_pt == payload_type) {
+        let (number, mut others) = (Some(payload_type), self.others.iter().flatten());
+        let is_event = |other: &Agreed| other.dtmf_recv_pt == number;
+        let answered_event = |other: &Agreed| other.dtmf_send_pt == number;
+        match others.clone().find(|other| other.recv_pt == payload_type) {
             Some(other) if other.codec.is_g711() && self.codec.is_g711() => Payload::OtherLaw,
             Some(_) => Payload::OtherCodec,
-            None if self.others.iter().flatten().any(|o| o.dtmf_recv_pt == Some(payload_type)) => {
-                Payload::Event
-            }
+            None if others.clone().any(is_event) => Payload::Event,
             None if payload_type == COMFORT_NOISE => Payload::ComfortNoise,
+            None if self.dtmf_send_pt == number => Payload::Event,
+            None if self.send_pt == payload_type => Payload::Audio,
+            None if others.any(answered_event) => Payload::Event,
             None => Payload::Unknown,
         }
     }

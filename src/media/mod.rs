@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 use crate::base::LegId;
 
-mod allowance;
+pub mod allowance;
 mod beep;
 pub mod bridge;
 pub mod bursts;

@@ -71,8 +71,11 @@ use crate::wire::srtp::MOST_TAIL;
 const GRID: Duration = Duration::from_millis(5);
 /// Longest payload that is made: 60 ms of 16-bit samples at 8 kHz; Opus keeps within its line.
 const MOST_PAYLOAD: usize = 960;
+/// Longest payload that is copied as it came: what a datagram on an Ethernet has room for, by IPv6 and with
+/// what SRTP adds.
+const MOST_COPIED: usize = 1_500 - 40 - 8 - HEADER_LEN - MOST_TAIL;
 /// Bytes of the longest packet that is made, and of the longest report, with what SRTP adds.
-const MOST_PACKET: usize = HEADER_LEN + MOST_PAYLOAD + MOST_TAIL;
+const MOST_PACKET: usize = HEADER_LEN + MOST_COPIED + MOST_TAIL;
 const MOST_REPORT: usize = MOST_BYTES + MOST_TAIL;
 /// Samples of the longest packet at the highest rate.
 const MOST_SAMPLES: usize = LONGEST_PULL * Rate::Khz48.per_slot();

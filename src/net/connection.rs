@@ -6,6 +6,7 @@
 //!  TCP ─▶ (TLS) ─▶ HTTP upgrade ───▶ WebSocket: a message in each frame ──────────┴─▶ the end
 //!
 //!  broken message, its end known    (§18.3) ─▶ told: 400 ─────────────────▶ the next message
+//!  FIN after a request                      ─▶ its answer, for HALF_CLOSED ─▶ closed
 //!  the end of a message not known           ─▶ told: 400 ─▶ LAST_WORD ─┐
 //!  a message that does not become whole     ─▶ counted ────────────────┴─▶ FIN, LINGER, closed
 //! ```
@@ -14,19 +15,22 @@
 //! to be done, the first message to come, and a connection to stay silent.
 
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::complaint::and_more;
 use super::connections::{Queue, Shared};
 use super::{Inbound, websocket};
 use crate::sip::flow::{Flow, Transport};
-use crate::wire::sip::{Frame, Framer, Limits, ParseError};
+use crate::wire::sip::{Frame, Framer, Limits, Message, Method, ParseError};
 
 /// Nothing at all for this long, not even a keep-alive: the peer is gone.
 const IDLE: Duration = Duration::from_secs(3_700);
@@ -44,6 +48,9 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TRIES: u32 = 4;
 /// How long the switch has for its 400 before a connection is closed.
 const LAST_WORD: Duration = Duration::from_millis(300);
+/// How long a peer that has closed its half of a connection is still answered. One that has closed both
+/// looks the same until something is sent to it.
+const HALF_CLOSED: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 1 });
 /// How long, and for how many bytes, a connection that we have closed takes what the peer still
 /// sends. A socket closed with bytes unread resets the connection, and the reset overtakes the 400
 /// (RFC 1122 §4.2.2.13).
@@ -62,8 +69,61 @@ pub(super) struct Connection {
 
 /// The far ends of a connection's queue.
 pub(super) struct Ends {
-    pub(super) queued: mpsc::Receiver<Vec<u8>>,
+    pub(super) queued: Queued,
     pub(super) cuts: oneshot::Receiver<()>,
+}
+
+/// What waits to be sent.
+pub(super) struct Queued {
+    pub(super) messages: mpsc::Receiver<Vec<u8>>,
+    /// How many bytes that is, with those of the message under way.
+    pub(super) waiting: Arc<AtomicUsize>,
+}
+
+impl Queued {
+    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
+        self.messages.recv().await
+    }
+
+    /// So many bytes have gone to the kernel.
+    pub(super) fn gone(&self, bytes: usize) {
+        self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The peer's requests that have no final response yet: who closes its half after a request (RFC 9293
+/// §3.6) still reads.
+#[derive(Default)]
+struct Owed {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+impl Owed {
+    fn asked(&self, message: &Message) {
+        if message.is_request() && *message.method() != Method::Ack {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn sent(&self, bytes: &[u8]) {
+        let is_final = bytes.starts_with(b"SIP/2.0 ") && bytes.get(8).is_some_and(|b| *b > b'1');
+        let less = |count: usize| count.checked_sub(1);
+        if is_final && self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) == Ok(1)
+        {
+            self.none.notify_one();
+        }
+    }
+
+    /// Until nothing is owed, or for as long as a peer that has closed is waited for.
+    async fn settled(&self) {
+        let until = Instant::now() + HALF_CLOSED;
+        while self.count.load(Ordering::Relaxed) > 0 {
+            if timeout_at(until, self.none.notified()).await.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// Waits until the connection is to be cut; for ever when it is only forgotten.
@@ -192,17 +252,30 @@ impl Connection {
     {
         let (pong, pongs) = mpsc::channel(4);
         let first = if self.called_us { FIRST_MESSAGE } else { IDLE };
-        let over = tokio::select! {
-            over = read(&mut reader, self.flow, first, pong, &self.shared) => over,
-            () = write(&mut writer, &mut self.ends.queued, pongs) => Over::Gone,
-            () = cut(&mut self.ends.cuts) => Over::Gone,
+        let owed = Owed::default();
+        let over = {
+            // One future until the end: a message is not left half written.
+            let mut writing = pin!(write(&mut writer, &mut self.ends.queued, pongs, &owed));
+            let over = tokio::select! {
+                over = read(&mut reader, self.flow, first, pong, &owed, &self.shared) => over,
+                () = &mut writing => Over::Gone,
+                () = cut(&mut self.ends.cuts) => Over::Gone,
+            };
+            if over == Over::Finished {
+                tokio::select! {
+                    () = owed.settled() => {}
+                    () = &mut writing => {}
+                    () = cut(&mut self.ends.cuts) => {}
+                }
+            }
+            over
         };
         match over {
             Over::Broken => close_gently(reader, writer).await,
             Over::Silent if self.called_us => {
                 self.shared.deliver(Inbound::Silent(self.flow)).await;
             }
-            Over::Silent | Over::Gone => {}
+            Over::Silent | Over::Finished | Over::Gone => {}
         }
         self.end().await;
     }
@@ -239,7 +312,9 @@ impl Connection {
 /// Why a connection is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Over {
-    /// The peer closed it, or is gone.
+    /// The peer has said all that it will.
+    Finished,
+    /// The peer, or the way to it, is gone.
     Gone,
     /// It said nothing for as long as it may.
     Silent,
@@ -252,6 +327,7 @@ async fn read<R: AsyncRead + Unpin>(
     flow: Flow,
     first: Duration,
     pong: mpsc::Sender<()>,
+    owed: &Owed,
     shared: &Shared,
 ) -> Over {
     let mut framer = Framer::new(Limits::default());
@@ -278,6 +354,7 @@ async fn read<R: AsyncRead + Unpin>(
                 return Over::Silent;
             }
             _ if silent_until.is_some() => return Over::Silent,
+            Ok(Ok(_)) => return Over::Finished,
             _ => return Over::Gone,
         };
         framer.push(&buffer[..len]);
@@ -290,9 +367,14 @@ async fn read<R: AsyncRead + Unpin>(
                 Ok(Frame::Message(message)) => {
                     silent_until = None;
                     shared.counters.add(|c| &c.received);
+                    owed.asked(&message);
                     shared.deliver(Inbound::Message(flow, message)).await;
                 }
                 Err(error) => {
+                    // The switch answers it, too.
+                    if let Some(broken) = error.salvage() {
+                        owed.asked(broken);
+                    }
                     if !refuse(error, flow, shared).await {
                         return Over::Broken;
                     }
@@ -347,17 +429,18 @@ where
 
 async fn write<W: AsyncWrite + Unpin>(
     writer: &mut W,
-    queued: &mut mpsc::Receiver<Vec<u8>>,
+    queued: &mut Queued,
     mut pongs: mpsc::Receiver<()>,
+    owed: &Owed,
 ) {
     loop {
-        let bytes = tokio::select! {
-            bytes = queued.recv() => match bytes {
-                Some(bytes) => bytes,
+        let (bytes, counted) = tokio::select! {
+            bytes = queued.next() => match bytes {
+                Some(bytes) => (bytes, true),
                 None => return,
             },
             // RFC 5626 §4.4.1: a double CRLF is answered by a single one.
-            Some(()) = pongs.recv() => b"\r\n".to_vec(),
+            Some(()) = pongs.recv() => (b"\r\n".to_vec(), false),
         };
         let written = async {
             writer.write_all(&bytes).await?;
@@ -367,5 +450,32 @@ async fn write<W: AsyncWrite + Unpin>(
         if !matches!(timeout(WHOLE_MESSAGE, written).await, Ok(Ok(()))) {
             return;
         }
+        if counted {
+            queued.gone(bytes.len());
+        }
+        owed.sent(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_closed_waits_for_what_is_owed_and_not_for_ever() {
+        let owed = Owed::default();
+        let text = "OPTIONS sip:a@h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\n\r\n";
+        let ask = Message::parse(text.as_bytes()).expect("a message");
+        let begun = Instant::now();
+        owed.settled().await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "nothing is owed");
+        (0..2).for_each(|_| owed.asked(&ask));
+        owed.sent(b"SIP/2.0 100 Trying\r\n");
+        owed.sent(b"SIP/2.0 400 Bad Request\r\n");
+        owed.settled().await;
+        assert_eq!(begun.elapsed(), HALF_CLOSED, "one is");
+        owed.sent(b"SIP/2.0 200 OK\r\n");
+        owed.settled().await;
+        assert_eq!(begun.elapsed(), HALF_CLOSED);
     }
 }

@@ -24,16 +24,18 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 
-use super::complaint::Complaints;
-use super::connection::{Connection, Ends};
+use super::complaint::{Complaints, and_more};
+use super::connection::{Connection, Ends, Queued};
 use super::tls::Tls;
 use super::websocket::Origins;
 use super::{Counters, Deliver, Gate, Inbound, Streams};
 use crate::base::Source;
 use crate::sip::flow::{Flow, Transport};
 
-/// Messages that wait for a peer that reads slowly; more are dropped and its connection closed.
+/// Messages, and their bytes, that wait for a peer that reads slowly; more are dropped and its connection
+/// closed.
 const QUEUE: usize = 256;
+const QUEUE_BYTES: usize = 256 << 10;
 /// One connection in so many is kept for those that we open and for who is allowed.
 const KEPT: usize = 8;
 /// One connection in so many may be one whose handshake is not done.
@@ -87,8 +89,24 @@ pub(super) struct Queue {
     /// The peer has opened it.
     pub(super) called_us: bool,
     messages: mpsc::Sender<Vec<u8>>,
+    /// Bytes of them that are not yet the kernel's.
+    waiting: Arc<AtomicUsize>,
     /// Ends the connection at once, whatever it waits for.
     cut: oneshot::Sender<()>,
+}
+
+impl Queue {
+    /// Queues `bytes`. `Err`: the peer has left too much unread (`true`), or the connection has ended.
+    fn put(&self, bytes: &[u8]) -> Result<(), bool> {
+        // Only the switch's thread adds, under the table's lock; the writer takes away.
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting > 0 && waiting + bytes.len() > QUEUE_BYTES {
+            return Err(true);
+        }
+        self.waiting.fetch_add(bytes.len(), Ordering::Relaxed);
+        let full = |error| matches!(error, mpsc::error::TrySendError::Full(_));
+        self.messages.try_send(bytes.to_vec()).map_err(full)
+    }
 }
 
 /// What each listener is bound to, by what peers see of it.
@@ -193,16 +211,26 @@ impl Connections {
     pub fn send(&self, flow: Flow, bytes: &[u8]) -> bool {
         let mut map = self.shared.map.lock().expect("no holder panics");
         if let Some(queue) = map.by_flow.get(&flow) {
-            match queue.messages.try_send(bytes.to_vec()) {
+            match queue.put(bytes) {
                 Ok(()) => return true,
-                Err(mpsc::error::TrySendError::Full(_)) => {
+                Err(true) => {
                     if let Some(queue) = map.remove(flow) {
                         // The connection's own end tells of it.
                         let _ = queue.cut.send(());
                     }
+                    drop(map);
+                    self.shared.counters.add(|c| &c.unread);
+                    let now = std::time::Instant::now();
+                    if let Some(left_out) = self.shared.complaints.of(flow.remote.ip(), now) {
+                        tracing::warn!(
+                            "SIP to {}: it does not read what it is sent: closed{}",
+                            flow.remote,
+                            and_more(left_out)
+                        );
+                    }
                     return false;
                 }
-                Err(mpsc::error::TrySendError::Closed(_)) => {}
+                Err(false) => {}
             }
         }
         let callable = matches!(flow.transport, Transport::Tcp | Transport::Tls);
@@ -216,7 +244,7 @@ impl Connections {
             return false;
         }
         let (queue, ends) = self.shared.queue(false);
-        let sent = queue.messages.try_send(bytes.to_vec()).is_ok();
+        let sent = queue.put(bytes).is_ok();
         let connection = Connection::new(flow, &queue, ends, self.shared.clone());
         map.insert(flow, queue);
         drop(map);
@@ -254,10 +282,10 @@ impl Shared {
     fn queue(&self, called_us: bool) -> (Queue, Ends) {
         let (messages, queued) = mpsc::channel(QUEUE);
         let (cut, cuts) = oneshot::channel();
-        (
-            Queue { number: self.made.fetch_add(1, Ordering::Relaxed), called_us, messages, cut },
-            Ends { queued, cuts },
-        )
+        let waiting: Arc<AtomicUsize> = Arc::default();
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let queued = Queued { messages: queued, waiting: waiting.clone() };
+        (Queue { number, called_us, messages, waiting, cut }, Ends { queued, cuts })
     }
 
     /// Hands `inbound` to the switch, however long that takes: over a stream nothing is lost.

@@ -27,6 +27,8 @@ pub struct Counters {
     pub banned: AtomicU64,
     /// Connections closed because no message came over them.
     pub silent: AtomicU64,
+    /// Connections closed because their peer did not read what it was sent.
+    pub unread: AtomicU64,
     /// Handshakes of TLS and WebSocket that came to nothing.
     pub handshakes: AtomicU64,
 }
@@ -68,6 +70,8 @@ pub struct Now {
     pub banned: u64,
     /// Connections that said nothing.
     pub silent: u64,
+    /// Connections whose peer did not read.
+    pub unread: u64,
     /// Handshakes that came to nothing.
     pub handshakes: u64,
 }
@@ -88,6 +92,7 @@ impl Figures {
             refused: read(&c.refused),
             banned: read(&c.banned),
             silent: read(&c.silent),
+            unread: read(&c.unread),
             handshakes: read(&c.handshakes),
         }
     }
@@ -103,8 +108,8 @@ impl fmt::Display for Now {
         writeln!(f, "{} datagrams and connections of banned sources dropped", self.banned)?;
         write!(
             f,
-            "{} connections refused, {} closed for silence, {} handshakes failed",
-            self.refused, self.silent, self.handshakes
+            "{} connections refused, {} closed for silence, {} for not reading, {} handshakes failed",
+            self.refused, self.silent, self.unread, self.handshakes
         )
     }
 }

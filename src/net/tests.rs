@@ -182,6 +182,65 @@ fn a_peer_that_does_not_read_loses_its_connection_and_the_flow_fails_at_once() {
     });
     assert!(full.is_some(), "the queue has a bound");
     assert!(matches!(net.next(), Inbound::FlowFailed(failed) if failed == flow));
+    assert_eq!(net.sip.counters().unread.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_slow_reader_holds_few_bytes_and_nobody_up() {
+    let net = Net::start(9);
+    let (slow, other) = (net.connect(), net.connect());
+    assert!(pings(&slow) && pings(&other));
+    let flow = |client: &Client| Flow {
+        transport: Transport::Tcp,
+        local: client.peer_addr().expect("an address"),
+        remote: client.local_addr().expect("an address"),
+    };
+    // Of long messages far fewer than the queue has places for.
+    let long = options(&format!("X: {}\r\n", "x".repeat(8_000)));
+    let long = Message::parse(long.as_bytes()).expect("a message");
+    while net.sip.counters().unread.load(Ordering::Relaxed) == 0 {
+        net.sip.send(flow(&slow), &long);
+    }
+    assert!(matches!(net.next(), Inbound::FlowFailed(failed) if failed == flow(&slow)));
+    net.sip.send(flow(&other), &message("Content-Length: 0\r\n"));
+    let mut start = [0; 7];
+    (&other).read_exact(&mut start).expect("it is sent to");
+    assert_eq!(&start, b"OPTIONS");
+}
+
+#[test]
+fn who_closes_its_half_is_still_answered() {
+    let net = Net::start(9);
+    let ask = options("Content-Length: 0\r\n");
+    let answer = ask.replace("OPTIONS sip:a@h SIP/2.0", "SIP/2.0 200 OK");
+    let send = |flow: Flow, answer: &str| {
+        net.sip.send(flow, &Message::parse(answer.as_bytes()).expect("a message"));
+    };
+    let mut client = net.connect();
+    client.write_all(ask.as_bytes()).expect("sent");
+    client.shutdown(std::net::Shutdown::Write).expect("half closed");
+    let (flow, _) = net.message();
+    send(flow, &answer);
+    let mut read = String::new();
+    client.read_to_string(&mut read).expect("an orderly end");
+    assert_eq!(read, answer);
+    assert!(matches!(net.next(), Inbound::FlowFailed(gone) if gone == flow));
+
+    // The answer to a broken message is not the other one's.
+    let mut client = net.connect();
+    let broken = options("no colon\r\nContent-Length: 0\r\n");
+    client.write_all(format!("{broken}{ask}").as_bytes()).expect("sent");
+    client.shutdown(std::net::Shutdown::Write).expect("half closed");
+    let Inbound::Bad(flow, _) = net.next() else { panic!("it is broken") };
+    let refusal = answer.replace("200 OK", "400 Bad Request");
+    send(flow, &refusal);
+    let mut first = vec![0; refusal.len()];
+    client.read_exact(&mut first).expect("the first answer");
+    assert_eq!(net.message().0, flow);
+    send(flow, &answer);
+    let mut rest = String::new();
+    client.read_to_string(&mut rest).expect("an orderly end");
+    assert_eq!((&*first, &*rest), (refusal.as_bytes(), &*answer));
 }
 
 #[test]

@@ -11,10 +11,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, Type};
 
+use super::pace::Pace;
 use super::{Counters, Deliver, Gate, Inbound, unreachable};
 use crate::sip::flow::{Flow, Transport};
 use crate::wire::sip::Message;
@@ -26,6 +27,8 @@ const STOP_CHECK: Duration = Duration::from_millis(200);
 const BUFFER_BYTES: usize = 4 << 20;
 /// The largest datagram there is.
 const DATAGRAM_BYTES: usize = 65_535;
+/// Datagrams that are taken before it is looked at anything else.
+const MOST_AT_ONCE: usize = 256;
 /// Errors of earlier datagrams that may stand before one of our own.
 const MOST_PENDING: usize = 8;
 
@@ -115,34 +118,63 @@ fn receive(
     counters: &Counters,
     gate: &Gate,
 ) {
+    let receiver = Receiver { socket, local, deliver, counters, gate };
     let mut buffer = vec![MaybeUninit::<u8>::uninit(); DATAGRAM_BYTES];
+    let mut pace = Pace::new(Instant::now());
     while !stop.load(Ordering::Relaxed) {
-        // A timeout, or an ICMP error of an earlier send: nothing to read either way.
-        let Ok((len, from)) = socket.recv_from(&mut buffer) else {
-            while let Some(peer) = unreachable::next(socket) {
-                let Some(remote) = peer else { continue };
-                let flow = Flow { transport: Transport::Udp, local, remote };
-                // What finds no room is made good by a timer.
-                let _ = deliver(Inbound::FlowFailed(flow));
+        let rest = pace.rest(Instant::now());
+        if !rest.is_zero() {
+            std::thread::sleep(rest);
+        }
+        // One is waited for; what else is there is taken with it.
+        let (mut flags, mut found) = (0, 0);
+        let end = loop {
+            let (len, from) = match socket.recv_from_with_flags(&mut buffer, flags) {
+                Ok(received) => received,
+                Err(error) => break error.kind(),
+            };
+            // SAFETY: the kernel has written the first `len` bytes.
+            #[allow(unsafe_code)]
+            let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), len) };
+            if let Some(remote) = from.as_socket() {
+                receiver.datagram(remote, bytes);
             }
-            continue;
+            (flags, found) = (libc::MSG_DONTWAIT, found + 1);
+            if found == MOST_AT_ONCE {
+                break io::ErrorKind::WouldBlock;
+            }
         };
-        let Some(remote) = from.as_socket() else { continue };
-        // SAFETY: the kernel has written the first `len` bytes.
-        #[allow(unsafe_code)]
-        let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), len) };
+        pace.found(Instant::now(), found);
+        if found == 0 || end != io::ErrorKind::WouldBlock {
+            // A timeout, or an ICMP error of an earlier send.
+            receiver.tell_unreachable();
+        }
+    }
+}
+
+/// What the thread needs for a datagram.
+struct Receiver<'a> {
+    socket: &'a socket2::Socket,
+    local: SocketAddr,
+    deliver: &'a Deliver,
+    counters: &'a Counters,
+    gate: &'a Gate,
+}
+
+impl Receiver<'_> {
+    fn datagram(&self, remote: SocketAddr, bytes: &[u8]) {
+        let Receiver { socket, local, deliver, counters, gate } = self;
         if gate.drops(remote.ip(), bytes) {
             counters.add(|c| &c.banned);
-            continue;
+            return;
         }
         if is_keep_alive(bytes) {
-            continue;
+            return;
         }
         if stun::is_stun(bytes) {
-            answer_stun(socket, bytes, remote, counters);
-            continue;
+            return answer_stun(socket, bytes, remote, counters);
         }
-        let flow = Flow { transport: Transport::Udp, local, remote };
+        let flow = Flow { transport: Transport::Udp, local: *local, remote };
         let inbound = match Message::parse(bytes) {
             Ok(message) => {
                 counters.add(|c| &c.received);
@@ -155,6 +187,16 @@ fn receive(
         };
         if deliver(inbound).is_err() {
             counters.add(|c| &c.dropped);
+        }
+    }
+
+    /// Flows that failed, as ICMP says.
+    fn tell_unreachable(&self) {
+        while let Some(peer) = unreachable::next(self.socket) {
+            let Some(remote) = peer else { continue };
+            let flow = Flow { transport: Transport::Udp, local: self.local, remote };
+            // What finds no room is made good by a timer.
+            let _ = (self.deliver)(Inbound::FlowFailed(flow));
         }
     }
 }

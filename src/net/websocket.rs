@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
@@ -27,7 +26,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use super::Inbound;
-use super::connection::{FIRST_MESSAGE, WHOLE_MESSAGE};
+use super::connection::{FIRST_MESSAGE, Queued, WHOLE_MESSAGE};
 use super::connections::Shared;
 use crate::sip::flow::Flow;
 use crate::wire::sip::{Limits, Message};
@@ -120,7 +119,7 @@ fn refuse(status: StatusCode, what: &str) -> ErrorResponse {
 pub(super) async fn talk<S>(
     mut socket: WebSocketStream<S>,
     flow: Flow,
-    queued: &mut mpsc::Receiver<Vec<u8>>,
+    queued: &mut Queued,
     shared: &Shared,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -147,11 +146,13 @@ pub(super) async fn talk<S>(
                     continue;
                 }
             },
-            bytes = queued.recv() => {
+            bytes = queued.next() => {
                 let Some(bytes) = bytes else { return };
+                let len = bytes.len();
                 if !send(&mut socket, frame_of(bytes)).await {
                     return;
                 }
+                queued.gone(len);
                 continue;
             }
         };

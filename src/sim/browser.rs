@@ -151,7 +151,8 @@ impl Browser {
             && let Some(peer) = &self.peer
         {
             self.next_check = now + if peer.answered { CONSENT } else { SEEK };
-            return Some(Done::Send(request(&peer.username, &peer.key, true)));
+            let nth = now.since(Time::ZERO).as_nanos() as u64;
+            return Some(Done::Send(request(&peer.username, &peer.key, true, nth)));
         }
         match self.handshakes.poll()? {
             Outcome::Send(_, bytes) => Some(Done::Send(bytes)),

@@ -16,15 +16,16 @@ use crate::media::dtls::Fault;
 use crate::media::negotiate::{self, LocalMedia, Protection};
 use crate::media::srtp::{Keys, Srtp};
 use crate::sip::{
-    Action, Agent, AgentConfig, ClientTxn, Command, Credentials, End, Event, Flow, Headers, Prack,
-    SessionId, Transport,
+    Action, Agent, AgentConfig, ClientTxn, Command, End, Event, Flow, Prack, SessionId, Transport,
 };
 use crate::wire::dtmf_info;
 use crate::wire::q850::Cause;
 use crate::wire::rtp::looks_like_rtcp;
 use crate::wire::sdp::Sdp;
-use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Replaces, ToWire, Uri};
+use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
 use crate::wire::srtp::{KeySource, MOST_TAIL};
+
+mod deeds;
 
 /// How a phone is set up.
 #[derive(Clone, Debug)]
@@ -69,6 +70,8 @@ pub enum Blunder {
     Plain,
     /// It shows another certificate than its description names.
     Masquerade,
+    /// It answers and never begins its handshake.
+    NoHandshake,
 }
 
 /// Where its call stands.
@@ -140,8 +143,16 @@ pub struct Phone {
     writing: Option<ClientTxn>,
     /// The final status of the latest message that it wrote; 408 when there was none.
     pub written: Option<u16>,
+    /// It is a network that speaks before it answers: this tone in hertz, in this cadence (183, and on
+    /// after an answer).
+    pub plays: Option<(f64, [u32; 2])>,
     /// It answers by itself when Call-Info says so, and does what NOTIFY talk and hold tell it.
     pub obeys: bool,
+    /// It takes audio that is offered as this, and refuses any other at once: a phone whose user wants
+    /// SRTP or nothing.
+    pub only: Option<&'static str>,
+    /// Calls that it refused for that.
+    pub refusals: u64,
     /// How it answers messages.
     pub takes_messages: u16,
     /// Messages that came, each with its sender's URI.
@@ -193,7 +204,10 @@ impl Phone {
             cancelled: None,
             writing: None,
             written: None,
+            plays: None,
             obeys: false,
+            only: None,
+            refusals: 0,
             takes_messages: 200,
             messages: Vec::new(),
             offer_status: 0,
@@ -246,192 +260,6 @@ impl Phone {
     fn contact(&self) -> Uri {
         let own = self.setup.sip;
         Uri::sip(Some(&self.setup.number), Host::from(own.ip()), Some(own.port()))
-    }
-
-    /// Registers for an hour.
-    pub fn register(&mut self, now: Time) {
-        self.registered = None;
-        let txn = self.agent.new_request();
-        let contact = format!("<{}>", self.contact());
-        self.registering = Some((txn, false));
-        let own = self.address(&self.setup.number);
-        let credentials = self
-            .setup
-            .password
-            .clone()
-            .map(|password| Credentials { user: self.setup.number.clone(), password });
-        let server = self.setup.server;
-        let request = Command::Request {
-            txn,
-            flow: self.flow(),
-            method: Method::Register,
-            target: Uri::sip(None, Host::from(server.ip()), Some(server.port())),
-            from: own.clone(),
-            to: own,
-            headers: vec![(Name::Contact, contact.into_bytes()), (Name::Expires, b"3600".to_vec())],
-            body: None,
-            credentials,
-        };
-        self.command(now, request);
-    }
-
-    /// Calls `number`.
-    pub fn call(&mut self, now: Time, number: &str) {
-        self.forget_keys();
-        let offer = negotiate::offer(&mut self.local).to_bytes();
-        let offer = self.worded(offer);
-        self.invite(now, number, Some(offer), vec![]);
-    }
-    /// Calls to take the place of the dialog that `line` names (RFC 3891).
-    pub fn call_replacing(&mut self, now: Time, number: &str, line: &Replaces) {
-        self.forget_keys();
-        let offer = negotiate::offer(&mut self.local).to_bytes();
-        let offer = self.worded(offer);
-        self.invite(now, number, Some(offer), vec![(Name::Replaces, line.to_bytes())]);
-    }
-    /// Calls `number` without an offer: Belfry's comes with the 200 (RFC 3261 §13.2.1).
-    pub fn call_without_offer(&mut self, now: Time, number: &str) {
-        self.forget_keys();
-        self.invite(now, number, None, vec![]);
-    }
-    /// Another call has other keys.
-    fn forget_keys(&mut self) {
-        self.srtp = None;
-        self.local = self.local.clone().protected(self.setup.srtp, self.keys.split());
-        if let Some(browser) = &mut self.browser {
-            browser.forget();
-            if self.blunder == Some(Blunder::Masquerade) {
-                browser.masquerade();
-            }
-            self.local = self.local.clone().certified(Some(browser.fingerprint()));
-        }
-    }
-
-    /// Its description as it is sent.
-    fn worded(&self, text: Vec<u8>) -> Vec<u8> {
-        match &self.browser {
-            Some(browser) => browser.worded(text),
-            None => text,
-        }
-    }
-
-    fn invite(&mut self, now: Time, number: &str, sdp: Option<Vec<u8>>, headers: Headers) {
-        let session = self.agent.new_session();
-        let server = self.setup.server;
-        self.session = Some(session);
-        self.state = State::Calling;
-        self.calls += 1;
-        self.ear = Ear::default();
-        self.mouth = None;
-        self.params = None;
-        let credentials = self
-            .setup
-            .password
-            .clone()
-            .map(|password| Credentials { user: self.setup.number.clone(), password });
-        let invite = Command::Invite {
-            session,
-            flow: self.flow(),
-            target: Uri::sip(Some(number), Host::from(server.ip()), Some(server.port())),
-            from: self.address(&self.setup.number),
-            to: self.address(number),
-            contact: self.contact(),
-            sdp,
-            headers,
-            credentials,
-            routes: vec![],
-            prack: Prack::default(),
-            metadata: None,
-        };
-        self.command(now, invite);
-    }
-
-    /// Writes a message to `number`.
-    pub fn write(&mut self, now: Time, number: &str, text: &str) {
-        self.written = None;
-        let txn = self.agent.new_request();
-        self.writing = Some(txn);
-        let server = self.setup.server;
-        let credentials = self
-            .setup
-            .password
-            .clone()
-            .map(|password| Credentials { user: self.setup.number.clone(), password });
-        let request = Command::Request {
-            txn,
-            flow: self.flow(),
-            method: Method::Message,
-            target: Uri::sip(Some(number), Host::from(server.ip()), Some(server.port())),
-            from: self.address(&self.setup.number),
-            to: self.address(number),
-            headers: vec![],
-            body: Some(("text/plain".into(), text.into())),
-            credentials,
-        };
-        self.command(now, request);
-    }
-
-    /// Hangs up.
-    pub fn hang_up(&mut self, now: Time) {
-        self.hang_up_at = Time::NEVER;
-        if let Some(session) = self.session {
-            self.command(now, Command::Hangup { session, reason: Some(Cause::NORMAL_CLEARING) });
-        }
-    }
-    /// Hangs up at `at`.
-    pub fn hang_up_at(&mut self, at: Time) {
-        self.hang_up_at = at;
-    }
-    /// Presses a key at `at`, as telephone-event.
-    pub fn press_at(&mut self, at: Time, digit: char) {
-        self.digits.push_back((at, digit));
-    }
-    /// Presses a key now, as SIP INFO.
-    pub fn press_by_info(&mut self, now: Time, digit: char) {
-        let Some(session) = self.session else { return };
-        let (content_type, body) = dtmf_info::relay(digit, 160);
-        self.command(now, Command::Info { session, content_type: content_type.into(), body });
-    }
-
-    /// Puts the call on hold, or takes it back.
-    pub fn hold(&mut self, now: Time, hold: bool) {
-        let Some(session) = self.session else { return };
-        self.offer_status = 0;
-        self.local.hold(hold);
-        let sdp = negotiate::offer(&mut self.local).to_bytes();
-        let sdp = self.worded(sdp);
-        self.command(
-            now,
-            Command::Offer { session, sdp, by: crate::sip::By::Invite, metadata: None },
-        );
-    }
-
-    /// Offers anew, with new keys.
-    pub fn change_keys(&mut self, now: Time) {
-        self.local.change_keys();
-        self.hold(now, false);
-    }
-
-    /// Sends the other party on to `number`, by REFER.
-    pub fn refer(&mut self, now: Time, number: &str) {
-        let Some(session) = self.session else { return };
-        let refer_to = self.address(number);
-        self.command(now, Command::Refer { session, refer_to, referred_by: None });
-    }
-
-    /// The name of its call's dialog, for a REFER that is to take the dialog's place.
-    pub fn line(&self) -> Option<Replaces> {
-        self.agent.replaces(self.session?)
-    }
-
-    /// Joins the other party with whom talks on `line`, another line of this phone (RFC 5589 §7).
-    pub fn refer_to_line(&mut self, now: Time, number: &str, line: &Replaces) {
-        let Some(session) = self.session else { return };
-        let named = String::from_utf8_lossy(&line.to_bytes()).into_owned();
-        let escaped = named.replace(';', "%3B").replace('=', "%3D").replace('@', "%40");
-        let text = format!("<sip:{number}@{}?Replaces={escaped}>", self.setup.server);
-        let Ok(refer_to) = NameAddr::parse(text.as_bytes()) else { return };
-        self.command(now, Command::Refer { session, refer_to, referred_by: None });
     }
 
     /// A SIP datagram came.
@@ -534,6 +362,7 @@ impl Phone {
         let remote = browser.way().or(self.params.as_ref().and_then(|params| params.remote));
         while let Some(done) = browser.poll(now) {
             match (done, remote) {
+                (Done::Send(_), _) if self.blunder == Some(Blunder::NoHandshake) => {}
                 (Done::Send(bytes), Some(to)) => self.out.push_back(Sent::Rtp(to, bytes)),
                 (Done::Send(_), None) => {}
                 (Done::Keys(keys), _) => self.srtp = Some(Box::new(Srtp::new(keys))),
@@ -666,6 +495,10 @@ impl Phone {
         let refuse = match self.setup.manner {
             _ if self.session.is_some() => Some(486),
             Manner::Refuse(status) => Some(status),
+            _ if !self.likes(invite) => {
+                self.refusals += 1;
+                Some(488)
+            }
             _ => None,
         };
         if let Some(status) = refuse {
@@ -685,10 +518,24 @@ impl Phone {
         if self.obeys && told.ends_with(b"answer-after=0") {
             self.answer_at = now;
         }
-        self.command(
-            now,
-            Command::Ring { session, status: 180, sdp: None, prack: Prack::default() },
-        );
+        let (mut status, mut sdp) = (180, None);
+        if let (Some((hz, cadence)), Some(offer)) = (self.plays, self.offer.clone())
+            && let Ok((answer, params)) = negotiate::answer(&mut self.local, &offer)
+        {
+            self.talk(now, &offer, params);
+            (status, sdp) = (183, Some(self.worded(answer.to_bytes())));
+            if let Some(mouth) = &mut self.mouth {
+                (mouth.hz, mouth.cadence) = (hz, Some(cadence));
+            }
+        }
+        self.command(now, Command::Ring { session, status, sdp, prack: Prack::default() });
+    }
+
+    /// Whether it takes what an INVITE offers, by how that is carried.
+    fn likes(&self, invite: &Message) -> bool {
+        let offer = Sdp::parse(invite.body()).ok();
+        let proto = offer.and_then(|offer| Some(offer.media.first()?.proto.clone()));
+        self.only.is_none_or(|only| proto.as_deref() == Some(only))
     }
 
     fn answer(&mut self, now: Time) {
@@ -720,7 +567,10 @@ impl Phone {
                 let sdp = self.worded(answer.to_bytes());
                 self.command(now, Command::AcceptOffer { session, sdp });
             }
-            None => self.command(now, Command::RejectOffer { session, status: 488 }),
+            None => {
+                let headers = Vec::new();
+                self.command(now, Command::RejectOffer { session, status: 488, headers });
+            }
         }
     }
 

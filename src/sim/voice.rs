@@ -29,6 +29,8 @@ pub struct Mouth {
     pub ssrc: u32,
     /// The tone, in hertz; 0: silence.
     pub hz: f64,
+    /// How long the tone sounds and how long it does not, in turn, milliseconds; none: it always does.
+    pub cadence: Option<[u32; 2]>,
     /// How much faster than true its clock runs, in parts per million.
     ppm: f64,
     codec: Codec,
@@ -53,6 +55,7 @@ impl Mouth {
         Mouth {
             ssrc,
             hz,
+            cadence: None,
             ppm: 0.0,
             codec,
             encoder: Encoder::new(codec, Settings::new).expect("memory for a phone"),
@@ -146,6 +149,10 @@ impl Mouth {
     fn samples(&self) -> [i16; FRAME] {
         let step = core::f64::consts::TAU * self.hz / 8_000.0;
         let first = (self.spoken * FRAME as u64) as f64;
+        let ms = self.spoken * 20;
+        if self.cadence.is_some_and(|[on, off]| ms % u64::from(on + off) >= u64::from(on)) {
+            return [0; FRAME];
+        }
         core::array::from_fn(|n| (((first + n as f64) * step).sin() * 6_000.0) as i16)
     }
 }

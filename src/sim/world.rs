@@ -25,7 +25,7 @@ use super::network::{Faults, Network};
 use super::phone::{Phone, Sent, Setup};
 use super::recorder::Recorder;
 use crate::base::{Duration, LegId, Networks, Now, RecordingId, Rng, Time, Wall};
-use crate::config::{self, Config, SipAddress};
+use crate::config::{self, Config, SipAddress, Workers};
 use crate::dialplan::Plan;
 use crate::engine::dtls::Identity;
 use crate::engine::dtls::set::{Handshakes, Outcome};
@@ -142,6 +142,14 @@ struct Door {
     rtp: bool,
 }
 
+/// How many RTP workers the switch believes in; here one plane does the work of all.
+fn workers(config: &Config) -> usize {
+    match config.media.workers {
+        Workers::Auto => 1,
+        Workers::Count(n) => usize::from(n),
+    }
+}
+
 impl World {
     /// An appliance with `port_pairs` RTP ports, over a network with `faults`.
     pub fn new(
@@ -160,10 +168,10 @@ impl World {
         let (networks, addresses) = (config.networks(), config.media_addresses());
         let identity = Identity::generate().expect("a certificate can be made");
         let setup = crate::switch::Setup {
-            config,
             plan,
             listening: sip.iter().map(|at| (Transport::Udp, *at)).collect(),
-            workers: 1,
+            workers: workers(&config),
+            config,
             last_fact: 0,
             zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(8)),
             rng: rng.split(),
@@ -531,7 +539,9 @@ impl World {
                     self.facts.push(fact);
                 }
                 // Nothing grows old here.
-                Output::Disk(DiskCommand::Keep(_) | DiskCommand::Pack(_)) => {}
+                Output::Disk(
+                    DiskCommand::Keep(_) | DiskCommand::TrustClock | DiskCommand::Pack(_),
+                ) => {}
                 Output::Log(Level::Error | Level::Warning, line) => self.warnings.push(line),
                 Output::Log(..) | Output::Gate(_) => {}
                 Output::Reply(_, reply) => self.reply = Some(reply),

@@ -118,9 +118,13 @@ pub enum Command {
         contact: Uri,
         /// Our offer; `None` asks for theirs.
         sdp: Option<Vec<u8>>,
+        /// The offer that a peer gets who refuses that one with 488, 415 or 606.
+        otherwise: Option<Vec<u8>>,
         /// More headers. A Max-Forwards stands for that of an INVITE for which this one goes on, less
         /// one (RFC 7332): so a call that goes round between two exchanges ends.
         headers: Headers,
+        /// Headers of applications, by names that are not ours to know.
+        extras: Vec<(String, String)>,
         /// To answer a challenge with.
         credentials: Option<Credentials>,
         /// Route set to begin with (outbound proxy, Service-Route).
@@ -165,6 +169,8 @@ pub enum Command {
         session: SessionId,
         /// 488 mostly.
         status: u16,
+        /// More headers (Warning).
+        headers: Headers,
     },
     /// Sends INFO within the call (DTMF, media control).
     Info {

@@ -15,6 +15,8 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER,
                          MESSAGE, REGISTER, PRACK";
 /// Extensions that may be required of us.
 pub const EXTENSIONS: [&str; 3] = ["100rel", "replaces", "timer"];
+/// What may be required of a registrar besides (RFC 3327).
+pub const PATH: &str = "path";
 /// All of them, for Supported.
 pub const SUPPORTED: &str = "100rel, replaces, timer";
 /// Those for Supported in requests whose provisional responses we do not acknowledge: within a call,
@@ -175,20 +177,25 @@ fn cseq_as(request: &Message, method: Method) -> CSeq {
 }
 
 /// The same request again as a new transaction: next CSeq, new branch, and these headers in place of
-/// earlier ones of the same names: credentials (§8.1.3.5, §22.2), a longer interval (RFC 4028 §7.4).
+/// earlier ones of the same names: credentials (§8.1.3.5, §22.2), a longer interval (RFC 4028 §7.4). `body`
+/// takes the place of the request's own, of the same type. Without credentials among the headers it has none.
 pub fn again(
     request: &Message,
     hop: Hop,
     number: u32,
     replaced: &[(Name, &[u8])],
+    body: Option<&[u8]>,
 ) -> Result<Message, BuildError> {
     let method = request.method();
     let uri = request.request_uri().unwrap_or_default();
+    let of_login = |name: &Name| matches!(name, Name::Authorization | Name::ProxyAuthorization);
+    let logs_in = replaced.iter().any(|(name, _)| of_login(name));
     let mut builder = Builder::request(method.clone(), uri).header(Name::Via, &hop.via());
     for (name, value) in request.raw_headers() {
         let text = core::str::from_utf8(name).unwrap_or_default();
         builder = match Name::parse(name) {
             Name::Via | Name::ContentLength | Name::ContentType => builder,
+            known if of_login(&known) && !logs_in => builder,
             Name::CSeq => builder.header(Name::CSeq, &CSeq { number, method: method.clone() }),
             known if replaced.iter().any(|(name, _)| *name == known) => builder,
             _ => builder.header(text, value),
@@ -198,7 +205,8 @@ pub fn again(
         builder = builder.header(*name, *value);
     }
     if let Some(content_type) = request.header(Name::ContentType) {
-        builder = builder.body(&String::from_utf8_lossy(content_type), request.body());
+        builder =
+            builder.body(&String::from_utf8_lossy(content_type), body.unwrap_or(request.body()));
     }
     builder.build()
 }

@@ -139,6 +139,11 @@ impl Dialog {
         }
     }
 
+    /// The peer's Contact, as it said last.
+    pub fn target(&self) -> &Uri {
+        &self.target
+    }
+
     /// Where the next request goes; see the module's header.
     pub fn next_hop(&self) -> Flow {
         let flow = self.flow;

@@ -129,8 +129,10 @@ impl World {
             from: NameAddr::new(uri(flow.local)),
             to: NameAddr::new(uri(flow.remote)),
             contact: uri(flow.local),
+            otherwise: None,
             sdp: (!how.is_multiple_of(4)).then(|| sdp(how)),
             headers: Vec::new(),
+            extras: vec![],
             credentials: None,
             routes: Vec::new(),
             prack: Prack::Supported,
@@ -320,7 +322,9 @@ fn command(what: u8, how: u8, session: SessionId) -> Option<Command> {
             Command::Offer { session, sdp: sdp(how), by, metadata: None }
         }
         28 | 29 => Command::AcceptOffer { session, sdp: sdp(how) },
-        30 if how.is_multiple_of(2) => Command::RejectOffer { session, status: 488 },
+        30 if how.is_multiple_of(2) => {
+            Command::RejectOffer { session, status: 488, headers: Vec::new() }
+        }
         30 => {
             let content_type = "application/dtmf-relay".to_owned();
             Command::Info { session, content_type, body: vec![how] }

@@ -44,6 +44,12 @@ impl Session {
         let (Ok(refer_to), Ok(referred_by)) = (request.refer_to(), request.referred_by()) else {
             return core.answer(now, txn, 400);
         };
+        // Another method than INVITE (RFC 3515 §2.1) is nothing that we would do for a peer.
+        let method =
+            refer_to.uri.as_sip().and_then(|sip| sip.params.get("method").map(<[u8]>::to_vec));
+        if method.is_some_and(|method| !method.eq_ignore_ascii_case(b"INVITE")) {
+            return core.answer(now, txn, 403);
+        }
         if self.referral.is_some() {
             return core.answer(now, txn, 491);
         }

@@ -24,10 +24,12 @@ use tokio::sync::watch;
 
 use super::apply;
 use super::database::{Database, Trouble};
+use super::figures::{self, Added};
 use super::journal::Tip;
 use super::reader::{Batch, Position, Reader};
 use super::state::{Report, State};
 use super::statement::{Hot, Refusal};
+use crate::report::Ledger;
 
 /// First and longest pause before a database that is away is tried again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -111,6 +113,10 @@ impl Applier {
             Ok(positions) => positions,
             Err(trouble) => return Over::Trouble(trouble),
         };
+        let mut ledger = match figures::ledger(database).await {
+            Ok(ledger) => ledger,
+            Err(trouble) => return Over::Trouble(trouble),
+        };
         loop {
             // The tip is looked at before the journal's end, so that the last facts are seen.
             let ended = self.tip.has_changed().is_err();
@@ -135,7 +141,7 @@ impl Applier {
                 }
                 continue;
             }
-            if let Err(trouble) = self.apply(database, batch, &mut positions).await {
+            if let Err(trouble) = self.apply(database, batch, &mut positions, &mut ledger).await {
                 return Over::Trouble(trouble);
             }
             self.reader.applied(batch);
@@ -151,14 +157,15 @@ impl Applier {
         database: &mut Database,
         batch: &Batch,
         positions: &mut BTreeMap<u64, Position>,
+        ledger: &mut Ledger,
     ) -> Result<(), Trouble> {
         let new = |at: &Position, positions: &BTreeMap<u64, Position>| {
             positions.get(&at.journal).is_none_or(|applied| at > applied)
         };
         let mut refused: BTreeMap<Position, String> = BTreeMap::new();
-        let reached = loop {
+        let (reached, counted) = loop {
             database.still_there().await?;
-            match try_apply(database, batch, positions, &refused, new).await {
+            match try_apply(database, batch, (positions, ledger), &refused, new).await {
                 Ok(reached) => break reached,
                 Err((trouble, Some(at))) => {
                     let Trouble::Refused(why) = trouble else {
@@ -176,7 +183,7 @@ impl Applier {
         };
         let mine = |at: &Position| (at.journal, at.run) == self.this_run && new(at, positions);
         let facts = batch.records.iter().filter(|record| mine(&record.at)).count() as u64;
-        *positions = reached;
+        (*positions, *ledger) = (reached, counted);
         self.state.applied.fetch_add(facts, Release);
         self.state.applied_bytes.fetch_add(batch.bytes, Release);
         Ok(())
@@ -214,16 +221,17 @@ async fn positions(database: &mut Database) -> Result<BTreeMap<u64, Position>, T
     read.map_err(|error: sqlx::Error| database.sort(&error))
 }
 
-/// Applies what is new of a batch and gives the positions reached; of an error also the fact at
-/// which it came.
+/// Applies what is new of a batch and gives the positions reached, and what is open then; of an error also the
+/// fact at which it came.
 async fn try_apply(
     database: &mut Database,
     batch: &Batch,
-    positions: &BTreeMap<u64, Position>,
+    (positions, ledger): (&BTreeMap<u64, Position>, &Ledger),
     refused: &BTreeMap<Position, String>,
     new: impl Fn(&Position, &BTreeMap<u64, Position>) -> bool,
-) -> Result<BTreeMap<u64, Position>, (Trouble, Option<Position>)> {
+) -> Result<(BTreeMap<u64, Position>, Ledger), (Trouble, Option<Position>)> {
     let mut reached = positions.clone();
+    let (mut ledger, mut added) = (ledger.clone(), Added::default());
     let path = database.path().to_owned();
     let sorted = |error: sqlx::Error, at| (super::database::sort(&path, &error), at);
     let begun = database.connection.begin_with("BEGIN IMMEDIATE").await;
@@ -239,10 +247,13 @@ async fn try_apply(
         // Tables first: a start ends what was open at the last event before it.
         if why.is_none() {
             apply::derive(&hot, &record.fact).map_err(|why| refusal(why, at))?;
+            ledger.take(record.fact.wall, record.fact.happened());
+            added.take(&mut ledger);
         }
         apply::event(&hot, record, why).map_err(|why| refusal(why, at))?;
         reached.insert(record.at.journal, record.at);
     }
+    added.write(&hot, &mut ledger).map_err(|why| refusal(why, None))?;
     drop(hot);
     for position in reached.values().filter(|at| positions.get(&at.journal) != Some(at)) {
         let upsert = "INSERT INTO journal_position (journal, run, seq) VALUES (?, ?, ?) \
@@ -254,5 +265,5 @@ async fn try_apply(
         statement.execute(&mut *transaction).await.map_err(|error| sorted(error, None))?;
     }
     transaction.commit().await.map_err(|error| sorted(error, None))?;
-    Ok(reached)
+    Ok((reached, ledger))
 }

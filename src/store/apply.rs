@@ -56,6 +56,8 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | GatewayUp { .. }
         | GatewayDown { .. } => reachable(wall, &fact.kind).into_iter().collect(),
         MessageTaken { .. } | MessageEnded { .. } => message(fact).into_iter().collect(),
+        Agent { agent, what } => super::agents::statements(fact, agent, what),
+        Care { account, what } => super::care::statements(fact, account, what),
         PhoneWish { number, wish, value } => vec![phone_wish(wall, number, wish, value)],
         Stopped { .. }
         | Reloaded { .. }
@@ -69,6 +71,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | GatewayService { .. }
         | GatewayRegistration { .. }
         | LegAsked { .. }
+        | ToneHeard { .. }
         | Bridged { .. }
         | Unbridged { .. }
         | Held { .. }
@@ -82,7 +85,6 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | SourceMoved { .. }
         | NoRtp { .. }
         | RtpLost { .. }
-        | Agent { .. }
         | Queue { .. }
         | RoomJoined { .. }
         | RoomRefused { .. }

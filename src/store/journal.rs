@@ -30,7 +30,7 @@ use crate::switch::fact::Fact;
 const BATCH_FACTS: usize = 1_024;
 /// How long facts gather for one batch. A call makes a dozen within milliseconds, and who waits until a
 /// fact is on the disk (a text message's sender) does not notice.
-const GATHER: Duration = Duration::from_millis(4);
+const GATHER: Duration = Duration::from_millis(10);
 /// First and longest pause before a failed write is tried again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// Tries that a failing disk gets when the process is about to end.

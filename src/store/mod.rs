@@ -26,9 +26,12 @@ use tokio::sync::watch;
 
 use crate::switch::fact::Fact;
 
+mod agents;
 mod applier;
 mod apply;
+mod care;
 pub mod database;
+pub mod figures;
 mod journal;
 pub mod query;
 mod reader;

@@ -229,7 +229,7 @@ pub struct Counts {
 /// The records, for reading.
 #[derive(Clone, Debug)]
 pub struct Records {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
     path: PathBuf,
 }
 
@@ -253,7 +253,7 @@ impl Records {
         Ok(Records { pool, path: path.to_owned() })
     }
 
-    fn sorted(&self) -> impl Fn(sqlx::Error) -> Trouble {
+    pub(super) fn sorted(&self) -> impl Fn(sqlx::Error) -> Trouble {
         |error| sort(&self.path, &error)
     }
 
@@ -349,6 +349,34 @@ impl Records {
         let kept =
             |(number, record, expires)| KeptBinding { number, record, expires: Wall(expires) };
         Ok(rows.into_iter().map(kept).collect())
+    }
+
+    /// Figures of quarters of an hour that begin within a span, milliseconds since 1970: interval, name, measure,
+    /// value.
+    pub async fn figures(
+        &self,
+        kind: &str,
+        from: i64,
+        until: i64,
+    ) -> Result<Vec<(i64, String, String, i64)>, Trouble> {
+        let select = "SELECT start, name, measure, value FROM figures \
+                      WHERE kind = ? AND start >= ? AND start < ? ORDER BY start, name";
+        let query = sqlx::query_as(select).bind(kind).bind(from).bind(until);
+        query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// When the first and the last quarter of an hour begins of which there are figures of a kind; `None`: there
+    /// are none, as in a database that this version has not written to yet.
+    pub async fn figures_span(&self, kind: &str) -> Result<Option<(i64, i64)>, Trouble> {
+        let there = "SELECT count(*) FROM sqlite_schema WHERE name = 'figures'";
+        let there = sqlx::query_scalar::<_, i64>(there).fetch_one(&self.pool).await;
+        if there.map_err(self.sorted())? == 0 {
+            return Ok(None);
+        }
+        let select = "SELECT min(start), max(start) FROM figures WHERE kind = ?";
+        let query = sqlx::query_as::<_, (Option<i64>, Option<i64>)>(select).bind(kind);
+        let (first, last) = query.fetch_one(&self.pool).await.map_err(self.sorted())?;
+        Ok(first.zip(last))
     }
 
     /// How much there is.

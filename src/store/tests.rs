@@ -10,7 +10,11 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use super::segment::{SegmentName, list};
 use super::*;
 use crate::base::{CallId, LegId, RecordingId, Wall};
-use crate::switch::fact::{EndedBy, FactKind, Party, Role, Sound};
+use crate::switch::care::{self, Case, Need};
+use crate::switch::fact::{
+    AgentFact, CareFact, EndedBy, FactKind, Meaning, Party, Protocol, Role, Sound,
+};
+use crate::switch::signing::SignedIn;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -527,6 +531,19 @@ fn a_fact_of_a_later_version_is_kept_as_it_was_written() {
     });
 }
 
+/// Facts of these kinds, numbered from 1 on at as many milliseconds, in a database that is closed again.
+fn stored(dir: &Path, kinds: impl IntoIterator<Item = FactKind>) {
+    let store = Store::open(settings(dir)).unwrap();
+    for (seq, kind) in (1..).zip(kinds) {
+        store.journal().submit(Fact { seq, wall: Wall(seq as i64), kind }).unwrap();
+    }
+    let last = store.journal().submitted();
+    wait("it is on the disk", || store.journal().has(last));
+    assert!(store.drain(Duration::from_secs(5)));
+    wait("all is in the database", || store.journal().is_settled());
+    store.close();
+}
+
 #[test]
 fn wishes_and_held_messages_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
@@ -551,15 +568,7 @@ fn wishes_and_held_messages_are_there_after_a_restart() {
         taken("held"),
         FactKind::MessageEnded { id: 5, to: "1002".into(), why: String::new() },
     ];
-    let store = Store::open(settings(dir.path())).unwrap();
-    for (seq, kind) in (1..).zip(kinds) {
-        store.journal().submit(Fact { seq, wall: Wall(seq as i64), kind }).unwrap();
-    }
-    let last = store.journal().submitted();
-    wait("it is on the disk", || store.journal().has(last));
-    assert!(store.drain(Duration::from_secs(5)));
-    wait("all is in the database", || store.journal().is_settled());
-    store.close();
+    stored(dir.path(), kinds);
     block(async {
         let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
         let row = ("1001".to_owned(), "forward-always".to_owned(), "1003".to_owned());
@@ -568,6 +577,88 @@ fn wishes_and_held_messages_are_there_after_a_restart() {
         let seen: Vec<_> =
             held.iter().map(|h| (h.id, h.body.as_str(), h.taken, h.expires)).collect();
         assert_eq!(seen, [(6, "held", Wall(6), Wall(99))]);
+    });
+}
+
+#[test]
+fn who_is_signed_in_is_known_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = |agent: &str, phone: Option<&str>, state: &str, reason: &str| FactKind::Agent {
+        agent: agent.into(),
+        what: AgentFact::State {
+            phone: phone.map(str::to_owned),
+            state: state.into(),
+            reason: reason.into(),
+            code: 3,
+            cause: "agent".into(),
+            was_ms: 0,
+            call: None,
+            queue: None,
+            team: None,
+        },
+    };
+    let kinds = [
+        state("7001", Some("1001"), "ready", ""),
+        state("7002", Some("1002"), "ready", ""),
+        state("7002", None, "null", ""),
+        state("7001", Some("1003"), "not_ready", "break"),
+    ];
+    stored(dir.path(), kinds);
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let [agent, phone] = ["7001".to_owned(), "1003".to_owned()];
+        let (state, reason) = ("not_ready".to_owned(), "break".to_owned());
+        let row = SignedIn { agent, phone, state, reason, code: 3 };
+        assert_eq!(records.signed_in().await.unwrap(), [row]);
+    });
+}
+
+#[test]
+fn open_cases_are_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let reported = |meaning, case: Option<u64>, opens| CareFact::Reported {
+        by: "900".into(),
+        protocol: Protocol::Scaip,
+        device: String::new(),
+        meaning,
+        code: 10,
+        priority: 4,
+        place: "bedroom".into(),
+        call_back: (case == Some(99)).then(|| "+8613".into()),
+        raw: "<mrq/>".into(),
+        case,
+        opens,
+        repeat: false,
+    };
+    let of = |account: &str, what| FactKind::Care { account: account.into(), what };
+    let fall = Meaning::Alarm(Need::Fall);
+    let kinds = [
+        of("77", reported(fall, Some(1), true)),
+        of("78", reported(Meaning::Alarm(Need::Personal), Some(2), true)),
+        of("77", reported(Meaning::Cancelled, Some(1), false)),
+        of("78", CareFact::Closed { case: 2, outcome: "a mistake".into() }),
+        of("79", reported(Meaning::Alive, None, false)),
+        // The fact that opened this one was lost.
+        of("80", reported(fall, Some(99), false)),
+        of("80", CareFact::Talked { case: 99 }),
+        of("81", reported(Meaning::Began(care::Trouble::Mains), None, false)),
+        of("81", reported(Meaning::Began(care::Trouble::Battery), None, false)),
+        of("81", reported(Meaning::Over(care::Trouble::Mains), None, false)),
+    ];
+    stored(dir.path(), kinds);
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let kept = records.kept_cases().await.unwrap();
+        let case = |id, account: &str, at, call_back: Option<&str>| {
+            let mut case = Case::kept(id, account.into());
+            (case.unit, case.opened, case.need) = ("900".into(), Wall(at), Need::Fall);
+            (case.priority, case.place) = (4, "bedroom".into());
+            case.call_back = call_back.map(str::to_owned);
+            case
+        };
+        let open = [(case(1, "77", 1, None), false), (case(99, "80", 6, Some("+8613")), true)];
+        assert_eq!(kept.cases, open);
+        assert_eq!(kept.troubles, [("81".to_owned(), care::Trouble::Battery, Wall(9))]);
     });
 }
 

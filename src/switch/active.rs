@@ -87,6 +87,8 @@ pub enum Doing {
     Queued(Time),
     /// The number and PIN of an agent who signs in.
     SigningIn(Box<SigningIn>),
+    /// The end of the talk that this supervisor is with: its call.
+    Watching(CallId),
     /// Nothing: the plan is over and the legs are going.
     Ending,
 }
@@ -137,6 +139,8 @@ pub struct Recording {
     pub path: String,
     /// Silence is written for the time being.
     pub paused: bool,
+    /// With whose legs it is on one RTP worker.
+    pub group: Option<CallId>,
     /// A dial asked for it: it ends with the talk. The plan ends its own.
     pub by_dial: bool,
 }
@@ -213,11 +217,15 @@ pub struct Active {
     pub release: Option<(LegId, Time)>,
     /// The latest failed dial's cause: the caller's, when the plan ends unanswered.
     pub last_cause: Option<Cause>,
+    /// Why the talk before ended, while nothing has followed it: the caller's, when the plan ends with it.
+    pub talk_cause: Option<Cause>,
     /// The SIP status by which that dial's most telling leg was refused, with its cause.
     pub last_refusal: Option<(Cause, u16)>,
+    /// The SIP status by which the plan refuses the caller.
+    pub refused_by: Option<u16>,
     /// How the call ended, once it is known: the cause, and whether a party did.
     pub ended: Option<(Cause, EndedBy)>,
-    /// When it is to be ended at the latest.
+    /// When it is to be ended at the latest; sooner while nobody has answered.
     pub deadline: Time,
     /// Milliseconds of its talks so far.
     pub talk_ms: u64,
@@ -233,6 +241,10 @@ impl Active {
     /// For whom the plan runs.
     pub fn subject(&self) -> LegId {
         self.call.subject
+    }
+    /// The cause by which its parties are released when the plan ends.
+    pub fn end_cause(&self) -> Cause {
+        self.last_cause.or(self.talk_cause).unwrap_or(Cause::NORMAL_CLEARING)
     }
     /// Gives up what the present step waits for: a talk's time counts, whoever ended it. Gives the
     /// step, and the legs that a dial still rings.

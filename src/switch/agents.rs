@@ -15,7 +15,7 @@ use crate::media::control::DigitSet;
 
 use super::Switch;
 use super::active::Doing;
-use super::console::{AgentOrder, AgentRow, QueueRow, Reply};
+use super::console::{AgentOrder, AgentRow, QueueDay, QueueRow, Reply};
 use super::dialled::CONFIRMED;
 use super::fact::{AgentFact, FactKind, QueueFact};
 
@@ -191,9 +191,18 @@ impl Switch {
                 let (word, reason, code) = words(&state);
                 let (call, queue) = of_call(&state);
                 let (cause, queue) = (word_of(&cause), queue.map(name));
-                let state = word.to_owned();
-                let what =
-                    AgentFact::State { phone, state, reason, code, cause, was_ms, call, queue };
+                let (state, team) = (word.to_owned(), self.centre.team(&agent));
+                let what = AgentFact::State {
+                    phone,
+                    state,
+                    reason,
+                    code,
+                    cause,
+                    was_ms,
+                    call,
+                    queue,
+                    team,
+                };
                 FactKind::Agent { agent, what }
             }
             What::Pending { agent, state, cause } => {
@@ -222,7 +231,11 @@ impl Switch {
 
     /// The queues as the console shows them.
     pub(super) fn queue_rows(&self, now: Now) -> Vec<QueueRow> {
-        self.centre.queues(now.at).into_iter().map(queue_row).collect()
+        let row = |view: QueueView| {
+            let today = self.queue_day(&view.name);
+            queue_row(view, today)
+        };
+        self.centre.queues(now.at).into_iter().map(row).collect()
     }
 
     /// An operator forces an agent's state.
@@ -338,7 +351,7 @@ fn agent_row(view: AgentView) -> AgentRow {
     }
 }
 
-fn queue_row(view: QueueView) -> QueueRow {
+fn queue_row(view: QueueView, today: QueueDay) -> QueueRow {
     QueueRow {
         name: view.name,
         waiting: view.waiting,
@@ -348,5 +361,6 @@ fn queue_row(view: QueueView) -> QueueRow {
         working: view.working,
         ready: view.ready,
         expected_ms: view.expected.map(|wait| wait.as_millis() as u64),
+        today,
     }
 }

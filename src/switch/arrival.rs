@@ -77,7 +77,10 @@ impl Switch {
             let cause = Some(Cause::UNALLOCATED_NUMBER);
             return self.turn_away(now, &who, 404, cause, "no number is dialled");
         }
-        let urgent = self.is_emergency(now, &caller);
+        let who_calls = [caller.device.number(), &caller.to, &caller.context];
+        // One who has raised an alarm calls for help as much as one who dials 120.
+        let urgent = self.is_emergency(now, caller.device.is_phone(), who_calls)
+            || self.care.cases.follows_alarm(caller.device.number(), &caller.to);
         if let Err(why) = self.admission.call(now.at, &self.load())
             && !(why.yields_to_emergency() && urgent)
         {
@@ -124,18 +127,18 @@ impl Switch {
     }
 
     /// Whether it is an emergency call, which is never held back: a phone that dials such a number, or
-    /// a route of the dialplan that makes one of it.
-    fn is_emergency(&self, now: Now, caller: &Caller) -> bool {
-        let to = caller.to.as_str();
-        if caller.device.is_phone() && self.config.is_emergency(to) {
+    /// a route of the dialplan that makes one of it. `from` whom, `to` whom, in which context.
+    pub(super) fn is_emergency(
+        &self,
+        now: Now,
+        is_phone: bool,
+        [from, to, context]: [&str; 3],
+    ) -> bool {
+        if is_phone && self.config.is_emergency(to) {
             return true;
         }
-        let entry = Entry {
-            context: caller.context.clone(),
-            to: to.into(),
-            from: caller.device.number().into(),
-            ..Entry::default()
-        };
+        let entry =
+            Entry { context: context.into(), to: to.into(), from: from.into(), ..Entry::default() };
         Interp::is_emergency(&self.plan, now, entry)
     }
 
@@ -266,7 +269,7 @@ impl Switch {
     }
 
     /// A gateway that is reached over TLS is believed over TLS only: a datagram's source proves nothing.
-    fn is_believed(&self, flow: Flow, gateway: &str) -> bool {
+    pub(super) fn is_believed(&self, flow: Flow, gateway: &str) -> bool {
         let Some(config) = self.config.gateway(gateway) else { return false };
         let secure = match config.first_hop().transport() {
             Some(transport) => transport.is_secure(),
@@ -298,7 +301,7 @@ impl Switch {
                 config.map_or(&self.config.media.codecs[..], |g| self.config.codecs(&g.codecs)),
             ),
             dtmf: config.and_then(|g| g.dtmf).unwrap_or(self.config.media.dtmf),
-            srtp: config.map_or(Protection::Off, |g| protection(g.srtp)),
+            srtp: config.map_or(Protection::Offered, |g| protection(g.srtp)),
             language: self.config.node.language,
         }
     }
@@ -315,16 +318,21 @@ impl Switch {
         let gateway = caller.device.gateway().map(str::to_owned);
         self.call_began(now, id, &caller);
         let (from, to) = (caller.device.number().to_owned(), caller.to);
-        let group = self.group_of(id, &caller.device);
+        let group = self.watched_group(now, &to);
+        let group = group.unwrap_or_else(|| self.group_of(id, &caller.device));
+        let limits = &self.config.limits;
         let call = Call::new(id, leg, caller.device, now);
         let active = Active {
             group,
             from_name: caller.name,
             origin: caller.origin,
             language: caller.language,
+            deadline: now.at + limits.call_duration.min(self.config.sip.max_unanswered),
             ..self.new_call(now, call, [from, to, caller.context])
         };
-        self.calls.insert(id, active);
+        let dialled = [active.from.clone(), active.to.clone()];
+        self.calls.insert(id, Box::new(active));
+        self.care_call(now, id, dialled.each_ref().map(String::as_str));
         let new = Leg::new(leg, id, session, flow, gateway, caller.dtmf, caller.codecs);
         self.add_leg(now, Leg { offer, srtp: caller.srtp, ..new });
         self.traced(leg);
@@ -361,7 +369,9 @@ impl Switch {
             release: None,
             queued: None,
             last_cause: None,
+            talk_cause: None,
             last_refusal: None,
+            refused_by: None,
             ended: None,
             deadline: now.at + self.config.limits.call_duration,
             talk_ms: 0,
@@ -403,13 +413,14 @@ impl Switch {
         let mut group = leg.call;
         if let Some(active) = self.calls.get_mut(&leg.call) {
             active.legs += 1;
-            group = active.group;
+            // Beside the party for whom the plan runs, which may have come over from another call.
+            group = self.legs.get(&active.subject()).map_or(active.group, |subject| subject.group);
         }
         self.sessions.insert(leg.session, leg.id);
         let near = leg.flow.local.ip();
         let open = control::Command::Open { leg: leg.id, group, near };
         self.out.push_back(Output::Media(open));
-        self.legs.insert(leg.id, leg);
+        self.legs.insert(leg.id, Box::new(Leg { group, ..leg }));
     }
 
     /// The caller's port is there: its offer is answered, and the plan begins.
@@ -417,12 +428,14 @@ impl Switch {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let session = leg.session;
         if let Err(why) = leg.negotiate_invite() {
-            let (warning, line) = not_acceptable(leg_id, &why);
+            let warning = not_acceptable(&why);
+            let line = format!("{}: its offer is refused with 488: {why}", self.who(leg_id));
             self.log(super::Level::Warning, line);
             let cause = Some(Cause::INCOMPATIBLE_DESTINATION);
             self.refuse(now, session, 488, cause, vec![warning]);
             return;
         }
+        self.learn_savp(leg_id, false);
         self.set_media(leg_id);
         if let Some(old) = self.legs.get_mut(&leg_id).and_then(|leg| leg.takes.take()) {
             return self.take_over(now, leg_id, old);
@@ -519,17 +532,17 @@ fn dialled(invite: &Message) -> Option<String> {
     invite.uri().ok().as_ref().and_then(user).filter(|n| !n.is_empty())
 }
 
-/// What a 488 says to the peer (RFC 3261 §20.43: 399, any other reason) and to the log.
-pub(super) fn not_acceptable(leg: LegId, why: &NoCommon) -> ((Name, Vec<u8>), String) {
+/// What a 488 says to the peer (RFC 3261 §20.43: 399, any other reason).
+pub(super) fn not_acceptable(why: &NoCommon) -> (Name, Vec<u8>) {
     let said: String = why.to_string().chars().filter(|c| !matches!(c, '"' | '\\')).collect();
-    let warning = (Name::Warning, format!("399 belfry \"{}\"", said.escape_debug()).into_bytes());
-    (warning, format!("{leg}: its offer is refused with 488: {why}"))
+    (Name::Warning, format!("399 belfry \"{}\"", said.escape_debug()).into_bytes())
 }
 
 /// The configuration's word for SRTP as the negotiation's.
 pub(super) fn protection(srtp: crate::config::Srtp) -> Protection {
     match srtp {
         crate::config::Srtp::Off => Protection::Off,
+        crate::config::Srtp::Offered => Protection::Offered,
         crate::config::Srtp::Preferred => Protection::Preferred,
         crate::config::Srtp::Required => Protection::Required,
         crate::config::Srtp::Dtls => Protection::Dtls,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{CallId, LegId};
 use crate::call::conference::Change;
+use crate::call::supervise::Act;
 
 use super::fact::Sound;
 
@@ -32,6 +33,8 @@ pub enum Request {
     Ban(IpAddr, Option<u32>),
     /// Hear an address again, or all.
     Unban(Option<IpAddr>),
+    /// The clock is right, though it leapt: recordings' ages go by it.
+    TrustClock,
     /// End a call.
     Hangup(CallId),
     /// The agents.
@@ -40,6 +43,15 @@ pub enum Request {
     Queues,
     /// Force an agent's state.
     AgentOrder(String, AgentOrder),
+    /// Have a supervisor do something about an agent's talk, or an agent.
+    Supervise {
+        /// What.
+        order: SuperviseOrder,
+        /// The agent's number, or the call.
+        whom: String,
+        /// The supervisor's number.
+        by: String,
+    },
     /// Have a phone do what its user could.
     Desk(String, DeskOrder),
     /// Have a phone call a number: it rings, or answers by itself, and then the number is dialled.
@@ -49,6 +61,10 @@ pub enum Request {
         /// The number, as the phone would dial it.
         number: String,
     },
+    /// The cases that are open, and the units with a trouble.
+    Cases,
+    /// Write down how a case ended.
+    CloseCase(u64, String),
     /// The conferences.
     Rooms,
     /// One conference with its members.
@@ -81,6 +97,16 @@ pub enum AgentOrder {
     SignOut,
     /// May sign in again after wrong PINs.
     Unlock,
+}
+
+/// What a supervisor does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuperviseOrder {
+    /// Something about a talk: the supervisor's phone is called for what has to be heard.
+    Talk(Act),
+    /// Something about an agent.
+    State(AgentOrder),
 }
 
 /// What a phone is told to do.
@@ -137,6 +163,13 @@ pub enum Reply {
     Gateways(Vec<GatewayRow>),
     /// To [`Request::Bans`].
     Bans(Vec<BanRow>),
+    /// To [`Request::Cases`].
+    Cases {
+        /// Those that are open, the oldest first.
+        cases: Vec<CaseRow>,
+        /// What is wrong with units.
+        troubles: Vec<TroubleRow>,
+    },
     /// To [`Request::Agents`].
     Agents(Vec<AgentRow>),
     /// To [`Request::Queues`].
@@ -199,6 +232,7 @@ pub struct RecorderRow {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct CallRow {
     /// Its id.
+    #[serde(rename = "call")]
     pub id: CallId,
     /// Who calls.
     pub from: String,
@@ -257,6 +291,8 @@ pub struct LegRow {
     pub signalling: String,
     /// Our RTP address.
     pub rtp: Option<String>,
+    /// Where RTP is sent to it: where its own comes from, else where its description says.
+    pub rtp_to: Option<String>,
     /// Its codec.
     pub codec: Option<String>,
     /// What its stream was like when it was last looked at.
@@ -369,6 +405,29 @@ pub struct QueueRow {
     pub ready: usize,
     /// Milliseconds that one would wait who came now; none: nobody works.
     pub expected_ms: Option<u64>,
+    /// What it has had today.
+    pub today: QueueDay,
+}
+
+/// What a queue has had since midnight, or since Belfry began. A call counts when it has ended.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct QueueDay {
+    /// Callers who came in.
+    pub entered: u64,
+    /// Calls answered, of those that have ended.
+    pub answered: u64,
+    /// Callers who hung up while they waited.
+    pub abandoned: u64,
+    /// The service level, 1 being all; none: no call has ended.
+    pub service_level: Option<f64>,
+    /// How that is computed.
+    pub formula: String,
+    /// For which threshold, in seconds.
+    pub threshold_s: u32,
+    /// The average speed of answer, milliseconds; none: none was answered.
+    pub speed_of_answer_ms: Option<u64>,
+    /// The longest wait, milliseconds.
+    pub max_wait_ms: u64,
 }
 
 /// One conference in a list.
@@ -414,4 +473,40 @@ pub struct MemberRow {
     pub gain_db: i8,
     /// It speaks now.
     pub speaks: bool,
+}
+
+/// An open case.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CaseRow {
+    /// Its number.
+    pub case: u64,
+    /// The unit's controller.
+    pub account: String,
+    /// What help is wanted for.
+    pub need: String,
+    /// 0 to 9.
+    pub priority: u8,
+    /// Where, as the unit says it.
+    pub place: String,
+    /// Alarms that it holds.
+    pub alarms: u32,
+    /// Seconds since it was opened.
+    pub open_s: u64,
+    /// The unit's call, while it is up.
+    pub call: Option<CallId>,
+    /// The unit is expected to call.
+    pub awaited: bool,
+    /// Where it waits to be called; empty: at its own number.
+    pub call_back: Option<String>,
+}
+
+/// Something that is wrong with a unit.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TroubleRow {
+    /// The unit's controller.
+    pub account: String,
+    /// What.
+    pub trouble: String,
+    /// Seconds since it was reported first.
+    pub since_s: u64,
 }

@@ -9,7 +9,7 @@ use crate::dialplan::Plan;
 use super::active::{Active, Doing};
 use super::console::{CallRow, CallView, LegRow, PhoneRow, Reply, Request, Status, StreamRow};
 use super::fact::{EndedBy, FactKind, Unregistered};
-use super::{RequestId, Switch, features, pings, requests};
+use super::{DiskCommand, Output, RequestId, Switch, features, pings, requests};
 
 impl Switch {
     /// The answer; `None`: it comes when a phone has said something.
@@ -38,9 +38,21 @@ impl Switch {
             Request::Bans => Reply::Bans(self.ban_rows(now)),
             Request::Ban(address, minutes) => self.ban_order(now, address, minutes),
             Request::Unban(address) => self.unban_order(now, address),
+            Request::TrustClock => {
+                self.out.push_back(Output::Disk(DiskCommand::TrustClock));
+                Reply::Done(
+                    "recordings' ages go by the clock, from the next look on (each minute)".into(),
+                )
+            }
             Request::Agents => Reply::Agents(self.agent_rows(now)),
             Request::Queues => Reply::Queues(self.queue_rows(now)),
             Request::AgentOrder(number, order) => self.agent_order(now, &number, order),
+            Request::Cases => {
+                let (cases, troubles) = (self.case_rows(now), self.trouble_rows(now));
+                Reply::Cases { cases, troubles }
+            }
+            Request::CloseCase(id, outcome) => self.close_case(now, id, &outcome),
+            Request::Supervise { order, whom, by } => self.supervise_order(now, order, &whom, &by),
             Request::Rooms => Reply::Rooms(self.room_rows(now)),
             Request::Room(name) => self.show_room(now, &name),
             Request::RoomOrder(name, order) => self.room_order(now, &name, order),
@@ -109,13 +121,15 @@ impl Switch {
                     [] => String::new(),
                     _ => format!(", held by {}", holders.join(" and ")),
                 };
-                format!("talks with {}{held}", number(*with))
+                let watched = self.watched_row(active.id());
+                format!("talks with {}{held}{watched}", number(*with))
             }
             Doing::Conferring { room, .. } => format!("in conference {room}"),
             Doing::Parked { slot, .. } => format!("parked in slot {slot}"),
             Doing::Confirming(_) => "hears a confirmation".into(),
             Doing::Queued(_) => "waits for an agent".into(),
             Doing::SigningIn(_) => "signs in".into(),
+            Doing::Watching(call) => self.watching_row(active.subject(), *call),
             Doing::Ending => "ends".into(),
         };
         CallRow {
@@ -144,6 +158,7 @@ impl Switch {
                     leg.flow.remote
                 ),
                 rtp: leg.rtp.map(|at| at.to_string()),
+                rtp_to: leg.sends_to().map(|at| at.to_string()),
                 codec: leg.codec().map(|codec| codec.name().to_owned()),
                 stream: leg.figures.as_deref().map(|(at, from, stats)| StreamRow {
                     ago_s: now.at.since(*at).as_secs(),
@@ -200,6 +215,7 @@ impl Switch {
         }
         self.review_watchers(now);
         self.configure_centre(now);
+        self.care.cases.set_terms(super::care::terms(&self.config));
         self.keep_recordings();
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }

@@ -11,8 +11,9 @@
 //! talk. Where line 2 only rings still, or is somewhere in the plan, the party is sent on to the
 //! number that was dialled there.
 //!
-//! Both lines have to be on one RTP worker: a call that a phone begins while it is in another is put
-//! there ([`Switch::group_of`]). Not here: joining by a key, without REFER.
+//! A call that a phone begins while it is in another is put on that one's RTP worker ([`Switch::group_of`]), so
+//! that joining the two costs nothing; two calls that came to it may live on two ([`linking`](super::linking)).
+//! Not here: joining by a key, without REFER.
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::Device;
@@ -21,9 +22,9 @@ use crate::sip::{Command, TxnId};
 use crate::wire::q850::Cause;
 use crate::wire::sip::Replaces;
 
+use super::Switch;
 use super::active::Doing;
 use super::fact::{EndedBy, FactKind};
-use super::{Level, Switch};
 
 /// The two lines of an attended transfer, and who is on their far ends.
 #[derive(Clone, Copy)]
@@ -48,14 +49,17 @@ impl Switch {
             return id;
         }
         let first = self.lines.of(device.number()).next();
-        let call = first.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.call);
-        call.and_then(|call| self.calls.get(&call)).map_or(id, |active| active.group)
+        first.and_then(|leg| self.legs.get(&leg)).map_or(id, |leg| leg.group)
     }
 
     /// Whether the party on `leg` may send others on.
     pub(super) fn may_transfer(&self, leg: LegId) -> bool {
-        let call = self.legs.get(&leg).and_then(|leg| self.calls.get(&leg.call));
-        call.is_some_and(|active| active.call.may_transfer(leg))
+        let Some(active) = self.legs.get(&leg).and_then(|leg| self.calls.get(&leg.call)) else {
+            return false;
+        };
+        let gateway = active.call.get(leg).and_then(|party| party.device.gateway());
+        let permits = gateway.and_then(|name| self.config.gateway(name)).is_some_and(|g| g.refer);
+        active.call.may_transfer(leg) || permits
     }
 
     /// REFER on `leg` that asks to take the place of another dialog: the status to answer it with.
@@ -68,19 +72,9 @@ impl Switch {
             return self.answer_refer(now, txn, 603);
         };
         match self.far_end(lines) {
-            Some((with, target)) if self.on_one_worker(lines) => {
+            Some((with, target)) => {
                 self.answer_refer(now, txn, 202);
                 self.join_lines(now, lines, with, target);
-            }
-            Some(_) => {
-                self.log(
-                    Level::Error,
-                    format!(
-                        "call {}: its two lines are on different RTP workers and cannot be joined",
-                        lines.call
-                    ),
-                );
-                self.answer_refer(now, txn, 503);
             }
             None => self.send_to_number(now, lines, txn),
         }
@@ -108,11 +102,6 @@ impl Switch {
             Doing::Talking { target, .. } => Some((with, target.clone())),
             _ => None,
         }
-    }
-
-    fn on_one_worker(&self, lines: Lines) -> bool {
-        let group = |call| self.calls.get(&call).map(|active| active.group);
-        self.workers == 1 || group(lines.call) == group(lines.other)
     }
 
     /// Takes `with` over into the first line's call, where it talks with whom the first line talked with.
@@ -150,7 +139,13 @@ impl Switch {
     }
 
     /// `leg` is a party of `to` from now on; gives its number.
-    fn move_leg(&mut self, now: Now, leg: LegId, from: CallId, to: CallId) -> Option<String> {
+    pub(super) fn move_leg(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        from: CallId,
+        to: CallId,
+    ) -> Option<String> {
         let connection = self.calls.get_mut(&from)?.call.give_up(leg)?;
         let number = connection.device.number().to_owned();
         let adopted = self.calls.get_mut(&to).is_some_and(|active| active.call.adopt(connection));

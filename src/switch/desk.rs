@@ -55,8 +55,12 @@ impl Switch {
         if self.draining {
             return Err("the exchange is about to stop".into());
         }
-        let load = self.load();
-        self.admission.call(now.at, &load).map_err(|why| why.to_string())?;
+        let urgent = self.is_emergency(now, true, [phone, number, config.context.as_str()]);
+        if let Err(why) = self.admission.call(now.at, &self.load())
+            && !(why.yields_to_emergency() && urgent)
+        {
+            return Err(why.to_string());
+        }
         let registered = !self.registrar.lookup(now.at, phone).is_empty();
         if !registered && config.mobile.is_none() {
             return Err(format!("phone {phone} is not registered"));
@@ -76,14 +80,15 @@ impl Switch {
         );
         let device = Device::Phone { number: phone.into() };
         let names = [phone.to_owned(), number.to_owned(), context];
+        let group = self.watched_group(now, number);
         let active = Active {
-            group: self.group_of(id, &device),
+            group: group.unwrap_or_else(|| self.group_of(id, &device)),
             doing: Doing::Summoning(now.at + RINGS),
             from_name: caller_name,
             language: config.language.unwrap_or(self.config.node.language),
             ..self.new_call(now, Call::for_phone(id, now), names)
         };
-        self.calls.insert(id, active);
+        self.calls.insert(id, Box::new(active));
         let reached = match registered {
             true => self.ring_last_device(now, id, &config),
             false => self.ring_mobile(now, id, &config).is_some_and(|made| made.is_ok()),
@@ -170,7 +175,7 @@ impl Switch {
                 DeskOrder::Resume => leg.stage == Stage::Answered && leg.held,
             }
         };
-        let legs = self.lines.of(phone).filter_map(|leg| self.legs.get(&leg));
+        let legs = self.lines.of(phone).filter_map(|leg| self.legs.get(&leg).map(Box::as_ref));
         legs.filter(is_meant).min_by_key(|leg| (leg.ringing, leg.id)).map(|leg| leg.id)
     }
 }

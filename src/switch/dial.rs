@@ -81,11 +81,16 @@ impl Switch {
             return;
         };
         let mut rung = Vec::new();
+        let brief = dialing.dial.brief.iter().find(|(to, _)| *to == target);
+        let until = brief.map(|(_, ms)| now.at + Duration::from_millis(u64::from(*ms)));
         match made {
             Ok(legs) => {
                 rung.extend(legs.iter().map(|(leg, _)| *leg));
                 for (leg, target) in legs {
                     dialing.hunt.attempt(leg);
+                    if let Some(until) = until {
+                        dialing.hunt.rings_until(leg, until);
+                    }
                     dialing.legs.push((leg, target));
                 }
             }
@@ -118,7 +123,6 @@ impl Switch {
     /// A called leg answered.
     pub(super) fn answered(&mut self, now: Now, leg_id: LegId, sdp: Option<Vec<u8>>) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
-        let id = leg.call;
         leg.stage = Stage::Answered;
         leg.answered = Some(now.at);
         let fits = sdp.is_none_or(|sdp| self.accept_answer(leg_id, &sdp))
@@ -127,12 +131,13 @@ impl Switch {
             // Its answer is none, or not to our offer: the call cannot be heard.
             self.log(
                 Level::Warning,
-                format!("call {id}: {leg_id} answered without a usable session description"),
+                format!("{} answered without a usable session description", self.who(leg_id)),
             );
             let incompatible = Cause::INCOMPATIBLE_DESTINATION;
             self.hang_up(now, leg_id, incompatible, EndedBy::Fault);
             return self.leg_failed(now, leg_id, failure(incompatible, 488));
         }
+        self.tones_after_answer(leg_id);
         if !self.asks_to_confirm(now, leg_id) {
             self.takes_call(now, leg_id);
         }
@@ -220,11 +225,13 @@ impl Switch {
         match negotiate::accept_answer(local, &answer) {
             Ok(params) => {
                 leg.params = Some(params);
+                self.learn_savp(leg_id, true);
                 self.set_media(leg_id);
                 true
             }
             Err(why) => {
-                self.log(Level::Warning, format!("{leg_id}: its answer is of no use: {why}"));
+                let line = format!("{}: its answer is of no use: {why}", self.who(leg_id));
+                self.log(Level::Warning, line);
                 false
             }
         }

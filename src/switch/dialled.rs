@@ -45,7 +45,8 @@ impl Switch {
             | Code::SignOut
             | Code::Ready
             | Code::Break
-            | Code::Finish => return false,
+            | Code::Finish
+            | Code::Supervise(_) => return false,
         };
         match old {
             Some(old) => self.take_place(now, who, caller, invite, old),
@@ -60,7 +61,7 @@ impl Switch {
     /// The leg that rings longest at a phone of a group of `number`'s, or at phone `at`.
     fn ringing_for(&self, number: &str, at: Option<&str>) -> Option<LegId> {
         let mut ringing: Vec<&Leg> =
-            self.legs.values().filter(|leg| leg.ringing.is_some()).collect();
+            self.legs.values().map(Box::as_ref).filter(|leg| leg.ringing.is_some()).collect();
         ringing.sort_by_key(|leg| leg.ringing);
         let fits = |leg: &&&Leg| {
             let rings = self.dialing(leg.call).is_some_and(|dialing| dialing.hunt.rings(leg.id));
@@ -95,6 +96,11 @@ impl Switch {
                 rest,
             )) => {
                 self.agent_code(now, leg_id, &number, code, rest);
+                return true;
+            }
+            Some((Code::Supervise(act), agent)) => {
+                let agent = agent.to_owned();
+                self.supervise_code(now, leg_id, &number, act, &agent);
                 return true;
             }
             _ => return false,

@@ -28,7 +28,7 @@ impl Switch {
             let Some(active) = self.calls.get_mut(&id) else { return };
             let Some(mut interp) = active.interp.take() else {
                 if active.planless {
-                    let cause = active.last_cause.unwrap_or(Cause::NORMAL_CLEARING);
+                    let cause = active.end_cause();
                     self.release_call(now, id, cause, EndedBy::Plan);
                 }
                 return;
@@ -59,6 +59,9 @@ impl Switch {
                 self.out.push_back(Output::Media(Command::Unbridge { leg: subject }));
             }
         }
+        if !ends_or_notes(&effect) {
+            active.talk_cause = None;
+        }
         let gone = self.legs.get(&subject).is_none_or(|leg| leg.stage == Stage::Over);
         match effect {
             Effect::SaveAnswer { survey, question, key, .. } => {
@@ -77,11 +80,7 @@ impl Switch {
             }
             Effect::Log { level, text } => self.log(log_level(level), format!("call {id}: {text}")),
             Effect::End => {
-                let cause = self
-                    .calls
-                    .get(&id)
-                    .and_then(|a| a.last_cause)
-                    .unwrap_or(Cause::NORMAL_CLEARING);
+                let cause = active.end_cause();
                 self.release_call(now, id, cause, EndedBy::Plan);
                 return None;
             }
@@ -96,8 +95,11 @@ impl Switch {
             }
             Effect::EarlyMedia => self.early_media(now, subject),
             Effect::Ring => self.ring(now, subject),
+            Effect::Refuse { status } => active.refused_by = Some(status),
             Effect::Hangup { cause } => {
-                self.release_call(now, id, q850(cause), EndedBy::Plan);
+                let talk = active.talk_cause.filter(|_| cause == crate::dialplan::Cause::NORMAL);
+                let cause = talk.unwrap_or(q850(cause));
+                self.release_call(now, id, cause, EndedBy::Plan);
                 return None;
             }
             Effect::Play { items, stop_on } => {
@@ -118,6 +120,7 @@ impl Switch {
             Effect::Echo { ms, stop_on } => return self.echo(now, id, subject, ms, stop_on),
             Effect::Dial(dial) => return self.dial(now, id, *dial),
             Effect::Conference(wanted) => return self.confer(now, id, subject, *wanted),
+            Effect::AskQueue(wanted) => return self.ask_queue(now, id, subject, *wanted),
             Effect::Queue(wanted) => return self.join_queue(now, id, subject, *wanted),
             Effect::SendDigits { digits, on_ms, off_ms } => {
                 self.calls.get_mut(&id)?.doing = Doing::Sending;
@@ -154,15 +157,21 @@ impl Switch {
         leg.answered = Some(now.at);
         if self.ask(now, sip::Command::Answer { session, sdp, headers: vec![] }) {
             self.fact(now, FactKind::LegAnswered { call, leg: leg_id });
+            let longest = self.config.limits.call_duration;
             if let Some(active) = self.calls.get_mut(&call) {
                 active.call.enter(leg_id, crate::call::ConnectionState::Connected, now.at);
+                active.deadline = active.call.began + longest;
             }
         }
     }
 
-    /// Opens the speech path of an unanswered caller.
+    /// Opens the speech path of an unanswered caller. One who has not offered cannot be spoken to before its
+    /// ACK: it hears that it rings.
     pub(super) fn early_media(&mut self, now: Now, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.params.is_none() {
+            return self.ring(now, leg_id);
+        }
         if leg.stage != Stage::Early || leg.early {
             return;
         }
@@ -239,6 +248,10 @@ impl Switch {
         if !matches!(progress, Progress::Done { .. }) && complete(collect.so_far()) {
             progress = collect.enough();
         }
+        let over = matches!(progress, Progress::Done { ended: Taken::Full, .. });
+        if let (true, Some(leg)) = (over, self.legs.get_mut(&subject)) {
+            leg.typed.entry_full(collect.terminators(), now.at);
+        }
         if prompt.take().is_some() {
             self.stop_play(subject);
         }
@@ -290,6 +303,20 @@ impl Switch {
             self.run(now, call, Happening::Done);
         }
     }
+}
+
+/// Whether an effect ends the call, or is nothing that its parties notice.
+fn ends_or_notes(effect: &Effect) -> bool {
+    use Effect::{End, Hangup, Log, Record, Refuse, SaveAnswer, SetField};
+    matches!(
+        effect,
+        End | Hangup { .. }
+            | Refuse { .. }
+            | Log { .. }
+            | Record(_)
+            | SaveAnswer { .. }
+            | SetField { .. }
+    )
 }
 
 /// The time so many milliseconds from now; never when there are none.

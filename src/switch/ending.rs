@@ -45,10 +45,14 @@ impl Switch {
         let gateway = leg.gateway.clone().filter(|_| called_us);
         let told = self.calls.get(&leg.call).and_then(|active| active.last_refusal);
         let told = told.filter(|(why, _)| *why == cause).map(|(_, status)| status);
-        let refusal = called_us.then(|| refusal(&self.mapping(gateway.as_deref()), cause, told));
+        let by_plan = self.calls.get(&leg.call).and_then(|active| active.refused_by);
+        let refusal = called_us.then(|| {
+            by_plan.unwrap_or_else(|| refusal(&self.mapping(gateway.as_deref()), cause, told))
+        });
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         leg.ours.get_or_insert((cause, refusal.unwrap_or(0), by));
         self.quit_room(now, leg_id, RoomLeft::HungUp);
+        self.unwatch(now, leg_id);
         let command = match refusal {
             Some(status) => {
                 Command::Reject { session, status, reason: Some(cause), headers: vec![] }
@@ -141,6 +145,7 @@ impl Switch {
             return;
         }
         self.quit_room(now, leg_id, RoomLeft::HungUp);
+        self.unwatch(now, leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let unanswered = leg.answered.is_none();
         let unconfirmed = leg.confirm == Confirm::Asked;
@@ -160,6 +165,7 @@ impl Switch {
         if let Some(gateway) = gateway {
             self.gateways.release(&gateway);
         }
+        self.unlink(leg_id);
         self.out.push_back(Output::Media(control::Command::Close { leg: leg_id }));
         let Some(active) = self.calls.get_mut(&id) else { return };
         if active.release.is_some_and(|(leg, _)| leg == leg_id) {
@@ -175,12 +181,13 @@ impl Switch {
         let Some(cleared) = active.call.clear(leg_id) else { return };
         if let Some(peer) = cleared.peer {
             self.fact(now, FactKind::Unbridged { call: id, a: leg_id, b: peer });
+            self.talk_unwatched(now, id);
         }
         if cleared.was_subject {
             return self.subject_gone(now, id, ending);
         }
         match cleared.peer {
-            Some(peer) => self.talk_over(now, id, leg_id, peer),
+            Some(peer) => self.talk_over(now, id, [leg_id, peer], ending.cause),
             None if unanswered => {
                 self.leg_failed(now, leg_id, failure(ending.cause, ending.status))
             }
@@ -205,7 +212,8 @@ impl Switch {
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
         let plan_goes_on = active.interp.as_ref().is_some_and(|interp| !interp.is_ended());
-        self.hang_up_all(now, id, rung, Cause::NORMAL_CLEARING, ending.by);
+        // Why it went is told to whom it talked with or called (RFC 3326).
+        self.hang_up_all(now, id, rung, ending.cause, ending.by);
         self.stop_recording(id);
         if plan_goes_on {
             let happening = match left {
@@ -274,6 +282,7 @@ impl Switch {
         }
         self.stop_recording(id);
         self.centre.call_over(now.at, id);
+        self.care_call_over(now, id);
         let Some(active) = self.calls.remove(&id) else { return };
         self.due.remove(&(active.wake, id));
         let (cause, by) = active.ended.unwrap_or((Cause::NORMAL_CLEARING, EndedBy::Plan));

@@ -18,11 +18,15 @@ use serde_json::{Map, Value};
 
 use crate::base::{CallId, LegId, RecordingId, Wall};
 
+mod care;
 mod centre;
+mod counted;
 mod kinds;
 mod words;
 
+pub use self::care::{CareFact, Meaning, Protocol};
 pub use self::centre::{AgentFact, QueueFact};
+pub use self::counted::COUNTED;
 pub use self::words::{
     AlarmWhat, EndedBy, GatewayService, KeyBy, Role, RoomLeft, RoomRefusal, Unregistered,
 };
@@ -339,6 +343,18 @@ pub enum FactKind {
         /// The leg.
         leg: LegId,
     },
+    /// A called party's network plays a tone.
+    ToneHeard {
+        /// The call.
+        call: CallId,
+        /// The leg.
+        leg: LegId,
+        /// Which: `busy`, `congestion`, `unobtainable`, `ringback`.
+        tone: String,
+        /// The Q.850 cause that it stands for; none: the call goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<u8>,
+    },
     /// A phone's mobile was answered, by whomever: it is asked whether it takes the call. If it does,
     /// [`FactKind::LegAnswered`] follows.
     LegAsked {
@@ -493,6 +509,14 @@ pub enum FactKind {
         /// Why it was given up; empty: it was delivered.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         why: String,
+    },
+    /// A unit reported something, or its case went on.
+    Care {
+        /// The unit's controller.
+        account: String,
+        /// What.
+        #[serde(flatten)]
+        what: CareFact,
     },
     /// A party pressed a key.
     Digit {

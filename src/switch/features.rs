@@ -2,6 +2,7 @@
 
 use crate::call::codes::Code;
 use crate::call::feature::Feature;
+use crate::call::supervise::{Act, Manner};
 use crate::call::wishes::Wish;
 use crate::config::Config;
 
@@ -11,6 +12,7 @@ pub(super) fn table(config: &Config) -> Vec<(String, Feature)> {
     vec![
         (codes.blind_transfer.to_string(), Feature::BlindTransfer),
         (codes.survey.to_string(), Feature::Survey),
+        (codes.malicious.to_string(), Feature::Malicious),
         (codes.pause_recording.to_string(), Feature::PauseRecording),
         (codes.park_call.to_string(), Feature::Park),
     ]
@@ -25,6 +27,11 @@ pub(super) fn dialled(config: &Config) -> Vec<(String, Code)> {
         (codes.ready.to_string(), Code::Ready),
         (codes.on_break.to_string(), Code::Break),
         (codes.finish.to_string(), Code::Finish),
+        (codes.listen.to_string(), Code::Supervise(Act::Watch(Manner::Listen))),
+        (codes.whisper.to_string(), Code::Supervise(Act::Watch(Manner::Whisper))),
+        (codes.barge_in.to_string(), Code::Supervise(Act::Watch(Manner::Barge))),
+        (codes.disconnect.to_string(), Code::Supervise(Act::Disconnect)),
+        (codes.take_over.to_string(), Code::Supervise(Act::TakeOver)),
         (codes.do_not_disturb.to_string(), Code::DoNotDisturb),
         (codes.forward_always.to_string(), Code::Forward(Wish::Always)),
         (codes.forward_busy.to_string(), Code::Forward(Wish::Busy)),

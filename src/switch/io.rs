@@ -16,10 +16,12 @@ use crate::sip::Flow;
 use crate::wire::dns::{Answer, Question};
 use crate::wire::sip::{Message, ParseError};
 
+use super::care::KeptCases;
 use super::console::{Reply, Request};
 use super::fact::{AlarmWhat, Fact};
 use super::messages::Held;
 use super::recovery::KeptBinding;
+use super::signing::SignedIn;
 
 /// Names a console's question, so that the answer finds back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +56,10 @@ pub enum Input {
     Wishes(Vec<(String, String, String)>),
     /// The messages that the records say are held. Comes once, like [`Input::Wishes`].
     Messages(Vec<Held>),
+    /// The cases that the records say are open, and the units' troubles. Comes once, like [`Input::Wishes`].
+    Cases(KeptCases),
+    /// The agents that the records say are signed in. Comes once, like [`Input::Wishes`].
+    SignedIn(Vec<SignedIn>),
     /// The phones that the records say were registered. Comes once, like [`Input::Wishes`].
     Registrations(Vec<KeptBinding>),
     /// The fact of this number is on the disk. Told of each that is waited for
@@ -177,6 +183,8 @@ pub enum DiskCommand {
     },
     /// Recordings are kept so long from now on. Comes at the start and at each reload.
     Keep(Retention),
+    /// An operator says that the clock is right, by which recordings' ages are judged.
+    TrustClock,
     /// Recordings are packed so long after their end, or not at all. Comes with [`DiskCommand::Keep`].
     Pack(Option<Duration>),
 }

@@ -7,11 +7,12 @@
 
 use std::net::SocketAddr;
 
-use crate::base::{CallId, LegId, PlayId, Time};
+use crate::base::{CallId, LegId, PlayId, RoomId, Time};
 use crate::call::collect::TypedAhead;
 use crate::call::feature::Keys;
 use crate::call::unheard::Unheard;
 use crate::config::Dtmf;
+use crate::media::allowance::Allowance;
 use crate::media::control::{Codec, DigitSet, LegStats, StreamParams};
 use crate::media::negotiate::{self, LocalMedia, NoCommon, Protection};
 use crate::media::one_key::OneKey;
@@ -20,6 +21,9 @@ use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
 
 use super::fact::EndedBy;
+
+/// Keys by INFO that are taken of a party in a second: machines dial fifteen.
+const MOST_INFO_KEYS: u32 = 25;
 
 /// How far a leg has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,6 +83,10 @@ pub struct Leg {
     pub id: LegId,
     /// The call it belongs to.
     pub call: CallId,
+    /// With which calls' legs it shares an RTP worker; it stays there, also in another call.
+    pub group: CallId,
+    /// The room of two in which it hears one that lives on another worker.
+    pub link: Option<(RoomId, LegId)>,
     /// Its signalling.
     pub session: SessionId,
     /// Where that goes.
@@ -93,6 +101,8 @@ pub struct Leg {
     pub codecs: Vec<Codec>,
     /// Whether its audio is encrypted.
     pub srtp: Protection,
+    /// The device is known to want that as `RTP/SAVP`.
+    pub savp: bool,
     /// Our side of offer and answer, once the port is known.
     pub local: Option<LocalMedia>,
     /// The offer of its INVITE, until the port is there to answer it.
@@ -131,6 +141,8 @@ pub struct Leg {
     pub stop_on: DigitSet,
     /// Its last key, told in two forms maybe.
     pub one_key: OneKey,
+    /// How many keys by INFO are taken of it.
+    pub info_pace: Allowance,
     /// It tells its keys by INFO, of which the media plane knows nothing.
     pub keys_by_info: bool,
     /// Its feature codes.
@@ -167,6 +179,8 @@ impl Leg {
         Leg {
             id,
             call,
+            group: call,
+            link: None,
             session,
             flow,
             gateway,
@@ -174,6 +188,7 @@ impl Leg {
             rtp: None,
             codecs,
             srtp: Protection::Off,
+            savp: false,
             local: None,
             offer: None,
             description: None,
@@ -193,6 +208,7 @@ impl Leg {
             play: None,
             stop_on: DigitSet::NONE,
             one_key: OneKey::default(),
+            info_pace: Allowance::a_second(MOST_INFO_KEYS),
             keys_by_info: false,
             keys: Keys::default(),
             typed: TypedAhead::default(),
@@ -209,6 +225,13 @@ impl Leg {
     /// The codec in use.
     pub fn codec(&self) -> Option<Codec> {
         self.spoken.or(self.params.as_ref().map(|params| params.codec))
+    }
+
+    /// Where its RTP is sent, as far as is known here: to the source that was last told of, before there is one
+    /// to where its description says.
+    pub fn sends_to(&self) -> Option<SocketAddr> {
+        let latched = self.figures.as_deref().and_then(|(_, from, _)| *from);
+        latched.or(self.params.as_ref().and_then(|params| params.remote))
     }
 
     /// The port of an INVITE that came in is there: its offer is answered, or ours is made.

@@ -6,11 +6,11 @@ use crate::call::{ConnectionState, Device};
 use crate::dialplan::effect::Meanwhile;
 use crate::dsp::tone::Kind;
 
+use super::Switch;
 use super::active::Doing;
 use super::fact::FactKind;
 use super::leg::Stage;
 use super::sound::{music, tone_plan};
-use super::{Output, Switch};
 
 impl Switch {
     /// 101 to 199 from a called leg.
@@ -35,10 +35,22 @@ impl Switch {
             party.is_some_and(|party| matches!(party.device, Device::Mobile { .. }))
         };
         let passes = passes && !is_mobile(leg_id);
+        if let Some(sdp) = &sdp {
+            self.hears_tones(leg_id, sdp);
+        }
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let subject = active.subject();
+        let Doing::Dialling(dialing) = &mut active.doing else { return };
         let speaks = sdp.filter(|_| passes && dialing.early.is_none_or(|early| early == leg_id));
+        let is_early = dialing.early == Some(leg_id);
         match speaks {
             Some(sdp) => self.early_answer(now, id, leg_id, &sdp),
+            // Whose voice is heard already says now that it rings: the caller's device may show it.
+            None if is_early && status == 180 => {}
             None => self.meanwhile(now, id, true),
+        }
+        if is_early && status == 180 {
+            self.ring(now, subject);
         }
     }
 
@@ -98,7 +110,7 @@ impl Switch {
         let leg = active.subject();
         let Doing::Dialling(dialing) = &mut active.doing else { return };
         if dialing.early.take_if(|early| given_up.contains(early)).is_some() {
-            self.out.push_back(Output::Media(crate::media::control::Command::Unbridge { leg }));
+            self.unbridge(leg);
         }
     }
 }

@@ -33,6 +33,10 @@ struct Silence {
     unagreed: Option<u8>,
 }
 
+/// Who answers has so long to begin the handshake before a report that it has not is taken: the report may be
+/// of the time before, and comes again.
+const BEGINS_WITHIN: Duration = Duration::from_secs(20);
+
 /// Times `[media] rtp_timeout` that a party is waited for which has sent nothing since its answer.
 const NEVER_HEARD: u32 = 5;
 
@@ -48,6 +52,7 @@ impl Switch {
             Event::Opened { leg, rtp } => self.opened(now, leg, rtp),
             Event::OpenFailed { leg, why } => self.no_port(now, leg, why),
             Event::Digit { leg, digit, by } => self.digit(now, leg, digit, by),
+            Event::Tone { leg, kind } => self.tone_heard(now, leg, kind),
             Event::PlayDone { leg, play, end } => self.played(now, leg, play, end),
             Event::DigitsSent { leg } => self.digits_sent(now, leg),
             Event::Closed { leg, stats } => self.leg_closed(now, leg, &stats),
@@ -108,12 +113,28 @@ impl Switch {
         let Some(known) = self.legs.get(&leg).filter(|known| known.stage != Stage::Over) else {
             return;
         };
+        // A browser may begin when its user is heard, or has answered: until then it is only late.
+        let has_had_time = |at| now.at.since(at) >= BEGINS_WITHIN;
+        let is_late = known.stage == Stage::Answered && known.answered.is_some_and(has_had_time);
+        if *why == dtls::Fault::NotBegun && !is_late {
+            return;
+        }
         let call = known.call;
         let party = self.calls.get(&call).and_then(|active| active.call.get(leg));
         let party = party.map_or_else(String::new, |c| format!(" ({})", c.device.number()));
         self.alarm(now, AlarmWhat::HandshakeFailed, format!("{leg}{party}: {why}"), Some(call));
         self.log(Level::Warning, format!("{leg}{party} of call {call} is ended: {why}"));
         self.hang_up(now, leg, Cause::BEARERCAPABILITY_NOTAVAIL, EndedBy::Fault);
+    }
+
+    /// A leg as the log names it: with its call, its number and where its SIP goes.
+    pub(super) fn who(&self, leg_id: LegId) -> String {
+        let Some(leg) = self.legs.get(&leg_id) else { return leg_id.to_string() };
+        let active = self.calls.get(&leg.call);
+        let party = active.and_then(|active| active.call.get(leg_id));
+        let number = party.map_or("", |party| party.device.number());
+        let dialled = active.map_or("", |active| active.to.as_str());
+        format!("call {} to {dialled}: {leg_id} ({number} at {})", leg.call, leg.flow.remote)
     }
 
     fn opened(&mut self, now: Now, leg_id: LegId, rtp: SocketAddr) {
@@ -130,7 +151,8 @@ impl Switch {
         let shown = self.networks.shown(rtp.ip(), leg.flow.remote.ip());
         let rtp = SocketAddr::new(shown, rtp.port());
         let local = LocalMedia::new(rtp, leg.codecs.clone(), version);
-        leg.local = Some(local.protected(leg.srtp, keys).certified(self.fingerprint.clone()));
+        let local = local.protected(leg.srtp, keys).certified(self.fingerprint.clone());
+        leg.local = Some(local.insisting(leg.savp));
         if leg.invite.is_some() {
             self.callee_opened(now, leg_id);
         } else {
@@ -205,7 +227,9 @@ impl Switch {
         );
         self.fact(now, FactKind::Digit { call: id, leg: leg_id, digit: kept, by: word });
         if let Some(peer) = talks {
-            self.pass_on(now, peer, digit, by);
+            // Of a talk that is mixed for a supervisor no packet goes on as it came.
+            let mixed = by == DigitBy::Rfc4733 && self.is_watched(id);
+            self.pass_on(now, peer, digit, if mixed { DigitBy::Info } else { by });
             if let (true, Dialled::Feature(feature, number)) = (is_agent, dialled) {
                 self.feature(now, leg_id, feature, number);
             }
@@ -218,6 +242,9 @@ impl Switch {
     fn plan_digit(&mut self, now: Now, id: crate::base::CallId, leg_id: LegId, digit: char) {
         let Some(active) = self.calls.get(&id) else { return };
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        if leg.typed.closes(digit, now.at) {
+            return;
+        }
         let takes = match &active.doing {
             Doing::Collecting { prompt, barge_in, .. } => *barge_in || prompt.is_none(),
             // The key that stops a prompt has done its work: it is no answer to what follows. One by
@@ -236,6 +263,10 @@ impl Switch {
                 };
             }
             Doing::SigningIn(_) => return self.sign_in_key(now, id, leg_id, digit),
+            Doing::Watching(call) => {
+                let call = *call;
+                return self.watch_key(now, leg_id, call, digit);
+            }
             _ => false,
         };
         if !takes && self.queue_key(now, id, digit) {
@@ -255,14 +286,18 @@ impl Switch {
     /// to be turned into what the other side takes, and the other way round.
     fn pass_on(&mut self, now: Now, to: LegId, digit: char, by: DigitBy) {
         let takes_info = self.legs.get(&to).is_some_and(|leg| leg.dtmf == Dtmf::Info);
-        if by == DigitBy::Info || takes_info {
+        // A room of two carries sound alone.
+        let apart = by == DigitBy::Rfc4733 && self.is_linked(to);
+        if by == DigitBy::Info || takes_info || apart {
             self.send_digits(now, to, digit.to_string(), KEY_MS, PAUSE_MS);
         }
     }
 
     /// INFO within a call: a key, or nothing that we know.
     pub(super) fn info(&mut self, now: Now, leg_id: LegId, content_type: &[u8], body: &[u8]) {
-        if let Some(digit) = dtmf_info::parse(content_type, body) {
+        let Some(digit) = dtmf_info::parse(content_type, body) else { return };
+        // Faster than any can be pressed: each is a line of the record.
+        if self.legs.get_mut(&leg_id).is_some_and(|leg| leg.info_pace.takes(now.at)) {
             self.digit(now, leg_id, digit, DigitBy::Info);
         }
     }

@@ -11,21 +11,22 @@
 //! care terminals rely on it. A message is named by the number of its fact, which is unique over restarts;
 //! what was held comes back from the records ([`Input::Messages`](super::Input::Messages)).
 //!
-//! One at a time goes to a phone, in the order in which they came. Not here: what a message says. A
-//! receiver of care terminals' messages (SCAIP) takes those of its own number in [`Switch::message`],
-//! before they are looked up among the phones.
+//! One at a time goes to a phone, in the order in which they came. Not here: what a message says.
+//! Units' reports (SCAIP, NOW-IP) go to [`care`](super::care) before they are looked up among the phones.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::base::{Duration, Now, Time, Wall};
-use crate::sip::{ClientTxn, Command, Flow, TxnId};
-use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
+use crate::sip::{Binding, ClientTxn, Command, Flow, Headers, TxnId};
+use crate::wire::sip::{Host, Message, Method, Name, NameAddr, ToWire, Uri};
 
 use super::arrival::user;
 use super::fact::FactKind;
 use super::requests::Challenge;
 use super::{Level, Switch};
 
+/// Bytes of the longest number of somebody behind a gateway.
+const LONGEST_NUMBER: usize = 64;
 /// Bytes of a message's body: more does not belong into signalling.
 const MOST_BYTES: usize = 16_384;
 /// Messages that wait for one phone.
@@ -127,9 +128,13 @@ impl Messages {
 }
 
 impl Switch {
-    /// MESSAGE of a phone.
+    /// MESSAGE of a phone, or of somebody behind a gateway that may send such.
     pub(super) fn message(&mut self, now: Now, txn: TxnId, flow: Flow, message: &Message) {
-        let from = match self.verify(now, flow, message) {
+        let from = match self.writes_by_gateway(flow, message) {
+            Some(number) => Ok(number),
+            None => self.verify(now, flow, message),
+        };
+        let from = match from {
             Ok(user) => user,
             Err(Challenge { headers, after }) => {
                 let answer = Command::Respond { txn, status: 401, headers, body: None };
@@ -137,6 +142,12 @@ impl Switch {
             }
         };
         let to = message.uri().ok().and_then(|uri| user(&uri)).unwrap_or_default();
+        if message.body().len() > MOST_BYTES {
+            return self.respond(now, txn, 413, vec![]);
+        }
+        if self.care_message(now, txn, flow, [&from, &to], message) {
+            return;
+        }
         if self.config.phone(&to).is_none() {
             return self.respond(now, txn, 404, vec![]);
         }
@@ -146,9 +157,6 @@ impl Switch {
             || self.messages.by_sender.get(&from).is_some_and(|own| *own >= MOST_FROM_ONE);
         if self.draining || self.journal_full || full {
             return self.respond(now, txn, 503, again());
-        }
-        if message.body().len() > MOST_BYTES {
-            return self.respond(now, txn, 413, vec![]);
         }
         let kind = message.header(Name::ContentType).unwrap_or(b"text/plain");
         let text = |bytes: &[u8]| core::str::from_utf8(bytes).map(str::to_owned);
@@ -162,6 +170,19 @@ impl Switch {
         let expires = Wall(now.wall.0.saturating_add(keep.as_millis() as i64));
         let held = Held { id: 0, from, to, content_type, body, taken: now.wall, expires };
         self.taken(now, txn, held);
+    }
+
+    /// Who wrote a message that comes by a gateway whose messages are taken; one without a number is the
+    /// gateway's own.
+    fn writes_by_gateway(&self, flow: Flow, message: &Message) -> Option<String> {
+        let name = &self.gateways.identify(flow.remote)?.name;
+        let gateway = self.config.gateway(name).filter(|gateway| gateway.messages)?;
+        let number = message.from().ok().and_then(|from| user(&from.uri));
+        let number = number.filter(|number| (1..=LONGEST_NUMBER).contains(&number.len()));
+        // A phone of ours says who it is with its password, wherever it comes from.
+        let ours = number.as_ref().is_some_and(|number| self.config.phone(number).is_some());
+        let believed = self.is_believed(flow, name) && !ours;
+        believed.then(|| number.unwrap_or_else(|| gateway.name.to_string()))
     }
 
     /// Writes a message down; 202 follows when it is on the disk.
@@ -248,7 +269,7 @@ impl Switch {
         own.not_before = now.at + AGAIN;
         let bindings = self.registrar.lookup(now.at, number);
         let Some(binding) = bindings.get(nth) else { return };
-        let (flow, target) = (binding.flow, binding.contact.clone());
+        let (flow, target, routes) = (binding.flow, binding.contact.clone(), routes(binding));
         let Some(host) = Host::parse(self.config.domain().as_bytes()) else { return };
         let address = |number: &str| NameAddr::new(Uri::sip(Some(number), host.clone(), None));
         let txn = self.agent.new_request();
@@ -259,7 +280,7 @@ impl Switch {
             target,
             from: address(&held.from),
             to: address(number),
-            headers: vec![(Name::Date, date(held.taken).into_bytes())],
+            headers: [routes, vec![(Name::Date, date(held.taken).into_bytes())]].concat(),
             body: Some((held.content_type, held.body.into_bytes())),
             credentials: None,
         };
@@ -348,6 +369,12 @@ impl Switch {
             self.fact(now, FactKind::MessageEnded { id, to, why });
         }
     }
+}
+
+/// The Route headers of a request to a phone: the proxies that its REGISTER came through (RFC 3327 §5.3).
+pub(super) fn routes(binding: &Binding) -> Headers {
+    let route = |uri| (Name::Route, NameAddr::new(uri).to_bytes());
+    binding.routes().into_iter().map(route).collect()
 }
 
 /// A time as the Date header has it (RFC 3261 §20.17).

@@ -16,6 +16,7 @@
 //!                                                    ─▶ rooms   conferences; parking, forwarding
 //!                     outside  recorders outside get a copy of what is recorded
 //!                                                    ─▶ queueing, agents, signing  queues of agents
+//!                                                    ─▶ supervising  listen, whisper, barge in
 //!                                   │
 //!   Output ◀── poll_output() ◀──────┘  messages, media commands, facts, answers
 //! ```
@@ -28,6 +29,7 @@ mod alarm;
 mod arrival;
 mod auto_answer;
 mod caller_id;
+pub mod care;
 mod charging;
 pub mod console;
 mod console_in;
@@ -39,6 +41,7 @@ mod effects;
 mod ending;
 pub mod fact;
 mod features;
+mod figures;
 mod finding;
 mod fort;
 mod forwarding;
@@ -47,6 +50,7 @@ mod info_keys;
 pub mod io;
 mod keeping;
 pub mod leg;
+mod linking;
 mod meanwhile;
 mod media_in;
 pub mod messages;
@@ -63,13 +67,15 @@ mod replacing;
 mod requests;
 mod rooms;
 mod signalled;
-mod signing;
+pub mod signing;
 mod sip_in;
 mod sound;
 mod sparing;
+mod supervising;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod tones;
 mod transfer;
 mod trunks;
 mod wake;
@@ -145,8 +151,9 @@ pub struct Switch {
     dialled_codes: Vec<(String, crate::call::codes::Code)>,
     /// What phones' users wish of their calls.
     forwarding: forwarding::Forwarding,
-    calls: BTreeMap<CallId, Active>,
-    legs: BTreeMap<LegId, Leg>,
+    // Boxed: a tree's nodes keep room for eleven, and half of it is empty where keys rise.
+    calls: BTreeMap<CallId, Box<Active>>,
+    legs: BTreeMap<LegId, Box<Leg>>,
     sessions: BTreeMap<SessionId, LegId>,
     /// The phones' legs.
     lines: Lines,
@@ -167,6 +174,8 @@ pub struct Switch {
     alarms: alarm::Alarms,
     /// Text messages on their way.
     messages: messages::Messages,
+    /// Units' reports and cases.
+    care: care::Care,
     /// Who watches whom.
     watching: watching::Watching,
     /// Of callers that are no phone and no gateway.
@@ -175,8 +184,12 @@ pub struct Switch {
     slots: BTreeMap<u32, CallId>,
     /// Conferences by name.
     rooms: BTreeMap<String, rooms::Room>,
+    /// Talks that supervisors are with.
+    supervising: supervising::Supervising,
     /// Agents and queues.
     centre: Centre,
+    /// What is counted of the day.
+    figures: figures::Live,
     /// Legs that are no calls of their phones' own: they ring or talk for a queue's caller (whose, and
     /// which agent, from the answer on), or dial an agent's code.
     offered: BTreeMap<LegId, Option<(CallId, AgentId)>>,
@@ -247,11 +260,14 @@ impl Switch {
             desks: BTreeMap::new(),
             alarms: alarm::Alarms::default(),
             messages: messages::Messages::since(last_fact),
+            care: care::Care::new(&config, last_fact),
             watching: watching::Watching::default(),
             strangers: sparing::Sparing::default(),
             slots: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            supervising: supervising::Supervising::default(),
             centre: Centre::new(rng.split()),
+            figures: figures::Live::default(),
             offered: BTreeMap::new(),
             recordings: BTreeMap::new(),
             zone,
@@ -325,9 +341,17 @@ impl Switch {
             }
             Input::Wishes(rows) => self.wishes_restored(rows),
             Input::Messages(rows) => self.messages_restored(now, rows),
+            Input::Cases(rows) => self.cases_restored(now, rows),
+            Input::SignedIn(rows) => self.agents_restored(now, rows),
             Input::Registrations(rows) => self.registrations_restored(now, rows),
-            Input::Durable(seq) => self.durable(now, seq),
-            Input::NotWritten(seq) => self.not_written(now, seq),
+            Input::Durable(seq) => {
+                self.durable(now, seq);
+                self.care_durable(now, seq);
+            }
+            Input::NotWritten(seq) => {
+                self.not_written(now, seq);
+                self.care_not_written(now, seq);
+            }
             Input::Alarm { what, raised, detail } => {
                 self.fact(now, FactKind::Alarm { what, raised, detail, call: None });
             }
@@ -376,6 +400,7 @@ impl Switch {
             self.alarms.next_wake(),
             self.info_keys.next_wake(),
             self.messages.next_wake(),
+            self.care.next_wake(),
             self.centre.next_wake(),
         ]
         .into_iter()
@@ -401,7 +426,9 @@ impl Switch {
         if let Some(call) = kind.call() {
             self.touch_outside(call);
         }
-        self.out.push_back(Output::Fact(Fact { seq: self.facts, wall: now.wall, kind }));
+        let fact = Fact { seq: self.facts, wall: now.wall, kind };
+        self.figures.take(&fact, &self.zone);
+        self.out.push_back(Output::Fact(fact));
     }
 
     /// Writes a line for the log: one line, whatever a peer has put into a name or a number.

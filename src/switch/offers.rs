@@ -3,7 +3,7 @@
 use crate::base::{CallId, LegId, Now};
 use crate::dialplan::effect::Happening;
 use crate::media::negotiate;
-use crate::sip::Command;
+use crate::sip::{Command, Headers, SessionId};
 use crate::wire::sdp::Sdp;
 
 use super::active::Doing;
@@ -17,20 +17,18 @@ impl Switch {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let session = leg.session;
         let Some(local) = leg.local.as_mut() else {
-            self.ask(now, Command::RejectOffer { session, status: 500 });
-            return;
+            return self.reject_offer(now, session, 500, vec![]);
         };
         let Ok(offer) = Sdp::parse(sdp) else {
-            self.ask(now, Command::RejectOffer { session, status: 400 });
-            return;
+            return self.reject_offer(now, session, 400, vec![]);
         };
         let (answer, params) = match negotiate::answer(local, &offer) {
             Ok(agreed) => agreed,
             Err(why) => {
-                let (_, line) = not_acceptable(leg_id, &why);
+                let warning = not_acceptable(&why);
+                let line = format!("{}: its offer is refused with 488: {why}", self.who(leg_id));
                 self.log(Level::Warning, line);
-                self.ask(now, Command::RejectOffer { session, status: 488 });
-                return;
+                return self.reject_offer(now, session, 488, vec![warning]);
             }
         };
         let held = !params.send;
@@ -40,13 +38,17 @@ impl Switch {
         self.held(now, leg_id, held);
     }
 
+    /// Refuses the peer's offer: the call goes on as it stood.
+    fn reject_offer(&mut self, now: Now, session: SessionId, status: u16, headers: Headers) {
+        self.ask(now, Command::RejectOffer { session, status, headers });
+    }
+
     /// A re-INVITE without description asks for ours.
     pub(super) fn offer_wanted(&mut self, now: Now, leg_id: LegId) {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         let session = leg.session;
         let Some(local) = leg.local.as_mut() else {
-            self.ask(now, Command::RejectOffer { session, status: 500 });
-            return;
+            return self.reject_offer(now, session, 500, vec![]);
         };
         let sdp = negotiate::offer(local).to_bytes();
         self.ask(now, Command::AcceptOffer { session, sdp });

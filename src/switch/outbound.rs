@@ -8,7 +8,7 @@ use crate::call::{Device, Failure};
 use crate::config::{Dtmf, Phone, SendDiversion};
 use crate::media::control::Codec;
 use crate::media::negotiate::{self, Protection};
-use crate::sip::{self, Flow, Transport};
+use crate::sip::{self, Binding, Flow, Transport};
 use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 use crate::wire::sip::{Name, NameAddr, Uri};
@@ -19,7 +19,7 @@ use super::dial::failure;
 use super::fact::EndedBy;
 use super::identity::{Diverted, Shown, diversion};
 use super::leg::{Ending, Leg, Stage};
-use super::{Level, Output, Switch, auto_answer, registering};
+use super::{Level, Output, Switch, auto_answer, registering, signalled};
 
 impl Switch {
     /// One leg for each device of a phone, and one for its mobile.
@@ -40,8 +40,8 @@ impl Switch {
         }
         let legs = bindings.into_iter().filter_map(|binding| {
             let device = Device::Phone { number: number.into() };
-            let carrier = Carrier::Phone(&phone, &binding.user_agent);
-            self.ring_device(now, id, device, binding.contact, binding.flow, carrier)
+            let carrier = Carrier::Phone(&phone, &binding);
+            self.ring_device(now, id, device, binding.contact.clone(), binding.flow, carrier)
         });
         Ok(legs.chain(mobile.and_then(Result::ok)).collect())
     }
@@ -53,9 +53,9 @@ impl Switch {
         let Some(binding) = bindings.into_iter().max_by_key(|b| b.expires).cloned() else {
             return false;
         };
-        let carrier = Carrier::Phone(phone, &binding.user_agent);
+        let carrier = Carrier::Phone(phone, &binding);
         let device = Device::Phone { number };
-        self.ring_device(now, id, device, binding.contact, binding.flow, carrier).is_some()
+        self.ring_device(now, id, device, binding.contact.clone(), binding.flow, carrier).is_some()
     }
 
     /// A leg through a gateway, on one of its channels, on its way over several.
@@ -155,6 +155,7 @@ impl Switch {
         let session = self.agent.new_session();
         let shown = self.shown(id, &carrier)?;
         let headers = self.told(id, &number, &shown, &target, &carrier)?;
+        let extras = self.of_applications(id);
         let to = match (&carrier, target.as_sip()) {
             (Carrier::Phone(..), Some(sip)) => {
                 NameAddr::new(Uri::sip(Some(&number), sip.host.clone(), sip.port))
@@ -170,7 +171,9 @@ impl Switch {
             to,
             contact,
             sdp: None,
+            otherwise: None,
             headers,
+            extras,
             credentials: carrier.credentials(),
             routes: carrier.routes(),
             prack: sip_prack(carrier.prack().unwrap_or(self.config.sip.prack)),
@@ -179,8 +182,8 @@ impl Switch {
         let (codecs, dtmf) = carrier.media(&self.config);
         let gateway = carrier.gateway();
         let leg = Leg::new(leg_id, id, session, flow, gateway, dtmf, codecs);
-        let srtp = carrier.srtp(flow);
-        self.add_leg(now, Leg { invite: Some(Box::new(invite)), srtp, confirm, ..leg });
+        let (srtp, savp) = (carrier.srtp(flow), carrier.savp());
+        self.add_leg(now, Leg { invite: Some(Box::new(invite)), srtp, savp, confirm, ..leg });
         Some(leg_id)
     }
 
@@ -222,10 +225,10 @@ impl Switch {
         let mut headers = vec![];
         let domain = carrier.domain(&self.config);
         let dial = self.dialing(id).map(|dialing| &dialing.dial);
-        if let Carrier::Phone(phone, agent) = carrier
+        if let Carrier::Phone(phone, binding) = carrier
             && dial.is_none_or(|dial| dial.auto_answer)
         {
-            headers.extend(auto_answer::headers(phone.make, agent, &domain));
+            headers.extend(auto_answer::headers(phone.make, &binding.user_agent, &domain));
         }
         let Some(dial) = dial else {
             if let Carrier::Gateway { config, .. } = carrier {
@@ -258,6 +261,26 @@ impl Switch {
         Some(headers)
     }
 
+    /// Headers of applications for who is called: the plan's, and those of the caller's INVITE that the
+    /// configuration lets through.
+    fn of_applications(&self, id: CallId) -> Vec<(String, String)> {
+        let dial = self.dialing(id).map(|dialing| &dialing.dial);
+        let (Some(active), Some(dial)) = (self.calls.get(&id), dial) else { return Vec::new() };
+        let passes = &self.config.sip.relay_headers;
+        let mut all: Vec<(String, String)> = dial
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), signalled::text(value.as_bytes())))
+            .collect();
+        for (name, value) in signalled::headers(&active.origin.signalled) {
+            let is_named = passes.iter().any(|pattern| signalled::matches(pattern.as_str(), name));
+            if is_named && !all.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+                all.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        all
+    }
+
     /// The called leg's port is there: our offer goes out.
     pub(super) fn callee_opened(&mut self, now: Now, leg_id: LegId) {
         // The caller's codec first, so that the two can be joined without recoding. A browser keeps its
@@ -270,8 +293,9 @@ impl Switch {
             local.prefer(preferred);
         }
         let offer = negotiate::offer(local);
-        if let sip::Command::Invite { sdp, .. } = invite.as_mut() {
+        if let sip::Command::Invite { sdp, otherwise, .. } = invite.as_mut() {
             *sdp = Some(offer.to_bytes());
+            *otherwise = negotiate::otherwise(local).map(|offer| offer.to_bytes());
         }
         leg.stage = Stage::Early;
         if !self.ask(now, *invite) {
@@ -287,6 +311,22 @@ impl Switch {
         let Some(leg) = self.legs.get(&leg_id) else { return };
         if let Some(call_id) = self.agent.call_id(leg.session) {
             self.out.push_back(Output::Dialog { call: leg.call, leg: leg_id, call_id });
+        }
+    }
+
+    /// Its audio is agreed on, by an offer `of_ours` or of its own: a phone that shows how it wants SRTP is
+    /// called so from now on.
+    pub(super) fn learn_savp(&mut self, leg_id: LegId, of_ours: bool) {
+        let Some(leg) = self.legs.get(&leg_id) else { return };
+        let Some(local) = leg.local.as_ref() else { return };
+        // Whoever calls and offers both could take either; whom we offer both has chosen.
+        let chosen = of_ours && leg.srtp == Protection::Preferred;
+        let (flow, session, savp) = (leg.flow, leg.session, local.is_savp());
+        if (savp || chosen)
+            && let Some(number) = self.phone_of(leg_id)
+        {
+            let contact = self.agent.contact(session);
+            self.registrar.learn_savp(&number, flow, contact.as_ref(), savp);
         }
     }
 
@@ -309,8 +349,8 @@ fn is_web(flow: Flow) -> bool {
 
 /// By what a leg goes out.
 enum Carrier<'a> {
-    /// With what the device calls itself.
-    Phone(&'a Phone, &'a [u8]),
+    /// With one of the devices that it has registered.
+    Phone(&'a Phone, &'a Binding),
     Gateway {
         config: &'a crate::config::Gateway,
         urgent: bool,
@@ -349,7 +389,7 @@ impl Carrier<'_> {
     }
     fn routes(&self) -> Vec<Uri> {
         match self {
-            Carrier::Phone(..) => vec![],
+            Carrier::Phone(_, binding) => binding.routes(),
             Carrier::Gateway { config, .. } => registering::routes(config),
         }
     }
@@ -366,6 +406,9 @@ impl Carrier<'_> {
             Carrier::Phone(phone, _) => phone.srtp,
             Carrier::Gateway { config, .. } => config.srtp,
         })
+    }
+    fn savp(&self) -> bool {
+        matches!(self, Carrier::Phone(_, binding) if binding.savp)
     }
     fn media(&self, config: &crate::config::Config) -> (Vec<Codec>, Dtmf) {
         let (codecs, dtmf) = match self {

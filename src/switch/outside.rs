@@ -27,8 +27,8 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use crate::base::{CallId, Duration, LegId, Now, Time};
-use crate::media::control::{Command, StreamParams};
+use crate::base::{CallId, Duration, LegId, Now, RoomId, Time};
+use crate::media::control::{Command, Membership, StreamParams};
 use crate::record::turns::Turns;
 use crate::sip::{self, By, ClientTxn, SessionId};
 use crate::trunk::Gateways;
@@ -40,6 +40,34 @@ use super::leg::Stage as LegStage;
 use super::{Level, Output, Switch};
 use session::{Session, Stage};
 use told::Told;
+
+/// The variable by which a route says which recorders get its call: names with commas between them; a word that
+/// names none of them, such as `none`: no recorder.
+const RECORDERS: &str = "recorders";
+
+/// What goes out on a stream to a recorder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Speaks {
+    Nobody,
+    /// What comes from that party.
+    Party(LegId),
+    /// All that a talk's parties and the supervisors who have joined say.
+    Talk(RoomId),
+}
+
+impl Speaks {
+    /// What has `leg` send `to` in this one's place.
+    fn turn(self, leg: LegId, to: Speaks) -> impl Iterator<Item = Command<String>> {
+        let leave = matches!(self, Speaks::Talk(_)).then_some(Command::Leave { leg });
+        let of = if let Speaks::Party(of) = to { Some(of) } else { None };
+        let join = if let Speaks::Talk(room) = to {
+            Some(Command::Join { leg, room, membership: Membership::LISTENER })
+        } else {
+            None
+        };
+        leave.into_iter().chain([Command::Copy { leg, of }]).chain(join)
+    }
+}
 
 /// A recorder that has not answered an INVITE for so long does not take the call. (One that says nothing at
 /// all is given up sooner, by the agent.)
@@ -106,8 +134,7 @@ impl Outside {
 impl Switch {
     /// Something of the call may have changed that a recorder outside is to know.
     pub(super) fn touch_outside(&mut self, id: CallId) {
-        let concerned =
-            self.config.record.recorders.is_some() || self.outside.calls.contains_key(&id);
+        let concerned = !self.config.recorders.is_empty() || self.outside.calls.contains_key(&id);
         if concerned {
             self.outside.touched.insert(id);
         }
@@ -166,31 +193,72 @@ impl Switch {
     fn review_call(&mut self, now: Now, id: CallId) {
         let wanted = self.calls.get(&id).and_then(|active| active.copying);
         let Some(wanted) = wanted else { return self.end_outside(now, id) };
-        let has_any = self.config.record.recorders.is_some();
         let stage = match self.outside.calls.get(&id) {
-            None if !has_any => return,
+            None if self.recorders_of(id).is_empty() => return,
             known => known.and_then(|copied| copied.session.as_ref()).map(|session| session.stage),
         };
         match stage {
             None => self.begin_outside(now, id),
+            Some(Stage::Up) if self.has_moved(id) => {
+                // Its ports are on another RTP worker than the party is now: the rest is another session.
+                self.end_session(now, id);
+                self.begin_outside(now, id);
+            }
             Some(Stage::Up) => self.follow(now, id, wanted),
             Some(Stage::Opening | Stage::Calling) => {}
         }
     }
 
+    /// The recorders that a call is for, the first choice first: what its route says (the variable `recorders`),
+    /// else what the called phone has, else the calling one, else all calls.
+    fn recorders_of(&self, id: CallId) -> Vec<String> {
+        let Some(active) = self.calls.get(&id) else { return vec![] };
+        let said = active.interp.as_ref().and_then(|interp| {
+            interp.variable(&active.plan, RECORDERS).filter(|names| !names.is_empty())
+        });
+        if let Some(said) = said {
+            let names = said.split([',', ' ']).filter(|name| self.config.recorder(name).is_some());
+            return names.map(str::to_owned).collect();
+        }
+        let (left, right) = active.sides();
+        let own = |leg: LegId| {
+            let device = &active.call.get(leg)?.device;
+            let phone = self.config.phone(device.number()).filter(|_| device.is_phone())?;
+            phone.recorders.is_some().then_some(phone)
+        };
+        let phone = right.and_then(own).or_else(|| own(left));
+        let named = self.config.recorders_in_order(phone);
+        named.map(|recorder| recorder.name.to_string()).collect()
+    }
+
     /// The call is asked to be recorded, or is over: its session too.
     fn end_outside(&mut self, now: Now, id: CallId) {
+        self.end_session(now, id);
         let Some(mut copied) = self.outside.calls.remove(&id) else { return };
         if let Some(wake) = copied.wake.take() {
             self.outside.due.remove(&(wake, id));
         }
-        if let Some(session) = copied.session {
-            if session.stage != Stage::Opening {
-                let hang_up = sip::Command::Hangup { session: session.id, reason: None };
-                self.ask(now, hang_up);
-            }
-            self.forget_session(now, id, session, String::new());
+    }
+
+    /// A call's session is over, for no fault of anybody's.
+    fn end_session(&mut self, now: Now, id: CallId) {
+        let Some(copied) = self.outside.calls.get_mut(&id) else { return };
+        let Some(session) = copied.session.take() else { return };
+        if session.stage != Stage::Opening {
+            let hang_up = sip::Command::Hangup { session: session.id, reason: None };
+            self.ask(now, hang_up);
         }
+        self.forget_session(now, id, session, String::new());
+    }
+
+    /// Whether a party that is copied lives on another RTP worker than the port by which its copy goes out.
+    fn has_moved(&self, id: CallId) -> bool {
+        let session = self.outside.calls.get(&id).and_then(|copied| copied.session.as_ref());
+        let (left, right) = self.sides_live(id);
+        session.is_some_and(|session| {
+            let [first, second] = session.beside;
+            left != first || right.is_some_and(|right| right != second)
+        })
     }
 
     /// Nothing is left of a session: its ports, its place at the recorder.
@@ -247,8 +315,7 @@ impl Switch {
         let mut copies = Vec::new();
         for ((leg, before), of) in legs.into_iter().zip(&mut session.copied).zip(speakers) {
             if *before != of {
-                *before = of;
-                copies.push(Output::Media(Command::Copy { leg, of }));
+                copies.extend(core::mem::replace(before, of).turn(leg, of).map(Output::Media));
             }
         }
         let news = session.told != told && session.telling.is_none();
@@ -273,15 +340,22 @@ impl Switch {
     }
 
     /// Whose audio goes out on each of the two streams now.
-    fn speakers(&self, id: CallId, wanted: Copying) -> [Option<LegId>; 2] {
-        let Some(active) = self.calls.get(&id).filter(|_| !wanted.paused) else { return [None; 2] };
-        let (left, right) = active.sides();
-        let there = |leg: &LegId| {
-            self.legs
-                .get(leg)
-                .is_some_and(|leg| leg.stage != LegStage::Over && leg.params.is_some())
+    fn speakers(&self, id: CallId, wanted: Copying) -> [Speaks; 2] {
+        let Some(active) = self.calls.get(&id).filter(|_| !wanted.paused) else {
+            return [Speaks::Nobody; 2];
         };
-        [Some(left).filter(there), right.filter(there)]
+        let (left, right) = active.sides();
+        let joined = self.joined(id).map(|(room, customer, _)| (room, customer));
+        let of = |leg: LegId| {
+            let known = self.legs.get(&leg);
+            let there = known.is_some_and(|l| l.stage != LegStage::Over && l.params.is_some());
+            match joined {
+                _ if !there => Speaks::Nobody,
+                Some((room, customer)) if leg != customer => Speaks::Talk(room),
+                _ => Speaks::Party(leg),
+            }
+        };
+        [of(left), right.map_or(Speaks::Nobody, of)]
     }
 
     /// How the streams to a recorder stand from now on.

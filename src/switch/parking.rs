@@ -68,7 +68,7 @@ impl Switch {
         }
         active.doing = Doing::Parked { slot, until, back, record };
         self.part(now, id, by);
-        self.talk_recorded(id);
+        self.talk_recorded(now, id);
         self.hear_clip(now, who, music("default"));
         self.fact(now, FactKind::Parked { call: id, leg: who, by, slot });
         self.slots.insert(slot, id);
@@ -127,12 +127,14 @@ impl Switch {
         let dial = Dial {
             groups: vec![vec![Target::Phone { number: back }]],
             ring_ms: RING_BACK_MS,
+            brief: Vec::new(),
             meanwhile: Meanwhile::Music("default".into()),
             caller_number: None,
             caller_name: None,
             record,
             emergency: false,
             auto_answer: false,
+            headers: Vec::new(),
         };
         if let Some(lost) = self.dial(now, id, dial) {
             self.run(now, id, lost);

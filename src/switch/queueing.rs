@@ -48,6 +48,41 @@ pub struct Queued {
 }
 
 impl Switch {
+    /// Whether the caller would be let into a queue. If not, that is told as if he had been answered and come.
+    pub(super) fn ask_queue(
+        &mut self,
+        now: Now,
+        id: CallId,
+        subject: LegId,
+        wanted: effect::Queue,
+    ) -> Option<Happening> {
+        let entry = self.queue_entry(id, &wanted)?;
+        match self.centre.lets_in(&wanted.name, &entry) {
+            true => Some(Happening::Done),
+            false => self.join_queue(now, id, subject, wanted),
+        }
+    }
+
+    /// A caller as he comes into a queue.
+    fn queue_entry(&self, id: CallId, wanted: &effect::Queue) -> Option<Entry> {
+        let active = self.calls.get(&id)?;
+        // A caller who hides has no number to be known by.
+        let number = Some(active.from.clone());
+        let number =
+            number.filter(|n| n.trim_start_matches('+').chars().all(|c| c.is_ascii_digit()));
+        let urgency = self.care.cases.priority(id);
+        let priority = i32::try_from(wanted.priority).unwrap_or(i32::MAX);
+        Some(Entry {
+            call: id,
+            number: number.unwrap_or_default(),
+            priority: priority.saturating_add(urgency.unwrap_or(0)),
+            urgent: urgency.is_some(),
+            vip: wanted.vip,
+            region: wanted.region.clone(),
+            longest: wanted.longest_ms.map(|ms| Duration::from_millis(u64::from(ms))),
+        })
+    }
+
     /// The caller comes into a queue. `Some`: it was not let in.
     pub(super) fn join_queue(
         &mut self,
@@ -56,19 +91,7 @@ impl Switch {
         subject: LegId,
         wanted: effect::Queue,
     ) -> Option<Happening> {
-        let active = self.calls.get_mut(&id)?;
-        // A caller who hides has no number to be known by.
-        let number = Some(active.from.clone());
-        let number =
-            number.filter(|n| n.trim_start_matches('+').chars().all(|c| c.is_ascii_digit()));
-        let entry = Entry {
-            call: id,
-            number: number.unwrap_or_default(),
-            priority: i32::try_from(wanted.priority).unwrap_or(i32::MAX),
-            vip: wanted.vip,
-            region: wanted.region,
-            longest: wanted.longest_ms.map(|ms| Duration::from_millis(u64::from(ms))),
-        };
+        let entry = self.queue_entry(id, &wanted)?;
         if let Err(why) = self.centre.enter(now.at, &wanted.name, entry) {
             return Some(Happening::Queued(match why {
                 Refusal::Unknown => QueueEnd::Unknown,
@@ -142,20 +165,24 @@ impl Switch {
             let dial = Dial {
                 groups: Vec::new(),
                 ring_ms: ring.as_millis() as u32,
+                brief: Vec::new(),
                 meanwhile: Meanwhile::Music(queued.music.clone()),
                 caller_number: None,
                 caller_name: None,
                 record: queued.record,
                 emergency: false,
                 auto_answer: false,
+                headers: Vec::new(),
             };
             let (legs, ways, diverted) = (Vec::new(), Vec::new(), Vec::new());
             let dialing = Dialing { hunt, dial, legs, ways, diverted, early: None };
             active.doing = Doing::Dialling(Box::new(dialing));
         }
         match self.ring_one(now, id, &Target::Phone { number: phone }) {
+            // The call has as many legs as it may.
+            Ok(legs) if legs.is_empty() => self.centre.missed(now.at, id, agent, Missed::NotRung),
             Ok(legs) => self.rings_for(id, agent, legs),
-            Err(failure) => self.centre.missed(now.at, id, agent, missed(failure)),
+            Err(failure) => self.missed(now, id, agent, failure),
         }
         let rung = self.dialing(id).is_some_and(|dialing| dialing.hunt.settled() == Step::Wait);
         if rung {
@@ -201,8 +228,21 @@ impl Switch {
                 queued.offers.push((agent, other));
                 self.offered.insert(other, None);
             }
-            None => self.centre.missed(now.at, id, agent, missed(failure)),
+            None => self.missed(now, id, agent, failure),
         }
+    }
+
+    /// An agent's phone did not take a caller. Who has a mobile can be reached again as soon as a gateway has a
+    /// channel: nobody tells when, so nothing but time could make it ready.
+    fn missed(&mut self, now: Now, id: CallId, agent: AgentId, failure: Failure) {
+        let phone = self.centre.agent(now.at, agent).and_then(|view| view.phone);
+        let config = phone.and_then(|phone| self.config.phone(&phone));
+        let has_mobile = config.is_some_and(|phone| phone.mobile.is_some());
+        let why = match missed(failure) {
+            Missed::Unreachable if has_mobile => Missed::NotRung,
+            why => why,
+        };
+        self.centre.missed(now.at, id, agent, why);
     }
 
     /// All who were rung are out: the caller waits again. `false`: it is in no queue.

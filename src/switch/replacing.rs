@@ -139,6 +139,10 @@ impl Switch {
             Takes::Talk => self.take_talk(now, id, leg_id, old),
             Takes::Parked => self.take_parked(now, id, leg_id, old),
         }
+        // An agent who takes such a call has one of its own.
+        if let Some(phone) = self.phone_of(leg_id) {
+            self.line_changed(now, &phone);
+        }
     }
 
     /// A call that rings at `old` is answered at `leg`.

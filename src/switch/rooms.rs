@@ -73,7 +73,7 @@ impl Switch {
         }
         self.set_member(&name, leg);
         // What it hears there is on the other channel of its recording.
-        self.recorded_sides(id);
+        self.recorded_sides(now, id);
         self.room_sound(&name, sound);
         self.fact(now, FactKind::RoomJoined { call: id, leg, room: name, members, muted });
         None

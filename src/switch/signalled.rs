@@ -12,6 +12,8 @@
 use crate::dialplan::template::truncate;
 use crate::wire::sip::{Message, Name, Uri};
 
+/// What the name of a header's variable begins with.
+const HEADER: &str = "sip_h_";
 /// The most headers that a plan gets; the first count.
 const MOST_HEADERS: usize = 20;
 /// The longest name of one, and the longest value of anything here, in bytes; a longer name is left out,
@@ -51,11 +53,24 @@ pub(super) fn variables(invite: &Message) -> Vec<(String, String)> {
         }
         // Of several of one name the first counts, as with FreeSWITCH.
         if !seen.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
-            all.push((format!("sip_h_{name}"), text(value)));
+            all.push((format!("{HEADER}{name}"), text(value)));
             seen.push(name);
         }
     }
     all
+}
+
+/// The headers among the variables of a call: name and value.
+pub(super) fn headers(variables: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    variables.iter().filter_map(|(name, value)| Some((name.strip_prefix(HEADER)?, value.as_str())))
+}
+
+/// Whether `pattern` of the configuration, a name or a beginning with `*`, names a header.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.get(..start.len()).is_some_and(|n| n.eq_ignore_ascii_case(start)),
+        None => name.eq_ignore_ascii_case(pattern),
+    }
 }
 
 /// The name of a header that is a plan's to know, as it is written in full.
@@ -70,7 +85,7 @@ fn header_of(name: &[u8]) -> Option<String> {
 }
 
 /// A value of a bounded length, without control characters.
-fn text(value: &[u8]) -> String {
+pub(super) fn text(value: &[u8]) -> String {
     let value = String::from_utf8_lossy(&value[..value.len().min(MOST_VALUE)]);
     let mut value: String = value.chars().filter(|c| !c.is_control()).collect();
     truncate(&mut value, MOST_VALUE);

@@ -9,6 +9,7 @@
 //! No key of it stands in any record. Who the PIN belongs to is `acd::pin`'s; there is no voice for
 //! "your PIN" among the prompts yet, so a tone asks for it.
 
+use crate::acd::agent::Reason;
 use crate::acd::event::SignInRefusal;
 use crate::base::{CallId, Duration, LegId, Now, PlayId};
 use crate::call::collect::{Collect, Progress, Wanted};
@@ -36,7 +37,49 @@ pub struct SigningIn {
     round: u32,
 }
 
+/// An agent who was signed in before the start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignedIn {
+    /// The agent's number.
+    pub agent: String,
+    /// Where.
+    pub phone: String,
+    /// Its state and why, as its facts say it.
+    pub state: String,
+    /// As above.
+    pub reason: String,
+    /// Of a break; 0: none.
+    pub code: u16,
+}
+
+impl SignedIn {
+    /// Why it takes no callers; `None`: it takes some. Whatever call it had ended with the start.
+    fn off(&self) -> Option<Reason> {
+        match (self.state.as_str(), self.reason.as_str()) {
+            ("not_ready", "break") => Some(Reason::Break(self.code)),
+            ("not_ready", "no_answer") => Some(Reason::NoAnswer),
+            ("not_ready", "forced") => Some(Reason::Forced),
+            ("not_ready", "signed_in") => Some(Reason::SignedIn),
+            // A phone that was away may be back: its registration says so.
+            _ => None,
+        }
+    }
+}
+
 impl Switch {
+    /// Who was signed in before the start is so still, without a PIN: he has shown it there. One who has
+    /// signed in since, and a phone where another has, stay as they are.
+    pub(super) fn agents_restored(&mut self, now: Now, rows: Vec<SignedIn>) {
+        for row in rows {
+            if self.config.phone(&row.phone).is_some()
+                && self.centre.restore(now.at, &row.agent, &row.phone, row.off())
+            {
+                self.phone_reachable(now, &row.phone);
+                self.line_changed(now, &row.phone);
+            }
+        }
+    }
+
     /// Asks for what is not known yet: with no number behind the code, that first.
     pub(super) fn ask_who(&mut self, now: Now, leg: LegId, number: &str) {
         self.answer(now, leg);

@@ -57,12 +57,15 @@ impl Switch {
             Event::Response { txn, status, message } => {
                 if !self.register_answered(now, txn, Some(&message))
                     && !self.message_answered(now, txn, Some(status))
+                    && !self.care_answered(txn, Some(status))
                 {
                     self.pong(now, txn, Some(status));
                 }
             }
             Event::ResponseTimeout { txn } => {
-                if !self.register_answered(now, txn, None) && !self.message_answered(now, txn, None)
+                if !self.register_answered(now, txn, None)
+                    && !self.message_answered(now, txn, None)
+                    && !self.care_answered(txn, None)
                 {
                     self.pong(now, txn, None);
                 }

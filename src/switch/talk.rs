@@ -6,12 +6,22 @@ use crate::call::conference::Change;
 use crate::config;
 use crate::media::control::{Command, RecordFormat};
 use crate::record::path::path;
+use crate::wire::q850::Cause;
 
 use super::active::{Copying, Doing, Recording};
 use super::fact::{AlarmWhat, FactKind};
 use super::leg::Stage;
 use super::sound::{music, recording_tone};
 use super::{DiskCommand, DiskEvent, Level, Output, Switch};
+
+/// Who is on a recording's channels.
+struct Recorded {
+    left: LegId,
+    /// Who talks with it.
+    right: Option<LegId>,
+    /// Whose voice is on the right; `None`: what the left one hears is.
+    heard: Option<LegId>,
+}
 
 impl Switch {
     /// The dialled `with` answered: it and the party for whom the plan runs hear each other.
@@ -40,7 +50,7 @@ impl Switch {
         if dialing.dial.record {
             self.record(now, id, true);
         }
-        self.recorded_sides(id);
+        self.recorded_sides(now, id);
         self.transfer_settled(now, id);
         // Another phone has picked the call up: no agent has it.
         self.quit_queue(now, id, crate::acd::event::Departure::Moved);
@@ -52,10 +62,7 @@ impl Switch {
             active.call.join(a, b);
         }
         self.fact(now, FactKind::Bridged { call: id, a, b });
-    }
-
-    pub(super) fn bridge(&mut self, a: LegId, b: LegId) {
-        self.out.push_back(Output::Media(Command::Bridge { a, b }));
+        self.care_talks(now, id);
     }
 
     /// Joins two parties that had talked before (a transfer came to nothing).
@@ -64,7 +71,7 @@ impl Switch {
         self.stop_play(b);
         self.bridge(a, b);
         self.bridged(now, id, a, b);
-        self.recorded_sides(id);
+        self.recorded_sides(now, id);
         // Who held the other before the transfer holds still.
         for (holds, hears) in [(a, b), (b, a)] {
             if self.legs.get(&holds).is_some_and(|leg| leg.held) {
@@ -76,8 +83,9 @@ impl Switch {
     /// Takes `leg` and whom it talks with apart; gives the other.
     pub(super) fn part(&mut self, now: Now, id: CallId, leg: LegId) -> Option<LegId> {
         let peer = self.calls.get_mut(&id)?.call.part(leg)?;
-        self.out.push_back(Output::Media(Command::Unbridge { leg }));
+        self.unbridge(leg);
         self.fact(now, FactKind::Unbridged { call: id, a: leg, b: peer });
+        self.talk_unwatched(now, id);
         Some(peer)
     }
 
@@ -94,14 +102,18 @@ impl Switch {
         if running || !self.may_record(now, id) {
             return;
         }
-        let Some(active) = self.calls.get_mut(&id) else { return };
-        let (left, right) = active.sides();
+        let (Some(Recorded { left, right, heard }), Some(active)) =
+            (self.recorded(id), self.calls.get_mut(&id))
+        else {
+            return;
+        };
         let date = jiff::Timestamp::from_millisecond(now.wall.0)
             .unwrap_or_default()
             .to_zoned(self.zone.clone())
             .date();
         active.recordings += 1;
         let path = path(id, active.recordings, date);
+        let group = self.group_of_leg(left);
         let recording = self.new_recording_id();
         let beep = self.config.record.beep.then(|| recording_tone(self.config.node.country));
         let format = match self.config.record.format {
@@ -110,14 +122,15 @@ impl Switch {
         };
         if let Some(active) = self.calls.get_mut(&id) {
             let path = path.clone();
-            active.recording = Some(Recording { id: recording, path, paused, by_dial });
+            active.recording = Some(Recording { id: recording, path, paused, by_dial, group });
         }
         self.out.push_back(Output::Disk(DiskCommand::Open {
             recording,
             path: path.clone(),
             format,
         }));
-        self.out.push_back(Output::Media(Command::Record { recording, format, beep, left, right }));
+        let side = Command::Record { recording, format, beep, left, right: heard };
+        self.out.push_back(Output::Media(side));
         if paused {
             // Asked for while only the recorder outside had the call.
             self.out.push_back(Output::Media(Command::PauseRecord { recording, paused }));
@@ -127,22 +140,42 @@ impl Switch {
     }
 
     /// Who speaks on which channel has changed.
-    pub(super) fn recorded_sides(&mut self, id: CallId) {
+    pub(super) fn recorded_sides(&mut self, now: Now, id: CallId) {
         self.touch_outside(id);
         let Some(active) = self.calls.get(&id) else { return };
-        let Some(Recording { id: recording, path, .. }) = &active.recording else { return };
-        let (recording, path) = (*recording, path.clone());
-        let (left, right) = active.sides();
+        let Some(running) = active.recording.clone() else { return };
+        let Some(Recorded { left, right, heard }) = self.recorded(id) else { return };
+        if self.group_of_leg(left) != running.group {
+            // Whoever is on the left now lives on another worker: the rest is a second file there.
+            self.stop_own_recording(id);
+            return self.record(now, id, running.by_dial);
+        }
+        let (recording, path) = (running.id, running.path);
         self.out.push_back(Output::Recorded { call: id, path, left, right });
-        let left = Some(left);
+        let (left, right) = (Some(left), heard);
         self.out.push_back(Output::Media(Command::SetRecordLegs { recording, left, right }));
     }
 
+    /// Who is on a recording's channels. Where one cannot have the other party's voice alone, because it is on
+    /// another worker or a supervisor speaks to both, it has what the party on the left hears: in a talk that
+    /// is watched that is the customer, who hears no whisper.
+    fn recorded(&self, id: CallId) -> Option<Recorded> {
+        let (left, right) = self.calls.get(&id)?.sides();
+        let watched = self.watched_sides(id);
+        let joined = watched.is_some_and(|(_, joined)| joined);
+        let apart = joined || self.is_linked(left);
+        let (left, right) = match watched {
+            Some((customer, _)) if apart && right == Some(customer) => (customer, Some(left)),
+            _ => (left, right),
+        };
+        Some(Recorded { left, right, heard: right.filter(|_| !apart) })
+    }
+
     /// A talk is over, the call is not: what the dial began to record is whole.
-    pub(super) fn talk_recorded(&mut self, id: CallId) {
+    pub(super) fn talk_recorded(&mut self, now: Now, id: CallId) {
         match self.calls.get(&id).is_some_and(|active| active.is_recorded_by_dial()) {
             true => self.stop_recording(id),
-            false => self.recorded_sides(id),
+            false => self.recorded_sides(now, id),
         }
     }
 
@@ -260,16 +293,23 @@ impl Switch {
     }
 
     /// The other party of a talk has gone: the plan goes on with the caller.
-    pub(super) fn talk_over(&mut self, now: Now, id: CallId, gone: LegId, peer: LegId) {
+    pub(super) fn talk_over(
+        &mut self,
+        now: Now,
+        id: CallId,
+        [gone, peer]: [LegId; 2],
+        cause: Cause,
+    ) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let Doing::Talking { with, .. } = &active.doing else { return };
         if *with != gone || active.subject() != peer {
             return;
         }
         let (Doing::Talking { target, since, .. }, _) = active.leave_step(now.at) else { return };
+        active.talk_cause = Some(cause);
         let talk_ms = now.at.since(since).as_millis() as u64;
         self.stop_play(peer);
-        self.talk_recorded(id);
+        self.talk_recorded(now, id);
         use crate::dialplan::effect::{DialEnd, EndedBy, Happening};
         let end = DialEnd::Answered { by: target, talk_ms, ended_by: EndedBy::Callee };
         self.run(now, id, Happening::Dialed(end));

@@ -88,9 +88,12 @@ steps = [{ dial = { gateway = "e1-b", number = "110" } }]
 "#;
 
 mod busy_hour;
+mod day;
+mod early;
 mod elsewhere;
 mod fort;
 mod gateways;
+mod handed;
 mod names;
 mod numbers;
 mod queues;

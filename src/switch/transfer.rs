@@ -64,6 +64,7 @@ impl Switch {
                 }
             }
             Feature::Survey => self.send_to_survey(now, id, leg_id),
+            Feature::Malicious => self.mark_malicious(now, id, leg_id),
             Feature::PauseRecording => {
                 let paused = self.calls.get(&id).and_then(|active| active.recording_paused());
                 if let Some(paused) = paused {
@@ -71,6 +72,17 @@ impl Switch {
                 }
             }
         }
+    }
+
+    /// A phone's user marks the other party of the talk: the record says so, for whoever looks into it.
+    fn mark_malicious(&mut self, now: Now, id: CallId, by: LegId) {
+        let Some(active) = self.calls.get(&id) else { return };
+        let number = |leg| active.call.get(leg).map(|party| party.device.number().to_owned());
+        let (Some(who), Some(value)) = (active.call.peer(by).and_then(number), number(by)) else {
+            return;
+        };
+        self.log(Level::Warning, format!("call {id}: {value} marks {who} as a malicious caller"));
+        self.fact(now, FactKind::CallField { call: id, name: "malicious".into(), value });
     }
 
     /// Takes the two apart and notes what to go back to. `false`: there is nobody to transfer.
@@ -112,7 +124,7 @@ impl Switch {
         self.part(now, id, by);
         // Music of a hold from which it was transferred.
         self.stop_play(who);
-        self.recorded_sides(id);
+        self.recorded_sides(now, id);
         self.fact(now, FactKind::Transferred { call: id, by, who, to: number.into() });
         true
     }
@@ -122,8 +134,12 @@ impl Switch {
         let active = self.calls.get(&id);
         let device = active.and_then(|a| a.call.get(leg)).map(|c| &c.device);
         let phone = device.filter(|d| d.is_phone()).and_then(|d| self.config.phone(d.number()));
+        // Who is behind a gateway dials what a call from there could, whoever called whom.
+        let outside =
+            device.filter(|d| !d.is_phone()).and_then(|d| self.config.gateway(d.gateway()?));
         phone
             .map(|p| p.context.to_string())
+            .or_else(|| outside.map(|gateway| gateway.context.to_string()))
             .or_else(|| active.map(|a| a.context.clone()))
             .unwrap_or_default()
     }
@@ -215,7 +231,7 @@ impl Switch {
         active.leave_step(now.at);
         active.last_cause = None;
         self.part(now, id, by);
-        self.talk_recorded(id);
+        self.talk_recorded(now, id);
         self.hang_up(now, by, Cause::NORMAL_CLEARING, EndedBy::Callee);
         self.run(now, id, Happening::Redirect(Redirect::Survey { name }));
     }

@@ -20,6 +20,7 @@ pub mod sdp;
 pub mod sip;
 pub mod srtp;
 pub mod stun;
+pub mod telecare;
 pub mod telephone_event;
 pub mod udp;
 pub mod wav;

@@ -1,5 +1,5 @@
 //! Text inside the small XML documents that we write (XML 1.0 §2.2, §2.4): what means something there
-//! is escaped, what may not stand there at all is left out. We read none.
+//! is escaped, what may not stand there at all is left out. Those that we read: `telecare`, `rs_metadata`.
 
 use core::fmt;
 

@@ -104,7 +104,7 @@ fn a_recorder_outside_has_each_party_on_its_own_stream() {
         audio::await_tone(|| takes.heard(stream), hz, second, 0);
     }
     let calls = belfry.console("show calls");
-    let id = calls[0]["id"].as_str().expect("a call").to_owned();
+    let id = calls[0]["call"].as_str().expect("a call").to_owned();
     let shown = belfry.console(&format!("show call {id}"));
     assert_eq!(shown["outside"]["recorder"], "recorder-1", "{shown}");
     assert_eq!(shown["outside"]["state"], "records", "{shown}");

@@ -98,7 +98,7 @@ fn the_called_phone_hangs_up_then_calls_and_the_console_ends_it() {
     alice.hears(BOB, SURE, at_alice);
     bob.hears(ALICE, SURE, at_bob);
     let calls = belfry.console("show calls");
-    let id = calls[0]["id"].as_str().unwrap_or_else(|| panic!("one call: {calls}"));
+    let id = calls[0]["call"].as_str().unwrap_or_else(|| panic!("one call: {calls}"));
     belfry.console(&format!("hangup {id}"));
     alice.expect("CALL_CLOSED");
     bob.expect("CALL_CLOSED");

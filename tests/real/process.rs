@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The longest that any one step may take: the machine may be busy with the other tests.
@@ -56,14 +56,34 @@ pub struct Running {
 impl Running {
     /// Starts `command`, both outputs to `output`. `package`: what brings the program.
     pub fn start(command: &mut Command, output: &Path, package: &str) -> Running {
+        Running::start_with(command, output, package, Stdio::null()).0
+    }
+
+    /// The same with a way to its standard input.
+    pub fn start_driven(
+        command: &mut Command,
+        output: &Path,
+        package: &str,
+    ) -> (Running, ChildStdin) {
+        let (running, input) = Running::start_with(command, output, package, Stdio::piped());
+        (running, input.expect("its input is ours"))
+    }
+
+    fn start_with(
+        command: &mut Command,
+        output: &Path,
+        package: &str,
+        input: Stdio,
+    ) -> (Running, Option<ChildStdin>) {
         let name = command.get_program().to_string_lossy().into_owned();
         let file = File::create(output).expect("a file for the program's output");
         let again = file.try_clone().expect("a second handle of it");
-        command.stdin(Stdio::null()).stdout(file).stderr(again);
-        let child = command
+        command.stdin(input).stdout(file).stderr(again);
+        let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start ({error}): install {package}"));
-        Running { name, child, output: output.to_owned() }
+        let input = child.stdin.take();
+        (Running { name, child, output: output.to_owned() }, input)
     }
 
     /// What it has printed so far.

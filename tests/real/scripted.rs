@@ -2,6 +2,7 @@
 //! wanted: other clocks, moved ports, thirty at once. Their ears lay what comes by RTP timestamp.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use belfry::base::{Duration, Rng};
 use belfry::media::control::Codec;
@@ -18,7 +19,14 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// A caller behind the gateway.
 pub fn caller(live: &Live, belfry: &Appliance, hz: f64) -> Which {
     let setup = setup(belfry, belfry.setup.gateway.ip(), "13800138000", None, hz);
-    live.add(setup, Rng::from_seed(hz.to_bits())).expect("sockets of our own address")
+    live.add(setup, fresh_rng(hz)).expect("sockets of our own address")
+}
+
+/// A source of Call-IDs and tags that no other phone of this process has: two requests that share them are
+/// one request over two paths (RFC 3261 §8.2.2.2).
+fn fresh_rng(hz: f64) -> Rng {
+    static PHONES: AtomicU64 = AtomicU64::new(0);
+    Rng::from_seed(hz.to_bits() ^ PHONES.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A phone that answers after a moment, registered.
@@ -37,7 +45,7 @@ pub fn phone_at(
 ) -> Which {
     let own = setup(belfry, ip, number, Some(belfry.setup.password(number)), hz);
     let setup = Setup { server, ..own };
-    let which = live.add(setup, Rng::from_seed(hz.to_bits())).expect("sockets of our own address");
+    let which = live.add(setup, fresh_rng(hz)).expect("sockets of our own address");
     live.with(which, |phone, now| phone.register(now));
     let answered = live.wait(which, PATIENCE, |phone| phone.registered.is_some());
     let status = live.with(which, |phone, _| phone.registered);

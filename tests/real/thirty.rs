@@ -6,7 +6,7 @@ use belfry::dsp::level::dominant_tone;
 use belfry::sim::live::{Live, Which};
 
 use super::appliance::{Appliance, Setup};
-use super::audio::{MS, longest_gap, read_wav, share, story};
+use super::audio::{MS, longest_gap, read_wav, story};
 use super::scripted::{await_talk, caller, hang_up, heard, listen, phone};
 
 const CALLS: usize = 30;
@@ -18,16 +18,23 @@ fn hz(n: usize) -> f64 {
     300.0 + 50.0 * n as f64
 }
 
+/// The least share of packets that are the party's tone and nothing else. The others have an edge in them: a
+/// recording whose first packets were late is brought back to the true time by a sample here and there.
+const CLEAR: f64 = 0.8;
+
 /// The party speaks all the time, and no packet of anybody else's is among it.
 fn assert_only(samples: &[i16], own: f64, what: &str) {
     let all: Vec<f64> = (0..2 * CALLS).map(hz).collect();
+    let (mut clear, mut packets) = (0, 0);
     for (n, packet) in samples.chunks_exact(20 * MS).enumerate() {
         let heard = dominant_tone(packet, &all).map(|tone| tone.hz);
         assert!(heard.is_none_or(|hz| hz == own), "{what} {own} Hz: {heard:?} at {} ms", n * 20);
+        (clear, packets) = (clear + u32::from(heard.is_some()), packets + 1);
     }
     let gap = longest_gap(samples);
     assert!(gap <= GAP, "{what} {own} Hz: {gap:?} of silence in {}", story(samples));
-    assert!(share(samples, own) > 0.95, "{what} {own} Hz: {}", story(samples));
+    let share = f64::from(clear) / f64::from(packets.max(1));
+    assert!(share > CLEAR, "{what} {own} Hz in {share:.2}: {}", story(samples));
 }
 
 #[test]

@@ -26,6 +26,13 @@ fn what_was_said_in_a_call_is_there_when_it_is_over() {
     let id = record.call.call.to_string();
     belfry.await_empty();
 
+    let shown = belfry.console("show records 5");
+    assert_eq!((&shown[0]["call"], &shown[0]["dialled"]), (&id.clone().into(), &"1001".into()));
+    let shown = belfry.console(&format!("show record {id}"));
+    assert_eq!(shown["legs"].as_array().map(Vec::len), Some(2), "{shown:#}");
+    assert!(shown["legs"][1]["packets_received"].as_i64() > Some(10), "{shown:#}");
+    assert!(shown["events"].to_string().contains("call_ended"), "{shown:#}");
+
     let found = belfry.console(&format!("trace {id}"));
     let messages = found["messages"].as_array().expect("messages");
     let said = |dialog: u64, ours: bool| -> Vec<&str> {

@@ -38,7 +38,7 @@ fn talks(codec: &str, name: &str) {
     let at_alice = alice.hears(BOB, SURE, at);
     let at_bob = bob.hears(ALICE, SURE, 0);
     let calls = belfry.console("show calls");
-    let id = calls[0]["id"].as_str().unwrap_or_else(|| panic!("one call: {calls}"));
+    let id = calls[0]["call"].as_str().unwrap_or_else(|| panic!("one call: {calls}"));
     let call = belfry.console(&format!("show call {id}"));
     assert!(call.to_string().contains(&format!("\"{name}\"")), "{call}");
     alice.hang_up();

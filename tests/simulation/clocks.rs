@@ -5,6 +5,9 @@ use belfry::sim::network::Faults;
 
 use super::house::{CALLER_HZ, House, channels, hz};
 
+/// A-law's smallest level.
+const QUIETEST: i16 = 8;
+
 /// What both say from the marked moment on.
 const MARK_HZ: f64 = 2_000.0;
 
@@ -42,12 +45,16 @@ fn an_hour_at_500_ppm_leaves_the_channels_together() {
     assert!(a.abs_diff(b) <= 160, "{} ms apart", a.abs_diff(b) / 8);
     // And both at the true time: an hour and what came before it.
     assert!(a.abs_diff(8_000 * 3_600) < 8_000 * 5, "{a}");
-    // Before it, the voices are whole: no stretch of silence that the network did not make.
+    // Before it, the voices are whole: nowhere half a millisecond of silence, each tenth of a second the tone. Not
+    // longer ones: 500 ppm beside its nominal hertz the tone runs away from what looks for it.
     let tones = [(&left, CALLER_HZ), (&right, hz(0))];
     for (side, hz) in tones {
-        let whole = side[8_000..a - 8_000]
-            .chunks(8_000 * 60)
-            .all(|minute| belfry::dsp::level::dominant_tone(&minute[..8_000], &[hz]).is_some());
-        assert!(whole, "{hz} Hz has holes");
+        let voice = &side[8_000..a - 8_000];
+        let is_quiet = |some: &[i16]| some.iter().all(|sample| sample.abs() <= QUIETEST);
+        assert_eq!(voice.windows(4).position(is_quiet), None, "{hz} Hz has holes");
+        let is_tone = |tenth: &[i16]| {
+            belfry::dsp::level::dominant_tone(tenth, &[hz]).is_some_and(|tone| tone.share > 0.8)
+        };
+        assert!(voice.chunks_exact(800).all(is_tone), "{hz} Hz is broken");
     }
 }

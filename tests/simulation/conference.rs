@@ -26,6 +26,11 @@ context = \"agents\"
 when = { to = \"3001\" }
 steps = [{ conference = { name = \"closed\", pin = \"4711\", tries = 2, tones = true, on = { pin = [{ hangup = 21 }] } } }]
 [[route]]
+name = \"hash\"
+context = \"agents\"
+when = { to = \"3003\" }
+steps = [{ conference = { name = \"hash\", pin = \"4711\", leave = \"#\" } }]
+[[route]]
 name = \"plain\"
 context = \"agents\"
 when = { to = \"3002\" }
@@ -206,6 +211,19 @@ fn the_pin_opens_and_stands_in_no_record() {
     assert_eq!(house.facts("digit").iter().filter(|f| kept(f)).count(), 0);
     house.hang_up(house.phones[0]);
     house.hang_up(house.phones[1]);
+    house.ends_clean();
+}
+
+#[test]
+fn a_pin_that_is_closed_with_the_key_that_leaves_opens_all_the_same() {
+    let mut house = alaw();
+    call(&mut house, 0, "3003");
+    house.world.run(Duration::from_secs(1));
+    "4711#".chars().for_each(|key| house.press(house.phones[0], key));
+    house.world.run(Duration::from_secs(3));
+    assert_eq!((house.facts("room_joined").len(), house.facts("room_left").len()), (1, 0));
+    house.press(house.phones[0], '#');
+    house.until_state(house.phones[0], State::Ended(0));
     house.ends_clean();
 }
 

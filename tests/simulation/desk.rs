@@ -48,6 +48,29 @@ fn call(house: &mut House, phone: &str, number: &str) -> Reply {
     house.world.ask(request).expect("an answer at once")
 }
 
+/// An emergency number that a computer dials for a phone passes the limits, as one that is dialled there does.
+#[test]
+fn a_call_for_help_passes_the_limits() {
+    let set = |config: &mut belfry::config::Config| {
+        config.limits.calls = Some(1);
+        config.numbers.emergency =
+            vec![belfry::config::name::Number::new("1004").expect("a number")];
+    };
+    let mut house = House::set(set, 9);
+    (0..4).for_each(|n| house.register(n));
+    let (first, second) = (house.phones[0], house.phones[2]);
+    house.talk(first, "1002", house.phones[1]);
+    let reply = call(&mut house, "1003", "1002");
+    assert!(matches!(reply, Reply::Refused(_)), "{reply:?}");
+    let reply = call(&mut house, "1003", "1004");
+    assert!(!matches!(reply, Reply::Refused(_)), "{reply:?}");
+    house.until_state(second, State::Talking);
+    for phone in [first, second] {
+        house.hang_up(phone);
+    }
+    house.ends_clean();
+}
+
 #[test]
 fn a_computer_answers_holds_and_takes_back() {
     let mut house = house(1);

@@ -102,9 +102,22 @@ fn hold_and_back_keep_the_keys() {
 
 #[test]
 fn a_leg_with_another_certificate_is_ended_and_said_why() {
+    for (blunder, why) in [
+        (Blunder::Masquerade, "its certificate is not the one"),
+        (Blunder::NoHandshake, "its DTLS handshake does not begin"),
+    ] {
+        a_leg_without_keys_is_ended(blunder, why);
+    }
+}
+
+fn a_leg_without_keys_is_ended(blunder: Blunder, why: &str) {
     let mut house = house(Srtp::Dtls, [Required, Dtls], Faults::NONE, 4);
     let agent = house.phones[0];
-    house.world.with(agent, |phone, _| phone.blunder = Some(Blunder::Masquerade));
+    house.world.with(agent, |phone, _| phone.blunder = Some(blunder));
+    if blunder == Blunder::NoHandshake {
+        // No check comes either: there is no way to it.
+        house.world.with(agent, |phone, _| phone.use_ice());
+    }
     let caller = house.caller;
     house.world.with(caller, |phone, now| phone.call(now, CARE_LINE));
     house.until_state(caller, State::Talking);
@@ -116,7 +129,7 @@ fn a_leg_with_another_certificate_is_ended_and_said_why() {
     assert!(ended, "the agent's leg is ended: {:?}", house.world.phone(agent).state);
     let line = house.world.warnings.iter().find(|line| line.contains("is ended"));
     let line = line.unwrap_or_else(|| panic!("{:?}", house.world.warnings));
-    assert!(line.contains("(1001)") && line.contains("its certificate is not the one"), "{line}");
+    assert!(line.contains("(1001)") && line.contains(why), "{line}");
     let alarm =
         |kind: &&FactKind| matches!(kind, FactKind::Alarm { what: AlarmWhat::HandshakeFailed, .. });
     assert_eq!(house.world.facts.iter().map(|fact| &fact.kind).filter(alarm).count(), 1);

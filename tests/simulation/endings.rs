@@ -1,6 +1,7 @@
 //! How calls end: the plan's last steps, and what the record says (R21): cause, by whom.
 
 use belfry::base::Duration;
+use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
 use belfry::switch::Input;
@@ -8,7 +9,7 @@ use belfry::switch::console::Request;
 use belfry::switch::fact::{EndedBy, FactKind};
 use belfry::switch::io::RequestId;
 
-use super::house::{CALLER_HZ, House, channels, hz, tone_of};
+use super::house::{CALLER_HZ, House, channels, hz, plan, tone_of};
 
 const NOTED: &str = r#"
 [[route]]
@@ -132,6 +133,53 @@ fn the_record_says_why_a_call_was_refused_or_nobody_answered() {
     assert_eq!((*cause, *by), (19, EndedBy::Limit));
     assert!((4_900..=5_000).contains(ring_ms), "{ring_ms}");
     assert_eq!(note(&house), "no-answer");
+}
+
+/// FreeSWITCH's `respond` and its CALL_REJECTED.
+#[test]
+fn a_plan_in_xml_refuses_by_the_very_status() {
+    let route = |to: &str, step: &str| {
+        format!(
+            "<extension name='{to}'><condition field='destination_number' expression='^{to}$'>\
+             <action {step}/></condition></extension>"
+        )
+    };
+    for (to, status, step) in [
+        ("480", 480, "application='respond' data='480 Go Away'"),
+        ("500", 500, "application='respond' data='500'"),
+        ("603", 603, "application='respond' data='603'"),
+        ("21", 603, "application='hangup' data='CALL_REJECTED'"),
+    ] {
+        let text =
+            format!("<include><context name='agents'>{}</context></include>", route(to, step));
+        let plan = plan(&[("a.xml".into(), text)]);
+        let mut house = House::with_plan(plan, Faults::NONE, 9, [&[Codec::Pcma]; 4], |_| ());
+        house.register(0);
+        house.world.with(house.phones[0], |phone, now| phone.call(now, to));
+        house.until_state(house.phones[0], State::Ended(status));
+        house.ends_clean();
+    }
+}
+
+/// FreeSWITCH's `[leg_timeout=4]` is of one leg.
+#[test]
+fn a_leg_with_a_time_of_its_own_ends_alone() {
+    let text = "<include><context name='gateway'><extension name='r'><condition>\
+        <action application='bridge' data='{call_timeout=10}user/1001,[leg_timeout=4]user/1002'/>\
+        </condition></extension></context></include>";
+    let plan = plan(&[("a.xml".into(), text.into())]);
+    let mut house = House::with_plan(plan, Faults::NONE, 10, [&[Codec::Pcma]; 4], |_| ());
+    (0..2).for_each(|n| house.register(n));
+    for n in 0..2 {
+        house.world.with(house.phones[n], |phone, _| phone.behave(Manner::Ring));
+    }
+    house.world.with(house.caller, |phone, now| phone.call(now, "600"));
+    house.until_state(house.phones[1], State::Ringing);
+    house.world.run(Duration::from_secs(5));
+    let state = |n: usize| &house.world.phone(house.phones[n]).state;
+    assert_eq!((state(0), state(1)), (&State::Ringing, &State::Ended(0)));
+    house.until_state(house.phones[0], State::Ended(0));
+    house.ends_clean();
 }
 
 /// Each rings, one takes it: the others' records say that another did (Q.850 cause 26).

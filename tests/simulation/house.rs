@@ -110,6 +110,24 @@ impl House {
     pub fn set(change: impl FnOnce(&mut Config), seed: u64) -> House {
         House::with_plan(sample_plan(), Faults::NONE, seed, [&[Codec::Pcma]; 4], change)
     }
+    /// With a dialplan of its own, and calls that live on different RTP workers as far as the switch knows.
+    pub fn of_two_workers(toml: &str, seed: u64) -> House {
+        let plan = plan(&[("house.toml".into(), toml.into())]);
+        let change = |config: &mut Config| {
+            config.media.workers = belfry::config::Workers::Count(2);
+        };
+        House::with_plan(plan, Faults::NONE, seed, [&[Codec::Pcma]; 4], change)
+    }
+    /// The same with more sections in the configuration.
+    pub fn of_two_workers_with(toml: &str, sections: &str, seed: u64) -> House {
+        let plan = plan(&[("house.toml".into(), toml.into())]);
+        let (gateway, _) = World::addresses(100);
+        let change = |config: &mut Config| {
+            *config = config_with(4, &gateway.to_string(), sections);
+            config.media.workers = belfry::config::Workers::Count(2);
+        };
+        House::with_plan(plan, Faults::NONE, seed, [&[Codec::Pcma]; 4], change)
+    }
     /// With a dialplan of its own and more sections in the configuration, over a good network.
     pub fn with_sections(toml: &str, sections: &str, seed: u64) -> House {
         let plan = plan(&[("house.toml".into(), toml.into())]);
@@ -150,7 +168,7 @@ impl House {
     ) -> House {
         House::with_plan(plan, Faults::NONE, seed, codecs, change)
     }
-    fn with_plan(
+    pub fn with_plan(
         plan: Arc<Plan>,
         faults: Faults,
         seed: u64,

@@ -10,6 +10,7 @@ use belfry::sim::network::Faults;
 use belfry::sim::phone::State;
 use belfry::sim::world::World;
 use belfry::switch::Input;
+use belfry::switch::fact::FactKind;
 
 use super::house::{CARE_LINE, House, plan, sample_plan};
 
@@ -190,5 +191,30 @@ fn a_phone_rings_as_long_as_the_plan_says() {
     assert_eq!(house.state(phone), State::Ringing);
     house.world.run(Duration::from_secs(20));
     assert!(matches!(house.state(phone), State::Ended(_)), "{:?}", house.state(phone));
+    house.ends_clean();
+}
+
+#[test]
+fn a_malicious_caller_is_marked_and_nobody_notices() {
+    let mut house = House::new(Faults::NONE, 77);
+    house.register(0);
+    house.caller_to_agent();
+    let (caller, agent) = (house.caller, house.phones[0]);
+    house.press(caller, '*');
+    house.press(caller, '5');
+    let marks = |house: &House| {
+        let fields = house.facts("call_field");
+        let marked = fields.iter().filter_map(|fact| match fact {
+            FactKind::CallField { name, value, .. } if name == "malicious" => Some(value.clone()),
+            _ => None,
+        });
+        marked.collect::<Vec<_>>()
+    };
+    assert!(marks(&house).is_empty(), "a caller marks nobody");
+    house.press(agent, '*');
+    house.press(agent, '5');
+    assert_eq!(marks(&house), ["1001"]);
+    house.hear_each_other(caller, agent);
+    house.hang_up(caller);
     house.ends_clean();
 }

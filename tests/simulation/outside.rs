@@ -122,6 +122,28 @@ fn a_recorder_outside_gets_both_streams_and_who_is_who() {
     assert_eq!(house.world.recordings.len(), 1, "and its own recording");
 }
 
+/// The phone that is called has another recorder than all, or none.
+#[test]
+fn a_phone_has_recorders_of_its_own() {
+    for (own, sessions) in [(1, [0, 1]), (2, [0, 0])] {
+        let change = |config: &mut Config| {
+            recorded(config, "");
+            let mut names = config.record.recorders.clone().expect("two");
+            config.phones[0].recorders = Some(names.split_off(own));
+        };
+        let mut house = with_recorders(House::set(change, 40));
+        house.caller_to_agent();
+        house.world.run(Duration::from_secs(2));
+        let begun = [FIRST, SECOND].map(|at| house.world.recorders[&ip(at)].sessions.len());
+        assert_eq!(begun, sessions);
+        assert_eq!(alarms(&house), 0);
+        let caller = house.caller;
+        house.hang_up(caller);
+        house.world.run(Duration::from_secs(2));
+        assert_eq!(house.world.recordings.len(), 1, "its own recording in any case");
+    }
+}
+
 /// Whatever the first does, the call goes on and the second has it.
 #[test]
 fn one_that_does_not_take_the_call_is_followed_by_the_next() {

@@ -51,6 +51,8 @@ fn each_pair_of_accounts_talks_as_it_should() {
         (Srtp::Preferred, Srtp::Preferred, [Off, Required], [false, true]),
         (Srtp::Preferred, Srtp::Preferred, [Required, Off], [true, false]),
         (Srtp::Off, Srtp::Off, [Preferred, Preferred], [false, false]),
+        (Srtp::Offered, Srtp::Offered, [Required, Preferred], [true, false]),
+        (Srtp::Offered, Srtp::Offered, [Preferred, Off], [true, false]),
     ];
     for (n, (gateway, phones, own, expected)) in table.into_iter().enumerate() {
         let mut house = house(gateway, phones, own, n as u64);
@@ -87,6 +89,65 @@ fn an_account_without_srtp_refuses_it() {
     house.world.with(caller, |phone, now| phone.call(now, CARE_LINE));
     house.until_state(caller, State::Ended(488));
     assert!(house.world.warnings.iter().any(|w| w.contains("RTP/SAVP is not taken here")));
+    house.ends_clean();
+}
+
+/// `RTP/SAVP` or nothing: it is called once in vain, and from then on as it wants. The other way round the same.
+#[test]
+fn a_phone_that_insists_is_called_as_it_wants_and_remembered() {
+    for (n, other) in [(0, "RTP/SAVP"), (1, "RTP/AVP")] {
+        let mut house = house(Srtp::Off, Srtp::Preferred, [Off, Required], 20 + n);
+        let (caller, agent) = (house.caller, house.phones[0]);
+        for (only, refused) in [("RTP/SAVP", 1), ("RTP/SAVP", 1), (other, n + 1), (other, n + 1)] {
+            house.world.with(agent, |phone, _| phone.only = Some(only));
+            house.caller_to_agent();
+            assert!(protected(&house, agent));
+            house.hear_each_other(caller, agent);
+            // It offers anew as it was answered.
+            for hold in [true, false] {
+                house.world.with(agent, |phone, now| phone.hold(now, hold));
+                house.world.run(Duration::from_millis(300));
+            }
+            house.hear_each_other(caller, agent);
+            house.hang_up(caller);
+            house.ends_clean();
+            assert_eq!(house.world.phone(agent).refusals, refused, "{only}");
+            if only == other {
+                house.register(0); // a refresh forgets nothing
+            }
+        }
+    }
+}
+
+#[test]
+fn a_phone_that_calls_with_savp_is_called_so_at_once() {
+    let mut house = house(Srtp::Off, Srtp::Preferred, [Off, Required], 22);
+    let (caller, agent) = (house.caller, house.phones[0]);
+    house.world.with(agent, |phone, _| phone.only = Some("RTP/SAVP"));
+    house.world.with(agent, |phone, now| phone.call(now, "1002"));
+    house.world.run(Duration::from_secs(2));
+    house.hang_up(agent);
+    house.world.run(Duration::from_secs(2));
+    house.caller_to_agent();
+    house.hear_each_other(caller, agent);
+    house.hang_up(caller);
+    house.ends_clean();
+    assert_eq!(house.world.phone(agent).refusals, 0);
+}
+
+/// Who refuses both ways is not asked a third time.
+#[test]
+fn a_phone_that_refuses_either_way_is_left_alone() {
+    let mut house = house(Srtp::Off, Srtp::Preferred, [Off, Required], 23);
+    let (caller, agent) = (house.caller, house.phones[0]);
+    house.world.with(agent, |phone, _| phone.only = Some("RTP/SAVPF"));
+    house.world.with(caller, |phone, now| phone.call(now, CARE_LINE));
+    house.until_state(caller, State::Talking);
+    house.world.run(Duration::from_millis(500));
+    house.press(caller, '1');
+    house.world.run(Duration::from_secs(5));
+    assert_eq!(house.world.phone(agent).refusals, 2);
+    house.hang_up(caller);
     house.ends_clean();
 }
 

@@ -55,7 +55,7 @@ const NARROW: Call = Call {
     expected_loss: 0,
 };
 
-/// A-law to µ-law: the sample path between the two laws.
+/// A-law to µ-law through samples, as where a key or a beep is mixed in: without that each packet would be relayed.
 pub const G711: Call = NARROW;
 /// G.722 to the telephone network.
 pub const G722: Call = Call { from: Codec::G722, to: Codec::Pcma, rate: Rate::Khz16, ..NARROW };
@@ -106,7 +106,8 @@ pub fn plane(now: Time, call: Call, seed: u64) -> Plane {
             dtmf_send_pt: None,
             key_tones: false,
             dtmf_recv_pt: None,
-            event_clock_hz: 8_000,
+            // Keys in another clock do not pass the relay.
+            event_clock_hz: if codec == Codec::Pcmu { 16_000 } else { 8_000 },
             opus: OpusTerms::default(),
             xr: false,
             ptime_ms: PTIME_MS as u8,

@@ -93,7 +93,7 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     } else {
         findings.iter().for_each(print);
-        outln!("{errors} errors, {warnings} warnings");
+        outln!("{}, {}", files::counted(errors, "error"), files::counted(warnings, "warning"));
     }
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -61,7 +61,7 @@ pub static HANGUP: App = App {
         Xml { name: "hangup", data: "[cause]: name or number", read: xml_hangup },
         Xml {
             name: "respond",
-            data: "SIP status [reason]: the cause it stands for (RFC 3398)",
+            data: "SIP status [reason]: that status, in Belfry's words; behind an answer the cause it stands for (RFC 3398)",
             read: xml_respond,
         },
     ],
@@ -95,9 +95,7 @@ fn xml_respond(call: &mut XmlCall<'_, '_>) -> Option<Op> {
             );
             Some(Op::Hangup { cause: Reason::Fixed(Cause::REJECTED) })
         }
-        Ok(status @ 300..=699) => {
-            Some(Op::Hangup { cause: Reason::Fixed(Cause::from_sip(status)) })
-        }
+        Ok(status @ 300..=699) => Some(Op::Respond { status }),
         _ => call
             .wrong(format!("'{status}' is not a final SIP status"), "write a status such as 486"),
     }

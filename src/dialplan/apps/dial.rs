@@ -52,6 +52,11 @@ pub static DIAL: App = App {
             "tell desk phones to answer by themselves, in the way of each make",
         ),
         Param::optional(
+            "headers",
+            Kind::Headers,
+            "headers for who is called, `X-…` and `User-to-User`; an empty value writes none",
+        ),
+        Param::optional(
             "on",
             Kind::Branches(OUTCOMES),
             "steps for an outcome; `else` takes any failure not named. Behind them the plan goes on",
@@ -109,6 +114,7 @@ fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
         _ => MeanwhileOp::Ringback,
     };
     Some(Op::Dial(Box::new(DialOp {
+        brief: Vec::new(),
         groups: Groups::Fixed(groups),
         ring_ms: args.time("timeout"),
         meanwhile,
@@ -117,6 +123,7 @@ fn dial(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
         record: args.flag("record"),
         emergency: args.flag("emergency"),
         auto_answer: args.flag("auto-answer"),
+        headers: args.headers("headers").unwrap_or_default(),
         on: args.branches("on"),
         variables: Vec::new(),
     })))

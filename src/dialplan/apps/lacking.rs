@@ -4,6 +4,8 @@
 //! An application that was the purpose of the step ends the call when it is reached (with a log
 //! line); one that works beside the call is passed over (with a log line).
 
+use crate::dialplan::effect::Dial;
+
 /// A FreeSWITCH application that Belfry lacks.
 pub struct Lack {
     /// FreeSWITCH's name.
@@ -163,8 +165,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("process_cdr", "every call has its record"),
     ("origination_cancel_key", KEYS),
     ("bridge_terminate_key", KEYS),
-    ("sip_h_*", "Belfry writes its own headers"),
-    ("sip_copy_custom_headers", "Belfry writes its own headers"),
+    ("sip_h_*", "Belfry writes its own headers; X-… and User-to-User can be set"),
+    ("sip_copy_custom_headers", "name the headers in [sip] relay_headers"),
     ("sip_exclude_contact", "list the phones in bridge"),
     ("timezone", "the time zone is the node's; tod_tz_offset has effect"),
     ("tts_engine", "record the sentence as a prompt"),
@@ -179,8 +181,10 @@ pub(crate) fn variable(name: &str) -> Option<&'static str> {
         Some(prefix) => name.starts_with(prefix),
         None => name == known,
     };
-    // These have an effect: they ask a phone to answer by itself.
-    if matches!(name, "sip_h_Call-Info" | "sip_h_Alert-Info") {
+    // These have an effect: they ask a phone to answer by itself, or go out with a dial.
+    if matches!(name, "sip_h_Call-Info" | "sip_h_Alert-Info")
+        || name.strip_prefix("sip_h_").is_some_and(Dial::takes_header)
+    {
         return None;
     }
     VARIABLES.iter().find(|(known, _)| fits(known)).map(|(_, remedy)| *remedy)

@@ -87,6 +87,8 @@ pub enum Kind {
     Days,
     /// A table of names and values.
     Pairs,
+    /// A table of SIP headers of applications and their values.
+    Headers,
 }
 
 /// What holds when a parameter is left out.
@@ -123,6 +125,7 @@ impl Kind {
             Kind::Tables(_) => "list of tables".into(),
             Kind::Days => "days".into(),
             Kind::Pairs => "names with values".into(),
+            Kind::Headers => "headers with values".into(),
         }
     }
 
@@ -178,6 +181,7 @@ pub(in crate::dialplan) enum Arg {
     Entries(Vec<(Pattern, BlockId)>),
     Labels(Vec<(String, String)>),
     Tables(Vec<Args>),
+    Headers(Vec<(String, Template)>),
 }
 
 /// The values of a step's or section's parameters, each with its place.
@@ -219,6 +223,7 @@ impl Args {
         steps -> Steps(BlockId);
         when -> When(Test);
         choice -> Choice(&'static str);
+        headers -> Headers(Vec<(String, Template)>);
     }
 
     /// A flag; false when it is not there.

@@ -39,9 +39,12 @@ pub static QUEUE: App = App {
     build: Build::Step(queue),
 };
 
-fn queue(args: &mut Args, _: &mut Draft<'_>) -> Option<Op> {
+fn queue(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
+    let place = args.place_of("name");
+    let name = args.text("name")?;
+    draft.mention(Mentioned::Queue, &name, place);
     Some(Op::Queue(Box::new(QueueOp {
-        name: args.text("name")?,
+        name,
         priority: args.count("priority")?,
         vip: args.flag("vip"),
         region: args.text("region"),

@@ -95,8 +95,8 @@ main parameter; a table gives several: `{ play = { prompts = \"welcome\", stop-o
 
 ## Values
 - **Texts** may hold variables: `${name}`, a part `${name:2}`, `${name:0:3}`, `${name:-4}`, nested
-  `${${kind}_menu}`, functions `${strftime(%H:%M)}` and `${strepoch()}`; `$1` to `$9` are what the groups
-  of the condition caught, `$0` is the whole match; `\\$` is a dollar sign. A variable that is not set is empty;
+  `${${kind}_menu}`, functions `${strftime(%H:%M)}`, `${strepoch()}`, `${cond(${a} == 5 ? yes : no)}`,
+  `${regex(${from}|^0(.*)$|+86%1)}`, `${expr(${a} + 1)}`; `$1` to `$9` are what the groups of the condition caught, `$0` is the whole match; `\\$` is a dollar sign. A variable that is not set is empty;
   `belfry check` names those that nobody sets.
 - **Number patterns**: digits, `*`, `#`, `+`; `x` any digit, `n` 2–9, `z` 1–9, `[15-7]` one of these, `.`
   one or more of anything at the end, `!` none or more, `( )` a group for `$1`. Between slashes stands a

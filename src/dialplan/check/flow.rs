@@ -186,6 +186,7 @@ impl Graph {
             // Back to a menu: which one depends on the way taken; the nearest is its own.
             Op::MenuMove(_)
             | Op::Hangup { .. }
+            | Op::Respond { .. }
             | Op::Return
             | Op::Stop
             | Op::Lacking { ends_call: true, .. } => self.menu_move(plan, block, op),

@@ -84,7 +84,12 @@ fn around(draft: &mut Draft<'_>, mention: &Mention) {
         return;
     };
     let remedy = did_you_mean(name, known.iter().map(String::as_str));
-    draft.faults.warn(mention.place, format!("there is no {} '{name}'", what.word()), remedy);
+    let instead = match what {
+        Mentioned::Music if known.contains("default") => ": 'default' is played",
+        _ => "",
+    };
+    let what = format!("there is no {} '{name}'{instead}", what.word());
+    draft.faults.warn(mention.place, what, remedy);
 }
 
 /// A prompt should be there in every language.

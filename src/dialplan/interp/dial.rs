@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::ask::branch;
 use super::sound::items;
-use super::vars::View;
+use super::vars::{HEADER, View};
 use super::{Asked, DIAL_STEPS, Frame, Interp, Speech};
 use crate::dialplan::cause::Cause;
 use crate::dialplan::condition::is_true;
@@ -22,6 +22,21 @@ use crate::dialplan::template::Template;
 const FREESWITCH_RING_MS: u32 = 60_000;
 /// The longest number that is dialled.
 const MAX_NUMBER: usize = 64;
+
+/// Group, place in it, and the seconds that this target rings at most.
+type Brief = Vec<(usize, usize, Template)>;
+
+fn own_times(
+    brief: &Brief,
+    groups: &[Vec<Target>],
+    text: &dyn Fn(&Template) -> String,
+) -> Vec<(Target, u32)> {
+    let time = |(group, at, seconds): &(usize, usize, Template)| {
+        let seconds = text(seconds).trim().parse::<u32>().ok()?.max(1);
+        Some((groups.get(*group)?.get(*at)?.clone(), seconds.saturating_mul(1_000)))
+    };
+    brief.iter().filter_map(time).collect()
+}
 
 /// The variables of a dial, those of its own `{…}` first.
 struct Settings<'a> {
@@ -45,6 +60,26 @@ impl Settings<'_> {
             || asks("sip_h_Call-Info", &["answer-after"])
             || asks("sip_h_Alert-Info", &["autoanswer", "auto answer", "ring answer", "ringanswer"])
     }
+    /// The headers that the step names, and FreeSWITCH's: those of `{…}`, and what the plan has set. What
+    /// came with the caller is not among them: whether that goes on is the configuration's.
+    fn headers(&self, op: &DialOp, text: &dyn Fn(&Template) -> String) -> Vec<(String, String)> {
+        let named = op.headers.iter().map(|(name, value)| (name.clone(), text(value)));
+        let own = self.own.iter().map(|(name, value)| (*name, value));
+        let set = self.interp.written.iter();
+        let set = set.filter_map(|name| Some((name.as_str(), self.interp.variables.get(name)?)));
+        let variables = own.chain(set).filter_map(|(name, value)| {
+            Some((name.strip_prefix(HEADER)?.to_owned(), value.clone()))
+        });
+        let mut all: Vec<(String, String)> = Vec::new();
+        for (name, value) in named.chain(variables) {
+            let known = all.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name));
+            if !known && all.len() < Dial::MAX_HEADERS && Dial::takes_header(&name) {
+                all.push((name, value));
+            }
+        }
+        all.retain(|(_, value)| !value.trim().is_empty());
+        all
+    }
     fn first(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| self.get(name)).map(str::to_owned)
     }
@@ -63,15 +98,16 @@ impl Interp {
         let mut problems = Vec::new();
         let own = op.variables.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
         let settings = Settings { interp: self, own };
-        let groups = match &op.groups {
-            Groups::Fixed(groups) => groups.clone(),
+        let (groups, brief) = match &op.groups {
+            Groups::Fixed(groups) => (groups.clone(), op.brief.clone()),
             Groups::Text(template) => whole(&text(template), &plan.domain, &mut problems),
         };
-        let groups: Vec<Vec<Target>> = groups
+        let mut groups: Vec<Vec<Target>> = groups
             .iter()
             .map(|group| group.iter().map(|t| target(t, &text, &mut problems)).collect::<Vec<_>>())
-            .filter(|group| !group.is_empty())
             .collect();
+        let brief = own_times(&brief, &groups, &text);
+        groups.retain(|group| !group.is_empty());
         let nobody = vec![vec![Target::Fail { cause: Cause::INVALID_NUMBER }]];
         let groups = if groups.is_empty() { nobody } else { groups };
         let seconds =
@@ -79,9 +115,12 @@ impl Interp {
         let ring_ms = op.ring_ms.or_else(|| {
             settings.first(&["leg_timeout", "call_timeout", "originate_timeout"]).and_then(seconds)
         });
+        // A leg's own time may be longer than the usual one.
+        let usual = brief.iter().map(|(_, ms)| *ms).fold(FREESWITCH_RING_MS, u32::max);
         let dial = Dial {
             groups,
-            ring_ms: ring_ms.unwrap_or(FREESWITCH_RING_MS).clamp(1_000, Dial::MAX_RING_MS),
+            ring_ms: ring_ms.unwrap_or(usual).clamp(1_000, Dial::MAX_RING_MS),
+            brief,
             meanwhile: self.meanwhile(&op.meanwhile, &settings, &view),
             caller_number: op.caller_number.as_ref().map(text).or_else(|| {
                 settings
@@ -96,6 +135,7 @@ impl Interp {
             record: op.record,
             emergency: op.emergency,
             auto_answer: op.auto_answer || settings.auto_answer(),
+            headers: settings.headers(op, &text),
         };
         for problem in problems {
             self.log(Level::Warning, problem);
@@ -192,7 +232,7 @@ impl Interp {
 }
 
 /// A FreeSWITCH dial string that stood in a variable as a whole.
-fn whole(text: &str, domain: &str, problems: &mut Vec<String>) -> Vec<Vec<TargetOp>> {
+fn whole(text: &str, domain: &str, problems: &mut Vec<String>) -> (Vec<Vec<TargetOp>>, Brief) {
     let read = dialstring::parse(text, domain);
     problems.extend(read.lacks.into_iter().map(|(what, _)| what));
     let op = |leg| match leg {
@@ -202,7 +242,9 @@ fn whole(text: &str, domain: &str, problems: &mut Vec<String>) -> Vec<Vec<Target
         }
         dialstring::Leg::Fail(cause) => TargetOp::Fail(cause),
     };
-    read.groups.into_iter().map(|group| group.into_iter().map(op).collect()).collect()
+    let brief = read.brief.iter().map(|(group, at, text)| (*group, *at, Template::plain(text)));
+    let brief = brief.collect();
+    (read.groups.into_iter().map(|group| group.into_iter().map(op).collect()).collect(), brief)
 }
 
 /// A target with its variables filled in; a number that cannot be dialled fails by itself.

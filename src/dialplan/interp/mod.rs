@@ -21,7 +21,7 @@ mod step;
 mod targets;
 pub(super) mod vars;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ pub const MAX_FRAMES: usize = 200;
 pub struct Interp {
     entry: Entry,
     variables: BTreeMap<String, String>,
+    /// Those of headers that the plan has set.
+    #[serde(default)]
+    written: BTreeSet<String>,
     stack: Vec<Frame>,
     /// Effects made and not yet given out.
     queue: VecDeque<Effect>,
@@ -93,6 +96,8 @@ enum Asked {
     Dial,
     /// A conference, likewise.
     Conference,
+    /// Whether a queue would let the caller in, likewise.
+    MayQueue,
     /// A queue, likewise.
     Queue,
 }
@@ -166,6 +171,7 @@ impl Interp {
         Interp {
             entry,
             variables,
+            written: BTreeSet::new(),
             stack: Vec::new(),
             queue: VecDeque::new(),
             asked: Asked::Nothing,
@@ -265,7 +271,11 @@ impl Interp {
                 self.asked = Asked::Nothing;
                 self.conferred(plan, end);
             }
-            (Happening::Queued(end), Asked::Queue) => {
+            (Happening::Done, Asked::MayQueue) => {
+                self.asked = Asked::Nothing;
+                self.queue_is_open(plan);
+            }
+            (Happening::Queued(end), Asked::Queue | Asked::MayQueue) => {
                 self.asked = Asked::Nothing;
                 self.queued(plan, end);
             }
@@ -375,6 +385,14 @@ impl Interp {
         }
         self.phase = Phase::Clearing;
         self.queue.push_back(Effect::Hangup { cause });
+    }
+
+    /// Clears the call by a SIP status; one that is answered already by the cause it stands for.
+    fn refuse(&mut self, status: u16) {
+        if self.phase == Phase::Running {
+            self.queue.push_back(Effect::Refuse { status });
+        }
+        self.hangup(Cause::from_sip(status));
     }
 
     /// The caller is gone: only the on-hangup steps are left.

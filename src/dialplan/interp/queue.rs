@@ -3,27 +3,53 @@
 use super::ask::branch;
 use super::step::Captures;
 use super::vars::View;
-use super::{Asked, Frame, Interp};
+use super::{Asked, Frame, Interp, Speech};
 use crate::dialplan::effect::{DialEnd, Effect, EndedBy, Level, Queue, QueueEnd};
 use crate::dialplan::model::{Op, Plan, QueueOp};
 
 impl Interp {
     pub(super) fn join_queue(&mut self, plan: &Plan, op: &QueueOp, captures: &Captures) {
+        let queue = self.wanted_queue(plan, op, captures);
+        if queue.name.is_empty() {
+            return self.log(Level::Error, "a queue without a name is passed over");
+        }
+        let (asked, effect) = match self.speech {
+            Speech::Closed => (Asked::MayQueue, Effect::AskQueue(Box::new(queue))),
+            Speech::Early | Speech::Answered => (Asked::Queue, Effect::Queue(Box::new(queue))),
+        };
+        self.asked = asked;
+        self.queue.push_back(effect);
+    }
+
+    /// It would let the caller in: he is answered, and goes in.
+    pub(super) fn queue_is_open(&mut self, plan: &Plan) {
+        let Some((op, captures)) = self.queue_step(plan) else { return };
+        let queue = self.wanted_queue(plan, op, &captures);
+        self.answer();
+        self.asked = Asked::Queue;
+        self.queue.push_back(Effect::Queue(Box::new(queue)));
+    }
+
+    fn wanted_queue(&self, plan: &Plan, op: &QueueOp, captures: &Captures) -> Queue {
         let view = View::new(self, plan, captures.as_deref());
-        let queue = Queue {
+        Queue {
             name: op.name.expand(&view),
             priority: op.priority,
             vip: op.vip,
             region: op.region.as_ref().map(|region| region.expand(&view)).filter(|r| !r.is_empty()),
             longest_ms: op.longest_ms,
             exit: op.exit,
-        };
-        if queue.name.is_empty() {
-            return self.log(Level::Error, "a queue without a name is passed over");
         }
-        self.open_speech(false);
-        self.asked = Asked::Queue;
-        self.queue.push_back(Effect::Queue(Box::new(queue)));
+    }
+
+    /// The queue step that was given out last.
+    fn queue_step<'p>(&self, plan: &'p Plan) -> Option<(&'p QueueOp, Captures)> {
+        let Frame::Steps { block, next, captures } = self.stack.last()? else { return None };
+        let step = plan.block(*block).get(next.saturating_sub(1) as usize)?;
+        match &step.op {
+            Op::Queue(op) => Some((op, captures.clone())),
+            _ => None,
+        }
     }
 
     /// The talk with an agent is over.
@@ -46,11 +72,7 @@ impl Interp {
     /// What came of it.
     pub(super) fn queued(&mut self, plan: &Plan, end: QueueEnd) {
         self.set("queue_result", end.name());
-        let Some(Frame::Steps { block, next, captures }) = self.stack.last() else { return };
-        let at = next.saturating_sub(1);
-        let Some(step) = plan.block(*block).get(at as usize) else { return };
-        let Op::Queue(op) = &step.op else { return };
-        let captures = captures.clone();
+        let Some((op, captures)) = self.queue_step(plan) else { return };
         if let Some(block) = branch(&op.on, end.name()) {
             self.push(Frame::Steps { block, next: 0, captures });
         }

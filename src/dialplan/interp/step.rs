@@ -13,6 +13,9 @@ use crate::dialplan::template::Template;
 /// The most digits that one step sends.
 const MAX_SENT_DIGITS: usize = 128;
 
+/// The status by which FreeSWITCH refuses with CALL_REJECTED; RFC 3398 has 403.
+const FREESWITCH_REJECTED: u16 = 603;
+
 /// Groups caught, as the steps carry them.
 pub(super) type Captures = Option<Vec<String>>;
 
@@ -86,10 +89,17 @@ impl Interp {
             Op::Answer => self.answer(),
             Op::EarlyMedia => self.early_media(),
             Op::Ring => self.queue.push_back(Effect::Ring),
-            Op::Hangup { cause: Reason::Fixed(cause) } => self.hangup(*cause),
-            Op::Hangup { cause: Reason::Text(name) } => {
-                self.hangup(Cause::parse(&text(self, name)).unwrap_or(Cause::NORMAL));
+            Op::Hangup { cause } => {
+                let cause = match cause {
+                    Reason::Fixed(cause) => *cause,
+                    Reason::Text(name) => Cause::parse(&text(self, name)).unwrap_or(Cause::NORMAL),
+                };
+                match step.freeswitch && cause == Cause::REJECTED {
+                    true => self.refuse(FREESWITCH_REJECTED),
+                    false => self.hangup(cause),
+                }
             }
+            Op::Respond { status } => self.refuse(*status),
             Op::Wait { ms } => self.queue.push_back(Effect::Wait { ms: *ms }),
             Op::StopMusic => self.queue.push_back(Effect::StopMusic),
             Op::Record(change) => self.queue.push_back(Effect::Record(*change)),
@@ -121,7 +131,7 @@ impl Interp {
             Op::Unset(names) => {
                 for name in names {
                     let name = text(self, name);
-                    self.variables.remove(&name);
+                    self.unset(&name);
                 }
             }
             Op::Language { language } => {

@@ -89,6 +89,7 @@ fn short(effect: &Effect) -> String {
         Effect::Answer => "answer".into(),
         Effect::EarlyMedia => "early".into(),
         Effect::Ring => "ring".into(),
+        Effect::Refuse { status } => format!("refuse {status}"),
         Effect::Hangup { cause } => format!("hangup {}", cause.0),
         Effect::Play { items: list, .. } => format!("play {}", items(list)),
         Effect::Collect(c) => {
@@ -359,6 +360,30 @@ fn steps_are_counted_anew_as_time_passes() {
 }
 
 #[test]
+fn freeswitchs_respond_and_rejected_name_the_status() {
+    let first = |step: &str| {
+        let step =
+            format!("<extension name='r'><condition><action {step}/></condition></extension>");
+        let mut call = Call::new(xml(&step), "1");
+        let first = call.tell(Happening::Started);
+        (first, call.rest())
+    };
+    let refused = |status: &str, cause: &str| (format!("refuse {status}"), vec![cause.to_owned()]);
+    for (data, status, cause) in [
+        ("480 Go Away", "480", "hangup 18"),
+        ("603", "603", "hangup 21"),
+        ("500", "500", "hangup 41"),
+    ] {
+        let step = format!("application='respond' data='{data}'");
+        assert_eq!(first(&step), refused(status, cause));
+    }
+    assert_eq!(first("application='hangup' data='CALL_REJECTED'"), refused("603", "hangup 21"));
+    assert_eq!(first("application='hangup' data='USER_BUSY'").0, "hangup 17");
+    let mut own = Call::new(steps("{ hangup = 'rejected' }"), "1");
+    assert_eq!(own.tell(Happening::Started), "hangup 21", "Belfry's own goes by RFC 3398");
+}
+
+#[test]
 fn who_sent_the_call_on_is_freeswitchs_rdnis() {
     let plan = xml(r#"<extension name="r"><condition field="rdnis" expression="^(1001)$">
            <action application="hangup" data="CALL_REJECTED"/></condition></extension>
@@ -369,7 +394,7 @@ fn who_sent_the_call_on_is_freeswitchs_rdnis() {
         let mut interp = Interp::start(&plan, now(0), Entry { variables, ..entry("1") }).ok()?;
         Some(interp.resume(&plan, now(1), Happening::Started))
     };
-    assert_eq!(first("1001"), Some(Effect::Hangup { cause: Cause(21) }));
+    assert_eq!(first("1001"), Some(Effect::Refuse { status: 603 }));
     assert_eq!(first("1002"), Some(Effect::Hangup { cause: Cause(17) }));
     assert_eq!(first("1003"), None);
 }
@@ -718,6 +743,25 @@ fn a_bridge_that_fails_gives_its_cause_by_freeswitchs_names() {
         assert_eq!(call.var(name), "USER_BUSY", "{name}");
     }
     assert!(call.rest().iter().any(|effect| effect == "play 12"), "$0 is the whole match");
+}
+
+#[test]
+fn headers_that_the_plan_sets_go_out_and_those_that_came_do_not() {
+    let plan = xml(r#"<extension name="r"><condition field="destination_number" expression="^1$">
+           <action application="set" data="sip_h_X-One=set"/>
+           <action application="export" data="nolocal:sip_h_User-to-User=uui"/>
+           <action application="set" data="sip_h_X-Gone=1"/>
+           <action application="unset" data="sip_h_X-Gone"/>
+           <action application="bridge" data="{sip_h_X-Two=own,sip_h_Via=v}user/1001"/>
+           </condition></extension>"#);
+    let mut entry = entry("1");
+    entry.variables.insert("sip_h_X-Came".into(), "7".into());
+    let mut interp = Interp::start(&plan, now(0), entry).expect("a route");
+    let effect = interp.resume(&plan, now(1), Happening::Started);
+    let Effect::Dial(dial) = effect else { panic!("{effect:?}") };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let wanted = [pair("X-Two", "own"), pair("User-to-User", "uui"), pair("X-One", "set")];
+    assert_eq!(dial.headers, wanted);
 }
 
 #[test]

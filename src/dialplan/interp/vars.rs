@@ -231,7 +231,7 @@ impl Hunter for Looking<'_> {
             Op::Unset(names) => {
                 for name in names {
                     let name = name.expand(&View::new(self.interp, self.plan, captures));
-                    self.interp.variables.remove(&name);
+                    self.interp.unset(&name);
                 }
             }
             Op::Log { level, text } => {
@@ -252,7 +252,16 @@ impl Interp {
         }
         let mut value = value.into();
         truncate(&mut value, MAX_VALUE);
+        if name.starts_with(HEADER) {
+            self.written.insert(name.to_owned());
+        }
         self.variables.insert(name.to_owned(), value);
+    }
+
+    /// Removes a variable.
+    pub(super) fn unset(&mut self, name: &str) {
+        self.variables.remove(name);
+        self.written.remove(name);
     }
 
     pub(super) fn set_pairs(
@@ -266,7 +275,7 @@ impl Interp {
             let (name, value) = (name.expand(&view), value.expand(&view));
             // FreeSWITCH's word for "remove it".
             if value == "_undef_" {
-                self.variables.remove(&name);
+                self.unset(&name);
             } else {
                 self.set(&name, value);
             }

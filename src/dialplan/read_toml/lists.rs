@@ -7,7 +7,7 @@ use super::values::list;
 use super::{Reader, entries};
 use crate::dialplan::apps::param::{Args, Param};
 use crate::dialplan::calendar::Days;
-use crate::dialplan::effect::Keys;
+use crate::dialplan::effect::{Dial, Keys};
 use crate::dialplan::fault::did_you_mean;
 use crate::dialplan::model::BlockId;
 use crate::dialplan::number::Pattern;
@@ -89,6 +89,32 @@ impl Reader<'_, '_, '_> {
                 format!("'{name}' has no keys"),
                 "write { 1 = \"yes\", 2 = \"no\" }",
             );
+        }
+        Some(out)
+    }
+
+    pub(super) fn headers(
+        &mut self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Vec<(String, Template)>> {
+        let place = self.place(value);
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong(name, "a table of headers", value.get_ref(), place);
+        };
+        let mut out = Vec::new();
+        for (header, at, text) in entries(table) {
+            if !Dial::takes_header(header) {
+                let what = format!("'{header}' is no header that a dial may write");
+                let remedy = "write X-… or User-to-User; the others are Belfry's own";
+                self.draft.faults.error(self.source.place(at), what, remedy);
+            }
+            out.push((header.to_owned(), self.text(header, text)?));
+        }
+        if out.len() > Dial::MAX_HEADERS {
+            let what = format!("'{name}' has {} headers", out.len());
+            let remedy = format!("write {} at most", Dial::MAX_HEADERS);
+            self.draft.faults.error(place, what, remedy);
         }
         Some(out)
     }

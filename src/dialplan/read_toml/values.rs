@@ -135,6 +135,7 @@ impl Reader<'_, '_, '_> {
             Kind::Entries => Arg::Entries(self.menu_keys(name, value)?),
             Kind::Labels => Arg::Labels(self.labels(name, value)?),
             Kind::Tables(params) => Arg::Tables(self.tables(name, params, value)?),
+            Kind::Headers => Arg::Headers(self.headers(name, value)?),
             // Read where they stand: in a condition, in `set`.
             Kind::Days | Kind::Pairs => return None,
         })

@@ -28,6 +28,8 @@ pub(in crate::dialplan) struct DialString {
     pub variables: Vec<(String, String)>,
     /// Groups in turn, of targets at once.
     pub groups: Vec<Vec<Leg>>,
+    /// Group, place in it, and the `leg_timeout` of one leg.
+    pub brief: Vec<(usize, usize, String)>,
     pub lacks: Vec<Lack>,
 }
 
@@ -47,6 +49,7 @@ pub(in crate::dialplan) fn bridge(call: &mut XmlCall<'_, '_>) -> Option<Op> {
     }
     let (variables, rest) = braces(data, '{', '}');
     let mut texts = pairs(variables);
+    let mut brief = Vec::new();
     let groups = if is_one_variable(rest) {
         Groups::Text(call.template(rest))
     } else {
@@ -55,6 +58,8 @@ pub(in crate::dialplan) fn bridge(call: &mut XmlCall<'_, '_>) -> Option<Op> {
             call.lacks(what, remedy);
         }
         texts.extend(read.variables);
+        let seconds = read.brief.into_iter();
+        brief.extend(seconds.map(|(group, at, text)| (group, at, call.template(&text))));
         Groups::Fixed(targets(call, read.groups))
     };
     for (name, _) in &texts {
@@ -66,12 +71,14 @@ pub(in crate::dialplan) fn bridge(call: &mut XmlCall<'_, '_>) -> Option<Op> {
     Some(Op::Dial(Box::new(DialOp {
         groups,
         ring_ms: None,
+        brief,
         meanwhile: MeanwhileOp::Variables,
         caller_number: None,
         caller_name: None,
         record: false,
         emergency: false,
         auto_answer: false,
+        headers: Vec::new(),
         on: Vec::new(),
         variables,
     })))
@@ -113,16 +120,19 @@ pub(in crate::dialplan) fn parse(text: &str, domain: &str) -> DialString {
         ));
     }
     let mut room = MAX_TARGETS;
-    for group in split(text, '|') {
+    for (nth, group) in split(text, '|').into_iter().enumerate() {
         let mut legs = Vec::new();
         for leg in split(group, ',') {
             let (variables, leg) = braces(leg.trim(), '[', ']');
-            out.variables.extend(pairs(variables));
+            let (own, others): (Vec<_>, Vec<_>) =
+                pairs(variables).into_iter().partition(|(name, _)| name == "leg_timeout");
+            out.variables.extend(others);
             if room == 0 {
                 out.lacks.push((format!("more than {MAX_TARGETS} targets"), "name fewer".into()));
                 break;
             }
             room -= 1;
+            out.brief.extend(own.into_iter().map(|(_, seconds)| (nth, legs.len(), seconds)));
             legs.push(endpoint(leg, domain, &mut out.lacks));
         }
         out.groups.push(legs);
@@ -270,7 +280,8 @@ mod tests {
             ]
         );
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(read.variables, [pair("a", "1"), pair("b", "x,y"), pair("leg_timeout", "9")]);
+        assert_eq!(read.variables, [pair("a", "1"), pair("b", "x,y")]);
+        assert_eq!(read.brief, [(0, 1, "9".to_owned())]);
         assert!(read.lacks.is_empty(), "{:?}", read.lacks);
     }
 

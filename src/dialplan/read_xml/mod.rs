@@ -55,7 +55,7 @@ pub(super) fn read(draft: &mut Draft<'_>, sources: &[(&str, Source<'_>)]) {
         tree::parse(file.0.source, &mut draft.faults);
     }
     let globals = preprocess::globals(draft.env);
-    let mut reader = Reader { draft, files: &files, globals, here: 0, depth: 0 };
+    let mut reader = Reader { draft, files: &files, globals, here: 0, depth: 0, included: 0 };
     reader.collect_globals(&read);
     for at in (0..files.len()).filter(|at| read[*at] && !included.contains(at)) {
         reader.here = at;
@@ -78,6 +78,8 @@ struct Reader<'a, 'd, 'e> {
     here: usize,
     /// How deep in includes.
     depth: usize,
+    /// Files that includes have read so far.
+    included: usize,
 }
 
 impl<'a> Reader<'a, '_, '_> {

@@ -10,6 +10,9 @@ use crate::dialplan::template::{MAX_TEXT, truncate};
 
 /// How deep files may include each other.
 const MAX_INCLUDES: usize = 16;
+/// Files that are read by includes, one as often as it is included: two that each include the next one twice,
+/// and so on, are soon a million.
+const MAX_INCLUDED: usize = 2_000;
 
 /// Values that FreeSWITCH's own vars.xml gives, for files that come without it. The folders are
 /// empty: prompts are named from the folder of the language.
@@ -211,6 +214,16 @@ impl<'a> Reader<'a, '_, '_> {
             );
         }
         for at in found {
+            if self.included >= MAX_INCLUDED {
+                // Said once: the includes behind it are no other fault.
+                if self.included == MAX_INCLUDED {
+                    self.included += 1;
+                    let what = format!("more than {MAX_INCLUDED} files are included in all");
+                    self.error(element.at, what, "include each file where it is needed, once");
+                }
+                return;
+            }
+            self.included += 1;
             if self.depth >= MAX_INCLUDES || at == self.here {
                 self.error(
                     element.at,

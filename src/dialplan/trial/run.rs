@@ -3,7 +3,7 @@
 
 use super::super::effect::{
     Collect, Conference, Dial, DialEnd, DialFailure, Effect, Ended, EndedBy, Happening, Item, Keys,
-    Target,
+    QueueEnd, Target,
 };
 use super::super::interp::Interp;
 use super::super::model::Plan;
@@ -147,6 +147,8 @@ impl Course<'_> {
             }
             Effect::Dial(dial) => return self.dialled(dial),
             Effect::Conference(conference) => return self.conferred(conference),
+            // A caller who is not let in is not answered.
+            Effect::AskQueue(queue) if self.is_turned_away() => return self.queued(&queue.name),
             Effect::Queue(queue) => return self.queued(&queue.name),
             Effect::Wait { ms: None } => {
                 return Err("the plan waits for the caller to hang up".into());
@@ -242,6 +244,12 @@ impl Course<'_> {
         self.spend(TALK);
         self.pass();
         Ok(Happening::Conferred(end))
+    }
+
+    /// The path says next that a queue does not let the caller in.
+    fn is_turned_away(&self) -> bool {
+        use QueueEnd::{Full, NoAgents, Unknown};
+        matches!(self.next(), Some(What::Queue(_, Full | NoAgents | Unknown)))
     }
 
     fn queued(&mut self, queue: &str) -> Result<Happening, String> {

@@ -257,7 +257,7 @@ fn what_does_not_fit_is_refused_by_name() {
     let mut encoder =
         encoder(Settings { complexity: 200, loss_percent: 255, ..Settings::new(Rate::Khz8) });
     assert_eq!((encoder.settings().complexity, encoder.settings().loss_percent), (10, 100));
-    for samples in [0, 79, 81, 240, 960] {
+    for samples in [0, 79, 81, 200, 960] {
         let refused = encoder.encode(&vec![0; samples], &mut [0; 200]);
         assert_eq!(refused, Err(EncodeError::Frame { samples }));
     }
@@ -285,5 +285,31 @@ proptest! {
             let _ = decoder.recover(payload, &mut out[..320]);
         }
         prop_assert_eq!(decoder.conceal(&mut out[..320]), Ok(320));
+    }
+}
+
+/// Packets of frames hold all that was said, also where the bit rate changes between them, and in a pause one
+/// says so and none follow.
+#[test]
+fn packets_of_frames_are_whole_and_rest() {
+    for (ptime_ms, rate) in [(30, Rate::Khz8), (50, Rate::Khz48)] {
+        let mut encoder = encoder(Settings { dtx: true, ..Settings::new(rate) });
+        let mut decoder = Decoder::new(rate).unwrap();
+        let mut voiced = voice(rate, 6_000);
+        voiced.resize(rate.samples(9_000), 0);
+        let (mut last, mut announced) = (0, 0);
+        for (n, samples) in voiced.chunks_exact(rate.samples(ptime_ms)).enumerate() {
+            if n % 20 == 0 {
+                encoder.set_bit_rate([6_000, 24_000, 9_000, 16_000][n / 20 % 4]);
+            }
+            let (mut payload, mut out) = ([0; 1_500], [0; LONGEST_DECODED]);
+            last = encoder.encode(samples, &mut payload).unwrap();
+            if last > 2 {
+                let decoded = decoder.decode(&payload[..last], &mut out);
+                assert_eq!(decoded, Ok(samples.len()), "{ptime_ms} ms, packet {n}");
+            }
+            announced += usize::from((1..=2).contains(&last));
+        }
+        assert!(last == 0 && announced > 0, "{ptime_ms} ms: {announced}");
     }
 }

@@ -57,6 +57,13 @@ pub enum Hint {
     Soon,
     /// After fewer; it was hinted at before.
     Next,
+    /// After fewer still.
+    Last,
+}
+
+impl Hint {
+    /// All, with how many datagrams before its own each is given: time enough for the memory to answer.
+    pub const ALL: [(Hint, usize); 3] = [(Hint::Soon, 16), (Hint::Next, 8), (Hint::Last, 4)];
 }
 
 /// Who takes what was received.

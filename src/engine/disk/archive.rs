@@ -2,13 +2,15 @@
 //! slow removal delays no recording.
 //!
 //! ```text
-//!   every LOOK ─▶ how full is the disk? ─▶ DiskEvent::Level, when that changes
+//!   every LOOK ─▶ is the clock believed? ─▶ what is known of the date, in `.clock`
+//!             ├─▶ how full is the disk? ─▶ DiskEvent::Level, when that changes
 //!             └─▶ a batch past its time ─▶ removed ─▶ DiskEvent::Removed, one each
 //!                       │ full: another after PACE     └─▶ could not: DiskEvent::NotRemoved, once
 //!                       └ the last one: rest until the next LOOK
 //! ```
 //!
-//! What is old is [`record::retention`](crate::record::retention)'s to say. A file that has a mark
+//! What is old is [`record::retention`](crate::record::retention)'s to say, what day it is
+//! [`record::clock`](crate::record::clock)'s. A file that has a mark
 //! in `.open/` is being written and never goes. One that cannot be removed holds up no other: a sweep
 //! goes on behind it, and it is tried again by the next.
 //!
@@ -17,15 +19,21 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::background::{Background, Orders};
 use super::days::Days;
 use super::space::space;
 use super::storage::{below, is_open};
 use super::{DiskEvent, Tell};
+use crate::base::{Now, Time, Wall};
+use crate::record::clock::{Clock, STEADY};
 use crate::record::retention::{self, Retention, Space, WhenFull};
 
 /// How often the disk is looked at.
@@ -34,19 +42,46 @@ const LOOK: Duration = Duration::from_secs(60);
 /// neither the disk nor the journal notices.
 const BATCH: usize = 20;
 const PACE: Duration = Duration::from_millis(50);
+/// Where the wall time that was believed last stands, below the directory of recordings, and how often
+/// it is written.
+const CLOCK: &str = ".clock";
+const CLOCK_EVERY_MS: u64 = 3_600_000;
 /// Characters of `YYYY/MM/DD`.
 const DAY_LEN: usize = 10;
 
 /// Starts the thread. Nothing is removed before an order says how long recordings are kept.
-pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Background<Retention>> {
+pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Archivist> {
     let shelf = Box::new(Directory { days: Days::new(root) });
+    let clock_is_right = Arc::new(AtomicBool::new(false));
+    let said = clock_is_right.clone();
     let mut archive = Archive { shelf, tell, state: State::default() };
-    Background::start("archive", |orders: Orders<Retention>| {
+    let began = Instant::now();
+    let thread = Background::start("archive", move |orders: Orders<Retention>| {
         orders.obey(LOOK, move |retention, _| {
-            let today = jiff::Timestamp::now().to_zoned(retention.zone.clone()).date();
-            archive.turn(retention, today)
+            let at = Time::from_nanos(began.elapsed().as_nanos() as u64);
+            let wall = Wall(Timestamp::now().as_millisecond());
+            archive.look(retention, Now { at, wall }, said.swap(false, Relaxed))
         });
-    })
+    })?;
+    Ok(Archivist { thread, clock_is_right })
+}
+
+/// The running thread; it ends when this is dropped.
+pub(in crate::engine) struct Archivist {
+    thread: Background<Retention>,
+    clock_is_right: Arc<AtomicBool>,
+}
+
+impl Archivist {
+    /// From now on recordings are kept so long. Never waits.
+    pub(in crate::engine) fn order(&self, retention: Retention) {
+        self.thread.order(retention);
+    }
+
+    /// An operator says that the clock is right: ages go by it from the next look on.
+    pub(in crate::engine) fn trust_clock(&self) {
+        self.clock_is_right.store(true, Relaxed);
+    }
 }
 
 /// The directory of recordings, as far as old ones are concerned; tests have another.
@@ -58,6 +93,10 @@ trait Shelf: Send {
     fn remove(&mut self, path: &str) -> io::Result<()>;
     /// How full the disk is.
     fn space(&mut self) -> io::Result<Space>;
+    /// The wall time that was believed last; where none was written down, that of the newest recording.
+    fn last_known(&self) -> Option<Wall>;
+    /// Writes it down.
+    fn know(&mut self, wall: Wall) -> io::Result<()>;
 }
 
 struct Archive {
@@ -76,9 +115,46 @@ struct State {
     after: String,
     /// What went wrong first in the present sweep.
     fault: Option<String>,
+    clock: Option<Clock>,
+    /// What of it was written down last.
+    written: Option<Wall>,
+    /// What went in the present sweep: how many, the first and the last.
+    gone: Option<(usize, String, String)>,
 }
 
 impl Archive {
+    /// A turn by the day that is believed; `right`: an operator says that it is what the clock says.
+    fn look(&mut self, retention: &Retention, now: Now, right: bool) -> Duration {
+        let shelf = &self.shelf;
+        let clock = self.state.clock.get_or_insert_with(|| Clock::new(shelf.last_known(), now));
+        let judged = if right { clock.believe(now) } else { clock.look(now) };
+        let known = clock.known(now.at);
+        let day = |wall: Wall| {
+            let at = Timestamp::from_millisecond(wall.0).unwrap_or(Timestamp::UNIX_EPOCH);
+            at.to_zoned(retention.zone.clone()).date()
+        };
+        let today = day(judged.wall);
+        if let Some(ahead) = judged.ahead {
+            let (days, steady) = (ahead.as_secs() / 86_400, STEADY.as_secs() / 86_400);
+            self.state.fault.get_or_insert_with(|| {
+                format!(
+                    "the clock says {}, {days} days ahead of what was known: ages go by {today} until \
+                     'trust clock' on the console, or until the clock has run on for {steady} days",
+                    day(now.wall)
+                )
+            });
+        }
+        if self.state.written.is_none_or(|last| last.0.abs_diff(known.0) >= CLOCK_EVERY_MS) {
+            match self.shelf.know(known) {
+                Ok(()) => self.state.written = Some(known),
+                Err(error) => {
+                    self.state.fault.get_or_insert_with(|| format!("{CLOCK}: {error}"));
+                }
+            }
+        }
+        self.turn(retention, today)
+    }
+
     /// One bounded piece of work; gives the time until the next.
     fn turn(&mut self, retention: &Retention, today: Date) -> Duration {
         let aged = retention::first_kept(today, retention.keep);
@@ -95,7 +171,10 @@ impl Archive {
         };
         for path in &old {
             match self.shelf.remove(path) {
-                Ok(()) => (self.tell)(DiskEvent::Removed { path: path.clone() }),
+                Ok(()) => {
+                    self.state.note_gone(path);
+                    (self.tell)(DiskEvent::Removed { path: path.clone() });
+                }
                 // Somebody was faster; its record is right all the same.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     (self.tell)(DiskEvent::Removed { path: path.clone() });
@@ -116,6 +195,7 @@ impl Archive {
                 PACE
             }
             _ => {
+                self.state.log_gone(retention, first_kept, makes_room);
                 self.sweep_ended();
                 LOOK
             }
@@ -156,11 +236,36 @@ impl Archive {
     }
 }
 
+impl State {
+    fn note_gone(&mut self, path: &str) {
+        let gone = self.gone.get_or_insert_with(|| (0, path.into(), String::new()));
+        gone.0 += 1;
+        gone.2 = path.into();
+    }
+
+    /// What a sweep removed, and why.
+    fn log_gone(&mut self, retention: &Retention, first_kept: Date, makes_room: bool) {
+        let Some((count, first, last)) = self.gone.take() else { return };
+        let why = match makes_room {
+            true => format!("the disk was above {} %", retention.max_percent),
+            false => format!("they were of before {first_kept}"),
+        };
+        tracing::info!("[record]: {count} recordings removed, {first} to {last}: {why}");
+    }
+}
+
 struct Directory {
     days: Days,
 }
 
 impl Directory {
+    /// The end of the day of the newest recording.
+    fn newest(&self) -> Option<Wall> {
+        let day = self.days.newest().ok()??.tomorrow().ok()?;
+        let end = day.to_zoned(TimeZone::UTC).ok()?;
+        Some(Wall(end.timestamp().as_millisecond()))
+    }
+
     /// The old recordings of one day. A directory without anything is removed with those above it.
     fn of_day(&self, day: &str, first_kept: Date, after: &str) -> io::Result<Vec<String>> {
         let names = self.days.names(day)?;
@@ -201,6 +306,20 @@ impl Shelf for Directory {
     fn space(&mut self) -> io::Result<Space> {
         space(self.days.root())
     }
+
+    fn last_known(&self) -> Option<Wall> {
+        let text = fs::read_to_string(self.days.root().join(CLOCK)).ok();
+        let written = text.and_then(|text| text.trim().parse::<Timestamp>().ok());
+        written.map(|at| Wall(at.as_millisecond())).or_else(|| self.newest())
+    }
+
+    fn know(&mut self, wall: Wall) -> io::Result<()> {
+        let at = Timestamp::from_millisecond(wall.0).map_err(io::Error::other)?;
+        // Put in place as a whole: half of it would be no date.
+        let (new, path) = (self.days.root().join(".clock.new"), self.days.root().join(CLOCK));
+        fs::write(&new, format!("{at}\n"))?;
+        fs::rename(new, path)
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +331,6 @@ mod tests {
     use crate::engine::disk::storage::{self, Storage};
     use crate::record::retention::Keep;
     use jiff::civil::date;
-    use jiff::tz::TimeZone;
 
     const YEAR: Keep = Keep::Months(12);
 
@@ -328,6 +446,12 @@ mod tests {
         fn space(&mut self) -> io::Result<Space> {
             Ok(Space { total: 100, used: *self.used.lock().unwrap() })
         }
+        fn last_known(&self) -> Option<Wall> {
+            None
+        }
+        fn know(&mut self, _: Wall) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]
@@ -393,10 +517,45 @@ mod tests {
         assert_eq!(events.last(), Some(&full));
     }
 
+    /// One look at the clock, `days` after the last recording of 2026-03-09.
+    fn look(archive: &mut Archive, at: u64, days: i64, right: bool) -> usize {
+        let wall = date(2026, 3, 9).at(12, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap();
+        let wall = Wall(wall.timestamp().as_millisecond() + days * 86_400_000);
+        let now = Now { at: Time::from_millis(at * 1_000), wall };
+        archive.look(&retention(YEAR, 100), now, right);
+        archive.shelf.old(date(9999, 1, 1), "", 100).unwrap().len()
+    }
+
+    #[test]
+    fn a_clock_that_leaps_removes_nothing_and_is_told_until_it_is_right() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = ["2024/01/01/0000000000001.wav", "2026/03/09/0000000000002.wav"];
+        paths.iter().for_each(|path| write(root.path(), path));
+        let new = || archive(Directory { days: Days::new(root.path().into()) });
+        let (mut leapt, told) = new();
+        assert_eq!(look(&mut leapt, 0, 400, false), 1, "what is past its time by any clock goes");
+        let events = take(&told);
+        assert_eq!(events[0], DiskEvent::Removed { path: paths[0].into() });
+        let DiskEvent::NotRemoved { why: Some(why) } = &events[1] else { panic!("{events:?}") };
+        assert!(why.starts_with("the clock says 2027-04-13, 399 days ahead"), "{why}");
+        assert_eq!((look(&mut leapt, 60, 400, false), take(&told)), (1, vec![]), "told once");
+        let (mut restarted, told) = new();
+        assert_eq!(look(&mut restarted, 0, 400, false), 1, "a restart proves nothing");
+        assert_eq!(take(&told).len(), 1);
+        assert_eq!(look(&mut restarted, 60, 0, false), 1);
+        assert_eq!(take(&told), [DiskEvent::NotRemoved { why: None }], "it was put right");
+        assert_eq!(look(&mut restarted, 120, 400, false), 1, "it leaps as it runs");
+        assert_eq!(look(&mut restarted, 180, 400, true), 0, "an operator says that it is right");
+        assert_eq!(look(&mut new().0, 0, 401, false), 0);
+        let known = fs::read_to_string(root.path().join(CLOCK)).unwrap();
+        assert!(known.starts_with("2027-04-1"), "{known}");
+    }
+
     #[test]
     fn what_is_old_on_a_real_disk_goes_and_the_thread_ends() {
         let root = tempfile::tempdir().unwrap();
         write(root.path(), "2001/01/01/0000000000001.wav");
+        fs::write(root.path().join(CLOCK), Timestamp::now().to_string()).unwrap();
         let (to, events) = std::sync::mpsc::channel();
         let tell: Tell = Arc::new(move |event| drop(to.send(event)));
         let archivist = start(root.path().into(), tell).unwrap();

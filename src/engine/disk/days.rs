@@ -49,6 +49,21 @@ impl Days {
         Ok(())
     }
 
+    /// The newest day of which there is a directory.
+    pub(super) fn newest(&self) -> io::Result<Option<Date>> {
+        for year in self.numbers("", 4, "9999")?.iter().rev() {
+            for month in self.numbers(year, 2, "12")?.iter().rev() {
+                let month = format!("{year}/{month}");
+                for day in self.numbers(&month, 2, "31")?.iter().rev() {
+                    if let Ok(date) = format!("{month}/{day}").replace('/', "-").parse() {
+                        return Ok(Some(date));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// The names in the directory `path` below the root that are numbers of `digits` digits, up to
     /// `last`, in their order.
     fn numbers(&self, path: &str, digits: usize, last: &str) -> io::Result<BTreeSet<String>> {

@@ -25,6 +25,9 @@ use crate::wire::srtp::{MasterKey, Suite};
 
 /// A handshake that takes longer has failed: four flights at the worst round trip, each lost twice.
 pub const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// Who is to begin has so long for it before it is told of, and again. A browser whose user has not
+/// answered yet, or that hears no early audio, may be late with good reason: the switch judges.
+pub const BEGINS_WITHIN: Duration = Duration::from_secs(30);
 /// The first wait before a flight is sent again. RFC 6347 §4.2.4.1 has 1 s; a call's first word waits for it,
 /// and a home agent's round trip is a quarter of that (R6).
 const FIRST_WAIT: Duration = Duration::from_millis(400);
@@ -42,7 +45,7 @@ pub enum Outcome {
     Send(LegId, Vec<u8>),
     /// The leg's keys, and the terms of which they are.
     Keys(LegId, Terms, Keys),
-    /// The leg gets none.
+    /// The leg gets none, or not yet ([`Fault::NotBegun`]).
     Failed(LegId, Fault),
 }
 
@@ -99,7 +102,8 @@ impl Handshakes {
         let has_way = !checked || found;
         let begins = terms.active && has_way;
         let stage = Stage::Waiting;
-        self.legs.insert(leg, Handshake { terms, checked, stage, wake: None });
+        let wake = Some(now + BEGINS_WITHIN);
+        self.legs.insert(leg, Handshake { terms, checked, stage, wake });
         if begins {
             self.begin(now, leg);
             self.advance(now, leg);
@@ -148,6 +152,11 @@ impl Handshakes {
             match handshake.stage {
                 Stage::Keyed { until, .. } if until <= now => {
                     (handshake.stage, handshake.wake) = (Stage::Over, None);
+                    continue;
+                }
+                Stage::Waiting => {
+                    handshake.wake = Some(now + BEGINS_WITHIN);
+                    self.out.push_back(Outcome::Failed(leg, Fault::NotBegun));
                     continue;
                 }
                 Stage::Running { until, .. } if until <= now => {

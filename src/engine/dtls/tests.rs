@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Identity;
-use super::set::{Handshakes, Outcome, TIME_LIMIT};
+use super::set::{BEGINS_WITHIN, Handshakes, Outcome, TIME_LIMIT};
 use crate::base::LegId;
 use crate::media::dtls::{Fault, Terms};
 use crate::media::srtp::Keys;
@@ -175,6 +175,24 @@ fn what_is_no_dtls_harms_nothing() {
         for len in [1, 13, 14, 60, 1_500] {
             b.datagram(now, LEG, &vec![first; len]);
         }
+    }
+    a.agree(now, LEG, terms(&of_b, true), false);
+    let (came, _) = run([a, b], now, TIME_LIMIT, |_| false);
+    assert!(came.keys.iter().all(Option::is_some), "{:?}", came.faults);
+}
+
+#[test]
+fn one_that_does_not_begin_is_told_of_again_and_again_and_may_still_begin() {
+    let ([mut a, mut b], [of_a, of_b]) = pair();
+    let mut now = Instant::now();
+    b.agree(now, LEG, terms(&of_a, false), true);
+    for _ in 0..2 {
+        now += BEGINS_WITHIN;
+        assert!(b.next_wake().is_some_and(|at| at <= now));
+        b.wake(now - Duration::from_millis(1));
+        assert!(b.poll().is_none());
+        b.wake(now);
+        assert!(matches!(b.poll(), Some(Outcome::Failed(_, Fault::NotBegun))));
     }
     a.agree(now, LEG, terms(&of_b, true), false);
     let (came, _) = run([a, b], now, TIME_LIMIT, |_| false);

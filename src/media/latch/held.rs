@@ -209,7 +209,7 @@ impl Held {
             Some(Claim::Return)
         } else if source.ssrc == self.source.ssrc {
             self.at.goes_on_with(now, mark).then_some(Claim::Move)
-        } else if source.addr == self.source.addr {
+        } else if source.addr == self.source.addr || mark.authentic {
             Some(Claim::Restart)
         } else {
             let nearness = |addr| nearness(self.named, addr);

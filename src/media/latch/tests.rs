@@ -302,6 +302,21 @@ fn whom_its_key_shows_to_be_ours_starts_anew_at_once() {
 }
 
 #[test]
+fn another_address_and_ssrc_at_once_need_the_key() {
+    let mut ours = Stream::new(NAMED, 1);
+    let mut latch = holding(&mut ours);
+    let mut moved = Stream::new("192.0.2.1:4002", 5);
+    for ms in 500..520 {
+        assert_eq!(moved.send(&mut latch, ms * 20), Verdict::Foreign);
+    }
+    moved.mark.authentic = true;
+    assert_eq!(moved.send(&mut latch, 10_400), Verdict::Moved(addr(NAMED)));
+    assert_eq!(latch.destination(), Some(addr("192.0.2.1:4002")));
+    assert_eq!(ours.send(&mut latch, 10_420), Verdict::Foreign, "the old one has no key");
+    assert_eq!(moved.send(&mut latch, 10_440), Verdict::Ours);
+}
+
+#[test]
 fn a_new_address_in_sdp_opens_the_learning_anew() {
     let mut ours = Stream::new(NAMED, 1);
     let mut latch = holding(&mut ours);

@@ -9,7 +9,7 @@ use super::Way;
 use super::dtls::Dtls;
 use super::ice::Ice;
 use super::peer::METRICS;
-use super::sdes::{Protection, Sdes};
+use super::sdes::{Protection, Sdes, is_secure};
 use crate::media::control::{Carriage, Codec, OpusTerms};
 use crate::wire::sdp::{Attribute, Direction, Fingerprint, Media, RtpMap, Sdp};
 use crate::wire::srtp::KeySource;
@@ -201,6 +201,17 @@ impl LocalMedia {
     /// The same with SRTP as the account has it; `source` gives this leg's keys and no other's.
     pub fn protected(self, policy: Protection, source: KeySource) -> LocalMedia {
         LocalMedia { sdes: Sdes::new(policy, source), ..self }
+    }
+
+    /// The same for a device that is known to want `RTP/SAVP` where the account leaves it open.
+    pub fn insisting(mut self, insists: bool) -> LocalMedia {
+        self.sdes.insist(insists);
+        self
+    }
+
+    /// Whether the audio that was agreed on is carried as `RTP/SAVP`, and not as `RTP/AVP` with keys.
+    pub fn is_savp(&self) -> bool {
+        self.agreed && self.sections.get(self.audio).is_some_and(|s| is_secure(&s.proto))
     }
 
     /// The same with DTLS, by a certificate of that fingerprint.

@@ -153,6 +153,14 @@ pub fn offer(local: &mut LocalMedia) -> Sdp {
     local.describe(media)
 }
 
+/// Our first [`offer`] in the other of the two ways in which SRTP can be left open, `RTP/AVP` with keys
+/// (RFC 8643) and `RTP/SAVP`: for a peer that refuses the one. `None` where the account leaves nothing open.
+/// Whichever is answered, [`accept_answer`] takes it.
+pub fn otherwise(local: &mut LocalMedia) -> Option<Sdp> {
+    let turned = !local.agreed && local.sdes.turn();
+    turned.then(|| offer(local))
+}
+
 /// Our answer to the peer's offer, and the stream that comes of it. `Err`: nothing has changed, and
 /// a session that stood before stands as it did.
 pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams), NoCommon> {
@@ -267,6 +275,13 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         Accepted::Sdes(keys) => {
             local.dtls.settle(None);
             local.sdes.settle(keys);
+            local.sdes.carried_as(&media.proto);
+            let section = local.sections.get_mut(local.audio);
+            if let Some(section) =
+                section.filter(|s| sdes::is_secure(&s.proto) != sdes::is_secure(&media.proto))
+            {
+                section.proto = media.proto.clone();
+            }
         }
     }
     local.carriage = local.carried(media);

@@ -3,9 +3,13 @@
 //! | The account's SRTP | We offer | Offered `RTP/SAVP` | `RTP/AVP` with `a=crypto` | `RTP/AVP` alone |
 //! |---|---|---|---|---|
 //! | off | `RTP/AVP` | 488 | plain | plain |
-//! | preferred | `RTP/AVP` with `a=crypto` | SRTP | SRTP | plain |
+//! | offered | `RTP/AVP` | SRTP | SRTP | plain |
+//! | preferred | `RTP/AVP` with `a=crypto` (RFC 8643), or first `RTP/SAVP` | SRTP | SRTP | plain |
 //! | required | `RTP/SAVP` | SRTP | SRTP | 488 |
 //! | dtls | `UDP/TLS/RTP/SAVPF` ([`dtls`](super::dtls)) | 488 | 488 | 488 |
+//!
+//! Which of the two "preferred" offers first is the device's: there are such as refuse `RTP/AVP` and such as refuse
+//! `RTP/SAVP`, and each gets the other one after its refusal ([`super::otherwise`]).
 //!
 //! Each direction has its own key. As long as a peer's descriptions repeat its key, ours repeat ours,
 //! and both streams go on; a new key of the peer's gets a new one of ours. Keys of a session that
@@ -30,6 +34,8 @@ const SECURE: [&str; 2] = ["RTP/SAVP", "RTP/SAVPF"];
 pub enum Protection {
     /// Never.
     Off,
+    /// Where the other side offers it.
+    Offered,
     /// Where the other side can.
     Preferred,
     /// Always, or there is no call.
@@ -42,6 +48,9 @@ pub enum Protection {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Sdes {
     policy: Protection,
+    /// Of the two ways in which "preferred" is offered, `RTP/SAVP` is the one of our latest offer.
+    #[serde(default)]
+    insists: bool,
     source: KeySource,
     /// The lines of our latest description.
     ours: Vec<Crypto>,
@@ -51,7 +60,7 @@ pub(super) struct Sdes {
 
 impl Sdes {
     pub(super) fn new(policy: Protection, source: KeySource) -> Sdes {
-        Sdes { policy, source, ours: Vec::new(), keys: None }
+        Sdes { policy, insists: false, source, ours: Vec::new(), keys: None }
     }
 
     /// What holds now.
@@ -64,6 +73,7 @@ impl Sdes {
     pub(super) fn offer(&mut self, agreed: bool) -> &[Crypto] {
         let plain = match self.policy {
             Protection::Off | Protection::Dtls => true,
+            Protection::Offered => self.keys.is_none(),
             Protection::Preferred => agreed && self.keys.is_none(),
             Protection::Required => false,
         };
@@ -83,7 +93,8 @@ impl Sdes {
 
     /// The protocol of an offer with `lines` or without, where the section had `before`.
     pub(super) fn protocol(&self, before: &str, protected: bool) -> Box<str> {
-        let secure = protected && (is_secure(before) || self.policy == Protection::Required);
+        let insists = self.insists || self.policy == Protection::Required;
+        let secure = protected && (is_secure(before) || insists);
         match secure {
             true if is_secure(before) => before.into(),
             true => SECURE[0].into(),
@@ -109,7 +120,9 @@ impl Sdes {
         let chosen = usable().find(|c| c.key.mki().is_none()).or_else(|| usable().next());
         match (chosen, secure, self.policy) {
             (Some(chosen), ..) => Ok(Some(chosen)),
-            (None, false, Protection::Preferred | Protection::Off) => Ok(None),
+            (None, false, Protection::Preferred | Protection::Offered | Protection::Off) => {
+                Ok(None)
+            }
             (None, false, Protection::Required | Protection::Dtls) => Err(no_key(media)),
             (None, true, _) => Err(no_key(media)),
         }
@@ -168,6 +181,23 @@ impl Sdes {
     /// What the audio is to be protected by is no key of ours.
     pub(super) fn forget(&mut self) {
         (self.ours, self.keys) = (Vec::new(), None);
+    }
+
+    /// Offers `RTP/SAVP` first where both ways are open.
+    pub(super) fn insist(&mut self, insists: bool) {
+        self.insists = insists && self.policy == Protection::Preferred;
+    }
+
+    /// Goes over to the other way of offering the same lines. False: there is none.
+    pub(super) fn turn(&mut self) -> bool {
+        let both = self.policy == Protection::Preferred && !self.ours.is_empty();
+        self.insists ^= both;
+        both
+    }
+
+    /// What was agreed on is carried as `proto`: our next offer keeps to it.
+    pub(super) fn carried_as(&mut self, proto: &str) {
+        self.insist(is_secure(proto));
     }
 
     /// The next offer has new keys.

@@ -185,8 +185,8 @@ fn packet_times_are_ones_that_the_codec_makes() {
     let opus = "RTP/AVP 96\na=rtpmap:96 opus/48000/2\na=ptime:";
     let got: Vec<u8> =
         [3, 10, 20, 30, 40, 50, 60, 120].iter().map(|ms| ptime(&format!("{opus}{ms}"))).collect();
-    assert_eq!(got, [10, 10, 20, 20, 40, 40, 60, 60]);
-    assert_eq!(ptime(&format!("{opus}60\na=maxptime:30")), 20);
+    assert_eq!(got, [10, 10, 20, 30, 40, 50, 60, 60]);
+    assert_eq!(ptime(&format!("{opus}60\na=maxptime:35")), 30);
     assert_eq!(ptime("RTP/AVP 9\na=ptime:50"), 50);
 }
 

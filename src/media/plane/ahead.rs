@@ -6,6 +6,7 @@ use core::ops::Range;
 use super::Plane;
 use crate::media::PortIndex;
 use crate::media::leg::Leg;
+use crate::media::tap::TapPoint;
 
 /// Where what is met together lies.
 pub type Places = [Range<*const u8>; 2];
@@ -28,12 +29,24 @@ impl Plane {
         }
     }
 
-    /// Where the first recording that listens to the leg at `port` puts what comes next. It looks into the leg.
+    /// What its packet meets first of the recording that listens to the leg at `port`. It looks into the leg.
     #[inline]
-    pub fn tap_places(&self, port: PortIndex) -> Option<Places> {
-        let leg = self.legs.get(self.ports.leg(port)?)?;
-        let point = leg.taps.iter().flatten().next()?;
-        Some(self.recordings.room(point.recording))
+    pub fn tap_place(&self, port: PortIndex) -> Option<Range<*const u8>> {
+        let point = self.tap_of(port)?;
+        self.recordings.place(point.recording, point.channel)
+    }
+
+    /// Where that puts its payload. It looks into the leg, and at what [`Plane::tap_place`] gave.
+    #[inline]
+    pub fn tap_room(&self, port: PortIndex) -> Option<Places> {
+        let point = self.tap_of(port)?;
+        self.recordings.room(point.recording, point.channel)
+    }
+
+    /// The first recording's: a second one is rare.
+    #[inline]
+    fn tap_of(&self, port: PortIndex) -> Option<&TapPoint> {
+        self.legs.get(self.ports.leg(port)?)?.taps.iter().flatten().next()
     }
 
     /// What a leg's clock meets of the leg in `slot`.
@@ -51,4 +64,4 @@ impl Plane {
 }
 
 /// No memory.
-const NOWHERE: Range<*const u8> = core::ptr::null()..core::ptr::null();
+pub(super) const NOWHERE: Range<*const u8> = core::ptr::null()..core::ptr::null();

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::ports::Given;
 use super::recordings::{LAY_PART, Recording};
 use super::{CHORES, Goodbye, MOST_REPORT, Plane};
-use crate::base::{LegId, PlayId, RecordingId, Time};
+use crate::base::{Duration, LegId, PlayId, RecordingId, Time};
 use crate::dsp::rate::Rate;
+use crate::dsp::tone;
 use crate::media::beep::Beep;
 use crate::media::bridge::relays;
 use crate::media::control::{Command, Event, NoPort, PlayEnd, StreamParams};
-use crate::media::leg::Leg;
+use crate::media::leg::{Leg, Tones};
 use crate::media::mouth::Mouth;
 use crate::media::player::Clip;
 use crate::media::room::rate_of;
@@ -35,6 +36,7 @@ impl Plane {
                 self.mouth(now, leg, |mouth| mouth.player.start(play, items, repeat, stop_on))
             }
             Command::StopPlay { leg } => self.mouth(now, leg, |mouth| mouth.player.stop()),
+            Command::HearTones { leg, country, ms } => self.hear_tones(now, leg, country, ms),
             Command::SendDigits { leg, digits, on_ms, off_ms } => self.mouth(now, leg, |mouth| {
                 mouth.send_digits(&digits, on_ms, off_ms);
                 None
@@ -104,6 +106,32 @@ impl Plane {
         self.legs.look_soon(slot);
         self.fit(slot);
         self.rearrange_room_of(now, slot);
+        self.rewire(now, slot);
+        Some(())
+    }
+
+    /// Begins or ends to listen for a network's tones.
+    fn hear_tones(
+        &mut self,
+        now: Time,
+        leg: LegId,
+        country: Option<String>,
+        ms: Option<u32>,
+    ) -> Option<()> {
+        let slot = self.slot(leg)?;
+        let until = ms.map_or(Time::NEVER, |ms| now + Duration::from_millis(u64::from(ms)));
+        let leg = self.legs.get_mut(slot)?;
+        match &mut leg.tones {
+            // What was heard so far counts: the tone may go on over the answer.
+            Some(tones) if country.as_deref() == Some(&*tones.country) => tones.until = until,
+            tones => {
+                *tones = country.and_then(|country| {
+                    let detector = tone::Detector::new(&country)?;
+                    Some(Box::new(Tones { detector, country: country.into(), until }))
+                });
+            }
+        }
+        self.fit(slot);
         self.rewire(now, slot);
         Some(())
     }

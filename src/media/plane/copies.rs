@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   party ─▶ leg ─┬─────────────────────────────────────▶ partner, as ever
-//!            copy │ one codec: payload as it is ─▶ header of our own ─▶ recorder
+//!            copy │ one codec: payload as it is ─▶ header of our own ─▶ recorder     (or code by code, A-law and µ-law)
 //!                 └ else: jitter buffer ─▶ decode ─▶ its leg's clock ─▶ encode ─▶ recorder
 //! ```
 //!
@@ -14,12 +14,12 @@
 //! Not here: whose audio is copied and when (the switch), what is played to a party (nobody's packets).
 
 use super::receive::Taken;
-use super::{MOST_PAYLOAD, Plane};
+use super::{MOST_COPIED, Plane};
 use crate::base::{LegId, Time};
 use crate::media::bridge::{Audio, Events, Paths, Side};
 use crate::media::control::Codec;
 use crate::media::jitter::Arrived;
-use crate::media::leg::{COMFORT_NOISE, Copied, Leg, Payload};
+use crate::media::leg::{COMFORT_NOISE, Copied, Leg, Payload, recode};
 use crate::media::{Kind, Transmit};
 use crate::wire::rtp::{HEADER_LEN, Packet, write_header};
 
@@ -104,7 +104,7 @@ impl Plane {
         let Some(payload_type) = payload_type(leg, taken.payload, paths.events) else {
             return leg.tx.withhold(taken.relayed);
         };
-        let Some(at) = leg.latch.destination().filter(|_| payload.len() <= MOST_PAYLOAD) else {
+        let Some(at) = leg.latch.destination().filter(|_| payload.len() <= MOST_COPIED) else {
             return;
         };
         let Some(header) = leg.tx.relay(now, taken.relayed, payload_type, payload.len()) else {
@@ -112,7 +112,13 @@ impl Plane {
         };
         let Some((head, body)) = made.split_first_chunk_mut::<HEADER_LEN>() else { return };
         write_header(head, header);
-        body[..payload.len()].copy_from_slice(payload);
+        let body = &mut body[..payload.len()];
+        body.copy_from_slice(payload);
+        if let (Payload::Audio, Some((codec, _))) = (taken.payload, leg.sends())
+            && source.codec() != Some(codec)
+        {
+            recode(codec, body);
+        }
         let longer = taken.relayed.ticks > leg.most_ticks;
         if let Some(whole) = leg.seal(made, HEADER_LEN + payload.len()) {
             out.send(leg.port, Kind::Rtp, at, &made[..whole]);

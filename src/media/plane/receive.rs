@@ -87,7 +87,7 @@ impl Plane {
             self.send_copy(now, taken, to, datagram, out);
         }
         let forward = match taken.payload {
-            Payload::Audio => self.relay_audio(now, taken),
+            Payload::Audio => self.relay_audio(now, taken, datagram),
             Payload::Event => self.receive_event(now, taken, datagram),
             Payload::ComfortNoise => self.relay_noise(now, taken),
             Payload::OtherLaw | Payload::OtherCodec | Payload::Unknown => None,
@@ -162,11 +162,8 @@ impl Plane {
     /// Brings audio of the other law into the leg's codec where it lies: all behind sees one codec.
     #[cold]
     fn other_law(&mut self, slot: u32, datagram: &mut [u8]) {
-        let codec = self.legs.get(slot).and_then(Leg::codec);
-        let range =
-            Packet::parse(datagram).map(|p| p.header_len()..p.header_len() + p.payload().len());
-        if let (Some(codec), Ok(range)) = (codec, range) {
-            recode(codec, &mut datagram[range]);
+        if let Some(codec) = self.legs.get(slot).and_then(Leg::codec) {
+            recode_payload(codec, datagram);
         }
     }
 
@@ -306,7 +303,7 @@ impl Plane {
             let payload = if point.paused { &[] } else { payload };
             let placed = None;
             let waiting = Waiting { arrival, channel, anew, aside, heard, codec, placed, payload };
-            self.recordings.hear(point.recording, waiting, out);
+            self.recordings.hear(point.recording, &waiting, out);
         }
     }
 
@@ -323,19 +320,27 @@ impl Plane {
     }
 
     /// The header under which audio goes on to the partner, when it is relayed; back to the leg, when it
-    /// is joined with itself.
+    /// is joined with itself. Its codes become the partner's.
     #[inline]
-    fn relay_audio(&mut self, now: Time, taken: Taken) -> Option<(Header, PortIndex, SocketAddr)> {
+    fn relay_audio(
+        &mut self,
+        now: Time,
+        taken: Taken,
+        datagram: &mut [u8],
+    ) -> Option<(Header, PortIndex, SocketAddr)> {
         let (leg, partner) = self.legs.with_partner(taken.slot)?;
         if leg.paths.audio != Audio::Relay {
             return None;
         }
-        let is_echo = partner.is_none();
+        let (is_echo, spoken) = (partner.is_none(), leg.codec());
         let partner = partner.unwrap_or(leg);
-        let (_, payload_type) = partner.sends()?;
+        let (codec, payload_type) = partner.sends()?;
         let to = partner.latch.destination()?;
         let header = partner.tx.relay(now, taken.relayed, payload_type, taken.bytes)?;
         let forward = (header, partner.port, to);
+        if spoken != Some(codec) {
+            recode_payload(codec, datagram);
+        }
         if taken.relayed.ticks > partner.most_ticks && !is_echo {
             self.shorten(now, taken.slot);
         }
@@ -390,5 +395,15 @@ impl Plane {
                 Disposition::Malformed
             }
         }
+    }
+}
+
+/// Brings the codes in a packet of the other law into `codec`'s, where they lie.
+#[inline(never)]
+fn recode_payload(codec: Codec, datagram: &mut [u8]) {
+    let payload =
+        Packet::parse(datagram).map(|p| p.header_len()..p.header_len() + p.payload().len());
+    if let Ok(payload) = payload {
+        recode(codec, &mut datagram[payload]);
     }
 }

@@ -1,15 +1,17 @@
 //! Which legs are being recorded, and what of them is on its way to the disk.
 //!
-//! A leg carries the [`TapPoint`](crate::media::tap::TapPoint)s of the recordings that listen to it, so that the packet path of a
-//! leg without any pays one look at a small array. What they hear waits in a [`Batch`] for [`LAY`].
-//! Then each recording places it ([`Placer`], one for each of its two channels) and lays it
-//! ([`Layout`]). A leg that is alone on its recording and in a room has what it hears there on the other side.
-//! Whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left,
-//! a few recordings with each tick and when there is room, so that a thousand calls may end together.
+//! A leg carries the [`TapPoint`](crate::media::tap::TapPoint)s of the recordings that listen to it, so that the
+//! packet path of a leg without any pays one look at a small array. Each recording places what they hear
+//! ([`Placer`], one for each of its two channels) and lays it ([`Layout`]): G.711 at once, with least ado what was
+//! known before it came. What calls for a decoder, and what begins a stream or follows a gap, waits in a
+//! [`Batch`] for [`LAY`] before. A leg that is alone on its recording and in a room has what it hears there on the
+//! other side. Whole pieces go to [`Transmit::record`]. At its end a recording hands on what is left, a few
+//! recordings with each tick and when there is room, so that a thousand calls may end together.
 
 use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 
+use super::ahead::NOWHERE;
 use crate::base::{Duration, RecordingId, Time};
 use crate::dsp::rate::Rate;
 use crate::dsp::resample::stream::Resampler;
@@ -18,7 +20,8 @@ use crate::media::Transmit;
 use crate::media::control::{Codec, RecordFormat};
 use crate::media::tap::batch::{Batch, Waiting};
 use crate::media::tap::{
-    Channel, Layout, Pieces, Placement, Placer, Recorded, Scratch, TwoChannels, Unpacker, recoded,
+    Channel, Layout, Pieces, Placement, Placer, Recorded, Scratch, TwoChannels, Unpacker,
+    is_recoded, recoded,
 };
 
 /// How long what was heard waits to be laid.
@@ -37,12 +40,15 @@ const MOST_ENDING: usize = 4_096;
 const SOON: usize = 16;
 const NEXT: usize = 8;
 
-/// One running recording. In memory as it stands here: what every payload meets comes first.
+/// One running recording. In memory as it stands here: what every payload that was not known before it came
+/// meets comes first, and of that what those meet that were known.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Recording {
-    id: RecordingId,
     layout: Layout,
+    /// Whether something waits of that side: what comes after it has to wait too.
+    waits: [bool; 2],
+    id: RecordingId,
     placers: [Placer; 2],
     /// From here on it is not every payload's.
     pub(super) paused: bool,
@@ -66,10 +72,11 @@ impl Recording {
         beep: Option<Plan>,
     ) -> Recording {
         Recording {
+            layout: Layout::new(format),
+            waits: [false; 2],
             id,
             paused: false,
             over: false,
-            layout: Layout::new(format),
             unpacker: Unpacker::new(id, format),
             placers: [Placer::new(now), Placer::new(now)],
             legs: [None; 2],
@@ -92,6 +99,9 @@ impl Recording {
         }
         let Waiting { arrival, channel, anew, heard, codec, payload, .. } = *waiting;
         let placer = &mut self.placers[channel.side()];
+        if let Some(came) = self.layout.end_run(channel) {
+            placer.went_on(came);
+        }
         if anew {
             placer.reset();
         }
@@ -102,8 +112,28 @@ impl Recording {
         if !codes.is_empty() {
             let Placement { position, adjust, .. } = placement;
             self.layout.lay(channel, position, adjust, codes, &mut Out { recording: self.id, out });
+            if let Some(run) = placer.run(arrival, heard, codec) {
+                self.layout.begin_run(channel, placer.end(), run);
+            }
         }
         None
+    }
+
+    /// Lays a payload that was known before it came; says whether it was.
+    #[inline]
+    fn follow(&mut self, waiting: &Waiting<'_>) -> bool {
+        let Waiting { arrival, channel, anew, heard, codec, payload, .. } = *waiting;
+        !anew && self.layout.follow(channel, arrival, heard, codec, payload)
+    }
+
+    /// Whether a payload has to wait: it calls for a decoder, one before it waits, or pieces that were held back
+    /// for late packets may leave with it, and those of many calls that begin or go on together are more than the
+    /// way to the disk holds at once.
+    fn has_to_wait(&self, waiting: &Waiting<'_>) -> bool {
+        let side = waiting.channel.side();
+        self.waits[side]
+            || !is_recoded(self.layout.format(), waiting.codec)
+            || self.placers[side].begins(waiting.arrival)
     }
 
     /// Decodes what calls for that: packets of `batch` at `places`, in the order of speech. Those before
@@ -118,12 +148,11 @@ impl Recording {
         out: &mut dyn Transmit,
     ) {
         batch.sort_by_speech(places.clone());
-        let mut waits = [false; 2];
         for place in places {
             let Some((_, waiting)) = batch.get(place) else { return };
             let Some(placed) = waiting.placed else { return };
             let (channel, patient) = (waiting.channel, now.filter(|_| !self.over));
-            let behind = &mut waits[channel.side()];
+            let behind = &mut self.waits[channel.side()];
             *behind |= patient.is_some_and(|now| self.unpacker.waits(now, &waiting, placed));
             if *behind {
                 batch.keep(place);
@@ -142,6 +171,16 @@ impl Recording {
     fn place(&self) -> Range<*const u8> {
         let start = core::ptr::from_ref(self).cast::<u8>();
         start..start.wrapping_add(core::mem::offset_of!(Recording, paused))
+    }
+
+    /// What a payload on `channel` meets of it behind that side's line, where it was not known before it came.
+    fn places(&self, channel: Channel) -> [Range<*const u8>; 2] {
+        let head = self.layout.place(Channel::Right).end;
+        let placer = core::ptr::from_ref(&self.placers[channel.side()]);
+        [
+            head..core::ptr::from_ref(&self.placers).cast(),
+            placer.cast()..placer.wrapping_add(1).cast(),
+        ]
     }
 
     /// The slot of the leg that speaks on `channel`.
@@ -239,12 +278,30 @@ impl Recordings {
 
     /// Takes a payload of a leg that is recorded there.
     #[inline]
-    pub(super) fn hear(&mut self, slot: u32, waiting: Waiting<'_>, out: &mut dyn Transmit) {
+    pub(super) fn hear(&mut self, slot: u32, waiting: &Waiting<'_>, out: &mut dyn Transmit) {
+        let Some(Some(recording)) = self.slots.get_mut(slot as usize) else { return };
+        if !recording.follow(waiting) {
+            self.hear_other(slot, waiting, out);
+        }
+    }
+
+    /// Takes one that was not known before it came.
+    #[inline(never)]
+    fn hear_other(&mut self, slot: u32, waiting: &Waiting<'_>, out: &mut dyn Transmit) {
+        let Some(Some(recording)) = self.slots.get_mut(slot as usize) else { return };
+        if !recording.has_to_wait(waiting) {
+            recording.take(waiting, &mut self.scratch, out);
+            return;
+        }
         let part = slot as usize % PARTS;
         if !self.parts[part].has_room(waiting.payload.len()) {
             self.lay(part, None, out);
         }
         self.parts[part].push(slot, waiting);
+        // Behind what was laid for it: after that nothing waits of either side.
+        if let Some(recording) = self.get_mut(slot) {
+            recording.waits[waiting.channel.side()] = true;
+        }
     }
 
     /// Takes what the party on the left of the recording in `slot` heard of its room at `at`: the samples of a
@@ -255,10 +312,21 @@ impl Recordings {
         }
     }
 
-    /// Where the next payload for the recording in `slot` will wait.
+    /// What the next payload meets first of the recording in `slot`.
     #[inline]
-    pub(super) fn room(&self, slot: u32) -> [Range<*const u8>; 2] {
-        self.parts[slot as usize % PARTS].room()
+    pub(super) fn place(&self, slot: u32, channel: Channel) -> Option<Range<*const u8>> {
+        self.get(slot).map(|recording| recording.layout.place(channel))
+    }
+
+    /// Where it will lie or wait, or what else it meets. It looks at what it meets first.
+    #[inline]
+    pub(super) fn room(&self, slot: u32, channel: Channel) -> Option<[Range<*const u8>; 2]> {
+        let recording = self.get(slot)?;
+        Some(match recording.layout.room(channel) {
+            Some(room) => [room, NOWHERE],
+            None if recording.layout.is_used_up(channel) => recording.places(channel),
+            None => self.parts[slot as usize % PARTS].room(),
+        })
     }
 
     /// Lays what waits of the part whose turn it is.
@@ -276,7 +344,8 @@ impl Recordings {
         // Where the recording in hand begins, and whether some of its packets call for a decoder.
         let (mut at, mut first, mut coded) = (0, 0, false);
         while let Some((slot, waiting)) = batch.get(at) {
-            if batch.begins(at).is_some() {
+            let begins = batch.begins(at).is_some();
+            if begins {
                 (first, coded) = (at, false);
             }
             let coming = |slot: u32| slots.get(slot as usize).and_then(Option::as_deref);
@@ -291,6 +360,9 @@ impl Recordings {
                 at += 1;
                 continue;
             };
+            if begins {
+                recording.waits = [false; 2];
+            }
             if let Some(placed) = recording.take(&waiting, scratch, out) {
                 batch.note(at, placed);
                 coded = true;
@@ -374,5 +446,41 @@ impl Recordings {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::tap::Heard;
+    use crate::media::{Kind, PortIndex};
+
+    struct Nowhere;
+
+    impl Transmit for Nowhere {
+        fn send(&mut self, _: PortIndex, _: Kind, _: std::net::SocketAddr, _: &[u8]) {}
+        fn record(&mut self, _: Recorded<'_>) {}
+    }
+
+    /// A payload for which a full batch made room waits all the same, and so has what follows it.
+    #[test]
+    fn what_waits_is_known_to_wait_when_room_was_made_for_it() {
+        let mut recordings = Recordings::default();
+        let recording = Recording::new(Time::ZERO, RecordingId(1), RecordFormat::Alaw, None);
+        let slot = recordings.insert(recording).expect("the first");
+        for n in 0..10_000u32 {
+            let waiting = Waiting {
+                arrival: Time::from_millis(u64::from(n) * 20),
+                channel: Channel::Left,
+                anew: false,
+                aside: false,
+                heard: Heard { ssrc: 7, sequence: n as u16, timestamp: n * 160, samples: 160 },
+                codec: Codec::Opus,
+                placed: None,
+                payload: &[0; 40],
+            };
+            recordings.hear(slot, &waiting, &mut Nowhere);
+            assert!(recordings.get(slot).expect("there").waits[0], "{n}");
+        }
     }
 }

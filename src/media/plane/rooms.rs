@@ -14,11 +14,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::tick::{SOON, STALL, listen};
+use super::tick::{Noticed, SOON, STALL, listen};
 use super::{MOST_PACKET, MOST_PAYLOAD, Plane};
 use crate::base::{LegId, PlayId, RoomId, Time};
 use crate::dsp::rate::Rate;
-use crate::media::control::{DigitBy, Event, Item, Membership, PlayEnd};
+use crate::media::control::{Event, Item, Membership, PlayEnd};
 use crate::media::leg::Leg;
 use crate::media::player::Clip;
 use crate::media::room::gate::Gate;
@@ -284,13 +284,11 @@ impl Plane {
             }
             let Some(leg) = self.legs.get_mut(slot) else { continue };
             let rests = leg.gate.is_shut() && !member.is_fading() || leg.rate != member.rate();
-            let (mut digit, changed) = match rests {
-                true => (None, member.rest()),
+            let (noticed, changed) = match rests {
+                true => (Noticed::default(), member.rest()),
                 false => (listen(leg, at, member.frame_mut(), &mut self.deep), member.judge()),
             };
-            if let Some(digit) = digit.take() {
-                self.digit(at, slot, digit, DigitBy::InBand);
-            }
+            self.noticed(at, slot, noticed);
             if let Some(speaks) = changed {
                 self.tell(Event::Speaking { leg: name, room: id, speaks });
             }

@@ -30,6 +30,7 @@ mod playing;
 mod protected;
 mod quality;
 mod recording;
+mod recording_clocks;
 mod recording_losses;
 mod rooms;
 mod storms;
@@ -235,7 +236,11 @@ impl World {
 
     /// Lets time pass, ticking when the plane wants it.
     fn pass(&mut self, ms: u64) {
-        let end = self.now + Duration::from_millis(ms);
+        self.pass_until(self.now + Duration::from_millis(ms));
+    }
+
+    /// The same, until `end`.
+    fn pass_until(&mut self, end: Time) {
         while self.plane.next_tick() <= end {
             self.now = self.now.max(self.plane.next_tick());
             self.out.now = self.now;

@@ -16,6 +16,7 @@
 use super::recordings::LAY_PART;
 use super::{CHORES, MOST_PACKET, MOST_PAYLOAD, Plane, on_grid};
 use crate::base::{Duration, LegId, Time};
+use crate::dsp::tone;
 use crate::media::bridge::{Audio, Events};
 use crate::media::control::{DigitBy, Event, PlayEnd};
 use crate::media::deep::Deep;
@@ -165,9 +166,9 @@ impl Plane {
             return;
         };
         let pcm = &mut self.pcm[..leg.samples() * leg.rate.per_slot()];
-        let mut digits = [None; 2];
+        let mut noticed = [Noticed::default(); 2];
         if leg.listens_alone() {
-            digits[0] = listen(leg, at, pcm, &mut self.deep);
+            noticed[0] = listen(leg, at, pcm, &mut self.deep);
         }
         let before = leg.mouth.busy();
         // A greeting begins when it can be heard: until there are keys, time stands for the mouth.
@@ -181,7 +182,7 @@ impl Plane {
             Said::Pause => Outgoing::Nothing,
             Said::Nothing => match (leg.hears, &mut partner) {
                 (Audio::Samples, Some(partner)) => {
-                    digits[1] = listen(partner, at, pcm, &mut self.deep);
+                    noticed[1] = listen(partner, at, pcm, &mut self.deep);
                     match inserts_event(partner) {
                         true => Outgoing::Nothing,
                         false => Outgoing::Audio(Source::Partner),
@@ -204,15 +205,30 @@ impl Plane {
         let (id, partner) = (leg.id, leg.partner);
         send(leg, at, outgoing, pcm, &mut self.packet, out);
         let changed = leg.mouth.busy() != before;
-        if let [Some(digit), _] = digits {
-            self.digit(at, slot, digit, DigitBy::InBand);
-        }
-        if let ([_, Some(digit)], Some(partner)) = (digits, partner) {
-            self.digit(at, partner, digit, DigitBy::InBand);
+        self.noticed(at, slot, noticed[0]);
+        if let Some(partner) = partner {
+            self.noticed(at, partner, noticed[1]);
         }
         self.over(id, over);
         if changed {
             self.rewire(at, slot);
+        }
+    }
+
+    /// Tells what was heard of a leg.
+    pub(super) fn noticed(&mut self, at: Time, slot: u32, noticed: Noticed) {
+        if let Some(digit) = noticed.digit {
+            self.digit(at, slot, digit, DigitBy::InBand);
+        }
+        let Some(leg) = self.legs.get_mut(slot) else { return };
+        let id = leg.id;
+        if noticed.tones_over {
+            leg.tones = None;
+            self.fit(slot);
+            self.rewire(at, slot);
+        }
+        if let Some(kind) = noticed.tone {
+            self.tell(Event::Tone { leg: id, kind });
         }
     }
 
@@ -226,19 +242,35 @@ impl Plane {
     }
 }
 
-/// Takes the next samples from a leg's ear, silence when it has none; a digit that begins in them.
-pub(super) fn listen(leg: &mut Leg, at: Time, pcm: &mut [i16], deep: &mut Deep) -> Option<char> {
-    let detects = leg.detects();
+/// What is heard in a party's audio beside speech.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Noticed {
+    /// A digit begins.
+    digit: Option<char>,
+    /// This tone sounds.
+    tone: Option<tone::Kind>,
+    /// The time is over for which tones were to be listened for.
+    tones_over: bool,
+}
+
+/// Takes the next samples from a leg's ear, silence when it has none; what else is heard in them.
+pub(super) fn listen(leg: &mut Leg, at: Time, pcm: &mut [i16], deep: &mut Deep) -> Noticed {
+    let (detects, digits) = (leg.detects(), leg.detects_digits());
     // An ear that there was no memory for, or for whose rate there is no encoder, hears nothing.
     let Some(ear) = leg.ear.as_mut().filter(|ear| ear.rate() == leg.rate) else {
         pcm.fill(0);
-        return None;
+        return Noticed::default();
     };
     ear.set_deep(deep.has_time(at));
     ear.pull(at, pcm);
     deep.spend(ear.deep_cost());
-    let digit = detects.then(|| ear.detect(pcm)).flatten()?;
-    (!leg.was_told(at, digit)).then_some(digit)
+    if !detects {
+        return Noticed::default();
+    }
+    let tones = leg.tones.as_mut().map(|tones| &mut tones.detector);
+    let (digit, tone) = ear.detect(pcm, digits, tones);
+    let digit = digit.filter(|digit| !leg.was_told(at, *digit));
+    Noticed { digit, tone, tones_over: leg.tones.as_ref().is_some_and(|tones| tones.until <= at) }
 }
 
 /// Whether a key of `leg` is being passed on as packets: nothing else is heard of it meanwhile.

@@ -1,10 +1,9 @@
-//! Payloads that wait to be laid, so that a recording's memory is met once for 32 packets and not
-//! for each.
+//! Payloads that wait to be laid: those that call for a decoder, and those that come after a gap.
 //!
-//! With hundreds of calls nothing of a recording is in a cache when its next packet comes: where its
-//! stream stands, where the payload goes, the pages' addresses. To meet that for each packet costs more
-//! than all else that recording asks of a worker. So payloads are copied one behind the other into
-//! memory that is asked for ahead, and laid 320 ms later, recording by recording.
+//! A decoder carries its state on, so that payloads are laid in the order of speech, 320 ms later; then a
+//! recording's memory, and its decoders', is met once for 32 packets. Until then they lie one behind the other in
+//! memory that is asked for ahead. After a gap pieces leave that were held back for late packets: where many calls
+//! go on together, they leave by turns.
 //!
 //! ```text
 //!   bytes    │a1│b1│c1│a2│b2│c2│a3│…│           as they came
@@ -12,8 +11,7 @@
 //!                    └ waits on: first of the next batch
 //! ```
 //!
-//! What calls for a decoder that carries its state on is laid in the order of speech, and may wait on
-//! while something before it is missing.
+//! What calls for a decoder may wait on while something before it is missing.
 
 use core::ops::Range;
 
@@ -110,8 +108,8 @@ impl Batch {
 
     /// Lets a payload of the recording in `slot` wait. One that finds no room is gone.
     #[inline]
-    pub fn push(&mut self, slot: u32, waiting: Waiting<'_>) {
-        let Waiting { arrival, channel, anew, aside, heard, codec, placed, payload } = waiting;
+    pub fn push(&mut self, slot: u32, waiting: &Waiting<'_>) {
+        let Waiting { arrival, channel, anew, aside, heard, codec, placed, payload } = *waiting;
         if !self.has_room(payload.len()) {
             return;
         }
@@ -245,7 +243,7 @@ mod tests {
         batch.reserve(1);
         for round in 0..3 {
             for n in 0..60u16 {
-                batch.push(u32::from(n % 7), waiting(n, &[n as u8; 160][..usize::from(n)]));
+                batch.push(u32::from(n % 7), &waiting(n, &[n as u8; 160][..usize::from(n)]));
             }
             batch.sort();
             let mut out = Vec::new();
@@ -266,7 +264,7 @@ mod tests {
         let mut batch = Batch::default();
         batch.reserve(1);
         for n in 0..40u16 {
-            batch.push(u32::from(n % 4), waiting(n, &[n as u8; 160][..usize::from(n)]));
+            batch.push(u32::from(n % 4), &waiting(n, &[n as u8; 160][..usize::from(n)]));
         }
         batch.sort();
         // The second recording's last packets overtook the others.
@@ -284,7 +282,7 @@ mod tests {
         assert_eq!(order, [37, 33, 29, 25, 21, 17, 13, 5, 1, 9]);
         (10..13).for_each(|place| batch.keep(place));
         batch.clear();
-        batch.push(0, waiting(40, &[40; 5]));
+        batch.push(0, &waiting(40, &[40; 5]));
         batch.sort();
         assert_eq!(sequence(&batch, 0), 40);
         for (place, n) in [29u16, 33, 37].into_iter().enumerate() {
@@ -306,7 +304,7 @@ mod tests {
         let room = batch.bytes.capacity();
         let payload = vec![1; 1_600];
         for _ in 0..MOST_PAYLOADS + 10 {
-            batch.push(1, waiting(1, &payload));
+            batch.push(1, &waiting(1, &payload));
         }
         assert!(!batch.has_room(1_600) && batch.bytes.capacity() == room);
         batch.sort();

@@ -18,15 +18,20 @@
 //! costs the kernel two thirds of one that lies across.
 //!
 //! Of each channel only as much memory is touched as the payload has bytes, and a block that follows the
-//! last one is one copy.
+//! last one is one copy. What is known before it comes ([`Run`]) meets one line of its channel's ([`Side`]) beside
+//! that, and no more.
 //!
 //! Not here: whose sample lies where ([`Placer`](super::Placer)), the file.
 
 use core::ops::Range;
 
+use super::Heard;
 use super::piece::{Pieces, TwoChannels};
+use super::run::{Came, Run};
 use super::stretch::stretch;
-use crate::media::control::{Channel, RecordFormat};
+use crate::base::Time;
+use crate::dsp::g711;
+use crate::media::control::{Channel, Codec, RecordFormat};
 
 /// Samples for which late blocks are waited: 2 s.
 pub const WINDOW: usize = 2 * 8_000;
@@ -38,25 +43,37 @@ const NEXT_SAMPLES: usize = 640;
 /// A-law. What lies beyond is counted and lost.
 const MOST_BYTES: u64 = u32::MAX as u64 - 4_096;
 
+/// Bytes of 20 ms of G.711: nearly all packets have as many.
+const COMMON: usize = 160;
+
 /// A recording in the making. Positions and lengths are samples of one channel.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Layout {
+    sides: [Side; 2],
     format: RecordFormat,
     /// All before this position has left.
     base: u64,
     /// One past the newest sample of either channel.
     end: u64,
     late: u64,
-    /// Up to this position all since the base is there on that side; what lies behind it was never
-    /// written.
-    filled: [u64; 2],
-    /// The left side, then the right one. Each is taken round and round so that nothing has to move: a
-    /// sample lies at its position, counted from the header's beginning, modulo the length, which is of
-    /// whole pieces.
-    window: Box<[u8]>,
     /// The block that is being stretched.
     block: Vec<u8>,
 }
+
+/// One channel of it: one cache line, and the samples.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Side {
+    /// Taken round and round so that nothing has to move: a sample lies at its position, counted from the
+    /// header's beginning, modulo the length, which is of whole pieces.
+    window: Box<[u8]>,
+    /// Up to this position all since the base is there; what lies behind it was never written.
+    filled: u64,
+    /// The packets that are known before they come, if any; the next one lies at `filled`.
+    run: Run,
+}
+const _: () = assert!(size_of::<Side>() == 64);
 
 impl Layout {
     /// An empty recording.
@@ -69,8 +86,11 @@ impl Layout {
             base: 0,
             end: 0,
             late: 0,
-            filled: [0; 2],
-            window: vec![0; samples * format.frame_bytes()].into(),
+            sides: [(); 2].map(|()| Side {
+                window: vec![0; samples * format.sample_bytes()].into(),
+                filled: 0,
+                run: Run::NONE,
+            }),
             block: Vec::with_capacity((LONGEST_BLOCK + 8) * format.sample_bytes()),
         }
     }
@@ -78,12 +98,78 @@ impl Layout {
     /// Where the next payloads of either side will lie, so that it can be brought near.
     pub fn places(&self) -> [Range<*const u8>; 2] {
         let ring = Ring { format: self.format };
-        let (left, right) = self.window.split_at(self.window.len() / 2);
-        [(left, self.filled[0]), (right, self.filled[1])].map(|(side, filled)| {
-            let at = ring.at(side, filled);
-            let room = &side[at..side.len().min(at + NEXT_SAMPLES * self.format.sample_bytes())];
-            room.as_ptr_range()
+        self.sides.each_ref().map(|side| {
+            let at = ring.at(&side.window, side.filled);
+            let end = at + NEXT_SAMPLES * self.format.sample_bytes();
+            side.window[at..side.window.len().min(end)].as_ptr_range()
         })
+    }
+
+    /// What every packet of a run meets of `channel`.
+    #[inline]
+    pub fn place(&self, channel: Channel) -> Range<*const u8> {
+        let start = core::ptr::from_ref(&self.sides[channel.side()]);
+        start.cast()..start.wrapping_add(1).cast()
+    }
+
+    /// Where the payload of the next one of a run on `channel` will lie. It looks there.
+    #[inline]
+    pub fn room(&self, channel: Channel) -> Option<Range<*const u8>> {
+        let Side { window, run, .. } = &self.sides[channel.side()];
+        let Range { start, end } = run.place();
+        let at = window.as_ptr();
+        run.goes_on().then(|| at.wrapping_add(start)..at.wrapping_add(end))
+    }
+
+    /// Whether all packets of a run on `channel` have come. It looks there.
+    #[inline]
+    pub fn is_used_up(&self, channel: Channel) -> bool {
+        self.sides[channel.side()].run.is_used_up()
+    }
+
+    /// Lays a payload of `codec` that was known before it came. Says whether it was.
+    #[inline]
+    pub fn follow(
+        &mut self,
+        channel: Channel,
+        arrival: Time,
+        heard: Heard,
+        codec: Codec,
+        payload: &[u8],
+    ) -> bool {
+        let Side { window, filled, run } = &mut self.sides[channel.side()];
+        let Some(room) = window.get_mut(run.place()) else { return false };
+        if !run.takes(arrival, heard, codec, payload.len()) {
+            return false;
+        }
+        match (<&mut [u8; COMMON]>::try_from(&mut *room), <&[u8; COMMON]>::try_from(payload)) {
+            (Ok(room), Ok(payload)) => *room = *payload,
+            _ => room.copy_from_slice(payload),
+        }
+        if codec == Codec::Pcmu {
+            g711::ulaw_to_alaw(room);
+        }
+        *filled += payload.len() as u64;
+        true
+    }
+
+    /// From now on `run` is known on `channel`; its packets are to lie from `position` on. For a file of A-law.
+    pub fn begin_run(&mut self, channel: Channel, position: u64, run: Run) {
+        let ring = Ring { format: self.format };
+        let side = &mut self.sides[channel.side()];
+        if self.format != RecordFormat::Alaw || position != side.filled || position < self.base {
+            return;
+        }
+        // As far as memory goes on without a turn, what lies there has left, and the file holds more.
+        let (at, whole) = (ring.at(&side.window, position), side.window.len());
+        let most = MOST_BYTES / self.format.frame_bytes() as u64;
+        let end = most.min(self.base + whole as u64).min(position + (whole - at) as u64);
+        side.run = run.within(at, end.saturating_sub(position));
+    }
+
+    /// The run on `channel` is over, if there was one: what came of it.
+    pub fn end_run(&mut self, channel: Channel) -> Option<Came> {
+        self.sides[channel.side()].run.end()
     }
 
     /// How its file holds samples.
@@ -105,16 +191,16 @@ impl Layout {
         let most = block.len().min(LONGEST_BLOCK * width);
         let block = &block[..most - most % width];
         if adjust == 0 {
-            return self.place(channel, position, block, out);
+            return self.put(channel, position, block, out);
         }
         let mut samples = core::mem::take(&mut self.block);
         samples.clear();
         stretch(self.format, block, adjust, &mut samples);
-        self.place(channel, position, &samples, out);
+        self.put(channel, position, &samples, out);
         self.block = samples;
     }
 
-    fn place(&mut self, channel: Channel, position: u64, samples: &[u8], out: &mut impl Pieces) {
+    fn put(&mut self, channel: Channel, position: u64, samples: &[u8], out: &mut impl Pieces) {
         let width = self.format.sample_bytes();
         let count = (samples.len() / width) as u64;
         let end = position.saturating_add(count);
@@ -131,22 +217,19 @@ impl Layout {
         }
         let from = position + late;
         let ring = Ring { format: self.format };
-        let (left, right) = self.window.split_at_mut(self.window.len() / 2);
-        let side = match channel {
-            Channel::Left => left,
-            Channel::Right => right,
-        };
-        let filled = &mut self.filled[channel.side()];
+        let Side { window, filled, run, .. } = &mut self.sides[channel.side()];
+        run.stop();
         if from > *filled {
-            ring.silence(side, (*filled).max(self.base)..from);
+            ring.silence(window, (*filled).max(self.base)..from);
         }
-        ring.copy(side, from, &samples[late as usize * width..]);
+        ring.copy(window, from, &samples[late as usize * width..]);
         *filled = end.max(*filled);
     }
 
     /// Time has come to `end` although nothing is laid there: what is too old leaves.
     pub fn advance(&mut self, end: u64, out: &mut impl Pieces) {
-        self.end = self.end.max(end.min(self.most()));
+        let filled = self.sides[0].filled.max(self.sides[1].filled);
+        self.end = self.end.max(end.max(filled).min(self.most()));
         while self.end - self.base >= self.piece() + WINDOW as u64 {
             self.leave(self.piece(), out);
         }
@@ -172,20 +255,20 @@ impl Layout {
     fn leave(&mut self, samples: u64, out: &mut impl Pieces) {
         let (position, end) = (self.base, self.base + samples);
         self.base = end;
-        if self.filled.iter().all(|filled| *filled <= position) {
+        if self.sides.iter().all(|side| side.filled <= position) {
             return;
         }
         let ring = Ring { format: self.format };
         let bytes = samples as usize * self.format.sample_bytes();
-        let (left, right) = self.window.split_at_mut(self.window.len() / 2);
-        for (side, filled) in [&mut *left, &mut *right].into_iter().zip(&mut self.filled) {
+        for Side { window, filled, run, .. } in &mut self.sides {
             if *filled < end {
-                ring.silence(side, (*filled).max(position)..end);
+                ring.silence(window, (*filled).max(position)..end);
                 *filled = end;
+                run.stop();
             }
         }
-        let at = ring.at(left, position);
-        let [left, right] = [&*left, &*right].map(|side| &side[at..at + bytes]);
+        let at = ring.at(&self.sides[0].window, position);
+        let [left, right] = self.sides.each_ref().map(|side| &side.window[at..at + bytes]);
         out.piece(position, TwoChannels::new(self.format, left, right));
     }
 
@@ -340,6 +423,45 @@ mod tests {
         assert!(left[..160].iter().all(|b| *b == 1) && left[160..].iter().all(|b| *b == SILENCE));
         assert_eq!(right.iter().position(|b| *b != SILENCE), Some(4_800_000));
         assert_eq!(right.iter().filter(|b| **b == 2).count(), 160);
+    }
+
+    /// What is known before it comes lies as if it had been laid: also where a channel falls behind the other by
+    /// more than the window, and round the window's end.
+    #[test]
+    fn runs_lie_as_blocks_do() {
+        let ((mut laid, mut out), (mut known, mut other)) = (alaw(), alaw());
+        let mut next = [Heard { ssrc: 1, sequence: 0, timestamp: 0, samples: 160 }; 2];
+        let mut followed = 0;
+        for n in 0..2_000u64 {
+            if n == 600 {
+                (next[0].timestamp, next[0].sequence) = (next[0].timestamp + 40_000, 5_000);
+            }
+            if n == 700 {
+                (next[1].timestamp, next[1].sequence) = (next[0].timestamp, 7_000);
+            }
+            for channel in [Left, Right] {
+                let heard = &mut next[channel.side()];
+                let position = u64::from(heard.timestamp);
+                let block = [(n % 200) as u8 + channel.side() as u8; 160];
+                let at = Time::from_millis(n * 20);
+                laid.lay(channel, position, 0, &block, &mut out);
+                if known.follow(channel, at, *heard, Codec::Pcma, &block) {
+                    followed += 1;
+                } else {
+                    known.end_run(channel);
+                    known.lay(channel, position, 0, &block, &mut other);
+                    let run = Run::after(*heard, Codec::Pcma, at, 0).unwrap();
+                    known.begin_run(channel, position + 160, run);
+                }
+                heard.timestamp += 160;
+                heard.sequence += 1;
+            }
+        }
+        assert!(followed > 3_000 && known.late() == laid.late(), "{followed}");
+        assert!(laid.late() > 10_000, "one fell behind");
+        let (expected, samples) = out.close(laid, 0);
+        let (bytes, same) = other.close(known, 0);
+        assert!(samples == same && bytes == expected);
     }
 
     #[test]

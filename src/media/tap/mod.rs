@@ -4,7 +4,8 @@
 //! The tap stands beside both packet paths. What the latch took for the leg's own is placed
 //! ([`Placer`]), brought into the file's samples ([`Unpacker`], which puts them in order and makes up
 //! what is lost where the codec calls for it) and laid beside the other party's ([`Layout`]), some
-//! packets at a time ([`batch`]); what leaves the worker is whole pieces ([`Recorded`]).
+//! packets at a time where it has to be decoded ([`batch`]); what leaves the worker is whole pieces
+//! ([`Recorded`]). Of a steady stream of G.711 all that is known before its packets come ([`run`]).
 //!
 //! The call's clock counts samples of 8 kHz since the recording began, by *our* monotonic
 //! clock; a peer's timestamps run by the peer's crystal, which may be 500 ppm off: 1.8 s an hour.
@@ -37,6 +38,7 @@ mod clock;
 mod decode;
 pub mod layout;
 pub mod piece;
+pub mod run;
 mod stream;
 mod stretch;
 #[cfg(test)]
@@ -45,13 +47,15 @@ mod unpack;
 
 use crate::base::seq::diff16;
 use crate::base::{RecordingId, Time};
+use run::{Came, Run};
 use stream::Stream;
 
 pub use layout::Layout;
 pub use piece::{Pieces, TwoChannels};
-pub use unpack::{Block, Scratch, Unpacker, recoded};
+pub use unpack::{Block, Scratch, Unpacker, is_recoded, recoded};
 
 pub use crate::media::control::Channel;
+use crate::media::control::Codec;
 
 /// Samples a second of the call's clock and of the file.
 pub const CLOCK_HZ: u64 = 8_000;
@@ -163,6 +167,33 @@ impl Placer {
     /// Forgets the stream: the leg speaks from another device now, or was silent on purpose.
     pub fn reset(&mut self) {
         self.stream = None;
+    }
+
+    /// What is known of the packets that follow `newest`, of G.711 in `codec`, which came at `arrival` and was
+    /// placed: a steady stream's.
+    pub fn run(&self, arrival: Time, newest: Heard, codec: Codec) -> Option<Run> {
+        let stream = self.stream.as_ref().filter(|s| s.ssrc == newest.ssrc)?;
+        Run::after(newest, codec, arrival, stream.punctual(newest)?)
+    }
+
+    /// Whether what comes at `arrival` begins a stream, or follows a gap of more than a second.
+    pub fn begins(&self, arrival: Time) -> bool {
+        let clock = self.clock(arrival) as i64;
+        self.stream.as_ref().is_none_or(|stream| stream.has_gap(clock))
+    }
+
+    /// Where the next packet of a steady stream belongs.
+    pub fn end(&self) -> u64 {
+        self.stream.as_ref().map_or(0, |stream| stream.end().max(0) as u64)
+    }
+
+    /// A run is over. Nothing else was placed while it lasted.
+    pub fn went_on(&mut self, came: Came) {
+        let Came { packets, arrival, least } = came;
+        let [clock, least] = [arrival, least].map(|at| self.clock(at) as i64);
+        if let Some(stream) = &mut self.stream {
+            stream.went_on(packets, clock, least);
+        }
     }
 
     /// Where the packet that came at `arrival` belongs. `None`: nowhere, it is a straggler from

@@ -3,10 +3,14 @@
 use crate::base::seq::{extend16, extend32};
 
 use super::clock::{Drift, LeastDelay, Offsets, SLOT};
+use super::run::EARLIEST;
 use super::{Heard, MAX_MISORDER, MOST_ADJUST, MS, Placement};
 
 /// An error of the offset that is let be, samples: 1 ms.
 const DEAD_BAND: i64 = MS;
+const _: () = assert!(EARLIEST <= DEAD_BAND, "what comes early is corrected at once");
+/// A packet so much later than the least delay, samples, says little of the next ones.
+const PUNCTUAL: i64 = 20 * MS;
 /// Above this error [`MOST_ADJUST`] samples are moved in each block (2.5 % of 20 ms): a stream whose
 /// first packet was held up comes right within seconds.
 const FASTEST_ABOVE: i64 = 20 * MS;
@@ -178,6 +182,32 @@ impl Stream {
         self.offsets.push(self.timestamp + u64::from(self.samples), offset);
         self.correct_from = self.timestamp + SLOW_PACE as u64;
         self.placement(adjust as i8, false)
+    }
+
+    /// Whether nothing came for long before `clock`. Of a run that lasts it is not known how long it did.
+    pub(super) fn has_gap(&self, clock: i64) -> bool {
+        clock - self.arrived >= LONG_GAP
+    }
+
+    /// By how much the packet `heard` is late, if it is the newest one, and those that follow are not to be
+    /// looked at one by one: nothing is open, and nothing to be corrected.
+    pub(super) fn punctual(&self, heard: Heard) -> Option<i64> {
+        let offset = self.offsets.latest();
+        let late = self.arrived - self.timestamp as i64 - offset;
+        let steady = self.after_gap == AfterGap::Settled
+            && heard.sequence == self.sequence as u16
+            && (self.delay.least() - offset).abs() <= DEAD_BAND
+            && (-EARLIEST..=PUNCTUAL).contains(&late);
+        steady.then_some(late)
+    }
+
+    /// So many packets more came as expected, the newest one at `clock`; at `least` with the least delay.
+    pub(super) fn went_on(&mut self, packets: u64, clock: i64, least: i64) {
+        self.sequence += packets;
+        self.timestamp += packets * u64::from(self.samples);
+        self.arrived = clock;
+        self.delay.note(clock, least - self.timestamp as i64);
+        self.drift.note(clock, &self.delay);
     }
 
     /// A packet that others overtook, or one that came twice.

@@ -76,6 +76,50 @@ fn run(peer: &mut Peer, placer: &mut Placer, packets: u32) -> (f64, u32) {
     (worst, jumps)
 }
 
+/// The largest error, milliseconds, where only those packets are placed that were not known before they came; how
+/// many were.
+fn run_known(peer: &mut Peer, placer: &mut Placer, packets: u32) -> (f64, u32) {
+    let (mut worst, mut known, mut ahead, mut next) = (0.0f64, 0, Run::NONE, 0);
+    for _ in 0..packets {
+        let Some((heard, arrival, truth)) = peer.speak() else { continue };
+        let position = match ahead.takes(arrival, heard, Codec::Pcma, PACKET as usize) {
+            true => {
+                known += 1;
+                next
+            }
+            false => {
+                if let Some(came) = ahead.end() {
+                    placer.went_on(came);
+                    assert_eq!(placer.end(), next, "both know where the stream stands");
+                }
+                let placed = placer.place(arrival, heard).expect("in order");
+                let run = placer.run(arrival, heard, Codec::Pcma);
+                ahead = run.map_or(Run::NONE, |run| run.within(0, u64::MAX));
+                next = placer.end() - u64::from(PACKET);
+                placed.position
+            }
+        };
+        next += u64::from(PACKET);
+        worst = worst.max((position as f64 - truth).abs() / MS as f64);
+    }
+    ahead.end().into_iter().for_each(|came| placer.went_on(came));
+    (worst, known)
+}
+
+#[test]
+fn what_is_known_before_it_comes_lies_as_well() {
+    for (ppm, least) in [(-500, 20_000), (0, 90_000), (500, 20_000)] {
+        let (mut peer, mut placer) = (Peer::new(ppm), Placer::new(Time::ZERO));
+        run(&mut peer, &mut placer, 250);
+        let (worst, known) = run_known(&mut peer, &mut placer, 180_000);
+        assert!(worst < 5.0 && known > least, "{ppm} ppm: {worst} ms, {known} known");
+        // And the placer knows as much of the stream as if it had placed them all.
+        peer.count(8_000 * 60);
+        let (worst, jumps) = run(&mut peer, &mut placer, 500);
+        assert!(worst < 20.0 && jumps == 0, "after a gap: {worst} ms, {jumps} jumps");
+    }
+}
+
 #[test]
 fn an_hour_500_ppm_off_stays_within_5_ms() {
     for ppm in [-500, 0, 500] {

@@ -156,7 +156,7 @@ pub(super) fn in_format<'a>(format: RecordFormat, pcm: &[i16], bytes: &'a mut [u
 }
 
 /// Whether payloads become samples of the file without a decoder.
-fn is_recoded(format: RecordFormat, codec: Codec) -> bool {
+pub fn is_recoded(format: RecordFormat, codec: Codec) -> bool {
     format == RecordFormat::Alaw && matches!(codec, Codec::Pcma | Codec::Pcmu)
 }
 

@@ -85,7 +85,9 @@ fn required(request: &Message) -> Result<(), Refusal> {
         .headers(Name::Require)
         .filter(|option| {
             let known = |known: &str| option.eq_ignore_ascii_case(known.as_bytes());
-            !compose::EXTENSIONS.iter().any(|name| known(name))
+            // Of a registrar alone Path may be required (RFC 3327 §4).
+            let path = *request.method() == Method::Register && known(compose::PATH);
+            !(path || compose::EXTENSIONS.iter().any(|name| known(name)))
         })
         .map(|option| String::from_utf8_lossy(option).into_owned())
         .collect();
@@ -119,8 +121,10 @@ fn invite(request: &Message) -> Result<(), Refusal> {
     }
     let mut encodings = request.headers(Name::ContentEncoding);
     let encoded = encodings.any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
-    if encoded || !(request.body().is_empty() || described(request).is_some() || optional(request))
-    {
+    if encoded {
+        return Err(Refusal::with(415, Name::AcceptEncoding, "identity"));
+    }
+    if !(request.body().is_empty() || described(request).is_some() || optional(request)) {
         return Err(Refusal::with(415, Name::Accept, compose::ACCEPT));
     }
     let mut accept = request.headers(Name::Accept).peekable();

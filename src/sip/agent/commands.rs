@@ -58,7 +58,9 @@ impl Agent {
                 to,
                 contact,
                 sdp,
+                otherwise,
                 headers,
+                extras,
                 credentials,
                 routes,
                 prack,
@@ -72,7 +74,9 @@ impl Agent {
                     to,
                     contact,
                     sdp,
+                    otherwise,
                     headers,
+                    extras,
                     credentials,
                     routes,
                     prack,
@@ -89,8 +93,8 @@ impl Agent {
             Command::AcceptOffer { session, sdp } => {
                 self.on(session, |s, core| s.accept_offer(core, now, &sdp))
             }
-            Command::RejectOffer { session, status } => {
-                self.on(session, |s, core| s.reject_offer(core, now, status))
+            Command::RejectOffer { session, status, headers } => {
+                self.on(session, |s, core| s.reject_offer(core, now, status, &headers))
             }
             Command::Info { session, content_type, body } => self.on(session, |s, core| {
                 s.send_within(core, now, &Method::Info, |b| b.body(&content_type, &body))

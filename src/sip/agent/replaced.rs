@@ -17,7 +17,7 @@ use super::Agent;
 use crate::sip::event::SessionId;
 use crate::sip::invite::session::{Session, Setup};
 use crate::sip::token::Token;
-use crate::wire::sip::Replaces;
+use crate::wire::sip::{Message, Replaces, Uri};
 
 /// What a Replaces header names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +69,19 @@ impl Agent {
             dialog.call_id() == call_id && same(dialog.remote_tag())
         };
         dialogs.any(named).then_some(&**session)
+    }
+
+    /// The Contact by which the peer of a session was called, or by which it calls.
+    pub fn contact(&self, id: SessionId) -> Option<Uri> {
+        let session = self.sessions.get(&id)?;
+        let called = match &session.setup {
+            Setup::Calling(calling) => calling.invite.as_ref().and_then(Message::request_uri),
+            Setup::Called(_) => None,
+        };
+        match called {
+            Some(uri) => Uri::parse(uri).ok(),
+            None => Some(session.dialog.as_ref()?.target().clone()),
+        }
     }
 
     /// The Call-ID of a session's dialog, or of the INVITE that shall make one.

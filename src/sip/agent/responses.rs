@@ -104,6 +104,6 @@ fn log_in(
     };
     let number = request.cseq().map_or(1, |cseq| cseq.number).wrapping_add(1);
     let hop = core.hop(reply.instead_of.unwrap_or(reply.flow));
-    let again = compose::again(request, hop, number, &[(header, &value)]).ok()?;
+    let again = compose::again(request, hop, number, &[(header, &value)], None).ok()?;
     Some((again, hop))
 }

@@ -70,6 +70,11 @@ impl Login {
         Login { credentials, last: None, stale: 0 }
     }
 
+    /// The next INVITE goes out without credentials.
+    pub fn begin_anew(&mut self) {
+        self.last = None;
+    }
+
     /// What was sent with the last INVITE: the ACK of its 2xx repeats it (§22.1).
     pub fn last(&self) -> Option<(Name, &[u8])> {
         self.last.as_ref().map(|last| (headers(last.proxy).1, last.value.as_slice()))

@@ -33,7 +33,9 @@ pub(crate) struct Order {
     pub to: NameAddr,
     pub contact: Uri,
     pub sdp: Option<Vec<u8>>,
+    pub otherwise: Option<Vec<u8>>,
     pub headers: Headers,
+    pub extras: Vec<(String, String)>,
     pub credentials: Option<Credentials>,
     pub routes: Vec<Uri>,
     pub prack: Prack,
@@ -84,6 +86,8 @@ impl Session {
         };
         order.headers.retain(|(name, _)| *name != Name::MaxForwards);
         builder = with_headers(with_abilities(builder, &contact, supported), &order.headers);
+        let extras = order.extras.iter();
+        builder = extras.fold(builder, |made, (name, value)| made.header(name.as_str(), value));
         if prack == Prack::Required {
             builder = builder.header(Name::Require, reliable::TAG);
         }
@@ -107,6 +111,7 @@ impl Session {
             client,
             number,
             offered: order.sdp.is_some(),
+            otherwise: order.otherwise,
             invite: Some(invite),
             early: Vec::new(),
             give_up: Some(now + core.config.first_response.min(core.config.ring_max)),
@@ -157,7 +162,8 @@ impl Session {
         };
         if let Setup::Calling(calling) = &mut self.setup {
             calling.invite = None;
-            calling.early.clear();
+            calling.otherwise = None;
+            calling.early = Vec::new();
         }
         self.exchange.close();
         let actions = self.usage.handle(input);
@@ -220,6 +226,8 @@ impl Session {
         if calling.early.len() == MOST_FORKS {
             return None;
         }
+        // There is one nearly always.
+        calling.early.reserve_exact(1);
         calling.early.push(Early { dialog, sdp, heard: Heard::default() });
         Some(calling.early.len() - 1)
     }
@@ -259,8 +267,9 @@ impl Session {
             self.exchange = Exchange::Ours { by: Carrier::Invite, offered: calling.offered };
         }
         calling.invite = None;
+        calling.otherwise = None;
         calling.give_up = None;
-        calling.early.clear();
+        calling.early = Vec::new();
         self.dialog = Some(dialog);
         self.refresh.peer(response);
         self.refresh.accepted(now, response);
@@ -323,6 +332,7 @@ impl Session {
         if self.acks.len() == MOST_ACKS {
             self.acks.remove(0);
         }
+        self.acks.reserve_exact(1);
         self.acks.push(Acked { remote_tag, number, flow, ack });
     }
 

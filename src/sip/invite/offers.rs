@@ -5,8 +5,8 @@ use super::offer::{Carrier, Exchange, Refusal, described};
 use super::session::{Because, OurOffer, Session};
 use super::usage::{Input, Usage};
 use crate::base::{Duration, Time};
-use crate::sip::command::CommandError;
-use crate::sip::core::{Core, with_abilities};
+use crate::sip::command::{CommandError, Headers};
+use crate::sip::core::{Core, with_abilities, with_headers};
 use crate::sip::event::{Event, OfferKind};
 use crate::sip::transactions::{TxnId, User};
 use crate::sip::{compose, invite::session::Setup};
@@ -153,6 +153,7 @@ impl Session {
         core: &mut Core,
         now: Time,
         status: u16,
+        headers: &Headers,
     ) -> Result<(), CommandError> {
         if !(300..=699).contains(&status) {
             return Err(CommandError::BadStatus(status));
@@ -165,7 +166,9 @@ impl Session {
         }
         let txn = self.their_offer.take().ok_or(CommandError::NoPlaceForOffer(self.id))?;
         self.exchange.close();
-        core.answer(now, txn, status);
+        if let Some(builder) = core.response(txn, status) {
+            core.respond(now, txn, with_headers(builder, headers));
+        }
         self.release_success(core, now);
         self.try_offer(core, now);
         Ok(())

@@ -82,6 +82,7 @@ impl Session {
     ) {
         if let Some(response) = response
             && (self.log_in(core, now, reply, response)
+                || self.offer_otherwise(core, now, reply, response)
                 || self.ask_longer(core, now, reply, response))
         {
             return;
@@ -152,7 +153,29 @@ impl Session {
         else {
             return false;
         };
-        self.again(core, now, reply, &[(header, &value)])
+        self.again(core, now, reply, &[(header, &value)], None)
+    }
+
+    /// The peer does not take our first INVITE's offer as it is (§21.4.26; some say 415 or 606 instead): it is
+    /// sent again with the other one, where there is one, once. False when it is not of that.
+    fn offer_otherwise(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        reply: &Reply,
+        response: &Message,
+    ) -> bool {
+        let refused = matches!(response.status(), Some(415 | 488 | 606));
+        if !refused || !self.is_first_invite(reply.id) || self.usage.has_ended() {
+            return false;
+        }
+        let Setup::Calling(calling) = &mut self.setup else { return false };
+        let Some(sdp) = calling.otherwise.take() else { return false };
+        let again = self.anew(core, now, reply, &[], Some(&sdp));
+        if again {
+            self.refresh.described(&sdp);
+        }
+        again
     }
 
     /// Our first INVITE asked for an interval that is too short for the peer (RFC 4028 §7.4): it is
@@ -177,7 +200,23 @@ impl Session {
         self.refresh.least(response);
         let least = least.to_string();
         let replaced = [(Name::SessionExpires, &interval[..]), (Name::MinSe, least.as_bytes())];
-        self.again(core, now, reply, &replaced)
+        self.anew(core, now, reply, &replaced, None)
+    }
+
+    /// Sends our first INVITE again as one that nobody has challenged yet: its credentials were for that one,
+    /// and a nonce's count may not come twice (RFC 7616 §3.4).
+    fn anew(
+        &mut self,
+        core: &mut Core,
+        now: Time,
+        reply: &Reply,
+        replaced: &[(Name, &[u8])],
+        body: Option<&[u8]>,
+    ) -> bool {
+        if let Some(login) = &mut self.login {
+            login.begin_anew();
+        }
+        self.again(core, now, reply, replaced, body)
     }
 
     /// Sends a request of ours again with these headers. False when it cannot be.
@@ -187,6 +226,7 @@ impl Session {
         now: Time,
         reply: &Reply,
         replaced: &[(Name, &[u8])],
+        body: Option<&[u8]>,
     ) -> bool {
         let Some(request) = &reply.request else { return false };
         let number = match &mut self.dialog {
@@ -195,7 +235,7 @@ impl Session {
         };
         // As a datagram that went by a stream for its size would have gone.
         let hop = core.hop(reply.instead_of.unwrap_or(reply.flow));
-        let Ok(again) = compose::again(request, hop, number, replaced) else {
+        let Ok(again) = compose::again(request, hop, number, replaced, body) else {
             return false;
         };
         let client = core.send(now, hop, again.clone(), User::Session(self.id));

@@ -114,6 +114,9 @@ pub struct Calling {
     pub(crate) number: u32,
     /// It carries an offer.
     pub(crate) offered: bool,
+    /// The offer for a peer that refuses the first one.
+    #[serde(default)]
+    pub(crate) otherwise: Option<Vec<u8>>,
     /// The INVITE, for CANCEL; gone after the final response.
     pub(crate) invite: Option<Message>,
     /// Early dialogs.
@@ -190,8 +193,13 @@ impl Session {
         actions: Actions,
         because: Because<'_>,
     ) {
-        if actions.end == Some(Ending::Ours) {
-            self.reason = because.cause;
+        match (actions.end, actions.send) {
+            (Some(Ending::Ours), _) => self.reason = because.cause,
+            // Nobody refreshed the session, or acknowledged: the peer, if it is there, is told (RFC 3326).
+            (Some(Ending::Timeout | Ending::AckMissing), Some(Outgoing::Bye)) => {
+                self.reason = Some(Cause::RECOVERY_ON_TIMER_EXPIRE);
+            }
+            _ => {}
         }
         match actions.send {
             Some(Outgoing::Refusal(status)) => self.refuse_invite(core, now, status, &Vec::new()),

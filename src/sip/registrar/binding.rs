@@ -8,7 +8,8 @@ use crate::wire::sip::{Contact, Message, Name, NameAddr, Params, ToWire, Uri};
 /// An address under which an address-of-record can be reached.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Binding {
-    /// The Request-URI of a request to it, as the phone gave it.
+    /// The Request-URI of a request to it: as the phone gave it, without what may not stand there (RFC 3261
+    /// §19.1.1).
     pub contact: Uri,
     /// Parameters of its Contact header beside `expires` and `q` (`+sip.instance`, `reg-id`).
     pub params: Params,
@@ -30,6 +31,9 @@ pub struct Binding {
     pub user_agent: Box<[u8]>,
     /// Its Path values (RFC 3327), nearest to us first.
     pub path: Vec<Box<[u8]>>,
+    /// It wants SRTP as `RTP/SAVP`, as it has shown in a call.
+    #[serde(default)]
+    pub savp: bool,
     /// Which flow of which phone it is, where the phone keeps several (RFC 5626).
     pub outbound: Option<Outbound>,
 }
@@ -80,7 +84,7 @@ impl Binding {
         params.remove("q");
         let agent = request.header(Name::UserAgent).unwrap_or_default();
         Binding {
-            contact: contact.addr.uri.clone(),
+            contact: requested(&contact.addr.uri),
             params,
             q: contact.q(),
             flow,
@@ -91,8 +95,15 @@ impl Binding {
             cseq: request.cseq().map_or(0, |cseq| cseq.number),
             user_agent: agent[..agent.len().min(USER_AGENT_BYTES)].into(),
             path: request.headers(Name::Path).take(MOST_PATHS).map(Box::from).collect(),
+            savp: false,
             outbound: Outbound::of(contact, request),
         }
+    }
+
+    /// The route set of a request to it: the proxies that its REGISTER came through and that want to see what
+    /// goes to it (RFC 3327 §5.3). It goes over the flow all the same, which is the first of them.
+    pub fn routes(&self) -> Vec<Uri> {
+        self.path.iter().filter_map(|path| Some(NameAddr::parse(path).ok()?.uri)).collect()
     }
 
     /// Whether `newer` takes this one's place: the same flow of the same phone, whatever its Contact
@@ -120,6 +131,16 @@ impl Binding {
         params.set("expires", Some(&seconds.to_bytes()));
         NameAddr { display: None, uri: self.contact.clone(), params }.to_bytes()
     }
+}
+
+/// A Contact's URI as a Request-URI.
+fn requested(contact: &Uri) -> Uri {
+    let mut uri = contact.clone();
+    if let Uri::Sip(sip) = &mut uri {
+        sip.headers = None;
+        sip.params.remove("method");
+    }
+    uri
 }
 
 /// The headers of the 200 over `flow`: all bindings; Path as it came, so that the phone knows (RFC 3327

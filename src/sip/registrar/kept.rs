@@ -21,6 +21,8 @@ struct Kept {
     user_agent: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     path: Vec<String>,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    savp: bool,
     /// The instance and `reg-id` of a phone with several flows (RFC 5626).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outbound: Option<(String, u32)>,
@@ -50,6 +52,7 @@ impl Binding {
             cseq: self.cseq,
             user_agent: text(&self.user_agent)?,
             path: self.path.iter().map(|path| text(path)).collect::<Option<_>>()?,
+            savp: self.savp,
             outbound,
         };
         serde_json::to_string(&kept).ok()
@@ -74,6 +77,7 @@ impl Binding {
             cseq: kept.cseq,
             user_agent: boxed(kept.user_agent),
             path: kept.path.into_iter().map(boxed).collect(),
+            savp: kept.savp,
             outbound: kept
                 .outbound
                 .map(|(instance, reg_id)| Outbound { instance: boxed(instance), reg_id }),

@@ -17,7 +17,11 @@
 //! A phone that keeps several flows (`reg-id`, `+sip.instance`) has a binding for each; it is called
 //! over the one refreshed last, and over another as soon as that one has ended.
 //!
-//! Not here: who may register (`digest`), Path as a route (kept, not used yet).
+//! The proxies between us and a phone may write themselves into `Path` (RFC 3327): they are kept with the
+//! binding, told in the 200, and are the route of what goes to the phone, whether it says that it knows of
+//! this or not (§5.3 leaves that open; most phones do not say it, and the edge in front of them is the admin's).
+//!
+//! Not here: who may register (`digest`).
 
 mod binding;
 mod kept;
@@ -29,7 +33,7 @@ pub use binding::{Binding, Outbound};
 use super::Flow;
 use super::command::Headers;
 use crate::base::{Duration, Time};
-use crate::wire::sip::{Contact, Contacts, Message, Name, ToWire};
+use crate::wire::sip::{Contact, Contacts, Message, Name, ToWire, Uri};
 
 /// Bounds and times.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
@@ -69,9 +73,12 @@ pub struct Registered {
 pub struct Refused {
     /// 400, 403, 423, 500 or 503.
     pub status: u16,
-    /// Min-Expires, Retry-After.
+    /// Min-Expires, Retry-After, Warning.
     pub headers: Headers,
 }
+
+/// Why a Contact such as `tel:` or `mailto:` is none to be called at.
+const NO_PHONE: &str = "399 belfry \"a Contact must be a sip: or sips: URI\"";
 
 /// A renewal is told no more often than this.
 pub const RENEWALS: Duration = Duration::from_secs(600);
@@ -201,6 +208,12 @@ impl Registrar {
         // An Expires that cannot be read counts as absent (§10.2.1.1).
         let common = request.expires().ok().flatten().unwrap_or(self.config.default_expires);
         let wish = |contact: Contact| {
+            if contact.addr.uri.as_sip().is_none() && contact.expires() != Some(0) {
+                return Err(Refused {
+                    status: 400,
+                    headers: vec![(Name::Warning, NO_PHONE.into())],
+                });
+            }
             let expires = contact.expires().unwrap_or(common);
             if expires != 0 && expires < self.config.min_expires {
                 return Err(Refused::with(423, Name::MinExpires, self.config.min_expires));
@@ -248,6 +261,18 @@ impl Registrar {
         }
         live.sort_by_key(|binding| core::cmp::Reverse(binding.q));
         live
+    }
+
+    /// A device of that address, which is reached over `flow`, has shown whether it wants SRTP as `RTP/SAVP`.
+    /// Where several are, as behind a proxy, its `contact` says which it is; else nothing is learnt.
+    pub fn learn_savp(&mut self, aor: &str, flow: Flow, contact: Option<&Uri>, savp: bool) {
+        let bindings = self.addresses.get_mut(aor).map(Vec::as_mut_slice).unwrap_or_default();
+        let alone = bindings.iter().filter(|b| b.flow == flow).count() == 1;
+        let is_it = |b: &&mut Binding| {
+            b.flow == flow
+                && (alone || contact.is_some_and(|contact| b.contact.equivalent(contact)))
+        };
+        bindings.iter_mut().filter(is_it).for_each(|b| b.savp = savp);
     }
 
     /// Every address with its bindings, for the console and the store.
@@ -329,6 +354,7 @@ fn apply(
                 return Err(Refused::plain(500));
             }
             let old = bindings.remove(at);
+            binding.savp = old.savp;
             if expires == 0 {
                 changes.push(Change::Removed(old));
                 return Ok(());

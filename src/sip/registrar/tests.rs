@@ -40,6 +40,25 @@ fn found(r: &Registrar, s: u64) -> Vec<String> {
     r.lookup(AT(s), "1001").iter().map(|b| b.contact.to_string()).collect()
 }
 
+/// Two devices of one number behind one proxy: what one of them wants is not the other's wish.
+#[test]
+fn of_two_devices_on_one_way_the_contact_says_which_wants_savp() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    register(&mut r, 0, 1, "Contact: <sip:a@p1>, <sip:b@p2>\r\n").expect("taken");
+    let savp = |r: &Registrar| -> Vec<String> {
+        let wish = r.lookup(AT(1), "1001").into_iter().filter(|b| b.savp);
+        wish.map(|b| b.contact.to_string()).collect()
+    };
+    r.learn_savp("1001", flow(5060), None, true);
+    assert!(savp(&r).is_empty(), "it may be either");
+    r.learn_savp("1001", flow(5060), Uri::parse(b"sip:b@p2").ok().as_ref(), true);
+    assert_eq!(savp(&r), ["sip:b@p2"]);
+    // Alone it needs no Contact that is the same.
+    register(&mut r, 2, 2, "Contact: <sip:b@p2>;expires=0\r\n").expect("taken");
+    r.learn_savp("1001", flow(5060), Uri::parse(b"sip:x@nat").ok().as_ref(), true);
+    assert_eq!(savp(&r), ["sip:a@p1"]);
+}
+
 #[test]
 fn several_contacts_are_bound_and_found_best_first() {
     let mut r = Registrar::new(RegistrarConfig::default());
@@ -308,4 +327,33 @@ fn a_binding_over_datagrams_comes_back_from_its_record_and_one_over_a_connection
     );
     assert!(!fresh.restore(back.expires, "1002", back, 1), "it is over");
     assert_eq!(fresh.lookup(now, "1001").len(), 1);
+}
+
+#[test]
+fn a_contact_that_cannot_be_called_is_refused_and_what_no_request_may_bear_is_left_out() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    for contact in ["<tel:+8613800138000>", "<mailto:a@h>", "<sip:a@h>, <tel:1>"] {
+        let message = request("c", 1, &format!("Contact: {contact}\r\n"));
+        let refused = r.register(AT(0), "1001", flow(5060), &message, MOST).expect_err(contact);
+        let said = String::from_utf8_lossy(&refused.headers[0].1).into_owned();
+        assert!(refused.status == 400 && said.contains("sip:"), "{said}");
+    }
+    assert!(found(&r, 1).is_empty());
+    register(&mut r, 1, 2, "Contact: <sip:a@h;method=BYE;ob?X-H=1>\r\n").expect("taken");
+    assert_eq!(found(&r, 2), ["sip:a@h;ob"]);
+    register(&mut r, 2, 3, "Contact: <sip:a@h;ob?X-H=2>;expires=0\r\n").expect("taken");
+    assert!(found(&r, 3).is_empty(), "by the same Contact it is taken back");
+}
+
+#[test]
+fn proxies_on_the_path_are_the_route_and_told() {
+    let mut r = Registrar::new(RegistrarConfig::default());
+    let more = "Contact: <sip:1001@10.0.0.7>\r\nPath: <sip:edge.example;lr;ob>, <sip:10.9.9.9;lr>\r\n\
+                Path: <sip:inner@10.8.8.8;lr>\r\n";
+    let told = register(&mut r, 0, 1, more).expect("taken");
+    let paths = ["<sip:edge.example;lr;ob>", "<sip:10.9.9.9;lr>", "<sip:inner@10.8.8.8;lr>"];
+    assert_eq!(told[1..], paths);
+    let routes = r.lookup(AT(1), "1001")[0].routes();
+    let routes: Vec<String> = routes.iter().map(|uri| format!("<{uri}>")).collect();
+    assert_eq!(routes, paths);
 }

@@ -78,6 +78,34 @@ fn a_wrong_password_ends_the_call_with_the_second_401() {
     pair.run_out();
 }
 
+/// What was answered for one offer is not said again with another: the same nonce would be counted twice.
+#[test]
+fn another_offer_goes_out_without_credentials_and_is_challenged_anew() {
+    let mut pair = Pair::new();
+    let mut verifier = verifier();
+    let a = pair.call_or(A, Some(SDP), Some(SDP2), Some(bob("zanzibar")));
+    pair.run(50);
+    assert!(!judge(&mut pair, &mut verifier, Role::Server));
+    pair.run(50);
+    let (session, first) = last_invite(&pair);
+    assert!(first.header(Name::Authorization).is_some());
+    let source = pair.sides[A].addr.ip();
+    let known = |user: &str| (user == "bob").then_some("zanzibar");
+    let verdict = verifier.verify(pair.now, source, &first, Role::Server, known);
+    assert!(matches!(verdict, Verdict::Accepted { .. }), "{verdict:?}");
+    pair.command(B, Command::Reject { session, status: 488, reason: None, headers: vec![] });
+    pair.run(50);
+    let (_, second) = last_invite(&pair);
+    assert_eq!((second.header(Name::Authorization), second.body()), (None, SDP2));
+    assert!(!judge(&mut pair, &mut verifier, Role::Server));
+    pair.run(50);
+    assert!(judge(&mut pair, &mut verifier, Role::Server), "its credentials are taken");
+    pair.run(50);
+    assert_eq!(pair.sent(A, "INVITE"), 4);
+    pair.hang_up(A, a);
+    pair.run_out();
+}
+
 #[test]
 fn a_call_hung_up_before_its_challenge_is_not_placed_again() {
     let mut pair = Pair::new();

@@ -45,7 +45,7 @@ fn a_refused_offer_leaves_the_call_up() {
     let (a, b) = pair.talking();
     pair.command(A, offer(a, By::Invite));
     pair.run(50);
-    pair.command(B, Command::RejectOffer { session: b, status: 488 });
+    pair.command(B, Command::RejectOffer { session: b, status: 488, headers: vec![] });
     pair.run(50);
     assert_eq!(names(&pair.heard(A)), ["OfferRefused 488"]);
     pair.command(B, offer(b, By::Invite));
@@ -213,7 +213,9 @@ fn a_late_offer_may_be_refused_or_hung_up_on() {
         pair.command(B, Command::Answer { session: b, sdp: Some(SDP2.to_vec()), headers: vec![] });
         pair.run(50);
         match refuse {
-            true => pair.command(A, Command::RejectOffer { session: a, status: 488 }),
+            true => {
+                pair.command(A, Command::RejectOffer { session: a, status: 488, headers: vec![] })
+            }
             false => pair.hang_up(A, a),
         }
         pair.run(50);

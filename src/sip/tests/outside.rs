@@ -71,6 +71,17 @@ fn what_section_8_2_refuses() {
     assert!(pair.heard(B).is_empty(), "nor told");
     let unsupported = ask(&mut pair, &request("OPTIONS sip:b@192.0.2.2", "u", "Require: x\r\n"));
     assert_eq!(unsupported[0].header(Name::Unsupported), Some(&b"x"[..]));
+    let path = |method: &str| {
+        let first = format!("{method} sip:b@192.0.2.2");
+        request(&first, &format!("path-{method}"), "Require: path\r\n")
+    };
+    assert_eq!(ask(&mut pair, &path("MESSAGE"))[0].status(), Some(420));
+    assert!(ask(&mut pair, &path("REGISTER")).is_empty(), "it goes to the registrar");
+    let packed =
+        "Contact: <sip:a@h>\r\nContent-Encoding: gzip\r\nContent-Type: application/sdp\r\n";
+    let packed = ask(&mut pair, &request("INVITE sip:b@192.0.2.2", "packed", packed));
+    assert_eq!(packed[0].status(), Some(415));
+    assert_eq!(packed[0].header(Name::AcceptEncoding), Some(&b"identity"[..]));
 }
 
 #[test]
@@ -171,8 +182,10 @@ fn beyond_the_limits_new_calls_get_503_and_calls_in_being_go_on() {
         from: NameAddr::new(uri.clone()),
         to: NameAddr::new(uri.clone()),
         contact: uri,
+        otherwise: None,
         sdp: Some(SDP.to_vec()),
         headers: vec![],
+        extras: vec![],
         credentials: None,
         routes: vec![],
         prack: Prack::default(),

@@ -115,6 +115,17 @@ impl Pair {
         sdp: Option<&[u8]>,
         credentials: Option<Credentials>,
     ) -> SessionId {
+        self.call_or(from, sdp, None, credentials)
+    }
+
+    /// The same with another offer, where the first is not taken.
+    pub(crate) fn call_or(
+        &mut self,
+        from: usize,
+        sdp: Option<&[u8]>,
+        otherwise: Option<&[u8]>,
+        credentials: Option<Credentials>,
+    ) -> SessionId {
         let session = self.sides[from].agent.new_session();
         let uri = |user: &str, side: usize| {
             let addr = self.sides[side].addr;
@@ -128,8 +139,10 @@ impl Pair {
             from: NameAddr::new(caller.clone()),
             to: NameAddr::new(callee),
             contact: caller,
+            otherwise: otherwise.map(<[u8]>::to_vec),
             sdp: sdp.map(<[u8]>::to_vec),
             headers: Vec::new(),
+            extras: vec![],
             credentials,
             routes: Vec::new(),
             prack: Prack::default(),

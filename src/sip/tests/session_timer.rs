@@ -83,6 +83,9 @@ fn one_that_waits_for_a_refresh_says_bye_a_little_before_the_end() {
     assert_eq!(pair.sent(A, "BYE"), 0);
     pair.run(2_000);
     assert!(pair.sent(A, "BYE") > 0);
+    let bye = pair.last(A, |m| *m.method() == Method::Bye && m.is_request());
+    let reason = bye.header(Name::Reason).expect("why");
+    assert!(reason.starts_with(b"Q.850;cause=102"), "{}", String::from_utf8_lossy(reason));
     assert_eq!(names(&pair.heard(A)), ["Ended Timeout"]);
     pair.run_out();
 }

@@ -101,6 +101,13 @@ pub enum Timer {
     Unanswered,
 }
 
+impl Timer {
+    /// It ends a transaction that does nothing any more but absorb what comes again.
+    pub fn lingers(self) -> bool {
+        matches!(self, Timer::D | Timer::I | Timer::J | Timer::K | Timer::L | Timer::M)
+    }
+}
+
 /// A message that a machine asks to be sent; the table beside it holds the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outgoing {

@@ -86,7 +86,7 @@ impl Machine {
             Machine::Invite(m) => m.next_wake(),
             Machine::Other(m) => m.next_wake(),
         }?;
-        Some((at, WakeReason::Transaction(timer)))
+        Some((super::woken(at, timer), WakeReason::Transaction(timer)))
     }
     fn unanswered(&self) -> bool {
         match self {
@@ -146,7 +146,7 @@ impl Transactions {
             Client { machine, flow, moved, datagram, method, request, ack, user, slot };
         out.timers.set(Owner::Client(id), &mut client.slot, client.machine.next_wake());
         self.waiting.insert((flow, id));
-        self.clients.insert(id, client);
+        self.clients.insert(id, Box::new(client));
         id
     }
 

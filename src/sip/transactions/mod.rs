@@ -27,8 +27,8 @@ pub(crate) use server::reply_flow;
 
 use super::Flow;
 use super::hash::{Keyed, KeyedMap};
-use super::transaction::Timing;
-use crate::base::Rng;
+use super::transaction::{Timer, Timing};
+use crate::base::{Duration, Rng, Time};
 use client::Client;
 use server::Server;
 
@@ -38,17 +38,31 @@ use server::Server;
 )]
 pub struct TxnId(pub u64);
 
+/// Transactions that only linger end on this grid: thousands of them may each second, and none is to wake the
+/// exchange for itself.
+const LINGER_GRID: Duration = Duration::from_millis(100);
+
+/// When a transaction is woken by a timer that is due at `at`.
+fn woken(at: Time, timer: Timer) -> Time {
+    let grid = LINGER_GRID.as_nanos() as u64;
+    match timer.lingers() {
+        true => Time::from_nanos(at.as_nanos().div_ceil(grid).saturating_mul(grid)),
+        false => at,
+    }
+}
+
 /// Both halves of the table.
 #[derive(Debug)]
 pub struct Transactions {
     timing: Timing,
     next_server: u64,
-    servers: KeyedMap<TxnId, Server>,
+    // Boxed, so that the room that a busy time leaves in the table is little.
+    servers: KeyedMap<TxnId, Box<Server>>,
     /// Server transactions by §17.2.3.
     by_key: KeyedMap<Box<[u8]>, TxnId>,
     /// Requests without To tag by what makes two of them the same (§8.2.2.2).
     by_origin: KeyedMap<Box<[u8]>, TxnId>,
-    clients: KeyedMap<ClientId, Client>,
+    clients: KeyedMap<ClientId, Box<Client>>,
     /// Client transactions that still wait for a final response, by flow.
     waiting: BTreeSet<(Flow, ClientId)>,
     /// Server transactions over connections, by flow, that know another way for their responses.

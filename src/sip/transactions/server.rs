@@ -61,7 +61,7 @@ impl Machine {
             Machine::Invite(m) => m.next_wake(),
             Machine::Other(m) => m.next_wake(),
         }?;
-        Some((at, WakeReason::Transaction(timer)))
+        Some((super::woken(at, timer), WakeReason::Transaction(timer)))
     }
     /// A final response is out that nobody has acknowledged, and nobody else repeats.
     fn unacknowledged(&self) -> bool {
@@ -162,7 +162,7 @@ impl Transactions {
             slot: None,
         };
         out.timers.set(Owner::Server(id), &mut server.slot, server.machine.next_wake());
-        self.servers.insert(id, server);
+        self.servers.insert(id, Box::new(server));
         id
     }
 

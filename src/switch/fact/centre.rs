@@ -32,6 +32,9 @@ pub enum AgentFact {
         /// The queue of that call.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         queue: Option<String>,
+        /// The team that the agent belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        team: Option<String>,
     },
     /// It will be in another state when the talk is over; an empty one: not any more.
     Pending {
@@ -47,6 +50,20 @@ pub enum AgentFact {
         /// `wrong`, `locked`, `talking`.
         why: String,
     },
+    /// A supervisor did something about its talk or its state, or wanted to.
+    Supervised {
+        /// The supervisor's number, the phone's where no agent is signed in, or `console`.
+        by: String,
+        /// `listen`, `whisper`, `barge`, `disconnect`, `take_over`, `end` (it is with the talk no more), or
+        /// a state: `ready`, `break`, `sign_out`, `unlock`.
+        act: String,
+        /// The call that the agent was in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
+        /// Why it was not done; empty: it was.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        refused: String,
+    },
     /// It has said what a call was about.
     WrapUp {
         /// The call.
@@ -60,7 +77,7 @@ impl AgentFact {
     /// The call that it is about.
     pub fn call(&self) -> Option<CallId> {
         match self {
-            AgentFact::State { call, .. } => *call,
+            AgentFact::State { call, .. } | AgentFact::Supervised { call, .. } => *call,
             AgentFact::WrapUp { call, .. } => Some(*call),
             AgentFact::Pending { .. } | AgentFact::SignInRefused { .. } => None,
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::FactKind;
+use super::{CareFact, FactKind};
 use crate::base::CallId;
 
 impl FactKind {
@@ -14,7 +14,7 @@ impl FactKind {
                 Some(*call)
             }
             CallEnded { call, .. } | LegBegan { call, .. } | LegRinging { call, .. } => Some(*call),
-            LegAsked { call, .. } => Some(*call),
+            LegAsked { call, .. } | ToneHeard { call, .. } => Some(*call),
             LegAnswered { call, .. } | LegEnded { call, .. } | Bridged { call, .. } => Some(*call),
             Unbridged { call, .. } | Held { call, .. } | Retrieved { call, .. } => Some(*call),
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
@@ -32,6 +32,7 @@ impl FactKind {
             RecorderBegan { call, .. } | RecorderEnded { call, .. } => Some(*call),
             SurveyAnswer { call, .. } | Queue { call, .. } => Some(*call),
             Agent { what, .. } => what.call(),
+            Care { what, .. } => what.call(),
             Alarm { call, .. } => *call,
             Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
             Started { .. } | Stopped { .. } | Reloaded { .. } | ReloadRefused { .. } => None,
@@ -47,7 +48,11 @@ impl FactKind {
     /// Somebody waits until it is on the disk, and is then told so
     /// ([`Input::Durable`](crate::switch::Input::Durable)).
     pub fn awaits_disk(&self) -> bool {
-        matches!(self, FactKind::MessageTaken { .. })
+        match self {
+            FactKind::MessageTaken { .. } => true,
+            FactKind::Care { what, .. } => matches!(what, CareFact::Reported { .. }),
+            _ => false,
+        }
     }
 
     /// The kind's name, as in the record.
@@ -77,6 +82,7 @@ impl FactKind {
             LegBegan { .. } => "leg_began",
             LegRinging { .. } => "leg_ringing",
             LegAsked { .. } => "leg_asked",
+            ToneHeard { .. } => "tone_heard",
             LegAnswered { .. } => "leg_answered",
             LegEnded { .. } => "leg_ended",
             Bridged { .. } => "bridged",
@@ -91,6 +97,7 @@ impl FactKind {
             Unparked { .. } => "unparked",
             PhoneWish { .. } => "phone_wish",
             MessageTaken { .. } => "message_taken",
+            Care { .. } => "care",
             MessageEnded { .. } => "message_ended",
             Digit { .. } => "digit",
             SourceMoved { .. } => "source_moved",

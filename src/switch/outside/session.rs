@@ -17,7 +17,7 @@ use crate::wire::sdp::Sdp;
 use crate::wire::sip::{Host, NameAddr, Uri};
 
 use super::told::Told;
-use super::{ANSWERS_WITHIN, Blame};
+use super::{ANSWERS_WITHIN, Blame, Speaks};
 
 /// The user part of our address towards recorders.
 const OURSELVES: &str = "belfry";
@@ -41,12 +41,14 @@ pub(super) struct Session {
     pub(super) stage: Stage,
     /// By which the copies go out: the customer's, the agent's.
     pub(super) legs: [LegId; 2],
+    /// Beside whose legs those are: a copy is made on the RTP worker where its party lives.
+    pub(super) beside: [CallId; 2],
     /// Their ports.
     rtp: [Option<SocketAddr>; 2],
     /// Our side of offers and answers, once the ports are there.
     pub(super) media: Option<TwoStreams>,
-    /// Whose packets each gets.
-    pub(super) copied: [Option<LegId>; 2],
+    /// What each gets.
+    pub(super) copied: [Speaks; 2],
     /// What the recorder knows.
     pub(super) told: Told,
     /// What it is just being told.
@@ -60,12 +62,13 @@ pub(super) struct Session {
 impl Switch {
     /// Begins a session with the recorder whose turn it is.
     pub(super) fn begin_outside(&mut self, now: Now, id: CallId) {
+        let wanted = self.recorders_of(id);
         let copied = self.outside.calls.entry(id).or_default();
         if copied.turns.waits(now.at) {
             return;
         }
         let turns = copied.turns.clone();
-        let names = self.config.recorders_in_order().map(|recorder| recorder.name.as_str());
+        let names = wanted.iter().map(String::as_str);
         let takes = |name: &str| self.can_take(now, name);
         let Some(name) = turns.next(now.at, names, takes).map(str::to_owned) else {
             if let Some(copied) = self.outside.calls.get_mut(&id) {
@@ -74,7 +77,8 @@ impl Switch {
             return self.outside_alarm(now, id, "none takes it now");
         };
         let Some(flow) = self.flow_to_recorder(now, &name) else { return };
-        let group = self.calls.get(&id).map_or(id, |active| active.group);
+        let (left, right) = self.sides_live(id);
+        let beside = [left, right.unwrap_or(left)];
         if self.outside.recorders.seize(&name, false).is_err() {
             return; // it could be a moment ago
         }
@@ -85,15 +89,16 @@ impl Switch {
             flow,
             stage: Stage::Opening,
             legs,
+            beside,
             rtp: [None; 2],
             media: None,
-            copied: [None; 2],
+            copied: [Speaks::Nobody; 2],
             told: Told::default(),
             telling: None,
             began: now.at,
             until: Time::NEVER,
         };
-        for leg in legs {
+        for (leg, group) in legs.into_iter().zip(beside) {
             self.outside.legs.insert(leg, id);
             let near = flow.local.ip();
             self.out.push_back(Output::Media(Command::Open { leg, group, near }));
@@ -102,6 +107,14 @@ impl Switch {
         if let Some(copied) = self.outside.calls.get_mut(&id) {
             copied.session = Some(session);
         }
+    }
+
+    /// With whose legs those that a call is recorded of share an RTP worker.
+    pub(super) fn sides_live(&self, id: CallId) -> (CallId, Option<CallId>) {
+        let Some(active) = self.calls.get(&id) else { return (id, None) };
+        let (left, right) = active.sides();
+        let of = |leg| self.group_of_leg(leg);
+        (of(left).unwrap_or(active.group), right.and_then(of))
     }
 
     /// Whether a recorder can be called now.
@@ -175,7 +188,9 @@ impl Switch {
             from: NameAddr::new(Uri::sip(Some(OURSELVES), host, None)),
             contact: sip::reached_by(contact, flow.transport, false),
             sdp: Some(sdp),
+            otherwise: None,
             headers: vec![],
+            extras: vec![],
             credentials: credentials(&config),
             routes: vec![],
             prack: sip::Prack::Off,
@@ -236,7 +251,7 @@ impl Switch {
                     Some(media) => {
                         sip::Command::AcceptOffer { session, sdp: media.offer().to_bytes() }
                     }
-                    None => sip::Command::RejectOffer { session, status: 500 },
+                    None => sip::Command::RejectOffer { session, status: 500, headers: vec![] },
                 };
                 self.ask(now, command);
             }
@@ -289,7 +304,8 @@ impl Switch {
         let Some(media) = &mut session.media else { return };
         let answer = Sdp::parse(sdp).ok().and_then(|offer| media.answer(&offer).ok());
         let Some((answer, params)) = answer else {
-            self.ask(now, sip::Command::RejectOffer { session: name, status: 488 });
+            let headers = vec![];
+            self.ask(now, sip::Command::RejectOffer { session: name, status: 488, headers });
             return;
         };
         self.ask(now, sip::Command::AcceptOffer { session: name, sdp: answer.to_bytes() });

@@ -45,9 +45,16 @@ impl Switch {
         let known = self.outside.calls.get(&id)?.session.as_ref().map(|session| &session.told);
         let (left, right) = active.sides();
         let mut people = Vec::new();
-        for (stream, leg) in [Some(left), right].into_iter().enumerate() {
-            let Some(leg) = leg else { continue };
-            let Some(connection) = active.call.get(leg) else { continue };
+        let parties = [Some(left), right].into_iter().enumerate();
+        let parties = parties.filter_map(|(stream, leg)| Some((stream, leg?)));
+        // Who has joined is heard on the stream that is not the customer's.
+        let joined =
+            self.joined(id).map(|(_, customer, legs)| (usize::from(left == customer), legs));
+        let joined =
+            joined.into_iter().flat_map(|(n, legs)| legs.into_iter().map(move |leg| (n, leg)));
+        for (stream, leg) in parties.chain(joined) {
+            let own = || self.calls.get(&self.legs.get(&leg)?.call)?.call.get(leg);
+            let Some(connection) = active.call.get(leg).or_else(own) else { continue };
             let number = connection.device.number().to_owned();
             let name = match self.config.phone(&number).and_then(|phone| phone.name.as_ref()) {
                 Some(name) if connection.device.is_phone() => Some(name.to_string()),

@@ -29,3 +29,16 @@ fn a_302_is_followed_within_what_the_phone_could_dial() {
         }
     }
 }
+
+#[test]
+fn a_phone_behind_a_proxy_is_called_through_it() {
+    let mut rig = rig();
+    let path = "Path: <sip:edge.example;lr>, <sip:10.9.9.9;lr>\r\n";
+    request(&mut rig, PHONE, "1001", "REGISTER sip:10.0.0.1", "1001@10.0.0.1", path);
+    rig.invite(A, "5@", "1001");
+    let invite = rig.invites_to(PHONE)[0].clone();
+    let routes: Vec<&[u8]> = invite.headers(Name::Route).collect();
+    assert_eq!(routes, [&b"<sip:edge.example;lr>"[..], b"<sip:10.9.9.9;lr>"]);
+    let target = String::from_utf8_lossy(invite.request_uri().unwrap_or_default());
+    assert!(target.starts_with("sip:1001@"), "{target}");
+}

@@ -154,6 +154,31 @@ fn an_emergency_number_goes_out_whatever_is_full_and_over_every_gateway() {
     assert_eq!(rig.finals_to(A), [486], "there is no further one; busy says most");
 }
 
+/// A smoke alarm behind the caller may sound like busy.
+#[test]
+fn tones_end_no_call_for_help() {
+    let listens = |from: &str, to: &str, numbers: &str| {
+        let mut rig = Rig::new(&format!("{TRUNK}{numbers}"));
+        let mut listening = config(&format!("{TRUNK}{numbers}"));
+        for gateway in &mut listening.gateways {
+            gateway.tones = Some(crate::config::Country::Cn);
+        }
+        rig.input(Input::Reload(Box::new(listening), plan(TimeZone::UTC)));
+        rig.invite(A, from, to);
+        let asked = rig.invites_to(B)[0].clone();
+        rig.progress(B, &asked, 183);
+        rig.accept(B, &asked);
+        let hears = |command: &&control::Command<String>| {
+            matches!(command, control::Command::HearTones { .. })
+        };
+        rig.media.iter().filter(hears).count()
+    };
+    assert_eq!(listens("5@", "3", ""), 2, "any other call: before the answer and after it");
+    assert_eq!(listens("5@", "9119", ""), 0, "by its number at the gateway");
+    assert_eq!(listens("5@", "110", ""), 0, "by the plan's word");
+    assert_eq!(listens("5@", "1", "[numbers]\nemergency = [\"1\"]\n"), 0, "as it was dialled");
+}
+
 #[test]
 fn a_gateway_that_is_silent_is_down_within_seconds_and_back_when_it_answers() {
     let mut rig = Rig::new("");

@@ -8,6 +8,7 @@ use crate::sip::Credentials;
 use crate::sip::digest::client::{Challenged, Login};
 use crate::switch::console::AgentOrder;
 use crate::switch::fact::{AgentFact, QueueFact};
+use crate::switch::signing::SignedIn;
 
 const OTHER: &str = "10.0.0.23:5060";
 
@@ -261,4 +262,78 @@ fn an_agent_with_a_call_of_its_own_gets_no_caller() {
     rig.run(Duration::from_secs(90));
     // The other phone never answered: the call of its own is over, and the caller is offered.
     assert!(queue_facts(&rig).contains(&"offered"));
+}
+
+/// Where there are several RTP workers, a supervisor's leg is opened on that of the talk.
+#[test]
+fn a_supervisor_comes_to_the_worker_of_the_talk() {
+    let mut rig = rig();
+    rig.switch.workers = 2;
+    sign_in(&mut rig, PHONE, "1001", "7001");
+    rig.invite(A, "13900000001@", "800");
+    let offer = rig.invites_to(PHONE)[0].clone();
+    rig.accept(PHONE, &offer);
+    let group = |rig: &Rig, leg: LegId| {
+        let opened = rig.media.iter().find_map(|command| match command {
+            control::Command::Open { leg: opened, group, .. } if *opened == leg => Some(*group),
+            _ => None,
+        });
+        opened.expect("its port was asked for")
+    };
+    let agents = *rig.switch.legs.keys().last().expect("the agent's");
+    let supervisor = call(&mut rig, OTHER, "1002", "*707001");
+    assert_eq!(group(&rig, supervisor), group(&rig, agents));
+}
+
+#[test]
+fn agents_are_signed_in_over_a_restart() {
+    let mut rig = rig();
+    let row = |agent: &str, phone: &str, state: &str, reason: &str| SignedIn {
+        agent: agent.into(),
+        phone: phone.into(),
+        state: state.into(),
+        reason: reason.into(),
+        code: 2,
+    };
+    rig.input(Input::SignedIn(vec![
+        row("7001", "1001", "talking", ""),
+        row("7002", "1002", "not_ready", "break"),
+        // Nobody of this number; a phone that another has.
+        row("7009", "1002", "ready", ""),
+        row("7002", "1001", "ready", ""),
+    ]));
+    let states: Vec<_> = rig
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            FactKind::Agent { agent, what: AgentFact::State { phone, state, reason, .. } } => {
+                Some((agent.as_str(), phone.as_deref(), state.as_str(), reason.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    let last = |number| states.iter().rfind(|(agent, ..)| *agent == number).copied();
+    assert_eq!(last("7001"), Some(("7001", Some("1001"), "ready", "")));
+    assert_eq!(last("7002"), Some(("7002", Some("1002"), "not_ready", "break")));
+    assert_eq!(last("7009"), None);
+}
+
+/// Who is not let in has not been answered: an exchange before us sees busy, and the caller does not pay.
+#[test]
+fn a_caller_who_is_not_let_in_is_not_answered() {
+    let mut rig = rig();
+    rig.invite(A, "13900000001@", "800");
+    rig.run(Duration::from_secs(5));
+    // Nobody acknowledges here, so that each final goes out again and again.
+    let finals = |rig: &Rig| {
+        let mut finals = rig.finals_to(A);
+        finals.dedup();
+        finals
+    };
+    assert_eq!(finals(&rig), [486]);
+    assert_eq!(queue_facts(&rig), ["refused"]);
+    sign_in(&mut rig, PHONE, "1001", "7001");
+    rig.invite(A, "13900000002@", "800");
+    rig.run(Duration::from_secs(5));
+    assert_eq!(finals(&rig), [200]);
 }

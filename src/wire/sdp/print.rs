@@ -38,6 +38,8 @@ impl Sdp {
         for media in &self.media {
             out.media(media);
         }
+        // It is kept as long as its call.
+        out.0.shrink_to_fit();
         out.0
     }
 }

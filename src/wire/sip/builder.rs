@@ -206,6 +206,9 @@ impl Builder {
         if self.bytes.len() > Limits::DEFAULT.message_bytes {
             self.fault.get_or_insert(BuildError::TooLong(self.bytes.len()));
         }
+        // Many a message is kept to be sent again: not with the room that it was made in.
+        self.bytes.shrink_to_fit();
+        self.lines.shrink_to_fit();
         match self.fault {
             Some(fault) => Err(fault),
             None => Ok(Message::from_inner(Inner {

@@ -57,6 +57,7 @@ const LONGEST: usize = 20;
 names! {
     Accept "Accept" list b"accept";
     AcceptContact "Accept-Contact" list b"accept-contact" | b"a";
+    AcceptEncoding "Accept-Encoding" list b"accept-encoding";
     AlertInfo "Alert-Info" list b"alert-info";
     Allow "Allow" list b"allow";
     AllowEvents "Allow-Events" list b"allow-events" | b"u";

@@ -209,7 +209,8 @@ impl<'a> Check<'a> {
         answer.end(key)
     }
 
-    fn transaction(&self) -> &'a [u8] {
+    /// Its transaction: 96 bits of chance, another one in each check that is no repetition.
+    pub fn transaction(&self) -> &'a [u8] {
         &self.bytes[8..HEADER]
     }
 }
@@ -259,15 +260,19 @@ impl Answer {
 }
 
 /// A check of the one who leads, `username` being the other's fragment, a colon and its own; `key` is the
-/// other's. For peers of tests: Belfry itself asks nobody.
+/// other's. `nth` makes its transaction: the same number, the same check again. For peers of tests: Belfry
+/// itself asks nobody.
 #[cfg(any(test, feature = "sim"))]
-pub fn request(username: &str, key: &Key, nominate: bool) -> Vec<u8> {
+pub fn request(username: &str, key: &Key, nominate: bool, nth: u64) -> Vec<u8> {
     const PRIORITY: u16 = 0x0024;
     const ICE_CONTROLLING: u16 = 0x802A;
     let mut bytes = Answer { bytes: [0; MOST_ANSWER], len: HEADER };
     bytes.bytes[..2].copy_from_slice(&BINDING.to_be_bytes());
     bytes.bytes[4..8].copy_from_slice(&COOKIE.to_be_bytes());
-    bytes.bytes[8..HEADER].copy_from_slice(&[7; 12]);
+    // Spread over all bits, as chance would be.
+    let mixed = nth.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+    bytes.bytes[8..16].copy_from_slice(&mixed);
+    bytes.bytes[16..HEADER].copy_from_slice(&mixed[..4]);
     // The longest that there is room for beside all others.
     let most = username.len().min(20);
     bytes.attribute(USERNAME, &username.as_bytes()[..most]);

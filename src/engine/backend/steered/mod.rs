@@ -58,10 +58,6 @@ const VISITS: usize = 64;
 /// How long a worker sleeps at most while a port is set apart.
 const APART_TURN: Duration = Duration::from_millis(5);
 
-/// How many datagrams before its own each hint is given: time enough for the memory to answer.
-const SOON: usize = 16;
-const NEXT: usize = 8;
-
 /// See the module.
 pub struct Steered {
     gate: UdpSocket,
@@ -114,7 +110,7 @@ impl Backend for Steered {
         for _ in 0..ROUNDS {
             let got = self.receive();
             for at in 0..got {
-                for (hint, ahead) in [(Hint::Soon, SOON), (Hint::Next, NEXT)] {
+                for (hint, ahead) in Hint::ALL {
                     if let Some(Some(socket)) = self.batch.get(at + ahead) {
                         to.hint(hint, *socket);
                     }

@@ -45,10 +45,6 @@ const OUT_LEN: usize = 16;
 const CLOSE_STEP: Duration = Duration::from_millis(10);
 const CLOSE_STEPS: u32 = 50;
 
-/// How many datagrams before its own each hint is given: time enough for the memory to answer.
-const SOON: usize = 16;
-const NEXT: usize = 8;
-
 /// In the upper half of a request's user data; the lower is the socket's index.
 const RECEIVE: u64 = 0;
 const SEND: u64 = 1 << 32;
@@ -133,7 +129,7 @@ impl Backend for Uring {
         queue.sync();
         harvested.extend(queue.map(|c| (c.user_data(), c.result(), c.flags())));
         for at in 0..harvested.len() {
-            for (hint, ahead) in [(Hint::Soon, SOON), (Hint::Next, NEXT)] {
+            for (hint, ahead) in Hint::ALL {
                 if let Some((data @ ..WAKE, ..)) = harvested.get(at + ahead) {
                     to.hint(hint, *data as u32);
                 }

@@ -32,16 +32,77 @@ fn the_relay_passes_payloads_bit_for_bit() {
     assert_eq!(world.plane.counts().clocks, 0, "nothing of our own is sent");
 }
 
+/// A second order to listen for tones of another country is one.
+#[test]
+fn the_tones_of_the_country_that_was_named_last_are_listened_for() {
+    for (countries, heard) in [(["cn", "us"], true), (["us", "cn"], false), (["us", "us"], true)] {
+        let mut world = world();
+        let mut a = world.phone(1, Codec::Pcma);
+        for country in countries {
+            let country = Some(country.to_owned());
+            world.command(Command::HearTones { leg: a.leg, country, ms: None });
+        }
+        let busy = crate::dsp::tone::plan("us", crate::dsp::tone::Kind::Busy).expect("a plan");
+        let mut tone = Tone(Generator::new(&busy));
+        for _ in 0..250 {
+            a.say(&mut world, &tone.next());
+            world.pass(20);
+        }
+        let told = world
+            .take_events()
+            .into_iter()
+            .any(|event| matches!(event, Event::Tone { kind: crate::dsp::tone::Kind::Busy, .. }));
+        assert_eq!(told, heard, "{countries:?}");
+    }
+}
+
+/// Each code of one law as decoding and encoding it gives the other's, keys beside it, no clock of our own; the
+/// recording has what was said, in its own law.
+#[test]
+fn the_other_law_is_relayed_code_by_code() {
+    for (from, to) in [(Codec::Pcma, Codec::Pcmu), (Codec::Pcmu, Codec::Pcma)] {
+        let mut world = world();
+        let (mut a, b) = (world.phone(1, from), world.phone(2, to));
+        world.bridge(&a, &b);
+        world.record(1, &a, Some(&b));
+        let mut rng = Rng::from_seed(3);
+        let (mut expected, mut recorded) = (Vec::new(), Vec::new());
+        for _ in 0..100 {
+            let spoken: Vec<u8> = (0..160).map(|_| rng.next_u32() as u8).collect();
+            let packet = a.packet(pt(from), false, &spoken);
+            a.timestamp = a.timestamp.wrapping_add(160);
+            world.datagram(a.port, a.addr, &packet);
+            let mut pcm = [0; 160];
+            decode(from, &spoken, &mut pcm);
+            let mut codes = [[0; 160]; 2];
+            crate::dsp::g711::alaw_encode(&pcm, &mut codes[0]);
+            crate::dsp::g711::ulaw_encode(&pcm, &mut codes[1]);
+            expected.push(codes[usize::from(to == Codec::Pcmu)].to_vec());
+            recorded.extend(codes[0]);
+            world.pass(20);
+        }
+        a.press(&mut world, 5);
+        let heard = world.heard_by(&b);
+        assert_one_stream(&heard);
+        assert_eq!(digits(&heard), "5");
+        let audio = heard.iter().filter(|sent| sent.bytes[1] & 0x7f == pt(to));
+        let payloads: Vec<_> = audio.map(|sent| sent.bytes[HEADER_LEN..].to_vec()).collect();
+        assert_eq!(payloads, expected, "{from:?}");
+        assert_eq!(world.plane.counts().clocks, 0, "nothing of our own is sent");
+        assert_eq!(world.recorded(1)[0][..recorded.len()], recorded, "{from:?}");
+    }
+}
+
 #[test]
 fn other_codecs_are_heard_through_samples() {
     let mut world = world();
-    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcmu));
+    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::G722));
     world.bridge(&a, &b);
     talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 1_000);
     let (at_a, at_b) = (world.heard_by(&a), world.heard_by(&b));
     assert_one_stream(&at_a);
     assert_one_stream(&at_b);
-    let (at_a, at_b) = (samples(&at_a, Codec::Pcma), samples(&at_b, Codec::Pcmu));
+    let (at_a, at_b) = (samples(&at_a, Codec::Pcma), samples(&at_b, Codec::G722));
     assert!(at_a.len() >= 7_680 && at_b.len() >= 7_680);
     assert!((-10.5..-9.5).contains(&level(&at_a[2_000..], 620)), "{}", level(&at_a[2_000..], 620));
     assert!((-10.5..-9.5).contains(&level(&at_b[2_000..], 450)));
@@ -104,9 +165,43 @@ fn keys_pass_the_relay_under_the_other_number() {
 }
 
 #[test]
+fn keys_and_audio_under_the_numbers_that_were_answered_are_understood() {
+    let mut world = world();
+    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcma));
+    // We offered A-law as 102; it answered with 8, as 96 keys, and sends so.
+    world.set(&a, |params| (params.recv_pt, params.dtmf_recv_pt) = (102, Some(FROM_PHONE)));
+    world.bridge(&a, &b);
+    talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
+    for (code, number) in [(5, TO_PHONE), (6, FROM_PHONE), (7, 97)] {
+        for n in 1..=8_u16 {
+            let (end, duration) = (n > 5, n.min(5) * 160);
+            let event = telephone_event::Event { code, end, volume: 10, duration };
+            let packet = a.packet(number, n == 1, &event.to_bytes());
+            world.datagram(a.port, a.addr, &packet);
+            world.pass(20);
+        }
+        a.timestamp = a.timestamp.wrapping_add(8 * 160);
+    }
+    let heard = world.heard_by(&b);
+    assert_eq!(digits(&heard), "56", "another number than those is nobody's");
+    let audio = heard.iter().filter(|s| Packet::parse(&s.bytes).unwrap().payload_type() == 8);
+    assert!(audio.count() > 3, "the audio too");
+    let told: String = world
+        .take_events()
+        .iter()
+        .filter_map(|event| match event {
+            Event::Digit { digit, by: DigitBy::Rfc4733, .. } => Some(*digit),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, "56");
+    assert_eq!(world.close(&a).packets_unagreed, 8);
+}
+
+#[test]
 fn keys_pass_the_sample_path_within_the_stream() {
     let mut world = world();
-    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcmu));
+    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::G722));
     world.bridge(&a, &b);
     talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
     a.press(&mut world, 11);
@@ -180,7 +275,7 @@ fn keys_are_tones_to_a_peer_without_telephone_event() {
 #[test]
 fn a_closed_partner_leaves_nothing_behind() {
     let mut world = world();
-    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcmu));
+    let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::G722));
     world.bridge(&a, &b);
     talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
     let stats = world.close(&b);

@@ -36,6 +36,20 @@ fn payloads_go_on_as_they_are_to_both_under_numbers_of_their_own() {
 }
 
 #[test]
+fn long_packets_are_copied_too() {
+    let (mut world, [mut a, _], [to_a, _]) = copied([Codec::Pcma; 2], Codec::Pcma);
+    for n in 0..5 {
+        let packet = a.packet(8, n == 0, &[0x55; 1_280]);
+        a.timestamp = a.timestamp.wrapping_add(1_280);
+        world.datagram(a.port, a.addr, &packet);
+        world.pass(160);
+    }
+    let heard = world.heard_by(&to_a);
+    let bytes: usize = heard.iter().map(|s| s.bytes.len() - HEADER_LEN).sum();
+    assert_eq!(bytes, 5 * 1_280, "{}", heard.len());
+}
+
+#[test]
 fn another_codec_is_coded_anew_and_the_talk_is_relayed_all_the_same() {
     let (mut world, [mut a, mut b], [to_a, to_b]) = copied([Codec::G722; 2], Codec::Pcma);
     talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 1_500);

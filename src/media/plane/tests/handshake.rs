@@ -1,5 +1,7 @@
 //! Legs of browsers: found by checks, keyed by a handshake that stands elsewhere.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use super::*;
 use crate::media::control::Carriage;
 use crate::media::dtls;
@@ -26,7 +28,8 @@ fn dtls(active: bool) -> dtls::Terms {
 }
 
 fn check(nominate: bool) -> Vec<u8> {
-    request("ours:theirs", &Key::new(PASSWORD), nominate)
+    static NTH: AtomicU64 = AtomicU64::new(0);
+    request("ours:theirs", &Key::new(PASSWORD), nominate, NTH.fetch_add(1, Relaxed))
 }
 
 fn keys() -> (Keys, Keys) {
@@ -207,7 +210,7 @@ fn another_device_of_the_same_offer_begins_anew_and_the_first_hears_nothing_more
     world.plane.keyed(world.now, browser.leg, &first, keys().0);
     world.pass(200);
     assert!(world.out.sent.is_empty(), "neither there nor under its keys");
-    let asks = request("ours:others", &Key::new(PASSWORD), true);
+    let asks = request("ours:others", &Key::new(PASSWORD), true, 0);
     world.datagram(browser.port, at(2), &asks);
     world.plane.keyed(world.now, browser.leg, &second, keys().1);
     world.pass(200);

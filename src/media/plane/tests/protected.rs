@@ -99,7 +99,7 @@ fn what_is_said_mixed_and_told_by_keys_is_sealed_too() {
     for suite in SUITES {
         let mut world = world();
         let mut a = world.secure(1, Codec::Pcma, suite);
-        let mut b = world.secure(2, Codec::Pcmu, suite);
+        let mut b = world.secure(2, Codec::G722, suite);
         world.play(&a.phone, 1, vec![Item::Silence(200)], false);
         world.pass(300);
         assert!(a.opened(&mut world).len() >= 9, "a playback");
@@ -108,7 +108,7 @@ fn what_is_said_mixed_and_told_by_keys_is_sealed_too() {
             world.say_sealed(&mut a, true);
             world.pass(20);
         }
-        assert!(b.opened(&mut world).len() > 15, "recoded");
+        assert!(b.opened(&mut world).len() > 15, "coded anew");
         let (leg, digits) = (a.phone.leg, "5".to_owned());
         world.command(Command::SendDigits { leg, digits, on_ms: 100, off_ms: 50 });
         world.pass(300);

@@ -70,6 +70,52 @@ fn pauses_keys_strangers_and_gone_legs_are_silence() {
     assert!(channels[1].iter().all(|(_, code)| *code == right) && !channels[1].is_empty());
 }
 
+/// A steady stream, of which some are lost, some overtaken, some said in a pause: each packet lies in its place.
+#[test]
+fn each_packet_lies_in_its_place_whatever_becomes_of_others() {
+    for codec in [Codec::Pcma, Codec::Pcmu] {
+        let mut world = world();
+        let mut a = world.phone(1, codec);
+        world.record(1, &a, None);
+        let (sequence, timestamp) = (a.sequence, a.timestamp);
+        let level = |n: u16| (n as i16 % 100 + 1) * 300;
+        let mut speak = |world: &mut World, n: u16| {
+            a.sequence = sequence.wrapping_add(n);
+            a.timestamp = timestamp.wrapping_add(160 * u32::from(n));
+            a.say(world, &[level(n); 160]);
+        };
+        let (lost, paused) = (|n: u16| n % 37 == 5, 200..220);
+        for n in 0..400 {
+            let recording = RecordingId(1);
+            if n == paused.start || n == paused.end {
+                let paused = n == paused.start;
+                world.command(Command::PauseRecord { recording, paused });
+            }
+            match n % 50 {
+                _ if lost(n) => {}
+                20 => {}
+                21 => (speak(&mut world, n), speak(&mut world, n - 1)).1,
+                _ => speak(&mut world, n),
+            }
+            world.pass(20);
+        }
+        let code = |n: u16| {
+            let mut code = [0];
+            match codec {
+                Codec::Pcmu => {
+                    crate::dsp::g711::ulaw_encode(&[level(n)], &mut code);
+                    crate::dsp::g711::ulaw_to_alaw(&mut code);
+                }
+                _ => crate::dsp::g711::alaw_encode(&[level(n)], &mut code),
+            }
+            code[0]
+        };
+        let kept = (0..400).filter(|n| !lost(*n) && !paused.contains(n));
+        let expected: Vec<_> = kept.map(|n| (usize::from(n), code(n))).collect();
+        assert_eq!(packets(&world.recorded(1)[0]), expected, "{codec:?}");
+    }
+}
+
 #[test]
 fn two_recorders_take_the_same_call_and_a_third_is_refused() {
     let mut world = world();

@@ -248,8 +248,8 @@ impl Transmit for Post {
     }
 }
 
-#[test]
-fn phones_of_two_workers_meet_in_one_room() {
+/// What four phones hear of each other, the first two on one worker, the others on another one.
+fn over_two_workers(members: [Membership; 4]) -> Vec<Vec<u32>> {
     let mut worlds = [world(), world()];
     for (n, world) in worlds.iter_mut().enumerate() {
         world.plane.config.worker = n as u8;
@@ -257,16 +257,13 @@ fn phones_of_two_workers_meet_in_one_room() {
     let codecs = [Codec::Pcma, Codec::Opus, Codec::Pcmu, Codec::Pcma];
     let mut parties: Vec<Vec<(Phone, Tone)>> = Vec::new();
     for (n, world) in worlds.iter_mut().enumerate() {
-        let phones = (0..2).map(|m| {
-            let n = 2 * n + m;
-            (world.phone(n as u8 + 1, codecs[n]), Tone::new(HZ[n]))
-        });
-        let party: Vec<_> = phones.collect();
-        for (phone, _) in &party {
-            world.join(phone, Membership::PARTY);
+        let places = [2 * n, 2 * n + 1];
+        let phones = places.map(|n| (world.phone(n as u8 + 1, codecs[n]), Tone::new(HZ[n])));
+        for ((phone, _), n) in phones.iter().zip(places) {
+            world.join(phone, members[n]);
         }
         world.command(Command::RoomParts { room: ROOM, workers: 0b11 });
-        parties.push(party);
+        parties.push(phones.into());
     }
     for _ in 0..150 {
         for (world, party) in worlds.iter_mut().zip(&mut parties) {
@@ -274,30 +271,46 @@ fn phones_of_two_workers_meet_in_one_room() {
                 phone.say(world, &tone.next());
             }
         }
-        let end = worlds[0].now + Duration::from_millis(20);
-        while let Some(at) =
-            worlds.iter().map(|w| w.plane.next_tick()).min().filter(|at| *at <= end)
-        {
-            let mut posts = [Post::default(), Post::default()];
-            for (world, post) in worlds.iter_mut().zip(&mut posts) {
-                (world.now, post.out.now) = (at, at);
-                world.plane.tick(at, post);
-                world.out.sent.append(&mut post.out.sent);
-            }
-            for (from, post) in posts.iter().enumerate() {
-                for (workers, partial) in &post.partials {
-                    assert_eq!((*workers, usize::from(partial.from)), (1 << (1 - from), from));
-                    worlds[1 - from].plane.partial(partial);
-                }
-            }
-        }
-        worlds.iter_mut().for_each(|world| world.now = end);
-    }
-    for n in 0..4 {
-        let (phone, _) = &parties[n / 2][n % 2];
-        assert_eq!(tones(&mut worlds[n / 2], phone), others(n, 4), "phone {n}");
+        pass_both(&mut worlds);
     }
     assert!(worlds.iter().all(|w| w.plane.counts().partials_missed <= 1));
+    (0..4).map(|n| tones(&mut worlds[n / 2], &parties[n / 2][n % 2].0)).collect()
+}
+
+/// 20 ms pass for two workers, which hand each other their parts.
+fn pass_both(worlds: &mut [World; 2]) {
+    let end = worlds[0].now + Duration::from_millis(20);
+    let next = |worlds: &[World; 2]| worlds.iter().map(|w| w.plane.next_tick()).min();
+    while let Some(at) = next(worlds).filter(|at| *at <= end) {
+        let mut posts = [Post::default(), Post::default()];
+        for (world, post) in worlds.iter_mut().zip(&mut posts) {
+            (world.now, post.out.now) = (at, at);
+            world.plane.tick(at, post);
+            world.out.sent.append(&mut post.out.sent);
+        }
+        for (from, post) in posts.iter().enumerate() {
+            for (workers, partial) in &post.partials {
+                assert_eq!((*workers, usize::from(partial.from)), (1 << (1 - from), from));
+                worlds[1 - from].plane.partial(partial);
+            }
+        }
+    }
+    worlds.iter_mut().for_each(|world| world.now = end);
+}
+
+#[test]
+fn phones_of_two_workers_meet_in_one_room() {
+    let heard = over_two_workers([Membership::PARTY; 4]);
+    assert_eq!(heard, (0..4).map(|n| others(n, 4)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_whisper_from_another_worker_is_heard_by_the_agent_alone() {
+    let line = Line::coach(1).unwrap();
+    let (customer, agent) = (Membership::PARTY, Membership::coached(line));
+    let heard = over_two_workers([customer, agent, Membership::coach(line), Membership::LISTENER]);
+    let talk = vec![HZ[0], HZ[1]];
+    assert_eq!(heard, [vec![HZ[1]], vec![HZ[0], HZ[2]], talk.clone(), talk]);
 }
 
 /// Wide phones hear of each other what the telephone network cannot carry; a G.711 phone hears the rest.

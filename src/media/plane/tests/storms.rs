@@ -7,7 +7,7 @@ use crate::wire::rtcp::Writer;
 /// Two bridged phones that hear each other through samples, so that every part of the path works.
 fn bridged() -> (World, Phone, Phone, Tone, Tone) {
     let mut world = world();
-    let (a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::Pcmu));
+    let (a, b) = (world.phone(1, Codec::Pcma), world.phone(2, Codec::G722));
     world.bridge(&a, &b);
     (world, a, b, Tone::new(450), Tone::new(620))
 }

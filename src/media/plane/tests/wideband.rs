@@ -30,7 +30,8 @@ fn any_two_codecs_hear_each_other() {
                 assert!(echo < -35.0, "{of_a:?} {of_b:?}: nobody hears himself: {echo}");
             }
             let clocks = world.plane.counts().clocks;
-            assert_eq!(clocks, if of_a == of_b { 0 } else { 2 }, "{of_a:?} {of_b:?}");
+            let relayed = of_a == of_b || of_a.is_g711() && of_b.is_g711();
+            assert_eq!(clocks, if relayed { 0 } else { 2 }, "{of_a:?} {of_b:?}");
         }
     }
 }
@@ -82,9 +83,9 @@ fn a_peer_that_takes_fewer_bits_than_the_other_may_send_is_transcoded() {
 #[test]
 fn every_packet_time_is_made_and_taken() {
     for codec in ALL {
-        for ms in [10, 20, 40, 60] {
+        for ms in [10, 20, 30, 40, 50, 60] {
             let mut world = world();
-            let (mut a, b) = (phone(&mut world, 1, codec), phone(&mut world, 2, Codec::Pcma));
+            let (mut a, b) = (phone(&mut world, 1, codec), phone(&mut world, 2, Codec::G722));
             world.set(&a, |p| {
                 p.event_clock_hz = codec.clock_rate();
                 p.ptime_ms = ms;
@@ -107,7 +108,7 @@ fn every_packet_time_is_made_and_taken() {
             let ticks = u32::from(ms) * 8 * codec.ticks_per_sample();
             let stamps: Vec<_> =
                 heard.iter().map(|s| Packet::parse(&s.bytes).unwrap().timestamp()).collect();
-            if codec != Codec::Pcma {
+            if codec != Codec::G722 {
                 assert!(stamps.windows(2).all(|w| w[1].wrapping_sub(w[0]) == ticks), "{codec:?}");
                 assert!(heard.len() as u64 >= 1_100 / u64::from(ms), "{codec:?} {ms} ms");
             }

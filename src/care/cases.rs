@@ -1,0 +1,667 @@
+//! Cases: from an alarm to the outcome that a person writes down (R10, R15).
+//!
+//! ```text
+//!             alarm                                              close
+//!   (none) ──────────▶ open ─────────────────────────────────────────────▶ (none)
+//!                        ▲ further alarms, cancels, notices join it
+//!
+//!  its speech:   Silent ──alarm──▶ Awaited ──call──▶ Up ──somebody talked, over──▶ Silent
+//!                                    │ not in time     │ over, nobody talked
+//!                                    └──▶ told ◀───────┘
+//! ```
+//!
+//! One open case per account: what else its unit reports joins it. A report that was heard before
+//! (same reference, within the time) counts once. A case ends by a person's word and by nothing
+//! else; and as long as nobody has talked after an alarm, it is told.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::base::{CallId, Duration, Time, Wall};
+
+use super::report::{Meaning, Need, Report, Speech, Trouble};
+
+/// Open cases. Beyond, a unit is told that the centre is busy and tries again or elsewhere.
+const MOST_OPEN: usize = 10_000;
+/// Of them those of one sender: no one fills all places, whatever it says of itself.
+const MOST_OF_ONE: usize = 500;
+/// Reports remembered, so that their repeats are known.
+const MOST_HEARD: usize = 50_000;
+/// Units with a trouble.
+const MOST_TROUBLED: usize = 100_000;
+
+/// How it stands with the speech of a case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Voice {
+    /// None is expected, or there was one.
+    Silent,
+    /// The unit must have called by then.
+    Awaited(Time),
+    /// It calls.
+    Up {
+        /// The call.
+        call: CallId,
+        /// Somebody has talked in it.
+        talked: bool,
+    },
+}
+
+/// An open case.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Case {
+    /// Its number: that of the report by which it was opened.
+    pub id: u64,
+    /// Whose it is.
+    pub account: String,
+    /// The sender that said so.
+    pub unit: String,
+    /// When it was opened.
+    pub opened: Wall,
+    /// What help is wanted for: the first alarm's.
+    pub need: Need,
+    /// The highest of its alarms', 0 to 9.
+    pub priority: u8,
+    /// Where, as the last alarm said it.
+    pub place: String,
+    /// Alarms that it holds.
+    pub alarms: u32,
+    /// Where the unit waits to be called.
+    pub call_back: Option<String>,
+    voice: Voice,
+}
+
+impl Case {
+    /// A case with its number and account; the rest is to be filled in from the records.
+    pub fn kept(id: u64, account: String) -> Case {
+        Case {
+            id,
+            unit: account.clone(),
+            account,
+            opened: Wall(0),
+            need: Need::Other,
+            priority: 0,
+            place: String::new(),
+            alarms: 1,
+            call_back: None,
+            voice: Voice::Silent,
+        }
+    }
+
+    /// The unit is expected to call.
+    pub fn is_awaited(&self) -> bool {
+        matches!(self.voice, Voice::Awaited(_))
+    }
+
+    /// The call that it has.
+    pub fn call(&self) -> Option<CallId> {
+        match self.voice {
+            Voice::Up { call, .. } => Some(call),
+            Voice::Silent | Voice::Awaited(_) => None,
+        }
+    }
+}
+
+/// What became of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Taken {
+    /// It opened a case.
+    Opened,
+    /// It belongs to this one.
+    Joined(u64),
+    /// It was heard before; its case, if it has one.
+    Repeated(Option<u64>),
+    /// It is no alarm, and no case is open.
+    Noted,
+    /// There are too many cases: it is to be said again.
+    Full,
+}
+
+/// A case that nobody talks in, and ought to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unheard {
+    /// The case.
+    pub case: u64,
+    /// Whose it is.
+    pub account: String,
+}
+
+/// What the configuration says of the care line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// To which number units report.
+    pub number: Option<String>,
+    /// Which number they are told to call; else that to which they reported.
+    pub call: Option<String>,
+    /// A sender may report for other accounts than its own.
+    pub any_account: bool,
+    /// By how much a call that follows an alarm is ahead of others.
+    pub priority: u32,
+    /// Within this a unit calls after its alarm.
+    pub speech_within: Duration,
+    /// Within this the same report is a repeat.
+    pub repeats_within: Duration,
+}
+
+impl Terms {
+    /// A number to which units report, or that they are told to call.
+    pub fn is_ours(&self, number: &str) -> bool {
+        [&self.number, &self.call].into_iter().flatten().any(|own| own == number)
+    }
+
+    /// Makes a report the sender's own, unless it may report for others. Gives the account that was not
+    /// believed: an alarm in another's name is an alarm of this one.
+    pub fn believe(&self, unit: &str, report: &mut Report) -> Option<String> {
+        let stranger = !self.any_account && report.account != unit;
+        stranger.then(|| std::mem::replace(&mut report.account, unit.to_owned()))
+    }
+}
+
+/// All open cases, and the units' troubles.
+#[derive(Debug)]
+pub struct Cases {
+    terms: Terms,
+    open: BTreeMap<u64, Case>,
+    of_account: BTreeMap<String, u64>,
+    /// Those of each sender.
+    of_unit: BTreeMap<String, BTreeSet<u64>>,
+    of_call: BTreeMap<CallId, u64>,
+    /// Those whose unit is to call, by the time at which it must have.
+    awaited: BTreeSet<(Time, u64)>,
+    heard: BTreeMap<(String, String), Option<u64>>,
+    /// Those in their order, until when they count.
+    heard_until: VecDeque<(Time, String, String)>,
+    troubles: BTreeMap<(String, Trouble), Wall>,
+}
+
+impl Cases {
+    /// None yet.
+    pub fn new(terms: Terms) -> Cases {
+        Cases {
+            terms,
+            open: BTreeMap::new(),
+            of_account: BTreeMap::new(),
+            of_unit: BTreeMap::new(),
+            of_call: BTreeMap::new(),
+            awaited: BTreeSet::new(),
+            heard: BTreeMap::new(),
+            heard_until: VecDeque::new(),
+            troubles: BTreeMap::new(),
+        }
+    }
+
+    /// What holds now.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Another configuration, from now on.
+    pub fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
+    }
+
+    /// A case that was open before the start. One of the same account that came since stays the one.
+    /// Where nobody is known to have talked, the unit is expected to call anew: told once too
+    /// often is the right fault.
+    pub fn restore(&mut self, now: Time, case: Case, talked: bool) {
+        if self.open.len() >= MOST_OPEN || self.open.contains_key(&case.id) {
+            return;
+        }
+        let id = case.id;
+        self.of_account.entry(case.account.clone()).or_insert(id);
+        self.of_unit.entry(case.unit.clone()).or_default().insert(id);
+        self.open.insert(id, case);
+        if !talked {
+            self.await_call(now, id);
+        }
+    }
+
+    /// Something was wrong with a unit before the start.
+    pub fn restore_trouble(&mut self, account: String, trouble: Trouble, since: Wall) {
+        if self.troubles.len() < MOST_TROUBLED {
+            self.troubles.entry((account, trouble)).or_insert(since);
+        }
+    }
+
+    /// The sender `unit` reported something; `id` is the report's number.
+    pub fn report(&mut self, now: Time, wall: Wall, id: u64, unit: &str, report: &Report) -> Taken {
+        self.forget(now);
+        let taken = match self.repeated(report) {
+            Some(case) => Taken::Repeated(case),
+            None => self.take(wall, id, unit, report),
+        };
+        let case = match taken {
+            Taken::Opened => Some(id),
+            Taken::Joined(case) | Taken::Repeated(Some(case)) => Some(case),
+            Taken::Full => return taken,
+            Taken::Repeated(None) | Taken::Noted => None,
+        };
+        let calls = matches!(report.speech, Speech::UnitCalls { .. });
+        if let (Some(case), true, Meaning::Alarm(_)) = (case, calls, report.meaning) {
+            self.await_call(now, case);
+        }
+        // A heartbeat says the same each time; a repeat of it does no harm.
+        if report.meaning != Meaning::Alive {
+            let key = (report.account.clone(), report.reference.clone());
+            self.remember(now, key, case);
+        }
+        taken
+    }
+
+    /// The case of a report that was heard before. `None`: it was not.
+    fn repeated(&self, report: &Report) -> Option<Option<u64>> {
+        let key = (report.account.clone(), report.reference.clone());
+        let case = *self.heard.get(&key)?;
+        // After its case was closed the same words are a new need, for NOW-IP says each press alike; and
+        // an alarm that bears the reference of a mere notice is one.
+        let same = match case {
+            Some(case) => self.open.contains_key(&case),
+            None => !matches!(report.meaning, Meaning::Alarm(_)),
+        };
+        same.then_some(case)
+    }
+
+    fn take(&mut self, wall: Wall, id: u64, unit: &str, report: &Report) -> Taken {
+        self.note_trouble(wall, report);
+        let known = self.of_account.get(&report.account).copied();
+        let need = match (report.meaning, known) {
+            (Meaning::Alarm(need), _) => need,
+            // What the unit says while a case is open belongs to its story; a heartbeat does not.
+            (Meaning::Alive, _) | (_, None) => return Taken::Noted,
+            (_, Some(case)) => return Taken::Joined(case),
+        };
+        let call_back = match &report.speech {
+            Speech::CallUnit(number) => Some(number.clone()),
+            Speech::None | Speech::UnitCalls { .. } => None,
+        };
+        if let Some(case) = known.and_then(|case| self.open.get_mut(&case)) {
+            case.alarms = case.alarms.saturating_add(1);
+            case.priority = case.priority.max(report.priority);
+            if !report.place.is_empty() {
+                case.place.clone_from(&report.place);
+            }
+            case.call_back = call_back.or(case.call_back.take());
+            return Taken::Joined(case.id);
+        }
+        let own = self.of_unit.get(unit).map_or(0, BTreeSet::len);
+        if self.open.len() >= MOST_OPEN || own >= MOST_OF_ONE {
+            return Taken::Full;
+        }
+        let case = Case {
+            id,
+            account: report.account.clone(),
+            unit: unit.to_owned(),
+            opened: wall,
+            need,
+            priority: report.priority,
+            place: report.place.clone(),
+            alarms: 1,
+            call_back,
+            voice: Voice::Silent,
+        };
+        self.of_account.insert(case.account.clone(), id);
+        self.of_unit.entry(unit.to_owned()).or_default().insert(id);
+        self.open.insert(id, case);
+        Taken::Opened
+    }
+
+    /// The unit is to call, unless it does already or was told to before.
+    fn await_call(&mut self, now: Time, id: u64) {
+        let until = now + self.terms.speech_within;
+        let Some(case) = self.open.get_mut(&id) else { return };
+        if case.voice == Voice::Silent {
+            case.voice = Voice::Awaited(until);
+            self.awaited.insert((until, id));
+        }
+    }
+
+    fn note_trouble(&mut self, wall: Wall, report: &Report) {
+        match report.meaning {
+            Meaning::Began(trouble) if self.troubles.len() < MOST_TROUBLED => {
+                self.troubles.entry((report.account.clone(), trouble)).or_insert(wall);
+            }
+            Meaning::Over(trouble) => {
+                self.troubles.remove(&(report.account.clone(), trouble));
+            }
+            _ => {}
+        }
+    }
+
+    fn remember(&mut self, now: Time, key: (String, String), case: Option<u64>) {
+        while self.heard.len() >= MOST_HEARD {
+            let Some((_, account, reference)) = self.heard_until.pop_front() else { break };
+            self.heard.remove(&(account, reference));
+        }
+        let until = now + self.terms.repeats_within;
+        let (account, reference) = key.clone();
+        if self.heard.insert(key, case).is_none() {
+            self.heard_until.push_back((until, account, reference));
+        }
+    }
+
+    /// Reports whose repeats do not count as such any more.
+    fn forget(&mut self, now: Time) {
+        while self.heard_until.front().is_some_and(|(until, ..)| *until <= now) {
+            let Some((_, account, reference)) = self.heard_until.pop_front() else { break };
+            self.heard.remove(&(account, reference));
+        }
+    }
+
+    /// The open case of a caller: its account's, or the newest that it reported for another.
+    pub fn of_caller(&self, number: &str) -> Option<&Case> {
+        let own = self.of_account.get(number);
+        let said = || self.of_unit.get(number).and_then(BTreeSet::last);
+        self.open.get(own.or_else(said)?)
+    }
+
+    /// A call that follows an alarm.
+    pub fn of_call(&self, call: CallId) -> Option<&Case> {
+        self.open.get(self.of_call.get(&call)?)
+    }
+
+    /// Whether a call follows an alarm: from one who has an open case, to where units call. Without a
+    /// number of the care line's own, whatever the unit dials is its call for help.
+    pub fn follows_alarm(&self, number: &str, to: &str) -> bool {
+        let Terms { number: own, call, .. } = &self.terms;
+        let to_us = self.terms.is_ours(to) || own.is_none() && call.is_none();
+        to_us && self.of_caller(number).is_some()
+    }
+
+    /// By how much a call is ahead of others. `None`: it follows no alarm.
+    pub fn priority(&self, call: CallId) -> Option<i32> {
+        let own = i32::from(self.of_call(call)?.priority);
+        Some(i32::try_from(self.terms.priority).unwrap_or(i32::MAX).saturating_add(own))
+    }
+
+    /// A call begins: if it follows an alarm, its case.
+    pub fn call_came(&mut self, number: &str, to: &str, call: CallId) -> Option<&Case> {
+        if !self.follows_alarm(number, to) {
+            return None;
+        }
+        let id = self.of_caller(number)?.id;
+        let case = self.open.get_mut(&id)?;
+        match std::mem::replace(&mut case.voice, Voice::Up { call, talked: false }) {
+            Voice::Silent => {}
+            Voice::Awaited(until) => _ = self.awaited.remove(&(until, id)),
+            Voice::Up { call: former, .. } => _ = self.of_call.remove(&former),
+        }
+        self.of_call.insert(call, id);
+        self.open.get(&id)
+    }
+
+    /// Somebody talks in a call; its case, if this is the first.
+    pub fn talks(&mut self, call: CallId) -> Option<&Case> {
+        let case = self.open.get_mut(self.of_call.get(&call)?)?;
+        let before = std::mem::replace(&mut case.voice, Voice::Up { call, talked: true });
+        (before == Voice::Up { call, talked: false }).then_some(&*case)
+    }
+
+    /// A call is over; its case, if nobody has talked in it.
+    pub fn call_over(&mut self, call: CallId) -> Option<Unheard> {
+        let case = self.open.get_mut(&self.of_call.remove(&call)?)?;
+        let voice = std::mem::replace(&mut case.voice, Voice::Silent);
+        let unheard = matches!(voice, Voice::Up { talked: false, .. });
+        unheard.then(|| Unheard { case: case.id, account: case.account.clone() })
+    }
+
+    /// A person has closed a case. `None`: there is none of this number.
+    pub fn close(&mut self, id: u64) -> Option<Case> {
+        let case = self.open.remove(&id)?;
+        if self.of_account.get(&case.account) == Some(&id) {
+            self.of_account.remove(&case.account);
+        }
+        if let Some(own) = self.of_unit.get_mut(&case.unit) {
+            own.remove(&id);
+            if own.is_empty() {
+                self.of_unit.remove(&case.unit);
+            }
+        }
+        match case.voice {
+            Voice::Silent => {}
+            Voice::Awaited(until) => _ = self.awaited.remove(&(until, id)),
+            Voice::Up { call, .. } => _ = self.of_call.remove(&call),
+        }
+        Some(case)
+    }
+
+    /// The cases whose units have not called in their time; each is told once for each alarm.
+    pub fn due(&mut self, now: Time) -> Vec<Unheard> {
+        let mut late = Vec::new();
+        while let Some((until, id)) =
+            self.awaited.first().copied().filter(|(until, _)| *until <= now)
+        {
+            self.awaited.remove(&(until, id));
+            if let Some(case) = self.open.get_mut(&id) {
+                case.voice = Voice::Silent;
+                late.push(Unheard { case: id, account: case.account.clone() });
+            }
+        }
+        late
+    }
+
+    /// When something is due.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.awaited.first().map(|(until, _)| *until)
+    }
+
+    /// The open cases, the oldest first.
+    pub fn open(&self) -> impl Iterator<Item = &Case> {
+        self.open.values()
+    }
+
+    /// One of them.
+    pub fn get(&self, id: u64) -> Option<&Case> {
+        self.open.get(&id)
+    }
+
+    /// Units with a trouble, which, and since when.
+    pub fn troubles(&self) -> impl Iterator<Item = (&str, Trouble, Wall)> {
+        self.troubles.iter().map(|((account, trouble), since)| (account.as_str(), *trouble, *since))
+    }
+
+    /// What the indexes say is what the cases say.
+    #[cfg(test)]
+    fn is_consistent(&self) -> bool {
+        let of_units: usize = self.of_unit.values().map(BTreeSet::len).sum();
+        let awaited = self.open.values().filter(|case| case.is_awaited()).count();
+        let up = self.open.values().filter(|case| case.call().is_some()).count();
+        self.of_account.len() == self.open.len()
+            && of_units == self.open.len()
+            && awaited == self.awaited.len()
+            && up == self.of_call.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::Protocol;
+    use super::*;
+    use proptest::prelude::*;
+
+    const TERMS: Terms = Terms {
+        number: None,
+        call: None,
+        any_account: false,
+        priority: 80,
+        speech_within: Duration::from_secs(60),
+        repeats_within: Duration::from_secs(300),
+    };
+
+    fn report(account: &str, reference: &str, meaning: Meaning) -> Report {
+        Report {
+            account: account.into(),
+            device: String::new(),
+            protocol: Protocol::Scaip,
+            reference: reference.into(),
+            meaning,
+            code: 10,
+            priority: 3,
+            speech: Speech::UnitCalls { telephone: false },
+            place: String::new(),
+        }
+    }
+
+    fn at(seconds: u64) -> Time {
+        Time::ZERO + Duration::from_secs(seconds)
+    }
+
+    const PRESSED: Meaning = Meaning::Alarm(Need::Personal);
+
+    #[test]
+    fn an_alarm_opens_a_case_and_what_follows_joins_it() {
+        let mut cases = Cases::new(TERMS);
+        let mut say = |s, id, text: &str, meaning| {
+            cases.report(at(s), Wall(0), id, "77", &report("77", text, meaning))
+        };
+        assert_eq!(say(0, 1, "a", Meaning::Alive), Taken::Noted);
+        assert_eq!(say(1, 2, "b", PRESSED), Taken::Opened);
+        assert_eq!(say(2, 3, "b", PRESSED), Taken::Repeated(Some(2)));
+        assert_eq!(say(3, 4, "c", PRESSED), Taken::Joined(2));
+        assert_eq!(say(4, 5, "d", Meaning::Cancelled), Taken::Joined(2));
+        // The same reference long after is a report of its own.
+        assert_eq!(say(400, 6, "b", PRESSED), Taken::Joined(2));
+        assert_eq!(cases.get(2).unwrap().alarms, 3);
+        assert_eq!(cases.close(2).unwrap().account, "77");
+        assert_eq!(cases.close(2), None);
+        assert!(cases.is_consistent());
+        let again = cases.report(at(500), Wall(0), 7, "77", &report("77", "e", PRESSED));
+        assert_eq!(again, Taken::Opened);
+    }
+
+    #[test]
+    fn a_unit_that_does_not_call_is_told_once() {
+        let mut cases = Cases::new(TERMS);
+        cases.report(at(0), Wall(0), 1, "77", &report("77", "a", PRESSED));
+        cases.report(at(0), Wall(0), 2, "78", &report("78", "a", PRESSED));
+        assert_eq!(cases.next_wake(), Some(at(60)));
+        assert_eq!(
+            cases.call_came("78", "900", CallId::new(Wall(9), 1)).map(|case| case.id),
+            Some(2)
+        );
+        assert_eq!(cases.due(at(59)), vec![]);
+        assert_eq!(cases.due(at(60)), vec![Unheard { case: 1, account: "77".into() }]);
+        assert_eq!(cases.due(at(70)), vec![]);
+        assert_eq!(cases.next_wake(), None);
+        // A press after that is awaited anew, a repeat as well.
+        cases.report(at(100), Wall(0), 3, "77", &report("77", "a", PRESSED));
+        assert_eq!(cases.next_wake(), Some(at(160)));
+    }
+
+    #[test]
+    fn a_call_in_which_nobody_talked_is_told() {
+        let mut cases = Cases::new(TERMS);
+        let (first, second) = (CallId::new(Wall(9), 1), CallId::new(Wall(9), 2));
+        cases.report(at(0), Wall(0), 1, "900", &report("77", "a", PRESSED));
+        // The controller's own number calls for one of its homes.
+        assert_eq!(cases.call_came("900", "900", first).map(|case| case.id), Some(1));
+        assert_eq!(cases.call_over(first), Some(Unheard { case: 1, account: "77".into() }));
+        assert!(cases.call_came("900", "900", second).is_some());
+        assert_eq!(cases.talks(second).map(|case| case.id), Some(1));
+        assert_eq!(cases.talks(second), None, "told once");
+        assert_eq!(cases.of_call(second).map(|case| case.id), Some(1));
+        assert_eq!(cases.call_over(second), None);
+        assert!(cases.is_consistent());
+    }
+
+    #[test]
+    fn a_call_to_somebody_else_follows_no_alarm() {
+        let mut cases = Cases::new(Terms { number: Some("900".into()), ..TERMS });
+        cases.report(at(0), Wall(0), 1, "77", &report("77", "a", PRESSED));
+        let call = CallId::new(Wall(9), 1);
+        assert_eq!(cases.call_came("77", "1002", call), None);
+        assert_eq!(cases.next_wake(), Some(at(60)), "it is still awaited");
+        assert!(cases.call_came("77", "900", call).is_some());
+        assert_eq!(cases.priority(call), Some(83));
+        assert_eq!(cases.priority(CallId::new(Wall(9), 2)), None);
+    }
+
+    #[test]
+    fn anothers_account_is_not_believed() {
+        let mut said = report("4712", "a", PRESSED);
+        assert_eq!(TERMS.believe("77", &mut said), Some("4712".into()));
+        assert_eq!(said.account, "77");
+        let scheme = Terms { any_account: true, ..TERMS };
+        let mut said = report("4712", "a", PRESSED);
+        assert_eq!(scheme.believe("77", &mut said), None);
+        assert_eq!(said.account, "4712");
+    }
+
+    #[test]
+    fn no_sender_takes_all_places() {
+        let mut cases = Cases::new(TERMS);
+        let says = |cases: &mut Cases, n: u64, unit: &str| {
+            let account = format!("{unit}{n}");
+            cases.report(at(0), Wall(0), n, unit, &report(&account, "a", PRESSED))
+        };
+        for n in 0..MOST_OF_ONE as u64 {
+            assert_eq!(says(&mut cases, n, "900"), Taken::Opened);
+        }
+        assert_eq!(says(&mut cases, 1_000, "900"), Taken::Full);
+        assert_eq!(says(&mut cases, 1_001, "901"), Taken::Opened);
+    }
+
+    #[test]
+    fn troubles_begin_and_end() {
+        let mut cases = Cases::new(TERMS);
+        let began = report("77", "a", Meaning::Began(Trouble::Battery));
+        assert_eq!(cases.report(at(0), Wall(5), 1, "77", &began), Taken::Noted);
+        assert_eq!(cases.troubles().collect::<Vec<_>>(), [("77", Trouble::Battery, Wall(5))]);
+        let over = report("77", "b", Meaning::Over(Trouble::Battery));
+        cases.report(at(1), Wall(6), 2, "77", &over);
+        assert_eq!(cases.troubles().count(), 0);
+    }
+
+    #[test]
+    fn what_was_open_before_the_start_is_open() {
+        let mut cases = Cases::new(TERMS);
+        cases.restore(at(0), Case::kept(3, "77".into()), false);
+        let joined = cases.report(at(0), Wall(0), 9, "77", &report("77", "x", PRESSED));
+        assert_eq!(joined, Taken::Joined(3));
+        assert_eq!(cases.due(at(60)).len(), 1, "nobody is known to have talked");
+    }
+
+    proptest! {
+        /// Whatever comes: an alarm is in a case that is open and that somebody is told of unless its unit
+        /// talks, an account has one case at most, and the indexes say what the cases say.
+        #[test]
+        fn no_alarm_is_lost(steps in proptest::collection::vec((0u8..9, 0u8..4, 0u8..5, 0u64..200), 1..80)) {
+            let mut cases = Cases::new(TERMS);
+            let mut now = 0;
+            for (id, (what, account, reference, later)) in (1u64..).zip(steps) {
+                now += later;
+                let (account, call) = (account.to_string(), CallId::new(Wall(1), id));
+                cases.due(at(now));
+                let meaning = match what {
+                    0 | 1 => PRESSED,
+                    2 => Meaning::Cancelled,
+                    3 => Meaning::Began(Trouble::Mains),
+                    4 => Meaning::Over(Trouble::Mains),
+                    5 => {
+                        let first = cases.open().next().map(|case| case.id);
+                        if let Some(case) = first { cases.close(case); }
+                        continue;
+                    }
+                    6 => { cases.call_came(&account, "900", call); continue }
+                    other => {
+                        let up = cases.open().find_map(Case::call);
+                        if let (Some(up), 7) = (up, other) { cases.talks(up); }
+                        if let (Some(up), 8) = (up, other) { cases.call_over(up); }
+                        continue;
+                    }
+                };
+                let said = report(&account, &reference.to_string(), meaning);
+                let taken = cases.report(at(now), Wall(0), id, &account, &said);
+                if meaning == PRESSED {
+                    let case = match taken {
+                        Taken::Opened => id,
+                        Taken::Joined(case) => case,
+                        Taken::Repeated(case) => case.expect("an alarm's case"),
+                        other => return Err(TestCaseError::fail(format!("{other:?}"))),
+                    };
+                    let case = cases.get(case).expect("it is open");
+                    prop_assert_eq!(&case.account, &account);
+                    prop_assert!(case.is_awaited() || case.call().is_some());
+                }
+                prop_assert!(cases.is_consistent());
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Floor 3: the care line (R10, R14): what units report, and the cases that follow from it.
+//!
+//! ```text
+//!   SCAIP, NOW-IP ─▶ report ─▶ what it means ─▶ cases ─▶ opened, joined, repeated, noted
+//!   (wire::telecare)                              │
+//!                              speech call ──────▶│ ─▶ nobody called within the time
+//! ```
+//!
+//! Nothing is dropped: what a unit reports and nobody understands is an alarm. Knows no SIP, no
+//! queues and no disk: who writes a report down before it is confirmed is the switch.
+
+pub mod answer;
+pub mod cases;
+pub mod report;
+
+pub use cases::{Case, Cases, Taken, Unheard};
+pub use report::{Meaning, Need, Protocol, Report, Speech, Trouble};

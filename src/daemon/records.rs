@@ -1,0 +1,168 @@
+//! `show records` and `show record CALL`: calls that are over, from the database, as tables and as they are.
+//!
+//! Read over connections of its own, opened for each question: an operator asks now and then, and what is
+//! being written is not held up. What happened in the last moments may not be there yet.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::runtime::Handle;
+
+use crate::base::CallId;
+use crate::console::{Answer, render};
+use crate::store::query::{CallRecord, CallRow, LegRow, Records};
+use crate::wire::q850::Cause;
+
+/// The last `count` calls, the newest first. Called on a thread of the runtime that may block.
+pub(super) fn list(database: &Path, count: u32) -> Answer {
+    let found = Handle::current()
+        .block_on(async { Records::open(database).await?.last_calls(count).await });
+    match found {
+        Ok(rows) => Answer::done(calls(&rows), &rows),
+        Err(trouble) => Answer::refused(format!("the records cannot be read: {trouble}")),
+    }
+}
+
+/// All that is recorded of one call.
+pub(super) fn one(database: &Path, call: CallId) -> Answer {
+    let found =
+        Handle::current().block_on(async { Records::open(database).await?.call(call).await });
+    match found {
+        Ok(Some(record)) => Answer::done(whole(&record), &record),
+        Ok(None) => Answer::refused(format!(
+            "call {call} is not in the records, or not yet; 'show records' lists the last ones"
+        )),
+        Err(trouble) => Answer::refused(format!("the records cannot be read: {trouble}")),
+    }
+}
+
+fn calls(rows: &[CallRow]) -> String {
+    let cells = rows.iter().map(|row| {
+        vec![
+            row.call.clone(),
+            at(Some(row.begun)),
+            who(&row.caller, row.gateway.as_deref()),
+            row.dialled.clone(),
+            row.agent.clone().unwrap_or_default(),
+            length(row.total_ms),
+            length(row.talk_ms),
+            ended(row.cause, row.ended_by.as_deref(), row.ended),
+            row.route.clone().unwrap_or_default(),
+        ]
+    });
+    let head =
+        ["CALL", "BEGUN", "FROM", "DIALLED", "TALKED WITH", "TIME", "TALK", "ENDED", "ROUTE"];
+    render::table(&head, cells, "no call is recorded")
+}
+
+fn whole(record: &CallRecord) -> String {
+    let legs = render::table(
+        &[
+            "LEG",
+            "NUMBER",
+            "ROLE",
+            "BEGUN",
+            "RANG",
+            "ANSWERED",
+            "TALK",
+            "ENDED",
+            "RECEIVED",
+            "SENT",
+            "LOST",
+            "LATE",
+            "MOS",
+            "MOS THERE",
+        ],
+        record.legs.iter().map(leg),
+        "no legs",
+    );
+    let mut text = format!("{}\n{legs}", calls(std::slice::from_ref(&record.call)));
+    let mut part = |head: &[&str], rows: Vec<Vec<String>>| {
+        if !rows.is_empty() {
+            text.push('\n');
+            text.push_str(&render::table(head, rows, ""));
+        }
+    };
+    let fields = record.fields.iter().map(|f| vec![f.name.clone(), f.value.clone()]);
+    part(&["FIELD", "VALUE"], fields.collect());
+    let recordings = record.recordings.iter().map(|r| {
+        let state = match (&r.fault, r.removed) {
+            (_, Some(removed)) => format!("removed {}", at(Some(removed))),
+            (Some(fault), None) => fault.clone(),
+            (None, None) => String::new(),
+        };
+        vec![r.path.clone(), at(Some(r.begun)), length(r.ms), state]
+    });
+    part(&["RECORDING", "BEGUN", "TIME", ""], recordings.collect());
+    let answers = record.answers.iter().map(|a| {
+        vec![
+            a.survey.clone(),
+            a.question.clone(),
+            a.key.clone(),
+            a.agent.clone().unwrap_or_default(),
+        ]
+    });
+    part(&["SURVEY", "QUESTION", "KEY", "ABOUT"], answers.collect());
+    let events = record.events.iter().map(|event| vec![at(Some(event.wall)), event.kind.clone()]);
+    part(&["WHEN", "WHAT"], events.collect());
+    text
+}
+
+fn leg(leg: &LegRow) -> Vec<String> {
+    let count = |count: Option<i64>| count.map_or_else(String::new, |n| n.to_string());
+    let mos =
+        |mos: Option<i64>| mos.map_or_else(String::new, |m| format!("{}.{:02}", m / 100, m % 100));
+    let mut end = ended(leg.cause, leg.ended_by.as_deref(), leg.ended);
+    if let Some(status) = leg.status.filter(|status| *status > 0) {
+        end = format!("{end}, {status}");
+    }
+    vec![
+        format!("leg-{}", leg.leg),
+        who(&leg.number, leg.gateway.as_deref()),
+        leg.role.clone(),
+        at(Some(leg.begun)),
+        at(leg.rang),
+        at(leg.answered),
+        length(leg.talk_ms),
+        end,
+        count(leg.packets_received),
+        count(leg.packets_sent),
+        count(leg.packets_lost),
+        count(leg.packets_late),
+        mos(leg.mos),
+        mos(leg.peer_mos),
+    ]
+}
+
+/// A party, and behind which gateway it is.
+fn who(number: &str, gateway: Option<&str>) -> String {
+    match gateway {
+        Some(gateway) => format!("{number} ({gateway})"),
+        None => number.to_owned(),
+    }
+}
+
+/// Milliseconds since 1970 as this machine's date and time; nothing for what has not been.
+fn at(wall: Option<i64>) -> String {
+    let time = wall.and_then(|wall| Timestamp::from_millisecond(wall).ok());
+    time.map_or_else(String::new, |time| {
+        time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    })
+}
+
+fn length(ms: Option<i64>) -> String {
+    ms.and_then(|ms| u64::try_from(ms).ok()).map_or_else(String::new, render::span)
+}
+
+fn ended(cause: Option<i64>, by: Option<&str>, at: Option<i64>) -> String {
+    if at.is_none() {
+        return "not yet".into();
+    }
+    let cause = cause.and_then(|cause| u8::try_from(cause).ok()).and_then(Cause::new);
+    let cause = cause.map_or_else(|| "cause unknown".to_owned(), |cause| cause.to_string());
+    match by {
+        Some(by) => format!("{cause}, by {by}"),
+        None => cause,
+    }
+}

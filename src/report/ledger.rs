@@ -1,0 +1,572 @@
+//! From what happened to what is counted: the one place that knows what is open (an agent's state, a wait, a
+//! talk, a line in use) and what its end adds to which quarter of an hour.
+//!
+//! ```text
+//!   agent's state ── next state, restart ─▶ *_ms, split over the quarters that it lasted through
+//!   Entered ─▶ wait ── Left ─▶ abandoned …         in the quarter in which it ends
+//!                └── Answered ─▶ talk ── TalkOver ─▶ answered, wait, ring, talk, hold: all in the talk's last quarter
+//!   LegBegan ─▶ line ── LegEnded ─▶ busy_ms, split; calls where they end
+//! ```
+//!
+//! A restart of Belfry ends whatever its forerunner left open, at the last moment of which that told anything.
+//! What is open is plain data under a key, so that whoever keeps the sums can keep it beside them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::interval::{split, start_of};
+use super::measure::{Measure as M, seconds_up};
+use crate::base::{CallId, LegId, Wall};
+
+/// Of what kind somebody is who has figures.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Kind {
+    /// A queue.
+    Queue,
+    /// An agent.
+    Agent,
+    /// A team: the sum of its agents, each as long as it belongs to it.
+    Team,
+    /// A gateway.
+    Trunk,
+}
+
+impl Kind {
+    /// All, with their names in the records.
+    pub const ALL: &[(Kind, &str)] = &[
+        (Kind::Queue, "queue"),
+        (Kind::Agent, "agent"),
+        (Kind::Team, "team"),
+        (Kind::Trunk, "trunk"),
+    ];
+    /// Its name in the records.
+    pub fn name(self) -> &'static str {
+        Kind::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+    }
+    /// By its name.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+}
+
+/// Whose figures.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Subject {
+    /// Of what kind.
+    pub kind: Kind,
+    /// The queue's, team's or gateway's name, the agent's number.
+    pub name: Box<str>,
+}
+
+impl Subject {
+    /// Of a kind, with a name.
+    pub fn new(kind: Kind, name: &str) -> Subject {
+        Subject { kind, name: name.into() }
+    }
+}
+
+/// What is added to a measure.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delta {
+    /// Whose.
+    pub subject: Subject,
+    /// The interval's begin, milliseconds since 1970.
+    pub start: i64,
+    /// Which.
+    pub measure: M,
+    /// How much, to be merged as the measure is.
+    pub value: u64,
+}
+
+/// What happened, as far as it is counted. Words are the journal's.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs, reason = "the names are those of the journal's facts, which document them")]
+pub enum Happened<'a> {
+    /// Belfry began anew.
+    Started,
+    /// An agent is in another state.
+    State {
+        agent: &'a str,
+        team: Option<&'a str>,
+        state: &'a str,
+        reason: &'a str,
+        code: u16,
+        was_ms: u64,
+        queue: Option<&'a str>,
+    },
+    /// A caller came into a queue.
+    Entered { queue: &'a str, call: CallId },
+    /// It was not let in.
+    Refused { queue: &'a str },
+    /// An agent's phone rings for it.
+    Offered { queue: &'a str, agent: &'a str },
+    /// In vain.
+    NotTaken { queue: &'a str, agent: &'a str, why: &'a str },
+    /// An agent has it.
+    Answered { queue: &'a str, call: CallId, agent: &'a str, waited_ms: u64, rang_ms: u64 },
+    /// That talk is over.
+    TalkOver { queue: &'a str, call: CallId, agent: &'a str, talk_ms: u64 },
+    /// Its wait ended otherwise.
+    Left { queue: &'a str, call: CallId, why: &'a str, waited_ms: u64 },
+    /// A party holds a call.
+    Held { call: CallId, leg: LegId },
+    /// And took it back.
+    Retrieved { call: CallId, leg: LegId },
+    /// A party sent the other on.
+    Transferred { call: CallId },
+    /// A gateway's channel is in use.
+    LegBegan { leg: LegId, gateway: &'a str, came_in: bool },
+    /// A leg was answered.
+    LegAnswered { leg: LegId },
+    /// A leg is over.
+    LegEnded { leg: LegId, talk_ms: u64 },
+    /// A survey was answered.
+    Survey { agent: &'a str, key: &'a str },
+    /// Nothing that is counted.
+    Nothing,
+}
+
+/// An agent's state since when.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct AgentNow {
+    team: Option<Box<str>>,
+    state: Box<str>,
+    /// Why it is not ready, with the break's code.
+    reason: Box<str>,
+    /// The queue of its after-call work.
+    queue: Option<Box<str>>,
+    since: i64,
+}
+
+/// A caller who waits.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct WaitNow {
+    queue: Box<str>,
+    since: i64,
+}
+
+/// A talk.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct TalkNow {
+    agent: Box<str>,
+    queue: Box<str>,
+    since: i64,
+    waited_ms: u64,
+    rang_ms: u64,
+    /// Who holds it, since when.
+    held: Option<(LegId, i64)>,
+    hold_ms: u64,
+}
+
+/// A channel in use.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct LineNow {
+    gateway: Box<str>,
+    came_in: bool,
+    answered: bool,
+    since: i64,
+}
+
+/// What something open is known by.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Key {
+    Agent(Box<str>),
+    Wait(CallId, Box<str>),
+    Talk(CallId, Box<str>),
+    Line(LegId),
+}
+
+/// What is open, and what its end will count.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Ledger {
+    agents: BTreeMap<Box<str>, AgentNow>,
+    /// By call and queue.
+    waits: BTreeMap<(CallId, Box<str>), WaitNow>,
+    /// By call and agent.
+    talks: BTreeMap<(CallId, Box<str>), TalkNow>,
+    lines: BTreeMap<LegId, LineNow>,
+    /// Channels in use by gateway.
+    busy: BTreeMap<Box<str>, u64>,
+    /// When something was told last.
+    last: i64,
+    touched: BTreeSet<Key>,
+    out: Vec<Delta>,
+}
+
+impl Ledger {
+    /// Takes what happened at `wall`; [`Self::drain`] then gives what it adds.
+    pub fn take(&mut self, wall: Wall, happened: Happened<'_>) {
+        let at = wall.0;
+        match happened {
+            Happened::Started => self.restarted(),
+            Happened::State { agent, team, state, reason, code, was_ms, queue } => {
+                let reason = if code > 0 { format!("{reason}:{code}") } else { reason.to_owned() };
+                let (team, queue) = (team.map(Into::into), queue.map(Into::into));
+                let (state, reason, since) = (state.into(), reason.into(), at);
+                self.state_over(agent, at, was_ms);
+                self.state_begins(agent, at, AgentNow { team, state, reason, queue, since });
+            }
+            Happened::Entered { queue, call } => {
+                self.count(Kind::Queue, queue, at, M::Entered, 1);
+                let key = (call, Box::<str>::from(queue));
+                self.touched.insert(Key::Wait(call, key.1.clone()));
+                self.waits.insert(key, WaitNow { queue: queue.into(), since: at });
+            }
+            Happened::Refused { queue } => self.count(Kind::Queue, queue, at, M::Refused, 1),
+            Happened::Offered { queue, agent } => self.count_both(queue, agent, at, M::Offers, 1),
+            Happened::NotTaken { queue, agent, why } => self.not_taken(queue, agent, at, why),
+            Happened::Answered { queue, call, agent, waited_ms, rang_ms } => {
+                self.wait_over(call, queue);
+                let (queue, since) = (queue.into(), at);
+                self.talk_begins(
+                    call,
+                    TalkNow::new(agent.into(), queue, since, waited_ms, rang_ms),
+                );
+            }
+            Happened::TalkOver { call, agent, talk_ms, .. } => {
+                self.talk_over(at, call, agent, talk_ms);
+            }
+            Happened::Left { queue, call, why, waited_ms } => {
+                self.wait_over(call, queue);
+                self.left(queue, at, why, waited_ms);
+            }
+            Happened::Held { call, leg } => self.held(at, call, leg),
+            Happened::Retrieved { call, leg } => self.retrieved(at, call, leg),
+            Happened::Transferred { call } => self.transferred(at, call),
+            Happened::LegBegan { leg, gateway, came_in } => {
+                self.line_begins(at, leg, gateway, came_in)
+            }
+            Happened::LegAnswered { leg } => {
+                if let Some(line) = self.lines.get_mut(&leg) {
+                    line.answered = true;
+                    self.touched.insert(Key::Line(leg));
+                }
+            }
+            Happened::LegEnded { leg, talk_ms } => self.line_over(at, leg, talk_ms),
+            Happened::Survey { agent, key } => self.surveyed(at, agent, key),
+            Happened::Nothing => {}
+        }
+        self.last = at;
+    }
+
+    /// What was added since this was asked last.
+    pub fn drain(&mut self) -> impl Iterator<Item = Delta> {
+        self.out.drain(..)
+    }
+
+    fn count(&mut self, kind: Kind, name: &str, at: i64, measure: M, value: u64) {
+        if value > 0 {
+            let (subject, start) = (Subject::new(kind, name), start_of(at));
+            self.out.push(Delta { subject, start, measure, value });
+        }
+    }
+
+    /// Counts for an agent and its team.
+    fn count_agent(&mut self, agent: &str, at: i64, measure: M, value: u64) {
+        let team = self.agents.get(agent).and_then(|now| now.team.clone());
+        if let Some(team) = team {
+            self.count(Kind::Team, &team, at, measure.clone(), value);
+        }
+        self.count(Kind::Agent, agent, at, measure, value);
+    }
+
+    /// Counts for a queue, an agent and its team.
+    fn count_both(&mut self, queue: &str, agent: &str, at: i64, measure: M, value: u64) {
+        self.count(Kind::Queue, queue, at, measure.clone(), value);
+        self.count_agent(agent, at, measure, value);
+    }
+
+    /// An agent's state ends after `ms`.
+    fn state_over(&mut self, agent: &str, at: i64, ms: u64) {
+        let Some(was) = self.agents.get(agent).cloned() else { return };
+        let measure = match &*was.state {
+            "ready" => M::ReadyMs,
+            "ringing" => M::RingingMs,
+            "talking" => M::TalkingMs,
+            "other_call" => M::OtherMs,
+            "after_call" => M::AfterMs,
+            "not_ready" => M::NotReadyMs,
+            _ => return,
+        };
+        for (start, part) in split(at, ms) {
+            if measure == M::NotReadyMs {
+                self.count_agent(agent, start, M::NotReadyFor(was.reason.clone()), part);
+            }
+            if let Some(queue) = was.queue.as_ref().filter(|_| measure == M::AfterMs) {
+                self.count(Kind::Queue, queue, start, M::AfterMs, part);
+            }
+            self.count_agent(agent, start, measure.clone(), part);
+        }
+    }
+
+    fn state_begins(&mut self, agent: &str, at: i64, now: AgentNow) {
+        let out = |state: &AgentNow| &*state.state == "null";
+        let signs_in = self.agents.get(agent).is_none_or(out) && !out(&now);
+        let other = &*now.state == "other_call";
+        self.touched.insert(Key::Agent(agent.into()));
+        self.agents.insert(agent.into(), now);
+        if signs_in {
+            self.count_agent(agent, at, M::SignIns, 1);
+        }
+        if other {
+            self.count_agent(agent, at, M::OtherCalls, 1);
+        }
+    }
+
+    fn not_taken(&mut self, queue: &str, agent: &str, at: i64, why: &str) {
+        if why == "withdrawn" {
+            return;
+        }
+        self.count_both(queue, agent, at, M::NotTaken, 1);
+        if matches!(why, "no_answer" | "expired") {
+            self.count_both(queue, agent, at, M::NoAnswer, 1);
+        }
+    }
+
+    fn wait_over(&mut self, call: CallId, queue: &str) {
+        self.waits.remove(&(call, Box::from(queue)));
+        self.touched.insert(Key::Wait(call, queue.into()));
+    }
+
+    fn left(&mut self, queue: &str, at: i64, why: &str, waited_ms: u64) {
+        let measure = match why {
+            "abandoned" => M::Abandoned,
+            "timed_out" => M::TimedOut,
+            "no_agents" => M::NoAgents,
+            "key" => M::Key,
+            "closed" => M::Closed,
+            "given_up" => M::GivenUp,
+            "called_again" => M::CalledAgain,
+            "restart" => M::Lost,
+            _ => M::Moved,
+        };
+        if measure == M::Abandoned {
+            let seconds = M::AbandonedIn(seconds_up(waited_ms));
+            self.count(Kind::Queue, queue, at, seconds, 1);
+            self.count(Kind::Queue, queue, at, M::AbandonMs, waited_ms);
+        }
+        self.count(Kind::Queue, queue, at, measure, 1);
+        self.count(Kind::Queue, queue, at, M::MaxWaitMs, waited_ms);
+    }
+
+    fn talk_begins(&mut self, call: CallId, talk: TalkNow) {
+        self.touched.insert(Key::Talk(call, talk.agent.clone()));
+        self.talks.insert((call, talk.agent.clone()), talk);
+    }
+
+    fn talk_over(&mut self, at: i64, call: CallId, agent: &str, talk_ms: u64) {
+        let key = (call, Box::<str>::from(agent));
+        self.touched.insert(Key::Talk(call, key.1.clone()));
+        let Some(mut talk) = self.talks.remove(&key) else { return };
+        talk.end_hold(at);
+        let hold_ms = talk.hold_ms.min(talk_ms);
+        let queue = &*talk.queue.clone();
+        let waited = M::AnsweredIn(seconds_up(talk.waited_ms));
+        self.count(Kind::Queue, queue, at, waited, 1);
+        self.count(Kind::Queue, queue, at, M::MaxWaitMs, talk.waited_ms);
+        for (measure, value) in [
+            (M::Answered, 1),
+            (M::WaitMs, talk.waited_ms),
+            (M::RingMs, talk.rang_ms),
+            (M::TalkMs, talk_ms - hold_ms),
+            (M::HoldMs, hold_ms),
+        ] {
+            self.count_both(queue, agent, at, measure, value);
+        }
+    }
+
+    fn talks_of(
+        &mut self,
+        call: CallId,
+    ) -> impl Iterator<Item = (&(CallId, Box<str>), &mut TalkNow)> {
+        let from = (call, Box::<str>::default());
+        self.talks.range_mut(from..).take_while(move |((of, _), _)| *of == call)
+    }
+
+    fn held(&mut self, at: i64, call: CallId, leg: LegId) {
+        let mut touched = Vec::new();
+        for (key, talk) in self.talks_of(call) {
+            talk.held.get_or_insert((leg, at));
+            touched.push(Key::Talk(call, key.1.clone()));
+        }
+        self.touched.extend(touched);
+    }
+
+    fn retrieved(&mut self, at: i64, call: CallId, leg: LegId) {
+        let mut touched = Vec::new();
+        for (key, talk) in self.talks_of(call) {
+            if talk.held.is_some_and(|(by, _)| by == leg) {
+                talk.end_hold(at);
+                touched.push(Key::Talk(call, key.1.clone()));
+            }
+        }
+        self.touched.extend(touched);
+    }
+
+    fn transferred(&mut self, at: i64, call: CallId) {
+        let talks: Vec<_> =
+            self.talks_of(call).map(|(_, t)| (t.queue.clone(), t.agent.clone())).collect();
+        for (queue, agent) in talks {
+            self.count_both(&queue, &agent, at, M::Transferred, 1);
+        }
+    }
+
+    fn line_begins(&mut self, at: i64, leg: LegId, gateway: &str, came_in: bool) {
+        let line = LineNow { gateway: gateway.into(), came_in, answered: false, since: at };
+        self.touched.insert(Key::Line(leg));
+        // Told twice, by a journal that was mended: it is one channel still.
+        if let Some(before) = self.lines.insert(leg, line) {
+            self.channel_free(&before.gateway);
+        }
+        let busy = self.busy.entry(gateway.into()).or_default();
+        *busy += 1;
+        let busy = *busy;
+        self.count(Kind::Trunk, gateway, at, M::MaxBusy, busy);
+    }
+
+    fn channel_free(&mut self, gateway: &str) {
+        if let Some(busy) = self.busy.get_mut(gateway) {
+            *busy = busy.saturating_sub(1);
+        }
+    }
+
+    fn line_over(&mut self, at: i64, leg: LegId, talk_ms: u64) {
+        let Some(line) = self.lines.remove(&leg) else { return };
+        self.touched.insert(Key::Line(leg));
+        self.channel_free(&line.gateway);
+        let way = if line.came_in { M::CallsIn } else { M::CallsOut };
+        self.count(Kind::Trunk, &line.gateway, at, way, 1);
+        if line.answered {
+            self.count(Kind::Trunk, &line.gateway, at, M::CallsAnswered, 1);
+            self.count(Kind::Trunk, &line.gateway, at, M::TalkMs, talk_ms);
+        }
+        for (start, part) in split(at, span(line.since, at)) {
+            self.count(Kind::Trunk, &line.gateway, start, M::BusyMs, part);
+        }
+    }
+
+    fn surveyed(&mut self, at: i64, agent: &str, key: &str) {
+        self.count_agent(agent, at, M::SurveyKey(key.into()), 1);
+        if let Ok(points) = key.parse() {
+            self.count_agent(agent, at, M::Surveys, 1);
+            self.count_agent(agent, at, M::SurveySum, points);
+        }
+    }
+
+    /// Whatever is open ended when something was told last.
+    fn restarted(&mut self) {
+        let at = self.last;
+        let agents: Vec<(Box<str>, i64)> =
+            self.agents.iter().map(|(agent, now)| (agent.clone(), now.since)).collect();
+        for (agent, since) in agents {
+            self.state_over(&agent, at, span(since, at));
+            if let Some(now) = self.agents.get_mut(&agent) {
+                (now.state, now.since) = ("null".into(), at);
+            }
+            self.touched.insert(Key::Agent(agent));
+        }
+        for ((call, _), wait) in std::mem::take(&mut self.waits) {
+            self.touched.insert(Key::Wait(call, wait.queue.clone()));
+            self.left(&wait.queue, at, "restart", span(wait.since, at));
+        }
+        let talks: Vec<_> =
+            self.talks.iter().map(|((call, agent), t)| (*call, agent.clone(), t.since)).collect();
+        for (call, agent, since) in talks {
+            self.talk_over(at, call, &agent, span(since, at));
+        }
+        let lines: Vec<(LegId, i64)> = self.lines.iter().map(|(leg, l)| (*leg, l.since)).collect();
+        for (leg, since) in lines {
+            self.line_over(at, leg, span(since, at));
+        }
+    }
+
+    /// Nobody keeps what is open.
+    pub fn forget_changes(&mut self) {
+        self.touched.clear();
+    }
+
+    /// What is open, as text under a key, as far as it has changed since this was asked last; `None`: it is
+    /// open no more.
+    pub fn changed(&mut self) -> Vec<(String, Option<String>)> {
+        let touched = std::mem::take(&mut self.touched);
+        let changed = touched.iter().map(|key| (name(key), self.text(key)));
+        changed.chain([("last".to_owned(), Some(self.last.to_string()))]).collect()
+    }
+
+    fn text(&self, key: &Key) -> Option<String> {
+        let text = match key {
+            Key::Agent(agent) => serde_json::to_string(self.agents.get(agent)?),
+            Key::Wait(call, queue) => {
+                serde_json::to_string(self.waits.get(&(*call, queue.clone()))?)
+            }
+            Key::Talk(call, agent) => {
+                serde_json::to_string(self.talks.get(&(*call, agent.clone()))?)
+            }
+            Key::Line(leg) => serde_json::to_string(self.lines.get(leg)?),
+        };
+        text.ok()
+    }
+
+    /// As [`Self::changed`] told it of another one. What cannot be read is left out.
+    pub fn restore<'a>(kept: impl Iterator<Item = (&'a str, &'a str)>) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (key, text) in kept {
+            ledger.restore_one(key, text);
+        }
+        for line in ledger.lines.values() {
+            *ledger.busy.entry(line.gateway.clone()).or_default() += 1;
+        }
+        ledger
+    }
+
+    fn restore_one(&mut self, key: &str, text: &str) -> Option<()> {
+        let (kind, of) = key.split_once(' ').unwrap_or((key, ""));
+        let call = || of.split_once(' ').and_then(|(call, _)| call.parse::<CallId>().ok());
+        match kind {
+            "last" => self.last = text.parse().ok()?,
+            "agent" => _ = self.agents.insert(of.into(), serde_json::from_str(text).ok()?),
+            "wait" => {
+                let wait: WaitNow = serde_json::from_str(text).ok()?;
+                self.waits.insert((call()?, wait.queue.clone()), wait);
+            }
+            "talk" => {
+                let talk: TalkNow = serde_json::from_str(text).ok()?;
+                self.talks.insert((call()?, talk.agent.clone()), talk);
+            }
+            "line" => {
+                self.lines.insert(LegId(of.parse().ok()?), serde_json::from_str(text).ok()?);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+impl TalkNow {
+    fn new(agent: Box<str>, queue: Box<str>, since: i64, waited_ms: u64, rang_ms: u64) -> TalkNow {
+        TalkNow { agent, queue, since, waited_ms, rang_ms, held: None, hold_ms: 0 }
+    }
+    fn end_hold(&mut self, at: i64) {
+        if let Some((_, since)) = self.held.take() {
+            self.hold_ms += span(since, at);
+        }
+    }
+}
+
+fn name(key: &Key) -> String {
+    match key {
+        Key::Agent(agent) => format!("agent {agent}"),
+        Key::Wait(call, queue) => format!("wait {call} {queue}"),
+        Key::Talk(call, agent) => format!("talk {call} {agent}"),
+        Key::Line(leg) => format!("line {}", leg.0),
+    }
+}
+
+/// Milliseconds from one moment to another; none where the clock was set back.
+fn span(from: i64, to: i64) -> u64 {
+    u64::try_from(to.saturating_sub(from)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! What each thing that happens counts, and that a ledger taken down and set up anew counts the same.
+
+use super::*;
+use crate::report::{Book, INTERVAL_MS, Tally};
+use proptest::prelude::*;
+
+fn call(n: u64) -> CallId {
+    CallId::new(Wall(1_000), n)
+}
+
+fn state<'a>(agent: &'a str, state: &'a str, was_ms: u64) -> Happened<'a> {
+    let queue = (state == "after_call").then_some("care");
+    let reason = if state == "not_ready" { "break" } else { "" };
+    let code = if state == "not_ready" { 2 } else { 0 };
+    Happened::State { agent, team: Some("day"), state, reason, code, was_ms, queue }
+}
+
+fn run(steps: &[(i64, Happened<'_>)]) -> Book {
+    let (mut ledger, mut book) = (Ledger::default(), Book::default());
+    for (at, happened) in steps {
+        ledger.take(Wall(*at), *happened);
+        ledger.drain().for_each(|delta| book.add(delta));
+    }
+    book
+}
+
+fn of(book: &Book, kind: Kind, name: &str) -> Tally {
+    book.since(&Subject::new(kind, name), i64::MIN)
+}
+
+fn answered(n: u64, agent: &'static str) -> Happened<'static> {
+    let (queue, waited_ms, rang_ms) = ("care", 12_000, 4_000);
+    Happened::Answered { queue, call: call(n), agent, waited_ms, rang_ms }
+}
+
+#[test]
+fn a_call_counts_where_it_ends_with_all_that_it_had() {
+    let over =
+        |n| Happened::TalkOver { queue: "care", call: call(n), agent: "7001", talk_ms: 60_000 };
+    let steps = [
+        (0, state("7001", "ready", 0)),
+        (1_000, Happened::Entered { queue: "care", call: call(1) }),
+        (9_000, Happened::Offered { queue: "care", agent: "7001" }),
+        (13_000, answered(1, "7001")),
+        (20_000, Happened::Held { call: call(1), leg: LegId(3) }),
+        (30_000, Happened::Retrieved { call: call(1), leg: LegId(3) }),
+        (INTERVAL_MS + 5, over(1)),
+        (INTERVAL_MS + 6, over(9)), // of which nothing is known
+    ];
+    let book = run(&steps);
+    let queue = of(&book, Kind::Queue, "care");
+    assert_eq!([M::Answered, M::WaitMs, M::RingMs].map(|m| queue.get(m)), [1, 12_000, 4_000]);
+    assert_eq!([M::TalkMs, M::HoldMs].map(|m| queue.get(m)), [50_000, 10_000]);
+    assert_eq!(queue.answered_within(12), 1);
+    assert_eq!(queue.answered_within(11), 0);
+    let later = book.since(&Subject::new(Kind::Queue, "care"), INTERVAL_MS);
+    assert_eq!((later.get(M::Answered), later.get(M::Entered)), (1, 0));
+    assert_eq!(of(&book, Kind::Team, "day").get(M::TalkMs), 50_000);
+    assert_eq!(of(&book, Kind::Agent, "7001").get(M::Offers), 1);
+}
+
+#[test]
+fn states_are_split_and_reasons_told_apart() {
+    let book = run(&[
+        (0, state("7001", "not_ready", 0)),
+        (INTERVAL_MS + 60_000, state("7001", "ready", INTERVAL_MS as u64 + 60_000)),
+        (INTERVAL_MS + 61_000, state("7001", "after_call", 1_000)),
+        (INTERVAL_MS + 63_000, state("7001", "null", 2_000)),
+        (INTERVAL_MS + 99_000, state("7001", "ready", 36_000)),
+    ]);
+    let agent = of(&book, Kind::Agent, "7001");
+    assert_eq!(agent.get(M::NotReadyMs), INTERVAL_MS as u64 + 60_000);
+    assert_eq!(agent.get(M::NotReadyFor("break:2".into())), INTERVAL_MS as u64 + 60_000);
+    assert_eq!(
+        (agent.get(M::ReadyMs), agent.get(M::AfterMs), agent.get(M::SignIns)),
+        (1_000, 2_000, 2)
+    );
+    let later = book.since(&Subject::new(Kind::Agent, "7001"), INTERVAL_MS);
+    assert_eq!(later.get(M::NotReadyMs), 60_000);
+    assert_eq!(of(&book, Kind::Queue, "care").get(M::AfterMs), 2_000);
+}
+
+#[test]
+fn a_restart_ends_what_was_open_when_something_was_told_last() {
+    let book = run(&[
+        (0, state("7001", "talking", 0)),
+        (0, answered(1, "7001")),
+        (2_000, Happened::Entered { queue: "care", call: call(2) }),
+        (3_000, Happened::LegBegan { leg: LegId(1), gateway: "e1-a", came_in: true }),
+        (10_000, Happened::Nothing),
+        (999_000, Happened::Started),
+        (999_500, Happened::Started),
+    ]);
+    let (queue, agent) = (of(&book, Kind::Queue, "care"), of(&book, Kind::Agent, "7001"));
+    assert_eq!((queue.get(M::Answered), queue.get(M::TalkMs), queue.get(M::Lost)), (1, 10_000, 1));
+    assert_eq!((queue.get(M::MaxWaitMs), agent.get(M::TalkingMs)), (12_000, 10_000));
+    let trunk = of(&book, Kind::Trunk, "e1-a");
+    assert_eq!((trunk.get(M::BusyMs), trunk.get(M::CallsIn), trunk.get(M::MaxBusy)), (7_000, 1, 1));
+}
+
+#[test]
+fn ways_out_misses_lines_and_surveys() {
+    let left = |n, why, waited_ms| Happened::Left { queue: "care", call: call(n), why, waited_ms };
+    let missed = |why| Happened::NotTaken { queue: "care", agent: "7001", why };
+    let book = run(&[
+        (1, left(1, "abandoned", 3_500)),
+        (1, left(2, "timed_out", 60_000)),
+        (1, Happened::Refused { queue: "care" }),
+        (2, missed("no_answer")),
+        (2, missed("rejected")),
+        (2, missed("withdrawn")),
+        (3, Happened::LegBegan { leg: LegId(1), gateway: "e1-a", came_in: true }),
+        (3, Happened::LegBegan { leg: LegId(2), gateway: "e1-a", came_in: false }),
+        (4, Happened::LegAnswered { leg: LegId(2) }),
+        (1_003, Happened::LegEnded { leg: LegId(2), talk_ms: 900 }),
+        (2_003, Happened::LegEnded { leg: LegId(1), talk_ms: 0 }),
+        (5, Happened::Survey { agent: "7001", key: "4" }),
+        (5, Happened::Survey { agent: "7001", key: "*" }),
+    ]);
+    let queue = of(&book, Kind::Queue, "care");
+    assert_eq!([M::Abandoned, M::TimedOut, M::Refused].map(|m| queue.get(m)), [1, 1, 1]);
+    assert_eq!((queue.abandoned_within(3), queue.abandoned_within(4)), (0, 1));
+    assert_eq!((queue.get(M::NotTaken), queue.get(M::NoAnswer)), (2, 1));
+    let trunk = of(&book, Kind::Trunk, "e1-a");
+    let lines = [M::CallsIn, M::CallsOut, M::CallsAnswered, M::BusyMs, M::MaxBusy, M::TalkMs];
+    assert_eq!(lines.map(|m| trunk.get(m)), [1, 1, 1, 3_000, 2, 900]);
+    let agent = of(&book, Kind::Agent, "7001");
+    assert_eq!((agent.get(M::Surveys), agent.get(M::SurveySum)), (1, 4));
+    assert_eq!(agent.get(M::SurveyKey("*".into())), 1);
+}
+
+/// A step of a random morning.
+fn step(n: u64, agent: &'static str, kind: u8, ms: u64) -> Happened<'static> {
+    let (queue, call) = ("care", call(n));
+    match kind {
+        0 => Happened::Entered { queue, call },
+        1 => Happened::Answered { queue, call, agent, waited_ms: ms, rang_ms: ms / 2 },
+        2 => Happened::TalkOver { queue, call, agent, talk_ms: ms },
+        3 => Happened::Left { queue, call, why: "abandoned", waited_ms: ms },
+        4 => Happened::Held { call, leg: LegId(n) },
+        5 => Happened::Retrieved { call, leg: LegId(n) },
+        6 => Happened::LegBegan { leg: LegId(n), gateway: "e1-a", came_in: n < 3 },
+        7 => Happened::LegEnded { leg: LegId(n), talk_ms: ms },
+        8 => state(agent, "ready", ms),
+        9 => state(agent, "after_call", ms),
+        10 => Happened::Started,
+        _ => Happened::Nothing,
+    }
+}
+
+proptest! {
+    /// A ledger that is put down and taken up after each step counts what one counts that never stops.
+    #[test]
+    fn what_is_kept_is_all_that_matters(
+        steps in prop::collection::vec((0u64..6, 0usize..2, 0u8..12, 0u64..2_000_000), 0..80)
+    ) {
+        let (mut whole, mut one) = (Ledger::default(), Book::default());
+        let (mut kept, mut other) = (BTreeMap::<String, String>::new(), Book::default());
+        let mut at = 0;
+        for (n, agent, kind, ms) in steps {
+            at += ms as i64;
+            let happened = step(n, ["7001", "7002"][agent], kind, ms);
+            whole.take(Wall(at), happened);
+            whole.drain().for_each(|delta| one.add(delta));
+            let mut again = Ledger::restore(kept.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+            again.take(Wall(at), happened);
+            again.drain().for_each(|delta| other.add(delta));
+            for (key, text) in again.changed() {
+                match text {
+                    Some(text) => _ = kept.insert(key, text),
+                    None => _ = kept.remove(&key),
+                }
+            }
+        }
+        prop_assert_eq!(one, other);
+    }
+}

@@ -1,0 +1,145 @@
+//! The care line's tables: units' reports and cases.
+
+use crate::base::Wall;
+use crate::switch::care::{self, Case, KeptCases, Need};
+use crate::switch::fact::{CareFact, Fact, Meaning};
+
+use super::database::Trouble;
+use super::query::Records;
+use super::statement::{Statement, query};
+
+/// A unit's report, and its case.
+pub(super) fn statements<'q>(
+    fact: &'q Fact,
+    account: &'q str,
+    what: &'q CareFact,
+) -> Vec<Statement<'q>> {
+    match what {
+        CareFact::Reported { by, meaning, priority, place, call_back, case, .. } => {
+            let mut all = vec![reported(fact, account, what)];
+            if let (Meaning::Alarm(need), Some(case)) = (meaning, case) {
+                // Each alarm makes the row: the fact that opened the case may be the one that was lost.
+                let insert = "INSERT INTO cases (id, account, unit, opened, need, priority, place, \
+                              call_back) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+                              ON CONFLICT DO UPDATE SET talked = NULL, alarms = alarms + 1, \
+                              priority = max(priority, excluded.priority), \
+                              place = iif(excluded.place = '', place, excluded.place), \
+                              call_back = coalesce(excluded.call_back, call_back)";
+                all.push(
+                    query(insert)
+                        .bind(*case as i64)
+                        .bind(account)
+                        .bind(by)
+                        .bind(fact.wall.0)
+                        .bind(need.as_str())
+                        .bind(i64::from(*priority))
+                        .bind(place)
+                        .bind(call_back.as_ref()),
+                );
+            }
+            all.extend(trouble(fact, account, *meaning));
+            all
+        }
+        CareFact::Talked { case } => {
+            let update = "UPDATE cases SET talked = ? WHERE id = ?";
+            vec![query(update).bind(fact.wall.0).bind(*case as i64)]
+        }
+        CareFact::NoCall { case } => {
+            let update = "UPDATE cases SET no_call = ? WHERE id = ?";
+            vec![query(update).bind(fact.wall.0).bind(*case as i64)]
+        }
+        CareFact::CallJoined { case, call } => {
+            let update = "UPDATE cases SET call = ? WHERE id = ?";
+            vec![query(update).bind(call.to_string()).bind(*case as i64)]
+        }
+        CareFact::Closed { case, outcome } => {
+            let update = "UPDATE cases SET closed = ?, outcome = ? WHERE id = ?";
+            vec![query(update).bind(fact.wall.0).bind(outcome).bind(*case as i64)]
+        }
+    }
+}
+
+/// What is wrong with a unit has a row until it is over.
+fn trouble<'q>(fact: &'q Fact, account: &'q str, meaning: Meaning) -> Option<Statement<'q>> {
+    let on = match meaning {
+        Meaning::Began(_) => {
+            "INSERT INTO unit_troubles (account, trouble, since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        }
+        Meaning::Over(_) => {
+            let delete = "DELETE FROM unit_troubles WHERE account = ? AND trouble = ?";
+            return Some(query(delete).bind(account).bind(meaning.words().1));
+        }
+        _ => return None,
+    };
+    Some(query(on).bind(account).bind(meaning.words().1).bind(fact.wall.0))
+}
+
+fn reported<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Statement<'q> {
+    let insert = "INSERT INTO reports (id, wall, account, \"by\", device, protocol, meaning, of, code, \
+                  priority, place, raw, \"case\", repeat) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let statement = query(insert).bind(fact.seq as i64).bind(fact.wall.0).bind(account);
+    let CareFact::Reported {
+        by,
+        protocol,
+        device,
+        meaning,
+        code,
+        priority,
+        place,
+        raw,
+        case,
+        repeat,
+        ..
+    } = what
+    else {
+        return statement;
+    };
+    let (meaning, of) = meaning.words();
+    statement
+        .bind(by)
+        .bind(device)
+        .bind(protocol.as_str())
+        .bind(meaning)
+        .bind(of)
+        .bind(i64::from(*code))
+        .bind(i64::from(*priority))
+        .bind(place)
+        .bind(raw)
+        .bind(case.map(|case| case as i64))
+        .bind(*repeat)
+}
+
+impl Records {
+    /// The cases that are open, the oldest first, and what units have reported as wrong and not as over.
+    pub async fn kept_cases(&self) -> Result<KeptCases, Trouble> {
+        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked \
+                      FROM cases WHERE closed IS NULL ORDER BY id";
+        type Row =
+            (i64, String, String, i64, String, i64, String, Option<String>, i64, Option<i64>);
+        let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
+        let case =
+            |(id, account, unit, opened, need, priority, place, call_back, alarms, talked): Row| {
+                let mut case = Case::kept(id.unsigned_abs(), account);
+                case.unit = unit;
+                case.opened = Wall(opened);
+                // A need of a later version is still a need.
+                case.need = Need::named(&need).unwrap_or(Need::Other);
+                case.priority = u8::try_from(priority).unwrap_or(0);
+                case.alarms = u32::try_from(alarms).unwrap_or(1);
+                (case.place, case.call_back) = (place, call_back);
+                (case, talked.is_some())
+            };
+        let cases = rows.map_err(self.sorted())?.into_iter().map(case).collect();
+        Ok(KeptCases { cases, troubles: self.kept_troubles().await? })
+    }
+
+    async fn kept_troubles(&self) -> Result<Vec<(String, care::Trouble, Wall)>, Trouble> {
+        let select = "SELECT account, trouble, since FROM unit_troubles ORDER BY account, trouble";
+        let rows = sqlx::query_as::<_, (String, String, i64)>(select).fetch_all(&self.pool).await;
+        let trouble = |(account, trouble, since): (String, String, i64)| {
+            Some((account, care::Trouble::named(&trouble)?, Wall(since)))
+        };
+        Ok(rows.map_err(self.sorted())?.into_iter().filter_map(trouble).collect())
+    }
+}

@@ -1,0 +1,264 @@
+//! Figures in the database: what a batch of facts adds, in the batch's own transaction; and all of them computed
+//! anew from the facts that are kept.
+//!
+//! ```text
+//!   facts of a batch ─▶ Ledger (as it was at the last commit) ─▶ sums ─▶ figures
+//!                          └── what is open ──▶ figures_open: so that a restart goes on from it
+//! ```
+
+use std::collections::BTreeMap;
+
+use sqlx::{Connection, Row};
+
+use super::database::{Database, Trouble, sort_code};
+use super::statement::{Hot, Refusal, Statement, query};
+use crate::report::measure::Merge;
+use crate::report::{Ledger, Measure, Subject};
+use crate::switch::fact::{COUNTED, Fact};
+
+/// Facts that are read at once when figures are computed anew.
+const READ: i64 = 20_000;
+
+/// What is open, as the database has it.
+pub(super) async fn ledger(database: &mut Database) -> Result<Ledger, Trouble> {
+    let select = "SELECT key, body FROM figures_open";
+    let rows = sqlx::query_as::<_, (String, String)>(select).fetch_all(&mut database.connection);
+    let rows = rows.await.map_err(|error| database.sort(&error))?;
+    Ok(Ledger::restore(rows.iter().map(|(key, body)| (key.as_str(), body.as_str()))))
+}
+
+/// Sums of a batch, and what has become open or is so no more.
+#[derive(Default)]
+pub(super) struct Added {
+    sums: BTreeMap<(Subject, i64, Measure), u64>,
+}
+
+impl Added {
+    /// Takes what the ledger has counted since.
+    pub(super) fn take(&mut self, ledger: &mut Ledger) {
+        for delta in ledger.drain() {
+            let merge = delta.measure.merge();
+            let sum = self.sums.entry((delta.subject, delta.start, delta.measure)).or_default();
+            *sum = match merge {
+                Merge::Sum => sum.saturating_add(delta.value),
+                Merge::Most => delta.value.max(*sum),
+            };
+        }
+    }
+
+    /// Writes all of it down.
+    pub(super) fn write(self, connection: &Hot<'_>, ledger: &mut Ledger) -> Result<(), Refusal> {
+        for ((subject, start, measure), value) in &self.sums {
+            connection.run(added(subject, *start, measure, *value))?;
+        }
+        for (key, body) in ledger.changed() {
+            connection.run(match body {
+                Some(body) => {
+                    let upsert = "INSERT INTO figures_open (key, body) VALUES (?, ?) \
+                                  ON CONFLICT DO UPDATE SET body = excluded.body";
+                    query(upsert).bind(key).bind(body)
+                }
+                None => query("DELETE FROM figures_open WHERE key = ?").bind(key),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn added<'q>(subject: &'q Subject, start: i64, measure: &Measure, value: u64) -> Statement<'q> {
+    let upsert = match measure.merge() {
+        Merge::Sum => {
+            "INSERT INTO figures (kind, start, name, measure, value) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT DO UPDATE SET value = value + excluded.value"
+        }
+        Merge::Most => {
+            "INSERT INTO figures (kind, start, name, measure, value) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT DO UPDATE SET value = max(value, excluded.value)"
+        }
+    };
+    query(upsert)
+        .bind(subject.kind.name())
+        .bind(start)
+        .bind(&*subject.name)
+        .bind(measure.to_string())
+        .bind(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// Computes all figures anew from the facts in the database, in one transaction: whoever reads meanwhile
+/// reads the old ones, and facts that come wait in the journal. Gives how many facts there were.
+pub async fn recompute(database: &mut Database) -> Result<u64, Trouble> {
+    let path = database.path().to_owned();
+    let sorted = |error: sqlx::Error| super::database::sort(&path, &error);
+    let refusal = |why: Refusal| sort_code(&path, why.code, why.why);
+    let begun = database.connection.begin_with("BEGIN IMMEDIATE").await;
+    let mut transaction = begun.map_err(sorted)?;
+    for delete in ["DELETE FROM figures", "DELETE FROM figures_open"] {
+        sqlx::query(delete).execute(&mut *transaction).await.map_err(sorted)?;
+    }
+    let counted: Vec<String> = COUNTED.iter().map(|kind| format!("'{kind}'")).collect();
+    let select = format!(
+        "SELECT id, wall, CASE WHEN kind IN ({}) THEN body END FROM events \
+         WHERE id > ? AND refused IS NULL ORDER BY id LIMIT ?",
+        counted.join(", ")
+    );
+    let (mut ledger, mut facts, mut after) = (Ledger::default(), 0, i64::MIN);
+    loop {
+        let query = sqlx::query(sqlx::AssertSqlSafe(select.clone())).bind(after).bind(READ);
+        let rows = query.fetch_all(&mut *transaction).await.map_err(sorted)?;
+        let Some(last) = rows.last() else { break };
+        after = last.try_get(0).map_err(sorted)?;
+        let mut sums = Added::default();
+        for row in &rows {
+            let wall = crate::base::Wall(row.try_get(1).map_err(sorted)?);
+            let body: Option<String> = row.try_get(2).map_err(sorted)?;
+            let fact = body.and_then(|body| serde_json::from_str::<Fact>(&body).ok());
+            let happened = fact.as_ref().map_or(crate::report::Happened::Nothing, Fact::happened);
+            ledger.take(wall, happened);
+            sums.take(&mut ledger);
+            facts += 1;
+        }
+        let hot = Hot::lock(&mut transaction).await.map_err(refusal)?;
+        sums.write(&hot, &mut ledger).map_err(refusal)?;
+    }
+    transaction.commit().await.map_err(sorted)?;
+    Ok(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::{CallId, LegId, Rng, Wall};
+    use crate::report::Book;
+    use crate::store::{Records, Settings, Store};
+    use crate::switch::fact::{AgentFact, EndedBy, FactKind, Party, QueueFact, Role};
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn block<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    fn state(rng: &mut Rng, agent: &str, state: &str) -> FactKind {
+        let what = AgentFact::State {
+            phone: None,
+            state: state.into(),
+            reason: if state == "not_ready" { "break".into() } else { String::new() },
+            code: 0,
+            cause: "agent".into(),
+            was_ms: rng.below(1_200_000),
+            call: None,
+            queue: (state == "after_call").then(|| "care".into()),
+            team: Some("day".into()),
+        };
+        FactKind::Agent { agent: agent.into(), what }
+    }
+
+    /// What may happen next, in no order that makes sense: the figures have to be the same anyhow.
+    fn kind(rng: &mut Rng) -> FactKind {
+        let call = CallId::new(Wall(1_790_000_000_000), rng.below(40));
+        let leg = LegId(rng.below(40));
+        let agent = ["7001", "7002", "7003"][rng.below(3) as usize].to_owned();
+        let waited_ms = rng.below(90_000);
+        let party = Party::Trunk { gateway: "e1-a".into(), number: "138".into() };
+        let role = if rng.chance(0.5) { Role::Caller } else { Role::Callee };
+        let queue = |what| FactKind::Queue { queue: "care".into(), call, what };
+        match rng.below(13) {
+            0 => queue(QueueFact::Entered { position: 1, priority: 0 }),
+            1 => queue(QueueFact::Answered { agent, waited_ms, rang_ms: waited_ms / 2 }),
+            2 => queue(QueueFact::TalkOver { agent, talk_ms: waited_ms }),
+            3 => queue(QueueFact::Left { why: "abandoned".into(), waited_ms }),
+            4 => queue(QueueFact::Offered { agent, waited_ms }),
+            5 => queue(QueueFact::NotTaken { agent, why: "no_answer".into(), rang_ms: 15_000 }),
+            6 => state(rng, &agent, "ready"),
+            7 => state(rng, &agent, "not_ready"),
+            8 => state(rng, &agent, "after_call"),
+            9 => FactKind::LegBegan { call, leg, party, role },
+            10 => FactKind::LegEnded {
+                call,
+                leg,
+                cause: 16,
+                status: 0,
+                by: EndedBy::Caller,
+                ring_ms: 0,
+                talk_ms: waited_ms,
+                sound: None,
+            },
+            11 => FactKind::Held { call, leg },
+            _ => FactKind::Stopped { why: "of no count".into() },
+        }
+    }
+
+    /// Facts of some hours in several lives of the process.
+    fn facts(from: u64, count: u64, rng: &mut Rng) -> Vec<Fact> {
+        let fact = |seq: u64, rng: &mut Rng| {
+            let wall = Wall(1_790_000_000_000 + seq as i64 * 20_000);
+            let begins = seq == from;
+            let node = String::new();
+            let started = FactKind::Started { version: String::new(), node };
+            Fact { seq, wall, kind: if begins { started } else { kind(rng) } }
+        };
+        (from..from + count).map(|seq| fact(seq, rng)).collect()
+    }
+
+    type Rows = (Vec<(String, i64, String, String, i64)>, Vec<(String, String)>);
+
+    fn rows(path: &Path) -> Rows {
+        block(async {
+            let mut database = Database::open(path).await.unwrap();
+            let figures = sqlx::query_as("SELECT kind, start, name, measure, value FROM figures");
+            let open = sqlx::query_as("SELECT key, body FROM figures_open ORDER BY key");
+            let figures = figures.fetch_all(&mut database.connection).await.unwrap();
+            (figures, open.fetch_all(&mut database.connection).await.unwrap())
+        })
+    }
+
+    #[test]
+    fn figures_grow_with_the_facts_over_restarts_and_are_the_same_when_computed_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut rng) = (dir.path().join("belfry.db"), Rng::from_seed(7));
+        let (mut ledger, mut book) = (Ledger::default(), Book::default());
+        for _ in 0..3 {
+            let store = Store::open(Settings::new(dir.path().join("journal"), &path)).unwrap();
+            for fact in facts(store.next_seq(), 700, &mut rng) {
+                ledger.take(fact.wall, fact.happened());
+                ledger.drain().for_each(|delta| book.add(delta));
+                store.journal().submit(fact).expect("the ring is large");
+            }
+            assert!(store.drain(PATIENCE));
+            store.close();
+        }
+        let kept = rows(&path);
+        let mut of_book = 0;
+        for (subject, start, tally) in book.rows() {
+            for (measure, value) in tally.values() {
+                let row = (
+                    subject.kind.name().to_owned(),
+                    start,
+                    subject.name.to_string(),
+                    measure.to_string(),
+                    value as i64,
+                );
+                assert!(kept.0.contains(&row), "{row:?} is missing");
+                of_book += 1;
+            }
+        }
+        assert_eq!(kept.0.len(), of_book, "and nothing else is there");
+        assert!(of_book > 200, "{of_book}");
+
+        let count = block(async {
+            let mut database = Database::open(&path).await.unwrap();
+            recompute(&mut database).await.unwrap()
+        });
+        assert_eq!(count, 2_100);
+        assert_eq!(rows(&path), kept, "computed anew they are the same");
+        let of_queue = block(async {
+            let records = Records::open(&path).await.unwrap();
+            records.figures("queue", i64::MIN, i64::MAX).await.unwrap()
+        });
+        assert!(of_queue.iter().all(|(_, name, _, _)| name == "care"));
+        assert!(!of_queue.is_empty());
+    }
+}

@@ -1,0 +1,423 @@
+//! Units' reports (R10, R14): a MESSAGE that is SCAIP or NOW-IP, written down, confirmed, answered; and the
+//! call for speech that follows an alarm.
+//!
+//! ```text
+//!  unit ─MESSAGE─▶ password ─▶ readable? ─▶ whose case? ─▶ fact ─▶ journal ─▶ durable ─▶ 200
+//!                                                                                └─▶ MESSAGE: the answer
+//!  unit ─INVITE──▶ the plan, which is told the case; ahead of others in a queue
+//! ```
+//!
+//! 200 is said when the report is on the disk and not before: a unit that hears it forgets its alarm. A
+//! repeat waits for the disk like the first. What a report means and which case it belongs to is
+//! [`care`](crate::care)'s.
+
+use std::collections::BTreeMap;
+
+use crate::base::{CallId, Duration, Now, Time, Wall};
+use crate::care::answer::{self, Answer};
+use crate::care::cases::Terms;
+pub use crate::care::{Case, Need, Trouble};
+use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard};
+use crate::config::Config;
+use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
+use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
+use crate::wire::telecare::Said;
+
+use super::console::{CaseRow, Reply as ConsoleReply, TroubleRow};
+use super::fact::{CareFact, FactKind};
+use super::messages::routes;
+use super::{Level, Switch};
+
+/// A journal that has not taken a report for so long: the unit is told to try again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After how many seconds it may.
+const RETRY_AFTER_S: &str = "5";
+/// Reports that wait for the disk, and answers on their way.
+const MOST_WAITING: usize = 20_000;
+/// Of them those of one sender.
+const MOST_FROM_ONE: usize = 200;
+/// Characters of an operator's outcome.
+const LONGEST_OUTCOME: usize = 500;
+
+/// What the records say was open before the start.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct KeptCases {
+    /// Cases, and whether somebody has talked after the last alarm.
+    pub cases: Vec<(Case, bool)>,
+    /// What is wrong with units, and since when.
+    pub troubles: Vec<(String, Trouble, Wall)>,
+}
+
+/// A unit that is to be answered: where it is, and with what; without an answer it hears 200 alone.
+struct Asked {
+    txn: TxnId,
+    until: Time,
+    unit: Unit,
+    answer: Option<Answer>,
+}
+
+/// Where a unit's message came from.
+#[derive(Clone)]
+struct Unit {
+    user: String,
+    flow: Flow,
+    /// The number to which it reported.
+    to: String,
+}
+
+/// The care line's state.
+pub(super) struct Care {
+    pub(super) cases: Cases,
+    /// By the number of the fact.
+    unconfirmed: BTreeMap<u64, Asked>,
+    /// How many of each sender.
+    by_sender: BTreeMap<String, usize>,
+    /// Answers on their way, and to whom.
+    sent: BTreeMap<ClientTxn, String>,
+    /// The last fact before the start: no case of a later number is restored.
+    start: u64,
+}
+
+impl Care {
+    /// No cases yet; the last fact before the start has this number.
+    pub(super) fn new(config: &Config, start: u64) -> Care {
+        Care {
+            cases: Cases::new(terms(config)),
+            unconfirmed: BTreeMap::new(),
+            by_sender: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            start,
+        }
+    }
+
+    /// When something is due.
+    pub(super) fn next_wake(&self) -> Option<Time> {
+        // All wait equally long: the first that came is due first.
+        let confirm = self.unconfirmed.first_key_value().map(|(_, asked)| asked.until);
+        confirm.into_iter().chain(self.cases.next_wake()).min()
+    }
+
+    /// A unit waits for the fact of this number.
+    fn begun(&mut self, seq: u64, asked: Asked) {
+        *self.by_sender.entry(asked.unit.user.clone()).or_default() += 1;
+        self.unconfirmed.insert(seq, asked);
+    }
+
+    /// It waits no more.
+    fn over(&mut self, seq: u64) -> Option<Asked> {
+        let asked = self.unconfirmed.remove(&seq)?;
+        if let Some(own) = self.by_sender.get_mut(&asked.unit.user) {
+            *own -= 1;
+            if *own == 0 {
+                self.by_sender.remove(&asked.unit.user);
+            }
+        }
+        Some(asked)
+    }
+
+    /// There is no room for one more of `sender`'s.
+    fn is_full(&self, sender: &str) -> bool {
+        self.unconfirmed.len() >= MOST_WAITING
+            || self.by_sender.get(sender).is_some_and(|own| *own >= MOST_FROM_ONE)
+    }
+}
+
+/// What the configuration says.
+pub(super) fn terms(config: &Config) -> Terms {
+    let care = &config.care;
+    Terms {
+        number: care.number.as_ref().map(ToString::to_string),
+        call: care.call.as_ref().map(ToString::to_string),
+        any_account: care.any_account,
+        priority: care.priority,
+        speech_within: care.speech_within,
+        repeats_within: care.repeats_within,
+    }
+}
+
+impl Switch {
+    /// A phone's message, if it is a unit's report: `true`, and it is taken care of.
+    pub(super) fn care_message(
+        &mut self,
+        now: Now,
+        txn: TxnId,
+        flow: Flow,
+        [from, to]: [&str; 2],
+        message: &Message,
+    ) -> bool {
+        if !self.care.cases.terms().is_ours(to) && self.config.phone(to).is_some() {
+            return false;
+        }
+        let kind = message.header(Name::ContentType).unwrap_or_default();
+        let Some(said) = Said::read(kind, message.body()) else { return false };
+        let unit = Unit { user: from.to_owned(), flow, to: to.to_owned() };
+        let raw = String::from_utf8_lossy(message.body()).into_owned();
+        let (mut report, refusal) = match said {
+            Said::Scaip(Ok(request)) => (Report::scaip(&request), None),
+            Said::NowIp(Ok(message), _) => match Report::now_ip(&message) {
+                Some(report) => (report, None),
+                None => {
+                    self.respond(now, txn, 200, vec![]);
+                    return true;
+                }
+            },
+            Said::Scaip(Err(refused)) => {
+                self.log(Level::Warning, format!("unit {from} sends faulty SCAIP: {refused}"));
+                let report = Report::unreadable(from, Protocol::Scaip, &raw);
+                (report, Some(answer::scaip_refused(refused)))
+            }
+            Said::NowIp(Err(refused), data) => {
+                self.log(Level::Warning, format!("unit {from} sends faulty NOW-IP: {refused:?}"));
+                let report = Report::unreadable(from, Protocol::NowIp, &raw);
+                (report, Some(Some(answer::now_ip_refused(&data))))
+            }
+        };
+        if let Some(other) = self.care.cases.terms().believe(from, &mut report) {
+            let line = format!(
+                "unit {from} reports for controller {}: it is taken for its own ([care] any_account)",
+                other.escape_debug()
+            );
+            self.log(Level::Warning, line);
+        }
+        self.reported(now, txn, unit, (report, raw), refusal);
+        true
+    }
+
+    /// A report is written down, and then confirmed; with `refusal` the unit is told what is wrong with it,
+    /// and a person looks at it all the same.
+    fn reported(
+        &mut self,
+        now: Now,
+        txn: TxnId,
+        unit: Unit,
+        (report, raw): (Report, String),
+        refusal: Option<Option<Answer>>,
+    ) {
+        let id = self.facts + 1;
+        let taken = match self.care.is_full(&unit.user) {
+            true => Taken::Full,
+            false => self.care.cases.report(now.at, now.wall, id, &unit.user, &report),
+        };
+        let (case, opens, repeat) = match taken {
+            Taken::Full => {
+                let line = format!(
+                    "the report of unit {} is not taken: no room; it is told to try again",
+                    unit.user
+                );
+                self.log(Level::Error, line);
+                return self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
+            }
+            Taken::Opened => (Some(id), true, false),
+            Taken::Joined(case) => (Some(case), false, false),
+            Taken::Repeated(case) => (case, false, true),
+            Taken::Noted => (None, false, false),
+        };
+        let domain = self.config.domain();
+        let answer = || Some(self.care.cases.answer(&report, &unit.to, domain.as_ref()));
+        let answer = refusal.unwrap_or_else(answer);
+        let account = report.account;
+        let call_back = match report.speech {
+            Speech::CallUnit(number) => Some(number),
+            Speech::None | Speech::UnitCalls { .. } => None,
+        };
+        let what = CareFact::Reported {
+            by: unit.user.clone(),
+            protocol: report.protocol,
+            device: report.device,
+            meaning: report.meaning,
+            code: report.code,
+            priority: report.priority,
+            place: report.place,
+            call_back: call_back.clone(),
+            raw,
+            case,
+            opens,
+            repeat,
+        };
+        self.fact(now, FactKind::Care { account: account.clone(), what });
+        let asked = Asked { txn, until: now.at + PATIENCE, unit, answer };
+        self.care.begun(self.facts, asked);
+        if let (Some(case), Meaning::Alarm(need)) = (case, report.meaning) {
+            let what = if repeat { "says again its" } else { "raises an" };
+            let need = need.as_str();
+            self.log(Level::Info, format!("case {case}: unit {account} {what} alarm ({need})"));
+            if let Some(number) = call_back {
+                let whom = if number.is_empty() { &account } else { &number };
+                let line = format!("case {case}: unit {account} waits to be called at {whom}");
+                self.log(Level::Error, line);
+            }
+        }
+    }
+
+    /// The fact of this number is on the disk: if a unit waits for it, it hears so.
+    pub(super) fn care_durable(&mut self, now: Now, seq: u64) {
+        let Some(Asked { txn, unit, answer, .. }) = self.care.over(seq) else {
+            return;
+        };
+        self.respond(now, txn, 200, vec![]);
+        if let Some(answer) = answer {
+            self.tell_unit(now, &unit, answer);
+        }
+    }
+
+    /// The journal has no room for it. The case stands, for a person was in need; the unit tries again.
+    pub(super) fn care_not_written(&mut self, now: Now, seq: u64) {
+        if let Some(asked) = self.care.over(seq) {
+            self.respond(now, asked.txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
+        }
+    }
+
+    /// A MESSAGE to a unit, over the flow by which its own came.
+    fn tell_unit(&mut self, now: Now, unit: &Unit, (kind, body): Answer) {
+        if self.care.sent.len() >= MOST_WAITING {
+            let line = format!("unit {} is not told whom to call: too many are", unit.user);
+            return self.log(Level::Error, line);
+        }
+        let Some(host) = Host::parse(self.config.domain().as_bytes()) else { return };
+        let address = |number: &str| NameAddr::new(Uri::sip(Some(number), host.clone(), None));
+        let bindings = self.registrar.lookup(now.at, &unit.user);
+        let own = bindings.iter().find(|binding| binding.flow == unit.flow);
+        let remote = unit.flow.remote;
+        let there = Host::from(remote.ip());
+        let (target, headers) = match own {
+            Some(binding) => (binding.contact.clone(), routes(binding)),
+            None => (Uri::sip(Some(&unit.user), there, Some(remote.port())), Headers::new()),
+        };
+        let txn = self.agent.new_request();
+        let request = Command::Request {
+            txn,
+            flow: unit.flow,
+            method: Method::Message,
+            target,
+            from: address(&unit.to),
+            to: address(&unit.user),
+            headers,
+            body: Some((kind.to_owned(), body.into_bytes())),
+            credentials: None,
+        };
+        if self.ask(now, request) {
+            self.care.sent.insert(txn, unit.user.clone());
+        }
+    }
+
+    /// The answer to a request outside calls, if it was about a report: `true`.
+    pub(super) fn care_answered(&mut self, txn: ClientTxn, status: Option<u16>) -> bool {
+        let Some(user) = self.care.sent.remove(&txn) else { return false };
+        let how = match status {
+            Some(200..300) => return true,
+            Some(status) => format!("with {status}"),
+            None => "not at all".to_owned(),
+        };
+        self.log(Level::Warning, format!("unit {user} answers what it is told {how}"));
+        true
+    }
+
+    /// What is due: journals that do not answer, units that have not called.
+    pub(super) fn care_due(&mut self, now: Now) {
+        let late = self.care.unconfirmed.iter().filter(|(_, asked)| asked.until <= now.at);
+        let late: Vec<u64> = late.map(|(seq, _)| *seq).collect();
+        for seq in late {
+            self.care_not_written(now, seq);
+        }
+        for unheard in self.care.cases.due(now.at) {
+            self.alarm_unheard(now, unheard, "does not call");
+        }
+    }
+
+    /// An alarm after which nobody has talked: a person has to act.
+    fn alarm_unheard(&mut self, now: Now, unheard: Unheard, why: &str) {
+        let Unheard { case, account } = unheard;
+        let line = format!("case {case}: unit {account} has raised an alarm and {why}");
+        self.log(Level::Error, line);
+        self.fact(now, FactKind::Care { account, what: CareFact::NoCall { case } });
+    }
+
+    /// A call begins: if it follows an alarm, the plan is told its case.
+    pub(super) fn care_call(&mut self, now: Now, call: CallId, [number, to]: [&str; 2]) {
+        let Some(case) = self.care.cases.call_came(number, to, call) else { return };
+        let variables = [
+            ("case", case.id.to_string()),
+            ("case_need", case.need.as_str().to_owned()),
+            ("case_priority", case.priority.to_string()),
+            ("case_place", case.place.clone()),
+        ];
+        let (id, account) = (case.id, case.account.clone());
+        if let Some(active) = self.calls.get_mut(&call) {
+            let variables = variables.into_iter().filter(|(_, value)| !value.is_empty());
+            let variables = variables.map(|(name, value)| (name.to_owned(), value));
+            active.origin.signalled.extend(variables);
+        }
+        let what = CareFact::CallJoined { case: id, call };
+        self.fact(now, FactKind::Care { account, what });
+    }
+
+    /// Two talk in a call: if it followed an alarm, somebody is there.
+    pub(super) fn care_talks(&mut self, now: Now, call: CallId) {
+        let Some(case) = self.care.cases.talks(call) else { return };
+        let (case, account) = (case.id, case.account.clone());
+        self.fact(now, FactKind::Care { account, what: CareFact::Talked { case } });
+    }
+
+    /// A call is over: if it followed an alarm and nobody has talked in it, a person has to act.
+    pub(super) fn care_call_over(&mut self, now: Now, call: CallId) {
+        if let Some(unheard) = self.care.cases.call_over(call) {
+            self.alarm_unheard(now, unheard, "nobody has talked to it");
+        }
+    }
+
+    /// Cases that were open before the start.
+    pub(super) fn cases_restored(&mut self, now: Now, kept: KeptCases) {
+        for (account, trouble, since) in kept.troubles {
+            self.care.cases.restore_trouble(account, trouble, since);
+        }
+        for (case, talked) in kept.cases {
+            // What came since is here already, or closed.
+            if case.id <= self.care.start {
+                self.care.cases.restore(now.at, case, talked);
+            }
+        }
+    }
+
+    /// A person has written down how a case ended.
+    pub(super) fn close_case(&mut self, now: Now, id: u64, outcome: &str) -> ConsoleReply {
+        let outcome = outcome.trim();
+        if outcome.is_empty() || outcome.chars().count() > LONGEST_OUTCOME {
+            let why = format!("say in 1 to {LONGEST_OUTCOME} characters how the case ended");
+            return ConsoleReply::Refused(why);
+        }
+        let Some(case) = self.care.cases.close(id) else {
+            let why = format!("no case {id} is open; `show cases` lists those that are");
+            return ConsoleReply::Refused(why);
+        };
+        let what = CareFact::Closed { case: id, outcome: outcome.to_owned() };
+        self.fact(now, FactKind::Care { account: case.account, what });
+        ConsoleReply::Done(format!("case {id} is closed"))
+    }
+
+    /// The open cases.
+    pub(super) fn case_rows(&self, now: Now) -> Vec<CaseRow> {
+        let row = |case: &Case| CaseRow {
+            case: case.id,
+            account: case.account.clone(),
+            need: case.need.as_str().to_owned(),
+            priority: case.priority,
+            place: case.place.clone(),
+            alarms: case.alarms,
+            open_s: (now.wall.0.saturating_sub(case.opened.0).max(0) / 1_000) as u64,
+            call: case.call(),
+            awaited: case.is_awaited(),
+            call_back: case.call_back.clone(),
+        };
+        self.care.cases.open().map(row).collect()
+    }
+
+    /// The units with a trouble.
+    pub(super) fn trouble_rows(&self, now: Now) -> Vec<TroubleRow> {
+        let row = |(account, trouble, since): (&str, Trouble, Wall)| TroubleRow {
+            account: account.to_owned(),
+            trouble: trouble.as_str().to_owned(),
+            since_s: (now.wall.0.saturating_sub(since.0).max(0) / 1_000) as u64,
+        };
+        self.care.cases.troubles().map(row).collect()
+    }
+}

@@ -1,0 +1,80 @@
+//! Facts as [`report`](crate::report) counts them.
+
+use super::{AgentFact, Fact, FactKind, Party, QueueFact, Role};
+use crate::report::Happened;
+
+/// The kinds of facts that are counted, by name. All others say only that Belfry was there.
+pub const COUNTED: &[&str] = &[
+    "started",
+    "agent",
+    "queue",
+    "held",
+    "retrieved",
+    "transferred",
+    "leg_began",
+    "leg_answered",
+    "leg_ended",
+    "survey_answer",
+];
+
+impl Fact {
+    /// What it counts for.
+    pub fn happened(&self) -> Happened<'_> {
+        match &self.kind {
+            FactKind::Started { .. } => Happened::Started,
+            FactKind::Agent { agent, what } => of_agent(agent, what),
+            FactKind::Queue { queue, call, what } => of_queue(queue, *call, what),
+            FactKind::Held { call, leg } => Happened::Held { call: *call, leg: *leg },
+            FactKind::Retrieved { call, leg } => Happened::Retrieved { call: *call, leg: *leg },
+            FactKind::Transferred { call, .. } => Happened::Transferred { call: *call },
+            FactKind::LegBegan {
+                leg,
+                party: Party::Trunk { gateway, .. } | Party::Mobile { gateway, .. },
+                role,
+                ..
+            } => Happened::LegBegan { leg: *leg, gateway, came_in: *role == Role::Caller },
+            FactKind::LegAnswered { leg, .. } => Happened::LegAnswered { leg: *leg },
+            FactKind::LegEnded { leg, talk_ms, .. } => {
+                Happened::LegEnded { leg: *leg, talk_ms: *talk_ms }
+            }
+            FactKind::SurveyAnswer { agent: Some(agent), key, .. } => {
+                Happened::Survey { agent, key }
+            }
+            _ => Happened::Nothing,
+        }
+    }
+}
+
+fn of_agent<'a>(agent: &'a str, what: &'a AgentFact) -> Happened<'a> {
+    match what {
+        AgentFact::State { state, reason, code, was_ms, queue, team, .. } => Happened::State {
+            agent,
+            team: team.as_deref(),
+            state,
+            reason,
+            code: *code,
+            was_ms: *was_ms,
+            queue: queue.as_deref(),
+        },
+        _ => Happened::Nothing,
+    }
+}
+
+fn of_queue<'a>(queue: &'a str, call: crate::base::CallId, what: &'a QueueFact) -> Happened<'a> {
+    match what {
+        QueueFact::Entered { .. } => Happened::Entered { queue, call },
+        QueueFact::Refused { .. } => Happened::Refused { queue },
+        QueueFact::Offered { agent, .. } => Happened::Offered { queue, agent },
+        QueueFact::NotTaken { agent, why, .. } => Happened::NotTaken { queue, agent, why },
+        QueueFact::Answered { agent, waited_ms, rang_ms } => {
+            let (waited_ms, rang_ms) = (*waited_ms, *rang_ms);
+            Happened::Answered { queue, call, agent, waited_ms, rang_ms }
+        }
+        QueueFact::TalkOver { agent, talk_ms } => {
+            Happened::TalkOver { queue, call, agent, talk_ms: *talk_ms }
+        }
+        QueueFact::Left { why, waited_ms } => {
+            Happened::Left { queue, call, why, waited_ms: *waited_ms }
+        }
+    }
+}
