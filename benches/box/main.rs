@@ -53,6 +53,9 @@ use self::sound::Frames;
 
 /// Before each measured span, so that ports are learned and buffers have their depth.
 const WARM: Duration = Duration::from_millis(1_500);
+/// The same where calls are recorded: a recording holds back what is younger than two seconds, writes the first piece
+/// a second later, and after the other's turn, a gap in its streams, finds their clock anew within some seconds.
+const WARM_RECORDED: Duration = Duration::from_secs(6);
 /// Of a recording so much may not be in its file yet: the window, a piece, the disk thread's round.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
 /// Of a recording in A-law, two channels.
@@ -102,14 +105,16 @@ fn main() -> io::Result<()> {
         if row.compared {
             peers.push(Peer::theirs(row, theirs)?);
         }
+        // Of all that are compared with each other.
+        let warm = if row.record { WARM_RECORDED } else { WARM };
         let _hogs = row.hogs.then(|| Hogs::on(&cores));
         for _ in 0..plan.rounds {
             for peer in &mut peers {
-                peer.round(ours, plan.span)?;
+                peer.round(ours, warm, plan.span)?;
             }
         }
         for peer in peers {
-            let (runs, notes, fault) = peer.end(ours, plan.span)?;
+            let (runs, notes, fault) = peer.end(ours, warm, plan.span)?;
             broken.extend(fault);
             writeln!(out, "{}", figures::line(&runs))?;
             for note in notes {
@@ -207,10 +212,10 @@ impl Peer {
         Ok(Peer { server, generator, runs, empty, _reports: reports })
     }
 
-    fn round(&mut self, core: usize, span: Duration) -> io::Result<()> {
+    fn round(&mut self, core: usize, warm: Duration, span: Duration) -> io::Result<()> {
         let program = self.server.program();
         let account = || program.spent();
-        let (seen, before, after) = on(core, || self.generator.run(WARM, span, account));
+        let (seen, before, after) = on(core, || self.generator.run(warm, span, account));
         self.runs.runs.push(Run { seen, cpu: after?.saturating_sub(before?) });
         Ok(())
     }
@@ -219,6 +224,7 @@ impl Peer {
     fn end(
         mut self,
         core: usize,
+        warm: Duration,
         span: Duration,
     ) -> io::Result<(Runs, Vec<String>, Option<String>)> {
         let mut fault = None;
@@ -238,12 +244,12 @@ impl Peer {
                 let (files, bytes) = belfry.recordings();
                 notes.push(format!("recorded: {files} files, {} MB", bytes >> 20));
                 let dropped = belfry.figure("taps_dropped");
-                fault = not_recorded(&self.runs, span, files, bytes, dropped);
+                fault = not_recorded(&self.runs, warm + span, files, bytes, dropped);
             }
             if self.runs.row.profiled {
                 let file = belfry.file("profile");
                 let profile = Profile::begin(belfry.program.id(), span, &file);
-                on(core, || self.generator.run(Duration::ZERO, span + WARM, || ()));
+                on(core, || self.generator.run(Duration::ZERO, span + warm, || ()));
                 let share = profile.map(|profile| profile.end(&file));
                 self.runs.libopus = share.as_ref().and_then(|share| share.as_ref().ok()).copied();
                 notes.push(match share {
@@ -262,12 +268,12 @@ impl Peer {
 /// Why what was recorded is not what was said, if so: a file a call, of each all but what is still on its way.
 fn not_recorded(
     runs: &Runs,
-    span: Duration,
+    round: Duration,
     files: usize,
     bytes: u64,
     dropped: Option<u64>,
 ) -> Option<String> {
-    let talked = (WARM + span) * runs.runs.len() as u32;
+    let talked = round * runs.runs.len() as u32;
     let least =
         talked.saturating_sub(ON_ITS_WAY).as_secs() * BYTES_A_SECOND * runs.row.calls as u64;
     let whole = files == runs.row.calls && dropped == Some(0) && bytes >= least;
