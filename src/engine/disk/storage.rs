@@ -47,24 +47,17 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Takes `root` (made if it is not there), and makes whole what the last run left behind.
+    /// Takes `root` (made if it is not there), and makes whole what the last run left behind. What a disk that
+    /// cannot be written leaves undone is told, and done at a start when it can be.
     pub fn open(root: &Path) -> io::Result<(Directory, Vec<Repaired>)> {
         let marks = root.join(MARKS);
         fs::create_dir_all(&marks)?;
         let mut repaired = Vec::new();
         for entry in fs::read_dir(&marks)? {
-            let mark = entry?.path();
-            let mut bytes = Vec::new();
-            File::open(&mark)?.take(MARK_BYTES).read_to_end(&mut bytes)?;
-            let path = String::from_utf8_lossy(&bytes).into_owned();
-            let result = below(root, &path).and_then(|file| repair(&file));
-            // A file that cannot be repaired stays as it is, and is told of once.
-            fs::remove_file(&mark)?;
-            let gone = matches!(&result, Err(e) if e.kind() == io::ErrorKind::NotFound);
-            if !gone {
-                let result = result.map_err(|e| e.to_string());
-                repaired.push(Repaired { path, result });
-            }
+            repaired.extend(match entry {
+                Ok(entry) => unfinished(root, &entry.path()),
+                Err(error) => Some(Repaired { path: MARKS.into(), result: Err(error.to_string()) }),
+            });
         }
         repaired.sort_by(|a, b| a.path.cmp(&b.path));
         Ok((Directory { root: root.to_owned() }, repaired))
@@ -127,6 +120,33 @@ impl StoredFile for Opened {
     }
 }
 
+/// Makes whole what `mark` stands for, and takes the mark away. `None`: there was no such recording.
+fn unfinished(root: &Path, mark: &Path) -> Option<Repaired> {
+    let path = match marked(mark) {
+        Ok(path) => path,
+        Err(error) => {
+            let path = mark.strip_prefix(root).unwrap_or(mark).display().to_string();
+            return Some(Repaired { path, result: Err(error.to_string()) });
+        }
+    };
+    let result = below(root, &path).and_then(|file| repair(&file));
+    // A file that cannot be repaired stays as it is, and is told of once; of a disk that takes no changes the mark stays.
+    let removed = fs::remove_file(mark);
+    let result = match (result, removed) {
+        (Err(error), _) if error.kind() == io::ErrorKind::NotFound => return None,
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error.to_string()),
+        (Ok(samples), Ok(())) => Ok(samples),
+    };
+    Some(Repaired { path, result })
+}
+
+/// The path that a mark names.
+fn marked(mark: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(mark)?.take(MARK_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Makes the sizes in the header agree with the file's length. Gives its samples.
 fn repair(path: &Path) -> io::Result<u64> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
@@ -152,6 +172,18 @@ fn repair(path: &Path) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_that_cannot_be_read_or_taken_away_is_told_and_keeps_nobody_from_starting() {
+        let root = tempfile::tempdir().unwrap();
+        // A mark that is a directory can neither be read nor removed as a file, whoever asks.
+        fs::create_dir_all(root.path().join(MARKS).join("2026_call.wav")).unwrap();
+        let (mut directory, repaired) = Directory::open(root.path()).unwrap();
+        assert_eq!(repaired.len(), 1);
+        assert!(repaired[0].result.is_err() && repaired[0].path.contains("2026_call"));
+        directory.create("2026/other.wav").unwrap();
+        assert!(root.path().join(MARKS).join("2026_call.wav").exists(), "for a start when it can");
+    }
 
     #[test]
     fn a_file_is_marked_while_it_is_open_and_made_once() {
