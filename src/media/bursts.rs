@@ -59,26 +59,28 @@ impl Bursts {
     #[cold]
     fn missed(&mut self, missing: u16) {
         self.runs += 1;
-        for _ in 0..missing {
-            if self.since >= u64::from(GMIN) {
-                match self.lost {
-                    1 => self.c14 += 1,
-                    _ => self.c13 += 1,
-                }
-                self.lost = 1;
-                self.c11 += self.since;
-            } else {
-                self.lost += 1;
-                match self.since {
-                    0 => self.c33 += 1,
-                    received => {
-                        self.c23 += 1;
-                        self.c22 += received - 1;
-                    }
+        if self.since >= u64::from(GMIN) {
+            match self.lost {
+                1 => self.c14 += 1,
+                _ => self.c13 += 1,
+            }
+            self.lost = 1;
+            self.c11 += self.since;
+        } else {
+            self.lost += 1;
+            match self.since {
+                0 => self.c33 += 1,
+                received => {
+                    self.c23 += 1;
+                    self.c22 += received - 1;
                 }
             }
-            self.since = 0;
         }
+        self.since = 0;
+        // Each further one follows upon a loss. At once, for a stranger's leap may be thousands wide.
+        let further = u64::from(missing) - 1;
+        self.lost += further;
+        self.c33 += further;
     }
 
     /// Losses in a row, however many each.
@@ -137,6 +139,23 @@ mod tests {
         assert_eq!(bursts.runs(), 50);
         assert_eq!(figures.densities[0], 0, "no burst");
         assert!((2..=3).contains(&figures.densities[1]), "{figures:?}");
+    }
+
+    #[test]
+    fn a_leap_counts_as_so_many_losses_one_by_one() {
+        for before in [0, 1, 5, 15, 16, 40] {
+            let wide = after(&[(0, before), (2_999, 1)]);
+            let one_by_one = {
+                let mut bursts = after(&[(0, before), (1, 1)]);
+                // Each further one right behind a loss.
+                bursts.since = 0;
+                (1..2_999).for_each(|_| bursts.missed(1));
+                bursts.since = 1;
+                bursts
+            };
+            assert_eq!(wide.figures(), one_by_one.figures(), "{before}");
+            assert_eq!((wide.lost, wide.c33), (one_by_one.lost, one_by_one.c33), "{before}");
+        }
     }
 
     #[test]

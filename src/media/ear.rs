@@ -166,6 +166,7 @@ mod tests {
     use crate::dsp::level::dominant_tone;
     use crate::dsp::narrow::Encoder;
     use crate::dsp::opus::Settings;
+    use crate::media::jitter::Order;
     use proptest::prelude::*;
 
     const FRAME: usize = 160;
@@ -193,7 +194,10 @@ mod tests {
                 turn += 1;
             }
             let packet = Arrived {
-                first: n == order.first().unwrap(),
+                order: match n == order.first().unwrap() {
+                    true => Order::Begins,
+                    false => Order::Newest,
+                },
                 timestamp: n * FRAME as u32,
                 slots: FRAME as u32,
                 payload: &packets[*n as usize],

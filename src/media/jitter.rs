@@ -112,11 +112,22 @@ pub enum Heard {
     Sound,
 }
 
+/// What a packet is to the others of its stream, by its sequence number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// It begins a stream.
+    Begins,
+    /// Newer than all before it.
+    Newest,
+    /// Others overtook it.
+    Overtaken,
+}
+
 /// One packet of audio as it was received.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrived<'a> {
-    /// It begins a stream.
-    pub first: bool,
+    /// What it is to the others of its stream.
+    pub order: Order,
     /// Its timestamp and length, slots.
     pub timestamp: u32,
     /// Its length.
@@ -208,13 +219,18 @@ impl Jitter {
     /// Keeps a packet that came at `now`. Empty packets and ones of more than [`LONGEST_PACKET`] are
     /// dropped.
     pub fn insert(&mut self, now: Time, packet: Arrived<'_>) {
-        let Arrived { first, timestamp, slots, payload } = packet;
+        let Arrived { order, timestamp, slots, payload } = packet;
         if slots == 0 || slots as usize > LONGEST_PACKET {
             return;
         }
-        if first {
+        if order == Order::Begins {
             self.begin();
             self.voice.restart();
+        }
+        // One so old is no leap of the stream: those that overtook it tell where that is.
+        if order == Order::Overtaken && !self.fits(self.extend(timestamp), slots) {
+            self.figures.late += 1;
+            return;
         }
         let at = self.place(timestamp, slots);
         let end = at + u64::from(slots);

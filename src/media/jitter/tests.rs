@@ -16,7 +16,8 @@ impl Plain {
     fn insert(&mut self, now: Time, first: bool, timestamp: u32, pcm: &[i16]) {
         let payload: Vec<u8> = pcm.iter().flat_map(|s| s.to_be_bytes()).collect();
         let (slots, payload) = (pcm.len() as u32, &payload[..]);
-        self.0.insert(now, Arrived { first, timestamp, slots, payload });
+        let order = if first { Order::Begins } else { Order::Newest };
+        self.0.insert(now, Arrived { order, timestamp, slots, payload });
     }
     fn pull(&mut self, now: Time, out: &mut [i16]) {
         self.0.pull(now, out);
@@ -226,12 +227,34 @@ fn a_pause_of_the_sender_is_silence_and_then_speech_again() {
 }
 
 #[test]
+fn one_that_sixty_others_overtook_is_late_and_begins_nothing() {
+    let mut jitter = Jitter::new(Codec::Pcma, Rate::Khz8, 1).unwrap();
+    let mut out = [0; 160];
+    let payload = &[0x55u8; 160][..];
+    let mut hear = |jitter: &mut Jitter, n: u32| {
+        let heard = jitter.pull(at(u64::from(n) * 20 + 5), &mut out);
+        assert!(n < 5 || heard == super::Heard::Sound, "{n}");
+    };
+    for n in 0..200u32 {
+        let packet = |n: u32, order| Arrived { order, timestamp: n * 160, slots: 160, payload };
+        jitter.insert(at(u64::from(n) * 20), packet(n, Order::Newest));
+        if n % 70 == 69 {
+            let late = jitter.figures().late;
+            jitter.insert(at(u64::from(n) * 20), packet(n - 60, Order::Overtaken));
+            assert_eq!(jitter.figures().late, late + 1);
+        }
+        hear(&mut jitter, n);
+    }
+    assert_eq!(jitter.figures().concealed, 0);
+}
+
+#[test]
 fn comfort_noise_is_heard_at_its_level_and_is_no_loss() {
     let mut jitter = Jitter::new(Codec::Pcma, Rate::Khz8, 1).unwrap();
     let (mut out, mut noise) = ([0; 160], Vec::new());
     let talk = |jitter: &mut Jitter, n: u32| {
         let payload = &[0x55u8; 160][..];
-        let packet = Arrived { first: false, timestamp: n * 160, slots: 160, payload };
+        let packet = Arrived { order: Order::Newest, timestamp: n * 160, slots: 160, payload };
         jitter.insert(at(u64::from(n) * 20), packet);
     };
     for n in 0..300u32 {
@@ -270,7 +293,7 @@ fn a_pause_of_opus_is_noise_and_no_loss() {
         if bytes > 0 {
             sent += 1;
             let packet = Arrived {
-                first: n == 0,
+                order: if n == 0 { Order::Begins } else { Order::Newest },
                 timestamp: n * 160,
                 slots: 160,
                 payload: &payload[..bytes],
@@ -313,7 +336,8 @@ fn opus_heard(copies: bool, deep: bool, lost: impl Fn(u32) -> bool) -> (Vec<i16>
         let bytes = encoder.encode(pcm, &mut payload).unwrap();
         let payload = &payload[..bytes];
         if !lost(n) {
-            let packet = Arrived { first: n == 0, timestamp: n * 160, slots: 160, payload };
+            let order = if n == 0 { Order::Begins } else { Order::Newest };
+            let packet = Arrived { order, timestamp: n * 160, slots: 160, payload };
             jitter.insert(at(u64::from(n) * 20), packet);
         }
         let mut out = [0; 320];

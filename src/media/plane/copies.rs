@@ -149,7 +149,7 @@ fn hear(source: &mut Leg, leg: &mut Leg, now: Time, taken: Taken, payload: &[u8]
     let slots = taken.relayed.ticks / source.narrowed.ticks();
     match taken.payload {
         Payload::Audio => {
-            ear.insert(now, Arrived { first: taken.relayed.first, timestamp, slots, payload });
+            ear.insert(now, Arrived { order: taken.order(), timestamp, slots, payload });
         }
         Payload::ComfortNoise => ear.insert_noise(timestamp, payload),
         Payload::OtherLaw | Payload::OtherCodec | Payload::Event | Payload::Unknown => {}

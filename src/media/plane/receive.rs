@@ -14,7 +14,7 @@ use super::{Disposition, Plane};
 use crate::base::{Duration, Time};
 use crate::media::bridge::Audio;
 use crate::media::control::{Codec, Event};
-use crate::media::jitter::Arrived;
+use crate::media::jitter::{Arrived, Order};
 use crate::media::latch::{Mark, Source, Verdict};
 use crate::media::leg::{COMFORT_NOISE, Leg, Payload, recode};
 use crate::media::room::gate::Passage;
@@ -35,9 +35,22 @@ pub(super) struct Taken {
     pub(super) slot: u32,
     pub(super) payload: Payload,
     pub(super) relayed: Relayed,
+    /// Others overtook it.
+    late: bool,
     ssrc: u32,
     /// Of its payload.
     pub(super) bytes: usize,
+}
+
+impl Taken {
+    /// What it is to the others of its stream.
+    pub(super) fn order(&self) -> Order {
+        match (self.relayed.first, self.late) {
+            (true, _) => Order::Begins,
+            (false, true) => Order::Overtaken,
+            (false, false) => Order::Newest,
+        }
+    }
 }
 
 impl Plane {
@@ -65,7 +78,12 @@ impl Plane {
             // Checks and handshakes are agreed on for the port of RTP alone.
             let done = match kind {
                 Kind::Rtp => self.receive_other(now, slot, from, &buf[..len], out),
-                Kind::Rtcp => Some(Disposition::Malformed),
+                Kind::Rtcp => {
+                    if let Some(leg) = self.legs.get_mut(slot) {
+                        leg.malformed += 1;
+                    }
+                    Some(Disposition::Malformed)
+                }
             };
             if let Some(done) = done {
                 return done;
@@ -225,7 +243,8 @@ impl Plane {
             return Err(Disposition::Consumed);
         }
         let relayed = Relayed { first, marker: packet.marker(), sequence, timestamp, ticks };
-        let taken = Taken { slot, payload, relayed, ssrc, bytes };
+        let late = arrival == Arrival::Late;
+        let taken = Taken { slot, payload, relayed, late, ssrc, bytes };
         if !audio {
             leg.taps.iter_mut().flatten().for_each(|point| point.aside = true);
         }
@@ -285,15 +304,18 @@ impl Plane {
         let Some(codec) = leg.codec() else {
             return;
         };
-        let Relayed { first, sequence, timestamp, ticks, .. } = taken.relayed;
+        let Relayed { sequence, timestamp, ticks, .. } = taken.relayed;
         let timestamp = leg.narrowed.at(timestamp);
         let samples = ticks / leg.narrowed.ticks();
         if let Some(ear) = &mut leg.ear
             && let passage @ (Passage::Heard | Passage::Anew) =
                 leg.gate.pass(codec, payload, samples)
         {
-            let first = first || passage == Passage::Anew;
-            ear.insert(now, Arrived { first, timestamp, slots: samples, payload });
+            let order = match passage {
+                Passage::Anew => Order::Begins,
+                _ => taken.order(),
+            };
+            ear.insert(now, Arrived { order, timestamp, slots: samples, payload });
         }
         for point in leg.taps.iter_mut().flatten() {
             let heard = Heard { ssrc: taken.ssrc, sequence, timestamp, samples };
