@@ -60,6 +60,8 @@ const LONGEST_PAYLOAD: usize = 1_276;
 /// Samples of [`LONGEST_MS`] and of the longest packet time at the highest rate.
 const LONGEST_DECODED: usize = Rate::Khz48.samples(LONGEST_MS);
 const LONGEST_ENCODED: usize = Rate::Khz48.samples(60);
+/// The same of what a telephone's call decodes at once, but for rare packet times.
+const USUAL_DECODED: usize = Rate::Khz16.samples(20);
 
 /// What one direction of a call may take of the access line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,6 +81,12 @@ impl Default for Line {
 }
 
 impl Line {
+    /// The default, over IPv4 or IPv6, by itself or with SRTP's longest tag (AES-GCM: RFC 7714 §13.2).
+    pub fn over(ipv6: bool, protected: bool) -> Line {
+        let header = if ipv6 { 60 } else { 40 } + if protected { 16 } else { 10 };
+        Line { header, ..Line::default() }
+    }
+
     /// Most bytes of payload in each packet of `ptime_ms`. `None` where less than
     /// [`LEAST_BIT_RATE`] would be left: such a packet time does not fit the line.
     pub fn payload(self, ptime_ms: u32) -> Option<usize> {
@@ -274,10 +282,11 @@ impl Encoder {
 
     /// Sets the bit rate that the packet time leaves of the one that is wanted.
     fn fit(&mut self) {
-        let Some(bytes) = self.settings.line.payload(self.ptime_ms.max(20)) else {
+        let ptime = self.ptime_ms.max(10);
+        let Some(bytes) = self.settings.line.payload(ptime) else {
             return; // encode refuses this packet time
         };
-        let most = bytes as u32 * 8_000 / self.ptime_ms.max(20);
+        let most = bytes as u32 * 8_000 / ptime;
         let bit_rate = self.settings.bit_rate.clamp(LEAST_BIT_RATE, most.max(LEAST_BIT_RATE));
         accepted(self.inner.set_bitrate(libopus::Bitrate::Value(bit_rate)));
     }
@@ -394,13 +403,27 @@ impl Decoder {
     }
 
     fn run(&mut self, payload: &[u8], out: &mut [i16], fec: bool) -> Result<usize, DecodeError> {
-        let mut decoded = [0u16; LONGEST_DECODED];
-        let decoded = &mut decoded[..out.len()];
+        // Nearly all is a packet of 20 ms at 8 or 16 kHz: what no one asked for is not cleared.
+        match out.len() {
+            0..=USUAL_DECODED => self.run_in(&mut [0; USUAL_DECODED], payload, out, fec),
+            _ => self.run_in(&mut [0; LONGEST_DECODED], payload, out, fec),
+        }
+    }
+
+    /// libopus' binding names samples' bits unsigned: by way of `room`.
+    fn run_in(
+        &mut self,
+        room: &mut [u16],
+        payload: &[u8],
+        out: &mut [i16],
+        fec: bool,
+    ) -> Result<usize, DecodeError> {
+        let room = &mut room[..out.len()];
         let count = self
             .inner
-            .decode_to_slice(payload, decoded, fec)
+            .decode_to_slice(payload, room, fec)
             .map_err(|_| DecodeError::Malformed { bytes: payload.len() })?;
-        for (sample, &bits) in out.iter_mut().zip(decoded.iter()) {
+        for (sample, &bits) in out.iter_mut().zip(room.iter()) {
             *sample = bits as i16;
         }
         Ok(count)

@@ -41,7 +41,7 @@ use super::tap::TapPoint;
 use crate::base::{Duration, LegId, Rng, Time};
 use crate::dsp::g711;
 use crate::dsp::narrow::Encoder;
-use crate::dsp::opus::{DEFAULT_BIT_RATE, Settings};
+use crate::dsp::opus::{DEFAULT_BIT_RATE, Line, Settings};
 use crate::dsp::rate::Rate;
 use crate::dsp::resample::stream::Resampler;
 use crate::dsp::tone;
@@ -392,7 +392,7 @@ impl Leg {
             self.narrowed = Narrowed::new(codec);
             self.make_coders(codec, Rate::Khz8);
         }
-        self.keep_terms(params.opus);
+        self.keep_terms(params.opus, self.line(params));
     }
 
     /// Makes what codes samples of `rate` for its party, and drops the ear that hears another.
@@ -407,9 +407,19 @@ impl Leg {
         self.encoder = Encoder::at(codec, rate, Settings::new).ok().map(Box::new);
     }
 
+    /// What a direction may take of the way to the peer.
+    fn line(&self, params: &StreamParams) -> Line {
+        let ipv6 = params.remote.is_some_and(|remote| remote.is_ipv6());
+        let line = Line::over(ipv6, !matches!(self.guard, Guard::Plain));
+        // Packets of 10 ms with the longest headers take more than the line by themselves: a peer that wants
+        // them is heard rather than the line kept.
+        line.payload(u32::from(params.ptime_ms)).map_or(Line::default(), |_| line)
+    }
+
     /// Lets Opus be coded as the peer wants it.
-    fn keep_terms(&mut self, terms: OpusTerms) {
+    fn keep_terms(&mut self, terms: OpusTerms, line: Line) {
         if let Some(opus) = self.encoder.as_mut().and_then(|encoder| encoder.opus()) {
+            opus.set_line(line);
             opus.set_bit_rate(self.send_rate.within(terms.bit_rate.min(DEFAULT_BIT_RATE)));
             opus.set_dtx(terms.dtx);
         }
@@ -509,12 +519,13 @@ impl Leg {
     /// Makes or drops the ear, and what else depends on the rate of the samples that are heard of the
     /// leg and sent to it.
     pub(super) fn fit(&mut self, rate: Rate, wants_ear: bool) {
-        let Some((codec, terms)) = self.params.as_ref().map(|p| (p.codec, p.opus)) else {
+        let Some(params) = &self.params else {
             return;
         };
+        let (codec, terms, line) = (params.codec, params.opus, self.line(params));
         if self.rate != rate {
             self.make_coders(codec, rate);
-            self.keep_terms(terms);
+            self.keep_terms(terms, line);
         }
         match (wants_ear, &mut self.ear) {
             (false, _) => self.drop_ear(),

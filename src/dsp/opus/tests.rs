@@ -107,6 +107,7 @@ fn no_packet_leaves_the_line() {
     let refused = encoder.encode(&[0; 80], &mut [0; 100]);
     assert_eq!(refused, Err(EncodeError::Line { ptime_ms: 10 }));
     assert_eq!(Line::default().payload(20), Some(90));
+    assert_eq!(Line::over(true, true).payload(20), Some(64), "IPv6 and AES-GCM");
     assert_eq!(Line { bit_rate: 0, header: 1 }.payload(60), None);
 }
 
