@@ -289,6 +289,7 @@ impl Orders for Operator {
                         w.late_ticks,
                         w.late_p99_us,
                         w.taps_dropped,
+                        w.events_dropped + w.commands_dropped,
                     ];
                     let counts = counts.into_iter().map(|n| n.to_string());
                     [w.name.clone(), w.backend.into(), mode.into()]
@@ -310,6 +311,7 @@ impl Orders for Operator {
                     "LATE",
                     "P99 µs",
                     "TAPS DROPPED",
+                    "WORDS DROPPED",
                 ];
                 Answer::done(render::table(&head, cells, "no workers"), &rows)
             }

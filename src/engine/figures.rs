@@ -23,6 +23,9 @@ pub(super) struct Counters {
     pub(super) taps_dropped: AtomicU64,
     pub(super) partials_dropped: AtomicU64,
     pub(super) events_dropped: AtomicU64,
+    pub(super) untold: AtomicU64,
+    pub(super) commands_dropped: AtomicU64,
+    pub(super) strays: AtomicU64,
 }
 
 /// How late turns begin: microseconds, counted by ranges of which each is at most a quarter of its
@@ -119,6 +122,10 @@ pub struct WorkerRow {
     pub partials_dropped: u64,
     /// Events that were dropped.
     pub events_dropped: u64,
+    /// Commands for what was not there, or had no room.
+    pub commands_dropped: u64,
+    /// Datagrams to ports that were nobody's.
+    pub strays: u64,
 }
 
 /// The figures of all workers.
@@ -146,7 +153,9 @@ impl Figures {
             late_p99_us: c.lateness.p99_us(),
             taps_dropped: c.taps_dropped.load(Relaxed),
             partials_dropped: c.partials_dropped.load(Relaxed),
-            events_dropped: c.events_dropped.load(Relaxed),
+            events_dropped: c.events_dropped.load(Relaxed) + c.untold.load(Relaxed),
+            commands_dropped: c.commands_dropped.load(Relaxed),
+            strays: c.strays.load(Relaxed),
         };
         self.0.iter().map(row).collect()
     }

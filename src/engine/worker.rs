@@ -205,6 +205,10 @@ impl<B: Backend> Worker<B> {
         self.counters.calls.store(counts.calls, Relaxed);
         self.counters.taps_dropped.store(self.tap.dropped(), Relaxed);
         self.counters.partials_dropped.store(self.links.dropped(), Relaxed);
+        let dropped = self.plane.dropped();
+        self.counters.untold.store(dropped.events, Relaxed);
+        self.counters.commands_dropped.store(dropped.commands, Relaxed);
+        self.counters.strays.store(dropped.strays, Relaxed);
         self.counters.turns.fetch_add(1, Relaxed);
     }
 }

@@ -185,6 +185,17 @@ pub struct Counts {
     pub events_dropped: u64,
 }
 
+/// What a plane has dropped since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Dropped {
+    /// Commands for what is not there.
+    pub commands: u64,
+    /// Datagrams to ports that are nobody's.
+    pub strays: u64,
+    /// Events that nobody polled in time.
+    pub events: u64,
+}
+
 /// When a leg's next packet time begins, beside the others': a tick looks at all of them, and the legs
 /// themselves lie far apart.
 #[derive(Clone, Copy, Debug)]
@@ -278,6 +289,12 @@ impl Plane {
             clocks: self.clocks.iter().filter(running).count(),
             ..self.counts
         }
+    }
+
+    /// What it has dropped since the start; asked for each turn.
+    pub fn dropped(&self) -> Dropped {
+        let Counts { commands_dropped, strays, events_dropped, .. } = self.counts;
+        Dropped { commands: commands_dropped, strays, events: events_dropped }
     }
 
     fn tell(&mut self, event: Event) {

@@ -101,6 +101,7 @@ impl Plane {
     #[cold]
     fn hand_on(&mut self, now: Time, out: &mut dyn Transmit) {
         let Plane { recordings, events, .. } = self;
+        // Never dropped: the call's record waits for it. There are no more of them than recordings.
         recordings.hand_on(now, out, |recording, samples| {
             events.push_back(Event::RecordStopped { recording, samples });
         });
