@@ -19,6 +19,7 @@
 
 pub mod access;
 pub mod acd;
+pub mod api;
 pub mod base;
 pub mod call;
 pub mod care;

@@ -1,11 +1,13 @@
 //! Who may do what, and how much of it.
 //!
 //! [`admission`]: whether a new call may come in now; [`rate`]: so many a second; [`sources`]: what a
-//! source outside may do; [`bans`]: who is not heard; [`tolls`]: whom an account may call, and how often.
+//! source outside may do; [`bans`]: who is not heard; [`tolls`]: whom an account may call, and how often;
+//! [`rights`]: what a program may that uses the API.
 
 pub mod admission;
 pub mod bans;
 pub mod rate;
+pub mod rights;
 pub mod sources;
 pub mod tolls;
 

@@ -130,6 +130,16 @@ choice! {
 }
 
 choice! {
+    /// What a program may that uses the API.
+    TokenRole {
+        Read = "read": "See.",
+        Agent = "agent": "Act for one agent.",
+        Supervisor = "supervisor": "Act for all, listen in.",
+        Admin = "admin": "Everything.",
+    } later []
+}
+
+choice! {
     /// What strangers' requests get.
     Strangers {
         Challenge = "challenge": "All the same 401: they are asked for a password.",

@@ -8,9 +8,10 @@ use super::address::Transport;
 use super::care::Care;
 use super::choice::Srtp;
 use super::fort::Fort;
+use super::http::{self, Http, Token};
 use super::keys::{
-    Certificate, Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone,
-    Record, Sip, Store, Tls,
+    Certificate, Console, Dialplan, FeatureCodes, Gateway, Limits, Log, Media, Node, Phone, Record,
+    Sip, Store, Tls,
 };
 use super::mobile::mobiles;
 use super::name::FeatureCode;
@@ -45,6 +46,7 @@ pub(super) struct Draft {
     pub(super) recorders: Vec<(usize, Recorder)>,
     pub(super) store: Option<Store>,
     pub(super) http: Option<Http>,
+    pub(super) tokens: Vec<(usize, Token)>,
     pub(super) console: Option<Console>,
     pub(super) log: Option<Log>,
     pub(super) limits: Option<Limits>,
@@ -80,6 +82,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     phones(&draft.phones, reader);
     mobiles(draft, reader);
     super::acd::check(&draft.agents, &draft.queues, reader);
+    http::check(draft.http.as_ref(), &draft.tokens, &draft.agents, &draft.certificates, reader);
     open_keys(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);

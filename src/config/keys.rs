@@ -2,7 +2,7 @@
 //! documentation are written (trunks' and numbers' in `trunk`, agents' and queues' in `acd`). Structs, reading, `belfry check`, the reload rule and the reference
 //! page (`docs/admin.md`) follow from this file.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -17,6 +17,7 @@ use super::choice::{
 };
 use super::fingerprint::Fingerprint;
 use super::fort::Fort;
+use super::http::{Http, Token};
 use super::list::Workers;
 use super::name::{
     CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Origin, Product, RelayHeader,
@@ -32,7 +33,7 @@ use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 25] = [
+pub const SECTIONS: [&Section; 26] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -52,6 +53,7 @@ pub const SECTIONS: [&Section; 25] = [
     &Recorder::SECTION,
     &Store::SECTION,
     &Http::SECTION,
+    &Token::SECTION,
     &Console::SECTION,
     &Log::SECTION,
     &Trace::SECTION,
@@ -433,14 +435,6 @@ section! {
         /// How much may wait in the journal for a database that is away; beyond it new calls are
         /// refused with 503, and calls in being go on.
         max_backlog: Size = "\"2 GiB\"" in ["\"16 MiB\"", "\"1 TiB\""], restart;
-    }
-}
-
-section! {
-    /// Web pages, API and metrics.
-    [http] struct Http {
-        /// Where they are served.
-        listen: Option<SocketAddr> = derived, restart, inactive;
     }
 }
 

@@ -30,6 +30,7 @@ mod cross;
 pub mod fault;
 pub mod fingerprint;
 pub mod fort;
+pub mod http;
 pub mod keys;
 pub mod list;
 mod mobile;
@@ -51,14 +52,16 @@ pub use calendar::{Holiday, Zone};
 pub use care::Care;
 pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
-    Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TrunkChoice, WhenFull,
+    Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TokenRole, TrunkChoice,
+    WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;
 pub use fort::Fort;
+pub use http::{Http, Token};
 pub use keys::{
-    Certificate, Console, Dialplan, FeatureCodes, Gateway, Http, Limits, Log, Media, Node, Phone,
-    Record, SECTIONS, Sip, Store, Tls,
+    Certificate, Console, Dialplan, FeatureCodes, Gateway, Limits, Log, Media, Node, Phone, Record,
+    SECTIONS, Sip, Store, Tls,
 };
 pub use list::Workers;
 pub use network::Network;
@@ -126,6 +129,8 @@ pub struct Config {
     pub store: Store,
     /// `[http]`
     pub http: Http,
+    /// Each `[[token]]`, in the order of the text.
+    pub tokens: Vec<Token>,
     /// `[console]`
     pub console: Console,
     /// `[log]`
@@ -227,6 +232,10 @@ impl Config {
         }
         for old in &self.queues {
             let same = new.queues.iter().find(|queue| queue.name == old.name);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.tokens {
+            let same = new.tokens.iter().find(|token| token.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         changed.dedup();
@@ -416,7 +425,12 @@ impl Config {
             let whose = format!("recorder \"{}\"", r.name);
             (r.at, whose, &mut r.password, &r.password_file, &r.password_env)
         });
-        for (at, whose, password, file, env) in phones.chain(gateways).chain(recorders) {
+        let tokens = self.tokens.iter_mut().map(|t| {
+            let whose = format!("token \"{}\"", t.name);
+            (t.at, whose, &mut t.token, &t.token_file, &t.token_env)
+        });
+        let all = phones.chain(gateways).chain(recorders).chain(tokens);
+        for (at, whose, password, file, env) in all {
             let source = match (&password, file, env) {
                 (None, Some(path), _) => SecretSource::File(path.clone()),
                 (None, None, Some(name)) => SecretSource::Env(name.as_str().into()),
@@ -438,6 +452,15 @@ impl Config {
                 }),
             }
         }
+        let short =
+            |t: &&Token| t.token.as_ref().is_some_and(|t| t.expose().len() < http::MIN_TOKEN);
+        faults.extend(self.tokens.iter().filter(short).map(|t| Fault {
+            line: t.at.line,
+            column: t.at.column,
+            severity: Severity::Error,
+            what: format!("the token \"{}\" is short", t.name),
+            remedy: format!("let it have {} bytes at least", http::MIN_TOKEN),
+        }));
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 }
@@ -472,6 +495,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         recorders: repeated(table, &Recorder::SECTION, reader, Recorder::read),
         store: single(table, &Store::SECTION, reader, Store::read),
         http: single(table, &Http::SECTION, reader, Http::read),
+        tokens: repeated(table, &Token::SECTION, reader, Token::read),
         console: single(table, &Console::SECTION, reader, Console::read),
         log: single(table, &Log::SECTION, reader, Log::read),
         trace: single(table, &Trace::SECTION, reader, Trace::read),
@@ -588,6 +612,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         recorders: draft.recorders.into_iter().map(|(_, recorder)| recorder).collect(),
         store: draft.store?,
         http: draft.http?,
+        tokens: draft.tokens.into_iter().map(|(_, token)| token).collect(),
         console: draft.console?,
         log: draft.log?,
         trace: draft.trace?,

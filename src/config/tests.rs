@@ -240,8 +240,7 @@ url      = "sqlite:///var/lib/belfry/belfry.db"
 listen   = "127.0.0.1:8080"
 "#;
     let (config, warnings) = Config::parse(text).unwrap();
-    let lines: Vec<u32> = warnings.iter().map(|w| w.line).collect();
-    assert_eq!(lines, [31], "http is of a later version: {warnings:?}");
+    assert_eq!(warnings, [], "nothing in it is of a later version");
     assert_eq!(config.domain(), "care.example");
     assert_eq!(config.advertised("0.0.0.0:5060".parse().unwrap()).to_string(), "10.0.0.5:5060");
     assert_eq!(config.gateways[0].name.as_str(), "e1-a");
@@ -414,4 +413,30 @@ proptest! {
     ) {
         let _ = Config::parse(&format!("{header}\n{key} = {value}\n"));
     }
+}
+
+#[test]
+fn tokens_are_checked() {
+    let agent = "[[agent]]\nnumber = \"101\"\npin = \"4321\"\n";
+    let fault = |text: &str| match Config::parse(&format!("{EMBEDDED}\n{agent}{text}")) {
+        Ok((_, warnings)) => warnings.into_iter().map(|f| f.what).collect::<Vec<_>>(),
+        Err(faults) => faults.into_iter().map(|f| f.what).collect(),
+    };
+    let good = "[[token]]\nname = \"crm\"\ntoken = \"0123456789abcdef\"\nroles = [\"read\"]\n";
+    assert_eq!(fault(good), [""; 0]);
+    assert_eq!(fault(&good.replace("cdef", "")), ["the token is short"]);
+    assert_eq!(
+        fault(&good.replace("token = \"0123456789abcdef\"\n", "")),
+        ["the token \"crm\" shows nothing"]
+    );
+    let twice = format!("{good}{good}");
+    assert_eq!(fault(&twice).len(), 2, "name and value: {:?}", fault(&twice));
+    let agents = good.replace("\"read\"", "\"agent\"");
+    assert_eq!(fault(&agents), ["it acts for an agent and says not for which"]);
+    assert_eq!(fault(&format!("{agents}agent = \"999\"\n")), ["there is no agent 999"]);
+    assert_eq!(fault(&format!("{agents}agent = \"101\"\n")), [""; 0]);
+    assert_eq!(fault(&format!("{good}agent = \"101\"\n")), ["`agent` is for the role \"agent\""]);
+    let open = EMBEDDED.replace("\"127.0.0.1:8080\"", "\"0.0.0.0:8080\"");
+    let (_, warnings) = Config::parse(&format!("{open}\n{good}")).unwrap();
+    assert_eq!(warnings[0].what, "tokens are sent in the clear over the network");
 }

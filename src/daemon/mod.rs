@@ -18,6 +18,7 @@
     reason = "the daemon owns the clock, the environment, the files and the threads"
 )]
 
+mod api;
 mod certificate;
 mod certificates;
 mod check;

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::bounded;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
 use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
-use super::{playback, records};
+use super::{api, playback, records};
+use crate::api::Tokens;
 use crate::base::CallId;
 use crate::config::Config;
 use crate::console::commands::Order;
@@ -31,14 +32,17 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Questions that wait for the switch's answer.
 #[derive(Clone, Default)]
-pub(super) struct Pending(Arc<Mutex<HashMap<u64, Sender<Reply>>>>);
+pub(super) struct Pending(Arc<Mutex<HashMap<u64, Then>>>);
+
+/// What becomes of an answer.
+type Then = Box<dyn FnOnce(Reply) + Send>;
 
 impl Pending {
     /// The switch has answered.
     pub(super) fn answered(&self, id: RequestId, reply: Reply) {
         let waiting = self.0.lock().expect("no holder panics").remove(&id.0);
-        if let Some(waiting) = waiting {
-            let _ = waiting.send(reply);
+        if let Some(then) = waiting {
+            then(reply);
         }
     }
 }
@@ -71,6 +75,8 @@ pub(super) struct Operator {
     events: broadcast::Sender<Arc<str>>,
     figures: Figures,
     certificates: InForce,
+    /// Who may use the API.
+    tokens: Tokens,
     began: Instant,
 }
 
@@ -85,6 +91,8 @@ impl Operator {
         certificates: InForce,
     ) -> Operator {
         let (next, began) = (AtomicU64::new(1), Instant::now());
+        let tokens = Tokens::default();
+        api::put_tokens(&tokens, &config);
         Operator {
             source,
             config: Mutex::new(config),
@@ -94,15 +102,40 @@ impl Operator {
             events,
             figures,
             certificates,
+            tokens,
             began,
         }
+    }
+
+    /// The tokens in force.
+    pub(super) fn tokens(&self) -> Tokens {
+        self.tokens.clone()
+    }
+
+    /// Asks the switch without waiting for it here.
+    pub(super) fn ask_later(&self, request: Request) -> crate::api::Answer {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answer) = tokio::sync::oneshot::channel();
+        let then: Then = Box::new(move |reply| drop(sender.send(reply)));
+        self.pending.0.lock().expect("no holder panics").insert(id, then);
+        let told = self.inputs.offer(Input::Console(RequestId(id), request)).is_ok();
+        let pending = self.pending.clone();
+        Box::pin(async move {
+            let reply = match told {
+                true => tokio::time::timeout(PATIENCE, answer).await.ok().and_then(Result::ok),
+                false => None,
+            };
+            pending.0.lock().expect("no holder panics").remove(&id);
+            reply
+        })
     }
 
     /// Asks the switch; `None` when it does not answer in time.
     pub(super) fn ask(&self, request: Request) -> Option<Reply> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = bounded(1);
-        self.pending.0.lock().expect("no holder panics").insert(id, sender);
+        let then: Then = Box::new(move |reply| drop(sender.send(reply)));
+        self.pending.0.lock().expect("no holder panics").insert(id, then);
         let told = self.inputs.tell(Input::Console(RequestId(id), request));
         let reply = if told { answer.recv_timeout(PATIENCE).ok() } else { None };
         self.pending.0.lock().expect("no holder panics").remove(&id);
@@ -148,6 +181,7 @@ impl Operator {
             return Answer::refused(format!("[log] level: {why}; nothing was changed"));
         }
         *config = loaded.config.clone();
+        api::put_tokens(&self.tokens, &config);
         let count = clips.len();
         let reload = Input::Reload(Box::new(loaded.config), loaded.plan.clone());
         if !(self.inputs.clips(clips) && self.inputs.tell(reload)) {

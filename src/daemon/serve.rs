@@ -71,6 +71,7 @@ pub(super) struct Appliance {
     inputs: Inputs,
     switch: JoinHandle<Hands>,
     console: Server,
+    api: Option<crate::api::Server>,
     store: Store,
     watch: Watch,
     database: PathBuf,
@@ -96,6 +97,7 @@ impl Appliance {
         let (inputs, queue) = Inputs::new();
         let engine = start_engine(&config, prompts(&sounds, without), &inputs)?;
         let tls = Tls::default();
+        let web = tls.clone();
         tls.renew(&material).map_err(|e| format!("TLS: {e}"))?;
         let sip = start_sip(&config, &runtime, &inputs, tls.clone())?;
         let listening = sip.listening().to_vec();
@@ -134,10 +136,11 @@ impl Appliance {
         let watch = Watch::start(&store, inputs.clone());
         runtime.spawn(restore(store.journal(), config.database(), inputs.clone()));
         let console = start_console(&config, &runtime, operator.clone())?;
+        let api = super::api::start(&config, &runtime, operator.clone(), web)?;
         let database = config.database();
         #[rustfmt::skip]
         let appliance = Appliance {
-            listening, operator, inputs, switch, console, store, watch, database, runtime,
+            listening, operator, inputs, switch, console, api, store, watch, database, runtime,
         };
         Ok(appliance)
     }
@@ -179,6 +182,9 @@ impl Appliance {
         }
         self.inputs.tell(Input::Stopped { why: why.into() });
         drop(self.console);
+        if let Some(api) = self.api {
+            self.runtime.block_on(api.stop());
+        }
         self.watch.stop();
         self.inputs.stop();
         if let Ok(hands) = self.switch.join() {
@@ -302,6 +308,9 @@ pub(super) fn main(args: Serve) -> ExitCode {
     };
     for (transport, at) in &appliance.listening {
         tracing::info!("SIP on {}:{at}", transport.via_name().to_lowercase());
+    }
+    if let Some(api) = &appliance.api {
+        tracing::info!("API on {}", api.local());
     }
     tracing::info!("Belfry {} is ready", env!("CARGO_PKG_VERSION"));
     let why = appliance.runtime.block_on(stop_signal(&appliance.operator));

@@ -120,6 +120,12 @@ impl Tls {
         Ok(())
     }
 
+    /// What web servers show now: our certificates, and nobody is asked for one. `None`: there is nothing to
+    /// show.
+    pub fn web(&self) -> Option<Arc<ServerConfig>> {
+        self.state().web.clone()
+    }
+
     fn state(&self) -> Arc<State> {
         self.state.read().expect("no holder panics").clone()
     }

@@ -1,0 +1,128 @@
+//! The floor by itself: an exchange that only says how it is, real sockets on loopback.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{Answer, Exchange, Server, Settings, Tokens};
+use crate::access::rights::{Rights, Role};
+use crate::switch::Request;
+
+struct Nobody;
+
+impl Exchange for Nobody {
+    fn ask(&self, _: Request) -> Answer {
+        Box::pin(async { None })
+    }
+}
+
+fn tokens() -> Tokens {
+    let tokens = Tokens::default();
+    let rights = |name: &str, role| Rights { name: name.into(), roles: vec![role], agent: None };
+    tokens.put(
+        [
+            ("read-read-read-read", rights("wall", Role::Read)),
+            ("none-none-none-none", Rights { name: "none".into(), ..Rights::default() }),
+            ("admin-admin-admin-admin", rights("boss", Role::Admin)),
+        ]
+        .into_iter(),
+    );
+    tokens
+}
+
+fn serve(connections: usize) -> Server {
+    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections, tls: None };
+    Server::start(settings, Arc::new(Nobody), tokens()).expect("a free port")
+}
+
+/// One request on a connection of its own; the whole answer.
+async fn ask(server: &Server, head: &str) -> String {
+    let mut stream = TcpStream::connect(server.local()).await.expect("it listens");
+    let request = format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    answer
+}
+
+#[tokio::test]
+async fn health_needs_no_token_and_what_is_not_there_is_a_problem() {
+    let server = serve(8);
+    let live = ask(&server, "GET /health HTTP/1.1").await;
+    assert!(live.starts_with("HTTP/1.1 200") && live.ends_with("{\"status\":\"ok\"}"), "{live}");
+    let ready = ask(&server, "GET /ready HTTP/1.1").await;
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("problem+json"), "{ready}");
+    assert!(ready.to_lowercase().contains("retry-after: 1"), "{ready}");
+    let nothing = ask(&server, "GET /nothing HTTP/1.1").await;
+    assert!(nothing.starts_with("HTTP/1.1 404") && nothing.contains("problem+json"), "{nothing}");
+    let method = ask(&server, "DELETE /health HTTP/1.1").await;
+    assert!(method.starts_with("HTTP/1.1 405") && method.contains("problem+json"), "{method}");
+    assert!(method.to_lowercase().contains("allow: get"), "{method}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_and_the_right_one_gets_through() {
+    let server = serve(8);
+    let with = async |token: &str| {
+        ask(&server, &format!("GET /v1/system HTTP/1.1\r\nAuthorization: {token}")).await
+    };
+    let none = ask(&server, "GET /v1/system HTTP/1.1").await;
+    assert!(none.starts_with("HTTP/1.1 401") && none.contains("problem+json"), "{none}");
+    assert!(none.to_lowercase().contains("www-authenticate: bearer"), "{none}");
+    for wrong in ["Bearer nobody-nobody-nobody", "Basic cmVhZA==", "Bearer", "read-read-read-read"]
+    {
+        let refused = with(wrong).await;
+        assert!(refused.starts_with("HTTP/1.1 401"), "{wrong}: {refused}");
+        assert!(!refused.contains("nobody-nobody"), "what was shown is not told on: {refused}");
+    }
+    // The exchange of this test answers nothing: 503 is what lies behind the guard.
+    assert!(with("Bearer read-read-read-read").await.starts_with("HTTP/1.1 503"));
+    assert!(with("bearer admin-admin-admin-admin").await.starts_with("HTTP/1.1 503"));
+    assert!(with("Bearer none-none-none-none").await.starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn a_token_is_known_by_all_of_it() {
+    let tokens = tokens();
+    assert_eq!(tokens.whose("read-read-read-read").unwrap().name, "wall");
+    for wrong in ["", "read-read-read-rea", "read-read-read-read ", "READ-READ-READ-READ"] {
+        assert_eq!(tokens.whose(wrong), None, "{wrong:?}");
+    }
+    tokens.put(std::iter::empty());
+    assert_eq!(tokens.whose("read-read-read-read"), None, "a reload takes it away");
+}
+
+#[tokio::test]
+async fn connections_have_a_limit_and_give_their_place_back() {
+    let server = serve(1);
+    let first = TcpStream::connect(server.local()).await.unwrap();
+    // The first has its place once an answer comes over it.
+    let mut first = first;
+    first.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut some = [0; 16];
+    first.read_exact(&mut some).await.unwrap();
+    assert_eq!(ask(&server, "GET /health HTTP/1.1").await, "", "the second is turned away");
+    drop(first);
+    for _ in 0..200 {
+        if ask(&server, "GET /health HTTP/1.1").await.starts_with("HTTP/1.1 200") {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the place did not come free");
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_answered_or_closed() {
+    let server = serve(8);
+    for bad in ["\u{0}\u{1}\u{2}", "GET", "GET /\u{7f} HTTP/9.9", "\r\n\r\n\r\n"] {
+        let answer = ask(&server, bad).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{bad:?}: {answer}");
+    }
+    let long = format!("GET /health HTTP/1.1\r\nX: {}", "x".repeat(64 * 1_024));
+    let answer = ask(&server, &long).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert!(ask(&server, "GET /health HTTP/1.1").await.starts_with("HTTP/1.1 200"));
+}

@@ -1,0 +1,136 @@
+//! Keys about HTTP: where it is answered, and who may ask what.
+
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::acd::Agent;
+use super::choice::TokenRole;
+use super::keys::Certificate;
+use super::name::{EnvName, Name, Number};
+use super::secret::Secret;
+use super::setting::{Reader, section};
+
+/// The shortest token that is taken, in bytes: what can be guessed is no token.
+pub const MIN_TOKEN: usize = 16;
+
+section! {
+    /// The API for programs: calls, agents, events; and whether Belfry is well (`/health`, `/ready`). Who may ask
+    /// is said by `[[token]]`.
+    [http] struct Http {
+        /// Where it is answered, such as `"127.0.0.1:8080"`. Without it: nowhere.
+        listen: Option<SocketAddr> = derived, restart;
+        /// Whether it is HTTPS, with the certificates of `[[certificate]]`.
+        tls: bool = "false", restart;
+        /// Connections at once; a further one is closed. Each event stream is one.
+        connections: u32 = "500" in ["1", "10000"], restart;
+    }
+}
+
+section! {
+    /// A program that may use the API, known by what it shows: `Authorization: Bearer …`.
+    [[token]] struct Token {
+        /// Its name, as the log and records have it.
+        name: Name = required, live;
+        /// What it shows, of 16 bytes at least. Each has a token, a file or a variable.
+        token: Option<Secret> = derived, live;
+        /// A file whose first line is the token.
+        token_file: Option<PathBuf> = derived, live;
+        /// An environment variable that holds the token.
+        token_env: Option<EnvName> = derived, live;
+        /// What it may: `"read"` sees calls, agents and events; `"agent"` acts for one agent and the phone at which
+        /// it is signed in, and sees what concerns them; `"supervisor"` sees all, acts for all agents and
+        /// phones, listens in; `"admin"` may do everything.
+        roles: Vec<TokenRole> = required, live;
+        /// The agent for whom it acts, with `"agent"`.
+        agent: Option<Number> = derived, live;
+    }
+}
+
+/// A token is there once, is long enough, and has an agent where it acts for one.
+pub(super) fn check(
+    http: Option<&Http>,
+    tokens: &[(usize, Token)],
+    agents: &[(usize, Agent)],
+    certificates: &[(usize, Certificate)],
+    reader: &mut Reader<'_>,
+) {
+    let mut names = BTreeMap::new();
+    for (nth, token) in tokens {
+        if let Some(first) = names.insert(token.name.as_str(), token.at) {
+            let what = format!("a token \"{}\" stands in line {} already", token.name, first.line);
+            reader.faults.error(&reader.place("token", *nth, "name"), what, "give it another name");
+        }
+        value(*nth, token, reader);
+        let same = |(other, t): &&(usize, Token)| {
+            other < nth && t.token.is_some() && t.token == token.token
+        };
+        if let Some((_, other)) = tokens.iter().find(same) {
+            let what = format!("the token \"{}\" shows the same", other.name);
+            reader.faults.error(&reader.place("token", *nth, "token"), what, "give it another");
+        }
+        whom(*nth, token, agents, reader);
+    }
+    let Some((http, listen)) = http.and_then(|http| Some((http, http.listen?))) else { return };
+    if http.tls && certificates.is_empty() && !reader.given("certificate", 0, "") {
+        let what = "HTTPS has no certificate to show";
+        let remedy = "add a [[certificate]] with its files `chain` and `key`";
+        reader.faults.error(&reader.place("http", 0, "tls"), what, remedy);
+    }
+    if !http.tls && !listen.ip().is_loopback() && !tokens.is_empty() {
+        let what = "tokens are sent in the clear over the network";
+        let remedy = "write `tls = true`, or listen on loopback behind a proxy that has TLS";
+        reader.faults.warn(&reader.place("http", 0, "listen"), what, remedy);
+    }
+}
+
+/// What it shows.
+fn value(nth: usize, token: &Token, reader: &mut Reader<'_>) {
+    let ways = [
+        (token.token.is_some(), "token"),
+        (token.token_file.is_some(), "token_file"),
+        (token.token_env.is_some(), "token_env"),
+    ];
+    let mut given = ways.into_iter().filter(|(used, _)| *used).map(|(_, key)| key);
+    match (given.next(), given.next()) {
+        (Some(first), Some(second)) => {
+            let what = format!("`{first}` and `{second}` exclude each other");
+            reader.faults.error(&reader.place("token", nth, second), what, "keep one of them");
+        }
+        (None, _) => {
+            let what = format!("the token \"{}\" shows nothing", token.name);
+            let remedy = "add `token`, `token_file` or `token_env`";
+            reader.faults.error(&reader.place("token", nth, ""), what, remedy);
+        }
+        _ => {}
+    }
+    if token.token.as_ref().is_some_and(|t| t.expose().len() < MIN_TOKEN) {
+        let what = "the token is short";
+        let remedy =
+            format!("write at least {MIN_TOKEN} bytes, such as `openssl rand -hex 32` gives");
+        reader.faults.error(&reader.place("token", nth, "token"), what, remedy);
+    }
+}
+
+/// For whom it acts.
+fn whom(nth: usize, token: &Token, agents: &[(usize, Agent)], reader: &mut Reader<'_>) {
+    let acts = token.roles.contains(&TokenRole::Agent);
+    match &token.agent {
+        None if acts => {
+            let what = "it acts for an agent and says not for which";
+            let remedy = "add `agent = \"…\"`, the agent's number";
+            reader.faults.error(&reader.place("token", nth, "roles"), what, remedy);
+        }
+        Some(_) if !acts => {
+            let what = "`agent` is for the role \"agent\"";
+            let remedy = "add that role, or leave `agent` out";
+            reader.faults.error(&reader.place("token", nth, "agent"), what, remedy);
+        }
+        Some(number) if !agents.iter().any(|(_, agent)| agent.number == *number) => {
+            let what = format!("there is no agent {number}");
+            let remedy = format!("add an [[agent]] with `number = \"{number}\"`");
+            reader.faults.error(&reader.place("token", nth, "agent"), what, remedy);
+        }
+        _ => {}
+    }
+}
