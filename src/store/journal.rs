@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!           ┌────────────── all of the batch durable: tip moves ──────────────┐
-//!  ring ──► batch ──► append + sync ──┤                                        └─► next batch
+//!  ring ──► batch ──► append + sync ──┤                    handed on, see handed   └─► next batch
 //!                                     └ failed: take back, new segment, same batch again
 //! ```
 //!
@@ -21,6 +21,8 @@ use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::watch;
 
 use super::Message;
+use super::handed::{Hand, Handed};
+use super::reader::{Position, Record};
 use super::record::frame;
 use super::segment::{Appending, FORMAT, Header, Medium, Opened, SegmentName};
 use super::state::{Report, State};
@@ -78,24 +80,27 @@ impl Writer {
         }
     }
 
-    /// Makes sure that the fact's number is higher than the one before it. It is, unless there is
+    /// The record of a fact. Its number is made higher than the one before it: it is, unless there is
     /// a fault in the program; such a fact is renumbered, so that it is not taken for a repeated
     /// one and lost.
-    fn number(&mut self, fact: &mut Fact) {
+    fn record(&mut self, mut fact: Fact) -> Record {
         if fact.seq <= self.last_seq {
             tracing::error!(seq = fact.seq, after = self.last_seq, "a fact's number does not rise");
             fact.seq = self.last_seq + 1;
         }
         self.last_seq = fact.seq;
+        let json = serde_json::to_string(&fact).expect("a fact is a map with text for keys");
+        let at = Position { journal: self.journal, run: self.run, seq: fact.seq };
+        Record { at, fact, json }
     }
 
     /// Makes a batch durable, whole or not at all; gives the tip and how many bytes it took.
-    fn commit(&mut self, batch: &[Fact]) -> io::Result<(Tip, u64)> {
+    fn commit(&mut self, batch: &[Record]) -> io::Result<(Tip, u64)> {
         let first = batch.first().expect("the loop commits no empty batch");
         let mut current = match self.current.take() {
             Some(current) if current.len < self.segment_bytes => current,
             _ => {
-                let name = SegmentName { run: self.run, first: first.seq };
+                let name = SegmentName { run: self.run, first: first.at.seq };
                 Current { name, file: self.medium.create(name)?, len: 0 }
             }
         };
@@ -105,9 +110,8 @@ impl Writer {
             let header = Header { belfry_journal: FORMAT, journal: self.journal, run, first };
             self.buffer.extend(header.line());
         }
-        for fact in batch {
-            let json = serde_json::to_string(fact).expect("a fact is a map with text for keys");
-            frame(&json, &mut self.buffer);
+        for record in batch {
+            frame(&record.json, &mut self.buffer);
         }
         let written = current.file.append(&self.buffer).and_then(|()| current.file.sync());
         if let Err(why) = written {
@@ -128,6 +132,7 @@ pub(super) struct Loop {
     pub(super) writer: Writer,
     pub(super) ring: Receiver<Message>,
     pub(super) tip: watch::Sender<Option<Tip>>,
+    pub(super) hand: Hand,
     pub(super) state: Arc<State>,
     pub(super) reports: Sender<Report>,
 }
@@ -150,17 +155,14 @@ impl Loop {
     }
 
     /// Takes what waits, at least one message; says whether to stop after it.
-    fn fill(&mut self, batch: &mut Vec<Fact>) -> bool {
+    fn fill(&mut self, batch: &mut Vec<Record>) -> bool {
         let mut message = self.ring.recv().ok();
         if matches!(message, Some(Message::Fact(_))) && !self.state.stopping.load(Relaxed) {
             std::thread::sleep(GATHER);
         }
         loop {
             match message {
-                Some(Message::Fact(mut fact)) => {
-                    self.writer.number(&mut fact);
-                    batch.push(*fact);
-                }
+                Some(Message::Fact(fact)) => batch.push(self.writer.record(*fact)),
                 Some(Message::Stop) | None => return true,
             }
             if batch.len() == BATCH_FACTS {
@@ -175,13 +177,12 @@ impl Loop {
 
     /// Writes the batch, however long the disk takes to allow it. `false`: the process ends and the
     /// disk still does not.
-    fn persist(&mut self, batch: &mut Vec<Fact>) -> bool {
+    fn persist(&mut self, batch: &mut Vec<Record>) -> bool {
         let (mut pause, mut tries) = (PAUSE.0, 0);
         while !batch.is_empty() {
             match self.writer.commit(batch) {
                 Ok((tip, bytes)) => {
-                    self.committed(batch.len(), bytes, tip);
-                    batch.clear();
+                    *batch = self.committed(std::mem::take(batch), bytes, tip);
                 }
                 Err(why) => {
                     if !self.state.failing.swap(true, Relaxed) {
@@ -201,14 +202,18 @@ impl Loop {
         true
     }
 
-    fn committed(&mut self, facts: usize, bytes: u64, tip: Tip) {
+    /// Tells of a durable batch, hands it on, and gives room for the next.
+    fn committed(&mut self, batch: Vec<Record>, bytes: u64, tip: Tip) -> Vec<Record> {
         self.state.written_bytes.fetch_add(bytes, Release);
-        self.state.durable.fetch_add(facts as u64, Release);
+        self.state.durable.fetch_add(batch.len() as u64, Release);
         if self.state.failing.swap(false, Relaxed) {
             tracing::info!("the journal can be written again");
             let _ = self.reports.try_send(Report::JournalResumed);
         }
+        // Before the tip: who sees that one finds the batch, or that there was no room for it.
+        let room = self.hand.give(Handed { start: tip.len - bytes, tip, records: batch });
         let _ = self.tip.send(Some(tip));
+        room
     }
 }
 
@@ -306,7 +311,8 @@ mod tests {
     fn segments_follow_one_another_when_full() {
         let (disk, mut writer) = writer(1 << 20, 300);
         for seq in 1..=9 {
-            writer.commit(&[fact(seq)]).unwrap();
+            let record = writer.record(fact(seq));
+            writer.commit(&[record]).unwrap();
         }
         let found = found(&disk);
         assert!(found.len() > 1 && found.concat() == (1..=9).collect::<Vec<_>>(), "{found:?}");
@@ -315,8 +321,9 @@ mod tests {
     #[test]
     fn a_full_disk_keeps_no_half_batch_and_goes_on_when_there_is_room() {
         let (disk, mut writer) = writer(300, 1 << 20);
-        writer.commit(&[fact(1)]).unwrap();
-        let batch: Vec<Fact> = (2..=9).map(fact).collect();
+        let first = writer.record(fact(1));
+        writer.commit(&[first]).unwrap();
+        let batch: Vec<Record> = (2..=9).map(|seq| writer.record(fact(seq))).collect();
         assert!(writer.commit(&batch).is_err());
         assert!(writer.commit(&batch).is_err());
         assert_eq!(found(&disk).concat(), [1]);
@@ -329,18 +336,24 @@ mod tests {
     #[test]
     fn after_a_failed_sync_the_batch_stands_in_a_new_segment() {
         let (disk, mut writer) = writer(1 << 20, 1 << 20);
-        writer.commit(&[fact(1)]).unwrap();
+        let (first, second) = (writer.record(fact(1)), [writer.record(fact(2))]);
+        writer.commit(&[first]).unwrap();
         disk.0.lock().unwrap().bad_syncs = 1;
-        assert!(writer.commit(&[fact(2)]).is_err());
-        assert_eq!(writer.commit(&[fact(2)]).unwrap().0.name.first, 2);
+        assert!(writer.commit(&second).is_err());
+        assert_eq!(writer.commit(&second).unwrap().0.name.first, 2);
         assert_eq!(found(&disk), [vec![1], vec![2]]);
     }
 
     #[test]
     fn numbers_always_rise() {
         let (_, mut writer) = writer(0, 1);
-        let mut given = [fact(3), fact(3), fact(1), fact(9)];
-        given.iter_mut().for_each(|fact| writer.number(fact));
-        assert_eq!(given.map(|fact| fact.seq), [3, 4, 5, 9]);
+        let given = [3, 3, 1, 9].map(|seq| writer.record(fact(seq)));
+        assert_eq!(given.each_ref().map(|record| record.at.seq), [3, 4, 5, 9]);
+        assert!(
+            given
+                .iter()
+                .all(|r| r.fact.seq == r.at.seq
+                    && r.json.contains(&format!("\"seq\":{},", r.at.seq)))
+        );
     }
 }

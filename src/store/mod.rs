@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!  switch ──submit──► bounded ring ──► thread "journal" ──► journal/000003-…17.journal
-//!         (never waits)                append, fsync once             │ tip: how far it is durable
-//!                                      for many facts                 ▼
-//!  console ◄── query ◄── belfry.db ◄── transactions ◄── thread "store": reads in order, applies
+//!         (never waits)                append, fsync once             │ tip: how far it is durable,
+//!                                      for many facts                 ▼ and the facts themselves
+//!  console ◄── query ◄── belfry.db ◄── transactions ◄── thread "store": applies in order; reads what
+//!                                                       it was not handed
 //! ```
 //!
 //! The journal is the queue: what is durable there is applied to SQLite in order, each fact exactly
@@ -32,6 +33,7 @@ mod apply;
 mod care;
 pub mod database;
 pub mod figures;
+mod handed;
 mod journal;
 pub mod query;
 mod reader;
@@ -177,6 +179,7 @@ impl Store {
         }
         let (ring, ring_rx) = crossbeam_channel::bounded(RING_FACTS);
         let (tip_tx, tip) = watch::channel(None);
+        let (hand, taken) = handed::way();
         let (stop, stopped) = watch::channel(false);
         let writer = journal::Writer::new(
             Box::new(segment::Directory::new(&settings.journal)),
@@ -187,12 +190,13 @@ impl Store {
             writer,
             ring: ring_rx,
             tip: tip_tx,
+            hand,
             state: state.clone(),
             reports: report_tx.clone(),
         };
         let (look_tx, look) = crossbeam_channel::bounded(1);
         let applier = applier::Applier {
-            reader: reader::Reader::new(&settings.journal, journal, run),
+            reader: reader::Reader::new(&settings.journal, (journal, run), taken),
             this_run: (journal, run),
             database: settings.database,
             tip,

@@ -1,4 +1,5 @@
-//! Reads the journal in order, up to the tip, and removes what is applied.
+//! Goes through the journal in order, up to the tip, and removes what is applied. What the journal's thread has
+//! just written comes in memory ([`handed`](super::handed)); all else is read.
 #![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
 
 use std::fs::{self, File};
@@ -6,6 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use super::handed::Taken;
 use super::journal::Tip;
 use super::record::unframe;
 use super::segment::{Header, SegmentName, list};
@@ -72,14 +74,16 @@ pub(super) struct Reader {
     /// The directory's number and the run of this process.
     journal: u64,
     run: u32,
+    /// What was written just now.
+    taken: Taken,
     current: Option<Current>,
     /// All before and including this one are done with.
     done: Option<SegmentName>,
 }
 
 impl Reader {
-    pub(super) fn new(dir: impl Into<PathBuf>, journal: u64, run: u32) -> Reader {
-        Reader { dir: dir.into(), journal, run, current: None, done: None }
+    pub(super) fn new(dir: impl Into<PathBuf>, (journal, run): (u64, u32), taken: Taken) -> Reader {
+        Reader { dir: dir.into(), journal, run, taken, current: None, done: None }
     }
 
     /// The next records, at most one chunk's, none from beyond the tip. Without a tip (this process
@@ -106,7 +110,14 @@ impl Reader {
         };
         let mut batch = Batch::default();
         let start = current.offset;
-        current.read(end, &mut batch.records)?;
+        if let Some(tip) = tip {
+            let bounds = (tip, CHUNK as u64);
+            current.offset = self.taken.follow(current.name, start, bounds, &mut batch.records);
+        }
+        if current.offset == start {
+            let before = self.taken.begins(current.name, start).unwrap_or(end);
+            current.read(end.min(before), &mut batch.records)?;
+        }
         // The newest segment stays, so that numbers go on from it after a restart. Which that is the
         // directory need be asked only at the end of one that is not the tip's.
         let name = current.name;

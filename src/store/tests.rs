@@ -329,6 +329,29 @@ fn facts_wait_for_a_database_that_is_away() {
 }
 
 #[test]
+fn what_was_not_handed_on_is_read_from_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let later = dir.path().join("mount");
+    let path = later.join("belfry.db");
+    let small = Settings { database: path.clone(), segment_bytes: 2_000, ..settings(dir.path()) };
+    let store = Store::open(small).unwrap();
+    // More batches than the ring between the two threads holds, over several segments; then some again.
+    for seq in 1..=45 {
+        submit(&store, [seq]);
+        wait("durable", || store.health().not_durable == 0);
+    }
+    fs::create_dir(&later).unwrap();
+    for seq in 46..=60 {
+        submit(&store, [seq]);
+        wait("durable", || store.health().not_durable == 0);
+    }
+    assert!(store.drain(PATIENCE));
+    let health = store.close();
+    assert_eq!((health.backlog_bytes, health.not_applied), (0, 0));
+    assert_eq!(applied(&path), (1..=60).collect::<Vec<_>>());
+}
+
+#[test]
 fn facts_wait_for_a_locked_database() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("belfry.db");
