@@ -443,6 +443,9 @@ section! {
     [console] struct Console {
         /// The Unix socket that `belfry console` attaches to. Who may open it is the operator.
         socket: PathBuf = "\"/run/belfry/console.sock\"", restart;
+        /// The system's group whose members may open it, beside Belfry's own user. Without it: the group
+        /// that Belfry runs as.
+        group: Option<Name> = derived, restart;
     }
 }
 

@@ -87,6 +87,9 @@ const DEFAULT_CALLS: u32 = 1_000;
 /// The embedded default, which is also the sample to copy.
 pub const EMBEDDED: &str = include_str!("embedded.toml");
 
+/// The console's socket where the configuration names no other.
+pub const USUAL_SOCKET: &str = "/run/belfry/console.sock";
+
 /// A checked configuration. Fields are as the text gives them; where a key may be left out in
 /// favour of another, the methods say what holds.
 #[derive(Clone, PartialEq, Debug)]

@@ -23,13 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs one command, or a session. `colour`: the terminal shows it.
 pub fn run(socket: &Path, execute: Option<&str>, json: bool, colour: bool) -> io::Result<ExitCode> {
-    let stream = UnixStream::connect(socket).map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::PermissionDenied => "you may not open it: join the group that owns the socket",
-            _ => "no appliance runs here: start one with 'belfry serve', or name its socket with --socket",
-        };
-        io::Error::new(error.kind(), format!("{}: {error}; {remedy}", socket.display()))
-    })?;
+    let stream = UnixStream::connect(socket).map_err(|error| not_to_be_had(socket, &error))?;
     let mut line = Line { reader: BufReader::new(stream.try_clone()?), writer: stream };
     match execute {
         Some(command) => line.execute(command, json),
@@ -43,6 +37,25 @@ pub fn run(socket: &Path, execute: Option<&str>, json: bool, colour: bool) -> io
             Ok(code)
         }
     }
+}
+
+/// Asks the appliance that runs there one thing. An error: none runs, or it may not be asked.
+pub fn ask(socket: &Path, command: &str) -> io::Result<Answer> {
+    let stream = UnixStream::connect(socket).map_err(|error| not_to_be_had(socket, &error))?;
+    let mut line = Line { reader: BufReader::new(stream.try_clone()?), writer: stream };
+    line.ask(command)?.ok_or_else(|| io::Error::other("the appliance has closed the connection"))
+}
+
+fn not_to_be_had(socket: &Path, error: &io::Error) -> io::Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "you may not open it: join the group that owns the socket"
+        }
+        _ => {
+            "no appliance runs here: start one with 'belfry serve', or name its socket with --socket"
+        }
+    };
+    io::Error::new(error.kind(), format!("{}: {error}; {remedy}", socket.display()))
 }
 
 /// A connection to the running side.

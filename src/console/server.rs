@@ -33,8 +33,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the socket, for its owner and group. Must be called within a tokio runtime.
-    pub fn start(path: &Path, orders: Arc<dyn Orders>) -> io::Result<Server> {
+    /// Opens the socket, for its owner and group: `group`, else that of the process. Must be called within a
+    /// tokio runtime.
+    pub fn start(path: &Path, group: Option<u32>, orders: Arc<dyn Orders>) -> io::Result<Server> {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)?;
         }
@@ -47,6 +48,7 @@ impl Server {
             std::fs::remove_file(path)?;
         }
         let listener = UnixListener::bind(path)?;
+        std::os::unix::fs::chown(path, None, group)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
         let task = tokio::spawn(accept(listener, orders));
         Ok(Server { path: path.to_owned(), task })

@@ -14,8 +14,8 @@ use crate::net::tls::certificate::day;
 use crate::net::tls::self_signed::self_signed;
 
 /// Who may read the key: Belfry's user alone. Who may read the certificate: all.
-const KEY_MODE: u32 = 0o600;
-const CERTIFICATE_MODE: u32 = 0o644;
+pub(super) const KEY_MODE: u32 = 0o600;
+pub(super) const CERTIFICATE_MODE: u32 = 0o644;
 
 pub(super) fn main(args: cli::Certificate) -> ExitCode {
     let names = match args.name.is_empty() {
@@ -38,7 +38,7 @@ pub(super) fn main(args: cli::Certificate) -> ExitCode {
 }
 
 /// The names that peers call this appliance by.
-fn usual_names(config: &Config) -> Vec<String> {
+pub(super) fn usual_names(config: &Config) -> Vec<String> {
     let listeners = config.listeners().into_iter().map(|(_, shown)| shown);
     let networks = config.networks.iter().map(|network| network.shown());
     let shown = listeners.chain(networks).map(|ip| ip.to_string());
@@ -81,7 +81,7 @@ fn make(names: &[String], args: &cli::Certificate) -> Result<Made, String> {
 }
 
 /// Writes a file that was not there; `force`: in place of the one that was.
-fn put(path: &Path, text: &str, mode: u32, force: bool) -> Result<(), String> {
+pub(super) fn put(path: &Path, text: &str, mode: u32, force: bool) -> Result<(), String> {
     let told = |error: std::io::Error| {
         let remedy = match error.kind() {
             ErrorKind::AlreadyExists => "; write --force to replace it",

@@ -4,9 +4,9 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::{certificate, check, demo, doctor, explain, report, serve, trial};
+use super::{accounts, certificate, check, demo, doctor, explain, pages, report, serve, trial};
 use crate::config::LogFormat;
 use crate::console::out::out;
 
@@ -77,9 +77,43 @@ enum Command {
         /// A command, or `app` and the name of a dialplan step
         topic: Vec<String>,
     },
+    /// Phones that register here: list, add, change, remove, import and export
+    #[command(
+        subcommand,
+        after_help = "In force at once, without a restart. A phone's keys are those of [[phone]] in docs/admin.md.\n\n\
+        Examples:\n  belfry phone list\n  belfry phone add 1005 name='Front desk' groups=front,sales\n  \
+        belfry phone set 1005 international=true\n  belfry phone import phones.csv\n  belfry phone remove 1005"
+    )]
+    Phone(accounts::Verb),
+    /// Agents and supervisors: list, add, change, remove, import and export
+    #[command(
+        subcommand,
+        after_help = "In force at once, without a restart. A user's keys are those of [[agent]] in docs/admin.md.\n\n\
+        Examples:\n  belfry user list\n  belfry user add 7001 name=Anna team=care skills=care:5,english\n  \
+        belfry user set 7001 role=supervisor\n  belfry user set 7001 --new-secret\n  belfry user export"
+    )]
+    User(accounts::Verb),
+    /// Write the man pages into a directory, for packages
+    #[command(hide = true)]
+    Man {
+        /// The directory
+        dir: PathBuf,
+    },
+    /// Print the completions of a shell, for packages
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Commands that interface.md names and this version does not have yet.
     #[command(external_subcommand)]
     Other(Vec<String>),
+}
+
+/// The command line's table, from which parsing, help, man pages and completions follow.
+pub(super) fn command() -> clap::Command {
+    let table = pages::console_commands();
+    Cli::command().mut_subcommand("console", |console| console.after_long_help(table))
 }
 
 #[derive(Args, Clone)]
@@ -286,11 +320,13 @@ fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 }
 
 /// Commands of later versions, so that who reads about them learns why they are not here.
-const LATER: &[&str] = &["user", "phone", "subscriber", "recording"];
+const LATER: &[&str] = &["subscriber", "recording"];
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
+    let read = Cli::from_arg_matches(&command().get_matches());
+    let cli = read.unwrap_or_else(|error| error.exit());
+    match cli.command {
         Command::Serve(args) => serve::main(args),
         Command::Demo(args) => demo::main(args),
         Command::Check(args) => check::main(args),
@@ -302,6 +338,10 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::main(args),
         Command::Console(args) => console(args),
         Command::Help { topic } => help(&topic),
+        Command::Phone(verb) => accounts::main(accounts::PHONES, verb),
+        Command::User(verb) => accounts::main(accounts::USERS, verb),
+        Command::Man { dir } => pages::man(command(), &dir),
+        Command::Completions { shell } => pages::completions(command(), shell),
         Command::Other(words) => other(&[], &words),
     }
 }
@@ -324,6 +364,10 @@ fn not_there(command: &str) -> String {
 fn console(args: Console) -> ExitCode {
     let socket = match args.socket {
         Some(socket) => socket,
+        // Who may operate need not be one who may read passwords.
+        None if args.file.config.is_none() && super::files::is_withheld() => {
+            PathBuf::from(crate::config::USUAL_SOCKET)
+        }
         None => match super::files::socket_of(&args.file) {
             Ok(socket) => socket,
             Err(lines) => return fail(&lines),
@@ -346,9 +390,9 @@ fn help(topic: &[String]) -> ExitCode {
                 return fail(&format!("there is no step '{name}'; 'belfry help app' lists them"));
             }
         },
-        [] => Some(<Cli as clap::CommandFactory>::command().render_long_help().to_string()),
+        [] => Some(command().render_long_help().to_string()),
         ref path => {
-            let mut command = <Cli as clap::CommandFactory>::command();
+            let mut command = command();
             let found = path.iter().try_fold(&mut command, |c, name| c.find_subcommand_mut(name));
             found.map(|command| command.render_long_help().to_string())
         }

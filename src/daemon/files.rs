@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::accounts::book as accounts;
 use super::certificates;
 use super::cli::ConfigFile;
 use super::sample::{self, Place};
@@ -171,6 +172,12 @@ pub(super) fn socket_of(file: &ConfigFile) -> Result<PathBuf, String> {
     config_of_file(file).map(|config| config.console.socket)
 }
 
+/// Whether there is a usual configuration that this user may not read.
+pub(super) fn is_withheld() -> bool {
+    let opened = fs::File::open(USUAL);
+    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
 /// The errors among them, one a line.
 pub(super) fn lines(faults: &[Fault]) -> String {
     faults.iter().filter(|f| f.error).map(|f| format!("{f}\n")).collect()
@@ -221,6 +228,17 @@ struct Written {
 }
 
 fn config_of(source: &Source) -> Result<Written, Vec<Fault>> {
+    config_with(source, None)
+}
+
+/// A configuration with `accounts` instead of those that are kept: whether they hold together.
+pub(super) fn with_accounts(source: &Source, accounts: &str) -> Result<(), Vec<Fault>> {
+    config_with(source, Some(accounts)).map(drop)
+}
+
+/// A configuration, and the accounts that are kept beside it: one text for whoever checks it, so that what
+/// holds among phones holds among all of them.
+fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<Fault>> {
     let (name, text, embedded) = match source {
         Source::Usual if Path::new(USUAL).exists() => {
             (USUAL.to_owned(), read(Path::new(USUAL))?, false)
@@ -229,25 +247,41 @@ fn config_of(source: &Source) -> Result<Written, Vec<Fault>> {
         Source::File(path) => (path.display().to_string(), read(path)?, false),
         Source::Text { text, name } => ((*name).to_owned(), text.clone(), true),
     };
-    let ours = |fault: config::Fault| Fault {
-        file: name.clone(),
-        line: fault.line,
-        column: fault.column,
-        error: fault.severity == config::Severity::Error,
-        what: fault.what,
-        remedy: fault.remedy,
+    // Lines behind these are the accounts'.
+    let own_lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+    let mut kept_at = PathBuf::new();
+    let ours = |fault: config::Fault, kept_at: &Path| {
+        let (file, line) = match fault.line > own_lines {
+            true => (kept_at.display().to_string(), fault.line - own_lines),
+            false => (name.clone(), fault.line),
+        };
+        let error = fault.severity == config::Severity::Error;
+        Fault { file, line, column: fault.column, error, what: fault.what, remedy: fault.remedy }
     };
-    let (mut config, warnings) =
-        Config::parse(&text).map_err(|faults| faults.into_iter().map(ours).collect::<Vec<_>>())?;
+    let all = |faults: Vec<config::Fault>, kept_at: &Path| -> Vec<Fault> {
+        faults.into_iter().map(|fault| ours(fault, kept_at)).collect()
+    };
+    let alone = Config::parse(&text);
+    let (mut config, warnings) = alone.map_err(|faults| all(faults, &kept_at))?;
+    let mut faults = all(warnings, &kept_at);
+    kept_at = accounts::path(&config);
+    let kept = match accounts {
+        Some(text) => Some(text.to_owned()),
+        None if kept_at.exists() => Some(read(&kept_at)?),
+        None => None,
+    };
+    if let Some(kept) = kept {
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        let whole = Config::parse(&format!("{text}{end}{kept}"));
+        let (both, warnings) = whole.map_err(|faults| all(faults, &kept_at))?;
+        (config, faults) = (both, all(warnings, &kept_at));
+    }
     let fetch = |source: &SecretSource| match source {
         SecretSource::File(path) => fs::read_to_string(path).map_err(|e| e.to_string()),
         SecretSource::Given(text) => Ok(text.expose().to_owned()),
         SecretSource::Env(name) => std::env::var(&**name).map_err(|e| e.to_string()),
     };
-    config
-        .resolve_secrets(fetch)
-        .map_err(|faults| faults.into_iter().map(ours).collect::<Vec<_>>())?;
-    let faults = warnings.into_iter().map(ours).collect();
+    config.resolve_secrets(fetch).map_err(|faults| all(faults, &kept_at))?;
     Ok(Written { config, faults, ours: embedded, name })
 }
 

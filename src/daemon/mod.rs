@@ -8,9 +8,11 @@
 //!               │                                                      └─ console operators
 //!               ├─ demo      an appliance of its own, called by phones of the simulator
 //!               ├─ check, explain, help, certificate
+//!               ├─ accounts  phones and agents that are kept
 //!               ├─ trial     tries calls on the dialplan
 //!               ├─ doctor    looks at the machine
-//!               └─ console   attaches to a running one
+//!               ├─ console   attaches to a running one
+//!               └─ pages     man pages and completions, for packages
 //! ```
 #![allow(
     clippy::disallowed_methods,
@@ -18,6 +20,7 @@
     reason = "the daemon owns the clock, the environment, the files and the threads"
 )]
 
+mod accounts;
 mod api;
 mod certificate;
 mod certificates;
@@ -30,7 +33,10 @@ mod doctor;
 mod exchange;
 mod explain;
 pub mod files;
+mod first;
+mod notify;
 mod orders;
+mod pages;
 mod playback;
 mod records;
 mod report;

@@ -248,7 +248,9 @@ impl Operator {
 
     /// SIGHUP: a reload, of which the log tells.
     pub(super) fn hang_up(&self) {
+        super::notify::reloading();
         let answer = self.reload();
+        super::notify::reloaded(answer.text.lines().last().unwrap_or_default());
         for line in answer.text.lines() {
             match answer.ok {
                 true => tracing::info!("SIGHUP: {line}"),

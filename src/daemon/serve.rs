@@ -27,6 +27,7 @@ pub(super) use super::files::Source;
 use super::files::{self, Fault, Loaded, lines};
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
+use super::{first, notify};
 use crate::base::Rng;
 use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
 use crate::console::server::Server;
@@ -56,6 +57,10 @@ const DATABASE_MAY_BE_AWAY: Duration = Duration::from_secs(2);
 const STORE_MAY_CLOSE: Duration = Duration::from_millis(500);
 /// How often the store's reports and room for facts are looked at.
 const STORE_LOOK: Duration = Duration::from_millis(200);
+
+/// The exit code when the files are at fault (sysexits.h, EX_CONFIG): the unit does not start Belfry again
+/// and again then.
+const WRONG_FILES: u8 = 78;
 
 /// How often the files of certificates are looked at.
 const CERTIFICATES_LOOK: Duration = Duration::from_secs(60);
@@ -250,7 +255,9 @@ fn start_console(
 ) -> Result<Server, String> {
     let _runtime = runtime.enter();
     let socket = &config.console.socket;
-    Server::start(socket, operator)
+    let group =
+        config.console.group.as_ref().map(|name| first::group(name.as_str())).transpose()?;
+    Server::start(socket, group, operator)
         .map_err(|e| format!("console: {}: {e}; correct [console] socket", socket.display()))
 }
 
@@ -297,24 +304,34 @@ fn gives_up(waited: Duration, away: bool) -> bool {
 /// `belfry serve`.
 pub(super) fn main(args: Serve) -> ExitCode {
     let source = Source::from(&args.file);
+    let made = first::certificates(&args.file);
     let loaded = match files::load(&source) {
         Ok(loaded) => loaded,
-        Err(faults) => return fail(&lines(&faults)),
+        Err(faults) => {
+            fail(&lines(&faults));
+            return ExitCode::from(WRONG_FILES);
+        }
     };
     log_to_stderr(&loaded.config, args.log_format, args.log_level.as_deref());
+    made.iter().for_each(|line| tracing::warn!("{line}"));
     let appliance = match Appliance::begin(source, loaded) {
         Ok(appliance) => appliance,
         Err(causes) => return fail(&causes),
     };
-    for (transport, at) in &appliance.listening {
-        tracing::info!("SIP on {}:{at}", transport.via_name().to_lowercase());
-    }
+    let shown = |(transport, at): &(Transport, SocketAddr)| {
+        format!("{}:{at}", transport.via_name().to_lowercase())
+    };
+    let listening: Vec<String> = appliance.listening.iter().map(shown).collect();
+    listening.iter().for_each(|at| tracing::info!("SIP on {at}"));
     if let Some(api) = &appliance.api {
         tracing::info!("API on {}", api.local());
     }
     tracing::info!("Belfry {} is ready", env!("CARGO_PKG_VERSION"));
+    notify::ready(&format!("SIP on {}", listening.join(", ")));
+    appliance.runtime.spawn(notify::feed(appliance.operator.clone()));
     let why = appliance.runtime.block_on(stop_signal(&appliance.operator));
     tracing::info!("{why}: stopping");
+    notify::stopping(why);
     appliance.stop(why, |_, _| ());
     ExitCode::SUCCESS
 }
@@ -381,6 +398,12 @@ fn open_store(config: &Config) -> Result<Store, String> {
         ..Settings::new(config.journal_dir(), database)
     };
     let store = Store::open(settings).map_err(|e| e.to_string())?;
+    if let Some(trouble @ Trouble::NewerSchema { .. }) = store.first_look() {
+        // An older version must not take calls whose records a newer one keeps otherwise.
+        let trouble = trouble.to_string();
+        store.close_within(STORE_MAY_CLOSE);
+        return Err(trouble);
+    }
     if let Some(trouble) = store.first_look() {
         tracing::error!("{trouble}; calls go on, their facts wait in the journal");
     }

@@ -129,6 +129,7 @@ impl Database {
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(sorted)?;
         let version = schema(&mut connection, path).await?;
+        back_up(&mut connection, path, version).await?;
         // Segments are removed once applied, so what is applied must survive a power cut: FULL.
         let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
         connection.execute(pragmas).await.map_err(sorted)?;
@@ -217,6 +218,64 @@ pub(super) async fn schema(connection: &mut SqliteConnection, path: &Path) -> Re
     Ok(found)
 }
 
+/// Where a file's records lie as they were before it was brought from that schema to this version's.
+fn before_migration(path: &Path, version: i64) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".schema-{version}"));
+    path.with_file_name(name)
+}
+
+/// Writes a copy of a file that is about to be migrated, so that who goes back to the former version has
+/// what that one wrote. Where there is no room for it nothing is migrated: facts wait in the journal.
+async fn back_up(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    version: i64,
+) -> Result<(), Trouble> {
+    if version == 0 || version == MIGRATIONS.len() as i64 {
+        return Ok(());
+    }
+    let copy = before_migration(path, version);
+    write_copy(connection, &copy).await.map_err(|why| {
+        let why =
+            format!("no copy can be written before it is migrated: {}: {why}", copy.display());
+        Trouble::Away(path.to_owned(), why)
+    })?;
+    let to = MIGRATIONS.len();
+    tracing::info!("database: from schema {version} to {to}; as it was: {}", copy.display());
+    Ok(())
+}
+
+/// A whole and consistent copy of an open database, whoever else reads and writes it. It is there whole
+/// or not at all, for Belfry's user alone; what was there is replaced.
+pub(super) async fn write_copy(
+    connection: &mut SqliteConnection,
+    copy: &Path,
+) -> Result<(), String> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut part = copy.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let told = |error: std::io::Error| error.to_string();
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(told(error)),
+        _ => {}
+    }
+    // SQLite takes an empty file as its own to fill, with the rights that it has.
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
+    made.map_err(told)?;
+    let name = part.to_str().ok_or("its name is not UTF-8")?.to_owned();
+    let written = sqlx::query("VACUUM INTO ?").bind(name).execute(connection).await;
+    let kept = written.map_err(|error| error.to_string()).and_then(|_| {
+        std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(told)?;
+        std::fs::rename(&part, copy).map_err(told)
+    });
+    if kept.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    kept
+}
+
 /// Takes the steps that are missing, all in one transaction.
 async fn migrate(connection: &mut SqliteConnection, from: i64) -> Result<(), sqlx::Error> {
     if from == MIGRATIONS.len() as i64 {
@@ -282,6 +341,42 @@ mod tests {
             let select = "SELECT path FROM recordings WHERE removed IS NULL";
             let row = sqlx::query(select).fetch_one(&mut database.connection).await.unwrap();
             assert_eq!(row.get::<String, _>(0), "p");
+            // As it was lies beside it.
+            let copy = before_migration(&path, 1);
+            assert!(copy.ends_with("belfry.db.schema-1"));
+            let mut before = Database::look(&copy).await.unwrap();
+            assert_eq!(schema(&mut before.connection, &copy).await, Ok(1));
+            let row = sqlx::query("SELECT path FROM recordings").fetch_one(&mut before.connection);
+            assert_eq!(row.await.unwrap().get::<String, _>(0), "p");
+            assert_eq!(
+                std::fs::read_dir(dir.path())
+                    .unwrap()
+                    .flatten()
+                    .filter(|e| { e.path().extension().is_some_and(|e| e == "part") })
+                    .count(),
+                0
+            );
+        });
+    }
+
+    #[test]
+    fn without_room_for_the_copy_nothing_is_migrated() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.db");
+        block(async {
+            let mut database = Database::open(&path).await.unwrap();
+            let older = "DELETE FROM schema_version WHERE version = (SELECT max(version) FROM schema_version)";
+            database.connection.execute(older).await.unwrap();
+            database.connection.close().await.unwrap();
+            // What stands where the copy is to be cannot be replaced.
+            let copy = before_migration(&path, MIGRATIONS.len() as i64 - 1);
+            std::fs::create_dir_all(copy.join("in the way")).unwrap();
+            let why = Database::open(&path).await.unwrap_err();
+            assert!(matches!(why, Trouble::Away(..)), "{why}");
+            assert!(why.to_string().contains("no copy can be written"), "{why}");
+            let mut looked = Database::look(&path).await.unwrap();
+            let found = schema(&mut looked.connection, &path).await;
+            assert_eq!(found, Ok(MIGRATIONS.len() as i64 - 1));
         });
     }
 

@@ -1,0 +1,116 @@
+//! Accounts from the command to the configuration that an appliance would take.
+
+use std::path::Path;
+
+use super::*;
+
+/// A configuration with phone 1001, in a folder of its own.
+fn folder() -> (tempfile::TempDir, ConfigFile) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("belfry.toml");
+    let repo = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = format!(
+        "[node]\ndata_dir = \"{0}/data\"\n[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n\
+         [[gateway]]\nname = \"e1-a\"\naddress = \"udp:127.0.0.1:5080\"\n\
+         [[phone]]\nnumber = \"1001\"\npassword = \"one\"\n\
+         [[phone]]\nnumber = \"1002\"\npassword = \"two\"\n\
+         [dialplan]\ndir = \"{1}/dialplan\"\nsounds = \"{1}/sounds\"\n\
+         [console]\nsocket = \"{0}/console.sock\"\n",
+        dir.path().display(),
+        repo.display(),
+    );
+    std::fs::write(&path, text).expect("written");
+    (dir, ConfigFile { config: Some(path) })
+}
+
+fn words(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
+}
+
+#[test]
+fn a_phone_that_is_added_is_one_of_the_configuration() {
+    let (dir, file) = folder();
+    let named = words(&[("name", "Front desk"), ("groups", "sales,front"), ("calls_out", "3")]);
+    add(PHONES, &file, "1005", &named, false).unwrap();
+    let config = files::config_of_file(&file).unwrap();
+    let phone = config.phone("1005").expect("it is there");
+    assert_eq!(phone.calls_out, 3);
+    assert_eq!(phone.groups.as_ref().map(Vec::len), Some(2));
+    assert_eq!(phone.password.as_ref().map(|p| p.expose().len()), Some(PASSWORD_LETTERS));
+    let kept = std::fs::metadata(dir.path().join("data/accounts.toml")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&kept.permissions()) & 0o777, 0o600);
+    set(PHONES, &file, "1005", &words(&[("name", "")]), Some("secret".into()), false).unwrap();
+    let config = files::config_of_file(&file).unwrap();
+    let phone = config.phone("1005").expect("it is there");
+    assert!(
+        phone.name.is_none() && phone.password.as_ref().is_some_and(|p| p.expose() == "secret")
+    );
+    remove(PHONES, &file, &["1005".into()]).unwrap();
+    assert!(files::config_of_file(&file).unwrap().phone("1005").is_none());
+}
+
+#[test]
+fn what_does_not_hold_changes_nothing() {
+    let (dir, file) = folder();
+    let kept = dir.path().join("data/accounts.toml");
+    let refused = [
+        (add(PHONES, &file, "1001", &[], false), "1001"),
+        (add(PHONES, &file, "1005", &words(&[("nmae", "x")]), false), "did you mean 'name'"),
+        (add(PHONES, &file, "1005", &words(&[("calls_out", "many")]), false), "accounts.toml"),
+        (add(PHONES, &file, "10 05", &[], false), "accounts.toml"),
+        (remove(PHONES, &file, &["1001".into()]), "belfry phone list"),
+        (set(USERS, &file, "7001", &[], None, false), "no user 7001"),
+    ];
+    for (done, word) in refused {
+        let why = done.expect_err(word);
+        assert!(why.contains(word), "'{word}' in: {why}");
+    }
+    assert!(!kept.exists(), "nothing was written");
+    // What somebody broke by hand is named with its own line, and not lost.
+    std::fs::create_dir_all(dir.path().join("data")).unwrap();
+    std::fs::write(&kept, "[[phone]]\nnumber = \"1009\"\npasword = \"x\"\n").unwrap();
+    let why = files::config_of_file(&file).map(drop).unwrap_err();
+    assert!(why.contains("accounts.toml:3:1") && why.contains("password"), "{why}");
+    assert!(add(PHONES, &file, "1005", &[], false).is_err());
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("1009"));
+}
+
+#[test]
+fn users_sign_in_by_a_pin() {
+    let (_dir, file) = folder();
+    add(USERS, &file, "7001", &words(&[("name", "Anna"), ("skills", "care:5;english")]), false)
+        .unwrap();
+    let config = files::config_of_file(&file).unwrap();
+    let [agent] = &config.agents[..] else { panic!("one agent") };
+    assert_eq!(agent.pin.expose().len(), PIN_DIGITS);
+    assert_eq!(agent.skills.as_ref().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_sheet_is_taken_whole_and_given_back_the_same() {
+    let mut book = Book::default();
+    let text = "number,name,password,groups\r\n1005,\"Desk, front\",geheim,a;b\r\n1006,,,\r\n";
+    let taken = sheet::take(PHONES, &mut book, text).unwrap();
+    assert_eq!((taken.added, taken.changed, taken.made.len()), (2, 0, 1));
+    assert_eq!(taken.made[0].0, "1006");
+    let shown = sheet::table(PHONES, &book, false);
+    assert!(!shown.contains("geheim") && shown.contains("\"Desk, front\""), "{shown}");
+    let whole = sheet::table(PHONES, &book, true);
+    let mut again = Book::default();
+    sheet::take(PHONES, &mut again, &whole).unwrap();
+    assert_eq!(sheet::table(PHONES, &again, true), whole);
+    // Without the column, and with an empty cell, a password stays.
+    let taken = sheet::take(PHONES, &mut again, "number,password,name\n1005,,Desk\n").unwrap();
+    assert_eq!((taken.added, taken.changed), (0, 1));
+    assert!(sheet::table(PHONES, &again, true).contains("geheim"));
+    for (text, word) in [
+        ("name\nDesk\n", "'number' is not among them"),
+        ("number\n1005\n1005\n", "line 3: 1005 stands in line 2"),
+        ("number,color\n1005,red\n", "line 2"),
+        ("number\n1005,red\n", "2 cells"),
+        ("", "no row"),
+    ] {
+        let why = sheet::take(PHONES, &mut Book::default(), text).unwrap_err();
+        assert!(why.contains(word), "'{word}' in: {why}");
+    }
+}
