@@ -129,6 +129,7 @@ impl std::error::Error for StartError {}
 /// Whose playback it is of which a clip is not there.
 enum Missed {
     Leg(LegId, PlayId),
+    Aside(LegId, PlayId),
     Room(RoomId, PlayId),
 }
 
@@ -316,6 +317,7 @@ impl Engine {
         };
         let missed = match &command {
             Command::Play { leg, play, .. } => Some(Missed::Leg(*leg, *play)),
+            Command::Aside { leg, play, .. } => Some(Missed::Aside(*leg, *play)),
             Command::PlayRoom { room, play, .. } => Some(Missed::Room(*room, *play)),
             _ => None,
         };
@@ -325,6 +327,10 @@ impl Engine {
             // It takes the place of what played before, though there is nothing to hear.
             (Err(name), Some(Missed::Leg(leg, play))) => {
                 self.hand_on(worker, Command::StopPlay { leg });
+                self.say(Event::PlayDone { leg, play, end: PlayEnd::Missing(name) });
+            }
+            // What it would have been over goes on.
+            (Err(name), Some(Missed::Aside(leg, play))) => {
                 self.say(Event::PlayDone { leg, play, end: PlayEnd::Missing(name) });
             }
             (Err(name), Some(Missed::Room(room, play))) => {

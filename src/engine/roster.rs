@@ -67,6 +67,7 @@ impl Roster {
             | Command::Set { leg, .. }
             | Command::Unbridge { leg }
             | Command::Play { leg, .. }
+            | Command::Aside { leg, .. }
             | Command::StopPlay { leg }
             | Command::HearTones { leg, .. }
             | Command::Join { leg, .. }

@@ -274,6 +274,16 @@ pub enum Command<C> {
         /// Any of these digits from the party stops it.
         stop_on: DigitSet,
     },
+    /// Play `items` to the leg's party over what is being played to it, which waits and goes on where it was
+    /// when they are over. [`Command::StopPlay`] and [`Command::Play`] end both.
+    Aside {
+        /// To whom.
+        leg: LegId,
+        /// Names this playback in [`Event::PlayDone`].
+        play: PlayId,
+        /// What.
+        items: Vec<Item<C>>,
+    },
     /// End the playback, if there is one.
     StopPlay {
         /// Whose.
@@ -407,6 +417,10 @@ impl<C> Command<C> {
             Command::Play { leg, play, items, repeat, stop_on } => {
                 let items = items.into_iter().map(item).collect::<Result<_, E>>()?;
                 Command::Play { leg, play, items, repeat, stop_on }
+            }
+            Command::Aside { leg, play, items } => {
+                let items = items.into_iter().map(item).collect::<Result<_, E>>()?;
+                Command::Aside { leg, play, items }
             }
             Command::PlayRoom { room, play, items, repeat } => {
                 let items = items.into_iter().map(item).collect::<Result<_, E>>()?;

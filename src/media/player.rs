@@ -7,6 +7,9 @@
 //!                                                                    follows
 //! ```
 //!
+//! An aside, an announcement over music, is a playback on top of another one, which waits and goes on where it
+//! was.
+//!
 //! The player is asked for samples by the leg's clock ([`plane`](super::plane)), in pieces of any
 //! length, and decides nothing: which digit stops it is the leg's affair.
 
@@ -43,8 +46,12 @@ impl Clip {
 #[derive(Debug)]
 pub struct Player {
     playback: Option<Box<Playback>>,
-    /// Kept after its end, so that nothing is freed on the tick: the next command does that.
-    spent: Option<Box<Playback>>,
+    /// What goes on when the playback, an aside, is over.
+    under: Option<Box<Playback>>,
+    /// Kept after their end, so that nothing is freed on the tick: the next command does that.
+    spent: [Option<Box<Playback>>; 2],
+    /// Samples over which what goes on still comes up.
+    rise: usize,
     /// The rest of what was stopped.
     tail: [i16; FADE],
     has_tail: bool,
@@ -76,7 +83,8 @@ enum At {
 
 impl Default for Player {
     fn default() -> Player {
-        Player { playback: None, spent: None, tail: [0; FADE], has_tail: false }
+        let (tail, has_tail) = ([0; FADE], false);
+        Player { playback: None, under: None, spent: [None, None], rise: 0, tail, has_tail }
     }
 }
 
@@ -90,26 +98,57 @@ impl Player {
         stop_on: DigitSet,
     ) -> Option<PlayId> {
         let stopped = self.stop();
-        self.spent = None;
-        let (item, at, sounded) = (0, At::Start, false);
-        let playback = Playback { play, items, repeat, stop_on, item, at, sounded };
-        self.playback = Some(Box::new(playback));
+        self.spent = [None, None];
+        self.playback = Some(Playback::new(play, items, repeat, stop_on));
         stopped
     }
 
-    /// Ends the playback; what it would have played next fades out.
+    /// Plays `items` now; what is being played waits, and goes on where it was when they are over. A second
+    /// aside takes the first one's place: says which that stops.
+    pub fn aside(&mut self, play: PlayId, items: Vec<Item<Arc<Clip>>>) -> Option<PlayId> {
+        let waits = self.under.take();
+        let mut before = self.playback.take();
+        if let Some(before) = &mut before {
+            self.fade(before);
+        }
+        self.spent = [None, None];
+        self.playback = Some(Playback::new(play, items, false, DigitSet::NONE));
+        match waits {
+            None => {
+                self.under = before;
+                None
+            }
+            Some(waits) => {
+                self.under = Some(waits);
+                before.map(|aside| aside.play)
+            }
+        }
+    }
+
+    /// Ends the playback, and what waits under it; what would have been played next fades out. Says which
+    /// playback that was, the one on top.
     pub fn stop(&mut self) -> Option<PlayId> {
         let mut playback = self.playback.take()?;
+        self.fade(&mut playback);
+        let play = playback.play;
+        self.spent = [Some(playback), self.under.take()];
+        Some(play)
+    }
+
+    /// What it would have played next is laid over what follows, and fades out.
+    fn fade(&mut self, playback: &mut Playback) {
         let mut next = [0; FADE];
         playback.fill(&mut next);
         for (n, (tail, next)) in self.tail.iter_mut().zip(next).enumerate() {
             let faded = i32::from(next) * (FADE - n) as i32 / FADE as i32;
             *tail = tail.saturating_add(faded as i16);
         }
-        self.has_tail = true;
-        let play = playback.play;
-        self.spent = Some(playback);
-        Some(play)
+        (self.has_tail, self.rise) = (true, 0);
+    }
+
+    /// What waits under an aside. It ends with the aside when that is stopped.
+    pub fn under(&self) -> Option<PlayId> {
+        self.under.as_ref().map(|p| p.play)
     }
 
     /// Whether something is being played.
@@ -130,7 +169,15 @@ impl Player {
     /// Writes the next samples to the whole of `out`, silence when there is nothing more. Says which
     /// playback came to its end with them.
     pub fn fill(&mut self, out: &mut [i16]) -> Option<PlayId> {
-        let filled = self.playback.as_mut().map_or(0, |p| p.fill(out));
+        let mut filled = self.sound(out);
+        let mut ended = None;
+        if filled < out.len() {
+            ended = self.playback.take();
+            if let Some(under) = self.under.take() {
+                (self.playback, self.rise) = (Some(under), EDGE);
+                filled += self.sound(&mut out[filled..]);
+            }
+        }
         out[filled..].fill(0);
         if self.has_tail {
             let n = out.len().min(FADE);
@@ -141,15 +188,37 @@ impl Player {
             self.tail[FADE - n..].fill(0);
             self.has_tail = self.tail.iter().any(|s| *s != 0);
         }
-        if filled == out.len() {
-            return None;
+        let play = ended.as_ref().map(|p| p.play);
+        if ended.is_some() {
+            self.spent[0] = ended;
         }
-        self.spent = self.playback.take();
-        self.spent.as_ref().map(|p| p.play)
+        play
+    }
+
+    /// The next samples of the playback; fewer than asked for at its end. What goes on after an aside comes up.
+    fn sound(&mut self, out: &mut [i16]) -> usize {
+        let Some(playback) = &mut self.playback else { return 0 };
+        let made = playback.fill(out);
+        for sample in out[..made].iter_mut().take(self.rise) {
+            let step = (EDGE + 1 - self.rise) as i32;
+            *sample = (i32::from(*sample) * step / (EDGE + 1) as i32) as i16;
+            self.rise -= 1;
+        }
+        made
     }
 }
 
 impl Playback {
+    fn new(
+        play: PlayId,
+        items: Vec<Item<Arc<Clip>>>,
+        repeat: bool,
+        stop_on: DigitSet,
+    ) -> Box<Playback> {
+        let (item, at, sounded) = (0, At::Start, false);
+        Box::new(Playback { play, items, repeat, stop_on, item, at, sounded })
+    }
+
     /// Writes samples until `out` is full or all was played; says how many.
     fn fill(&mut self, out: &mut [i16]) -> usize {
         let mut filled = 0;
@@ -296,6 +365,46 @@ mod tests {
         player.fill(&mut out);
         assert_eq!((out[0], out[40]), (8_000, 0));
         assert!(out.windows(2).all(|w| w[0] >= w[1]));
+    }
+
+    /// Music whose samples say where in it they are.
+    fn ramp(length: i16) -> Item<Arc<Clip>> {
+        Item::Clip(Arc::new(Clip::new((0..length).map(|n| n * 4).collect::<Vec<i16>>())))
+    }
+
+    #[test]
+    fn after_an_aside_the_music_goes_on_where_it_was() {
+        let mut player = start(vec![ramp(8_000)], true);
+        player.fill(&mut [0; 1_600]);
+        assert_eq!(player.aside(PlayId(2), vec![clip(480, 9_000)]), None);
+        let mut out = [0; 160];
+        assert_eq!(player.fill(&mut out), None);
+        assert_eq!(out[100], 9_000, "the aside alone");
+        assert_eq!(player.aside(PlayId(3), vec![clip(200, 5_000)]), Some(PlayId(2)));
+        let (heard, end) = play(&mut player, 160, 320);
+        assert_eq!((heard[100], end), (5_000, Some(320)), "its end is told, the music's is not");
+        // The 40 samples that faded out have been heard.
+        let at = |n: usize| (1_600 + FADE + n - 200) as i16 * 4;
+        assert_eq!(heard[300], at(300));
+        assert!(heard[200..200 + EDGE].iter().zip(200..).all(|(s, n)| *s < at(n)), "it comes up");
+        assert_eq!((player.under(), player.stop()), (None, Some(PlayId(1))));
+        assert_eq!(player.fill(&mut [0; 160]), None);
+        assert!(!player.sounds());
+    }
+
+    #[test]
+    fn what_waits_under_an_aside_ends_with_it_when_both_are_stopped() {
+        let mut player = start(vec![ramp(8_000)], true);
+        player.aside(PlayId(2), vec![clip(800, 5_000)]);
+        player.fill(&mut [0; 160]);
+        assert_eq!(player.under(), Some(PlayId(1)));
+        assert_eq!((player.stop(), player.under()), (Some(PlayId(2)), None));
+        let (heard, _) = play(&mut player, 160, 160);
+        assert_eq!((heard[60], player.sounds()), (0, false));
+        // Without anything under it an aside is a playback like others.
+        assert_eq!(player.aside(PlayId(3), vec![clip(100, 5)]), None);
+        assert_eq!(player.fill(&mut [0; 160]), Some(PlayId(3)));
+        assert!(!player.is_playing());
     }
 
     /// The greatest step from one sample to the next.

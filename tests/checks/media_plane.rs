@@ -188,6 +188,9 @@ impl Script<'_> {
         if self.ledger.open.contains(&leg) {
             self.ledger.plays.push(play);
         }
+        if what % 3 == 2 {
+            return Some(Command::Aside { leg, play, items });
+        }
         let (repeat, stop_on) = (what & 1 == 1, DigitSet::of("#5"));
         Some(Command::Play { leg, play, items, repeat, stop_on })
     }

@@ -35,6 +35,9 @@ impl Plane {
             Command::Play { leg, play, items, repeat, stop_on } => {
                 self.mouth(now, leg, |mouth| mouth.player.start(play, items, repeat, stop_on))
             }
+            Command::Aside { leg, play, items } => {
+                self.mouth(now, leg, |mouth| mouth.player.aside(play, items))
+            }
             Command::StopPlay { leg } => self.mouth(now, leg, |mouth| mouth.player.stop()),
             Command::HearTones { leg, country, ms } => self.hear_tones(now, leg, country, ms),
             Command::SendDigits { leg, digits, on_ms, off_ms } => self.mouth(now, leg, |mouth| {
@@ -203,8 +206,11 @@ impl Plane {
         change: impl FnOnce(&mut Mouth) -> Option<PlayId>,
     ) -> Option<()> {
         let slot = self.slot(leg)?;
-        let stopped = change(&mut self.legs.get_mut(slot)?.mouth);
-        if let Some(play) = stopped {
+        let mouth = &mut self.legs.get_mut(slot)?.mouth;
+        let under = mouth.player.under();
+        let stopped = change(mouth);
+        let under = under.filter(|_| mouth.player.under().is_none());
+        for play in under.into_iter().chain(stopped) {
             self.tell(Event::PlayDone { leg, play, end: PlayEnd::Stopped });
         }
         self.rewire(now, slot);
@@ -342,7 +348,8 @@ impl Plane {
         self.leave(now, slot);
         self.end_copies(now, slot);
         let mut leg = self.legs.remove(slot)?;
-        if let Some(play) = leg.mouth.player.stop() {
+        let under = leg.mouth.player.under();
+        for play in under.into_iter().chain(leg.mouth.player.stop()) {
             self.tell(Event::PlayDone { leg: id, play, end: PlayEnd::Stopped });
         }
         for point in leg.taps.iter().flatten() {
