@@ -9,6 +9,7 @@ use super::cli::Check;
 use super::files::{self, Fault, Loaded, Source};
 use crate::config::{At, Config};
 use crate::console::out::outln;
+use crate::dialplan::Plan;
 
 pub(super) fn main(args: Check) -> ExitCode {
     let (faults, counts) = match files::load(&Source::from(&args.file)) {
@@ -42,6 +43,7 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     let without = loaded.without_sounds();
     let mut faults = loaded.warnings;
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
+    faults.extend(contexts(&loaded.config, &loaded.plan, &loaded.name));
     let mut prompts = 0;
     if let Some(fault) = without {
         faults.push(fault);
@@ -79,6 +81,43 @@ fn addresses(config: &Config, name: &str, is_ours: impl Fn(IpAddr) -> bool) -> V
     faults
 }
 
+/// Contexts that the configuration sends calls to and the dialplan has no route in, and those that have routes
+/// and that no call comes to.
+fn contexts(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
+    let gateways =
+        config.gateways.iter().map(|g| (format!("gateway \"{}\"", g.name), g.at, &g.context));
+    let phones = config.phones.iter().map(|p| (format!("phone {}", p.number), p.at, &p.context));
+    let (mut faults, mut led_to) = (Vec::new(), BTreeSet::new());
+    for (whose, at, context) in gateways.chain(phones) {
+        // Each once: a hundred phones may have the same.
+        if !led_to.insert(context.as_str()) || plan.has_context(context.as_str()) {
+            continue;
+        }
+        let known: Vec<&str> = plan.contexts().collect();
+        faults.push(Fault {
+            file: name.into(),
+            line: at.line,
+            column: at.column,
+            error: false,
+            what: format!(
+                "{whose}: the dialplan has no context '{context}': its calls are refused"
+            ),
+            remedy: format!("write one of: {}; or add a route to it", known.join(", ")),
+        });
+    }
+    let Some(entered) = plan.contexts_entered() else { return faults };
+    let alone = |context: &&str| !led_to.contains(context) && !entered.contains(*context);
+    faults.extend(plan.contexts().filter(alone).map(|context| Fault {
+        file: name.into(),
+        line: 0,
+        column: 0,
+        error: false,
+        what: format!("the routes of the context '{context}' are never reached: no gateway, phone or step leads there"),
+        remedy: "write it as the context of a [[gateway]] or [[phone]], transfer calls to it, or take it out".into(),
+    }));
+    faults
+}
+
 fn not_ours(file: &str, at: At, what: String) -> Fault {
     Fault {
         file: file.into(),
@@ -100,6 +139,38 @@ fn is_ours(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialplan::{File, LoadEnv};
+
+    #[test]
+    fn a_context_that_is_not_there_and_one_that_nothing_leads_to_are_told() {
+        let text = "[media]\naddress = \"127.0.0.1\"\n[[gateway]]\nname = \"e1\"\n\
+                    address = \"udp:10.0.0.1\"\ncontext = \"gatway\"\n\
+                    [[phone]]\nnumber = \"1001\"\npassword = \"x\"\n";
+        let (config, _) = Config::parse(text).unwrap_or_else(|f| panic!("{f:?}"));
+        let told = |plan: &str| {
+            let file = File { path: "plan.toml", text: plan };
+            let plan = Plan::load(&[file], &LoadEnv::default()).unwrap_or_else(|f| panic!("{f:?}"));
+            contexts(&config, &plan.plan, "belfry.toml")
+        };
+        let route = |context: &str, step: &str| {
+            format!("[[route]]\nname = \"{context}\"\ncontext = \"{context}\"\nsteps = [{step}]\n")
+        };
+        let plan =
+            format!("{}{}", route("agents", "{ answer = {} }"), route("night", "{ answer = {} }"));
+        let [wrong, alone] = &told(&plan)[..] else { panic!("{:?}", told(&plan)) };
+        assert!(
+            wrong.what.contains("gateway \"e1\"") && wrong.what.contains("'gatway'"),
+            "{wrong}"
+        );
+        assert!(wrong.remedy.contains("agents, night") && wrong.line == 3, "{wrong}");
+        assert!(alone.what.contains("'night'"), "{alone}");
+        let into = "{ transfer = { to = \"1\", context = \"night\" } }";
+        let plan = format!("{}{}", route("agents", into), route("night", "{ answer = {} }"));
+        assert_eq!(told(&plan).len(), 1);
+        let any = "{ transfer = { context = \"${x}\" } }";
+        let plan = format!("{}{}", route("agents", any), route("night", "{ answer = {} }"));
+        assert_eq!(told(&plan).len(), 1, "it may be any");
+    }
 
     #[test]
     fn an_address_of_another_machine_is_told_where_it_is_written() {

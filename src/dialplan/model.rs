@@ -11,7 +11,7 @@
 //!                                               └ otherwise: Block
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -61,6 +61,25 @@ impl Plan {
     /// The contexts, by name.
     pub fn contexts(&self) -> impl Iterator<Item = &str> {
         self.contexts.keys().map(String::as_str)
+    }
+    /// The contexts that steps lead to; `None`: one is told by a variable, so that it may be any.
+    pub fn contexts_entered(&self) -> Option<BTreeSet<String>> {
+        let mut entered = BTreeSet::new();
+        for step in self.blocks.iter().flatten() {
+            let context = match &step.op {
+                Op::Transfer { context, .. } | Op::Extension { context, .. } => context.as_ref(),
+                Op::Goto { route } => {
+                    let (_, route) = self.route_named(&route.fixed()?)?;
+                    entered.insert(route.context.clone());
+                    None
+                }
+                _ => None,
+            };
+            if let Some(context) = context {
+                entered.insert(context.fixed()?.into_owned());
+            }
+        }
+        Some(entered)
     }
     /// The surveys, each with its questions' names.
     pub fn surveys(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {

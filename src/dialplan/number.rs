@@ -184,6 +184,27 @@ impl Pattern {
         }
     }
 
+    /// Whether each number that `other` matches, this one matches too; `false` also where that cannot be told.
+    pub fn covers(&self, other: &Pattern) -> bool {
+        match (&self.kind, &other.kind) {
+            (Kind::Dial(wide), Kind::Dial(narrow)) => wide.covers(narrow),
+            _ => self == other || other.literal().is_some_and(|only| self.matches(only).is_some()),
+        }
+    }
+
+    /// A number that both match, where there is one and that can be told.
+    pub fn common(&self, other: &Pattern) -> Option<String> {
+        match (&self.kind, &other.kind) {
+            (Kind::Dial(one), Kind::Dial(two)) => one.common(two),
+            (Kind::Regex(_), _) => {
+                other.literal().filter(|n| self.matches(n).is_some()).map(Into::into)
+            }
+            (_, Kind::Regex(_)) => {
+                self.literal().filter(|n| other.matches(n).is_some()).map(Into::into)
+            }
+        }
+    }
+
     /// The one number that matches, when there is only one.
     pub fn literal(&self) -> Option<&str> {
         let plain = |c: char| c.is_ascii_digit() || matches!(c, '*' | '#' | '+');
@@ -279,6 +300,36 @@ impl DialPattern {
         Ok(pattern)
     }
 
+    /// The fewest characters of a number that it matches.
+    fn least(&self) -> usize {
+        self.digits.len() + usize::from(self.tail == Tail::OneOrMore)
+    }
+
+    fn covers(&self, narrow: &DialPattern) -> bool {
+        let lengths = match (self.tail, narrow.tail) {
+            (Tail::None, Tail::None) => self.digits.len() == narrow.digits.len(),
+            (Tail::None, _) => false,
+            (_, Tail::None) => narrow.digits.len() >= self.least(),
+            (_, _) => narrow.least() >= self.least() && narrow.digits.len() >= self.digits.len(),
+        };
+        lengths && self.digits.iter().zip(&narrow.digits).all(|(wide, set)| set & !wide == 0)
+    }
+
+    fn common(&self, other: &DialPattern) -> Option<String> {
+        let len = self.least().max(other.least());
+        let has = |one: &DialPattern| one.tail != Tail::None || one.digits.len() == len;
+        if !has(self) || !has(other) {
+            return None;
+        }
+        let all = (1 << ALPHABET.len()) - 1;
+        let at = |one: &DialPattern, n: usize| one.digits.get(n).copied().unwrap_or(all);
+        let digit = |n| {
+            let both: u32 = at(self, n) & at(other, n);
+            ALPHABET.chars().nth(both.trailing_zeros() as usize)
+        };
+        (0..len).map(digit).collect()
+    }
+
     fn begins(&self, text: &str) -> bool {
         let fits = |(set, c): (&u32, char)| bit(c).is_some_and(|b| set & b != 0);
         self.digits.iter().zip(text.chars()).all(fits)
@@ -334,6 +385,41 @@ mod tests {
 
     fn caught(pattern: &str, text: &str) -> Option<Vec<String>> {
         Pattern::parse(pattern).expect("a good pattern").matches(text)
+    }
+
+    #[test]
+    fn which_pattern_takes_all_of_another_and_which_only_some() {
+        let of = |text: &str| Pattern::parse(text).expect("a good pattern");
+        for (wide, narrow, covers) in [
+            ("1xxx", "10xx", true),
+            ("10xx", "1xxx", false),
+            ("1xxx", "1001", true),
+            ("1xxx", "1xx", false),
+            ("1.", "1xxx", true),
+            ("1.", "1", false),
+            ("1!", "1.", true),
+            ("1.", "1!", false),
+            ("1x.", "1.", false),
+            ("1xxx", "1.", false),
+            ("[1-3]x", "2[0-4]", true),
+            ("/^1/", "1001", true),
+            ("/^1/", "1xxx", false),
+        ] {
+            assert_eq!(of(wide).covers(&of(narrow)), covers, "{wide} {narrow}");
+        }
+        for (one, two, common) in [
+            ("10xx", "1x5x", Some("1050")),
+            ("1xxx", "2xxx", None),
+            ("1.", "12!", Some("12")),
+            ("1xx", "1xxx", None),
+            ("1xxx", "/^10/", None),
+            ("1001", "/^10/", Some("1001")),
+        ] {
+            assert_eq!(of(one).common(&of(two)).as_deref(), common, "{one} {two}");
+            if let Some(number) = common {
+                assert!(of(one).matches(number).is_some() && of(two).matches(number).is_some());
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Reach: routes that an earlier one always takes the calls of, steps behind the end of a block.
+//! Reach: routes that an earlier one always takes the calls of, numbers that two routes claim, steps behind the
+//! end of a block.
 
 use crate::dialplan::condition::{Expression, Test};
 use crate::dialplan::draft::Draft;
@@ -8,7 +9,7 @@ use crate::dialplan::model::{Break, Route, Step};
 const MAX_COMPARED: usize = 1_000;
 
 pub(super) fn check(draft: &mut Draft<'_>) {
-    let mut found = Vec::new();
+    let (mut found, mut shared) = (Vec::new(), Vec::new());
     let plan = &draft.plan;
     for routes in plan.contexts.values() {
         for (at, later) in routes.iter().enumerate().take(MAX_COMPARED) {
@@ -17,7 +18,22 @@ pub(super) fn check(draft: &mut Draft<'_>) {
                 continue;
             };
             let before = routes[..at].iter().map(|r| &plan.routes[*r]).filter(|r| !r.goes_on);
-            let taker = before.into_iter().find(|earlier| always_matches(plan, earlier, &wanted));
+            let mut before = before.into_iter();
+            let taker = before.clone().find(|earlier| always_matches(plan, earlier, &wanted));
+            let claims = |earlier| Some((earlier, claimed(plan, earlier, &wanted)?));
+            if taker.is_none()
+                && let Some((earlier, number)) = before.find_map(claims)
+            {
+                shared.push((
+                    later.place,
+                    format!(
+                        "the number {number} fits the route '{}' and '{}' at {}: that one takes it",
+                        later.name,
+                        earlier.name,
+                        plan.at(earlier.place)
+                    ),
+                ));
+            }
             if let Some(earlier) = taker {
                 found.push((
                     later.place,
@@ -32,6 +48,9 @@ pub(super) fn check(draft: &mut Draft<'_>) {
         let what =
             format!("the route '{name}' is never reached: '{earlier}' at {at} takes all its calls");
         draft.faults.warn(place, what, "put it before that one, or narrow that one's condition");
+    }
+    for (place, what) in shared {
+        draft.faults.warn(place, what, "narrow one of them, or put this one before that one");
     }
     let dead: Vec<_> = draft.plan.blocks.iter().filter_map(|block| dead_step(block)).collect();
     for place in dead {
@@ -76,6 +95,19 @@ fn always_matches(plan: &crate::dialplan::model::Plan, route: &Route, wanted: &T
     whole_test(plan, route).is_some_and(|test| covers(&test, wanted))
 }
 
+/// A number for which both tests are, where an earlier route takes only some of a later one's calls and no
+/// order of the two would be usual: of a narrow pattern before a wide one nothing is said.
+fn claimed(plan: &crate::dialplan::model::Plan, earlier: &Route, wanted: &Test) -> Option<String> {
+    let numbers = |test: &Test| match test {
+        Test::Matches { what, patterns } if is_called(what) => Some(patterns.clone()),
+        _ => None,
+    };
+    let (takes, wants) = (numbers(&whole_test(plan, earlier)?)?, numbers(wanted)?);
+    let pairs = takes.iter().flat_map(|p| wants.iter().map(move |q| (p, q)));
+    let mut shared = pairs.filter(|(p, q)| p.covers(q) || !q.covers(p));
+    shared.find_map(|(p, q)| p.common(q))
+}
+
 /// Whether `wide` holds whenever `narrow` does, as far as can be told.
 fn covers(wide: &Test, narrow: &Test) -> bool {
     match (wide, narrow) {
@@ -92,7 +124,7 @@ fn covers(wide: &Test, narrow: &Test) -> bool {
                     .iter()
                     .any(|w| w == n || n.literal().is_some_and(|l| w.matches(l).is_some()))
             };
-            a == b && narrow.iter().all(taken)
+            a == b && narrow.iter().all(|n| taken(n) || patterns.iter().any(|w| w.covers(n)))
         }
         (
             Test::Expression { what: a, expression },
