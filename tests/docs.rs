@@ -35,7 +35,7 @@ fn the_reference_of_configuration_keys_is_in_admin_md() {
 #[test]
 fn console_commands_in_the_documentation_parse() {
     let mut seen = 0;
-    for name in ["admin.md", "operating.md", "../README.md"] {
+    for name in ["admin.md", "operating.md", "migration.md", "../README.md"] {
         let text = fs::read_to_string(doc(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         for (at, _) in text.match_indices("console -e ") {
             let rest = &text[at + "console -e ".len()..];
@@ -50,4 +50,22 @@ fn console_commands_in_the_documentation_parse() {
         }
     }
     assert!(seen >= 5, "only {seen} commands were found");
+}
+
+/// Every dialplan that stands in the documentation is one: it is read and checked.
+#[test]
+fn dialplans_in_the_documentation_are_read() {
+    use belfry::dialplan::{File, LoadEnv, Plan};
+    let mut seen = 0;
+    for name in ["admin.md", "migration.md"] {
+        let text = fs::read_to_string(doc(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        for block in blocks.filter(|block| block.contains("[[route]]")) {
+            let loaded = Plan::load(&[File { path: name, text: block }], &LoadEnv::default());
+            let loaded = loaded.unwrap_or_else(|faults| panic!("{name}: {faults:?}\n{block}"));
+            assert_eq!(loaded.warnings, [], "{name}: {block}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "no dialplan was found");
 }
