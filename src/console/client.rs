@@ -14,7 +14,7 @@ use reedline::{
 };
 
 use super::out::{out, outln};
-use super::{Answer, commands};
+use super::{Answer, commands, top, watch};
 
 /// Lines of history that are kept.
 const HISTORY: usize = 1_000;
@@ -26,13 +26,13 @@ pub fn run(socket: &Path, execute: Option<&str>, json: bool, colour: bool) -> io
     let stream = UnixStream::connect(socket).map_err(|error| not_to_be_had(socket, &error))?;
     let mut line = Line { reader: BufReader::new(stream.try_clone()?), writer: stream };
     match execute {
-        Some(command) => line.execute(command, json),
+        Some(command) => line.execute(command, json, colour),
         None if io::stdin().is_terminal() => line.session(colour),
         // Commands from a pipe, one a line.
         None => {
             let mut code = ExitCode::SUCCESS;
             for command in io::stdin().lines() {
-                code = line.execute(&command?, json)?;
+                code = line.execute(&command?, json, colour)?;
             }
             Ok(code)
         }
@@ -76,7 +76,38 @@ impl Line {
         serde_json::from_str(&answer).map(Some).map_err(io::Error::other)
     }
 
-    fn execute(&mut self, command: &str, json: bool) -> io::Result<ExitCode> {
+    fn execute(&mut self, command: &str, json: bool, colour: bool) -> io::Result<ExitCode> {
+        if command.trim() == "top" {
+            if !io::stdout().is_terminal() {
+                return Err(io::Error::other("'top' wants a terminal; for machines: metrics"));
+            }
+            top::run(colour, |question| self.ask(question))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        match watch::parse(command) {
+            None => self.once(command, json),
+            Some(Ok((every, command))) => self.watch(command, every, json),
+            Some(Err(why)) => Err(io::Error::other(why)),
+        }
+    }
+
+    /// The same again and again, until the appliance or the reader goes.
+    fn watch(&mut self, command: &str, every: Duration, json: bool) -> io::Result<ExitCode> {
+        loop {
+            if io::stdout().is_terminal() {
+                // The screen is cleared, the cursor at its upper left (ECMA-48 ED, CUP).
+                out!("\x1b[2J\x1b[H");
+            }
+            let code = self.once(command, json)?;
+            if code != ExitCode::SUCCESS {
+                return Ok(code);
+            }
+            io::stdout().flush()?;
+            std::thread::sleep(every);
+        }
+    }
+
+    fn once(&mut self, command: &str, json: bool) -> io::Result<ExitCode> {
         let Some(answer) = self.ask(command)? else { return Ok(ExitCode::SUCCESS) };
         if let Some(file) = &answer.file {
             // What was not asked for is not written, whoever answers.
@@ -132,7 +163,11 @@ impl Line {
             if line.trim() == "quit" {
                 return Ok(ExitCode::SUCCESS);
             }
-            self.execute(&line, false)?;
+            // A mistake in one line does not end the session.
+            match self.execute(&line, false, colour) {
+                Err(error) if error.kind() == io::ErrorKind::Other => eprintln!("{error}"),
+                done => drop(done?),
+            }
         }
     }
 }

@@ -4,10 +4,13 @@ mod agent;
 mod ban;
 mod case;
 mod desk;
+mod filter;
 mod gateway;
 mod records;
 mod room;
 mod supervise;
+
+pub use filter::Filter;
 
 use crate::base::CallId;
 use crate::call::conference::Change;
@@ -23,6 +26,8 @@ pub enum Order {
     Reload,
     /// Change what is logged.
     LogLevel(String),
+    /// Figures for Prometheus.
+    Metrics,
     /// Which version runs.
     Version,
     /// Since when.
@@ -37,8 +42,10 @@ pub enum Order {
     Records(u32),
     /// All that is recorded of one call.
     Record(CallId),
-    /// Everything that happens, as it happens.
-    Events,
+    /// What happens, as it happens.
+    Events(Filter),
+    /// What the attaching side does itself.
+    Attached(&'static str),
     /// Help, on one command or all.
     Help(String),
     /// Leave.
@@ -71,6 +78,25 @@ pub struct Command {
     /// An example.
     pub example: &'static str,
     make: fn(&str) -> Result<Order, String>,
+}
+
+impl Order {
+    /// Whether it changes something: such are written down with who gave them.
+    pub fn has_effect(&self) -> bool {
+        use Request::{
+            Agents, Bans, Call, Calls, Cases, Gateways, Phones, Queues, Room, Rooms, Status,
+        };
+        match self {
+            Order::Ask(
+                Status | Calls | Call(_) | Phones | Gateways | Bans | Agents | Queues | Cases
+                | Rooms | Room(_),
+            ) => false,
+            Order::Ask(_) | Order::Reload | Order::LogLevel(_) => true,
+            // What was said in a call is in the file.
+            Order::Trace(_, file) => file.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// The levels of the log.
@@ -357,10 +383,31 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "events",
+        argument: Argument::Rest("[KIND...] [FIELD=VALUE...]"),
+        what: "What happens, as it happens: everything, or of these kinds and with these fields; ends with the connection",
+        example: "events call_began call_ended gateway=e1-a",
+        make: filter::events,
+    },
+    Command {
+        words: "top",
         argument: Argument::None,
-        what: "Everything that happens, as it happens; ends with the connection",
-        example: "events",
-        make: |_| Ok(Order::Events),
+        what: "Calls, agents, queues, gateways and workers on the whole screen, once a second; q leaves",
+        example: "top",
+        make: |_| Ok(Order::Attached("top")),
+    },
+    Command {
+        words: "watch",
+        argument: Argument::Words("[SECONDS] COMMAND"),
+        what: "Show a command's answer again and again, every two or so many seconds; Ctrl-C ends it",
+        example: "watch 5 show queues",
+        make: |_| Ok(Order::Attached("watch")),
+    },
+    Command {
+        words: "metrics",
+        argument: Argument::None,
+        what: "All figures, as Prometheus reads them",
+        example: "metrics",
+        make: |_| Ok(Order::Metrics),
     },
     Command {
         words: "version",

@@ -17,6 +17,8 @@ pub mod commands;
 pub(crate) mod out;
 pub mod render;
 pub mod server;
+mod top;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 

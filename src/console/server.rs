@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, broadcast};
 
 use super::Answer;
-use super::commands::{self, Order};
+use super::commands::{self, Filter, Order};
 
 /// Operators at once.
 const MAX_CONNECTIONS: usize = 32;
@@ -79,26 +79,47 @@ async fn accept(listener: UnixListener, orders: Arc<dyn Orders>) {
 }
 
 async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
+    let who = stream.peer_cred().map_or_else(|_| "unknown".to_owned(), |peer| user(peer.uid()));
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
         let Some(line) = read_line(&mut reader).await? else { return Ok(()) };
         let answer = match commands::parse(&line) {
             Ok(Order::Quit) => return Ok(()),
-            Ok(Order::Events) => return events(&mut writer, orders.events()).await,
+            Ok(Order::Events(filter)) => {
+                return events(&mut writer, orders.events(), &filter).await;
+            }
             Ok(Order::Help(topic)) => match commands::help(&topic) {
                 Ok(text) => Answer::done(text.clone(), text),
                 Err(why) => Answer::refused(why),
             },
             Ok(order) => {
-                let orders = orders.clone();
+                let (orders, effect) = (orders.clone(), order.has_effect());
                 let carried = tokio::task::spawn_blocking(move || orders.carry_out(order));
-                carried.await.unwrap_or_else(|_| Answer::refused("the order failed; see the log"))
+                let carried = carried.await;
+                let answer =
+                    carried.unwrap_or_else(|_| Answer::refused("the order failed; see the log"));
+                if effect {
+                    let outcome = if answer.ok { "done" } else { "refused" };
+                    tracing::info!(target: "belfry::audit", "console: {who}: {line}: {outcome}");
+                }
+                answer
             }
             Err(why) => Answer::refused(why),
         };
         write(&mut writer, &answer).await?;
     }
+}
+
+/// Who that is, by the system's list of users.
+fn user(uid: u32) -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut lines = users.lines().map(|line| line.split(':'));
+    let found = lines.find_map(|mut line| {
+        let name = line.next()?;
+        (line.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    found.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// One line, bounded; `None` at the end or when it is too long.
@@ -118,11 +139,13 @@ async fn write(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
 async fn events(
     writer: &mut OwnedWriteHalf,
     mut events: broadcast::Receiver<Arc<str>>,
+    filter: &Filter,
 ) -> io::Result<()> {
     write(writer, &Answer { live: true, ..Answer::done("", serde_json::Value::Null) }).await?;
     loop {
         let line = match events.recv().await {
-            Ok(line) => line,
+            Ok(line) if filter.wants(&line) => line,
+            Ok(_) => continue,
             // A reader that is too slow misses some; it is told how many.
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 format!("{{\"missed\":{missed}}}").into()

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::{accounts, certificate, check, demo, doctor, explain, pages, report, serve, trial};
+use super::{
+    accounts, backup, certificate, check, demo, doctor, explain, pages, recordings, report, serve,
+    trial,
+};
 use crate::config::LogFormat;
 use crate::console::out::out;
 
@@ -93,6 +96,27 @@ enum Command {
         belfry user set 7001 role=supervisor\n  belfry user set 7001 --new-secret\n  belfry user export"
     )]
     User(accounts::Verb),
+    /// Recordings: list them, see that their files are what they were, copy them
+    #[command(
+        subcommand,
+        after_help = "A file's SHA-256 is written down when it is whole, and again when it is packed.\n\n\
+        Examples:\n  belfry recording list --from 2026-11-01 --number 1001\n  belfry recording verify\n  \
+        belfry recording export 01KAF3Q8ZK004 --out /tmp/case-4711"
+    )]
+    Recording(recordings::Verb),
+    /// Write store, accounts and configuration into one file, while the appliance runs
+    #[command(
+        after_help = "Recordings and prompts are not in it: copy [record] dir and [dialplan] sounds beside it.\n\n\
+        Examples:\n  belfry backup /srv/backup/belfry-$(date +%F).tar"
+    )]
+    Backup(backup::Backup),
+    /// Put a back-up back, all or nothing; what was there is kept beside it
+    #[command(
+        after_help = "The appliance must not run. What was there gets .before-restore behind its name.\n\n\
+        Examples:\n  belfry restore --check belfry-2026-11-23.tar\n  belfry restore belfry-2026-11-23.tar\n  \
+        belfry restore --only store belfry-2026-11-23.tar"
+    )]
+    Restore(backup::Restore),
     /// Write the man pages into a directory, for packages
     #[command(hide = true)]
     Man {
@@ -320,7 +344,7 @@ fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 }
 
 /// Commands of later versions, so that who reads about them learns why they are not here.
-const LATER: &[&str] = &["subscriber", "recording"];
+const LATER: &[&str] = &["subscriber"];
 
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
@@ -340,6 +364,9 @@ pub fn main() -> ExitCode {
         Command::Help { topic } => help(&topic),
         Command::Phone(verb) => accounts::main(accounts::PHONES, verb),
         Command::User(verb) => accounts::main(accounts::USERS, verb),
+        Command::Recording(verb) => recordings::main(verb),
+        Command::Backup(args) => backup::main(args),
+        Command::Restore(args) => backup::restore(args),
         Command::Man { dir } => pages::man(command(), &dir),
         Command::Completions { shell } => pages::completions(command(), shell),
         Command::Other(words) => other(&[], &words),

@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 
 use super::clock::Clock;
 use super::dns::Dns;
+use super::metrics::Tally;
 use super::orders::Pending;
 use super::serve::disk_event;
 use crate::base::Time;
@@ -46,6 +47,8 @@ pub(super) struct Hands {
     pub(super) events: broadcast::Sender<Arc<str>>,
     /// Facts that the switch waits for until they are on the disk.
     pub(super) awaited: VecDeque<(u64, Awaited)>,
+    /// What facts come to.
+    pub(super) tally: Arc<Tally>,
 }
 
 /// The way to the switch, for all who have something to tell it.
@@ -283,6 +286,7 @@ fn durable(hands: &mut Hands) -> Option<u64> {
 /// of calls, and new calls are refused long before it is full: a fact that finds none is a fault. Gives
 /// its number if it is waited for.
 fn write_down(fact: Fact, hands: &mut Hands) -> Option<u64> {
+    hands.tally.take(&fact);
     if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call())
         && let Some(note) = trace::note(&fact.kind)
     {

@@ -172,6 +172,12 @@ pub(super) fn socket_of(file: &ConfigFile) -> Result<PathBuf, String> {
     config_of_file(file).map(|config| config.console.socket)
 }
 
+/// The configuration's file; none: the embedded default holds.
+pub(super) fn path_of(file: &ConfigFile) -> Option<PathBuf> {
+    let usual = || Path::new(USUAL).exists().then(|| PathBuf::from(USUAL));
+    file.config.clone().or_else(usual)
+}
+
 /// Whether there is a usual configuration that this user may not read.
 pub(super) fn is_withheld() -> bool {
     let opened = fs::File::open(USUAL);

@@ -22,6 +22,7 @@
 
 mod accounts;
 mod api;
+mod backup;
 mod certificate;
 mod certificates;
 mod check;
@@ -34,10 +35,12 @@ mod exchange;
 mod explain;
 pub mod files;
 mod first;
+mod metrics;
 mod notify;
 mod orders;
 mod pages;
 mod playback;
+mod recordings;
 mod records;
 mod report;
 pub mod sample;

@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
+use super::metrics::{self, Tally};
 use super::{api, playback, records};
 use crate::api::Tokens;
 use crate::base::CallId;
@@ -23,6 +24,7 @@ use crate::config::Config;
 use crate::console::commands::Order;
 use crate::console::server::Orders;
 use crate::console::{Answer, File, render};
+use crate::store::Journal;
 use crate::switch::{Input, Reply, Request, RequestId};
 use crate::trace::{self, Reader};
 use crate::{engine, net};
@@ -63,6 +65,10 @@ pub(super) struct Figures {
     pub(super) sip: net::Figures,
     /// The messages of calls; none: they are not kept.
     pub(super) trace: Option<Reader>,
+    /// Facts on their way to the database.
+    pub(super) journal: Journal,
+    /// What facts come to.
+    pub(super) tally: Arc<Tally>,
 }
 
 /// Carries out orders.
@@ -73,7 +79,7 @@ pub(super) struct Operator {
     pending: Pending,
     next: AtomicU64,
     events: broadcast::Sender<Arc<str>>,
-    figures: Figures,
+    pub(super) figures: Figures,
     certificates: InForce,
     /// Who may use the API.
     tokens: Tokens,
@@ -242,6 +248,11 @@ impl Operator {
         }
     }
 
+    /// The configuration in force.
+    pub(super) fn config(&self) -> Config {
+        self.config.lock().expect("no holder panics").clone()
+    }
+
     fn database(&self) -> PathBuf {
         self.config.lock().expect("no holder panics").database()
     }
@@ -294,6 +305,10 @@ impl Orders for Operator {
                 format!("belfry {}", env!("CARGO_PKG_VERSION")),
                 env!("CARGO_PKG_VERSION"),
             ),
+            Order::Metrics => {
+                let text = metrics::text(self);
+                Answer::done(text.clone(), text)
+            }
             Order::Uptime => {
                 let ms = self.began.elapsed().as_millis() as u64;
                 Answer::done(render::span(ms), serde_json::json!({ "uptime_ms": ms }))
@@ -351,7 +366,8 @@ impl Orders for Operator {
                 ];
                 Answer::done(render::table(&head, cells, "no workers"), &rows)
             }
-            Order::Events | Order::Help(_) | Order::Quit => {
+            Order::Attached(what) => Answer::refused(format!("'{what}' is for 'belfry console'")),
+            Order::Events(_) | Order::Help(_) | Order::Quit => {
                 Answer::refused("the connection does that itself")
             }
         }

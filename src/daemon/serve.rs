@@ -25,6 +25,7 @@ use super::dns::Dns;
 use super::exchange::{self, Hands, Inputs};
 pub(super) use super::files::Source;
 use super::files::{self, Fault, Loaded, lines};
+use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
 use super::{first, notify};
@@ -110,11 +111,13 @@ impl Appliance {
         let (events, _) = tokio::sync::broadcast::channel(4_096);
         let pending = Pending::default();
 
-        let trace = start_trace(&config);
+        let (trace, tally) = (start_trace(&config), Arc::new(Tally::new()));
         let figures = Figures {
             workers: engine.figures(),
             sip: sip.figures(),
             trace: trace.as_ref().map(Trace::reader),
+            journal: store.journal(),
+            tally: tally.clone(),
         };
         let hands = Hands {
             sip,
@@ -125,6 +128,7 @@ impl Appliance {
             pending: pending.clone(),
             events: events.clone(),
             awaited: Default::default(),
+            tally,
         };
         let switch = exchange::start(Switch::new(setup, clock.now()), hands, queue, clock)
             .map_err(|e| format!("switch: {e}"))?;
@@ -488,6 +492,9 @@ pub(super) fn disk_event(event: engine::DiskEvent) -> DiskEvent {
         engine::DiskEvent::Removed { path } => DiskEvent::Removed { path },
         engine::DiskEvent::Packed { path, packed, bytes } => {
             DiskEvent::Packed { path, packed, bytes }
+        }
+        engine::DiskEvent::Sealed { path, sha256, bytes } => {
+            DiskEvent::Sealed { path, sha256, bytes }
         }
         engine::DiskEvent::NotPacked { path, why } => DiskEvent::NotPacked { path, why },
         engine::DiskEvent::Level { full, used_percent, max_percent } => {

@@ -47,7 +47,7 @@ use self::backend::Wake;
 use self::disk::archive::Archivist;
 use self::disk::background::Background;
 use self::disk::storage::{Directory, Repaired};
-use self::disk::{Disk, archive, pack, ring};
+use self::disk::{Disk, archive, pack, ring, seal};
 use self::dtls::thread::Desk;
 use self::links::Links;
 use self::pool::{Pair, PoolError};
@@ -221,6 +221,7 @@ impl Engine {
             figures.push(row);
         }
         let roster = Roster::new(crew.workers.len());
+        let tell = seal::start(config.recordings.clone(), tell).map_err(StartError::Thread)?;
         let disk =
             Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
         let archivist = archive::start(config.recordings.clone(), tell.clone());

@@ -49,6 +49,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         RecordingBegan { .. }
         | RecordingEnded { .. }
         | RecordingPacked { .. }
+        | RecordingSealed { .. }
         | RecordingRemoved { .. }
         | SurveyAnswer { .. } => kept(wall, &fact.kind).into_iter().collect(),
         PhoneRegistered { .. }
@@ -360,8 +361,13 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
                 .bind(recording.0 as i64)
         }
         FactKind::RecordingPacked { call, path, packed, .. } => {
-            let update = "UPDATE recordings SET path = ? WHERE call = ? AND path = ?";
+            let update = "UPDATE recordings SET path = ?, sha256 = NULL, bytes = NULL \
+                          WHERE call = ? AND path = ?";
             query(update).bind(packed).bind(text(*call)).bind(path)
+        }
+        FactKind::RecordingSealed { call, path, sha256, bytes } => {
+            let update = "UPDATE recordings SET sha256 = ?, bytes = ? WHERE call = ? AND path = ?";
+            query(update).bind(sha256).bind(*bytes as i64).bind(text(*call)).bind(path)
         }
         FactKind::RecordingRemoved { call, path } => {
             let update = "UPDATE recordings SET removed = coalesce(removed, ?) \

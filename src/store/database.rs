@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
+    include_str!("schema_13.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".
@@ -151,6 +152,27 @@ impl Database {
         schema(&mut connection, path).await?;
         let identity = identity(path).ok_or_else(|| gone(path))?;
         Ok(Database { connection, path: path.to_owned(), identity })
+    }
+
+    /// Writes a whole and consistent copy of a file, of whatever schema, while others read and write it.
+    pub async fn copy(path: &Path, copy: &Path) -> Result<(), Trouble> {
+        let sorted = |error: sqlx::Error| sort(path, &error);
+        // Not for reading alone: what is attached for the copy would be so too.
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .busy_timeout(BUSY)
+            .disable_statement_logging();
+        let mut connection = options.connect().await.map_err(sorted)?;
+        schema(&mut connection, path).await?;
+        let written = write_copy(&mut connection, copy).await;
+        let _ = connection.close().await;
+        written.map_err(|why| {
+            Trouble::Away(
+                path.to_owned(),
+                format!("no copy can be written: {}: {why}", copy.display()),
+            )
+        })
     }
 
     /// Whether the open file is still the one at its path. Of one that was moved away, what its

@@ -38,6 +38,7 @@ mod journal;
 pub mod query;
 mod reader;
 pub mod record;
+pub mod recordings;
 pub mod segment;
 mod state;
 mod statement;
@@ -145,6 +146,11 @@ impl Journal {
     /// Whether the database has all that former processes wrote down, whatever came since.
     pub fn has_former(&self) -> bool {
         self.state.has_former()
+    }
+
+    /// How it is now.
+    pub fn health(&self) -> Health {
+        self.state.health()
     }
 
     /// Whether new calls may begin: facts can be written down, and not too many wait.

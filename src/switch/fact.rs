@@ -684,6 +684,17 @@ pub enum FactKind {
         /// That one's size.
         bytes: u64,
     },
+    /// What a recording's file is now that it is whole.
+    RecordingSealed {
+        /// The call.
+        call: CallId,
+        /// Its file, below the recordings' directory.
+        path: String,
+        /// The file's SHA-256, in hexadecimal digits.
+        sha256: String,
+        /// Its size.
+        bytes: u64,
+    },
     /// A recording was past its time: its file is gone.
     RecordingRemoved {
         /// The call.

@@ -237,6 +237,15 @@ pub enum DiskEvent {
         /// The packed file's size.
         bytes: u64,
     },
+    /// What a whole file is, to know it by later.
+    Sealed {
+        /// Its path below the directory of recordings.
+        path: String,
+        /// Its SHA-256, in hexadecimal digits.
+        sha256: String,
+        /// Its size.
+        bytes: u64,
+    },
     /// A recording could not be packed: it stays as it is.
     NotPacked {
         /// Its path below the directory of recordings.

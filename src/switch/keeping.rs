@@ -36,6 +36,12 @@ impl Switch {
         self.fact(now, FactKind::RecordingPacked { call, path, packed, bytes });
     }
 
+    /// What a recording's file is now that it is whole.
+    pub(super) fn recording_sealed(&mut self, now: Now, path: String, sha256: String, bytes: u64) {
+        let Some((_, call)) = path::read(&path) else { return };
+        self.fact(now, FactKind::RecordingSealed { call, path, sha256, bytes });
+    }
+
     /// A recording stays as it is: nothing is lost but room.
     pub(super) fn recording_not_packed(&mut self, now: Now, path: String, why: String) {
         self.log(

@@ -238,6 +238,9 @@ impl Switch {
             DiskEvent::Packed { path, packed, bytes } => {
                 self.recording_packed(now, path, packed, bytes)
             }
+            DiskEvent::Sealed { path, sha256, bytes } => {
+                self.recording_sealed(now, path, sha256, bytes);
+            }
             DiskEvent::NotPacked { path, why } => self.recording_not_packed(now, path, why),
             DiskEvent::Removed { path } => self.recording_removed(now, path),
             DiskEvent::Level { full, used_percent, max_percent } => {

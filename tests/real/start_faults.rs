@@ -12,6 +12,7 @@ use super::process::{Folder, PATIENCE, Running, wait_for};
 /// What a run of the binary printed on standard error, and whether it succeeded.
 struct Outcome {
     success: bool,
+    code: Option<i32>,
     errors: String,
     printed: String,
 }
@@ -33,7 +34,8 @@ fn run(dir: &Path, arguments: &[&str]) -> Outcome {
     let _ = child.wait();
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).expect("what it printed");
     let status = status.unwrap_or_else(|| panic!("it runs on: {}", read("errors")));
-    Outcome { success: status.success(), errors: read("errors"), printed: read("printed") }
+    let (success, code) = (status.success(), status.code());
+    Outcome { success, code, errors: read("errors"), printed: read("printed") }
 }
 
 /// A configuration with faults of `change`'s making.
@@ -139,4 +141,71 @@ fn a_prompt_that_is_missing_or_not_audio() {
         });
         assert!(ended.is_some(), "it ends");
     }
+}
+
+#[test]
+fn a_configuration_that_is_half_written() {
+    let dir = folder(|_, text| text.truncate(text.find("\"udp:").expect("a listener") + 3));
+    refuses(&dir, &["belfry.toml:", "error"]);
+    assert_eq!(run(dir.path(), &["serve"]).code, Some(78), "it is the files (EX_CONFIG)");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written() {
+    // As on a disk that is mounted for reading alone.
+    let dir = folder(|dir, text| {
+        *text = text.replace(&format!("{}/data\"", dir.display()), "/proc/belfry/data\"");
+    });
+    refuses(&dir, &["/proc/belfry", "[node] data_dir"]);
+}
+
+#[test]
+fn a_password_that_cannot_be_read() {
+    let dir = folder(|_, text| {
+        text.push_str("[[phone]]\nnumber = \"1099\"\npassword_file = \"/proc/1/mem\"\n");
+    });
+    refuses(&dir, &["1099", "/proc/1/mem", "readable by Belfry's user"]);
+}
+
+#[test]
+fn a_store_of_a_later_version() {
+    let dir = folder(|_, _| {});
+    let path = dir.path().join("data/belfry.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let made = belfry::store::database::Database::open(&path);
+    drop(runtime.expect("a runtime").block_on(made).expect("a store"));
+    let later = rusqlite::Connection::open(&path).expect("it is SQLite's");
+    later.execute("INSERT INTO schema_version VALUES (99, 0)", ()).expect("written");
+    drop(later);
+    refuses(&dir, &["belfry.db has schema 99 of a later version", "start that version"]);
+}
+
+#[test]
+fn a_group_that_is_not_there() {
+    let dir = folder(|_, text| {
+        *text = text.replace("[console]\n", "[console]\ngroup = \"no-such-group\"\n");
+    });
+    refuses(&dir, &["[console] group", "groupadd --system no-such-group"]);
+}
+
+/// A damaged store is kept as it is, calls go on, and a new one is begun when it is moved away.
+#[test]
+fn a_damaged_store() {
+    let dir = folder(|_, _| {});
+    let path = dir.path().join("data/belfry.db");
+    std::fs::write(&path, "this is no database".repeat(200)).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    command.arg("serve").arg("-c").arg(dir.path().join("belfry.toml"));
+    let mut serve = Running::start(&mut command, &dir.path().join("log"), "Rust");
+    let told = |serve: &Running| serve.printed().contains("is damaged").then_some(());
+    assert!(wait_for(PATIENCE, || told(&serve)).is_some(), "{}", serve.printed());
+    assert!(serve.printed().contains("move it away"), "{}", serve.printed());
+    assert!(serve.alive(), "it serves");
+    let there = std::fs::read(&path).expect("it is kept");
+    assert!(there.starts_with(b"this is no database"));
+    std::fs::rename(&path, dir.path().join("data/damaged.db")).expect("moved away");
+    let begun = || std::fs::read(&path).ok().filter(|b| b.starts_with(b"SQLite format 3"));
+    assert!(wait_for(PATIENCE, begun).is_some(), "a new one is begun: {}", serve.printed());
+    serve.terminate();
+    assert!(serve.ended(PATIENCE).is_some(), "it ends");
 }

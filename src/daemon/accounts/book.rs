@@ -64,7 +64,12 @@ impl Book {
         };
         let before = list.len();
         list.retain(|account| account.as_table().is_none_or(|a| number_of(a) != number));
-        list.len() < before
+        let removed = list.len() < before;
+        if list.is_empty() {
+            // `phone = []` would belong to the last table of the configuration before it.
+            self.0.remove(section.name);
+        }
+        removed
     }
 }
 
@@ -216,5 +221,7 @@ mod tests {
         let again = Book::parse(&book.text()).unwrap();
         assert_eq!(again, book);
         assert_eq!(again.of(phones).len(), 1);
+        assert!(book.remove(phones, "1006") && book.remove(agents, "7001"));
+        assert_eq!(book.text(), Book::default().text(), "nothing of an empty list is left");
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!  files ─▶ configuration ─┬─ machine   clock, cores, real time, how RTP is had, file limit
 //!                          ├─ network   addresses, ports, gateways
+//!                          ├─ running   the appliance, where it runs: asked over its console
 //!                          ├─ certificates  for whom, until when
 //!                          └─ storage   directories, room for recordings, records, prompts
 //! ```
@@ -14,6 +15,7 @@ mod certificates;
 mod machine;
 mod names;
 mod network;
+mod running;
 mod storage;
 
 use std::io::ErrorKind;
@@ -75,15 +77,20 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         }
     };
     let config = &loaded.config;
+    // Who may not open the console knows only that it runs.
     let runs = runs(config);
     let mut findings = vec![match runs {
         true => Finding::ok("appliance", "runs; its own ports are taken by itself"),
         false => Finding::ok("appliance", "does not run"),
     }];
+    if runs {
+        findings.extend(running::look(&config.console.socket));
+    }
     findings.extend(machine::look(&loaded));
     findings.extend(network::look(config, &loaded.tls, runs));
     findings.extend(certificates::look(&loaded.tls));
     findings.extend(storage::look(&loaded, args.records));
+    findings.extend(storage::rights(config, files::path_of(&args.file).as_deref()));
     let count = |state| findings.iter().filter(|f| f.state == state).count();
     let (errors, warnings) = (count(State::Error), count(State::Warning));
     if args.json {

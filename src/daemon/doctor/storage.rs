@@ -23,7 +23,7 @@ pub(super) fn look(loaded: &Loaded, records: bool) -> Vec<Finding> {
         directory("recordings", "[record] dir", &recordings),
         room(config, &recordings),
     ];
-    findings.extend(records.then(|| database(&config.database())));
+    findings.push(database(&config.database(), records));
     findings.push(prompts(loaded));
     findings
 }
@@ -86,7 +86,37 @@ fn room(config: &Config, dir: &Path) -> Finding {
     }
 }
 
-fn database(path: &Path) -> Finding {
+/// Files that hold passwords, and that others than Belfry and its group may read.
+pub(super) fn rights(config: &Config, own: Option<&Path>) -> Vec<Finding> {
+    use std::os::unix::fs::PermissionsExt;
+    let kept = crate::daemon::accounts::book::path(config);
+    let secrets = config.phones.iter().filter_map(|phone| phone.password_file.as_deref());
+    let gateways = config.gateways.iter().filter_map(|gateway| gateway.password_file.as_deref());
+    let keys = config.certificates.iter().map(|certificate| certificate.key.as_path());
+    // One that holds no password itself may be read by all.
+    let own = own.filter(|path| fs::read_to_string(path).is_ok_and(|text| has_password(&text)));
+    let all = secrets.chain(gateways).chain(keys).chain(own).chain([kept.as_path()]);
+    let open =
+        |path: &&Path| fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0);
+    let told = |path: &Path| {
+        Finding::warning(
+            "rights",
+            format!("{} holds a password or a key, and every user may read it", path.display()),
+            format!("chgrp belfry {0}; chmod 0640 {0}", path.display()),
+        )
+    };
+    all.filter(open).map(told).collect()
+}
+
+fn has_password(text: &str) -> bool {
+    text.lines().any(|line| {
+        let key = line.split_once('=').map_or("", |(key, _)| key.trim());
+        key == "password" || key == "pin" || key == "token"
+    })
+}
+
+/// How the records' file is; `whole`: it is read from end to end.
+fn database(path: &Path, whole: bool) -> Finding {
     if !path.exists() {
         return Finding::ok("records", format!("{} will be made", path.display()));
     }
@@ -94,13 +124,21 @@ fn database(path: &Path) -> Finding {
         Ok(runtime) => runtime,
         Err(error) => return Finding::warning("records", error.to_string(), "try again"),
     };
-    let looked = runtime.block_on(async { Database::look(path).await?.check().await });
+    let looked = runtime.block_on(async {
+        let mut database = Database::look(path).await?;
+        if whole { database.check().await } else { Ok(()) }
+    });
     match looked {
-        Ok(()) => Finding::ok("records", format!("{} is whole", path.display())),
+        Ok(()) if whole => Finding::ok("records", format!("{} is whole", path.display())),
+        Ok(()) => Finding::ok(
+            "records",
+            format!("{} opens; --records reads all of it for damage", path.display()),
+        ),
         Err(trouble) => Finding::error(
             "records",
             trouble.to_string(),
-            "stop Belfry and put a sound copy in its place; the journal fills in what came since",
+            "stop Belfry and put a sound copy in its place (belfry restore --only store FILE); the journal \
+             fills in what came since; to begin with a new one move it away, with its -wal and -shm",
         ),
     }
 }
@@ -145,8 +183,31 @@ mod tests {
     fn a_file_that_is_no_database_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("belfry.db");
-        assert_eq!(database(&path).state, State::Ok);
+        assert_eq!(database(&path, true).state, State::Ok);
         fs::write(&path, [7; 5_000]).unwrap();
-        assert_eq!(database(&path).state, State::Error);
+        assert_eq!(database(&path, false).state, State::Error);
+        assert_eq!(database(&path, true).state, State::Error);
+    }
+
+    #[test]
+    fn a_password_that_everybody_may_read_is_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.toml");
+        let text = format!(
+            "[node]\ndata_dir = \"{}\"\n[media]\naddress = \"127.0.0.1\"\n[[phone]]\nnumber = \"1001\"\n\
+             password = \"x\"\n",
+            dir.path().display()
+        );
+        fs::write(&path, &text).unwrap();
+        let config = Config::parse(&text).unwrap().0;
+        let found = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            rights(&config, Some(&path))
+        };
+        assert_eq!(found(0o640), []);
+        assert!(found(0o644)[0].remedy.contains("chmod 0640"));
+        fs::write(&path, text.replace("password = \"x\"", "password_env = \"X\"")).unwrap();
+        assert_eq!(found(0o644), []);
     }
 }

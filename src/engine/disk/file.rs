@@ -53,6 +53,11 @@ pub(super) struct FileState {
 }
 
 impl FileState {
+    /// Its path below the directory of recordings.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn new(path: String, format: RecordFormat) -> FileState {
         FileState {
             path,

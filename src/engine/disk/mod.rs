@@ -21,6 +21,7 @@ pub(in crate::engine) mod fake;
 mod file;
 pub(in crate::engine) mod pack;
 pub(in crate::engine) mod ring;
+pub mod seal;
 pub mod space;
 pub mod storage;
 #[cfg(test)]
@@ -67,6 +68,8 @@ pub enum DiskEvent {
     Closed {
         /// Which recording.
         recording: RecordingId,
+        /// Its file, below the directory of recordings.
+        path: String,
         /// Samples of one channel.
         samples: u64,
         /// Samples of one channel that could not be kept (full disk, full ring, too late). Silence
@@ -102,6 +105,15 @@ pub enum DiskEvent {
         /// What it is now.
         packed: String,
         /// The packed file's size.
+        bytes: u64,
+    },
+    /// What a whole file is, to know it by later.
+    Sealed {
+        /// Its path below the directory of recordings.
+        path: String,
+        /// Its SHA-256, in hexadecimal digits.
+        sha256: String,
+        /// Its size.
         bytes: u64,
     },
     /// A recording could not be packed: it stays as it is.
@@ -178,6 +190,7 @@ impl Drop for Disk {
 /// A recording whose samples have all been written.
 struct Ended {
     recording: RecordingId,
+    path: String,
     samples: u64,
     /// Samples of one channel that could not be kept.
     lost: u64,
@@ -189,13 +202,13 @@ struct Ended {
 impl Ended {
     /// Waits until it is on the disk.
     fn settle(self, tell: &Tell) {
-        let Ended { recording, samples, lost, mut fault, file } = self;
+        let Ended { recording, path, samples, lost, mut fault, file } = self;
         if let Some(Err(error)) = file.map(StoredFile::finish) {
             let why = format!("not known to be on the disk: {error}");
             tell(DiskEvent::Failed { recording, why: why.clone() });
             fault = Some(fault.map_or_else(|| why.clone(), |before| format!("{before}; {why}")));
         }
-        tell(DiskEvent::Closed { recording, samples, lost, fault });
+        tell(DiskEvent::Closed { recording, path, samples, lost, fault });
     }
 }
 
@@ -276,7 +289,8 @@ impl Writer {
         tell_fault(&self.tell, recording, &mut state);
         let fault = state.wrong_with(lost.dropped, lost.late);
         let lost = state.lost_samples(lost.dropped) + lost.late;
-        let ended = Ended { recording, samples, lost, fault, file: state.take_file() };
+        let (path, file) = (state.path().to_owned(), state.take_file());
+        let ended = Ended { recording, path, samples, lost, fault, file };
         if let Err(full) = self.closes.try_send(ended) {
             full.into_inner().settle(&self.tell);
         }

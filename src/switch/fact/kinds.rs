@@ -28,6 +28,7 @@ impl FactKind {
             RecordingEnded { call, .. }
             | RecordingMended { call, .. }
             | RecordingPacked { call, .. }
+            | RecordingSealed { call, .. }
             | RecordingRemoved { call, .. } => Some(*call),
             RecorderBegan { call, .. } | RecorderEnded { call, .. } => Some(*call),
             SurveyAnswer { call, .. } | Queue { call, .. } => Some(*call),
@@ -113,6 +114,7 @@ impl FactKind {
             RecordingEnded { .. } => "recording_ended",
             RecordingMended { .. } => "recording_mended",
             RecordingPacked { .. } => "recording_packed",
+            RecordingSealed { .. } => "recording_sealed",
             RecordingRemoved { .. } => "recording_removed",
             RecorderBegan { .. } => "recorder_began",
             RecorderEnded { .. } => "recorder_ended",

@@ -87,6 +87,7 @@ fn one_of_each() -> Vec<FactKind> {
             packed: s("2026/09/21/x.opus"),
             bytes: 1_500,
         },
+        RecordingSealed { call, path: s("2026/09/21/x.opus"), sha256: s("ba78"), bytes: 1_500 },
         RecordingRemoved { call, path: s("2026/09/21/x.wav") },
         RecorderBegan { call, recorder: s("second"), session: s("a@b") },
         RecorderEnded { call, recorder: s("second"), ms: 40_000, why: s("it does not answer") },

@@ -26,9 +26,9 @@ macro_rules! word {
                 }
             }
         }
-        #[cfg(test)]
         impl $Type {
-            pub(super) const ALL: &[$Type] = &[$( $Type::$variant, )+ $Type::Unknown];
+            /// All of them.
+            pub const ALL: &[$Type] = &[$( $Type::$variant, )+ $Type::Unknown];
         }
     };
 }

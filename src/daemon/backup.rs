@@ -1,0 +1,220 @@
+//! `belfry backup` and `belfry restore`: the store, the accounts and the configuration with all files that it
+//! names, in one tar file with a list of checksums. Taken while the appliance runs; put back while it does not.
+//!
+//! ```text
+//!  manifest.json   who, when, of which version; of each file: path, rights, SHA-256
+//!  0, 1, 2 …       the files, in the list's order
+//! ```
+//!
+//! Recordings and prompts are not in it: they are large, whole files that do not change, which any tool
+//! copies. Nor is the journal: what it holds is in the store within moments.
+
+mod restore;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::accounts::book as accounts;
+use super::cli::{ConfigFile, fail};
+use super::files;
+use crate::config::Config;
+use crate::console::out::outln;
+use crate::engine::disk::seal::checksum;
+use crate::store::database::Database;
+
+pub(super) use restore::{Restore, main as restore};
+
+/// The list's name in the archive.
+const MANIFEST: &str = "manifest.json";
+/// The archive's own form.
+const FORMAT: u32 = 1;
+/// The most files of a dialplan that are taken, and how deep they may lie.
+const MOST_FILES: usize = 5_000;
+const MOST_DEEP: usize = 8;
+
+/// What an archive holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Manifest {
+    belfry_backup: u32,
+    version: String,
+    node: String,
+    /// Seconds since 1970.
+    made: u64,
+    files: Vec<Entry>,
+}
+
+/// One of its files.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Entry {
+    /// Where it lies on the machine.
+    path: PathBuf,
+    what: What,
+    mode: u32,
+    owner: String,
+    group: String,
+    sha256: String,
+    bytes: u64,
+}
+
+/// Of which part a file is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    /// Records of calls.
+    Store,
+    /// Phones and agents kept by commands.
+    Accounts,
+    /// The configuration and what it names.
+    Configuration,
+}
+
+#[derive(Args)]
+pub(super) struct Backup {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The file to write; it must not be there yet
+    #[arg(value_name = "FILE.tar")]
+    to: PathBuf,
+}
+
+pub(super) fn main(args: Backup) -> std::process::ExitCode {
+    match make(&args) {
+        Ok(told) => {
+            outln!("{told}");
+            std::process::ExitCode::SUCCESS
+        }
+        Err(why) => fail(&why),
+    }
+}
+
+fn told(path: &Path) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("{}: {error}", path.display())
+}
+
+fn make(args: &Backup) -> Result<String, String> {
+    let config = files::config_of_file(&args.file)?;
+    let dir = args.to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let part = dir.join(format!(".belfry-backup-{}", std::process::id()));
+    let copy = dir.join(format!(".belfry-backup-{}.db", std::process::id()));
+    let done = write(args, &config, &part, &copy);
+    let _ = fs::remove_file(&copy);
+    let done = done.and_then(|told_of| {
+        // `hard_link` and not `rename`: what is there is not replaced.
+        fs::hard_link(&part, &args.to).map_err(told(&args.to))?;
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(told(dir))?;
+        Ok(told_of)
+    });
+    let _ = fs::remove_file(&part);
+    done
+}
+
+fn write(args: &Backup, config: &Config, part: &Path, copy: &Path) -> Result<String, String> {
+    let database = config.database();
+    let mut sources = Vec::new();
+    if database.exists() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let copied = runtime.block_on(Database::copy(&database, copy));
+        copied.map_err(|trouble| trouble.to_string())?;
+        sources.push((database, copy.to_owned(), What::Store));
+    }
+    let kept = accounts::path(config);
+    if kept.exists() {
+        sources.push((kept.clone(), kept, What::Accounts));
+    }
+    let named = named_files(&args.file, config)?;
+    sources.extend(named.into_iter().map(|path| (path.clone(), path, What::Configuration)));
+    let entries: Result<Vec<Entry>, String> =
+        sources.iter().map(|(path, from, what)| entry(path, from, *what)).collect();
+    let made = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let manifest = Manifest {
+        belfry_backup: FORMAT,
+        version: env!("CARGO_PKG_VERSION").into(),
+        node: config.node.name.to_string(),
+        made: made.map_or(0, |time| time.as_secs()),
+        files: entries?,
+    };
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(part);
+    let mut archive = tar::Builder::new(file.map_err(told(part))?);
+    let list = serde_json::to_vec_pretty(&manifest).map_err(|error| error.to_string())?;
+    let mut append = |name: &str, bytes: u64, from: &mut dyn Read| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes);
+        header.set_mode(0o600);
+        header.set_mtime(manifest.made);
+        archive.append_data(&mut header, name, from).map_err(told(part))
+    };
+    append(MANIFEST, list.len() as u64, &mut &list[..])?;
+    for (nth, (entry, (_, from, _))) in manifest.files.iter().zip(&sources).enumerate() {
+        // A file that has grown since is cut, and its checksum shows it.
+        let mut bytes = File::open(from).map_err(told(from))?.take(entry.bytes);
+        append(&nth.to_string(), entry.bytes, &mut bytes)?;
+    }
+    let mut file = archive.into_inner().map_err(told(part))?;
+    file.flush().and_then(|()| file.sync_all()).map_err(told(part))?;
+    let bytes: u64 = manifest.files.iter().map(|entry| entry.bytes).sum();
+    restore::look(part).map_err(|why| format!("what was written does not hold: {why}"))?;
+    Ok(format!(
+        "{}: {}, {bytes} bytes, read back; recordings and prompts are not in it",
+        args.to.display(),
+        files::counted(manifest.files.len(), "file"),
+    ))
+}
+
+fn entry(path: &Path, from: &Path, what: What) -> Result<Entry, String> {
+    let (sha256, bytes) = checksum(from).map_err(told(from))?;
+    // Whose it is, is said by the file itself and not by our copy of it.
+    let meta = fs::metadata(path).map_err(told(path))?;
+    let full = path.canonicalize().map_err(told(path))?;
+    let (owner, group) = (name_of("/etc/passwd", meta.uid()), name_of("/etc/group", meta.gid()));
+    let mode = meta.permissions().mode() & 0o777;
+    Ok(Entry { path: full, what, mode, owner, group, sha256, bytes })
+}
+
+/// The name of a user or a group; its number where it has none.
+fn name_of(file: &str, number: u32) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let mut lines = text.lines().map(|line| line.split(':'));
+    let found = lines.find_map(|mut line| {
+        let name = line.next()?;
+        (line.nth(1)?.parse() == Ok(number)).then(|| name.to_owned())
+    });
+    found.unwrap_or_else(|| number.to_string())
+}
+
+/// The configuration's file and all that it names, but for recordings and prompts.
+fn named_files(file: &ConfigFile, config: &Config) -> Result<BTreeSet<PathBuf>, String> {
+    let mut named = BTreeSet::new();
+    let Some(own) = files::path_of(file) else { return Ok(named) };
+    named.insert(own);
+    let secrets = config.phones.iter().map(|p| &p.password_file);
+    let secrets = secrets.chain(config.gateways.iter().map(|g| &g.password_file));
+    let secrets = secrets.chain(config.recorders.iter().map(|r| &r.password_file));
+    let trusted = [&config.tls.ca, &config.tls.client_ca];
+    named.extend(secrets.chain(trusted).flatten().cloned());
+    named.extend(config.certificates.iter().flat_map(|c| [c.chain.clone(), c.key.clone()]));
+    below(&config.dialplan.dir, 0, &mut named)?;
+    Ok(named)
+}
+
+fn below(dir: &Path, deep: usize, found: &mut BTreeSet<PathBuf>) -> Result<(), String> {
+    for entry in fs::read_dir(dir).map_err(told(dir))? {
+        let entry = entry.map_err(told(dir))?;
+        let kind = entry.file_type().map_err(told(dir))?;
+        if kind.is_dir() && deep < MOST_DEEP {
+            below(&entry.path(), deep + 1, found)?;
+        } else if kind.is_file() {
+            found.insert(entry.path());
+        }
+        if found.len() > MOST_FILES {
+            return Err(format!("{}: more than {MOST_FILES} files", dir.display()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,325 @@
+//! Putting a back-up back: looked at as a whole first, then all files beside their places, then all into them.
+//! What was there stays, with `.before-restore` behind its name.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::net::UnixStream;
+use std::path::{Component, Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use sha2::{Digest, Sha256};
+
+use super::{Entry, FORMAT, MANIFEST, Manifest, What, told};
+use crate::console::out::outln;
+use crate::daemon::cli::{ConfigFile, fail};
+use crate::daemon::files;
+use crate::store::database::Database;
+
+/// The longest list, bytes.
+const LONGEST_LIST: u64 = 16 << 20;
+/// Bytes that are read at once.
+const PIECE: usize = 64 << 10;
+
+#[derive(Args)]
+pub(in crate::daemon) struct Restore {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The back-up
+    #[arg(value_name = "FILE.tar")]
+    from: PathBuf,
+    /// Only say what is in it, and whether it is whole
+    #[arg(long)]
+    check: bool,
+    /// Only the records, or only the accounts, or only the configuration
+    #[arg(long, value_parser = ["store", "accounts", "configuration"])]
+    only: Option<String>,
+}
+
+pub(in crate::daemon) fn main(args: Restore) -> ExitCode {
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => fail(&why),
+    }
+}
+
+fn run(args: &Restore) -> Result<(), String> {
+    let manifest = look(&args.from).map_err(|why| format!("{}: {why}", args.from.display()))?;
+    let wanted = |entry: &&Entry| match args.only.as_deref() {
+        Some("store") => entry.what == What::Store,
+        Some("accounts") => entry.what == What::Accounts,
+        Some(_) => entry.what == What::Configuration,
+        None => true,
+    };
+    let chosen: Vec<&Entry> = manifest.files.iter().filter(wanted).collect();
+    let time = jiff::Timestamp::from_second(i64::try_from(manifest.made).unwrap_or(0));
+    let time =
+        time.map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    outln!("of {}, Belfry {}, {time}; whole", manifest.node, manifest.version);
+    chosen.iter().for_each(|entry| outln!("{:>12}  {}", entry.bytes, entry.path.display()));
+    if args.check {
+        return Ok(());
+    }
+    if chosen.is_empty() {
+        return Err("there is nothing of that in it".into());
+    }
+    if let Ok(socket) = files::socket_of(&args.file)
+        && UnixStream::connect(&socket).is_ok()
+    {
+        return Err("the appliance runs: stop it first (systemctl stop belfry)".into());
+    }
+    let parts = put_beside(&args.from, &manifest, wanted)?;
+    let moved = match parts.iter().try_for_each(|(entry, part)| holds(entry, part)) {
+        Ok(()) => parts.iter().try_for_each(|(entry, part)| put(entry, part)),
+        Err(why) => Err(why),
+    };
+    parts.iter().for_each(|(_, part)| drop(fs::remove_file(part)));
+    moved?;
+    outln!(
+        "{} put back; what was there has .before-restore behind its name",
+        files::counted(chosen.len(), "file")
+    );
+    Ok(())
+}
+
+/// Reads the whole archive and compares each file with the list.
+pub(super) fn look(path: &Path) -> Result<Manifest, String> {
+    let mut manifest = None;
+    let mut seen = 0;
+    each(path, |name, file| {
+        let Some(list) = &manifest else {
+            let mut text = String::new();
+            let read = file.take(LONGEST_LIST).read_to_string(&mut text);
+            let read = read.ok().filter(|_| name == MANIFEST);
+            let list: Manifest = read
+                .and_then(|_| serde_json::from_str(&text).ok())
+                .ok_or("this is no back-up of Belfry's")?;
+            check(&list)?;
+            manifest = Some(list);
+            return Ok(());
+        };
+        let entry = list.files.get(seen).filter(|_| name == seen.to_string());
+        let entry = entry.ok_or_else(|| format!("'{name}' is not in its list"))?;
+        let mut sum = Sum::default();
+        std::io::copy(file, &mut sum).map_err(|error| error.to_string())?;
+        seen += 1;
+        match sum.digits() == entry.sha256 {
+            true => Ok(()),
+            false => {
+                Err(format!("{} is not what it was: the back-up is damaged", entry.path.display()))
+            }
+        }
+    })?;
+    let manifest = manifest.ok_or("it is empty")?;
+    match seen == manifest.files.len() {
+        true => Ok(manifest),
+        false => Err(format!("it ends after {seen} of {} files", manifest.files.len())),
+    }
+}
+
+/// Whether the list is of this version's form, and names no file that it may not.
+fn check(list: &Manifest) -> Result<(), String> {
+    if list.belfry_backup != FORMAT {
+        return Err(format!("it is of form {}, this version knows {FORMAT}", list.belfry_backup));
+    }
+    let plain = |path: &Path| {
+        path.is_absolute()
+            && path.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)))
+    };
+    match list.files.iter().find(|entry| !plain(&entry.path)) {
+        Some(entry) => Err(format!("{} is no path to restore to", entry.path.display())),
+        None => Ok(()),
+    }
+}
+
+/// A checksum of what is written to it.
+#[derive(Default)]
+struct Sum(Sha256);
+
+impl Sum {
+    fn digits(self) -> String {
+        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Write for Sum {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Does something with each file of an archive.
+fn each(
+    path: &Path,
+    mut with: impl FnMut(&str, &mut dyn Read) -> Result<(), String>,
+) -> Result<(), String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut archive = tar::Archive::new(std::io::BufReader::with_capacity(PIECE, file));
+    let entries = archive.entries().map_err(|error| error.to_string())?;
+    for entry in entries {
+        let mut entry = entry.map_err(|error| format!("it is damaged: {error}"))?;
+        let name = entry.path().map_err(|error| error.to_string())?.display().to_string();
+        with(&name, &mut entry)?;
+    }
+    Ok(())
+}
+
+/// Writes each wanted file beside its place.
+fn put_beside<'m>(
+    from: &Path,
+    manifest: &'m Manifest,
+    wanted: impl Fn(&&Entry) -> bool,
+) -> Result<Vec<(&'m Entry, PathBuf)>, String> {
+    let (mut parts, mut nth) = (Vec::new(), 0);
+    let done = each(from, |name, file| {
+        if name == MANIFEST {
+            return Ok(());
+        }
+        let entry = &manifest.files[nth];
+        nth += 1;
+        if !wanted(&entry) {
+            return Ok(());
+        }
+        let part = with_ending(&entry.path, ".restore-part");
+        if let Some(dir) = part.parent() {
+            fs::create_dir_all(dir).map_err(told(dir))?;
+        }
+        let _ = fs::remove_file(&part);
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
+        parts.push((entry, part.clone()));
+        let mut made = made.map_err(told(&part))?;
+        std::io::copy(file, &mut made).map_err(told(&part))?;
+        made.sync_all().map_err(told(&part))
+    });
+    done.map_err(|why| {
+        parts.iter().for_each(|(_, part): &(_, PathBuf)| drop(fs::remove_file(part)));
+        why
+    })?;
+    Ok(parts)
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Whether this version can read it: a database is looked through.
+fn holds(entry: &Entry, part: &Path) -> Result<(), String> {
+    if entry.what != What::Store {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let looked = runtime.block_on(async { Database::look(part).await?.check().await });
+    for ending in ["-wal", "-shm"] {
+        let _ = fs::remove_file(with_ending(part, ending));
+    }
+    looked.map_err(|trouble| trouble.to_string())
+}
+
+/// Moves a file into its place; what is there is kept beside it.
+fn put(entry: &Entry, part: &Path) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let rights = fs::Permissions::from_mode(entry.mode & 0o777);
+    let number = |file: &str, name: &str| number_of(file, name).or_else(|| name.parse().ok());
+    let owner = number("/etc/passwd", &entry.owner);
+    let group = number("/etc/group", &entry.group);
+    // Who is not root puts back what is its own.
+    let _ = chown(part, owner, group);
+    fs::set_permissions(part, rights).map_err(told(part))?;
+    for ending in ["", "-wal", "-shm"] {
+        let there = with_ending(&entry.path, ending);
+        if there.exists() && (ending.is_empty() || entry.what == What::Store) {
+            let kept = with_ending(&entry.path, &format!(".before-restore{ending}"));
+            fs::rename(&there, &kept).map_err(told(&there))?;
+        }
+    }
+    fs::rename(part, &entry.path).map_err(told(&entry.path))
+}
+
+fn number_of(file: &str, name: &str) -> Option<u32> {
+    let text = fs::read_to_string(file).ok()?;
+    let mut lines = text.lines().map(|line| line.split(':'));
+    lines.find_map(|mut line| (line.next()? == name).then(|| line.nth(1)?.parse().ok())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::backup::{Backup, make};
+
+    /// A configuration with a store, and its back-up.
+    fn backed_up() -> (tempfile::TempDir, ConfigFile, PathBuf) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("data")).expect("made");
+        fs::create_dir_all(at("plan")).expect("made");
+        fs::write(at("plan/a.toml"), "# a plan").expect("written");
+        fs::write(at("secret"), "geheim").expect("written");
+        let text = format!(
+            "[node]\ndata_dir = \"{0}/data\"\n[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n\
+             [[phone]]\nnumber = \"1001\"\npassword_file = \"{0}/secret\"\n\
+             [dialplan]\ndir = \"{0}/plan\"\n[console]\nsocket = \"{0}/sock\"\n",
+            dir.path().display()
+        );
+        fs::write(at("belfry.toml"), text).expect("written");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let made = runtime.expect("a runtime").block_on(Database::open(&at("data/belfry.db")));
+        drop(made.expect("a store"));
+        let file = ConfigFile { config: Some(at("belfry.toml")) };
+        let to = at("backup.tar");
+        let told = make(&Backup { file: file.clone(), to: to.clone() }).expect("a back-up");
+        assert!(told.contains("4 files"), "{told}");
+        (dir, file, to)
+    }
+
+    fn again(file: &ConfigFile, from: &Path, only: Option<&str>) -> Result<(), String> {
+        let only = only.map(str::to_owned);
+        run(&Restore { file: file.clone(), from: from.to_owned(), check: false, only })
+    }
+
+    #[test]
+    fn what_was_backed_up_comes_back_and_what_was_there_stays_beside_it() {
+        let (dir, file, tar) = backed_up();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("plan/a.toml"), "# another plan").unwrap();
+        fs::write(at("data/belfry.db"), "no database").unwrap();
+        // A configuration that does not hold any more is no obstacle: it may be what is to be put back.
+        fs::remove_file(at("secret")).unwrap();
+        again(&file, &tar, Some("store")).unwrap();
+        assert_eq!(fs::read_to_string(at("plan/a.toml")).unwrap(), "# another plan");
+        assert!(fs::read(at("data/belfry.db")).unwrap().starts_with(b"SQLite format 3"));
+        assert_eq!(fs::read(at("data/belfry.db.before-restore")).unwrap(), b"no database");
+        again(&file, &tar, None).unwrap();
+        assert_eq!(fs::read_to_string(at("plan/a.toml")).unwrap(), "# a plan");
+        assert_eq!(fs::read_to_string(at("secret")).unwrap(), "geheim");
+        assert_eq!(fs::read_to_string(at("plan/a.toml.before-restore")).unwrap(), "# another plan");
+        let parts = fs::read_dir(at("plan")).unwrap().flatten();
+        assert_eq!(parts.filter(|e| e.path().to_string_lossy().contains("part")).count(), 0);
+    }
+
+    #[test]
+    fn a_back_up_that_is_there_is_not_replaced_and_a_damaged_one_not_put_back() {
+        let (dir, file, tar) = backed_up();
+        let why = make(&Backup { file: file.clone(), to: tar.clone() }).unwrap_err();
+        assert!(why.contains("backup.tar") && why.contains("exists"), "{why}");
+        let mut bytes = fs::read(&tar).unwrap();
+        let at = bytes.windows(8).position(|w| w == b"# a plan").expect("the plan");
+        bytes[at] = b'!';
+        let damaged = dir.path().join("damaged.tar");
+        fs::write(&damaged, &bytes).unwrap();
+        let why = again(&file, &damaged, None).unwrap_err();
+        assert!(why.contains("a.toml is not what it was"), "{why}");
+        fs::write(&damaged, &bytes[..at - 200]).unwrap();
+        assert!(again(&file, &damaged, None).is_err());
+        fs::write(&damaged, "something else").unwrap();
+        assert!(again(&file, &damaged, None).unwrap_err().contains("damaged.tar"));
+        assert_eq!(fs::read_to_string(dir.path().join("plan/a.toml")).unwrap(), "# a plan");
+    }
+}

@@ -1,0 +1,288 @@
+//! The appliance that runs, as it says itself: what is refused, which gateways and phones are away, whether
+//! audio is in time, what stands still behind it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Finding;
+use crate::console::client;
+use crate::switch::console::{AgentRow, GatewayRow, PhoneRow, Status};
+
+/// From when on late turns are heard, seconds: a phone's jitter buffer evens out a tick of 20 ms.
+const LATE: f64 = 0.02;
+/// So many one-way legs among a hundred calls are no chance.
+const ONE_WAY_PERCENT: f64 = 2.0;
+/// The most names in one line.
+const MOST_NAMED: usize = 8;
+
+pub(super) fn look(socket: &Path) -> Vec<Finding> {
+    let ask = |command: &str| client::ask(socket, command).ok().filter(|answer| answer.ok);
+    let Some(status) = ask("show status") else {
+        return vec![Finding::error(
+            "appliance",
+            "its exchange does not answer",
+            "systemctl restart belfry; journalctl -u belfry says what came before",
+        )];
+    };
+    let mut findings = Vec::new();
+    if let Ok(status) = serde_json::from_value::<Status>(status.data) {
+        findings.extend(exchange(&status));
+    }
+    let rows = |command: &str| ask(command).map(|answer| answer.data);
+    if let Some(Ok(gateways)) = rows("show gateways").map(serde_json::from_value::<Vec<GatewayRow>>)
+    {
+        findings.extend(gateways.iter().filter_map(gateway));
+    }
+    if let (Some(Ok(agents)), Some(Ok(phones))) = (
+        rows("show agents").map(serde_json::from_value::<Vec<AgentRow>>),
+        rows("show phones").map(serde_json::from_value::<Vec<PhoneRow>>),
+    ) {
+        findings.extend(log_ins(&agents, &phones));
+    }
+    if let Some(metrics) = ask("metrics") {
+        findings.extend(figures(&read(&metrics.text)));
+    }
+    if findings.is_empty() {
+        findings
+            .push(Finding::ok("appliance", "takes calls, records, and writes down what happens"));
+    }
+    findings
+}
+
+fn exchange(status: &Status) -> Vec<Finding> {
+    let refusing = status.refusing.as_ref().map(|why| {
+        Finding::error(
+            "calls",
+            format!("new calls are refused: {why}"),
+            "see [limits] in belfry.toml; for a full journal make room below [node] data_dir (df)",
+        )
+    });
+    let mute = status.not_recording.as_ref().map(|why| {
+        Finding::error(
+            "recordings",
+            format!("no recording begins: {why}"),
+            "make room in [record] dir, shorten [record] keep, or write when_full = \"remove-oldest\"",
+        )
+    });
+    refusing.into_iter().chain(mute).collect()
+}
+
+fn gateway(row: &GatewayRow) -> Option<Finding> {
+    let GatewayRow { name, address, health, service, registered, .. } = row;
+    if health == "down" {
+        return Some(Finding::error(
+            "gateway",
+            format!("{name} at {address} is down: it does not answer"),
+            format!(
+                "look at cable, address and firewall: ping it; belfry console -e 'show gateways' shows {name} up again"
+            ),
+        ));
+    }
+    // A registration that holds tells its time; one that does not, the status that refused it.
+    if ["refused", "no answer", "401", "403", "404"].iter().any(|word| registered.contains(word)) {
+        return Some(Finding::error(
+            "gateway",
+            format!("{name} does not let us register: {registered}"),
+            "correct username and password of its [[gateway]], then: belfry console -e reload",
+        ));
+    }
+    (service != "in service").then(|| {
+        Finding::warning(
+            "gateway",
+            format!("{name} is not in service: {service}"),
+            format!("where that is not wanted: belfry console -e 'gateway {name} up'"),
+        )
+    })
+}
+
+/// Agents whose phone is gone, and whether any phone is there at all.
+fn log_ins(agents: &[AgentRow], phones: &[PhoneRow]) -> Vec<Finding> {
+    let registered = |number: &str| {
+        phones.iter().any(|phone| phone.number == number && !phone.contacts.is_empty())
+    };
+    let gone: Vec<String> = agents
+        .iter()
+        .filter_map(|agent| {
+            let phone = agent.phone.as_deref().filter(|phone| !registered(phone))?;
+            Some(format!("{} at {phone}", agent.number))
+        })
+        .collect();
+    let mut findings = Vec::new();
+    if !gone.is_empty() {
+        findings.push(Finding::error(
+            "phones",
+            format!("{} signed in at a phone that is not registered: {}", gone.len(), named(&gone)),
+            "look at the phone: power, network, password; belfry console -e 'show phones'",
+        ));
+    }
+    if !phones.is_empty() && phones.iter().all(|phone| phone.contacts.is_empty()) {
+        findings.push(Finding::warning(
+            "phones",
+            format!("none of {} is registered", phones.len()),
+            "they need this machine's address as proxy, their number and password; a firewall lets 5060 in",
+        ));
+    }
+    findings
+}
+
+fn named(all: &[String]) -> String {
+    let more = all.len().saturating_sub(MOST_NAMED);
+    let first = all.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
+}
+
+/// The figures by name, with their labels as they are written.
+fn read(text: &str) -> BTreeMap<&str, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .filter_map(|(name, value)| Some((name, value.parse().ok()?)))
+        .collect()
+}
+
+fn figures(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
+    let of = |name: &str| all.get(name).copied().unwrap_or(0.0);
+    let each = |prefix: &str| {
+        let found = all.iter().filter(|(name, value)| name.starts_with(prefix) && **value > 0.0);
+        found
+            .map(|(name, _)| name.split('"').nth(1).unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let mut findings = Vec::new();
+    if of("belfry_database_away") > 0.0 {
+        findings.push(Finding::error(
+            "records",
+            format!("the database cannot be had; {} bytes of facts wait in the journal", of("belfry_journal_backlog_bytes")),
+            "journalctl -u belfry says why: locked by another program (lsof belfry.db), disk full, damaged (belfry doctor --records)",
+        ));
+    }
+    let late = all
+        .iter()
+        .filter(|(name, late)| name.starts_with("belfry_worker_late_p99_seconds") && **late > LATE);
+    for (name, late) in late {
+        findings.push(Finding::warning(
+            "audio",
+            format!("{} is up to {:.0} ms late", name.split('"').nth(1).unwrap_or_default(), late * 1e3),
+            "something else takes the processor: top -H; without real time: LimitRTPRIO=40 in the unit",
+        ));
+    }
+    let drops: f64 = all
+        .iter()
+        .filter(|(name, _)| name.starts_with("belfry_worker_kernel_drops_total"))
+        .map(|(_, n)| n)
+        .sum();
+    if drops > 0.0 {
+        findings.push(Finding::warning(
+            "audio",
+            format!("the kernel dropped {drops} datagrams before they were read"),
+            "sysctl -w net.core.rmem_max=8388608, then systemctl restart belfry; see what else takes the processor: top -H",
+        ));
+    }
+    let (one_way, ended) = (of("belfry_legs_one_way_total"), of("belfry_leg_jitter_seconds_count"));
+    if one_way > 0.0 && one_way * 100.0 > ended * ONE_WAY_PERCENT {
+        findings.push(Finding::warning(
+            "audio",
+            format!("{one_way} legs had audio one way only, of {ended} that ended"),
+            "see [media] address, the firewall for [media] ports, and belfry console -e 'events no_rtp' for whom",
+        ));
+    }
+    if of("belfry_log_ins_refused_total") > 0.0 {
+        findings.push(Finding::warning(
+            "phones",
+            format!("{} log-ins with a wrong password", of("belfry_log_ins_refused_total")),
+            "journalctl -u belfry names number and address; belfry phone set NUMBER --new-secret; belfry console -e 'show bans'",
+        ));
+    }
+    let alarms = each("belfry_alarm{");
+    if !alarms.is_empty() {
+        findings.push(Finding::warning(
+            "alarms",
+            format!("raised now: {}", alarms.join(", ")),
+            "docs/operating.md has a line for each; journalctl -u belfry -p err has its details",
+        ));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::doctor::State;
+
+    fn row(health: &str, service: &str, registered: &str) -> GatewayRow {
+        GatewayRow {
+            name: "e1-a".into(),
+            address: "udp:10.0.0.10:5060".into(),
+            health: health.into(),
+            service: service.into(),
+            registered: registered.into(),
+            trunks: Vec::new(),
+            busy: 0,
+            channels: 30,
+        }
+    }
+
+    #[test]
+    fn each_fault_of_a_gateway_has_its_remedy() {
+        assert_eq!(gateway(&row("up", "in service", "")), None);
+        assert_eq!(gateway(&row("up", "in service", "for 480 s")), None);
+        for (row, state, word) in [
+            (row("down", "in service", ""), State::Error, "does not answer"),
+            (row("up", "in service", "403, 4 times"), State::Error, "does not let us register"),
+            (row("up", "busy", ""), State::Warning, "'gateway e1-a up'"),
+        ] {
+            let found = gateway(&row).expect(word);
+            assert_eq!(found.state, state);
+            assert!(format!("{} {}", found.found, found.remedy).contains(word), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn figures_that_are_wrong_are_findings_and_others_are_not() {
+        let healthy = "# TYPE belfry_database_away gauge\nbelfry_database_away 0\n\
+            belfry_worker_late_p99_seconds{worker=\"rtp-0\"} 0.0001\nbelfry_legs_one_way_total 1\n\
+            belfry_leg_jitter_seconds_count 1000\nbelfry_alarm{alarm=\"tolls\"} 0\n";
+        assert_eq!(figures(&read(healthy)), []);
+        for (line, word) in [
+            ("belfry_database_away 1", "cannot be had"),
+            ("belfry_worker_late_p99_seconds{worker=\"rtp-0\"} 0.05", "rtp-0 is up to 50 ms late"),
+            ("belfry_worker_kernel_drops_total{worker=\"rtp-0\"} 7", "dropped 7"),
+            ("belfry_legs_one_way_total 40", "one way"),
+            ("belfry_log_ins_refused_total 3", "wrong password"),
+            ("belfry_alarm{alarm=\"tolls\"} 1", "tolls"),
+        ] {
+            let text = format!("{healthy}{line}\n");
+            let found = figures(&read(&text));
+            assert_eq!(found.len(), 1, "{line}: {found:?}");
+            assert!(found[0].found.contains(word) && !found[0].remedy.is_empty(), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn an_agent_whose_phone_is_gone_is_named() {
+        let agent = |phone: Option<&str>| AgentRow {
+            number: "7001".into(),
+            name: "Anna".into(),
+            team: None,
+            supervisor: false,
+            phone: phone.map(str::to_owned),
+            state: "ready".into(),
+            pending: None,
+            ms: 0,
+            call: None,
+            calls: 0,
+            talked_ms: 0,
+            queues: Vec::new(),
+        };
+        let phone = |there: bool| PhoneRow {
+            number: "1001".into(),
+            name: None,
+            contacts: if there { vec![("10.0.0.20:5060".into(), 300)] } else { Vec::new() },
+        };
+        assert_eq!(log_ins(&[agent(Some("1001"))], &[phone(true)]), []);
+        assert_eq!(log_ins(&[agent(None)], &[phone(true)]), []);
+        let found = log_ins(&[agent(Some("1001"))], &[phone(false)]);
+        assert!(found[0].found.contains("7001 at 1001"), "{found:?}");
+        assert_eq!(found.len(), 2, "and none is registered at all");
+    }
+}

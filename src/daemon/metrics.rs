@@ -1,0 +1,563 @@
+//! Figures for Prometheus (text format 0.0.4): `belfry console -e metrics`, and `/metrics` over HTTP.
+//!
+//! ```text
+//!  facts, as they are written ─▶ Tally: sums since the start ─┐
+//!  the switch, asked: calls, gateways, agents, queues ────────┼─▶ text
+//!  workers, sockets, journal, disk, this process ─────────────┘
+//! ```
+//!
+//! No number of a caller, agent or subscriber is in it: what watches a machine need not know who calls.
+//! Names of gateways, queues and workers are.
+
+use std::fmt::{Display, Write as _};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
+
+use super::certificates;
+use super::orders::Operator;
+use crate::engine::disk::space::space;
+use crate::switch::console::{AgentRow, GatewayRow, QueueRow, Status};
+use crate::switch::fact::{AlarmWhat, Fact, FactKind, Sound};
+use crate::switch::{Reply, Request};
+
+/// Bounds of the ranges that opinion scores are counted by, in hundredths.
+const MOS: [u64; 7] = [200, 250, 300, 350, 380, 400, 420];
+/// Bounds of the ranges of jitter, microseconds.
+const JITTER_US: [u64; 6] = [5_000, 10_000, 20_000, 40_000, 80_000, 160_000];
+/// Q.850's causes are of seven bits.
+const CAUSES: usize = 128;
+/// Microseconds of a second, and milliseconds.
+const MICROS: f64 = 1e6;
+const MILLIS: f64 = 1e3;
+
+/// Values counted by ranges, with their sum.
+struct Ranges<const N: usize> {
+    counts: [AtomicU64; N],
+    above: AtomicU64,
+    sum: AtomicU64,
+}
+
+impl<const N: usize> Ranges<N> {
+    fn new() -> Ranges<N> {
+        Ranges {
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+            above: AtomicU64::new(0),
+            sum: AtomicU64::new(0),
+        }
+    }
+    fn note(&self, bounds: &[u64; N], value: u64) {
+        let range = bounds.iter().position(|bound| value <= *bound);
+        range.map_or(&self.above, |n| &self.counts[n]).fetch_add(1, Relaxed);
+        self.sum.fetch_add(value, Relaxed);
+    }
+}
+
+/// What facts come to since the start. Written by the switch's thread, which never waits for it.
+pub(super) struct Tally {
+    causes: [AtomicU64; CAUSES],
+    talk_ms: AtomicU64,
+    mos: Ranges<{ MOS.len() }>,
+    jitter: Ranges<{ JITTER_US.len() }>,
+    received: AtomicU64,
+    lost: AtomicU64,
+    late: AtomicU64,
+    foreign: AtomicU64,
+    silent: AtomicU64,
+    one_way: AtomicU64,
+    recordings: AtomicU64,
+    recorded_ms: AtomicU64,
+    faulty: AtomicU64,
+    failed_log_ins: AtomicU64,
+    /// Raised since the start, and raised now.
+    alarms: [(AtomicU64, AtomicI64); AlarmWhat::ALL.len()],
+}
+
+impl Tally {
+    pub(super) fn new() -> Tally {
+        let zero = || AtomicU64::new(0);
+        Tally {
+            causes: std::array::from_fn(|_| AtomicU64::new(0)),
+            talk_ms: zero(),
+            mos: Ranges::new(),
+            jitter: Ranges::new(),
+            received: zero(),
+            lost: zero(),
+            late: zero(),
+            foreign: zero(),
+            silent: zero(),
+            one_way: zero(),
+            recordings: zero(),
+            recorded_ms: zero(),
+            faulty: zero(),
+            failed_log_ins: zero(),
+            alarms: std::array::from_fn(|_| (AtomicU64::new(0), AtomicI64::new(0))),
+        }
+    }
+
+    /// A fact is being written.
+    pub(super) fn take(&self, fact: &Fact) {
+        let add = |sum: &AtomicU64, more: u64| {
+            sum.fetch_add(more, Relaxed);
+        };
+        match &fact.kind {
+            FactKind::CallEnded { cause, talk_ms, .. } => {
+                add(&self.causes[usize::from(*cause) % CAUSES], 1);
+                add(&self.talk_ms, *talk_ms);
+            }
+            FactKind::LegEnded { sound: Some(sound), .. } => self.sound(sound),
+            FactKind::NoRtp { one_way, .. } => {
+                add(&self.silent, 1);
+                add(&self.one_way, u64::from(*one_way));
+            }
+            FactKind::RecordingEnded { ms, fault, .. } => {
+                add(&self.recordings, 1);
+                add(&self.recorded_ms, *ms);
+                add(&self.faulty, u64::from(!fault.is_empty()));
+            }
+            FactKind::PhoneRefused { .. } => add(&self.failed_log_ins, 1),
+            FactKind::Alarm { what, raised, .. } => {
+                let nth = AlarmWhat::ALL.iter().position(|known| known == what);
+                let Some((total, now)) = nth.map(|nth| &self.alarms[nth]) else { return };
+                match raised {
+                    true => {
+                        add(total, 1);
+                        now.fetch_add(1, Relaxed);
+                    }
+                    // One that was raised before the start may end after it.
+                    false => drop(now.fetch_update(Relaxed, Relaxed, |n| Some((n - 1).max(0)))),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sound(&self, sound: &Sound) {
+        if let Some(mos) = sound.mos {
+            self.mos.note(&MOS, u64::from(mos));
+        }
+        if sound.packets_received > 0 {
+            self.jitter.note(&JITTER_US, u64::from(sound.jitter_max_us));
+        }
+        self.received.fetch_add(sound.packets_received, Relaxed);
+        self.lost.fetch_add(sound.packets_lost, Relaxed);
+        self.late.fetch_add(sound.packets_late, Relaxed);
+        self.foreign.fetch_add(sound.packets_foreign + sound.packets_forged, Relaxed);
+    }
+}
+
+/// The text as it grows.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, about: &str) {
+        let _ = writeln!(self.0, "# HELP belfry_{name} {about}\n# TYPE belfry_{name} {kind}");
+    }
+    fn row(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let escaped =
+            |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let labels: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let labels =
+            if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "belfry_{name}{labels} {value}");
+    }
+    /// What goes up and down.
+    fn gauge(&mut self, name: &str, about: &str, value: impl Display) {
+        self.family(name, "gauge", about);
+        self.row(name, &[], value);
+    }
+    /// What only grows.
+    fn counter(&mut self, name: &str, about: &str, value: impl Display) {
+        self.family(name, "counter", about);
+        self.row(name, &[], value);
+    }
+    /// One figure of several things, each by its name.
+    fn each<'r, T: 'r, V: Display>(
+        &mut self,
+        (name, kind, about): (&str, &str, &str),
+        label: &str,
+        rows: impl IntoIterator<Item = &'r T>,
+        of: impl Fn(&T) -> Option<(String, V)>,
+    ) {
+        self.family(name, kind, about);
+        for (which, value) in rows.into_iter().filter_map(of) {
+            self.row(name, &[(label, &which)], value);
+        }
+    }
+    fn ranges<const N: usize>(
+        &mut self,
+        name: &str,
+        about: &str,
+        ranges: &Ranges<N>,
+        bounds: &[u64; N],
+        unit: f64,
+    ) {
+        self.family(name, "histogram", about);
+        let mut so_far = 0;
+        for (bound, count) in bounds.iter().zip(&ranges.counts) {
+            so_far += count.load(Relaxed);
+            let le = (*bound as f64 / unit).to_string();
+            self.row(&format!("{name}_bucket"), &[("le", &le)], so_far);
+        }
+        so_far += ranges.above.load(Relaxed);
+        self.row(&format!("{name}_bucket"), &[("le", "+Inf")], so_far);
+        self.row(&format!("{name}_sum"), &[], ranges.sum.load(Relaxed) as f64 / unit);
+        self.row(&format!("{name}_count"), &[], so_far);
+    }
+}
+
+/// All figures at this moment. May take as long as the switch takes to answer.
+pub(super) fn text(operator: &Operator) -> String {
+    let mut page = Page::default();
+    let version = env!("CARGO_PKG_VERSION");
+    page.family("info", "gauge", "The version that runs.");
+    page.row("info", &[("version", version)], 1);
+    let status = match operator.ask(Request::Status) {
+        Some(Reply::Status(status)) => Some(status),
+        _ => None,
+    };
+    page.gauge("up", "Whether the exchange answers.", u8::from(status.is_some()));
+    if let Some(status) = status {
+        exchange(&mut page, &status);
+    }
+    if let Some(Reply::Gateways(rows)) = operator.ask(Request::Gateways) {
+        gateways(&mut page, &rows);
+    }
+    if let Some(Reply::Agents(rows)) = operator.ask(Request::Agents) {
+        agents(&mut page, &rows);
+    }
+    if let Some(Reply::Queues(rows)) = operator.ask(Request::Queues) {
+        queues(&mut page, &rows);
+    }
+    tally(&mut page, &operator.figures.tally);
+    workers(&mut page, operator);
+    sockets(&mut page, operator);
+    journal(&mut page, operator);
+    machine(&mut page, operator);
+    page.0
+}
+
+fn exchange(page: &mut Page, status: &Status) {
+    page.gauge("uptime_seconds", "Since the start.", status.uptime_s);
+    page.gauge("calls", "Calls in being.", status.calls);
+    page.gauge("legs", "Legs in being.", status.legs);
+    page.counter("calls_total", "Calls since the start.", status.calls_total);
+    page.counter("calls_refused_total", "Calls refused because of a limit.", status.calls_refused);
+    page.gauge("registrations", "Devices registered.", status.registered);
+    page.gauge("sip_transactions", "SIP transactions in being.", status.transactions);
+    page.gauge("recordings", "Recordings whose files are not whole yet.", status.recordings);
+    let refusing = u8::from(status.refusing.is_some());
+    page.gauge("refusing_calls", "Whether new calls are refused now.", refusing);
+    let mute = u8::from(status.not_recording.is_some());
+    page.gauge("not_recording", "Whether no recording begins now.", mute);
+    page.counter(
+        "recorder_sessions_failed_total",
+        "Sessions with recorders outside that failed.",
+        status.outside_failed,
+    );
+}
+
+fn gateways(page: &mut Page, rows: &[GatewayRow]) {
+    let up = ("gateway_up", "gauge", "Whether it is not known to be down.");
+    page.each(up, "gateway", rows, |g| Some((g.name.clone(), u8::from(g.health != "down"))));
+    let serves = ("gateway_in_service", "gauge", "Whether it takes calls both ways.");
+    page.each(serves, "gateway", rows, |g| {
+        Some((g.name.clone(), u8::from(g.service == "in service")))
+    });
+    let busy = ("gateway_channels_busy", "gauge", "Channels in use.");
+    page.each(busy, "gateway", rows, |g| Some((g.name.clone(), g.busy)));
+    let all = ("gateway_channels", "gauge", "Channels in all.");
+    page.each(all, "gateway", rows, |g| Some((g.name.clone(), g.channels)));
+}
+
+fn agents(page: &mut Page, rows: &[AgentRow]) {
+    page.family("agents", "gauge", "Agents by state.");
+    // `break 2`: the code behind a state would make it another.
+    let state = |row: &AgentRow| {
+        row.state.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ').to_owned()
+    };
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for usual in ["signed out", "ready", "ringing", "talking", "after-call work", "break"] {
+        counts.insert(usual.into(), 0);
+    }
+    rows.iter().for_each(|row| *counts.entry(state(row)).or_default() += 1);
+    for (state, count) in counts {
+        page.row("agents", &[("state", &state)], count);
+    }
+}
+
+fn queues(page: &mut Page, rows: &[QueueRow]) {
+    let mut gauge = |name: &str, about: &str, of: &dyn Fn(&QueueRow) -> Option<f64>| {
+        page.each((name, "gauge", about), "queue", rows, |q| Some((q.name.clone(), of(q)?)));
+    };
+    let seconds = |ms: u64| ms as f64 / MILLIS;
+    gauge("queue_waiting", "Callers who wait.", &|q| Some((q.waiting + q.offered) as f64));
+    gauge("queue_longest_wait_seconds", "The longest wait now.", &|q| Some(seconds(q.longest_ms)));
+    gauge("queue_agents_signed_in", "Agents signed in.", &|q| Some(q.signed_in as f64));
+    gauge("queue_agents_working", "Agents at work.", &|q| Some(q.working as f64));
+    gauge("queue_agents_ready", "Agents who could take a caller.", &|q| Some(q.ready as f64));
+    gauge("queue_expected_wait_seconds", "What one who came now would wait.", &|q| {
+        q.expected_ms.map(seconds)
+    });
+    gauge("queue_entered_today", "Callers who came in since midnight.", &|q| {
+        Some(q.today.entered as f64)
+    });
+    gauge("queue_answered_today", "Calls answered since midnight.", &|q| {
+        Some(q.today.answered as f64)
+    });
+    gauge("queue_abandoned_today", "Callers who hung up while they waited.", &|q| {
+        Some(q.today.abandoned as f64)
+    });
+    gauge("queue_service_level", "The day's service level, 1 being all.", &|q| {
+        q.today.service_level
+    });
+}
+
+fn tally(page: &mut Page, tally: &Tally) {
+    let read = |sum: &AtomicU64| sum.load(Relaxed);
+    page.family("calls_ended_total", "counter", "Calls that ended, by Q.850 cause.");
+    for (cause, count) in tally.causes.iter().enumerate().filter(|(_, count)| read(count) > 0) {
+        page.row("calls_ended_total", &[("cause", &cause.to_string())], read(count));
+    }
+    page.counter("talk_seconds_total", "Time talked.", read(&tally.talk_ms) as f64 / MILLIS);
+    page.ranges(
+        "leg_mos",
+        "What came of legs, by the E-model (ITU-T G.107).",
+        &tally.mos,
+        &MOS,
+        100.0,
+    );
+    let jitter = "The worst jitter of legs (RFC 3550).";
+    page.ranges("leg_jitter_seconds", jitter, &tally.jitter, &JITTER_US, MICROS);
+    page.counter(
+        "rtp_packets_total",
+        "Packets that came, of legs that ended.",
+        read(&tally.received),
+    );
+    page.counter("rtp_packets_lost_total", "Packets that never came.", read(&tally.lost));
+    page.counter("rtp_packets_late_total", "Packets that came too late.", read(&tally.late));
+    page.counter(
+        "rtp_packets_foreign_total",
+        "Packets of strangers, dropped.",
+        read(&tally.foreign),
+    );
+    page.counter(
+        "legs_silent_total",
+        "Legs that sent no audio for three seconds.",
+        read(&tally.silent),
+    );
+    page.counter("legs_one_way_total", "Of them those who were sent some.", read(&tally.one_way));
+    page.counter("recordings_total", "Recordings that ended.", read(&tally.recordings));
+    page.counter(
+        "recordings_faulty_total",
+        "Of them those that are not whole.",
+        read(&tally.faulty),
+    );
+    page.counter(
+        "recorded_seconds_total",
+        "Time recorded.",
+        read(&tally.recorded_ms) as f64 / MILLIS,
+    );
+    page.counter(
+        "log_ins_refused_total",
+        "Wrong passwords of phones.",
+        read(&tally.failed_log_ins),
+    );
+    page.family("alarm", "gauge", "Alarms that are raised now.");
+    for (what, (_, now)) in AlarmWhat::ALL.iter().zip(&tally.alarms) {
+        page.row("alarm", &[("alarm", what.as_str())], now.load(Relaxed));
+    }
+    page.family("alarms_total", "counter", "Alarms raised since the start.");
+    for (what, (total, _)) in AlarmWhat::ALL.iter().zip(&tally.alarms) {
+        page.row("alarms_total", &[("alarm", what.as_str())], read(total));
+    }
+}
+
+fn workers(page: &mut Page, operator: &Operator) {
+    let rows = operator.figures.workers.rows();
+    let mut of =
+        |name: &str, kind: &str, about: &str, of: &dyn Fn(&crate::engine::WorkerRow) -> f64| {
+            page.each((name, kind, about), "worker", &rows, |w| Some((w.name.clone(), of(w))));
+        };
+    of("worker_legs", "gauge", "Legs.", &|w| w.legs as f64);
+    of("worker_received_total", "counter", "Datagrams received.", &|w| w.received as f64);
+    of("worker_sent_total", "counter", "Datagrams sent.", &|w| w.sent as f64);
+    of("worker_kernel_drops_total", "counter", "Datagrams that the kernel dropped.", &|w| {
+        w.kernel_drops as f64
+    });
+    of("worker_send_errors_total", "counter", "Datagrams that the kernel refused.", &|w| {
+        w.send_errors as f64
+    });
+    of("worker_late_ticks_total", "counter", "Ticks more than 10 ms late.", &|w| {
+        w.late_ticks as f64
+    });
+    of("worker_late_p99_seconds", "gauge", "99 of 100 turns begin at most so late.", &|w| {
+        w.late_p99_us as f64 / MICROS
+    });
+    of("worker_taps_dropped_total", "counter", "Recorded blocks that were dropped.", &|w| {
+        w.taps_dropped as f64
+    });
+}
+
+fn sockets(page: &mut Page, operator: &Operator) {
+    let now = operator.figures.sip.now();
+    page.gauge("sip_connections", "Connections over TCP, TLS and WebSocket.", now.connections);
+    page.counter("sip_messages_received_total", "SIP messages received.", now.received);
+    page.counter("sip_messages_sent_total", "SIP messages sent.", now.sent);
+    page.counter("sip_messages_bad_total", "Messages that did not parse.", now.bad);
+    page.counter(
+        "sip_messages_dropped_total",
+        "Messages dropped, the exchange being full.",
+        now.dropped,
+    );
+    page.counter("sip_banned_total", "Datagrams and connections of who is banned.", now.banned);
+    page.counter("sip_connections_refused_total", "Connections refused.", now.refused);
+}
+
+fn journal(page: &mut Page, operator: &Operator) {
+    let health = operator.figures.journal.health();
+    page.gauge(
+        "journal_accepting",
+        "Whether facts can be written down.",
+        u8::from(health.accepting),
+    );
+    page.gauge(
+        "database_away",
+        "Whether the database cannot be had.",
+        u8::from(health.database_away),
+    );
+    page.gauge("journal_not_durable", "Facts not on the disk yet.", health.not_durable);
+    page.gauge("journal_not_applied", "Facts not in the database yet.", health.not_applied);
+    page.gauge("journal_backlog_bytes", "Bytes not in the database yet.", health.backlog_bytes);
+    page.counter("journal_lost_total", "Facts that were never written down.", health.lost);
+}
+
+/// Disk, certificates and this process.
+fn machine(page: &mut Page, operator: &Operator) {
+    let config = operator.config();
+    if let Ok(space) = space(&config.recordings_dir()) {
+        page.gauge("disk_bytes", "The disk of recordings.", space.total);
+        page.gauge("disk_used_bytes", "What of it is in use.", space.used);
+    }
+    let (material, _) = certificates::read(&config, "");
+    let until =
+        |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).ok().map(|t| t.as_secs());
+    let ends = ("certificate_end_seconds", "gauge", "When a certificate ends, seconds since 1970.");
+    page.each(ends, "file", &material.identities, |id| {
+        Some((id.chain.display().to_string(), until(id.facts.until)?))
+    });
+    let read =
+        |name: &str| std::fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
+    let status = read("status");
+    let number = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    if let Some(kib) = number("VmRSS:") {
+        page.gauge("memory_resident_bytes", "Memory in RAM.", kib * 1_024);
+    }
+    if let Some(threads) = number("Threads:") {
+        page.gauge("threads", "Threads.", threads);
+    }
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+        page.gauge("open_files", "Files and sockets.", open.count());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{CallId, LegId, RecordingId, Wall};
+    use crate::switch::fact::EndedBy;
+
+    fn fact(kind: FactKind) -> Fact {
+        Fact { seq: 1, wall: Wall(1), kind }
+    }
+
+    #[test]
+    fn facts_come_to_figures() {
+        let (tally, call) = (Tally::new(), CallId::new(Wall(1), 1));
+        let ended = |cause| FactKind::CallEnded {
+            call,
+            cause,
+            by: EndedBy::Caller,
+            total_ms: 9_000,
+            talk_ms: 1_500,
+        };
+        [16, 16, 17].iter().for_each(|cause| tally.take(&fact(ended(*cause))));
+        let sound = |mos| Sound {
+            packets_received: 50,
+            packets_lost: 2,
+            jitter_max_us: 7_000,
+            mos: Some(mos),
+            ..Sound::default()
+        };
+        for mos in [441, 391, 150] {
+            tally.take(&fact(FactKind::LegEnded {
+                call,
+                leg: LegId(1),
+                cause: 16,
+                status: 0,
+                by: EndedBy::Caller,
+                ring_ms: 0,
+                talk_ms: 0,
+                sound: Some(sound(mos)),
+            }));
+        }
+        let recording = RecordingId(1);
+        let fault = "the disk was full".to_owned();
+        tally.take(&fact(FactKind::RecordingEnded { call, recording, samples: 8, ms: 1, fault }));
+        let alarm = |raised| FactKind::Alarm {
+            what: AlarmWhat::DatabaseAway,
+            raised,
+            detail: String::new(),
+            call: None,
+        };
+        // One more end than beginnings: the first was raised before the start.
+        [false, true, true, false].iter().for_each(|raised| tally.take(&fact(alarm(*raised))));
+        let mut page = Page::default();
+        super::tally(&mut page, &tally);
+        let has = |line: &str| assert!(page.0.lines().any(|l| l == line), "{line}\n{}", page.0);
+        has("belfry_calls_ended_total{cause=\"16\"} 2");
+        has("belfry_calls_ended_total{cause=\"17\"} 1");
+        has("belfry_talk_seconds_total 4.5");
+        has("belfry_leg_mos_bucket{le=\"2\"} 1");
+        has("belfry_leg_mos_bucket{le=\"4\"} 2");
+        has("belfry_leg_mos_bucket{le=\"+Inf\"} 3");
+        has("belfry_leg_jitter_seconds_bucket{le=\"0.01\"} 3");
+        has("belfry_rtp_packets_lost_total 6");
+        has("belfry_recordings_faulty_total 1");
+        has("belfry_alarm{alarm=\"database_away\"} 1");
+        has("belfry_alarms_total{alarm=\"database_away\"} 2");
+    }
+
+    /// Whoever renames a figure renames it there too.
+    #[test]
+    fn the_rules_and_the_dashboard_ask_for_figures_that_there_are() {
+        let own = include_str!("metrics.rs");
+        let files = [
+            include_str!("../../packaging/watch/belfry.rules.yml"),
+            include_str!("../../packaging/watch/belfry-grafana.json"),
+        ];
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let mut seen = 0;
+        for text in files {
+            for (at, _) in text.match_indices("belfry_") {
+                let name: String = text[at + 7..].chars().take_while(|c| is_name(*c)).collect();
+                let parts = ["_bucket", "_count", "_sum"];
+                let name = parts.iter().find_map(|part| name.strip_suffix(part)).unwrap_or(&name);
+                assert!(own.contains(&format!("\"{name}\"")), "belfry_{name}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 50, "{seen}");
+    }
+
+    #[test]
+    fn a_name_cannot_break_out_of_its_label() {
+        let mut page = Page::default();
+        page.row("x", &[("name", "a\"b\\c\nd")], 1);
+        assert_eq!(page.0, "belfry_x{name=\"a\\\"b\\\\c\\nd\"} 1\n");
+    }
+}

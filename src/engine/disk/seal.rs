@@ -1,0 +1,118 @@
+//! The checksum of a recording, taken once its file is whole: by it `belfry recording verify` says later
+//! whether it is still the same.
+//!
+//! ```text
+//!   Closed, Packed ─▶ told on as they are ─▶ thread `seal`: the file read once ─▶ DiskEvent::Sealed
+//! ```
+//!
+//! A thread of its own, so that neither the disk's nor the packing waits for it. When too many files wait
+//! the further ones have no checksum until they are packed; the log says so. Not here: comparing.
+
+#![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crossbeam_channel::{TrySendError, bounded};
+use sha2::{Digest, Sha256};
+
+use super::storage::below;
+use super::{DiskEvent, Tell};
+use crate::engine::pinning;
+
+/// Files that may wait.
+const WAITING: usize = 4_096;
+/// Bytes that are read at once.
+const PIECE: usize = 64 << 10;
+
+/// A `tell` that has the files sealed of which it hears that they are whole. The thread ends with it.
+pub(in crate::engine) fn start(root: PathBuf, tell: Tell) -> io::Result<Tell> {
+    let (whole, files) = bounded::<String>(WAITING);
+    let told = tell.clone();
+    std::thread::Builder::new().name("seal".into()).spawn(move || {
+        // Where that is refused it runs as others do.
+        let _ = pinning::background();
+        files.iter().for_each(|path| seal(&root, path, &told));
+    })?;
+    Ok(Arc::new(move |event| {
+        let path = match &event {
+            DiskEvent::Closed { path, .. } => Some(path.clone()),
+            DiskEvent::Packed { packed, .. } => Some(packed.clone()),
+            _ => None,
+        };
+        tell(event);
+        if let Some(Err(TrySendError::Full(path))) = path.map(|path| whole.try_send(path)) {
+            tracing::warn!("recording {path} has no checksum yet: too many wait for theirs");
+        }
+    }))
+}
+
+fn seal(root: &Path, path: String, tell: &Tell) {
+    match below(root, &path).and_then(|file| checksum(&file)) {
+        Ok((sha256, bytes)) => tell(DiskEvent::Sealed { path, sha256, bytes }),
+        // It has no file, as its own end has said; or it was packed meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!("recording {path} has no checksum: {error}"),
+    }
+}
+
+/// The SHA-256 of a file, in hexadecimal digits, and its size.
+pub fn checksum(path: &Path) -> io::Result<(String, u64)> {
+    let (mut file, mut sum, mut bytes) = (File::open(path)?, Sha256::new(), 0);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => {
+                sum.update(&piece[..read]);
+                bytes += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let digits = sum.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    Ok((digits, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::RecordingId;
+
+    #[test]
+    fn what_is_whole_is_sealed_after_it_was_told() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("a.wav"), b"abc").unwrap();
+        let (sender, events) = crossbeam_channel::unbounded();
+        let tell: Tell = Arc::new(move |event| drop(sender.send(event)));
+        let sealing = start(root.path().to_owned(), tell).unwrap();
+        let closed = |path: &str| DiskEvent::Closed {
+            recording: RecordingId(1),
+            path: path.into(),
+            samples: 3,
+            lost: 0,
+            fault: None,
+        };
+        sealing(closed("gone.wav"));
+        sealing(closed("../a.wav"));
+        sealing(closed("a.wav"));
+        let next = || events.recv_timeout(Duration::from_secs(30)).unwrap();
+        assert_eq!(next(), closed("gone.wav"));
+        assert_eq!(next(), closed("../a.wav"));
+        assert_eq!(next(), closed("a.wav"));
+        // FIPS 180-2, B.1.
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned();
+        assert_eq!(next(), DiskEvent::Sealed { path: "a.wav".into(), sha256, bytes: 3 });
+        drop(sealing);
+        assert!(events.recv_timeout(Duration::from_secs(30)).is_err(), "the thread has ended");
+    }
+}

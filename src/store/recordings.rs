@@ -1,0 +1,68 @@
+//! Recordings as an administrator asks for them: of a call, of a time, of a number.
+
+use sqlx::FromRow;
+
+use super::Trouble;
+use super::query::{MAX_ROWS, Records};
+
+/// Which recordings.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// Of this call.
+    pub call: Option<String>,
+    /// Begun at this time or after, milliseconds since 1970.
+    pub from: Option<i64>,
+    /// Begun before this time.
+    pub until: Option<i64>,
+    /// Of calls from or to this number, or with this agent.
+    pub number: Option<String>,
+    /// At most so many, the newest; at most [`MAX_ROWS`].
+    pub most: u32,
+}
+
+/// A recording with what tells which call it is of.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, FromRow)]
+pub struct Recorded {
+    /// The call.
+    pub call: String,
+    /// Its file, below the recordings' directory.
+    pub path: String,
+    /// When it began, milliseconds since 1970.
+    pub begun: i64,
+    /// Its length, milliseconds.
+    pub ms: Option<i64>,
+    /// Who called.
+    pub caller: Option<String>,
+    /// The number dialled.
+    pub dialled: Option<String>,
+    /// Who was talked with.
+    pub agent: Option<String>,
+    /// Why it is not whole.
+    pub fault: Option<String>,
+    /// When its file was removed.
+    pub removed: Option<i64>,
+    /// The file's SHA-256 when it was whole; none: not taken yet.
+    pub sha256: Option<String>,
+    /// Its size then.
+    pub bytes: Option<i64>,
+}
+
+impl Records {
+    /// The recordings that are wanted, the newest first.
+    pub async fn recordings(&self, wanted: &Wanted) -> Result<Vec<Recorded>, Trouble> {
+        let select = "SELECT r.call, r.path, r.begun, r.ms, c.caller, c.dialled, c.agent, r.fault, \
+                      r.removed, r.sha256, r.bytes FROM recordings r \
+                      LEFT JOIN calls c ON c.call = r.call \
+                      WHERE (?1 IS NULL OR r.call = ?1) AND (?2 IS NULL OR r.begun >= ?2) \
+                      AND (?3 IS NULL OR r.begun < ?3) \
+                      AND (?4 IS NULL OR ?4 IN (c.caller, c.dialled, c.agent)) \
+                      ORDER BY r.begun DESC, r.call, r.recording LIMIT ?5";
+        let query = sqlx::query_as(select)
+            .bind(wanted.call.as_deref())
+            .bind(wanted.from)
+            .bind(wanted.until)
+            .bind(wanted.number.as_deref())
+            .bind(wanted.most.min(MAX_ROWS));
+        query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+}
