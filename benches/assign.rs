@@ -46,6 +46,7 @@ fn house(agents: u32) -> House {
         longest: Duration::from_secs(86_400),
         join: Staffing::Nobody,
         stay: Staffing::Nobody,
+        back: None,
     };
     let patience =
         Patience { missed_most: 3, rest: Duration::from_secs(5), ready_at_sign_in: true };

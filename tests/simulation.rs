@@ -6,6 +6,7 @@ mod simulation {
 
     mod bells;
     mod busy_hour;
+    mod call_back;
     mod care_line;
     mod clocks;
     mod conference;
@@ -24,6 +25,7 @@ mod simulation {
     mod mobile;
     mod networks;
     mod outside;
+    mod queue;
     mod replaces;
     mod silence;
     mod srtp;

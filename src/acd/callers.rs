@@ -1,30 +1,16 @@
-//! The callers' half of the [`Centre`]: in, offered, answered, out; call-backs.
+//! The callers' half of the [`Centre`]: in, offered, answered, out. Call-backs are in `back.rs`.
 
 use super::agent::{AgentId, Input};
 use super::assign::{Pair, Waiter};
 use super::centre::{Action, Centre, Due, Seat};
 use super::event::{Cause, Departure, Missed, Refusal, What};
-use super::queue::{
-    Bin, CALL_BACK_ATTEMPTS, CALL_BACK_PAUSE, Caller, Entry, MOST_PRIORITY, QueueId, Rank, Stage,
-    VIP,
-};
+use super::queue::{Bin, Caller, Entry, MOST_PRIORITY, QueueId, Rank, Stage, VIP};
 use super::strategy::{MOST_RUNG, Strategy};
 use crate::base::{CallId, Duration, Time};
 
 /// A driver that tells nothing of a ringing phone has so long beyond the ringing time: then the
 /// reservation expires.
 pub const GRACE: Duration = Duration::from_secs(30);
-
-/// Why a caller is not called back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoCallBack {
-    /// It waits in no queue.
-    NotWaiting,
-    /// It shows no number.
-    NoNumber,
-    /// It will be already.
-    Twice,
-}
 
 impl Centre {
     /// A caller comes into a queue: its position, the first is 1. Who is to be called back and calls
@@ -58,7 +44,12 @@ impl Centre {
         if !(self.is_staffed(id, |terms| terms.join) && self.is_staffed(id, |terms| terms.stay)) {
             return Err(Refusal::NoAgents);
         }
-        if queue.callers.len() >= queue.terms.most && !entry.urgent {
+        // Who is to be called back takes nobody's place on the line.
+        let is_live =
+            |rank: &&Rank| self.callers.get(&rank.call()).is_some_and(|c| c.back.is_none());
+        let is_full = queue.callers.len() >= queue.terms.most
+            && queue.callers.iter().filter(is_live).count() >= queue.terms.most;
+        if is_full && !entry.urgent {
             return Err(Refusal::Full);
         }
         Ok(id)
@@ -67,7 +58,9 @@ impl Centre {
     fn let_in(&mut self, now: Time, queue: QueueId, entry: Entry) -> usize {
         let Entry { call, number, priority, vip, urgent: _, region, longest } = entry;
         let old = self.backs.get(&(queue, number.clone())).copied();
-        let old = old.and_then(|old| self.callers.get(&old)).filter(|o| o.stage.is_idle());
+        // One that an agent is making this moment is that agent's: what comes of it ends it.
+        let being_made = |caller: &&Caller| matches!(caller.stage, Stage::Calling(_));
+        let old = old.and_then(|old| self.callers.get(&old)).filter(|old| !being_made(old));
         let old = old.map(|old| (old.rank.call(), old.entered, old.priority));
         if let Some((old, ..)) = old {
             self.take_out(now, old, Departure::CalledAgain);
@@ -115,14 +108,29 @@ impl Centre {
         Some(queue.callers.range(..caller.rank).count() + 1)
     }
 
+    /// How many wait before a caller for whom nobody is rung yet. Costs O(place).
+    pub fn ahead(&self, call: CallId) -> Option<usize> {
+        let caller = self.callers.get(&call)?;
+        let waits = |rank: &&Rank| {
+            let stage = self.callers.get(&rank.call()).map(|other| &other.stage);
+            matches!(stage, Some(Stage::Waiting(_)))
+        };
+        let queue = self.queues.get(&caller.queue)?;
+        Some(queue.callers.range(..caller.rank).filter(waits).count())
+    }
+
     /// How long a caller will wait from now, by what talks have taken; `None`: nobody works.
     pub fn expected(&self, call: CallId) -> Option<Duration> {
-        let queue = self.queues.get(&self.callers.get(&call)?.queue)?;
-        queue.handling.wait(self.position(call)? - 1, queue.working)
+        let caller = self.callers.get(&call)?;
+        let queue = self.queues.get(&caller.queue)?;
+        if matches!(caller.stage, Stage::Offered { .. }) {
+            return Some(Duration::ZERO);
+        }
+        queue.handling.wait(self.ahead(call)?, self.index.ready(caller.queue), queue.working)
     }
 
     /// Puts a caller into the bin that is right now. Who does not work is waited for by nobody.
-    fn wait(&mut self, now: Time, call: CallId) {
+    pub(super) fn wait(&mut self, now: Time, call: CallId) {
         let Some(caller) = self.callers.get(&call) else { return };
         let works = |id: &AgentId| {
             self.seats.get(id).is_some_and(|seat: &Seat| seat.agent.state.is_working())
@@ -146,7 +154,7 @@ impl Centre {
     }
 
     /// Takes a caller out of its bin, if it is in one.
-    fn unbin(&mut self, call: CallId) {
+    pub(super) fn unbin(&mut self, call: CallId) {
         let Some(caller) = self.callers.get(&call) else { return };
         if let Stage::Waiting(bin) = caller.stage {
             let waiter = Waiter { rank: caller.rank, queue: caller.queue, bin };
@@ -219,9 +227,11 @@ impl Centre {
         let (call, queue) = (waiter.rank.call(), waiter.queue);
         let Some(terms) = self.queues.get(&queue).map(|queue| &queue.terms) else { return };
         let (ring, until) = (terms.ring, now + terms.ring + GRACE);
+        // A call-back is one agent's to make.
+        let is_back = self.callers.get(&call).is_some_and(|caller| caller.back.is_some());
         let agents = match terms.strategy {
             // Who has an earlier caller in another queue is that one's.
-            Strategy::RingAll => {
+            Strategy::RingAll if !is_back => {
                 let mut all = self.index.agents(waiter, MOST_RUNG);
                 all.retain(|agent| self.index.caller(*agent).is_none_or(|w| w.rank >= waiter.rank));
                 all
@@ -232,7 +242,7 @@ impl Centre {
         let Some(caller) = self.callers.get_mut(&call) else { return };
         caller.stage = Stage::Offered { agents: agents.clone(), since: now };
         let (until_out, waited) = (caller.until, now.since(caller.entered));
-        let back = caller.back.map(|_| caller.number.clone());
+        let back = caller.back.as_ref().map(|back| back.number.clone());
         self.arm(Due::Caller(call), until_out);
         for agent in agents {
             let by = self.index.place(agent, queue).map_or(0, |place| place.by);
@@ -291,11 +301,12 @@ impl Centre {
             return false;
         }
         let (others, rang) = (agents.clone(), now.since(*since));
-        let (queue, waited, back) = (caller.queue, now.since(caller.entered), caller.back);
+        let (queue, waited) = (caller.queue, now.since(caller.entered));
+        let is_back = caller.back.is_some();
         let number = caller.number.clone();
-        match back {
-            Some(_) => self.set_stage(call, Stage::Calling(agent)),
-            None => self.drop_caller(call),
+        match is_back {
+            true => self.set_stage(call, Stage::Calling(agent)),
+            false => self.drop_caller(call),
         }
         self.arm(Due::Caller(call), Time::NEVER);
         if let Some(earlier) = self.talks.insert(call, agent) {
@@ -303,30 +314,31 @@ impl Centre {
         }
         _ = self.change(now, agent, Input::Answered(call), Cause::Call);
         self.withdraw(now, call, others.into_iter().filter(|other| *other != agent).collect());
-        if back.is_none() {
+        if !is_back {
             self.served.note(&number, agent);
-            self.tell_answered(now, queue, call, agent, waited, rang);
+            self.tell_answered(now, queue, call, agent, [waited, rang], false);
+            self.call_back_settled(now, queue, &number);
         }
         self.settle(now);
         true
     }
 
-    fn tell_answered(
+    pub(super) fn tell_answered(
         &mut self,
         now: Time,
         queue: QueueId,
         call: CallId,
         agent: AgentId,
-        waited: Duration,
-        rang: Duration,
+        [waited, rang]: [Duration; 2],
+        back: bool,
     ) {
         let (queue, agent) = (self.queue_name(queue), self.number_of(agent));
         let (waited_ms, rang_ms) = (waited.as_millis() as u64, rang.as_millis() as u64);
-        self.tell(now, What::Answered { queue, call, agent, waited_ms, rang_ms });
+        self.tell(now, What::Answered { queue, call, agent, waited_ms, rang_ms, back });
     }
 
     /// These phones need not ring any more.
-    fn withdraw(&mut self, now: Time, call: CallId, agents: Vec<AgentId>) {
+    pub(super) fn withdraw(&mut self, now: Time, call: CallId, agents: Vec<AgentId>) {
         for agent in agents {
             let phone = self.seats.get(&agent).and_then(|seat| seat.agent.phone.clone());
             self.out.push_back(Action::Withdraw { call, agent, phone });
@@ -367,7 +379,7 @@ impl Centre {
         self.settle(now);
     }
 
-    fn take_out(&mut self, now: Time, call: CallId, why: Departure) {
+    pub(super) fn take_out(&mut self, now: Time, call: CallId, why: Departure) {
         let Some(caller) = self.callers.get(&call) else { return };
         let (queue, waited) = (caller.queue, now.since(caller.entered));
         let offered = match &caller.stage {
@@ -402,74 +414,23 @@ impl Centre {
         }
     }
 
-    fn drop_caller(&mut self, call: CallId) {
+    pub(super) fn drop_caller(&mut self, call: CallId) {
         let Some(caller) = self.callers.remove(&call) else { return };
         if let Some(queue) = self.queues.get_mut(&caller.queue) {
             queue.callers.remove(&caller.rank);
         }
-        let key = (caller.queue, caller.number);
-        if self.backs.get(&key) == Some(&call) {
-            self.backs.remove(&key);
+        let to = caller.back.map(|back| back.number);
+        for number in to.into_iter().chain([caller.number]) {
+            let key = (caller.queue, number);
+            if self.backs.get(&key) == Some(&call) {
+                self.backs.remove(&key);
+            }
         }
     }
 
-    fn set_stage(&mut self, call: CallId, stage: Stage) {
+    pub(super) fn set_stage(&mut self, call: CallId, stage: Stage) {
         if let Some(caller) = self.callers.get_mut(&call) {
             caller.stage = stage;
         }
-    }
-
-    /// A waiting caller wishes to be called back: it keeps its place and may hang up. `until`: when
-    /// that is given up.
-    pub fn call_back(&mut self, now: Time, call: CallId, until: Time) -> Result<(), NoCallBack> {
-        let Some(caller) = self.callers.get_mut(&call).filter(|caller| caller.back.is_none())
-        else {
-            return Err(NoCallBack::NotWaiting);
-        };
-        if caller.number.is_empty() {
-            return Err(NoCallBack::NoNumber);
-        }
-        let key = (caller.queue, caller.number.clone());
-        if self.backs.contains_key(&key) {
-            return Err(NoCallBack::Twice);
-        }
-        (caller.back, caller.until) = (Some(0), until);
-        let offered = match &caller.stage {
-            Stage::Offered { agents, .. } => agents.clone(),
-            _ => Vec::new(),
-        };
-        self.backs.insert(key, call);
-        if offered.is_empty() {
-            self.unbin(call);
-            self.wait(now, call);
-        }
-        // Their phones rang for a caller who has gone; it waits again, and they are asked anew.
-        self.withdraw(now, call, offered);
-        self.settle(now);
-        Ok(())
-    }
-
-    /// What came of calling somebody back, with the agent on the phone already.
-    pub fn called_back(&mut self, now: Time, call: CallId, reached: bool) {
-        let Some(caller) = self.callers.get_mut(&call) else { return };
-        let Stage::Calling(agent) = caller.stage else { return };
-        let failed = caller.back.unwrap_or(0) + 1;
-        let (queue, waited, number) =
-            (caller.queue, now.since(caller.entered), caller.number.clone());
-        if reached {
-            self.drop_caller(call);
-            self.served.note(&number, agent);
-            self.tell_answered(now, queue, call, agent, waited, Duration::ZERO);
-            return;
-        }
-        caller.back = Some(failed);
-        let again = now + CALL_BACK_PAUSE;
-        let gives_up = failed >= CALL_BACK_ATTEMPTS || again >= caller.until;
-        self.set_stage(call, Stage::Resting(again));
-        self.arm(Due::Caller(call), again);
-        if gives_up {
-            self.leave(now, call, Departure::GivenUp);
-        }
-        self.talk_over(now, call);
     }
 }

@@ -170,6 +170,8 @@ pub struct Centre {
     pub(super) fresh_agents: BTreeSet<AgentId>,
     pub(super) fresh_callers: BTreeSet<Waiter>,
     pub(super) out: VecDeque<Action>,
+    /// Phones with the call of a code that is dialled: they have no line for a caller until it is over.
+    dialling: BTreeSet<String>,
     /// Wrong PINs by phone.
     phones: BTreeMap<String, Attempts>,
     patience: Patience,
@@ -200,6 +202,7 @@ impl Centre {
             fresh_agents: BTreeSet::new(),
             fresh_callers: BTreeSet::new(),
             out: VecDeque::new(),
+            dialling: BTreeSet::new(),
             phones: BTreeMap::new(),
             patience: Patience { missed_most: 3, rest, ready_at_sign_in: true },
             pin_tries: 3,
@@ -371,6 +374,19 @@ impl Centre {
         }
     }
 
+    /// A phone has the call of a code, or not any more. Its agent's state is what the code made of it; a caller
+    /// is offered when that call is over, or a phone with one line would be busy with it.
+    pub fn dials(&mut self, now: Time, phone: &str, dials: bool) {
+        let changes = match dials {
+            true => self.dialling.insert(phone.to_owned()),
+            false => self.dialling.remove(phone),
+        };
+        if changes && let Some(agent) = self.at_phone(phone) {
+            self.in_line(now, agent);
+            self.settle(now);
+        }
+    }
+
     /// A phone can be reached, or not.
     pub fn reachable(&mut self, now: Time, phone: &str, reachable: bool) {
         let cause = if reachable { Cause::PhoneBack } else { Cause::PhoneGone };
@@ -469,7 +485,8 @@ impl Centre {
     fn in_line(&mut self, now: Time, id: AgentId) {
         let Some(seat) = self.seats.get(&id) else { return };
         let agent = &seat.agent;
-        if !agent.is_available(now) {
+        let dials = agent.phone.as_ref().is_some_and(|phone| self.dialling.contains(phone));
+        if dials || !agent.is_available(now) {
             self.index.step_out(id);
             self.fresh_agents.remove(&id);
             return;

@@ -1,7 +1,8 @@
-//! How long a caller will wait: those before it, times how long one takes, by as many as work at it.
+//! How long a caller will wait: those before it for whom no agent is ready, times how long one takes, by as
+//! many as work at it.
 //!
 //! ```text
-//!   wait = (ahead + 1) × handling / working        handling: talk and after-call work, averaged
+//!   wait = (ahead + 1 − ready) × handling / working, at least 0      handling: talk and after-call work, averaged
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -31,9 +32,10 @@ impl Handling {
         self.seconds += (took.as_secs_f64() - self.seconds) * NEWEST;
     }
 
-    /// How long one waits before whom `ahead` wait, with `working` agents; `None`: nobody works.
-    pub fn wait(&self, ahead: usize, working: usize) -> Option<Duration> {
-        let seconds = (ahead as f64 + 1.0) * self.seconds / working as f64;
+    /// How long one waits before whom `ahead` wait, with `working` agents of whom `ready` could take a caller
+    /// now; `None`: nobody works.
+    pub fn wait(&self, ahead: usize, ready: usize, working: usize) -> Option<Duration> {
+        let seconds = (ahead + 1).saturating_sub(ready) as f64 * self.seconds / working as f64;
         (working > 0).then(|| Duration::from_secs_f64(seconds))
     }
 }
@@ -45,10 +47,12 @@ mod tests {
     #[test]
     fn it_follows_what_talks_take() {
         let mut handling = Handling::default();
-        assert_eq!(handling.wait(0, 1), Some(FIRST_GUESS));
-        assert_eq!(handling.wait(5, 0), None, "nobody will ever come");
+        assert_eq!(handling.wait(0, 0, 1), Some(FIRST_GUESS));
+        assert_eq!(handling.wait(5, 0, 0), None, "nobody will ever come");
+        assert_eq!(handling.wait(1, 2, 3), Some(Duration::ZERO), "one is ready for each");
+        assert_eq!(handling.wait(2, 2, 3), Some(FIRST_GUESS / 3), "for all but one");
         (0..100).for_each(|_| handling.add(Duration::from_secs(60)));
-        let wait = handling.wait(9, 5).expect("five work").as_secs();
+        let wait = handling.wait(9, 0, 5).expect("five work").as_secs();
         assert_eq!(wait, 120, "ten callers, a minute each, by five");
     }
 }

@@ -114,6 +114,36 @@ pub enum What {
         waited_ms: u64,
         /// Of that the ringing, in milliseconds.
         rang_ms: u64,
+        /// It was called back.
+        back: bool,
+    },
+    /// A caller waits no more on the line and is to be called back: it keeps its place.
+    BackWanted {
+        /// The queue.
+        queue: String,
+        /// The caller.
+        call: CallId,
+        /// Its own number; empty: it shows none.
+        from: String,
+        /// The number to be called.
+        number: String,
+        /// Its priority.
+        priority: i32,
+        /// How long it has waited, in milliseconds.
+        waited_ms: u64,
+        /// For how long it is tried, in milliseconds.
+        within_ms: u64,
+    },
+    /// A call-back has not reached its caller: it rests, and then is at its place again.
+    BackFailed {
+        /// The queue.
+        queue: String,
+        /// The caller.
+        call: CallId,
+        /// The agent who tried.
+        agent: String,
+        /// Attempts that failed so far.
+        failed: u32,
     },
     /// A talk of a queue's caller with an agent is over.
     TalkOver {

@@ -18,6 +18,7 @@
 
 pub mod agent;
 pub mod assign;
+pub mod back;
 pub mod callers;
 pub mod centre;
 pub mod estimate;
@@ -31,7 +32,7 @@ mod tests;
 pub mod view;
 
 pub use agent::{Agent, AgentId};
-pub use callers::NoCallBack;
+pub use back::NoCallBack;
 pub use centre::{Action, Centre, House, Person};
 pub use event::{Event, What};
 pub use pin::Pin;

@@ -24,10 +24,6 @@ use crate::base::{CallId, Duration, Time};
 pub const MOST_PRIORITY: i32 = 100;
 /// What VIP adds to the priority.
 pub const VIP: i32 = 50;
-/// The most attempts to call somebody back.
-pub const CALL_BACK_ATTEMPTS: u32 = 3;
-/// Between two attempts.
-pub const CALL_BACK_PAUSE: Duration = Duration::from_secs(300);
 
 /// A queue, as long as it is configured.
 #[derive(
@@ -72,6 +68,26 @@ pub struct Members {
     pub skills: Vec<(String, u8)>,
 }
 
+/// How callers are called back who do not wish to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BackTerms {
+    /// So many attempts fail, and it is given up.
+    pub attempts: u32,
+    /// Between two attempts.
+    pub pause: Duration,
+    /// Within so long after it was asked for, or it is given up.
+    pub within: Duration,
+}
+
+/// A call-back that a caller has asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Back {
+    /// The number to be called: the caller's own, or another one that it has given.
+    pub number: String,
+    /// So many attempts failed.
+    pub failed: u32,
+}
+
 /// A queue's terms.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Terms {
@@ -99,6 +115,8 @@ pub struct Terms {
     pub join: Staffing,
     /// Who must be there for a caller to stay.
     pub stay: Staffing,
+    /// How callers are called back; `None`: they are not.
+    pub back: Option<BackTerms>,
 }
 
 /// Who comes into a queue.
@@ -131,6 +149,18 @@ impl Rank {
         let worth = millis(ageing.as_millis()).saturating_mul(i64::from(priority));
         let entered = i64::try_from(entered.as_millis()).unwrap_or(i64::MAX);
         Rank(entered.saturating_sub(worth), call)
+    }
+    /// Of a call-back from before a restart, which has waited for so long at `now`.
+    pub fn kept(
+        now: Time,
+        waited: Duration,
+        priority: i32,
+        ageing: Duration,
+        call: CallId,
+    ) -> Rank {
+        let millis = |ms: u128| i64::try_from(ms).unwrap_or(i64::MAX / 1_000);
+        let Rank(rank, call) = Rank::new(now, priority, ageing, call);
+        Rank(rank.saturating_sub(millis(waited.as_millis())), call)
     }
     /// Whose.
     pub fn call(self) -> CallId {
@@ -195,8 +225,8 @@ pub struct Caller {
     pub stage: Stage,
     /// When it has waited long enough.
     pub until: Time,
-    /// It has hung up and is to be called: so many attempts failed.
-    pub back: Option<u32>,
+    /// It has hung up and is to be called.
+    pub back: Option<Back>,
 }
 
 impl Caller {
@@ -268,6 +298,7 @@ mod tests {
             longest: Duration::from_secs(600),
             join: Staffing::Nobody,
             stay: Staffing::Nobody,
+            back: None,
         };
         let mut caller = Caller {
             queue: QueueId(0),

@@ -9,13 +9,15 @@ use super::agent::{AgentState, Input, Patience, Reason};
 use super::centre::{Action, Centre, House, Person};
 use super::event::{Cause, Departure, Missed, SignInRefusal, What};
 use super::pin::Pin;
-use super::queue::{CALL_BACK_ATTEMPTS, Entry, Members, Staffing, Terms, VIP};
+use super::queue::{BackTerms, Entry, Members, Staffing, Terms, VIP};
 use super::strategy::Strategy;
 use crate::base::{CallId, Duration, Rng, Time, Wall};
 
 mod day;
 
 const SECOND: Duration = Duration::from_secs(1);
+const BACK: BackTerms =
+    BackTerms { attempts: 3, pause: Duration::from_secs(300), within: Duration::from_secs(3_600) };
 const REGIONS: [&str; 2] = ["north", "south"];
 
 fn person(n: usize) -> Person {
@@ -49,6 +51,7 @@ fn terms(name: &str, strategy: Strategy, members: Members) -> Terms {
         longest: SECOND * 300,
         join: Staffing::Nobody,
         stay: Staffing::Nobody,
+        back: Some(BACK),
     }
 }
 
@@ -365,7 +368,7 @@ impl Floor {
             w.back
                 && w.queue == queue
                 && self.model.numbers[*old] == number
-                && self.centre.is_idle(**old)
+                && (self.centre.is_idle(**old) || self.centre.is_waiting(**old))
         });
         let ms = |at: Time| at.as_millis() as i64;
         let (entered, priority) = match back {
@@ -454,7 +457,7 @@ impl Floor {
             Op::CallBack(n) => {
                 let waits: Vec<CallId> = self.model.waits.keys().copied().collect();
                 if let Some(call) = waits.get(n % waits.len().max(1)).copied()
-                    && self.centre.call_back(now, call, now + SECOND * 3_600).is_ok()
+                    && self.centre.call_back(now, call, &self.model.numbers[&call]).is_ok()
                 {
                     self.model.waits.get_mut(&call).expect("waits").back = true;
                     self.backs.push(call);
@@ -633,13 +636,18 @@ fn a_call_back_keeps_its_place_and_is_one() {
     centre.configure(Time::ZERO, house(&[1]));
     let at = |s: u64| Time::from_millis(s * 1_000);
     let call = |n| CallId::new(Wall(1), n);
-    let hour = at(3_600);
     for n in 1..=3 {
         centre.enter(at(n), "care", entry(n, ["", "139", "138", "139"][n as usize])).expect("in");
     }
-    centre.call_back(at(4), call(1), hour).expect("noted");
-    assert_eq!(centre.call_back(at(5), call(1), hour), Err(super::NoCallBack::NotWaiting));
-    assert_eq!(centre.call_back(at(5), call(3), hour), Err(super::NoCallBack::Twice));
+    centre.call_back(at(4), call(1), "139").expect("noted");
+    assert_eq!(centre.call_back(at(5), call(1), "139"), Err(super::NoCallBack::NotWaiting));
+    assert_eq!(centre.call_back(at(5), call(3), "139"), Err(super::NoCallBack::Twice));
+    assert_eq!(
+        centre.call_back(at(5), call(3), "137"),
+        Err(super::NoCallBack::Twice),
+        "known by it"
+    );
+    assert_eq!(centre.call_back(at(5), call(2), ""), Err(super::NoCallBack::NoNumber));
     centre.call_over(at(6), call(1));
     centre.call_over(at(6), call(3));
     assert_eq!((centre.position(call(1)), centre.position(call(2))), (Some(1), Some(2)));
@@ -650,11 +658,11 @@ fn a_call_back_keeps_its_place_and_is_one() {
     assert!(left.iter().any(|what| matches!(what,
         What::Left { call: c, why: Departure::CalledAgain, .. } if *c == call(1))));
     // Nobody answers it: so often, and no more.
-    centre.call_back(at(11), call(4), hour).expect("noted");
+    centre.call_back(at(11), call(4), "139").expect("noted");
     centre.call_over(at(12), call(4));
     centre.call_over(at(12), call(2));
     let agent = centre.sign_in(at(13), "7001", "1234", "1001").expect("right");
-    for attempt in 0..CALL_BACK_ATTEMPTS {
+    for attempt in 0..BACK.attempts {
         let now = at(14 + 400 * u64::from(attempt));
         centre.wake(now);
         assert!(centre.answered(now, call(4), agent), "attempt {attempt}");
@@ -691,4 +699,112 @@ fn who_may_come_in_and_stay() {
     let out = std::iter::from_fn(|| centre.poll());
     let out = out.filter(|a| matches!(a, Action::Out { why: Departure::NoAgents, .. })).count();
     assert_eq!((out, centre.in_being()), (2, (0, 0)));
+}
+
+/// Whoever calls again himself is not called back: under his own number, and under the one that he gave; while an
+/// agent's phone rings for it, and when he has been answered.
+#[test]
+fn a_call_back_is_never_made_to_one_who_has_called_again() {
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let call = |n| CallId::new(Wall(1), n);
+    for again in ["139", "020"] {
+        let mut centre = Centre::new(Rng::from_seed(1));
+        centre.configure(Time::ZERO, house(&[1]));
+        centre.enter(at(1), "care", entry(1, "139")).expect("in");
+        centre.call_back(at(2), call(1), "020").expect("noted");
+        centre.call_over(at(3), call(1));
+        let agent = centre.sign_in(at(4), "7001", "1234", "1001").expect("right");
+        let offers = |centre: &mut Centre| -> Vec<(CallId, Option<String>)> {
+            let offer = |action| match action {
+                Action::Offer { call, back, .. } => Some((call, back)),
+                _ => None,
+            };
+            std::iter::from_fn(|| centre.poll()).filter_map(offer).collect()
+        };
+        assert_eq!(offers(&mut centre), [(call(1), Some("020".into()))], "it rings for it");
+        centre.enter(at(5), "care", entry(2, again)).expect("in");
+        assert_eq!(
+            offers(&mut centre),
+            [(call(2), None)],
+            "the caller has its place and its agent"
+        );
+        assert!(!centre.answered(at(6), call(1), agent), "too late");
+        assert!(centre.answered(at(6), call(2), agent));
+        centre.call_over(at(60), call(2));
+        centre.wake(at(3_700));
+        assert!(offers(&mut centre).is_empty() && centre.in_being() == (0, 0));
+    }
+    // An agent is calling him already: what comes of that ends it, and he is not called a second time.
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1, 2]));
+    centre.enter(at(1), "care", entry(1, "139")).expect("in");
+    centre.call_back(at(2), call(1), "139").expect("noted");
+    let agent = centre.sign_in(at(4), "7001", "1234", "1001").expect("right");
+    assert!(centre.answered(at(5), call(1), agent));
+    centre.enter(at(6), "care", entry(2, "139")).expect("in");
+    centre.called_back(at(7), call(1), false);
+    assert_eq!((centre.position(call(1)), centre.position(call(2))), (None, Some(1)));
+}
+
+#[test]
+fn a_call_back_has_its_place_again_after_a_restart() {
+    use super::back::Kept;
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let call = |n| CallId::new(Wall(1), n);
+    let kept = |n: u64, queue: &str, waited: u64, left: u64, rests: u64| Kept {
+        call: call(n),
+        queue: queue.into(),
+        from: format!("13{n}"),
+        number: format!("13{n}"),
+        priority: 0,
+        waited: SECOND * waited as u32,
+        left: SECOND * left as u32,
+        failed: 1,
+        rests: SECOND * rests as u32,
+    };
+    centre.enter(at(3), "care", entry(9, "139")).expect("in");
+    centre.restore_back(at(5), kept(1, "care", 100, 600, 0));
+    centre.restore_back(at(5), kept(1, "care", 100, 600, 0));
+    centre.restore_back(at(5), kept(2, "care", 4_000, 600, 60));
+    centre.restore_back(at(5), kept(3, "no more", 100, 600, 0));
+    centre.restore_back(at(5), kept(4, "care", 100, 0, 0));
+    let places: Vec<(CallId, usize, bool)> =
+        centre.call_backs(at(5)).iter().map(|b| (b.call, b.position, b.rests.is_some())).collect();
+    assert_eq!(places, [(call(2), 1, true), (call(1), 2, false)], "before who came after them");
+    let ends: Vec<Departure> = events(&mut centre)
+        .into_iter()
+        .filter_map(|what| match what {
+            What::Left { why, .. } => Some(why),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ends, [Departure::Closed, Departure::GivenUp], "their rows are over");
+    let agent = centre.sign_in(at(6), "7001", "1234", "1001").expect("right");
+    assert!(centre.answered(at(7), call(1), agent), "who does not rest");
+    centre.called_back(at(8), call(1), true);
+    centre.talk_over(at(20), call(1));
+    centre.wake(at(66));
+    assert!(centre.answered(at(67), call(2), agent), "and who has rested");
+}
+
+/// A phone with the call of a code has no line for a caller.
+#[test]
+fn no_caller_is_offered_while_a_phone_dials_a_code() {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1]));
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let offered = |centre: &mut Centre| {
+        std::iter::from_fn(|| centre.poll()).filter(|a| matches!(a, Action::Offer { .. })).count()
+    };
+    centre.enter(at(1), "care", entry(1, "139")).expect("in");
+    centre.dials(at(2), "1001", true);
+    let agent = centre.sign_in(at(3), "7001", "1234", "1001").expect("right");
+    assert_eq!(centre.agent(at(3), agent).expect("there").state.name(), "ready");
+    assert_eq!(offered(&mut centre), 0);
+    assert!(centre.expected(CallId::new(Wall(1), 1)) > Some(Duration::ZERO));
+    centre.dials(at(5), "1001", false);
+    assert_eq!(offered(&mut centre), 1);
+    assert_eq!(centre.expected(CallId::new(Wall(1), 1)), Some(Duration::ZERO));
 }

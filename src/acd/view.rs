@@ -121,7 +121,7 @@ impl Centre {
         let queue = self.queues.get(&id)?;
         let (mut waiting, mut offered, mut backs, mut longest) = (0, 0, 0, Duration::ZERO);
         for caller in queue.callers.iter().filter_map(|rank| self.callers.get(&rank.call())) {
-            match (&caller.stage, caller.back) {
+            match (&caller.stage, &caller.back) {
                 (_, Some(_)) => backs += 1,
                 (Stage::Offered { .. }, None) => offered += 1,
                 _ => waiting += 1,
@@ -139,7 +139,7 @@ impl Centre {
             signed_in: queue.signed_in,
             working: queue.working,
             ready: self.index.ready(id),
-            expected: queue.handling.wait(queue.callers.len(), queue.working),
+            expected: queue.handling.wait(waiting, self.index.ready(id), queue.working),
         })
     }
 

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::choice::{Formula, Role, Staffing, Strategy};
-use super::name::{Label, Name, Number};
+use super::name::{DialPrefix, Label, Name, Number};
 use super::secret::Pin;
 use super::setting::{Reader, Setting, Wrong, read_text, section};
 
@@ -93,8 +93,25 @@ section! {
         stay: Staffing = "\"signed-in\"", live;
         /// The class of the music that callers hear.
         music: Name = "\"default\"", live;
-        /// How often a caller is told its place; `"0 s"`: never.
+        /// How often a caller is told its place and how long it will take; `"0 s"`: never.
         announce: Duration = "\"45 s\"" in ["\"0 s\"", "\"10 min\""], live;
+        /// How long after it came in it is told so first.
+        announce_first: Duration = "\"15 s\"" in ["\"0 s\"", "\"10 min\""], live;
+        /// Whether its place is told.
+        announce_place: bool = "true", live;
+        /// Whether the expected wait is told, in minutes.
+        announce_wait: bool = "true", live;
+        /// Whether callers are called back who do not wish to wait: the queue step's `call-back` names the key. They
+        /// keep their places.
+        call_back: bool = "false", live;
+        /// What an agent's phone dials before a number to reach it outside, as its dialplan wants it: `"9"`. Without it: nothing.
+        call_back_prefix: Option<DialPrefix> = derived, live;
+        /// So many attempts reach nobody, and a call-back is given up.
+        call_back_attempts: u32 = "3" in ["1", "20"], live;
+        /// Between two attempts.
+        call_back_pause: Duration = "\"5 min\"" in ["\"10 s\"", "\"24 h\""], live;
+        /// Within what time callers are called back, or it is given up.
+        call_back_within: Duration = "\"8 h\"" in ["\"1 min\"", "\"72 h\""], live;
         /// Whether talks are recorded.
         record: bool = "true", live;
     }

@@ -168,6 +168,13 @@ pub const COMMANDS: &[Command] = &[
         make: |_| Ok(Order::Ask(Request::Queues)),
     },
     Command {
+        words: "show callbacks",
+        argument: Argument::None,
+        what: "Who is to be called back: number, place, attempts, the agent who is asked",
+        example: "show callbacks",
+        make: |_| Ok(Order::Ask(Request::CallBacks)),
+    },
+    Command {
         words: "show cases",
         argument: Argument::None,
         what: "The open cases of alarms, and what is wrong with units",

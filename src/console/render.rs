@@ -3,8 +3,8 @@
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
-    AgentRow, BanRow, CallRow, CallView, CaseRow, GatewayRow, PhoneRow, QueueRow, RecorderRow,
-    Reply, RoomRow, RoomView, Status, TroubleRow,
+    AgentRow, BackRow, BanRow, CallRow, CallView, CaseRow, GatewayRow, PhoneRow, QueueRow,
+    RecorderRow, Reply, RoomRow, RoomView, Status, TroubleRow,
 };
 
 /// An answer of the switch as text.
@@ -19,6 +19,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Agents(rows) => agents(rows),
         Reply::Cases { cases: open, troubles } => cases(open, troubles),
         Reply::Queues(rows) => queues(rows),
+        Reply::CallBacks(rows) => call_backs(rows),
         Reply::Rooms(rows) => rooms(rows),
         Reply::Room(view) => room(view),
         Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
@@ -293,6 +294,7 @@ fn queues(rows: &[QueueRow]) -> String {
             row.name.clone(),
             row.waiting.to_string(),
             row.offered.to_string(),
+            row.backs.to_string(),
             span(row.longest_ms),
             row.ready.to_string(),
             row.working.to_string(),
@@ -310,6 +312,7 @@ fn queues(rows: &[QueueRow]) -> String {
         "QUEUE",
         "WAIT",
         "RINGING",
+        "CALL BACK",
         "LONGEST",
         "READY",
         "AT WORK",
@@ -321,6 +324,29 @@ fn queues(rows: &[QueueRow]) -> String {
         "AVG ANSWER",
     ];
     table(&head, rows.iter().map(cells), "no queues: add [[queue]] to the configuration")
+}
+
+fn call_backs(rows: &[BackRow]) -> String {
+    let cells = |row: &BackRow| {
+        let now = match (&row.agent, row.rests_ms) {
+            (Some(agent), _) => format!("agent {agent}"),
+            (None, Some(ms)) => format!("rests for {}", span(ms)),
+            (None, None) => "waits".into(),
+        };
+        vec![
+            row.queue.clone(),
+            row.position.to_string(),
+            row.number.clone(),
+            span(row.waited_ms),
+            row.failed.to_string(),
+            now,
+            span(row.left_ms),
+            row.call.to_string(),
+        ]
+    };
+    let head =
+        ["QUEUE", "PLACE", "NUMBER", "SINCE", "FAILED", "NOW", "GIVEN UP IN", "ASKED FOR IN CALL"];
+    table(&head, rows.iter().map(cells), "nobody is to be called back")
 }
 
 fn rooms(rows: &[RoomRow]) -> String {

@@ -39,6 +39,7 @@ use crate::net::tls::Tls;
 use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
 use crate::store::{Journal, Records, Report, Settings, Store, Trouble};
+use crate::switch::calling_back::KeptBack;
 use crate::switch::care::KeptCases;
 use crate::switch::fact::AlarmWhat;
 use crate::switch::messages::Held;
@@ -579,7 +580,7 @@ impl Watch {
 /// What phones' users wish, which messages are held and who was registered comes from the records, as soon as those have all
 /// that was written before the start: however long the database is away.
 async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
-    let (wishes, held, bindings, cases, agents) = loop {
+    let (wishes, held, bindings, cases, agents, backs) = loop {
         tokio::time::sleep(STORE_LOOK / 4).await;
         if !journal.has_former() {
             continue;
@@ -595,6 +596,7 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
         Input::Registrations(bindings),
         Input::Messages(held),
         Input::SignedIn(agents),
+        Input::CallBacks(backs),
     ];
     for mut input in all {
         while let Err(again) = inputs.offer(input) {
@@ -604,9 +606,16 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
     }
 }
 
-/// What the records keep for the exchange: number, wish and value; messages; registrations; cases; agents.
-type KeptRows =
-    (Vec<(String, String, String)>, Vec<Held>, Vec<KeptBinding>, KeptCases, Vec<SignedIn>);
+/// What the records keep for the exchange: number, wish and value; messages; registrations; cases; agents;
+/// call-backs.
+type KeptRows = (
+    Vec<(String, String, String)>,
+    Vec<Held>,
+    Vec<KeptBinding>,
+    KeptCases,
+    Vec<SignedIn>,
+    Vec<KeptBack>,
+);
 
 async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
     let records = Records::open(database).await?;
@@ -616,6 +625,7 @@ async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
         records.kept_bindings().await?,
         records.kept_cases().await?,
         records.signed_in().await?,
+        records.call_backs().await?,
     ))
 }
 

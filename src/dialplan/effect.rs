@@ -270,6 +270,9 @@ pub struct Queue {
     pub longest_ms: Option<u32>,
     /// The keys with which the caller leaves.
     pub exit: Keys,
+    /// The keys with which it asks to be called back.
+    #[serde(default)]
+    pub call_back: Keys,
 }
 
 /// How a wait ended.
@@ -287,8 +290,10 @@ pub enum QueueEnd {
     Closed,
     /// There is no such queue.
     Unknown,
-    /// The caller pressed a key to leave.
-    Key,
+    /// The caller pressed this key to leave; a blank: whichever.
+    Key(char),
+    /// The caller is to be called back.
+    CallBack,
 }
 
 impl QueueEnd {
@@ -301,7 +306,8 @@ impl QueueEnd {
             QueueEnd::NoAgents => "no-agents",
             QueueEnd::Closed => "closed",
             QueueEnd::Unknown => "unknown",
-            QueueEnd::Key => "key",
+            QueueEnd::Key(_) => "key",
+            QueueEnd::CallBack => "call-back",
         }
     }
 }
@@ -576,6 +582,10 @@ impl Keys {
     /// Whether the key is in the set.
     pub fn has(self, key: char) -> bool {
         Keys::bit(key).is_some_and(|bit| self.0 & bit != 0)
+    }
+    /// The first of them, as they stand on a phone.
+    pub fn first(self) -> Option<char> {
+        Keys::ALPHABET.chars().find(|key| self.has(*key))
     }
     /// Whether the set is empty.
     pub fn is_empty(self) -> bool {

@@ -363,6 +363,7 @@ pub(super) struct QueueOp {
     pub region: Option<Template>,
     pub longest_ms: Option<u32>,
     pub exit: Keys,
+    pub call_back: Keys,
     pub on: Vec<(String, BlockId)>,
 }
 

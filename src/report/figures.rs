@@ -8,16 +8,7 @@ use super::service::Ratio;
 
 /// Waits that ended otherwise than by an answer or by hanging up.
 pub fn flowed_out(tally: &Tally) -> u64 {
-    tally.sum(&[
-        M::TimedOut,
-        M::NoAgents,
-        M::Key,
-        M::Moved,
-        M::Closed,
-        M::GivenUp,
-        M::CalledAgain,
-        M::Lost,
-    ])
+    tally.sum(&[M::TimedOut, M::NoAgents, M::Key, M::Moved, M::Closed, M::BackWanted, M::Lost])
 }
 
 /// All callers whose wait has ended.
@@ -42,14 +33,19 @@ pub fn speed_of_answer(tally: &Tally) -> Ratio {
     Ratio::new(tally.get(M::WaitMs), tally.get(M::Answered))
 }
 
-/// Average handling time: (talk + hold + after-call work) / answered.
-pub fn handling(tally: &Tally) -> Ratio {
-    Ratio::new(tally.sum(&[M::TalkMs, M::HoldMs, M::AfterMs]), tally.get(M::Answered))
+/// Calls handled: answered, and called back.
+pub fn handled(tally: &Tally) -> u64 {
+    tally.sum(&[M::Answered, M::CalledBack])
 }
 
-/// A time per call answered.
+/// Average handling time: (talk + hold + after-call work) / handled.
+pub fn handling(tally: &Tally) -> Ratio {
+    Ratio::new(tally.sum(&[M::TalkMs, M::HoldMs, M::AfterMs]), handled(tally))
+}
+
+/// A time per call handled.
 pub fn per_answer(tally: &Tally, time: M) -> Ratio {
-    Ratio::new(tally.get(time), tally.get(M::Answered))
+    Ratio::new(tally.get(time), handled(tally))
 }
 
 /// How long agents were signed in.

@@ -105,6 +105,12 @@ pub enum Happened<'a> {
     NotTaken { queue: &'a str, agent: &'a str, why: &'a str },
     /// An agent has it.
     Answered { queue: &'a str, call: CallId, agent: &'a str, waited_ms: u64, rang_ms: u64 },
+    /// It waits no more on the line and is to be called back.
+    BackWanted { queue: &'a str, call: CallId, waited_ms: u64 },
+    /// That was tried in vain.
+    BackFailed { queue: &'a str },
+    /// An agent has reached it by calling back.
+    CalledBack { queue: &'a str, call: CallId, agent: &'a str },
     /// That talk is over.
     TalkOver { queue: &'a str, call: CallId, agent: &'a str, talk_ms: u64 },
     /// Its wait ended otherwise.
@@ -157,6 +163,9 @@ struct TalkNow {
     /// Who holds it, since when.
     held: Option<(LegId, i64)>,
     hold_ms: u64,
+    /// It was called back.
+    #[serde(default)]
+    back: bool,
 }
 
 /// A channel in use.
@@ -223,6 +232,16 @@ impl Ledger {
                     call,
                     TalkNow::new(agent.into(), queue, since, waited_ms, rang_ms),
                 );
+            }
+            Happened::BackWanted { queue, call, waited_ms } => {
+                self.wait_over(call, queue);
+                self.count(Kind::Queue, queue, at, M::BackWanted, 1);
+                self.count(Kind::Queue, queue, at, M::MaxWaitMs, waited_ms);
+            }
+            Happened::BackFailed { queue } => self.count(Kind::Queue, queue, at, M::BackFailed, 1),
+            Happened::CalledBack { queue, call, agent } => {
+                let talk = TalkNow::new(agent.into(), queue.into(), at, 0, 0);
+                self.talk_begins(call, TalkNow { back: true, ..talk });
             }
             Happened::TalkOver { call, agent, talk_ms, .. } => {
                 self.talk_over(at, call, agent, talk_ms);
@@ -346,8 +365,12 @@ impl Ledger {
             self.count(Kind::Queue, queue, at, seconds, 1);
             self.count(Kind::Queue, queue, at, M::AbandonMs, waited_ms);
         }
+        // How long a call-back had its place is no wait: that was counted when it was asked for.
+        let is_back = matches!(measure, M::GivenUp | M::CalledAgain);
         self.count(Kind::Queue, queue, at, measure, 1);
-        self.count(Kind::Queue, queue, at, M::MaxWaitMs, waited_ms);
+        if !is_back {
+            self.count(Kind::Queue, queue, at, M::MaxWaitMs, waited_ms);
+        }
     }
 
     fn talk_begins(&mut self, call: CallId, talk: TalkNow) {
@@ -362,6 +385,14 @@ impl Ledger {
         talk.end_hold(at);
         let hold_ms = talk.hold_ms.min(talk_ms);
         let queue = &*talk.queue.clone();
+        if talk.back {
+            for (measure, value) in
+                [(M::CalledBack, 1), (M::TalkMs, talk_ms - hold_ms), (M::HoldMs, hold_ms)]
+            {
+                self.count_both(queue, agent, at, measure, value);
+            }
+            return;
+        }
         let waited = M::AnsweredIn(seconds_up(talk.waited_ms));
         self.count(Kind::Queue, queue, at, waited, 1);
         self.count(Kind::Queue, queue, at, M::MaxWaitMs, talk.waited_ms);
@@ -545,7 +576,8 @@ impl Ledger {
 
 impl TalkNow {
     fn new(agent: Box<str>, queue: Box<str>, since: i64, waited_ms: u64, rang_ms: u64) -> TalkNow {
-        TalkNow { agent, queue, since, waited_ms, rang_ms, held: None, hold_ms: 0 }
+        let (held, hold_ms, back) = (None, 0, false);
+        TalkNow { agent, queue, since, waited_ms, rang_ms, held, hold_ms, back }
     }
     fn end_hold(&mut self, at: i64) {
         if let Some((_, since)) = self.held.take() {

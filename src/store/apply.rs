@@ -58,6 +58,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | GatewayDown { .. } => reachable(wall, &fact.kind).into_iter().collect(),
         MessageTaken { .. } | MessageEnded { .. } => message(fact).into_iter().collect(),
         Agent { agent, what } => super::agents::statements(fact, agent, what),
+        Queue { queue, call, what } => super::queues::statements(fact, queue, *call, what),
         Care { account, what } => super::care::statements(fact, account, what),
         PhoneWish { number, wish, value } => vec![phone_wish(wall, number, wish, value)],
         Stopped { .. }
@@ -86,7 +87,6 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | SourceMoved { .. }
         | NoRtp { .. }
         | RtpLost { .. }
-        | Queue { .. }
         | RoomJoined { .. }
         | RoomRefused { .. }
         | RoomLeft { .. }

@@ -167,7 +167,9 @@ mod tests {
         let queue = |what| FactKind::Queue { queue: "care".into(), call, what };
         match rng.below(13) {
             0 => queue(QueueFact::Entered { position: 1, priority: 0 }),
-            1 => queue(QueueFact::Answered { agent, waited_ms, rang_ms: waited_ms / 2 }),
+            1 => {
+                queue(QueueFact::Answered { agent, waited_ms, rang_ms: waited_ms / 2, back: false })
+            }
             2 => queue(QueueFact::TalkOver { agent, talk_ms: waited_ms }),
             3 => queue(QueueFact::Left { why: "abandoned".into(), waited_ms }),
             4 => queue(QueueFact::Offered { agent, waited_ms }),

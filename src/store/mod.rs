@@ -36,6 +36,7 @@ pub mod figures;
 mod handed;
 mod journal;
 pub mod query;
+mod queues;
 mod reader;
 pub mod record;
 pub mod recordings;

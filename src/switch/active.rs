@@ -13,6 +13,7 @@ use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 
 use super::caller_id::Origin;
+use super::calling_back::Asking;
 use super::fact::EndedBy;
 use super::forwarding::Diversion;
 use super::queueing::Queued;
@@ -83,8 +84,23 @@ pub enum Doing {
     },
     /// The end of a tone that confirms a feature code.
     Confirming(Time),
-    /// An agent, or the next announcement.
-    Queued(Time),
+    /// An agent.
+    Queued,
+    /// The number at which a waiting caller is to be called back.
+    AskingBack(Box<Asking>),
+    /// The journal's word that a call-back is written down; its wait, should that not be.
+    BackNoting(Option<Box<Queued>>),
+    /// The end of the prompt that says so.
+    BackNoted(PlayId),
+    /// The answer of the agent's phone that is to call somebody back. Until when.
+    SummoningBack(Time),
+    /// The end of the prompt that tells that agent.
+    BackSaid {
+        /// The prompt.
+        play: Option<PlayId>,
+        /// At the latest.
+        until: Time,
+    },
     /// The number and PIN of an agent who signs in.
     SigningIn(Box<SigningIn>),
     /// The end of the talk that this supervisor is with: its call.
@@ -288,14 +304,17 @@ impl Active {
             Doing::Waiting(until)
             | Doing::Confirming(until)
             | Doing::Summoning(until)
-            | Doing::Queued(until)
+            | Doing::SummoningBack(until)
+            | Doing::BackSaid { until, .. }
             | Doing::Echoing { until, .. } => *until,
             Doing::SigningIn(signing) => signing.collect.deadline(),
+            Doing::AskingBack(asking) => asking.collect.deadline(),
             Doing::Parked { until, .. } => *until,
             Doing::Dialling(d) => d.hunt.deadline(),
             _ => Time::NEVER,
         };
         let release = self.release.map_or(Time::NEVER, |(_, at)| at);
-        step.min(release).min(self.deadline)
+        let announced = self.queued.as_ref().map_or(Time::NEVER, |queued| queued.announced_at);
+        step.min(release).min(announced).min(self.deadline)
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::acd::agent::{AgentState, Busy, Input, Patience, Reason, Useless};
 use crate::acd::event::Cause;
-use crate::acd::queue::{Members, Terms};
+use crate::acd::queue::{BackTerms, Members, Terms};
 use crate::acd::{AgentView, House, Person, Pin, QueueId, QueueView, Strategy, What};
 use crate::base::{LegId, Now, Rng};
 use crate::call::codes::Code;
@@ -56,6 +56,11 @@ pub(super) fn house(config: &Config, rng: &mut Rng) -> House {
         longest: queue.longest,
         join: staffing(queue.join),
         stay: staffing(queue.stay),
+        back: queue.call_back.then_some(BackTerms {
+            attempts: queue.call_back_attempts,
+            pause: queue.call_back_pause,
+            within: queue.call_back_within,
+        }),
     };
     House {
         agents,
@@ -100,8 +105,14 @@ impl Switch {
         self.centre.configure(now.at, house);
     }
 
-    /// A phone's lines have changed: whether it has calls that are no queue's.
+    /// A phone's lines have changed: whether it has calls that are no queue's, or of a code.
     pub(super) fn line_changed(&mut self, now: Now, phone: &str) {
+        let of_code = |leg: LegId| {
+            let own = self.legs.get(&leg).and_then(|party| self.calls.get(&party.call));
+            self.offered.get(&leg) == Some(&None) && own.is_some_and(|a| a.subject() == leg)
+        };
+        let dials = self.lines.of(phone).any(of_code);
+        self.centre.dials(now.at, phone, dials);
         if self.centre.at_phone(phone).is_some() {
             let own = self.lines.of(phone).any(|leg| !self.offered.contains_key(&leg));
             self.centre.engaged(now.at, phone, own);
@@ -119,8 +130,10 @@ impl Switch {
 
     /// An agent's code was dialled at a phone: it is done, and confirmed by a tone.
     pub(super) fn agent_code(&mut self, now: Now, leg: LegId, phone: &str, code: Code, rest: &str) {
-        // It is no call of the phone's own: an agent who dials a code is not busy with it.
+        // It is no call of the phone's own: an agent who dials a code is not busy with it. But its line is
+        // taken until the code is confirmed.
         self.offered.insert(leg, None);
+        self.centre.dials(now.at, phone, true);
         let done = match (code, self.centre.at_phone(phone)) {
             (Code::SignIn, _) => return self.ask_who(now, leg, rest),
             (_, None) => Err(Useless::SignedOut),
@@ -167,9 +180,13 @@ impl Switch {
 
     /// A prompt in the language of a leg's call.
     pub(super) fn prompt(&self, leg: LegId, name: &str) -> Item {
+        Item::Prompt { name: name.into(), language: self.language_of(leg).into() }
+    }
+
+    /// The language of a leg's call.
+    pub(super) fn language_of(&self, leg: LegId) -> &'static str {
         let call = self.legs.get(&leg).and_then(|party| self.calls.get(&party.call));
-        let language = call.map_or(self.config.node.language, |active| active.language);
-        Item::Prompt { name: name.into(), language: language.as_str().into() }
+        call.map_or(self.config.node.language, |active| active.language).as_str()
     }
 
     fn confirmed_by(&mut self, now: Now, leg_id: LegId, item: Item, lasts: crate::base::Duration) {
@@ -221,7 +238,14 @@ impl Switch {
             }
             of_queue => queue_fact(of_queue),
         };
+        let asks = match &kind {
+            FactKind::Queue { call, what: QueueFact::BackWanted { .. }, .. } => Some(*call),
+            _ => None,
+        };
         self.fact(now, kind);
+        if let Some(call) = asks {
+            self.back_is_written(call);
+        }
     }
 
     /// The agents as the console shows them.
@@ -310,8 +334,15 @@ fn queue_fact(what: What) -> FactKind {
         What::NotTaken { queue, call, agent, why, rang_ms } => {
             (queue, call, QueueFact::NotTaken { agent, why: word_of(&why), rang_ms })
         }
-        What::Answered { queue, call, agent, waited_ms, rang_ms } => {
-            (queue, call, QueueFact::Answered { agent, waited_ms, rang_ms })
+        What::Answered { queue, call, agent, waited_ms, rang_ms, back } => {
+            (queue, call, QueueFact::Answered { agent, waited_ms, rang_ms, back })
+        }
+        What::BackWanted { queue, call, from, number, priority, waited_ms, within_ms } => {
+            let what = QueueFact::BackWanted { from, number, priority, waited_ms, within_ms };
+            (queue, call, what)
+        }
+        What::BackFailed { queue, call, agent, failed } => {
+            (queue, call, QueueFact::BackFailed { agent, failed })
         }
         What::TalkOver { queue, call, agent, talk_ms } => {
             (queue, call, QueueFact::TalkOver { agent, talk_ms })
@@ -356,6 +387,7 @@ fn queue_row(view: QueueView, today: QueueDay) -> QueueRow {
         name: view.name,
         waiting: view.waiting,
         offered: view.offered,
+        backs: view.backs,
         longest_ms: view.longest.as_millis() as u64,
         signed_in: view.signed_in,
         working: view.working,

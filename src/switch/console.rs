@@ -41,6 +41,8 @@ pub enum Request {
     Agents,
     /// The queues.
     Queues,
+    /// Who is to be called back.
+    CallBacks,
     /// Force an agent's state.
     AgentOrder(String, AgentOrder),
     /// Have a supervisor do something about an agent's talk, or an agent.
@@ -174,6 +176,8 @@ pub enum Reply {
     Agents(Vec<AgentRow>),
     /// To [`Request::Queues`].
     Queues(Vec<QueueRow>),
+    /// To [`Request::CallBacks`].
+    CallBacks(Vec<BackRow>),
     /// To [`Request::Rooms`].
     Rooms(Vec<RoomRow>),
     /// To [`Request::Room`].
@@ -395,6 +399,8 @@ pub struct QueueRow {
     pub waiting: usize,
     /// Callers for whom agents are rung.
     pub offered: usize,
+    /// Callers to be called back.
+    pub backs: usize,
     /// Milliseconds that the one has waited who waits longest.
     pub longest_ms: u64,
     /// Agents signed in.
@@ -407,6 +413,29 @@ pub struct QueueRow {
     pub expected_ms: Option<u64>,
     /// What it has had today.
     pub today: QueueDay,
+}
+
+/// One who is to be called back.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BackRow {
+    /// The call in which it was asked for.
+    pub call: CallId,
+    /// The queue.
+    pub queue: String,
+    /// The number to be called.
+    pub number: String,
+    /// Its place among all who wait; the first is 1.
+    pub position: usize,
+    /// Milliseconds since it came into the queue.
+    pub waited_ms: u64,
+    /// Milliseconds for which it is still tried.
+    pub left_ms: u64,
+    /// Attempts that failed.
+    pub failed: u32,
+    /// Milliseconds until the next one may be, while it rests.
+    pub rests_ms: Option<u64>,
+    /// The agent who is asked, or is calling.
+    pub agent: Option<String>,
 }
 
 /// What a queue has had since midnight, or since Belfry began. A call counts when it has ended.

@@ -46,6 +46,7 @@ impl Switch {
             }
             Request::Agents => Reply::Agents(self.agent_rows(now)),
             Request::Queues => Reply::Queues(self.queue_rows(now)),
+            Request::CallBacks => Reply::CallBacks(self.back_rows(now)),
             Request::AgentOrder(number, order) => self.agent_order(now, &number, order),
             Request::Cases => {
                 let (cases, troubles) = (self.case_rows(now), self.trouble_rows(now));
@@ -127,7 +128,11 @@ impl Switch {
             Doing::Conferring { room, .. } => format!("in conference {room}"),
             Doing::Parked { slot, .. } => format!("parked in slot {slot}"),
             Doing::Confirming(_) => "hears a confirmation".into(),
-            Doing::Queued(_) => "waits for an agent".into(),
+            Doing::AskingBack(_) | Doing::BackNoting(_) | Doing::BackNoted(_) => {
+                "asks to be called back".into()
+            }
+            Doing::SummoningBack(_) | Doing::BackSaid { .. } => "makes a call-back".into(),
+            Doing::Queued => "waits for an agent".into(),
             Doing::SigningIn(_) => "signs in".into(),
             Doing::Watching(call) => self.watching_row(active.subject(), *call),
             Doing::Ending => "ends".into(),

@@ -45,6 +45,17 @@ impl Switch {
         phone: &str,
         number: &str,
     ) -> Result<CallId, String> {
+        self.summon(now, phone, number, Doing::Summoning(now.at + RINGS))
+    }
+
+    /// The same; what the call waits for.
+    pub(super) fn summon(
+        &mut self,
+        now: Now,
+        phone: &str,
+        number: &str,
+        doing: Doing,
+    ) -> Result<CallId, String> {
         let Some(config) = self.config.phone(phone).cloned() else {
             return Err(format!("there is no phone {phone}; 'show phones' lists them"));
         };
@@ -83,7 +94,7 @@ impl Switch {
         let group = self.watched_group(now, number);
         let active = Active {
             group: group.unwrap_or_else(|| self.group_of(id, &device)),
-            doing: Doing::Summoning(now.at + RINGS),
+            doing,
             from_name: caller_name,
             language: config.language.unwrap_or(self.config.node.language),
             ..self.new_call(now, Call::for_phone(id, now), names)

@@ -152,6 +152,7 @@ impl Switch {
         let step = match &mut active.doing {
             Doing::Dialling(dialing) => dialing.hunt.answered(leg_id),
             Doing::Summoning(_) => return self.begin_plan(now, leg_id),
+            Doing::SummoningBack(_) => return self.agent_takes_back(now, id, leg_id),
             _ => Step::Stray,
         };
         match step {

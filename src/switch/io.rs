@@ -16,6 +16,7 @@ use crate::sip::Flow;
 use crate::wire::dns::{Answer, Question};
 use crate::wire::sip::{Message, ParseError};
 
+use super::calling_back::KeptBack;
 use super::care::KeptCases;
 use super::console::{Reply, Request};
 use super::fact::{AlarmWhat, Fact};
@@ -60,6 +61,8 @@ pub enum Input {
     Cases(KeptCases),
     /// The agents that the records say are signed in. Comes once, like [`Input::Wishes`].
     SignedIn(Vec<SignedIn>),
+    /// The call-backs that the records say are owed. Comes once, like [`Input::Wishes`].
+    CallBacks(Vec<KeptBack>),
     /// The phones that the records say were registered. Comes once, like [`Input::Wishes`].
     Registrations(Vec<KeptBinding>),
     /// The fact of this number is on the disk. Told of each that is waited for

@@ -26,9 +26,11 @@
 pub mod active;
 mod agents;
 mod alarm;
+mod announcing;
 mod arrival;
 mod auto_answer;
 mod caller_id;
+pub mod calling_back;
 pub mod care;
 mod charging;
 pub mod console;
@@ -193,6 +195,8 @@ pub struct Switch {
     /// Legs that are no calls of their phones' own: they ring or talk for a queue's caller (whose, and
     /// which agent, from the answer on), or dial an agent's code.
     offered: BTreeMap<LegId, Option<(CallId, AgentId)>>,
+    /// Call-backs that are made or being written down.
+    backs: calling_back::CallingBack,
     /// Recordings whose files are being closed.
     recordings: BTreeMap<RecordingId, CallId>,
     zone: TimeZone,
@@ -269,6 +273,7 @@ impl Switch {
             centre: Centre::new(rng.split()),
             figures: figures::Live::default(),
             offered: BTreeMap::new(),
+            backs: calling_back::CallingBack::default(),
             recordings: BTreeMap::new(),
             zone,
             rng,
@@ -343,14 +348,17 @@ impl Switch {
             Input::Messages(rows) => self.messages_restored(now, rows),
             Input::Cases(rows) => self.cases_restored(now, rows),
             Input::SignedIn(rows) => self.agents_restored(now, rows),
+            Input::CallBacks(rows) => self.backs_restored(now, rows),
             Input::Registrations(rows) => self.registrations_restored(now, rows),
             Input::Durable(seq) => {
                 self.durable(now, seq);
                 self.care_durable(now, seq);
+                self.back_durable(now, seq);
             }
             Input::NotWritten(seq) => {
                 self.not_written(now, seq);
                 self.care_not_written(now, seq);
+                self.back_not_written(now, seq);
             }
             Input::Alarm { what, raised, detail } => {
                 self.fact(now, FactKind::Alarm { what, raised, detail, call: None });

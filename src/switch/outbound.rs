@@ -225,8 +225,10 @@ impl Switch {
         let mut headers = vec![];
         let domain = carrier.domain(&self.config);
         let dial = self.dialing(id).map(|dialing| &dialing.dial);
+        // An agent is asked before it calls somebody back.
+        let asks = matches!(active.doing, Doing::SummoningBack(_));
         if let Carrier::Phone(phone, binding) = carrier
-            && dial.is_none_or(|dial| dial.auto_answer)
+            && dial.map_or(!asks, |dial| dial.auto_answer)
         {
             headers.extend(auto_answer::headers(phone.make, &binding.user_agent, &domain));
         }

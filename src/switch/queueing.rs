@@ -19,14 +19,12 @@ use crate::acd::{Action, AgentId, Entry};
 use crate::base::{CallId, Duration, LegId, Now, PlayId, Time};
 use crate::call::dialling::Why;
 use crate::call::{Dialling, Failure, Step};
-use crate::dialplan::calendar::Civil;
 use crate::dialplan::effect::{self, Dial, Happening, Keys, Meanwhile, QueueEnd, Target};
-use crate::dialplan::say;
-use crate::media::control::DigitSet;
 use crate::wire::q850::Cause;
 
 use super::Switch;
 use super::active::{Dialing, Doing};
+use super::announcing;
 use super::dial::failure;
 use super::fact::EndedBy;
 use super::sound::music;
@@ -34,17 +32,21 @@ use super::sound::music;
 /// A call's wait in a queue.
 #[derive(Debug)]
 pub struct Queued {
+    /// The queue's name.
+    pub(super) name: String,
     /// The keys with which the caller leaves.
     exit: Keys,
+    /// The keys with which it asks to be called back.
+    pub(super) call_back: Keys,
     /// The class of its music.
     music: String,
-    /// How often it hears how long it will take; zero: never.
-    announce: Duration,
+    /// When it hears its place the next time.
+    pub(super) announced_at: Time,
     record: bool,
     /// Whose legs ring.
     offers: Vec<(AgentId, LegId)>,
     /// The announcement that plays.
-    said: Option<PlayId>,
+    pub(super) said: Option<PlayId>,
 }
 
 impl Switch {
@@ -102,9 +104,11 @@ impl Switch {
         }
         let terms = self.config.queues.iter().find(|queue| queue.name.as_str() == wanted.name);
         let queued = Queued {
+            name: wanted.name,
             exit: wanted.exit,
+            call_back: wanted.call_back,
             music: terms.map_or("default".into(), |queue| queue.music.to_string()),
-            announce: terms.map_or(Duration::ZERO, |queue| queue.announce),
+            announced_at: terms.map_or(Time::NEVER, |queue| announcing::first(queue, now.at)),
             record: terms.is_some_and(|queue| queue.record),
             offers: Vec::new(),
             said: None,
@@ -112,19 +116,18 @@ impl Switch {
         let clip = music(&queued.music);
         let active = self.calls.get_mut(&id)?;
         active.queued = Some(Box::new(queued));
-        self.waits_on(now, id);
+        self.waits_on(id);
         self.hear_clip(now, subject, clip);
         None
     }
 
-    /// Nobody is rung: the caller waits, until the next announcement.
-    fn waits_on(&mut self, now: Now, id: CallId) {
+    /// Nobody is rung: the caller waits.
+    pub(super) fn waits_on(&mut self, id: CallId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
-        let Some(queued) = &active.queued else { return };
-        let never = queued.announce == Duration::ZERO;
-        let until = if never { Time::NEVER } else { now.at + queued.announce };
-        active.doing = Doing::Queued(until);
-        self.rearm(id);
+        if active.queued.is_some() {
+            active.doing = Doing::Queued;
+            self.rearm(id);
+        }
     }
 
     /// Does what the centre wants. `true`: it wanted something.
@@ -134,14 +137,16 @@ impl Switch {
             any = true;
             match action {
                 Action::Tell(event) => self.centre_fact(now, event.what),
-                // Nothing here asks for a call-back yet: one is given back to be dropped in its time.
-                Action::Offer { call, agent, back: Some(_), .. } => {
-                    self.centre.missed(now.at, call, agent, Missed::Withdrawn);
+                Action::Offer { call, agent, phone, ring, back: Some(number) } => {
+                    self.make_back(now, call, (agent, &phone), &number, ring);
                 }
                 Action::Offer { call, agent, phone, ring, back: None } => {
                     self.ring_agent(now, call, agent, phone, ring);
                 }
-                Action::Withdraw { call, agent, .. } => self.stop_ringing(now, call, agent),
+                Action::Withdraw { call, agent, .. } => {
+                    self.stop_ringing(now, call, agent);
+                    self.stop_back(now, call, agent);
+                }
                 Action::Out { call, why } => self.out_of_queue(now, call, why),
             }
         }
@@ -153,12 +158,16 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else {
             return self.centre.call_over(now.at, id);
         };
-        let waits = matches!(active.doing, Doing::Queued(_) | Doing::Dialling(_));
+        if let Doing::AskingBack(_) = active.doing {
+            // It is its turn: no call-back is needed.
+            active.doing = Doing::Queued;
+        }
+        let waits = matches!(active.doing, Doing::Queued | Doing::Dialling(_));
         let Some(queued) = active.queued.as_mut().filter(|_| waits) else {
             active.queued = None;
             return self.centre.leave(now.at, id, Departure::Moved);
         };
-        if let Doing::Queued(_) = active.doing {
+        if let Doing::Queued = active.doing {
             let mut hunt = Dialling::new(vec![Vec::new()], ring);
             // Its one group has nobody yet; what is wanted of it is the time at which it ends.
             _ = hunt.next_group(now.at);
@@ -189,7 +198,7 @@ impl Switch {
             self.meanwhile(now, id, false);
             self.rearm(id);
         } else {
-            self.waits_on(now, id);
+            self.waits_on(id);
         }
     }
 
@@ -251,7 +260,7 @@ impl Switch {
             return false;
         };
         let offers = std::mem::take(&mut queued.offers);
-        self.waits_on(now, id);
+        self.waits_on(id);
         for (agent, _) in offers {
             self.centre.missed(now.at, id, agent, Missed::NoAnswer);
         }
@@ -303,9 +312,12 @@ impl Switch {
         let end = match why {
             Departure::TimedOut => QueueEnd::Timeout,
             Departure::NoAgents => QueueEnd::NoAgents,
-            Departure::Key => QueueEnd::Key,
             _ => QueueEnd::Closed,
         };
+        self.leaves_queue(now, id, end);
+    }
+
+    fn leaves_queue(&mut self, now: Now, id: CallId, end: QueueEnd) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         if active.queued.take().is_none() {
             return;
@@ -329,47 +341,15 @@ impl Switch {
     /// A key of a caller who waits. `true`: it led out.
     pub(super) fn queue_key(&mut self, now: Now, id: CallId, digit: char) -> bool {
         let queued = self.calls.get(&id).and_then(|active| active.queued.as_ref());
-        let leads_out = queued.is_some_and(|queued| queued.exit.has(digit));
+        let Some(queued) = queued else { return false };
+        let (leads_out, asks) = (queued.exit.has(digit), queued.call_back.has(digit));
         if leads_out {
             self.centre.leave(now.at, id, Departure::Key);
-            self.out_of_queue(now, id, Departure::Key);
+            self.leaves_queue(now, id, QueueEnd::Key(digit));
+        } else if asks {
+            self.ask_call_back(now, id);
         }
-        leads_out
-    }
-
-    /// Tells a caller how long it will take, in whole minutes.
-    pub(super) fn announce_wait(&mut self, now: Now, id: CallId) {
-        let expected = self.centre.expected(id);
-        let Some(active) = self.calls.get(&id) else { return };
-        let (leg, language) = (active.subject(), active.language);
-        let mut items = vec![self.prompt(leg, "please-wait")];
-        if let Some(wait) = expected {
-            let seconds = wait.as_secs().div_ceil(60) * 60;
-            // A duration is spoken without a look at the clock.
-            let never = Civil::of(jiff::civil::DateTime::default());
-            let spoken = say::say(
-                say::Kind::Duration,
-                &seconds.to_string(),
-                language.as_str(),
-                never,
-                &|_| never,
-            );
-            items.extend(spoken.unwrap_or_default().iter().map(|name| self.prompt(leg, name)));
-        }
-        let said = self.play(now, leg, items, false, DigitSet::NONE);
-        self.waits_on(now, id);
-        if let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) {
-            queued.said = said;
-        }
-    }
-
-    /// A playback to a caller who waits is over: the music goes on.
-    pub(super) fn queue_played(&mut self, now: Now, id: CallId, leg: LegId, play: PlayId) {
-        let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) else { return };
-        if queued.said.take_if(|said| *said == play).is_some() {
-            let clip = music(&queued.music);
-            self.hear_clip(now, leg, clip);
-        }
+        leads_out || asks
     }
 
     /// A leg is over: if it was an agent's, its talk is.
@@ -381,7 +361,7 @@ impl Switch {
 }
 
 /// What an agent's phone did, as the centre hears it.
-fn missed(failure: Failure) -> Missed {
+pub(super) fn missed(failure: Failure) -> Missed {
     match (failure.why, failure.cause) {
         (Why::NoAnswer, _) => Missed::NoAnswer,
         (Why::Rejected, _) => Missed::Rejected,

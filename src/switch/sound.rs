@@ -58,6 +58,22 @@ impl Switch {
         self.play_items(now, leg, vec![control::Item::Clip(clip)], true, DigitSet::NONE);
     }
 
+    /// Plays over what is being played, which goes on where it was.
+    pub(super) fn play_aside(
+        &mut self,
+        now: Now,
+        leg_id: LegId,
+        items: Vec<Item>,
+    ) -> Option<PlayId> {
+        let country = self.config.node.country;
+        let items = items.into_iter().map(|item| sound(item, country)).collect();
+        self.early_media(now, leg_id);
+        let play = self.new_play_id();
+        self.legs.get_mut(&leg_id)?.play.get_or_insert(play);
+        self.out.push_back(Output::Media(Command::Aside { leg: leg_id, play, items }));
+        Some(play)
+    }
+
     /// A tone until something else is played.
     pub(super) fn hear_tone(&mut self, now: Now, leg: LegId, kind: tone::Kind) {
         let plan = country_tone(self.config.node.country, kind);
@@ -103,7 +119,10 @@ impl Switch {
                 signing.collect.prompt_over(now.at);
                 self.rearm(id);
             }
-            _ if active.queued.is_some() => self.queue_played(now, id, leg_id, play),
+            Doing::AskingBack(_) if end != PlayEnd::Stopped => self.back_prompt_over(now, id, play),
+            Doing::BackNoted(own) if *own == play => self.back_noted(now, id),
+            Doing::BackSaid { play: Some(own), .. } if *own == play => self.back_said(now, id),
+            _ if active.queued.is_some() => self.queue_played(now, id, leg_id, play, &end),
             Doing::Collecting { collect, prompt, .. } if *prompt == Some(play) => {
                 *prompt = None;
                 collect.prompt_over(now.at);

@@ -48,6 +48,7 @@ impl Switch {
             return self.too_long(now, id);
         }
         self.release(now, id);
+        self.announce_due(now, id);
         let Some(active) = self.calls.get_mut(&id) else { return };
         match &mut active.doing {
             Doing::Waiting(until) | Doing::Echoing { until, .. } if *until <= now.at => {
@@ -61,12 +62,13 @@ impl Switch {
                 }
             }
             Doing::Dialling(_) => self.dial_wake(now, id),
-            Doing::Summoning(until) if *until <= now.at => {
+            Doing::AskingBack(_) => self.back_due(now, id),
+            Doing::BackSaid { until, .. } if *until <= now.at => self.back_said(now, id),
+            Doing::Summoning(until) | Doing::SummoningBack(until) if *until <= now.at => {
                 let cause = Cause::NO_ANSWER;
                 self.release_call(now, id, cause, EndedBy::Limit);
             }
             Doing::Parked { until, .. } if *until <= now.at => self.park_over(now, id),
-            Doing::Queued(until) if *until <= now.at => self.announce_wait(now, id),
             Doing::SigningIn(_) => self.sign_in_due(now, id),
             Doing::Confirming(until) if *until <= now.at => {
                 let cause = Cause::NORMAL_CLEARING;

@@ -8,13 +8,34 @@ use crate::dialplan::template::Template;
 
 /// The most priority.
 const MOST: u32 = 100;
-const OUTCOMES: &[&str] =
-    &["answered", "timeout", "full", "no-agents", "closed", "unknown", "key", "else"];
+const OUTCOMES: &[&str] = &[
+    "answered",
+    "timeout",
+    "full",
+    "no-agents",
+    "closed",
+    "unknown",
+    "call-back",
+    "key",
+    "key-0",
+    "key-1",
+    "key-2",
+    "key-3",
+    "key-4",
+    "key-5",
+    "key-6",
+    "key-7",
+    "key-8",
+    "key-9",
+    "key-*",
+    "key-#",
+    "else",
+];
 
 /// `queue`.
 pub static QUEUE: App = App {
     name: "queue",
-    line: "Let the caller wait in a queue (`[[queue]]`) until an agent has it. When the agent hangs up, or the wait ends otherwise, `${queue_result}` is `answered`, `timeout`, `full`, `no-agents`, `closed`, `unknown` or `key`, and the plan goes on.",
+    line: "Let the caller wait in a queue (`[[queue]]`) until an agent has it. When the agent hangs up, or the wait ends otherwise, `${queue_result}` is `answered`, `timeout`, `full`, `no-agents`, `closed`, `unknown`, `call-back` or `key` (which one is in `${queue_key}`), and the plan goes on.",
     params: &[
         Param::required("name", Kind::Name(Mentioned::Queue), "the queue"),
         Param::with("priority", Kind::Count(0, MOST), "0", "the higher, the earlier its turn"),
@@ -26,10 +47,16 @@ pub static QUEUE: App = App {
             "how long it waits at most; the queue's `longest` holds as well",
         ),
         Param::with("exit", Kind::Keys, "none", "keys with which the caller leaves"),
+        Param::with(
+            "call-back",
+            Kind::Keys,
+            "none",
+            "keys with which the caller asks to be called back, where the queue does that",
+        ),
         Param::optional(
             "on",
             Kind::Branches(OUTCOMES),
-            "steps by what came of it; `else` takes what is not named. Behind them the plan goes on",
+            "steps by what came of it, `key-1` before `key`; `else` takes what is not named. Behind them the plan goes on",
         ),
     ],
     shorthand: Some("name"),
@@ -50,6 +77,7 @@ fn queue(args: &mut Args, draft: &mut Draft<'_>) -> Option<Op> {
         region: args.text("region"),
         longest_ms: args.time("timeout"),
         exit: args.keys("exit")?,
+        call_back: args.keys("call-back")?,
         on: args.branches("on"),
     })))
 }
@@ -70,6 +98,7 @@ fn xml_callcenter(call: &mut XmlCall<'_, '_>) -> Option<Op> {
         region: None,
         longest_ms: None,
         exit: crate::dialplan::effect::Keys::NONE,
+        call_back: crate::dialplan::effect::Keys::NONE,
         on: Vec::new(),
     })))
 }

@@ -39,6 +39,7 @@ impl Interp {
             region: op.region.as_ref().map(|region| region.expand(&view)).filter(|r| !r.is_empty()),
             longest_ms: op.longest_ms,
             exit: op.exit,
+            call_back: op.call_back,
         }
     }
 
@@ -72,8 +73,15 @@ impl Interp {
     /// What came of it.
     pub(super) fn queued(&mut self, plan: &Plan, end: QueueEnd) {
         self.set("queue_result", end.name());
+        let key = match end {
+            QueueEnd::Key(key) => key.to_string().trim().to_owned(),
+            _ => String::new(),
+        };
+        self.set("queue_key", key.clone());
         let Some((op, captures)) = self.queue_step(plan) else { return };
-        if let Some(block) = branch(&op.on, end.name()) {
+        let of_key = format!("key-{key}");
+        let own = op.on.iter().find(|(name, _)| *name == of_key).map(|(_, block)| *block);
+        if let Some(block) = own.or_else(|| branch(&op.on, end.name())) {
             self.push(Frame::Steps { block, next: 0, captures });
         }
     }

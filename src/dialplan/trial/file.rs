@@ -356,15 +356,20 @@ fn left(word: Option<&str>) -> Result<ConferenceEnd, Wrong> {
 }
 
 fn waited(word: Option<&str>) -> Result<QueueEnd, Wrong> {
-    const ENDS: [QueueEnd; 6] = [
+    const ENDS: [QueueEnd; 7] = [
         QueueEnd::Answered,
         QueueEnd::Timeout,
         QueueEnd::Full,
         QueueEnd::NoAgents,
         QueueEnd::Closed,
-        QueueEnd::Key,
+        QueueEnd::Key(' '),
+        QueueEnd::CallBack,
     ];
     let Some(word) = word else { return Ok(QueueEnd::Answered) };
+    let key = word.strip_prefix("key-").and_then(|key| Keys::parse(key).ok()?.first());
+    if let Some(key) = key {
+        return Ok(QueueEnd::Key(key));
+    }
     ENDS.into_iter().find(|end| end.name() == word).ok_or_else(|| {
         let what = format!("a wait in a queue does not end as '{word}'");
         (what, did_you_mean(word, ENDS.iter().map(|end| end.name())))

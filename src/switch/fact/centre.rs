@@ -124,6 +124,37 @@ pub enum QueueFact {
         waited_ms: u64,
         /// Of that the last ringing, in milliseconds.
         rang_ms: u64,
+        /// It was called back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        back: bool,
+    },
+    /// It waits no more on the line and is to be called back: its wait there is over, its place stays. Ends with
+    /// `answered` or `left`, after a restart as well.
+    BackWanted {
+        /// Its own number; empty: it shows none.
+        from: String,
+        /// The number to be called.
+        number: String,
+        /// Its priority.
+        priority: i32,
+        /// How long it has waited, in milliseconds.
+        waited_ms: u64,
+        /// For how long it is tried, in milliseconds.
+        within_ms: u64,
+    },
+    /// An agent is asked to call it back.
+    BackTried {
+        /// The agent's number.
+        agent: String,
+        /// The call by which it is made.
+        by: CallId,
+    },
+    /// The agent did not reach it.
+    BackFailed {
+        /// The agent's number.
+        agent: String,
+        /// Attempts that failed so far.
+        failed: u32,
     },
     /// The talk is over.
     TalkOver {
@@ -132,11 +163,30 @@ pub enum QueueFact {
         /// How long, in milliseconds.
         talk_ms: u64,
     },
-    /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`.
+    /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`;
+    /// of a call-back `given_up`, `called_again`, `closed`.
     Left {
         /// Why.
         why: String,
         /// How long it had waited, in milliseconds.
         waited_ms: u64,
     },
+}
+
+impl QueueFact {
+    /// Its word, as it is written down.
+    pub fn word(&self) -> &'static str {
+        match self {
+            QueueFact::Entered { .. } => "entered",
+            QueueFact::Refused { .. } => "refused",
+            QueueFact::Offered { .. } => "offered",
+            QueueFact::NotTaken { .. } => "not_taken",
+            QueueFact::Answered { .. } => "answered",
+            QueueFact::BackWanted { .. } => "back_wanted",
+            QueueFact::BackTried { .. } => "back_tried",
+            QueueFact::BackFailed { .. } => "back_failed",
+            QueueFact::TalkOver { .. } => "talk_over",
+            QueueFact::Left { .. } => "left",
+        }
+    }
 }

@@ -66,10 +66,18 @@ fn of_queue<'a>(queue: &'a str, call: crate::base::CallId, what: &'a QueueFact) 
         QueueFact::Refused { .. } => Happened::Refused { queue },
         QueueFact::Offered { agent, .. } => Happened::Offered { queue, agent },
         QueueFact::NotTaken { agent, why, .. } => Happened::NotTaken { queue, agent, why },
-        QueueFact::Answered { agent, waited_ms, rang_ms } => {
+        QueueFact::Answered { agent, back: true, .. } => {
+            Happened::CalledBack { queue, call, agent }
+        }
+        QueueFact::Answered { agent, waited_ms, rang_ms, back: false } => {
             let (waited_ms, rang_ms) = (*waited_ms, *rang_ms);
             Happened::Answered { queue, call, agent, waited_ms, rang_ms }
         }
+        QueueFact::BackWanted { waited_ms, .. } => {
+            Happened::BackWanted { queue, call, waited_ms: *waited_ms }
+        }
+        QueueFact::BackFailed { .. } => Happened::BackFailed { queue },
+        QueueFact::BackTried { .. } => Happened::Nothing,
         QueueFact::TalkOver { agent, talk_ms } => {
             Happened::TalkOver { queue, call, agent, talk_ms: *talk_ms }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{CareFact, FactKind};
+use super::{CareFact, FactKind, QueueFact};
 use crate::base::CallId;
 
 impl FactKind {
@@ -51,6 +51,8 @@ impl FactKind {
     pub fn awaits_disk(&self) -> bool {
         match self {
             FactKind::MessageTaken { .. } => true,
+            // A caller who may hang up relies on it.
+            FactKind::Queue { what, .. } => matches!(what, QueueFact::BackWanted { .. }),
             FactKind::Care { what, .. } => matches!(what, CareFact::Reported { .. }),
             _ => false,
         }

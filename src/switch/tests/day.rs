@@ -82,6 +82,7 @@ fn house(size: Size) -> House {
         longest: Duration::from_secs(300),
         join: Staffing::SignedIn,
         stay: Staffing::SignedIn,
+        back: None,
     };
     House {
         agents: (0..size.agents).map(person).collect(),

@@ -7,7 +7,7 @@ use crate::media::control::DigitBy;
 use crate::sip::Credentials;
 use crate::sip::digest::client::{Challenged, Login};
 use crate::switch::console::AgentOrder;
-use crate::switch::fact::{AgentFact, QueueFact};
+use crate::switch::fact::AgentFact;
 use crate::switch::signing::SignedIn;
 
 const OTHER: &str = "10.0.0.23:5060";
@@ -98,15 +98,7 @@ fn state(rig: &mut Rig, agent: &str) -> String {
 /// The words of the queue's facts.
 fn queue_facts(rig: &Rig) -> Vec<&'static str> {
     let word = |fact: &FactKind| match fact {
-        FactKind::Queue { what, .. } => Some(match what {
-            QueueFact::Entered { .. } => "entered",
-            QueueFact::Refused { .. } => "refused",
-            QueueFact::Offered { .. } => "offered",
-            QueueFact::NotTaken { .. } => "not taken",
-            QueueFact::Answered { .. } => "answered",
-            QueueFact::TalkOver { .. } => "talk over",
-            QueueFact::Left { .. } => "left",
-        }),
+        FactKind::Queue { what, .. } => Some(what.word()),
         _ => None,
     };
     rig.facts.iter().filter_map(word).collect()
@@ -193,7 +185,7 @@ fn a_caller_is_offered_answered_and_wrapped_up() {
     assert_eq!(state(&mut rig, "7001"), "ready");
     let wrap_up = |fact: &&FactKind| matches!(fact, FactKind::Agent { what: AgentFact::WrapUp { code, .. }, .. } if code == "17");
     assert_eq!(rig.facts.iter().filter(wrap_up).count(), 1);
-    assert_eq!(queue_facts(&rig), ["entered", "offered", "answered", "talk over"]);
+    assert_eq!(queue_facts(&rig), ["entered", "offered", "answered", "talk_over"]);
     rig.run(Duration::from_secs(60));
     assert_eq!(rig.switch.centre.in_being(), (0, 0));
 }
@@ -217,7 +209,7 @@ fn who_does_not_answer_is_passed_over_and_the_next_is_rung() {
     rig.answer(PHONE, &third, 180, "");
     rig.run(Duration::from_secs(11));
     assert_eq!(state(&mut rig, "7001"), "not ready: no answer");
-    assert_eq!(queue_facts(&rig)[..5], ["entered", "offered", "not taken", "offered", "not taken"]);
+    assert_eq!(queue_facts(&rig)[..5], ["entered", "offered", "not_taken", "offered", "not_taken"]);
 }
 
 #[test]
@@ -229,7 +221,7 @@ fn a_caller_who_goes_frees_the_agent_and_a_key_leads_out() {
     let leg = *rig.switch.legs.keys().next().expect("the caller's");
     press(&mut rig, leg, "0");
     assert_eq!(state(&mut rig, "7001"), "ready");
-    assert_eq!(queue_facts(&rig), ["entered", "offered", "not taken", "left"]);
+    assert_eq!(queue_facts(&rig), ["entered", "offered", "not_taken", "left"]);
     rig.run(Duration::from_secs(60));
     assert_eq!(rig.switch.centre.in_being(), (0, 0));
 }

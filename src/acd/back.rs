@@ -1,0 +1,287 @@
+//! Call-backs: a caller who does not wish to wait on the line keeps its place, and is called when its turn comes.
+//!
+//! ```text
+//!  waits on the line ── asks ──▶ Waiting, at its place ── offered ──▶ the agent takes it: Calling
+//!                                   ▲  ▲                                │ reached: a talk  │ not reached
+//!                                   │  └──── its turn again ── Resting ◀┴──────────────────┘
+//!                                   └ kept over a restart      so often, so long: given up
+//! ```
+//!
+//! There is one for each queue and number: under the caller's own and under the one that it gave. Who calls again
+//! meanwhile takes the place over, and the call-back is none any more. An agent whose turn it is has a reservation
+//! as for any caller, so a driver that is silent delays a call-back and never loses it.
+//!
+//! Does not know how anybody is called.
+
+use super::centre::{Centre, Due};
+use super::event::{Departure, What};
+use super::queue::{Back, Bin, Caller, QueueId, Rank, Stage};
+use crate::base::{CallId, Duration, Time};
+
+/// Why a caller is not called back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoCallBack {
+    /// It waits in no queue.
+    NotWaiting,
+    /// The queue calls nobody back.
+    NotOffered,
+    /// It gives no number.
+    NoNumber,
+    /// It will be already.
+    Twice,
+}
+
+/// A call-back from before a restart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// The call in which it was asked for.
+    pub call: CallId,
+    /// The queue's name.
+    pub queue: String,
+    /// The caller's own number; empty: it showed none.
+    pub from: String,
+    /// The number to be called.
+    pub number: String,
+    /// Its priority.
+    pub priority: i32,
+    /// How long ago it came into the queue.
+    pub waited: Duration,
+    /// How long it is still tried; zero: that is over.
+    pub left: Duration,
+    /// Attempts that failed.
+    pub failed: u32,
+    /// Not before so long.
+    pub rests: Duration,
+}
+
+/// A call-back, as an operator is shown it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BackView {
+    /// The call in which it was asked for.
+    pub call: CallId,
+    /// The queue's name.
+    pub queue: String,
+    /// The number to be called.
+    pub number: String,
+    /// Its place among all who wait; the first is 1.
+    pub position: usize,
+    /// Since when it is in the queue.
+    pub waited: Duration,
+    /// How long it is still tried.
+    pub left: Duration,
+    /// Attempts that failed.
+    pub failed: u32,
+    /// It rests for so long, until the next one.
+    pub rests: Option<Duration>,
+    /// The agent who is asked, or is calling.
+    pub agent: Option<String>,
+}
+
+impl Centre {
+    /// Whether a queue calls back who waits in it.
+    pub fn offers_call_back(&self, call: CallId) -> bool {
+        let queue = self.callers.get(&call).and_then(|caller| self.queues.get(&caller.queue));
+        queue.is_some_and(|queue| queue.terms.back.is_some())
+    }
+
+    /// The number by which a waiting caller is known; empty: it shows none.
+    pub fn caller_number(&self, call: CallId) -> Option<&str> {
+        self.callers.get(&call).map(|caller| caller.number.as_str())
+    }
+
+    /// A waiting caller wishes to be called back at `number`: it keeps its place and may hang up.
+    pub fn call_back(&mut self, now: Time, call: CallId, number: &str) -> Result<(), NoCallBack> {
+        let Some(caller) = self.callers.get_mut(&call).filter(|caller| caller.back.is_none())
+        else {
+            return Err(NoCallBack::NotWaiting);
+        };
+        let terms = self.queues.get(&caller.queue).and_then(|queue| queue.terms.back);
+        let Some(terms) = terms else { return Err(NoCallBack::NotOffered) };
+        if number.is_empty() {
+            return Err(NoCallBack::NoNumber);
+        }
+        let queue = caller.queue;
+        let own = Some(caller.number.clone()).filter(|own| !own.is_empty() && own != number);
+        let keys: Vec<_> = own.into_iter().chain([number.to_owned()]).map(|n| (queue, n)).collect();
+        if keys.iter().any(|key| self.backs.contains_key(key)) {
+            return Err(NoCallBack::Twice);
+        }
+        caller.back = Some(Back { number: number.to_owned(), failed: 0 });
+        caller.until = now + terms.within;
+        let offered = match &caller.stage {
+            Stage::Offered { agents, .. } => agents.clone(),
+            _ => Vec::new(),
+        };
+        let (from, priority) = (caller.number.clone(), caller.priority);
+        let waited_ms = now.since(caller.entered).as_millis() as u64;
+        let within_ms = terms.within.as_millis() as u64;
+        self.backs.extend(keys.into_iter().map(|key| (key, call)));
+        let (queue, number) = (self.queue_name(queue), number.to_owned());
+        self.tell(
+            now,
+            What::BackWanted { queue, call, from, number, priority, waited_ms, within_ms },
+        );
+        if offered.is_empty() {
+            self.unbin(call);
+            self.wait(now, call);
+        }
+        // Their phones rang for a caller who has gone; it waits again, and they are asked anew.
+        self.withdraw(now, call, offered);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// The queue of a waiting caller, by name.
+    pub fn queue_of(&self, call: CallId) -> Option<String> {
+        self.callers.get(&call).map(|caller| self.queue_name(caller.queue))
+    }
+
+    /// A call-back could not be written down, so it is none: its caller waits on the line, at its place.
+    pub fn keep_on_line(&mut self, now: Time, call: CallId) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let Some(back) = caller.back.take() else { return };
+        let longest = self.queues.get(&caller.queue).map(|queue| queue.terms.longest);
+        caller.until = now + longest.unwrap_or_default();
+        let (queue, own, until) = (caller.queue, caller.number.clone(), caller.until);
+        let offered = match &caller.stage {
+            Stage::Offered { agents, .. } => agents.clone(),
+            _ => Vec::new(),
+        };
+        for number in [back.number, own] {
+            self.backs.remove(&(queue, number));
+        }
+        self.arm(Due::Caller(call), until);
+        // Whoever was asked to call back is asked to take it.
+        self.withdraw(now, call, offered);
+        self.settle(now);
+    }
+
+    /// What came of calling somebody back, with the agent on the phone already.
+    pub fn called_back(&mut self, now: Time, call: CallId, reached: bool) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let (Stage::Calling(agent), Some(back)) = (&caller.stage, &mut caller.back) else { return };
+        let agent = *agent;
+        let (queue, waited) = (caller.queue, now.since(caller.entered));
+        if reached {
+            let numbers = [back.number.clone(), caller.number.clone()];
+            self.drop_caller(call);
+            numbers.iter().for_each(|number| self.served.note(number, agent));
+            return self.tell_answered(now, queue, call, agent, [waited, Duration::ZERO], true);
+        }
+        back.failed += 1;
+        let (failed, until) = (back.failed, caller.until);
+        let known = [back.number.clone(), caller.number.clone()];
+        let terms = self.queues.get(&queue).and_then(|queue| queue.terms.back);
+        let again = now + terms.map_or(Duration::ZERO, |terms| terms.pause);
+        let gives_up = again >= until || terms.is_none_or(|terms| failed >= terms.attempts);
+        self.set_stage(call, Stage::Resting(again));
+        self.arm(Due::Caller(call), again);
+        let (name, agent) = (self.queue_name(queue), self.number_of(agent));
+        self.tell(now, What::BackFailed { queue: name, call, agent, failed });
+        if self.waits_itself(queue, &known) {
+            self.leave(now, call, Departure::CalledAgain);
+        } else if gives_up {
+            self.leave(now, call, Departure::GivenUp);
+        }
+        self.talk_over(now, call);
+    }
+
+    /// Whether one of these numbers waits on the line.
+    fn waits_itself(&self, queue: QueueId, numbers: &[String]) -> bool {
+        let mut others = self.callers.values().filter(|c| c.queue == queue && c.back.is_none());
+        others.any(|other| !other.number.is_empty() && numbers.contains(&other.number))
+    }
+
+    /// Somebody of this number has an agent: no call-back is owed, but for one that is being made.
+    pub(super) fn call_back_settled(&mut self, now: Time, queue: QueueId, number: &str) {
+        let Some(call) = self.backs.get(&(queue, number.to_owned())).copied() else { return };
+        let being_made = |caller: &Caller| matches!(caller.stage, Stage::Calling(_));
+        if self.callers.get(&call).is_some_and(|caller| !being_made(caller)) {
+            self.take_out(now, call, Departure::CalledAgain);
+        }
+    }
+
+    /// A call-back from before a restart has its place again; one whose queue or time is over is given up, and
+    /// one that is here already is left as it is.
+    pub fn restore_back(&mut self, now: Time, kept: Kept) {
+        let Kept { call, queue: name, from, number, priority, waited, left, failed, rests } = kept;
+        if self.callers.contains_key(&call) {
+            return;
+        }
+        let waited_ms = waited.as_millis() as u64;
+        let terms = self.by_name.get(&name).and_then(|id| Some((*id, self.queues.get(id)?)));
+        let terms = terms.filter(|(_, queue)| queue.terms.back.is_some());
+        let Some((queue, owner)) = terms else {
+            let why = Departure::Closed;
+            return self.tell(now, What::Left { queue: name, call, why, waited_ms });
+        };
+        let keys = [(queue, from.clone()), (queue, number.clone())];
+        if left == Duration::ZERO || keys.iter().any(|key| self.backs.contains_key(key)) {
+            let why = Departure::GivenUp;
+            return self.tell(now, What::Left { queue: name, call, why, waited_ms });
+        }
+        let rank = Rank::kept(now, waited, priority, owner.terms.ageing, call);
+        let until = now + left;
+        let again = now + rests;
+        let rests = rests > Duration::ZERO;
+        let stage = if rests { Stage::Resting(again) } else { Stage::Waiting(Bin::Open) };
+        // The clock has no time before its start: what it waited before is in its place alone.
+        let entered = Time::from_nanos(now.as_nanos().saturating_sub(waited.as_nanos() as u64));
+        let back = Some(Back { number, failed });
+        let caller = Caller {
+            queue,
+            number: from,
+            priority,
+            entered,
+            rank,
+            region: None,
+            favourite: None,
+            stage,
+            until,
+            back,
+        };
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.callers.insert(rank);
+        }
+        self.callers.insert(call, caller);
+        let known = keys.into_iter().filter(|(_, number)| !number.is_empty());
+        self.backs.extend(known.map(|key| (key, call)));
+        match rests {
+            true => self.arm(Due::Caller(call), again.min(until)),
+            false => self.wait(now, call),
+        }
+        self.settle(now);
+    }
+
+    /// All call-backs, by their places.
+    pub fn call_backs(&self, now: Time) -> Vec<BackView> {
+        let ranks = self.by_name.values().filter_map(|id| self.queues.get(id));
+        let ranks = ranks.flat_map(|queue| queue.callers.iter().enumerate());
+        ranks.filter_map(|(at, rank)| self.back_view(now, at + 1, rank.call())).collect()
+    }
+
+    fn back_view(&self, now: Time, position: usize, call: CallId) -> Option<BackView> {
+        let caller = self.callers.get(&call)?;
+        let back = caller.back.as_ref()?;
+        let agent = match &caller.stage {
+            Stage::Offered { agents, .. } => agents.first().copied(),
+            Stage::Calling(agent) => Some(*agent),
+            Stage::Waiting(_) | Stage::Resting(_) => None,
+        };
+        let rests = match caller.stage {
+            Stage::Resting(until) => Some(until.since(now)),
+            _ => None,
+        };
+        Some(BackView {
+            call,
+            queue: self.queue_name(caller.queue),
+            number: back.number.clone(),
+            position,
+            waited: now.since(caller.entered),
+            left: caller.until.since(now),
+            failed: back.failed,
+            rests,
+            agent: agent.map(|agent| self.number_of(agent)),
+        })
+    }
+}

@@ -1,0 +1,13 @@
+-- Who is to be called back: it holds over a restart.
+
+CREATE TABLE call_backs (
+    call     TEXT PRIMARY KEY,   -- in which it was asked for
+    queue    TEXT NOT NULL,
+    "from"   TEXT NOT NULL,      -- the caller's own number; empty: it showed none
+    number   TEXT NOT NULL,      -- to be called
+    priority INTEGER NOT NULL,
+    entered  INTEGER NOT NULL,   -- when it came into the queue
+    until    INTEGER NOT NULL,   -- when it is given up
+    failed   INTEGER NOT NULL,   -- attempts
+    tried    INTEGER             -- when the last one failed
+);

@@ -1,0 +1,401 @@
+//! Call-backs: a caller who waits asks for one by key, and agents make them.
+//!
+//! ```text
+//!  key ─▶ "we will call you back at 138…" ─▶ 1 ─▶ noted: the caller may hang up, its place stays
+//!              ▲                              2 ─▶ another number, # ─┐       0, silence ─▶ it waits on
+//!              └──────────────────────────────────────────────────────┘
+//!
+//!  Action::Offer, back ─▶ the agent's phone rings ─▶ it answers ─▶ "a call-back" ─▶ the agent's plan dials
+//!                              │ not                                    joined ─▶ reached: a talk of the queue
+//!                              ▼                                        over before ─▶ not reached: it rests
+//!                           missed
+//! ```
+//!
+//! The call that makes one is a call of the agent's phone, by its own plan, with the permissions and gateways
+//! that has (as a computer would dial it: `desk.rs`); whose turn it is and how often is [`acd`](crate::acd)'s.
+
+use std::collections::BTreeMap;
+
+use crate::acd::AgentId;
+use crate::acd::back::Kept;
+use crate::acd::event::Missed;
+use crate::base::{CallId, Duration, LegId, Now, PlayId, Wall};
+use crate::call::collect::{Collect, Progress, Wanted};
+use crate::dialplan::effect::{Happening, Item, QueueEnd};
+use crate::dialplan::say;
+use crate::media::control::DigitSet;
+use crate::wire::q850::Cause;
+
+use super::active::Doing;
+use super::console::BackRow;
+use super::dial::failure;
+use super::fact::{EndedBy, FactKind, QueueFact};
+use super::queueing::missed;
+use super::{Level, Switch};
+
+/// The longest and the shortest number that a caller can give.
+const MOST_DIGITS: usize = 20;
+const LEAST_DIGITS: usize = 3;
+/// Time for the first key, and between keys.
+const FIRST: Duration = Duration::from_secs(10);
+const BETWEEN: Duration = Duration::from_secs(4);
+/// Rounds of silence or wrong keys before the caller waits on.
+const ROUNDS: u32 = 3;
+/// How long the agent's prompt may take at most.
+const SAID: Duration = Duration::from_secs(15);
+
+/// A caller who asks for a call-back.
+#[derive(Debug)]
+pub struct Asking {
+    /// The number that is to be confirmed; `None`: one is typed.
+    number: Option<String>,
+    pub(super) collect: Collect,
+    prompt: Option<PlayId>,
+    round: u32,
+}
+
+/// Call-backs that are made or being written down.
+#[derive(Debug, Default)]
+pub(super) struct CallingBack {
+    /// By the call that makes it.
+    made: BTreeMap<CallId, Making>,
+    /// Callers who are told as soon as the fact of this number is on the disk.
+    noting: BTreeMap<u64, CallId>,
+}
+
+/// A call-back that is made.
+#[derive(Clone, Copy, Debug)]
+struct Making {
+    /// Whose: the call in which it was asked for.
+    of: CallId,
+    agent: AgentId,
+    /// The agent has answered.
+    taken: bool,
+    /// The caller has, too.
+    reached: bool,
+}
+
+/// A call-back from before the start, as the records have it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptBack {
+    /// The call in which it was asked for.
+    pub call: CallId,
+    /// The queue's name.
+    pub queue: String,
+    /// The caller's own number.
+    pub from: String,
+    /// The number to be called.
+    pub number: String,
+    /// Its priority.
+    pub priority: i32,
+    /// When it came into the queue.
+    pub entered: Wall,
+    /// When it is given up.
+    pub until: Wall,
+    /// Attempts that failed.
+    pub failed: u32,
+    /// When the last one did.
+    pub tried: Option<Wall>,
+}
+
+impl Switch {
+    /// A waiting caller has pressed the key for a call-back.
+    pub(super) fn ask_call_back(&mut self, now: Now, id: CallId) {
+        let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
+        if !self.centre.offers_call_back(id) {
+            let refused = vec![self.prompt(leg, "queue/call-back-refused")];
+            self.play_aside(now, leg, refused);
+            return;
+        }
+        let own = self.centre.caller_number(id).filter(|own| !own.is_empty()).map(str::to_owned);
+        self.ask_back(now, id, own, Vec::new(), 1);
+    }
+
+    /// Asks to confirm `number`, or for one.
+    fn ask_back(
+        &mut self,
+        now: Now,
+        id: CallId,
+        number: Option<String>,
+        mut items: Vec<Item>,
+        round: u32,
+    ) {
+        let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
+        match &number {
+            Some(number) => {
+                items.push(self.prompt(leg, "queue/call-back-at"));
+                items.extend(self.spoken(leg, say::Kind::Digits, number.trim_start_matches('+')));
+                items.push(self.prompt(leg, "queue/call-back-confirm"));
+            }
+            None => items.push(self.prompt(leg, "collect/number")),
+        }
+        let collect = Collect::new(Wanted {
+            max: if number.is_some() { 1 } else { MOST_DIGITS },
+            terminators: "#".into(),
+            first: FIRST,
+            between: BETWEEN,
+        });
+        let prompt = self.play_aside(now, leg, items);
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        active.doing = Doing::AskingBack(Box::new(Asking { number, collect, prompt, round }));
+        self.rearm(id);
+    }
+
+    /// A prompt to who asks for a call-back is over: now the time runs.
+    pub(super) fn back_prompt_over(&mut self, now: Now, id: CallId, play: PlayId) {
+        let Some(Doing::AskingBack(asking)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return;
+        };
+        if asking.prompt.take_if(|prompt| *prompt == play).is_some() {
+            asking.collect.prompt_over(now.at);
+            self.rearm(id);
+        }
+    }
+
+    /// A key of who asks for a call-back.
+    pub(super) fn back_key(&mut self, now: Now, id: CallId, leg: LegId, digit: char) {
+        let Some(Doing::AskingBack(asking)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return;
+        };
+        let progress = asking.collect.digit(digit, now.at);
+        if asking.prompt.take().is_some() {
+            // An aside of nothing: the music alone is heard again.
+            self.play_aside(now, leg, Vec::new());
+        }
+        self.back_progress(now, id, progress);
+    }
+
+    /// Time passes for who asks for a call-back.
+    pub(super) fn back_due(&mut self, now: Now, id: CallId) {
+        let Some(Doing::AskingBack(asking)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return;
+        };
+        let progress = asking.collect.wake(now.at);
+        self.back_progress(now, id, progress);
+    }
+
+    fn back_progress(&mut self, now: Now, id: CallId, progress: Progress) {
+        let Progress::Done { digits, .. } = progress else { return self.rearm(id) };
+        let Some(Doing::AskingBack(asking)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return;
+        };
+        let (number, round) = (asking.number.take(), asking.round);
+        match (number, digits.as_str()) {
+            (Some(number), "1") => self.note_back(now, id, &number),
+            (Some(_), "2") => self.ask_back(now, id, None, Vec::new(), round),
+            (Some(_), "0") => self.waits_on(id),
+            (None, typed) if typed.len() >= LEAST_DIGITS && is_number(typed) => {
+                self.ask_back(now, id, Some(digits), Vec::new(), round);
+            }
+            _ if round >= ROUNDS => self.waits_on(id),
+            (number, typed) => {
+                let leg = self.calls.get(&id).map(|active| active.subject());
+                let wrong = leg.filter(|_| !typed.is_empty());
+                let wrong = wrong.map(|leg| self.prompt(leg, "collect/invalid"));
+                self.ask_back(now, id, number, wrong.into_iter().collect(), round + 1);
+            }
+        }
+    }
+
+    /// The number is confirmed. That it is noted is said when it is written down.
+    fn note_back(&mut self, now: Now, id: CallId, number: &str) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let (leg, queued) = (active.subject(), active.queued.take());
+        active.doing = Doing::BackNoting(queued);
+        if self.centre.call_back(now.at, id, number).is_err() {
+            self.back_refused(now, id, leg);
+        }
+        self.rearm(id);
+    }
+
+    /// The caller goes on waiting, and is told that there will be no call-back.
+    fn back_refused(&mut self, now: Now, id: CallId, leg: LegId) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        if let Doing::BackNoting(queued) = &mut active.doing {
+            active.queued = queued.take();
+        }
+        self.waits_on(id);
+        let refused = vec![self.prompt(leg, "queue/call-back-refused")];
+        self.play_aside(now, leg, refused);
+    }
+
+    /// The fact of a call-back has just been told.
+    pub(super) fn back_is_written(&mut self, call: CallId) {
+        self.backs.noting.insert(self.facts, call);
+    }
+
+    /// A fact is on the disk: where it is a call-back's, its caller may hang up.
+    pub(super) fn back_durable(&mut self, now: Now, seq: u64) {
+        let Some(id) = self.backs.noting.remove(&seq) else { return };
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let Doing::BackNoting(_) = active.doing else { return };
+        let leg = active.subject();
+        let noted = vec![self.prompt(leg, "queue/call-back-noted")];
+        let play = self.play(now, leg, noted, false, DigitSet::NONE);
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        match play {
+            Some(play) => active.doing = Doing::BackNoted(play),
+            None => self.back_noted(now, id),
+        }
+        self.rearm(id);
+    }
+
+    /// The journal has no room for a call-back: its caller waits on the line.
+    pub(super) fn back_not_written(&mut self, now: Now, seq: u64) {
+        let Some(id) = self.backs.noting.remove(&seq) else { return };
+        let Some(active) = self.calls.get(&id) else { return };
+        if let Doing::BackNoting(_) = active.doing {
+            let leg = active.subject();
+            self.centre.keep_on_line(now.at, id);
+            self.back_refused(now, id, leg);
+        }
+    }
+
+    /// The caller has heard that it is noted: its plan goes on.
+    pub(super) fn back_noted(&mut self, now: Now, id: CallId) {
+        self.run(now, id, Happening::Queued(QueueEnd::CallBack));
+    }
+
+    /// It is an agent's turn to call somebody back: its phone is rung.
+    pub(super) fn make_back(
+        &mut self,
+        now: Now,
+        of: CallId,
+        (agent, phone): (AgentId, &str),
+        number: &str,
+        ring: Duration,
+    ) {
+        let queue = self.centre.queue_of(of).unwrap_or_default();
+        let terms = self.config.queues.iter().find(|own| own.name.as_str() == queue);
+        let prefix = terms.and_then(|queue| queue.call_back_prefix.as_ref());
+        let prefix = prefix.map_or("", |prefix| prefix.as_str());
+        let dialled = format!("{prefix}{}", number.trim_start_matches('+'));
+        match self.summon(now, phone, &dialled, Doing::SummoningBack(now.at + ring)) {
+            Ok(id) => {
+                let making = Making { of, agent, taken: false, reached: false };
+                self.backs.made.insert(id, making);
+                let legs = self.calls.get(&id).into_iter().flat_map(|a| a.call.connections());
+                // The agent is not busy with it: it rings for the queue.
+                let legs: Vec<_> = legs.map(|party| (party.leg, None)).collect();
+                self.offered.extend(legs);
+                let agent = self.centre.agent(now.at, agent).map(|view| view.number);
+                let what = QueueFact::BackTried { agent: agent.unwrap_or_default(), by: id };
+                self.fact(now, FactKind::Queue { queue, call: of, what });
+            }
+            Err(why) => {
+                self.log(Level::Warning, format!("call-back of call {of} by phone {phone}: {why}"));
+                self.centre.missed(now.at, of, agent, Missed::NotRung);
+            }
+        }
+    }
+
+    /// The agent has answered the call that makes a call-back: it is told what it is before the caller is
+    /// dialled.
+    pub(super) fn agent_takes_back(&mut self, now: Now, id: CallId, leg: LegId) {
+        let Some(making) = self.backs.made.get_mut(&id) else {
+            return self.hang_up(now, leg, Cause::NON_SELECTED_USER_CLEARING, EndedBy::Plan);
+        };
+        let (of, agent) = (making.of, making.agent);
+        making.taken = true;
+        if !self.centre.answered(now.at, of, agent) {
+            // Too late: the caller has called again, or another agent has it.
+            self.backs.made.remove(&id);
+            return self.hang_up(now, leg, Cause::NON_SELECTED_USER_CLEARING, EndedBy::Plan);
+        }
+        self.offered.insert(leg, Some((of, agent)));
+        let number = self.centre.agent(now.at, agent).map(|view| view.number);
+        let told = vec![self.prompt(leg, "queue/call-back-agent")];
+        let play = self.play(now, leg, told, false, DigitSet::NONE);
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.agent = number;
+            active.doing = Doing::BackSaid { play, until: now.at + SAID };
+        }
+        self.rearm(id);
+    }
+
+    /// The agent knows what it is about: the caller is dialled.
+    pub(super) fn back_said(&mut self, now: Now, id: CallId) {
+        let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
+        self.stop_play(leg);
+        self.begin_plan(now, leg);
+    }
+
+    /// Two parties of a call hear each other: where it makes a call-back, the caller is reached.
+    pub(super) fn back_reached(&mut self, now: Now, id: CallId) {
+        let Some(making) = self.backs.made.get_mut(&id).filter(|making| !making.reached) else {
+            return;
+        };
+        making.reached = true;
+        let of = making.of;
+        self.centre.called_back(now.at, of, true);
+    }
+
+    /// A call is over: where it made a call-back in vain, that rests, or another agent is asked.
+    pub(super) fn back_over(&mut self, now: Now, id: CallId, ended: Option<(Cause, EndedBy)>) {
+        let Some(Making { of, agent, taken, reached }) = self.backs.made.remove(&id) else {
+            return;
+        };
+        let cause = ended.map_or(Cause::NORMAL_CLEARING, |(cause, _)| cause);
+        match (taken, reached) {
+            (true, true) => self.centre.agent_through(now.at, of, agent),
+            (true, false) => self.centre.called_back(now.at, of, false),
+            (false, _) => self.centre.missed(now.at, of, agent, missed(failure(cause, 0))),
+        }
+    }
+
+    /// The centre takes the offer of a call-back back: the phone that rings for it need not.
+    pub(super) fn stop_back(&mut self, now: Now, of: CallId, agent: AgentId) {
+        let made = |(_, making): &(&CallId, &Making)| {
+            making.of == of && making.agent == agent && !making.taken
+        };
+        let Some(id) = self.backs.made.iter().find(made).map(|(id, _)| *id) else { return };
+        self.backs.made.remove(&id);
+        self.release_call(now, id, Cause::NORMAL_CLEARING, EndedBy::Plan);
+    }
+
+    /// Call-backs from before the start have their places again.
+    pub(super) fn backs_restored(&mut self, now: Now, rows: Vec<KeptBack>) {
+        for row in rows {
+            let span = |from: Wall, to: Wall| {
+                Duration::from_millis(u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0))
+            };
+            let pause = self.config.queues.iter().find(|queue| queue.name.as_str() == row.queue);
+            let pause = pause.map_or(Duration::ZERO, |queue| queue.call_back_pause);
+            let kept = Kept {
+                call: row.call,
+                queue: row.queue,
+                from: row.from,
+                number: row.number,
+                priority: row.priority,
+                waited: span(row.entered, now.wall),
+                left: span(now.wall, row.until),
+                failed: row.failed,
+                rests: row
+                    .tried
+                    .map_or(Duration::ZERO, |tried| pause.saturating_sub(span(tried, now.wall))),
+            };
+            self.centre.restore_back(now.at, kept);
+        }
+    }
+
+    /// Call-backs as the console shows them.
+    pub(super) fn back_rows(&self, now: Now) -> Vec<BackRow> {
+        let row = |view: crate::acd::back::BackView| BackRow {
+            call: view.call,
+            queue: view.queue,
+            number: view.number,
+            position: view.position,
+            waited_ms: view.waited.as_millis() as u64,
+            left_ms: view.left.as_millis() as u64,
+            failed: view.failed,
+            rests_ms: view.rests.map(|rests| rests.as_millis() as u64),
+            agent: view.agent,
+        };
+        self.centre.call_backs(now.at).into_iter().map(row).collect()
+    }
+}
+
+/// Whether keys are a number that can be called.
+fn is_number(typed: &str) -> bool {
+    typed.chars().all(|key| key.is_ascii_digit())
+}

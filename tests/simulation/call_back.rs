@@ -1,0 +1,238 @@
+//! Call-backs with audio: asked for by key, made by an agent when their turn comes, never twice.
+
+use belfry::base::{Duration, Wall};
+use belfry::dsp::level::tone_dbm0;
+use belfry::sim::phone::{Manner, State};
+use belfry::switch::calling_back::KeptBack;
+use belfry::switch::console::BackRow;
+use belfry::switch::fact::{FactKind, QueueFact};
+use belfry::switch::{Input, Reply, Request};
+
+use super::house::{House, MUSIC_HZ, sine};
+use super::queue::{behaves, caller_calls, centre, code, dials, sign_in, until_word, words};
+
+const PLAN: &str = "
+[[route]]
+name = \"line\"
+context = \"gateway\"
+when = { to = \"800\" }
+steps = [{ queue = { name = \"care\", call-back = \"9\", on = { call-back = [{ hangup = {} }] } } }]
+[[route]]
+name = \"out\"
+context = \"agents\"
+when = { to = \"9(xxx.)\" }
+steps = [{ dial = { gateway = \"e1-a\", number = \"$1\", timeout = 10, on = { else = [{ hangup = \"no-answer\" }] } } }]
+";
+const QUEUE: &str = "call_back = true\ncall_back_prefix = \"9\"\ncall_back_pause = \"1 min\"\n\
+                     call_back_attempts = 2\nafter_call = \"0 s\"\nring = \"8 s\"\n";
+const NUMBER: &str = "13800138000";
+/// What prompts sound like here.
+const NOTED_HZ: f64 = 1_500.0;
+const AGENT_HZ: f64 = 1_700.0;
+const ASKS_HZ: f64 = 1_900.0;
+
+fn house(seed: u64) -> House {
+    let mut house = House::with_sections(PLAN, &centre(QUEUE), seed);
+    house.world.clip("zh-CN/queue/call-back-confirm", sine(ASKS_HZ));
+    house.world.clip("zh-CN/queue/call-back-noted", sine(NOTED_HZ));
+    house.world.clip("zh-CN/queue/call-back-agent", sine(AGENT_HZ));
+    house
+}
+
+fn backs(house: &mut House) -> Vec<BackRow> {
+    match house.world.ask(Request::CallBacks) {
+        Some(Reply::CallBacks(rows)) => rows,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The caller waits, since the agent has a break, and asks for a call-back with these keys.
+fn asks(house: &mut House, keys: &str) {
+    caller_calls(house);
+    house.world.run(Duration::from_millis(800));
+    keys.chars().for_each(|key| house.press(house.caller, key));
+}
+
+fn hears(house: &mut House, who: usize, hz: f64, within: Duration) -> bool {
+    house.world.until(within, |world| {
+        let samples = world.phone(who).ear.samples();
+        samples.chunks_exact(2_000).any(|part| tone_dbm0(part, hz) > -30.0)
+    })
+}
+
+/// One agent, at phone 1001, with a break.
+fn with_a_break(seed: u64) -> House {
+    let mut house = house(seed);
+    sign_in(&mut house, 0, "7001");
+    code(&mut house, 0, "*14");
+    house
+}
+
+/// Signs in where something waits: its phone rings as soon as it has hung up.
+fn signs_in(house: &mut House, n: usize, agent: &str) {
+    house.register(n);
+    dials(house, n, &format!("*11{agent}"));
+    house.world.run(Duration::from_millis(600));
+    let phone = house.phones[n];
+    "4711#".chars().for_each(|key| house.press(phone, key));
+}
+
+#[test]
+fn a_caller_keeps_its_place_and_is_called_back() {
+    let mut house = with_a_break(1);
+    let (caller, agent) = (house.caller, house.phones[0]);
+    asks(&mut house, "9");
+    assert!(
+        hears(&mut house, caller, ASKS_HZ, Duration::from_secs(5)),
+        "its number, to be confirmed"
+    );
+    // While he thinks there is music, not silence.
+    house.world.run(Duration::from_secs(2));
+    assert_eq!(house.hears(caller, &[MUSIC_HZ, ASKS_HZ]), Some(MUSIC_HZ));
+    house.press(caller, '1');
+    assert!(hears(&mut house, caller, NOTED_HZ, Duration::from_secs(5)));
+    house.until_state(caller, State::Ended(0));
+    let row = backs(&mut house).pop().expect("one");
+    assert_eq!((row.number.as_str(), row.position, row.failed), (NUMBER, 1, 0));
+    assert_eq!(
+        house.world.ask(Request::Queues).map(|reply| match reply {
+            Reply::Queues(rows) => (rows[0].waiting, rows[0].backs),
+            _ => (9, 9),
+        }),
+        Some((0, 1))
+    );
+    // The agent is ready: it is rung, hears what it is about, and then the caller is.
+    house.world.with(agent, |phone, _| phone.ear.forget());
+    dials(&mut house, 0, "*13");
+    until_word(&mut house, "back_tried", 1);
+    assert!(hears(&mut house, agent, AGENT_HZ, Duration::from_secs(5)));
+    house.until_state(caller, State::Talking);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(caller, agent);
+    assert!(backs(&mut house).is_empty());
+    house.hang_up(caller);
+    house.until_state(agent, State::Ended(0));
+    house.ends_clean();
+    let words = words(&house);
+    assert_eq!(words, ["entered", "back_wanted", "offered", "back_tried", "answered", "talk_over"]);
+    let made = house.facts("queue").into_iter().find_map(|kind| match kind {
+        FactKind::Queue { what: QueueFact::BackTried { by, .. }, .. } => Some(*by),
+        _ => None,
+    });
+    let bridged =
+        |kind: &&FactKind| matches!(kind, FactKind::Bridged { call, .. } if Some(*call) == made);
+    assert_eq!(house.facts("bridged").iter().filter(|kind| bridged(kind)).count(), 1);
+}
+
+#[test]
+fn another_number_is_typed_and_confirmed() {
+    let mut house = with_a_break(2);
+    asks(&mut house, "92");
+    "02087#".chars().for_each(|key| house.press(house.caller, key));
+    house.press(house.caller, '1');
+    house.until_state(house.caller, State::Ended(0));
+    let numbers: Vec<String> = backs(&mut house).into_iter().map(|row| row.number).collect();
+    assert_eq!(numbers, ["02087"]);
+    // The caller comes again: the place is its own, and nobody is called back.
+    caller_calls(&mut house);
+    assert!(backs(&mut house).is_empty());
+    house.hang_up(house.caller);
+    house.ends_clean();
+    assert_eq!(words(&house), ["entered", "back_wanted", "left", "entered", "left"]);
+}
+
+#[test]
+fn who_does_not_confirm_waits_on_with_music() {
+    let mut house = with_a_break(3);
+    asks(&mut house, "90");
+    assert_eq!(house.hears(house.caller, &[MUSIC_HZ]), Some(MUSIC_HZ));
+    // Nor does silence confirm anything.
+    house.press(house.caller, '9');
+    house.world.run(Duration::from_secs(50));
+    assert_eq!(house.hears(house.caller, &[MUSIC_HZ]), Some(MUSIC_HZ));
+    assert!(backs(&mut house).is_empty());
+    // In the middle of it, it is its turn.
+    house.press(house.caller, '9');
+    dials(&mut house, 0, "*13");
+    until_word(&mut house, "answered", 1);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(house.caller, house.phones[0]);
+    house.hang_up(house.caller);
+    house.ends_clean();
+    assert_eq!(words(&house), ["entered", "offered", "answered", "talk_over"]);
+}
+
+#[test]
+fn attempts_rest_and_are_given_up() {
+    let mut house = with_a_break(4);
+    asks(&mut house, "91");
+    house.until_state(house.caller, State::Ended(0));
+    house.world.with(house.caller, |phone, _| phone.behave(Manner::Refuse(486)));
+    dials(&mut house, 0, "*13");
+    let failed = |world: &mut belfry::sim::world::World| {
+        let is = |kind: &FactKind| {
+            matches!(kind, FactKind::Queue { what: QueueFact::BackFailed { .. }, .. })
+        };
+        world.facts.iter().filter(|fact| is(&fact.kind)).count()
+    };
+    assert!(house.world.until(Duration::from_secs(20), |world| failed(world) == 1));
+    let row = backs(&mut house).pop().expect("it rests");
+    assert!(row.failed == 1 && row.rests_ms.is_some(), "{row:?}");
+    assert!(house.world.until(Duration::from_secs(90), |world| failed(world) == 2));
+    assert!(backs(&mut house).is_empty(), "given up");
+    house.ends_clean();
+    assert_eq!(words(&house).last(), Some(&"left"));
+}
+
+#[test]
+fn an_agent_who_does_not_answer_misses_it_and_the_next_is_asked() {
+    let mut house = with_a_break(5);
+    asks(&mut house, "91");
+    house.until_state(house.caller, State::Ended(0));
+    signs_in(&mut house, 1, "7002");
+    house.until_state(house.caller, State::Talking);
+    house.hang_up(house.phones[1]);
+    house.ends_clean();
+    assert_eq!(words(&house).last(), Some(&"talk_over"));
+
+    let mut house = with_a_break(6);
+    asks(&mut house, "91");
+    house.until_state(house.caller, State::Ended(0));
+    behaves(&mut house, 0, Manner::Ring);
+    dials(&mut house, 0, "*13");
+    let not_taken = |kind: &FactKind| matches!(kind, FactKind::Queue { what: QueueFact::NotTaken { why, .. }, .. } if why == "no_answer");
+    let missed = |world: &mut belfry::sim::world::World| {
+        world.facts.iter().any(|fact| not_taken(&fact.kind))
+    };
+    assert!(house.world.until(Duration::from_secs(20), missed));
+    assert_eq!(backs(&mut house).pop().map(|row| row.failed), Some(0), "no fault of the caller's");
+    signs_in(&mut house, 1, "7002");
+    house.until_state(house.caller, State::Talking);
+    house.hang_up(house.caller);
+    house.world.run(Duration::from_secs(60));
+}
+
+#[test]
+fn a_call_back_is_made_after_a_restart() {
+    let mut house = house(7);
+    let wall = 1_800_000_000_000;
+    let kept = KeptBack {
+        call: belfry::base::CallId::new(Wall(1), 1),
+        queue: "care".into(),
+        from: NUMBER.into(),
+        number: NUMBER.into(),
+        priority: 0,
+        entered: Wall(wall - 60_000),
+        until: Wall(i64::MAX),
+        failed: 1,
+        tried: None,
+    };
+    house.world.input(Input::CallBacks(vec![kept]));
+    assert_eq!(backs(&mut house).len(), 1);
+    signs_in(&mut house, 0, "7001");
+    house.until_state(house.caller, State::Talking);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(house.caller, house.phones[0]);
+    house.hang_up(house.phones[0]);
+    house.ends_clean();
+}
