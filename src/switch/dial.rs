@@ -16,10 +16,11 @@ use super::{Level, Switch};
 
 impl Switch {
     /// Begins to dial. `Some`: it has come to nothing already.
-    pub(super) fn dial(&mut self, now: Now, id: CallId, dial: Dial) -> Option<Happening> {
+    pub(super) fn dial(&mut self, now: Now, id: CallId, mut dial: Dial) -> Option<Happening> {
         let active = self.calls.get_mut(&id)?;
-        let hunt =
-            Dialling::new(dial.groups.clone(), Duration::from_millis(u64::from(dial.ring_ms)));
+        // From here on the hunt has them.
+        let groups = std::mem::take(&mut dial.groups);
+        let hunt = Dialling::new(groups, Duration::from_millis(u64::from(dial.ring_ms)));
         active.doing = Doing::Dialling(Box::new(Dialing {
             hunt,
             dial,

@@ -3,6 +3,7 @@
 //! A TOML `dial` has branches for outcomes and clears the call on a failure without one. FreeSWITCH's
 //! `bridge` goes on or clears by the variables `hangup_after_bridge` and `continue_on_fail`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::ask::branch;
@@ -27,7 +28,7 @@ const MAX_NUMBER: usize = 64;
 type Brief = Vec<(usize, usize, Template)>;
 
 fn own_times(
-    brief: &Brief,
+    brief: &[(usize, usize, Template)],
     groups: &[Vec<Target>],
     text: &dyn Fn(&Template) -> String,
 ) -> Vec<(Target, u32)> {
@@ -99,8 +100,11 @@ impl Interp {
         let own = op.variables.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
         let settings = Settings { interp: self, own };
         let (groups, brief) = match &op.groups {
-            Groups::Fixed(groups) => (groups.clone(), op.brief.clone()),
-            Groups::Text(template) => whole(&text(template), &plan.domain, &mut problems),
+            Groups::Fixed(groups) => (Cow::Borrowed(&groups[..]), Cow::Borrowed(&op.brief[..])),
+            Groups::Text(template) => {
+                let (groups, brief) = whole(&text(template), &plan.domain, &mut problems);
+                (Cow::Owned(groups), Cow::Owned(brief))
+            }
         };
         let mut groups: Vec<Vec<Target>> = groups
             .iter()
@@ -169,8 +173,8 @@ impl Interp {
     /// What follows a dial.
     pub(super) fn dialed(&mut self, plan: &Plan, end: DialEnd) {
         let (on, freeswitch) = match self.current_dial(plan) {
-            Some((op, freeswitch)) => (op.on.clone(), freeswitch),
-            None => (Vec::new(), false),
+            Some((op, freeswitch)) => (&op.on[..], freeswitch),
+            None => (&[][..], false),
         };
         let captures = match self.stack.last() {
             Some(Frame::Steps { captures, .. }) => captures.clone(),
@@ -200,7 +204,7 @@ impl Interp {
                 for name in ["originate_disposition", "hangup_cause", "bridge_hangup_cause"] {
                     self.set(name, cause.name());
                 }
-                match branch(&on, why.name()) {
+                match branch(on, why.name()) {
                     Some(block) => self.push(Frame::Steps { block, next: 0, captures }),
                     None if freeswitch && self.goes_on_after(why, cause) => {}
                     None => self.hangup(cause),

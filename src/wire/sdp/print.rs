@@ -19,7 +19,7 @@ impl Sdp {
             Some(o) => {
                 let numbers = format!(" {} {} ", o.session, o.version);
                 let address = address_text(&o.address);
-                out.line(b'o', &[&o.user[..], numbers.as_bytes(), address.as_bytes()].concat());
+                out.parts(b'o', &[&o.user[..], numbers.as_bytes(), address.as_bytes()]);
             }
             None => out.line(b'o', b"- 0 0 IN IP4 0.0.0.0"),
         }
@@ -48,12 +48,17 @@ struct Out(Vec<u8>);
 
 impl Out {
     fn line(&mut self, letter: u8, value: &[u8]) {
+        self.parts(letter, &[value]);
+    }
+
+    /// A line whose value is these one behind the other.
+    fn parts(&mut self, letter: u8, parts: &[&[u8]]) {
         let clean = |b: &u8| {
             if matches!(b, b'\r' | b'\n' | 0) { b' ' } else { *b }
         };
         self.0.push(letter);
         self.0.push(b'=');
-        self.0.extend(value.iter().map(clean));
+        parts.iter().for_each(|part| self.0.extend(part.iter().map(clean)));
         self.0.extend_from_slice(b"\r\n");
     }
 
@@ -76,7 +81,7 @@ impl Out {
     fn attributes(&mut self, attributes: &[Attribute]) {
         for Attribute { name, value } in attributes {
             match value {
-                Some(value) => self.line(b'a', &[&name[..], b":", &value[..]].concat()),
+                Some(value) => self.parts(b'a', &[&name[..], b":", &value[..]]),
                 None => self.line(b'a', name),
             }
         }

@@ -74,9 +74,9 @@ impl Media {
         if !self.payload_types().any(|pt| pt == payload_type) {
             return None;
         }
-        let maps = self.attributes.iter().filter(|a| a.is("rtpmap"));
-        let mut maps = maps.filter_map(|a| RtpMap::parse(a.text()));
-        maps.find(|map| map.payload_type == payload_type).or_else(|| {
+        // Only those of this number are taken apart.
+        let map = self.values_of("rtpmap", payload_type).find_map(RtpMap::parse);
+        map.or_else(|| {
             let fixed = FIXED.iter().find(|(pt, ..)| *pt == payload_type);
             fixed.map(|(pt, encoding, clock_hz)| RtpMap::new(*pt, encoding, *clock_hz))
         })

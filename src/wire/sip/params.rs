@@ -35,6 +35,11 @@ impl Params {
         Params { text: Vec::new() }
     }
 
+    /// None yet, with room for so many bytes of them.
+    pub(super) fn with_capacity(bytes: usize) -> Params {
+        Params { text: Vec::with_capacity(bytes) }
+    }
+
     /// Parses what follows a header's value: empty, or `;` and parameters, with white space
     /// around `;` and `=`. An empty parameter (`;;`) is a fault.
     pub fn parse(text: &[u8]) -> Result<Params, Fault> {
@@ -131,23 +136,13 @@ impl Params {
     /// When `name` is not a token: names are constants of the caller.
     pub fn set(&mut self, name: &str, value: Option<&[u8]>) {
         assert!(lex::is_token_text(name.as_bytes()), "'{name}' is no parameter name");
-        let mut one = vec![b';'];
-        one.extend_from_slice(name.as_bytes());
-        if let Some(value) = value {
-            one.push(b'=');
-            let quoted =
-                value.first() == Some(&b'"') && lex::quoted_len(value) == Some(value.len());
-            if quoted && !value.iter().any(|b| matches!(b, b'\r' | b'\n'))
-                || !value.is_empty() && value.iter().all(|b| is_value_byte(*b))
-            {
-                one.extend_from_slice(value);
-            } else {
-                lex::quote(value, &mut one);
-            }
-        }
         match self.place(name) {
-            Some(place) => drop(self.text.splice(place, one)),
-            None => self.text.extend_from_slice(&one),
+            Some(place) => {
+                let mut one = Vec::new();
+                write_one(name, value, &mut one);
+                drop(self.text.splice(place, one));
+            }
+            None => write_one(name, value, &mut self.text),
         }
     }
 
@@ -177,6 +172,23 @@ impl Params {
             start = end;
         }
         None
+    }
+}
+
+/// Appends `;name` or `;name=value`.
+fn write_one(name: &str, value: Option<&[u8]>, out: &mut Vec<u8>) {
+    out.reserve(name.len() + value.map_or(1, |value| value.len() + 2));
+    out.push(b';');
+    out.extend_from_slice(name.as_bytes());
+    let Some(value) = value else { return };
+    out.push(b'=');
+    let quoted = value.first() == Some(&b'"') && lex::quoted_len(value) == Some(value.len());
+    if quoted && !value.iter().any(|b| matches!(b, b'\r' | b'\n'))
+        || !value.is_empty() && value.iter().all(|b| is_value_byte(*b))
+    {
+        out.extend_from_slice(value);
+    } else {
+        lex::quote(value, out);
     }
 }
 

@@ -111,7 +111,10 @@ pub struct Via {
 impl Via {
     /// A Via for our own request, which asks for `rport`.
     pub fn new(transport: Transport, local: SocketAddr, branch: &[u8]) -> Via {
-        let params = Params::new().with("branch", Some(branch)).with("rport", None);
+        // One piece of memory: every request has a Via.
+        let room = branch.len() + ";branch=;rport".len();
+        let params = Params::with_capacity(room);
+        let params = params.with("branch", Some(branch)).with("rport", None);
         Via { transport, host: local.ip().into(), port: Some(local.port()), params }
     }
 
