@@ -11,6 +11,7 @@ mod simulation {
     mod clocks;
     mod conference;
     mod consult;
+    mod consulting;
     mod desk;
     mod dtls;
     mod elsewhere;

@@ -18,6 +18,18 @@ pub const MAX_NUMBER: usize = 32;
 pub enum Feature {
     /// Send the other party to the number that follows.
     BlindTransfer,
+    /// Ask the number that follows while the other party waits.
+    AttendedTransfer,
+    /// Bring the number that follows into the talk.
+    ThreeWay,
+    /// While asking: to the other one.
+    Swap,
+    /// While asking: hand over and go.
+    Complete,
+    /// While asking: back, and let go who was asked.
+    Return,
+    /// While asking: all together, or apart again.
+    Together,
     /// Send the other party to the survey.
     Survey,
     /// Mark the other party as a malicious caller.
@@ -31,7 +43,8 @@ pub enum Feature {
 impl Feature {
     /// Whether a number and `#` follow the code.
     pub fn takes_number(self) -> bool {
-        matches!(self, Feature::BlindTransfer | Feature::Park)
+        use Feature::{AttendedTransfer, BlindTransfer, Park, ThreeWay};
+        matches!(self, BlindTransfer | AttendedTransfer | ThreeWay | Park)
     }
 }
 

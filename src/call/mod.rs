@@ -8,6 +8,7 @@ pub mod codes;
 pub mod collect;
 pub mod conference;
 pub mod connection;
+pub mod consultation;
 pub mod dialling;
 pub mod feature;
 pub mod lines;

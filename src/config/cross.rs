@@ -399,6 +399,7 @@ fn feature_codes(codes: &FeatureCodes, reader: &mut Reader<'_>) {
         ("blind_transfer", &codes.blind_transfer),
         ("attended_transfer", &codes.attended_transfer),
         ("three_way", &codes.three_way),
+        ("consult_return", &codes.consult_return),
         ("survey", &codes.survey),
         ("malicious", &codes.malicious),
         ("pause_recording", &codes.pause_recording),

@@ -534,10 +534,13 @@ section! {
         park_timeout: Duration = "\"2 min\"" in ["\"10 s\"", "\"1 h\""], live;
         /// In a call, then number and `#`: blind transfer.
         blind_transfer: FeatureCode = "\"*1\"", live;
-        /// In a call, then number and `#`: attended transfer.
-        attended_transfer: FeatureCode = "\"*2\"", live, inactive;
-        /// In a call, then number and `#`: three-way.
-        three_way: FeatureCode = "\"*3\"", live, inactive;
+        /// In a call, then number and `#`: attended transfer. While a third party is asked so, the same code
+        /// changes between the two, that of the blind transfer hands over.
+        attended_transfer: FeatureCode = "\"*2\"", live;
+        /// In a call, then number and `#`: three-way. While a third party is asked: all together, or apart.
+        three_way: FeatureCode = "\"*3\"", live;
+        /// While a third party is asked: back to the other one.
+        consult_return: FeatureCode = "\"*0\"", live;
         /// In a call: send the caller to the survey.
         survey: FeatureCode = "\"*4\"", live;
         /// In a call: mark the caller as malicious. The call's record says so, and who did.

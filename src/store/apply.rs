@@ -79,6 +79,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | Held { .. }
         | Retrieved { .. }
         | Transferred { .. }
+        | Consulted { .. }
         | Replaced { .. }
         | Diverted { .. }
         | Parked { .. }

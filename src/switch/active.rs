@@ -14,6 +14,7 @@ use crate::wire::q850::Cause;
 
 use super::caller_id::Origin;
 use super::calling_back::Asking;
+use super::consulting::Consulting;
 use super::fact::EndedBy;
 use super::forwarding::Diversion;
 use super::queueing::Queued;
@@ -229,6 +230,8 @@ pub struct Active {
     pub agent: Option<String>,
     /// A transfer under way.
     pub transfer: Option<Transfer>,
+    /// A party asks a third, or three are together.
+    pub consulting: Option<Box<Consulting>>,
     /// A party to be released at this time: its transfer is done and it should have hung up.
     pub release: Option<(LegId, Time)>,
     /// The latest failed dial's cause: the caller's, when the plan ends unanswered.
@@ -289,6 +292,10 @@ impl Active {
     /// Who speaks on a recording's left channel and on its right (R5).
     pub fn sides(&self) -> (LegId, Option<LegId>) {
         let subject = self.subject();
+        if let Some(consulting) = self.consulting.as_ref().filter(|c| c.who.is_aside()) {
+            // What the asker and the third say is nothing of the talk that is recorded.
+            return (consulting.who.first, None);
+        }
         match self.doing {
             Doing::Talking { with, .. } => {
                 let (left, right) = self.call.sides(subject, with);

@@ -366,6 +366,7 @@ impl Switch {
             recordings: 0,
             agent: None,
             transfer: None,
+            consulting: None,
             release: None,
             queued: None,
             last_cause: None,
@@ -459,7 +460,8 @@ impl Switch {
         let via = via.unwrap_or_else(|| active.from.clone());
         let mut variables = active.origin.variables();
         variables.push(("language".to_owned(), active.language.as_str().to_owned()));
-        variables.extend(active.origin.signalled.iter().cloned());
+        // The plan alone reads them, and this is where it gets them.
+        variables.append(&mut active.origin.signalled);
         if active.call.get(leg_id).is_some_and(|caller| caller.device.is_phone()) {
             variables.push(("user_name".to_owned(), active.from.clone()));
         }

@@ -200,6 +200,7 @@ impl Switch {
         self.zone = self.plan.zone().clone();
         self.verifier.set_life(self.config.sip.nonce_lifetime);
         self.features = features::table(&self.config);
+        self.asking_features = features::asking(&self.config);
         self.prices = super::charging::Prices::new(&self.config);
         self.dialled_codes = features::dialled(&self.config);
         for name in self.gateways.configure(pings::gateways(&self.config)) {

@@ -13,7 +13,7 @@
 //!
 //! A call that a phone begins while it is in another is put on that one's RTP worker ([`Switch::group_of`]), so
 //! that joining the two costs nothing; two calls that came to it may live on two ([`linking`](super::linking)).
-//! Not here: joining by a key, without REFER.
+//! Not here: joining by a key, without REFER ([`consulting`](super::consulting)).
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::Device;
@@ -89,7 +89,7 @@ impl Switch {
         let (one, two) = (self.legs.get(&first)?, self.legs.get(&second)?);
         let (call, other) = (one.call, two.call);
         let (active, consult) = (self.calls.get(&call)?, self.calls.get(&other)?);
-        let talks = matches!(active.doing, Doing::Talking { .. }) && active.transfer.is_none();
+        let talks = active.is_plain_talk();
         let who = active.call.joined_with(first, &consult.call, second)?;
         talks.then_some(Lines { first, call, who, second, other })
     }

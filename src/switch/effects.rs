@@ -36,6 +36,8 @@ impl Switch {
             let effect = interp.resume(&active.plan, now, happening);
             let route = interp.route(&active.plan).map(str::to_owned);
             active.interp = Some(interp);
+            // What an asker's own plan does is no route of the call's.
+            let route = route.filter(|_| active.consulting.is_none());
             if let Some(route) = route.filter(|route| active.route.as_ref() != Some(route)) {
                 active.route = Some(route.clone());
                 self.fact(now, FactKind::RouteTaken { call: id, route });
@@ -84,6 +86,8 @@ impl Switch {
                 self.release_call(now, id, cause, EndedBy::Plan);
                 return None;
             }
+            // The recording is of the talk that waits.
+            Effect::Record(_) if active.consulting.is_some() => {}
             Effect::Record(change) => self.plan_records(now, id, change),
             // What needs the caller cannot be done without one; the plan's last steps go on.
             _ if gone => return Some(Happening::Done),
@@ -121,6 +125,11 @@ impl Switch {
             Effect::Dial(dial) => return self.dial(now, id, *dial),
             Effect::Conference(wanted) => return self.confer(now, id, subject, *wanted),
             Effect::AskQueue(wanted) => return self.ask_queue(now, id, subject, *wanted),
+            Effect::Queue(_) if active.consulting.is_some() => {
+                let line = format!("call {id}: a queue is not to be asked by keys; it is closed");
+                self.log(super::Level::Warning, line);
+                return Some(Happening::Queued(effect::QueueEnd::Closed));
+            }
             Effect::Queue(wanted) => return self.join_queue(now, id, subject, *wanted),
             Effect::SendDigits { digits, on_ms, off_ms } => {
                 self.calls.get_mut(&id)?.doing = Doing::Sending;

@@ -183,6 +183,9 @@ impl Switch {
             self.fact(now, FactKind::Unbridged { call: id, a: leg_id, b: peer });
             self.talk_unwatched(now, id);
         }
+        if self.consulting_party_gone(now, id, leg_id, ending) {
+            return;
+        }
         if cleared.was_subject {
             return self.subject_gone(now, id, ending);
         }

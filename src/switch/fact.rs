@@ -429,6 +429,19 @@ pub enum FactKind {
         /// Whereto.
         to: String,
     },
+    /// A party asks a third by keys, while the other waits.
+    Consulted {
+        /// The call.
+        call: CallId,
+        /// Who asks.
+        by: LegId,
+        /// Who waits.
+        who: LegId,
+        /// Whom: the number.
+        to: String,
+        /// All three are to talk together.
+        three_way: bool,
+    },
     /// A party has gone over from another call, by an attended transfer.
     LegMoved {
         /// The call that it belongs to from now on.

@@ -11,10 +11,23 @@ pub(super) fn table(config: &Config) -> Vec<(String, Feature)> {
     let codes = &config.feature_codes;
     vec![
         (codes.blind_transfer.to_string(), Feature::BlindTransfer),
+        (codes.attended_transfer.to_string(), Feature::AttendedTransfer),
+        (codes.three_way.to_string(), Feature::ThreeWay),
         (codes.survey.to_string(), Feature::Survey),
         (codes.malicious.to_string(), Feature::Malicious),
         (codes.pause_recording.to_string(), Feature::PauseRecording),
         (codes.park_call.to_string(), Feature::Park),
+    ]
+}
+
+/// What the codes mean for a party that asks a third.
+pub(super) fn asking(config: &Config) -> Vec<(String, Feature)> {
+    let codes = &config.feature_codes;
+    vec![
+        (codes.attended_transfer.to_string(), Feature::Swap),
+        (codes.blind_transfer.to_string(), Feature::Complete),
+        (codes.consult_return.to_string(), Feature::Return),
+        (codes.three_way.to_string(), Feature::Together),
     ]
 }
 

@@ -200,6 +200,7 @@ impl Switch {
 
     /// A party pressed a key.
     pub(super) fn digit(&mut self, now: Now, leg_id: LegId, digit: char, by: DigitBy) {
+        let asking = self.is_asking(leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if leg.stage == Stage::Over {
             return;
@@ -209,7 +210,8 @@ impl Switch {
             return;
         }
         let id = leg.call;
-        let dialled = leg.keys.digit(digit, now.at, &self.features);
+        let table = if asking { &self.asking_features } else { &self.features };
+        let dialled = leg.keys.digit(digit, now.at, table);
         let Some(active) = self.calls.get_mut(&id) else { return };
         // Keys pressed in a talk may be a PIN for somebody else's machine: they are not kept.
         let talks = active.call.peer(leg_id);
@@ -227,12 +229,19 @@ impl Switch {
         );
         self.fact(now, FactKind::Digit { call: id, leg: leg_id, digit: kept, by: word });
         if let Some(peer) = talks {
-            // Of a talk that is mixed for a supervisor no packet goes on as it came.
-            let mixed = by == DigitBy::Rfc4733 && self.is_watched(id);
+            // Of a talk that is mixed no packet goes on as it came.
+            let mixed = by == DigitBy::Rfc4733 && (self.is_watched(id) || self.is_together(id));
             self.pass_on(now, peer, digit, if mixed { DigitBy::Info } else { by });
-            if let (true, Dialled::Feature(feature, number)) = (is_agent, dialled) {
-                self.feature(now, leg_id, feature, number);
+        }
+        if let (true, true, Dialled::Feature(feature, number)) =
+            (is_agent, asking || talks.is_some(), dialled)
+        {
+            match asking {
+                true => self.consulting_key(now, leg_id, feature),
+                false => self.feature(now, leg_id, feature, number),
             }
+        } else if talks.is_some() {
+            // What it means is the other party's to know.
         } else if !self.confirms(now, leg_id, digit) && is_subject {
             self.plan_digit(now, id, leg_id, digit);
         }

@@ -36,6 +36,7 @@ mod charging;
 pub mod console;
 mod console_in;
 mod consult;
+mod consulting;
 mod desk;
 mod dial;
 mod dialled;
@@ -150,6 +151,8 @@ pub struct Switch {
     verifier: Verifier,
     gateways: Gateways,
     features: Vec<(String, Feature)>,
+    /// Those of a party that asks a third.
+    asking_features: Vec<(String, Feature)>,
     dialled_codes: Vec<(String, crate::call::codes::Code)>,
     /// What phones' users wish of their calls.
     forwarding: forwarding::Forwarding,
@@ -249,6 +252,7 @@ impl Switch {
             verifier: requests::verifier(&config, &mut rng),
             gateways: Gateways::default(),
             features: features::table(&config),
+            asking_features: features::asking(&config),
             dialled_codes: features::dialled(&config),
             forwarding: forwarding::Forwarding::default(),
             calls: BTreeMap::new(),

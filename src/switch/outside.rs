@@ -346,6 +346,7 @@ impl Switch {
         };
         let (left, right) = active.sides();
         let joined = self.joined(id).map(|(room, customer, _)| (room, customer));
+        let joined = joined.or_else(|| self.together(id));
         let of = |leg: LegId| {
             let known = self.legs.get(&leg);
             let there = known.is_some_and(|l| l.stage != LegStage::Over && l.params.is_some());

@@ -54,7 +54,7 @@ impl Switch {
         let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return false };
         let until = now.at + self.config.feature_codes.park_timeout;
         let Some(active) = self.calls.get_mut(&id) else { return false };
-        let talks = matches!(active.doing, Doing::Talking { .. }) && active.transfer.is_none();
+        let talks = active.is_plain_talk();
         let (Some(who), true) = (active.call.peer(by), talks) else { return false };
         let device = active.call.get(by).map(|party| &party.device).filter(|d| d.is_phone());
         let Some(back) = device.map(|device| device.number().to_owned()) else { return false };

@@ -115,7 +115,7 @@ impl Switch {
             (Takes::Talk, Doing::Talking { .. }) => {
                 leg.stage == Stage::Answered
                     && active.call.peer(old).is_some()
-                    && active.transfer.is_none()
+                    && active.is_plain_talk()
             }
             (Takes::Parked, Doing::Parked { .. }) => active.subject() == old,
             _ => false,

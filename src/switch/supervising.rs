@@ -99,7 +99,8 @@ impl Switch {
             let party = self.legs.get(&leg).filter(|party| party.stage == Stage::Answered)?;
             let active = self.calls.get(&party.call)?;
             let customer = active.call.peer(leg)?;
-            let talks = matches!(active.doing, Doing::Talking { .. });
+            let talks =
+                matches!(active.doing, Doing::Talking { .. }) && !self.is_together(party.call);
             let number = number.to_owned();
             talks.then_some((party.held, Talk { call: party.call, agent: leg, customer, number }))
         };
@@ -274,7 +275,7 @@ impl Switch {
         let Talk { call, agent: old, .. } = talk;
         let own = self.legs.get(&leg).map(|leg| leg.call).ok_or("the supervisor has gone")?;
         let active = self.calls.get(&call).ok_or("it talks with nobody")?;
-        if active.transfer.is_some() {
+        if active.transfer.is_some() || active.consulting.is_some() {
             return Err("a transfer is under way");
         }
         if !active.call.has_room() {

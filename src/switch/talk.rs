@@ -36,6 +36,7 @@ impl Switch {
         active.doing = Doing::Talking { with, target, since: now.at };
         active.last_cause = None;
         let served = self.offered.get(&with).is_some_and(Option::is_some);
+        let served = served || active.consulting.is_some();
         if let Some(agent) = active.call.get(with).filter(|c| c.device.is_phone() && !served) {
             active.agent = Some(agent.device.number().to_owned());
         }
@@ -47,10 +48,12 @@ impl Switch {
         if let Some(leg) = self.legs.get_mut(&subject) {
             leg.typed.clear();
         }
-        if dialing.dial.record {
+        let asked = self.calls.get(&id).is_some_and(|active| active.consulting.is_some());
+        if dialing.dial.record && !asked {
             self.record(now, id, true);
         }
         self.recorded_sides(now, id);
+        self.third_answered(now, id, with, dialing.dial.record);
         self.transfer_settled(now, id);
         // Another phone has picked the call up: no agent has it.
         self.quit_queue(now, id, crate::acd::event::Departure::Moved);
@@ -163,7 +166,7 @@ impl Switch {
     fn recorded(&self, id: CallId) -> Option<Recorded> {
         let (left, right) = self.calls.get(&id)?.sides();
         let watched = self.watched_sides(id);
-        let joined = watched.is_some_and(|(_, joined)| joined);
+        let joined = watched.is_some_and(|(_, joined)| joined) || self.is_together(id);
         let apart = joined || self.is_linked(left);
         let (left, right) = match watched {
             Some((customer, _)) if apart && right == Some(customer) => (customer, Some(left)),
@@ -289,6 +292,9 @@ impl Switch {
             if held { FactKind::Held { call, leg } } else { FactKind::Retrieved { call, leg } },
         );
         self.change_member(leg_id, Change::Held(held));
+        if self.held_together(leg_id, held) {
+            return;
+        }
         match (peer, held) {
             (Some(peer), true) => self.hear_clip(now, peer, music("default")),
             (Some(peer), false) => self.stop_play(peer),

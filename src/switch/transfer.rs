@@ -51,7 +51,14 @@ impl Switch {
     /// A feature code was dialled on `leg_id`.
     pub(super) fn feature(&mut self, now: Now, leg_id: LegId, feature: Feature, number: String) {
         let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
+        // Whom somebody asks, or has put aside for that, disposes of nothing meanwhile.
+        if self.calls.get(&id).is_none_or(|active| active.consulting.is_some()) {
+            return;
+        }
         match feature {
+            Feature::AttendedTransfer => self.consult(now, leg_id, &number, false),
+            Feature::ThreeWay => self.consult(now, leg_id, &number, true),
+            Feature::Swap | Feature::Complete | Feature::Return | Feature::Together => {}
             Feature::BlindTransfer => {
                 if self.transfer(now, leg_id, &number, false) {
                     self.redirect(now, leg_id);
@@ -90,7 +97,7 @@ impl Switch {
         let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return false };
         let Some(active) = self.calls.get_mut(&id) else { return false };
         let Some(who) = active.call.peer(by) else { return false };
-        if active.transfer.is_some() || !matches!(active.doing, Doing::Talking { .. }) {
+        if !active.is_plain_talk() {
             return false;
         }
         let context = self.context_of(id, by);
@@ -130,7 +137,7 @@ impl Switch {
     }
 
     /// The context in which a party's numbers mean something: a phone's own, else the call's.
-    fn context_of(&self, id: CallId, leg: LegId) -> String {
+    pub(super) fn context_of(&self, id: CallId, leg: LegId) -> String {
         let active = self.calls.get(&id);
         let device = active.and_then(|a| a.call.get(leg)).map(|c| &c.device);
         let phone = device.filter(|d| d.is_phone()).and_then(|d| self.config.phone(d.number()));
@@ -144,7 +151,7 @@ impl Switch {
             .unwrap_or_default()
     }
 
-    fn plan_for(
+    pub(super) fn plan_for(
         &self,
         now: Now,
         id: CallId,
@@ -264,6 +271,10 @@ impl Switch {
 
     /// The plan has come to an end, or a party asks for the end of all.
     pub(super) fn release_call(&mut self, now: Now, id: CallId, cause: Cause, by: EndedBy) {
+        if by == EndedBy::Plan && self.nobody_asked(now, id) {
+            return;
+        }
+        self.forget_consulting(id);
         let Some(active) = self.calls.get(&id) else { return };
         let served = cause == Cause::NORMAL_CLEARING && active.last_cause.is_none();
         if by == EndedBy::Plan && served {

@@ -172,6 +172,40 @@ fn keys_of_a_phone_run_a_menu_and_transfer_a_call() {
     belfry.await_empty();
 }
 
+/// Bob asks Carol by keys while Alice waits, brings all together and goes.
+#[test]
+fn keys_of_a_phone_ask_a_third_and_bring_all_together() {
+    let belfry = Appliance::start(Setup::new());
+    let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE));
+    let mut bob = Baresip::register(&belfry, Phone::new("1002", BOB).answering());
+    let mut carol = Baresip::register(&belfry, Phone::new("1003", CAROL).answering());
+
+    alice.dial("1002");
+    let alices = alice.hears(BOB, SURE, 0);
+    let bobs = bob.hears(ALICE, SURE, 0);
+    bob.press("*21003#");
+    let alices = alice.hears(MUSIC, SURE, alices);
+    let bobs = bob.hears(CAROL, SURE, bobs);
+    let carols = carol.hears(BOB, SURE, 0);
+    assert_unheard(&carol.heard(), ALICE, "by Carol, who is asked");
+    bob.press("*2");
+    alice.hears(BOB, SURE, alices);
+    bob.hears(ALICE, SURE, bobs);
+    let carols = carol.hears(MUSIC, SURE, carols);
+    bob.press("*2");
+    let carols = carol.hears(BOB, SURE, carols);
+    bob.press("*1");
+    bob.expect("CALL_CLOSED");
+    carol.hears(ALICE, SURE, carols);
+    alice.hears(CAROL, SURE, alices);
+    alice.hang_up();
+    carol.expect("CALL_CLOSED");
+    belfry.await_empty();
+    let record = belfry.record_of("1002");
+    assert_eq!(record.legs.len(), 3, "{:#?}", record.legs);
+    belfry.stop();
+}
+
 #[test]
 fn refusals_reach_the_caller() {
     let belfry = Appliance::start(Setup::new());

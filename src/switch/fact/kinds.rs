@@ -20,6 +20,7 @@ impl FactKind {
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
             NoRtp { call, .. } | RtpLost { call, .. } | LegMoved { call, .. } => Some(*call),
             Replaced { call, .. } | Diverted { call, .. } => Some(*call),
+            Consulted { call, .. } => Some(*call),
             Parked { call, .. } | Unparked { call, .. } => Some(*call),
             RoomJoined { call, .. } | RoomRefused { call, .. } | RoomLeft { call, .. } => {
                 Some(*call)
@@ -93,6 +94,7 @@ impl FactKind {
             Held { .. } => "held",
             Retrieved { .. } => "retrieved",
             Transferred { .. } => "transferred",
+            Consulted { .. } => "consulted",
             LegMoved { .. } => "leg_moved",
             Replaced { .. } => "replaced",
             Diverted { .. } => "diverted",

@@ -1,0 +1,411 @@
+//! A phone asks a third party by keys while whom it talked with waits; three-way calls. What follows from what
+//! is [`call::consultation`](crate::call::consultation)'s.
+//!
+//! ```text
+//!   call:  first ══ asker        *2 1003 #        first ♪     asker ── plan for 1003 ══ third
+//!          the talk, its plan   ─────────▶        the talk is *aside*, the asker's own plan runs
+//! ```
+//!
+//! One call with two talks: the present one is the call's own (subject, plan, step), the other one is kept
+//! aside as it was, and the two change places. Together all three are in a room of their own, and the talk of
+//! before is the present one. The recording has the talk of before: while its party waits, what that one hears
+//! (music); of the consultation nothing; while all are together, on its other channel the two others.
+//!
+//! Not here: the same by REFER with Replaces ([`consult`](super::consult)), in which the phone has two calls.
+
+use crate::base::{CallId, LegId, Now, RoomId};
+use crate::call::consultation::{Consultation, Key, Move, With};
+use crate::call::feature::Feature;
+use crate::dialplan::Interp;
+use crate::dialplan::effect::{Happening, Redirect, Target};
+use crate::media::control::{Command, Membership};
+use crate::wire::q850::Cause;
+
+use super::active::{Active, Doing};
+use super::caller_id::Origin;
+use super::fact::{EndedBy, FactKind, RoomLeft};
+use super::leg::{Ending, Stage};
+use super::sound::music;
+use super::{Output, Switch};
+
+/// A consultation of a call.
+#[derive(Debug)]
+pub struct Consulting {
+    /// Who is with whom.
+    pub who: Consultation,
+    /// The talk that is not the present one, once there are two; before, that of before.
+    aside: Talk,
+    /// Who calls, as the call had it: meanwhile it is the asker.
+    from: (String, Option<String>, Origin),
+    /// Whom the asker dialled, and in which context.
+    to: (String, String),
+    /// Where all three are together.
+    room: Option<RoomId>,
+    /// The dial that reached the third asks for a recording.
+    record: bool,
+}
+
+/// A talk as it is kept aside.
+#[derive(Debug)]
+struct Talk {
+    /// For whom its plan runs.
+    subject: LegId,
+    plan: Box<Interp>,
+    /// With whom, as the plan named it.
+    with: LegId,
+    target: Target,
+}
+
+impl Active {
+    /// Whether its talk can be transferred, parked or taken over: nothing of that kind is under way.
+    pub fn is_plain_talk(&self) -> bool {
+        matches!(self.doing, Doing::Talking { .. })
+            && self.transfer.is_none()
+            && self.consulting.is_none()
+    }
+
+    /// Puts another talk in the present one's place, and gives that one. `None`: the present one is none.
+    fn change_talk(&mut self, now: Now, other: Option<Talk>) -> Option<Talk> {
+        if !matches!(self.doing, Doing::Talking { .. }) || self.interp.is_none() {
+            return None;
+        }
+        let (left, _) = self.leave_step(now.at);
+        let Doing::Talking { with, target, .. } = left else { return None };
+        let (subject, plan) = (self.call.subject, self.interp.take()?);
+        if let Some(other) = other {
+            self.set_talk(now, other);
+        }
+        Some(Talk { subject, plan, with, target })
+    }
+
+    fn set_talk(&mut self, now: Now, talk: Talk) {
+        self.call.subject = talk.subject;
+        self.interp = Some(talk.plan);
+        self.doing = Doing::Talking { with: talk.with, target: talk.target, since: now.at };
+    }
+}
+
+impl Switch {
+    /// The keys of `leg` mean other things while it asks somebody.
+    pub(super) fn is_asking(&self, leg: LegId) -> bool {
+        self.consulting(leg).is_some_and(|consulting| consulting.who.asker == leg)
+    }
+
+    /// Whether three are together in a call.
+    pub(super) fn is_together(&self, id: CallId) -> bool {
+        self.calls
+            .get(&id)
+            .and_then(|active| active.consulting.as_ref())
+            .is_some_and(|c| c.room.is_some())
+    }
+
+    /// Of three who are together: where, and the one who is recorded on the left.
+    pub(super) fn together(&self, id: CallId) -> Option<(RoomId, LegId)> {
+        let active = self.calls.get(&id)?;
+        let room = active.consulting.as_ref()?.room?;
+        Some((room, active.sides().0))
+    }
+
+    fn consulting(&self, leg: LegId) -> Option<&Consulting> {
+        self.calls.get(&self.legs.get(&leg)?.call)?.consulting.as_deref()
+    }
+
+    /// The asker dials `number`; whom it talks with waits.
+    pub(super) fn consult(&mut self, now: Now, by: LegId, number: &str, three_way: bool) {
+        let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return };
+        let Some(active) = self.calls.get(&id).filter(|active| active.is_plain_talk()) else {
+            return;
+        };
+        let Some(first) = active.call.peer(by) else { return };
+        let context = self.context_of(id, by);
+        let Some(plan) = self.plan_for(now, id, by, number, &context) else { return };
+        let asker = active.call.get(by).map(|party| party.device.number().to_owned());
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let Some(aside) = active.change_talk(now, None) else { return };
+        active.interp = Some(plan);
+        active.call.subject = by;
+        let from = std::mem::replace(&mut active.from, asker.unwrap_or_default());
+        let from = (from, active.from_name.take(), std::mem::take(&mut active.origin));
+        let who = Consultation::begin(by, first, three_way);
+        let to = (number.to_owned(), context);
+        active.consulting =
+            Some(Box::new(Consulting { who, aside, from, to, room: None, record: false }));
+        self.part(now, id, by);
+        self.recorded_sides(now, id);
+        self.hear_clip(now, first, music("default"));
+        let to = number.to_owned();
+        self.fact(now, FactKind::Consulted { call: id, by, who: first, to, three_way });
+        self.run(now, id, Happening::Started);
+    }
+
+    /// The asker presses a code that means something meanwhile.
+    pub(super) fn consulting_key(&mut self, now: Now, by: LegId, feature: Feature) {
+        let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return };
+        let key = match feature {
+            Feature::Swap => Key::Swap,
+            Feature::Complete => Key::Complete,
+            Feature::Return => Key::Return,
+            Feature::Together => Key::Together,
+            _ => return,
+        };
+        let consulting = self.calls.get_mut(&id).and_then(|active| active.consulting.as_mut());
+        let Some(moved) = consulting.map(|consulting| consulting.who.key(key)) else { return };
+        self.consulting_moves(now, id, moved, None);
+    }
+
+    /// The dial of the asker's plan reached `third`, which hears it. `record`: the dial asks for a recording.
+    pub(super) fn third_answered(&mut self, now: Now, id: CallId, third: LegId, record: bool) {
+        let consulting = self.calls.get_mut(&id).and_then(|active| active.consulting.as_mut());
+        let Some(consulting) = consulting else { return };
+        consulting.record = record;
+        match consulting.who.answered(third) {
+            // They are bridged already.
+            Move::Turn(With::Third) => {}
+            moved => self.consulting_moves(now, id, moved, None),
+        }
+    }
+
+    /// The asker's plan has come to an end. `true`: it talks again with whom it talked before.
+    pub(super) fn nobody_asked(&mut self, now: Now, id: CallId) -> bool {
+        let consulting = self.calls.get(&id).and_then(|active| active.consulting.as_ref());
+        let over = consulting.is_some_and(|consulting| consulting.who.is_aside());
+        if over {
+            self.consulting_moves(now, id, Move::Return, None);
+        }
+        over
+    }
+
+    /// All of the call ends.
+    pub(super) fn forget_consulting(&mut self, id: CallId) {
+        self.leave_together(id);
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.consulting = None;
+        }
+    }
+
+    /// A party of the call has gone, and its connection with it. `true`: what follows is done.
+    pub(super) fn consulting_party_gone(
+        &mut self,
+        now: Now,
+        id: CallId,
+        leg: LegId,
+        ending: Ending,
+    ) -> bool {
+        let consulting = self.calls.get(&id).and_then(|active| active.consulting.as_ref());
+        let moved = consulting.map_or(Move::Stay, |consulting| consulting.who.gone(leg));
+        if moved == Move::Stay {
+            return false;
+        }
+        self.consulting_moves(now, id, moved, Some(ending));
+        self.forget_if_over(now, id);
+        true
+    }
+
+    fn consulting_moves(&mut self, now: Now, id: CallId, moved: Move, ending: Option<Ending>) {
+        match moved {
+            Move::Stay => {}
+            Move::Turn(with) => self.turn(now, id, with),
+            Move::HandOver(third) => self.hand_over(now, id, third),
+            Move::SendOn => self.send_on(now, id),
+            Move::Return => self.return_to_first(now, id),
+            Move::Alone => self.first_gone(now, id, ending),
+        }
+        self.rearm(id);
+    }
+
+    /// The asker hears others.
+    fn turn(&mut self, now: Now, id: CallId, with: With) {
+        let Some(consulting) = self.consulting_of(id) else { return };
+        let (asker, first, third) =
+            (consulting.who.asker, consulting.who.first, consulting.who.third);
+        let (Some(third), was_together) = (third, consulting.room.is_some()) else { return };
+        self.make_present(now, id, with == With::Third);
+        if was_together {
+            self.leave_together(id);
+        }
+        self.part(now, id, asker);
+        match with {
+            With::Third => self.rejoin(now, id, asker, third),
+            With::First | With::All => self.rejoin(now, id, first, asker),
+            With::Reaching => {}
+        }
+        match with {
+            With::All => self.bring_together(now, id, [first, asker, third]),
+            With::Third => self.hear_clip(now, first, music("default")),
+            With::First => self.hear_clip(now, third, music("default")),
+            With::Reaching => {}
+        }
+    }
+
+    /// The asker's own talk is the call's present one, or the one of before is.
+    fn make_present(&mut self, now: Now, id: CallId, of_asker: bool) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let Some(mut consulting) = active.consulting.take() else { return };
+        let plans_asker = active.call.subject == consulting.who.asker
+            && matches!(&active.doing, Doing::Talking { with, .. } if Some(*with) == consulting.who.third);
+        if plans_asker != of_asker
+            && let Some(talk) = active.change_talk(now, None)
+        {
+            let other = std::mem::replace(&mut consulting.aside, talk);
+            active.set_talk(now, other);
+        }
+        active.consulting = Some(consulting);
+    }
+
+    /// All three hear each other. Two of them do already.
+    fn bring_together(&mut self, now: Now, id: CallId, legs: [LegId; 3]) {
+        let room = self.new_room_id();
+        let Some(consulting) = self.consulting_of(id) else { return };
+        (consulting.room, consulting.record) = (Some(room), false);
+        let [first, _, third] = legs;
+        // What the recording may not have of it is settled before anything is heard.
+        self.recorded_sides(now, id);
+        for leg in legs {
+            self.stop_play(leg);
+            self.unlink(leg);
+            let held = self.legs.get(&leg).is_some_and(|leg| leg.held);
+            self.seat_together(leg, room, held);
+        }
+        self.fact(now, FactKind::Bridged { call: id, a: first, b: third });
+    }
+
+    fn seat_together(&mut self, leg: LegId, room: RoomId, held: bool) {
+        let membership = Membership { muted: held, ..Membership::PARTY };
+        self.out.push_back(Output::Media(Command::Join { leg, room, membership }));
+    }
+
+    /// One of three who are together holds, or is back: what its phone plays is for nobody. `false`: it is not
+    /// one of such.
+    pub(super) fn held_together(&mut self, leg: LegId, held: bool) -> bool {
+        let Some(room) = self.consulting(leg).and_then(|consulting| consulting.room) else {
+            return false;
+        };
+        self.seat_together(leg, room, held);
+        true
+    }
+
+    /// The room of three, where they are in one, is over.
+    fn leave_together(&mut self, id: CallId) {
+        let Some(consulting) = self.consulting_of(id) else { return };
+        let Consultation { asker, first, third, .. } = consulting.who;
+        let Some(room) = consulting.room.take() else { return };
+        for leg in [asker, first].into_iter().chain(third) {
+            if self.legs.get(&leg).is_some_and(|party| party.stage != Stage::Over) {
+                self.out.push_back(Output::Media(Command::Leave { leg }));
+            }
+        }
+        self.out.push_back(Output::Media(Command::CloseRoom { room }));
+    }
+
+    fn consulting_of(&mut self, id: CallId) -> Option<&mut Consulting> {
+        self.calls.get_mut(&id)?.consulting.as_deref_mut()
+    }
+
+    /// The consultation is over: the talk of before is the present one. Who was only rung goes.
+    fn end_consulting(&mut self, now: Now, id: CallId, cause: Cause) -> Option<Consulting> {
+        self.make_present(now, id, false);
+        let active = self.calls.get_mut(&id)?;
+        let consulting = *active.consulting.take()?;
+        let rung = match consulting.who.third {
+            Some(_) => Vec::new(),
+            None => active.leave_step(now.at).1,
+        };
+        (active.from, active.from_name, active.origin) = consulting.from.clone();
+        active.last_cause = None;
+        active.refused_by = None;
+        for leg in rung {
+            self.hang_up(now, leg, cause, EndedBy::Plan);
+        }
+        // A plan may have led the asker into a conference.
+        self.quit_room(now, consulting.who.asker, RoomLeft::Moved);
+        Some(consulting)
+    }
+
+    /// First and third talk on, in the talk of before; the asker goes.
+    fn hand_over(&mut self, now: Now, id: CallId, third: LegId) {
+        let Some(asker) = self.consulting_of(id).map(|c| c.who.asker) else { return };
+        self.leave_together(id);
+        self.part(now, id, asker);
+        let Some(ended) = self.end_consulting(now, id, Cause::NORMAL_CLEARING) else { return };
+        let first = ended.who.first;
+        self.fact(now, FactKind::Transferred { call: id, by: asker, who: first, to: ended.to.0 });
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        active.leave_step(now.at);
+        active.call.subject = first;
+        active.doing = Doing::Talking { with: third, target: ended.aside.target, since: now.at };
+        let agent = active.call.get(third).filter(|party| party.device.is_phone());
+        active.agent = agent.map(|party| party.device.number().to_owned()).or(active.agent.take());
+        self.rejoin(now, id, first, third);
+        if ended.record {
+            self.record(now, id, true);
+        }
+        self.hang_up(now, asker, Cause::NORMAL_CLEARING, EndedBy::Plan);
+    }
+
+    /// The asker goes before anybody answered: the first goes to the number itself.
+    fn send_on(&mut self, now: Now, id: CallId) {
+        let Some(ended) = self.end_consulting(now, id, Cause::NORMAL_CLEARING) else { return };
+        let Consulting { who: Consultation { asker, first, .. }, aside, to, .. } = ended;
+        let next = match aside.subject == first {
+            true => Some(aside.plan),
+            false => self.plan_for(now, id, first, &to.0, &to.1),
+        };
+        let happening = match aside.subject == first {
+            true => {
+                let (to, context) = (to.0.clone(), Some(to.1));
+                Happening::Redirect(Redirect::Number { to, context })
+            }
+            false => Happening::Started,
+        };
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        active.call.subject = first;
+        active.interp = next;
+        self.fact(now, FactKind::Transferred { call: id, by: asker, who: first, to: to.0 });
+        self.recorded_sides(now, id);
+        self.stop_play(asker);
+        self.hang_up(now, asker, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        if self.calls.get(&id).is_some_and(|active| active.interp.is_some()) {
+            return self.run(now, id, happening);
+        }
+        self.release_call(now, id, Cause::NORMAL_CLEARING, EndedBy::Plan);
+    }
+
+    /// Asker and first talk again; whoever was asked goes.
+    fn return_to_first(&mut self, now: Now, id: CallId) {
+        let Some(who) = self.consulting_of(id).map(|c| c.who.clone()) else { return };
+        let (asker, first) = (who.asker, who.first);
+        let third: Vec<LegId> = who.third.into_iter().collect();
+        self.leave_together(id);
+        self.part(now, id, asker);
+        let Some(ended) = self.end_consulting(now, id, Cause::NORMAL_CLEARING) else { return };
+        if who.third.is_none()
+            && let Some(active) = self.calls.get_mut(&id)
+        {
+            active.set_talk(now, ended.aside);
+        }
+        self.rejoin(now, id, first, asker);
+        for leg in third {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        }
+    }
+
+    /// The first has gone: the talk of before is over, asker and third (or the asker's plan) go on.
+    fn first_gone(&mut self, now: Now, id: CallId, ending: Option<Ending>) {
+        let Some(who) = self.consulting_of(id).map(|c| c.who.clone()) else { return };
+        let was_with_third = who.with == With::Third;
+        self.stop_recording(id);
+        self.leave_together(id);
+        if who.third.is_some() {
+            self.make_present(now, id, true);
+        }
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        active.consulting = None;
+        if let Some(ending) = ending {
+            active.ended.get_or_insert((ending.cause, ending.by));
+        }
+        self.centre.talk_over(now.at, id);
+        if let Some(third) = who.third.filter(|_| !was_with_third) {
+            self.rejoin(now, id, who.asker, third);
+        }
+    }
+}

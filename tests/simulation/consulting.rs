@@ -1,0 +1,300 @@
+//! Attended transfer and three-way by keys (R2): who hears whom at each stage, what the recording has of it, and
+//! who is left when one goes. Each party is a tone of its own.
+
+use belfry::base::Duration;
+use belfry::dsp::level::tone_dbm0;
+use belfry::sim::network::Faults;
+use belfry::sim::phone::{Manner, State};
+use belfry::switch::fact::FactKind;
+
+use super::house::{CALLER_HZ, House, MUSIC_HZ, channels, hz};
+
+/// The caller behind the gateway; 1001, who asks; 1003, who is asked.
+const CALLER: usize = 9;
+const ASKER: usize = 0;
+const THIRD: usize = 2;
+const MUSIC: usize = 7;
+
+/// A tone that comes through one codec and mixing is louder than this.
+const HEARD_DBM0: f64 = -30.0;
+
+/// A caller in talk with 1001; 1003 and 1004 are there, too.
+fn house(seed: u64) -> House {
+    let mut house = House::new(Faults::NONE, seed);
+    [0, 2, 3].into_iter().for_each(|n| house.register(n));
+    house.caller_to_agent();
+    house.hear_each_other(house.caller, house.phones[ASKER]);
+    house
+}
+
+fn index(house: &House, who: usize) -> usize {
+    if who == CALLER { house.caller } else { house.phones[who] }
+}
+
+fn loud(samples: &[i16]) -> Vec<usize> {
+    let tones = (0..4).map(|n| (n, hz(n))).chain([(MUSIC, MUSIC_HZ), (CALLER, CALLER_HZ)]);
+    tones.filter(|(_, hz)| tone_dbm0(samples, *hz) > HEARD_DBM0).map(|(n, _)| n).collect()
+}
+
+/// Whom `who` hears.
+fn hears(house: &mut House, who: usize) -> Vec<usize> {
+    let phone = index(house, who);
+    house.world.run(Duration::from_millis(700));
+    house.world.with(phone, |phone, _| phone.ear.forget());
+    house.world.run(Duration::from_secs(1));
+    let samples = house.world.phone(phone).ear.samples().to_vec();
+    loud(samples.get(800..samples.len().saturating_sub(800)).unwrap_or(&[]))
+}
+
+/// What the caller, the asker and the third hear.
+fn heard(house: &mut House) -> [Vec<usize>; 3] {
+    [CALLER, ASKER, THIRD].map(|who| hears(house, who))
+}
+
+const WITH_THIRD: [&[usize]; 3] = [&[MUSIC], &[THIRD], &[ASKER]];
+const WITH_FIRST: [&[usize]; 3] = [&[ASKER], &[CALLER], &[MUSIC]];
+const ALL: [&[usize]; 3] = [&[ASKER, THIRD], &[THIRD, CALLER], &[ASKER, CALLER]];
+
+fn press(house: &mut House, who: usize, keys: &str) {
+    let phone = index(house, who);
+    keys.chars().for_each(|key| house.press(phone, key));
+}
+
+/// 1001 asks 1003, who answers.
+fn asks(house: &mut House, keys: &str) {
+    press(house, ASKER, keys);
+    house.until_state(house.phones[THIRD], State::Talking);
+}
+
+fn is_over(house: &mut House, who: usize) {
+    let phone = index(house, who);
+    house.until_state(phone, State::Ended(0));
+}
+
+#[test]
+fn the_third_is_asked_and_takes_the_caller() {
+    let mut house = house(1);
+    asks(&mut house, "*21003#");
+    assert_eq!(heard(&mut house), WITH_THIRD);
+    press(&mut house, ASKER, "*2");
+    assert_eq!(heard(&mut house), WITH_FIRST);
+    press(&mut house, ASKER, "*2");
+    assert_eq!(heard(&mut house), WITH_THIRD);
+    press(&mut house, ASKER, "*1");
+    is_over(&mut house, ASKER);
+    house.hear_each_other(house.caller, house.phones[THIRD]);
+    let caller = house.caller;
+    house.hang_up(caller);
+    house.ends_clean();
+    assert_eq!(house.facts("consulted").len(), 1);
+    assert_eq!(house.facts("transferred").len(), 1);
+    assert_eq!(house.facts("call_ended").len(), 1, "one call has all of it");
+    assert_eq!(house.facts("route_taken").len(), 1, "the asker's own way is none of the call's");
+}
+
+/// The recording has the talk with the caller, and nothing of what agent and colleague say of it.
+#[test]
+fn the_consultation_is_not_recorded_and_what_follows_is() {
+    let mut house = house(2);
+    let began = house.world.now();
+    asks(&mut house, "*21003#");
+    assert_eq!(heard(&mut house), WITH_THIRD);
+    let aside = house.world.now().since(began);
+    press(&mut house, ASKER, "*3");
+    assert_eq!(heard(&mut house), ALL);
+    let together = house.world.now().since(began);
+    press(&mut house, ASKER, "*1");
+    is_over(&mut house, ASKER);
+    house.hear_each_other(house.caller, house.phones[THIRD]);
+    let caller = house.caller;
+    house.hang_up(caller);
+    house.ends_clean();
+    assert_eq!(house.world.recordings.len(), 1, "one file");
+    let recording = house.world.recordings.values().next().expect("recorded");
+    let [left, right] = channels(recording);
+    // The file began somewhat before: the second before each of the times is well within its stage.
+    let lead =
+        left.len() - (house.world.now().since(began).as_millis() as usize * 8).min(left.len());
+    let before = |channel: &[i16], end: Duration| {
+        let end = (end.as_millis() as usize * 8 + lead.min(24_000)).min(channel.len());
+        loud(&channel[end - 12_000..end - 8_000])
+    };
+    assert!(!before(&right, aside).contains(&THIRD), "of the consultation nothing");
+    assert!(!before(&right, aside).contains(&ASKER));
+    assert!(before(&left, aside).contains(&CALLER), "{:?}", before(&left, aside));
+    assert_eq!(before(&right, together), [ASKER, THIRD], "what the caller hears");
+    let end = left.len() - 2_400;
+    assert_eq!(loud(&left[end - 4_000..end]), [CALLER]);
+    assert_eq!(loud(&right[end - 4_000..end]), [THIRD]);
+}
+
+#[test]
+fn three_talk_and_any_one_may_leave() {
+    for (seed, leaves) in [(3, CALLER), (4, ASKER), (5, THIRD)] {
+        let mut house = house(seed);
+        asks(&mut house, "*31003#");
+        assert_eq!(heard(&mut house), ALL);
+        let stay: Vec<usize> =
+            [CALLER, ASKER, THIRD].into_iter().filter(|who| *who != leaves).collect();
+        let (gone, [a, b]) =
+            (index(&house, leaves), [stay[0], stay[1]].map(|who| index(&house, who)));
+        house.hang_up(gone);
+        house.world.run(Duration::from_millis(500));
+        house.hear_each_other(a, b);
+        house.hang_up(b);
+        house.world.run(Duration::from_millis(500));
+        if leaves != CALLER {
+            assert_eq!(house.state(house.caller), State::Talking, "on to the survey");
+        }
+        house.hang_up(a);
+        house.ends_clean();
+    }
+}
+
+#[test]
+fn while_the_third_is_rung_the_caller_hears_music_and_may_be_taken_back() {
+    let mut house = house(6);
+    let third = house.phones[THIRD];
+    house.world.with(third, |phone, _| phone.behave(Manner::Ring));
+    press(&mut house, ASKER, "*31003#");
+    house.until_state(third, State::Ringing);
+    assert_eq!(hears(&mut house, CALLER), [MUSIC]);
+    press(&mut house, ASKER, "*0");
+    house.hear_each_other(house.caller, house.phones[ASKER]);
+    assert!(matches!(house.state(third), State::Ended(_)), "{:?}", house.state(third));
+    // And whom nobody answers comes back by itself.
+    house.world.with(third, |phone, _| phone.behave(Manner::Refuse(486)));
+    press(&mut house, ASKER, "*21003#");
+    house.world.run(Duration::from_secs(3));
+    house.hear_each_other(house.caller, house.phones[ASKER]);
+    let caller = house.caller;
+    house.hang_up(caller);
+    house.ends_clean();
+    assert!(house.facts("transferred").is_empty());
+}
+
+#[test]
+fn who_hangs_up_while_the_third_rings_sends_the_caller_there() {
+    for (seed, by_key) in [(7, false), (8, true)] {
+        let mut house = house(seed);
+        let third = house.phones[THIRD];
+        house.world.with(third, |phone, _| {
+            phone.behave(Manner::AnswerAfter(Duration::from_secs(4)));
+        });
+        press(&mut house, ASKER, "*21003#");
+        house.until_state(third, State::Ringing);
+        let asker = house.phones[ASKER];
+        match by_key {
+            true => press(&mut house, ASKER, "*1"),
+            false => house.hang_up(asker),
+        }
+        is_over(&mut house, ASKER);
+        house.until_state(third, State::Talking);
+        house.hear_each_other(house.caller, third);
+        let caller = house.caller;
+        house.hang_up(caller);
+        house.ends_clean();
+        assert_eq!(house.facts("transferred").len(), 1);
+    }
+}
+
+#[test]
+fn a_caller_who_hangs_up_meanwhile_leaves_the_two_alone() {
+    // While the third rings, while the asker talks with it, and while the asker is back with the caller.
+    for (seed, swap, rings) in [(9, false, true), (10, false, false), (11, true, false)] {
+        let mut house = house(seed);
+        let (asker, third, caller) = (house.phones[ASKER], house.phones[THIRD], house.caller);
+        let after = Duration::from_secs(if rings { 4 } else { 1 });
+        house.world.with(third, |phone, _| phone.behave(Manner::AnswerAfter(after)));
+        press(&mut house, ASKER, "*21003#");
+        if !rings {
+            house.until_state(third, State::Talking);
+        }
+        if swap {
+            press(&mut house, ASKER, "*2");
+        }
+        house.hang_up(caller);
+        house.until_state(third, State::Talking);
+        house.world.run(Duration::from_millis(500));
+        house.hear_each_other(asker, third);
+        house.hang_up(asker);
+        house.ends_clean();
+        let FactKind::CallEnded { by, .. } = house.facts("call_ended")[0] else { unreachable!() };
+        assert_eq!(format!("{by:?}"), "Caller", "the care line's caller ended it");
+    }
+}
+
+#[test]
+fn a_third_who_hangs_up_gives_the_asker_back() {
+    // While they talk, and while it waits.
+    for (seed, swap) in [(12, false), (13, true)] {
+        let mut house = house(seed);
+        asks(&mut house, "*21003#");
+        if swap {
+            press(&mut house, ASKER, "*2");
+        }
+        let third = house.phones[THIRD];
+        house.hang_up(third);
+        house.world.run(Duration::from_millis(500));
+        house.hear_each_other(house.caller, house.phones[ASKER]);
+        // The next one is asked as the first was.
+        press(&mut house, ASKER, "*21004#");
+        house.until_state(house.phones[3], State::Talking);
+        press(&mut house, ASKER, "*0");
+        house.hear_each_other(house.caller, house.phones[ASKER]);
+        let caller = house.caller;
+        house.hang_up(caller);
+        house.ends_clean();
+    }
+}
+
+/// Who holds among three is not heard, and is heard again.
+#[test]
+fn one_of_three_holds() {
+    let mut house = house(14);
+    asks(&mut house, "*31003#");
+    let third = house.phones[THIRD];
+    house.world.with(third, |phone, now| phone.hold(now, true));
+    house.world.run(Duration::from_millis(500));
+    assert_eq!(hears(&mut house, CALLER), [ASKER]);
+    assert_eq!(hears(&mut house, ASKER), [CALLER]);
+    house.world.with(third, |phone, now| phone.hold(now, false));
+    house.world.run(Duration::from_millis(500));
+    assert_eq!(heard(&mut house), ALL);
+    let caller = house.caller;
+    house.hang_up(caller);
+    house.world.run(Duration::from_millis(500));
+    house.hang_up(third);
+    house.ends_clean();
+}
+
+const INSIDE: &str = r#"
+[[route]]
+name    = "inside"
+context = "agents"
+when    = { to = "1xxx" }
+steps   = [{ dial = { phones = "${to}" } }]
+"#;
+
+/// The one who called asks: its own plan waits with the talk. Calls live on two workers.
+#[test]
+fn a_caller_asks_and_hands_over_whom_it_called() {
+    let mut house = House::of_two_workers(INSIDE, 15);
+    (0..3).for_each(|n| house.register(n));
+    let [one, two, three] = [0, 1, 2].map(|n| house.phones[n]);
+    house.talk(one, "1002", two);
+    press(&mut house, ASKER, "*21003#");
+    house.until_state(three, State::Talking);
+    house.hear_each_other(one, three);
+    assert_eq!(hears(&mut house, 1), [MUSIC]);
+    press(&mut house, ASKER, "*2");
+    house.hear_each_other(one, two);
+    press(&mut house, ASKER, "*3");
+    assert_eq!([0, 1, 2].map(|who| hears(&mut house, who)), [vec![1, 2], vec![0, 2], vec![0, 1]]);
+    house.hang_up(one);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(two, three);
+    house.hang_up(three);
+    house.until_state(two, State::Ended(0));
+    house.ends_clean();
+}
