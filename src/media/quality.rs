@@ -54,6 +54,11 @@ impl Direction {
         (BEST - delay(f64::from(self.delay_ms)) - loss.min(95.0)).clamp(0.0, BEST)
     }
 
+    /// The same, if only listened to: without delay.
+    pub fn listened(self) -> Direction {
+        Direction { delay_ms: 0, ..self }
+    }
+
     /// The mean opinion score in hundredths, 100 to 441; `None`: nothing was to come.
     pub fn mos(&self) -> Option<u16> {
         (self.expected > 0).then(|| (opinion(self.rating()) * 100.0).round() as u16)

@@ -5,7 +5,7 @@ use crate::base::{Duration, Time};
 use crate::media::control::LegStats;
 use crate::media::jitter::Figures;
 use crate::media::quality::Direction;
-use crate::wire::rtcp::{UNKNOWN, VoipMetrics};
+use crate::wire::rtcp::{CONCEALS_AND_ADAPTS, NOT_SAID, UNKNOWN, VoipMetrics};
 
 /// The most that a jitter buffer of ours holds, milliseconds.
 const LONGEST_BUFFER_MS: u16 = 1_000;
@@ -48,7 +48,8 @@ impl Leg {
         trip / 2 + ptime + (jitter_us / 500).max(ptime)
     }
 
-    /// What is told to a peer that wants to know how good what it sends sounds.
+    /// What is told to a peer that wants to know how good what it sends sounds. A leg that is relayed has no
+    /// buffer and makes nothing up: whoever plays it does.
     pub(in crate::media) fn metrics(&self) -> Option<VoipMetrics> {
         let params = self.params.as_ref().filter(|p| p.xr)?;
         let (rx, heard) = (self.rx.totals(), self.heard());
@@ -58,8 +59,10 @@ impl Leg {
         let bursts = self.rx.bursts().figures();
         let ms = |packets: u64| (packets * u64::from(params.ptime_ms)).min(0xffff) as u16;
         let trip = self.rtcp.round_trip().map_or(0, |t| t.as_millis().min(0xffff) as u16);
-        let buffer = (rx.jitter_us / 500).min(0xffff) as u16;
-        let tenths = heard.mos().map_or(UNKNOWN, |mos| (mos / 10) as u8);
+        let tenths = |mos: Option<u16>| mos.map_or(UNKNOWN, |mos| (mos / 10) as u8);
+        let (listening, conversation) = (heard.listened().mos(), heard.mos());
+        let plays = self.ear.is_some();
+        let buffer = if plays { (rx.jitter_us / 500).min(0xffff) as u16 } else { 0 };
         Some(VoipMetrics {
             ssrc,
             loss: share(rx.lost),
@@ -67,10 +70,11 @@ impl Leg {
             densities: bursts.densities,
             durations_ms: bursts.lengths.map(ms),
             round_trip_ms: trip,
-            end_system_ms: buffer + u16::from(params.ptime_ms),
-            rating: heard.rating() as u8,
-            mos_tenths: [tenths; 2],
-            buffer_ms: [buffer, buffer, LONGEST_BUFFER_MS],
+            end_system_ms: if plays { buffer.saturating_add(params.ptime_ms.into()) } else { 0 },
+            rating: conversation.map_or(UNKNOWN, |_| heard.rating() as u8),
+            mos_tenths: [tenths(listening), tenths(conversation)],
+            configuration: if plays { CONCEALS_AND_ADAPTS } else { NOT_SAID },
+            buffer_ms: if plays { [buffer, buffer, LONGEST_BUFFER_MS] } else { [0; 3] },
         })
     }
 

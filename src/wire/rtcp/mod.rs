@@ -19,7 +19,7 @@ pub use packet::{App, Bye, Other, Packet};
 pub use report::{NtpTime, ReceiverReport, ReportBlock, SenderInfo, SenderReport};
 pub use sdes::{CNAME, Chunk, Item, SourceDescription};
 pub use writer::{Full, Writer};
-pub use xr::{ExtendedReport, GMIN, UNKNOWN, VoipMetrics};
+pub use xr::{CONCEALS_AND_ADAPTS, ExtendedReport, GMIN, NOT_SAID, UNKNOWN, VoipMetrics};
 
 /// Packet types (RFC 3550 §12.1, RFC 3611).
 pub mod packet_type {

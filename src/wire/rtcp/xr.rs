@@ -34,18 +34,22 @@ pub struct VoipMetrics {
     pub round_trip_ms: u16,
     /// What the reporter itself adds.
     pub end_system_ms: u16,
-    /// R factor, 0 to 100; [`UNKNOWN`].
+    /// R factor, delay included, 0 to 100; [`UNKNOWN`].
     pub rating: u8,
-    /// MOS by listening and in conversation, tenths; [`UNKNOWN`].
+    /// MOS by listening, which knows no delay, and in conversation, which does, tenths; [`UNKNOWN`].
     pub mos_tenths: [u8; 2],
+    /// How losses are concealed and what the jitter buffer is (§4.7.6): [`CONCEALS_AND_ADAPTS`], [`NOT_SAID`].
+    pub configuration: u8,
     /// The jitter buffer's delay now, its largest now, and its largest at all.
     pub buffer_ms: [u16; 3],
 }
 
 /// A gap is at least so many packets without loss (§4.7.2, recommended).
 pub const GMIN: u8 = 16;
-/// Concealment enhanced, an adaptive jitter buffer (§4.7.6).
-const CONFIGURATION: u8 = 0b1111_0000;
+/// Enhanced concealment (10), an adaptive jitter buffer (11), which gives way at once (0) (§4.7.6).
+pub const CONCEALS_AND_ADAPTS: u8 = 0b1011_0000;
+/// Unspecified concealment, an unknown jitter buffer: the stream is played elsewhere.
+pub const NOT_SAID: u8 = 0;
 
 impl VoipMetrics {
     pub(super) fn to_bytes(self) -> [u8; VOIP_LEN] {
@@ -71,7 +75,7 @@ impl VoipMetrics {
             self.mos_tenths[0],
             self.mos_tenths[1],
         ]);
-        out[28] = CONFIGURATION;
+        out[28] = self.configuration;
         for (place, ms) in out[30..36].chunks_exact_mut(2).zip(self.buffer_ms) {
             place.copy_from_slice(&ms.to_be_bytes());
         }
@@ -90,6 +94,7 @@ impl VoipMetrics {
             end_system_ms: ms(18),
             rating: bytes[24],
             mos_tenths: [bytes[26], bytes[27]],
+            configuration: bytes[28],
             buffer_ms: [ms(30), ms(32), ms(34)],
         }
     }
@@ -150,6 +155,7 @@ mod tests {
         end_system_ms: 60,
         rating: 88,
         mos_tenths: [43, 42],
+        configuration: CONCEALS_AND_ADAPTS,
         buffer_ms: [40, 60, 300],
     };
 

@@ -1,7 +1,9 @@
 //! How good a leg sounded: the score of its figures, and what the two sides tell each other of it.
 
 use super::*;
-use crate::wire::rtcp::{Compound, Packet, ReportBlock, VoipMetrics, Writer};
+use crate::wire::rtcp::{
+    CONCEALS_AND_ADAPTS, Compound, NOT_SAID, Packet, ReportBlock, VoipMetrics, Writer,
+};
 
 /// Talks for so many packets of which every `lost`th does not come.
 fn talk(world: &mut World, phone: &mut Phone, packets: u32, lost: Option<u32>) {
@@ -75,6 +77,38 @@ fn a_peer_that_asks_is_told_and_what_it_tells_is_kept() {
     let out = &mut world.out;
     world.plane.receive(world.now, a.port, Kind::Rtcp, from, &mut bytes, len, out);
     assert_eq!(world.close(&a).peer_mos, Some(380));
+}
+
+/// RFC 3611 §4.7.5: only the opinion in conversation knows of delay; §4.7.6: what is played elsewhere is not
+/// concealed here.
+#[test]
+fn metrics_say_what_is_so() {
+    let mut world = world();
+    let mut a = world.phone(1, Codec::Pcma);
+    world.set(&a, |params| params.xr = true);
+    talk(&mut world, &mut a, 500, Some(50));
+    let relayed = *metrics_sent(&world).last().expect("a report in ten seconds");
+    assert_eq!((relayed.configuration, relayed.buffer_ms), (NOT_SAID, [0; 3]));
+    assert_eq!((relayed.mos_tenths[0], relayed.end_system_ms), (relayed.mos_tenths[1], 0));
+
+    let ours = world.out.sent.iter().find(|s| s.kind == Kind::Rtcp).unwrap();
+    let ssrc = u32::from_be_bytes(ours.bytes[4..8].try_into().unwrap());
+    let last_sr = ((world.now.as_nanos() - 800_000_000) * 65_536 / 1_000_000_000) as u32;
+    let mut bytes = [0; 100];
+    let mut writer = Writer::new(&mut bytes);
+    writer.receiver_report(a.ssrc, &[ReportBlock { ssrc, last_sr, ..Default::default() }]).unwrap();
+    let len = writer.finish();
+    let from = SocketAddr::new(a.addr.ip(), a.addr.port() + 1);
+    world.plane.receive(world.now, a.port, Kind::Rtcp, from, &mut bytes, len, &mut world.out);
+    world.set(&a, |params| (params.xr, params.inband_dtmf) = (true, true));
+    talk(&mut world, &mut a, 500, Some(50));
+    let played = *metrics_sent(&world).last().unwrap();
+    assert!((790..=810).contains(&played.round_trip_ms), "{played:?}");
+    assert_eq!(played.configuration, CONCEALS_AND_ADAPTS);
+    assert!(played.end_system_ms >= 20 && played.buffer_ms[2] > 0, "{played:?}");
+    let [listening, conversation] = played.mos_tenths;
+    assert_eq!(listening, relayed.mos_tenths[0], "delay is not listened to");
+    assert!(conversation + 5 < listening, "{played:?}");
 }
 
 #[test]
