@@ -44,16 +44,29 @@ pub struct Rtcp {
     named: Option<SocketAddr>,
     /// Where the peer's own come from.
     learned: Option<SocketAddr>,
-    /// The middle of the NTP time in the peer's last sender report, and when that came.
-    last_sr: Option<(u32, Time)>,
+    /// The peer's last sender report.
+    last_sr: Option<LastReport>,
     round_trip: Option<Duration>,
     fraction_lost: u8,
     /// Whether that is news.
     reported: bool,
-    /// All that the peer said to have lost of what we sent.
-    lost: u64,
+    /// What the peer said to have lost of the stream of ours that it reported on last, and that stream's SSRC.
+    lost: (u32, u64),
+    /// The same of those before it.
+    lost_before: u64,
     /// The opinion of what it hears that the peer last told, in tenths.
     opinion: Option<u8>,
+}
+
+/// What of the peer's sender report goes into ours (§6.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct LastReport {
+    /// Whose it is: another stream's says nothing of this one.
+    ssrc: u32,
+    /// The middle of its NTP time.
+    middle: u32,
+    /// When it came.
+    came: Time,
 }
 
 impl Rtcp {
@@ -72,7 +85,8 @@ impl Rtcp {
             round_trip: None,
             fraction_lost: 0,
             reported: false,
-            lost: 0,
+            lost: (0, 0),
+            lost_before: 0,
             opinion: None,
         }
     }
@@ -114,14 +128,17 @@ impl Rtcp {
         let (sent, _) = tx.sent();
         let sending = sent > self.sent_before[0];
         self.sent_before = [self.sent_before[1], sent];
-        let block = rx.report().map(|reception| ReportBlock {
-            ssrc: reception.ssrc,
-            fraction_lost: reception.fraction_lost,
-            total_lost: reception.cumulative_lost,
-            highest_sequence: reception.highest_sequence,
-            jitter: reception.jitter,
-            last_sr: self.last_sr.map_or(0, |(middle, _)| middle),
-            delay_since_last_sr: self.last_sr.map_or(0, |(_, came)| units(now.since(came))),
+        let block = rx.report().map(|reception| {
+            let sr = self.last_sr.filter(|sr| sr.ssrc == reception.ssrc);
+            ReportBlock {
+                ssrc: reception.ssrc,
+                fraction_lost: reception.fraction_lost,
+                total_lost: reception.cumulative_lost,
+                highest_sequence: reception.highest_sequence,
+                jitter: reception.jitter,
+                last_sr: sr.map_or(0, |sr| sr.middle),
+                delay_since_last_sr: sr.map_or(0, |sr| units(now.since(sr.came))),
+            }
         });
         let mut writer = Writer::new(out);
         let (packets, bytes) = tx.sent_as_ssrc();
@@ -187,7 +204,8 @@ impl Rtcp {
                 Packet::SenderReport(sr) => {
                     let sender = sr.ssrc();
                     if held.is_some_and(|held| held.ssrc == sender) {
-                        self.last_sr = Some((sr.info().ntp.middle(), now));
+                        let middle = sr.info().ntp.middle();
+                        self.last_sr = Some(LastReport { ssrc: sender, middle, came: now });
                     }
                     (sender, sr.blocks().find(|b| b.ssrc == our_ssrc))
                 }
@@ -207,7 +225,10 @@ impl Rtcp {
             if let Some(block) = block {
                 self.fraction_lost = block.fraction_lost;
                 self.reported = true;
-                self.lost = block.total_lost.max(0) as u64;
+                if self.lost.0 != our_ssrc {
+                    self.lost_before += self.lost.1;
+                }
+                self.lost = (our_ssrc, block.total_lost.max(0) as u64);
                 self.round_trip = round_trip(now, &block).or(self.round_trip);
             }
         }
@@ -219,9 +240,9 @@ impl Rtcp {
         self.round_trip
     }
 
-    /// All that the peer said to have lost of what we sent, packets.
+    /// All that the peer said to have lost of what we sent under any SSRC, packets.
     pub fn lost(&self) -> u64 {
-        self.lost
+        self.lost_before + self.lost.1
     }
 
     /// The opinion (MOS, tenths) of what it hears that the peer last told; `None`: it tells none.
@@ -335,6 +356,51 @@ mod tests {
         assert_eq!(a.rtcp.fraction_lost(), 64);
         assert_eq!([a.rtcp.take_report(), a.rtcp.take_report()], [Some(64), None]);
         assert_eq!(a.rtcp.destination(), Some("192.0.2.2:9999".parse().unwrap()));
+    }
+
+    fn only_block(bytes: &[u8]) -> ReportBlock {
+        let compound = Compound::parse(bytes).unwrap();
+        let mut blocks = compound.packets().filter_map(|packet| match packet {
+            Packet::ReceiverReport(rr) => rr.blocks().next(),
+            Packet::SenderReport(sr) => sr.blocks().next(),
+            _ => None,
+        });
+        blocks.next().expect("a block")
+    }
+
+    #[test]
+    fn a_stream_that_has_sent_no_report_has_no_last_one() {
+        let (mut a, mut b) = (end(1, B, 2), end(2, A, 1));
+        a.tx.own(at(0), 8, 160, 160);
+        b.rx.packet(at(0), 1, 1, None, 160);
+        let sr = a.report(5_000);
+        b.receive(5_040, A, &sr).unwrap();
+        assert_ne!(only_block(&b.report(6_000)).last_sr, 0);
+        b.rx.packet(at(6_000), 9, 1, None, 160); // it goes on as another source
+        let block = only_block(&b.report(7_000));
+        assert_eq!((block.ssrc, block.last_sr, block.delay_since_last_sr), (9, 0, 0));
+    }
+
+    #[test]
+    fn what_was_lost_of_all_our_streams_is_counted_together() {
+        let mut a = end(1, B, 2);
+        let lost = |ssrc, total_lost| {
+            let mut bytes = [0; 100];
+            let mut writer = Writer::new(&mut bytes);
+            writer
+                .receiver_report(2, &[ReportBlock { ssrc, total_lost, ..Default::default() }])
+                .unwrap();
+            let len = writer.finish();
+            bytes[..len].to_vec()
+        };
+        a.receive(0, B, &lost(1, 7)).unwrap();
+        a.receive(0, B, &lost(1, 9)).unwrap();
+        a.tx.change_ssrc(5);
+        a.receive(0, B, &lost(1, 500)).unwrap(); // of a stream that is no more
+        assert_eq!(a.rtcp.lost(), 9);
+        a.receive(0, B, &lost(5, 0)).unwrap();
+        a.receive(0, B, &lost(5, 2)).unwrap();
+        assert_eq!(a.rtcp.lost(), 11);
     }
 
     #[test]
