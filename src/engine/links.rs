@@ -84,6 +84,7 @@ mod tests {
             line: Line::TALK,
             piece: Piece::Narrow,
             voices: 1,
+            heard: true,
             seated: [0.0; 4],
             sums: [0; FRAME],
         };

@@ -552,7 +552,8 @@ pub enum Event {
         leg: LegId,
         /// Milliseconds since the last packet.
         silent_ms: u32,
-        /// Whether the leg that it is bridged with is heard meanwhile: audio goes one way only.
+        /// Whether the leg that it is bridged with is heard meanwhile, or anybody else in its room: audio goes
+        /// one way only.
         one_way: bool,
         /// The payload type of what comes instead, which was not agreed on.
         unagreed: Option<u8>,

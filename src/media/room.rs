@@ -72,6 +72,8 @@ pub struct Room {
     player: Player,
     /// More voices than seats.
     crowded: bool,
+    /// Whether packets of any member here have come of late.
+    heard: bool,
     /// Members that hear at 16 kHz.
     wide: usize,
     /// The tick's sums.
@@ -92,6 +94,7 @@ impl Room {
             far: Far::default(),
             player: Player::default(),
             crowded: false,
+            heard: false,
             wide: 0,
             mixer: Mixer::default(),
             codings: 0,
@@ -149,6 +152,15 @@ impl Room {
         self.far.take(partial);
     }
 
+    /// Whether packets of any member here have come of late, which the other parts are told.
+    pub(super) fn set_heard(&mut self, heard: bool) {
+        self.heard = heard;
+    }
+    /// Whether packets of any member elsewhere have come of late, as was told by `now`.
+    pub(super) fn is_heard_elsewhere(&self, now: Time) -> bool {
+        !self.far.is_empty() && self.far.is_heard(self.index(now))
+    }
+
     /// The first tick that is not before `now`.
     pub fn next_tick(&self, now: Time) -> Time {
         let (tick, phase) = (TICK.as_nanos() as u64, self.phase().as_nanos());
@@ -157,7 +169,7 @@ impl Room {
     }
     /// The number of the tick at `at`, the same on all workers.
     pub fn index(&self, at: Time) -> u64 {
-        (at.as_nanos() - self.phase().as_nanos()) / TICK.as_nanos() as u64
+        at.as_nanos().saturating_sub(self.phase().as_nanos()) / TICK.as_nanos() as u64
     }
     /// The tick after the one at `at`.
     pub(super) fn tick_after(at: Time) -> Time {
@@ -334,8 +346,8 @@ impl Room {
                     None if line == Line::TALK && piece == Piece::Narrow => [0; FRAME],
                     None => continue,
                 };
-                let (room, from) = (self.id, self.here);
-                tell(&Partial { room, from, index, line, piece, voices, seated, sums });
+                let (room, from, heard) = (self.id, self.here, self.heard);
+                tell(&Partial { room, from, index, line, piece, voices, heard, seated, sums });
             }
         }
     }

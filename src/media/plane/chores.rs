@@ -24,15 +24,14 @@ impl Plane {
                 figures = Some(figures_of(leg));
             }
             let lost = absence(leg, now, self.config.rtp_lost_after);
-            let (id, down, partner) = (leg.id, leg.dtmf.is_down(), leg.partner);
+            let (id, down) = (leg.id, leg.dtmf.is_down());
             let next = next_look(leg, self.config.rtp_lost_after);
             self.legs.look_at(slot, next);
             if let Some(figures) = figures {
                 self.tell(figures);
             }
             if let Some((silent_ms, unagreed)) = lost {
-                let heard = partner.and_then(|p| self.legs.get(p)).and_then(|p| p.latch.heard());
-                let one_way = heard.is_some_and(|at| now.since(at) < self.config.rtp_lost_after);
+                let one_way = self.other_heard(now, slot);
                 self.tell(Event::RtpLost { leg: id, silent_ms, one_way, unagreed });
             }
             if down {

@@ -182,6 +182,27 @@ impl Plane {
         }
     }
 
+    /// Whether packets of anybody but `slot` have come of late: of the leg that it is bridged to, or of anybody
+    /// in its room, here or on another worker.
+    pub(super) fn other_heard(&self, now: Time, slot: u32) -> bool {
+        let Some(leg) = self.legs.get(slot) else { return false };
+        let room = leg.room.and_then(|place| self.rooms.places.get(place)?.as_deref());
+        match room {
+            Some(room) => self.others_heard(now, room, Some(slot)) || room.is_heard_elsewhere(now),
+            None => leg.partner.is_some_and(|partner| self.is_heard(now, partner)),
+        }
+    }
+
+    fn others_heard(&self, now: Time, room: &Room, but: Option<u32>) -> bool {
+        let slots = room.members().iter().map(|member| member.slot());
+        slots.filter(|slot| Some(*slot) != but).any(|slot| self.is_heard(now, slot))
+    }
+
+    fn is_heard(&self, now: Time, slot: u32) -> bool {
+        let heard = self.legs.get(slot).and_then(|leg| leg.latch.heard());
+        heard.is_some_and(|at| now.since(at) < self.config.rtp_lost_after)
+    }
+
     fn room_play_over(&mut self, room: RoomId, play: Option<PlayId>, end: PlayEnd) {
         if let Some(play) = play {
             self.tell(Event::RoomPlayDone { room, play, end });
@@ -264,6 +285,7 @@ impl Plane {
         }
         if index.is_multiple_of(HEED_TICKS) {
             self.heed_losses(room);
+            room.set_heard(self.others_heard(at, room, None));
         }
         self.company(room);
         self.send_shared(at, room, out);

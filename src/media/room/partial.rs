@@ -46,6 +46,8 @@ pub struct Partial {
     pub piece: Piece,
     /// Voices in that part, seated or not.
     pub voices: u16,
+    /// Whether packets of any of its members have come of late.
+    pub heard: bool,
     /// Levels of those that it seats, dBm0; [`f32::NEG_INFINITY`] where there is none.
     pub seated: [f32; SEATS],
     /// The sum of its speakers on the line, or half of it.
@@ -59,6 +61,7 @@ struct Part {
     /// The newest tick of which it told: a part that nobody is in any more tells of none.
     newest: Option<u64>,
     voices: u16,
+    heard: bool,
     seated: [f32; SEATS],
     /// By tick, then by line and piece.
     sums: Box<[[Sum; SUMS]; KEPT]>,
@@ -88,7 +91,7 @@ impl Far {
                 let nothing = Sum { index: None, sums: [0; FRAME] };
                 let (voices, seated) = (0, [f32::NEG_INFINITY; SEATS]);
                 let sums = Box::new([[nothing; SUMS]; KEPT]);
-                self.parts.push(Part { from, newest: None, voices, seated, sums });
+                self.parts.push(Part { from, newest: None, voices, heard: false, seated, sums });
             }
         }
     }
@@ -100,6 +103,7 @@ impl Far {
         };
         part.newest = part.newest.max(Some(partial.index));
         (part.voices, part.seated) = (partial.voices, partial.seated);
+        part.heard = partial.heard;
         let place = place(partial.line.index(), partial.piece);
         let sum = &mut part.sums[partial.index as usize % KEPT][place];
         *sum = Sum { index: Some(partial.index), sums: partial.sums };
@@ -125,6 +129,10 @@ impl Far {
     /// Voices in all of them, as they told of late, in the tick `index`.
     pub fn voices(&self, index: u64) -> usize {
         self.there(index).map(|part| usize::from(part.voices)).sum()
+    }
+    /// Whether packets of any member of them have come of late, as they told, in the tick `index`.
+    pub fn is_heard(&self, index: u64) -> bool {
+        self.there(index).any(|part| part.heard)
     }
     /// Levels of those that they seat.
     pub fn seated(&self, index: u64) -> impl Iterator<Item = f32> {
@@ -167,7 +175,8 @@ mod tests {
     fn partial(from: u8, index: u64, piece: Piece, value: i32) -> Partial {
         let (room, line, seated) =
             (RoomId(1), Line::TALK, [-20.0, f32::NEG_INFINITY, -30.0, f32::NEG_INFINITY]);
-        Partial { room, from, index, line, piece, voices: 3, seated, sums: [value; FRAME] }
+        let (voices, heard) = (3, from == 2);
+        Partial { room, from, index, line, piece, voices, heard, seated, sums: [value; FRAME] }
     }
 
     /// What is heard at both rates of what was told for the tick `index`.
@@ -200,7 +209,11 @@ mod tests {
         assert_eq!(heard(&mut far, 12).0, [0; FRAME], "8 is long past");
         assert_eq!((far.voices(9), far.seated(9).count()), (6, 4));
         assert_eq!((far.voices(11), far.voices(12)), (3, 0), "nobody is there any more");
+        assert!(far.is_heard(11) && !far.is_heard(12));
         far.set(0b100);
         assert_eq!(far.voices(9), 3);
+        far.set(0b010);
+        far.take(&partial(1, 9, Piece::Narrow, 0));
+        assert!(!far.is_heard(9), "of that part nothing has come");
     }
 }

@@ -304,6 +304,51 @@ fn phones_of_two_workers_meet_in_one_room() {
     assert_eq!(heard, (0..4).map(|n| others(n, 4)).collect::<Vec<_>>());
 }
 
+/// Who is said to be silent, and whether others were heard meanwhile.
+fn silences(world: &mut World) -> Vec<(LegId, bool)> {
+    world.events.extend(core::iter::from_fn(|| world.plane.poll_event()));
+    let told = world.take_events().into_iter().filter_map(|event| match event {
+        Event::RtpLost { leg, one_way, .. } => Some((leg, one_way)),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn audio_that_goes_one_way_is_seen_in_a_room() {
+    let mut world = world();
+    let mut party = world.party(&[Codec::Pcma; 3]);
+    party.iter().for_each(|(phone, _)| world.join(phone, Membership::PARTY));
+    speak(&mut world, &mut party[..2], 5_500);
+    assert_eq!(silences(&mut world), [(party[2].0.leg, true)]);
+    speak(&mut world, &mut [], 12_000);
+    let all: Vec<_> = silences(&mut world);
+    assert!(all.len() >= 3 && all[1..].iter().all(|(_, one_way)| !one_way), "{all:?}");
+}
+
+#[test]
+fn audio_that_goes_one_way_is_seen_in_a_call_linked_over_two_workers() {
+    for speaks in [true, false] {
+        let mut worlds = [world(), world()];
+        let mut phones = Vec::new();
+        for (n, world) in worlds.iter_mut().enumerate() {
+            world.plane.config.worker = n as u8;
+            let phone = world.phone(n as u8 + 1, Codec::Pcma);
+            world.join(&phone, Membership::PARTY);
+            world.command(Command::RoomParts { room: ROOM, workers: 0b11 });
+            phones.push(phone);
+        }
+        let mut tone = Tone::new(HZ[0]);
+        for _ in 0..280 {
+            if speaks {
+                phones[0].say(&mut worlds[0], &tone.next());
+            }
+            pass_both(&mut worlds);
+        }
+        assert_eq!(silences(&mut worlds[1]), [(phones[1].leg, speaks)]);
+    }
+}
+
 #[test]
 fn a_whisper_from_another_worker_is_heard_by_the_agent_alone() {
     let line = Line::coach(1).unwrap();
