@@ -341,6 +341,7 @@ impl Orders for Operator {
                         w.late_p99_us,
                         w.taps_dropped,
                         w.events_dropped + w.commands_dropped,
+                        w.staged_dropped,
                     ];
                     let counts = counts.into_iter().map(|n| n.to_string());
                     [w.name.clone(), w.backend.into(), mode.into()]
@@ -363,6 +364,7 @@ impl Orders for Operator {
                     "P99 µs",
                     "TAPS DROPPED",
                     "WORDS DROPPED",
+                    "COPIES DROPPED",
                 ];
                 Answer::done(render::table(&head, cells, "no workers"), &rows)
             }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
-use crate::base::Duration;
+use crate::base::{Duration, Time};
 
 /// A worker's figures since the start; it writes them once a turn.
 #[derive(Debug, Default)]
@@ -22,6 +22,7 @@ pub(super) struct Counters {
     pub(super) lateness: Lateness,
     pub(super) taps_dropped: AtomicU64,
     pub(super) partials_dropped: AtomicU64,
+    pub(super) staged_dropped: AtomicU64,
     pub(super) events_dropped: AtomicU64,
     pub(super) untold: AtomicU64,
     pub(super) commands_dropped: AtomicU64,
@@ -29,23 +30,30 @@ pub(super) struct Counters {
 }
 
 /// How late turns begin: microseconds, counted by ranges of which each is at most a quarter of its
-/// own beginning wide.
+/// own beginning wide. Two halves take turns, each for [`HALF`], so that what was long ago is forgotten.
 #[derive(Debug)]
-pub(super) struct Lateness([AtomicU64; RANGES]);
+pub(super) struct Lateness {
+    halves: [[AtomicU64; RANGES]; 2],
+    /// Which time is counted, in halves since the start.
+    nth: AtomicU64,
+}
 
 /// Ranges: one for each of the first eight microseconds, then four to an octave; the last takes all
 /// from a quarter of a minute on.
 const RANGES: usize = 92;
+/// How long one half counts: what is said is of the last one to two hours in which there were turns.
+const HALF: Duration = Duration::from_secs(3_600);
 
 impl Default for Lateness {
     fn default() -> Lateness {
-        Lateness(std::array::from_fn(|_| AtomicU64::new(0)))
+        let half = || std::array::from_fn(|_| AtomicU64::new(0));
+        Lateness { halves: [half(), half()], nth: AtomicU64::new(0) }
     }
 }
 
 impl Lateness {
-    /// A turn began so much after its time.
-    pub(super) fn note(&self, late: Duration) {
+    /// The turn that began at `now` began so much after its time.
+    pub(super) fn note(&self, now: Time, late: Duration) {
         let us = late.as_micros().min(u128::from(u32::MAX)) as usize;
         let range = match us {
             0..8 => us,
@@ -54,12 +62,25 @@ impl Lateness {
                 (octave - 1) * 4 + (us >> (octave - 2) & 3)
             }
         };
-        self.0[range.min(RANGES - 1)].fetch_add(1, Relaxed);
+        let half = &self.halves[self.turn_to(now)];
+        half[range.min(RANGES - 1)].fetch_add(1, Relaxed);
     }
 
-    /// What 99 of 100 turns stay below, microseconds; 0 before the first.
+    /// The half that counts at `now`; what is older than the one before it goes.
+    fn turn_to(&self, now: Time) -> usize {
+        let nth = (now.as_nanos() / HALF.as_nanos() as u64).max(self.nth.load(Relaxed));
+        for passed in (self.nth.swap(nth, Relaxed)..nth).rev().take(2) {
+            let forgotten = &self.halves[(passed + 1) as usize % 2];
+            forgotten.iter().for_each(|count| count.store(0, Relaxed));
+        }
+        nth as usize % 2
+    }
+
+    /// What 99 of 100 turns of the last one to two hours stay below, microseconds; 0 before the first.
     pub(super) fn p99_us(&self) -> u64 {
-        let counts = self.0.each_ref().map(|count| count.load(Relaxed));
+        let counts: [u64; RANGES] = std::array::from_fn(|range| {
+            self.halves.iter().map(|half| half[range].load(Relaxed)).sum()
+        });
         let allowed = counts.iter().sum::<u64>() / 100;
         let mut beyond = 0;
         let reached = counts.iter().rposition(|count| {
@@ -114,12 +135,15 @@ pub struct WorkerRow {
     pub turns: u64,
     /// Ticks that came more than 10 ms late.
     pub late_ticks: u64,
-    /// Of 100 turns that had a time, 99 began at most so many microseconds after it.
+    /// Of 100 turns that had a time, 99 began at most so many microseconds after it; of the last one to two
+    /// hours with legs.
     pub late_p99_us: u64,
     /// Recorded blocks that were dropped.
     pub taps_dropped: u64,
     /// Parts of rooms' mixes for other workers that were dropped.
     pub partials_dropped: u64,
+    /// Copies for recorders outside and answers to connectivity checks that were dropped.
+    pub staged_dropped: u64,
     /// Events that were dropped.
     pub events_dropped: u64,
     /// Commands for what was not there, or had no room.
@@ -156,6 +180,7 @@ impl Figures {
             events_dropped: c.events_dropped.load(Relaxed) + c.untold.load(Relaxed),
             commands_dropped: c.commands_dropped.load(Relaxed),
             strays: c.strays.load(Relaxed),
+            staged_dropped: c.staged_dropped.load(Relaxed),
         };
         self.0.iter().map(row).collect()
     }
@@ -169,10 +194,10 @@ mod tests {
     fn one_late_turn_of_a_hundred_is_passed_over_and_two_are_not() {
         let lateness = Lateness::default();
         assert_eq!(lateness.p99_us(), 0);
-        (0..99).for_each(|_| lateness.note(Duration::from_micros(3)));
-        lateness.note(Duration::from_millis(7));
+        (0..99).for_each(|_| lateness.note(Time::ZERO, Duration::from_micros(3)));
+        lateness.note(Time::ZERO, Duration::from_millis(7));
         assert_eq!(lateness.p99_us(), 4);
-        lateness.note(Duration::from_secs(3_600));
+        lateness.note(Time::ZERO, Duration::from_secs(3_600));
         assert_eq!(lateness.p99_us(), 7_168, "7 ms lie below");
     }
 
@@ -180,9 +205,22 @@ mod tests {
     fn a_range_says_at_most_a_quarter_too_much() {
         for us in (0..70).chain([100, 499, 1_023, 1_024, 999_999]) {
             let lateness = Lateness::default();
-            lateness.note(Duration::from_micros(us));
+            lateness.note(Time::ZERO, Duration::from_micros(us));
             let said = lateness.p99_us();
             assert!(said > us && said <= us + us / 4 + 1, "{us} is said to be below {said}");
         }
+    }
+
+    #[test]
+    fn what_was_long_ago_is_forgotten() {
+        let lateness = Lateness::default();
+        let hour = |n: u64| Time::ZERO + HALF * n as u32;
+        let said = |n: u64, ms: u64| {
+            (0..10).for_each(|_| lateness.note(hour(n), Duration::from_millis(ms)));
+            lateness.p99_us() / 1_000
+        };
+        assert_eq!([said(0, 60), said(1, 1)], [65, 65], "the hour before still counts");
+        assert_eq!([said(2, 1), said(3, 30)], [1, 32]);
+        assert_eq!(said(7, 1), 1, "hours without legs pass as well");
     }
 }

@@ -90,7 +90,7 @@ impl<B: Backend> Worker<B> {
             self.backend.wait(patience);
             let now = self.now();
             if let Wait::Time(span) = patience {
-                self.counters.lateness.note(now.since(before + span));
+                self.counters.lateness.note(now, now.since(before + span));
             }
             let mut harvest = Harvest {
                 plane: &mut self.plane,
@@ -105,6 +105,7 @@ impl<B: Backend> Worker<B> {
             self.collect();
             self.tell();
             self.tap.flush();
+            self.counters.staged_dropped.store(staged.dropped(), Relaxed);
             self.count(legs);
         }
         self.end_recordings();
