@@ -47,6 +47,10 @@ const LATE: Duration = Duration::from_millis(10);
 /// How long a worker that ends waits for the disk at most, and how long at once.
 const LAST_PIECES: Duration = Duration::from_secs(5);
 const MOMENT: Duration = Duration::from_millis(1);
+/// Coders of Opus that the commands of one turn may make, about 0.1 ms each: packets of other calls wait
+/// for no more than that when many calls are answered together, and the last of a hundred such calls waits for
+/// some tens of turns.
+const MOST_CODERS_A_TURN: u64 = 16;
 /// Events that may wait for the switch.
 const MOST_WAITING: usize = 65_536;
 
@@ -79,9 +83,7 @@ impl<B: Backend> Worker<B> {
         let mut staged = Staged::new();
         while !self.stop.load(Relaxed) {
             let now = self.now();
-            while let Ok(command) = self.commands.pop() {
-                self.command(now, command);
-            }
+            self.obey(now);
             self.handshakes(now);
             self.tick(now);
             let legs = self.plane.leg_count();
@@ -118,14 +120,16 @@ impl<B: Backend> Worker<B> {
         line.receive(&mut Shaken { plane, now, out: &mut out });
     }
 
-    fn command(&mut self, now: Time, command: Command<Arc<Clip>>) {
-        if let Command::StopRecord { recording } = command
-            && !self.plane.records(recording)
-        {
-            // It never began here, because its leg was gone by then; there is a file of it.
-            self.tap.record(Recorded::End { recording, samples: 0, late: 0 });
-        }
-        self.plane.command(now, command);
+    /// Carries out the commands, as many as a turn may.
+    fn obey(&mut self, now: Time) {
+        let Worker { plane, commands, tap, .. } = self;
+        by_turns(plane, |plane| match commands.pop() {
+            Ok(command) => {
+                carry_out(plane, tap, now, command);
+                true
+            }
+            Err(_) => false,
+        });
     }
 
     /// What is still recorded goes to the disk.
@@ -212,6 +216,23 @@ impl<B: Backend> Worker<B> {
         self.counters.strays.store(dropped.strays, Relaxed);
         self.counters.turns.fetch_add(1, Relaxed);
     }
+}
+
+/// Carries out commands as long as there are any, and they have not made more coders than a turn may: the rest
+/// waits for the next turn.
+fn by_turns(plane: &mut Plane, mut next: impl FnMut(&mut Plane) -> bool) {
+    let most = plane.coders_made() + MOST_CODERS_A_TURN;
+    while plane.coders_made() < most && next(plane) {}
+}
+
+fn carry_out(plane: &mut Plane, tap: &mut TapSender, now: Time, command: Command<Arc<Clip>>) {
+    if let Command::StopRecord { recording } = command
+        && !plane.records(recording)
+    {
+        // It never began here, because its leg was gone by then; there is a file of it.
+        tap.record(Recorded::End { recording, samples: 0, late: 0 });
+    }
+    plane.command(now, command);
 }
 
 /// A port's RTP socket is the even one of its pair.
@@ -335,5 +356,70 @@ impl Transmit for Last<'_> {
     }
     fn takes_ends(&mut self) -> bool {
         self.tap.has_room()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{CallId, Rng, Wall};
+    use crate::media::PlaneConfig;
+    use crate::media::control::{Codec, OpusTerms, StreamParams};
+
+    fn params(codec: Codec) -> StreamParams {
+        StreamParams {
+            remote: None,
+            remote_rtcp: None,
+            codec,
+            send_pt: 96,
+            recv_pt: 96,
+            others: Default::default(),
+            carriage: Default::default(),
+            noise: false,
+            max_ptime_ms: None,
+            dtmf_send_pt: None,
+            key_tones: false,
+            dtmf_recv_pt: None,
+            event_clock_hz: 8_000,
+            opus: OpusTerms::default(),
+            xr: false,
+            ptime_ms: 20,
+            send: true,
+            receive: true,
+            inband_dtmf: true,
+            srtp: None,
+        }
+    }
+
+    /// How many turns it takes to answer so many calls of which each leg is listened to.
+    fn turns(codec: Codec, calls: u64) -> Vec<u64> {
+        let near = SocketAddr::from(([127, 0, 0, 1], 20_000));
+        let mut plane = Plane::new(PlaneConfig::default(), Rng::from_seed(1));
+        let mut commands = VecDeque::new();
+        for n in 0..calls {
+            plane.add_port(PortIndex(n as u32), near);
+            let (leg, group) = (LegId(n), CallId::new(Wall(0), n));
+            commands.push_back(Command::Open { leg, group, near: near.ip() });
+            commands.push_back(Command::Set { leg, params: params(codec) });
+        }
+        let mut turns = Vec::new();
+        while !commands.is_empty() {
+            let before = plane.coders_made();
+            by_turns(&mut plane, |plane| {
+                let command = commands.pop_front();
+                command.map(|command| plane.command(Time::ZERO, command)).is_some()
+            });
+            turns.push(plane.coders_made() - before);
+        }
+        assert_eq!(plane.leg_count() as u64, calls);
+        turns
+    }
+
+    #[test]
+    fn calls_that_are_answered_together_make_their_coders_by_turns() {
+        let opus = turns(Codec::Opus, 100);
+        assert_eq!(opus.iter().sum::<u64>(), 200, "an encoder and an ear each");
+        assert!(opus.iter().all(|made| *made <= MOST_CODERS_A_TURN + 1), "{opus:?}");
+        assert_eq!(turns(Codec::Pcma, 100), [0], "what costs nothing does not wait");
     }
 }

@@ -12,18 +12,22 @@
 //! A leg decides nothing about others: [`plane`](super::plane) moves packets and samples between
 //! them along the paths that [`bridge`](super::bridge) chose.
 
+mod coders;
 mod figures;
+mod payload;
 mod protection;
 
 use core::mem::offset_of;
 use core::ops::Range;
 use std::net::SocketAddr;
 
+pub(super) use self::coders::cost;
+pub(super) use self::payload::{COMFORT_NOISE, Payload, recode};
 use super::PortIndex;
 use super::allowance::Allowance;
 use super::beep::Beep;
 use super::bridge::{Audio, Paths, Side};
-use super::control::{Agreed, Codec, OpusTerms, StreamParams};
+use super::control::{Codec, StreamParams};
 use super::dtmf_rx::DtmfRx;
 use super::ear::{Ear, Narrowed};
 use super::ice;
@@ -39,9 +43,7 @@ use super::send_rate::SendRate;
 use super::srtp::{Figures as SrtpFigures, Guard};
 use super::tap::TapPoint;
 use crate::base::{Duration, LegId, Rng, Time};
-use crate::dsp::g711;
 use crate::dsp::narrow::Encoder;
-use crate::dsp::opus::{DEFAULT_BIT_RATE, Line, Settings};
 use crate::dsp::rate::Rate;
 use crate::dsp::resample::stream::Resampler;
 use crate::dsp::tone;
@@ -50,8 +52,6 @@ use crate::dsp::tone;
 const DEFAULT_SAMPLES: usize = 160;
 /// Packet times that we send, milliseconds.
 const PTIME_MS: core::ops::RangeInclusive<u8> = 10..=60;
-/// Comfort noise (RFC 3389): static payload type 13, known though never negotiated here.
-pub(super) const COMFORT_NOISE: u8 = 13;
 /// Recordings that can listen to one leg (R5: a second, independent recorder).
 pub(super) const MOST_TAPS: usize = 2;
 /// A digit heard in the audio is the one that telephone-events told if it comes this soon after.
@@ -59,19 +59,6 @@ const SAME_KEY: Duration = Duration::from_millis(400);
 
 /// Datagrams of a DTLS handshake that are taken of a leg's peer in a second: a whole one has about ten.
 const MOST_HANDSHAKE: u32 = 50;
-
-/// What a packet's payload type stands for on a leg.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Payload {
-    Audio,
-    /// Audio in the law of G.711 that is not the leg's codec.
-    OtherLaw,
-    /// Audio in another codec that was agreed on.
-    OtherCodec,
-    Event,
-    ComfortNoise,
-    Unknown,
-}
 
 /// What of the negotiated stream every packet asks for, beside each other: the whole is long and far.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +147,8 @@ pub(super) struct Leg {
     pub(super) id: LegId,
     /// All that was negotiated.
     pub(super) params: Option<Box<StreamParams>>,
+    /// For which codec and rate there are coders.
+    coded: Option<(Codec, Rate)>,
     /// What ears that it had before heard.
     past: Figures,
     /// Brings what it says of its own, which is 8 kHz, to its rate; `None`: that is its rate.
@@ -334,6 +323,7 @@ impl Leg {
             mouth: Mouth::new(),
             id,
             params: None,
+            coded: None,
             past: Figures::default(),
             widen: None,
             dtmf: DtmfRx::default(),
@@ -382,83 +372,6 @@ impl Leg {
         }
     }
 
-    /// Makes what a codec needs, unless it is the one of before.
-    fn code(&mut self, now: Time, params: &StreamParams) {
-        let codec = params.codec;
-        self.dtmf.set_clock(params.event_clock_hz, codec.clock_rate());
-        if self.params.as_ref().is_none_or(|p| p.codec != codec) {
-            self.rx.set_clock(codec.clock_rate());
-            self.tx.set_clock(now, codec.clock_rate());
-            self.narrowed = Narrowed::new(codec);
-            self.make_coders(codec, Rate::Khz8);
-        }
-        self.keep_terms(params.opus, self.line(params));
-    }
-
-    /// Makes what codes samples of `rate` for its party, and drops the ear that hears another.
-    fn make_coders(&mut self, codec: Codec, rate: Rate) {
-        self.rate = rate;
-        self.drop_ear();
-        let narrow = Rate::Khz8;
-        self.widen = (rate != narrow).then(|| Box::new(Resampler::new(narrow, rate)));
-        if let Some(beep) = &mut self.beep {
-            beep.set_rate(rate);
-        }
-        self.encoder = Encoder::at(codec, rate, Settings::new).ok().map(Box::new);
-    }
-
-    /// What a direction may take of the way to the peer.
-    fn line(&self, params: &StreamParams) -> Line {
-        let ipv6 = params.remote.is_some_and(|remote| remote.is_ipv6());
-        let line = Line::over(ipv6, !matches!(self.guard, Guard::Plain));
-        // Packets of 10 ms with the longest headers take more than the line by themselves: a peer that wants
-        // them is heard rather than the line kept.
-        line.payload(u32::from(params.ptime_ms)).map_or(Line::default(), |_| line)
-    }
-
-    /// Lets Opus be coded as the peer wants it.
-    fn keep_terms(&mut self, terms: OpusTerms, line: Line) {
-        if let Some(opus) = self.encoder.as_mut().and_then(|encoder| encoder.opus()) {
-            opus.set_line(line);
-            opus.set_bit_rate(self.send_rate.within(terms.bit_rate.min(DEFAULT_BIT_RATE)));
-            opus.set_dtx(terms.dtx);
-        }
-    }
-
-    /// Lets an Opus peer have as many bits as its reports leave it and, if it makes use of it, as much
-    /// FEC as they call for.
-    pub(super) fn heed_loss(&mut self) {
-        let Some(terms) = self.params.as_ref().map(|p| p.opus) else { return };
-        let Some(opus) = self.encoder.as_mut().and_then(|encoder| encoder.opus()) else { return };
-        let lost = u32::from(self.rtcp.fraction_lost());
-        let percent = if terms.fec { lost * 100 / 256 } else { 0 };
-        if u32::from(opus.settings().loss_percent) != percent {
-            opus.expect_loss(percent as u8);
-        }
-        if let Some(lost) = self.rtcp.take_report() {
-            let rate = self.send_rate.report(lost, terms.bit_rate.min(DEFAULT_BIT_RATE));
-            if opus.settings().bit_rate != rate {
-                opus.set_bit_rate(rate);
-            }
-        }
-    }
-
-    /// What `payload_type` stands for.
-    #[inline]
-    pub(super) fn payload(&self, payload_type: u8) -> Payload {
-        match &self.terms {
-            terms if terms.recv_pt == Some(payload_type) => Payload::Audio,
-            terms if terms.event_pt == Some(payload_type) => Payload::Event,
-            _ => self.other_payload(payload_type),
-        }
-    }
-
-    #[cold]
-    fn other_payload(&self, payload_type: u8) -> Payload {
-        let params = self.params.as_ref();
-        params.map_or(Payload::Unknown, |params| params.other_payload(payload_type))
-    }
-
     /// As one side of a bridge; `None` before it was negotiated.
     pub(super) fn side(&self) -> Option<Side> {
         let (mixed, busy) = (self.beep.is_some(), self.mouth.busy());
@@ -466,36 +379,9 @@ impl Leg {
         self.params.as_ref().map(|params| Side { too_long, ..Side::new(params, mixed, busy) })
     }
 
-    /// Whether audio may be sent to its party, and as what.
-    pub(super) fn sends(&self) -> Option<(Codec, u8)> {
-        let can = !matches!(self.guard, Guard::Awaited);
-        let payload_type = self.terms.send_pt.filter(|_| can)?;
-        Some((self.terms.codec, payload_type))
-    }
-
-    /// The codec of its stream, once that was negotiated.
-    pub(super) fn codec(&self) -> Option<Codec> {
-        self.terms.recv_pt.map(|_| self.terms.codec)
-    }
-
     /// Whether audio is taken from its party.
     pub(super) fn receives(&self) -> bool {
         self.terms.receives
-    }
-
-    /// Payload type of telephone-events to its party.
-    pub(super) fn event_pt(&self) -> Option<u8> {
-        self.params.as_ref().and_then(|p| p.dtmf_send_pt)
-    }
-
-    /// Ticks of its events' clock in a sample of 8 kHz.
-    pub(super) fn event_ticks(&self) -> u32 {
-        self.params.as_ref().map_or(1, |p| (p.event_clock_hz / 8_000).max(1))
-    }
-
-    /// Ticks of its timestamps in one of its events' clock.
-    pub(super) fn event_stamps(&self) -> u32 {
-        (self.narrowed.ticks() / self.event_ticks()).max(1)
     }
 
     /// Slots of an eighth of a millisecond in one packet that we send.
@@ -514,45 +400,6 @@ impl Leg {
     /// Whether it listens for digits in the audio.
     pub(super) fn detects_digits(&self) -> bool {
         self.params.as_ref().is_some_and(|p| p.receive && p.inband_dtmf)
-    }
-
-    /// Makes or drops the ear, and what else depends on the rate of the samples that are heard of the
-    /// leg and sent to it.
-    pub(super) fn fit(&mut self, rate: Rate, wants_ear: bool) {
-        let Some(params) = &self.params else {
-            return;
-        };
-        let (codec, terms, line) = (params.codec, params.opus, self.line(params));
-        if self.rate != rate {
-            self.make_coders(codec, rate);
-            self.keep_terms(terms, line);
-        }
-        match (wants_ear, &mut self.ear) {
-            (false, _) => self.drop_ear(),
-            (true, Some(_)) => {}
-            (true, ear) => *ear = Ear::new(codec, rate, self.id.0).ok().map(Box::new),
-        }
-    }
-
-    /// Takes its copies by these paths from now on; `codec` is that of the packets. Allocates where that is
-    /// news.
-    pub(super) fn take_copies(&mut self, paths: Paths, codec: Codec) {
-        let Some(copied) = &mut self.copies else { return };
-        let heard_as = (paths.audio == Audio::Samples).then_some(codec);
-        let same = copied.heard_as == heard_as && heard_as.is_some() == self.ear.is_some();
-        (copied.paths, copied.heard_as) = (paths, heard_as);
-        self.hears = paths.audio;
-        if !same {
-            self.drop_ear();
-            let ear = heard_as.and_then(|codec| Ear::new(codec, self.rate, self.id.0).ok());
-            self.ear = ear.map(Box::new);
-        }
-    }
-
-    /// Lets the ear go, but for its figures.
-    fn drop_ear(&mut self) {
-        self.past = self.figures();
-        self.ear = None;
     }
 
     /// What it says of its own in the next packet time, at its rate.
@@ -596,37 +443,6 @@ impl Leg {
     /// Whether `digit`, heard in the audio at `now`, is the key that a telephone-event told of.
     pub(super) fn was_told(&self, now: Time, digit: char) -> bool {
         self.last_event.is_some_and(|(told, at)| told == digit && now.since(at) < SAME_KEY)
-    }
-}
-
-impl StreamParams {
-    /// What a payload type stands for that is neither the codec in use nor a key.
-    ///
-    /// A peer sends under the numbers that we offered (RFC 3264 §6.1). Some gateways send under those that they
-    /// answered with: they are understood too, where nothing else has them.
-    fn other_payload(&self, payload_type: u8) -> Payload {
-        let (number, mut others) = (Some(payload_type), self.others.iter().flatten());
-        let is_event = |other: &Agreed| other.dtmf_recv_pt == number;
-        let answered_event = |other: &Agreed| other.dtmf_send_pt == number;
-        match others.clone().find(|other| other.recv_pt == payload_type) {
-            Some(other) if other.codec.is_g711() && self.codec.is_g711() => Payload::OtherLaw,
-            Some(_) => Payload::OtherCodec,
-            None if others.clone().any(is_event) => Payload::Event,
-            None if payload_type == COMFORT_NOISE => Payload::ComfortNoise,
-            None if self.dtmf_send_pt == number => Payload::Event,
-            None if self.send_pt == payload_type => Payload::Audio,
-            None if others.any(answered_event) => Payload::Event,
-            None => Payload::Unknown,
-        }
-    }
-}
-
-/// Codes of the other law to `codec`'s, in place.
-pub(super) fn recode(codec: Codec, codes: &mut [u8]) {
-    match codec {
-        Codec::Pcma => g711::ulaw_to_alaw(codes),
-        Codec::Pcmu => g711::alaw_to_ulaw(codes),
-        Codec::G722 | Codec::Opus | Codec::L16(_) => {} // negotiated with G.711 only
     }
 }
 

@@ -153,6 +153,8 @@ pub struct Plane {
     goodbyes: VecDeque<Goodbye>,
     events: VecDeque<Event>,
     counts: Counts,
+    /// Coders of Opus, by commands and by parties that changed their codecs.
+    coders_made: u64,
     /// Time that Opus' neural concealment may take.
     deep: Deep,
     /// Samples of one packet that is to be sent, and the packet.
@@ -236,6 +238,7 @@ impl Plane {
             goodbyes: VecDeque::new(),
             events: VecDeque::with_capacity(EVENTS),
             counts: Counts::default(),
+            coders_made: 0,
             deep: Deep::new(),
             pcm: [0; MOST_SAMPLES],
             packet: [0; MOST_PACKET],
@@ -272,6 +275,12 @@ impl Plane {
     /// How many legs are open.
     pub fn leg_count(&self) -> usize {
         self.legs.len()
+    }
+
+    /// How many coders of Opus were made so far, each of which takes as long as a hundred packets: who gives
+    /// commands can keep to so many at a time.
+    pub fn coders_made(&self) -> u64 {
+        self.coders_made
     }
 
     /// What it holds and has dropped.

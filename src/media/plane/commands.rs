@@ -12,7 +12,7 @@ use crate::dsp::tone;
 use crate::media::beep::Beep;
 use crate::media::bridge::relays;
 use crate::media::control::{Command, Event, NoPort, PlayEnd, StreamParams};
-use crate::media::leg::{Leg, Tones};
+use crate::media::leg::{Leg, Tones, cost};
 use crate::media::mouth::Mouth;
 use crate::media::player::Clip;
 use crate::media::room::rate_of;
@@ -103,6 +103,7 @@ impl Plane {
         for point in leg.taps.iter().flatten() {
             if let Some(recording) = self.recordings.get_mut(point.recording) {
                 recording.expect(point.channel, params.codec);
+                self.coders_made += cost(params.codec);
             }
         }
         leg.set(now, params, &mut self.rng);
@@ -147,7 +148,8 @@ impl Plane {
         let Some(partner) = partner else {
             let codec = leg.codec();
             let room = leg.room.and(codec).map(rate_of);
-            return leg.fit(room.unwrap_or_default(), room.is_some() || leg.detects());
+            self.coders_made += leg.fit(room.unwrap_or_default(), room.is_some() || leg.detects());
+            return;
         };
         // Between two codecs, the lowest rate at which nothing is lost for either: that of the narrower.
         // Packets that are relayed need none, and what else the two are told is 8 kHz.
@@ -158,8 +160,8 @@ impl Plane {
             }
             _ => ([false; 2], Rate::Khz8),
         };
-        leg.fit(rate, transcoded[0] || leg.detects());
-        partner.fit(rate, transcoded[1] || partner.detects());
+        self.coders_made += leg.fit(rate, transcoded[0] || leg.detects());
+        self.coders_made += partner.fit(rate, transcoded[1] || partner.detects());
     }
 
     fn bridge(&mut self, now: Time, a: LegId, b: LegId) -> Option<()> {
@@ -277,7 +279,10 @@ impl Plane {
                 aside: false,
             });
             self.lay_at = self.lay_at.min(now + LAY_PART);
-            codec.into_iter().for_each(|codec| entry.expect(channel, codec));
+            if let Some(codec) = codec {
+                entry.expect(channel, codec);
+                self.coders_made += cost(codec);
+            }
         }
         entry.change(channel, heard);
         for slot in [before, heard].into_iter().flatten() {

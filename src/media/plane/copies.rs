@@ -77,7 +77,7 @@ impl Plane {
             }
             _ => (Paths::NONE, Codec::Pcma),
         };
-        leg.take_copies(paths, codec);
+        self.coders_made += leg.take_copies(paths, codec);
         self.wind(now, slot);
     }
 

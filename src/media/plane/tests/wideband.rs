@@ -322,3 +322,26 @@ fn what_is_no_opus_packet_is_counted_and_goes_nowhere() {
     assert_eq!(world.heard_by(&b).len(), 1);
     assert_eq!(world.close(&a).packets_malformed, 1);
 }
+
+/// Making a coder of Opus takes as long as a hundred packets.
+#[test]
+fn no_coder_is_made_in_vain() {
+    let mut world = world();
+    let made = |world: &World, before: u64| world.plane.coders_made() - before;
+    let (a, b) = (world.phone(1, Codec::Opus), world.phone(2, Codec::Opus));
+    assert_eq!(made(&world, 0), 2, "what each is told");
+    for phone in [&a, &b] {
+        world.set(phone, |_| {});
+    }
+    world.bridge(&a, &b);
+    assert_eq!(made(&world, 0), 2, "a refresh is no news, and what is relayed needs none");
+    let c = world.phone(3, Codec::G722);
+    let before = world.plane.coders_made();
+    world.bridge(&a, &c);
+    assert_eq!(made(&world, before), 2, "for what is wide: an encoder and an ear");
+    // In the wide bridge it negotiates anew: nothing of 8 kHz in between.
+    let before = world.plane.coders_made();
+    world.set(&Phone { codec: Codec::Pcma, ..a.clone() }, |_| {});
+    world.set(&a, |_| {});
+    assert_eq!(made(&world, before), 2);
+}
