@@ -266,8 +266,14 @@ impl Directory {
         Some(Wall(end.timestamp().as_millisecond()))
     }
 
-    /// The old recordings of one day. A directory without anything is removed with those above it.
-    fn of_day(&self, day: &str, first_kept: Date, after: &str) -> io::Result<Vec<String>> {
+    /// The first `most` old recordings of one day. A directory without anything is removed with those above it.
+    fn of_day(
+        &self,
+        day: &str,
+        first_kept: Date,
+        after: &str,
+        most: usize,
+    ) -> io::Result<Vec<String>> {
         let names = self.days.names(day)?;
         if names.is_empty() {
             for path in Path::new(day).ancestors().filter(|path| !path.as_os_str().is_empty()) {
@@ -277,14 +283,21 @@ impl Directory {
             }
         }
         let paths = names.into_iter().map(|name| format!("{day}/{name}"));
-        let mut old: Vec<String> = paths
+        let old = paths
             .filter(|path| path.as_str() > after)
-            .filter(|path| retention::past(path, first_kept).is_some())
-            .filter(|path| !is_open(self.days.root(), path))
-            .collect();
-        old.sort_unstable();
-        Ok(old)
+            .filter(|path| retention::past(path, first_kept).is_some());
+        Ok(first_closed(old.collect(), most, |path| is_open(self.days.root(), path)))
     }
+}
+
+/// The first `most` of `paths` that are not open, in their order. The disk is asked of no more than it takes.
+fn first_closed(
+    mut paths: Vec<String>,
+    most: usize,
+    mut is_open: impl FnMut(&str) -> bool,
+) -> Vec<String> {
+    paths.sort_unstable();
+    paths.into_iter().filter(|path| !is_open(path)).take(most).collect()
 }
 
 impl Shelf for Directory {
@@ -292,10 +305,9 @@ impl Shelf for Directory {
         let mut old = Vec::new();
         let first = after.get(..DAY_LEN).unwrap_or("");
         self.days.walk(first, first_kept, |day| {
-            old.extend(self.of_day(day, first_kept, after)?);
+            old.extend(self.of_day(day, first_kept, after, most - old.len())?);
             Ok(old.len() >= most)
         })?;
-        old.truncate(most);
         Ok(old)
     }
 
@@ -407,6 +419,17 @@ mod tests {
         file.finish().unwrap();
         sweep(&mut archive, YEAR, date(2026, 3, 9));
         assert_eq!(removed(&told), [path]);
+    }
+
+    #[test]
+    fn the_disk_is_asked_of_a_batch_and_not_of_a_day() {
+        let paths: Vec<String> = (0..1_000).rev().map(|n| format!("{n:04}")).collect();
+        let mut asked = Vec::new();
+        let first = first_closed(paths, 3, |path| {
+            asked.push(path.to_owned());
+            path == "0001"
+        });
+        assert_eq!((first, asked.len()), (["0000", "0002", "0003"].map(String::from).into(), 4));
     }
 
     #[test]
