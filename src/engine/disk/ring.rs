@@ -13,7 +13,7 @@
 //! recording, in which silence stands for it. The end of a recording is never dropped: it waits on the
 //! worker's side.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -22,8 +22,8 @@ use crate::media::Recorded;
 use crate::media::tap::TwoChannels;
 use crate::media::tap::piece::PIECE_BYTES;
 
-/// Recordings whose losses are counted apart; of more, the losses are only counted as a whole.
-const MOST_LOSERS: usize = 1_024;
+/// Recordings that may lose something, or wait to end, before that takes memory; as many as there are at most.
+const LOSERS: usize = 4_096;
 /// Chunks that have to be spare before the last pieces of recordings are taken: others go on.
 const SOME: usize = 32;
 
@@ -65,8 +65,8 @@ pub(in crate::engine) fn ring(bytes: usize) -> (TapSender, TapReceiver) {
         ring: to,
         free,
         spare: (0..count).map(|_| made()).collect(),
-        lost: Vec::with_capacity(MOST_LOSERS),
-        ends: VecDeque::with_capacity(MOST_LOSERS),
+        lost: HashMap::with_capacity(LOSERS),
+        ends: VecDeque::with_capacity(LOSERS),
         dropped: 0,
     };
     (sender, TapReceiver { ring: from, free: back })
@@ -77,8 +77,8 @@ pub(in crate::engine) struct TapSender {
     ring: Producer<Tap>,
     free: Consumer<Chunk>,
     spare: Vec<Chunk>,
-    /// Bytes that each recording has lost here.
-    lost: Vec<(RecordingId, u64)>,
+    /// Bytes that each recording has lost here, until its end.
+    lost: HashMap<RecordingId, u64>,
     ends: VecDeque<(RecordingId, u64, u64)>,
     dropped: u64,
 }
@@ -119,11 +119,7 @@ impl TapSender {
 
     fn lose(&mut self, recording: RecordingId, bytes: u64) {
         self.dropped += 1;
-        match self.lost.iter().position(|(id, _)| *id == recording) {
-            Some(at) => self.lost[at].1 += bytes,
-            None if self.lost.len() < MOST_LOSERS => self.lost.push((recording, bytes)),
-            None => {}
-        }
+        *self.lost.entry(recording).or_default() += bytes;
     }
 
     fn reclaim(&mut self) {
@@ -136,15 +132,12 @@ impl TapSender {
     pub(in crate::engine) fn flush(&mut self) {
         self.reclaim();
         while let Some((recording, samples, late)) = self.ends.front().copied() {
-            let at = self.lost.iter().position(|(id, _)| *id == recording);
-            let dropped = at.map_or(0, |at| self.lost[at].1);
+            let dropped = self.lost.get(&recording).copied().unwrap_or(0);
             let lost = Lost { late, dropped };
             if self.ring.push(Tap::End { recording, samples, lost }).is_err() {
                 return;
             }
-            if let Some(at) = at {
-                self.lost.swap_remove(at);
-            }
+            self.lost.remove(&recording);
             self.ends.pop_front();
         }
     }
@@ -268,6 +261,25 @@ mod tests {
         assert_eq!(next(&mut from), Some(Out::End(9, 6, none)));
         to.record(end(7, 1, 0));
         assert_eq!(next(&mut from), Some(Out::End(7, 1, none)));
+    }
+
+    #[test]
+    fn each_of_any_number_of_recordings_is_told_what_it_lost() {
+        let (mut to, mut from) = ring(1);
+        to.record(piece(0, &[0; 160]));
+        let many = 2 * LOSERS as u64;
+        for n in 0..many {
+            let samples = TwoChannels::new(RecordFormat::Alaw, &[0; 80], &[0; 80]);
+            to.record(Recorded::Piece { recording: RecordingId(n), position: 0, samples });
+        }
+        (0..many).for_each(|n| to.record(end(n, 80, 0)));
+        assert_eq!(next(&mut from), Some(Out::Piece(0, 160, 0)));
+        for n in 0..many {
+            to.flush();
+            let lost = Lost { late: 0, dropped: 160 };
+            assert_eq!(next(&mut from), Some(Out::End(n, 80, lost)));
+        }
+        assert!(to.lost.is_empty());
     }
 
     #[test]
