@@ -6,20 +6,26 @@
 //!                            whole                                        laid
 //! ```
 //!
+//! Silence is written a few megabytes at a time, so that one recording's long hold delays no other: pieces behind
+//! it wait meanwhile, and so does the end.
+//!
 //! At any moment the header announces no more than what is there, so a file that a crash left is
 //! valid; what it lacks is announced when the next start makes it whole ([`Directory`](super::storage::Directory)).
 //! A header costs the kernel as much as a third of a piece, so it is written with every
 //! [`ANNOUNCED`]th only. When a write fails the call goes on: each later piece tries again, beginning with silence
 //! for what was missed.
 
+use std::collections::VecDeque;
 use std::io;
 
 use super::storage::{Storage, StoredFile};
 use crate::media::control::RecordFormat;
 
-/// Bytes of silence that one piece may write for others that could not be written; a longer hole is
-/// filled by several, so that the disk thread is not held up for long.
-const MOST_FILL: u64 = 4 << 20;
+/// Bytes of silence that are written at once, before a piece and in each round of the disk thread.
+pub(super) const MOST_FILL: u64 = 4 << 20;
+/// Pieces of one recording that wait until the silence before them is written: 2 MB, two minutes of A-law. More
+/// are lost.
+const MOST_WAITING: usize = 128;
 /// Bytes of sample data by which the header may be behind: four pieces, 4 s of A-law.
 const ANNOUNCED: u64 = 64 << 10;
 /// Bytes of silence written at once.
@@ -42,6 +48,8 @@ pub(super) struct FileState {
     announced: u64,
     /// Up to here pieces have come.
     laid: u64,
+    /// Pieces before which silence is still to be written.
+    waiting: VecDeque<Waiting>,
     /// Bytes of pieces that could not be written.
     lost: u64,
     /// Those of them for which there is no silence yet.
@@ -50,6 +58,14 @@ pub(super) struct FileState {
     fault: Option<io::Error>,
     /// The same in words.
     why: Option<String>,
+}
+
+/// A piece that waits for the silence before it.
+struct Waiting {
+    at: u64,
+    bytes: Vec<u8>,
+    /// Bytes that were lost before it came.
+    lost_before: u64,
 }
 
 impl FileState {
@@ -66,6 +82,7 @@ impl FileState {
             whole: 0,
             announced: 0,
             laid: 0,
+            waiting: VecDeque::new(),
             lost: 0,
             lost_at_end: 0,
             fault: None,
@@ -76,6 +93,16 @@ impl FileState {
     /// The first fault, once.
     pub(super) fn take_fault(&mut self) -> Option<io::Error> {
         self.fault.take()
+    }
+
+    /// Whether pieces wait until silence is written.
+    pub(super) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Bytes that are in the file.
+    pub(super) fn written(&self) -> u64 {
+        self.whole
     }
 
     /// Samples of one channel that are in the file.
@@ -115,6 +142,12 @@ impl FileState {
         self.file.take()
     }
 
+    /// A piece is not kept; silence will stand for it when something is written behind it.
+    fn lose(&mut self, bytes: usize) {
+        self.lost += bytes as u64;
+        self.lost_at_end += bytes as u64;
+    }
+
     fn note(&mut self, result: io::Result<()>) -> bool {
         let Err(error) = result else { return true };
         if self.why.is_none() {
@@ -132,17 +165,55 @@ impl RecordingFile<'_> {
         self.state.note(begun);
     }
 
-    /// All pieces have come, and it is `samples` long: what is still missing is filled, however long
-    /// that takes.
-    pub(super) fn end(&mut self, samples: u64) {
+    /// All pieces have come, and it is `samples` long: what is still missing is filled, `most` bytes at
+    /// once. Whether that is over: else it is to be asked again.
+    pub(super) fn end(&mut self, samples: u64, most: u64) -> bool {
         let bytes = samples.saturating_mul(self.state.format.frame_bytes() as u64);
         self.state.laid = self.state.laid.max(bytes);
-        let filled = self.ensure().and_then(|()| self.fill(self.state.laid, u64::MAX));
+        let began = self.state.whole;
+        let mut filled = self.ensure().and_then(|()| self.write_waiting(most));
+        if filled.is_ok() && !self.state.waits() {
+            let left = most.saturating_sub(self.state.whole - began);
+            filled = self.fill(self.state.laid, left);
+        }
+        if filled.is_ok() && self.state.whole < self.state.laid {
+            return false;
+        }
+        while let Some(piece) = self.state.waiting.pop_front() {
+            self.state.lose(piece.bytes.len());
+        }
         if self.state.whole == self.state.laid {
             self.state.lost_at_end = 0;
         }
-        let filled = filled.and_then(|()| self.announce());
-        self.state.note(filled);
+        let announced = filled.and_then(|()| self.announce());
+        self.state.note(announced);
+        true
+    }
+
+    /// Goes on with silence, and with the pieces that wait for it: about `most` bytes.
+    pub(super) fn go_on(&mut self, most: u64) {
+        let written = self.ensure().and_then(|()| self.write_waiting(most));
+        let written = written.and_then(|()| self.announce_some());
+        self.state.note(written);
+    }
+
+    fn write_waiting(&mut self, most: u64) -> io::Result<()> {
+        let end = self.state.whole.saturating_add(most);
+        while let Some(piece) = self.state.waiting.pop_front() {
+            let written = self.fill(piece.at, end.saturating_sub(self.state.whole));
+            let is_next = self.state.whole == piece.at;
+            let written = written.and_then(|()| match is_next {
+                true => self.write(piece.at, &piece.bytes),
+                false => Ok(()),
+            });
+            if !is_next || written.is_err() {
+                self.state.waiting.push_front(piece);
+                return written;
+            }
+            self.state.whole += piece.bytes.len() as u64;
+            self.state.lost_at_end = self.state.lost - piece.lost_before;
+        }
+        Ok(())
     }
 
     fn ensure(&mut self) -> io::Result<()> {
@@ -187,26 +258,48 @@ impl RecordingFile<'_> {
     /// silence. One that lies before the end of another is none of ours.
     pub(super) fn piece(&mut self, position: u64, bytes: &[u8]) {
         let at = position.saturating_mul(self.state.format.frame_bytes() as u64);
-        let Some(quiet) = at.checked_sub(self.state.laid) else { return };
+        if at < self.state.laid {
+            return;
+        }
         self.state.laid = at.saturating_add(bytes.len() as u64);
-        let appended = self.append(at, quiet, bytes);
-        if self.state.whole >= at {
+        if self.state.waits() {
+            return self.wait(at, bytes);
+        }
+        let appended = self.append(at, bytes);
+        let is_silent = self.state.whole >= at;
+        if is_silent {
             self.state.lost_at_end = 0;
         }
-        if self.state.whole < self.state.laid {
-            self.state.lost += bytes.len() as u64;
-            self.state.lost_at_end += bytes.len() as u64;
+        match &appended {
+            Ok(()) if !is_silent => self.wait(at, bytes),
+            _ if self.state.whole < self.state.laid => self.state.lose(bytes.len()),
+            _ => {}
         }
         self.state.note(appended);
     }
 
-    fn append(&mut self, at: u64, quiet: u64, bytes: &[u8]) -> io::Result<()> {
+    /// The piece comes when the silence before it is written.
+    fn wait(&mut self, at: u64, bytes: &[u8]) {
+        if self.state.waiting.len() >= MOST_WAITING {
+            return self.state.lose(bytes.len());
+        }
+        let lost_before = self.state.lost;
+        self.state.waiting.push_back(Waiting { at, bytes: bytes.to_vec(), lost_before });
+    }
+
+    /// Writes what lies before `at`, or a part of it, and then `bytes`.
+    fn append(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.ensure()?;
-        self.fill(at, quiet.saturating_add(MOST_FILL))?;
+        self.fill(at, MOST_FILL)?;
         if self.state.whole == at {
             self.write(at, bytes)?;
             self.state.whole += bytes.len() as u64;
         }
+        self.announce_some()
+    }
+
+    /// The header says how much is there, when it is far enough behind.
+    fn announce_some(&mut self) -> io::Result<()> {
         match self.state.whole - self.state.announced {
             ..ANNOUNCED => Ok(()),
             _ => self.announce(),
@@ -240,7 +333,7 @@ mod tests {
             assert_eq!(reader.duration() as usize, told * PIECE / 4);
             file.piece((n * PIECE / 4) as u64, &[n as u8; PIECE]);
         }
-        file.end(0);
+        assert!(file.end(0, u64::MAX));
         assert_eq!(announced(&disk.bytes("a.wav")) as usize, 10 * PIECE);
         assert!(state.take_fault().is_none() && state.lost_samples(0) == 0);
         assert_eq!(state.wrong_with(0, 0), None);
@@ -268,7 +361,7 @@ mod tests {
             } else {
                 disk.free()
             }
-            file.end(4 * PIECE as u64 / 2);
+            assert!(file.end(4 * PIECE as u64 / 2, u64::MAX));
             (state.wrong_with(0, 0), state.wrong_with(2 * 5, 3))
         };
         let full = io::Error::from(io::ErrorKind::StorageFull).to_string();
@@ -308,7 +401,7 @@ mod tests {
         disk.fill();
         file.piece(at(4), &[5; 100]);
         disk.free();
-        file.end(0);
+        assert!(file.end(0, u64::MAX));
         let silence = [0xd5; PIECE];
         let expected = [&[1; PIECE][..], &silence, &silence, &[4; PIECE], &[0xd5; 100]].concat();
         let bytes = disk.bytes("a.wav");
@@ -328,13 +421,13 @@ mod tests {
         file.piece(0, &[1; PIECE]);
         disk.free();
         file.piece(PIECE as u64 / 2, &[2; PIECE]);
-        file.end(0);
+        assert!(file.end(0, u64::MAX));
         assert_eq!(disk.bytes("a.wav")[58..], [[0xd5; PIECE], [2; PIECE]].concat());
         assert_eq!(state.lost_samples(0), PIECE as u64 / 2);
     }
 
     #[test]
-    fn a_long_hole_is_filled_by_several_pieces() {
+    fn a_long_hole_is_filled_bit_by_bit_while_pieces_wait() {
         let (mut storage, disk) = FakeStorage::new();
         let mut state = state(RecordFormat::Alaw);
         let mut file = RecordingFile { state: &mut state, storage: &mut storage };
@@ -348,12 +441,74 @@ mod tests {
         for n in hole..hole + 4 {
             file.piece(at(n), &[2; PIECE]);
         }
-        file.end(0);
+        assert_eq!((file.state.written(), file.state.waiting.len()), (MOST_FILL, 4));
+        file.go_on(MOST_FILL);
+        assert_eq!((file.state.written(), file.state.waiting.len()), (2 * MOST_FILL, 4));
+        assert_eq!(file.state.lost_at_end, file.state.lost, "it is not all silence yet");
+        disk.fill();
+        file.go_on(MOST_FILL);
+        disk.free();
+        file.go_on(MOST_FILL);
+        assert!(!file.state.waits() && file.state.lost_at_end == 0);
+        assert!(file.end(0, MOST_FILL));
         let bytes = disk.bytes("a.wav");
         assert_eq!(bytes.len(), 58 + (hole + 4) * PIECE);
         let kept = bytes[58..].iter().filter(|b| **b == 2).count() / PIECE;
-        assert_eq!((kept, state.lost_samples(0)), (2, ((hole + 2) * PIECE / 2) as u64));
+        assert_eq!((kept, state.lost_samples(0)), (4, (hole * PIECE / 2) as u64));
         assert!(bytes[58..].iter().all(|b| *b == 2 || *b == 0xd5));
+    }
+
+    /// Two hours on hold are 115 MB.
+    #[test]
+    fn a_long_hold_is_never_written_in_one_go() {
+        let (mut storage, disk) = FakeStorage::new();
+        let mut state = state(RecordFormat::Alaw);
+        let mut file = RecordingFile { state: &mut state, storage: &mut storage };
+        let hour = 8_000 * 3_600;
+        file.piece(0, &[1; PIECE]);
+        let mut rounds = 0;
+        let mut written = file.state.written();
+        let mut step = |file: &mut RecordingFile<'_>, what: &str| {
+            let now = file.state.written();
+            assert!(now - written <= MOST_FILL + 2 * PIECE as u64, "{what}: {}", now - written);
+            (written, rounds) = (now, rounds + 1);
+        };
+        for n in 0..3 {
+            file.piece(hour + n * PIECE as u64 / 2, &[2; PIECE]);
+            step(&mut file, "a piece");
+        }
+        while file.state.waits() {
+            file.go_on(MOST_FILL);
+            step(&mut file, "a round");
+        }
+        while !file.end(2 * hour, MOST_FILL) {
+            step(&mut file, "the end");
+        }
+        assert!(rounds >= 2 * 2 * hour / MOST_FILL, "{rounds}");
+        let bytes = disk.bytes("a.wav");
+        assert_eq!(bytes.len() as u64, 58 + 2 * 2 * hour);
+        assert_eq!(bytes[..58], state.format.spec().header(4 * hour));
+        let from = 58 + 2 * hour as usize;
+        assert!(bytes[from..from + 3 * PIECE].iter().all(|byte| *byte == 2));
+        assert_eq!((state.lost_samples(0), state.wrong_with(0, 0)), (0, None));
+    }
+
+    #[test]
+    fn pieces_that_wait_are_bounded_and_what_no_disk_takes_is_lost() {
+        let (mut storage, disk) = FakeStorage::new();
+        let mut state = state(RecordFormat::Alaw);
+        let mut file = RecordingFile { state: &mut state, storage: &mut storage };
+        let at = |n: usize| (4 * MOST_FILL as usize + n * PIECE / 2) as u64;
+        for n in 0..MOST_WAITING + 3 {
+            file.piece(at(n), &[2; PIECE]);
+        }
+        let lost = |n: usize| (n * PIECE / 2) as u64;
+        assert_eq!(file.state.lost_samples(0), lost(3));
+        disk.fill();
+        assert!(file.end(0, u64::MAX), "a full disk is not waited for");
+        assert_eq!(state.lost_samples(0), lost(MOST_WAITING + 3));
+        let wrong = state.wrong_with(0, 0).unwrap();
+        assert!(wrong.starts_with("its last ") && !wrong.contains("silence"), "{wrong}");
     }
 
     #[test]
@@ -363,7 +518,7 @@ mod tests {
         let mut file = RecordingFile { state: &mut state, storage: &mut storage };
         file.piece(0, &[1; PIECE]);
         file.piece(100, &[2; PIECE]);
-        file.end(0);
+        assert!(file.end(0, u64::MAX));
         assert_eq!(disk.bytes("a.wav")[58..], [1; PIECE]);
     }
 }

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
-use self::file::{FileState, RecordingFile};
+use self::file::{FileState, MOST_FILL, RecordingFile};
 use self::ring::{Lost, Tap, TapReceiver};
 use self::storage::{Storage, StoredFile};
 use crate::base::RecordingId;
@@ -45,6 +45,9 @@ use crate::media::control::RecordFormat;
 const ROUND: Duration = Duration::from_millis(100);
 /// How often the thread looks around while nothing is.
 const IDLE: Duration = Duration::from_millis(500);
+/// Bytes of silence that a round writes at most, for all recordings whose holds or holes are filled: some tens of
+/// milliseconds.
+const MOST_FILL_A_ROUND: u64 = 8 * MOST_FILL;
 /// Recordings that can wait to be opened.
 const OPENS: usize = 1_024;
 /// Files that can wait to be put on the disk; more are put there by the writing thread itself.
@@ -161,7 +164,8 @@ impl Disk {
             let tell = tell.clone();
             move || ended.iter().for_each(|ended: Ended| ended.settle(&tell))
         })?;
-        let writer = Writer { storage, rings, running: HashMap::new(), closes, tell };
+        let (running, ending) = (HashMap::new(), HashMap::new());
+        let writer = Writer { storage, rings, running, ending, filled: None, closes, tell };
         let disk =
             std::thread::Builder::new().name("disk".into()).spawn(move || writer.run(&requests))?;
         Ok(Disk { opens: Some(opens), threads: vec![disk, sync] })
@@ -217,6 +221,10 @@ struct Writer {
     storage: Box<dyn Storage>,
     rings: Vec<TapReceiver>,
     running: HashMap<RecordingId, FileState>,
+    /// Those that have ended and are still being filled: their lengths and losses.
+    ending: HashMap<RecordingId, (u64, Lost)>,
+    /// Which was filled last.
+    filled: Option<RecordingId>,
     closes: Sender<Ended>,
     tell: Tell,
 }
@@ -237,6 +245,9 @@ impl Writer {
         let rest: Vec<_> = self.running.keys().copied().collect();
         for recording in rest {
             self.close(recording, 0, Lost::default());
+            while self.ending.contains_key(&recording) {
+                self.settle(recording, u64::MAX);
+            }
         }
     }
 
@@ -259,6 +270,28 @@ impl Writer {
             }
         }
         self.rings = rings;
+        self.fill();
+    }
+
+    /// Goes on with the silence of long holds and holes, a bounded piece of it.
+    fn fill(&mut self) {
+        let waits = |(id, state): (&RecordingId, &FileState)| state.waits().then_some(*id);
+        let waiting: Vec<_> = self.running.iter().filter_map(waits).collect();
+        let ending = self.ending.keys().copied().filter(|id| !waiting.contains(id));
+        let mut all: Vec<_> = waiting.iter().copied().chain(ending).collect();
+        // By turns: one that cannot be written holds up no other.
+        all.sort_unstable();
+        let next = all.partition_point(|id| Some(*id) <= self.filled);
+        all.rotate_left(next);
+        for recording in all.into_iter().take((MOST_FILL_A_ROUND / MOST_FILL) as usize) {
+            self.filled = Some(recording);
+            if self.ending.contains_key(&recording) {
+                self.settle(recording, MOST_FILL);
+            } else if let Some(state) = self.running.get_mut(&recording) {
+                RecordingFile { state, storage: &mut *self.storage }.go_on(MOST_FILL);
+                tell_fault(&self.tell, recording, state);
+            }
+        }
     }
 
     /// A recording's opening was asked for before its first piece was sent.
@@ -277,14 +310,31 @@ impl Writer {
     }
 
     fn write(&mut self, recording: RecordingId, position: u64, bytes: &[u8]) {
+        if self.ending.contains_key(&recording) {
+            return; // its last piece came before its end
+        }
         let Some(state) = self.running.get_mut(&recording) else { return };
         RecordingFile { state, storage: &mut *self.storage }.piece(position, bytes);
         tell_fault(&self.tell, recording, state);
     }
 
     fn close(&mut self, recording: RecordingId, samples: u64, lost: Lost) {
+        if self.running.contains_key(&recording) && !self.ending.contains_key(&recording) {
+            self.ending.insert(recording, (samples, lost));
+            self.settle(recording, MOST_FILL);
+        }
+    }
+
+    /// Ends a file with at most so many bytes of silence; more comes with the next rounds.
+    fn settle(&mut self, recording: RecordingId, most: u64) {
+        let Some((samples, lost)) = self.ending.get(&recording).copied() else { return };
+        let Some(state) = self.running.get_mut(&recording) else { return };
+        let storage = &mut *self.storage;
+        if !(RecordingFile { state, storage }.end(samples, most)) {
+            return;
+        }
+        self.ending.remove(&recording);
         let Some(mut state) = self.running.remove(&recording) else { return };
-        RecordingFile { state: &mut state, storage: &mut *self.storage }.end(samples);
         let samples = state.samples();
         tell_fault(&self.tell, recording, &mut state);
         let fault = state.wrong_with(lost.dropped, lost.late);
