@@ -12,13 +12,14 @@
 //! Killed in between, it leaves the WAV, or both: then the packed one, which got its name only when it
 //! had been read back, is what stays. A file in `.pack/` is never a recording.
 //!
-//! Not here: how one file is packed ([`conversion`]).
+//! Not here: how one file is packed ([`conversion`]), which could not be ([`refused`]).
 
 #![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
 
 mod conversion;
+mod refused;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,8 @@ use std::time::Duration;
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use self::conversion::convert;
+use self::conversion::{Fault, convert};
+use self::refused::Refused;
 use super::background::{Background, Orders};
 use super::days::Days;
 use super::storage::{below, is_open};
@@ -41,8 +43,6 @@ const LOOK: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(20);
 /// Where packed files are made.
 const WORKSHOP: &str = ".pack";
-/// Recordings that could not be packed and are remembered, so that none is tried for ever.
-const MOST_FAILED: usize = 10_000;
 
 /// Starts the thread. The order says how long a recording has to have been whole before it is packed;
 /// without one, or with `None`, nothing is.
@@ -68,7 +68,7 @@ struct Bench {
     tell: Tell,
     /// The day from which there may be work; no path before it has any.
     from: String,
-    failed: BTreeSet<String>,
+    refused: Refused,
     /// Found, and still to be packed: a day is read once, not once for each of its recordings.
     found: VecDeque<String>,
 }
@@ -78,10 +78,10 @@ impl Bench {
         // What a crash left half made.
         let _ = fs::remove_dir_all(root.join(WORKSHOP));
         Bench {
+            refused: Refused::read(&root),
             days: Days::new(root),
             tell,
             from: String::new(),
-            failed: BTreeSet::new(),
             found: VecDeque::new(),
         }
     }
@@ -102,23 +102,17 @@ impl Bench {
                     && error.kind() != io::ErrorKind::NotFound
                 {
                     tracing::warn!("{path}: packed, and cannot be removed: {error}");
-                    self.fail(path);
+                    self.refused.add(path, false);
                 }
             }
             Ok(None) => {} // told to stop
-            Err(why) => {
+            Err(fault) => {
+                let why = fault.to_string();
                 (self.tell)(DiskEvent::NotPacked { path: path.clone(), why });
-                self.fail(path);
+                self.refused.add(path, fault.lasts());
             }
         }
         PACE
-    }
-
-    fn fail(&mut self, path: String) {
-        if self.failed.len() >= MOST_FAILED {
-            self.failed.pop_first();
-        }
-        self.failed.insert(path);
     }
 
     /// Finds what is to be packed: of the oldest day that has any.
@@ -132,7 +126,7 @@ impl Bench {
         self.days.walk(&self.from, end, |day| {
             let paths = self.days.names(day)?.into_iter().map(|name| format!("{day}/{name}"));
             let ours = |path: &String| path.ends_with(".wav") && path::read(path).is_some();
-            let wavs = paths.filter(ours).filter(|path| !self.failed.contains(path));
+            let wavs = paths.filter(ours).filter(|path| !self.refused.has(path));
             let ripe = |path: &String| !is_open(root, path) && age(root, path) >= Some(after);
             let young: Vec<_>;
             (found, young) = wavs.partition(ripe);
@@ -149,9 +143,9 @@ impl Bench {
 
     /// Packs the recording at `path`. Gives the packed file's path and size; `None` when told to stop
     /// in between.
-    fn pack(&self, path: &str, stop: &dyn Fn() -> bool) -> Result<Option<(String, u64)>, String> {
+    fn pack(&self, path: &str, stop: &dyn Fn() -> bool) -> Result<Option<(String, u64)>, Fault> {
         let packed = path::packed(path);
-        let fault = |e: io::Error| e.to_string();
+        let fault = |e: io::Error| Fault::File(e.to_string());
         let (from, to) = (self.at(path)?, self.at(&packed)?);
         if let Ok(there) = fs::metadata(&to) {
             return Ok(Some((packed, there.len()))); // made and read back before a crash
@@ -163,7 +157,7 @@ impl Bench {
             Ok(true) => {}
             other => {
                 let _ = fs::remove_file(&made);
-                return other.map(|_| None).map_err(|fault| fault.to_string());
+                return other.map(|_| None);
             }
         }
         let bytes = fs::metadata(&made).map_err(fault)?.len();
@@ -284,6 +278,19 @@ mod tests {
         );
         assert!(told.iter().any(|e| matches!(e, DiskEvent::Packed { path, .. } if *path == whole)));
         assert!(root.path().join(&broken).exists() && root.path().join(&open).exists());
+    }
+
+    #[test]
+    fn what_cannot_be_packed_is_not_tried_again_after_a_restart() {
+        let root = tempfile::tempdir().unwrap();
+        let broken = record(root.path(), 1, date(2026, 3, 1), &tone(1));
+        fs::write(root.path().join(&broken), b"not a wave file").unwrap();
+        let tried = || {
+            let (mut bench, told) = bench(root.path());
+            turns(&mut bench, Duration::ZERO);
+            told.lock().unwrap().len()
+        };
+        assert_eq!([tried(), tried()], [1, 0]);
     }
 
     #[test]

@@ -33,16 +33,16 @@ struct OpenWav {
 }
 
 impl OpenWav {
-    fn open(path: &Path) -> Result<OpenWav, String> {
+    fn open(path: &Path) -> Result<OpenWav, Fault> {
         let fault = |e: io::Error| e.to_string();
         let mut file = File::open(path).map_err(fault)?;
         let mut first = Vec::with_capacity(wav::PROBE_LEN);
         (&mut file).take(wav::PROBE_LEN as u64).read_to_end(&mut first).map_err(fault)?;
-        let wav = Wav::parse(&first).map_err(|e| e.to_string())?;
+        let wav = Wav::parse(&first).map_err(|e| Fault::Wav(e.to_string()))?;
         let format = match (wav.spec.format, wav.spec.channels, wav.spec.rate_hz) {
             (wav::Format::Alaw, 2, 8_000) => RecordFormat::Alaw,
             (wav::Format::Pcm16, 2, 8_000) => RecordFormat::Pcm16,
-            _ => return Err("not two channels of A-law or 16 bits at 8 kHz".into()),
+            _ => return Err(Fault::Wav("not two channels of A-law or 16 bits at 8 kHz".into())),
         };
         let len = file.metadata().map_err(fault)?.len();
         let frames = wav.data_len(len) / format.frame_bytes() as u64;
@@ -55,15 +55,24 @@ impl OpenWav {
 pub(super) enum Fault {
     /// What was packed is not what the WAV holds.
     Check(pack::Fault),
-    /// A file, in words.
+    /// The WAV is none that can be packed, in words.
+    Wav(String),
+    /// A file could not be read or written, in words.
     File(String),
+}
+
+impl Fault {
+    /// Whether it would be the same another day.
+    pub(super) fn lasts(&self) -> bool {
+        !matches!(self, Fault::File(_))
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Check(fault) => fault.fmt(f),
-            Fault::File(why) => f.write_str(why),
+            Fault::Wav(why) | Fault::File(why) => f.write_str(why),
         }
     }
 }
@@ -105,7 +114,7 @@ fn make(
     name: &str,
     pauses: Pauses,
     stop: &dyn Fn() -> bool,
-) -> Result<bool, String> {
+) -> Result<bool, Fault> {
     let fault = |e: io::Error| e.to_string();
     let mut wav = OpenWav::open(from)?;
     let mut out = File::create(to).map_err(fault)?;
@@ -126,7 +135,8 @@ fn make(
     }
     let (rest, samples) = packer.finish();
     if samples != wav.frames {
-        return Err(format!("the WAV ends after {samples} of {} samples", wav.frames));
+        let why = format!("the WAV ends after {samples} of {} samples", wav.frames);
+        return Err(Fault::Wav(why));
     }
     out.write_all(&rest).and_then(|()| out.sync_all()).map_err(fault)?;
     Ok(true)
