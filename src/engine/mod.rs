@@ -197,8 +197,7 @@ impl Engine {
         let by_name = config.backend != Choice::Auto;
         let settled = config.backend.settle(2 * pairs.len()).map_err(StartError::Backend)?;
         let cores = pinning::cores();
-        let most = pairs.len().min(MOST_WORKERS);
-        let count = config.workers.unwrap_or(cores.len().saturating_sub(1)).clamp(1, most);
+        let count = workers(&config, cores.len(), pairs.len());
         let desk = config.dtls.clone().map(|own| Desk::start(own, count, deliver.clone()));
         let (desk, lines) = desk.transpose().map_err(StartError::Thread)?.unzip();
         let (mut crew, mut figures, mut rings) = (Crew::default(), Vec::new(), Vec::new());
@@ -220,7 +219,6 @@ impl Engine {
             crew.workers.push(handle);
             figures.push(row);
         }
-        let roster = Roster::new(crew.workers.len());
         let tell = seal::start(config.recordings.clone(), tell).map_err(StartError::Thread)?;
         let disk =
             Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
@@ -235,7 +233,7 @@ impl Engine {
             figures: Figures(Arc::new(figures)),
             clips: config.clips,
             deliver,
-            roster,
+            roster: Roster::new(count),
             disk,
             archivist: archivist.map_err(StartError::Thread)?,
             packer: packer.map_err(StartError::Thread)?,
@@ -419,6 +417,11 @@ impl Engine {
     pub fn stop(self) {
         drop(self);
     }
+}
+
+/// How many workers there are to be, with so many cores and pairs of ports.
+fn workers(config: &EngineConfig, cores: usize, pairs: usize) -> usize {
+    config.workers.unwrap_or(cores.saturating_sub(1)).clamp(1, pairs.min(MOST_WORKERS))
 }
 
 /// The ports of all networks, and how many of the range are another program's.

@@ -48,13 +48,13 @@ mod tests;
 use core::fmt;
 use std::net::IpAddr;
 
-use super::control::{Agreed, Codec, OpusTerms, StreamParams};
+use super::control::{Agreed, Codec, MOST_OTHERS, OpusTerms, StreamParams};
 use super::dtls::Terms;
 use crate::wire::sdp::{BadFingerprint, Crypto, Direction, Media, Sdp, Unusable};
 use dtls::{Dtls, is_dtls};
 use local::{EVENT_HZ, Format, formats};
 use peer::{
-    direction, events, find, max_ptime, opus_terms, ptime, remote, unmapped, wants_metrics,
+    Remote, direction, events, find, max_ptime, opus_terms, ptime, remote, unmapped, wants_metrics,
 };
 
 pub use local::LocalMedia;
@@ -189,15 +189,13 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
         theirs.sends() && local.wanted().receives(),
     );
     let audio = Format::Audio(chosen.codec);
-    let event_clock_hz = event.map_or(EVENT_HZ, |(_, hz)| hz);
     let noise = chosen.codec.is_g711() && find(media, Format::Noise) == Some(Format::NOISE_PT);
     if noise {
         local.set_number(Format::Noise, Format::NOISE_PT);
     }
-    let event_format = event.map(|_| Format::Event(event_clock_hz));
+    let event_format = event.map(|(_, hz)| Format::Event(hz));
     let formats = [Some(audio), noise.then_some(Format::Noise), event_format];
     let formats: Vec<Format> = formats.into_iter().flatten().collect();
-    let event = event.map(|(number, _)| number);
     let ptime_ms = ptime(media, chosen.codec);
     let mut section = local.section(&media.proto, &formats, ours, ptime_ms);
     local.protect(chosen.way, &mut section);
@@ -206,28 +204,17 @@ pub fn answer(local: &mut LocalMedia, offer: &Sdp) -> Result<(Sdp, StreamParams)
     let sdp = local.describe(section);
     local.settle(chosen.codec, ptime_ms);
     local.carriage = local.carried(media);
-    let params = StreamParams {
-        remote: remote.rtp,
-        remote_rtcp: remote.rtcp,
-        codec: chosen.codec,
-        send_pt: chosen.number,
-        recv_pt: chosen.number,
+    let number = chosen.number;
+    let event = event.map(|(number, hz)| (number, Some(number), hz));
+    let agreement = Agreement {
+        audio: agreed_on(chosen.codec, [number; 2], event),
         others: Default::default(),
         noise,
-        max_ptime_ms: max_ptime(media),
-        dtmf_send_pt: event,
-        key_tones: true,
-        xr: wants_metrics(media),
-        dtmf_recv_pt: event,
-        event_clock_hz,
-        opus: opus_terms(media, chosen.number),
+        opus: opus_terms(media, number),
         ptime_ms,
-        send: ours.sends(),
-        receive: ours.receives(),
-        inband_dtmf: event.is_none(),
-        srtp: local.sdes.keys(),
-        carriage: local.carriage.clone(),
+        direction: ours,
     };
+    let params = agreement.params(local, media, remote);
     Ok((sdp, params))
 }
 
@@ -249,66 +236,92 @@ pub fn accept_answer(local: &mut LocalMedia, answer: &Sdp) -> Result<StreamParam
         .clone()
         .min_by_key(|(_, number)| rank(*number))
         .ok_or_else(|| NoCommon::Codecs(media.formats.clone()))?;
-    let agreed = |(codec, send_pt): (Codec, u8)| {
+    let event_of = |codec| {
         let event = events(codec, number_of);
-        Some(Agreed {
-            codec,
-            send_pt,
-            recv_pt: local.number(Format::Audio(codec))?,
-            dtmf_send_pt: event.map(|(number, _)| number),
-            dtmf_recv_pt: event.and_then(|(_, hz)| local.number(Format::Event(hz))),
-            event_clock_hz: event.map_or(EVENT_HZ, |(_, hz)| hz),
-        })
+        event.map(|(number, hz)| (number, local.number(Format::Event(hz)), hz))
+    };
+    let agreed = |(codec, send_pt): (Codec, u8)| {
+        let recv_pt = local.number(Format::Audio(codec))?;
+        Some(agreed_on(codec, [send_pt, recv_pt], event_of(codec)))
     };
     let mut rest = codecs.clone().filter(|(other, _)| *other != codec).filter_map(agreed);
     let others = core::array::from_fn(|_| rest.next());
     let opus = codecs.clone().find(|(codec, _)| *codec == Codec::Opus);
-    let event = events(codec, number_of);
     let theirs = direction(answer, media);
-    let ptime_ms = ptime(media, codec);
-    local.ice.settle(credentials, false);
-    match way {
-        Accepted::Dtls(terms) => {
-            local.sdes.forget();
-            local.dtls.settle(Some(terms));
-        }
-        Accepted::Sdes(keys) => {
-            local.dtls.settle(None);
-            local.sdes.settle(keys);
-            local.sdes.carried_as(&media.proto);
-            let section = local.sections.get_mut(local.audio);
-            if let Some(section) =
-                section.filter(|s| sdes::is_secure(&s.proto) != sdes::is_secure(&media.proto))
-            {
-                section.proto = media.proto.clone();
-            }
-        }
-    }
-    local.carriage = local.carried(media);
-    let params = StreamParams {
-        remote: remote.rtp,
-        remote_rtcp: remote.rtcp,
-        codec,
-        send_pt,
-        recv_pt: local.number(Format::Audio(codec)).unwrap_or(send_pt),
+    let recv_pt = local.number(Format::Audio(codec)).unwrap_or(send_pt);
+    let agreement = Agreement {
+        audio: agreed_on(codec, [send_pt, recv_pt], event_of(codec)),
         others,
         noise: false, // we offer none
-        max_ptime_ms: max_ptime(media),
-        dtmf_send_pt: event.map(|(number, _)| number),
-        key_tones: true,
-        xr: wants_metrics(media),
-        dtmf_recv_pt: event.and_then(|(_, hz)| local.number(Format::Event(hz))),
-        event_clock_hz: event.map_or(EVENT_HZ, |(_, hz)| hz),
         opus: opus.map_or_else(OpusTerms::default, |(_, number)| opus_terms(media, number)),
-        ptime_ms,
-        send: theirs.receives() && local.wanted().sends(),
-        receive: theirs.sends() && local.wanted().receives(),
-        inband_dtmf: event.is_none(),
-        srtp: local.sdes.keys(),
-        carriage: local.carriage.clone(),
+        ptime_ms: ptime(media, codec),
+        direction: Direction::new(
+            theirs.receives() && local.wanted().sends(),
+            theirs.sends() && local.wanted().receives(),
+        ),
     };
-    local.settle(codec, ptime_ms);
-    Ok(params)
+    local.ice.settle(credentials, false);
+    way.settle(local, media);
+    local.carriage = local.carried(media);
+    local.settle(codec, agreement.ptime_ms);
+    Ok(agreement.params(local, media, remote))
+}
+
+/// A codec under its numbers to the peer and from it, and the events that go with it: theirs, and their clock.
+fn agreed_on(
+    codec: Codec,
+    [send_pt, recv_pt]: [u8; 2],
+    event: Option<(u8, Option<u8>, u32)>,
+) -> Agreed {
+    Agreed {
+        codec,
+        send_pt,
+        recv_pt,
+        dtmf_send_pt: event.map(|(to, ..)| to),
+        dtmf_recv_pt: event.and_then(|(_, from, _)| from),
+        event_clock_hz: event.map_or(EVENT_HZ, |(.., hz)| hz),
+    }
+}
+
+/// What an offer and its answer come to, but for keys and ways.
+struct Agreement {
+    audio: Agreed,
+    others: [Option<Agreed>; MOST_OTHERS],
+    noise: bool,
+    opus: OpusTerms,
+    ptime_ms: u8,
+    /// Seen from us.
+    direction: Direction,
+}
+
+impl Agreement {
+    /// The stream that it makes, whose keys and ways `local` knows.
+    fn params(self, local: &LocalMedia, media: &Media, remote: Remote) -> StreamParams {
+        let Agreed { codec, send_pt, recv_pt, dtmf_send_pt, dtmf_recv_pt, event_clock_hz } =
+            self.audio;
+        StreamParams {
+            remote: remote.rtp,
+            remote_rtcp: remote.rtcp,
+            codec,
+            send_pt,
+            recv_pt,
+            others: self.others,
+            noise: self.noise,
+            max_ptime_ms: max_ptime(media),
+            dtmf_send_pt,
+            key_tones: true,
+            xr: wants_metrics(media),
+            dtmf_recv_pt,
+            event_clock_hz,
+            opus: self.opus,
+            ptime_ms: self.ptime_ms,
+            send: self.direction.sends(),
+            receive: self.direction.receives(),
+            inband_dtmf: dtmf_send_pt.is_none(),
+            srtp: local.sdes.keys(),
+            carriage: local.carriage.clone(),
+        }
+    }
 }
 
 /// The codec that was chosen, under the peer's number.
@@ -353,6 +366,27 @@ enum Accepted {
 impl Accepted {
     fn is_protected(&self) -> bool {
         !matches!(self, Accepted::Sdes(None))
+    }
+
+    /// The keys of the session are these from now on.
+    fn settle(self, local: &mut LocalMedia, media: &Media) {
+        match self {
+            Accepted::Dtls(terms) => {
+                local.sdes.forget();
+                local.dtls.settle(Some(terms));
+            }
+            Accepted::Sdes(keys) => {
+                local.dtls.settle(None);
+                local.sdes.settle(keys);
+                local.sdes.carried_as(&media.proto);
+                let section = local.sections.get_mut(local.audio);
+                if let Some(section) =
+                    section.filter(|s| sdes::is_secure(&s.proto) != sdes::is_secure(&media.proto))
+                {
+                    section.proto = media.proto.clone();
+                }
+            }
+        }
     }
 }
 
