@@ -419,6 +419,36 @@ fn a_soft_voice_is_lifted_where_that_is_wanted() {
     assert!(with - without > 6.0, "{without} {with}");
 }
 
+/// A member that goes over to a wide codec keeps its gain control.
+#[test]
+fn a_soft_voice_is_lifted_at_another_rate_too() {
+    let level = |agc: bool| {
+        let mut room = room(&[Membership { agc, ..Membership::PARTY }, Membership::PARTY]);
+        assert_eq!(room.members()[0].rate(), Rate::Khz8);
+        let wide = params(Codec::Opus);
+        room.arrange(0, |_| Some(ears(&wide, 20)));
+        assert_eq!(room.members()[0].rate(), Rate::Khz16);
+        let mut heard = Vec::new();
+        for index in 0..790u64 {
+            let peak = if index % 10 < 6 { 700 } else { 10 };
+            let narrow = voice(index as u32, peak);
+            for (n, wide) in [(0, true), (1, false)] {
+                let frame = room.member_mut(n).unwrap().frame_mut();
+                let said = |k: usize| if wide { narrow[k / 2] } else { 0 };
+                (0..).zip(frame.iter_mut()).for_each(|(k, sample)| *sample = said(k));
+                room.member_mut(n).unwrap().judge();
+            }
+            room.mix(index, &mut |_| {});
+            if peak == 700 {
+                heard = room.heard_by_member(1, &mut [0; WIDE_FRAME]).to_vec();
+            }
+        }
+        crate::dsp::level::dbm0(&heard)
+    };
+    let (without, with) = (level(false), level(true));
+    assert!(with - without > 6.0, "{without} {with}");
+}
+
 /// What a wide phone hears of a wide one on another worker is wide.
 #[test]
 fn parts_of_a_room_tell_each_other_what_is_wide() {
