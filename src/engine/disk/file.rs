@@ -100,11 +100,6 @@ impl FileState {
         !self.waiting.is_empty()
     }
 
-    /// Bytes that are in the file.
-    pub(super) fn written(&self) -> u64 {
-        self.whole
-    }
-
     /// Samples of one channel that are in the file.
     pub(super) fn samples(&self) -> u64 {
         self.whole / self.format.frame_bytes() as u64
@@ -441,9 +436,9 @@ mod tests {
         for n in hole..hole + 4 {
             file.piece(at(n), &[2; PIECE]);
         }
-        assert_eq!((file.state.written(), file.state.waiting.len()), (MOST_FILL, 4));
+        assert_eq!((file.state.whole, file.state.waiting.len()), (MOST_FILL, 4));
         file.go_on(MOST_FILL);
-        assert_eq!((file.state.written(), file.state.waiting.len()), (2 * MOST_FILL, 4));
+        assert_eq!((file.state.whole, file.state.waiting.len()), (2 * MOST_FILL, 4));
         assert_eq!(file.state.lost_at_end, file.state.lost, "it is not all silence yet");
         disk.fill();
         file.go_on(MOST_FILL);
@@ -467,9 +462,9 @@ mod tests {
         let hour = 8_000 * 3_600;
         file.piece(0, &[1; PIECE]);
         let mut rounds = 0;
-        let mut written = file.state.written();
+        let mut written = file.state.whole;
         let mut step = |file: &mut RecordingFile<'_>, what: &str| {
-            let now = file.state.written();
+            let now = file.state.whole;
             assert!(now - written <= MOST_FILL + 2 * PIECE as u64, "{what}: {}", now - written);
             (written, rounds) = (now, rounds + 1);
         };
