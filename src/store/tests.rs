@@ -351,6 +351,58 @@ fn what_was_not_handed_on_is_read_from_the_journal() {
     assert_eq!(applied(&path), (1..=60).collect::<Vec<_>>());
 }
 
+/// Time on the CPUs of this process's thread of that name.
+fn on_cpu(name: &str) -> Duration {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let named = tasks
+        .filter(|task| fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name));
+    let nanos = named.map(|task| {
+        let times = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
+        times.split(' ').next().and_then(|nanos| nanos.parse::<u64>().ok()).unwrap_or(0)
+    });
+    Duration::from_nanos(nanos.sum())
+}
+
+/// `cargo test --release --lib what_a_call_costs -- --ignored --nocapture`
+#[test]
+#[ignore = "a measure"]
+fn what_a_call_costs_the_database_handed_on_and_read() {
+    const CALLS: u64 = 2_000;
+    let fill = |store: &Store| {
+        for n in 0..CALLS {
+            for fact in whole_call(call(n), n * 16 + 1) {
+                store.journal().submit(fact).unwrap();
+            }
+        }
+        wait("durable", || store.health().not_durable == 0);
+    };
+    for round in 0..3 {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(settings(dir.path())).unwrap();
+        let before = on_cpu("store");
+        fill(&store);
+        assert!(store.drain(PATIENCE));
+        let handed = on_cpu("store") - before;
+        store.close();
+
+        let dir = tempfile::tempdir().unwrap();
+        let away = Settings { database: dir.path().join("no/belfry.db"), ..settings(dir.path()) };
+        let store = Store::open(away).unwrap();
+        fill(&store);
+        store.close();
+        let store = Store::open(settings(dir.path())).unwrap();
+        wait("applied", || store.journal().has_former());
+        let read = on_cpu("store");
+        store.close();
+        let each = |time: Duration| time.as_micros() as u64 / CALLS;
+        println!(
+            "round {round}: a call of 16 facts costs the store's thread {} µs handed on, {} µs read",
+            each(handed),
+            each(read)
+        );
+    }
+}
+
 #[test]
 fn facts_wait_for_a_locked_database() {
     let dir = tempfile::tempdir().unwrap();
