@@ -16,8 +16,9 @@ use crate::sip::{Flow, compose, reason, token};
 use crate::wire::q850::Cause;
 use crate::wire::sip::{CSeq, Method, Name, NameAddr, Uri};
 
-/// What [`Command::Request`] holds beside its name.
+/// What [`Command::Request`] holds.
 struct Errand {
+    txn: ClientTxn,
     flow: Flow,
     method: Method,
     target: Uri,
@@ -25,6 +26,57 @@ struct Errand {
     to: NameAddr,
     headers: Headers,
     body: Option<Body>,
+    login: Option<Login>,
+}
+
+/// What is to be called, of Command Invite.
+fn order(command: Command) -> Result<Order, CommandError> {
+    let Command::Invite {
+        session,
+        flow,
+        target,
+        from,
+        to,
+        contact,
+        sdp,
+        otherwise,
+        headers,
+        extras,
+        credentials,
+        routes,
+        prack,
+        metadata,
+    } = command
+    else {
+        return Err(CommandError::BadRequest);
+    };
+    Ok(Order {
+        session,
+        flow,
+        target,
+        from,
+        to,
+        contact,
+        sdp,
+        otherwise,
+        headers,
+        extras,
+        credentials,
+        routes,
+        prack,
+        metadata,
+    })
+}
+
+/// What is to be asked, of Command Request.
+fn errand(command: Command) -> Result<Errand, CommandError> {
+    let Command::Request { txn, flow, method, target, from, to, headers, body, credentials } =
+        command
+    else {
+        return Err(CommandError::BadRequest);
+    };
+    let login = credentials.map(Login::new);
+    Ok(Errand { txn, flow, method, target, from, to, headers, body, login })
 }
 
 impl Agent {
@@ -50,40 +102,7 @@ impl Agent {
             Command::Reject { session, status, reason, headers } => {
                 self.on(session, |s, core| s.reject(core, now, status, reason, &headers))
             }
-            Command::Invite {
-                session,
-                flow,
-                target,
-                from,
-                to,
-                contact,
-                sdp,
-                otherwise,
-                headers,
-                extras,
-                credentials,
-                routes,
-                prack,
-                metadata,
-            } => {
-                let order = Order {
-                    session,
-                    flow,
-                    target,
-                    from,
-                    to,
-                    contact,
-                    sdp,
-                    otherwise,
-                    headers,
-                    extras,
-                    credentials,
-                    routes,
-                    prack,
-                    metadata,
-                };
-                self.invite(now, order)
-            }
+            invite @ Command::Invite { .. } => self.invite(now, order(invite)?),
             Command::Hangup { session, reason } => {
                 self.on(session, |s, core| hang_up(s, core, now, reason))
             }
@@ -116,20 +135,7 @@ impl Agent {
             Command::Unsubscribe { subscription, why } => {
                 self.watched(now, subscription, Watched::End(why))
             }
-            Command::Request {
-                txn,
-                flow,
-                method,
-                target,
-                from,
-                to,
-                headers,
-                body,
-                credentials,
-            } => {
-                let errand = Errand { flow, method, target, from, to, headers, body };
-                self.own_request(now, txn, errand, credentials.map(Login::new))
-            }
+            request @ Command::Request { .. } => self.own_request(now, errand(request)?),
         }
     }
 
@@ -206,14 +212,8 @@ impl Agent {
     }
 
     /// Command Request.
-    fn own_request(
-        &mut self,
-        now: Time,
-        txn: ClientTxn,
-        errand: Errand,
-        login: Option<Login>,
-    ) -> Result<(), CommandError> {
-        let method = errand.method;
+    fn own_request(&mut self, now: Time, errand: Errand) -> Result<(), CommandError> {
+        let Errand { txn, method, login, .. } = errand;
         let of_a_call = matches!(method, Method::Invite | Method::Ack | Method::Cancel);
         if of_a_call || self.own.contains_key(&txn) {
             return Err(CommandError::BadRequest);
