@@ -61,7 +61,8 @@ fn dialplans_in_the_documentation_are_read() {
         let text = fs::read_to_string(doc(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
         for block in blocks.filter(|block| block.contains("[[route]]")) {
-            let loaded = Plan::load(&[File { path: name, text: block }], &LoadEnv::default());
+            let path = format!("{name}.toml");
+            let loaded = Plan::load(&[File { path: &path, text: block }], &LoadEnv::default());
             let loaded = loaded.unwrap_or_else(|faults| panic!("{name}: {faults:?}\n{block}"));
             assert_eq!(loaded.warnings, [], "{name}: {block}");
             seen += 1;

@@ -17,6 +17,7 @@
 pub mod body;
 mod guard;
 mod health;
+mod metrics;
 mod patient;
 mod problem;
 pub mod routes;
@@ -38,10 +39,17 @@ pub use server::{Server, Settings, Tls};
 /// An answer to come; `None`: the exchange is overloaded or about to stop.
 pub type Answer = Pin<Box<dyn Future<Output = Option<Reply>> + Send>>;
 
+/// All figures as a text to come; `None`: they cannot be had.
+pub type Figures = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+
 /// The running exchange, as the API sees it.
 pub trait Exchange: Send + Sync + 'static {
     /// Asks or orders something.
     fn ask(&self, request: Request) -> Answer;
+    /// All figures, in Prometheus' text format.
+    fn metrics(self: Arc<Self>) -> Figures {
+        Box::pin(async { None })
+    }
 }
 
 /// What all handlers share.

@@ -115,7 +115,7 @@ impl Route {
 
 /// All routes: a line for each file that has some.
 pub fn all() -> Vec<Route> {
-    let files = [super::health::routes()];
+    let files = [super::health::routes(), super::metrics::routes()];
     files.into_iter().flatten().collect()
 }
 

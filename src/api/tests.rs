@@ -126,3 +126,14 @@ async fn what_is_no_http_is_answered_or_closed() {
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     assert!(ask(&server, "GET /health HTTP/1.1").await.starts_with("HTTP/1.1 200"));
 }
+
+#[tokio::test]
+async fn figures_are_for_who_may_see_and_are_said_not_to_be_had() {
+    let server = serve(8);
+    let none = ask(&server, "GET /metrics HTTP/1.1").await;
+    assert!(none.starts_with("HTTP/1.1 401"), "{none}");
+    let head = "GET /metrics HTTP/1.1\r\nAuthorization: Bearer read-read-read-read";
+    let behind = ask(&server, head).await;
+    assert!(behind.starts_with("HTTP/1.1 503"), "the test's exchange has none: {behind}");
+    server.stop().await;
+}

@@ -214,53 +214,37 @@ fn draw(frame: &mut Frame<'_>, view: &View) {
     };
     frame.render_widget(Paragraph::new(view.head()), head);
     let [left, right] = halves(first);
-    let title = |name: &str, count: usize| format!("{name} {count}");
-    let mut table =
-        |area, title: String, head: &[&'static str], widths: &[u16], rows: Vec<Row<'_>>| {
-            let cells = head.iter().map(|word| Cell::from(*word));
-            let head = Row::new(cells).style(Style::default().add_modifier(Modifier::DIM));
-            let block = Block::default().borders(Borders::TOP).title(title);
-            let widths = widths
-                .iter()
-                .map(|w| if *w == 0 { Constraint::Min(8) } else { Constraint::Length(*w) });
-            frame.render_widget(Table::new(rows, widths).header(head).block(block), area);
-        };
-    table(
-        left,
-        title("gateways", view.gateways.len()),
-        &["NAME", "HEALTH", "SERVICE", "CHANNELS"],
-        &[12, 10, 0, 9],
-        view.gateways(),
-    );
-    table(
-        right,
-        title("queues", view.queues.len()),
-        &["NAME", "WAIT", "LONGEST", "READY", "LEVEL"],
-        &[0, 5, 8, 7, 6],
-        view.queues(),
-    );
+    let gateways = [("NAME", 12), ("HEALTH", 10), ("SERVICE", 0), ("CHANNELS", 9)];
+    table(frame, left, ("gateways", view.gateways.len()), &gateways, view.gateways());
+    let queues = [("NAME", 0), ("WAIT", 5), ("LONGEST", 8), ("READY", 7), ("LEVEL", 6)];
+    table(frame, right, ("queues", view.queues.len()), &queues, view.queues());
     let [left, right] = halves(second);
-    table(
-        left,
-        title("agents", view.agents.len()),
-        &["NUMBER", "NAME", "STATE", "SINCE", "PHONE"],
-        &[8, 0, 15, 8, 7],
-        view.agents(),
-    );
-    table(
-        right,
-        title("workers", view.workers.len()),
-        &["NAME", "BACKEND", "LEGS", "P99 LATE", "LATE", "DROPS"],
-        &[7, 9, 6, 9, 6, 6],
-        view.workers(),
-    );
-    table(
-        calls,
-        title("calls", view.calls.len()),
-        &["CALL", "FROM", "TO", "TIME", "", "STATE", "ROUTE"],
-        &[14, 16, 16, 8, 4, 0, 20],
-        view.calls(),
-    );
+    let agents = [("NUMBER", 8), ("NAME", 0), ("STATE", 15), ("SINCE", 8), ("PHONE", 7)];
+    table(frame, left, ("agents", view.agents.len()), &agents, view.agents());
+    let workers =
+        [("NAME", 7), ("BACKEND", 9), ("LEGS", 6), ("P99 LATE", 9), ("LATE", 6), ("DROPS", 6)];
+    table(frame, right, ("workers", view.workers.len()), &workers, view.workers());
+    let columns =
+        [("CALL", 14), ("FROM", 16), ("TO", 16), ("TIME", 8), ("", 4), ("STATE", 0), ("ROUTE", 20)];
+    table(frame, calls, ("calls", view.calls.len()), &columns, view.calls());
+}
+
+/// A table under its name and count; a column of width 0 takes what is left.
+fn table(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    (name, count): (&str, usize),
+    columns: &[(&'static str, u16)],
+    rows: Vec<Row<'_>>,
+) {
+    let head = Row::new(columns.iter().map(|(word, _)| Cell::from(*word)));
+    let head = head.style(Style::default().add_modifier(Modifier::DIM));
+    let block = Block::default().borders(Borders::TOP).title(format!("{name} {count}"));
+    let widths = columns.iter().map(|(_, width)| match width {
+        0 => Constraint::Min(8),
+        width => Constraint::Length(*width),
+    });
+    frame.render_widget(Table::new(rows, widths).header(head).block(block), area);
 }
 
 /// Shows it until `q`, Escape or Ctrl-C.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
+use super::metrics;
 use super::orders::Operator;
 use crate::access::rights::{Rights, Role};
-use crate::api::{Answer, Exchange, Server, Settings, Tokens};
+use crate::api::{Answer, Exchange, Figures, Server, Settings, Tokens};
 use crate::config::{Config, TokenRole};
 use crate::net::tls::Tls;
 use crate::switch::Request;
@@ -14,6 +15,12 @@ use crate::switch::Request;
 impl Exchange for Operator {
     fn ask(&self, request: Request) -> Answer {
         self.ask_later(request)
+    }
+
+    fn metrics(self: Arc<Self>) -> Figures {
+        // It asks the switch several things, one after the other.
+        let made = tokio::task::spawn_blocking(move || metrics::text(&self));
+        Box::pin(async { made.await.ok() })
     }
 }
 

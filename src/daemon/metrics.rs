@@ -364,13 +364,17 @@ fn tally(page: &mut Page, tally: &Tally) {
         "Wrong passwords of phones.",
         read(&tally.failed_log_ins),
     );
+    alarms(page, tally);
+}
+
+fn alarms(page: &mut Page, tally: &Tally) {
     page.family("alarm", "gauge", "Alarms that are raised now.");
     for (what, (_, now)) in AlarmWhat::ALL.iter().zip(&tally.alarms) {
         page.row("alarm", &[("alarm", what.as_str())], now.load(Relaxed));
     }
     page.family("alarms_total", "counter", "Alarms raised since the start.");
     for (what, (total, _)) in AlarmWhat::ALL.iter().zip(&tally.alarms) {
-        page.row("alarms_total", &[("alarm", what.as_str())], read(total));
+        page.row("alarms_total", &[("alarm", what.as_str())], total.load(Relaxed));
     }
 }
 

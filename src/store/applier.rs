@@ -191,7 +191,10 @@ impl Applier {
 
     fn away(&self, trouble: Trouble) {
         if !self.state.database_away.swap(true, Relaxed) {
-            tracing::error!("{trouble}");
+            // Of a later version's file the start itself tells, which fails by it.
+            if !matches!(trouble, Trouble::NewerSchema { .. }) {
+                tracing::error!("{trouble}");
+            }
             let _ = self.reports.try_send(Report::DatabaseAway(trouble));
         }
     }

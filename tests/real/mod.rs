@@ -32,6 +32,7 @@ mod phones;
 mod sample;
 mod scanners;
 mod start_faults;
+mod systemd;
 mod tcp;
 mod thirty;
 mod tls;

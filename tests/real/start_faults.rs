@@ -145,7 +145,7 @@ fn a_prompt_that_is_missing_or_not_audio() {
 
 #[test]
 fn a_configuration_that_is_half_written() {
-    let dir = folder(|_, text| text.truncate(text.find("\"udp:").expect("a listener") + 3));
+    let dir = folder(|_, text| text.truncate(text.find("listen =").expect("a listener") + 9));
     refuses(&dir, &["belfry.toml:", "error"]);
     assert_eq!(run(dir.path(), &["serve"]).code, Some(78), "it is the files (EX_CONFIG)");
 }

@@ -142,63 +142,71 @@ fn read(text: &str) -> BTreeMap<&str, f64> {
 
 fn figures(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
     let of = |name: &str| all.get(name).copied().unwrap_or(0.0);
-    let each = |prefix: &str| {
-        let found = all.iter().filter(|(name, value)| name.starts_with(prefix) && **value > 0.0);
-        found
-            .map(|(name, _)| name.split('"').nth(1).unwrap_or_default().to_owned())
-            .collect::<Vec<_>>()
-    };
     let mut findings = Vec::new();
     if of("belfry_database_away") > 0.0 {
+        let waiting = of("belfry_journal_backlog_bytes");
         findings.push(Finding::error(
             "records",
-            format!("the database cannot be had; {} bytes of facts wait in the journal", of("belfry_journal_backlog_bytes")),
-            "journalctl -u belfry says why: locked by another program (lsof belfry.db), disk full, damaged (belfry doctor --records)",
+            format!("the database cannot be had; {waiting} bytes of facts wait in the journal"),
+            "journalctl -u belfry says why: locked by another program (lsof belfry.db), disk full, \
+             damaged (belfry doctor --records)",
         ));
     }
-    let late = all
-        .iter()
-        .filter(|(name, late)| name.starts_with("belfry_worker_late_p99_seconds") && **late > LATE);
-    for (name, late) in late {
-        findings.push(Finding::warning(
-            "audio",
-            format!("{} is up to {:.0} ms late", name.split('"').nth(1).unwrap_or_default(), late * 1e3),
-            "something else takes the processor: top -H; without real time: LimitRTPRIO=40 in the unit",
-        ));
-    }
-    let drops: f64 = all
-        .iter()
-        .filter(|(name, _)| name.starts_with("belfry_worker_kernel_drops_total"))
-        .map(|(_, n)| n)
-        .sum();
-    if drops > 0.0 {
-        findings.push(Finding::warning(
-            "audio",
-            format!("the kernel dropped {drops} datagrams before they were read"),
-            "sysctl -w net.core.rmem_max=8388608, then systemctl restart belfry; see what else takes the processor: top -H",
-        ));
-    }
-    let (one_way, ended) = (of("belfry_legs_one_way_total"), of("belfry_leg_jitter_seconds_count"));
-    if one_way > 0.0 && one_way * 100.0 > ended * ONE_WAY_PERCENT {
-        findings.push(Finding::warning(
-            "audio",
-            format!("{one_way} legs had audio one way only, of {ended} that ended"),
-            "see [media] address, the firewall for [media] ports, and belfry console -e 'events no_rtp' for whom",
-        ));
-    }
+    findings.extend(audio(all));
     if of("belfry_log_ins_refused_total") > 0.0 {
         findings.push(Finding::warning(
             "phones",
             format!("{} log-ins with a wrong password", of("belfry_log_ins_refused_total")),
-            "journalctl -u belfry names number and address; belfry phone set NUMBER --new-secret; belfry console -e 'show bans'",
+            "journalctl -u belfry names number and address; belfry phone set NUMBER --new-secret; \
+             belfry console -e 'show bans'",
         ));
     }
-    let alarms = each("belfry_alarm{");
+    let alarms: Vec<String> = each(all, "belfry_alarm{").map(|(name, _)| name.to_owned()).collect();
     if !alarms.is_empty() {
         findings.push(Finding::warning(
             "alarms",
             format!("raised now: {}", alarms.join(", ")),
             "docs/operating.md has a line for each; journalctl -u belfry -p err has its details",
+        ));
+    }
+    findings
+}
+
+/// The figures of that name above zero, each with its first label.
+fn each<'a>(all: &'a BTreeMap<&str, f64>, name: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+    let found = all.iter().filter(move |(key, value)| key.starts_with(name) && **value > 0.0);
+    found.map(|(key, value)| (key.split('"').nth(1).unwrap_or_default(), *value))
+}
+
+/// Whether audio is in time, is read, and goes both ways.
+fn audio(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
+    let late = each(all, "belfry_worker_late_p99_seconds{").filter(|(_, late)| *late > LATE);
+    let mut findings: Vec<Finding> = late
+        .map(|(worker, late)| {
+            Finding::warning(
+                "audio",
+                format!("{worker} is up to {:.0} ms late", late * 1e3),
+                "something else takes the processor: top -H; without real time: LimitRTPRIO=40 in the unit",
+            )
+        })
+        .collect();
+    let drops: f64 = each(all, "belfry_worker_kernel_drops_total{").map(|(_, drops)| drops).sum();
+    if drops > 0.0 {
+        findings.push(Finding::warning(
+            "audio",
+            format!("the kernel dropped {drops} datagrams before they were read"),
+            "sysctl -w net.core.rmem_max=8388608, then systemctl restart belfry; see what else takes \
+             the processor: top -H",
+        ));
+    }
+    let of = |name: &str| all.get(name).copied().unwrap_or(0.0);
+    let (one_way, ended) = (of("belfry_legs_one_way_total"), of("belfry_leg_jitter_seconds_count"));
+    if one_way > 0.0 && one_way * 100.0 > ended * ONE_WAY_PERCENT {
+        findings.push(Finding::warning(
+            "audio",
+            format!("{one_way} legs had audio one way only, of {ended} that ended"),
+            "see [media] address, the firewall for [media] ports, and belfry console -e 'events no_rtp' \
+             for whom",
         ));
     }
     findings
