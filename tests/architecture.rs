@@ -50,7 +50,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("trace", &["base", "wire", "sip::flow", "switch::fact"]),
     ("ha", &["base", "switch"]),
-    ("api", &["base", "switch", "access::rights"]),
+    ("api", &["base", "switch", "access::rights", "wire::csta"]),
     ("console", &["base", "switch", "call::conference", "call::supervise"]),
     ("sim", &["*"]),
     ("daemon", &["*"]),

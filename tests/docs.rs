@@ -70,3 +70,47 @@ fn dialplans_in_the_documentation_are_read() {
     }
     assert!(seen > 0, "no dialplan was found");
 }
+
+/// The API's document, made from the table of its routes.
+#[test]
+fn the_openapi_document_is_what_the_routes_say() {
+    let path = doc("openapi.json");
+    let document = belfry::api::openapi::document();
+    let wanted = format!("{}\n", serde_json::to_string_pretty(&document).expect("JSON"));
+    if std::env::var_os("BELFRY_WRITE_DOCS").is_some() {
+        fs::write(&path, wanted).expect("docs/openapi.json can be written");
+    } else {
+        let found = fs::read_to_string(&path).expect("docs/openapi.json is there");
+        assert!(
+            found == wanted,
+            "docs/openapi.json is behind the routes: BELFRY_WRITE_DOCS=1 cargo test --test docs"
+        );
+    }
+}
+
+/// Every path that docs/api.md asks by curl is one of the API's, with that method.
+#[test]
+fn what_the_documentation_asks_by_curl_is_there() {
+    let text = fs::read_to_string(doc("api.md")).expect("docs/api.md is there");
+    let document = belfry::api::openapi::document();
+    let mut seen = 0;
+    for line in text.lines().filter(|line| line.starts_with("curl ")) {
+        let at = line.find("$BELFRY").unwrap_or_else(|| panic!("no $BELFRY: {line}"));
+        let rest = &line[at + "$BELFRY".len()..];
+        let path = rest.split(['\'', '"', ' ', '?']).next().unwrap_or_default();
+        let words: Vec<&str> = line.split(' ').collect();
+        let given = words.iter().position(|word| *word == "-X").map(|at| words[at + 1]);
+        let usual = if line.contains(" -d ") { "post" } else { "get" };
+        let method = given.map_or(usual.to_owned(), str::to_lowercase);
+        let fits = |pattern: &str| {
+            let (own, other) = (pattern.split('/'), path.split('/'));
+            pattern.split('/').count() == path.split('/').count()
+                && own.zip(other).all(|(own, other)| own.starts_with('{') || own == other)
+        };
+        let paths = document["paths"].as_object().expect("paths");
+        let known = paths.iter().any(|(pattern, has)| fits(pattern) && has[&method].is_object());
+        assert!(known, "{method} {path}: {line}");
+        seen += 1;
+    }
+    assert!(seen >= 8, "only {seen} were found");
+}

@@ -16,6 +16,8 @@
 mod codec;
 #[path = "checks/config_toml.rs"]
 mod config_toml;
+#[path = "checks/csta.rs"]
+mod csta;
 #[path = "checks/dialplan.rs"]
 mod dialplan;
 #[path = "checks/dtmf_detect.rs"]
@@ -82,6 +84,7 @@ targets! {
     telephone_event: super::telephone_event::check, 60_000;
     dtmf_info: super::dtmf_info::check, 40_000;
     telecare: super::telecare::check, 40_000;
+    csta: super::csta::check, 20_000;
     sdp: super::sdp::check, 12_000;
     offer_answer: super::offer_answer::check, 6_000;
     sip_message: super::sip_message::check, 12_000, "rfc4475", "rfc5118";

@@ -12,6 +12,7 @@ mod simulation {
     mod conference;
     mod consult;
     mod consulting;
+    mod cti;
     mod desk;
     mod dtls;
     mod elsewhere;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -112,7 +112,7 @@ pub async fn guard(
 /// The token that a request shows.
 fn bearer(headers: &HeaderMap) -> Result<&str, &'static str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
-    let value = all.next().ok_or("no token is shown")?;
+    let Some(value) = all.next() else { return of_socket(headers).ok_or("no token is shown") };
     if all.next().is_some() {
         return Err("two tokens are shown");
     }
@@ -123,6 +123,13 @@ fn bearer(headers: &HeaderMap) -> Result<&str, &'static str> {
     }
     let token = token.trim();
     if token.len() > MAX_TOKEN { Err("the token is not known here") } else { Ok(token) }
+}
+
+/// A browser's WebSocket sets no header but its sub-protocols: `bearer.TOKEN` is one.
+fn of_socket(headers: &HeaderMap) -> Option<&str> {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|o| o.to_str().ok());
+    let mut offers = offers.flat_map(|offer| offer.split(',')).map(str::trim);
+    offers.find_map(|offer| offer.strip_prefix("bearer.")).filter(|token| token.len() <= MAX_TOKEN)
 }
 
 /// A line in the log.

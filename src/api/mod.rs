@@ -15,23 +15,29 @@
 )]
 
 pub mod body;
+mod csta;
+pub mod events;
 mod guard;
 mod health;
+pub mod hook;
 mod metrics;
+pub mod openapi;
 mod patient;
 mod problem;
 pub mod routes;
 mod server;
 #[cfg(test)]
 mod tests;
+pub mod xml;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::switch::{Reply, Request};
 
+pub use events::Feed;
 pub use guard::{Caller, Tokens};
 pub use problem::Problem;
 pub use server::{Server, Settings, Tls};
@@ -58,6 +64,10 @@ pub struct App {
     pub exchange: Arc<dyn Exchange>,
     /// Who may ask.
     pub tokens: Tokens,
+    /// What happens.
+    pub feed: Feed,
+    /// Connections that may still be had: a WebSocket has one of its own.
+    places: Arc<Semaphore>,
     /// Becomes true when Belfry stops: streams end then.
     pub stopping: watch::Receiver<bool>,
     complaints: guard::Complaints,

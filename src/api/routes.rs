@@ -115,7 +115,13 @@ impl Route {
 
 /// All routes: a line for each file that has some.
 pub fn all() -> Vec<Route> {
-    let files = [super::health::routes(), super::metrics::routes()];
+    let files = [
+        super::health::routes(),
+        super::metrics::routes(),
+        super::openapi::routes(),
+        super::csta::routes(),
+        super::events::routes(),
+    ];
     files.into_iter().flatten().collect()
 }
 

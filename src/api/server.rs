@@ -28,7 +28,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::guard::{Complaints, Tokens};
 use super::patient::Patient;
-use super::{App, Exchange, routes};
+use super::{App, Exchange, Feed, routes};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -77,18 +77,25 @@ impl Server {
         settings: Settings,
         exchange: Arc<dyn Exchange>,
         tokens: Tokens,
+        feed: Feed,
     ) -> io::Result<Server> {
         let listener = std::net::TcpListener::bind(settings.listen)?;
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let local = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
-        let app =
-            App { exchange, tokens, stopping: stopping.clone(), complaints: Complaints::default() };
-        let router = routes::router(Arc::new(app));
         let places = Arc::new(Semaphore::new(settings.connections));
-        let listener =
-            Listener { listener, router, places: places.clone(), tls: settings.tls, stopping };
+        let app = App {
+            exchange,
+            tokens,
+            feed,
+            places: places.clone(),
+            stopping: stopping.clone(),
+            complaints: Complaints::default(),
+        };
+        let router = routes::router(Arc::new(app));
+        let tls = settings.tls;
+        let listener = Listener { listener, router, places: places.clone(), tls, stopping };
         let task = tokio::spawn(listener.run());
         Ok(Server { local, stop, places, most: settings.connections, task })
     }

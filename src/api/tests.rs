@@ -5,15 +5,32 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::events::{Feed, History, Later};
 use super::{Answer, Exchange, Server, Settings, Tokens};
 use crate::access::rights::{Rights, Role};
+use crate::base::CallId;
 use crate::switch::Request;
+use crate::switch::fact::Fact;
 
 struct Nobody;
 
 impl Exchange for Nobody {
     fn ask(&self, _: Request) -> Answer {
         Box::pin(async { None })
+    }
+}
+
+struct Empty;
+
+impl History for Empty {
+    fn after(&self, _: u64, _: usize) -> Later<Vec<Fact>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    fn of_call(&self, _: CallId, _: u64) -> Later<Vec<Fact>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+    fn agents(&self, _: u64) -> Later<Vec<Fact>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 
@@ -33,7 +50,8 @@ fn tokens() -> Tokens {
 
 fn serve(connections: usize) -> Server {
     let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections, tls: None };
-    Server::start(settings, Arc::new(Nobody), tokens()).expect("a free port")
+    let feed = Feed::new(0, Arc::new(Empty));
+    Server::start(settings, Arc::new(Nobody), tokens(), feed).expect("a free port")
 }
 
 /// One request on a connection of its own; the whole answer.

@@ -8,7 +8,7 @@ use super::address::Transport;
 use super::care::Care;
 use super::choice::Srtp;
 use super::fort::Fort;
-use super::http::{self, Http, Token};
+use super::http::{self, Csta, Http, Token};
 use super::keys::{
     Certificate, Console, Dialplan, FeatureCodes, Gateway, Limits, Log, Media, Node, Phone, Record,
     Sip, Store, Tls,
@@ -20,6 +20,7 @@ use super::recorder::{self, Recorder};
 use super::setting::Reader;
 use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
+use super::webhook::{self, Webhook};
 
 /// The sections as far as they could be read; a refused one is `None`, and what depends on it is
 /// not checked, so that one fault is not reported as two.
@@ -46,7 +47,9 @@ pub(super) struct Draft {
     pub(super) recorders: Vec<(usize, Recorder)>,
     pub(super) store: Option<Store>,
     pub(super) http: Option<Http>,
+    pub(super) csta: Option<Csta>,
     pub(super) tokens: Vec<(usize, Token)>,
+    pub(super) webhooks: Vec<(usize, Webhook)>,
     pub(super) console: Option<Console>,
     pub(super) log: Option<Log>,
     pub(super) limits: Option<Limits>,
@@ -82,7 +85,9 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     phones(&draft.phones, reader);
     mobiles(draft, reader);
     super::acd::check(&draft.agents, &draft.queues, reader);
-    http::check(draft.http.as_ref(), &draft.tokens, &draft.agents, &draft.certificates, reader);
+    webhook::check(&draft.webhooks, reader);
+    let (http, csta) = (draft.http.as_ref(), draft.csta.as_ref());
+    http::check(http, csta, &draft.tokens, &draft.agents, &draft.certificates, reader);
     open_keys(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);

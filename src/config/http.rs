@@ -28,6 +28,19 @@ section! {
 }
 
 section! {
+    /// The same services and events in CSTA's own XML over TCP (ECMA-323 Annex J). Who may is said by `[[token]]`, which
+    /// `StartApplicationSession` shows.
+    [csta] struct Csta {
+        /// Where it is answered, such as `"127.0.0.1:3721"`. Without it: nowhere.
+        listen: Option<SocketAddr> = derived, restart;
+        /// Whether it is over TLS, with the certificates of `[[certificate]]`.
+        tls: bool = "false", restart;
+        /// Sessions at once; a further connection is closed.
+        connections: u32 = "100" in ["1", "10000"], restart;
+    }
+}
+
+section! {
     /// A program that may use the API, known by what it shows: `Authorization: Bearer …`.
     [[token]] struct Token {
         /// Its name, as the log and records have it.
@@ -50,6 +63,7 @@ section! {
 /// A token is there once, is long enough, and has an agent where it acts for one.
 pub(super) fn check(
     http: Option<&Http>,
+    csta: Option<&Csta>,
     tokens: &[(usize, Token)],
     agents: &[(usize, Agent)],
     certificates: &[(usize, Certificate)],
@@ -71,16 +85,19 @@ pub(super) fn check(
         }
         whom(*nth, token, agents, reader);
     }
-    let Some((http, listen)) = http.and_then(|http| Some((http, http.listen?))) else { return };
-    if http.tls && certificates.is_empty() && !reader.given("certificate", 0, "") {
-        let what = "HTTPS has no certificate to show";
-        let remedy = "add a [[certificate]] with its files `chain` and `key`";
-        reader.faults.error(&reader.place("http", 0, "tls"), what, remedy);
-    }
-    if !http.tls && !listen.ip().is_loopback() && !tokens.is_empty() {
-        let what = "tokens are sent in the clear over the network";
-        let remedy = "write `tls = true`, or listen on loopback behind a proxy that has TLS";
-        reader.faults.warn(&reader.place("http", 0, "listen"), what, remedy);
+    let http = http.and_then(|http| Some(("http", http.listen?, http.tls)));
+    let csta = csta.and_then(|csta| Some(("csta", csta.listen?, csta.tls)));
+    for (section, listen, tls) in http.into_iter().chain(csta) {
+        if tls && certificates.is_empty() && !reader.given("certificate", 0, "") {
+            let what = "TLS has no certificate to show";
+            let remedy = "add a [[certificate]] with its files `chain` and `key`";
+            reader.faults.error(&reader.place(section, 0, "tls"), what, remedy);
+        }
+        if !tls && !listen.ip().is_loopback() && !tokens.is_empty() {
+            let what = "tokens are sent in the clear over the network";
+            let remedy = "write `tls = true`, or listen on loopback behind a proxy that has TLS";
+            reader.faults.warn(&reader.place(section, 0, "listen"), what, remedy);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::choice::{
 };
 use super::fingerprint::Fingerprint;
 use super::fort::Fort;
-use super::http::{Http, Token};
+use super::http::{Csta, Http, Token};
 use super::list::Workers;
 use super::name::{
     CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Origin, Product, RelayHeader,
@@ -31,9 +31,10 @@ use super::secret::Secret;
 use super::setting::{Section, section};
 use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
+use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 26] = [
+pub const SECTIONS: [&Section; 28] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -53,7 +54,9 @@ pub const SECTIONS: [&Section; 26] = [
     &Recorder::SECTION,
     &Store::SECTION,
     &Http::SECTION,
+    &Csta::SECTION,
     &Token::SECTION,
+    &Webhook::SECTION,
     &Console::SECTION,
     &Log::SECTION,
     &Trace::SECTION,

@@ -45,6 +45,7 @@ pub mod setting;
 mod syntax;
 pub mod trace;
 mod trunk;
+pub mod webhook;
 
 pub use acd::{Acd, Agent, Queue};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
@@ -58,7 +59,7 @@ pub use choice::{
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;
 pub use fort::Fort;
-pub use http::{Http, Token};
+pub use http::{Csta, Http, Token};
 pub use keys::{
     Certificate, Console, Dialplan, FeatureCodes, Gateway, Limits, Log, Media, Node, Phone, Record,
     SECTIONS, Sip, Store, Tls,
@@ -72,6 +73,7 @@ pub use rewrite::Rules;
 pub use secret::{Secret, SecretSource};
 pub use trace::Trace;
 pub use trunk::{Numbers, Trunk};
+pub use webhook::Webhook;
 
 use crate::base::Networks;
 use cross::Draft;
@@ -132,8 +134,12 @@ pub struct Config {
     pub store: Store,
     /// `[http]`
     pub http: Http,
+    /// `[csta]`
+    pub csta: Csta,
     /// Each `[[token]]`, in the order of the text.
     pub tokens: Vec<Token>,
+    /// Each `[[webhook]]`, in the order of the text.
+    pub webhooks: Vec<Webhook>,
     /// `[console]`
     pub console: Console,
     /// `[log]`
@@ -201,6 +207,7 @@ impl Config {
             self.record.changed_for_restart(&new.record),
             self.store.changed_for_restart(&new.store),
             self.http.changed_for_restart(&new.http),
+            self.csta.changed_for_restart(&new.csta),
             self.console.changed_for_restart(&new.console),
             self.log.changed_for_restart(&new.log),
             self.trace.changed_for_restart(&new.trace),
@@ -240,6 +247,12 @@ impl Config {
         for old in &self.tokens {
             let same = new.tokens.iter().find(|token| token.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        if self.webhooks.len() != new.webhooks.len() {
+            changed.push("webhook");
+        }
+        for (old, new) in self.webhooks.iter().zip(&new.webhooks) {
+            changed.extend(old.changed_for_restart(new));
         }
         changed.dedup();
         changed
@@ -432,7 +445,11 @@ impl Config {
             let whose = format!("token \"{}\"", t.name);
             (t.at, whose, &mut t.token, &t.token_file, &t.token_env)
         });
-        let all = phones.chain(gateways).chain(recorders).chain(tokens);
+        let hooks = self.webhooks.iter_mut().map(|h| {
+            let whose = format!("web hook \"{}\"", h.name);
+            (h.at, whose, &mut h.secret, &h.secret_file, &h.secret_env)
+        });
+        let all = phones.chain(gateways).chain(recorders).chain(tokens).chain(hooks);
         for (at, whose, password, file, env) in all {
             let source = match (&password, file, env) {
                 (None, Some(path), _) => SecretSource::File(path.clone()),
@@ -498,7 +515,9 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         recorders: repeated(table, &Recorder::SECTION, reader, Recorder::read),
         store: single(table, &Store::SECTION, reader, Store::read),
         http: single(table, &Http::SECTION, reader, Http::read),
+        csta: single(table, &Csta::SECTION, reader, Csta::read),
         tokens: repeated(table, &Token::SECTION, reader, Token::read),
+        webhooks: repeated(table, &Webhook::SECTION, reader, Webhook::read),
         console: single(table, &Console::SECTION, reader, Console::read),
         log: single(table, &Log::SECTION, reader, Log::read),
         trace: single(table, &Trace::SECTION, reader, Trace::read),
@@ -615,7 +634,9 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         recorders: draft.recorders.into_iter().map(|(_, recorder)| recorder).collect(),
         store: draft.store?,
         http: draft.http?,
+        csta: draft.csta?,
         tokens: draft.tokens.into_iter().map(|(_, token)| token).collect(),
+        webhooks: draft.webhooks.into_iter().map(|(_, hook)| hook).collect(),
         console: draft.console?,
         log: draft.log?,
         trace: draft.trace?,

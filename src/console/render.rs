@@ -22,6 +22,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::CallBacks(rows) => call_backs(rows),
         Reply::Rooms(rows) => rooms(rows),
         Reply::Room(view) => room(view),
+        Reply::Cti(answer) => format!("{answer:?}\n"),
         Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
     }
 }

@@ -1,16 +1,25 @@
 //! The API's wiring: its tokens from the configuration, its questions to the switch.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
+use tokio::sync::{OnceCell, mpsc};
 
 use super::metrics;
 use super::orders::Operator;
 use crate::access::rights::{Rights, Role};
-use crate::api::{Answer, Exchange, Figures, Server, Settings, Tokens};
+use crate::api::events::{Filter, History, Later};
+use crate::api::hook::{self, Hook};
+use crate::api::{Answer, Exchange, Feed, Figures, Server, Settings, Tokens, xml};
+use crate::base::CallId;
 use crate::config::{Config, TokenRole};
 use crate::net::tls::Tls;
+use crate::store::{Awaited, Journal, Records, Store, Trouble};
 use crate::switch::Request;
+use crate::switch::fact::Fact;
 
 impl Exchange for Operator {
     fn ask(&self, request: Request) -> Answer {
@@ -42,22 +51,175 @@ pub(super) fn put_tokens(tokens: &Tokens, config: &Config) {
     }));
 }
 
+/// Facts that may wait to be told to programs; one beyond them is read from the records later.
+const TOLD: usize = 65_536;
+/// How often it is looked whether a fact is on the disk.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Facts on their way to programs, each with its mark in the journal.
+pub(super) type Told = (mpsc::Sender<(Fact, Awaited)>, mpsc::Receiver<(Fact, Awaited)>);
+
+/// The way of facts to programs, where there is an API.
+pub(super) fn told(config: &Config) -> Option<Told> {
+    let listens = config.http.listen.is_some() || config.csta.listen.is_some();
+    let wanted = listens || !config.webhooks.is_empty();
+    wanted.then(|| mpsc::channel(TOLD))
+}
+
+/// The doors that are open to programs.
+#[derive(Default)]
+pub(super) struct Doors {
+    pub(super) http: Option<Server>,
+    pub(super) csta: Option<xml::Server>,
+}
+
+impl Doors {
+    /// Ends streams and sessions, and waits a moment for the last answers.
+    pub(super) async fn close(self) {
+        if let Some(http) = self.http {
+            http.stop().await;
+        }
+        if let Some(csta) = self.csta {
+            csta.stop().await;
+        }
+    }
+}
+
 /// Opens the API where the configuration has one.
 pub(super) fn start(
     config: &Config,
     runtime: &Runtime,
     operator: Arc<Operator>,
     tls: Tls,
-) -> Result<Option<Server>, String> {
-    let Some(listen) = config.http.listen else { return Ok(None) };
-    let web: crate::api::Tls = Arc::new(move || tls.web());
-    let settings = Settings {
-        listen,
-        connections: config.http.connections as usize,
-        tls: config.http.tls.then_some(web),
-    };
+    (told, store): (Option<mpsc::Receiver<(Fact, Awaited)>>, &Store),
+) -> Result<Doors, String> {
+    let Some(told) = told else { return Ok(Doors::default()) };
     let _runtime = runtime.enter();
-    let tokens = operator.tokens();
-    let server = Server::start(settings, operator, tokens);
-    server.map(Some).map_err(|e| format!("API: {listen}: {e}; correct [http] listen"))
+    let kept = Kept { database: config.database(), records: Arc::default() };
+    let feed = Feed::new(store.next_seq() - 1, Arc::new(kept));
+    runtime.spawn(tell(told, store.journal(), feed.clone()));
+    for hook in hooks(config)? {
+        runtime.spawn(hook::run(hook, feed.clone()));
+    }
+    let web: crate::api::Tls = Arc::new(move || tls.web());
+    let settings = |listen, connections: u32, secure: bool| Settings {
+        listen,
+        connections: connections as usize,
+        tls: secure.then(|| web.clone()),
+    };
+    let mut doors = Doors::default();
+    if let Some(listen) = config.http.listen {
+        let settings = settings(listen, config.http.connections, config.http.tls);
+        let server = Server::start(settings, operator.clone(), operator.tokens(), feed.clone());
+        let wrong = |e| format!("API: {listen}: {e}; correct [http] listen");
+        doors.http = Some(server.map_err(wrong)?);
+    }
+    if let Some(listen) = config.csta.listen {
+        let settings = settings(listen, config.csta.connections, config.csta.tls);
+        let tokens = operator.tokens();
+        let server = xml::Server::start(settings, operator, tokens, feed);
+        let wrong = |e| format!("CSTA: {listen}: {e}; correct [csta] listen");
+        doors.csta = Some(server.map_err(wrong)?);
+    }
+    Ok(doors)
+}
+
+/// The web hooks, with a directory for their places.
+fn hooks(config: &Config) -> Result<Vec<Hook>, String> {
+    if config.webhooks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let dir = config.node.data_dir.join("webhooks");
+    std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let secure = config.webhooks.iter().any(|hook| hook.url.secure);
+    let tls = secure.then(trusting_the_system).transpose()?;
+    let hook = |hook: &crate::config::Webhook| {
+        let list = |of: Option<Vec<String>>| of.unwrap_or_default();
+        Hook {
+            name: hook.name.to_string(),
+            tls: tls.clone().filter(|_| hook.url.secure),
+            host: hook.url.host.clone(),
+            port: hook.url.port,
+            path: hook.url.path.clone(),
+            secret: hook.secret.as_ref().map(|secret| secret.expose().to_owned()),
+            filter: Filter {
+                kinds: hook.events.iter().flatten().map(|kind| kind.0.to_owned()).collect(),
+                queues: list(
+                    hook.queues.as_ref().map(|q| q.iter().map(|q| q.to_string()).collect()),
+                ),
+                agents: list(
+                    hook.agents.as_ref().map(|a| a.iter().map(|a| a.to_string()).collect()),
+                ),
+                ..Filter::default()
+            },
+            retry_for: hook.retry_for,
+            place: dir.join(format!("{}.place", hook.name)),
+        }
+    };
+    Ok(config.webhooks.iter().map(hook).collect())
+}
+
+/// TLS to those whom the system believes.
+fn trusting_the_system() -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let client =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let client = client.map_err(|e| format!("web hooks: TLS: {e}"))?;
+    Ok(Arc::new(client.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// Tells each fact once it is on the disk: what is told is never told otherwise after a crash.
+async fn tell(mut told: mpsc::Receiver<(Fact, Awaited)>, journal: Journal, feed: Feed) {
+    while let Some((fact, mark)) = told.recv().await {
+        while !journal.has(mark) {
+            tokio::time::sleep(LOOK).await;
+        }
+        feed.take(fact).await;
+    }
+}
+
+/// The records, opened when they are first asked.
+struct Kept {
+    database: PathBuf,
+    records: Arc<OnceCell<Records>>,
+}
+
+impl Kept {
+    fn with<T, F>(&self, ask: impl FnOnce(Records) -> F + Send + 'static) -> Later<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+    {
+        let (cell, path) = (self.records.clone(), self.database.clone());
+        Box::pin(async move {
+            let opened = cell.get_or_try_init(|| async { Records::open(&path).await }).await;
+            let records = opened.map_err(|e| e.to_string())?.clone();
+            ask(records).await.map_err(|e| e.to_string())
+        })
+    }
+}
+
+impl History for Kept {
+    fn after(&self, seq: u64, most: usize) -> Later<Vec<Fact>> {
+        self.with(move |records| async move { records.facts_after(seq, most).await })
+    }
+    fn of_call(&self, call: CallId, until: u64) -> Later<Vec<Fact>> {
+        self.with(move |records| async move { records.facts_of_call(call, until).await })
+    }
+    fn agents(&self, until: u64) -> Later<Vec<Fact>> {
+        self.with(move |records| async move { records.agents_before(until).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::events::event::KINDS;
+
+    #[test]
+    fn the_configuration_knows_the_same_kinds_of_events() {
+        let told: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(told, crate::config::webhook::KINDS);
+    }
 }

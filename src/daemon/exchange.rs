@@ -7,7 +7,7 @@ use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use super::clock::Clock;
 use super::dns::Dns;
@@ -45,6 +45,8 @@ pub(super) struct Hands {
     pub(super) journal: Journal,
     pub(super) pending: Pending,
     pub(super) events: broadcast::Sender<Arc<str>>,
+    /// To whoever tells programs what happens; none: there is no API.
+    pub(super) told: Option<mpsc::Sender<(Fact, Awaited)>>,
     /// Facts that the switch waits for until they are on the disk.
     pub(super) awaited: VecDeque<(u64, Awaited)>,
     /// What facts come to.
@@ -298,9 +300,18 @@ fn write_down(fact: Fact, hands: &mut Hands) -> Option<u64> {
         let _ = hands.events.send(line.into());
     }
     let (seq, awaited) = (fact.seq, fact.kind.awaits_disk());
+    let copy = hands.told.as_ref().map(|_| fact.clone());
     match hands.journal.submit(fact) {
-        Ok(()) if awaited => hands.awaited.push_back((seq, hands.journal.submitted())),
-        Ok(()) => {}
+        Ok(()) => {
+            let mark = hands.journal.submitted();
+            // One that finds no room is found missing there, and read from the records.
+            if let (Some(told), Some(copy)) = (&hands.told, copy) {
+                let _ = told.try_send((copy, mark));
+            }
+            if awaited {
+                hands.awaited.push_back((seq, mark));
+            }
+        }
         Err(Full(fact)) => {
             let kind = fact.kind.name();
             tracing::error!("the journal's ring is full: fact {seq} ({kind}) is lost");

@@ -78,7 +78,7 @@ pub(super) struct Appliance {
     inputs: Inputs,
     switch: JoinHandle<Hands>,
     console: Server,
-    api: Option<crate::api::Server>,
+    doors: super::api::Doors,
     store: Store,
     watch: Watch,
     database: PathBuf,
@@ -113,6 +113,7 @@ impl Appliance {
         let pending = Pending::default();
 
         let (trace, tally) = (start_trace(&config), Arc::new(Tally::new()));
+        let told = super::api::told(&config);
         let figures = Figures {
             workers: engine.figures(),
             sip: sip.figures(),
@@ -128,6 +129,7 @@ impl Appliance {
             journal: store.journal(),
             pending: pending.clone(),
             events: events.clone(),
+            told: told.as_ref().map(|(sender, _)| sender.clone()),
             awaited: Default::default(),
             tally,
         };
@@ -146,11 +148,12 @@ impl Appliance {
         let watch = Watch::start(&store, inputs.clone());
         runtime.spawn(restore(store.journal(), config.database(), inputs.clone()));
         let console = start_console(&config, &runtime, operator.clone())?;
-        let api = super::api::start(&config, &runtime, operator.clone(), web)?;
+        let told = told.map(|(_, receiver)| receiver);
+        let doors = super::api::start(&config, &runtime, operator.clone(), web, (told, &store))?;
         let database = config.database();
         #[rustfmt::skip]
         let appliance = Appliance {
-            listening, operator, inputs, switch, console, api, store, watch, database, runtime,
+            listening, operator, inputs, switch, console, doors, store, watch, database, runtime,
         };
         Ok(appliance)
     }
@@ -192,9 +195,7 @@ impl Appliance {
         }
         self.inputs.tell(Input::Stopped { why: why.into() });
         drop(self.console);
-        if let Some(api) = self.api {
-            self.runtime.block_on(api.stop());
-        }
+        self.runtime.block_on(self.doors.close());
         self.watch.stop();
         self.inputs.stop();
         if let Ok(hands) = self.switch.join() {
@@ -328,8 +329,11 @@ pub(super) fn main(args: Serve) -> ExitCode {
     };
     let listening: Vec<String> = appliance.listening.iter().map(shown).collect();
     listening.iter().for_each(|at| tracing::info!("SIP on {at}"));
-    if let Some(api) = &appliance.api {
-        tracing::info!("API on {}", api.local());
+    if let Some(http) = &appliance.doors.http {
+        tracing::info!("API on {}", http.local());
+    }
+    if let Some(csta) = &appliance.doors.csta {
+        tracing::info!("CSTA in XML on {}", csta.local());
     }
     tracing::info!("Belfry {} is ready", env!("CARGO_PKG_VERSION"));
     notify::ready(&format!("SIP on {}", listening.join(", ")));

@@ -32,6 +32,7 @@ mod applier;
 mod apply;
 mod care;
 pub mod database;
+mod events;
 pub mod figures;
 mod handed;
 mod journal;

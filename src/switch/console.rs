@@ -5,10 +5,12 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::rights::Rights;
 use crate::base::{CallId, LegId};
 use crate::call::conference::Change;
 use crate::call::supervise::Act;
 
+use super::cti;
 use super::fact::Sound;
 
 /// A question or an order.
@@ -73,6 +75,8 @@ pub enum Request {
     Room(String),
     /// Change something about a conference.
     RoomOrder(String, RoomOrder),
+    /// What a program asks, with what it may.
+    Cti(Rights, cti::Order),
 }
 
 /// What an operator does with a gateway. Calls in being go on in any case.
@@ -182,6 +186,8 @@ pub enum Reply {
     Rooms(Vec<RoomRow>),
     /// To [`Request::Room`].
     Room(Box<RoomView>),
+    /// To [`Request::Cti`], mostly.
+    Cti(Box<cti::Answer>),
     /// It was done; says what.
     Done(String),
     /// It was not done; says why and what to do.

@@ -15,7 +15,8 @@ impl Switch {
     /// The answer; `None`: it comes when a phone has said something.
     pub(super) fn console(&mut self, now: Now, id: RequestId, request: Request) -> Option<Reply> {
         Some(match request {
-            Request::Desk(number, order) => return self.desk_order(now, id, &number, order),
+            Request::Desk(number, order) => return self.desk_order(now, id, &number, None, order),
+            Request::Cti(rights, order) => return self.cti(now, id, &rights, order),
             Request::Dial { phone, number } => match self.make_call(now, &phone, &number) {
                 Ok(call) => {
                     Reply::Done(format!("call {call}: {phone} rings, and then calls {number}"))

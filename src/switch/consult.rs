@@ -13,7 +13,7 @@
 //!
 //! A call that a phone begins while it is in another is put on that one's RTP worker ([`Switch::group_of`]), so
 //! that joining the two costs nothing; two calls that came to it may live on two ([`linking`](super::linking)).
-//! Not here: joining by a key, without REFER ([`consulting`](super::consulting)).
+//! A program's order joins two lines without REFER. Not here: joining by a key ([`consulting`](super::consulting)).
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::Device;
@@ -74,10 +74,19 @@ impl Switch {
         match self.far_end(lines) {
             Some((with, target)) => {
                 self.answer_refer(now, txn, 202);
-                self.join_lines(now, lines, with, target);
+                self.join_lines(now, lines, with, target, true);
             }
             None => self.send_to_number(now, lines, txn),
         }
+    }
+
+    /// A program has a phone's two lines joined, without REFER. `false`: they cannot be, as long as the second
+    /// one only rings.
+    pub(super) fn join_by_order(&mut self, now: Now, first: LegId, second: LegId) -> bool {
+        let Some(lines) = self.lines(first, second) else { return false };
+        let Some((with, target)) = self.far_end(lines) else { return false };
+        self.join_lines(now, lines, with, target, false);
+        true
     }
 
     pub(super) fn answer_refer(&mut self, now: Now, txn: TxnId, status: u16) {
@@ -105,7 +114,8 @@ impl Switch {
     }
 
     /// Takes `with` over into the first line's call, where it talks with whom the first line talked with.
-    fn join_lines(&mut self, now: Now, lines: Lines, with: LegId, target: Target) {
+    /// `refer`: the phone asked, and hangs up by itself.
+    fn join_lines(&mut self, now: Now, lines: Lines, with: LegId, target: Target, refer: bool) {
         let Lines { first, call, who, second, other } = lines;
         let recorded = self.calls.get(&other).is_some_and(|c| c.recording_paused().is_some());
         self.part(now, other, second);
@@ -134,7 +144,13 @@ impl Switch {
         if recorded {
             self.record(now, call, true);
         }
-        self.let_go(now, lines);
+        match refer {
+            true => self.let_go(now, lines),
+            false => {
+                self.hang_up(now, first, Cause::NORMAL_CLEARING, EndedBy::Plan);
+                self.hang_up(now, second, Cause::NORMAL_CLEARING, EndedBy::Plan);
+            }
+        }
         self.rearm(call);
     }
 

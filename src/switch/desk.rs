@@ -112,19 +112,21 @@ impl Switch {
         Ok(id)
     }
 
-    /// Tells a phone to do something. `Some`: it cannot; else its answer is the answer.
+    /// Tells a phone to do something, about this call if one is named. `Some`: it cannot; else its answer is the
+    /// answer.
     pub(super) fn desk_order(
         &mut self,
         now: Now,
         by: RequestId,
         phone: &str,
+        call: Option<CallId>,
         order: DeskOrder,
     ) -> Option<Reply> {
         if self.config.phone(phone).is_none() {
             let why = format!("there is no phone {phone}; 'show phones' lists them");
             return Some(Reply::Refused(why));
         }
-        let Some(leg) = self.line_for(phone, order) else {
+        let Some(leg) = self.line_for(phone, call, order) else {
             return Some(Reply::Refused(match order {
                 DeskOrder::Answer => format!("nothing rings at phone {phone}"),
                 DeskOrder::Hold => format!("phone {phone} talks with nobody"),
@@ -168,8 +170,11 @@ impl Switch {
     }
 
     /// The line of a phone that is meant: which rings longest, which it talks on, which it holds.
-    fn line_for(&self, phone: &str, order: DeskOrder) -> Option<LegId> {
+    fn line_for(&self, phone: &str, call: Option<CallId>, order: DeskOrder) -> Option<LegId> {
         let is_meant = |leg: &&Leg| {
+            if call.is_some_and(|call| leg.call != call) {
+                return false;
+            }
             let Some(active) = self.calls.get(&leg.call) else { return false };
             let Some(party) = active.call.get(leg.id) else { return false };
             // A mobile's network takes no such orders.

@@ -226,6 +226,30 @@ impl Switch {
         true
     }
 
+    /// A program sends a call on that rings at a phone, as a 302 of it would. Says why not, else.
+    pub(super) fn deflect(&mut self, now: Now, leg: LegId, to: &str) -> Result<(), &'static str> {
+        let id = self.legs.get(&leg).map(|leg| leg.call).ok_or("the call is over")?;
+        let rings = self.dialing(id).filter(|dialing| dialing.hunt.rings(leg));
+        let number = rings.and_then(|dialing| phone_of(dialing, leg)).ok_or("it does not ring")?;
+        let offer = self.calls.get(&id).is_some_and(|active| active.queued.is_some());
+        if offer {
+            return Err(
+                "a queue's caller stays in the queue: let it ring, or make the agent not ready",
+            );
+        }
+        let Some(Ok(made)) = self.divert(now, id, &number, to, DEFLECTED) else {
+            return Err("nobody is reached there");
+        };
+        if let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) {
+            for (leg, target) in made {
+                dialing.hunt.attempt(leg);
+                dialing.legs.push((leg, target));
+            }
+        }
+        self.hang_up(now, leg, Cause::NON_SELECTED_USER_CLEARING, super::fact::EndedBy::Callee);
+        Ok(())
+    }
+
     /// Nobody of a group answered in time: whoever wishes so has the call go elsewhere next.
     pub(super) fn unanswered(&mut self, now: Now, id: CallId, given_up: &[LegId]) {
         let Some(dialing) = self.dialing(id) else { return };

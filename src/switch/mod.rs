@@ -9,7 +9,7 @@
 //!                          │                         ├─ requests  REGISTER, OPTIONS, MESSAGE
 //!                          │                         └─ watching  SUBSCRIBE: lamps, presence
 //!                          ├─ media events ▶ media_in   ports, keys, playbacks, recordings
-//!                          ├─ operator ────▶ console_in
+//!                          ├─ operator ────▶ console_in; programs: cti
 //!                          └─ time ────────▶ wake       pings, registering: gateways and providers
 //!                                   │
 //!                     effects  the plan's next step  ─▶ dial, trunks ─▶ talk ─▶ transfer, ending
@@ -37,6 +37,7 @@ pub mod console;
 mod console_in;
 mod consult;
 mod consulting;
+pub mod cti;
 mod desk;
 mod dial;
 mod dialled;

@@ -316,7 +316,7 @@ impl Switch {
     }
 
     /// Writes a use of supervision down, or that it was refused.
-    fn supervised(
+    pub(super) fn supervised(
         &mut self,
         now: Now,
         agent: &str,

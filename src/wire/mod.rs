@@ -2,6 +2,7 @@
 //! above.
 
 pub mod auth;
+pub mod csta;
 pub mod dialog_info;
 pub mod dns;
 pub mod dtmf_info;

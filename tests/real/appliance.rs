@@ -54,7 +54,7 @@ pub struct Setup {
     pub within: Option<u32>,
     /// Recorders outside, the first choice first.
     pub recorders: Vec<SocketAddr>,
-    /// More of the configuration: whole sections.
+    /// More of the configuration: whole sections; `OWN` is its address.
     pub more: &'static str,
 }
 
@@ -335,7 +335,7 @@ fn own(dir: &Path, ip: Ipv4Addr, setup: &Setup) -> String {
         let _ = write!(text, "[[phone]]\nnumber = \"{number}\"\npassword = \"{password}\"\n");
         let _ = writeln!(text, "srtp = \"{srtp}\"");
     }
-    text + setup.more
+    text + &setup.more.replace("OWN", &ip.to_string())
 }
 
 /// Writes a certificate for `ip` and its key; gives its fingerprint.

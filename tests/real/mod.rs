@@ -12,6 +12,7 @@ mod sipp;
 mod speech;
 mod tones;
 
+mod api;
 mod bad_input;
 mod chromium;
 mod conference;

@@ -1,0 +1,614 @@
+//! CSTA's services over HTTP: calls, devices, agents (ECMA-269), each as a route.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use super::body::{Asked, Given};
+use super::guard::Caller;
+use super::routes::{Gives, Param, Route};
+use super::{App, Problem};
+use crate::access::rights::{Rights, Role};
+use crate::base::CallId;
+use crate::switch::console::DeskOrder;
+use crate::switch::cti::{Answer, How, Order, Why, Wish};
+use crate::switch::{Reply, Request};
+
+const SEES: &[Role] = &[Role::Read, Role::Agent, Role::Supervisor];
+const ACTS: &[Role] = &[Role::Agent, Role::Supervisor];
+const SUPERVISES: &[Role] = &[Role::Supervisor];
+
+const CALL: Param = Param {
+    name: "call",
+    in_path: true,
+    about: "The call's id.",
+    schema: || json!({ "type": "string", "minLength": 1, "maxLength": 40 }),
+};
+const DEVICE: Param = Param {
+    name: "device",
+    in_path: true,
+    about: "The phone's number.",
+    schema: || json!({ "type": "string", "minLength": 1, "maxLength": 40 }),
+};
+const AGENT: Param = Param {
+    name: "agent",
+    in_path: true,
+    about: "The agent's number.",
+    schema: || json!({ "type": "string", "minLength": 1, "maxLength": 40 }),
+};
+
+/// The schema of an object with these properties.
+fn object(required: &[&str], properties: Value) -> Value {
+    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
+}
+fn call_id() -> Value {
+    json!({ "type": "string", "description": "The call's id; without it: the one that is meant." })
+}
+fn to() -> Value {
+    json!({
+        "type": "string", "minLength": 1, "maxLength": 40, "pattern": "^[0-9A-Za-z*#+._-]+$",
+        "description": "The number, as the phone would dial it."
+    })
+}
+fn with_call() -> Value {
+    object(&[], json!({ "call": call_id() }))
+}
+fn with_call_to() -> Value {
+    object(&["to"], json!({ "call": call_id(), "to": to() }))
+}
+fn with_to() -> Value {
+    object(&["to"], json!({ "to": to() }))
+}
+fn done() -> Value {
+    object(&["done"], json!({ "done": { "type": "string" } }))
+}
+fn made() -> Value {
+    object(&["call"], json!({ "call": { "type": "string" } }))
+}
+fn calls() -> Value {
+    json!({ "type": "array", "items": { "$ref": "#/components/schemas/Call" } })
+}
+fn agents() -> Value {
+    json!({ "type": "array", "items": { "$ref": "#/components/schemas/Agent" } })
+}
+fn queues() -> Value {
+    json!({ "type": "array", "items": { "$ref": "#/components/schemas/Queue" } })
+}
+
+/// The routes of this file.
+pub(super) fn routes() -> Vec<Route> {
+    [calls_routes(), device_routes(), transfer_routes(), agent_routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn calls_routes() -> Vec<Route> {
+    let call = |route: Route| Route { tag: "calls", refuses: &[404, 409, 503], ..route };
+    vec![
+        call(Route {
+            summary: "The calls in being, as far as the token sees them",
+            roles: SEES,
+            gives: Gives::json(200, calls),
+            refuses: &[503],
+            ..Route::get("/v1/calls", "ListCalls", || get(list_calls))
+        }),
+        call(Route {
+            summary: "A phone calls a number (MakeCall)",
+            about: "The phone answers by itself or rings, and the number is then called as if it had dialled it. Events tell \
+                    how it goes on.",
+            roles: ACTS,
+            asks: Some(|| {
+                object(
+                    &["device", "to"],
+                    json!({
+                        "device": { "type": "string", "minLength": 1, "maxLength": 40, "description": "The phone." },
+                        "to": to(),
+                    }),
+                )
+            }),
+            gives: Gives::json(202, made),
+            ..Route::post("/v1/calls", "MakeCall", || post(make_call))
+        }),
+        call(Route {
+            summary: "A call with its connections (SnapshotCall)",
+            roles: SEES,
+            params: &[CALL],
+            gives: Gives::json(200, || json!({ "$ref": "#/components/schemas/Call" })),
+            ..Route::get("/v1/calls/{call}", "SnapshotCall", || get(snapshot_call))
+        }),
+        call(Route {
+            method: "delete",
+            summary: "All parties of a call are released (ClearCall)",
+            roles: SUPERVISES,
+            params: &[CALL],
+            gives: Gives::json(202, done),
+            ..Route::get("/v1/calls/{call}", "ClearCall", || delete(clear_call))
+        }),
+        call(Route {
+            summary: "Data is put to a call (AssociateData)",
+            about: "It is on the call's record and in the `data` of its events. An empty value takes one away.",
+            roles: ACTS,
+            params: &[CALL],
+            asks: Some(|| {
+                json!({
+                    "type": "object", "minProperties": 1, "maxProperties": crate::switch::cti::MOST_DATA,
+                    "propertyNames": { "pattern": "^[0-9A-Za-z_.-]{1,64}$" },
+                    "additionalProperties": { "type": "string", "maxLength": 1024 },
+                })
+            }),
+            gives: Gives::json(200, done),
+            ..Route::post("/v1/calls/{call}/data", "AssociateData", || post(associate))
+        }),
+    ]
+}
+
+fn device_routes() -> Vec<Route> {
+    let desk = |path, operation, summary, handler| Route {
+        tag: "devices",
+        summary,
+        roles: ACTS,
+        params: &[DEVICE],
+        asks: Some(with_call),
+        gives: Gives::json(200, done),
+        refuses: &[404, 409, 503],
+        ..Route::post(path, operation, handler)
+    };
+    vec![
+        Route {
+            tag: "devices",
+            summary: "A phone with its calls (SnapshotDevice)",
+            roles: SEES,
+            params: &[DEVICE],
+            gives: Gives::json(200, || json!({ "$ref": "#/components/schemas/Device" })),
+            refuses: &[404, 503],
+            ..Route::get("/v1/devices/{device}", "SnapshotDevice", || get(snapshot_device))
+        },
+        Route {
+            about: "By `Event: talk` (NOTIFY), which the phone's settings must allow.",
+            ..desk(
+                "/v1/devices/{device}/answer",
+                "AnswerCall",
+                "The phone answers what rings (AnswerCall)",
+                || post(answer),
+            )
+        },
+        desk(
+            "/v1/devices/{device}/hold",
+            "HoldCall",
+            "The phone puts its call on hold (HoldCall)",
+            || post(hold),
+        ),
+        desk(
+            "/v1/devices/{device}/retrieve",
+            "RetrieveCall",
+            "The phone takes its call back (RetrieveCall)",
+            || post(retrieve),
+        ),
+        desk(
+            "/v1/devices/{device}/clear",
+            "ClearConnection",
+            "The phone is released from its call (ClearConnection)",
+            || post(clear),
+        ),
+    ]
+}
+
+fn transfer_routes() -> Vec<Route> {
+    let send = |path, operation, summary, asks, handler| Route {
+        tag: "devices",
+        summary,
+        roles: ACTS,
+        params: &[DEVICE],
+        asks,
+        gives: Gives::json(202, done),
+        refuses: &[404, 409, 503],
+        ..Route::post(path, operation, handler)
+    };
+    vec![
+        send(
+            "/v1/devices/{device}/deflect",
+            "DeflectCall",
+            "A call that rings goes to another number (DeflectCall)",
+            Some(with_call_to),
+            || post(deflect),
+        ),
+        send(
+            "/v1/devices/{device}/transfer",
+            "SingleStepTransferCall",
+            "The other party is sent to a number (SingleStepTransfer, blind)",
+            Some(with_call_to),
+            || post(transfer),
+        ),
+        Route {
+            gives: Gives::json(202, made),
+            ..send(
+                "/v1/devices/{device}/consult",
+                "ConsultationCall",
+                "The call is held and another number called (ConsultationCall)",
+                Some(with_to),
+                || post(consult),
+            )
+        },
+        Route {
+            about: "The phone is released from both.",
+            ..send(
+                "/v1/devices/{device}/complete",
+                "TransferCall",
+                "Those with whom the phone talks on two lines talk with each other (TransferCall, attended)",
+                None,
+                || post(complete),
+            )
+        },
+        Route {
+            about: "Not in this version: phones' own three-way, or a room of the dialplan, do it.",
+            refuses: &[501],
+            ..send(
+                "/v1/devices/{device}/conference",
+                "ConferenceCall",
+                "The phone's two calls become a conference (ConferenceCall)",
+                None,
+                || post(conference),
+            )
+        },
+    ]
+}
+
+fn agent_routes() -> Vec<Route> {
+    let agent = |route: Route| Route { tag: "agents", refuses: &[404, 409, 503], ..route };
+    let one: fn() -> Value = || json!({ "$ref": "#/components/schemas/Agent" });
+    vec![
+        agent(Route {
+            summary: "The agents, as far as the token sees them",
+            roles: SEES,
+            gives: Gives::json(200, agents),
+            ..Route::get("/v1/agents", "ListAgents", || get(list_agents))
+        }),
+        agent(Route {
+            summary: "An agent's state (GetAgentState)",
+            roles: SEES,
+            params: &[AGENT],
+            gives: Gives::json(200, one),
+            ..Route::get("/v1/agents/{agent}", "GetAgentState", || get(get_agent))
+        }),
+        agent(Route {
+            method: "put",
+            summary: "An agent is signed in or out, ready or not (SetAgentState)",
+            about: "Signing in wants the phone and the agent's PIN. While the agent talks, the state is pending.",
+            roles: ACTS,
+            params: &[AGENT],
+            asks: Some(|| {
+                object(
+                    &["state"],
+                    json!({
+                        "state": { "enum": ["logged_on", "logged_off", "ready", "not_ready"] },
+                        "device": { "type": "string", "minLength": 1, "maxLength": 40, "description": "With `logged_on`: the phone." },
+                        "pin": { "type": "string", "minLength": 1, "maxLength": 20, "description": "With `logged_on`." },
+                        "code": { "type": "integer", "minimum": 0, "maximum": 9999, "description": "With `not_ready`: of the break." },
+                    }),
+                )
+            }),
+            gives: Gives::json(200, one),
+            refuses: &[404, 409, 501, 503],
+            ..Route::get("/v1/agents/{agent}/state", "SetAgentState", || put(set_agent))
+        }),
+        agent(Route {
+            summary: "A supervisor comes to an agent's talk (SingleStepConference)",
+            about: "The supervisor's phone is called for it. `listen` is silent participation; `whisper` is heard by the agent \
+                    alone, `barge_in` by both. `by` is an agent who is a supervisor, and signed in.",
+            roles: SUPERVISES,
+            params: &[AGENT],
+            asks: Some(|| {
+                object(
+                    &["by", "how"],
+                    json!({
+                        "by": { "type": "string", "minLength": 1, "maxLength": 40 },
+                        "how": { "enum": ["listen", "whisper", "barge_in"] },
+                    }),
+                )
+            }),
+            gives: Gives::json(202, done),
+            ..Route::post("/v1/agents/{agent}/supervise", "SingleStepConferenceCall", || {
+                post(watch)
+            })
+        }),
+        agent(Route {
+            summary: "The queues",
+            roles: &[Role::Read, Role::Supervisor],
+            gives: Gives::json(200, queues),
+            refuses: &[503],
+            ..Route::get("/v1/queues", "ListQueues", || get(list_queues))
+        }),
+    ]
+}
+
+/// What a handler gets of who asks.
+type Who = Extension<Caller>;
+type Shared = State<Arc<App>>;
+type Outcome = Result<Response, Problem>;
+
+/// Asks the exchange; `status`: of an order that was carried out.
+async fn order(app: &App, rights: &Rights, status: StatusCode, order: Order) -> Outcome {
+    match app.ask(Request::Cti(rights.clone(), order)).await? {
+        Reply::Cti(answer) => shown(*answer, status),
+        Reply::Queues(rows) => Ok(Given(StatusCode::OK, rows).into_response()),
+        Reply::Done(text) => Ok(Given(status, json!({ "done": text })).into_response()),
+        Reply::Refused(why) => Err(Problem::conflict(why)),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+fn shown(answer: Answer, status: StatusCode) -> Outcome {
+    Ok(match answer {
+        Answer::Device(device) => Given(StatusCode::OK, device).into_response(),
+        Answer::Call(call) => Given(StatusCode::OK, call).into_response(),
+        Answer::Calls(calls) => Given(StatusCode::OK, calls).into_response(),
+        Answer::Agents(agents) => Given(StatusCode::OK, agents).into_response(),
+        Answer::Agent(agent) => Given(StatusCode::OK, agent).into_response(),
+        Answer::Made(call) => Given(status, json!({ "call": call })).into_response(),
+        Answer::Done(text) => Given(status, json!({ "done": text })).into_response(),
+        Answer::Refused(why, text) => {
+            return Err(match why {
+                Why::NotFound => Problem::not_found(text),
+                Why::Forbidden => Problem::forbidden(text),
+                Why::Conflict => Problem::conflict(text),
+                Why::Invalid => Problem::unprocessable(text),
+            });
+        }
+    })
+}
+
+fn id(text: &str) -> Result<CallId, Problem> {
+    text.parse().map_err(|e| Problem::not_found(format!("{e}")))
+}
+
+fn maybe(text: Option<String>) -> Result<Option<CallId>, Problem> {
+    text.as_deref().map(id).transpose()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MakeCall {
+    device: String,
+    to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithCall {
+    call: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithCallTo {
+    call: Option<String>,
+    to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithTo {
+    to: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgentState {
+    state: String,
+    device: Option<String>,
+    pin: Option<String>,
+    code: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Supervise {
+    by: String,
+    how: How,
+}
+
+async fn list_calls(State(app): Shared, Extension(Caller(rights)): Who) -> Outcome {
+    order(&app, &rights, StatusCode::OK, Order::Calls).await
+}
+
+async fn make_call(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Asked(MakeCall { device, to }): Asked<MakeCall>,
+) -> Outcome {
+    order(&app, &rights, StatusCode::ACCEPTED, Order::Make { device, to }).await
+}
+
+async fn snapshot_call(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(call): Path<String>,
+) -> Outcome {
+    order(&app, &rights, StatusCode::OK, Order::Call(id(&call)?)).await
+}
+
+async fn clear_call(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(call): Path<String>,
+) -> Outcome {
+    order(&app, &rights, StatusCode::ACCEPTED, Order::ClearCall(id(&call)?)).await
+}
+
+async fn associate(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(call): Path<String>,
+    Asked(data): Asked<BTreeMap<String, String>>,
+) -> Outcome {
+    if data.is_empty() {
+        return Err(Problem::unprocessable("there is no data"));
+    }
+    let data = Order::Data(id(&call)?, data.into_iter().collect());
+    order(&app, &rights, StatusCode::OK, data).await
+}
+
+async fn snapshot_device(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+) -> Outcome {
+    order(&app, &rights, StatusCode::OK, Order::Device(device)).await
+}
+
+async fn desk(
+    app: &App,
+    rights: &Rights,
+    device: String,
+    call: Option<String>,
+    what: DeskOrder,
+) -> Outcome {
+    let call = maybe(call)?;
+    order(app, rights, StatusCode::OK, Order::Desk { device, call, order: what }).await
+}
+
+async fn answer(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+    Asked(asked): Asked<WithCall>,
+) -> Outcome {
+    desk(&app, &rights, device, asked.call, DeskOrder::Answer).await
+}
+
+async fn hold(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+    Asked(asked): Asked<WithCall>,
+) -> Outcome {
+    desk(&app, &rights, device, asked.call, DeskOrder::Hold).await
+}
+
+async fn retrieve(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+    Asked(asked): Asked<WithCall>,
+) -> Outcome {
+    desk(&app, &rights, device, asked.call, DeskOrder::Resume).await
+}
+
+async fn clear(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+    Asked(asked): Asked<WithCall>,
+) -> Outcome {
+    let call = maybe(asked.call)?;
+    order(&app, &rights, StatusCode::OK, Order::Clear { device, call }).await
+}
+
+async fn deflect(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+    Asked(WithCallTo { call, to }): Asked<WithCallTo>,
+) -> Outcome {
+    let call = maybe(call)?;
+    order(&app, &rights, StatusCode::ACCEPTED, Order::Deflect { device, call, to }).await
+}
+
+async fn transfer(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+    Asked(WithCallTo { call, to }): Asked<WithCallTo>,
+) -> Outcome {
+    let call = maybe(call)?;
+    order(&app, &rights, StatusCode::ACCEPTED, Order::Transfer { device, call, to }).await
+}
+
+/// The call is held, then the other is made: each by the phone's own word.
+async fn consult(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+    Asked(WithTo { to }): Asked<WithTo>,
+) -> Outcome {
+    let hold = Order::Desk { device: device.clone(), call: None, order: DeskOrder::Hold };
+    order(&app, &rights, StatusCode::OK, hold).await?;
+    order(&app, &rights, StatusCode::ACCEPTED, Order::Make { device, to }).await
+}
+
+async fn complete(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(device): Path<String>,
+) -> Outcome {
+    order(&app, &rights, StatusCode::ACCEPTED, Order::Join(device)).await
+}
+
+async fn conference() -> Problem {
+    Problem::not_implemented(
+        "Belfry joins no two calls of a phone to a conference yet: the phone's own three-way does, or a room of the dialplan",
+    )
+}
+
+async fn list_agents(State(app): Shared, Extension(Caller(rights)): Who) -> Outcome {
+    order(&app, &rights, StatusCode::OK, Order::Agents).await
+}
+
+async fn get_agent(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(agent): Path<String>,
+) -> Outcome {
+    order(&app, &rights, StatusCode::OK, Order::Agent(agent)).await
+}
+
+async fn set_agent(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(agent): Path<String>,
+    Asked(asked): Asked<AgentState>,
+) -> Outcome {
+    let to = match (asked.state.as_str(), asked.device, asked.pin) {
+        ("logged_on", Some(device), Some(pin)) => Wish::LogOn { device, pin },
+        ("logged_on", _, _) => {
+            return Err(Problem::unprocessable("logged_on wants `device` and `pin`"));
+        }
+        (_, Some(_), _) | (_, _, Some(_)) => {
+            return Err(Problem::unprocessable("`device` and `pin` are for logged_on"));
+        }
+        ("logged_off", ..) => Wish::LogOff,
+        ("ready", ..) => Wish::Ready,
+        ("not_ready", ..) => Wish::NotReady(asked.code.unwrap_or(0)),
+        ("working_after_call", ..) => {
+            return Err(Problem::not_implemented(
+                "after-call work begins by itself after a queue's call, and cannot be asked for yet",
+            ));
+        }
+        (other, ..) => {
+            let why = format!("there is no state '{}'", other.escape_debug());
+            return Err(Problem::unprocessable(why));
+        }
+    };
+    order(&app, &rights, StatusCode::OK, Order::SetAgent { agent, to }).await
+}
+
+async fn watch(
+    State(app): Shared,
+    Extension(Caller(rights)): Who,
+    Path(agent): Path<String>,
+    Asked(Supervise { by, how }): Asked<Supervise>,
+) -> Outcome {
+    order(&app, &rights, StatusCode::ACCEPTED, Order::Watch { agent, by, how }).await
+}
+
+async fn list_queues(State(app): Shared, Extension(Caller(rights)): Who) -> Outcome {
+    order(&app, &rights, StatusCode::OK, Order::Queues).await
+}

@@ -1,0 +1,413 @@
+//! The feed: events as they come, kept for a while, and read by whoever wants them at his own pace.
+//!
+//! ```text
+//!  durable facts ─▶ take ─▶ Teller ─▶ ring: the last events ─▶ Reader, each with a cursor of its own
+//!                    │ a number is missing                        ▲ cursor before the ring
+//!                    └──────────▶ History: the records ───────────┘
+//! ```
+//!
+//! Nothing is kept for a reader but its cursor: one that is slow, or was away, reads on where it was. Only
+//! facts that are on the disk are told, so that no number is ever given to two different events.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::event::{Event, Filter};
+use super::tell::Teller;
+use crate::base::CallId;
+use crate::switch::fact::{Fact, FactKind};
+
+/// Events that are kept for readers: some minutes of a busy day.
+const KEPT: usize = 20_000;
+/// Events that a reader gets at once, and how many are looked at for them.
+const BATCH: usize = 256;
+const LOOKED_AT: usize = 4_096;
+/// Facts that are read from the records at once.
+const READ: usize = 500;
+/// How often the records are asked again which are behind, and how many times.
+const AGAIN: Duration = Duration::from_millis(100);
+const TIMES: u32 = 100;
+/// Calls whose beginning is nowhere that are kept in mind.
+const MOST_UNKNOWN: usize = 1_000;
+
+/// What the records answer.
+pub type Later<T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send>>;
+
+/// The records, for who reads what was before.
+pub trait History: Send + Sync + 'static {
+    /// Facts with higher numbers, in their order, at most so many.
+    fn after(&self, seq: u64, most: usize) -> Later<Vec<Fact>>;
+    /// The facts of a call up to a number.
+    fn of_call(&self, call: CallId, until: u64) -> Later<Vec<Fact>>;
+    /// The last facts about agents' states up to a number.
+    fn agents(&self, until: u64) -> Later<Vec<Fact>>;
+}
+
+/// The feed; clones share it.
+#[derive(Clone)]
+pub struct Feed(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    moved: watch::Sender<u64>,
+    history: Arc<dyn History>,
+}
+
+struct State {
+    teller: Teller,
+    events: VecDeque<Arc<Event>>,
+    /// The last fact that was told.
+    last: u64,
+    /// All events of later facts are kept.
+    floor: u64,
+}
+
+/// Why a reader gets no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It read too slowly: what it wants is kept no more.
+    Slow,
+    /// The records cannot be had.
+    Away,
+}
+
+impl End {
+    /// For who reads.
+    pub fn reason(self) -> &'static str {
+        match self {
+            End::Slow => "too slow: connect again and go on with after=",
+            End::Away => "the records cannot be read now: connect again and go on with after=",
+        }
+    }
+}
+
+impl Feed {
+    /// A feed that begins behind the fact of this number.
+    pub fn new(last: u64, history: Arc<dyn History>) -> Feed {
+        let state = State { teller: Teller::default(), events: VecDeque::new(), last, floor: last };
+        Feed(Arc::new(Shared {
+            state: Mutex::new(state),
+            moved: watch::Sender::new(last),
+            history,
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().expect("no holder panics")
+    }
+
+    /// The last fact that was told.
+    pub fn last(&self) -> u64 {
+        self.state().last
+    }
+
+    /// Takes the next fact. Those between it and the one before come from the records.
+    pub async fn take(&self, fact: Fact) {
+        let mut tries = 0;
+        while fact.seq > self.last() + 1 && tries < TIMES {
+            let missed = self.0.history.after(self.last(), READ).await.unwrap_or_default();
+            match missed.is_empty() {
+                true => {
+                    tries += 1;
+                    sleep(AGAIN).await;
+                }
+                false => self.tell(missed.iter().take_while(|other| other.seq < fact.seq)),
+            }
+            if missed.iter().any(|other| other.seq >= fact.seq) {
+                break;
+            }
+        }
+        if tries == TIMES {
+            tracing::error!("events: facts before {} cannot be had: some were not told", fact.seq);
+        }
+        self.tell(std::iter::once(&fact));
+    }
+
+    fn tell<'f>(&self, facts: impl Iterator<Item = &'f Fact>) {
+        let mut state = self.state();
+        for fact in facts {
+            if fact.seq <= state.last {
+                continue;
+            }
+            state.last = fact.seq;
+            if let Some(event) = state.teller.tell(fact) {
+                state.events.push_back(Arc::new(event));
+            }
+            while state.events.len() > KEPT {
+                if let Some(event) = state.events.pop_front() {
+                    state.floor = event.seq;
+                }
+            }
+        }
+        let last = state.last;
+        drop(state);
+        self.0.moved.send_replace(last);
+    }
+
+    /// Somebody who reads: what comes from now on, or all after a fact; `None`: there is no such fact yet.
+    pub fn reader(&self, after: Option<u64>, filter: Filter) -> Option<Reader> {
+        let last = self.last();
+        let cursor = after.unwrap_or(last);
+        (cursor <= last).then(|| Reader {
+            feed: self.clone(),
+            moved: self.0.moved.subscribe(),
+            cursor,
+            filter,
+            live: false,
+            teller: None,
+            unknown: BTreeSet::new(),
+        })
+    }
+}
+
+/// Somebody who reads.
+pub struct Reader {
+    feed: Feed,
+    moved: watch::Receiver<u64>,
+    /// All up to this fact was read.
+    cursor: u64,
+    filter: Filter,
+    /// It has reached the ring.
+    live: bool,
+    /// Of who reads from the records.
+    teller: Option<Teller>,
+    unknown: BTreeSet<CallId>,
+}
+
+impl Reader {
+    /// Up to which fact all was read.
+    pub fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// The next events, one at least.
+    pub async fn next(&mut self) -> Result<Vec<Arc<Event>>, End> {
+        let mut tries = 0;
+        loop {
+            self.moved.borrow_and_update();
+            match self.from_ring() {
+                Some(events) if !events.is_empty() => return Ok(events),
+                // The end of what there is.
+                Some(_) => {
+                    if self.cursor == self.feed.last() && self.moved.changed().await.is_err() {
+                        return Err(End::Away);
+                    }
+                }
+                None if self.live => return Err(End::Slow),
+                None => match self.from_records().await {
+                    Ok(Some(events)) if !events.is_empty() => return Ok(events),
+                    Ok(Some(_)) => tries = 0,
+                    Ok(None) | Err(_) if tries < TIMES => {
+                        tries += 1;
+                        sleep(AGAIN).await;
+                    }
+                    Ok(None) | Err(_) => return Err(End::Away),
+                },
+            }
+        }
+    }
+
+    /// What there is now without waiting for more: at most a batch.
+    pub async fn now(&mut self) -> Result<Vec<Arc<Event>>, End> {
+        match self.from_ring() {
+            Some(events) => Ok(events),
+            None => Ok(self.from_records().await.map_err(|_| End::Away)?.unwrap_or_default()),
+        }
+    }
+
+    /// From the ring; `None`: it begins later.
+    fn from_ring(&mut self) -> Option<Vec<Arc<Event>>> {
+        let state = self.feed.state();
+        if self.cursor < state.floor {
+            return None;
+        }
+        self.live = true;
+        let cursor = self.cursor;
+        let from = state.events.partition_point(|event| event.seq <= cursor);
+        let mut found = Vec::new();
+        for (nth, event) in state.events.iter().skip(from).enumerate() {
+            if found.len() == BATCH || nth == LOOKED_AT {
+                return Some(found);
+            }
+            self.cursor = event.seq;
+            if self.filter.wants(event) {
+                found.push(event.clone());
+            }
+        }
+        self.cursor = state.last;
+        Some(found)
+    }
+
+    /// From the records; `None`: they are not so far yet.
+    async fn from_records(&mut self) -> Result<Option<Vec<Arc<Event>>>, String> {
+        let history = self.feed.0.history.clone();
+        let mut teller = match self.teller.take() {
+            Some(teller) => teller,
+            None => {
+                let mut teller = Teller::default();
+                for fact in history.agents(self.cursor).await? {
+                    teller.tell(&fact);
+                }
+                teller
+            }
+        };
+        let facts = history.after(self.cursor, READ).await?;
+        let mut found = Vec::new();
+        for fact in &facts {
+            self.look_up(&mut teller, history.as_ref(), fact).await?;
+            if let Some(event) = teller.tell(fact).filter(|event| self.filter.wants(event)) {
+                found.push(Arc::new(event));
+            }
+        }
+        self.teller = Some(teller);
+        let Some(last) = facts.last() else { return Ok(None) };
+        self.cursor = last.seq;
+        Ok(Some(found))
+    }
+
+    /// A call that began before what is read is looked up.
+    async fn look_up(
+        &mut self,
+        teller: &mut Teller,
+        history: &dyn History,
+        fact: &Fact,
+    ) -> Result<(), String> {
+        let Some(call) = fact.kind.call() else { return Ok(()) };
+        let begins = matches!(fact.kind, FactKind::CallBegan { .. });
+        if begins || teller.knows(call) || self.unknown.contains(&call) {
+            return Ok(());
+        }
+        let former = history.of_call(call, fact.seq - 1).await?;
+        former.iter().for_each(|fact| drop(teller.tell(fact)));
+        if !teller.knows(call) {
+            if self.unknown.len() >= MOST_UNKNOWN {
+                self.unknown.pop_first();
+            }
+            self.unknown.insert(call);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Wall;
+    use crate::switch::fact::{EndedBy, Party};
+
+    /// Records in memory, with some facts.
+    struct Kept(Vec<Fact>);
+
+    impl History for Kept {
+        fn after(&self, seq: u64, most: usize) -> Later<Vec<Fact>> {
+            let facts = self.0.iter().filter(|fact| fact.seq > seq).take(most).cloned().collect();
+            Box::pin(async move { Ok(facts) })
+        }
+        fn of_call(&self, call: CallId, until: u64) -> Later<Vec<Fact>> {
+            let of = |fact: &&Fact| fact.kind.call() == Some(call) && fact.seq <= until;
+            let facts = self.0.iter().filter(of).cloned().collect();
+            Box::pin(async move { Ok(facts) })
+        }
+        fn agents(&self, _: u64) -> Later<Vec<Fact>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+    }
+
+    /// Call `n` begins and ends.
+    fn facts(calls: u64) -> Vec<Fact> {
+        let two = |n: u64| {
+            let call = CallId::new(Wall(1_790_000_000_000), n);
+            let caller = Party::Phone { number: format!("1{n:03}") };
+            let began = FactKind::CallBegan {
+                call,
+                caller,
+                dialled: "9".into(),
+                caller_name: String::new(),
+                context: "agents".into(),
+            };
+            let by = EndedBy::Caller;
+            [began, FactKind::CallEnded { call, cause: 16, by, total_ms: 1, talk_ms: 0 }]
+        };
+        let kinds = (1..=calls).flat_map(two);
+        (1..).zip(kinds).map(|(seq, kind)| Fact { seq, wall: Wall(0), kind }).collect()
+    }
+
+    async fn read(reader: &mut Reader, until: u64) -> Vec<u64> {
+        let mut seen = Vec::new();
+        while reader.cursor() < until {
+            seen.extend(reader.next().await.expect("it goes on").iter().map(|event| event.seq));
+        }
+        seen
+    }
+
+    #[tokio::test]
+    async fn who_drops_and_resumes_misses_nothing_wherever_it_was_cut_off() {
+        let all = facts(20);
+        let feed = Feed::new(0, Arc::new(Kept(all.clone())));
+        for fact in all {
+            feed.take(fact).await;
+        }
+        for cut in 0..40 {
+            let mut reader = feed.reader(Some(cut), Filter::default()).unwrap();
+            assert_eq!(read(&mut reader, 40).await, (cut + 1..=40).collect::<Vec<_>>());
+        }
+        assert!(feed.reader(Some(41), Filter::default()).is_none(), "that is not yet");
+    }
+
+    #[tokio::test]
+    async fn over_a_restart_it_reads_from_the_records_as_it_was_told_live() {
+        let all = facts(20);
+        let live = Feed::new(0, Arc::new(Kept(Vec::new())));
+        for fact in all.clone() {
+            live.take(fact).await;
+        }
+        let mut reader = live.reader(Some(0), Filter::default()).unwrap();
+        let told = reader.next().await.unwrap();
+        // The process is a new one: it begins behind fact 30, and goes on.
+        let feed = Feed::new(30, Arc::new(Kept(all.clone())));
+        for fact in all.into_iter().skip(30) {
+            feed.take(fact).await;
+        }
+        for cut in [0, 1, 7, 29, 30, 31] {
+            let mut reader = feed.reader(Some(cut), Filter::default()).unwrap();
+            let mut seen = Vec::new();
+            while reader.cursor() < 40 {
+                seen.extend(reader.next().await.unwrap());
+            }
+            let wanted: Vec<_> = told.iter().filter(|event| event.seq > cut).cloned().collect();
+            assert_eq!(seen, wanted, "after {cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn facts_that_were_missed_come_from_the_records() {
+        let all = facts(20);
+        let feed = Feed::new(0, Arc::new(Kept(all.clone())));
+        feed.take(all[0].clone()).await;
+        feed.take(all[30].clone()).await;
+        feed.take(all[3].clone()).await;
+        let mut reader = feed.reader(Some(0), Filter::default()).unwrap();
+        assert_eq!(read(&mut reader, 31).await, (1..=31).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn one_that_is_too_slow_is_told_and_can_go_on() {
+        let calls = KEPT as u64;
+        let all = facts(calls);
+        let feed = Feed::new(0, Arc::new(Kept(all.clone())));
+        let mut reader = feed.reader(None, Filter::default()).unwrap();
+        feed.take(all[0].clone()).await;
+        assert_eq!(reader.next().await.unwrap().len(), 1);
+        feed.tell(all.iter());
+        assert_eq!(reader.next().await, Err(End::Slow));
+        let mut again = feed.reader(Some(reader.cursor()), Filter::default()).unwrap();
+        let seen = read(&mut again, calls * 2).await;
+        assert_eq!(seen.len() as u64, calls * 2 - 1);
+        assert!(seen.is_sorted());
+    }
+}

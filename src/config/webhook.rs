@@ -1,0 +1,197 @@
+//! Keys about web hooks: events that are sent to a program instead of being fetched by it.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::fault::quoted;
+use super::name::{EnvName, Name, Number};
+use super::secret::Secret;
+use super::setting::{Reader, Setting, Wrong, nearest, read_text, section};
+
+/// The kinds of events; what each says stands in the API's own documentation.
+pub const KINDS: [&str; 30] = [
+    "ServiceInitiated",
+    "Originated",
+    "NetworkReached",
+    "Queued",
+    "Offered",
+    "Delivered",
+    "Established",
+    "Diverted",
+    "Held",
+    "Retrieved",
+    "Conferenced",
+    "Transferred",
+    "Failed",
+    "ConnectionCleared",
+    "CallCleared",
+    "CallInformation",
+    "DigitsGenerated",
+    "AgentLoggedOn",
+    "AgentLoggedOff",
+    "AgentReady",
+    "AgentNotReady",
+    "AgentBusy",
+    "AgentWorkingAfterCall",
+    "AgentPending",
+    "AgentWrapUp",
+    "DoNotDisturb",
+    "Forwarding",
+    "BackInService",
+    "OutOfService",
+    "SystemStatus",
+];
+
+section! {
+    /// A program that is sent events: each by a POST with the event as JSON, one after the other. Until one is
+    /// answered by 2xx it is sent again, at growing intervals, and those behind it wait. After a restart it goes on where
+    /// it was.
+    [[webhook]] struct Webhook {
+        /// Its name, in the log and in `data_dir`.
+        name: Name = required, restart;
+        /// Where it is, such as `"https://crm.example/belfry"`.
+        url: Url = required, restart;
+        /// With this each request is signed (HMAC-SHA256): `Belfry-Signature: t=…,v1=…` of `t`, a dot and the body.
+        secret: Option<Secret> = derived, restart;
+        /// A file whose first line is the secret.
+        secret_file: Option<PathBuf> = derived, restart;
+        /// An environment variable that holds the secret.
+        secret_env: Option<EnvName> = derived, restart;
+        /// The kinds of events that it gets. Without it: all.
+        events: Option<Vec<EventKind>> = derived, restart;
+        /// The queues whose events it gets. Without it: all, and what concerns no queue.
+        queues: Option<Vec<Name>> = derived, restart;
+        /// The agents whose events it gets. Without it: all, and what concerns no agent.
+        agents: Option<Vec<Number>> = derived, restart;
+        /// For how long an event is sent again; then it is left out, with an error in the log.
+        retry_for: Duration = "\"24 h\"" in ["\"10 s\"", "\"30 days\""], restart;
+    }
+}
+
+/// Where a web hook is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Url {
+    /// Over TLS.
+    pub secure: bool,
+    /// The host: a name or an address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The path, with what stands behind it.
+    pub path: String,
+}
+
+impl Url {
+    /// Reads one.
+    pub fn new(text: &str) -> Option<Url> {
+        let (scheme, rest) = text.split_once("://")?;
+        let secure = match scheme {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let (host, path) = match rest.find(['/', '?']) {
+            Some(at) => rest.split_at(at),
+            None => (rest, "/"),
+        };
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let (host, port) = match host.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+            _ => (host, if secure { 443 } else { 80 }),
+        };
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        let good = !host.is_empty() && host.chars().all(fits) && port > 0;
+        let printable = path.bytes().all(|b| (0x21..0x7f).contains(&b) && b != b'#');
+        (good && printable && text.len() <= 1_024).then(|| Url {
+            secure,
+            host: host.to_owned(),
+            port,
+            path,
+        })
+    }
+}
+
+impl Setting for Url {
+    const WRITE: &'static str = "an address such as \"https://crm.example/belfry\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Url> {
+        read_text(value, reader, Self::WRITE, |text| {
+            Url::new(text).ok_or_else(|| Wrong::not(text, Self::WRITE))
+        })
+    }
+}
+
+/// A kind of event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EventKind(pub &'static str);
+
+impl Setting for EventKind {
+    const WRITE: &'static str = "a kind of event, such as \"Delivered\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<EventKind> {
+        read_text(value, reader, Self::WRITE, |text| {
+            let known = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(text));
+            let what = || format!("there is no event {}", quoted(text));
+            known.map(|kind| EventKind(kind)).ok_or_else(|| {
+                match nearest(text, KINDS.into_iter()) {
+                    Some(near) => Wrong::write(what(), format!("write \"{near}\"")),
+                    None => Wrong::new(what()),
+                }
+            })
+        })
+    }
+}
+
+/// Each is there once, and has at most one secret.
+pub(super) fn check(hooks: &[(usize, Webhook)], reader: &mut Reader<'_>) {
+    let mut names = BTreeMap::new();
+    for (nth, hook) in hooks {
+        if let Some(first) = names.insert(hook.name.as_str(), hook.at) {
+            let what =
+                format!("a web hook \"{}\" stands in line {} already", hook.name, first.line);
+            reader.faults.error(
+                &reader.place("webhook", *nth, "name"),
+                what,
+                "give it another name",
+            );
+        }
+        let ways = [
+            (hook.secret.is_some(), "secret"),
+            (hook.secret_file.is_some(), "secret_file"),
+            (hook.secret_env.is_some(), "secret_env"),
+        ];
+        let mut given = ways.into_iter().filter(|(used, _)| *used).map(|(_, key)| key);
+        if let (Some(first), Some(second)) = (given.next(), given.next()) {
+            let what = format!("`{first}` and `{second}` exclude each other");
+            reader.faults.error(&reader.place("webhook", *nth, second), what, "keep one of them");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_web_hooks() {
+        let url = |text: &str| Url::new(text).map(|u| (u.secure, u.host, u.port, u.path));
+        let is =
+            |secure, host: &str, port, path: &str| Some((secure, host.into(), port, path.into()));
+        assert_eq!(
+            url("https://crm.example/belfry?x=1"),
+            is(true, "crm.example", 443, "/belfry?x=1")
+        );
+        assert_eq!(url("http://127.0.0.1:8000"), is(false, "127.0.0.1", 8000, "/"));
+        assert_eq!(url("http://[::1]:80/a"), is(false, "[::1]", 80, "/a"));
+        assert_eq!(url("http://[::1]/a"), is(false, "[::1]", 80, "/a"));
+        for bad in
+            ["", "ftp://x/", "http://", "http://a b/", "http://x:99999/", "http://x/a b", "//x"]
+        {
+            assert_eq!(url(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,703 @@
+//! What a program asks of calls, phones and agents: CSTA's services (ECMA-269), the same orders as the
+//! console's by another door (R9).
+//!
+//! ```text
+//!  Order ─▶ whose is it? ─▶ access::rights: may it? ─▶ what the desk phone, the console, a key could do
+//!                                   └─ no: Refusal ─▶ Answer
+//! ```
+//!
+//! Here it is found which leg, whose phone and which agent is meant, and then routed. Who may is
+//! `access::rights`' rule, who may supervise whom `acd`'s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::rights::{Deed, Rights};
+use crate::acd::AgentView;
+use crate::acd::agent::{AgentState, Busy, Input, Reason};
+use crate::acd::event::{Cause, SignInRefusal};
+use crate::base::{CallId, LegId, Now};
+use crate::call::supervise::{Act, Manner};
+use crate::call::{Connection, Role};
+use crate::wire::q850;
+
+use super::active::Active;
+use super::console::{AgentOrder, DeskOrder, Reply, SuperviseOrder};
+use super::fact::{EndedBy, FactKind};
+use super::{RequestId, Switch};
+
+/// The longest name and value of data that a program puts to a call, in bytes.
+const LONGEST_NAME: usize = 64;
+const LONGEST_VALUE: usize = 1_024;
+/// The most data that one order brings.
+pub const MOST_DATA: usize = 32;
+
+/// What is asked.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// SnapshotDevice: a phone's calls.
+    Device(String),
+    /// SnapshotCall.
+    Call(CallId),
+    /// The calls in being.
+    Calls,
+    /// The agents.
+    Agents,
+    /// GetAgentState.
+    Agent(String),
+    /// The queues.
+    Queues,
+    /// MakeCall: the phone answers by itself or rings, and then calls the number.
+    Make {
+        /// The phone.
+        device: String,
+        /// The number, as the phone would dial it.
+        to: String,
+    },
+    /// AnswerCall, HoldCall, RetrieveCall.
+    Desk {
+        /// The phone.
+        device: String,
+        /// Of which call; none: the one that is meant.
+        call: Option<CallId>,
+        /// What.
+        order: DeskOrder,
+    },
+    /// ClearConnection: the phone is released from the call.
+    Clear {
+        /// The phone.
+        device: String,
+        /// Which call; none: its only one.
+        call: Option<CallId>,
+    },
+    /// ClearCall: all are.
+    ClearCall(CallId),
+    /// SingleStepTransfer: the other party is sent on to a number.
+    Transfer {
+        /// The phone that sends it.
+        device: String,
+        /// Which call; none: the one that it talks in.
+        call: Option<CallId>,
+        /// Whereto.
+        to: String,
+    },
+    /// TransferCall: those with whom the phone talks on two lines talk with each other.
+    Join(String),
+    /// DeflectCall: a call that rings goes elsewhere.
+    Deflect {
+        /// The phone that rings.
+        device: String,
+        /// Which call; none: the one that rings longest.
+        call: Option<CallId>,
+        /// Whereto.
+        to: String,
+    },
+    /// SingleStepConference: a supervisor comes to an agent's talk.
+    Watch {
+        /// The agent.
+        agent: String,
+        /// The supervisor's number.
+        by: String,
+        /// How.
+        how: How,
+    },
+    /// SetAgentState.
+    SetAgent {
+        /// The agent.
+        agent: String,
+        /// To what.
+        to: Wish,
+    },
+    /// AssociateData: name and value; an empty value takes it away.
+    Data(CallId, Vec<(String, String)>),
+}
+
+/// How a supervisor is with a talk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// Hears it: silent participation.
+    Listen,
+    /// Is heard by the agent alone.
+    Whisper,
+    /// Is heard by both.
+    BargeIn,
+}
+
+/// What an agent is to be.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// Signed in at this phone, by its PIN.
+    LogOn {
+        /// The phone.
+        device: String,
+        /// The PIN.
+        pin: String,
+    },
+    /// Signed out.
+    LogOff,
+    /// Ready.
+    Ready,
+    /// Not ready, with the code of its break.
+    NotReady(u16),
+}
+
+/// Why it was not done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// There is no such thing.
+    NotFound,
+    /// The program may not.
+    Forbidden,
+    /// Not as things stand.
+    Conflict,
+    /// What was asked makes no sense.
+    Invalid,
+}
+
+/// What comes back.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Order::Device`].
+    Device(Device),
+    /// To [`Order::Call`].
+    Call(Call),
+    /// To [`Order::Calls`].
+    Calls(Vec<Call>),
+    /// To [`Order::Agents`].
+    Agents(Vec<Agent>),
+    /// To [`Order::Agent`] and [`Order::SetAgent`].
+    Agent(Agent),
+    /// To [`Order::Make`].
+    Made(CallId),
+    /// It was done; says what.
+    Done(String),
+    /// It was not.
+    Refused(Why, String),
+}
+
+/// A call with its connections.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// Its id.
+    pub call: CallId,
+    /// Who calls.
+    pub calling: String,
+    /// The name that the caller gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calling_name: Option<String>,
+    /// The number dialled.
+    pub called: String,
+    /// Milliseconds since it began.
+    pub ms: u64,
+    /// Its parties.
+    pub connections: Vec<Party>,
+}
+
+/// A party: CSTA's connection.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Party {
+    /// The phone's or the outside number.
+    pub device: String,
+    /// The gateway behind which it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+    /// The local connection state: `initiated`, `alerting`, `connected`, `hold`, `queued`, `fail`.
+    pub state: String,
+    /// Whom it talks with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
+    /// The agent who is signed in there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+}
+
+/// A phone with its calls.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Device {
+    /// Its number.
+    pub device: String,
+    /// Whether a device is registered under it.
+    pub registered: bool,
+    /// The agent who is signed in there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Its calls.
+    pub calls: Vec<Call>,
+}
+
+/// An agent.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Agent {
+    /// Its number.
+    pub agent: String,
+    /// Its name.
+    pub name: String,
+    /// Its team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// The phone at which it is signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// CSTA's state: `null`, `not_ready`, `ready`, `busy`, `working_after_call`.
+    pub state: String,
+    /// More about that: `ringing`, `talking`, `other_call`; why it is not ready.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The code of its break; 0: none.
+    pub code: u16,
+    /// CSTA's pending state: what it will be in when the talk is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<String>,
+    /// Milliseconds in its state.
+    pub ms: u64,
+    /// Whose call it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// The queues that it serves.
+    pub queues: Vec<String>,
+}
+
+type Outcome = Result<Answer, (Why, String)>;
+
+fn no<T>(why: Why, text: impl Into<String>) -> Result<T, (Why, String)> {
+    Err((why, text.into()))
+}
+
+impl Switch {
+    /// The answer; `None`: it comes when a phone has said something.
+    pub(super) fn cti(
+        &mut self,
+        now: Now,
+        id: RequestId,
+        rights: &Rights,
+        order: Order,
+    ) -> Option<Reply> {
+        let answer = match order {
+            Order::Desk { device, call, order } => {
+                match self.cti_phone(now, rights, Deed::Act, &device) {
+                    Ok(()) => return self.desk_order(now, id, &device, call, order),
+                    Err(refused) => Err(refused),
+                }
+            }
+            Order::Queues if rights.sees_all() => {
+                return Some(Reply::Queues(self.queue_rows(now)));
+            }
+            Order::Queues => no(Why::Forbidden, "this token sees its own agent alone"),
+            order => self.cti_now(now, rights, order),
+        };
+        let answer = answer.unwrap_or_else(|(why, text)| Answer::Refused(why, text));
+        Some(Reply::Cti(Box::new(answer)))
+    }
+
+    fn cti_now(&mut self, now: Now, rights: &Rights, order: Order) -> Outcome {
+        match order {
+            Order::Device(device) => {
+                self.cti_phone(now, rights, Deed::SeeOwn, &device)?;
+                Ok(Answer::Device(self.cti_device(now, &device)))
+            }
+            Order::Call(call) => {
+                self.cti_call(now, rights, Deed::SeeOwn, call)?;
+                let active = self.calls.get(&call).ok_or_else(|| gone(call))?;
+                Ok(Answer::Call(self.cti_view(now, active)))
+            }
+            Order::Calls => {
+                let seen = |active: &&Active| {
+                    rights.may(Deed::SeeOwn, self.is_own_call(now, rights, active))
+                };
+                let calls = self.calls.values().map(Box::as_ref).filter(seen);
+                Ok(Answer::Calls(calls.map(|active| self.cti_view(now, active)).collect()))
+            }
+            Order::Agents => {
+                let own = |view: &AgentView| rights.agent.as_deref() == Some(&view.number);
+                let seen = |view: &AgentView| rights.may(Deed::SeeOwn, own(view));
+                let agents = self.centre.agents(now.at).into_iter();
+                Ok(Answer::Agents(agents.filter(seen).map(agent).collect()))
+            }
+            Order::Agent(number) => self.cti_agent(now, rights, &number, Deed::SeeOwn),
+            Order::SetAgent { agent, to } => self.cti_set_agent(now, rights, &agent, to),
+            Order::Make { device, to } => {
+                self.cti_phone(now, rights, Deed::Act, &device)?;
+                self.make_call(now, &device, &to)
+                    .map(Answer::Made)
+                    .or_else(|e| no(Why::Conflict, e))
+            }
+            Order::Clear { device, call } => self.cti_clear(now, rights, &device, call),
+            Order::ClearCall(call) => {
+                self.cti_call(now, rights, Deed::Supervise, call)?;
+                self.end_call(now, call, EndedBy::Console);
+                Ok(Answer::Done(format!("call {call} is being ended")))
+            }
+            Order::Transfer { device, call, to } => {
+                self.cti_transfer(now, rights, &device, call, &to)
+            }
+            Order::Join(device) => self.cti_join(now, rights, &device),
+            Order::Deflect { device, call, to } => {
+                self.cti_phone(now, rights, Deed::Act, &device)?;
+                let rings = |s: &Switch, leg: LegId| s.rings(leg);
+                let leg = self.cti_line(&device, call, rings, "rings at")?;
+                number(&to)?;
+                let done = self.deflect(now, leg, &to);
+                done.or_else(|why| no(Why::Conflict, why))?;
+                Ok(Answer::Done(format!("the call goes to {to}")))
+            }
+            Order::Watch { agent, by, how } => self.cti_watch(now, rights, &agent, &by, how),
+            Order::Data(call, data) => self.cti_data(now, rights, call, data),
+            Order::Desk { .. } | Order::Queues => no(Why::Invalid, "it is routed elsewhere"),
+        }
+    }
+
+    /// Whether the phone is there, and the program may.
+    fn cti_phone(
+        &self,
+        now: Now,
+        rights: &Rights,
+        deed: Deed,
+        device: &str,
+    ) -> Result<(), (Why, String)> {
+        if !rights.may(deed, self.is_own_phone(now, rights, device)) {
+            return no(
+                Why::Forbidden,
+                "it is not the phone at which the token's agent is signed in",
+            );
+        }
+        match self.config.phone(device) {
+            Some(_) => Ok(()),
+            None => no(Why::NotFound, format!("there is no phone {device}")),
+        }
+    }
+
+    /// The same of a call.
+    fn cti_call(
+        &self,
+        now: Now,
+        rights: &Rights,
+        deed: Deed,
+        call: CallId,
+    ) -> Result<(), (Why, String)> {
+        let active = self.calls.get(&call);
+        let own = active.is_some_and(|active| self.is_own_call(now, rights, active));
+        match (rights.may(deed, own), active) {
+            (false, _) => no(Why::Forbidden, "the token's agent has no part in such a call"),
+            (true, None) => Err(gone(call)),
+            (true, Some(_)) => Ok(()),
+        }
+    }
+
+    fn is_own_phone(&self, now: Now, rights: &Rights, device: &str) -> bool {
+        let own = rights.agent.as_deref().and_then(|number| self.centre.numbered(number));
+        let view = own.and_then(|id| self.centre.agent(now.at, id));
+        view.and_then(|view| view.phone).is_some_and(|phone| phone == device)
+    }
+
+    fn is_own_call(&self, now: Now, rights: &Rights, active: &Active) -> bool {
+        let mut phones = active.call.connections().iter().filter(|c| c.device.is_phone());
+        phones.any(|c| self.is_own_phone(now, rights, c.device.number()))
+    }
+
+    /// The line of a phone that is meant.
+    fn cti_line(
+        &self,
+        device: &str,
+        call: Option<CallId>,
+        fits: impl Fn(&Switch, LegId) -> bool,
+        does: &str,
+    ) -> Result<LegId, (Why, String)> {
+        let of = |leg: &LegId| call.is_none_or(|call| self.call_of(*leg) == Some(call));
+        let found = self.lines.of(device).filter(of).find(|leg| fits(self, *leg));
+        match (found, call) {
+            (Some(leg), _) => Ok(leg),
+            (None, Some(call)) if !self.calls.contains_key(&call) => Err(gone(call)),
+            _ => no(Why::Conflict, format!("nothing {does} phone {device}")),
+        }
+    }
+
+    fn call_of(&self, leg: LegId) -> Option<CallId> {
+        self.legs.get(&leg).map(|leg| leg.call)
+    }
+
+    fn connection(&self, leg: LegId) -> Option<&Connection> {
+        self.calls.get(&self.call_of(leg)?)?.call.get(leg)
+    }
+
+    fn rings(&self, leg: LegId) -> bool {
+        self.connection(leg).is_some_and(|c| c.state == crate::call::ConnectionState::Alerting)
+    }
+
+    fn talks(&self, leg: LegId) -> bool {
+        self.connection(leg).is_some_and(|c| c.peer.is_some())
+    }
+
+    fn cti_clear(
+        &mut self,
+        now: Now,
+        rights: &Rights,
+        device: &str,
+        call: Option<CallId>,
+    ) -> Outcome {
+        self.cti_phone(now, rights, Deed::Act, device)?;
+        if call.is_none() && self.lines.of(device).count() > 1 {
+            return no(Why::Conflict, format!("phone {device} has several calls: say which"));
+        }
+        let leg = self.cti_line(device, call, |_, _| true, "is to be cleared at")?;
+        let by = match self.connection(leg).map(|c| c.role) {
+            Some(Role::Callee) => EndedBy::Callee,
+            _ => EndedBy::Caller,
+        };
+        let cause =
+            if self.rings(leg) { q850::Cause::CALL_REJECTED } else { q850::Cause::NORMAL_CLEARING };
+        self.hang_up(now, leg, cause, by);
+        Ok(Answer::Done(format!("phone {device} is released")))
+    }
+
+    fn cti_transfer(
+        &mut self,
+        now: Now,
+        rights: &Rights,
+        device: &str,
+        call: Option<CallId>,
+        to: &str,
+    ) -> Outcome {
+        self.cti_phone(now, rights, Deed::Act, device)?;
+        number(to)?;
+        let leg = self.cti_line(device, call, Switch::talks, "is talked at")?;
+        if !self.may_transfer(leg) || !self.transfer(now, leg, to, false) {
+            let why = format!("phone {device} has nobody whom it could transfer there now");
+            return no(Why::Conflict, why);
+        }
+        self.redirect(now, leg);
+        Ok(Answer::Done(format!("the other party is sent to {to}")))
+    }
+
+    /// The held line's party gets the other line's.
+    fn cti_join(&mut self, now: Now, rights: &Rights, device: &str) -> Outcome {
+        self.cti_phone(now, rights, Deed::Act, device)?;
+        let mut lines: Vec<LegId> = self.lines.of(device).collect();
+        let held = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.held);
+        lines.sort_by_key(|leg| !held(leg));
+        let [first, second] = lines[..] else {
+            let why = format!("phone {device} has {} calls; two are joined", lines.len());
+            return no(Why::Conflict, why);
+        };
+        if self.may_transfer(first) && self.join_by_order(now, first, second) {
+            return Ok(Answer::Done("those two talk with each other".into()));
+        }
+        no(
+            Why::Conflict,
+            format!(
+                "phone {device}'s two calls cannot be joined now: both have to talk, one may be held"
+            ),
+        )
+    }
+
+    fn cti_watch(&mut self, now: Now, rights: &Rights, whom: &str, by: &str, how: How) -> Outcome {
+        let own = rights.agent.as_deref().is_none_or(|agent| agent == by);
+        if !rights.may(Deed::Supervise, own) || !(own || rights.may(Deed::Administer, false)) {
+            return no(Why::Forbidden, "supervisors alone may, each by itself");
+        }
+        let manner = match how {
+            How::Listen => Manner::Listen,
+            How::Whisper => Manner::Whisper,
+            How::BargeIn => Manner::Barge,
+        };
+        let order = SuperviseOrder::Talk(Act::Watch(manner));
+        match self.supervise_order(now, order, whom, by) {
+            Reply::Done(text) => Ok(Answer::Done(text)),
+            Reply::Refused(why) => no(Why::Conflict, why),
+            _ => no(Why::Conflict, "it cannot be watched now"),
+        }
+    }
+
+    fn cti_data(
+        &mut self,
+        now: Now,
+        rights: &Rights,
+        call: CallId,
+        data: Vec<(String, String)>,
+    ) -> Outcome {
+        self.cti_call(now, rights, Deed::Act, call)?;
+        let named = |name: &str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+            (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(fits)
+        };
+        if data.len() > MOST_DATA {
+            return no(Why::Invalid, format!("at most {MOST_DATA} at once"));
+        }
+        for (name, value) in &data {
+            if !named(name) || value.len() > LONGEST_VALUE || value.contains(char::is_control) {
+                let why = format!(
+                    "'{}': a name has 1 to {LONGEST_NAME} letters, digits, _, - and ., a value at most \
+                     {LONGEST_VALUE} bytes in a line",
+                    name.escape_debug()
+                );
+                return no(Why::Invalid, why);
+            }
+        }
+        let count = data.len();
+        for (name, value) in data {
+            self.fact(now, FactKind::CallField { call, name, value });
+        }
+        Ok(Answer::Done(format!("{count} of call {call}")))
+    }
+
+    fn cti_agent(&self, now: Now, rights: &Rights, number: &str, deed: Deed) -> Outcome {
+        let own = rights.agent.as_deref() == Some(number);
+        if !rights.may(deed, own) {
+            return no(Why::Forbidden, "it is not the token's agent");
+        }
+        let id = self.centre.numbered(number);
+        match id.and_then(|id| self.centre.agent(now.at, id)) {
+            Some(view) => Ok(Answer::Agent(agent(view))),
+            None => no(Why::NotFound, format!("there is no agent {number}")),
+        }
+    }
+
+    fn cti_set_agent(&mut self, now: Now, rights: &Rights, number: &str, to: Wish) -> Outcome {
+        self.cti_agent(now, rights, number, Deed::Act)?;
+        let own = rights.agent.as_deref() == Some(number);
+        match to {
+            Wish::LogOn { device, pin } => {
+                if self.config.phone(&device).is_none() {
+                    return no(Why::NotFound, format!("there is no phone {device}"));
+                }
+                let signed = self.centre.sign_in(now.at, number, &pin, &device);
+                signed.or_else(|why| match why {
+                    SignInRefusal::Wrong => no(Why::Forbidden, "the PIN is wrong"),
+                    SignInRefusal::Locked => {
+                        no(Why::Forbidden, "too many wrong PINs: locked for a while")
+                    }
+                    SignInRefusal::Talking => {
+                        no(Why::Conflict, "the agent, or another at that phone, talks")
+                    }
+                })?;
+                self.phone_reachable(now, &device);
+                self.line_changed(now, &device);
+            }
+            wish if own => {
+                let input = match wish {
+                    Wish::Ready => Input::Ready,
+                    Wish::NotReady(code) => Input::NotReady(Reason::Break(code)),
+                    Wish::LogOff | Wish::LogOn { .. } => Input::SignOut,
+                };
+                let signed_out = || (Why::Conflict, format!("agent {number} is not signed in"));
+                let id = self.centre.numbered(number).ok_or_else(signed_out)?;
+                self.centre.wish(now.at, id, input, Cause::Agent).map_err(|_| signed_out())?;
+            }
+            wish => {
+                let (order, act) = match wish {
+                    Wish::Ready => (AgentOrder::Ready, "ready"),
+                    Wish::NotReady(_) => (AgentOrder::Break, "break"),
+                    Wish::LogOff | Wish::LogOn { .. } => (AgentOrder::SignOut, "sign_out"),
+                };
+                let reply = self.agent_order(now, number, order);
+                let by = rights.agent.clone().unwrap_or_else(|| format!("API {}", rights.name));
+                if let Reply::Refused(why) = reply {
+                    self.supervised(now, number, &by, act, None, "it is not signed in");
+                    return no(Why::Conflict, why);
+                }
+                self.supervised(now, number, &by, act, None, "");
+            }
+        }
+        self.cti_agent(now, rights, number, Deed::Act)
+    }
+
+    fn cti_device(&self, now: Now, device: &str) -> Device {
+        let mut calls: Vec<CallId> = Vec::new();
+        for call in self.lines.of(device).filter_map(|leg| self.call_of(leg)) {
+            if !calls.contains(&call) {
+                calls.push(call);
+            }
+        }
+        let calls = calls.iter().filter_map(|call| self.calls.get(call));
+        Device {
+            device: device.to_owned(),
+            registered: !self.registrar.lookup(now.at, device).is_empty(),
+            agent: self.agent_at(now, device),
+            calls: calls.map(|active| self.cti_view(now, active)).collect(),
+        }
+    }
+
+    fn agent_at(&self, now: Now, device: &str) -> Option<String> {
+        let id = self.centre.at_phone(device)?;
+        self.centre.agent(now.at, id).map(|view| view.number)
+    }
+
+    fn cti_view(&self, now: Now, active: &Active) -> Call {
+        let queued = active.queued.is_some();
+        let subject = active.subject();
+        let party = |c: &Connection| Party {
+            device: c.device.number().to_owned(),
+            gateway: c.device.gateway().map(str::to_owned),
+            state: match c.state {
+                _ if queued && c.leg == subject && c.peer.is_none() => "queued",
+                crate::call::ConnectionState::Initiated => "initiated",
+                crate::call::ConnectionState::Alerting => "alerting",
+                crate::call::ConnectionState::Connected => "connected",
+                crate::call::ConnectionState::Held => "hold",
+                crate::call::ConnectionState::Failed => "fail",
+            }
+            .to_owned(),
+            with: c.peer.and_then(|p| active.call.get(p)).map(|p| p.device.number().to_owned()),
+            agent: c.device.is_phone().then(|| self.agent_at(now, c.device.number())).flatten(),
+        };
+        Call {
+            call: active.id(),
+            calling: active.from.clone(),
+            calling_name: active.from_name.clone(),
+            called: active.to.clone(),
+            ms: now.at.since(active.call.began).as_millis() as u64,
+            connections: active.call.connections().iter().map(party).collect(),
+        }
+    }
+}
+
+fn gone(call: CallId) -> (Why, String) {
+    (Why::NotFound, format!("there is no call {call}"))
+}
+
+/// What can be dialled.
+fn number(text: &str) -> Result<(), (Why, String)> {
+    let dialled = |c: char| c.is_ascii_alphanumeric() || "*#+-._".contains(c);
+    match (1..=40).contains(&text.len()) && text.chars().all(dialled) {
+        true => Ok(()),
+        false => no(Why::Invalid, format!("'{}' is no number", text.escape_debug())),
+    }
+}
+
+/// An agent as programs see it.
+fn agent(view: AgentView) -> Agent {
+    let (state, reason, code) = csta(&view.state);
+    Agent {
+        agent: view.number,
+        name: view.name,
+        team: view.team,
+        device: view.phone,
+        state: state.into(),
+        reason: reason.into(),
+        code,
+        pending: view.pending.map(|state| csta(&state).0.to_owned()),
+        ms: view.since.as_millis() as u64,
+        call: view.call,
+        queues: view.queues,
+    }
+}
+
+/// CSTA's state (ECMA-269 §22.1), more about it, the code of a break.
+fn csta(state: &AgentState) -> (&'static str, &'static str, u16) {
+    match state {
+        AgentState::Null => ("null", "", 0),
+        AgentState::NotReady(Reason::Break(code)) => ("not_ready", "break", *code),
+        AgentState::NotReady(Reason::SignedIn) => ("not_ready", "signed_in", 0),
+        AgentState::NotReady(Reason::NoAnswer) => ("not_ready", "no_answer", 0),
+        AgentState::NotReady(Reason::PhoneGone) => ("not_ready", "phone_gone", 0),
+        AgentState::NotReady(Reason::Forced) => ("not_ready", "forced", 0),
+        AgentState::Ready { .. } => ("ready", "", 0),
+        AgentState::Busy(Busy::Ringing { .. }) => ("busy", "ringing", 0),
+        AgentState::Busy(Busy::Talking { .. }) => ("busy", "talking", 0),
+        AgentState::Busy(Busy::Other) => ("busy", "other_call", 0),
+        AgentState::WorkingAfterCall { .. } => ("working_after_call", "", 0),
+    }
+}

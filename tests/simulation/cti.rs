@@ -1,0 +1,284 @@
+//! What programs ask by the API: CSTA's services as orders, and who may (R9, R2, R20).
+
+use belfry::access::rights::{Rights, Role};
+use belfry::base::{CallId, Duration};
+use belfry::sim::phone::{Manner, State};
+use belfry::switch::console::DeskOrder;
+use belfry::switch::cti::{Agent, Answer, How, Order, Why, Wish};
+use belfry::switch::fact::{AgentFact, EndedBy, FactKind};
+use belfry::switch::{Reply, Request};
+
+use super::house::House;
+
+const PLAN: &str = "
+[[route]]
+name = \"line\"
+context = \"gateway\"
+when = { to = \"800\" }
+steps = [{ queue = { name = \"care\" } }]
+[[route]]
+name = \"phones\"
+context = \"agents\"
+when = { to = \"1xxx\" }
+steps = [{ dial = { phones = \"${to}\", timeout = 20 } }]
+";
+
+const CENTRE: &str = "
+[[agent]]
+number = \"7001\"
+pin = \"4711\"
+[[agent]]
+number = \"7002\"
+pin = \"4712\"
+[[agent]]
+number = \"7900\"
+pin = \"4711\"
+role = \"supervisor\"
+[[queue]]
+name = \"care\"
+agents = [\"7001\"]
+";
+
+/// Phones 1001 to 1004, registered, that do what they are told.
+fn house(seed: u64) -> House {
+    let mut house = House::with_sections(PLAN, CENTRE, seed);
+    for n in 0..4 {
+        house.register(n);
+        let phone = house.phones[n];
+        house.world.with(phone, |phone, _| phone.obeys = true);
+    }
+    house
+}
+
+fn rights(roles: &[Role], agent: Option<&str>) -> Rights {
+    Rights { name: "test".into(), roles: roles.to_vec(), agent: agent.map(str::to_owned) }
+}
+
+fn admin() -> Rights {
+    rights(&[Role::Admin], None)
+}
+
+fn ask(house: &mut House, rights: &Rights, order: Order) -> Answer {
+    let reply = house.world.ask(Request::Cti(rights.clone(), order));
+    let reply = reply.or_else(|| {
+        house.world.run(Duration::from_millis(500));
+        house.world.late_reply()
+    });
+    match reply {
+        Some(Reply::Cti(answer)) => *answer,
+        Some(Reply::Done(text)) => Answer::Done(text),
+        Some(Reply::Refused(text)) => Answer::Refused(Why::Conflict, text),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn why(answer: Answer) -> Why {
+    let Answer::Refused(why, _) = answer else { panic!("{answer:?}") };
+    why
+}
+
+fn log_on(house: &mut House, who: &Rights, agent: &str, device: &str, pin: &str) -> Answer {
+    let to = Wish::LogOn { device: device.into(), pin: pin.into() };
+    ask(house, who, Order::SetAgent { agent: agent.into(), to })
+}
+
+fn agent(answer: Answer) -> Agent {
+    let Answer::Agent(agent) = answer else { panic!("{answer:?}") };
+    agent
+}
+
+fn make(device: &str, to: &str) -> Order {
+    Order::Make { device: device.into(), to: to.into() }
+}
+
+fn made(answer: Answer) -> CallId {
+    let Answer::Made(call) = answer else { panic!("{answer:?}") };
+    call
+}
+
+fn desk(device: &str, call: Option<CallId>, order: DeskOrder) -> Order {
+    Order::Desk { device: device.into(), call, order }
+}
+
+fn states(answer: Answer) -> Vec<(String, String)> {
+    let Answer::Call(call) = answer else { panic!("{answer:?}") };
+    call.connections.into_iter().map(|party| (party.device, party.state)).collect()
+}
+
+#[test]
+fn a_call_is_made_answered_held_taken_back_and_cleared() {
+    let mut house = house(1);
+    let (alice, bob) = (house.phones[0], house.phones[1]);
+    house.world.with(bob, |phone, _| phone.behave(Manner::Ring));
+    let call = made(ask(&mut house, &admin(), make("1001", "1002")));
+    house.until_state(bob, State::Ringing);
+    house.world.run(Duration::from_millis(200));
+    let Answer::Device(device) = ask(&mut house, &admin(), Order::Device("1002".into())) else {
+        panic!("a device")
+    };
+    assert_eq!((device.registered, device.calls.len()), (true, 1));
+    assert_eq!(device.calls[0].call, call);
+    assert!(matches!(
+        ask(&mut house, &admin(), desk("1002", Some(call), DeskOrder::Answer)),
+        Answer::Done(_)
+    ));
+    house.until_state(alice, State::Talking);
+    house.hear_each_other(alice, bob);
+    assert!(matches!(
+        ask(&mut house, &admin(), desk("1001", None, DeskOrder::Hold)),
+        Answer::Done(_)
+    ));
+    let shown = states(ask(&mut house, &admin(), Order::Call(call)));
+    assert_eq!(shown, [("1001".into(), "hold".into()), ("1002".into(), "connected".into())]);
+    assert!(matches!(
+        ask(&mut house, &admin(), desk("1001", None, DeskOrder::Resume)),
+        Answer::Done(_)
+    ));
+    house.hear_each_other(alice, bob);
+    let clear = Order::Clear { device: "1002".into(), call: Some(call) };
+    assert!(matches!(ask(&mut house, &admin(), clear), Answer::Done(_)));
+    house.until_state(alice, State::Ended(0));
+    house.ends_clean();
+    let ended = house.facts("leg_ended");
+    let by = |fact: &&&FactKind| matches!(fact, FactKind::LegEnded { by: EndedBy::Callee, .. });
+    assert!(ended.iter().any(|fact| by(&fact)), "as if it had hung up itself: {ended:?}");
+}
+
+#[test]
+fn a_call_is_sent_on_deflected_and_two_lines_are_joined() {
+    let mut house = house(2);
+    let [alice, bob, carol] = [0, 1, 2].map(|n| house.phones[n]);
+    // Blind: Alice sends Bob to Carol.
+    made(ask(&mut house, &admin(), make("1001", "1002")));
+    house.until_state(bob, State::Talking);
+    house.hear_each_other(alice, bob);
+    let to = |to: &str| Order::Transfer { device: "1001".into(), call: None, to: to.into() };
+    assert_eq!(why(ask(&mut house, &admin(), to("no number"))), Why::Invalid);
+    assert!(matches!(ask(&mut house, &admin(), to("1003")), Answer::Done(_)));
+    house.until_state(carol, State::Talking);
+    house.hear_each_other(bob, carol);
+    house.hang_up(bob);
+    house.ends_clean();
+    // Deflected: what rings at Bob goes to Carol.
+    house.world.with(bob, |phone, _| phone.behave(Manner::Ring));
+    made(ask(&mut house, &admin(), make("1001", "1002")));
+    house.until_state(bob, State::Ringing);
+    house.world.run(Duration::from_millis(200));
+    let deflect = |to: &str| Order::Deflect { device: "1002".into(), call: None, to: to.into() };
+    assert_eq!(why(ask(&mut house, &admin(), deflect("5555"))), Why::Conflict);
+    assert!(matches!(ask(&mut house, &admin(), deflect("1003")), Answer::Done(_)));
+    house.until_state(carol, State::Talking);
+    house.hear_each_other(alice, carol);
+    assert_ne!(house.state(bob), State::Ringing);
+    house.hang_up(carol);
+    house.ends_clean();
+    assert!(house.facts("diverted").len() == 1);
+}
+
+#[test]
+fn two_lines_are_joined_without_refer() {
+    let mut house = house(3);
+    let [alice, bob, carol] = [0, 1, 2].map(|n| house.phones[n]);
+    house.world.with(bob, |phone, now| phone.call(now, "1001"));
+    house.until_state(bob, State::Talking);
+    let order = Order::Join("1001".into());
+    assert_eq!(why(ask(&mut house, &admin(), order.clone())), Why::Conflict, "one call");
+    house.world.with(alice, |phone, now| phone.hold(now, true));
+    house.world.run(Duration::from_millis(500));
+    let second = house.second_line(0);
+    house.world.with(second, |phone, now| phone.call(now, "1003"));
+    house.until_state(carol, State::Talking);
+    // Her answer is on its way.
+    house.world.run(Duration::from_millis(500));
+    assert!(matches!(ask(&mut house, &admin(), order), Answer::Done(_)));
+    house.until_state(alice, State::Ended(0));
+    house.hear_each_other(bob, carol);
+    house.hang_up(bob);
+    house.ends_clean();
+}
+
+#[test]
+fn agents_sign_in_by_their_pin_and_each_token_acts_for_whom_it_may() {
+    let mut house = house(4);
+    let own = rights(&[Role::Agent], Some("7001"));
+    let boss = rights(&[Role::Supervisor], Some("7900"));
+    let wall = rights(&[Role::Read], None);
+    assert_eq!(why(log_on(&mut house, &own, "7001", "1001", "0000")), Why::Forbidden);
+    assert_eq!(why(log_on(&mut house, &own, "7001", "1999", "4711")), Why::NotFound);
+    assert_eq!(why(log_on(&mut house, &own, "7002", "1001", "4712")), Why::Forbidden, "another's");
+    let signed = agent(log_on(&mut house, &own, "7001", "1001", "4711"));
+    assert_eq!((signed.device.as_deref(), signed.state.as_str()), (Some("1001"), "ready"));
+    let set = |to| Order::SetAgent { agent: "7001".into(), to };
+    let lunch = agent(ask(&mut house, &own, set(Wish::NotReady(3))));
+    assert_eq!(
+        (lunch.state.as_str(), lunch.reason.as_str(), lunch.code),
+        ("not_ready", "break", 3)
+    );
+    assert_eq!(agent(ask(&mut house, &own, set(Wish::Ready))).state, "ready");
+    assert_eq!(why(ask(&mut house, &wall, set(Wish::NotReady(0)))), Why::Forbidden);
+    // Its own phone, and no other.
+    assert_eq!(why(ask(&mut house, &own, make("1002", "1003"))), Why::Forbidden);
+    assert_eq!(why(ask(&mut house, &own, Order::Device("1002".into()))), Why::Forbidden);
+    assert!(matches!(ask(&mut house, &own, Order::Device("1001".into())), Answer::Device(_)));
+    let Answer::Agents(seen) = ask(&mut house, &own, Order::Agents) else { panic!("agents") };
+    assert_eq!(seen.len(), 1, "itself alone");
+    let Answer::Agents(seen) = ask(&mut house, &wall, Order::Agents) else { panic!("agents") };
+    assert_eq!(seen.len(), 3);
+    assert_eq!(why(ask(&mut house, &own, Order::Agent("9".into()))), Why::Forbidden);
+    assert_eq!(why(ask(&mut house, &wall, Order::Agent("9".into()))), Why::NotFound);
+    // A supervisor forces, and that is written down with who did.
+    assert_eq!(agent(ask(&mut house, &boss, set(Wish::NotReady(0)))).reason, "forced");
+    assert_eq!(agent(ask(&mut house, &boss, set(Wish::LogOff))).state, "null");
+    assert_eq!(why(ask(&mut house, &boss, set(Wish::Ready))), Why::Conflict);
+    let acts: Vec<(String, String)> = house
+        .facts("agent")
+        .into_iter()
+        .filter_map(|fact| match fact {
+            FactKind::Agent { what: AgentFact::Supervised { by, act, refused, .. }, .. } => {
+                Some((format!("{by} {act}"), refused.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    let done = |act: &str| (format!("7900 {act}"), String::new());
+    assert_eq!(acts[..2], [done("break"), done("sign_out")]);
+    assert_eq!(acts[2].0, "7900 ready");
+    assert!(!acts[2].1.is_empty(), "what was refused is written down too");
+    house.ends_clean();
+}
+
+#[test]
+fn data_is_put_to_a_call_and_a_supervisor_listens_for_itself_alone() {
+    let mut house = house(5);
+    let own = rights(&[Role::Agent], Some("7001"));
+    let boss = rights(&[Role::Supervisor], Some("7900"));
+    agent(log_on(&mut house, &own, "7001", "1001", "4711"));
+    agent(log_on(&mut house, &admin(), "7900", "1003", "4711"));
+    agent(ask(&mut house, &own, Order::SetAgent { agent: "7001".into(), to: Wish::Ready }));
+    let (caller, alice) = (house.caller, house.phones[0]);
+    house.talk(caller, "800", alice);
+    house.world.run(Duration::from_millis(200));
+    let Answer::Calls(calls) = ask(&mut house, &own, Order::Calls) else { panic!("calls") };
+    let call = calls[0].call;
+    let data = |name: &str, value: &str| Order::Data(call, vec![(name.into(), value.into())]);
+    assert!(matches!(ask(&mut house, &own, data("case", "4711")), Answer::Done(_)));
+    for (name, value) in [("", "x"), ("a b", "x"), ("a", "x\ny"), (&*"n".repeat(65), "x")] {
+        assert_eq!(why(ask(&mut house, &own, data(name, value))), Why::Invalid, "{name}");
+    }
+    let case =
+        |fact: &&FactKind| matches!(fact, FactKind::CallField { name, .. } if name == "case");
+    assert_eq!(house.facts("call_field").into_iter().filter(|fact| case(fact)).count(), 1);
+    let watch = |by: &str| Order::Watch { agent: "7001".into(), by: by.into(), how: How::Listen };
+    assert_eq!(why(ask(&mut house, &own, watch("7001"))), Why::Forbidden);
+    assert_eq!(why(ask(&mut house, &boss, watch("7002"))), Why::Forbidden, "in nobody else's name");
+    assert!(matches!(ask(&mut house, &boss, watch("7900")), Answer::Done(_)));
+    house.until_state(house.phones[2], State::Talking);
+    house.world.run(Duration::from_millis(500));
+    let listens = |fact: &&FactKind| matches!(fact, FactKind::Agent { what: AgentFact::Supervised { act, .. }, .. } if act == "listen");
+    assert_eq!(house.facts("agent").into_iter().filter(|fact| listens(fact)).count(), 1);
+    assert_eq!(why(ask(&mut house, &own, Order::ClearCall(call))), Why::Forbidden);
+    assert!(matches!(ask(&mut house, &boss, Order::ClearCall(call)), Answer::Done(_)));
+    house.until_state(caller, State::Ended(0));
+    house.ends_clean();
+    assert_eq!(why(ask(&mut house, &boss, Order::Call(call))), Why::NotFound);
+}
