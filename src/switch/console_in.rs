@@ -98,7 +98,7 @@ impl Switch {
 
     fn call_row(&self, now: Now, active: &Active) -> CallRow {
         let number = |leg| active.call.get(leg).map_or("", |c| c.device.number());
-        let state = match &active.doing {
+        let state: String = match &active.doing {
             Doing::Opening => "begins".into(),
             Doing::Summoning(_) => format!("rings {}, which is to call", active.from),
             Doing::Answering => "answers".into(),
@@ -138,6 +138,7 @@ impl Switch {
             Doing::Watching(call) => self.watching_row(active.subject(), *call),
             Doing::Ending => "ends".into(),
         };
+        let state = state + &self.consulting_row(active);
         CallRow {
             id: active.id(),
             from: active.from.clone(),

@@ -26,7 +26,7 @@ use super::caller_id::Origin;
 use super::fact::{EndedBy, FactKind, RoomLeft};
 use super::leg::{Ending, Stage};
 use super::sound::music;
-use super::{Output, Switch};
+use super::{Level, Output, Switch};
 
 /// A consultation of a call.
 #[derive(Debug)]
@@ -50,7 +50,8 @@ pub struct Consulting {
 struct Talk {
     /// For whom its plan runs.
     subject: LegId,
-    plan: Box<Interp>,
+    /// None, where whoever it served has parked the other and gone.
+    plan: Option<Box<Interp>>,
     /// With whom, as the plan named it.
     with: LegId,
     target: Target,
@@ -66,12 +67,12 @@ impl Active {
 
     /// Puts another talk in the present one's place, and gives that one. `None`: the present one is none.
     fn change_talk(&mut self, now: Now, other: Option<Talk>) -> Option<Talk> {
-        if !matches!(self.doing, Doing::Talking { .. }) || self.interp.is_none() {
+        if !matches!(self.doing, Doing::Talking { .. }) {
             return None;
         }
         let (left, _) = self.leave_step(now.at);
         let Doing::Talking { with, target, .. } = left else { return None };
-        let (subject, plan) = (self.call.subject, self.interp.take()?);
+        let (subject, plan) = (self.call.subject, self.interp.take());
         if let Some(other) = other {
             self.set_talk(now, other);
         }
@@ -80,7 +81,7 @@ impl Active {
 
     fn set_talk(&mut self, now: Now, talk: Talk) {
         self.call.subject = talk.subject;
-        self.interp = Some(talk.plan);
+        self.interp = talk.plan;
         self.doing = Doing::Talking { with: talk.with, target: talk.target, since: now.at };
     }
 }
@@ -106,6 +107,21 @@ impl Switch {
         Some((room, active.sides().0))
     }
 
+    /// What an operator reads of it, behind what the call does; nothing, where nobody is asked.
+    pub(super) fn consulting_row(&self, active: &Active) -> String {
+        let Some(consulting) = &active.consulting else { return String::new() };
+        let number = |leg| active.call.get(leg).map_or("", |party| party.device.number());
+        let who = &consulting.who;
+        let third = who.third.map_or("", number);
+        match who.with {
+            With::Reaching | With::Third => {
+                format!(", asked by {}; {} waits", number(who.asker), number(who.first))
+            }
+            With::First => format!("; {third} waits"),
+            With::All => format!(", three-way with {third}"),
+        }
+    }
+
     fn consulting(&self, leg: LegId) -> Option<&Consulting> {
         self.calls.get(&self.legs.get(&leg)?.call)?.consulting.as_deref()
     }
@@ -118,7 +134,10 @@ impl Switch {
         };
         let Some(first) = active.call.peer(by) else { return };
         let context = self.context_of(id, by);
-        let Some(plan) = self.plan_for(now, id, by, number, &context) else { return };
+        let Some(plan) = self.plan_for(now, id, by, number, &context) else {
+            let line = format!("call {id}: no route of context '{context}' takes {number}");
+            return self.log(Level::Warning, line);
+        };
         let asker = active.call.get(by).map(|party| party.device.number().to_owned());
         let Some(active) = self.calls.get_mut(&id) else { return };
         let Some(aside) = active.change_talk(now, None) else { return };
@@ -346,16 +365,15 @@ impl Switch {
     fn send_on(&mut self, now: Now, id: CallId) {
         let Some(ended) = self.end_consulting(now, id, Cause::NORMAL_CLEARING) else { return };
         let Consulting { who: Consultation { asker, first, .. }, aside, to, .. } = ended;
-        let next = match aside.subject == first {
-            true => Some(aside.plan),
-            false => self.plan_for(now, id, first, &to.0, &to.1),
-        };
-        let happening = match aside.subject == first {
-            true => {
+        // The plan goes on with whom it serves; whoever was called gets one as if it had dialled.
+        let own = aside.plan.filter(|_| aside.subject == first);
+        let (next, happening) = match own {
+            Some(plan) => {
                 let (to, context) = (to.0.clone(), Some(to.1));
-                Happening::Redirect(Redirect::Number { to, context })
+                let redirect = Redirect::Number { to, context };
+                (Some(plan), Happening::Redirect(redirect))
             }
-            false => Happening::Started,
+            None => (self.plan_for(now, id, first, &to.0, &to.1), Happening::Started),
         };
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.call.subject = first;

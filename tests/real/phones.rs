@@ -172,9 +172,9 @@ fn keys_of_a_phone_run_a_menu_and_transfer_a_call() {
     belfry.await_empty();
 }
 
-/// Bob asks Carol by keys while Alice waits, brings all together and goes.
+/// Bob asks Carol by keys while Alice waits, changes between the two and hands over.
 #[test]
-fn keys_of_a_phone_ask_a_third_and_bring_all_together() {
+fn keys_of_a_phone_ask_a_third_and_hand_over() {
     let belfry = Appliance::start(Setup::new());
     let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE));
     let mut bob = Baresip::register(&belfry, Phone::new("1002", BOB).answering());

@@ -7,6 +7,7 @@ use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
 use belfry::switch::fact::FactKind;
 
+use super::hold::shown;
 use super::house::{CALLER_HZ, House, MUSIC_HZ, channels, hz};
 
 /// The caller behind the gateway; 1001, who asks; 1003, who is asked.
@@ -76,10 +77,14 @@ fn the_third_is_asked_and_takes_the_caller() {
     let mut house = house(1);
     asks(&mut house, "*21003#");
     assert_eq!(heard(&mut house), WITH_THIRD);
+    assert_eq!(shown(&mut house).state, "talks with 1003, asked by 1001; 13800138000 waits");
     press(&mut house, ASKER, "*2");
     assert_eq!(heard(&mut house), WITH_FIRST);
+    assert_eq!(shown(&mut house).state, "talks with 1001; 1003 waits");
     press(&mut house, ASKER, "*2");
     assert_eq!(heard(&mut house), WITH_THIRD);
+    press(&mut house, ASKER, "*3");
+    assert_eq!(shown(&mut house).state, "talks with 1001, three-way with 1003");
     press(&mut house, ASKER, "*1");
     is_over(&mut house, ASKER);
     house.hear_each_other(house.caller, house.phones[THIRD]);
@@ -297,4 +302,70 @@ fn a_caller_asks_and_hands_over_whom_it_called() {
     house.hang_up(three);
     house.until_state(two, State::Ended(0));
     house.ends_clean();
+}
+
+const LINE: &str = r#"
+[[route]]
+name    = "line"
+context = "gateway"
+when    = { to = "800" }
+steps   = [{ queue = { name = "care" } }]
+[[route]]
+name    = "second line"
+context = "agents"
+when    = { to = "2000" }
+steps   = [{ queue = { name = "care" } }]
+[[route]]
+name    = "inside"
+context = "agents"
+when    = { to = "1xxx" }
+steps   = [{ dial = { phones = "${to}" } }]
+"#;
+
+const CENTRE: &str = r#"
+[[agent]]
+number = "7001"
+pin = "4711"
+[[agent]]
+number = "7002"
+pin = "4711"
+[[queue]]
+name = "care"
+agents = ["7001"]
+"#;
+
+/// An agent of a queue hands its caller over: its talk ends there, and it is for the next one after its work.
+#[test]
+fn an_agent_hands_a_queues_caller_over_and_asks_no_queue() {
+    let mut house = House::with_sections(LINE, CENTRE, 16);
+    for (n, agent) in [(0, "7001"), (2, "7002")] {
+        house.register(n);
+        let phone = house.phones[n];
+        house.world.with(phone, |phone, now| phone.call(now, &format!("*11{agent}")));
+        house.until_state(phone, State::Talking);
+        house.world.run(Duration::from_millis(600));
+        press(&mut house, n, "4711#");
+        house.until_state(phone, State::Ended(0));
+    }
+    let (caller, agent) = (house.caller, house.phones[ASKER]);
+    house.talk(caller, "800", agent);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(caller, agent);
+    // A queue is closed for who asks: the caller comes back.
+    press(&mut house, ASKER, "*22000#");
+    house.world.run(Duration::from_secs(1));
+    house.hear_each_other(caller, agent);
+    asks(&mut house, "*21003#");
+    assert_eq!(heard(&mut house), WITH_THIRD);
+    house.hang_up(agent);
+    let third = house.phones[THIRD];
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(caller, third);
+    house.world.run(Duration::from_secs(6));
+    house.hang_up(caller);
+    house.ends_clean();
+    let talks =
+        house.facts("queue").iter().filter(|fact| format!("{fact:?}").contains("TalkOver")).count();
+    assert_eq!(talks, 1, "the agent's talk is told once");
+    assert_eq!(house.facts("consulted").len(), 2);
 }

@@ -14,7 +14,7 @@ fn hold(house: &mut House, phone: usize, hold: bool) {
 }
 
 /// What `show calls` says of the only call.
-fn shown(house: &mut House) -> CallRow {
+pub(super) fn shown(house: &mut House) -> CallRow {
     let now = Now { at: house.world.now(), wall: Wall(0) };
     let switch = &mut house.world.switch;
     switch.handle(now, Input::Console(RequestId(1), Request::Calls));
