@@ -376,8 +376,8 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "reload",
-        argument: Argument::None,
-        what: "Read configuration, dialplan and prompts anew: all or nothing",
+        argument: Argument::Rest("[NOTE]"),
+        what: "Read configuration, dialplan and prompts anew: all or nothing; a note of why stands in the log",
         example: "reload",
         make: |_| Ok(Order::Reload),
     },

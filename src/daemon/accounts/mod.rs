@@ -30,7 +30,7 @@ use crate::console::render;
 use book::{Book, Held, number_of, value};
 
 /// The letters of passwords that are made: none that is taken for another.
-const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789-";
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const PASSWORD_LETTERS: usize = 20;
 const PIN_DIGITS: usize = 6;
 /// The longest secret from standard input, bytes.
@@ -204,7 +204,7 @@ fn add(
     secret_stdin: bool,
 ) -> Result<(), String> {
     let secret = if secret_stdin { given()? } else { kind.new_secret()? };
-    let effect = change(file, |book| {
+    let effect = change(file, &format!("{} {number} added", kind.word), |book| {
         if book.find(kind.section(), number).is_some() {
             let word = kind.word;
             return Err(format!("{word} {number} is there: belfry {word} set {number} …"));
@@ -231,7 +231,7 @@ fn set(
     secret: Option<String>,
     show: bool,
 ) -> Result<(), String> {
-    let effect = change(file, |book| {
+    let effect = change(file, &format!("{} {number} changed", kind.word), |book| {
         let account = book.find(kind.section(), number).ok_or_else(|| missing(kind, number))?;
         if let Some(secret) = &secret {
             account.insert(kind.secret.into(), Value::String(secret.clone()));
@@ -246,7 +246,8 @@ fn set(
 }
 
 fn remove(kind: Kind, file: &ConfigFile, numbers: &[String]) -> Result<(), String> {
-    let effect = change(file, |book| {
+    let note = format!("{} {} removed", kind.word, numbers.join(" "));
+    let effect = change(file, &note, |book| {
         let absent = numbers.iter().find(|number| !book.remove(kind.section(), number));
         absent.map_or(Ok(()), |number| Err(missing(kind, number)))
     })?;
@@ -272,9 +273,10 @@ fn given() -> Result<String, String> {
     }
 }
 
-/// Changes the book, all or nothing, and puts it in force. Says what came of it.
+/// Changes the book, all or nothing, and puts it in force. Says what came of it; `note` is for the log.
 fn change(
     file: &ConfigFile,
+    note: &str,
     edit: impl FnOnce(&mut Book) -> Result<(), String>,
 ) -> Result<String, String> {
     let config = files::config_of_file(file)?;
@@ -285,15 +287,17 @@ fn change(
     let text = book.text();
     files::with_accounts(&source, &text).map_err(|faults| lines(&faults))?;
     held.write(&text)?;
-    in_force(&config, &source).map_err(|why| match held.undo() {
+    in_force(&config, &source, note).map_err(|why| match held.undo() {
         Ok(()) => format!("{}\nnothing was changed", why.trim_end()),
         Err(undo) => format!("{}\nand it could not be undone: {undo}", why.trim_end()),
     })
 }
 
 /// Has the running appliance read everything anew; where none runs, looks whether one would start.
-fn in_force(config: &Config, source: &Source) -> Result<String, String> {
-    match client::ask(&config.console.socket, "reload") {
+fn in_force(config: &Config, source: &Source, note: &str) -> Result<String, String> {
+    // What a line of the console may be long.
+    let note: String = note.chars().take(500).collect();
+    match client::ask(&config.console.socket, &format!("reload {note}")) {
         Ok(answer) if answer.ok => Ok("in force".into()),
         Ok(answer) => Err(answer.text),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {

@@ -25,7 +25,8 @@ pub(super) fn import(kind: Kind, file: &ConfigFile, from: &Path) -> Result<(), S
     let text =
         String::from_utf8(bytes).map_err(|_| told(&"it is not UTF-8: save it as CSV UTF-8"))?;
     let mut taken = Taken::default();
-    let effect = change(file, |book| {
+    let note = format!("{}s imported from {}", kind.word, from.display());
+    let effect = change(file, &note, |book| {
         taken = take(kind, book, &text).map_err(|why| told(&why))?;
         Ok(())
     })?;

@@ -10,8 +10,8 @@ use crate::switch::console::{AgentRow, GatewayRow, PhoneRow, Status};
 
 /// From when on late turns are heard, seconds: a phone's jitter buffer evens out a tick of 20 ms.
 const LATE: f64 = 0.02;
-/// So many one-way legs among a hundred calls are no chance.
-const ONE_WAY_PERCENT: f64 = 2.0;
+/// So many silent legs among a hundred are no chance.
+const SILENT_PERCENT: f64 = 2.0;
 /// The most names in one line.
 const MOST_NAMED: usize = 8;
 
@@ -200,11 +200,14 @@ fn audio(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
         ));
     }
     let of = |name: &str| all.get(name).copied().unwrap_or(0.0);
-    let (one_way, ended) = (of("belfry_legs_one_way_total"), of("belfry_leg_jitter_seconds_count"));
-    if one_way > 0.0 && one_way * 100.0 > ended * ONE_WAY_PERCENT {
+    let (silent, one_way) = (of("belfry_legs_silent_total"), of("belfry_legs_one_way_total"));
+    let ended = of("belfry_leg_jitter_seconds_count");
+    if silent > 0.0 && silent * 100.0 > ended * SILENT_PERCENT {
         findings.push(Finding::warning(
             "audio",
-            format!("{one_way} legs had audio one way only, of {ended} that ended"),
+            format!(
+                "of {silent} legs no audio came for seconds, {one_way} of them heard the other side; {ended} legs with audio have ended"
+            ),
             "see [media] address, the firewall for [media] ports, and belfry console -e 'events no_rtp' \
              for whom",
         ));
@@ -248,14 +251,14 @@ mod tests {
     #[test]
     fn figures_that_are_wrong_are_findings_and_others_are_not() {
         let healthy = "# TYPE belfry_database_away gauge\nbelfry_database_away 0\n\
-            belfry_worker_late_p99_seconds{worker=\"rtp-0\"} 0.0001\nbelfry_legs_one_way_total 1\n\
+            belfry_worker_late_p99_seconds{worker=\"rtp-0\"} 0.0001\nbelfry_legs_silent_total 1\n\
             belfry_leg_jitter_seconds_count 1000\nbelfry_alarm{alarm=\"tolls\"} 0\n";
         assert_eq!(figures(&read(healthy)), []);
         for (line, word) in [
             ("belfry_database_away 1", "cannot be had"),
             ("belfry_worker_late_p99_seconds{worker=\"rtp-0\"} 0.05", "rtp-0 is up to 50 ms late"),
             ("belfry_worker_kernel_drops_total{worker=\"rtp-0\"} 7", "dropped 7"),
-            ("belfry_legs_one_way_total 40", "one way"),
+            ("belfry_legs_silent_total 40", "of 40 legs no audio came"),
             ("belfry_log_ins_refused_total 3", "wrong password"),
             ("belfry_alarm{alarm=\"tolls\"} 1", "tolls"),
         ] {
