@@ -28,6 +28,7 @@ fn house(agents: u32) -> House {
         pin: pin.clone(),
         team: None,
         supervisor: false,
+        supervises: Vec::new(),
         // Four queues each.
         skills: (0..4).map(|k| (skill((n as usize + k * 7) % QUEUES), 3)).collect(),
         regions: Vec::new(),

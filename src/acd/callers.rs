@@ -202,7 +202,9 @@ impl Centre {
     pub(super) fn close(&mut self, now: Time, id: QueueId) {
         let ranks = self.queues.get(&id).map(|queue| queue.callers.clone()).unwrap_or_default();
         for rank in ranks {
-            self.put_out(now, rank.call(), Departure::Closed);
+            let is_back = self.callers.get(&rank.call()).is_some_and(|c| c.back.is_some());
+            let why = if is_back { Departure::GivenUp } else { Departure::Closed };
+            self.put_out(now, rank.call(), why);
         }
         if let Some(queue) = self.queues.remove(&id) {
             self.by_name.remove(&queue.terms.name);
@@ -313,6 +315,7 @@ impl Centre {
             self.end_talk(now, call, earlier);
         }
         _ = self.change(now, agent, Input::Answered(call), Cause::Call);
+        self.talks_about(agent, call, queue);
         self.withdraw(now, call, others.into_iter().filter(|other| *other != agent).collect());
         if !is_back {
             self.served.note(&number, agent);

@@ -43,12 +43,25 @@ pub struct Person {
     pub team: Option<String>,
     /// Whether it may listen, force states and the like.
     pub supervisor: bool,
+    /// Only with agents of these teams; none: with all.
+    pub supervises: Vec<String>,
     /// What it knows, each with its level.
     pub skills: Vec<(String, u8)>,
     /// Whose callers it takes; none: everybody's.
     pub regions: Vec<String>,
     /// Its chance where agents are drawn.
     pub weight: u32,
+}
+
+/// A code for what a call was about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WrapUp {
+    /// The code.
+    pub code: String,
+    /// What it means.
+    pub name: String,
+    /// For calls of these queues; none: of all.
+    pub queues: Vec<String>,
 }
 
 /// The agents, the queues and the rules for all.
@@ -58,6 +71,8 @@ pub struct House {
     pub agents: Vec<Person>,
     /// The queues.
     pub queues: Vec<Terms>,
+    /// Codes for what calls were about.
+    pub wrap_ups: Vec<WrapUp>,
     /// How it is with agents who do not answer.
     pub patience: Patience,
     /// So many wrong PINs lock the agent, and the phone.
@@ -122,6 +137,8 @@ pub(super) struct Seat {
     /// It is not configured any more, and goes as soon as its talk is over.
     leaving: bool,
     last_talk: Duration,
+    /// The talk that is over and has no code yet.
+    pub(super) uncoded: Option<(CallId, QueueId)>,
 }
 
 /// A queue with what is counted of it.
@@ -174,6 +191,7 @@ pub struct Centre {
     dialling: BTreeSet<String>,
     /// Wrong PINs by phone.
     phones: BTreeMap<String, Attempts>,
+    pub(super) wrap_ups: Vec<WrapUp>,
     patience: Patience,
     pin_tries: u32,
     pin_lock: Duration,
@@ -204,6 +222,7 @@ impl Centre {
             out: VecDeque::new(),
             dialling: BTreeSet::new(),
             phones: BTreeMap::new(),
+            wrap_ups: Vec::new(),
             patience: Patience { missed_most: 3, rest, ready_at_sign_in: true },
             pin_tries: 3,
             pin_lock: Duration::from_secs(900),
@@ -393,22 +412,6 @@ impl Centre {
         if let Some(agent) = self.at_phone(phone) {
             _ = self.wish(now, agent, Input::Reachable(reachable), cause);
         }
-    }
-
-    /// What a call was about, by the agent who talks, writes, or wrote last about it.
-    pub fn wrap_up(&mut self, now: Time, agent: AgentId, code: &str) -> Result<(), Useless> {
-        let state = self.seats.get(&agent).map(|seat| seat.agent.state).unwrap_or_default();
-        let call = match state {
-            AgentState::WorkingAfterCall { call, .. }
-            | AgentState::Busy(Busy::Talking { call, .. }) => call,
-            AgentState::Null => return Err(Useless::SignedOut),
-            _ => return Err(Useless::NothingToFinish),
-        };
-        if !code.is_empty() {
-            let what = What::WrapUp { agent: self.number_of(agent), call, code: code.to_owned() };
-            self.tell(now, what);
-        }
-        self.wish(now, agent, Input::AfterWorkDone, Cause::Agent)
     }
 
     /// One agent takes one input, and everything that depends on its state is brought in step.
@@ -610,6 +613,7 @@ impl Centre {
     pub fn configure(&mut self, now: Time, house: House) {
         (self.patience, self.pin_tries, self.pin_lock) =
             (house.patience, house.pin_tries, house.pin_lock);
+        self.wrap_ups = house.wrap_ups;
         let gone: Vec<QueueId> = self
             .by_name
             .iter()
@@ -689,6 +693,7 @@ impl Centre {
                     attempts: Attempts::default(),
                     leaving: false,
                     last_talk: Duration::ZERO,
+                    uncoded: None,
                 };
                 self.seats.insert(id, seat);
             }

@@ -55,8 +55,12 @@ pub enum What {
         agent: String,
         /// The call.
         call: CallId,
+        /// Its queue.
+        queue: String,
         /// The code.
         code: String,
+        /// What it means; empty: the queue has no codes.
+        name: String,
     },
     /// A caller waits.
     Entered {

@@ -30,6 +30,7 @@ pub mod strategy;
 #[cfg(test)]
 mod tests;
 pub mod view;
+pub mod wrap_up;
 
 pub use agent::{Agent, AgentId};
 pub use back::NoCallBack;
@@ -39,3 +40,4 @@ pub use pin::Pin;
 pub use queue::{Entry, QueueId};
 pub use strategy::Strategy;
 pub use view::{AgentView, QueueView};
+pub use wrap_up::NoWrapUp;

@@ -31,6 +31,7 @@ fn person(n: usize) -> Person {
         pin: Pin::new("1234", &mut Rng::from_seed(n as u64)),
         team: Some(if n.is_multiple_of(2) { "day" } else { "night" }.to_owned()),
         supervisor: false,
+        supervises: Vec::new(),
         skills: vec![("care".into(), 1 + n as u8 % 4), ("sales".into(), n as u8 % 3)],
         regions,
         weight: 1,
@@ -69,6 +70,7 @@ fn house(agents: &[usize]) -> House {
             terms("night", Strategy::FewestCalls, night),
             terms("alarm", Strategy::RingAll, skilled("care", 2)),
         ],
+        wrap_ups: Vec::new(),
         patience: Patience { missed_most: 2, rest: SECOND * 5, ready_at_sign_in: true },
         pin_tries: 3,
         pin_lock: SECOND * 900,
@@ -780,7 +782,7 @@ fn a_call_back_has_its_place_again_after_a_restart() {
             _ => None,
         })
         .collect();
-    assert_eq!(ends, [Departure::Closed, Departure::GivenUp], "their rows are over");
+    assert_eq!(ends, [Departure::GivenUp, Departure::GivenUp], "their rows are over");
     let agent = centre.sign_in(at(6), "7001", "1234", "1001").expect("right");
     assert!(centre.answered(at(7), call(1), agent), "who does not rest");
     centre.called_back(at(8), call(1), true);
@@ -807,4 +809,68 @@ fn no_caller_is_offered_while_a_phone_dials_a_code() {
     centre.dials(at(5), "1001", false);
     assert_eq!(offered(&mut centre), 1);
     assert_eq!(centre.expected(CallId::new(Wall(1), 1)), Some(Duration::ZERO));
+}
+
+#[test]
+fn a_wrap_up_code_is_of_the_queue_and_given_once() {
+    use super::NoWrapUp::{NothingToFinish, SignedOut, UnknownCode};
+    use super::centre::WrapUp;
+    let mut rules = house(&[1]);
+    let code = |code: &str, queues: &[&str]| WrapUp {
+        code: code.into(),
+        name: format!("means {code}"),
+        queues: queues.iter().map(ToString::to_string).collect(),
+    };
+    rules.wrap_ups = vec![code("17", &["care"]), code("18", &["sales"])];
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, rules);
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let agent = centre.numbered("7001").expect("configured");
+    assert_eq!(centre.wrap_up(at(1), agent, "17"), Err(SignedOut));
+    centre.sign_in(at(1), "7001", "1234", "1001").expect("right");
+    assert_eq!(centre.wrap_up(at(1), agent, "17"), Err(NothingToFinish));
+    let talk = |centre: &mut Centre, n: u64, s: u64, queue: &str| {
+        centre.enter(at(s), queue, entry(n, "139")).expect("let in");
+        assert!(centre.answered(at(s + 1), CallId::new(Wall(1), n), agent));
+        centre.call_over(at(s + 2), CallId::new(Wall(1), n));
+    };
+    talk(&mut centre, 1, 10, "care");
+    assert_eq!(centre.wrap_up(at(13), agent, "18"), Err(UnknownCode), "another queue's");
+    assert_eq!(centre.agent(at(13), agent).expect("there").state.name(), "after-call work");
+    assert_eq!(centre.wrap_up(at(14), agent, "17"), Ok(()));
+    assert_eq!(centre.agent(at(14), agent).expect("there").state.name(), "ready");
+    assert_eq!(centre.wrap_up(at(15), agent, "17"), Err(NothingToFinish), "it has one");
+    // Later than the time for it, and while it talks.
+    talk(&mut centre, 2, 20, "care");
+    centre.wake(at(60));
+    assert_eq!(centre.agent(at(60), agent).expect("there").state.name(), "ready");
+    assert_eq!(centre.wrap_up(at(61), agent, "17"), Ok(()));
+    // A queue without codes takes any.
+    talk(&mut centre, 3, 70, "night");
+    assert_eq!(centre.wrap_up(at(73), agent, "99"), Ok(()));
+    let given: Vec<(String, String, String)> = events(&mut centre)
+        .into_iter()
+        .filter_map(|what| match what {
+            What::WrapUp { queue, code, name, .. } => Some((queue, code, name)),
+            _ => None,
+        })
+        .collect();
+    let row = |queue: &str, code: &str, name: &str| (queue.into(), code.into(), name.into());
+    let care: (String, String, String) = row("care", "17", "means 17");
+    assert_eq!(given, [care.clone(), care, row("night", "99", "")]);
+}
+
+#[test]
+fn who_supervises_a_team_supervises_no_other() {
+    let mut rules = house(&[0, 1, 2, 3]);
+    rules.agents[0].supervisor = true;
+    rules.agents[1].supervisor = true;
+    rules.agents[1].supervises = vec!["night".into()];
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, rules);
+    assert_eq!(centre.may_supervise(Some("7000"), "7002"), Ok(()));
+    assert_eq!(centre.may_supervise(Some("7000"), "7003"), Ok(()));
+    assert_eq!(centre.may_supervise(Some("7001"), "7003"), Ok(()));
+    assert_eq!(centre.may_supervise(Some("7001"), "7002"), Err("not of its team"));
+    assert_eq!(centre.may_supervise(Some("7002"), "7003"), Err("no supervisor"));
 }

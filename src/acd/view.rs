@@ -79,6 +79,11 @@ impl Centre {
         if !self.by_number.contains_key(whom) {
             return Err("no such agent");
         }
+        let team = self.team(whom);
+        let of_own = team.is_some_and(|team| who.supervises.contains(&team));
+        if !who.supervises.is_empty() && !of_own {
+            return Err("not of its team");
+        }
         if who.number == whom { Err("its own talk") } else { Ok(()) }
     }
 

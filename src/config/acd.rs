@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::choice::{Formula, Role, Staffing, Strategy};
+use super::fault::At;
 use super::name::{DialPrefix, Label, Name, Number};
 use super::secret::Pin;
 use super::setting::{Reader, Setting, Wrong, read_text, section};
@@ -117,6 +118,32 @@ section! {
     }
 }
 
+section! {
+    /// A team of agents: for its queues, its figures and its supervisors. A team that agents name needs no section
+    /// of its own.
+    [[team]] struct Team {
+        /// Its name.
+        name: Name = required, live;
+        /// Its agents by number, besides those whose `team` it is.
+        members: Option<Vec<Number>> = derived, live;
+        /// Agents who supervise it, and only such teams. One with `role = "supervisor"` who is listed by no team
+        /// supervises all.
+        supervisors: Option<Vec<Number>> = derived, live;
+    }
+}
+
+section! {
+    /// What calls of queues are about: the codes that agents dial behind `*15`. Where a queue has none, any is taken.
+    [[wrap_up]] struct WrapUp {
+        /// What is dialled.
+        code: Number = required, live;
+        /// What it means.
+        name: Label = required, live;
+        /// The queues for whose calls it is. Without it: all.
+        queues: Option<Vec<Name>> = derived, live;
+    }
+}
+
 /// A skill with its level.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Skill {
@@ -141,8 +168,18 @@ impl Setting for Skill {
     }
 }
 
+/// The sections about agents and queues, each with its place in the text's order.
+#[derive(Clone, Copy)]
+pub(super) struct Centre<'d> {
+    pub(super) agents: &'d [(usize, Agent)],
+    pub(super) queues: &'d [(usize, Queue)],
+    pub(super) teams: &'d [(usize, Team)],
+    pub(super) wrap_ups: &'d [(usize, WrapUp)],
+}
+
 /// Agents and queues are there once, and every agent, team and skill that a queue names is there.
-pub(super) fn check(agents: &[(usize, Agent)], queues: &[(usize, Queue)], reader: &mut Reader<'_>) {
+pub(super) fn check(centre: &Centre<'_>, reader: &mut Reader<'_>) {
+    let Centre { agents, queues, .. } = *centre;
     let mut numbers = BTreeMap::new();
     for (nth, agent) in agents {
         if let Some(first) = numbers.insert(agent.number.as_str(), agent.at) {
@@ -151,8 +188,13 @@ pub(super) fn check(agents: &[(usize, Agent)], queues: &[(usize, Queue)], reader
             reader.faults.error(&place, what, "give it another number");
         }
     }
-    let teams: Vec<&str> =
-        agents.iter().filter_map(|(_, a)| Some(a.team.as_ref()?.as_str())).collect();
+    check_teams(centre, &numbers, reader);
+    check_wrap_ups(centre, reader);
+    let teams: Vec<&str> = agents
+        .iter()
+        .filter_map(|(_, a)| Some(a.team.as_ref()?.as_str()))
+        .chain(centre.teams.iter().map(|(_, team)| team.name.as_str()))
+        .collect();
     let mut names = BTreeMap::new();
     for (nth, queue) in queues {
         if let Some(first) = names.insert(queue.name.as_str(), queue.at) {
@@ -184,6 +226,69 @@ pub(super) fn check(agents: &[(usize, Agent)], queues: &[(usize, Queue)], reader
         if agents.is_empty() {
             let what = format!("queue \"{}\" has no agents", queue.name);
             reader.faults.warn(&reader.place("queue", *nth, ""), what, "add an [[agent]]");
+        }
+    }
+}
+
+/// A team is there once, its people are agents, and nobody is of two.
+fn check_teams(centre: &Centre<'_>, numbers: &BTreeMap<&str, At>, reader: &mut Reader<'_>) {
+    let mut names = BTreeMap::new();
+    let mut of: BTreeMap<&str, &str> = BTreeMap::new();
+    let own = |(_, agent): &&(usize, Agent)| agent.team.is_some();
+    for (_, agent) in centre.agents.iter().filter(own) {
+        of.extend(agent.team.as_ref().map(|team| (agent.number.as_str(), team.as_str())));
+    }
+    for (nth, team) in centre.teams {
+        if let Some(first) = names.insert(team.name.as_str(), team.at) {
+            let what = format!("a team \"{}\" stands in line {} already", team.name, first.line);
+            let place = reader.place("team", *nth, "name");
+            reader.faults.error(&place, what, "put both together, or give it another name");
+        }
+        for (key, people) in [("members", &team.members), ("supervisors", &team.supervisors)] {
+            for number in people.iter().flatten().filter(|n| !numbers.contains_key(n.as_str())) {
+                let what = format!("there is no agent {number}");
+                let remedy =
+                    format!("add an [[agent]] with `number = \"{number}\"`, or leave it out");
+                reader.faults.error(&reader.place("team", *nth, key), what, remedy);
+            }
+        }
+        for number in team.members.iter().flatten() {
+            let other = of.insert(number.as_str(), team.name.as_str());
+            if let Some(other) = other.filter(|other| *other != team.name.as_str()) {
+                let what = format!("agent {number} belongs to team \"{other}\" already");
+                let place = reader.place("team", *nth, "members");
+                reader.faults.error(
+                    &place,
+                    what,
+                    "leave it out of one: figures count an agent once",
+                );
+            }
+        }
+    }
+}
+
+/// A code means one thing in a queue, and the queues are there.
+fn check_wrap_ups(centre: &Centre<'_>, reader: &mut Reader<'_>) {
+    let queues = |it: &WrapUp| -> Option<Vec<String>> {
+        it.queues.as_ref().map(|queues| queues.iter().map(ToString::to_string).collect())
+    };
+    for (at, (nth, it)) in centre.wrap_ups.iter().enumerate() {
+        for name in it.queues.iter().flatten() {
+            if !centre.queues.iter().any(|(_, queue)| queue.name == *name) {
+                let what = format!("there is no queue \"{name}\"");
+                let remedy = format!("add a [[queue]] with `name = \"{name}\"`, or leave it out");
+                reader.faults.error(&reader.place("wrap_up", *nth, "queues"), what, remedy);
+            }
+        }
+        let meets = |(_, other): &&(usize, WrapUp)| {
+            let (own, others) = (queues(it), queues(other));
+            let both = own.zip(others);
+            other.code == it.code && both.is_none_or(|(a, b)| a.iter().any(|name| b.contains(name)))
+        };
+        if let Some((_, other)) = centre.wrap_ups[..at].iter().find(meets) {
+            let what = format!("code {} means \"{}\" already", it.code, other.name);
+            let place = reader.place("wrap_up", *nth, "code");
+            reader.faults.error(&place, what, "take another code, or other queues");
         }
     }
 }

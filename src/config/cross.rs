@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::acd::{Acd, Agent, Queue};
+use super::acd::{Acd, Agent, Centre, Queue, Team, WrapUp};
 use super::address::Transport;
 use super::care::Care;
 use super::choice::Srtp;
@@ -41,7 +41,9 @@ pub(super) struct Draft {
     pub(super) acd: Option<Acd>,
     pub(super) care: Option<Care>,
     pub(super) agents: Vec<(usize, Agent)>,
+    pub(super) teams: Vec<(usize, Team)>,
     pub(super) queues: Vec<(usize, Queue)>,
+    pub(super) wrap_ups: Vec<(usize, WrapUp)>,
     pub(super) dialplan: Option<Dialplan>,
     pub(super) record: Option<Record>,
     pub(super) recorders: Vec<(usize, Recorder)>,
@@ -84,7 +86,8 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     recorder::check(&draft.recorders, draft.record.as_ref(), &draft.phones, reader);
     phones(&draft.phones, reader);
     mobiles(draft, reader);
-    super::acd::check(&draft.agents, &draft.queues, reader);
+    let Draft { agents, queues, teams, wrap_ups, .. } = draft;
+    super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
     webhook::check(&draft.webhooks, reader);
     let (http, csta) = (draft.http.as_ref(), draft.csta.as_ref());
     http::check(http, csta, &draft.tokens, &draft.agents, &draft.certificates, reader);

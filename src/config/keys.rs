@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
-use super::acd::{Acd, Agent, Queue};
+use super::acd::{Acd, Agent, Queue, Team, WrapUp};
 use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
 use super::care::Care;
@@ -34,7 +34,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 28] = [
+pub const SECTIONS: [&Section; 30] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -47,7 +47,9 @@ pub const SECTIONS: [&Section; 28] = [
     &Phone::SECTION,
     &Acd::SECTION,
     &Agent::SECTION,
+    &Team::SECTION,
     &Queue::SECTION,
+    &WrapUp::SECTION,
     &Care::SECTION,
     &Dialplan::SECTION,
     &Record::SECTION,

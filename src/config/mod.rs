@@ -47,7 +47,7 @@ pub mod trace;
 mod trunk;
 pub mod webhook;
 
-pub use acd::{Acd, Agent, Queue};
+pub use acd::{Acd, Agent, Queue, Team, WrapUp};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
 pub use care::Care;
@@ -122,6 +122,10 @@ pub struct Config {
     pub care: Care,
     /// Each `[[agent]]`, in the order of the text.
     pub agents: Vec<Agent>,
+    /// Each `[[team]]`, in the order of the text.
+    pub teams: Vec<Team>,
+    /// Each `[[wrap_up]]`, in the order of the text.
+    pub wrap_ups: Vec<WrapUp>,
     /// Each `[[queue]]`, in the order of the text.
     pub queues: Vec<Queue>,
     /// `[dialplan]`
@@ -238,6 +242,14 @@ impl Config {
         }
         for old in &self.agents {
             let same = new.agents.iter().find(|agent| agent.number == old.number);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.teams {
+            let same = new.teams.iter().find(|team| team.name == old.name);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.wrap_ups {
+            let same = new.wrap_ups.iter().find(|own| own.code == old.code);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         for old in &self.queues {
@@ -509,7 +521,9 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         acd: single(table, &Acd::SECTION, reader, Acd::read),
         care: single(table, &Care::SECTION, reader, Care::read),
         agents: repeated(table, &Agent::SECTION, reader, Agent::read),
+        teams: repeated(table, &Team::SECTION, reader, Team::read),
         queues: repeated(table, &Queue::SECTION, reader, Queue::read),
+        wrap_ups: repeated(table, &WrapUp::SECTION, reader, WrapUp::read),
         dialplan: single(table, &Dialplan::SECTION, reader, Dialplan::read),
         record: single(table, &Record::SECTION, reader, Record::read),
         recorders: repeated(table, &Recorder::SECTION, reader, Recorder::read),
@@ -628,6 +642,8 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         acd: draft.acd?,
         care: draft.care?,
         agents: draft.agents.into_iter().map(|(_, agent)| agent).collect(),
+        teams: draft.teams.into_iter().map(|(_, team)| team).collect(),
+        wrap_ups: draft.wrap_ups.into_iter().map(|(_, code)| code).collect(),
         queues: draft.queues.into_iter().map(|(_, queue)| queue).collect(),
         dialplan: draft.dialplan?,
         record: draft.record?,

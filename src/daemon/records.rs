@@ -104,6 +104,10 @@ fn whole(record: &CallRecord) -> String {
         ]
     });
     part(&["SURVEY", "QUESTION", "KEY", "ABOUT"], answers.collect());
+    let about = record.wrap_ups.iter().map(|w| {
+        vec![w.code.clone(), w.name.clone(), w.queue.clone(), w.agent.clone(), at(Some(w.wall))]
+    });
+    part(&["WRAP-UP", "MEANS", "QUEUE", "AGENT", "SAID"], about.collect());
     let events = record.events.iter().map(|event| vec![at(Some(event.wall)), event.kind.clone()]);
     part(&["WHEN", "WHAT"], events.collect());
     text

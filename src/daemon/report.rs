@@ -127,6 +127,11 @@ fn terms(args: &Report, config: &Config) -> Result<Terms, String> {
         threshold: args.threshold.unwrap_or_else(|| seconds(config.acd.service_level)),
         short: args.short.unwrap_or_else(|| seconds(config.acd.short_abandon)),
         channels: channels.collect(),
+        wrap_ups: config
+            .wrap_ups
+            .iter()
+            .map(|code| (code.code.to_string(), code.name.to_string()))
+            .collect(),
     })
 }
 
@@ -232,7 +237,7 @@ fn json(
         row.insert("period".into(), period.as_str().into());
         row.insert("name".into(), name.as_str().into());
         for (key, cell) in table.keys[2..].iter().zip(cells) {
-            row.insert((*key).to_owned(), value(cell));
+            row.insert(key.clone(), value(cell));
         }
         row
     });
@@ -261,7 +266,7 @@ mod tests {
             Cell::Number(None),
         ];
         Table {
-            keys: vec!["period", "name", "calls", "talk", "level", "mean"],
+            keys: ["period", "name", "calls", "talk", "level", "mean"].map(str::to_owned).into(),
             headings: ["时段", "名称", "接听", "通话, 总", "水平", "平均"]
                 .map(str::to_owned)
                 .into(),
@@ -279,7 +284,13 @@ mod tests {
     #[test]
     fn json_has_the_numbers_and_text_the_words() {
         let channels = Default::default();
-        let terms = Terms { formula: Formula::Sl1, threshold: 15, short: 5, channels };
+        let terms = Terms {
+            formula: Formula::Sl1,
+            threshold: 15,
+            short: 5,
+            channels,
+            wrap_ups: Default::default(),
+        };
         let json = json(&table(), Kind::Agent, (0, 900_000), &TimeZone::UTC, &terms);
         let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(read["rows"][0]["talk"], 61_500);

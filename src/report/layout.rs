@@ -2,7 +2,7 @@
 //!
 //! One table of columns makes headings in Chinese and English, and every output format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
@@ -36,6 +36,8 @@ pub struct Terms {
     pub short: u32,
     /// Channels of each gateway, for what share of them was busy.
     pub channels: BTreeMap<String, u32>,
+    /// What wrap-up codes mean.
+    pub wrap_ups: BTreeMap<String, String>,
 }
 
 /// What a cell is computed from.
@@ -84,6 +86,10 @@ const QUEUE: &[Column] = &[
     column("short", "Short abandoned", "短放弃", |r| {
         Cell::Count(r.tally.abandoned_within(r.terms.short))
     }),
+    column("back_wanted", "Call-backs asked", "预约回电", |r| {
+        Cell::Count(r.tally.get(M::BackWanted))
+    }),
+    column("called_back", "Called back", "已回电", |r| Cell::Count(r.tally.get(M::CalledBack))),
     column("flowed_out", "Flow out", "溢出", |r| Cell::Count(f::flowed_out(r.tally))),
     column("refused", "Refused", "拒入", |r| Cell::Count(r.tally.get(M::Refused))),
     column("abandonment", "Abandoned %", "放弃率", |r| share(f::abandonment(r.tally))),
@@ -113,6 +119,7 @@ const QUEUE: &[Column] = &[
 
 const AGENT: &[Column] = &[
     column("answered", "ACD calls", "接听", |r| Cell::Count(r.tally.get(M::Answered))),
+    column("called_back", "Called back", "已回电", |r| Cell::Count(r.tally.get(M::CalledBack))),
     column("avg_talk", "Avg talk", "平均通话", |r| mean(f::per_answer(r.tally, M::TalkMs))),
     column("talk", "Total talk", "有效通话", |r| time(r, M::TalkMs)),
     column("after_call", "Total after call", "话后处理", |r| time(r, M::AfterMs)),
@@ -212,8 +219,9 @@ pub struct Sheet {
 /// A report.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Table {
-    /// The names of its columns for machines, those of period and name first.
-    pub keys: Vec<&'static str>,
+    /// The names of its columns for machines, those of period and name first. Behind a kind's own there is one for
+    /// each wrap-up code that was given.
+    pub keys: Vec<String>,
     /// The same for people.
     pub headings: Vec<String>,
     /// Its lines: period, name, cells.
@@ -243,11 +251,20 @@ impl Sheet {
 
     /// What has come together, under headings of a language.
     pub fn table(&self, terms: &Terms, language: Language) -> Table {
+        let code = |(measure, _): (&M, u64)| match measure {
+            M::WrapUp(code) => Some(code.clone()),
+            _ => None,
+        };
+        let codes: BTreeSet<Box<str>> =
+            self.lines.values().flat_map(|tally| tally.values().filter_map(code)).collect();
         let line = |((period, name), tally): (&(Period, Box<str>), &Tally)| {
             let covered =
                 period.until.min(self.span.until) as i128 - period.from.max(self.span.from) as i128;
             let row = Row { name, tally, terms, span: u64::try_from(covered).unwrap_or(0) };
-            let cells = columns(self.kind).iter().map(|column| (column.cell)(&row)).collect();
+            let cells = columns(self.kind).iter().map(|column| (column.cell)(&row));
+            let cells = cells
+                .chain(codes.iter().map(|code| Cell::Count(tally.get(M::WrapUp(code.clone())))))
+                .collect();
             (period.label.clone(), name.to_string(), cells)
         };
         let heading = |column: &Column| {
@@ -266,8 +283,20 @@ impl Sheet {
         };
         let own = columns(self.kind);
         let headings = first.map(str::to_owned).into_iter().chain(own.iter().map(heading));
+        let about = |code: &str| {
+            let word = match language {
+                Language::Chinese => "小结",
+                Language::English => "Wrap-up",
+            };
+            let name = terms.wrap_ups.get(code).map_or("", String::as_str);
+            format!("{word} {code} {name}").trim_end().to_owned()
+        };
+        let headings = headings.chain(codes.iter().map(|code| about(code)));
+        let keys = ["period", "name"].into_iter().chain(own.iter().map(|c| c.key));
+        let keys =
+            keys.map(str::to_owned).chain(codes.iter().map(|code| format!("wrap_up:{code}")));
         Table {
-            keys: ["period", "name"].into_iter().chain(own.iter().map(|c| c.key)).collect(),
+            keys: keys.collect(),
             headings: headings.collect(),
             lines: self.lines.iter().map(line).collect(),
         }
@@ -289,7 +318,8 @@ mod tests {
 
     fn terms() -> Terms {
         let channels = BTreeMap::new();
-        Terms { formula: Formula::Sl3, threshold: 20, short: 5, channels }
+        let wrap_ups = [("17".to_owned(), "complaint".to_owned())].into();
+        Terms { formula: Formula::Sl3, threshold: 20, short: 5, channels, wrap_ups }
     }
 
     #[test]
@@ -318,6 +348,20 @@ mod tests {
         let table = sheet(INTERVAL_MS, By::Total, &rows).table(&terms(), Language::Chinese);
         assert_eq!(table.headings[..3], ["时段", "名称", "进入队列"]);
         assert_eq!(table.lines[0].2[2], Cell::Count(1), "what is outside is left out");
+    }
+
+    #[test]
+    fn each_wrap_up_code_that_was_given_is_a_column() {
+        let rows = [
+            (0, M::WrapUp("17".into()), 2),
+            (1, M::WrapUp("17".into()), 1),
+            (1, M::WrapUp("9".into()), 4),
+        ];
+        let table = sheet(INTERVAL_MS * 4, By::Hour, &rows).table(&terms(), Language::English);
+        let n = table.keys.len();
+        assert_eq!(table.keys[n - 2..], ["wrap_up:17", "wrap_up:9"]);
+        assert_eq!(table.headings[n - 2..], ["Wrap-up 17 complaint", "Wrap-up 9"]);
+        assert_eq!(table.lines[0].2[n - 4..], [Cell::Count(3), Cell::Count(4)]);
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub enum Happened<'a> {
     LegAnswered { leg: LegId },
     /// A leg is over.
     LegEnded { leg: LegId, talk_ms: u64 },
+    /// An agent has said what a call was about.
+    WrapUp { queue: &'a str, agent: &'a str, code: &'a str },
     /// A survey was answered.
     Survey { agent: &'a str, key: &'a str },
     /// Nothing that is counted.
@@ -233,16 +235,9 @@ impl Ledger {
                     TalkNow::new(agent.into(), queue, since, waited_ms, rang_ms),
                 );
             }
-            Happened::BackWanted { queue, call, waited_ms } => {
-                self.wait_over(call, queue);
-                self.count(Kind::Queue, queue, at, M::BackWanted, 1);
-                self.count(Kind::Queue, queue, at, M::MaxWaitMs, waited_ms);
-            }
-            Happened::BackFailed { queue } => self.count(Kind::Queue, queue, at, M::BackFailed, 1),
-            Happened::CalledBack { queue, call, agent } => {
-                let talk = TalkNow::new(agent.into(), queue.into(), at, 0, 0);
-                self.talk_begins(call, TalkNow { back: true, ..talk });
-            }
+            Happened::BackWanted { .. }
+            | Happened::BackFailed { .. }
+            | Happened::CalledBack { .. } => self.of_call_back(at, happened),
             Happened::TalkOver { call, agent, talk_ms, .. } => {
                 self.talk_over(at, call, agent, talk_ms);
             }
@@ -263,6 +258,9 @@ impl Ledger {
                 }
             }
             Happened::LegEnded { leg, talk_ms } => self.line_over(at, leg, talk_ms),
+            Happened::WrapUp { queue, agent, code } => {
+                self.count_both(queue, agent, at, M::WrapUp(code.into()), 1);
+            }
             Happened::Survey { agent, key } => self.surveyed(at, agent, key),
             Happened::Nothing => {}
         }
@@ -340,6 +338,23 @@ impl Ledger {
         self.count_both(queue, agent, at, M::NotTaken, 1);
         if matches!(why, "no_answer" | "expired") {
             self.count_both(queue, agent, at, M::NoAnswer, 1);
+        }
+    }
+
+    /// The wait of who is to be called back is over; a talk comes of it, or not.
+    fn of_call_back(&mut self, at: i64, happened: Happened<'_>) {
+        match happened {
+            Happened::BackWanted { queue, call, waited_ms } => {
+                self.wait_over(call, queue);
+                self.count(Kind::Queue, queue, at, M::BackWanted, 1);
+                self.count(Kind::Queue, queue, at, M::MaxWaitMs, waited_ms);
+            }
+            Happened::BackFailed { queue } => self.count(Kind::Queue, queue, at, M::BackFailed, 1),
+            Happened::CalledBack { queue, call, agent } => {
+                let talk = TalkNow::new(agent.into(), queue.into(), at, 0, 0);
+                self.talk_begins(call, TalkNow { back: true, ..talk });
+            }
+            _ => {}
         }
     }
 

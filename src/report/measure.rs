@@ -19,6 +19,8 @@ macro_rules! measures {
             NotReadyFor(Box<str>),
             /// Answers of surveys with this key.
             SurveyKey(Box<str>),
+            /// Calls that were about this, by the code that the agent gave.
+            WrapUp(Box<str>),
         }
 
         impl Measure {
@@ -38,6 +40,7 @@ macro_rules! measures {
                     Measure::AbandonedIn(seconds) => write!(f, "abandoned_in:{seconds}"),
                     Measure::NotReadyFor(reason) => write!(f, "not_ready_for:{reason}"),
                     Measure::SurveyKey(key) => write!(f, "survey_key:{key}"),
+                    Measure::WrapUp(code) => write!(f, "wrap_up:{code}"),
                 }
             }
         }
@@ -116,6 +119,7 @@ impl Measure {
             "abandoned_in" => Measure::AbandonedIn(of.parse().ok()?),
             "not_ready_for" => Measure::NotReadyFor(of.into()),
             "survey_key" => Measure::SurveyKey(of.into()),
+            "wrap_up" => Measure::WrapUp(of.into()),
             _ => return None,
         })
     }
@@ -181,6 +185,7 @@ mod tests {
             Measure::AbandonedIn(0),
             Measure::NotReadyFor("break:2".into()),
             Measure::SurveyKey("*".into()),
+            Measure::WrapUp("17".into()),
         ];
         for measure in PLAIN.iter().chain(&more) {
             assert_eq!(Measure::named(&measure.to_string()).as_ref(), Some(measure));

@@ -1,4 +1,4 @@
-//! Where agents are signed in: a row for each who is.
+//! Where agents are signed in: a row for each who is. What they say calls were about.
 
 use crate::switch::fact::{AgentFact, Fact};
 use crate::switch::signing::SignedIn;
@@ -13,6 +13,12 @@ pub(super) fn statements<'q>(
     agent: &'q str,
     what: &'q AgentFact,
 ) -> Vec<Statement<'q>> {
+    if let AgentFact::WrapUp { call, queue, code, name } = what {
+        let insert = "INSERT INTO wrap_ups (call, agent, queue, code, name, wall) \
+                      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+        let insert = query(insert).bind(call.to_string()).bind(agent).bind(queue);
+        return vec![insert.bind(code).bind(name).bind(fact.wall.0)];
+    }
     let AgentFact::State { phone, state, reason, code, .. } = what else { return Vec::new() };
     let Some(phone) = phone.as_ref().filter(|_| state != "null") else {
         return vec![query("DELETE FROM agent_states WHERE agent = ?").bind(agent)];

@@ -179,6 +179,21 @@ pub struct AnswerRow {
     pub wall: i64,
 }
 
+/// What a call was about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+pub struct WrapUpRow {
+    /// The agent who says so.
+    pub agent: String,
+    /// The call's queue.
+    pub queue: String,
+    /// The code.
+    pub code: String,
+    /// What it means.
+    pub name: String,
+    /// When it was said.
+    pub wall: i64,
+}
+
 /// A field that the dialplan noted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
 pub struct FieldRow {
@@ -203,6 +218,8 @@ pub struct CallRecord {
     pub answers: Vec<AnswerRow>,
     /// What the dialplan noted.
     pub fields: Vec<FieldRow>,
+    /// What it was about.
+    pub wrap_ups: Vec<WrapUpRow>,
 }
 
 /// How much there is.
@@ -286,7 +303,21 @@ impl Records {
             recordings: recordings.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
             answers: answers.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
             fields: fields.bind(&id).fetch_all(&self.pool).await.map_err(self.sorted())?,
+            wrap_ups: self.wrap_ups(&id).await?,
         }))
+    }
+
+    /// A database that this version has not written to yet has no such table.
+    async fn wrap_ups(&self, call: &str) -> Result<Vec<WrapUpRow>, Trouble> {
+        let there = "SELECT count(*) FROM sqlite_master WHERE name = 'wrap_ups'";
+        let there: (i64,) =
+            sqlx::query_as(there).fetch_one(&self.pool).await.map_err(self.sorted())?;
+        if there.0 == 0 {
+            return Ok(Vec::new());
+        }
+        let select =
+            "SELECT agent, queue, code, name, wall FROM wrap_ups WHERE call = ? ORDER BY wall";
+        sqlx::query_as(select).bind(call).fetch_all(&self.pool).await.map_err(self.sorted())
     }
 
     async fn events(&self, call: &str) -> Result<Vec<EventRow>, Trouble> {

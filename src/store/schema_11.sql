@@ -11,3 +11,15 @@ CREATE TABLE call_backs (
     failed   INTEGER NOT NULL,   -- attempts
     tried    INTEGER             -- when the last one failed
 );
+
+-- What calls were about, by the agents' wrap-up codes.
+
+CREATE TABLE wrap_ups (
+    call  TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    code  TEXT NOT NULL,
+    name  TEXT NOT NULL,        -- empty: the queue has no codes
+    wall  INTEGER NOT NULL,
+    PRIMARY KEY (call, agent)
+);

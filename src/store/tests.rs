@@ -689,6 +689,62 @@ fn who_is_signed_in_is_known_after_a_restart() {
 }
 
 #[test]
+fn call_backs_are_owed_over_a_restart_and_wrap_ups_stand_with_the_call() {
+    use crate::switch::fact::QueueFact;
+    let dir = tempfile::tempdir().unwrap();
+    let queue = |n: u64, what| FactKind::Queue { queue: "care".into(), call: call(n), what };
+    let wanted = |n: u64| {
+        let (from, number) = (format!("13{n}"), format!("02{n}"));
+        let (waited_ms, within_ms) = (5_000, 60_000);
+        queue(n, QueueFact::BackWanted { from, number, priority: 7, waited_ms, within_ms })
+    };
+    let agent = || "7001".to_owned();
+    let answered = QueueFact::Answered { agent: agent(), waited_ms: 9, rang_ms: 0, back: true };
+    let began = FactKind::CallBegan {
+        call: call(1),
+        caller: Party::Phone { number: "1001".into() },
+        dialled: "800".into(),
+        caller_name: String::new(),
+        context: "gateway".into(),
+    };
+    let about = |code: &str| FactKind::Agent {
+        agent: agent(),
+        what: AgentFact::WrapUp {
+            call: call(1),
+            queue: "care".into(),
+            code: code.into(),
+            name: "complaint".into(),
+        },
+    };
+    stored(
+        dir.path(),
+        [
+            began,
+            wanted(1),
+            wanted(2),
+            wanted(3),
+            queue(1, QueueFact::BackFailed { agent: agent(), failed: 2 }),
+            queue(2, answered),
+            queue(3, QueueFact::Left { why: "called_again".into(), waited_ms: 1 }),
+            about("17"),
+            about("18"),
+        ],
+    );
+    let path = dir.path().join("belfry.db");
+    block(async {
+        let records = Records::open(&path).await.unwrap();
+        let kept = records.call_backs().await.unwrap();
+        let [one] = kept.as_slice() else { panic!("{kept:?}") };
+        assert_eq!((one.call, one.failed, one.priority), (call(1), 2, 7));
+        assert_eq!((one.from.as_str(), one.number.as_str()), ("131", "021"));
+        assert_eq!((one.until.0 - one.entered.0, one.tried.is_some()), (65_000, true));
+        let record = records.call(call(1)).await.unwrap().unwrap();
+        let codes: Vec<&str> = record.wrap_ups.iter().map(|row| row.code.as_str()).collect();
+        assert_eq!(codes, ["17"], "the first");
+    });
+}
+
+#[test]
 fn open_cases_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let reported = |meaning, case: Option<u64>, opens| CareFact::Reported {

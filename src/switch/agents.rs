@@ -1,15 +1,13 @@
-//! Agents: the configuration's into the contact centre, the codes that they dial, what the centre
+//! Agents: the configuration into the contact centre (`house`), the codes that they dial, what the centre
 //! tells written down, and what an operator sees of them. The rules are [`acd`](crate::acd)'s.
 
 use serde::Serialize;
 
-use crate::acd::agent::{AgentState, Busy, Input, Patience, Reason, Useless};
+use crate::acd::agent::{AgentState, Busy, Input, Reason, Useless};
 use crate::acd::event::Cause;
-use crate::acd::queue::{BackTerms, Members, Terms};
-use crate::acd::{AgentView, House, Person, Pin, QueueId, QueueView, Strategy, What};
-use crate::base::{LegId, Now, Rng};
+use crate::acd::{AgentView, NoWrapUp, QueueId, QueueView, What};
+use crate::base::{LegId, Now};
 use crate::call::codes::Code;
-use crate::config::{self, Config};
 use crate::dialplan::effect::{Beat, Item, Tone};
 use crate::media::control::DigitSet;
 
@@ -18,90 +16,12 @@ use super::active::Doing;
 use super::console::{AgentOrder, AgentRow, QueueDay, QueueRow, Reply};
 use super::dialled::CONFIRMED;
 use super::fact::{AgentFact, FactKind, QueueFact};
-
-/// The configuration's agents and queues, as the centre knows them.
-pub(super) fn house(config: &Config, rng: &mut Rng) -> House {
-    let skills = |skills: &Option<Vec<config::acd::Skill>>| {
-        let skill = |s: &config::acd::Skill| (s.name.to_string(), s.level);
-        skills.iter().flatten().map(skill).collect::<Vec<_>>()
-    };
-    let names = |names: &Option<Vec<config::name::Name>>| {
-        names.iter().flatten().map(ToString::to_string).collect::<Vec<String>>()
-    };
-    let person = |agent: &config::Agent| Person {
-        number: agent.number.to_string(),
-        name: agent.name.as_ref().map(ToString::to_string).unwrap_or_default(),
-        pin: Pin::new(agent.pin.expose(), rng),
-        team: agent.team.as_ref().map(ToString::to_string),
-        supervisor: agent.role == config::choice::Role::Supervisor,
-        skills: skills(&agent.skills),
-        regions: names(&agent.regions),
-        weight: agent.weight,
-    };
-    let agents = config.agents.iter().map(person).collect();
-    let terms = |queue: &config::Queue| Terms {
-        name: queue.name.to_string(),
-        members: Members {
-            agents: queue.agents.iter().flatten().map(ToString::to_string).collect(),
-            teams: names(&queue.teams),
-            skills: skills(&queue.skills),
-        },
-        strategy: strategy(queue.strategy),
-        ring: queue.ring,
-        after_call: queue.after_call,
-        ageing: queue.ageing,
-        region_overflow: queue.region_overflow,
-        last_agent: queue.last_agent,
-        most: queue.most as usize,
-        longest: queue.longest,
-        join: staffing(queue.join),
-        stay: staffing(queue.stay),
-        back: queue.call_back.then_some(BackTerms {
-            attempts: queue.call_back_attempts,
-            pause: queue.call_back_pause,
-            within: queue.call_back_within,
-        }),
-    };
-    House {
-        agents,
-        queues: config.queues.iter().map(terms).collect(),
-        patience: Patience {
-            missed_most: config.acd.missed,
-            rest: config.acd.rest,
-            ready_at_sign_in: config.acd.ready_at_sign_in,
-        },
-        pin_tries: config.acd.pin_tries,
-        pin_lock: config.acd.pin_lock,
-    }
-}
-
-fn strategy(strategy: config::choice::Strategy) -> Strategy {
-    use config::choice::Strategy as From;
-    match strategy {
-        From::RingAll => Strategy::RingAll,
-        From::LongestIdle => Strategy::LongestIdle,
-        From::FewestCalls => Strategy::FewestCalls,
-        From::LeastTalk => Strategy::LeastTalk,
-        From::RoundRobin => Strategy::RoundRobin,
-        From::InOrder => Strategy::InOrder,
-        From::WeightedRandom => Strategy::WeightedRandom,
-        From::SkillLevel => Strategy::SkillLevel,
-    }
-}
-
-fn staffing(staffing: config::choice::Staffing) -> crate::acd::queue::Staffing {
-    use config::choice::Staffing as From;
-    match staffing {
-        From::Nobody => crate::acd::queue::Staffing::Nobody,
-        From::SignedIn => crate::acd::queue::Staffing::SignedIn,
-        From::Working => crate::acd::queue::Staffing::Working,
-    }
-}
+use super::house;
 
 impl Switch {
     /// The configuration's agents and queues are in force.
     pub(super) fn configure_centre(&mut self, now: Now) {
-        let house = house(&self.config, &mut self.rng);
+        let house = house::house(&self.config, &mut self.rng);
         self.centre.configure(now.at, house);
     }
 
@@ -143,7 +63,14 @@ impl Switch {
                 let why = Reason::Break(rest.parse().unwrap_or(0));
                 self.wishes_state(now, agent, Input::NotReady(why))
             }
-            (_, Some(agent)) => self.centre.wrap_up(now.at, agent, rest),
+            (_, Some(agent)) => match self.centre.wrap_up(now.at, agent, rest) {
+                Ok(()) => Ok(()),
+                Err(NoWrapUp::UnknownCode) => {
+                    let prompt = self.prompt(leg, "agent/unknown-code");
+                    return self.confirmed_by(now, leg, prompt, CONFIRMED * 4);
+                }
+                Err(_) => Err(Useless::NothingToFinish),
+            },
         };
         let off = matches!(code, Code::SignOut | Code::Break);
         match done {
@@ -233,8 +160,8 @@ impl Switch {
                 let what = AgentFact::SignInRefused { phone, why: word_of(&why) };
                 FactKind::Agent { agent, what }
             }
-            What::WrapUp { agent, call, code } => {
-                FactKind::Agent { agent, what: AgentFact::WrapUp { call, code } }
+            What::WrapUp { agent, call, queue, code, name } => {
+                FactKind::Agent { agent, what: AgentFact::WrapUp { call, queue, code, name } }
             }
             of_queue => queue_fact(of_queue),
         };

@@ -49,6 +49,7 @@ mod figures;
 mod finding;
 mod fort;
 mod forwarding;
+mod house;
 mod identity;
 mod info_keys;
 pub mod io;

@@ -111,7 +111,7 @@ mod tests {
     fn the_parts_stand_where_the_directory_says_and_are_xml() {
         let cells = vec![Cell::Count(3), Cell::Time(Some(43_200_000)), Cell::Share(None)];
         let table = Table {
-            keys: vec!["period", "name", "calls", "talk", "level"],
+            keys: ["period", "name", "calls", "talk", "level"].map(str::to_owned).into(),
             headings: ["时段", "名称", "a<b", "c&d", "e"].map(str::to_owned).into(),
             lines: vec![("2026-01-05".into(), "7001\u{7}".into(), cells)],
         };

@@ -72,7 +72,7 @@ pub const LINES: &[LineKind] = &[
         "queue",
         "outcome",
         "the caller waits in this queue. Outcome: `answered` (if not given), `timeout`, `full`, `no-agents`, \
-         `closed`, `key`",
+         `closed`, `call-back`, `key`, or which: `key-1`",
     ),
     table("field", "value", "this field is put onto the call's record"),
     table("survey", "key", "this question of a survey is answered"),

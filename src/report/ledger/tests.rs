@@ -175,3 +175,38 @@ proptest! {
         prop_assert_eq!(one, other);
     }
 }
+
+/// Who asks for a call-back flows out then, with the wait on the line; the talk that comes of it is handled, and in no
+/// service level. A restart loses nobody who is to be called back.
+#[test]
+fn a_call_back_is_no_wait_and_its_talk_is_handled() {
+    let wanted = |n| Happened::BackWanted { queue: "care", call: call(n), waited_ms: 30_000 };
+    let entered = |n| Happened::Entered { queue: "care", call: call(n) };
+    let over =
+        |n| Happened::TalkOver { queue: "care", call: call(n), agent: "7001", talk_ms: 60_000 };
+    let left = |n, why| Happened::Left { queue: "care", call: call(n), why, waited_ms: 9_000_000 };
+    let steps = [
+        (0, state("7001", "ready", 0)),
+        (1_000, entered(1)),
+        (1_000, entered(2)),
+        (1_000, entered(3)),
+        (31_000, wanted(1)),
+        (31_000, wanted(2)),
+        (32_000, Happened::Started),
+        (40_000, Happened::BackFailed { queue: "care" }),
+        (50_000, Happened::CalledBack { queue: "care", call: call(1), agent: "7001" }),
+        (110_000, over(1)),
+        (120_000, left(2, "given_up")),
+        (130_000, Happened::WrapUp { queue: "care", agent: "7001", code: "17" }),
+    ];
+    let book = run(&steps);
+    let care = of(&book, Kind::Queue, "care");
+    let of_care = [M::BackWanted, M::CalledBack, M::BackFailed, M::GivenUp, M::Lost, M::Answered];
+    assert_eq!(of_care.map(|measure| care.get(measure)), [2, 1, 1, 1, 1, 0]);
+    assert_eq!((care.get(M::MaxWaitMs), care.get(M::TalkMs)), (30_000, 60_000));
+    assert_eq!(crate::report::figures::offered(&care), 3, "each caller once");
+    let handling = crate::report::figures::handling(&care);
+    assert_eq!((handling.part, handling.of), (60_000, 1));
+    assert_eq!(of(&book, Kind::Team, "day").get(M::WrapUp("17".into())), 1);
+    assert_eq!(care.get(M::WrapUp("17".into())), 1);
+}

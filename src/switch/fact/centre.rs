@@ -68,8 +68,14 @@ pub enum AgentFact {
     WrapUp {
         /// The call.
         call: CallId,
+        /// Its queue.
+        #[serde(default)]
+        queue: String,
         /// The code.
         code: String,
+        /// What it means; empty: the queue has no codes.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        name: String,
     },
 }
 
@@ -164,7 +170,7 @@ pub enum QueueFact {
         talk_ms: u64,
     },
     /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`;
-    /// of a call-back `given_up`, `called_again`, `closed`.
+    /// of a call-back `given_up`, `called_again`.
     Left {
         /// Why.
         why: String,

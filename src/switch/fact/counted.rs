@@ -56,6 +56,7 @@ fn of_agent<'a>(agent: &'a str, what: &'a AgentFact) -> Happened<'a> {
             was_ms: *was_ms,
             queue: queue.as_deref(),
         },
+        AgentFact::WrapUp { queue, code, .. } => Happened::WrapUp { queue, agent, code },
         _ => Happened::Nothing,
     }
 }

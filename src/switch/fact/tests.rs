@@ -49,7 +49,10 @@ fn one_of_each() -> Vec<FactKind> {
             caller_name: s("王"),
             context: s("gateway"),
         },
-        Agent { agent: s("7001"), what: AgentFact::WrapUp { call, code: s("12") } },
+        Agent {
+            agent: s("7001"),
+            what: AgentFact::WrapUp { call, queue: s("care"), code: s("12"), name: s("lost") },
+        },
         Queue { queue: s("care"), call, what: QueueFact::Entered { position: 2, priority: 5 } },
         RouteTaken { call, route: s("care line") },
         CallField { call, name: s("case"), value: s("17") },

@@ -2,8 +2,8 @@
 //! who do not answer, take breaks and sign out in mid-talk, and offers of which nobody tells what came.
 //!
 //! Each caller has one end; nobody is stuck; what is counted live is, to the unit, what is computed from the
-//! journal, as it was written and read; and queues, agents and teams agree with each other. Who is given to whom
-//! is checked at each assignment by `acd`'s own tests.
+//! journal, as it was written and read; and queues, agents and teams agree with each other. At each assignment a
+//! model that looks at everybody says whether it is that agent's turn and that caller's (`day/model.rs`).
 //!
 //! The long form, 300 agents, 40 queues and 50,000 calls:
 //! `cargo test --release --lib day::a_whole_day -- --ignored --nocapture`.
@@ -15,6 +15,8 @@ use crate::acd::queue::{Members, Staffing, Terms};
 use crate::acd::{Action, Entry, House, Person, Pin, Strategy};
 use crate::base::CallId;
 use crate::report::{Book, Kind, Ledger, Measure};
+
+mod model;
 
 /// 2026-01-05, 8:00 in UTC.
 const MORNING: i64 = 1_767_600_000_000;
@@ -48,6 +50,7 @@ struct Day {
     facts: Vec<Fact>,
     ends: BTreeMap<CallId, u32>,
     entered: u64,
+    model: model::Model,
 }
 
 fn house(size: Size) -> House {
@@ -65,6 +68,7 @@ fn house(size: Size) -> House {
         pin: pin.clone(),
         team: Some(format!("team-{}", n % 5)),
         supervisor: false,
+        supervises: Vec::new(),
         skills: (0..4).map(|k| (format!("skill-{}", (n + k * 7) % size.queues), 3)).collect(),
         regions: Vec::new(),
         weight: 1,
@@ -87,6 +91,7 @@ fn house(size: Size) -> House {
     House {
         agents: (0..size.agents).map(person).collect(),
         queues: (0..size.queues).map(terms).collect(),
+        wrap_ups: Vec::new(),
         patience: Patience { missed_most: 2, rest: Duration::from_secs(5), ready_at_sign_in: true },
         pin_tries: 3,
         pin_lock: Duration::from_secs(900),
@@ -107,6 +112,7 @@ impl Day {
             facts: Vec::new(),
             ends: BTreeMap::new(),
             entered: 0,
+            model: model::Model::new(&house(size)),
         };
         (0..size.agents).for_each(|n| day.later(0, 600, Outside::Wishes(n)));
         (0..size.calls).for_each(|n| day.later(300, OPENING_S - 900, Outside::Calls(n + 1)));
@@ -137,6 +143,7 @@ impl Day {
                     region: None,
                     longest: None,
                 };
+                self.model.comes(at, &queue, &entry);
                 self.entered += u64::from(self.switch.centre.enter(at, &queue, entry).is_ok());
                 if self.rng.chance(0.3) {
                     self.later(1, 200, Outside::HangsUp(call));
@@ -192,7 +199,10 @@ impl Day {
                     1..5 => self.later(1, 14, Outside::Misses(call, agent)),
                     _ => self.later(1, 14, Outside::Answers(call, agent)),
                 },
-                Action::Tell(event) => self.switch.centre_fact(now, event.what),
+                Action::Tell(event) => {
+                    self.model.told(event.at, &event.what);
+                    self.switch.centre_fact(now, event.what);
+                }
                 Action::Withdraw { .. } | Action::Out { .. } => {}
             }
         }
@@ -215,11 +225,12 @@ impl Day {
             let Some(at) = next.filter(|at| *at <= until) else { break };
             self.at = self.at.max(at);
             self.switch.centre.wake(self.at);
+            self.drain();
             while self.ahead.first().is_some_and(|(at, _)| *at <= self.at) {
                 let Some((_, what)) = self.ahead.pop_first() else { break };
                 self.happens(what);
+                self.drain();
             }
-            self.drain();
         }
         self.at = until;
     }
@@ -244,6 +255,7 @@ fn runs(size: Size, seed: u64) {
     day.ends.retain(|_, ends| *ends != 0);
     assert!(day.ends.values().all(|ends| *ends == 1), "each caller has one end");
     assert_eq!(day.ends.len() as u64, day.entered);
+    assert!(day.model.checked > day.entered / 3, "{} assignments", day.model.checked);
 
     let (mut ledger, mut book) = (Ledger::default(), Book::default());
     for fact in &day.facts {

@@ -13,6 +13,11 @@ use crate::switch::signing::SignedIn;
 const OTHER: &str = "10.0.0.23:5060";
 
 fn rig() -> Rig {
+    rig_with("")
+}
+
+/// With more sections in the configuration.
+fn rig_with(more: &str) -> Rig {
     let toml = "[[route]]\nname = \"line\"\ncontext = \"gateway\"\nwhen = { to = \"800\" }\n\
                 steps = [{ queue = { name = \"care\", exit = \"0\", on = { else = [{ hangup = \"busy\" }] } } }]\n\
                 [[route]]\nname = \"phones\"\ncontext = \"agents\"\nwhen = { to = \"1xxx\" }\n\
@@ -26,7 +31,7 @@ fn rig() -> Rig {
         "[sip]\nlisten = [\"udp:{BELFRY}\"]\ndomain = \"10.0.0.1\"\n[media]\naddress = \"10.0.0.1\"\n\
          [[gateway]]\nname = \"e1-a\"\naddress = \"udp:{A}\"\nping = \"0 s\"\n{}{}{}{}\
          [[queue]]\nname = \"care\"\nring = \"10 s\"\nafter_call = \"20 s\"\nstrategy = \"in-order\"\n\
-         agents = [\"7001\", \"7002\"]\n",
+         agents = [\"7001\", \"7002\"]\n{more}",
         phone(1001),
         phone(1002),
         agent(7001),
@@ -328,4 +333,78 @@ fn a_caller_who_is_not_let_in_is_not_answered() {
     rig.invite(A, "13900000002@", "800");
     rig.run(Duration::from_secs(5));
     assert_eq!(finals(&rig), [200]);
+}
+
+/// A code that the queue does not have is refused in words, and changes nothing.
+#[test]
+fn an_unknown_wrap_up_code_is_refused_by_a_prompt() {
+    let mut rig = rig_with("[[wrap_up]]\ncode = \"17\"\nname = \"complaint\"\n");
+    sign_in(&mut rig, PHONE, "1001", "7001");
+    rig.invite(A, "13900000001@", "800");
+    let offer = rig.invites_to(PHONE)[0].clone();
+    rig.accept(PHONE, &offer);
+    rig.run(Duration::from_secs(30));
+    bye(&mut rig, PHONE, &offer);
+    let said = |rig: &Rig, leg: LegId| {
+        let prompt = |item: &control::Item<String>| match item {
+            control::Item::Clip(name) => Some(name.clone()),
+            _ => None,
+        };
+        rig.media.iter().rev().find_map(|command| match command {
+            control::Command::Play { leg: of, items, .. } if *of == leg => {
+                items.first().and_then(prompt)
+            }
+            _ => None,
+        })
+    };
+    let leg = call(&mut rig, PHONE, "1001", "*1599");
+    assert_eq!(said(&rig, leg).as_deref(), Some("zh-CN/agent/unknown-code"));
+    assert_eq!(state(&mut rig, "7001"), "after-call work");
+    rig.run(Duration::from_secs(8));
+    call(&mut rig, PHONE, "1001", "*1517");
+    assert_eq!(state(&mut rig, "7001"), "ready");
+    let names: Vec<(&str, &str)> = rig
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            FactKind::Agent { what: AgentFact::WrapUp { code, name, .. }, .. } => {
+                Some((code.as_str(), name.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(names, [("17", "complaint")]);
+}
+
+#[test]
+fn a_supervisor_of_a_team_is_refused_at_another() {
+    let team = "[[team]]\nname = \"day\"\nmembers = [\"7001\"]\nsupervisors = [\"7002\"]\n\
+                [[team]]\nname = \"night\"\nsupervisors = [\"7002\"]\nmembers = [\"7002\"]\n";
+    let rig = rig_with(team);
+    assert_eq!(rig.switch.centre.may_supervise(Some("7002"), "7001"), Ok(()));
+    assert_eq!(rig.switch.centre.team("7001").as_deref(), Some("day"));
+    let rig = rig_with("[[team]]\nname = \"night\"\nsupervisors = [\"7002\"]\n");
+    assert_eq!(rig.switch.centre.may_supervise(Some("7002"), "7001"), Err("not of its team"));
+}
+
+/// Music that is not there must not leave silence: the ringing tone is heard instead.
+#[test]
+fn a_caller_whose_music_is_missing_hears_the_ringing_tone() {
+    let mut rig = rig();
+    sign_in(&mut rig, PHONE, "1001", "7001");
+    call(&mut rig, PHONE, "1001", "*14");
+    rig.run(Duration::from_secs(5));
+    rig.invite(A, "13900000001@", "800");
+    let played = |rig: &Rig| {
+        rig.media.iter().rev().find_map(|command| match command {
+            control::Command::Play { leg, play, items, .. } => Some((*leg, *play, items.clone())),
+            _ => None,
+        })
+    };
+    let (leg, play, items) = played(&rig).expect("music");
+    assert_eq!(items, [control::Item::Clip("music/default".into())]);
+    let end = control::PlayEnd::Missing("music/default".into());
+    rig.input(Input::Media(Event::PlayDone { leg, play, end }));
+    let (_, _, items) = played(&rig).expect("something");
+    assert!(matches!(items[..], [control::Item::Tone(_)]), "{items:?}");
 }
