@@ -89,8 +89,11 @@ mod tests {
         let text = crate::config::EMBEDDED.to_owned();
         let source = Source::Text { text, name: "(embedded default)" };
         let loaded = files::load(&source).unwrap_or_else(|f| panic!("{}", files::lines(&f)));
-        let reports = of_file(&loaded.plan, &root.join("dialplan/tests/care-line.toml"));
-        let reports = reports.expect("the file holds");
+        let files = ["care-line.toml", "call-queue.toml"];
+        let tried =
+            files.map(|file| of_file(&loaded.plan, &root.join("dialplan/tests").join(file)));
+        let reports: Vec<_> =
+            tried.into_iter().flat_map(|reports| reports.expect("the file holds")).collect();
         let failed: Vec<_> = reports.iter().filter(|report| report.failure.is_some()).collect();
         assert!(failed.is_empty(), "{failed:#?}");
         let covered = trial::coverage(&loaded.plan, &reports);

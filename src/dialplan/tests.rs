@@ -26,6 +26,7 @@ fn sample_env() -> LoadEnv {
 fn sample() -> Loaded {
     let files = [
         file("agents.toml", include_str!("../../dialplan/agents.toml")),
+        file("call-queue.toml", include_str!("../../dialplan/call-queue.toml")),
         file("care-line.toml", include_str!("../../dialplan/care-line.toml")),
     ];
     Plan::load(&files, &sample_env()).unwrap_or_else(|faults| panic!("{}", lines(&faults)))
