@@ -40,6 +40,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         &[
             "base",
             "report",
+            "switch::calling_back",
             "switch::care",
             "switch::fact",
             "switch::messages",
