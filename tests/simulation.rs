@@ -8,6 +8,7 @@ mod simulation {
     mod busy_hour;
     mod call_back;
     mod care_line;
+    mod check_ins;
     mod clocks;
     mod conference;
     mod consult;

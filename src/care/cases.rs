@@ -29,20 +29,18 @@ const MOST_HEARD: usize = 50_000;
 /// Units with a trouble.
 const MOST_TROUBLED: usize = 100_000;
 
+/// Calls of one case at once: a home has more than one telephone, and hardly more than this.
+const MOST_CALLS: usize = 8;
+
 /// How it stands with the speech of a case.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 enum Voice {
     /// None is expected, or there was one.
     Silent,
     /// The unit must have called by then.
     Awaited(Time),
-    /// It calls.
-    Up {
-        /// The call.
-        call: CallId,
-        /// Somebody has talked in it.
-        talked: bool,
-    },
+    /// It calls: which calls, and whether somebody has talked in each.
+    Up(Vec<(CallId, bool)>),
 }
 
 /// An open case.
@@ -66,6 +64,10 @@ pub struct Case {
     pub alarms: u32,
     /// Where the unit waits to be called.
     pub call_back: Option<String>,
+    /// How often it was called since somebody talked last.
+    tries: u32,
+    /// Its calls wait behind others: whose it is, is locked out.
+    low: bool,
     voice: Voice,
 }
 
@@ -82,6 +84,8 @@ impl Case {
             place: String::new(),
             alarms: 1,
             call_back: None,
+            tries: 0,
+            low: false,
             voice: Voice::Silent,
         }
     }
@@ -91,11 +95,15 @@ impl Case {
         matches!(self.voice, Voice::Awaited(_))
     }
 
-    /// The call that it has.
+    /// The call that it has: of several, the last that came.
     pub fn call(&self) -> Option<CallId> {
-        match self.voice {
-            Voice::Up { call, .. } => Some(call),
-            Voice::Silent | Voice::Awaited(_) => None,
+        self.calls().last().map(|(call, _)| *call)
+    }
+
+    fn calls(&self) -> &[(CallId, bool)] {
+        match &self.voice {
+            Voice::Up(calls) => calls,
+            Voice::Silent | Voice::Awaited(_) => &[],
         }
     }
 }
@@ -131,6 +139,8 @@ pub struct Terms {
     pub number: Option<String>,
     /// Which number they are told to call; else that to which they reported.
     pub call: Option<String>,
+    /// The numbers that bells call which say nothing by themselves: each call to one is an alarm.
+    pub bells: Vec<String>,
     /// A sender may report for other accounts than its own.
     pub any_account: bool,
     /// By how much a call that follows an alarm is ahead of others.
@@ -142,9 +152,21 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// A number to which units report, or that they are told to call.
+    /// A number to which units report, or that they are told to call, or that bells call.
     pub fn is_ours(&self, number: &str) -> bool {
-        [&self.number, &self.call].into_iter().flatten().any(|own| own == number)
+        self.is_bells(number)
+            || [&self.number, &self.call].into_iter().flatten().any(|own| own == number)
+    }
+
+    /// A number that bells call.
+    pub fn is_bells(&self, number: &str) -> bool {
+        self.bells.iter().any(|own| own == number)
+    }
+
+    /// Whether a call is an alarm by itself: to a number of the bells, whoever calls; or from a
+    /// subscriber's own number to another of the care line's.
+    pub fn is_alarm(&self, to: &str, of_subscriber: bool) -> bool {
+        self.is_bells(to) || of_subscriber && self.is_ours(to)
     }
 
     /// Makes a report the sender's own, unless it may report for others. Gives the account that was not
@@ -295,6 +317,8 @@ impl Cases {
             place: report.place.clone(),
             alarms: 1,
             call_back,
+            tries: 0,
+            low: false,
             voice: Voice::Silent,
         };
         self.of_account.insert(case.account.clone(), id);
@@ -360,14 +384,19 @@ impl Cases {
     /// Whether a call follows an alarm: from one who has an open case, to where units call. Without a
     /// number of the care line's own, whatever the unit dials is its call for help.
     pub fn follows_alarm(&self, number: &str, to: &str) -> bool {
-        let Terms { number: own, call, .. } = &self.terms;
-        let to_us = self.terms.is_ours(to) || own.is_none() && call.is_none();
+        let Terms { number: own, call, bells, .. } = &self.terms;
+        let nowhere = own.is_none() && call.is_none() && bells.is_empty();
+        let to_us = self.terms.is_ours(to) || nowhere;
         to_us && self.of_caller(number).is_some()
     }
 
     /// By how much a call is ahead of others. `None`: it follows no alarm.
     pub fn priority(&self, call: CallId) -> Option<i32> {
-        let own = i32::from(self.of_call(call)?.priority);
+        let case = self.of_call(call)?;
+        let own = i32::from(case.priority);
+        if case.low {
+            return Some(0);
+        }
         Some(i32::try_from(self.terms.priority).unwrap_or(i32::MAX).saturating_add(own))
     }
 
@@ -377,29 +406,72 @@ impl Cases {
             return None;
         }
         let id = self.of_caller(number)?.id;
+        self.joins(id, call)
+    }
+
+    /// A call belongs to a case from here on.
+    pub fn joins(&mut self, id: u64, call: CallId) -> Option<&Case> {
         let case = self.open.get_mut(&id)?;
-        match std::mem::replace(&mut case.voice, Voice::Up { call, talked: false }) {
-            Voice::Silent => {}
-            Voice::Awaited(until) => _ = self.awaited.remove(&(until, id)),
-            Voice::Up { call: former, .. } => _ = self.of_call.remove(&former),
+        match &mut case.voice {
+            Voice::Up(calls) if calls.len() < MOST_CALLS => calls.push((call, false)),
+            Voice::Up(_) => return None,
+            Voice::Silent => case.voice = Voice::Up(vec![(call, false)]),
+            Voice::Awaited(until) => {
+                self.awaited.remove(&(*until, id));
+                case.voice = Voice::Up(vec![(call, false)]);
+            }
         }
         self.of_call.insert(call, id);
-        self.open.get(&id)
+        Some(case)
     }
 
-    /// Somebody talks in a call; its case, if this is the first.
+    /// Somebody talks in a call; its case, if this is the first time.
     pub fn talks(&mut self, call: CallId) -> Option<&Case> {
         let case = self.open.get_mut(self.of_call.get(&call)?)?;
-        let before = std::mem::replace(&mut case.voice, Voice::Up { call, talked: true });
-        (before == Voice::Up { call, talked: false }).then_some(&*case)
+        let Voice::Up(calls) = &mut case.voice else { return None };
+        let (_, talked) = calls.iter_mut().find(|(own, _)| *own == call)?;
+        let first = !std::mem::replace(talked, true);
+        case.tries = 0;
+        first.then_some(&*case)
     }
 
-    /// A call is over; its case, if nobody has talked in it.
+    /// A call is over; its case, if nobody has talked in it, nor talks in another of the same case.
     pub fn call_over(&mut self, call: CallId) -> Option<Unheard> {
         let case = self.open.get_mut(&self.of_call.remove(&call)?)?;
-        let voice = std::mem::replace(&mut case.voice, Voice::Silent);
-        let unheard = matches!(voice, Voice::Up { talked: false, .. });
-        unheard.then(|| Unheard { case: case.id, account: case.account.clone() })
+        let Voice::Up(calls) = &mut case.voice else { return None };
+        let own = calls.iter().position(|(own, _)| *own == call)?;
+        let (_, talked) = calls.remove(own);
+        let heard = talked || calls.iter().any(|(_, talked)| *talked);
+        if calls.is_empty() {
+            case.voice = Voice::Silent;
+        }
+        (!heard).then(|| Unheard { case: case.id, account: case.account.clone() })
+    }
+
+    /// The unit of a case is to be called, if it calls not itself and was not called `most` times already: its
+    /// account, the number, and the how manieth time that is.
+    pub fn calls_out(&mut self, id: u64, most: u32) -> Option<(String, String, u32)> {
+        let case = self.open.get_mut(&id)?;
+        if case.call().is_some() || case.tries >= most {
+            return None;
+        }
+        case.tries += 1;
+        let own = case.call_back.clone().filter(|number| !number.is_empty());
+        let number = own.unwrap_or_else(|| case.unit.clone());
+        // What the unit says is a URI at times; whom it is called by stands before its host.
+        let number = number.strip_prefix("sip:").unwrap_or(&number);
+        let number = number.split(['@', ';']).next().unwrap_or_default().to_owned();
+        Some((case.account.clone(), number, case.tries))
+    }
+
+    /// Its calls wait behind others. `false`: they do already.
+    pub fn set_low(&mut self, id: u64) -> bool {
+        self.open.get_mut(&id).is_some_and(|case| !std::mem::replace(&mut case.low, true))
+    }
+
+    /// A unit was called in vain: its own call is awaited meanwhile, and then it is called again.
+    pub fn try_again(&mut self, now: Time, id: u64) {
+        self.await_call(now, id);
     }
 
     /// A person has closed a case. `None`: there is none of this number.
@@ -417,7 +489,11 @@ impl Cases {
         match case.voice {
             Voice::Silent => {}
             Voice::Awaited(until) => _ = self.awaited.remove(&(until, id)),
-            Voice::Up { call, .. } => _ = self.of_call.remove(&call),
+            Voice::Up(ref calls) => {
+                for (call, _) in calls {
+                    self.of_call.remove(call);
+                }
+            }
         }
         Some(case)
     }
@@ -462,7 +538,7 @@ impl Cases {
     fn is_consistent(&self) -> bool {
         let of_units: usize = self.of_unit.values().map(BTreeSet::len).sum();
         let awaited = self.open.values().filter(|case| case.is_awaited()).count();
-        let up = self.open.values().filter(|case| case.call().is_some()).count();
+        let up: usize = self.open.values().map(|case| case.calls().len()).sum();
         self.of_account.len() == self.open.len()
             && of_units == self.open.len()
             && awaited == self.awaited.len()
@@ -479,6 +555,7 @@ mod tests {
     const TERMS: Terms = Terms {
         number: None,
         call: None,
+        bells: Vec::new(),
         any_account: false,
         priority: 80,
         speech_within: Duration::from_secs(60),
@@ -559,6 +636,31 @@ mod tests {
         assert_eq!(cases.of_call(second).map(|case| case.id), Some(1));
         assert_eq!(cases.call_over(second), None);
         assert!(cases.is_consistent());
+    }
+
+    #[test]
+    fn two_calls_of_one_home_are_one_case() {
+        let mut cases = Cases::new(TERMS);
+        let (first, second) = (CallId::new(Wall(9), 1), CallId::new(Wall(9), 2));
+        cases.report(at(0), Wall(0), 1, "77", &report("77", "a", PRESSED));
+        for call in [first, second] {
+            assert_eq!(cases.call_came("77", "900", call).map(|case| case.id), Some(1));
+        }
+        assert_eq!(cases.priority(first), cases.priority(second));
+        assert!(cases.talks(first).is_some());
+        // Somebody talks to the home while the other telephone hangs up.
+        assert_eq!(cases.call_over(second), None);
+        assert!(cases.is_consistent());
+        assert_eq!(cases.call_over(first), None);
+        assert_eq!(cases.get(1).and_then(Case::call), None);
+    }
+
+    #[test]
+    fn which_calls_are_alarms_by_themselves() {
+        let terms = Terms { number: Some("900".into()), bells: vec!["95081".into()], ..TERMS };
+        assert!(terms.is_alarm("95081", false) && terms.is_alarm("95081", true));
+        assert!(terms.is_alarm("900", true) && !terms.is_alarm("900", false));
+        assert!(!terms.is_alarm("1002", true));
     }
 
     #[test]

@@ -11,7 +11,16 @@
 
 pub mod answer;
 pub mod cases;
+pub mod check_in;
+pub mod directory;
+pub mod file;
+pub mod guard;
 pub mod report;
+pub mod schedule;
+pub mod subscriber;
 
 pub use cases::{Case, Cases, Taken, Unheard};
+pub use directory::{Directory, Kept, Update};
 pub use report::{Meaning, Need, Protocol, Report, Speech, Trouble};
+pub use schedule::{Schedule, Way};
+pub use subscriber::Subscriber;

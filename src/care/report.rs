@@ -36,6 +36,10 @@ named! {
     Protocol {
         Scaip = "scaip": "SS 91100.",
         NowIp = "now_ip": "BS 8521-2.",
+        Voice = "voice": "It calls, and says no more: known by its number.",
+        Bs8521 = "bs8521": "BS 8521-1, in DTMF.",
+        ContactId = "contact_id": "ANSI/SIA DC-05, in DTMF.",
+        Centre = "centre": "No unit: the centre itself found that somebody is to be looked after.",
     }
 }
 
@@ -51,6 +55,7 @@ named! {
         Inactivity = "inactivity": "Somebody has not moved, is not in bed, has left.",
         Medical = "medical": "Epilepsy, a pill not taken.",
         Temperature = "temperature": "Too hot, too cold.",
+        CheckIn = "check_in": "Nobody has reported who had to.",
         Other = "other": "Something else: the code says what.",
     }
 }
@@ -162,6 +167,21 @@ impl Report {
             priority: request.priority,
             speech,
             place: scaip_place(request),
+        }
+    }
+
+    /// A call that is an alarm by itself; its repeats are calls of their own.
+    pub fn voice(account: &str, reference: String, priority: u8) -> Report {
+        Report {
+            account: account.to_owned(),
+            device: String::new(),
+            protocol: Protocol::Voice,
+            reference,
+            meaning: Meaning::Alarm(Need::Personal),
+            code: 0,
+            priority,
+            speech: Speech::UnitCalls { telephone: true },
+            place: String::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::name::Number;
+use super::name::{Name, Number};
 use super::setting::section;
 
 section! {
@@ -12,8 +12,16 @@ section! {
         number: Option<Number> = derived, live;
         /// The number that a unit is told to call for speech. Without it: that to which it reported.
         call: Option<Number> = derived, live;
+        /// The numbers that bells call which only call: each call to one is an alarm, known by its caller's number,
+        /// and opens a case, whoever calls. Without it: none.
+        bells: Option<Vec<Number>> = derived, live;
         /// Whether a unit may report for another controller than the number with which it logs in.
         any_account: bool = "false", live;
+        /// By which trunk or gateway units and contacts are called that are no phones of ours. Without it: the first.
+        trunk: Option<Name> = derived, live;
+        /// How often a unit is called that asks for it, or whose own call does not come, until somebody has talked;
+        /// 0: never.
+        call_out: u32 = "3" in ["0", "10"], live;
         /// Within this a unit calls after its alarm; after that operators are told.
         speech_within: Duration = "\"60 s\"" in ["\"5 s\"", "\"10 min\""], live;
         /// Within this the same report is a repeat: answered again, and it counts once.
@@ -21,5 +29,40 @@ section! {
         /// By how much a call that follows an alarm is ahead of others in a queue (of its 100 points); the alarm's own
         /// priority, 0 to 9, comes on top.
         priority: u32 = "80" in ["0", "90"], live;
+    }
+}
+
+section! {
+    /// Check-ins: who has not reported by the time that the subscriber's record names is called, and then sought.
+    [check_in] struct CheckIn {
+        /// A report counts for a time so long before it.
+        window: Duration = "\"4 h\"" in ["\"5 min\"", "\"24 h\""], live;
+        /// So long after it is missed.
+        grace: Duration = "\"15 min\"" in ["\"0 s\"", "\"6 h\""], live;
+        /// How often the terminal is called with a reminder before a person has to act.
+        reminders: u32 = "2" in ["0", "10"], live;
+        /// From the end of one call to the next, and to the task after the last.
+        every: Duration = "\"10 min\"" in ["\"10 s\"", "\"6 h\""], live;
+        /// How long after the task the first contact is called; `"0 s"`: none is.
+        escalate: Duration = "\"0 s\"" in ["\"0 s\"", "\"24 h\""], live;
+        /// Calls of this kind at once: the other channels are for alarms.
+        calls: u32 = "5" in ["1", "1000"], live;
+        /// The list of `[holidays]` in the dialplan on which those have not to report whose record says so.
+        holidays: Name = "\"national\"", live;
+    }
+}
+
+section! {
+    /// The guard against callers who call again and again. An alarm comes in all the same.
+    [guard] struct Guard {
+        /// So many calls of one number, or of one subscriber's numbers together, lock it out; 0: none do. Calls of
+        /// gateways' callers and of subscribers count.
+        calls: u32 = "0" in ["0", "1000"], live;
+        /// Within this.
+        within: Duration = "\"1 h\"" in ["\"1 min\"", "\"7 days\""], live;
+        /// For so long; `"0 s"`: for ever.
+        lock: Duration = "\"3 days\"" in ["\"0 s\"", "\"365 days\""], live;
+        /// Whether a caller whom an agent marks as malicious (`*5`) is locked out at once.
+        marked: bool = "false", live;
     }
 }

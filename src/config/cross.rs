@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::acd::{Acd, Agent, Centre, Queue, Team, WrapUp};
 use super::address::Transport;
-use super::care::Care;
+use super::care::{Care, CheckIn, Guard};
 use super::choice::Srtp;
 use super::fort::Fort;
 use super::http::{self, Csta, Http, Token};
@@ -40,6 +40,8 @@ pub(super) struct Draft {
     pub(super) phones: Vec<(usize, Phone)>,
     pub(super) acd: Option<Acd>,
     pub(super) care: Option<Care>,
+    pub(super) check_in: Option<CheckIn>,
+    pub(super) guard: Option<Guard>,
     pub(super) agents: Vec<(usize, Agent)>,
     pub(super) teams: Vec<(usize, Team)>,
     pub(super) queues: Vec<(usize, Queue)>,

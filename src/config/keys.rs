@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::acd::{Acd, Agent, Queue, Team, WrapUp};
 use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::calendar::{Holiday, Zone};
-use super::care::Care;
+use super::care::{Care, CheckIn, Guard};
 use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
@@ -34,7 +34,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 30] = [
+pub const SECTIONS: [&Section; 32] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -51,6 +51,8 @@ pub const SECTIONS: [&Section; 30] = [
     &Queue::SECTION,
     &WrapUp::SECTION,
     &Care::SECTION,
+    &CheckIn::SECTION,
+    &Guard::SECTION,
     &Dialplan::SECTION,
     &Record::SECTION,
     &Recorder::SECTION,

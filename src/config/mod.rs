@@ -50,7 +50,7 @@ pub mod webhook;
 pub use acd::{Acd, Agent, Queue, Team, WrapUp};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use calendar::{Holiday, Zone};
-pub use care::Care;
+pub use care::{Care, CheckIn, Guard};
 pub use choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
     Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TokenRole, TrunkChoice,
@@ -120,6 +120,10 @@ pub struct Config {
     pub acd: Acd,
     /// Units' reports.
     pub care: Care,
+    /// `[check_in]`.
+    pub check_in: CheckIn,
+    /// `[guard]`.
+    pub guard: Guard,
     /// Each `[[agent]]`, in the order of the text.
     pub agents: Vec<Agent>,
     /// Each `[[team]]`, in the order of the text.
@@ -207,6 +211,8 @@ impl Config {
             self.numbers.changed_for_restart(&new.numbers),
             self.acd.changed_for_restart(&new.acd),
             self.care.changed_for_restart(&new.care),
+            self.check_in.changed_for_restart(&new.check_in),
+            self.guard.changed_for_restart(&new.guard),
             self.dialplan.changed_for_restart(&new.dialplan),
             self.record.changed_for_restart(&new.record),
             self.store.changed_for_restart(&new.store),
@@ -520,6 +526,8 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         phones: repeated(table, &Phone::SECTION, reader, Phone::read),
         acd: single(table, &Acd::SECTION, reader, Acd::read),
         care: single(table, &Care::SECTION, reader, Care::read),
+        check_in: single(table, &CheckIn::SECTION, reader, CheckIn::read),
+        guard: single(table, &Guard::SECTION, reader, Guard::read),
         agents: repeated(table, &Agent::SECTION, reader, Agent::read),
         teams: repeated(table, &Team::SECTION, reader, Team::read),
         queues: repeated(table, &Queue::SECTION, reader, Queue::read),
@@ -641,6 +649,8 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         numbers: draft.numbers?,
         acd: draft.acd?,
         care: draft.care?,
+        check_in: draft.check_in?,
+        guard: draft.guard?,
         agents: draft.agents.into_iter().map(|(_, agent)| agent).collect(),
         teams: draft.teams.into_iter().map(|(_, team)| team).collect(),
         wrap_ups: draft.wrap_ups.into_iter().map(|(_, code)| code).collect(),

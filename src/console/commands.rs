@@ -6,8 +6,10 @@ mod case;
 mod desk;
 mod filter;
 mod gateway;
+mod guard;
 mod records;
 mod room;
+pub mod subscriber;
 mod supervise;
 
 pub use filter::Filter;
@@ -48,6 +50,8 @@ pub enum Order {
     Attached(&'static str),
     /// Help, on one command or all.
     Help(String),
+    /// About subscribers.
+    Subscriber(subscriber::SubscriberOrder),
     /// Leave.
     Quit,
 }
@@ -187,6 +191,62 @@ pub const COMMANDS: &[Command] = &[
         what: "Close a case, and write down how it ended",
         example: "close 4711 pressed by mistake",
         make: case::close,
+    },
+    Command {
+        words: "show case",
+        argument: Argument::Words("CASE"),
+        what: "One open case: whose it is, with all that is known of the subscriber",
+        example: "show case 4711",
+        make: case::show,
+    },
+    Command {
+        words: "guard",
+        argument: Argument::Words("list | lock NUMBER [DAYS] | lift NUMBER | white NUMBER on|off"),
+        what: "Who is locked out for calling again and again; lock, let in, white list. Alarms come in all the same",
+        example: "guard lock 013800138000 3",
+        make: guard::order,
+    },
+    Command {
+        words: "subscriber list",
+        argument: Argument::Rest("[TEXT]"),
+        what: "The subscribers, or those whose number, name, address or region holds a text",
+        example: "subscriber list south",
+        make: subscriber::list,
+    },
+    Command {
+        words: "subscriber show",
+        argument: Argument::Words("NUMBER"),
+        what: "One subscriber: all fields, its unit, who changed what",
+        example: "subscriber show 076088881234",
+        make: subscriber::show,
+    },
+    Command {
+        words: "subscriber add",
+        argument: Argument::Words("NUMBER [NAME]"),
+        what: "A new subscriber, with a number and a name",
+        example: "subscriber add 076088881234 Wang Xiuying",
+        make: subscriber::add,
+    },
+    Command {
+        words: "subscriber set",
+        argument: Argument::Words("NUMBER FIELD TEXT"),
+        what: "Set a field of a subscriber, or empty it",
+        example: "subscriber set 076088881234 check_in 08:00 20:00",
+        make: subscriber::set,
+    },
+    Command {
+        words: "subscriber remove",
+        argument: Argument::Words("NUMBER"),
+        what: "Take a subscriber out; open cases stay",
+        example: "subscriber remove 076088881234",
+        make: subscriber::remove,
+    },
+    Command {
+        words: "subscriber reload",
+        argument: Argument::None,
+        what: "Read all subscribers anew, after another program has changed them",
+        example: "subscriber reload",
+        make: |_| Ok(Order::Subscriber(subscriber::SubscriberOrder::Reload)),
     },
     Command {
         words: "agent",

@@ -3,8 +3,8 @@
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
-    AgentRow, BackRow, BanRow, CallRow, CallView, CaseRow, GatewayRow, PhoneRow, QueueRow,
-    RecorderRow, Reply, RoomRow, RoomView, Status, TroubleRow,
+    AgentRow, BackRow, BanRow, CallRow, CallView, CaseRow, CaseView, GatewayRow, GuardView,
+    PhoneRow, QueueRow, RecorderRow, Reply, RoomRow, RoomView, Status, TroubleRow,
 };
 
 /// An answer of the switch as text.
@@ -18,6 +18,8 @@ pub fn text(reply: &Reply) -> String {
         Reply::Bans(rows) => bans(rows),
         Reply::Agents(rows) => agents(rows),
         Reply::Cases { cases: open, troubles } => cases(open, troubles),
+        Reply::Case(view) => case(view),
+        Reply::Guard(view) => guard(view),
         Reply::Queues(rows) => queues(rows),
         Reply::CallBacks(rows) => call_backs(rows),
         Reply::Rooms(rows) => rooms(rows),
@@ -233,6 +235,49 @@ fn gateways(rows: &[GatewayRow]) -> String {
     table(&heads, cells, "no gateways are configured")
 }
 
+fn guard(view: &GuardView) -> String {
+    let day = |wall: i64| {
+        let time = jiff::Timestamp::from_millisecond(wall).ok();
+        time.map_or_else(String::new, |time| {
+            time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+        })
+    };
+    let cells = view.locks.iter().map(|row| {
+        let until = row.until.map_or_else(|| "for ever".to_owned(), day);
+        let by = if row.by.is_empty() { "the rule" } else { &row.by };
+        let own = [&row.number, &row.name, &day(row.since), &until, &row.why];
+        own.into_iter().cloned().chain([by.to_owned()]).collect()
+    });
+    let head = ["NUMBER", "NAME", "SINCE", "UNTIL", "WHY", "BY"];
+    let mut text = table(&head, cells, "nobody is locked out");
+    if !view.white.is_empty() {
+        text += &format!("\nnever: {}\n", view.white.join(", "));
+    }
+    text
+}
+
+/// A subscriber's name, with how it stands out.
+fn who(row: &CaseRow) -> String {
+    match row.flag.as_str() {
+        "" => row.name.clone(),
+        flag => format!("{} [{flag}]", row.name),
+    }
+}
+
+fn case(view: &CaseView) -> String {
+    let mut text = cases(std::slice::from_ref(&view.row), &view.troubles);
+    match view.subscriber.is_empty() {
+        true => text += "\nnobody's that is known: 'subscriber add' makes a subscriber of it\n",
+        false => {
+            text.push('\n');
+            for (field, value) in &view.subscriber {
+                text += &format!("{field:<18} {value}\n");
+            }
+        }
+    }
+    text
+}
+
 fn cases(open: &[CaseRow], troubles: &[TroubleRow]) -> String {
     let cells = |row: &CaseRow| {
         let call = row.call.map(|call| call.to_string());
@@ -245,6 +290,9 @@ fn cases(open: &[CaseRow], troubles: &[TroubleRow]) -> String {
         vec![
             row.case.to_string(),
             row.account.clone(),
+            who(row),
+            row.address.clone(),
+            row.region.clone(),
             row.need.clone(),
             row.priority.to_string(),
             row.alarms.to_string(),
@@ -253,7 +301,10 @@ fn cases(open: &[CaseRow], troubles: &[TroubleRow]) -> String {
             row.place.clone(),
         ]
     };
-    let head = ["CASE", "UNIT", "NEED", "PRIORITY", "ALARMS", "OPEN", "CALL", "PLACE"];
+    let head = [
+        "CASE", "UNIT", "NAME", "ADDRESS", "REGION", "NEED", "PRIORITY", "ALARMS", "OPEN", "CALL",
+        "PLACE",
+    ];
     let mut text = table(&head, open.iter().map(cells), "no case is open");
     if !troubles.is_empty() {
         let cells = |row: &TroubleRow| {

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
     accounts, backup, certificate, check, demo, doctor, explain, pages, recordings, report, serve,
-    trial,
+    subscribers, trial,
 };
 use crate::config::LogFormat;
 use crate::console::out::out;
@@ -67,6 +67,14 @@ enum Command {
         belfry report recompute"
     )]
     Report(Report),
+    /// The care line's subscribers: list, show, add, set, remove, import and export as CSV
+    #[command(
+        after_help = "Changes are noted with who and when, and a running appliance knows of them at once.\n\n\
+        Examples:\n  belfry subscriber list south\n  \
+        belfry subscriber add 076088881234 name='Wang Xiuying' region=south check_in='08:00 20:00'\n  \
+        belfry subscriber import subscribers.csv --dry-run\n  belfry subscriber export subscribers.csv"
+    )]
+    Subscriber(Subscribers),
     /// Attach to the running appliance
     #[command(
         after_help = "Examples:\n  belfry console\n  belfry console -e 'show calls' --json\n  belfry console -e reload"
@@ -324,6 +332,14 @@ pub(super) struct Report {
 }
 
 #[derive(Args)]
+pub(super) struct Subscribers {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    #[command(subcommand)]
+    pub(super) deed: subscribers::Deed,
+}
+
+#[derive(Args)]
 pub(super) struct Console {
     #[command(flatten)]
     pub(super) file: ConfigFile,
@@ -343,9 +359,6 @@ fn parse_log_format(text: &str) -> Result<LogFormat, String> {
     known.map(|(format, _)| *format).ok_or_else(|| "write text or json".into())
 }
 
-/// Commands of later versions, so that who reads about them learns why they are not here.
-const LATER: &[&str] = &["subscriber"];
-
 /// Reads the arguments and does what they say.
 pub fn main() -> ExitCode {
     let read = Cli::from_arg_matches(&command().get_matches());
@@ -360,6 +373,7 @@ pub fn main() -> ExitCode {
         Command::Dialplan(Dialplan::Test(args)) => trial::main(args),
         Command::Dialplan(Dialplan::Other(words)) => other(&["dialplan".into()], &words),
         Command::Report(args) => report::main(args),
+        Command::Subscriber(args) => subscribers::main(&args.file, args.deed),
         Command::Console(args) => console(args),
         Command::Help { topic } => help(&topic),
         Command::Phone(verb) => accounts::main(accounts::PHONES, verb),
@@ -382,10 +396,7 @@ fn other(above: &[String], words: &[String]) -> ExitCode {
 
 /// Why there is no such command.
 fn not_there(command: &str) -> String {
-    match LATER.contains(&command) {
-        true => format!("belfry {command}: not in this version; see CHANGELOG.md for what is"),
-        false => format!("belfry: there is no command '{command}'; 'belfry --help' lists them"),
-    }
+    format!("belfry: there is no command '{command}'; 'belfry --help' lists them")
 }
 
 fn console(args: Console) -> ExitCode {
@@ -448,21 +459,15 @@ pub(super) fn fail(lines: &str) -> ExitCode {
 mod tests {
     use super::*;
 
-    /// Every command of the interface is either here or said to be of a later version, whatever
-    /// its arguments.
+    /// Every command of the interface is here, and what is not there says so.
     #[test]
-    fn commands_of_later_versions_say_so() {
-        for command in LATER {
-            let words = command.split(' ').chain(["--json", "file.toml", "--help"]);
-            let read = Cli::try_parse_from(["belfry"].into_iter().chain(words));
-            let is_other = matches!(
-                read.map(|cli| cli.command),
-                Ok(Command::Other(_) | Command::Dialplan(Dialplan::Other(_)))
-            );
-            assert!(is_other, "{command}");
-            let line =
-                format!("belfry {command}: not in this version; see CHANGELOG.md for what is");
-            assert_eq!(not_there(command), line);
+    fn the_interface_s_commands_are_there() {
+        let all = command();
+        let known: Vec<&str> = all.get_subcommands().map(|command| command.get_name()).collect();
+        let wanted =
+            "serve demo check dialplan console user phone subscriber recording report doctor";
+        for name in wanted.split(' ') {
+            assert!(known.contains(&name), "{name}");
         }
         assert!(not_there("fly").contains("there is no command 'fly'"));
     }

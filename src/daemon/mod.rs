@@ -45,6 +45,7 @@ mod records;
 mod report;
 pub mod sample;
 mod serve;
+mod subscribers;
 mod trial;
 
 pub use cli::main;

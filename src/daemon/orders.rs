@@ -17,11 +17,12 @@ use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
 use super::metrics::{self, Tally};
-use super::{api, playback, records};
+use super::{api, playback, records, subscribers};
 use crate::api::Tokens;
 use crate::base::CallId;
 use crate::config::Config;
 use crate::console::commands::Order;
+use crate::console::commands::subscriber::SubscriberOrder;
 use crate::console::server::Orders;
 use crate::console::{Answer, File, render};
 use crate::store::Journal;
@@ -253,6 +254,18 @@ impl Operator {
         self.config.lock().expect("no holder panics").clone()
     }
 
+    /// Something about subscribers: the records change, and the exchange hears of it.
+    fn subscribers(&self, order: SubscriberOrder) -> Answer {
+        let database = self.database();
+        let work = subscribers::carry_out(&database, order, "console");
+        let (answer, update) = tokio::runtime::Handle::current().block_on(work);
+        let told = update.is_none_or(|u| self.inputs.tell(Input::Subscribers(Box::new(u))));
+        match told {
+            true => answer,
+            false => Answer::refused("it is in the records, but the exchange is about to stop"),
+        }
+    }
+
     fn database(&self) -> PathBuf {
         self.config.lock().expect("no holder panics").database()
     }
@@ -314,6 +327,7 @@ impl Orders for Operator {
                 Answer::done(render::span(ms), serde_json::json!({ "uptime_ms": ms }))
             }
             Order::Trace(call, file) => self.trace(call, file.as_deref()),
+            Order::Subscriber(order) => self.subscribers(order),
             Order::Records(count) => records::list(&self.database(), count),
             Order::Record(call) => records::one(&self.database(), call),
             Order::Sip => {

@@ -40,7 +40,7 @@ use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
 use crate::store::{Journal, Records, Report, Settings, Store, Trouble};
 use crate::switch::calling_back::KeptBack;
-use crate::switch::care::KeptCases;
+use crate::switch::care::{Kept, KeptCases, Update};
 use crate::switch::fact::AlarmWhat;
 use crate::switch::messages::Held;
 use crate::switch::recovery::KeptBinding;
@@ -584,7 +584,7 @@ impl Watch {
 /// What phones' users wish, which messages are held and who was registered comes from the records, as soon as those have all
 /// that was written before the start: however long the database is away.
 async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
-    let (wishes, held, bindings, cases, agents, backs) = loop {
+    let (wishes, held, bindings, cases, agents, backs, subscribers) = loop {
         tokio::time::sleep(STORE_LOOK / 4).await;
         if !journal.has_former() {
             continue;
@@ -596,6 +596,7 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
     };
     let all = [
         Input::Cases(cases),
+        Input::Subscribers(Box::new(Update { all: true, put: subscribers, gone: vec![] })),
         Input::Wishes(wishes),
         Input::Registrations(bindings),
         Input::Messages(held),
@@ -611,7 +612,7 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
 }
 
 /// What the records keep for the exchange: number, wish and value; messages; registrations; cases; agents;
-/// call-backs.
+/// call-backs; subscribers.
 type KeptRows = (
     Vec<(String, String, String)>,
     Vec<Held>,
@@ -619,6 +620,7 @@ type KeptRows = (
     KeptCases,
     Vec<SignedIn>,
     Vec<KeptBack>,
+    Vec<Kept>,
 );
 
 async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
@@ -630,6 +632,7 @@ async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
         records.kept_cases().await?,
         records.signed_in().await?,
         records.call_backs().await?,
+        records.subscribers().await?,
     ))
 }
 

@@ -116,7 +116,7 @@ impl Plan {
     }
     /// Whether `date` is in the holiday list; for an empty name, in any list or a day off of the
     /// configuration.
-    pub(super) fn is_holiday(&self, list: &str, date: Date) -> bool {
+    pub fn is_holiday(&self, list: &str, date: Date) -> bool {
         match list {
             "" => {
                 any_holds(&self.days_off, date)
@@ -182,6 +182,7 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) enum Op {
     Answer,
+    CheckIn,
     EarlyMedia,
     Ring,
     Hangup {

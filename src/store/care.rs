@@ -1,7 +1,9 @@
 //! The care line's tables: units' reports and cases.
 
+mod check_ins;
+
 use crate::base::Wall;
-use crate::switch::care::{self, Case, KeptCases, Need};
+use crate::switch::care::{self, Case, KeptCases, KeptGuard, Lock, Need};
 use crate::switch::fact::{CareFact, Fact, Meaning};
 
 use super::database::Trouble;
@@ -16,7 +18,7 @@ pub(super) fn statements<'q>(
 ) -> Vec<Statement<'q>> {
     match what {
         CareFact::Reported { by, meaning, priority, place, call_back, case, .. } => {
-            let mut all = vec![reported(fact, account, what)];
+            let mut all = vec![reported(fact, account, what), seen(fact, account)];
             if let (Meaning::Alarm(need), Some(case)) = (meaning, case) {
                 // Each alarm makes the row: the fact that opened the case may be the one that was lost.
                 let insert = "INSERT INTO cases (id, account, unit, opened, need, priority, place, \
@@ -52,11 +54,43 @@ pub(super) fn statements<'q>(
             let update = "UPDATE cases SET call = ? WHERE id = ?";
             vec![query(update).bind(call.to_string()).bind(*case as i64)]
         }
-        CareFact::Closed { case, outcome } => {
-            let update = "UPDATE cases SET closed = ?, outcome = ? WHERE id = ?";
-            vec![query(update).bind(fact.wall.0).bind(outcome).bind(*case as i64)]
+        CareFact::GuardLocked { until, why, by } => {
+            let upsert = "INSERT INTO guard_locks (number, since, until, why, \"by\") \
+                          VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
+                          since = excluded.since, until = excluded.until, why = excluded.why, \
+                          \"by\" = excluded.\"by\"";
+            let lock = query(upsert).bind(account).bind(fact.wall.0);
+            vec![lock.bind(*until).bind(why).bind(by)]
+        }
+        CareFact::GuardLifted { .. } => {
+            vec![query("DELETE FROM guard_locks WHERE number = ?").bind(account)]
+        }
+        CareFact::GuardWhite { on: true, by } => {
+            let insert = "INSERT INTO guard_white (number, since, \"by\") VALUES (?, ?, ?) \
+                          ON CONFLICT DO NOTHING";
+            vec![query(insert).bind(account).bind(fact.wall.0).bind(by)]
+        }
+        CareFact::GuardWhite { on: false, .. } => {
+            vec![query("DELETE FROM guard_white WHERE number = ?").bind(account)]
+        }
+        CareFact::LockedAlarm { .. } => Vec::new(),
+        CareFact::CalledOut { .. }
+        | CareFact::CheckedIn { .. }
+        | CareFact::CheckInMissed { .. }
+        | CareFact::CheckInTask { .. }
+        | CareFact::CheckInClosed { .. } => check_ins::statements(fact, account, what),
+        CareFact::Closed { case, outcome, by } => {
+            let update = "UPDATE cases SET closed = ?, outcome = ?, closed_by = ? WHERE id = ?";
+            vec![query(update).bind(fact.wall.0).bind(outcome).bind(by).bind(*case as i64)]
         }
     }
+}
+
+/// When a unit was heard last.
+fn seen<'q>(fact: &'q Fact, account: &'q str) -> Statement<'q> {
+    let upsert = "INSERT INTO units_seen (account, wall) VALUES (?, ?) \
+                  ON CONFLICT DO UPDATE SET wall = max(wall, excluded.wall)";
+    query(upsert).bind(account).bind(fact.wall.0)
 }
 
 /// What is wrong with a unit has a row until it is over.
@@ -131,7 +165,22 @@ impl Records {
                 (case, talked.is_some())
             };
         let cases = rows.map_err(self.sorted())?.into_iter().map(case).collect();
-        Ok(KeptCases { cases, troubles: self.kept_troubles().await? })
+        let (settled, missed) = self.kept_check_ins().await?;
+        let guard = self.kept_guard().await?;
+        Ok(KeptCases { cases, troubles: self.kept_troubles().await?, settled, missed, guard })
+    }
+
+    async fn kept_guard(&self) -> Result<KeptGuard, Trouble> {
+        let select = "SELECT number, since, until, why, \"by\" FROM guard_locks";
+        type Row = (String, i64, Option<i64>, String, String);
+        let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
+        let lock = |(number, since, until, why, by): Row| {
+            (number, Lock { since: Wall(since), until: until.map(Wall), why, by })
+        };
+        let locks = rows.map_err(self.sorted())?.into_iter().map(lock).collect();
+        let select = "SELECT number FROM guard_white";
+        let white = sqlx::query_scalar(select).fetch_all(&self.pool).await;
+        Ok(KeptGuard { locks, white: white.map_err(self.sorted())? })
     }
 
     async fn kept_troubles(&self) -> Result<Vec<(String, care::Trouble, Wall)>, Trouble> {

@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
+    include_str!("schema_10.sql"),
     include_str!("schema_11.sql"),
     include_str!("schema_13.sql"),
     include_str!("schema_14.sql"),

@@ -44,6 +44,7 @@ pub mod recordings;
 pub mod segment;
 mod state;
 mod statement;
+pub mod subscribers;
 
 pub use database::Trouble;
 pub use query::Records;

@@ -760,6 +760,7 @@ fn open_cases_are_there_after_a_restart() {
         case,
         opens,
         repeat: false,
+        home: None,
     };
     let of = |account: &str, what| FactKind::Care { account: account.into(), what };
     let fall = Meaning::Alarm(Need::Fall);
@@ -767,7 +768,7 @@ fn open_cases_are_there_after_a_restart() {
         of("77", reported(fall, Some(1), true)),
         of("78", reported(Meaning::Alarm(Need::Personal), Some(2), true)),
         of("77", reported(Meaning::Cancelled, Some(1), false)),
-        of("78", CareFact::Closed { case: 2, outcome: "a mistake".into() }),
+        of("78", CareFact::Closed { case: 2, outcome: "a mistake".into(), by: "7001".into() }),
         of("79", reported(Meaning::Alive, None, false)),
         // The fact that opened this one was lost.
         of("80", reported(fall, Some(99), false)),
@@ -790,6 +791,57 @@ fn open_cases_are_there_after_a_restart() {
         let open = [(case(1, "77", 1, None), false), (case(99, "80", 6, Some("+8613")), true)];
         assert_eq!(kept.cases, open);
         assert_eq!(kept.troubles, [("81".to_owned(), care::Trouble::Battery, Wall(9))]);
+    });
+}
+
+#[test]
+fn check_ins_and_the_guard_are_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |account: &str, what| FactKind::Care { account: account.into(), what };
+    let name = || "Wang".to_owned();
+    let missed = |due| CareFact::CheckInMissed { due, name: name() };
+    let reported = |due, settled, late| {
+        let by = "bell".to_owned();
+        CareFact::CheckedIn { due, settled, by, late, name: name() }
+    };
+    let reminded = |due, nth| {
+        let (why, number) = ("reminder".to_owned(), "77".to_owned());
+        CareFact::CalledOut { why, number, call: call(1), case: None, due: Some(due), nth }
+    };
+    let locked = |until| CareFact::GuardLocked { until, why: "often".into(), by: String::new() };
+    let kinds = [
+        of("77", missed(100)),
+        of("77", reminded(100, 1)),
+        of("77", reminded(100, 2)),
+        of("77", CareFact::CheckInTask { due: 100, case: Some(5) }),
+        of("77", missed(200)),
+        of("78", missed(100)),
+        of("78", reported(100, 300, true)),
+        of("79", reported(100, 100, false)),
+        of("80", missed(100)),
+        of("80", CareFact::CheckInClosed { due: 100 }),
+        of("90", locked(Some(9))),
+        of("91", locked(None)),
+        of("91", CareFact::GuardLifted { by: "li".into() }),
+        of("92", CareFact::GuardWhite { on: true, by: "li".into() }),
+        of("93", CareFact::GuardWhite { on: true, by: "li".into() }),
+        of("93", CareFact::GuardWhite { on: false, by: "li".into() }),
+    ];
+    stored(dir.path(), kinds);
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let kept = records.kept_cases().await.unwrap();
+        let settled: Vec<(&str, i64)> =
+            kept.settled.iter().map(|(account, due)| (account.as_str(), due.0)).collect();
+        assert_eq!(settled, [("77", 200), ("78", 300), ("79", 100), ("80", 100)]);
+        // Of one the first is open, and how far it has come is known.
+        let open = care::Missed { due: Wall(100), reminders: 2, task: true, contacts: 0 };
+        assert_eq!(kept.missed[0], ("77".to_owned(), open));
+        assert!(kept.missed[1..].iter().all(|(account, _)| account == "77"));
+        let locks: Vec<(&str, Option<Wall>)> =
+            kept.guard.locks.iter().map(|(number, lock)| (number.as_str(), lock.until)).collect();
+        assert_eq!(locks, [("90", Some(Wall(9)))]);
+        assert_eq!(kept.guard.white, ["92"]);
     });
 }
 

@@ -80,11 +80,19 @@ impl Switch {
         let who_calls = [caller.device.number(), &caller.to, &caller.context];
         // One who has raised an alarm calls for help as much as one who dials 120.
         let urgent = self.is_emergency(now, caller.device.is_phone(), who_calls)
-            || self.care.cases.follows_alarm(caller.device.number(), &caller.to);
+            || self.is_bell(caller.device.number(), &caller.to);
         if let Err(why) = self.admission.call(now.at, &self.load())
             && !(why.yields_to_emergency() && urgent)
         {
             return self.hold_back(now, &who, why);
+        }
+        let number = caller.device.number();
+        if !urgent && self.is_locked_out(now, number) {
+            let cause = Some(Cause::CALL_REJECTED);
+            return self.turn_away(now, &who, 603, cause, "the guard has locked the caller out");
+        }
+        if caller.device.gateway().is_some() || self.is_subscriber(number) {
+            self.guard_counts(now, &number.to_owned());
         }
         let Some(offer) = self.offer_of(now, &who, invite) else { return };
         if let Some(gateway) = caller.device.gateway()

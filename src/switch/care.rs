@@ -11,20 +11,32 @@
 //! repeat waits for the disk like the first. What a report means and which case it belongs to is
 //! [`care`](crate::care)'s.
 
+mod calls;
+mod check_ins;
+mod guard;
+mod homes;
+mod voice;
+
 use std::collections::BTreeMap;
 
 use crate::base::{CallId, Duration, Now, Time, Wall};
 use crate::care::answer::{self, Answer};
 use crate::care::cases::Terms;
-pub use crate::care::{Case, Need, Trouble};
-use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard};
+pub use crate::care::check_in::Missed;
+use crate::care::check_in::{self, CheckIns};
+use crate::care::guard::Guard;
+pub use crate::care::guard::Lock;
+pub use crate::care::subscriber::FIELDS;
+pub use crate::care::{Case, Directory, Kept, Need, Subscriber, Trouble, Update};
+use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard, Way};
 use crate::config::Config;
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
 use crate::wire::telecare::Said;
+pub use guard::KeptGuard;
 
-use super::console::{CaseRow, Reply as ConsoleReply, TroubleRow};
-use super::fact::{CareFact, FactKind};
+use super::console::{CaseRow, CaseView, Reply as ConsoleReply, TroubleRow};
+use super::fact::{CareFact, FactKind, Home};
 use super::messages::routes;
 use super::{Level, Switch};
 
@@ -46,6 +58,12 @@ pub struct KeptCases {
     pub cases: Vec<(Case, bool)>,
     /// What is wrong with units, and since when.
     pub troubles: Vec<(String, Trouble, Wall)>,
+    /// Up to where the check-ins of each are settled.
+    pub settled: Vec<(String, Wall)>,
+    /// Check-ins that were missed and are open.
+    pub missed: Vec<(String, Missed)>,
+    /// Who is locked out, and who never is.
+    pub guard: KeptGuard,
 }
 
 /// A unit that is to be answered: where it is, and with what; without an answer it hears 200 alone.
@@ -54,6 +72,14 @@ struct Asked {
     until: Time,
     unit: Unit,
     answer: Option<Answer>,
+}
+
+/// Where a report belongs.
+#[derive(Clone, Copy)]
+struct Place {
+    case: Option<u64>,
+    opens: bool,
+    repeat: bool,
 }
 
 /// Where a unit's message came from.
@@ -68,6 +94,18 @@ struct Unit {
 /// The care line's state.
 pub(super) struct Care {
     pub(super) cases: Cases,
+    /// The subscribers.
+    pub(super) directory: Directory,
+    /// Who has to report by when.
+    pub(super) check_ins: CheckIns,
+    /// Who is locked out.
+    guard: Guard,
+    /// Calls that we make.
+    calls: BTreeMap<CallId, calls::CallOut>,
+    /// When something is due, as the clocks stood at the last input.
+    pub(super) wake: Option<Time>,
+    /// What the records said of check-ins, until the subscribers come.
+    kept: Option<(BTreeMap<String, Wall>, Vec<(String, Missed)>)>,
     /// By the number of the fact.
     unconfirmed: BTreeMap<u64, Asked>,
     /// How many of each sender.
@@ -83,6 +121,12 @@ impl Care {
     pub(super) fn new(config: &Config, start: u64) -> Care {
         Care {
             cases: Cases::new(terms(config)),
+            directory: Directory::default(),
+            check_ins: CheckIns::new(check_in::Terms::default()),
+            guard: Guard::default(),
+            calls: BTreeMap::new(),
+            wake: None,
+            kept: None,
             unconfirmed: BTreeMap::new(),
             by_sender: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -91,10 +135,10 @@ impl Care {
     }
 
     /// When something is due.
-    pub(super) fn next_wake(&self) -> Option<Time> {
+    pub(super) fn next_wake(&self, now: Now) -> Option<Time> {
         // All wait equally long: the first that came is due first.
         let confirm = self.unconfirmed.first_key_value().map(|(_, asked)| asked.until);
-        confirm.into_iter().chain(self.cases.next_wake()).min()
+        confirm.into_iter().chain(self.cases.next_wake()).chain(self.check_ins.next_wake(now)).min()
     }
 
     /// A unit waits for the fact of this number.
@@ -128,6 +172,7 @@ pub(super) fn terms(config: &Config) -> Terms {
     Terms {
         number: care.number.as_ref().map(ToString::to_string),
         call: care.call.as_ref().map(ToString::to_string),
+        bells: care.bells.iter().flatten().map(ToString::to_string).collect(),
         any_account: care.any_account,
         priority: care.priority,
         speech_within: care.speech_within,
@@ -172,7 +217,7 @@ impl Switch {
                 (report, Some(Some(answer::now_ip_refused(&data))))
             }
         };
-        if let Some(other) = self.care.cases.terms().believe(from, &mut report) {
+        if let Some(other) = self.care.believe(from, &mut report) {
             let line = format!(
                 "unit {from} reports for controller {}: it is taken for its own ([care] any_account)",
                 other.escape_debug()
@@ -193,35 +238,56 @@ impl Switch {
         (report, raw): (Report, String),
         refusal: Option<Option<Answer>>,
     ) {
-        let id = self.facts + 1;
         let taken = match self.care.is_full(&unit.user) {
-            true => Taken::Full,
-            false => self.care.cases.report(now.at, now.wall, id, &unit.user, &report),
+            true => None,
+            false => self.take_report(now, &unit.user, &report),
         };
-        let (case, opens, repeat) = match taken {
-            Taken::Full => {
-                let line = format!(
-                    "the report of unit {} is not taken: no room; it is told to try again",
-                    unit.user
-                );
-                self.log(Level::Error, line);
-                return self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
-            }
-            Taken::Opened => (Some(id), true, false),
-            Taken::Joined(case) => (Some(case), false, false),
-            Taken::Repeated(case) => (case, false, true),
-            Taken::Noted => (None, false, false),
+        let Some(taken) = taken else {
+            let line = format!(
+                "the report of unit {} is not taken: no room; it is told to try again",
+                unit.user
+            );
+            self.log(Level::Error, line);
+            return self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
         };
         let domain = self.config.domain();
         let answer = || Some(self.care.cases.answer(&report, &unit.to, domain.as_ref()));
         let answer = refusal.unwrap_or_else(answer);
+        let seq = self.write_report(now, &unit.user, report, raw, taken);
+        let asked = Asked { txn, until: now.at + PATIENCE, unit, answer };
+        self.care.begun(seq, asked);
+    }
+
+    /// Which case a report belongs to. The next fact is to be its own. `None`: there is no room.
+    fn take_report(&mut self, now: Now, sender: &str, report: &Report) -> Option<Place> {
+        let id = self.facts + 1;
+        Some(match self.care.cases.report(now.at, now.wall, id, sender, report) {
+            Taken::Full => return None,
+            Taken::Opened => Place { case: Some(id), opens: true, repeat: false },
+            Taken::Joined(case) => Place { case: Some(case), opens: false, repeat: false },
+            Taken::Repeated(case) => Place { case, opens: false, repeat: true },
+            Taken::Noted => Place { case: None, opens: false, repeat: false },
+        })
+    }
+
+    /// Writes a report down, with whose it is.
+    /// Gives the number of its fact.
+    fn write_report(
+        &mut self,
+        now: Now,
+        sender: &str,
+        report: Report,
+        raw: String,
+        place: Place,
+    ) -> u64 {
+        let Place { case, opens, repeat } = place;
         let account = report.account;
         let call_back = match report.speech {
             Speech::CallUnit(number) => Some(number),
             Speech::None | Speech::UnitCalls { .. } => None,
         };
         let what = CareFact::Reported {
-            by: unit.user.clone(),
+            by: sender.to_owned(),
             protocol: report.protocol,
             device: report.device,
             meaning: report.meaning,
@@ -233,20 +299,36 @@ impl Switch {
             case,
             opens,
             repeat,
+            home: self.care.home_of(&account).map(Box::new),
         };
         self.fact(now, FactKind::Care { account: account.clone(), what });
-        let asked = Asked { txn, until: now.at + PATIENCE, unit, answer };
-        self.care.begun(self.facts, asked);
+        let seq = self.facts;
+        let way = match (report.protocol, report.meaning) {
+            (Protocol::Centre, _) => None,
+            (_, Meaning::Alarm(_)) => Some(Way::Bell),
+            (_, Meaning::Alive) => Some(Way::Heartbeat),
+            _ => None,
+        };
+        if let (Some(case), Some(Way::Bell)) = (case, way) {
+            self.locked_alarm(now, case, &account);
+        }
         if let (Some(case), Meaning::Alarm(need)) = (case, report.meaning) {
             let what = if repeat { "says again its" } else { "raises an" };
-            let need = need.as_str();
-            self.log(Level::Info, format!("case {case}: unit {account} {what} alarm ({need})"));
+            let (need, who) = (need.as_str(), self.care.who(&account));
+            self.log(Level::Info, format!("case {case}: unit {who} {what} alarm ({need})"));
             if let Some(number) = call_back {
                 let whom = if number.is_empty() { &account } else { &number };
-                let line = format!("case {case}: unit {account} waits to be called at {whom}");
-                self.log(Level::Error, line);
+                let line = format!("case {case}: unit {who} waits to be called at {whom}");
+                self.log(Level::Warning, line);
+                if !repeat {
+                    self.call_unit(now, case);
+                }
             }
         }
+        if let Some(way) = way {
+            self.sign(now, &account, way);
+        }
+        seq
     }
 
     /// The fact of this number is on the disk: if a unit waits for it, it hears so.
@@ -322,6 +404,7 @@ impl Switch {
         for unheard in self.care.cases.due(now.at) {
             self.alarm_unheard(now, unheard, "does not call");
         }
+        self.check_ins_due(now);
     }
 
     /// An alarm after which nobody has talked: a person has to act.
@@ -330,25 +413,18 @@ impl Switch {
         let line = format!("case {case}: unit {account} has raised an alarm and {why}");
         self.log(Level::Error, line);
         self.fact(now, FactKind::Care { account, what: CareFact::NoCall { case } });
+        self.call_unit(now, case);
     }
 
-    /// A call begins: if it follows an alarm, the plan is told its case.
-    pub(super) fn care_call(&mut self, now: Now, call: CallId, [number, to]: [&str; 2]) {
-        let Some(case) = self.care.cases.call_came(number, to, call) else { return };
-        let variables = [
-            ("case", case.id.to_string()),
-            ("case_need", case.need.as_str().to_owned()),
-            ("case_priority", case.priority.to_string()),
-            ("case_place", case.place.clone()),
-        ];
-        let (id, account) = (case.id, case.account.clone());
-        if let Some(active) = self.calls.get_mut(&call) {
-            let variables = variables.into_iter().filter(|(_, value)| !value.is_empty());
-            let variables = variables.map(|(name, value)| (name.to_owned(), value));
-            active.origin.signalled.extend(variables);
+    /// Calls the unit of a case, where that may help still.
+    fn call_unit(&mut self, now: Now, case: u64) {
+        let most = self.config.care.call_out;
+        let Some((account, number, nth)) = self.care.cases.calls_out(case, most) else { return };
+        let called = self.call_out(now, (&account, &number), calls::Why::Unit { case }, nth);
+        match called {
+            Some(call) => _ = self.care.cases.joins(case, call),
+            None => self.care.cases.try_again(now.at, case),
         }
-        let what = CareFact::CallJoined { case: id, call };
-        self.fact(now, FactKind::Care { account, what });
     }
 
     /// Two talk in a call: if it followed an alarm, somebody is there.
@@ -360,6 +436,20 @@ impl Switch {
 
     /// A call is over: if it followed an alarm and nobody has talked in it, a person has to act.
     pub(super) fn care_call_over(&mut self, now: Now, call: CallId) {
+        if let Some(out) = self.care.calls.remove(&call) {
+            match out.why {
+                // Not at once again: a line that is busy is so for a while.
+                calls::Why::Unit { case } => {
+                    if self.care.cases.call_over(call).is_some() {
+                        self.care.cases.try_again(now.at, case);
+                    }
+                }
+                calls::Why::Reminder { .. } | calls::Why::Contact { .. } => {
+                    self.care.check_ins.call_over(now, &out.account);
+                }
+            }
+            return;
+        }
         if let Some(unheard) = self.care.cases.call_over(call) {
             self.alarm_unheard(now, unheard, "nobody has talked to it");
         }
@@ -367,6 +457,8 @@ impl Switch {
 
     /// Cases that were open before the start.
     pub(super) fn cases_restored(&mut self, now: Now, kept: KeptCases) {
+        self.guard_restored(kept.guard);
+        self.care.kept = Some((kept.settled.into_iter().collect(), kept.missed));
         for (account, trouble, since) in kept.troubles {
             self.care.cases.restore_trouble(account, trouble, since);
         }
@@ -379,7 +471,13 @@ impl Switch {
     }
 
     /// A person has written down how a case ended.
-    pub(super) fn close_case(&mut self, now: Now, id: u64, outcome: &str) -> ConsoleReply {
+    pub(super) fn close_case(
+        &mut self,
+        now: Now,
+        id: u64,
+        outcome: &str,
+        by: &str,
+    ) -> ConsoleReply {
         let outcome = outcome.trim();
         if outcome.is_empty() || outcome.chars().count() > LONGEST_OUTCOME {
             let why = format!("say in 1 to {LONGEST_OUTCOME} characters how the case ended");
@@ -389,16 +487,33 @@ impl Switch {
             let why = format!("no case {id} is open; `show cases` lists those that are");
             return ConsoleReply::Refused(why);
         };
-        let what = CareFact::Closed { case: id, outcome: outcome.to_owned() };
-        self.fact(now, FactKind::Care { account: case.account, what });
+        let by = if by.is_empty() { "console" } else { by }.to_owned();
+        let what = CareFact::Closed { case: id, outcome: outcome.to_owned(), by };
+        let account = case.account;
+        self.fact(now, FactKind::Care { account: account.clone(), what });
+        if case.need == Need::CheckIn
+            && let Some(due) = self.care.check_ins.closed(&account)
+        {
+            let what = CareFact::CheckInClosed { due: due.0 };
+            self.fact(now, FactKind::Care { account, what });
+        }
         ConsoleReply::Done(format!("case {id} is closed"))
     }
 
     /// The open cases.
     pub(super) fn case_rows(&self, now: Now) -> Vec<CaseRow> {
-        let row = |case: &Case| CaseRow {
+        self.care.cases.open().map(|case| self.case_row(now, case)).collect()
+    }
+
+    fn case_row(&self, now: Now, case: &Case) -> CaseRow {
+        let home = self.care.home_of(&case.account).unwrap_or_default();
+        CaseRow {
             case: case.id,
             account: case.account.clone(),
+            name: home.name,
+            address: home.address,
+            region: home.region,
+            flag: home.flag,
             need: case.need.as_str().to_owned(),
             priority: case.priority,
             place: case.place.clone(),
@@ -407,8 +522,26 @@ impl Switch {
             call: case.call(),
             awaited: case.is_awaited(),
             call_back: case.call_back.clone(),
+        }
+    }
+
+    /// One open case, with all that is known of whose it is.
+    pub(super) fn case_view(&self, now: Now, id: u64) -> ConsoleReply {
+        let Some(case) = self.care.cases.get(id) else {
+            let why = format!("no case {id} is open; `show cases` lists those that are");
+            return ConsoleReply::Refused(why);
         };
-        self.care.cases.open().map(row).collect()
+        let of = self.care.directory.find(&case.account);
+        let fields = of.into_iter().flat_map(|subscriber| {
+            FIELDS.iter().map(|field| (field.name.to_owned(), (field.get)(subscriber)))
+        });
+        let mut troubles = self.trouble_rows(now);
+        troubles.retain(|row| row.account == case.account);
+        ConsoleReply::Case(Box::new(CaseView {
+            row: self.case_row(now, case),
+            subscriber: fields.filter(|(_, text)| !text.is_empty()).collect(),
+            troubles,
+        }))
     }
 
     /// The units with a trouble.

@@ -67,8 +67,12 @@ pub enum Request {
     },
     /// The cases that are open, and the units with a trouble.
     Cases,
-    /// Write down how a case ended.
-    CloseCase(u64, String),
+    /// One of them, with its subscriber.
+    Case(u64),
+    /// Who is locked out, and changes of it.
+    Guard(GuardOrder),
+    /// Write down how a case ended, and who says so; empty: the console.
+    CloseCase(u64, String, String),
     /// The conferences.
     Rooms,
     /// One conference with its members.
@@ -89,6 +93,20 @@ pub enum GatewayOrder {
     Busy,
     /// Calls both ways again.
     Up,
+}
+
+/// What an operator does with the guard.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuardOrder {
+    /// Show it.
+    List,
+    /// Lock a number or a home out, for so many days; for ever without.
+    Lock(String, Option<u32>),
+    /// Let it in again.
+    Lift(String),
+    /// Put it on the white list, or take it off.
+    White(String, bool),
 }
 
 /// What an operator does with an agent.
@@ -176,6 +194,10 @@ pub enum Reply {
         /// What is wrong with units.
         troubles: Vec<TroubleRow>,
     },
+    /// To [`Request::Case`].
+    Case(Box<CaseView>),
+    /// To [`Request::Guard`].
+    Guard(GuardView),
     /// To [`Request::Agents`].
     Agents(Vec<AgentRow>),
     /// To [`Request::Queues`].
@@ -515,8 +537,20 @@ pub struct MemberRow {
 pub struct CaseRow {
     /// Its number.
     pub case: u64,
-    /// The unit's controller.
+    /// The subscriber's number, or what its unit calls itself.
     pub account: String,
+    /// The subscriber's name; empty: nobody's that is known.
+    #[serde(default)]
+    pub name: String,
+    /// Its address.
+    #[serde(default)]
+    pub address: String,
+    /// Its region.
+    #[serde(default)]
+    pub region: String,
+    /// `vip`, `special` or nothing.
+    #[serde(default)]
+    pub flag: String,
     /// What help is wanted for.
     pub need: String,
     /// 0 to 9.
@@ -533,6 +567,43 @@ pub struct CaseRow {
     pub awaited: bool,
     /// Where it waits to be called; empty: at its own number.
     pub call_back: Option<String>,
+}
+
+/// The guard.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct GuardView {
+    /// Who is locked out.
+    pub locks: Vec<LockRow>,
+    /// Who never is.
+    pub white: Vec<String>,
+}
+
+/// One who is locked out. Times are milliseconds since 1970.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LockRow {
+    /// The number, or the home's.
+    pub number: String,
+    /// The subscriber's name.
+    pub name: String,
+    /// Since when.
+    pub since: i64,
+    /// Until when; none: for ever.
+    pub until: Option<i64>,
+    /// Why.
+    pub why: String,
+    /// Who did it; empty: the rule.
+    pub by: String,
+}
+
+/// One open case.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CaseView {
+    /// As in the list.
+    pub row: CaseRow,
+    /// All that is known of the subscriber: field and text, without what is empty.
+    pub subscriber: Vec<(String, String)>,
+    /// What is wrong with its unit.
+    pub troubles: Vec<TroubleRow>,
 }
 
 /// Something that is wrong with a unit.

@@ -53,7 +53,9 @@ impl Switch {
                 let (cases, troubles) = (self.case_rows(now), self.trouble_rows(now));
                 Reply::Cases { cases, troubles }
             }
-            Request::CloseCase(id, outcome) => self.close_case(now, id, &outcome),
+            Request::Guard(order) => self.guard_order(now, order),
+            Request::Case(id) => self.case_view(now, id),
+            Request::CloseCase(id, outcome, by) => self.close_case(now, id, &outcome, &by),
             Request::Supervise { order, whom, by } => self.supervise_order(now, order, &whom, &by),
             Request::Rooms => Reply::Rooms(self.room_rows(now)),
             Request::Room(name) => self.show_room(now, &name),
@@ -224,6 +226,8 @@ impl Switch {
         self.review_watchers(now);
         self.configure_centre(now);
         self.care.cases.set_terms(super::care::terms(&self.config));
+        self.configure_check_ins();
+        self.configure_guard();
         self.keep_recordings();
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }

@@ -70,6 +70,7 @@ impl Switch {
                 let agent = active.agent.clone();
                 self.fact(now, FactKind::SurveyAnswer { call: id, survey, question, key, agent });
             }
+            Effect::CheckIn => self.checked_in(now, id),
             Effect::SetField { name, value } => {
                 if name == "language" {
                     active.language = Language::ALL

@@ -17,7 +17,7 @@ use crate::wire::dns::{Answer, Question};
 use crate::wire::sip::{Message, ParseError};
 
 use super::calling_back::KeptBack;
-use super::care::KeptCases;
+use super::care::{KeptCases, Update};
 use super::console::{Reply, Request};
 use super::fact::{AlarmWhat, Fact};
 use super::messages::Held;
@@ -59,6 +59,8 @@ pub enum Input {
     Messages(Vec<Held>),
     /// The cases that the records say are open, and the units' troubles. Comes once, like [`Input::Wishes`].
     Cases(KeptCases),
+    /// The subscribers, as the records have them: all at the start, and what changes after it.
+    Subscribers(Box<Update>),
     /// The agents that the records say are signed in. Comes once, like [`Input::Wishes`].
     SignedIn(Vec<SignedIn>),
     /// The call-backs that the records say are owed. Comes once, like [`Input::Wishes`].

@@ -316,6 +316,8 @@ impl Switch {
         switch.keep_recordings();
         switch.configure_registrations(now);
         switch.configure_centre(now);
+        switch.configure_check_ins();
+        switch.configure_guard();
         switch
     }
 
@@ -353,6 +355,7 @@ impl Switch {
             Input::Wishes(rows) => self.wishes_restored(rows),
             Input::Messages(rows) => self.messages_restored(now, rows),
             Input::Cases(rows) => self.cases_restored(now, rows),
+            Input::Subscribers(update) => self.subscribers_changed(now, *update),
             Input::SignedIn(rows) => self.agents_restored(now, rows),
             Input::CallBacks(rows) => self.backs_restored(now, rows),
             Input::Registrations(rows) => self.registrations_restored(now, rows),
@@ -387,6 +390,7 @@ impl Switch {
             self.drain_agent(now);
         }
         self.tell_watchers(now);
+        self.care.wake = self.care.next_wake(now);
     }
 
     /// How long the inputs have waited that come now: told by the driver from time to time.
@@ -414,7 +418,7 @@ impl Switch {
             self.alarms.next_wake(),
             self.info_keys.next_wake(),
             self.messages.next_wake(),
-            self.care.next_wake(),
+            self.care.wake,
             self.centre.next_wake(),
         ]
         .into_iter()

@@ -89,6 +89,7 @@ impl Switch {
             return;
         };
         self.log(Level::Warning, format!("call {id}: {value} marks {who} as a malicious caller"));
+        self.guard_marked(now, &who, &value);
         self.fact(now, FactKind::CallField { call: id, name: "malicious".into(), value });
     }
 

@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod csta;
+pub mod csv;
 pub mod dialog_info;
 pub mod dns;
 pub mod dtmf_info;

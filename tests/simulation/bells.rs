@@ -1,21 +1,23 @@
 //! Safety bells (R10, R14): what a unit reports is on the disk before it is confirmed, opens one case, and its
 //! call goes ahead of others.
 
-use belfry::base::Duration;
+use belfry::base::{Duration, Wall};
+use belfry::care::{Kept, Protocol, Subscriber, Update};
 use belfry::config::Config;
 use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
-use belfry::sim::phone::State;
+use belfry::sim::phone::{Manner, State};
 use belfry::sim::world::World;
+use belfry::switch::console::{CaseRow, GuardOrder};
 use belfry::switch::fact::{CareFact, FactKind, QueueFact};
-use belfry::switch::{Input, Request, RequestId};
+use belfry::switch::{Input, Reply, Request, RequestId};
 use belfry::wire::telecare::{now_ip, scaip};
 
 use super::house::{self, House, SOON};
 
 const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"agents\"\nwhen = { to = \"900\" }\n\
     steps = [{ queue = { name = \"care\" } }]\n";
-const SECTIONS: &str = "[care]\nnumber = \"900\"\n\
+const SECTIONS: &str = "[care]\nnumber = \"900\"\ncall_out = 0\n\
     [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n\
     [[queue]]\nname = \"care\"\njoin = \"nobody\"\nstay = \"nobody\"\n";
 
@@ -131,7 +133,7 @@ fn a_unit_that_does_not_call_is_told_of_and_a_case_ends_by_a_persons_word() {
         _ => None,
     });
     let case = case.expect("nobody called");
-    let close = Request::CloseCase(case, "pressed by mistake".into());
+    let close = Request::CloseCase(case, "pressed by mistake".into(), "wang".into());
     house.world.input(Input::Console(RequestId(1), close));
     house.world.run(Duration::from_secs(1));
     assert!(
@@ -217,5 +219,277 @@ fn now_ip_is_known_by_its_body() {
     assert_eq!(report(&mut house, now_ip::TYPE, &atm), Some(200));
     assert!(told(&house).contains(&format!("<type>A</type><data>{digits}</data>")));
     assert_eq!(counts(&house), [1, 0, 0]);
+    house.ends_clean();
+}
+
+// Bells that only call: known by their number.
+
+const VOICE_PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = \"95081\" }\n\
+    steps = [{ queue = { name = \"care\" } }]\n\
+    [[route]]\nname = \"from phones\"\ncontext = \"agents\"\nwhen = { to = \"95081\" }\n\
+    steps = [{ queue = { name = \"care\" } }]\n";
+const VOICE: &str = "[care]\nbells = [\"95081\"]\ncall_out = 0\n\
+    [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n\
+    [[queue]]\nname = \"care\"\njoin = \"nobody\"\nstay = \"nobody\"\n";
+
+/// Subscribers of these fields.
+fn subscribers(house: &mut House, all: &[&[(&str, &str)]]) {
+    let since = Wall(house.world.facts[0].wall.0 + house.world.now().as_millis() as i64);
+    let kept = |fields: &&[(&str, &str)]| {
+        let mut subscriber = Subscriber::default();
+        for (name, text) in *fields {
+            subscriber.set(name, text).expect("it is right");
+        }
+        Kept { subscriber, since }
+    };
+    let update = Update { all: true, put: all.iter().map(kept).collect(), gone: vec![] };
+    house.world.input(Input::Subscribers(Box::new(update)));
+}
+
+/// Cases as an operator sees them.
+fn shown(house: &mut House) -> Vec<CaseRow> {
+    match house.world.ask(Request::Cases) {
+        Some(Reply::Cases { cases, .. }) => cases,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_call_of_a_subscribers_bell_is_a_case_with_all_that_is_known() {
+    let mut house = House::with_sections(VOICE_PLAN, VOICE, 21);
+    let caller = house.caller;
+    let number = house.world.phone(caller).setup().number.clone();
+    subscribers(
+        &mut house,
+        &[&[
+            ("number", &number),
+            ("name", "Wang Xiuying"),
+            ("address", "3-2, Shiqi"),
+            ("region", "south"),
+            ("flag", "vip"),
+            ("medical", "heart"),
+        ]],
+    );
+    house.world.with(caller, |phone, now| phone.call(now, "95081"));
+    house.until_state(caller, State::Talking);
+    let rows = shown(&mut house);
+    let row = &rows[0];
+    assert_eq!((row.name.as_str(), row.address.as_str()), ("Wang Xiuying", "3-2, Shiqi"));
+    assert_eq!((row.region.as_str(), row.flag.as_str(), row.priority), ("south", "vip", 5));
+    assert!(row.call.is_some() && !row.awaited);
+    let home = care(&house).into_iter().find_map(|what| match what {
+        CareFact::Reported { home, protocol: Protocol::Voice, opens: true, .. } => home.clone(),
+        _ => None,
+    });
+    assert_eq!(home.expect("it opens a case").name, "Wang Xiuying");
+    let entered = house.facts("queue").into_iter().find_map(|fact| match fact {
+        FactKind::Queue { what: QueueFact::Entered { priority, .. }, .. } => Some(*priority),
+        _ => None,
+    });
+    assert_eq!(entered, Some(85), "ahead of ordinary calls");
+    let case = row.case;
+    let Some(Reply::Case(view)) = house.world.ask(Request::Case(case)) else { panic!("a case") };
+    assert!(view.subscriber.contains(&("medical".into(), "heart".into())));
+    // Nobody has talked to it: that is told. The next press joins the case.
+    house.world.with(caller, |phone, now| phone.hang_up(now));
+    house.world.run(Duration::from_secs(5));
+    assert_eq!(told_of(&house), 1);
+    house.world.with(caller, |phone, now| phone.call(now, "95081"));
+    house.until_state(caller, State::Talking);
+    assert_eq!(counts(&house), [1, 1, 0]);
+    house.world.with(caller, |phone, now| phone.hang_up(now));
+    house.world.run(Duration::from_secs(5));
+    let close = Request::CloseCase(case, "was a mistake".into(), "7001".into());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    assert!(matches!(care(&house).last(), Some(CareFact::Closed { by, .. }) if by == "7001"));
+    house.ends_clean();
+}
+
+#[test]
+fn an_unknown_bell_is_answered_too_and_two_telephones_of_a_home_are_one_case() {
+    let mut house = House::with_sections(VOICE_PLAN, VOICE, 22);
+    (0..3).for_each(|n| house.register(n));
+    subscribers(&mut house, &[&[("number", "1001"), ("further_numbers", "1002")]]);
+    for n in 0..3 {
+        let phone = house.phones[n];
+        house.world.with(phone, |phone, now| phone.call(now, "95081"));
+    }
+    for n in 0..3 {
+        house.until_state(house.phones[n], State::Talking);
+    }
+    let rows = shown(&mut house);
+    let accounts: Vec<(&str, u32)> = rows.iter().map(|r| (r.account.as_str(), r.alarms)).collect();
+    assert_eq!(accounts.len(), 2, "{accounts:?}");
+    assert!(accounts.contains(&("1001", 2)) && accounts.contains(&("1003", 1)), "{accounts:?}");
+    for n in 0..3 {
+        house.world.with(house.phones[n], |phone, now| phone.hang_up(now));
+    }
+    house.world.run(Duration::from_secs(5));
+    house.ends_clean();
+}
+
+/// A unit's report and the call that follows it are one alarm, though the unit is a subscriber's.
+#[test]
+fn the_call_that_was_announced_is_no_alarm_of_its_own() {
+    let mut house = house(23);
+    subscribers(&mut house, &[&[("number", "1001"), ("account", "26317")]]);
+    // It calls itself by its account, and is believed, for the records say so.
+    let text = "<mrq><ref>a1</ref><cid>26317</cid></mrq>";
+    assert_eq!(report(&mut house, scaip::TYPE, text), Some(200));
+    let unit = house.phones[0];
+    house.world.with(unit, |phone, now| phone.call(now, "900"));
+    house.until_state(unit, State::Talking);
+    assert_eq!(counts(&house), [1, 0, 0]);
+    let rows = shown(&mut house);
+    assert_eq!((rows[0].account.as_str(), rows[0].alarms), ("1001", 1));
+    house.world.with(unit, |phone, now| phone.hang_up(now));
+    house.world.run(Duration::from_secs(5));
+    house.ends_clean();
+}
+
+// Calls that Belfry makes.
+
+const CALLS_PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = \"95081\" }\n\
+    steps = [{ queue = { name = \"care\" } }]\n\
+    [[route]]\nname = \"unit\"\ncontext = \"care-unit\"\nsteps = [{ dial = { phones = \"1003\" } }]\n\
+    [[route]]\nname = \"reminder\"\ncontext = \"care-reminder\"\n\
+    steps = [{ collect = { into = \"key\", max = 1, tries = 1, timeout = 5 } }, \
+             { if = { when = { var = { key = \"1\" } }, then = [{ check-in = {} }] } }]\n\
+    [[route]]\nname = \"contact\"\ncontext = \"care-contact\"\nsteps = [{ wait = \"2 s\" }]\n";
+const CALLS: &str = "[care]\nbells = [\"95081\"]\nspeech_within = \"30 s\"\n\
+    [check_in]\nreminders = 2\nevery = \"2 min\"\ngrace = \"1 min\"\nescalate = \"5 min\"\n\
+    [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n\
+    [[queue]]\nname = \"care\"\njoin = \"nobody\"\nstay = \"nobody\"\n";
+
+/// A unit that asks to be called is, and again while nobody has talked.
+#[test]
+fn a_unit_that_waits_for_a_call_is_called() {
+    let mut house = House::with_sections(CALLS_PLAN, CALLS, 31);
+    (0..4).for_each(|n| house.register(n));
+    let unit = house.phones[0];
+    // Busy at first: it is not reached, and called again later.
+    house.world.with(unit, |phone, _| phone.behave(Manner::Refuse(486)));
+    report(&mut house, scaip::TYPE, &mrq("a1", "<cha>1</cha><crd>sip:1001@10.0.0.1</crd>"));
+    house.world.run(Duration::from_secs(10));
+    let again = Manner::AnswerAfter(Duration::from_secs(1));
+    house.world.with(unit, |phone, _| phone.behave(again));
+    assert!(house.world.until(Duration::from_secs(90), |w| w.phone(unit).talks > 0));
+    house.world.run(Duration::from_secs(5));
+    let tries = care(&house)
+        .into_iter()
+        .filter(|what| matches!(what, CareFact::CalledOut { why, .. } if why == "unit"))
+        .count();
+    assert_eq!(tries, 2);
+    let talked = care(&house).into_iter().filter(|w| matches!(w, CareFact::Talked { .. })).count();
+    assert_eq!(talked, 1, "the agent's phone and the unit talk");
+    house.world.with(unit, |phone, now| phone.hang_up(now));
+    house.world.run(Duration::from_secs(200));
+    house.ends_clean();
+}
+
+/// The simulator's calendar, as minutes of a day in UTC from now on.
+fn in_minutes(house: &House, minutes: i64) -> String {
+    let begin = house.world.facts[0].wall.0;
+    let wall = begin + house.world.now().as_millis() as i64 + minutes * 60_000;
+    let minute = wall.div_euclid(60_000).rem_euclid(1_440);
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+#[test]
+fn who_has_not_checked_in_is_reminded_and_reports_by_key() {
+    let mut house = House::with_sections(CALLS_PLAN, CALLS, 32);
+    (0..2).for_each(|n| house.register(n));
+    let by = in_minutes(&house, 10);
+    let home = [("number", "1001"), ("name", "Wang"), ("check_in", &by), ("time_zone", "UTC")];
+    let other = [("number", "1002"), ("check_in", &by), ("time_zone", "UTC")];
+    subscribers(&mut house, &[&home, &other]);
+    // 1002 presses its bell in time: nothing is asked of it.
+    let bell = house.phones[1];
+    house.world.with(bell, |phone, now| {
+        phone.write_as(
+            now,
+            "900",
+            scaip::TYPE,
+            "<mrq><ref>p1</ref><cid>1002</cid><crd>no-voice:</crd></mrq>",
+        )
+    });
+    house.world.run(Duration::from_secs(60));
+    let unit = house.phones[0];
+    assert!(house.world.until(Duration::from_secs(20 * 60), |w| w.phone(unit).talks > 0));
+    house.world.run(Duration::from_secs(1));
+    house.press(unit, '1');
+    house.world.run(Duration::from_secs(20 * 60));
+    let count =
+        |wanted: fn(&CareFact) -> bool| care(&house).into_iter().filter(|w| wanted(w)).count();
+    assert_eq!(count(|w| matches!(w, CareFact::CheckInMissed { .. })), 1);
+    assert_eq!(count(|w| matches!(w, CareFact::CheckedIn { late: true, .. })), 1);
+    assert_eq!(count(|w| matches!(w, CareFact::CheckedIn { late: false, .. })), 1);
+    assert_eq!(count(|w| matches!(w, CareFact::CheckInTask { .. })), 0);
+    assert_eq!(house.world.phone(unit).calls, 1, "reminded once");
+    house.ends_clean();
+}
+
+#[test]
+fn who_does_not_answer_is_a_persons_task_and_contacts_are_called() {
+    let mut house = House::with_sections(CALLS_PLAN, CALLS, 33);
+    (0..3).for_each(|n| house.register(n));
+    let unit = house.phones[0];
+    house.world.with(unit, |phone, _| phone.behave(Manner::Refuse(480)));
+    let by = in_minutes(&house, 5);
+    let home = [
+        ("number", "1001"),
+        ("check_in", &by),
+        ("time_zone", "UTC"),
+        ("contacts", "Li/1002; Zhao/1003"),
+    ];
+    subscribers(&mut house, &[&home]);
+    house.world.run(Duration::from_secs(20 * 60));
+    let rows = shown(&mut house);
+    assert_eq!((rows.len(), rows[0].need.as_str(), rows[0].priority), (1, "check_in", 9));
+    let called: Vec<usize> =
+        (1..3).map(|n| house.world.phone(house.phones[n]).calls as usize).collect();
+    assert_eq!(called, [1, 1], "both contacts, one after the other");
+    let close = Request::CloseCase(rows[0].case, "at her daughter's".into(), String::new());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    house.world.run(Duration::from_secs(10));
+    assert!(matches!(care(&house).last(), Some(CareFact::CheckInClosed { .. })));
+    house.ends_clean();
+}
+
+/// R12: who calls again and again is refused; his alarm comes in, behind others, and is told.
+#[test]
+fn a_locked_subscribers_alarm_still_comes_in() {
+    let plan = format!(
+        "{VOICE_PLAN}[[route]]\nname = \"office\"\ncontext = \"gateway\"\n\
+        when = {{ to = \"4008\" }}\nsteps = [{{ answer = {{}} }}, {{ wait = \"1 s\" }}]\n"
+    );
+    let sections = format!("[guard]\ncalls = 3\n{VOICE}");
+    let mut house = House::with_sections(&plan, &sections, 34);
+    let caller = house.caller;
+    let number = house.world.phone(caller).setup().number.clone();
+    subscribers(&mut house, &[&[("number", &number)]]);
+    for _ in 0..3 {
+        house.world.with(caller, |phone, now| phone.call(now, "4008"));
+        house.until_state(caller, State::Talking);
+        house.world.run(Duration::from_secs(10));
+    }
+    assert!(care(&house).iter().any(|w| matches!(w, CareFact::GuardLocked { until: Some(_), .. })));
+    house.world.with(caller, |phone, now| phone.call(now, "4008"));
+    house.until_state(caller, State::Ended(603));
+    house.world.with(caller, |phone, now| phone.call(now, "95081"));
+    house.until_state(caller, State::Talking);
+    let entered = house.facts("queue").into_iter().find_map(|fact| match fact {
+        FactKind::Queue { what: QueueFact::Entered { priority, .. }, .. } => Some(*priority),
+        _ => None,
+    });
+    assert_eq!(entered, Some(0), "behind others, but in");
+    assert!(care(&house).iter().any(|w| matches!(w, CareFact::LockedAlarm { .. })));
+    house.world.with(caller, |phone, now| phone.hang_up(now));
+    house.world.run(Duration::from_secs(5));
+    let lift = Request::Guard(GuardOrder::Lift(number));
+    assert!(matches!(house.world.ask(lift), Some(Reply::Done(_))));
+    house.world.with(caller, |phone, now| phone.call(now, "4008"));
+    house.until_state(caller, State::Talking);
+    house.world.run(Duration::from_secs(5));
     house.ends_clean();
 }

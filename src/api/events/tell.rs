@@ -507,7 +507,12 @@ mod tests {
             queue(QueueFact::Offered { agent: "101".into(), waited_ms: 4_000 }),
             FactKind::LegBegan { call, leg: b, party: phone, role: Role::Callee },
             FactKind::LegRinging { call, leg: b },
-            queue(QueueFact::Answered { agent: "101".into(), waited_ms: 6_000, rang_ms: 2_000 }),
+            queue(QueueFact::Answered {
+                agent: "101".into(),
+                waited_ms: 6_000,
+                rang_ms: 2_000,
+                back: false,
+            }),
             FactKind::LegAnswered { call, leg: b },
             FactKind::Held { call, leg: b },
             FactKind::Retrieved { call, leg: b },

@@ -1,4 +1,4 @@
-//! The words that follow `close`: which case, and how it ended.
+//! The words that follow `close` and `show case`: which case, and how it ended.
 
 use super::Order;
 use crate::switch::Request;
@@ -9,5 +9,13 @@ pub(super) fn close(rest: &str) -> Result<Order, String> {
     let read = read.and_then(|(case, outcome)| Some((case.parse().ok()?, outcome.trim())));
     let (case, outcome) =
         read.ok_or("write a case's number and how it ended: close 4711 pressed by mistake")?;
-    Ok(Order::Ask(Request::CloseCase(case, outcome.into())))
+    Ok(Order::Ask(Request::CloseCase(case, outcome.into(), String::new())))
+}
+
+/// `CASE`.
+pub(super) fn show(rest: &str) -> Result<Order, String> {
+    let case = rest.trim().parse().map_err(|_| {
+        format!("'{}' is no case's number; 'show cases' lists the open ones", rest.trim())
+    })?;
+    Ok(Order::Ask(Request::Case(case)))
 }

@@ -254,16 +254,14 @@ fn xml_send_dtmf(call: &mut XmlCall<'_, '_>) -> Option<Op> {
     Some(Op::SendDigits { digits, on_ms, off_ms: 100 })
 }
 
-/// `check-in`, which comes with the care line's work.
+/// `check-in`.
 pub static CHECK_IN: App = App {
     name: "check-in",
-    line: "Take a subscriber's report that all is well.",
+    line: "Take the caller's report that all is well: who has to report by some time (`belfry subscriber`) has done so. `${subscriber}` is empty for one whose number is no subscriber's: nothing is taken then but a line for the log.",
     params: &[],
     shorthand: None,
     after_hangup: false,
     xml: &[],
     example: "{ check-in = {} }",
-    build: Build::Later(
-        "write play = \"care/checked-in\" and note = { name = \"check-in\", value = \"${from}\" }, or dial an agent",
-    ),
+    build: Build::Step(|_, _| Some(Op::CheckIn)),
 };

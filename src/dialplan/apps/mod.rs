@@ -66,8 +66,6 @@ pub(super) enum Build {
     Step(fn(&mut Args, &mut Draft<'_>) -> Option<Op>),
     /// From a table of names and values (`set`).
     Pairs(fn(Vec<(Template, Template)>) -> Op),
-    /// Not in this version; holds what to write instead.
-    Later(&'static str),
 }
 
 /// One FreeSWITCH action on its way to a step.
@@ -189,9 +187,9 @@ pub fn find(name: &str) -> Option<&'static App> {
     APPS.iter().copied().find(|app| app.name == name)
 }
 
-/// The names of all applications that steps may use now.
+/// The names of all applications.
 pub fn names() -> impl Iterator<Item = &'static str> + Clone {
-    APPS.iter().filter(|app| !matches!(app.build, Build::Later(_))).map(|app| app.name)
+    APPS.iter().map(|app| app.name)
 }
 
 /// The application and form of this FreeSWITCH name.

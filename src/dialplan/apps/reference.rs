@@ -7,7 +7,7 @@ use core::fmt::Write;
 
 use super::param::{Default, Kind, Param};
 use super::sections::{QUESTION, SECTIONS, WHEN};
-use super::{APPS, App, Build, lacking};
+use super::{APPS, App, lacking};
 use crate::dialplan::cause::Cause;
 use crate::dialplan::{say, trial};
 
@@ -20,22 +20,14 @@ pub fn help(name: &str) -> Option<String> {
     Some(format!("{name}: FreeSWITCH's; Belfry lacks it.\nInstead: {}.\n", lack.remedy))
 }
 
-/// The applications, one a line with what it does; those of later versions say so.
+/// The applications, one a line with what it does.
 pub fn list() -> String {
-    let line = |app: &&App| {
-        let later =
-            if matches!(app.build, Build::Later(_)) { " (not in this version)" } else { "" };
-        format!("{:14} {}{later}\n", app.name, app.line)
-    };
+    let line = |app: &&App| format!("{:14} {}\n", app.name, app.line);
     APPS.iter().map(line).collect()
 }
 
 fn one(app: &App) -> String {
     let mut out = format!("{}\n    {}\n", app.name, app.line);
-    if let Build::Later(instead) = app.build {
-        let _ = writeln!(out, "\nNot in this version. Instead: {instead}.");
-        return out;
-    }
     for param in app.params {
         let short = if app.shorthand == Some(param.name) { ", the bare value" } else { "" };
         let _ = writeln!(
@@ -214,10 +206,6 @@ fn table(out: &mut String, params: &[Param]) {
 
 fn application(out: &mut String, app: &App) {
     let _ = writeln!(out, "### `{}`\n{}\n", app.name, app.line);
-    if let Build::Later(instead) = app.build {
-        let _ = writeln!(out, "Not in this version: {instead}.\n");
-        return;
-    }
     let _ = writeln!(out, "```toml\n{}\n```\n", app.example);
     if !app.params.is_empty() {
         table(out, app.params);
@@ -280,7 +268,6 @@ mod tests {
         assert!(help("play").unwrap().contains("stop-on"));
         assert!(help("playback").unwrap().starts_with("play\n"));
         assert!(help("eavesdrop").unwrap().contains("*70"));
-        assert!(help("check-in").unwrap().contains("Not in this version"));
         assert_eq!(help("nonsense"), None);
     }
 }

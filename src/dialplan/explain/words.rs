@@ -10,6 +10,7 @@ impl Teller<'_> {
     pub(super) fn words(&self, op: &Op) -> String {
         match op {
             Op::Answer => "answer".into(),
+            Op::CheckIn => "take the caller's check-in".into(),
             Op::EarlyMedia => "open early media".into(),
             Op::Ring => "signal ringing".into(),
             Op::Hangup { cause: Reason::Fixed(cause) } => format!("hang up ({cause})"),

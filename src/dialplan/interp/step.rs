@@ -87,6 +87,7 @@ impl Interp {
     ) {
         match &step.op {
             Op::Answer => self.answer(),
+            Op::CheckIn => self.queue.push_back(Effect::CheckIn),
             Op::EarlyMedia => self.early_media(),
             Op::Ring => self.queue.push_back(Effect::Ring),
             Op::Hangup { cause } => {

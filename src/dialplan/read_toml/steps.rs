@@ -86,12 +86,6 @@ impl Reader<'_, '_, '_> {
         place: Place,
     ) -> Option<Step> {
         let op = match app.build {
-            Build::Later(instead) => {
-                let what =
-                    format!("the application '{}' is not in this version of Belfry", app.name);
-                self.draft.faults.error(at, what, instead);
-                return None;
-            }
             Build::Pairs(build) => build(self.pairs(app.name, value?)?),
             Build::Step(build) => {
                 let mut args = self.step_args(app, value, at)?;

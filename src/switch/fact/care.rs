@@ -5,6 +5,20 @@ use serde::{Deserialize, Serialize};
 use crate::base::CallId;
 pub use crate::care::{Meaning, Protocol};
 
+/// Whose home it is, as it was known then.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Home {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub address: String,
+    /// The region.
+    pub region: String,
+    /// `vip`, `special` or nothing.
+    pub flag: String,
+}
+
 /// What happened at the care line.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -41,6 +55,9 @@ pub enum CareFact {
         /// It was heard before.
         #[serde(default)]
         repeat: bool,
+        /// Whose it is; none: nobody's that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        home: Option<Box<Home>>,
     },
     /// The unit has not called within the time, or nobody has talked in its call.
     NoCall {
@@ -59,12 +76,97 @@ pub enum CareFact {
         /// The case.
         case: u64,
     },
+    /// A unit or a contact is called.
+    CalledOut {
+        /// Why: `unit`, `reminder`, `contact`.
+        why: String,
+        /// Which number.
+        number: String,
+        /// The call.
+        call: CallId,
+        /// Of which case.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<u64>,
+        /// For which check-in, milliseconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<i64>,
+        /// The how manieth time, from 1.
+        #[serde(default)]
+        nth: u32,
+    },
+    /// A subscriber has reported (R11).
+    CheckedIn {
+        /// By when it had to, milliseconds since 1970.
+        due: i64,
+        /// Up to when all is settled.
+        settled: i64,
+        /// How: `bell`, `call`, `heartbeat`, `person`.
+        by: String,
+        /// It was missed before.
+        #[serde(default)]
+        late: bool,
+        /// The name, for the notice.
+        #[serde(default)]
+        name: String,
+    },
+    /// A subscriber has not reported.
+    CheckInMissed {
+        /// By when it had to, milliseconds since 1970.
+        due: i64,
+        /// The name.
+        #[serde(default)]
+        name: String,
+    },
+    /// Reminders have not helped: a person has to act.
+    CheckInTask {
+        /// For which check-in, milliseconds since 1970.
+        due: i64,
+        /// The case that is to be closed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<u64>,
+    },
+    /// A person has seen to a missed check-in, by closing its case.
+    CheckInClosed {
+        /// Which, milliseconds since 1970.
+        due: i64,
+    },
+    /// A number, or a home, is locked out (R12).
+    GuardLocked {
+        /// Until when, milliseconds since 1970; none: for ever.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<i64>,
+        /// Why.
+        why: String,
+        /// Who did it; empty: the rule.
+        #[serde(default)]
+        by: String,
+    },
+    /// It is let in again.
+    GuardLifted {
+        /// Who did it.
+        by: String,
+    },
+    /// It is put on the white list, or taken off.
+    GuardWhite {
+        /// On.
+        on: bool,
+        /// Who did it.
+        by: String,
+    },
+    /// One who is locked out raised an alarm: it waits behind others.
+    LockedAlarm {
+        /// The case.
+        case: u64,
+    },
     /// A person has said how it ended.
     Closed {
         /// The case.
         case: u64,
         /// In that person's words.
         outcome: String,
+        /// Who that is.
+        #[serde(default)]
+        by: String,
     },
 }
 
@@ -72,7 +174,7 @@ impl CareFact {
     /// The call that it is about.
     pub fn call(&self) -> Option<CallId> {
         match self {
-            CareFact::CallJoined { call, .. } => Some(*call),
+            CareFact::CallJoined { call, .. } | CareFact::CalledOut { call, .. } => Some(*call),
             _ => None,
         }
     }

@@ -1,0 +1,240 @@
+//! The false-alarm guard (R12): who calls again and again is locked out for a time or for ever, and can be let in
+//! again; an alarm is never turned away.
+//!
+//! ```text
+//!  call ─▶ white? counts nothing                locked: a call that is no alarm is refused,
+//!       ─▶ counted by number and by home ─▶ too many within the time ─▶ locked   an alarm waits behind others
+//!  a person: lock, lift, white list
+//! ```
+//!
+//! Counts are of the clock that does not jump; until when a lock holds is by the calendar, since it outlives a
+//! restart.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::base::{Duration, Now, Time, Wall};
+
+/// Numbers whose calls are counted at once.
+const MOST_COUNTED: usize = 100_000;
+/// Numbers that are locked, and that are on the white list.
+const MOST_LISTED: usize = 100_000;
+
+/// What the configuration says.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Terms {
+    /// So many calls of one number, or of one home, lock it; 0: none do.
+    pub calls: u32,
+    /// Within this.
+    pub within: Duration,
+    /// For so long; zero: for ever.
+    pub lock: Duration,
+}
+
+/// Why one is locked, and until when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lock {
+    /// Since when.
+    pub since: Wall,
+    /// Until when; `None`: for ever.
+    pub until: Option<Wall>,
+    /// Why, in words.
+    pub why: String,
+    /// Who did it; empty: the rule.
+    pub by: String,
+}
+
+impl Lock {
+    fn holds(&self, now: Wall) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Counts, locks, the white list.
+#[derive(Debug, Default)]
+pub struct Guard {
+    terms: Terms,
+    counts: BTreeMap<String, VecDeque<Time>>,
+    locks: BTreeMap<String, Lock>,
+    white: BTreeSet<String>,
+}
+
+impl Guard {
+    /// Another configuration.
+    pub fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
+    }
+
+    /// A call of `number`, whose home is `home` (itself, where it is nobody's). `Some`: it is locked by this
+    /// call, which is to be written down; the call itself is let in.
+    pub fn called(&mut self, now: Now, number: &str, home: &str) -> Option<(String, Lock)> {
+        let Terms { calls, within, lock } = self.terms;
+        if calls == 0 || number.is_empty() || self.is_white(number) || self.is_white(home) {
+            return None;
+        }
+        self.forget(now.at);
+        let most = calls as usize;
+        let mut full = None;
+        let own = (home != number).then_some(number);
+        for key in [Some(home), own].into_iter().flatten() {
+            if !self.counts.contains_key(key) && self.counts.len() >= MOST_COUNTED {
+                continue;
+            }
+            let times = self.counts.entry(key.to_owned()).or_default();
+            times.push_back(now.at);
+            while times.front().is_some_and(|at| now.at.since(*at) > within) {
+                times.pop_front();
+            }
+            if times.len() > most {
+                times.pop_front();
+            }
+            if times.len() >= most && full.is_none() {
+                full = Some(key.to_owned());
+            }
+        }
+        let key = full.filter(|key| !self.locked(now.wall, key))?;
+        self.counts.remove(&key);
+        let until = (lock != Duration::ZERO).then(|| Wall(now.wall.0.saturating_add(millis(lock))));
+        let why = format!("{calls} calls within {} s", within.as_secs());
+        let lock = Lock { since: now.wall, until, why, by: String::new() };
+        self.lock(key.clone(), lock.clone()).then_some((key, lock))
+    }
+
+    /// Whether a number, or whose home it is, is locked.
+    pub fn is_locked(&self, now: Wall, number: &str, home: &str) -> bool {
+        let white = self.is_white(number) || self.is_white(home);
+        !white && (self.locked(now, number) || self.locked(now, home))
+    }
+
+    fn locked(&self, now: Wall, key: &str) -> bool {
+        self.locks.get(key).is_some_and(|lock| lock.holds(now))
+    }
+
+    fn is_white(&self, key: &str) -> bool {
+        self.white.contains(key)
+    }
+
+    /// Locks a number or a home. `false`: there are too many.
+    pub fn lock(&mut self, number: String, lock: Lock) -> bool {
+        let now = lock.since;
+        if self.locks.len() >= MOST_LISTED {
+            self.locks.retain(|_, lock| lock.holds(now));
+        }
+        let room = self.locks.len() < MOST_LISTED || self.locks.contains_key(&number);
+        if room {
+            self.locks.insert(number, lock);
+        }
+        room
+    }
+
+    /// Lets one in again. `false`: it was not locked.
+    pub fn lift(&mut self, number: &str) -> bool {
+        self.counts.remove(number);
+        self.locks.remove(number).is_some()
+    }
+
+    /// Puts one on the white list, or takes it off. `false`: nothing changes, or there are too many.
+    pub fn set_white(&mut self, number: &str, white: bool) -> bool {
+        match white {
+            true if self.white.len() >= MOST_LISTED => false,
+            true => self.white.insert(number.to_owned()),
+            false => self.white.remove(number),
+        }
+    }
+
+    /// Who is locked.
+    pub fn locks(&self, now: Wall) -> impl Iterator<Item = (&str, &Lock)> {
+        self.locks.iter().filter(move |(_, l)| l.holds(now)).map(|(n, l)| (n.as_str(), l))
+    }
+
+    /// The white list.
+    pub fn white(&self) -> impl Iterator<Item = &str> {
+        self.white.iter().map(String::as_str)
+    }
+
+    /// Makes room when there are very many.
+    fn forget(&mut self, now: Time) {
+        if self.counts.len() >= MOST_COUNTED {
+            let within = self.terms.within;
+            self.counts.retain(|_, times| times.back().is_some_and(|at| now.since(*at) <= within));
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn guard(calls: u32, lock_s: u64) -> Guard {
+        let (within, lock) = (Duration::from_secs(600), Duration::from_secs(lock_s));
+        let mut guard = Guard::default();
+        guard.set_terms(Terms { calls, within, lock });
+        guard
+    }
+
+    fn at(seconds: u64) -> Now {
+        Now { at: Time::from_millis(seconds * 1_000), wall: Wall(seconds as i64 * 1_000) }
+    }
+
+    #[test]
+    fn many_calls_lock_for_a_time() {
+        let mut guard = guard(3, 1_000);
+        assert_eq!(guard.called(at(0), "1", "1"), None);
+        assert_eq!(guard.called(at(500), "1", "1"), None);
+        // The first is too long ago.
+        assert_eq!(guard.called(at(700), "1", "1"), None);
+        let (who, lock) = guard.called(at(800), "1", "1").unwrap();
+        assert_eq!((who.as_str(), lock.until), ("1", Some(Wall(1_800_000))));
+        assert!(guard.is_locked(at(1_799).wall, "1", "1"));
+        assert!(!guard.is_locked(at(1_800).wall, "1", "1"));
+        assert!(!guard.is_locked(at(900).wall, "2", "2"));
+    }
+
+    #[test]
+    fn a_homes_telephones_count_together_and_are_locked_together() {
+        let mut guard = guard(3, 0);
+        for number in ["11", "12"] {
+            assert_eq!(guard.called(at(0), number, "10"), None);
+        }
+        let (who, lock) = guard.called(at(1), "13", "10").unwrap();
+        assert_eq!((who.as_str(), lock.until), ("10", None));
+        assert!(guard.is_locked(Wall(i64::MAX), "11", "10"), "for ever");
+        assert!(guard.lift("10") && !guard.is_locked(at(2).wall, "11", "10"));
+        assert!(!guard.lift("10"));
+    }
+
+    #[test]
+    fn the_white_list_and_no_rule() {
+        let mut white = guard(1, 0);
+        assert!(white.set_white("10", true));
+        assert_eq!(white.called(at(0), "11", "10"), None);
+        let lock = Lock { since: Wall(0), until: None, why: "x".into(), by: "li".into() };
+        white.lock("10".into(), lock);
+        assert!(!white.is_locked(Wall(1), "11", "10"));
+        assert!(white.set_white("10", false) && white.is_locked(Wall(1), "11", "10"));
+        let mut off = guard(0, 0);
+        assert!((0..1_000).all(|n| off.called(at(n), "1", "1").is_none()));
+    }
+
+    proptest! {
+        /// Fewer calls than the rule names within its time never lock; as many always do.
+        #[test]
+        fn the_rule_is_the_rule(gaps in proptest::collection::vec(0u64..400, 1..40)) {
+            let mut guard = guard(4, 10);
+            let (mut now, mut times): (u64, Vec<u64>) = (0, vec![]);
+            for gap in gaps {
+                now += gap;
+                times.push(now);
+                let recent = times.iter().filter(|at| now - **at <= 600).count();
+                let locked = guard.called(at(now), "1", "1").is_some();
+                prop_assert!(!locked || recent >= 4);
+                if locked { times.clear(); }
+                else if !guard.is_locked(at(now).wall, "1", "1") { prop_assert!(recent < 4); }
+            }
+        }
+    }
+}

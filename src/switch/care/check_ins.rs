@@ -1,0 +1,136 @@
+//! Check-ins: what units and callers say goes to the rule, what the rule wants is done and written down.
+
+use crate::base::{CallId, Now};
+use crate::care::check_in::{Action, Signed, Terms};
+use crate::care::report::Protocol;
+use crate::care::{Meaning, Need, Report, Speech, Way};
+
+use super::calls::Why;
+use super::{CareFact, FactKind};
+use crate::switch::{Level, Switch};
+
+/// The priority of a task: before all else that has none of its own.
+const OF_TASK: u8 = 9;
+
+impl Switch {
+    /// What the configuration says of check-ins.
+    pub(in crate::switch) fn configure_check_ins(&mut self) {
+        let check_in = &self.config.check_in;
+        let terms = Terms {
+            window: check_in.window,
+            grace: check_in.grace,
+            reminders: check_in.reminders,
+            every: check_in.every,
+            escalate: check_in.escalate,
+            calls: check_in.calls as usize,
+        };
+        let (plan, list) = (self.plan.clone(), check_in.holidays.to_string());
+        let holiday = move |day| plan.is_holiday(&list, day);
+        self.care.check_ins.configure(terms, self.zone.clone(), holiday);
+    }
+
+    /// A sign of life of an account.
+    pub(super) fn sign(&mut self, now: Now, account: &str, way: Way) {
+        // What is overdue is missed first: a sign now is late for it.
+        self.check_ins_due(now);
+        let Some(Signed { due, late }) = self.care.check_ins.sign(now, account, way) else {
+            return;
+        };
+        let settled = self.care.check_ins.settled(account).unwrap_or(due);
+        let name = self.care.home_of(account).unwrap_or_default().name;
+        let what = CareFact::CheckedIn {
+            due: due.0,
+            settled: settled.0,
+            by: way.as_str().to_owned(),
+            late,
+            name,
+        };
+        self.fact(now, FactKind::Care { account: account.to_owned(), what });
+    }
+
+    /// The plan takes a caller's report.
+    pub(in crate::switch) fn checked_in(&mut self, now: Now, call: CallId) {
+        let Some(active) = self.calls.get(&call) else { return };
+        let number = active.from.clone();
+        let account = match self.care.calls.get(&call) {
+            Some(out) => out.account.clone(),
+            None => self.care.home(&number).to_owned(),
+        };
+        if self.care.directory.find(&account).is_none() {
+            let line = format!("call {call}: {number} checks in and is no subscriber's number");
+            return self.log(Level::Warning, line);
+        }
+        self.sign(now, &account, Way::Call);
+    }
+
+    /// What is due of check-ins.
+    pub(super) fn check_ins_due(&mut self, now: Now) {
+        loop {
+            let actions = self.care.check_ins.due(now);
+            if actions.is_empty() {
+                return;
+            }
+            for action in actions {
+                self.check_in_action(now, action);
+            }
+        }
+    }
+
+    fn check_in_action(&mut self, now: Now, action: Action) {
+        match action {
+            Action::Missed { account, due } => {
+                let name = self.care.home_of(&account).unwrap_or_default().name;
+                let line = format!("{} has not checked in", self.care.who(&account));
+                self.log(Level::Warning, line);
+                let what = CareFact::CheckInMissed { due: due.0, name };
+                self.fact(now, FactKind::Care { account, what });
+            }
+            Action::Remind { account, due, nth } => {
+                let number = account.clone();
+                let why = Why::Reminder { due: due.0 };
+                if self.call_out(now, (&account, &number), why, nth).is_none() {
+                    self.care.check_ins.call_over(now, &account);
+                }
+            }
+            Action::Task { account, due } => self.check_in_task(now, account, due.0),
+            Action::Contact { account, due, nth } => {
+                let contacts = self.care.directory.find(&account).map(|s| s.contacts.as_slice());
+                let number = contacts.and_then(|all| all.get(nth)).map(|c| c.number.clone());
+                let times = u32::try_from(nth + 1).unwrap_or(u32::MAX);
+                let called = number.and_then(|number| {
+                    self.call_out(now, (&account, &number), Why::Contact { due: due.0 }, times)
+                });
+                if called.is_none() {
+                    self.care.check_ins.call_over(now, &account);
+                }
+            }
+        }
+    }
+
+    /// Reminders have not helped: a case, at the top.
+    fn check_in_task(&mut self, now: Now, account: String, due: i64) {
+        let report = Report {
+            account: account.clone(),
+            device: String::new(),
+            protocol: Protocol::Centre,
+            reference: format!("check-in {due}"),
+            meaning: Meaning::Alarm(Need::CheckIn),
+            code: 0,
+            priority: OF_TASK,
+            speech: Speech::None,
+            place: String::new(),
+        };
+        let case = self.take_report(now, &account, &report).and_then(|place| {
+            self.write_report(now, &account, report, String::new(), place);
+            place.case
+        });
+        let who = self.care.who(&account);
+        let line = match case {
+            Some(case) => format!("case {case}: {who} has not checked in: call back at once"),
+            None => format!("{who} has not checked in, and there is no room for a case: call back"),
+        };
+        self.log(Level::Error, line);
+        let what = CareFact::CheckInTask { due, case };
+        self.fact(now, FactKind::Care { account, what });
+    }
+}

@@ -1,0 +1,162 @@
+//! The guard at the door (R12): who is locked out is refused, unless the call is an alarm; that comes last and is
+//! told as what it is.
+
+use crate::base::{Duration, Now, Wall};
+use crate::care::guard::{Lock, Terms};
+use crate::care::subscriber;
+
+use super::{CareFact, FactKind};
+use crate::switch::console::{GuardOrder, GuardView, LockRow, Reply};
+use crate::switch::{Level, Switch};
+
+/// The longest time of an operator's lock, in days; beyond it is for ever.
+const MOST_DAYS: u32 = 3_650;
+
+/// What the records say of the guard.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct KeptGuard {
+    /// Who is locked.
+    pub locks: Vec<(String, Lock)>,
+    /// The white list.
+    pub white: Vec<String>,
+}
+
+impl Switch {
+    /// What the configuration says of the guard.
+    pub(in crate::switch) fn configure_guard(&mut self) {
+        let guard = &self.config.guard;
+        let terms = Terms { calls: guard.calls, within: guard.within, lock: guard.lock };
+        self.care.guard.set_terms(terms);
+    }
+
+    /// What the records say of it.
+    pub(super) fn guard_restored(&mut self, kept: KeptGuard) {
+        for number in kept.white {
+            self.care.guard.set_white(&number, true);
+        }
+        for (number, lock) in kept.locks {
+            self.care.guard.lock(number, lock);
+        }
+    }
+
+    /// Whether a caller is locked out.
+    pub(in crate::switch) fn is_locked_out(&self, now: Now, number: &str) -> bool {
+        self.care.guard.is_locked(now.wall, number, self.care.home(number))
+    }
+
+    /// Whether a number is a subscriber's.
+    pub(in crate::switch) fn is_subscriber(&self, number: &str) -> bool {
+        self.care.directory.find(number).is_some()
+    }
+
+    /// A call of somebody who is no agent has come in: it counts.
+    pub(in crate::switch) fn guard_counts(&mut self, now: Now, number: &str) {
+        let home = self.care.home(number).to_owned();
+        if let Some((locked, lock)) = self.care.guard.called(now, number, &home) {
+            self.guard_locked(now, locked, lock);
+        }
+    }
+
+    /// An agent has marked a caller as malicious.
+    pub(in crate::switch) fn guard_marked(&mut self, now: Now, number: &str, by: &str) {
+        if !self.config.guard.marked {
+            return;
+        }
+        let number = self.care.home(number).to_owned();
+        let until = until(now, self.config.guard.lock);
+        let why = "marked as malicious".to_owned();
+        let lock = Lock { since: now.wall, until, why, by: by.to_owned() };
+        if self.care.guard.lock(number.clone(), lock.clone()) {
+            self.guard_locked(now, number, lock);
+        }
+    }
+
+    fn guard_locked(&mut self, now: Now, number: String, lock: Lock) {
+        let who = self.care.who(&number);
+        self.log(Level::Warning, format!("{who} is locked out: {}", lock.why));
+        let until = lock.until.map(|until| until.0);
+        let what = CareFact::GuardLocked { until, why: lock.why, by: lock.by };
+        self.fact(now, FactKind::Care { account: number, what });
+    }
+
+    /// A locked one raises an alarm: it reaches a person, behind others, and that is written down.
+    pub(super) fn locked_alarm(&mut self, now: Now, case: u64, account: &str) {
+        if !self.care.guard.is_locked(now.wall, account, account) || !self.care.cases.set_low(case)
+        {
+            return;
+        }
+        let line = format!(
+            "case {case}: {} is locked out: it waits behind others",
+            self.care.who(account)
+        );
+        self.log(Level::Warning, line);
+        let (account, what) = (account.to_owned(), CareFact::LockedAlarm { case });
+        self.fact(now, FactKind::Care { account, what });
+    }
+
+    /// An operator looks at the guard, or changes something.
+    pub(in crate::switch) fn guard_order(&mut self, now: Now, order: GuardOrder) -> Reply {
+        let by = || "console".to_owned();
+        let number = match &order {
+            GuardOrder::List => return Reply::Guard(self.guard_view(now)),
+            GuardOrder::Lock(number, _)
+            | GuardOrder::Lift(number)
+            | GuardOrder::White(number, _) => match subscriber::number(number) {
+                Ok(number) => self.care.home(&number).to_owned(),
+                Err(why) => return Reply::Refused(why),
+            },
+        };
+        let (done, what) = match order {
+            GuardOrder::List => return Reply::Guard(self.guard_view(now)),
+            GuardOrder::Lock(_, days) => {
+                let span = days.filter(|days| *days <= MOST_DAYS).map_or(Duration::ZERO, |days| {
+                    Duration::from_secs(u64::from(days) * 24 * 3_600)
+                });
+                let until = until(now, span);
+                let lock = Lock { since: now.wall, until, why: "by an operator".into(), by: by() };
+                if !self.care.guard.lock(number.clone(), lock.clone()) {
+                    return Reply::Refused("there are too many locks: lift some".into());
+                }
+                self.guard_locked(now, number.clone(), lock);
+                return Reply::Done(format!("{number} is locked out; its alarms still come in"));
+            }
+            GuardOrder::Lift(_) => match self.care.guard.lift(&number) {
+                true => (format!("{number} is let in again"), CareFact::GuardLifted { by: by() }),
+                false => {
+                    return Reply::Refused(format!("{number} is not locked out: 'guard list'"));
+                }
+            },
+            GuardOrder::White(_, on) => match self.care.guard.set_white(&number, on) {
+                true => {
+                    let what = if on { "on" } else { "off" };
+                    let fact = CareFact::GuardWhite { on, by: by() };
+                    (format!("{number} is {what} the white list"), fact)
+                }
+                false => return Reply::Refused(format!("{number}: nothing changes: 'guard list'")),
+            },
+        };
+        self.fact(now, FactKind::Care { account: number, what });
+        Reply::Done(done)
+    }
+
+    fn guard_view(&self, now: Now) -> GuardView {
+        let row = |(number, lock): (&str, &Lock)| LockRow {
+            number: number.to_owned(),
+            name: self.care.home_of(number).unwrap_or_default().name,
+            since: lock.since.0,
+            until: lock.until.map(|until| until.0),
+            why: lock.why.clone(),
+            by: lock.by.clone(),
+        };
+        GuardView {
+            locks: self.care.guard.locks(now.wall).map(row).collect(),
+            white: self.care.guard.white().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// So long from now; for ever, where that is no time.
+fn until(now: Now, span: Duration) -> Option<Wall> {
+    let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    (ms > 0).then(|| Wall(now.wall.0.saturating_add(ms)))
+}

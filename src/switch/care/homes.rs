@@ -1,0 +1,103 @@
+//! Whose a number or an account is: subscribers, as the records gave them.
+
+use std::collections::BTreeSet;
+
+use crate::base::{Now, Wall};
+use crate::care::{Report, Subscriber, Update};
+
+use super::{Care, Home};
+use crate::switch::{Level, Switch};
+
+/// After an absence check-ins are looked for that fell due within this, in milliseconds: a week. Of what is older
+/// nobody can be called back in time.
+const LOOK_BACK_MS: i64 = 7 * 24 * 3_600 * 1_000;
+
+impl Care {
+    /// The number by which the one is known to whom a number or an account belongs; itself, where that is
+    /// nobody's.
+    pub(super) fn home<'a>(&'a self, number: &'a str) -> &'a str {
+        self.directory.find(number).map_or(number, |subscriber| &subscriber.number)
+    }
+
+    /// By which a caller's open case is found: his home, or his own number.
+    pub(super) fn known_as<'a>(&'a self, number: &'a str) -> &'a str {
+        let home = self.home(number);
+        if self.cases.of_caller(home).is_some() { home } else { number }
+    }
+
+    /// What is known of whose an account is.
+    pub(super) fn home_of(&self, account: &str) -> Option<Home> {
+        let Subscriber { name, address, region, flag, .. } = self.directory.find(account)?;
+        Some(Home {
+            name: name.clone(),
+            address: address.clone(),
+            region: region.clone(),
+            flag: flag.as_str().to_owned(),
+        })
+    }
+
+    /// An account with its name, for the log.
+    pub(super) fn who(&self, account: &str) -> String {
+        match self.directory.find(account) {
+            Some(subscriber) if !subscriber.name.is_empty() => {
+                format!("{account} ({})", subscriber.name)
+            }
+            _ => account.to_owned(),
+        }
+    }
+
+    /// Makes a report its home's. Gives the account that was not believed.
+    pub(super) fn believe(&self, sender: &str, report: &mut Report) -> Option<String> {
+        let home = self.home(sender);
+        // What the records say is a home's own it may say of itself.
+        if self.home(&report.account) == home {
+            home.clone_into(&mut report.account);
+        }
+        let other = self.cases.terms().believe(home, report);
+        let known = self.home(&report.account).to_owned();
+        report.account = known;
+        other
+    }
+}
+
+impl Switch {
+    /// What the records say of subscribers: at the start, and at each change.
+    pub(in crate::switch) fn subscribers_changed(&mut self, now: Now, update: Update) {
+        // By the old record what is overdue is missed.
+        self.check_ins_due(now);
+        let Update { all, put, gone } = update;
+        let mut gone = gone;
+        if all {
+            let stay: BTreeSet<&String> = put.iter().map(|kept| &kept.subscriber.number).collect();
+            let old = self.care.directory.all().map(|kept| &kept.subscriber.number);
+            gone.extend(old.filter(|number| !stay.contains(number)).cloned());
+            self.care.directory = Default::default();
+        }
+        for number in &gone {
+            self.care.directory.remove(number);
+            self.care.check_ins.remove(number);
+        }
+        let changed = put.len() + gone.len();
+        // Numbers may have changed hands: those that had them give them up first.
+        put.iter().for_each(|kept| _ = self.care.directory.remove(&kept.subscriber.number));
+        let (settled, missed) = self.care.kept.take().unwrap_or_default();
+        let earliest = Wall(now.wall.0.saturating_sub(LOOK_BACK_MS));
+        for kept in put {
+            let number = kept.subscriber.number.clone();
+            let from = settled.get(&number).copied().unwrap_or(kept.since).max(earliest);
+            self.care.check_ins.put(&kept, Some(from));
+            if let Err(why) = self.care.directory.put(kept) {
+                self.log(Level::Error, format!("subscriber {number} is not known: {why}"));
+            }
+        }
+        // The first of each comes first; one is open for each, and what was missed later waits with it.
+        for (number, missed) in missed {
+            self.care.check_ins.restore(now, &number, missed);
+        }
+        if changed > 0 {
+            let there = self.care.directory.len();
+            self.log(Level::Info, format!("subscribers: {changed} changed, {there} in all"));
+        }
+        self.check_ins_due(now);
+    }
+}

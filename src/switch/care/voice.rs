@@ -1,0 +1,104 @@
+//! Calls of bells: one that says nothing but its number is an alarm by that; one that follows a report
+//! belongs to its case.
+
+use crate::base::{CallId, Now};
+use crate::care::subscriber::Flag;
+use crate::care::{Case, Report, Subscriber};
+use crate::config::Language;
+
+use super::{CareFact, FactKind};
+use crate::switch::{Level, Switch};
+
+/// The priority of an alarm that says none, by the subscriber's flag.
+const OF_SPECIAL: u8 = 9;
+const OF_VIP: u8 = 5;
+
+impl Switch {
+    /// Whether a call is for help: it follows an alarm, or is one.
+    pub(in crate::switch) fn is_bell(&self, number: &str, to: &str) -> bool {
+        self.is_voice_alarm(number, to)
+            || self.care.cases.follows_alarm(self.care.known_as(number), to)
+    }
+
+    fn is_voice_alarm(&self, number: &str, to: &str) -> bool {
+        let of_subscriber = self.care.directory.find(number).is_some();
+        self.care.cases.terms().is_alarm(to, of_subscriber)
+    }
+
+    /// A call begins: if it is an alarm or follows one, it belongs to a case, and the plan is told.
+    pub(in crate::switch) fn care_call(&mut self, now: Now, call: CallId, [number, to]: [&str; 2]) {
+        self.tell_plan_of_subscriber(call, number);
+        let known = self.care.known_as(number).to_owned();
+        // The call that a report announced is no alarm of its own.
+        let awaited = self.care.cases.of_caller(&known).is_some_and(Case::is_awaited);
+        let alarm = !awaited && self.is_voice_alarm(number, to);
+        let opened = if alarm { self.voice_alarm(now, call, number) } else { None };
+        let case = match opened {
+            Some(case) => self.care.cases.joins(case, call),
+            None => self.care.cases.call_came(&known, to, call),
+        };
+        let Some(case) = case else { return };
+        let variables = [
+            ("case", case.id.to_string()),
+            ("case_need", case.need.as_str().to_owned()),
+            ("case_priority", case.priority.to_string()),
+            ("case_place", case.place.clone()),
+        ];
+        let (id, account) = (case.id, case.account.clone());
+        self.tell_plan(call, variables);
+        let what = CareFact::CallJoined { case: id, call };
+        self.fact(now, FactKind::Care { account, what });
+    }
+
+    /// The alarm that a call is: written down, and its case. Who hides his number has a case of his own.
+    fn voice_alarm(&mut self, now: Now, call: CallId, number: &str) -> Option<u64> {
+        let nobody = format!("unknown-{call}");
+        let subscriber = self.care.directory.find(number);
+        let account = match (subscriber, number.bytes().any(|b| b.is_ascii_digit())) {
+            (Some(subscriber), _) => subscriber.number.as_str(),
+            (None, true) => number,
+            (None, false) => &nobody,
+        };
+        let priority = match subscriber.map(|subscriber| subscriber.flag) {
+            Some(Flag::Special) => OF_SPECIAL,
+            Some(Flag::Vip) => OF_VIP,
+            Some(Flag::None) | None => 0,
+        };
+        let report = Report::voice(account, call.to_string(), priority);
+        let account = report.account.clone();
+        let Some(place) = self.take_report(now, &account, &report) else {
+            let line =
+                format!("call {call}: the alarm of {account} has no case: there are too many");
+            self.log(Level::Error, line);
+            return None;
+        };
+        self.write_report(now, number, report, String::new(), place);
+        place.case
+    }
+
+    /// The plan of a subscriber's call knows who that is, and speaks the language.
+    pub(super) fn tell_plan_of_subscriber(&mut self, call: CallId, number: &str) {
+        let Some(subscriber) = self.care.directory.find(number) else { return };
+        let Subscriber { number, name, region, language, flag, .. } = subscriber;
+        let variables = [
+            ("subscriber", number.clone()),
+            ("subscriber_name", name.clone()),
+            ("subscriber_region", region.clone()),
+            ("subscriber_flag", flag.as_str().to_owned()),
+            ("language", language.clone()),
+        ];
+        let language = Language::ALL.iter().find(|(_, word)| word == language).map(|(own, _)| *own);
+        self.tell_plan(call, variables);
+        if let (Some(language), Some(active)) = (language, self.calls.get_mut(&call)) {
+            active.language = language;
+        }
+    }
+
+    /// Variables that the plan begins with; empty ones are left out.
+    fn tell_plan<const N: usize>(&mut self, call: CallId, variables: [(&str, String); N]) {
+        let Some(active) = self.calls.get_mut(&call) else { return };
+        let variables = variables.into_iter().filter(|(_, value)| !value.is_empty());
+        let variables = variables.map(|(name, value)| (name.to_owned(), value));
+        active.origin.signalled.extend(variables);
+    }
+}

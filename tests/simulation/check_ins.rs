@@ -1,0 +1,289 @@
+//! R11, many homes over weeks: each check-in that nobody made is raised once and in its time, none that was
+//! made is; over restarts with the records away, changes of clocks and clocks that are set.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use belfry::base::{Duration, Now, Rng, Time, Wall};
+use belfry::care::check_in::{Action, CheckIns, Missed, Terms};
+use belfry::care::{Kept, Subscriber, Way};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+/// 2026-10-01: the clocks of Europe and America change within the sixty days.
+const BEGIN: i64 = 1_790_812_800_000;
+const ZONES: [&str; 3] = ["Asia/Shanghai", "Europe/Berlin", "America/New_York"];
+const WINDOW: i64 = 4 * 60 * MINUTE;
+const GRACE: i64 = 15 * MINUTE;
+
+fn terms() -> Terms {
+    Terms {
+        window: Duration::from_millis(WINDOW as u64),
+        grace: Duration::from_millis(GRACE as u64),
+        reminders: 2,
+        every: Duration::from_secs(600),
+        escalate: Duration::from_secs(1_200),
+        calls: 50,
+    }
+}
+
+fn holiday(day: Date) -> bool {
+    (1..=7).contains(&day.day()) && day.month() == 10
+}
+
+/// By zone: which instant each day's each minute is, found by walking through the minutes.
+struct Calendar(BTreeMap<(Date, i16), i64>);
+
+impl Calendar {
+    fn walk(zone: &str, days: i64) -> Calendar {
+        let zone = TimeZone::get(zone).unwrap();
+        let mut all = BTreeMap::new();
+        for minute in -1_440..(days + 3) * 1_440 {
+            let at = BEGIN + minute * MINUTE;
+            let civil = Timestamp::from_millisecond(at).unwrap().to_zoned(zone.clone());
+            let of_day = i16::from(civil.hour()) * 60 + i16::from(civil.minute());
+            all.entry((civil.date(), of_day)).or_insert(at);
+        }
+        Calendar(all)
+    }
+
+    /// What the clocks leave out is an hour later.
+    fn at(&self, day: Date, minute: i16) -> Option<i64> {
+        self.0.get(&(day, minute)).or_else(|| self.0.get(&(day, minute + 60))).copied()
+    }
+}
+
+/// One home, and what it ought to come to.
+struct Home {
+    kept: Kept,
+    due: Vec<i64>,
+    next: usize,
+    missed: BTreeSet<i64>,
+    reported: BTreeSet<i64>,
+    settled_ahead: i64,
+}
+
+impl Home {
+    fn new(n: usize, rng: &mut Rng, calendars: &[Calendar], days: i64) -> Home {
+        let zone = rng.below(ZONES.len() as u64) as usize;
+        let mut subscriber = Subscriber::default();
+        let times: Vec<i16> = (0..=rng.below(3))
+            .map(|_| [150, 480, 719, 1_200, 1_439, 0][rng.below(6) as usize])
+            .collect();
+        let text: Vec<String> =
+            times.iter().map(|t| format!("{:02}:{:02}", t / 60, t % 60)).collect();
+        let (weekdays, holidays, paused) =
+            (rng.below(4) == 0, rng.below(2) == 0, rng.below(5) == 0);
+        let fields = [
+            ("number", format!("{}", 100_000 + n)),
+            ("time_zone", ZONES[zone].to_owned()),
+            ("check_in", text.join(" ")),
+            ("check_in_days", if weekdays { "mon-fri" } else { "daily" }.to_owned()),
+            ("check_in_holidays", if holidays { "yes" } else { "no" }.to_owned()),
+            ("check_in_pauses", if paused { "2026-10-20..2026-10-27" } else { "" }.to_owned()),
+            ("contacts", "Li/1".to_owned()),
+        ];
+        for (name, text) in fields {
+            subscriber.set(name, &text).unwrap();
+        }
+        let mut due = BTreeSet::new();
+        let first: Date = "2026-09-30".parse().unwrap();
+        for day in first.series(jiff::Span::new().days(1)).take(days as usize + 3) {
+            let week_end = day.weekday().to_monday_zero_offset() > 4;
+            let pause = paused && day.month() == 10 && (20..=27).contains(&day.day());
+            if weekdays && week_end || !holidays && holiday(day) || pause {
+                continue;
+            }
+            due.extend(times.iter().filter_map(|minute| calendars[zone].at(day, *minute)));
+        }
+        let due = due.into_iter().filter(|at| *at > BEGIN).collect();
+        let kept = Kept { subscriber, since: Wall(BEGIN) };
+        let (missed, reported) = (BTreeSet::new(), BTreeSet::new());
+        Home { kept, due, next: 0, missed, reported, settled_ahead: BEGIN }
+    }
+
+    fn look(&mut self, wall: i64) {
+        while self.due.get(self.next).is_some_and(|due| due + GRACE <= wall) {
+            self.settled_ahead = self.due[self.next];
+            self.missed.insert(self.settled_ahead);
+            self.next += 1;
+        }
+    }
+
+    fn sign(&mut self, wall: i64) {
+        let Some(due) = self.due.get(self.next).copied() else { return };
+        if wall >= (due - WINDOW).max(self.settled_ahead) {
+            self.reported.insert(due);
+            self.settled_ahead = due;
+            self.next += 1;
+        }
+    }
+}
+
+/// What the records keep: up to where each is settled, and what is open.
+#[derive(Default)]
+struct Records {
+    settled: BTreeMap<String, i64>,
+    open: BTreeMap<String, Missed>,
+    raised: BTreeMap<(String, i64), u32>,
+    late: Vec<(String, i64)>,
+    tasks: u64,
+}
+
+impl Records {
+    /// Asks until nothing is due: so much is given at once.
+    fn all_due(&mut self, wall: i64, all: &mut CheckIns, now: Now) {
+        loop {
+            let actions = all.due(now);
+            if actions.is_empty() {
+                return;
+            }
+            self.take(actions, wall, all, now);
+        }
+    }
+
+    fn take(&mut self, actions: Vec<Action>, wall: i64, all: &mut CheckIns, now: Now) {
+        for action in actions {
+            match action {
+                Action::Missed { account, due } => {
+                    *self.raised.entry((account.clone(), due.0)).or_default() += 1;
+                    if wall > due.0 + GRACE + 2 * MINUTE {
+                        self.late.push((account.clone(), due.0));
+                    }
+                    self.settled.insert(account.clone(), due.0);
+                    let missed = Missed { due, reminders: 0, task: false, contacts: 0 };
+                    self.open.entry(account).or_insert(missed);
+                }
+                Action::Remind { account, nth, .. } => {
+                    self.open.get_mut(&account).expect("it is open").reminders = nth;
+                    all.call_over(now, &account);
+                }
+                Action::Task { account, .. } => {
+                    self.open.get_mut(&account).expect("it is open").task = true;
+                    self.tasks += 1;
+                    // A person sees to half of them.
+                    if self.tasks % 2 == 0 {
+                        assert!(all.closed(&account).is_some());
+                        self.open.remove(&account);
+                    }
+                }
+                Action::Contact { account, nth, .. } => {
+                    self.open.get_mut(&account).expect("it is open").contacts = nth + 1;
+                    all.call_over(now, &account);
+                }
+            }
+        }
+    }
+}
+
+fn begin(homes: &[Home], records: &Records, now: Now) -> CheckIns {
+    let mut all = CheckIns::new(terms());
+    all.configure(terms(), TimeZone::UTC, holiday);
+    for home in homes {
+        let account = &home.kept.subscriber.number;
+        all.put(&home.kept, records.settled.get(account).map(|at| Wall(*at)));
+        if let Some(missed) = records.open.get(account) {
+            all.restore(now, account, missed.clone());
+        }
+    }
+    all
+}
+
+fn weeks(homes: usize, days: i64, seed: u64) {
+    let mut rng = Rng::from_seed(seed);
+    let calendars = ZONES.map(|zone| Calendar::walk(zone, days));
+    let mut homes: Vec<Home> =
+        (0..homes).map(|n| Home::new(n, &mut rng, &calendars, days)).collect();
+    let mut records = Records::default();
+    let (mut at, mut offset) = (0i64, 0i64);
+    let now = |at: i64, offset: i64| Now {
+        at: Time::from_millis(at as u64),
+        wall: Wall(BEGIN + at + offset),
+    };
+    let mut all = begin(&homes, &records, now(0, 0));
+    let mut away_for = 0;
+    while at < days * DAY {
+        at += MINUTE;
+        // Some homes say something each minute.
+        let (time, wall) = (now(at, offset), BEGIN + at + offset);
+        for _ in 0..homes.len().div_ceil(300) {
+            let n = rng.below(homes.len() as u64) as usize;
+            let account = homes[n].kept.subscriber.number.clone();
+            if away_for > 0 {
+                continue;
+            }
+            homes[n].look(wall);
+            records.all_due(wall, &mut all, time);
+            homes[n].sign(wall);
+            if let Some(signed) = all.sign(time, &account, Way::Bell) {
+                if !signed.late {
+                    records.settled.insert(account.clone(), signed.due.0);
+                } else {
+                    records.open.remove(&account);
+                    // What it settled besides is kept as what it is: settled.
+                    if let Some(settled) = all.settled(&account) {
+                        records.settled.insert(account, settled.0);
+                    }
+                }
+            }
+        }
+        if away_for > 0 {
+            away_for -= 1;
+            if away_for == 0 {
+                // Back after a restart, with what the records have; what fell due is missed now.
+                all = begin(&homes, &records, time);
+                records.all_due(0, &mut all, time);
+            }
+            continue;
+        }
+        records.all_due(wall, &mut all, time);
+        assert!(all.next_wake(time).is_some_and(|wake| wake <= time.at + Duration::from_secs(60)));
+        match rng.below(6_000) {
+            // A restart, and the records may be away for hours.
+            0..2 => away_for = 1 + rng.below(300) as i64,
+            // The clock is set.
+            2 => offset = rng.below(60) as i64 * MINUTE - 30 * MINUTE,
+            _ => {}
+        }
+    }
+    let wall = BEGIN + at + offset;
+    let mut raised = 0;
+    for home in &mut homes {
+        home.look(wall);
+        let account = &home.kept.subscriber.number;
+        let own: BTreeSet<i64> = records
+            .raised
+            .range((account.clone(), i64::MIN)..=(account.clone(), i64::MAX))
+            .map(|((_, due), times)| {
+                assert_eq!(*times, 1, "{account} of {due}");
+                *due
+            })
+            .collect();
+        raised += own.len();
+        // What fell due within the last minute of an absence is raised a minute later.
+        if away_for == 0 {
+            assert_eq!(own, home.missed, "{account}");
+        }
+        assert!(own.is_disjoint(&home.reported), "{account}");
+    }
+    let reported: usize = homes.iter().map(|home| home.reported.len()).sum();
+    assert!(raised > homes.len() && reported > homes.len(), "{raised} and {reported}");
+    // Late are those alone that fell due while a clock was set ahead.
+    assert!(records.late.len() * 20 < raised, "{} of {raised}", records.late.len());
+}
+
+#[test]
+fn each_missed_check_in_is_raised_once() {
+    for seed in 1..=3 {
+        weeks(40, 45, seed);
+    }
+}
+
+/// Twenty thousand homes for sixty days: minutes.
+#[test]
+#[ignore = "minutes"]
+fn twenty_thousand_homes_for_sixty_days() {
+    weeks(20_000, 60, 7);
+}
