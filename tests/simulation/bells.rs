@@ -234,6 +234,8 @@ const VOICE: &str = "[care]\nbells = [\"95081\"]\ncall_out = 0\n\
 
 /// Subscribers of these fields.
 fn subscribers(house: &mut House, all: &[&[(&str, &str)]]) {
+    // The first facts are told with the first input.
+    house.world.ask(Request::Status);
     let since = Wall(house.world.facts[0].wall.0 + house.world.now().as_millis() as i64);
     let kept = |fields: &&[(&str, &str)]| {
         let mut subscriber = Subscriber::default();
