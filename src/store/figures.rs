@@ -125,6 +125,7 @@ pub async fn recompute(database: &mut Database) -> Result<u64, Trouble> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests of processes")]
 mod tests {
     use std::path::Path;
     use std::time::Duration;
@@ -165,7 +166,16 @@ mod tests {
         let party = Party::Trunk { gateway: "e1-a".into(), number: "138".into() };
         let role = if rng.chance(0.5) { Role::Caller } else { Role::Callee };
         let queue = |what| FactKind::Queue { queue: "care".into(), call, what };
-        match rng.below(13) {
+        match rng.below(17) {
+            13 => queue(QueueFact::BackWanted {
+                from: "138".into(),
+                number: "138".into(),
+                priority: 0,
+                waited_ms,
+                within_ms: 3_600_000,
+            }),
+            14 => queue(QueueFact::BackFailed { agent, failed: 1 }),
+            15 => queue(QueueFact::Answered { agent, waited_ms, rang_ms: 0, back: true }),
             0 => queue(QueueFact::Entered { position: 1, priority: 0 }),
             1 => {
                 queue(QueueFact::Answered { agent, waited_ms, rang_ms: waited_ms / 2, back: false })
@@ -262,5 +272,109 @@ mod tests {
         });
         assert!(of_queue.iter().all(|(_, name, _, _)| name == "care"));
         assert!(!of_queue.is_empty());
+    }
+
+    /// The other half of the tests below: tells facts until it is killed, and prints how many are durable.
+    #[test]
+    #[ignore = "run by the tests of kills"]
+    fn killed_child() {
+        let Some(dir) = std::env::var_os("BELFRY_FIGURES_CHILD").map(std::path::PathBuf::from)
+        else {
+            return;
+        };
+        let own = Settings::new(dir.join("journal"), dir.join("belfry.db"));
+        let store = Store::open(Settings { segment_bytes: 20_000, ..own }).unwrap();
+        let from = store.next_seq();
+        for fact in facts(from, 50_000, &mut Rng::from_seed(from)) {
+            let seq = fact.seq;
+            while store.journal().submit(fact.clone()).is_err() {
+                std::thread::yield_now();
+            }
+            // Not far ahead of the disk, so that a kill meets it at work.
+            while store.health().not_durable > 100 {
+                std::thread::yield_now();
+            }
+            if seq % 20 == 0 {
+                println!("durable {}", seq - store.health().not_durable);
+            }
+        }
+    }
+
+    /// One life of the process, killed after so many words of it. Gives how many facts were durable.
+    fn life(dir: &Path, words: usize) -> u64 {
+        use std::io::{BufRead, BufReader};
+        use std::process::{Command, Stdio};
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::figures::tests::killed_child", "--ignored", "--nocapture"])
+            .env("BELFRY_FIGURES_CHILD", dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut durable = 0;
+        for line in lines.by_ref().take(words) {
+            let line = line.unwrap();
+            durable = line.strip_prefix("durable ").map_or(durable, |n| n.parse().unwrap());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Only now: a closed pipe would end it in an orderly way.
+        drop(lines);
+        durable
+    }
+
+    /// Kills the process at so many random moments; in every third life the database is locked away, for hours of
+    /// the facts' clock. Then no fact that was durable is lost, none is doubled, and the figures are those of the facts.
+    fn killed(kills: u64, seed: u64) {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, mut rng) = (dir.path().join("belfry.db"), Rng::from_seed(seed));
+        let mut durable = 0;
+        for nth in 0..kills {
+            let words = 10 + rng.below(100) as usize;
+            if nth % 3 == 2 {
+                block(async {
+                    let mut database = Database::open(&path).await.unwrap();
+                    sqlx::query("BEGIN EXCLUSIVE").execute(&mut database.connection).await.unwrap();
+                    durable = durable.max(life(dir.path(), words));
+                    sqlx::query("COMMIT").execute(&mut database.connection).await.unwrap();
+                });
+            } else {
+                durable = durable.max(life(dir.path(), words));
+            }
+        }
+        let store = Store::open(Settings::new(dir.path().join("journal"), &path)).unwrap();
+        let next = store.next_seq();
+        assert!(next > durable && durable > 20 * kills, "{next} {durable}");
+        assert!(store.drain(PATIENCE));
+        store.close();
+        let seqs: Vec<(i64,)> = block(async {
+            let mut database = Database::open(&path).await.unwrap();
+            let select = sqlx::query_as("SELECT seq FROM events ORDER BY id");
+            select.fetch_all(&mut database.connection).await.unwrap()
+        });
+        let seqs: Vec<u64> = seqs.into_iter().map(|(seq,)| seq as u64).collect();
+        assert_eq!(seqs, (1..next).collect::<Vec<_>>(), "each fact once");
+        let sorted = |(mut figures, open): Rows| {
+            figures.sort();
+            (figures, open)
+        };
+        let kept = sorted(rows(&path));
+        block(async {
+            let mut database = Database::open(&path).await.unwrap();
+            recompute(&mut database).await.unwrap()
+        });
+        assert!(sorted(rows(&path)) == kept, "figures that grew are those of the facts");
+        assert!(kept.0.len() > 100, "{}", kept.0.len());
+    }
+
+    #[test]
+    fn a_kill_at_any_moment_neither_loses_nor_doubles_a_figure() {
+        killed(6, 3);
+    }
+
+    #[test]
+    #[ignore = "a minute: the long form of the one above"]
+    fn a_hundred_kills_neither_lose_nor_double_a_figure() {
+        killed(100, 4);
     }
 }
