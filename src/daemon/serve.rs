@@ -337,10 +337,12 @@ pub(super) fn main(args: Serve) -> ExitCode {
     }
     tracing::info!("Belfry {} is ready", env!("CARGO_PKG_VERSION"));
     notify::ready(&format!("SIP on {}", listening.join(", ")));
-    appliance.runtime.spawn(notify::feed(appliance.operator.clone()));
+    let feeding = appliance.runtime.spawn(notify::feed(appliance.operator.clone()));
     let why = appliance.runtime.block_on(stop_signal(&appliance.operator));
     tracing::info!("{why}: stopping");
     notify::stopping(why);
+    // An exchange that has ended answers no more, and systemd does not wait for it then.
+    feeding.abort();
     appliance.stop(why, |_, _| ());
     ExitCode::SUCCESS
 }
