@@ -92,7 +92,7 @@ impl Switch {
             return self.turn_away(now, &who, 603, cause, "the guard has locked the caller out");
         }
         if caller.device.gateway().is_some() || self.is_subscriber(number) {
-            self.guard_counts(now, &number.to_owned());
+            self.guard_counts(now, number);
         }
         let Some(offer) = self.offer_of(now, &who, invite) else { return };
         if let Some(gateway) = caller.device.gateway()

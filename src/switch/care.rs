@@ -91,6 +91,9 @@ struct Unit {
     to: String,
 }
 
+/// Of check-ins: up to where those of each are settled, and the missed ones that are open.
+type KeptCheckIns = (BTreeMap<String, Wall>, Vec<(String, Missed)>);
+
 /// The care line's state.
 pub(super) struct Care {
     pub(super) cases: Cases,
@@ -105,7 +108,7 @@ pub(super) struct Care {
     /// When something is due, as the clocks stood at the last input.
     pub(super) wake: Option<Time>,
     /// What the records said of check-ins, until the subscribers come.
-    kept: Option<(BTreeMap<String, Wall>, Vec<(String, Missed)>)>,
+    kept: Option<KeptCheckIns>,
     /// By the number of the fact.
     unconfirmed: BTreeMap<u64, Asked>,
     /// How many of each sender.

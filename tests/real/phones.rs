@@ -178,7 +178,7 @@ fn keys_of_a_phone_ask_a_third_and_hand_over() {
     let belfry = Appliance::start(Setup::new());
     let mut alice = Baresip::register(&belfry, Phone::new("1001", ALICE));
     let mut bob = Baresip::register(&belfry, Phone::new("1002", BOB).answering());
-    let mut carol = Baresip::register(&belfry, Phone::new("1003", CAROL).answering());
+    let carol = Baresip::register(&belfry, Phone::new("1003", CAROL).answering());
 
     alice.dial("1002");
     let alices = alice.hears(BOB, SURE, 0);

@@ -190,7 +190,7 @@ impl Reader {
         let mut tries = 0;
         loop {
             self.moved.borrow_and_update();
-            match self.from_ring() {
+            match self.ring_next() {
                 Some(events) if !events.is_empty() => return Ok(events),
                 // The end of what there is.
                 Some(_) => {
@@ -199,7 +199,7 @@ impl Reader {
                     }
                 }
                 None if self.live => return Err(End::Slow),
-                None => match self.from_records().await {
+                None => match self.records_next().await {
                     Ok(Some(events)) if !events.is_empty() => return Ok(events),
                     Ok(Some(_)) => tries = 0,
                     Ok(None) | Err(_) if tries < TIMES => {
@@ -214,14 +214,14 @@ impl Reader {
 
     /// What there is now without waiting for more: at most a batch.
     pub async fn now(&mut self) -> Result<Vec<Arc<Event>>, End> {
-        match self.from_ring() {
+        match self.ring_next() {
             Some(events) => Ok(events),
-            None => Ok(self.from_records().await.map_err(|_| End::Away)?.unwrap_or_default()),
+            None => Ok(self.records_next().await.map_err(|_| End::Away)?.unwrap_or_default()),
         }
     }
 
     /// From the ring; `None`: it begins later.
-    fn from_ring(&mut self) -> Option<Vec<Arc<Event>>> {
+    fn ring_next(&mut self) -> Option<Vec<Arc<Event>>> {
         let state = self.feed.state();
         if self.cursor < state.floor {
             return None;
@@ -244,7 +244,7 @@ impl Reader {
     }
 
     /// From the records; `None`: they are not so far yet.
-    async fn from_records(&mut self) -> Result<Option<Vec<Arc<Event>>>, String> {
+    async fn records_next(&mut self) -> Result<Option<Vec<Arc<Event>>>, String> {
         let history = self.feed.0.history.clone();
         let mut teller = match self.teller.take() {
             Some(teller) => teller,

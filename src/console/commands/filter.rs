@@ -41,8 +41,9 @@ impl Filter {
         let Ok(event) = serde_json::from_str::<Value>(line) else { return true };
         let is = |field: &str, wanted: &str| match find(&event, field) {
             Some(Value::String(text)) => text == wanted,
-            Some(other) => other.to_string() == wanted,
-            None => false,
+            Some(Value::Number(number)) => number.to_string() == wanted,
+            Some(Value::Bool(yes)) => wanted == if *yes { "true" } else { "false" },
+            Some(_) | None => false,
         };
         let kind = self.kinds.is_empty() || self.kinds.iter().any(|kind| is("kind", kind));
         kind && self.fields.iter().all(|(field, value)| is(field, value))

@@ -196,9 +196,8 @@ fn put_beside<'m>(
         std::io::copy(file, &mut made).map_err(told(&part))?;
         made.sync_all().map_err(told(&part))
     });
-    done.map_err(|why| {
+    done.inspect_err(|_| {
         parts.iter().for_each(|(_, part): &(_, PathBuf)| drop(fs::remove_file(part)));
-        why
     })?;
     Ok(parts)
 }
