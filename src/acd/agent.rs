@@ -163,6 +163,8 @@ pub enum Input {
     Answered(CallId),
     /// Its phone did not.
     Missed(CallId, Missed),
+    /// A call-back that it made has reached nobody.
+    NotReached(CallId),
     /// The talk is over; `after`: how long it may write.
     TalkOver {
         /// The call.
@@ -272,6 +274,7 @@ impl Agent {
             Input::Offer { .. }
             | Input::Answered(_)
             | Input::Missed(..)
+            | Input::NotReached(_)
             | Input::TalkOver { .. } => {
                 self.caller(now, input, patience).map(|own| own.unwrap_or(by))
             }
@@ -343,6 +346,14 @@ impl Agent {
                 if call == over =>
             {
                 self.talk_over(now, call, queue, after);
+            }
+            (B(Busy::Talking { call, .. }), Input::NotReached(over)) if call == over => {
+                // It was no talk: neither its time nor after-call work.
+                self.calls = self.calls.saturating_sub(1);
+                match self.pending {
+                    Some(AgentState::Null) => self.sign_out(),
+                    _ => self.finish(now),
+                }
             }
             _ => return Err(Useless::Stale),
         }

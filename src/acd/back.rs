@@ -8,15 +8,20 @@
 //! ```
 //!
 //! There is one for each queue and number: under the caller's own and under the one that it gave. Who calls again
-//! meanwhile takes the place over, and the call-back is none any more. An agent whose turn it is has a reservation
+//! meanwhile takes the place over, and the call-back is suspended: none any more when an agent has that call, at its
+//! place again when none had. So it is, too, until the call is over in which it was asked for. An agent whose turn it is has a reservation
 //! as for any caller, so a driver that is silent delays a call-back and never loses it.
 //!
 //! Does not know how anybody is called.
 
+use super::agent::Input;
 use super::centre::{Centre, Due};
-use super::event::{Departure, What};
+use super::event::{Cause, Departure, What};
 use super::queue::{Back, Bin, Caller, QueueId, Rank, Stage};
 use crate::base::{CallId, Duration, Time};
+
+/// The longest number that anybody is called back at, in characters: E.164's 15 digits with a prefix.
+pub const MOST_NUMBER: usize = 21;
 
 /// Why a caller is not called back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +30,7 @@ pub enum NoCallBack {
     NotWaiting,
     /// The queue calls nobody back.
     NotOffered,
-    /// It gives no number.
+    /// It gives no number, or one that is too long.
     NoNumber,
     /// It will be already.
     Twice,
@@ -91,27 +96,28 @@ impl Centre {
 
     /// A waiting caller wishes to be called back at `number`: it keeps its place and may hang up.
     pub fn call_back(&mut self, now: Time, call: CallId, number: &str) -> Result<(), NoCallBack> {
-        let Some(caller) = self.callers.get_mut(&call).filter(|caller| caller.back.is_none())
-        else {
+        let Some(caller) = self.callers.get(&call).filter(|caller| caller.back.is_none()) else {
             return Err(NoCallBack::NotWaiting);
         };
         let terms = self.queues.get(&caller.queue).and_then(|queue| queue.terms.back);
         let Some(terms) = terms else { return Err(NoCallBack::NotOffered) };
-        if number.is_empty() {
+        if number.is_empty() || number.len() > MOST_NUMBER {
             return Err(NoCallBack::NoNumber);
         }
         let queue = caller.queue;
         let own = Some(caller.number.clone()).filter(|own| !own.is_empty() && own != number);
         let keys: Vec<_> = own.into_iter().chain([number.to_owned()]).map(|n| (queue, n)).collect();
-        if keys.iter().any(|key| self.backs.contains_key(key)) {
+        let held = self.suspended_by(call);
+        if keys.iter().any(|key| self.backs.get(key).is_some_and(|other| Some(*other) != held)) {
             return Err(NoCallBack::Twice);
         }
+        if let Some(old) = held {
+            // It asks anew, perhaps for another number.
+            self.take_out(now, old, Departure::CalledAgain);
+        }
+        let Some(caller) = self.callers.get_mut(&call) else { return Err(NoCallBack::NotWaiting) };
         caller.back = Some(Back { number: number.to_owned(), failed: 0 });
         caller.until = now + terms.within;
-        let offered = match &caller.stage {
-            Stage::Offered { agents, .. } => agents.clone(),
-            _ => Vec::new(),
-        };
         let (from, priority) = (caller.number.clone(), caller.priority);
         let waited_ms = now.since(caller.entered).as_millis() as u64;
         let within_ms = terms.within.as_millis() as u64;
@@ -121,12 +127,8 @@ impl Centre {
             now,
             What::BackWanted { queue, call, from, number, priority, waited_ms, within_ms },
         );
-        if offered.is_empty() {
-            self.unbin(call);
-            self.wait(now, call);
-        }
-        // Their phones rang for a caller who has gone; it waits again, and they are asked anew.
-        self.withdraw(now, call, offered);
+        // As long as it is on the line it is nobody's to call back.
+        self.suspend(now, call, call);
         self.settle(now);
         Ok(())
     }
@@ -137,22 +139,25 @@ impl Centre {
     }
 
     /// A call-back could not be written down, so it is none: its caller waits on the line, at its place.
-    pub fn keep_on_line(&mut self, now: Time, call: CallId) {
+    /// `written`: it may yet be; then it is told that the call-back is over and its caller is in again.
+    pub fn keep_on_line(&mut self, now: Time, call: CallId, written: bool) {
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let Some(back) = caller.back.take() else { return };
         let longest = self.queues.get(&caller.queue).map(|queue| queue.terms.longest);
         caller.until = now + longest.unwrap_or_default();
-        let (queue, own, until) = (caller.queue, caller.number.clone(), caller.until);
-        let offered = match &caller.stage {
-            Stage::Offered { agents, .. } => agents.clone(),
-            _ => Vec::new(),
-        };
+        let (queue, own, priority) = (caller.queue, caller.number.clone(), caller.priority);
+        let waited_ms = now.since(caller.entered).as_millis() as u64;
         for number in [back.number, own] {
             self.backs.remove(&(queue, number));
         }
-        self.arm(Due::Caller(call), until);
-        // Whoever was asked to call back is asked to take it.
-        self.withdraw(now, call, offered);
+        if written {
+            let (queue, why) = (self.queue_name(queue), Departure::CalledAgain);
+            self.tell(now, What::Left { queue: queue.clone(), call, why, waited_ms });
+            let position = self.position(call).unwrap_or(1);
+            self.tell(now, What::Entered { queue, call, position, priority });
+        }
+        self.unbin(call);
+        self.wait(now, call);
         self.settle(now);
     }
 
@@ -170,7 +175,6 @@ impl Centre {
         }
         back.failed += 1;
         let (failed, until) = (back.failed, caller.until);
-        let known = [back.number.clone(), caller.number.clone()];
         let terms = self.queues.get(&queue).and_then(|queue| queue.terms.back);
         let again = now + terms.map_or(Duration::ZERO, |terms| terms.pause);
         let gives_up = again >= until || terms.is_none_or(|terms| failed >= terms.attempts);
@@ -178,18 +182,122 @@ impl Centre {
         self.arm(Due::Caller(call), again);
         let (name, agent) = (self.queue_name(queue), self.number_of(agent));
         self.tell(now, What::BackFailed { queue: name, call, agent, failed });
-        if self.waits_itself(queue, &known) {
-            self.leave(now, call, Departure::CalledAgain);
-        } else if gives_up {
-            self.leave(now, call, Departure::GivenUp);
+        match self.on_line(call) {
+            Some(other) => self.suspend(now, call, other),
+            None if gives_up => self.take_out(now, call, Departure::GivenUp),
+            None => {}
         }
-        self.talk_over(now, call);
+        self.no_talk(now, call);
     }
 
-    /// Whether one of these numbers waits on the line.
-    fn waits_itself(&self, queue: QueueId, numbers: &[String]) -> bool {
-        let mut others = self.callers.values().filter(|c| c.queue == queue && c.back.is_none());
-        others.any(|other| !other.number.is_empty() && numbers.contains(&other.number))
+    /// An agent was on the phone for a call-back, but nothing says that its caller's has rung: it rests, and that
+    /// was no attempt.
+    pub fn not_called_back(&mut self, now: Time, call: CallId) {
+        let stage = self.callers.get(&call).map(|caller| &caller.stage);
+        if let Some(Stage::Calling(_)) = stage {
+            self.rests(now, call);
+            if let Some(other) = self.on_line(call) {
+                self.suspend(now, call, other);
+            }
+            self.no_talk(now, call);
+        }
+    }
+
+    /// An agent has reached nobody: that was no talk, and it is free again.
+    fn no_talk(&mut self, now: Time, call: CallId) {
+        if let Some(agent) = self.talks.remove(&call) {
+            _ = self.change(now, agent, Input::NotReached(call), Cause::Call);
+        }
+        self.settle(now);
+    }
+
+    /// A call-back that was offered cannot be made now.
+    pub(super) fn rests_untried(&mut self, now: Time, call: CallId) {
+        let is_offered = |c: &&Caller| c.back.is_some() && matches!(c.stage, Stage::Offered { .. });
+        if self.callers.get(&call).filter(is_offered).is_some() {
+            self.rests(now, call);
+        }
+    }
+
+    /// Not before its queue's pause is over.
+    fn rests(&mut self, now: Time, call: CallId) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let terms = self.queues.get(&caller.queue).and_then(|queue| queue.terms.back);
+        let again = now + terms.map_or(Duration::ZERO, |terms| terms.pause);
+        caller.stage = Stage::Resting(again);
+        let due = again.min(caller.until);
+        self.arm(Due::Caller(call), due);
+    }
+
+    /// A call of the number that is to be called back, or of the one that it gave, that waits on the line.
+    fn on_line(&self, call: CallId) -> Option<CallId> {
+        let caller = self.callers.get(&call)?;
+        let back = caller.back.as_ref()?;
+        let is_it = |other: &Caller| {
+            let known = [&back.number, &caller.number].contains(&&other.number);
+            other.queue == caller.queue && other.back.is_none() && known && !other.number.is_empty()
+        };
+        self.callers.iter().find(|(_, other)| is_it(other)).map(|(other, _)| *other)
+    }
+
+    /// The call-back of a number whose place can be taken over. One that an agent is making this moment is that
+    /// agent's: what comes of it ends it; and one place is taken over once.
+    pub(super) fn owed(&self, queue: QueueId, number: &str) -> Option<&Caller> {
+        let back = self.callers.get(self.backs.get(&(queue, number.to_owned()))?)?;
+        let is_free = !matches!(back.stage, Stage::Calling(_) | Stage::Suspended { .. });
+        is_free.then_some(back)
+    }
+
+    /// The call-back that is suspended while this caller waits.
+    pub(super) fn suspended_by(&self, call: CallId) -> Option<CallId> {
+        let caller = self.callers.get(&call).filter(|caller| caller.back.is_none())?;
+        let back = *self.backs.get(&(caller.queue, caller.number.clone()))?;
+        match self.callers.get(&back)?.stage {
+            Stage::Suspended { by, .. } if by == call => Some(back),
+            _ => None,
+        }
+    }
+
+    /// Whoever is to be called back is on the line, by the call in which it asked or by a later one.
+    pub(super) fn suspend(&mut self, now: Time, call: CallId, by: CallId) {
+        self.unbin(call);
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let (rests, offered) = match &caller.stage {
+            Stage::Resting(until) => (*until, Vec::new()),
+            Stage::Offered { agents, .. } => (Time::ZERO, agents.clone()),
+            _ => (Time::ZERO, Vec::new()),
+        };
+        caller.stage = Stage::Suspended { by, rests };
+        let (rank, until) = (caller.rank, caller.until);
+        if by != call
+            && let Some(queue) = self.queues.get_mut(&caller.queue)
+        {
+            queue.callers.remove(&rank);
+        }
+        self.arm(Due::Caller(call), until);
+        // Their phones rang for a caller who is there.
+        self.withdraw(now, call, offered);
+    }
+
+    /// The call is over for which a call-back was suspended: it has its place again.
+    pub(super) fn resume(&mut self, now: Time, call: CallId) {
+        let Some(caller) = self.callers.get(&call) else { return };
+        let Stage::Suspended { rests, .. } = caller.stage else { return };
+        if let Some(other) = self.on_line(call) {
+            self.set_stage(call, Stage::Resting(rests));
+            return self.suspend(now, call, other);
+        }
+        let (rank, until) = (caller.rank, caller.until);
+        if let Some(queue) = self.queues.get_mut(&caller.queue) {
+            queue.callers.insert(rank);
+        }
+        match rests > now {
+            true => {
+                self.set_stage(call, Stage::Resting(rests));
+                self.arm(Due::Caller(call), rests.min(until));
+            }
+            false => self.wait(now, call),
+        }
     }
 
     /// Somebody of this number has an agent: no call-back is owed, but for one that is being made.
@@ -250,6 +358,9 @@ impl Centre {
             true => self.arm(Due::Caller(call), again.min(until)),
             false => self.wait(now, call),
         }
+        if let Some(other) = self.on_line(call) {
+            self.suspend(now, call, other);
+        }
         self.settle(now);
     }
 
@@ -266,7 +377,7 @@ impl Centre {
         let agent = match &caller.stage {
             Stage::Offered { agents, .. } => agents.first().copied(),
             Stage::Calling(agent) => Some(*agent),
-            Stage::Waiting(_) | Stage::Resting(_) => None,
+            Stage::Waiting(_) | Stage::Resting(_) | Stage::Suspended { .. } => None,
         };
         let rests = match caller.stage {
             Stage::Resting(until) => Some(until.since(now)),

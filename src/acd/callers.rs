@@ -38,9 +38,6 @@ impl Centre {
         if self.callers.contains_key(&entry.call) {
             return Err(Refusal::Waits);
         }
-        if self.backs.contains_key(&(id, entry.number.clone())) {
-            return Ok(id);
-        }
         if !(self.is_staffed(id, |terms| terms.join) && self.is_staffed(id, |terms| terms.stay)) {
             return Err(Refusal::NoAgents);
         }
@@ -49,7 +46,9 @@ impl Centre {
             |rank: &&Rank| self.callers.get(&rank.call()).is_some_and(|c| c.back.is_none());
         let is_full = queue.callers.len() >= queue.terms.most
             && queue.callers.iter().filter(is_live).count() >= queue.terms.most;
-        if is_full && !entry.urgent {
+        // But it has a place already that it takes over.
+        let has_place = self.owed(id, &entry.number).is_some();
+        if is_full && !entry.urgent && !has_place {
             return Err(Refusal::Full);
         }
         Ok(id)
@@ -57,18 +56,20 @@ impl Centre {
 
     fn let_in(&mut self, now: Time, queue: QueueId, entry: Entry) -> usize {
         let Entry { call, number, priority, vip, urgent: _, region, longest } = entry;
-        let old = self.backs.get(&(queue, number.clone())).copied();
-        // One that an agent is making this moment is that agent's: what comes of it ends it.
-        let being_made = |caller: &&Caller| matches!(caller.stage, Stage::Calling(_));
-        let old = old.and_then(|old| self.callers.get(&old)).filter(|old| !being_made(old));
-        let old = old.map(|old| (old.rank.call(), old.entered, old.priority));
+        let old = self.owed(queue, &number).map(|old| (old.rank, old.entered, old.priority));
         if let Some((old, ..)) = old {
-            self.take_out(now, old, Departure::CalledAgain);
+            self.suspend(now, old.call(), call);
         }
         let terms = &self.queues[&queue].terms;
         let asked = priority.clamp(-MOST_PRIORITY, MOST_PRIORITY) + if vip { VIP } else { 0 };
-        let (entered, priority) =
-            old.map_or((now, asked), |(_, entered, old)| (entered, old.max(asked)));
+        let (rank, entered, priority) = match old {
+            None => (Rank::new(now, asked, terms.ageing, call), now, asked),
+            // Its place and not its time: the clock knows nothing of a wait before the start.
+            Some((rank, entered, old)) => {
+                let more = old.max(asked) - old;
+                (rank.taken_over(more, terms.ageing, call), entered, old + more)
+            }
+        };
         let region = region.and_then(|name| self.regions.get(&name).copied());
         let favourite = self.served.last(&number).filter(|agent| {
             let seat = self.seats.get(agent);
@@ -82,7 +83,7 @@ impl Centre {
             number,
             priority,
             entered,
-            rank: Rank::new(entered, priority, terms.ageing, call),
+            rank,
             region,
             favourite,
             stage: Stage::Waiting(Bin::Open),
@@ -104,8 +105,9 @@ impl Centre {
     /// A caller's place among those who wait, the first is 1. Costs O(place).
     pub fn position(&self, call: CallId) -> Option<usize> {
         let caller = self.callers.get(&call)?;
-        let queue = self.queues.get(&caller.queue)?;
-        Some(queue.callers.range(..caller.rank).count() + 1)
+        let callers = &self.queues.get(&caller.queue)?.callers;
+        // A call-back has none while its caller waits on the line.
+        callers.contains(&caller.rank).then(|| callers.range(..caller.rank).count() + 1)
     }
 
     /// How many wait before a caller for whom nobody is rung yet. Costs O(place).
@@ -173,7 +175,7 @@ impl Centre {
                 None => self.put_out(now, call, Departure::TimedOut),
             };
         }
-        if !matches!(caller.stage, Stage::Offered { .. }) {
+        if caller.stage.is_idle() {
             self.unbin(call);
             self.wait(now, call);
         }
@@ -200,11 +202,10 @@ impl Centre {
 
     /// A queue is no more.
     pub(super) fn close(&mut self, now: Time, id: QueueId) {
-        let ranks = self.queues.get(&id).map(|queue| queue.callers.clone()).unwrap_or_default();
-        for rank in ranks {
-            let is_back = self.callers.get(&rank.call()).is_some_and(|c| c.back.is_some());
-            let why = if is_back { Departure::GivenUp } else { Departure::Closed };
-            self.put_out(now, rank.call(), why);
+        let of_it = self.callers.iter().filter(|(_, caller)| caller.queue == id);
+        let calls: Vec<CallId> = of_it.map(|(call, _)| *call).collect();
+        for call in calls {
+            self.put_out(now, call, Departure::Closed);
         }
         if let Some(queue) = self.queues.remove(&id) {
             self.by_name.remove(&queue.terms.name);
@@ -290,6 +291,10 @@ impl Centre {
 
     /// An agent's phone did not take a caller.
     pub fn missed(&mut self, now: Time, call: CallId, agent: AgentId, why: Missed) {
+        if why == Missed::NotRung {
+            // A call-back that cannot be made must not keep those behind it from the agents.
+            self.rests_untried(now, call);
+        }
         _ = self.change(now, agent, Input::Missed(call, why), Cause::Call);
         self.settle(now);
     }
@@ -389,12 +394,17 @@ impl Centre {
             Stage::Offered { agents, .. } => agents.clone(),
             _ => Vec::new(),
         };
+        let held = self.suspended_by(call);
         self.unbin(call);
         self.drop_caller(call);
         self.arm(Due::Caller(call), Time::NEVER);
         self.withdraw(now, call, offered);
         let (queue, waited_ms) = (self.queue_name(queue), waited.as_millis() as u64);
         self.tell(now, What::Left { queue, call, why, waited_ms });
+        if let Some(back) = held {
+            // No agent had it: the call-back is owed still.
+            self.resume(now, back);
+        }
     }
 
     /// A caller is out by the queue's own rule: its plan is told.
@@ -414,6 +424,10 @@ impl Centre {
             self.talk_over(now, call);
         } else if !self.callers.contains_key(&call) {
             self.talk_over(now, call);
+        } else {
+            // Whoever asked for a call-back has left the line: now it can be made.
+            self.resume(now, call);
+            self.settle(now);
         }
     }
 

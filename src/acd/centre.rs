@@ -456,7 +456,10 @@ impl Centre {
             self.stopped_working(now, id);
         }
         let Some(seat) = self.seats.get_mut(&id) else { return Ok(()) };
-        learn(seat, &mut self.queues, &before, now);
+        // Nobody was talked with: that says nothing of how long callers take.
+        if !matches!(input, Input::NotReached(_)) {
+            learn(seat, &mut self.queues, &before, now);
+        }
         if seat.leaving && state == AgentState::Null {
             self.remove(id);
         }

@@ -162,6 +162,11 @@ impl Rank {
         let Rank(rank, call) = Rank::new(now, priority, ageing, call);
         Rank(rank.saturating_sub(millis(waited.as_millis())), call)
     }
+    /// The place of another call: its own, so much of priority further ahead.
+    pub fn taken_over(self, more: i32, ageing: Duration, call: CallId) -> Rank {
+        let ms = i64::try_from(ageing.as_millis()).unwrap_or(i64::MAX / 1_000);
+        Rank(self.0.saturating_sub(ms.saturating_mul(i64::from(more))), call)
+    }
     /// Whose.
     pub fn call(self) -> CallId {
         self.1
@@ -195,6 +200,13 @@ pub enum Stage {
     Resting(Time),
     /// This agent has taken a call-back, and the caller is being called.
     Calling(AgentId),
+    /// Whoever is to be called back is on the line: until that call is over nobody does.
+    Suspended {
+        /// The call: the one in which it was asked for, or a later one, which has its place.
+        by: CallId,
+        /// It rested until then; zero: it did not.
+        rests: Time,
+    },
 }
 
 impl Stage {
@@ -245,6 +257,7 @@ impl Caller {
             Stage::Resting(until) => return until.min(self.until),
             Stage::Offered { .. } => Time::NEVER,
             Stage::Calling(_) => return Time::NEVER,
+            Stage::Suspended { .. } => Time::NEVER,
             Stage::Waiting(_) => [
                 self.favourite.map(|_| self.entered + terms.last_agent),
                 self.region.map(|_| self.entered + terms.region_overflow),

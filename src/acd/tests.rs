@@ -316,6 +316,10 @@ impl Floor {
                 }
                 model.favourite_gone(call);
             }
+            What::BackFailed { agent, .. } => {
+                let agent = model.staff.get_mut(&agent).expect("known");
+                agent.calls = agent.calls.saturating_sub(1);
+            }
             What::Answered { call, agent, .. } => {
                 model.served.insert(model.numbers[&call].clone(), agent);
                 model.waits.remove(&call);
@@ -345,8 +349,9 @@ impl Floor {
     fn rested(&mut self) {
         for call in self.backs.clone() {
             let waits = self.model.waits.get_mut(&call);
-            if let Some(waits) = waits.filter(|_| self.centre.is_waiting(call)) {
+            if let Some(waits) = waits.filter(|w| w.away && self.centre.is_waiting(call)) {
                 waits.away = false;
+                self.model.favourite_gone(call);
             }
         }
     }
@@ -366,7 +371,7 @@ impl Floor {
             longest: None,
         };
         let asked = priority + if vip { VIP } else { 0 };
-        let back = self.model.waits.iter().find(|(old, w)| {
+        let back = self.model.waits.iter_mut().find(|(old, w)| {
             w.back
                 && w.queue == queue
                 && self.model.numbers[*old] == number
@@ -374,7 +379,11 @@ impl Floor {
         });
         let ms = |at: Time| at.as_millis() as i64;
         let (entered, priority) = match back {
-            Some((_, w)) => (w.entered, ((ms(w.entered) - w.score) / 30_000).max(i64::from(asked))),
+            Some((_, w)) => {
+                // Until that call is over.
+                w.away = true;
+                (w.entered, ((ms(w.entered) - w.score) / 30_000).max(i64::from(asked)))
+            }
             None => (self.now, i64::from(asked)),
         };
         let favourite = self.model.served.get(&number).filter(|agent| {
@@ -461,7 +470,8 @@ impl Floor {
                 if let Some(call) = waits.get(n % waits.len().max(1)).copied()
                     && self.centre.call_back(now, call, &self.model.numbers[&call]).is_ok()
                 {
-                    self.model.waits.get_mut(&call).expect("waits").back = true;
+                    let waits = self.model.waits.get_mut(&call).expect("waits");
+                    (waits.back, waits.away) = (true, true);
                     self.backs.push(call);
                 }
             }
@@ -476,6 +486,7 @@ impl Floor {
             }
             Op::Pass(ms) => self.pass(Duration::from_millis(ms)),
         }
+        self.rested();
         self.drain();
         self.model.at_rest(self.now);
     }
@@ -535,9 +546,11 @@ proptest! {
             floor.centre.talk_over(floor.now, call);
         }
         for call in floor.backs.clone() {
+            floor.centre.call_over(floor.now, call);
             floor.centre.called_back(floor.now, call, false);
+            floor.rested();
+            floor.drain();
         }
-        floor.drain();
         floor.pass(SECOND * 3_000);
         for call in floor.backs.clone() {
             floor.centre.called_back(floor.now, call, false);
@@ -653,14 +666,14 @@ fn a_call_back_keeps_its_place_and_is_one() {
     centre.call_over(at(6), call(1));
     centre.call_over(at(6), call(3));
     assert_eq!((centre.position(call(1)), centre.position(call(2))), (Some(1), Some(2)));
-    // Who calls again has the place, and the call-back is not made.
+    // Who calls again has the place, and the call-back is not made meanwhile.
     centre.enter(at(10), "care", entry(4, "139")).expect("in");
     assert_eq!((centre.position(call(1)), centre.position(call(4))), (None, Some(1)));
+    // Nobody answers it: so often, and no more.
+    centre.call_back(at(11), call(4), "139").expect("noted");
     let left = events(&mut centre);
     assert!(left.iter().any(|what| matches!(what,
         What::Left { call: c, why: Departure::CalledAgain, .. } if *c == call(1))));
-    // Nobody answers it: so often, and no more.
-    centre.call_back(at(11), call(4), "139").expect("noted");
     centre.call_over(at(12), call(4));
     centre.call_over(at(12), call(2));
     let agent = centre.sign_in(at(13), "7001", "1234", "1001").expect("right");
@@ -741,6 +754,7 @@ fn a_call_back_is_never_made_to_one_who_has_called_again() {
     centre.configure(Time::ZERO, house(&[1, 2]));
     centre.enter(at(1), "care", entry(1, "139")).expect("in");
     centre.call_back(at(2), call(1), "139").expect("noted");
+    centre.call_over(at(3), call(1));
     let agent = centre.sign_in(at(4), "7001", "1234", "1001").expect("right");
     assert!(centre.answered(at(5), call(1), agent));
     centre.enter(at(6), "care", entry(2, "139")).expect("in");
@@ -789,6 +803,124 @@ fn a_call_back_has_its_place_again_after_a_restart() {
     centre.talk_over(at(20), call(1));
     centre.wake(at(66));
     assert!(centre.answered(at(67), call(2), agent), "and who has rested");
+}
+
+/// Offers that have come, each with whether it is a call-back.
+fn offers(centre: &mut Centre) -> Vec<(CallId, bool)> {
+    let offer = |action| match action {
+        Action::Offer { call, back, .. } => Some((call, back.is_some())),
+        _ => None,
+    };
+    std::iter::from_fn(|| centre.poll()).filter_map(offer).collect()
+}
+
+fn with_an_agent() -> (Centre, super::AgentId) {
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, house(&[1]));
+    let agent = centre.sign_in(Time::ZERO, "7001", "1234", "1001").expect("right");
+    centre.engaged(Time::ZERO, "1001", true);
+    (centre, agent)
+}
+
+#[test]
+fn nobody_is_called_back_while_on_the_line() {
+    let (mut centre, _) = with_an_agent();
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let call = |n| CallId::new(Wall(1), n);
+    centre.enter(at(1), "care", entry(1, "139")).expect("in");
+    centre.call_back(at(2), call(1), "139").expect("noted");
+    centre.engaged(at(3), "1001", false);
+    assert!(offers(&mut centre).is_empty(), "it still hears that it is noted");
+    centre.call_over(at(4), call(1));
+    assert_eq!(offers(&mut centre), [(call(1), true)]);
+}
+
+/// Who calls again and hangs up has its call-back still, at its old place; one that an agent has taken has not.
+#[test]
+fn a_promise_outlives_a_call_that_is_given_up() {
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let call = |n| CallId::new(Wall(1), n);
+    for ends in [Departure::Abandoned, Departure::TimedOut] {
+        let (mut centre, agent) = with_an_agent();
+        centre.enter(at(1), "care", entry(1, "139")).expect("in");
+        centre.enter(at(2), "care", entry(2, "138")).expect("in");
+        centre.call_back(at(3), call(1), "139").expect("noted");
+        centre.call_over(at(4), call(1));
+        centre.enter(at(5), "care", entry(3, "139")).expect("in");
+        let places = [1, 2, 3].map(|n| centre.position(call(n)));
+        assert_eq!(places, [None, Some(2), Some(1)]);
+        // A second call of that number has no place to take over.
+        centre.enter(at(6), "care", entry(4, "139")).expect("in");
+        assert_eq!(centre.position(call(4)), Some(3));
+        centre.leave(at(7), call(3), ends);
+        assert_eq!(centre.position(call(1)), None, "the other one waits still");
+        centre.call_over(at(8), call(4));
+        assert_eq!([1, 2].map(|n| centre.position(call(n))), [Some(1), Some(2)]);
+        centre.engaged(at(9), "1001", false);
+        assert_eq!(offers(&mut centre), [(call(1), true)]);
+        assert!(centre.answered(at(10), call(1), agent));
+        centre.called_back(at(11), call(1), true);
+        centre.talk_over(at(12), call(1));
+        centre.call_over(at(13), call(2));
+        assert_eq!(centre.in_being(), (0, 0));
+    }
+}
+
+#[test]
+fn who_has_a_call_back_owed_needs_agents_like_everybody() {
+    use super::event::Refusal;
+    let mut rules = house(&[1]);
+    rules.queues[0].join = Staffing::SignedIn;
+    rules.queues[0].most = 1;
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, rules);
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let call = |n| CallId::new(Wall(1), n);
+    let agent = centre.sign_in(at(0), "7001", "1234", "1001").expect("right");
+    centre.engaged(at(0), "1001", true);
+    centre.enter(at(1), "care", entry(1, "139")).expect("in");
+    centre.call_back(at(2), call(1), "139").expect("noted");
+    centre.call_over(at(3), call(1));
+    centre.enter(at(4), "care", entry(2, "138")).expect("in");
+    assert_eq!(centre.enter(at(5), "care", entry(3, "137")), Err(Refusal::Full));
+    assert_eq!(centre.enter(at(5), "care", entry(4, "139")), Ok(1), "a place already");
+    assert_eq!(centre.enter(at(6), "care", entry(5, "139")), Err(Refusal::Full), "one place");
+    centre.call_over(at(7), call(4));
+    centre.wish(at(8), agent, Input::SignOut, Cause::Agent).expect("of use");
+    assert_eq!(centre.enter(at(9), "care", entry(6, "139")), Err(Refusal::NoAgents));
+}
+
+/// One that cannot be made rests, without an attempt; whoever is behind it is called back.
+#[test]
+fn a_call_back_that_cannot_be_made_starves_nobody() {
+    let (mut centre, agent) = with_an_agent();
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let call = |n| CallId::new(Wall(1), n);
+    for n in [1, 2] {
+        let number = ["", "139", "138"][n as usize];
+        centre.enter(at(n), "care", entry(n, number)).expect("in");
+        centre.call_back(at(2), call(n), number).expect("noted");
+        centre.call_over(at(3), call(n));
+    }
+    centre.engaged(at(4), "1001", false);
+    assert_eq!(offers(&mut centre), [(call(1), true)]);
+    centre.missed(at(4), call(1), agent, Missed::NotRung);
+    let rests: Vec<(bool, u32)> =
+        centre.call_backs(at(4)).iter().map(|back| (back.rests.is_some(), back.failed)).collect();
+    assert_eq!(rests, [(true, 0), (false, 0)]);
+    centre.wake(at(10));
+    assert_eq!(offers(&mut centre), [(call(2), true)]);
+    // Nor is one that never rang an attempt; and neither is a talk.
+    assert!(centre.answered(at(11), call(2), agent));
+    centre.not_called_back(at(30), call(2));
+    let view = centre.agent(at(30), agent).expect("there");
+    assert_eq!((view.state.name(), view.calls, view.talked), ("ready", 0, Duration::ZERO));
+    assert_eq!(centre.call_backs(at(30)).iter().map(|back| back.failed).max(), Some(0));
+    let talks = |what: &What| matches!(what, What::TalkOver { .. });
+    assert!(!events(&mut centre).iter().any(talks));
+    let long = "1".repeat(super::back::MOST_NUMBER + 1);
+    centre.enter(at(31), "care", entry(3, "137")).expect("in");
+    assert_eq!(centre.call_back(at(32), call(3), &long), Err(super::NoCallBack::NoNumber));
 }
 
 /// A phone with the call of a code has no line for a caller.

@@ -13,7 +13,6 @@ use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 
 use super::caller_id::Origin;
-use super::calling_back::Asking;
 use super::consulting::Consulting;
 use super::fact::EndedBy;
 use super::forwarding::Diversion;
@@ -87,10 +86,13 @@ pub enum Doing {
     Confirming(Time),
     /// An agent.
     Queued,
-    /// The number at which a waiting caller is to be called back.
-    AskingBack(Box<Asking>),
     /// The journal's word that a call-back is written down; its wait, should that not be.
-    BackNoting(Option<Box<Queued>>),
+    BackNoting {
+        /// Its wait.
+        queued: Option<Box<Queued>>,
+        /// At the latest.
+        until: Time,
+    },
     /// The end of the prompt that says so.
     BackNoted(PlayId),
     /// The answer of the agent's phone that is to call somebody back. Until when.
@@ -313,15 +315,17 @@ impl Active {
             | Doing::Summoning(until)
             | Doing::SummoningBack(until)
             | Doing::BackSaid { until, .. }
+            | Doing::BackNoting { until, .. }
             | Doing::Echoing { until, .. } => *until,
             Doing::SigningIn(signing) => signing.collect.deadline(),
-            Doing::AskingBack(asking) => asking.collect.deadline(),
             Doing::Parked { until, .. } => *until,
             Doing::Dialling(d) => d.hunt.deadline(),
             _ => Time::NEVER,
         };
         let release = self.release.map_or(Time::NEVER, |(_, at)| at);
         let announced = self.queued.as_ref().map_or(Time::NEVER, |queued| queued.announced_at);
-        step.min(release).min(announced).min(self.deadline)
+        let asking = self.queued.as_ref().and_then(|queued| queued.asking.as_ref());
+        let asked = asking.map_or(Time::NEVER, |asking| asking.collect.deadline());
+        step.min(release).min(announced).min(asked).min(self.deadline)
     }
 }

@@ -1,22 +1,21 @@
-//! Agents: the configuration into the contact centre (`house`), the codes that they dial, what the centre
+//! Agents: the configuration into the contact centre ([`house`](super::house)), the codes that they dial, what the centre
 //! tells written down, and what an operator sees of them. The rules are [`acd`](crate::acd)'s.
 
 use serde::Serialize;
 
 use crate::acd::agent::{AgentState, Busy, Input, Reason, Useless};
-use crate::acd::event::Cause;
+use crate::acd::event::{Cause, Departure};
 use crate::acd::{AgentView, NoWrapUp, QueueId, QueueView, What};
 use crate::base::{LegId, Now};
 use crate::call::codes::Code;
 use crate::dialplan::effect::{Beat, Item, Tone};
 use crate::media::control::DigitSet;
 
-use super::Switch;
 use super::active::Doing;
 use super::console::{AgentOrder, AgentRow, QueueDay, QueueRow, Reply};
 use super::dialled::CONFIRMED;
 use super::fact::{AgentFact, FactKind, QueueFact};
-use super::house;
+use super::{Level, Switch, house};
 
 impl Switch {
     /// The configuration's agents and queues are in force.
@@ -129,6 +128,11 @@ impl Switch {
 
     /// Writes down what the centre tells.
     pub(super) fn centre_fact(&mut self, now: Now, what: What) {
+        if let What::Left { queue, call, why: Departure::GivenUp, .. } = &what {
+            let what = format!("queue {queue}: the call-back of call {call} is given up");
+            let line = format!("{what}: nobody was reached");
+            self.log(Level::Warning, line);
+        }
         let name = |queue: QueueId| self.centre.name(queue);
         let kind = match what {
             What::Agent { agent, phone, state, cause, was_ms } => {

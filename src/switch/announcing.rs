@@ -43,7 +43,7 @@ impl Switch {
             Duration::ZERO => Time::NEVER,
             every => now.at + every,
         };
-        if waits && queued.said.is_none() {
+        if waits && queued.said.is_none() && queued.asking.is_none() {
             self.tell_place(now, id);
         }
     }
@@ -111,6 +111,9 @@ impl Switch {
         play: PlayId,
         end: &PlayEnd,
     ) {
+        if *end != PlayEnd::Stopped {
+            self.back_prompt_over(now, id, play);
+        }
         let Some(queued) = self.calls.get_mut(&id).and_then(|a| a.queued.as_mut()) else { return };
         let said = queued.said.take_if(|said| *said == play).is_some();
         if !said && matches!(end, PlayEnd::Missing(_)) {

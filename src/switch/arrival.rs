@@ -468,7 +468,6 @@ impl Switch {
         let via = via.unwrap_or_else(|| active.from.clone());
         let mut variables = active.origin.variables();
         variables.push(("language".to_owned(), active.language.as_str().to_owned()));
-        // The plan alone reads them, and this is where it gets them.
         variables.extend(active.origin.signalled.iter().cloned());
         if active.call.get(leg_id).is_some_and(|caller| caller.device.is_phone()) {
             variables.push(("user_name".to_owned(), active.from.clone()));

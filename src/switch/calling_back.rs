@@ -17,10 +17,12 @@
 use std::collections::BTreeMap;
 
 use crate::acd::AgentId;
-use crate::acd::back::Kept;
+use crate::acd::back::{Kept, MOST_NUMBER};
 use crate::acd::event::Missed;
 use crate::base::{CallId, Duration, LegId, Now, PlayId, Wall};
+use crate::call::Failure;
 use crate::call::collect::{Collect, Progress, Wanted};
+use crate::call::dialling::Why;
 use crate::dialplan::effect::{Happening, Item, QueueEnd};
 use crate::dialplan::say;
 use crate::media::control::DigitSet;
@@ -41,6 +43,8 @@ const FIRST: Duration = Duration::from_secs(10);
 const BETWEEN: Duration = Duration::from_secs(4);
 /// Rounds of silence or wrong keys before the caller waits on.
 const ROUNDS: u32 = 3;
+/// How long a caller hears music until the journal has written its call-back down.
+const NOTED: Duration = Duration::from_secs(5);
 /// How long the agent's prompt may take at most.
 const SAID: Duration = Duration::from_secs(15);
 
@@ -73,6 +77,8 @@ struct Making {
     taken: bool,
     /// The caller has, too.
     reached: bool,
+    /// Its signalling has: it rang, was busy, or refused.
+    tried: bool,
 }
 
 /// A call-back from before the start, as the records have it.
@@ -107,7 +113,8 @@ impl Switch {
             self.play_aside(now, leg, refused);
             return;
         }
-        let own = self.centre.caller_number(id).filter(|own| !own.is_empty()).map(str::to_owned);
+        let usable = |own: &&str| !own.is_empty() && own.len() <= MOST_NUMBER;
+        let own = self.centre.caller_number(id).filter(usable).map(str::to_owned);
         self.ask_back(now, id, own, Vec::new(), 1);
     }
 
@@ -137,15 +144,16 @@ impl Switch {
         });
         let prompt = self.play_aside(now, leg, items);
         let Some(active) = self.calls.get_mut(&id) else { return };
-        active.doing = Doing::AskingBack(Box::new(Asking { number, collect, prompt, round }));
+        // Beside the step: phones that ring for the caller go on, and an answer wins.
+        if let Some(queued) = &mut active.queued {
+            queued.asking = Some(Box::new(Asking { number, collect, prompt, round }));
+        }
         self.rearm(id);
     }
 
     /// A prompt to who asks for a call-back is over: now the time runs.
     pub(super) fn back_prompt_over(&mut self, now: Now, id: CallId, play: PlayId) {
-        let Some(Doing::AskingBack(asking)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
-            return;
-        };
+        let Some(asking) = self.asking(id) else { return };
         if asking.prompt.take_if(|prompt| *prompt == play).is_some() {
             asking.collect.prompt_over(now.at);
             self.rearm(id);
@@ -153,10 +161,9 @@ impl Switch {
     }
 
     /// A key of who asks for a call-back.
-    pub(super) fn back_key(&mut self, now: Now, id: CallId, leg: LegId, digit: char) {
-        let Some(Doing::AskingBack(asking)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
-            return;
-        };
+    pub(super) fn back_key(&mut self, now: Now, id: CallId, digit: char) {
+        let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
+        let Some(asking) = self.asking(id) else { return };
         let progress = asking.collect.digit(digit, now.at);
         if asking.prompt.take().is_some() {
             // An aside of nothing: the music alone is heard again.
@@ -167,7 +174,8 @@ impl Switch {
 
     /// Time passes for who asks for a call-back.
     pub(super) fn back_due(&mut self, now: Now, id: CallId) {
-        let Some(Doing::AskingBack(asking)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+        let Some(asking) = self.asking(id).filter(|asking| asking.collect.deadline() <= now.at)
+        else {
             return;
         };
         let progress = asking.collect.wake(now.at);
@@ -176,18 +184,16 @@ impl Switch {
 
     fn back_progress(&mut self, now: Now, id: CallId, progress: Progress) {
         let Progress::Done { digits, .. } = progress else { return self.rearm(id) };
-        let Some(Doing::AskingBack(asking)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
-            return;
-        };
+        let Some(asking) = self.asking(id) else { return };
         let (number, round) = (asking.number.take(), asking.round);
         match (number, digits.as_str()) {
             (Some(number), "1") => self.note_back(now, id, &number),
             (Some(_), "2") => self.ask_back(now, id, None, Vec::new(), round),
-            (Some(_), "0") => self.waits_on(id),
+            (Some(_), "0") => self.asks_no_more(id),
             (None, typed) if typed.len() >= LEAST_DIGITS && is_number(typed) => {
                 self.ask_back(now, id, Some(digits), Vec::new(), round);
             }
-            _ if round >= ROUNDS => self.waits_on(id),
+            _ if round >= ROUNDS => self.asks_no_more(id),
             (number, typed) => {
                 let leg = self.calls.get(&id).map(|active| active.subject());
                 let wrong = leg.filter(|_| !typed.is_empty());
@@ -199,20 +205,57 @@ impl Switch {
 
     /// The number is confirmed. That it is noted is said when it is written down.
     fn note_back(&mut self, now: Now, id: CallId, number: &str) {
-        let Some(active) = self.calls.get_mut(&id) else { return };
-        let (leg, queued) = (active.subject(), active.queued.take());
-        active.doing = Doing::BackNoting(queued);
+        self.asks_no_more(id);
+        let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
         if self.centre.call_back(now.at, id, number).is_err() {
-            self.back_refused(now, id, leg);
+            let refused = vec![self.prompt(leg, "queue/call-back-refused")];
+            self.play_aside(now, leg, refused);
+            return;
+        }
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let queued = active.queued.take();
+        // The centre has taken its offers back.
+        let (_, rung) = active.leave_step(now.at);
+        active.doing = Doing::BackNoting { queued, until: now.at + NOTED };
+        for leg in rung {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
         }
         self.rearm(id);
+    }
+
+    /// What a waiting caller is asked.
+    fn asking(&mut self, id: CallId) -> Option<&mut Asking> {
+        let queued = self.calls.get_mut(&id)?.queued.as_mut()?;
+        queued.asking.as_deref_mut()
+    }
+
+    /// It only waits.
+    fn asks_no_more(&mut self, id: CallId) {
+        if let Some(queued) = self.calls.get_mut(&id).and_then(|active| active.queued.as_mut()) {
+            queued.asking = None;
+        }
+        self.rearm(id);
+    }
+
+    /// The journal has not told in time that a call-back is written: its caller waits on the line.
+    pub(super) fn back_too_late(&mut self, now: Now, id: CallId) {
+        let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
+        self.log(Level::Warning, format!("call-back of call {id}: the journal does not take it"));
+        self.backs.noting.retain(|_, call| *call != id);
+        self.centre.keep_on_line(now.at, id, true);
+        self.back_refused(now, id, leg);
     }
 
     /// The caller goes on waiting, and is told that there will be no call-back.
     fn back_refused(&mut self, now: Now, id: CallId, leg: LegId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
-        if let Doing::BackNoting(queued) = &mut active.doing {
-            active.queued = queued.take();
+        if let Doing::BackNoting { queued, .. } = &mut active.doing {
+            active.queued = queued.take().map(|queued| queued.anew());
+        }
+        if self.centre.queue_of(id).is_none() {
+            // The queue was taken away meanwhile.
+            active.queued = None;
+            return self.run(now, id, Happening::Queued(QueueEnd::Closed));
         }
         self.waits_on(id);
         let refused = vec![self.prompt(leg, "queue/call-back-refused")];
@@ -228,7 +271,7 @@ impl Switch {
     pub(super) fn back_durable(&mut self, now: Now, seq: u64) {
         let Some(id) = self.backs.noting.remove(&seq) else { return };
         let Some(active) = self.calls.get_mut(&id) else { return };
-        let Doing::BackNoting(_) = active.doing else { return };
+        let Doing::BackNoting { .. } = active.doing else { return };
         let leg = active.subject();
         let noted = vec![self.prompt(leg, "queue/call-back-noted")];
         let play = self.play(now, leg, noted, false, DigitSet::NONE);
@@ -244,9 +287,9 @@ impl Switch {
     pub(super) fn back_not_written(&mut self, now: Now, seq: u64) {
         let Some(id) = self.backs.noting.remove(&seq) else { return };
         let Some(active) = self.calls.get(&id) else { return };
-        if let Doing::BackNoting(_) = active.doing {
+        if let Doing::BackNoting { .. } = active.doing {
             let leg = active.subject();
-            self.centre.keep_on_line(now.at, id);
+            self.centre.keep_on_line(now.at, id, false);
             self.back_refused(now, id, leg);
         }
     }
@@ -272,7 +315,7 @@ impl Switch {
         let dialled = format!("{prefix}{}", number.trim_start_matches('+'));
         match self.summon(now, phone, &dialled, Doing::SummoningBack(now.at + ring)) {
             Ok(id) => {
-                let making = Making { of, agent, taken: false, reached: false };
+                let making = Making { of, agent, taken: false, reached: false, tried: false };
                 self.backs.made.insert(id, making);
                 let legs = self.calls.get(&id).into_iter().flat_map(|a| a.call.connections());
                 // The agent is not busy with it: it rings for the queue.
@@ -283,6 +326,7 @@ impl Switch {
                 self.fact(now, FactKind::Queue { queue, call: of, what });
             }
             Err(why) => {
+                // It rests: those behind it are called back meanwhile.
                 self.log(Level::Warning, format!("call-back of call {of} by phone {phone}: {why}"));
                 self.centre.missed(now.at, of, agent, Missed::NotRung);
             }
@@ -330,15 +374,35 @@ impl Switch {
         self.centre.called_back(now.at, of, true);
     }
 
+    /// A leg has rung: where its call makes a call-back and it is not the agent's, its caller was tried.
+    pub(super) fn back_rings(&mut self, id: CallId) {
+        if let Some(making) = self.backs.made.get_mut(&id).filter(|making| making.taken) {
+            making.tried = true;
+        }
+    }
+
+    /// A leg is out: a number that is busy or refuses was tried, one that no gateway could or would reach was not.
+    pub(super) fn back_leg_failed(&mut self, id: CallId, failure: Failure) {
+        // 480: nobody is there; 600, 603: everywhere busy, declined. A gateway that bars says 403.
+        if failure.why == Why::Busy || matches!(failure.status, 480 | 486 | 600 | 603) {
+            self.back_rings(id);
+        }
+    }
+
     /// A call is over: where it made a call-back in vain, that rests, or another agent is asked.
     pub(super) fn back_over(&mut self, now: Now, id: CallId, ended: Option<(Cause, EndedBy)>) {
-        let Some(Making { of, agent, taken, reached }) = self.backs.made.remove(&id) else {
+        let Some(Making { of, agent, taken, reached, tried }) = self.backs.made.remove(&id) else {
             return;
         };
         let cause = ended.map_or(Cause::NORMAL_CLEARING, |(cause, _)| cause);
         match (taken, reached) {
             (true, true) => self.centre.agent_through(now.at, of, agent),
-            (true, false) => self.centre.called_back(now.at, of, false),
+            (true, false) if tried => self.centre.called_back(now.at, of, false),
+            (true, false) => {
+                let what = format!("call-back of call {of}: its number never rang ({cause})");
+                self.log(Level::Warning, format!("{what}; it rests, and no attempt is counted"));
+                self.centre.not_called_back(now.at, of);
+            }
             (false, _) => self.centre.missed(now.at, of, agent, missed(failure(cause, 0))),
         }
     }

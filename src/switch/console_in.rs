@@ -131,10 +131,11 @@ impl Switch {
             Doing::Conferring { room, .. } => format!("in conference {room}"),
             Doing::Parked { slot, .. } => format!("parked in slot {slot}"),
             Doing::Confirming(_) => "hears a confirmation".into(),
-            Doing::AskingBack(_) | Doing::BackNoting(_) | Doing::BackNoted(_) => {
+            Doing::BackNoting { .. } | Doing::BackNoted(_) => "asks to be called back".into(),
+            Doing::SummoningBack(_) | Doing::BackSaid { .. } => "makes a call-back".into(),
+            Doing::Queued if active.queued.as_ref().is_some_and(|q| q.asking.is_some()) => {
                 "asks to be called back".into()
             }
-            Doing::SummoningBack(_) | Doing::BackSaid { .. } => "makes a call-back".into(),
             Doing::Queued => "waits for an agent".into(),
             Doing::SigningIn(_) => "signs in".into(),
             Doing::Watching(call) => self.watching_row(active.subject(), *call),

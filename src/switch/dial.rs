@@ -177,6 +177,7 @@ impl Switch {
             self.diverts(now, leg_id, failure);
         }
         self.offer_failed(now, id, leg_id, failure);
+        self.back_leg_failed(id, failure);
         let Some(active) = self.calls.get_mut(&id) else { return };
         let Doing::Dialling(dialing) = &mut active.doing else { return };
         if dialing.early == Some(leg_id) {

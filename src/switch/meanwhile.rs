@@ -24,6 +24,7 @@ impl Switch {
         leg.alerted |= status == 180;
         if first {
             self.fact(now, FactKind::LegRinging { call: id, leg: leg_id });
+            self.back_rings(id);
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.call.enter(leg_id, ConnectionState::Alerting, now.at);

@@ -272,7 +272,6 @@ impl Switch {
                 };
             }
             Doing::SigningIn(_) => return self.sign_in_key(now, id, leg_id, digit),
-            Doing::AskingBack(_) => return self.back_key(now, id, leg_id, digit),
             Doing::Watching(call) => {
                 let call = *call;
                 return self.watch_key(now, leg_id, call, digit);

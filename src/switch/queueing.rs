@@ -25,6 +25,7 @@ use crate::wire::q850::Cause;
 use super::Switch;
 use super::active::{Dialing, Doing};
 use super::announcing;
+use super::calling_back::Asking;
 use super::dial::failure;
 use super::fact::EndedBy;
 use super::sound::music;
@@ -47,6 +48,16 @@ pub struct Queued {
     offers: Vec<(AgentId, LegId)>,
     /// The announcement that plays.
     pub(super) said: Option<PlayId>,
+    /// It is asked at which number it is to be called back; phones ring for it meanwhile, and an answer wins.
+    pub(super) asking: Option<Box<Asking>>,
+}
+
+impl Queued {
+    /// As it is for a caller who waits again: no phone rings for it, and nothing is asked.
+    pub(super) fn anew(mut self: Box<Queued>) -> Box<Queued> {
+        (self.offers, self.asking, self.said) = (Vec::new(), None, None);
+        self
+    }
 }
 
 impl Switch {
@@ -112,6 +123,7 @@ impl Switch {
             record: terms.is_some_and(|queue| queue.record),
             offers: Vec::new(),
             said: None,
+            asking: None,
         };
         let clip = music(&queued.music);
         let active = self.calls.get_mut(&id)?;
@@ -158,10 +170,6 @@ impl Switch {
         let Some(active) = self.calls.get_mut(&id) else {
             return self.centre.call_over(now.at, id);
         };
-        if let Doing::AskingBack(_) = active.doing {
-            // It is its turn: no call-back is needed.
-            active.doing = Doing::Queued;
-        }
         let waits = matches!(active.doing, Doing::Queued | Doing::Dialling(_));
         let Some(queued) = active.queued.as_mut().filter(|_| waits) else {
             active.queued = None;
@@ -342,6 +350,10 @@ impl Switch {
     pub(super) fn queue_key(&mut self, now: Now, id: CallId, digit: char) -> bool {
         let queued = self.calls.get(&id).and_then(|active| active.queued.as_ref());
         let Some(queued) = queued else { return false };
+        if queued.asking.is_some() {
+            self.back_key(now, id, digit);
+            return true;
+        }
         let (leads_out, asks) = (queued.exit.has(digit), queued.call_back.has(digit));
         if leads_out {
             self.centre.leave(now.at, id, Departure::Key);

@@ -119,7 +119,6 @@ impl Switch {
                 signing.collect.prompt_over(now.at);
                 self.rearm(id);
             }
-            Doing::AskingBack(_) if end != PlayEnd::Stopped => self.back_prompt_over(now, id, play),
             Doing::BackNoted(own) if *own == play => self.back_noted(now, id),
             Doing::BackSaid { play: Some(own), .. } if *own == play => self.back_said(now, id),
             _ if active.queued.is_some() => self.queue_played(now, id, leg_id, play, &end),

@@ -49,6 +49,7 @@ impl Switch {
         }
         self.release(now, id);
         self.announce_due(now, id);
+        self.back_due(now, id);
         let Some(active) = self.calls.get_mut(&id) else { return };
         match &mut active.doing {
             Doing::Waiting(until) | Doing::Echoing { until, .. } if *until <= now.at => {
@@ -62,7 +63,7 @@ impl Switch {
                 }
             }
             Doing::Dialling(_) => self.dial_wake(now, id),
-            Doing::AskingBack(_) => self.back_due(now, id),
+            Doing::BackNoting { until, .. } if *until <= now.at => self.back_too_late(now, id),
             Doing::BackSaid { until, .. } if *until <= now.at => self.back_said(now, id),
             Doing::Summoning(until) | Doing::SummoningBack(until) if *until <= now.at => {
                 let cause = Cause::NO_ANSWER;

@@ -133,12 +133,15 @@ fn another_number_is_typed_and_confirmed() {
     house.until_state(house.caller, State::Ended(0));
     let numbers: Vec<String> = backs(&mut house).into_iter().map(|row| row.number).collect();
     assert_eq!(numbers, ["02087"]);
-    // The caller comes again: the place is its own, and nobody is called back.
+    // The caller comes again: the place is its own, and nobody is called back; until it gives that call up.
     caller_calls(&mut house);
     assert!(backs(&mut house).is_empty());
     house.hang_up(house.caller);
+    house.until_state(house.caller, State::Ended(0));
+    house.world.run(Duration::from_secs(1));
+    assert_eq!(backs(&mut house).len(), 1);
     house.ends_clean();
-    assert_eq!(words(&house), ["entered", "back_wanted", "left", "entered", "left"]);
+    assert_eq!(words(&house), ["entered", "back_wanted", "entered", "left"]);
 }
 
 #[test]
@@ -235,4 +238,90 @@ fn a_call_back_is_made_after_a_restart() {
     house.hear_each_other(house.caller, house.phones[0]);
     house.hang_up(house.phones[0]);
     house.ends_clean();
+}
+
+/// The key is pressed while an agent's phone rings: it rings on, and its answer wins.
+#[test]
+fn who_asks_while_a_phone_rings_is_answered() {
+    let mut house = house(8);
+    sign_in(&mut house, 0, "7001");
+    let (caller, agent) = (house.caller, house.phones[0]);
+    house.world.with(agent, |phone, _| phone.behave(Manner::AnswerAfter(Duration::from_secs(5))));
+    caller_calls(&mut house);
+    until_word(&mut house, "offered", 1);
+    house.world.run(Duration::from_secs(1));
+    house.press(caller, '9');
+    house.until_state(agent, State::Talking);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(caller, agent);
+    house.hang_up(caller);
+    house.ends_clean();
+    assert_eq!(words(&house), ["entered", "offered", "answered", "talk_over"]);
+}
+
+/// And where it is confirmed before that, the phone stops ringing, and its agent has missed nothing.
+#[test]
+fn who_confirms_while_a_phone_rings_is_called_back() {
+    let mut house = house(9);
+    sign_in(&mut house, 0, "7001");
+    let (caller, agent) = (house.caller, house.phones[0]);
+    behaves(&mut house, 0, Manner::Ring);
+    caller_calls(&mut house);
+    until_word(&mut house, "offered", 1);
+    house.world.run(Duration::from_secs(1));
+    house.press(caller, '9');
+    house.press(caller, '1');
+    until_word(&mut house, "not_taken", 1);
+    behaves(&mut house, 0, Manner::AnswerAfter(Duration::from_secs(1)));
+    house.until_state(caller, State::Ended(0));
+    house.until_state(caller, State::Talking);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(caller, agent);
+    house.hang_up(caller);
+    house.ends_clean();
+    let why = |kind: &FactKind| match kind {
+        FactKind::Queue { what: QueueFact::NotTaken { why, .. }, .. } => Some(why.clone()),
+        _ => None,
+    };
+    let whys: Vec<String> = house.facts("queue").into_iter().filter_map(why).collect();
+    assert_eq!(whys, ["withdrawn"]);
+}
+
+/// The agent hangs up before anything rings: that is no attempt, and no talk.
+#[test]
+fn a_number_that_never_rang_was_not_tried() {
+    let mut house = with_a_break(10);
+    asks(&mut house, "91");
+    house.until_state(house.caller, State::Ended(0));
+    let agent = house.phones[0];
+    house.world.with(agent, |phone, _| phone.ear.forget());
+    dials(&mut house, 0, "*13");
+    until_word(&mut house, "back_tried", 1);
+    assert!(hears(&mut house, agent, AGENT_HZ, Duration::from_secs(5)));
+    house.hang_up(agent);
+    house.world.run(Duration::from_secs(2));
+    let row = backs(&mut house).pop().expect("it rests");
+    assert!(row.failed == 0 && row.rests_ms.is_some(), "{row:?}");
+    assert!(!words(&house).contains(&"back_failed"));
+}
+
+/// The journal takes the fact and says nothing: the caller waits on, with its place, and is answered.
+#[test]
+fn who_is_not_noted_in_time_waits_on() {
+    let mut house = with_a_break(11);
+    house.world.disk_is_well = false;
+    asks(&mut house, "91");
+    house.world.run(Duration::from_secs(3));
+    assert_eq!(backs(&mut house).len(), 1);
+    house.world.run(Duration::from_secs(7));
+    assert!(backs(&mut house).is_empty());
+    assert_eq!(house.hears(house.caller, &[MUSIC_HZ]), Some(MUSIC_HZ));
+    dials(&mut house, 0, "*13");
+    until_word(&mut house, "answered", 1);
+    house.world.run(Duration::from_millis(300));
+    house.hear_each_other(house.caller, house.phones[0]);
+    house.hang_up(house.caller);
+    house.ends_clean();
+    let told = ["entered", "back_wanted", "left", "entered", "offered", "answered", "talk_over"];
+    assert_eq!(words(&house), told);
 }
