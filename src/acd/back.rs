@@ -320,7 +320,7 @@ impl Centre {
         let terms = self.by_name.get(&name).and_then(|id| Some((*id, self.queues.get(id)?)));
         let terms = terms.filter(|(_, queue)| queue.terms.back.is_some());
         let Some((queue, owner)) = terms else {
-            let why = Departure::GivenUp;
+            let why = Departure::NotOffered;
             return self.tell(now, What::Left { queue: name, call, why, waited_ms });
         };
         let keys = [(queue, from.clone()), (queue, number.clone())];

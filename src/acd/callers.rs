@@ -410,6 +410,10 @@ impl Centre {
     /// A caller is out by the queue's own rule: its plan is told.
     fn put_out(&mut self, now: Time, call: CallId, why: Departure) {
         let live = self.callers.get(&call).is_some_and(|caller| caller.back.is_none());
+        let why = match why {
+            Departure::Closed if !live => Departure::NotOffered,
+            why => why,
+        };
         self.take_out(now, call, why);
         if live {
             self.out.push_back(Action::Out { call, why });

@@ -278,6 +278,8 @@ pub enum Departure {
     Moved,
     /// The queue is no more.
     Closed,
+    /// A call-back that is made no more: its queue has gone, or calls nobody back.
+    NotOffered,
     /// A call-back was given up: nobody answered it.
     GivenUp,
     /// A call-back was not needed: the caller has called again, and has its place.

@@ -796,7 +796,7 @@ fn a_call_back_has_its_place_again_after_a_restart() {
             _ => None,
         })
         .collect();
-    assert_eq!(ends, [Departure::GivenUp, Departure::GivenUp], "their rows are over");
+    assert_eq!(ends, [Departure::NotOffered, Departure::GivenUp], "their rows are over");
     let agent = centre.sign_in(at(6), "7001", "1234", "1001").expect("right");
     assert!(centre.answered(at(7), call(1), agent), "who does not rest");
     centre.called_back(at(8), call(1), true);

@@ -370,7 +370,7 @@ impl Ledger {
             "no_agents" => M::NoAgents,
             "key" => M::Key,
             "closed" => M::Closed,
-            "given_up" => M::GivenUp,
+            "given_up" | "not_offered" => M::GivenUp,
             "called_again" => M::CalledAgain,
             "restart" => M::Lost,
             _ => M::Moved,

@@ -170,7 +170,7 @@ pub enum QueueFact {
         talk_ms: u64,
     },
     /// It waits no more: the other end. `abandoned`, `timed_out`, `no_agents`, `key`, `moved`, `closed`;
-    /// of a call-back `given_up`, `called_again`.
+    /// of a call-back `given_up`, `called_again`, `not_offered`.
     Left {
         /// Why.
         why: String,
