@@ -17,7 +17,7 @@
 use super::agent::Input;
 use super::centre::{Centre, Due};
 use super::event::{Cause, Departure, What};
-use super::queue::{Back, Bin, Caller, QueueId, Rank, Stage};
+use super::queue::{Back, BackTerms, Bin, Caller, QueueId, Rank, Stage};
 use crate::base::{CallId, Duration, Time};
 
 /// The longest number that anybody is called back at, in characters: E.164's 15 digits with a prefix.
@@ -34,6 +34,8 @@ pub enum NoCallBack {
     NoNumber,
     /// It will be already.
     Twice,
+    /// As many are to be called back as may.
+    Full,
 }
 
 /// A call-back from before a restart.
@@ -111,6 +113,9 @@ impl Centre {
         if keys.iter().any(|key| self.backs.get(key).is_some_and(|other| Some(*other) != held)) {
             return Err(NoCallBack::Twice);
         }
+        if held.is_none() && !self.has_room(queue, terms, caller.number.is_empty()) {
+            return Err(NoCallBack::Full);
+        }
         if let Some(old) = held {
             // It asks anew, perhaps for another number.
             self.take_out(now, old, Departure::CalledAgain);
@@ -131,6 +136,17 @@ impl Centre {
         self.suspend(now, call, call);
         self.settle(now);
         Ok(())
+    }
+
+    /// Whether a queue calls one more back. One who hides its number cannot be told from another: they have a share.
+    fn has_room(&self, queue: QueueId, terms: BackTerms, hides: bool) -> bool {
+        let of_it = self.callers.values().filter(|c| c.queue == queue && c.back.is_some());
+        let (mut all, mut hidden) = (0, 0);
+        for other in of_it {
+            all += 1;
+            hidden += usize::from(other.number.is_empty());
+        }
+        all < terms.most && !(hides && hidden >= terms.most_hidden())
     }
 
     /// The queue of a waiting caller, by name.

@@ -77,6 +77,15 @@ pub struct BackTerms {
     pub pause: Duration,
     /// Within so long after it was asked for, or it is given up.
     pub within: Duration,
+    /// So many are to be called back at most.
+    pub most: usize,
+}
+
+impl BackTerms {
+    /// How many of them may hide their numbers.
+    pub fn most_hidden(&self) -> usize {
+        (self.most / 10).max(1)
+    }
 }
 
 /// A call-back that a caller has asked for.

@@ -16,8 +16,12 @@ use crate::base::{CallId, Duration, Rng, Time, Wall};
 mod day;
 
 const SECOND: Duration = Duration::from_secs(1);
-const BACK: BackTerms =
-    BackTerms { attempts: 3, pause: Duration::from_secs(300), within: Duration::from_secs(3_600) };
+const BACK: BackTerms = BackTerms {
+    attempts: 3,
+    pause: Duration::from_secs(300),
+    within: Duration::from_secs(3_600),
+    most: 40,
+};
 const REGIONS: [&str; 2] = ["north", "south"];
 
 fn person(n: usize) -> Person {
@@ -921,6 +925,44 @@ fn a_call_back_that_cannot_be_made_starves_nobody() {
     let long = "1".repeat(super::back::MOST_NUMBER + 1);
     centre.enter(at(31), "care", entry(3, "137")).expect("in");
     assert_eq!(centre.call_back(at(32), call(3), &long), Err(super::NoCallBack::NoNumber));
+}
+
+/// So many and no more; those who hide have a share; and a queue that is no more closes nobody's wait twice.
+#[test]
+fn call_backs_are_bounded_and_end_with_their_queue() {
+    let mut rules = house(&[1]);
+    rules.queues[0].most = 100;
+    let mut centre = Centre::new(Rng::from_seed(1));
+    centre.configure(Time::ZERO, rules);
+    let at = |s: u64| Time::from_millis(s * 1_000);
+    let call = |n| CallId::new(Wall(1), n);
+    let mut asks = |n: u64, from: &str| {
+        centre.enter(at(n), "care", entry(n, from)).expect("in");
+        let asked = centre.call_back(at(n), call(n), &format!("020{n}"));
+        centre.call_over(at(n), call(n));
+        asked
+    };
+    for n in 1..=4 {
+        asks(n, "").expect("a tenth");
+    }
+    assert_eq!(asks(5, ""), Err(super::NoCallBack::Full));
+    for n in 6..=41 {
+        asks(n, &format!("139{n}")).expect("noted");
+    }
+    assert_eq!(asks(42, "13800"), Err(super::NoCallBack::Full));
+    events(&mut centre);
+    let mut rules = house(&[1]);
+    rules.queues.remove(0);
+    centre.configure(at(50), rules);
+    let ends: Vec<Departure> = events(&mut centre)
+        .into_iter()
+        .filter_map(|what| match what {
+            What::Left { why, .. } => Some(why),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ends, [Departure::NotOffered; 40]);
+    assert_eq!(centre.in_being(), (0, 0));
 }
 
 /// A phone with the call of a code has no line for a caller.

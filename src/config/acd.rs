@@ -113,6 +113,9 @@ section! {
         call_back_pause: Duration = "\"5 min\"" in ["\"10 s\"", "\"24 h\""], live;
         /// Within what time callers are called back, or it is given up.
         call_back_within: Duration = "\"8 h\"" in ["\"1 min\"", "\"72 h\""], live;
+        /// So many callers are to be called back at most; a tenth of them may hide their numbers. A further one is
+        /// told that there is no call-back, and waits on.
+        call_back_most: u32 = "100" in ["1", "10000"], live;
         /// Whether talks are recorded.
         record: bool = "true", live;
     }

@@ -71,6 +71,7 @@ fn terms(queue: &config::Queue) -> Terms {
             attempts: queue.call_back_attempts,
             pause: queue.call_back_pause,
             within: queue.call_back_within,
+            most: queue.call_back_most as usize,
         }),
     }
 }
