@@ -149,6 +149,11 @@ impl Centre {
         all < terms.most && !(hides && hidden >= terms.most_hidden())
     }
 
+    /// The number at which a caller is to be called back.
+    pub fn back_number(&self, call: CallId) -> Option<&str> {
+        self.callers.get(&call)?.back.as_ref().map(|back| back.number.as_str())
+    }
+
     /// The queue of a waiting caller, by name.
     pub fn queue_of(&self, call: CallId) -> Option<String> {
         self.callers.get(&call).map(|caller| self.queue_name(caller.queue))

@@ -105,7 +105,7 @@ section! {
         /// Whether callers are called back who do not wish to wait: the queue step's `call-back` names the key. They
         /// keep their places.
         call_back: bool = "false", live;
-        /// What an agent's phone dials before a number to reach it outside, as its dialplan wants it: `"9"`. Without it: nothing.
+        /// What an agent's phone dials before a number to reach it outside, as its dialplan wants it: `"9"`. Without it: nothing. A number that came with `+` is dialled with it.
         call_back_prefix: Option<DialPrefix> = derived, live;
         /// So many attempts reach nobody, and a call-back is given up.
         call_back_attempts: u32 = "3" in ["1", "20"], live;

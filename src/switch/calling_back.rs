@@ -14,13 +14,14 @@
 //! The call that makes one is a call of the agent's phone, by its own plan, with the permissions and gateways
 //! that has (as a computer would dial it: `desk.rs`); whose turn it is and how often is [`acd`](crate::acd)'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::acd::AgentId;
 use crate::acd::back::{Kept, MOST_NUMBER};
 use crate::acd::event::Missed;
 use crate::base::{CallId, Duration, LegId, Now, PlayId, Wall};
 use crate::call::Failure;
+use crate::call::codes;
 use crate::call::collect::{Collect, Progress, Wanted};
 use crate::call::dialling::Why;
 use crate::dialplan::effect::{Happening, Item, QueueEnd};
@@ -115,6 +116,7 @@ impl Switch {
         }
         let usable = |own: &&str| !own.is_empty() && own.len() <= MOST_NUMBER;
         let own = self.centre.caller_number(id).filter(usable).map(str::to_owned);
+        let own = own.filter(|own| self.may_call_back(now, id, own));
         self.ask_back(now, id, own, Vec::new(), 1);
     }
 
@@ -207,7 +209,14 @@ impl Switch {
     fn note_back(&mut self, now: Now, id: CallId, number: &str) {
         self.asks_no_more(id);
         let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
-        if self.centre.call_back(now.at, id, number).is_err() {
+        let noted = match self.may_call_back(now, id, number) {
+            true => self.centre.call_back(now.at, id, number).map_err(|why| format!("{why:?}")),
+            false => {
+                Err("its own account may not dial it, or it is a number of help or of ours".into())
+            }
+        };
+        if let Err(why) = noted {
+            self.log(Level::Warning, format!("call {id} gets no call-back at {number}: {why}"));
             let refused = vec![self.prompt(leg, "queue/call-back-refused")];
             self.play_aside(now, leg, refused);
             return;
@@ -221,6 +230,36 @@ impl Switch {
             self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
         }
         self.rearm(id);
+    }
+
+    /// Whether agents may be made to dial a number for a caller: no help, no code, nothing of ours that it has
+    /// come by, nothing that it could not dial itself.
+    fn may_call_back(&self, now: Now, id: CallId, number: &str) -> bool {
+        let Some(active) = self.calls.get(&id) else { return false };
+        let queue = self.centre.queue_of(id).unwrap_or_default();
+        let dialled = self.back_dialled(&queue, number);
+        let bare = |number: &str| number.trim_start_matches('+').to_owned();
+        let called = [&active.to, &active.origin.called_raw].map(|called| bare(called));
+        let contexts: BTreeSet<&str> =
+            self.config.phones.iter().map(|phone| phone.context.as_str()).collect();
+        let helps = |number: &str| {
+            let asks = |context: &&str| self.is_emergency(now, true, ["", number, context]);
+            self.config.is_emergency(number) || contexts.iter().any(asks)
+        };
+        let is_ours = |number: &str| {
+            helps(number)
+                || codes::read(number, &self.dialled_codes).is_some()
+                || called.iter().any(|called| called == number)
+        };
+        let all = [bare(number), number.to_owned(), dialled.clone()];
+        !all.iter().any(|number| is_ours(number)) && self.may_have_called(id, number, &dialled)
+    }
+
+    /// A number as the phones of a queue's agents dial it.
+    fn back_dialled(&self, queue: &str, number: &str) -> String {
+        let terms = self.config.queues.iter().find(|own| own.name.as_str() == queue);
+        let prefix = terms.and_then(|queue| queue.call_back_prefix.as_ref());
+        format!("{}{number}", prefix.map_or("", |prefix| prefix.as_str()))
     }
 
     /// What a waiting caller is asked.
@@ -309,10 +348,7 @@ impl Switch {
         ring: Duration,
     ) {
         let queue = self.centre.queue_of(of).unwrap_or_default();
-        let terms = self.config.queues.iter().find(|own| own.name.as_str() == queue);
-        let prefix = terms.and_then(|queue| queue.call_back_prefix.as_ref());
-        let prefix = prefix.map_or("", |prefix| prefix.as_str());
-        let dialled = format!("{prefix}{}", number.trim_start_matches('+'));
+        let dialled = self.back_dialled(&queue, number);
         match self.summon(now, phone, &dialled, Doing::SummoningBack(now.at + ring)) {
             Ok(id) => {
                 let making = Making { of, agent, taken: false, reached: false, tried: false };
@@ -348,7 +384,10 @@ impl Switch {
         }
         self.offered.insert(leg, Some((of, agent)));
         let number = self.centre.agent(now.at, agent).map(|view| view.number);
-        let told = vec![self.prompt(leg, "queue/call-back-agent")];
+        // It is told whom it is about to call, and may hang up.
+        let whom = self.centre.back_number(of).unwrap_or_default().to_owned();
+        let mut told = vec![self.prompt(leg, "queue/call-back-agent")];
+        told.extend(self.spoken(leg, say::Kind::Digits, whom.trim_start_matches('+')));
         let play = self.play(now, leg, told, false, DigitSet::NONE);
         if let Some(active) = self.calls.get_mut(&id) {
             active.agent = number;

@@ -109,6 +109,13 @@ impl Switch {
         })
     }
 
+    /// Whether the party for whom call `id`'s plan runs may itself call `number`, dialled by others as `dialled`:
+    /// its class, whatever else its account has used up.
+    pub(super) fn may_have_called(&self, id: CallId, number: &str, dialled: &str) -> bool {
+        let class = self.prices.class(number, dialled);
+        self.account(id).is_some_and(|account| self.grant(&account).permits(class).is_ok())
+    }
+
     fn grant(&self, account: &Account) -> Grant {
         let costly_per_hour = self.config.fort.costly_per_hour;
         let none = Grant {

@@ -325,3 +325,53 @@ fn who_is_not_noted_in_time_waits_on() {
     let told = ["entered", "back_wanted", "left", "entered", "offered", "answered", "talk_over"];
     assert_eq!(words(&house), told);
 }
+
+/// Who asks cannot make agents dial for help, the queue itself, or what its own account may not dial.
+#[test]
+fn strangers_do_not_choose_what_agents_dial() {
+    let mut house = with_a_break(12);
+    caller_calls(&mut house);
+    house.world.run(Duration::from_millis(800));
+    for typed in ["120#", "800#", "00442079460000#"] {
+        "92".chars().chain(typed.chars()).for_each(|key| house.press(house.caller, key));
+        house.press(house.caller, '1');
+        house.world.run(Duration::from_secs(4));
+        assert!(backs(&mut house).is_empty(), "{typed}");
+        let line = format!("no call-back at {}", typed.trim_end_matches('#'));
+        assert!(house.world.warnings.iter().any(|warning| warning.contains(&line)), "{typed}");
+    }
+    // He waits still, and may have another number.
+    "9202087#1".chars().for_each(|key| house.press(house.caller, key));
+    house.until_state(house.caller, State::Ended(0));
+    assert_eq!(backs(&mut house).len(), 1);
+    house.ends_clean();
+}
+
+fn kept(call: belfry::base::CallId, number: &str) -> KeptBack {
+    KeptBack {
+        call,
+        queue: "care".into(),
+        from: number.into(),
+        number: number.into(),
+        priority: 0,
+        entered: Wall(1_800_000_000_000 - 60_000),
+        until: Wall(i64::MAX),
+        failed: 0,
+        tried: None,
+    }
+}
+
+#[test]
+fn a_plus_is_dialled_as_it_came() {
+    let mut house = house(14);
+    let call = belfry::base::CallId::new(Wall(1), 1);
+    house.world.input(Input::CallBacks(vec![kept(call, "+442079460000")]));
+    signs_in(&mut house, 0, "7001");
+    until_word(&mut house, "back_tried", 1);
+    let dialled = |kind: &&FactKind| matches!(kind, FactKind::CallBegan { dialled, .. } if dialled == "9+442079460000");
+    assert_eq!(house.facts("call_began").iter().filter(|kind| dialled(kind)).count(), 1);
+    house.world.run(Duration::from_secs(20));
+    // No route leads there: that is no attempt.
+    let row = backs(&mut house).pop().expect("it rests");
+    assert!(row.failed == 0 && row.rests_ms.is_some(), "{row:?}");
+}
