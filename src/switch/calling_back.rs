@@ -46,6 +46,8 @@ const BETWEEN: Duration = Duration::from_secs(4);
 const ROUNDS: u32 = 3;
 /// How long a caller hears music until the journal has written its call-back down.
 const NOTED: Duration = Duration::from_secs(5);
+/// Call-backs since the start that are told from those of before it, should the records be away.
+const MOST_SINCE: usize = 100_000;
 /// How long the agent's prompt may take at most.
 const SAID: Duration = Duration::from_secs(15);
 
@@ -66,6 +68,9 @@ pub(super) struct CallingBack {
     made: BTreeMap<CallId, Making>,
     /// Callers who are told as soon as the fact of this number is on the disk.
     noting: BTreeMap<u64, CallId>,
+    /// Asked for since the start, until the records have told what is from before it: theirs may be over already.
+    since: BTreeSet<CallId>,
+    told: bool,
 }
 
 /// A call-back that is made.
@@ -304,6 +309,12 @@ impl Switch {
     /// The fact of a call-back has just been told.
     pub(super) fn back_is_written(&mut self, call: CallId) {
         self.backs.noting.insert(self.facts, call);
+        if !self.backs.told {
+            self.backs.since.insert(call);
+            if self.backs.since.len() > MOST_SINCE {
+                self.backs.since.pop_first();
+            }
+        }
     }
 
     /// A fact is on the disk: where it is a call-back's, its caller may hang up.
@@ -458,7 +469,9 @@ impl Switch {
 
     /// Call-backs from before the start have their places again.
     pub(super) fn backs_restored(&mut self, now: Now, rows: Vec<KeptBack>) {
-        for row in rows {
+        self.backs.told = true;
+        let since = std::mem::take(&mut self.backs.since);
+        for row in rows.into_iter().filter(|row| !since.contains(&row.call)) {
             let span = |from: Wall, to: Wall| {
                 Duration::from_millis(u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0))
             };

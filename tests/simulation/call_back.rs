@@ -361,6 +361,22 @@ fn kept(call: belfry::base::CallId, number: &str) -> KeptBack {
     }
 }
 
+/// Asked for and made while the database was away: what it still tells of it is over.
+#[test]
+fn a_call_back_since_the_start_is_not_restored() {
+    let mut house = with_a_break(13);
+    asks(&mut house, "91");
+    house.until_state(house.caller, State::Ended(0));
+    let row = backs(&mut house).pop().expect("one");
+    dials(&mut house, 0, "*13");
+    house.until_state(house.caller, State::Talking);
+    house.hang_up(house.caller);
+    house.until_state(house.phones[0], State::Ended(0));
+    house.world.input(Input::CallBacks(vec![kept(row.call, NUMBER)]));
+    assert!(backs(&mut house).is_empty());
+    house.ends_clean();
+}
+
 #[test]
 fn a_plus_is_dialled_as_it_came() {
     let mut house = house(14);
