@@ -225,7 +225,7 @@ impl Centre {
     }
 
     /// An agent has reached nobody: that was no talk, and it is free again.
-    fn no_talk(&mut self, now: Time, call: CallId) {
+    pub(super) fn no_talk(&mut self, now: Time, call: CallId) {
         if let Some(agent) = self.talks.remove(&call) {
             _ = self.change(now, agent, Input::NotReached(call), Cause::Call);
         }

@@ -356,6 +356,11 @@ impl Centre {
 
     /// A talk of a queue's caller with its agent is over; nothing, where there is none.
     pub fn talk_over(&mut self, now: Time, call: CallId) {
+        // An agent who has reached nobody yet has not talked: what came of it is told apart.
+        let stage = self.callers.get(&call).map(|caller| &caller.stage);
+        if let Some(Stage::Calling(_)) = stage {
+            return self.no_talk(now, call);
+        }
         if let Some(agent) = self.talks.remove(&call) {
             self.end_talk(now, call, agent);
         }

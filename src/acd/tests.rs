@@ -916,6 +916,7 @@ fn a_call_back_that_cannot_be_made_starves_nobody() {
     assert_eq!(offers(&mut centre), [(call(2), true)]);
     // Nor is one that never rang an attempt; and neither is a talk.
     assert!(centre.answered(at(11), call(2), agent));
+    centre.agent_through(at(29), call(2), agent);
     centre.not_called_back(at(30), call(2));
     let view = centre.agent(at(30), agent).expect("there");
     assert_eq!((view.state.name(), view.calls, view.talked), ("ready", 0, Duration::ZERO));

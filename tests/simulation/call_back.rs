@@ -302,7 +302,9 @@ fn a_number_that_never_rang_was_not_tried() {
     house.world.run(Duration::from_secs(2));
     let row = backs(&mut house).pop().expect("it rests");
     assert!(row.failed == 0 && row.rests_ms.is_some(), "{row:?}");
-    assert!(!words(&house).contains(&"back_failed"));
+    let words = words(&house);
+    assert!(!words.contains(&"back_failed") && !words.contains(&"talk_over"), "{words:?}");
+    assert!(house.world.warnings.iter().any(|line| line.contains("never rang")));
 }
 
 /// The journal takes the fact and says nothing: the caller waits on, with its place, and is answered.
