@@ -9,7 +9,7 @@ use crate::dialplan::Plan;
 use super::active::{Active, Doing};
 use super::console::{CallRow, CallView, LegRow, PhoneRow, Reply, Request, Status, StreamRow};
 use super::fact::{EndedBy, FactKind, Unregistered};
-use super::{DiskCommand, Output, RequestId, Switch, features, pings, requests};
+use super::{DiskCommand, Level, Output, RequestId, Switch, features, pings, requests};
 
 impl Switch {
     /// The answer; `None`: it comes when a phone has said something.
@@ -209,8 +209,14 @@ impl Switch {
         self.prices = super::charging::Prices::new(&self.config);
         self.dialled_codes = features::dialled(&self.config);
         for name in self.gateways.configure(pings::gateways(&self.config)) {
+            if self.gateways.get(&name).is_some() {
+                let text = format!("gateway {name} did not answer: it is tried again");
+                self.log(Level::Info, text);
+            }
             self.gateway_alarm(now, &name, false);
         }
+        let asked = |name: &str| self.config.gateway(name).is_some_and(|g| !g.ping.is_zero());
+        self.pings.retain(|_, (name, _)| asked(name));
         self.configure_recorders();
         self.want_names(now);
         self.names_due(now);

@@ -133,6 +133,11 @@ impl Switch {
         let busy = self.gateways.get(name).map_or(0, |gateway| gateway.busy);
         let done = format!("gateway {name}: {means}; {busy} calls in being go on");
         if changed {
+        if order == GatewayOrder::Up && self.gateways.forgive(name) {
+            let text = format!("gateway {name} did not answer: it is tried again, by order");
+            self.log(Level::Warning, text);
+            self.gateway_alarm(now, name, false);
+        }
             self.log(Level::Warning, format!("{done}, by order of the console"));
             self.fact(now, FactKind::GatewayService { gateway: name.into(), service });
         }

@@ -138,6 +138,11 @@ impl Gateways {
         Some(core::mem::replace(&mut gateway.duty, duty) != duty || refused)
     }
 
+    /// A gateway that is down is tried again, and asked at once. True: it was down.
+    pub fn forgive(&mut self, name: &str) -> bool {
+        self.get_mut(name).is_some_and(|gateway| gateway.watch.forgive())
+    }
+
     /// When the next ping is due, or an answer is overdue.
     pub fn next_wake(&self) -> Option<Time> {
         self.all.iter().filter_map(|g| g.watch.wake()).min()

@@ -75,12 +75,27 @@ impl Watch {
         Watch { ping, health: Health::Unknown, next: Time::ZERO, asked: None }
     }
 
-    /// New terms; what is known stays.
+    /// New terms; what is known stays, but that it is down where it is not to be asked any more: nothing
+    /// would bring it back.
     pub fn set(&mut self, ping: Ping) {
         if self.ping.every != ping.every {
             self.next = Time::ZERO;
         }
         self.ping = ping;
+        if ping.every.is_zero() {
+            self.asked = None;
+            self.forgive();
+        }
+    }
+
+    /// What has failed is forgotten: calls are tried, and it is asked at once. True: it was down.
+    pub fn forgive(&mut self) -> bool {
+        let was_down = self.is_down();
+        if was_down {
+            self.health = Health::Unknown;
+            self.next = Time::ZERO;
+        }
+        was_down
     }
 
     /// How it stands.
@@ -225,5 +240,24 @@ mod tests {
         assert!(!never.ask(at(1_000)) && never.wake().is_none());
         never.suspect(at(2));
         assert!(!never.ask(at(3)));
+    }
+
+    #[test]
+    fn one_that_is_down_is_tried_again_when_nobody_asks_it_any_more_or_on_order() {
+        let down = || {
+            let mut watch = watch(1, 3);
+            assert_eq!(watch.answered(false, at(0)), Some(Turn::Down));
+            watch
+        };
+        let mut unasked = down();
+        assert!(unasked.ask(at(30)));
+        unasked.set(Ping { every: Duration::ZERO, failures: 1, successes: 3 });
+        assert_eq!((unasked.health(), unasked.wake()), (Health::Unknown, None));
+        let mut asked = down();
+        asked.set(Ping { every: Duration::from_secs(60), failures: 1, successes: 3 });
+        assert!(asked.is_down(), "what is known stays");
+        assert!(asked.forgive() && !asked.forgive());
+        assert_eq!(asked.health(), Health::Unknown);
+        assert!(asked.ask(at(1)), "at once");
     }
 }

@@ -24,6 +24,8 @@ impl Switch {
     /// The recorders of a configuration from now on.
     pub(in crate::switch) fn configure_recorders(&mut self) {
         self.outside.recorders.configure(terms(&self.config));
+        let asked = |name: &str| self.config.recorder(name).is_some_and(|r| !r.ping.is_zero());
+        self.outside.pings.retain(|_, (name, _)| asked(name));
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         calls.into_iter().for_each(|id| self.touch_outside(id));
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::switch::console::GatewayOrder;
+use crate::trunk::Health;
 use crate::wire::q850::Cause;
 
 const TRUNK: &str = "[[trunk]]\nname = \"pstn\"\ngateways = [\"e1-b\", \"e1-c\"]\n";
@@ -285,4 +286,38 @@ fn a_fax_offer_within_a_call_is_refused_and_the_call_goes_on() {
     );
     assert_eq!(rig.finals_to(A), [200, 488]);
     assert_eq!(rig.switch.calls.len(), 1, "{}", Cause::NORMAL_CLEARING.name());
+}
+
+#[test]
+fn a_gateway_that_is_down_is_tried_again_on_order_and_where_it_is_asked_no_more() {
+    let pinged = |every: u64| {
+        let mut own = config(TRUNK);
+        own.gateways[1].ping = Duration::from_secs(every);
+        own.gateways[1].ping_failures = 1;
+        Input::Reload(Box::new(own), plan(TimeZone::UTC))
+    };
+    let health = |rig: &Rig| rig.switch.gateways.get("e1-b").map(|g| g.health());
+    for by_order in [false, true] {
+        let mut rig = Rig::new(TRUNK);
+        rig.input(pinged(30));
+        rig.run(Duration::from_secs(10));
+        assert_eq!(rig.alarms().last(), Some(&(AlarmWhat::GatewayDown, true)));
+        rig.invite(A, "5@", "1");
+        assert_eq!(rig.invites_to(B).len(), 0, "calls go elsewhere");
+        match by_order {
+            true => order(&mut rig, "e1-b", GatewayOrder::Up),
+            false => rig.input(pinged(0)),
+        }
+        assert_eq!(health(&rig), Some(Health::Unknown));
+        assert_eq!(rig.alarms().last(), Some(&(AlarmWhat::GatewayDown, false)));
+        rig.invite(A, "6@", "1");
+        assert_eq!(rig.invites_to(B).len(), 1, "it is tried");
+    }
+    // A question under way when the asking ends is nobody's.
+    let mut rig = Rig::new(TRUNK);
+    rig.input(pinged(30));
+    rig.run(Duration::from_secs(1));
+    rig.input(pinged(0));
+    rig.run(Duration::from_secs(60));
+    assert_eq!(health(&rig), Some(Health::Unknown));
 }
