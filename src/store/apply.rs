@@ -93,6 +93,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | RoomLeft { .. }
         | RecordingPaused { .. }
         | RecorderBegan { .. }
+        | RecordingResumed { .. }
         | RecorderEnded { .. }
         | Other(_) => Vec::new(),
     }

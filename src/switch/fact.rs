@@ -652,14 +652,21 @@ pub enum FactKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         right: Option<LegId>,
     },
-    /// A recording was paused or goes on.
+    /// A recording was paused.
     RecordingPaused {
         /// The call.
         call: CallId,
         /// Which.
         recording: RecordingId,
-        /// Paused, or goes on.
+        /// True; false in older journals, which say by it that a recording goes on.
         paused: bool,
+    },
+    /// A paused recording goes on.
+    RecordingResumed {
+        /// The call.
+        call: CallId,
+        /// Which.
+        recording: RecordingId,
     },
     /// A recording ended: its file is complete.
     RecordingEnded {

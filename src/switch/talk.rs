@@ -197,7 +197,13 @@ impl Switch {
         recording.paused = paused;
         let recording = recording.id;
         self.out.push_back(Output::Media(Command::PauseRecord { recording, paused }));
-        self.fact(now, FactKind::RecordingPaused { call: id, recording, paused });
+        self.fact(
+            now,
+            match paused {
+                true => FactKind::RecordingPaused { call: id, recording, paused },
+                false => FactKind::RecordingResumed { call: id, recording },
+            },
+        );
     }
 
     pub(super) fn stop_recording(&mut self, id: CallId) {

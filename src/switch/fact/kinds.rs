@@ -25,7 +25,9 @@ impl FactKind {
             RoomJoined { call, .. } | RoomRefused { call, .. } | RoomLeft { call, .. } => {
                 Some(*call)
             }
-            RecordingBegan { call, .. } | RecordingPaused { call, .. } => Some(*call),
+            RecordingBegan { call, .. }
+            | RecordingPaused { call, .. }
+            | RecordingResumed { call, .. } => Some(*call),
             RecordingEnded { call, .. }
             | RecordingMended { call, .. }
             | RecordingPacked { call, .. }
@@ -115,6 +117,7 @@ impl FactKind {
             RoomLeft { .. } => "room_left",
             RecordingBegan { .. } => "recording_began",
             RecordingPaused { .. } => "recording_paused",
+            RecordingResumed { .. } => "recording_resumed",
             RecordingEnded { .. } => "recording_ended",
             RecordingMended { .. } => "recording_mended",
             RecordingPacked { .. } => "recording_packed",

@@ -83,6 +83,7 @@ fn one_of_each() -> Vec<FactKind> {
         RtpLost { call, leg: a, silent_ms: 61_000 },
         RecordingBegan { call, recording, path: s("2026/09/21/x.wav"), left: a, right: Some(b) },
         RecordingPaused { call, recording, paused: true },
+        RecordingResumed { call, recording },
         RecordingEnded { call, recording, samples: 320_000, ms: 40_000, fault: s("") },
         RecordingMended { call, path: s("2026/09/21/x.wav"), samples: 16_000, ms: 2_000 },
         RecordingPacked {
