@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::acd::agent::{AgentState, Busy, Input, Reason, Useless};
-use crate::acd::event::{Cause, Departure};
+use crate::acd::event::{Cause, Departure, SignInRefusal};
 use crate::acd::{AgentView, NoWrapUp, QueueId, QueueView, What};
 use crate::base::{LegId, Now};
 use crate::call::codes::Code;
@@ -15,6 +15,7 @@ use super::active::Doing;
 use super::console::{AgentOrder, AgentRow, QueueDay, QueueRow, Reply};
 use super::dialled::CONFIRMED;
 use super::fact::{AgentFact, FactKind, QueueFact};
+use super::sparing::and_more;
 use super::{Level, Switch, house};
 
 impl Switch {
@@ -161,6 +162,15 @@ impl Switch {
                 }
             }
             What::SignInRefused { agent, phone, why } => {
+                if why == SignInRefusal::Locked
+                    && let Some(others) = self.locks.may(now.at)
+                {
+                    let text = format!(
+                        "agent {agent} at phone {phone}: locked for wrong PINs{}; 'agent {agent} unlock' ends it",
+                        and_more(others)
+                    );
+                    self.log(Level::Warning, text);
+                }
                 let what = AgentFact::SignInRefused { phone, why: word_of(&why) };
                 FactKind::Agent { agent, what }
             }

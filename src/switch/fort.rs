@@ -34,6 +34,7 @@ use super::arrival::user;
 use super::console::{BanRow, Reply};
 use super::fact::FactKind;
 use super::io::Gate;
+use super::sparing::and_more;
 use super::{Level, Output, Switch};
 
 /// A ban by order of the console that names no time.
@@ -208,6 +209,14 @@ impl Switch {
             Judgement::Drop => false,
             Judgement::Hush => {
                 self.out.push_back(Output::Gate(Gate::Hush(source, HUSH)));
+                if let Some(others) = self.floods.may(now.at) {
+                    let text = format!(
+                        "{source}: a flood of datagrams, dropped unread for {} s at a time{}",
+                        HUSH.as_secs(),
+                        and_more(others)
+                    );
+                    self.log(Level::Warning, text);
+                }
                 false
             }
             Judgement::Ban(why, strength) => {

@@ -187,6 +187,10 @@ pub struct Switch {
     watching: watching::Watching,
     /// Of callers that are no phone and no gateway.
     strangers: sparing::Sparing,
+    /// Of agents' wrong PINs.
+    locks: sparing::Sparing,
+    /// Of floods that are dropped unread.
+    floods: sparing::Sparing,
     /// The call that was parked last in each slot.
     slots: BTreeMap<u32, CallId>,
     /// Conferences by name.
@@ -273,6 +277,8 @@ impl Switch {
             care: care::Care::new(&config, last_fact),
             watching: watching::Watching::default(),
             strangers: sparing::Sparing::default(),
+            locks: sparing::Sparing::default(),
+            floods: sparing::Sparing::default(),
             slots: BTreeMap::new(),
             rooms: BTreeMap::new(),
             supervising: supervising::Supervising::default(),

@@ -25,6 +25,14 @@ impl Sparing {
     }
 }
 
+/// What a line adds of those that were kept back before it.
+pub(super) fn and_more(kept_back: u64) -> String {
+    match kept_back {
+        0 => String::new(),
+        n => format!(" (and {n} more since the last such line)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -138,6 +138,12 @@ fn a_flood_of_datagrams_is_silence_for_two_seconds() {
     assert!(!rig.is_banned(STRANGER));
     let hush = Gate::Hush(source(STRANGER), Duration::from_secs(2));
     assert_eq!(rig.gates_shut(), [hush]);
+    let told = |rig: &Rig| rig.log.iter().filter(|line| line.contains("flood")).count();
+    assert_eq!(told(&rig), 1, "{:?}", rig.log);
+    for n in 300..900 {
+        rig.receive(STRANGER, &request("OPTIONS", n, "1001", ""));
+    }
+    assert_eq!((rig.gates_shut().len() > 1, told(&rig)), (true, 1), "no flood of lines");
 }
 
 #[test]

@@ -171,6 +171,8 @@ fn a_wrong_pin_three_times_locks() {
         })
         .collect();
     assert_eq!(refused, ["wrong", "wrong", "locked", "locked"]);
+    let told = rig.log.iter().filter(|line| line.contains("agent 7001 at phone 1001: locked"));
+    assert_eq!(told.count(), 2, "once a minute: {:?}", rig.log);
 }
 
 #[test]
