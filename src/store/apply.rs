@@ -4,6 +4,7 @@
 use super::reader::Record;
 use super::statement::{Hot, Refusal, Statement, query};
 use crate::base::{CallId, LegId, Wall};
+use crate::sip::registrar::SURE;
 use crate::switch::fact::{EndedBy, Fact, FactKind, Party, Role, Sound};
 
 /// Keeps the fact as it was written, with the reason when no other table has it.
@@ -61,8 +62,8 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         Queue { queue, call, what } => super::queues::statements(fact, queue, *call, what),
         Care { account, what } => super::care::statements(fact, account, what),
         PhoneWish { number, wish, value } => vec![phone_wish(wall, number, wish, value)],
-        Stopped { .. }
-        | Reloaded { .. }
+        Stopped { .. } => vec![stopped()],
+        Reloaded { .. }
         | ReloadRefused { .. }
         | Alarm { .. }
         | PhoneRefused { .. }
@@ -92,8 +93,8 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | RoomRefused { .. }
         | RoomLeft { .. }
         | RecordingPaused { .. }
-        | RecorderBegan { .. }
         | RecordingResumed { .. }
+        | RecorderBegan { .. }
         | RecorderEnded { .. }
         | Other(_) => Vec::new(),
     }
@@ -171,6 +172,16 @@ fn started(wall: Wall) -> Vec<Statement<'static>> {
         query("DELETE FROM registrations WHERE record = '' OR expires < ?")
             .bind(wall.0.saturating_sub(RENEWED_MS)),
     ]
+}
+
+/// The process stopped in good order: what is written of registrations is the last word on them, and they end
+/// when they say (`holds` in the registrar).
+fn stopped() -> Statement<'static> {
+    query(
+        "UPDATE registrations SET record = json_set(record, '$.' || ?, json('true')) \
+         WHERE json_valid(record)",
+    )
+    .bind(SURE)
 }
 
 /// A recording that outlived its exchange tells how long its call lived at least: longer than the

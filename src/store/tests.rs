@@ -620,6 +620,31 @@ fn stored(dir: &Path, kinds: impl IntoIterator<Item = FactKind>) {
 }
 
 #[test]
+fn a_stop_in_good_order_is_the_last_word_on_registrations() {
+    let registered = |contact: &str, record: &str| FactKind::PhoneRegistered {
+        number: "1001".into(),
+        contact: contact.into(),
+        from: "10.0.0.7:5060".into(),
+        expires_s: 400,
+        user_agent: String::new(),
+        record: record.into(),
+    };
+    for stops in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let all = [registered("sip:a@p", "{\"given\":400}"), registered("sip:b@p", "")];
+        let stop = stops.then(|| FactKind::Stopped { why: "SIGTERM".into() });
+        stored(dir.path(), all.into_iter().chain(stop));
+        block(async {
+            let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+            let kept = records.kept_bindings().await.unwrap();
+            let kept: Vec<_> = kept.iter().map(|k| (k.record.as_str(), k.expires)).collect();
+            let record = if stops { "{\"given\":400,\"sure\":true}" } else { "{\"given\":400}" };
+            assert_eq!(kept, [(record, Wall(400_001))], "one over a connection has none");
+        });
+    }
+}
+
+#[test]
 fn wishes_and_held_messages_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let wish = |wish: &str, value: &str| FactKind::PhoneWish {

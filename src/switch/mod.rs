@@ -388,7 +388,10 @@ impl Switch {
                 self.end_registrations(now);
             }
             Input::EndCalls => self.end_calls(now),
-            Input::Stopped { why } => self.fact(now, FactKind::Stopped { why }),
+            Input::Stopped { why } => {
+                self.keep_registrations(now);
+                self.fact(now, FactKind::Stopped { why });
+            }
         }
         self.drain_agent(now);
         self.review_outside(now);

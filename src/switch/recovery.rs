@@ -6,9 +6,10 @@
 
 use crate::base::{Duration, Now, Wall};
 use crate::sip::Flow;
-use crate::sip::registrar::{Binding, Change, RENEWALS};
+use crate::sip::registrar::{Binding, Change, holds};
 
 use super::Switch;
+use super::requests::phone_registered;
 
 /// A registration that the records have of before the start.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,8 +18,8 @@ pub struct KeptBinding {
     pub number: String,
     /// The binding, as [`Binding::to_record`] wrote it.
     pub record: String,
-    /// Until when it held when that was written; it may have been renewed since, for
-    /// [`RENEWALS`] without being written.
+    /// Until when it held when that was written; it may have been renewed since without being written
+    /// ([`holds`]).
     pub expires: Wall,
 }
 
@@ -30,9 +31,9 @@ impl Switch {
         for KeptBinding { number, record, expires } in rows {
             let Some(phone) = self.config.phone(&number) else { continue };
             let most = phone.max_contacts as usize;
-            let left = expires.0.saturating_add(RENEWALS.as_millis() as i64) - now.wall.0;
-            let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else { continue };
-            let left = Duration::from_millis(left).min(self.config.sip.max_expires);
+            let written = expires.0.saturating_sub(now.wall.0);
+            let Some(left) = holds(&record, written) else { continue };
+            let left = left.min(self.config.sip.max_expires);
             let Some(binding) = Binding::from_record(&record, now.at, now.at + left) else {
                 continue;
             };
@@ -41,9 +42,18 @@ impl Switch {
             {
                 // Written without what it may have been renewed by, or each restart would add as much.
                 let mut told = binding;
-                told.expires = now.at + left.saturating_sub(RENEWALS);
+                let written = Duration::from_millis(u64::try_from(written).unwrap_or(0));
+                told.expires = now.at + written.min(left);
                 self.binding_changed(now, &number, Change::Renewed(told));
             }
+        }
+    }
+
+    /// The exchange is about to end in good order: renewals that were not worth a line before are now, so that
+    /// nobody is registered for longer than promised after the start.
+    pub(super) fn keep_registrations(&mut self, now: Now) {
+        for (number, binding) in self.registrar.untold() {
+            self.fact(now, phone_registered(now, &number, &binding));
         }
     }
 

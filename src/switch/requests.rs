@@ -145,16 +145,7 @@ impl Switch {
     pub(super) fn binding_changed(&mut self, now: Now, number: &str, change: Change) {
         match change {
             Change::Added(binding) | Change::Moved(binding) | Change::Renewed(binding) => {
-                let kind = FactKind::PhoneRegistered {
-                    number: number.into(),
-                    contact: binding.contact.to_string(),
-                    from: binding.flow.remote.to_string(),
-                    expires_s: u32::try_from(binding.expires.since(now.at).as_secs())
-                        .unwrap_or(u32::MAX),
-                    user_agent: String::from_utf8_lossy(&binding.user_agent).into_owned(),
-                    record: binding.to_record().unwrap_or_default(),
-                };
-                self.fact(now, kind);
+                self.fact(now, phone_registered(now, number, &binding));
                 self.phone_reachable(now, number);
                 self.deliver(now, number);
             }
@@ -181,6 +172,18 @@ impl Switch {
         self.phone_reachable(now, number);
         let (number, contact) = (number.to_owned(), binding.contact.to_string());
         self.fact(now, FactKind::PhoneUnregistered { number, contact, why });
+    }
+}
+
+/// What is written of a binding.
+pub(super) fn phone_registered(now: Now, number: &str, binding: &Binding) -> FactKind {
+    FactKind::PhoneRegistered {
+        number: number.into(),
+        contact: binding.contact.to_string(),
+        from: binding.flow.remote.to_string(),
+        expires_s: u32::try_from(binding.expires.since(now.at).as_secs()).unwrap_or(u32::MAX),
+        user_agent: String::from_utf8_lossy(&binding.user_agent).into_owned(),
+        record: binding.to_record().unwrap_or_default(),
     }
 }
 

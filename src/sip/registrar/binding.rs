@@ -19,6 +19,9 @@ pub struct Binding {
     pub flow: Flow,
     /// Until when it holds.
     pub expires: Time,
+    /// Seconds that it was given when it was bound or refreshed last.
+    #[serde(default)]
+    pub given: u32,
     /// When it was bound or refreshed last.
     pub refreshed: Time,
     /// When that was last told as a change.
@@ -89,6 +92,7 @@ impl Binding {
             q: contact.q(),
             flow,
             expires,
+            given: u32::try_from(expires.since(now).as_secs()).unwrap_or(u32::MAX),
             refreshed: now,
             told: now,
             call_id: request.header(Name::CallId).unwrap_or_default().into(),

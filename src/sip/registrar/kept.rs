@@ -4,8 +4,8 @@
 //! Only bindings over datagrams are worth keeping: a connection ends with the process, and its phone
 //! notices. Their times are not here: the record has the calendar's.
 
-use super::{Binding, Outbound};
-use crate::base::Time;
+use super::{Binding, Outbound, RENEWALS};
+use crate::base::{Duration, Time};
 use crate::sip::Flow;
 use crate::wire::sip::{Contact, NameAddr, ToWire};
 
@@ -23,9 +23,39 @@ struct Kept {
     path: Vec<String>,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     savp: bool,
+    /// Seconds that were given to it: it holds no longer than these from now, whenever it was renewed. Zero in
+    /// records of before.
+    #[serde(default)]
+    given: u32,
+    /// Its record tells of every renewal: it was the last word of a process that stopped in good order. The
+    /// records write it ([`SURE`]).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    sure: bool,
     /// The instance and `reg-id` of a phone with several flows (RFC 5626).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outbound: Option<(String, u32)>,
+}
+
+/// What the records set in a line when they know that its time is the last: the process before stopped in good
+/// order.
+pub const SURE: &str = "sure";
+
+/// How long the binding of such a line holds, whose written time ends in `left`, negative where it is over;
+/// nothing: it is over, or no line. One that may have been renewed since without being written holds for
+/// [`RENEWALS`] more, and no longer than it would, had it been renewed just now.
+pub fn holds(line: &str, left_ms: i64) -> Option<Duration> {
+    let kept: Kept = serde_json::from_str(line).ok()?;
+    let left = match (kept.sure, kept.given) {
+        (true, _) => left_ms,
+        (false, given) => {
+            let renewed = left_ms.saturating_add(RENEWALS.as_millis() as i64);
+            match given {
+                0 => renewed,
+                given => renewed.min(i64::from(given) * 1_000),
+            }
+        }
+    };
+    u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis)
 }
 
 impl Binding {
@@ -53,6 +83,8 @@ impl Binding {
             user_agent: text(&self.user_agent)?,
             path: self.path.iter().map(|path| text(path)).collect::<Option<_>>()?,
             savp: self.savp,
+            given: self.given,
+            sure: false,
             outbound,
         };
         serde_json::to_string(&kept).ok()
@@ -78,6 +110,7 @@ impl Binding {
             user_agent: boxed(kept.user_agent),
             path: kept.path.into_iter().map(boxed).collect(),
             savp: kept.savp,
+            given: kept.given,
             outbound: kept
                 .outbound
                 .map(|(instance, reg_id)| Outbound { instance: boxed(instance), reg_id }),

@@ -29,6 +29,7 @@ mod kept;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use binding::{Binding, Outbound};
+pub use kept::{SURE, holds};
 
 use super::Flow;
 use super::command::Headers;
@@ -321,6 +322,16 @@ impl Registrar {
             self.store(&aor, live);
         }
         gone
+    }
+
+    /// The bindings that were renewed and have not been told since: for the records, before the process ends.
+    pub fn untold(&self) -> Vec<(Box<str>, Binding)> {
+        let untold = |b: &&Binding| b.refreshed > b.told && !b.flow.transport.is_reliable();
+        let of = |(aor, all): (&Box<str>, &Vec<Binding>)| {
+            let of = all.iter().filter(untold).cloned().map(|binding| (aor.clone(), binding));
+            of.collect::<Vec<_>>()
+        };
+        self.addresses.iter().flat_map(of).collect()
     }
 
     /// How many addresses have bindings, and how many bindings there are.

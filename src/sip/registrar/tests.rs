@@ -318,6 +318,13 @@ fn a_binding_over_datagrams_comes_back_from_its_record_and_one_over_a_connection
         Binding { flow: Flow { transport: Transport::Tcp, ..flow(5060) }, ..binding.clone() };
     assert_eq!(over.to_record(), None);
     assert_eq!(Binding::from_record("{}", later, later), None);
+    // 3,600 s were given. A renewal may not have been written; after a stop in good order all were.
+    let s = |seconds: u64| Some(crate::base::Duration::from_secs(seconds));
+    let sure = record.replacen('{', &format!("{{\"{SURE}\":true,"), 1);
+    assert_eq!([holds(&record, 60_000), holds(&sure, 60_000)], [s(660), s(60)]);
+    assert_eq!([holds(&record, 3_500_000), holds(&sure, 3_500_000)], [s(3_600), s(3_500)]);
+    assert_eq!([holds(&record, -599_000), holds(&sure, -1)], [s(1), None]);
+    assert_eq!([holds(&record, -600_000), holds("{}", 60_000)], [None, None]);
 
     // What the phone has said since is the newer; and there may be no place.
     assert!(!registrar.restore(now, "1001", back.clone(), 3), "it is there");
