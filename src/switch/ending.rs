@@ -97,6 +97,7 @@ impl Switch {
             Some(crate::call::Role::Callee) => EndedBy::Callee,
             _ => EndedBy::Caller,
         };
+        let absent = self.is_absent(leg_id, &end);
         let ours = leg.ours.unwrap_or((Cause::NORMAL_CLEARING, 0, EndedBy::Plan));
         let (cause, status, by) = match end {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
@@ -111,6 +112,9 @@ impl Switch {
                 {
                     leg.redirect = redirected(&message);
                 }
+            End::Timeout | End::FlowFailed if absent => {
+                (Cause::SUBSCRIBER_ABSENT, 480, EndedBy::Fault)
+            }
                 let Some(leg) = self.legs.get(&leg_id) else { return };
                 let meant = || self.mapping(leg.gateway.as_deref()).cause_of(status);
                 (cause.unwrap_or_else(meant), status, party)
@@ -119,6 +123,19 @@ impl Switch {
             End::FlowFailed => (Cause::NETWORK_OUT_OF_ORDER, 503, EndedBy::Fault),
             End::Ours => ours,
             End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRE, 0, EndedBy::Fault),
+    /// Whether a leg ends so because the phone that it calls is off, or its network gone: that says nothing
+    /// of us or of a gateway, and whoever calls must not take it for that. One that rang and is silent since
+    /// is not off.
+    fn is_absent(&self, leg_id: LegId, end: &End) -> bool {
+        let Some(leg) = self.legs.get(&leg_id) else { return false };
+        let connection = self.calls.get(&leg.call).and_then(|active| active.call.get(leg_id));
+        let is_called_phone = connection.is_some_and(|c| {
+            c.role == crate::call::Role::Callee && matches!(c.device, Device::Phone { .. })
+        });
+        let rings_on = matches!(end, End::Timeout) && leg.ringing.is_some();
+        is_called_phone && leg.answered.is_none() && !rings_on
+    }
+
         };
         self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
     }
