@@ -15,7 +15,7 @@ use crate::wire::q850::Cause;
 use super::caller_id::Origin;
 use super::consulting::Consulting;
 use super::fact::EndedBy;
-use super::forwarding::Diversion;
+use super::forwarding::{Diversion, Instead};
 use super::queueing::Queued;
 use super::signing::SigningIn;
 
@@ -125,6 +125,8 @@ pub struct Dialing {
     pub ways: Vec<Way>,
     /// How it came to those who are rung that the plan did not name.
     pub diverted: Vec<Diversion>,
+    /// Whereto else a phone's 3xx sends the call, should the leg that was made for it fail.
+    pub instead: Vec<(LegId, Vec<Instead>)>,
     /// The leg whose early media the caller hears.
     pub early: Option<LegId>,
 }

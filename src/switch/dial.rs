@@ -27,6 +27,7 @@ impl Switch {
             legs: Vec::new(),
             ways: Vec::new(),
             diverted: Vec::new(),
+            instead: Vec::new(),
             early: None,
         }));
         let lost = self.next_group(now, id);

@@ -18,7 +18,6 @@ use crate::wire::q850::{Cause, Mapping};
 use super::active::Doing;
 use super::dial::failure;
 use super::fact::{EndedBy, FactKind, RoomLeft, Sound};
-use super::forwarding::redirected;
 use super::leg::{Confirm, Ending, Stage};
 use super::{Level, Output, Switch};
 
@@ -97,8 +96,8 @@ impl Switch {
             Some(crate::call::Role::Callee) => EndedBy::Callee,
             _ => EndedBy::Caller,
         };
-        let absent = self.is_absent(leg_id, &end);
         let ours = leg.ours.unwrap_or((Cause::NORMAL_CLEARING, 0, EndedBy::Plan));
+        let absent = self.is_absent(leg_id, &end);
         let (cause, status, by) = match end {
             End::Bye { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 0, party),
             End::Cancelled { cause } => (cause.unwrap_or(Cause::NORMAL_CLEARING), 487, party),
@@ -106,23 +105,24 @@ impl Switch {
                 // A mobile is sent on by its network, which has no say in where our calls go.
                 let device = self.calls.get(&leg.call).and_then(|a| a.call.get(leg_id));
                 let is_ours = device.is_some_and(|c| matches!(c.device, Device::Phone { .. }));
-                if (300..400).contains(&status)
-                    && is_ours
-                    && let Some(leg) = self.legs.get_mut(&leg_id)
-                {
-                    leg.redirect = redirected(&message);
+                if (300..400).contains(&status) && is_ours {
+                    self.redirects(leg_id, &message);
                 }
-            End::Timeout | End::FlowFailed if absent => {
-                (Cause::SUBSCRIBER_ABSENT, 480, EndedBy::Fault)
-            }
                 let Some(leg) = self.legs.get(&leg_id) else { return };
                 let meant = || self.mapping(leg.gateway.as_deref()).cause_of(status);
                 (cause.unwrap_or_else(meant), status, party)
+            }
+            End::Timeout | End::FlowFailed if absent => {
+                (Cause::SUBSCRIBER_ABSENT, 480, EndedBy::Fault)
             }
             End::Timeout => (Cause::RECOVERY_ON_TIMER_EXPIRE, 408, EndedBy::Fault),
             End::FlowFailed => (Cause::NETWORK_OUT_OF_ORDER, 503, EndedBy::Fault),
             End::Ours => ours,
             End::AckMissing => (Cause::RECOVERY_ON_TIMER_EXPIRE, 0, EndedBy::Fault),
+        };
+        self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
+    }
+
     /// Whether a leg ends so because the phone that it calls is off, or its network gone: that says nothing
     /// of us or of a gateway, and whoever calls must not take it for that. One that rang and is silent since
     /// is not off.
@@ -134,10 +134,6 @@ impl Switch {
         });
         let rings_on = matches!(end, End::Timeout) && leg.ringing.is_some();
         is_called_phone && leg.answered.is_none() && !rings_on
-    }
-
-        };
-        self.leg_over(now, leg_id, Ending { cause, status, by, at: now.at });
     }
 
     /// What the end of a leg says of the hop by which its gateway was called (RFC 3263 §4.3).

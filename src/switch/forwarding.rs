@@ -7,6 +7,11 @@
 //!                      └─▶ the targets that 1001 itself would reach by dialling the number
 //! ```
 //!
+//! The Contacts of a 302 are tried one after the other, the highest `q` first (RFC 3261 §8.1.3.4, §16.6): the
+//! next when one fails, unless it is refused for everywhere (6xx); what rings until the group's time is over has
+//! had its time. A Contact is a number of ours only where its host is ours; at a gateway's host it is a number
+//! outside; anything else is nobody whom we could call, whatever its user part.
+//!
 //! A number to forward to is dialled in the phone's own context, so that nobody forwards where he may not
 //! call. Five diversions in a row at most, and no phone diverts one call twice (loops): what it cannot
 //! forward rings at the phone itself. An emergency call back rings whatever is wished. The called side is told for whom the call was (RFC 5806, RFC 7044).
@@ -14,7 +19,8 @@
 //! Wishes are facts: they are in the journal, and come back from the records after a start
 //! ([`Input::Wishes`](super::Input::Wishes)).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::Failure;
@@ -24,7 +30,7 @@ use crate::dialplan::effect::Target;
 use crate::dialplan::{Entry, Interp};
 use crate::sip::Headers;
 use crate::wire::q850::Cause;
-use crate::wire::sip::{Contacts, Message, Uri};
+use crate::wire::sip::{Contacts, Host, Message, Uri};
 
 use super::active::{Dialing, Doing};
 use super::arrival::user;
@@ -51,6 +57,28 @@ pub struct Diversion {
     /// Whereto.
     pub to: Target,
 }
+
+/// Where a phone's 3xx sends a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redirect {
+    /// The number.
+    to: String,
+    /// It is one at a gateway's: a phone of ours that has the same is not meant.
+    outside: bool,
+}
+/// All of one 3xx, the first to be tried first.
+pub type Redirects = VecDeque<Redirect>;
+
+/// What is left of a phone's 3xx.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Instead {
+    by: String,
+    left: Redirects,
+    why: (&'static str, u16),
+}
+
+/// So many Contacts of a 3xx are tried.
+const MOST_REDIRECTS: usize = 5;
 
 /// Why a call is diverted.
 const ALWAYS: (&str, u16) = ("unconditional", 302);
@@ -101,7 +129,7 @@ impl Switch {
         if let First::Forward(to) = first
             && !urgent
         {
-            match self.divert(now, id, number, to, ALWAYS) {
+            match self.divert(now, id, number, &anywhere(to), ALWAYS) {
                 Some(made) => return made,
                 None => first = wishes.here(),
             }
@@ -120,7 +148,7 @@ impl Switch {
             Cause::SUBSCRIBER_ABSENT => (wishes.after(Why::NoAnswer), NO_ANSWER),
             _ => (None, BUSY),
         };
-        let made = to.and_then(|to| self.divert(now, id, number, to, why));
+        let made = to.and_then(|to| self.divert(now, id, number, &anywhere(to), why));
         made.unwrap_or(Err(failed))
     }
 
@@ -130,10 +158,19 @@ impl Switch {
         now: Now,
         id: CallId,
         by: &str,
-        to: &str,
+        to: &Redirect,
         why: (&'static str, u16),
     ) -> Option<Result<Vec<(LegId, Target)>, Failure>> {
         let targets = self.diverted_to(now, id, by, to, why)?;
+        Some(self.ring_diverted(now, id, targets))
+    }
+
+    fn ring_diverted(
+        &mut self,
+        now: Now,
+        id: CallId,
+        targets: Vec<Target>,
+    ) -> Result<Vec<(LegId, Target)>, Failure> {
         let mut made = Vec::new();
         let mut lost = failure(Cause::NO_ROUTE_DESTINATION, 404);
         for target in targets {
@@ -142,7 +179,7 @@ impl Switch {
                 Err(failure) => lost = failure,
             }
         }
-        Some(if made.is_empty() { Err(lost) } else { Ok(made) })
+        if made.is_empty() { Err(lost) } else { Ok(made) }
     }
 
     /// Notes that `by` diverts the call to `to`: the targets there, unless it goes round in circles.
@@ -151,17 +188,42 @@ impl Switch {
         now: Now,
         id: CallId,
         by: &str,
-        to: &str,
+        to: &Redirect,
         why: (&'static str, u16),
     ) -> Option<Vec<Target>> {
-        let targets = self.targets_of(now, by, to);
-        let Doing::Dialling(dialing) = &mut self.calls.get_mut(&id)?.doing else { return None };
-        let before = &mut dialing.diverted;
-        if chain(before, by) >= MOST_DIVERSIONS || before.iter().any(|d| d.by == by) {
-            let line = format!("call {id}: {by} forwards to {to}, which goes round in circles");
-            self.log(Level::Warning, line);
+        if !self.may_divert(id, by, &to.to) {
             return None;
         }
+        self.note_diverted(now, id, by, to, why)
+    }
+
+    /// Whether `by` has not yet diverted this call, and not too many have.
+    fn may_divert(&mut self, id: CallId, by: &str, to: &str) -> bool {
+        let Some(dialing) = self.dialing(id) else { return false };
+        let before = &dialing.diverted;
+        let may = chain(before, by) < MOST_DIVERSIONS && !before.iter().any(|d| d.by == by);
+        if !may {
+            let line = format!("call {id}: {by} forwards to {to}, which goes round in circles");
+            self.log(Level::Warning, line);
+        }
+        may
+    }
+
+    /// Notes a diversion that is none in circles: the targets there are.
+    fn note_diverted(
+        &mut self,
+        now: Now,
+        id: CallId,
+        by: &str,
+        to: &Redirect,
+        why: (&'static str, u16),
+    ) -> Option<Vec<Target>> {
+        let mut targets = self.targets_of(now, by, &to.to);
+        if to.outside {
+            targets.retain(|target| matches!(target, Target::Gateway { .. }));
+        }
+        let Doing::Dialling(dialing) = &mut self.calls.get_mut(&id)?.doing else { return None };
+        let (before, to) = (&mut dialing.diverted, &to.to);
         let diversion = |to: &Target| Diversion { by: by.into(), why, to: to.clone() };
         before.extend(targets.iter().map(diversion));
         if targets.is_empty() {
@@ -196,12 +258,19 @@ impl Switch {
         Interp::targets(&self.plan, now, entry)
     }
 
-    /// A phone's leg has failed: legs that take its place, if it or its user sends the call on.
+    /// A leg has failed: legs that take its place, if its phone or that one's user sends the call on, or a 3xx
+    /// that led to it names somebody else.
     pub(super) fn diverts(&mut self, now: Now, leg_id: LegId, failed: Failure) -> bool {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return false };
-        let (id, redirect) = (leg.call, leg.redirect.take());
-        let Some(dialing) = self.dialing(id).filter(|d| d.hunt.rings(leg_id)) else { return false };
-        let Some(number) = phone_of(dialing, leg_id) else { return false };
+        let (id, redirect) = (leg.call, core::mem::take(&mut leg.redirect));
+        if !self.dialing(id).is_some_and(|dialing| dialing.hunt.rings(leg_id)) {
+            return false;
+        }
+        let mut instead = self.instead_of(id, leg_id, failed);
+        let Some(dialing) = self.dialing(id) else { return false };
+        let Some(number) = phone_of(dialing, leg_id) else {
+            return self.diverts_instead(now, id, instead);
+        };
         let others = dialing.legs.iter().any(|(other, _)| {
             *other != leg_id
                 && dialing.hunt.rings(*other)
@@ -210,20 +279,124 @@ impl Switch {
         let may = self.config.phone(&number).is_some_and(|phone| phone.may_redirect);
         let busy = failed.cause == Cause::USER_BUSY && !others;
         let wished = self.wishes(&number).and_then(|wishes| wishes.after(failed.why));
-        let (to, why) = match (redirect.filter(|_| may), wished) {
-            (Some(to), _) => (to, DEFLECTED),
-            (None, Some(to)) if busy => (to.to_owned(), BUSY),
-            _ => return false,
-        };
-        let Some(Ok(made)) = self.divert(now, id, &number, &to, why) else { return false };
-        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
-            return false;
-        };
-        for (leg, target) in made {
-            dialing.hunt.attempt(leg);
-            dialing.legs.push((leg, target));
+        match (redirect.front().cloned().filter(|_| may), wished.map(anywhere)) {
+            (Some(first), _) => {
+                if self.may_divert(id, &number, &first.to) {
+                    instead.push(Instead { by: number, left: redirect, why: DEFLECTED });
+                }
+            }
+            (None, Some(to)) if busy => {
+                if self.may_divert(id, &number, &to.to) {
+                    instead.push(Instead { by: number, left: [to].into(), why: BUSY });
+                }
+            }
+            _ => {}
         }
-        true
+        self.diverts_instead(now, id, instead)
+    }
+
+    /// What is left of the 3xx's that led to this leg: nothing where it is refused for everywhere (6xx), or
+    /// another leg of the same Contact still rings.
+    fn instead_of(&mut self, id: CallId, leg: LegId, failed: Failure) -> Vec<Instead> {
+        let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) else {
+            return Vec::new();
+        };
+        let Some(at) = dialing.instead.iter().position(|(own, _)| *own == leg) else {
+            return Vec::new();
+        };
+        let (_, all) = dialing.instead.swap_remove(at);
+        if failed.status >= 600 {
+            dialing.instead.retain(|(_, other)| *other != all);
+            return Vec::new();
+        }
+        let rings = dialing.instead.iter().any(|(leg, it)| *it == all && dialing.hunt.rings(*leg));
+        if rings { Vec::new() } else { all }
+    }
+
+    /// Rings the next Contact where somebody can be rung, those of the last 3xx first.
+    fn diverts_instead(&mut self, now: Now, id: CallId, mut all: Vec<Instead>) -> bool {
+        while let Some(last) = all.last_mut() {
+            let Some(next) = last.left.pop_front() else {
+                all.pop();
+                continue;
+            };
+            let (by, why) = (last.by.clone(), last.why);
+            let targets = self.note_diverted(now, id, &by, &next, why).unwrap_or_default();
+            let Ok(made) = self.ring_diverted(now, id, targets) else { continue };
+            let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing)
+            else {
+                return false;
+            };
+            for (leg, target) in made {
+                dialing.hunt.attempt(leg);
+                dialing.legs.push((leg, target));
+                dialing.instead.push((leg, all.clone()));
+            }
+            return true;
+        }
+        false
+    }
+
+    /// A phone sends its call on by 3xx: to whom it may.
+    pub(super) fn redirects(&mut self, leg_id: LegId, response: &Message) {
+        let Ok(Contacts::List(mut list)) = response.contacts() else { return };
+        list.sort_by_key(|contact| core::cmp::Reverse(contact.q()));
+        let mut all = Redirects::new();
+        for contact in list.into_iter().take(MOST_REDIRECTS) {
+            let uri = &contact.addr.uri;
+            let Some(to) = user(uri).filter(|number| !number.is_empty()) else { continue };
+            match self.host_of_redirect(leg_id, uri) {
+                Some(outside) => all.push_back(Redirect { to, outside }),
+                None => {
+                    let who = self.who(leg_id);
+                    self.log(
+                        Level::Warning,
+                        format!(
+                            "{who}: its {} sends the call to {uri}: that host is neither this exchange (its \
+                             [sip] domain and addresses) nor a gateway, so nobody is called there",
+                            response.status().unwrap_or(0)
+                        ),
+                    );
+                }
+            }
+        }
+        if let Some(leg) = self.legs.get_mut(&leg_id) {
+            leg.redirect = all;
+        }
+    }
+
+    /// Whose the host of a Contact is: ours (false), a gateway's (true), somebody else's (nothing). A `tel:`
+    /// number has none, and is dialled as it stands.
+    fn host_of_redirect(&self, leg_id: LegId, uri: &Uri) -> Option<bool> {
+        let Some(sip) = uri.as_sip() else { return Some(false) };
+        let ip = match &sip.host {
+            Host::Name(_) => None,
+            Host::V4(v4) => Some(IpAddr::V4(*v4)),
+            Host::V6(v6) => Some(IpAddr::V6(*v6)),
+        };
+        let leg = self.legs.get(&leg_id)?;
+        // Where a gateway runs on our own address, its port tells it from us.
+        let port = sip.port.unwrap_or(5060);
+        let exactly = ip.and_then(|ip| self.gateways.identify(SocketAddr::new(ip, port)));
+        let own = [leg.flow.local.ip(), self.seen(leg.flow).local.ip()];
+        let listening = |ip: &IpAddr| self.listening.iter().any(|(_, at)| at.ip() == *ip);
+        let is_ours = Host::parse(self.config.domain().as_bytes()).as_ref() == Some(&sip.host)
+            || ip.is_some_and(|ip| own.contains(&ip) || listening(&ip));
+        let is_at_port = |at: SocketAddr| Some(at.ip()) == ip && at.port() == port;
+        match exactly {
+            Some(gateway) if !is_ours || gateway.hops.addresses().any(is_at_port) => {
+                return Some(true);
+            }
+            _ if is_ours => return Some(false),
+            _ => {}
+        }
+        let mut gateways = self.config.gateways.iter();
+        let named = |gateway: &crate::config::Gateway| {
+            let domain = gateway.domain.as_ref().map(ToString::to_string);
+            domain.and_then(|domain| Host::parse(domain.as_bytes())).as_ref() == Some(&sip.host)
+                || super::registering::host_of(&gateway.address).0 == sip.host
+        };
+        gateways.any(named).then_some(true)
     }
 
     /// A program sends a call on that rings at a phone, as a 302 of it would. Says why not, else.
@@ -237,7 +410,7 @@ impl Switch {
                 "a queue's caller stays in the queue: let it ring, or make the agent not ready",
             );
         }
-        let Some(Ok(made)) = self.divert(now, id, &number, to, DEFLECTED) else {
+        let Some(Ok(made)) = self.divert(now, id, &number, &anywhere(to), DEFLECTED) else {
             return Err("nobody is reached there");
         };
         if let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing) {
@@ -259,7 +432,9 @@ impl Switch {
         for number in numbers {
             let wished = self.wishes(&number).and_then(|w| w.after(Why::NoAnswer));
             let Some(to) = wished.map(str::to_owned) else { continue };
-            group.extend(self.diverted_to(now, id, &number, &to, NO_ANSWER).unwrap_or_default());
+            group.extend(
+                self.diverted_to(now, id, &number, &anywhere(&to), NO_ANSWER).unwrap_or_default(),
+            );
         }
         if let Some(Doing::Dialling(dialing)) = self.calls.get_mut(&id).map(|a| &mut a.doing)
             && !group.is_empty()
@@ -311,14 +486,9 @@ fn phone_of(dialing: &Dialing, leg: LegId) -> Option<String> {
     }
 }
 
-/// The number to which a 3xx sends a call: its first Contact's.
-pub(super) fn redirected(response: &Message) -> Option<String> {
-    match response.contacts() {
-        Ok(Contacts::List(list)) => {
-            list.first().and_then(|contact| user(&contact.addr.uri)).filter(|n| !n.is_empty())
-        }
-        _ => None,
-    }
+/// A number that is dialled as its phone would.
+fn anywhere(to: &str) -> Redirect {
+    Redirect { to: to.to_owned(), outside: false }
 }
 
 #[cfg(test)]

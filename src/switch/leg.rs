@@ -21,6 +21,7 @@ use crate::wire::q850::Cause;
 use crate::wire::sdp::Sdp;
 
 use super::fact::EndedBy;
+use super::forwarding::Redirects;
 
 /// Keys by INFO that are taken of a party in a second: machines dial fifteen.
 const MOST_INFO_KEYS: u32 = 25;
@@ -111,8 +112,8 @@ pub struct Leg {
     pub description: Option<Vec<u8>>,
     /// The INVITE to be sent when the port is there.
     pub invite: Option<Box<Command>>,
-    /// The number to which it sends its call on, with a 3xx.
-    pub redirect: Option<String>,
+    /// Whereto it sends its call on, with a 3xx: the first is tried first.
+    pub redirect: Redirects,
     /// The leg whose place it takes as soon as it has a port (RFC 3891).
     pub takes: Option<(LegId, Takes)>,
     /// What was negotiated.
@@ -193,7 +194,7 @@ impl Leg {
             offer: None,
             description: None,
             invite: None,
-            redirect: None,
+            redirect: Redirects::new(),
             takes: None,
             params: None,
             dtmf,

@@ -191,8 +191,8 @@ impl Switch {
                 auto_answer: false,
                 headers: Vec::new(),
             };
-            let (legs, ways, diverted) = (Vec::new(), Vec::new(), Vec::new());
-            let dialing = Dialing { hunt, dial, legs, ways, diverted, early: None };
+            let (legs, ways, diverted, instead) = Default::default();
+            let dialing = Dialing { hunt, dial, legs, ways, diverted, instead, early: None };
             active.doing = Doing::Dialling(Box::new(dialing));
         }
         match self.ring_one(now, id, &Target::Phone { number: phone }) {

@@ -107,6 +107,9 @@ impl Switch {
         else {
             return false;
         };
+        for (leg, _) in dialing.instead.iter_mut().filter(|(leg, _)| *leg == leg_id) {
+            *leg = next;
+        }
         dialing.hunt.attempt(next);
         dialing.legs.push((next, target));
         true
@@ -130,14 +133,14 @@ impl Switch {
             }
             Some(changed) => changed,
         };
-        let busy = self.gateways.get(name).map_or(0, |gateway| gateway.busy);
-        let done = format!("gateway {name}: {means}; {busy} calls in being go on");
-        if changed {
         if order == GatewayOrder::Up && self.gateways.forgive(name) {
             let text = format!("gateway {name} did not answer: it is tried again, by order");
             self.log(Level::Warning, text);
             self.gateway_alarm(now, name, false);
         }
+        let busy = self.gateways.get(name).map_or(0, |gateway| gateway.busy);
+        let done = format!("gateway {name}: {means}; {busy} calls in being go on");
+        if changed {
             self.log(Level::Warning, format!("{done}, by order of the console"));
             self.fact(now, FactKind::GatewayService { gateway: name.into(), service });
         }
