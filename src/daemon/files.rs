@@ -273,7 +273,7 @@ fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<F
     kept_at = accounts::path(&config);
     let kept = match accounts {
         Some(text) => Some(text.to_owned()),
-        None if kept_at.exists() => Some(read(&kept_at)?),
+        None if kept_at.symlink_metadata().is_ok() => Some(kept_text(&kept_at)?),
         None => None,
     };
     if let Some(kept) = kept {
@@ -289,6 +289,12 @@ fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<F
     };
     config.resolve_secrets(fetch).map_err(|faults| all(faults, &kept_at))?;
     Ok(Written { config, faults, ours: embedded, name })
+}
+
+/// The accounts that are kept: a link is refused.
+fn kept_text(path: &Path) -> Result<String, Vec<Fault>> {
+    let remedy = "Belfry's user must be able to read it, and it is a file of its own";
+    accounts::read(path).map_err(|error| vec![whole(path, error.to_string(), remedy)])
 }
 
 fn read(path: &Path) -> Result<String, Vec<Fault>> {

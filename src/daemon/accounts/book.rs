@@ -4,8 +4,8 @@
 //! It holds passwords as digest authentication needs them, and is for Belfry's user alone.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
@@ -130,13 +130,13 @@ impl Held {
         };
         fs::create_dir_all(dir).map_err(|e| told(dir, e))?;
         let at = dir.join(LOCK);
-        let open =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&at);
+        let mut options = OpenOptions::new();
+        let open = own(options.create(true).truncate(false).write(true).mode(0o600), &at);
         let lock = open.map_err(|e| told(&at, e))?;
-        let _ = as_its_directory(&at, dir);
+        let _ = as_its_directory(&lock, dir);
         lock.lock().map_err(|e| told(&at, e))?;
         let path = dir.join(NAME);
-        let former = match fs::read_to_string(&path) {
+        let former = match read(&path) {
             Ok(text) => Some(text),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(told(&path, error)),
@@ -159,7 +159,7 @@ impl Held {
                 OpenOptions::new().create_new(true).write(true).mode(0o600).open(&part)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            as_its_directory(&part, dir)?;
+            as_its_directory(&file, dir)?;
             fs::rename(&part, &self.path)?;
             File::open(dir)?.sync_all()
         };
@@ -177,12 +177,38 @@ impl Held {
     }
 }
 
-/// What root writes belongs to whom its directory belongs to.
-fn as_its_directory(path: &Path, dir: &Path) -> std::io::Result<()> {
-    let (own, above) = (fs::metadata(path)?, fs::metadata(dir)?);
+/// Opens a file of the accounts. The directory is the service's and root writes in it too: what is no plain file of
+/// one name is refused, lest root change some other file that the service has put a link to.
+fn own(options: &mut OpenOptions, path: &Path) -> std::io::Result<File> {
+    let link = || {
+        std::io::Error::other(
+            "it is a link, or no plain file: see who put it there, then take it away",
+        )
+    };
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file =
+        options.custom_flags(flags).open(path).map_err(|error| match error.raw_os_error() {
+            Some(libc::ELOOP | libc::ENXIO) => link(),
+            _ => error,
+        })?;
+    let meta = file.metadata()?;
+    if meta.is_file() && meta.nlink() == 1 { Ok(file) } else { Err(link()) }
+}
+
+/// The accounts' text; a link is refused.
+pub(in crate::daemon) fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    own(OpenOptions::new().read(true), path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// What root writes belongs to whom its directory belongs to. By the handle: what lies at the path by now may be
+/// another file.
+fn as_its_directory(file: &File, dir: &Path) -> std::io::Result<()> {
+    let (own, above) = (file.metadata()?, fs::metadata(dir)?);
     match (own.uid(), own.gid()) == (above.uid(), above.gid()) {
         true => Ok(()),
-        false => chown(path, Some(above.uid()), Some(above.gid())),
+        false => fchown(file, Some(above.uid()), Some(above.gid())),
     }
 }
 

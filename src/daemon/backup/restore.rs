@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
@@ -229,9 +229,12 @@ fn put(entry: &Entry, part: &Path) -> Result<(), String> {
     let number = |file: &str, name: &str| number_of(file, name).or_else(|| name.parse().ok());
     let owner = number("/etc/passwd", &entry.owner);
     let group = number("/etc/group", &entry.group);
+    // By the handle: the directory may be the service's, which could have put a link there meanwhile.
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(part);
+    let file = file.map_err(told(part))?;
     // Who is not root puts back what is its own.
-    let _ = chown(part, owner, group);
-    fs::set_permissions(part, rights).map_err(told(part))?;
+    let _ = fchown(&file, owner, group);
+    file.set_permissions(rights).map_err(told(part))?;
     for ending in ["", "-wal", "-shm"] {
         let there = with_ending(&entry.path, ending);
         if there.exists() && (ending.is_empty() || entry.what == What::Store) {
