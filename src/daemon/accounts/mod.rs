@@ -14,7 +14,7 @@ pub(super) mod book;
 mod csv;
 mod sheet;
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -111,6 +111,26 @@ fn setting(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.to_owned()))
 }
 
+/// Whether settings are such as a command line may hold: every user of the machine can read it, and the shell
+/// keeps it.
+fn no_secret(kind: Kind, number: &str, settings: &[(String, String)]) -> Result<(), String> {
+    let (word, secret) = (kind.word, kind.secret);
+    for (key, _) in settings {
+        if key == secret {
+            return Err(format!(
+                "a {secret} does not belong on the command line: belfry {word} add {number} --secret-stdin reads \
+                 it from standard input (set: --secret-stdin, or --new-secret makes one)"
+            ));
+        }
+        if key == "number" {
+            return Err(format!(
+                "the number is {number} and stays: to give another one remove this {word}, and add that one"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// What the accounts are of.
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
@@ -203,7 +223,16 @@ fn add(
     settings: &[(String, String)],
     secret_stdin: bool,
 ) -> Result<(), String> {
-    let secret = if secret_stdin { given()? } else { kind.new_secret()? };
+    no_secret(kind, number, settings)?;
+    // `password_file = …`: there it is then.
+    let elsewhere = |(key, _): &(String, String)| {
+        key.strip_prefix(kind.secret).is_some_and(|rest| rest.starts_with('_'))
+    };
+    let secret = match (secret_stdin, settings.iter().any(elsewhere)) {
+        (true, _) => Some(given()?),
+        (false, true) => None,
+        (false, false) => Some(kind.new_secret()?),
+    };
     let effect = change(file, &format!("{} {number} added", kind.word), |book| {
         if book.find(kind.section(), number).is_some() {
             let word = kind.word;
@@ -211,13 +240,15 @@ fn add(
         }
         let mut account = Table::new();
         account.insert("number".into(), Value::String(number.into()));
-        account.insert(kind.secret.into(), Value::String(secret.clone()));
+        if let Some(secret) = &secret {
+            account.insert(kind.secret.into(), Value::String(secret.clone()));
+        }
         kind.put(&mut account, settings)?;
         book.add(kind.section(), account);
         Ok(())
     })?;
     outln!("{} {number} added; {effect}", kind.word);
-    if !secret_stdin {
+    if let Some(secret) = secret.filter(|_| !secret_stdin) {
         outln!("{}: {secret}", kind.secret);
     }
     Ok(())
@@ -231,6 +262,7 @@ fn set(
     secret: Option<String>,
     show: bool,
 ) -> Result<(), String> {
+    no_secret(kind, number, settings)?;
     let effect = change(file, &format!("{} {number} changed", kind.word), |book| {
         let account = book.find(kind.section(), number).ok_or_else(|| missing(kind, number))?;
         if let Some(secret) = &secret {
@@ -300,13 +332,21 @@ fn in_force(config: &Config, source: &Source, note: &str) -> Result<String, Stri
     match client::ask(&config.console.socket, &format!("reload {note}")) {
         Ok(answer) if answer.ok => Ok("in force".into()),
         Ok(answer) => Err(answer.text),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            Err(error.to_string())
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+        {
+            match files::load(source) {
+                Ok(_) => Ok("no appliance runs: it holds from the next start on".into()),
+                Err(faults) => Err(lines(&faults)),
+            }
         }
-        Err(_) => match files::load(source) {
-            Ok(_) => Ok("no appliance runs: it holds from the next start on".into()),
-            Err(faults) => Err(lines(&faults)),
-        },
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error.to_string()),
+        // One runs, and nobody knows what it has taken: the files are put back as they were, and it is said how the
+        // two come together.
+        Err(error) => Err(format!(
+            "the appliance does not say whether it has taken it: {error}\n\
+             the accounts are put back as they were; once it answers, 'belfry console -e reload' has it read them"
+        )),
     }
 }
 

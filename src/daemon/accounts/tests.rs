@@ -114,3 +114,60 @@ fn a_sheet_is_taken_whole_and_given_back_the_same() {
         assert!(why.contains(word), "'{word}' in: {why}");
     }
 }
+
+#[test]
+fn secrets_and_the_number_do_not_stand_on_the_command_line() {
+    let (dir, file) = folder();
+    for (done, word) in [
+        (add(PHONES, &file, "1005", &words(&[("password", "x")]), false), "--secret-stdin"),
+        (add(PHONES, &file, "1005", &words(&[("number", "1006")]), false), "stays"),
+        (add(USERS, &file, "7001", &words(&[("pin", "4711")]), false), "user add 7001"),
+        (set(PHONES, &file, "1005", &words(&[("password", "x")]), None, false), "--new-secret"),
+    ] {
+        let why = done.expect_err(word);
+        assert!(why.contains(word), "'{word}' in: {why}");
+    }
+    // Where a file holds it none is made.
+    let secret = dir.path().join("1005");
+    std::fs::write(&secret, "of-the-file").unwrap();
+    let there = words(&[("password_file", secret.to_str().unwrap())]);
+    add(PHONES, &file, "1005", &there, false).unwrap();
+    let config = files::config_of_file(&file).unwrap();
+    let phone = config.phone("1005").expect("it is there");
+    assert!(phone.password.as_ref().is_some_and(|p| p.expose() == "of-the-file"));
+}
+
+/// One that runs and breaks off is not one that does not run.
+#[test]
+fn an_appliance_that_does_not_answer_has_the_change_undone() {
+    let (dir, file) = folder();
+    let socket = dir.path().join("console.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let hung_up = std::thread::spawn(move || drop(listener.accept()));
+    let why = add(PHONES, &file, "1005", &[], false).unwrap_err();
+    assert!(why.contains("does not say") && why.contains("reload"), "{why}");
+    hung_up.join().unwrap();
+    assert!(!dir.path().join("data/accounts.toml").exists());
+    // Nobody listens any more: the socket is left over.
+    add(PHONES, &file, "1005", &[], false).unwrap();
+}
+
+#[test]
+fn links_among_the_accounts_are_refused() {
+    let (dir, file) = folder();
+    let (data, victim) = (dir.path().join("data"), dir.path().join("victim"));
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(&victim, "# root's").unwrap();
+    for name in ["accounts.lock", book::NAME] {
+        std::os::unix::fs::symlink(&victim, data.join(name)).unwrap();
+        let why = add(PHONES, &file, "1005", &[], false).unwrap_err();
+        assert!(why.contains(name) && why.contains("link"), "{why}");
+        std::fs::remove_file(data.join(name)).unwrap();
+        std::fs::hard_link(&victim, data.join(name)).unwrap();
+        let why = add(PHONES, &file, "1005", &[], false).unwrap_err();
+        assert!(why.contains(name) && why.contains("link"), "{why}");
+        std::fs::remove_file(data.join(name)).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "# root's");
+    add(PHONES, &file, "1005", &[], false).unwrap();
+}
