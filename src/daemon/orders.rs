@@ -121,6 +121,11 @@ impl Operator {
 
     /// Asks the switch without waiting for it here.
     pub(super) fn ask_later(&self, request: Request) -> crate::api::Answer {
+        self.ask_within(request, PATIENCE)
+    }
+
+    /// The same, with another patience.
+    pub(super) fn ask_within(&self, request: Request, patience: Duration) -> crate::api::Answer {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = tokio::sync::oneshot::channel();
         let then: Then = Box::new(move |reply| drop(sender.send(reply)));
@@ -129,7 +134,7 @@ impl Operator {
         let pending = self.pending.clone();
         Box::pin(async move {
             let reply = match told {
-                true => tokio::time::timeout(PATIENCE, answer).await.ok().and_then(Result::ok),
+                true => tokio::time::timeout(patience, answer).await.ok().and_then(Result::ok),
                 false => None,
             };
             pending.0.lock().expect("no holder panics").remove(&id);
