@@ -166,6 +166,43 @@ pub struct Config {
     places: Places,
 }
 
+/// A file that the configuration names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedFile {
+    /// As it is written.
+    pub path: PathBuf,
+    /// Whether it holds a password, a token or a private key.
+    pub secret: bool,
+}
+
+/// Everybody who has a secret: place, whose it is, the secret, its file, its variable. One list for whoever fetches
+/// the secrets and for whoever names their files, so that none is in one and not in the other.
+macro_rules! secrets {
+    ($config:expr, $iter:ident $(, $mutable:tt)?) => {{
+        let phones = $config.phones.$iter().map(|p| {
+            let whose = format!("phone {}", p.number);
+            (p.at, whose, &$($mutable)? p.password, &p.password_file, &p.password_env)
+        });
+        let gateways = $config.gateways.$iter().map(|g| {
+            let whose = format!("gateway \"{}\"", g.name);
+            (g.at, whose, &$($mutable)? g.password, &g.password_file, &g.password_env)
+        });
+        let recorders = $config.recorders.$iter().map(|r| {
+            let whose = format!("recorder \"{}\"", r.name);
+            (r.at, whose, &$($mutable)? r.password, &r.password_file, &r.password_env)
+        });
+        let tokens = $config.tokens.$iter().map(|t| {
+            let whose = format!("token \"{}\"", t.name);
+            (t.at, whose, &$($mutable)? t.token, &t.token_file, &t.token_env)
+        });
+        let hooks = $config.webhooks.$iter().map(|h| {
+            let whose = format!("web hook \"{}\"", h.name);
+            (h.at, whose, &$($mutable)? h.secret, &h.secret_file, &h.secret_env)
+        });
+        phones.chain(gateways).chain(recorders).chain(tokens).chain(hooks)
+    }};
+}
+
 impl Config {
     /// Reads and checks a text. `Ok` holds the warnings too; `Err` holds all faults, warnings
     /// among them, in the order of the text.
@@ -434,6 +471,18 @@ impl Config {
             .unwrap_or_else(|| DEFAULT_CALLS.min(self.media.ports.pairs() / self.streams_a_call()))
     }
 
+    /// Every file that it names, but for the dialplan, prompts, records and recordings: what a back-up must have
+    /// and, where it is secret, what others must not read.
+    pub fn files(&self) -> Vec<NamedFile> {
+        let secret = |path: &PathBuf| NamedFile { path: path.clone(), secret: true };
+        let shown = |path: &PathBuf| NamedFile { path: path.clone(), secret: false };
+        let secrets = secrets!(self, iter).filter_map(|(.., file, _)| file.as_ref().map(secret));
+        let keys = self.certificates.iter().map(|c| secret(&c.key));
+        let chains = self.certificates.iter().map(|c| shown(&c.chain));
+        let trusted = [&self.tls.ca, &self.tls.client_ca].into_iter().flatten().map(shown);
+        secrets.chain(keys).chain(chains).chain(trusted).collect()
+    }
+
     /// Fetches the passwords that lie in files or in the environment. `fetch` gives the text found
     /// there, or why there is none; of a file the first line counts. What cannot be had is a fault
     /// at the phone's or the gateway's place.
@@ -442,32 +491,7 @@ impl Config {
         mut fetch: impl FnMut(&SecretSource) -> Result<String, String>,
     ) -> Result<(), Vec<Fault>> {
         let mut faults = Vec::new();
-        let phones = self.phones.iter_mut().map(|p| {
-            (
-                p.at,
-                format!("phone {}", p.number),
-                &mut p.password,
-                &p.password_file,
-                &p.password_env,
-            )
-        });
-        let gateways = self.gateways.iter_mut().map(|g| {
-            let whose = format!("gateway \"{}\"", g.name);
-            (g.at, whose, &mut g.password, &g.password_file, &g.password_env)
-        });
-        let recorders = self.recorders.iter_mut().map(|r| {
-            let whose = format!("recorder \"{}\"", r.name);
-            (r.at, whose, &mut r.password, &r.password_file, &r.password_env)
-        });
-        let tokens = self.tokens.iter_mut().map(|t| {
-            let whose = format!("token \"{}\"", t.name);
-            (t.at, whose, &mut t.token, &t.token_file, &t.token_env)
-        });
-        let hooks = self.webhooks.iter_mut().map(|h| {
-            let whose = format!("web hook \"{}\"", h.name);
-            (h.at, whose, &mut h.secret, &h.secret_file, &h.secret_env)
-        });
-        let all = phones.chain(gateways).chain(recorders).chain(tokens).chain(hooks);
+        let all = secrets!(self, iter_mut, mut);
         for (at, whose, password, file, env) in all {
             let source = match (&password, file, env) {
                 (None, Some(path), _) => SecretSource::File(path.clone()),

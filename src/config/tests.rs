@@ -440,3 +440,46 @@ fn tokens_are_checked() {
     let (_, warnings) = Config::parse(&format!("{open}\n{good}")).unwrap();
     assert_eq!(warnings[0].what, "tokens are sent in the clear over the network");
 }
+
+/// R: a back-up has every file that the configuration needs. A section that gets a `…_file` later is named here.
+#[test]
+fn every_file_that_a_key_names_is_among_its_files() {
+    let mut text = String::from(
+        "[sip]\nlisten = [\"udp:10.0.0.5:5060\"]\n[tls]\nca = \"/f/ca\"\nclient_ca = \"/f/client\"\n\
+         [[certificate]]\nchain = \"/f/chain\"\nkey = \"/f/key\"\n",
+    );
+    let mut wanted = vec![];
+    for section in SECTIONS {
+        let files = section.keys.iter().map(|key| key.name).filter(|name| name.ends_with("_file"));
+        let files: Vec<&str> = files.collect();
+        if files.is_empty() {
+            continue;
+        }
+        text += match section.name {
+            "phone" => "[[phone]]\nnumber = \"1001\"\n",
+            "gateway" => {
+                "[[gateway]]\nname = \"e1\"\naddress = \"udp:10.0.0.9\"\nusername = \"b\"\n"
+            }
+            "recorder" => {
+                "[[recorder]]\nname = \"r\"\naddress = \"udp:10.0.0.8\"\nusername = \"b\"\n"
+            }
+            "token" => "[[token]]\nname = \"t\"\nroles = [\"read\"]\n",
+            "webhook" => "[[webhook]]\nname = \"w\"\nurl = \"http://10.0.0.7/\"\n",
+            other => panic!("[{other}] {files:?}: add it to Config::files and write it here"),
+        };
+        for file in files {
+            let path = format!("/f/{}.{file}", section.name);
+            text += &format!("{file} = \"{path}\"\n");
+            wanted.push((path, true));
+        }
+    }
+    wanted.extend(
+        [("/f/key", true), ("/f/chain", false), ("/f/ca", false), ("/f/client", false)]
+            .map(|(path, secret)| (path.to_owned(), secret)),
+    );
+    let (config, _) = Config::parse(&text).unwrap_or_else(|faults| panic!("{text}{faults:#?}"));
+    let named = config.files().into_iter();
+    let mut named: Vec<_> = named.map(|f| (f.path.display().to_string(), f.secret)).collect();
+    (named.sort(), wanted.sort());
+    assert_eq!(named, wanted);
+}

@@ -13,9 +13,9 @@ mod restore;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -171,10 +171,21 @@ fn entry(path: &Path, from: &Path, what: What) -> Result<Entry, String> {
     let (sha256, bytes) = checksum(from).map_err(told(from))?;
     // Whose it is, is said by the file itself and not by our copy of it.
     let meta = fs::metadata(path).map_err(told(path))?;
-    let full = path.canonicalize().map_err(told(path))?;
+    let full = lasting(path).map_err(told(path))?;
     let (owner, group) = (name_of("/etc/passwd", meta.uid()), name_of("/etc/group", meta.gid()));
     let mode = meta.permissions().mode() & 0o777;
     Ok(Entry { path: full, what, mode, owner, group, sha256, bytes })
+}
+
+/// A path by which the file is found from anywhere, and as it was named: of a link (such as a certificate's that is
+/// renewed) the place that the configuration names gets the file back, and not the one that it led to.
+fn lasting(path: &Path) -> std::io::Result<PathBuf> {
+    let full = std::path::absolute(path)?;
+    if !full.components().any(|part| part == Component::ParentDir) {
+        return Ok(full);
+    }
+    let above = full.parent().unwrap_or(Path::new("/")).canonicalize()?;
+    full.file_name().map(|name| above.join(name)).ok_or_else(|| ErrorKind::InvalidInput.into())
 }
 
 /// The name of a user or a group; its number where it has none.
@@ -193,12 +204,7 @@ fn named_files(file: &ConfigFile, config: &Config) -> Result<BTreeSet<PathBuf>, 
     let mut named = BTreeSet::new();
     let Some(own) = files::path_of(file) else { return Ok(named) };
     named.insert(own);
-    let secrets = config.phones.iter().map(|p| &p.password_file);
-    let secrets = secrets.chain(config.gateways.iter().map(|g| &g.password_file));
-    let secrets = secrets.chain(config.recorders.iter().map(|r| &r.password_file));
-    let trusted = [&config.tls.ca, &config.tls.client_ca];
-    named.extend(secrets.chain(trusted).flatten().cloned());
-    named.extend(config.certificates.iter().flat_map(|c| [c.chain.clone(), c.key.clone()]));
+    named.extend(config.files().into_iter().map(|file| file.path));
     below(&config.dialplan.dir, 0, &mut named)?;
     Ok(named)
 }
@@ -206,7 +212,12 @@ fn named_files(file: &ConfigFile, config: &Config) -> Result<BTreeSet<PathBuf>, 
 fn below(dir: &Path, deep: usize, found: &mut BTreeSet<PathBuf>) -> Result<(), String> {
     for entry in fs::read_dir(dir).map_err(told(dir))? {
         let entry = entry.map_err(told(dir))?;
-        let kind = entry.file_type().map_err(told(dir))?;
+        // What a link leads to is read as the dialplan, too; one that leads nowhere holds nothing.
+        let kind = match fs::metadata(entry.path()) {
+            Ok(meta) => meta.file_type(),
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(told(&entry.path())(error)),
+        };
         if kind.is_dir() && deep < MOST_DEEP {
             below(&entry.path(), deep + 1, found)?;
         } else if kind.is_file() {
@@ -217,4 +228,47 @@ fn below(dir: &Path, deep: usize, found: &mut BTreeSet<PathBuf>) -> Result<(), S
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As certbot and who keeps a dialplan elsewhere have it.
+    #[test]
+    fn links_are_taken_under_the_names_that_the_configuration_has() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["archive", "live", "plan", "elsewhere"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        fs::write(at("archive/token7"), "a-token-of-some-length").unwrap();
+        symlink("../archive/token7", at("live/token")).unwrap();
+        fs::write(at("elsewhere/b.toml"), "# b").unwrap();
+        fs::create_dir(at("elsewhere/more")).unwrap();
+        fs::write(at("elsewhere/more/c.toml"), "# c").unwrap();
+        symlink(at("elsewhere/b.toml"), at("plan/b.toml")).unwrap();
+        symlink(at("elsewhere/more"), at("plan/more")).unwrap();
+        symlink(at("nowhere"), at("plan/.#lock")).unwrap();
+        let text = format!(
+            "[node]\ndata_dir = \"{0}\"\n[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n\
+             [[token]]\nname = \"t\"\nroles = [\"read\"]\ntoken_file = \"{0}/live/token\"\n\
+             [dialplan]\ndir = \"{0}/elsewhere/../plan\"\n",
+            dir.path().display()
+        );
+        fs::write(at("belfry.toml"), text).unwrap();
+        let file = ConfigFile { config: Some(at("belfry.toml")) };
+        let config = files::config_of_file(&file).unwrap();
+        let named = named_files(&file, &config).unwrap();
+        let entries = named.iter().map(|path| entry(path, path, What::Configuration).unwrap());
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path).collect();
+        paths.sort();
+        // Above a `..` links are followed: such a path could not be put back.
+        let plan = at("plan").canonicalize().unwrap();
+        let mut wanted = vec![at("belfry.toml"), at("live/token"), plan.join("b.toml")];
+        wanted.push(at("plan/more").canonicalize().unwrap().join("c.toml"));
+        wanted.sort();
+        assert_eq!(paths, wanted);
+    }
 }

@@ -90,12 +90,11 @@ fn room(config: &Config, dir: &Path) -> Finding {
 pub(super) fn rights(config: &Config, own: Option<&Path>) -> Vec<Finding> {
     use std::os::unix::fs::PermissionsExt;
     let kept = crate::daemon::accounts::book::path(config);
-    let secrets = config.phones.iter().filter_map(|phone| phone.password_file.as_deref());
-    let gateways = config.gateways.iter().filter_map(|gateway| gateway.password_file.as_deref());
-    let keys = config.certificates.iter().map(|certificate| certificate.key.as_path());
+    let named = config.files();
+    let secrets = named.iter().filter(|file| file.secret).map(|file| file.path.as_path());
     // One that holds no password itself may be read by all.
     let own = own.filter(|path| fs::read_to_string(path).is_ok_and(|text| has_password(&text)));
-    let all = secrets.chain(gateways).chain(keys).chain(own).chain([kept.as_path()]);
+    let all = secrets.chain(own).chain([kept.as_path()]);
     let open =
         |path: &&Path| fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0);
     let told = |path: &Path| {
@@ -137,8 +136,9 @@ fn database(path: &Path, whole: bool) -> Finding {
         Err(trouble) => Finding::error(
             "records",
             trouble.to_string(),
-            "stop Belfry and put a sound copy in its place (belfry restore --only store FILE); the journal \
-             fills in what came since; to begin with a new one move it away, with its -wal and -shm",
+            "stop Belfry and put a sound copy in its place (belfry restore --only store FILE): records written \
+             since that copy was made are not in it, but for those that the journal still holds; to begin with a new \
+             one move it away, with its -wal and -shm",
         ),
     }
 }
