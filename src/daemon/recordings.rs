@@ -1,6 +1,8 @@
 //! `belfry recording`: which there are, whether their files are still what they were, copies of them.
 
-use std::io::ErrorKind;
+use std::fs::{File, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,12 +22,21 @@ use crate::engine::disk::seal::checksum;
 use crate::store::query::Records;
 use crate::store::recordings::{Recorded, Wanted};
 
+/// Recordings that are read from the records at once.
+const PAGE: u32 = 1_000;
+
 /// What is done with recordings.
 #[derive(Subcommand)]
 pub(super) enum Verb {
     /// Print them, the newest first
-    List(Which),
-    /// Compare each file with what it was when it was whole; exit code 1 if one is not, or is gone
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// At most so many
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        most: u32,
+    },
+    /// Compare all files, each with what it was when it was whole; exit code 1 if one is not, or is gone
     Verify(Which),
     /// Copy files that are what they were, each with its record beside it, into a directory
     Export {
@@ -54,9 +65,6 @@ pub(super) struct Which {
     /// Of calls from or to this number, or with this agent
     #[arg(long)]
     number: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    most: u32,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -98,45 +106,81 @@ impl State {
 
 pub(super) fn main(verb: Verb) -> ExitCode {
     let done = match verb {
-        Verb::List(which) => list(&which),
+        Verb::List { which, most } => list(&which, most),
         Verb::Verify(which) => verify(&which),
         Verb::Export { which, out } => export(&which, &out),
     };
     done.unwrap_or_else(|why| fail(&why))
 }
 
-/// The configuration, and the recordings that are wanted.
-fn find(which: &Which) -> Result<(Config, TimeZone, Vec<Recorded>), String> {
-    let (config, zone) = files::config_and_zone(&which.file)?;
-    let time = |text: &Option<String>, word: &str| match text {
-        None => Ok(None),
-        Some(text) => wall_of(text, &zone).map(|wall| Some(wall.0)).ok_or_else(|| {
-            format!("--{word} '{text}' is no time: write it as '2026-11-01' or '2026-11-01 08:00'")
-        }),
-    };
-    let wanted = Wanted {
-        call: None,
-        from: time(&which.from, "from")?,
-        until: time(&which.to, "to")?,
-        number: which.number.clone(),
-        most: which.most,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    let database = config.database();
-    let found = runtime.block_on(async {
-        let records = Records::open(&database).await?;
-        if which.calls.is_empty() {
-            return records.recordings(&wanted).await;
+/// Recordings that are wanted, to be read from the records.
+struct Search {
+    config: Config,
+    zone: TimeZone,
+    runtime: tokio::runtime::Runtime,
+    records: Records,
+    /// One of each call that is named, or one of all.
+    wanted: Vec<Wanted>,
+}
+
+impl Search {
+    fn new(which: &Which) -> Result<Search, String> {
+        let (config, zone) = files::config_and_zone(&which.file)?;
+        let time = |text: &Option<String>, word: &str| match text {
+            None => Ok(None),
+            Some(text) => wall_of(text, &zone).map(|wall| Some(wall.0)).ok_or_else(|| {
+                format!(
+                    "--{word} '{text}' is no time: write it as '2026-11-01' or '2026-11-01 08:00'"
+                )
+            }),
+        };
+        let all = Wanted {
+            call: None,
+            from: time(&which.from, "from")?,
+            until: time(&which.to, "to")?,
+            number: which.number.clone(),
+            before: None,
+            most: PAGE,
+        };
+        let of = |call: &String| Wanted { call: Some(call.clone()), ..all.clone() };
+        let mut wanted: Vec<Wanted> = which.calls.iter().map(of).collect();
+        if wanted.is_empty() {
+            wanted.push(all);
         }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let records = runtime.block_on(Records::open(&config.database()));
+        let records = records.map_err(|trouble| trouble.to_string())?;
+        Ok(Search { config, zone, runtime, records, wanted })
+    }
+
+    fn page(&self, wanted: &Wanted) -> Result<Vec<Recorded>, String> {
+        let found = self.runtime.block_on(self.records.recordings(wanted));
+        found.map_err(|trouble| trouble.to_string())
+    }
+
+    /// The newest; of each call so many.
+    fn newest(&self, most: u32) -> Result<Vec<Recorded>, String> {
         let mut all = Vec::new();
-        for call in &which.calls {
-            let wanted = Wanted { call: Some(call.clone()), ..wanted.clone() };
-            all.extend(records.recordings(&wanted).await?);
+        for wanted in &self.wanted {
+            all.extend(self.page(&Wanted { most, ..wanted.clone() })?);
         }
         Ok(all)
-    });
-    Ok((config, zone, found.map_err(|trouble| trouble.to_string())?))
+    }
+
+    /// All, however many there are, the newest first: a page is in memory at a time.
+    fn each(&self, mut with: impl FnMut(&Recorded) -> Result<(), String>) -> Result<(), String> {
+        for wanted in &self.wanted {
+            let mut wanted = wanted.clone();
+            loop {
+                let page = self.page(&wanted)?;
+                let Some(last) = page.last() else { break };
+                wanted.before = Some((last.begun, last.nth));
+                page.iter().try_for_each(&mut with)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Compares a file with its record.
@@ -156,8 +200,9 @@ fn look(root: &Path, recorded: &Recorded) -> State {
     }
 }
 
-fn list(which: &Which) -> Result<ExitCode, String> {
-    let (_, zone, found) = find(which)?;
+fn list(which: &Which, most: u32) -> Result<ExitCode, String> {
+    let search = Search::new(which)?;
+    let (found, zone) = (search.newest(most)?, &search.zone);
     if which.json {
         outln!("{}", serde_json::to_string_pretty(&found).unwrap_or_default());
         return Ok(ExitCode::SUCCESS);
@@ -168,7 +213,7 @@ fn list(which: &Which) -> Result<ExitCode, String> {
         let removed = r.removed.map(|_| State::Removed.word().to_owned());
         vec![
             r.call.clone(),
-            day_and_time(r.begun, &zone),
+            day_and_time(r.begun, zone),
             or_none(&r.caller),
             or_none(&r.dialled),
             or_none(&r.agent),
@@ -187,33 +232,75 @@ fn day_and_time(wall: i64, zone: &TimeZone) -> String {
     time.map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
+/// What was found, state by state.
+#[derive(Default)]
+struct Found {
+    looked: u64,
+    same: u64,
+    unsealed: u64,
+    wrong: u64,
+}
+
+impl Found {
+    fn count(&mut self, state: State) {
+        self.looked += 1;
+        self.same += u64::from(state == State::Same);
+        self.unsealed += u64::from(state == State::NotSealed);
+        self.wrong += u64::from(state.is_wrong());
+    }
+}
+
 fn verify(which: &Which) -> Result<ExitCode, String> {
-    let (config, _, found) = find(which)?;
-    let root = config.recordings_dir();
-    let looked: Vec<(&Recorded, State)> = found.iter().map(|r| (r, look(&root, r))).collect();
-    let wrong = looked.iter().filter(|(_, state)| state.is_wrong()).count();
+    let search = Search::new(which)?;
+    let root = search.config.recordings_dir();
+    let mut found = Found::default();
     if which.json {
-        let row = |(r, state): &(&Recorded, State)| serde_json::json!({ "call": r.call, "path": r.path, "state": state, "sha256": r.sha256 });
-        let rows: Vec<_> = looked.iter().map(row).collect();
-        let document = serde_json::json!({ "ok": wrong == 0, "wrong": wrong, "recordings": rows });
-        outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
-    } else {
-        for (recorded, state) in &looked {
+        out!("{{\"recordings\":[");
+    }
+    search.each(|recorded| {
+        let state = look(&root, recorded);
+        if which.json {
+            let (Recorded { call, path, sha256, .. }, comma) =
+                (recorded, if found.looked == 0 { "" } else { "," });
+            let row =
+                serde_json::json!({ "call": call, "path": path, "state": state, "sha256": sha256 });
+            outln!("{comma}{row}");
+        } else {
             outln!("{:<24} {} {}", state.word(), recorded.call, recorded.path);
         }
-        let same = looked.iter().filter(|(_, state)| *state == State::Same).count();
-        outln!("{} looked at, {same} as they were, {wrong} wrong", looked.len());
+        found.count(state);
+        Ok(())
+    })?;
+    let Found { looked, same, unsealed, wrong } = found;
+    if which.json {
+        outln!(
+            "],\"ok\":{},\"looked\":{looked},\"unsealed\":{unsealed},\"wrong\":{wrong}}}",
+            wrong == 0
+        );
+    } else {
+        outln!(
+            "{looked} looked at, {same} as they were, {unsealed} without a checksum, {wrong} wrong"
+        );
     }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A file that is for who asked for it alone.
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // One that was there before may be open to all.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
+
 fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
-    let (config, _, found) = find(which)?;
-    let root = config.recordings_dir();
+    let search = Search::new(which)?;
+    let root = search.config.recordings_dir();
     let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     std::fs::create_dir_all(to).map_err(|error| told(to, error))?;
     let (mut copied, mut left) = (0, 0);
-    for recorded in &found {
+    search.each(|recorded| {
         let state = look(&root, recorded);
         if !matches!(state, State::Same | State::NotSealed) {
             eprintln!(
@@ -223,16 +310,21 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
                 state.word()
             );
             left += usize::from(state.is_wrong());
-            continue;
+            return Ok(());
         }
         let name = Path::new(&recorded.path).file_name().unwrap_or_default();
         let copy = to.join(name);
-        std::fs::copy(root.join(&recorded.path), &copy).map_err(|error| told(&copy, error))?;
+        let from = root.join(&recorded.path);
+        let mut bytes = File::open(&from).map_err(|error| told(&from, error))?;
+        let copied_to = private(&copy).and_then(|mut file| std::io::copy(&mut bytes, &mut file));
+        copied_to.map_err(|error| told(&copy, error))?;
         let beside = copy.with_extension("json");
         let text = serde_json::to_string_pretty(recorded).unwrap_or_default();
-        std::fs::write(&beside, text).map_err(|error| told(&beside, error))?;
+        let written = private(&beside).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| told(&beside, error))?;
         copied += 1;
-    }
+        Ok(())
+    })?;
     outln!("{} copied to {}", files::counted(copied, "recording"), to.display());
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -243,6 +335,7 @@ mod tests {
 
     fn recorded(path: &str, sha256: Option<&str>) -> Recorded {
         Recorded {
+            nth: 0,
             call: "01KAF3Q8ZK004".into(),
             path: path.into(),
             begun: 0,
@@ -255,6 +348,17 @@ mod tests {
             sha256: sha256.map(str::to_owned),
             bytes: None,
         }
+    }
+
+    #[test]
+    fn an_export_is_for_who_asked_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.wav");
+        std::fs::write(&path, "longer than what comes").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        private(&path).unwrap().write_all(b"abc").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read(&path).unwrap(), b"abc");
     }
 
     #[test]

@@ -33,6 +33,7 @@ use crate::base::Rng;
 use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
 use crate::console::server::Server;
 use crate::dialplan::Plan;
+use crate::engine::disk::seal::Sealer;
 use crate::engine::{self, Choice, Clips, Engine, EngineConfig};
 use crate::net::dns::Resolver;
 use crate::net::tls::Tls;
@@ -63,6 +64,9 @@ const STORE_LOOK: Duration = Duration::from_millis(200);
 /// The exit code when the files are at fault (sysexits.h, EX_CONFIG): the unit does not start Belfry again
 /// and again then.
 const WRONG_FILES: u8 = 78;
+/// Recordings without a checksum that are asked for at once, and how often in one run.
+const UNSEALED_PAGE: u32 = 500;
+const UNSEALED_PAGES: u32 = 1_000;
 
 /// How often the files of certificates are looked at.
 const CERTIFICATES_LOOK: Duration = Duration::from_secs(60);
@@ -121,6 +125,7 @@ impl Appliance {
             journal: store.journal(),
             tally: tally.clone(),
         };
+        let sealer = engine.sealer();
         let hands = Hands {
             sip,
             dns: start_dns(&config, &runtime, &inputs),
@@ -147,6 +152,7 @@ impl Appliance {
         runtime.spawn(renew_certificates(operator.clone()));
         let watch = Watch::start(&store, inputs.clone());
         runtime.spawn(restore(store.journal(), config.database(), inputs.clone()));
+        runtime.spawn(seal_the_rest(store.journal(), config.database(), sealer));
         let console = start_console(&config, &runtime, operator.clone())?;
         let told = told.map(|(_, receiver)| receiver);
         let doors = super::api::start(&config, &runtime, operator.clone(), web, (told, &store))?;
@@ -472,12 +478,14 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
             engine.taken_ports()
         );
     }
+    let mut sealed = Vec::new();
     for repaired in engine.repaired() {
         match &repaired.result {
             Ok(samples) => {
                 let (path, seconds) = (&repaired.path, samples / 8_000);
                 tracing::warn!("recording {path}: made whole after a crash, {seconds} s");
                 let (path, samples) = (path.clone(), *samples);
+                sealed.push(path.clone());
                 let _ = inputs.offer(Input::Disk(DiskEvent::Mended { path, samples }));
             }
             Err(why) => {
@@ -485,6 +493,9 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
             }
         }
     }
+    // What finds no room gets its checksum at the next start.
+    let sealer = engine.sealer();
+    let _ = sealed.iter().all(|path| sealer.seal(path));
     Ok(engine)
 }
 
@@ -609,6 +620,32 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
         while let Err(again) = inputs.offer(input) {
             input = again;
             tokio::time::sleep(STORE_LOOK).await;
+        }
+    }
+}
+
+/// Has recordings sealed for which the records have no checksum: those that waited for theirs when the last run
+/// ended, by and by, the newest first.
+async fn seal_the_rest(journal: Journal, database: PathBuf, sealer: Sealer) {
+    while !journal.has_former() {
+        tokio::time::sleep(STORE_LOOK).await;
+    }
+    let mut before = i64::MAX;
+    for _ in 0..UNSEALED_PAGES {
+        let page = async { Records::open(&database).await?.unsealed(before, UNSEALED_PAGE).await };
+        let page = match page.await {
+            Ok(page) => page,
+            Err(trouble) => {
+                tracing::warn!("recordings without a checksum wait for the next start: {trouble}");
+                return;
+            }
+        };
+        let Some((last, _)) = page.last() else { return };
+        before = *last;
+        for (_, path) in &page {
+            while !sealer.seal_old(path) {
+                tokio::time::sleep(STORE_LOOK).await;
+            }
         }
     }
 }

@@ -46,6 +46,7 @@ use rtrb::{Consumer, Producer};
 use self::backend::Wake;
 use self::disk::archive::Archivist;
 use self::disk::background::Background;
+use self::disk::seal::Sealer;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, archive, pack, ring, seal};
 use self::dtls::thread::Desk;
@@ -179,6 +180,7 @@ pub struct Engine {
     disk: Disk,
     archivist: Archivist,
     packer: Background<Option<Duration>>,
+    sealer: Sealer,
     repaired: Vec<Repaired>,
     taken: usize,
 }
@@ -219,7 +221,8 @@ impl Engine {
             crew.workers.push(handle);
             figures.push(row);
         }
-        let tell = seal::start(config.recordings.clone(), tell).map_err(StartError::Thread)?;
+        let (tell, sealer) =
+            seal::start(config.recordings.clone(), tell).map_err(StartError::Thread)?;
         let disk =
             Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
         let archivist = archive::start(config.recordings.clone(), tell.clone());
@@ -237,6 +240,7 @@ impl Engine {
             disk,
             archivist: archivist.map_err(StartError::Thread)?,
             packer: packer.map_err(StartError::Thread)?,
+            sealer,
             repaired,
             taken,
         })
@@ -245,6 +249,10 @@ impl Engine {
     /// Recordings that the last run had left unfinished and that were made whole.
     pub fn repaired(&self) -> &[Repaired] {
         &self.repaired
+    }
+    /// Takes checksums of recordings that have none.
+    pub fn sealer(&self) -> Sealer {
+        self.sealer.clone()
     }
     /// Pairs of the range of which another program has a port.
     pub fn taken_ports(&self) -> usize {

@@ -16,6 +16,8 @@ pub struct Wanted {
     pub until: Option<i64>,
     /// Of calls from or to this number, or with this agent.
     pub number: Option<String>,
+    /// Before this one, by [`Recorded::begun`] and [`Recorded::nth`]: the next page.
+    pub before: Option<(i64, i64)>,
     /// At most so many, the newest; at most [`MAX_ROWS`].
     pub most: u32,
 }
@@ -23,6 +25,9 @@ pub struct Wanted {
 /// A recording with what tells which call it is of.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, FromRow)]
 pub struct Recorded {
+    /// Its row, to ask for those before it.
+    #[serde(skip)]
+    pub nth: i64,
     /// The call.
     pub call: String,
     /// Its file, below the recordings' directory.
@@ -50,19 +55,30 @@ pub struct Recorded {
 impl Records {
     /// The recordings that are wanted, the newest first.
     pub async fn recordings(&self, wanted: &Wanted) -> Result<Vec<Recorded>, Trouble> {
-        let select = "SELECT r.call, r.path, r.begun, r.ms, c.caller, c.dialled, c.agent, r.fault, \
+        let select = "SELECT r.rowid AS nth, r.call, r.path, r.begun, r.ms, c.caller, c.dialled, c.agent, r.fault, \
                       r.removed, r.sha256, r.bytes FROM recordings r \
                       LEFT JOIN calls c ON c.call = r.call \
                       WHERE (?1 IS NULL OR r.call = ?1) AND (?2 IS NULL OR r.begun >= ?2) \
                       AND (?3 IS NULL OR r.begun < ?3) \
                       AND (?4 IS NULL OR ?4 IN (c.caller, c.dialled, c.agent)) \
-                      ORDER BY r.begun DESC, r.call, r.recording LIMIT ?5";
+                      AND (?5 IS NULL OR (r.begun, r.rowid) < (?5, ?6)) \
+                      ORDER BY r.begun DESC, r.rowid DESC LIMIT ?7";
         let query = sqlx::query_as(select)
             .bind(wanted.call.as_deref())
             .bind(wanted.from)
             .bind(wanted.until)
             .bind(wanted.number.as_deref())
+            .bind(wanted.before.map(|(begun, _)| begun))
+            .bind(wanted.before.map(|(_, nth)| nth))
             .bind(wanted.most.min(MAX_ROWS));
+        query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// Whole recordings without a checksum: row and path, the newest first, of rows before `before`; at most `most`.
+    pub async fn unsealed(&self, before: i64, most: u32) -> Result<Vec<(i64, String)>, Trouble> {
+        let select = "SELECT rowid, path FROM recordings WHERE sha256 IS NULL AND removed IS NULL \
+                      AND ended IS NOT NULL AND rowid < ? ORDER BY rowid DESC LIMIT ?";
+        let query = sqlx::query_as(select).bind(before).bind(most.min(MAX_ROWS));
         query.fetch_all(&self.pool).await.map_err(self.sorted())
     }
 }

@@ -583,6 +583,47 @@ fn what_was_open_when_belfry_went_away_ended_then() {
 }
 
 #[test]
+fn recordings_are_read_page_by_page_and_the_unsealed_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(settings(dir.path())).unwrap();
+    let (mut seq, recording) = (0, RecordingId(1));
+    let mut put = |kind: FactKind| {
+        seq += 1;
+        let fact = Fact { seq, wall: Wall(1_790_000_000_000 + seq as i64), kind };
+        store.journal().submit(fact).unwrap();
+    };
+    for n in 1..=5 {
+        let (call, path) = (call(n), format!("{n}.wav"));
+        let (left, right, fault) = (LegId(1), None, String::new());
+        put(FactKind::RecordingBegan { call, recording, path: path.clone(), left, right });
+        // The last goes on.
+        if n != 5 {
+            put(FactKind::RecordingEnded { call, recording, samples: 8, ms: 1, fault });
+        }
+        if n == 2 {
+            put(FactKind::RecordingSealed { call, path, sha256: "2c".into(), bytes: 8 });
+        }
+    }
+    store.close();
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let mut wanted = recordings::Wanted { most: 2, ..Default::default() };
+        let mut seen = Vec::new();
+        loop {
+            let page = records.recordings(&wanted).await.unwrap();
+            let Some(last) = page.last() else { break };
+            wanted.before = Some((last.begun, last.nth));
+            seen.extend(page.iter().map(|recorded| recorded.path.clone()));
+        }
+        assert_eq!(seen, ["5.wav", "4.wav", "3.wav", "2.wav", "1.wav"]);
+        let first = records.unsealed(i64::MAX, 2).await.unwrap();
+        let rest = records.unsealed(first[1].0, 2).await.unwrap();
+        let paths: Vec<&str> = first.iter().chain(&rest).map(|(_, path)| path.as_str()).collect();
+        assert_eq!(paths, ["4.wav", "3.wav", "1.wav"]);
+    });
+}
+
+#[test]
 fn a_fact_of_a_later_version_is_kept_as_it_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(settings(dir.path())).unwrap();
