@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::cli::Check;
@@ -10,6 +11,8 @@ use super::files::{self, Fault, Loaded, Source};
 use crate::config::{At, Config};
 use crate::console::out::outln;
 use crate::dialplan::Plan;
+use crate::store::Trouble;
+use crate::store::database::Database;
 
 pub(super) fn main(args: Check) -> ExitCode {
     let (faults, counts) = match files::load(&Source::from(&args.file)) {
@@ -44,6 +47,7 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     let mut faults = loaded.warnings;
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
     faults.extend(contexts(&loaded.config, &loaded.plan, &loaded.name));
+    faults.extend(newer_store(&loaded.config.database()));
     let mut prompts = 0;
     if let Some(fault) = without {
         faults.push(fault);
@@ -60,6 +64,24 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
         }));
     }
     (faults, format!("{} routes, {prompts} prompts", loaded.plan.route_count()))
+}
+
+/// Records of a later version: this one does not start on them.
+pub(super) fn newer_store(database: &Path) -> Option<Fault> {
+    if !database.exists() {
+        return None;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let looked = runtime.block_on(async { Database::look(database).await.map(drop) });
+    let Err(trouble @ Trouble::NewerSchema { .. }) = looked else { return None };
+    Some(Fault {
+        file: database.display().to_string(),
+        line: 0,
+        column: 0,
+        error: true,
+        what: trouble.to_string(),
+        remedy: String::new(),
+    })
 }
 
 /// The addresses that this machine does not have. Only a warning: a configuration may be checked
@@ -139,7 +161,43 @@ fn is_ours(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::accounts::book as accounts;
     use crate::dialplan::{File, LoadEnv};
+
+    /// The administrator's first `belfry check`, on files as the packages lay them down.
+    #[test]
+    fn what_the_packages_bring_has_no_fault() {
+        let (repo, dir) = (env!("CARGO_MANIFEST_DIR"), tempfile::tempdir().expect("a folder"));
+        let made = dir.path().display().to_string();
+        for number in 1001..=1004 {
+            std::fs::write(dir.path().join(number.to_string()), "a-password").expect("written");
+        }
+        let shipped = include_str!("../../packaging/etc/belfry.toml");
+        let text = shipped
+            .replace("/etc/belfry/secrets", &made)
+            .replace("/etc/belfry/dialplan", &format!("{repo}/dialplan"))
+            .replace("/usr/share/belfry/sounds", &format!("{repo}/sounds"))
+            .replace("/var/lib/belfry", &made);
+        let path = dir.path().join("belfry.toml");
+        std::fs::write(&path, text).expect("written");
+        // As packaging/setup makes it.
+        let agent = "[[agent]]\nnumber = \"7001\"\npin = \"482913\"\n";
+        std::fs::write(dir.path().join(accounts::NAME), agent).expect("written");
+        let loaded = files::load(&Source::File(path)).unwrap_or_else(|f| panic!("{f:?}"));
+        let (faults, _) = around(loaded);
+        assert_eq!(faults, []);
+        // Debian asks before it replaces these, and no others.
+        let manifest = include_str!("../../Cargo.toml");
+        for folder in ["dialplan", "dialplan/tests"] {
+            for entry in std::fs::read_dir(format!("{repo}/{folder}")).expect("a folder").flatten()
+            {
+                let name = entry.file_name().into_string().expect("a name of ours");
+                let line = format!("\"/etc/belfry/{folder}/{name}\"");
+                let known = !name.ends_with(".toml") || manifest.matches(&line).count() == 1;
+                assert!(known, "{line} is not among conf-files");
+            }
+        }
+    }
 
     #[test]
     fn a_context_that_is_not_there_and_one_that_nothing_leads_to_are_told() {

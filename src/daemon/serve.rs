@@ -28,7 +28,7 @@ use super::files::{self, Fault, Loaded, lines};
 use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
-use super::{first, notify};
+use super::{check, first, notify};
 use crate::base::Rng;
 use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
 use crate::console::server::Server;
@@ -326,9 +326,14 @@ pub(super) fn main(args: Serve) -> ExitCode {
     };
     log_to_stderr(&loaded.config, args.log_format, args.log_level.as_deref());
     made.iter().for_each(|line| tracing::warn!("{line}"));
+    let database = loaded.config.database();
     let appliance = match Appliance::begin(source, loaded) {
         Ok(appliance) => appliance,
-        Err(causes) => return fail(&causes),
+        Err(causes) => {
+            let code = fail(&causes);
+            // Started again it would find the same.
+            return check::newer_store(&database).map_or(code, |_| ExitCode::from(WRONG_FILES));
+        }
     };
     let shown = |(transport, at): &(Transport, SocketAddr)| {
         format!("{}:{at}", transport.via_name().to_lowercase())
