@@ -39,6 +39,7 @@ named! {
         Voice = "voice": "It calls, and says no more: known by its number.",
         Bs8521 = "bs8521": "BS 8521-1, in DTMF.",
         ContactId = "contact_id": "ANSI/SIA DC-05, in DTMF.",
+        Unknown = "unknown": "What came to the care line's number and is none of these.",
         Centre = "centre": "No unit: the centre itself found that somebody is to be looked after.",
     }
 }
@@ -200,6 +201,16 @@ impl Report {
             speech: Speech::UnitCalls { telephone: false },
             place: String::new(),
         }
+    }
+
+    /// How its account may be written in the records: as it stands; and BS 8521-1, which writes eight digits,
+    /// puts zeros in front of a shorter one.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        let short = match self.protocol {
+            Protocol::NowIp | Protocol::Bs8521 => self.account.trim_start_matches('0'),
+            _ => "",
+        };
+        [self.account.as_str(), short].into_iter().filter(|account| !account.is_empty())
     }
 
     /// A NOW-IP message; `None`: it is an answer to one of ours.
@@ -400,6 +411,8 @@ mod tests {
         };
         let pressed = of("020112345678000001907500");
         assert_eq!(pressed.account, "12345678");
+        let padded = of("020100026317000001907500");
+        assert_eq!(padded.accounts().collect::<Vec<_>>(), ["00026317", "26317"]);
         assert_eq!((pressed.device.as_str(), pressed.priority), ("", 5));
         assert_eq!(pressed.meaning, Meaning::Alarm(Need::Personal));
         assert_eq!(pressed.speech, Speech::UnitCalls { telephone: false });

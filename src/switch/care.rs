@@ -74,6 +74,16 @@ struct Asked {
     answer: Option<Answer>,
 }
 
+/// What a unit is told of its report, beside 200.
+enum Told {
+    /// Whom it is to call, if it is.
+    WhomToCall,
+    /// This.
+    This(Answer),
+    /// Nothing: nobody knows what it would understand.
+    Nothing,
+}
+
 /// Where a report belongs.
 #[derive(Clone, Copy)]
 struct Place {
@@ -197,28 +207,17 @@ impl Switch {
             return false;
         }
         let kind = message.header(Name::ContentType).unwrap_or_default();
-        let Some(said) = Said::read(kind, message.body()) else { return false };
+        let said = Said::read(kind, message.body());
+        // Text for a phone is its own affair; whatever else comes to our number is somebody's alarm.
+        let ours = self.care.cases.terms().is_ours(to) && self.config.phone(to).is_none();
+        if said.is_none() && !ours {
+            return false;
+        }
         let unit = Unit { user: from.to_owned(), flow, to: to.to_owned() };
         let raw = String::from_utf8_lossy(message.body()).into_owned();
-        let (mut report, refusal) = match said {
-            Said::Scaip(Ok(request)) => (Report::scaip(&request), None),
-            Said::NowIp(Ok(message), _) => match Report::now_ip(&message) {
-                Some(report) => (report, None),
-                None => {
-                    self.respond(now, txn, 200, vec![]);
-                    return true;
-                }
-            },
-            Said::Scaip(Err(refused)) => {
-                self.log(Level::Warning, format!("unit {from} sends faulty SCAIP: {refused}"));
-                let report = Report::unreadable(from, Protocol::Scaip, &raw);
-                (report, Some(answer::scaip_refused(refused)))
-            }
-            Said::NowIp(Err(refused), data) => {
-                self.log(Level::Warning, format!("unit {from} sends faulty NOW-IP: {refused:?}"));
-                let report = Report::unreadable(from, Protocol::NowIp, &raw);
-                (report, Some(Some(answer::now_ip_refused(&data))))
-            }
+        let Some((mut report, told)) = self.understood(now, from, said, &raw) else {
+            self.respond(now, txn, 200, vec![]);
+            return true;
         };
         if let Some(other) = self.care.believe(from, &mut report) {
             let line = format!(
@@ -227,19 +226,59 @@ impl Switch {
             );
             self.log(Level::Warning, line);
         }
-        self.reported(now, txn, unit, (report, raw), refusal);
+        self.reported(now, txn, unit, (report, raw), told);
         true
     }
 
-    /// A report is written down, and then confirmed; with `refusal` the unit is told what is wrong with it,
-    /// and a person looks at it all the same.
+    /// `HH:MM:SS` where the node is.
+    fn time_of_day(&self, now: Now) -> String {
+        let utc = jiff::Timestamp::from_millisecond(now.wall.0).unwrap_or_default();
+        utc.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
+    }
+
+    /// What was said as a report, and what is to be told to it. `None`: it is an answer to one of ours.
+    fn understood(
+        &mut self,
+        now: Now,
+        from: &str,
+        said: Option<Said>,
+        raw: &str,
+    ) -> Option<(Report, Told)> {
+        let time = self.time_of_day(now);
+        Some(match said {
+            Some(Said::Scaip(Ok(request))) => (Report::scaip(&request), Told::WhomToCall),
+            Some(Said::NowIp(Ok(message), _)) => {
+                let answer = answer::now_ip_taken(&message, &time);
+                (Report::now_ip(&message)?, Told::This(answer))
+            }
+            Some(Said::Scaip(Err(refused))) => {
+                self.log(Level::Warning, format!("unit {from} sends faulty SCAIP: {refused}"));
+                let report = Report::unreadable(from, Protocol::Scaip, raw);
+                (report, Told::This(answer::scaip_refused(refused)))
+            }
+            Some(Said::NowIp(Err(refused), data)) => {
+                self.log(Level::Warning, format!("unit {from} sends faulty NOW-IP: {refused}"));
+                let report = Report::unreadable(from, Protocol::NowIp, raw);
+                (report, Told::This(answer::now_ip_refused(&data, &time)))
+            }
+            None => {
+                let what =
+                    if raw.is_empty() { "nothing" } else { "what is no SCAIP and no NOW-IP" };
+                let line = format!("unit {from} reports {what}: that is taken for an alarm");
+                self.log(Level::Warning, line);
+                (Report::unreadable(from, Protocol::Unknown, raw), Told::Nothing)
+            }
+        })
+    }
+
+    /// A report is written down, and then confirmed; what cannot be read a person looks at all the same.
     fn reported(
         &mut self,
         now: Now,
         txn: TxnId,
         unit: Unit,
         (report, raw): (Report, String),
-        refusal: Option<Option<Answer>>,
+        told: Told,
     ) {
         let taken = match self.care.is_full(&unit.user) {
             true => None,
@@ -253,10 +292,24 @@ impl Switch {
             self.log(Level::Error, line);
             return self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
         };
-        let domain = self.config.domain();
-        let answer = || Some(self.care.cases.answer(&report, &unit.to, domain.as_ref()));
-        let answer = refusal.unwrap_or_else(answer);
+        let answer = match told {
+            Told::This(answer) => Some(answer),
+            Told::Nothing => None,
+            Told::WhomToCall => {
+                let domain = self.config.domain();
+                Some(self.care.cases.answer(&report, &unit.to, domain.as_ref()))
+            }
+        };
         let seq = self.write_report(now, &unit.user, report, raw, taken);
+        if self.journal_full {
+            // The case stands, for a person is in need; the unit says it again, as to a full house.
+            let line = format!(
+                "the report of unit {} is not on the disk, the journal is full: it is told to try again",
+                unit.user
+            );
+            self.log(Level::Error, line);
+            return self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
+        }
         let asked = Asked { txn, until: now.at + PATIENCE, unit, answer };
         self.care.begun(seq, asked);
     }

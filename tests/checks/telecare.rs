@@ -30,7 +30,7 @@ pub fn check(bytes: &[u8]) {
         assert!(matches!(Said::read(b"", bytes), Some(Said::NowIp(Ok(_), _))));
         _ = Report::now_ip(&message);
         let answer = now_ip::Answer::Acknowledged;
-        let reply = now_ip::Reply { answer, data: &message.data, time: "" }.to_string();
+        let reply = now_ip::Reply { answer, data: &message.data, time: "", mac: None }.to_string();
         let read = now_ip::Message::read(reply.as_bytes()).expect("ours can be read");
         assert_eq!(read.data, message.data);
     }

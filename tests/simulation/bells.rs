@@ -163,14 +163,17 @@ fn what_is_no_alarm_opens_no_case() {
 fn a_faulty_report_is_an_alarm_and_told_what_is_wrong_with_it() {
     let mut house = house(5);
     assert_eq!(report(&mut house, scaip::TYPE, "rubbish"), Some(200));
-    assert_eq!(told(&house), "", "there is no reference to answer to");
+    assert!(told(&house).contains("<ref></ref><snu>2</snu>"), "{}", told(&house));
+    let unnamed = "<mrq><cid>1001</cid><dty>3</dty><stc>10</stc></mrq>";
+    assert_eq!(report(&mut house, scaip::TYPE, unnamed), Some(200));
+    assert!(told(&house).contains("<ref></ref><snu>7</snu>"), "{}", told(&house));
     assert_eq!(report(&mut house, scaip::TYPE, &mrq("w1", "<pri>x</pri>")), Some(200));
     assert!(told(&house).contains("<snu>2</snu>"), "{}", told(&house));
     // Another's account is not believed; the alarm is the sender's.
     let strange = "<mrq><ref>w2</ref><cid>4712</cid></mrq>";
     assert_eq!(report(&mut house, scaip::TYPE, strange), Some(200));
     assert!(told(&house).contains("<snu>0</snu>"), "{}", told(&house));
-    assert_eq!(counts(&house), [1, 2, 0]);
+    assert_eq!(counts(&house), [1, 3, 0]);
     let accounts = house.facts("care").into_iter().filter_map(|fact| match fact {
         FactKind::Care { account, .. } => Some(account.as_str()),
         _ => None,
@@ -206,6 +209,71 @@ fn the_call_after_an_alarm_passes_the_limits_and_somebody_talks() {
     }
     house.world.run(Duration::from_secs(120));
     assert_eq!(told_of(&house), 0);
+    house.ends_clean();
+}
+
+/// What comes to the care line's number and is nothing that is known is somebody's alarm (R10); a phone's text
+/// to a phone is not.
+#[test]
+fn whatever_a_bell_says_to_the_care_number_is_an_alarm() {
+    let mut house = house(8);
+    house.register(1);
+    assert_eq!(report(&mut house, scaip::TYPE, ""), Some(200));
+    assert!(house.world.warnings.iter().any(|line| line.starts_with("unit 1001")));
+    assert_eq!(report(&mut house, "text/plain", "hello"), Some(200));
+    assert_eq!(report(&mut house, "text/plain", "hello"), Some(200));
+    assert_eq!(counts(&house), [1, 1, 1]);
+    let unit = house.phones[0];
+    house.world.with(unit, |phone, now| phone.write_as(now, "1002", "text/plain", "hello"));
+    house.world.run(Duration::from_secs(5));
+    assert_eq!(counts(&house), [1, 1, 1]);
+    assert_eq!(house.world.phone(house.phones[1]).messages.len(), 1);
+    house.ends_clean();
+}
+
+/// A full journal is said at once: a unit waits for its answer no longer than some seconds.
+#[test]
+fn a_full_journal_is_said_at_once() {
+    let mut house = house(9);
+    house.world.input(Input::JournalFull(true));
+    let unit = house.phones[0];
+    let text = mrq("a1", "<dty>3</dty>");
+    house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, &text));
+    house.world.run(Duration::from_millis(400));
+    assert_eq!(house.world.phone(unit).written, Some(503));
+    assert_eq!(shown(&mut house).len(), 1, "somebody is in need all the same");
+    house.world.input(Input::JournalFull(false));
+    assert_eq!(report(&mut house, scaip::TYPE, &text), Some(200));
+    assert!(told(&house).contains("<snu>0</snu>"));
+    assert_eq!(counts(&house), [1, 0, 1]);
+    house.ends_clean();
+}
+
+/// BS 8521 writes a controller in eight digits: zeros in front are no other's. Its answer has the time and the
+/// unit's address.
+#[test]
+fn now_ip_of_a_short_number() {
+    let mut house = house(10);
+    let digits = "020100001001000001907500";
+    let atm = format!(
+        "<ATM><version>1.5</version><type>1</type><data>{digits}</data>\
+         <time>10:11:12</time><mac>0011AA</mac></ATM>"
+    );
+    assert_eq!(report(&mut house, now_ip::TYPE, &atm), Some(200));
+    let answer = told(&house);
+    let time = answer.split_once("<time>").and_then(|(_, rest)| rest.split_once("</time>"));
+    let time: Vec<&str> = time.expect("a time").0.split(':').collect();
+    assert!(time.len() == 3 && time.iter().all(|part| part.len() == 2), "{answer}");
+    assert!(answer.contains("<type>A</type>") && answer.contains("<mac>0011AA</mac>"), "{answer}");
+    assert!(!house.world.warnings.iter().any(|line| line.contains("taken for its own")));
+    assert_eq!(shown(&mut house)[0].account, "1001");
+    // Broken off.
+    assert_eq!(report(&mut house, now_ip::TYPE, "<ATM><type>1</type><data>02"), Some(200));
+    assert!(told(&house).contains("<type>5</type>"), "{}", told(&house));
+    let faulty = house.world.warnings.iter().find(|line| line.contains("faulty NOW-IP"));
+    assert!(
+        faulty.is_some_and(|line| line.ends_with("it is no <ATM> that can be read to its end"))
+    );
     house.ends_clean();
 }
 

@@ -50,11 +50,12 @@ impl Care {
     pub(super) fn believe(&self, sender: &str, report: &mut Report) -> Option<String> {
         let home = self.home(sender);
         // What the records say is a home's own it may say of itself.
-        if self.home(&report.account) == home {
+        if report.accounts().any(|account| self.home(account) == home) {
             home.clone_into(&mut report.account);
         }
         let other = self.cases.terms().believe(home, report);
-        let known = self.home(&report.account).to_owned();
+        let known = report.accounts().find(|account| self.directory.find(account).is_some());
+        let known = self.home(known.unwrap_or(&report.account)).to_owned();
         report.account = known;
         other
     }

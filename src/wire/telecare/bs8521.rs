@@ -16,6 +16,8 @@
 //! Over the speech path two check digits follow; what they are a sum of stands in no source that we
 //! have, so that they are taken and not checked: a wrong digit is found by asking twice.
 
+use core::fmt;
+
 /// Digits of an alarm.
 pub const DIGITS: usize = 24;
 
@@ -60,7 +62,7 @@ pub struct Alarm {
     pub status: u8,
 }
 
-/// Why digits are no alarm.
+/// Why digits are no alarm, in words by `Display`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoAlarm {
     /// There are so many: 24 are wanted, or 26 with the check digits.
@@ -103,6 +105,20 @@ impl Alarm {
             priority: small(21, 22),
             status: small(22, 24),
         })
+    }
+}
+
+impl fmt::Display for NoAlarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoAlarm::Count(count) => {
+                write!(f, "has {count} signs, which is not as many as it must")
+            }
+            NoAlarm::NotDigit(at) => write!(f, "has no digit at place {}", at + 1),
+            NoAlarm::Unknown(at) => {
+                write!(f, "has a digit at place {} that BS 8521-1 does not know", at + 1)
+            }
+        }
     }
 }
 

@@ -43,8 +43,39 @@ impl Said {
                 return Some(Said::NowIp(now_ip::Message::of(&leaves), data));
             }
             _ if is_scaip => {}
+            // Broken off, or broken; what it was meant to be is seen by how it begins.
+            Err(_) if begins(body, "<mrq") || begins(body, "<scaip") => {}
+            Err(_) if begins(body, "<atm") => {
+                return Some(Said::NowIp(Err(now_ip::Refused::NotAtm), String::new()));
+            }
             _ => return None,
         }
-        Some(Said::Scaip(scaip::Request::of(leaves.ok().as_ref())))
+        Some(Said::Scaip(scaip::Request::of(leaves.ok().as_ref(), body)))
+    }
+}
+
+/// Whether the first element of a body is this one.
+fn begins(body: &[u8], tag: &str) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    // A declaration may come first.
+    let declared = text.strip_prefix("<?").and_then(|rest| rest.split_once("?>"));
+    let text = declared.map_or(text, |(_, rest)| rest).trim_start();
+    text.get(..tag.len()).is_some_and(|own| own.eq_ignore_ascii_case(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was cut off on its way is still known for what it was meant to be.
+    #[test]
+    fn what_is_broken_off_is_a_units_still() {
+        let said = |text: &str| Said::read(b"text/plain", text.as_bytes());
+        assert!(matches!(said("<?xml version=\"1.0\"?>\n<MRQ><ref>12"), Some(Said::Scaip(Err(_)))));
+        assert!(matches!(said("<ATM><type>1</type><da"), Some(Said::NowIp(Err(_), _))));
+        for text in ["", "hello", "<a>", "<?xml", "王"] {
+            assert_eq!(said(text), None, "{text}");
+        }
     }
 }

@@ -65,6 +65,16 @@ pub enum Refused {
     Data(NoAlarm),
 }
 
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::NotAtm => write!(f, "it is no <ATM> that can be read to its end"),
+            Refused::Type => write!(f, "its <type> is none that a unit sends: 0, 1, A, 5, 6"),
+            Refused::Data(why) => write!(f, "its <data> {why}"),
+        }
+    }
+}
+
 impl Message {
     /// Reads a message.
     pub fn read(body: &[u8]) -> Result<Message, Refused> {
@@ -109,6 +119,8 @@ pub struct Reply<'a> {
     pub data: &'a str,
     /// Local time of day, `HH:MM:SS`.
     pub time: &'a str,
+    /// The unit's address, as it said it; `None`: it did not.
+    pub mac: Option<&'a str>,
 }
 
 impl fmt::Display for Reply<'_> {
@@ -119,7 +131,11 @@ impl fmt::Display for Reply<'_> {
             Answer::Busy => '6',
         };
         write!(f, "<ATM><version>1.5</version><type>{kind}</type>")?;
-        write!(f, "<data>{}</data><time>{}</time></ATM>", Text(self.data), Text(self.time))
+        write!(f, "<data>{}</data><time>{}</time>", Text(self.data), Text(self.time))?;
+        if let Some(mac) = self.mac {
+            write!(f, "<mac>{}</mac>", Text(mac))?;
+        }
+        write!(f, "</ATM>")
     }
 }
 
@@ -157,8 +173,13 @@ mod tests {
 
     #[test]
     fn a_reply_reads_back() {
-        let reply = Reply { answer: Answer::Acknowledged, data: "0201", time: "10:11:12" };
+        let mac = Some("00112233");
+        let reply = Reply { answer: Answer::Acknowledged, data: "0201", time: "10:11:12", mac };
         let read = Message::read(reply.to_string().as_bytes()).unwrap();
+        assert_eq!(read.mac.as_deref(), mac);
+        assert!(reply.to_string().contains("<time>10:11:12</time>"));
+        let faulty = Refused::Data(NoAlarm::Count(4)).to_string();
+        assert_eq!(faulty, "its <data> has 4 signs, which is not as many as it must");
         assert_eq!((read.said, read.data.as_str()), (Said::Answer(Answer::Acknowledged), "0201"));
     }
 }

@@ -165,14 +165,17 @@ impl fmt::Display for Refused {
 impl Request {
     /// Reads a message.
     pub fn read(body: &[u8]) -> Result<Request, Refused> {
-        Request::of(Leaves::read(body).ok().as_ref())
+        Request::of(Leaves::read(body).ok().as_ref(), body)
     }
 
-    /// The same of a document; `None`: it is none.
-    pub(super) fn of(leaves: Option<&Leaves>) -> Result<Request, Refused> {
-        let broken = Refused { reference: None, status: Status::InvalidFormat, tag: "mrq" };
+    /// The same of a document and its bytes; `None`: it is none.
+    pub(super) fn of(leaves: Option<&Leaves>, body: &[u8]) -> Result<Request, Refused> {
         let leaves = leaves.filter(|leaves| matches!(leaves.root.as_str(), "mrq" | "scaip"));
-        let leaves = leaves.ok_or(broken)?;
+        let leaves = leaves.ok_or_else(|| Refused {
+            reference: reference_in(body),
+            status: Status::InvalidFormat,
+            tag: "mrq",
+        })?;
         let reference = leaves.get("ref").map(str::to_owned);
         let tags = Tags { leaves };
         tags.request().map_err(|(tag, status)| {
@@ -181,6 +184,16 @@ impl Request {
             Refused { reference, status, tag }
         })
     }
+}
+
+/// The reference of what is no document, where it stands there whole: by it the unit knows what is answered.
+fn reference_in(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    // In lower case it has the same length.
+    let at = text.to_ascii_lowercase().find("<ref>")? + "<ref>".len();
+    let own = text.get(at..)?.split_once('<')?.0.trim().to_owned();
+    let fits = (1..=16).contains(&own.len()) && own.bytes().all(|b| b.is_ascii_alphanumeric());
+    fits.then_some(own)
 }
 
 /// The values of a document, each with the standard's bound.
@@ -369,6 +382,13 @@ mod tests {
         let told = read("<mrq><ref>77</ref><cid>1</cid><pri>x</pri></mrq>").unwrap_err();
         assert_eq!(told.reference.as_deref(), Some("77"));
         assert_eq!(told.to_string(), "<pri> cannot be read");
+        let broken = |text: &str| read(text).unwrap_err().reference;
+        assert_eq!(broken("<mrq><Ref> a7B </ref><cid>1").as_deref(), Some("a7B"));
+        // A reference that is cut off may be another's.
+        for text in ["<mrq><ref>12", "<mrq><ref></ref><cid>", "<mrq><ref>a b</ref>", "<mrq><cid>1"]
+        {
+            assert_eq!(broken(text), None, "{text}");
+        }
     }
 
     #[test]
