@@ -54,8 +54,10 @@ pub struct Case {
     pub unit: String,
     /// When it was opened.
     pub opened: Wall,
-    /// What help is wanted for: the first alarm's.
+    /// What help is wanted for: the gravest of its alarms'.
     pub need: Need,
+    /// One of them is the centre's own, of a check-in.
+    pub check_in: bool,
     /// The highest of its alarms', 0 to 9.
     pub priority: u8,
     /// Where, as the last alarm said it.
@@ -80,6 +82,7 @@ impl Case {
             account,
             opened: Wall(0),
             need: Need::Other,
+            check_in: false,
             priority: 0,
             place: String::new(),
             alarms: 1,
@@ -223,7 +226,8 @@ impl Cases {
     /// A case that was open before the start. One of the same account that came since stays the one.
     /// Where nobody is known to have talked, the unit is expected to call anew: told once too
     /// often is the right fault.
-    pub fn restore(&mut self, now: Time, case: Case, talked: bool) {
+    pub fn restore(&mut self, now: Time, mut case: Case, talked: bool) {
+        case.check_in |= case.need == Need::CheckIn;
         if self.open.len() >= MOST_OPEN || self.open.contains_key(&case.id) {
             return;
         }
@@ -296,6 +300,8 @@ impl Cases {
         };
         if let Some(case) = known.and_then(|case| self.open.get_mut(&case)) {
             case.alarms = case.alarms.saturating_add(1);
+            case.need = case.need.or_graver(need);
+            case.check_in |= need == Need::CheckIn;
             case.priority = case.priority.max(report.priority);
             if !report.place.is_empty() {
                 case.place.clone_from(&report.place);
@@ -313,6 +319,7 @@ impl Cases {
             unit: unit.to_owned(),
             opened: wall,
             need,
+            check_in: need == Need::CheckIn,
             priority: report.priority,
             place: report.place.clone(),
             alarms: 1,

@@ -73,6 +73,34 @@ named! {
     }
 }
 
+impl Need {
+    /// The gravest first; what says least of itself comes last. A case shows the gravest of its alarms.
+    const BY_GRAVITY: [Need; 11] = [
+        Need::Fire,
+        Need::Gas,
+        Need::Intruder,
+        Need::Fall,
+        Need::Medical,
+        Need::Flood,
+        Need::Inactivity,
+        Need::Temperature,
+        Need::Personal,
+        Need::CheckIn,
+        Need::Other,
+    ];
+
+    /// Those that are less grave.
+    pub fn lesser(self) -> impl Iterator<Item = Need> {
+        Need::BY_GRAVITY.into_iter().skip_while(move |own| *own != self).skip(1)
+    }
+
+    /// The graver of two, and the more exact.
+    #[must_use]
+    pub fn or_graver(self, other: Need) -> Need {
+        if other.lesser().any(|own| own == self) { other } else { self }
+    }
+}
+
 /// What a report means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "what", content = "of", rename_all = "snake_case")]
@@ -383,6 +411,21 @@ mod tests {
         assert_eq!(means("<mty>IN</mty><stc>999</stc>"), Meaning::Noted);
         // Codes that stand in no table: a person looks at it.
         assert_eq!(means("<dty>9999</dty><stc>777</stc>"), Meaning::Alarm(Need::Other));
+    }
+
+    #[test]
+    fn the_graver_need_stands() {
+        use Need::*;
+        for (a, b, graver) in [
+            (Other, Fall, Fall),
+            (Fall, Other, Fall),
+            (Personal, Fire, Fire),
+            (CheckIn, Personal, Personal),
+        ] {
+            assert_eq!(a.or_graver(b), graver);
+        }
+        assert_eq!(Fire.lesser().count(), 10, "each need has its place");
+        assert_eq!(Other.lesser().count(), 0);
     }
 
     #[test]

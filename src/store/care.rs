@@ -26,7 +26,10 @@ pub(super) fn statements<'q>(
                               ON CONFLICT DO UPDATE SET talked = NULL, alarms = alarms + 1, \
                               priority = max(priority, excluded.priority), \
                               place = iif(excluded.place = '', place, excluded.place), \
-                              call_back = coalesce(excluded.call_back, call_back)";
+                              call_back = coalesce(excluded.call_back, call_back), \
+                              need = iif(instr(?, ' ' || need || ' ') > 0, excluded.need, need)";
+                let lesser: String =
+                    need.lesser().map(|own| format!(" {} ", own.as_str())).collect();
                 all.push(
                     query(insert)
                         .bind(*case as i64)
@@ -36,7 +39,8 @@ pub(super) fn statements<'q>(
                         .bind(need.as_str())
                         .bind(i64::from(*priority))
                         .bind(place)
-                        .bind(call_back.as_ref()),
+                        .bind(call_back.as_ref())
+                        .bind(lesser),
                 );
             }
             all.extend(trouble(fact, account, *meaning));

@@ -838,6 +838,10 @@ fn open_cases_are_there_after_a_restart() {
         of("79", reported(Meaning::Alive, None, false)),
         // The fact that opened this one was lost.
         of("80", reported(fall, Some(99), false)),
+        // A fall is graver than what could not be read before it, whichever comes first.
+        of("82", reported(Meaning::Alarm(Need::Other), Some(100), true)),
+        of("82", reported(fall, Some(100), false)),
+        of("82", reported(Meaning::Alarm(Need::Personal), Some(100), false)),
         of("80", CareFact::Talked { case: 99 }),
         of("81", reported(Meaning::Began(care::Trouble::Mains), None, false)),
         of("81", reported(Meaning::Began(care::Trouble::Battery), None, false)),
@@ -854,9 +858,15 @@ fn open_cases_are_there_after_a_restart() {
             case.call_back = call_back.map(str::to_owned);
             case
         };
-        let open = [(case(1, "77", 1, None), false), (case(99, "80", 6, Some("+8613")), true)];
+        let mut graver = case(100, "82", 7, None);
+        graver.alarms = 3;
+        let open = [
+            (case(1, "77", 1, None), false),
+            (case(99, "80", 6, Some("+8613")), true),
+            (graver, false),
+        ];
         assert_eq!(kept.cases, open);
-        assert_eq!(kept.troubles, [("81".to_owned(), care::Trouble::Battery, Wall(9))]);
+        assert_eq!(kept.troubles, [("81".to_owned(), care::Trouble::Battery, Wall(12))]);
     });
 }
 

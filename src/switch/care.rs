@@ -547,7 +547,7 @@ impl Switch {
         let what = CareFact::Closed { case: id, outcome: outcome.to_owned(), by };
         let account = case.account;
         self.fact(now, FactKind::Care { account: account.clone(), what });
-        if case.need == Need::CheckIn
+        if case.check_in
             && let Some(due) = self.care.check_ins.closed(&account)
         {
             let what = CareFact::CheckInClosed { due: due.0 };

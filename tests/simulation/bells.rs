@@ -212,6 +212,18 @@ fn the_call_after_an_alarm_passes_the_limits_and_somebody_talks() {
     house.ends_clean();
 }
 
+/// The graver and the more exact word stands, whatever came first.
+#[test]
+fn a_fall_after_what_could_not_be_read_is_a_fall() {
+    let mut house = house(11);
+    report(&mut house, scaip::TYPE, "<mrq><ref>12");
+    assert_eq!(shown(&mut house)[0].need, "other");
+    report(&mut house, scaip::TYPE, &mrq("a1", "<dty>0005</dty><stc>9</stc>"));
+    report(&mut house, scaip::TYPE, &mrq("a2", "<dty>3</dty>"));
+    assert_eq!(shown(&mut house)[0].need, "fall");
+    house.ends_clean();
+}
+
 /// What comes to the care line's number and is nothing that is known is somebody's alarm (R10); a phone's text
 /// to a phone is not.
 #[test]
