@@ -66,6 +66,10 @@ pub struct Case {
     pub alarms: u32,
     /// Where the unit waits to be called.
     pub call_back: Option<String>,
+    /// The device and the need of its alarms, as long as all have the same.
+    sole: Option<(String, Need)>,
+    /// The unit has taken them back: its own call is not expected, and it is not called again.
+    taken_back: bool,
     /// How often it was called since somebody talked last.
     tries: u32,
     /// Its calls wait behind others: whose it is, is locked out.
@@ -87,6 +91,8 @@ impl Case {
             place: String::new(),
             alarms: 1,
             call_back: None,
+            sole: None,
+            taken_back: false,
             tries: 0,
             low: false,
             voice: Voice::Silent,
@@ -101,6 +107,18 @@ impl Case {
     /// The call that it has: of several, the last that came.
     pub fn call(&self) -> Option<CallId> {
         self.calls().last().map(|(call, _)| *call)
+    }
+
+    /// The unit has taken its alarm back; a person asks all the same.
+    pub fn is_taken_back(&self) -> bool {
+        self.taken_back
+    }
+
+    /// Whether a cancel is of all that the case holds: one kind of alarm of one device, and the controller or that
+    /// device says so. A smoke alarm that is over says nothing of a fall.
+    fn is_cancelled_by(&self, report: &Report) -> bool {
+        let of_controller = report.device.bytes().all(|b| b == b'0');
+        self.sole.as_ref().is_some_and(|(device, _)| of_controller || *device == report.device)
     }
 
     fn calls(&self) -> &[(CallId, bool)] {
@@ -260,6 +278,19 @@ impl Cases {
             Taken::Full => return taken,
             Taken::Repeated(None) | Taken::Noted => None,
         };
+        if let Some(own) = case.and_then(|case| self.open.get_mut(&case)) {
+            own.taken_back = match report.meaning {
+                Meaning::Alarm(_) => false,
+                Meaning::Cancelled => own.taken_back || own.is_cancelled_by(report),
+                _ => own.taken_back,
+            };
+            if own.taken_back
+                && let Voice::Awaited(until) = own.voice
+            {
+                own.voice = Voice::Silent;
+                self.awaited.remove(&(until, own.id));
+            }
+        }
         let calls = matches!(report.speech, Speech::UnitCalls { .. });
         if let (Some(case), true, Meaning::Alarm(_)) = (case, calls, report.meaning) {
             self.await_call(now, case);
@@ -302,6 +333,8 @@ impl Cases {
             case.alarms = case.alarms.saturating_add(1);
             case.need = case.need.or_graver(need);
             case.check_in |= need == Need::CheckIn;
+            let same = |own: &(String, Need)| *own == (report.device.clone(), need);
+            case.sole = case.sole.take().filter(same);
             case.priority = case.priority.max(report.priority);
             if !report.place.is_empty() {
                 case.place.clone_from(&report.place);
@@ -324,6 +357,8 @@ impl Cases {
             place: report.place.clone(),
             alarms: 1,
             call_back,
+            sole: Some((report.device.clone(), need)),
+            taken_back: false,
             tries: 0,
             low: false,
             voice: Voice::Silent,
@@ -478,7 +513,9 @@ impl Cases {
 
     /// A unit was called in vain: its own call is awaited meanwhile, and then it is called again.
     pub fn try_again(&mut self, now: Time, id: u64) {
-        self.await_call(now, id);
+        if !self.open.get(&id).is_some_and(Case::is_taken_back) {
+            self.await_call(now, id);
+        }
     }
 
     /// A person has closed a case. `None`: there is none of this number.
@@ -588,6 +625,29 @@ mod tests {
     }
 
     const PRESSED: Meaning = Meaning::Alarm(Need::Personal);
+
+    /// A unit that takes back all it said was told not to call: it is not waited for. Another alarm is.
+    #[test]
+    fn a_cancel_ends_the_wait_for_what_it_is_of() {
+        let fall = Meaning::Alarm(Need::Fall);
+        let awaited = |story: &[(&str, Meaning)]| {
+            let mut cases = Cases::new(TERMS);
+            for (n, (device, meaning)) in (1..).zip(story) {
+                let mut own = report("77", &format!("r{n}"), *meaning);
+                own.device = (*device).to_owned();
+                cases.report(at(n), Wall(0), n, "77", &own);
+                assert!(cases.is_consistent());
+            }
+            cases.try_again(at(20), 1);
+            !cases.due(at(200)).is_empty()
+        };
+        let cancel = Meaning::Cancelled;
+        assert!(!awaited(&[("3", PRESSED), ("3", PRESSED), ("3", cancel)]));
+        assert!(!awaited(&[("3", PRESSED), ("00", cancel)]));
+        assert!(awaited(&[("3", PRESSED), ("4", cancel)]), "another device's");
+        assert!(awaited(&[("3", PRESSED), ("3", fall), ("3", cancel)]), "which of both?");
+        assert!(awaited(&[("3", PRESSED), ("3", cancel), ("3", PRESSED)]), "pressed again");
+    }
 
     #[test]
     fn an_alarm_opens_a_case_and_what_follows_joins_it() {

@@ -381,6 +381,15 @@ impl Switch {
                 }
             }
         }
+        let taken_back = |case| self.care.cases.get(case).is_some_and(Case::is_taken_back);
+        if let (Some(case), Meaning::Cancelled) = (case, report.meaning) {
+            let what = match taken_back(case) {
+                true => "takes its alarm back: a person still asks, and closes the case",
+                false => "says that something is over, not all of what it reported",
+            };
+            let line = format!("case {case}: unit {} {what}", self.care.who(&account));
+            self.log(Level::Warning, line);
+        }
         if let Some(way) = way {
             self.sign(now, &account, way);
         }

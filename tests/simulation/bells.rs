@@ -212,6 +212,24 @@ fn the_call_after_an_alarm_passes_the_limits_and_somebody_talks() {
     house.ends_clean();
 }
 
+/// What a unit takes back it was told not to call for: no error says that it does not; the case stays.
+#[test]
+fn a_unit_that_takes_its_alarm_back_is_not_waited_for() {
+    let mut house = house(12);
+    report(&mut house, scaip::TYPE, &mrq("a1", "<dty>3</dty>"));
+    report(&mut house, scaip::TYPE, &mrq("a2", "<dty>3</dty><stc>19</stc>"));
+    assert!(told(&house).contains("<mre>0</mre>"));
+    house.world.run(Duration::from_secs(120));
+    assert_eq!(told_of(&house), 0);
+    assert!(house.world.warnings.iter().any(|line| line.contains("takes its alarm back")));
+    assert_eq!(shown(&mut house).len(), 1);
+    // Pressed again.
+    report(&mut house, scaip::TYPE, &mrq("a3", "<dty>3</dty>"));
+    house.world.run(Duration::from_secs(120));
+    assert_eq!(told_of(&house), 1);
+    house.ends_clean();
+}
+
 /// The graver and the more exact word stands, whatever came first.
 #[test]
 fn a_fall_after_what_could_not_be_read_is_a_fall() {
