@@ -2,7 +2,8 @@
 //!
 //! Read: UTF-8 with or without the mark that Excel puts in front, and GB 18030, which Excel writes under a
 //! Chinese Windows (GB 2312 and GBK are parts of it). Lines end with LF, CRLF or CR. A cell in quotation marks
-//! may hold commas, line breaks and, doubled, quotation marks. Not read: UTF-16, which says so.
+//! may hold commas, line breaks and, doubled, quotation marks. Between cells stands a comma, or the semicolon
+//! that Excel writes where a comma is in numbers: the first row says which. Not read: UTF-16, which says so.
 
 use core::fmt;
 
@@ -115,8 +116,27 @@ fn not_text(bytes: &[u8], at: usize) -> NoCsv {
     NoCsv::NotText { at, line: 1 + before.iter().filter(|b| **b == b'\n').count() }
 }
 
+/// What stands between the cells of a text: a semicolon where its first row that is not empty has one, and no
+/// comma, outside of quotation marks.
+fn separator(text: &str) -> char {
+    let (mut quoted, mut semicolon, mut begun) = (false, false, false);
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            ',' => return ',',
+            ';' => semicolon = true,
+            '\r' | '\n' if begun => break,
+            _ => {}
+        }
+        begun |= !c.is_whitespace();
+    }
+    if semicolon { ';' } else { ',' }
+}
+
 /// The rows of a text; rows without anything are left out, but counted: each comes with its number, from 1.
 pub fn rows(text: &str) -> Result<Vec<(usize, Vec<String>)>, NoCsv> {
+    let between = separator(text);
     let mut all = Vec::new();
     let mut reader = Reader { row: 1, cells: Vec::new(), cell: String::new(), quoted: false };
     let mut chars = text.chars().peekable();
@@ -126,7 +146,7 @@ pub fn rows(text: &str) -> Result<Vec<(usize, Vec<String>)>, NoCsv> {
                 reader.quoted = true;
                 reader.quoted_cell(&mut chars)?;
             }
-            ',' => reader.end_cell()?,
+            c if c == between => reader.end_cell()?,
             '\r' | '\n' => {
                 if c == '\r' && chars.peek() == Some(&'\n') {
                     chars.next();
@@ -207,7 +227,7 @@ pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
             out.push(',');
         }
         let blank = cell.starts_with(char::is_whitespace) || cell.ends_with(char::is_whitespace);
-        if blank || cell.contains([',', '"', '\n', '\r']) {
+        if blank || cell.contains([',', ';', '"', '\n', '\r']) {
             out.push('"');
             out.push_str(&cell.replace('"', "\"\""));
             out.push('"');
@@ -234,6 +254,8 @@ mod tests {
         assert_eq!(cells("a,\n,b"), [["a", ""], ["", "b"]]);
         let numbered = rows("a\n\n,\nb").unwrap();
         assert_eq!(numbered, [(1, vec!["a".to_owned()]), (4, vec!["b".to_owned()])]);
+        assert_eq!(cells("a;b\n\"c;d\";\"e,f\"\n"), [["a", "b"], ["c;d", "e,f"]]);
+        assert_eq!(cells("\n\"a;b\",c\nd;e,f\n"), [["a;b", "c"], ["d;e", "f"]]);
         assert_eq!(rows("a\n\"b"), Err(NoCsv::Open(2)));
         assert_eq!(rows("\"a\"b"), Err(NoCsv::BehindQuote(1)));
     }
@@ -258,7 +280,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(table in proptest::collection::vec(
-            proptest::collection::vec("[a-z,\"\\n\\r 王]{0,6}", 1..5), 1..6)) {
+            proptest::collection::vec("[a-z,;\"\\n\\r 王]{0,6}", 1..5), 1..6)) {
             let table: Vec<Vec<String>> = table.into_iter()
                 .filter(|row| row.iter().any(|cell| !cell.trim().is_empty())).collect();
             let text: String = table.iter().map(|row| line(row.iter().map(String::as_str))).collect();

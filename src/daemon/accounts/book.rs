@@ -78,6 +78,19 @@ pub(super) fn number_of(account: &Table) -> &str {
     account.get("number").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The account, `phone 1005`, in whose table this line, from 1, of a book's text stands.
+pub(super) fn account_at(text: &str, line: u32) -> Option<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let at = usize::try_from(line).ok()?.checked_sub(1).filter(|at| *at < lines.len())?;
+    let head = lines[..=at].iter().rposition(|line| line.starts_with("[["))?;
+    let section = lines[head].trim_matches(['[', ']']);
+    let end = lines[head + 1..].iter().position(|line| line.starts_with('['));
+    let own = &lines[head + 1..end.map_or(lines.len(), |end| head + 1 + end)];
+    let table: Table = own.join("\n").parse().ok()?;
+    let word = if section == "agent" { "user" } else { section };
+    Some(format!("{word} {}", number_of(&table)))
+}
+
 /// A value as a command or a cell writes it: the key says whether it is a number, a list, a word.
 pub(super) fn value(key: &Key, text: &str) -> Value {
     let text = text.trim();

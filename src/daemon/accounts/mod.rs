@@ -11,7 +11,6 @@
 //! Not here: subscribers of bells, and how an account is used.
 
 pub(super) mod book;
-mod csv;
 mod sheet;
 
 use std::io::{ErrorKind, Read};
@@ -317,12 +316,28 @@ fn change(
     edit(&mut book)?;
     let source = Source::from(file);
     let text = book.text();
-    files::with_accounts(&source, &text).map_err(|faults| lines(&faults))?;
+    files::with_accounts(&source, &text).map_err(|faults| refused(&config, &text, faults))?;
     held.write(&text)?;
     in_force(&config, &source, note).map_err(|why| match held.undo() {
         Ok(()) => format!("{}\nnothing was changed", why.trim_end()),
         Err(undo) => format!("{}\nand it could not be undone: {undo}", why.trim_end()),
     })
+}
+
+/// Why accounts that are not written do not hold: there are no lines of a file yet, but accounts.
+fn refused(config: &Config, text: &str, faults: Vec<files::Fault>) -> String {
+    let kept = book::path(config).display().to_string();
+    let told = |fault: &files::Fault| match book::account_at(text, fault.line) {
+        Some(account) if fault.file == kept => {
+            let what = fault.what.trim_end();
+            match fault.remedy.as_str() {
+                "" => format!("{account}: {what}\n"),
+                remedy => format!("{account}: {what}; {remedy}\n"),
+            }
+        }
+        _ => format!("{fault}\n"),
+    };
+    faults.iter().map(told).collect()
 }
 
 /// Has the running appliance read everything anew; where none runs, looks whether one would start.

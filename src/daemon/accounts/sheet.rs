@@ -6,10 +6,11 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::book::{Book, Held, cell, number_of};
-use super::{Kind, change, csv};
+use super::{Kind, change};
 use crate::console::out::{out, outln};
 use crate::daemon::cli::ConfigFile;
 use crate::daemon::files;
+use crate::wire::csv;
 
 /// What an import came to: added, changed, and the secrets that were made.
 #[derive(Default, PartialEq, Debug)]
@@ -22,8 +23,7 @@ pub(super) struct Taken {
 pub(super) fn import(kind: Kind, file: &ConfigFile, from: &Path) -> Result<(), String> {
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", from.display());
     let bytes = std::fs::read(from).map_err(|error| told(&error))?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| told(&"it is not UTF-8: save it as CSV UTF-8"))?;
+    let (text, _) = csv::decode(&bytes).map_err(|why| told(&why))?;
     let mut taken = Taken::default();
     let note = format!("{}s imported from {}", kind.word, from.display());
     let effect = change(file, &note, |book| {
@@ -32,9 +32,9 @@ pub(super) fn import(kind: Kind, file: &ConfigFile, from: &Path) -> Result<(), S
     })?;
     outln!("{} added, {} changed; {effect}", taken.added, taken.changed);
     if !taken.made.is_empty() {
-        out!("{}", csv::row(["number", kind.secret]));
+        out!("{}", csv::line(["number", kind.secret]));
         for (number, secret) in &taken.made {
-            out!("{}", csv::row([number.as_str(), secret]));
+            out!("{}", csv::line([number.as_str(), secret]));
         }
     }
     Ok(())
@@ -42,15 +42,15 @@ pub(super) fn import(kind: Kind, file: &ConfigFile, from: &Path) -> Result<(), S
 
 /// Takes all rows into the book. An empty cell takes its key out; an empty secret stays as it is, or is made.
 pub(super) fn take(kind: Kind, book: &mut Book, text: &str) -> Result<Taken, String> {
-    let mut rows = csv::read(text)?.into_iter();
+    let mut rows = csv::rows(text).map_err(|why| why.to_string())?.into_iter();
     let Some((_, head)) = rows.next() else { return Err("there is no row in it".into()) };
     let head: Vec<String> = head.iter().map(|name| name.trim().to_owned()).collect();
     let at = head.iter().position(|name| name == "number");
-    let at = at.ok_or("its first row names the keys, and 'number' is not among them")?;
+    let at = at.ok_or_else(|| no_number(&head))?;
     let mut taken = Taken::default();
     let mut seen = BTreeMap::new();
-    for (line, cells) in rows {
-        let told = |why: String| format!("line {line}: {why}");
+    for (row, cells) in rows {
+        let told = |why: String| format!("row {row}: {why}");
         if cells.len() > head.len() {
             return Err(told(format!("{} cells, and {} keys", cells.len(), head.len())));
         }
@@ -58,8 +58,8 @@ pub(super) fn take(kind: Kind, book: &mut Book, text: &str) -> Result<Taken, Str
         if number.is_empty() {
             return Err(told("it has no number".into()));
         }
-        if let Some(before) = seen.insert(number.clone(), line) {
-            return Err(told(format!("{number} stands in line {before} already")));
+        if let Some(before) = seen.insert(number.clone(), row) {
+            return Err(told(format!("{number} stands in row {before} already")));
         }
         let settings: Vec<(String, String)> = head
             .iter()
@@ -87,6 +87,20 @@ pub(super) fn take(kind: Kind, book: &mut Book, text: &str) -> Result<Taken, Str
         }
     }
     Ok(taken)
+}
+
+/// Why the first row is none of keys.
+fn no_number(head: &[String]) -> String {
+    // What no name of a key has: a tab of a spreadsheet, a bar.
+    match head {
+        [one] if one.contains(['\t', '|', ':']) => {
+            "its first row is one cell: write commas or semicolons between the cells".into()
+        }
+        _ => format!(
+            "its first row names the keys, and 'number' is not among them; it has: {}",
+            head.join(", ")
+        ),
+    }
 }
 
 pub(super) fn export(
@@ -118,13 +132,13 @@ pub(super) fn table(kind: Kind, book: &Book, secrets: bool) -> String {
     let has = |name: &str| accounts.iter().any(|account| account.contains_key(name));
     let shown = |name: &&str| *name == "number" || has(name) && (secrets || *name != kind.secret);
     let keys: Vec<&str> = kind.section().keys.iter().map(|key| key.name).filter(shown).collect();
-    let mut text = csv::row(keys.iter().copied());
+    let mut text = csv::line(keys.iter().copied());
     let mut sorted = accounts;
     sorted.sort_by_key(|account| number_of(account));
     for account in sorted {
         let cells = keys.iter().map(|key| account.get(*key).map(cell).unwrap_or_default());
         let cells: Vec<String> = cells.collect();
-        text.push_str(&csv::row(cells.iter().map(String::as_str)));
+        text.push_str(&csv::line(cells.iter().map(String::as_str)));
     }
     text
 }

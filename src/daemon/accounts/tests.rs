@@ -56,14 +56,15 @@ fn what_does_not_hold_changes_nothing() {
     let refused = [
         (add(PHONES, &file, "1001", &[], false), "1001"),
         (add(PHONES, &file, "1005", &words(&[("nmae", "x")]), false), "did you mean 'name'"),
-        (add(PHONES, &file, "1005", &words(&[("calls_out", "many")]), false), "accounts.toml"),
-        (add(PHONES, &file, "10 05", &[], false), "accounts.toml"),
+        (add(PHONES, &file, "1005", &words(&[("calls_out", "many")]), false), "phone 1005: "),
+        (add(PHONES, &file, "10 05", &[], false), "phone 10 05: "),
         (remove(PHONES, &file, &["1001".into()]), "belfry phone list"),
         (set(USERS, &file, "7001", &[], None, false), "no user 7001"),
     ];
     for (done, word) in refused {
         let why = done.expect_err(word);
         assert!(why.contains(word), "'{word}' in: {why}");
+        assert!(!why.contains("accounts.toml:"), "nothing is written, so there is no line: {why}");
     }
     assert!(!kept.exists(), "nothing was written");
     // What somebody broke by hand is named with its own line, and not lost.
@@ -105,9 +106,10 @@ fn a_sheet_is_taken_whole_and_given_back_the_same() {
     assert!(sheet::table(PHONES, &again, true).contains("geheim"));
     for (text, word) in [
         ("name\nDesk\n", "'number' is not among them"),
-        ("number\n1005\n1005\n", "line 3: 1005 stands in line 2"),
-        ("number,color\n1005,red\n", "line 2"),
+        ("number\n1005\n1005\n", "row 3: 1005 stands in row 2"),
+        ("number,color\n1005,red\n", "row 2"),
         ("number\n1005,red\n", "2 cells"),
+        ("number\tname\n1005\tDesk\n", "write commas or semicolons"),
         ("", "no row"),
     ] {
         let why = sheet::take(PHONES, &mut Book::default(), text).unwrap_err();
@@ -170,4 +172,17 @@ fn links_among_the_accounts_are_refused() {
     }
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "# root's");
     add(PHONES, &file, "1005", &[], false).unwrap();
+}
+
+#[test]
+fn what_a_spreadsheet_writes_elsewhere_is_taken_too() {
+    let (dir, file) = folder();
+    let sheet = dir.path().join("phones.csv");
+    let text = "number;name;groups\r\n1005;王秀英;\"a;b\"\r\n";
+    std::fs::write(&sheet, encoding_rs::GB18030.encode(text).0).unwrap();
+    sheet::import(PHONES, &file, &sheet).unwrap();
+    let config = files::config_of_file(&file).unwrap();
+    let phone = config.phone("1005").expect("it is there");
+    assert_eq!(phone.name.as_ref().map(ToString::to_string).as_deref(), Some("王秀英"));
+    assert_eq!(phone.groups.as_ref().map(Vec::len), Some(2));
 }
