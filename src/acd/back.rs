@@ -121,7 +121,7 @@ impl Centre {
             self.take_out(now, old, Departure::CalledAgain);
         }
         let Some(caller) = self.callers.get_mut(&call) else { return Err(NoCallBack::NotWaiting) };
-        caller.back = Some(Back { number: number.to_owned(), failed: 0 });
+        caller.back = Some(Back { number: number.to_owned(), failed: 0, before: Duration::ZERO });
         caller.until = now + terms.within;
         let (from, priority) = (caller.number.clone(), caller.priority);
         let waited_ms = now.since(caller.entered).as_millis() as u64;
@@ -187,7 +187,7 @@ impl Centre {
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let (Stage::Calling(agent), Some(back)) = (&caller.stage, &mut caller.back) else { return };
         let agent = *agent;
-        let (queue, waited) = (caller.queue, now.since(caller.entered));
+        let (queue, waited) = (caller.queue, now.since(caller.entered) + back.before);
         if reached {
             let numbers = [back.number.clone(), caller.number.clone()];
             self.drop_caller(call);
@@ -354,9 +354,10 @@ impl Centre {
         let again = now + rests;
         let rests = rests > Duration::ZERO;
         let stage = if rests { Stage::Resting(again) } else { Stage::Waiting(Bin::Open) };
-        // The clock has no time before its start: what it waited before is in its place alone.
+        // The clock has no time before its start: what it waited before stands beside.
         let entered = Time::from_nanos(now.as_nanos().saturating_sub(waited.as_nanos() as u64));
-        let back = Some(Back { number, failed });
+        let before = waited.saturating_sub(now.since(entered));
+        let back = Some(Back { number, failed, before });
         let caller = Caller {
             queue,
             number: from,
@@ -409,7 +410,7 @@ impl Centre {
             queue: self.queue_name(caller.queue),
             number: back.number.clone(),
             position,
-            waited: now.since(caller.entered),
+            waited: now.since(caller.entered) + back.before,
             left: caller.until.since(now),
             failed: back.failed,
             rests,

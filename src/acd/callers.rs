@@ -374,7 +374,7 @@ impl Centre {
         }
     }
 
-    fn end_talk(&mut self, now: Time, call: CallId, agent: AgentId) {
+    pub(super) fn end_talk(&mut self, now: Time, call: CallId, agent: AgentId) {
         let Some(seat) = self.seats.get(&agent) else { return };
         let Some((_, queue)) = seat.agent.state.talks_with().filter(|(c, _)| *c == call) else {
             return;

@@ -95,6 +95,9 @@ pub struct Back {
     pub number: String,
     /// So many attempts failed.
     pub failed: u32,
+    /// What its caller had waited before the clock began: before a restart.
+    #[serde(default)]
+    pub before: Duration,
 }
 
 /// A queue's terms.
