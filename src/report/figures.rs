@@ -74,9 +74,10 @@ pub fn aux_and_other(tally: &Tally) -> u64 {
     tally.sum(&[M::NotReadyMs, M::RingingMs])
 }
 
-/// The mean of the keys that callers pressed in surveys.
-pub fn satisfaction(tally: &Tally) -> Ratio {
-    Ratio::new(tally.get(M::SurveySum), tally.get(M::Surveys))
+/// The mean of the keys that callers pressed at a survey's question, `care/solved`.
+pub fn satisfaction(tally: &Tally, question: &str) -> Ratio {
+    let answers = tally.get(M::SurveyAnswers(question.into()));
+    Ratio::new(tally.get(M::SurveyPoints(question.into())), answers)
 }
 
 #[cfg(test)]

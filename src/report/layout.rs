@@ -150,8 +150,6 @@ const AGENT: &[Column] = &[
     column("mean_staffed", "Avg staff", "平均在席", |r| {
         number(Ratio::new(f::staffed(r.tally), r.span))
     }),
-    column("surveys", "Surveys", "评价数", |r| Cell::Count(r.tally.get(M::Surveys))),
-    column("satisfaction", "Avg survey key", "平均评价", |r| number(f::satisfaction(r.tally))),
 ];
 
 const TRUNK: &[Column] = &[
@@ -193,6 +191,12 @@ fn time(row: &Row<'_>, measure: M) -> Cell {
     Cell::Time(Some(row.tally.get(measure)))
 }
 
+/// The answers of a survey's question, and their mean.
+fn asked(tally: &Tally, question: &str) -> [Cell; 2] {
+    let answers = tally.get(M::SurveyAnswers(question.into()));
+    [Cell::Count(answers), number(f::satisfaction(tally, question))]
+}
+
 /// What a report covers, milliseconds since 1970, and how it is cut.
 #[derive(Clone, Debug)]
 pub struct Span {
@@ -220,7 +224,7 @@ pub struct Sheet {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Table {
     /// The names of its columns for machines, those of period and name first. Behind a kind's own there is one for
-    /// each wrap-up code that was given.
+    /// each wrap-up code that was given, and two for each question of a survey: its answers, and their mean.
     pub keys: Vec<String>,
     /// The same for people.
     pub headings: Vec<String>,
@@ -257,6 +261,12 @@ impl Sheet {
         };
         let codes: BTreeSet<Box<str>> =
             self.lines.values().flat_map(|tally| tally.values().filter_map(code)).collect();
+        let question = |(measure, _): (&M, u64)| match measure {
+            M::SurveyAnswers(question) => Some(question.clone()),
+            _ => None,
+        };
+        let questions: BTreeSet<Box<str>> =
+            self.lines.values().flat_map(|tally| tally.values().filter_map(question)).collect();
         let line = |((period, name), tally): (&(Period, Box<str>), &Tally)| {
             let covered =
                 period.until.min(self.span.until) as i128 - period.from.max(self.span.from) as i128;
@@ -264,6 +274,7 @@ impl Sheet {
             let cells = columns(self.kind).iter().map(|column| (column.cell)(&row));
             let cells = cells
                 .chain(codes.iter().map(|code| Cell::Count(tally.get(M::WrapUp(code.clone())))))
+                .chain(questions.iter().flat_map(|question| asked(tally, question)))
                 .collect();
             (period.label.clone(), name.to_string(), cells)
         };
@@ -291,10 +302,20 @@ impl Sheet {
             let name = terms.wrap_ups.get(code).map_or("", String::as_str);
             format!("{word} {code} {name}").trim_end().to_owned()
         };
-        let headings = headings.chain(codes.iter().map(|code| about(code)));
+        let [answers, mean] = match language {
+            Language::Chinese => ["评价", "平均评价"],
+            Language::English => ["Survey", "Avg key"],
+        };
+        let headings = headings.chain(codes.iter().map(|code| about(code))).chain(
+            questions.iter().flat_map(|q| [format!("{answers} {q}"), format!("{mean} {q}")]),
+        );
         let keys = ["period", "name"].into_iter().chain(own.iter().map(|c| c.key));
-        let keys =
-            keys.map(str::to_owned).chain(codes.iter().map(|code| format!("wrap_up:{code}")));
+        let keys = keys
+            .map(str::to_owned)
+            .chain(codes.iter().map(|code| format!("wrap_up:{code}")))
+            .chain(
+                questions.iter().flat_map(|q| [format!("survey:{q}"), format!("survey_mean:{q}")]),
+            );
         Table {
             keys: keys.collect(),
             headings: headings.collect(),
@@ -362,6 +383,29 @@ mod tests {
         assert_eq!(table.keys[n - 2..], ["wrap_up:17", "wrap_up:9"]);
         assert_eq!(table.headings[n - 2..], ["Wrap-up 17 complaint", "Wrap-up 9"]);
         assert_eq!(table.lines[0].2[n - 4..], [Cell::Count(3), Cell::Count(4)]);
+    }
+
+    #[test]
+    fn each_question_of_a_survey_has_its_own_mean() {
+        let [helpful, solved] = ["care/helpful", "care/solved"].map(Box::<str>::from);
+        let rows = [
+            (0, M::SurveyAnswers(helpful.clone()), 2),
+            (0, M::SurveyPoints(helpful), 3),
+            (0, M::SurveyAnswers(solved.clone()), 1),
+            (0, M::SurveyPoints(solved), 5),
+        ];
+        let table = sheet(INTERVAL_MS, By::Hour, &rows).table(&terms(), Language::English);
+        let n = table.keys.len();
+        assert_eq!(
+            table.keys[n - 3..],
+            ["survey_mean:care/helpful", "survey:care/solved", "survey_mean:care/solved"]
+        );
+        assert_eq!(table.headings[n - 2..], ["Survey care/solved", "Avg key care/solved"]);
+        let half = |n| Cell::Number(Some(n));
+        assert_eq!(
+            table.lines[0].2[n - 6..],
+            [Cell::Count(2), half(1.5), Cell::Count(1), half(5.0)]
+        );
     }
 
     #[test]

@@ -129,8 +129,8 @@ pub enum Happened<'a> {
     LegEnded { leg: LegId, talk_ms: u64 },
     /// An agent has said what a call was about.
     WrapUp { queue: &'a str, agent: &'a str, code: &'a str },
-    /// A survey was answered.
-    Survey { agent: &'a str, key: &'a str },
+    /// A question of a survey was answered, about a party that need not be an agent.
+    Survey { agent: &'a str, survey: &'a str, question: &'a str, key: &'a str },
     /// Nothing that is counted.
     Nothing,
 }
@@ -261,7 +261,9 @@ impl Ledger {
             Happened::WrapUp { queue, agent, code } => {
                 self.count_both(queue, agent, at, M::WrapUp(code.into()), 1);
             }
-            Happened::Survey { agent, key } => self.surveyed(at, agent, key),
+            Happened::Survey { agent, survey, question, key } => {
+                self.surveyed(at, agent, &format!("{survey}/{question}"), key);
+            }
             Happened::Nothing => {}
         }
         self.last = at;
@@ -492,11 +494,16 @@ impl Ledger {
         }
     }
 
-    fn surveyed(&mut self, at: i64, agent: &str, key: &str) {
-        self.count_agent(agent, at, M::SurveyKey(key.into()), 1);
+    /// Each question by itself: the keys of two have no mean. Who was talked with at a phone and is no agent
+    /// has no figures.
+    fn surveyed(&mut self, at: i64, agent: &str, question: &str, key: &str) {
+        if !self.agents.contains_key(agent) {
+            return;
+        }
+        self.count_agent(agent, at, M::SurveyKey(format!("{question}={key}").into()), 1);
         if let Ok(points) = key.parse() {
-            self.count_agent(agent, at, M::Surveys, 1);
-            self.count_agent(agent, at, M::SurveySum, points);
+            self.count_agent(agent, at, M::SurveyAnswers(question.into()), 1);
+            self.count_agent(agent, at, M::SurveyPoints(question.into()), points);
         }
     }
 

@@ -17,8 +17,12 @@ macro_rules! measures {
             AbandonedIn(u32),
             /// Milliseconds not ready for this reason, `break:2` and the like.
             NotReadyFor(Box<str>),
-            /// Answers of surveys with this key.
+            /// Answers of a survey's question with a key, `care/solved=1`.
             SurveyKey(Box<str>),
+            /// Answers of a survey's question, `care/solved`, with a digit.
+            SurveyAnswers(Box<str>),
+            /// Their digits, added up.
+            SurveyPoints(Box<str>),
             /// Calls that were about this, by the code that the agent gave.
             WrapUp(Box<str>),
         }
@@ -40,6 +44,8 @@ macro_rules! measures {
                     Measure::AbandonedIn(seconds) => write!(f, "abandoned_in:{seconds}"),
                     Measure::NotReadyFor(reason) => write!(f, "not_ready_for:{reason}"),
                     Measure::SurveyKey(key) => write!(f, "survey_key:{key}"),
+                    Measure::SurveyAnswers(of) => write!(f, "survey_answers:{of}"),
+                    Measure::SurveyPoints(of) => write!(f, "survey_points:{of}"),
                     Measure::WrapUp(code) => write!(f, "wrap_up:{code}"),
                 }
             }
@@ -84,8 +90,6 @@ measures! {
     AfterMs = "after_ms": "In after-call work.",
     NotReadyMs = "not_ready_ms": "Signed in and not ready.",
     OtherCalls = "other_calls": "Calls of no queue.",
-    Surveys = "surveys": "Answers of surveys.",
-    SurveySum = "survey_sum": "Their keys, added up, where they are digits.",
     CallsIn = "calls_in": "Calls that came in over the trunk.",
     CallsOut = "calls_out": "Calls that went out over it.",
     CallsAnswered = "calls_answered": "Of these, those that were answered.",
@@ -119,6 +123,8 @@ impl Measure {
             "abandoned_in" => Measure::AbandonedIn(of.parse().ok()?),
             "not_ready_for" => Measure::NotReadyFor(of.into()),
             "survey_key" => Measure::SurveyKey(of.into()),
+            "survey_answers" => Measure::SurveyAnswers(of.into()),
+            "survey_points" => Measure::SurveyPoints(of.into()),
             "wrap_up" => Measure::WrapUp(of.into()),
             _ => return None,
         })
@@ -184,7 +190,9 @@ mod tests {
             Measure::AnsweredIn(17),
             Measure::AbandonedIn(0),
             Measure::NotReadyFor("break:2".into()),
-            Measure::SurveyKey("*".into()),
+            Measure::SurveyKey("care/solved=*".into()),
+            Measure::SurveyAnswers("care/solved".into()),
+            Measure::SurveyPoints("care/solved".into()),
             Measure::WrapUp("17".into()),
         ];
         for measure in PLAIN.iter().chain(&more) {

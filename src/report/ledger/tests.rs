@@ -102,6 +102,10 @@ fn a_restart_ends_what_was_open_when_something_was_told_last() {
 fn ways_out_misses_lines_and_surveys() {
     let left = |n, why, waited_ms| Happened::Left { queue: "care", call: call(n), why, waited_ms };
     let missed = |why| Happened::NotTaken { queue: "care", agent: "7001", why };
+    let asked = |agent, question, key| Happened::Survey { agent, survey: "care", question, key };
+    let (team, queue, was_ms, code) = (None, None, 0, 0);
+    let (agent, state, reason) = ("7001", "ready", "");
+    let signs_in = Happened::State { agent, team, state, reason, code, was_ms, queue };
     let book = run(&[
         (1, left(1, "abandoned", 3_500)),
         (1, left(2, "timed_out", 60_000)),
@@ -114,8 +118,11 @@ fn ways_out_misses_lines_and_surveys() {
         (4, Happened::LegAnswered { leg: LegId(2) }),
         (1_003, Happened::LegEnded { leg: LegId(2), talk_ms: 900 }),
         (2_003, Happened::LegEnded { leg: LegId(1), talk_ms: 0 }),
-        (5, Happened::Survey { agent: "7001", key: "4" }),
-        (5, Happened::Survey { agent: "7001", key: "*" }),
+        (4, signs_in),
+        (5, asked("7001", "helpful", "4")),
+        (5, asked("7001", "helpful", "*")),
+        (5, asked("7001", "solved", "1")),
+        (5, asked("1001", "solved", "1")),
     ]);
     let queue = of(&book, Kind::Queue, "care");
     assert_eq!([M::Abandoned, M::TimedOut, M::Refused].map(|m| queue.get(m)), [1, 1, 1]);
@@ -125,8 +132,13 @@ fn ways_out_misses_lines_and_surveys() {
     let lines = [M::CallsIn, M::CallsOut, M::CallsAnswered, M::BusyMs, M::MaxBusy, M::TalkMs];
     assert_eq!(lines.map(|m| trunk.get(m)), [1, 1, 1, 3_000, 2, 900]);
     let agent = of(&book, Kind::Agent, "7001");
-    assert_eq!((agent.get(M::Surveys), agent.get(M::SurveySum)), (1, 4));
-    assert_eq!(agent.get(M::SurveyKey("*".into())), 1);
+    let of_question = |question: &str| {
+        let answers = agent.get(M::SurveyAnswers(question.into()));
+        (answers, agent.get(M::SurveyPoints(question.into())))
+    };
+    assert_eq!((of_question("care/helpful"), of_question("care/solved")), ((1, 4), (1, 1)));
+    assert_eq!(agent.get(M::SurveyKey("care/helpful=*".into())), 1);
+    assert_eq!(of(&book, Kind::Agent, "1001"), Tally::default(), "a phone is no agent");
 }
 
 /// A step of a random morning.

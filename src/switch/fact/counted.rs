@@ -37,8 +37,8 @@ impl Fact {
             FactKind::LegEnded { leg, talk_ms, .. } => {
                 Happened::LegEnded { leg: *leg, talk_ms: *talk_ms }
             }
-            FactKind::SurveyAnswer { agent: Some(agent), key, .. } => {
-                Happened::Survey { agent, key }
+            FactKind::SurveyAnswer { agent: Some(agent), survey, question, key, .. } => {
+                Happened::Survey { agent, survey, question, key }
             }
             _ => Happened::Nothing,
         }
