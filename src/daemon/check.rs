@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::cli::Check;
+use super::clock::Clock;
 use super::files::{self, Fault, Loaded, Source};
-use crate::config::{At, Config};
+use crate::config::{At, Config, Queue};
 use crate::console::out::outln;
-use crate::dialplan::Plan;
+use crate::dialplan::{Entry, Plan, may_go_out};
 use crate::store::Trouble;
 use crate::store::database::Database;
 
@@ -48,6 +49,7 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
     faults.extend(contexts(&loaded.config, &loaded.plan, &loaded.name));
     faults.extend(newer_store(&loaded.config.database()));
+    faults.extend(call_backs(&loaded.config, &loaded.plan, &loaded.name));
     let mut prompts = 0;
     if let Some(fault) = without {
         faults.push(fault);
@@ -140,6 +142,53 @@ fn contexts(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
     faults
 }
 
+/// Numbers of callers, as most networks show them: a mobile, a city's, one of abroad.
+const CALLERS: [&str; 4] = ["13800138000", "02168888888", "4930123456", "5550123"];
+
+/// Queues that promise call-backs which no agent's phone can make: nothing that it dials comes to a gateway.
+fn call_backs(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
+    let now = Clock::start().now();
+    let contexts: BTreeSet<&str> = config.phones.iter().map(|p| p.context.as_str()).collect();
+    let goes_out = |prefix: &str| {
+        contexts.iter().any(|context| {
+            CALLERS.iter().any(|number| {
+                let entry = Entry {
+                    context: (*context).into(),
+                    to: format!("{prefix}{number}"),
+                    call_id: "check".into(),
+                    ..Entry::default()
+                };
+                may_go_out(plan, &entry, now)
+            })
+        })
+    };
+    let in_vain = |queue: &&Queue| {
+        let prefix = queue.call_back_prefix.as_ref().map_or("", |prefix| prefix.as_str());
+        queue.call_back && !contexts.is_empty() && !goes_out(prefix)
+    };
+    let fault = |queue: &Queue| {
+        let dials = match &queue.call_back_prefix {
+            Some(prefix) => format!("call_back_prefix = \"{}\"", prefix.as_str()),
+            None => "no call_back_prefix".into(),
+        };
+        Fault {
+            file: name.into(),
+            line: queue.at.line,
+            column: queue.at.column,
+            error: false,
+            what: format!(
+                "queue \"{}\": call_back = true, and with {dials} no phone's context leads a \
+                 caller's number to a gateway: callers are promised what cannot be done",
+                queue.name
+            ),
+            remedy: "write the prefix that phones dial for an outside line, such as \
+                     call_back_prefix = \"9\", or take call_back out"
+                .into(),
+        }
+    };
+    config.queues.iter().filter(in_vain).map(fault).collect()
+}
+
 fn not_ours(file: &str, at: At, what: String) -> Fault {
     Fault {
         file: file.into(),
@@ -228,6 +277,33 @@ mod tests {
         let any = "{ transfer = { context = \"${x}\" } }";
         let plan = format!("{}{}", route("agents", any), route("night", "{ answer = {} }"));
         assert_eq!(told(&plan).len(), 1, "it may be any");
+    }
+
+    #[test]
+    fn a_call_back_that_no_phone_can_make_is_told() {
+        let told = |prefix: &str, steps: &str| {
+            let text = format!(
+                "[media]\naddress = \"127.0.0.1\"\n[[gateway]]\nname = \"e1\"\n\
+                 address = \"udp:10.0.0.1\"\n[[phone]]\nnumber = \"1001\"\npassword = \"x\"\n\
+                 [[queue]]\nname = \"care\"\ncall_back = true\n{prefix}"
+            );
+            let (config, _) = Config::parse(&text).unwrap_or_else(|f| panic!("{f:?}"));
+            let plan = format!(
+                "[[route]]\nname = \"out\"\ncontext = \"agents\"\nnumber = \"9*\"\nsteps = [{steps}]\n\
+                 [[route]]\nname = \"else\"\ncontext = \"agents\"\nsteps = [{{ hangup = {{ cause = 1 }} }}]\n\
+                 [[route]]\nname = \"far\"\ncontext = \"far\"\nsteps = [{OUT}]\n"
+            );
+            let file = File { path: "plan.toml", text: &plan };
+            let plan = Plan::load(&[file], &LoadEnv::default()).unwrap_or_else(|f| panic!("{f:?}"));
+            call_backs(&config, &plan.plan, "belfry.toml")
+        };
+        const OUT: &str = "{ dial = { gateway = \"e1\", number = \"1\" } }";
+        let [fault] = &told("", OUT)[..] else { panic!("{:?}", told("", OUT)) };
+        assert!(fault.what.contains("queue \"care\"") && fault.line == 9, "{fault}");
+        assert_eq!(told("call_back_prefix = \"9\"\n", OUT), []);
+        let sent = "{ transfer = { to = \"1\", context = \"far\" } }";
+        assert_eq!(told("call_back_prefix = \"9\"\n", sent), [], "by another context");
+        assert_eq!(told("call_back_prefix = \"9\"\n", "{ answer = {} }").len(), 1);
     }
 
     #[test]

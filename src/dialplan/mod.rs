@@ -37,7 +37,7 @@ pub use apps::reference::{help, reference_markdown};
 pub use cause::Cause;
 pub use draft::{LoadEnv, Mentioned};
 pub use effect::{Effect, Happening};
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, may_go_out};
 pub use fault::{Fault, Severity};
 pub use interp::{Entry, Interp, NoRoute};
 pub use model::Plan;

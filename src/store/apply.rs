@@ -4,8 +4,8 @@
 use super::reader::Record;
 use super::statement::{Hot, Refusal, Statement, query};
 use crate::base::{CallId, LegId, Wall};
-use crate::sip::registrar::SURE;
 use crate::switch::fact::{EndedBy, Fact, FactKind, Party, Role, Sound};
+use crate::switch::recovery::SURE;
 
 /// Keeps the fact as it was written, with the reason when no other table has it.
 pub(super) fn event(

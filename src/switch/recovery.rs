@@ -6,6 +6,8 @@
 
 use crate::base::{Duration, Now, Wall};
 use crate::sip::Flow;
+/// How the records mark a registration whose end is what was promised.
+pub use crate::sip::registrar::SURE;
 use crate::sip::registrar::{Binding, Change, holds};
 
 use super::Switch;

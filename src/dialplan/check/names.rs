@@ -83,7 +83,14 @@ fn around(draft: &mut Draft<'_>, mention: &Mention) {
     let Some(known) = known.as_ref().filter(|known| !known.contains(name)) else {
         return;
     };
-    let remedy = did_you_mean(name, known.iter().map(String::as_str));
+    // A number that is near is somebody else's phone: it is no better guess than any.
+    let number = name.chars().all(|c| c.is_ascii_digit() || "+*#".contains(c));
+    let remedy = match what {
+        Mentioned::Phone if number => {
+            format!("add [[phone]] number = \"{name}\", or correct the number")
+        }
+        _ => did_you_mean(name, known.iter().map(String::as_str)),
+    };
     let instead = match what {
         Mentioned::Music if known.contains("default") => ": 'default' is played",
         _ => "",

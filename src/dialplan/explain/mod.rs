@@ -8,13 +8,14 @@ mod words;
 
 use core::fmt;
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::calendar::Civil;
 use super::hunt::hunt;
 use super::interp::{Entry, Interp, vars::View};
-use super::model::{BlockId, Media, Menu, Op, Plan, Step, Tries};
+use super::model::{BlockId, Groups, Media, Menu, Op, Plan, Step, TargetOp, Tries};
 use super::template::{Scope, Template};
 use crate::base::{Now, Wall};
 
@@ -22,6 +23,8 @@ use crate::base::{Now, Wall};
 const MAX_LINES: usize = 500;
 /// How deep branches and menus are told.
 const MAX_DEPTH: usize = 4;
+/// The most destinations of one call that are looked at.
+const MAX_SENT: usize = 100;
 
 /// What a call would do.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -38,6 +41,35 @@ pub struct Explanation {
     pub tried: Vec<TriedRoute>,
     /// What is done, in order.
     pub steps: Vec<Line>,
+    /// Where its steps lead.
+    #[serde(skip)]
+    ways: Ways,
+}
+
+/// Where steps lead, those of all branches.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Ways {
+    /// Through a gateway, or to where only the call itself will tell.
+    out: bool,
+    /// To numbers in contexts.
+    sent: Vec<(String, String)>,
+}
+
+/// Whether a call may come to a gateway. `false`: surely not, whatever its conditions come to.
+pub fn may_go_out(plan: &Plan, entry: &Entry, now: Now) -> bool {
+    let mut left = vec![(entry.to.clone(), entry.context.clone())];
+    let mut seen = BTreeSet::new();
+    while let Some((to, context)) = left.pop() {
+        if !seen.insert((to.clone(), context.clone())) {
+            continue;
+        }
+        let told = explain(plan, &Entry { to, context, ..entry.clone() }, now);
+        if told.ways.out || told.steps.len() >= MAX_LINES || seen.len() > MAX_SENT {
+            return true;
+        }
+        left.extend(told.ways.sent);
+    }
+    false
 }
 
 /// A route that was asked.
@@ -98,6 +130,7 @@ pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
         context_exists: found.is_some(),
         tried: Vec::new(),
         steps: Vec::new(),
+        ways: Ways::default(),
     };
     let Some(found) = found else { return out };
     for tried in found.tried {
@@ -105,10 +138,13 @@ pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
         let place = plan.at(route.place);
         out.tried.push(TriedRoute { name: route.name.clone(), place, why_not: tried.why_not });
     }
+    let mut set = BTreeMap::new();
     for todo in found.todo {
         let view = View::new(&interp, plan, todo.captures.as_deref());
-        let mut teller = Teller { plan, view: &view, out: &mut out.steps, menus: Vec::new() };
+        let (out, menus) = (&mut out, Vec::new());
+        let mut teller = Teller { plan, view: &view, out, menus, set };
         teller.block(todo.block, 0);
+        set = teller.set;
     }
     for block in found.on_hangup {
         let view = View::new(&interp, plan, None);
@@ -117,17 +153,19 @@ pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
             text: "when the caller is gone:".into(),
             place: String::new(),
         });
-        Teller { plan, view: &view, out: &mut out.steps, menus: Vec::new() }.block(block, 1);
+        let (out, menus, set) = (&mut out, Vec::new(), set.clone());
+        Teller { plan, view: &view, out, menus, set }.block(block, 1);
     }
     out
 }
 
-/// A view that leaves unknown variables standing.
-struct Known<'a>(&'a View<'a>);
+/// A view with what the steps before have set, that leaves unknown variables standing.
+struct Known<'a>(&'a View<'a>, &'a BTreeMap<String, String>);
 
 impl Scope for Known<'_> {
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.0.variable(name).or_else(|| Some(Cow::Owned(format!("${{{name}}}"))))
+        let set = self.1.get(name).map(|value| Cow::Borrowed(value.as_str()));
+        set.or_else(|| self.0.variable(name)).or_else(|| Some(Cow::Owned(format!("${{{name}}}"))))
     }
     fn capture(&self, n: u8) -> Option<Cow<'_, str>> {
         self.0.capture(n)
@@ -143,19 +181,21 @@ impl Scope for Known<'_> {
 struct Teller<'a> {
     plan: &'a Plan,
     view: &'a View<'a>,
-    out: &'a mut Vec<Line>,
+    out: &'a mut Explanation,
     /// Menus being told, so that one that leads to itself ends.
     menus: Vec<String>,
+    /// What the steps told so far have set.
+    set: BTreeMap<String, String>,
 }
 
 impl Teller<'_> {
     fn text(&self, template: &Template) -> String {
-        template.expand(&Known(self.view))
+        template.expand(&Known(self.view, &self.set))
     }
 
     fn line(&mut self, depth: usize, text: impl Into<String>, place: String) {
-        if self.out.len() < MAX_LINES {
-            self.out.push(Line { depth, text: text.into(), place });
+        if self.out.steps.len() < MAX_LINES {
+            self.out.steps.push(Line { depth, text: text.into(), place });
         }
     }
 
@@ -169,6 +209,7 @@ impl Teller<'_> {
     /// A branch with its heading; one without steps goes on.
     fn branch(&mut self, heading: &str, block: BlockId, depth: usize) {
         if depth > MAX_DEPTH {
+            self.out.ways.out = true;
             return self.line(depth, format!("{heading} …"), String::new());
         }
         let empty = self.plan.block(block).is_empty();
@@ -177,7 +218,11 @@ impl Teller<'_> {
             if empty { format!("{heading} go on") } else { heading.to_owned() },
             String::new(),
         );
+        // Whether the branch is taken is not known: what it sets does not stand behind it.
+        let before = self.set.clone();
         self.block(block, depth + 1);
+        let inside = std::mem::replace(&mut self.set, before);
+        self.set.retain(|name, value| inside.get(name) == Some(value));
     }
 
     fn step(&mut self, step: &Step, depth: usize) {
@@ -186,12 +231,41 @@ impl Teller<'_> {
         let inline = if step.inline { " (while the route is looked for)" } else { "" };
         self.line(depth, format!("{text}{inline}"), place);
         match &step.op {
+            Op::Set(pairs) => {
+                let pairs: Vec<_> =
+                    pairs.iter().map(|(n, v)| (self.text(n), self.text(v))).collect();
+                self.set.extend(pairs);
+            }
+            Op::Unset(names) => {
+                let names: Vec<String> = names.iter().map(|name| self.text(name)).collect();
+                self.set.retain(|name, _| !names.contains(name));
+            }
             Op::If { then, otherwise, .. } => {
                 self.branch("then:", *then, depth + 1);
                 self.branch("else:", *otherwise, depth + 1);
             }
-            Op::Dial(op) => self.branches(&op.on, depth + 1),
-            Op::Collect(op) => self.branches(&op.on, depth + 1),
+            Op::Dial(op) => {
+                self.out.ways.out |= match &op.groups {
+                    Groups::Text(_) => true,
+                    Groups::Fixed(groups) => {
+                        let gateway = |to: &TargetOp| matches!(to, TargetOp::Gateway { .. });
+                        groups.iter().flatten().any(gateway)
+                    }
+                };
+                self.branches(&op.on, depth + 1);
+            }
+            Op::Goto { .. } => self.out.ways.out = true,
+            Op::Transfer { number, context } | Op::Extension { number, context } => {
+                let own = || self.out.context.clone();
+                let context = context.as_ref().map_or_else(own, |context| self.text(context));
+                let to = (self.text(number), context);
+                self.out.ways.sent.push(to);
+            }
+            Op::Collect(op) => {
+                let into = self.text(&op.into);
+                self.set.remove(&into);
+                self.branches(&op.on, depth + 1);
+            }
             Op::Queue(op) => self.branches(&op.on, depth + 1),
             Op::Conference(op) => self.branches(&op.on, depth + 1),
             Op::Menu { name } => {
