@@ -545,7 +545,19 @@ pub fn parse(line: &str) -> Result<Order, String> {
     (command.make)(&rest)
 }
 
+/// Why there is no such command; where it begins some, which ones.
 fn unknown(line: &str) -> String {
+    let begun = |command: &&Command| {
+        command.words.strip_prefix(line).is_some_and(|rest| rest.starts_with(' '))
+    };
+    let longer: Vec<&str> =
+        COMMANDS.iter().filter(begun).filter_map(|c| c.words.strip_prefix(line)).collect();
+    if !longer.is_empty() && !line.is_empty() {
+        return format!(
+            "'{line}' is missing what follows, one of:{}; 'help {line}' tells about each",
+            longer.join(",")
+        );
+    }
     let near = |command: &&Command| strsim::damerau_levenshtein(command.words, line);
     match COMMANDS.iter().min_by_key(near).filter(|c| near(c) <= 4) {
         _ if line.is_empty() => "write a command; 'help' lists them".into(),
@@ -618,6 +630,8 @@ mod tests {
     #[test]
     fn mistakes_get_a_remedy() {
         assert!(parse("show cals").unwrap_err().contains("did you mean 'show calls'"));
+        let show = parse("show").unwrap_err();
+        assert!(show.contains("one of:") && show.contains(" calls,"), "{show}");
         assert!(parse("hangup").unwrap_err().contains("needs a call's id"));
         assert!(parse("hangup xyz").unwrap_err().contains("show calls"));
         assert!(parse("show records none").unwrap_err().contains("1 to 1000"));

@@ -126,13 +126,11 @@ enum Command {
     )]
     Restore(backup::Restore),
     /// Write the man pages into a directory, for packages
-    #[command(hide = true)]
     Man {
         /// The directory
         dir: PathBuf,
     },
     /// Print the completions of a shell, for packages
-    #[command(hide = true)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -431,6 +429,8 @@ fn help(topic: &[String]) -> ExitCode {
         [] => Some(command().render_long_help().to_string()),
         ref path => {
             let mut command = command();
+            // Each then knows what it stands under, for its line of usage.
+            command.build();
             let found = path.iter().try_fold(&mut command, |c, name| c.find_subcommand_mut(name));
             found.map(|command| command.render_long_help().to_string())
         }
@@ -469,6 +469,11 @@ mod tests {
         for name in wanted.split(' ') {
             assert!(known.contains(&name), "{name}");
         }
+        let mut all = all;
+        assert!(all.render_long_help().to_string().contains("completions"));
+        all.build();
+        let serve = all.find_subcommand_mut("serve").expect("it is there");
+        assert!(serve.render_long_help().to_string().contains("Usage: belfry serve"));
         assert!(not_there("fly").contains("there is no command 'fly'"));
     }
 }

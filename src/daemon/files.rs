@@ -333,7 +333,7 @@ fn whole(path: &Path, what: String, remedy: &str) -> Fault {
 }
 
 /// The configured time zone, else the system's.
-fn zone_of(config: &Config) -> TimeZone {
+pub(super) fn zone_of(config: &Config) -> TimeZone {
     match &config.node.timezone {
         Some(zone) => zone.time_zone().clone(),
         None => TimeZone::system(),

@@ -271,6 +271,10 @@ impl Operator {
         }
     }
 
+    fn zone(&self) -> jiff::tz::TimeZone {
+        files::zone_of(&self.config.lock().expect("no holder panics"))
+    }
+
     fn database(&self) -> PathBuf {
         self.config.lock().expect("no holder panics").database()
     }
@@ -333,8 +337,8 @@ impl Orders for Operator {
             }
             Order::Trace(call, file) => self.trace(call, file.as_deref()),
             Order::Subscriber(order) => self.subscribers(order),
-            Order::Records(count) => records::list(&self.database(), count),
-            Order::Record(call) => records::one(&self.database(), call),
+            Order::Records(count) => records::list(&self.database(), &self.zone(), count),
+            Order::Record(call) => records::one(&self.database(), &self.zone(), call),
             Order::Sip => {
                 let now = self.figures.sip.now();
                 Answer::done(now.to_string(), &now)

@@ -1,5 +1,5 @@
 //! `belfry man DIR` and `belfry completions SHELL`: man pages and completions for packages, made from the
-//! one table of the command line and that of the console. Neither is shown by `belfry --help`.
+//! one table of the command line and that of the console.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::cli::{ConfigFile, fail};
 
 use super::files;
+use crate::base::CallId;
 use crate::config::Config;
 use crate::console::out::{out, outln};
 use crate::console::render;
@@ -151,7 +152,7 @@ impl Search {
         let runtime = runtime.map_err(|error| error.to_string())?;
         let records = runtime.block_on(Records::open(&config.database()));
         let records = records.map_err(|trouble| trouble.to_string())?;
-        Ok(Search { config, zone, runtime, records, wanted })
+        Search { config, zone, runtime, records, wanted }.all_there()
     }
 
     fn page(&self, wanted: &Wanted) -> Result<Vec<Recorded>, String> {
@@ -180,6 +181,28 @@ impl Search {
             }
         }
         Ok(())
+    }
+
+    /// An error: of a call that was named there is none.
+    fn all_there(self) -> Result<Search, String> {
+        let mut lacking = Vec::new();
+        for wanted in &self.wanted {
+            let Some(call) = &wanted.call else { continue };
+            if self.page(&Wanted { most: 1, ..wanted.clone() })?.is_empty() {
+                lacking.push(none_of(call));
+            }
+        }
+        if lacking.is_empty() { Ok(self) } else { Err(lacking.join("\n")) }
+    }
+}
+
+/// Why a call that was named has no recording.
+fn none_of(call: &str) -> String {
+    match call.parse::<CallId>() {
+        Ok(_) => format!("there is no recording of call {call} of that time and number"),
+        Err(_) => {
+            format!("'{call}' is no id of a call: write one as 'belfry recording list' has it")
+        }
     }
 }
 
@@ -359,6 +382,13 @@ mod tests {
         private(&path).unwrap().write_all(b"abc").unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read(&path).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_call_that_is_named_and_has_no_recording_is_told() {
+        let call = recorded("a.wav", None).call;
+        assert!(none_of(&call).contains("no recording of call"), "{}", none_of(&call));
+        assert!(none_of("nosuch").contains("'nosuch' is no id"));
     }
 
     #[test]

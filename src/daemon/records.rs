@@ -15,21 +15,21 @@ use crate::store::query::{CallRecord, CallRow, LegRow, Records};
 use crate::wire::q850::Cause;
 
 /// The last `count` calls, the newest first. Called on a thread of the runtime that may block.
-pub(super) fn list(database: &Path, count: u32) -> Answer {
+pub(super) fn list(database: &Path, zone: &TimeZone, count: u32) -> Answer {
     let found = Handle::current()
         .block_on(async { Records::open(database).await?.last_calls(count).await });
     match found {
-        Ok(rows) => Answer::done(calls(&rows), &rows),
+        Ok(rows) => Answer::done(calls(&rows, zone), &rows),
         Err(trouble) => Answer::refused(format!("the records cannot be read: {trouble}")),
     }
 }
 
 /// All that is recorded of one call.
-pub(super) fn one(database: &Path, call: CallId) -> Answer {
+pub(super) fn one(database: &Path, zone: &TimeZone, call: CallId) -> Answer {
     let found =
         Handle::current().block_on(async { Records::open(database).await?.call(call).await });
     match found {
-        Ok(Some(record)) => Answer::done(whole(&record), &record),
+        Ok(Some(record)) => Answer::done(whole(&record, zone), &record),
         Ok(None) => Answer::refused(format!(
             "call {call} is not in the records, or not yet; 'show records' lists the last ones"
         )),
@@ -37,7 +37,8 @@ pub(super) fn one(database: &Path, call: CallId) -> Answer {
     }
 }
 
-fn calls(rows: &[CallRow]) -> String {
+fn calls(rows: &[CallRow], zone: &TimeZone) -> String {
+    let at = |wall| at(wall, zone);
     let cells = rows.iter().map(|row| {
         vec![
             row.call.clone(),
@@ -56,7 +57,8 @@ fn calls(rows: &[CallRow]) -> String {
     render::table(&head, cells, "no call is recorded")
 }
 
-fn whole(record: &CallRecord) -> String {
+fn whole(record: &CallRecord, zone: &TimeZone) -> String {
+    let at = |wall| at(wall, zone);
     let legs = render::table(
         &[
             "LEG",
@@ -74,10 +76,10 @@ fn whole(record: &CallRecord) -> String {
             "MOS",
             "MOS THERE",
         ],
-        record.legs.iter().map(leg),
+        record.legs.iter().map(|row| leg(row, zone)),
         "no legs",
     );
-    let mut text = format!("{}\n{legs}", calls(std::slice::from_ref(&record.call)));
+    let mut text = format!("{}\n{legs}", calls(std::slice::from_ref(&record.call), zone));
     let mut part = |head: &[&str], rows: Vec<Vec<String>>| {
         if !rows.is_empty() {
             text.push('\n');
@@ -113,7 +115,8 @@ fn whole(record: &CallRecord) -> String {
     text
 }
 
-fn leg(leg: &LegRow) -> Vec<String> {
+fn leg(leg: &LegRow, zone: &TimeZone) -> Vec<String> {
+    let at = |wall| at(wall, zone);
     let count = |count: Option<i64>| count.map_or_else(String::new, |n| n.to_string());
     let mos =
         |mos: Option<i64>| mos.map_or_else(String::new, |m| format!("{}.{:02}", m / 100, m % 100));
@@ -147,11 +150,11 @@ fn who(number: &str, gateway: Option<&str>) -> String {
     }
 }
 
-/// Milliseconds since 1970 as this machine's date and time; nothing for what has not been.
-fn at(wall: Option<i64>) -> String {
+/// Milliseconds since 1970 as the node's date and time; nothing for what has not been.
+fn at(wall: Option<i64>, zone: &TimeZone) -> String {
     let time = wall.and_then(|wall| Timestamp::from_millisecond(wall).ok());
     time.map_or_else(String::new, |time| {
-        time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     })
 }
 
@@ -168,5 +171,17 @@ fn ended(cause: Option<i64>, by: Option<&str>, at: Option<i64>) -> String {
     match by {
         Some(by) => format!("{cause}, by {by}"),
         None => cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_the_node_s() {
+        let there = TimeZone::get("Asia/Shanghai").expect("a zone");
+        assert_eq!(at(Some(0), &there), "1970-01-01 08:00:00");
+        assert_eq!(at(None, &there), "");
     }
 }

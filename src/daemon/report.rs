@@ -110,7 +110,11 @@ fn span(args: &Report, zone: &TimeZone) -> Result<(i64, i64), String> {
     let until = start_of(until.saturating_add(INTERVAL_MS - 1));
     match from < until {
         true => Ok((from, until)),
-        false => Err("--from is not before --to".into()),
+        false if args.to.is_some() => Err("--from is not before --to".into()),
+        false => {
+            Err("--from is not over yet, and without --to a report ends now: write an earlier one"
+                .into())
+        }
     }
 }
 
