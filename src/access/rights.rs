@@ -58,6 +58,9 @@ pub struct Rights {
     pub roles: Vec<Role>,
     /// The agent for whom it acts.
     pub agent: Option<String>,
+    /// The phones at which it may sign that one in.
+    #[serde(default)]
+    pub phones: Vec<String>,
 }
 
 impl Rights {
@@ -69,6 +72,12 @@ impl Rights {
     /// Whether it sees everybody's calls, and not those of its own agent alone.
     pub fn sees_all(&self) -> bool {
         self.may(Deed::See, false)
+    }
+
+    /// Whether it may sign an agent in at this phone. Who is signed in at a phone acts with it: a token for one
+    /// agent would get hold of any phone otherwise, and of what that one may dial.
+    pub fn may_sign_in_at(&self, phone: &str) -> bool {
+        self.may(Deed::Act, false) || self.phones.iter().any(|own| own == phone)
     }
 
     /// Whether it may; `own`: the thing is its agent's.
@@ -107,6 +116,16 @@ mod tests {
         assert_eq!(may(Role::Supervisor, false), [true, true, true, true, false]);
         assert_eq!(may(Role::Admin, false), [true; 5]);
         assert_eq!(all.map(|deed| with(&[]).may(deed, true)), [false; 5]);
+    }
+
+    #[test]
+    fn an_agents_token_signs_in_at_its_own_phones_alone() {
+        let phones = vec!["1001".to_owned()];
+        let agent = Rights { agent: Some("7001".into()), phones, ..with(&[Role::Agent]) };
+        assert!(agent.may_sign_in_at("1001") && !agent.may_sign_in_at("1002"));
+        assert!(!with(&[Role::Agent]).may_sign_in_at("1001"), "without a list: at none");
+        assert!(with(&[Role::Supervisor]).may_sign_in_at("1002"));
+        assert!(with(&[Role::Admin]).may_sign_in_at("1002"));
     }
 
     #[test]

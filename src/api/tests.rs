@@ -36,7 +36,8 @@ impl History for Empty {
 
 fn tokens() -> Tokens {
     let tokens = Tokens::default();
-    let rights = |name: &str, role| Rights { name: name.into(), roles: vec![role], agent: None };
+    let rights =
+        |name: &str, role| Rights { name: name.into(), roles: vec![role], ..Rights::default() };
     tokens.put(
         [
             ("read-read-read-read", rights("wall", Role::Read)),

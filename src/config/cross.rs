@@ -92,7 +92,8 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
     webhook::check(&draft.webhooks, reader);
     let (http, csta) = (draft.http.as_ref(), draft.csta.as_ref());
-    http::check(http, csta, &draft.tokens, &draft.agents, &draft.certificates, reader);
+    let whose = (&draft.agents[..], &draft.phones[..]);
+    http::check(http, csta, &draft.tokens, whose, &draft.certificates, reader);
     open_keys(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);

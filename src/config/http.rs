@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::acd::Agent;
 use super::choice::TokenRole;
-use super::keys::Certificate;
+use super::keys::{Certificate, Phone};
 use super::name::{EnvName, Name, Number};
 use super::secret::Secret;
 use super::setting::{Reader, section};
@@ -57,6 +57,9 @@ section! {
         roles: Vec<TokenRole> = required, live;
         /// The agent for whom it acts, with `"agent"`.
         agent: Option<Number> = derived, live;
+        /// The phones at which it may sign its agent in, with `"agent"`. Without it: at none; the agent does that
+        /// at a phone, or another program for it.
+        phones: Option<Vec<Number>> = derived, live;
     }
 }
 
@@ -65,7 +68,7 @@ pub(super) fn check(
     http: Option<&Http>,
     csta: Option<&Csta>,
     tokens: &[(usize, Token)],
-    agents: &[(usize, Agent)],
+    (agents, phones): (&[(usize, Agent)], &[(usize, Phone)]),
     certificates: &[(usize, Certificate)],
     reader: &mut Reader<'_>,
 ) {
@@ -84,6 +87,7 @@ pub(super) fn check(
             reader.faults.error(&reader.place("token", *nth, "token"), what, "give it another");
         }
         whom(*nth, token, agents, reader);
+        sign_in(*nth, token, phones, reader);
     }
     let http = http.and_then(|http| Some(("http", http.listen?, http.tls)));
     let csta = csta.and_then(|csta| Some(("csta", csta.listen?, csta.tls)));
@@ -126,6 +130,23 @@ fn value(nth: usize, token: &Token, reader: &mut Reader<'_>) {
         let remedy =
             format!("write at least {MIN_TOKEN} bytes, such as `openssl rand -hex 32` gives");
         reader.faults.error(&reader.place("token", nth, "token"), what, remedy);
+    }
+}
+
+/// Where it may sign its agent in.
+fn sign_in(nth: usize, token: &Token, phones: &[(usize, Phone)], reader: &mut Reader<'_>) {
+    let Some(own) = &token.phones else { return };
+    if !token.roles.contains(&TokenRole::Agent) {
+        let what = "`phones` is for the role \"agent\"";
+        let remedy = "add that role, or leave `phones` out";
+        reader.faults.error(&reader.place("token", nth, "phones"), what, remedy);
+    }
+    for number in own {
+        if !phones.iter().any(|(_, phone)| phone.number == *number) {
+            let what = format!("there is no phone {number}");
+            let remedy = format!("add a [[phone]] with `number = \"{number}\"`");
+            reader.faults.error(&reader.place("token", nth, "phones"), what, remedy);
+        }
     }
 }
 

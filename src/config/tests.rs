@@ -435,6 +435,10 @@ fn tokens_are_checked() {
     assert_eq!(fault(&agents), ["it acts for an agent and says not for which"]);
     assert_eq!(fault(&format!("{agents}agent = \"999\"\n")), ["there is no agent 999"]);
     assert_eq!(fault(&format!("{agents}agent = \"101\"\n")), [""; 0]);
+    let at = |number: &str| format!("{agents}agent = \"101\"\nphones = [\"{number}\"]\n");
+    assert_eq!(fault(&at("999")), ["there is no phone 999"]);
+    let phones = format!("{good}phones = [\"999\"]\n");
+    assert_eq!(fault(&phones)[0], "`phones` is for the role \"agent\"");
     assert_eq!(fault(&format!("{good}agent = \"101\"\n")), ["`agent` is for the role \"agent\""]);
     let open = EMBEDDED.replace("\"127.0.0.1:8080\"", "\"0.0.0.0:8080\"");
     let (_, warnings) = Config::parse(&format!("{open}\n{good}")).unwrap();

@@ -46,6 +46,7 @@ pub(super) fn put_tokens(tokens: &Tokens, config: &Config) {
             name: token.name.to_string(),
             roles: token.roles.iter().map(role).collect(),
             agent: token.agent.as_ref().map(ToString::to_string),
+            phones: token.phones.iter().flatten().map(ToString::to_string).collect(),
         };
         Some((token.token.as_ref()?.expose(), rights))
     }));

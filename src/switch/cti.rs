@@ -306,7 +306,9 @@ impl Switch {
             }
             Order::Calls => {
                 let seen = |active: &&Active| {
-                    rights.may(Deed::SeeOwn, self.is_own_call(now, rights, active))
+                    rights.sees_all() || {
+                        rights.may(Deed::SeeOwn, self.is_own_call(now, rights, active))
+                    }
                 };
                 let calls = self.calls.values().map(Box::as_ref).filter(seen);
                 Ok(Answer::Calls(calls.map(|active| self.cti_view(now, active)).collect()))
@@ -328,7 +330,7 @@ impl Switch {
             Order::Clear { device, call } => self.cti_clear(now, rights, &device, call),
             Order::ClearCall(call) => {
                 self.cti_call(now, rights, Deed::Supervise, call)?;
-                self.end_call(now, call, EndedBy::Console);
+                self.end_call(now, call, EndedBy::Program);
                 Ok(Answer::Done(format!("call {call} is being ended")))
             }
             Order::Transfer { device, call, to } => {
@@ -562,6 +564,10 @@ impl Switch {
             Wish::LogOn { device, pin } => {
                 if self.config.phone(&device).is_none() {
                     return no(Why::NotFound, format!("there is no phone {device}"));
+                }
+                if !rights.may_sign_in_at(&device) {
+                    let why = format!("the token's `phones` do not name {device}");
+                    return no(Why::Forbidden, why);
                 }
                 let signed = self.centre.sign_in(now.at, number, &pin, &device);
                 signed.or_else(|why| match why {

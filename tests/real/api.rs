@@ -25,7 +25,7 @@ const OWN: &str = "agent-7001-agent-7001";
 const MORE: &str = "\n[http]\nlisten = \"OWN:8080\"\n\
     [[token]]\nname = \"admin\"\ntoken = \"admin-admin-admin-admin\"\nroles = [\"admin\"]\n\
     [[token]]\nname = \"wall\"\ntoken = \"read-read-read-read\"\nroles = [\"read\"]\n\
-    [[token]]\nname = \"desk\"\ntoken = \"agent-7001-agent-7001\"\nroles = [\"agent\"]\nagent = \"7001\"\n\
+    [[token]]\nname = \"desk\"\ntoken = \"agent-7001-agent-7001\"\nroles = [\"agent\"]\nagent = \"7001\"\nphones = [\"1002\"]\n\
     [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n[[queue]]\nname = \"care\"\n";
 
 /// An appliance whose API is at its own address.

@@ -51,7 +51,8 @@ fn house(seed: u64) -> House {
 }
 
 fn rights(roles: &[Role], agent: Option<&str>) -> Rights {
-    Rights { name: "test".into(), roles: roles.to_vec(), agent: agent.map(str::to_owned) }
+    let phones = agent.iter().map(|_| "1001".to_owned()).collect();
+    Rights { name: "test".into(), roles: roles.to_vec(), agent: agent.map(str::to_owned), phones }
 }
 
 fn admin() -> Rights {
@@ -206,6 +207,9 @@ fn agents_sign_in_by_their_pin_and_each_token_acts_for_whom_it_may() {
     assert_eq!(why(log_on(&mut house, &own, "7001", "1001", "0000")), Why::Forbidden);
     assert_eq!(why(log_on(&mut house, &own, "7001", "1999", "4711")), Why::NotFound);
     assert_eq!(why(log_on(&mut house, &own, "7002", "1001", "4712")), Why::Forbidden, "another's");
+    // A phone that the token does not name, with the right PIN: with it would come what that phone may dial.
+    assert_eq!(why(log_on(&mut house, &own, "7001", "1004", "4711")), Why::Forbidden);
+    assert_eq!(why(ask(&mut house, &own, make("1004", "1003"))), Why::Forbidden);
     let signed = agent(log_on(&mut house, &own, "7001", "1001", "4711"));
     assert_eq!((signed.device.as_deref(), signed.state.as_str()), (Some("1001"), "ready"));
     let set = |to| Order::SetAgent { agent: "7001".into(), to };

@@ -48,6 +48,7 @@ word! {
         Callee = "callee": "A party that Belfry called.",
         Plan = "plan": "The dialplan.",
         Console = "console": "An operator.",
+        Program = "program": "A program, by the API.",
         Supervisor = "supervisor": "A supervisor, of an agent's call.",
         Limit = "limit": "A bound: longest call, no RTP, ringing too long.",
         Fault = "fault": "A failure: of a transport, of a peer, of the machine.",
