@@ -14,7 +14,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::event::{Event, Filter};
@@ -32,6 +33,8 @@ const READ: usize = 500;
 /// How often the records are asked again which are behind, and how many times.
 const AGAIN: Duration = Duration::from_millis(100);
 const TIMES: u32 = 100;
+/// Readers who ask the records at once: what is written there comes first.
+const ASKING: usize = 4;
 /// Calls whose beginning is nowhere that are kept in mind.
 const MOST_UNKNOWN: usize = 1_000;
 
@@ -56,6 +59,7 @@ struct Shared {
     state: Mutex<State>,
     moved: watch::Sender<u64>,
     history: Arc<dyn History>,
+    asking: Arc<Semaphore>,
 }
 
 struct State {
@@ -94,6 +98,7 @@ impl Feed {
             state: Mutex::new(state),
             moved: watch::Sender::new(last),
             history,
+            asking: Arc::new(Semaphore::new(ASKING)),
         }))
     }
 
@@ -161,6 +166,8 @@ impl Feed {
             live: false,
             teller: None,
             unknown: BTreeSet::new(),
+            asked: None,
+            batch: None,
         })
     }
 }
@@ -177,6 +184,27 @@ pub struct Reader {
     /// Of who reads from the records.
     teller: Option<Teller>,
     unknown: BTreeSet<CallId>,
+    /// What was asked of the records and has not come.
+    asked: Option<Asked>,
+    /// What has come and is not all told.
+    batch: Option<Batch>,
+}
+
+/// A question to the records: it goes on though nobody waits for it, and ends with the reader.
+struct Asked(JoinHandle<Result<Vec<Fact>, String>>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Facts from the records, and what was told of those before them.
+struct Batch {
+    facts: VecDeque<Fact>,
+    found: Vec<Arc<Event>>,
+    /// Up to which fact all is read then.
+    last: u64,
 }
 
 impl Reader {
@@ -185,7 +213,7 @@ impl Reader {
         self.cursor
     }
 
-    /// The next events, one at least.
+    /// The next events, one at least. Who gives up waiting loses nothing: it goes on where it was.
     pub async fn next(&mut self) -> Result<Vec<Arc<Event>>, End> {
         let mut tries = 0;
         loop {
@@ -194,7 +222,7 @@ impl Reader {
                 Some(events) if !events.is_empty() => return Ok(events),
                 // The end of what there is.
                 Some(_) => {
-                    if self.cursor == self.feed.last() && self.moved.changed().await.is_err() {
+                    if self.cursor >= self.feed.last() && self.moved.changed().await.is_err() {
                         return Err(End::Away);
                     }
                 }
@@ -239,58 +267,81 @@ impl Reader {
                 found.push(event.clone());
             }
         }
-        self.cursor = state.last;
+        // What came from the records may lie beyond what was told to the ring.
+        self.cursor = cursor.max(state.last);
         Some(found)
     }
 
-    /// From the records; `None`: they are not so far yet.
+    /// From the records; `None`: they are not so far yet. Given up half-way it goes on where it was.
     async fn records_next(&mut self) -> Result<Option<Vec<Arc<Event>>>, String> {
-        let history = self.feed.0.history.clone();
-        let mut teller = match self.teller.take() {
-            Some(teller) => teller,
-            None => {
-                let mut teller = Teller::default();
-                for fact in history.agents(self.cursor).await? {
-                    teller.tell(&fact);
-                }
-                teller
-            }
-        };
-        let facts = history.after(self.cursor, READ).await?;
-        let mut found = Vec::new();
-        for fact in &facts {
-            self.look_up(&mut teller, history.as_ref(), fact).await?;
-            if let Some(event) = teller.tell(fact).filter(|event| self.filter.wants(event)) {
-                found.push(Arc::new(event));
+        if self.teller.is_none() {
+            let cursor = self.cursor;
+            let facts = self.ask(|history| history.agents(cursor)).await?;
+            let mut teller = Teller::default();
+            facts.iter().for_each(|fact| drop(teller.tell(fact)));
+            self.teller = Some(teller);
+        }
+        if self.batch.is_none() {
+            let cursor = self.cursor;
+            let facts = self.ask(|history| history.after(cursor, READ)).await?;
+            // What is not told yet to those who wait at the ring comes to this one there too.
+            let told = self.feed.last();
+            let Some(last) = facts.last().map(|fact| fact.seq.min(told)) else { return Ok(None) };
+            let facts = facts.into_iter().filter(|fact| fact.seq <= told).collect();
+            self.batch = Some(Batch { facts, found: Vec::new(), last });
+        }
+        while let Some(fact) = self.batch.as_ref().and_then(|batch| batch.facts.front()).cloned() {
+            self.look_up(&fact).await?;
+            let event = self.teller.as_mut().and_then(|teller| teller.tell(&fact));
+            if let Some(batch) = &mut self.batch {
+                batch.facts.pop_front();
+                batch.found.extend(event.filter(|event| self.filter.wants(event)).map(Arc::new));
             }
         }
-        self.teller = Some(teller);
-        let Some(last) = facts.last() else { return Ok(None) };
-        self.cursor = last.seq;
-        Ok(Some(found))
+        let Some(batch) = self.batch.take() else { return Ok(None) };
+        self.cursor = batch.last;
+        Ok(Some(batch.found))
     }
 
     /// A call that began before what is read is looked up.
-    async fn look_up(
-        &mut self,
-        teller: &mut Teller,
-        history: &dyn History,
-        fact: &Fact,
-    ) -> Result<(), String> {
+    async fn look_up(&mut self, fact: &Fact) -> Result<(), String> {
         let Some(call) = fact.kind.call() else { return Ok(()) };
         let begins = matches!(fact.kind, FactKind::CallBegan { .. });
-        if begins || teller.knows(call) || self.unknown.contains(&call) {
+        let knows = |teller: &Option<Teller>| teller.as_ref().is_some_and(|t| t.knows(call));
+        if begins || knows(&self.teller) || self.unknown.contains(&call) {
             return Ok(());
         }
-        let former = history.of_call(call, fact.seq - 1).await?;
-        former.iter().for_each(|fact| drop(teller.tell(fact)));
-        if !teller.knows(call) {
+        let until = fact.seq - 1;
+        let former = self.ask(|history| history.of_call(call, until)).await?;
+        if let Some(teller) = &mut self.teller {
+            former.iter().for_each(|fact| drop(teller.tell(fact)));
+        }
+        if !knows(&self.teller) {
             if self.unknown.len() >= MOST_UNKNOWN {
                 self.unknown.pop_first();
             }
             self.unknown.insert(call);
         }
         Ok(())
+    }
+
+    /// Asks the records, or goes on waiting for what was asked before: the question follows from where the
+    /// reader is, so it is the same one.
+    async fn ask(
+        &mut self,
+        question: impl FnOnce(&dyn History) -> Later<Vec<Fact>>,
+    ) -> Result<Vec<Fact>, String> {
+        let shared = &self.feed.0;
+        let asked = self.asked.get_or_insert_with(|| {
+            let (answer, places) = (question(shared.history.as_ref()), shared.asking.clone());
+            Asked(tokio::spawn(async move {
+                let _place = places.acquire_owned().await.map_err(|e| e.to_string())?;
+                answer.await
+            }))
+        });
+        let answer = (&mut asked.0).await;
+        self.asked = None;
+        answer.map_err(|e| e.to_string())?
     }
 }
 
@@ -409,5 +460,67 @@ mod tests {
         let seen = read(&mut again, calls * 2).await;
         assert_eq!(seen.len() as u64, calls * 2 - 1);
         assert!(seen.is_sorted());
+    }
+
+    /// Records that are further than what was told, and slow.
+    struct Slow(Kept, Duration);
+
+    impl History for Slow {
+        fn after(&self, seq: u64, most: usize) -> Later<Vec<Fact>> {
+            let (later, pause) = (self.0.after(seq, most), self.1);
+            Box::pin(async move {
+                sleep(pause).await;
+                later.await
+            })
+        }
+        fn of_call(&self, call: CallId, until: u64) -> Later<Vec<Fact>> {
+            let (later, pause) = (self.0.of_call(call, until), self.1);
+            Box::pin(async move {
+                sleep(pause).await;
+                later.await
+            })
+        }
+        fn agents(&self, _: u64) -> Later<Vec<Fact>> {
+            let pause = self.1;
+            Box::pin(async move {
+                sleep(pause).await;
+                Ok(Vec::new())
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_records_have_before_it_is_told_comes_once() {
+        let all = facts(20);
+        let feed = Feed::new(20, Arc::new(Kept(all.clone())));
+        let mut reader = feed.reader(Some(3), Filter::default()).unwrap();
+        let mut seen: Vec<u64> = Vec::new();
+        seen.extend(reader.next().await.unwrap().iter().map(|event| event.seq));
+        assert_eq!(reader.cursor(), 20, "no further than what was told");
+        assert!(reader.now().await.unwrap().is_empty());
+        assert!(feed.reader(Some(reader.cursor()), Filter::default()).is_some(), "it may resume");
+        for fact in all.into_iter().skip(20) {
+            feed.take(fact).await;
+        }
+        seen.extend(read(&mut reader, 40).await);
+        assert_eq!(seen, (4..=40).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_gives_up_waiting_for_the_records_again_and_again_gets_on() {
+        let all = facts(20);
+        let history = Slow(Kept(all.clone()), Duration::from_secs(20));
+        let feed = Feed::new(40, Arc::new(history));
+        // In the middle of a call: that one is looked up.
+        let mut reader = feed.reader(Some(5), Filter::default()).unwrap();
+        let mut seen: Vec<u64> = Vec::new();
+        for _ in 0..20 {
+            let next = tokio::time::timeout(Duration::from_secs(15), reader.next()).await;
+            match next {
+                Ok(events) => seen.extend(events.unwrap().iter().map(|event| event.seq)),
+                Err(_) => assert_eq!(reader.cursor(), seen.last().copied().unwrap_or(5)),
+            }
+        }
+        assert_eq!(seen, (6..=40).collect::<Vec<_>>());
     }
 }
