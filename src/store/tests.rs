@@ -1048,3 +1048,19 @@ proptest::proptest! {
         proptest::prop_assert_eq!(applied(&small.database), (1..next).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn where_agents_are_signed_in_is_found_without_looking_at_all_facts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(settings(dir.path())).unwrap();
+    assert!(store.drain(PATIENCE));
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let plan = "EXPLAIN QUERY PLAN SELECT body FROM events WHERE kind = 'agent' AND seq <= 9 \
+                    ORDER BY wall DESC, id DESC LIMIT 5";
+        let rows = sqlx::query_as::<_, (i64, i64, i64, String)>(plan).fetch_all(&records.pool);
+        let plan: Vec<String> = rows.await.unwrap().into_iter().map(|row| row.3).collect();
+        assert!(plan.iter().any(|step| step.contains("events_agent")), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+    });
+}
