@@ -154,7 +154,7 @@ async fn send(
     sender.ready().await.map_err(|e| e.to_string())?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let mut request = Request::post(&hook.path)
-        .header(HOST, &hook.host)
+        .header(HOST, host(hook))
         .header(USER_AGENT, concat!("Belfry/", env!("CARGO_PKG_VERSION")))
         .header(CONTENT_TYPE, "application/json")
         .header("Belfry-Delivery", format!("{}-{seq}", hook.name));
@@ -169,6 +169,15 @@ async fn send(
         *connection = Some(sender);
     }
     Ok(status)
+}
+
+/// The field `Host`: with the port, where that is not the scheme's own (RFC 9110 §7.2).
+fn host(hook: &Hook) -> String {
+    let usual = if hook.tls.is_some() { 443 } else { 80 };
+    match hook.port == usual {
+        true => hook.host.clone(),
+        false => format!("{}:{}", hook.host, hook.port),
+    }
 }
 
 /// `t=…,v1=…`: the HMAC-SHA256 of the time, a dot and the body.
@@ -221,6 +230,24 @@ async fn keep_place(hook: &Hook, seq: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_is_said_with_its_port() {
+        let hook = |host: &str, port| Hook {
+            name: "crm".into(),
+            tls: None,
+            host: host.into(),
+            port,
+            path: "/".into(),
+            secret: None,
+            filter: Filter::default(),
+            retry_for: Duration::from_secs(1),
+            place: PathBuf::new(),
+        };
+        assert_eq!(host(&hook("crm.example", 80)), "crm.example");
+        assert_eq!(host(&hook("crm.example", 8_443)), "crm.example:8443");
+        assert_eq!(host(&hook("[::1]", 443)), "[::1]:443");
+    }
 
     #[test]
     fn the_signature_is_hmac_sha_256_of_time_and_body() {

@@ -487,3 +487,21 @@ fn every_file_that_a_key_names_is_among_its_files() {
     (named.sort(), wanted.sort());
     assert_eq!(named, wanted);
 }
+
+#[test]
+fn web_hooks_in_the_clear_or_without_a_secret_are_warned_of() {
+    let warned = |url: &str, more: &str| {
+        let text = format!("{EMBEDDED}\n[[webhook]]\nname = \"crm\"\nurl = \"{url}\"\n{more}");
+        let (_, warnings) = Config::parse(&text).unwrap();
+        let what = |f: &Fault| f.what.split(':').next().unwrap_or("").to_owned();
+        warnings.iter().map(what).collect::<Vec<String>>()
+    };
+    let secret = "secret = \"0123456789abcdef\"\n";
+    let none: [String; 0] = [];
+    assert_eq!(warned("https://crm.example/", secret), none);
+    assert_eq!(warned("http://127.0.0.1:9000/", secret), none);
+    assert_eq!(warned("http://[::1]/", secret), none);
+    let clear = "events go to another machine in the clear";
+    assert_eq!(warned("http://crm.example/", secret), [clear]);
+    assert_eq!(warned("https://crm.example/", ""), ["requests are not signed"]);
+}

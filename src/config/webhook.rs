@@ -1,5 +1,6 @@
 //! Keys about web hooks: events that are sent to a program instead of being fetched by it.
 
+use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -169,6 +170,23 @@ pub(super) fn check(hooks: &[(usize, Webhook)], reader: &mut Reader<'_>) {
             let what = format!("`{first}` and `{second}` exclude each other");
             reader.faults.error(&reader.place("webhook", *nth, second), what, "keep one of them");
         }
+        open_to_others(*nth, hook, reader);
+    }
+}
+
+/// Who calls whom is nobody else's business, and nobody else's to tell.
+fn open_to_others(nth: usize, hook: &Webhook, reader: &mut Reader<'_>) {
+    let host = hook.url.host.trim_matches(['[', ']']);
+    let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if !hook.url.secure && !here {
+        let what = "events go to another machine in the clear";
+        let remedy = "write `https://`, or send them to a program here that has TLS";
+        reader.faults.warn(&reader.place("webhook", nth, "url"), what, remedy);
+    }
+    if hook.secret.is_none() && hook.secret_file.is_none() && hook.secret_env.is_none() {
+        let what = "requests are not signed: who gets them cannot tell that they are Belfry's";
+        let remedy = "add `secret`, `secret_file` or `secret_env`";
+        reader.faults.warn(&reader.place("webhook", nth, ""), what, remedy);
     }
 }
 
