@@ -17,7 +17,7 @@ pub use filter::Filter;
 use crate::base::CallId;
 use crate::call::conference::Change;
 use crate::switch::Request;
-use crate::switch::console::{DeskOrder, RoomOrder};
+use crate::switch::console::{DeskOrder, GuardOrder, RoomOrder};
 
 /// What a line asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -88,17 +88,58 @@ impl Order {
     /// Whether it changes something: such are written down with who gave them.
     pub fn has_effect(&self) -> bool {
         use Request::{
-            Agents, Bans, Call, Calls, Cases, Gateways, Phones, Queues, Room, Rooms, Status,
+            AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Case, Cases, CloseCase, Cti,
+            Desk, Dial, GatewayOrder, Gateways, Guard, Hangup, Phones, Queues, Room, RoomOrder,
+            Rooms, Status, Supervise, TrustClock, Unban,
         };
+        // No "all others": whoever adds an order says whether it is written down.
         match self {
             Order::Ask(
-                Status | Calls | Call(_) | Phones | Gateways | Bans | Agents | Queues | Cases
-                | Rooms | Room(_),
+                Status
+                | Calls
+                | Call(_)
+                | Phones
+                | Gateways
+                | Bans
+                | Agents
+                | Queues
+                | CallBacks
+                | Cases
+                | Case(_)
+                | Rooms
+                | Room(_)
+                | Guard(GuardOrder::List),
             ) => false,
-            Order::Ask(_) | Order::Reload | Order::LogLevel(_) => true,
+            Order::Ask(
+                GatewayOrder(..)
+                | Ban(..)
+                | Unban(_)
+                | TrustClock
+                | Hangup(_)
+                | AgentOrder(..)
+                | Supervise { .. }
+                | Desk(..)
+                | Dial { .. }
+                | CloseCase(..)
+                | RoomOrder(..)
+                | Guard(_)
+                | Cti(..),
+            ) => true,
+            Order::Reload | Order::LogLevel(_) => true,
             // What was said in a call is in the file.
             Order::Trace(_, file) => file.is_some(),
-            _ => false,
+            Order::Subscriber(order) => order.has_effect(),
+            Order::Metrics
+            | Order::Version
+            | Order::Uptime
+            | Order::Workers
+            | Order::Sip
+            | Order::Records(_)
+            | Order::Record(_)
+            | Order::Events(_)
+            | Order::Attached(_)
+            | Order::Help(_)
+            | Order::Quit => false,
         }
     }
 }

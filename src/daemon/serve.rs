@@ -387,9 +387,10 @@ fn log_to_stderr(config: &Config, format: Option<LogFormat>, level: Option<&str>
     };
     let level = level.unwrap_or(config.log.level.as_str());
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = with_audit(filter);
     let (filter, handle) = reload::Layer::new(filter);
     super::orders::keep_log_handle(Box::new(move |level| {
-        handle.reload(EnvFilter::new(level)).map_err(|e| e.to_string())
+        handle.reload(with_audit(EnvFilter::new(level))).map_err(|e| e.to_string())
     }));
     let registry = tracing_subscriber::registry().with(filter);
     match format.unwrap_or(config.log.format) {
@@ -399,6 +400,14 @@ fn log_to_stderr(config: &Config, format: Option<LogFormat>, level: Option<&str>
             let lines = fmt::layer().with_target(false).with_ansi(colours);
             registry.with(lines.with_writer(std::io::stderr)).init()
         }
+    }
+}
+
+/// Who ordered what is written down at any level of the log.
+fn with_audit(filter: tracing_subscriber::EnvFilter) -> tracing_subscriber::EnvFilter {
+    match "belfry::audit=info".parse() {
+        Ok(audit) => filter.add_directive(audit),
+        Err(_) => filter,
     }
 }
 

@@ -19,6 +19,19 @@ pub enum SubscriberOrder {
     Reload,
 }
 
+impl SubscriberOrder {
+    /// Whether it changes something.
+    pub fn has_effect(&self) -> bool {
+        match self {
+            SubscriberOrder::List(_) | SubscriberOrder::Show(_) => false,
+            SubscriberOrder::Add(..)
+            | SubscriberOrder::Set(..)
+            | SubscriberOrder::Remove(_)
+            | SubscriberOrder::Reload => true,
+        }
+    }
+}
+
 /// `[TEXT]`.
 pub(super) fn list(rest: &str) -> Result<Order, String> {
     Ok(Order::Subscriber(SubscriberOrder::List(rest.trim().to_owned())))
