@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use super::body::{Asked, Given};
 use super::guard::Caller;
 use super::routes::{Gives, Param, Route};
-use super::{App, Problem};
-use crate::access::rights::{Rights, Role};
+use super::{App, Problem, audit};
+use crate::access::rights::Role;
 use crate::base::CallId;
 use crate::switch::console::DeskOrder;
 use crate::switch::cti::{Answer, How, Order, Why, Wish};
@@ -335,8 +335,11 @@ type Shared = State<Arc<App>>;
 type Outcome = Result<Response, Problem>;
 
 /// Asks the exchange; `status`: of an order that was carried out.
-async fn order(app: &App, rights: &Rights, status: StatusCode, order: Order) -> Outcome {
-    match app.ask(Request::Cti(rights.clone(), order)).await? {
+async fn order(app: &App, who: &Caller, status: StatusCode, order: Order) -> Outcome {
+    let said = audit::said(&order);
+    let reply = app.ask(Request::Cti(who.rights.clone(), order)).await;
+    audit::write(&who.rights.name, who.peer, said.as_deref(), reply.as_ref().ok());
+    match reply? {
         Reply::Cti(answer) => shown(*answer, status),
         Reply::Queues(rows) => Ok(Given(StatusCode::OK, rows).into_response()),
         Reply::Done(text) => Ok(Given(status, json!({ "done": text })).into_response()),
@@ -415,37 +418,33 @@ struct Supervise {
     how: How,
 }
 
-async fn list_calls(State(app): Shared, Extension(Caller(rights)): Who) -> Outcome {
-    order(&app, &rights, StatusCode::OK, Order::Calls).await
+async fn list_calls(State(app): Shared, Extension(who): Who) -> Outcome {
+    order(&app, &who, StatusCode::OK, Order::Calls).await
 }
 
 async fn make_call(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Asked(MakeCall { device, to }): Asked<MakeCall>,
 ) -> Outcome {
-    order(&app, &rights, StatusCode::ACCEPTED, Order::Make { device, to }).await
+    order(&app, &who, StatusCode::ACCEPTED, Order::Make { device, to }).await
 }
 
 async fn snapshot_call(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(call): Path<String>,
 ) -> Outcome {
-    order(&app, &rights, StatusCode::OK, Order::Call(id(&call)?)).await
+    order(&app, &who, StatusCode::OK, Order::Call(id(&call)?)).await
 }
 
-async fn clear_call(
-    State(app): Shared,
-    Extension(Caller(rights)): Who,
-    Path(call): Path<String>,
-) -> Outcome {
-    order(&app, &rights, StatusCode::ACCEPTED, Order::ClearCall(id(&call)?)).await
+async fn clear_call(State(app): Shared, Extension(who): Who, Path(call): Path<String>) -> Outcome {
+    order(&app, &who, StatusCode::ACCEPTED, Order::ClearCall(id(&call)?)).await
 }
 
 async fn associate(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(call): Path<String>,
     Asked(data): Asked<BTreeMap<String, String>>,
 ) -> Outcome {
@@ -453,103 +452,106 @@ async fn associate(
         return Err(Problem::unprocessable("there is no data"));
     }
     let data = Order::Data(id(&call)?, data.into_iter().collect());
-    order(&app, &rights, StatusCode::OK, data).await
+    order(&app, &who, StatusCode::OK, data).await
 }
 
 async fn snapshot_device(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(device): Path<String>,
 ) -> Outcome {
-    order(&app, &rights, StatusCode::OK, Order::Device(device)).await
+    order(&app, &who, StatusCode::OK, Order::Device(device)).await
 }
 
 async fn desk(
     app: &App,
-    rights: &Rights,
+    who: &Caller,
     device: String,
     call: Option<String>,
     what: DeskOrder,
 ) -> Outcome {
     let call = maybe(call)?;
-    order(app, rights, StatusCode::OK, Order::Desk { device, call, order: what }).await
+    order(app, who, StatusCode::OK, Order::Desk { device, call, order: what }).await
 }
 
 async fn answer(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(device): Path<String>,
     Asked(asked): Asked<WithCall>,
 ) -> Outcome {
-    desk(&app, &rights, device, asked.call, DeskOrder::Answer).await
+    desk(&app, &who, device, asked.call, DeskOrder::Answer).await
 }
 
 async fn hold(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(device): Path<String>,
     Asked(asked): Asked<WithCall>,
 ) -> Outcome {
-    desk(&app, &rights, device, asked.call, DeskOrder::Hold).await
+    desk(&app, &who, device, asked.call, DeskOrder::Hold).await
 }
 
 async fn retrieve(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(device): Path<String>,
     Asked(asked): Asked<WithCall>,
 ) -> Outcome {
-    desk(&app, &rights, device, asked.call, DeskOrder::Resume).await
+    desk(&app, &who, device, asked.call, DeskOrder::Resume).await
 }
 
 async fn clear(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(device): Path<String>,
     Asked(asked): Asked<WithCall>,
 ) -> Outcome {
     let call = maybe(asked.call)?;
-    order(&app, &rights, StatusCode::OK, Order::Clear { device, call }).await
+    order(&app, &who, StatusCode::OK, Order::Clear { device, call }).await
 }
 
 async fn deflect(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(device): Path<String>,
     Asked(WithCallTo { call, to }): Asked<WithCallTo>,
 ) -> Outcome {
     let call = maybe(call)?;
-    order(&app, &rights, StatusCode::ACCEPTED, Order::Deflect { device, call, to }).await
+    order(&app, &who, StatusCode::ACCEPTED, Order::Deflect { device, call, to }).await
 }
 
 async fn transfer(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(device): Path<String>,
     Asked(WithCallTo { call, to }): Asked<WithCallTo>,
 ) -> Outcome {
     let call = maybe(call)?;
-    order(&app, &rights, StatusCode::ACCEPTED, Order::Transfer { device, call, to }).await
+    order(&app, &who, StatusCode::ACCEPTED, Order::Transfer { device, call, to }).await
 }
 
 /// The call is held, then the other is made: each by the phone's own word.
 async fn consult(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(device): Path<String>,
     Asked(WithTo { to }): Asked<WithTo>,
 ) -> Outcome {
     let hold = Order::Desk { device: device.clone(), call: None, order: DeskOrder::Hold };
-    order(&app, &rights, StatusCode::OK, hold).await?;
-    order(&app, &rights, StatusCode::ACCEPTED, Order::Make { device, to }).await
+    order(&app, &who, StatusCode::OK, hold).await?;
+    let make = Order::Make { device: device.clone(), to };
+    let made = order(&app, &who, StatusCode::ACCEPTED, make).await;
+    if made.is_err() {
+        // Nobody is asked: whoever waits is not left on hold. How that went is in the log.
+        let back = Order::Desk { device, call: None, order: DeskOrder::Resume };
+        let _ = order(&app, &who, StatusCode::OK, back).await;
+    }
+    made
 }
 
-async fn complete(
-    State(app): Shared,
-    Extension(Caller(rights)): Who,
-    Path(device): Path<String>,
-) -> Outcome {
-    order(&app, &rights, StatusCode::ACCEPTED, Order::Join(device)).await
+async fn complete(State(app): Shared, Extension(who): Who, Path(device): Path<String>) -> Outcome {
+    order(&app, &who, StatusCode::ACCEPTED, Order::Join(device)).await
 }
 
 async fn conference() -> Problem {
@@ -558,21 +560,17 @@ async fn conference() -> Problem {
     )
 }
 
-async fn list_agents(State(app): Shared, Extension(Caller(rights)): Who) -> Outcome {
-    order(&app, &rights, StatusCode::OK, Order::Agents).await
+async fn list_agents(State(app): Shared, Extension(who): Who) -> Outcome {
+    order(&app, &who, StatusCode::OK, Order::Agents).await
 }
 
-async fn get_agent(
-    State(app): Shared,
-    Extension(Caller(rights)): Who,
-    Path(agent): Path<String>,
-) -> Outcome {
-    order(&app, &rights, StatusCode::OK, Order::Agent(agent)).await
+async fn get_agent(State(app): Shared, Extension(who): Who, Path(agent): Path<String>) -> Outcome {
+    order(&app, &who, StatusCode::OK, Order::Agent(agent)).await
 }
 
 async fn set_agent(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(agent): Path<String>,
     Asked(asked): Asked<AgentState>,
 ) -> Outcome {
@@ -597,18 +595,18 @@ async fn set_agent(
             return Err(Problem::unprocessable(why));
         }
     };
-    order(&app, &rights, StatusCode::OK, Order::SetAgent { agent, to }).await
+    order(&app, &who, StatusCode::OK, Order::SetAgent { agent, to }).await
 }
 
 async fn watch(
     State(app): Shared,
-    Extension(Caller(rights)): Who,
+    Extension(who): Who,
     Path(agent): Path<String>,
     Asked(Supervise { by, how }): Asked<Supervise>,
 ) -> Outcome {
-    order(&app, &rights, StatusCode::ACCEPTED, Order::Watch { agent, by, how }).await
+    order(&app, &who, StatusCode::ACCEPTED, Order::Watch { agent, by, how }).await
 }
 
-async fn list_queues(State(app): Shared, Extension(Caller(rights)): Who) -> Outcome {
-    order(&app, &rights, StatusCode::OK, Order::Queues).await
+async fn list_queues(State(app): Shared, Extension(who): Who) -> Outcome {
+    order(&app, &who, StatusCode::OK, Order::Queues).await
 }

@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
 use super::server::PeerAddress;
 use super::{App, Problem};
@@ -28,27 +29,79 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
 type Known = ([u8; 32], Rights);
 
 /// The tokens in force; clones share them.
-#[derive(Clone, Default)]
-pub struct Tokens(Arc<RwLock<Arc<Vec<Known>>>>);
+#[derive(Clone)]
+pub struct Tokens(Arc<Inner>);
+
+struct Inner {
+    known: RwLock<Arc<Vec<Known>>>,
+    /// How often others were put in force.
+    generation: watch::Sender<u64>,
+}
+
+impl Default for Tokens {
+    fn default() -> Tokens {
+        Tokens(Arc::new(Inner { known: RwLock::default(), generation: watch::Sender::new(0) }))
+    }
+}
 
 impl Tokens {
     /// Puts these in force, and no others.
     pub fn put<'t>(&self, tokens: impl Iterator<Item = (&'t str, Rights)>) {
         let known = tokens.map(|(token, rights)| (hash(token), rights)).collect();
-        *self.0.write().expect("no holder panics") = Arc::new(known);
+        *self.0.known.write().expect("no holder panics") = Arc::new(known);
+        self.0.generation.send_modify(|nth| *nth += 1);
     }
 
     /// Whose token it is.
     pub fn whose(&self, shown: &str) -> Option<Rights> {
-        let known = self.0.read().expect("no holder panics").clone();
-        let shown = hash(shown);
+        self.of(&hash(shown))
+    }
+
+    /// The same, for who stays: it can be asked later whether it still holds.
+    pub fn pass(&self, shown: &str) -> Option<Pass> {
+        let (hash, generation) = (hash(shown), self.0.generation.subscribe());
+        let rights = self.of(&hash)?;
+        Some(Pass { tokens: self.clone(), hash, rights, generation })
+    }
+
+    fn of(&self, shown: &[u8; 32]) -> Option<Rights> {
+        let known = self.0.known.read().expect("no holder panics").clone();
         let mut found = None;
         for (own, rights) in known.iter() {
-            if bool::from(own.ct_eq(&shown)) {
+            if bool::from(own.ct_eq(shown)) {
                 found = Some(rights);
             }
         }
         found.cloned()
+    }
+}
+
+/// A token that was shown, of a session or a stream that stays open.
+#[derive(Clone)]
+pub struct Pass {
+    tokens: Tokens,
+    hash: [u8; 32],
+    rights: Rights,
+    generation: watch::Receiver<u64>,
+}
+
+impl Pass {
+    /// What it may.
+    pub fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
+    /// Whether it is in force still, and may the same.
+    pub fn holds(&self) -> bool {
+        self.tokens.of(&self.hash).as_ref() == Some(&self.rights)
+    }
+
+    /// Waits until it holds no more. It can be given up.
+    pub async fn gone(&mut self) {
+        while self.holds() {
+            // The sender lives in `tokens`.
+            let _ = self.generation.changed().await;
+        }
     }
 }
 
@@ -57,8 +110,15 @@ fn hash(token: &str) -> [u8; 32] {
 }
 
 /// Who asks, for handlers: an `Extension`.
-#[derive(Clone, Debug)]
-pub struct Caller(pub Rights);
+#[derive(Clone)]
+pub struct Caller {
+    /// What it may.
+    pub rights: Rights,
+    /// Its token, for what stays open.
+    pub pass: Pass,
+    /// From where it asks.
+    pub peer: Option<SocketAddr>,
+}
 
 /// One line a second about who was refused.
 #[derive(Default)]
@@ -87,14 +147,14 @@ pub async fn guard(
     if roles.is_empty() {
         return next.run(request).await;
     }
-    let rights = match bearer(request.headers()) {
-        Ok(token) => app.tokens.whose(token).ok_or("the token is not known here"),
+    let pass = match bearer(request.headers()) {
+        Ok(token) => app.tokens.pass(token).ok_or("the token is not known here"),
         Err(why) => Err(why),
     };
-    let rights = match rights {
-        Ok(rights) if rights.has_any(roles) => rights,
-        Ok(rights) => {
-            complain(&app, &request, &format!("\"{}\" may not", rights.name));
+    let pass = match pass {
+        Ok(pass) if pass.rights.has_any(roles) => pass,
+        Ok(pass) => {
+            complain(&app, &request, &format!("\"{}\" may not", pass.rights.name));
             let wanted: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
             let detail = format!("this needs one of the roles {}", wanted.join(", "));
             return Problem::forbidden(detail).into_response();
@@ -105,7 +165,9 @@ pub async fn guard(
             return Problem::unauthorized(detail).into_response();
         }
     };
-    request.extensions_mut().insert(Caller(rights));
+    let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
+    let rights = pass.rights.clone();
+    request.extensions_mut().insert(Caller { rights, pass, peer });
     next.run(request).await
 }
 

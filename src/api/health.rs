@@ -49,10 +49,7 @@ async fn system(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Proble
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
-    let Reply::Status(status) = app.ask(Request::Status).await? else {
-        return Err(Problem::unavailable("the exchange does not say how it is"));
-    };
-    match status.refusing {
+    match app.refusing().await {
         Some(why) => Err(Problem::unavailable(why)),
         None => Ok(Given(StatusCode::OK, json!({ "status": "ok" }))),
     }

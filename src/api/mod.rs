@@ -14,6 +14,7 @@
     reason = "this floor owns the API's sockets and what its connections share"
 )]
 
+mod audit;
 pub mod body;
 mod csta;
 pub mod events;
@@ -33,12 +34,15 @@ pub mod xml;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use std::time::{Duration, Instant};
 
-use crate::switch::{Reply, Request};
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::switch::{Reply, Request, cti};
 
 pub use events::Feed;
-pub use guard::{Caller, Tokens};
+pub use guard::{Caller, Pass, Tokens};
 pub use problem::Problem;
 pub use server::{Server, Settings, Tls};
 
@@ -58,6 +62,45 @@ pub trait Exchange: Send + Sync + 'static {
     }
 }
 
+/// Questions that the exchange has from one door at once, and how long a further one waits for its turn.
+const ASKED_AT_ONCE: usize = 8;
+const TURN: Duration = Duration::from_secs(5);
+/// How long it is believed that Belfry takes calls, or none: anybody may ask that.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// An exchange that is not asked too much at once: calls come first.
+struct Limited {
+    exchange: Arc<dyn Exchange>,
+    turns: Arc<Semaphore>,
+}
+
+impl Limited {
+    fn new(exchange: Arc<dyn Exchange>) -> Arc<Limited> {
+        Arc::new(Limited { exchange, turns: Arc::new(Semaphore::new(ASKED_AT_ONCE)) })
+    }
+}
+
+impl Exchange for Limited {
+    fn ask(&self, request: Request) -> Answer {
+        // A phone is waited for: that takes the exchange no time, and would take the others their turn.
+        if matches!(request, Request::Cti(_, cti::Order::Desk { .. })) {
+            return self.exchange.ask(request);
+        }
+        let (exchange, turns) = (self.exchange.clone(), self.turns.clone());
+        Box::pin(async move {
+            let _turn = timeout(TURN, turns.acquire_owned()).await.ok()?.ok()?;
+            exchange.ask(request).await
+        })
+    }
+
+    fn metrics(self: Arc<Self>) -> Figures {
+        self.exchange.clone().metrics()
+    }
+}
+
+/// Whether calls are taken, or why not, as it was said then.
+type Ready = Option<(Instant, Option<String>)>;
+
 /// What all handlers share.
 pub struct App {
     /// The exchange.
@@ -71,9 +114,24 @@ pub struct App {
     /// Becomes true when Belfry stops: streams end then.
     pub stopping: watch::Receiver<bool>,
     complaints: guard::Complaints,
+    ready: Mutex<Ready>,
 }
 
 impl App {
+    /// Why no calls are taken; `None`: they are. It is asked anew after a second.
+    pub(super) async fn refusing(&self) -> Option<String> {
+        let mut ready = self.ready.lock().await;
+        if let Some((_, why)) = ready.as_ref().filter(|(at, _)| at.elapsed() < BELIEVED) {
+            return why.clone();
+        }
+        let why = match self.exchange.ask(Request::Status).await {
+            Some(Reply::Status(status)) => status.refusing,
+            _ => Some("the exchange does not say how it is".to_owned()),
+        };
+        *ready = Some((Instant::now(), why.clone()));
+        why
+    }
+
     /// Asks the exchange; that it does not answer is a problem.
     pub async fn ask(&self, request: Request) -> Result<Reply, Problem> {
         self.exchange.ask(request).await.ok_or_else(|| {

@@ -1,7 +1,7 @@
 //! The listener: connections within limits, over TLS where that is wanted, and an orderly end.
 //!
 //! ```text
-//!  accept ─▶ a place free? ─▶ [TLS, 10 s] ─▶ HTTP/1.1: head 10 s, 32 KiB ─▶ router
+//!  accept ─▶ a place free? ─▶ [TLS, 10 s] ─▶ HTTP/1.1: head 30 s, 32 KiB ─▶ router
 //!                                                  └─ writes: 30 s without progress end it
 //!  stop ─▶ nobody comes in ─▶ answers are finished, streams ended ─▶ 2 s ─▶ cut
 //! ```
@@ -19,6 +19,7 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -28,7 +29,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::guard::{Complaints, Tokens};
 use super::patient::Patient;
-use super::{App, Exchange, Feed, routes};
+use super::{App, Exchange, Feed, Limited, routes};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -86,12 +87,13 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let places = Arc::new(Semaphore::new(settings.connections));
         let app = App {
-            exchange,
+            exchange: Limited::new(exchange),
             tokens,
             feed,
             places: places.clone(),
             stopping: stopping.clone(),
             complaints: Complaints::default(),
+            ready: Default::default(),
         };
         let router = routes::router(Arc::new(app));
         let tls = settings.tls;
@@ -160,6 +162,20 @@ impl Listener {
     }
 }
 
+/// Of a connection on which nothing goes: after which time it is asked for a sign of life, how often, and how many
+/// times before it is given up.
+const REST: Duration = Duration::from_secs(60);
+const ASK_EACH: Duration = Duration::from_secs(15);
+const ASK_TIMES: u32 = 4;
+
+/// One whose other end has gone without a word gives its place back (TCP keep-alive).
+pub(super) fn notice_death(stream: &TcpStream) {
+    let alive = TcpKeepalive::new().with_time(REST).with_interval(ASK_EACH).with_retries(ASK_TIMES);
+    if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&alive) {
+        tracing::warn!("API: a connection is not watched for its end: {error}");
+    }
+}
+
 async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
@@ -168,6 +184,7 @@ async fn serve(
     stopping: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    notice_death(&stream);
     let Some(tls) = tls else { return talk(stream, peer, router, stopping).await };
     let Some(config) = tls() else {
         tracing::error!("API: {peer}: there is no certificate to show");
@@ -219,5 +236,21 @@ impl Service<hyper::Request<Incoming>> for WithPeer {
     fn call(&self, mut request: hyper::Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer);
         self.router.call(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_watched_for_its_end() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        notice_death(&stream);
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), REST);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), ASK_TIMES);
     }
 }

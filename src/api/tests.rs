@@ -114,6 +114,98 @@ fn a_token_is_known_by_all_of_it() {
 }
 
 #[tokio::test]
+async fn who_stays_hears_when_its_token_holds_no_more() {
+    let tokens = tokens();
+    let wait = |pass: &super::Pass| {
+        let mut pass = pass.clone();
+        async move {
+            tokio::time::timeout(std::time::Duration::from_secs(20), pass.gone()).await.is_ok()
+        }
+    };
+    let pass = tokens.pass("read-read-read-read").unwrap();
+    assert!(tokens.pass("nobody-nobody-nobody").is_none());
+    let rights = pass.rights().clone();
+    // A reload that leaves it as it was ends nothing.
+    tokens.put([("read-read-read-read", rights.clone())].into_iter());
+    assert!(pass.holds());
+    let gone = tokio::spawn(wait(&pass));
+    let less = Rights { roles: Vec::new(), ..rights.clone() };
+    tokens.put([("read-read-read-read", less)].into_iter());
+    assert!(!pass.holds(), "it may something else");
+    assert!(gone.await.unwrap());
+    tokens.put([("other-other-other-other", rights)].into_iter());
+    assert!(!pass.holds() && wait(&pass).await);
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_is_taken_away() {
+    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections: 8, tls: None };
+    let (tokens, feed) = (tokens(), Feed::new(0, Arc::new(Empty)));
+    let server = Server::start(settings, Arc::new(Nobody), tokens.clone(), feed).unwrap();
+    let mut stream = TcpStream::connect(server.local()).await.unwrap();
+    let head =
+        "GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer read-read-read-read\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut seen = String::new();
+    let mut some = [0; 1_024];
+    while !seen.contains("events after") {
+        let read = stream.read(&mut some).await.unwrap();
+        assert!(read > 0, "{seen}");
+        seen.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    tokens.put(std::iter::empty());
+    while !seen.contains("event: end") {
+        let read = stream.read(&mut some).await.unwrap();
+        assert!(read > 0, "{seen}");
+        seen.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    assert!(seen.contains("in force no more"), "{seen}");
+}
+
+/// Counts what it is asked, and answers when it is let.
+struct Counting(std::sync::atomic::AtomicUsize, Arc<tokio::sync::Semaphore>);
+
+impl Exchange for Counting {
+    fn ask(&self, _: Request) -> Answer {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let free = self.1.clone();
+        Box::pin(async move {
+            let _ = free.acquire().await;
+            None
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_exchange_is_asked_little_at_once_and_seldom_by_who_shows_no_token() {
+    let asked = |counting: &Counting| counting.0.load(std::sync::atomic::Ordering::SeqCst);
+    let free = Arc::new(tokio::sync::Semaphore::new(0));
+    let counting = Arc::new(Counting(Default::default(), free.clone()));
+    let limited = super::Limited::new(counting.clone());
+    let tasks: Vec<_> = (0..50).map(|_| tokio::spawn(limited.ask(Request::Status))).collect();
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(asked(&counting), 8);
+    free.add_permits(1_000);
+    for task in tasks {
+        let _ = task.await;
+    }
+    assert_eq!(asked(&counting), 50);
+    // Ready or not is asked once a second at most: far fewer than it is wanted.
+    let counting = Arc::new(Counting(Default::default(), free));
+    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections: 8, tls: None };
+    let feed = Feed::new(0, Arc::new(Empty));
+    let began = std::time::Instant::now();
+    let server = Server::start(settings, counting.clone(), tokens(), feed).unwrap();
+    for _ in 0..30 {
+        assert!(ask(&server, "GET /ready HTTP/1.1").await.starts_with("HTTP/1.1 503"));
+    }
+    let most = 1 + began.elapsed().as_secs() as usize;
+    assert!(asked(&counting) <= most, "{} in {:?}", asked(&counting), began.elapsed());
+}
+
+#[tokio::test]
 async fn connections_have_a_limit_and_give_their_place_back() {
     let server = serve(1);
     let first = TcpStream::connect(server.local()).await.unwrap();

@@ -25,7 +25,7 @@ use futures_util::{SinkExt, StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -38,7 +38,7 @@ use crate::access::rights::{Rights, Role};
 use crate::api::body::{Given, Params};
 use crate::api::guard::Caller;
 use crate::api::routes::{Gives, Param, Route};
-use crate::api::{App, Problem};
+use crate::api::{App, Pass, Problem};
 
 /// How often a reader hears that nothing happens, and where it stands.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -207,16 +207,20 @@ struct Stream {
     reader: Reader,
     waiting: std::collections::VecDeque<Arc<Event>>,
     stopping: watch::Receiver<bool>,
+    pass: Pass,
+    heartbeat: Interval,
     ended: bool,
 }
 
 impl Stream {
-    fn new(reader: Reader, app: &App) -> Stream {
+    fn new(reader: Reader, pass: Pass, app: &App) -> Stream {
         let stopping = app.stopping.clone();
-        Stream { reader, waiting: Default::default(), stopping, ended: false }
+        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Stream { reader, waiting: Default::default(), stopping, pass, heartbeat, ended: false }
     }
 
-    /// `None`: nothing more.
+    /// `None`: nothing more. It can be given up.
     async fn next(&mut self) -> Option<Told> {
         if let Some(event) = self.waiting.pop_front() {
             return Some(Told::Event(event));
@@ -230,16 +234,21 @@ impl Stream {
                 self.ended = true;
                 return Some(Told::End("Belfry stops: connect again and go on with after=", self.reader.cursor()));
             }
-            told = timeout(HEARTBEAT, self.reader.next()) => told,
+            () = self.pass.gone() => {
+                self.ended = true;
+                return Some(Told::End("the token is in force no more: after=", self.reader.cursor()));
+            }
+            told = self.reader.next() => told,
+            // By a clock of its own: what a program sends meanwhile puts it off no further.
+            _ = self.heartbeat.tick() => return Some(Told::Heartbeat(self.reader.cursor())),
         };
         let ends = |end: End| Told::End(end.reason(), self.reader.cursor());
         match told {
-            Err(_) => Some(Told::Heartbeat(self.reader.cursor())),
-            Ok(Err(end)) => {
+            Err(end) => {
                 self.ended = true;
                 Some(ends(end))
             }
-            Ok(Ok(events)) => {
+            Ok(events) => {
                 self.waiting.extend(events);
                 self.waiting.pop_front().map(Told::Event)
             }
@@ -249,7 +258,7 @@ impl Stream {
 
 async fn sse(
     State(app): State<Arc<App>>,
-    Extension(Caller(rights)): Extension<Caller>,
+    Extension(Caller { rights, pass, .. }): Extension<Caller>,
     headers: HeaderMap,
     Params(asked): Params<Asked>,
 ) -> Result<Response, Problem> {
@@ -260,7 +269,7 @@ async fn sse(
             Some(id.parse().map_err(wrong)?)
         }
     };
-    let stream = Stream::new(asked.reader(&app, &rights, last_id)?, &app);
+    let stream = Stream::new(asked.reader(&app, &rights, last_id)?, pass, &app);
     let begin = Bytes::from(format!("retry: 1000\n: events after {}\n\n", stream.reader.cursor()));
     let lines = stream::unfold((Some(begin), stream), async |(begin, mut stream)| {
         let text = match begin {
@@ -288,7 +297,7 @@ async fn sse(
 
 async fn page(
     State(app): State<Arc<App>>,
-    Extension(Caller(rights)): Extension<Caller>,
+    Extension(Caller { rights, .. }): Extension<Caller>,
     Params(asked): Params<Asked>,
 ) -> Result<impl IntoResponse, Problem> {
     let mut reader = asked.reader(&app, &rights, None)?;
@@ -299,7 +308,7 @@ async fn page(
 
 async fn socket(
     State(app): State<Arc<App>>,
-    Extension(Caller(rights)): Extension<Caller>,
+    Extension(Caller { rights, pass, .. }): Extension<Caller>,
     Params(asked): Params<Asked>,
     mut request: Request,
 ) -> Result<Response, Problem> {
@@ -319,7 +328,7 @@ async fn socket(
         let detail = "this is a WebSocket: connect by one (RFC 6455), or read /v1/events";
         return Err(Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", detail));
     };
-    let stream = Stream::new(asked.reader(&app, &rights, None)?, &app);
+    let stream = Stream::new(asked.reader(&app, &rights, None)?, pass, &app);
     let place = app.places.clone().try_acquire_owned();
     let place = place.map_err(|_| Problem::unavailable("[http] connections are all in use"))?;
     let upgrade = hyper::upgrade::on(&mut request);

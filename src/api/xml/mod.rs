@@ -26,7 +26,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::guard::Complaints;
 use super::patient::Patient;
-use super::{Exchange, Feed, Settings, Tokens};
+use super::server::notice_death;
+use super::{Exchange, Feed, Limited, Settings, Tokens};
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -71,6 +72,7 @@ impl Server {
         let local = listener.local_addr()?;
         let (stop, stopping) = watch::channel(false);
         let places = Arc::new(Semaphore::new(settings.connections));
+        let exchange = Limited::new(exchange);
         let shared = Shared { exchange, tokens, feed, stopping, complaints: Arc::default() };
         let (most, free) = (settings.connections, places.clone());
         let task = tokio::spawn(accept(listener, settings, free, shared));
@@ -112,6 +114,7 @@ async fn accept(listener: TcpListener, settings: Settings, places: Arc<Semaphore
         let (shared, tls) = (shared.clone(), settings.tls.clone());
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
+            notice_death(&stream);
             match tls.as_ref().map(|tls| tls()) {
                 None => talk(stream, peer, shared).await,
                 Some(None) => tracing::error!("CSTA: {peer}: there is no certificate to show"),

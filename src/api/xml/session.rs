@@ -9,9 +9,10 @@ use tokio::time::timeout;
 
 use super::super::events::feed::Reader;
 use super::super::events::{Event, Filter};
+use super::super::{Pass, audit};
 use super::told::told;
 use super::{NAMESPACE, Shared};
-use crate::access::rights::{Rights, Role};
+use crate::access::rights::Role;
 use crate::base::CallId;
 use crate::switch::console::DeskOrder;
 use crate::switch::cti::{Agent, Answer, Call, Order, Why, Wish};
@@ -39,7 +40,8 @@ const BUSY: Refused = Refused("systemResource", "resourceBusy");
 
 struct Session {
     shared: Shared,
-    rights: Rights,
+    pass: Pass,
+    peer: SocketAddr,
     reader: Reader,
     /// Each with the device that it watches.
     monitors: Vec<(u64, String)>,
@@ -54,7 +56,7 @@ where
     let mut bytes = Vec::new();
     let first = timeout(FIRST, next_frame(&mut stream, &mut bytes)).await;
     let (invoke, xml) = first.map_err(|_| "nothing came in time")??;
-    let mut session = match begin(&shared, &xml) {
+    let mut session = match begin(&shared, &xml, peer) {
         Ok(session) => session,
         Err(why) => {
             if shared.complaints.may_tell().is_some() {
@@ -67,7 +69,7 @@ where
         }
     };
     let yes = Element::new("StartApplicationSessionPosResponse")
-        .text("sessionID", &session.rights.name)
+        .text("sessionID", &session.pass.rights().name)
         .text("actualProtocolVersion", NAMESPACE);
     send(&mut stream, invoke, &yes).await?;
     let mut stopping = shared.stopping.clone();
@@ -75,6 +77,7 @@ where
         // Both can be given up half-way: what has come of a frame stays in `bytes`, a reader in its place.
         let next = tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => Next::Stop,
+            () = session.pass.gone() => Next::Revoked,
             frame = next_frame(&mut stream, &mut bytes) => Next::Frame(frame?),
             events = session.reader.next() => {
                 Next::Events(events.map_err(|end| end.reason().to_owned())?)
@@ -82,6 +85,9 @@ where
         };
         match next {
             Next::Stop => return Ok(()),
+            Next::Revoked => return Err(session.revoked()),
+            // A reload while the frame came.
+            Next::Frame(_) if !session.pass.holds() => return Err(session.revoked()),
             Next::Frame((invoke, xml)) => {
                 let (answer, over) = session.asked(&xml).await;
                 send(&mut stream, invoke, &answer).await?;
@@ -101,6 +107,7 @@ where
 /// What comes next in a session.
 enum Next {
     Stop,
+    Revoked,
     Frame((u16, Vec<u8>)),
     Events(Vec<Arc<Event>>),
 }
@@ -148,24 +155,35 @@ fn error(refused: &Refused) -> Element {
 }
 
 /// The first request shows a token (ECMA-354: application information).
-fn begin(shared: &Shared, xml: &[u8]) -> Result<Session, String> {
+fn begin(shared: &Shared, xml: &[u8], peer: SocketAddr) -> Result<Session, String> {
     let asked = Element::read(xml).map_err(|no| no.0)?;
     if asked.name != "StartApplicationSession" {
         return Err("the first request has to be StartApplicationSession".into());
     }
     let token = asked.said("token").or_else(|| asked.said("applicationSpecificInfo"));
-    let rights = token.and_then(|token| shared.tokens.whose(token));
-    let rights = rights.ok_or("StartApplicationSession shows no token that is known here")?;
+    let pass = token.and_then(|token| shared.tokens.pass(token));
+    let pass = pass.ok_or("StartApplicationSession shows no token that is known here")?;
+    let rights = pass.rights();
     if !rights.has_any(&[Role::Read, Role::Agent, Role::Supervisor]) {
         return Err(format!("\"{}\" may not", rights.name));
     }
     let only = (!rights.sees_all()).then(|| rights.agent.clone().unwrap_or_default());
     let reader = shared.feed.reader(None, Filter { only, ..Filter::default() });
     let reader = reader.ok_or("there are no events")?;
-    Ok(Session { shared: shared.clone(), rights, reader, monitors: Vec::new(), next: 1 })
+    Ok(Session { shared: shared.clone(), pass, peer, reader, monitors: Vec::new(), next: 1 })
 }
 
 impl Session {
+    /// Its token was taken away, or may something else now.
+    fn revoked(&self) -> String {
+        let why = format!(
+            "the token \"{}\" is in force no more: the session ends",
+            self.pass.rights().name
+        );
+        tracing::info!("CSTA: {}: {why}", self.peer);
+        why
+    }
+
     /// The answer, and whether the session is over.
     async fn asked(&mut self, xml: &[u8]) -> (Element, bool) {
         let Ok(asked) = Element::read(xml) else { return (error(&MISSING), false) };
@@ -218,8 +236,10 @@ impl Session {
             &order,
             Order::Desk { call: Some(_), .. } | Order::Clear { call: Some(_), .. }
         );
-        let request = Request::Cti(self.rights.clone(), order);
-        match self.shared.exchange.ask(request).await {
+        let (rights, said) = (self.pass.rights(), audit::said(&order));
+        let reply = self.shared.exchange.ask(Request::Cti(rights.clone(), order)).await;
+        audit::write(&rights.name, Some(self.peer), said.as_deref(), reply.as_ref());
+        match reply {
             None => Err(BUSY),
             Some(Reply::Cti(answer)) => match *answer {
                 Answer::Refused(Why::NotFound, _) if of_call => Err(NOT_A_CALL),
