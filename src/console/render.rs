@@ -17,7 +17,10 @@ pub fn text(reply: &Reply) -> String {
         Reply::Gateways(rows) => gateways(rows),
         Reply::Bans(rows) => bans(rows),
         Reply::Agents(rows) => agents(rows),
-        Reply::Cases { cases: open, troubles } => cases(open, troubles),
+        Reply::Cases { cases: open, troubles, records_away } => {
+            let away = if *records_away { CASES_AWAY } else { "" };
+            format!("{}{away}", cases(open, troubles, *records_away))
+        }
         Reply::Case(view) => case(view),
         Reply::Guard(view) => guard(view),
         Reply::Queues(rows) => queues(rows),
@@ -28,6 +31,10 @@ pub fn text(reply: &Reply) -> String {
         Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
     }
 }
+
+/// Before the records were read.
+const CASES_AWAY: &str = "The records are not read yet: which cases were open before the start is not known. \
+                          The log says why, if this lasts.\n";
 
 /// The answer's data, without the word that says which it is.
 pub fn data(reply: &Reply) -> serde_json::Value {
@@ -65,10 +72,16 @@ fn status(s: &Status) -> String {
     let refusing = s.refusing.as_deref().unwrap_or("no");
     let none_begins = s.not_recording.as_ref();
     let none_begins = none_begins.map_or_else(String::new, |why| format!("; none begins: {why}"));
+    let away = match s.records_away {
+        true => {
+            "records        not read yet: cases, call-backs, agents and phones of before the start are not known\n"
+        }
+        false => "",
+    };
     format!(
         "node           {}\nup             {}\ncalls          {} now, {} in all, {} refused\nlegs           {}\n\
          registered     {} devices\ntransactions   {}\nrecordings     {} not yet whole{none_begins}\n\
-         refusing calls {refusing}\n{}",
+         refusing calls {refusing}\n{away}{}",
         s.node,
         span(s.uptime_s * 1000),
         s.calls,
@@ -265,7 +278,7 @@ fn who(row: &CaseRow) -> String {
 }
 
 fn case(view: &CaseView) -> String {
-    let mut text = cases(std::slice::from_ref(&view.row), &view.troubles);
+    let mut text = cases(std::slice::from_ref(&view.row), &view.troubles, false);
     match view.subscriber.is_empty() {
         true => text += "\nnobody's that is known: 'subscriber add' makes a subscriber of it\n",
         false => {
@@ -278,7 +291,7 @@ fn case(view: &CaseView) -> String {
     text
 }
 
-fn cases(open: &[CaseRow], troubles: &[TroubleRow]) -> String {
+fn cases(open: &[CaseRow], troubles: &[TroubleRow], away: bool) -> String {
     let cells = |row: &CaseRow| {
         let call = row.call.map(|call| call.to_string());
         let waits = match &row.call_back {
@@ -305,7 +318,8 @@ fn cases(open: &[CaseRow], troubles: &[TroubleRow]) -> String {
         "CASE", "UNIT", "NAME", "ADDRESS", "REGION", "NEED", "PRIORITY", "ALARMS", "OPEN", "CALL",
         "PLACE",
     ];
-    let mut text = table(&head, open.iter().map(cells), "no case is open");
+    let none = if away { "no case was opened since the start" } else { "no case is open" };
+    let mut text = table(&head, open.iter().map(cells), none);
     if !troubles.is_empty() {
         let cells = |row: &TroubleRow| {
             vec![row.account.clone(), row.trouble.clone(), span(row.since_s * 1_000)]
@@ -454,6 +468,11 @@ mod tests {
             "{text}"
         );
         assert_eq!(super::text(&Reply::Calls(vec![])), "no calls\n");
+        let none = |records_away| {
+            super::text(&Reply::Cases { cases: vec![], troubles: vec![], records_away })
+        };
+        assert_eq!(none(false), "no case is open\n");
+        assert!(none(true).contains("not known") && !none(true).contains("no case is open"));
         let data = data(&Reply::Calls(vec![row]));
         assert_eq!(data[0]["to"], "4008001234");
     }

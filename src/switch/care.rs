@@ -125,6 +125,8 @@ pub(super) struct Care {
     by_sender: BTreeMap<String, usize>,
     /// Answers on their way, and to whom.
     sent: BTreeMap<ClientTxn, String>,
+    /// The records have said which cases were open.
+    pub(super) restored: bool,
     /// The last fact before the start: no case of a later number is restored.
     start: u64,
 }
@@ -143,6 +145,7 @@ impl Care {
             unconfirmed: BTreeMap::new(),
             by_sender: BTreeMap::new(),
             sent: BTreeMap::new(),
+            restored: false,
             start,
         }
     }
@@ -522,6 +525,7 @@ impl Switch {
 
     /// Cases that were open before the start.
     pub(super) fn cases_restored(&mut self, now: Now, kept: KeptCases) {
+        self.care.restored = true;
         self.guard_restored(kept.guard);
         self.care.kept = Some((kept.settled.into_iter().collect(), kept.missed));
         for (account, trouble, since) in kept.troubles {
@@ -549,8 +553,7 @@ impl Switch {
             return ConsoleReply::Refused(why);
         }
         let Some(case) = self.care.cases.close(id) else {
-            let why = format!("no case {id} is open; `show cases` lists those that are");
-            return ConsoleReply::Refused(why);
+            return ConsoleReply::Refused(self.no_case(id));
         };
         let by = if by.is_empty() { "console" } else { by }.to_owned();
         let what = CareFact::Closed { case: id, outcome: outcome.to_owned(), by };
@@ -563,6 +566,15 @@ impl Switch {
             self.fact(now, FactKind::Care { account, what });
         }
         ConsoleReply::Done(format!("case {id} is closed"))
+    }
+
+    fn no_case(&self, id: u64) -> String {
+        match self.care.restored || id > self.care.start {
+            true => format!("no case {id} is open; `show cases` lists those that are"),
+            false => format!(
+                "whether case {id} is open is not known yet: the records are not read; the log says why"
+            ),
+        }
     }
 
     /// The open cases.
@@ -593,8 +605,7 @@ impl Switch {
     /// One open case, with all that is known of whose it is.
     pub(super) fn case_view(&self, now: Now, id: u64) -> ConsoleReply {
         let Some(case) = self.care.cases.get(id) else {
-            let why = format!("no case {id} is open; `show cases` lists those that are");
-            return ConsoleReply::Refused(why);
+            return ConsoleReply::Refused(self.no_case(id));
         };
         let of = self.care.directory.find(&case.account);
         let fields = of.into_iter().flat_map(|subscriber| {

@@ -193,6 +193,8 @@ pub enum Reply {
         cases: Vec<CaseRow>,
         /// What is wrong with units.
         troubles: Vec<TroubleRow>,
+        /// The records have not been read yet: which were open before the start is not known.
+        records_away: bool,
     },
     /// To [`Request::Case`].
     Case(Box<CaseView>),
@@ -239,6 +241,8 @@ pub struct Status {
     pub transactions: usize,
     /// Why new calls are refused now, if they are.
     pub refusing: Option<String>,
+    /// The records have not been read yet: cases, call-backs, agents and phones of before the start are not known.
+    pub records_away: bool,
     /// Why no recording begins now, if none does.
     pub not_recording: Option<String>,
     /// The recorders outside.

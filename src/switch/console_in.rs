@@ -51,7 +51,7 @@ impl Switch {
             Request::AgentOrder(number, order) => self.agent_order(now, &number, order),
             Request::Cases => {
                 let (cases, troubles) = (self.case_rows(now), self.trouble_rows(now));
-                Reply::Cases { cases, troubles }
+                Reply::Cases { cases, troubles, records_away: !self.care.restored }
             }
             Request::Guard(order) => self.guard_order(now, order),
             Request::Case(id) => self.case_view(now, id),
@@ -91,6 +91,7 @@ impl Switch {
             registered: self.registrar.counts().1,
             transactions: counts.server_txns + counts.client_txns,
             refusing,
+            records_away: !self.restored,
             not_recording: match self.config.record.enabled {
                 true => self.disk_full.clone(),
                 false => Some("[record] enabled is off".to_owned()),

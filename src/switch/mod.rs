@@ -217,6 +217,8 @@ pub struct Switch {
     count: Counts,
     draining: bool,
     journal_full: bool,
+    /// The records have been read: what was before the start is known.
+    restored: bool,
     /// The disk is above `[record] max_disk`, and by how much: no recording begins.
     disk_full: Option<String>,
     admission: Admission,
@@ -296,6 +298,7 @@ impl Switch {
             count: Counts::default(),
             draining: false,
             journal_full: false,
+            restored: false,
             disk_full: None,
             admission: Admission::new(now.at, config.limits.calls_per_second),
             sources,
@@ -363,7 +366,11 @@ impl Switch {
             Input::Cases(rows) => self.cases_restored(now, rows),
             Input::Subscribers(update) => self.subscribers_changed(now, *update),
             Input::SignedIn(rows) => self.agents_restored(now, rows),
-            Input::CallBacks(rows) => self.backs_restored(now, rows),
+            // The last that the records tell at the start.
+            Input::CallBacks(rows) => {
+                self.restored = true;
+                self.backs_restored(now, rows);
+            }
             Input::Registrations(rows) => self.registrations_restored(now, rows),
             Input::Durable(seq) => {
                 self.durable(now, seq);
