@@ -54,6 +54,7 @@ fn house(agents: u32) -> House {
     House {
         agents: (0..agents).map(person).collect(),
         queues: (0..QUEUES).map(terms).collect(),
+        wrap_ups: Vec::new(),
         patience,
         pin_tries: 3,
         pin_lock: Duration::from_secs(900),

@@ -63,12 +63,15 @@ section! {
     }
 }
 
+/// The agents and phones that tokens may name, with their places.
+pub(super) type Whose<'a> = (&'a [(usize, Agent)], &'a [(usize, Phone)]);
+
 /// A token is there once, is long enough, and has an agent where it acts for one.
 pub(super) fn check(
     http: Option<&Http>,
     csta: Option<&Csta>,
     tokens: &[(usize, Token)],
-    (agents, phones): (&[(usize, Agent)], &[(usize, Phone)]),
+    (agents, phones): Whose<'_>,
     certificates: &[(usize, Certificate)],
     reader: &mut Reader<'_>,
 ) {

@@ -484,7 +484,8 @@ fn every_file_that_a_key_names_is_among_its_files() {
     let (config, _) = Config::parse(&text).unwrap_or_else(|faults| panic!("{text}{faults:#?}"));
     let named = config.files().into_iter();
     let mut named: Vec<_> = named.map(|f| (f.path.display().to_string(), f.secret)).collect();
-    (named.sort(), wanted.sort());
+    named.sort();
+    wanted.sort();
     assert_eq!(named, wanted);
 }
 

@@ -289,7 +289,7 @@ mod tests {
             );
             let (config, _) = Config::parse(&text).unwrap_or_else(|f| panic!("{f:?}"));
             let plan = format!(
-                "[[route]]\nname = \"out\"\ncontext = \"agents\"\nnumber = \"9*\"\nsteps = [{steps}]\n\
+                "[[route]]\nname = \"out\"\ncontext = \"agents\"\nwhen = {{ to = \"/^9/\" }}\nsteps = [{steps}]\n\
                  [[route]]\nname = \"else\"\ncontext = \"agents\"\nsteps = [{{ hangup = {{ cause = 1 }} }}]\n\
                  [[route]]\nname = \"far\"\ncontext = \"far\"\nsteps = [{OUT}]\n"
             );

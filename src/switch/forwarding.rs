@@ -280,15 +280,11 @@ impl Switch {
         let busy = failed.cause == Cause::USER_BUSY && !others;
         let wished = self.wishes(&number).and_then(|wishes| wishes.after(failed.why));
         match (redirect.front().cloned().filter(|_| may), wished.map(anywhere)) {
-            (Some(first), _) => {
-                if self.may_divert(id, &number, &first.to) {
-                    instead.push(Instead { by: number, left: redirect, why: DEFLECTED });
-                }
+            (Some(first), _) if self.may_divert(id, &number, &first.to) => {
+                instead.push(Instead { by: number, left: redirect, why: DEFLECTED });
             }
-            (None, Some(to)) if busy => {
-                if self.may_divert(id, &number, &to.to) {
-                    instead.push(Instead { by: number, left: [to].into(), why: BUSY });
-                }
+            (None, Some(to)) if busy && self.may_divert(id, &number, &to.to) => {
+                instead.push(Instead { by: number, left: [to].into(), why: BUSY });
             }
             _ => {}
         }

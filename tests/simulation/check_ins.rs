@@ -164,7 +164,7 @@ impl Records {
                     self.open.get_mut(&account).expect("it is open").task = true;
                     self.tasks += 1;
                     // A person sees to half of them.
-                    if self.tasks % 2 == 0 {
+                    if self.tasks.is_multiple_of(2) {
                         assert!(all.closed(&account).is_some());
                         self.open.remove(&account);
                     }

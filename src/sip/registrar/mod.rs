@@ -326,12 +326,11 @@ impl Registrar {
 
     /// The bindings that were renewed and have not been told since: for the records, before the process ends.
     pub fn untold(&self) -> Vec<(Box<str>, Binding)> {
-        let untold = |b: &&Binding| b.refreshed > b.told && !b.flow.transport.is_reliable();
-        let of = |(aor, all): (&Box<str>, &Vec<Binding>)| {
-            let of = all.iter().filter(untold).cloned().map(|binding| (aor.clone(), binding));
-            of.collect::<Vec<_>>()
-        };
-        self.addresses.iter().flat_map(of).collect()
+        let untold = |b: &Binding| b.refreshed > b.told && !b.flow.transport.is_reliable();
+        let all = self.addresses.iter();
+        let all = all.flat_map(|(aor, all)| all.iter().map(move |binding| (aor, binding)));
+        let untold = all.filter(|(_, binding)| untold(binding));
+        untold.map(|(aor, binding)| (aor.clone(), binding.clone())).collect()
     }
 
     /// How many addresses have bindings, and how many bindings there are.
