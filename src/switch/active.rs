@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::{CallId, LegId, PlayId, RecordingId, Time};
 use crate::call::collect::Collect;
-use crate::call::{Call, Dialling};
+use crate::call::{Call, Device, Dialling};
 use crate::config::Language;
 use crate::dialplan::effect::{Dial, Keys, Target};
 use crate::dialplan::{Interp, Plan};
@@ -180,10 +180,12 @@ pub struct Copying {
 pub struct Transfer {
     /// Who transfers. `None` once it has gone.
     pub by: Option<LegId>,
+    /// Its device, which outlasts it: a call out is on its account.
+    pub payer: Device,
     /// It was asked for by REFER and wants to hear how it goes.
     pub notify: bool,
-    /// The plan as it was, with the party for whom it ran.
-    pub plan: Box<Interp>,
+    /// The plan as it was, with the party for whom it ran; none, where that one had parked the other and gone.
+    pub plan: Option<Box<Interp>>,
     /// For whom it ran.
     pub subject: LegId,
     /// Whom they had talked with, as the plan named it.
@@ -234,6 +236,8 @@ pub struct Active {
     pub agent: Option<String>,
     /// A transfer under way.
     pub transfer: Option<Transfer>,
+    /// What an asker's plan rang when the asker went: a dial of the same targets goes on with it.
+    pub rung: Option<Box<Dialing>>,
     /// A party asks a third, or three are together.
     pub consulting: Option<Box<Consulting>>,
     /// A party to be released at this time: its transfer is done and it should have hung up.
@@ -282,6 +286,16 @@ impl Active {
             _ => Vec::new(),
         };
         (left, rung)
+    }
+    /// Keeps the dial that is the present step, as far as it is, for who comes next.
+    pub fn keep_dial(&mut self) -> Option<Box<Dialing>> {
+        match std::mem::replace(&mut self.doing, Doing::Ending) {
+            Doing::Dialling(dialing) => Some(dialing),
+            other => {
+                self.doing = other;
+                None
+            }
+        }
     }
     /// Whether it is recorded, here or outside, and that is paused; `None`: it is not.
     pub fn recording_paused(&self) -> Option<bool> {

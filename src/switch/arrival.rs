@@ -374,6 +374,7 @@ impl Switch {
             recordings: 0,
             agent: None,
             transfer: None,
+            rung: None,
             consulting: None,
             release: None,
             queued: None,

@@ -98,10 +98,9 @@ impl Switch {
 
     fn account(&self, id: CallId) -> Option<Account> {
         let active = self.calls.get(&id)?;
-        let by = active.transfer.as_ref().and_then(|transfer| transfer.by);
-        let device = |leg| active.call.get(leg).map(|party| &party.device);
-        let sends_on = by.and_then(device).filter(|device| device.is_phone());
-        Some(match sends_on.or_else(|| device(active.subject()))? {
+        let sends_on = active.transfer.as_ref().map(|transfer| &transfer.payer);
+        let own = || active.call.get(active.subject()).map(|party| &party.device);
+        Some(match sends_on.filter(|device| device.is_phone()).or_else(own)? {
             Device::Phone { number } | Device::Mobile { number, .. } => {
                 Account::Phone(number.clone())
             }

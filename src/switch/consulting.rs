@@ -14,10 +14,11 @@
 //! Not here: the same by REFER with Replaces ([`consult`](super::consult)), in which the phone has two calls.
 
 use crate::base::{CallId, LegId, Now, RoomId};
+use crate::call::Device;
 use crate::call::consultation::{Consultation, Key, Move, With};
 use crate::call::feature::Feature;
 use crate::dialplan::Interp;
-use crate::dialplan::effect::{Happening, Redirect, Target};
+use crate::dialplan::effect::{Happening, Target};
 use crate::media::control::{Command, Membership};
 use crate::wire::q850::Cause;
 
@@ -26,6 +27,7 @@ use super::caller_id::Origin;
 use super::fact::{EndedBy, FactKind, RoomLeft};
 use super::leg::{Ending, Stage};
 use super::sound::music;
+use super::transfer::Sender;
 use super::{Level, Output, Switch};
 
 /// A consultation of a call.
@@ -37,6 +39,8 @@ pub struct Consulting {
     aside: Talk,
     /// Who calls, as the call had it: meanwhile it is the asker.
     from: (String, Option<String>, Origin),
+    /// The asker's device.
+    payer: Device,
     /// Whom the asker dialled, and in which context.
     to: (String, String),
     /// Where all three are together.
@@ -138,17 +142,17 @@ impl Switch {
             let line = format!("call {id}: no route of context '{context}' takes {number}");
             return self.log(Level::Warning, line);
         };
-        let asker = active.call.get(by).map(|party| party.device.number().to_owned());
+        let Some(payer) = active.call.get(by).map(|party| party.device.clone()) else { return };
         let Some(active) = self.calls.get_mut(&id) else { return };
         let Some(aside) = active.change_talk(now, None) else { return };
         active.interp = Some(plan);
         active.call.subject = by;
-        let from = std::mem::replace(&mut active.from, asker.unwrap_or_default());
+        let from = std::mem::replace(&mut active.from, payer.number().to_owned());
         let from = (from, active.from_name.take(), std::mem::take(&mut active.origin));
         let who = Consultation::begin(by, first, three_way);
         let to = (number.to_owned(), context);
         active.consulting =
-            Some(Box::new(Consulting { who, aside, from, to, room: None, record: false }));
+            Some(Box::new(Consulting { who, aside, from, payer, to, room: None, record: false }));
         self.part(now, id, by);
         self.recorded_sides(now, id);
         self.hear_clip(now, first, music("default"));
@@ -225,7 +229,7 @@ impl Switch {
             Move::Stay => {}
             Move::Turn(with) => self.turn(now, id, with),
             Move::HandOver(third) => self.hand_over(now, id, third),
-            Move::SendOn => self.send_on(now, id),
+            Move::SendOn => self.send_on(now, id, ending.is_some()),
             Move::Return => self.return_to_first(now, id),
             Move::Alone => self.first_gone(now, id, ending),
         }
@@ -361,31 +365,33 @@ impl Switch {
         self.hang_up(now, asker, Cause::NORMAL_CLEARING, EndedBy::Plan);
     }
 
-    /// The asker goes before anybody answered: the first goes to the number itself.
-    fn send_on(&mut self, now: Now, id: CallId) {
+    /// Nobody has answered yet: the first goes to the number itself. Who sends it there by key waits until that
+    /// has come to something; `gone`: it has hung up. What rings goes on ringing.
+    fn send_on(&mut self, now: Now, id: CallId, gone: bool) {
+        let mut rung = self.calls.get_mut(&id).and_then(|active| active.keep_dial());
+        let early = rung.as_mut().and_then(|rung| rung.early.take()).is_some();
         let Some(ended) = self.end_consulting(now, id, Cause::NORMAL_CLEARING) else { return };
-        let Consulting { who: Consultation { asker, first, .. }, aside, to, .. } = ended;
-        // The plan goes on with whom it serves; whoever was called gets one as if it had dialled.
-        let own = aside.plan.filter(|_| aside.subject == first);
-        let (next, happening) = match own {
-            Some(plan) => {
-                let (to, context) = (to.0.clone(), Some(to.1));
-                let redirect = Redirect::Number { to, context };
-                (Some(plan), Happening::Redirect(redirect))
-            }
-            None => (self.plan_for(now, id, first, &to.0, &to.1), Happening::Started),
-        };
-        let Some(active) = self.calls.get_mut(&id) else { return };
-        active.call.subject = first;
-        active.interp = next;
-        self.fact(now, FactKind::Transferred { call: id, by: asker, who: first, to: to.0 });
-        self.recorded_sides(now, id);
-        self.stop_play(asker);
-        self.hang_up(now, asker, Cause::NORMAL_CLEARING, EndedBy::Plan);
-        if self.calls.get(&id).is_some_and(|active| active.interp.is_some()) {
-            return self.run(now, id, happening);
+        let Consulting { who: Consultation { asker, first, .. }, aside, to, payer, .. } = ended;
+        if early && !gone {
+            self.unbridge(asker);
         }
-        self.release_call(now, id, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        active.set_talk(now, aside);
+        active.rung = rung;
+        let sender = Sender { by: asker, waits: !gone, payer, notify: false, to };
+        let sent = self.send_away(now, id, first, sender);
+        if sent {
+            self.redirect(now, asker);
+        }
+        let left = self.calls.get_mut(&id).and_then(|active| active.rung.take());
+        for leg in left.map(|mut left| left.hunt.abandon()).unwrap_or_default() {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        }
+        match (sent, gone) {
+            (true, _) => {}
+            (false, false) => self.rejoin(now, id, first, asker),
+            (false, true) => self.release_call(now, id, Cause::NORMAL_CLEARING, EndedBy::Plan),
+        }
     }
 
     /// Asker and first talk again; whoever was asked goes.

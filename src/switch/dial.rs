@@ -16,11 +16,17 @@ use super::{Level, Switch};
 
 impl Switch {
     /// Begins to dial. `Some`: it has come to nothing already.
-    pub(super) fn dial(&mut self, now: Now, id: CallId, mut dial: Dial) -> Option<Happening> {
+    pub(super) fn dial(&mut self, now: Now, id: CallId, dial: Dial) -> Option<Happening> {
         let active = self.calls.get_mut(&id)?;
-        // From here on the hunt has them.
-        let groups = std::mem::take(&mut dial.groups);
-        let hunt = Dialling::new(groups, Duration::from_millis(u64::from(dial.ring_ms)));
+        if let Some(mut rung) = active.rung.take_if(|rung| rung.dial.groups == dial.groups) {
+            // They ring already, for whoever sent the call there: no answer is lost on its way.
+            rung.dial = dial;
+            active.doing = Doing::Dialling(rung);
+            self.meanwhile(now, id, true);
+            return None;
+        }
+        let ring = Duration::from_millis(u64::from(dial.ring_ms));
+        let hunt = Dialling::new(dial.groups.clone(), ring);
         active.doing = Doing::Dialling(Box::new(Dialing {
             hunt,
             dial,

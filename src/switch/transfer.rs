@@ -10,6 +10,7 @@
 //! over when it answers, asks for keys, lets it wait without end, or ends in good order.
 
 use crate::base::{CallId, Duration, LegId, Now};
+use crate::call::Device;
 use crate::call::feature::Feature;
 use crate::dialplan::effect::{Happening, Redirect};
 use crate::dialplan::{Entry, Interp};
@@ -25,6 +26,20 @@ use super::{Level, Switch};
 
 /// A party whose transfer is done hangs up by itself; if it has not after this long, we do.
 const RELEASE: Duration = Duration::from_secs(3);
+
+/// Who sends the other party of its talk to a number.
+pub(super) struct Sender {
+    /// Its leg.
+    pub by: LegId,
+    /// It waits until the other is served, and has it again if nobody serves it; else it has gone.
+    pub waits: bool,
+    /// Its device.
+    pub payer: Device,
+    /// It asks by REFER and wants to hear how it goes.
+    pub notify: bool,
+    /// Whereto: number and context.
+    pub to: (String, String),
+}
 
 impl Switch {
     /// The party on `leg_id` asks by REFER.
@@ -96,44 +111,42 @@ impl Switch {
     /// Takes the two apart and notes what to go back to. `false`: there is nobody to transfer.
     pub(super) fn transfer(&mut self, now: Now, by: LegId, number: &str, notify: bool) -> bool {
         let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return false };
-        let Some(active) = self.calls.get_mut(&id) else { return false };
-        let Some(who) = active.call.peer(by) else { return false };
-        if !active.is_plain_talk() {
+        let Some(active) = self.calls.get(&id) else { return false };
+        if !active.is_plain_talk() || active.interp.is_none() {
             return false;
         }
-        let context = self.context_of(id, by);
-        let Some(active) = self.calls.get_mut(&id) else { return false };
-        let Some(plan) = active.interp.take() else { return false };
-        let Doing::Talking { target, since, .. } =
-            std::mem::replace(&mut active.doing, Doing::Ending)
-        else {
+        let (Some(who), Some(party)) = (active.call.peer(by), active.call.get(by)) else {
             return false;
         };
-        let subject = active.call.subject;
+        let (payer, waits) = (party.device.clone(), true);
+        let to = (number.to_owned(), self.context_of(id, by));
+        self.send_away(now, id, who, Sender { by, waits, payer, notify, to })
+    }
+
+    /// The present talk is over for `who`, whom its other party sends to a number. `false`: there is no way.
+    pub(super) fn send_away(&mut self, now: Now, id: CallId, who: LegId, sender: Sender) -> bool {
+        let Sender { by, waits, payer, notify, to } = sender;
+        let Some(active) = self.calls.get(&id) else { return false };
+        let Doing::Talking { target, .. } = &active.doing else { return false };
+        let (talk, subject) = (target.clone(), active.call.subject);
         // Whoever was called has no plan of its own yet: it gets one as if it had dialled.
-        let next = if who == subject {
-            Some(plan.clone())
-        } else {
-            self.plan_for(now, id, who, number, &context)
-        };
-        let Some(active) = self.calls.get_mut(&id) else { return false };
-        let Some(next) = next else {
-            active.interp = Some(plan);
-            active.doing =
-                Doing::Talking { with: if by == subject { who } else { by }, target, since };
+        let own = active.interp.as_ref().filter(|_| who == subject).cloned();
+        let Some(next) = own.or_else(|| self.plan_for(now, id, who, &to.0, &to.1)) else {
             return false;
         };
-        active.talk_ms += now.at.since(since).as_millis() as u64;
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        active.leave_step(now.at);
         active.last_cause = None;
-        active.interp = Some(next);
+        let plan = active.interp.replace(next);
         active.call.subject = who;
-        let to = (number.to_owned(), context);
-        active.transfer = Some(Transfer { by: Some(by), notify, plan, subject, talk: target, to });
+        let number = to.0.clone();
+        let here = waits.then_some(by);
+        active.transfer = Some(Transfer { by: here, payer, notify, plan, subject, talk, to });
         self.part(now, id, by);
         // Music of a hold from which it was transferred.
         self.stop_play(who);
         self.recorded_sides(now, id);
-        self.fact(now, FactKind::Transferred { call: id, by, who, to: number.into() });
+        self.fact(now, FactKind::Transferred { call: id, by, who, to: number });
         true
     }
 
@@ -178,13 +191,16 @@ impl Switch {
         let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return };
         let Some(active) = self.calls.get(&id) else { return };
         let Some(transfer) = &active.transfer else { return };
-        let happening = if transfer.subject == active.call.subject {
+        let by = transfer.by;
+        let happening = if transfer.subject == active.call.subject && transfer.plan.is_some() {
             let (to, context) = transfer.to.clone();
             Happening::Redirect(Redirect::Number { to, context: Some(context) })
         } else {
             Happening::Started
         };
-        self.hear_clip(now, by, music("default"));
+        if let Some(by) = by {
+            self.hear_clip(now, by, music("default"));
+        }
         self.run(now, id, happening);
     }
 
@@ -210,7 +226,7 @@ impl Switch {
         let Some(transfer) = active.transfer.take() else { return false };
         let who = active.call.subject;
         let Some(by) = transfer.by else { return false };
-        active.interp = Some(transfer.plan);
+        active.interp = transfer.plan;
         active.call.subject = transfer.subject;
         let with = if transfer.subject == by { who } else { by };
         active.doing = Doing::Talking { with, target: transfer.talk, since: now.at };

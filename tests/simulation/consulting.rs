@@ -1,14 +1,17 @@
 //! Attended transfer and three-way by keys (R2): who hears whom at each stage, what the recording has of it, and
 //! who is left when one goes. Each party is a tone of its own.
 
-use belfry::base::Duration;
+use belfry::base::{Duration, Rng};
+use belfry::config::Config;
 use belfry::dsp::level::tone_dbm0;
+use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
+use belfry::sim::world::World;
 use belfry::switch::fact::FactKind;
 
 use super::hold::shown;
-use super::house::{CALLER_HZ, House, MUSIC_HZ, channels, hz};
+use super::house::{CALLER_HZ, House, MUSIC_HZ, channels, config_with, hz};
 
 /// The caller behind the gateway; 1001, who asks; 1003, who is asked.
 const CALLER: usize = 9;
@@ -200,7 +203,96 @@ fn who_hangs_up_while_the_third_rings_sends_the_caller_there() {
         house.hang_up(caller);
         house.ends_clean();
         assert_eq!(house.facts("transferred").len(), 1);
+        assert_eq!(house.facts("leg_began").len(), 3, "what rang has gone on ringing");
     }
+}
+
+/// An agent's and a second gateway's plan: abroad, and inside for a short while.
+const ABROAD: &str = r#"
+[[route]]
+name    = "line"
+context = "gateway"
+when    = { to = "800" }
+steps   = [{ dial = { phones = "1001" } }]
+[[route]]
+name    = "inside"
+context = "agents"
+when    = { to = "1xxx" }
+steps   = [{ dial = { phones = "${to}", timeout = 3 } }]
+[[route]]
+name    = "abroad"
+context = "agents"
+when    = { to = "00x." }
+steps   = [{ dial = { gateway = "far", number = "${to}", timeout = 3, on = {
+  no-answer = [{ dial = { gateway = "far", number = "0044123456", timeout = 20 } }] } } }]
+"#;
+
+/// A caller in talk with 1001, who may call abroad; and who is there.
+fn house_abroad(seed: u64) -> (House, usize) {
+    let (gateway, rtp) = World::addresses(40);
+    let sections = format!(
+        "[[gateway]]\nname = \"far\"\naddress = \"udp:{gateway}\"\nchannels = 2\nping = \"0 s\"\n"
+    );
+    let plan = super::house::plan(&[("house.toml".into(), ABROAD.into())]);
+    let (near, _) = World::addresses(100);
+    let change = |config: &mut Config| {
+        *config = config_with(4, &near.to_string(), &sections);
+        (config.phones[0].international, config.phones[0].calls_out) = (true, 2);
+    };
+    let mut house = House::with_plan(plan, Faults::NONE, seed, [&[Codec::Pcma]; 4], change);
+    let mut setup = house.world.phone(house.caller).setup().clone();
+    (setup.sip, setup.rtp, setup.hz, setup.manner) = (gateway, rtp, 2_200.0, Manner::Ring);
+    let far = house.world.add(setup, Rng::from_seed(seed));
+    [0, 2].into_iter().for_each(|n| house.register(n));
+    let (caller, asker) = (house.caller, house.phones[ASKER]);
+    house.talk(caller, "800", asker);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(caller, asker);
+    (house, far)
+}
+
+/// The calls that follow are the asker's, too, who has gone: the gateway's caller may not call abroad.
+#[test]
+fn who_sends_the_caller_abroad_pays_after_hanging_up() {
+    let (mut house, far) = house_abroad(20);
+    let (caller, asker) = (house.caller, house.phones[ASKER]);
+    press(&mut house, ASKER, "*20033123456#");
+    house.until_state(far, State::Ringing);
+    house.hang_up(asker);
+    house.world.run(Duration::from_millis(500));
+    assert_eq!(house.state(far), State::Ringing, "it is not dialled anew");
+    house.world.with(far, |phone, _| {
+        phone.behave(Manner::AnswerAfter(Duration::from_millis(500)));
+    });
+    house.until_state(far, State::Talking);
+    house.hear_each_other(caller, far);
+    assert!(house.facts("dial_barred").is_empty());
+    house.hang_up(caller);
+    house.ends_clean();
+}
+
+/// As by `*1` without a consultation: who sends the caller to somebody who does not answer has it again.
+#[test]
+fn a_key_that_sends_the_caller_to_nobody_loses_nobody() {
+    let (mut house, _) = house_abroad(21);
+    let (caller, asker, third) = (house.caller, house.phones[ASKER], house.phones[THIRD]);
+    house.world.with(third, |phone, _| phone.behave(Manner::Ring));
+    press(&mut house, ASKER, "*21003#");
+    house.until_state(third, State::Ringing);
+    press(&mut house, ASKER, "*1");
+    assert_eq!(hears(&mut house, ASKER), [MUSIC]);
+    house.world.run(Duration::from_secs(3));
+    house.hear_each_other(caller, asker);
+    // And may ask the next one.
+    house.world.with(third, |phone, _| {
+        phone.behave(Manner::AnswerAfter(Duration::from_millis(500)));
+    });
+    asks(&mut house, "*21003#");
+    press(&mut house, ASKER, "*1");
+    is_over(&mut house, ASKER);
+    house.hear_each_other(caller, third);
+    house.hang_up(caller);
+    house.ends_clean();
 }
 
 #[test]
