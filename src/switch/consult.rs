@@ -177,13 +177,8 @@ impl Switch {
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.call = to;
         }
-        // From here it is a call of the phone's own: a queue's talk ends with the queue's call.
-        if self.offered.get(&leg).is_some_and(Option::is_some) {
-            self.offered.remove(&leg);
-            if let Some(phone) = self.phone_of(leg) {
-                self.line_changed(now, &phone);
-            }
-        }
+        // A queue's talk ends with the queue's call.
+        self.own_call(now, leg);
         self.fact(now, FactKind::LegMoved { call: to, leg, from });
         self.traced(leg);
         Some(number)

@@ -428,6 +428,8 @@ impl Switch {
             active.ended.get_or_insert((ending.cause, ending.by));
         }
         self.centre.talk_over(now.at, id);
+        // An agent who talks on does so in a call of the phone's own.
+        self.own_call(now, who.asker);
         if let Some(third) = who.third.filter(|_| !was_with_third) {
             self.rejoin(now, id, who.asker, third);
         }

@@ -364,6 +364,17 @@ impl Switch {
         leads_out || asks
     }
 
+    /// The leg of an agent who talked for a queue is in a call of its phone's own from now on.
+    pub(super) fn own_call(&mut self, now: Now, leg: LegId) {
+        if self.offered.get(&leg).is_none_or(Option::is_none) {
+            return;
+        }
+        self.offered.remove(&leg);
+        if let Some(phone) = self.phone_of(leg) {
+            self.line_changed(now, &phone);
+        }
+    }
+
     /// A leg is over: if it was an agent's, its talk is.
     pub(super) fn agent_leg_over(&mut self, now: Now, leg: LegId) {
         if let Some((call, agent)) = self.offered.remove(&leg).flatten() {

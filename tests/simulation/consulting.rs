@@ -426,10 +426,9 @@ name = "care"
 agents = ["7001"]
 "#;
 
-/// An agent of a queue hands its caller over: its talk ends there, and it is for the next one after its work.
-#[test]
-fn an_agent_hands_a_queues_caller_over_and_asks_no_queue() {
-    let mut house = House::with_sections(LINE, CENTRE, 16);
+/// 1001 and 1003 have agents, 7001 of the queue.
+fn centre(seed: u64) -> House {
+    let mut house = House::with_sections(LINE, CENTRE, seed);
     for (n, agent) in [(0, "7001"), (2, "7002")] {
         house.register(n);
         let phone = house.phones[n];
@@ -439,6 +438,38 @@ fn an_agent_hands_a_queues_caller_over_and_asks_no_queue() {
         press(&mut house, n, "4711#");
         house.until_state(phone, State::Ended(0));
     }
+    house
+}
+
+/// A queue's caller goes while its agent asks somebody: the agent is not free while that talk lasts.
+#[test]
+fn an_agent_whose_caller_has_gone_is_free_after_the_talk() {
+    let mut house = centre(17);
+    house.register(3);
+    let (caller, agent, third) = (house.caller, house.phones[ASKER], house.phones[THIRD]);
+    house.talk(caller, "800", agent);
+    house.world.run(Duration::from_millis(500));
+    asks(&mut house, "*21003#");
+    house.hang_up(caller);
+    house.world.run(Duration::from_secs(90));
+    house.hear_each_other(agent, third);
+    let (next, legs) = (house.phones[3], house.facts("leg_began").len());
+    house.world.with(next, |phone, now| phone.call(now, "2000"));
+    house.until_state(next, State::Talking);
+    house.world.run(Duration::from_secs(5));
+    assert_eq!(house.facts("leg_began").len(), legs + 1, "the next caller waits");
+    house.hang_up(third);
+    house.until_state(agent, State::Ended(0));
+    house.until_state(agent, State::Talking);
+    house.hear_each_other(next, agent);
+    house.hang_up(next);
+    house.ends_clean();
+}
+
+/// An agent of a queue hands its caller over: its talk ends there, and it is for the next one after its work.
+#[test]
+fn an_agent_hands_a_queues_caller_over_and_asks_no_queue() {
+    let mut house = centre(16);
     let (caller, agent) = (house.caller, house.phones[ASKER]);
     house.talk(caller, "800", agent);
     house.world.run(Duration::from_millis(500));
