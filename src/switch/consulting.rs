@@ -354,10 +354,15 @@ impl Switch {
         self.fact(now, FactKind::Transferred { call: id, by: asker, who: first, to: ended.to.0 });
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.leave_step(now.at);
+        // A plan that served the asker serves neither of the two.
+        let own = active.interp.take_if(|_| active.call.subject == asker);
+        active.planless |= own.is_some();
         active.call.subject = first;
-        active.doing = Doing::Talking { with: third, target: ended.aside.target, since: now.at };
+        let target = ended.aside.target;
+        active.doing = Doing::Talking { with: third, target: target.clone(), since: now.at };
         let agent = active.call.get(third).filter(|party| party.device.is_phone());
         active.agent = agent.map(|party| party.device.number().to_owned()).or(active.agent.take());
+        self.run_out(now, id, own, target);
         self.rejoin(now, id, first, third);
         if ended.record {
             self.record(now, id, true);
@@ -423,9 +428,12 @@ impl Switch {
             self.make_present(now, id, true);
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
-        active.consulting = None;
+        let before = active.consulting.take().map(|consulting| consulting.aside);
         if let Some(ending) = ending {
             active.ended.get_or_insert((ending.cause, ending.by));
+        }
+        if let Some(talk) = before.filter(|talk| talk.subject == who.first) {
+            self.run_out(now, id, talk.plan, talk.target);
         }
         self.centre.talk_over(now.at, id);
         // An agent who talks on does so in a call of the phone's own.

@@ -4,6 +4,7 @@
 use crate::base::{CallId, Duration, LegId, Now, Time};
 use crate::call::collect::{Collect, Ended as Taken, Progress, Wanted};
 use crate::config::Language;
+use crate::dialplan::Interp;
 use crate::dialplan::effect::{self, Effect, Ended, Happening, Level, Recording};
 use crate::media::control::{Command, DigitSet};
 use crate::sip;
@@ -66,22 +67,10 @@ impl Switch {
         }
         let gone = self.legs.get(&subject).is_none_or(|leg| leg.stage == Stage::Over);
         match effect {
-            Effect::SaveAnswer { survey, question, key, .. } => {
-                let agent = active.agent.clone();
-                self.fact(now, FactKind::SurveyAnswer { call: id, survey, question, key, agent });
+            Effect::SaveAnswer { .. } | Effect::SetField { .. } | Effect::Log { .. } => {
+                self.note(now, id, effect);
             }
             Effect::CheckIn => self.checked_in(now, id),
-            Effect::SetField { name, value } => {
-                if name == "language" {
-                    active.language = Language::ALL
-                        .iter()
-                        .find(|(_, word)| *word == value)
-                        .map(|(l, _)| *l)
-                        .unwrap_or(active.language);
-                }
-                self.fact(now, FactKind::CallField { call: id, name, value });
-            }
-            Effect::Log { level, text } => self.log(log_level(level), format!("call {id}: {text}")),
             Effect::End => {
                 let cause = active.end_cause();
                 self.release_call(now, id, cause, EndedBy::Plan);
@@ -139,6 +128,50 @@ impl Switch {
             }
         }
         Some(Happening::Done)
+    }
+
+    /// What a plan writes down.
+    fn note(&mut self, now: Now, id: CallId, effect: Effect) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        match effect {
+            Effect::SaveAnswer { survey, question, key, .. } => {
+                let agent = active.agent.clone();
+                self.fact(now, FactKind::SurveyAnswer { call: id, survey, question, key, agent });
+            }
+            Effect::SetField { name, value } => {
+                if name == "language" {
+                    active.language = Language::ALL
+                        .iter()
+                        .find(|(_, word)| *word == value)
+                        .map(|(l, _)| *l)
+                        .unwrap_or(active.language);
+                }
+                self.fact(now, FactKind::CallField { call: id, name, value });
+            }
+            Effect::Log { level, text } => self.log(log_level(level), format!("call {id}: {text}")),
+            _ => {}
+        }
+    }
+
+    /// The last steps of a plan whose party has left its talk with `by`, while the call goes on without it:
+    /// nothing of them but what they write down.
+    pub(super) fn run_out(
+        &mut self,
+        now: Now,
+        id: CallId,
+        plan: Option<Box<Interp>>,
+        by: effect::Target,
+    ) {
+        let Some(mut interp) = plan else { return };
+        let (talk_ms, ended_by) = (0, effect::EndedBy::Caller);
+        let end = effect::DialEnd::Answered { by, talk_ms, ended_by };
+        let mut happening = Happening::Dialed(end);
+        while !interp.is_ended() {
+            let Some(active) = self.calls.get(&id) else { return };
+            let effect = interp.resume(&active.plan, now, happening);
+            self.note(now, id, effect);
+            happening = Happening::Done;
+        }
     }
 
     /// Lets the caller hear itself, until a time, a key of `stop_on` or its end.

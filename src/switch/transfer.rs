@@ -112,7 +112,7 @@ impl Switch {
     pub(super) fn transfer(&mut self, now: Now, by: LegId, number: &str, notify: bool) -> bool {
         let Some(id) = self.legs.get(&by).map(|leg| leg.call) else { return false };
         let Some(active) = self.calls.get(&id) else { return false };
-        if !active.is_plain_talk() || active.interp.is_none() {
+        if !active.is_plain_talk() {
             return false;
         }
         let (Some(who), Some(party)) = (active.call.peer(by), active.call.get(by)) else {

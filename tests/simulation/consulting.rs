@@ -492,3 +492,71 @@ fn an_agent_hands_a_queues_caller_over_and_asks_no_queue() {
     assert_eq!(talks, 1, "the agent's talk is told once");
     assert_eq!(house.facts("consulted").len(), 2);
 }
+
+/// What the plan of who has gone still writes down is written, and nobody gets a plan that was another's.
+const LAST_STEPS: &str = r#"
+[[route]]
+name      = "line"
+context   = "gateway"
+when      = { to = "800" }
+on-hangup = [{ note = { name = "left", value = "1" } }]
+steps     = [{ dial = { phones = "1001" } }]
+[[route]]
+name    = "no agent there"
+context = "agents"
+when    = { to = "2000" }
+steps   = [{ queue = { name = "care", on = { closed = [{ dial = "1003" }] } } }]
+[[route]]
+name      = "inside"
+context   = "agents"
+when      = { to = "1xxx" }
+on-hangup = [{ note = { name = "asked", value = "1" } }]
+steps     = [{ dial = { phones = "${to}" } }, { dial = { phones = "1004" } }]
+"#;
+
+fn fields(house: &House) -> Vec<String> {
+    let name = |kind: &&FactKind| match kind {
+        FactKind::CallField { name, .. } => Some(name.clone()),
+        _ => None,
+    };
+    house.facts("call_field").iter().filter_map(name).collect()
+}
+
+#[test]
+fn the_last_steps_of_who_goes_first_are_done_and_the_two_talk_on() {
+    let mut house = House::of(LAST_STEPS, 30);
+    [0, 2].into_iter().for_each(|n| house.register(n));
+    let (caller, asker, third) = (house.caller, house.phones[ASKER], house.phones[THIRD]);
+    house.talk(caller, "800", asker);
+    asks(&mut house, "*21003#");
+    house.hang_up(caller);
+    house.world.run(Duration::from_millis(500));
+    assert_eq!(fields(&house), ["left"]);
+    house.hear_each_other(asker, third);
+    house.hang_up(asker);
+    house.ends_clean();
+    assert_eq!(fields(&house), ["left", "asked"]);
+}
+
+#[test]
+fn the_plan_of_who_hands_over_goes_with_him() {
+    for (seed, by_key) in [(31, true), (32, false)] {
+        let mut house = House::of(LAST_STEPS, seed);
+        (0..4).for_each(|n| house.register(n));
+        let [one, two, three, four] = [0, 1, 2, 3].map(|n| house.phones[n]);
+        house.talk(one, "1002", two);
+        asks(&mut house, "*21003#");
+        match by_key {
+            true => press(&mut house, ASKER, "*1"),
+            false => house.hang_up(one),
+        }
+        is_over(&mut house, ASKER);
+        assert_eq!(fields(&house), ["asked"]);
+        house.hear_each_other(two, three);
+        house.hang_up(three);
+        house.until_state(two, State::Ended(0));
+        assert_eq!(house.state(four), State::Idle, "1002 has dialled nothing");
+        house.ends_clean();
+        assert_eq!(fields(&house).len(), 1);
+    }
+}
