@@ -16,6 +16,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::LegId;
+use crate::dialplan::effect::Effect;
 
 /// Whom the asker hears.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -73,6 +74,24 @@ pub enum Move {
     Return,
     /// Over: the first has gone, asker and third go on.
     Alone,
+}
+
+/// What becomes of a step of the asker's plan that is not to be done meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Instead {
+    /// The queue is closed: whoever waits in one waits for an agent, and the first waits already.
+    Closed,
+    /// Nothing: what is recorded is the talk that waits.
+    Nothing,
+}
+
+/// Whether a step of the asker's plan is to be done: `None`, it is; else what comes instead.
+pub fn instead(step: &Effect) -> Option<Instead> {
+    match step {
+        Effect::Queue(_) | Effect::AskQueue(_) => Some(Instead::Closed),
+        Effect::Record(_) => Some(Instead::Nothing),
+        _ => None,
+    }
 }
 
 impl Consultation {

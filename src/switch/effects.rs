@@ -3,6 +3,7 @@
 
 use crate::base::{CallId, Duration, LegId, Now, Time};
 use crate::call::collect::{Collect, Ended as Taken, Progress, Wanted};
+use crate::call::consultation::{Instead, instead};
 use crate::config::Language;
 use crate::dialplan::Interp;
 use crate::dialplan::effect::{self, Effect, Ended, Happening, Level, Recording};
@@ -65,6 +66,7 @@ impl Switch {
         if !ends_or_notes(&effect) {
             active.talk_cause = None;
         }
+        let asked = active.consulting.as_ref().and_then(|_| instead(&effect));
         let gone = self.legs.get(&subject).is_none_or(|leg| leg.stage == Stage::Over);
         match effect {
             Effect::SaveAnswer { .. } | Effect::SetField { .. } | Effect::Log { .. } => {
@@ -76,8 +78,7 @@ impl Switch {
                 self.release_call(now, id, cause, EndedBy::Plan);
                 return None;
             }
-            // The recording is of the talk that waits.
-            Effect::Record(_) if active.consulting.is_some() => {}
+            Effect::Record(_) if asked == Some(Instead::Nothing) => {}
             Effect::Record(change) => self.plan_records(now, id, change),
             // What needs the caller cannot be done without one; the plan's last steps go on.
             _ if gone => return Some(Happening::Done),
@@ -114,12 +115,12 @@ impl Switch {
             Effect::Echo { ms, stop_on } => return self.echo(now, id, subject, ms, stop_on),
             Effect::Dial(dial) => return self.dial(now, id, *dial),
             Effect::Conference(wanted) => return self.confer(now, id, subject, *wanted),
-            Effect::AskQueue(wanted) => return self.ask_queue(now, id, subject, *wanted),
-            Effect::Queue(_) if active.consulting.is_some() => {
+            Effect::AskQueue(_) | Effect::Queue(_) if asked == Some(Instead::Closed) => {
                 let line = format!("call {id}: a queue is not to be asked by keys; it is closed");
                 self.log(super::Level::Warning, line);
                 return Some(Happening::Queued(effect::QueueEnd::Closed));
             }
+            Effect::AskQueue(wanted) => return self.ask_queue(now, id, subject, *wanted),
             Effect::Queue(wanted) => return self.join_queue(now, id, subject, *wanted),
             Effect::SendDigits { digits, on_ms, off_ms } => {
                 self.calls.get_mut(&id)?.doing = Doing::Sending;

@@ -560,3 +560,17 @@ fn the_plan_of_who_hands_over_goes_with_him() {
         assert_eq!(fields(&house).len(), 1);
     }
 }
+
+/// Neither is an asker asked whether a queue has room: it is closed for him as long as he asks.
+#[test]
+fn a_queue_is_closed_for_who_asks_before_it_is_looked_into() {
+    let mut house = House::with_sections(LAST_STEPS, CENTRE, 33);
+    [0, 2].into_iter().for_each(|n| house.register(n));
+    let (caller, asker, third) = (house.caller, house.phones[ASKER], house.phones[THIRD]);
+    house.talk(caller, "800", asker);
+    asks(&mut house, "*22000#");
+    house.hear_each_other(asker, third);
+    house.hang_up(caller);
+    house.hang_up(asker);
+    house.ends_clean();
+}
