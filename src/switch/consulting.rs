@@ -18,7 +18,7 @@ use crate::call::Device;
 use crate::call::consultation::{Consultation, Key, Move, With};
 use crate::call::feature::Feature;
 use crate::dialplan::Interp;
-use crate::dialplan::effect::{Happening, Target};
+use crate::dialplan::effect::{Happening, Item, Target, Tone};
 use crate::media::control::{Command, Membership};
 use crate::wire::q850::Cause;
 
@@ -29,6 +29,9 @@ use super::leg::{Ending, Stage};
 use super::sound::music;
 use super::transfer::Sender;
 use super::{Level, Output, Switch};
+
+/// How long an asker hears that nobody was reached, milliseconds.
+const UNREACHED_MS: u32 = 1_400;
 
 /// A consultation of a call.
 #[derive(Debug)]
@@ -188,14 +191,19 @@ impl Switch {
         }
     }
 
-    /// The asker's plan has come to an end. `true`: it talks again with whom it talked before.
+    /// The asker's plan has come to an end. `true`: it talks again with whom it talked before, and hears by a
+    /// tone that nobody was reached.
     pub(super) fn nobody_asked(&mut self, now: Now, id: CallId) -> bool {
-        let consulting = self.calls.get(&id).and_then(|active| active.consulting.as_ref());
-        let over = consulting.is_some_and(|consulting| consulting.who.is_aside());
-        if over {
-            self.consulting_moves(now, id, Move::Return, None);
+        let Some(active) = self.calls.get(&id) else { return false };
+        let consulting = active.consulting.as_ref().filter(|consulting| consulting.who.is_aside());
+        let Some(asker) = consulting.map(|consulting| consulting.who.asker) else { return false };
+        let unreached = active.last_cause.is_some();
+        self.consulting_moves(now, id, Move::Return, None);
+        if unreached {
+            let busy = Item::Tone { tone: Tone::Busy, ms: Some(UNREACHED_MS) };
+            self.play_aside(now, asker, vec![busy]);
         }
-        over
+        true
     }
 
     /// All of the call ends.
