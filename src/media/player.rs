@@ -63,6 +63,8 @@ struct Playback {
     items: Vec<Item<Arc<Clip>>>,
     repeat: bool,
     stop_on: DigitSet,
+    /// It is on top of another one, or was to be.
+    aside: bool,
     /// Index of the item that sounds, and how far it is.
     item: usize,
     at: At,
@@ -106,21 +108,19 @@ impl Player {
     /// Plays `items` now; what is being played waits, and goes on where it was when they are over. A second
     /// aside takes the first one's place: says which that stops.
     pub fn aside(&mut self, play: PlayId, items: Vec<Item<Arc<Clip>>>) -> Option<PlayId> {
-        let waits = self.under.take();
         let mut before = self.playback.take();
         if let Some(before) = &mut before {
             self.fade(before);
         }
         self.spent = [None, None];
-        self.playback = Some(Playback::new(play, items, false, DigitSet::NONE));
-        match waits {
-            None => {
+        let mut aside = Playback::new(play, items, false, DigitSet::NONE);
+        aside.aside = true;
+        self.playback = Some(aside);
+        match before {
+            Some(before) if before.aside => Some(before.play),
+            before => {
                 self.under = before;
                 None
-            }
-            Some(waits) => {
-                self.under = Some(waits);
-                before.map(|aside| aside.play)
             }
         }
     }
@@ -131,8 +131,17 @@ impl Player {
         let mut playback = self.playback.take()?;
         self.fade(&mut playback);
         let play = playback.play;
-        self.spent = [Some(playback), self.under.take()];
+        self.keep(playback);
+        if let Some(under) = self.under.take() {
+            self.keep(under);
+        }
         Some(play)
+    }
+
+    /// What is over is freed with the next command: at most an aside and what was under it.
+    fn keep(&mut self, over: Box<Playback>) {
+        let slot = usize::from(self.spent[0].is_some());
+        self.spent[slot] = Some(over);
     }
 
     /// What it would have played next is laid over what follows, and fades out.
@@ -189,8 +198,8 @@ impl Player {
             self.has_tail = self.tail.iter().any(|s| *s != 0);
         }
         let play = ended.as_ref().map(|p| p.play);
-        if ended.is_some() {
-            self.spent[0] = ended;
+        if let Some(ended) = ended {
+            self.keep(ended);
         }
         play
     }
@@ -215,8 +224,8 @@ impl Playback {
         repeat: bool,
         stop_on: DigitSet,
     ) -> Box<Playback> {
-        let (item, at, sounded) = (0, At::Start, false);
-        Box::new(Playback { play, items, repeat, stop_on, item, at, sounded })
+        let (aside, item, at, sounded) = (false, 0, At::Start, false);
+        Box::new(Playback { play, items, repeat, stop_on, aside, item, at, sounded })
     }
 
     /// Writes samples until `out` is full or all was played; says how many.
@@ -405,6 +414,29 @@ mod tests {
         assert_eq!(player.aside(PlayId(3), vec![clip(100, 5)]), None);
         assert_eq!(player.fill(&mut [0; 160]), Some(PlayId(3)));
         assert!(!player.is_playing());
+    }
+
+    #[test]
+    fn an_aside_over_nothing_gives_way_to_the_next_one() {
+        let mut player = Player::default();
+        assert_eq!(player.aside(PlayId(1), vec![clip(8_000, 9_000)]), None);
+        player.fill(&mut [0; 160]);
+        assert_eq!(player.aside(PlayId(2), Vec::new()), Some(PlayId(1)));
+        assert_eq!((player.under(), player.fill(&mut [0; 160])), (None, Some(PlayId(2))));
+        assert!(!player.sounds(), "the first is over, too");
+    }
+
+    #[test]
+    fn what_ends_after_an_aside_frees_nothing_by_itself() {
+        let mut player = start(vec![clip(320, 5)], false);
+        player.fill(&mut [0; 160]);
+        player.aside(PlayId(2), vec![clip(100, 5)]);
+        let ends: Vec<_> = (0..4).filter_map(|_| player.fill(&mut [0; 160])).collect();
+        assert_eq!(ends, [PlayId(2), PlayId(1)]);
+        let kept = player.spent.iter().flatten().map(|over| over.play);
+        assert_eq!(kept.collect::<Vec<_>>(), [PlayId(2), PlayId(1)]);
+        player.start(PlayId(3), vec![clip(100, 5)], false, DigitSet::NONE);
+        assert!(player.spent.iter().all(Option::is_none));
     }
 
     /// The greatest step from one sample to the next.
