@@ -108,6 +108,13 @@ impl Reader {
             Some(tip) if tip.name == current.name => tip.len,
             _ => current.file.metadata()?.len(),
         };
+        // The newest segment stays, so that numbers go on from it after a restart. Which that is the
+        // directory need be asked only of one that is not the tip's: before anything is read, so that
+        // nothing is passed over should it not answer.
+        let name = current.name;
+        let newer = |other: &SegmentName| *other > name && durable(other);
+        let is_tip = tip.is_some_and(|tip| tip.name == name);
+        let has_newer = !is_tip && list(&self.dir)?.iter().any(newer);
         let mut batch = Batch::default();
         let start = current.offset;
         if let Some(tip) = tip {
@@ -118,12 +125,7 @@ impl Reader {
             let before = self.taken.begins(current.name, start).unwrap_or(end);
             current.read(end.min(before), &mut batch.records)?;
         }
-        // The newest segment stays, so that numbers go on from it after a restart. Which that is the
-        // directory need be asked only at the end of one that is not the tip's.
-        let name = current.name;
-        let newer = |other: &SegmentName| *other > name && durable(other);
-        let is_tip = tip.is_some_and(|tip| tip.name == name);
-        if !is_tip && current.offset >= end && list(&self.dir)?.iter().any(newer) {
+        if has_newer && current.offset >= end {
             batch.finished = Some(Finished { name: current.name, damaged: current.damaged });
         }
         batch.bytes = current.offset - start;
@@ -194,5 +196,43 @@ impl Current {
             }
             first = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::handed;
+    use super::super::record::frame;
+    use super::*;
+    use crate::base::Wall;
+    use crate::switch::fact::FactKind;
+    use std::io::Write;
+
+    /// A directory that does not answer at the moment loses no facts.
+    #[test]
+    fn nothing_is_passed_over_when_the_directory_cannot_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (there, away) = (dir.path().join("journal"), dir.path().join("away"));
+        fs::create_dir(&there).unwrap();
+        let name = SegmentName { run: 1, first: 1 };
+        let mut file = File::create(there.join(name.to_string())).unwrap();
+        let mut write = |seq: u64| {
+            let why = format!("fact {seq}");
+            let fact = Fact { seq, wall: Wall(0), kind: FactKind::Stopped { why } };
+            let mut line = Vec::new();
+            frame(&serde_json::to_string(&fact).unwrap(), &mut line);
+            file.write_all(&line).unwrap();
+        };
+        let (_hand, taken) = handed::way();
+        let mut reader = Reader::new(&there, (7, 2), taken);
+        let seqs = |batch: Batch| batch.records.iter().map(|r| r.fact.seq).collect::<Vec<_>>();
+        write(1);
+        assert_eq!(seqs(reader.next(None).unwrap()), [1]);
+        write(2);
+        fs::rename(&there, &away).unwrap();
+        assert!(reader.next(None).is_err());
+        fs::rename(&away, &there).unwrap();
+        assert_eq!(seqs(reader.next(None).unwrap()), [2]);
+        assert_eq!(seqs(reader.next(None).unwrap()), [0; 0]);
     }
 }
