@@ -16,7 +16,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::LegId;
-use crate::dialplan::effect::Effect;
 
 /// Whom the asker hears.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -85,12 +84,20 @@ pub enum Instead {
     Nothing,
 }
 
-/// Whether a step of the asker's plan is to be done: `None`, it is; else what comes instead.
-pub fn instead(step: &Effect) -> Option<Instead> {
+/// A step of a plan that concerns more than the asker and whom it asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Into a queue, or whether it has room.
+    Queue,
+    /// The recording begins, pauses, goes on or ends.
+    Record,
+}
+
+/// What comes of such a step of the asker's plan.
+pub fn instead(step: Step) -> Instead {
     match step {
-        Effect::Queue(_) | Effect::AskQueue(_) => Some(Instead::Closed),
-        Effect::Record(_) => Some(Instead::Nothing),
-        _ => None,
+        Step::Queue => Instead::Closed,
+        Step::Record => Instead::Nothing,
     }
 }
 

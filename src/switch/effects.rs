@@ -3,7 +3,7 @@
 
 use crate::base::{CallId, Duration, LegId, Now, Time};
 use crate::call::collect::{Collect, Ended as Taken, Progress, Wanted};
-use crate::call::consultation::{Instead, instead};
+use crate::call::consultation::{Instead, Step, instead};
 use crate::config::Language;
 use crate::dialplan::Interp;
 use crate::dialplan::effect::{self, Effect, Ended, Happening, Level, Recording};
@@ -66,7 +66,7 @@ impl Switch {
         if !ends_or_notes(&effect) {
             active.talk_cause = None;
         }
-        let asked = active.consulting.as_ref().and_then(|_| instead(&effect));
+        let asked = active.consulting.as_ref().and_then(|_| beyond(&effect)).map(instead);
         let gone = self.legs.get(&subject).is_none_or(|leg| leg.stage == Stage::Over);
         match effect {
             Effect::SaveAnswer { .. } | Effect::SetField { .. } | Effect::Log { .. } => {
@@ -346,6 +346,15 @@ impl Switch {
         if waits {
             self.run(now, call, Happening::Done);
         }
+    }
+}
+
+/// What an effect is to a consultation, where it concerns more than that.
+fn beyond(effect: &Effect) -> Option<Step> {
+    match effect {
+        Effect::Queue(_) | Effect::AskQueue(_) => Some(Step::Queue),
+        Effect::Record(_) => Some(Step::Record),
+        _ => None,
     }
 }
 
