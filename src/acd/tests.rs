@@ -313,7 +313,13 @@ impl Floor {
             What::Agent { agent, state, cause, .. } => {
                 model.agent_changed(at, &agent, state, cause)
             }
-            What::Offered { call, agent, .. } => model.offered(at, call, &agent),
+            What::Offered { call, agent, .. } => {
+                // A call-back that is offered waits again, however short.
+                if model.waits.get_mut(&call).is_some_and(|it| core::mem::take(&mut it.away)) {
+                    model.favourite_gone(call);
+                }
+                model.offered(at, call, &agent);
+            }
             What::NotTaken { call, agent, .. } => {
                 if let Some(waits) = model.waits.get_mut(&call) {
                     waits.rung.retain(|rung| *rung != agent);
@@ -343,13 +349,13 @@ impl Floor {
         while let Some(at) = self.centre.next_wake().filter(|at| *at <= until) {
             self.now = self.now.max(at);
             self.centre.wake(self.now);
-            self.rested();
             self.drain();
+            self.rested();
             self.model.at_rest(self.now);
         }
         self.now = until;
     }
-    /// Call-backs whose pause is over wait again.
+    /// Call-backs whose pause is over wait again. What was told before did not know of them yet.
     fn rested(&mut self) {
         for call in self.backs.clone() {
             let waits = self.model.waits.get_mut(&call);
@@ -490,8 +496,8 @@ impl Floor {
             }
             Op::Pass(ms) => self.pass(Duration::from_millis(ms)),
         }
-        self.rested();
         self.drain();
+        self.rested();
         self.model.at_rest(self.now);
     }
 }
@@ -552,8 +558,8 @@ proptest! {
         for call in floor.backs.clone() {
             floor.centre.call_over(floor.now, call);
             floor.centre.called_back(floor.now, call, false);
-            floor.rested();
             floor.drain();
+            floor.rested();
         }
         floor.pass(SECOND * 3_000);
         for call in floor.backs.clone() {

@@ -305,7 +305,7 @@ mod tests {
                 "node": "care-1", "uptime_s": 3_725, "calls": 1, "legs": 2, "calls_total": 40,
                 "calls_refused": 3, "recordings": 1, "registered": 4, "transactions": 0,
                 "refusing": "the journal is full", "not_recording": null, "recorders": [],
-                "outside_failed": 0,
+                "outside_failed": 0, "records_away": false,
             }),
             "show calls" => serde_json::json!([{
                 "call": "01KAF3Q8ZK004", "from": "13800138000", "to": "4008001234", "ms": 65_000,

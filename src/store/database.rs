@@ -24,8 +24,8 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
     include_str!("schema_11.sql"),
+    include_str!("schema_12.sql"),
     include_str!("schema_13.sql"),
-    include_str!("schema_14.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

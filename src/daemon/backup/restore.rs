@@ -1,5 +1,5 @@
 //! Putting a back-up back: looked at as a whole first, then all files beside their places, then all into them.
-//! What was there stays, with `.before-restore` behind its name.
+//! What was there stays, with `.before-restore` behind its name (or `.before-restore-2` and so on).
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -64,14 +64,15 @@ fn run(args: &Restore) -> Result<(), String> {
     if chosen.is_empty() {
         return Err("there is nothing of that in it".into());
     }
-    if let Ok(socket) = files::socket_of(&args.file)
-        && UnixStream::connect(&socket).is_ok()
-    {
+    // A configuration that does not hold may be what is to be put back: then the usual place is asked.
+    let socket = files::socket_of(&args.file);
+    let socket = socket.unwrap_or_else(|_| PathBuf::from(crate::config::USUAL_SOCKET));
+    if UnixStream::connect(&socket).is_ok() {
         return Err("the appliance runs: stop it first (systemctl stop belfry)".into());
     }
     let parts = put_beside(&args.from, &manifest, wanted)?;
     let moved = match parts.iter().try_for_each(|(entry, part)| holds(entry, part)) {
-        Ok(()) => parts.iter().try_for_each(|(entry, part)| put(entry, part)),
+        Ok(()) => put_all(&parts),
         Err(why) => Err(why),
     };
     parts.iter().for_each(|(_, part)| drop(fs::remove_file(part)));
@@ -222,8 +223,33 @@ fn holds(entry: &Entry, part: &Path) -> Result<(), String> {
     looked.map_err(|trouble| trouble.to_string())
 }
 
-/// Moves a file into its place; what is there is kept beside it.
-fn put(entry: &Entry, part: &Path) -> Result<(), String> {
+/// Moves all files into their places, or none.
+fn put_all(parts: &[(&Entry, PathBuf)]) -> Result<(), String> {
+    let mut moved = Vec::new();
+    let done = parts.iter().try_for_each(|(entry, part)| put(entry, part, &mut moved));
+    done.inspect_err(|_| {
+        for (from, to) in moved.iter().rev() {
+            let _ = fs::rename(to, from);
+        }
+    })
+}
+
+/// What stands behind the names of files that are kept: what a former restore kept stays, too.
+fn kept_ending(path: &Path) -> String {
+    let endings = (1..).map(|n| match n {
+        1 => ".before-restore".to_owned(),
+        n => format!(".before-restore-{n}"),
+    });
+    let is_free = |ending: &String| {
+        let names = ["", "-wal", "-shm"].map(|more| with_ending(path, &format!("{ending}{more}")));
+        names.iter().all(|name| name.symlink_metadata().is_err())
+    };
+    let mut endings = endings.filter(is_free);
+    endings.next().expect("there are more numbers than files")
+}
+
+/// Moves a file into its place; what is there is kept beside it. What it moved, from where to where, is told.
+fn put(entry: &Entry, part: &Path, moved: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
     let rights = fs::Permissions::from_mode(entry.mode & 0o777);
     let number = |file: &str, name: &str| number_of(file, name).or_else(|| name.parse().ok());
@@ -235,14 +261,18 @@ fn put(entry: &Entry, part: &Path) -> Result<(), String> {
     // Who is not root puts back what is its own.
     let _ = fchown(&file, owner, group);
     file.set_permissions(rights).map_err(told(part))?;
+    let kept = kept_ending(&entry.path);
     for ending in ["", "-wal", "-shm"] {
         let there = with_ending(&entry.path, ending);
         if there.exists() && (ending.is_empty() || entry.what == What::Store) {
-            let kept = with_ending(&entry.path, &format!(".before-restore{ending}"));
+            let kept = with_ending(&entry.path, &format!("{kept}{ending}"));
             fs::rename(&there, &kept).map_err(told(&there))?;
+            moved.push((there, kept));
         }
     }
-    fs::rename(part, &entry.path).map_err(told(&entry.path))
+    fs::rename(part, &entry.path).map_err(told(&entry.path))?;
+    moved.push((part.to_owned(), entry.path.clone()));
+    Ok(())
 }
 
 fn number_of(file: &str, name: &str) -> Option<u32> {
