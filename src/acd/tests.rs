@@ -111,7 +111,8 @@ struct Model {
     staff: BTreeMap<String, Staff>,
     waits: BTreeMap<CallId, Waits>,
     ends: BTreeMap<CallId, usize>,
-    served: BTreeMap<String, String>,
+    /// By the caller's number. Who was taken out of the configuration is somebody else when it comes back.
+    served: BTreeMap<String, (String, Option<super::AgentId>)>,
     numbers: BTreeMap<CallId, String>,
 }
 
@@ -331,7 +332,8 @@ impl Floor {
                 agent.calls = agent.calls.saturating_sub(1);
             }
             What::Answered { call, agent, .. } => {
-                model.served.insert(model.numbers[&call].clone(), agent);
+                let id = self.centre.numbered(&agent);
+                model.served.insert(model.numbers[&call].clone(), (agent, id));
                 model.waits.remove(&call);
                 *model.ends.entry(call).or_default() += 1;
                 self.talks.push(call);
@@ -396,15 +398,16 @@ impl Floor {
             }
             None => (self.now, i64::from(asked)),
         };
-        let favourite = self.model.served.get(&number).filter(|agent| {
-            let staff = &self.model.staff[*agent];
-            staff.state.is_working() && self.model.serves(staff, queue)
+        let favourite = self.model.served.get(&number).filter(|(agent, id)| {
+            let staff = &self.model.staff[agent];
+            let is_same = id.is_some() && self.centre.numbered(agent) == *id;
+            is_same && staff.state.is_working() && self.model.serves(staff, queue)
         });
         let waits = Waits {
             queue,
             score: ms(entered) - priority * 30_000,
             entered,
-            favourite: favourite.cloned(),
+            favourite: favourite.map(|(agent, _)| agent.clone()),
             region,
             rung: Vec::new(),
             back: false,
