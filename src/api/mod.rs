@@ -1,7 +1,7 @@
 //! Floor 5: the API for programs, over HTTP (R9).
 //!
 //! ```text
-//!  listener ─▶ server: limits, TLS ─▶ routes: the table ─▶ guard: token, roles ─▶ handler ─▶ Exchange
+//!  door: limits, TLS ─▶ server: HTTP ─▶ routes: the table ─▶ guard: token, roles ─▶ handler ─▶ Exchange
 //!                                          └─▶ openapi: the same table as a document
 //! ```
 //!
@@ -17,6 +17,7 @@
 mod audit;
 pub mod body;
 mod csta;
+mod door;
 pub mod events;
 mod guard;
 mod health;
@@ -41,10 +42,11 @@ use tokio::time::timeout;
 
 use crate::switch::{Reply, Request, cti};
 
+pub use door::{Door, Settings, Tls};
 pub use events::Feed;
 pub use guard::{Caller, Pass, Tokens};
 pub use problem::Problem;
-pub use server::{Server, Settings, Tls};
+pub use server::open;
 
 /// An answer to come; `None`: the exchange is overloaded or about to stop.
 pub type Answer = Pin<Box<dyn Future<Output = Option<Reply>> + Send>>;

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::events::{Feed, History, Later};
-use super::{Answer, Exchange, Server, Settings, Tokens};
+use super::{Answer, Door, Exchange, Settings, Tokens, open};
 use crate::access::rights::{Rights, Role};
 use crate::base::CallId;
 use crate::switch::Request;
@@ -49,14 +49,14 @@ fn tokens() -> Tokens {
     tokens
 }
 
-fn serve(connections: usize) -> Server {
+fn serve(connections: usize) -> Door {
     let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections, tls: None };
     let feed = Feed::new(0, Arc::new(Empty));
-    Server::start(settings, Arc::new(Nobody), tokens(), feed).expect("a free port")
+    open(settings, Arc::new(Nobody), tokens(), feed).expect("a free port")
 }
 
 /// One request on a connection of its own; the whole answer.
-async fn ask(server: &Server, head: &str) -> String {
+async fn ask(server: &Door, head: &str) -> String {
     let mut stream = TcpStream::connect(server.local()).await.expect("it listens");
     let request = format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("it reads");
@@ -141,7 +141,7 @@ async fn who_stays_hears_when_its_token_holds_no_more() {
 async fn a_stream_ends_when_its_token_is_taken_away() {
     let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections: 8, tls: None };
     let (tokens, feed) = (tokens(), Feed::new(0, Arc::new(Empty)));
-    let server = Server::start(settings, Arc::new(Nobody), tokens.clone(), feed).unwrap();
+    let server = open(settings, Arc::new(Nobody), tokens.clone(), feed).unwrap();
     let mut stream = TcpStream::connect(server.local()).await.unwrap();
     let head =
         "GET /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer read-read-read-read\r\n\r\n";
@@ -197,7 +197,7 @@ async fn the_exchange_is_asked_little_at_once_and_seldom_by_who_shows_no_token()
     let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections: 8, tls: None };
     let feed = Feed::new(0, Arc::new(Empty));
     let began = std::time::Instant::now();
-    let server = Server::start(settings, counting.clone(), tokens(), feed).unwrap();
+    let server = open(settings, counting.clone(), tokens(), feed).unwrap();
     for _ in 0..30 {
         assert!(ask(&server, "GET /ready HTTP/1.1").await.starts_with("HTTP/1.1 503"));
     }

@@ -13,7 +13,7 @@ use super::orders::Operator;
 use crate::access::rights::{Rights, Role};
 use crate::api::events::{Filter, History, Later};
 use crate::api::hook::{self, Hook};
-use crate::api::{Answer, Exchange, Feed, Figures, Server, Settings, Tokens, xml};
+use crate::api::{Answer, Door, Exchange, Feed, Figures, Settings, Tokens, xml};
 use crate::base::CallId;
 use crate::config::{Config, TokenRole};
 use crate::net::tls::Tls;
@@ -70,8 +70,8 @@ pub(super) fn told(config: &Config) -> Option<Told> {
 /// The doors that are open to programs.
 #[derive(Default)]
 pub(super) struct Doors {
-    pub(super) http: Option<Server>,
-    pub(super) csta: Option<xml::Server>,
+    pub(super) http: Option<Door>,
+    pub(super) csta: Option<Door>,
 }
 
 impl Doors {
@@ -111,14 +111,14 @@ pub(super) fn start(
     let mut doors = Doors::default();
     if let Some(listen) = config.http.listen {
         let settings = settings(listen, config.http.connections, config.http.tls);
-        let server = Server::start(settings, operator.clone(), operator.tokens(), feed.clone());
+        let server = crate::api::open(settings, operator.clone(), operator.tokens(), feed.clone());
         let wrong = |e| format!("API: {listen}: {e}; correct [http] listen");
         doors.http = Some(server.map_err(wrong)?);
     }
     if let Some(listen) = config.csta.listen {
         let settings = settings(listen, config.csta.connections, config.csta.tls);
         let tokens = operator.tokens();
-        let server = xml::Server::start(settings, operator, tokens, feed);
+        let server = xml::open(settings, operator, tokens, feed);
         let wrong = |e| format!("CSTA: {listen}: {e}; correct [csta] listen");
         doors.csta = Some(server.map_err(wrong)?);
     }
