@@ -17,6 +17,7 @@
 //! Knows no phone's signalling, no audio and no dialplan; calendars are the dialplan's conditions.
 
 pub mod agent;
+pub mod asking;
 pub mod assign;
 pub mod back;
 pub mod callers;

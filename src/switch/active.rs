@@ -340,8 +340,8 @@ impl Active {
         };
         let release = self.release.map_or(Time::NEVER, |(_, at)| at);
         let announced = self.queued.as_ref().map_or(Time::NEVER, |queued| queued.announced_at);
-        let asking = self.queued.as_ref().and_then(|queued| queued.asking.as_ref());
-        let asked = asking.map_or(Time::NEVER, |asking| asking.collect.deadline());
+        let asks = self.queued.as_ref().and_then(|queued| queued.asks.as_ref());
+        let asked = asks.map_or(Time::NEVER, |asks| asks.asking.deadline());
         step.min(release).min(announced).min(asked).min(self.deadline)
     }
 }

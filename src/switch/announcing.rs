@@ -43,7 +43,7 @@ impl Switch {
             Duration::ZERO => Time::NEVER,
             every => now.at + every,
         };
-        if waits && queued.said.is_none() && queued.asking.is_none() {
+        if waits && queued.said.is_none() && queued.asks.is_none() {
             self.tell_place(now, id);
         }
     }

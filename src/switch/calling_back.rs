@@ -17,14 +17,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::acd::AgentId;
+use crate::acd::asking::{Answer, Asking};
 use crate::acd::back::{Kept, MOST_NUMBER};
 use crate::acd::event::Missed;
 use crate::base::{CallId, Duration, LegId, Now, PlayId, Wall};
 use crate::call::Failure;
 use crate::call::codes;
-use crate::call::collect::{Collect, Progress, Wanted};
 use crate::call::dialling::Why;
-use crate::dialplan::effect::{Happening, Item, QueueEnd};
+use crate::dialplan::effect::{Happening, QueueEnd};
 use crate::dialplan::say;
 use crate::media::control::DigitSet;
 use crate::wire::q850::Cause;
@@ -36,14 +36,6 @@ use super::fact::{EndedBy, FactKind, QueueFact};
 use super::queueing::missed;
 use super::{Level, Switch};
 
-/// The longest and the shortest number that a caller can give.
-const MOST_DIGITS: usize = 20;
-const LEAST_DIGITS: usize = 3;
-/// Time for the first key, and between keys.
-const FIRST: Duration = Duration::from_secs(10);
-const BETWEEN: Duration = Duration::from_secs(4);
-/// Rounds of silence or wrong keys before the caller waits on.
-const ROUNDS: u32 = 3;
 /// How long a caller hears music until the journal has written its call-back down.
 const NOTED: Duration = Duration::from_secs(5);
 /// Call-backs since the start that are told from those of before it, should the records be away.
@@ -53,12 +45,9 @@ const SAID: Duration = Duration::from_secs(15);
 
 /// A caller who asks for a call-back.
 #[derive(Debug)]
-pub struct Asking {
-    /// The number that is to be confirmed; `None`: one is typed.
-    number: Option<String>,
-    pub(super) collect: Collect,
+pub struct Asks {
+    pub(super) asking: Asking,
     prompt: Option<PlayId>,
-    round: u32,
 }
 
 /// Call-backs that are made or being written down.
@@ -122,20 +111,17 @@ impl Switch {
         let usable = |own: &&str| !own.is_empty() && own.len() <= MOST_NUMBER;
         let own = self.centre.caller_number(id).filter(usable).map(str::to_owned);
         let own = own.filter(|own| self.may_call_back(now, id, own));
-        self.ask_back(now, id, own, Vec::new(), 1);
+        self.ask_back(now, id, Asking::new(own), false);
     }
 
-    /// Asks to confirm `number`, or for one.
-    fn ask_back(
-        &mut self,
-        now: Now,
-        id: CallId,
-        number: Option<String>,
-        mut items: Vec<Item>,
-        round: u32,
-    ) {
+    /// Puts the question.
+    fn ask_back(&mut self, now: Now, id: CallId, asking: Asking, wrong: bool) {
         let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
-        match &number {
+        let mut items = Vec::new();
+        if wrong {
+            items.push(self.prompt(leg, "collect/invalid"));
+        }
+        match asking.number() {
             Some(number) => {
                 items.push(self.prompt(leg, "queue/call-back-at"));
                 items.extend(self.spoken(leg, say::Kind::Digits, number.trim_start_matches('+')));
@@ -143,26 +129,20 @@ impl Switch {
             }
             None => items.push(self.prompt(leg, "collect/number")),
         }
-        let collect = Collect::new(Wanted {
-            max: if number.is_some() { 1 } else { MOST_DIGITS },
-            terminators: "#".into(),
-            first: FIRST,
-            between: BETWEEN,
-        });
         let prompt = self.play_aside(now, leg, items);
         let Some(active) = self.calls.get_mut(&id) else { return };
         // Beside the step: phones that ring for the caller go on, and an answer wins.
         if let Some(queued) = &mut active.queued {
-            queued.asking = Some(Box::new(Asking { number, collect, prompt, round }));
+            queued.asks = Some(Box::new(Asks { asking, prompt }));
         }
         self.rearm(id);
     }
 
     /// A prompt to who asks for a call-back is over: now the time runs.
     pub(super) fn back_prompt_over(&mut self, now: Now, id: CallId, play: PlayId) {
-        let Some(asking) = self.asking(id) else { return };
-        if asking.prompt.take_if(|prompt| *prompt == play).is_some() {
-            asking.collect.prompt_over(now.at);
+        let Some(asks) = self.asks(id) else { return };
+        if asks.prompt.take_if(|prompt| *prompt == play).is_some() {
+            asks.asking.prompt_over(now.at);
             self.rearm(id);
         }
     }
@@ -170,42 +150,33 @@ impl Switch {
     /// A key of who asks for a call-back.
     pub(super) fn back_key(&mut self, now: Now, id: CallId, digit: char) {
         let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
-        let Some(asking) = self.asking(id) else { return };
-        let progress = asking.collect.digit(digit, now.at);
-        if asking.prompt.take().is_some() {
+        let Some(asks) = self.asks(id) else { return };
+        let answer = asks.asking.key(digit, now.at);
+        if asks.prompt.take().is_some() {
             // An aside of nothing: the music alone is heard again.
             self.play_aside(now, leg, Vec::new());
         }
-        self.back_progress(now, id, progress);
+        self.back_answer(now, id, answer);
     }
 
     /// Time passes for who asks for a call-back.
     pub(super) fn back_due(&mut self, now: Now, id: CallId) {
-        let Some(asking) = self.asking(id).filter(|asking| asking.collect.deadline() <= now.at)
-        else {
-            return;
-        };
-        let progress = asking.collect.wake(now.at);
-        self.back_progress(now, id, progress);
+        let Some(asks) = self.asks(id) else { return };
+        let answer = asks.asking.wake(now.at);
+        if answer != Answer::More {
+            self.back_answer(now, id, answer);
+        }
     }
 
-    fn back_progress(&mut self, now: Now, id: CallId, progress: Progress) {
-        let Progress::Done { digits, .. } = progress else { return self.rearm(id) };
-        let Some(asking) = self.asking(id) else { return };
-        let (number, round) = (asking.number.take(), asking.round);
-        match (number, digits.as_str()) {
-            (Some(number), "1") => self.note_back(now, id, &number),
-            (Some(_), "2") => self.ask_back(now, id, None, Vec::new(), round),
-            (Some(_), "0") => self.asks_no_more(id),
-            (None, typed) if typed.len() >= LEAST_DIGITS && is_number(typed) => {
-                self.ask_back(now, id, Some(digits), Vec::new(), round);
-            }
-            _ if round >= ROUNDS => self.asks_no_more(id),
-            (number, typed) => {
-                let leg = self.calls.get(&id).map(|active| active.subject());
-                let wrong = leg.filter(|_| !typed.is_empty());
-                let wrong = wrong.map(|leg| self.prompt(leg, "collect/invalid"));
-                self.ask_back(now, id, number, wrong.into_iter().collect(), round + 1);
+    fn back_answer(&mut self, now: Now, id: CallId, answer: Answer) {
+        match answer {
+            Answer::More => self.rearm(id),
+            Answer::Confirmed(number) => self.note_back(now, id, &number),
+            Answer::WaitsOn => self.asks_no_more(id),
+            Answer::Again { wrong } => {
+                let Some(asks) = self.asks(id) else { return };
+                let asking = asks.asking.clone();
+                self.ask_back(now, id, asking, wrong);
             }
         }
     }
@@ -268,15 +239,15 @@ impl Switch {
     }
 
     /// What a waiting caller is asked.
-    fn asking(&mut self, id: CallId) -> Option<&mut Asking> {
+    fn asks(&mut self, id: CallId) -> Option<&mut Asks> {
         let queued = self.calls.get_mut(&id)?.queued.as_mut()?;
-        queued.asking.as_deref_mut()
+        queued.asks.as_deref_mut()
     }
 
     /// It only waits.
     fn asks_no_more(&mut self, id: CallId) {
         if let Some(queued) = self.calls.get_mut(&id).and_then(|active| active.queued.as_mut()) {
-            queued.asking = None;
+            queued.asks = None;
         }
         self.rearm(id);
     }
@@ -509,9 +480,4 @@ impl Switch {
         };
         self.centre.call_backs(now.at).into_iter().map(row).collect()
     }
-}
-
-/// Whether keys are a number that can be called.
-fn is_number(typed: &str) -> bool {
-    typed.chars().all(|key| key.is_ascii_digit())
 }

@@ -134,7 +134,7 @@ impl Switch {
             Doing::Confirming(_) => "hears a confirmation".into(),
             Doing::BackNoting { .. } | Doing::BackNoted(_) => "asks to be called back".into(),
             Doing::SummoningBack(_) | Doing::BackSaid { .. } => "makes a call-back".into(),
-            Doing::Queued if active.queued.as_ref().is_some_and(|q| q.asking.is_some()) => {
+            Doing::Queued if active.queued.as_ref().is_some_and(|q| q.asks.is_some()) => {
                 "asks to be called back".into()
             }
             Doing::Queued => "waits for an agent".into(),

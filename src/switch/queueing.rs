@@ -25,7 +25,7 @@ use crate::wire::q850::Cause;
 use super::Switch;
 use super::active::{Dialing, Doing};
 use super::announcing;
-use super::calling_back::Asking;
+use super::calling_back::Asks;
 use super::dial::failure;
 use super::fact::EndedBy;
 use super::sound::music;
@@ -49,13 +49,13 @@ pub struct Queued {
     /// The announcement that plays.
     pub(super) said: Option<PlayId>,
     /// It is asked at which number it is to be called back; phones ring for it meanwhile, and an answer wins.
-    pub(super) asking: Option<Box<Asking>>,
+    pub(super) asks: Option<Box<Asks>>,
 }
 
 impl Queued {
     /// As it is for a caller who waits again: no phone rings for it, and nothing is asked.
     pub(super) fn anew(mut self: Box<Queued>) -> Box<Queued> {
-        (self.offers, self.asking, self.said) = (Vec::new(), None, None);
+        (self.offers, self.asks, self.said) = (Vec::new(), None, None);
         self
     }
 }
@@ -123,7 +123,7 @@ impl Switch {
             record: terms.is_some_and(|queue| queue.record),
             offers: Vec::new(),
             said: None,
-            asking: None,
+            asks: None,
         };
         let clip = music(&queued.music);
         let active = self.calls.get_mut(&id)?;
@@ -350,7 +350,7 @@ impl Switch {
     pub(super) fn queue_key(&mut self, now: Now, id: CallId, digit: char) -> bool {
         let queued = self.calls.get(&id).and_then(|active| active.queued.as_ref());
         let Some(queued) = queued else { return false };
-        if queued.asking.is_some() {
+        if queued.asks.is_some() {
             self.back_key(now, id, digit);
             return true;
         }
