@@ -370,13 +370,6 @@ impl CheckIns {
         due.into_iter().chain(step).chain([now.at + LOOK]).min()
     }
 
-    /// Who is open: account, which, and how far.
-    pub fn open_ones(&self) -> impl Iterator<Item = (&str, &Missed)> {
-        self.entries
-            .iter()
-            .filter_map(|(account, entry)| Some((account.as_str(), &entry.open.as_ref()?.missed)))
-    }
-
     /// A calendar that was set back far was wrong: what was settled by it ahead of now was not.
     fn look_at_clocks(&mut self, now: Now) {
         let Some(last) = self.last.replace(now) else { return };

@@ -357,12 +357,6 @@ impl Subscriber {
     pub fn numbers(&self) -> impl Iterator<Item = &str> {
         core::iter::once(self.number.as_str()).chain(self.further.iter().map(String::as_str))
     }
-
-    /// Whether it is served on this day.
-    pub fn is_served(&self, day: Date) -> bool {
-        self.served_from.is_none_or(|from| from <= day)
-            && self.served_until.is_none_or(|until| day <= until)
-    }
 }
 
 fn bounded(text: &str) -> Result<String, String> {

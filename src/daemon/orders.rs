@@ -25,6 +25,7 @@ use crate::console::commands::Order;
 use crate::console::commands::subscriber::SubscriberOrder;
 use crate::console::server::Orders;
 use crate::console::{Answer, File, render};
+use crate::engine::WorkerRow;
 use crate::store::Journal;
 use crate::switch::{Input, Reply, Request, RequestId};
 use crate::trace::{self, Reader};
@@ -299,6 +300,52 @@ impl Operator {
     }
 }
 
+/// The RTP workers with their figures.
+fn workers(rows: &[WorkerRow]) -> Answer {
+    let cells = rows.iter().map(|w| {
+        let mode = match (w.pinned, w.real_time) {
+            (true, true) => "pinned, real time",
+            (true, false) => "pinned",
+            (false, true) => "real time",
+            (false, false) => "",
+        };
+        let counts = [
+            w.ports as u64,
+            w.legs,
+            w.received,
+            w.receive_errors,
+            w.kernel_drops,
+            w.sent,
+            w.send_errors,
+            w.late_ticks,
+            w.late_p99_us,
+            w.taps_dropped,
+            w.events_dropped + w.commands_dropped,
+            w.staged_dropped,
+        ];
+        let counts = counts.into_iter().map(|n| n.to_string());
+        [w.name.clone(), w.backend.into(), mode.into()].into_iter().chain(counts).collect()
+    });
+    let head = [
+        "WORKER",
+        "BACKEND",
+        "",
+        "PORTS",
+        "LEGS",
+        "RECEIVED",
+        "NOT READ",
+        "KERNEL DROPS",
+        "SENT",
+        "REFUSED",
+        "LATE",
+        "P99 µs",
+        "TAPS DROPPED",
+        "WORDS DROPPED",
+        "COPIES DROPPED",
+    ];
+    Answer::done(render::table(&head, cells, "no workers"), rows)
+}
+
 impl Orders for Operator {
     fn carry_out(&self, order: Order) -> Answer {
         match order {
@@ -343,54 +390,7 @@ impl Orders for Operator {
                 let now = self.figures.sip.now();
                 Answer::done(now.to_string(), &now)
             }
-            Order::Workers => {
-                let rows = self.figures.workers.rows();
-                let cells = rows.iter().map(|w| {
-                    let mode = match (w.pinned, w.real_time) {
-                        (true, true) => "pinned, real time",
-                        (true, false) => "pinned",
-                        (false, true) => "real time",
-                        (false, false) => "",
-                    };
-                    let counts = [
-                        w.ports as u64,
-                        w.legs,
-                        w.received,
-                        w.receive_errors,
-                        w.kernel_drops,
-                        w.sent,
-                        w.send_errors,
-                        w.late_ticks,
-                        w.late_p99_us,
-                        w.taps_dropped,
-                        w.events_dropped + w.commands_dropped,
-                        w.staged_dropped,
-                    ];
-                    let counts = counts.into_iter().map(|n| n.to_string());
-                    [w.name.clone(), w.backend.into(), mode.into()]
-                        .into_iter()
-                        .chain(counts)
-                        .collect()
-                });
-                let head = [
-                    "WORKER",
-                    "BACKEND",
-                    "",
-                    "PORTS",
-                    "LEGS",
-                    "RECEIVED",
-                    "NOT READ",
-                    "KERNEL DROPS",
-                    "SENT",
-                    "REFUSED",
-                    "LATE",
-                    "P99 µs",
-                    "TAPS DROPPED",
-                    "WORDS DROPPED",
-                    "COPIES DROPPED",
-                ];
-                Answer::done(render::table(&head, cells, "no workers"), &rows)
-            }
+            Order::Workers => workers(&self.figures.workers.rows()),
             Order::Attached(what) => Answer::refused(format!("'{what}' is for 'belfry console'")),
             Order::Events(_) | Order::Help(_) | Order::Quit => {
                 Answer::refused("the connection does that itself")
