@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Scores what tests/sound wrote: PESQ by P.862.1 (8 kHz) and P.862.2 (16 kHz), as docs/sound.md's table.
+"""Scores what tests/sound wrote: PESQ by P.862.1 (8 kHz) and P.862.2 (16 kHz). Prints docs/sound.md's rows and
+writes tests/sound/table.txt: hash and distances of the run, and their scores.
 
     python3 -m venv /tmp/pesq && /tmp/pesq/bin/pip install pesq numpy
-    mkdir /tmp/sound && BELFRY_SOUND_DIR=/tmp/sound cargo test --release --test sound -- --ignored write
+    mkdir /tmp/sound && BELFRY_SOUND_DIR=/tmp/sound cargo test --test sound -- --ignored write
     /tmp/pesq/bin/python tests/sound/score.py /tmp/sound
 """
 import pathlib
@@ -41,9 +42,14 @@ def main():
             scores[kind, cell].append(value)
     print("| | " + " | ".join(CELLS) + " |")
     print("|---|" + "---|" * len(CELLS))
+    mean = {key: f"{numpy.mean(values):.3f}" for key, values in scores.items()}
     for kind in sorted({kind for kind, _ in scores}):
-        row = [f"{numpy.mean(scores[kind, cell]):.2f}" if scores[kind, cell] else "-" for cell in CELLS]
-        print(f"| {kind} | " + " | ".join(row) + " |")
+        print(f"| {kind} | " + " | ".join(mean[kind, cell] for cell in CELLS) + " |")
+    lines = []
+    for line in (folder / "run.txt").read_text().splitlines():
+        kind, cell, _ = line.split(" ")
+        lines.append(line if cell == "hash" else f"{line} {mean[kind, cell]}")
+    pathlib.Path(__file__).with_name("table.txt").write_text("\n".join(lines) + "\n")
 
 
 main()

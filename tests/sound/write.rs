@@ -1,4 +1,4 @@
-//! Writes what was said and heard as WAV files, for `score.py`.
+//! Writes what was said and heard as WAV files, and the run that the table keeps, for `score.py`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use belfry::dsp::rate::Rate;
 
 use super::clips;
 use super::line;
-use super::table::{CELLS, Kinds, SEEDS, say};
+use super::table::{CELLS, Kinds, SEEDS, run, say};
 
 /// 16 bit, one channel.
 fn wav(path: PathBuf, samples: &[i16], rate: Rate) {
@@ -42,4 +42,5 @@ fn write_the_files() {
             }
         }
     }
+    std::fs::write(dir.join("run.txt"), run()).expect("room on the disk");
 }
