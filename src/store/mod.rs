@@ -41,6 +41,7 @@ mod queues;
 mod reader;
 pub mod record;
 pub mod recordings;
+mod row;
 pub mod segment;
 mod state;
 mod statement;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{ConnectOptions, FromRow};
 
 use super::database::{Trouble, schema, sort};
+use super::row::from_row;
 use crate::base::{CallId, Wall};
 use crate::switch::messages::Held;
 use crate::switch::recovery::KeptBinding;
@@ -17,7 +18,7 @@ use crate::switch::recovery::KeptBinding;
 pub const MAX_ROWS: u32 = 10_000;
 
 /// One call as its record has it. Times are milliseconds since 1970 (UTC).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct CallRow {
     /// Its id.
     pub call: String,
@@ -51,8 +52,26 @@ pub struct CallRow {
     pub talk_ms: Option<i64>,
 }
 
+from_row!(CallRow {
+    call,
+    begun,
+    answered,
+    ended,
+    caller,
+    caller_name,
+    gateway,
+    dialled,
+    context,
+    route,
+    agent,
+    cause,
+    ended_by,
+    total_ms,
+    talk_ms
+});
+
 /// One leg of a call.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct LegRow {
     /// Its number.
     pub leg: i64,
@@ -98,27 +117,31 @@ pub struct LegRow {
     pub samples_concealed: Option<i64>,
     /// How good what it sent was, MOS in hundredths. A database that this version has not written to
     /// yet has no such column; nor the next.
-    #[sqlx(default)]
     pub mos: Option<i64>,
     /// The same of what was sent to it, by its own reports.
-    #[sqlx(default)]
     pub peer_mos: Option<i64>,
     /// Packets that came more than once.
-    #[sqlx(default)]
     pub packets_duplicate: Option<i64>,
     /// Packets that were no RTP, or no audio of their codec.
-    #[sqlx(default)]
     pub packets_malformed: Option<i64>,
     /// Packets of a payload type that was not agreed on.
-    #[sqlx(default)]
     pub packets_unagreed: Option<i64>,
     /// Its own packets that were not taken.
-    #[sqlx(default)]
     pub packets_dropped: Option<i64>,
     /// Packets that SRTP did not take: without a tag that the leg's key made.
-    #[sqlx(default)]
     pub packets_forged: Option<i64>,
 }
+
+from_row!(
+    LegRow {
+        leg, role, number, gateway, begun, rang, answered, ended, cause, status, ended_by, ring_ms,
+        talk_ms, packets_received, packets_sent, packets_lost, packets_late, packets_foreign,
+        jitter_max_us, rtt_us, samples_concealed
+    } or default {
+        mos, peer_mos, packets_duplicate, packets_malformed, packets_unagreed, packets_dropped,
+        packets_forged
+    }
+);
 
 /// One fact of a call.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -134,7 +157,7 @@ pub struct EventRow {
 }
 
 /// One recording.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct RecordingRow {
     /// The call.
     pub call: String,
@@ -158,12 +181,19 @@ pub struct RecordingRow {
     pub fault: Option<String>,
     /// When its file was removed, past its time. A database that this version has not written to yet
     /// has no such column.
-    #[sqlx(default)]
     pub removed: Option<i64>,
 }
 
+from_row!(
+    RecordingRow {
+        call, recording, path, left_leg, right_leg, begun, ended, samples, ms, fault
+    } or default {
+        removed
+    }
+);
+
 /// One answer of a survey.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct AnswerRow {
     /// The call.
     pub call: String,
@@ -179,8 +209,10 @@ pub struct AnswerRow {
     pub wall: i64,
 }
 
+from_row!(AnswerRow { call, survey, question, key, agent, wall });
+
 /// What a call was about.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct WrapUpRow {
     /// The agent who says so.
     pub agent: String,
@@ -194,14 +226,18 @@ pub struct WrapUpRow {
     pub wall: i64,
 }
 
+from_row!(WrapUpRow { agent, queue, code, name, wall });
+
 /// A field that the dialplan noted.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct FieldRow {
     /// Its name.
     pub name: String,
     /// Its value.
     pub value: String,
 }
+
+from_row!(FieldRow { name, value });
 
 /// All that is recorded of one call.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -223,7 +259,7 @@ pub struct CallRecord {
 }
 
 /// How much there is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, FromRow)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Counts {
     /// Calls.
     pub calls: i64,
@@ -242,6 +278,8 @@ pub struct Counts {
     /// Registered contacts.
     pub registrations: i64,
 }
+
+from_row!(Counts { calls, open_calls, legs, events, refused, recordings, answers, registrations });
 
 /// The records, for reading.
 #[derive(Clone, Debug)]

@@ -1,9 +1,8 @@
 //! Recordings as an administrator asks for them: of a call, of a time, of a number.
 
-use sqlx::FromRow;
-
 use super::Trouble;
 use super::query::{MAX_ROWS, Records};
+use super::row::from_row;
 
 /// Which recordings.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,7 +22,7 @@ pub struct Wanted {
 }
 
 /// A recording with what tells which call it is of.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct Recorded {
     /// Its row, to ask for those before it.
     #[serde(skip)]
@@ -51,6 +50,21 @@ pub struct Recorded {
     /// Its size then.
     pub bytes: Option<i64>,
 }
+
+from_row!(Recorded {
+    nth,
+    call,
+    path,
+    begun,
+    ms,
+    caller,
+    dialled,
+    agent,
+    fault,
+    removed,
+    sha256,
+    bytes
+});
 
 impl Records {
     /// The recordings that are wanted, the newest first.
