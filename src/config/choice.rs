@@ -236,6 +236,15 @@ choice! {
 }
 
 choice! {
+    /// How the way to the mail server is encrypted.
+    MailTls {
+        StartTls = "starttls": "After STARTTLS; without it nothing is sent.",
+        Tls = "tls": "From the first byte on.",
+        Off = "off": "Not at all.",
+    } later []
+}
+
+choice! {
     /// The least important line that is logged.
     LogLevel {
         Error = "error": "Only what failed.",

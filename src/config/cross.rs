@@ -13,6 +13,7 @@ use super::keys::{
     Certificate, Console, Dialplan, FeatureCodes, Gateway, Limits, Log, Media, Node, Phone, Record,
     Sip, Store, Tls,
 };
+use super::mail::{self, Mail};
 use super::mobile::mobiles;
 use super::name::FeatureCode;
 use super::network::{self, Network};
@@ -54,6 +55,7 @@ pub(super) struct Draft {
     pub(super) csta: Option<Csta>,
     pub(super) tokens: Vec<(usize, Token)>,
     pub(super) webhooks: Vec<(usize, Webhook)>,
+    pub(super) mail: Option<Mail>,
     pub(super) console: Option<Console>,
     pub(super) log: Option<Log>,
     pub(super) limits: Option<Limits>,
@@ -91,6 +93,9 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     let Draft { agents, queues, teams, wrap_ups, .. } = draft;
     super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
     webhook::check(&draft.webhooks, reader);
+    if let Some(mail) = &draft.mail {
+        mail::check(mail, reader);
+    }
     let (http, csta) = (draft.http.as_ref(), draft.csta.as_ref());
     let whose = (&draft.agents[..], &draft.phones[..]);
     http::check(http, csta, &draft.tokens, whose, &draft.certificates, reader);

@@ -19,6 +19,7 @@ use super::fingerprint::Fingerprint;
 use super::fort::Fort;
 use super::http::{Csta, Http, Token};
 use super::list::Workers;
+use super::mail::Mail;
 use super::name::{
     CallerNumber, EnvName, FeatureCode, Host, Label, Name, Number, Origin, Product, RelayHeader,
     StoreUrl, UserName,
@@ -34,7 +35,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 32] = [
+pub const SECTIONS: [&Section; 33] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -61,6 +62,7 @@ pub const SECTIONS: [&Section; 32] = [
     &Csta::SECTION,
     &Token::SECTION,
     &Webhook::SECTION,
+    &Mail::SECTION,
     &Console::SECTION,
     &Log::SECTION,
     &Trace::SECTION,

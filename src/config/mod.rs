@@ -33,6 +33,7 @@ pub mod fort;
 pub mod http;
 pub mod keys;
 pub mod list;
+mod mail;
 mod mobile;
 pub mod name;
 pub mod network;
@@ -52,9 +53,9 @@ pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Tran
 pub use calendar::{Holiday, Zone};
 pub use care::{Care, CheckIn, Guard};
 pub use choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
-    Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TokenRole, TrunkChoice,
-    WhenFull,
+    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, MailTls, Make, Pack,
+    Ping503, Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TokenRole,
+    TrunkChoice, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;
@@ -65,6 +66,8 @@ pub use keys::{
     SECTIONS, Sip, Store, Tls,
 };
 pub use list::Workers;
+pub use mail::{Mail, MailServer};
+pub use name::MailAddress;
 pub use network::Network;
 pub use quantity::{Percent, Period, Size};
 pub use recorder::Recorder;
@@ -148,6 +151,8 @@ pub struct Config {
     pub tokens: Vec<Token>,
     /// Each `[[webhook]]`, in the order of the text.
     pub webhooks: Vec<Webhook>,
+    /// `[mail]`
+    pub mail: Mail,
     /// `[console]`
     pub console: Console,
     /// `[log]`
@@ -199,7 +204,11 @@ macro_rules! secrets {
             let whose = format!("web hook \"{}\"", h.name);
             (h.at, whose, &$($mutable)? h.secret, &h.secret_file, &h.secret_env)
         });
-        phones.chain(gateways).chain(recorders).chain(tokens).chain(hooks)
+        let mail = core::iter::once(&$($mutable)? $config.mail).map(|m| {
+            let whose = "the mail server".to_owned();
+            (m.at, whose, &$($mutable)? m.password, &m.password_file, &m.password_env)
+        });
+        phones.chain(gateways).chain(recorders).chain(tokens).chain(hooks).chain(mail)
     }};
 }
 
@@ -255,6 +264,7 @@ impl Config {
             self.store.changed_for_restart(&new.store),
             self.http.changed_for_restart(&new.http),
             self.csta.changed_for_restart(&new.csta),
+            self.mail.changed_for_restart(&new.mail),
             self.console.changed_for_restart(&new.console),
             self.log.changed_for_restart(&new.log),
             self.trace.changed_for_restart(&new.trace),
@@ -479,7 +489,8 @@ impl Config {
         let secrets = secrets!(self, iter).filter_map(|(.., file, _)| file.as_ref().map(secret));
         let keys = self.certificates.iter().map(|c| secret(&c.key));
         let chains = self.certificates.iter().map(|c| shown(&c.chain));
-        let trusted = [&self.tls.ca, &self.tls.client_ca].into_iter().flatten().map(shown);
+        let trusted =
+            [&self.tls.ca, &self.tls.client_ca, &self.mail.ca].into_iter().flatten().map(shown);
         secrets.chain(keys).chain(chains).chain(trusted).collect()
     }
 
@@ -564,6 +575,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         csta: single(table, &Csta::SECTION, reader, Csta::read),
         tokens: repeated(table, &Token::SECTION, reader, Token::read),
         webhooks: repeated(table, &Webhook::SECTION, reader, Webhook::read),
+        mail: single(table, &Mail::SECTION, reader, Mail::read),
         console: single(table, &Console::SECTION, reader, Console::read),
         log: single(table, &Log::SECTION, reader, Log::read),
         trace: single(table, &Trace::SECTION, reader, Trace::read),
@@ -687,6 +699,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         csta: draft.csta?,
         tokens: draft.tokens.into_iter().map(|(_, token)| token).collect(),
         webhooks: draft.webhooks.into_iter().map(|(_, hook)| hook).collect(),
+        mail: draft.mail?,
         console: draft.console?,
         log: draft.log?,
         trace: draft.trace?,

@@ -160,6 +160,18 @@ text_type! {
 }
 
 text_type! {
+    /// An address of mail (RFC 5321 §4.1.2), of ASCII without quotes.
+    MailAddress, "an address of mail, such as \"night@care.example\"",
+    |text| text.rsplit_once('@').is_some_and(|(local, domain)| {
+        let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+        made_of(local, 64, atom)
+            && !local.starts_with('.') && !local.ends_with('.') && !local.contains("..")
+            && text.len() <= 254 && Host::new(domain).is_some() && !domain.starts_with('[')
+            && domain.parse::<core::net::IpAddr>().is_err()
+    })
+}
+
+text_type! {
     /// The name of an environment variable.
     EnvName, "the name of an environment variable, such as \"BELFRY_PHONE_1001\"",
     |text| made_of(text, 128, |c| c.is_ascii_alphanumeric() || c == '_')
@@ -236,6 +248,29 @@ mod tests {
         assert!(Label::new("护理一").is_some() && Label::new(" x").is_none());
         assert!(Product::new("Belfry/1 (care)").is_some() && Product::new("a\r\nb").is_none());
         assert!(EnvName::new("A_1").is_some() && EnvName::new("1A").is_none());
+    }
+
+    #[test]
+    fn addresses_of_mail() {
+        for good in ["a@b.example", "night.care+1@mail.care.example", "root@localhost"] {
+            assert!(MailAddress::new(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "a@",
+            "@b",
+            "a b@c.d",
+            "a@b@c",
+            ".a@b.c",
+            "a..b@c.d",
+            "<a@b.c>",
+            "a@[10.0.0.1]",
+            "a@10.0.0.1",
+            "a@b.c\r\nBcc: x@y.z",
+        ] {
+            assert!(MailAddress::new(bad).is_none(), "{bad}");
+        }
     }
 
     #[test]

@@ -255,6 +255,32 @@ listen   = "127.0.0.1:8080"
 }
 
 #[test]
+fn a_mail_server_has_a_sender_and_a_name_its_password() {
+    let said = |text: &str| {
+        let read = Config::parse(&format!("{EMBEDDED}\n[mail]\n{text}"));
+        let faults = read.map_or_else(|faults| faults, |(_, warnings)| warnings);
+        faults.into_iter().map(|f| f.what).collect::<Vec<String>>()
+    };
+    let server = "server = \"mail.care.example\"\nfrom = \"belfry@care.example\"\n";
+    assert_eq!(said(server), [""; 0]);
+    assert_eq!(said("server = \"mail.care.example\"\n"), ["letters have no sender"]);
+    assert_eq!(said("from = \"a@b.example\"\n"), ["no letter is sent: there is no server"]);
+    assert_eq!(said(&format!("{server}user = \"b\"\n")), ["`user` has no password"]);
+    assert_eq!(said(&format!("{server}password = \"b\"\n")), ["`password` has no `user`"]);
+    let both = format!("{server}user = \"b\"\npassword = \"x\"\npassword_env = \"X\"\n");
+    assert_eq!(said(&both), ["`password` and `password_env` exclude each other"]);
+    let clear = "letters go to another machine in the clear";
+    assert_eq!(said(&format!("{server}tls = \"off\"\n")), [clear]);
+    assert_eq!(
+        said(&format!("{}tls = \"off\"\n", server.replace("mail.care.example\"", "[::1]\""))),
+        [""; 0]
+    );
+    let (config, _) =
+        Config::parse(&format!("{EMBEDDED}\n[mail]\n{server}tls = \"tls\"\n")).unwrap();
+    assert_eq!(config.mail.port(), 465);
+}
+
+#[test]
 fn the_embedded_default_is_on_loopback_alone() {
     let config = Config::embedded();
     assert!(config.sip.listen.iter().all(|l| l.addr.ip().is_loopback()));
@@ -468,6 +494,9 @@ fn every_file_that_a_key_names_is_among_its_files() {
                 "[[recorder]]\nname = \"r\"\naddress = \"udp:10.0.0.8\"\nusername = \"b\"\n"
             }
             "token" => "[[token]]\nname = \"t\"\nroles = [\"read\"]\n",
+            "mail" => {
+                "[mail]\nserver = \"10.0.0.6\"\nfrom = \"a@b.example\"\nuser = \"b\"\nca = \"/f/mail\"\n"
+            }
             "webhook" => "[[webhook]]\nname = \"w\"\nurl = \"http://10.0.0.7/\"\n",
             other => panic!("[{other}] {files:?}: add it to Config::files and write it here"),
         };
@@ -478,8 +507,14 @@ fn every_file_that_a_key_names_is_among_its_files() {
         }
     }
     wanted.extend(
-        [("/f/key", true), ("/f/chain", false), ("/f/ca", false), ("/f/client", false)]
-            .map(|(path, secret)| (path.to_owned(), secret)),
+        [
+            ("/f/key", true),
+            ("/f/chain", false),
+            ("/f/ca", false),
+            ("/f/client", false),
+            ("/f/mail", false),
+        ]
+        .map(|(path, secret)| (path.to_owned(), secret)),
     );
     let (config, _) = Config::parse(&text).unwrap_or_else(|faults| panic!("{text}{faults:#?}"));
     let named = config.files().into_iter();

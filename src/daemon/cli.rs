@@ -120,9 +120,10 @@ enum Command {
     Backup(backup::Backup),
     /// Put a back-up back, all or nothing; what was there is kept beside it
     #[command(
-        after_help = "The appliance must not run. What was there gets .before-restore behind its name.\n\n\
-        Examples:\n  belfry restore --check belfry-2026-11-23.tar\n  belfry restore belfry-2026-11-23.tar\n  \
-        belfry restore --only store belfry-2026-11-23.tar"
+        after_help = "The appliance must not run, but with --to. What is there is named and asked for, and gets \
+        .before-restore behind its name.\n\n\
+        Examples:\n  belfry restore --check belfry-2026-11-23.tar\n  belfry restore --to /tmp/look belfry-2026-11-23.tar\n  \
+        belfry restore belfry-2026-11-23.tar\n  belfry restore --only store --yes belfry-2026-11-23.tar"
     )]
     Restore(backup::Restore),
     /// Write the man pages into a directory, for packages

@@ -10,12 +10,13 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::accounts::book as accounts;
-use super::certificates;
 use super::cli::ConfigFile;
 use super::sample::{self, Place};
+use super::{certificates, mail};
 use crate::config::{self, Config, SecretSource};
 use crate::dialplan::calendar::Days;
 use crate::dialplan::{self, LoadEnv, Plan};
+use crate::net::mail::Mailer;
 use crate::net::tls::Material;
 
 /// Where the configuration is looked for when none is named.
@@ -73,6 +74,8 @@ pub struct Loaded {
     pub sounds: Place,
     /// Certificates, and whom TLS trusts.
     pub tls: Material,
+    /// The mail server, where there is one.
+    pub mail: Option<Mailer>,
     /// The files that it was read from, as they were then.
     pub(super) written: certificates::Written,
     /// What faults call the configuration.
@@ -117,8 +120,9 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
     let zone = zone_of(&config);
     let written = certificates::Written::now(&config);
     let (tls, more) = certificates::read(&config, &name);
-    let unusable = more.iter().any(|fault| fault.error);
     faults.extend(more);
+    let mail = mail::mailer(&config, &name).map_err(|fault| faults.push(fault)).ok().flatten();
+    let unusable = faults.iter().any(|fault| fault.error);
     match plan_of(&config, &name, &dir, &sounds, &zone) {
         Ok((_, warnings)) if unusable => {
             faults.extend(warnings);
@@ -127,7 +131,7 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
         Ok((plan, warnings)) => {
             faults.extend(warnings);
             let plan = Arc::new(plan);
-            Ok(Loaded { config, plan, zone, sounds, tls, written, name, warnings: faults })
+            Ok(Loaded { config, plan, zone, sounds, tls, mail, written, name, warnings: faults })
         }
         Err(more) => {
             faults.extend(more);

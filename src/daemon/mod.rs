@@ -35,6 +35,7 @@ mod exchange;
 mod explain;
 pub mod files;
 mod first;
+mod mail;
 mod metrics;
 mod notify;
 mod orders;

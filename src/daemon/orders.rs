@@ -26,6 +26,7 @@ use crate::console::commands::subscriber::SubscriberOrder;
 use crate::console::server::Orders;
 use crate::console::{Answer, File, render};
 use crate::engine::WorkerRow;
+use crate::net::mail::Post;
 use crate::store::Journal;
 use crate::switch::{Input, Reply, Request, RequestId};
 use crate::trace::{self, Reader};
@@ -83,6 +84,8 @@ pub(super) struct Operator {
     events: broadcast::Sender<Arc<str>>,
     pub(super) figures: Figures,
     certificates: InForce,
+    /// The way of letters.
+    pub(super) post: Post,
     /// Who may use the API.
     tokens: Tokens,
     began: Instant,
@@ -97,6 +100,7 @@ impl Operator {
         events: broadcast::Sender<Arc<str>>,
         figures: Figures,
         certificates: InForce,
+        post: Post,
     ) -> Operator {
         let (next, began) = (AtomicU64::new(1), Instant::now());
         let tokens = Tokens::default();
@@ -110,6 +114,7 @@ impl Operator {
             events,
             figures,
             certificates,
+            post,
             tokens,
             began,
         }
@@ -195,6 +200,7 @@ impl Operator {
         }
         *config = loaded.config.clone();
         api::put_tokens(&self.tokens, &config);
+        self.post.renew(loaded.mail);
         let count = clips.len();
         let reload = Input::Reload(Box::new(loaded.config), loaded.plan.clone());
         if !(self.inputs.clips(clips) && self.inputs.tell(reload)) {

@@ -36,6 +36,7 @@ use crate::dialplan::Plan;
 use crate::engine::disk::seal::Sealer;
 use crate::engine::{self, Choice, Clips, Engine, EngineConfig};
 use crate::net::dns::Resolver;
+use crate::net::mail::Post;
 use crate::net::tls::Tls;
 use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
@@ -98,12 +99,15 @@ impl Appliance {
 
     fn begin(source: Source, loaded: Loaded) -> Result<Appliance, String> {
         let without = loaded.without_sounds();
-        let Loaded { config, plan, zone, sounds, tls: material, written, warnings, .. } = loaded;
+        let Loaded { config, plan, zone, sounds, tls: material, mail, written, warnings, .. } =
+            loaded;
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
         let clock = Clock::start();
         let runtime = start_runtime()?;
+        let post = Post::new(runtime.handle().clone());
+        post.renew(mail);
         let store = open_store(&config)?;
         let (inputs, queue) = Inputs::new();
         let engine = start_engine(&config, prompts(&sounds, without), &inputs)?;
@@ -148,6 +152,7 @@ impl Appliance {
             events,
             figures,
             InForce::new(tls, written),
+            post,
         ));
         runtime.spawn(renew_certificates(operator.clone()));
         let watch = Watch::start(&store, inputs.clone());

@@ -21,6 +21,7 @@ pub mod dns;
 pub mod figures;
 pub mod gate;
 pub mod listen;
+pub mod mail;
 pub mod pace;
 pub mod tls;
 pub mod udp;

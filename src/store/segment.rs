@@ -153,6 +153,12 @@ pub struct Opened {
     pub lock: File,
 }
 
+/// Whether a process writes to the directory now.
+pub fn is_held(dir: &Path) -> bool {
+    let lock = OpenOptions::new().write(true).open(dir.join("lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// Opens a directory for writing: locks it, cuts a half-written end off its last segment and says
 /// where to go on. Earlier segments ended in good order and are left to the reader.
 pub fn open(dir: &Path) -> Result<Opened, OpenError> {

@@ -1,8 +1,9 @@
 //! Putting a back-up back: looked at as a whole first, then all files beside their places, then all into them.
-//! What was there stays, with `.before-restore` behind its name (or `.before-restore-2` and so on).
+//! What was there stays, with `.before-restore` behind its name (or `.before-restore-2` and so on), and is asked for
+//! first. Or everything below another directory, to look at it.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
@@ -15,7 +16,7 @@ use super::{Entry, FORMAT, MANIFEST, Manifest, What, told};
 use crate::console::out::outln;
 use crate::daemon::cli::{ConfigFile, fail};
 use crate::daemon::files;
-use crate::store::database::Database;
+use crate::store::{database::Database, segment};
 
 /// The longest list, bytes.
 const LONGEST_LIST: u64 = 16 << 20;
@@ -35,6 +36,12 @@ pub(in crate::daemon) struct Restore {
     /// Only the records, or only the accounts, or only the configuration
     #[arg(long, value_parser = ["store", "accounts", "configuration"])]
     only: Option<String>,
+    /// Put everything below this directory, to look at it; an appliance may run meanwhile
+    #[arg(long, value_name = "DIR", conflicts_with = "check")]
+    to: Option<PathBuf>,
+    /// Do not ask before files are replaced
+    #[arg(long, conflicts_with = "check")]
+    yes: bool,
 }
 
 pub(in crate::daemon) fn main(args: Restore) -> ExitCode {
@@ -64,24 +71,102 @@ fn run(args: &Restore) -> Result<(), String> {
     if chosen.is_empty() {
         return Err("there is nothing of that in it".into());
     }
-    // A configuration that does not hold may be what is to be put back: then the usual place is asked.
-    let socket = files::socket_of(&args.file);
-    let socket = socket.unwrap_or_else(|_| PathBuf::from(crate::config::USUAL_SOCKET));
-    if UnixStream::connect(&socket).is_ok() {
-        return Err("the appliance runs: stop it first (systemctl stop belfry)".into());
+    let places = Places { below: args.to.as_deref() };
+    match &args.to {
+        Some(dir) => fs::create_dir_all(dir).map_err(told(dir))?,
+        None => nobody_runs(&args.file, &manifest)?,
     }
-    let parts = put_beside(&args.from, &manifest, wanted)?;
+    asked(&chosen, &places, args.yes)?;
+    let parts = put_beside(&args.from, &manifest, &places, wanted)?;
     let moved = match parts.iter().try_for_each(|(entry, part)| holds(entry, part)) {
-        Ok(()) => put_all(&parts),
+        Ok(()) => put_all(&parts, &places),
         Err(why) => Err(why),
     };
     parts.iter().for_each(|(_, part)| drop(fs::remove_file(part)));
     moved?;
-    outln!(
-        "{} put back; what was there has .before-restore behind its name",
-        files::counted(chosen.len(), "file")
-    );
+    let count = files::counted(chosen.len(), "file");
+    match &args.to {
+        None => outln!("{count} put back; what was there has .before-restore behind its name"),
+        Some(dir) => outln!(
+            "{count} put below {}. The configuration there names its places as before: correct them \
+             before anything is started with it",
+            dir.display()
+        ),
+    }
     Ok(())
+}
+
+/// Where files go: to their own places, or below a directory.
+struct Places<'a> {
+    below: Option<&'a Path>,
+}
+
+impl Places<'_> {
+    /// The list's paths are absolute and plain.
+    fn of(&self, entry: &Entry) -> PathBuf {
+        match self.below {
+            Some(dir) => dir.join(entry.path.strip_prefix("/").unwrap_or(&entry.path)),
+            None => entry.path.clone(),
+        }
+    }
+
+    /// Makes the directory of a place; below a directory none may be a link that leads out of it.
+    fn make_dir(&self, place: &Path) -> Result<(), String> {
+        let Some(dir) = place.parent() else { return Ok(()) };
+        if let Some(below) = self.below {
+            let there = dir.ancestors().find(|above| above.symlink_metadata().is_ok());
+            let there = there.unwrap_or(below);
+            let real = |path: &Path| path.canonicalize().map_err(told(path));
+            if !real(there)?.starts_with(real(below)?) {
+                let (there, below) = (there.display(), below.display());
+                return Err(format!("{there} leads out of {below}: take another directory"));
+            }
+        }
+        fs::create_dir_all(dir).map_err(told(dir))
+    }
+}
+
+/// No appliance runs on what would be replaced: on the data of this configuration, or on that of the back-up.
+fn nobody_runs(file: &ConfigFile, manifest: &Manifest) -> Result<(), String> {
+    // A configuration that does not hold may be what is to be put back: then the usual place is asked.
+    let socket = files::socket_of(file);
+    let socket = socket.unwrap_or_else(|_| PathBuf::from(crate::config::USUAL_SOCKET));
+    let own = files::config_of_file(file).ok().map(|config| config.journal_dir());
+    let kept = manifest.files.iter().filter(|entry| entry.what != What::Configuration);
+    let beside = kept.filter_map(|entry| Some(entry.path.parent()?.join("journal")));
+    let busy = own.into_iter().chain(beside).find(|dir| segment::is_held(dir));
+    match (UnixStream::connect(&socket).is_ok(), busy) {
+        (_, Some(dir)) => {
+            let dir = dir.display();
+            Err(format!("an appliance writes {dir}: stop it first (systemctl stop belfry)"))
+        }
+        (true, None) => Err("the appliance runs: stop it first (systemctl stop belfry)".into()),
+        (false, None) => Ok(()),
+    }
+}
+
+/// Names what is there and would be replaced, and goes on only if that is wanted.
+fn asked(chosen: &[&Entry], places: &Places<'_>, yes: bool) -> Result<(), String> {
+    let there = chosen.iter().map(|entry| places.of(entry)).filter(|to| to.exists());
+    let there: Vec<PathBuf> = there.collect();
+    if there.is_empty() || yes {
+        return Ok(());
+    }
+    let count = files::counted(there.len(), "file");
+    outln!("{count} would be replaced, and kept as FILE.before-restore:");
+    there.iter().for_each(|path| outln!("  {}", path.display()));
+    if !std::io::stdin().is_terminal() {
+        return Err(
+            "nothing was put back: say --yes to replace them, or --to DIR to look first".into()
+        );
+    }
+    outln!("Put the back-up in their places? Write yes:");
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    match read.is_ok() && answer.trim().eq_ignore_ascii_case("yes") {
+        true => Ok(()),
+        false => Err("nothing was put back".into()),
+    }
 }
 
 /// Reads the whole archive and compares each file with the list.
@@ -174,6 +259,7 @@ fn each(
 fn put_beside<'m>(
     from: &Path,
     manifest: &'m Manifest,
+    places: &Places<'_>,
     wanted: impl Fn(&&Entry) -> bool,
 ) -> Result<Vec<(&'m Entry, PathBuf)>, String> {
     let (mut parts, mut nth) = (Vec::new(), 0);
@@ -186,10 +272,8 @@ fn put_beside<'m>(
         if !wanted(&entry) {
             return Ok(());
         }
-        let part = with_ending(&entry.path, ".restore-part");
-        if let Some(dir) = part.parent() {
-            fs::create_dir_all(dir).map_err(told(dir))?;
-        }
+        let part = with_ending(&places.of(entry), ".restore-part");
+        places.make_dir(&part)?;
         let _ = fs::remove_file(&part);
         let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
         parts.push((entry, part.clone()));
@@ -224,9 +308,10 @@ fn holds(entry: &Entry, part: &Path) -> Result<(), String> {
 }
 
 /// Moves all files into their places, or none.
-fn put_all(parts: &[(&Entry, PathBuf)]) -> Result<(), String> {
+fn put_all(parts: &[(&Entry, PathBuf)], places: &Places<'_>) -> Result<(), String> {
     let mut moved = Vec::new();
-    let done = parts.iter().try_for_each(|(entry, part)| put(entry, part, &mut moved));
+    let all = &mut moved;
+    let done = parts.iter().try_for_each(|(entry, part)| put(entry, &places.of(entry), part, all));
     done.inspect_err(|_| {
         for (from, to) in moved.iter().rev() {
             let _ = fs::rename(to, from);
@@ -249,7 +334,12 @@ fn kept_ending(path: &Path) -> String {
 }
 
 /// Moves a file into its place; what is there is kept beside it. What it moved, from where to where, is told.
-fn put(entry: &Entry, part: &Path, moved: &mut Vec<(PathBuf, PathBuf)>) -> Result<(), String> {
+fn put(
+    entry: &Entry,
+    to: &Path,
+    part: &Path,
+    moved: &mut Vec<(PathBuf, PathBuf)>,
+) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
     let rights = fs::Permissions::from_mode(entry.mode & 0o777);
     let number = |file: &str, name: &str| number_of(file, name).or_else(|| name.parse().ok());
@@ -261,17 +351,17 @@ fn put(entry: &Entry, part: &Path, moved: &mut Vec<(PathBuf, PathBuf)>) -> Resul
     // Who is not root puts back what is its own.
     let _ = fchown(&file, owner, group);
     file.set_permissions(rights).map_err(told(part))?;
-    let kept = kept_ending(&entry.path);
+    let kept = kept_ending(to);
     for ending in ["", "-wal", "-shm"] {
-        let there = with_ending(&entry.path, ending);
+        let there = with_ending(to, ending);
         if there.exists() && (ending.is_empty() || entry.what == What::Store) {
-            let kept = with_ending(&entry.path, &format!("{kept}{ending}"));
+            let kept = with_ending(to, &format!("{kept}{ending}"));
             fs::rename(&there, &kept).map_err(told(&there))?;
             moved.push((there, kept));
         }
     }
-    fs::rename(part, &entry.path).map_err(told(&entry.path))?;
-    moved.push((part.to_owned(), entry.path.clone()));
+    fs::rename(part, to).map_err(told(to))?;
+    moved.push((part.to_owned(), to.to_owned()));
     Ok(())
 }
 
@@ -311,9 +401,67 @@ mod tests {
         (dir, file, to)
     }
 
+    fn order(file: &ConfigFile, from: &Path, yes: bool) -> Restore {
+        let (file, from) = (file.clone(), from.to_owned());
+        Restore { file, from, check: false, only: None, to: None, yes }
+    }
+
     fn again(file: &ConfigFile, from: &Path, only: Option<&str>) -> Result<(), String> {
-        let only = only.map(str::to_owned);
-        run(&Restore { file: file.clone(), from: from.to_owned(), check: false, only })
+        run(&Restore { only: only.map(str::to_owned), ..order(file, from, true) })
+    }
+
+    /// A test has no terminal: what nobody was asked for is not replaced.
+    #[test]
+    fn what_is_there_is_not_replaced_unasked() {
+        let (dir, file, tar) = backed_up();
+        let plan = dir.path().join("plan/a.toml");
+        fs::write(&plan, "# another plan").unwrap();
+        if !std::io::stdin().is_terminal() {
+            let why = run(&order(&file, &tar, false)).unwrap_err();
+            assert!(why.contains("--yes"), "{why}");
+        }
+        assert_eq!(fs::read_to_string(&plan).unwrap(), "# another plan");
+        // What is not there any more needs no question.
+        fs::remove_dir_all(dir.path().join("plan")).unwrap();
+        for gone in ["belfry.toml", "secret", "data/belfry.db"] {
+            fs::remove_file(dir.path().join(gone)).unwrap();
+        }
+        run(&order(&file, &tar, false)).unwrap();
+        assert_eq!(fs::read_to_string(&plan).unwrap(), "# a plan");
+    }
+
+    #[test]
+    fn while_an_appliance_writes_that_data_nothing_is_put_back_but_elsewhere() {
+        let (dir, file, tar) = backed_up();
+        let running = segment::open(&dir.path().join("data/journal")).unwrap();
+        fs::write(dir.path().join("plan/a.toml"), "# another plan").unwrap();
+        let why = again(&file, &tar, None).unwrap_err();
+        assert!(why.contains("data/journal") && why.contains("stop it first"), "{why}");
+        // By another configuration, too: the back-up says whose data it is.
+        let why = again(&ConfigFile { config: Some("/nowhere.toml".into()) }, &tar, None);
+        assert!(why.unwrap_err().contains("data/journal"));
+        let to = dir.path().join("look");
+        run(&Restore { to: Some(to.clone()), ..order(&file, &tar, false) }).unwrap();
+        let below = to.join(dir.path().strip_prefix("/").unwrap());
+        assert_eq!(fs::read_to_string(below.join("plan/a.toml")).unwrap(), "# a plan");
+        assert!(below.join("data/belfry.db").exists());
+        let live = fs::read_to_string(dir.path().join("plan/a.toml")).unwrap();
+        assert_eq!(live, "# another plan");
+        drop(running);
+        again(&file, &tar, None).unwrap();
+    }
+
+    #[test]
+    fn a_link_does_not_lead_out_of_the_directory() {
+        let (dir, file, tar) = backed_up();
+        let (to, victim) = (dir.path().join("look"), dir.path().join("victim"));
+        let root = dir.path().components().nth(1).unwrap();
+        fs::create_dir_all(&to).unwrap();
+        fs::create_dir_all(&victim).unwrap();
+        std::os::unix::fs::symlink(&victim, to.join(root)).unwrap();
+        let why = run(&Restore { to: Some(to), ..order(&file, &tar, true) }).unwrap_err();
+        assert!(why.contains("leads out of"), "{why}");
+        assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
     }
 
     #[test]
