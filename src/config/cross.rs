@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::acd::{Acd, Agent, Centre, Queue, Team, WrapUp};
 use super::address::Transport;
+use super::alarm::{self, Alarm};
 use super::care::{Care, CheckIn, Guard};
 use super::choice::Srtp;
 use super::fort::Fort;
@@ -55,6 +56,7 @@ pub(super) struct Draft {
     pub(super) csta: Option<Csta>,
     pub(super) tokens: Vec<(usize, Token)>,
     pub(super) webhooks: Vec<(usize, Webhook)>,
+    pub(super) alarm: Option<Alarm>,
     pub(super) mail: Option<Mail>,
     pub(super) console: Option<Console>,
     pub(super) log: Option<Log>,
@@ -95,6 +97,9 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     webhook::check(&draft.webhooks, reader);
     if let Some(mail) = &draft.mail {
         mail::check(mail, reader);
+    }
+    if let Some(alarm) = &draft.alarm {
+        alarm::check(alarm, draft.mail.as_ref(), reader);
     }
     let (http, csta) = (draft.http.as_ref(), draft.csta.as_ref());
     let whose = (&draft.agents[..], &draft.phones[..]);

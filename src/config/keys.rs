@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::acd::{Acd, Agent, Queue, Team, WrapUp};
 use super::address::{DnsServer, Peer, PortRange, SipAddress};
+use super::alarm::Alarm;
 use super::calendar::{Holiday, Zone};
 use super::care::{Care, CheckIn, Guard};
 use super::causes::{CauseToStatus, StatusToCause};
@@ -35,7 +36,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 33] = [
+pub const SECTIONS: [&Section; 34] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -63,6 +64,7 @@ pub const SECTIONS: [&Section; 33] = [
     &Token::SECTION,
     &Webhook::SECTION,
     &Mail::SECTION,
+    &Alarm::SECTION,
     &Console::SECTION,
     &Log::SECTION,
     &Trace::SECTION,

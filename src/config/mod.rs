@@ -22,6 +22,7 @@ use toml::de::{DeTable, DeValue};
 
 pub mod acd;
 pub mod address;
+mod alarm;
 pub mod calendar;
 mod care;
 pub mod causes;
@@ -50,6 +51,7 @@ pub mod webhook;
 
 pub use acd::{Acd, Agent, Queue, Team, WrapUp};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
+pub use alarm::Alarm;
 pub use calendar::{Holiday, Zone};
 pub use care::{Care, CheckIn, Guard};
 pub use choice::{
@@ -151,6 +153,8 @@ pub struct Config {
     pub tokens: Vec<Token>,
     /// Each `[[webhook]]`, in the order of the text.
     pub webhooks: Vec<Webhook>,
+    /// `[alarm]`
+    pub alarm: Alarm,
     /// `[mail]`
     pub mail: Mail,
     /// `[console]`
@@ -264,6 +268,7 @@ impl Config {
             self.store.changed_for_restart(&new.store),
             self.http.changed_for_restart(&new.http),
             self.csta.changed_for_restart(&new.csta),
+            self.alarm.changed_for_restart(&new.alarm),
             self.mail.changed_for_restart(&new.mail),
             self.console.changed_for_restart(&new.console),
             self.log.changed_for_restart(&new.log),
@@ -575,6 +580,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         csta: single(table, &Csta::SECTION, reader, Csta::read),
         tokens: repeated(table, &Token::SECTION, reader, Token::read),
         webhooks: repeated(table, &Webhook::SECTION, reader, Webhook::read),
+        alarm: single(table, &Alarm::SECTION, reader, Alarm::read),
         mail: single(table, &Mail::SECTION, reader, Mail::read),
         console: single(table, &Console::SECTION, reader, Console::read),
         log: single(table, &Log::SECTION, reader, Log::read),
@@ -699,6 +705,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         csta: draft.csta?,
         tokens: draft.tokens.into_iter().map(|(_, token)| token).collect(),
         webhooks: draft.webhooks.into_iter().map(|(_, hook)| hook).collect(),
+        alarm: draft.alarm?,
         mail: draft.mail?,
         console: draft.console?,
         log: draft.log?,

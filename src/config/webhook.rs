@@ -14,7 +14,7 @@ use super::secret::Secret;
 use super::setting::{Reader, Setting, Wrong, nearest, read_text, section};
 
 /// The kinds of events; what each says stands in the API's own documentation.
-pub const KINDS: [&str; 30] = [
+pub const KINDS: [&str; 31] = [
     "ServiceInitiated",
     "Originated",
     "NetworkReached",
@@ -45,6 +45,7 @@ pub const KINDS: [&str; 30] = [
     "BackInService",
     "OutOfService",
     "SystemStatus",
+    "Alarm",
 ];
 
 section! {

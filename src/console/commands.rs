@@ -1,6 +1,7 @@
 //! The table of commands, from which parsing, help and completion follow.
 
 mod agent;
+mod alarm;
 mod ban;
 mod case;
 mod desk;
@@ -40,6 +41,12 @@ pub enum Order {
     Sip,
     /// The messages of a call: shown, or as a capture file.
     Trace(CallId, Option<String>),
+    /// The alarms that stand, and the last that are over.
+    Alarms,
+    /// Somebody sees to an alarm: its number, and who.
+    Ack(u32, String),
+    /// A letter, to try whether letters arrive.
+    Mail(String),
     /// So many of the last calls, from the records.
     Records(u32),
     /// All that is recorded of one call.
@@ -125,7 +132,7 @@ impl Order {
                 | Guard(_)
                 | Cti(..),
             ) => true,
-            Order::Reload | Order::LogLevel(_) => true,
+            Order::Reload | Order::LogLevel(_) | Order::Ack(..) | Order::Mail(_) => true,
             // What was said in a call is in the file.
             Order::Trace(_, file) => file.is_some(),
             Order::Subscriber(order) => order.has_effect(),
@@ -133,6 +140,7 @@ impl Order {
             | Order::Version
             | Order::Uptime
             | Order::Workers
+            | Order::Alarms
             | Order::Sip
             | Order::Records(_)
             | Order::Record(_)
@@ -155,6 +163,27 @@ pub const COMMANDS: &[Command] = &[
         what: "How it goes as a whole: calls, registrations, what is refused",
         example: "show status",
         make: |_| Ok(Order::Ask(Request::Status)),
+    },
+    Command {
+        words: "show alarms",
+        argument: Argument::None,
+        what: "The alarms that stand and the last that are over: since when, who sees to it, where to look",
+        example: "show alarms",
+        make: |_| Ok(Order::Alarms),
+    },
+    Command {
+        words: "alarm ack",
+        argument: Argument::Words("NUMBER [NAME]"),
+        what: "Say that somebody sees to an alarm, by its number in 'show alarms'",
+        example: "alarm ack 3 li",
+        make: alarm::ack,
+    },
+    Command {
+        words: "mail",
+        argument: Argument::Words("ADDRESS"),
+        what: "Send a letter, to try whether letters arrive: see [mail]",
+        example: "mail night@care.example",
+        make: alarm::mail,
     },
     Command {
         words: "show calls",

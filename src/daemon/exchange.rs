@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use tokio::sync::{broadcast, mpsc};
 
+use super::alarms::Alarms;
 use super::clock::Clock;
 use super::dns::Dns;
 use super::metrics::Tally;
@@ -51,6 +52,8 @@ pub(super) struct Hands {
     pub(super) awaited: VecDeque<(u64, Awaited)>,
     /// What facts come to.
     pub(super) tally: Arc<Tally>,
+    /// What alarms they make.
+    pub(super) alarms: Arc<Alarms>,
 }
 
 /// The way to the switch, for all who have something to tell it.
@@ -289,6 +292,7 @@ fn durable(hands: &mut Hands) -> Option<u64> {
 /// its number if it is waited for.
 fn write_down(fact: Fact, hands: &mut Hands) -> Option<u64> {
     hands.tally.take(&fact);
+    hands.alarms.take(&fact);
     if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call())
         && let Some(note) = trace::note(&fact.kind)
     {

@@ -21,6 +21,7 @@
 )]
 
 mod accounts;
+mod alarms;
 mod api;
 mod backup;
 mod certificate;

@@ -13,6 +13,7 @@ use crossbeam_channel::bounded;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
+use super::alarms::Alarms;
 use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
@@ -26,7 +27,7 @@ use crate::console::commands::subscriber::SubscriberOrder;
 use crate::console::server::Orders;
 use crate::console::{Answer, File, render};
 use crate::engine::WorkerRow;
-use crate::net::mail::Post;
+use crate::net::mail::{Letter, Post};
 use crate::store::Journal;
 use crate::switch::{Input, Reply, Request, RequestId};
 use crate::trace::{self, Reader};
@@ -34,6 +35,9 @@ use crate::{engine, net};
 
 /// The longest wait for the switch.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The longest wait for the mail server, at the console.
+const MAIL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Questions that wait for the switch's answer.
 #[derive(Clone, Default)]
@@ -72,6 +76,8 @@ pub(super) struct Figures {
     pub(super) journal: Journal,
     /// What facts come to.
     pub(super) tally: Arc<Tally>,
+    /// The alarms that stand.
+    pub(super) alarms: Arc<Alarms>,
 }
 
 /// Carries out orders.
@@ -278,12 +284,41 @@ impl Operator {
         }
     }
 
-    fn zone(&self) -> jiff::tz::TimeZone {
+    pub(super) fn zone(&self) -> jiff::tz::TimeZone {
         files::zone_of(&self.config.lock().expect("no holder panics"))
     }
 
     fn database(&self) -> PathBuf {
         self.config.lock().expect("no holder panics").database()
+    }
+
+    /// The way to the switch.
+    pub(super) fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// A letter, and what becomes of it within a while.
+    fn mail(&self, to: String) -> Answer {
+        let node = self.config().node.name.to_string();
+        let subject = format!("[{node}] 测试邮件 test letter");
+        let text = "Belfry 的邮件可以送达。\nLetters of Belfry arrive.\n".to_owned();
+        let outcome = match self.post.put(Letter { to: vec![to.clone()], subject, text }) {
+            Ok(outcome) => outcome,
+            Err(why) => return Answer::refused(why.to_string()),
+        };
+        let sent = async { tokio::time::timeout(MAIL_PATIENCE, outcome).await };
+        match tokio::runtime::Handle::current().block_on(sent) {
+            Ok(Ok(Ok(()))) => {
+                Answer::done(format!("the mail server has taken a letter to {to}"), to)
+            }
+            Ok(Ok(Err(why))) => Answer::refused(why.to_string()),
+            Ok(Err(_)) => Answer::refused("the appliance is about to stop"),
+            Err(_) => {
+                let why =
+                    "the mail server has not taken it yet: it is tried again, and the log says why";
+                Answer::refused(why)
+            }
+        }
     }
 
     /// SIGHUP: a reload, of which the log tells.
@@ -390,6 +425,9 @@ impl Orders for Operator {
             }
             Order::Trace(call, file) => self.trace(call, file.as_deref()),
             Order::Subscriber(order) => self.subscribers(order),
+            Order::Alarms => self.figures.alarms.show(&self.zone()),
+            Order::Ack(number, by) => self.figures.alarms.ack(number, &by),
+            Order::Mail(to) => self.mail(to),
             Order::Records(count) => records::list(&self.database(), &self.zone(), count),
             Order::Record(call) => records::one(&self.database(), &self.zone(), call),
             Order::Sip => {

@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, bounded};
 use jiff::tz::TimeZone;
 use tokio::runtime::Runtime;
 
+use super::alarms::Alarms;
 use super::certificates::InForce;
 use super::cli::{Serve, fail};
 use super::clock::Clock;
@@ -122,12 +123,14 @@ impl Appliance {
 
         let (trace, tally) = (start_trace(&config), Arc::new(Tally::new()));
         let told = super::api::told(&config);
+        let alarms = Alarms::new(clock, &config);
         let figures = Figures {
             workers: engine.figures(),
             sip: sip.figures(),
             trace: trace.as_ref().map(Trace::reader),
             journal: store.journal(),
             tally: tally.clone(),
+            alarms: alarms.clone(),
         };
         let sealer = engine.sealer();
         let hands = Hands {
@@ -141,6 +144,7 @@ impl Appliance {
             told: told.as_ref().map(|(sender, _)| sender.clone()),
             awaited: Default::default(),
             tally,
+            alarms,
         };
         let switch = exchange::start(Switch::new(setup, clock.now()), hands, queue, clock)
             .map_err(|e| format!("switch: {e}"))?;
@@ -155,6 +159,7 @@ impl Appliance {
             post,
         ));
         runtime.spawn(renew_certificates(operator.clone()));
+        runtime.spawn(super::alarms::run(operator.clone()));
         let watch = Watch::start(&store, inputs.clone());
         runtime.spawn(restore(store.journal(), config.database(), inputs.clone()));
         runtime.spawn(seal_the_rest(store.journal(), config.database(), sealer));

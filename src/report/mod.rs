@@ -16,6 +16,7 @@
 //!
 //! Knows no database, no clock and no table's width.
 
+pub mod alarms;
 pub mod figures;
 pub mod interval;
 pub mod layout;

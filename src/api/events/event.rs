@@ -44,6 +44,10 @@ pub const KINDS: &[(&str, &str)] = &[
         "SystemStatus",
         "Belfry has started (`initializing`: no call of before is up), stops (`disabled`) or has read its configuration anew (`normal`).",
     ),
+    (
+        "Alarm",
+        "Something is wrong with Belfry or what it needs (`state`: `raised`, `cleared`; `reason`: which alarm; `cause`: more of it).",
+    ),
 ];
 
 /// One event. What does not apply is left out.

@@ -133,6 +133,13 @@ impl Teller {
             }
             Stopped { .. } => system("disabled"),
             Reloaded { .. } => system("normal"),
+            Alarm { what, raised, detail, .. } => Event {
+                event: "Alarm".into(),
+                state: if *raised { "raised" } else { "cleared" }.into(),
+                reason: what.as_str().into(),
+                cause: detail.clone(),
+                ..Event::default()
+            },
             CallBegan { call, caller, dialled, caller_name, .. } => {
                 self.began(*call, caller, dialled, caller_name)
             }

@@ -120,6 +120,11 @@ word! {
         NoPorts = "no_ports": "No RTP port is free.",
         Overload = "overload": "Calls were refused because there were too many.",
         Guessing = "guessing": "Somebody guesses passwords.",
+        OneWayAudio = "one_way_audio": "Several legs are sent audio and send none.",
+        CertificateEnds = "certificate_ends": "A certificate ends soon, or cannot be used.",
+        ClockStepped = "clock_stepped": "The calendar was set while calls were up.",
+        JournalBehind = "journal_behind": "The database is far behind the journal.",
+        CheckInUnattended = "check_in_unattended": "A check-in was missed, and nobody has seen to it.",
         Tolls = "tolls": "An account makes more calls out, or dearer ones, than it may.",
     }
 }

@@ -1,0 +1,421 @@
+//! Alarms for people: facts come to the board, rules that no single fact shows are looked at once a second, and
+//! letters go out.
+//!
+//! ```text
+//!  facts ─▶ Board ◀── show alarms, alarm ack        second by second: clock, backlog, certificates, bursts,
+//!              └─▶ letter ─▶ Post                    check-ins ─▶ Input::Alarm ─▶ switch ─▶ a fact ─▶ Board
+//! ```
+//!
+//! Whatever raises an alarm does it by a fact: it is in the journal, and web hooks have it, before a letter says so.
+
+mod words;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::certificates;
+use super::clock::Clock;
+use super::exchange::Inputs;
+use super::orders::Operator;
+use crate::base::{Now, Wall};
+use crate::config::Config;
+use crate::console::{Answer, render};
+use crate::net::mail::{Letter, Post};
+use crate::report::alarms::watch::{Backlog, Burst, Clock as Set, ClockWatch, Unattended};
+use crate::report::alarms::{Alarm, Board, Line, Told};
+use crate::switch::Input;
+use crate::switch::fact::{AlarmWhat, CareFact, Fact, FactKind};
+
+/// How often the rules are looked at, and how often certificates are read for that.
+const LOOK: Duration = Duration::from_secs(1);
+const CERTIFICATES_EACH: u32 = 600;
+/// Legs with audio one way that are an alarm, within this: one alone may be a phone that is muted by not sending.
+const ONE_WAY: (usize, Duration) = (3, Duration::from_secs(600));
+/// Facts that wait for the database, and for how long, before that is an alarm.
+const BEHIND: (u64, Duration) = (10_000, Duration::from_secs(60));
+/// Orders to the switch that wait for room in its queue at most.
+const MOST_SAID: usize = 1_000;
+
+/// The alarms of this appliance.
+pub(super) struct Alarms {
+    state: Mutex<State>,
+    clock: Clock,
+}
+
+struct State {
+    board: Board,
+    one_way: Burst,
+    unattended: Unattended,
+    unattended_after: Duration,
+    clock: ClockWatch,
+    behind: Backlog,
+    ending: bool,
+    /// What is to be said to the switch: raised, or over.
+    to_say: VecDeque<(AlarmWhat, bool, String)>,
+}
+
+impl State {
+    fn say(&mut self, what: AlarmWhat, raised: bool, detail: impl Into<String>) {
+        if self.to_say.len() < MOST_SAID {
+            self.to_say.push_back((what, raised, detail.into()));
+        }
+    }
+}
+
+impl Alarms {
+    pub(super) fn new(clock: Clock, config: &Config) -> Arc<Alarms> {
+        let state = State {
+            board: Board::new(),
+            one_way: Burst::new(ONE_WAY.0, ONE_WAY.1),
+            unattended: Unattended::default(),
+            unattended_after: config.alarm.check_in_unattended,
+            clock: ClockWatch::default(),
+            behind: Backlog::new(BEHIND.0, BEHIND.1),
+            ending: false,
+            to_say: VecDeque::new(),
+        };
+        Arc::new(Alarms { state: Mutex::new(state), clock })
+    }
+
+    fn with<R>(&self, act: impl FnOnce(&mut State, Now) -> R) -> R {
+        act(&mut self.state.lock().expect("no holder panics"), self.clock.now())
+    }
+
+    /// A fact is being written. Never waits for the switch, whose thread this is.
+    pub(super) fn take(&self, fact: &Fact) {
+        match &fact.kind {
+            FactKind::Alarm { what, raised, detail, call } => self.with(|state, now| {
+                let key = (what.as_str(), about(*what, detail));
+                match raised {
+                    true => state.board.raise(now, key, detail, *call),
+                    false => state.board.clear(now, key),
+                }
+            }),
+            FactKind::NoRtp { one_way: true, .. } => {
+                self.with(|state, now| state.one_way.seen(now.at));
+            }
+            FactKind::Care { account, what } => self.care(account, what),
+            _ => {}
+        }
+    }
+
+    fn care(&self, account: &str, what: &CareFact) {
+        let what_alarm = AlarmWhat::CheckInUnattended;
+        match what {
+            CareFact::CheckInTask { case, .. } => self.with(|state, now| {
+                let until = now.at + state.unattended_after;
+                state.unattended.expect(account, *case, until);
+            }),
+            CareFact::CheckedIn { .. } | CareFact::CheckInClosed { .. } => self.with(|state, _| {
+                if state.unattended.over(account) {
+                    state.say(what_alarm, false, account);
+                }
+            }),
+            CareFact::Talked { case } | CareFact::Closed { case, .. } => self.with(|state, _| {
+                if let Some(whose) = state.unattended.seen_to(*case) {
+                    state.say(what_alarm, false, whose);
+                }
+            }),
+            _ => {}
+        }
+    }
+
+    /// What the rules say now; `waiting`: facts that the database has not.
+    fn look(&self, config: &Config, waiting: u64) {
+        self.with(|state, now| {
+            state.unattended_after = config.alarm.check_in_unattended;
+            if let Some(raised) = state.one_way.look(now.at) {
+                let detail = format!("{} legs within ten minutes: events no_rtp", ONE_WAY.0);
+                state.say(AlarmWhat::OneWayAudio, raised, detail);
+            }
+            for account in state.unattended.due(now.at) {
+                state.say(AlarmWhat::CheckInUnattended, true, account);
+            }
+            match state.clock.look(now) {
+                Some(Set::Stepped(ms)) => {
+                    let detail = format!("by {:+.1} s", ms as f64 / 1_000.0);
+                    state.say(AlarmWhat::ClockStepped, true, detail);
+                }
+                Some(Set::Calm) => state.say(AlarmWhat::ClockStepped, false, ""),
+                None => {}
+            }
+            if let Some(raised) = state.behind.look(now.at, waiting) {
+                state.say(AlarmWhat::JournalBehind, raised, format!("{waiting} facts wait"));
+            }
+        });
+    }
+
+    /// Certificates that end soon, or that cannot be read any more.
+    fn certificates(&self, config: &Config) {
+        let (_, faults) = certificates::read(config, "");
+        let faults: Vec<&str> = faults.iter().map(|fault| fault.what.as_str()).collect();
+        let ending = !faults.is_empty();
+        self.with(|state, _| {
+            if ending != state.ending {
+                state.ending = ending;
+                state.say(AlarmWhat::CertificateEnds, ending, faults.join("; "));
+            }
+        });
+    }
+
+    /// Says to the switch what it has room for.
+    fn tell(&self, inputs: &Inputs) {
+        self.with(|state, _| {
+            while let Some((what, raised, detail)) = state.to_say.pop_front() {
+                match inputs.offer(Input::Alarm { what, raised, detail }) {
+                    Ok(()) => {}
+                    Err(Input::Alarm { what, raised, detail }) => {
+                        return state.to_say.push_front((what, raised, detail));
+                    }
+                    Err(_) => return,
+                }
+            }
+        });
+    }
+
+    /// Sends what is due as a letter.
+    fn write(&self, config: &Config, zone: &TimeZone, post: &Post) {
+        let Some(to) = &config.alarm.mail else { return };
+        let most = config.alarm.letters_per_hour as usize;
+        let Some(told) = self.with(|state, now| state.board.letter(now.at, most)) else { return };
+        let letter = letter(config, zone, to.iter().map(ToString::to_string).collect(), &told);
+        if let Err(why) = post.put(letter) {
+            tracing::error!("a letter of {} alarms is left out: {why}", told.lines.len());
+        }
+    }
+
+    /// `show alarms`.
+    pub(super) fn show(&self, zone: &TimeZone) -> Answer {
+        self.with(|state, _| {
+            let standing = state.board.standing();
+            let past: Vec<&Alarm> = state.board.past().collect();
+            let row = |alarm: &&Alarm| {
+                let seen = alarm.acked.as_ref().map(|(by, _)| by.clone()).unwrap_or_default();
+                let over = alarm.over.map(|at| time(at, zone)).unwrap_or_default();
+                let number = alarm.number.to_string();
+                let look = AlarmWhat::ALL.iter().find(|known| known.as_str() == alarm.what);
+                let look = look.map_or("", |what| words::of(*what).look).to_owned();
+                let since = time(alarm.since, zone);
+                vec![number, alarm.what.clone(), alarm.detail.clone(), since, over, seen, look]
+            };
+            let head = ["NUMBER", "ALARM", "DETAIL", "SINCE", "OVER", "SEEN TO BY", "LOOK"];
+            let rows = standing.iter().chain(&past).map(row);
+            let text = render::table(&head, rows, "no alarm stands, and none has since the start");
+            let data = serde_json::json!({ "standing": standing, "past": past });
+            Answer::done(text, data)
+        })
+    }
+
+    /// `alarm ack`.
+    pub(super) fn ack(&self, number: u32, by: &str) -> Answer {
+        self.with(|state, now| match state.board.ack(now, number, by) {
+            Some(alarm) => {
+                let by = alarm.acked.as_ref().map_or(by, |(by, _)| by.as_str());
+                Answer::done(format!("{} {}: seen to by {by}", alarm.what, alarm.detail), alarm)
+            }
+            None => Answer::refused(format!("no alarm {number} stands: see 'show alarms'")),
+        })
+    }
+}
+
+/// Of which thing an alarm is: where several of a kind stand side by side, their detail names it.
+fn about(what: AlarmWhat, detail: &str) -> &str {
+    match what {
+        AlarmWhat::GatewayDown | AlarmWhat::CheckInUnattended => detail,
+        _ => "",
+    }
+}
+
+fn time(at: Wall, zone: &TimeZone) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    at.to_zoned(zone.clone()).strftime("%m-%d %H:%M:%S").to_string()
+}
+
+/// What somebody reads at three in the morning: what, since when, where to look; in both languages.
+fn letter(config: &Config, zone: &TimeZone, to: Vec<String>, told: &Told) -> Letter {
+    let words = |line: &Line| {
+        let known = AlarmWhat::ALL.iter().find(|known| known.as_str() == line.alarm.what);
+        words::of(known.copied().unwrap_or(AlarmWhat::Unknown))
+    };
+    let node = &config.node.name;
+    let raised = told.lines.iter().filter(|line| !line.over).count();
+    let first = told.lines.iter().find(|line| !line.over).or(told.lines.first());
+    let what = first.map_or("", |line| words(line).zh);
+    let what_en = first.map_or("", |line| line.alarm.what.as_str());
+    let more = match told.lines.len() {
+        0 | 1 => String::new(),
+        n => format!(" (+{})", n - 1),
+    };
+    let state = if raised > 0 { "告警" } else { "恢复" };
+    let subject = format!("[{node}] {state} {what} {what_en}{more}");
+    let mut text = String::new();
+    for line in &told.lines {
+        let (alarm, words) = (&line.alarm, words(line));
+        let (zh, en) = if line.over { ("恢复", "over") } else { ("告警", "raised") };
+        let at = time(alarm.over.filter(|_| line.over).unwrap_or(alarm.since), zone);
+        text += &format!("{at}  {zh}/{en}  #{}  {}\n", alarm.number, alarm.what);
+        text += &format!("    {}\n    {}\n", words.zh, words.en);
+        if !alarm.detail.is_empty() {
+            text += &format!("    {}\n", alarm.detail);
+        }
+        if let Some(call) = alarm.call {
+            text += &format!("    belfry console -e 'trace {call}'\n");
+        }
+        if !line.over {
+            text += &format!("    → {}\n", words.look);
+        }
+    }
+    if told.left_out > 0 {
+        text += &format!("… {} 条未列出 / not listed\n", told.left_out);
+    }
+    text += "\nbelfry console -e 'show alarms'\n";
+    Letter { to, subject, text }
+}
+
+/// Looks after the rules and the letters for as long as it runs.
+pub(super) async fn run(operator: Arc<Operator>) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut nth = 0_u32;
+    loop {
+        ticks.tick().await;
+        let operator = operator.clone();
+        let certificates = nth.is_multiple_of(CERTIFICATES_EACH);
+        nth = nth.wrapping_add(1);
+        // Files are read.
+        let looked = tokio::task::spawn_blocking(move || operator.look_at_alarms(certificates));
+        let _ = looked.await;
+    }
+}
+
+impl Operator {
+    fn look_at_alarms(&self, certificates: bool) {
+        let (config, zone) = (self.config(), self.zone());
+        let alarms = &self.figures.alarms;
+        alarms.look(&config, self.figures.journal.health().not_applied);
+        if certificates {
+            alarms.certificates(&config);
+        }
+        alarms.tell(self.inputs());
+        alarms.write(&config, &zone, &self.post);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::CallId;
+
+    fn fact(kind: FactKind) -> Fact {
+        Fact { seq: 1, wall: Wall(0), kind }
+    }
+
+    fn alarm(what: AlarmWhat, raised: bool, detail: &str) -> Fact {
+        fact(FactKind::Alarm { what, raised, detail: detail.into(), call: None })
+    }
+
+    fn alarms() -> (Arc<Alarms>, Config) {
+        let text = "[node]\nname = \"care-1\"\n[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n\
+                    [mail]\nserver = \"127.0.0.1\"\nfrom = \"a@b.example\"\n\
+                    [alarm]\nmail = [\"night@care.example\"]\n";
+        let (config, _) = Config::parse(text).unwrap();
+        (Alarms::new(Clock::start(), &config), config)
+    }
+
+    fn said(alarms: &Alarms) -> Vec<(AlarmWhat, bool)> {
+        alarms.with(|state, _| {
+            state.to_say.drain(..).map(|(what, raised, _)| (what, raised)).collect()
+        })
+    }
+
+    #[test]
+    fn gateways_have_alarms_of_their_own_and_other_kinds_one_each() {
+        let (alarms, _) = alarms();
+        for name in ["e1-a", "e1-b", "e1-a"] {
+            alarms.take(&alarm(AlarmWhat::GatewayDown, true, name));
+        }
+        alarms.take(&alarm(AlarmWhat::NoPorts, true, "1001"));
+        alarms.take(&alarm(AlarmWhat::NoPorts, true, "1002"));
+        alarms.take(&alarm(AlarmWhat::GatewayDown, false, "e1-a"));
+        let shown = alarms.show(&TimeZone::UTC);
+        let standing = shown.data["standing"].as_array().unwrap();
+        let details: Vec<_> = standing.iter().map(|a| a["detail"].as_str().unwrap()).collect();
+        assert_eq!(details, ["e1-b", "1001"]);
+        assert!(shown.text.contains("show gateways"), "{}", shown.text);
+        assert!(alarms.ack(2, "li").text.contains("seen to by li"));
+        assert!(alarms.show(&TimeZone::UTC).text.contains("li"));
+        assert!(!alarms.ack(1, "li").ok, "it is over");
+    }
+
+    #[test]
+    fn a_missed_check_in_to_which_nobody_sees_is_raised_and_over_when_somebody_does() {
+        let (alarms, mut config) = alarms();
+        config.alarm.check_in_unattended = Duration::ZERO;
+        alarms.look(&config, 0);
+        let care = |what| fact(FactKind::Care { account: "0760".into(), what });
+        alarms.take(&care(CareFact::CheckInTask { due: 0, case: Some(7) }));
+        alarms.look(&config, 0);
+        alarms.look(&config, 0);
+        assert_eq!(said(&alarms), [(AlarmWhat::CheckInUnattended, true)]);
+        alarms.take(&care(CareFact::Talked { case: 8 }));
+        alarms.take(&care(CareFact::Talked { case: 7 }));
+        alarms.take(&care(CareFact::CheckInClosed { due: 0 }));
+        assert_eq!(said(&alarms), [(AlarmWhat::CheckInUnattended, false)]);
+    }
+
+    #[test]
+    fn three_legs_with_audio_one_way_are_an_alarm_and_a_certificate_at_its_end() {
+        let (alarms, config) = alarms();
+        let leg = crate::base::LegId(1);
+        let call = CallId::new(Wall(1), 1);
+        let one_way =
+            |one_way| FactKind::NoRtp { call, leg, silent_ms: 3_000, one_way, unagreed: None };
+        for _ in 0..3 {
+            alarms.look(&config, 0);
+            assert_eq!(said(&alarms), []);
+            alarms.take(&fact(one_way(false)));
+            alarms.take(&fact(one_way(true)));
+        }
+        alarms.look(&config, 0);
+        assert_eq!(said(&alarms), [(AlarmWhat::OneWayAudio, true)]);
+        alarms.certificates(&config);
+        assert_eq!(said(&alarms), []);
+        let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n[[certificate]]\nchain = \"/x\"\nkey = \"/y\"\n";
+        let (bad, _) = Config::parse(text).unwrap();
+        alarms.certificates(&bad);
+        alarms.certificates(&bad);
+        assert_eq!(said(&alarms), [(AlarmWhat::CertificateEnds, true)]);
+        alarms.certificates(&config);
+        assert_eq!(said(&alarms), [(AlarmWhat::CertificateEnds, false)]);
+    }
+
+    #[test]
+    fn a_letter_says_what_since_when_and_where_to_look_in_both_languages() {
+        let (alarms, config) = alarms();
+        alarms.take(&alarm(AlarmWhat::GatewayDown, true, "e1-a"));
+        alarms.take(&alarm(AlarmWhat::DiskFull, true, "92 %"));
+        let far = crate::base::Time::NEVER;
+        let told = alarms.with(|state, _| state.board.letter(far, 12)).unwrap();
+        let letter = letter(&config, &TimeZone::UTC, vec!["night@care.example".into()], &told);
+        assert_eq!(letter.subject, "[care-1] 告警 网关无应答 gateway_down (+1)");
+        for part in
+            ["#1", "e1-a", "show gateways", "网关", "does not answer", "92 %", "show alarms"]
+        {
+            assert!(letter.text.contains(part), "{part}: {}", letter.text);
+        }
+    }
+
+    #[test]
+    fn every_alarm_has_words_in_both_languages() {
+        for what in AlarmWhat::ALL {
+            let words = words::of(*what);
+            assert!(
+                !words.zh.is_ascii() && words.en.is_ascii() && !words.look.is_empty(),
+                "{what:?}"
+            );
+        }
+    }
+}

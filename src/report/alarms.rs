@@ -1,0 +1,260 @@
+//! The alarms that stand, for people (R28): each is told once when it is raised and once when it is over, by letters
+//! that are gathered and bounded, and somebody says that it is seen to.
+//!
+//! ```text
+//!  raised ─▶ standing ─▶ over ─▶ kept for a look      told: GATHER after the first line, then a letter;
+//!              └─ ack ─▶ seen to, by whom                   at most `per_hour`, what comes meanwhile waits for the next
+//! ```
+//!
+//! What raises and clears them are facts; [`watch`] has the rules for those that no single fact shows. Knows no
+//! mail and no words.
+
+pub mod watch;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+use crate::base::{CallId, Duration, Now, Time, Wall};
+
+/// Alarms that stand at once, and of those that are over how many are kept.
+const MOST_STANDING: usize = 500;
+const MOST_PAST: usize = 50;
+/// Lines that wait for a letter; beyond them they are counted.
+const MOST_LINES: usize = 200;
+/// How long lines are gathered before they go out together.
+pub const GATHER: Duration = Duration::from_secs(10);
+/// The longest detail, bytes.
+const MAX_DETAIL: usize = 500;
+
+/// An alarm.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Alarm {
+    /// Its number, from 1 since the start.
+    pub number: u32,
+    /// What it is: a word such as `gateway_down`.
+    pub what: String,
+    /// Of which thing, where there are several of the kind; else empty.
+    pub about: String,
+    /// What is known of it.
+    pub detail: String,
+    /// Since when.
+    pub since: Wall,
+    /// A call that shows it.
+    pub call: Option<CallId>,
+    /// Who sees to it, and since when.
+    pub acked: Option<(String, Wall)>,
+    /// When it was over.
+    pub over: Option<Wall>,
+}
+
+/// One line of a letter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// The alarm as it was then.
+    pub alarm: Alarm,
+    /// It is over; else it was raised.
+    pub over: bool,
+}
+
+/// What a letter tells.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Told {
+    /// In their order.
+    pub lines: Vec<Line>,
+    /// Lines for which there was no room.
+    pub left_out: u64,
+}
+
+/// All alarms.
+#[derive(Debug)]
+pub struct Board {
+    standing: BTreeMap<(String, String), Alarm>,
+    past: VecDeque<Alarm>,
+    last: u32,
+    waiting: Told,
+    /// When what waits may go out; none: nothing waits.
+    due: Option<Time>,
+    /// When letters of the last hour went out.
+    sent: VecDeque<Time>,
+}
+
+impl Board {
+    /// None stands.
+    pub fn new() -> Board {
+        Board {
+            standing: BTreeMap::new(),
+            past: VecDeque::new(),
+            last: 0,
+            waiting: Told::default(),
+            due: None,
+            sent: VecDeque::new(),
+        }
+    }
+
+    /// One is raised. One that stands already is told of no more.
+    pub fn raise(
+        &mut self,
+        now: Now,
+        (what, about): (&str, &str),
+        detail: &str,
+        call: Option<CallId>,
+    ) {
+        let key = (what.to_owned(), about.to_owned());
+        if self.standing.contains_key(&key) || self.standing.len() >= MOST_STANDING {
+            return;
+        }
+        self.last += 1;
+        let end = detail.floor_char_boundary(MAX_DETAIL);
+        let alarm = Alarm {
+            number: self.last,
+            what: what.to_owned(),
+            about: about.to_owned(),
+            detail: detail[..end].to_owned(),
+            since: now.wall,
+            call,
+            acked: None,
+            over: None,
+        };
+        self.line(now, Line { alarm: alarm.clone(), over: false });
+        self.standing.insert(key, alarm);
+    }
+
+    /// One is over. One that did not stand was raised before the start.
+    pub fn clear(&mut self, now: Now, (what, about): (&str, &str)) {
+        let key = (what.to_owned(), about.to_owned());
+        let Some(mut alarm) = self.standing.remove(&key) else { return };
+        alarm.over = Some(now.wall);
+        if self.past.len() >= MOST_PAST {
+            self.past.pop_front();
+        }
+        self.past.push_back(alarm.clone());
+        self.line(now, Line { alarm, over: true });
+    }
+
+    fn line(&mut self, now: Now, line: Line) {
+        if self.waiting.lines.len() >= MOST_LINES {
+            self.waiting.left_out += 1;
+            return;
+        }
+        self.waiting.lines.push(line);
+        self.due.get_or_insert(now.at + GATHER);
+    }
+
+    /// Somebody sees to it. `None`: no alarm of that number stands.
+    pub fn ack(&mut self, now: Now, number: u32, by: &str) -> Option<&Alarm> {
+        let alarm = self.standing.values_mut().find(|alarm| alarm.number == number)?;
+        alarm.acked.get_or_insert((by.to_owned(), now.wall));
+        Some(alarm)
+    }
+
+    /// Those that stand, the oldest first.
+    pub fn standing(&self) -> Vec<&Alarm> {
+        let mut all: Vec<&Alarm> = self.standing.values().collect();
+        all.sort_by_key(|alarm| alarm.number);
+        all
+    }
+
+    /// Those that are over, the last first.
+    pub fn past(&self) -> impl Iterator<Item = &Alarm> {
+        self.past.iter().rev()
+    }
+
+    /// What is to be told now, with at most so many letters within any hour; 0: none is ever due.
+    pub fn letter(&mut self, now: Time, per_hour: usize) -> Option<Told> {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        self.sent.retain(|at| now.since(*at) < HOUR);
+        if self.due.is_none_or(|due| now < due) || self.sent.len() >= per_hour {
+            return None;
+        }
+        self.due = None;
+        self.sent.push_back(now);
+        Some(std::mem::take(&mut self.waiting))
+    }
+}
+
+impl Default for Board {
+    fn default() -> Board {
+        Board::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOWN: (&str, &str) = ("gateway_down", "e1-a");
+
+    fn at(seconds: u64) -> Now {
+        Now { at: Time::from_millis(seconds * 1_000), wall: Wall(seconds as i64 * 1_000) }
+    }
+
+    fn told(told: Option<Told>) -> Vec<(u32, bool)> {
+        let lines = told.into_iter().flat_map(|told| told.lines);
+        lines.map(|line| (line.alarm.number, line.over)).collect()
+    }
+
+    #[test]
+    fn each_is_told_once_when_it_is_raised_and_once_when_it_is_over() {
+        let mut board = Board::new();
+        board.raise(at(0), DOWN, "no answer", None);
+        board.raise(at(1), DOWN, "no answer", None);
+        board.raise(at(2), ("gateway_down", "e1-b"), "", None);
+        assert_eq!(board.letter(at(9).at, 12), None, "lines are gathered");
+        assert_eq!(told(board.letter(at(10).at, 12)), [(1, false), (2, false)]);
+        assert_eq!(board.letter(at(100).at, 12), None, "nothing new");
+        board.clear(at(200), DOWN);
+        board.clear(at(201), DOWN);
+        assert_eq!(told(board.letter(at(210).at, 12)), [(1, true)]);
+        assert_eq!(board.standing().len(), 1);
+        assert_eq!(board.past().next().and_then(|alarm| alarm.over), Some(Wall(200_000)));
+        board.raise(at(300), DOWN, "again", None);
+        assert_eq!(told(board.letter(at(310).at, 12)), [(3, false)], "a number of its own");
+    }
+
+    #[test]
+    fn letters_are_bounded_and_what_waits_goes_with_the_next() {
+        let mut board = Board::new();
+        let (mut letters, mut lines) = (0, 0);
+        for second in 0..7_200 {
+            match second % 2 {
+                0 => board.raise(at(second), DOWN, "", None),
+                _ => board.clear(at(second), DOWN),
+            }
+            if let Some(told) = board.letter(at(second).at, 3) {
+                letters += 1;
+                lines += told.lines.len() as u64 + told.left_out;
+            }
+        }
+        assert_eq!(letters, 6, "three an hour");
+        let rest = board.waiting.lines.len() as u64 + board.waiting.left_out;
+        assert_eq!(lines + rest, 7_200, "each line is told or counted");
+        assert!(board.waiting.lines.len() <= MOST_LINES);
+        assert_eq!(Board::new().letter(at(0).at, 0), None);
+    }
+
+    #[test]
+    fn one_that_stands_is_acknowledged_by_the_first_who_does() {
+        let mut board = Board::new();
+        board.raise(at(0), DOWN, "x", None);
+        assert!(board.ack(at(1), 2, "li").is_none());
+        assert_eq!(board.ack(at(1), 1, "li").unwrap().acked, Some(("li".into(), Wall(1_000))));
+        assert_eq!(board.ack(at(2), 1, "wang").unwrap().acked, Some(("li".into(), Wall(1_000))));
+        board.clear(at(3), DOWN);
+        assert!(board.ack(at(4), 1, "li").is_none(), "it is over");
+    }
+
+    #[test]
+    fn what_does_not_end_is_bounded() {
+        let mut board = Board::new();
+        for n in 0..2_000 {
+            board.raise(at(n), ("gateway_down", &n.to_string()), &"护".repeat(400), None);
+        }
+        assert_eq!(board.standing().len(), MOST_STANDING);
+        assert!(board.standing().iter().all(|alarm| alarm.detail.len() <= MAX_DETAIL));
+        for n in 0..2_000 {
+            board.clear(at(n), ("gateway_down", &n.to_string()));
+        }
+        assert_eq!(board.past().count(), MOST_PAST);
+    }
+}

@@ -1,0 +1,214 @@
+//! Rules for alarms that no single fact shows: several within a while, something that did not follow in time, a
+//! clock that leapt, a backlog that stays.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::base::{Duration, Now, Time};
+
+/// Raised when something happens several times within a while, over when it has not happened for as long.
+#[derive(Debug)]
+pub struct Burst {
+    times: usize,
+    within: Duration,
+    seen: VecDeque<Time>,
+    raised: bool,
+}
+
+impl Burst {
+    /// So many times within this.
+    pub fn new(times: usize, within: Duration) -> Burst {
+        Burst { times, within, seen: VecDeque::new(), raised: false }
+    }
+
+    /// It has happened.
+    pub fn seen(&mut self, now: Time) {
+        if self.seen.len() >= self.times {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(now);
+    }
+
+    /// Raised (true) or over (false), once each.
+    pub fn look(&mut self, now: Time) -> Option<bool> {
+        let recent = |at: &Time| now.since(*at) < self.within;
+        let turn = match self.raised {
+            false => self.seen.len() >= self.times && self.seen.iter().all(recent),
+            true => !self.seen.iter().any(recent),
+        };
+        turn.then(|| {
+            self.raised = !self.raised;
+            self.raised
+        })
+    }
+}
+
+/// Whether what is expected of people follows in time.
+#[derive(Debug, Default)]
+pub struct Unattended {
+    /// By whose it is: its case, by when, whether that was said.
+    open: BTreeMap<String, (Option<u64>, Time, bool)>,
+}
+
+/// Those that are waited for at once; beyond them the queue of cases itself is what to look at.
+const MOST_OPEN: usize = 10_000;
+
+impl Unattended {
+    /// Somebody has to see to it by `until`.
+    pub fn expect(&mut self, whose: &str, case: Option<u64>, until: Time) {
+        if self.open.len() < MOST_OPEN {
+            self.open.entry(whose.to_owned()).or_insert((case, until, false));
+        }
+    }
+
+    /// It is settled. True: its alarm is over.
+    pub fn over(&mut self, whose: &str) -> bool {
+        self.open.remove(whose).is_some_and(|(_, _, raised)| raised)
+    }
+
+    /// Somebody sees to that case. Gives whose, if its alarm is over.
+    pub fn seen_to(&mut self, case: u64) -> Option<String> {
+        let found = self.open.iter().find(|(_, (of, ..))| *of == Some(case));
+        let whose = found.map(|(whose, _)| whose.clone())?;
+        self.over(&whose).then_some(whose)
+    }
+
+    /// Whose time is over now; each once.
+    pub fn due(&mut self, now: Time) -> Vec<String> {
+        let late = self.open.iter_mut().filter(|(_, (_, until, raised))| !raised && *until <= now);
+        late.map(|(whose, (.., raised))| {
+            *raised = true;
+            whose.clone()
+        })
+        .collect()
+    }
+}
+
+/// Whether the calendar goes on as time does.
+#[derive(Debug, Default)]
+pub struct ClockWatch {
+    last: Option<Now>,
+    raised: Option<Time>,
+}
+
+/// A calendar that is off by so much between two looks has been set.
+const STEP_MS: i64 = 2_000;
+/// Its alarm is over so long after the last step.
+const CLOCK_CALM: Duration = Duration::from_secs(600);
+
+/// What a look at the clock has shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// It was set by so many milliseconds.
+    Stepped(i64),
+    /// It has gone on well for a while.
+    Calm,
+}
+
+impl ClockWatch {
+    /// To be asked every second or so.
+    pub fn look(&mut self, now: Now) -> Option<Clock> {
+        let last = self.last.replace(now)?;
+        let passed = i64::try_from(now.at.since(last.at).as_millis()).unwrap_or(i64::MAX);
+        let step = (now.wall.0 - last.wall.0).saturating_sub(passed);
+        if step.abs() >= STEP_MS {
+            let first = self.raised.replace(now.at).is_none();
+            return first.then_some(Clock::Stepped(step));
+        }
+        self.raised.take_if(|at| now.at.since(*at) >= CLOCK_CALM).map(|_| Clock::Calm)
+    }
+}
+
+/// Whether a backlog stays above a bound; over when it is below a tenth of that.
+#[derive(Debug)]
+pub struct Backlog {
+    most: u64,
+    within: Duration,
+    above_since: Option<Time>,
+    raised: bool,
+}
+
+impl Backlog {
+    /// More than so much for so long.
+    pub fn new(most: u64, within: Duration) -> Backlog {
+        Backlog { most, within, above_since: None, raised: false }
+    }
+
+    /// Raised (true) or over (false), once each.
+    pub fn look(&mut self, now: Time, amount: u64) -> Option<bool> {
+        if amount > self.most {
+            let since = *self.above_since.get_or_insert(now);
+            let late = !self.raised && now.since(since) >= self.within;
+            self.raised |= late;
+            return late.then_some(true);
+        }
+        self.above_since = None;
+        let over = self.raised && amount <= self.most / 10;
+        self.raised &= !over;
+        over.then_some(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Wall;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn three_within_ten_minutes_are_a_burst() {
+        let mut burst = Burst::new(3, Duration::from_secs(600));
+        for second in [0, 10, 601] {
+            burst.seen(at(second));
+            assert_eq!(burst.look(at(second)), None, "{second}");
+        }
+        burst.seen(at(602));
+        assert_eq!(burst.look(at(602)), Some(true));
+        burst.seen(at(700));
+        assert_eq!([burst.look(at(700)), burst.look(at(1_299))], [None, None]);
+        assert_eq!([burst.look(at(1_300)), burst.look(at(1_301))], [Some(false), None]);
+    }
+
+    #[test]
+    fn what_nobody_sees_to_in_time_is_told_once() {
+        let mut open = Unattended::default();
+        open.expect("0760", Some(7), at(600));
+        open.expect("0761", Some(8), at(600));
+        assert!(open.due(at(599)).is_empty());
+        assert!(!open.over("0761"), "seen to in time: there was no alarm");
+        assert_eq!(open.due(at(600)), ["0760"]);
+        assert!(open.due(at(601)).is_empty());
+        assert_eq!(open.seen_to(9), None);
+        assert_eq!(open.seen_to(7), Some("0760".into()));
+        assert_eq!(open.seen_to(7), None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_told_once_and_a_drifting_one_not() {
+        let mut watch = ClockWatch::default();
+        let mut look = |at_ms: u64, wall: i64| {
+            watch.look(Now { at: Time::from_millis(at_ms), wall: Wall(wall) })
+        };
+        assert_eq!(look(0, 1_000_000), None);
+        assert_eq!(look(1_000, 1_001_900), None, "less than two seconds: smeared by NTP");
+        assert_eq!(look(2_000, 900_000), Some(Clock::Stepped(-102_900)));
+        assert_eq!(look(3_000, 1_000_000), None, "its alarm stands");
+        assert_eq!(look(602_999, 1_599_999), None);
+        assert_eq!(look(603_000, 1_600_000), Some(Clock::Calm));
+        assert_eq!(look(604_000, 2_000_000), Some(Clock::Stepped(399_000)));
+    }
+
+    #[test]
+    fn a_backlog_that_stays_is_raised_and_one_that_passes_not() {
+        let mut backlog = Backlog::new(10_000, Duration::from_secs(60));
+        assert_eq!(backlog.look(at(0), 20_000), None);
+        assert_eq!(backlog.look(at(30), 10_000), None);
+        assert_eq!(backlog.look(at(60), 20_000), None, "counted anew");
+        assert_eq!(backlog.look(at(120), 20_000), Some(true));
+        assert_eq!(backlog.look(at(121), 20_000), None);
+        assert_eq!(backlog.look(at(122), 1_001), None);
+        assert_eq!(backlog.look(at(123), 1_000), Some(false));
+    }
+}
