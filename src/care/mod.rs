@@ -1,7 +1,8 @@
 //! Floor 3: the care line (R10, R14): what units report, and the cases that follow from it.
 //!
 //! ```text
-//!   SCAIP, NOW-IP ─▶ report ─▶ what it means ─▶ cases ─▶ opened, joined, repeated, noted
+//!   keys in a call ─▶ receiver ─┐
+//!   SCAIP, NOW-IP ────────────▶ report ─▶ what it means ─▶ cases ─▶ opened, joined, repeated, noted
 //!   (wire::telecare)                              │
 //!                              speech call ──────▶│ ─▶ nobody called within the time
 //! ```
@@ -15,6 +16,7 @@ pub mod check_in;
 pub mod directory;
 pub mod file;
 pub mod guard;
+pub mod receiver;
 pub mod report;
 pub mod schedule;
 pub mod subscriber;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::wire::telecare::bs8521;
+use crate::wire::telecare::contact_id::{self, Qualifier};
 use crate::wire::telecare::now_ip;
 use crate::wire::telecare::scaip::{self, Destination, MessageType};
 
@@ -214,6 +215,44 @@ impl Report {
         }
     }
 
+    /// A Contact ID event; its keys are what its repeats have in common.
+    pub fn contact_id(event: &contact_id::Event, keys: &str) -> Report {
+        let meaning = contact_id_meaning(event.code, event.qualifier);
+        // 100 to 102: a person; 606: the panel opens its microphone. Others hang up when they are confirmed.
+        let talks = matches!((event.code, meaning), (606, _) | (100..=102, Meaning::Alarm(_)));
+        Report {
+            account: event.account.clone(),
+            device: event.zone.clone(),
+            protocol: Protocol::ContactId,
+            reference: keys.to_owned(),
+            meaning,
+            code: event.code,
+            priority: 0,
+            speech: if talks { Speech::UnitCalls { telephone: true } } else { Speech::None },
+            place: format!("partition {}, zone {}", event.partition, event.zone),
+        }
+    }
+
+    /// A BS 8521-1 alarm; its digits are what its repeats have in common.
+    pub fn bs8521(alarm: &bs8521::Alarm, data: &str) -> Report {
+        Report {
+            account: alarm.controller.clone(),
+            device: device(&alarm.unit),
+            protocol: Protocol::Bs8521,
+            reference: data.to_owned(),
+            meaning: bs8521_meaning(alarm),
+            code: alarm.event,
+            priority: alarm.priority,
+            speech: bs8521_speech(alarm),
+            place: bs8521_place(alarm.location).to_owned(),
+        }
+    }
+
+    /// Whether somebody is to talk in the call by which it comes.
+    pub fn talks(&self) -> bool {
+        matches!(self.speech, Speech::UnitCalls { .. })
+    }
+
     /// What cannot be read, of a unit that is known: an alarm, for nobody knows that it is none.
     /// Its repeats are known by how the text begins.
     pub fn unreadable(account: &str, protocol: Protocol, text: &str) -> Report {
@@ -256,17 +295,9 @@ impl Report {
                 speech: Speech::None,
                 place: String::new(),
             },
-            now_ip::Said::Alarm(alarm) => Report {
-                account: alarm.controller.clone(),
-                device: device(&alarm.unit),
-                protocol: Protocol::NowIp,
-                reference: message.data.clone(),
-                meaning: bs8521_meaning(alarm),
-                code: alarm.event,
-                priority: alarm.priority,
-                speech: bs8521_speech(alarm),
-                place: bs8521_place(alarm.location).to_owned(),
-            },
+            now_ip::Said::Alarm(alarm) => {
+                Report { protocol: Protocol::NowIp, ..Report::bs8521(alarm, &message.data) }
+            }
         })
     }
 }
@@ -338,6 +369,34 @@ fn scaip_place(request: &scaip::Request) -> String {
         request.position.clone(),
     ];
     said.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// DC-05's event codes. What is restored is over; of an alarm that is, a person still asks.
+fn contact_id_meaning(code: u16, qualifier: Qualifier) -> Meaning {
+    use Trouble::*;
+    let over = qualifier == Qualifier::Restored;
+    let trouble = |trouble| if over { Meaning::Over(trouble) } else { Meaning::Began(trouble) };
+    let need = match code {
+        100 => Need::Medical,
+        101 => Need::Personal,
+        102 => Need::Inactivity,
+        110 | 111 | 115 => Need::Fire,
+        113 | 154 => Need::Flood,
+        137 | 145 | 383 => return trouble(Tamper),
+        120..=139 => Need::Intruder,
+        151 | 162 => Need::Gas,
+        158 | 159 => Need::Temperature,
+        301 => return trouble(Mains),
+        302 | 309 | 311 | 384 => return trouble(Battery),
+        351..=356 => return trouble(Path),
+        381 => return trouble(Lost),
+        300..=399 => return trouble(Fault),
+        406 => return Meaning::Cancelled,
+        601..=603 | 608 => return Meaning::Alive,
+        400..=699 => return Meaning::Noted,
+        _ => Need::Other,
+    };
+    if over { Meaning::Cancelled } else { Meaning::Alarm(need) }
 }
 
 /// `EEE` and `SS`.
@@ -444,6 +503,19 @@ mod tests {
     fn the_place_in_words() {
         let place = of("<lco>012</lco><lte>left of the door</lte><lge><geo>22.5,113.3</geo></lge>");
         assert_eq!(place.place, "bedroom, left of the door, 22.5,113.3");
+    }
+
+    #[test]
+    fn what_contact_id_means() {
+        let means = contact_id_meaning;
+        assert_eq!(means(101, Qualifier::New), Meaning::Alarm(Need::Personal));
+        assert_eq!(means(101, Qualifier::Still), Meaning::Alarm(Need::Personal));
+        assert_eq!(means(101, Qualifier::Restored), Meaning::Cancelled);
+        assert_eq!(means(137, Qualifier::New), Meaning::Began(Trouble::Tamper));
+        assert_eq!(means(302, Qualifier::New), Meaning::Began(Trouble::Battery));
+        assert_eq!(means(302, Qualifier::Restored), Meaning::Over(Trouble::Battery));
+        assert_eq!(means(602, Qualifier::New), Meaning::Alive);
+        assert_eq!(means(777, Qualifier::New), Meaning::Alarm(Need::Other));
     }
 
     #[test]
