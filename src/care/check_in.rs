@@ -279,6 +279,15 @@ impl CheckIns {
         Some(open.missed.due)
     }
 
+    /// A contact sees to it: no further one is called. Gives which it is; `None`: nothing is open, or no contact is
+    /// called now.
+    pub fn accepted(&mut self, account: &str) -> Option<Wall> {
+        let entry = self.entries.get_mut(account)?;
+        let open = entry.open.as_mut().filter(|open| open.calling && open.missed.task)?;
+        open.missed.contacts = entry.contacts.max(open.missed.contacts);
+        Some(open.missed.due)
+    }
+
     /// A call for it is over, or could not be made.
     pub fn call_over(&mut self, now: Now, account: &str) {
         let every = self.terms.every;
@@ -509,6 +518,23 @@ mod tests {
         assert_eq!(all.due(at(700)), [], "nobody is left to call");
         assert_eq!(all.sign(at(800), "100", Way::Call), Some(Signed { due: EIGHT, late: true }));
         assert_eq!(all.closed("100"), None);
+    }
+
+    /// A contact who takes it on is the last that is called; the task stays a person's.
+    #[test]
+    fn a_contact_who_accepts_is_the_last() {
+        let mut all = of(AT_EIGHT);
+        for minute in [495, 506, 517] {
+            all.due(at(minute));
+            assert_eq!(all.accepted("100"), None, "that is a reminder");
+            all.call_over(at(minute + 1), "100");
+        }
+        let begun: Vec<Action> = (518..600).flat_map(|minute| all.due(at(minute))).collect();
+        assert!(matches!(begun.last(), Some(Action::Contact { nth: 0, .. })), "{begun:?}");
+        assert_eq!(all.accepted("100"), Some(EIGHT));
+        all.call_over(at(601), "100");
+        assert_eq!(all.due(at(900)), []);
+        assert_eq!(all.closed("100"), Some(EIGHT));
     }
 
     #[test]

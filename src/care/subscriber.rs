@@ -103,6 +103,8 @@ pub struct Subscriber {
     pub served_from: Option<Date>,
     /// Until which.
     pub served_until: Option<Date>,
+    /// The day of birth.
+    pub birthday: Option<Date>,
     /// When it has to report.
     pub check_in: Schedule,
     /// Its time zone; empty: the node's.
@@ -252,6 +254,16 @@ pub const FIELDS: &[Field] = &[
         get: |s| s.served_until.map_or_else(String::new, |day| day.to_string()),
         set: |s, text| {
             s.served_until = day(text)?;
+            Ok(())
+        },
+    },
+    Field {
+        name: "birthday",
+        chinese: "生日",
+        what: "the day of birth, such as 1941-05-30",
+        get: |s| s.birthday.map_or_else(String::new, |day| day.to_string()),
+        set: |s, text| {
+            s.birthday = day(text)?;
             Ok(())
         },
     },
@@ -447,6 +459,7 @@ mod tests {
             ("check_in_holidays", "否", "no"),
             ("time_zone", "Asia/Urumqi", "Asia/Urumqi"),
             ("served_until", "2027-01-31", "2027-01-31"),
+            ("birthday", "1941-05-30", "1941-05-30"),
             ("files", "/plans/1.png; http://x/2.jpg", "/plans/1.png; http://x/2.jpg"),
         ];
         let mut subscriber = Subscriber::default();

@@ -103,6 +103,8 @@ pub enum Effect {
         /// What the key means.
         meaning: String,
     },
+    /// Whom the care line has called takes on what it was called for; done at once.
+    Accept,
     /// Take the caller's report that all is well; done at once.
     CheckIn,
     /// Put a field onto the call's record; done at once. `language` is one.

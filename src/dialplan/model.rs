@@ -181,6 +181,7 @@ pub(super) struct Step {
 /// What a step does.
 #[derive(Debug)]
 pub(super) enum Op {
+    Accept,
     Answer,
     CheckIn,
     EarlyMedia,

@@ -82,6 +82,7 @@ pub(super) fn statements<'q>(
         | CareFact::CheckedIn { .. }
         | CareFact::CheckInMissed { .. }
         | CareFact::CheckInTask { .. }
+        | CareFact::CheckInAccepted { .. }
         | CareFact::CheckInClosed { .. } => check_ins::statements(fact, account, what),
         CareFact::Closed { case, outcome, by } => {
             let update = "UPDATE cases SET closed = ?, outcome = ?, closed_by = ? WHERE id = ?";

@@ -26,7 +26,7 @@ pub use crate::care::check_in::Missed;
 use crate::care::check_in::{self, CheckIns};
 use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
-pub use crate::care::subscriber::FIELDS;
+pub use crate::care::subscriber::{FIELDS, MOST_CONTACTS};
 pub use crate::care::{Case, Directory, Kept, Need, Subscriber, Trouble, Update};
 use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard, Way};
 use crate::config::Config;

@@ -72,6 +72,7 @@ impl Switch {
             Effect::SaveAnswer { .. } | Effect::SetField { .. } | Effect::Log { .. } => {
                 self.note(now, id, effect);
             }
+            Effect::Accept => self.call_accepted(now, id),
             Effect::CheckIn => self.checked_in(now, id),
             Effect::End => {
                 let cause = active.end_cause();

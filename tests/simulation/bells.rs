@@ -529,6 +529,35 @@ fn who_has_not_checked_in_is_reminded_and_reports_by_key() {
     house.ends_clean();
 }
 
+/// A contact who takes it on by a key is the last that is called; one that only answers, as a machine does, is not.
+#[test]
+fn a_contact_who_confirms_by_key_is_the_last() {
+    let asks = "steps = [{ collect = { into = \"key\", max = 1, tries = 1, timeout = 5 } }, \
+        { if = { when = { var = { key = \"1\" } }, then = [{ accept = {} }] } }]\n";
+    let plan = CALLS_PLAN.replace("steps = [{ wait = \"2 s\" }]\n", asks);
+    let mut house = House::with_sections(&plan, CALLS, 35);
+    (0..4).for_each(|n| house.register(n));
+    house.world.with(house.phones[0], |phone, _| phone.behave(Manner::Refuse(480)));
+    let by = in_minutes(&house, 5);
+    let contacts = ("contacts", "Li/1002; Zhao/1003; Sun/1004");
+    let home = [("number", "1001"), ("check_in", &by), ("time_zone", "UTC"), contacts];
+    subscribers(&mut house, &[&home]);
+    let second = house.phones[2];
+    assert!(house.world.until(Duration::from_secs(3_600), |w| w.phone(second).talks > 0));
+    house.world.run(Duration::from_secs(1));
+    house.press(second, '1');
+    house.world.run(Duration::from_secs(3_600));
+    let calls: Vec<u64> = (1..4).map(|n| house.world.phone(house.phones[n]).calls.into()).collect();
+    assert_eq!(calls, [1, 1, 0]);
+    let accepted = care(&house).into_iter().filter_map(|what| match what {
+        CareFact::CheckInAccepted { number, .. } => Some(number.as_str()),
+        _ => None,
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), ["1003"]);
+    assert_eq!(shown(&mut house).len(), 1, "a person closes the case");
+    house.ends_clean();
+}
+
 #[test]
 fn who_does_not_answer_is_a_persons_task_and_contacts_are_called() {
     let mut house = House::with_sections(CALLS_PLAN, CALLS, 33);

@@ -180,6 +180,7 @@ pub static APPS: &[&App] = &[
     &flow::LOG,
     &flow::INFO,
     &call::CHECK_IN,
+    &call::ACCEPT,
 ];
 
 /// The application of this TOML name.

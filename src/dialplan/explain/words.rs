@@ -9,6 +9,7 @@ impl Teller<'_> {
     /// A step in words.
     pub(super) fn words(&self, op: &Op) -> String {
         match op {
+            Op::Accept => "take what the called party was asked for as accepted".into(),
             Op::Answer => "answer".into(),
             Op::CheckIn => "take the caller's check-in".into(),
             Op::EarlyMedia => "open early media".into(),

@@ -86,6 +86,7 @@ impl Interp {
         text: &dyn Fn(&Interp, &Template) -> String,
     ) {
         match &step.op {
+            Op::Accept => self.queue.push_back(Effect::Accept),
             Op::Answer => self.answer(),
             Op::CheckIn => self.queue.push_back(Effect::CheckIn),
             Op::EarlyMedia => self.early_media(),

@@ -8,6 +8,7 @@ pub(super) fn of(effect: &Effect) -> String {
         Effect::Answer => "answer".into(),
         Effect::EarlyMedia => "early-media".into(),
         Effect::Ring => "ring".into(),
+        Effect::Accept => "accept".into(),
         Effect::CheckIn => "check-in".into(),
         Effect::Refuse { status } => format!("refuse by SIP status {status}"),
         Effect::Hangup { cause } => format!("hang up: {cause}"),

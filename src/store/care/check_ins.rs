@@ -4,7 +4,7 @@ use crate::base::Wall;
 use crate::store::database::Trouble;
 use crate::store::query::Records;
 use crate::store::statement::{Statement, query};
-use crate::switch::care::Missed;
+use crate::switch::care::{MOST_CONTACTS, Missed};
 use crate::switch::fact::{CareFact, Fact};
 
 /// Up to where each is settled, and what is open.
@@ -37,6 +37,13 @@ pub(super) fn statements<'q>(
         CareFact::CheckInTask { due, case } => {
             let update = "UPDATE check_ins SET task = ? WHERE account = ? AND due = ?";
             vec![query(update).bind(case.map_or(0, |case| case as i64)).bind(account).bind(*due)]
+        }
+        CareFact::CheckInAccepted { due, number } => {
+            // As many as there can be: none is called any more, after a restart as well.
+            let update =
+                "UPDATE check_ins SET accepted = ?, contacts = ? WHERE account = ? AND due = ?";
+            let all = MOST_CONTACTS as i64;
+            vec![query(update).bind(number).bind(all).bind(account).bind(*due)]
         }
         CareFact::CheckInClosed { .. } => {
             let update =

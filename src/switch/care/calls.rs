@@ -92,6 +92,20 @@ impl Switch {
         Some(id)
     }
 
+    /// Whom we have called takes on what that was for.
+    pub(in crate::switch) fn call_accepted(&mut self, now: Now, call: CallId) {
+        let number = self.calls.get(&call).map(|active| active.from.clone()).unwrap_or_default();
+        match self.care.calls.get(&call).cloned() {
+            Some(CallOut { account, why: Why::Contact { .. } }) => {
+                self.check_in_accepted(now, account, number);
+            }
+            _ => {
+                let line = format!("call {call}: {number} accepts, and was asked for nothing");
+                self.log(Level::Warning, line);
+            }
+        }
+    }
+
     fn place_call(
         &mut self,
         now: Now,

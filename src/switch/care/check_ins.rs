@@ -63,6 +63,15 @@ impl Switch {
         self.sign(now, &account, Way::Call);
     }
 
+    /// A contact takes a missed check-in on.
+    pub(super) fn check_in_accepted(&mut self, now: Now, account: String, number: String) {
+        let Some(due) = self.care.check_ins.accepted(&account) else { return };
+        let line = format!("{number} sees to {}, who has not checked in", self.care.who(&account));
+        self.log(Level::Info, line);
+        let what = CareFact::CheckInAccepted { due: due.0, number };
+        self.fact(now, FactKind::Care { account, what });
+    }
+
     /// What is due of check-ins.
     pub(super) fn check_ins_due(&mut self, now: Now) {
         loop {

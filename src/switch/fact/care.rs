@@ -125,6 +125,13 @@ pub enum CareFact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         case: Option<u64>,
     },
+    /// A contact takes a missed check-in on: no further one is called.
+    CheckInAccepted {
+        /// Which, milliseconds since 1970.
+        due: i64,
+        /// The contact's number.
+        number: String,
+    },
     /// A person has seen to a missed check-in, by closing its case.
     CheckInClosed {
         /// Which, milliseconds since 1970.
