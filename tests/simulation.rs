@@ -23,6 +23,7 @@ mod simulation {
     mod keys;
     mod late_offer;
     mod linking;
+    mod lookups;
     mod many_calls;
     mod messages;
     mod mobile;

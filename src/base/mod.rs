@@ -8,6 +8,7 @@ pub mod rng;
 pub mod seq;
 pub mod source;
 pub mod time;
+pub mod url;
 
 pub use id::{CallId, LegId, PlayId, RecordingId, RoomId};
 pub use networks::Networks;
@@ -15,3 +16,4 @@ pub use noise::Noise;
 pub use rng::Rng;
 pub use source::{Network, Source};
 pub use time::{Duration, Now, Time, Wall};
+pub use url::Url;

@@ -1,6 +1,5 @@
 //! Keys about web hooks: events that are sent to a program instead of being fetched by it.
 
-use core::net::IpAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use super::fault::quoted;
 use super::name::{EnvName, Name, Number};
 use super::secret::Secret;
 use super::setting::{Reader, Setting, Wrong, nearest, read_text, section};
+pub use crate::base::Url;
 
 /// The kinds of events; what each says stands in the API's own documentation.
 pub const KINDS: [&str; 31] = [
@@ -71,49 +71,6 @@ section! {
         agents: Option<Vec<Number>> = derived, restart;
         /// For how long an event is sent again; then it is left out, with an error in the log.
         retry_for: Duration = "\"24 h\"" in ["\"10 s\"", "\"30 days\""], restart;
-    }
-}
-
-/// Where a web hook is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Url {
-    /// Over TLS.
-    pub secure: bool,
-    /// The host: a name or an address.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// The path, with what stands behind it.
-    pub path: String,
-}
-
-impl Url {
-    /// Reads one.
-    pub fn new(text: &str) -> Option<Url> {
-        let (scheme, rest) = text.split_once("://")?;
-        let secure = match scheme {
-            "https" => true,
-            "http" => false,
-            _ => return None,
-        };
-        let (host, path) = match rest.find(['/', '?']) {
-            Some(at) => rest.split_at(at),
-            None => (rest, "/"),
-        };
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        let (host, port) = match host.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-            _ => (host, if secure { 443 } else { 80 }),
-        };
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-        let good = !host.is_empty() && host.chars().all(fits) && port > 0;
-        let printable = path.bytes().all(|b| (0x21..0x7f).contains(&b) && b != b'#');
-        (good && printable && text.len() <= 1_024).then(|| Url {
-            secure,
-            host: host.to_owned(),
-            port,
-            path,
-        })
     }
 }
 
@@ -177,9 +134,7 @@ pub(super) fn check(hooks: &[(usize, Webhook)], reader: &mut Reader<'_>) {
 
 /// Who calls whom is nobody else's business, and nobody else's to tell.
 fn open_to_others(nth: usize, hook: &Webhook, reader: &mut Reader<'_>) {
-    let host = hook.url.host.trim_matches(['[', ']']);
-    let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if !hook.url.secure && !here {
+    if !hook.url.secure && !hook.url.is_here() {
         let what = "events go to another machine in the clear";
         let remedy = "write `https://`, or send them to a program here that has TLS";
         reader.faults.warn(&reader.place("webhook", nth, "url"), what, remedy);
@@ -188,29 +143,5 @@ fn open_to_others(nth: usize, hook: &Webhook, reader: &mut Reader<'_>) {
         let what = "requests are not signed: who gets them cannot tell that they are Belfry's";
         let remedy = "add `secret`, `secret_file` or `secret_env`";
         reader.faults.warn(&reader.place("webhook", nth, ""), what, remedy);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_web_hooks() {
-        let url = |text: &str| Url::new(text).map(|u| (u.secure, u.host, u.port, u.path));
-        let is =
-            |secure, host: &str, port, path: &str| Some((secure, host.into(), port, path.into()));
-        assert_eq!(
-            url("https://crm.example/belfry?x=1"),
-            is(true, "crm.example", 443, "/belfry?x=1")
-        );
-        assert_eq!(url("http://127.0.0.1:8000"), is(false, "127.0.0.1", 8000, "/"));
-        assert_eq!(url("http://[::1]:80/a"), is(false, "[::1]", 80, "/a"));
-        assert_eq!(url("http://[::1]/a"), is(false, "[::1]", 80, "/a"));
-        for bad in
-            ["", "ftp://x/", "http://", "http://a b/", "http://x:99999/", "http://x/a b", "//x"]
-        {
-            assert_eq!(url(bad), None, "{bad}");
-        }
     }
 }

@@ -161,13 +161,13 @@ fn hooks(config: &Config) -> Result<Vec<Hook>, String> {
 }
 
 /// TLS to those whom the system believes.
-fn trusting_the_system() -> Result<Arc<ClientConfig>, String> {
+pub(super) fn trusting_the_system() -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let client =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let client = client.map_err(|e| format!("web hooks: TLS: {e}"))?;
+    let client = client.map_err(|e| format!("TLS: {e}"))?;
     Ok(Arc::new(client.with_root_certificates(roots).with_no_client_auth()))
 }
 

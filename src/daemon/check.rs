@@ -9,9 +9,13 @@ use std::process::ExitCode;
 use super::cli::Check;
 use super::clock::Clock;
 use super::files::{self, Fault, Loaded, Source};
+use super::lookups;
 use crate::config::{At, Config, Queue};
 use crate::console::out::outln;
+use crate::dialplan::fault::Place;
+use crate::dialplan::lookup::OWN_TABLES;
 use crate::dialplan::{Entry, Plan, may_go_out};
+use crate::store;
 use crate::store::Trouble;
 use crate::store::database::Database;
 
@@ -49,6 +53,7 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
     faults.extend(contexts(&loaded.config, &loaded.plan, &loaded.name));
     faults.extend(newer_store(&loaded.config.database()));
+    faults.extend(asked(&loaded.plan, &loaded.config.database()));
     faults.extend(call_backs(&loaded.config, &loaded.plan, &loaded.name));
     let mut prompts = 0;
     if let Some(fault) = without {
@@ -66,6 +71,36 @@ fn around(loaded: Loaded) -> (Vec<Fault>, String) {
         }));
     }
     (faults, format!("{} routes, {prompts} prompts", loaded.plan.route_count()))
+}
+
+/// Queries that the store refuses, where there is one, and secrets of services that cannot be read.
+fn asked(plan: &Plan, database: &Path) -> Vec<Fault> {
+    let fault = |place: Place, error, what, remedy: &str| Fault {
+        file: plan.file_of(place).to_owned(),
+        line: place.line,
+        column: place.column,
+        error,
+        what,
+        remedy: remedy.to_owned(),
+    };
+    let mut faults = Vec::new();
+    for (name, query) in plan.queries().filter(|_| database.exists()) {
+        let own = query.write.then_some(OWN_TABLES);
+        if let Err(why) = store::asked::check(database, &query.sql, own) {
+            let what = format!("the query '{name}': {why}");
+            let remedy =
+                "correct it, or make the table; only tables own_… are changed, by write = true";
+            faults.push(fault(query.place, true, what, remedy));
+        }
+    }
+    for (name, service) in plan.services() {
+        if let Some(why) = service.secret.as_ref().and_then(lookups::unreadable) {
+            let what = format!("the secret of the service '{name}': {why}");
+            let remedy = "write it there, where the user that runs Belfry can read it";
+            faults.push(fault(service.place, false, what, remedy));
+        }
+    }
+    faults
 }
 
 /// Records of a later version: this one does not start on them.

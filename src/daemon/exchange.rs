@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::alarms::Alarms;
 use super::clock::Clock;
 use super::dns::Dns;
+use super::lookups::Lookups;
 use super::metrics::Tally;
 use super::orders::Pending;
 use super::serve::disk_event;
@@ -40,6 +41,7 @@ const IDLE: Duration = Duration::from_secs(1);
 pub(super) struct Hands {
     pub(super) sip: Sip,
     pub(super) dns: Dns,
+    pub(super) lookups: Lookups,
     /// None: nothing is traced.
     pub(super) trace: Option<Trace>,
     pub(super) engine: Engine,
@@ -258,6 +260,7 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             Output::Disk(DiskCommand::TrustClock) => hands.engine.trust_clock(),
             Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
             Output::Dns(question) => hands.dns.ask(question),
+            Output::Lookup(id, lookup) => hands.lookups.ask(id, *lookup),
             Output::Dialog { call, leg, call_id } => {
                 if let Some(trace) = &hands.trace {
                     trace.dialog(call, leg, call_id);

@@ -37,6 +37,7 @@ mod explain;
 pub mod files;
 mod first;
 mod mail;
+mod lookups;
 mod metrics;
 mod notify;
 mod orders;

@@ -26,6 +26,7 @@ use super::dns::Dns;
 use super::exchange::{self, Hands, Inputs};
 pub(super) use super::files::Source;
 use super::files::{self, Fault, Loaded, lines};
+use super::lookups::Lookups;
 use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
@@ -136,6 +137,7 @@ impl Appliance {
         let hands = Hands {
             sip,
             dns: start_dns(&config, &runtime, &inputs),
+            lookups: Lookups::new(runtime.handle().clone(), inputs.clone(), config.database()),
             trace,
             engine,
             journal: store.journal(),

@@ -90,6 +90,10 @@ pub enum Mentioned {
     Language,
     /// A queue of agents.
     Queue,
+    /// A `[service.NAME]`.
+    Service,
+    /// A `[query.NAME]`.
+    Query,
 }
 
 impl Mentioned {
@@ -108,6 +112,8 @@ impl Mentioned {
             Mentioned::Music => "music class",
             Mentioned::Language => "language",
             Mentioned::Queue => "queue",
+            Mentioned::Service => "service",
+            Mentioned::Query => "query",
         }
     }
 }
@@ -151,6 +157,8 @@ impl<'e> Draft<'e> {
             menus: BTreeMap::new(),
             surveys: BTreeMap::new(),
             subs: BTreeMap::new(),
+            services: BTreeMap::new(),
+            queries: BTreeMap::new(),
             holidays: BTreeMap::new(),
             days_off: env.holidays.clone(),
             variables: BTreeMap::new(),

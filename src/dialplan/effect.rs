@@ -22,6 +22,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
+use super::lookup::{Lookup, Told};
 
 /// The next thing to do for the call.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -79,6 +80,8 @@ pub enum Effect {
     AskQueue(Box<Queue>),
     /// Let the caller wait for an agent; done when the talk is over or the wait ended otherwise.
     Queue(Box<Queue>),
+    /// Ask a program or the store; done when it has answered or its time is over.
+    Lookup(Box<Lookup>),
     /// Bring the caller into a conference; done when it has left or was not let in.
     Conference(Box<Conference>),
     /// Begin, stop, pause or resume the recording of the call; done at once.
@@ -454,6 +457,8 @@ pub enum Happening {
     Conferred(ConferenceEnd),
     /// What came of a wait. After an agent's answer: [`Happening::Dialed`].
     Queued(QueueEnd),
+    /// What a program or the store said.
+    Told(Box<Told>),
     /// The caller is gone.
     Hangup,
     /// Somebody sends the caller elsewhere (an agent's transfer, the console, `*4`).

@@ -25,6 +25,7 @@ pub mod fault;
 mod function;
 mod hunt;
 pub mod interp;
+pub mod lookup;
 mod model;
 pub mod number;
 mod read_toml;
@@ -40,7 +41,7 @@ pub use effect::{Effect, Happening};
 pub use explain::{Explanation, explain, may_go_out};
 pub use fault::{Fault, Severity};
 pub use interp::{Entry, Interp, NoRoute};
-pub use model::Plan;
+pub use model::{Plan, Query, Service};
 
 use draft::Draft;
 use fault::{Place, Source};

@@ -21,6 +21,7 @@ use super::cause::Cause;
 use super::condition::Test;
 use super::effect::{Keys, Level, Recording, Tone};
 use super::fault::Place;
+use super::lookup::{Method, Secret};
 use super::number::Pattern;
 use super::say::Kind;
 use super::template::Template;
@@ -42,6 +43,8 @@ pub struct Plan {
     pub(super) menus: BTreeMap<String, Menu>,
     pub(super) surveys: BTreeMap<String, Survey>,
     pub(super) subs: BTreeMap<String, (BlockId, Place)>,
+    pub(super) services: BTreeMap<String, Service>,
+    pub(super) queries: BTreeMap<String, Query>,
     pub(super) holidays: BTreeMap<String, Vec<Days>>,
     /// Days off from around the plan, which belong to no list of it.
     pub(super) days_off: Vec<Days>,
@@ -87,6 +90,14 @@ impl Plan {
             (name.as_str(), survey.questions.iter().map(|q| q.name.as_str()).collect())
         })
     }
+    /// The services that are asked, by name.
+    pub fn services(&self) -> impl Iterator<Item = (&str, &Service)> {
+        self.services.iter().map(|(name, service)| (name.as_str(), service))
+    }
+    /// The queries to the store, by name.
+    pub fn queries(&self) -> impl Iterator<Item = (&str, &Query)> {
+        self.queries.iter().map(|(name, query)| (name.as_str(), query))
+    }
     /// How many routes there are.
     pub fn route_count(&self) -> usize {
         self.routes.len()
@@ -125,10 +136,13 @@ impl Plan {
             name => self.holidays.get(name).is_some_and(|days| any_holds(days, date)),
         }
     }
+    /// The file of a place.
+    pub fn file_of(&self, place: Place) -> &str {
+        self.files.get(usize::from(place.file)).map_or("?", String::as_str)
+    }
     /// `file:line` of a place.
     pub(super) fn at(&self, place: Place) -> String {
-        let file = self.files.get(usize::from(place.file)).map_or("?", String::as_str);
-        format!("{file}:{}", place.line)
+        format!("{}:{}", self.file_of(place), place.line)
     }
 }
 
@@ -246,6 +260,7 @@ pub(super) enum Op {
     Dial(Box<DialOp>),
     Conference(Box<ConferenceOp>),
     Queue(Box<QueueOp>),
+    Lookup(Box<LookupOp>),
     Record(Recording),
     SendDigits {
         digits: Template,
@@ -518,4 +533,80 @@ pub(super) struct Question {
     pub keys: Vec<(String, String)>,
     pub tries: u8,
     pub first_ms: u32,
+}
+
+/// A program that is asked by HTTP.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Where it stands.
+    pub place: Place,
+    /// Where it is; what steps ask is put behind.
+    pub url: String,
+    /// Headers of each request.
+    pub headers: Vec<(String, String)>,
+    /// Where the header is kept that nobody may read.
+    pub secret: Option<Secret>,
+    /// How often a request is sent again that came to nothing.
+    pub retries: u8,
+}
+
+/// A named query to the store.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Where it stands.
+    pub place: Place,
+    /// The statement; its values stand as `:name`.
+    pub sql: String,
+    /// It may change the business's own tables.
+    pub write: bool,
+    /// The most rows that are taken.
+    pub rows: u8,
+    /// The names of its values.
+    pub values: BTreeSet<String>,
+}
+
+/// A step that asks a program or the store.
+#[derive(Debug)]
+pub(super) struct LookupOp {
+    pub what: LookupWhat,
+    /// Variable, and where its value stands in the answer.
+    pub take: Vec<(String, String)>,
+    pub longest_ms: u32,
+    /// Told once when the answer takes its time.
+    pub say: Vec<Media>,
+    /// Heard behind that; the ringing tone when there is none.
+    pub music: Option<Template>,
+    /// Told when it came to nothing and `on` has no steps for that.
+    pub apology: Vec<Media>,
+    pub on: Vec<(String, BlockId)>,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(super) enum LookupWhat {
+    Http {
+        service: Option<String>,
+        method: Method,
+        /// The whole address, or what is put behind the service's.
+        url: Template,
+        headers: Vec<NamedValue>,
+        body: Option<Vec<NamedValue>>,
+        /// The variable that takes the answer as it is.
+        whole: Option<String>,
+        retries: Option<u8>,
+    },
+    Sql {
+        query: String,
+        with: Vec<NamedValue>,
+    },
+}
+
+/// A name with a text.
+#[derive(Clone, Debug)]
+pub(super) struct NamedValue {
+    pub name: String,
+    pub text: Template,
+    /// It was written without quotes: a number, true or false.
+    pub bare: bool,
+    pub place: Place,
 }

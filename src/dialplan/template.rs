@@ -137,20 +137,25 @@ impl Template {
 
     /// The text with its variables filled in, cut off at [`MAX_TEXT`] bytes.
     pub fn expand(&self, scope: &dyn Scope) -> String {
+        self.fill(scope, &|value, out| out.push_str(value))
+    }
+
+    /// The same, each value written by `write`: into an address, say, where it has to be encoded.
+    pub fn fill(&self, scope: &dyn Scope, write: &dyn Fn(&str, &mut String)) -> String {
         let mut out = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Capture(n) => match scope.capture(*n) {
-                    Some(text) => out.push_str(&text),
+                    Some(text) => write(&text, &mut out),
                     None => out.extend(['$', char::from(b'0' + n)]),
                 },
                 Piece::Variable { name, offset, length } => {
                     let value = scope.variable(&name.expand(scope)).unwrap_or_default();
-                    out.push_str(substring(&value, *offset, *length));
+                    write(substring(&value, *offset, *length), &mut out);
                 }
                 Piece::Function { name, argument } => {
-                    out.push_str(&call(name, &argument.expand(scope), scope));
+                    write(&call(name, &argument.expand(scope), scope), &mut out);
                 }
             }
             if out.len() > MAX_TEXT {

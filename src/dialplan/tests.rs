@@ -143,6 +143,10 @@ keys = { 1 = { play = 'b' } }
 questions = [{ name = 'q', prompt = 'a', keys = { 1 = 'yes' } }]
 [sub.greet]
 steps = []
+[service.crm]
+url = 'https://crm.example'
+[query.balance]
+sql = 'SELECT yuan FROM own_accounts WHERE number = :number'
 [[route]]
 name = 'care line'
 context = 'agents'

@@ -20,6 +20,7 @@ pub mod connections;
 pub mod dns;
 pub mod figures;
 pub mod gate;
+pub mod http;
 pub mod listen;
 pub mod mail;
 pub mod pace;

@@ -27,6 +27,7 @@ use super::recorder::Recorder;
 use crate::base::{Duration, LegId, Networks, Now, RecordingId, Rng, Time, Wall};
 use crate::config::{self, Config, SipAddress, Workers};
 use crate::dialplan::Plan;
+use crate::dialplan::lookup::Lookup;
 use crate::engine::dtls::Identity;
 use crate::engine::dtls::set::{Handshakes, Outcome};
 use crate::media::control::{Command, Event, RecordFormat};
@@ -34,6 +35,7 @@ use crate::media::{
     Clip, Disposition, Kind, Plane, PlaneConfig, PortIndex, Recorded as Part, Transmit,
 };
 use crate::sip::{Flow, Transport};
+use crate::switch::asking::LookupId;
 use crate::switch::fact::Fact;
 use crate::switch::{
     DiskCommand, DiskEvent, Input, Level, Output, Reply, Request, RequestId, Switch,
@@ -122,6 +124,8 @@ pub struct World {
     /// What the DNS knows.
     pub zone: BTreeMap<Question, Answer>,
     answers: Vec<(Question, Answer)>,
+    /// What plans ask of programs and the store: answered by whoever tests, with [`Input::Told`].
+    pub lookups: Vec<(LookupId, Lookup)>,
     reply: Option<Reply>,
     /// What is written down reaches the disk at once; else never.
     pub disk_is_well: bool,
@@ -217,6 +221,7 @@ impl World {
             facts: Vec::new(),
             zone: BTreeMap::new(),
             answers: Vec::new(),
+            lookups: Vec::new(),
             reply: None,
             disk_is_well: true,
             ports_are_slow: false,
@@ -529,6 +534,7 @@ impl World {
                     });
                     self.answers.push((question, answer));
                 }
+                Output::Lookup(id, lookup) => self.lookups.push((id, *lookup)),
                 // Nothing here is told apart by certificates, nor traced.
                 Output::Located { .. } | Output::Dialog { .. } | Output::Recorded { .. } => {}
                 Output::Fact(fact) => {

@@ -30,6 +30,7 @@ use crate::switch::fact::Fact;
 mod agents;
 mod applier;
 mod apply;
+pub mod asked;
 mod care;
 pub mod database;
 mod events;

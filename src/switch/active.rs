@@ -12,6 +12,7 @@ use crate::dialplan::{Interp, Plan};
 use crate::trunk::Overflow;
 use crate::wire::q850::Cause;
 
+use super::asking::Asking;
 use super::caller_id::Origin;
 use super::consulting::Consulting;
 use super::fact::EndedBy;
@@ -53,6 +54,8 @@ pub enum Doing {
     },
     /// The last key to be sent.
     Sending,
+    /// What a program or the store says.
+    Asking(Box<Asking>),
     /// Somebody's answer.
     Dialling(Box<Dialing>),
     /// The end of a conference.
@@ -336,6 +339,7 @@ impl Active {
             Doing::SigningIn(signing) => signing.collect.deadline(),
             Doing::Parked { until, .. } => *until,
             Doing::Dialling(d) => d.hunt.deadline(),
+            Doing::Asking(asking) => asking.quiet_until.min(asking.until),
             _ => Time::NEVER,
         };
         let release = self.release.map_or(Time::NEVER, |(_, at)| at);

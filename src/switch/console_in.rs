@@ -110,6 +110,7 @@ impl Switch {
             Doing::Waiting(_) => "waits".into(),
             Doing::Echoing { .. } => "hears itself".into(),
             Doing::Sending => "sends keys".into(),
+            Doing::Asking(asking) => format!("waits for {}", asking.name),
             Doing::Dialling(dialing) => {
                 let rung: Vec<String> =
                     dialing.legs.iter().map(|(_, target)| target.to_string()).collect();

@@ -123,6 +123,7 @@ impl Switch {
             }
             Effect::AskQueue(wanted) => return self.ask_queue(now, id, subject, *wanted),
             Effect::Queue(wanted) => return self.join_queue(now, id, subject, *wanted),
+            Effect::Lookup(lookup) => return self.look_up(now, id, *lookup),
             Effect::SendDigits { digits, on_ms, off_ms } => {
                 self.calls.get_mut(&id)?.doing = Doing::Sending;
                 self.send_digits(now, subject, digits, on_ms, off_ms);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::base::{CallId, Duration, LegId, Network, RecordingId, Source};
 use crate::config::Config;
 use crate::dialplan::Plan;
+use crate::dialplan::lookup::{Lookup, Told};
 use crate::media::control;
 use crate::media::control::RecordFormat;
 use crate::record::retention::Retention;
@@ -16,6 +17,7 @@ use crate::sip::Flow;
 use crate::wire::dns::{Answer, Question};
 use crate::wire::sip::{Message, ParseError};
 
+use super::asking::LookupId;
 use super::calling_back::KeptBack;
 use super::care::{KeptCases, Update};
 use super::console::{Reply, Request};
@@ -45,6 +47,8 @@ pub enum Input {
     Disk(DiskEvent),
     /// What the DNS says to a question of [`Output::Dns`], or that it says nothing.
     Dns(Question, Answer),
+    /// What came of a question of [`Output::Lookup`].
+    Told(LookupId, Box<Told>),
     /// The journal can take no more (`true`), or can again: new calls are refused meanwhile, since
     /// a call that leaves no record must not begin.
     JournalFull(bool),
@@ -107,6 +111,8 @@ pub enum Output {
     Disk(DiskCommand),
     /// For the DNS; the answer comes as [`Input::Dns`].
     Dns(Question),
+    /// A question to a program or the store; what comes of it comes as [`Input::Told`], in its time.
+    Lookup(LookupId, Box<Lookup>),
     /// A gateway is reached at these addresses from now on: a connection to one of them is to that
     /// gateway, and has to bear its name.
     Located {

@@ -28,6 +28,7 @@ mod agents;
 mod alarm;
 mod announcing;
 mod arrival;
+pub mod asking;
 mod auto_answer;
 mod caller_id;
 pub mod calling_back;
@@ -193,6 +194,8 @@ pub struct Switch {
     floods: sparing::Sparing,
     /// The call that was parked last in each slot.
     slots: BTreeMap<u32, CallId>,
+    /// Questions to programs and the store.
+    asked: asking::Asked,
     /// Conferences by name.
     rooms: BTreeMap<String, rooms::Room>,
     /// Talks that supervisors are with.
@@ -246,6 +249,7 @@ struct Counts {
     plays: u64,
     recordings: u64,
     rooms: u64,
+    asked: u64,
 }
 
 impl Switch {
@@ -282,6 +286,7 @@ impl Switch {
             locks: sparing::Sparing::default(),
             floods: sparing::Sparing::default(),
             slots: BTreeMap::new(),
+            asked: asking::Asked::new(),
             rooms: BTreeMap::new(),
             supervising: supervising::Supervising::default(),
             centre: Centre::new(rng.split()),
@@ -356,6 +361,7 @@ impl Switch {
             Input::Media(event) => self.media(now, event),
             Input::Disk(event) => self.disk(now, event),
             Input::Dns(question, answer) => self.dns_answered(now, &question, &answer),
+            Input::Told(id, told) => self.looked_up(now, id, *told),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Reload(config, plan) => self.reload(now, *config, plan),
             Input::ReloadRefused(faults) => {

@@ -121,6 +121,9 @@ impl Switch {
             }
             Doing::BackNoted(own) if *own == play => self.back_noted(now, id),
             Doing::BackSaid { play: Some(own), .. } if *own == play => self.back_said(now, id),
+            Doing::Asking(asking) if asking.saying == Some(play) => {
+                self.asking_said(now, id, leg_id)
+            }
             _ if active.queued.is_some() => self.queue_played(now, id, leg_id, play, &end),
             Doing::Collecting { collect, prompt, .. } if *prompt == Some(play) => {
                 *prompt = None;

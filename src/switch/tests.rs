@@ -187,6 +187,7 @@ impl Rig {
                 Output::Log(_, text) => self.log.push(text),
                 Output::Reply(..)
                 | Output::Located { .. }
+                | Output::Lookup(..)
                 | Output::Dialog { .. }
                 | Output::Recorded { .. } => {}
                 Output::Dns(question) => self.asked.push(question),

@@ -63,6 +63,7 @@ impl Switch {
                 }
             }
             Doing::Dialling(_) => self.dial_wake(now, id),
+            Doing::Asking(_) => self.asking_due(now, id),
             Doing::BackNoting { until, .. } if *until <= now.at => self.back_too_late(now, id),
             Doing::BackSaid { until, .. } if *until <= now.at => self.back_said(now, id),
             Doing::Summoning(until) | Doing::SummoningBack(until) if *until <= now.at => {

@@ -56,6 +56,8 @@ pub struct Setup {
     pub recorders: Vec<SocketAddr>,
     /// More of the configuration: whole sections; `OWN` is its address.
     pub more: &'static str,
+    /// A further file of its dialplan.
+    pub plan: String,
 }
 
 impl Setup {
@@ -81,6 +83,7 @@ impl Setup {
             within,
             recorders: Vec::new(),
             more,
+            plan: String::new(),
         }
     }
 
@@ -266,6 +269,7 @@ pub fn prepare(dir: &Path, ip: Ipv4Addr, setup: &Setup) {
     std::fs::write(dir.join("belfry.toml"), text).expect("the configuration is written");
     std::fs::create_dir_all(dir.join("dialplan")).expect("a folder for the plan");
     std::fs::write(dir.join("dialplan/plan.toml"), PLAN).expect("the plan is written");
+    std::fs::write(dir.join("dialplan/more.toml"), &setup.plan).expect("the plan is written");
     for (name, hz, seconds) in tones::PROMPTS {
         let path = dir.join("sounds").join(format!("{name}.wav"));
         audio::write_wav(&path, &audio::tone(hz, seconds));

@@ -26,6 +26,7 @@ mod gateway_in;
 mod gateway_out;
 mod home_agent;
 mod linphone;
+mod lookups;
 mod mobile;
 mod networks;
 mod outside;

@@ -70,7 +70,6 @@ pub static APPS: &[Lack] = &[
     ends("httapi", SCRIPT),
     passed("system", SCRIPT),
     passed("bgsystem", SCRIPT),
-    passed("curl", SCRIPT),
     passed("phrase", "record the phrase as a prompt and use playback"),
     passed("speak", "record the sentence as a prompt and use playback"),
     passed("play_and_detect_speech", "use play_and_get_digits"),

@@ -9,6 +9,7 @@
 //! call.rs    answer ring hangup transfer record …         input.rs  menu collect survey
 //! dial.rs    dial                                         conference.rs  conference
 //! sound.rs   play say tone music wait echo …              flow.rs   set if goto call log …
+//! lookup.rs  http sql
 //! lacking.rs what FreeSWITCH has and Belfry lacks, each with what to do instead
 //! ```
 
@@ -18,6 +19,7 @@ pub mod dial;
 pub mod flow;
 pub mod input;
 pub mod lacking;
+pub mod lookup;
 pub mod param;
 mod queue;
 pub mod reference;
@@ -164,6 +166,8 @@ pub static APPS: &[&App] = &[
     &input::SURVEY,
     &dial::DIAL,
     &queue::QUEUE,
+    &lookup::HTTP,
+    &lookup::SQL,
     &conference::CONFERENCE,
     &call::TRANSFER,
     &call::RECORD,

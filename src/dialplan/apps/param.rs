@@ -10,7 +10,7 @@ use crate::dialplan::condition::Test;
 use crate::dialplan::draft::Mentioned;
 use crate::dialplan::effect::Keys;
 use crate::dialplan::fault::Place;
-use crate::dialplan::model::{BlockId, Media, Reason};
+use crate::dialplan::model::{BlockId, Media, NamedValue, Reason};
 use crate::dialplan::number::Pattern;
 use crate::dialplan::template::Template;
 
@@ -89,6 +89,8 @@ pub enum Kind {
     Pairs,
     /// A table of SIP headers of applications and their values.
     Headers,
+    /// A table of names and values, as a parameter.
+    Values,
 }
 
 /// What holds when a parameter is left out.
@@ -126,6 +128,7 @@ impl Kind {
             Kind::Days => "days".into(),
             Kind::Pairs => "names with values".into(),
             Kind::Headers => "headers with values".into(),
+            Kind::Values => "names with values".into(),
         }
     }
 
@@ -182,6 +185,7 @@ pub(in crate::dialplan) enum Arg {
     Labels(Vec<(String, String)>),
     Tables(Vec<Args>),
     Headers(Vec<(String, Template)>),
+    Values(Vec<NamedValue>),
 }
 
 /// The values of a step's or section's parameters, each with its place.
@@ -224,6 +228,7 @@ impl Args {
         when -> When(Test);
         choice -> Choice(&'static str);
         headers -> Headers(Vec<(String, Template)>);
+        values -> Values(Vec<NamedValue>);
     }
 
     /// A flag; false when it is not there.

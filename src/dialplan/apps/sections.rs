@@ -111,11 +111,66 @@ pub static SUB: Section = Section {
     params: &[Param::required("steps", Kind::Steps, "what is done")],
 };
 
+/// `[service.NAME]`.
+pub static SERVICE: Section = Section {
+    header: "[service.NAME]",
+    name: "service",
+    line: "A program of the business that `http` steps ask.",
+    params: &[
+        Param::required(
+            "url",
+            Kind::Text,
+            "where it is, such as `\"https://crm.example/api\"`; what a step asks is put behind. TLS believes whom the system believes",
+        ),
+        Param::optional("headers", Kind::Values, "headers of each request, each with its value"),
+        Param::optional(
+            "secret-file",
+            Kind::Text,
+            "a file whose first line is the value of `secret-header`; read anew for each request",
+        ),
+        Param::optional("secret-env", Kind::Text, "an environment variable that holds it instead"),
+        Param::with(
+            "secret-header",
+            Kind::Text,
+            "Authorization",
+            "the header that the secret is: the line is its whole value, such as `Bearer abc`",
+        ),
+        Param::with(
+            "retries",
+            Kind::Count(0, 5),
+            "1",
+            "how often a request that came to nothing is sent again within the step's time: GET, PUT and DELETE whenever they got no answer, the others only where no connection was made",
+        ),
+    ],
+};
+
+/// `[query.NAME]`.
+pub static QUERY: Section = Section {
+    header: "[query.NAME]",
+    name: "query",
+    line: "A query to the store (SQLite) for `sql` steps. Values are handed in by name, never by text.",
+    params: &[
+        Param::required(
+            "sql",
+            Kind::Text,
+            "the statement, its values as `:name`; variables of the call cannot stand in it",
+        ),
+        Param::with(
+            "write",
+            Kind::Flag,
+            "false",
+            "it changes records: of tables whose names begin with `own_`, and of no others; without it the store is opened to read only",
+        ),
+        Param::with("rows", Kind::Count(1, 20), "1", "the most rows that are taken"),
+    ],
+};
+
 /// The sections that are tables of parameters.
-pub static SECTIONS: &[&Section] = &[&ROUTE, &MENU, &SURVEY, &SUB];
+pub static SECTIONS: &[&Section] = &[&ROUTE, &MENU, &SURVEY, &SUB, &SERVICE, &QUERY];
 
 /// The names of all sections, with those that are tables of names and values.
-pub const SECTION_NAMES: [&str; 6] = ["route", "menu", "survey", "sub", "holidays", "variables"];
+pub const SECTION_NAMES: [&str; 8] =
+    ["route", "menu", "survey", "sub", "service", "query", "holidays", "variables"];
 
 /// The keys of a condition (`when`), each with its line.
 pub static WHEN: &[Param] = &[

@@ -97,6 +97,7 @@ impl Graph {
                     Op::Collect(op) => op.on.iter().map(|(_, block)| *block).collect(),
                     Op::Conference(op) => op.on.iter().map(|(_, block)| *block).collect(),
                     Op::Queue(op) => op.on.iter().map(|(_, block)| *block).collect(),
+                    Op::Lookup(op) => op.on.iter().map(|(_, block)| *block).collect(),
                     Op::Call { sub } => {
                         let sub = sub.fixed().and_then(|name| plan.subs.get(&*name));
                         sub.map(|(block, _)| *block).into_iter().collect()
@@ -334,6 +335,7 @@ fn waits(op: &Op) -> bool {
         | Op::Dial(_)
         | Op::Conference(_)
         | Op::Queue(_)
+        | Op::Lookup(_)
         | Op::SendDigits { .. } => true,
         _ => false,
     }

@@ -4,6 +4,7 @@
 //! Place: last step of a load. What a reader could see in one place it has reported itself.
 
 mod flow;
+mod lookups;
 mod names;
 mod reach;
 mod variables;
@@ -13,6 +14,7 @@ use super::draft::Draft;
 /// Runs every check and reports to the draft.
 pub(super) fn check(draft: &mut Draft<'_>) {
     names::check(draft);
+    lookups::check(draft);
     reach::check(draft);
     variables::check(draft);
     // The ways through a plan are only worth following when its names hold.

@@ -45,6 +45,8 @@ fn inside(plan: &Plan, what: Mentioned) -> Option<BTreeSet<String>> {
         Mentioned::Route => plan.routes.iter().map(|r| r.name.clone()).collect(),
         Mentioned::Context => plan.contexts.keys().cloned().collect(),
         Mentioned::Holidays => plan.holidays.keys().cloned().collect(),
+        Mentioned::Service => plan.services.keys().cloned().collect(),
+        Mentioned::Query => plan.queries.keys().cloned().collect(),
         Mentioned::Prompt
         | Mentioned::Phone
         | Mentioned::Gateway

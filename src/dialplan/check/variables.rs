@@ -45,6 +45,7 @@ fn set_by_steps(plan: &Plan) -> Option<BTreeSet<String>> {
                     set.insert(name.fixed()?.into_owned());
                 }
             }
+            Op::Lookup(op) => set.extend(op.take.iter().map(|(name, _)| name.clone())),
             Op::Collect(op) => {
                 set.insert(op.into.fixed()?.into_owned());
             }

@@ -267,6 +267,10 @@ impl Teller<'_> {
                 self.branches(&op.on, depth + 1);
             }
             Op::Queue(op) => self.branches(&op.on, depth + 1),
+            Op::Lookup(op) => {
+                op.take.iter().for_each(|(variable, _)| drop(self.set.remove(variable)));
+                self.branches(&op.on, depth + 1);
+            }
             Op::Conference(op) => self.branches(&op.on, depth + 1),
             Op::Menu { name } => {
                 let name = self.text(name);

@@ -2,7 +2,9 @@
 
 use super::{Teller, seconds};
 use crate::dialplan::effect::Keys;
-use crate::dialplan::model::{DialOp, Groups, MeanwhileOp, MenuMove, Op, Reason, StopOn, TargetOp};
+use crate::dialplan::model::{
+    DialOp, Groups, LookupOp, LookupWhat, MeanwhileOp, MenuMove, Op, Reason, StopOn, TargetOp,
+};
 use crate::dialplan::template::Template;
 
 impl Teller<'_> {
@@ -74,6 +76,7 @@ impl Teller<'_> {
             Op::StopMusic => "stop the music".into(),
             Op::Dial(op) => self.dial(op),
             Op::Queue(op) => format!("wait in the queue '{}'", self.text(&op.name)),
+            Op::Lookup(op) => self.lookup(op),
             Op::Conference(op) => {
                 let pin = if op.pin.source().is_empty() { "" } else { ", by a PIN" };
                 format!("conference '{}'{pin}", self.text(&op.name))
@@ -102,6 +105,23 @@ impl Teller<'_> {
         match context {
             Some(context) => format!("{} in context '{}'", self.text(number), self.text(context)),
             None => self.text(number),
+        }
+    }
+
+    fn lookup(&self, op: &LookupOp) -> String {
+        let asked = match &op.what {
+            LookupWhat::Http { service: Some(service), method, url, .. } => {
+                format!("ask the service '{service}': {} {}", method.name(), self.text(url))
+            }
+            LookupWhat::Http { method, url, .. } => {
+                format!("ask by HTTP: {} {}", method.name(), self.text(url))
+            }
+            LookupWhat::Sql { query, .. } => format!("ask the store: query '{query}'"),
+        };
+        let taken: Vec<&str> = op.take.iter().map(|(variable, _)| variable.as_str()).collect();
+        match taken.is_empty() {
+            true => asked,
+            false => format!("{asked}, take {}", taken.join(", ")),
         }
     }
 

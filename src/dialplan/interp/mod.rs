@@ -15,6 +15,7 @@
 mod ask;
 mod confer;
 mod dial;
+mod lookup;
 mod queue;
 mod sound;
 mod step;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::Cause;
 use super::effect::{Effect, Happening, Item, Keys, Level, Redirect};
 use super::hunt::{Found, Todo, hunt};
+use super::lookup::Told;
 use super::model::{BlockId, Op, Plan};
 use crate::base::{Duration, Now, Time, Wall};
 
@@ -100,6 +102,8 @@ enum Asked {
     MayQueue,
     /// A queue, likewise.
     Queue,
+    /// A program or the store, likewise.
+    Lookup,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -283,6 +287,14 @@ impl Interp {
                 self.asked = Asked::Nothing;
                 self.served(plan, end);
             }
+            (Happening::Told(told), Asked::Lookup) => {
+                self.asked = Asked::Nothing;
+                self.told(plan, *told);
+            }
+            (Happening::Done, Asked::Lookup) => {
+                self.asked = Asked::Nothing;
+                self.told(plan, Told::failed("nobody was asked"));
+            }
             (Happening::Dialed(end), Asked::Dial) => {
                 self.asked = Asked::Nothing;
                 self.dialed(plan, end);
@@ -299,6 +311,7 @@ impl Interp {
                 | Happening::Digits { .. }
                 | Happening::Conferred(_)
                 | Happening::Queued(_)
+                | Happening::Told(_)
                 | Happening::Dialed(_),
                 _,
             ) => {}

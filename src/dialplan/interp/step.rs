@@ -66,6 +66,7 @@ impl Interp {
             }
             Op::Dial(op) => self.dial(plan, op, step.freeswitch, &captures),
             Op::Queue(op) => self.join_queue(plan, op, &captures),
+            Op::Lookup(op) => self.lookup(plan, op, &captures),
             Op::If { test, then, otherwise } => {
                 let outcome = test.ask(&View::new(self, plan, captures.as_deref()));
                 let block = if outcome.holds { *then } else { *otherwise };

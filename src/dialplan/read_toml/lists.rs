@@ -9,7 +9,8 @@ use crate::dialplan::apps::param::{Args, Param};
 use crate::dialplan::calendar::Days;
 use crate::dialplan::effect::{Dial, Keys};
 use crate::dialplan::fault::did_you_mean;
-use crate::dialplan::model::BlockId;
+use crate::dialplan::lookup;
+use crate::dialplan::model::{BlockId, NamedValue};
 use crate::dialplan::number::Pattern;
 use crate::dialplan::template::Template;
 
@@ -115,6 +116,33 @@ impl Reader<'_, '_, '_> {
             let what = format!("'{name}' has {} headers", out.len());
             let remedy = format!("write {} at most", Dial::MAX_HEADERS);
             self.draft.faults.error(place, what, remedy);
+        }
+        Some(out)
+    }
+
+    /// Names with values; a number, true or false may stand without quotes.
+    pub(super) fn named_values(
+        &mut self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Vec<NamedValue>> {
+        let place = self.place(value);
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong(name, "a table of names and values", value.get_ref(), place);
+        };
+        if table.len() > lookup::MAX_VALUES {
+            let what = format!("'{name}' has {} values", table.len());
+            let remedy = format!("write {} at most", lookup::MAX_VALUES);
+            self.draft.faults.error(place, what, remedy);
+        }
+        let mut out = Vec::new();
+        for (name, _, value) in entries(table) {
+            let (text, bare) = match value.get_ref() {
+                DeValue::Boolean(flag) => (Template::plain(&flag.to_string()), true),
+                DeValue::Integer(_) | DeValue::Float(_) => (self.text(name, value)?, true),
+                _ => (self.text(name, value)?, false),
+            };
+            out.push(NamedValue { name: name.to_owned(), text, bare, place: self.place(value) });
         }
         Some(out)
     }

@@ -8,6 +8,7 @@
 //! Not here: whether the names exist (check), XML.
 
 mod lists;
+mod lookups;
 mod steps;
 mod values;
 mod when;
@@ -77,19 +78,24 @@ impl Reader<'_, '_, '_> {
                     "'route' is a list",
                     "write [[route]] with two brackets",
                 ),
-                ("menu" | "survey" | "sub" | "holidays" | "variables", DeValue::Table(table)) => {
+                (
+                    "menu" | "survey" | "sub" | "service" | "query" | "holidays" | "variables",
+                    DeValue::Table(table),
+                ) => {
                     for (item, at, value) in entries(table) {
                         let place = self.source.place(at);
                         match name {
                             "menu" => self.menu(item, place, value),
                             "survey" => self.survey(item, place, value),
                             "sub" => self.sub(item, place, value),
+                            "service" => self.service(item, place, value),
+                            "query" => self.query(item, place, value),
                             "holidays" => self.holidays(item, place, value),
                             _ => self.variable(item, value),
                         }
                     }
                 }
-                ("menu" | "survey" | "sub" | "holidays" | "variables", _) => {
+                ("menu" | "survey" | "sub" | "service" | "query" | "holidays" | "variables", _) => {
                     let what = format!("'{name}' is a table of named things");
                     self.draft.faults.error(place, what, format!("write [{name}.NAME]"));
                 }

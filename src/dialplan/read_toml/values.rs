@@ -136,6 +136,7 @@ impl Reader<'_, '_, '_> {
             Kind::Labels => Arg::Labels(self.labels(name, value)?),
             Kind::Tables(params) => Arg::Tables(self.tables(name, params, value)?),
             Kind::Headers => Arg::Headers(self.headers(name, value)?),
+            Kind::Values => Arg::Values(self.named_values(name, value)?),
             // Read where they stand: in a condition, in `set`.
             Kind::Days | Kind::Pairs => return None,
         })

@@ -9,6 +9,7 @@ use super::super::cause::Cause;
 use super::super::effect::{ConferenceEnd, Keys, QueueEnd, Recording};
 use super::super::fault::{Fault, Faults, Place, Source, did_you_mean};
 use super::super::interp::Entry;
+use super::super::lookup;
 use super::{Line, MAX_TRIALS, Outcome, Trial, What};
 use crate::base::Wall;
 use crate::dialplan::{File, MAX_FILE};
@@ -74,6 +75,13 @@ pub const LINES: &[LineKind] = &[
         "the caller waits in this queue. Outcome: `answered` (if not given), `timeout`, `full`, `no-agents`, \
          `closed`, `call-back`, `key`, or which: `key-1`",
     ),
+    table(
+        "http",
+        "outcome",
+        "this service, or host, is asked. Outcome: `ok` (if not given), `not-found`, `missing`, `refused`, \
+         `timeout`, `failed`, `busy`; `values` are those of the variables that the step takes: { name = \"value\" }",
+    ),
+    table("sql", "outcome", "this query is put to the store; outcome and `values` likewise"),
     table("field", "value", "this field is put onto the call's record"),
     table("survey", "key", "this question of a survey is answered"),
     table("record", "", "the recording changes: `on`, `off`, `pause`, `resume`"),
@@ -167,7 +175,7 @@ impl Reader<'_> {
             to: self.required(table, "to", place)?,
             from: self.text_of(table, "from").unwrap_or_default(),
             call_id: "test".into(),
-            variables: self.variables(table),
+            variables: self.pairs(table, "variables"),
             ..Entry::default()
         };
         let wall = self.at(table);
@@ -202,8 +210,12 @@ impl Reader<'_> {
         }
     }
 
-    fn variables(&mut self, table: &DeTable<'_>) -> std::collections::BTreeMap<String, String> {
-        match table.get("variables").map(|value| (self.place(value), value.get_ref())) {
+    fn pairs(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+    ) -> std::collections::BTreeMap<String, String> {
+        match table.get(key).map(|value| (self.place(value), value.get_ref())) {
             Some((_, DeValue::Table(pairs))) => pairs
                 .iter()
                 .filter_map(|(name, value)| {
@@ -211,7 +223,8 @@ impl Reader<'_> {
                 })
                 .collect(),
             Some((place, _)) => {
-                self.faults.error(place, "'variables' is a table", "write { name = \"value\" }");
+                let what = format!("'{key}' is a table");
+                self.faults.error(place, what, "write { name = \"value\" }");
                 Default::default()
             }
             None => Default::default(),
@@ -288,7 +301,9 @@ impl Reader<'_> {
             self.faults.error(place, format!("'{got}' is no line of a path"), remedy);
             return None;
         };
-        self.unknown(table, &format!("'{}'", kind.key), &[kind.key, kind.with]);
+        let mut known = vec![kind.key, kind.with];
+        known.extend(matches!(kind.key, "http" | "sql").then_some("values"));
+        self.unknown(table, &format!("'{}'", kind.key), &known);
         let value = table.get(kind.key)?;
         let main = self.text(kind.key, value)?;
         let more = self.text_of(table, kind.with);
@@ -296,7 +311,10 @@ impl Reader<'_> {
             Some(more) => format!("{} {main} ({} {more})", kind.key, kind.with),
             None => format!("{} {main}", kind.key),
         };
-        let what = self.what(kind.key, main, more, self.place(value))?;
+        let mut what = self.what(kind.key, main, more, self.place(value))?;
+        if let What::Ask { values, .. } = &mut what {
+            *values = self.pairs(table, "values").into_iter().collect();
+        }
         Some(Line { place, text, what })
     }
 
@@ -314,6 +332,10 @@ impl Reader<'_> {
             "dial" => outcome(said).map(|outcome| What::Dial { target: main, outcome }),
             "conference" => left(said).map(|end| What::Conference(main, end)),
             "queue" => waited(said).map(|end| What::Queue(main, end)),
+            "http" | "sql" => asked(said).map(|outcome| {
+                let name = format!("{key} {main}");
+                What::Ask { name, outcome, values: Vec::new() }
+            }),
             "field" => Ok(What::Field { name: main, value: more }),
             "survey" => Ok(What::Survey { question: main, key: more }),
             "record" => recording(&main).map(What::Record),
@@ -343,6 +365,14 @@ fn outcome(word: Option<&str>) -> Result<Outcome, Wrong> {
 fn cause(word: &str) -> Result<Cause, Wrong> {
     let wrong = || (format!("'{word}' is no cause"), did_you_mean(word, Cause::names()));
     Cause::parse(word).ok_or_else(wrong)
+}
+
+fn asked(word: Option<&str>) -> Result<lookup::Outcome, Wrong> {
+    let Some(word) = word else { return Ok(lookup::Outcome::Ok) };
+    lookup::Outcome::parse(word).ok_or_else(|| {
+        let words = lookup::OUTCOMES.iter().copied().filter(|word| *word != "else");
+        (format!("a question does not end as '{word}'"), did_you_mean(word, words))
+    })
 }
 
 fn left(word: Option<&str>) -> Result<ConferenceEnd, Wrong> {

@@ -26,6 +26,7 @@ use super::cause::Cause;
 use super::effect::{ConferenceEnd, QueueEnd, Recording};
 use super::fault::Place;
 use super::interp::Entry;
+use super::lookup;
 use super::model::Plan;
 use crate::base::Wall;
 
@@ -96,6 +97,15 @@ pub enum What {
     Conference(String, ConferenceEnd),
     /// The caller waits in a queue, which ends so.
     Queue(String, QueueEnd),
+    /// A program or the store is asked.
+    Ask {
+        /// The service, the host or the query.
+        name: String,
+        /// What comes of it.
+        outcome: lookup::Outcome,
+        /// What it answers.
+        values: Vec<(String, String)>,
+    },
     /// A field is put onto the record.
     Field {
         /// Its name.

@@ -6,6 +6,7 @@ use super::super::effect::{
     QueueEnd, Target,
 };
 use super::super::interp::Interp;
+use super::super::lookup::{self, Told};
 use super::super::model::Plan;
 use super::{Failure, Line, Outcome, Report, Trial, What, words};
 use crate::base::{Duration, Now, Time, Wall};
@@ -150,6 +151,7 @@ impl Course<'_> {
             // A caller who is not let in is not answered.
             Effect::AskQueue(queue) if self.is_turned_away() => return self.queued(&queue.name),
             Effect::Queue(queue) => return self.queued(&queue.name),
+            Effect::Lookup(lookup) => return self.asked(&lookup.name),
             Effect::Wait { ms: None } => {
                 return Err("the plan waits for the caller to hang up".into());
             }
@@ -246,6 +248,21 @@ impl Course<'_> {
         Ok(Happening::Conferred(end))
     }
 
+    /// A program or the store answers as the path says.
+    fn asked(&mut self, whom: &str) -> Result<Happening, String> {
+        let Some(What::Ask { name, outcome, values }) = self.next() else {
+            return Err(format!("{whom} is asked and the path does not say what comes of it"));
+        };
+        if name != whom {
+            return Err(format!("asked is {whom}"));
+        }
+        let mut told = Told::of(*outcome, "");
+        (told.values, told.rows) = (values.clone(), u32::from(*outcome == lookup::Outcome::Ok));
+        self.spend(PROMPT);
+        self.pass();
+        Ok(Happening::Told(Box::new(told)))
+    }
+
     /// The path says next that a queue does not let the caller in.
     fn is_turned_away(&self) -> bool {
         use QueueEnd::{Full, NoAgents, Unknown};
@@ -283,6 +300,7 @@ fn takes_time(effect: &Effect) -> bool {
             | Effect::Dial(_)
             | Effect::Conference(_)
             | Effect::Queue(_)
+            | Effect::Lookup(_)
             | Effect::SendDigits { .. }
     )
 }

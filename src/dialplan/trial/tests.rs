@@ -24,6 +24,15 @@ name = 'for ever'
 context = 'in'
 when = { to = '300' }
 steps = ['answer', { collect = { into = 'n', prompt = 'number', min = 1, max = 4, terminators = '#' } }, { note = { name = 'n', value = '${n}' } }, { goto = 'parked' }]
+[[route]]
+name = 'asks'
+context = 'in'
+when = { to = '500' }
+steps = [{ http = { service = 'crm', path = '/${from}', take = { name = 'n' }, on = { ok = [{ note = { name = 'name', value = '${name}' } }] } } }, { sql = { query = 'q', apology = 'sorry' } }]
+[service.crm]
+url = 'http://127.0.0.1:1'
+[query.q]
+sql = 'SELECT 1'
 [menu.m]
 prompt = 'menu'
 tries = 2
@@ -130,8 +139,20 @@ fn what_is_not_met_is_told_with_what_happened_instead() {
 fn routes_that_no_call_took_are_named() {
     let reports = [went("100", "", "'answer'"), went("200", "", "{dial='1001'}")];
     let covered = coverage(&plan(), &reports);
-    assert_eq!((covered.reached, covered.all), (2, 5));
+    assert_eq!((covered.reached, covered.all), (2, 6));
     assert_eq!(covered.missed[0], ("closed".into(), "p.toml:12".into()));
+}
+
+#[test]
+fn programs_and_the_store_answer_as_the_path_says() {
+    holds(
+        "500",
+        "",
+        "{http='crm', values={name='Li'}}, {field='name', value='Li'}, {sql='q', outcome='failed'}, {hear='sorry'}",
+    );
+    let failure = fails("500", "{http='crn'}");
+    assert!(failure.why.contains("asked is http crm"), "{failure:?}");
+    assert!(fails("500", "'hangup'").why.contains("does not say what comes of it"));
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(super) fn of(effect: &Effect) -> String {
         Effect::Conference(conference) => format!("conference '{}'", conference.name),
         Effect::Record(change) => format!("record {}", recording(*change)),
         Effect::SendDigits { digits, .. } => format!("send digits {digits}"),
+        Effect::Lookup(lookup) => format!("ask {}", lookup.name),
         Effect::SaveAnswer { survey, question, key, meaning } => {
             format!("survey {survey}, {question}: {key} ({meaning})")
         }
