@@ -48,6 +48,8 @@ fn house(agents: u32) -> House {
         join: Staffing::Nobody,
         stay: Staffing::Nobody,
         back: None,
+        hours: Default::default(),
+        overflow: None,
     };
     let patience =
         Patience { missed_most: 3, rest: Duration::from_secs(5), ready_at_sign_in: true };

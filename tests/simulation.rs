@@ -30,6 +30,7 @@ mod simulation {
     mod networks;
     mod outside;
     mod queue;
+    mod queue_hours;
     mod replaces;
     mod silence;
     mod srtp;

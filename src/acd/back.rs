@@ -368,6 +368,7 @@ impl Centre {
             favourite: None,
             stage,
             until,
+            urgent: false,
             back,
         };
         if let Some(queue) = self.queues.get_mut(&queue) {

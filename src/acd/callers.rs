@@ -38,6 +38,9 @@ impl Centre {
         if self.callers.contains_key(&entry.call) {
             return Err(Refusal::Waits);
         }
+        if queue.closed && !entry.urgent {
+            return Err(Refusal::Closed);
+        }
         if !(self.is_staffed(id, |terms| terms.join) && self.is_staffed(id, |terms| terms.stay)) {
             return Err(Refusal::NoAgents);
         }
@@ -55,7 +58,7 @@ impl Centre {
     }
 
     fn let_in(&mut self, now: Time, queue: QueueId, entry: Entry) -> usize {
-        let Entry { call, number, priority, vip, urgent: _, region, longest } = entry;
+        let Entry { call, number, priority, vip, urgent, region, longest } = entry;
         let old = self.owed(queue, &number).map(|old| (old.rank, old.entered, old.priority));
         if let Some((old, ..)) = old {
             self.suspend(now, old.call(), call);
@@ -88,6 +91,7 @@ impl Centre {
             favourite,
             stage: Stage::Waiting(Bin::Open),
             until: now + longest.unwrap_or(terms.longest).min(terms.longest),
+            urgent,
             back: None,
         };
         if let Some(queue) = self.queues.get_mut(&queue) {
@@ -413,7 +417,7 @@ impl Centre {
     }
 
     /// A caller is out by the queue's own rule: its plan is told.
-    fn put_out(&mut self, now: Time, call: CallId, why: Departure) {
+    pub(super) fn put_out(&mut self, now: Time, call: CallId, why: Departure) {
         let live = self.callers.get(&call).is_some_and(|caller| caller.back.is_none());
         let why = match why {
             Departure::Closed if !live => Departure::NotOffered,

@@ -149,6 +149,8 @@ pub(super) struct Queue {
     pub(super) callers: BTreeSet<Rank>,
     pub(super) handling: Handling,
     pub(super) signed_in: usize,
+    /// It is not open now.
+    pub(super) closed: bool,
     pub(super) working: usize,
     /// Working agents by region; `None`: those who serve all.
     pub(super) by_region: BTreeMap<Option<Region>, usize>,
@@ -182,6 +184,8 @@ pub struct Centre {
     pub(super) talks: BTreeMap<CallId, AgentId>,
     pub(super) served: Served,
     pub(super) index: Index,
+    /// When the driver is to tell the time of the week.
+    pub(super) clock_at: Time,
     due: BTreeSet<(Time, Due)>,
     armed: BTreeMap<Due, Time>,
     pub(super) fresh_agents: BTreeSet<AgentId>,
@@ -215,6 +219,7 @@ impl Centre {
             talks: BTreeMap::new(),
             served: Served::default(),
             index: Index::default(),
+            clock_at: Time::NEVER,
             due: BTreeSet::new(),
             armed: BTreeMap::new(),
             fresh_agents: BTreeSet::new(),
@@ -237,7 +242,8 @@ impl Centre {
     }
     /// When [`Self::wake`] is to be called at the latest.
     pub fn next_wake(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        let due = self.due.first().map(|(at, _)| *at);
+        due.into_iter().chain((self.clock_at < Time::NEVER).then_some(self.clock_at)).min()
     }
 
     /// It is `now`: reservations, waits and after-call work that are over end. All that falls due at
@@ -647,6 +653,9 @@ impl Centre {
         for who in house.agents.into_iter().take(MOST_AGENTS) {
             self.set_agent(who);
         }
+        if !self.has_hours() {
+            self.clock_at = Time::NEVER;
+        }
         self.rebuild(now);
         self.settle(now);
     }
@@ -658,13 +667,17 @@ impl Centre {
         };
         self.by_name.insert(terms.name.clone(), id);
         match self.queues.get_mut(&id) {
-            Some(queue) => queue.terms = terms,
+            Some(queue) => {
+                queue.closed &= terms.hours.matter();
+                queue.terms = terms;
+            }
             None => {
                 let queue = Queue {
                     terms,
                     callers: BTreeSet::new(),
                     handling: Handling::default(),
                     signed_in: 0,
+                    closed: false,
                     working: 0,
                     by_region: BTreeMap::new(),
                     base: 0,

@@ -260,6 +260,8 @@ pub enum Refusal {
     NoAgents,
     /// It waits in a queue already.
     Waits,
+    /// It is not open now.
+    Closed,
 }
 
 /// How a wait ended without an answer.
@@ -276,7 +278,7 @@ pub enum Departure {
     Key,
     /// It was sent elsewhere: a transfer, an operator.
     Moved,
-    /// The queue is no more.
+    /// The queue is no more, or has closed for the day.
     Closed,
     /// A call-back that is made no more: its queue has gone, or calls nobody back.
     NotOffered,

@@ -14,7 +14,7 @@
 //! construction: a reservation, after-call work and a wait each end by themselves at a named time,
 //! and a caller is offered to an agent if and only if that agent's state says so.
 //!
-//! Knows no phone's signalling, no audio and no dialplan; calendars are the dialplan's conditions.
+//! Knows no phone's signalling, no audio, no dialplan and no time zone: the driver tells the civil time ([`hours`]).
 
 pub mod agent;
 pub mod asking;
@@ -24,6 +24,7 @@ pub mod callers;
 pub mod centre;
 pub mod estimate;
 pub mod event;
+pub mod hours;
 pub mod pin;
 pub mod queue;
 pub mod served;

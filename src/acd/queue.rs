@@ -17,6 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::agent::AgentId;
+use super::hours::Hours;
 use super::strategy::Strategy;
 use crate::base::{CallId, Duration, Time};
 
@@ -129,6 +130,12 @@ pub struct Terms {
     pub stay: Staffing,
     /// How callers are called back; `None`: they are not.
     pub back: Option<BackTerms>,
+    /// When it is open.
+    #[serde(default)]
+    pub hours: Hours,
+    /// The queue into which its callers overflow.
+    #[serde(default)]
+    pub overflow: Option<String>,
 }
 
 /// Who comes into a queue.
@@ -249,6 +256,9 @@ pub struct Caller {
     pub stage: Stage,
     /// When it has waited long enough.
     pub until: Time,
+    /// It follows an alarm.
+    #[serde(default)]
+    pub urgent: bool,
     /// It has hung up and is to be called.
     pub back: Option<Back>,
 }
@@ -324,6 +334,8 @@ mod tests {
             join: Staffing::Nobody,
             stay: Staffing::Nobody,
             back: None,
+            hours: Hours::default(),
+            overflow: None,
         };
         let mut caller = Caller {
             queue: QueueId(0),
@@ -335,6 +347,7 @@ mod tests {
             favourite: Some(AgentId(7)),
             stage: Stage::Waiting(Bin::Open),
             until: at(700),
+            urgent: false,
             back: None,
         };
         let bins = [100, 109, 110, 129, 130].map(|s| caller.bin(at(s), &terms));

@@ -14,6 +14,7 @@ use super::strategy::Strategy;
 use crate::base::{CallId, Duration, Rng, Time, Wall};
 
 mod day;
+mod hours;
 
 const SECOND: Duration = Duration::from_secs(1);
 const BACK: BackTerms = BackTerms {
@@ -57,6 +58,8 @@ fn terms(name: &str, strategy: Strategy, members: Members) -> Terms {
         join: Staffing::Nobody,
         stay: Staffing::Nobody,
         back: Some(BACK),
+        hours: Default::default(),
+        overflow: None,
     }
 }
 

@@ -39,6 +39,8 @@ pub struct AgentView {
 pub struct QueueView {
     /// Its name.
     pub name: String,
+    /// It is not open now.
+    pub closed: bool,
     /// Callers for whom nobody is rung.
     pub waiting: usize,
     /// Callers for whom agents are rung.
@@ -137,6 +139,7 @@ impl Centre {
         }
         Some(QueueView {
             name: queue.terms.name.clone(),
+            closed: queue.closed,
             waiting,
             offered,
             backs,

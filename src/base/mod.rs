@@ -9,6 +9,7 @@ pub mod seq;
 pub mod source;
 pub mod time;
 pub mod url;
+pub mod week;
 
 pub use id::{CallId, LegId, PlayId, RecordingId, RoomId};
 pub use networks::Networks;

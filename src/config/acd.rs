@@ -11,6 +11,7 @@ use super::fault::At;
 use super::name::{DialPrefix, Label, Name, Number};
 use super::secret::Pin;
 use super::setting::{Reader, Setting, Wrong, read_text, section};
+use crate::base::week::Window;
 
 /// The best level of a skill.
 const BEST: u8 = 9;
@@ -92,6 +93,15 @@ section! {
         join: Staffing = "\"signed-in\"", live;
         /// Which must be there for a caller to stay.
         stay: Staffing = "\"signed-in\"", live;
+        /// When callers are let in, in `[node] timezone`. Without it: always. Who comes by an alarm always is.
+        open: Option<Vec<Window>> = derived, live;
+        /// Whether it is open on holidays: the days of all lists of the dialplan's `[holidays]` and of `[dialplan] holidays`.
+        open_on_holidays: bool = "true", live;
+        /// Whether those leave who still wait when it closes. Call-backs stay, and so does who came by an alarm.
+        leave_at_close: bool = "false", live;
+        /// The queue to which those go who are not let in (it is closed, full or without agents), or who have to leave
+        /// (`longest` is over, the last agent has gone, it closes). Without it: the step's `on` says what comes.
+        overflow: Option<Name> = derived, live;
         /// The class of the music that callers hear.
         music: Name = "\"default\"", live;
         /// How often a caller is told its place and how long it will take; `"0 s"`: never.
@@ -193,6 +203,7 @@ pub(super) fn check(centre: &Centre<'_>, reader: &mut Reader<'_>) {
     }
     check_teams(centre, &numbers, reader);
     check_wrap_ups(centre, reader);
+    check_overflow(queues, reader);
     let teams: Vec<&str> = agents
         .iter()
         .filter_map(|(_, a)| Some(a.team.as_ref()?.as_str()))
@@ -229,6 +240,26 @@ pub(super) fn check(centre: &Centre<'_>, reader: &mut Reader<'_>) {
         if agents.is_empty() {
             let what = format!("queue \"{}\" has no agents", queue.name);
             reader.faults.warn(&reader.place("queue", *nth, ""), what, "add an [[agent]]");
+        }
+    }
+}
+
+/// Callers overflow into queues that are there, and never in a circle.
+fn check_overflow(queues: &[(usize, Queue)], reader: &mut Reader<'_>) {
+    let next = |name: &Name| queues.iter().find(|(_, q)| q.name == *name)?.1.overflow.as_ref();
+    for (nth, queue) in queues {
+        let Some(to) = &queue.overflow else { continue };
+        let place = reader.place("queue", *nth, "overflow");
+        if !queues.iter().any(|(_, other)| other.name == *to) {
+            let what = format!("there is no queue \"{to}\"");
+            let remedy = format!("add a [[queue]] with `name = \"{to}\"`, or leave it out");
+            reader.faults.error(&place, what, remedy);
+            continue;
+        }
+        let way = core::iter::successors(Some(to), |name| next(name));
+        if way.take(queues.len()).any(|name| *name == queue.name) {
+            let what = format!("who leaves \"{}\" for \"{to}\" comes back to it", queue.name);
+            reader.faults.error(&place, what, "let one of them overflow nowhere");
         }
     }
 }

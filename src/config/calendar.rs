@@ -1,4 +1,4 @@
-//! The time zone in which days begin, and the days that are holidays.
+//! The time zone in which days begin, the days that are holidays, and hours of the week.
 
 use core::fmt;
 
@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::fault::quoted;
 use super::setting::{Reader, Setting, Wrong, nearest, read_text};
+use crate::base::week::Window;
 
 /// A time zone of the IANA database, from the copy that is compiled in.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,6 +115,15 @@ impl Setting for Holiday {
             }
             Ok(Holiday { first, last })
         })
+    }
+}
+
+impl Setting for Window {
+    const WRITE: &'static str =
+        "days and hours, such as \"mon-fri 08:00-18:00\", \"sat,sun\" or \"22:00-06:00\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Window> {
+        read_text(value, reader, Self::WRITE, |text| Window::parse(text).map_err(Wrong::new))
     }
 }
 

@@ -365,7 +365,10 @@ fn queues(rows: &[QueueRow]) -> String {
             row.ready.to_string(),
             row.working.to_string(),
             row.signed_in.to_string(),
-            row.expected_ms.map_or("nobody works".into(), span),
+            match row.closed {
+                true => "closed".into(),
+                false => row.expected_ms.map_or("nobody works".into(), span),
+            },
             row.today.answered.to_string(),
             row.today.abandoned.to_string(),
             row.today.service_level.map_or("-".into(), |level| format!("{:.1} %", level * 100.0)),

@@ -12,6 +12,7 @@ use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::{Offset, TimeZone};
 
 use crate::base::Wall;
+pub use crate::base::week::{WEEKDAYS, clock, hours, number_set};
 
 /// The civil time of one instant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,9 +81,6 @@ impl Civil {
         time.to_string_with_config(&lenient, format).unwrap_or_default()
     }
 }
-
-/// The names of the week days, Monday first.
-pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// A day or a run of days, in one year or in each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -245,61 +243,6 @@ pub fn any_holds(days: &[Days], date: Date) -> bool {
     days.iter().any(|d| d.hold(date))
 }
 
-/// `08:00-18:00` or `22:00-06:00` (over midnight); seconds are optional and 24:00 is the day's end.
-pub fn hours(text: &str) -> Result<(u32, u32), String> {
-    let (from, to) =
-        text.split_once('-').ok_or_else(|| format!("'{text}' is not a range of times"))?;
-    match (clock(from), clock(to)) {
-        (Some(from), Some(to)) if from != to => Ok((from, to)),
-        (Some(_), Some(_)) => Err(format!("'{text}' begins and ends at the same time")),
-        (None, _) => Err(format!("there is no time '{}'", from.trim())),
-        (_, None) => Err(format!("there is no time '{}'", to.trim())),
-    }
-}
-
-/// `HH:MM` or `HH:MM:SS` in seconds since midnight, up to 24:00.
-pub fn clock(text: &str) -> Option<u32> {
-    let mut parts = text.trim().split(':');
-    let mut part = |max: u32| parts.next()?.parse::<u32>().ok().filter(|v| *v <= max);
-    let (hour, minute) = (part(24)?, part(59)?);
-    let second = match parts.next() {
-        None => 0,
-        Some(text) => text.parse::<u32>().ok().filter(|v| *v <= 59)?,
-    };
-    let at = hour * 3_600 + minute * 60 + second;
-    (parts.next().is_none() && at <= 86_400).then_some(at)
-}
-
-/// A set of numbers from `1-5`, `1,3`, or week day names (`names` gives name → number); a range may
-/// wrap (`fri-mon`) when there are names.
-pub fn number_set(text: &str, least: u32, most: u32, names: &[&str]) -> Result<u32, String> {
-    let mut set = 0u32;
-    let number = |part: &str| -> Result<u32, String> {
-        let part = part.trim();
-        let named =
-            names.iter().position(|n| part.len() >= 3 && part.to_lowercase().starts_with(n));
-        let value = named.map(|at| at as u32 + least).or_else(|| part.parse().ok());
-        value.filter(|v| (least..=most).contains(v)).ok_or_else(|| {
-            format!(
-                "'{part}' is not {}",
-                if names.is_empty() { format!("{least} to {most}") } else { "a week day".into() }
-            )
-        })
-    };
-    for part in text.split(',') {
-        let (from, to) = part.split_once('-').unwrap_or((part, part));
-        let (from, to) = (number(from)?, number(to)?);
-        if from <= to {
-            set |= (from..=to).fold(0, |s, n| s | 1 << n);
-        } else if names.is_empty() {
-            return Err(format!("'{}' runs backwards", part.trim()));
-        } else {
-            set |= (from..=most).chain(least..=to).fold(0, |s, n| s | 1 << n);
-        }
-    }
-    Ok(set)
-}
-
 /// A civil time of the zone: `2026-12-24 18:30`, or the date alone for its midnight.
 pub fn wall_of(text: &str, zone: &TimeZone) -> Option<Wall> {
     let text = text.trim();
@@ -337,9 +280,6 @@ mod tests {
         let night = Calendar::Hours(vec![hours("22:00-06:00").unwrap()]);
         assert!(holds(&night, "2026-01-01T23:59:59") && holds(&night, "2026-01-01T05:59:59"));
         assert!(!holds(&night, "2026-01-01T06:00:00") && !holds(&night, "2026-01-01T21:59:59"));
-        assert_eq!(hours("00:00-24:00"), Ok((0, 86_400)));
-        assert!(hours("25:00-26:00").is_err() && hours("09:60-10:00").is_err());
-        assert!(hours("09:00-09:00").is_err() && hours("9").is_err());
     }
 
     #[test]
@@ -354,15 +294,6 @@ mod tests {
         );
         assert!(Days::parse("02-30").is_err() && Days::parse("2026-02-29").is_err());
         assert!(Days::parse("2026-10-07..2026-10-01").is_err());
-    }
-
-    #[test]
-    fn sets_take_names_and_wrap() {
-        assert_eq!(number_set("mon-fri", 1, 7, &WEEKDAYS), Ok(0b0011_1110));
-        assert_eq!(number_set("sat-Monday,3", 1, 7, &WEEKDAYS), Ok(0b1100_1010));
-        assert_eq!(number_set("1-3,12", 1, 12, &[]), Ok(0b1_0000_0000_1110));
-        assert!(number_set("0", 1, 12, &[]).is_err() && number_set("3-1", 1, 12, &[]).is_err());
-        assert!(number_set("someday", 1, 7, &WEEKDAYS).is_err());
     }
 
     #[test]

@@ -5,9 +5,12 @@ use serde::Serialize;
 
 use crate::acd::agent::{AgentState, Busy, Input, Reason, Useless};
 use crate::acd::event::{Cause, Departure, SignInRefusal};
+use crate::acd::hours;
 use crate::acd::{AgentView, NoWrapUp, QueueId, QueueView, What};
+use crate::base::week::Moment;
 use crate::base::{LegId, Now};
 use crate::call::codes::Code;
+use crate::dialplan::calendar::Civil;
 use crate::dialplan::effect::{Beat, Item, Tone};
 use crate::media::control::DigitSet;
 
@@ -23,6 +26,18 @@ impl Switch {
     pub(super) fn configure_centre(&mut self, now: Now) {
         let house = house::house(&self.config, &mut self.rng);
         self.centre.configure(now.at, house);
+        self.tell_clock(now);
+    }
+
+    /// The centre is told the time of the week, where a queue has opening hours.
+    pub(super) fn tell_clock(&mut self, now: Now) {
+        if !self.centre.has_hours() {
+            return;
+        }
+        let civil = Civil::at(now.wall, &self.zone);
+        let moment = Moment { weekday: civil.weekday(), second: civil.second_of_day() };
+        let holiday = self.plan.is_holiday("", civil.date());
+        self.centre.clock(now.at, hours::Civil { moment, holiday });
     }
 
     /// A phone's lines have changed: whether it has calls that are no queue's, or of a code.
@@ -326,6 +341,7 @@ fn agent_row(view: AgentView) -> AgentRow {
 fn queue_row(view: QueueView, today: QueueDay) -> QueueRow {
     QueueRow {
         name: view.name,
+        closed: view.closed,
         waiting: view.waiting,
         offered: view.offered,
         backs: view.backs,

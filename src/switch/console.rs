@@ -427,6 +427,8 @@ pub struct AgentRow {
 pub struct QueueRow {
     /// Its name.
     pub name: String,
+    /// It is not open now.
+    pub closed: bool,
     /// Callers for whom nobody is rung.
     pub waiting: usize,
     /// Callers for whom agents are rung.

@@ -2,6 +2,7 @@
 
 use crate::acd::agent::Patience;
 use crate::acd::centre::WrapUp;
+use crate::acd::hours::Hours;
 use crate::acd::queue::{BackTerms, Members, Terms};
 use crate::acd::{House, Person, Pin, Strategy};
 use crate::base::Rng;
@@ -73,6 +74,12 @@ fn terms(queue: &config::Queue) -> Terms {
             within: queue.call_back_within,
             most: queue.call_back_most as usize,
         }),
+        hours: Hours {
+            windows: queue.open.clone().unwrap_or_default(),
+            no_holidays: !queue.open_on_holidays,
+            leave: queue.leave_at_close,
+        },
+        overflow: queue.overflow.as_ref().map(ToString::to_string),
     }
 }
 

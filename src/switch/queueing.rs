@@ -15,6 +15,7 @@
 //! whatever ends a call takes it out of the centre.
 
 use crate::acd::event::{Departure, Missed, Refusal};
+use crate::acd::hours::MOST_OVERFLOWS;
 use crate::acd::{Action, AgentId, Entry};
 use crate::base::{CallId, Duration, LegId, Now, PlayId, Time};
 use crate::call::dialling::Why;
@@ -39,6 +40,12 @@ pub struct Queued {
     exit: Keys,
     /// The keys with which it asks to be called back.
     pub(super) call_back: Keys,
+    /// What its plan asked for.
+    wanted: Box<effect::Queue>,
+    /// When it has waited as long as its plan lets it, in whatever queue.
+    until: Time,
+    /// So often it went on to another queue.
+    overflows: usize,
     /// The class of its music.
     music: String,
     /// When it hears its place the next time.
@@ -70,7 +77,8 @@ impl Switch {
         wanted: effect::Queue,
     ) -> Option<Happening> {
         let entry = self.queue_entry(id, &wanted)?;
-        match self.centre.lets_in(&wanted.name, &entry) {
+        self.tell_clock(now);
+        match self.centre.admits(&wanted.name, &entry) {
             true => Some(Happening::Done),
             false => self.join_queue(now, id, subject, wanted),
         }
@@ -105,19 +113,27 @@ impl Switch {
         wanted: effect::Queue,
     ) -> Option<Happening> {
         let entry = self.queue_entry(id, &wanted)?;
-        if let Err(why) = self.centre.enter(now.at, &wanted.name, entry) {
-            return Some(Happening::Queued(match why {
-                Refusal::Unknown => QueueEnd::Unknown,
-                Refusal::Full => QueueEnd::Full,
-                Refusal::NoAgents => QueueEnd::NoAgents,
-                Refusal::Waits => QueueEnd::Closed,
-            }));
-        }
-        let terms = self.config.queues.iter().find(|queue| queue.name.as_str() == wanted.name);
+        self.tell_clock(now);
+        let until = entry.longest.map_or(Time::NEVER, |longest| now.at + longest);
+        let name = match self.centre.admit(now.at, &wanted.name, entry) {
+            Ok(name) => name,
+            Err(why) => {
+                return Some(Happening::Queued(match why {
+                    Refusal::Unknown => QueueEnd::Unknown,
+                    Refusal::Full => QueueEnd::Full,
+                    Refusal::NoAgents => QueueEnd::NoAgents,
+                    Refusal::Waits | Refusal::Closed => QueueEnd::Closed,
+                }));
+            }
+        };
+        let terms = self.config.queues.iter().find(|queue| *queue.name.as_str() == *name);
         let queued = Queued {
-            name: wanted.name,
+            name,
             exit: wanted.exit,
             call_back: wanted.call_back,
+            wanted: Box::new(wanted),
+            until,
+            overflows: 0,
             music: terms.map_or("default".into(), |queue| queue.music.to_string()),
             announced_at: terms.map_or(Time::NEVER, |queue| announcing::first(queue, now.at)),
             record: terms.is_some_and(|queue| queue.record),
@@ -315,14 +331,59 @@ impl Switch {
         }
     }
 
-    /// The queue has put a caller out: its plan goes on.
+    /// The queue has put a caller out: it overflows into another, or its plan goes on.
     fn out_of_queue(&mut self, now: Now, id: CallId, why: Departure) {
+        if self.to_overflow(now, id) {
+            return;
+        }
         let end = match why {
             Departure::TimedOut => QueueEnd::Timeout,
             Departure::NoAgents => QueueEnd::NoAgents,
             _ => QueueEnd::Closed,
         };
         self.leaves_queue(now, id, end);
+    }
+
+    /// A caller who was put out goes into the queue that takes those of its own. `false`: there is none, it is not let
+    /// in there, or it has waited as long as its plan lets it.
+    fn to_overflow(&mut self, now: Now, id: CallId) -> bool {
+        let queued = self.calls.get(&id).and_then(|active| active.queued.as_ref());
+        let Some(queued) = queued.filter(|q| now.at < q.until && q.overflows < MOST_OVERFLOWS)
+        else {
+            return false;
+        };
+        let Some(next) = self.centre.overflow(&queued.name).map(str::to_owned) else {
+            return false;
+        };
+        let (wanted, until, overflows) =
+            (queued.wanted.clone(), queued.until, queued.overflows + 1);
+        let Some(mut entry) = self.queue_entry(id, &wanted) else { return false };
+        if until < Time::NEVER {
+            entry.longest = Some(until.since(now.at));
+        }
+        let Ok(name) = self.centre.admit(now.at, &next, entry) else { return false };
+        let terms = self.config.queues.iter().find(|queue| *queue.name.as_str() == *name);
+        let (music, record) = terms
+            .map_or(("default".into(), false), |queue| (queue.music.to_string(), queue.record));
+        let announced_at = terms.map_or(Time::NEVER, |queue| announcing::first(queue, now.at));
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        let (_, rung) = active.leave_step(now.at);
+        let subject = active.subject();
+        if let Some(queued) = &mut active.queued {
+            queued.offers.clear();
+            (queued.asks, queued.said) = (None, None);
+            (queued.name, queued.overflows) = (name, overflows);
+            (queued.music, queued.record, queued.announced_at) = (music, record, announced_at);
+        }
+        let clip = active.queued.as_ref().map(|queued| self::music(&queued.music));
+        for leg in rung {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        }
+        self.waits_on(id);
+        if let Some(clip) = clip {
+            self.hear_clip(now, subject, clip);
+        }
+        true
     }
 
     fn leaves_queue(&mut self, now: Now, id: CallId, end: QueueEnd) {

@@ -37,6 +37,9 @@ impl Switch {
         self.alarms_due(now);
         self.messages_due(now);
         self.care_due(now);
+        if self.centre.wants_clock(now.at) {
+            self.tell_clock(now);
+        }
         self.centre.wake(now.at);
     }
 

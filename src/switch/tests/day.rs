@@ -87,6 +87,8 @@ fn house(size: Size) -> House {
         join: Staffing::SignedIn,
         stay: Staffing::SignedIn,
         back: None,
+        hours: Default::default(),
+        overflow: None,
     };
     House {
         agents: (0..size.agents).map(person).collect(),
