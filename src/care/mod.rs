@@ -17,6 +17,7 @@ pub mod directory;
 pub mod file;
 pub mod guard;
 pub mod receiver;
+pub mod plan;
 pub mod report;
 pub mod schedule;
 pub mod subscriber;

@@ -1,0 +1,327 @@
+//! Response plans (R15): what is done for a case, step by step: who is called, in which order, what is sent to
+//! whom, and what follows when nobody takes it on.
+//!
+//! ```text
+//!  case ─▶ first step whose conditions hold ─▶ sends ─▶ calls, `at_once` at a time ─▶ `want` have taken it on ─▶ next
+//!                                                        │ all were called `rounds` times, or `within` is over
+//!                                                        └──────────────────────────────────────────────▶ otherwise
+//! ```
+//!
+//! Here a plan is as the configuration says it; [`run`] carries plans out. Time is an argument. Knows no SIP, no
+//! conferences and no printers: who is called and what is sent is said, and done elsewhere.
+
+pub mod run;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Duration;
+
+use super::report::Need;
+use super::subscriber::{Flag, Subscriber};
+
+/// What begins a plan by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// An alarm that opens a case or joins one.
+    Alarm,
+    /// A check-in that nobody made, after its reminders.
+    CheckIn,
+    /// Nothing: a person begins it.
+    Hand,
+}
+
+/// When something holds. What is empty holds for all.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Filter {
+    /// What help is wanted for.
+    pub needs: Vec<Need>,
+    /// Whose region.
+    pub regions: Vec<String>,
+    /// Whose flag.
+    pub flags: Vec<Flag>,
+    /// Whether somebody has taken the case on before.
+    pub accepted: Option<bool>,
+}
+
+impl Filter {
+    fn holds(&self, subject: &Subject, accepted: bool) -> bool {
+        let of = |all: &[String], own: &str| all.is_empty() || all.iter().any(|one| one == own);
+        (self.needs.is_empty() || self.needs.contains(&subject.need))
+            && of(&self.regions, &subject.region)
+            && (self.flags.is_empty() || self.flags.contains(&subject.flag))
+            && self.accepted.is_none_or(|wanted| wanted == accepted)
+    }
+}
+
+/// Whom a step calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whom {
+    /// The subscriber's contacts, in their order.
+    Contacts,
+    /// One of them, from 1.
+    Contact(usize),
+    /// The resource of this name.
+    Resource(String),
+    /// All resources of this kind that serve the subscriber's region.
+    Kind(String),
+}
+
+/// Who helps: a hospital, the police, volunteers.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Resource {
+    /// Its name.
+    pub name: String,
+    /// `hospital`, `police`, `volunteers` …
+    pub kind: String,
+    /// Its number; none: it is not called.
+    pub number: Option<String>,
+    /// The regions that it serves; empty: all.
+    pub regions: Vec<String>,
+    /// How it gets a subscriber's sheet.
+    pub ways: Vec<Channel>,
+}
+
+impl Resource {
+    fn serves(&self, region: &str) -> bool {
+        self.regions.is_empty() || self.regions.iter().any(|own| own == region)
+    }
+}
+
+/// How a sheet is sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// By a web hook.
+    Hook,
+    /// By mail.
+    Mail,
+    /// On paper.
+    Printer,
+}
+
+impl Channel {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::Hook => "web hook",
+            Channel::Mail => "mail",
+            Channel::Printer => "printer",
+        }
+    }
+}
+
+/// Where a plan goes on.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum Next {
+    /// With the step that follows in the text.
+    #[default]
+    Following,
+    /// With the step of this name.
+    Step(String),
+    /// It is over.
+    End,
+}
+
+/// One step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// When it is done; else the following one is looked at.
+    pub when: Filter,
+    /// Who is called, in this order.
+    pub call: Vec<Whom>,
+    /// So many at a time.
+    pub at_once: usize,
+    /// So many have to take it on.
+    pub want: usize,
+    /// How often all are called.
+    pub rounds: u32,
+    /// Between two rounds.
+    pub pause: Duration,
+    /// How long one rings.
+    pub ring: Duration,
+    /// Within this, or it goes on.
+    pub within: Duration,
+    /// What they are told: the name of a prompt.
+    pub say: String,
+    /// Who gets the subscriber's sheet, when the step begins.
+    pub send: Vec<String>,
+    /// Where it goes on when as many as wanted have taken it on, or nobody was to be called.
+    pub next: Next,
+    /// Where else.
+    pub otherwise: Next,
+}
+
+/// A plan.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// What begins it.
+    pub start: Start,
+    /// For which cases.
+    pub when: Filter,
+    /// Its steps.
+    pub steps: Vec<Step>,
+}
+
+/// For whom a plan runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subject {
+    /// The account.
+    pub account: String,
+    /// What help is wanted for.
+    pub need: Need,
+    /// The region.
+    pub region: String,
+    /// The flag.
+    pub flag: Flag,
+    /// Contacts in their order.
+    pub contacts: Vec<Person>,
+}
+
+impl Subject {
+    /// That of a case; `of`: whose it is, if that is known.
+    pub fn new(account: &str, need: Need, of: Option<&Subscriber>) -> Subject {
+        let contacts = of.into_iter().flat_map(|of| &of.contacts);
+        let person = |contact: &super::subscriber::Contact| Person {
+            name: contact.name.clone(),
+            number: contact.number.clone(),
+        };
+        Subject {
+            account: account.to_owned(),
+            need,
+            region: of.map(|of| of.region.clone()).unwrap_or_default(),
+            flag: of.map_or(Flag::None, |of| of.flag),
+            contacts: contacts.map(person).collect(),
+        }
+    }
+}
+
+/// Who is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// The name.
+    pub name: String,
+    /// The number.
+    pub number: String,
+}
+
+/// How a call ended in which nobody took anything on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Answered, and no key pressed that takes it on: an answering machine does so.
+    Unconfirmed,
+    /// Busy.
+    Busy,
+    /// It rang.
+    NoAnswer,
+    /// Turned away.
+    Refused,
+    /// It could not be called.
+    Failed,
+    /// The plan went on meanwhile.
+    Dropped,
+}
+
+impl Outcome {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Unconfirmed => "answered, and did not take it on",
+            Outcome::Busy => "busy",
+            Outcome::NoAnswer => "no answer",
+            Outcome::Refused => "refused",
+            Outcome::Failed => "could not be called",
+            Outcome::Dropped => "called off",
+        }
+    }
+}
+
+/// What happened in a plan: written down, and read again at the start.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Event {
+    /// It began.
+    Begun {
+        /// Who began it; empty: it began by itself.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        by: String,
+    },
+    /// A step began.
+    Step {
+        /// The how manieth of the plan, from 0.
+        nth: usize,
+    },
+    /// All are called once more.
+    Round {
+        /// The how manieth time, from 1.
+        nth: u32,
+    },
+    /// Somebody is called.
+    Called {
+        /// Who.
+        name: String,
+        /// The number.
+        number: String,
+    },
+    /// Who was called takes it on.
+    Accepted {
+        /// The number.
+        number: String,
+    },
+    /// Who was called does not.
+    Outcome {
+        /// The number.
+        number: String,
+        /// Why.
+        outcome: Outcome,
+    },
+    /// One who had taken it on has left the call.
+    Left {
+        /// The number.
+        number: String,
+    },
+    /// The subscriber's sheet is to go to somebody.
+    Sending {
+        /// To which resource.
+        to: String,
+        /// How.
+        by: Channel,
+    },
+    /// It has gone there, or could not.
+    Sent {
+        /// To which resource.
+        to: String,
+        /// How.
+        by: Channel,
+        /// Why not; empty: it is there.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+    },
+    /// It is over.
+    Ended {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Event {
+    /// Its word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Event::Begun { .. } => "begun",
+            Event::Step { .. } => "step",
+            Event::Round { .. } => "round",
+            Event::Called { .. } => "called",
+            Event::Accepted { .. } => "accepted",
+            Event::Outcome { .. } => "outcome",
+            Event::Left { .. } => "left",
+            Event::Sending { .. } => "sending",
+            Event::Sent { .. } => "sent",
+            Event::Ended { .. } => "ended",
+        }
+    }
+}

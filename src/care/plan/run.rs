@@ -1,0 +1,637 @@
+//! Response plans that run: one for each case at most.
+//!
+//! Each thing that happens is an [`Event`], given to whoever drives this before what follows from it, and the
+//! same events in their order make the same state after a restart: a plan goes on where it was, and whoever was
+//! being called then is called again. Nobody is called by two plans, or twice, at once. A plan ends: each step
+//! has its time, and there are [`MOST_STEPS`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::base::{Duration, Now, Time, Wall};
+
+use super::{Channel, Event, Next, Outcome, Person, Plan, Resource, Start, Subject, Whom};
+
+/// Steps that one run takes: beyond, it goes in circles.
+pub const MOST_STEPS: usize = 100;
+/// Cases with a plan.
+pub const MOST_RUNS: usize = 10_000;
+/// Events that are shown of a case; all are in the records.
+const MOST_SHOWN: usize = 500;
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// To be written down, before what follows.
+    Write {
+        /// The case.
+        case: u64,
+        /// Whose.
+        account: String,
+        /// Of which plan.
+        plan: String,
+        /// Of which step; empty: of none.
+        step: String,
+        /// What.
+        event: Event,
+    },
+    /// Call somebody.
+    Call {
+        /// The case.
+        case: u64,
+        /// Whose.
+        account: String,
+        /// Who.
+        person: Person,
+        /// Of which plan and step.
+        of: [String; 2],
+        /// What is said.
+        say: String,
+        /// How long it rings.
+        ring: Duration,
+    },
+    /// Who is being called and has not taken it on is called off.
+    Drop {
+        /// The case.
+        case: u64,
+        /// The number.
+        number: String,
+    },
+    /// Somebody takes it on: bring the home's call and this one together.
+    Join {
+        /// The case.
+        case: u64,
+    },
+    /// Send the subscriber's sheet.
+    Send {
+        /// The case.
+        case: u64,
+        /// To which resource.
+        to: String,
+        /// How.
+        by: Channel,
+    },
+}
+
+/// What a person orders.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// End it.
+    Stop,
+    /// Go on with this step, from 1.
+    Step(usize),
+    /// Go on with the next.
+    Skip,
+}
+
+/// How it stands with somebody who was called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Up {
+    /// Called, and it is awaited what they say.
+    Called,
+    /// The plan went on: the call is about to end.
+    CalledOff,
+    /// They have taken it on.
+    Accepted,
+}
+
+/// One plan under way, or over.
+#[derive(Clone, Debug)]
+struct Run {
+    plan: Plan,
+    subject: Subject,
+    /// The present step; none: it is over.
+    step: Option<usize>,
+    /// Steps taken.
+    steps: usize,
+    /// When the step is over.
+    until: Time,
+    /// Who is called in it.
+    list: Vec<Person>,
+    /// So many of them were called in this round.
+    tried: usize,
+    /// From 1.
+    round: u32,
+    /// Nobody is called before.
+    not_before: Time,
+    /// All who have taken it on.
+    accepted: BTreeSet<String>,
+    /// Whose calls are up.
+    up: BTreeMap<String, Up>,
+    /// Sheets on their way.
+    sending: BTreeSet<(String, Channel)>,
+    history: VecDeque<(Wall, String, Event)>,
+    /// When it wants to be looked at.
+    wake: Time,
+}
+
+/// All plans that run, and what they may do.
+#[derive(Debug, Default)]
+pub struct Runs {
+    plans: Vec<Plan>,
+    resources: Vec<Resource>,
+    runs: BTreeMap<u64, Run>,
+    wakes: BTreeSet<(Time, u64)>,
+    /// Numbers that are being called, and by which case.
+    busy: BTreeMap<String, u64>,
+    out: VecDeque<Action>,
+}
+
+impl Runs {
+    /// Other plans and resources: what runs keeps its own plan.
+    pub fn configure(&mut self, plans: Vec<Plan>, resources: Vec<Resource>) {
+        (self.plans, self.resources) = (plans, resources);
+    }
+
+    /// The plans' names.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.plans.iter()
+    }
+
+    /// The plan that begins by itself for this.
+    pub fn begins(&self, start: Start, subject: &Subject) -> Option<String> {
+        let fits = |plan: &&Plan| plan.start == start && plan.when.holds(subject, false);
+        self.plans.iter().find(fits).map(|plan| plan.name.clone())
+    }
+
+    /// Whether a case has a plan, over or not.
+    pub fn has(&self, case: u64) -> bool {
+        self.runs.contains_key(&case)
+    }
+
+    /// The plan of a case, and its step while it runs.
+    pub fn of(&self, case: u64) -> Option<(&str, Option<&str>)> {
+        let run = self.runs.get(&case)?;
+        let step = run.step.and_then(|step| run.plan.steps.get(step));
+        Some((&run.plan.name, step.map(|step| step.name.as_str())))
+    }
+
+    /// The cases whose plans are not over.
+    pub fn running(&self) -> impl Iterator<Item = u64> {
+        self.runs.iter().filter(|(_, run)| run.step.is_some()).map(|(case, _)| *case)
+    }
+
+    /// What happened: when, in which step, what.
+    pub fn history(&self, case: u64) -> impl Iterator<Item = &(Wall, String, Event)> {
+        self.runs.get(&case).into_iter().flat_map(|run| &run.history)
+    }
+
+    /// What is to be done next.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.out.pop_front()
+    }
+
+    /// When something is due.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.wakes.first().map(|(at, _)| *at)
+    }
+
+    /// Begins a plan. Another that runs for the case is over with that.
+    pub fn begin(
+        &mut self,
+        now: Now,
+        case: u64,
+        subject: Subject,
+        plan: &str,
+        by: &str,
+    ) -> Result<(), String> {
+        let Some(plan) = self.plans.iter().find(|own| own.name == plan).cloned() else {
+            return Err(self.no_plan(plan));
+        };
+        if self.runs.len() >= MOST_RUNS && !self.runs.contains_key(&case) {
+            return Err(format!("{MOST_RUNS} cases have a plan: close some"));
+        }
+        let mut run = Run::new(plan, subject);
+        if self.runs.get(&case).is_some_and(|run| run.step.is_some()) {
+            self.over(now, case, &format!("the plan {} takes its place", run.plan.name));
+        }
+        if let Some(old) = self.runs.remove(&case) {
+            // Who is in a call of it still is.
+            (run.history, run.up, run.sending) = (old.history, old.up, old.sending);
+        }
+        self.runs.insert(case, run);
+        self.write(now, case, Event::Begun { by: by.to_owned() });
+        self.enter(now, case, 0);
+        self.turn(now, case);
+        Ok(())
+    }
+
+    fn no_plan(&self, name: &str) -> String {
+        let all: Vec<&str> = self.plans.iter().map(|plan| plan.name.as_str()).collect();
+        match all.is_empty() {
+            true => "there are no plans: add a [[plan]]".into(),
+            false => format!("there is no plan '{name}'; there are {}", all.join(", ")),
+        }
+    }
+
+    /// Who is called takes it on. `false`: nobody of that number is called for this case.
+    pub fn accept(&mut self, now: Now, case: u64, number: &str) -> bool {
+        let Some(run) = self.runs.get_mut(&case) else { return false };
+        match run.up.get_mut(number) {
+            None => return false,
+            Some(Up::Accepted) => return true,
+            Some(up) => *up = Up::Accepted,
+        }
+        run.accepted.insert(number.to_owned());
+        self.write(now, case, Event::Accepted { number: number.to_owned() });
+        self.out.push_back(Action::Join { case });
+        self.turn(now, case);
+        true
+    }
+
+    /// A call is over, or could not be made.
+    pub fn call_over(&mut self, now: Now, case: u64, number: &str, outcome: Outcome) {
+        if self.busy.get(number) == Some(&case) {
+            self.busy.remove(number);
+        }
+        let up = self.runs.get_mut(&case).and_then(|run| run.up.remove(number));
+        let own = number.to_owned();
+        let event = match up {
+            Some(Up::Accepted) => Some(Event::Left { number: own }),
+            Some(Up::Called) => Some(Event::Outcome { number: own, outcome }),
+            Some(Up::CalledOff) => Some(Event::Outcome { number: own, outcome: Outcome::Dropped }),
+            None => None,
+        };
+        if let Some(event) = event {
+            self.write(now, case, event);
+            self.turn(now, case);
+        }
+        // Another plan may have waited for this one.
+        let waiting: Vec<u64> = self.running().filter(|other| *other != case).collect();
+        for other in waiting {
+            self.turn(now, other);
+        }
+    }
+
+    /// A sheet is there, or could not be sent.
+    pub fn sent(&mut self, now: Now, case: u64, to: &str, by: Channel, why: &str) {
+        let Some(run) = self.runs.get_mut(&case) else { return };
+        if run.sending.remove(&(to.to_owned(), by)) {
+            self.write(now, case, Event::Sent { to: to.to_owned(), by, why: why.to_owned() });
+        }
+    }
+
+    /// A person takes over.
+    pub fn order(&mut self, now: Now, case: u64, order: Order, by: &str) -> Result<(), String> {
+        let Some(run) = self.runs.get(&case) else {
+            return Err(format!("case {case} has no plan: 'plan start {case} PLAN' begins one"));
+        };
+        let (steps, present) = (run.plan.steps.len(), run.step);
+        let to = match order {
+            Order::Stop if present.is_none() => return Err("its plan is over already".into()),
+            Order::Stop => {
+                self.over(now, case, &format!("stopped by {by}"));
+                return Ok(());
+            }
+            Order::Skip => present.map_or(steps, |step| step + 1),
+            Order::Step(nth) if (1..=steps).contains(&nth) => nth - 1,
+            Order::Step(nth) => {
+                return Err(format!("its plan has {steps} steps, and no step {nth}"));
+            }
+        };
+        self.call_off(case);
+        self.enter_exactly(now, case, to);
+        self.turn(now, case);
+        Ok(())
+    }
+
+    /// The case is closed: nothing more is done for it, and nothing of it is kept here.
+    pub fn close(&mut self, now: Now, case: u64) {
+        if self.runs.get(&case).is_some_and(|run| run.step.is_some()) {
+            self.over(now, case, "the case is closed");
+        }
+        if let Some(run) = self.runs.remove(&case) {
+            self.wakes.remove(&(run.wake, case));
+        }
+    }
+
+    /// What time has brought.
+    pub fn wake(&mut self, now: Now) {
+        while let Some((at, case)) = self.wakes.first().copied().filter(|(at, _)| *at <= now.at) {
+            self.wakes.remove(&(at, case));
+            if let Some(run) = self.runs.get_mut(&case) {
+                run.wake = Time::NEVER;
+            }
+            self.turn(now, case);
+        }
+    }
+
+    /// What the records say of a case that is open. `plan`: what it is called.
+    pub fn restore(
+        &mut self,
+        now: Now,
+        case: u64,
+        subject: Subject,
+        plan: &str,
+        events: Vec<(Wall, String, Event)>,
+    ) {
+        let known = self.plans.iter().find(|own| own.name == plan).cloned();
+        let gone = known.is_none();
+        let nothing = || Plan {
+            name: plan.to_owned(),
+            start: Start::Hand,
+            when: super::Filter::default(),
+            steps: Vec::new(),
+        };
+        let mut run = Run::new(known.unwrap_or_else(nothing), subject);
+        let mut open = false;
+        for (wall, _, event) in &events {
+            open = run.takes(now, *wall, event, &self.resources, open);
+        }
+        // Who was being called when all ended is called again, and first.
+        let cut: Vec<Person> =
+            run.list.iter().filter(|p| run.up.contains_key(&p.number)).cloned().collect();
+        let at = run.tried;
+        run.list.splice(at..at, cut);
+        run.up.clear();
+        run.history = events.into();
+        let sending: Vec<(String, Channel)> = run.sending.iter().cloned().collect();
+        let ended = run.step.is_none();
+        self.runs.insert(case, run);
+        for (to, by) in sending {
+            self.out.push_back(Action::Send { case, to, by });
+        }
+        match (open, gone || ended) {
+            (false, _) => {
+                if let Some(run) = self.runs.get_mut(&case) {
+                    run.step = None;
+                }
+            }
+            (true, true) => self.over(now, case, "the plan is no more as it was"),
+            (true, false) => self.turn(now, case),
+        }
+    }
+
+    fn write(&mut self, now: Now, case: u64, event: Event) {
+        let Some(run) = self.runs.get_mut(&case) else { return };
+        let step = run.step.and_then(|step| run.plan.steps.get(step));
+        let step = step.map(|step| step.name.clone()).unwrap_or_default();
+        if run.history.len() >= MOST_SHOWN {
+            run.history.pop_front();
+        }
+        run.history.push_back((now.wall, step.clone(), event.clone()));
+        let (account, plan) = (run.subject.account.clone(), run.plan.name.clone());
+        self.out.push_back(Action::Write { case, account, plan, step, event });
+    }
+
+    /// Whoever is being called and has taken nothing on is not wanted any more.
+    fn call_off(&mut self, case: u64) {
+        let Some(run) = self.runs.get_mut(&case) else { return };
+        for (number, up) in run.up.iter_mut().filter(|(_, up)| **up == Up::Called) {
+            *up = Up::CalledOff;
+            self.out.push_back(Action::Drop { case, number: number.clone() });
+        }
+    }
+
+    fn over(&mut self, now: Now, case: u64, why: &str) {
+        self.call_off(case);
+        self.write(now, case, Event::Ended { why: why.to_owned() });
+        if let Some(run) = self.runs.get_mut(&case) {
+            run.step = None;
+        }
+        self.rearm(case, Time::NEVER);
+    }
+
+    /// Goes on with the first step from `from` on whose conditions hold.
+    fn enter(&mut self, now: Now, case: u64, from: usize) {
+        let Some(run) = self.runs.get(&case) else { return };
+        let somebody = !run.accepted.is_empty();
+        let fits = |nth: &usize| run.plan.steps[*nth].when.holds(&run.subject, somebody);
+        let to = (from..run.plan.steps.len()).find(fits).unwrap_or(run.plan.steps.len());
+        self.enter_exactly(now, case, to);
+    }
+
+    fn enter_exactly(&mut self, now: Now, case: u64, to: usize) {
+        let Some(run) = self.runs.get_mut(&case) else { return };
+        if to >= run.plan.steps.len() {
+            let why = match run.accepted.is_empty() {
+                true => "all is done, nobody has taken it on",
+                false => "all is done",
+            };
+            return self.over(now, case, why);
+        }
+        if run.steps >= MOST_STEPS {
+            return self.over(now, case, "it goes in circles");
+        }
+        run.begin_step(now, to, &self.resources);
+        let send = run.plan.steps[to].send.clone();
+        self.write(now, case, Event::Step { nth: to });
+        for name in send {
+            self.send(now, case, &name);
+        }
+    }
+
+    fn send(&mut self, now: Now, case: u64, name: &str) {
+        let ways = self.resources.iter().find(|own| own.name == name).map(|own| own.ways.clone());
+        for by in ways.unwrap_or_default() {
+            let to = name.to_owned();
+            let Some(run) = self.runs.get_mut(&case) else { return };
+            // One that is on its way already is the newest.
+            if run.sending.insert((to.clone(), by)) {
+                self.write(now, case, Event::Sending { to: to.clone(), by });
+                self.out.push_back(Action::Send { case, to, by });
+            }
+        }
+    }
+
+    /// Does what can be done now.
+    fn turn(&mut self, now: Now, case: u64) {
+        // A step that calls nobody is over at once; there are as many as there may be.
+        for _ in 0..=MOST_STEPS {
+            let Some(run) = self.runs.get(&case) else { return };
+            let Some(nth) = run.step else { return };
+            let step = &run.plan.steps[nth];
+            let is_served = run.is_served(step.want);
+            let all_called = run.tried >= run.list.len() && run.waits() == 0;
+            let is_last = run.round >= step.rounds || run.list.is_empty();
+            let in_vain = all_called && is_last || now.at >= run.until;
+            if is_served || in_vain {
+                let next = if is_served { step.next.clone() } else { step.otherwise.clone() };
+                let names = |name: &str| run.plan.steps.iter().position(|step| step.name == name);
+                let to = match next {
+                    Next::Following => Some(nth + 1),
+                    Next::Step(name) => names(&name),
+                    Next::End => None,
+                };
+                self.call_off(case);
+                match to {
+                    Some(to) => self.enter(now, case, to),
+                    None => self.enter_exactly(now, case, usize::MAX),
+                }
+                continue;
+            }
+            if all_called {
+                let pause = step.pause;
+                let Some(run) = self.runs.get_mut(&case) else { return };
+                (run.round, run.tried, run.not_before) = (run.round + 1, 0, now.at + pause);
+                run.list = people(&run.plan.steps[nth].call, &run.subject, &self.resources);
+                let nth = run.round;
+                self.write(now, case, Event::Round { nth });
+            }
+            self.call_next(now, case);
+            let Some(run) = self.runs.get(&case) else { return };
+            // Whoever need not be called has moved it on.
+            if run.tried < run.list.len() || run.waits() > 0 || run.not_before > now.at {
+                break;
+            }
+        }
+        self.rearm_as_is(now, case);
+    }
+
+    /// Calls as many as may be called.
+    fn call_next(&mut self, now: Now, case: u64) {
+        loop {
+            let Some(run) = self.runs.get_mut(&case) else { return };
+            let Some(step) = run.step.and_then(|nth| run.plan.steps.get(nth)) else { return };
+            let person = run.list.get(run.tried).filter(|_| run.waits() < step.at_once);
+            let Some(person) = person.filter(|_| run.not_before <= now.at).cloned() else { return };
+            let (say, ring) = (step.say.clone(), step.ring);
+            let of = [run.plan.name.clone(), step.name.clone()];
+            let talks = run.up.get(&person.number) == Some(&Up::Accepted);
+            if talks || run.accepted.contains(&person.number) {
+                run.tried += 1;
+                continue;
+            }
+            if self.busy.contains_key(&person.number) {
+                // Called already, for this case or another: it is their turn when that call is over.
+                return;
+            }
+            run.tried += 1;
+            run.up.insert(person.number.clone(), Up::Called);
+            let account = run.subject.account.clone();
+            self.busy.insert(person.number.clone(), case);
+            let (name, number) = (person.name.clone(), person.number.clone());
+            self.write(now, case, Event::Called { name, number });
+            self.out.push_back(Action::Call { case, account, person, of, say, ring });
+        }
+    }
+
+    fn rearm_as_is(&mut self, now: Now, case: u64) {
+        let Some(run) = self.runs.get(&case) else { return };
+        let waits = run.not_before > now.at;
+        let wake = if waits { run.until.min(run.not_before) } else { run.until };
+        self.rearm(case, if run.step.is_some() { wake } else { Time::NEVER });
+    }
+
+    fn rearm(&mut self, case: u64, at: Time) {
+        let Some(run) = self.runs.get_mut(&case) else { return };
+        self.wakes.remove(&(run.wake, case));
+        run.wake = at;
+        if at != Time::NEVER {
+            self.wakes.insert((at, case));
+        }
+    }
+}
+
+impl Run {
+    fn new(plan: Plan, subject: Subject) -> Run {
+        Run {
+            plan,
+            subject,
+            step: None,
+            steps: 0,
+            until: Time::NEVER,
+            list: Vec::new(),
+            tried: 0,
+            round: 1,
+            not_before: Time::ZERO,
+            accepted: BTreeSet::new(),
+            up: BTreeMap::new(),
+            sending: BTreeSet::new(),
+            history: VecDeque::new(),
+            wake: Time::NEVER,
+        }
+    }
+
+    /// Those who are being called and have taken nothing on.
+    fn waits(&self) -> usize {
+        self.up.values().filter(|up| **up == Up::Called).count()
+    }
+
+    /// As many as wanted have taken it on, or all whom there are; a step that calls nobody needs none.
+    fn is_served(&self, want: usize) -> bool {
+        let calls = self.step.is_some_and(|nth| !self.plan.steps[nth].call.is_empty());
+        let got = self.list.iter().filter(|own| self.accepted.contains(&own.number)).count();
+        !calls || got > 0 && got >= want.min(self.list.len())
+    }
+
+    fn begin_step(&mut self, now: Now, to: usize, resources: &[Resource]) {
+        let Some(step) = self.plan.steps.get(to) else { return };
+        self.list = people(&step.call, &self.subject, resources);
+        self.until = now.at + step.within;
+        self.step = Some(to);
+        (self.steps, self.tried, self.round) = (self.steps + 1, 0, 1);
+        self.not_before = Time::ZERO;
+    }
+
+    /// One event of the records, in their order. `open`: it had begun and was not over.
+    fn takes(
+        &mut self,
+        now: Now,
+        wall: Wall,
+        event: &Event,
+        resources: &[Resource],
+        open: bool,
+    ) -> bool {
+        match event {
+            Event::Begun { .. } => {
+                let sending = core::mem::take(&mut self.sending);
+                *self = Run { sending, ..Run::new(self.plan.clone(), self.subject.clone()) };
+                return true;
+            }
+            Event::Ended { .. } => {
+                self.step = None;
+                return false;
+            }
+            Event::Step { nth } => {
+                self.begin_step(now, *nth, resources);
+                // What the step had of its time has gone on, by the calendar.
+                let passed = now.wall.0.saturating_sub(wall.0).max(0) as u64;
+                let left = self.until.since(now.at).saturating_sub(Duration::from_millis(passed));
+                self.until = now.at + left;
+            }
+            Event::Round { nth } => (self.round, self.tried) = (*nth, 0),
+            Event::Called { number, .. } => {
+                self.up.insert(number.clone(), Up::Called);
+                let at = self.list.iter().position(|person| person.number == *number);
+                self.tried = at.map_or(self.tried, |at| self.tried.max(at + 1));
+            }
+            Event::Outcome { number, .. } => _ = self.up.remove(number),
+            Event::Accepted { number } => {
+                self.up.remove(number);
+                self.accepted.insert(number.clone());
+            }
+            Event::Left { .. } => {}
+            Event::Sending { to, by } => _ = self.sending.insert((to.clone(), *by)),
+            Event::Sent { to, by, .. } => _ = self.sending.remove(&(to.clone(), *by)),
+        }
+        open
+    }
+}
+
+/// Who is called in a step: each number once.
+fn people(call: &[Whom], subject: &Subject, resources: &[Resource]) -> Vec<Person> {
+    let mut all: Vec<Person> = Vec::new();
+    let serving = |own: &&Resource| own.serves(&subject.region);
+    let person =
+        |own: &Resource| Some(Person { name: own.name.clone(), number: own.number.clone()? });
+    for whom in call {
+        match whom {
+            Whom::Contacts => all.extend(subject.contacts.iter().cloned()),
+            Whom::Contact(nth) => all.extend(subject.contacts.get(nth.wrapping_sub(1)).cloned()),
+            Whom::Resource(name) => {
+                let own = resources.iter().filter(serving).find(|own| own.name == *name);
+                all.extend(own.and_then(person));
+            }
+            Whom::Kind(kind) => {
+                let own = resources.iter().filter(serving).filter(|own| own.kind == *kind);
+                all.extend(own.filter_map(person));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    all.retain(|person| seen.insert(person.number.clone()));
+    all
+}
+
+#[cfg(test)]
+mod tests;

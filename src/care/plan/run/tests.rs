@@ -1,0 +1,294 @@
+use proptest::prelude::*;
+
+use super::super::{Filter, Resource, Start, Step};
+use super::*;
+use crate::care::report::Need;
+use crate::care::subscriber::Flag;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn at(seconds: u64) -> Now {
+    Now { at: Time::ZERO + Duration::from_secs(seconds), wall: Wall(seconds as i64 * 1_000) }
+}
+
+fn step(name: &str, call: Vec<Whom>) -> Step {
+    Step {
+        name: name.into(),
+        when: Filter::default(),
+        call,
+        at_once: 1,
+        want: 1,
+        rounds: 1,
+        pause: MINUTE,
+        ring: Duration::from_secs(30),
+        within: MINUTE * 10,
+        say: "care/plan".into(),
+        send: vec![],
+        next: Next::End,
+        otherwise: Next::Following,
+    }
+}
+
+fn plan(steps: Vec<Step>) -> Plan {
+    Plan { name: "fall".into(), start: Start::Alarm, when: Filter::default(), steps }
+}
+
+fn resource(name: &str, kind: &str, number: &str, regions: &[&str]) -> Resource {
+    Resource {
+        name: name.into(),
+        kind: kind.into(),
+        number: (!number.is_empty()).then(|| number.into()),
+        regions: regions.iter().map(ToString::to_string).collect(),
+        ways: vec![Channel::Mail, Channel::Printer],
+    }
+}
+
+fn subject(contacts: &[&str]) -> Subject {
+    let person = |number: &&str| Person { name: format!("N{number}"), number: number.to_string() };
+    Subject {
+        account: "77".into(),
+        need: Need::Fall,
+        region: "south".into(),
+        flag: Flag::None,
+        contacts: contacts.iter().map(person).collect(),
+    }
+}
+
+fn runs(plan: Plan) -> Runs {
+    let mut runs = Runs::default();
+    let all = vec![
+        resource("north", "hospital", "800", &["north"]),
+        resource("south", "hospital", "801", &["south"]),
+        resource("desk", "office", "", &[]),
+    ];
+    runs.configure(vec![plan], all);
+    runs
+}
+
+/// What is done, in words; what is written down apart.
+fn done(runs: &mut Runs) -> (Vec<String>, Vec<Event>) {
+    let (mut done, mut events) = (Vec::new(), Vec::new());
+    while let Some(action) = runs.poll() {
+        match action {
+            Action::Write { event, .. } => events.push(event),
+            Action::Call { person, .. } => done.push(format!("call {}", person.number)),
+            Action::Drop { number, .. } => done.push(format!("drop {number}")),
+            Action::Join { .. } => done.push("join".into()),
+            Action::Send { to, by, .. } => done.push(format!("{} to {to}", by.as_str())),
+        }
+    }
+    (done, events)
+}
+
+fn does(runs: &mut Runs) -> Vec<String> {
+    done(runs).0
+}
+
+#[test]
+fn contacts_one_after_the_other_and_then_the_hospital_of_the_region() {
+    let mut last = step("hospital", vec![Whom::Kind("hospital".into())]);
+    last.send = vec!["desk".into()];
+    let mut runs = runs(plan(vec![step("contacts", vec![Whom::Contacts]), last]));
+    runs.begin(at(0), 5, subject(&["1", "2", "1"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 1"]);
+    runs.call_over(at(20), 5, "1", Outcome::Busy);
+    assert_eq!(does(&mut runs), ["call 2"], "each number once");
+    runs.call_over(at(60), 5, "2", Outcome::Unconfirmed);
+    assert_eq!(does(&mut runs), ["mail to desk", "printer to desk", "call 801"]);
+    assert!(runs.accept(at(70), 5, "801"));
+    let (actions, events) = done(&mut runs);
+    assert_eq!(actions, ["join"]);
+    assert!(matches!(events.last(), Some(Event::Ended { .. })));
+    assert_eq!(runs.next_wake(), None);
+    // A sheet that comes late is noted; so is the end of the talk.
+    runs.sent(at(80), 5, "desk", Channel::Mail, "");
+    runs.sent(at(80), 5, "desk", Channel::Mail, "");
+    runs.call_over(at(90), 5, "801", Outcome::Unconfirmed);
+    assert_eq!(done(&mut runs).1.len(), 2);
+}
+
+#[test]
+fn several_at_once_until_as_many_as_wanted_have_taken_it_on() {
+    let mut all = step("all", vec![Whom::Contacts]);
+    (all.at_once, all.want) = (3, 2);
+    let mut runs = runs(plan(vec![all]));
+    runs.begin(at(0), 5, subject(&["1", "2", "3", "4"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 1", "call 2", "call 3"]);
+    assert!(runs.accept(at(5), 5, "2"));
+    assert_eq!(does(&mut runs), ["join", "call 4"]);
+    assert!(runs.accept(at(6), 5, "4"));
+    assert_eq!(does(&mut runs), ["join", "drop 1", "drop 3"]);
+    assert!(!runs.accept(at(7), 5, "9"), "nobody called it");
+}
+
+#[test]
+fn rounds_have_pauses_and_a_step_has_its_time() {
+    let mut own = step("contacts", vec![Whom::Contact(1)]);
+    (own.rounds, own.within) = (2, MINUTE * 3);
+    let mut runs = runs(plan(vec![own]));
+    runs.begin(at(0), 5, subject(&["1"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 1"]);
+    runs.call_over(at(30), 5, "1", Outcome::NoAnswer);
+    assert_eq!(does(&mut runs), [""; 0]);
+    assert_eq!(runs.next_wake(), Some(at(90).at));
+    runs.wake(at(90));
+    assert_eq!(does(&mut runs), ["call 1"]);
+    runs.wake(at(180));
+    let (actions, events) = done(&mut runs);
+    assert_eq!(actions, ["drop 1"]);
+    assert!(matches!(events.last(), Some(Event::Ended { why }) if why.contains("nobody")));
+}
+
+#[test]
+fn who_is_called_for_one_case_is_called_for_another_after_it() {
+    let mut runs = runs(plan(vec![step("contacts", vec![Whom::Contacts])]));
+    runs.begin(at(0), 5, subject(&["1"]), "fall", "").unwrap();
+    runs.begin(at(0), 6, subject(&["1"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 1"]);
+    runs.call_over(at(30), 5, "1", Outcome::NoAnswer);
+    assert_eq!(does(&mut runs), ["call 1"]);
+    // One whose case is closed is still in the call.
+    runs.close(at(31), 6);
+    assert_eq!(does(&mut runs), ["drop 1"]);
+    runs.begin(at(32), 7, subject(&["1"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), [""; 0]);
+    runs.call_over(at(33), 6, "1", Outcome::Dropped);
+    assert_eq!(does(&mut runs), ["call 1"]);
+}
+
+#[test]
+fn a_person_takes_over() {
+    let steps = ["a", "b", "c"].map(|name| step(name, vec![Whom::Contacts]));
+    let mut runs = runs(plan(steps.into()));
+    assert!(runs.order(at(0), 5, Order::Stop, "1001").unwrap_err().contains("has no plan"));
+    assert!(runs.begin(at(0), 5, subject(&["1"]), "fal", "").unwrap_err().contains("are fall"));
+    runs.begin(at(0), 5, subject(&["1"]), "fall", "1001").unwrap();
+    does(&mut runs);
+    runs.order(at(1), 5, Order::Step(3), "1001").unwrap();
+    assert_eq!(runs.of(5), Some(("fall", Some("c"))));
+    assert_eq!(does(&mut runs), ["drop 1"]);
+    runs.call_over(at(2), 5, "1", Outcome::Dropped);
+    assert_eq!(does(&mut runs), ["call 1"]);
+    assert!(runs.order(at(3), 5, Order::Step(4), "1001").unwrap_err().contains("no step 4"));
+    runs.order(at(3), 5, Order::Stop, "1001").unwrap();
+    assert_eq!((does(&mut runs), runs.of(5)), (vec!["drop 1".into()], Some(("fall", None))));
+    assert!(runs.order(at(3), 5, Order::Stop, "1001").is_err());
+}
+
+#[test]
+fn conditions_leave_steps_out_and_circles_end() {
+    let mut only = step("north", vec![Whom::Contacts]);
+    only.when.regions = vec!["north".into()];
+    let mut again = step("again", vec![]);
+    again.next = Next::Step("again".into());
+    let mut runs = runs(plan(vec![only, again]));
+    runs.begin(at(0), 5, subject(&["1"]), "fall", "").unwrap();
+    let (actions, events) = done(&mut runs);
+    assert_eq!(actions, [""; 0]);
+    assert!(matches!(events.last(), Some(Event::Ended { why }) if why.contains("circles")));
+}
+
+/// What is written down makes the same plan in another process, which calls again whoever was being called.
+#[test]
+fn a_plan_goes_on_after_a_restart() {
+    let mut all = step("all", vec![Whom::Contacts]);
+    (all.at_once, all.want, all.send) = (2, 2, vec!["desk".into()]);
+    let own = plan(vec![all, step("hospital", vec![Whom::Kind("hospital".into())])]);
+    let mut before = runs(own.clone());
+    before.begin(at(0), 5, subject(&["1", "2", "3", "4"]), "fall", "").unwrap();
+    before.call_over(at(5), 5, "2", Outcome::Busy);
+    before.accept(at(6), 5, "1");
+    before.sent(at(7), 5, "desk", Channel::Printer, "");
+    let events: Vec<_> = before.history(5).cloned().collect();
+    let mut after = runs(own.clone());
+    after.restore(at(60), 5, subject(&["1", "2", "3", "4"]), "fall", events.clone());
+    assert_eq!(does(&mut after), ["mail to desk", "call 3", "call 4"]);
+    assert_eq!(after.next_wake(), Some(at(600).at), "the step's time has gone on");
+    after.accept(at(61), 5, "3");
+    assert_eq!(does(&mut after), ["join", "drop 4"]);
+    // Its plan is not in the configuration any more.
+    let mut other = runs(Plan { name: "other".into(), ..own });
+    other.restore(at(60), 5, subject(&["1"]), "fall", events);
+    let (_, events) = done(&mut other);
+    assert!(matches!(events.last(), Some(Event::Ended { why }) if why.contains("no more")));
+}
+
+proptest! {
+    /// Whatever comes: nobody is called twice at once, what runs has a time at which it is looked at, what is written
+    /// down makes the same plan again, and each plan ends.
+    #[test]
+    fn plans_end_and_call_nobody_twice(
+        shape in prop::collection::vec((0usize..4, 1usize..3, 1usize..3, 1u32..3, 0usize..5), 1..5),
+        inputs in prop::collection::vec((0u8..9, 0u64..4, 0usize..6, 0u64..200), 0..120),
+    ) {
+        let whom = [
+            vec![], vec![Whom::Contacts], vec![Whom::Kind("hospital".into()), Whom::Contact(1)],
+            vec![Whom::Resource("south".into())],
+        ];
+        let steps = shape.iter().enumerate().map(|(n, (calls, at_once, want, rounds, to))| Step {
+            at_once: *at_once, want: *want, rounds: *rounds,
+            otherwise: if to % 2 == 0 { Next::Following } else { Next::Step(format!("s{to}")) },
+            next: if *to == 4 { Next::End } else { Next::Step(format!("s{to}")) },
+            ..step(&format!("s{n}"), whom[*calls].clone())
+        });
+        let own = plan(steps.collect());
+        let mut runs = runs(own);
+        let (mut now, mut up) = (0, BTreeMap::<String, u64>::new());
+        let numbers = ["1", "2", "3", "801", "800", "9"];
+        let follow = |runs: &mut Runs, up: &mut BTreeMap<String, u64>| {
+            while let Some(action) = runs.poll() {
+                if let Action::Call { case, person, .. } = action {
+                    let twice = up.insert(person.number.clone(), case);
+                    prop_assert_eq!(twice, None, "{} is called twice", person.number);
+                }
+            }
+            Ok(())
+        };
+        for (what, case, number, later) in inputs {
+            now += later;
+            runs.wake(at(now));
+            follow(&mut runs, &mut up)?;
+            let number = numbers[number];
+            match what {
+                0 => _ = runs.begin(at(now), case, subject(&["1", "2", "3"]), "fall", ""),
+                1 => _ = runs.accept(at(now), case, number),
+                2 => runs.close(at(now), case),
+                3 => _ = runs.order(at(now), case, Order::Skip, "x"),
+                4 => _ = runs.order(at(now), case, Order::Stop, "x"),
+                5 => {
+                    // What was written down makes the same.
+                    let events: Vec<_> = runs.history(case).cloned().collect();
+                    if let (Some((_, step)), true) = (runs.of(case), events.len() < MOST_SHOWN) {
+                        let mut again = Runs::default();
+                        again.configure(runs.plans.clone(), runs.resources.clone());
+                        again.restore(at(now), case, subject(&["1", "2", "3"]), "fall", events);
+                        // A step that was all but over may be over with that.
+                        let same = again.of(case).map(|(_, step)| step.is_some());
+                        prop_assert!(same == Some(step.is_some()) || again.of(case) == Some(("fall", None)));
+                    }
+                }
+                _ => {
+                    if let Some(case) = up.remove(number) {
+                        runs.call_over(at(now), case, number, Outcome::NoAnswer);
+                    }
+                }
+            }
+            follow(&mut runs, &mut up)?;
+            for case in runs.running().collect::<Vec<_>>() {
+                prop_assert!(runs.wakes.iter().any(|(_, own)| *own == case), "{} stalls", case);
+            }
+        }
+        // Nobody does anything any more: all plans end.
+        for _ in 0..3 * MOST_STEPS {
+            while let Some((number, case)) = up.pop_first() {
+                runs.call_over(at(now), case, &number, Outcome::NoAnswer);
+                follow(&mut runs, &mut up)?;
+            }
+            let Some(wake) = runs.next_wake() else { break };
+            now = now.max(wake.since(Time::ZERO).as_secs());
+            runs.wake(at(now));
+            follow(&mut runs, &mut up)?;
+        }
+        prop_assert_eq!(runs.running().count(), 0);
+    }
+}
