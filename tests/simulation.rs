@@ -37,6 +37,7 @@ mod simulation {
     mod strangers;
     mod supervision;
     mod tones;
+    mod tracing;
     mod transfers;
     mod wideband;
 }

@@ -13,6 +13,7 @@ pub mod dialling;
 pub mod feature;
 pub mod lines;
 pub mod supervise;
+pub mod traced;
 pub mod unheard;
 pub mod wishes;
 

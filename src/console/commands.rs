@@ -18,7 +18,7 @@ pub use filter::Filter;
 use crate::base::CallId;
 use crate::call::conference::Change;
 use crate::switch::Request;
-use crate::switch::console::{DeskOrder, GuardOrder, RoomOrder};
+use crate::switch::console::{DeskOrder, GuardOrder, RoomOrder, TraceWhom};
 
 /// What a line asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -97,7 +97,7 @@ impl Order {
         use Request::{
             AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Case, Cases, CloseCase, Cti,
             Desk, Dial, GatewayOrder, Gateways, Guard, Hangup, Phones, Queues, Room, RoomOrder,
-            Rooms, Status, Supervise, TrustClock, Unban,
+            Rooms, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -122,6 +122,8 @@ impl Order {
                 | Ban(..)
                 | Unban(_)
                 | TrustClock
+                | TraceOn(..)
+                | TraceOff
                 | Hangup(_)
                 | AgentOrder(..)
                 | Supervise { .. }
@@ -354,6 +356,20 @@ pub const COMMANDS: &[Command] = &[
         what: "The SIP messages of a call and its legs' figures, while it is up or a day later; or as a file for Wireshark, with the audio of its recordings",
         example: "trace 01KAF3Q8ZK004",
         make: trace,
+    },
+    Command {
+        words: "trace on",
+        argument: Argument::Words("NUMBER|CALL [MINUTES]"),
+        what: "Show the calls of a number, or one call, as they go, for 10 or so many minutes: routes asked and why not, each step, variables, SIP",
+        example: "trace on 013800138000",
+        make: trace_on,
+    },
+    Command {
+        words: "trace off",
+        argument: Argument::None,
+        what: "Show no calls any more: ends what 'trace on' shows, on all consoles",
+        example: "trace off",
+        make: |_| Ok(Order::Ask(Request::TraceOff)),
     },
     Command {
         words: "show bans",
@@ -675,6 +691,31 @@ fn trace(rest: &str) -> Result<Order, String> {
     }
 }
 
+/// The longest watch of calls, minutes, and the usual one.
+const LONGEST_TRACE: u32 = 120;
+const USUAL_TRACE: u32 = 10;
+
+fn trace_on(rest: &str) -> Result<Order, String> {
+    let mut words = rest.split_whitespace();
+    let whom = words.next().unwrap_or_default();
+    let minutes = words.next().map_or(Some(USUAL_TRACE), |word| word.parse().ok());
+    let minutes = minutes.filter(|minutes| (1..=LONGEST_TRACE).contains(minutes));
+    let number = |c: char| c.is_ascii_digit() || "+*#".contains(c);
+    let whom = match whom.parse::<CallId>() {
+        // A number is no call's id, be it as long as one.
+        Ok(call) if !whom.chars().all(number) => Some(TraceWhom::Call(call)),
+        _ if whom.len() <= 64 && !whom.is_empty() => Some(TraceWhom::Number(whom.to_owned())),
+        _ => None,
+    };
+    match (whom, minutes, words.next()) {
+        (Some(whom), Some(minutes), None) => Ok(Order::Ask(Request::TraceOn(whom, minutes))),
+        _ => Err(format!(
+            "write a number or a call's id, and minutes (1 to {LONGEST_TRACE}) if you like: \
+             trace on 013800138000"
+        )),
+    }
+}
+
 /// What can follow what was written, for completion: whole words.
 pub fn complete(line: &str) -> Vec<String> {
     let whole = COMMANDS.iter().map(|c| c.words.to_owned());
@@ -716,6 +757,7 @@ mod tests {
         assert!(parse("gateway e1-a down").unwrap_err().contains("drain, busy or up"));
         assert!(parse("ban 203.0.113").unwrap_err().contains("ban 203.0.113.9 60"));
         assert!(parse("ban 203.0.113.9 0").unwrap_err().contains("minutes"));
+        assert!(parse("trace on 138 500").unwrap_err().contains("1 to 120"));
         assert!(parse("unban everybody").unwrap_err().contains("all"));
         assert!(parse("room gain sales 1001 30").unwrap_err().contains("-24 to 24"));
     }

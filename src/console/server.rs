@@ -12,6 +12,8 @@ use tokio::sync::{Semaphore, broadcast};
 
 use super::Answer;
 use super::commands::{self, Filter, Order};
+use crate::switch::Request;
+use crate::switch::tracing::TRACE_OVER;
 
 /// Operators at once.
 const MAX_CONNECTIONS: usize = 32;
@@ -24,6 +26,8 @@ pub trait Orders: Send + Sync + 'static {
     fn carry_out(&self, order: Order) -> Answer;
     /// Everything that happens from now on, a line of JSON each.
     fn events(&self) -> broadcast::Receiver<Arc<str>>;
+    /// The lines about calls that are watched, from now on.
+    fn traced(&self) -> broadcast::Receiver<Arc<str>>;
 }
 
 /// The console's socket; taken away when dropped.
@@ -94,6 +98,9 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
                 Err(why) => Answer::refused(why),
             },
             Ok(order) => {
+                // Before the order: nothing is missed.
+                let live = matches!(order, Order::Ask(Request::TraceOn(..)));
+                let live = live.then(|| orders.traced());
                 let (orders, effect) = (orders.clone(), order.has_effect());
                 let carried = tokio::task::spawn_blocking(move || orders.carry_out(order));
                 let carried = carried.await;
@@ -102,6 +109,9 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
                 if effect {
                     let outcome = if answer.ok { "done" } else { "refused" };
                     tracing::info!(target: "belfry::audit", "console: {who}: {line}: {outcome}");
+                }
+                if let Some(lines) = live.filter(|_| answer.ok) {
+                    return traced(&mut writer, answer, lines).await;
                 }
                 answer
             }
@@ -134,6 +144,31 @@ async fn write(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer).unwrap_or_default();
     line.push(b'\n');
     writer.write_all(&line).await
+}
+
+/// Shows lines about calls until the trace is over.
+async fn traced(
+    writer: &mut OwnedWriteHalf,
+    answer: Answer,
+    mut lines: broadcast::Receiver<Arc<str>>,
+) -> io::Result<()> {
+    let first = format!("{}\n", answer.text.trim_end());
+    write(writer, &Answer { live: true, ..answer }).await?;
+    writer.write_all(first.as_bytes()).await?;
+    loop {
+        let line = match lines.recv().await {
+            Ok(line) => line,
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                format!("… {missed} lines are not shown").into()
+            }
+            Err(broadcast::error::RecvError::Closed) => return Ok(()),
+        };
+        writer.write_all(line.as_bytes()).await?;
+        writer.write_all(b"\n").await?;
+        if &*line == TRACE_OVER {
+            return Ok(());
+        }
+    }
 }
 
 async fn events(

@@ -13,6 +13,7 @@ use super::alarms::Alarms;
 use super::clock::Clock;
 use super::dns::Dns;
 use super::lookups::Lookups;
+use super::live::Live;
 use super::metrics::Tally;
 use super::orders::Pending;
 use super::serve::disk_event;
@@ -56,6 +57,8 @@ pub(super) struct Hands {
     pub(super) tally: Arc<Tally>,
     /// What alarms they make.
     pub(super) alarms: Arc<Alarms>,
+    /// Calls that an operator watches.
+    pub(super) live: Live,
 }
 
 /// The way to the switch, for all who have something to tell it.
@@ -204,11 +207,12 @@ fn turn(
                 if taken == 0 {
                     switch.is_behind(since.elapsed());
                 }
-                let trace = hands.trace.as_ref();
+                let (trace, live) = (hands.trace.as_ref(), &mut hands.live);
                 switch.handle_shown(clock.now(), *input, &mut |flow, message| {
                     if let Some(trace) = trace {
                         trace.seen(false, flow, message);
                     }
+                    live.seen(false, flow, message);
                 });
                 drain(switch, hands, clock);
             }
@@ -248,6 +252,7 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
                 if let Some(trace) = &hands.trace {
                     trace.seen(true, flow, &message);
                 }
+                hands.live.seen(true, flow, &message);
             }
             Output::Media(command) => hands.engine.send(command),
             Output::Disk(DiskCommand::Open { recording, path, format }) => {
@@ -261,7 +266,10 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
             Output::Dns(question) => hands.dns.ask(question),
             Output::Lookup(id, lookup) => hands.lookups.ask(id, *lookup),
+            Output::Tracing(on) => hands.live.turn(on),
+            Output::Traced(call, line) => hands.live.line(call, &line),
             Output::Dialog { call, leg, call_id } => {
+                hands.live.dialog(call, &call_id);
                 if let Some(trace) = &hands.trace {
                     trace.dialog(call, leg, call_id);
                 }

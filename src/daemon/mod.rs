@@ -37,6 +37,7 @@ mod explain;
 pub mod files;
 mod first;
 mod lookups;
+mod live;
 mod mail;
 mod metrics;
 mod notify;

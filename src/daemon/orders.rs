@@ -76,6 +76,8 @@ pub(super) struct Figures {
     pub(super) journal: Journal,
     /// What facts come to.
     pub(super) tally: Arc<Tally>,
+    /// Lines about calls that an operator watches.
+    pub(super) traced: broadcast::Sender<Arc<str>>,
     /// The alarms that stand.
     pub(super) alarms: Arc<Alarms>,
 }
@@ -444,5 +446,9 @@ impl Orders for Operator {
 
     fn events(&self) -> broadcast::Receiver<Arc<str>> {
         self.events.subscribe()
+    }
+
+    fn traced(&self) -> broadcast::Receiver<Arc<str>> {
+        self.figures.traced.subscribe()
     }
 }

@@ -27,6 +27,7 @@ use super::exchange::{self, Hands, Inputs};
 pub(super) use super::files::Source;
 use super::files::{self, Fault, Loaded, lines};
 use super::lookups::Lookups;
+use super::live::Live;
 use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
@@ -125,12 +126,14 @@ impl Appliance {
         let (trace, tally) = (start_trace(&config), Arc::new(Tally::new()));
         let told = super::api::told(&config);
         let alarms = Alarms::new(clock, &config);
+        let (traced, _) = tokio::sync::broadcast::channel(4_096);
         let figures = Figures {
             workers: engine.figures(),
             sip: sip.figures(),
             trace: trace.as_ref().map(Trace::reader),
             journal: store.journal(),
             tally: tally.clone(),
+            traced: traced.clone(),
             alarms: alarms.clone(),
         };
         let sealer = engine.sealer();
@@ -147,6 +150,7 @@ impl Appliance {
             awaited: Default::default(),
             tally,
             alarms,
+            live: Live::new(traced),
         };
         let switch = exchange::start(Switch::new(setup, clock.now()), hands, queue, clock)
             .map_err(|e| format!("switch: {e}"))?;

@@ -137,6 +137,8 @@ pub struct World {
     pub sent: Option<Vec<(SocketAddr, SocketAddr, Message)>>,
     /// Warnings and errors of the log.
     pub warnings: Vec<String>,
+    /// What was shown of calls that an operator watches.
+    pub traced: Vec<String>,
 }
 
 /// Which phone an address belongs to, and which of its doors it is.
@@ -229,6 +231,7 @@ impl World {
             sent: None,
             trace: 0xcbf2_9ce4_8422_2325,
             warnings: Vec::new(),
+            traced: Vec::new(),
         }
     }
 
@@ -537,6 +540,8 @@ impl World {
                 Output::Lookup(id, lookup) => self.lookups.push((id, *lookup)),
                 // Nothing here is told apart by certificates, nor traced.
                 Output::Located { .. } | Output::Dialog { .. } | Output::Recorded { .. } => {}
+                Output::Tracing(_) => {}
+                Output::Traced(_, line) => self.traced.push(line),
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());
                     if fact.kind.awaits_disk() {

@@ -483,12 +483,15 @@ impl Switch {
             network_addr,
             variables: variables.into_iter().collect(),
         };
-        match Interp::start(&active.plan, now, entry) {
+        let noted = self.tracing.any() && self.is_traced(call);
+        let Some(active) = self.calls.get_mut(&call) else { return };
+        match Interp::start_noted(&active.plan, now, entry, noted) {
             Ok(interp) => {
                 active.interp = Some(Box::new(interp));
                 self.run(now, call, Happening::Started);
             }
             Err(no_route) => {
+                self.tell_trace(call, no_route.notes.clone());
                 let why = match no_route.context_exists {
                     true => {
                         format!("no route of context '{}' takes {}", no_route.context, no_route.to)

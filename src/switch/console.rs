@@ -73,6 +73,10 @@ pub enum Request {
     Guard(GuardOrder),
     /// Write down how a case ended, and who says so; empty: the console.
     CloseCase(u64, String, String),
+    /// Watch the calls of a number, or one call, as they go, for so many minutes.
+    TraceOn(TraceWhom, u32),
+    /// Watch none any more.
+    TraceOff,
     /// The conferences.
     Rooms,
     /// One conference with its members.
@@ -81,6 +85,16 @@ pub enum Request {
     RoomOrder(String, RoomOrder),
     /// What a program asks, with what it may.
     Cti(Rights, cti::Order),
+}
+
+/// Whose calls are watched.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TraceWhom {
+    /// Those from or to a number.
+    Number(String),
+    /// One call.
+    Call(CallId),
 }
 
 /// What an operator does with a gateway. Calls in being go on in any case.

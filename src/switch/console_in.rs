@@ -57,6 +57,8 @@ impl Switch {
             Request::Case(id) => self.case_view(now, id),
             Request::CloseCase(id, outcome, by) => self.close_case(now, id, &outcome, &by),
             Request::Supervise { order, whom, by } => self.supervise_order(now, order, &whom, &by),
+            Request::TraceOn(whom, minutes) => self.trace_on(now, whom, minutes),
+            Request::TraceOff => self.trace_off(),
             Request::Rooms => Reply::Rooms(self.room_rows(now)),
             Request::Room(name) => self.show_room(now, &name),
             Request::RoomOrder(name, order) => self.room_order(now, &name, order),

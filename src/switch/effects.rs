@@ -37,6 +37,7 @@ impl Switch {
             };
             let effect = interp.resume(&active.plan, now, happening);
             let route = interp.route(&active.plan).map(str::to_owned);
+            let notes = interp.take_notes();
             active.interp = Some(interp);
             // What an asker's own plan does is no route of the call's.
             let route = route.filter(|_| active.consulting.is_none());
@@ -44,6 +45,7 @@ impl Switch {
                 active.route = Some(route.clone());
                 self.fact(now, FactKind::RouteTaken { call: id, route });
             }
+            self.tell_trace(id, notes);
             next = self.act(now, id, effect);
         }
         self.rearm(id);

@@ -141,6 +141,10 @@ pub enum Output {
         /// The agent's: the right one.
         right: Option<LegId>,
     },
+    /// Whether calls are watched from now on: then messages are shown as they come and go.
+    Tracing(bool),
+    /// A line about a call that is watched.
+    Traced(CallId, String),
     /// For the journal, in this order.
     Fact(Fact),
     /// The answer to an operator.

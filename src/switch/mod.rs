@@ -82,6 +82,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod tones;
+pub mod tracing;
 mod transfer;
 mod trunks;
 mod wake;
@@ -180,6 +181,8 @@ pub struct Switch {
     /// Orders to desk phones that have not said anything to them yet.
     desks: BTreeMap<SessionId, desk::Told>,
     alarms: alarm::Alarms,
+    /// Whose calls an operator watches.
+    tracing: crate::call::traced::Traced,
     /// Text messages on their way.
     messages: messages::Messages,
     /// Units' reports and cases.
@@ -279,6 +282,7 @@ impl Switch {
             registering: registering::Registering::default(),
             desks: BTreeMap::new(),
             alarms: alarm::Alarms::default(),
+            tracing: crate::call::traced::Traced::default(),
             messages: messages::Messages::since(last_fact),
             care: care::Care::new(&config, last_fact),
             watching: watching::Watching::default(),
@@ -438,6 +442,7 @@ impl Switch {
             self.registering.next_wake(),
             self.outside.next_wake(),
             self.alarms.next_wake(),
+            self.tracing.next_wake(),
             self.info_keys.next_wake(),
             self.messages.next_wake(),
             self.care.wake,

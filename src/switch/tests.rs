@@ -189,6 +189,8 @@ impl Rig {
                 | Output::Located { .. }
                 | Output::Lookup(..)
                 | Output::Dialog { .. }
+                | Output::Tracing(_)
+                | Output::Traced(..)
                 | Output::Recorded { .. } => {}
                 Output::Dns(question) => self.asked.push(question),
                 Output::Gate(gate) => self.gates.push(gate),

@@ -35,6 +35,7 @@ impl Switch {
         self.outside_due(now);
         self.registrations_due(now);
         self.alarms_due(now);
+        self.traces_due(now);
         self.messages_due(now);
         self.care_due(now);
         if self.centre.wants_clock(now.at) {

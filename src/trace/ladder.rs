@@ -69,7 +69,7 @@ fn rung(
     columns: usize,
     zone: &TimeZone,
 ) -> String {
-    let said = said(message);
+    let said = said(&message.text);
     let Some(peer) = column else {
         let way = if message.ours { "to" } else { "from" };
         return format!("{:<TIME$}{said} {way} {}\n", clock(message.at_us, zone), message.remote);
@@ -109,9 +109,9 @@ fn clock(at_us: u64, zone: &TimeZone) -> String {
 }
 
 /// The first line, shortened, and what is described.
-fn said(message: &Kept) -> String {
-    let first = message.text.lines().next().unwrap_or_default();
-    let parsed = Message::parse(message.text.as_bytes()).ok();
+pub fn said(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    let parsed = Message::parse(text.as_bytes()).ok();
     let mut said = match first.strip_prefix("SIP/2.0 ") {
         Some(status) => {
             let cseq = parsed.as_ref().and_then(|m| m.cseq().ok());

@@ -41,7 +41,7 @@ use crate::wire::sip::{Message, Method};
 
 pub use audio::{Audio, Capture, pcap};
 pub use find::{Found, Recorded};
-pub use ladder::ladder;
+pub use ladder::{ladder, said};
 pub use note::note;
 use record::{Record, Seen};
 use ring::Ring;

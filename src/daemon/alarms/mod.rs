@@ -32,8 +32,8 @@ use crate::switch::fact::{AlarmWhat, CareFact, Fact, FactKind};
 /// How often the rules are looked at, and how often certificates are read for that.
 const LOOK: Duration = Duration::from_secs(1);
 const CERTIFICATES_EACH: u32 = 600;
-/// Legs with audio one way that are an alarm, within this: one alone may be a phone that is muted by not sending.
-const ONE_WAY: (usize, Duration) = (3, Duration::from_secs(600));
+/// Legs that send no audio and are an alarm, within this: one alone may be a phone that is muted by not sending.
+const SILENT: (usize, Duration) = (3, Duration::from_secs(600));
 /// Facts that wait for the database, and for how long, before that is an alarm.
 const BEHIND: (u64, Duration) = (10_000, Duration::from_secs(60));
 /// Orders to the switch that wait for room in its queue at most.
@@ -47,7 +47,7 @@ pub(super) struct Alarms {
 
 struct State {
     board: Board,
-    one_way: Burst,
+    silent: Burst,
     unattended: Unattended,
     unattended_after: Duration,
     clock: ClockWatch,
@@ -69,7 +69,7 @@ impl Alarms {
     pub(super) fn new(clock: Clock, config: &Config) -> Arc<Alarms> {
         let state = State {
             board: Board::new(),
-            one_way: Burst::new(ONE_WAY.0, ONE_WAY.1),
+            silent: Burst::new(SILENT.0, SILENT.1),
             unattended: Unattended::default(),
             unattended_after: config.alarm.check_in_unattended,
             clock: ClockWatch::default(),
@@ -94,9 +94,7 @@ impl Alarms {
                     false => state.board.clear(now, key),
                 }
             }),
-            FactKind::NoRtp { one_way: true, .. } => {
-                self.with(|state, now| state.one_way.seen(now.at));
-            }
+            FactKind::NoRtp { .. } => self.with(|state, now| state.silent.seen(now.at)),
             FactKind::Care { account, what } => self.care(account, what),
             _ => {}
         }
@@ -127,8 +125,8 @@ impl Alarms {
     fn look(&self, config: &Config, waiting: u64) {
         self.with(|state, now| {
             state.unattended_after = config.alarm.check_in_unattended;
-            if let Some(raised) = state.one_way.look(now.at) {
-                let detail = format!("{} legs within ten minutes: events no_rtp", ONE_WAY.0);
+            if let Some(raised) = state.silent.look(now.at) {
+                let detail = format!("{} legs within ten minutes: events no_rtp", SILENT.0);
                 state.say(AlarmWhat::OneWayAudio, raised, detail);
             }
             for account in state.unattended.due(now.at) {
@@ -367,17 +365,16 @@ mod tests {
     }
 
     #[test]
-    fn three_legs_with_audio_one_way_are_an_alarm_and_a_certificate_at_its_end() {
+    fn three_legs_that_send_no_audio_are_an_alarm_and_a_certificate_at_its_end() {
         let (alarms, config) = alarms();
         let leg = crate::base::LegId(1);
         let call = CallId::new(Wall(1), 1);
-        let one_way =
+        let silent =
             |one_way| FactKind::NoRtp { call, leg, silent_ms: 3_000, one_way, unagreed: None };
-        for _ in 0..3 {
+        for one_way in [true, false, true] {
             alarms.look(&config, 0);
             assert_eq!(said(&alarms), []);
-            alarms.take(&fact(one_way(false)));
-            alarms.take(&fact(one_way(true)));
+            alarms.take(&fact(silent(one_way)));
         }
         alarms.look(&config, 0);
         assert_eq!(said(&alarms), [(AlarmWhat::OneWayAudio, true)]);

@@ -54,11 +54,9 @@ pub(super) fn of(what: AlarmWhat) -> Words {
         }
         Guessing => ("有人在猜测密码", "Somebody guesses passwords.", "show bans"),
         Tolls => ("某账号外呼超限", "An account calls out more than it may.", "events dial_barred"),
-        OneWayAudio => (
-            "多个呼叫单向无声",
-            "Several legs have audio one way only.",
-            "events no_rtp; [media] address",
-        ),
+        OneWayAudio => {
+            ("多个呼叫一方无声", "Several legs send no audio.", "events no_rtp; [media] address")
+        }
         CertificateEnds => {
             ("证书即将到期或不可用", "A certificate ends soon, or cannot be used.", "belfry doctor")
         }

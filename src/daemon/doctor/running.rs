@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Finding;
 use crate::console::client;
+use crate::daemon::files::counted;
 use crate::switch::console::{AgentRow, GatewayRow, PhoneRow, Status};
 
 /// From when on late turns are heard, seconds: a phone's jitter buffer evens out a tick of 20 ms.
@@ -111,7 +112,11 @@ fn log_ins(agents: &[AgentRow], phones: &[PhoneRow]) -> Vec<Finding> {
     if !gone.is_empty() {
         findings.push(Finding::error(
             "phones",
-            format!("{} signed in at a phone that is not registered: {}", gone.len(), named(&gone)),
+            format!(
+                "{} signed in where no phone is registered: {}",
+                counted(gone.len(), "agent"),
+                named(&gone)
+            ),
             "look at the phone: power, network, password; belfry console -e 'show phones'",
         ));
     }
@@ -156,7 +161,10 @@ fn figures(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
     if of("belfry_log_ins_refused_total") > 0.0 {
         findings.push(Finding::warning(
             "phones",
-            format!("{} log-ins with a wrong password", of("belfry_log_ins_refused_total")),
+            format!(
+                "{} with a wrong password since the start",
+                counted(of("belfry_log_ins_refused_total") as usize, "log-in")
+            ),
             "journalctl -u belfry names number and address; belfry phone set NUMBER --new-secret; \
              belfry console -e 'show bans'",
         ));
@@ -166,7 +174,7 @@ fn figures(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
         findings.push(Finding::warning(
             "alarms",
             format!("raised now: {}", alarms.join(", ")),
-            "docs/operating.md has a line for each; journalctl -u belfry -p err has its details",
+            "belfry console -e 'show alarms' says since when, of what, and where to look",
         ));
     }
     findings

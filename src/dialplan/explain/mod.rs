@@ -117,6 +117,22 @@ impl fmt::Display for Explanation {
     }
 }
 
+/// A step in words, as it stands in a running plan.
+pub(super) fn said(plan: &Plan, interp: &Interp, captures: Option<&[String]>, op: &Op) -> String {
+    let view = View::new(interp, plan, captures);
+    let mut out = Explanation {
+        context: String::new(),
+        to: String::new(),
+        at: String::new(),
+        context_exists: true,
+        tried: Vec::new(),
+        steps: Vec::new(),
+        ways: Ways::default(),
+    };
+    let (out, menus, set) = (&mut out, Vec::new(), BTreeMap::new());
+    Teller { plan, view: &view, out, menus, set }.words(op)
+}
+
 /// Says what a call would do.
 pub fn explain(plan: &Plan, entry: &Entry, now: Now) -> Explanation {
     let mut interp = Interp::idle(plan, now, entry.clone());

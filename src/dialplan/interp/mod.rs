@@ -16,6 +16,7 @@ mod ask;
 mod confer;
 mod dial;
 mod lookup;
+mod notes;
 mod queue;
 mod sound;
 mod step;
@@ -66,6 +67,9 @@ pub struct Interp {
     on_hangup: Vec<BlockId>,
     wall: Wall,
     budget: Budget,
+    /// For who watches the call; none: nobody does.
+    #[serde(skip)]
+    notes: Option<notes::Notes>,
 }
 
 /// One level of what is being done.
@@ -140,20 +144,36 @@ pub struct NoRoute {
     pub to: String,
     /// Whether the context exists.
     pub context_exists: bool,
+    /// The routes asked, for who watches the call.
+    pub notes: Vec<String>,
 }
 
 impl Interp {
     /// A plan for a call that comes in; its first [`resume`](Interp::resume) takes
     /// [`Happening::Started`].
     pub fn start(plan: &Plan, now: Now, entry: Entry) -> Result<Interp, NoRoute> {
+        Interp::start_noted(plan, now, entry, false)
+    }
+
+    /// The same; `noted`: what it does is noted down from the first route on.
+    pub fn start_noted(
+        plan: &Plan,
+        now: Now,
+        entry: Entry,
+        noted: bool,
+    ) -> Result<Interp, NoRoute> {
         let mut interp = Interp::idle(plan, now, entry);
+        interp.note_down(noted);
         let (context, to) = (interp.entry.context.clone(), interp.entry.to.clone());
         match interp.look(plan, &context) {
             Some(found) if found.takes_the_call() => {
                 interp.follow(found);
                 Ok(interp)
             }
-            found => Err(NoRoute { context, to, context_exists: found.is_some() }),
+            found => {
+                let (context_exists, notes) = (found.is_some(), interp.take_notes());
+                Err(NoRoute { context, to, context_exists, notes })
+            }
         }
     }
 
@@ -185,12 +205,14 @@ impl Interp {
             on_hangup: Vec::new(),
             wall: now.wall,
             budget: Budget { since: now.at, spent: 0 },
+            notes: None,
         }
     }
 
     /// Tells what happened and gives the next effect. After [`Effect::End`] it is always that.
     pub fn resume(&mut self, plan: &Plan, now: Now, happening: Happening) -> Effect {
         self.wall = now.wall;
+        self.jot_happening(&happening);
         if now.at.since(self.budget.since) >= WINDOW {
             self.budget = Budget { since: now.at, spent: 0 };
         }
@@ -432,7 +454,9 @@ impl Interp {
 
     /// Looks for a route in a context.
     fn look(&mut self, plan: &Plan, context: &str) -> Option<Found> {
-        hunt(plan, context, &mut vars::Looking { interp: self, plan })
+        let found = hunt(plan, context, &mut vars::Looking { interp: self, plan });
+        self.jot_routes(plan, context, found.as_ref());
+        found
     }
 
     /// Puts what was found onto the stack.

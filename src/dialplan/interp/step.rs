@@ -32,6 +32,7 @@ impl Interp {
             let text = format!("the step at {} needs the caller, who is gone", plan.at(step.place));
             return self.log(Level::Warning, text);
         }
+        self.jot_step(plan, step, captures.as_deref());
         let text = |interp: &Interp, template: &Template| {
             template.expand(&View::new(interp, plan, captures.as_deref()))
         };

@@ -258,6 +258,7 @@ impl Interp {
         }
         let mut value = value.into();
         truncate(&mut value, MAX_VALUE);
+        self.jot(|_| format!("set {name} = '{value}'"));
         if name.starts_with(HEADER) {
             self.written.insert(name.to_owned());
         }
@@ -266,6 +267,7 @@ impl Interp {
 
     /// Removes a variable.
     pub(super) fn unset(&mut self, name: &str) {
+        self.jot(|_| format!("unset {name}"));
         self.variables.remove(name);
         self.written.remove(name);
     }

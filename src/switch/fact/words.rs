@@ -120,7 +120,7 @@ word! {
         NoPorts = "no_ports": "No RTP port is free.",
         Overload = "overload": "Calls were refused because there were too many.",
         Guessing = "guessing": "Somebody guesses passwords.",
-        OneWayAudio = "one_way_audio": "Several legs are sent audio and send none.",
+        OneWayAudio = "one_way_audio": "Several legs send no audio, whether they hear the other side or not.",
         CertificateEnds = "certificate_ends": "A certificate ends soon, or cannot be used.",
         ClockStepped = "clock_stepped": "The calendar was set while calls were up.",
         JournalBehind = "journal_behind": "The database is far behind the journal.",
