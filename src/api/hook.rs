@@ -9,47 +9,29 @@
 //! Nothing waits in memory but a batch: what is not delivered yet is in the records.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lc_rs::hmac;
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
-use axum::http::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use axum::body::Body;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsConnector;
 
+use super::client::{Kept, Peer};
 use super::events::feed::Reader;
 use super::events::{Event, Feed, Filter};
 
-/// How long a connection, and an answer, may take.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(15);
 /// The first and the longest pause before a try.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How often the place is kept while nothing is to be sent.
 const KEEP_EACH: Duration = Duration::from_secs(30);
-/// The longest body of an answer that is read, in bytes.
-const MAX_ANSWER: usize = 64 * 1_024;
 
 /// A web hook.
 pub struct Hook {
     /// Its name.
     pub name: String,
-    /// Over TLS with this; none: in the clear.
-    pub tls: Option<Arc<ClientConfig>>,
-    /// Its host.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// Its path.
-    pub path: String,
+    /// Where it is.
+    pub peer: Peer,
     /// What requests are signed with.
     pub secret: Option<String>,
     /// Which events it gets.
@@ -95,7 +77,7 @@ pub async fn run(hook: Hook, feed: Feed) {
 async fn deliver_next(
     hook: &Hook,
     reader: &mut Reader,
-    connection: &mut Option<SendRequest<Body>>,
+    connection: &mut Kept,
 ) -> Result<Option<u64>, ()> {
     let before = reader.cursor();
     let events = match timeout(KEEP_EACH, reader.next()).await {
@@ -112,7 +94,7 @@ async fn deliver_next(
 }
 
 /// Sends one event until it is taken, or its time is over.
-async fn deliver(hook: &Hook, event: &Event, connection: &mut Option<SendRequest<Body>>) {
+async fn deliver(hook: &Hook, event: &Event, connection: &mut Kept) {
     let body = serde_json::to_string(event).unwrap_or_default();
     let (began, mut pause, mut told) = (Instant::now(), PAUSE.0, false);
     loop {
@@ -141,43 +123,14 @@ async fn deliver(hook: &Hook, event: &Event, connection: &mut Option<SendRequest
     }
 }
 
-async fn send(
-    hook: &Hook,
-    seq: u64,
-    body: &str,
-    connection: &mut Option<SendRequest<Body>>,
-) -> Result<u16, String> {
-    let mut sender = match connection.take() {
-        Some(kept) if !kept.is_closed() => kept,
-        _ => connect(hook).await?,
-    };
-    sender.ready().await.map_err(|e| e.to_string())?;
+async fn send(hook: &Hook, seq: u64, body: &str, connection: &mut Kept) -> Result<u16, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut request = Request::post(&hook.path)
-        .header(HOST, host(hook))
-        .header(USER_AGENT, concat!("Belfry/", env!("CARGO_PKG_VERSION")))
-        .header(CONTENT_TYPE, "application/json")
-        .header("Belfry-Delivery", format!("{}-{seq}", hook.name));
+    let mut request = hook.peer.post().header("Belfry-Delivery", format!("{}-{seq}", hook.name));
     if let Some(secret) = &hook.secret {
         request = request.header("Belfry-Signature", signature(secret, now.as_secs(), body));
     }
     let request = request.body(Body::from(body.to_owned())).map_err(|e| e.to_string())?;
-    let response = sender.send_request(request).await.map_err(|e| e.to_string())?;
-    let status = response.status().as_u16();
-    // Read to its end, so that the connection can be used again.
-    if to_bytes(Body::new(response.into_body()), MAX_ANSWER).await.is_ok() {
-        *connection = Some(sender);
-    }
-    Ok(status)
-}
-
-/// The field `Host`: with the port, where that is not the scheme's own (RFC 9110 §7.2).
-fn host(hook: &Hook) -> String {
-    let usual = if hook.tls.is_some() { 443 } else { 80 };
-    match hook.port == usual {
-        true => hook.host.clone(),
-        false => format!("{}:{}", hook.host, hook.port),
-    }
+    hook.peer.send(request, connection).await
 }
 
 /// `t=…,v1=…`: the HMAC-SHA256 of the time, a dot and the body.
@@ -186,28 +139,6 @@ pub fn signature(secret: &str, seconds: u64, body: &str) -> String {
     let tag = hmac::sign(&key, format!("{seconds}.{body}").as_bytes());
     let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("t={seconds},v1={hex}")
-}
-
-async fn connect(hook: &Hook) -> Result<SendRequest<Body>, String> {
-    let host = hook.host.trim_matches(['[', ']']).to_owned();
-    let stream = timeout(CONNECT, TcpStream::connect((host.as_str(), hook.port))).await;
-    let stream = stream.map_err(|_| "it cannot be reached in time")?.map_err(|e| e.to_string())?;
-    let Some(tls) = &hook.tls else { return shake_hands(stream).await };
-    let name = ServerName::try_from(host).map_err(|e| e.to_string())?;
-    let secure = timeout(CONNECT, TlsConnector::from(tls.clone()).connect(name, stream)).await;
-    let secure =
-        secure.map_err(|_| "no TLS handshake in time")?.map_err(|e| format!("TLS: {e}"))?;
-    shake_hands(secure).await
-}
-
-async fn shake_hands<S>(stream: S) -> Result<SendRequest<Body>, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let shaken = http1::handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = shaken.map_err(|e| e.to_string())?;
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(sender)
 }
 
 async fn read_place(hook: &Hook) -> Option<u64> {
@@ -230,24 +161,6 @@ async fn keep_place(hook: &Hook, seq: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_host_is_said_with_its_port() {
-        let hook = |host: &str, port| Hook {
-            name: "crm".into(),
-            tls: None,
-            host: host.into(),
-            port,
-            path: "/".into(),
-            secret: None,
-            filter: Filter::default(),
-            retry_for: Duration::from_secs(1),
-            place: PathBuf::new(),
-        };
-        assert_eq!(host(&hook("crm.example", 80)), "crm.example");
-        assert_eq!(host(&hook("crm.example", 8_443)), "crm.example:8443");
-        assert_eq!(host(&hook("[::1]", 443)), "[::1]:443");
-    }
 
     #[test]
     fn the_signature_is_hmac_sha_256_of_time_and_body() {

@@ -16,6 +16,7 @@
 
 mod audit;
 pub mod body;
+pub mod client;
 mod csta;
 mod door;
 pub mod events;
@@ -28,6 +29,7 @@ mod patient;
 mod problem;
 pub mod routes;
 mod server;
+pub mod spans;
 #[cfg(test)]
 mod tests;
 pub mod xml;

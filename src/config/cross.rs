@@ -20,6 +20,7 @@ use super::name::FeatureCode;
 use super::network::{self, Network};
 use super::recorder::{self, Recorder};
 use super::setting::Reader;
+use super::telemetry::Telemetry;
 use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 use super::webhook::{self, Webhook};
@@ -60,6 +61,7 @@ pub(super) struct Draft {
     pub(super) mail: Option<Mail>,
     pub(super) console: Option<Console>,
     pub(super) log: Option<Log>,
+    pub(super) telemetry: Option<Telemetry>,
     pub(super) limits: Option<Limits>,
     pub(super) fort: Option<Fort>,
     pub(super) feature_codes: Option<FeatureCodes>,

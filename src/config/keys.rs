@@ -31,12 +31,13 @@ use super::recorder::Recorder;
 use super::rewrite::Rules;
 use super::secret::Secret;
 use super::setting::{Section, section};
+use super::telemetry::Telemetry;
 use super::trace::Trace;
 use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 34] = [
+pub const SECTIONS: [&Section; 35] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -68,6 +69,7 @@ pub const SECTIONS: [&Section; 34] = [
     &Console::SECTION,
     &Log::SECTION,
     &Trace::SECTION,
+    &Telemetry::SECTION,
     &Limits::SECTION,
     &Fort::SECTION,
     &FeatureCodes::SECTION,

@@ -45,6 +45,7 @@ pub mod rewrite;
 pub mod secret;
 pub mod setting;
 mod syntax;
+mod telemetry;
 pub mod trace;
 mod trunk;
 pub mod webhook;
@@ -76,6 +77,7 @@ pub use recorder::Recorder;
 pub use reference::reference_markdown;
 pub use rewrite::Rules;
 pub use secret::{Secret, SecretSource};
+pub use telemetry::Telemetry;
 pub use trace::Trace;
 pub use trunk::{Numbers, Trunk};
 pub use webhook::Webhook;
@@ -163,6 +165,8 @@ pub struct Config {
     pub log: Log,
     /// `[trace]`
     pub trace: Trace,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
     /// `[limits]`
     pub limits: Limits,
     /// `[fort]`
@@ -273,6 +277,7 @@ impl Config {
             self.console.changed_for_restart(&new.console),
             self.log.changed_for_restart(&new.log),
             self.trace.changed_for_restart(&new.trace),
+            self.telemetry.changed_for_restart(&new.telemetry),
             self.limits.changed_for_restart(&new.limits),
             self.fort.changed_for_restart(&new.fort),
             self.feature_codes.changed_for_restart(&new.feature_codes),
@@ -585,6 +590,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         console: single(table, &Console::SECTION, reader, Console::read),
         log: single(table, &Log::SECTION, reader, Log::read),
         trace: single(table, &Trace::SECTION, reader, Trace::read),
+        telemetry: single(table, &Telemetry::SECTION, reader, Telemetry::read),
         limits: single(table, &Limits::SECTION, reader, Limits::read),
         fort: single(table, &Fort::SECTION, reader, Fort::read),
         feature_codes: single(table, &FeatureCodes::SECTION, reader, FeatureCodes::read),
@@ -710,6 +716,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         console: draft.console?,
         log: draft.log?,
         trace: draft.trace?,
+        telemetry: draft.telemetry?,
         limits: draft.limits?,
         fort: draft.fort?,
         feature_codes: draft.feature_codes?,

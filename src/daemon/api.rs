@@ -11,10 +11,13 @@ use tokio::sync::{OnceCell, mpsc};
 use super::metrics;
 use super::orders::Operator;
 use crate::access::rights::{Rights, Role};
+use crate::api::client::Peer;
 use crate::api::events::{Filter, History, Later};
 use crate::api::hook::{self, Hook};
+use crate::api::spans::export;
 use crate::api::{Answer, Door, Exchange, Feed, Figures, Settings, Tokens, xml};
 use crate::base::CallId;
+use crate::config::webhook::Url;
 use crate::config::{Config, TokenRole};
 use crate::net::tls::Tls;
 use crate::store::{Awaited, Journal, Records, Store, Trouble};
@@ -138,10 +141,7 @@ fn hooks(config: &Config) -> Result<Vec<Hook>, String> {
         let list = |of: Option<Vec<String>>| of.unwrap_or_default();
         Hook {
             name: hook.name.to_string(),
-            tls: tls.clone().filter(|_| hook.url.secure),
-            host: hook.url.host.clone(),
-            port: hook.url.port,
-            path: hook.url.path.clone(),
+            peer: peer(&hook.url, &tls),
             secret: hook.secret.as_ref().map(|secret| secret.expose().to_owned()),
             filter: Filter {
                 kinds: hook.events.iter().flatten().map(|kind| kind.0.to_owned()).collect(),
@@ -158,6 +158,31 @@ fn hooks(config: &Config) -> Result<Vec<Hook>, String> {
         }
     };
     Ok(config.webhooks.iter().map(hook).collect())
+}
+
+fn peer(url: &Url, tls: &Option<Arc<ClientConfig>>) -> Peer {
+    Peer {
+        tls: tls.clone().filter(|_| url.secure),
+        host: url.host.clone(),
+        port: url.port,
+        path: url.path.clone(),
+    }
+}
+
+/// Facts that may wait to become spans; beyond them they are left out.
+const SPANS: usize = 16_384;
+
+/// The way of facts to a collector of spans, where there is one.
+pub(super) fn spans(
+    config: &Config,
+    runtime: &Runtime,
+) -> Result<Option<mpsc::Sender<Fact>>, String> {
+    let Some(url) = &config.telemetry.url else { return Ok(None) };
+    let tls = url.secure.then(trusting_the_system).transpose()?;
+    let (sender, facts) = mpsc::channel(SPANS);
+    let node = config.node.name.to_string();
+    runtime.spawn(export::run(peer(url, &tls), node, facts));
+    Ok(Some(sender))
 }
 
 /// TLS to those whom the system believes.

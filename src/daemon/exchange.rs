@@ -17,6 +17,7 @@ use super::live::Live;
 use super::metrics::Tally;
 use super::orders::Pending;
 use super::serve::disk_event;
+use crate::api::spans::Spans;
 use crate::base::Time;
 use crate::engine::{Clips, Engine, OpenRecording};
 use crate::net::pace::Pace;
@@ -51,6 +52,8 @@ pub(super) struct Hands {
     pub(super) events: broadcast::Sender<Arc<str>>,
     /// To whoever tells programs what happens; none: there is no API.
     pub(super) told: Option<mpsc::Sender<(Fact, Awaited)>>,
+    /// To whoever makes spans of them; none: nobody does.
+    pub(super) spans: Option<mpsc::Sender<Fact>>,
     /// Facts that the switch waits for until they are on the disk.
     pub(super) awaited: VecDeque<(u64, Awaited)>,
     /// What facts come to.
@@ -304,6 +307,10 @@ fn durable(hands: &mut Hands) -> Option<u64> {
 fn write_down(fact: Fact, hands: &mut Hands) -> Option<u64> {
     hands.tally.take(&fact);
     hands.alarms.take(&fact);
+    if let Some(spans) = hands.spans.as_ref().filter(|_| Spans::wants(&fact)) {
+        // A collector that is slow costs spans.
+        let _ = spans.try_send(fact.clone());
+    }
     if let (Some(trace), Some(call)) = (&hands.trace, fact.kind.call())
         && let Some(note) = trace::note(&fact.kind)
     {

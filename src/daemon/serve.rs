@@ -147,6 +147,7 @@ impl Appliance {
             pending: pending.clone(),
             events: events.clone(),
             told: told.as_ref().map(|(sender, _)| sender.clone()),
+            spans: super::api::spans(&config, &runtime)?,
             awaited: Default::default(),
             tally,
             alarms,
