@@ -95,8 +95,8 @@ pub fn number_set(text: &str, least: u32, most: u32, names: &[&str]) -> Result<u
     let mut set = 0u32;
     let number = |part: &str| -> Result<u32, String> {
         let part = part.trim();
-        let named =
-            names.iter().position(|n| part.len() >= 3 && part.to_lowercase().starts_with(n));
+        let is_name = part.len() >= 3 && part.bytes().all(|b| b.is_ascii_alphabetic());
+        let named = names.iter().position(|n| is_name && part.to_lowercase().starts_with(n));
         let value = named.map(|at| at as u32 + least).or_else(|| part.parse().ok());
         value.filter(|v| (least..=most).contains(v)).ok_or_else(|| {
             format!(
