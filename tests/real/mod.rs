@@ -31,6 +31,7 @@ mod mobile;
 mod networks;
 mod outside;
 mod phones;
+mod reloads;
 mod sample;
 mod scanners;
 mod start_faults;
