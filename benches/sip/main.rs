@@ -92,10 +92,13 @@ impl Bench {
 
     /// CPU time a call, at two rates, beside Kamailio.
     fn cost(&self) -> io::Result<()> {
-        for rate in [100, 500] {
+        for rate in self.plan.rates.clone() {
             let mut belfry = self.belfry(Wanted::CALLS)?;
             self.cost_of("Belfry", &mut belfry, rate)?;
             drop(belfry);
+            if self.plan.alone {
+                continue;
+            }
             match kamailio::start(self.core, addresses(4)) {
                 Ok(mut kamailio) => self.cost_of("Kamailio (proxy)", &mut kamailio, rate)?,
                 Err(why) => writeln!(io::stdout(), "{why}")?,
@@ -246,6 +249,10 @@ fn addresses(first: u8) -> [Ipv4Addr; 3] {
 /// What the command line asks for.
 struct Plan {
     rows: Vec<&'static str>,
+    /// At how many calls a second a cost is measured.
+    rates: Vec<u32>,
+    /// Without Kamailio.
+    alone: bool,
     /// How long a cost is measured.
     span: Duration,
     /// How long the rate is held.
@@ -260,6 +267,8 @@ impl Plan {
     fn of(mut arguments: impl Iterator<Item = String>) -> Result<Plan, String> {
         let mut plan = Plan {
             rows: ROWS.to_vec(),
+            rates: vec![100, 500],
+            alone: false,
             span: Duration::from_secs(20),
             long: Duration::from_secs(60),
             calls: 100_000,
@@ -279,6 +288,11 @@ impl Plan {
                     plan.span = Duration::from_secs(seconds);
                     plan.long = plan.span;
                 }
+                "--rates" => {
+                    let rates = value()?.split(',').map(str::parse).collect::<Result<_, _>>();
+                    plan.rates = rates.map_err(|_| HELP.to_owned())?;
+                }
+                "--alone" => plan.alone = true,
                 "--calls" => plan.calls = value()?.parse().map_err(|_| HELP.to_owned())?,
                 "--binary" => plan.binary = value()?.into(),
                 // Cargo's own.
@@ -290,8 +304,10 @@ impl Plan {
     }
 }
 
-const HELP: &str = "cargo bench --bench sip -- [--rows NAME,…] [--seconds N] [--calls N] [--binary PATH]\n\
+const HELP: &str = "cargo bench --bench sip -- [--rows NAME,…] [--rates N,…] [--alone] [--seconds N] [--calls N] [--binary PATH]\n\
      --rows     some of: cost, rate, register, memory, flat\n\
+     --rates    calls a second of the row cost (100,500)\n\
+     --alone    without Kamailio\n\
      --seconds  how long each is measured (20; the rate 60, registrations 30)\n\
      --calls    over how many calls memory is to stay flat (100000)\n\
      --binary   another program, such as one of before a change";

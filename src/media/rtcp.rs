@@ -40,6 +40,8 @@ pub struct Rtcp {
     due: Time,
     /// Packets sent when the last two reports were made.
     sent_before: [u64; 2],
+    /// A report was made.
+    known: bool,
     /// Where SDP wants reports.
     named: Option<SocketAddr>,
     /// Where the peer's own come from.
@@ -79,6 +81,7 @@ impl Rtcp {
             // The first one after half the time (§6.2).
             due: now + spread(INTERVAL / 2, rng),
             sent_before: [0; 2],
+            known: false,
             named: None,
             learned: None,
             last_sr: None,
@@ -125,6 +128,7 @@ impl Rtcp {
         out: &mut [u8; MOST_BYTES],
     ) -> usize {
         self.due = now + spread(INTERVAL, rng);
+        self.known = true;
         let (sent, _) = tx.sent();
         let sending = sent > self.sent_before[0];
         self.sent_before = [self.sent_before[1], sent];
@@ -159,6 +163,12 @@ impl Rtcp {
         });
         debug_assert!(written.is_ok(), "MOST_BYTES holds a report of one block, and metrics");
         writer.finish()
+    }
+
+    /// Whether the peer is to be told that the stream ends: who never sent a packet of either kind says nothing
+    /// (§6.3.7).
+    pub fn says_goodbye(&self, tx: &RtpTx) -> bool {
+        self.known || tx.sent().0 > 0
     }
 
     /// Writes the goodbye that ends the stream.

@@ -37,6 +37,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// How long facts gather for one transaction when nothing waits: each ends with an `fsync` and writes
 /// whole pages, and the records are read by people.
 const GATHER: Duration = Duration::from_millis(100);
+/// The same when so many facts come that the records are in nobody's eye: the batch before had [`MANY`].
+const GATHER_MORE: Duration = Duration::from_millis(400);
+const MANY: usize = 300;
 
 /// Applies the journal to the database.
 pub(super) struct Applier {
@@ -117,6 +120,7 @@ impl Applier {
             Ok(ledger) => ledger,
             Err(trouble) => return Over::Trouble(trouble),
         };
+        let mut gather = GATHER;
         loop {
             // The tip is looked at before the journal's end, so that the last facts are seen.
             let ended = self.tip.has_changed().is_err();
@@ -137,13 +141,14 @@ impl Applier {
                 }
                 // An error means that the writer is gone: the next round sees the end.
                 if self.tip.changed().await.is_ok() {
-                    tokio::time::sleep(GATHER).await;
+                    tokio::time::sleep(gather).await;
                 }
                 continue;
             }
             if let Err(trouble) = self.apply(database, batch, &mut positions, &mut ledger).await {
                 return Over::Trouble(trouble);
             }
+            gather = if batch.records.len() < MANY { GATHER } else { GATHER_MORE };
             self.reader.applied(batch);
             *batch = Batch::default();
             // Not before: one that another program has locked can be opened, not written.

@@ -16,8 +16,8 @@ use super::journal::Tip;
 use super::reader::Record;
 use super::segment::SegmentName;
 
-/// Batches that wait for the database; of one thousand calls a second those of a third of a second.
-const RING_BATCHES: usize = 32;
+/// Batches that wait for the database, of 10 or 20 ms each: as long as it gathers, and as long again.
+const RING_BATCHES: usize = 48;
 
 /// A batch as it stands in the journal.
 #[derive(Debug)]

@@ -33,6 +33,9 @@ const BATCH_FACTS: usize = 1_024;
 /// How long facts gather for one batch. A call makes a dozen within milliseconds, and who waits until a
 /// fact is on the disk (a text message's sender) does not notice.
 const GATHER: Duration = Duration::from_millis(10);
+/// The same when so many come that the disk's work is worth sharing: the batch before had [`MANY`].
+const GATHER_MORE: Duration = Duration::from_millis(20);
+const MANY: usize = 40;
 /// First and longest pause before a failed write is tried again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// Tries that a failing disk gets when the process is about to end.
@@ -141,9 +144,10 @@ impl Loop {
     /// Runs until it is told to stop and the ring is empty.
     pub(super) fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_FACTS);
-        let mut stop = false;
+        let (mut stop, mut gather) = (false, GATHER);
         while !(stop && self.ring.is_empty()) {
-            stop |= self.fill(&mut batch);
+            stop |= self.fill(&mut batch, gather);
+            gather = if batch.len() < MANY { GATHER } else { GATHER_MORE };
             if !self.persist(&mut batch) {
                 let unread = self.ring.try_iter().filter(|m| matches!(m, Message::Fact(_))).count();
                 let lost = (batch.len() + unread) as u64;
@@ -155,10 +159,10 @@ impl Loop {
     }
 
     /// Takes what waits, at least one message; says whether to stop after it.
-    fn fill(&mut self, batch: &mut Vec<Record>) -> bool {
+    fn fill(&mut self, batch: &mut Vec<Record>, gather: Duration) -> bool {
         let mut message = self.ring.recv().ok();
         if matches!(message, Some(Message::Fact(_))) && !self.state.stopping.load(Relaxed) {
-            std::thread::sleep(GATHER);
+            std::thread::sleep(gather);
         }
         loop {
             match message {

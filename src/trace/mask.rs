@@ -1,9 +1,20 @@
 //! What nobody may read later: the keys of SRTP in SDP (RFC 4568 §6.1). Each becomes as many `*`, so
 //! that lengths stay true.
 
-/// The message without its keys.
-pub(super) fn mask(bytes: &mut [u8]) {
-    const KEY: &[u8] = b"inline:";
+use std::borrow::Cow;
+
+const KEY: &[u8] = b"inline:";
+
+/// The message without its keys; most have none.
+pub(super) fn masked(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut bytes = Cow::Borrowed(bytes);
+    if find(&bytes, KEY).is_some() {
+        mask(bytes.to_mut());
+    }
+    bytes
+}
+
+fn mask(bytes: &mut [u8]) {
     let mut from = 0;
     while let Some(at) = find(&bytes[from..], KEY) {
         let begin = from + at + KEY.len();
@@ -15,7 +26,7 @@ pub(super) fn mask(bytes: &mut [u8]) {
 }
 
 fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
-    bytes.windows(word.len()).position(|part| part == word)
+    memchr::memmem::find(bytes, word)
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ const QUEUE: usize = 8_192;
 const IDLE: Duration = Duration::from_secs(1);
 /// How long messages gather once all that waited are kept: to wake a thread for each costs more than the
 /// keeping. The queue holds ten times of what comes in meanwhile at 1,000 calls a second.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(50);
 /// How long a reader waits for what lies in memory to be written.
 const FLUSH: Duration = Duration::from_secs(2);
 
@@ -91,9 +91,7 @@ struct Kept {
     at_us: u64,
     ours: bool,
     flow: Flow,
-    hash: u64,
-    call_id: Vec<u8>,
-    bytes: Vec<u8>,
+    message: Message,
 }
 
 enum Job {
@@ -126,19 +124,10 @@ impl Trace {
 
     /// A message came (`ours`: goes) by this flow.
     pub fn seen(&self, ours: bool, flow: Flow, message: &Message) {
-        let Ok(cseq) = message.cseq() else { return };
-        if matches!(cseq.method, Method::Register | Method::Options | Method::Subscribe) {
+        if matches!(message.method(), Method::Register | Method::Options | Method::Subscribe) {
             return;
         }
-        let Ok(call_id) = message.call_id() else { return };
-        self.put(Job::Message(Kept {
-            at_us: now_us(),
-            ours,
-            flow,
-            hash: record::hash(call_id),
-            call_id: call_id.to_vec(),
-            bytes: message.bytes().to_vec(),
-        }));
+        self.put(Job::Message(Kept { at_us: now_us(), ours, flow, message: message.clone() }));
     }
 
     /// A dialog with this Call-ID is that leg of this call.
@@ -197,10 +186,7 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
     loop {
         match queue.recv_timeout(IDLE) {
             Ok(Job::Message(kept)) => {
-                let (hash, bytes) = (kept.hash, kept.bytes.len());
-                if let Some(kept) = sorting.message(Instant::now(), hash, bytes, kept) {
-                    write(&mut ring, collector, kept);
-                }
+                keep_message(kept, &mut sorting, &mut ring, collector);
                 if queue.is_empty() {
                     std::thread::sleep(GATHER);
                 }
@@ -232,15 +218,32 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
     }
 }
 
+/// A message is written if it is a call's, else it waits until it is known for one. One without a Call-ID is
+/// nobody's.
+fn keep_message(
+    kept: Kept,
+    sorting: &mut Sorting<Kept>,
+    ring: &mut Ring,
+    collector: Option<&Collector>,
+) {
+    let Ok(hash) = kept.message.call_id().map(record::hash) else { return };
+    let bytes = kept.message.bytes().len();
+    if let Some(kept) = sorting.message(Instant::now(), hash, bytes, kept) {
+        write(ring, collector, kept);
+    }
+}
+
 /// A message of a call goes into the ring, and to the collector.
 fn write(ring: &mut Ring, collector: Option<&Collector>, kept: Kept) {
-    let Kept { at_us, ours, flow, hash, call_id, mut bytes } = kept;
-    mask::mask(&mut bytes);
+    let Kept { at_us, ours, flow, message } = kept;
+    let call_id = message.call_id().unwrap_or_default();
+    let hash = record::hash(call_id);
+    let bytes = mask::masked(message.bytes());
     let (transport, local, remote) = (flow.transport, flow.local, flow.remote);
     let seen = Seen { at_us, ours, transport, hash, local, remote, bytes: &bytes };
     ring.put(&Record::Message(seen));
     if let Some(collector) = collector {
-        collector.send(&seen, &call_id);
+        collector.send(&seen, call_id);
     }
 }
 

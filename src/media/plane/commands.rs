@@ -367,7 +367,8 @@ impl Plane {
             self.next_clock = Time::NEVER;
         }
         self.ports.give_back(now, leg.port, leg.latch.held(), self.config.quarantine);
-        if let Some((kind, to)) = leg.reports_to() {
+        let way = leg.reports_to().filter(|_| leg.rtcp.says_goodbye(&leg.tx));
+        if let Some((kind, to)) = way {
             let mut bytes = [0; MOST_REPORT];
             let Leg { rtcp, rx, tx, .. } = &mut *leg;
             let (plain, _) = bytes.split_first_chunk_mut().expect("it holds more than a report");

@@ -454,6 +454,25 @@ fn reports_go_both_ways_and_a_goodbye_ends_them() {
     assert_eq!(world.plane.next_tick(), Time::NEVER);
 }
 
+/// RFC 3550 §6.3.7: who has sent nothing has nothing to end.
+#[test]
+fn a_leg_that_sent_nothing_says_no_goodbye() {
+    let mut world = world();
+    let a = world.phone(1, Codec::Pcma);
+    world.pass(100);
+    world.close(&a);
+    world.pass(100);
+    assert_eq!(world.out.sent.len(), 0);
+    // One that has reported says it, though it sent no audio.
+    let b = world.phone(2, Codec::Pcma);
+    world.pass(9_000);
+    let reports = world.out.sent.len();
+    assert!(reports > 0 && world.out.sent.iter().all(|s| s.kind == Kind::Rtcp));
+    world.close(&b);
+    world.pass(100);
+    assert_eq!(world.out.sent.len(), reports + 1);
+}
+
 #[test]
 fn absence_is_told_while_it_lasts() {
     let mut world = world();
