@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::alarms::Alarms;
 use super::clock::Clock;
 use super::dns::Dns;
+use super::known_names::KnownNames;
 use super::live::Live;
 use super::lookups::Lookups;
 use super::metrics::Tally;
@@ -44,6 +45,8 @@ pub(super) struct Hands {
     pub(super) sip: Sip,
     pub(super) dns: Dns,
     pub(super) lookups: Lookups,
+    /// Where gateways' names were found, for the next start.
+    pub(super) names: KnownNames,
     /// None: nothing is traced.
     pub(super) trace: Option<Trace>,
     pub(super) engine: Engine,
@@ -282,6 +285,7 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
                     trace.recorded(call, path, left, right);
                 }
             }
+            Output::Names(known) => hands.names.keep(known),
             Output::Located { gateway, addresses } => hands.sip.located(&gateway, &addresses),
             Output::Fact(fact) => {
                 if let Some(lost) = write_down(fact, hands) {

@@ -36,6 +36,7 @@ mod exchange;
 mod explain;
 pub mod files;
 mod first;
+mod known_names;
 mod live;
 mod lookups;
 mod mail;

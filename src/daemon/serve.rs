@@ -26,6 +26,7 @@ use super::dns::Dns;
 use super::exchange::{self, Hands, Inputs};
 pub(super) use super::files::Source;
 use super::files::{self, Fault, Loaded, lines};
+use super::known_names::{self, KnownNames};
 use super::live::Live;
 use super::lookups::Lookups;
 use super::metrics::Tally;
@@ -141,6 +142,7 @@ impl Appliance {
             sip,
             dns: start_dns(&config, &runtime, &inputs),
             lookups: Lookups::new(runtime.handle().clone(), inputs.clone(), config.database()),
+            names: KnownNames::start(&config.node.data_dir, runtime.handle()),
             trace,
             engine,
             journal: store.journal(),
@@ -153,6 +155,7 @@ impl Appliance {
             alarms,
             live: Live::new(traced),
         };
+        inputs.tell(Input::Names(known_names::read(&config.node.data_dir)));
         let switch = exchange::start(Switch::new(setup, clock.now()), hands, queue, clock)
             .map_err(|e| format!("switch: {e}"))?;
         let operator = Arc::new(Operator::new(

@@ -539,8 +539,11 @@ impl World {
                 }
                 Output::Lookup(id, lookup) => self.lookups.push((id, *lookup)),
                 // Nothing here is told apart by certificates, nor traced.
-                Output::Located { .. } | Output::Dialog { .. } | Output::Recorded { .. } => {}
-                Output::Tracing(_) => {}
+                Output::Names(_)
+                | Output::Located { .. }
+                | Output::Dialog { .. }
+                | Output::Recorded { .. }
+                | Output::Tracing(_) => {}
                 Output::Traced(_, line) => self.traced.push(line),
                 Output::Fact(fact) => {
                     self.trace = hash(self.trace, fact.kind.name().as_bytes());

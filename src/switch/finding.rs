@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use crate::base::Now;
 use crate::config::{Gateway, Named, Peer, Recorder};
 use crate::sip::locate::{Hop, Means, Wanted};
-use crate::trunk::News;
+use crate::trunk::{Known, News};
 use crate::wire::dns::{Answer, DnsName, Question};
 
 use super::{Level, Output, Switch, sip_transport};
@@ -27,6 +27,9 @@ impl Switch {
 
     /// Looks up what is due.
     pub(super) fn names_due(&mut self, now: Now) {
+        if self.names.next_wake().is_none_or(|at| at > now.at) {
+            return;
+        }
         let has = |v4: bool| self.listening.iter().any(|(_, local)| local.is_ipv4() == v4);
         let mut transports: Vec<_> = self.listening.iter().map(|(t, _)| *t).collect();
         let mut seen = BTreeSet::new();
@@ -61,10 +64,22 @@ impl Switch {
         }
     }
 
+    /// Where names were found before the start: it holds until the DNS says more.
+    pub(super) fn names_known(&mut self, now: Now, known: Vec<Known>) {
+        for name in self.names.recall(known) {
+            self.located(now, &name, "was at");
+        }
+    }
+
     fn found(&mut self, now: Now, name: &Wanted) {
+        self.located(now, name, "is at");
+        self.out.push_back(Output::Names(self.names.known()));
+    }
+
+    fn located(&mut self, now: Now, name: &Wanted, verb: &str) {
         let shown = |hop: &Hop| format!("{} {}", hop.transport.via_name(), hop.addr);
         let hops: Vec<String> = self.names.hops(name).iter().map(shown).collect();
-        self.log(Level::Info, format!("{} is at {}", name.name, hops.join(", ")));
+        self.log(Level::Info, format!("{} {verb} {}", name.name, hops.join(", ")));
         let is_it = |peer: Option<&Peer>| peer.and_then(wanted).as_ref() == Some(name);
         let gateway = |g: &Gateway| is_it(Some(&g.address)) || is_it(g.outbound_proxy.as_ref());
         self.place(now, gateway, |recorder| is_it(Some(&recorder.address)));

@@ -14,6 +14,7 @@ use crate::media::control;
 use crate::media::control::RecordFormat;
 use crate::record::retention::Retention;
 use crate::sip::Flow;
+use crate::trunk::Known;
 use crate::wire::dns::{Answer, Question};
 use crate::wire::sip::{Message, ParseError};
 
@@ -49,6 +50,8 @@ pub enum Input {
     Dns(Question, Answer),
     /// What came of a question of [`Output::Lookup`].
     Told(LookupId, Box<Told>),
+    /// Where names were found before the start ([`Output::Names`]). Comes once, first of all.
+    Names(Vec<Known>),
     /// The journal can take no more (`true`), or can again: new calls are refused meanwhile, since
     /// a call that leaves no record must not begin.
     JournalFull(bool),
@@ -113,6 +116,8 @@ pub enum Output {
     Dns(Question),
     /// A question to a program or the store; what comes of it comes as [`Input::Told`], in its time.
     Lookup(LookupId, Box<Lookup>),
+    /// Where names are found, all of them: to be kept for the next start.
+    Names(Vec<Known>),
     /// A gateway is reached at these addresses from now on: a connection to one of them is to that
     /// gateway, and has to bear its name.
     Located {

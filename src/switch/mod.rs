@@ -366,6 +366,7 @@ impl Switch {
             Input::Disk(event) => self.disk(now, event),
             Input::Dns(question, answer) => self.dns_answered(now, &question, &answer),
             Input::Told(id, told) => self.looked_up(now, id, *told),
+            Input::Names(known) => self.names_known(now, known),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Reload(config, plan) => self.reload(now, *config, plan),
             Input::ReloadRefused(faults) => {

@@ -28,6 +28,6 @@ pub use gateways::Gateways;
 pub use group::{Choice, Trunk, urgent_order};
 pub use health::{Health, Ping, Turn, Watch};
 pub use hops::Hops;
-pub use names::{Names, News};
+pub use names::{Known, Names, News};
 pub use overflow::Overflow;
 pub use registration::Registration;

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A name that was found once is never unlearned for want of an answer: a gateway whose DNS is down is
-//! still where it was. One of which the zone says that it is gone is held likewise, and told.
+//! still where it was. One of which the zone says that it is gone is held likewise, and told. That holds over a
+//! start too: what was found is kept ([`Names::known`]) and recalled.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,12 @@ pub const SOON: Duration = Duration::from_secs(10);
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// The shortest and the longest time for which an answer holds, whatever its zone says.
 pub const HOLDS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3_600));
+
+/// The most hops of one name that are recalled.
+const MOST_RECALLED: usize = 32;
+
+/// A name and where it is reached, the best first.
+pub type Known = (Wanted, Vec<Hop>);
 
 /// All names.
 #[derive(Debug, Default)]
@@ -69,6 +76,28 @@ impl Names {
         for name in wanted {
             self.0.entry(name).or_default();
         }
+    }
+
+    /// What was known before the start, of names that have not been found since. Gives those.
+    pub fn recall(&mut self, known: Vec<Known>) -> Vec<Wanted> {
+        let mut recalled = Vec::new();
+        for (name, mut hops) in known {
+            hops.truncate(MOST_RECALLED);
+            if let Some(one) = self.0.get_mut(&name)
+                && one.hops.is_empty()
+                && !hops.is_empty()
+            {
+                one.hops = hops;
+                recalled.push(name);
+            }
+        }
+        recalled
+    }
+
+    /// All that is known, to be recalled after a start.
+    pub fn known(&self) -> Vec<Known> {
+        let found = self.0.iter().filter(|(_, one)| !one.hops.is_empty());
+        found.map(|(name, one)| (name.clone(), one.hops.clone())).collect()
     }
 
     /// Where a name is reached, the best first; empty: not found yet.
@@ -233,6 +262,31 @@ mod tests {
         assert_eq!(questions, []);
         assert!(matches!(&news[..], [News::NotFound { held: false, times: 1, .. }]), "{news:?}");
         assert_eq!(names.next_wake(), Some(at(0) + PATIENCE + RETRY));
+    }
+
+    #[test]
+    fn what_was_known_before_a_start_holds_until_it_is_found_anew() {
+        let mut rng = Rng::from_seed(1);
+        let (a, q) = (name("a.cn"), question("a.cn"));
+        let mut before = Names::default();
+        before.want([a.clone(), name("b.cn")].into());
+        before.due(at(0), &means());
+        before.answered(at(0), &q, &here(&["192.0.2.1"], 60), &mut rng);
+        let known = before.known();
+        assert_eq!(known.len(), 1, "b.cn was never found");
+
+        let mut names = Names::default();
+        names.want([a.clone()].into());
+        let unknown = (name("c.cn"), known[0].1.clone());
+        assert_eq!(names.recall([known.clone(), vec![unknown]].concat()), [a.clone()]);
+        assert_eq!(names.known(), known, "of those that are wanted");
+        names.due(at(0), &means());
+        let (_, news) = names.answered(at(1), &q, &silent(), &mut rng);
+        assert!(matches!(&news[..], [News::NotFound { held: true, .. }]), "{news:?}");
+        names.due(at(6), &means());
+        names.answered(at(6), &q, &here(&["192.0.2.9"], 60), &mut rng);
+        assert_eq!(names.recall(known), [], "it is known better");
+        assert_eq!(names.hops(&a)[0].addr.ip().to_string(), "192.0.2.9");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Gateways by name: what the DNS is asked, where calls go, which hop takes the place of a silent one.
 
 use super::*;
+use crate::sip::locate::{Hop, Wanted};
 use crate::wire::dns::{Answer, DnsName, Kind, Record};
 
 const FIRST: &str = "192.0.2.1:5070";
@@ -92,6 +93,21 @@ fn a_hop_that_refuses_or_is_silent_gives_way_to_the_next_of_the_same_gateway() {
     assert_eq!((rig.invites_to(FIRST).len(), rig.invites_to(SECOND).len()), (1, 2));
     rig.input(Input::FlowFailed(Rig::flow(SECOND)));
     assert_eq!((rig.invites_to(FIRST).len(), rig.invites_to(C).len()), (1, 2));
+    rig.input(Input::EndCalls);
+}
+
+/// A power cut took both; the box came back before its DNS did.
+#[test]
+fn a_gateway_is_called_where_it_was_before_the_start_until_the_dns_says_more() {
+    let mut rig = rig("");
+    let wanted =
+        Wanted { name: name("sip.example.cn"), port: None, transport: Some(Transport::Udp) };
+    let hop = Hop { transport: Transport::Udp, addr: SECOND.parse().expect("an address") };
+    rig.input(Input::Names(vec![(wanted, vec![hop])]));
+    let question = rig.asked.pop().expect("the DNS is asked all the same");
+    rig.input(Input::Dns(question, Answer::Failed { why: "no server answers".into() }));
+    rig.invite(A, "5@", "1");
+    assert_eq!(rig.invites_to(SECOND).len(), 1);
     rig.input(Input::EndCalls);
 }
 
