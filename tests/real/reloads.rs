@@ -1,6 +1,7 @@
 //! Reloads of good and bad files in turn while somebody talks: all or nothing, and no call is harmed (R28). By
 //! hand, 500 of them with a hundred calls up: docs/operating.md.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,6 +14,14 @@ use super::tones::{ALICE, CALLER};
 
 /// Rounds, each of two good files and three bad ones.
 const ROUNDS: usize = 4;
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("it was written by the appliance")
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("it can be written");
+}
 
 /// Why a reload is refused, as people read it.
 fn refused(belfry: &Appliance) -> String {
@@ -29,9 +38,7 @@ fn refused(belfry: &Appliance) -> String {
 fn reloads_of_good_and_bad_files_in_turn_harm_no_call() {
     let belfry = Appliance::start(Setup::new());
     let (config, plan) = (belfry.beside("belfry.toml"), belfry.beside("dialplan/plan.toml"));
-    let read = |path| std::fs::read_to_string(path).expect("it was written by the appliance");
     let (good_config, good_plan) = (read(&config), read(&plan));
-    let write = |path, text: &str| std::fs::write(path, text).expect("it can be written");
     // Where the console's socket is, whatever becomes of the other.
     write(&belfry.beside("console.toml"), &good_config);
     let live = Live::new();
