@@ -3,6 +3,7 @@
 //! A small recogniser over the party's digits. A code without a number acts at its last digit;
 //! one with a number collects until `#`. A pause of [`PATIENCE`] forgets what was begun, so that a
 //! customer's `*` on a bank's menu hours later starts nothing.
+//! Not here: whether the other party hears the keys ([`held_keys`](super::held_keys)).
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,17 @@ pub enum Dialled {
     Feature(Feature, String),
 }
 
+/// What the keys of one party can still become.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// No code.
+    Nothing,
+    /// A code, of which so many digits were pressed.
+    Begun(usize),
+    /// A code was pressed, and its number is awaited.
+    Number,
+}
+
 impl Keys {
     /// Takes one digit.
     pub fn digit(&mut self, digit: char, now: Time, table: &Table) -> Dialled {
@@ -101,6 +113,21 @@ impl Keys {
             None => {}
         }
         Dialled::Nothing
+    }
+
+    /// No code is begun.
+    pub fn forget(&mut self) {
+        self.dialled.clear();
+    }
+
+    /// What the keys so far can still become, after a digit that led to nothing.
+    pub fn progress(&self, table: &Table) -> Progress {
+        let complete = |(code, _): &(String, Feature)| self.dialled.starts_with(code.as_str());
+        match self.dialled.len() {
+            0 => Progress::Nothing,
+            _ if table.iter().any(complete) => Progress::Number,
+            digits => Progress::Begun(digits),
+        }
     }
 
     /// Whether `digit` continues a code that was begun (a code may hold two stars).

@@ -11,6 +11,7 @@ pub mod connection;
 pub mod consultation;
 pub mod dialling;
 pub mod feature;
+pub mod held_keys;
 pub mod lines;
 pub mod supervise;
 pub mod traced;

@@ -72,6 +72,7 @@ impl Roster {
             | Command::HearTones { leg, .. }
             | Command::Join { leg, .. }
             | Command::Leave { leg }
+            | Command::HoldKeys { leg, .. }
             | Command::SendDigits { leg, .. } => self.legs.get(leg).map(|(worker, _)| *worker),
         };
         worker.map_or(For::Nobody, For::Worker)

@@ -189,6 +189,15 @@ pub enum Command<C> {
         /// Pause after each, milliseconds.
         off_ms: u16,
     },
+    /// Keys of `first`, as telephone-events from the party, are not passed to its partner from now on, and
+    /// once one came none is until this is said again: they may be a feature code. They are told with
+    /// `held`.
+    HoldKeys {
+        /// Whose.
+        leg: LegId,
+        /// Which begin a code; none: all are passed on.
+        first: DigitSet,
+    },
     /// Record what is heard from `left`'s party on the left channel and from `right`'s on the
     /// right, on one clock that begins now. A leg that is closed leaves silence behind. While there is
     /// nobody on the right and `left` is in a room, what it hears there is on the right.
@@ -319,6 +328,7 @@ impl<C> Command<C> {
             Command::SendDigits { leg, digits, on_ms, off_ms } => {
                 Command::SendDigits { leg, digits, on_ms, off_ms }
             }
+            Command::HoldKeys { leg, first } => Command::HoldKeys { leg, first },
             Command::Record { recording, format, beep, left, right } => {
                 Command::Record { recording, format, beep, left, right }
             }
@@ -394,6 +404,8 @@ pub enum Event {
         digit: char,
         /// Where it was found.
         by: DigitBy,
+        /// It was not passed to the partner ([`Command::HoldKeys`]).
+        held: bool,
     },
     /// The party's network plays a tone; told when it is known which, once until another sounds.
     Tone {

@@ -27,7 +27,7 @@ use super::PortIndex;
 use super::allowance::Allowance;
 use super::beep::Beep;
 use super::bridge::{Audio, Paths, Side};
-use super::control::{Codec, StreamParams};
+use super::control::{Codec, DigitSet, StreamParams};
 use super::dtmf_rx::DtmfRx;
 use super::ear::{Ear, Narrowed};
 use super::ice;
@@ -59,6 +59,22 @@ const SAME_KEY: Duration = Duration::from_millis(400);
 
 /// Datagrams of a DTLS handshake that are taken of a leg's peer in a second: a whole one has about ten.
 const MOST_HANDSHAKE: u32 = 50;
+
+/// Which keys the partner is not to hear: those that begin a feature code, and what follows one.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct HeldKeys {
+    pub(super) first: DigitSet,
+    /// One came, and nobody has said yet what it was.
+    pub(super) all: bool,
+}
+
+impl HeldKeys {
+    /// Whether a key that begins now is kept back.
+    pub(super) fn holds(&mut self, digit: char) -> bool {
+        self.all |= self.first.contains(digit);
+        self.all
+    }
+}
 
 /// What of the negotiated stream every packet asks for, beside each other: the whole is long and far.
 #[derive(Clone, Copy, Debug)]
@@ -167,6 +183,8 @@ pub(super) struct Leg {
     /// Timestamp of an event that began while the partner could not be told of it: its later packets
     /// are not the partner's either.
     pub(super) withheld: Option<u32>,
+    /// Keys that the partner is not to hear.
+    pub(super) held_keys: HeldKeys,
     /// The event that is inserted into the partner's stream: its timestamp here and there.
     pub(super) inserted: Option<(u32, u32)>,
     /// Timestamp of the digit that we are sending.
@@ -333,6 +351,7 @@ impl Leg {
             keys_allowance: Allowance::default(),
             last_event: None,
             withheld: None,
+            held_keys: HeldKeys::default(),
             inserted: None,
             sent_event: 0,
             rtcp: Rtcp::new(now, rng),

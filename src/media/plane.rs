@@ -315,7 +315,7 @@ impl Plane {
     }
 
     /// A party pressed a key: told, and what it stops is stopped.
-    fn digit(&mut self, now: Time, slot: u32, digit: char, by: DigitBy) {
+    fn digit(&mut self, now: Time, slot: u32, digit: char, by: DigitBy, held: bool) {
         let Some(leg) = self.legs.get_mut(slot) else {
             return;
         };
@@ -324,7 +324,7 @@ impl Plane {
             true => leg.mouth.player.stop(),
             false => None,
         };
-        self.tell(Event::Digit { leg: id, digit, by });
+        self.tell(Event::Digit { leg: id, digit, by, held });
         if let Some(play) = stopped {
             self.tell(Event::PlayDone { leg: id, play, end: PlayEnd::Digit(digit) });
             self.rewire(now, slot);

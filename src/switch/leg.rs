@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use crate::base::{CallId, LegId, PlayId, RoomId, Time};
 use crate::call::collect::TypedAhead;
 use crate::call::feature::Keys;
+use crate::call::held_keys::HeldKeys;
 use crate::call::unheard::Unheard;
 use crate::config::Dtmf;
 use crate::media::allowance::Allowance;
@@ -148,6 +149,8 @@ pub struct Leg {
     pub keys_by_info: bool,
     /// Its feature codes.
     pub keys: Keys,
+    /// Those of its keys that the other party has not heard, as they may be a code.
+    pub held_keys: HeldKeys,
     /// Keys nobody has asked for yet.
     pub typed: TypedAhead,
     /// When it rang.
@@ -212,6 +215,7 @@ impl Leg {
             info_pace: Allowance::a_second(MOST_INFO_KEYS),
             keys_by_info: false,
             keys: Keys::default(),
+            held_keys: HeldKeys::default(),
             typed: TypedAhead::default(),
             ringing: None,
             answered: None,

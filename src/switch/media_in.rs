@@ -15,12 +15,9 @@ use crate::wire::q850::Cause;
 
 use super::active::Doing;
 use super::fact::{AlarmWhat, EndedBy, FactKind, KeyBy, RoomLeft};
+use super::holding::Pressed;
 use super::leg::Stage;
 use super::{Level, Output, Switch};
-
-/// Length of a key that is passed on, and the pause after it, in milliseconds.
-const KEY_MS: u32 = 120;
-const PAUSE_MS: u32 = 80;
 
 /// Nothing that can be heard comes from a party.
 #[derive(Clone, Copy)]
@@ -51,7 +48,9 @@ impl Switch {
             }
             Event::Opened { leg, rtp } => self.opened(now, leg, rtp),
             Event::OpenFailed { leg, why } => self.no_port(now, leg, why),
-            Event::Digit { leg, digit, by } => self.digit(now, leg, digit, by),
+            Event::Digit { leg, digit, by, held } => {
+                self.digit(now, leg, Pressed { digit, by, held });
+            }
             Event::Tone { leg, kind } => self.tone_heard(now, leg, kind),
             Event::PlayDone { leg, play, end } => self.played(now, leg, play, end),
             Event::DigitsSent { leg } => self.digits_sent(now, leg),
@@ -196,10 +195,21 @@ impl Switch {
             Dtmf::Info => (params.key_tones, params.dtmf_send_pt) = (false, None),
         }
         self.out.push_back(Output::Media(Command::Set { leg: leg_id, params }));
+        self.hold_keys(leg_id);
     }
 
     /// A party pressed a key.
-    pub(super) fn digit(&mut self, now: Now, leg_id: LegId, digit: char, by: DigitBy) {
+    pub(super) fn digit(&mut self, now: Now, leg_id: LegId, key: Pressed) {
+        self.key(now, leg_id, key);
+        let waits = self.legs.get(&leg_id).is_some_and(|leg| leg.held_keys.due().is_some());
+        if key.held && !waits {
+            // It was kept back for nobody: told in two forms, or there is nobody to hear it.
+            self.hold_keys(leg_id);
+        }
+    }
+
+    fn key(&mut self, now: Now, leg_id: LegId, key: Pressed) {
+        let Pressed { digit, by, .. } = key;
         let asking = self.is_asking(leg_id);
         let Some(leg) = self.legs.get_mut(&leg_id) else { return };
         if leg.stage == Stage::Over {
@@ -212,6 +222,7 @@ impl Switch {
         let id = leg.call;
         let table = if asking { &self.asking_features } else { &self.features };
         let dialled = leg.keys.digit(digit, now.at, table);
+        let progress = leg.keys.progress(table);
         let Some(active) = self.calls.get_mut(&id) else { return };
         // Keys pressed in a talk may be a PIN for somebody else's machine: they are not kept.
         let talks = active.call.peer(leg_id);
@@ -229,9 +240,7 @@ impl Switch {
         );
         self.fact(now, FactKind::Digit { call: id, leg: leg_id, digit: kept, by: word });
         if let Some(peer) = talks {
-            // Of a talk that is mixed no packet goes on as it came.
-            let mixed = by == DigitBy::Rfc4733 && (self.is_watched(id) || self.is_together(id));
-            self.pass_on(now, peer, digit, if mixed { DigitBy::Info } else { by });
+            self.key_to(now, (leg_id, peer), key, (&dialled, progress));
         }
         if let (true, true, Dialled::Feature(feature, number)) =
             (is_agent, asking || talks.is_some(), dialled)
@@ -291,23 +300,12 @@ impl Switch {
         }
     }
 
-    /// A key of one party for the other: telephone-events and tones travel in the audio; INFO has
-    /// to be turned into what the other side takes, and the other way round.
-    fn pass_on(&mut self, now: Now, to: LegId, digit: char, by: DigitBy) {
-        let takes_info = self.legs.get(&to).is_some_and(|leg| leg.dtmf == Dtmf::Info);
-        // A room of two carries sound alone.
-        let apart = by == DigitBy::Rfc4733 && self.is_linked(to);
-        if by == DigitBy::Info || takes_info || apart {
-            self.send_digits(now, to, digit.to_string(), KEY_MS, PAUSE_MS);
-        }
-    }
-
     /// INFO within a call: a key, or nothing that we know.
     pub(super) fn info(&mut self, now: Now, leg_id: LegId, content_type: &[u8], body: &[u8]) {
         let Some(digit) = dtmf_info::parse(content_type, body) else { return };
         // Faster than any can be pressed: each is a line of the record.
         if self.legs.get_mut(&leg_id).is_some_and(|leg| leg.info_pace.takes(now.at)) {
-            self.digit(now, leg_id, digit, DigitBy::Info);
+            self.digit(now, leg_id, Pressed { digit, by: DigitBy::Info, held: false });
         }
     }
 

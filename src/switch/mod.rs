@@ -50,6 +50,7 @@ mod figures;
 mod finding;
 mod fort;
 mod forwarding;
+mod holding;
 mod house;
 mod identity;
 mod info_keys;
@@ -170,6 +171,7 @@ pub struct Switch {
     due: BTreeSet<(Time, CallId)>,
     /// Keys on their way to parties by INFO.
     info_keys: info_keys::InfoKeys,
+    holding: holding::Holding,
     /// Pings under way: which gateway a transaction asks.
     pings: BTreeMap<crate::sip::ClientTxn, (String, SocketAddr)>,
     /// The names of gateways.
@@ -276,6 +278,7 @@ impl Switch {
             lines: Lines::default(),
             due: BTreeSet::new(),
             info_keys: info_keys::InfoKeys::default(),
+            holding: holding::Holding::new(),
             pings: BTreeMap::new(),
             names: Names::default(),
             outside: outside::Outside::default(),
@@ -445,6 +448,7 @@ impl Switch {
             self.alarms.next_wake(),
             self.tracing.next_wake(),
             self.info_keys.next_wake(),
+            self.holding.first().map(|(at, _)| *at),
             self.messages.next_wake(),
             self.care.wake,
             self.centre.next_wake(),

@@ -391,7 +391,12 @@ fn an_echo_ends_by_its_key_and_by_its_time() {
     };
     assert_eq!(told(&mut rig), std::slice::from_ref(&echo));
     for digit in ['1', '9'] {
-        rig.input(Input::Media(Event::Digit { leg, digit, by: control::DigitBy::Rfc4733 }));
+        rig.input(Input::Media(Event::Digit {
+            leg,
+            digit,
+            by: control::DigitBy::Rfc4733,
+            held: false,
+        }));
     }
     assert_eq!(told(&mut rig), [over.clone(), echo.clone()], "by its key, and the next one begins");
     rig.run(Duration::from_secs(6));

@@ -26,6 +26,7 @@ impl Switch {
             }
         }
         self.info_keys_due(now);
+        self.held_keys_due(now);
         for (number, binding) in self.registrar.wake(now.at) {
             self.unbound(now, &number, &binding, Unregistered::Expired);
         }

@@ -218,3 +218,69 @@ fn a_malicious_caller_is_marked_and_nobody_notices() {
     house.hang_up(caller);
     house.ends_clean();
 }
+
+/// Presses `keys`, a third of a second apart, in whichever form.
+fn press_all(house: &mut House, phone: usize, keys: &str, by_info: bool) {
+    for key in keys.chars() {
+        match by_info {
+            true => {
+                house.world.with(phone, |phone, now| phone.press_by_info(now, key));
+                house.world.run(Duration::from_millis(400));
+            }
+            false => house.press(phone, key),
+        }
+    }
+}
+
+/// What the other party has heard since it was asked last, in its own form.
+fn heard(house: &mut House, phone: usize, form: &str) -> String {
+    let heard = match form {
+        "info" => info(house, phone),
+        "inband" => tones(house, phone),
+        _ => house.world.phone(phone).ear.digits.clone(),
+    };
+    house.world.with(phone, |phone, _| {
+        phone.ear.forget();
+        phone.ear.digits.clear();
+        phone.info_keys.clear();
+    });
+    heard
+}
+
+#[test]
+fn an_agents_codes_are_heard_by_nobody_and_other_keys_by_the_other_party() {
+    for (form, by_info) in
+        [("rfc4733", false), ("inband", false), ("info", false), ("rfc4733", true)]
+    {
+        let mut house = house(form, "rfc4733", sample_plan());
+        house.caller_to_agent();
+        let (caller, agent) = (house.caller, house.phones[0]);
+        heard(&mut house, caller, form);
+        press_all(&mut house, agent, "*5", by_info);
+        house.world.run(Duration::from_secs(3));
+        assert_eq!(heard(&mut house, caller, form), "", "{form} {by_info}: a code");
+        let marked = |fact: &&FactKind| matches!(fact, FactKind::CallField { name, .. } if name == "malicious");
+        assert!(house.facts("call_field").iter().any(marked), "it was one");
+
+        press_all(&mut house, agent, "12", by_info);
+        house.world.run(Duration::from_millis(500));
+        assert_eq!(heard(&mut house, caller, form), "12", "{form} {by_info}: at once");
+        press_all(&mut house, agent, "*#8", by_info);
+        house.world.run(Duration::from_secs(1));
+        assert_eq!(heard(&mut house, caller, form), "*#8", "{form} {by_info}: no code");
+        press_all(&mut house, agent, "*", by_info);
+        house.world.run(Duration::from_secs(1));
+        assert_eq!(heard(&mut house, caller, form), "", "{form} {by_info}: it may become one");
+        house.world.run(Duration::from_secs(2));
+        assert_eq!(heard(&mut house, caller, form), "*", "{form} {by_info}: it has not");
+        press_all(&mut house, agent, "34", by_info);
+        house.world.run(Duration::from_millis(500));
+        assert_eq!(heard(&mut house, caller, form), "34", "{form} {by_info}: as ever");
+        // The customer has no codes.
+        heard(&mut house, agent, "rfc4733");
+        house.press(caller, '*');
+        assert_eq!(heard(&mut house, agent, "rfc4733"), "*", "{form} {by_info}");
+        house.world.with(caller, |phone, now| phone.hang_up(now));
+        house.ends_clean();
+    }
+}

@@ -12,7 +12,7 @@ use crate::dsp::tone;
 use crate::media::beep::Beep;
 use crate::media::bridge::relays;
 use crate::media::control::{Command, Event, NoPort, PlayEnd, StreamParams};
-use crate::media::leg::{Leg, Tones, cost};
+use crate::media::leg::{HeldKeys, Leg, Tones, cost};
 use crate::media::mouth::Mouth;
 use crate::media::player::Clip;
 use crate::media::room::rate_of;
@@ -43,6 +43,10 @@ impl Plane {
             Command::SendDigits { leg, digits, on_ms, off_ms } => self.mouth(now, leg, |mouth| {
                 mouth.send_digits(&digits, on_ms, off_ms);
                 None
+            }),
+            Command::HoldKeys { leg, first } => self.slot(leg).and_then(|slot| {
+                self.legs.get_mut(slot)?.held_keys = HeldKeys { first, all: false };
+                Some(())
             }),
             Command::Record { recording, format, beep, left, right } => {
                 let recording = Recording::new(now, recording, format, beep);

@@ -39,7 +39,8 @@ impl Plane {
         }
         self.legs.look_soon(taken.slot); // the key's end may be lost
         if let Some(digit) = told.began {
-            self.digit(now, taken.slot, digit, DigitBy::Rfc4733);
+            let held = self.legs.get_mut(taken.slot)?.held_keys.holds(digit);
+            self.digit(now, taken.slot, digit, DigitBy::Rfc4733, held);
         }
         let (header, port, to, duration) = self.pass_event(now, taken, told, event)?;
         let event = telephone_event::Event { duration, ..event };
@@ -62,7 +63,7 @@ impl Plane {
         // A key whose beginning the partner was not to hear is not begun in its middle: mostly it is
         // the one that INFO told of a moment ago, and that is just being sent to the partner.
         if told.began.is_some() {
-            let unheard = leg.paths.events == Events::None;
+            let unheard = leg.paths.events == Events::None || leg.held_keys.all;
             leg.withheld = unheard.then_some(packet.timestamp);
         }
         if leg.withheld == Some(packet.timestamp) {

@@ -219,7 +219,7 @@ impl Plane {
     /// Tells what was heard of a leg.
     pub(super) fn noticed(&mut self, at: Time, slot: u32, noticed: Noticed) {
         if let Some(digit) = noticed.digit {
-            self.digit(at, slot, digit, DigitBy::InBand);
+            self.digit(at, slot, digit, DigitBy::InBand, false);
         }
         let Some(leg) = self.legs.get_mut(slot) else { return };
         let id = leg.id;

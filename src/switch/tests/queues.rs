@@ -83,7 +83,7 @@ fn call(rig: &mut Rig, at: &str, from: &str, to: &str) -> LegId {
 fn press(rig: &mut Rig, leg: LegId, keys: &str) {
     for digit in keys.chars() {
         rig.run(Duration::from_millis(300));
-        rig.input(Input::Media(Event::Digit { leg, digit, by: DigitBy::Rfc4733 }));
+        rig.input(Input::Media(Event::Digit { leg, digit, by: DigitBy::Rfc4733, held: false }));
     }
 }
 

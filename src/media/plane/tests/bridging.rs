@@ -157,11 +157,40 @@ fn keys_pass_the_relay_under_the_other_number() {
     let heard = world.heard_by(&b);
     assert_eq!(digits(&heard), "55");
     let pressed = world.take_events().into_iter().filter(|e| matches!(e, Event::Digit { .. }));
-    let digit = Event::Digit { leg: a.leg, digit: '5', by: DigitBy::Rfc4733 };
+    let digit = Event::Digit { leg: a.leg, digit: '5', by: DigitBy::Rfc4733, held: false };
     assert_eq!(pressed.collect::<Vec<_>>(), [digit.clone(), digit]);
     let sequences: Vec<_> =
         heard.iter().map(|s| Packet::parse(&s.bytes).unwrap().sequence()).collect();
     assert!(sequences.windows(2).all(|w| w[1] == w[0].wrapping_add(1)));
+}
+
+#[test]
+fn keys_that_may_be_a_code_are_kept_back_until_it_is_said_what_they_are() {
+    for codec in [Codec::Pcma, Codec::G722] {
+        let mut world = world();
+        let (mut a, mut b) = (world.phone(1, Codec::Pcma), world.phone(2, codec));
+        world.bridge(&a, &b);
+        talk(&mut world, (&mut a, &mut Tone::new(450)), (&mut b, &mut Tone::new(620)), 100);
+        let hold = Command::HoldKeys { leg: a.leg, first: DigitSet::of("*") };
+        world.command(hold.clone());
+        world.take_events();
+        for code in [5, 10, 7] {
+            a.press(&mut world, code);
+        }
+        world.command(hold);
+        a.press(&mut world, 8);
+        assert_eq!(
+            digits(&world.heard_by(&b)),
+            "58",
+            "the star, and what follows it, are not heard"
+        );
+        let told = world.take_events().into_iter().filter_map(|event| match event {
+            Event::Digit { digit, held, .. } => Some((digit, held)),
+            _ => None,
+        });
+        let wanted = [('5', false), ('*', true), ('7', true), ('8', false)];
+        assert_eq!(told.collect::<Vec<_>>(), wanted);
+    }
 }
 
 #[test]

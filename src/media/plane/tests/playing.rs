@@ -61,7 +61,7 @@ fn a_key_stops_the_prompt_and_is_told_first() {
     world.take_events();
     a.press(&mut world, 1);
     a.press(&mut world, 11);
-    let digit = |digit| Event::Digit { leg: a.leg, digit, by: DigitBy::Rfc4733 };
+    let digit = |digit| Event::Digit { leg: a.leg, digit, by: DigitBy::Rfc4733, held: false };
     let events: Vec<_> =
         world.take_events().into_iter().filter(|e| !matches!(e, Event::FirstRtp { .. })).collect();
     assert_eq!(events, [digit('1'), digit('#'), done(a.leg, 1, PlayEnd::Digit('#'))]);
@@ -189,7 +189,7 @@ fn inband(world: &mut World, a: &mut Phone, text: &str) {
 
 fn told(events: Vec<Event>, leg: LegId) -> String {
     let digit = |e| match e {
-        Event::Digit { leg: l, digit, by: DigitBy::InBand } if l == leg => Some(digit),
+        Event::Digit { leg: l, digit, by: DigitBy::InBand, .. } if l == leg => Some(digit),
         _ => None,
     };
     events.into_iter().filter_map(digit).collect()

@@ -188,7 +188,7 @@ fn keys_are_told_and_speakers_too() {
     party[0].0.press(&mut world, 5);
     world.pass(1_500);
     let events = world.take_events();
-    assert!(events.contains(&Event::Digit { leg, digit: '5', by: DigitBy::Rfc4733 }));
+    assert!(events.contains(&Event::Digit { leg, digit: '5', by: DigitBy::Rfc4733, held: false }));
     assert!(events.contains(&Event::Speaking { leg, room, speaks: false }));
 }
 

@@ -265,7 +265,7 @@ fn tones_in_the_audio_are_keys_in_any_codec() {
             a.say(&mut world, &tone.next());
             world.pass(20);
         }
-        let digit = Event::Digit { leg: a.leg, digit: '7', by: DigitBy::InBand };
+        let digit = Event::Digit { leg: a.leg, digit: '7', by: DigitBy::InBand, held: false };
         assert!(world.take_events().contains(&digit), "{codec:?}");
     }
 }
