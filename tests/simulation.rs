@@ -31,6 +31,7 @@ mod simulation {
     mod outside;
     mod queue;
     mod queue_hours;
+    mod receiver;
     mod replaces;
     mod silence;
     mod srtp;

@@ -71,6 +71,10 @@ pub(super) fn said(order: &Order) -> Option<String> {
             };
             format!("agent {} is {to}", Short(agent))
         }
+        Order::Unit { case, order, confirm } => {
+            let confirmed = if *confirm { ", confirmed" } else { "" };
+            format!("the unit of case {case} is told: {}{confirmed}", order.as_str())
+        }
         Order::Data(call, data) => {
             let mut names: Vec<String> = Vec::new();
             names.extend(data.iter().map(|(name, _)| Short(name).to_string()));

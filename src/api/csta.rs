@@ -45,7 +45,7 @@ const AGENT: Param = Param {
 };
 
 /// The schema of an object with these properties.
-fn object(required: &[&str], properties: Value) -> Value {
+pub(super) fn object(required: &[&str], properties: Value) -> Value {
     json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
 }
 fn call_id() -> Value {
@@ -66,7 +66,7 @@ fn with_call_to() -> Value {
 fn with_to() -> Value {
     object(&["to"], json!({ "to": to() }))
 }
-fn done() -> Value {
+pub(super) fn done() -> Value {
     object(&["done"], json!({ "done": { "type": "string" } }))
 }
 fn made() -> Value {
@@ -330,12 +330,12 @@ fn agent_routes() -> Vec<Route> {
 }
 
 /// What a handler gets of who asks.
-type Who = Extension<Caller>;
-type Shared = State<Arc<App>>;
-type Outcome = Result<Response, Problem>;
+pub(super) type Who = Extension<Caller>;
+pub(super) type Shared = State<Arc<App>>;
+pub(super) type Outcome = Result<Response, Problem>;
 
 /// Asks the exchange; `status`: of an order that was carried out.
-async fn order(app: &App, who: &Caller, status: StatusCode, order: Order) -> Outcome {
+pub(super) async fn order(app: &App, who: &Caller, status: StatusCode, order: Order) -> Outcome {
     let said = audit::said(&order);
     let reply = app.ask(Request::Cti(who.rights.clone(), order)).await;
     audit::write(&who.rights.name, who.peer, said.as_deref(), reply.as_ref().ok());

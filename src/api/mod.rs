@@ -16,6 +16,7 @@
 
 mod audit;
 pub mod body;
+mod cases;
 pub mod client;
 mod csta;
 mod door;

@@ -248,6 +248,7 @@ fn event() -> Value {
         ("seq", count()),
         ("wall", json!({ "type": "integer", "description": "Milliseconds since 1970." })),
         ("event", json!({ "oneOf": kinds })),
+        ("case?", count()),
         ("waited_ms?", count()),
         ("q850?", count()),
         ("data?", json!({ "type": "object", "additionalProperties": { "type": "string" } })),

@@ -120,6 +120,7 @@ pub fn all() -> Vec<Route> {
         super::metrics::routes(),
         super::openapi::routes(),
         super::csta::routes(),
+        super::cases::routes(),
         super::events::routes(),
     ];
     files.into_iter().flatten().collect()

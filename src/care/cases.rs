@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::base::{CallId, Duration, Time, Wall};
 
-use super::report::{Meaning, Need, Report, Speech, Trouble};
+use super::line_release::LineEnd;
+use super::report::{Meaning, Need, Protocol, Report, Speech, Trouble};
 
 /// Open cases. Beyond, a unit is told that the centre is busy and tries again or elsewhere.
 const MOST_OPEN: usize = 10_000;
@@ -66,6 +67,10 @@ pub struct Case {
     pub alarms: u32,
     /// Where the unit waits to be called.
     pub call_back: Option<String>,
+    /// In which protocol its unit reported last.
+    pub protocol: Protocol,
+    /// How the line of its last call ended.
+    pub line: Option<LineEnd>,
     /// The device and the need of its alarms, as long as all have the same.
     sole: Option<(String, Need)>,
     /// The unit has taken them back: its own call is not expected, and it is not called again.
@@ -91,6 +96,8 @@ impl Case {
             place: String::new(),
             alarms: 1,
             call_back: None,
+            protocol: Protocol::Voice,
+            line: None,
             sole: None,
             taken_back: false,
             tries: 0,
@@ -340,6 +347,9 @@ impl Cases {
                 case.place.clone_from(&report.place);
             }
             case.call_back = call_back.or(case.call_back.take());
+            if report.protocol.has_unit() {
+                case.protocol = report.protocol;
+            }
             return Taken::Joined(case.id);
         }
         let own = self.of_unit.get(unit).map_or(0, BTreeSet::len);
@@ -357,6 +367,8 @@ impl Cases {
             place: report.place.clone(),
             alarms: 1,
             call_back,
+            protocol: report.protocol,
+            line: None,
             sole: Some((report.device.clone(), need)),
             taken_back: false,
             tries: 0,
@@ -506,6 +518,13 @@ impl Cases {
         Some((case.account.clone(), number, case.tries))
     }
 
+    /// The line of a case's call has ended so.
+    pub fn line_ended(&mut self, id: u64, end: LineEnd) {
+        if let Some(case) = self.open.get_mut(&id) {
+            case.line = Some(end);
+        }
+    }
+
     /// Its calls wait behind others. `false`: they do already.
     pub fn set_low(&mut self, id: u64) -> bool {
         self.open.get_mut(&id).is_some_and(|case| !std::mem::replace(&mut case.low, true))
@@ -592,7 +611,6 @@ impl Cases {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::Protocol;
     use super::*;
     use proptest::prelude::*;
 

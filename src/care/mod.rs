@@ -16,14 +16,18 @@ pub mod check_in;
 pub mod directory;
 pub mod file;
 pub mod guard;
+pub mod line_release;
+pub mod notice;
 pub mod plan;
 pub mod receiver;
 pub mod report;
 pub mod schedule;
 pub mod subscriber;
+pub mod unit;
 
 pub use cases::{Case, Cases, Taken, Unheard};
 pub use directory::{Directory, Kept, Update};
+pub use line_release::LineEnd;
 pub use report::{Meaning, Need, Protocol, Report, Speech, Trouble};
 pub use schedule::{Schedule, Way};
 pub use subscriber::Subscriber;

@@ -74,6 +74,13 @@ named! {
     }
 }
 
+impl Protocol {
+    /// A unit spoke it: it tells how that one is to be spoken to.
+    pub fn has_unit(self) -> bool {
+        !matches!(self, Protocol::Voice | Protocol::Unknown | Protocol::Centre)
+    }
+}
+
 impl Need {
     /// The gravest first; what says least of itself comes last. A case shows the gravest of its alarms.
     const BY_GRAVITY: [Need; 11] = [

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::name::{Name, Number};
+use super::choice::{BellCalls, UnitKeys};
+use super::name::{Label, Name, Number};
 use super::setting::section;
 
 section! {
@@ -17,6 +18,15 @@ section! {
         bells: Option<Vec<Number>> = derived, live;
         /// Whether a unit may report for another controller than the number with which it logs in.
         any_account: bool = "false", live;
+        /// In which keys a unit is told to listen, to talk, to open a door (`unit` on the console) that says by no
+        /// report which protocol it speaks.
+        unit_keys: UnitKeys = "\"none\"", live;
+        /// The terminal types (`terminal_type` of subscribers) whose loudspeaker key 3 makes louder and 1 softer;
+        /// all others' the other way round.
+        louder_by_3: Option<Vec<Label>> = derived, live;
+        /// When a bell's call has waited so long and nobody of ours has talked in it, its line is released as
+        /// faulty, and the unit is called (`call_out`); `"0 s"`: never.
+        release_after: Duration = "\"2 min\"" in ["\"0 s\"", "\"1 h\""], live;
         /// By which trunk or gateway units and contacts are called that are no phones of ours. Without it: the first.
         trunk: Option<Name> = derived, live;
         /// How often a unit is called that asks for it, or whose own call does not come, until somebody has talked;
@@ -29,6 +39,31 @@ section! {
         /// By how much a call that follows an alarm is ahead of others in a queue (of its 100 points); the alarm's own
         /// priority, 0 to 9, comes on top.
         priority: u32 = "80" in ["0", "90"], live;
+    }
+}
+
+section! {
+    /// Alarms in DTMF within a call: Contact ID (ANSI/SIA DC-05) and BS 8521-1; here for calls to `[care] bells`, in the
+    /// dialplan by the step `alarm-receiver`. A unit is asked, and its report confirmed when it is on the disk.
+    [receiver] struct Receiver {
+        /// How calls to `[care] bells` are received before they are calls like others: `"voice"` asks nothing;
+        /// `"auto"` asks by turns in BS 8521-1 and in Contact ID, up to a quarter of a minute where nothing answers.
+        calls: BellCalls = "\"voice\"", live;
+        /// From the answer to the first handshake.
+        settle: Duration = "\"1250 ms\"" in ["\"500 ms\"", "\"10 s\""], live;
+        /// How long BS 8521-1's request for data is (key B).
+        request: Duration = "\"600 ms\"" in ["\"500 ms\"", "\"2 s\""], live;
+        /// After Contact ID's handshake the first key comes within this.
+        contact_id_answer: Duration = "\"2 s\"" in ["\"500 ms\"", "\"10 s\""], live;
+        /// After BS 8521-1's request the first key comes within this: the standard's 600 ms, and the network's way.
+        bs8521_answer: Duration = "\"1200 ms\"" in ["\"600 ms\"", "\"10 s\""], live;
+        /// When no key has come for so long, a message is over.
+        between: Duration = "\"500 ms\"" in ["\"200 ms\"", "\"5 s\""], live;
+        /// How long Contact ID's kiss-off sounds.
+        kiss_off: Duration = "\"900 ms\"" in ["\"500 ms\"", "\"1500 ms\""], live;
+        /// How often a unit is asked in each protocol, and how often a message may be wrong before a person has the
+        /// call.
+        tries: u32 = "4" in ["1", "10"], live;
     }
 }
 

@@ -75,6 +75,25 @@ choice! {
 }
 
 choice! {
+    /// How calls to the numbers of bells are received.
+    BellCalls {
+        Voice = "voice": "As calls: who calls is in need.",
+        Auto = "auto": "In DTMF, asked by turns in each protocol.",
+        ContactId = "contact_id": "In Contact ID.",
+        Bs8521 = "bs8521": "In BS 8521-1.",
+    } later []
+}
+
+choice! {
+    /// In which keys a unit is spoken to that is known by its number alone.
+    UnitKeys {
+        None = "none": "In none.",
+        Scaip = "scaip": "Those of SS 91100.",
+        Bs8521 = "bs8521": "Those of BS 8521-1.",
+    } later []
+}
+
+choice! {
     /// The country whose call-progress tones are heard.
     Country {
         Cn = "cn": "China.",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::acd::{Acd, Agent, Centre, Queue, Team, WrapUp};
 use super::address::Transport;
 use super::alarm::{self, Alarm};
-use super::care::{Care, CheckIn, Guard};
+use super::care::{Care, CheckIn, Guard, Receiver};
 use super::choice::Srtp;
 use super::fort::Fort;
 use super::http::{self, Csta, Http, Token};
@@ -43,6 +43,7 @@ pub(super) struct Draft {
     pub(super) phones: Vec<(usize, Phone)>,
     pub(super) acd: Option<Acd>,
     pub(super) care: Option<Care>,
+    pub(super) receiver: Option<Receiver>,
     pub(super) check_in: Option<CheckIn>,
     pub(super) guard: Option<Guard>,
     pub(super) agents: Vec<(usize, Agent)>,

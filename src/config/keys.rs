@@ -10,7 +10,7 @@ use super::acd::{Acd, Agent, Queue, Team, WrapUp};
 use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::alarm::Alarm;
 use super::calendar::{Holiday, Zone};
-use super::care::{Care, CheckIn, Guard};
+use super::care::{Care, CheckIn, Guard, Receiver};
 use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
@@ -37,7 +37,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 35] = [
+pub const SECTIONS: [&Section; 36] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -54,6 +54,7 @@ pub const SECTIONS: [&Section; 35] = [
     &Queue::SECTION,
     &WrapUp::SECTION,
     &Care::SECTION,
+    &Receiver::SECTION,
     &CheckIn::SECTION,
     &Guard::SECTION,
     &Dialplan::SECTION,

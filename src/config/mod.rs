@@ -54,11 +54,11 @@ pub use acd::{Acd, Agent, Queue, Team, WrapUp};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use alarm::Alarm;
 pub use calendar::{Holiday, Zone};
-pub use care::{Care, CheckIn, Guard};
+pub use care::{Care, CheckIn, Guard, Receiver};
 pub use choice::{
-    Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, MailTls, Make, Pack,
-    Ping503, Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TokenRole,
-    TrunkChoice, WhenFull,
+    Backend, BellCalls, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, MailTls, Make,
+    Pack, Ping503, Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TokenRole,
+    TrunkChoice, UnitKeys, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;
@@ -127,6 +127,8 @@ pub struct Config {
     pub acd: Acd,
     /// Units' reports.
     pub care: Care,
+    /// `[receiver]`.
+    pub receiver: Receiver,
     /// `[check_in]`.
     pub check_in: CheckIn,
     /// `[guard]`.
@@ -265,6 +267,7 @@ impl Config {
             self.numbers.changed_for_restart(&new.numbers),
             self.acd.changed_for_restart(&new.acd),
             self.care.changed_for_restart(&new.care),
+            self.receiver.changed_for_restart(&new.receiver),
             self.check_in.changed_for_restart(&new.check_in),
             self.guard.changed_for_restart(&new.guard),
             self.dialplan.changed_for_restart(&new.dialplan),
@@ -571,6 +574,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         phones: repeated(table, &Phone::SECTION, reader, Phone::read),
         acd: single(table, &Acd::SECTION, reader, Acd::read),
         care: single(table, &Care::SECTION, reader, Care::read),
+        receiver: single(table, &Receiver::SECTION, reader, Receiver::read),
         check_in: single(table, &CheckIn::SECTION, reader, CheckIn::read),
         guard: single(table, &Guard::SECTION, reader, Guard::read),
         agents: repeated(table, &Agent::SECTION, reader, Agent::read),
@@ -698,6 +702,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         acd: draft.acd?,
         care: draft.care?,
         check_in: draft.check_in?,
+        receiver: draft.receiver?,
         guard: draft.guard?,
         agents: draft.agents.into_iter().map(|(_, agent)| agent).collect(),
         teams: draft.teams.into_iter().map(|(_, team)| team).collect(),

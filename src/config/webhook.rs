@@ -14,7 +14,7 @@ use super::setting::{Reader, Setting, Wrong, nearest, read_text, section};
 pub use crate::base::Url;
 
 /// The kinds of events; what each says stands in the API's own documentation.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 34] = [
     "ServiceInitiated",
     "Originated",
     "NetworkReached",
@@ -32,6 +32,9 @@ pub const KINDS: [&str; 31] = [
     "CallCleared",
     "CallInformation",
     "DigitsGenerated",
+    "CaseOpened",
+    "CaseChanged",
+    "CaseClosed",
     "AgentLoggedOn",
     "AgentLoggedOff",
     "AgentReady",

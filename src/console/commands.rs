@@ -97,7 +97,7 @@ impl Order {
         use Request::{
             AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Case, Cases, CloseCase, Cti,
             Desk, Dial, GatewayOrder, Gateways, Guard, Hangup, Phones, Queues, Room, RoomOrder,
-            Rooms, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban,
+            Rooms, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban, Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -130,6 +130,7 @@ impl Order {
                 | Desk(..)
                 | Dial { .. }
                 | CloseCase(..)
+                | Unit { .. }
                 | RoomOrder(..)
                 | Guard(_)
                 | Cti(..),
@@ -270,6 +271,13 @@ pub const COMMANDS: &[Command] = &[
         what: "One open case: whose it is, with all that is known of the subscriber",
         example: "show case 4711",
         make: case::show,
+    },
+    Command {
+        words: "unit",
+        argument: Argument::Words("CASE duplex|listen|talk|louder|softer|door|clear [confirm]"),
+        what: "Tell the unit of a case something in its call, by the keys of its protocol; a door wants 'confirm'",
+        example: "unit 4711 listen",
+        make: case::unit,
     },
     Command {
         words: "guard",

@@ -311,12 +311,13 @@ fn cases(open: &[CaseRow], troubles: &[TroubleRow], away: bool) -> String {
             row.alarms.to_string(),
             span(row.open_s * 1_000),
             call.unwrap_or(waits),
+            row.line.clone(),
             row.place.clone(),
         ]
     };
     let head = [
         "CASE", "UNIT", "NAME", "ADDRESS", "REGION", "NEED", "PRIORITY", "ALARMS", "OPEN", "CALL",
-        "PLACE",
+        "LINE", "PLACE",
     ];
     let none = if away { "no case was opened since the start" } else { "no case is open" };
     let mut text = table(&head, open.iter().map(cells), none);

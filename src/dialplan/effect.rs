@@ -110,6 +110,8 @@ pub enum Effect {
     Accept,
     /// Take the caller's report that all is well; done at once.
     CheckIn,
+    /// Receive the alarms that the caller, a unit, says by keys; done with [`Happening::Received`].
+    ReceiveAlarm(AlarmKeys),
     /// Put a field onto the call's record; done at once. `language` is one.
     SetField {
         /// The field.
@@ -232,6 +234,55 @@ pub struct Conference {
     pub tones: bool,
     /// The keys with which the caller leaves.
     pub leave: Keys,
+}
+
+/// In which protocol alarms by keys are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum AlarmKeys {
+    /// By turns in each.
+    Auto,
+    /// Contact ID (ANSI/SIA DC-05).
+    ContactId,
+    /// BS 8521-1.
+    Bs8521,
+}
+
+impl AlarmKeys {
+    /// Each with its word.
+    pub const ALL: [(AlarmKeys, &'static str); 3] = [
+        (AlarmKeys::Auto, "auto"),
+        (AlarmKeys::ContactId, "contact-id"),
+        (AlarmKeys::Bs8521, "bs8521"),
+    ];
+}
+
+/// What came of receiving alarms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum AlarmEnd {
+    /// An alarm was taken, and the unit is to be spoken to.
+    Speech,
+    /// All was taken; nobody is to be spoken to.
+    Silent,
+    /// Keys came that nobody understands.
+    Garbled,
+    /// No keys came.
+    Nothing,
+}
+
+impl AlarmEnd {
+    /// All of them.
+    pub const ALL: [AlarmEnd; 4] =
+        [AlarmEnd::Speech, AlarmEnd::Silent, AlarmEnd::Garbled, AlarmEnd::Nothing];
+
+    /// The word in a plan.
+    pub fn name(self) -> &'static str {
+        match self {
+            AlarmEnd::Speech => "speech",
+            AlarmEnd::Silent => "silent",
+            AlarmEnd::Garbled => "garbled",
+            AlarmEnd::Nothing => "nothing",
+        }
+    }
 }
 
 /// How a conference ended for the caller.
@@ -459,6 +510,13 @@ pub enum Happening {
     Queued(QueueEnd),
     /// What a program or the store said.
     Told(Box<Told>),
+    /// What came of receiving alarms, and what the plan is to know of their case.
+    Received {
+        /// How it ended.
+        end: AlarmEnd,
+        /// Variables: name and value.
+        variables: Vec<(String, String)>,
+    },
     /// The caller is gone.
     Hangup,
     /// Somebody sends the caller elsewhere (an agent's transfer, the console, `*4`).

@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 use super::calendar::{Days, any_holds};
 use super::cause::Cause;
 use super::condition::Test;
-use super::effect::{Keys, Level, Recording, Tone};
+use super::effect::{AlarmKeys, Keys, Level, Recording, Tone};
 use super::fault::Place;
 use super::lookup::{Method, Secret};
 use super::number::Pattern;
@@ -198,6 +198,10 @@ pub(super) enum Op {
     Accept,
     Answer,
     CheckIn,
+    ReceiveAlarm {
+        protocol: AlarmKeys,
+        hang_up: bool,
+    },
     EarlyMedia,
     Ring,
     Hangup {

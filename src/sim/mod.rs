@@ -21,5 +21,6 @@ pub mod live;
 pub mod network;
 pub mod phone;
 pub mod recorder;
+pub mod unit;
 pub mod voice;
 pub mod world;

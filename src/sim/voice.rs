@@ -4,6 +4,7 @@
 //! its clock may run fast or slow. The [`Ear`] lays what it hears on a line by RTP timestamp, so
 //! that a gap, a jump or a foreign voice shows in the samples.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use crate::base::seq::{diff16, diff32};
@@ -43,6 +44,8 @@ pub struct Mouth {
     began: Time,
     begin: u64,
     digits: Vec<(char, u16)>,
+    /// What is said instead of the tone, first.
+    said: VecDeque<i16>,
     digit_at: u16,
     digit_payload_type: u8,
     /// Ticks of the events' clock in a sample.
@@ -66,6 +69,7 @@ impl Mouth {
             began: now,
             begin: 0,
             digits: Vec::new(),
+            said: VecDeque::new(),
             digit_at: 0,
             digit_payload_type: 101,
             digit_ticks: 1,
@@ -76,6 +80,11 @@ impl Mouth {
     pub fn press(&mut self, digit: char, packets: u16, payload_type: u8) {
         self.digits.push((digit, packets));
         self.digit_payload_type = payload_type;
+    }
+
+    /// Says these samples of 8 kHz next, after what it is still saying of that kind.
+    pub fn say(&mut self, samples: &[i16]) {
+        self.said.extend(samples);
     }
 
     /// Its telephone-events count `hz` ticks a second from now on.
@@ -146,7 +155,10 @@ impl Mouth {
         FRAME as u32 * self.codec.ticks_per_sample()
     }
 
-    fn samples(&self) -> [i16; FRAME] {
+    fn samples(&mut self) -> [i16; FRAME] {
+        if !self.said.is_empty() {
+            return core::array::from_fn(|_| self.said.pop_front().unwrap_or(0));
+        }
         let step = core::f64::consts::TAU * self.hz / 8_000.0;
         let first = (self.spoken * FRAME as u64) as f64;
         let ms = self.spoken * 20;

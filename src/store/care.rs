@@ -4,7 +4,7 @@ mod check_ins;
 
 use crate::base::Wall;
 use crate::switch::care::{self, Case, KeptCases, KeptGuard, Lock, Need};
-use crate::switch::fact::{CareFact, Fact, Meaning};
+use crate::switch::fact::{CareFact, Fact, LineEnd, Meaning, Protocol};
 
 use super::database::Trouble;
 use super::query::Records;
@@ -77,7 +77,10 @@ pub(super) fn statements<'q>(
         CareFact::GuardWhite { on: false, .. } => {
             vec![query("DELETE FROM guard_white WHERE number = ?").bind(account)]
         }
-        CareFact::LockedAlarm { .. } => Vec::new(),
+        // Events alone; how a line ended is a field of its call.
+        CareFact::LockedAlarm { .. } | CareFact::UnitTold { .. } | CareFact::LineEnded { .. } => {
+            Vec::new()
+        }
         CareFact::CalledOut { .. }
         | CareFact::CheckedIn { .. }
         | CareFact::CheckInMissed { .. }
@@ -152,23 +155,41 @@ fn reported<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Stateme
 impl Records {
     /// The cases that are open, the oldest first, and what units have reported as wrong and not as over.
     pub async fn kept_cases(&self) -> Result<KeptCases, Trouble> {
-        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked \
+        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, \
+                      (SELECT protocol FROM reports WHERE \"case\" = cases.id ORDER BY id DESC LIMIT 1) \
+                      AS protocol, \
+                      (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line \
                       FROM cases WHERE closed IS NULL ORDER BY id";
-        type Row =
-            (i64, String, String, i64, String, i64, String, Option<String>, i64, Option<i64>);
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            id: i64,
+            account: String,
+            unit: String,
+            opened: i64,
+            need: String,
+            priority: i64,
+            place: String,
+            call_back: Option<String>,
+            alarms: i64,
+            talked: Option<i64>,
+            protocol: Option<String>,
+            line: Option<String>,
+        }
         let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
-        let case =
-            |(id, account, unit, opened, need, priority, place, call_back, alarms, talked): Row| {
-                let mut case = Case::kept(id.unsigned_abs(), account);
-                case.unit = unit;
-                case.opened = Wall(opened);
-                // A need of a later version is still a need.
-                case.need = Need::named(&need).unwrap_or(Need::Other);
-                case.priority = u8::try_from(priority).unwrap_or(0);
-                case.alarms = u32::try_from(alarms).unwrap_or(1);
-                (case.place, case.call_back) = (place, call_back);
-                (case, talked.is_some())
-            };
+        let case = |row: Row| {
+            let mut case = Case::kept(row.id.unsigned_abs(), row.account);
+            case.unit = row.unit;
+            case.opened = Wall(row.opened);
+            // A need of a later version is still a need.
+            case.need = Need::named(&row.need).unwrap_or(Need::Other);
+            case.priority = u8::try_from(row.priority).unwrap_or(0);
+            case.alarms = u32::try_from(row.alarms).unwrap_or(1);
+            (case.place, case.call_back) = (row.place, row.call_back);
+            let protocol = row.protocol.as_deref().and_then(Protocol::named);
+            case.protocol = protocol.unwrap_or(Protocol::Voice);
+            case.line = row.line.as_deref().and_then(LineEnd::named);
+            (case, row.talked.is_some())
+        };
         let cases = rows.map_err(self.sorted())?.into_iter().map(case).collect();
         let (settled, missed) = self.kept_check_ins().await?;
         let guard = self.kept_guard().await?;

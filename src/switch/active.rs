@@ -56,6 +56,8 @@ pub enum Doing {
     Sending,
     /// What a program or the store says.
     Asking(Box<Asking>),
+    /// What a unit says by keys, until then.
+    Receiving(Time),
     /// Somebody's answer.
     Dialling(Box<Dialing>),
     /// The end of a conference.
@@ -330,6 +332,7 @@ impl Active {
         let step = match &self.doing {
             Doing::Collecting { collect, .. } => collect.deadline(),
             Doing::Waiting(until)
+            | Doing::Receiving(until)
             | Doing::Confirming(until)
             | Doing::Summoning(until)
             | Doing::SummoningBack(until)

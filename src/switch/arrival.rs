@@ -459,7 +459,7 @@ impl Switch {
         let (session, call) = (leg.session, leg.call);
         let (network_addr, via) = (leg.flow.remote.ip().to_string(), leg.gateway.clone());
         let answered = leg.stage == Stage::Answered;
-        if self.code_dialled(now, leg_id) {
+        if self.receives_first(now, call, leg_id) || self.code_dialled(now, leg_id) {
             return;
         }
         if let Some(phone) = self.phone_of(leg_id) {

@@ -15,6 +15,8 @@ mod calls;
 mod check_ins;
 mod guard;
 mod homes;
+mod in_call;
+mod receiving;
 mod voice;
 
 use std::collections::BTreeMap;
@@ -26,7 +28,9 @@ pub use crate::care::check_in::Missed;
 use crate::care::check_in::{self, CheckIns};
 use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
+use crate::care::notice::Notices;
 pub use crate::care::subscriber::{FIELDS, MOST_CONTACTS};
+pub use crate::care::unit;
 pub use crate::care::{Case, Directory, Kept, Need, Subscriber, Trouble, Update};
 use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard, Way};
 use crate::config::Config;
@@ -113,6 +117,12 @@ pub(super) struct Care {
     pub(super) check_ins: CheckIns,
     /// Who is locked out.
     guard: Guard,
+    /// Terminals that have said how they are, and may call.
+    notices: Notices,
+    /// The lines of units in calls.
+    lines: in_call::Lines,
+    /// Units that say their alarms by keys.
+    receiving: receiving::Receptions,
     /// Calls that we make.
     calls: BTreeMap<CallId, calls::CallOut>,
     /// When something is due, as the clocks stood at the last input.
@@ -139,6 +149,9 @@ impl Care {
             directory: Directory::default(),
             check_ins: CheckIns::new(check_in::Terms::default()),
             guard: Guard::default(),
+            notices: Notices::default(),
+            lines: Default::default(),
+            receiving: Default::default(),
             calls: BTreeMap::new(),
             wake: None,
             kept: None,
@@ -154,7 +167,8 @@ impl Care {
     pub(super) fn next_wake(&self, now: Now) -> Option<Time> {
         // All wait equally long: the first that came is due first.
         let confirm = self.unconfirmed.first_key_value().map(|(_, asked)| asked.until);
-        confirm.into_iter().chain(self.cases.next_wake()).chain(self.check_ins.next_wake(now)).min()
+        let confirm = confirm.into_iter().chain(self.lines.next_wake());
+        confirm.chain(self.cases.next_wake()).chain(self.check_ins.next_wake(now)).min()
     }
 
     /// A unit waits for the fact of this number.
@@ -341,6 +355,7 @@ impl Switch {
     ) -> u64 {
         let Place { case, opens, repeat } = place;
         let account = report.account;
+        let (protocol, meaning) = (report.protocol, report.meaning);
         let call_back = match report.speech {
             Speech::CallUnit(number) => Some(number),
             Speech::None | Speech::UnitCalls { .. } => None,
@@ -396,11 +411,16 @@ impl Switch {
         if let Some(way) = way {
             self.sign(now, &account, way);
         }
+        if matches!(protocol, Protocol::Scaip | Protocol::NowIp) && !repeat {
+            let within = self.config.care.speech_within;
+            self.care.notices.said(now.at, &account, meaning, within);
+        }
         seq
     }
 
     /// The fact of this number is on the disk: if a unit waits for it, it hears so.
     pub(super) fn care_durable(&mut self, now: Now, seq: u64) {
+        self.reception_written(now, seq, true);
         let Some(Asked { txn, unit, answer, .. }) = self.care.over(seq) else {
             return;
         };
@@ -412,6 +432,7 @@ impl Switch {
 
     /// The journal has no room for it. The case stands, for a person was in need; the unit tries again.
     pub(super) fn care_not_written(&mut self, now: Now, seq: u64) {
+        self.reception_written(now, seq, false);
         if let Some(asked) = self.care.over(seq) {
             self.respond(now, asked.txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
         }
@@ -472,6 +493,7 @@ impl Switch {
         for unheard in self.care.cases.due(now.at) {
             self.alarm_unheard(now, unheard, "does not call");
         }
+        self.lines_due(now);
         self.check_ins_due(now);
     }
 
@@ -490,13 +512,15 @@ impl Switch {
         let Some((account, number, nth)) = self.care.cases.calls_out(case, most) else { return };
         let called = self.call_out(now, (&account, &number), calls::Why::Unit { case }, nth);
         match called {
-            Some(call) => _ = self.care.cases.joins(case, call),
+            Some(call) if self.care.cases.joins(case, call).is_some() => self.line_waits(now, call),
+            Some(_) => {}
             None => self.care.cases.try_again(now.at, case),
         }
     }
 
     /// Two talk in a call: if it followed an alarm, somebody is there.
     pub(super) fn care_talks(&mut self, now: Now, call: CallId) {
+        self.line_talks(now, call);
         let Some(case) = self.care.cases.talks(call) else { return };
         let (case, account) = (case.id, case.account.clone());
         self.fact(now, FactKind::Care { account, what: CareFact::Talked { case } });
@@ -504,6 +528,8 @@ impl Switch {
 
     /// A call is over: if it followed an alarm and nobody has talked in it, a person has to act.
     pub(super) fn care_call_over(&mut self, now: Now, call: CallId) {
+        self.reception_left(now, call);
+        self.line_over(now, call);
         if let Some(out) = self.care.calls.remove(&call) {
             match out.why {
                 // Not at once again: a line that is busy is so for a while.
@@ -599,6 +625,7 @@ impl Switch {
             call: case.call(),
             awaited: case.is_awaited(),
             call_back: case.call_back.clone(),
+            line: case.line.map_or_else(String::new, |end| end.as_str().to_owned()),
         }
     }
 

@@ -71,6 +71,15 @@ pub enum Request {
     Case(u64),
     /// Who is locked out, and changes of it.
     Guard(GuardOrder),
+    /// Tell the unit of a case something in its call.
+    Unit {
+        /// The case.
+        case: u64,
+        /// What.
+        order: crate::care::unit::Order,
+        /// It was said twice, as a door wants it.
+        confirmed: bool,
+    },
     /// Write down how a case ended, and who says so; empty: the console.
     CloseCase(u64, String, String),
     /// Watch the calls of a number, or one call, as they go, for so many minutes.
@@ -587,6 +596,9 @@ pub struct CaseRow {
     pub awaited: bool,
     /// Where it waits to be called; empty: at its own number.
     pub call_back: Option<String>,
+    /// How the line of its last call ended: `normal`, `fault`; empty: none has.
+    #[serde(default)]
+    pub line: String,
 }
 
 /// The guard.

@@ -55,6 +55,12 @@ impl Switch {
             }
             Request::Guard(order) => self.guard_order(now, order),
             Request::Case(id) => self.case_view(now, id),
+            Request::Unit { case, order, confirmed } => {
+                match self.unit_order(now, case, order, confirmed, "console") {
+                    Ok(done) => Reply::Done(done),
+                    Err(why) => Reply::Refused(why),
+                }
+            }
             Request::CloseCase(id, outcome, by) => self.close_case(now, id, &outcome, &by),
             Request::Supervise { order, whom, by } => self.supervise_order(now, order, &whom, &by),
             Request::TraceOn(whom, minutes) => self.trace_on(now, whom, minutes),
@@ -113,6 +119,7 @@ impl Switch {
             Doing::Echoing { .. } => "hears itself".into(),
             Doing::Sending => "sends keys".into(),
             Doing::Asking(asking) => format!("waits for {}", asking.name),
+            Doing::Receiving(_) => "says its alarm by keys".into(),
             Doing::Dialling(dialing) => {
                 let rung: Vec<String> =
                     dialing.legs.iter().map(|(_, target)| target.to_string()).collect();

@@ -18,6 +18,7 @@ use crate::acd::event::{Cause, SignInRefusal};
 use crate::base::{CallId, LegId, Now};
 use crate::call::supervise::{Act, Manner};
 use crate::call::{Connection, Role};
+use crate::care::unit;
 use crate::wire::q850;
 
 use super::active::Active;
@@ -107,6 +108,15 @@ pub enum Order {
         agent: String,
         /// To what.
         to: Wish,
+    },
+    /// Tell the unit of a case something in its call.
+    Unit {
+        /// The case.
+        case: u64,
+        /// What.
+        order: unit::Order,
+        /// It was said twice, as a door wants it.
+        confirm: bool,
     },
     /// AssociateData: name and value; an empty value takes it away.
     Data(CallId, Vec<(String, String)>),
@@ -347,9 +357,42 @@ impl Switch {
                 Ok(Answer::Done(format!("the call goes to {to}")))
             }
             Order::Watch { agent, by, how } => self.cti_watch(now, rights, &agent, &by, how),
+            Order::Unit { case, order, confirm } => {
+                self.cti_unit(now, rights, case, order, confirm)
+            }
             Order::Data(call, data) => self.cti_data(now, rights, call, data),
             Order::Desk { .. } | Order::Queues => no(Why::Invalid, "it is routed elsewhere"),
         }
+    }
+
+    /// Who has a unit's call may steer it; a door is a supervisor's to open.
+    fn cti_unit(
+        &mut self,
+        now: Now,
+        rights: &Rights,
+        case: u64,
+        order: unit::Order,
+        confirm: bool,
+    ) -> Outcome {
+        let call = self.care.cases.get(case).and_then(crate::care::Case::call);
+        let active = call.and_then(|call| self.calls.get(&call));
+        let own = active.is_some_and(|active| self.is_own_call(now, rights, active));
+        let deed = if order == unit::Order::Door { Deed::Supervise } else { Deed::Act };
+        if !rights.may(deed, own) {
+            return no(
+                Why::Forbidden,
+                match deed {
+                    Deed::Supervise => "a door is opened by a token of the role supervisor",
+                    _ => "the token's agent has no part in the unit's call",
+                },
+            );
+        }
+        if self.care.cases.get(case).is_none() {
+            return no(Why::NotFound, format!("no case {case} is open"));
+        }
+        let by = rights.name.clone();
+        let done = self.unit_order(now, case, order, confirm, &by);
+        done.map(Answer::Done).or_else(|why| no(Why::Conflict, why))
     }
 
     /// Whether the phone is there, and the program may.

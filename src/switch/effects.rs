@@ -64,7 +64,11 @@ impl Switch {
             if matches!(before, Doing::Echoing { .. }) {
                 self.out.push_back(Output::Media(Command::Unbridge { leg: subject }));
             }
+            if matches!(before, Doing::Receiving(_)) {
+                self.reception_left(now, id);
+            }
         }
+        let active = self.calls.get_mut(&id)?;
         if !ends_or_notes(&effect) {
             active.talk_cause = None;
         }
@@ -90,6 +94,10 @@ impl Switch {
                 if self.awaits_answer(id, subject) {
                     return None;
                 }
+            }
+            Effect::ReceiveAlarm(keys) => {
+                self.receive_alarm(now, id, keys, false);
+                return None;
             }
             Effect::EarlyMedia => self.early_media(now, subject),
             Effect::Ring => self.ring(now, subject),
@@ -349,6 +357,8 @@ impl Switch {
             .is_some_and(|a| matches!(a.doing, Doing::Sending) && a.subject() == leg_id);
         if waits {
             self.run(now, call, Happening::Done);
+        } else {
+            self.reception_sounded(now, call, None);
         }
     }
 }

@@ -24,7 +24,7 @@ mod counted;
 mod kinds;
 mod words;
 
-pub use self::care::{CareFact, Home, Meaning, Protocol};
+pub use self::care::{CareFact, Home, LineEnd, Meaning, Protocol};
 pub use self::centre::{AgentFact, QueueFact};
 pub use self::counted::COUNTED;
 pub use self::words::{

@@ -147,6 +147,8 @@ pub struct Leg {
     pub info_pace: Allowance,
     /// It tells its keys by INFO, of which the media plane knows nothing.
     pub keys_by_info: bool,
+    /// Its keys are looked for in its audio, whatever was agreed on: a unit behind a gateway that passes tones.
+    pub keys_in_audio: bool,
     /// Its feature codes.
     pub keys: Keys,
     /// Those of its keys that the other party has not heard, as they may be a code.
@@ -201,6 +203,7 @@ impl Leg {
             takes: None,
             params: None,
             dtmf,
+            keys_in_audio: false,
             confirm: Confirm::No,
             alerted: false,
             another_hop: false,

@@ -189,6 +189,7 @@ impl Switch {
         if leg.dtmf != Dtmf::Rfc4733 {
             params.others.iter_mut().flatten().for_each(|other| other.dtmf_send_pt = None);
         }
+        params.inband_dtmf |= leg.keys_in_audio;
         match leg.dtmf {
             Dtmf::Rfc4733 => {}
             Dtmf::InBand => (params.inband_dtmf, params.dtmf_send_pt) = (true, None),
@@ -242,6 +243,9 @@ impl Switch {
         if let Some(peer) = talks {
             self.key_to(now, (leg_id, peer), key, (&dialled, progress));
         }
+        if talks.is_some() && !is_subject {
+            self.key_for_unit(now, id, leg_id, digit);
+        }
         if let (true, true, Dialled::Feature(feature, number)) =
             (is_agent, asking || talks.is_some(), dialled)
         {
@@ -280,6 +284,7 @@ impl Switch {
                     self.leave_room(now, leg_id, RoomLeft::Left)
                 };
             }
+            Doing::Receiving(_) => return self.reception_key(now, id, digit),
             Doing::SigningIn(_) => return self.sign_in_key(now, id, leg_id, digit),
             Doing::Watching(call) => {
                 let call = *call;

@@ -83,7 +83,11 @@ impl Switch {
         let Some(id) = self.legs.get(&leg_id).map(|leg| leg.call) else { return };
         let Some(active) = self.calls.get(&id) else { return };
         if matches!(active.doing, Doing::Answering) && active.subject() == leg_id {
-            self.run(now, id, Happening::Done);
+            match active.interp.is_some() {
+                true => self.run(now, id, Happening::Done),
+                // A unit that is asked before the plan.
+                false => self.begin_plan(now, leg_id),
+            }
         }
     }
 }

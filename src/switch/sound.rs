@@ -119,6 +119,7 @@ impl Switch {
                 signing.collect.prompt_over(now.at);
                 self.rearm(id);
             }
+            Doing::Receiving(_) => self.reception_sounded(now, id, Some(play)),
             Doing::BackNoted(own) if *own == play => self.back_noted(now, id),
             Doing::BackSaid { play: Some(own), .. } if *own == play => self.back_said(now, id),
             Doing::Asking(asking) if asking.saying == Some(play) => {

@@ -67,6 +67,7 @@ impl Switch {
                     self.run(now, id, happening);
                 }
             }
+            Doing::Receiving(until) if *until <= now.at => self.reception_due(now, id),
             Doing::Dialling(_) => self.dial_wake(now, id),
             Doing::Asking(_) => self.asking_due(now, id),
             Doing::BackNoting { until, .. } if *until <= now.at => self.back_too_late(now, id),

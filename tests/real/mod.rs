@@ -14,6 +14,7 @@ mod tones;
 
 mod api;
 mod bad_input;
+mod bells;
 mod chromium;
 mod conference;
 mod crash;

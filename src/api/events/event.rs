@@ -28,6 +28,17 @@ pub const KINDS: &[(&str, &str)] = &[
     ("CallCleared", "The call is over."),
     ("CallInformation", "Data of the call has changed (`data`)."),
     ("DigitsGenerated", "`device` has pressed keys; one that is secret is `?`."),
+    (
+        "CaseOpened",
+        "An alarm has opened `case`: whose it is and what help is wanted for is in `data`; all that is known of the \
+         subscriber gives `GET /v1/cases/{case}`. Events of a unit's call have the case in `data` as well.",
+    ),
+    (
+        "CaseChanged",
+        "Something has happened to `case` (`cause`): `reported` by its unit, `talked`, `no_call` by which its unit was \
+         heard, `unit_told` (`code`: what, `reason`: by whom), `line_normal` or `line_fault` at the end of its call.",
+    ),
+    ("CaseClosed", "A person has closed `case`."),
     ("AgentLoggedOn", "The agent is signed in at `device`."),
     ("AgentLoggedOff", "The agent is signed out."),
     ("AgentReady", "The agent takes callers."),
@@ -63,6 +74,9 @@ pub struct Event {
     /// The call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
+    /// The case of the care line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<u64>,
     /// The device that it is about: a phone's or an outside number, a gateway's name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub device: String,

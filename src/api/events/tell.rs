@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::event::Event;
 use crate::base::CallId;
-use crate::switch::fact::{AgentFact, Fact, FactKind, Party, QueueFact, Role};
+use crate::switch::fact::{AgentFact, CareFact, Fact, FactKind, LineEnd, Party, QueueFact, Role};
 
 /// The most fields of a call that are kept in mind.
 const MOST_FIELDS: usize = 64;
@@ -160,6 +160,7 @@ impl Teller {
                 let cause = if dnd { String::new() } else { wish.clone() };
                 Event { to: value.clone(), cause, ..on_device(event, number) }
             }
+            Care { account, what } => return case(account, what),
             kind => return self.of_call(kind),
         })
     }
@@ -424,6 +425,65 @@ impl Call {
         }
         Some(Event { code: key.into(), ..on_device("DigitsGenerated", &line.device) })
     }
+}
+
+/// An event of a case; none of what concerns none.
+fn case(account: &str, what: &CareFact) -> Option<Event> {
+    let of = |name: &str, case: u64, cause: &str| Event {
+        case: Some(case),
+        cause: cause.into(),
+        ..on_device(name, account)
+    };
+    let changed = |case: &u64, cause: &str| Some(of("CaseChanged", *case, cause));
+    match what {
+        CareFact::Reported { case: Some(id), repeat: false, opens, .. } => {
+            let name = if *opens { "CaseOpened" } else { "CaseChanged" };
+            let mut event = of(name, *id, "reported");
+            event.data = reported(what);
+            Some(event)
+        }
+        CareFact::Talked { case } => changed(case, "talked"),
+        CareFact::NoCall { case } => changed(case, "no_call"),
+        CareFact::UnitTold { case, order, by, .. } => {
+            let event = of("CaseChanged", *case, "unit_told");
+            Some(Event { code: order.as_str().into(), reason: by.clone(), ..event })
+        }
+        CareFact::LineEnded { case, end, .. } => match end {
+            LineEnd::Normal => changed(case, "line_normal"),
+            LineEnd::Fault => changed(case, "line_fault"),
+        },
+        CareFact::Closed { case, outcome, by } => {
+            let data = [("outcome", outcome), ("by", by)];
+            let data = data.map(|(name, value)| (name.to_owned(), value.clone())).into();
+            Some(Event { data, ..of("CaseClosed", *case, "") })
+        }
+        _ => None,
+    }
+}
+
+/// What a report says, and whose it is, without what is empty.
+fn reported(what: &CareFact) -> BTreeMap<String, String> {
+    let CareFact::Reported { by, protocol, device, meaning, priority, place, home, .. } = what
+    else {
+        return BTreeMap::new();
+    };
+    let home = home.as_deref().cloned().unwrap_or_default();
+    let (meaning, of) = meaning.words();
+    let all = [
+        ("by", by.clone()),
+        ("protocol", protocol.as_str().to_owned()),
+        ("unit_device", device.clone()),
+        ("meaning", meaning.to_owned()),
+        ("need", of.to_owned()),
+        ("priority", priority.to_string()),
+        ("place", place.clone()),
+        ("name", home.name),
+        ("address", home.address),
+        ("region", home.region),
+        ("flag", home.flag),
+    ];
+    let all = all.into_iter().filter(|(_, value)| !value.is_empty());
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn on_device(name: &str, device: &str) -> Event {

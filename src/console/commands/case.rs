@@ -1,6 +1,7 @@
 //! The words that follow `close` and `show case`: which case, and how it ended.
 
 use super::Order;
+use crate::care::unit;
 use crate::switch::Request;
 
 /// `CASE OUTCOME`.
@@ -10,6 +11,28 @@ pub(super) fn close(rest: &str) -> Result<Order, String> {
     let (case, outcome) =
         read.ok_or("write a case's number and how it ended: close 4711 pressed by mistake")?;
     Ok(Order::Ask(Request::CloseCase(case, outcome.into(), String::new())))
+}
+
+/// `CASE ORDER [confirm]`.
+pub(super) fn unit(rest: &str) -> Result<Order, String> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let all = || unit::Order::ALL.map(|(_, word)| word).join(", ");
+    let (case, word, confirmed) = match words[..] {
+        [case, word] => (case, word, false),
+        [case, word, "confirm"] => (case, word, true),
+        _ => {
+            return Err(format!(
+                "write a case's number and what its unit is told ({}): unit 4711 listen",
+                all()
+            ));
+        }
+    };
+    let number = case.parse().map_err(|_| {
+        format!("'{}' is no case's number; 'show cases' lists the open ones", case.escape_debug())
+    })?;
+    let order = unit::Order::named(word)
+        .ok_or_else(|| format!("'{}' is none of {}", word.escape_debug(), all()))?;
+    Ok(Order::Ask(Request::Unit { case: number, order, confirmed }))
 }
 
 /// `CASE`.

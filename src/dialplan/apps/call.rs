@@ -4,7 +4,7 @@ use super::param::{Kind, Param};
 use super::{App, Build, Xml, XmlCall};
 use crate::dialplan::cause::Cause;
 use crate::dialplan::draft::Mentioned;
-use crate::dialplan::effect::Recording;
+use crate::dialplan::effect::{AlarmKeys, Recording};
 use crate::dialplan::fault::did_you_mean;
 use crate::dialplan::model::{Op, Reason};
 use crate::dialplan::template::Template;
@@ -276,4 +276,33 @@ pub static ACCEPT: App = App {
     xml: &[],
     example: "{ accept = {} }",
     build: Build::Step(|_, _| Some(Op::Accept)),
+};
+
+/// `alarm-receiver`.
+pub static ALARM_RECEIVER: App = App {
+    name: "alarm-receiver",
+    line: "Receive the alarms that a unit says by keys (DTMF): Contact ID (ANSI/SIA DC-05) and BS 8521-1. Each is confirmed when it is on the disk, and opens or joins a case. Afterwards `${alarm_result}` is `speech` (the unit is to be spoken to), `silent` (all was taken, and nobody is to be spoken to), `garbled` (keys came that nobody understands) or `nothing`; the last two are alarms, with a person.",
+    params: &[
+        Param::with(
+            "protocol",
+            Kind::Choice(&["auto", "contact-id", "bs8521"]),
+            "auto",
+            "in which protocol the unit is asked; `auto` asks by turns in each",
+        ),
+        Param::with(
+            "silent",
+            Kind::Choice(&["hangup", "go-on"]),
+            "hangup",
+            "what follows where nobody is to be spoken to",
+        ),
+    ],
+    shorthand: Some("protocol"),
+    after_hangup: false,
+    xml: &[],
+    example: "{ alarm-receiver = { protocol = \"contact-id\" } }",
+    build: Build::Step(|args, _| {
+        let word = args.choice("protocol")?;
+        let (protocol, _) = AlarmKeys::ALL.into_iter().find(|(_, own)| *own == word)?;
+        Some(Op::ReceiveAlarm { protocol, hang_up: args.choice("silent")? == "hangup" })
+    }),
 };

@@ -185,6 +185,7 @@ pub static APPS: &[&App] = &[
     &flow::INFO,
     &call::CHECK_IN,
     &call::ACCEPT,
+    &call::ALARM_RECEIVER,
 ];
 
 /// The application of this TOML name.

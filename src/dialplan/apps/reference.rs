@@ -126,6 +126,7 @@ const VARIABLES: &str = "\
 | `hangup_cause` | | after a dial that failed: the same |
 | `dial_cause`, `dialed_by` | | the Q.850 number; who answered |
 | `menu_status` | `ivr_menu_status` | after a menu: `success`, `timeout`, `failure` |
+| `alarm_result` | | after an alarm-receiver: `speech`, `silent`, `garbled`, `nothing` |
 | `collect_status` | `read_result` | after a collect: `ok` (`success`), `timeout`, `invalid` (`failure`) |
 ";
 

@@ -14,6 +14,7 @@ impl Teller<'_> {
             Op::Accept => "take what the called party was asked for as accepted".into(),
             Op::Answer => "answer".into(),
             Op::CheckIn => "take the caller's check-in".into(),
+            Op::ReceiveAlarm { .. } => "receive alarms by keys".into(),
             Op::EarlyMedia => "open early media".into(),
             Op::Ring => "signal ringing".into(),
             Op::Hangup { cause: Reason::Fixed(cause) } => format!("hang up ({cause})"),

@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
-use super::effect::{Effect, Happening, Item, Keys, Level, Redirect};
+use super::effect::{AlarmEnd, Effect, Happening, Item, Keys, Level, Redirect};
 use super::hunt::{Found, Todo, hunt};
 use super::lookup::Told;
 use super::model::{BlockId, Op, Plan};
@@ -108,6 +108,11 @@ enum Asked {
     Queue,
     /// A program or the store, likewise.
     Lookup,
+    /// Alarms; and to hang up where nobody is to be spoken to.
+    Alarm {
+        /// That.
+        hang_up: bool,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -297,6 +302,16 @@ impl Interp {
                 self.asked = Asked::Nothing;
                 self.conferred(plan, end);
             }
+            (Happening::Received { end, variables }, Asked::Alarm { hang_up }) => {
+                self.asked = Asked::Nothing;
+                for (name, value) in variables {
+                    self.set(&name, value);
+                }
+                self.set("alarm_result", end.name());
+                if hang_up && end == AlarmEnd::Silent {
+                    self.hangup(Cause::NORMAL);
+                }
+            }
             (Happening::Done, Asked::MayQueue) => {
                 self.asked = Asked::Nothing;
                 self.queue_is_open(plan);
@@ -334,6 +349,7 @@ impl Interp {
                 | Happening::Conferred(_)
                 | Happening::Queued(_)
                 | Happening::Told(_)
+                | Happening::Received { .. }
                 | Happening::Dialed(_),
                 _,
             ) => {}

@@ -4,7 +4,7 @@
 //! [`ask`](super::ask), who is called in [`dial`](super::dial).
 
 use super::vars::View;
-use super::{Frame, Interp, MAX_DEPTH, Phase};
+use super::{Asked, Frame, Interp, MAX_DEPTH, Phase, Speech};
 use crate::dialplan::cause::Cause;
 use crate::dialplan::effect::{Effect, Keys, Level};
 use crate::dialplan::model::{BlockId, MenuMove, Op, Plan, Reason, Step};
@@ -91,6 +91,13 @@ impl Interp {
             Op::Accept => self.queue.push_back(Effect::Accept),
             Op::Answer => self.answer(),
             Op::CheckIn => self.queue.push_back(Effect::CheckIn),
+            Op::ReceiveAlarm { protocol, hang_up } => {
+                if self.speech != Speech::Answered {
+                    self.answer();
+                }
+                self.asked = Asked::Alarm { hang_up: *hang_up };
+                self.queue.push_back(Effect::ReceiveAlarm(*protocol));
+            }
             Op::EarlyMedia => self.early_media(),
             Op::Ring => self.queue.push_back(Effect::Ring),
             Op::Hangup { cause } => {

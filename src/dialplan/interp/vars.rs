@@ -121,6 +121,7 @@ pub(in crate::dialplan) const KNOWN: &[&str] = &[
     "read_result",
     "read_terminator_used",
     "conference_result",
+    "alarm_result",
     "queue_result",
     "http_result",
     "http_status",

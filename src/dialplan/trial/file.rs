@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::super::calendar::wall_of;
 use super::super::cause::Cause;
-use super::super::effect::{ConferenceEnd, Keys, QueueEnd, Recording};
+use super::super::effect::{AlarmEnd, ConferenceEnd, Keys, QueueEnd, Recording};
 use super::super::fault::{Fault, Faults, Place, Source, did_you_mean};
 use super::super::interp::Entry;
 use super::super::lookup;
@@ -82,6 +82,11 @@ pub const LINES: &[LineKind] = &[
          `timeout`, `failed`, `busy`; `values` are those of the variables that the step takes: { name = \"value\" }",
     ),
     table("sql", "outcome", "this query is put to the store; outcome and `values` likewise"),
+    table(
+        "alarm",
+        "",
+        "the alarms of a unit are received. How that ends: `speech`, `silent`, `garbled`, `nothing`",
+    ),
     table("field", "value", "this field is put onto the call's record"),
     table("survey", "key", "this question of a survey is answered"),
     table("record", "", "the recording changes: `on`, `off`, `pause`, `resume`"),
@@ -336,6 +341,7 @@ impl Reader<'_> {
                 let name = format!("{key} {main}");
                 What::Ask { name, outcome, values: Vec::new() }
             }),
+            "alarm" => received(&main).map(What::Alarm),
             "field" => Ok(What::Field { name: main, value: more }),
             "survey" => Ok(What::Survey { question: main, key: more }),
             "record" => recording(&main).map(What::Record),
@@ -403,6 +409,13 @@ fn waited(word: Option<&str>) -> Result<QueueEnd, Wrong> {
     ENDS.into_iter().find(|end| end.name() == word).ok_or_else(|| {
         let what = format!("a wait in a queue does not end as '{word}'");
         (what, did_you_mean(word, ENDS.iter().map(|end| end.name())))
+    })
+}
+
+fn received(word: &str) -> Result<AlarmEnd, Wrong> {
+    AlarmEnd::ALL.into_iter().find(|end| end.name() == word).ok_or_else(|| {
+        let what = format!("alarms are not received so that it ends as '{word}'");
+        (what, did_you_mean(word, AlarmEnd::ALL.iter().map(|end| end.name())))
     })
 }
 

@@ -23,7 +23,7 @@ mod words;
 use serde::Serialize;
 
 use super::cause::Cause;
-use super::effect::{ConferenceEnd, QueueEnd, Recording};
+use super::effect::{AlarmEnd, ConferenceEnd, QueueEnd, Recording};
 use super::fault::Place;
 use super::interp::Entry;
 use super::lookup;
@@ -106,6 +106,8 @@ pub enum What {
         /// What it answers.
         values: Vec<(String, String)>,
     },
+    /// The alarms of a unit are received, and that ends so.
+    Alarm(AlarmEnd),
     /// A field is put onto the record.
     Field {
         /// Its name.

@@ -148,6 +148,7 @@ impl Course<'_> {
             }
             Effect::Dial(dial) => return self.dialled(dial),
             Effect::Conference(conference) => return self.conferred(conference),
+            Effect::ReceiveAlarm(_) => return self.received(),
             // A caller who is not let in is not answered.
             Effect::AskQueue(queue) if self.is_turned_away() => return self.queued(&queue.name),
             Effect::Queue(queue) => return self.queued(&queue.name),
@@ -263,6 +264,16 @@ impl Course<'_> {
         Ok(Happening::Told(Box::new(told)))
     }
 
+    fn received(&mut self) -> Result<Happening, String> {
+        let Some(What::Alarm(end)) = self.next() else {
+            return Err("alarms are received and the path does not say how that ends".into());
+        };
+        let end = *end;
+        self.spend(PROMPT);
+        self.pass();
+        Ok(Happening::Received { end, variables: Vec::new() })
+    }
+
     /// The path says next that a queue does not let the caller in.
     fn is_turned_away(&self) -> bool {
         use QueueEnd::{Full, NoAgents, Unknown};
@@ -301,6 +312,7 @@ fn takes_time(effect: &Effect) -> bool {
             | Effect::Conference(_)
             | Effect::Queue(_)
             | Effect::Lookup(_)
+            | Effect::ReceiveAlarm(_)
             | Effect::SendDigits { .. }
     )
 }

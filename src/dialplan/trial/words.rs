@@ -10,6 +10,7 @@ pub(super) fn of(effect: &Effect) -> String {
         Effect::Ring => "ring".into(),
         Effect::Accept => "accept".into(),
         Effect::CheckIn => "check-in".into(),
+        Effect::ReceiveAlarm(_) => "alarm-receiver".into(),
         Effect::Refuse { status } => format!("refuse by SIP status {status}"),
         Effect::Hangup { cause } => format!("hang up: {cause}"),
         Effect::Play { items, .. } => format!("hear {}", list(items)),

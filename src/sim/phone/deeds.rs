@@ -155,6 +155,12 @@ impl Phone {
     pub fn press_at(&mut self, at: Time, digit: char) {
         self.digits.push_back((at, digit));
     }
+    /// Says these samples of 8 kHz in its call.
+    pub fn say(&mut self, samples: &[i16]) {
+        if let Some(mouth) = &mut self.mouth {
+            mouth.say(samples);
+        }
+    }
     /// Presses a key now, as SIP INFO.
     pub fn press_by_info(&mut self, now: Time, digit: char) {
         let Some(session) = self.session else { return };

@@ -46,6 +46,23 @@ impl Care {
         }
     }
 
+    /// Makes a report by keys its home's: whose line it comes by is known by the caller's number, and the account
+    /// says it where that is nobody's. Gives the account that was not believed.
+    pub(super) fn believe_keys(&self, caller: &str, report: &mut Report) -> Option<String> {
+        let home = self.home(caller);
+        if self.directory.find(caller).is_some() {
+            return self.believe(caller, report);
+        }
+        let known = report.accounts().find(|account| self.directory.find(account).is_some());
+        if let Some(account) = known {
+            report.account = self.home(account).to_owned();
+            return None;
+        }
+        // Four digits that nobody has noted call nobody back; a number does. A scheme's line is its homes'.
+        let callable = home.bytes().any(|b| b.is_ascii_digit()) && !self.cases.terms().any_account;
+        callable.then(|| core::mem::replace(&mut report.account, home.to_owned()))
+    }
+
     /// Makes a report its home's. Gives the account that was not believed.
     pub(super) fn believe(&self, sender: &str, report: &mut Report) -> Option<String> {
         let home = self.home(sender);

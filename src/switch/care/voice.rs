@@ -3,7 +3,7 @@
 
 use crate::base::{CallId, Now};
 use crate::care::subscriber::Flag;
-use crate::care::{Case, Report, Subscriber};
+use crate::care::{Case, Protocol, Report, Subscriber};
 use crate::config::Language;
 
 use super::{CareFact, FactKind};
@@ -32,26 +32,64 @@ impl Switch {
         // The call that a report announced is no alarm of its own.
         let awaited = self.care.cases.of_caller(&known).is_some_and(Case::is_awaited);
         let alarm = !awaited && self.is_voice_alarm(number, to);
+        // A terminal that has said how it is calls because of that, unless somebody is in need there.
+        if alarm && self.care.cases.of_caller(&known).is_none() {
+            let home = self.care.home(number).to_owned();
+            if let Some(prompt) = self.care.notices.calls(now.at, &home) {
+                return self.care.receiving.notice(call, prompt);
+            }
+        }
+        if alarm && self.is_asked_first(to) {
+            return self.care.receiving.expect(call);
+        }
         let opened = if alarm { self.voice_alarm(now, call, number) } else { None };
         let case = match opened {
             Some(case) => self.care.cases.joins(case, call),
             None => self.care.cases.call_came(&known, to, call),
         };
-        let Some(case) = case else { return };
+        let Some(id) = case.map(|case| case.id) else { return };
+        if let Some(variables) = self.joins_case(now, call, id) {
+            self.tell_plan(call, variables);
+        }
+    }
+
+    /// A call belongs to a case from here on: written down. Gives what its plan is to know.
+    pub(super) fn joins_case(
+        &mut self,
+        now: Now,
+        call: CallId,
+        id: u64,
+    ) -> Option<[(&'static str, String); 4]> {
+        let case = self.care.cases.get(id)?;
         let variables = [
             ("case", case.id.to_string()),
             ("case_need", case.need.as_str().to_owned()),
             ("case_priority", case.priority.to_string()),
             ("case_place", case.place.clone()),
         ];
-        let (id, account) = (case.id, case.account.clone());
-        self.tell_plan(call, variables);
+        let account = case.account.clone();
+        self.line_waits(now, call);
         let what = CareFact::CallJoined { case: id, call };
         self.fact(now, FactKind::Care { account, what });
+        // A program knows by it whose call it sees.
+        let value = id.to_string();
+        self.fact(now, FactKind::CallField { call, name: "case".into(), value });
+        Some(variables)
     }
 
     /// The alarm that a call is: written down, and its case. Who hides his number has a case of his own.
-    fn voice_alarm(&mut self, now: Now, call: CallId, number: &str) -> Option<u64> {
+    pub(super) fn voice_alarm(&mut self, now: Now, call: CallId, number: &str) -> Option<u64> {
+        self.call_alarm(now, call, number, None)
+    }
+
+    /// The same, with keys that nobody understands, where some came.
+    pub(super) fn call_alarm(
+        &mut self,
+        now: Now,
+        call: CallId,
+        number: &str,
+        garbled: Option<(Protocol, String)>,
+    ) -> Option<u64> {
         let nobody = format!("unknown-{call}");
         let subscriber = self.care.directory.find(number);
         let account = match (subscriber, number.bytes().any(|b| b.is_ascii_digit())) {
@@ -64,7 +102,12 @@ impl Switch {
             Some(Flag::Vip) => OF_VIP,
             Some(Flag::None) | None => 0,
         };
-        let report = Report::voice(account, call.to_string(), priority);
+        let (report, raw) = match garbled {
+            None => (Report::voice(account, call.to_string(), priority), String::new()),
+            Some((protocol, keys)) => {
+                (Report { priority, ..Report::unreadable(account, protocol, &keys) }, keys)
+            }
+        };
         let account = report.account.clone();
         let Some(place) = self.take_report(now, &account, &report) else {
             let line =
@@ -72,7 +115,7 @@ impl Switch {
             self.log(Level::Error, line);
             return None;
         };
-        self.write_report(now, number, report, String::new(), place);
+        self.write_report(now, number, report, raw, place);
         place.case
     }
 
@@ -95,7 +138,11 @@ impl Switch {
     }
 
     /// Variables that the plan begins with; empty ones are left out.
-    fn tell_plan<const N: usize>(&mut self, call: CallId, variables: [(&str, String); N]) {
+    pub(super) fn tell_plan<const N: usize>(
+        &mut self,
+        call: CallId,
+        variables: [(&str, String); N],
+    ) {
         let Some(active) = self.calls.get_mut(&call) else { return };
         let variables = variables.into_iter().filter(|(_, value)| !value.is_empty());
         let variables = variables.map(|(name, value)| (name.to_owned(), value));

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::CallId;
-pub use crate::care::{Meaning, Protocol};
+pub use crate::care::unit::Order;
+pub use crate::care::{LineEnd, Meaning, Protocol};
 
 /// Whose home it is, as it was known then.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -75,6 +76,29 @@ pub enum CareFact {
     Talked {
         /// The case.
         case: u64,
+    },
+    /// A unit was told something in its call, by keys.
+    UnitTold {
+        /// The case.
+        case: u64,
+        /// The call.
+        call: CallId,
+        /// What.
+        order: Order,
+        /// Who did it: a phone's number, an agent's token, the console.
+        by: String,
+    },
+    /// The line of a case's call has ended (R13).
+    LineEnded {
+        /// The case.
+        case: u64,
+        /// The call.
+        call: CallId,
+        /// How.
+        end: LineEnd,
+        /// Nobody of ours did anything with it, and it was released.
+        #[serde(default)]
+        released: bool,
     },
     /// A unit or a contact is called.
     CalledOut {
@@ -181,7 +205,10 @@ impl CareFact {
     /// The call that it is about.
     pub fn call(&self) -> Option<CallId> {
         match self {
-            CareFact::CallJoined { call, .. } | CareFact::CalledOut { call, .. } => Some(*call),
+            CareFact::CallJoined { call, .. }
+            | CareFact::CalledOut { call, .. }
+            | CareFact::UnitTold { call, .. }
+            | CareFact::LineEnded { call, .. } => Some(*call),
             _ => None,
         }
     }

@@ -1,0 +1,149 @@
+//! The care line's cases over HTTP: which are open, whose each is (R10's pop-up), what its unit is told, how it ended.
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::body::{Asked, Given};
+use super::csta::{Outcome, Shared, Who, done, object, order};
+use super::routes::{Gives, Param, Route};
+use super::{Problem, audit};
+use crate::access::rights::Role;
+use crate::switch::care::unit;
+use crate::switch::cti::Order;
+use crate::switch::{Reply, Request};
+
+const SEES: &[Role] = &[Role::Read, Role::Agent, Role::Supervisor];
+const ACTS: &[Role] = &[Role::Agent, Role::Supervisor];
+
+const CASE: Param = Param {
+    name: "case",
+    in_path: true,
+    about: "The case's number.",
+    schema: || json!({ "type": "string", "minLength": 1, "maxLength": 20, "pattern": "^[0-9]+$" }),
+};
+
+fn any_object() -> Value {
+    json!({ "type": "object" })
+}
+fn objects() -> Value {
+    json!({ "type": "array", "items": { "type": "object" } })
+}
+
+/// The routes of this file.
+pub(super) fn routes() -> Vec<Route> {
+    let case = |route: Route| Route { tag: "care line", refuses: &[404, 409, 503], ..route };
+    vec![
+        case(Route {
+            summary: "The open cases",
+            roles: SEES,
+            gives: Gives::json(200, objects),
+            refuses: &[503],
+            ..Route::get("/v1/cases", "ListCases", || get(list))
+        }),
+        case(Route {
+            summary: "An open case, with all that is known of its subscriber",
+            about: "`row` is the case as in the list, `subscriber` its fields (number, name, address, contacts, medical \
+                    notes, files, location, flag …) as pairs, `troubles` what is wrong with its unit.",
+            roles: SEES,
+            params: &[CASE],
+            gives: Gives::json(200, any_object),
+            refuses: &[404, 503],
+            ..Route::get("/v1/cases/{case}", "GetCase", || get(one))
+        }),
+        case(Route {
+            summary: "A case is closed, with its outcome",
+            roles: ACTS,
+            params: &[CASE],
+            asks: Some(|| {
+                let outcome = json!({ "type": "string", "minLength": 1, "maxLength": 500 });
+                object(&["outcome"], json!({ "outcome": outcome }))
+            }),
+            gives: Gives::json(200, done),
+            ..Route::post("/v1/cases/{case}/close", "CloseCase", || post(close))
+        }),
+        case(Route {
+            summary: "The unit of a case is told something in its call",
+            about: "By the keys of the protocol in which it reported: `listen` (the home alone is heard), `talk`, `duplex`, \
+                    `louder`, `softer`, `clear` (it ends the call; it is released 10 s later), `door`. A door wants the \
+                    role supervisor and `confirm`; each order is an event, with who gave it.",
+            roles: ACTS,
+            params: &[CASE],
+            asks: Some(|| {
+                object(
+                    &["order"],
+                    json!({
+                        "order": { "enum": unit::Order::ALL.map(|(_, word)| word) },
+                        "confirm": { "type": "boolean", "default": false },
+                    }),
+                )
+            }),
+            gives: Gives::json(202, done),
+            ..Route::post("/v1/cases/{case}/unit", "TellUnit", || post(tell_unit))
+        }),
+    ]
+}
+
+fn number(case: &str) -> Result<u64, Problem> {
+    case.parse().map_err(|_| Problem::not_found("a case is known by its number"))
+}
+
+async fn list(State(app): Shared) -> Outcome {
+    match app.ask(Request::Cases).await? {
+        Reply::Cases { cases, .. } => Ok(Given(StatusCode::OK, cases).into_response()),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+async fn one(State(app): Shared, Path(case): Path<String>) -> Outcome {
+    match app.ask(Request::Case(number(&case)?)).await? {
+        Reply::Case(view) => Ok(Given(StatusCode::OK, view).into_response()),
+        Reply::Refused(why) => Err(Problem::not_found(why)),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Close {
+    outcome: String,
+}
+
+async fn close(
+    State(app): Shared,
+    Extension(who): Who,
+    Path(case): Path<String>,
+    Asked(Close { outcome }): Asked<Close>,
+) -> Outcome {
+    let case = number(&case)?;
+    let reply = app.ask(Request::CloseCase(case, outcome, who.rights.name.clone())).await;
+    let said = format!("case {case} is closed");
+    audit::write(&who.rights.name, who.peer, Some(&said), reply.as_ref().ok());
+    match reply? {
+        Reply::Done(text) => Ok(Given(StatusCode::OK, json!({ "done": text })).into_response()),
+        Reply::Refused(why) => Err(Problem::conflict(why)),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TellUnit {
+    order: unit::Order,
+    #[serde(default)]
+    confirm: bool,
+}
+
+async fn tell_unit(
+    State(app): Shared,
+    Extension(who): Who,
+    Path(case): Path<String>,
+    Asked(TellUnit { order: told, confirm }): Asked<TellUnit>,
+) -> Outcome {
+    let case = number(&case)?;
+    order(&app, &who, StatusCode::ACCEPTED, Order::Unit { case, order: told, confirm }).await
+}
