@@ -37,6 +37,7 @@ mod simulation {
     mod srtp;
     mod strangers;
     mod supervision;
+    mod surveys;
     mod tones;
     mod tracing;
     mod transfers;

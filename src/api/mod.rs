@@ -31,6 +31,7 @@ mod problem;
 pub mod routes;
 mod server;
 pub mod spans;
+pub mod surveys;
 #[cfg(test)]
 mod tests;
 pub mod xml;
@@ -57,6 +58,9 @@ pub type Answer = Pin<Box<dyn Future<Output = Option<Reply>> + Send>>;
 /// All figures as a text to come; `None`: they cannot be had.
 pub type Figures = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
 
+/// What is told of surveys, to come.
+pub type Told = Pin<Box<dyn Future<Output = Result<serde_json::Value, Problem>> + Send>>;
+
 /// The running exchange, as the API sees it.
 pub trait Exchange: Send + Sync + 'static {
     /// Asks or orders something.
@@ -64,6 +68,10 @@ pub trait Exchange: Send + Sync + 'static {
     /// All figures, in Prometheus' text format.
     fn metrics(self: Arc<Self>) -> Figures {
         Box::pin(async { None })
+    }
+    /// Something about surveys.
+    fn surveys(self: Arc<Self>, _: surveys::Wanted) -> Told {
+        Box::pin(async { Err(Problem::unavailable("there are no records here")) })
     }
 }
 
@@ -100,6 +108,17 @@ impl Exchange for Limited {
 
     fn metrics(self: Arc<Self>) -> Figures {
         self.exchange.clone().metrics()
+    }
+
+    fn surveys(self: Arc<Self>, wanted: surveys::Wanted) -> Told {
+        let (exchange, turns) = (self.exchange.clone(), self.turns.clone());
+        Box::pin(async move {
+            let turn = timeout(TURN, turns.acquire_owned()).await;
+            let Ok(Ok(_turn)) = turn else {
+                return Err(Problem::unavailable("too much is asked at once"));
+            };
+            exchange.surveys(wanted).await
+        })
     }
 }
 

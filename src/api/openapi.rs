@@ -41,6 +41,7 @@ pub fn document() -> Value {
             { "name": "devices", "description": "What phones do." },
             { "name": "agents", "description": "Agents, queues, supervision." },
             { "name": "events", "description": "What happens, as it happens and since." },
+            { "name": "surveys", "description": "Surveys and questionnaires: designs, answers, figures." },
             { "name": "system", "description": "Belfry itself." },
         ],
         "paths": paths,

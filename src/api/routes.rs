@@ -122,6 +122,7 @@ pub fn all() -> Vec<Route> {
         super::csta::routes(),
         super::cases::routes(),
         super::events::routes(),
+        super::surveys::routes(),
     ];
     files.into_iter().flatten().collect()
 }

@@ -12,6 +12,7 @@ mod records;
 mod room;
 pub mod subscriber;
 mod supervise;
+pub mod survey;
 
 pub use filter::Filter;
 
@@ -59,6 +60,8 @@ pub enum Order {
     Help(String),
     /// About subscribers.
     Subscriber(subscriber::SubscriberOrder),
+    /// About surveys.
+    Survey(survey::SurveyOrder),
     /// Leave.
     Quit,
 }
@@ -95,9 +98,9 @@ impl Order {
     /// Whether it changes something: such are written down with who gave them.
     pub fn has_effect(&self) -> bool {
         use Request::{
-            AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Case, Cases, CloseCase, Cti,
-            Desk, Dial, GatewayOrder, Gateways, Guard, Hangup, Phones, Queues, Room, RoomOrder,
-            Rooms, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban, Unit,
+            AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Case, Cases, CloseCase, Correct,
+            Cti, Desk, Dial, GatewayOrder, Gateways, Guard, Hangup, Phones, Queues, Room,
+            RoomOrder, Rooms, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban, Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -131,6 +134,7 @@ impl Order {
                 | Dial { .. }
                 | CloseCase(..)
                 | Unit { .. }
+                | Correct(_)
                 | RoomOrder(..)
                 | Guard(_)
                 | Cti(..),
@@ -139,6 +143,7 @@ impl Order {
             // What was said in a call is in the file.
             Order::Trace(_, file) => file.is_some(),
             Order::Subscriber(order) => order.has_effect(),
+            Order::Survey(order) => order.has_effect(),
             Order::Metrics
             | Order::Version
             | Order::Uptime
@@ -343,6 +348,15 @@ pub const COMMANDS: &[Command] = &[
         what: "Have a supervisor be with an agent's talk (its phone is called), end it, take it over, or force a state",
         example: "supervise listen 7001 7900",
         make: supervise::order,
+    },
+    Command {
+        words: "survey",
+        argument: Argument::Words(
+            "list | answers NAME [CALL] | correct CALL NAME QUESTION KEY [WHY]",
+        ),
+        what: "Surveys: which were asked, who answered what in the last thirty days and whether it counts; put an answer right, with what it was kept",
+        example: "survey correct 01KAF3Q8ZK004 service satisfaction 2 heard in the recording",
+        make: survey::order,
     },
     Command {
         words: "show workers",

@@ -34,6 +34,10 @@ impl Exchange for Operator {
         let made = tokio::task::spawn_blocking(move || metrics::text(&self));
         Box::pin(async { made.await.ok() })
     }
+
+    fn surveys(self: Arc<Self>, wanted: crate::api::surveys::Wanted) -> crate::api::Told {
+        Box::pin(self.survey_wanted(wanted))
+    }
 }
 
 /// Puts the configured tokens in force.

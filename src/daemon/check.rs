@@ -20,14 +20,18 @@ use crate::store::Trouble;
 use crate::store::database::Database;
 
 pub(super) fn main(args: Check) -> ExitCode {
-    let (faults, counts) = match files::load(&Source::from(&args.file)) {
-        Ok(loaded) => around(loaded),
-        Err(faults) => (faults, String::new()),
+    let (faults, counts, starts) = match files::load(&Source::from(&args.file)) {
+        Ok(loaded) => {
+            let starts = newer_store(&loaded.config.database()).is_none();
+            let (faults, counts) = around(loaded);
+            (faults, counts, starts)
+        }
+        Err(faults) => (faults, String::new(), false),
     };
     let errors = faults.iter().filter(|fault| fault.error).count();
     let warnings = faults.len() - errors;
     if args.json {
-        let document = serde_json::json!({ "ok": errors == 0, "errors": errors, "warnings": warnings, "faults": faults });
+        let document = serde_json::json!({ "ok": errors == 0, "starts": starts, "errors": errors, "warnings": warnings, "faults": faults });
         outln!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     } else {
         for fault in &faults {
@@ -42,7 +46,8 @@ pub(super) fn main(args: Check) -> ExitCode {
             ),
         }
     }
-    if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let good = if args.starts { starts } else { errors == 0 };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What is wrong around files that hold: prompts that cannot be played, addresses of some other
@@ -140,6 +145,9 @@ fn addresses(config: &Config, name: &str, is_ours: impl Fn(IpAddr) -> bool) -> V
     faults
 }
 
+/// Contexts of calls that the care line makes by itself: to units, to who has not reported, to contacts, on a schedule.
+const CARE: [&str; 4] = ["care-unit", "care-reminder", "care-contact", "care-call"];
+
 /// Contexts that the configuration sends calls to and the dialplan has no route in, and those that have routes
 /// and that no call comes to.
 fn contexts(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
@@ -157,13 +165,15 @@ fn contexts(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
             file: name.into(),
             line: at.line,
             column: at.column,
-            error: false,
+            error: true,
             what: format!(
                 "{whose}: the dialplan has no context '{context}': its calls are refused"
             ),
             remedy: format!("write one of: {}; or add a route to it", known.join(", ")),
         });
     }
+    // Calls that Belfry makes by itself.
+    led_to.extend(CARE);
     let Some(entered) = plan.contexts_entered() else { return faults };
     let alone = |context: &&str| !led_to.contains(context) && !entered.contains(*context);
     faults.extend(plan.contexts().filter(alone).map(|context| Fault {

@@ -184,6 +184,9 @@ pub(super) struct Check {
     /// Print the faults as one JSON document
     #[arg(long)]
     pub(super) json: bool,
+    /// Exit with 0 whenever Belfry starts with it, though calls may be lost: what an upgrade asks
+    #[arg(long)]
+    pub(super) starts: bool,
 }
 
 #[derive(Args)]
@@ -282,6 +285,9 @@ pub(super) struct Test {
     /// Files of [[test]] tables
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
+    /// Name each key, branch and step too that no test came by, and fail if there is one
+    #[arg(long)]
+    pub(super) coverage: bool,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
@@ -292,7 +298,7 @@ pub(super) struct Report {
     #[command(flatten)]
     pub(super) file: ConfigFile,
     /// What the report is on
-    #[arg(value_parser = ["queue", "agent", "team", "trunk", "recompute"])]
+    #[arg(value_parser = ["queue", "agent", "team", "trunk", "survey", "recompute"])]
     pub(super) kind: String,
     /// From when, in the node's time zone: `2026-11-01`, `2026-11-01 08:00`; this day's midnight if not given
     #[arg(long)]
@@ -304,9 +310,12 @@ pub(super) struct Report {
     #[arg(long, default_value = "total",
         value_parser = ["interval", "hour", "day", "week", "month", "quarter", "year", "total"])]
     pub(super) by: String,
-    /// Only these; may be given several times
+    /// Only these; may be given several times. Of surveys: which one
     #[arg(long)]
     pub(super) name: Vec<String>,
+    /// Of surveys: a row for each of these too: agent, team, queue, or question:NAME
+    #[arg(long)]
+    pub(super) across: Option<String>,
     /// How the service level is computed: SL-1 to SL-5 or BCMS, instead of the configuration's
     #[arg(long)]
     pub(super) formula: Option<String>,

@@ -361,6 +361,7 @@ fn plan_of(
         Place::CompiledIn => (sample::dialplan(), Below::default()),
         Place::Disk(dir) => (dialplan_files(dir, |what| at_dir(dir, what))?, Below::of(dir)),
     };
+    texts.extend(designs(&config.node.data_dir)?);
     let only_included = below.texts.iter().map(|(path, _)| path.clone()).collect();
     texts.extend(below.texts);
     let files: Vec<dialplan::File<'_>> =
@@ -384,7 +385,7 @@ fn plan_of(
         file: fault.file,
         line: fault.line,
         column: fault.column,
-        error: fault.severity == dialplan::Severity::Error,
+        error: fault.severity != dialplan::Severity::Warning,
         what: fault.what,
         remedy: fault.remedy,
     };
@@ -405,6 +406,19 @@ fn plan_of(
 /// `[dialplan] holidays` as the plan takes them.
 fn days_off(config: &Config) -> Vec<Days> {
     config.dialplan.holidays.iter().map(|days| Days::Dated(days.first, days.last)).collect()
+}
+
+/// The designs of surveys that programs have written, by path.
+fn designs(data_dir: &Path) -> Result<Vec<(String, String)>, Vec<Fault>> {
+    let dir = super::surveys::directory(data_dir);
+    match dir.is_dir() {
+        true => match dialplan_files(&dir, |_| Vec::new()) {
+            // An empty directory is as good as none.
+            Err(faults) if faults.is_empty() => Ok(Vec::new()),
+            read => read,
+        },
+        false => Ok(Vec::new()),
+    }
 }
 
 /// The texts of all `*.toml` and `*.xml` of a directory itself, by path; `at_dir` makes a fault of what is

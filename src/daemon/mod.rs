@@ -51,6 +51,7 @@ mod report;
 pub mod sample;
 mod serve;
 mod subscribers;
+mod surveys;
 mod trial;
 
 pub use cli::main;

@@ -169,7 +169,7 @@ impl Operator {
     }
 
     /// Reads everything anew and puts it in force, or nothing of it.
-    fn reload(&self) -> Answer {
+    pub(super) fn reload(&self) -> Answer {
         let loaded = match files::load(&self.source) {
             Ok(loaded) => loaded,
             Err(faults) => {
@@ -290,7 +290,12 @@ impl Operator {
         files::zone_of(&self.config.lock().expect("no holder panics"))
     }
 
-    fn database(&self) -> PathBuf {
+    /// From where configuration and dialplan are read.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
         self.config.lock().expect("no holder panics").database()
     }
 
@@ -430,6 +435,7 @@ impl Orders for Operator {
             Order::Alarms => self.figures.alarms.show(&self.zone()),
             Order::Ack(number, by) => self.figures.alarms.ack(number, &by),
             Order::Mail(to) => self.mail(to),
+            Order::Survey(order) => self.survey_order(order),
             Order::Records(count) => records::list(&self.database(), &self.zone(), count),
             Order::Record(call) => records::one(&self.database(), &self.zone(), call),
             Order::Sip => {

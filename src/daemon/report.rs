@@ -5,6 +5,7 @@
 //! they mean and how they are cut is [`report`](crate::report)'s. They are read day by day, so that a year of
 //! many agents needs no more memory than its rows.
 
+mod survey;
 mod xlsx;
 
 use std::path::Path;
@@ -41,6 +42,7 @@ pub(super) fn main(args: Report) -> ExitCode {
     };
     let done = match args.kind.as_str() {
         "recompute" => runtime.block_on(recompute(&config.database())),
+        "survey" => runtime.block_on(survey::report(&args, &config, &zone)),
         _ => runtime.block_on(report(&args, &config, &zone)),
     };
     match done {
@@ -64,23 +66,42 @@ async fn report(args: &Report, config: &Config, zone: &TimeZone) -> Result<(), S
     let by = By::named(&args.by).ok_or("there is no such span")?;
     let (from, until) = span(args, zone)?;
     let terms = terms(args, config)?;
-    let language = match args.language.as_deref() {
+    if args.across.is_some() {
+        return Err("--across is for reports on surveys".into());
+    }
+    let language = language(args, config);
+    let span = Span { from, until, by, zone: zone.clone() };
+    let sheet = gather(&config.database(), kind, span, &args.name).await?;
+    let table = sheet.table(&terms, language);
+    let json = || json(&table, kind, (from, until), zone, &terms);
+    hand_out(args, &table, (from, until), zone, &json)
+}
+
+fn language(args: &Report, config: &Config) -> Language {
+    match args.language.as_deref() {
         Some("en") => Language::English,
         Some(_) => Language::Chinese,
         None if config.node.language == config::Language::En => Language::English,
         None => Language::Chinese,
-    };
+    }
+}
+
+/// In the form that is wanted, into the file that is wanted.
+fn hand_out(
+    args: &Report,
+    table: &Table,
+    span: (i64, i64),
+    zone: &TimeZone,
+    json: &dyn Fn() -> String,
+) -> Result<(), String> {
     if args.format == "xlsx" && args.out.is_none() {
         return Err("a workbook is a file: say which with --out FILE.xlsx".into());
     }
-    let span = Span { from, until, by, zone: zone.clone() };
-    let sheet = gather(&config.database(), kind, span, &args.name).await?;
-    let table = sheet.table(&terms, language);
     let bytes = match args.format.as_str() {
-        "csv" => csv(&table, args.bom).into_bytes(),
-        "json" => json(&table, kind, (from, until), zone, &terms).into_bytes(),
-        "xlsx" => xlsx::workbook(&table),
-        _ => text(&table, (from, until), zone).into_bytes(),
+        "csv" => csv(table, args.bom).into_bytes(),
+        "json" => json().into_bytes(),
+        "xlsx" => xlsx::workbook(table),
+        _ => text(table, span, zone).into_bytes(),
     };
     match &args.out {
         Some(path) => write(path, &bytes),
@@ -223,14 +244,8 @@ fn quoted(field: &str) -> String {
     }
 }
 
-/// For machines: times in milliseconds, shares of 1.
-fn json(
-    table: &Table,
-    kind: Kind,
-    (from, until): (i64, i64),
-    zone: &TimeZone,
-    terms: &Terms,
-) -> String {
+/// The lines for machines: times in milliseconds, shares of 1.
+pub(super) fn rows(table: &Table) -> Vec<serde_json::Map<String, serde_json::Value>> {
     let value = |cell: &Cell| match cell {
         Cell::Count(count) => serde_json::json!(count),
         Cell::Time(ms) => serde_json::json!(ms),
@@ -245,6 +260,17 @@ fn json(
         }
         row
     });
+    rows.collect()
+}
+
+/// For machines.
+fn json(
+    table: &Table,
+    kind: Kind,
+    (from, until): (i64, i64),
+    zone: &TimeZone,
+    terms: &Terms,
+) -> String {
     let whole = serde_json::json!({
         "report": kind.name(),
         "from": from,
@@ -253,7 +279,7 @@ fn json(
         "formula": terms.formula.name(),
         "threshold_s": terms.threshold,
         "short_s": terms.short,
-        "rows": rows.collect::<Vec<_>>(),
+        "rows": rows(table),
     });
     format!("{whole:#}\n")
 }

@@ -105,6 +105,16 @@ pub enum Effect {
         key: String,
         /// What the key means.
         meaning: String,
+        /// It was spoken: the recording under way is the answer.
+        #[serde(default)]
+        voice: bool,
+    },
+    /// A survey begins or is over; done at once.
+    Survey {
+        /// Its name.
+        survey: String,
+        /// Which.
+        step: SurveyStep,
     },
     /// Whom the care line has called takes on what it was called for; done at once.
     Accept,
@@ -128,6 +138,21 @@ pub enum Effect {
     },
     /// The plan is over; nothing follows.
     End,
+}
+
+/// A step of a survey that is no answer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum SurveyStep {
+    /// Its first question follows.
+    Began {
+        /// The version of its design.
+        version: String,
+    },
+    /// Its end was reached.
+    Over {
+        /// Every question that was asked has an answer.
+        complete: bool,
+    },
 }
 
 /// One thing to play.

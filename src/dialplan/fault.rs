@@ -2,7 +2,7 @@
 //!
 //! Place: every reader and check of this folder reports here; `belfry check` prints the list. All
 //! faults of all files are collected, not only the first. An [`Severity::Error`] keeps the plan from
-//! being used; a [`Severity::Warning`] names a thing that will not do what the file says (a prompt
+//! being used; a [`Severity::Loss`] loses the calls that come there; a [`Severity::Warning`] names a thing that will not do what the file says (a prompt
 //! that is not there, a FreeSWITCH application Belfry lacks) while the rest of the plan works.
 //!
 //! ```text
@@ -27,6 +27,9 @@ const MAX_NAME: usize = 100;
 pub enum Severity {
     /// No plan is made of the files.
     Error,
+    /// A plan is made, and calls that come to this place are lost: an error for who checks, and no reason to
+    /// refuse all other calls.
+    Loss,
     /// A plan is made; what is named does not do what the file says.
     Warning,
 }
@@ -51,7 +54,7 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
-            Severity::Error => "error",
+            Severity::Error | Severity::Loss => "error",
             Severity::Warning => "warning",
         };
         let Fault { file, line, column, what, remedy, .. } = self;
@@ -145,6 +148,11 @@ impl Faults {
     /// Adds a warning.
     pub fn warn(&mut self, place: Place, what: impl Into<String>, remedy: impl Into<String>) {
         self.add(Severity::Warning, place, what.into(), remedy.into());
+    }
+
+    /// Adds what calls are lost by.
+    pub fn lose(&mut self, place: Place, what: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Severity::Loss, place, what.into(), remedy.into());
     }
 
     fn add(&mut self, severity: Severity, place: Place, what: String, remedy: String) {

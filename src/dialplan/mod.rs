@@ -65,7 +65,7 @@ pub struct File<'a> {
 pub struct Loaded {
     /// The plan.
     pub plan: Plan,
-    /// What will not do what the files say; each is [`Severity::Warning`].
+    /// What will not do what the files say; none is [`Severity::Error`].
     pub warnings: Vec<Fault>,
 }
 

@@ -98,6 +98,19 @@ impl Plan {
     pub fn queries(&self) -> impl Iterator<Item = (&str, &Query)> {
         self.queries.iter().map(|(name, query)| (name.as_str(), query))
     }
+    /// The survey that `*4` sends callers to: the one that says so, else the first by name.
+    pub fn survey_by_code(&self) -> Option<&str> {
+        let said = self.surveys.iter().find(|(_, survey)| survey.by_code);
+        said.or(self.surveys.iter().next()).map(|(name, _)| name.as_str())
+    }
+    /// The version and the design (JSON) of a survey.
+    pub fn survey_design(&self, name: &str) -> Option<(&str, &str)> {
+        self.surveys.get(name).map(|survey| (survey.version.as_str(), survey.design.as_str()))
+    }
+    /// The file in which a survey stands.
+    pub fn file_of_survey(&self, name: &str) -> Option<&str> {
+        self.surveys.get(name).map(|survey| self.file_of(survey.place))
+    }
     /// How many routes there are.
     pub fn route_count(&self) -> usize {
         self.routes.len()
@@ -522,6 +535,12 @@ pub(super) enum Tries {
 #[derive(Debug)]
 pub(super) struct Survey {
     pub place: Place,
+    /// The one that `*4` sends callers to.
+    pub by_code: bool,
+    /// Of its design: another design is another version.
+    pub version: String,
+    /// Its design as JSON, with the keys of `[survey.NAME]`.
+    pub design: String,
     pub intro: Vec<Media>,
     pub thanks: Vec<Media>,
     pub invalid: Vec<Media>,
@@ -532,9 +551,14 @@ pub(super) struct Survey {
 #[derive(Debug)]
 pub(super) struct Question {
     pub name: String,
+    pub title: String,
     pub prompt: Vec<Media>,
     /// Key and meaning.
     pub keys: Vec<(String, String)>,
+    /// Answered by voice, for so long at most.
+    pub voice_ms: Option<u32>,
+    /// Where a key leads; `else`: any other, and none.
+    pub next: Vec<(String, Next)>,
     pub tries: u8,
     pub first_ms: u32,
 }
@@ -613,4 +637,13 @@ pub(super) struct NamedValue {
     /// It was written without quotes: a number, true or false.
     pub bare: bool,
     pub place: Place,
+}
+
+/// Where an answer leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// To this question, by its place.
+    Question(u32),
+    /// To the end.
+    End,
 }

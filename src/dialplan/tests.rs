@@ -472,3 +472,13 @@ fn a_variable_that_nobody_sets_is_named_once_where_it_is_read() {
     let loaded = Plan::load(&[file("a.xml", text)], &LoadEnv::default()).expect("a plan");
     assert_eq!(loaded.warnings, []);
 }
+
+#[test]
+fn what_loses_calls_is_an_error_for_who_checks_and_keeps_no_plan_from_its_other_calls() {
+    let text = "[[route]]\nname = 'r'\ncontext = 'c'\nsteps = [{ queue = 'cara' }]\n";
+    let env = LoadEnv { queues: Some(["care".to_owned()].into()), ..LoadEnv::default() };
+    let loaded = Plan::load(&[file("a.toml", text)], &env).expect("a plan all the same");
+    let told: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["a.toml:4:20: error: there is no queue 'cara'; write 'care'"]);
+    assert_eq!(loaded.warnings[0].severity, Severity::Loss);
+}

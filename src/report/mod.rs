@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod measure;
 pub mod period;
 pub mod service;
+pub mod survey;
 
 pub use interval::INTERVAL_MS;
 pub use ledger::{Delta, Happened, Kind, Ledger, Subject};

@@ -51,8 +51,12 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | RecordingEnded { .. }
         | RecordingPacked { .. }
         | RecordingSealed { .. }
-        | RecordingRemoved { .. }
-        | SurveyAnswer { .. } => kept(wall, &fact.kind).into_iter().collect(),
+        | RecordingRemoved { .. } => kept(wall, &fact.kind).into_iter().collect(),
+        SurveyAnswer { call, survey, question, key, meaning, voice, agent } => {
+            let answer = [survey, question, key, meaning].map(String::as_str);
+            super::surveys::answer(wall, *call, answer, agent.as_deref(), voice.as_deref())
+        }
+        Survey { call, survey, what } => super::surveys::statements(fact, *call, survey, what),
         PhoneRegistered { .. }
         | PhoneUnregistered { .. }
         | GatewayUp { .. }
@@ -386,19 +390,6 @@ fn kept(wall: Wall, kind: &FactKind) -> Option<Statement<'_>> {
             let update = "UPDATE recordings SET removed = coalesce(removed, ?) \
                           WHERE call = ? AND path = ?";
             query(update).bind(wall.0).bind(text(*call)).bind(path)
-        }
-        FactKind::SurveyAnswer { call, survey, question, key, agent } => {
-            // Who answers twice (a repeated question) means the second.
-            let insert = "INSERT INTO survey_answers (call, survey, question, key, agent, wall) \
-                          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
-                          key = excluded.key, agent = excluded.agent, wall = excluded.wall";
-            query(insert)
-                .bind(text(*call))
-                .bind(survey)
-                .bind(question)
-                .bind(key)
-                .bind(agent.as_deref())
-                .bind(wall.0)
         }
         _ => return None,
     })

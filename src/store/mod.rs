@@ -47,6 +47,7 @@ pub mod segment;
 mod state;
 mod statement;
 pub mod subscribers;
+pub mod surveys;
 
 pub use database::Trouble;
 pub use query::Records;

@@ -201,8 +201,14 @@ pub struct AnswerRow {
     pub survey: String,
     /// The question.
     pub question: String,
-    /// The key pressed.
+    /// The key pressed, or what it was corrected to.
     pub key: String,
+    /// What it meant.
+    #[sqlx(default)]
+    pub meaning: String,
+    /// The recording of a spoken answer.
+    #[sqlx(default)]
+    pub voice: Option<String>,
     /// The agent it is about.
     pub agent: Option<String>,
     /// When.

@@ -122,6 +122,8 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
             survey: s("care"),
             question: s("satisfied"),
             key: s("2"),
+            meaning: s("no"),
+            voice: None,
             agent: Some(s("1001")),
         },
         SurveyAnswer {
@@ -129,6 +131,8 @@ fn whole_call(id: CallId, mut seq: u64) -> Vec<Fact> {
             survey: s("care"),
             question: s("satisfied"),
             key: s("1"),
+            meaning: s("yes"),
+            voice: None,
             agent: Some(s("1001")),
         },
         LegEnded {

@@ -239,6 +239,8 @@ pub struct Active {
     pub queued: Option<Box<Queued>>,
     /// The agent of the latest talk: the survey's answers are about it.
     pub agent: Option<String>,
+    /// The queue of the latest talk with one of its agents.
+    pub served_in: Option<String>,
     /// A transfer under way.
     pub transfer: Option<Transfer>,
     /// What an asker's plan rang when the asker went: a dial of the same targets goes on with it.

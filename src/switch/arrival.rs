@@ -373,6 +373,7 @@ impl Switch {
             copying: None,
             recordings: 0,
             agent: None,
+            served_in: None,
             transfer: None,
             rung: None,
             consulting: None,

@@ -86,6 +86,8 @@ pub enum Request {
     TraceOn(TraceWhom, u32),
     /// Watch none any more.
     TraceOff,
+    /// Put an answer of a survey right.
+    Correct(Correction),
     /// The conferences.
     Rooms,
     /// One conference with its members.
@@ -116,6 +118,25 @@ pub enum GatewayOrder {
     Busy,
     /// Calls both ways again.
     Up,
+}
+
+/// An answer of a survey put right, after it was looked up that the question was asked and has that key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Correction {
+    /// The call.
+    pub call: CallId,
+    /// The survey.
+    pub survey: String,
+    /// The question.
+    pub question: String,
+    /// The key.
+    pub key: String,
+    /// What it means.
+    pub meaning: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub why: String,
 }
 
 /// What an operator does with the guard.

@@ -61,6 +61,7 @@ impl Switch {
                     Err(why) => Reply::Refused(why),
                 }
             }
+            Request::Correct(correction) => self.correct_answer(now, correction),
             Request::CloseCase(id, outcome, by) => self.close_case(now, id, &outcome, &by),
             Request::Supervise { order, whom, by } => self.supervise_order(now, order, &whom, &by),
             Request::TraceOn(whom, minutes) => self.trace_on(now, whom, minutes),

@@ -75,9 +75,10 @@ impl Switch {
         let asked = active.consulting.as_ref().and_then(|_| beyond(&effect)).map(instead);
         let gone = self.legs.get(&subject).is_none_or(|leg| leg.stage == Stage::Over);
         match effect {
-            Effect::SaveAnswer { .. } | Effect::SetField { .. } | Effect::Log { .. } => {
-                self.note(now, id, effect);
-            }
+            Effect::SaveAnswer { .. }
+            | Effect::Survey { .. }
+            | Effect::SetField { .. }
+            | Effect::Log { .. } => self.note(now, id, effect),
             Effect::Accept => self.call_accepted(now, id),
             Effect::CheckIn => self.checked_in(now, id),
             Effect::End => {
@@ -147,10 +148,17 @@ impl Switch {
     fn note(&mut self, now: Now, id: CallId, effect: Effect) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         match effect {
-            Effect::SaveAnswer { survey, question, key, .. } => {
+            Effect::SaveAnswer { survey, question, key, meaning, voice } => {
                 let agent = active.agent.clone();
-                self.fact(now, FactKind::SurveyAnswer { call: id, survey, question, key, agent });
+                let recording = active.recording.as_ref().map(|recording| recording.path.clone());
+                let voice = recording.filter(|_| voice);
+                let call = id;
+                self.fact(
+                    now,
+                    FactKind::SurveyAnswer { call, survey, question, key, meaning, voice, agent },
+                );
             }
+            Effect::Survey { survey, step } => self.survey_step(now, id, survey, step),
             Effect::SetField { name, value } => {
                 if name == "language" {
                     active.language = Language::ALL
@@ -374,7 +382,7 @@ fn beyond(effect: &Effect) -> Option<Step> {
 
 /// Whether an effect ends the call, or is nothing that its parties notice.
 fn ends_or_notes(effect: &Effect) -> bool {
-    use Effect::{End, Hangup, Log, Record, Refuse, SaveAnswer, SetField};
+    use Effect::{End, Hangup, Log, Record, Refuse, SaveAnswer, SetField, Survey};
     matches!(
         effect,
         End | Hangup { .. }
@@ -382,6 +390,7 @@ fn ends_or_notes(effect: &Effect) -> bool {
             | Log { .. }
             | Record(_)
             | SaveAnswer { .. }
+            | Survey { .. }
             | SetField { .. }
     )
 }

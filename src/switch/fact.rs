@@ -22,11 +22,13 @@ mod care;
 mod centre;
 mod counted;
 mod kinds;
+mod survey;
 mod words;
 
 pub use self::care::{CareFact, Home, LineEnd, Meaning, Protocol};
 pub use self::centre::{AgentFact, QueueFact};
 pub use self::counted::COUNTED;
+pub use self::survey::SurveyFact;
 pub use self::words::{
     AlarmWhat, EndedBy, GatewayService, KeyBy, Role, RoomLeft, RoomRefusal, Unregistered,
 };
@@ -751,11 +753,27 @@ pub enum FactKind {
         survey: String,
         /// The question's name.
         question: String,
-        /// The key pressed.
+        /// The key pressed; `voice` for a spoken answer.
         key: String,
+        /// What it means.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        meaning: String,
+        /// The recording of a spoken one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        voice: Option<String>,
         /// The number of the agent it is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<String>,
+    },
+    /// A survey of a call: it began, was over, was corrected.
+    Survey {
+        /// The call.
+        call: CallId,
+        /// Its name.
+        survey: String,
+        /// What.
+        #[serde(flatten)]
+        what: SurveyFact,
     },
 
     /// A kind of a later version, or one with fields that this version does not understand; kept

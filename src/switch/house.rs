@@ -30,18 +30,25 @@ pub(super) fn house(config: &Config, rng: &mut Rng) -> House {
     }
 }
 
+/// The team that an agent belongs to: by its own word, else by a team's.
+pub(super) fn team(config: &Config, agent: &config::Agent) -> Option<String> {
+    let lists =
+        |team: &&config::Team| team.members.iter().flatten().any(|number| *number == agent.number);
+    let own = config.teams.iter().find(lists).map(|team| &team.name);
+    agent.team.as_ref().or(own).map(ToString::to_string)
+}
+
 fn person(config: &Config, agent: &config::Agent, rng: &mut Rng) -> Person {
     let listed = |people: &Option<Vec<Number>>| {
         people.iter().flatten().any(|number| *number == agent.number)
     };
-    let own = config.teams.iter().find(|team| listed(&team.members)).map(|team| &team.name);
     let supervised = config.teams.iter().filter(|team| listed(&team.supervisors));
     let supervises: Vec<String> = supervised.map(|team| team.name.to_string()).collect();
     Person {
         number: agent.number.to_string(),
         name: agent.name.as_ref().map(ToString::to_string).unwrap_or_default(),
         pin: Pin::new(agent.pin.expose(), rng),
-        team: agent.team.as_ref().or(own).map(ToString::to_string),
+        team: team(config, agent),
         supervisor: agent.role == config::choice::Role::Supervisor || !supervises.is_empty(),
         supervises,
         skills: skills(&agent.skills),

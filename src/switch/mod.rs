@@ -79,6 +79,7 @@ mod sip_in;
 mod sound;
 mod sparing;
 mod supervising;
+mod surveys;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -201,6 +202,8 @@ pub struct Switch {
     slots: BTreeMap<u32, CallId>,
     /// Questions to programs and the store.
     asked: asking::Asked,
+    /// Designs of surveys, by survey and version, that the facts of this run tell.
+    designs: BTreeSet<(String, String)>,
     /// Conferences by name.
     rooms: BTreeMap<String, rooms::Room>,
     /// Talks that supervisors are with.
@@ -294,6 +297,7 @@ impl Switch {
             floods: sparing::Sparing::default(),
             slots: BTreeMap::new(),
             asked: asking::Asked::new(),
+            designs: BTreeSet::new(),
             rooms: BTreeMap::new(),
             supervising: supervising::Supervising::default(),
             centre: Centre::new(rng.split()),

@@ -303,7 +303,7 @@ impl Switch {
         }
         self.offered.insert(leg, Some((id, agent)));
         if let Some(active) = self.calls.get_mut(&id) {
-            active.queued = None;
+            active.served_in = active.queued.take().map(|queued| queued.name);
             active.agent = self.centre.agent(now.at, agent).map(|view| view.number);
         }
         true

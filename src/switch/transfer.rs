@@ -246,7 +246,7 @@ impl Switch {
     fn send_to_survey(&mut self, now: Now, id: CallId, by: LegId) {
         let Some(active) = self.calls.get_mut(&id) else { return };
         let subject = active.call.subject;
-        let Some(name) = active.plan.surveys().next().map(|(name, _)| name.to_owned()) else {
+        let Some(name) = active.plan.survey_by_code().map(str::to_owned) else {
             return self.log(Level::Warning, format!("call {id}: there is no survey in the plan"));
         };
         if by == subject || active.call.peer(by) != Some(subject) {

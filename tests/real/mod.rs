@@ -36,6 +36,7 @@ mod reloads;
 mod sample;
 mod scanners;
 mod start_faults;
+mod surveys;
 mod systemd;
 mod tcp;
 mod thirty;

@@ -170,7 +170,8 @@ fn trials(out: &mut String) {
          `belfry dialplan test FILE…` tries calls on the dialplan without a phone: files of `[[test]]` tables, each \
          a call and its path. What a path leaves out may happen; what it names must, in that order. Prompts are \
          taken for two seconds each. The command tells what happened instead, which routes no call took, and \
-         exits with 1 when a path was not met. The sample's stand in `dialplan/tests/`.\n\n\
+         exits with 1 when a path was not met; with `--coverage` it names each key, answer, branch and step too that \
+         no call came by, and fails if there is one. The sample's stand in `dialplan/tests/`.\n\n\
          ```toml\n[[test]]\nname    = \"key 2 checks in\"\ncontext = \"gateway\"\nto      = \"4008001234\"\n\
          at      = \"2026-11-23 10:00\"\n\
          path    = [\"answer\", {{ hear = \"care/menu\" }}, {{ press = \"2\" }}, {{ hear = \"care/checked-in\" }}]\n```\n\n\

@@ -85,7 +85,18 @@ pub static MENU: Section = Section {
 pub static QUESTION: &[Param] = &[
     Param::required("name", Kind::Text, "name, under which the answer is kept"),
     Param::required("prompt", Kind::Prompts, "the question"),
-    Param::required("keys", Kind::Labels, "keys, each with what it means"),
+    Param::optional("title", Kind::Text, "what reports call it"),
+    Param::optional("keys", Kind::Labels, "keys, each with what it means"),
+    Param::optional(
+        "voice",
+        Kind::Time,
+        "instead of keys: the caller speaks behind a tone, for so long at most; any key ends it. The answer is the recording",
+    ),
+    Param::optional(
+        "next",
+        Kind::Values,
+        "where a key leads: a later question's name, or `end`; `else` for any other and for no answer. Without it: the next question",
+    ),
     Param::with("tries", Kind::Count(1, 10), "2", "how often it is asked at most"),
     Param::with("timeout", Kind::Time, "8 s", "time for the key after the prompt"),
 ];
@@ -100,6 +111,26 @@ pub static SURVEY: Section = Section {
         Param::required("questions", Kind::Tables(QUESTION), "the questions in their order"),
         Param::with("invalid", Kind::Prompts, "menu/invalid", "played after a wrong key"),
         Param::optional("thanks", Kind::Prompts, "played last"),
+        Param::optional("title", Kind::Text, "what reports call it"),
+        Param::with(
+            "complete",
+            Kind::Flag,
+            "false",
+            "answers are valid only if every question that was asked is answered, to the end",
+        ),
+        Param::optional("shortest", Kind::Time, "and only if it lasted so long"),
+        Param::with(
+            "once-a-day",
+            Kind::Flag,
+            "false",
+            "and only a caller's first valid ones of a day",
+        ),
+        Param::with(
+            "by-code",
+            Kind::Flag,
+            "false",
+            "the feature code `survey` (`*4`) sends callers to this one; if none says so, to the first by name",
+        ),
     ],
 };
 

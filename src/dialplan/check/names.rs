@@ -1,7 +1,7 @@
 //! Names: every menu, survey, route, context, prompt, phone, gateway … that a step names exists.
 //!
-//! A name inside of the plan that is not there is an error; one around it (a prompt, a phone, a
-//! gateway) is a warning, for those come and go while the plan runs.
+//! A name inside of the plan that is not there is an error; one around it (a prompt, a phone) is a warning, for
+//! those come and go while the plan runs; a queue or a gateway that is not there loses calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub(super) fn check(draft: &mut Draft<'_>) {
         };
         if !routes.any(|(_, route)| may_take(route, &sent.number)) {
             let what = format!("no route of the context '{context}' takes '{}'", sent.number);
-            draft.faults.warn(sent.place, what, "correct the number, or add a route for it");
+            draft.faults.lose(sent.place, what, "correct the number, or add a route for it");
         }
     }
 }
@@ -97,8 +97,12 @@ fn around(draft: &mut Draft<'_>, mention: &Mention) {
         Mentioned::Music if known.contains("default") => ": 'default' is played",
         _ => "",
     };
+    let loses = matches!(what, Mentioned::Queue | Mentioned::Gateway);
     let what = format!("there is no {} '{name}'{instead}", what.word());
-    draft.faults.warn(mention.place, what, remedy);
+    match loses {
+        true => draft.faults.lose(mention.place, what, remedy),
+        false => draft.faults.warn(mention.place, what, remedy),
+    }
 }
 
 /// A prompt should be there in every language.

@@ -1,11 +1,11 @@
-//! What takes keys: menus, collect steps, surveys.
+//! What takes keys: menus, collect steps; surveys' questions are in [`survey`](super::survey).
 
 use super::sound::items;
 use super::vars::View;
 use super::{Asked, Frame, Interp};
 use crate::dialplan::cause::Cause;
 use crate::dialplan::effect::{Collect, Effect, Ended, Keys, Level};
-use crate::dialplan::model::{BlockId, CollectOp, Media, Menu, Op, Plan, Survey, Tries};
+use crate::dialplan::model::{BlockId, CollectOp, Media, Menu, Op, Plan, Tries};
 
 /// Whether `digits` is enough for what was asked.
 pub(super) fn complete(interp: &Interp, plan: &Plan, digits: &str) -> bool {
@@ -74,7 +74,7 @@ impl Interp {
             Some(Frame::Survey { name, question, .. }) => {
                 let (name, question) = (name.clone(), *question);
                 match plan.surveys.get(&name) {
-                    Some(survey) => self.ask_survey(plan, survey, question as usize, false),
+                    Some(survey) => self.ask_survey(plan, &name, survey, question as usize, false),
                     None => {
                         self.log(Level::Error, format!("there is no survey '{name}'"));
                         self.stack.pop();
@@ -148,41 +148,6 @@ impl Interp {
             secret: false,
         };
         self.collect(plan, before, &op.prompt, collect);
-    }
-
-    fn ask_survey(&mut self, plan: &Plan, survey: &Survey, at: usize, wrong: bool) {
-        let Some(question) = survey.questions.get(at) else {
-            let view = View::new(self, plan, None);
-            let (items, _, _) = items(&survey.thanks, &view, None);
-            self.stack.pop();
-            if !items.is_empty() {
-                self.open_speech(false);
-                self.queue.push_back(Effect::Play { items, stop_on: Keys::NONE });
-            }
-            return;
-        };
-        let mut first = false;
-        if let Some(Frame::Survey { tries, .. }) = self.stack.last_mut() {
-            first = at == 0 && *tries == 0;
-            *tries = tries.saturating_add(1);
-        }
-        let before = match wrong {
-            true => &survey.invalid[..],
-            false if first => &survey.intro[..],
-            false => &[],
-        };
-        let longest = question.keys.iter().map(|(key, _)| key.len()).max().unwrap_or(1);
-        let collect = Collect {
-            items: Vec::new(),
-            barge_in: true,
-            min: 1,
-            max: longest.clamp(1, 16) as u8,
-            terminators: Keys::NONE,
-            first_ms: question.first_ms,
-            next_ms: 2_000,
-            secret: false,
-        };
-        self.collect(plan, before, &question.prompt, collect);
     }
 
     /// Takes the keys for what was asked.
@@ -314,30 +279,6 @@ impl Interp {
             // Silence is not scolded, the question just comes again.
             let said = if silence { &[][..] } else { &op.invalid };
             self.ask_collect(plan, op, said);
-        }
-    }
-
-    fn survey_digits(&mut self, plan: &Plan, name: &str, survey: &Survey, at: usize, digits: &str) {
-        let Some(question) = survey.questions.get(at) else {
-            return;
-        };
-        let answer = question.keys.iter().find(|(key, _)| key == digits);
-        let Some(Frame::Survey { question: position, tries, .. }) = self.stack.last_mut() else {
-            return;
-        };
-        if answer.is_none() && *tries < question.tries {
-            return self.ask_survey(plan, survey, at, !digits.is_empty());
-        }
-        *position += 1;
-        *tries = 0;
-        if let Some((key, meaning)) = answer {
-            self.set(&format!("survey_{}", question.name), key.clone());
-            self.queue.push_back(Effect::SaveAnswer {
-                survey: name.to_owned(),
-                question: question.name.clone(),
-                key: key.clone(),
-                meaning: meaning.clone(),
-            });
         }
     }
 }

@@ -20,6 +20,7 @@ mod notes;
 mod queue;
 mod sound;
 mod step;
+mod survey;
 mod targets;
 pub(super) mod vars;
 
@@ -70,7 +71,13 @@ pub struct Interp {
     /// For who watches the call; none: nobody does.
     #[serde(skip)]
     notes: Option<notes::Notes>,
+    /// Blocks and places in them that were come by, where somebody wants to know.
+    #[serde(skip)]
+    trail: Option<Box<Trail>>,
 }
+
+/// Blocks and places in them.
+pub(super) type Trail = BTreeSet<(u32, u32)>;
 
 /// One level of what is being done.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -88,7 +95,14 @@ enum Frame {
     /// A conference step whose PIN was asked for so many times.
     Pin { block: BlockId, at: u32, tries: u8, captures: Option<Vec<String>> },
     /// A survey at one of its questions.
-    Survey { name: String, question: u32, tries: u8 },
+    Survey {
+        name: String,
+        question: u32,
+        tries: u8,
+        /// A question was left unanswered.
+        #[serde(default)]
+        skipped: bool,
+    },
 }
 
 /// What the last effect given out asked for.
@@ -211,7 +225,18 @@ impl Interp {
             wall: now.wall,
             budget: Budget { since: now.at, spent: 0 },
             notes: None,
+            trail: None,
         }
+    }
+
+    /// From here on it keeps by which steps it comes.
+    pub(super) fn keep_trail(&mut self) {
+        self.trail = Some(Box::default());
+    }
+
+    /// Those that it came by.
+    pub(super) fn take_trail(&mut self) -> Trail {
+        self.trail.take().map_or_else(Trail::new, |trail| *trail)
     }
 
     /// Tells what happened and gives the next effect. After [`Effect::End`] it is always that.
@@ -379,6 +404,9 @@ impl Interp {
                 Some(Frame::Steps { block, next, captures }) => {
                     let (block, at, captures) = (*block, *next, captures.clone());
                     *next = next.saturating_add(1);
+                    if let Some(trail) = &mut self.trail {
+                        trail.insert((block.0, at));
+                    }
                     match plan.block(block).get(at as usize) {
                         // What ran inline while the route was looked for does not run again.
                         Some(step) if step.inline => {}
@@ -517,7 +545,7 @@ impl Interp {
             Redirect::Number { to, context } => self.transfer(plan, to, context),
             Redirect::Survey { name } => {
                 self.stack.clear();
-                self.stack.push(Frame::Survey { name, question: 0, tries: 0 });
+                self.stack.push(Frame::Survey { name, question: 0, tries: 0, skipped: false });
             }
         }
     }

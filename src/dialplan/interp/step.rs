@@ -63,7 +63,7 @@ impl Interp {
             Op::Conference(op) => self.conference(plan, op, block, at, captures),
             Op::Survey { name } => {
                 let name = text(self, name);
-                self.push(Frame::Survey { name, question: 0, tries: 0 });
+                self.push(Frame::Survey { name, question: 0, tries: 0, skipped: false });
             }
             Op::Dial(op) => self.dial(plan, op, step.freeswitch, &captures),
             Op::Queue(op) => self.join_queue(plan, op, &captures),

@@ -10,6 +10,7 @@
 mod lists;
 mod lookups;
 mod steps;
+mod surveys;
 mod values;
 mod when;
 
@@ -17,11 +18,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::apps::param::{Arg, Args};
-use super::apps::sections::{MENU, ROUTE, SECTION_NAMES, SUB, SURVEY};
+use super::apps::sections::{MENU, ROUTE, SECTION_NAMES, SUB};
 use super::condition::Test;
 use super::draft::{Draft, Mentioned};
 use super::fault::{Place, Source, did_you_mean};
-use super::model::{Break, Condition, Menu, MenuEntry, Question, Route, Survey, Tries};
+use super::model::{Break, Condition, Menu, MenuEntry, Route, Tries};
 use super::number::Pattern;
 
 /// The most keys of a menu entry whose pattern has no end.
@@ -220,58 +221,6 @@ impl Reader<'_, '_, '_> {
         let twin = self.draft.plan.menus.get(name).map(|m| m.place);
         if self.is_new("menu", name, place, twin) {
             self.draft.plan.menus.insert(name.into(), menu);
-        }
-    }
-
-    fn survey(&mut self, name: &str, place: Place, value: &Spanned<DeValue<'_>>) {
-        let Some(mut args) = self.section(&SURVEY, value) else {
-            return;
-        };
-        let questions_place = args.place_of("questions");
-        let tables = match args.values.remove("questions") {
-            Some((Arg::Tables(tables), _)) => tables,
-            _ => Vec::new(),
-        };
-        let mut questions: Vec<Question> = Vec::new();
-        for mut table in tables {
-            let place = table.place_of("name");
-            let Some(name) = self.fixed(&mut table, "name") else {
-                continue;
-            };
-            if questions.iter().any(|q| q.name == name) {
-                let what = format!("the survey has two questions '{name}'");
-                self.draft.faults.error(place, what, "give it another name");
-            }
-            let keys = match table.values.remove("keys") {
-                Some((Arg::Labels(keys), _)) => keys,
-                _ => Vec::new(),
-            };
-            questions.push(Question {
-                name,
-                prompt: table.media("prompt"),
-                keys,
-                tries: table.count("tries").unwrap_or(2) as u8,
-                first_ms: table.time("timeout").unwrap_or(8_000),
-            });
-        }
-        if questions.is_empty() {
-            let what = format!("the survey '{name}' asks nothing");
-            self.draft.faults.error(
-                questions_place,
-                what,
-                "add questions = [{ name = …, prompt = …, keys = { … } }]",
-            );
-        }
-        let survey = Survey {
-            place,
-            intro: args.media("intro"),
-            thanks: args.media("thanks"),
-            invalid: args.media("invalid"),
-            questions,
-        };
-        let twin = self.draft.plan.surveys.get(name).map(|s| s.place);
-        if self.is_new("survey", name, place, twin) {
-            self.draft.plan.surveys.insert(name.into(), survey);
         }
     }
 

@@ -16,20 +16,23 @@
 //! Not here: prompts' lengths (each is taken for two seconds), audio, phones. A `dial` ends as the
 //! trial says.
 
+mod coverage;
 mod file;
 mod run;
 mod words;
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::cause::Cause;
 use super::effect::{AlarmEnd, ConferenceEnd, QueueEnd, Recording};
 use super::fault::Place;
-use super::interp::Entry;
+use super::interp::{Entry, Trail};
 use super::lookup;
-use super::model::Plan;
 use crate::base::Wall;
 
+pub use coverage::{Coverage, Part, coverage};
 pub use file::{KEYS, LINES, LineKind, read};
 pub use run::run;
 
@@ -155,6 +158,12 @@ pub struct Report {
     /// The routes that had the call, as indexes into the plan's.
     #[serde(skip)]
     pub routes: Vec<usize>,
+    /// Blocks and places in them that it came by.
+    #[serde(skip)]
+    trail: Trail,
+    /// Answers that were kept: survey, question, key.
+    #[serde(skip)]
+    answers: BTreeSet<(String, String, String)>,
 }
 
 /// What was not as expected.
@@ -168,30 +177,6 @@ pub struct Failure {
     pub instead: Vec<String>,
     /// Why it was not waited for any longer.
     pub why: String,
-}
-
-/// Which routes of a plan had a call.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Coverage {
-    /// Routes that had one.
-    pub reached: usize,
-    /// Routes in all.
-    pub all: usize,
-    /// Name and `file:line` of those that had none.
-    pub missed: Vec<(String, String)>,
-}
-
-/// Which routes of the plan the reports' calls took. A route with `continue` is passed through and
-/// not counted.
-pub fn coverage(plan: &Plan, reports: &[Report]) -> Coverage {
-    let counted = || plan.routes.iter().enumerate().filter(|(_, route)| !route.goes_on);
-    let is_reached = |at: usize| reports.iter().any(|report| report.routes.contains(&at));
-    let missed: Vec<_> = counted()
-        .filter(|(at, _)| !is_reached(*at))
-        .map(|(_, route)| (route.name.clone(), plan.at(route.place)))
-        .collect();
-    let all = counted().count();
-    Coverage { reached: all - missed.len(), all, missed }
 }
 
 #[cfg(test)]

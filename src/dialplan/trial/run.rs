@@ -5,7 +5,7 @@ use super::super::effect::{
     Collect, Conference, Dial, DialEnd, DialFailure, Effect, Ended, EndedBy, Happening, Item, Keys,
     QueueEnd, Target,
 };
-use super::super::interp::Interp;
+use super::super::interp::{Interp, Trail};
 use super::super::lookup::{self, Told};
 use super::super::model::Plan;
 use super::{Failure, Line, Outcome, Report, Trial, What, words};
@@ -32,9 +32,16 @@ pub fn run(plan: &Plan, file: &str, trial: &Trial) -> Report {
         keys: String::new(),
         happened: Vec::new(),
         routes: Vec::new(),
+        trail: Default::default(),
+        answers: Default::default(),
     };
     let why = match Interp::start(plan, course.now, trial.entry.clone()) {
-        Ok(mut interp) => course.follow(&mut interp).err(),
+        Ok(mut interp) => {
+            interp.keep_trail();
+            let why = course.follow(&mut interp).err();
+            course.trail = interp.take_trail();
+            why
+        }
         Err(none) if none.context_exists => {
             Some(format!("no route of context '{}' takes {}", none.context, none.to))
         }
@@ -53,6 +60,8 @@ pub fn run(plan: &Plan, file: &str, trial: &Trial) -> Report {
         failure,
         happened: course.happened,
         routes: course.routes,
+        trail: course.trail,
+        answers: course.answers,
     }
 }
 
@@ -69,6 +78,8 @@ struct Course<'a> {
     keys: String,
     happened: Vec<String>,
     routes: Vec<usize>,
+    trail: Trail,
+    answers: std::collections::BTreeSet<(String, String, String)>,
 }
 
 impl Course<'_> {
@@ -79,6 +90,9 @@ impl Course<'_> {
         for _ in 0..MAX_EFFECTS {
             let effect = interp.resume(self.plan, self.now, happening);
             self.happened.push(words::of(&effect));
+            if let Effect::SaveAnswer { survey, question, key, .. } = &effect {
+                self.answers.insert((survey.clone(), question.clone(), key.clone()));
+            }
             self.meet(interp, &effect);
             if self.met == self.path.len() {
                 return Ok(());

@@ -1,7 +1,7 @@
 //! Trials of a small plan: what is met, what is not, and what is told of it.
 
 use super::*;
-use crate::dialplan::{File, LoadEnv};
+use crate::dialplan::{File, LoadEnv, Plan};
 
 const PLAN: &str = "
 [[route]]
@@ -139,8 +139,8 @@ fn what_is_not_met_is_told_with_what_happened_instead() {
 fn routes_that_no_call_took_are_named() {
     let reports = [went("100", "", "'answer'"), went("200", "", "{dial='1001'}")];
     let covered = coverage(&plan(), &reports);
-    assert_eq!((covered.reached, covered.all), (2, 6));
-    assert_eq!(covered.missed[0], ("closed".into(), "p.toml:12".into()));
+    assert_eq!((covered.routes.reached, covered.routes.all), (2, 6));
+    assert_eq!(covered.routes.missed[0], ("closed".into(), "p.toml:12".into()));
 }
 
 #[test]
@@ -185,4 +185,24 @@ fn a_plan_in_circles_ends() {
     let circles = Plan::load(&[File { path: "p.toml", text }], &env).expect("it loads").plan;
     let report = run(&circles, "t.toml", &trial("1", "", "{hear='x'}")[0]);
     assert!(report.failure.expect("no end").why.contains("on and on"));
+}
+
+#[test]
+fn keys_branches_and_steps_that_no_call_came_by_are_named() {
+    let reports = [
+        went("100", "", "{press='1'}, {hear='one'}, {hear='after'}, 'hangup'"),
+        went("200", "", "{dial='1001'}, {press='2'}, {survey='good', key='2'}, 'hangup'"),
+    ];
+    let covered = coverage(&plan(), &reports);
+    let missed = |part: &Part| part.missed.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        missed(&covered.keys),
+        ["key 22 of the menu 'm'", "answer 1 to 'good' of the survey 's'"]
+    );
+    assert_eq!((covered.keys.reached, covered.keys.all), (2, 4));
+    assert_eq!(missed(&covered.branches), ["'busy' of a dial", "'ok' of a lookup"]);
+    assert!(!covered.is_whole());
+    // Of a route that no call took the first step stands for all; of a branch the branch.
+    let places: Vec<&str> = covered.steps.missed.iter().map(|(_, at)| at.as_str()).collect();
+    assert_eq!(places, ["p.toml:16", "p.toml:21", "p.toml:26", "q.xml:1"]);
 }

@@ -1,6 +1,6 @@
 //! Effects in a few words: what a failed trial shows of what happened.
 
-use super::super::effect::{Collect, Dial, Effect, Item, Recording};
+use super::super::effect::{Collect, Dial, Effect, Item, Recording, SurveyStep};
 
 /// One line for an effect; nothing for what nobody would miss.
 pub(super) fn of(effect: &Effect) -> String {
@@ -27,7 +27,14 @@ pub(super) fn of(effect: &Effect) -> String {
         Effect::Record(change) => format!("record {}", recording(*change)),
         Effect::SendDigits { digits, .. } => format!("send digits {digits}"),
         Effect::Lookup(lookup) => format!("ask {}", lookup.name),
-        Effect::SaveAnswer { survey, question, key, meaning } => {
+        Effect::Survey { survey, step: SurveyStep::Began { .. } } => {
+            format!("survey {survey} begins")
+        }
+        Effect::Survey { survey, step: SurveyStep::Over { complete: true } } => {
+            format!("survey {survey} is over")
+        }
+        Effect::Survey { survey, .. } => format!("survey {survey} is over, not complete"),
+        Effect::SaveAnswer { survey, question, key, meaning, .. } => {
             format!("survey {survey}, {question}: {key} ({meaning})")
         }
         Effect::SetField { name, value } => format!("field {name} = {value}"),

@@ -34,7 +34,7 @@ impl FactKind {
             | RecordingSealed { call, .. }
             | RecordingRemoved { call, .. } => Some(*call),
             RecorderBegan { call, .. } | RecorderEnded { call, .. } => Some(*call),
-            SurveyAnswer { call, .. } | Queue { call, .. } => Some(*call),
+            SurveyAnswer { call, .. } | Survey { call, .. } | Queue { call, .. } => Some(*call),
             Agent { what, .. } => what.call(),
             Care { what, .. } => what.call(),
             Alarm { call, .. } => *call,
@@ -126,6 +126,7 @@ impl FactKind {
             RecorderBegan { .. } => "recorder_began",
             RecorderEnded { .. } => "recorder_ended",
             SurveyAnswer { .. } => "survey_answer",
+            Survey { .. } => "survey",
             Other(fields) => fields.get("kind").and_then(Value::as_str).unwrap_or("other"),
         }
     }

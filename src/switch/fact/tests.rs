@@ -101,8 +101,22 @@ fn one_of_each() -> Vec<FactKind> {
             survey: s("care"),
             question: s("satisfied"),
             key: s("1"),
+            meaning: s("yes"),
+            voice: None,
             agent: Some(s("1001")),
         },
+        Survey {
+            call,
+            survey: s("care"),
+            what: SurveyFact::Began {
+                version: s("0123"),
+                caller: s("1380"),
+                agent: Some(s("7001")),
+                team: None,
+                queue: Some(s("care")),
+            },
+        },
+        Survey { call, survey: s("care"), what: SurveyFact::Over { complete: true } },
     ]
 }
 
