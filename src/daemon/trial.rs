@@ -96,7 +96,7 @@ mod tests {
         let text = crate::config::EMBEDDED.to_owned();
         let source = Source::Text { text, name: "(embedded default)" };
         let loaded = files::load(&source).unwrap_or_else(|f| panic!("{}", files::lines(&f)));
-        let files = ["care-line.toml", "call-queue.toml"];
+        let files = ["agents.toml", "care-full.toml", "care-line.toml", "call-queue.toml"];
         let tried =
             files.map(|file| of_file(&loaded.plan, &root.join("dialplan/tests").join(file)));
         let reports: Vec<_> =
@@ -104,6 +104,7 @@ mod tests {
         let failed: Vec<_> = reports.iter().filter(|report| report.failure.is_some()).collect();
         assert!(failed.is_empty(), "{failed:#?}");
         let covered = trial::coverage(&loaded.plan, &reports);
-        assert_eq!(covered.routes.missed, [], "each route of the sample is tried");
+        let missed: Vec<_> = covered.parts().iter().flat_map(|(_, p)| p.missed.clone()).collect();
+        assert_eq!(missed, [], "each route, key, branch and step of the sample is tried");
     }
 }
