@@ -8,6 +8,7 @@ use crate::switch::fact::{CareFact, Fact, LineEnd, Meaning, Protocol};
 
 use super::database::Trouble;
 use super::query::Records;
+use super::row::from_row;
 use super::statement::{Statement, query};
 
 /// A unit's report, and its case.
@@ -160,7 +161,6 @@ impl Records {
                       AS protocol, \
                       (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line \
                       FROM cases WHERE closed IS NULL ORDER BY id";
-        #[derive(sqlx::FromRow)]
         struct Row {
             id: i64,
             account: String,
@@ -175,6 +175,20 @@ impl Records {
             protocol: Option<String>,
             line: Option<String>,
         }
+        from_row!(Row {
+            id,
+            account,
+            unit,
+            opened,
+            need,
+            priority,
+            place,
+            call_back,
+            alarms,
+            talked,
+            protocol,
+            line
+        });
         let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
         let case = |row: Row| {
             let mut case = Case::kept(row.id.unsigned_abs(), row.account);

@@ -204,10 +204,8 @@ pub struct AnswerRow {
     /// The key pressed, or what it was corrected to.
     pub key: String,
     /// What it meant.
-    #[sqlx(default)]
     pub meaning: String,
     /// The recording of a spoken answer.
-    #[sqlx(default)]
     pub voice: Option<String>,
     /// The agent it is about.
     pub agent: Option<String>,
@@ -215,7 +213,13 @@ pub struct AnswerRow {
     pub wall: i64,
 }
 
-from_row!(AnswerRow { call, survey, question, key, agent, wall });
+from_row!(
+    AnswerRow {
+        call, survey, question, key, agent, wall
+    } or default {
+        meaning, voice
+    }
+);
 
 /// What a call was about.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqlx::FromRow;
 
 use super::database::Trouble;
 use super::query::Records;
+use super::row::from_row;
 use super::statement::{Statement, query};
 use crate::base::{CallId, Wall};
 use crate::report::survey::{Answered, Design, Session};
@@ -104,7 +104,7 @@ pub(super) fn answer<'q>(
 }
 
 /// A correction, as it stands on the record.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Correction {
     /// The call.
     pub call: String,
@@ -126,7 +126,8 @@ pub struct Correction {
     pub wall: i64,
 }
 
-#[derive(FromRow)]
+from_row!(Correction { call, question, old_key, old_meaning, key, meaning, by, why, wall });
+
 struct SessionRow {
     call: String,
     version: String,
@@ -138,6 +139,8 @@ struct SessionRow {
     over: Option<i64>,
     complete: bool,
 }
+
+from_row!(SessionRow { call, version, caller, agent, team, queue, began, over, complete });
 
 type AnswerColumns = (String, String, String, String, Option<String>, bool);
 
