@@ -29,6 +29,7 @@ mod simulation {
     mod mobile;
     mod networks;
     mod outside;
+    mod plans;
     mod queue;
     mod queue_hours;
     mod receiver;

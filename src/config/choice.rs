@@ -159,6 +159,40 @@ choice! {
 }
 
 choice! {
+    /// What begins a response plan.
+    PlanStart {
+        Hand = "hand": "A person.",
+        Alarm = "alarm": "An alarm.",
+        CheckIn = "check-in": "A check-in that nobody made.",
+    } later []
+}
+
+choice! {
+    /// What help is wanted for.
+    CareNeed {
+        Personal = "personal": "A bell was pressed.",
+        Fall = "fall": "Somebody fell.",
+        Fire = "fire": "Smoke or fire.",
+        Gas = "gas": "Gas or carbon monoxide.",
+        Intruder = "intruder": "Somebody broke in, or attacks.",
+        Flood = "flood": "Water.",
+        Inactivity = "inactivity": "Somebody has not moved, is not in bed, has left.",
+        Medical = "medical": "Epilepsy, a pill not taken.",
+        Temperature = "temperature": "Too hot, too cold.",
+        CheckIn = "check_in": "Nobody has reported who had to.",
+        Other = "other": "Something else.",
+    } later []
+}
+
+choice! {
+    /// How a subscriber stands out.
+    CareFlag {
+        Vip = "vip": "Served before others.",
+        Special = "special": "In special need.",
+    } later []
+}
+
+choice! {
     /// What strangers' requests get.
     Strangers {
         Challenge = "challenge": "All the same 401: they are asked for a password.",

@@ -18,6 +18,7 @@ use super::mail::{self, Mail};
 use super::mobile::mobiles;
 use super::name::FeatureCode;
 use super::network::{self, Network};
+use super::plan::{self, Plan, PlanStep, Resource};
 use super::recorder::{self, Recorder};
 use super::setting::Reader;
 use super::telemetry::Telemetry;
@@ -46,6 +47,9 @@ pub(super) struct Draft {
     pub(super) receiver: Option<Receiver>,
     pub(super) check_in: Option<CheckIn>,
     pub(super) guard: Option<Guard>,
+    pub(super) resources: Vec<(usize, Resource)>,
+    pub(super) plans: Vec<(usize, Plan)>,
+    pub(super) plan_steps: Vec<(usize, PlanStep)>,
     pub(super) agents: Vec<(usize, Agent)>,
     pub(super) teams: Vec<(usize, Team)>,
     pub(super) queues: Vec<(usize, Queue)>,
@@ -97,6 +101,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     mobiles(draft, reader);
     let Draft { agents, queues, teams, wrap_ups, .. } = draft;
     super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
+    plan::check(&draft.plans, &draft.plan_steps, &draft.resources, reader);
     webhook::check(&draft.webhooks, reader);
     if let Some(mail) = &draft.mail {
         mail::check(mail, reader);

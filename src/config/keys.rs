@@ -26,6 +26,7 @@ use super::name::{
     StoreUrl, UserName,
 };
 use super::network::Network;
+use super::plan::{Plan, PlanStep, Resource};
 use super::quantity::{Percent, Period, Size};
 use super::recorder::Recorder;
 use super::rewrite::Rules;
@@ -37,7 +38,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 36] = [
+pub const SECTIONS: [&Section; 39] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -57,6 +58,9 @@ pub const SECTIONS: [&Section; 36] = [
     &Receiver::SECTION,
     &CheckIn::SECTION,
     &Guard::SECTION,
+    &Resource::SECTION,
+    &Plan::SECTION,
+    &PlanStep::SECTION,
     &Dialplan::SECTION,
     &Record::SECTION,
     &Recorder::SECTION,

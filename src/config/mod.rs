@@ -38,7 +38,8 @@ mod mail;
 mod mobile;
 pub mod name;
 pub mod network;
-pub mod quantity;
+pub mod plan;
+mod quantity;
 pub mod recorder;
 mod reference;
 pub mod rewrite;
@@ -56,9 +57,9 @@ pub use alarm::Alarm;
 pub use calendar::{Holiday, Zone};
 pub use care::{Care, CheckIn, Guard, Receiver};
 pub use choice::{
-    Backend, BellCalls, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, MailTls, Make,
-    Pack, Ping503, Prack, RecordFormat, SendDiversion, SendIdentity, Srtp, Strangers, TokenRole,
-    TrunkChoice, UnitKeys, WhenFull,
+    Backend, BellCalls, CareFlag, CareNeed, Codec, Country, Digest, Dtmf, Language, LogFormat,
+    LogLevel, MailTls, Make, Pack, Ping503, PlanStart, Prack, RecordFormat, SendDiversion,
+    SendIdentity, Srtp, Strangers, TokenRole, TrunkChoice, UnitKeys, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;
@@ -72,6 +73,7 @@ pub use list::Workers;
 pub use mail::{Mail, MailServer};
 pub use name::MailAddress;
 pub use network::Network;
+pub use plan::{Called, Plan, PlanStep, Resource};
 pub use quantity::{Percent, Period, Size};
 pub use recorder::Recorder;
 pub use reference::reference_markdown;
@@ -133,6 +135,12 @@ pub struct Config {
     pub check_in: CheckIn,
     /// `[guard]`.
     pub guard: Guard,
+    /// Each `[[resource]]`, in the order of the text.
+    pub resources: Vec<Resource>,
+    /// Each `[[plan]]`, in the order of the text.
+    pub plans: Vec<Plan>,
+    /// Each `[[plan_step]]`, in the order of the text.
+    pub plan_steps: Vec<PlanStep>,
     /// Each `[[agent]]`, in the order of the text.
     pub agents: Vec<Agent>,
     /// Each `[[team]]`, in the order of the text.
@@ -322,6 +330,7 @@ impl Config {
             let same = new.queues.iter().find(|queue| queue.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
+        changed.extend(plan::changed(self, new));
         for old in &self.tokens {
             let same = new.tokens.iter().find(|token| token.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
@@ -577,6 +586,9 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         receiver: single(table, &Receiver::SECTION, reader, Receiver::read),
         check_in: single(table, &CheckIn::SECTION, reader, CheckIn::read),
         guard: single(table, &Guard::SECTION, reader, Guard::read),
+        resources: repeated(table, &Resource::SECTION, reader, Resource::read),
+        plans: repeated(table, &Plan::SECTION, reader, Plan::read),
+        plan_steps: repeated(table, &PlanStep::SECTION, reader, PlanStep::read),
         agents: repeated(table, &Agent::SECTION, reader, Agent::read),
         teams: repeated(table, &Team::SECTION, reader, Team::read),
         queues: repeated(table, &Queue::SECTION, reader, Queue::read),
@@ -704,6 +716,9 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         check_in: draft.check_in?,
         receiver: draft.receiver?,
         guard: draft.guard?,
+        resources: draft.resources.into_iter().map(|(_, own)| own).collect(),
+        plans: draft.plans.into_iter().map(|(_, plan)| plan).collect(),
+        plan_steps: draft.plan_steps.into_iter().map(|(_, step)| step).collect(),
         agents: draft.agents.into_iter().map(|(_, agent)| agent).collect(),
         teams: draft.teams.into_iter().map(|(_, team)| team).collect(),
         wrap_ups: draft.wrap_ups.into_iter().map(|(_, code)| code).collect(),

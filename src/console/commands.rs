@@ -8,6 +8,7 @@ mod desk;
 mod filter;
 mod gateway;
 mod guard;
+mod plan;
 mod records;
 mod room;
 pub mod subscriber;
@@ -19,7 +20,7 @@ pub use filter::Filter;
 use crate::base::CallId;
 use crate::call::conference::Change;
 use crate::switch::Request;
-use crate::switch::console::{DeskOrder, GuardOrder, RoomOrder, TraceWhom};
+use crate::switch::console::{DeskOrder, GuardOrder, PlanOrder, RoomOrder, TraceWhom};
 
 /// What a line asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -99,7 +100,7 @@ impl Order {
     pub fn has_effect(&self) -> bool {
         use Request::{
             AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Case, Cases, CloseCase, Correct,
-            Cti, Desk, Dial, GatewayOrder, Gateways, Guard, Hangup, Phones, Queues, Room,
+            Cti, Desk, Dial, GatewayOrder, Gateways, Guard, Hangup, Phones, Plan, Queues, Room,
             RoomOrder, Rooms, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban, Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
@@ -118,7 +119,8 @@ impl Order {
                 | Case(_)
                 | Rooms
                 | Room(_)
-                | Guard(GuardOrder::List),
+                | Guard(GuardOrder::List)
+                | Plan(PlanOrder::List, _),
             ) => false,
             Order::Ask(
                 GatewayOrder(..)
@@ -137,6 +139,7 @@ impl Order {
                 | Correct(_)
                 | RoomOrder(..)
                 | Guard(_)
+                | Plan(..)
                 | Cti(..),
             ) => true,
             Order::Reload | Order::LogLevel(_) | Order::Ack(..) | Order::Mail(_) => true,
@@ -283,6 +286,21 @@ pub const COMMANDS: &[Command] = &[
         what: "Tell the unit of a case something in its call, by the keys of its protocol; a door wants 'confirm'",
         example: "unit 4711 listen",
         make: case::unit,
+    },
+    Command {
+        words: "show plans",
+        argument: Argument::None,
+        what: "The response plans: what begins them, their steps, the cases for which they run",
+        example: "show plans",
+        make: |_| Ok(Order::Ask(Request::Plan(PlanOrder::List, String::new()))),
+    },
+    Command {
+        words: "plan",
+        argument: Argument::Words("start CASE PLAN | stop CASE | skip CASE | step CASE NUMBER"),
+        what: "Take a case's response plan over: begin one, end it, go on with the next step or with another. \
+               'show case' says what has happened",
+        example: "plan start 4711 fall",
+        make: plan::order,
     },
     Command {
         words: "guard",

@@ -4,7 +4,7 @@ use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
     AgentRow, BackRow, BanRow, CallRow, CallView, CaseRow, CaseView, GatewayRow, GuardView,
-    PhoneRow, QueueRow, RecorderRow, Reply, RoomRow, RoomView, Status, TroubleRow,
+    PhoneRow, PlanRow, QueueRow, RecorderRow, Reply, RoomRow, RoomView, Status, TroubleRow,
 };
 
 /// An answer of the switch as text.
@@ -23,6 +23,7 @@ pub fn text(reply: &Reply) -> String {
         }
         Reply::Case(view) => case(view),
         Reply::Guard(view) => guard(view),
+        Reply::Plans(rows) => plans(rows),
         Reply::Queues(rows) => queues(rows),
         Reply::CallBacks(rows) => call_backs(rows),
         Reply::Rooms(rows) => rooms(rows),
@@ -248,13 +249,24 @@ fn gateways(rows: &[GatewayRow]) -> String {
     table(&heads, cells, "no gateways are configured")
 }
 
+/// A time as this machine's clock has it.
+fn when(wall: i64, format: &str) -> String {
+    let time = jiff::Timestamp::from_millisecond(wall).ok();
+    time.map_or_else(String::new, |time| {
+        time.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string()
+    })
+}
+
+fn plans(rows: &[PlanRow]) -> String {
+    let cells = rows.iter().map(|row| {
+        let cases: Vec<String> = row.cases.iter().map(ToString::to_string).collect();
+        vec![row.plan.clone(), row.start.clone(), row.steps.join(", "), cases.join(", ")]
+    });
+    table(&["PLAN", "BEGINS BY", "STEPS", "CASES"], cells, "there are no plans: add a [[plan]]")
+}
+
 fn guard(view: &GuardView) -> String {
-    let day = |wall: i64| {
-        let time = jiff::Timestamp::from_millisecond(wall).ok();
-        time.map_or_else(String::new, |time| {
-            time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
-        })
-    };
+    let day = |wall: i64| when(wall, "%Y-%m-%d %H:%M");
     let cells = view.locks.iter().map(|row| {
         let until = row.until.map_or_else(|| "for ever".to_owned(), day);
         let by = if row.by.is_empty() { "the rule" } else { &row.by };
@@ -287,6 +299,14 @@ fn case(view: &CaseView) -> String {
                 text += &format!("{field:<18} {value}\n");
             }
         }
+    }
+    if let Some(plan) = &view.plan {
+        let cells = view
+            .events
+            .iter()
+            .map(|row| vec![when(row.wall, "%m-%d %H:%M:%S"), row.step.clone(), row.what.clone()]);
+        text += &format!("\nplan {plan}\n");
+        text += &table(&["TIME", "STEP", "WHAT"], cells, "nothing has happened yet");
     }
     text
 }

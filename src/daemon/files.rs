@@ -396,11 +396,43 @@ fn plan_of(
             Err(at_dir(dir, what.into()).into_iter().chain(warnings).collect())
         }
         (Ok(loaded), _) => {
+            let missing = response_plans(config, name, &loaded.plan, &env);
             let warnings = loaded.warnings.into_iter().map(ours).chain(below.warnings);
-            Ok((loaded.plan, warnings.collect()))
+            match missing.is_empty() {
+                true => Ok((loaded.plan, warnings.collect())),
+                false => Err(missing.into_iter().chain(warnings).collect()),
+            }
         }
         (Err(faults), _) => Err(faults.into_iter().map(ours).chain(below.warnings).collect()),
     }
+}
+
+/// What the steps of response plans need of the dialplan and of the prompts, and is not there.
+fn response_plans(config: &Config, name: &str, plan: &Plan, env: &LoadEnv) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for step in &config.plan_steps {
+        let mut missing = |what: String, remedy: &str| {
+            let (file, remedy) = (name.to_owned(), remedy.to_owned());
+            let (line, column) = (step.at.line, step.at.column);
+            faults.push(Fault { file, line, column, error: true, what, remedy });
+        };
+        let calls = step.call.as_ref().is_some_and(|call| !call.is_empty());
+        if calls && !plan.has_context("care-plan") {
+            let what =
+                "the dialplan has no context \"care-plan\", in which those are whom a plan calls";
+            missing(
+                what.into(),
+                "add a [[route]] with `context = \"care-plan\"`, as in docs/care.md",
+            );
+        }
+        let Some(say) = &step.say else { continue };
+        let there = |names: &BTreeSet<String>| names.contains(say.as_str());
+        if env.prompts.as_ref().is_some_and(|all| !all.values().any(there)) {
+            let what = format!("there is no prompt \"{say}\"");
+            missing(what, "record it, or name another; it lies below [dialplan] sounds");
+        }
+    }
+    faults
 }
 
 /// `[dialplan] holidays` as the plan takes them.

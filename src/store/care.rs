@@ -3,6 +3,7 @@
 mod check_ins;
 
 use crate::base::Wall;
+use crate::switch::care::plans::KeptEvent;
 use crate::switch::care::{self, Case, KeptCases, KeptGuard, Lock, Need};
 use crate::switch::fact::{CareFact, Fact, LineEnd, Meaning, Protocol};
 
@@ -88,6 +89,13 @@ pub(super) fn statements<'q>(
         | CareFact::CheckInTask { .. }
         | CareFact::CheckInAccepted { .. }
         | CareFact::CheckInClosed { .. } => check_ins::statements(fact, account, what),
+        CareFact::Plan { case, plan, step, happened } => {
+            let insert = "INSERT INTO plan_events (id, \"case\", wall, account, plan, step, what, \
+                          body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            let body = serde_json::to_string(happened).unwrap_or_default();
+            let row = query(insert).bind(fact.seq as i64).bind(*case as i64).bind(fact.wall.0);
+            vec![row.bind(account).bind(plan).bind(step).bind(happened.word()).bind(body)]
+        }
         CareFact::Closed { case, outcome, by } => {
             let update = "UPDATE cases SET closed = ?, outcome = ?, closed_by = ? WHERE id = ?";
             vec![query(update).bind(fact.wall.0).bind(outcome).bind(by).bind(*case as i64)]
@@ -207,7 +215,30 @@ impl Records {
         let cases = rows.map_err(self.sorted())?.into_iter().map(case).collect();
         let (settled, missed) = self.kept_check_ins().await?;
         let guard = self.kept_guard().await?;
-        Ok(KeptCases { cases, troubles: self.kept_troubles().await?, settled, missed, guard })
+        let (troubles, plans) = (self.kept_troubles().await?, self.kept_plans().await?);
+        Ok(KeptCases { cases, troubles, settled, missed, guard, plans })
+    }
+
+    /// What has happened in the plans of open cases, by case. The plan is that of its last event.
+    async fn kept_plans(&self) -> Result<Vec<(u64, String, Vec<KeptEvent>)>, Trouble> {
+        let select = "SELECT \"case\", plan, wall, step, body FROM plan_events WHERE \"case\" IN \
+                      (SELECT id FROM cases WHERE closed IS NULL) ORDER BY \"case\", id";
+        type Row = (i64, String, i64, String, String);
+        let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
+        let mut all: Vec<(u64, String, Vec<KeptEvent>)> = Vec::new();
+        for (case, plan, wall, step, body) in rows.map_err(self.sorted())? {
+            // What a later version says is nothing that this one acts on.
+            let Ok(event) = serde_json::from_str(&body) else { continue };
+            let case = case.unsigned_abs();
+            if all.last().is_none_or(|(own, ..)| *own != case) {
+                all.push((case, String::new(), Vec::new()));
+            }
+            if let Some((_, name, events)) = all.last_mut() {
+                *name = plan;
+                events.push((Wall(wall), step, event));
+            }
+        }
+        Ok(all)
     }
 
     async fn kept_guard(&self) -> Result<KeptGuard, Trouble> {

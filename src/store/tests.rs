@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use super::segment::{SegmentName, list};
 use super::*;
 use crate::base::{CallId, LegId, RecordingId, Wall};
-use crate::switch::care::{self, Case, Need};
+use crate::switch::care::{self, Case, Need, PlanEvent};
 use crate::switch::fact::{
     AgentFact, CareFact, EndedBy, FactKind, Meaning, Party, Protocol, Role, Sound,
 };
@@ -834,6 +834,11 @@ fn open_cases_are_there_after_a_restart() {
     };
     let of = |account: &str, what| FactKind::Care { account: account.into(), what };
     let fall = Meaning::Alarm(Need::Fall);
+    let planned = |case, happened| {
+        let (plan, step) = ("fall".to_owned(), "contacts".to_owned());
+        CareFact::Plan { case, plan, step, happened }
+    };
+    let called = PlanEvent::Called { name: "Li".into(), number: "138".into() };
     let kinds = [
         of("77", reported(fall, Some(1), true)),
         of("78", reported(Meaning::Alarm(Need::Personal), Some(2), true)),
@@ -850,6 +855,9 @@ fn open_cases_are_there_after_a_restart() {
         of("81", reported(Meaning::Began(care::Trouble::Mains), None, false)),
         of("81", reported(Meaning::Began(care::Trouble::Battery), None, false)),
         of("81", reported(Meaning::Over(care::Trouble::Mains), None, false)),
+        of("77", planned(1, PlanEvent::Begun { by: String::new() })),
+        of("78", planned(2, PlanEvent::Begun { by: String::new() })),
+        of("77", planned(1, called.clone())),
     ];
     stored(dir.path(), kinds);
     block(async {
@@ -871,6 +879,10 @@ fn open_cases_are_there_after_a_restart() {
         ];
         assert_eq!(kept.cases, open);
         assert_eq!(kept.troubles, [("81".to_owned(), care::Trouble::Battery, Wall(12))]);
+        // A closed case's plan is over.
+        let [(1, plan, events)] = &kept.plans[..] else { panic!("{:?}", kept.plans) };
+        assert_eq!((plan.as_str(), events.len()), ("fall", 2));
+        assert_eq!(events[1], (Wall(16), "contacts".into(), called));
     });
 }
 

@@ -213,6 +213,8 @@ pub struct Active {
     pub interp: Option<Box<Interp>>,
     /// It has none any more: whoever the plan served has parked the other and gone.
     pub planless: bool,
+    /// The two of its talk are in a conference.
+    pub gathered: bool,
     /// What the present step waits for.
     pub doing: Doing,
     /// Who called.

@@ -361,6 +361,7 @@ impl Switch {
             plan: self.plan.clone(),
             interp: None,
             planless: false,
+            gathered: false,
             doing: Doing::Opening,
             from,
             origin: Origin::default(),

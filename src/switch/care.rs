@@ -16,6 +16,7 @@ mod check_ins;
 mod guard;
 mod homes;
 mod in_call;
+pub mod plans;
 mod receiving;
 mod voice;
 
@@ -29,6 +30,9 @@ use crate::care::check_in::{self, CheckIns};
 use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
 use crate::care::notice::Notices;
+pub use crate::care::plan::Event as PlanEvent;
+use crate::care::plan::Start;
+use crate::care::plan::run::Runs;
 pub use crate::care::subscriber::{FIELDS, MOST_CONTACTS};
 pub use crate::care::unit;
 pub use crate::care::{Case, Directory, Kept, Need, Subscriber, Trouble, Update};
@@ -68,6 +72,8 @@ pub struct KeptCases {
     pub missed: Vec<(String, Missed)>,
     /// Who is locked out, and who never is.
     pub guard: KeptGuard,
+    /// Of open cases their plan, and what has happened in it.
+    pub plans: Vec<(u64, String, Vec<plans::KeptEvent>)>,
 }
 
 /// A unit that is to be answered: where it is, and with what; without an answer it hears 200 alone.
@@ -123,6 +129,10 @@ pub(super) struct Care {
     lines: in_call::Lines,
     /// Units that say their alarms by keys.
     receiving: receiving::Receptions,
+    /// Response plans.
+    plans: Runs,
+    /// What the records said of plans, until the subscribers come.
+    kept_plans: Vec<(u64, String, Vec<plans::KeptEvent>)>,
     /// Calls that we make.
     calls: BTreeMap<CallId, calls::CallOut>,
     /// When something is due, as the clocks stood at the last input.
@@ -152,6 +162,8 @@ impl Care {
             notices: Notices::default(),
             lines: Default::default(),
             receiving: Default::default(),
+            plans: Runs::default(),
+            kept_plans: Vec::new(),
             calls: BTreeMap::new(),
             wake: None,
             kept: None,
@@ -167,8 +179,13 @@ impl Care {
     pub(super) fn next_wake(&self, now: Now) -> Option<Time> {
         // All wait equally long: the first that came is due first.
         let confirm = self.unconfirmed.first_key_value().map(|(_, asked)| asked.until);
-        let confirm = confirm.into_iter().chain(self.lines.next_wake());
-        confirm.chain(self.cases.next_wake()).chain(self.check_ins.next_wake(now)).min()
+        let others = [
+            self.lines.next_wake(),
+            self.cases.next_wake(),
+            self.check_ins.next_wake(now),
+            self.plans.next_wake(),
+        ];
+        confirm.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// A unit waits for the fact of this number.
@@ -354,6 +371,7 @@ impl Switch {
         place: Place,
     ) -> u64 {
         let Place { case, opens, repeat } = place;
+        let meaning = report.meaning;
         let account = report.account;
         let (protocol, meaning) = (report.protocol, report.meaning);
         let call_back = match report.speech {
@@ -387,17 +405,7 @@ impl Switch {
             self.locked_alarm(now, case, &account);
         }
         if let (Some(case), Meaning::Alarm(need)) = (case, report.meaning) {
-            let what = if repeat { "says again its" } else { "raises an" };
-            let (need, who) = (need.as_str(), self.care.who(&account));
-            self.log(Level::Info, format!("case {case}: unit {who} {what} alarm ({need})"));
-            if let Some(number) = call_back {
-                let whom = if number.is_empty() { &account } else { &number };
-                let line = format!("case {case}: unit {who} waits to be called at {whom}");
-                self.log(Level::Warning, line);
-                if !repeat {
-                    self.call_unit(now, case);
-                }
-            }
+            self.alarm_told(now, case, &account, (need, repeat), call_back);
         }
         let taken_back = |case| self.care.cases.get(case).is_some_and(Case::is_taken_back);
         if let (Some(case), Meaning::Cancelled) = (case, report.meaning) {
@@ -415,7 +423,33 @@ impl Switch {
             let within = self.config.care.speech_within;
             self.care.notices.said(now.at, &account, meaning, within);
         }
+        if let (Some(case), Meaning::Alarm(need), false) = (case, meaning, repeat) {
+            let start = if need == Need::CheckIn { Start::CheckIn } else { Start::Alarm };
+            self.plan_for_alarm(now, case, start);
+        }
         seq
+    }
+
+    /// An alarm is written down: the log says so, and a unit that waits for it is called.
+    fn alarm_told(
+        &mut self,
+        now: Now,
+        case: u64,
+        account: &str,
+        (need, repeat): (Need, bool),
+        call_back: Option<String>,
+    ) {
+        let what = if repeat { "says again its" } else { "raises an" };
+        let (need, who) = (need.as_str(), self.care.who(account));
+        self.log(Level::Info, format!("case {case}: unit {who} {what} alarm ({need})"));
+        if let Some(number) = call_back {
+            let whom = if number.is_empty() { account } else { number.as_str() };
+            let line = format!("case {case}: unit {who} waits to be called at {whom}");
+            self.log(Level::Warning, line);
+            if !repeat {
+                self.call_unit(now, case);
+            }
+        }
     }
 
     /// The fact of this number is on the disk: if a unit waits for it, it hears so.
@@ -495,6 +529,8 @@ impl Switch {
         }
         self.lines_due(now);
         self.check_ins_due(now);
+        self.care.plans.wake(now);
+        self.plans_act(now);
     }
 
     /// An alarm after which nobody has talked: a person has to act.
@@ -524,6 +560,7 @@ impl Switch {
         let Some(case) = self.care.cases.talks(call) else { return };
         let (case, account) = (case.id, case.account.clone());
         self.fact(now, FactKind::Care { account, what: CareFact::Talked { case } });
+        self.plan_talks(now, call, case);
     }
 
     /// A call is over: if it followed an alarm and nobody has talked in it, a person has to act.
@@ -541,6 +578,7 @@ impl Switch {
                 calls::Why::Reminder { .. } | calls::Why::Contact { .. } => {
                     self.care.check_ins.call_over(now, &out.account);
                 }
+                calls::Why::Plan(own) => self.plan_call_over(now, call, own.case, &own.number),
             }
             return;
         }
@@ -553,6 +591,7 @@ impl Switch {
     pub(super) fn cases_restored(&mut self, now: Now, kept: KeptCases) {
         self.care.restored = true;
         self.guard_restored(kept.guard);
+        self.care.kept_plans = kept.plans;
         self.care.kept = Some((kept.settled.into_iter().collect(), kept.missed));
         for (account, trouble, since) in kept.troubles {
             self.care.cases.restore_trouble(account, trouble, since);
@@ -581,6 +620,8 @@ impl Switch {
         let Some(case) = self.care.cases.close(id) else {
             return ConsoleReply::Refused(self.no_case(id));
         };
+        self.care.plans.close(now, id);
+        self.plans_act(now);
         let by = if by.is_empty() { "console" } else { by }.to_owned();
         let what = CareFact::Closed { case: id, outcome: outcome.to_owned(), by };
         let account = case.account;
@@ -644,6 +685,8 @@ impl Switch {
             row: self.case_row(now, case),
             subscriber: fields.filter(|(_, text)| !text.is_empty()).collect(),
             troubles,
+            plan: self.care.plans.of(id).map(|(plan, _)| plan.to_owned()),
+            events: self.plan_events(id),
         }))
     }
 

@@ -80,6 +80,8 @@ pub enum Request {
         /// It was said twice, as a door wants it.
         confirmed: bool,
     },
+    /// The response plans, or a person takes one over; who.
+    Plan(PlanOrder, String),
     /// Write down how a case ended, and who says so; empty: the console.
     CloseCase(u64, String, String),
     /// Watch the calls of a number, or one call, as they go, for so many minutes.
@@ -244,6 +246,8 @@ pub enum Reply {
     Case(Box<CaseView>),
     /// To [`Request::Guard`].
     Guard(GuardView),
+    /// The response plans.
+    Plans(Vec<PlanRow>),
     /// To [`Request::Agents`].
     Agents(Vec<AgentRow>),
     /// To [`Request::Queues`].
@@ -622,6 +626,45 @@ pub struct CaseRow {
     pub line: String,
 }
 
+/// What is ordered of response plans.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum PlanOrder {
+    /// List them.
+    List,
+    /// Begin this one for this case.
+    Start(u64, String),
+    /// End the case's.
+    Stop(u64),
+    /// Go on with the next step.
+    Skip(u64),
+    /// Go on with this step, from 1.
+    Step(u64, usize),
+}
+
+/// One response plan.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PlanRow {
+    /// Its name.
+    pub plan: String,
+    /// What begins it.
+    pub start: String,
+    /// Its steps.
+    pub steps: Vec<String>,
+    /// The cases for which it runs.
+    pub cases: Vec<u64>,
+}
+
+/// What happened in a case's plan.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CaseEventRow {
+    /// When, milliseconds since 1970.
+    pub wall: i64,
+    /// In which step; empty: in none.
+    pub step: String,
+    /// What.
+    pub what: String,
+}
+
 /// The guard.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct GuardView {
@@ -657,6 +700,12 @@ pub struct CaseView {
     pub subscriber: Vec<(String, String)>,
     /// What is wrong with its unit.
     pub troubles: Vec<TroubleRow>,
+    /// Its response plan.
+    #[serde(default)]
+    pub plan: Option<String>,
+    /// What happened in it.
+    #[serde(default)]
+    pub events: Vec<CaseEventRow>,
 }
 
 /// Something that is wrong with a unit.

@@ -54,6 +54,7 @@ impl Switch {
                 Reply::Cases { cases, troubles, records_away: !self.care.restored }
             }
             Request::Guard(order) => self.guard_order(now, order),
+            Request::Plan(order, by) => self.plan_order(now, order, &by),
             Request::Case(id) => self.case_view(now, id),
             Request::Unit { case, order, confirmed } => {
                 match self.unit_order(now, case, order, confirmed, "console") {
@@ -247,6 +248,7 @@ impl Switch {
         self.care.cases.set_terms(super::care::terms(&self.config));
         self.configure_check_ins();
         self.configure_guard();
+        self.configure_plans();
         self.keep_recordings();
         self.fact(now, FactKind::Reloaded { by: "console".into() });
     }

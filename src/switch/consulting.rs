@@ -70,6 +70,7 @@ impl Active {
         matches!(self.doing, Doing::Talking { .. })
             && self.transfer.is_none()
             && self.consulting.is_none()
+            && !self.gathered
     }
 
     /// Puts another talk in the present one's place, and gives that one. `None`: the present one is none.

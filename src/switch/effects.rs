@@ -174,8 +174,7 @@ impl Switch {
         }
     }
 
-    /// The last steps of a plan whose party has left its talk with `by`, while the call goes on without it:
-    /// nothing of them but what they write down.
+    /// The last steps of a plan whose party has left its talk with `by`.
     pub(super) fn run_out(
         &mut self,
         now: Now,
@@ -183,10 +182,21 @@ impl Switch {
         plan: Option<Box<Interp>>,
         by: effect::Target,
     ) {
-        let Some(mut interp) = plan else { return };
         let (talk_ms, ended_by) = (0, effect::EndedBy::Caller);
         let end = effect::DialEnd::Answered { by, talk_ms, ended_by };
-        let mut happening = Happening::Dialed(end);
+        self.run_out_after(now, id, plan, Happening::Dialed(end));
+    }
+
+    /// The last steps of a plan whose party has left, as `happening` says, while the call goes on without it: nothing
+    /// of them but what they write down.
+    pub(super) fn run_out_after(
+        &mut self,
+        now: Now,
+        id: CallId,
+        plan: Option<Box<Interp>>,
+        happening: Happening,
+    ) {
+        let (Some(mut interp), mut happening) = (plan, happening) else { return };
         while !interp.is_ended() {
             let Some(active) = self.calls.get(&id) else { return };
             let effect = interp.resume(&active.plan, now, happening);

@@ -199,6 +199,9 @@ impl Switch {
         if self.consulting_party_gone(now, id, leg_id, ending) {
             return;
         }
+        if self.gathered_party_gone(now, id, cleared.peer) {
+            return;
+        }
         if cleared.was_subject {
             return self.subject_gone(now, id, ending);
         }

@@ -343,6 +343,7 @@ impl Switch {
         switch.configure_centre(now);
         switch.configure_check_ins();
         switch.configure_guard();
+        switch.configure_plans();
         switch
     }
 

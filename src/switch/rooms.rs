@@ -8,6 +8,8 @@
 //!                       music for the one who is alone, tones for who comes and goes: PlayRoom
 //! ```
 
+pub(super) mod gather;
+
 use crate::base::{CallId, LegId, Now, PlayId, RoomId, Time};
 use crate::call::conference::{
     Change, Conference, MAX_CONFERENCES, MAX_NAME, Member, Refused, Sound, Terms,

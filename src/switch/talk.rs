@@ -166,7 +166,9 @@ impl Switch {
     fn recorded(&self, id: CallId) -> Option<Recorded> {
         let (left, right) = self.calls.get(&id)?.sides();
         let watched = self.watched_sides(id);
+        let gathered = self.calls.get(&id)?.gathered;
         let joined = watched.is_some_and(|(_, joined)| joined) || self.is_together(id);
+        let joined = joined || gathered;
         let apart = joined || self.is_linked(left);
         let (left, right) = match watched {
             Some((customer, _)) if apart && right == Some(customer) => (customer, Some(left)),
@@ -298,7 +300,8 @@ impl Switch {
             if held { FactKind::Held { call, leg } } else { FactKind::Retrieved { call, leg } },
         );
         self.change_member(leg_id, Change::Held(held));
-        if self.held_together(leg_id, held) {
+        let gathered = self.calls.get(&id).is_some_and(|active| active.gathered);
+        if gathered || self.held_together(leg_id, held) {
             return;
         }
         match (peer, held) {

@@ -563,6 +563,14 @@ impl Run {
         self.not_before = Time::ZERO;
     }
 
+    /// A step that had begun before the start: what it had of its time has gone on, by the calendar.
+    fn began_step(&mut self, now: Now, wall: Wall, nth: usize, resources: &[Resource]) {
+        self.begin_step(now, nth, resources);
+        let passed = now.wall.0.saturating_sub(wall.0).max(0) as u64;
+        let left = self.until.since(now.at).saturating_sub(Duration::from_millis(passed));
+        self.until = now.at + left;
+    }
+
     /// One event of the records, in their order. `open`: it had begun and was not over.
     fn takes(
         &mut self,
@@ -582,13 +590,7 @@ impl Run {
                 self.step = None;
                 return false;
             }
-            Event::Step { nth } => {
-                self.begin_step(now, *nth, resources);
-                // What the step had of its time has gone on, by the calendar.
-                let passed = now.wall.0.saturating_sub(wall.0).max(0) as u64;
-                let left = self.until.since(now.at).saturating_sub(Duration::from_millis(passed));
-                self.until = now.at + left;
-            }
+            Event::Step { nth } => self.began_step(now, wall, *nth, resources),
             Event::Round { nth } => (self.round, self.tried) = (*nth, 0),
             Event::Called { number, .. } => {
                 self.up.insert(number.clone(), Up::Called);

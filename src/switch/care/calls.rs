@@ -10,6 +10,7 @@ use crate::base::{CallId, Duration, Now};
 use crate::call::Call;
 use crate::switch::active::{Active, Doing, Outside};
 use crate::switch::fact::{CareFact, EndedBy, FactKind, Party};
+use crate::switch::rooms::gather::of_case;
 use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
 
@@ -34,6 +35,25 @@ pub(in crate::switch) enum Why {
         /// Which.
         due: i64,
     },
+    /// Somebody whom a response plan calls.
+    Plan(Box<ForPlan>),
+}
+
+/// For which plan somebody is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::switch) struct ForPlan {
+    /// The case.
+    pub(in crate::switch) case: u64,
+    /// The number.
+    pub(in crate::switch) number: String,
+    /// Who that is.
+    pub(in crate::switch) name: String,
+    /// The plan and its step.
+    pub(in crate::switch) of: [String; 2],
+    /// The prompt that is played.
+    pub(in crate::switch) say: String,
+    /// How long it rings.
+    pub(in crate::switch) ring: Duration,
 }
 
 impl Why {
@@ -42,6 +62,15 @@ impl Why {
             Why::Unit { .. } => "unit",
             Why::Reminder { .. } => "reminder",
             Why::Contact { .. } => "contact",
+            Why::Plan(_) => "plan",
+        }
+    }
+
+    /// How long it rings.
+    fn rings(&self) -> Duration {
+        match self {
+            Why::Plan(own) => own.ring,
+            _ => RINGS,
         }
     }
 
@@ -51,6 +80,7 @@ impl Why {
             Why::Unit { .. } => "care-unit",
             Why::Reminder { .. } => "care-reminder",
             Why::Contact { .. } => "care-contact",
+            Why::Plan(_) => "care-plan",
         }
     }
 }
@@ -84,6 +114,7 @@ impl Switch {
         let (case, due) = match why {
             Why::Unit { case } => (Some(case), None),
             Why::Reminder { due } | Why::Contact { due } => (None, Some(due)),
+            Why::Plan(ref own) => (Some(own.case), None),
         };
         let (word, number) = (why.word().to_owned(), number.to_owned());
         let what = CareFact::CalledOut { why: word, number, call: id, case, due, nth };
@@ -99,11 +130,34 @@ impl Switch {
             Some(CallOut { account, why: Why::Contact { .. } }) => {
                 self.check_in_accepted(now, account, number);
             }
+            Some(CallOut { why: Why::Plan(own), .. }) => {
+                self.plan_accepted(now, own.case, &own.number);
+            }
             _ => {
                 let line = format!("call {call}: {number} accepts, and was asked for nothing");
                 self.log(Level::Warning, line);
             }
         }
+    }
+
+    /// The dialplan of somebody whom a plan calls knows what it is about.
+    fn tell_of_case(&mut self, call: CallId, own: &ForPlan) {
+        let Some(case) = self.care.cases.get(own.case) else { return };
+        let of = self.care.directory.find(&case.account);
+        let address = of.map(|of| of.address.clone()).unwrap_or_default();
+        let [plan, step] = own.of.clone();
+        let variables = [
+            ("case", own.case.to_string()),
+            ("case_need", case.need.as_str().to_owned()),
+            ("case_place", case.place.clone()),
+            ("case_room", of_case(own.case)),
+            ("subscriber_address", address),
+            ("plan", plan),
+            ("plan_step", step),
+            ("plan_say", own.say.clone()),
+            ("plan_person", own.name.clone()),
+        ];
+        self.tell_plan(call, variables);
     }
 
     fn place_call(
@@ -121,7 +175,7 @@ impl Switch {
         if !self.plan.has_context(context) {
             return Err(format!("the dialplan has no context '{context}'"));
         }
-        let urgent = matches!(why, Why::Unit { .. });
+        let urgent = matches!(why, Why::Unit { .. } | Why::Plan(_));
         if let Err(refusal) = self.admission.call(now.at, &self.load())
             && !(refusal.yields_to_emergency() && urgent)
         {
@@ -154,11 +208,14 @@ impl Switch {
             },
         );
         let active = Active {
-            doing: Doing::Summoning(now.at + RINGS),
+            doing: Doing::Summoning(now.at + why.rings()),
             ..self.new_call(now, Call::for_phone(id, now), [number.to_owned(), to, context])
         };
         self.calls.insert(id, Box::new(active));
         self.tell_plan_of_subscriber(id, account);
+        if let Why::Plan(own) = why {
+            self.tell_of_case(id, own);
+        }
         let placed = match phone {
             Some(phone) => self.ring_last_device(now, id, &phone),
             None => {

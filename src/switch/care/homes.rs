@@ -116,6 +116,7 @@ impl Switch {
             let there = self.care.directory.len();
             self.log(Level::Info, format!("subscribers: {changed} changed, {there} in all"));
         }
+        self.plans_restored(now);
         self.check_ins_due(now);
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::CallId;
+pub use crate::care::plan::Event as PlanEvent;
 pub use crate::care::unit::Order;
 pub use crate::care::{LineEnd, Meaning, Protocol};
 
@@ -188,6 +189,17 @@ pub enum CareFact {
     LockedAlarm {
         /// The case.
         case: u64,
+    },
+    /// Something happened in the case's response plan (R15).
+    Plan {
+        /// The case.
+        case: u64,
+        /// Which plan.
+        plan: String,
+        /// Which step; empty: none.
+        step: String,
+        /// What.
+        happened: PlanEvent,
     },
     /// A person has said how it ended.
     Closed {

@@ -1,0 +1,167 @@
+//! Those of a case come together (R4, R15): the home's call goes into the conference of its case, with the agent
+//! if one talks to it; any one may leave, and the others go on.
+//!
+//! ```text
+//!  home ══ agent              home ─┐                        home ─┐
+//!  contact, who takes it on   agent ┼─ conference "case-N"         ├─ … whoever is there
+//!                             contact ─┘   agent hangs up   contact ─┘
+//! ```
+//!
+//! The talk stays the call's talk, so that it is recorded, counted and ended as one; only what its two parties
+//! hear is the conference. When one of the two goes, the other is in the conference alone.
+
+use crate::acd::event::Departure;
+use crate::base::{CallId, LegId, Now};
+use crate::call::conference::Member;
+use crate::dialplan::effect::{self, Happening, Keys};
+use crate::switch::active::Doing;
+use crate::switch::fact::{EndedBy, FactKind, RoomLeft};
+use crate::switch::leg::Stage;
+use crate::switch::{Level, Switch};
+use crate::wire::q850::Cause;
+
+/// The most members of a case's conference.
+const MOST: u32 = 30;
+
+/// The conference of a case.
+pub(in crate::switch) fn of_case(case: u64) -> String {
+    format!("case-{case}")
+}
+
+impl Switch {
+    /// A home's call comes into the conference of its case.
+    pub(in crate::switch) fn gather(&mut self, now: Now, id: CallId, case: u64) {
+        let room = of_case(case);
+        let Some(active) = self.calls.get(&id) else { return };
+        let subject = active.subject();
+        let free = |leg: LegId| {
+            self.legs.get(&leg).is_some_and(|leg| leg.room.is_none() && leg.stage != Stage::Over)
+        };
+        if !free(subject) || active.consulting.is_some() || active.transfer.is_some() {
+            return;
+        }
+        match active.doing {
+            Doing::Talking { with, .. } if free(with) => self.gather_talk(now, id, room, with),
+            Doing::Playing(_) | Doing::Collecting { .. } | Doing::Waiting(_) | Doing::Queued => {
+                self.gather_caller(now, id, room);
+            }
+            _ => {}
+        }
+    }
+
+    fn gather_talk(&mut self, now: Now, id: CallId, room: String, with: LegId) {
+        let Some(subject) = self.calls.get(&id).map(|active| active.subject()) else { return };
+        self.talk_unwatched(now, id);
+        for leg in [subject, with] {
+            self.stop_play(leg);
+            self.unlink(leg);
+        }
+        if !self.seat(now, id, subject, &room) || !self.seat(now, id, with, &room) {
+            self.quit_room(now, subject, RoomLeft::Moved);
+            return self.bridge(subject, with);
+        }
+        if let Some(active) = self.calls.get_mut(&id) {
+            active.gathered = true;
+        }
+        self.recorded_sides(now, id);
+    }
+
+    /// Nobody talks to the home yet: who takes the case on does.
+    fn gather_caller(&mut self, now: Now, id: CallId, room: String) {
+        let Some(subject) = self.calls.get(&id).map(|active| active.subject()) else { return };
+        self.answer(now, subject);
+        if !self.seat(now, id, subject, &room) {
+            return;
+        }
+        self.quit_queue(now, id, Departure::Moved);
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        active.leave_step(now.at);
+        let plan = active.interp.take();
+        active.planless = true;
+        active.doing = Doing::Conferring { room, leave: Keys::NONE };
+        self.run_out_after(now, id, plan, Happening::Hangup);
+        self.stop_play(subject);
+        self.recorded_sides(now, id);
+        self.care_talks(now, id);
+        self.rearm(id);
+    }
+
+    /// `false`: there is no room for one more.
+    fn seat(&mut self, now: Now, id: CallId, leg: LegId, name: &str) -> bool {
+        let wanted = effect::Conference {
+            name: name.to_owned(),
+            muted: false,
+            deaf: false,
+            agc: false,
+            most: MOST,
+            music: Some("default".into()),
+            tones: true,
+            leave: Keys::NONE,
+        };
+        if self.open_room(now, name, &wanted).is_err() {
+            self.log(Level::Error, format!("{name}: no more may come in"));
+            return false;
+        }
+        let number = self.calls.get(&id).and_then(|active| active.call.get(leg));
+        let number = number.map(|party| party.device.number().to_owned()).unwrap_or_default();
+        let held = self.legs.get(&leg).is_some_and(|leg| leg.held);
+        let member = Member {
+            leg,
+            number,
+            since: now.at,
+            muted: false,
+            deaf: false,
+            held,
+            agc: false,
+            gain_db: 0,
+            speaks: false,
+        };
+        let Some(room) = self.rooms.get_mut(name) else { return false };
+        let Ok(sound) = room.conference.join(member) else { return false };
+        let members = room.conference.members().len() as u32;
+        if let Some(party) = self.legs.get_mut(&leg) {
+            party.room = Some(name.to_owned());
+        }
+        self.set_member(name, leg);
+        self.room_sound(name, sound);
+        let joined =
+            FactKind::RoomJoined { call: id, leg, room: name.to_owned(), members, muted: false };
+        self.fact(now, joined);
+        true
+    }
+
+    /// One of a talk that is in a conference has gone. `true`: the other stays there.
+    pub(in crate::switch) fn gathered_party_gone(
+        &mut self,
+        now: Now,
+        id: CallId,
+        stays: Option<LegId>,
+    ) -> bool {
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        if !std::mem::take(&mut active.gathered) {
+            return false;
+        }
+        let Some(stays) = stays else { return false };
+        let room = self.legs.get(&stays).and_then(|leg| leg.room.clone());
+        let members = |name: &String| self.rooms.get(name).map(|r| r.conference.members().len());
+        let Some(room) = room.filter(|name| members(name).is_some_and(|there| there > 1)) else {
+            self.quit_room(now, stays, RoomLeft::Moved);
+            return false;
+        };
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        let (left, rung) = active.leave_step(now.at);
+        let plan = active.interp.take();
+        active.planless = true;
+        active.call.subject = stays;
+        active.doing = Doing::Conferring { room, leave: Keys::NONE };
+        if let Doing::Talking { target, .. } = left {
+            self.run_out(now, id, plan, target);
+        }
+        for leg in rung {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        }
+        self.recorded_sides(now, id);
+        self.rearm(id);
+        true
+    }
+}

@@ -1,0 +1,248 @@
+//! Response plans (R4, R15): a case calls who helps, brings them together with the home and its agent, and goes on
+//! after a restart.
+
+use belfry::base::{Duration, Wall};
+use belfry::care::{Kept, Subscriber, Update};
+use belfry::sim::phone::{Manner, State};
+use belfry::switch::care::{Case, KeptCases, Need, PlanEvent};
+use belfry::switch::console::{CaseView, PlanOrder};
+use belfry::switch::fact::{CareFact, FactKind};
+use belfry::switch::{Input, Reply, Request};
+
+use super::house::{House, SOON};
+
+const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = \"95081\" }\n\
+    steps = [{ queue = { name = \"care\" } }]\n\
+    [[route]]\nname = \"from phones\"\ncontext = \"agents\"\nwhen = { to = \"95081\" }\n\
+    steps = [{ queue = { name = \"care\" } }]\n\
+    [[route]]\nname = \"plan\"\ncontext = \"care-plan\"\n\
+    steps = [{ collect = { into = \"key\", max = 1, tries = 1, timeout = 8 } }, \
+    { if = { when = { var = { key = \"1\" } }, \
+    then = [{ accept = {} }, { conference = { name = \"${case_room}\" } }] } }]\n";
+const CARE: &str = "[care]\nbells = [\"95081\"]\ncall_out = 0\n\
+    [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n\
+    [[queue]]\nname = \"care\"\njoin = \"nobody\"\nstay = \"nobody\"\n\
+    [[resource]]\nname = \"ward\"\nkind = \"hospital\"\nnumber = \"1004\"\nregions = [\"south\"]\n";
+const STEPS: &str = "[[plan]]\nname = \"bell\"\nstart = \"alarm\"\nregions = [\"south\"]\n\
+    [[plan_step]]\nplan = \"bell\"\nname = \"contacts\"\ncall = [\"contacts\"]\nring = \"10 s\"\n\
+    say = \"care/plan\"\n\
+    [[plan_step]]\nplan = \"bell\"\nname = \"hospital\"\ncall = [\"kind:hospital\"]\nnext = \"end\"\n";
+
+/// A home in the south whose contacts are the phones 1002 and 1003; its number is the caller's.
+fn house(steps: &str, seed: u64) -> House {
+    let mut house = House::with_sections(PLAN, &format!("{CARE}{steps}"), seed);
+    (0..4).for_each(|n| house.register(n));
+    subscribers(&mut house);
+    house
+}
+
+fn subscribers(house: &mut House) {
+    // The first facts are told with the first input.
+    house.world.ask(Request::Status);
+    let mut subscriber = Subscriber::default();
+    let number = house.world.phone(house.caller).setup().number.clone();
+    let fields = [
+        ("number", number.as_str()),
+        ("name", "Wang"),
+        ("region", "south"),
+        ("contacts", "Li/1002; Zhao/1003"),
+    ];
+    for (name, text) in fields {
+        subscriber.set(name, text).unwrap();
+    }
+    let put = vec![Kept { subscriber, since: Wall(0) }];
+    let update = Update { all: true, put, gone: vec![] };
+    house.world.input(Input::Subscribers(Box::new(update)));
+}
+
+fn behaves(house: &mut House, n: usize, manner: Manner) {
+    let phone = house.phones[n];
+    house.world.with(phone, |phone, _| phone.behave(manner));
+}
+
+fn signs_in(house: &mut House, n: usize) {
+    let phone = house.phones[n];
+    house.world.with(phone, |phone, now| phone.call(now, "*117001"));
+    house.world.run(Duration::from_millis(600));
+    "4711#".chars().for_each(|key| house.press(phone, key));
+    house.world.run(Duration::from_secs(5));
+}
+
+/// What happened in plans.
+fn events(house: &House) -> Vec<(Wall, String, PlanEvent)> {
+    let of = |fact: &belfry::switch::fact::Fact| match &fact.kind {
+        FactKind::Care { what: CareFact::Plan { step, happened, .. }, .. } => {
+            Some((fact.wall, step.clone(), happened.clone()))
+        }
+        _ => None,
+    };
+    house.world.facts.iter().filter_map(of).collect()
+}
+
+fn words(house: &House) -> Vec<&'static str> {
+    events(house).iter().map(|(.., event)| event.word()).collect()
+}
+
+fn case(house: &mut House) -> u64 {
+    match house.world.ask(Request::Cases) {
+        Some(Reply::Cases { cases, .. }) => cases[0].case,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn view(house: &mut House, case: u64) -> CaseView {
+    match house.world.ask(Request::Case(case)) {
+        Some(Reply::Case(view)) => *view,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Who is in the case's conference.
+fn together(house: &mut House, case: u64) -> Vec<String> {
+    match house.world.ask(Request::Room(format!("case-{case}"))) {
+        Some(Reply::Room(view)) => view.members.iter().map(|own| own.number.clone()).collect(),
+        _ => vec![],
+    }
+}
+
+fn takes_on(house: &mut House, n: usize) {
+    let phone = house.phones[n];
+    house.until_state(phone, State::Talking);
+    house.world.run(Duration::from_millis(600));
+    house.press(phone, '1');
+    house.world.run(Duration::from_secs(1));
+}
+
+/// Home and agent talk; one contact is busy, the other takes it on, a person calls the hospital in: all four are together.
+/// Whoever leaves, the others go on, to the last two.
+#[test]
+fn those_who_help_come_together_and_any_one_may_leave() {
+    let mut house = house(STEPS, 1);
+    signs_in(&mut house, 0);
+    behaves(&mut house, 1, Manner::Refuse(486));
+    let (caller, agent, zhao, ward) =
+        (house.caller, house.phones[0], house.phones[2], house.phones[3]);
+    house.world.with(caller, |phone, now| phone.call(now, "95081"));
+    house.until_state(agent, State::Talking);
+    takes_on(&mut house, 2);
+    let id = case(&mut house);
+    let own = house.world.phone(caller).setup().number.clone();
+    assert_eq!(together(&mut house, id).len(), 3, "home, agent, contact");
+    let order = Request::Plan(PlanOrder::Start(id, "bell".into()), "7001".into());
+    assert!(matches!(house.world.ask(order), Some(Reply::Done(_))));
+    let order = Request::Plan(PlanOrder::Step(id, 2), "7001".into());
+    assert!(matches!(house.world.ask(order), Some(Reply::Done(_))));
+    takes_on(&mut house, 3);
+    assert_eq!(together(&mut house, id), [own.as_str(), "1001", "1003", "1004"]);
+    // The agent goes: the home stays with those who help.
+    house.hang_up(agent);
+    house.world.run(Duration::from_secs(2));
+    assert_eq!(together(&mut house, id), [own.as_str(), "1003", "1004"]);
+    assert_eq!(house.state(caller), State::Talking);
+    house.hang_up(ward);
+    house.world.run(Duration::from_secs(2));
+    house.hear_each_other(caller, zhao);
+    house.hang_up(caller);
+    house.world.run(Duration::from_secs(2));
+    assert_eq!(together(&mut house, id), ["1003"]);
+    house.hang_up(zhao);
+    house.world.run(SOON);
+    let seen = view(&mut house, id);
+    assert_eq!(seen.plan.as_deref(), Some("bell"));
+    for part in ["Li (1002) is called", "1002: busy", "1003 takes it on", "1004 leaves"] {
+        assert!(seen.events.iter().any(|row| row.what == part), "{part} in {:?}", seen.events);
+    }
+    house.ends_clean();
+}
+
+/// The home hangs up first: its agent talks on with who has come.
+#[test]
+fn the_agent_stays_when_the_home_goes() {
+    let mut house = house(STEPS, 2);
+    signs_in(&mut house, 0);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    let (agent, li) = (house.phones[0], house.phones[1]);
+    house.until_state(agent, State::Talking);
+    takes_on(&mut house, 1);
+    house.hang_up(house.caller);
+    house.world.run(Duration::from_secs(2));
+    house.hear_each_other(agent, li);
+    house.hang_up(li);
+    house.world.run(Duration::from_secs(2));
+    house.hang_up(agent);
+    house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// No agent is there: who takes it on talks to the home, which waits in the queue. A machine that answers is none.
+#[test]
+fn who_takes_it_on_talks_to_a_home_that_waits() {
+    let mut house = house(STEPS, 3);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    let (caller, li, zhao) = (house.caller, house.phones[1], house.phones[2]);
+    // Li's phone answers and says nothing.
+    house.until_state(li, State::Talking);
+    takes_on(&mut house, 2);
+    house.hear_each_other(caller, zhao);
+    let outcomes: Vec<_> = events(&house)
+        .into_iter()
+        .filter_map(|(.., event)| match event {
+            PlanEvent::Outcome { number, outcome } => Some((number, outcome.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(outcomes, [("1002".to_owned(), "answered, and did not take it on")]);
+    house.hang_up(zhao);
+    house.world.run(Duration::from_secs(2));
+    house.hang_up(caller);
+    house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// Nobody answers: each is called, the hospital at last, and the plan is over.
+#[test]
+fn a_chain_that_nobody_answers_ends() {
+    let mut house = house(STEPS, 4);
+    (1..4).for_each(|n| behaves(&mut house, n, Manner::Ring));
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    house.world.run(Duration::from_secs(120));
+    let calls: Vec<u64> = (1..4).map(|n| house.world.phone(house.phones[n]).calls.into()).collect();
+    assert_eq!(calls, [1, 1, 1]);
+    let wanted = ["begun", "step", "called", "outcome", "called", "outcome", "step", "called"];
+    assert_eq!(words(&house)[..8], wanted);
+    assert_eq!(words(&house).last(), Some(&"ended"));
+    house.hang_up(house.caller);
+    house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// What was written down before a restart makes the plan go on: who was being called is called again.
+#[test]
+fn a_plan_goes_on_after_a_restart() {
+    let mut before = house(STEPS, 5);
+    behaves(&mut before, 1, Manner::Refuse(486));
+    behaves(&mut before, 2, Manner::Ring);
+    before.world.with(before.caller, |phone, now| phone.call(now, "95081"));
+    before.world.run(Duration::from_secs(4));
+    let told = events(&before);
+    assert_eq!(words(&before), ["begun", "step", "called", "outcome", "called"]);
+    let mut after = House::with_sections(PLAN, &format!("{CARE}{STEPS}"), 6);
+    (0..4).for_each(|n| after.register(n));
+    let number = after.world.phone(after.caller).setup().number.clone();
+    let mut case = Case::kept(0, number);
+    case.need = Need::Personal;
+    let plans = vec![(0, "bell".to_owned(), told)];
+    let kept = KeptCases { cases: vec![(case, false)], plans, ..KeptCases::default() };
+    after.world.input(Input::Cases(kept));
+    subscribers(&mut after);
+    takes_on(&mut after, 2);
+    let calls: Vec<u64> = (1..4).map(|n| after.world.phone(after.phones[n]).calls.into()).collect();
+    assert_eq!(calls, [0, 1, 1], "of the contacts Zhao alone, and then the hospital");
+    assert_eq!(words(&after), ["called", "accepted", "step", "called"]);
+    let close = Request::CloseCase(0, "her son is there".into(), String::new());
+    assert!(matches!(after.world.ask(close), Some(Reply::Done(_))));
+    assert_eq!(words(&after).last(), Some(&"ended"), "a closed case's plan is over");
+    after.hang_up(after.phones[2]);
+    after.world.run(SOON);
+    after.ends_clean();
+}
