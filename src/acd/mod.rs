@@ -26,6 +26,7 @@ pub mod estimate;
 pub mod event;
 pub mod hours;
 pub mod pin;
+pub mod quality;
 pub mod queue;
 pub mod served;
 pub mod strategy;

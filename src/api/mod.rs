@@ -28,6 +28,7 @@ mod metrics;
 pub mod openapi;
 mod patient;
 mod problem;
+pub mod quality;
 pub mod routes;
 mod server;
 pub mod spans;
@@ -72,6 +73,10 @@ pub trait Exchange: Send + Sync + 'static {
     /// Something about surveys.
     fn surveys(self: Arc<Self>, _: surveys::Wanted) -> Told {
         Box::pin(async { Err(Problem::unavailable("there are no records here")) })
+    }
+    /// What is kept of talks; `None`: nothing can be asked of it here.
+    fn library(&self) -> Option<Arc<dyn quality::Library>> {
+        None
     }
 }
 
@@ -119,6 +124,10 @@ impl Exchange for Limited {
             };
             exchange.surveys(wanted).await
         })
+    }
+
+    fn library(&self) -> Option<Arc<dyn quality::Library>> {
+        self.exchange.library()
     }
 }
 

@@ -123,6 +123,7 @@ pub fn all() -> Vec<Route> {
         super::cases::routes(),
         super::events::routes(),
         super::surveys::routes(),
+        super::quality::routes(),
     ];
     files.into_iter().flatten().collect()
 }

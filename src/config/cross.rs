@@ -19,6 +19,7 @@ use super::mobile::mobiles;
 use super::name::FeatureCode;
 use super::network::{self, Network};
 use super::plan::{self, Plan, PlanStep, Resource};
+use super::quality::{self, ScoreForm, ScoreQuestion};
 use super::recorder::{self, Recorder};
 use super::setting::Reader;
 use super::telemetry::Telemetry;
@@ -54,6 +55,8 @@ pub(super) struct Draft {
     pub(super) teams: Vec<(usize, Team)>,
     pub(super) queues: Vec<(usize, Queue)>,
     pub(super) wrap_ups: Vec<(usize, WrapUp)>,
+    pub(super) score_forms: Vec<(usize, ScoreForm)>,
+    pub(super) score_questions: Vec<(usize, ScoreQuestion)>,
     pub(super) dialplan: Option<Dialplan>,
     pub(super) record: Option<Record>,
     pub(super) recorders: Vec<(usize, Recorder)>,
@@ -102,6 +105,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     let Draft { agents, queues, teams, wrap_ups, .. } = draft;
     super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
     plan::check(&draft.plans, &draft.plan_steps, &draft.resources, reader);
+    quality::check(&draft.score_forms, &draft.score_questions, reader);
     webhook::check(&draft.webhooks, reader);
     if let Some(mail) = &draft.mail {
         mail::check(mail, reader);

@@ -27,6 +27,7 @@ use super::name::{
 };
 use super::network::Network;
 use super::plan::{Plan, PlanStep, Resource};
+use super::quality::{ScoreForm, ScoreQuestion};
 use super::quantity::{Percent, Period, Size};
 use super::recorder::Recorder;
 use super::rewrite::Rules;
@@ -38,7 +39,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 39] = [
+pub const SECTIONS: [&Section; 41] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -54,6 +55,8 @@ pub const SECTIONS: [&Section; 39] = [
     &Team::SECTION,
     &Queue::SECTION,
     &WrapUp::SECTION,
+    &ScoreForm::SECTION,
+    &ScoreQuestion::SECTION,
     &Care::SECTION,
     &Receiver::SECTION,
     &CheckIn::SECTION,

@@ -39,7 +39,8 @@ mod mobile;
 pub mod name;
 pub mod network;
 pub mod plan;
-mod quantity;
+mod quality;
+pub mod quantity;
 pub mod recorder;
 mod reference;
 pub mod rewrite;
@@ -74,6 +75,7 @@ pub use mail::{Mail, MailServer};
 pub use name::MailAddress;
 pub use network::Network;
 pub use plan::{Called, Plan, PlanStep, Resource};
+pub use quality::{ScoreForm, ScoreQuestion};
 pub use quantity::{Percent, Period, Size};
 pub use recorder::Recorder;
 pub use reference::reference_markdown;
@@ -147,6 +149,10 @@ pub struct Config {
     pub teams: Vec<Team>,
     /// Each `[[wrap_up]]`, in the order of the text.
     pub wrap_ups: Vec<WrapUp>,
+    /// Each `[[score_form]]`, in the order of the text.
+    pub score_forms: Vec<ScoreForm>,
+    /// Each `[[score_question]]`, in the order of the text.
+    pub score_questions: Vec<ScoreQuestion>,
     /// Each `[[queue]]`, in the order of the text.
     pub queues: Vec<Queue>,
     /// `[dialplan]`
@@ -324,6 +330,15 @@ impl Config {
         }
         for old in &self.wrap_ups {
             let same = new.wrap_ups.iter().find(|own| own.code == old.code);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.score_forms {
+            let same = new.score_forms.iter().find(|own| own.name == old.name);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.score_questions {
+            let is = |own: &&ScoreQuestion| own.form == old.form && own.name == old.name;
+            let same = new.score_questions.iter().find(is);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         for old in &self.queues {
@@ -593,6 +608,8 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         teams: repeated(table, &Team::SECTION, reader, Team::read),
         queues: repeated(table, &Queue::SECTION, reader, Queue::read),
         wrap_ups: repeated(table, &WrapUp::SECTION, reader, WrapUp::read),
+        score_forms: repeated(table, &ScoreForm::SECTION, reader, ScoreForm::read),
+        score_questions: repeated(table, &ScoreQuestion::SECTION, reader, ScoreQuestion::read),
         dialplan: single(table, &Dialplan::SECTION, reader, Dialplan::read),
         record: single(table, &Record::SECTION, reader, Record::read),
         recorders: repeated(table, &Recorder::SECTION, reader, Recorder::read),
@@ -722,6 +739,8 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         agents: draft.agents.into_iter().map(|(_, agent)| agent).collect(),
         teams: draft.teams.into_iter().map(|(_, team)| team).collect(),
         wrap_ups: draft.wrap_ups.into_iter().map(|(_, code)| code).collect(),
+        score_forms: draft.score_forms.into_iter().map(|(_, form)| form).collect(),
+        score_questions: draft.score_questions.into_iter().map(|(_, q)| q).collect(),
         queues: draft.queues.into_iter().map(|(_, queue)| queue).collect(),
         dialplan: draft.dialplan?,
         record: draft.record?,

@@ -107,6 +107,12 @@ text_type! {
 }
 
 text_type! {
+    /// What people read in a line: a question of a form.
+    Line, "a text of 1 to 200 bytes without line breaks",
+    |text| (1..=200).contains(&text.len()) && text.trim() == text && !text.contains(char::is_control)
+}
+
+text_type! {
     /// A name that is shown to people, in any script.
     Label, "a name of 1 to 64 bytes without line breaks",
     |text| made_of(text, 64, |c| !c.is_control()) && text.trim() == text

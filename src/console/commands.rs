@@ -100,8 +100,9 @@ impl Order {
     pub fn has_effect(&self) -> bool {
         use Request::{
             AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Case, Cases, CloseCase, Correct,
-            Cti, Desk, Dial, GatewayOrder, Gateways, Guard, Hangup, Phones, Plan, Queues, Room,
-            RoomOrder, Rooms, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban, Unit,
+            Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup, Phones, Plan, Queues,
+            Room, RoomOrder, Rooms, Score, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban,
+            Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -115,6 +116,7 @@ impl Order {
                 | Agents
                 | Queues
                 | CallBacks
+                | Forms
                 | Cases
                 | Case(_)
                 | Rooms
@@ -140,6 +142,7 @@ impl Order {
                 | RoomOrder(..)
                 | Guard(_)
                 | Plan(..)
+                | Score(..)
                 | Cti(..),
             ) => true,
             Order::Reload | Order::LogLevel(_) | Order::Ack(..) | Order::Mail(_) => true,

@@ -29,6 +29,10 @@ pub fn text(reply: &Reply) -> String {
         Reply::Rooms(rows) => rooms(rows),
         Reply::Room(view) => room(view),
         Reply::Cti(answer) => format!("{answer:?}\n"),
+        Reply::Forms(forms) => {
+            forms.iter().map(|form| format!("{} {}\n", form.name, form.title)).collect()
+        }
+        Reply::Scored { score, .. } => format!("scored: {score}\n"),
         Reply::Done(text) | Reply::Refused(text) => format!("{text}\n"),
     }
 }

@@ -8,12 +8,14 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, mpsc};
 
+use super::library::Kept;
 use super::metrics;
 use super::orders::Operator;
 use crate::access::rights::{Rights, Role};
 use crate::api::client::Peer;
 use crate::api::events::{Filter, History, Later};
 use crate::api::hook::{self, Hook};
+use crate::api::quality::Library;
 use crate::api::spans::export;
 use crate::api::{Answer, Door, Exchange, Feed, Figures, Settings, Tokens, xml};
 use crate::base::CallId;
@@ -37,6 +39,10 @@ impl Exchange for Operator {
 
     fn surveys(self: Arc<Self>, wanted: crate::api::surveys::Wanted) -> crate::api::Told {
         Box::pin(self.survey_wanted(wanted))
+    }
+
+    fn library(&self) -> Option<Arc<dyn Library>> {
+        Some(Arc::new(Kept { shelf: self.shelf(), config: self.config() }))
     }
 }
 
@@ -103,7 +109,7 @@ pub(super) fn start(
 ) -> Result<Doors, String> {
     let Some(told) = told else { return Ok(Doors::default()) };
     let _runtime = runtime.enter();
-    let kept = Kept { database: config.database(), records: Arc::default() };
+    let kept = Facts { database: config.database(), records: Arc::default() };
     let feed = Feed::new(store.next_seq() - 1, Arc::new(kept));
     runtime.spawn(tell(told, store.journal(), feed.clone()));
     for hook in hooks(config)? {
@@ -211,12 +217,12 @@ async fn tell(mut told: mpsc::Receiver<(Fact, Awaited)>, journal: Journal, feed:
 }
 
 /// The records, opened when they are first asked.
-struct Kept {
+struct Facts {
     database: PathBuf,
     records: Arc<OnceCell<Records>>,
 }
 
-impl Kept {
+impl Facts {
     fn with<T, F>(&self, ask: impl FnOnce(Records) -> F + Send + 'static) -> Later<T>
     where
         T: Send + 'static,
@@ -231,7 +237,7 @@ impl Kept {
     }
 }
 
-impl History for Kept {
+impl History for Facts {
     fn after(&self, seq: u64, most: usize) -> Later<Vec<Fact>> {
         self.with(move |records| async move { records.facts_after(seq, most).await })
     }

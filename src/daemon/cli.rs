@@ -298,7 +298,9 @@ pub(super) struct Report {
     #[command(flatten)]
     pub(super) file: ConfigFile,
     /// What the report is on
-    #[arg(value_parser = ["queue", "agent", "team", "trunk", "survey", "recompute"])]
+    #[arg(value_parser = [
+        "queue", "agent", "team", "trunk", "survey", "quality", "quality-team", "recompute",
+    ])]
     pub(super) kind: String,
     /// From when, in the node's time zone: `2026-11-01`, `2026-11-01 08:00`; this day's midnight if not given
     #[arg(long)]

@@ -37,6 +37,7 @@ mod explain;
 pub mod files;
 mod first;
 mod known_names;
+mod library;
 mod live;
 mod lookups;
 mod mail;

@@ -17,6 +17,7 @@ use super::alarms::Alarms;
 use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
+use super::library::Shelf;
 use super::metrics::{self, Tally};
 use super::{api, playback, records, subscribers};
 use crate::api::Tokens;
@@ -96,6 +97,8 @@ pub(super) struct Operator {
     pub(super) post: Post,
     /// Who may use the API.
     tokens: Tokens,
+    /// The records, for the API.
+    shelf: Shelf,
     began: Instant,
 }
 
@@ -124,6 +127,7 @@ impl Operator {
             certificates,
             post,
             tokens,
+            shelf: Shelf::default(),
             began,
         }
     }
@@ -131,6 +135,11 @@ impl Operator {
     /// The tokens in force.
     pub(super) fn tokens(&self) -> Tokens {
         self.tokens.clone()
+    }
+
+    /// The records.
+    pub(super) fn shelf(&self) -> Shelf {
+        self.shelf.clone()
     }
 
     /// Asks the switch without waiting for it here.

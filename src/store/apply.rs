@@ -62,6 +62,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | GatewayUp { .. }
         | GatewayDown { .. } => reachable(wall, &fact.kind).into_iter().collect(),
         MessageTaken { .. } | MessageEnded { .. } => message(fact).into_iter().collect(),
+        Scored(scored) => super::scores::statements(wall, scored),
         Agent { agent, what } => super::agents::statements(fact, agent, what),
         Queue { queue, call, what } => super::queues::statements(fact, queue, *call, what),
         Care { account, what } => super::care::statements(fact, account, what),

@@ -28,6 +28,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_13.sql"),
     include_str!("schema_14.sql"),
     include_str!("schema_15.sql"),
+    include_str!("schema_16.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

@@ -43,6 +43,7 @@ mod reader;
 pub mod record;
 pub mod recordings;
 mod row;
+pub mod scores;
 pub mod segment;
 mod state;
 mod statement;

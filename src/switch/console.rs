@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::access::rights::Rights;
+use crate::acd::quality::Form;
 use crate::base::{CallId, LegId};
 use crate::call::conference::Change;
 use crate::call::supervise::Act;
 
 use super::cti;
 use super::fact::Sound;
+use super::quality::Scoring;
 
 /// A question or an order.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -45,6 +47,10 @@ pub enum Request {
     Queues,
     /// Who is to be called back.
     CallBacks,
+    /// The forms on which talks are scored.
+    Forms,
+    /// A program scores a talk.
+    Score(Rights, Box<Scoring>),
     /// Force an agent's state.
     AgentOrder(String, AgentOrder),
     /// Have a supervisor do something about an agent's talk, or an agent.
@@ -254,6 +260,19 @@ pub enum Reply {
     Queues(Vec<QueueRow>),
     /// To [`Request::CallBacks`].
     CallBacks(Vec<BackRow>),
+    /// To [`Request::Forms`].
+    Forms(Vec<Form>),
+    /// To [`Request::Score`]: it is written down.
+    Scored {
+        /// Its id.
+        score: String,
+        /// Of 10,000.
+        share: u32,
+        /// Whether the talk has passed.
+        passed: bool,
+        /// A fatal question has no point.
+        fatal: bool,
+    },
     /// To [`Request::Rooms`].
     Rooms(Vec<RoomRow>),
     /// To [`Request::Room`].

@@ -22,12 +22,14 @@ mod care;
 mod centre;
 mod counted;
 mod kinds;
+mod scored;
 mod survey;
 mod words;
 
 pub use self::care::{CareFact, Home, LineEnd, Meaning, Protocol};
 pub use self::centre::{AgentFact, QueueFact};
 pub use self::counted::COUNTED;
+pub use self::scored::Scored;
 pub use self::survey::SurveyFact;
 pub use self::words::{
     AlarmWhat, EndedBy, GatewayService, KeyBy, Role, RoomLeft, RoomRefusal, Unregistered,
@@ -775,6 +777,9 @@ pub enum FactKind {
         #[serde(flatten)]
         what: SurveyFact,
     },
+
+    /// A supervisor has scored a recorded talk (R23). It stands until another one corrects it.
+    Scored(Box<Scored>),
 
     /// A kind of a later version, or one with fields that this version does not understand; kept
     /// as it was written.

@@ -67,6 +67,7 @@ mod outbound;
 mod outside;
 mod parking;
 mod pings;
+pub mod quality;
 mod queueing;
 pub mod recovery;
 mod registering;
@@ -217,6 +218,8 @@ pub struct Switch {
     offered: BTreeMap<LegId, Option<(CallId, AgentId)>>,
     /// Call-backs that are made or being written down.
     backs: calling_back::CallingBack,
+    /// Scores that are being written down.
+    scoring: quality::Noting,
     /// Recordings whose files are being closed.
     recordings: BTreeMap<RecordingId, CallId>,
     zone: TimeZone,
@@ -304,6 +307,7 @@ impl Switch {
             figures: figures::Live::default(),
             offered: BTreeMap::new(),
             backs: calling_back::CallingBack::default(),
+            scoring: quality::Noting::default(),
             recordings: BTreeMap::new(),
             zone,
             rng,
@@ -395,11 +399,13 @@ impl Switch {
                 self.durable(now, seq);
                 self.care_durable(now, seq);
                 self.back_durable(now, seq);
+                self.score_written(seq, true);
             }
             Input::NotWritten(seq) => {
                 self.not_written(now, seq);
                 self.care_not_written(now, seq);
                 self.back_not_written(now, seq);
+                self.score_written(seq, false);
             }
             Input::Alarm { what, raised, detail } => {
                 self.fact(now, FactKind::Alarm { what, raised, detail, call: None });

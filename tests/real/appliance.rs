@@ -16,6 +16,11 @@ use super::{address, audio, tones};
 /// The tests' plan: see there.
 const PLAN: &str = include_str!("../data/clients/plan.toml");
 
+/// An appliance with this queue has a route to it: 7700.
+const QUEUE: &str = "[[queue]]\nname = \"care\"";
+const TO_QUEUE: &str = "[[route]]\nname = \"to the queue\"\ncontext = \"agents\"\nwhen = { to = \"7700\" }\n\
+                        steps = [{ queue = { name = \"care\" } }]\n";
+
 /// The folder of the whole project.
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -270,6 +275,9 @@ pub fn prepare(dir: &Path, ip: Ipv4Addr, setup: &Setup) {
     std::fs::create_dir_all(dir.join("dialplan")).expect("a folder for the plan");
     std::fs::write(dir.join("dialplan/plan.toml"), PLAN).expect("the plan is written");
     std::fs::write(dir.join("dialplan/more.toml"), &setup.plan).expect("the plan is written");
+    if setup.more.contains(QUEUE) {
+        std::fs::write(dir.join("dialplan/queue.toml"), TO_QUEUE).expect("the plan is written");
+    }
     for (name, hz, seconds) in tones::PROMPTS {
         let path = dir.join("sounds").join(format!("{name}.wav"));
         audio::write_wav(&path, &audio::tone(hz, seconds));

@@ -32,6 +32,7 @@ mod mobile;
 mod networks;
 mod outside;
 mod phones;
+mod quality;
 mod reloads;
 mod sample;
 mod scanners;

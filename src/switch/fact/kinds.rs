@@ -35,6 +35,7 @@ impl FactKind {
             | RecordingRemoved { call, .. } => Some(*call),
             RecorderBegan { call, .. } | RecorderEnded { call, .. } => Some(*call),
             SurveyAnswer { call, .. } | Survey { call, .. } | Queue { call, .. } => Some(*call),
+            Scored(scored) => Some(scored.call),
             Agent { what, .. } => what.call(),
             Care { what, .. } => what.call(),
             Alarm { call, .. } => *call,
@@ -53,7 +54,7 @@ impl FactKind {
     /// ([`Input::Durable`](crate::switch::Input::Durable)).
     pub fn awaits_disk(&self) -> bool {
         match self {
-            FactKind::MessageTaken { .. } => true,
+            FactKind::MessageTaken { .. } | FactKind::Scored(_) => true,
             // A caller who may hang up relies on it.
             FactKind::Queue { what, .. } => matches!(what, QueueFact::BackWanted { .. }),
             FactKind::Care { what, .. } => matches!(what, CareFact::Reported { .. }),
@@ -127,6 +128,7 @@ impl FactKind {
             RecorderEnded { .. } => "recorder_ended",
             SurveyAnswer { .. } => "survey_answer",
             Survey { .. } => "survey",
+            Scored(_) => "scored",
             Other(fields) => fields.get("kind").and_then(Value::as_str).unwrap_or("other"),
         }
     }

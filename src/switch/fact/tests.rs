@@ -117,6 +117,22 @@ fn one_of_each() -> Vec<FactKind> {
             },
         },
         Survey { call, survey: s("care"), what: SurveyFact::Over { complete: true } },
+        Scored(Box::new(crate::switch::fact::Scored {
+            score: s("1-2"),
+            call,
+            agent: s("7001"),
+            team: Some(s("day")),
+            queue: s("care"),
+            form: s("service"),
+            version: 2,
+            by: s("7900"),
+            share: 8_800,
+            passed: true,
+            fatal: false,
+            answers: Vec::new(),
+            comment: s("well done"),
+            corrects: None,
+        })),
     ]
 }
 

@@ -1,0 +1,526 @@
+//! Quality checks over HTTP (R23): forms, talks to be scored, their audio, scores, figures. Supervisors alone; each
+//! score and each playback is written down (`belfry::audit`, R26).
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, SeekFrom};
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Extension, Path, State};
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+use super::body::{Asked, Given, Params};
+use super::events::Later;
+use super::guard::Caller;
+use super::routes::{Gives, Param, Route};
+use super::{App, Problem, audit};
+use crate::access::rights::Role;
+use crate::base::CallId;
+use crate::switch::quality::Scoring;
+use crate::switch::{Reply, Request, cti};
+
+/// Rows of one answer, at most and unless asked.
+const MOST: u32 = 1_000;
+const USUAL: u32 = 100;
+/// Audio is read in pieces of so many bytes.
+const PIECE: usize = 64 * 1_024;
+
+const SUPERVISES: &[Role] = &[Role::Supervisor];
+
+/// What is kept of talks, as the API sees it.
+pub trait Library: Send + Sync {
+    /// Recorded talks; with `unscored` drawn by chance of those that nobody has scored.
+    fn talks(&self, sought: Sought) -> Later<Vec<Value>>;
+    /// Scores, the newest first.
+    fn scores(&self, sought: Sought) -> Later<Vec<Value>>;
+    /// The score of an id.
+    fn score(&self, id: String) -> Later<Option<Value>>;
+    /// What the scores that stand come to, by agent or by team.
+    fn figures(&self, by_team: bool, sought: Sought) -> Later<Vec<Value>>;
+    /// The file of a call's recording; the first is 1.
+    fn file(&self, call: CallId, nth: usize) -> Later<Option<PathBuf>>;
+}
+
+/// What is sought.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Sought {
+    /// Of this call.
+    pub call: Option<String>,
+    /// Of this agent.
+    pub agent: Option<String>,
+    /// Of this team's agents.
+    pub team: Option<String>,
+    /// From this time on, milliseconds since 1970.
+    pub from: Option<i64>,
+    /// Until before this time.
+    pub until: Option<i64>,
+    /// Only talks that nobody has scored.
+    pub unscored: bool,
+    /// At most so many.
+    pub most: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    call: Option<String>,
+    agent: Option<String>,
+    team: Option<String>,
+    from: Option<i64>,
+    until: Option<i64>,
+    most: Option<u32>,
+    by: Option<String>,
+}
+
+impl Which {
+    fn sought(self, unscored: bool) -> Result<Sought, Problem> {
+        let Which { call, agent, team, from, until, most, by: _ } = self;
+        let most = most.unwrap_or(USUAL);
+        if !(1..=MOST).contains(&most) {
+            return Err(Problem::unprocessable(format!("`most` is 1 to {MOST}")));
+        }
+        Ok(Sought { call, agent, team, from, until, unscored, most })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Score {
+    call: String,
+    agent: Option<String>,
+    form: String,
+    answers: BTreeMap<String, Option<u32>>,
+    #[serde(default)]
+    comment: String,
+    corrects: Option<String>,
+}
+
+fn text() -> Value {
+    json!({ "type": "string", "maxLength": 64 })
+}
+fn moment() -> Value {
+    json!({ "type": "integer", "format": "int64" })
+}
+fn some() -> Value {
+    json!({ "type": "array", "items": { "type": "object" } })
+}
+
+const fn query(name: &'static str, about: &'static str, schema: fn() -> Value) -> Param {
+    Param { name, in_path: false, about, schema }
+}
+
+const SOUGHT: &[Param] = &[
+    query("call", "Of this call.", text),
+    query("agent", "Of this agent.", text),
+    query("team", "Of the agents of this team.", text),
+    query("from", "From this time on, milliseconds since 1970.", moment),
+    query("until", "Until before this time.", moment),
+    query(
+        "most",
+        "At most so many; 100 unless given.",
+        || json!({ "type": "integer", "minimum": 1, "maximum": MOST }),
+    ),
+];
+
+const FIGURES: &[Param] = &[
+    query("by", "Of what a row is.", || json!({ "enum": ["agent", "team"] })),
+    query("agent", "Of this agent.", text),
+    query("team", "Of the agents of this team.", text),
+    query("from", "From this time on, milliseconds since 1970.", moment),
+    query("until", "Until before this time.", moment),
+];
+
+const AUDIO: &[Param] = &[
+    Param { name: "call", in_path: true, about: "The call.", schema: text },
+    Param {
+        name: "nth",
+        in_path: true,
+        about: "Which of its recordings; the first is 1.",
+        schema: || json!({ "type": "integer", "minimum": 1, "maximum": 1_000 }),
+    },
+];
+
+/// The routes of this file.
+pub(super) fn routes() -> Vec<Route> {
+    let of = |route: Route| Route { tag: "quality", roles: SUPERVISES, ..route };
+    let lists = |route: Route| {
+        of(Route {
+            params: SOUGHT,
+            gives: Gives::json(200, some),
+            refuses: &[400, 422, 503],
+            ..route
+        })
+    };
+    vec![
+        of(Route {
+            summary: "The forms on which talks are scored",
+            gives: Gives::json(200, some),
+            refuses: &[503],
+            ..Route::get("/v1/quality/forms", "ListForms", || get(forms))
+        }),
+        lists(Route {
+            summary: "Talks that nobody has scored, drawn by chance",
+            about: "`most` says how many, `agent`, `team`, `from` and `until` of which.",
+            ..Route::get("/v1/quality/sample", "SampleTalks", || get(sample))
+        }),
+        lists(Route {
+            summary: "Scores, the newest first, with those that were corrected",
+            ..Route::get("/v1/quality/scores", "ListScores", || get(scores))
+        }),
+        of(Route {
+            summary: "Score a recorded talk of an agent, or correct a score",
+            about: "`answers` has the points of each question of the form, or null where it does not apply. `agent` may be left out \
+                    where one agent of a queue had the call. With `corrects`, the id of a score that stands, this one stands for it; \
+                    both are kept.",
+            asks: Some(scoring),
+            gives: Gives::json(201, || json!({ "type": "object" })),
+            refuses: &[400, 404, 408, 409, 413, 415, 422, 503],
+            ..Route::post("/v1/quality/scores", "ScoreTalk", || post(score))
+        }),
+        of(Route {
+            summary: "What scores come to, by agent or team",
+            about: "Shares are of 10,000; scores that were corrected do not count.",
+            params: FIGURES,
+            gives: Gives::json(200, some),
+            refuses: &[400, 422, 503],
+            ..Route::get("/v1/quality/figures", "QualityFigures", || get(figures))
+        }),
+        lists(Route {
+            summary: "Recorded talks, the newest first",
+            ..Route::get("/v1/recordings", "ListRecordings", || get(talks))
+        }),
+        of(Route {
+            summary: "The audio of a recording: WAV, or Ogg/Opus once packed",
+            about: "With `Range: bytes=…` a part of it (RFC 9110).",
+            params: AUDIO,
+            gives: Gives {
+                status: 200,
+                kind: "audio/*",
+                schema: || json!({ "type": "string", "format": "binary" }),
+            },
+            refuses: &[404, 416, 503],
+            ..Route::get("/v1/recordings/{call}/{nth}", "PlayRecording", || get(audio))
+        }),
+    ]
+}
+
+fn scoring() -> Value {
+    json!({
+        "type": "object",
+        "required": ["call", "form", "answers"],
+        "additionalProperties": false,
+        "properties": {
+            "call": text(),
+            "agent": text(),
+            "form": text(),
+            "answers": { "type": "object", "additionalProperties": { "type": ["integer", "null"], "minimum": 0, "maximum": 100 } },
+            "comment": { "type": "string", "maxLength": 1_000 },
+            "corrects": text(),
+        },
+    })
+}
+
+type Who = Extension<Caller>;
+type Shared = State<Arc<App>>;
+type Outcome = Result<Response, Problem>;
+
+fn library(app: &App) -> Result<Arc<dyn Library>, Problem> {
+    app.exchange.library().ok_or_else(|| Problem::unavailable("the records cannot be had here"))
+}
+
+fn away(why: String) -> Problem {
+    Problem::unavailable(format!("the records cannot be read: {why}"))
+}
+
+fn listed(rows: Vec<Value>) -> Response {
+    Given(StatusCode::OK, rows).into_response()
+}
+
+async fn forms(State(app): Shared) -> Outcome {
+    match app.ask(Request::Forms).await? {
+        Reply::Forms(forms) => Ok(Given(StatusCode::OK, forms).into_response()),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+async fn sample(State(app): Shared, Params(which): Params<Which>) -> Outcome {
+    let found = library(&app)?.talks(which.sought(true)?).await;
+    Ok(listed(found.map_err(away)?))
+}
+
+async fn talks(State(app): Shared, Params(which): Params<Which>) -> Outcome {
+    let found = library(&app)?.talks(which.sought(false)?).await;
+    Ok(listed(found.map_err(away)?))
+}
+
+async fn scores(State(app): Shared, Params(which): Params<Which>) -> Outcome {
+    let found = library(&app)?.scores(which.sought(false)?).await;
+    Ok(listed(found.map_err(away)?))
+}
+
+async fn figures(State(app): Shared, Params(which): Params<Which>) -> Outcome {
+    let by_team = match which.by.as_deref() {
+        None | Some("agent") => false,
+        Some("team") => true,
+        Some(_) => return Err(Problem::unprocessable("`by` is agent or team")),
+    };
+    let found = library(&app)?.figures(by_team, which.sought(false)?).await;
+    Ok(listed(found.map_err(away)?))
+}
+
+async fn score(State(app): Shared, Extension(who): Who, Asked(asked): Asked<Score>) -> Outcome {
+    let Score { call, agent, form, answers, comment, corrects } = asked;
+    let id: CallId = call.parse().map_err(|e| Problem::not_found(format!("{e}")))?;
+    let library = library(&app)?;
+    let sought = Sought { call: Some(id.to_string()), most: MOST, ..Sought::default() };
+    let talks = library.talks(sought).await.map_err(away)?;
+    let (agent, queue) = whose(&talks, id, agent)?;
+    if let Some(former) = &corrects {
+        stands(library.score(former.clone()).await.map_err(away)?, id, &agent)?;
+    }
+    let said = format!(
+        "talk of agent {agent} in call {id} is scored on form {}{}",
+        form.escape_debug(),
+        if corrects.is_some() { ", a correction" } else { "" }
+    );
+    let scoring = Scoring { call: id, agent, queue, form, answers, comment, corrects };
+    let reply = app.ask(Request::Score(who.rights.clone(), Box::new(scoring))).await;
+    audit::write(&who.rights.name, who.peer, Some(&said), reply.as_ref().ok());
+    match reply? {
+        Reply::Scored { score, share, passed, fatal } => {
+            let score = json!({ "score": score, "share": share, "passed": passed, "fatal": fatal });
+            Ok(Given(StatusCode::CREATED, score).into_response())
+        }
+        Reply::Cti(answer) => match *answer {
+            cti::Answer::Refused(cti::Why::Forbidden, why) => Err(Problem::forbidden(why)),
+            cti::Answer::Refused(cti::Why::Invalid, why) => Err(Problem::unprocessable(why)),
+            cti::Answer::Refused(_, why) => Err(Problem::conflict(why)),
+            _ => Err(Problem::unavailable("the exchange answers something else")),
+        },
+        Reply::Refused(why) => Err(Problem::unavailable(why)),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+/// The agent and queue of a recorded talk: the one that is named, or the only one.
+fn whose(
+    talks: &[Value],
+    call: CallId,
+    named: Option<String>,
+) -> Result<(String, String), Problem> {
+    if talks.is_empty() {
+        return Err(Problem::not_found(format!("there is no recording of call {call}")));
+    }
+    let of = |talk: &Value| {
+        Some((talk["agent"].as_str()?.to_owned(), talk["queue"].as_str()?.to_owned()))
+    };
+    let all: Vec<(String, String)> = talks.iter().filter_map(of).collect();
+    match named {
+        Some(agent) => all
+            .into_iter()
+            .find(|(own, _)| *own == agent)
+            .ok_or_else(|| Problem::unprocessable("that agent had no part in the call by a queue")),
+        None => match <[_; 1]>::try_from(all) {
+            Ok([only]) => Ok(only),
+            Err(all) if all.is_empty() => {
+                Err(Problem::unprocessable("no agent of a queue had this call"))
+            }
+            Err(_) => Err(Problem::unprocessable("several agents had this call: say which")),
+        },
+    }
+}
+
+/// A score that is to be corrected is of this talk, and stands.
+fn stands(former: Option<Value>, call: CallId, agent: &str) -> Result<(), Problem> {
+    let Some(former) = former else {
+        return Err(Problem::unprocessable("there is no score of the id in `corrects`"));
+    };
+    if former["call"] != call.to_string().as_str() || former["agent"] != agent {
+        return Err(Problem::unprocessable("the score in `corrects` is of another talk"));
+    }
+    match former["corrected_by"].as_str() {
+        Some(by) => Err(Problem::conflict(format!("that score was corrected already: by {by}"))),
+        None => Ok(()),
+    }
+}
+
+/// What a `Range` asks of so many bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// All: none was asked, or not in a way that is understood (RFC 9110 §14.2).
+    Whole,
+    /// From (included) to (not included).
+    Bytes(u64, u64),
+    /// None of them is there.
+    Beyond,
+}
+
+fn part(range: Option<&str>, length: u64) -> Part {
+    let spec = range.and_then(|range| range.trim().strip_prefix("bytes="));
+    let Some((first, last)) = spec.and_then(|spec| spec.trim().split_once('-')) else {
+        return Part::Whole;
+    };
+    let number = |text: &str| match text.is_empty() {
+        true => Some(None),
+        false if text.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(Some(text.parse().unwrap_or(u64::MAX)))
+        }
+        false => None,
+    };
+    match (number(first.trim()), number(last.trim())) {
+        (Some(Some(first)), Some(last)) => match last {
+            Some(last) if last < first => Part::Whole,
+            _ if first >= length => Part::Beyond,
+            last => {
+                Part::Bytes(first, last.map_or(length, |last| last.saturating_add(1).min(length)))
+            }
+        },
+        (Some(None), Some(Some(0))) => Part::Beyond,
+        (Some(None), Some(Some(_))) if length == 0 => Part::Beyond,
+        (Some(None), Some(Some(last))) => Part::Bytes(length.saturating_sub(last), length),
+        _ => Part::Whole,
+    }
+}
+
+async fn audio(
+    State(app): Shared,
+    Extension(who): Who,
+    Path((call, nth)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Outcome {
+    let none = || Problem::not_found("there is no such recording, or its file is gone");
+    let call: CallId = call.parse().map_err(|e| Problem::not_found(format!("{e}")))?;
+    let nth: usize = nth.parse().map_err(|_| none())?;
+    let path = library(&app)?.file(call, nth).await.map_err(away)?.ok_or_else(none)?;
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    let opened = serve(&path, range).await;
+    let said = format!("recording {nth} of call {call} is played");
+    let done = Reply::Done(String::new());
+    audit::write(&who.rights.name, who.peer, Some(&said), opened.is_ok().then_some(&done));
+    opened.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => none(),
+        _ => Problem::unavailable(format!("the recording cannot be read: {error}")),
+    })
+}
+
+/// A file, or the part of it that is asked for, a piece at a time.
+async fn serve(path: &FilePath, range: Option<&str>) -> std::io::Result<Response> {
+    let mut file = File::open(path).await?;
+    let length = file.metadata().await?.len();
+    let kind = match path.extension().is_some_and(|extension| extension == "opus") {
+        true => "audio/ogg",
+        false => "audio/wav",
+    };
+    let (status, from, to) = match part(range, length) {
+        Part::Whole => (StatusCode::OK, 0, length),
+        Part::Bytes(from, to) => (StatusCode::PARTIAL_CONTENT, from, to),
+        Part::Beyond => {
+            let detail = format!("the recording has {length} bytes");
+            let status = StatusCode::RANGE_NOT_SATISFIABLE;
+            let mut response = Problem::new(status, "no-such-range", detail).into_response();
+            if let Ok(value) = format!("bytes */{length}").parse() {
+                response.headers_mut().insert(CONTENT_RANGE, value);
+            }
+            return Ok(response);
+        }
+    };
+    file.seek(SeekFrom::Start(from)).await?;
+    let pieces = stream::try_unfold((file, to - from), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok::<_, std::io::Error>(None);
+        }
+        let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let mut piece = vec![0; most];
+        let read = file.read(&mut piece).await?;
+        if read == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        piece.truncate(read);
+        Ok(Some((Bytes::from(piece), (file, left - read as u64))))
+    });
+    let mut response = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, kind)
+        .header(ACCEPT_RANGES, "bytes")
+        .header(CONTENT_LENGTH, to - from);
+    if status == StatusCode::PARTIAL_CONTENT {
+        response = response.header(CONTENT_RANGE, format!("bytes {from}-{}/{length}", to - 1));
+    }
+    response.body(Body::from_stream(pieces)).map_err(std::io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::to_bytes;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ranges_are_those_of_rfc_9110() {
+        let of = |range| part(Some(range), 10_000);
+        assert_eq!(part(None, 10), Part::Whole);
+        assert_eq!(of("bytes=0-499"), Part::Bytes(0, 500));
+        assert_eq!(of("bytes=9500-"), Part::Bytes(9_500, 10_000));
+        assert_eq!(of("bytes=-500"), Part::Bytes(9_500, 10_000));
+        assert_eq!(of("bytes=-99999"), Part::Bytes(0, 10_000));
+        assert_eq!(of("bytes=9999-99999999999999999999"), Part::Bytes(9_999, 10_000));
+        for beyond in ["bytes=10000-", "bytes=-0", "bytes=20000-30000"] {
+            assert_eq!(of(beyond), Part::Beyond, "{beyond}");
+        }
+        for whole in ["bytes=5-4", "bytes=0-1,5-6", "items=0-1", "bytes=", "bytes=a-b", "bytes=-"] {
+            assert_eq!(of(whole), Part::Whole, "{whole}");
+        }
+        assert_eq!(part(Some("bytes=0-"), 0), Part::Beyond);
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_within_the_file_and_never_empty(range in "bytes=[0-9]{0,6}-[0-9]{0,6}", length in 0u64..100_000) {
+            if let Part::Bytes(from, to) = part(Some(&range), length) {
+                prop_assert!(from < to && to <= length);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_served_whole_and_in_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.wav");
+        let bytes: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let whole = serve(&path, None).await.unwrap();
+        assert_eq!(whole.status(), 200);
+        assert_eq!(to_bytes(whole.into_body(), 1 << 20).await.unwrap(), bytes);
+        let some = serve(&path, Some("bytes=70000-140000")).await.unwrap();
+        assert_eq!(some.status(), 206);
+        assert_eq!(some.headers()[CONTENT_RANGE], "bytes 70000-140000/200000");
+        assert_eq!(to_bytes(some.into_body(), 1 << 20).await.unwrap(), bytes[70_000..=140_000]);
+        assert_eq!(serve(&path, Some("bytes=200000-")).await.unwrap().status(), 416);
+        assert!(serve(&dir.path().join("b.wav"), None).await.is_err());
+    }
+
+    #[test]
+    fn whose_talk_it_is_is_known_or_asked() {
+        let call: CallId = CallId::new(crate::base::Wall(1), 1);
+        let talk = |agent: &str| json!({ "agent": agent, "queue": "care" });
+        let status =
+            |result: Result<(String, String), Problem>| result.map_err(|p| p.status.as_u16());
+        let own = ("7001".to_owned(), "care".to_owned());
+        assert_eq!(status(whose(&[], call, None)), Err(404));
+        assert_eq!(status(whose(&[json!({ "agent": null })], call, None)), Err(422));
+        assert_eq!(status(whose(&[talk("7001")], call, None)), Ok(own.clone()));
+        let two = [talk("7001"), talk("7002")];
+        assert_eq!(status(whose(&two, call, None)), Err(422));
+        assert_eq!(status(whose(&two, call, Some("7001".into()))), Ok(own));
+        assert_eq!(status(whose(&two, call, Some("7003".into()))), Err(422));
+    }
+}

@@ -1,0 +1,121 @@
+//! What is kept of talks, for the API: the records and the recordings' files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::api::events::Later;
+use crate::api::quality::{Library, Sought};
+use crate::base::CallId;
+use crate::config::Config;
+use crate::store::query::MAX_ROWS;
+use crate::store::recordings::Wanted;
+use crate::store::{Records, Trouble, scores};
+
+/// The records, opened when they are first asked.
+#[derive(Clone, Default)]
+pub(super) struct Shelf(Arc<OnceCell<Records>>);
+
+/// The shelf with the configuration in force.
+pub(super) struct Kept {
+    pub(super) shelf: Shelf,
+    pub(super) config: Config,
+}
+
+impl Kept {
+    fn with<T, F>(&self, ask: impl FnOnce(Records) -> F + Send + 'static) -> Later<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Trouble>> + Send + 'static,
+    {
+        let (cell, path) = (self.shelf.0.clone(), self.config.database());
+        Box::pin(async move {
+            let opened = cell.get_or_try_init(|| async { Records::open(&path).await }).await;
+            let records = opened.map_err(|e| e.to_string())?.clone();
+            ask(records).await.map_err(|e| e.to_string())
+        })
+    }
+
+    /// As the records ask it; `None`: nobody is of that team.
+    fn sought(&self, sought: Sought) -> Option<scores::Sought> {
+        let Sought { call, agent, team, from, until, unscored, most } = sought;
+        let agents = match (agent, team) {
+            (Some(agent), Some(team)) => {
+                self.members(&team).into_iter().filter(|own| *own == agent).collect()
+            }
+            (Some(agent), None) => vec![agent],
+            (None, Some(team)) => self.members(&team),
+            (None, None) => {
+                return Some(scores::Sought {
+                    call,
+                    agents: Vec::new(),
+                    from,
+                    until,
+                    unscored,
+                    most,
+                });
+            }
+        };
+        if agents.is_empty() {
+            return None;
+        }
+        Some(scores::Sought { call, agents, from, until, unscored, most })
+    }
+
+    fn members(&self, team: &str) -> Vec<String> {
+        let own = self.config.agents.iter();
+        let own = own.filter(|agent| agent.team.as_ref().is_some_and(|own| own.as_str() == team));
+        let listed = self.config.teams.iter().filter(|own| own.name.as_str() == team);
+        let listed = listed.flat_map(|team| team.members.iter().flatten());
+        own.map(|agent| agent.number.to_string()).chain(listed.map(ToString::to_string)).collect()
+    }
+}
+
+fn values<T: serde::Serialize>(rows: &[T]) -> Vec<Value> {
+    rows.iter().filter_map(|row| serde_json::to_value(row).ok()).collect()
+}
+
+/// A score with its answers as JSON, not as a text of it.
+fn score(row: &scores::ScoreRow) -> Value {
+    let mut value = serde_json::to_value(row).unwrap_or_default();
+    value["answers"] = serde_json::from_str(&row.answers).unwrap_or_default();
+    value
+}
+
+impl Library for Kept {
+    fn talks(&self, sought: Sought) -> Later<Vec<Value>> {
+        let sought = self.sought(sought);
+        self.with(move |records| async move {
+            let Some(sought) = sought else { return Ok(Vec::new()) };
+            Ok(values(&records.talks(&sought).await?))
+        })
+    }
+    fn scores(&self, sought: Sought) -> Later<Vec<Value>> {
+        let sought = self.sought(sought);
+        self.with(move |records| async move {
+            let Some(sought) = sought else { return Ok(Vec::new()) };
+            Ok(records.scores(&sought).await?.iter().map(score).collect())
+        })
+    }
+    fn score(&self, id: String) -> Later<Option<Value>> {
+        self.with(move |records| async move { Ok(records.score(&id).await?.as_ref().map(score)) })
+    }
+    fn figures(&self, by_team: bool, sought: Sought) -> Later<Vec<Value>> {
+        let sought = self.sought(sought);
+        self.with(move |records| async move {
+            let Some(sought) = sought else { return Ok(Vec::new()) };
+            Ok(values(&records.score_figures(by_team, &sought).await?))
+        })
+    }
+    fn file(&self, call: CallId, nth: usize) -> Later<Option<PathBuf>> {
+        let root = self.config.recordings_dir();
+        let wanted = Wanted { call: Some(call.to_string()), most: MAX_ROWS, ..Wanted::default() };
+        self.with(move |records| async move {
+            let found = records.recordings(&wanted).await?;
+            let file = nth.checked_sub(1).and_then(|at| found.iter().rev().nth(at));
+            Ok(file.filter(|file| file.removed.is_none()).map(|file| root.join(&file.path)))
+        })
+    }
+}
