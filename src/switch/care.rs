@@ -360,8 +360,7 @@ impl Switch {
         })
     }
 
-    /// Writes a report down, with whose it is.
-    /// Gives the number of its fact.
+    /// Writes a report down, with whose it is; gives the number of its fact.
     fn write_report(
         &mut self,
         now: Now,
@@ -371,7 +370,6 @@ impl Switch {
         place: Place,
     ) -> u64 {
         let Place { case, opens, repeat } = place;
-        let meaning = report.meaning;
         let account = report.account;
         let (protocol, meaning) = (report.protocol, report.meaning);
         let call_back = match report.speech {
