@@ -16,8 +16,8 @@ use crate::acd::AgentView;
 use crate::acd::agent::{AgentState, Busy, Input, Reason};
 use crate::acd::event::{Cause, SignInRefusal};
 use crate::base::{CallId, LegId, Now};
+use crate::call::Connection;
 use crate::call::supervise::{Act, Manner};
-use crate::call::{Connection, Role};
 use crate::care::unit;
 use crate::wire::q850;
 
@@ -488,13 +488,9 @@ impl Switch {
             return no(Why::Conflict, format!("phone {device} has several calls: say which"));
         }
         let leg = self.cti_line(device, call, |_, _| true, "is to be cleared at")?;
-        let by = match self.connection(leg).map(|c| c.role) {
-            Some(Role::Callee) => EndedBy::Callee,
-            _ => EndedBy::Caller,
-        };
         let cause =
             if self.rings(leg) { q850::Cause::CALL_REJECTED } else { q850::Cause::NORMAL_CLEARING };
-        self.hang_up(now, leg, cause, by);
+        self.hang_up(now, leg, cause, EndedBy::Program);
         Ok(Answer::Done(format!("phone {device} is released")))
     }
 

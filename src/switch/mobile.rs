@@ -112,7 +112,8 @@ impl Switch {
         by: EndedBy,
     ) -> bool {
         let Some(leg) = self.legs.get_mut(&leg_id) else { return false };
-        let waits = matches!(by, EndedBy::Plan | EndedBy::Caller | EndedBy::Callee);
+        let waits =
+            matches!(by, EndedBy::Plan | EndedBy::Caller | EndedBy::Callee | EndedBy::Program);
         if leg.stage == Stage::Over || !waits {
             return false;
         }

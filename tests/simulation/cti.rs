@@ -141,8 +141,8 @@ fn a_call_is_made_answered_held_taken_back_and_cleared() {
     house.until_state(alice, State::Ended(0));
     house.ends_clean();
     let ended = house.facts("leg_ended");
-    let by = |fact: &&&FactKind| matches!(fact, FactKind::LegEnded { by: EndedBy::Callee, .. });
-    assert!(ended.iter().any(|fact| by(&fact)), "as if it had hung up itself: {ended:?}");
+    let by = |fact: &&&FactKind| matches!(fact, FactKind::LegEnded { by: EndedBy::Program, .. });
+    assert!(ended.iter().any(|fact| by(&fact)), "the program did it, not the phone: {ended:?}");
 }
 
 #[test]
