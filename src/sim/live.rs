@@ -63,10 +63,10 @@ impl Live {
         self.shared.now()
     }
 
-    /// Adds a phone; `setup`'s own addresses are replaced by free ports of their IP addresses.
+    /// Adds a phone; of `setup`'s own addresses port 0 is replaced by a free one.
     pub fn add(&self, mut setup: Setup, rng: Rng) -> io::Result<Which> {
         let bind = |at: SocketAddr| {
-            let socket = UdpSocket::bind((at.ip(), 0))?;
+            let socket = UdpSocket::bind(at)?;
             socket.set_nonblocking(true)?;
             io::Result::Ok(socket)
         };
