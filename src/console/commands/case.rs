@@ -1,8 +1,8 @@
 //! The words that follow `close` and `show case`: which case, and how it ended.
 
 use super::Order;
-use crate::care::unit;
 use crate::switch::Request;
+use crate::switch::care::unit;
 
 /// `CASE OUTCOME`.
 pub(super) fn close(rest: &str) -> Result<Order, String> {
