@@ -12,16 +12,12 @@ use crate::report::survey::{Across, View};
 
 pub(super) async fn report(args: &Report, config: &Config, zone: &TimeZone) -> Result<(), String> {
     let database = config.database();
-    let name = match &args.name[..] {
-        [name] => name.clone(),
-        names => {
-            let known = asked(&database).await?;
-            match (&known[..], names) {
-                ([one], []) => one.clone(),
-                ([], _) => return Err("nobody was asked a survey yet".into()),
-                _ => return Err(format!("say which one with --name: {}", known.join(", "))),
-            }
-        }
+    let known = asked(&database).await?;
+    let name = match (&known[..], &args.name[..]) {
+        ([], _) => return Err("nobody was asked a survey yet".into()),
+        (_, [name]) if known.contains(name) => name.clone(),
+        ([one], []) => one.clone(),
+        _ => return Err(format!("say with --name which one was asked: {}", known.join(", "))),
     };
     let by = By::named(&args.by).ok_or("there is no such span")?;
     let word = args.across.as_deref().unwrap_or("nothing");

@@ -1,7 +1,9 @@
 //! The interpreter, driven by hand.
 
 use super::*;
-use crate::dialplan::effect::{ConferenceEnd, DialEnd, DialFailure, Ended, EndedBy, Target};
+use crate::dialplan::effect::{
+    ConferenceEnd, DialEnd, DialFailure, Ended, EndedBy, SurveyStep, Target,
+};
 use crate::dialplan::{File, LoadEnv};
 
 fn load(path: &str, text: &str) -> Plan {
@@ -105,6 +107,10 @@ fn short(effect: &Effect) -> String {
         Effect::Conference(c) => format!("conference {} most {}", c.name, c.most),
         Effect::SaveAnswer { question, key, meaning, .. } => {
             format!("answer {question}={key} {meaning}")
+        }
+        Effect::Survey { step: SurveyStep::Began { .. }, .. } => "survey begins".into(),
+        Effect::Survey { step: SurveyStep::Over { complete }, .. } => {
+            format!("survey over, complete: {complete}")
         }
         Effect::SetField { name, value } => format!("field {name}={value}"),
         Effect::Log { text, .. } => format!("log {text}"),
@@ -265,12 +271,15 @@ fn a_failed_dial_takes_its_branch_or_clears_with_its_cause() {
 #[test]
 fn the_survey_follows_when_the_agent_hangs_up() {
     let mut call = dial();
-    assert_eq!(call.talked(EndedBy::Callee), "collect 1-1 i+p1");
+    assert_eq!(call.talked(EndedBy::Callee), "survey begins");
+    assert_eq!(call.done(), "collect 1-1 i+p1");
     assert_eq!(call.keys("7"), "collect 1-1 menu/invalid+p1");
     assert_eq!(call.keys("2"), "answer q1=2 bad");
     assert_eq!(call.done(), "collect 1-1 p2");
     assert_eq!(call.keys(""), "collect 1-1 p2", "asked twice");
-    assert_eq!(call.keys(""), "play t", "an answer that is not given is not kept");
+    let over = "survey over, complete: false";
+    assert_eq!(call.keys(""), over, "an answer that is not given is not kept");
+    assert_eq!(call.done(), "play t");
     assert_eq!(call.rest(), ["hangup 16", "field gone=answered"]);
     assert_eq!((call.var("survey_q1"), call.var("talk_seconds")), ("2".into(), "65".into()));
 }
@@ -297,8 +306,9 @@ fn a_redirect_goes_to_a_number_or_to_a_survey() {
     assert_eq!(call.tell(Happening::Redirect(to)), "play two");
     assert_eq!(
         call.tell(Happening::Redirect(Redirect::Survey { name: "s".into() })),
-        "collect 1-1 i+p1"
+        "survey begins"
     );
+    assert_eq!(call.done(), "collect 1-1 i+p1");
     let to = Redirect::Number { to: "3".into(), context: None };
     assert_eq!(call.tell(Happening::Redirect(to)), "log '3' in context 'd': no route takes it");
     assert_eq!(call.done(), "hangup 1");

@@ -116,7 +116,6 @@ fn one_of_each() -> Vec<FactKind> {
                 queue: Some(s("care")),
             },
         },
-        Survey { call, survey: s("care"), what: SurveyFact::Over { complete: true } },
         Scored(Box::new(crate::switch::fact::Scored {
             score: s("1-2"),
             call,
