@@ -155,7 +155,7 @@ impl Operator {
         }
         let head = ["CALL", "COUNTS", "ABOUT", "QUESTION", "KEY", "MEANS", ""];
         let data = json!(cells);
-        Answer { data, ..Answer::done(render::table(&head, cells.into_iter(), "no answers"), ()) }
+        Answer { data, ..Answer::done(render::table(&head, cells, "no answers"), ()) }
     }
 
     async fn survey_list(self: Arc<Self>) -> Result<Value, Problem> {

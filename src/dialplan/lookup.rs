@@ -221,14 +221,14 @@ impl Told {
     }
 }
 
+/// Variables and their values.
+pub type Values = Vec<(String, String)>;
+
 /// What an answer's body holds of what was to be taken, and the paths at which nothing stands.
 ///
 /// # Errors
 /// The body is no JSON.
-pub fn taken(
-    body: &[u8],
-    take: &[(String, String)],
-) -> Result<(Vec<(String, String)>, Vec<String>), String> {
+pub fn taken(body: &[u8], take: &[(String, String)]) -> Result<(Values, Vec<String>), String> {
     if take.is_empty() {
         return Ok(Default::default());
     }
