@@ -168,11 +168,8 @@ impl Appliance {
             InForce::new(tls, written),
             post,
         ));
-        runtime.spawn(renew_certificates(operator.clone()));
-        runtime.spawn(super::alarms::run(operator.clone()));
+        tend(&runtime, &operator, &store, sealer);
         let watch = Watch::start(&store, inputs.clone());
-        runtime.spawn(restore(store.journal(), config.database(), inputs.clone()));
-        runtime.spawn(seal_the_rest(store.journal(), config.database(), sealer));
         let console = start_console(&config, &runtime, operator.clone())?;
         let told = told.map(|(_, receiver)| receiver);
         let doors = super::api::start(&config, &runtime, operator.clone(), web, (told, &store))?;
@@ -264,6 +261,15 @@ fn setup(
 fn start_runtime() -> Result<Runtime, String> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().map_err(|e| format!("tokio: {e}"))
+}
+
+/// What goes on beside calls: certificates, alarms, what the records know of before, checksums.
+fn tend(runtime: &Runtime, operator: &Arc<Operator>, store: &Store, sealer: Sealer) {
+    let database = operator.config().database();
+    runtime.spawn(renew_certificates(operator.clone()));
+    runtime.spawn(super::alarms::run(operator.clone()));
+    runtime.spawn(restore(store.journal(), database.clone(), operator.inputs().clone()));
+    runtime.spawn(seal_the_rest(store.journal(), database, sealer));
 }
 
 /// The prompts; `without`: why there are none. Calls go on without those that cannot be played.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::base::{CallId, LegId};
-use crate::switch::fact::{Fact, FactKind, QueueFact, Role};
+use crate::switch::fact::{Fact, FactKind, QueueFact, Role, Sound};
 
 /// The most calls that are open; beyond them the oldest is left out.
 const MOST_CALLS: usize = 50_000;
@@ -117,59 +117,78 @@ impl Spans {
                 self.event(*call, wall, name, queue);
             }
             LegEnded { call, leg, cause, status, sound, .. } => {
-                let ended = self.calls.get_mut(call)?.legs.remove(leg)?;
-                let mut about = vec![
-                    text("belfry.call", &call.to_string()),
-                    text("belfry.role", if ended.caller { "caller" } else { "callee" }),
-                    number("belfry.cause", i64::from(*cause)),
-                    number("sip.status", i64::from(*status)),
-                ];
-                about.extend(ended.gateway.map(|gateway| text("belfry.gateway", &gateway)));
-                let answered = ended.answered.map(|at| number("belfry.ring_ms", at - ended.began));
-                about.extend(answered);
-                if let Some(sound) = sound {
-                    about.push(number("rtp.lost", sound.packets_lost as i64));
-                    about.push(number("rtp.jitter_max_us", i64::from(sound.jitter_max_us)));
-                    about.extend(sound.mos.map(|mos| number("rtp.mos_hundredths", mos.into())));
-                }
-                let kind = if ended.caller { SERVER } else { CLIENT };
-                return Some(json!({
-                    "traceId": self.trace(*call),
-                    "spanId": self.leg(*call, *leg),
-                    "parentSpanId": self.root(*call),
-                    "name": if ended.caller { "leg of the caller" } else { "leg of a party called" },
-                    "kind": kind,
-                    "startTimeUnixNano": nanos(ended.began),
-                    "endTimeUnixNano": nanos(wall),
-                    "attributes": about,
-                    "status": status_of(*cause),
-                }));
+                return self.leg_ended(wall, (*call, *leg), (*cause, *status), sound.as_ref());
             }
             CallEnded { call, cause, by, talk_ms, .. } => {
-                let ended = self.calls.remove(call)?;
-                let mut about = vec![
-                    text("belfry.call", &call.to_string()),
-                    text("belfry.context", &ended.context),
-                    number("belfry.cause", i64::from(*cause)),
-                    text("belfry.ended_by", by.as_str()),
-                    number("belfry.talk_ms", i64::try_from(*talk_ms).unwrap_or(i64::MAX)),
-                ];
-                about.extend(ended.gateway.map(|gateway| text("belfry.gateway", &gateway)));
-                return Some(json!({
-                    "traceId": self.trace(*call),
-                    "spanId": self.root(*call),
-                    "name": "call",
-                    "kind": SERVER,
-                    "startTimeUnixNano": nanos(ended.began),
-                    "endTimeUnixNano": nanos(wall),
-                    "attributes": about,
-                    "events": ended.events,
-                    "status": status_of(*cause),
-                }));
+                return self.call_ended(wall, *call, *cause, (by.as_str(), *talk_ms));
             }
             _ => {}
         }
         None
+    }
+
+    fn leg_ended(
+        &mut self,
+        wall: i64,
+        (call, leg): (CallId, LegId),
+        (cause, status): (u8, u16),
+        sound: Option<&Sound>,
+    ) -> Option<Value> {
+        let ended = self.calls.get_mut(&call)?.legs.remove(&leg)?;
+        let mut about = vec![
+            text("belfry.call", &call.to_string()),
+            text("belfry.role", if ended.caller { "caller" } else { "callee" }),
+            number("belfry.cause", i64::from(cause)),
+            number("sip.status", i64::from(status)),
+        ];
+        about.extend(ended.gateway.map(|gateway| text("belfry.gateway", &gateway)));
+        about.extend(ended.answered.map(|at| number("belfry.ring_ms", at - ended.began)));
+        if let Some(sound) = sound {
+            let lost = i64::try_from(sound.packets_lost).unwrap_or(i64::MAX);
+            about.push(number("rtp.lost", lost));
+            about.push(number("rtp.jitter_max_us", i64::from(sound.jitter_max_us)));
+            about.extend(sound.mos.map(|mos| number("rtp.mos_hundredths", mos.into())));
+        }
+        Some(json!({
+            "traceId": self.trace(call),
+            "spanId": self.leg(call, leg),
+            "parentSpanId": self.root(call),
+            "name": if ended.caller { "leg of the caller" } else { "leg of a party called" },
+            "kind": if ended.caller { SERVER } else { CLIENT },
+            "startTimeUnixNano": nanos(ended.began),
+            "endTimeUnixNano": nanos(wall),
+            "attributes": about,
+            "status": status_of(cause),
+        }))
+    }
+
+    fn call_ended(
+        &mut self,
+        wall: i64,
+        call: CallId,
+        cause: u8,
+        (by, talk_ms): (&str, u64),
+    ) -> Option<Value> {
+        let ended = self.calls.remove(&call)?;
+        let mut about = vec![
+            text("belfry.call", &call.to_string()),
+            text("belfry.context", &ended.context),
+            number("belfry.cause", i64::from(cause)),
+            text("belfry.ended_by", by),
+            number("belfry.talk_ms", i64::try_from(talk_ms).unwrap_or(i64::MAX)),
+        ];
+        about.extend(ended.gateway.map(|gateway| text("belfry.gateway", &gateway)));
+        Some(json!({
+            "traceId": self.trace(call),
+            "spanId": self.root(call),
+            "name": "call",
+            "kind": SERVER,
+            "startTimeUnixNano": nanos(ended.began),
+            "endTimeUnixNano": nanos(wall),
+            "attributes": about,
+            "events": ended.events,
+            "status": status_of(cause),
+        }))
     }
 
     fn event(&mut self, call: CallId, wall: i64, name: &str, what: &str) {

@@ -87,7 +87,9 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         findings.extend(running::look(&config.console.socket));
     }
     findings.extend(machine::look(&loaded));
-    findings.extend(network::look(config, &loaded.tls, runs));
+    let asked = network::look(config, &loaded.tls, runs);
+    let asked = beyond(&findings, asked);
+    findings.extend(asked);
     findings.extend(certificates::look(&loaded.tls));
     findings.extend(storage::look(&loaded, args.records));
     findings.extend(storage::rights(config, files::path_of(&args.file).as_deref()));
@@ -103,6 +105,16 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         outln!("{}, {}", files::counted(errors, "error"), files::counted(warnings, "warning"));
     }
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What was found without what was said before: a gateway that is down for the appliance itself need not be told of
+/// once more because it does not answer us either.
+fn beyond(said: &[Finding], mut found: Vec<Finding>) -> Vec<Finding> {
+    let bad = |one: &Finding| one.about == "gateway" && one.state != State::Ok;
+    let name = |one: &Finding| one.found.split(' ').next().map(str::to_owned);
+    let known: Vec<_> = said.iter().filter(|one| bad(one)).filter_map(name).collect();
+    found.retain(|one| !bad(one) || name(one).is_none_or(|name| !known.contains(&name)));
+    found
 }
 
 /// Whether the appliance runs: somebody listens on its console's socket.
@@ -123,5 +135,22 @@ fn print(finding: &Finding) {
     outln!("{state:<8} {about:<12} {found}");
     if !remedy.is_empty() {
         outln!("{:<21} {remedy}", "");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_is_down_is_told_of_once() {
+        let said = [Finding::error("gateway", "e1-a at 10.0.0.9:5060 is down", "cable")];
+        let asked = vec![
+            Finding::warning("gateway", "e1-a does not answer OPTIONS: refused", "cable"),
+            Finding::warning("gateway", "e1-b does not answer OPTIONS: refused", "cable"),
+            Finding::ok("address", "e1-a"),
+        ];
+        let left: Vec<String> = beyond(&said, asked).into_iter().map(|one| one.found).collect();
+        assert_eq!(left, ["e1-b does not answer OPTIONS: refused", "e1-a"]);
     }
 }
