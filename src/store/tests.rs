@@ -868,6 +868,7 @@ fn open_cases_are_there_after_a_restart() {
             (case.unit, case.opened, case.need) = ("900".into(), Wall(at), Need::Fall);
             (case.priority, case.place) = (4, "bedroom".into());
             case.call_back = call_back.map(str::to_owned);
+            case.protocol = Protocol::Scaip;
             case
         };
         let mut graver = case(100, "82", 7, None);
