@@ -251,7 +251,7 @@ mod tests {
             for (which, later) in orders {
                 let then = now + later;
                 while line.deadline() <= at(then) {
-                    now = line.deadline().as_millis() as u64 / 1_000;
+                    now = line.deadline().as_millis() / 1_000;
                     prop_assert!(line.wake(at(now)).is_some());
                     prop_assert!(now - heard < 60);
                     heard = now;

@@ -110,8 +110,7 @@ impl Operator {
         pending: Pending,
         events: broadcast::Sender<Arc<str>>,
         figures: Figures,
-        certificates: InForce,
-        post: Post,
+        (certificates, post): (InForce, Post),
     ) -> Operator {
         let (next, began) = (AtomicU64::new(1), Instant::now());
         let tokens = Tokens::default();

@@ -165,8 +165,7 @@ impl Appliance {
             pending,
             events,
             figures,
-            InForce::new(tls, written),
-            post,
+            (InForce::new(tls, written), post),
         ));
         tend(&runtime, &operator, &store, sealer);
         let watch = Watch::start(&store, inputs.clone());

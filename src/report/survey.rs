@@ -473,6 +473,9 @@ mod tests {
         assert!(table.headings.contains(&"q1: 1 other".to_owned()), "{:?}", table.headings);
     }
 
+    /// Which of the counted: day, agent, and the keys of both questions.
+    type Wanted<'a> = dyn Fn(&(i64, u64, u64, u64)) -> bool + 'a;
+
     #[test]
     fn cross_tables_equal_an_independent_count() {
         let mut rng = Rng::from_seed(22);
@@ -503,9 +506,8 @@ mod tests {
         let crossed =
             table(&all, &verdicts, &designs, &view(By::Total, crossed), Language::Chinese);
         assert_eq!(by_agent.lines.len(), 15);
-        let sum = |of: &dyn Fn(&(i64, u64, u64, u64)) -> bool| {
-            counted.iter().filter(|(at, _)| of(at)).map(|(_, n)| n).sum::<u64>()
-        };
+        let sum =
+            |of: &Wanted<'_>| counted.iter().filter(|(at, _)| of(at)).map(|(_, n)| n).sum::<u64>();
         for (line, (period, agent, _)) in by_agent.lines.iter().enumerate() {
             let day: i64 = period[8..].parse::<i64>().expect("a day") - 1;
             let agent: u64 = agent[3..].parse().expect("an agent");

@@ -333,7 +333,7 @@ impl Switch {
 
     /// The queue has put a caller out: it overflows into another, or its plan goes on.
     fn out_of_queue(&mut self, now: Now, id: CallId, why: Departure) {
-        if self.to_overflow(now, id) {
+        if self.overflowed(now, id) {
             return;
         }
         let end = match why {
@@ -346,7 +346,7 @@ impl Switch {
 
     /// A caller who was put out goes into the queue that takes those of its own. `false`: there is none, it is not let
     /// in there, or it has waited as long as its plan lets it.
-    fn to_overflow(&mut self, now: Now, id: CallId) -> bool {
+    fn overflowed(&mut self, now: Now, id: CallId) -> bool {
         let queued = self.calls.get(&id).and_then(|active| active.queued.as_ref());
         let Some(queued) = queued.filter(|q| now.at < q.until && q.overflows < MOST_OVERFLOWS)
         else {

@@ -276,9 +276,9 @@ mod tests {
         assert_eq!(known.len(), 1, "b.cn was never found");
 
         let mut names = Names::default();
-        names.want([a.clone()].into());
+        names.want(std::iter::once(a.clone()).collect());
         let unknown = (name("c.cn"), known[0].1.clone());
-        assert_eq!(names.recall([known.clone(), vec![unknown]].concat()), [a.clone()]);
+        assert_eq!(names.recall([known.clone(), vec![unknown]].concat()), std::slice::from_ref(&a));
         assert_eq!(names.known(), known, "of those that are wanted");
         names.due(at(0), &means());
         let (_, news) = names.answered(at(1), &q, &silent(), &mut rng);

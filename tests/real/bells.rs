@@ -93,7 +93,7 @@ impl Line {
     }
 
     /// Its alarm is there, its event, and all that is known of the home; the two hear each other; it is closed.
-    fn is_spoken_to_and_closed(self, unit: Which, protocol: &str) {
+    fn talks_and_is_closed(self, unit: Which, protocol: &str) {
         await_talk(&self.live, [unit, self.agent]);
         let opened = self.event("CaseOpened");
         assert_eq!(opened["data"]["protocol"], protocol, "{opened}");
@@ -131,7 +131,7 @@ fn a_bell_is_known_by_its_number() {
     line.belfry.console("subscriber set 076088881234 further_numbers 13800138000");
     let unit = caller(&line.live, &line.belfry, CALLER);
     line.live.with(unit, |phone, now| phone.call(now, "95081"));
-    line.is_spoken_to_and_closed(unit, "voice");
+    line.talks_and_is_closed(unit, "voice");
 }
 
 /// SCAIP by MESSAGE of a phone, and the speech call that follows.
@@ -147,7 +147,7 @@ fn a_unit_reports_by_scaip() {
     });
     assert!(told, "it is told whom to call");
     line.live.with(unit, |phone, now| phone.call(now, "900"));
-    line.is_spoken_to_and_closed(unit, "scaip");
+    line.talks_and_is_closed(unit, "scaip");
 }
 
 /// BS 8521-1: asked by key B, its digits as tones of 50 ms in A-law audio.
@@ -163,7 +163,7 @@ fn a_unit_reports_by_bs_8521() {
     line.says(unit, "A02010000471500010190740042#");
     let told = line.live.wait(unit, base::Duration::from_secs(10), |p| p.ear.digits == "BB");
     assert!(told, "it is acknowledged");
-    line.is_spoken_to_and_closed(unit, "bs8521");
+    line.talks_and_is_closed(unit, "bs8521");
 }
 
 /// Contact ID: handshake and kiss-off heard in the audio, the event said as tones.
@@ -177,7 +177,7 @@ fn a_panel_reports_by_contact_id() {
     let event = "471518110101015";
     line.says(unit, &format!("{event}{}", checksum(event).expect("keys")));
     line.hears(unit, &[1_400.0], 700..1_000);
-    line.is_spoken_to_and_closed(unit, "contact_id");
+    line.talks_and_is_closed(unit, "contact_id");
 }
 
 /// The power goes when the panel has its kiss-off and nobody has answered: the alarm is there after the start, and

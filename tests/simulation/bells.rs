@@ -547,7 +547,7 @@ fn a_contact_who_confirms_by_key_is_the_last() {
     house.world.run(Duration::from_secs(1));
     house.press(second, '1');
     house.world.run(Duration::from_secs(3_600));
-    let calls: Vec<u64> = (1..4).map(|n| house.world.phone(house.phones[n]).calls.into()).collect();
+    let calls: Vec<u64> = (1..4).map(|n| house.world.phone(house.phones[n]).calls).collect();
     assert_eq!(calls, [1, 1, 0]);
     let accepted = care(&house).into_iter().filter_map(|what| match what {
         CareFact::CheckInAccepted { number, .. } => Some(number.as_str()),

@@ -206,7 +206,7 @@ fn a_chain_that_nobody_answers_ends() {
     (1..4).for_each(|n| behaves(&mut house, n, Manner::Ring));
     house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
     house.world.run(Duration::from_secs(120));
-    let calls: Vec<u64> = (1..4).map(|n| house.world.phone(house.phones[n]).calls.into()).collect();
+    let calls: Vec<u64> = (1..4).map(|n| house.world.phone(house.phones[n]).calls).collect();
     assert_eq!(calls, [1, 1, 1]);
     let wanted = ["begun", "step", "called", "outcome", "called", "outcome", "step", "called"];
     assert_eq!(words(&house)[..8], wanted);
@@ -236,7 +236,7 @@ fn a_plan_goes_on_after_a_restart() {
     after.world.input(Input::Cases(kept));
     subscribers(&mut after);
     takes_on(&mut after, 2);
-    let calls: Vec<u64> = (1..4).map(|n| after.world.phone(after.phones[n]).calls.into()).collect();
+    let calls: Vec<u64> = (1..4).map(|n| after.world.phone(after.phones[n]).calls).collect();
     assert_eq!(calls, [0, 1, 1], "of the contacts Zhao alone, and then the hospital");
     assert_eq!(words(&after), ["called", "accepted", "step", "called"]);
     let close = Request::CloseCase(0, "her son is there".into(), String::new());
