@@ -80,16 +80,20 @@ impl Reader<'_, '_, '_> {
     fn question(&mut self, mut table: Args, before: &[Asked]) -> Option<Asked> {
         let (place, whole) = (table.place_of("name"), table.place);
         let name = self.fixed(&mut table, "name")?;
-        if name == END || before.iter().any(|(question, ..)| question.name == name) {
-            let what = format!("the survey has two questions '{name}', or '{END}' is one");
+        if name == END {
+            let what = format!("'{END}' ends a survey and is no name of a question");
+            self.draft.faults.error(place, what, "give it another name");
+        } else if before.iter().any(|(question, ..)| question.name == name) {
+            let what = format!("the survey has two questions '{name}'");
             self.draft.faults.error(place, what, "give it another name");
         }
-        let keys = match table.values.remove("keys") {
-            Some((Arg::Labels(keys), _)) => keys,
-            _ => Vec::new(),
+        // That there are none in `{}` is said where they are read.
+        let written = match table.values.remove("keys") {
+            Some((Arg::Labels(keys), _)) => Some(keys),
+            _ => None,
         };
         let voice_ms = table.time("voice");
-        if keys.is_empty() == voice_ms.is_none() {
+        if written.is_some() == voice_ms.is_some() {
             let what = format!("the question '{name}' wants keys, or else voice");
             let remedy = "add keys = { 1 = \"yes\", 2 = \"no\" }, or voice = \"30 s\"";
             self.draft.faults.error(whole, what, remedy);
@@ -98,7 +102,7 @@ impl Reader<'_, '_, '_> {
         let question = Question {
             title: table.text("title").map_or(String::new(), |title| title.source().to_owned()),
             prompt: table.media("prompt"),
-            keys,
+            keys: written.unwrap_or_default(),
             voice_ms,
             next: Vec::new(),
             tries: table.count("tries").unwrap_or(2) as u8,
