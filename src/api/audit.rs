@@ -50,6 +50,9 @@ pub(super) fn said(order: &Order) -> Option<String> {
         Order::Transfer { device, call, to } => {
             format!("phone {} transfers to {}{}", Short(device), Short(to), of(call))
         }
+        Order::Confer { device, .. } => {
+            format!("phone {} makes a conference of its two calls", Short(device))
+        }
         Order::Join(device) => format!("phone {} joins its two calls", Short(device)),
         Order::Deflect { device, call, to } => {
             format!("phone {} deflects to {}{}", Short(device), Short(to), of(call))

@@ -248,8 +248,9 @@ fn transfer_routes() -> Vec<Route> {
             )
         },
         Route {
-            about: "Not in this version: phones' own three-way, or a room of the dialplan, do it.",
-            refuses: &[501],
+            about: "The phone's line that is not on hold stays, in the call of the other; with one line, whom it asks by \
+                    keys (`*2`) comes in. Any of the three may leave. The answer names the call that goes on.",
+            gives: Gives::json(202, made),
             ..send(
                 "/v1/devices/{device}/conference",
                 "ConferenceCall",
@@ -554,10 +555,13 @@ async fn complete(State(app): Shared, Extension(who): Who, Path(device): Path<St
     order(&app, &who, StatusCode::ACCEPTED, Order::Join(device)).await
 }
 
-async fn conference() -> Problem {
-    Problem::not_implemented(
-        "Belfry joins no two calls of a phone to a conference yet: the phone's own three-way does, or a room of the dialplan",
-    )
+async fn conference(
+    State(app): Shared,
+    Extension(who): Who,
+    Path(device): Path<String>,
+) -> Outcome {
+    let confer = Order::Confer { device, held: None, active: None };
+    order(&app, &who, StatusCode::ACCEPTED, confer).await
 }
 
 async fn list_agents(State(app): Shared, Extension(who): Who) -> Outcome {

@@ -135,6 +135,11 @@ impl Call {
         self.connections.len() < MAX_CONNECTIONS
     }
 
+    /// Whether so many parties more may come.
+    pub fn has_room_for(&self, more: usize) -> bool {
+        self.connections.len() + more <= MAX_CONNECTIONS
+    }
+
     /// Takes a party of another call in, as one that we called. `false`: the call is full.
     pub fn adopt(&mut self, connection: Connection) -> bool {
         if self.connections.len() >= MAX_CONNECTIONS || self.get(connection.leg).is_some() {

@@ -107,6 +107,11 @@ impl Consultation {
         Consultation { asker, first, third: None, with: With::Reaching, three_way }
     }
 
+    /// The asker had the two on lines of its own: from now on all three hear each other.
+    pub fn together(asker: LegId, first: LegId, third: LegId) -> Consultation {
+        Consultation { asker, first, third: Some(third), with: With::All, three_way: true }
+    }
+
     /// Somebody answered the asker.
     pub fn answered(&mut self, third: LegId) -> Move {
         if self.with != With::Reaching {
@@ -186,6 +191,16 @@ mod tests {
         assert_eq!(c.gone(FIRST), Move::Alone);
         assert_eq!(c.gone(THIRD), Move::Return);
         assert_eq!(c.gone(LegId(7)), Move::Stay);
+    }
+
+    #[test]
+    fn three_of_two_calls_are_together_and_may_part_as_others() {
+        let mut c = Consultation::together(ASKER, FIRST, THIRD);
+        assert_eq!((c.with, c.is_aside()), (With::All, false));
+        assert_eq!(c.answered(LegId(9)), Move::Stay);
+        assert_eq!(c.gone(ASKER), Move::HandOver(THIRD));
+        assert_eq!(c.gone(FIRST), Move::Alone);
+        assert_eq!(c.key(Key::Together), Move::Turn(With::Third));
     }
 
     proptest! {

@@ -86,6 +86,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         | Retrieved { .. }
         | Transferred { .. }
         | Consulted { .. }
+        | Conferenced { .. }
         | Replaced { .. }
         | Diverted { .. }
         | Parked { .. }

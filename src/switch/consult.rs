@@ -13,10 +13,11 @@
 //!
 //! A call that a phone begins while it is in another is put on that one's RTP worker ([`Switch::group_of`]), so
 //! that joining the two costs nothing; two calls that came to it may live on two ([`linking`](super::linking)).
-//! A program's order joins two lines without REFER. Not here: joining by a key ([`consulting`](super::consulting)).
+//! A program's order joins two lines without REFER, or has all three talk together. Not here: joining by a key ([`consulting`](super::consulting)).
 
 use crate::base::{CallId, LegId, Now};
 use crate::call::Device;
+use crate::call::consultation::Consultation;
 use crate::dialplan::effect::Target;
 use crate::sip::{Command, TxnId};
 use crate::wire::q850::Cause;
@@ -87,6 +88,59 @@ impl Switch {
         let Some((with, target)) = self.far_end(lines) else { return false };
         self.join_lines(now, lines, with, target, false);
         true
+    }
+
+    /// A program has all three of a phone's two lines talk together, as by keys (R2). The call of the first line is
+    /// the one that stays, with its plan, record and recording; of the phone, its second line stays, which is not
+    /// on hold. `None`: as they are, they cannot be.
+    pub(super) fn confer_by_order(
+        &mut self,
+        now: Now,
+        first: LegId,
+        second: LegId,
+    ) -> Option<CallId> {
+        let lines = self.lines(first, second)?;
+        let (third, target) = self.far_end(lines)?;
+        let plain = self.calls.get(&lines.other).is_some_and(|other| other.is_plain_talk());
+        let room = self.calls.get(&lines.call).is_some_and(|active| active.call.has_room_for(2));
+        if !(plain && room) {
+            return None;
+        }
+        self.confer_lines(now, lines, third, target)?;
+        Some(lines.call)
+    }
+
+    fn confer_lines(&mut self, now: Now, lines: Lines, third: LegId, target: Target) -> Option<()> {
+        let Lines { first, call, who, second, other } = lines;
+        self.part(now, other, second);
+        self.part(now, call, first);
+        let consult = self.calls.get_mut(&other)?;
+        consult.leave_step(now.at);
+        let (plan, context) = (consult.interp.take(), consult.context.clone());
+        self.run_out(now, other, plan, target.clone());
+        self.stop_recording(other);
+        // A queue's agent talks on for it on the line that stays.
+        let served = self.offered.remove(&first);
+        self.move_leg(now, second, other, call)?;
+        let number = self.move_leg(now, third, other, call)?;
+        if let Some(served) = served {
+            self.offered.insert(second, served);
+        }
+        let active = self.calls.get_mut(&call)?;
+        if active.call.subject == first {
+            active.call.subject = second;
+        }
+        if let Doing::Talking { with, .. } = &mut active.doing
+            && *with == first
+        {
+            *with = second;
+        }
+        let together = Consultation::together(second, who, third);
+        self.begin_together(now, call, together, target, (number, context));
+        self.hang_up(now, first, Cause::NORMAL_CLEARING, EndedBy::Program);
+        self.forget_if_over(now, other);
+        self.rearm(call);
+        Some(())
     }
 
     pub(super) fn answer_refer(&mut self, now: Now, txn: TxnId, status: u16) {

@@ -11,7 +11,8 @@
 //! before is the present one. The recording has the talk of before: while its party waits, what that one hears
 //! (music); of the consultation nothing; while all are together, on its other channel the two others.
 //!
-//! Not here: the same by REFER with Replaces ([`consult`](super::consult)), in which the phone has two calls.
+//! Not here: the same by REFER with Replaces ([`consult`](super::consult)), in which the phone has two calls; how
+//! those two become one by a program's order is there too, and all three are together here.
 
 use crate::base::{CallId, LegId, Now, RoomId};
 use crate::call::Device;
@@ -87,6 +88,12 @@ impl Active {
         Some(Talk { subject, plan, with, target })
     }
 
+    /// It is `asker` who calls from now on; gives who did.
+    fn called_by(&mut self, asker: &Device) -> (String, Option<String>, Origin) {
+        let from = std::mem::replace(&mut self.from, asker.number().to_owned());
+        (from, self.from_name.take(), std::mem::take(&mut self.origin))
+    }
+
     fn set_talk(&mut self, now: Now, talk: Talk) {
         self.call.subject = talk.subject;
         self.interp = talk.plan;
@@ -151,8 +158,7 @@ impl Switch {
         let Some(aside) = active.change_talk(now, None) else { return };
         active.interp = Some(plan);
         active.call.subject = by;
-        let from = std::mem::replace(&mut active.from, payer.number().to_owned());
-        let from = (from, active.from_name.take(), std::mem::take(&mut active.origin));
+        let from = active.called_by(&payer);
         let who = Consultation::begin(by, first, three_way);
         let to = (number.to_owned(), context);
         active.consulting =
@@ -189,6 +195,49 @@ impl Switch {
             // They are bridged already.
             Move::Turn(With::Third) => {}
             moved => self.consulting_moves(now, id, moved, None),
+        }
+    }
+
+    /// Three whom the asker had on two lines are in one call, none of them in a talk: they hear each other.
+    /// `target` is the third as the asker's plan named it, `to` what was dialled for it. No plan runs for it here.
+    pub(super) fn begin_together(
+        &mut self,
+        now: Now,
+        id: CallId,
+        who: Consultation,
+        target: Target,
+        to: (String, String),
+    ) {
+        let Some(active) = self.calls.get_mut(&id) else { return };
+        let payer = active.call.get(who.asker).map(|party| party.device.clone());
+        let (Some(third), Some(payer)) = (who.third, payer) else { return };
+        let (first, asker) = (who.first, who.asker);
+        let from = active.called_by(&payer);
+        let aside = Talk { subject: asker, plan: None, with: third, target };
+        active.planless = true;
+        active.consulting =
+            Some(Box::new(Consulting { who, aside, from, payer, to, room: None, record: false }));
+        self.rejoin(now, id, first, asker);
+        self.bring_together(now, id, [first, asker, third]);
+    }
+
+    /// All three of the call that `by` asks in are to hear each other, by a program's order.
+    pub(super) fn together_by_order(
+        &mut self,
+        now: Now,
+        by: LegId,
+    ) -> Result<CallId, &'static str> {
+        let id = self.legs.get(&by).map(|leg| leg.call);
+        let who = id.and_then(|id| self.consulting_of(id)).map(|consulting| &mut consulting.who);
+        let (Some(id), Some(who)) = (id, who) else { return Err("asks nobody") };
+        match (who.third, who.with) {
+            (None, _) => Err("reaches for somebody who has not answered yet"),
+            (_, With::All) => Err("has all three together already"),
+            _ => {
+                let moved = who.key(Key::Together);
+                self.consulting_moves(now, id, moved, None);
+                Ok(id)
+            }
         }
     }
 
@@ -289,7 +338,7 @@ impl Switch {
         let room = self.new_room_id();
         let Some(consulting) = self.consulting_of(id) else { return };
         (consulting.room, consulting.record) = (Some(room), false);
-        let [first, _, third] = legs;
+        let [first, asker, third] = legs;
         // What the recording may not have of it is settled before anything is heard.
         self.recorded_sides(now, id);
         for leg in legs {
@@ -299,6 +348,7 @@ impl Switch {
             self.seat_together(leg, room, held);
         }
         self.fact(now, FactKind::Bridged { call: id, a: first, b: third });
+        self.fact(now, FactKind::Conferenced { call: id, by: asker, who: first, third });
     }
 
     fn seat_together(&mut self, leg: LegId, room: RoomId, held: bool) {

@@ -84,6 +84,16 @@ pub enum Order {
     },
     /// TransferCall: those with whom the phone talks on two lines talk with each other.
     Join(String),
+    /// ConferenceCall: the phone and those with whom it talks, on two lines or in a consultation by keys, all hear
+    /// each other.
+    Confer {
+        /// The phone.
+        device: String,
+        /// The call on hold; none: the one that is meant.
+        held: Option<CallId>,
+        /// The one in which it talks; none: the one that is meant.
+        active: Option<CallId>,
+    },
     /// DeflectCall: a call that rings goes elsewhere.
     Deflect {
         /// The phone that rings.
@@ -347,6 +357,9 @@ impl Switch {
                 self.cti_transfer(now, rights, &device, call, &to)
             }
             Order::Join(device) => self.cti_join(now, rights, &device),
+            Order::Confer { device, held, active } => {
+                self.cti_confer(now, rights, &device, [held, active])
+            }
             Order::Deflect { device, call, to } => {
                 self.cti_phone(now, rights, Deed::Act, &device)?;
                 let rings = |s: &Switch, leg: LegId| s.rings(leg);
@@ -516,9 +529,7 @@ impl Switch {
     /// The held line's party gets the other line's.
     fn cti_join(&mut self, now: Now, rights: &Rights, device: &str) -> Outcome {
         self.cti_phone(now, rights, Deed::Act, device)?;
-        let mut lines: Vec<LegId> = self.lines.of(device).collect();
-        let held = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.held);
-        lines.sort_by_key(|leg| !held(leg));
+        let lines = self.held_first(device);
         let [first, second] = lines[..] else {
             let why = format!("phone {device} has {} calls; two are joined", lines.len());
             return no(Why::Conflict, why);
@@ -532,6 +543,52 @@ impl Switch {
                 "phone {device}'s two calls cannot be joined now: both have to talk, one may be held"
             ),
         )
+    }
+
+    /// The lines of a phone, those that it holds first.
+    fn held_first(&self, device: &str) -> Vec<LegId> {
+        let mut lines: Vec<LegId> = self.lines.of(device).collect();
+        let held = |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.held);
+        lines.sort_by_key(|leg| !held(leg));
+        lines
+    }
+
+    /// All three hear each other, whether the phone has the two on two lines or asks one of them by keys.
+    fn cti_confer(
+        &mut self,
+        now: Now,
+        rights: &Rights,
+        device: &str,
+        calls: [Option<CallId>; 2],
+    ) -> Outcome {
+        self.cti_phone(now, rights, Deed::Act, device)?;
+        let lines = self.held_first(device);
+        let mut named = calls.into_iter().flatten();
+        if let Some(other) =
+            named.find(|call| !lines.iter().any(|l| self.call_of(*l) == Some(*call)))
+        {
+            return no(Why::Conflict, format!("phone {device} is not in call {other}"));
+        }
+        match lines[..] {
+            [line] if self.is_asking(line) => {
+                let done = self.together_by_order(now, line).map(Answer::Made);
+                done.or_else(|why| no(Why::Conflict, format!("phone {device} {why}")))
+            }
+            [first, second] => {
+                let swapped = calls[0].is_some_and(|held| self.call_of(first) != Some(held));
+                let (first, second) = if swapped { (second, first) } else { (first, second) };
+                let done =
+                    self.may_transfer(first).then(|| self.confer_by_order(now, first, second));
+                done.flatten().map(Answer::Made).ok_or_else(|| {
+                    let why = "'s two calls make no conference now: it has to talk in both, and one may be held";
+                    (Why::Conflict, format!("phone {device}{why}"))
+                })
+            }
+            _ => no(
+                Why::Conflict,
+                format!("phone {device} has {} calls; two become a conference", lines.len()),
+            ),
+        }
     }
 
     fn cti_watch(&mut self, now: Now, rights: &Rights, whom: &str, by: &str, how: How) -> Outcome {

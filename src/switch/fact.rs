@@ -446,7 +446,18 @@ pub enum FactKind {
         /// All three are to talk together.
         three_way: bool,
     },
-    /// A party has gone over from another call, by an attended transfer.
+    /// Three of a call hear each other, by keys or by a program's order.
+    Conferenced {
+        /// The call.
+        call: CallId,
+        /// Who brought them together.
+        by: LegId,
+        /// With whom it talked first.
+        who: LegId,
+        /// Who came to it.
+        third: LegId,
+    },
+    /// A party has gone over from another call, by an attended transfer or to a conference of three.
     LegMoved {
         /// The call that it belongs to from now on.
         call: CallId,

@@ -499,6 +499,11 @@ fn csta_in_xml_over_tcp_monitors_calls_and_steers_them() {
     crm.until("HeldEvent");
     let shown = crm.ask(Element::new("SnapshotDevice").text("snapshotObject", "1001"));
     assert_eq!(shown.said("localConnectionState"), Some("hold"), "{shown:?}");
+    let line = |name: &str| Element::new(name).text("callID", &call).text("deviceID", "1001");
+    let both = Element::new("ConferenceCall").with(line("heldCall")).with(line("activeCall"));
+    let refused = crm.ask(both);
+    assert_eq!(refused.name, "CSTAErrorCode", "it has one call: {refused:?}");
+    assert_ne!(refused.said("operation"), Some("serviceNotSupported"), "{refused:?}");
     let back = of("RetrieveCall", "callToBeRetrieved", &call, "1001");
     assert_eq!(crm.ask(back).name, "RetrieveCallResponse");
     crm.until("RetrievedEvent");

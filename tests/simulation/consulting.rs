@@ -14,7 +14,7 @@ use super::hold::shown;
 use super::house::{CALLER_HZ, House, MUSIC_HZ, channels, config_with, hz};
 
 /// The caller behind the gateway; 1001, who asks; 1003, who is asked.
-const CALLER: usize = 9;
+pub const CALLER: usize = 9;
 const ASKER: usize = 0;
 const THIRD: usize = 2;
 const MUSIC: usize = 7;
@@ -41,7 +41,7 @@ fn loud(samples: &[i16]) -> Vec<usize> {
 }
 
 /// Whom `who` hears.
-fn hears(house: &mut House, who: usize) -> Vec<usize> {
+pub fn hears(house: &mut House, who: usize) -> Vec<usize> {
     let phone = index(house, who);
     house.world.run(Duration::from_millis(700));
     house.world.with(phone, |phone, _| phone.ear.forget());
@@ -57,7 +57,8 @@ fn heard(house: &mut House) -> [Vec<usize>; 3] {
 
 const WITH_THIRD: [&[usize]; 3] = [&[MUSIC], &[THIRD], &[ASKER]];
 const WITH_FIRST: [&[usize]; 3] = [&[ASKER], &[CALLER], &[MUSIC]];
-const ALL: [&[usize]; 3] = [&[ASKER, THIRD], &[THIRD, CALLER], &[ASKER, CALLER]];
+/// All three.
+pub const ALL: [&[usize]; 3] = [&[ASKER, THIRD], &[THIRD, CALLER], &[ASKER, CALLER]];
 
 fn press(house: &mut House, who: usize, keys: &str) {
     let phone = index(house, who);

@@ -8,6 +8,7 @@ use belfry::switch::cti::{Agent, Answer, How, Order, Why, Wish};
 use belfry::switch::fact::{AgentFact, EndedBy, FactKind};
 use belfry::switch::{Reply, Request};
 
+use super::consulting::{ALL, CALLER, hears};
 use super::house::House;
 
 const PLAN: &str = "
@@ -195,6 +196,101 @@ fn two_lines_are_joined_without_refer() {
     house.until_state(alice, State::Ended(0));
     house.hear_each_other(bob, carol);
     house.hang_up(bob);
+    house.ends_clean();
+}
+
+fn confer(device: &str, held: Option<CallId>, active: Option<CallId>) -> Order {
+    Order::Confer { device: device.into(), held, active }
+}
+
+/// A caller of the queue waits on hold at 1001, which asks 1003 on its second line: the queue's call, the other,
+/// and the second line.
+fn held_and_asked(seed: u64) -> (House, CallId, CallId, usize) {
+    let mut house = house(seed);
+    agent(log_on(&mut house, &admin(), "7001", "1001", "4711"));
+    let (caller, alice) = (house.caller, house.phones[0]);
+    house.talk(caller, "800", alice);
+    house.world.run(Duration::from_millis(200));
+    let calls = |house: &mut House| match ask(house, &admin(), Order::Calls) {
+        Answer::Calls(calls) => calls.into_iter().map(|call| call.call).collect::<Vec<CallId>>(),
+        other => panic!("{other:?}"),
+    };
+    let first = calls(&mut house)[0];
+    assert_eq!(why(ask(&mut house, &admin(), confer("1001", None, None))), Why::Conflict, "one");
+    assert!(matches!(
+        ask(&mut house, &admin(), desk("1001", None, DeskOrder::Hold)),
+        Answer::Done(_)
+    ));
+    let second = house.second_line(0);
+    house.world.with(second, |phone, now| phone.call(now, "1003"));
+    house.until_state(house.phones[2], State::Talking);
+    house.world.run(Duration::from_millis(500));
+    let other = calls(&mut house).into_iter().find(|call| *call != first).expect("two calls");
+    (house, first, other, second)
+}
+
+fn all_hear(house: &mut House) -> [Vec<usize>; 3] {
+    let line = house.phones.len() - 1;
+    [CALLER, line, 2].map(|who| hears(house, who))
+}
+
+/// R9, R2: ConferenceCall. The queue's call goes on, its agent talks in it, and whoever goes leaves the two others.
+#[test]
+fn two_calls_become_a_conference_and_any_one_may_leave() {
+    for leaves in 0..3 {
+        let (mut house, first, other, line) = held_and_asked(20 + leaves);
+        let own = rights(&[Role::Agent], Some("7001"));
+        let order = match leaves {
+            0 => confer("1001", Some(first), Some(other)),
+            _ => confer("1001", None, None),
+        };
+        assert_eq!(why(ask(&mut house, &own, confer("1003", None, None))), Why::Forbidden);
+        assert_eq!(made(ask(&mut house, &own, order)), first, "the call of who was held");
+        let alice = house.phones[0];
+        house.until_state(alice, State::Ended(0));
+        assert_eq!(all_hear(&mut house), ALL);
+        assert_eq!(why(ask(&mut house, &own, Order::Call(other))), Why::Forbidden, "it is over");
+        let shown = states(ask(&mut house, &admin(), Order::Call(first)));
+        assert_eq!(shown.len(), 3, "{shown:?}");
+        let seen = agent(ask(&mut house, &admin(), Order::Agent("7001".into())));
+        assert_eq!((seen.reason.as_str(), seen.call), ("talking", Some(first)));
+        assert_eq!(house.facts("conferenced").len(), 1);
+        let (caller, third) = (house.caller, house.phones[2]);
+        let (gone, stay) = match leaves {
+            0 => (line, [caller, third]),
+            1 => (caller, [line, third]),
+            _ => (third, [caller, line]),
+        };
+        house.hang_up(gone);
+        house.world.run(Duration::from_millis(500));
+        house.hear_each_other(stay[0], stay[1]);
+        let seen = agent(ask(&mut house, &admin(), Order::Agent("7001".into())));
+        let state = ["working_after_call", "working_after_call", "busy"][leaves as usize];
+        assert_eq!(seen.state, state, "{leaves}");
+        house.hang_up(stay[0]);
+        house.ends_clean();
+        assert_eq!(house.facts("call_ended").len(), 2);
+    }
+}
+
+/// Whom a phone asks by keys comes in by the same order.
+#[test]
+fn a_consultation_by_keys_becomes_a_conference_by_order() {
+    let mut house = house(30);
+    agent(log_on(&mut house, &admin(), "7001", "1001", "4711"));
+    let (caller, alice) = (house.caller, house.phones[0]);
+    house.talk(caller, "800", alice);
+    house.world.run(Duration::from_millis(200));
+    let order = confer("1001", None, None);
+    "*21003#".chars().for_each(|key| house.press(alice, key));
+    house.until_state(house.phones[2], State::Talking);
+    house.world.run(Duration::from_millis(500));
+    made(ask(&mut house, &admin(), order.clone()));
+    assert_eq!([CALLER, 0, 2].map(|who| hears(&mut house, who)), ALL);
+    assert_eq!(why(ask(&mut house, &admin(), order)), Why::Conflict, "they are together");
+    house.hang_up(alice);
+    house.hear_each_other(caller, house.phones[2]);
+    house.hang_up(caller);
     house.ends_clean();
 }
 

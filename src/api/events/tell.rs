@@ -249,6 +249,11 @@ impl Teller {
                 let participation = if *muted { "silent" } else { "active" }.into();
                 Some(Event { to: room.clone(), participation, ..event })
             }
+            Conferenced { by, third, .. } => {
+                let to = call.lines.get(&third.0).map(|line| line.device.clone());
+                let event = at(call, by.0, "Conferenced", "connected")?;
+                Some(Event { to: to.unwrap_or_default(), participation: "active".into(), ..event })
+            }
             CallField { name, value, .. } => Some(call.field(name, value)),
             Digit { leg, digit, .. } => call.digit(leg.0, *digit),
             CallEnded { cause, .. } => {

@@ -222,6 +222,7 @@ impl Session {
                 self.ask(Order::Clear { device, call }).await?;
                 Ok(Element::new("ClearConnectionResponse"))
             }
+            "ConferenceCall" => self.confer(asked).await,
             "GetAgentState" => {
                 let agents = self.agents(asked).await?;
                 Ok(Element::new("GetAgentStateResponse").with(agent_list(&agents)))
@@ -283,6 +284,19 @@ impl Session {
         let (call, device) = named(asked, what)?;
         self.ask(Order::Desk { device, call, order }).await?;
         Ok(Element::new(&format!("{}Response", asked.name)))
+    }
+
+    /// One device's held call and its active one become one (ECMA-269).
+    async fn confer(&self, asked: &Element) -> Outcome {
+        let (held, device) = named(asked, "heldCall")?;
+        let (active, other) = named(asked, "activeCall")?;
+        if device != other {
+            return Err(NOT_A_DEVICE);
+        }
+        let order = Order::Confer { device: device.clone(), held, active };
+        let Answer::Made(call) = self.ask(order).await? else { return Err(NOT_NOW) };
+        let call = connection("conferenceCall", &call.to_string(), &device);
+        Ok(Element::new("ConferenceCallResponse").with(call))
     }
 
     /// The agents at a device, or of a number.

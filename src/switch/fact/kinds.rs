@@ -20,7 +20,7 @@ impl FactKind {
             Transferred { call, .. } | Digit { call, .. } | SourceMoved { call, .. } => Some(*call),
             NoRtp { call, .. } | RtpLost { call, .. } | LegMoved { call, .. } => Some(*call),
             Replaced { call, .. } | Diverted { call, .. } => Some(*call),
-            Consulted { call, .. } => Some(*call),
+            Consulted { call, .. } | Conferenced { call, .. } => Some(*call),
             Parked { call, .. } | Unparked { call, .. } => Some(*call),
             RoomJoined { call, .. } | RoomRefused { call, .. } | RoomLeft { call, .. } => {
                 Some(*call)
@@ -98,6 +98,7 @@ impl FactKind {
             Retrieved { .. } => "retrieved",
             Transferred { .. } => "transferred",
             Consulted { .. } => "consulted",
+            Conferenced { .. } => "conferenced",
             LegMoved { .. } => "leg_moved",
             Replaced { .. } => "replaced",
             Diverted { .. } => "diverted",

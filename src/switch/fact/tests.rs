@@ -76,6 +76,7 @@ fn one_of_each() -> Vec<FactKind> {
         Retrieved { call, leg: b },
         Transferred { call, by: b, who: a, to: s("1002") },
         Consulted { call, by: b, who: a, to: s("1003"), three_way: true },
+        Conferenced { call, by: b, who: a, third: LegId(9) },
         LegMoved { call, leg: b, from: CallId::new(Wall(1), 2) },
         Digit { call, leg: a, digit: None, by: KeyBy::Info },
         SourceMoved { call, leg: a, from: s("10.0.0.9:4000"), to: s("10.0.0.9:4002") },
