@@ -4,6 +4,9 @@
 
 use core::net::IpAddr;
 
+/// The longest address, in bytes.
+pub const MAX_URL: usize = 2_048;
+
 /// An address of the Web.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Url {
@@ -38,7 +41,7 @@ impl Url {
         let fits = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
         let good = !host.is_empty() && host.chars().all(fits) && port > 0;
         let printable = path.bytes().all(|b| (0x21..0x7f).contains(&b) && b != b'#');
-        (good && printable && text.len() <= 1_024).then(|| Url {
+        (good && printable && text.len() <= MAX_URL).then(|| Url {
             secure,
             host: host.to_owned(),
             port,

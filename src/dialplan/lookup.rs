@@ -18,7 +18,7 @@ use super::effect::Item;
 /// The most values of a question, and the most that are taken from an answer.
 pub const MAX_VALUES: usize = 32;
 /// The longest address with its values filled in, in bytes.
-pub const MAX_ADDRESS: usize = 2_048;
+pub const MAX_ADDRESS: usize = crate::base::url::MAX_URL;
 /// The longest time of a question, in milliseconds.
 pub const LONGEST_MS: u32 = 60_000;
 /// The longest answer that is read, in bytes.

@@ -101,7 +101,14 @@ fn question(plan: &Plan, op: &LookupOp, view: &View<'_>) -> Result<(String, Ask)
                 ),
                 None => None,
             };
-            let url = presentable(&format!("{}{at}", known.map_or("", |known| &known.url)));
+            let url = presentable(&match known {
+                // Whatever the path begins with, the service's host ends where its address does.
+                Some(known) if !at.is_empty() && !at.starts_with(['/', '?']) => {
+                    format!("{}/{at}", known.url)
+                }
+                Some(known) => format!("{}{at}", known.url),
+                None => at,
+            });
             if url.len() > MAX_ADDRESS {
                 return Err(format!("its address has more than {MAX_ADDRESS} bytes"));
             }
@@ -202,6 +209,25 @@ sql = 'SELECT yuan FROM own_accounts WHERE number = :number'
         let Effect::Lookup(lookup) = effect else { panic!("{effect:?}") };
         let Ask::Sql(sql) = lookup.ask else { panic!("a query") };
         assert_eq!(sql.values, [("number".to_owned(), "5".to_owned())]);
+    }
+
+    /// A path that begins with what a caller says would be the end of the host's name, and its secret elsewhere.
+    #[test]
+    fn a_callers_value_cannot_lead_to_another_host() {
+        let asked = |path: &str, from: &str| {
+            let steps = format!("{{ http = {{ service='bare', path='{path}' }} }}");
+            let steps = format!("{steps}]\n[service.bare]\nurl = 'https://crm.example'\n#");
+            let (_, _, effect) = begin(&steps, from);
+            let Effect::Lookup(lookup) = effect else { panic!("{effect:?}") };
+            let Ask::Http(http) = lookup.ask else { panic!("a request") };
+            crate::base::Url::new(&http.url).map(|url| (url.host, url.path)).expect("an address")
+        };
+        let is = |path: &str| ("crm.example".to_owned(), path.to_owned());
+        assert_eq!(asked("${from}", ".evil.example"), is("/.evil.example"));
+        assert_eq!(asked("${from}/x", "-a"), is("/-a/x"));
+        assert_eq!(asked("/m/${from}", "1"), is("/m/1"));
+        assert_eq!(asked("?n=${from}", "1"), is("/?n=1"));
+        assert_eq!(asked("/m/${from}", &"9".repeat(1_500)).1.len(), 1_503, "as long as it may be");
     }
 
     #[test]
