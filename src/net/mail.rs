@@ -259,7 +259,10 @@ impl Office {
     async fn deliver(&self, message: &Message, subject: &str) -> Result<(), NotSent> {
         let (began, mut waits, mut told) = (Instant::now(), 0_u32, false);
         loop {
-            let mailer = self.mailer().ok_or(NotSent::NoServer)?;
+            let Some(mailer) = self.mailer() else {
+                tracing::error!("mail \"{subject}\" is left out: [mail] server is no more");
+                return Err(NotSent::NoServer);
+            };
             let sent = match self.turn.acquire().await {
                 Ok(_mine) => mailer.send(message).await,
                 Err(_) => return Err(NotSent::NoServer),
