@@ -366,21 +366,7 @@ fn plan_of(
     texts.extend(below.texts);
     let files: Vec<dialplan::File<'_>> =
         texts.iter().map(|(path, text)| dialplan::File { path, text }).collect();
-    let mut prompts = sounds.prompts();
-    let music = prompts.remove(MUSIC);
-    let env = LoadEnv {
-        prompts: Some(prompts),
-        phones: Some(config.phones.iter().map(|p| p.number.to_string()).collect()),
-        gateways: Some(config.trunk_names().map(str::to_owned).collect()),
-        music,
-        queues: Some(config.queues.iter().map(|q| q.name.to_string()).collect()),
-        language: config.node.language.as_str().into(),
-        zone: zone.clone(),
-        domain: config.domain(),
-        holidays: days_off(config),
-        globals: BTreeMap::new(),
-        only_included,
-    };
+    let env = LoadEnv { only_included, ..known_to_plans(config, sounds, zone) };
     let ours = |fault: dialplan::Fault| Fault {
         file: fault.file,
         line: fault.line,
@@ -404,6 +390,25 @@ fn plan_of(
             }
         }
         (Err(faults), _) => Err(faults.into_iter().map(ours).chain(below.warnings).collect()),
+    }
+}
+
+/// What a dialplan may name.
+fn known_to_plans(config: &Config, sounds: &Place, zone: &TimeZone) -> LoadEnv {
+    let mut prompts = sounds.prompts();
+    let music = prompts.remove(MUSIC);
+    LoadEnv {
+        prompts: Some(prompts),
+        phones: Some(config.phones.iter().map(|p| p.number.to_string()).collect()),
+        gateways: Some(config.trunk_names().map(str::to_owned).collect()),
+        music,
+        queues: Some(config.queues.iter().map(|q| q.name.to_string()).collect()),
+        language: config.node.language.as_str().into(),
+        zone: zone.clone(),
+        domain: config.domain(),
+        holidays: days_off(config),
+        globals: BTreeMap::new(),
+        only_included: Default::default(),
     }
 }
 
