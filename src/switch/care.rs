@@ -393,39 +393,51 @@ impl Switch {
         };
         self.fact(now, FactKind::Care { account: account.clone(), what });
         let seq = self.facts;
-        let way = match (report.protocol, report.meaning) {
+        self.report_written(now, &account, (protocol, meaning), place, call_back);
+        seq
+    }
+
+    /// What follows a report that is written down: people are told, calls made, a sign of life noted, a plan begun.
+    fn report_written(
+        &mut self,
+        now: Now,
+        account: &str,
+        (protocol, meaning): (Protocol, Meaning),
+        Place { case, repeat, .. }: Place,
+        call_back: Option<String>,
+    ) {
+        let way = match (protocol, meaning) {
             (Protocol::Centre, _) => None,
             (_, Meaning::Alarm(_)) => Some(Way::Bell),
             (_, Meaning::Alive) => Some(Way::Heartbeat),
             _ => None,
         };
         if let (Some(case), Some(Way::Bell)) = (case, way) {
-            self.locked_alarm(now, case, &account);
+            self.locked_alarm(now, case, account);
         }
-        if let (Some(case), Meaning::Alarm(need)) = (case, report.meaning) {
-            self.alarm_told(now, case, &account, (need, repeat), call_back);
+        if let (Some(case), Meaning::Alarm(need)) = (case, meaning) {
+            self.alarm_told(now, case, account, (need, repeat), call_back);
         }
         let taken_back = |case| self.care.cases.get(case).is_some_and(Case::is_taken_back);
-        if let (Some(case), Meaning::Cancelled) = (case, report.meaning) {
+        if let (Some(case), Meaning::Cancelled) = (case, meaning) {
             let what = match taken_back(case) {
                 true => "takes its alarm back: a person still asks, and closes the case",
                 false => "says that something is over, not all of what it reported",
             };
-            let line = format!("case {case}: unit {} {what}", self.care.who(&account));
+            let line = format!("case {case}: unit {} {what}", self.care.who(account));
             self.log(Level::Warning, line);
         }
         if let Some(way) = way {
-            self.sign(now, &account, way);
+            self.sign(now, account, way);
         }
         if matches!(protocol, Protocol::Scaip | Protocol::NowIp) && !repeat {
             let within = self.config.care.speech_within;
-            self.care.notices.said(now.at, &account, meaning, within);
+            self.care.notices.said(now.at, account, meaning, within);
         }
         if let (Some(case), Meaning::Alarm(need), false) = (case, meaning, repeat) {
             let start = if need == Need::CheckIn { Start::CheckIn } else { Start::Alarm };
             self.plan_for_alarm(now, case, start);
         }
-        seq
     }
 
     /// An alarm is written down: the log says so, and a unit that waits for it is called.
