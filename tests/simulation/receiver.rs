@@ -359,6 +359,32 @@ fn a_line_that_nobody_sees_to_is_released_as_faulty() {
     house.ends_clean();
 }
 
+/// Whoever is still there when a notice does not come to its end is an alarm all the same, and not left with it.
+#[test]
+fn a_notice_without_end_keeps_nobody_from_being_heard() {
+    let sections = "[care]\nnumber = \"900\"\ncall_out = 0\n";
+    let plan = "[[route]]\nname = \"bells\"\ncontext = \"agents\"\nwhen = { to = \"900\" }\n\
+                steps = [{ dial = { phones = \"1002\" } }]\n";
+    let mut house = House::with_sections(plan, sections, 11);
+    house.world.clip("zh-CN/care/notice-battery", house::sine(NOTICE_HZ).repeat(90));
+    (0..2).for_each(|n| house.register(n));
+    let unit = house.phones[0];
+    subscriber(&mut house, &[("number", "1001")]);
+    let text = "<mrq><ref>b1</ref><cid>1001</cid><dty>3</dty><stc>16</stc></mrq>";
+    house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, text));
+    house.world.run(Duration::from_secs(1));
+    house.world.with(unit, |phone, now| phone.call(now, "900"));
+    house.until_state(unit, State::Talking);
+    house.world.run(Duration::from_secs(25));
+    assert_eq!(cases(&mut house).len(), 0, "it still sounds");
+    house.world.run(Duration::from_secs(10));
+    assert_eq!(cases(&mut house).len(), 1);
+    assert_eq!(house.world.phone(house.phones[1]).state, State::Talking);
+    house.world.with(unit, |phone, now| phone.hang_up(now));
+    house.world.run(Duration::from_secs(2));
+    house.ends_clean();
+}
+
 /// A terminal reports a low battery by MESSAGE and calls: it hears so, and whoever stays on the line is an alarm.
 #[test]
 fn a_terminal_that_calls_after_its_notice_hears_it() {

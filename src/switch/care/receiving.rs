@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{CallId, LegId, Now, PlayId, Time};
+use crate::base::{CallId, Duration, LegId, Now, PlayId, Time};
 use crate::care::receiver::{Act, End, Receiver, Terms, Tone, Wanted};
 use crate::care::{Report, notice};
 use crate::config::BellCalls;
@@ -27,6 +27,9 @@ use crate::wire::q850::Cause;
 const TONE_DBM0: i8 = -13;
 /// The pause after a key, milliseconds: the unit answers 80 ms after it.
 const AFTER_KEY_MS: u32 = 20;
+/// A prompt that says what a terminal has reported is over after this, whatever the media plane says: behind it may be
+/// an alarm.
+const LONGEST_NOTICE: Duration = Duration::from_secs(30);
 
 /// One unit that is heard.
 struct Reception {
@@ -181,6 +184,10 @@ impl Switch {
 
     /// Something is due.
     pub(in crate::switch) fn reception_due(&mut self, now: Now, id: CallId) {
+        if let Some(told) = self.care.receiving.told.remove(&id) {
+            self.stop_play(told.leg);
+            return self.terminal_told(now, id, told);
+        }
         self.reception_does(now, id, |receiver| receiver.wake(now.at));
     }
 
@@ -321,7 +328,7 @@ impl Switch {
         let who = self.calls.get(&id).map(|active| self.care.who(&active.from)).unwrap_or_default();
         self.log(Level::Info, format!("call {id}: {who} calls by itself and hears {prompt}"));
         if let Some(active) = self.calls.get_mut(&id) {
-            active.doing = Doing::Receiving(Time::NEVER);
+            active.doing = Doing::Receiving(now.at + LONGEST_NOTICE);
         }
         let items = vec![self.prompt(leg, prompt)];
         let play = self.play(now, leg, items, false, DigitSet::NONE);
