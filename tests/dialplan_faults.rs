@@ -76,7 +76,8 @@ fn every_fault_is_named_with_its_place_and_remedy() {
         }
         for (n, fault) in found.iter().enumerate() {
             let fits = wanted.get(n).is_some_and(|w| {
-                let severity = if fault.severity == Severity::Error { "error" } else { "warning" };
+                let warns = fault.severity == Severity::Warning;
+                let severity = if warns { "warning" } else { "error" };
                 (w[1].parse(), w[2].parse()) == (Ok(fault.line), Ok(fault.column))
                     && w[3] == severity
                     && fault.what.contains(w[4])
