@@ -151,26 +151,25 @@ const AUDIO: &[Param] = &[
 
 /// The routes of this file.
 pub(super) fn routes() -> Vec<Route> {
-    let of = |route: Route| Route { tag: "quality", roles: SUPERVISES, ..route };
-    let lists = |route: Route| {
-        of(Route {
-            params: SOUGHT,
-            gives: Gives::json(200, some),
-            refuses: &[400, 422, 503],
-            ..route
-        })
-    };
+    [score_routes(), recording_routes()].into_iter().flatten().collect()
+}
+
+fn of(route: Route) -> Route {
+    Route { tag: "quality", roles: SUPERVISES, ..route }
+}
+
+fn lists(route: Route) -> Route {
+    let (gives, refuses) = (Gives::json(200, some), &[400, 422, 503]);
+    of(Route { params: SOUGHT, gives, refuses, ..route })
+}
+
+fn score_routes() -> Vec<Route> {
     vec![
         of(Route {
             summary: "The forms on which talks are scored",
             gives: Gives::json(200, some),
             refuses: &[503],
             ..Route::get("/v1/quality/forms", "ListForms", || get(forms))
-        }),
-        lists(Route {
-            summary: "Talks that nobody has scored, drawn by chance",
-            about: "`most` says how many, `agent`, `team`, `from` and `until` of which.",
-            ..Route::get("/v1/quality/sample", "SampleTalks", || get(sample))
         }),
         lists(Route {
             summary: "Scores, the newest first, with those that were corrected",
@@ -193,6 +192,16 @@ pub(super) fn routes() -> Vec<Route> {
             gives: Gives::json(200, some),
             refuses: &[400, 422, 503],
             ..Route::get("/v1/quality/figures", "QualityFigures", || get(figures))
+        }),
+    ]
+}
+
+fn recording_routes() -> Vec<Route> {
+    vec![
+        lists(Route {
+            summary: "Talks that nobody has scored, drawn by chance",
+            about: "`most` says how many, `agent`, `team`, `from` and `until` of which.",
+            ..Route::get("/v1/quality/sample", "SampleTalks", || get(sample))
         }),
         lists(Route {
             summary: "Recorded talks, the newest first",

@@ -222,3 +222,26 @@ fn a_call_back_is_no_wait_and_its_talk_is_handled() {
     assert_eq!(of(&book, Kind::Team, "day").get(M::WrapUp("17".into())), 1);
     assert_eq!(care.get(M::WrapUp("17".into())), 1);
 }
+
+/// Call-backs whose queue offers none any more are over as those are that nobody reached: each is one given up.
+#[test]
+fn call_backs_that_are_offered_no_more_are_given_up() {
+    let entered = |n| Happened::Entered { queue: "care", call: call(n) };
+    let wanted = |n| Happened::BackWanted { queue: "care", call: call(n), waited_ms: 30_000 };
+    let left = |n, why| Happened::Left { queue: "care", call: call(n), why, waited_ms: 9_000_000 };
+    let steps = [
+        (1_000, entered(1)),
+        (1_000, entered(2)),
+        (1_000, entered(3)),
+        (31_000, wanted(1)),
+        (31_000, wanted(2)),
+        (40_000, left(1, "not_offered")),
+        (41_000, left(2, "given_up")),
+        (42_000, left(3, "abandoned")),
+    ];
+    let book = run(&steps);
+    let care = of(&book, Kind::Queue, "care");
+    assert_eq!((care.get(M::BackWanted), care.get(M::GivenUp), care.get(M::Abandoned)), (2, 2, 1));
+    assert_eq!((care.get(M::Closed), care.get(M::Moved)), (0, 0));
+    assert_eq!(crate::report::figures::offered(&care), 3, "each caller once");
+}
