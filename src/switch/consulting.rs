@@ -250,10 +250,15 @@ impl Switch {
         let unreached = active.last_cause.is_some();
         self.consulting_moves(now, id, Move::Return, None);
         if unreached {
-            let busy = Item::Tone { tone: Tone::Busy, ms: Some(UNREACHED_MS) };
-            self.play_aside(now, asker, vec![busy]);
+            self.hear_unreached(now, asker);
         }
         true
+    }
+
+    /// A party hears, beside its talk, that nobody was reached.
+    pub(super) fn hear_unreached(&mut self, now: Now, leg: LegId) {
+        let busy = Item::Tone { tone: Tone::Busy, ms: Some(UNREACHED_MS) };
+        self.play_aside(now, leg, vec![busy]);
     }
 
     /// All of the call ends.

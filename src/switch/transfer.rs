@@ -77,6 +77,8 @@ impl Switch {
             Feature::BlindTransfer => {
                 if self.transfer(now, leg_id, &number, false) {
                     self.redirect(now, leg_id);
+                } else {
+                    self.hear_unreached(now, leg_id);
                 }
             }
             Feature::Park => {
@@ -237,6 +239,9 @@ impl Switch {
             if let Some(session) = session {
                 self.ask(now, Command::NotifyRefer { session, status, last: true });
             }
+        } else {
+            // Who transferred by keys has no other word of it.
+            self.hear_unreached(now, by);
         }
         self.rearm(id);
         true

@@ -597,3 +597,26 @@ fn the_asker_alone_hears_that_nobody_was_reached() {
     house.hang_up(caller);
     house.ends_clean();
 }
+
+/// R2: who sends the caller on by `*1` to nobody has the caller back, and hears why; the caller does not.
+#[test]
+fn who_transfers_to_nobody_hears_it() {
+    let mut house = House::of(LAST_STEPS, 35);
+    [0, 2].into_iter().for_each(|n| house.register(n));
+    let (caller, asker, third) = (house.caller, house.phones[ASKER], house.phones[THIRD]);
+    house.world.with(third, |phone, _| phone.behave(Manner::Refuse(486)));
+    house.talk(caller, "800", asker);
+    press(&mut house, ASKER, "*11003#");
+    let hears_busy =
+        |house: &House, who| tone_dbm0(house.world.phone(who).ear.samples(), 450.0) > HEARD_DBM0;
+    for who in [caller, asker] {
+        house.world.with(who, |phone, _| phone.ear.forget());
+    }
+    house.world.run(Duration::from_millis(700));
+    assert!(hears_busy(&house, asker) && !hears_busy(&house, caller));
+    house.world.run(Duration::from_secs(2));
+    house.hear_each_other(caller, asker);
+    house.hang_up(caller);
+    house.ends_clean();
+    assert_eq!(house.facts("transferred").len(), 1);
+}
