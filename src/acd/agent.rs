@@ -64,6 +64,9 @@ pub enum Busy {
     Other,
 }
 
+/// How long after-call work by order lasts at most, where the queue has none.
+pub const AFTER_WORK: Duration = Duration::from_secs(30);
+
 /// An agent's state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -122,6 +125,17 @@ impl AgentState {
             _ => None,
         }
     }
+    /// Whether the other is the same but for its times.
+    pub fn is_same_as(&self, other: &AgentState) -> bool {
+        match (*self, *other) {
+            (AgentState::Ready { .. }, AgentState::Ready { .. }) => true,
+            (
+                AgentState::WorkingAfterCall { call, .. },
+                AgentState::WorkingAfterCall { call: same, .. },
+            ) => call == same,
+            (one, other) => one == other,
+        }
+    }
     /// Its name in lists: CSTA's, with ringing and talking told apart.
     pub fn name(&self) -> &'static str {
         match self {
@@ -150,6 +164,8 @@ pub enum Input {
     NotReady(Reason),
     /// What the call was about is written down.
     AfterWorkDone,
+    /// It wants after-call work: when the talk is over, or from now on again for so long.
+    AfterWork(Duration),
     /// A caller is reserved for it.
     Offer {
         /// The caller.
@@ -249,9 +265,8 @@ impl Agent {
             (AgentState::Busy(Busy::Other), false) => self.state = AgentState::READY,
             _ => {}
         }
-        // Whether it rests makes no other state of it.
-        let ready = |state: AgentState| matches!(state, AgentState::Ready { .. });
-        if self.state != before.0 && !(ready(self.state) && ready(before.0)) {
+        // Whether it rests, or may write for longer, makes no other state of it.
+        if !self.state.is_same_as(&before.0) {
             self.since = now;
         }
         Ok(((self.state, self.pending) != before).then_some(cause))
@@ -270,7 +285,8 @@ impl Agent {
             | Input::SignOut
             | Input::Ready
             | Input::NotReady(_)
-            | Input::AfterWorkDone => self.wishes(now, input, patience).map(|()| by),
+            | Input::AfterWorkDone
+            | Input::AfterWork(_) => self.wishes(now, input, patience).map(|()| by),
             Input::Offer { .. }
             | Input::Answered(_)
             | Input::Missed(..)
@@ -310,7 +326,15 @@ impl Agent {
             (_, Input::NotReady(why)) => self.enter(NotReady(why)),
 
             (WorkingAfterCall { .. }, Input::AfterWorkDone) => self.finish(now),
-            (B(Busy::Talking { .. }), Input::AfterWorkDone) if self.pending.is_none() => {
+            (WorkingAfterCall { call, queue, .. }, Input::AfterWork(most)) => {
+                self.state = WorkingAfterCall { call, queue, until: now + most };
+            }
+            (B(Busy::Talking { call, queue }), Input::AfterWork(_)) => {
+                self.pending = Some(WorkingAfterCall { call, queue, until: Time::NEVER });
+            }
+            (B(Busy::Talking { .. }), Input::AfterWorkDone)
+                if matches!(self.pending, None | Some(WorkingAfterCall { .. })) =>
+            {
                 self.pending = Some(AgentState::READY);
             }
             (B(Busy::Talking { .. }), _) => {}
@@ -461,6 +485,11 @@ impl Agent {
         match self.pending {
             Some(AgentState::Null) => self.sign_out(),
             Some(AgentState::Ready { .. }) => self.enter(AgentState::READY),
+            // It was wished for, whatever the queue has.
+            Some(AgentState::WorkingAfterCall { .. }) => {
+                let most = if after == Duration::ZERO { AFTER_WORK } else { after };
+                self.enter(AgentState::WorkingAfterCall { call, queue, until: now + most });
+            }
             _ if after == Duration::ZERO => self.finish(now),
             _ => self.state = AgentState::WorkingAfterCall { call, queue, until: now + after },
         }
@@ -469,7 +498,9 @@ impl Agent {
     /// After-call work is over: what is pending takes effect.
     fn finish(&mut self, now: Time) {
         self.idle_since = now;
-        let next = self.pending.unwrap_or(AgentState::READY);
+        // After a call-back that reached nobody there is nothing to write.
+        let idle = |state: &AgentState| !matches!(state, AgentState::WorkingAfterCall { .. });
+        let next = self.pending.filter(idle).unwrap_or(AgentState::READY);
         self.enter(next);
     }
 }
@@ -549,6 +580,32 @@ mod tests {
         does(&mut agent, 3, Input::NotReady(LUNCH));
         does(&mut agent, 4, Input::Ready);
         assert_eq!(does(&mut agent, 9, over(1)), AgentState::READY);
+    }
+
+    #[test]
+    fn after_call_work_by_order_comes_after_the_talk_and_lasts_on() {
+        let order = Input::AfterWork(Duration::from_secs(30));
+        let after = |until| WorkingAfterCall { call: call(1), queue: QUEUE, until };
+        let none = Input::TalkOver { call: call(1), after: Duration::ZERO };
+        let mut agent = talking();
+        does(&mut agent, 3, order);
+        assert_eq!(agent.pending, Some(after(Time::NEVER)));
+        // The queue has none: it is had all the same, for a time that ends.
+        assert_eq!(does(&mut agent, 9, none), after(at(9) + AFTER_WORK));
+        assert_eq!(agent.pending, None);
+        assert_eq!(does(&mut agent, 20, order), after(at(50)), "once more");
+        assert_eq!(agent.since, at(9), "it is one after-call work");
+        assert_eq!(does(&mut agent, 50, Input::Wake), AgentState::READY);
+        let late = agent.handle(at(51), order, Cause::Agent, &PATIENCE);
+        assert_eq!(late, Err(Useless::NothingToFinish));
+        // The last wish counts, and a call-back that reached nobody has none.
+        let mut agent = talking();
+        does(&mut agent, 3, order);
+        does(&mut agent, 4, Input::AfterWorkDone);
+        assert_eq!(does(&mut agent, 9, over(1)), AgentState::READY);
+        let mut agent = talking();
+        does(&mut agent, 3, order);
+        assert_eq!(does(&mut agent, 9, Input::NotReached(call(1))), AgentState::READY);
     }
 
     #[test]

@@ -485,9 +485,7 @@ impl Centre {
     ) {
         let Some(seat) = self.seats.get(&id) else { return };
         let (agent, state) = (seat.who.number.clone(), seat.agent.state);
-        let same = core::mem::discriminant(&state) == core::mem::discriminant(&before.state)
-            && matches!(state, AgentState::Ready { .. });
-        if state != before.state && !same {
+        if !state.is_same_as(&before.state) {
             let phone = seat.agent.phone.clone();
             let was_ms = now.since(before.since).as_millis() as u64;
             self.tell(now, What::Agent { agent, phone, state, cause, was_ms });

@@ -2,11 +2,11 @@
 //!
 //! A queue without codes takes any. A call has one code of each agent: the first, which figures have counted.
 
-use super::agent::{AgentId, AgentState, Busy, Input};
+use super::agent::{AFTER_WORK, AgentId, AgentState, Busy, Input};
 use super::centre::Centre;
 use super::event::{Cause, What};
 use super::queue::QueueId;
-use crate::base::{CallId, Time};
+use crate::base::{CallId, Duration, Time};
 
 /// Why a code is not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +44,22 @@ impl Centre {
             false if code.is_empty() => Err(NoWrapUp::NothingToFinish),
             false => Ok(()),
         }
+    }
+
+    /// After-call work by order, of an agent who talks for a queue or writes about it: as long as the queue's, from
+    /// the talk's end or from now.
+    pub fn after_work(&mut self, now: Time, agent: AgentId, by: Cause) -> Result<(), NoWrapUp> {
+        let seat = self.seats.get(&agent).ok_or(NoWrapUp::SignedOut)?;
+        let queue = match seat.agent.state {
+            AgentState::Null => return Err(NoWrapUp::SignedOut),
+            AgentState::Busy(Busy::Talking { queue, .. })
+            | AgentState::WorkingAfterCall { queue, .. } => queue,
+            _ => return Err(NoWrapUp::NothingToFinish),
+        };
+        let most = self.queues.get(&queue).map(|queue| queue.terms.after_call);
+        let most = most.filter(|most| *most > Duration::ZERO).unwrap_or(AFTER_WORK);
+        let done = self.wish(now, agent, Input::AfterWork(most), by);
+        done.map_err(|_| NoWrapUp::NothingToFinish)
     }
 
     fn tell_wrap_up(

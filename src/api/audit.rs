@@ -70,6 +70,7 @@ pub(super) fn said(order: &Order) -> Option<String> {
                 Wish::LogOn { device, .. } => format!("logged on at phone {}", Short(device)),
                 Wish::LogOff => "logged off".to_owned(),
                 Wish::Ready => "ready".to_owned(),
+                Wish::AfterCall => "in after-call work".to_owned(),
                 Wish::NotReady(code) => format!("not ready, code {code}"),
             };
             format!("agent {} is {to}", Short(agent))

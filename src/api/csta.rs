@@ -282,14 +282,16 @@ fn agent_routes() -> Vec<Route> {
         agent(Route {
             method: "put",
             summary: "An agent is signed in or out, ready or not (SetAgentState)",
-            about: "Signing in wants the phone and the agent's PIN. While the agent talks, the state is pending.",
+            about: "Signing in wants the phone and the agent's PIN. While the agent talks, the state is pending. \
+                    `working_after_call` is for who talks for a queue (it follows the talk) or has after-call work (its \
+                    time begins anew): for the queue's `after_call`, 30 s where that is none.",
             roles: ACTS,
             params: &[AGENT],
             asks: Some(|| {
                 object(
                     &["state"],
                     json!({
-                        "state": { "enum": ["logged_on", "logged_off", "ready", "not_ready"] },
+                        "state": { "enum": ["logged_on", "logged_off", "ready", "not_ready", "working_after_call"] },
                         "device": { "type": "string", "minLength": 1, "maxLength": 40, "description": "With `logged_on`: the phone." },
                         "pin": { "type": "string", "minLength": 1, "maxLength": 20, "description": "With `logged_on`." },
                         "code": { "type": "integer", "minimum": 0, "maximum": 9999, "description": "With `not_ready`: of the break." },
@@ -297,7 +299,6 @@ fn agent_routes() -> Vec<Route> {
                 )
             }),
             gives: Gives::json(200, one),
-            refuses: &[404, 409, 501, 503],
             ..Route::get("/v1/agents/{agent}/state", "SetAgentState", || put(set_agent))
         }),
         agent(Route {
@@ -589,11 +590,7 @@ async fn set_agent(
         ("logged_off", ..) => Wish::LogOff,
         ("ready", ..) => Wish::Ready,
         ("not_ready", ..) => Wish::NotReady(asked.code.unwrap_or(0)),
-        ("working_after_call", ..) => {
-            return Err(Problem::not_implemented(
-                "after-call work begins by itself after a queue's call, and cannot be asked for yet",
-            ));
-        }
+        ("working_after_call", ..) => Wish::AfterCall,
         (other, ..) => {
             let why = format!("there is no state '{}'", other.escape_debug());
             return Err(Problem::unprocessable(why));

@@ -7,14 +7,14 @@
 //! ```
 //!
 //! Here it is found which leg, whose phone and which agent is meant, and then routed. Who may is
-//! `access::rights`' rule, who may supervise whom `acd`'s.
+//! `access::rights`' rule, who may supervise whom `acd`'s. Agents' states are in `cti/agents.rs`.
+
+mod agents;
 
 use serde::{Deserialize, Serialize};
 
 use crate::access::rights::{Deed, Rights};
 use crate::acd::AgentView;
-use crate::acd::agent::{AgentState, Busy, Input, Reason};
-use crate::acd::event::{Cause, SignInRefusal};
 use crate::base::{CallId, LegId, Now};
 use crate::call::Connection;
 use crate::call::supervise::{Act, Manner};
@@ -22,7 +22,7 @@ use crate::care::unit;
 use crate::wire::q850;
 
 use super::active::Active;
-use super::console::{AgentOrder, DeskOrder, Reply, SuperviseOrder};
+use super::console::{DeskOrder, Reply, SuperviseOrder};
 use super::fact::{EndedBy, FactKind};
 use super::{RequestId, Switch};
 
@@ -161,6 +161,8 @@ pub enum Wish {
     Ready,
     /// Not ready, with the code of its break.
     NotReady(u16),
+    /// In after-call work when its talk is over, or for longer in that which it has.
+    AfterCall,
 }
 
 /// Why it was not done.
@@ -337,7 +339,7 @@ impl Switch {
                 let own = |view: &AgentView| rights.agent.as_deref() == Some(&view.number);
                 let seen = |view: &AgentView| rights.may(Deed::SeeOwn, own(view));
                 let agents = self.centre.agents(now.at).into_iter();
-                Ok(Answer::Agents(agents.filter(seen).map(agent).collect()))
+                Ok(Answer::Agents(agents.filter(seen).map(agents::agent).collect()))
             }
             Order::Agent(number) => self.cti_agent(now, rights, &number, Deed::SeeOwn),
             Order::SetAgent { agent, to } => self.cti_set_agent(now, rights, &agent, to),
@@ -641,71 +643,6 @@ impl Switch {
         Ok(Answer::Done(format!("{count} of call {call}")))
     }
 
-    fn cti_agent(&self, now: Now, rights: &Rights, number: &str, deed: Deed) -> Outcome {
-        let own = rights.agent.as_deref() == Some(number);
-        if !rights.may(deed, own) {
-            return no(Why::Forbidden, "it is not the token's agent");
-        }
-        let id = self.centre.numbered(number);
-        match id.and_then(|id| self.centre.agent(now.at, id)) {
-            Some(view) => Ok(Answer::Agent(agent(view))),
-            None => no(Why::NotFound, format!("there is no agent {number}")),
-        }
-    }
-
-    fn cti_set_agent(&mut self, now: Now, rights: &Rights, number: &str, to: Wish) -> Outcome {
-        self.cti_agent(now, rights, number, Deed::Act)?;
-        let own = rights.agent.as_deref() == Some(number);
-        match to {
-            Wish::LogOn { device, pin } => {
-                if self.config.phone(&device).is_none() {
-                    return no(Why::NotFound, format!("there is no phone {device}"));
-                }
-                if !rights.may_sign_in_at(&device) {
-                    let why = format!("the token's `phones` do not name {device}");
-                    return no(Why::Forbidden, why);
-                }
-                let signed = self.centre.sign_in(now.at, number, &pin, &device);
-                signed.or_else(|why| match why {
-                    SignInRefusal::Wrong => no(Why::Forbidden, "the PIN is wrong"),
-                    SignInRefusal::Locked => {
-                        no(Why::Forbidden, "too many wrong PINs: locked for a while")
-                    }
-                    SignInRefusal::Talking => {
-                        no(Why::Conflict, "the agent, or another at that phone, talks")
-                    }
-                })?;
-                self.phone_reachable(now, &device);
-                self.line_changed(now, &device);
-            }
-            wish if own => {
-                let input = match wish {
-                    Wish::Ready => Input::Ready,
-                    Wish::NotReady(code) => Input::NotReady(Reason::Break(code)),
-                    Wish::LogOff | Wish::LogOn { .. } => Input::SignOut,
-                };
-                let signed_out = || (Why::Conflict, format!("agent {number} is not signed in"));
-                let id = self.centre.numbered(number).ok_or_else(signed_out)?;
-                self.centre.wish(now.at, id, input, Cause::Agent).map_err(|_| signed_out())?;
-            }
-            wish => {
-                let (order, act) = match wish {
-                    Wish::Ready => (AgentOrder::Ready, "ready"),
-                    Wish::NotReady(_) => (AgentOrder::Break, "break"),
-                    Wish::LogOff | Wish::LogOn { .. } => (AgentOrder::SignOut, "sign_out"),
-                };
-                let reply = self.agent_order(now, number, order);
-                let by = rights.agent.clone().unwrap_or_else(|| format!("API {}", rights.name));
-                if let Reply::Refused(why) = reply {
-                    self.supervised(now, number, &by, act, None, "it is not signed in");
-                    return no(Why::Conflict, why);
-                }
-                self.supervised(now, number, &by, act, None, "");
-            }
-        }
-        self.cti_agent(now, rights, number, Deed::Act)
-    }
-
     fn cti_device(&self, now: Now, device: &str) -> Device {
         let mut calls: Vec<CallId> = Vec::new();
         for call in self.lines.of(device).filter_map(|leg| self.call_of(leg)) {
@@ -766,40 +703,5 @@ fn number(text: &str) -> Result<(), (Why, String)> {
     match (1..=40).contains(&text.len()) && text.chars().all(dialled) {
         true => Ok(()),
         false => no(Why::Invalid, format!("'{}' is no number", text.escape_debug())),
-    }
-}
-
-/// An agent as programs see it.
-fn agent(view: AgentView) -> Agent {
-    let (state, reason, code) = csta(&view.state);
-    Agent {
-        agent: view.number,
-        name: view.name,
-        team: view.team,
-        device: view.phone,
-        state: state.into(),
-        reason: reason.into(),
-        code,
-        pending: view.pending.map(|state| csta(&state).0.to_owned()),
-        ms: view.since.as_millis() as u64,
-        call: view.call,
-        queues: view.queues,
-    }
-}
-
-/// CSTA's state (ECMA-269 §22.1), more about it, the code of a break.
-fn csta(state: &AgentState) -> (&'static str, &'static str, u16) {
-    match state {
-        AgentState::Null => ("null", "", 0),
-        AgentState::NotReady(Reason::Break(code)) => ("not_ready", "break", *code),
-        AgentState::NotReady(Reason::SignedIn) => ("not_ready", "signed_in", 0),
-        AgentState::NotReady(Reason::NoAnswer) => ("not_ready", "no_answer", 0),
-        AgentState::NotReady(Reason::PhoneGone) => ("not_ready", "phone_gone", 0),
-        AgentState::NotReady(Reason::Forced) => ("not_ready", "forced", 0),
-        AgentState::Ready { .. } => ("ready", "", 0),
-        AgentState::Busy(Busy::Ringing { .. }) => ("busy", "ringing", 0),
-        AgentState::Busy(Busy::Talking { .. }) => ("busy", "talking", 0),
-        AgentState::Busy(Busy::Other) => ("busy", "other_call", 0),
-        AgentState::WorkingAfterCall { .. } => ("working_after_call", "", 0),
     }
 }

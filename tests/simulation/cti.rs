@@ -273,6 +273,41 @@ fn two_calls_become_a_conference_and_any_one_may_leave() {
     }
 }
 
+/// R2, R9: after-call work by order follows the talk, and lasts on while more is asked for.
+#[test]
+fn after_call_work_is_ordered() {
+    let mut house = house(40);
+    let own = rights(&[Role::Agent], Some("7001"));
+    let boss = rights(&[Role::Supervisor], Some("7900"));
+    let set = || Order::SetAgent { agent: "7001".into(), to: Wish::AfterCall };
+    assert_eq!(why(ask(&mut house, &own, set())), Why::Conflict, "signed out");
+    agent(log_on(&mut house, &own, "7001", "1001", "4711"));
+    assert_eq!(why(ask(&mut house, &own, set())), Why::Conflict, "it has written of nobody");
+    let (caller, alice) = (house.caller, house.phones[0]);
+    house.talk(caller, "800", alice);
+    house.world.run(Duration::from_millis(200));
+    let seen = agent(ask(&mut house, &boss, set()));
+    assert_eq!(
+        (seen.state.as_str(), seen.pending.as_deref()),
+        ("busy", Some("working_after_call"))
+    );
+    house.hang_up(caller);
+    house.world.run(Duration::from_secs(25));
+    let seen = agent(ask(&mut house, &own, set()));
+    assert_eq!((seen.state.as_str(), seen.pending), ("working_after_call", None));
+    assert!(seen.ms > 24_000, "it is the same work: {} ms", seen.ms);
+    house.world.run(Duration::from_secs(25));
+    let seen = |house: &mut House| agent(ask(house, &own, Order::Agent("7001".into()))).state;
+    assert_eq!(seen(&mut house), "working_after_call", "it was given 30 s anew");
+    house.world.run(Duration::from_secs(6));
+    assert_eq!(seen(&mut house), "ready");
+    let states = house.facts("agent").into_iter().filter(|fact| {
+        matches!(fact, FactKind::Agent { what: AgentFact::State { state, .. }, .. } if state == "after_call")
+    });
+    assert_eq!(states.count(), 1, "figures have it once");
+    house.ends_clean();
+}
+
 /// Whom a phone asks by keys comes in by the same order.
 #[test]
 fn a_consultation_by_keys_becomes_a_conference_by_order() {

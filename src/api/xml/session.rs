@@ -324,6 +324,7 @@ impl Session {
             "notReady" => {
                 Wish::NotReady(asked.said("reasonCode").and_then(|c| c.parse().ok()).unwrap_or(0))
             }
+            "workingAfterCall" => Wish::AfterCall,
             _ => return Err(Refused("operation", "invalidAgentState")),
         };
         let Answer::Agent(now) = self.ask(Order::SetAgent { agent, to }).await? else {
