@@ -541,3 +541,47 @@ fn web_hooks_in_the_clear_or_without_a_secret_are_warned_of() {
     assert_eq!(warned("http://crm.example/", secret), [clear]);
     assert_eq!(warned("https://crm.example/", ""), ["requests are not signed"]);
 }
+
+/// R16: callers overflow into queues that are there, and come back to none.
+#[test]
+fn queues_overflow_into_others_and_in_no_circle() {
+    let queue = |name: &str, to: &str| {
+        let to = if to.is_empty() { String::new() } else { format!("overflow = \"{to}\"\n") };
+        format!("[[queue]]\nname = \"{name}\"\n{to}")
+    };
+    let line = |queues: &[(&str, &str)]| {
+        SOUND.to_owned() + &queues.iter().map(|(name, to)| queue(name, to)).collect::<String>()
+    };
+    let sound = line(&[("care", "night"), ("sales", "night"), ("night", "")]);
+    assert!(warnings(&sound).iter().all(|fault| fault.what.ends_with("has no agents")));
+    let nobody = "there is no queue \"nihgt\"";
+    refuses(&line(&[("care", "nihgt")]), 6, 12, nobody, "`name = \"nihgt\"`, or leave it out");
+    refuses(&line(&[("care", "care")]), 6, 12, "comes back to it", "overflow nowhere");
+    let circle = line(&[("care", "day"), ("day", "night"), ("night", "care"), ("in", "care")]);
+    let errors = faults(&circle).into_iter().filter(|fault| fault.severity == Severity::Error);
+    let said: Vec<String> = errors.map(|fault| fault.what).collect();
+    assert_eq!(said.len(), 3, "each of the circle, and none that leads to it: {said:#?}");
+    assert_eq!(said[0], "who leaves \"care\" for \"day\" comes back to it");
+}
+
+/// R23: a form asks something, and a question is a form's.
+#[test]
+fn score_forms_ask_something() {
+    let form = format!("{SOUND}[[score_form]]\nname = \"calls\"\n");
+    let question = |form: &str| {
+        format!("[[score_question]]\nform = \"{form}\"\nname = \"greeting\"\ntext = \"Greets?\"\n")
+    };
+    let asks = "form \"calls\" asks nothing";
+    refuses(&form, 5, 8, asks, "[[score_question]] with `form = \"calls\"`");
+    assert!(warnings(&format!("{form}{}", question("calls"))).is_empty());
+    let other = format!("{form}{}{}", question("calls"), question("letters"));
+    refuses(
+        &other,
+        11,
+        8,
+        "there is no form \"letters\"",
+        "[[score_form]] with `name = \"letters\"`",
+    );
+    let twice = format!("{form}{0}{0}", question("calls"));
+    refuses(&twice, 12, 8, "question \"greeting\" of this form stands", "another name");
+}
