@@ -111,6 +111,15 @@ impl Case {
         matches!(self.voice, Voice::Awaited(_))
     }
 
+    /// Somebody is in need and nobody has talked to him yet: he is expected to call, or calls.
+    pub fn waits(&self) -> bool {
+        match &self.voice {
+            Voice::Silent => false,
+            Voice::Awaited(_) => true,
+            Voice::Up(calls) => !calls.iter().any(|(_, talked)| *talked),
+        }
+    }
+
     /// The call that it has: of several, the last that came.
     pub fn call(&self) -> Option<CallId> {
         self.calls().last().map(|(call, _)| *call)

@@ -11,6 +11,7 @@
 //! queues and no disk: who writes a report down before it is confirmed is the switch.
 
 pub mod answer;
+pub mod care_call;
 pub mod cases;
 pub mod check_in;
 pub mod directory;
@@ -29,5 +30,5 @@ pub use cases::{Case, Cases, Taken, Unheard};
 pub use directory::{Directory, Kept, Update};
 pub use line_release::LineEnd;
 pub use report::{Meaning, Need, Protocol, Report, Speech, Trouble};
-pub use schedule::{Schedule, Way};
+pub use schedule::{Days, Schedule, Way};
 pub use subscriber::Subscriber;

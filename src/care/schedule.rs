@@ -270,7 +270,8 @@ impl Schedule {
     }
 }
 
-fn instant(day: Date, minute: u16, zone: &TimeZone) -> Option<Wall> {
+/// The moment of a day at a minute; what a change of clocks leaves out is after it.
+pub(super) fn instant(day: Date, minute: u16, zone: &TimeZone) -> Option<Wall> {
     let time = CivilTime::new((minute / 60) as i8, (minute % 60) as i8, 0, 0).ok()?;
     let zoned = day.to_datetime(time).to_zoned(zone.clone()).ok()?;
     Some(Wall(zoned.timestamp().as_millisecond()))

@@ -36,6 +36,10 @@ section! {
         speech_within: Duration = "\"60 s\"" in ["\"5 s\"", "\"10 min\""], live;
         /// Within this the same report is a repeat: answered again, and it counts once.
         repeats_within: Duration = "\"5 min\"" in ["\"1 s\"", "\"1 h\""], live;
+        /// So many calls on a schedule (`[[care_call]]`) at once.
+        scheduled: u32 = "5" in ["1", "1000"], live;
+        /// So many channels of its gateway such a call leaves free for alarms, beside what `keep_in` keeps.
+        keep_free: u32 = "2" in ["0", "1000"], live;
         /// By how much a call that follows an alarm is ahead of others in a queue (of its 100 points); the alarm's own
         /// priority, 0 to 9, comes on top.
         priority: u32 = "80" in ["0", "90"], live;

@@ -7,6 +7,7 @@ use super::acd::{Acd, Agent, Centre, Queue, Team, WrapUp};
 use super::address::Transport;
 use super::alarm::{self, Alarm};
 use super::care::{Care, CheckIn, Guard, Receiver};
+use super::care_call::{self, CareCall};
 use super::choice::Srtp;
 use super::fort::Fort;
 use super::http::{self, Csta, Http, Token};
@@ -48,6 +49,7 @@ pub(super) struct Draft {
     pub(super) receiver: Option<Receiver>,
     pub(super) check_in: Option<CheckIn>,
     pub(super) guard: Option<Guard>,
+    pub(super) care_calls: Vec<(usize, CareCall)>,
     pub(super) resources: Vec<(usize, Resource)>,
     pub(super) plans: Vec<(usize, Plan)>,
     pub(super) plan_steps: Vec<(usize, PlanStep)>,
@@ -104,6 +106,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     mobiles(draft, reader);
     let Draft { agents, queues, teams, wrap_ups, .. } = draft;
     super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
+    care_call::check(&draft.care_calls, reader);
     plan::check(&draft.plans, &draft.plan_steps, &draft.resources, reader);
     quality::check(&draft.score_forms, &draft.score_questions, reader);
     webhook::check(&draft.webhooks, reader);

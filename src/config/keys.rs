@@ -11,6 +11,7 @@ use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::alarm::Alarm;
 use super::calendar::{Holiday, Zone};
 use super::care::{Care, CheckIn, Guard, Receiver};
+use super::care_call::CareCall;
 use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
     Backend, Codec, Country, Digest, Dtmf, Language, LogFormat, LogLevel, Make, Pack, Ping503,
@@ -39,7 +40,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 41] = [
+pub const SECTIONS: [&Section; 42] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -61,6 +62,7 @@ pub const SECTIONS: [&Section; 41] = [
     &Receiver::SECTION,
     &CheckIn::SECTION,
     &Guard::SECTION,
+    &CareCall::SECTION,
     &Resource::SECTION,
     &Plan::SECTION,
     &PlanStep::SECTION,

@@ -25,6 +25,7 @@ pub mod address;
 mod alarm;
 pub mod calendar;
 mod care;
+mod care_call;
 pub mod causes;
 pub mod choice;
 mod cross;
@@ -57,6 +58,7 @@ pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Tran
 pub use alarm::Alarm;
 pub use calendar::{Holiday, Zone};
 pub use care::{Care, CheckIn, Guard, Receiver};
+pub use care_call::CareCall;
 pub use choice::{
     Backend, BellCalls, CareFlag, CareNeed, Codec, Country, Digest, Dtmf, Language, LogFormat,
     LogLevel, MailTls, Make, Pack, Ping503, PlanStart, Prack, RecordFormat, SendDiversion,
@@ -137,6 +139,8 @@ pub struct Config {
     pub check_in: CheckIn,
     /// `[guard]`.
     pub guard: Guard,
+    /// Each `[[care_call]]`, in the order of the text.
+    pub care_calls: Vec<CareCall>,
     /// Each `[[resource]]`, in the order of the text.
     pub resources: Vec<Resource>,
     /// Each `[[plan]]`, in the order of the text.
@@ -343,6 +347,10 @@ impl Config {
         }
         for old in &self.queues {
             let same = new.queues.iter().find(|queue| queue.name == old.name);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.care_calls {
+            let same = new.care_calls.iter().find(|own| own.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         changed.extend(plan::changed(self, new));
@@ -601,6 +609,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         receiver: single(table, &Receiver::SECTION, reader, Receiver::read),
         check_in: single(table, &CheckIn::SECTION, reader, CheckIn::read),
         guard: single(table, &Guard::SECTION, reader, Guard::read),
+        care_calls: repeated(table, &CareCall::SECTION, reader, CareCall::read),
         resources: repeated(table, &Resource::SECTION, reader, Resource::read),
         plans: repeated(table, &Plan::SECTION, reader, Plan::read),
         plan_steps: repeated(table, &PlanStep::SECTION, reader, PlanStep::read),
@@ -733,6 +742,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         check_in: draft.check_in?,
         receiver: draft.receiver?,
         guard: draft.guard?,
+        care_calls: draft.care_calls.into_iter().map(|(_, own)| own).collect(),
         resources: draft.resources.into_iter().map(|(_, own)| own).collect(),
         plans: draft.plans.into_iter().map(|(_, plan)| plan).collect(),
         plan_steps: draft.plan_steps.into_iter().map(|(_, step)| step).collect(),

@@ -3,6 +3,7 @@
 mod agent;
 mod alarm;
 mod ban;
+mod care_call;
 mod case;
 mod desk;
 mod filter;
@@ -20,7 +21,9 @@ pub use filter::Filter;
 use crate::base::CallId;
 use crate::call::conference::Change;
 use crate::switch::Request;
-use crate::switch::console::{DeskOrder, GuardOrder, PlanOrder, RoomOrder, TraceWhom};
+use crate::switch::console::{
+    CareCallOrder, DeskOrder, GuardOrder, PlanOrder, RoomOrder, TraceWhom,
+};
 
 /// What a line asks for.
 #[derive(Clone, PartialEq, Debug)]
@@ -99,10 +102,10 @@ impl Order {
     /// Whether it changes something: such are written down with who gave them.
     pub fn has_effect(&self) -> bool {
         use Request::{
-            AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Case, Cases, CloseCase, Correct,
-            Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup, Phones, Plan, Queues,
-            Room, RoomOrder, Rooms, Score, Status, Supervise, TraceOff, TraceOn, TrustClock, Unban,
-            Unit,
+            AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, CareCall, Case, Cases,
+            CloseCase, Correct, Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup,
+            Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, TraceOff,
+            TraceOn, TrustClock, Unban, Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -122,7 +125,8 @@ impl Order {
                 | Rooms
                 | Room(_)
                 | Guard(GuardOrder::List)
-                | Plan(PlanOrder::List, _),
+                | Plan(PlanOrder::List, _)
+                | CareCall(CareCallOrder::List, _),
             ) => false,
             Order::Ask(
                 GatewayOrder(..)
@@ -142,6 +146,7 @@ impl Order {
                 | RoomOrder(..)
                 | Guard(_)
                 | Plan(..)
+                | CareCall(..)
                 | Score(..)
                 | Cti(..),
             ) => true,
@@ -304,6 +309,20 @@ pub const COMMANDS: &[Command] = &[
                'show case' says what has happened",
         example: "plan start 4711 fall",
         make: plan::order,
+    },
+    Command {
+        words: "show care-calls",
+        argument: Argument::None,
+        what: "Calls on a schedule: when each list begins, how far its round is",
+        example: "show care-calls",
+        make: |_| Ok(Order::Ask(Request::CareCall(CareCallOrder::List, String::new()))),
+    },
+    Command {
+        words: "care-call",
+        argument: Argument::Words("start NAME REGION|all [TEXT] | stop NAME"),
+        what: "Begin a list of calls now, for a region or all, with a text (such as a warning's prompt); or call nobody of it any more",
+        example: "care-call start storm south care/storm-tonight",
+        make: care_call::order,
     },
     Command {
         words: "guard",

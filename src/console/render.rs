@@ -3,8 +3,9 @@
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
-    AgentRow, BackRow, BanRow, CallRow, CallView, CaseRow, CaseView, GatewayRow, GuardView,
-    PhoneRow, PlanRow, QueueRow, RecorderRow, Reply, RoomRow, RoomView, Status, TroubleRow,
+    AgentRow, BackRow, BanRow, CallRow, CallView, CareCallRow, CaseRow, CaseView, GatewayRow,
+    GuardView, PhoneRow, PlanRow, QueueRow, RecorderRow, Reply, RoomRow, RoomView, Status,
+    TroubleRow,
 };
 
 /// An answer of the switch as text.
@@ -24,6 +25,7 @@ pub fn text(reply: &Reply) -> String {
         Reply::Case(view) => case(view),
         Reply::Guard(view) => guard(view),
         Reply::Plans(rows) => plans(rows),
+        Reply::CareCalls(rows) => care_calls(rows),
         Reply::Queues(rows) => queues(rows),
         Reply::CallBacks(rows) => call_backs(rows),
         Reply::Rooms(rows) => rooms(rows),
@@ -267,6 +269,30 @@ fn plans(rows: &[PlanRow]) -> String {
         vec![row.plan.clone(), row.start.clone(), row.steps.join(", "), cases.join(", ")]
     });
     table(&["PLAN", "BEGINS BY", "STEPS", "CASES"], cells, "there are no plans: add a [[plan]]")
+}
+
+fn care_calls(rows: &[CareCallRow]) -> String {
+    let time = |wall: i64| when(wall, "%Y-%m-%d %H:%M");
+    let cells = rows.iter().map(|row| {
+        let next = row.next.map_or_else(|| "by hand".to_owned(), time);
+        let Some(day) = &row.day else {
+            let nothing = core::iter::repeat_n(String::new(), 6);
+            return [row.list.clone(), next].into_iter().chain(nothing).collect();
+        };
+        let held = if row.held { " (held for alarms)" } else { "" };
+        vec![
+            row.list.clone(),
+            next,
+            day.clone(),
+            row.until.map_or_else(String::new, time),
+            format!("{}{held}", row.left),
+            row.calling.to_string(),
+            row.done.to_string(),
+            row.failed.to_string(),
+        ]
+    });
+    let head = ["LIST", "NEXT", "IN PROGRESS", "UNTIL", "LEFT", "CALLED NOW", "REACHED", "NOT"];
+    table(&head, cells, "there are no calls on a schedule: add a [[care_call]]")
 }
 
 fn guard(view: &GuardView) -> String {

@@ -172,6 +172,19 @@ fn contexts(config: &Config, plan: &Plan, name: &str) -> Vec<Fault> {
             remedy: format!("write one of: {}; or add a route to it", known.join(", ")),
         });
     }
+    let lists = config.care_calls.first().filter(|_| !plan.has_context("care-call"));
+    faults.extend(lists.map(|list| Fault {
+        file: name.into(),
+        line: list.at.line,
+        column: list.at.column,
+        error: true,
+        what: format!(
+            "care call \"{}\": the dialplan has no context 'care-call': nobody is called",
+            list.name
+        ),
+        remedy:
+            "add a route with `context = \"care-call\"`, which plays what is to be heard".into(),
+    }));
     // Calls that Belfry makes by itself.
     led_to.extend(CARE);
     let Some(entered) = plan.contexts_entered() else { return faults };

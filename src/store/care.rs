@@ -1,5 +1,6 @@
 //! The care line's tables: units' reports and cases.
 
+mod care_calls;
 mod check_ins;
 
 use crate::base::Wall;
@@ -89,6 +90,10 @@ pub(super) fn statements<'q>(
         | CareFact::CheckInTask { .. }
         | CareFact::CheckInAccepted { .. }
         | CareFact::CheckInClosed { .. } => check_ins::statements(fact, account, what),
+        CareFact::CallsBegan { .. }
+        | CareFact::CareCalled { .. }
+        | CareFact::CareCallOver { .. }
+        | CareFact::CallsOver { .. } => care_calls::statements(fact, account, what),
         CareFact::Plan { case, plan, step, happened } => {
             let insert = "INSERT INTO plan_events (id, \"case\", wall, account, plan, step, what, \
                           body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
@@ -216,7 +221,8 @@ impl Records {
         let (settled, missed) = self.kept_check_ins().await?;
         let guard = self.kept_guard().await?;
         let (troubles, plans) = (self.kept_troubles().await?, self.kept_plans().await?);
-        Ok(KeptCases { cases, troubles, settled, missed, guard, plans })
+        let calls = self.kept_care_calls().await?;
+        Ok(KeptCases { cases, troubles, settled, missed, guard, plans, calls })
     }
 
     /// What has happened in the plans of open cases, by case. The plan is that of its last event.

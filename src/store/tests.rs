@@ -888,6 +888,55 @@ fn open_cases_are_there_after_a_restart() {
 }
 
 #[test]
+fn rounds_of_scheduled_calls_are_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |account: &str, what| FactKind::Care { account: account.into(), what };
+    let began = |list: &str, day: &str, due, text: &str| {
+        let (list, day, by) = (list.to_owned(), day.to_owned(), "li".to_owned());
+        let (region, text, until) = ("south".to_owned(), text.to_owned(), 900);
+        of("", CareFact::CallsBegan { list, day, due, until, region, text, by, people: 3 })
+    };
+    let called = |account: &str, day: &str, nth| {
+        of(account, CareFact::CareCalled { list: "a".into(), day: day.into(), nth })
+    };
+    let over = |account: &str, day: &str, state: &str| {
+        let (list, day, state) = ("a".to_owned(), day.to_owned(), state.to_owned());
+        let (result, answer, attempts) = ("busy".to_owned(), "1".to_owned(), 2);
+        of(account, CareFact::CareCallOver { list, day, attempts, state, result, answer })
+    };
+    let kinds = [
+        began("a", "1", 100, "old"),
+        called("76", "1", 1),
+        over("76", "1", "done"),
+        of("", CareFact::CallsOver { list: "a".into(), day: "1".into() }),
+        began("a", "2", 200, "wind"),
+        called("76", "2", 1),
+        called("76", "2", 2),
+        called("77", "2", 1),
+        over("77", "2", "done"),
+        over("78", "2", "given_up"),
+        began("b", "1", 50, ""),
+        of("", CareFact::CallsOver { list: "b".into(), day: "1".into() }),
+    ];
+    stored(dir.path(), kinds);
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let mut kept = records.kept_cases().await.unwrap().calls;
+        kept.last.sort();
+        assert_eq!(kept.last, [("a".to_owned(), Wall(200)), ("b".to_owned(), Wall(50))]);
+        let [round] = &kept.open[..] else { panic!("{:?}", kept.open) };
+        let texts = [&round.list, &round.day, &round.region, &round.text, &round.by];
+        assert_eq!(texts, ["a", "2", "south", "wind", "li"]);
+        assert_eq!((round.due, round.until), (Wall(200), Wall(900)));
+        kept.called.sort_by(|a, b| a.account.cmp(&b.account));
+        let people: Vec<_> =
+            kept.called.iter().map(|own| (own.account.as_str(), own.attempts, own.over)).collect();
+        let (done, given_up) = (care::State::Done, care::State::GivenUp);
+        assert_eq!(people, [("76", 2, None), ("77", 2, Some(done)), ("78", 2, Some(given_up))]);
+    });
+}
+
+#[test]
 fn check_ins_and_the_guard_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let of = |account: &str, what| FactKind::Care { account: account.into(), what };

@@ -12,6 +12,7 @@
 //! [`care`](crate::care)'s.
 
 mod calls;
+mod care_calls;
 mod check_ins;
 mod guard;
 mod homes;
@@ -24,6 +25,8 @@ use std::collections::BTreeMap;
 
 use crate::base::{CallId, Duration, Now, Time, Wall};
 use crate::care::answer::{self, Answer};
+use crate::care::care_call::CareCalls;
+pub use crate::care::care_call::{Began, Called, Kept as KeptCalls, State};
 use crate::care::cases::Terms;
 pub use crate::care::check_in::Missed;
 use crate::care::check_in::{self, CheckIns};
@@ -74,6 +77,8 @@ pub struct KeptCases {
     pub guard: KeptGuard,
     /// Of open cases their plan, and what has happened in it.
     pub plans: Vec<(u64, String, Vec<plans::KeptEvent>)>,
+    /// Calls on a schedule: rounds, and who was called in those that are open.
+    pub calls: KeptCalls,
 }
 
 /// A unit that is to be answered: where it is, and with what; without an answer it hears 200 alone.
@@ -133,6 +138,12 @@ pub(super) struct Care {
     plans: Runs,
     /// What the records said of plans, until the subscribers come.
     kept_plans: Vec<(u64, String, Vec<plans::KeptEvent>)>,
+    /// Calls on a schedule.
+    pub(super) care_calls: CareCalls,
+    /// What the records said of them, until the subscribers come.
+    kept_calls: Option<KeptCalls>,
+    /// What those said who are called on a schedule, by list and account, until they are over.
+    answers: BTreeMap<(String, String), String>,
     /// Calls that we make.
     calls: BTreeMap<CallId, calls::CallOut>,
     /// When something is due, as the clocks stood at the last input.
@@ -164,6 +175,9 @@ impl Care {
             receiving: Default::default(),
             plans: Runs::default(),
             kept_plans: Vec::new(),
+            care_calls: CareCalls::default(),
+            kept_calls: None,
+            answers: BTreeMap::new(),
             calls: BTreeMap::new(),
             wake: None,
             kept: None,
@@ -184,6 +198,7 @@ impl Care {
             self.cases.next_wake(),
             self.check_ins.next_wake(now),
             self.plans.next_wake(),
+            self.care_calls.next_wake(now),
         ];
         confirm.into_iter().chain(others.into_iter().flatten()).min()
     }
@@ -541,6 +556,7 @@ impl Switch {
         self.check_ins_due(now);
         self.care.plans.wake(now);
         self.plans_act(now);
+        self.care_calls_due(now);
     }
 
     /// An alarm after which nobody has talked: a person has to act.
@@ -589,6 +605,9 @@ impl Switch {
                     self.care.check_ins.call_over(now, &out.account);
                 }
                 calls::Why::Plan(own) => self.plan_call_over(now, call, own.case, &own.number),
+                calls::Why::Scheduled(own) => {
+                    self.care_list_call_over(now, call, &out.account, *own);
+                }
             }
             return;
         }
@@ -602,6 +621,7 @@ impl Switch {
         self.care.restored = true;
         self.guard_restored(kept.guard);
         self.care.kept_plans = kept.plans;
+        self.care.kept_calls = Some(kept.calls);
         self.care.kept = Some((kept.settled.into_iter().collect(), kept.missed));
         for (account, trouble, since) in kept.troubles {
             self.care.cases.restore_trouble(account, trouble, since);

@@ -88,6 +88,8 @@ pub enum Request {
     },
     /// The response plans, or a person takes one over; who.
     Plan(PlanOrder, String),
+    /// Calls on a schedule, or a person begins or stops some; who.
+    CareCall(CareCallOrder, String),
     /// Write down how a case ended, and who says so; empty: the console.
     CloseCase(u64, String, String),
     /// Watch the calls of a number, or one call, as they go, for so many minutes.
@@ -254,6 +256,8 @@ pub enum Reply {
     Guard(GuardView),
     /// The response plans.
     Plans(Vec<PlanRow>),
+    /// Calls on a schedule.
+    CareCalls(Vec<CareCallRow>),
     /// To [`Request::Agents`].
     Agents(Vec<AgentRow>),
     /// To [`Request::Queues`].
@@ -643,6 +647,47 @@ pub struct CaseRow {
     /// How the line of its last call ended: `normal`, `fault`; empty: none has.
     #[serde(default)]
     pub line: String,
+}
+
+/// What is ordered of calls on a schedule.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum CareCallOrder {
+    /// Show them.
+    List,
+    /// Begin a list now.
+    Start {
+        /// Its name.
+        list: String,
+        /// Those of this region alone; empty: all that it names.
+        region: String,
+        /// What is said; empty: what the list says.
+        text: String,
+    },
+    /// Call nobody of it any more.
+    Stop(String),
+}
+
+/// One list of calls on a schedule.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CareCallRow {
+    /// Its name.
+    pub list: String,
+    /// When it begins next, milliseconds since 1970; none: by hand alone.
+    pub next: Option<i64>,
+    /// The round in progress.
+    pub day: Option<String>,
+    /// Until when calls begin, milliseconds since 1970.
+    pub until: Option<i64>,
+    /// Who is not over.
+    pub left: usize,
+    /// Of them those who are called now.
+    pub calling: usize,
+    /// Reached.
+    pub done: usize,
+    /// Not.
+    pub failed: usize,
+    /// Calls wait: for a channel, or because of an alarm.
+    pub held: bool,
 }
 
 /// What is ordered of response plans.

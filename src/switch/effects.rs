@@ -167,6 +167,7 @@ impl Switch {
                         .map(|(l, _)| *l)
                         .unwrap_or(active.language);
                 }
+                self.care_call_noted(id, &name, &value);
                 self.fact(now, FactKind::CallField { call: id, name, value });
             }
             Effect::Log { level, text } => self.log(log_level(level), format!("call {id}: {text}")),

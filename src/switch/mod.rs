@@ -346,6 +346,7 @@ impl Switch {
         switch.configure_registrations(now);
         switch.configure_centre(now);
         switch.configure_check_ins();
+        switch.configure_care_calls(now);
         switch.configure_guard();
         switch.configure_plans();
         switch

@@ -37,6 +37,8 @@ pub(in crate::switch) enum Why {
     },
     /// Somebody whom a response plan calls.
     Plan(Box<ForPlan>),
+    /// Somebody of a list, on a schedule.
+    Scheduled(Box<ForList>),
 }
 
 /// For which plan somebody is called.
@@ -56,6 +58,19 @@ pub(in crate::switch) struct ForPlan {
     pub(in crate::switch) ring: Duration,
 }
 
+/// For which list somebody is called, and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::switch) struct ForList {
+    /// The list.
+    pub(in crate::switch) list: String,
+    /// What is said.
+    pub(in crate::switch) text: String,
+    /// He took it on, by a key.
+    pub(in crate::switch) accepted: bool,
+    /// What he answered, as the plan says it.
+    pub(in crate::switch) answer: String,
+}
+
 impl Why {
     fn word(&self) -> &'static str {
         match self {
@@ -63,6 +78,7 @@ impl Why {
             Why::Reminder { .. } => "reminder",
             Why::Contact { .. } => "contact",
             Why::Plan(_) => "plan",
+            Why::Scheduled(_) => "care-call",
         }
     }
 
@@ -81,6 +97,7 @@ impl Why {
             Why::Reminder { .. } => "care-reminder",
             Why::Contact { .. } => "care-contact",
             Why::Plan(_) => "care-plan",
+            Why::Scheduled(_) => "care-call",
         }
     }
 }
@@ -115,6 +132,7 @@ impl Switch {
             Why::Unit { case } => (Some(case), None),
             Why::Reminder { due } | Why::Contact { due } => (None, Some(due)),
             Why::Plan(ref own) => (Some(own.case), None),
+            Why::Scheduled(_) => (None, None),
         };
         let (word, number) = (why.word().to_owned(), number.to_owned());
         let what = CareFact::CalledOut { why: word, number, call: id, case, due, nth };
@@ -126,6 +144,10 @@ impl Switch {
     /// Whom we have called takes on what that was for.
     pub(in crate::switch) fn call_accepted(&mut self, now: Now, call: CallId) {
         let number = self.calls.get(&call).map(|active| active.from.clone()).unwrap_or_default();
+        if let Some(CallOut { why: Why::Scheduled(own), .. }) = self.care.calls.get_mut(&call) {
+            own.accepted = true;
+            return;
+        }
         match self.care.calls.get(&call).cloned() {
             Some(CallOut { account, why: Why::Contact { .. } }) => {
                 self.check_in_accepted(now, account, number);
@@ -213,8 +235,13 @@ impl Switch {
         };
         self.calls.insert(id, Box::new(active));
         self.tell_plan_of_subscriber(id, account);
-        if let Why::Plan(own) = why {
-            self.tell_of_case(id, own);
+        match why {
+            Why::Plan(own) => self.tell_of_case(id, own),
+            Why::Scheduled(own) => {
+                let text = ("care_call_text", own.text.clone());
+                self.tell_plan(id, [("care_call", own.list.clone()), text]);
+            }
+            _ => {}
         }
         let placed = match phone {
             Some(phone) => self.ring_last_device(now, id, &phone),

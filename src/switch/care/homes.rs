@@ -117,6 +117,7 @@ impl Switch {
             self.log(Level::Info, format!("subscribers: {changed} changed, {there} in all"));
         }
         self.plans_restored(now);
+        self.care_calls_restored(now);
         self.check_ins_due(now);
     }
 }

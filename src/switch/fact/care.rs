@@ -201,6 +201,60 @@ pub enum CareFact {
         /// What.
         happened: PlanEvent,
     },
+    /// Calls on a schedule begin (R17): a round of a list.
+    CallsBegan {
+        /// Which list.
+        list: String,
+        /// Which round: the day, and the time where there are several.
+        day: String,
+        /// When it was due, milliseconds since 1970.
+        due: i64,
+        /// Until when calls begin, milliseconds since 1970.
+        until: i64,
+        /// Only those of this region; empty: all.
+        #[serde(default)]
+        region: String,
+        /// What is said.
+        #[serde(default)]
+        text: String,
+        /// Who began it; empty: the schedule.
+        #[serde(default)]
+        by: String,
+        /// How many are called.
+        people: u64,
+    },
+    /// Somebody of a list is about to be called.
+    CareCalled {
+        /// Which list.
+        list: String,
+        /// Which round.
+        day: String,
+        /// The how manieth time, from 1.
+        nth: u32,
+    },
+    /// Somebody of a list is over.
+    CareCallOver {
+        /// Which list.
+        list: String,
+        /// Which round.
+        day: String,
+        /// How often he was called.
+        attempts: u32,
+        /// What became of it: `done`, `failed`, `given_up`, `stopped`.
+        state: String,
+        /// How the last call ended: `confirmed`, `answered`, `no answer`, `busy`, `failed`, `not called`.
+        result: String,
+        /// What was answered, as the plan says it.
+        #[serde(default)]
+        answer: String,
+    },
+    /// A round is over.
+    CallsOver {
+        /// Which list.
+        list: String,
+        /// Which round.
+        day: String,
+    },
     /// A person has said how it ended.
     Closed {
         /// The case.
