@@ -23,6 +23,7 @@ pub mod plan;
 pub mod receiver;
 pub mod report;
 pub mod schedule;
+pub mod sheet;
 pub mod subscriber;
 pub mod unit;
 

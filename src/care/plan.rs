@@ -145,8 +145,8 @@ pub struct Step {
     pub within: Duration,
     /// What they are told: the name of a prompt.
     pub say: String,
-    /// Who gets the subscriber's sheet, when the step begins.
-    pub send: Vec<String>,
+    /// Which resources get the subscriber's sheet, when the step begins.
+    pub send: Vec<Whom>,
     /// Where it goes on when as many as wanted have taken it on, or nobody was to be called.
     pub next: Next,
     /// Where else.
@@ -322,6 +322,28 @@ impl Event {
             Event::Sending { .. } => "sending",
             Event::Sent { .. } => "sent",
             Event::Ended { .. } => "ended",
+        }
+    }
+
+    /// As a person reads it.
+    pub fn in_words(&self) -> String {
+        match self {
+            Event::Begun { by } if by.is_empty() => "the plan begins".into(),
+            Event::Begun { by } => format!("the plan begins, by {by}"),
+            Event::Step { .. } => "the step begins".into(),
+            Event::Round { nth } => format!("all are called again, the {nth}. time"),
+            Event::Called { name, number } => format!("{name} ({number}) is called"),
+            Event::Accepted { number } => format!("{number} takes it on"),
+            Event::Outcome { number, outcome } => format!("{number}: {}", outcome.as_str()),
+            Event::Left { number } => format!("{number} leaves"),
+            Event::Sending { to, by } => format!("the sheet goes to {to} ({})", by.as_str()),
+            Event::Sent { to, by, why } if why.is_empty() => {
+                format!("the sheet is at {to} ({})", by.as_str())
+            }
+            Event::Sent { to, by, why } => {
+                format!("the sheet does not come to {to} ({}): {why}", by.as_str())
+            }
+            Event::Ended { why } => format!("the plan is over: {why}"),
         }
     }
 }

@@ -107,7 +107,8 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     let Draft { agents, queues, teams, wrap_ups, .. } = draft;
     super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
     care_call::check(&draft.care_calls, reader);
-    plan::check(&draft.plans, &draft.plan_steps, &draft.resources, reader);
+    let mails = draft.mail.as_ref().is_some_and(|mail| mail.server.is_some());
+    plan::check(&draft.plans, &draft.plan_steps, &draft.resources, mails, reader);
     quality::check(&draft.score_forms, &draft.score_questions, reader);
     webhook::check(&draft.webhooks, reader);
     if let Some(mail) = &draft.mail {

@@ -76,7 +76,7 @@ pub use list::Workers;
 pub use mail::{Mail, MailServer};
 pub use name::MailAddress;
 pub use network::Network;
-pub use plan::{Called, Plan, PlanStep, Resource};
+pub use plan::{Called, Plan, PlanStep, Printer, Resource, SheetTo};
 pub use quality::{ScoreForm, ScoreQuestion};
 pub use quantity::{Percent, Period, Size};
 pub use recorder::Recorder;
@@ -236,7 +236,13 @@ macro_rules! secrets {
             let whose = "the mail server".to_owned();
             (m.at, whose, &$($mutable)? m.password, &m.password_file, &m.password_env)
         });
-        phones.chain(gateways).chain(recorders).chain(tokens).chain(hooks).chain(mail)
+        let sheets = $config.resources.$iter().map(|r| {
+            let whose = format!("resource \"{}\"", r.name);
+            let (file, env) = (&r.hook_secret_file, &r.hook_secret_env);
+            (r.at, whose, &$($mutable)? r.hook_secret, file, env)
+        });
+        let all = phones.chain(gateways).chain(recorders).chain(tokens);
+        all.chain(hooks).chain(mail).chain(sheets)
     }};
 }
 

@@ -2,14 +2,18 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::Config;
 use super::choice::{CareFlag, CareNeed, PlanStart};
-use super::name::{Label, Name, Number};
+use super::name::{EnvName, Label, MailAddress, Name, Number};
+use super::secret::Secret;
 use super::setting::{Reader, Setting, Wrong, read_text, section};
+use crate::base::Url;
+use crate::wire::ipp;
 
 section! {
     /// Who helps: a hospital, the police, volunteers, an office.
@@ -22,6 +26,20 @@ section! {
         number: Option<Number> = derived, live;
         /// The regions that it serves. Without it: all.
         regions: Option<Vec<Name>> = derived, live;
+        /// Who gets a subscriber's sheet by mail there (`[mail] server`), when a step says so (`send`).
+        mail: Option<Vec<MailAddress>> = derived, live;
+        /// A program there that gets it, by a POST of JSON.
+        hook: Option<Url> = derived, live;
+        /// With this such a request is signed (HMAC-SHA256), as those of `[[webhook]]` are.
+        hook_secret: Option<Secret> = derived, live;
+        /// A file whose first line is the secret.
+        hook_secret_file: Option<PathBuf> = derived, live;
+        /// An environment variable that holds the secret.
+        hook_secret_env: Option<EnvName> = derived, live;
+        /// A printer there that gets it, by IPP, as plain text in UTF-8.
+        printer: Option<Printer> = derived, live;
+        /// For how long a program or a printer that does not take it is tried again; for mail that is `[mail] retry_for`.
+        retry_for: Duration = "\"15 min\"" in ["\"10 s\"", "\"24 h\""], live;
     }
 }
 
@@ -75,6 +93,9 @@ section! {
         within: Duration = "\"10 min\"" in ["\"10 s\"", "\"24 h\""], live;
         /// What they are told: a prompt, which the context `care-plan` has as `${plan_say}`.
         say: Option<Label> = derived, live;
+        /// Who gets the subscriber's sheet when the step begins: a resource's name, `"kind:hospital"`. Each has to have `mail`,
+        /// `hook` or `printer`, and gets it by all that it has.
+        send: Option<Vec<SheetTo>> = derived, live;
         /// The step with which it goes on, or `"end"`. Without it: the following one.
         next: Option<Name> = derived, live;
         /// The step with which it goes on where nobody takes it on, or `"end"`. Without it: the following one.
@@ -124,6 +145,72 @@ impl Setting for Called {
     }
 }
 
+/// Who gets a sheet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SheetTo {
+    /// `"kind:hospital"`.
+    Kind(Name),
+    /// A resource's name.
+    Resource(Name),
+}
+
+impl Setting for SheetTo {
+    const WRITE: &'static str = "a resource's name, or \"kind:hospital\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<SheetTo> {
+        read_text(value, reader, Self::WRITE, |text| match Called::new(text) {
+            Some(Called::Kind(kind)) => Ok(SheetTo::Kind(kind)),
+            Some(Called::Resource(name)) if text != "contacts" => Ok(SheetTo::Resource(name)),
+            _ => Err(Wrong::not(text, Self::WRITE)),
+        })
+    }
+}
+
+/// A printer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Printer {
+    /// As it is written: a printer wants to read its own address.
+    pub uri: String,
+    /// Where requests go.
+    pub url: Url,
+}
+
+impl Printer {
+    /// Reads one.
+    pub fn new(text: &str) -> Option<Printer> {
+        let (scheme, rest) = text.split_once("://")?;
+        let secure = match scheme {
+            "ipp" => "http",
+            "ipps" => "https",
+            _ => return None,
+        };
+        let mut url = Url::new(&format!("{secure}://{rest}"))?;
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        if !host.trim_start_matches(url.host.as_str()).starts_with(':') {
+            url.port = ipp::PORT;
+        }
+        (text.len() <= ipp::MAX_URI).then(|| Printer { uri: text.to_owned(), url })
+    }
+}
+
+impl Setting for Printer {
+    const WRITE: &'static str = "a printer such as \"ipp://10.0.0.7/ipp/print\"";
+
+    fn read(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Printer> {
+        read_text(value, reader, Self::WRITE, |text| {
+            Printer::new(text).ok_or_else(|| Wrong::not(text, Self::WRITE))
+        })
+    }
+}
+
+impl Resource {
+    /// Whether a sheet can be sent to it.
+    fn has_way(&self) -> bool {
+        let addresses = self.mail.as_ref().is_some_and(|all| !all.is_empty());
+        addresses || self.hook.is_some() || self.printer.is_some()
+    }
+}
+
 /// The keys of resources, plans and steps that take effect only at the next start.
 pub(super) fn changed(old: &Config, new: &Config) -> Vec<&'static str> {
     let mut changed = Vec::new();
@@ -139,15 +226,17 @@ pub(super) fn changed(old: &Config, new: &Config) -> Vec<&'static str> {
     changed
 }
 
-/// What a plan names is there, and each name stands once.
+/// What a plan names is there, and each name stands once. `mails`: there is a mail server.
 pub(super) fn check(
     plans: &[(usize, Plan)],
     steps: &[(usize, PlanStep)],
     resources: &[(usize, Resource)],
+    mails: bool,
     reader: &mut Reader<'_>,
 ) {
     let mut names = BTreeMap::new();
     for (nth, own) in resources {
+        check_ways(*nth, own, mails, reader);
         if let Some(first) = names.insert(own.name.as_str(), own.at) {
             let what = format!("a resource \"{}\" stands in line {} already", own.name, first.line);
             let place = reader.place("resource", *nth, "name");
@@ -171,6 +260,71 @@ pub(super) fn check(
     }
     for (at, (nth, step)) in steps.iter().enumerate() {
         check_step(*nth, step, &steps[..at], (plans, steps, resources), reader);
+    }
+}
+
+/// How sheets come to a resource. What a physician has to know is nobody else's business.
+fn check_ways(nth: usize, own: &Resource, mails: bool, reader: &mut Reader<'_>) {
+    let place = |reader: &Reader<'_>, key| reader.place("resource", nth, key);
+    if own.mail.as_ref().is_some_and(|all| !all.is_empty()) && !mails {
+        let what = "no letter is sent: there is no mail server";
+        reader.faults.error(&place(reader, "mail"), what, "add [mail] with `server` and `from`");
+    }
+    let ways = [
+        (own.hook_secret.is_some(), "hook_secret"),
+        (own.hook_secret_file.is_some(), "hook_secret_file"),
+        (own.hook_secret_env.is_some(), "hook_secret_env"),
+    ];
+    let mut given = ways.into_iter().filter(|(used, _)| *used).map(|(_, key)| key);
+    let (first, second) = (given.next(), given.next());
+    if let (Some(first), Some(second)) = (first, second) {
+        let what = format!("`{first}` and `{second}` exclude each other");
+        reader.faults.error(&place(reader, second), what, "keep one of them");
+    }
+    match &own.hook {
+        None => {
+            if let Some(key) = first {
+                let what = format!("`{key}` has no `hook`");
+                reader.faults.error(&place(reader, key), what, "add `hook`, or leave it out");
+            }
+        }
+        Some(url) => {
+            if !url.secure && !url.is_here() {
+                let what = "sheets go to another machine in the clear";
+                let remedy = "write `https://`, or send them to a program here that has TLS";
+                reader.faults.warn(&place(reader, "hook"), what, remedy);
+            }
+            if first.is_none() {
+                let what =
+                    "sheets are not signed: who gets them cannot tell that they are Belfry's";
+                let remedy = "add `hook_secret`, `hook_secret_file` or `hook_secret_env`";
+                reader.faults.warn(&place(reader, "hook"), what, remedy);
+            }
+        }
+    }
+}
+
+/// Who gets a sheet is there, and has a way for it.
+fn check_send(nth: usize, send: &[SheetTo], all: &[(usize, Resource)], reader: &mut Reader<'_>) {
+    const WAY: &str = "give it `mail`, `hook` or `printer`";
+    for receiver in send {
+        let (what, remedy) = match receiver {
+            SheetTo::Resource(name) => match all.iter().find(|(_, own)| own.name == *name) {
+                Some((_, own)) if own.has_way() => continue,
+                Some(_) => (format!("no sheet can come to the resource \"{name}\""), WAY.into()),
+                None => (
+                    format!("there is no resource \"{name}\""),
+                    format!("add a [[resource]] with `name = \"{name}\"`"),
+                ),
+            },
+            SheetTo::Kind(kind) => {
+                if all.iter().any(|(_, own)| own.kind.as_ref() == Some(kind) && own.has_way()) {
+                    continue;
+                }
+                (format!("no sheet can come to a resource of the kind \"{kind}\""), WAY.into())
+            }
+        };
+        reader.faults.error(&reader.place("plan_step", nth, "send"), what, remedy);
     }
 }
 
@@ -202,6 +356,7 @@ fn check_step(
             reader.faults.error(&reader.place("plan_step", nth, key), what, remedy);
         }
     }
+    check_send(nth, step.send.as_deref().unwrap_or_default(), resources, reader);
     for called in step.call.iter().flatten() {
         let (what, remedy) = match called {
             Called::Contacts | Called::Contact(_) => continue,
@@ -247,6 +402,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn printers() {
+        let at = |text: &str| Printer::new(text).map(|own| (own.url.secure, own.url.port));
+        assert_eq!(at("ipp://10.0.0.7/ipp/print"), Some((false, 631)));
+        assert_eq!(at("ipp://10.0.0.7:8631/ipp/print"), Some((false, 8_631)));
+        assert_eq!(at("ipp://10.0.0.7:80/"), Some((false, 80)));
+        assert_eq!(at("ipps://[::1]/ipp"), Some((true, 631)));
+        assert_eq!(at("ipps://printer.care.example"), Some((true, 631)));
+        for bad in ["", "http://10.0.0.7/", "ipp://", "ipp://a b/", "10.0.0.7"] {
+            assert_eq!(at(bad), None, "{bad}");
+        }
+    }
+
     /// What a plan names and is not there is said, with what to write.
     #[test]
     fn plans_that_name_what_is_missing() {
@@ -271,5 +439,17 @@ mod tests {
         let named = format!("{step}call = [\"ward\"]\n{silent}");
         assert!(faults(&named).contains("has no number to call"));
         assert!(faults(&format!("{step}{silent}{silent}")).contains("\"ward\" stands in line"));
+        // Sheets go to who is there and can have them.
+        assert!(faults(&format!("{step}send = [\"desk\"]\n")).contains("no resource \"desk\""));
+        let sent = format!("{step}send = [\"ward\", \"kind:office\"]\n{silent}");
+        assert!(faults(&sent).contains("no sheet can come to the resource \"ward\""));
+        assert!(faults(&sent).contains("of the kind \"office\""));
+        let both = format!("{sent}kind = \"office\"\nprinter = \"ipp://10.0.0.7/ipp\"\n");
+        assert_eq!(faults(&both), "");
+        assert!(faults(&format!("{step}send = [\"contacts\"]\n")).contains("is not a resource's"));
+        let mail = format!("{sent}kind = \"office\"\nmail = [\"ward@care.example\"]\n");
+        assert!(faults(&mail).contains("there is no mail server"));
+        let secret = format!("{both}hook_secret = \"x\"\n");
+        assert!(faults(&secret).contains("`hook_secret` has no `hook`"));
     }
 }

@@ -18,6 +18,7 @@ use super::lookups::Lookups;
 use super::metrics::Tally;
 use super::orders::Pending;
 use super::serve::disk_event;
+use super::sheets::Sheets;
 use crate::api::spans::Spans;
 use crate::base::Time;
 use crate::engine::{Clips, Engine, OpenRecording};
@@ -45,6 +46,7 @@ pub(super) struct Hands {
     pub(super) sip: Sip,
     pub(super) dns: Dns,
     pub(super) lookups: Lookups,
+    pub(super) sheets: Sheets,
     /// Where gateways' names were found, for the next start.
     pub(super) names: KnownNames,
     /// None: nothing is traced.
@@ -272,6 +274,7 @@ fn drain(switch: &mut Switch, hands: &mut Hands, clock: Clock) {
             Output::Disk(DiskCommand::Keep(retention)) => hands.engine.keep_recordings(retention),
             Output::Dns(question) => hands.dns.ask(question),
             Output::Lookup(id, lookup) => hands.lookups.ask(id, *lookup),
+            Output::Sheet(sheet) => hands.sheets.put(*sheet),
             Output::Tracing(on) => hands.live.turn(on),
             Output::Traced(call, line) => hands.live.line(call, &line),
             Output::Dialog { call, leg, call_id } => {

@@ -106,7 +106,7 @@ async fn by_http(asked: &Http, longest: Duration) -> Told {
             method: asked.method.name(),
             url: &url,
             headers: &headers,
-            body: asked.body.as_deref(),
+            body: asked.body.as_deref().map(|body| ("application/json", body.as_bytes())),
             connect: longest / (u32::from(asked.retries) + 1),
             longest: MAX_ANSWER,
         };
@@ -231,7 +231,7 @@ pub(super) fn unreadable(secret: &Secret) -> Option<String> {
 }
 
 /// TLS to whom the system believes; its list is read once.
-async fn system_tls() -> Result<Arc<ClientConfig>, String> {
+pub(super) async fn system_tls() -> Result<Arc<ClientConfig>, String> {
     static TLS: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();
     if let Some(known) = TLS.get() {
         return known.clone();

@@ -51,6 +51,7 @@ mod records;
 mod report;
 pub mod sample;
 mod serve;
+mod sheets;
 mod subscribers;
 mod surveys;
 mod trial;

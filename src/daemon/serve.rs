@@ -32,6 +32,7 @@ use super::lookups::Lookups;
 use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
+use super::sheets::Sheets;
 use super::{check, first, notify};
 use crate::base::Rng;
 use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
@@ -142,6 +143,7 @@ impl Appliance {
             sip,
             dns: start_dns(&config, &runtime, &inputs),
             lookups: Lookups::new(runtime.handle().clone(), inputs.clone(), config.database()),
+            sheets: Sheets::new(runtime.handle().clone(), inputs.clone(), post.clone()),
             names: KnownNames::start(&config.node.data_dir, runtime.handle()),
             trace,
             engine,

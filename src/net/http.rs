@@ -37,8 +37,8 @@ pub struct Request<'a> {
     pub url: &'a Url,
     /// Its headers.
     pub headers: &'a [(String, String)],
-    /// Its body: JSON.
-    pub body: Option<&'a str>,
+    /// Its body, and what that is: `application/json`.
+    pub body: Option<(&'a str, &'a [u8])>,
     /// How long the connection may take.
     pub connect: Duration,
     /// The longest body of an answer that is read, in bytes.
@@ -138,8 +138,8 @@ fn head(request: &Request<'_>) -> Result<Head<Body>, Failure> {
         .header(HOST, host(request.url))
         .header(CONNECTION, "close")
         .header(USER_AGENT, concat!("Belfry/", env!("CARGO_PKG_VERSION")));
-    if request.body.is_some() {
-        head = head.header(CONTENT_TYPE, "application/json");
+    if let Some((media_type, _)) = request.body {
+        head = head.header(CONTENT_TYPE, media_type);
     }
     for (name, value) in request.headers {
         let known = HeaderName::from_bytes(name.as_bytes());
@@ -147,7 +147,7 @@ fn head(request: &Request<'_>) -> Result<Head<Body>, Failure> {
         let value = HeaderValue::from_bytes(value.as_bytes());
         head = head.header(known, value.map_err(|_| wrong(format!("the header {name} is none")))?);
     }
-    let body = request.body.map_or(Body::empty(), |body| Body::from(body.to_owned()));
+    let body = request.body.map_or(Body::empty(), |(_, body)| Body::from(body.to_vec()));
     head.body(body).map_err(|error| wrong(error.to_string()))
 }
 

@@ -36,6 +36,7 @@ use crate::media::{
 };
 use crate::sip::{Flow, Transport};
 use crate::switch::asking::LookupId;
+use crate::switch::care::sheets::SheetOut;
 use crate::switch::fact::Fact;
 use crate::switch::{
     DiskCommand, DiskEvent, Input, Level, Output, Reply, Request, RequestId, Switch,
@@ -126,6 +127,8 @@ pub struct World {
     answers: Vec<(Question, Answer)>,
     /// What plans ask of programs and the store: answered by whoever tests, with [`Input::Told`].
     pub lookups: Vec<(LookupId, Lookup)>,
+    /// Sheets that were sent, for whoever takes them in the test.
+    pub sheets: Vec<SheetOut>,
     reply: Option<Reply>,
     /// What is written down reaches the disk at once; else never.
     pub disk_is_well: bool,
@@ -224,6 +227,7 @@ impl World {
             zone: BTreeMap::new(),
             answers: Vec::new(),
             lookups: Vec::new(),
+            sheets: Vec::new(),
             reply: None,
             disk_is_well: true,
             ports_are_slow: false,
@@ -538,6 +542,7 @@ impl World {
                     self.answers.push((question, answer));
                 }
                 Output::Lookup(id, lookup) => self.lookups.push((id, *lookup)),
+                Output::Sheet(sheet) => self.sheets.push(*sheet),
                 // Nothing here is told apart by certificates, nor traced.
                 Output::Names(_)
                 | Output::Located { .. }

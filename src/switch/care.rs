@@ -19,6 +19,7 @@ mod homes;
 mod in_call;
 pub mod plans;
 mod receiving;
+pub mod sheets;
 mod voice;
 
 use std::collections::BTreeMap;

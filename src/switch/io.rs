@@ -20,6 +20,7 @@ use crate::wire::sip::{Message, ParseError};
 
 use super::asking::LookupId;
 use super::calling_back::KeptBack;
+use super::care::sheets::{SheetOf, SheetOut};
 use super::care::{KeptCases, Update};
 use super::console::{Reply, Request};
 use super::fact::{AlarmWhat, Fact};
@@ -50,6 +51,8 @@ pub enum Input {
     Dns(Question, Answer),
     /// What came of a question of [`Output::Lookup`].
     Told(LookupId, Box<Told>),
+    /// What came of a sheet of [`Output::Sheet`]: why it could not be sent, or nothing.
+    SheetSent(Box<SheetOf>, String),
     /// Where names were found before the start ([`Output::Names`]). Comes once, first of all.
     Names(Vec<Known>),
     /// The journal can take no more (`true`), or can again: new calls are refused meanwhile, since
@@ -116,6 +119,8 @@ pub enum Output {
     Dns(Question),
     /// A question to a program or the store; what comes of it comes as [`Input::Told`], in its time.
     Lookup(LookupId, Box<Lookup>),
+    /// A subscriber's sheet is to be sent; what comes of it comes as [`Input::SheetSent`], in its time.
+    Sheet(Box<SheetOut>),
     /// Where names are found, all of them: to be kept for the next start.
     Names(Vec<Known>),
     /// A gateway is reached at these addresses from now on: a connection to one of them is to that

@@ -379,6 +379,7 @@ impl Switch {
             Input::Disk(event) => self.disk(now, event),
             Input::Dns(question, answer) => self.dns_answered(now, &question, &answer),
             Input::Told(id, told) => self.looked_up(now, id, *told),
+            Input::SheetSent(of, why) => self.sheet_sent(now, *of, why),
             Input::Names(known) => self.names_known(now, known),
             Input::JournalFull(full) => self.journal_full = full,
             Input::Reload(config, plan) => self.reload(now, *config, plan),

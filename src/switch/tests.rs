@@ -188,6 +188,7 @@ impl Rig {
                 Output::Reply(..)
                 | Output::Located { .. }
                 | Output::Lookup(..)
+                | Output::Sheet(_)
                 | Output::Names(_)
                 | Output::Dialog { .. }
                 | Output::Tracing(_)

@@ -8,6 +8,7 @@ pub mod dialog_info;
 pub mod dns;
 pub mod dtmf_info;
 pub mod hep;
+pub mod ipp;
 pub mod message_summary;
 pub mod ogg_opus;
 pub mod opus_packet;

@@ -4,6 +4,7 @@
 use belfry::base::{Duration, Wall};
 use belfry::care::{Kept, Subscriber, Update};
 use belfry::sim::phone::{Manner, State};
+use belfry::switch::care::sheets::Way;
 use belfry::switch::care::{Case, KeptCases, Need, PlanEvent};
 use belfry::switch::console::{CaseView, PlanOrder};
 use belfry::switch::fact::{CareFact, FactKind};
@@ -245,4 +246,45 @@ fn a_plan_goes_on_after_a_restart() {
     after.hang_up(after.phones[2]);
     after.world.run(SOON);
     after.ends_clean();
+}
+
+const SHEETS: &str = "[mail]\nserver = \"localhost\"\nfrom = \"belfry@care.example\"\ntls = \"off\"\n\
+    [[resource]]\nname = \"desk\"\nkind = \"office\"\nmail = [\"desk@care.example\"]\n\
+    printer = \"ipp://127.0.0.1/ipp/print\"\n\
+    [[resource]]\nname = \"far\"\nkind = \"office\"\nregions = [\"north\"]\n\
+    mail = [\"far@care.example\"]\n\
+    [[plan]]\nname = \"bell\"\nstart = \"alarm\"\n\
+    [[plan_step]]\nplan = \"bell\"\nname = \"papers\"\nsend = [\"kind:office\"]\n\
+    [[plan_step]]\nplan = \"bell\"\nname = \"contacts\"\ncall = [\"contacts\"]\nring = \"10 s\"\n";
+
+/// A step sends the sheet by each way of the resource that serves the region, and waits for none; what came of it is
+/// on the case, also when that was closed meanwhile.
+#[test]
+fn a_sheet_goes_out_and_what_came_of_it_is_on_the_case() {
+    let mut house = house(SHEETS, 11);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    house.world.run(SOON);
+    let id = case(&mut house);
+    let sheets = core::mem::take(&mut house.world.sheets);
+    let ways: Vec<_> = sheets.iter().map(|own| (own.of.to.as_str(), own.of.by.as_str())).collect();
+    assert_eq!(ways, [("desk", "mail"), ("desk", "printer")]);
+    let [letter, paper] = &sheets[..] else { panic!("{ways:?}") };
+    assert!(matches!(&letter.way, Way::Mail(to) if to == &["desk@care.example"]));
+    for part in ["姓名 name: Wang", "contacts: Li/1002; Zhao/1003", "plan: bell", "the plan begins"]
+    {
+        assert!(letter.text.contains(part), "{part} in {}", letter.text);
+    }
+    assert_eq!(letter.view.row.case, id);
+    assert!(words(&house).contains(&"called"), "the plan has gone on: {:?}", words(&house));
+    house.world.input(Input::SheetSent(Box::new(letter.of.clone()), String::new()));
+    let seen = view(&mut house, id);
+    assert!(seen.events.iter().any(|row| row.what == "the sheet is at desk (mail)"), "{seen:?}");
+    house.hang_up(house.caller);
+    house.world.run(SOON);
+    let close = Request::CloseCase(id, "well".into(), "7001".into());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    house.world.input(Input::SheetSent(Box::new(paper.of.clone()), "no paper".into()));
+    let last = events(&house).pop().map(|(.., event)| event);
+    assert!(matches!(last, Some(PlanEvent::Sent { why, .. }) if why == "no paper"));
+    assert!(house.world.warnings.iter().any(|line| line.contains("no paper")));
 }

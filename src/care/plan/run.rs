@@ -262,12 +262,13 @@ impl Runs {
         }
     }
 
-    /// A sheet is there, or could not be sent.
-    pub fn sent(&mut self, now: Now, case: u64, to: &str, by: Channel, why: &str) {
-        let Some(run) = self.runs.get_mut(&case) else { return };
+    /// A sheet is there, or could not be sent. `false`: nothing is kept of that case here any more.
+    pub fn sent(&mut self, now: Now, case: u64, to: &str, by: Channel, why: &str) -> bool {
+        let Some(run) = self.runs.get_mut(&case) else { return false };
         if run.sending.remove(&(to.to_owned(), by)) {
             self.write(now, case, Event::Sent { to: to.to_owned(), by, why: why.to_owned() });
         }
+        true
     }
 
     /// A person takes over.
@@ -413,17 +414,9 @@ impl Runs {
             return self.over(now, case, "it goes in circles");
         }
         run.begin_step(now, to, &self.resources);
-        let send = run.plan.steps[to].send.clone();
+        let send = receivers(&run.plan.steps[to].send, &run.subject, &self.resources);
         self.write(now, case, Event::Step { nth: to });
-        for name in send {
-            self.send(now, case, &name);
-        }
-    }
-
-    fn send(&mut self, now: Now, case: u64, name: &str) {
-        let ways = self.resources.iter().find(|own| own.name == name).map(|own| own.ways.clone());
-        for by in ways.unwrap_or_default() {
-            let to = name.to_owned();
+        for (to, by) in send {
             let Some(run) = self.runs.get_mut(&case) else { return };
             // One that is on its way already is the newest.
             if run.sending.insert((to.clone(), by)) {
@@ -608,6 +601,23 @@ impl Run {
         }
         open
     }
+}
+
+/// Who gets a sheet, and how: each way of each resource once.
+fn receivers(send: &[Whom], subject: &Subject, resources: &[Resource]) -> Vec<(String, Channel)> {
+    let wanted = |own: &&Resource| {
+        send.iter().any(|whom| match whom {
+            Whom::Resource(name) => own.name == *name,
+            Whom::Kind(kind) => own.kind == *kind,
+            Whom::Contacts | Whom::Contact(_) => false,
+        })
+    };
+    let serving = resources.iter().filter(|own| own.serves(&subject.region)).filter(wanted);
+    let ways = |own: &Resource| {
+        let name = own.name.clone();
+        own.ways.clone().into_iter().map(move |by| (name.clone(), by))
+    };
+    serving.flat_map(ways).collect()
 }
 
 /// Who is called in a step: each number once.

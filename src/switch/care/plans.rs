@@ -5,7 +5,7 @@ use crate::care::plan::run::{Action, Order};
 use crate::care::plan::{Event, Filter, Next, Outcome, Plan, Resource, Start, Step, Subject, Whom};
 use crate::care::subscriber::Flag;
 use crate::care::{Case, Need};
-use crate::config::{Called, CareFlag, CareNeed, PlanStart};
+use crate::config::{Called, CareFlag, CareNeed, PlanStart, SheetTo};
 use crate::switch::console::{CaseEventRow, PlanOrder, PlanRow, Reply};
 use crate::switch::dial::failure;
 use crate::switch::fact::EndedBy;
@@ -14,6 +14,7 @@ use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
 
 use super::calls::{ForPlan, Why};
+use super::sheets::ways;
 use super::{CareFact, FactKind};
 
 /// What a plan's step has said: when, in which step, what.
@@ -38,7 +39,7 @@ impl Switch {
                 ring: step.ring,
                 within: step.within,
                 say: step.say.as_ref().map(ToString::to_string).unwrap_or_default(),
-                send: Vec::new(),
+                send: step.send.iter().flatten().map(sheet_to).collect(),
                 next: next(step.next.as_ref().map(|name| name.as_str())),
                 otherwise: next(step.otherwise.as_ref().map(|name| name.as_str())),
             })
@@ -59,7 +60,7 @@ impl Switch {
             kind: own.kind.as_ref().map(ToString::to_string).unwrap_or_default(),
             number: own.number.as_ref().map(ToString::to_string),
             regions: own.regions.iter().flatten().map(ToString::to_string).collect(),
-            ways: Vec::new(),
+            ways: ways(own),
         });
         let (plans, resources) = (plans.collect(), resources.collect());
         self.care.plans.configure(plans, resources);
@@ -121,10 +122,7 @@ impl Switch {
                         self.gather(now, call, case);
                     }
                 }
-                // The configuration names no way for sheets: what an older journal wants sent is told as not sent.
-                Action::Send { case, to, by } => {
-                    self.care.plans.sent(now, case, &to, by, "there is no way to send it");
-                }
+                Action::Send { case, to, by } => self.send_sheet(now, case, to, by),
             }
         }
     }
@@ -238,31 +236,9 @@ impl Switch {
         let row = |(wall, step, event): &KeptEvent| CaseEventRow {
             wall: wall.0,
             step: step.clone(),
-            what: words(event),
+            what: event.in_words(),
         };
         self.care.plans.history(case).map(row).collect()
-    }
-}
-
-/// An event as a person reads it.
-fn words(event: &Event) -> String {
-    match event {
-        Event::Begun { by } if by.is_empty() => "the plan begins".into(),
-        Event::Begun { by } => format!("the plan begins, by {by}"),
-        Event::Step { .. } => "the step begins".into(),
-        Event::Round { nth } => format!("all are called again, the {nth}. time"),
-        Event::Called { name, number } => format!("{name} ({number}) is called"),
-        Event::Accepted { number } => format!("{number} takes it on"),
-        Event::Outcome { number, outcome } => format!("{number}: {}", outcome.as_str()),
-        Event::Left { number } => format!("{number} leaves"),
-        Event::Sending { to, by } => format!("the sheet goes to {to} ({})", by.as_str()),
-        Event::Sent { to, by, why } if why.is_empty() => {
-            format!("the sheet is at {to} ({})", by.as_str())
-        }
-        Event::Sent { to, by, why } => {
-            format!("the sheet does not come to {to} ({}): {why}", by.as_str())
-        }
-        Event::Ended { why } => format!("the plan is over: {why}"),
     }
 }
 
@@ -292,6 +268,13 @@ fn whom(called: &Called) -> Whom {
         Called::Contact(nth) => Whom::Contact(*nth as usize),
         Called::Kind(kind) => Whom::Kind(kind.to_string()),
         Called::Resource(name) => Whom::Resource(name.to_string()),
+    }
+}
+
+fn sheet_to(to: &SheetTo) -> Whom {
+    match to {
+        SheetTo::Kind(kind) => Whom::Kind(kind.to_string()),
+        SheetTo::Resource(name) => Whom::Resource(name.to_string()),
     }
 }
 

@@ -87,7 +87,7 @@ fn does(runs: &mut Runs) -> Vec<String> {
 #[test]
 fn contacts_one_after_the_other_and_then_the_hospital_of_the_region() {
     let mut last = step("hospital", vec![Whom::Kind("hospital".into())]);
-    last.send = vec!["desk".into()];
+    last.send = vec![Whom::Resource("desk".into())];
     let mut runs = runs(plan(vec![step("contacts", vec![Whom::Contacts]), last]));
     runs.begin(at(0), 5, subject(&["1", "2", "1"]), "fall", "").unwrap();
     assert_eq!(does(&mut runs), ["call 1"]);
@@ -192,7 +192,7 @@ fn conditions_leave_steps_out_and_circles_end() {
 #[test]
 fn a_plan_goes_on_after_a_restart() {
     let mut all = step("all", vec![Whom::Contacts]);
-    (all.at_once, all.want, all.send) = (2, 2, vec!["desk".into()]);
+    (all.at_once, all.want, all.send) = (2, 2, vec![Whom::Resource("desk".into())]);
     let own = plan(vec![all, step("hospital", vec![Whom::Kind("hospital".into())])]);
     let mut before = runs(own.clone());
     before.begin(at(0), 5, subject(&["1", "2", "3", "4"]), "fall", "").unwrap();
