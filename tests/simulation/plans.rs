@@ -288,3 +288,57 @@ fn a_sheet_goes_out_and_what_came_of_it_is_on_the_case() {
     assert!(matches!(last, Some(PlanEvent::Sent { why, .. }) if why == "no paper"));
     assert!(house.world.warnings.iter().any(|line| line.contains("no paper")));
 }
+
+/// An alarm between the records of cases and those of subscribers begins no second plan beside the one that goes on.
+#[test]
+fn an_alarm_before_the_subscribers_are_known_begins_no_second_plan() {
+    let mut before = house(STEPS, 7);
+    behaves(&mut before, 2, Manner::Ring);
+    before.world.with(before.caller, |phone, now| phone.call(now, "95081"));
+    before.world.run(Duration::from_secs(4));
+    let told = events(&before);
+    let mut after = House::with_sections(PLAN, &format!("{CARE}{STEPS}"), 8);
+    (0..4).for_each(|n| after.register(n));
+    (1..4).for_each(|n| behaves(&mut after, n, Manner::Ring));
+    let number = after.world.phone(after.caller).setup().number.clone();
+    let mut case = Case::kept(0, number);
+    case.need = Need::Personal;
+    let plans = vec![(0, "bell".to_owned(), told)];
+    let kept = KeptCases { cases: vec![(case, false)], plans, ..KeptCases::default() };
+    after.world.input(Input::Cases(kept));
+    after.world.with(after.caller, |phone, now| phone.call(now, "95081"));
+    after.world.run(Duration::from_secs(1));
+    subscribers(&mut after);
+    after.world.run(Duration::from_secs(1));
+    assert!(!words(&after).contains(&"begun"), "{:?}", words(&after));
+    assert!(words(&after).contains(&"called"), "{:?}", words(&after));
+    after.hang_up(after.caller);
+    let close = Request::CloseCase(0, "all is well".into(), String::new());
+    assert!(matches!(after.world.ask(close), Some(Reply::Done(_))));
+    after.world.run(SOON);
+    after.ends_clean();
+}
+
+/// The home's own call rings somebody who does not answer: who takes the case on talks to the home, and nobody rings.
+#[test]
+fn a_home_that_is_ringing_somebody_comes_together_with_who_takes_it_on() {
+    let dial = PLAN.replacen("queue = { name = \"care\" }", "dial = { phones = \"1001\" }", 1);
+    let mut house = House::with_sections(&dial, &format!("{CARE}{STEPS}"), 9);
+    (0..4).for_each(|n| house.register(n));
+    subscribers(&mut house);
+    behaves(&mut house, 0, Manner::Ring);
+    let (caller, li) = (house.caller, house.phones[1]);
+    house.world.with(caller, |phone, now| phone.call(now, "95081"));
+    takes_on(&mut house, 1);
+    let id = case(&mut house);
+    let own = house.world.phone(caller).setup().number.clone();
+    let mut there = together(&mut house, id);
+    there.sort();
+    assert_eq!(there, ["1002", own.as_str()]);
+    assert!(!matches!(house.world.phone(house.phones[0]).state, State::Ringing));
+    house.hear_each_other(caller, li);
+    house.hang_up(li);
+    house.hang_up(caller);
+    house.world.run(SOON);
+    house.ends_clean();
+}

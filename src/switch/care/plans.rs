@@ -73,7 +73,10 @@ impl Switch {
 
     /// An alarm has come: where its case has no plan, the one that fits begins.
     pub(super) fn plan_for_alarm(&mut self, now: Now, case: u64, start: Start) {
-        let Some(case) = self.care.cases.get(case).filter(|case| !self.care.plans.has(case.id))
+        // One that ran before the start goes on as soon as the subscribers are known: not a second beside it.
+        let kept = self.care.kept_plans.iter().any(|(id, ..)| *id == case);
+        let Some(case) =
+            self.care.cases.get(case).filter(|case| !kept && !self.care.plans.has(case.id))
         else {
             return;
         };

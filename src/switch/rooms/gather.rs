@@ -42,9 +42,12 @@ impl Switch {
         }
         match active.doing {
             Doing::Talking { with, .. } if free(with) => self.gather_talk(now, id, room, with),
-            Doing::Playing(_) | Doing::Collecting { .. } | Doing::Waiting(_) | Doing::Queued => {
-                self.gather_caller(now, id, room);
-            }
+            Doing::Playing(_)
+            | Doing::Collecting { .. }
+            | Doing::Waiting(_)
+            | Doing::Asking(_)
+            | Doing::Dialling(_)
+            | Doing::Queued => self.gather_caller(now, id, room),
             _ => {}
         }
     }
@@ -75,11 +78,15 @@ impl Switch {
         }
         self.quit_queue(now, id, Departure::Moved);
         let Some(active) = self.calls.get_mut(&id) else { return };
-        active.leave_step(now.at);
+        let (_, rung) = active.leave_step(now.at);
         let plan = active.interp.take();
         active.planless = true;
         active.doing = Doing::Conferring { room, leave: Keys::NONE };
         self.run_out_after(now, id, plan, Happening::Hangup);
+        // Whoever was being rung for the home is not needed: somebody is there.
+        for leg in rung {
+            self.hang_up(now, leg, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        }
         self.stop_play(subject);
         self.recorded_sides(now, id);
         self.care_talks(now, id);
