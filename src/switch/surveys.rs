@@ -9,6 +9,9 @@ use super::Switch;
 use super::console::{Correction, Reply};
 use super::fact::{FactKind, SurveyFact};
 
+/// Designs that are known to be written down; beyond them all are written down once more.
+const MOST_DESIGNS: usize = 10_000;
+
 impl Switch {
     /// A survey begins or is over.
     pub(super) fn survey_step(&mut self, now: Now, call: CallId, survey: String, step: SurveyStep) {
@@ -22,6 +25,9 @@ impl Switch {
                 let design =
                     active.plan.survey_design(&survey).map(|(_, design)| design.to_owned());
                 let known = (survey.clone(), version.clone());
+                if self.designs.len() >= MOST_DESIGNS {
+                    self.designs.clear();
+                }
                 if let Some(design) = design.filter(|_| self.designs.insert(known)) {
                     let what = SurveyFact::Designed { version: version.clone(), design };
                     let survey = survey.clone();
