@@ -209,7 +209,8 @@ fn recording_routes() -> Vec<Route> {
         }),
         of(Route {
             summary: "The audio of a recording: WAV, or Ogg/Opus once packed",
-            about: "With `Range: bytes=…` a part of it (RFC 9110).",
+            about: "With `Range: bytes=…` a part of it (RFC 9110). A token that acts for a supervising agent hears the \
+                    talks of agents whom that one may supervise.",
             params: AUDIO,
             gives: Gives {
                 status: 200,
@@ -409,7 +410,9 @@ async fn audio(
     let none = || Problem::not_found("there is no such recording, or its file is gone");
     let call: CallId = call.parse().map_err(|e| Problem::not_found(format!("{e}")))?;
     let nth: usize = nth.parse().map_err(|_| none())?;
-    let path = library(&app)?.file(call, nth).await.map_err(away)?.ok_or_else(none)?;
+    let library = library(&app)?;
+    hears(&app, &*library, &who, call).await?;
+    let path = library.file(call, nth).await.map_err(away)?.ok_or_else(none)?;
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
     let opened = serve(&path, range).await;
     let said = format!("recording {nth} of call {call} is played");
@@ -419,6 +422,24 @@ async fn audio(
         ErrorKind::NotFound => none(),
         _ => Problem::unavailable(format!("the recording cannot be read: {error}")),
     })
+}
+
+/// A supervisor of teams hears the talks of those, as in a call that goes on.
+async fn hears(
+    app: &App,
+    library: &dyn Library,
+    who: &Caller,
+    call: CallId,
+) -> Result<(), Problem> {
+    let Some(by) = &who.rights.agent else { return Ok(()) };
+    let sought = Sought { call: Some(call.to_string()), most: MOST, ..Sought::default() };
+    let talks = library.talks(sought).await.map_err(away)?;
+    let agents = talks.iter().filter_map(|talk| Some(talk["agent"].as_str()?.to_owned()));
+    match app.ask(Request::Supervises(by.clone(), agents.collect())).await? {
+        Reply::Done(_) => Ok(()),
+        Reply::Refused(why) => Err(Problem::forbidden(why)),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
 }
 
 /// A file, or the part of it that is asked for, a piece at a time.

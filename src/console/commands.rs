@@ -104,8 +104,8 @@ impl Order {
         use Request::{
             AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, CareCall, Case, Cases,
             CloseCase, Correct, Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup,
-            Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, TraceOff,
-            TraceOn, TrustClock, Unban, Unit,
+            Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, Supervises,
+            TraceOff, TraceOn, TrustClock, Unban, Unit,
         };
         // No "all others": whoever adds an order says whether it is written down.
         match self {
@@ -120,6 +120,7 @@ impl Order {
                 | Queues
                 | CallBacks
                 | Forms
+                | Supervises(..)
                 | Cases
                 | Case(_)
                 | Rooms

@@ -49,6 +49,8 @@ pub enum Request {
     CallBacks,
     /// The forms on which talks are scored.
     Forms,
+    /// Whether an agent may supervise one of these.
+    Supervises(String, Vec<String>),
     /// A program scores a talk.
     Score(Rights, Box<Scoring>),
     /// Force an agent's state.

@@ -48,6 +48,7 @@ impl Switch {
             Request::Agents => Reply::Agents(self.agent_rows(now)),
             Request::Queues => Reply::Queues(self.queue_rows(now)),
             Request::Forms => Reply::Forms(self.forms()),
+            Request::Supervises(by, whom) => self.supervises(&by, &whom),
             Request::Score(rights, scoring) => return self.score(now, id, &rights, *scoring),
             Request::CallBacks => Reply::CallBacks(self.back_rows(now)),
             Request::AgentOrder(number, order) => self.agent_order(now, &number, order),

@@ -66,6 +66,18 @@ impl Switch {
         config.score_forms.iter().map(form).collect()
     }
 
+    /// Whether an agent may supervise one of those who talked: done, or why not.
+    pub(super) fn supervises(&self, by: &str, whom: &[String]) -> Reply {
+        let mut why = "no agent of a queue had this call";
+        for agent in whom {
+            match self.centre.may_supervise(Some(by), agent) {
+                Ok(()) => return Reply::Done(String::new()),
+                Err(own) => why = own,
+            }
+        }
+        Reply::Refused(format!("supervisor {by}: {why}"))
+    }
+
     /// A program scores a talk. `None`: the answer comes when it is on the disk.
     pub(super) fn score(
         &mut self,

@@ -385,6 +385,15 @@ fn a_supervisor_of_a_team_is_refused_at_another() {
     let rig = rig_with(team);
     assert_eq!(rig.switch.centre.may_supervise(Some("7002"), "7001"), Ok(()));
     assert_eq!(rig.switch.centre.team("7001").as_deref(), Some("day"));
+    // A recording is heard like the talk itself: one of those who talked is enough.
+    let of = |rig: &Rig, whom: &[&str]| {
+        let whom: Vec<String> = whom.iter().map(|own| (*own).to_owned()).collect();
+        matches!(rig.switch.supervises("7002", &whom), super::super::Reply::Done(_))
+    };
+    assert_eq!(
+        [of(&rig, &["7001"]), of(&rig, &["7099", "7001"]), of(&rig, &["7099"]), of(&rig, &[])],
+        [true, true, false, false]
+    );
     let rig = rig_with("[[team]]\nname = \"night\"\nsupervisors = [\"7002\"]\n");
     assert_eq!(rig.switch.centre.may_supervise(Some("7002"), "7001"), Err("not of its team"));
 }
