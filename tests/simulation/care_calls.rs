@@ -1,0 +1,190 @@
+//! Calls on a schedule (R17): a list is called in its hours, each until reached, over a restart and on the next
+//! day; alarms go first; a warning is begun by hand.
+
+use belfry::base::{Duration, Wall};
+use belfry::care::{Kept, Subscriber, Update};
+use belfry::sim::phone::Manner;
+use belfry::switch::care::{Began, Called, KeptCalls, KeptCases, State};
+use belfry::switch::console::{CareCallOrder, CareCallRow};
+use belfry::switch::fact::{CareFact, FactKind};
+use belfry::switch::{Input, Reply, Request};
+
+use super::house::{House, SOON};
+
+const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"gateway\"\nwhen = { to = \"95081\" }\n\
+    steps = [{ queue = { name = \"care\" } }]\n\
+    [[route]]\nname = \"calls\"\ncontext = \"care-call\"\n\
+    steps = [{ note = { name = \"said\", value = \"${care_call}/${subscriber_name}/${care_call_text}\" } }, \
+    { collect = { into = \"key\", max = 1, tries = 1, timeout = 8 } }, \
+    { note = { name = \"care_call\", value = \"${key}\" } }, \
+    { if = { when = { var = { key = \"1\" } }, then = [{ accept = {} }] } }]\n";
+const CARE: &str = "[care]\nbells = [\"95081\"]\ncall_out = 0\nspeech_within = \"5 s\"\n\
+    [[agent]]\nnumber = \"7001\"\npin = \"4711\"\n\
+    [[queue]]\nname = \"care\"\njoin = \"nobody\"\nstay = \"nobody\"\n";
+
+/// Phones 1001 and 1002 are homes in the south, 1003 in the north.
+fn house(list: &str, seed: u64, calls: KeptCalls) -> House {
+    let sections = format!("{CARE}[[care_call]]\nname = \"own\"\nhours = \"00:00-24:00\"\n{list}");
+    let mut house = House::with_sections(PLAN, &sections, seed);
+    (0..3).for_each(|n| house.register(n));
+    house.world.ask(Request::Status);
+    house.world.input(Input::Cases(KeptCases { calls, ..KeptCases::default() }));
+    let kept = |(number, name, region): (&str, &str, &str)| {
+        let mut subscriber = Subscriber::default();
+        for (field, text) in [("number", number), ("name", name), ("region", region)] {
+            subscriber.set(field, text).unwrap();
+        }
+        Kept { subscriber, since: Wall(0) }
+    };
+    let all = [("1001", "Wang", "south"), ("1002", "Li", "south"), ("1003", "Zhao", "north")];
+    let update = Update { all: true, put: all.into_iter().map(kept).collect(), gone: vec![] };
+    house.world.input(Input::Subscribers(Box::new(update)));
+    house
+}
+
+/// In so many minutes, as a time of the day in Shanghai, whose time the sample plan keeps: Greenwich's and 8 h.
+fn in_minutes(minutes: i64) -> String {
+    let probe = house("", 1, KeptCalls::default());
+    let minute = (probe.world.facts[0].wall.0.div_euclid(60_000) + 480 + minutes).rem_euclid(1_440);
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
+fn facts(house: &House) -> Vec<(&str, &CareFact)> {
+    let all = house.world.facts.iter().filter_map(|fact| match &fact.kind {
+        FactKind::Care { account, what } => Some((account.as_str(), what)),
+        _ => None,
+    });
+    all.collect()
+}
+
+/// Who is over: account, state, result, answer.
+fn over(house: &House) -> Vec<[&str; 4]> {
+    let all = facts(house).into_iter().filter_map(|(account, what)| match what {
+        CareFact::CareCallOver { state, result, answer, .. } => {
+            Some([account, state.as_str(), result.as_str(), answer.as_str()])
+        }
+        _ => None,
+    });
+    all.collect()
+}
+
+/// What the records hold.
+fn kept(house: &House) -> KeptCalls {
+    let mut kept = KeptCalls::default();
+    for (account, what) in facts(house) {
+        match what {
+            CareFact::CallsBegan { list, day, due, until, region, text, by, .. } => {
+                kept.last.push((list.clone(), Wall(*due)));
+                let (list, day, region) = (list.clone(), day.clone(), region.clone());
+                let (text, by) = (text.clone(), by.clone());
+                let (due, until) = (Wall(*due), Wall(*until));
+                kept.open.push(Began { list, day, due, until, region, text, by });
+            }
+            CareFact::CareCalled { list, nth, .. } => {
+                kept.called.retain(|own| own.account != account);
+                let (list, account) = (list.clone(), account.to_owned());
+                kept.called.push(Called { list, account, attempts: *nth, over: None });
+            }
+            CareFact::CareCallOver { state, .. } => {
+                let own = kept.called.iter_mut().find(|own| own.account == account).unwrap();
+                own.over = State::named(state);
+            }
+            CareFact::CallsOver { .. } => kept.open.clear(),
+            _ => {}
+        }
+    }
+    kept
+}
+
+fn behaves(house: &mut House, n: usize, manner: Manner) {
+    let phone = house.phones[n];
+    house.world.with(phone, |phone, _| phone.behave(manner));
+}
+
+fn calls(house: &House) -> [u64; 3] {
+    [0, 1, 2].map(|n| house.world.phone(house.phones[n]).calls.into())
+}
+
+fn rows(house: &mut House) -> Vec<CareCallRow> {
+    match house.world.ask(Request::CareCall(CareCallOrder::List, String::new())) {
+        Some(Reply::CareCalls(rows)) => rows,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+#[test]
+fn a_list_is_called_each_day_and_goes_on_after_a_restart() {
+    let times = format!("times = \"{}\"\ntext = \"care/birthday\"\nattempts = 3\n", in_minutes(3));
+    let mut before = house(&times, 1, KeptCalls::default());
+    behaves(&mut before, 0, Manner::AnswerAfter(Duration::from_secs(1)));
+    behaves(&mut before, 1, Manner::Refuse(486));
+    behaves(&mut before, 2, Manner::Ring);
+    let first = before.phones[0];
+    assert!(before.world.until(minutes(5), |w| w.phone(first).talks > 0));
+    before.world.run(Duration::from_secs(1));
+    before.press(first, '1');
+    before.world.run(minutes(3));
+    assert_eq!(over(&before), [["1001", "done", "confirmed", "1"]]);
+    assert_eq!(calls(&before), [1, 0, 1], "a phone does not count what it refuses");
+    let tried = |what: &CareFact| matches!(what, CareFact::CareCalled { nth: 1, .. });
+    assert_eq!(facts(&before).iter().filter(|(_, what)| tried(what)).count(), 3);
+    let said = before.world.facts.iter().find_map(|fact| match &fact.kind {
+        FactKind::CallField { name, value, .. } if name == "said" => Some(value.as_str()),
+        _ => None,
+    });
+    assert_eq!(said, Some("own/Wang/care/birthday"));
+    // The node goes and comes back, with what it wrote down.
+    let mut after = house(&times, 2, kept(&before));
+    (0..3).for_each(|n| behaves(&mut after, n, Manner::AnswerAfter(Duration::from_secs(1))));
+    after.world.run(minutes(2));
+    assert_eq!(calls(&after), [0, 1, 1], "who was reached is not called again");
+    let all = [["1002", "done", "answered", ""], ["1003", "done", "answered", ""]];
+    assert_eq!(over(&after), all);
+    assert!(matches!(facts(&after).last(), Some((_, CareFact::CallsOver { .. }))));
+    after.world.run(minutes(20));
+    assert_eq!(calls(&after), [0, 1, 1], "nor anybody later on that day");
+    let next = rows(&mut after)[0].next.unwrap() - after.world.facts[0].wall.0;
+    assert!((23 * 60..24 * 60 + 10).contains(&(next / 60_000)), "the next day: {next}");
+    after.ends_clean();
+}
+
+/// Nobody is called while an alarm waits; whom a person's order names is called afterwards, by region, with its text.
+#[test]
+fn a_warning_waits_for_an_alarm_and_can_be_stopped() {
+    let mut house = house("attempts = 1\n", 3, KeptCalls::default());
+    behaves(&mut house, 0, Manner::AnswerAfter(Duration::from_secs(1)));
+    behaves(&mut house, 1, Manner::Ring);
+    let caller = house.caller;
+    house.world.with(caller, |phone, now| phone.call(now, "95081"));
+    house.world.run(Duration::from_secs(3));
+    let start = |region: &str| CareCallOrder::Start {
+        list: "own".into(),
+        region: region.into(),
+        text: "wind until ten".into(),
+    };
+    let order = |house: &mut House, order| house.world.ask(Request::CareCall(order, "li".into()));
+    assert!(matches!(order(&mut house, start("west")), Some(Reply::Refused(_))));
+    assert!(matches!(order(&mut house, start("south")), Some(Reply::Done(_))));
+    house.world.run(Duration::from_secs(20));
+    assert_eq!(calls(&house), [0, 0, 0], "an alarm waits for somebody");
+    assert!(rows(&mut house)[0].held);
+    house.hang_up(caller);
+    house.world.run(Duration::from_secs(25));
+    assert_eq!(calls(&house), [1, 1, 0]);
+    let stop = CareCallOrder::Stop("own".into());
+    assert!(matches!(order(&mut house, stop), Some(Reply::Done(_))));
+    house.world.run(minutes(2));
+    let ends = over(&house);
+    assert_eq!(ends, [["1001", "done", "answered", ""], ["1002", "failed", "no answer", ""]]);
+    let by = facts(&house).into_iter().find_map(|(_, what)| match what {
+        CareFact::CallsBegan { by, text, .. } => Some((by.as_str(), text.as_str())),
+        _ => None,
+    });
+    assert_eq!(by, Some(("li", "wind until ten")));
+    house.world.run(SOON);
+    house.ends_clean();
+}
