@@ -1,4 +1,5 @@
-//! The care line's cases over HTTP: which are open, whose each is (R10's pop-up), what its unit is told, how it ended.
+//! The care line's cases over HTTP: which are open, whose each is (R10's pop-up), what its unit is told, what its
+//! response plan does (R15), how it ended.
 
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -14,6 +15,7 @@ use super::routes::{Gives, Param, Route};
 use super::{Problem, audit};
 use crate::access::rights::Role;
 use crate::switch::care::unit;
+use crate::switch::console::PlanOrder;
 use crate::switch::cti::Order;
 use crate::switch::{Reply, Request};
 
@@ -48,7 +50,8 @@ pub(super) fn routes() -> Vec<Route> {
         case(Route {
             summary: "An open case, with all that is known of its subscriber",
             about: "`row` is the case as in the list, `subscriber` its fields (number, name, address, contacts, medical \
-                    notes, files, location, flag …) as pairs, `troubles` what is wrong with its unit.",
+                    notes, files, location, flag …) as pairs, `troubles` what is wrong with its unit, `plan` its response plan, \
+                    `events` what has happened in that.",
             roles: SEES,
             params: &[CASE],
             gives: Gives::json(200, any_object),
@@ -84,6 +87,32 @@ pub(super) fn routes() -> Vec<Route> {
             }),
             gives: Gives::json(202, done),
             ..Route::post("/v1/cases/{case}/unit", "TellUnit", || post(tell_unit))
+        }),
+        case(Route {
+            summary: "The response plan of a case is begun, stopped or moved on",
+            about: "`start` begins the plan named by `plan` (one that runs for the case is over with that), `stop` ends it, `skip` \
+                    goes on with the next step, `step` with that of the number `step`, from 1. Who gave the order is on the case.",
+            roles: ACTS,
+            params: &[CASE],
+            asks: Some(|| {
+                object(
+                    &["order"],
+                    json!({
+                        "order": { "enum": ["start", "stop", "skip", "step"] },
+                        "plan": { "type": "string", "minLength": 1, "maxLength": 64 },
+                        "step": { "type": "integer", "minimum": 1 },
+                    }),
+                )
+            }),
+            gives: Gives::json(200, done),
+            ..Route::post("/v1/cases/{case}/plan", "OrderPlan", || post(order_plan))
+        }),
+        case(Route {
+            summary: "The response plans, and the cases for which they run",
+            roles: SEES,
+            gives: Gives::json(200, objects),
+            refuses: &[503],
+            ..Route::get("/v1/plans", "ListPlans", || get(plans))
         }),
     ]
 }
@@ -146,4 +175,94 @@ async fn tell_unit(
 ) -> Outcome {
     let case = number(&case)?;
     order(&app, &who, StatusCode::ACCEPTED, Order::Unit { case, order: told, confirm }).await
+}
+
+async fn plans(State(app): Shared) -> Outcome {
+    match app.ask(Request::Plan(PlanOrder::List, String::new())).await? {
+        Reply::Plans(plans) => Ok(Given(StatusCode::OK, plans).into_response()),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderPlan {
+    order: PlanWord,
+    plan: Option<String>,
+    step: Option<usize>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum PlanWord {
+    Start,
+    Stop,
+    Skip,
+    Step,
+}
+
+impl OrderPlan {
+    /// Of this case; the error says what it lacks.
+    fn of(self, case: u64) -> Result<PlanOrder, &'static str> {
+        match (self.order, self.plan, self.step) {
+            (PlanWord::Start, Some(plan), None) => Ok(PlanOrder::Start(case, plan)),
+            (PlanWord::Start, ..) => Err("`start` wants `plan`, and no `step`"),
+            (PlanWord::Step, None, Some(nth)) => Ok(PlanOrder::Step(case, nth)),
+            (PlanWord::Step, ..) => Err("`step` wants the number `step`, and no `plan`"),
+            (PlanWord::Stop, None, None) => Ok(PlanOrder::Stop(case)),
+            (PlanWord::Skip, None, None) => Ok(PlanOrder::Skip(case)),
+            (PlanWord::Stop | PlanWord::Skip, ..) => Err("`stop` and `skip` want nothing else"),
+        }
+    }
+}
+
+async fn order_plan(
+    State(app): Shared,
+    Extension(who): Who,
+    Path(case): Path<String>,
+    Asked(asked): Asked<OrderPlan>,
+) -> Outcome {
+    let order = asked.of(number(&case)?).map_err(Problem::unprocessable)?;
+    let said = match &order {
+        PlanOrder::Start(case, plan) => format!("case {case}: the plan {plan} is begun"),
+        PlanOrder::Stop(case) => format!("case {case}: its plan is stopped"),
+        PlanOrder::Skip(case) => format!("case {case}: a step of its plan is left out"),
+        PlanOrder::Step(case, nth) => format!("case {case}: its plan goes on with step {nth}"),
+        PlanOrder::List => String::new(),
+    };
+    let reply = app.ask(Request::Plan(order, who.rights.name.clone())).await;
+    audit::write(&who.rights.name, who.peer, Some(&said), reply.as_ref().ok());
+    match reply? {
+        Reply::Done(text) => Ok(Given(StatusCode::OK, json!({ "done": text })).into_response()),
+        Reply::Refused(why) => Err(Problem::conflict(why)),
+        _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_of_plans_are_whole_or_refused() {
+        let read = |text: &str| {
+            let asked: OrderPlan = serde_json::from_str(text).map_err(|e| e.to_string())?;
+            asked.of(7).map_err(ToOwned::to_owned)
+        };
+        let plan = || "bell".to_owned();
+        assert_eq!(read(r#"{"order":"start","plan":"bell"}"#), Ok(PlanOrder::Start(7, plan())));
+        assert_eq!(read(r#"{"order":"step","step":2}"#), Ok(PlanOrder::Step(7, 2)));
+        assert_eq!(read(r#"{"order":"stop"}"#), Ok(PlanOrder::Stop(7)));
+        assert_eq!(read(r#"{"order":"skip"}"#), Ok(PlanOrder::Skip(7)));
+        for bad in [
+            r#"{"order":"start"}"#,
+            r#"{"order":"step"}"#,
+            r#"{"order":"stop","plan":"bell"}"#,
+            r#"{"order":"start","plan":"bell","step":2}"#,
+            r#"{"order":"list"}"#,
+            r#"{"plan":"bell"}"#,
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 }

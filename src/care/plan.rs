@@ -227,6 +227,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Its word, as it is written down.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Unconfirmed => "unconfirmed",
+            Outcome::Busy => "busy",
+            Outcome::NoAnswer => "no_answer",
+            Outcome::Refused => "refused",
+            Outcome::Failed => "failed",
+            Outcome::Dropped => "dropped",
+        }
+    }
+
     /// In words.
     pub fn as_str(self) -> &'static str {
         match self {

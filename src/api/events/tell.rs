@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::event::Event;
 use crate::base::CallId;
+use crate::switch::care::PlanEvent;
 use crate::switch::fact::{AgentFact, CareFact, Fact, FactKind, LineEnd, Party, QueueFact, Role};
 
 /// The most fields of a call that are kept in mind.
@@ -457,6 +458,10 @@ fn case(account: &str, what: &CareFact) -> Option<Event> {
             LineEnd::Normal => changed(case, "line_normal"),
             LineEnd::Fault => changed(case, "line_fault"),
         },
+        CareFact::Plan { case, plan, step, happened } => {
+            let cause = format!("plan_{}", happened.word());
+            Some(Event { data: planned(plan, step, happened), ..of("CaseChanged", *case, &cause) })
+        }
         CareFact::Closed { case, outcome, by } => {
             let data = [("outcome", outcome), ("by", by)];
             let data = data.map(|(name, value)| (name.to_owned(), value.clone())).into();
@@ -464,6 +469,35 @@ fn case(account: &str, what: &CareFact) -> Option<Event> {
         }
         _ => None,
     }
+}
+
+/// What has happened in a response plan, without what is empty.
+fn planned(plan: &str, step: &str, happened: &PlanEvent) -> BTreeMap<String, String> {
+    let text = |name: &'static str, text: &str| (name, text.to_owned());
+    let mut all = vec![text("plan", plan), text("step", step)];
+    match happened {
+        PlanEvent::Begun { by } => all.push(text("by", by)),
+        PlanEvent::Step { nth } => all.push(("nth", (nth + 1).to_string())),
+        PlanEvent::Round { nth } => all.push(("nth", nth.to_string())),
+        PlanEvent::Called { name, number } => {
+            all.extend([text("name", name), text("number", number)]);
+        }
+        PlanEvent::Accepted { number } | PlanEvent::Left { number } => {
+            all.push(text("number", number));
+        }
+        PlanEvent::Outcome { number, outcome } => {
+            all.extend([text("number", number), text("outcome", outcome.word())]);
+        }
+        PlanEvent::Sending { to, by } => {
+            all.extend([text("to", to), text("channel", by.as_str())]);
+        }
+        PlanEvent::Sent { to, by, why } => {
+            all.extend([text("to", to), text("channel", by.as_str()), text("why", why)]);
+        }
+        PlanEvent::Ended { why } => all.push(text("why", why)),
+    }
+    let all = all.into_iter().filter(|(_, value)| !value.is_empty());
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What a report says, and whose it is, without what is empty.
@@ -517,6 +551,36 @@ mod tests {
 
     fn call() -> CallId {
         CallId::new(Wall(1_790_000_000_000), 1)
+    }
+
+    #[test]
+    fn what_a_response_plan_does_is_told_of_its_case() {
+        let mut teller = Teller::default();
+        let fact = |happened| FactKind::Care {
+            account: "02155".into(),
+            what: CareFact::Plan {
+                case: 4_711,
+                plan: "bell".into(),
+                step: "contacts".into(),
+                happened,
+            },
+        };
+        let (number, outcome) = ("1002".to_owned(), crate::care::plan::Outcome::NoAnswer);
+        let by = crate::care::plan::Channel::Hook;
+        let kinds = vec![
+            fact(PlanEvent::Step { nth: 0 }),
+            fact(PlanEvent::Outcome { number, outcome }),
+            fact(PlanEvent::Sent { to: "ward".into(), by, why: String::new() }),
+        ];
+        let told = tell(&mut teller, kinds);
+        let causes: Vec<&str> = told.iter().map(|event| event.cause.as_str()).collect();
+        assert_eq!(causes, ["plan_step", "plan_outcome", "plan_sent"]);
+        let all = |event: &Event| (event.event.clone(), event.case, event.device.clone());
+        assert_eq!(all(&told[1]), ("CaseChanged".into(), Some(4_711), "02155".into()));
+        assert_eq!(told[0].data["nth"], "1");
+        assert_eq!(told[1].data["outcome"], "no_answer");
+        assert_eq!((&*told[2].data["to"], &*told[2].data["channel"]), ("ward", "web hook"));
+        assert!(!told[2].data.contains_key("why"), "it is there");
     }
 
     fn tell(teller: &mut Teller, kinds: Vec<FactKind>) -> Vec<Event> {
