@@ -11,7 +11,7 @@
 //! ```
 //!
 //! One open case per account: what else its unit reports joins it. A report that was heard before
-//! (same reference, within the time) counts once. A case ends by a person's word and by nothing
+//! (same reference and content, within the time) counts once. A case ends by a person's word and by nothing
 //! else; and as long as nobody has talked after an alarm, it is told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -225,7 +225,8 @@ pub struct Cases {
     of_call: BTreeMap<CallId, u64>,
     /// Those whose unit is to call, by the time at which it must have.
     awaited: BTreeSet<(Time, u64)>,
-    heard: BTreeMap<(String, String), Option<u64>>,
+    /// By account and reference: the case, what was reported and by which device.
+    heard: BTreeMap<(String, String), (Option<u64>, Meaning, String)>,
     /// Those in their order, until when they count.
     heard_until: VecDeque<(Time, String, String)>,
     troubles: BTreeMap<(String, Trouble), Wall>,
@@ -314,7 +315,7 @@ impl Cases {
         // A heartbeat says the same each time; a repeat of it does no harm.
         if report.meaning != Meaning::Alive {
             let key = (report.account.clone(), report.reference.clone());
-            self.remember(now, key, case);
+            self.remember(now, key, (case, report.meaning, report.device.clone()));
         }
         taken
     }
@@ -322,7 +323,12 @@ impl Cases {
     /// The case of a report that was heard before. `None`: it was not.
     fn repeated(&self, report: &Report) -> Option<Option<u64>> {
         let key = (report.account.clone(), report.reference.clone());
-        let case = *self.heard.get(&key)?;
+        let (case, meaning, device) = self.heard.get(&key)?;
+        // A unit that was switched off and on counts its references anew: other content is another report.
+        if (*meaning, device.as_str()) != (report.meaning, report.device.as_str()) {
+            return None;
+        }
+        let case = *case;
         // After its case was closed the same words are a new need, for NOW-IP says each press alike; and
         // an alarm that bears the reference of a mere notice is one.
         let same = match case {
@@ -412,14 +418,14 @@ impl Cases {
         }
     }
 
-    fn remember(&mut self, now: Time, key: (String, String), case: Option<u64>) {
+    fn remember(&mut self, now: Time, key: (String, String), said: (Option<u64>, Meaning, String)) {
         while self.heard.len() >= MOST_HEARD {
             let Some((_, account, reference)) = self.heard_until.pop_front() else { break };
             self.heard.remove(&(account, reference));
         }
         let until = now + self.terms.repeats_within;
         let (account, reference) = key.clone();
-        if self.heard.insert(key, case).is_none() {
+        if self.heard.insert(key, said).is_none() {
             self.heard_until.push_back((until, account, reference));
         }
     }
@@ -674,6 +680,22 @@ mod tests {
         assert!(awaited(&[("3", PRESSED), ("4", cancel)]), "another device's");
         assert!(awaited(&[("3", PRESSED), ("3", fall), ("3", cancel)]), "which of both?");
         assert!(awaited(&[("3", PRESSED), ("3", cancel), ("3", PRESSED)]), "pressed again");
+    }
+
+    /// A unit that was switched off and on counts its references anew.
+    #[test]
+    fn a_reference_that_is_used_again_for_something_else_is_another_report() {
+        let mut cases = Cases::new(TERMS);
+        let mut say = |id, meaning, device: &str| {
+            let mut own = report("77", "b1", meaning);
+            own.device = device.into();
+            cases.report(at(id), Wall(0), id, "77", &own)
+        };
+        assert_eq!(say(1, PRESSED, "3"), Taken::Opened);
+        assert_eq!(say(2, PRESSED, "3"), Taken::Repeated(Some(1)));
+        assert_eq!(say(3, Meaning::Alarm(Need::Fire), "35"), Taken::Joined(1));
+        assert_eq!(say(4, Meaning::Alarm(Need::Fire), "36"), Taken::Joined(1), "another device");
+        assert_eq!(cases.get(1).map(|case| (case.need, case.alarms)), Some((Need::Fire, 3)));
     }
 
     #[test]

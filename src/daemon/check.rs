@@ -145,8 +145,9 @@ fn addresses(config: &Config, name: &str, is_ours: impl Fn(IpAddr) -> bool) -> V
     faults
 }
 
-/// Contexts of calls that the care line makes by itself: to units, to who has not reported, to contacts, on a schedule.
-const CARE: [&str; 4] = ["care-unit", "care-reminder", "care-contact", "care-call"];
+/// Contexts of calls that the care line makes by itself: to units, to who has not reported, to contacts, on a schedule,
+/// by response plans.
+const CARE: [&str; 5] = ["care-unit", "care-reminder", "care-contact", "care-call", "care-plan"];
 
 /// Contexts that the configuration sends calls to and the dialplan has no route in, and those that have routes
 /// and that no call comes to.

@@ -171,9 +171,22 @@ pub(super) fn config_and_zone(file: &ConfigFile) -> Result<(Config, TimeZone), S
     })
 }
 
-/// The console's socket of a configuration.
+/// The console's socket of a configuration. Faults elsewhere in it hinder nobody: the appliance that runs was started with
+/// another one, and is to be looked at while the file is mended.
 pub(super) fn socket_of(file: &ConfigFile) -> Result<PathBuf, String> {
-    config_of_file(file).map(|config| config.console.socket)
+    match config_of_file(file) {
+        Ok(config) => Ok(config.console.socket),
+        Err(faults) => socket_written(file).ok_or(faults),
+    }
+}
+
+/// The socket that a configuration with faults names, if it is TOML at all.
+#[allow(clippy::disallowed_methods, reason = "the configuration is a file")]
+fn socket_written(file: &ConfigFile) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(path_of(file)?).ok()?;
+    let written: toml::Table = text.parse().ok()?;
+    let socket = written.get("console").and_then(|console| console.get("socket"));
+    Some(PathBuf::from(socket.map_or(Some(config::USUAL_SOCKET), |socket| socket.as_str())?))
 }
 
 /// The configuration's file; none: the embedded default holds.

@@ -551,7 +551,7 @@ impl Switch {
             self.care_not_written(now, seq);
         }
         for unheard in self.care.cases.due(now.at) {
-            self.alarm_unheard(now, unheard, "does not call");
+            self.alarm_unheard(now, unheard);
         }
         self.lines_due(now);
         self.check_ins_due(now);
@@ -561,9 +561,11 @@ impl Switch {
     }
 
     /// An alarm after which nobody has talked: a person has to act.
-    fn alarm_unheard(&mut self, now: Now, unheard: Unheard, why: &str) {
+    fn alarm_unheard(&mut self, now: Now, unheard: Unheard) {
         let Unheard { case, account } = unheard;
-        let line = format!("case {case}: unit {account} has raised an alarm and {why}");
+        let line = format!(
+            "case {case}: unit {account} has raised an alarm, and nobody has talked with its home"
+        );
         self.log(Level::Error, line);
         self.fact(now, FactKind::Care { account, what: CareFact::NoCall { case } });
         self.call_unit(now, case);
@@ -613,7 +615,7 @@ impl Switch {
             return;
         }
         if let Some(unheard) = self.care.cases.call_over(call) {
-            self.alarm_unheard(now, unheard, "nobody has talked to it");
+            self.alarm_unheard(now, unheard);
         }
     }
 

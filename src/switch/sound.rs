@@ -126,6 +126,11 @@ impl Switch {
                 self.asking_said(now, id, leg_id)
             }
             _ if active.queued.is_some() => self.queue_played(now, id, leg_id, play, &end),
+            // Music that is missing must not leave who waits in silence.
+            Doing::Asking(_) | Doing::Dialling(_) | Doing::BackNoting { .. } if matches!(&end, PlayEnd::Missing(name) if name.starts_with(MUSIC)) =>
+            {
+                self.hear_tone(now, leg_id, tone::Kind::Ringback);
+            }
             Doing::Collecting { collect, prompt, .. } if *prompt == Some(play) => {
                 *prompt = None;
                 collect.prompt_over(now.at);
@@ -136,9 +141,12 @@ impl Switch {
     }
 }
 
+/// Where the clips of music are.
+const MUSIC: &str = "music/";
+
 /// The clip of a class of music.
 pub(super) fn music(class: &str) -> String {
-    format!("music/{class}")
+    format!("{MUSIC}{class}")
 }
 
 /// A plan's item as the media plane plays it: a prompt's clip is `<language>/<name>`.

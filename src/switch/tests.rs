@@ -85,6 +85,13 @@ name = "a phone's emergency"
 context = "agents"
 when = { to = "110" }
 steps = [{ dial = { gateway = "e1-b", number = "110" } }]
+[service.crm]
+url = "https://crm.example"
+[[route]]
+name = "asks a program"
+context = "gateway"
+when = { to = "66" }
+steps = ["answer", { http = { service = "crm", timeout = "10 s", music = "nowhere" } }]
 "#;
 
 mod busy_hour;
@@ -377,6 +384,26 @@ fn a_recording_that_cannot_be_asked_for_holds_no_call() {
     rig.input(Input::EndCalls);
     assert_eq!((rig.switch.calls.len(), rig.switch.recordings.len()), (0, 0));
     assert_eq!(rig.facts("recording_ended").len(), 1);
+}
+
+/// R3: music that is missing leaves nobody in silence who waits for a program's answer.
+#[test]
+fn who_waits_for_an_answer_without_music_hears_the_ringing_tone() {
+    let mut rig = Rig::new("");
+    rig.invite(A, "5@", "66");
+    rig.run(Duration::from_secs(2));
+    let played = |rig: &Rig| {
+        rig.media.iter().rev().find_map(|command| match command {
+            control::Command::Play { leg, play, items, .. } => Some((*leg, *play, items.clone())),
+            _ => None,
+        })
+    };
+    let (leg, play, items) = played(&rig).expect("music");
+    assert_eq!(items, [control::Item::Clip("music/nowhere".into())]);
+    let end = control::PlayEnd::Missing("music/nowhere".into());
+    rig.input(Input::Media(Event::PlayDone { leg, play, end }));
+    let (_, _, items) = played(&rig).expect("something");
+    assert!(matches!(items[..], [control::Item::Tone(_)]), "{items:?}");
 }
 
 #[test]

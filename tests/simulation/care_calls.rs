@@ -102,7 +102,7 @@ fn behaves(house: &mut House, n: usize, manner: Manner) {
 }
 
 fn calls(house: &House) -> [u64; 3] {
-    [0, 1, 2].map(|n| house.world.phone(house.phones[n]).calls.into())
+    [0, 1, 2].map(|n| house.world.phone(house.phones[n]).calls)
 }
 
 fn rows(house: &mut House) -> Vec<CareCallRow> {

@@ -50,6 +50,8 @@ struct State {
     silent: Burst,
     unattended: Unattended,
     unattended_after: Duration,
+    /// Cases of alarms that nobody has talked in.
+    unheard: Unattended,
     clock: ClockWatch,
     behind: Backlog,
     ending: bool,
@@ -72,6 +74,7 @@ impl Alarms {
             silent: Burst::new(SILENT.0, SILENT.1),
             unattended: Unattended::default(),
             unattended_after: config.alarm.check_in_unattended,
+            unheard: Unattended::default(),
             clock: ClockWatch::default(),
             behind: Backlog::new(BEHIND.0, BEHIND.1),
             ending: false,
@@ -112,9 +115,16 @@ impl Alarms {
                     state.say(what_alarm, false, account);
                 }
             }),
+            // Its time for a talk is over already.
+            CareFact::NoCall { case } => self.with(|state, now| {
+                state.unheard.expect(&format!("case {case}"), Some(*case), now.at);
+            }),
             CareFact::Talked { case } | CareFact::Closed { case, .. } => self.with(|state, _| {
                 if let Some(whose) = state.unattended.seen_to(*case) {
                     state.say(what_alarm, false, whose);
+                }
+                if let Some(case) = state.unheard.seen_to(*case) {
+                    state.say(AlarmWhat::AlarmUnheard, false, case);
                 }
             }),
             _ => {}
@@ -131,6 +141,9 @@ impl Alarms {
             }
             for account in state.unattended.due(now.at) {
                 state.say(AlarmWhat::CheckInUnattended, true, account);
+            }
+            for case in state.unheard.due(now.at) {
+                state.say(AlarmWhat::AlarmUnheard, true, case);
             }
             match state.clock.look(now) {
                 Some(Set::Stepped(ms)) => {
@@ -222,7 +235,7 @@ impl Alarms {
 /// Of which thing an alarm is: where several of a kind stand side by side, their detail names it.
 fn about(what: AlarmWhat, detail: &str) -> &str {
     match what {
-        AlarmWhat::GatewayDown | AlarmWhat::CheckInUnattended => detail,
+        AlarmWhat::GatewayDown | AlarmWhat::CheckInUnattended | AlarmWhat::AlarmUnheard => detail,
         _ => "",
     }
 }
@@ -362,6 +375,23 @@ mod tests {
         alarms.take(&care(CareFact::Talked { case: 7 }));
         alarms.take(&care(CareFact::CheckInClosed { due: 0 }));
         assert_eq!(said(&alarms), [(AlarmWhat::CheckInUnattended, false)]);
+    }
+
+    #[test]
+    fn an_alarm_that_nobody_talked_in_is_raised_once_and_over_when_somebody_talks_or_closes_it() {
+        let (alarms, config) = alarms();
+        let care = |what| fact(FactKind::Care { account: "0760".into(), what });
+        for case in [7, 8, 7] {
+            alarms.take(&care(CareFact::NoCall { case }));
+            alarms.look(&config, 0);
+        }
+        assert_eq!(
+            said(&alarms),
+            [(AlarmWhat::AlarmUnheard, true), (AlarmWhat::AlarmUnheard, true)]
+        );
+        alarms.take(&care(CareFact::Talked { case: 8 }));
+        alarms.take(&care(CareFact::Talked { case: 8 }));
+        assert_eq!(said(&alarms), [(AlarmWhat::AlarmUnheard, false)]);
     }
 
     #[test]

@@ -71,6 +71,11 @@ pub(super) fn of(what: AlarmWhat) -> Words {
             "A check-in was missed and nobody has seen to it.",
             "show cases",
         ),
+        AlarmUnheard => (
+            "有报警，尚无人与住户通话",
+            "An alarm was raised, and nobody has talked with its home.",
+            "show cases",
+        ),
         Unknown => ("未知告警", "An alarm of a later version.", "show alarms"),
     };
     Words { zh, en, look }

@@ -151,7 +151,10 @@ fn ask(
         }
     };
     let len = len.map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => io::Error::other("nothing came within two seconds"),
+        // A signal ends a wait as well.
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {
+            io::Error::other("nothing came within two seconds")
+        }
         _ => error,
     })?;
     let read = Message::parse(&answer[..len]).ok().and_then(|message| message.status());

@@ -136,6 +136,22 @@ pub(in crate::dialplan) const KNOWN: &[&str] = &[
     "originate_disposition",
     "hangup_cause",
     "bridge_hangup_cause",
+    "case",
+    "case_need",
+    "case_priority",
+    "case_place",
+    "case_room",
+    "care_call",
+    "care_call_text",
+    "plan",
+    "plan_step",
+    "plan_say",
+    "plan_person",
+    "subscriber",
+    "subscriber_name",
+    "subscriber_region",
+    "subscriber_flag",
+    "subscriber_address",
 ];
 
 /// The beginning of the names of headers.

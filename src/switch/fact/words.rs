@@ -125,6 +125,7 @@ word! {
         ClockStepped = "clock_stepped": "The calendar was set while calls were up.",
         JournalBehind = "journal_behind": "The database is far behind the journal.",
         CheckInUnattended = "check_in_unattended": "A check-in was missed, and nobody has seen to it.",
+        AlarmUnheard = "alarm_unheard": "An alarm was raised, and nobody has talked with its home.",
         Tolls = "tolls": "An account makes more calls out, or dearer ones, than it may.",
     }
 }
