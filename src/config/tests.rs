@@ -498,6 +498,9 @@ fn every_file_that_a_key_names_is_among_its_files() {
                 "[mail]\nserver = \"10.0.0.6\"\nfrom = \"a@b.example\"\nuser = \"b\"\nca = \"/f/mail\"\n"
             }
             "webhook" => "[[webhook]]\nname = \"w\"\nurl = \"http://10.0.0.7/\"\n",
+            "resource" => {
+                "[[resource]]\nname = \"r\"\nkind = \"hospital\"\nhook = \"https://10.0.0.4/\"\n"
+            }
             other => panic!("[{other}] {files:?}: add it to Config::files and write it here"),
         };
         for file in files {

@@ -230,7 +230,7 @@ mod tests {
             ("{name='a', prompt='p', voice=5, keys={1='x'}}", "wants keys, or else voice"),
             ("{name='a', prompt='p', keys={1='x'}, next={1='a'}}", "'a' is no later question"),
             ("{name='a', prompt='p', keys={1='x'}, next={2='end'}}", "'2' is no key"),
-            ("{name='end', prompt='p', keys={1='x'}}", "or 'end' is one"),
+            ("{name='end', prompt='p', keys={1='x'}}", "no name of a question"),
             (twice, "two questions 'a'"),
         ] {
             let faults = load(questions).expect_err(questions);
