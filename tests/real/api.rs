@@ -186,7 +186,7 @@ fn a_program_makes_a_call_steers_it_and_sees_all_of_it() {
     assert_eq!((last["calling"].as_str(), last["called"].as_str()), (Some("1001"), Some("1002")));
     assert_eq!(last["data"]["policy"], "P-7");
     let refused = ask(at, ADMIN, "POST", "/v1/devices/1001/conference", Some(json!({})));
-    assert_eq!((refused.0, refused.1["code"].as_str()), (501, Some("not-implemented")));
+    assert_eq!((refused.0, refused.1["code"].as_str()), (409, Some("conflict")), "it has no calls");
     belfry.await_empty();
     belfry.stop();
     // The stream is told that it ends, and where to go on.
