@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use super::body::{Asked, Given};
 use super::csta::{Outcome, Shared, Who, done, object, order};
+use super::guard::Caller;
 use super::routes::{Gives, Param, Route};
-use super::{Problem, audit};
+use super::{App, Problem, audit};
 use crate::access::rights::Role;
 use crate::switch::care::unit;
 use crate::switch::console::PlanOrder;
@@ -149,9 +150,14 @@ async fn close(
     Asked(Close { outcome }): Asked<Close>,
 ) -> Outcome {
     let case = number(&case)?;
-    let reply = app.ask(Request::CloseCase(case, outcome, who.rights.name.clone())).await;
-    let said = format!("case {case} is closed");
-    audit::write(&who.rights.name, who.peer, Some(&said), reply.as_ref().ok());
+    let close = Request::CloseCase(case, outcome, who.rights.name.clone());
+    carried_out(&app, &who, close, &format!("case {case} is closed")).await
+}
+
+/// Has something done; `said`: what, for the audit.
+async fn carried_out(app: &App, who: &Caller, request: Request, said: &str) -> Outcome {
+    let reply = app.ask(request).await;
+    audit::write(&who.rights.name, who.peer, Some(said), reply.as_ref().ok());
     match reply? {
         Reply::Done(text) => Ok(Given(StatusCode::OK, json!({ "done": text })).into_response()),
         Reply::Refused(why) => Err(Problem::conflict(why)),
@@ -230,13 +236,7 @@ async fn order_plan(
         PlanOrder::Step(case, nth) => format!("case {case}: its plan goes on with step {nth}"),
         PlanOrder::List => String::new(),
     };
-    let reply = app.ask(Request::Plan(order, who.rights.name.clone())).await;
-    audit::write(&who.rights.name, who.peer, Some(&said), reply.as_ref().ok());
-    match reply? {
-        Reply::Done(text) => Ok(Given(StatusCode::OK, json!({ "done": text })).into_response()),
-        Reply::Refused(why) => Err(Problem::conflict(why)),
-        _ => Err(Problem::unavailable("the exchange answers something else")),
-    }
+    carried_out(&app, &who, Request::Plan(order, who.rights.name.clone()), &said).await
 }
 
 #[cfg(test)]

@@ -200,24 +200,24 @@ impl Alarms {
 
     /// `show alarms`.
     pub(super) fn show(&self, zone: &TimeZone) -> Answer {
-        self.with(|state, _| {
-            let standing = state.board.standing();
-            let past: Vec<&Alarm> = state.board.past().collect();
-            let row = |alarm: &&Alarm| {
-                let seen = alarm.acked.as_ref().map(|(by, _)| by.clone()).unwrap_or_default();
-                let over = alarm.over.map(|at| time(at, zone)).unwrap_or_default();
-                let number = alarm.number.to_string();
-                let look = AlarmWhat::ALL.iter().find(|known| known.as_str() == alarm.what);
-                let look = look.map_or("", |what| words::of(*what).look).to_owned();
-                let since = time(alarm.since, zone);
-                vec![number, alarm.what.clone(), alarm.detail.clone(), since, over, seen, look]
-            };
-            let head = ["NUMBER", "ALARM", "DETAIL", "SINCE", "OVER", "SEEN TO BY", "LOOK"];
-            let rows = standing.iter().chain(&past).map(row);
-            let text = render::table(&head, rows, "no alarm stands, and none has since the start");
-            let data = serde_json::json!({ "standing": standing, "past": past });
-            Answer::done(text, data)
-        })
+        // The switch's thread waits for this lock: what is shown is made of copies.
+        let (standing, past): (Vec<Alarm>, Vec<Alarm>) = self.with(|state, _| {
+            let standing = state.board.standing().into_iter().cloned().collect();
+            (standing, state.board.past().cloned().collect())
+        });
+        let row = |alarm: &Alarm| {
+            let seen = alarm.acked.as_ref().map(|(by, _)| by.clone()).unwrap_or_default();
+            let over = alarm.over.map(|at| time(at, zone)).unwrap_or_default();
+            let number = alarm.number.to_string();
+            let look = AlarmWhat::ALL.iter().find(|known| known.as_str() == alarm.what);
+            let look = look.map_or("", |what| words::of(*what).look).to_owned();
+            let since = time(alarm.since, zone);
+            vec![number, alarm.what.clone(), alarm.detail.clone(), since, over, seen, look]
+        };
+        let head = ["NUMBER", "ALARM", "DETAIL", "SINCE", "OVER", "SEEN TO BY", "LOOK"];
+        let rows = standing.iter().chain(&past).map(row);
+        let text = render::table(&head, rows, "no alarm stands, and none has since the start");
+        Answer::done(text, serde_json::json!({ "standing": standing, "past": past }))
     }
 
     /// `alarm ack`.
