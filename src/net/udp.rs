@@ -18,7 +18,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use super::pace::Pace;
 use super::{Counters, Deliver, Gate, Inbound, unreachable};
 use crate::sip::flow::{Flow, Transport};
-use crate::wire::sip::Message;
+use crate::wire::sip::{Message, Method};
 use crate::wire::stun;
 
 /// How long the thread waits at most before it looks whether it is to stop.
@@ -119,6 +119,7 @@ fn receive(
     gate: &Gate,
 ) {
     let receiver = Receiver { socket, local, deliver, counters, gate };
+    let mut batch = Vec::with_capacity(MOST_AT_ONCE);
     let mut buffer = vec![MaybeUninit::<u8>::uninit(); DATAGRAM_BYTES];
     let mut pace = Pace::new(Instant::now());
     while !stop.load(Ordering::Relaxed) {
@@ -137,14 +138,19 @@ fn receive(
             #[allow(unsafe_code)]
             let bytes = unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<u8>(), len) };
             if let Some(remote) = from.as_socket() {
-                receiver.datagram(remote, bytes);
+                batch.extend(receiver.datagram(remote, bytes));
             }
             (flags, found) = (libc::MSG_DONTWAIT, found + 1);
             if found == MOST_AT_ONCE {
                 break io::ErrorKind::WouldBlock;
             }
         };
-        pace.found(Instant::now(), found);
+        match batch.iter().all(is_refresh) {
+            true => pace.found_refreshes(Instant::now(), found),
+            false => pace.found(Instant::now(), found),
+        }
+        // Together: the switch is woken once, and finds them all.
+        batch.drain(..).for_each(|inbound| receiver.deliver(inbound));
         if found == 0 || end != io::ErrorKind::WouldBlock {
             // A timeout, or an ICMP error of an earlier send.
             receiver.tell_unreachable();
@@ -162,20 +168,22 @@ struct Receiver<'a> {
 }
 
 impl Receiver<'_> {
-    fn datagram(&self, remote: SocketAddr, bytes: &[u8]) {
-        let Receiver { socket, local, deliver, counters, gate } = self;
+    /// What a datagram has for the switch, if anything.
+    fn datagram(&self, remote: SocketAddr, bytes: &[u8]) -> Option<Inbound> {
+        let Receiver { socket, local, counters, gate, .. } = self;
         if gate.drops(remote.ip(), bytes) {
             counters.add(|c| &c.banned);
-            return;
+            return None;
         }
         if is_keep_alive(bytes) {
-            return;
+            return None;
         }
         if stun::is_stun(bytes) {
-            return answer_stun(socket, bytes, remote, counters);
+            answer_stun(socket, bytes, remote, counters);
+            return None;
         }
         let flow = Flow { transport: Transport::Udp, local: *local, remote };
-        let inbound = match Message::parse(bytes) {
+        Some(match Message::parse(bytes) {
             Ok(message) => {
                 counters.add(|c| &c.received);
                 Inbound::Message(flow, message)
@@ -184,9 +192,12 @@ impl Receiver<'_> {
                 counters.add(|c| &c.bad);
                 Inbound::Bad(flow, error)
             }
-        };
-        if deliver(inbound).is_err() {
-            counters.add(|c| &c.dropped);
+        })
+    }
+
+    fn deliver(&self, inbound: Inbound) {
+        if (self.deliver)(inbound).is_err() {
+            self.counters.add(|c| &c.dropped);
         }
     }
 
@@ -213,6 +224,12 @@ fn answer_stun(socket: &socket2::Socket, bytes: &[u8], remote: SocketAddr, count
         }
         None => counters.add(|c| &c.bad),
     }
+}
+
+/// What nobody waits for: a phone says that it is still there, or is told that we are.
+fn is_refresh(inbound: &Inbound) -> bool {
+    matches!(inbound, Inbound::Message(_, message)
+        if matches!(message.method(), Method::Register | Method::Options))
 }
 
 /// CRLF, zero bytes and the like hold a NAT's door open and want no answer over UDP.

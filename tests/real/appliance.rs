@@ -232,6 +232,11 @@ impl Appliance {
         self.running.resident_bytes()
     }
 
+    /// Its open files and sockets.
+    pub fn handles(&self) -> usize {
+        self.running.handles()
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         self.running.printed()

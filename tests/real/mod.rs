@@ -36,6 +36,7 @@ mod quality;
 mod reloads;
 mod sample;
 mod scanners;
+mod soak;
 mod start_faults;
 mod surveys;
 mod systemd;

@@ -100,6 +100,12 @@ impl Running {
         kib.parse::<u64>().expect("a number") * 1_024
     }
 
+    /// Its open files and sockets.
+    pub fn handles(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        open.expect("a running process has handles").count()
+    }
+
     /// Whether it still runs.
     pub fn alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
