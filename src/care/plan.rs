@@ -14,7 +14,11 @@ pub mod run;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::Duration;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::base::week::{Moment, Window};
+use crate::base::{Duration, Wall};
 
 use super::report::Need;
 use super::subscriber::{Flag, Subscriber};
@@ -41,15 +45,31 @@ pub struct Filter {
     pub flags: Vec<Flag>,
     /// Whether somebody has taken the case on before.
     pub accepted: Option<bool>,
+    /// At which times of the week.
+    pub hours: Vec<Window>,
+}
+
+/// Whether it is one of these times; none: always.
+fn is_within(hours: &[Window], at: Moment) -> bool {
+    hours.is_empty() || hours.iter().any(|window| window.holds(at))
+}
+
+/// The time of the week, by the clock of the node.
+fn moment(wall: Wall, zone: &TimeZone) -> Moment {
+    let civil = zone.to_datetime(Timestamp::from_millisecond(wall.0).unwrap_or_default());
+    let [hour, minute, second] = [civil.hour(), civil.minute(), civil.second()].map(|n| n as u32);
+    let weekday = civil.weekday().to_monday_one_offset() as u8;
+    Moment { weekday, second: (hour * 60 + minute) * 60 + second }
 }
 
 impl Filter {
-    fn holds(&self, subject: &Subject, accepted: bool) -> bool {
+    fn holds(&self, subject: &Subject, accepted: bool, at: Moment) -> bool {
         let of = |all: &[String], own: &str| all.is_empty() || all.iter().any(|one| one == own);
         (self.needs.is_empty() || self.needs.contains(&subject.need))
             && of(&self.regions, &subject.region)
             && (self.flags.is_empty() || self.flags.contains(&subject.flag))
             && self.accepted.is_none_or(|wanted| wanted == accepted)
+            && is_within(&self.hours, at)
     }
 }
 
@@ -79,11 +99,14 @@ pub struct Resource {
     pub regions: Vec<String>,
     /// How it gets a subscriber's sheet.
     pub ways: Vec<Channel>,
+    /// When it is on duty; empty: always.
+    pub hours: Vec<Window>,
 }
 
 impl Resource {
-    fn serves(&self, region: &str) -> bool {
-        self.regions.is_empty() || self.regions.iter().any(|own| own == region)
+    fn serves(&self, region: &str, at: Moment) -> bool {
+        let here = self.regions.is_empty() || self.regions.iter().any(|own| own == region);
+        here && is_within(&self.hours, at)
     }
 }
 
@@ -147,10 +170,22 @@ pub struct Step {
     pub say: String,
     /// Which resources get the subscriber's sheet, when the step begins.
     pub send: Vec<Whom>,
-    /// Where it goes on when as many as wanted have taken it on, or nobody was to be called.
+    /// Where it goes on when as many as wanted have taken it on, or nobody was to be called. [`Next::Following`] is the
+    /// end where somebody was.
     pub next: Next,
     /// Where else.
     pub otherwise: Next,
+}
+
+impl Step {
+    /// Where it goes on when it is served. Once somebody has taken the case on, nobody else is called out of bed
+    /// unless the plan says so: without a word it is over.
+    fn when_served(&self) -> Next {
+        match &self.next {
+            Next::Following if !self.call.is_empty() => Next::End,
+            next => next.clone(),
+        }
+    }
 }
 
 /// A plan.

@@ -13,6 +13,7 @@ use super::name::{EnvName, Label, MailAddress, Name, Number};
 use super::secret::Secret;
 use super::setting::{Reader, Setting, Wrong, read_text, section};
 use crate::base::Url;
+use crate::base::week::Window;
 use crate::wire::ipp;
 
 section! {
@@ -26,6 +27,9 @@ section! {
         number: Option<Number> = derived, live;
         /// The regions that it serves. Without it: all.
         regions: Option<Vec<Name>> = derived, live;
+        /// When it is on duty: `"mon-fri 08:00-18:00"`, `"22:00-06:00"`, by the node's time zone. At other times it is neither
+        /// called nor sent anything. Without it: always.
+        hours: Option<Vec<Window>> = derived, live;
         /// Who gets a subscriber's sheet by mail there (`[mail] server`), when a step says so (`send`).
         mail: Option<Vec<MailAddress>> = derived, live;
         /// A program there that gets it, by a POST of JSON.
@@ -57,6 +61,8 @@ section! {
         regions: Option<Vec<Name>> = derived, live;
         /// The subscriber's flag. Without it: any, and none.
         flags: Option<Vec<CareFlag>> = derived, live;
+        /// When it begins: `"mon-fri 08:00-18:00"`, `"22:00-06:00"`, by the node's time zone. Without it: at any time.
+        hours: Option<Vec<Window>> = derived, live;
     }
 }
 
@@ -73,6 +79,8 @@ section! {
         regions: Option<Vec<Name>> = derived, live;
         /// Only for subscribers of these flags.
         flags: Option<Vec<CareFlag>> = derived, live;
+        /// Only at these times of the week, by the node's time zone: at the others it is left out.
+        hours: Option<Vec<Window>> = derived, live;
         /// Only if somebody has taken the case on before (`true`), or nobody has (`false`).
         accepted: Option<bool> = derived, live;
         /// Who is called, in this order: `"contacts"`, `"contact:1"`, a resource's name, `"kind:hospital"`. Who answers is in
@@ -96,7 +104,8 @@ section! {
         /// Who gets the subscriber's sheet when the step begins: a resource's name, `"kind:hospital"`. Each has to have `mail`,
         /// `hook` or `printer`, and gets it by all that it has.
         send: Option<Vec<SheetTo>> = derived, live;
-        /// The step with which it goes on, or `"end"`. Without it: the following one.
+        /// The step with which it goes on when as many as `want` have taken it on, or `"end"`. Without it: the end; where
+        /// nobody was to be called, the following one.
         next: Option<Name> = derived, live;
         /// The step with which it goes on where nobody takes it on, or `"end"`. Without it: the following one.
         otherwise: Option<Name> = derived, live;
@@ -328,6 +337,40 @@ fn check_send(nth: usize, send: &[SheetTo], all: &[(usize, Resource)], reader: &
     }
 }
 
+/// Who has not reported is sought by a plan or by `[check_in] escalate`: by both, contacts are called twice. Steps that
+/// want somebody to have taken the case on are come to by a `next`.
+pub(super) fn warn(
+    plans: &[(usize, Plan)],
+    steps: &[(usize, PlanStep)],
+    escalates: bool,
+    reader: &mut Reader<'_>,
+) {
+    for (nth, own) in plans.iter().filter(|(_, own)| own.start == PlanStart::CheckIn) {
+        if escalates {
+            let what = format!("plan \"{}\" and [check_in] escalate both call contacts", own.name);
+            let remedy = "leave `escalate` out of [check_in], or let the plan begin by \"hand\"";
+            reader.faults.warn(&reader.place("plan", *nth, "start"), what, remedy);
+        }
+    }
+    for (nth, own) in steps.iter().filter(|(_, own)| own.accepted == Some(true)) {
+        let mut same = steps.iter().map(|(_, step)| step).filter(|step| step.plan == own.plan);
+        let leads = |step: &PlanStep| {
+            let calls = step.call.as_ref().is_some_and(|call| !call.is_empty());
+            step.next.as_ref().is_some_and(|next| next.as_str() != "end")
+                || step.accepted == Some(true)
+                || calls && step.want > 1
+        };
+        if !same.any(|step| step.name != own.name && leads(step)) {
+            let what = format!("the plan is over before step \"{}\"", own.name);
+            let remedy = format!(
+                "add `next = \"{}\"` to the step in which somebody takes the case on",
+                own.name
+            );
+            reader.faults.warn(&reader.place("plan_step", *nth, "accepted"), what, remedy);
+        }
+    }
+}
+
 type All<'a> = (&'a [(usize, Plan)], &'a [(usize, PlanStep)], &'a [(usize, Resource)]);
 
 fn check_step(
@@ -449,6 +492,21 @@ mod tests {
         assert!(faults(&format!("{step}send = [\"contacts\"]\n")).contains("is not a resource's"));
         let mail = format!("{sent}kind = \"office\"\nmail = [\"ward@care.example\"]\n");
         assert!(faults(&mail).contains("there is no mail server"));
+        let warned = |more: &str| match Config::parse(&format!(
+            "[media]\naddress = \"10.0.0.1\"\n[[plan]]\nname = \"fall\"\n{more}"
+        )) {
+            Ok((_, all)) => all.iter().map(|fault| format!("{} | ", fault.what)).collect(),
+            Err(_) => String::new(),
+        };
+        let sought = format!("start = \"check-in\"\n{step}call = [\"contacts\"]\n");
+        assert!(!warned(&sought).contains("both call contacts"));
+        let twice = format!("{sought}[check_in]\nescalate = \"20 min\"\n");
+        assert!(warned(&twice).contains("plan \"fall\" and [check_in] escalate both call"));
+        let after = step.replace("\"a\"", "\"b\"");
+        let never = format!("{step}call = [\"contacts\"]\n{after}accepted = true\n");
+        assert!(warned(&never).contains("over before step \"b\""));
+        let led = never.replace("[\"contacts\"]\n", "[\"contacts\"]\nnext = \"b\"\n");
+        assert!(!warned(&led).contains("over before"));
         let secret = format!("{both}hook_secret = \"x\"\n");
         assert!(faults(&secret).contains("`hook_secret` has no `hook`"));
     }

@@ -7,9 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use jiff::tz::TimeZone;
+
+use crate::base::week::Moment;
 use crate::base::{Duration, Now, Time, Wall};
 
-use super::{Channel, Event, Next, Outcome, Person, Plan, Resource, Start, Subject, Whom};
+use super::{Channel, Event, Next, Outcome, Person, Plan, Resource, Start, Subject, Whom, moment};
 
 /// Steps that one run takes: beyond, it goes in circles.
 pub const MOST_STEPS: usize = 100;
@@ -125,10 +128,12 @@ struct Run {
 }
 
 /// All plans that run, and what they may do.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Runs {
     plans: Vec<Plan>,
     resources: Vec<Resource>,
+    /// In which steps' and resources' hours are.
+    zone: TimeZone,
     runs: BTreeMap<u64, Run>,
     wakes: BTreeSet<(Time, u64)>,
     /// Numbers that are being called, and by which case.
@@ -136,10 +141,24 @@ pub struct Runs {
     out: VecDeque<Action>,
 }
 
+impl Default for Runs {
+    fn default() -> Runs {
+        Runs {
+            plans: Vec::new(),
+            resources: Vec::new(),
+            zone: TimeZone::UTC,
+            runs: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            busy: BTreeMap::new(),
+            out: VecDeque::new(),
+        }
+    }
+}
+
 impl Runs {
-    /// Other plans and resources: what runs keeps its own plan.
-    pub fn configure(&mut self, plans: Vec<Plan>, resources: Vec<Resource>) {
-        (self.plans, self.resources) = (plans, resources);
+    /// Other plans and resources: what runs keeps its own plan. `zone`: in which their hours are.
+    pub fn configure(&mut self, plans: Vec<Plan>, resources: Vec<Resource>, zone: TimeZone) {
+        (self.plans, self.resources, self.zone) = (plans, resources, zone);
     }
 
     /// The plans' names.
@@ -148,8 +167,9 @@ impl Runs {
     }
 
     /// The plan that begins by itself for this.
-    pub fn begins(&self, start: Start, subject: &Subject) -> Option<String> {
-        let fits = |plan: &&Plan| plan.start == start && plan.when.holds(subject, false);
+    pub fn begins(&self, wall: Wall, start: Start, subject: &Subject) -> Option<String> {
+        let at = moment(wall, &self.zone);
+        let fits = |plan: &&Plan| plan.start == start && plan.when.holds(subject, false, at);
         self.plans.iter().find(fits).map(|plan| plan.name.clone())
     }
 
@@ -336,7 +356,8 @@ impl Runs {
         let mut run = Run::new(known.unwrap_or_else(nothing), subject);
         let mut open = false;
         for (wall, _, event) in &events {
-            open = run.takes(now, *wall, event, &self.resources, open);
+            let at = moment(*wall, &self.zone);
+            open = run.takes(now, *wall, event, (&self.resources, at), open);
         }
         // Who was being called when all ended is called again, and first.
         let cut: Vec<Person> =
@@ -395,8 +416,8 @@ impl Runs {
     /// Goes on with the first step from `from` on whose conditions hold.
     fn enter(&mut self, now: Now, case: u64, from: usize) {
         let Some(run) = self.runs.get(&case) else { return };
-        let somebody = !run.accepted.is_empty();
-        let fits = |nth: &usize| run.plan.steps[*nth].when.holds(&run.subject, somebody);
+        let (somebody, at) = (!run.accepted.is_empty(), moment(now.wall, &self.zone));
+        let fits = |nth: &usize| run.plan.steps[*nth].when.holds(&run.subject, somebody, at);
         let to = (from..run.plan.steps.len()).find(fits).unwrap_or(run.plan.steps.len());
         self.enter_exactly(now, case, to);
     }
@@ -413,8 +434,9 @@ impl Runs {
         if run.steps >= MOST_STEPS {
             return self.over(now, case, "it goes in circles");
         }
-        run.begin_step(now, to, &self.resources);
-        let send = receivers(&run.plan.steps[to].send, &run.subject, &self.resources);
+        let at = moment(now.wall, &self.zone);
+        run.begin_step(now, to, &self.resources, at);
+        let send = receivers(&run.plan.steps[to].send, &run.subject, &self.resources, at);
         self.write(now, case, Event::Step { nth: to });
         for (to, by) in send {
             let Some(run) = self.runs.get_mut(&case) else { return };
@@ -438,7 +460,10 @@ impl Runs {
             let is_last = run.round >= step.rounds || run.list.is_empty();
             let in_vain = all_called && is_last || now.at >= run.until;
             if is_served || in_vain {
-                let next = if is_served { step.next.clone() } else { step.otherwise.clone() };
+                let next = match is_served {
+                    true => step.when_served(),
+                    false => step.otherwise.clone(),
+                };
                 let names = |name: &str| run.plan.steps.iter().position(|step| step.name == name);
                 let to = match next {
                     Next::Following => Some(nth + 1),
@@ -456,7 +481,8 @@ impl Runs {
                 let pause = step.pause;
                 let Some(run) = self.runs.get_mut(&case) else { return };
                 (run.round, run.tried, run.not_before) = (run.round + 1, 0, now.at + pause);
-                run.list = people(&run.plan.steps[nth].call, &run.subject, &self.resources);
+                let (call, at) = (&run.plan.steps[nth].call, moment(now.wall, &self.zone));
+                run.list = people(call, &run.subject, &self.resources, at);
                 let nth = run.round;
                 self.write(now, case, Event::Round { nth });
             }
@@ -547,9 +573,9 @@ impl Run {
         !calls || got > 0 && got >= want.min(self.list.len())
     }
 
-    fn begin_step(&mut self, now: Now, to: usize, resources: &[Resource]) {
+    fn begin_step(&mut self, now: Now, to: usize, resources: &[Resource], at: Moment) {
         let Some(step) = self.plan.steps.get(to) else { return };
-        self.list = people(&step.call, &self.subject, resources);
+        self.list = people(&step.call, &self.subject, resources, at);
         self.until = now.at + step.within;
         self.step = Some(to);
         (self.steps, self.tried, self.round) = (self.steps + 1, 0, 1);
@@ -557,8 +583,8 @@ impl Run {
     }
 
     /// A step that had begun before the start: what it had of its time has gone on, by the calendar.
-    fn began_step(&mut self, now: Now, wall: Wall, nth: usize, resources: &[Resource]) {
-        self.begin_step(now, nth, resources);
+    fn began_step(&mut self, now: Now, wall: Wall, nth: usize, (all, at): (&[Resource], Moment)) {
+        self.begin_step(now, nth, all, at);
         let passed = now.wall.0.saturating_sub(wall.0).max(0) as u64;
         let left = self.until.since(now.at).saturating_sub(Duration::from_millis(passed));
         self.until = now.at + left;
@@ -570,7 +596,7 @@ impl Run {
         now: Now,
         wall: Wall,
         event: &Event,
-        resources: &[Resource],
+        resources: (&[Resource], Moment),
         open: bool,
     ) -> bool {
         match event {
@@ -584,7 +610,13 @@ impl Run {
                 return false;
             }
             Event::Step { nth } => self.began_step(now, wall, *nth, resources),
-            Event::Round { nth } => (self.round, self.tried) = (*nth, 0),
+            Event::Round { nth } => {
+                // Who was on duty then.
+                if let Some(step) = self.step.and_then(|nth| self.plan.steps.get(nth)) {
+                    self.list = people(&step.call, &self.subject, resources.0, resources.1);
+                }
+                (self.round, self.tried) = (*nth, 0);
+            }
             Event::Called { number, .. } => {
                 self.up.insert(number.clone(), Up::Called);
                 let at = self.list.iter().position(|person| person.number == *number);
@@ -604,7 +636,12 @@ impl Run {
 }
 
 /// Who gets a sheet, and how: each way of each resource once.
-fn receivers(send: &[Whom], subject: &Subject, resources: &[Resource]) -> Vec<(String, Channel)> {
+fn receivers(
+    send: &[Whom],
+    subject: &Subject,
+    resources: &[Resource],
+    at: Moment,
+) -> Vec<(String, Channel)> {
     let wanted = |own: &&Resource| {
         send.iter().any(|whom| match whom {
             Whom::Resource(name) => own.name == *name,
@@ -612,7 +649,7 @@ fn receivers(send: &[Whom], subject: &Subject, resources: &[Resource]) -> Vec<(S
             Whom::Contacts | Whom::Contact(_) => false,
         })
     };
-    let serving = resources.iter().filter(|own| own.serves(&subject.region)).filter(wanted);
+    let serving = resources.iter().filter(|own| own.serves(&subject.region, at)).filter(wanted);
     let ways = |own: &Resource| {
         let name = own.name.clone();
         own.ways.clone().into_iter().map(move |by| (name.clone(), by))
@@ -621,9 +658,9 @@ fn receivers(send: &[Whom], subject: &Subject, resources: &[Resource]) -> Vec<(S
 }
 
 /// Who is called in a step: each number once.
-fn people(call: &[Whom], subject: &Subject, resources: &[Resource]) -> Vec<Person> {
+fn people(call: &[Whom], subject: &Subject, resources: &[Resource], at: Moment) -> Vec<Person> {
     let mut all: Vec<Person> = Vec::new();
-    let serving = |own: &&Resource| own.serves(&subject.region);
+    let serving = |own: &&Resource| own.serves(&subject.region, at);
     let person =
         |own: &Resource| Some(Person { name: own.name.clone(), number: own.number.clone()? });
     for whom in call {

@@ -1,5 +1,6 @@
 //! Response plans: cases begin them, what they want is done, and what comes of it goes back into the rule.
 
+use crate::base::week::Window;
 use crate::base::{CallId, Now};
 use crate::care::plan::run::{Action, Order};
 use crate::care::plan::{Event, Filter, Next, Outcome, Plan, Resource, Start, Step, Subject, Whom};
@@ -29,7 +30,7 @@ impl Switch {
                 name: step.name.to_string(),
                 when: Filter {
                     accepted: step.accepted,
-                    ..filter(&step.needs, &step.regions, &step.flags)
+                    ..filter(&step.needs, &step.regions, &step.flags, &step.hours)
                 },
                 call: step.call.iter().flatten().map(whom).collect(),
                 at_once: step.at_once as usize,
@@ -52,7 +53,7 @@ impl Switch {
                 PlanStart::Alarm => Start::Alarm,
                 PlanStart::CheckIn => Start::CheckIn,
             },
-            when: filter(&plan.needs, &plan.regions, &plan.flags),
+            when: filter(&plan.needs, &plan.regions, &plan.flags, &plan.hours),
             steps: steps(plan),
         });
         let resources = self.config.resources.iter().map(|own| Resource {
@@ -61,9 +62,10 @@ impl Switch {
             number: own.number.as_ref().map(ToString::to_string),
             regions: own.regions.iter().flatten().map(ToString::to_string).collect(),
             ways: ways(own),
+            hours: own.hours.clone().unwrap_or_default(),
         });
         let (plans, resources) = (plans.collect(), resources.collect());
-        self.care.plans.configure(plans, resources);
+        self.care.plans.configure(plans, resources, self.zone.clone());
     }
 
     fn subject_of(&self, case: &Case) -> Subject {
@@ -81,7 +83,7 @@ impl Switch {
             return;
         };
         let (id, subject) = (case.id, self.subject_of(case));
-        if let Some(plan) = self.care.plans.begins(start, &subject) {
+        if let Some(plan) = self.care.plans.begins(now.wall, start, &subject) {
             self.begin_plan_of(now, id, subject, &plan, "");
         }
     }
@@ -249,6 +251,7 @@ fn filter<N: ToString>(
     needs: &Option<Vec<CareNeed>>,
     regions: &Option<Vec<N>>,
     flags: &Option<Vec<CareFlag>>,
+    hours: &Option<Vec<Window>>,
 ) -> Filter {
     Filter {
         needs: needs.iter().flatten().filter_map(|need| Need::named(need.as_str())).collect(),
@@ -262,6 +265,7 @@ fn filter<N: ToString>(
             })
             .collect(),
         accepted: None,
+        hours: hours.clone().unwrap_or_default(),
     }
 }
 

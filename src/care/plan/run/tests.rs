@@ -1,7 +1,9 @@
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::super::{Filter, Resource, Start, Step};
 use super::*;
+use crate::base::week::Window;
 use crate::care::report::Need;
 use crate::care::subscriber::Flag;
 
@@ -40,6 +42,7 @@ fn resource(name: &str, kind: &str, number: &str, regions: &[&str]) -> Resource 
         number: (!number.is_empty()).then(|| number.into()),
         regions: regions.iter().map(ToString::to_string).collect(),
         ways: vec![Channel::Mail, Channel::Printer],
+        hours: vec![],
     }
 }
 
@@ -61,7 +64,7 @@ fn runs(plan: Plan) -> Runs {
         resource("south", "hospital", "801", &["south"]),
         resource("desk", "office", "", &[]),
     ];
-    runs.configure(vec![plan], all);
+    runs.configure(vec![plan], all, TimeZone::UTC);
     runs
 }
 
@@ -260,7 +263,7 @@ proptest! {
                     let events: Vec<_> = runs.history(case).cloned().collect();
                     if let (Some((_, step)), true) = (runs.of(case), events.len() < MOST_SHOWN) {
                         let mut again = Runs::default();
-                        again.configure(runs.plans.clone(), runs.resources.clone());
+                        again.configure(runs.plans.clone(), runs.resources.clone(), TimeZone::UTC);
                         again.restore(at(now), case, subject(&["1", "2", "3"]), "fall", events);
                         // A step that was all but over may be over with that.
                         let same = again.of(case).map(|(_, step)| step.is_some());
@@ -291,4 +294,64 @@ proptest! {
         }
         prop_assert_eq!(runs.running().count(), 0);
     }
+}
+
+/// Whoever has taken it on is enough where the step says nothing; a step that calls nobody goes on.
+#[test]
+fn without_a_word_acceptance_is_the_end() {
+    let mut first = step("contacts", vec![Whom::Contacts]);
+    first.next = Next::Following;
+    let mut papers = step("papers", vec![]);
+    (papers.next, papers.send) = (Next::Following, vec![Whom::Resource("desk".into())]);
+    let last = step("hospital", vec![Whom::Kind("hospital".into())]);
+    let mut runs = runs(plan(vec![papers, first.clone(), last]));
+    runs.begin(at(0), 5, subject(&["1"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["mail to desk", "printer to desk", "call 1"]);
+    assert!(runs.accept(at(5), 5, "1"));
+    let (actions, events) = done(&mut runs);
+    assert_eq!(actions, ["join"]);
+    assert!(matches!(events.last(), Some(Event::Ended { .. })));
+}
+
+/// A step has its hours, and so has a resource; both are of the node's time zone, and looked at again in each round.
+#[test]
+fn hours_of_steps_and_duty_times_of_resources() {
+    let night = vec![Window::parse("22:00-06:00").unwrap()];
+    let mut only = step("night watch", vec![Whom::Resource("watch".into())]);
+    (only.when.hours, only.next, only.otherwise) = (night.clone(), Next::End, Next::Following);
+    let mut ward = step("ward", vec![Whom::Kind("hospital".into())]);
+    ward.rounds = 2;
+    let day = Resource {
+        hours: vec![Window::parse("06:00-22:00").unwrap()],
+        ..resource("day", "hospital", "1", &[])
+    };
+    let dark = Resource { hours: night, ..resource("dark", "hospital", "2", &[]) };
+    let watch = resource("watch", "office", "3", &[]);
+    let begin = |zone: &str, seconds: u64| {
+        let mut runs = Runs::default();
+        let (plan, zone) = (plan(vec![only.clone(), ward.clone()]), TimeZone::get(zone).unwrap());
+        runs.configure(vec![plan], vec![day.clone(), dark.clone(), watch.clone()], zone);
+        runs.begin(at(seconds), 5, subject(&[]), "fall", "").unwrap();
+        runs
+    };
+    // 1970-01-01 13:00 UTC is 21:00 in Shanghai; an hour later the night watch begins there.
+    assert_eq!(does(&mut begin("UTC", 13 * 3_600)), ["call 1"]);
+    assert_eq!(does(&mut begin("Asia/Shanghai", 14 * 3_600)), ["call 3"]);
+    let mut runs = begin("Asia/Shanghai", 14 * 3_600 - 30);
+    assert_eq!(does(&mut runs), ["call 1"]);
+    runs.call_over(at(14 * 3_600), 5, "1", Outcome::NoAnswer);
+    runs.wake(at(14 * 3_600 + 60));
+    assert_eq!(does(&mut runs), ["call 2"], "the second round calls who is on duty then");
+    let (told, plans) = (runs.history(5).cloned().collect(), runs.plans.clone());
+    let mut again = Runs::default();
+    again.configure(plans, runs.resources.clone(), runs.zone.clone());
+    again.restore(at(14 * 3_600 + 90), 5, subject(&[]), "fall", told);
+    assert_eq!(does(&mut again), ["call 2"], "so it does after a restart");
+    let mut plan = plan(vec![ward.clone()]);
+    plan.when.hours = vec![Window::parse("mon").unwrap()];
+    let mut runs = Runs::default();
+    runs.configure(vec![plan], vec![], TimeZone::UTC);
+    assert_eq!(runs.begins(at(0).wall, Start::Alarm, &subject(&[])), None, "a Thursday");
+    let monday = at(4 * 86_400).wall;
+    assert_eq!(runs.begins(monday, Start::Alarm, &subject(&[])).as_deref(), Some("fall"));
 }
