@@ -15,7 +15,7 @@ use super::guard::Caller;
 use super::routes::{Gives, Param, Route};
 use super::{App, Problem, audit};
 use crate::access::rights::Role;
-use crate::switch::care::unit;
+use crate::switch::care::{CONFIDENTIAL, unit};
 use crate::switch::console::PlanOrder;
 use crate::switch::cti::Order;
 use crate::switch::{Reply, Request};
@@ -52,7 +52,8 @@ pub(super) fn routes() -> Vec<Route> {
             summary: "An open case, with all that is known of its subscriber",
             about: "`row` is the case as in the list, `subscriber` its fields (number, name, address, contacts, medical \
                     notes, files, location, flag …) as pairs, `troubles` what is wrong with its unit, `plan` its response plan, \
-                    `events` what has happened in that.",
+                    `events` what has happened in that. A token with the role `read` alone does not get `contacts`, `medical`, \
+                    `key_holder`, `files` and `notes`.",
             roles: SEES,
             params: &[CASE],
             gives: Gives::json(200, any_object),
@@ -129,9 +130,14 @@ async fn list(State(app): Shared) -> Outcome {
     }
 }
 
-async fn one(State(app): Shared, Path(case): Path<String>) -> Outcome {
+async fn one(State(app): Shared, Extension(who): Who, Path(case): Path<String>) -> Outcome {
     match app.ask(Request::Case(number(&case)?)).await? {
-        Reply::Case(view) => Ok(Given(StatusCode::OK, view).into_response()),
+        Reply::Case(mut view) => {
+            if !who.rights.has_any(ACTS) {
+                view.subscriber.retain(|(field, _)| !CONFIDENTIAL.contains(&field.as_str()));
+            }
+            Ok(Given(StatusCode::OK, view).into_response())
+        }
         Reply::Refused(why) => Err(Problem::not_found(why)),
         _ => Err(Problem::unavailable("the exchange answers something else")),
     }

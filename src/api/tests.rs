@@ -9,8 +9,10 @@ use super::events::{Feed, History, Later};
 use super::{Answer, Door, Exchange, Settings, Tokens, open};
 use crate::access::rights::{Rights, Role};
 use crate::base::CallId;
-use crate::switch::Request;
+use crate::switch::care::CONFIDENTIAL;
+use crate::switch::console::CaseView;
 use crate::switch::fact::Fact;
+use crate::switch::{Reply, Request};
 
 struct Nobody;
 
@@ -246,5 +248,51 @@ async fn figures_are_for_who_may_see_and_are_said_not_to_be_had() {
     let head = "GET /metrics HTTP/1.1\r\nAuthorization: Bearer read-read-read-read";
     let behind = ask(&server, head).await;
     assert!(behind.starts_with("HTTP/1.1 503"), "the test's exchange has none: {behind}");
+    server.stop().await;
+}
+
+/// Has one case.
+struct Home;
+
+impl Exchange for Home {
+    fn ask(&self, _: Request) -> Answer {
+        let field = |name: &str| (name.to_owned(), format!("the {name}"));
+        let row = serde_json::json!({
+            "case": 7, "account": "02155", "need": "fall", "priority": 9, "place": "bath", "alarms": 1,
+            "open_s": 3, "call": null, "awaited": false, "call_back": null,
+        });
+        let view = CaseView {
+            row: serde_json::from_value(row).expect("a row"),
+            subscriber: crate::switch::care::FIELDS.iter().map(|own| field(own.name)).collect(),
+            troubles: vec![],
+            plan: None,
+            events: vec![],
+        };
+        Box::pin(async { Some(Reply::Case(Box::new(view))) })
+    }
+}
+
+/// What only those need to know who work on cases, nobody else gets.
+#[tokio::test]
+async fn medical_notes_and_keys_are_for_those_who_work_on_cases() {
+    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections: 8, tls: None };
+    let feed = Feed::new(0, Arc::new(Empty));
+    let own = |role| Rights { name: "desk".into(), roles: vec![role], ..Rights::default() };
+    let tokens = Tokens::default();
+    let roles = [Role::Read, Role::Agent, Role::Supervisor, Role::Admin];
+    let names = roles.map(|role| format!("{0}-{0}-{0}-{0}", role.as_str()));
+    tokens.put(names.iter().map(String::as_str).zip(roles.map(own)));
+    let server = open(settings, Arc::new(Home), tokens, feed).expect("a free port");
+    for (name, role) in names.iter().zip(roles) {
+        let head = format!("GET /v1/cases/7 HTTP/1.1\r\nAuthorization: Bearer {name}");
+        let answer = ask(&server, &head).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("the address"), "{answer}");
+        for field in CONFIDENTIAL {
+            let there = answer.contains(&format!("the {field}"));
+            assert_eq!(there, role != Role::Read, "{field} for {name}");
+        }
+    }
+    let head = "GET /v1/cases/7 HTTP/1.1\r\nAuthorization: Bearer none";
+    assert!(ask(&server, head).await.starts_with("HTTP/1.1 401"));
     server.stop().await;
 }

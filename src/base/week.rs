@@ -57,6 +57,15 @@ impl Window {
         }
     }
 
+    /// Whether some moment lies in both.
+    pub fn meets(&self, other: &Window) -> bool {
+        let begins = |own: &Window, other: &Window| {
+            let mut days = (1..=7).filter(|day| own.days & (1 << day) != 0);
+            days.any(|weekday| other.holds(Moment { weekday, second: own.from }))
+        };
+        begins(self, other) || begins(other, self)
+    }
+
     /// Seconds from `second` of a day to the next moment at which this may begin or end, or the day does.
     pub fn until_edge(&self, second: u32) -> u32 {
         let edges = [self.from, self.to, DAY].into_iter().filter(|edge| *edge > second);
@@ -137,6 +146,19 @@ mod tests {
         assert_eq!(number_set("1-3,12", 1, 12, &[]), Ok(0b1_0000_0000_1110));
         assert!(number_set("0", 1, 12, &[]).is_err() && number_set("3-1", 1, 12, &[]).is_err());
         assert!(number_set("someday", 1, 7, &WEEKDAYS).is_err());
+    }
+
+    #[test]
+    fn windows_that_meet() {
+        let meet = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|text| Window::parse(text).unwrap());
+            assert_eq!(a.meets(&b), b.meets(&a));
+            a.meets(&b)
+        };
+        assert!(meet("mon-fri 08:00-18:00", "12:00-13:00"));
+        assert!(!meet("08:00-18:00", "18:00-22:00") && !meet("mon", "tue"));
+        assert!(meet("fri 22:00-06:00", "sat 05:00-09:00"), "over midnight");
+        assert!(!meet("sat 22:00-06:00", "sat 05:00-09:00"));
     }
 
     #[test]

@@ -104,9 +104,12 @@ pub struct Resource {
 }
 
 impl Resource {
-    fn serves(&self, region: &str, at: Moment) -> bool {
-        let here = self.regions.is_empty() || self.regions.iter().any(|own| own == region);
-        here && is_within(&self.hours, at)
+    fn serves(&self, region: &str) -> bool {
+        self.regions.is_empty() || self.regions.iter().any(|own| own == region)
+    }
+
+    fn is_on_duty(&self, at: Moment) -> bool {
+        is_within(&self.hours, at)
     }
 }
 
@@ -319,12 +322,22 @@ pub enum Event {
         /// The number.
         number: String,
     },
+    /// Of those whom a step names some, or all, are not called.
+    NotCalled {
+        /// Who, and why.
+        why: String,
+        /// Nobody is left to be called in it.
+        nobody: bool,
+    },
     /// Who was called does not.
     Outcome {
         /// The number.
         number: String,
-        /// Why.
+        /// How it ended.
         outcome: Outcome,
+        /// Why it could not be called; empty: it was, or nobody knows.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// One who had taken it on has left the call.
     Left {
@@ -337,6 +350,11 @@ pub enum Event {
         to: String,
         /// How.
         by: Channel,
+    },
+    /// Of those to whom a step sends it some, or all, do not get it.
+    NotSent {
+        /// Who, and why.
+        why: String,
     },
     /// It has gone there, or could not.
     Sent {
@@ -363,10 +381,12 @@ impl Event {
             Event::Step { .. } => "step",
             Event::Round { .. } => "round",
             Event::Called { .. } => "called",
+            Event::NotCalled { .. } => "not_called",
             Event::Accepted { .. } => "accepted",
             Event::Outcome { .. } => "outcome",
             Event::Left { .. } => "left",
             Event::Sending { .. } => "sending",
+            Event::NotSent { .. } => "not_sent",
             Event::Sent { .. } => "sent",
             Event::Ended { .. } => "ended",
         }
@@ -381,9 +401,17 @@ impl Event {
             Event::Round { nth } => format!("all are called again, the {nth}. time"),
             Event::Called { name, number } => format!("{name} ({number}) is called"),
             Event::Accepted { number } => format!("{number} takes it on"),
-            Event::Outcome { number, outcome } => format!("{number}: {}", outcome.as_str()),
+            Event::NotCalled { why, nobody: true } => format!("nobody is called: {why}"),
+            Event::NotCalled { why, nobody: false } => format!("not called: {why}"),
+            Event::Outcome { number, outcome, why } if why.is_empty() => {
+                format!("{number}: {}", outcome.as_str())
+            }
+            Event::Outcome { number, outcome, why } => {
+                format!("{number}: {}: {why}", outcome.as_str())
+            }
             Event::Left { number } => format!("{number} leaves"),
             Event::Sending { to, by } => format!("the sheet goes to {to} ({})", by.as_str()),
+            Event::NotSent { why } => format!("the sheet does not go out: {why}"),
             Event::Sent { to, by, why } if why.is_empty() => {
                 format!("the sheet is at {to} ({})", by.as_str())
             }

@@ -145,7 +145,9 @@ fn in_chinese(event: &Event) -> String {
         Event::Round { nth } => format!("第 {nth} 轮呼叫"),
         Event::Called { name, number } => format!("呼叫 {name}（{number}）"),
         Event::Accepted { number } => format!("{number} 已接手"),
-        Event::Outcome { number, outcome } => {
+        Event::NotCalled { nobody: true, .. } => "无人可呼叫".into(),
+        Event::NotCalled { .. } => "部分人员无法呼叫".into(),
+        Event::Outcome { number, outcome, .. } => {
             let how = match outcome {
                 Outcome::Unconfirmed => "接听但未确认",
                 Outcome::Busy => "忙",
@@ -157,6 +159,7 @@ fn in_chinese(event: &Event) -> String {
             format!("{number}：{how}")
         }
         Event::Left { number } => format!("{number} 已离开"),
+        Event::NotSent { .. } => "求助单无法发送给部分单位".into(),
         Event::Sending { to, .. } => format!("向 {to} 发送求助单"),
         Event::Sent { to, why, .. } if why.is_empty() => format!("求助单已送达 {to}"),
         Event::Sent { to, .. } => format!("求助单未能送达 {to}"),

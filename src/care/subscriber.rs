@@ -139,6 +139,9 @@ macro_rules! text {
     };
 }
 
+/// The fields that only those see who work on cases: where nobody acts, nobody needs to know who is ill and who has the key.
+pub const CONFIDENTIAL: [&str; 5] = ["contacts", "medical", "key_holder", "files", "notes"];
+
 /// All fields, in the order in which they are shown.
 pub const FIELDS: &[Field] = &[
     Field {
@@ -445,6 +448,13 @@ fn contacts_text(subscriber: &Subscriber) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_confidential_is_a_field() {
+        for name in CONFIDENTIAL {
+            assert!(FIELDS.iter().any(|field| field.name == name), "{name}");
+        }
+    }
 
     #[test]
     fn each_field_is_read_as_it_is_written() {

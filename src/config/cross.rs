@@ -110,7 +110,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     let mails = draft.mail.as_ref().is_some_and(|mail| mail.server.is_some());
     plan::check(&draft.plans, &draft.plan_steps, &draft.resources, mails, reader);
     let escalates = draft.check_in.as_ref().is_some_and(|own| !own.escalate.is_zero());
-    plan::warn(&draft.plans, &draft.plan_steps, escalates, reader);
+    plan::warn(&draft.plans, &draft.plan_steps, &draft.resources, escalates, reader);
     quality::check(&draft.score_forms, &draft.score_questions, reader);
     webhook::check(&draft.webhooks, reader);
     if let Some(mail) = &draft.mail {

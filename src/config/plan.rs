@@ -337,14 +337,65 @@ fn check_send(nth: usize, send: &[SheetTo], all: &[(usize, Resource)], reader: &
     }
 }
 
+/// Resources that a step names and that can never come: they serve none of its regions, or are never on duty then.
+fn warn_of_absent(
+    (nth, step): (usize, &PlanStep),
+    plans: &[(usize, Plan)],
+    resources: &[(usize, Resource)],
+    reader: &mut Reader<'_>,
+) {
+    let of = plans.iter().map(|(_, plan)| plan).find(|plan| plan.name == step.plan);
+    let regions = [of.and_then(|plan| plan.regions.as_ref()), step.regions.as_ref()];
+    let wanted = |name: &Name| regions.iter().flatten().all(|all| all.contains(name));
+    let all = regions.iter().flatten().next();
+    let serves = |own: &Resource| match (&own.regions, all) {
+        (Some(own), Some(all)) => all.iter().any(|name| wanted(name) && own.contains(name)),
+        _ => true,
+    };
+    let meets = |own: &Resource| match (&own.hours, &step.hours) {
+        (Some(own), Some(hours)) => own.iter().any(|own| hours.iter().any(|one| one.meets(own))),
+        _ => true,
+    };
+    let called = step.call.iter().flatten().map(|called| match called {
+        Called::Contacts | Called::Contact(_) => ("call", None, None),
+        Called::Kind(kind) => ("call", None, Some(kind)),
+        Called::Resource(name) => ("call", Some(name), None),
+    });
+    let sent = step.send.iter().flatten().map(|to| match to {
+        SheetTo::Kind(kind) => ("send", None, Some(kind)),
+        SheetTo::Resource(name) => ("send", Some(name), None),
+    });
+    for (key, name, kind) in called.chain(sent) {
+        let Some(what) = name.or(kind) else { continue };
+        let is = |own: &&Resource| {
+            name == Some(&own.name) || kind.is_some() && own.kind == kind.cloned()
+        };
+        let mut named = resources.iter().map(|(_, own)| own).filter(is).peekable();
+        // One that is not there at all is an error of its own.
+        if named.peek().is_none() || named.any(|own| serves(own) && meets(own)) {
+            continue;
+        }
+        let what = format!(
+            "\"{what}\" never comes: not in the regions or at the hours of step \"{}\"",
+            step.name
+        );
+        let remedy = "compare `regions` and `hours` of the plan, the step and the [[resource]]";
+        reader.faults.warn(&reader.place("plan_step", nth, key), what, remedy);
+    }
+}
+
 /// Who has not reported is sought by a plan or by `[check_in] escalate`: by both, contacts are called twice. Steps that
 /// want somebody to have taken the case on are come to by a `next`.
 pub(super) fn warn(
     plans: &[(usize, Plan)],
     steps: &[(usize, PlanStep)],
+    resources: &[(usize, Resource)],
     escalates: bool,
     reader: &mut Reader<'_>,
 ) {
+    for (nth, step) in steps {
+        warn_of_absent((*nth, step), plans, resources, reader);
+    }
     for (nth, own) in plans.iter().filter(|(_, own)| own.start == PlanStart::CheckIn) {
         if escalates {
             let what = format!("plan \"{}\" and [check_in] escalate both call contacts", own.name);
@@ -507,6 +558,14 @@ mod tests {
         assert!(warned(&never).contains("over before step \"b\""));
         let led = never.replace("[\"contacts\"]\n", "[\"contacts\"]\nnext = \"b\"\n");
         assert!(!warned(&led).contains("over before"));
+        let ward = "[[resource]]\nname = \"ward\"\nkind = \"hospital\"\nnumber = \"120\"\n\
+            regions = [\"south\"]\nhours = \"mon-fri 08:00-18:00\"\n";
+        let at = |more: &str| {
+            warned(&format!("{step}call = [\"kind:hospital\"]\n{more}{ward}"))
+                .contains("\"hospital\" never comes")
+        };
+        assert!(!at("") && !at("regions = [\"north\", \"south\"]\nhours = \"12:00-20:00\"\n"));
+        assert!(at("regions = [\"north\"]\n") && at("hours = [\"sat,sun\", \"19:00-07:00\"]\n"));
         let secret = format!("{both}hook_secret = \"x\"\n");
         assert!(faults(&secret).contains("`hook_secret` has no `hook`"));
     }

@@ -132,12 +132,13 @@ fn call_cells(row: &CallRow) -> Vec<String> {
         row.state.clone(),
         row.route.clone().unwrap_or_default(),
         recorded.into(),
+        row.purpose.clone(),
     ]
 }
 
 fn calls(rows: &[CallRow]) -> String {
     table(
-        &["CALL", "FROM", "TO", "TIME", "STATE", "ROUTE", "RECORDED"],
+        &["CALL", "FROM", "TO", "TIME", "STATE", "ROUTE", "RECORDED", "PURPOSE"],
         rows.iter().map(call_cells),
         "no calls",
     )
@@ -363,11 +364,12 @@ fn cases(open: &[CaseRow], troubles: &[TroubleRow], away: bool) -> String {
             call.unwrap_or(waits),
             row.line.clone(),
             row.place.clone(),
+            row.plan.clone(),
         ]
     };
     let head = [
         "CASE", "UNIT", "NAME", "ADDRESS", "REGION", "NEED", "PRIORITY", "ALARMS", "OPEN", "CALL",
-        "LINE", "PLACE",
+        "LINE", "PLACE", "PLAN",
     ];
     let none = if away { "no case was opened since the start" } else { "no case is open" };
     let mut text = table(&head, open.iter().map(cells), none);
@@ -512,13 +514,15 @@ mod tests {
             state: "talks with 1001".into(),
             route: Some("care line".into()),
             recorded: true,
+            purpose: "plan bell".into(),
         };
         let text = text(&Reply::Calls(vec![row.clone()]));
         assert!(
             text.contains("13800138000")
                 && text.contains("1:02:03")
                 && text.contains("talks with 1001")
-                && text.contains("care line"),
+                && text.contains("care line")
+                && text.contains("plan bell"),
             "{text}"
         );
         assert_eq!(super::text(&Reply::Calls(vec![])), "no calls\n");

@@ -37,7 +37,7 @@ use crate::care::notice::Notices;
 pub use crate::care::plan::Event as PlanEvent;
 use crate::care::plan::Start;
 use crate::care::plan::run::Runs;
-pub use crate::care::subscriber::{FIELDS, MOST_CONTACTS};
+pub use crate::care::subscriber::{CONFIDENTIAL, FIELDS, MOST_CONTACTS};
 pub use crate::care::unit;
 pub use crate::care::{Case, Directory, Kept, Need, Subscriber, Trouble, Update};
 use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard, Way};
@@ -577,9 +577,9 @@ impl Switch {
         let Some((account, number, nth)) = self.care.cases.calls_out(case, most) else { return };
         let called = self.call_out(now, (&account, &number), calls::Why::Unit { case }, nth);
         match called {
-            Some(call) if self.care.cases.joins(case, call).is_some() => self.line_waits(now, call),
-            Some(_) => {}
-            None => self.care.cases.try_again(now.at, case),
+            Ok(call) if self.care.cases.joins(case, call).is_some() => self.line_waits(now, call),
+            Ok(_) => {}
+            Err(_) => self.care.cases.try_again(now.at, case),
         }
     }
 
@@ -677,6 +677,11 @@ impl Switch {
         }
     }
 
+    /// For what the care line makes a call; none: somebody else has made it.
+    pub(super) fn call_purpose(&self, call: CallId) -> Option<String> {
+        self.care.calls.get(&call).map(|out| out.why.purpose())
+    }
+
     /// The open cases.
     pub(super) fn case_rows(&self, now: Now) -> Vec<CaseRow> {
         self.care.cases.open().map(|case| self.case_row(now, case)).collect()
@@ -700,6 +705,7 @@ impl Switch {
             awaited: case.is_awaited(),
             call_back: case.call_back.clone(),
             line: case.line.map_or_else(String::new, |end| end.as_str().to_owned()),
+            plan: self.care.plans.standing(case.id).unwrap_or_default(),
         }
     }
 

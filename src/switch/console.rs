@@ -355,6 +355,9 @@ pub struct CallRow {
     pub route: Option<String>,
     /// Whether it is recorded.
     pub recorded: bool,
+    /// For what Belfry has made it; empty: it came in, or somebody dialled.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub purpose: String,
 }
 
 /// One call with its legs: its channels.
@@ -649,6 +652,9 @@ pub struct CaseRow {
     /// How the line of its last call ended: `normal`, `fault`; empty: none has.
     #[serde(default)]
     pub line: String,
+    /// Its response plan and the present step, or that it is over, and why; empty: it has none.
+    #[serde(default)]
+    pub plan: String,
 }
 
 /// What is ordered of calls on a schedule.

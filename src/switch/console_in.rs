@@ -115,8 +115,10 @@ impl Switch {
 
     fn call_row(&self, now: Now, active: &Active) -> CallRow {
         let number = |leg| active.call.get(leg).map_or("", |c| c.device.number());
+        let purpose = self.call_purpose(active.id());
         let state: String = match &active.doing {
             Doing::Opening => "begins".into(),
+            Doing::Summoning(_) if purpose.is_some() => format!("rings {}", active.from),
             Doing::Summoning(_) => format!("rings {}, which is to call", active.from),
             Doing::Answering => "answers".into(),
             Doing::Playing(_) => "plays".into(),
@@ -159,14 +161,20 @@ impl Switch {
             Doing::Ending => "ends".into(),
         };
         let state = state + &self.consulting_row(active);
+        // In the plan whom we have called is the caller; here it is who is called.
+        let (from, to) = match purpose {
+            Some(_) => (&active.to, &active.from),
+            None => (&active.from, &active.to),
+        };
         CallRow {
             id: active.id(),
-            from: active.from.clone(),
-            to: active.to.clone(),
+            from: from.clone(),
+            to: to.clone(),
             ms: now.at.since(active.call.began).as_millis() as u64,
             state,
             route: active.route.clone(),
             recorded: active.recording.as_ref().is_some_and(|r| !r.paused),
+            purpose: purpose.unwrap_or_default(),
         }
     }
 

@@ -99,9 +99,14 @@ impl Line {
         assert_eq!(opened["data"]["protocol"], protocol, "{opened}");
         assert_eq!(opened["data"]["meaning"], "alarm", "{opened}");
         let case = opened["case"].as_u64().expect("a case");
-        let (status, view) = api::ask(self.api(), READ, "GET", &format!("/v1/cases/{case}"), None);
-        assert_eq!((status, &view["row"]["name"]), (200, &json!("Wang Xiuying")), "{view}");
-        assert!(view["subscriber"].to_string().contains("heart"), "{view}");
+        let seen = |token| {
+            let path = format!("/v1/cases/{case}");
+            let (status, view) = api::ask(self.api(), token, "GET", &path, None);
+            assert_eq!((status, &view["row"]["name"]), (200, &json!("Wang Xiuying")), "{view}");
+            view["subscriber"].to_string()
+        };
+        assert!(seen("boss-boss-boss-boss").contains("heart"), "who works on cases sees all");
+        assert!(!seen(READ).contains("heart"), "a program that only looks does not");
         std::thread::sleep(Duration::from_millis(700));
         for (who, other) in [(self.agent, CALLER), (unit, ALICE)] {
             let heard = self.live.with(who, |phone, _| {

@@ -188,7 +188,7 @@ fn who_takes_it_on_talks_to_a_home_that_waits() {
     let outcomes: Vec<_> = events(&house)
         .into_iter()
         .filter_map(|(.., event)| match event {
-            PlanEvent::Outcome { number, outcome } => Some((number, outcome.as_str())),
+            PlanEvent::Outcome { number, outcome, .. } => Some((number, outcome.as_str())),
             _ => None,
         })
         .collect();
@@ -340,6 +340,52 @@ fn a_home_that_is_ringing_somebody_comes_together_with_who_takes_it_on() {
     house.hear_each_other(caller, li);
     house.hang_up(li);
     house.hang_up(caller);
+    house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// Nobody can be called: the case says why, and so do the list of cases, a fact and the log; the plan does not wait.
+#[test]
+fn a_plan_that_can_call_nobody_says_why() {
+    let steps = "[[plan]]\nname = \"bell\"\nstart = \"alarm\"\n\
+        [[plan_step]]\nplan = \"bell\"\nname = \"third\"\ncall = [\"contact:3\"]\n\
+        [[plan_step]]\nplan = \"bell\"\nname = \"office\"\ncall = [\"kind:office\"]\n\
+        [[resource]]\nname = \"desk\"\nkind = \"office\"\nnumber = \"1004\"\nregions = [\"north\"]\n";
+    let mut house = house(steps, 12);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    house.world.run(SOON);
+    assert_eq!(words(&house), ["begun", "step", "not_called", "step", "not_called", "ended"]);
+    let id = case(&mut house);
+    let seen = view(&mut house, id);
+    let why = "no contact 3 is known; no office serves the region south";
+    assert_eq!(seen.row.plan, format!("bell: over, nobody was called: {why}"));
+    for part in ["nobody is called: no contact 3", "nobody is called: no office serves"] {
+        assert!(seen.events.iter().any(|row| row.what.starts_with(part)), "{seen:?}");
+        let told =
+            |line: &&String| line.contains(&part.replace("nobody is called", "calls nobody"));
+        assert_eq!(house.world.warnings.iter().filter(told).count(), 1, "{part}");
+    }
+    house.hang_up(house.caller);
+    house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// `show calls` has a plan's call as one that Belfry makes, to whom it calls, with what for.
+#[test]
+fn a_call_of_a_plan_is_shown_as_what_it_is() {
+    let mut house = house(STEPS, 13);
+    behaves(&mut house, 1, Manner::Ring);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    house.world.run(Duration::from_secs(2));
+    let id = case(&mut house);
+    let Some(Reply::Calls(rows)) = house.world.ask(Request::Calls) else { panic!("no calls") };
+    let [bell, out] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((bell.to.as_str(), bell.purpose.as_str()), ("95081", ""));
+    assert_eq!([&out.from, &out.to, &out.state], ["95081", "1002", "rings 1002"]);
+    assert_eq!(out.purpose, format!("plan bell, contacts: Li for case {id}"));
+    house.hang_up(house.caller);
+    let close = Request::CloseCase(id, "all is well".into(), String::new());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
     house.world.run(SOON);
     house.ends_clean();
 }

@@ -38,8 +38,8 @@ pub const KINDS: &[(&str, &str)] = &[
         "Something has happened to `case` (`cause`): `reported` by its unit, `talked`, `no_call` by which its unit was \
          heard, `unit_told` (`code`: what, `reason`: by whom), `line_normal` or `line_fault` at the end of its call; of its \
          response plan (`plan` and `step` in `data`, with what belongs to it: `name`, `number`, `outcome`, `to`, `channel`, `why`, \
-         `nth`, `by`) `plan_begun`, `plan_step`, `plan_round`, `plan_called`, `plan_accepted`, `plan_outcome`, `plan_left`, \
-         `plan_sending` and `plan_sent` (the sheet; with `why` it is not there), `plan_ended`.",
+         `nth`, `by`) `plan_begun`, `plan_step`, `plan_round`, `plan_called`, `plan_not_called` (`why`; `nobody`: the step calls none), `plan_accepted`, `plan_outcome`, `plan_left`, \
+         `plan_sending`, `plan_not_sent` and `plan_sent` (the sheet; with `why` it is not there), `plan_ended`.",
     ),
     ("CaseClosed", "A person has closed `case`."),
     ("AgentLoggedOn", "The agent is signed in at `device`."),

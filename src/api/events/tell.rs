@@ -485,8 +485,11 @@ fn planned(plan: &str, step: &str, happened: &PlanEvent) -> BTreeMap<String, Str
         PlanEvent::Accepted { number } | PlanEvent::Left { number } => {
             all.push(text("number", number));
         }
-        PlanEvent::Outcome { number, outcome } => {
-            all.extend([text("number", number), text("outcome", outcome.word())]);
+        PlanEvent::NotCalled { why, nobody } => {
+            all.extend([text("why", why), ("nobody", nobody.to_string())]);
+        }
+        PlanEvent::Outcome { number, outcome, why } => {
+            all.extend([text("number", number), text("outcome", outcome.word()), text("why", why)]);
         }
         PlanEvent::Sending { to, by } => {
             all.extend([text("to", to), text("channel", by.as_str())]);
@@ -494,7 +497,7 @@ fn planned(plan: &str, step: &str, happened: &PlanEvent) -> BTreeMap<String, Str
         PlanEvent::Sent { to, by, why } => {
             all.extend([text("to", to), text("channel", by.as_str()), text("why", why)]);
         }
-        PlanEvent::Ended { why } => all.push(text("why", why)),
+        PlanEvent::Ended { why } | PlanEvent::NotSent { why } => all.push(text("why", why)),
     }
     let all = all.into_iter().filter(|(_, value)| !value.is_empty());
     all.map(|(name, value)| (name.to_owned(), value)).collect()
@@ -569,7 +572,7 @@ mod tests {
         let by = crate::care::plan::Channel::Hook;
         let kinds = vec![
             fact(PlanEvent::Step { nth: 0 }),
-            fact(PlanEvent::Outcome { number, outcome }),
+            fact(PlanEvent::Outcome { number, outcome, why: String::new() }),
             fact(PlanEvent::Sent { to: "ward".into(), by, why: String::new() }),
         ];
         let told = tell(&mut teller, kinds);

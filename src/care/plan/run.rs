@@ -12,7 +12,11 @@ use jiff::tz::TimeZone;
 use crate::base::week::Moment;
 use crate::base::{Duration, Now, Time, Wall};
 
-use super::{Channel, Event, Next, Outcome, Person, Plan, Resource, Start, Subject, Whom, moment};
+use super::{Channel, Event, Next, Outcome, Person, Plan, Resource, Start, Subject, moment};
+
+mod people;
+
+use people::{people, receivers};
 
 /// Steps that one run takes: beyond, it goes in circles.
 pub const MOST_STEPS: usize = 100;
@@ -20,6 +24,8 @@ pub const MOST_STEPS: usize = 100;
 pub const MOST_RUNS: usize = 10_000;
 /// Events that are shown of a case; all are in the records.
 const MOST_SHOWN: usize = 500;
+/// Characters of a reason.
+const LONGEST_WHY: usize = 300;
 
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -185,6 +191,20 @@ impl Runs {
         Some((&run.plan.name, step.map(|step| step.name.as_str())))
     }
 
+    /// How it stands with a case's plan, in a few words: its step, or that it is over, and why.
+    pub fn standing(&self, case: u64) -> Option<String> {
+        let run = self.runs.get(&case)?;
+        let name = &run.plan.name;
+        if let Some(step) = run.step.and_then(|step| run.plan.steps.get(step)) {
+            return Some(format!("{name}: {}", step.name));
+        }
+        let ended = run.history.iter().rev().find_map(|(.., event)| match event {
+            Event::Ended { why } => Some(why.as_str()),
+            _ => None,
+        });
+        Some(format!("{name}: over, {}", ended.unwrap_or_default()))
+    }
+
     /// The cases whose plans are not over.
     pub fn running(&self) -> impl Iterator<Item = u64> {
         self.runs.iter().filter(|(_, run)| run.step.is_some()).map(|(case, _)| *case)
@@ -258,8 +278,17 @@ impl Runs {
         true
     }
 
-    /// A call is over, or could not be made.
+    /// A call is over.
     pub fn call_over(&mut self, now: Now, case: u64, number: &str, outcome: Outcome) {
+        self.ended(now, case, number, outcome, "");
+    }
+
+    /// A call could not be made.
+    pub fn not_called(&mut self, now: Now, case: u64, number: &str, why: &str) {
+        self.ended(now, case, number, Outcome::Failed, why);
+    }
+
+    fn ended(&mut self, now: Now, case: u64, number: &str, outcome: Outcome, why: &str) {
         if self.busy.get(number) == Some(&case) {
             self.busy.remove(number);
         }
@@ -267,8 +296,13 @@ impl Runs {
         let own = number.to_owned();
         let event = match up {
             Some(Up::Accepted) => Some(Event::Left { number: own }),
-            Some(Up::Called) => Some(Event::Outcome { number: own, outcome }),
-            Some(Up::CalledOff) => Some(Event::Outcome { number: own, outcome: Outcome::Dropped }),
+            Some(Up::Called) => {
+                Some(Event::Outcome { number: own, outcome, why: short(why.to_owned()) })
+            }
+            Some(Up::CalledOff) => {
+                let (outcome, why) = (Outcome::Dropped, String::new());
+                Some(Event::Outcome { number: own, outcome, why })
+            }
             None => None,
         };
         if let Some(event) = event {
@@ -426,18 +460,23 @@ impl Runs {
         let Some(run) = self.runs.get_mut(&case) else { return };
         if to >= run.plan.steps.len() {
             let why = match run.accepted.is_empty() {
-                true => "all is done, nobody has taken it on",
-                false => "all is done",
+                true => run.in_vain(),
+                false => "all is done".to_owned(),
             };
-            return self.over(now, case, why);
+            return self.over(now, case, &why);
         }
         if run.steps >= MOST_STEPS {
             return self.over(now, case, "it goes in circles");
         }
         let at = moment(now.wall, &self.zone);
-        run.begin_step(now, to, &self.resources, at);
-        let send = receivers(&run.plan.steps[to].send, &run.subject, &self.resources, at);
+        let missing = run.begin_step(now, to, &self.resources, at);
+        let own = &run.plan.steps[to];
+        let (send, unsent) = receivers(&own.send, &run.subject, &self.resources, at);
         self.write(now, case, Event::Step { nth: to });
+        if !unsent.is_empty() {
+            self.write(now, case, Event::NotSent { why: short(unsent.join("; ")) });
+        }
+        self.tell_missing(now, case, missing);
         for (to, by) in send {
             let Some(run) = self.runs.get_mut(&case) else { return };
             // One that is on its way already is the newest.
@@ -445,6 +484,15 @@ impl Runs {
                 self.write(now, case, Event::Sending { to: to.clone(), by });
                 self.out.push_back(Action::Send { case, to, by });
             }
+        }
+    }
+
+    /// Whom the step names and who is not called is told, and why: else a plan that calls nobody would look as one whose
+    /// people do not answer.
+    fn tell_missing(&mut self, now: Now, case: u64, missing: Vec<String>) {
+        if let Some(run) = self.runs.get(&case).filter(|_| !missing.is_empty()) {
+            let nobody = run.list.is_empty();
+            self.write(now, case, Event::NotCalled { why: short(missing.join("; ")), nobody });
         }
     }
 
@@ -482,9 +530,15 @@ impl Runs {
                 let Some(run) = self.runs.get_mut(&case) else { return };
                 (run.round, run.tried, run.not_before) = (run.round + 1, 0, now.at + pause);
                 let (call, at) = (&run.plan.steps[nth].call, moment(now.wall, &self.zone));
-                run.list = people(call, &run.subject, &self.resources, at);
+                let (list, missing) = people(call, &run.subject, &self.resources, at);
+                run.list = list;
                 let nth = run.round;
                 self.write(now, case, Event::Round { nth });
+                // The others were told when the step began.
+                if self.runs.get(&case).is_some_and(|run| run.list.is_empty()) {
+                    self.tell_missing(now, case, missing);
+                    continue;
+                }
             }
             self.call_next(now, case);
             let Some(run) = self.runs.get(&case) else { return };
@@ -573,13 +627,42 @@ impl Run {
         !calls || got > 0 && got >= want.min(self.list.len())
     }
 
-    fn begin_step(&mut self, now: Now, to: usize, resources: &[Resource], at: Moment) {
-        let Some(step) = self.plan.steps.get(to) else { return };
-        self.list = people(&step.call, &self.subject, resources, at);
+    /// Why nobody has taken it on, when all is done.
+    fn in_vain(&self) -> String {
+        let begun = self.history.iter().rposition(|(.., own)| matches!(own, Event::Begun { .. }));
+        let own = self.history.iter().skip(begun.unwrap_or(0)).map(|(.., event)| event);
+        let mut missing: Vec<&str> = Vec::new();
+        for event in own {
+            match event {
+                Event::Called { .. } => return "all is done, nobody has taken it on".into(),
+                Event::NotCalled { why, .. } if !missing.contains(&why.as_str()) => {
+                    missing.push(why);
+                }
+                _ => {}
+            }
+        }
+        match missing.is_empty() {
+            true => "all is done, nobody has taken it on".into(),
+            false => short(format!("nobody was called: {}", missing.join("; "))),
+        }
+    }
+
+    /// Those who are named and not called, with why.
+    fn begin_step(
+        &mut self,
+        now: Now,
+        to: usize,
+        resources: &[Resource],
+        at: Moment,
+    ) -> Vec<String> {
+        let Some(step) = self.plan.steps.get(to) else { return Vec::new() };
+        let (list, missing) = people(&step.call, &self.subject, resources, at);
+        self.list = list;
         self.until = now.at + step.within;
         self.step = Some(to);
         (self.steps, self.tried, self.round) = (self.steps + 1, 0, 1);
         self.not_before = Time::ZERO;
+        missing
     }
 
     /// A step that had begun before the start: what it had of its time has gone on, by the calendar.
@@ -613,7 +696,7 @@ impl Run {
             Event::Round { nth } => {
                 // Who was on duty then.
                 if let Some(step) = self.step.and_then(|nth| self.plan.steps.get(nth)) {
-                    self.list = people(&step.call, &self.subject, resources.0, resources.1);
+                    self.list = people(&step.call, &self.subject, resources.0, resources.1).0;
                 }
                 (self.round, self.tried) = (*nth, 0);
             }
@@ -627,7 +710,7 @@ impl Run {
                 self.up.remove(number);
                 self.accepted.insert(number.clone());
             }
-            Event::Left { .. } => {}
+            Event::Left { .. } | Event::NotCalled { .. } | Event::NotSent { .. } => {}
             Event::Sending { to, by } => _ = self.sending.insert((to.clone(), *by)),
             Event::Sent { to, by, .. } => _ = self.sending.remove(&(to.clone(), *by)),
         }
@@ -635,51 +718,12 @@ impl Run {
     }
 }
 
-/// Who gets a sheet, and how: each way of each resource once.
-fn receivers(
-    send: &[Whom],
-    subject: &Subject,
-    resources: &[Resource],
-    at: Moment,
-) -> Vec<(String, Channel)> {
-    let wanted = |own: &&Resource| {
-        send.iter().any(|whom| match whom {
-            Whom::Resource(name) => own.name == *name,
-            Whom::Kind(kind) => own.kind == *kind,
-            Whom::Contacts | Whom::Contact(_) => false,
-        })
-    };
-    let serving = resources.iter().filter(|own| own.serves(&subject.region, at)).filter(wanted);
-    let ways = |own: &Resource| {
-        let name = own.name.clone();
-        own.ways.clone().into_iter().map(move |by| (name.clone(), by))
-    };
-    serving.flat_map(ways).collect()
-}
-
-/// Who is called in a step: each number once.
-fn people(call: &[Whom], subject: &Subject, resources: &[Resource], at: Moment) -> Vec<Person> {
-    let mut all: Vec<Person> = Vec::new();
-    let serving = |own: &&Resource| own.serves(&subject.region, at);
-    let person =
-        |own: &Resource| Some(Person { name: own.name.clone(), number: own.number.clone()? });
-    for whom in call {
-        match whom {
-            Whom::Contacts => all.extend(subject.contacts.iter().cloned()),
-            Whom::Contact(nth) => all.extend(subject.contacts.get(nth.wrapping_sub(1)).cloned()),
-            Whom::Resource(name) => {
-                let own = resources.iter().filter(serving).find(|own| own.name == *name);
-                all.extend(own.and_then(person));
-            }
-            Whom::Kind(kind) => {
-                let own = resources.iter().filter(serving).filter(|own| own.kind == *kind);
-                all.extend(own.filter_map(person));
-            }
-        }
+/// A reason, cut where it is longer than anybody reads.
+fn short(why: String) -> String {
+    match why.char_indices().nth(LONGEST_WHY) {
+        Some((at, _)) => format!("{}…", &why[..at]),
+        None => why,
     }
-    let mut seen = BTreeSet::new();
-    all.retain(|person| seen.insert(person.number.clone()));
-    all
 }
 
 #[cfg(test)]

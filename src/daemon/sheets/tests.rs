@@ -31,6 +31,7 @@ fn sheet(way: Way, by: Channel) -> SheetOut {
         awaited: false,
         call_back: None,
         line: String::new(),
+        plan: String::new(),
     };
     let subscriber = vec![("medical".into(), "heart".into())];
     let view = CaseView { row, subscriber, troubles: vec![], plan: None, events: vec![] };

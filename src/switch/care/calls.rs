@@ -82,6 +82,20 @@ impl Why {
         }
     }
 
+    /// For what it is, as a person reads it.
+    pub(in crate::switch) fn purpose(&self) -> String {
+        match self {
+            Why::Unit { case } => format!("calls the unit of case {case}"),
+            Why::Reminder { .. } => "reminds of a check-in".into(),
+            Why::Contact { .. } => "seeks who has not checked in".into(),
+            Why::Plan(own) => {
+                let [plan, step] = &own.of;
+                format!("plan {plan}, {step}: {} for case {}", own.name, own.case)
+            }
+            Why::Scheduled(own) => format!("care call {}", own.list),
+        }
+    }
+
     /// How long it rings.
     fn rings(&self) -> Duration {
         match self {
@@ -112,20 +126,20 @@ pub(in crate::switch) struct CallOut {
 }
 
 impl Switch {
-    /// Calls `number` for `account`, the `nth` time. `None`: it cannot be called now, which the log says.
+    /// Calls `number` for `account`, the `nth` time. The error says why it cannot be called now; so does the log.
     pub(in crate::switch) fn call_out(
         &mut self,
         now: Now,
         (account, number): (&str, &str),
         why: Why,
         nth: u32,
-    ) -> Option<CallId> {
+    ) -> Result<CallId, String> {
         let id = match self.place_call(now, account, number, &why) {
             Ok(id) => id,
             Err(reason) => {
                 let (who, why) = (self.care.who(account), why.word());
                 self.log(Level::Error, format!("{who}: {number} is not called ({why}): {reason}"));
-                return None;
+                return Err(reason);
             }
         };
         let (case, due) = match why {
@@ -138,7 +152,7 @@ impl Switch {
         let what = CareFact::CalledOut { why: word, number, call: id, case, due, nth };
         self.care.calls.insert(id, CallOut { account: account.to_owned(), why });
         self.fact(now, FactKind::Care { account: account.to_owned(), what });
-        Some(id)
+        Ok(id)
     }
 
     /// Whom we have called takes on what that was for.

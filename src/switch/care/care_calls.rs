@@ -99,7 +99,7 @@ impl Switch {
                 let name = list.clone();
                 let of = ForList { list, text, accepted: false, answer: String::new() };
                 let why = Why::Scheduled(Box::new(of));
-                if self.call_out(now, (&account, &number), why, nth).is_none() {
+                if self.call_out(now, (&account, &number), why, nth).is_err() {
                     self.care.care_calls.call_over(now, &name, &account, Outcome::Failed);
                 }
             }

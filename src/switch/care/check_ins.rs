@@ -97,7 +97,7 @@ impl Switch {
             Action::Remind { account, due, nth } => {
                 let number = account.clone();
                 let why = Why::Reminder { due: due.0 };
-                if self.call_out(now, (&account, &number), why, nth).is_none() {
+                if self.call_out(now, (&account, &number), why, nth).is_err() {
                     self.care.check_ins.call_over(now, &account);
                 }
             }
@@ -107,7 +107,8 @@ impl Switch {
                 let number = contacts.and_then(|all| all.get(nth)).map(|c| c.number.clone());
                 let times = u32::try_from(nth + 1).unwrap_or(u32::MAX);
                 let called = number.and_then(|number| {
-                    self.call_out(now, (&account, &number), Why::Contact { due: due.0 }, times)
+                    let why = Why::Contact { due: due.0 };
+                    self.call_out(now, (&account, &number), why, times).ok()
                 });
                 if called.is_none() {
                     self.care.check_ins.call_over(now, &account);

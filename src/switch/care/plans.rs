@@ -101,19 +101,15 @@ impl Switch {
         while let Some(action) = self.care.plans.poll() {
             match action {
                 Action::Write { case, account, plan, step, event } => {
-                    if let Event::Ended { why } = &event {
-                        let line = format!("case {case}: the plan {plan} is over: {why}");
-                        self.log(Level::Info, line);
-                    }
+                    self.log_plan(case, (&plan, &step), &event);
                     let what = CareFact::Plan { case, plan, step, happened: event };
                     self.fact(now, FactKind::Care { account, what });
                 }
                 Action::Call { case, account, person, of, say, ring } => {
                     let (number, name) = (person.number.clone(), person.name);
                     let why = Why::Plan(Box::new(ForPlan { case, number, name, of, say, ring }));
-                    if self.call_out(now, (&account, &person.number), why, 1).is_none() {
-                        let (number, outcome) = (&person.number, Outcome::Failed);
-                        self.care.plans.call_over(now, case, number, outcome);
+                    if let Err(why) = self.call_out(now, (&account, &person.number), why, 1) {
+                        self.care.plans.not_called(now, case, &person.number, &why);
                     }
                 }
                 Action::Drop { case, number } => {
@@ -130,6 +126,21 @@ impl Switch {
                 Action::Send { case, to, by } => self.send_sheet(now, case, to, by),
             }
         }
+    }
+
+    /// What a person should know of a plan who looks at no case.
+    fn log_plan(&mut self, case: u64, (plan, step): (&str, &str), event: &Event) {
+        let (level, line) = match event {
+            Event::Ended { why } => (Level::Info, format!("the plan {plan} is over: {why}")),
+            Event::NotCalled { why, nobody: true } => {
+                (Level::Warning, format!("{step} of the plan {plan} calls nobody: {why}"))
+            }
+            Event::NotCalled { why, nobody: false } | Event::NotSent { why } => {
+                (Level::Info, format!("{step} of the plan {plan}: {why}"))
+            }
+            _ => return,
+        };
+        self.log(level, format!("case {case}: {line}"));
     }
 
     /// The call by which a plan calls a number.

@@ -1,7 +1,7 @@
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use super::super::{Filter, Resource, Start, Step};
+use super::super::{Filter, Resource, Start, Step, Whom};
 use super::*;
 use crate::base::week::Window;
 use crate::care::report::Need;
@@ -354,4 +354,73 @@ fn hours_of_steps_and_duty_times_of_resources() {
     assert_eq!(runs.begins(at(0).wall, Start::Alarm, &subject(&[])), None, "a Thursday");
     let monday = at(4 * 86_400).wall;
     assert_eq!(runs.begins(monday, Start::Alarm, &subject(&[])).as_deref(), Some("fall"));
+}
+
+/// A step that calls nobody says why, and the plan goes on to its next way at once; at the end it says that nobody was called.
+#[test]
+fn a_plan_that_calls_nobody_says_why() {
+    let mut wards =
+        step("wards", vec![Whom::Kind("hospital".into()), Whom::Resource("desk".into())]);
+    wards.send = vec![Whom::Resource("night".into()), Whom::Resource("mute".into())];
+    let mut last = step("watch", vec![Whom::Contact(2), Whom::Resource("night".into())]);
+    last.rounds = 3;
+    let mut runs = runs(plan(vec![step("contacts", vec![Whom::Contacts]), wards, last]));
+    let mut all = runs.resources.clone();
+    let night = vec![Window::parse("22:00-06:00").unwrap()];
+    all.push(Resource { hours: night, ..resource("night", "office", "3", &[]) });
+    all.push(Resource { ways: vec![], ..resource("mute", "office", "4", &[]) });
+    let noon = 12 * 3_600;
+    let plans = runs.plans.clone();
+    runs.configure(plans, all, TimeZone::UTC);
+    let unknown = Subject { region: "west".into(), ..subject(&[]) };
+    runs.begin(at(noon), 5, unknown.clone(), "fall", "").unwrap();
+    let (actions, events) = done(&mut runs);
+    assert_eq!(actions, [""; 0], "nobody is called, and nothing is waited for");
+    let whys: Vec<String> =
+        events.iter().filter(|own| own.word().starts_with("not_")).map(Event::in_words).collect();
+    let wanted = [
+        "nobody is called: no contacts are known",
+        "the sheet does not go out: night is not on duty; mute has no way for a sheet",
+        "nobody is called: no hospital serves the region west; desk has no number",
+        "nobody is called: no contact 2 is known; night is not on duty",
+    ];
+    assert_eq!(whys, wanted);
+    let over = "fall: over, nobody was called: no contacts are known; no hospital serves the region \
+        west; desk has no number; no contact 2 is known; night is not on duty";
+    assert_eq!(runs.standing(5).as_deref(), Some(over));
+    // Some are there: they are called, the others are told.
+    let known = Subject { region: "south".into(), ..unknown };
+    runs.begin(at(noon), 6, known, "fall", "").unwrap();
+    let (actions, events) = done(&mut runs);
+    assert_eq!(actions, ["call 801"]);
+    let last = events.iter().rev().find(|own| matches!(own, Event::NotCalled { .. }));
+    assert_eq!(last.map(Event::in_words).as_deref(), Some("not called: desk has no number"));
+    assert_eq!(runs.standing(6).as_deref(), Some("fall: wards"));
+    // One who cannot be called is so with the reason.
+    runs.not_called(at(noon + 1), 6, "801", "there is no gateway");
+    let (_, events) = done(&mut runs);
+    assert_eq!(events[0].in_words(), "801: could not be called: there is no gateway");
+    assert_eq!(
+        runs.standing(6).as_deref(),
+        Some("fall: over, all is done, nobody has taken it on")
+    );
+}
+
+/// A second round with nobody on duty any more says so, and is the last.
+#[test]
+fn a_round_for_which_nobody_is_left_says_why() {
+    let mut only = step("day", vec![Whom::Resource("day".into())]);
+    (only.rounds, only.otherwise) = (3, Next::End);
+    let mut runs = runs(plan(vec![only]));
+    let hours = vec![Window::parse("06:00-12:00").unwrap()];
+    let all = vec![Resource { hours, ..resource("day", "office", "3", &[]) }];
+    let plans = runs.plans.clone();
+    runs.configure(plans, all, TimeZone::UTC);
+    let noon = 12 * 3_600;
+    runs.begin(at(noon - 10), 5, subject(&[]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 3"]);
+    runs.call_over(at(noon), 5, "3", Outcome::Busy);
+    let (_, events) = done(&mut runs);
+    let words: Vec<&str> = events.iter().map(Event::word).collect();
+    assert_eq!(words, ["outcome", "round", "not_called", "ended"]);
 }
