@@ -14,6 +14,7 @@ mod simulation {
     mod conference;
     mod consult;
     mod consulting;
+    mod crashes;
     mod cti;
     mod desk;
     mod dtls;

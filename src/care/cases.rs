@@ -160,6 +160,23 @@ pub enum Taken {
     Full,
 }
 
+/// A report that was heard before a restart, as the records have it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// Whose it was.
+    pub account: String,
+    /// By what it is known again.
+    pub reference: String,
+    /// The case that it belongs to.
+    pub case: Option<u64>,
+    /// What it meant.
+    pub meaning: Meaning,
+    /// By which device.
+    pub device: String,
+    /// When.
+    pub at: Wall,
+}
+
 /// A case that nobody talks in, and ought to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unheard {
@@ -272,6 +289,30 @@ impl Cases {
         self.open.insert(id, case);
         if !talked {
             self.await_call(now, id);
+        }
+    }
+
+    /// What was heard before the start, the oldest first: its repeats are known. To be told after the cases. What came
+    /// since stands.
+    pub fn restore_heard(&mut self, now: Time, wall: Wall, all: Vec<Heard>) {
+        let within = self.terms.repeats_within;
+        for heard in all.into_iter().rev() {
+            let Heard { account, reference, case, meaning, device, at } = heard;
+            let ago = u64::try_from(wall.0.saturating_sub(at.0)).unwrap_or(0);
+            let left = within.saturating_sub(Duration::from_millis(ago));
+            let key = (account, reference);
+            let told = case.is_some_and(|case| !self.open.contains_key(&case));
+            if left.is_zero()
+                || told
+                || self.heard.len() >= MOST_HEARD
+                || self.heard.contains_key(&key)
+            {
+                continue;
+            }
+            let (account, reference) = key.clone();
+            self.heard.insert(key, (case, meaning, device));
+            // Before what came since the start, whose time is over later.
+            self.heard_until.push_front((now + left, account, reference));
         }
     }
 
@@ -834,6 +875,35 @@ mod tests {
         let joined = cases.report(at(0), Wall(0), 9, "77", &report("77", "x", PRESSED));
         assert_eq!(joined, Taken::Joined(3));
         assert_eq!(cases.due(at(60)).len(), 1, "nobody is known to have talked");
+    }
+
+    /// A repeat that comes after a restart is one still, and counts as none more; after its time it is an alarm.
+    #[test]
+    fn a_repeat_is_known_over_a_restart() {
+        let report = Report::voice("7", "r1".into(), 0);
+        let heard = |case| Heard {
+            account: "7".into(),
+            reference: "r1".into(),
+            case: Some(case),
+            meaning: report.meaning,
+            device: String::new(),
+            at: Wall(1_000_000),
+        };
+        let restored = |heard: Vec<Heard>| {
+            let mut cases = Cases::new(TERMS);
+            cases.restore(Time::ZERO, Case::kept(5, "7".into()), true);
+            cases.restore_heard(Time::ZERO, Wall(1_100_000), heard);
+            cases
+        };
+        let at = |s: u64| Time::from_millis(s * 1_000);
+        let mut cases = restored(vec![heard(5)]);
+        let wall = Wall(1_150_000);
+        assert_eq!(cases.report(at(50), wall, 9, "7", &report), Taken::Repeated(Some(5)));
+        assert_eq!(cases.get(5).map(|case| case.alarms), Some(1));
+        // 100 s of its 300 were over at the start.
+        assert_eq!(cases.report(at(201), wall, 10, "7", &report), Taken::Joined(5));
+        let mut cases = restored(vec![heard(4)]);
+        assert_eq!(cases.report(at(50), wall, 9, "7", &report), Taken::Joined(5), "that is closed");
     }
 
     proptest! {

@@ -7,8 +7,8 @@
 //!  a person: lock, lift, white list
 //! ```
 //!
-//! Counts are of the clock that does not jump; until when a lock holds is by the calendar, since it outlives a
-//! restart.
+//! Counts are of the clock that does not jump, and calls from before a restart are given back by their age; until when a
+//! lock holds is by the calendar, since it outlives a restart.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -53,7 +53,8 @@ impl Lock {
 #[derive(Debug, Default)]
 pub struct Guard {
     terms: Terms,
-    counts: BTreeMap<String, VecDeque<Time>>,
+    /// Milliseconds of the clock that does not jump; below zero: before the start.
+    counts: BTreeMap<String, VecDeque<i64>>,
     locks: BTreeMap<String, Lock>,
     white: BTreeSet<String>,
 }
@@ -80,8 +81,9 @@ impl Guard {
                 continue;
             }
             let times = self.counts.entry(key.to_owned()).or_default();
-            times.push_back(now.at);
-            while times.front().is_some_and(|at| now.at.since(*at) > within) {
+            let at = on_clock(now.at);
+            times.push_back(at);
+            while times.front().is_some_and(|then| at - then > millis(within)) {
                 times.pop_front();
             }
             if times.len() > most {
@@ -97,6 +99,28 @@ impl Guard {
         let why = format!("{calls} calls within {} s", within.as_secs());
         let lock = Lock { since: now.wall, until, why, by: String::new() };
         self.lock(key.clone(), lock.clone()).then_some((key, lock))
+    }
+
+    /// A call from before the start, so long ago: it counts, and locks nobody by itself. The oldest comes first; what has
+    /// come since the start stands.
+    pub fn restore_call(&mut self, now: Time, ago: Duration, number: &str, home: &str) {
+        let Terms { calls, within, .. } = self.terms;
+        if calls == 0 || number.is_empty() || ago > within {
+            return;
+        }
+        let at = on_clock(now).saturating_sub(millis(ago));
+        let own = (home != number).then_some(number);
+        for key in [Some(home), own].into_iter().flatten() {
+            if !self.counts.contains_key(key) && self.counts.len() >= MOST_COUNTED {
+                continue;
+            }
+            let times = self.counts.entry(key.to_owned()).or_default();
+            let place = times.partition_point(|then| *then <= at);
+            times.insert(place, at);
+            if times.len() > calls as usize {
+                times.pop_front();
+            }
+        }
     }
 
     /// Whether a number, or whose home it is, is locked.
@@ -154,10 +178,14 @@ impl Guard {
     /// Makes room when there are very many.
     fn forget(&mut self, now: Time) {
         if self.counts.len() >= MOST_COUNTED {
-            let within = self.terms.within;
-            self.counts.retain(|_, times| times.back().is_some_and(|at| now.since(*at) <= within));
+            let (at, within) = (on_clock(now), millis(self.terms.within));
+            self.counts.retain(|_, times| times.back().is_some_and(|then| at - then <= within));
         }
     }
+}
+
+fn on_clock(time: Time) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -192,6 +220,25 @@ mod tests {
         assert!(guard.is_locked(at(1_799).wall, "1", "1"));
         assert!(!guard.is_locked(at(1_800).wall, "1", "1"));
         assert!(!guard.is_locked(at(900).wall, "2", "2"));
+    }
+
+    /// A home calls twice, the process dies, and the third call locks as if it had not.
+    #[test]
+    fn calls_from_before_a_restart_count() {
+        let mut guard = guard(3, 1_000);
+        let ago = |seconds| Duration::from_secs(seconds);
+        for seconds in [700, 500, 400] {
+            guard.restore_call(at(10).at, ago(seconds), "11", "10");
+        }
+        assert_eq!(guard.called(at(20), "9", "9"), None, "another's");
+        assert!(!guard.is_locked(at(20).wall, "11", "10"), "nobody is locked by a restart");
+        let (who, _) = guard.called(at(30), "11", "10").expect("the third within the time");
+        assert_eq!(who, "10");
+        // Too long ago by now.
+        let mut guard = self::guard(3, 1_000);
+        guard.restore_call(at(10).at, ago(500), "11", "10");
+        guard.restore_call(at(10).at, ago(400), "11", "10");
+        assert_eq!(guard.called(at(250), "11", "10"), None);
     }
 
     #[test]

@@ -128,6 +128,19 @@ pub enum Meaning {
 }
 
 impl Meaning {
+    /// The one that has these words.
+    pub fn named(word: &str, of: &str) -> Option<Meaning> {
+        Some(match word {
+            "alarm" => Meaning::Alarm(Need::named(of)?),
+            "cancelled" => Meaning::Cancelled,
+            "alive" => Meaning::Alive,
+            "began" => Meaning::Began(Trouble::named(of)?),
+            "over" => Meaning::Over(Trouble::named(of)?),
+            "noted" => Meaning::Noted,
+            _ => return None,
+        })
+    }
+
     /// Its word, and that of what it is about; empty: nothing.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {

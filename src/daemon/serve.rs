@@ -269,7 +269,8 @@ fn tend(runtime: &Runtime, operator: &Arc<Operator>, store: &Store, sealer: Seal
     let database = operator.config().database();
     runtime.spawn(renew_certificates(operator.clone()));
     runtime.spawn(super::alarms::run(operator.clone()));
-    runtime.spawn(restore(store.journal(), database.clone(), operator.inputs().clone()));
+    let alarms = operator.figures.alarms.clone();
+    runtime.spawn(restore(store.journal(), database.clone(), operator.inputs().clone(), alarms));
     runtime.spawn(seal_the_rest(store.journal(), database, sealer));
 }
 
@@ -637,7 +638,7 @@ impl Watch {
 
 /// What phones' users wish, which messages are held and who was registered comes from the records, as soon as those have all
 /// that was written before the start: however long the database is away.
-async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
+async fn restore(journal: Journal, database: PathBuf, inputs: Inputs, alarms: Arc<Alarms>) {
     let (wishes, held, bindings, cases, agents, backs, subscribers) = loop {
         tokio::time::sleep(STORE_LOOK / 4).await;
         if !journal.has_former() {
@@ -648,6 +649,7 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs) {
             Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }
     };
+    alarms.restore(&cases);
     let all = [
         Input::Cases(cases),
         Input::Subscribers(Box::new(Update { all: true, put: subscribers, gone: vec![] })),

@@ -2,10 +2,12 @@
 
 mod care_calls;
 mod check_ins;
+mod kept_guard;
+mod kept_reports;
 
 use crate::base::Wall;
 use crate::switch::care::plans::KeptEvent;
-use crate::switch::care::{self, Case, KeptCases, KeptGuard, Lock, Need};
+use crate::switch::care::{self, Case, KeptCases, Need};
 use crate::switch::fact::{CareFact, Fact, LineEnd, Meaning, Protocol};
 
 use super::database::Trouble;
@@ -20,13 +22,13 @@ pub(super) fn statements<'q>(
     what: &'q CareFact,
 ) -> Vec<Statement<'q>> {
     match what {
-        CareFact::Reported { by, meaning, priority, place, call_back, case, .. } => {
+        CareFact::Reported { by, meaning, priority, place, call_back, case, repeat, .. } => {
             let mut all = vec![reported(fact, account, what), seen(fact, account)];
             if let (Meaning::Alarm(need), Some(case)) = (meaning, case) {
                 // Each alarm makes the row: the fact that opened the case may be the one that was lost.
                 let insert = "INSERT INTO cases (id, account, unit, opened, need, priority, place, \
                               call_back) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
-                              ON CONFLICT DO UPDATE SET talked = NULL, alarms = alarms + 1, \
+                              ON CONFLICT DO UPDATE SET talked = NULL, alarms = alarms + ?, \
                               priority = max(priority, excluded.priority), \
                               place = iif(excluded.place = '', place, excluded.place), \
                               call_back = coalesce(excluded.call_back, call_back), \
@@ -43,6 +45,8 @@ pub(super) fn statements<'q>(
                         .bind(i64::from(*priority))
                         .bind(place)
                         .bind(call_back.as_ref())
+                        // What was heard before is no alarm more.
+                        .bind(i64::from(!*repeat))
                         .bind(lesser),
                 );
             }
@@ -61,16 +65,20 @@ pub(super) fn statements<'q>(
             let update = "UPDATE cases SET call = ? WHERE id = ?";
             vec![query(update).bind(call.to_string()).bind(*case as i64)]
         }
+        CareFact::ReceptionBegan { .. } | CareFact::ReceptionOver { .. } => {
+            kept_reports::receptions(fact, what)
+        }
         CareFact::GuardLocked { until, why, by } => {
             let upsert = "INSERT INTO guard_locks (number, since, until, why, \"by\") \
                           VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
                           since = excluded.since, until = excluded.until, why = excluded.why, \
                           \"by\" = excluded.\"by\"";
             let lock = query(upsert).bind(account).bind(fact.wall.0);
-            vec![lock.bind(*until).bind(why).bind(by)]
+            vec![lock.bind(*until).bind(why).bind(by), kept_guard::anew(fact, account)]
         }
         CareFact::GuardLifted { .. } => {
-            vec![query("DELETE FROM guard_locks WHERE number = ?").bind(account)]
+            let delete = query("DELETE FROM guard_locks WHERE number = ?").bind(account);
+            vec![delete, kept_guard::anew(fact, account)]
         }
         CareFact::GuardWhite { on: true, by } => {
             let insert = "INSERT INTO guard_white (number, since, \"by\") VALUES (?, ?, ?) \
@@ -132,8 +140,8 @@ fn trouble<'q>(fact: &'q Fact, account: &'q str, meaning: Meaning) -> Option<Sta
 
 fn reported<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Statement<'q> {
     let insert = "INSERT INTO reports (id, wall, account, \"by\", device, protocol, meaning, of, code, \
-                  priority, place, raw, \"case\", repeat) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+                  priority, place, raw, \"case\", repeat, reference) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
     let statement = query(insert).bind(fact.seq as i64).bind(fact.wall.0).bind(account);
     let CareFact::Reported {
         by,
@@ -143,6 +151,7 @@ fn reported<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Stateme
         code,
         priority,
         place,
+        reference,
         raw,
         case,
         repeat,
@@ -164,12 +173,13 @@ fn reported<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Stateme
         .bind(raw)
         .bind(case.map(|case| case as i64))
         .bind(*repeat)
+        .bind(reference)
 }
 
 impl Records {
     /// The cases that are open, the oldest first, and what units have reported as wrong and not as over.
     pub async fn kept_cases(&self) -> Result<KeptCases, Trouble> {
-        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, \
+        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, no_call, \
                       (SELECT protocol FROM reports WHERE \"case\" = cases.id ORDER BY id DESC LIMIT 1) \
                       AS protocol, \
                       (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line \
@@ -185,6 +195,7 @@ impl Records {
             call_back: Option<String>,
             alarms: i64,
             talked: Option<i64>,
+            no_call: Option<i64>,
             protocol: Option<String>,
             line: Option<String>,
         }
@@ -199,11 +210,16 @@ impl Records {
             call_back,
             alarms,
             talked,
+            no_call,
             protocol,
             line
         });
         let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
+        let mut unheard = Vec::new();
         let case = |row: Row| {
+            if row.no_call.is_some() && row.talked.is_none() {
+                unheard.push(row.id.unsigned_abs());
+            }
             let mut case = Case::kept(row.id.unsigned_abs(), row.account);
             case.unit = row.unit;
             case.opened = Wall(row.opened);
@@ -219,10 +235,24 @@ impl Records {
         };
         let cases = rows.map_err(self.sorted())?.into_iter().map(case).collect();
         let (settled, missed) = self.kept_check_ins().await?;
+        let tasks = self.kept_tasks().await?;
         let guard = self.kept_guard().await?;
         let (troubles, plans) = (self.kept_troubles().await?, self.kept_plans().await?);
         let calls = self.kept_care_calls().await?;
-        Ok(KeptCases { cases, troubles, settled, missed, guard, plans, calls })
+        let (heard, receptions) = (self.kept_heard().await?, self.kept_receptions().await?);
+        Ok(KeptCases {
+            cases,
+            unheard,
+            tasks,
+            heard,
+            receptions,
+            troubles,
+            settled,
+            missed,
+            guard,
+            plans,
+            calls,
+        })
     }
 
     /// What has happened in the plans of open cases, by case. The plan is that of its last event.
@@ -245,19 +275,6 @@ impl Records {
             }
         }
         Ok(all)
-    }
-
-    async fn kept_guard(&self) -> Result<KeptGuard, Trouble> {
-        let select = "SELECT number, since, until, why, \"by\" FROM guard_locks";
-        type Row = (String, i64, Option<i64>, String, String);
-        let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
-        let lock = |(number, since, until, why, by): Row| {
-            (number, Lock { since: Wall(since), until: until.map(Wall), why, by })
-        };
-        let locks = rows.map_err(self.sorted())?.into_iter().map(lock).collect();
-        let select = "SELECT number FROM guard_white";
-        let white = sqlx::query_scalar(select).fetch_all(&self.pool).await;
-        Ok(KeptGuard { locks, white: white.map_err(self.sorted())? })
     }
 
     async fn kept_troubles(&self) -> Result<Vec<(String, care::Trouble, Wall)>, Trouble> {

@@ -826,6 +826,7 @@ fn open_cases_are_there_after_a_restart() {
         priority: 4,
         place: "bedroom".into(),
         call_back: (case == Some(99)).then(|| "+8613".into()),
+        reference: "r1".into(),
         raw: "<mrq/>".into(),
         case,
         opens,
@@ -884,6 +885,79 @@ fn open_cases_are_there_after_a_restart() {
         let [(1, plan, events)] = &kept.plans[..] else { panic!("{:?}", kept.plans) };
         assert_eq!((plan.as_str(), events.len()), ("fall", 2));
         assert_eq!(events[1], (Wall(16), "contacts".into(), called));
+    });
+}
+
+/// What broke off, what was heard, what nobody has talked in, who has called: each is told after a restart.
+#[test]
+fn the_care_lines_open_ends_are_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |account: &str, what| FactKind::Care { account: account.into(), what };
+    let reported = |case: u64, repeat: bool| CareFact::Reported {
+        by: "900".into(),
+        protocol: Protocol::ContactId,
+        device: "1".into(),
+        meaning: Meaning::Alarm(Need::Fire),
+        code: 110,
+        priority: 0,
+        place: String::new(),
+        call_back: None,
+        reference: format!("keys {case}"),
+        raw: "471518".into(),
+        case: Some(case),
+        opens: !repeat,
+        repeat,
+        home: None,
+    };
+    let receives = |n| CareFact::ReceptionBegan { call: call(n), number: format!("13{n}") };
+    let began = |n, caller: &str, context: &str| FactKind::CallBegan {
+        call: call(n),
+        caller: Party::Trunk { gateway: "e1".into(), number: caller.into() },
+        dialled: "900".into(),
+        caller_name: String::new(),
+        context: context.into(),
+    };
+    let lifted = CareFact::GuardLifted { by: "li".into() };
+    let kinds = [
+        of("77", receives(1)),
+        of("78", receives(2)),
+        of("77", reported(3, false)),
+        of("77", reported(3, true)),
+        of("77", CareFact::NoCall { case: 3 }),
+        of("77", CareFact::ReceptionOver { call: call(1) }),
+        of("79", reported(7, false)),
+        of("79", CareFact::NoCall { case: 7 }),
+        of("79", CareFact::Talked { case: 7 }),
+        began(3, "13800", "gateway"),
+        of("13800", lifted),
+        began(4, "13800", "gateway"),
+        began(5, "13801", "care-unit"),
+        of("80", CareFact::CheckInMissed { due: 3, name: String::new() }),
+        of("80", CareFact::CheckInTask { due: 3, case: Some(3) }),
+        of("81", CareFact::CheckInMissed { due: 4, name: String::new() }),
+        of("81", CareFact::CheckInTask { due: 4, case: Some(7) }),
+    ];
+    stored(dir.path(), kinds);
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let kept = records.kept_cases().await.unwrap();
+        let broken: Vec<_> = kept.receptions.iter().map(|own| (own.call, own.seq)).collect();
+        assert_eq!(broken, [(call(2), 2)]);
+        assert_eq!(kept.receptions[0].number, "132");
+        assert_eq!(kept.cases[0].0.alarms, 1, "a repeat is none more");
+        let heard: Vec<_> =
+            kept.heard.iter().map(|own| (own.reference.as_str(), own.case)).collect();
+        assert_eq!(heard, [("keys 3", Some(3)), ("keys 7", Some(7))]);
+        assert_eq!(kept.heard[0].meaning, Meaning::Alarm(Need::Fire));
+        assert_eq!(kept.unheard, [3]);
+        assert_eq!(
+            kept.tasks,
+            [("80".to_owned(), Some(3), Wall(3))],
+            "in the other somebody talked"
+        );
+        let calls = kept.guard.calls;
+        let when = |all: &[(String, Wall)]| all.iter().map(|(_, at)| at.0).collect::<Vec<_>>();
+        assert_eq!((when(&calls.calls), when(&calls.anew)), (vec![10, 12], vec![11]));
     });
 }
 

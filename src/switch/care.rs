@@ -28,7 +28,7 @@ use crate::base::{CallId, Duration, Now, Time, Wall};
 use crate::care::answer::{self, Answer};
 use crate::care::care_call::CareCalls;
 pub use crate::care::care_call::{Began, Called, Kept as KeptCalls, State};
-use crate::care::cases::Terms;
+use crate::care::cases::{Heard, Terms};
 pub use crate::care::check_in::Missed;
 use crate::care::check_in::{self, CheckIns};
 use crate::care::guard::Guard;
@@ -45,7 +45,8 @@ use crate::config::Config;
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
 use crate::wire::telecare::Said;
-pub use guard::KeptGuard;
+pub use guard::{KeptCalled, KeptGuard};
+pub use receiving::KeptReception;
 
 use super::console::{CaseRow, CaseView, Reply as ConsoleReply, TroubleRow};
 use super::fact::{CareFact, FactKind, Home};
@@ -68,6 +69,14 @@ const LONGEST_OUTCOME: usize = 500;
 pub struct KeptCases {
     /// Cases, and whether somebody has talked after the last alarm.
     pub cases: Vec<(Case, bool)>,
+    /// Of them those whose unit did not call within its time, or in whose call nobody has talked.
+    pub unheard: Vec<u64>,
+    /// Missed check-ins to which a person has to see: whose, the case, and by when it was to be reported.
+    pub tasks: Vec<(String, Option<u64>, Wall)>,
+    /// What was heard of late, the oldest first.
+    pub heard: Vec<Heard>,
+    /// Calls that broke off while their units were asked by keys.
+    pub receptions: Vec<KeptReception>,
     /// What is wrong with units, and since when.
     pub troubles: Vec<(String, Trouble, Wall)>,
     /// Up to where the check-ins of each are settled.
@@ -151,6 +160,8 @@ pub(super) struct Care {
     pub(super) wake: Option<Time>,
     /// What the records said of check-ins, until the subscribers come.
     kept: Option<KeptCheckIns>,
+    /// What the records said of calls: whose they are is known when the subscribers come.
+    kept_by_number: (KeptCalled, Vec<KeptReception>),
     /// By the number of the fact.
     unconfirmed: BTreeMap<u64, Asked>,
     /// How many of each sender.
@@ -182,6 +193,7 @@ impl Care {
             calls: BTreeMap::new(),
             wake: None,
             kept: None,
+            kept_by_number: Default::default(),
             unconfirmed: BTreeMap::new(),
             by_sender: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -401,6 +413,7 @@ impl Switch {
             priority: report.priority,
             place: report.place,
             call_back: call_back.clone(),
+            reference: report.reference,
             raw,
             case,
             opens,
@@ -622,7 +635,7 @@ impl Switch {
     /// Cases that were open before the start.
     pub(super) fn cases_restored(&mut self, now: Now, kept: KeptCases) {
         self.care.restored = true;
-        self.guard_restored(kept.guard);
+        self.care.kept_by_number = (self.guard_restored(kept.guard), kept.receptions);
         self.care.kept_plans = kept.plans;
         self.care.kept_calls = Some(kept.calls);
         self.care.kept = Some((kept.settled.into_iter().collect(), kept.missed));
@@ -635,6 +648,7 @@ impl Switch {
                 self.care.cases.restore(now.at, case, talked);
             }
         }
+        self.care.cases.restore_heard(now.at, now.wall, kept.heard);
     }
 
     /// A person has written down how a case ended.

@@ -27,6 +27,7 @@ use crate::net::mail::{Letter, Post};
 use crate::report::alarms::watch::{Backlog, Burst, Clock as Set, ClockWatch, Unattended};
 use crate::report::alarms::{Alarm, Board, Line, Told};
 use crate::switch::Input;
+use crate::switch::care::KeptCases;
 use crate::switch::fact::{AlarmWhat, CareFact, Fact, FactKind};
 
 /// How often the rules are looked at, and how often certificates are read for that.
@@ -85,6 +86,21 @@ impl Alarms {
 
     fn with<R>(&self, act: impl FnOnce(&mut State, Now) -> R) -> R {
         act(&mut self.state.lock().expect("no holder panics"), self.clock.now())
+    }
+
+    /// What the records say is open from before the start: cases in which nobody has talked, and missed check-ins to which
+    /// nobody has seen, are alarms again. Their time runs on.
+    pub(super) fn restore(&self, kept: &KeptCases) {
+        self.with(|state, now| {
+            for case in &kept.unheard {
+                state.unheard.expect(&format!("case {case}"), Some(*case), now.at);
+            }
+            for (account, case, due) in &kept.tasks {
+                let ago = u64::try_from(now.wall.0.saturating_sub(due.0)).unwrap_or(0);
+                let left = state.unattended_after.saturating_sub(Duration::from_millis(ago));
+                state.unattended.expect(account, *case, now.at + left);
+            }
+        });
     }
 
     /// A fact is being written. Never waits for the switch, whose thread this is.
@@ -392,6 +408,25 @@ mod tests {
         alarms.take(&care(CareFact::Talked { case: 8 }));
         alarms.take(&care(CareFact::Talked { case: 8 }));
         assert_eq!(said(&alarms), [(AlarmWhat::AlarmUnheard, false)]);
+    }
+
+    /// After a restart the alarms that stood are raised anew, and are over as if nothing had been.
+    #[test]
+    fn what_stood_before_a_restart_stands_again() {
+        let (alarms, config) = alarms();
+        let care = |what| fact(FactKind::Care { account: "0760".into(), what });
+        let long_ago = Wall(0);
+        let tasks = vec![("0760".to_owned(), Some(9), long_ago)];
+        let kept = KeptCases { unheard: vec![7, 8], tasks, ..KeptCases::default() };
+        alarms.restore(&kept);
+        alarms.look(&config, 0);
+        let raised = (AlarmWhat::AlarmUnheard, true);
+        assert_eq!(said(&alarms), [(AlarmWhat::CheckInUnattended, true), raised, raised]);
+        alarms.take(&care(CareFact::Talked { case: 8 }));
+        alarms.take(&care(CareFact::Closed { case: 9, outcome: "well".into(), by: "li".into() }));
+        let over =
+            [AlarmWhat::AlarmUnheard, AlarmWhat::CheckInUnattended].map(|what| (what, false));
+        assert_eq!(said(&alarms), over);
     }
 
     #[test]

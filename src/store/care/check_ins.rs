@@ -68,6 +68,18 @@ fn settles<'q>(account: &'q str, due: i64) -> Statement<'q> {
 }
 
 impl Records {
+    /// Missed ones that are a person's task to which nobody has seen: whose, the case, and by when it was to be reported.
+    pub(super) async fn kept_tasks(&self) -> Result<Vec<(String, Option<u64>, Wall)>, Trouble> {
+        let select = "SELECT account, task, due FROM check_ins WHERE state = 'missed' AND task IS NOT NULL \
+                      AND NOT EXISTS (SELECT 1 FROM cases WHERE id = check_ins.task \
+                      AND (talked IS NOT NULL OR closed IS NOT NULL)) ORDER BY due";
+        let rows = sqlx::query_as::<_, (String, i64, i64)>(select).fetch_all(&self.pool).await;
+        let task = |(account, case, due): (String, i64, i64)| {
+            (account, (case > 0).then_some(case.unsigned_abs()), Wall(due))
+        };
+        Ok(rows.map_err(self.sorted())?.into_iter().map(task).collect())
+    }
+
     /// Up to where the check-ins of each are settled, and those that were missed and are nobody's yet: of each
     /// the first.
     pub(super) async fn kept_check_ins(&self) -> Result<Kept, Trouble> {

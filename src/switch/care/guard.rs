@@ -1,6 +1,8 @@
 //! The guard at the door (R12): who is locked out is refused, unless the call is an alarm; that comes last and is
 //! told as what it is.
 
+use std::collections::BTreeMap;
+
 use crate::base::{Duration, Now, Wall};
 use crate::care::guard::{Lock, Terms};
 use crate::care::subscriber;
@@ -19,6 +21,17 @@ pub struct KeptGuard {
     pub locks: Vec<(String, Lock)>,
     /// The white list.
     pub white: Vec<String>,
+    /// Who has called.
+    pub calls: KeptCalled,
+}
+
+/// Calls from before the start, by which a home that calls again and again is known.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct KeptCalled {
+    /// Each number and when it called, the oldest first.
+    pub calls: Vec<(String, Wall)>,
+    /// From when the calls of a number count: it was locked, or let in again.
+    pub anew: Vec<(String, Wall)>,
 }
 
 impl Switch {
@@ -29,13 +42,31 @@ impl Switch {
         self.care.guard.set_terms(terms);
     }
 
-    /// What the records say of it.
-    pub(super) fn guard_restored(&mut self, kept: KeptGuard) {
+    /// What the records say of it. Gives what waits for the subscribers.
+    pub(super) fn guard_restored(&mut self, kept: KeptGuard) -> KeptCalled {
         for number in kept.white {
             self.care.guard.set_white(&number, true);
         }
         for (number, lock) in kept.locks {
             self.care.guard.lock(number, lock);
+        }
+        kept.calls
+    }
+
+    /// Calls from before the start count by their age: those that would have been counted when they came.
+    pub(super) fn calls_restored(&mut self, now: Now, kept: KeptCalled) {
+        let anew: BTreeMap<String, Wall> = kept.anew.into_iter().collect();
+        for (number, at) in kept.calls {
+            let is_phone = self.config.phone(&number).is_some();
+            if is_phone && !self.is_subscriber(&number) {
+                continue;
+            }
+            let home = self.care.home(&number).to_owned();
+            if [&number, &home].iter().any(|own| anew.get(*own).is_some_and(|since| at <= *since)) {
+                continue;
+            }
+            let ago = u64::try_from(now.wall.0.saturating_sub(at.0)).unwrap_or(0);
+            self.care.guard.restore_call(now.at, Duration::from_millis(ago), &number, &home);
         }
     }
 

@@ -116,6 +116,9 @@ impl Switch {
             let there = self.care.directory.len();
             self.log(Level::Info, format!("subscribers: {changed} changed, {there} in all"));
         }
+        let (called, receptions) = core::mem::take(&mut self.care.kept_by_number);
+        self.calls_restored(now, called);
+        self.receptions_restored(now, receptions);
         self.plans_restored(now);
         self.care_calls_restored(now);
         self.check_ins_due(now);

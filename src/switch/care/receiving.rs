@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Before the plan, or by its step; in both ways what is not understood, and who says nothing, is an alarm with a
-//! person. Who hangs up before anything was taken is one whose alarm nobody has heard: he is called.
+//! person. Who hangs up before anything was taken is one whose alarm nobody has heard: he is called. That a unit is being
+//! asked is written down, and that it is over: what a crash breaks off is an alarm after the start.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,7 @@ use crate::dialplan::effect::{AlarmEnd, AlarmKeys, Happening};
 use crate::dsp::tone;
 use crate::media::control::{DigitSet, Item};
 use crate::switch::active::Doing;
-use crate::switch::fact::{EndedBy, FactKind};
+use crate::switch::fact::{CareFact, EndedBy, FactKind};
 use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
 
@@ -62,9 +63,22 @@ enum Then {
     Plan,
 }
 
+/// A call from before the start that broke off while it was asked, or heard what it had reported.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptReception {
+    /// The call.
+    pub call: CallId,
+    /// The number of the fact by which it began.
+    pub seq: u64,
+    /// Who called; empty: that was not shown.
+    pub number: String,
+}
+
 /// All of them.
 #[derive(Default)]
 pub(super) struct Receptions {
+    /// Those that are written down as begun and not as over.
+    begun: BTreeSet<CallId>,
     /// Calls that are to be asked before their plan.
     expected: BTreeSet<CallId>,
     of: BTreeMap<CallId, Reception>,
@@ -75,19 +89,56 @@ pub(super) struct Receptions {
     written: BTreeMap<u64, CallId>,
 }
 
-impl Receptions {
+impl Switch {
     /// A call is to be asked before its plan.
-    pub(super) fn expect(&mut self, call: CallId) {
-        self.expected.insert(call);
+    pub(super) fn expect_reception(&mut self, now: Now, call: CallId) {
+        self.care.receiving.expected.insert(call);
+        self.reception_begins(now, call);
     }
 
     /// A call hears this before its plan.
-    pub(super) fn notice(&mut self, call: CallId, prompt: &'static str) {
-        self.notices.insert(call, prompt);
+    pub(super) fn expect_notice(&mut self, now: Now, call: CallId, prompt: &'static str) {
+        self.care.receiving.notices.insert(call, prompt);
+        self.reception_begins(now, call);
     }
-}
 
-impl Switch {
+    /// From here on the call is an alarm, should it break off.
+    fn reception_begins(&mut self, now: Now, call: CallId) {
+        if !self.care.receiving.begun.insert(call) {
+            return;
+        }
+        let number = self.calls.get(&call).map(|active| active.from.clone()).unwrap_or_default();
+        let account = self.care.home(&number).to_owned();
+        let what = CareFact::ReceptionBegan { call, number };
+        self.fact(now, FactKind::Care { account, what });
+    }
+
+    /// What was to be written down of it is.
+    fn reception_ends(&mut self, now: Now, call: CallId) {
+        if !self.care.receiving.begun.remove(&call) {
+            return;
+        }
+        let number = self.calls.get(&call).map(|active| active.from.as_str()).unwrap_or_default();
+        let account = self.care.home(number).to_owned();
+        self.fact(now, FactKind::Care { account, what: CareFact::ReceptionOver { call } });
+    }
+
+    /// Calls that the process before was asking when it ended: nobody knows what they wanted, so each is an alarm.
+    pub(super) fn receptions_restored(&mut self, now: Now, kept: Vec<KeptReception>) {
+        for KeptReception { call, seq, number } in kept {
+            if seq > self.care.start {
+                continue;
+            }
+            let who = self.care.who(&number);
+            let line =
+                format!("call {call} of {who} broke off while its unit was asked: it is an alarm");
+            self.log(Level::Error, line);
+            self.voice_alarm(now, call, &number);
+            let account = self.care.home(&number).to_owned();
+            self.fact(now, FactKind::Care { account, what: CareFact::ReceptionOver { call } });
+        }
+    }
+
     /// Whether calls to a number are asked by keys before they are calls like others.
     pub(super) fn is_asked_first(&self, to: &str) -> bool {
         self.config.receiver.calls != BellCalls::Voice && self.care.cases.terms().is_bells(to)
@@ -136,6 +187,7 @@ impl Switch {
         let receiver = Receiver::new(now.at, wanted, terms(&self.config.receiver));
         let reception = Reception { receiver, leg, play: None, first, case: None, notice: None };
         self.care.receiving.of.insert(id, reception);
+        self.reception_begins(now, id);
         self.stop_play(leg);
         self.hear_keys_in_audio(leg, true);
         self.receives_on(id);
@@ -288,6 +340,7 @@ impl Switch {
         self.fact(now, FactKind::CallField { call: id, name: "alarm_result".into(), value });
         let case = case.filter(|case| self.care.cases.joins(*case, id).is_some());
         let variables = case.and_then(|case| self.joins_case(now, id, case));
+        self.reception_ends(now, id);
         if let (AlarmEnd::Silent, Some(prompt)) = (end, reception.notice) {
             let then = if reception.first { Then::End } else { Then::Plan };
             return self.tells_terminal(now, id, reception.leg, prompt, then);
@@ -351,6 +404,7 @@ impl Switch {
                 if let Some(variables) = case.and_then(|case| self.joins_case(now, id, case)) {
                     self.tell_plan(id, variables);
                 }
+                self.reception_ends(now, id);
                 if let Some(active) = self.calls.get_mut(&id) {
                     active.doing = Doing::Waiting(Time::NEVER);
                 }
@@ -383,6 +437,7 @@ impl Switch {
             // What was taken waits for a call, as every alarm with speech does.
             Some(End::Speech | End::Silent) | None => None,
         };
+        self.reception_ends(now, id);
     }
 }
 

@@ -29,18 +29,25 @@ impl Switch {
     pub(in crate::switch) fn care_call(&mut self, now: Now, call: CallId, [number, to]: [&str; 2]) {
         self.tell_plan_of_subscriber(call, number);
         let known = self.care.known_as(number).to_owned();
-        // The call that a report announced is no alarm of its own.
-        let awaited = self.care.cases.of_caller(&known).is_some_and(Case::is_awaited);
-        let alarm = !awaited && self.is_voice_alarm(number, to);
+        let asked = self.is_asked_first(to);
+        // The call that a report announced is no alarm of its own; but a unit whose call broke off before its keys were
+        // confirmed says them again, and is to hear that.
+        let by_keys = |case: &Case| {
+            asked
+                && matches!(case.protocol, Protocol::Voice | Protocol::Bs8521 | Protocol::ContactId)
+        };
+        let announced = |case: &Case| case.is_awaited() && !by_keys(case);
+        let announced = self.care.cases.of_caller(&known).is_some_and(announced);
+        let alarm = !announced && self.is_voice_alarm(number, to);
         // A terminal that has said how it is calls because of that, unless somebody is in need there.
         if alarm && self.care.cases.of_caller(&known).is_none() {
             let home = self.care.home(number).to_owned();
             if let Some(prompt) = self.care.notices.calls(now.at, &home) {
-                return self.care.receiving.notice(call, prompt);
+                return self.expect_notice(now, call, prompt);
             }
         }
-        if alarm && self.is_asked_first(to) {
-            return self.care.receiving.expect(call);
+        if alarm && asked {
+            return self.expect_reception(now, call);
         }
         let opened = if alarm { self.voice_alarm(now, call, number) } else { None };
         let case = match opened {

@@ -46,6 +46,9 @@ pub enum CareFact {
         /// Where the unit waits to be called; empty: at its own number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         call_back: Option<String>,
+        /// By what it is known again when the unit says it anew; empty: written before that was noted.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reference: String,
         /// The report as it came.
         raw: String,
         /// The case that it belongs to.
@@ -60,6 +63,19 @@ pub enum CareFact {
         /// Whose it is; none: nobody's that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         home: Option<Box<Home>>,
+    },
+    /// A unit's call is asked for its alarm by keys, or hears what it has reported: what breaks off before that is over is
+    /// an alarm.
+    ReceptionBegan {
+        /// The call.
+        call: CallId,
+        /// Who calls.
+        number: String,
+    },
+    /// That is over: what was to be written down of it is.
+    ReceptionOver {
+        /// The call.
+        call: CallId,
     },
     /// The unit has not called within the time, or nobody has talked in its call.
     NoCall {
@@ -272,6 +288,8 @@ impl CareFact {
     pub fn call(&self) -> Option<CallId> {
         match self {
             CareFact::CallJoined { call, .. }
+            | CareFact::ReceptionBegan { call, .. }
+            | CareFact::ReceptionOver { call }
             | CareFact::CalledOut { call, .. }
             | CareFact::UnitTold { call, .. }
             | CareFact::LineEnded { call, .. } => Some(*call),
