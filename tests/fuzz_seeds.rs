@@ -24,6 +24,8 @@ mod dialplan;
 mod dtmf_detect;
 #[path = "checks/dtmf_info.rs"]
 mod dtmf_info;
+#[path = "checks/envelope.rs"]
+mod envelope;
 #[path = "checks/journal_record.rs"]
 mod journal_record;
 #[path = "checks/media_plane.rs"]
@@ -97,6 +99,7 @@ targets! {
     tone_plan: super::tone_plan::check, 6_000;
     opus_packet: super::opus_packet::check, 60_000;
     wav: super::wav::check, 60_000;
+    envelope: super::envelope::check, 4_000;
     config_toml: super::config_toml::check, 6_000;
     dialplan_toml: |bytes| super::dialplan::check("seed.toml", bytes), 6_000;
     dialplan_xml: |bytes| super::dialplan::check("seed.xml", bytes), 6_000;

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! switch ── path: under which name?
+//! engine ── envelope: how it lies on the disk where it is to be encrypted
 //! engine ── pack: of a call that is over, the same at a tenth of the size
 //! engine ── clock: is the day believed by which they are too old?
 //! daemon ── retention: which files are too old, has the disk room for another call?
@@ -11,6 +12,7 @@
 //! Not here: which sample lies where in the file (media's tap).
 
 pub mod clock;
+pub mod envelope;
 pub mod pack;
 pub mod path;
 pub mod retention;

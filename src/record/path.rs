@@ -1,6 +1,6 @@
 //! Where a recording lies below the directory of recordings: `YYYY/MM/DD/<call id>.wav`, by the
 //! local date on which it began. The second recording of one call is `<call id>-2.wav`. Once packed a
-//! recording ends in `.opus`.
+//! recording ends in `.opus`; one that is encrypted has `.enc` behind that.
 
 use jiff::civil::Date;
 
@@ -15,12 +15,37 @@ pub fn path(call: CallId, nth: u32, date: Date) -> String {
     }
 }
 
-/// The path of the recording at `path` once it is packed.
-pub fn packed(path: &str) -> String {
-    format!("{}.opus", path.strip_suffix(".wav").unwrap_or(path))
+/// Stands behind the name of a recording that is encrypted ([`envelope`](super::envelope)).
+const ENCRYPTED: &str = ".enc";
+
+/// The same recording, encrypted.
+pub fn encrypted(path: &str) -> String {
+    format!("{path}{ENCRYPTED}")
 }
 
-/// The date and call of a path that [`path`] or [`packed`] made. `None`: the file is not one of ours.
+/// Whether the recording at `path` is encrypted.
+pub fn is_encrypted(path: &str) -> bool {
+    path.ends_with(ENCRYPTED)
+}
+
+/// The name that the recording at `path` has when it is not encrypted.
+pub fn plain(path: &str) -> &str {
+    path.strip_suffix(ENCRYPTED).unwrap_or(path)
+}
+
+/// Whether the recording at `path` is a WAV: not packed yet.
+pub fn is_wav(path: &str) -> bool {
+    plain(path).ends_with(".wav")
+}
+
+/// The path of the recording at `path` once it is packed: encrypted if it was.
+pub fn packed(path: &str) -> String {
+    let name = plain(path);
+    let packed = format!("{}.opus", name.strip_suffix(".wav").unwrap_or(name));
+    if is_encrypted(path) { encrypted(&packed) } else { packed }
+}
+
+/// The date and call of a path that the functions above made. `None`: the file is not one of ours.
 pub fn read(path: &str) -> Option<(Date, CallId)> {
     let mut parts = path.split('/');
     let mut number = |len: usize| {
@@ -28,7 +53,7 @@ pub fn read(path: &str) -> Option<(Date, CallId)> {
         part?.parse::<i16>().ok()
     };
     let (year, month, day) = (number(4)?, number(2)?, number(2)?);
-    let file = parts.next()?;
+    let file = plain(parts.next()?);
     let name = file.strip_suffix(".wav").or_else(|| file.strip_suffix(".opus"))?;
     let (call, nth) = name.split_once('-').unwrap_or((name, "2"));
     nth.parse::<u32>().ok().filter(|n| *n >= 2)?;
@@ -53,6 +78,14 @@ mod tests {
         assert_eq!(read(&path(call, 2, date(2026, 3, 9))), Some((date(2026, 3, 9), call)));
         assert_eq!(packed(&first), format!("2026/03/09/{call}.opus"));
         assert_eq!(read(&packed(&first)), Some((date(2026, 3, 9), call)));
+        let hidden = encrypted(&first);
+        assert_eq!(hidden, format!("2026/03/09/{call}.wav.enc"));
+        assert_eq!(packed(&hidden), format!("2026/03/09/{call}.opus.enc"));
+        assert_eq!((plain(&hidden), plain(&first)), (first.as_str(), first.as_str()));
+        for own in [&hidden, &packed(&hidden)] {
+            assert_eq!(read(own), Some((date(2026, 3, 9), call)));
+            assert!(is_encrypted(own) && is_wav(own) == (own == &hidden), "{own}");
+        }
         for foreign in [
             "",
             "2026/03/09",
@@ -60,6 +93,8 @@ mod tests {
             "2026/13/09/0000000000000.wav",
             "2026/3/9/0000000000000.wav",
             "2026/03/09/0000000000000.ogg",
+            "2026/03/09/0000000000000.enc",
+            "2026/03/09/0000000000000.wav.enc.enc",
             "2026/03/09/0000000000000-1.wav",
             "2026/03/09/0000000000000.wav/x",
             "../2026/03/09/0000000000000.wav",
