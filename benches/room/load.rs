@@ -108,6 +108,7 @@ pub fn measure(load: Load, members: u64, span: Duration) -> io::Result<(f64, f64
         workers: Some(1),
         backend: Choice::Auto,
         recordings: dir.path().to_owned(),
+        keys: belfry::engine::disk::keys::Keys::default(),
         dtls: None,
         clips: Clips::default(),
         rtp_lost_after: Duration::from_secs(60),

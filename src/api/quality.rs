@@ -2,8 +2,7 @@
 //! score and each playback is written down (`belfry::audit`, R26).
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, SeekFrom};
-use std::path::{Path as FilePath, PathBuf};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -15,8 +14,6 @@ use axum::routing::{get, post};
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::body::{Asked, Given, Params};
 use super::events::Later;
@@ -46,8 +43,22 @@ pub trait Library: Send + Sync {
     fn score(&self, id: String) -> Later<Option<Value>>;
     /// What the scores that stand come to, by agent or by team.
     fn figures(&self, by_team: bool, sought: Sought) -> Later<Vec<Value>>;
-    /// The file of a call's recording; the first is 1.
-    fn file(&self, call: CallId, nth: usize) -> Later<Option<PathBuf>>;
+    /// A call's recording, as it is played; the first is 1.
+    fn sound(&self, call: CallId, nth: usize) -> Later<Option<io::Result<Sound>>>;
+}
+
+/// What can be read from any byte on.
+pub trait Audio: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Audio for T {}
+
+/// A recording that is open.
+pub struct Sound {
+    /// Its media type.
+    pub kind: &'static str,
+    /// Its bytes.
+    pub length: u64,
+    /// What they are read from; a read may wait for the disk.
+    pub audio: Box<dyn Audio>,
 }
 
 /// What is sought.
@@ -412,9 +423,9 @@ async fn audio(
     let nth: usize = nth.parse().map_err(|_| none())?;
     let library = library(&app)?;
     hears(&app, &*library, &who, call).await?;
-    let path = library.file(call, nth).await.map_err(away)?.ok_or_else(none)?;
+    let sound = library.sound(call, nth).await.map_err(away)?.ok_or_else(none)?;
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
-    let opened = serve(&path, range).await;
+    let opened = sound.and_then(|sound| serve(sound, range));
     let said = format!("recording {nth} of call {call} is played");
     let done = Reply::Done(String::new());
     audit::write(&who.rights.name, who.peer, Some(&said), opened.is_ok().then_some(&done));
@@ -442,14 +453,9 @@ async fn hears(
     }
 }
 
-/// A file, or the part of it that is asked for, a piece at a time.
-async fn serve(path: &FilePath, range: Option<&str>) -> std::io::Result<Response> {
-    let mut file = File::open(path).await?;
-    let length = file.metadata().await?.len();
-    let kind = match path.extension().is_some_and(|extension| extension == "opus") {
-        true => "audio/ogg",
-        false => "audio/wav",
-    };
+/// A recording, or the part of it that is asked for, a piece at a time.
+fn serve(sound: Sound, range: Option<&str>) -> io::Result<Response> {
+    let Sound { kind, length, audio } = sound;
     let (status, from, to) = match part(range, length) {
         Part::Whole => (StatusCode::OK, 0, length),
         Part::Bytes(from, to) => (StatusCode::PARTIAL_CONTENT, from, to),
@@ -463,19 +469,14 @@ async fn serve(path: &FilePath, range: Option<&str>) -> std::io::Result<Response
             return Ok(response);
         }
     };
-    file.seek(SeekFrom::Start(from)).await?;
-    let pieces = stream::try_unfold((file, to - from), |(mut file, left)| async move {
-        if left == 0 {
-            return Ok::<_, std::io::Error>(None);
+    let pieces = stream::try_unfold((audio, from), move |(audio, at)| async move {
+        if at == to {
+            return Ok::<_, io::Error>(None);
         }
-        let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let mut piece = vec![0; most];
-        let read = file.read(&mut piece).await?;
-        if read == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        piece.truncate(read);
-        Ok(Some((Bytes::from(piece), (file, left - read as u64))))
+        let read = tokio::task::spawn_blocking(move || piece(audio, at, to)).await;
+        let (audio, piece) = read.map_err(io::Error::other)??;
+        let next = at + piece.len() as u64;
+        Ok(Some((Bytes::from(piece), (audio, next))))
     });
     let mut response = Response::builder()
         .status(status)
@@ -486,6 +487,15 @@ async fn serve(path: &FilePath, range: Option<&str>) -> std::io::Result<Response
         response = response.header(CONTENT_RANGE, format!("bytes {from}-{}/{length}", to - 1));
     }
     response.body(Body::from_stream(pieces)).map_err(std::io::Error::other)
+}
+
+/// The bytes from one place to another, as many as are read at once.
+fn piece(mut audio: Box<dyn Audio>, at: u64, to: u64) -> io::Result<(Box<dyn Audio>, Vec<u8>)> {
+    let most = (to - at).min(PIECE as u64);
+    let mut piece = Vec::with_capacity(PIECE);
+    audio.seek(SeekFrom::Start(at))?;
+    audio.by_ref().take(most).read_to_end(&mut piece)?;
+    if piece.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok((audio, piece)) }
 }
 
 #[cfg(test)]
@@ -522,20 +532,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_served_whole_and_in_parts() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.wav");
+    async fn a_recording_is_served_whole_and_in_parts() {
         let bytes: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
-        std::fs::write(&path, &bytes).unwrap();
-        let whole = serve(&path, None).await.unwrap();
-        assert_eq!(whole.status(), 200);
+        let serve = |range| {
+            let audio = Box::new(io::Cursor::new(bytes.clone()));
+            serve(Sound { kind: "audio/wav", length: 200_000, audio }, range).unwrap()
+        };
+        let whole = serve(None);
+        assert_eq!(
+            (whole.status().as_u16(), whole.headers()[CONTENT_TYPE] == "audio/wav"),
+            (200, true)
+        );
         assert_eq!(to_bytes(whole.into_body(), 1 << 20).await.unwrap(), bytes);
-        let some = serve(&path, Some("bytes=70000-140000")).await.unwrap();
+        let some = serve(Some("bytes=70000-140000"));
         assert_eq!(some.status(), 206);
         assert_eq!(some.headers()[CONTENT_RANGE], "bytes 70000-140000/200000");
         assert_eq!(to_bytes(some.into_body(), 1 << 20).await.unwrap(), bytes[70_000..=140_000]);
-        assert_eq!(serve(&path, Some("bytes=200000-")).await.unwrap().status(), 416);
-        assert!(serve(&dir.path().join("b.wav"), None).await.is_err());
+        assert_eq!(serve(Some("bytes=200000-")).status(), 416);
+        let audio = Box::new(io::Cursor::new(Vec::new()));
+        let cut = Sound { kind: "audio/wav", length: 10, audio };
+        let cut = super::serve(cut, None).unwrap();
+        assert!(to_bytes(cut.into_body(), 1 << 20).await.is_err(), "what is missing is no silence");
     }
 
     #[test]

@@ -101,6 +101,9 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     }
     gateways(&draft.gateways, reader);
     trunks(&draft.trunks, &draft.gateways, reader);
+    if let Some(record) = &draft.record {
+        recording_keys(record, reader);
+    }
     recorder::check(&draft.recorders, draft.record.as_ref(), &draft.phones, reader);
     phones(&draft.phones, reader);
     mobiles(draft, reader);
@@ -125,6 +128,22 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     open_keys(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);
+    }
+}
+
+/// What is to be encrypted has a key, from one place.
+fn recording_keys(record: &Record, reader: &mut Reader<'_>) {
+    match (&record.key_file, &record.key_env) {
+        (Some(_), Some(_)) => {
+            let what = "`key_file` and `key_env` exclude each other";
+            reader.faults.error(&reader.place("record", 0, "key_env"), what, "keep one of them");
+        }
+        (None, None) if record.encrypt => {
+            let what = "recordings are to be encrypted, and no key is named";
+            let remedy = "make one with `belfry recording key FILE` and add `key_file = \"FILE\"`";
+            reader.faults.error(&reader.place("record", 0, "encrypt"), what, remedy);
+        }
+        _ => {}
     }
 }
 

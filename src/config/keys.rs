@@ -442,6 +442,15 @@ section! {
         pack: Pack = "\"opus\"", live;
         /// How long after its end that happens; until then the file is a WAV.
         pack_after: Duration = "\"1 hour\"" in ["\"0 s\"", "\"3650 days\""], live;
+        /// Whether recordings are encrypted on the disk (AES-256-GCM), from their first second on: `<call
+        /// id>.wav.enc`. Without a key that can be had none is kept, and calls go on. What was recorded before stays
+        /// as it is.
+        encrypt: bool = "false", live;
+        /// The file of their keys, made by `belfry recording key FILE`: the first encrypts, all decrypt. Without
+        /// them no encrypted recording can be read by anybody.
+        key_file: Option<PathBuf> = derived, live;
+        /// An environment variable that holds those keys, with spaces between them.
+        key_env: Option<EnvName> = derived, live;
         /// The recorders outside (`[[recorder]]`) that get a copy of what is recorded: each call's goes to the
         /// first that takes it; those behind it are in reserve. A phone may have others (`[[phone]] recorders`),
         /// and so may a route, by the variable `recorders`. Where there is any `[[recorder]]` a call takes four

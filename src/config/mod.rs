@@ -540,9 +540,10 @@ impl Config {
         let secrets = secrets!(self, iter).filter_map(|(.., file, _)| file.as_ref().map(secret));
         let keys = self.certificates.iter().map(|c| secret(&c.key));
         let chains = self.certificates.iter().map(|c| shown(&c.chain));
+        let recordings = self.record.key_file.iter().map(secret);
         let trusted =
             [&self.tls.ca, &self.tls.client_ca, &self.mail.ca].into_iter().flatten().map(shown);
-        secrets.chain(keys).chain(chains).chain(trusted).collect()
+        secrets.chain(keys).chain(recordings).chain(chains).chain(trusted).collect()
     }
 
     /// Fetches the passwords that lie in files or in the environment. `fetch` gives the text found

@@ -497,6 +497,7 @@ fn every_file_that_a_key_names_is_among_its_files() {
             "mail" => {
                 "[mail]\nserver = \"10.0.0.6\"\nfrom = \"a@b.example\"\nuser = \"b\"\nca = \"/f/mail\"\n"
             }
+            "record" => "[record]\n",
             "webhook" => "[[webhook]]\nname = \"w\"\nurl = \"http://10.0.0.7/\"\n",
             "resource" => {
                 "[[resource]]\nname = \"r\"\nkind = \"hospital\"\nhook = \"https://10.0.0.4/\"\n"

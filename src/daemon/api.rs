@@ -42,7 +42,7 @@ impl Exchange for Operator {
     }
 
     fn library(&self) -> Option<Arc<dyn Library>> {
-        Some(Arc::new(Kept { shelf: self.shelf(), config: self.config() }))
+        Some(Arc::new(Kept { shelf: self.shelf(), config: self.config(), keys: self.keys() }))
     }
 }
 

@@ -104,12 +104,13 @@ enum Command {
         belfry user set 7001 role=supervisor\n  belfry user set 7001 --new-secret\n  belfry user export"
     )]
     User(accounts::Verb),
-    /// Recordings: list them, see that their files are what they were, copy them
+    /// Recordings: list them, see that their files are what they were, copy them, make their key
     #[command(
         subcommand,
-        after_help = "A file's SHA-256 is written down when it is whole, and again when it is packed.\n\n\
+        after_help = "A file's SHA-256 is written down when it is whole, and again when it is packed; of an encrypted one \
+        it is that of the file as it lies there.\n\n\
         Examples:\n  belfry recording list --from 2026-11-01 --number 1001\n  belfry recording verify\n  \
-        belfry recording export 01KAF3Q8ZK004 --out /tmp/case-4711"
+        belfry recording export 01KAF3Q8ZK004 --out /tmp/case-4711\n  belfry recording key /etc/belfry/recording.keys"
     )]
     Recording(recordings::Verb),
     /// Write store, accounts and configuration into one file, while the appliance runs

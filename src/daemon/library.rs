@@ -1,15 +1,18 @@
 //! What is kept of talks, for the API: the records and the recordings' files.
 
-use std::path::PathBuf;
+use std::io;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::api::events::Later;
-use crate::api::quality::{Library, Sought};
+use crate::api::quality::{Library, Sought, Sound};
 use crate::base::CallId;
 use crate::config::Config;
+use crate::engine::disk::keys::Keys;
+use crate::engine::disk::reading;
+use crate::record::path;
 use crate::store::query::MAX_ROWS;
 use crate::store::recordings::Wanted;
 use crate::store::{Records, Trouble, scores};
@@ -22,6 +25,7 @@ pub(super) struct Shelf(Arc<OnceCell<Records>>);
 pub(super) struct Kept {
     pub(super) shelf: Shelf,
     pub(super) config: Config,
+    pub(super) keys: Keys,
 }
 
 impl Kept {
@@ -109,13 +113,21 @@ impl Library for Kept {
             Ok(values(&records.score_figures(by_team, &sought).await?))
         })
     }
-    fn file(&self, call: CallId, nth: usize) -> Later<Option<PathBuf>> {
-        let root = self.config.recordings_dir();
+    fn sound(&self, call: CallId, nth: usize) -> Later<Option<io::Result<Sound>>> {
+        let (root, ring) = (self.config.recordings_dir(), self.keys.ring());
         let wanted = Wanted { call: Some(call.to_string()), most: MAX_ROWS, ..Wanted::default() };
         self.with(move |records| async move {
             let found = records.recordings(&wanted).await?;
             let file = nth.checked_sub(1).and_then(|at| found.iter().rev().nth(at));
-            Ok(file.filter(|file| file.removed.is_none()).map(|file| root.join(&file.path)))
+            let Some(file) = file.filter(|file| file.removed.is_none()) else { return Ok(None) };
+            let name = file.path.clone();
+            let open = move || {
+                let reading = reading::open(&root, &name, &ring)?;
+                let kind = if path::is_wav(&name) { "audio/wav" } else { "audio/ogg" };
+                Ok(Sound { kind, length: reading.len(), audio: Box::new(reading) })
+            };
+            let opened = tokio::task::spawn_blocking(open).await;
+            Ok(Some(opened.unwrap_or_else(|error| Err(io::Error::other(error)))))
         })
     }
 }

@@ -46,6 +46,7 @@ mod notify;
 mod orders;
 mod pages;
 mod playback;
+mod recording_keys;
 mod recordings;
 mod records;
 mod report;

@@ -19,7 +19,7 @@ use super::exchange::Inputs;
 use super::files::{self, Source, lines};
 use super::library::Shelf;
 use super::metrics::{self, Tally};
-use super::{api, playback, records, subscribers};
+use super::{api, playback, recording_keys, records, subscribers};
 use crate::api::Tokens;
 use crate::base::CallId;
 use crate::config::Config;
@@ -28,6 +28,7 @@ use crate::console::commands::subscriber::SubscriberOrder;
 use crate::console::server::Orders;
 use crate::console::{Answer, File, render};
 use crate::engine::WorkerRow;
+use crate::engine::disk::keys::Keys;
 use crate::net::mail::{Letter, Post};
 use crate::store::Journal;
 use crate::switch::{Input, Reply, Request, RequestId};
@@ -99,6 +100,8 @@ pub(super) struct Operator {
     tokens: Tokens,
     /// The records, for the API.
     shelf: Shelf,
+    /// With which recordings are read.
+    keys: Keys,
     began: Instant,
 }
 
@@ -110,7 +113,7 @@ impl Operator {
         pending: Pending,
         events: broadcast::Sender<Arc<str>>,
         figures: Figures,
-        (certificates, post): (InForce, Post),
+        (certificates, post, keys): (InForce, Post, Keys),
     ) -> Operator {
         let (next, began) = (AtomicU64::new(1), Instant::now());
         let tokens = Tokens::default();
@@ -127,6 +130,7 @@ impl Operator {
             post,
             tokens,
             shelf: Shelf::default(),
+            keys,
             began,
         }
     }
@@ -139,6 +143,11 @@ impl Operator {
     /// The records.
     pub(super) fn shelf(&self) -> Shelf {
         self.shelf.clone()
+    }
+
+    /// The keys of recordings.
+    pub(super) fn keys(&self) -> Keys {
+        self.keys.clone()
     }
 
     /// Asks the switch without waiting for it here.
@@ -214,6 +223,7 @@ impl Operator {
         {
             return Answer::refused(format!("[log] level: {why}; nothing was changed"));
         }
+        let without_keys = recording_keys::renew(&self.keys, &loaded.config);
         *config = loaded.config.clone();
         api::put_tokens(&self.tokens, &config);
         self.post.renew(loaded.mail);
@@ -223,7 +233,11 @@ impl Operator {
             return Answer::refused("the exchange is about to stop");
         }
         let routes = loaded.plan.route_count();
-        let warnings: String = loaded.warnings.iter().map(|w| format!("{w}\n")).collect();
+        let mut warnings: String = loaded.warnings.iter().map(|w| format!("{w}\n")).collect();
+        if let Some(warning) = &without_keys {
+            tracing::warn!("{warning}");
+            let _ = writeln!(warnings, "{warning}");
+        }
         Answer::done(
             format!(
                 "{warnings}in force: {routes} routes, {count} prompts; calls in being keep their plan"
@@ -255,7 +269,7 @@ impl Operator {
             None => Answer::done(trace::ladder(&found, &TimeZone::system()), &found),
             Some(name) => {
                 let recordings = self.config.lock().expect("no holder panics").recordings_dir();
-                let (audio, missing) = playback::audio(&recordings, &found);
+                let (audio, missing) = playback::audio(&recordings, &self.keys.ring(), &found);
                 let capture = trace::pcap(&found, &audio);
                 let mut text = format!("{} messages", found.messages.len());
                 if capture.packets > 0 {

@@ -1,12 +1,13 @@
 //! The audio of a call's recordings for its capture file: WAV, or Ogg/Opus once packed, as A-law.
 
-use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use ogg::PacketReader;
 
 use crate::dsp::g711;
+use crate::engine::disk::reading;
+use crate::record::envelope::Keyring;
 use crate::record::pack::Unpacker;
 use crate::record::path;
 use crate::trace::{Audio, Found};
@@ -16,7 +17,7 @@ use crate::wire::wav::{self, Wav};
 const MOST: usize = 10 * 60 * 8_000;
 
 /// The audio, and words on what is not there.
-pub(super) fn audio(recordings: &Path, found: &Found) -> (Vec<Audio>, Vec<String>) {
+pub(super) fn audio(recordings: &Path, ring: &Keyring, found: &Found) -> (Vec<Audio>, Vec<String>) {
     let (mut all, mut words) = (Vec::new(), Vec::new());
     if found.recordings.is_empty() {
         words.push("it was not recorded: no audio".to_owned());
@@ -27,7 +28,7 @@ pub(super) fn audio(recordings: &Path, found: &Found) -> (Vec<Audio>, Vec<String
             words.push(format!("{}: left out", known.path));
             continue;
         }
-        match read(recordings, &known.path, room) {
+        match read((recordings, ring), &known.path, room) {
             Ok((channels, whole)) => {
                 room -= channels[0].len().min(room);
                 if !whole {
@@ -41,18 +42,21 @@ pub(super) fn audio(recordings: &Path, found: &Found) -> (Vec<Audio>, Vec<String
     (all, words)
 }
 
+/// The directory of recordings, and their keys.
+type Shelf<'a> = (&'a Path, &'a Keyring);
+
 /// The two channels of a recording, so many samples at most, and whether that is all of it.
-fn read(root: &Path, name: &str, most: usize) -> io::Result<([Vec<u8>; 2], bool)> {
-    match wav(&root.join(name), most) {
+fn read(from: Shelf<'_>, name: &str, most: usize) -> io::Result<([Vec<u8>; 2], bool)> {
+    match wav(from, name, most) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            packed(&root.join(path::packed(name)), most)
+            packed(from, &path::packed(name), most)
         }
         read => read,
     }
 }
 
-fn wav(at: &Path, most: usize) -> io::Result<([Vec<u8>; 2], bool)> {
-    let mut file = File::open(at)?;
+fn wav((root, ring): Shelf<'_>, name: &str, most: usize) -> io::Result<([Vec<u8>; 2], bool)> {
+    let mut file = reading::open(root, name, ring)?;
     let mut first = Vec::with_capacity(wav::PROBE_LEN);
     (&mut file).take(wav::PROBE_LEN as u64).read_to_end(&mut first)?;
     let wav = Wav::parse(&first).map_err(io::Error::other)?;
@@ -61,7 +65,7 @@ fn wav(at: &Path, most: usize) -> io::Result<([Vec<u8>; 2], bool)> {
         return Err(io::Error::other("not two channels at 8 kHz"));
     }
     let frame = u64::from(wav.spec.frame_bytes());
-    let there = wav.data_len(file.metadata()?.len());
+    let there = wav.data_len(file.len());
     let taken = there.min(most as u64 * frame);
     file.seek(SeekFrom::Start(wav.data_offset as u64))?;
     let mut bytes = Vec::new();
@@ -86,9 +90,9 @@ fn wav(at: &Path, most: usize) -> io::Result<([Vec<u8>; 2], bool)> {
     Ok(([side(0), side(1)], taken == there))
 }
 
-fn packed(at: &Path, most: usize) -> io::Result<([Vec<u8>; 2], bool)> {
+fn packed((root, ring): Shelf<'_>, name: &str, most: usize) -> io::Result<([Vec<u8>; 2], bool)> {
     let bad = |error: ogg::OggReadError| io::Error::other(error.to_string());
-    let mut packets = PacketReader::new(BufReader::new(File::open(at)?));
+    let mut packets = PacketReader::new(BufReader::new(reading::open(root, name, ring)?));
     let head = packets.read_packet_expected().map_err(bad)?;
     let fault = |fault: crate::record::pack::Fault| io::Error::other(fault.to_string());
     let mut unpacker = Unpacker::new(&head.data).map_err(fault)?;
@@ -144,7 +148,7 @@ mod tests {
         let spec = wav::Spec { format: wav::Format::Alaw, channels: 2, rate_hz: 8_000 };
         let file = [spec.header(frames.len() as u64), frames.clone()].concat();
         std::fs::write(dir.path().join("a.wav"), file).expect("written");
-        let (all, words) = audio(dir.path(), &recorded("a.wav"));
+        let (all, words) = audio(dir.path(), &Keyring::default(), &recorded("a.wav"));
         assert!(words.is_empty(), "{words:?}");
         let left: Vec<u8> = frames.iter().step_by(2).copied().collect();
         assert_eq!(all[0].channels[0], left);
@@ -154,7 +158,7 @@ mod tests {
         let (packed, _) = packer.finish();
         std::fs::remove_file(dir.path().join("a.wav")).expect("removed");
         std::fs::write(dir.path().join("a.opus"), packed).expect("written");
-        let (all, words) = audio(dir.path(), &recorded("a.wav"));
+        let (all, words) = audio(dir.path(), &Keyring::default(), &recorded("a.wav"));
         assert!(words.is_empty(), "{words:?}");
         let [left, right] = &all[0].channels;
         assert!((8_000..8_500).contains(&left.len()), "{}", left.len());
@@ -170,7 +174,7 @@ mod tests {
             (recorded("a.wav"), "a.wav: No such file"),
             (recorded("b.wav"), "b.wav: not a RIFF"),
         ] {
-            let (all, words) = audio(dir.path(), &found);
+            let (all, words) = audio(dir.path(), &Keyring::default(), &found);
             assert!(all.is_empty() && words.len() == 1 && words[0].contains(says), "{words:?}");
         }
     }

@@ -13,13 +13,16 @@ use serde::Serialize;
 
 use super::cli::{ConfigFile, fail};
 
-use super::files;
+use super::{files, recording_keys};
 use crate::base::CallId;
 use crate::config::Config;
 use crate::console::out::{out, outln};
 use crate::console::render;
 use crate::dialplan::calendar::wall_of;
+use crate::engine::disk::reading::{self, Reading};
 use crate::engine::disk::seal::checksum;
+use crate::record::envelope::Keyring;
+use crate::record::path;
 use crate::store::query::Records;
 use crate::store::recordings::{Recorded, Wanted};
 
@@ -39,13 +42,22 @@ pub(super) enum Verb {
     },
     /// Compare all files, each with what it was when it was whole; exit code 1 if one is not, or is gone
     Verify(Which),
-    /// Copy files that are what they were, each with its record beside it, into a directory
+    /// Copy files that are what they were, decrypted and each with its record beside it, into a directory
     Export {
         #[command(flatten)]
         which: Which,
         /// The directory
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+    },
+    /// Make the file of the key with which recordings are encrypted
+    Key {
+        /// The file; [record] key_file names it
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Put a new key before those in it: it encrypts what is recorded from the next reload on, they still decrypt
+        #[arg(long)]
+        add: bool,
     },
 }
 
@@ -110,6 +122,7 @@ pub(super) fn main(verb: Verb) -> ExitCode {
         Verb::List { which, most } => list(&which, most),
         Verb::Verify(which) => verify(&which),
         Verb::Export { which, out } => export(&which, &out),
+        Verb::Key { file, add } => key(&file, add),
     };
     done.unwrap_or_else(|why| fail(&why))
 }
@@ -317,10 +330,53 @@ fn private(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
+/// Copies a recording; the inner error: it cannot be read, and there is no copy of it.
+fn copy_to(
+    copy: &Path,
+    open: impl FnOnce() -> std::io::Result<Reading>,
+) -> Result<Result<(), std::io::Error>, String> {
+    let mut from = match open() {
+        Ok(from) => from,
+        Err(why) => return Ok(Err(why)),
+    };
+    let copied = private(copy).and_then(|mut file| std::io::copy(&mut from, &mut file));
+    match copied {
+        Ok(_) => Ok(Ok(())),
+        // What is damaged is told by its reader; all else is the copy's.
+        Err(why) => {
+            let _ = std::fs::remove_file(copy);
+            match why.kind() {
+                ErrorKind::InvalidData => Ok(Err(why)),
+                _ => Err(format!("{}: {why}", copy.display())),
+            }
+        }
+    }
+}
+
+fn key(file: &Path, add: bool) -> Result<ExitCode, String> {
+    let id = recording_keys::make(file, add)?;
+    let file = file.display();
+    outln!("{file}: key {id} is made");
+    match add {
+        true => outln!(
+            "reload, and recordings are encrypted with it; keep the older keys as long as their recordings"
+        ),
+        false => outln!(
+            "let Belfry read it (chgrp belfry {file}; chmod 0640 {file}), write\n  [record]\n  encrypt = true\n  \
+             key_file = \"{file}\"\nand reload. Keep a copy elsewhere: without it nobody can read these recordings"
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
     let search = Search::new(which)?;
     let root = search.config.recordings_dir();
     let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let ring = recording_keys::ring(&search.config).unwrap_or_else(|why| {
+        eprintln!("belfry: {why}");
+        Keyring::default()
+    });
     std::fs::create_dir_all(to).map_err(|error| told(to, error))?;
     let (mut copied, mut left) = (0, 0);
     search.each(|recorded| {
@@ -335,12 +391,13 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
             left += usize::from(state.is_wrong());
             return Ok(());
         }
-        let name = Path::new(&recorded.path).file_name().unwrap_or_default();
+        let name = Path::new(path::plain(&recorded.path)).file_name().unwrap_or_default();
         let copy = to.join(name);
-        let from = root.join(&recorded.path);
-        let mut bytes = File::open(&from).map_err(|error| told(&from, error))?;
-        let copied_to = private(&copy).and_then(|mut file| std::io::copy(&mut bytes, &mut file));
-        copied_to.map_err(|error| told(&copy, error))?;
+        if let Err(why) = copy_to(&copy, || reading::open(&root, &recorded.path, &ring))? {
+            eprintln!("belfry: {} of call {} is left out: {why}", recorded.path, recorded.call);
+            left += 1;
+            return Ok(());
+        }
         let beside = copy.with_extension("json");
         let text = serde_json::to_string_pretty(recorded).unwrap_or_default();
         let written = private(&beside).and_then(|mut file| file.write_all(text.as_bytes()));

@@ -33,11 +33,12 @@ use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
 use super::sheets::Sheets;
-use super::{check, first, notify};
+use super::{check, first, notify, recording_keys};
 use crate::base::Rng;
 use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
 use crate::console::server::Server;
 use crate::dialplan::Plan;
+use crate::engine::disk::keys::Keys;
 use crate::engine::disk::seal::Sealer;
 use crate::engine::{self, Choice, Clips, Engine, EngineConfig};
 use crate::net::dns::Resolver;
@@ -115,7 +116,8 @@ impl Appliance {
         post.renew(mail);
         let store = open_store(&config)?;
         let (inputs, queue) = Inputs::new();
-        let engine = start_engine(&config, prompts(&sounds, without), &inputs)?;
+        let keys = recording_keys::at_start(&config);
+        let engine = start_engine(&config, prompts(&sounds, without), &inputs, keys.clone())?;
         let tls = Tls::default();
         let web = tls.clone();
         tls.renew(&material).map_err(|e| format!("TLS: {e}"))?;
@@ -167,7 +169,7 @@ impl Appliance {
             pending,
             events,
             figures,
-            (InForce::new(tls, written), post),
+            (InForce::new(tls, written), post, keys),
         ));
         tend(&runtime, &operator, &store, sealer);
         let watch = Watch::start(&store, inputs.clone());
@@ -474,7 +476,12 @@ pub(super) fn port_pairs(config: &Config) -> usize {
     (config.max_calls() as usize * 5 / 2).clamp(16, config.media.ports.pairs() as usize)
 }
 
-fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine, String> {
+fn start_engine(
+    config: &Config,
+    clips: Clips,
+    inputs: &Inputs,
+    keys: Keys,
+) -> Result<Engine, String> {
     let (to_switch, disk) = (inputs.clone(), inputs.clone());
     let addresses = config.media_addresses();
     if addresses.is_empty() {
@@ -499,6 +506,7 @@ fn start_engine(config: &Config, clips: Clips, inputs: &Inputs) -> Result<Engine
             Backend::Mio => Choice::Epoll,
         },
         recordings: config.recordings_dir(),
+        keys,
         dtls: Some(dtls),
         clips,
         rtp_lost_after: RTP_LOOK,

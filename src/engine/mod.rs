@@ -46,6 +46,8 @@ use rtrb::{Consumer, Producer};
 use self::backend::Wake;
 use self::disk::archive::Archivist;
 use self::disk::background::Background;
+use self::disk::envelope::Vault;
+use self::disk::keys::Keys;
 use self::disk::seal::Sealer;
 use self::disk::storage::{Directory, Repaired};
 use self::disk::{Disk, archive, pack, ring, seal};
@@ -90,6 +92,8 @@ pub struct EngineConfig {
     pub backend: Choice,
     /// The directory of recordings.
     pub recordings: PathBuf,
+    /// With which recordings are encrypted and read.
+    pub keys: Keys,
     /// The prompts.
     pub clips: Clips,
     /// What is shown in DTLS handshakes; `None`: no leg may agree on DTLS.
@@ -194,7 +198,7 @@ impl Engine {
         mut rng: Rng,
     ) -> Result<Engine, StartError> {
         let (pairs, taken) = bind(&config)?;
-        let (directory, repaired) = Directory::open(&config.recordings)
+        let (directory, repaired) = Directory::open(&config.recordings, &config.keys)
             .map_err(|error| StartError::Recordings(config.recordings.clone(), error))?;
         let by_name = config.backend != Choice::Auto;
         let settled = config.backend.settle(2 * pairs.len()).map_err(StartError::Backend)?;
@@ -223,10 +227,10 @@ impl Engine {
         }
         let (tell, sealer) =
             seal::start(config.recordings.clone(), tell).map_err(StartError::Thread)?;
-        let disk =
-            Disk::start(Box::new(directory), rings, tell.clone()).map_err(StartError::Thread)?;
+        let vault = Vault::new(directory, config.keys.clone());
+        let disk = Disk::start(Box::new(vault), rings, tell.clone()).map_err(StartError::Thread)?;
         let archivist = archive::start(config.recordings.clone(), tell.clone());
-        let packer = pack::start(config.recordings.clone(), tell.clone());
+        let packer = pack::start(config.recordings.clone(), config.keys, tell.clone());
         Ok(Engine {
             crew,
             desk,

@@ -46,6 +46,7 @@ fn config(choice: Choice, pairs: usize, dir: &tempfile::TempDir) -> EngineConfig
         workers: Some(1),
         backend: choice,
         recordings: dir.path().join("recordings"),
+        keys: Keys::default(),
         dtls: None,
         clips: Clips::default(),
         rtp_lost_after: Duration::from_secs(3_600),

@@ -5,7 +5,7 @@ use crate::call::ConnectionState;
 use crate::call::conference::Change;
 use crate::config;
 use crate::media::control::{Command, RecordFormat};
-use crate::record::path::path;
+use crate::record::path;
 use crate::wire::q850::Cause;
 
 use super::active::{Copying, Doing, Recording};
@@ -116,7 +116,8 @@ impl Switch {
             .to_zoned(self.zone.clone())
             .date();
         active.recordings += 1;
-        let path = path(id, active.recordings, date);
+        let path = path::path(id, active.recordings, date);
+        let path = if self.config.record.encrypt { path::encrypted(&path) } else { path };
         let group = self.group_of_leg(left);
         let recording = self.new_recording_id();
         let beep = self.config.record.beep.then(|| recording_tone(self.config.node.country));

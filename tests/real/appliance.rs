@@ -61,6 +61,8 @@ pub struct Setup {
     pub recorders: Vec<SocketAddr>,
     /// More of the configuration: whole sections; `OWN` is its address.
     pub more: &'static str,
+    /// More of `[record]`; `DIR` is the folder of the test.
+    pub record: &'static str,
     /// A further file of its dialplan.
     pub plan: String,
 }
@@ -88,6 +90,7 @@ impl Setup {
             within,
             recorders: Vec::new(),
             more,
+            record: "",
             plan: String::new(),
         }
     }
@@ -268,6 +271,7 @@ pub fn prepare(dir: &Path, ip: Ipv4Addr, setup: &Setup) {
     let mut text = if setup.sample { sample(dir, ip, setup) } else { own(dir, ip, setup) };
     // What else fills the disk of the machine is not what is tested.
     text.push_str("[record]\nmax_disk = \"100 %\"\n");
+    text.push_str(&setup.record.replace("DIR", &dir.to_string_lossy()));
     if !setup.recorders.is_empty() {
         let names: Vec<String> =
             (0..setup.recorders.len()).map(|n| format!("\"recorder-{n}\"")).collect();

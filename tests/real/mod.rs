@@ -13,6 +13,7 @@ mod speech;
 mod tones;
 
 mod api;
+mod at_rest;
 mod bad_input;
 mod bells;
 mod chromium;

@@ -29,7 +29,7 @@ const MORE: &str = "\n[http]\nlisten = \"OWN:8080\"\n\
     [[queue]]\nname = \"care\"\n";
 
 /// A part of a file: the answer's status, head and body.
-fn part(at: SocketAddr, path: &str, range: &str) -> (u16, String, Vec<u8>) {
+pub fn part(at: SocketAddr, path: &str, range: &str) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(at).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
     let request = format!(

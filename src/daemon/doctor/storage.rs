@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::Finding;
 use crate::config::Config;
-use crate::daemon::files::Loaded;
+use crate::daemon::files::{self, Loaded};
+use crate::daemon::recording_keys;
 use crate::engine::disk::space::space;
 use crate::store::database::Database;
 
@@ -25,6 +26,7 @@ pub(super) fn look(loaded: &Loaded, records: bool) -> Vec<Finding> {
     ];
     findings.push(database(&config.database(), records));
     findings.push(prompts(loaded));
+    findings.extend(keys(config));
     findings
 }
 
@@ -141,6 +143,29 @@ fn database(path: &Path, whole: bool) -> Finding {
              one move it away, with its -wal and -shm",
         ),
     }
+}
+
+/// Whether the keys of recordings can be had, where there are to be any.
+fn keys(config: &Config) -> Option<Finding> {
+    let record = &config.record;
+    let named = record.key_file.is_some() || record.key_env.is_some();
+    let found = match recording_keys::ring(config) {
+        Ok(ring) => {
+            let keys = files::counted(ring.ids().count(), "key");
+            let first = ring.ids().next()?;
+            let does = if record.encrypt { "encrypts" } else { "would encrypt" };
+            Finding::ok("recordings", format!("{keys}, of which {first} {does}"))
+        }
+        Err(why) => {
+            let what =
+                if record.encrypt { "no call is recorded" } else { "none is needed to record" };
+            let remedy = "put the file of keys back, readable by Belfry's user, and reload; `belfry recording key FILE` \
+                          makes a new one, with which older recordings cannot be read";
+            let finding = if record.encrypt { Finding::error } else { Finding::warning };
+            finding("recordings", format!("{why}: {what}"), remedy)
+        }
+    };
+    named.then_some(found)
 }
 
 fn prompts(loaded: &Loaded) -> Finding {

@@ -340,6 +340,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::engine::disk::keys::Keys;
     use crate::engine::disk::storage::{self, Storage};
     use crate::record::retention::Keep;
     use jiff::civil::date;
@@ -409,7 +410,7 @@ mod tests {
     #[test]
     fn what_is_being_written_never_goes() {
         let root = tempfile::tempdir().unwrap();
-        let (mut storage, _) = storage::Directory::open(root.path()).unwrap();
+        let (mut storage, _) = storage::Directory::open(root.path(), &Keys::default()).unwrap();
         let path = "2025/01/01/0000000000001.wav";
         let file = storage.create(path).unwrap();
         let (mut archive, told) = archive(Directory { days: Days::new(root.path().into()) });

@@ -10,16 +10,20 @@
 //! Beside them the `archive` thread removes what is past its time ([`archive`]), and the `pack` thread
 //! makes the files of calls that are over smaller ([`pack`]); both are a [`background`].
 //!
+//! A file whose name says so lies there encrypted ([`envelope`]): the disk thread does that, a piece at a time.
 //! What lies where in a file the workers have decided ([`layout`](crate::media::tap::layout)). Nothing
 //! that happens to a disk reaches a call: what cannot be written is silence, counted and told once.
 
 pub(in crate::engine) mod archive;
 pub(in crate::engine) mod background;
 mod days;
+pub(in crate::engine) mod envelope;
 #[cfg(test)]
 pub(in crate::engine) mod fake;
 mod file;
+pub mod keys;
 pub(in crate::engine) mod pack;
+pub mod reading;
 pub(in crate::engine) mod ring;
 pub mod seal;
 pub mod space;

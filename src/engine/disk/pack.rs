@@ -32,6 +32,7 @@ use self::conversion::{Fault, convert};
 use self::refused::Refused;
 use super::background::{Background, Orders};
 use super::days::Days;
+use super::keys::Keys;
 use super::storage::{below, is_open};
 use super::{DiskEvent, Tell};
 use crate::engine::pinning;
@@ -48,13 +49,14 @@ const WORKSHOP: &str = ".pack";
 /// without one, or with `None`, nothing is.
 pub(in crate::engine) fn start(
     root: PathBuf,
+    keys: Keys,
     tell: Tell,
 ) -> io::Result<Background<Option<Duration>>> {
     Background::start("pack", |orders: Orders<Option<Duration>>| {
         if let Err(error) = pinning::background() {
             tracing::info!("recordings are packed at the usual priority: {error}");
         }
-        let mut bench = Bench::new(root, tell);
+        let mut bench = Bench::new(root, keys, tell);
         orders.obey(LOOK, move |after, stop| match after {
             Some(after) => bench.turn(*after, jiff::Zoned::now().date(), stop),
             None => LOOK,
@@ -65,6 +67,7 @@ pub(in crate::engine) fn start(
 /// Where recordings are packed.
 struct Bench {
     days: Days,
+    keys: Keys,
     tell: Tell,
     /// The day from which there may be work; no path before it has any.
     from: String,
@@ -74,12 +77,13 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(root: PathBuf, tell: Tell) -> Bench {
+    fn new(root: PathBuf, keys: Keys, tell: Tell) -> Bench {
         // What a crash left half made.
         let _ = fs::remove_dir_all(root.join(WORKSHOP));
         Bench {
             refused: Refused::read(&root),
             days: Days::new(root),
+            keys,
             tell,
             from: String::new(),
             found: VecDeque::new(),
@@ -122,12 +126,16 @@ impl Bench {
         let mut found = Vec::new();
         let mut done_to = self.from.clone();
         let mut all_done = true;
-        let root = self.days.root();
+        let (root, has_keys) = (self.days.root(), !self.keys.ring().is_empty());
         self.days.walk(&self.from, end, |day| {
             let paths = self.days.names(day)?.into_iter().map(|name| format!("{day}/{name}"));
-            let ours = |path: &String| path.ends_with(".wav") && path::read(path).is_some();
+            let ours = |path: &String| path::is_wav(path) && path::read(path).is_some();
+            // Without a key an encrypted one waits; whose own key is missing is refused when it is tried.
+            let has_key = |path: &String| has_keys || !path::is_encrypted(path);
             let wavs = paths.filter(ours).filter(|path| !self.refused.has(path));
-            let ripe = |path: &String| !is_open(root, path) && age(root, path) >= Some(after);
+            let ripe = |path: &String| {
+                !is_open(root, path) && has_key(path) && age(root, path) >= Some(after)
+            };
             let young: Vec<_>;
             (found, young) = wavs.partition(ripe);
             all_done &= found.is_empty() && young.is_empty();
@@ -153,7 +161,7 @@ impl Bench {
         let workshop = self.days.root().join(WORKSHOP);
         fs::create_dir_all(&workshop).map_err(fault)?;
         let made = workshop.join(packed.replace('/', "_"));
-        match convert(&from, &made, path, stop) {
+        match convert((&from, &made), path, &self.keys.ring(), stop) {
             Ok(true) => {}
             other => {
                 let _ = fs::remove_file(&made);
@@ -179,11 +187,14 @@ fn age(root: &Path, path: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::sync::{Arc, Mutex};
 
     use super::*;
     use crate::base::{CallId, Wall};
     use crate::dsp::g711;
+    use crate::engine::disk::envelope::Vault;
+    use crate::engine::disk::reading::{self, tests::ring};
     use crate::engine::disk::storage::{Directory, Storage};
     use crate::wire::wav;
     use jiff::civil::date;
@@ -196,7 +207,7 @@ mod tests {
             let told = told.clone();
             move |event| told.lock().unwrap().push(event)
         });
-        (Bench::new(root.to_owned(), tell), told)
+        (Bench::new(root.to_owned(), Keys::new(ring(1)), tell), told)
     }
 
     fn tone(seconds: usize) -> Vec<u8> {
@@ -207,13 +218,57 @@ mod tests {
 
     fn record(root: &Path, nth: u64, day: Date, data: &[u8]) -> String {
         let path = path::path(CallId::new(Wall(1_700_000_000_000), nth), 1, day);
-        let (mut storage, _) = Directory::open(root).unwrap();
-        let mut file = storage.create(&path).unwrap();
+        record_at(root, &path, data);
+        path
+    }
+
+    fn record_at(root: &Path, path: &str, data: &[u8]) {
+        let (storage, _) = Directory::open(root, &Keys::default()).unwrap();
+        let mut file = Vault::new(storage, Keys::new(ring(1))).create(path).unwrap();
         let spec = wav::Spec { format: wav::Format::Alaw, channels: 2, rate_hz: 8_000 };
         let bytes = [&spec.header(data.len() as u64)[..], data].concat();
         file.write_at(0, &bytes).unwrap();
         file.finish().unwrap();
-        path
+    }
+
+    #[test]
+    fn an_encrypted_recording_is_packed_into_an_encrypted_file() {
+        let root = tempfile::tempdir().unwrap();
+        let call = CallId::new(Wall(1_700_000_000_000), 1);
+        let path = path::encrypted(&path::path(call, 1, date(2026, 3, 1)));
+        record_at(root.path(), &path, &tone(3));
+        let (mut bench, told) = bench(root.path());
+        let keys = bench.keys.clone();
+        bench.keys = Keys::default();
+        turns(&mut bench, Duration::ZERO);
+        assert!(told.lock().unwrap().is_empty(), "it waits for a key");
+        bench.keys = keys;
+        turns(&mut bench, Duration::ZERO);
+        let told = told.lock().unwrap();
+        let [DiskEvent::Packed { packed, bytes, .. }] = &told[..] else { panic!("{told:?}") };
+        assert!(packed.ends_with(".opus.enc") && !root.path().join(&path).exists());
+        let lies = fs::read(root.path().join(packed)).unwrap();
+        assert_eq!(lies.len() as u64, *bytes);
+        assert!(!lies.windows(4).any(|four| four == b"OggS" || four == b"Opus"));
+        let mut reading = reading::open(root.path(), packed, &ring(1)).unwrap();
+        let mut plain = Vec::new();
+        reading.read_to_end(&mut plain).unwrap();
+        assert!(plain.starts_with(b"OggS"));
+    }
+
+    #[test]
+    fn an_encrypted_recording_that_was_cut_off_stays_as_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let call = CallId::new(Wall(1_700_000_000_000), 1);
+        let path = path::encrypted(&path::path(call, 1, date(2026, 3, 1)));
+        record_at(root.path(), &path, &tone(3));
+        let file = fs::OpenOptions::new().write(true).open(root.path().join(&path)).unwrap();
+        file.set_len(crate::record::envelope::offset(2)).unwrap();
+        let (mut bench, told) = bench(root.path());
+        turns(&mut bench, Duration::ZERO);
+        let told = told.lock().unwrap();
+        let [DiskEvent::NotPacked { why, .. }] = &told[..] else { panic!("{told:?}") };
+        assert!(why.contains("ends behind 2 whole chunks"), "{why}");
     }
 
     fn turns(bench: &mut Bench, after: Duration) {
@@ -264,7 +319,7 @@ mod tests {
         let whole = record(root.path(), 1, date(2026, 3, 1), &tone(1));
         let broken = path::path(CallId::new(Wall(1_700_000_000_000), 7), 1, date(2026, 3, 1));
         fs::write(root.path().join(&broken), b"not a wave file").unwrap();
-        let (mut storage, _) = Directory::open(root.path()).unwrap();
+        let (mut storage, _) = Directory::open(root.path(), &Keys::default()).unwrap();
         let open = path::path(CallId::new(Wall(1_700_000_000_000), 8), 1, date(2026, 3, 1));
         let _open = storage.create(&open).unwrap();
         let (mut bench, told) = bench(root.path());

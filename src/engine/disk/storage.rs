@@ -10,6 +10,11 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::envelope;
+use super::keys::Keys;
+use super::reading::Reading;
+use crate::record::envelope::Keyring;
+use crate::record::path::is_encrypted;
 use crate::wire::wav;
 
 /// The directory of marks.
@@ -49,13 +54,14 @@ pub struct Directory {
 impl Directory {
     /// Takes `root` (made if it is not there), and makes whole what the last run left behind. What a disk that
     /// cannot be written leaves undone is told, and done at a start when it can be.
-    pub fn open(root: &Path) -> io::Result<(Directory, Vec<Repaired>)> {
+    pub fn open(root: &Path, keys: &Keys) -> io::Result<(Directory, Vec<Repaired>)> {
+        let ring = keys.ring();
         let marks = root.join(MARKS);
         fs::create_dir_all(&marks)?;
         let mut repaired = Vec::new();
         for entry in fs::read_dir(&marks)? {
             repaired.extend(match entry {
-                Ok(entry) => unfinished(root, &entry.path()),
+                Ok(entry) => unfinished(root, &entry.path(), &ring),
                 Err(error) => Some(Repaired { path: MARKS.into(), result: Err(error.to_string()) }),
             });
         }
@@ -121,7 +127,7 @@ impl StoredFile for Opened {
 }
 
 /// Makes whole what `mark` stands for, and takes the mark away. `None`: there was no such recording.
-fn unfinished(root: &Path, mark: &Path) -> Option<Repaired> {
+fn unfinished(root: &Path, mark: &Path, ring: &Keyring) -> Option<Repaired> {
     let path = match marked(mark) {
         Ok(path) => path,
         Err(error) => {
@@ -129,7 +135,14 @@ fn unfinished(root: &Path, mark: &Path) -> Option<Repaired> {
             return Some(Repaired { path, result: Err(error.to_string()) });
         }
     };
-    let result = below(root, &path).and_then(|file| repair(&file));
+    let mend = if is_encrypted(&path) { mend } else { repair };
+    let result = below(root, &path).and_then(|file| mend(&file, ring));
+    if let Err(error) = &result
+        && error.kind() == io::ErrorKind::PermissionDenied
+    {
+        // Its key, or the right to write it, may be there at another start.
+        return Some(Repaired { path, result: Err(error.to_string()) });
+    }
     // A file that cannot be repaired stays as it is, and is told of once; of a disk that takes no changes the mark stays.
     let removed = fs::remove_file(mark);
     let result = match (result, removed) {
@@ -140,6 +153,28 @@ fn unfinished(root: &Path, mark: &Path) -> Option<Repaired> {
     Some(Repaired { path, result })
 }
 
+/// Writes the end of an encrypted recording. Gives its samples.
+fn mend(path: &Path, ring: &Keyring) -> io::Result<u64> {
+    if !envelope::mend(path, ring)? {
+        // Not even what says how it is encrypted: there is no recording.
+        fs::remove_file(path)?;
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let mut reading = Reading::open(path, ring)?;
+    let mut first = Vec::with_capacity(wav::PROBE_LEN);
+    let len = reading.len();
+    (&mut reading).take(wav::PROBE_LEN as u64).read_to_end(&mut first)?;
+    if first.is_empty() {
+        return Ok(0);
+    }
+    let wav = wav::Wav::parse(&first).map_err(unfit)?;
+    Ok(wav.data_len(len) / u64::from(wav.spec.frame_bytes()))
+}
+
+fn unfit(error: wav::WavError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
 /// The path that a mark names.
 fn marked(mark: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
@@ -148,7 +183,7 @@ fn marked(mark: &Path) -> io::Result<String> {
 }
 
 /// Makes the sizes in the header agree with the file's length. Gives its samples.
-fn repair(path: &Path) -> io::Result<u64> {
+fn repair(path: &Path, _: &Keyring) -> io::Result<u64> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let len = file.metadata()?.len();
     if len == 0 {
@@ -158,7 +193,6 @@ fn repair(path: &Path) -> io::Result<u64> {
     }
     let mut first = Vec::with_capacity(wav::PROBE_LEN);
     (&mut file).take(wav::PROBE_LEN as u64).read_to_end(&mut first)?;
-    let unfit = |e: wav::WavError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
     if let Some(repair) = wav::repair(&first, len).map_err(unfit)? {
         file.set_len(repair.file_len)?;
         file.write_all_at(&repair.header, 0)?;
@@ -178,7 +212,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         // A mark that is a directory can neither be read nor removed as a file, whoever asks.
         fs::create_dir_all(root.path().join(MARKS).join("2026_call.wav")).unwrap();
-        let (mut directory, repaired) = Directory::open(root.path()).unwrap();
+        let (mut directory, repaired) = Directory::open(root.path(), &Keys::default()).unwrap();
         assert_eq!(repaired.len(), 1);
         assert!(repaired[0].result.is_err() && repaired[0].path.contains("2026_call"));
         directory.create("2026/other.wav").unwrap();
@@ -188,7 +222,7 @@ mod tests {
     #[test]
     fn a_file_is_marked_while_it_is_open_and_made_once() {
         let root = tempfile::tempdir().unwrap();
-        let (mut storage, none) = Directory::open(root.path()).unwrap();
+        let (mut storage, none) = Directory::open(root.path(), &Keys::default()).unwrap();
         assert!(none.is_empty());
         let mut file = storage.create("2026/03/09/a.wav").unwrap();
         file.write_at(2, b"cd").unwrap();
@@ -208,7 +242,7 @@ mod tests {
     #[test]
     fn what_a_crash_left_is_made_whole_at_the_next_start() {
         let root = tempfile::tempdir().unwrap();
-        let (mut storage, _) = Directory::open(root.path()).unwrap();
+        let (mut storage, _) = Directory::open(root.path(), &Keys::default()).unwrap();
         let spec = wav::Spec { format: wav::Format::Alaw, channels: 2, rate_hz: 8_000 };
         let mut cut = storage.create("d/cut.wav").unwrap();
         cut.write_at(0, &[&spec.header(0)[..], &[0xd5; 4_001]].concat()).unwrap();
@@ -217,7 +251,7 @@ mod tests {
         let empty = storage.create("d/empty.wav").unwrap();
         drop((cut, garbage, empty));
 
-        let (_, repaired) = Directory::open(root.path()).unwrap();
+        let (_, repaired) = Directory::open(root.path(), &Keys::default()).unwrap();
         assert_eq!(repaired.len(), 2);
         assert_eq!(repaired[0], Repaired { path: "d/cut.wav".into(), result: Ok(2_000) });
         assert!(repaired[1].result.is_err());
@@ -225,6 +259,39 @@ mod tests {
         assert_eq!(bytes[..58], spec.header(4_000));
         assert_eq!(bytes.len(), 58 + 4_000);
         assert!(!root.path().join("d/empty.wav").exists());
-        assert!(Directory::open(root.path()).unwrap().1.is_empty(), "told once");
+        assert!(Directory::open(root.path(), &Keys::default()).unwrap().1.is_empty(), "told once");
+    }
+
+    #[test]
+    fn an_encrypted_one_is_made_whole_when_its_key_is_there() {
+        use super::super::envelope::Vault;
+        use super::super::reading::{self, tests::ring};
+
+        let root = tempfile::tempdir().unwrap();
+        let (keys, path) = (Keys::new(ring(1)), "d/a.wav.enc");
+        let (storage, _) = Directory::open(root.path(), &keys).unwrap();
+        let mut file = Vault::new(storage, keys.clone()).create(path).unwrap();
+        let spec = wav::Spec { format: wav::Format::Alaw, channels: 2, rate_hz: 8_000 };
+        file.write_at(0, &spec.header(0)).unwrap();
+        file.write_at(58, &[7; 20_000]).unwrap();
+        let there = |keys: &Keys| {
+            let mut plain = Vec::new();
+            reading::open(root.path(), path, &keys.ring())?.read_to_end(&mut plain)?;
+            Ok::<_, io::Error>(plain.len())
+        };
+        assert_eq!(there(&keys).unwrap(), 16_384, "while it is written, what is there");
+        drop(file);
+
+        let other = Keys::new(ring(2));
+        for _ in 0..2 {
+            let (_, repaired) = Directory::open(root.path(), &other).unwrap();
+            assert_eq!(repaired.len(), 1, "told until its key is there");
+            let why = repaired[0].result.clone().unwrap_err();
+            assert!(why.contains("which is not known"), "{why}");
+        }
+        let (_, repaired) = Directory::open(root.path(), &keys).unwrap();
+        assert_eq!(repaired, [Repaired { path: path.into(), result: Ok((16_384 - 58) / 2) }]);
+        assert!(Directory::open(root.path(), &keys).unwrap().1.is_empty(), "told once");
+        assert_eq!(there(&keys).unwrap(), 16_384);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, channel};
 
 use super::fake::{FakeDisk, FakeStorage};
+use super::keys::Keys;
 use super::ring::{TapSender, ring};
 use super::storage::Directory;
 use super::*;
@@ -52,7 +53,7 @@ fn closed(events: &Receiver<DiskEvent>) -> (u64, u64) {
 #[test]
 fn pieces_become_a_file_that_another_reader_knows() {
     let root = tempfile::tempdir().unwrap();
-    let (storage, _) = Directory::open(root.path()).unwrap();
+    let (storage, _) = Directory::open(root.path(), &Keys::default()).unwrap();
     let (disk, mut taps, events) = start(Box::new(storage));
     open(&disk, ONE, "2026/03/09/a.wav", RecordFormat::Pcm16);
     let frames: Vec<[i16; 2]> = (0..12_000).map(|n| [n, -n]).collect();

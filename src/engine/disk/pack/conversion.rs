@@ -11,13 +11,15 @@
 #![allow(clippy::disallowed_methods, reason = "this floor owns the files")]
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use ogg::PacketReader;
 
+use super::super::envelope::Writing;
+use super::super::reading::Reading;
 use crate::media::control::RecordFormat;
+use crate::record::envelope::Keyring;
 use crate::record::pack::{self, Checker, Packer, Pauses};
 use crate::wire::wav::{self, Wav};
 
@@ -26,16 +28,19 @@ const PIECE: usize = 64 * 1024;
 
 /// A WAV at its first frame.
 struct OpenWav {
-    file: io::Take<File>,
+    file: io::Take<Reading>,
     format: RecordFormat,
     /// In all.
     frames: u64,
 }
 
 impl OpenWav {
-    fn open(path: &Path) -> Result<OpenWav, Fault> {
+    fn open(path: &Path, ring: &Keyring) -> Result<OpenWav, Fault> {
         let fault = |e: io::Error| e.to_string();
-        let mut file = File::open(path).map_err(fault)?;
+        let mut file = Reading::open(path, ring).map_err(fault)?;
+        if let Err(cut) = file.whole() {
+            return Err(Fault::Wav(cut.to_string()));
+        }
         let mut first = Vec::with_capacity(wav::PROBE_LEN);
         (&mut file).take(wav::PROBE_LEN as u64).read_to_end(&mut first).map_err(fault)?;
         let wav = Wav::parse(&first).map_err(|e| Fault::Wav(e.to_string()))?;
@@ -44,7 +49,7 @@ impl OpenWav {
             (wav::Format::Pcm16, 2, 8_000) => RecordFormat::Pcm16,
             _ => return Err(Fault::Wav("not two channels of A-law or 16 bits at 8 kHz".into())),
         };
-        let len = file.metadata().map_err(fault)?.len();
+        let len = file.len();
         let frames = wav.data_len(len) / format.frame_bytes() as u64;
         file.seek(io::SeekFrom::Start(wav.data_offset as u64)).map_err(fault)?;
         Ok(OpenWav { file: file.take(frames * format.frame_bytes() as u64), format, frames })
@@ -89,35 +94,35 @@ impl From<String> for Fault {
     }
 }
 
-/// Packs `from`, a WAV of that `name`, into `to` and reads that back; `false` when told to stop in between.
+/// Packs the first, a WAV of that `name`, into the second and reads that back; `false` when told to stop in between.
+/// Either is encrypted if its name says so.
 pub(super) fn convert(
-    from: &Path,
-    to: &Path,
+    files: (&Path, &Path),
     name: &str,
+    ring: &Keyring,
     stop: &dyn Fn() -> bool,
 ) -> Result<bool, Fault> {
-    if !make(from, to, name, Pauses::LeftOut, stop)? {
+    if !make(files, (name, Pauses::LeftOut), ring, stop)? {
         return Ok(false);
     }
-    match check(from, to) {
+    match check(files, ring) {
         // Opus' silence detector takes a steady tone for noise.
         Err(Fault::Check(pack::Fault::Sound { .. })) => {}
         checked => return checked.map(|()| true),
     }
-    Ok(make(from, to, name, Pauses::Kept, stop)? && check(from, to).map(|()| true)?)
+    Ok(make(files, (name, Pauses::Kept), ring, stop)? && check(files, ring).map(|()| true)?)
 }
 
 /// Packs `from` into `to`, on the disk; `false` when told to stop in between.
 fn make(
-    from: &Path,
-    to: &Path,
-    name: &str,
-    pauses: Pauses,
+    (from, to): (&Path, &Path),
+    (name, pauses): (&str, Pauses),
+    ring: &Keyring,
     stop: &dyn Fn() -> bool,
 ) -> Result<bool, Fault> {
     let fault = |e: io::Error| e.to_string();
-    let mut wav = OpenWav::open(from)?;
-    let mut out = File::create(to).map_err(fault)?;
+    let mut wav = OpenWav::open(from, ring)?;
+    let mut out = Writing::create(to, ring).map_err(fault)?;
     let mut packer =
         Packer::new(wav.format, pauses, &[("SOURCE", name)]).map_err(|e| e.to_string())?;
     let mut piece = Vec::with_capacity(PIECE);
@@ -131,23 +136,23 @@ fn make(
             break;
         }
         packer.frames(&piece);
-        out.write_all(&packer.take()).map_err(fault)?;
+        out.write(&packer.take()).map_err(fault)?;
     }
     let (rest, samples) = packer.finish();
     if samples != wav.frames {
         let why = format!("the WAV ends after {samples} of {} samples", wav.frames);
         return Err(Fault::Wav(why));
     }
-    out.write_all(&rest).and_then(|()| out.sync_all()).map_err(fault)?;
+    out.write(&rest).and_then(|()| out.finish()).map_err(fault)?;
     Ok(true)
 }
 
 /// Reads the packed file beside its WAV.
-fn check(wav: &Path, packed: &Path) -> Result<(), Fault> {
+fn check((wav, packed): (&Path, &Path), ring: &Keyring) -> Result<(), Fault> {
     let fault = |e: io::Error| e.to_string();
     let unread = |e: ogg::OggReadError| format!("the packed file: {e}");
-    let mut wav = OpenWav::open(wav)?;
-    let file = BufReader::new(File::open(packed).map_err(fault)?);
+    let mut wav = OpenWav::open(wav, ring)?;
+    let file = BufReader::new(Reading::open(packed, ring).map_err(fault)?);
     let mut packets = PacketReader::new(file);
     let head = packets.read_packet_expected().map_err(unread)?;
     let mut checker = Checker::new(wav.format, &head.data)?;
