@@ -39,6 +39,7 @@ mod first;
 mod known_names;
 mod library;
 mod live;
+mod log;
 mod lookups;
 mod mail;
 mod metrics;

@@ -6,7 +6,6 @@
 //! stop:  no new calls ─▶ calls end ─▶ console, switch ─▶ SIP ─▶ workers, recordings ─▶ store
 //! ```
 
-use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,9 +32,9 @@ use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
 use super::sheets::Sheets;
-use super::{check, first, notify, recording_keys};
+use super::{check, first, log, notify, recording_keys};
 use crate::base::Rng;
-use crate::config::{Backend, Config, LogFormat, SipAddress, Workers};
+use crate::config::{Backend, Config, SipAddress, Workers};
 use crate::console::server::Server;
 use crate::dialplan::Plan;
 use crate::engine::disk::keys::Keys;
@@ -354,7 +353,11 @@ pub(super) fn main(args: Serve) -> ExitCode {
             return ExitCode::from(WRONG_FILES);
         }
     };
-    log_to_stderr(&loaded.config, args.log_format, args.log_level.as_deref());
+    let log = log::to_stderr(&loaded.config, args.log_format, args.log_level.as_deref());
+    let _log = match log {
+        Ok(log) => log,
+        Err(why) => return fail(&format!("there is no thread for the log: {why}")),
+    };
     made.iter().for_each(|line| tracing::warn!("{line}"));
     let database = loaded.config.database();
     let appliance = match Appliance::begin(source, loaded) {
@@ -407,37 +410,6 @@ async fn stop_signal(operator: &Arc<Operator>) -> &'static str {
                 let _ = tokio::task::spawn_blocking(move || operator.hang_up()).await;
             }
         }
-    }
-}
-
-/// Logs go to standard error; RUST_LOG, where set, says more finely what is logged.
-fn log_to_stderr(config: &Config, format: Option<LogFormat>, level: Option<&str>) {
-    use tracing_subscriber::{
-        EnvFilter, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
-    };
-    let level = level.unwrap_or(config.log.level.as_str());
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let filter = with_audit(filter);
-    let (filter, handle) = reload::Layer::new(filter);
-    super::orders::keep_log_handle(Box::new(move |level| {
-        handle.reload(with_audit(EnvFilter::new(level))).map_err(|e| e.to_string())
-    }));
-    let registry = tracing_subscriber::registry().with(filter);
-    match format.unwrap_or(config.log.format) {
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).init(),
-        LogFormat::Text => {
-            let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            let lines = fmt::layer().with_target(false).with_ansi(colours);
-            registry.with(lines.with_writer(std::io::stderr)).init()
-        }
-    }
-}
-
-/// Who ordered what is written down at any level of the log.
-fn with_audit(filter: tracing_subscriber::EnvFilter) -> tracing_subscriber::EnvFilter {
-    match "belfry::audit=info".parse() {
-        Ok(audit) => filter.add_directive(audit),
-        Err(_) => filter,
     }
 }
 

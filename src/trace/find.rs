@@ -107,29 +107,28 @@ pub(super) fn find(dir: &Path, call: CallId) -> io::Result<Found> {
                     let text = String::from_utf8_lossy(text).into_owned();
                     found.notes.push(Note { at_us, text });
                 }
+                // A dialog is written down before its messages.
+                Record::Message(seen) => {
+                    let Some((dialog, call_id)) = dialogs.get(&seen.hash) else { continue };
+                    if !is_of(&seen, call_id) {
+                        continue;
+                    }
+                    if found.messages.len() >= MOST {
+                        found.cut = true;
+                        return Ok(found);
+                    }
+                    found.messages.push(Kept::new(&seen, *dialog));
+                }
                 _ => {}
             }
         }
     }
-    if dialogs.is_empty() {
-        return Ok(found);
-    }
-    for (_, path) in &all[first..] {
-        for record in read(&there(path)?) {
-            let Record::Message(seen) = record else { continue };
-            let Some((dialog, call_id)) = dialogs.get(&seen.hash) else { continue };
-            let its = Message::parse(seen.bytes).ok();
-            if its.is_none_or(|its| its.call_id().ok() != Some(&call_id[..])) {
-                continue;
-            }
-            if found.messages.len() >= MOST {
-                found.cut = true;
-                return Ok(found);
-            }
-            found.messages.push(Kept::new(&seen, *dialog));
-        }
-    }
     Ok(found)
+}
+
+/// Whether the message has that Call-ID: hashes may be the same by chance.
+fn is_of(seen: &Seen<'_>, call_id: &[u8]) -> bool {
+    Message::parse(seen.bytes).is_ok_and(|its| its.call_id().ok() == Some(call_id))
 }
 
 impl Found {

@@ -183,7 +183,13 @@ impl Reader {
 /// The thread.
 fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
     let mut sorting = Sorting::default();
+    let mut written = Instant::now();
     loop {
+        // By the clock, not by a pause: a message now and then would put it off until a chunk is full.
+        if written.elapsed() >= IDLE {
+            ring.flush();
+            written = Instant::now();
+        }
         match queue.recv_timeout(IDLE) {
             Ok(Job::Message(kept)) => {
                 keep_message(kept, &mut sorting, &mut ring, collector);
@@ -212,7 +218,7 @@ fn keep(queue: &Receiver<Job>, mut ring: Ring, collector: Option<&Collector>) {
                 ring.flush();
                 let _ = done.send(());
             }
-            Err(RecvTimeoutError::Timeout) => ring.flush(),
+            Err(RecvTimeoutError::Timeout) => {}
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return ring.flush(),
         }
     }
