@@ -428,6 +428,18 @@ impl Config {
         self.numbers.emergency.iter().any(|own| own.as_str() == number)
     }
 
+    /// The numbers for which nobody is held back: emergency numbers, and those of the care line.
+    pub fn urgent(&self) -> impl Iterator<Item = &str> {
+        let bells = self.care.bells.iter().flatten();
+        let care = bells.chain(&self.care.number).chain(&self.care.call);
+        self.numbers.emergency.iter().chain(care).map(|number| number.as_str())
+    }
+
+    /// Whether `number` is one of them.
+    pub fn is_urgent(&self, number: &str) -> bool {
+        self.urgent().any(|own| own == number)
+    }
+
     /// The codecs of a gateway or a phone: its own, else those of `[media]`.
     pub fn codecs<'c>(&'c self, own: &'c Option<Vec<Codec>>) -> &'c [Codec] {
         own.as_deref().unwrap_or(&self.media.codecs)

@@ -5,7 +5,7 @@
 //!                       allowed: passes, and its connections are not counted by source
 //!                       banned until …: dropped
 //!                       hushed until …: its datagrams are dropped, its connections are not
-//!                          └── but an INVITE to an emergency number, in a datagram, is read
+//!                          └── but an INVITE or MESSAGE to an urgent number, in a datagram, is read
 //! ```
 //!
 //! The switch decides who is banned and for how long; here it is only kept to, at the cost of one
@@ -30,7 +30,8 @@ pub enum Order {
     Unban(Source),
     /// Who is known: gateways and configured networks, in place of those before.
     Allow(Vec<Network>),
-    /// The emergency numbers, in place of those before: who dials one is read, whoever he is.
+    /// The numbers of emergencies and of the care line, in place of those before: who dials one or reports to it is
+    /// read, whoever he is.
     Urgent(Vec<String>),
 }
 
@@ -109,9 +110,12 @@ impl Gate {
         self.is_shut(address, |shut| shut.banned.max(shut.hushed)) && !self.is_urgent(datagram)
     }
 
-    /// Whether it is an INVITE to an emergency number.
+    /// Whether it is an INVITE or a MESSAGE to an urgent number.
     fn is_urgent(&self, datagram: &[u8]) -> bool {
-        let Some(uri) = datagram.strip_prefix(b"INVITE ") else { return false };
+        let methods = [&b"INVITE "[..], b"MESSAGE "];
+        let Some(uri) = methods.iter().find_map(|method| datagram.strip_prefix(*method)) else {
+            return false;
+        };
         let Some(colon) = uri.iter().take("sips:".len()).position(|byte| *byte == b':') else {
             return false;
         };
@@ -187,6 +191,8 @@ mod tests {
         gate.order(Order::Ban(Source::of(one), Duration::from_secs(600)));
         for (uri, dropped) in [
             ("INVITE sip:110@h SIP/2.0", false),
+            ("MESSAGE sip:110@h SIP/2.0", false),
+            ("OPTIONS sip:110@h SIP/2.0", true),
             ("INVITE sips:110;a=b@h SIP/2.0", false),
             ("INVITE tel:+86110 SIP/2.0", false),
             ("INVITE sip:1100@h SIP/2.0", true),

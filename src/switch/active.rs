@@ -243,6 +243,10 @@ pub struct Active {
     pub agent: Option<String>,
     /// The queue of the latest talk with one of its agents.
     pub served_in: Option<String>,
+    /// It is made for an alarm: it takes a channel of a gateway that ordinary calls leave free.
+    pub for_alarm: bool,
+    /// The way of the leg that is to call ([`Doing::Summoning`]), where that goes over gateways.
+    pub way: Option<Way>,
     /// A transfer under way.
     pub transfer: Option<Transfer>,
     /// What an asker's plan rang when the asker went: a dial of the same targets goes on with it.

@@ -204,7 +204,7 @@ impl Switch {
             return Some(self.of_mobile(caller));
         }
         let per_second = self.config.limits.calls_per_second;
-        let urgent = self.config.is_emergency(&who.to);
+        let urgent = self.config.is_urgent(&who.to);
         if !registered && let Err(why) = self.admission.stranger(now.at, per_second, urgent) {
             self.hold_back(now, who, why);
             return None;
@@ -375,6 +375,8 @@ impl Switch {
             recordings: 0,
             agent: None,
             served_in: None,
+            for_alarm: false,
+            way: None,
             transfer: None,
             rung: None,
             consulting: None,

@@ -11,7 +11,7 @@
 //! repeat waits for the disk like the first. What a report means and which case it belongs to is
 //! [`care`](crate::care)'s.
 
-mod calls;
+pub(super) mod calls;
 mod care_calls;
 mod check_ins;
 mod guard;

@@ -203,6 +203,10 @@ impl Switch {
             return;
         }
         if cleared.was_subject {
+            let failed = failure(ending.cause, ending.status);
+            if unanswered && self.summons_onward(now, leg_id, failed) {
+                return;
+            }
             return self.subject_gone(now, id, ending);
         }
         match cleared.peer {

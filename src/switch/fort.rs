@@ -51,7 +51,7 @@ impl Switch {
         let only: Vec<Network> = peers.map(|at| Network::only(at.ip())).collect();
         let before = core::mem::take(&mut self.known);
         self.known = self.config.fort.allow.iter().copied().chain(only).collect();
-        let urgent = self.config.numbers.emergency.iter().map(|n| n.as_str().to_owned()).collect();
+        let urgent: Vec<String> = self.config.urgent().map(str::to_owned).collect();
         if self.urgent != urgent {
             self.urgent.clone_from(&urgent);
             self.out.push_back(Output::Gate(Gate::Urgent(urgent)));
@@ -152,10 +152,10 @@ impl Switch {
         self.bans.of(now.at, source).is_some()
     }
 
-    /// Whether it calls an emergency number of the configuration.
+    /// Whether it calls an emergency number of the configuration or the care line, or reports to that.
     fn is_urgent(&self, message: &Message) -> bool {
         let to = || message.uri().ok().as_ref().and_then(user).unwrap_or_default();
-        *message.method() == Method::Invite && self.config.is_emergency(&to())
+        matches!(message.method(), Method::Invite | Method::Message) && self.config.is_urgent(&to())
     }
 
     /// Whether something that is no message is worth an answer.

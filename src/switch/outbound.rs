@@ -83,13 +83,14 @@ impl Switch {
             self.log(Level::Error, format!("gateway {name}: {why}"));
             return Err(failure(Cause::NETWORK_OUT_OF_ORDER, 503));
         };
-        self.gateways.can_seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
+        let ahead = urgent || self.calls.get(&id).is_some_and(|active| active.for_alarm);
+        self.gateways.can_seize(name, ahead).map_err(|why| failure(no_channel(why), 503))?;
         // That a phone's mobile is called is the configuration's will, and needs nobody's permission.
         let charged = match to.phone {
             None => self.charge(now, id, number, &called, way)?,
             Some(_) => None,
         };
-        self.gateways.seize(name, urgent).map_err(|why| failure(no_channel(why), 503))?;
+        self.gateways.seize(name, ahead).map_err(|why| failure(no_channel(why), 503))?;
         let target = registering::address(&config, Some(&called));
         let (gateway, outside) = (name.to_owned(), number.to_owned());
         let device = match to.phone.clone() {

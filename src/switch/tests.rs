@@ -85,6 +85,10 @@ name = "a phone's emergency"
 context = "agents"
 when = { to = "110" }
 steps = [{ dial = { gateway = "e1-b", number = "110" } }]
+[[route]]
+name = "a home is called"
+context = "care-unit"
+steps = [{ wait = "60 s" }]
 [service.crm]
 url = "https://crm.example"
 [[route]]

@@ -44,7 +44,8 @@ impl Switch {
             Some(self.config.is_emergency(&config.out_called.apply(number)))
         };
         let urgent = urgent || order.iter().any(|gateway| dialled(gateway) == Some(true));
-        let order = if urgent { urgent_order(order, &self.gateways) } else { order };
+        let ahead = urgent || self.calls.get(&id).is_some_and(|active| active.for_alarm);
+        let order = if ahead { urgent_order(order, &self.gateways) } else { order };
         Overflow::new(order, within, urgent)
     }
 
@@ -60,10 +61,12 @@ impl Switch {
         while let Some(gateway) = left.next(now.at) {
             match self.ring_gateway(now, id, &gateway, &to, &mut left) {
                 Ok(leg) => {
-                    if let Some(Doing::Dialling(dialing)) =
-                        self.calls.get_mut(&id).map(|active| &mut active.doing)
-                    {
-                        dialing.ways.push(Way { leg, left, to });
+                    if let Some(active) = self.calls.get_mut(&id) {
+                        match &mut active.doing {
+                            Doing::Dialling(dialing) => dialing.ways.push(Way { leg, left, to }),
+                            Doing::Summoning(_) => active.way = Some(Way { leg, left, to }),
+                            _ => {}
+                        }
                     }
                     return Ok(leg);
                 }
@@ -90,12 +93,8 @@ impl Switch {
             return false;
         };
         let Way { mut left, to, .. } = dialing.ways.swap_remove(at);
-        let again = another_hop && !reached;
-        if !dialing.hunt.rings(leg_id) || !(again || left.goes_on(failed.cause, reached)) {
+        if !dialing.hunt.rings(leg_id) || !onward(&mut left, failed, reached, another_hop) {
             return false;
-        }
-        if again {
-            left.again();
         }
         let Some((_, target)) = dialing.legs.iter().find(|(leg, _)| *leg == leg_id) else {
             return false;
@@ -113,6 +112,20 @@ impl Switch {
         dialing.hunt.attempt(next);
         dialing.legs.push((next, target));
         true
+    }
+
+    /// The same for the leg of whoever is to call, which is the only one of its call.
+    pub(super) fn summons_onward(&mut self, now: Now, leg_id: LegId, failed: Failure) -> bool {
+        let Some(leg) = self.legs.get(&leg_id) else { return false };
+        let (id, reached, another_hop) = (leg.call, leg.alerted, leg.another_hop);
+        let Some(active) = self.calls.get_mut(&id) else { return false };
+        if !matches!(active.doing, Doing::Summoning(_)) || active.ended.is_some() {
+            return false;
+        }
+        let Some(Way { mut left, to, .. }) = active.way.take_if(|way| way.leg == leg_id) else {
+            return false;
+        };
+        onward(&mut left, failed, reached, another_hop) && self.ring_next(now, id, left, to).is_ok()
     }
 
     /// An operator takes a gateway out of service, or puts it back.
@@ -213,4 +226,13 @@ fn trunk(config: &Config, name: &str) -> Option<Trunk> {
         },
         within: trunk.overflow,
     })
+}
+
+/// Whether a call that has failed so goes on: to another hop of the same gateway, or to another gateway.
+fn onward(left: &mut Overflow, failed: Failure, reached: bool, another_hop: bool) -> bool {
+    let again = another_hop && !reached;
+    if again {
+        left.again();
+    }
+    again || left.goes_on(failed.cause, reached)
 }

@@ -245,6 +245,7 @@ impl Switch {
         );
         let active = Active {
             doing: Doing::Summoning(now.at + why.rings()),
+            for_alarm: urgent,
             ..self.new_call(now, Call::for_phone(id, now), [number.to_owned(), to, context])
         };
         self.calls.insert(id, Box::new(active));

@@ -477,3 +477,23 @@ fn a_gateway_that_names_a_time_is_left_alone_until_then() {
     rig.invite(A, "5@", "3");
     assert_eq!(rig.invites_to(B).len(), 2);
 }
+
+/// R10: the units of a region may share one address (a mobile network's): whatever comes from there besides, alarms
+/// are read, by call and by message.
+#[test]
+fn the_care_line_is_reached_from_an_address_that_is_banned() {
+    let mut rig = Rig::new("[care]\nnumber = \"900\"\nbells = [\"95081\"]\n");
+    let urgent = ["95081", "900"].map(str::to_owned);
+    let read =
+        |gate: &Gate| matches!(gate, Gate::Urgent(all) if urgent.iter().all(|n| all.contains(n)));
+    assert!(rig.gates.iter().any(read), "{:?}", rig.gates);
+    for n in 0..5_000 {
+        rig.receive(STRANGER, &request("OPTIONS", n, "1001", "User-Agent: friendly-scanner\r\n"));
+    }
+    let before = rig.sent.len();
+    rig.receive(STRANGER, &request("MESSAGE", 9_001, "1001", ""));
+    assert_eq!(rig.sent.len(), before, "nothing else of it is answered");
+    rig.receive(STRANGER, &request("MESSAGE", 9_002, "900", ""));
+    rig.receive(STRANGER, &request("INVITE", 9_003, "95081", ""));
+    assert!(rig.sent.len() >= before + 2, "{:?}", &rig.sent[before..]);
+}

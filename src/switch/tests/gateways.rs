@@ -1,6 +1,7 @@
 //! Gateways and trunks: overflow, channels, orders of the console, emergency calls, health.
 
 use super::*;
+use crate::switch::care::calls::Why;
 use crate::switch::console::GatewayOrder;
 use crate::trunk::Health;
 use crate::wire::q850::Cause;
@@ -320,4 +321,35 @@ fn a_gateway_that_is_down_is_tried_again_on_order_and_where_it_is_asked_no_more(
     rig.input(pinged(0));
     rig.run(Duration::from_secs(60));
     assert_eq!(health(&rig), Some(Health::Unknown));
+}
+
+/// R11, R13: a home that is called for its alarm is called over the next gateway where the first fails, and on a channel
+/// that ordinary calls leave free.
+#[test]
+fn a_call_for_an_alarm_goes_on_to_the_next_gateway_and_takes_what_is_kept_free() {
+    let care = format!("{TRUNK}[care]\nbells = [\"95081\"]\ntrunk = \"pstn\"\n");
+    let mut rig = Rig::new(&care);
+    let mut own = config(&care);
+    own.gateways[1].keep_in = 2;
+    rig.input(Input::Reload(Box::new(own), plan(TimeZone::UTC)));
+    let now = Now { at: rig.now, wall: Wall(0) };
+    let home = ("100", "13800138000");
+    rig.switch.call_out(now, home, Why::Unit { case: 1 }, 1).expect("it is called");
+    rig.drain();
+    let invite = rig.invites_to(B)[0].clone();
+    assert_eq!(busy(&rig, "e1-b"), 1, "though both are kept for calls in");
+    rig.answer(B, &invite, 503, "");
+    let invite = rig.invites_to(C)[0].clone();
+    assert_eq!((busy(&rig, "e1-b"), busy(&rig, "e1-c")), (0, 1));
+    rig.accept(C, &invite);
+    assert_eq!(rig.facts("leg_answered").len(), 1);
+    assert_eq!(rig.switch.calls.len(), 1, "it is one call");
+    // Its own word is the end of it.
+    rig.switch.call_out(now, home, Why::Unit { case: 1 }, 2).expect("it is called");
+    rig.drain();
+    let invite = rig.invites_to(B)[1].clone();
+    rig.answer(B, &invite, 486, "");
+    assert_eq!((rig.invites_to(C).len(), rig.switch.calls.len()), (1, 1));
+    rig.input(Input::EndCalls);
+    assert_eq!((rig.switch.calls.len(), busy(&rig, "e1-c")), (0, 0));
 }
