@@ -91,18 +91,20 @@ pub(super) fn routes() -> Vec<Route> {
             ..Route::post("/v1/cases/{case}/unit", "TellUnit", || post(tell_unit))
         }),
         case(Route {
-            summary: "The response plan of a case is begun, stopped or moved on",
+            summary: "The response plan of a case is begun, stopped or moved on; its sheet is sent",
             about: "`start` begins the plan named by `plan` (one that runs for the case is over with that), `stop` ends it, `skip` \
-                    goes on with the next step, `step` with that of the number `step`, from 1. Who gave the order is on the case.",
+                    goes on with the next step, `step` with that of the number `step`, from 1. `send` gives the subscriber's sheet to \
+                    `resource`, by all ways that it has. Who gave the order is on the case.",
             roles: ACTS,
             params: &[CASE],
             asks: Some(|| {
                 object(
                     &["order"],
                     json!({
-                        "order": { "enum": ["start", "stop", "skip", "step"] },
+                        "order": { "enum": ["start", "stop", "skip", "step", "send"] },
                         "plan": { "type": "string", "minLength": 1, "maxLength": 64 },
                         "step": { "type": "integer", "minimum": 1 },
+                        "resource": { "type": "string", "minLength": 1, "maxLength": 64 },
                     }),
                 )
             }),
@@ -202,6 +204,7 @@ struct OrderPlan {
     order: PlanWord,
     plan: Option<String>,
     step: Option<usize>,
+    resource: Option<String>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -211,11 +214,20 @@ enum PlanWord {
     Stop,
     Skip,
     Step,
+    Send,
 }
 
 impl OrderPlan {
     /// Of this case; the error says what it lacks.
     fn of(self, case: u64) -> Result<PlanOrder, &'static str> {
+        match (self.order, self.resource) {
+            (PlanWord::Send, Some(to)) if self.plan.is_none() && self.step.is_none() => {
+                return Ok(PlanOrder::Send(case, to));
+            }
+            (PlanWord::Send, _) => return Err("`send` wants `resource`, and nothing else"),
+            (_, Some(_)) => return Err("`resource` is for `send` alone"),
+            (_, None) => {}
+        }
         match (self.order, self.plan, self.step) {
             (PlanWord::Start, Some(plan), None) => Ok(PlanOrder::Start(case, plan)),
             (PlanWord::Start, ..) => Err("`start` wants `plan`, and no `step`"),
@@ -223,7 +235,9 @@ impl OrderPlan {
             (PlanWord::Step, ..) => Err("`step` wants the number `step`, and no `plan`"),
             (PlanWord::Stop, None, None) => Ok(PlanOrder::Stop(case)),
             (PlanWord::Skip, None, None) => Ok(PlanOrder::Skip(case)),
-            (PlanWord::Stop | PlanWord::Skip, ..) => Err("`stop` and `skip` want nothing else"),
+            (PlanWord::Stop | PlanWord::Skip | PlanWord::Send, ..) => {
+                Err("`stop` and `skip` want nothing else")
+            }
         }
     }
 }
@@ -240,6 +254,7 @@ async fn order_plan(
         PlanOrder::Stop(case) => format!("case {case}: its plan is stopped"),
         PlanOrder::Skip(case) => format!("case {case}: a step of its plan is left out"),
         PlanOrder::Step(case, nth) => format!("case {case}: its plan goes on with step {nth}"),
+        PlanOrder::Send(case, to) => format!("case {case}: its sheet goes to {to}"),
         PlanOrder::List => String::new(),
     };
     carried_out(&app, &who, Request::Plan(order, who.rights.name.clone()), &said).await
@@ -260,7 +275,12 @@ mod tests {
         assert_eq!(read(r#"{"order":"step","step":2}"#), Ok(PlanOrder::Step(7, 2)));
         assert_eq!(read(r#"{"order":"stop"}"#), Ok(PlanOrder::Stop(7)));
         assert_eq!(read(r#"{"order":"skip"}"#), Ok(PlanOrder::Skip(7)));
+        let sent = Ok(PlanOrder::Send(7, "ward".into()));
+        assert_eq!(read(r#"{"order":"send","resource":"ward"}"#), sent);
         for bad in [
+            r#"{"order":"send"}"#,
+            r#"{"order":"send","resource":"ward","step":1}"#,
+            r#"{"order":"stop","resource":"ward"}"#,
             r#"{"order":"start"}"#,
             r#"{"order":"step"}"#,
             r#"{"order":"stop","plan":"bell"}"#,

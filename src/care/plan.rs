@@ -350,6 +350,9 @@ pub enum Event {
         to: String,
         /// How.
         by: Channel,
+        /// Who ordered it; empty: a step of the plan does.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        ordered: String,
     },
     /// Of those to whom a step sends it some, or all, do not get it.
     NotSent {
@@ -410,7 +413,12 @@ impl Event {
                 format!("{number}: {}: {why}", outcome.as_str())
             }
             Event::Left { number } => format!("{number} leaves"),
-            Event::Sending { to, by } => format!("the sheet goes to {to} ({})", by.as_str()),
+            Event::Sending { to, by, ordered } if ordered.is_empty() => {
+                format!("the sheet goes to {to} ({})", by.as_str())
+            }
+            Event::Sending { to, by, ordered } => {
+                format!("the sheet goes to {to} ({}), by {ordered}", by.as_str())
+            }
             Event::NotSent { why } => format!("the sheet does not go out: {why}"),
             Event::Sent { to, by, why } if why.is_empty() => {
                 format!("the sheet is at {to} ({})", by.as_str())

@@ -305,9 +305,11 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "plan",
-        argument: Argument::Words("start CASE PLAN | stop CASE | skip CASE | step CASE NUMBER"),
-        what: "Take a case's response plan over: begin one, end it, go on with the next step or with another. \
-               'show case' says what has happened",
+        argument: Argument::Words(
+            "start CASE PLAN | stop CASE | skip CASE | step CASE NUMBER | send CASE RESOURCE",
+        ),
+        what: "Take a case's response plan over: begin one, end it, go on with the next step or with another, send \
+               the subscriber's sheet to a resource. 'show case' says what has happened",
         example: "plan start 4711 fall",
         make: plan::order,
     },

@@ -336,7 +336,10 @@ fn case(view: &CaseView) -> String {
             .events
             .iter()
             .map(|row| vec![when(row.wall, "%m-%d %H:%M:%S"), row.step.clone(), row.what.clone()]);
-        text += &format!("\nplan {plan}\n");
+        text += &match plan.as_str() {
+            "" => "\nno plan\n".to_owned(),
+            plan => format!("\nplan {plan}\n"),
+        };
         text += &table(&["TIME", "STEP", "WHAT"], cells, "nothing has happened yet");
     }
     text

@@ -130,7 +130,8 @@ impl Sender {
         let put = self.post.put(Letter { to: to.to_vec(), subject, text });
         match put.map_err(|why| why.to_string())?.await {
             Ok(sent) => sent.map_err(|why| why.to_string()),
-            Err(_) => Err("the exchange stops".to_owned()),
+            // The exchange stops: nothing is known of it, and it is sent again at the start.
+            Err(_) => std::future::pending().await,
         }
     }
 

@@ -711,6 +711,8 @@ pub enum PlanOrder {
     Skip(u64),
     /// Go on with this step, from 1.
     Step(u64, usize),
+    /// Send the case's sheet to this resource.
+    Send(u64, String),
 }
 
 /// One response plan.

@@ -389,3 +389,34 @@ fn a_call_of_a_plan_is_shown_as_what_it_is() {
     house.world.run(SOON);
     house.ends_clean();
 }
+
+/// A person sends the sheet of a case that has no plan: it goes out, what came of it is on the case, and it may go again.
+#[test]
+fn a_sheet_by_hand_needs_no_plan() {
+    let hand = SHEETS.replacen("start = \"alarm\"", "start = \"hand\"", 1);
+    let mut house = house(&hand, 14);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    house.world.run(SOON);
+    let id = case(&mut house);
+    let send = |house: &mut House, to: &str| {
+        house.world.ask(Request::Plan(PlanOrder::Send(id, to.into()), "7001".into()))
+    };
+    let Some(Reply::Refused(why)) = send(&mut house, "ward") else { panic!("it gets none") };
+    assert!(why.contains("ward gets no sheets"), "{why}");
+    assert!(matches!(send(&mut house, "far"), Some(Reply::Done(_))), "whatever its region");
+    let sheets = core::mem::take(&mut house.world.sheets);
+    let [letter] = &sheets[..] else { panic!("{} sheets", sheets.len()) };
+    assert!(matches!(&letter.way, Way::Mail(to) if to == &["far@care.example"]));
+    assert!(letter.text.contains("Wang"), "{}", letter.text);
+    assert!(matches!(send(&mut house, "far"), Some(Reply::Refused(_))), "it is on its way");
+    house.world.input(Input::SheetSent(Box::new(letter.of.clone()), "no such box".into()));
+    assert!(matches!(send(&mut house, "far"), Some(Reply::Done(_))), "once more");
+    let seen = view(&mut house, id);
+    let told: Vec<&str> = seen.events.iter().map(|row| row.what.as_str()).collect();
+    let failed = "the sheet does not come to far (mail): no such box";
+    let sent = "the sheet goes to far (mail), by 7001";
+    assert_eq!((told, seen.row.plan.as_str()), (vec![sent, failed, sent], ""));
+    house.hang_up(house.caller);
+    house.world.run(SOON);
+    house.ends_clean();
+}

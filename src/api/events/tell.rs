@@ -491,8 +491,8 @@ fn planned(plan: &str, step: &str, happened: &PlanEvent) -> BTreeMap<String, Str
         PlanEvent::Outcome { number, outcome, why } => {
             all.extend([text("number", number), text("outcome", outcome.word()), text("why", why)]);
         }
-        PlanEvent::Sending { to, by } => {
-            all.extend([text("to", to), text("channel", by.as_str())]);
+        PlanEvent::Sending { to, by, ordered } => {
+            all.extend([text("to", to), text("channel", by.as_str()), text("by", ordered)]);
         }
         PlanEvent::Sent { to, by, why } => {
             all.extend([text("to", to), text("channel", by.as_str()), text("why", why)]);

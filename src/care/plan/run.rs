@@ -181,7 +181,7 @@ impl Runs {
 
     /// Whether a case has a plan, over or not.
     pub fn has(&self, case: u64) -> bool {
-        self.runs.contains_key(&case)
+        self.runs.get(&case).is_some_and(|run| !run.plan.name.is_empty())
     }
 
     /// The plan of a case, and its step while it runs.
@@ -194,7 +194,7 @@ impl Runs {
     /// How it stands with a case's plan, in a few words: its step, or that it is over, and why.
     pub fn standing(&self, case: u64) -> Option<String> {
         let run = self.runs.get(&case)?;
-        let name = &run.plan.name;
+        let name = Some(&run.plan.name).filter(|name| !name.is_empty())?;
         if let Some(step) = run.step.and_then(|step| run.plan.steps.get(step)) {
             return Some(format!("{name}: {}", step.name));
         }
@@ -325,9 +325,46 @@ impl Runs {
         true
     }
 
+    /// A person sends the sheet to a resource, whatever region that serves and at whatever hour; the case need have no plan.
+    /// Gives the ways by which it goes.
+    pub fn send(
+        &mut self,
+        now: Now,
+        case: u64,
+        subject: Subject,
+        to: &str,
+        ordered: &str,
+    ) -> Result<Vec<Channel>, String> {
+        let Some(resource) = self.resources.iter().find(|own| own.name == to) else {
+            let all: Vec<&str> = self.resources.iter().map(|own| own.name.as_str()).collect();
+            return Err(match all.is_empty() {
+                true => "there are no resources: add a [[resource]]".into(),
+                false => format!("there is no resource '{to}'; there are {}", all.join(", ")),
+            });
+        };
+        let mut ways = resource.ways.clone();
+        if ways.is_empty() {
+            return Err(format!("{to} gets no sheets: give it `mail`, `hook` or `printer`"));
+        }
+        if self.runs.len() >= MOST_RUNS && !self.runs.contains_key(&case) {
+            return Err(format!("{MOST_RUNS} cases have a plan: close some"));
+        }
+        let run = self.runs.entry(case).or_insert_with(|| Run::new(nothing(""), subject));
+        ways.retain(|by| run.sending.insert((to.to_owned(), *by)));
+        if ways.is_empty() {
+            return Err(format!("a sheet is on its way to {to} already"));
+        }
+        for by in &ways {
+            let (to, by, ordered) = (to.to_owned(), *by, ordered.to_owned());
+            self.write(now, case, Event::Sending { to: to.clone(), by, ordered });
+            self.out.push_back(Action::Send { case, to, by });
+        }
+        Ok(ways)
+    }
+
     /// A person takes over.
     pub fn order(&mut self, now: Now, case: u64, order: Order, by: &str) -> Result<(), String> {
-        let Some(run) = self.runs.get(&case) else {
+        let Some(run) = self.runs.get(&case).filter(|run| !run.plan.name.is_empty()) else {
             return Err(format!("case {case} has no plan: 'plan start {case} PLAN' begins one"));
         };
         let (steps, present) = (run.plan.steps.len(), run.step);
@@ -381,13 +418,7 @@ impl Runs {
     ) {
         let known = self.plans.iter().find(|own| own.name == plan).cloned();
         let gone = known.is_none();
-        let nothing = || Plan {
-            name: plan.to_owned(),
-            start: Start::Hand,
-            when: super::Filter::default(),
-            steps: Vec::new(),
-        };
-        let mut run = Run::new(known.unwrap_or_else(nothing), subject);
+        let mut run = Run::new(known.unwrap_or_else(|| nothing(plan)), subject);
         let mut open = false;
         for (wall, _, event) in &events {
             let at = moment(*wall, &self.zone);
@@ -481,7 +512,8 @@ impl Runs {
             let Some(run) = self.runs.get_mut(&case) else { return };
             // One that is on its way already is the newest.
             if run.sending.insert((to.clone(), by)) {
-                self.write(now, case, Event::Sending { to: to.clone(), by });
+                let ordered = String::new();
+                self.write(now, case, Event::Sending { to: to.clone(), by, ordered });
                 self.out.push_back(Action::Send { case, to, by });
             }
         }
@@ -711,11 +743,17 @@ impl Run {
                 self.accepted.insert(number.clone());
             }
             Event::Left { .. } | Event::NotCalled { .. } | Event::NotSent { .. } => {}
-            Event::Sending { to, by } => _ = self.sending.insert((to.clone(), *by)),
+            Event::Sending { to, by, .. } => _ = self.sending.insert((to.clone(), *by)),
             Event::Sent { to, by, .. } => _ = self.sending.remove(&(to.clone(), *by)),
         }
         open
     }
+}
+
+/// A plan without steps: one that is no more, or, without a name, that of a case that has none.
+fn nothing(name: &str) -> Plan {
+    let (name, when) = (name.to_owned(), super::Filter::default());
+    Plan { name, start: Start::Hand, when, steps: Vec::new() }
 }
 
 /// A reason, cut where it is longer than anybody reads.

@@ -4,10 +4,9 @@ use super::Order;
 use crate::switch::Request;
 use crate::switch::console::PlanOrder;
 
-const WRITE: &str =
-    "write plan start CASE PLAN, plan stop CASE, plan skip CASE, or plan step CASE NUMBER";
+const WRITE: &str = "write plan start CASE PLAN, plan stop CASE, plan skip CASE, plan step CASE NUMBER, or plan send CASE RESOURCE";
 
-/// `start CASE PLAN`, `stop CASE`, `skip CASE`, `step CASE NUMBER`.
+/// `start CASE PLAN`, `stop CASE`, `skip CASE`, `step CASE NUMBER`, `send CASE RESOURCE`.
 pub(super) fn order(rest: &str) -> Result<Order, String> {
     let words: Vec<&str> = rest.split_whitespace().collect();
     let case = |text: &str| {
@@ -18,6 +17,7 @@ pub(super) fn order(rest: &str) -> Result<Order, String> {
         ["start", of, plan] => PlanOrder::Start(case(of)?, plan.to_owned()),
         ["stop", of] => PlanOrder::Stop(case(of)?),
         ["skip", of] => PlanOrder::Skip(case(of)?),
+        ["send", of, to] => PlanOrder::Send(case(of)?, to.to_owned()),
         ["step", of, nth] => {
             let nth = nth.parse().map_err(|_| format!("'{nth}' is no step's number: {WRITE}"))?;
             PlanOrder::Step(case(of)?, nth)

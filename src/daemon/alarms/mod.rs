@@ -28,6 +28,7 @@ use crate::report::alarms::watch::{Backlog, Burst, Clock as Set, ClockWatch, Una
 use crate::report::alarms::{Alarm, Board, Line, Told};
 use crate::switch::Input;
 use crate::switch::care::KeptCases;
+use crate::switch::care::PlanEvent;
 use crate::switch::fact::{AlarmWhat, CareFact, Fact, FactKind};
 
 /// How often the rules are looked at, and how often certificates are read for that.
@@ -53,6 +54,8 @@ struct State {
     unattended_after: Duration,
     /// Cases of alarms that nobody has talked in.
     unheard: Unattended,
+    /// Sheets that could not be sent.
+    unsent: Unattended,
     clock: ClockWatch,
     behind: Backlog,
     ending: bool,
@@ -76,6 +79,7 @@ impl Alarms {
             unattended: Unattended::default(),
             unattended_after: config.alarm.check_in_unattended,
             unheard: Unattended::default(),
+            unsent: Unattended::default(),
             clock: ClockWatch::default(),
             behind: Backlog::new(BEHIND.0, BEHIND.1),
             ending: false,
@@ -135,7 +139,24 @@ impl Alarms {
             CareFact::NoCall { case } => self.with(|state, now| {
                 state.unheard.expect(&format!("case {case}"), Some(*case), now.at);
             }),
+            CareFact::Plan { case, happened: PlanEvent::Sent { to, by, why }, .. } => {
+                self.with(|state, now| {
+                    let whose = format!("case {case}: {to} ({})", by.as_str());
+                    match why.is_empty() {
+                        false => state.unsent.expect(&whose, Some(*case), now.at),
+                        true if state.unsent.over(&whose) => {
+                            state.say(AlarmWhat::SheetUnsent, false, whose);
+                        }
+                        true => {}
+                    }
+                });
+            }
             CareFact::Talked { case } | CareFact::Closed { case, .. } => self.with(|state, _| {
+                if matches!(what, CareFact::Closed { .. }) {
+                    for whose in state.unsent.settled(*case) {
+                        state.say(AlarmWhat::SheetUnsent, false, whose);
+                    }
+                }
                 if let Some(whose) = state.unattended.seen_to(*case) {
                     state.say(what_alarm, false, whose);
                 }
@@ -160,6 +181,9 @@ impl Alarms {
             }
             for case in state.unheard.due(now.at) {
                 state.say(AlarmWhat::AlarmUnheard, true, case);
+            }
+            for sheet in state.unsent.due(now.at) {
+                state.say(AlarmWhat::SheetUnsent, true, sheet);
             }
             match state.clock.look(now) {
                 Some(Set::Stepped(ms)) => {
@@ -251,7 +275,10 @@ impl Alarms {
 /// Of which thing an alarm is: where several of a kind stand side by side, their detail names it.
 fn about(what: AlarmWhat, detail: &str) -> &str {
     match what {
-        AlarmWhat::GatewayDown | AlarmWhat::CheckInUnattended | AlarmWhat::AlarmUnheard => detail,
+        AlarmWhat::GatewayDown
+        | AlarmWhat::CheckInUnattended
+        | AlarmWhat::AlarmUnheard
+        | AlarmWhat::SheetUnsent => detail,
         _ => "",
     }
 }
@@ -427,6 +454,33 @@ mod tests {
         let over =
             [AlarmWhat::AlarmUnheard, AlarmWhat::CheckInUnattended].map(|what| (what, false));
         assert_eq!(said(&alarms), over);
+    }
+
+    #[test]
+    fn a_sheet_that_could_not_be_sent_is_raised_until_it_is_there_or_the_case_closed() {
+        let (alarms, config) = alarms();
+        let care = |what| fact(FactKind::Care { account: "0760".into(), what });
+        let sent = |case, to: &str, why: &str| {
+            let (to, why, by) = (to.to_owned(), why.to_owned(), crate::care::plan::Channel::Mail);
+            let happened = PlanEvent::Sent { to, by, why };
+            care(CareFact::Plan { case, plan: "bell".into(), step: String::new(), happened })
+        };
+        for (case, to, why) in
+            [(7, "ward", "no"), (7, "desk", "no"), (8, "ward", ""), (8, "desk", "no")]
+        {
+            alarms.take(&sent(case, to, why));
+        }
+        alarms.look(&config, 0);
+        alarms.look(&config, 0);
+        let (raised, over) = ((AlarmWhat::SheetUnsent, true), (AlarmWhat::SheetUnsent, false));
+        assert_eq!(said(&alarms), [raised; 3]);
+        alarms.take(&sent(8, "desk", ""));
+        assert_eq!(said(&alarms), [over], "sent again, and there");
+        alarms.take(&care(CareFact::Talked { case: 7 }));
+        assert_eq!(said(&alarms), []);
+        let (outcome, by) = ("well".to_owned(), String::new());
+        alarms.take(&care(CareFact::Closed { case: 7, outcome, by }));
+        assert_eq!(said(&alarms), [over; 2]);
     }
 
     #[test]

@@ -76,6 +76,11 @@ pub(super) fn of(what: AlarmWhat) -> Words {
             "An alarm was raised, and nobody has talked with its home.",
             "show cases",
         ),
+        SheetUnsent => (
+            "求助单未能送达",
+            "A subscriber's sheet did not come to a resource.",
+            "show case; plan send",
+        ),
         Unknown => ("未知告警", "An alarm of a later version.", "show alarms"),
     };
     Words { zh, en, look }

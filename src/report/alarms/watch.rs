@@ -72,6 +72,13 @@ impl Unattended {
         self.over(&whose).then_some(whose)
     }
 
+    /// All of that case is settled. Gives whose alarms are over.
+    pub fn settled(&mut self, case: u64) -> Vec<String> {
+        let own = self.open.iter().filter(|(_, (of, ..))| *of == Some(case));
+        let own: Vec<String> = own.map(|(whose, _)| whose.clone()).collect();
+        own.into_iter().filter(|whose| self.over(whose)).collect()
+    }
+
     /// Whose time is over now; each once.
     pub fn due(&mut self, now: Time) -> Vec<String> {
         let late = self.open.iter_mut().filter(|(_, (_, until, raised))| !raised && *until <= now);

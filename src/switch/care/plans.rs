@@ -68,7 +68,7 @@ impl Switch {
         self.care.plans.configure(plans, resources, self.zone.clone());
     }
 
-    fn subject_of(&self, case: &Case) -> Subject {
+    pub(super) fn subject_of(&self, case: &Case) -> Subject {
         let of = self.care.directory.find(&case.account);
         Subject::new(&case.account, case.need, of)
     }
@@ -209,6 +209,7 @@ impl Switch {
                     Err(why) => Reply::Refused(why),
                 };
             }
+            PlanOrder::Send(case, to) => return self.send_by_hand(now, case, &to, by),
             PlanOrder::Stop(case) => (case, Order::Stop),
             PlanOrder::Skip(case) => (case, Order::Skip),
             PlanOrder::Step(case, nth) => (case, Order::Step(nth)),

@@ -97,6 +97,26 @@ impl Switch {
         self.out.push_back(Output::Sheet(Box::new(out)));
     }
 
+    /// A person sends a sheet.
+    pub(super) fn send_by_hand(&mut self, now: Now, id: u64, to: &str, by: &str) -> ConsoleReply {
+        let Some(case) = self.care.cases.get(id) else {
+            return ConsoleReply::Refused(self.no_case(id));
+        };
+        let subject = self.subject_of(case);
+        let sent = self.care.plans.send(now, id, subject, to, by);
+        self.plans_act(now);
+        match sent {
+            Ok(ways) => {
+                let ways: Vec<&str> = ways.iter().map(|by| by.as_str()).collect();
+                let ways = ways.join(", ");
+                ConsoleReply::Done(format!(
+                    "case {id}: the sheet goes to {to} ({ways}); 'show case {id}' says when it is there"
+                ))
+            }
+            Err(why) => ConsoleReply::Refused(why),
+        }
+    }
+
     /// A sheet is there, or could not be sent (`why`).
     pub(in crate::switch) fn sheet_sent(&mut self, now: Now, of: SheetOf, why: String) {
         let (case, to, by) = (of.case, of.to, of.by);

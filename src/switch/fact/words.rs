@@ -126,6 +126,7 @@ word! {
         JournalBehind = "journal_behind": "The database is far behind the journal.",
         CheckInUnattended = "check_in_unattended": "A check-in was missed, and nobody has seen to it.",
         AlarmUnheard = "alarm_unheard": "An alarm was raised, and nobody has talked with its home.",
+        SheetUnsent = "sheet_unsent": "A subscriber's sheet could not be sent to a resource.",
         Tolls = "tolls": "An account makes more calls out, or dearer ones, than it may.",
     }
 }

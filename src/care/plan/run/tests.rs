@@ -424,3 +424,33 @@ fn a_round_for_which_nobody_is_left_says_why() {
     let words: Vec<&str> = events.iter().map(Event::word).collect();
     assert_eq!(words, ["outcome", "round", "not_called", "ended"]);
 }
+
+/// A sheet by hand goes by all ways, whatever the region; the case need have no plan, and may get one still.
+#[test]
+fn a_sheet_is_sent_by_hand() {
+    let mut runs = runs(plan(vec![step("contacts", vec![Whom::Contacts])]));
+    let refused = |sent: Result<Vec<Channel>, String>| sent.unwrap_err();
+    let unknown = refused(runs.send(at(0), 5, subject(&[]), "nobody", "li"));
+    assert!(unknown.contains("there are north, south, desk"), "{unknown}");
+    assert!(runs.of(5).is_none());
+    runs.send(at(0), 5, subject(&[]), "north", "li").unwrap();
+    let (actions, events) = done(&mut runs);
+    assert_eq!(actions, ["mail to north", "printer to north"]);
+    assert_eq!(events[0].in_words(), "the sheet goes to north (mail), by li");
+    assert!(refused(runs.send(at(1), 5, subject(&[]), "north", "li")).contains("already"));
+    assert!(runs.sent(at(2), 5, "north", Channel::Mail, ""));
+    runs.send(at(3), 5, subject(&[]), "north", "li").unwrap();
+    let (actions, _) = done(&mut runs);
+    assert_eq!(actions, ["mail to north"], "the printer has not answered yet");
+    // What is on its way is sent again after a restart, and a plan may still begin.
+    let told = runs.history(5).cloned().collect();
+    let mut again = Runs::default();
+    again.configure(runs.plans.clone(), runs.resources.clone(), TimeZone::UTC);
+    again.restore(at(4), 5, subject(&["1"]), "", told);
+    assert_eq!(does(&mut again), ["mail to north", "printer to north"]);
+    assert!(!again.has(5) && again.standing(5).is_none());
+    assert!(again.order(at(5), 5, Order::Stop, "li").unwrap_err().contains("has no plan"));
+    again.begin(at(5), 5, subject(&["1"]), "fall", "").unwrap();
+    assert_eq!(does(&mut again), ["call 1"]);
+    assert!(again.has(5) && again.history(5).count() > 4, "what was sent stays on the case");
+}
