@@ -833,6 +833,33 @@ mod tests {
         assert_eq!(all.due(at(2_042), 10, &directory), []);
     }
 
+    /// A list begins between its dates, both included, and not on the days of its list of holidays.
+    #[test]
+    fn dates_and_holidays() {
+        let directory = homes(&[&[("number", "100")]]);
+        let mut own = list("heat", "10:00");
+        let day = |day: i8, month: i8| jiff::civil::date(2027, month, day);
+        own.dates = Some((day(28, 2), day(2, 3)));
+        own.not_on = "national".into();
+        own.schedule.on_holidays = false;
+        let mut all = CareCalls::default();
+        let holiday = move |list: &str, of: Date| list == "national" && of == day(1, 3);
+        all.configure(at(0), (vec![own], 10), TimeZone::UTC, holiday);
+        all.restore(at(0), Kept::default(), &directory);
+        let mut days = Vec::new();
+        for nth in 0..6 {
+            let now = at(nth * 1_440 + 600);
+            let actions = all.due(now, 10, &directory);
+            if called(&actions) == ["100"] {
+                days.push(nth);
+                all.call_over(now, "heat", "100", Outcome::Answered);
+                all.due(now, 10, &directory);
+            }
+        }
+        assert_eq!(days, [1, 3], "28 February and 2 March");
+        assert_eq!(all.shown().next().and_then(|own| own.next), None, "it is over for ever");
+    }
+
     /// A warning goes to a region; calls wait for room; a person stops it; a machine that answers is not reached.
     #[test]
     fn a_warning_by_hand() {

@@ -14,7 +14,7 @@ use super::setting::{Reader, Setting, Wrong, nearest, read_text, section};
 pub use crate::base::Url;
 
 /// The kinds of events; what each says stands in the API's own documentation.
-pub const KINDS: [&str; 34] = [
+pub const KINDS: [&str; 35] = [
     "ServiceInitiated",
     "Originated",
     "NetworkReached",
@@ -35,6 +35,7 @@ pub const KINDS: [&str; 34] = [
     "CaseOpened",
     "CaseChanged",
     "CaseClosed",
+    "CareCall",
     "AgentLoggedOn",
     "AgentLoggedOff",
     "AgentReady",

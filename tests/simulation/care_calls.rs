@@ -24,7 +24,11 @@ const CARE: &str = "[care]\nbells = [\"95081\"]\ncall_out = 0\nspeech_within = \
 
 /// Phones 1001 and 1002 are homes in the south, 1003 in the north.
 fn house(list: &str, seed: u64, calls: KeptCalls) -> House {
-    let sections = format!("{CARE}[[care_call]]\nname = \"own\"\nhours = \"00:00-24:00\"\n{list}");
+    house_with(CARE, list, seed, calls)
+}
+
+fn house_with(care: &str, list: &str, seed: u64, calls: KeptCalls) -> House {
+    let sections = format!("{care}[[care_call]]\nname = \"own\"\nhours = \"00:00-24:00\"\n{list}");
     let mut house = House::with_sections(PLAN, &sections, seed);
     (0..3).for_each(|n| house.register(n));
     house.world.ask(Request::Status);
@@ -186,5 +190,32 @@ fn a_warning_waits_for_an_alarm_and_can_be_stopped() {
     });
     assert_eq!(by, Some(("li", "wind until ten")));
     house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// The channels that are kept free for alarms: while a talk has the last of the others, nobody is called.
+#[test]
+fn calls_leave_channels_free_for_alarms() {
+    // The gateway has 1000.
+    let care = CARE.replacen("call_out = 0", "call_out = 0\nkeep_free = 999", 1);
+    let mut house = house_with(&care, "attempts = 1\n", 4, KeptCalls::default());
+    (0..2).for_each(|n| behaves(&mut house, n, Manner::AnswerAfter(Duration::from_secs(1))));
+    let (caller, agent) = (house.caller, house.phones[2]);
+    house.world.with(agent, |phone, now| phone.call(now, "*117001"));
+    house.world.run(Duration::from_millis(600));
+    "4711#".chars().for_each(|key| house.press(agent, key));
+    house.world.run(Duration::from_secs(5));
+    house.talk(caller, "95081", agent);
+    let (list, region, text) = ("own".into(), "south".into(), String::new());
+    let start = CareCallOrder::Start { list, region, text };
+    let begun = house.world.ask(Request::CareCall(start, "li".into()));
+    assert!(matches!(begun, Some(Reply::Done(_))));
+    house.world.run(Duration::from_secs(20));
+    assert_eq!(calls(&house)[..2], [0, 0], "no alarm waits, and the channel is taken");
+    assert!(rows(&mut house)[0].held);
+    house.hang_up(caller);
+    house.world.run(Duration::from_secs(25));
+    assert_eq!(calls(&house)[..2], [1, 1]);
+    house.world.run(minutes(1));
     house.ends_clean();
 }

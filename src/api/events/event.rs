@@ -42,6 +42,12 @@ pub const KINDS: &[(&str, &str)] = &[
          `plan_sending`, `plan_not_sent` and `plan_sent` (the sheet; with `why` it is not there), `plan_ended`.",
     ),
     ("CaseClosed", "A person has closed `case`."),
+    (
+        "CareCall",
+        "Whom a list of scheduled calls names (`device`: the number) has been called, or is not called any more (`cause`): `done`, \
+         `failed`, `given_up` or `stopped`. In `data`: `list`, `day` (the round), `attempts`, `result` of the last call, \
+         `answer` (what the dialplan noted).",
+    ),
     ("AgentLoggedOn", "The agent is signed in at `device`."),
     ("AgentLoggedOff", "The agent is signed out."),
     ("AgentReady", "The agent takes callers."),

@@ -462,6 +462,19 @@ fn case(account: &str, what: &CareFact) -> Option<Event> {
             let cause = format!("plan_{}", happened.word());
             Some(Event { data: planned(plan, step, happened), ..of("CaseChanged", *case, &cause) })
         }
+        CareFact::CareCallOver { list, day, attempts, state, result, answer } => {
+            let attempts = attempts.to_string();
+            let all = [
+                ("list", list),
+                ("day", day),
+                ("attempts", &attempts),
+                ("result", result),
+                ("answer", answer),
+            ];
+            let all = all.into_iter().filter(|(_, text)| !text.is_empty());
+            let data = all.map(|(name, text)| (name.to_owned(), text.clone())).collect();
+            Some(Event { data, cause: state.clone(), ..on_device("CareCall", account) })
+        }
         CareFact::Closed { case, outcome, by } => {
             let data = [("outcome", outcome), ("by", by)];
             let data = data.map(|(name, value)| (name.to_owned(), value.clone())).into();
@@ -554,6 +567,31 @@ mod tests {
 
     fn call() -> CallId {
         CallId::new(Wall(1_790_000_000_000), 1)
+    }
+
+    #[test]
+    fn what_became_of_a_scheduled_call_is_told() {
+        let mut teller = Teller::default();
+        let of = |what| FactKind::Care { account: "02155".into(), what };
+        let (list, day) = ("medicine".to_owned(), "2026-11-23 09:00".to_owned());
+        let called = CareFact::CareCalled { list: list.clone(), day: day.clone(), nth: 1 };
+        let over = CareFact::CareCallOver {
+            list,
+            day,
+            attempts: 2,
+            state: "done".into(),
+            result: "confirmed".into(),
+            answer: "1".into(),
+        };
+        let told = tell(&mut teller, vec![of(called), of(over)]);
+        let [event] = &told[..] else { panic!("{told:?}") };
+        let of = [&event.event, &event.device, &event.cause];
+        assert_eq!(of, ["CareCall", "02155", "done"]);
+        let wanted =
+            [("list", "medicine"), ("attempts", "2"), ("result", "confirmed"), ("answer", "1")];
+        for (name, text) in wanted {
+            assert_eq!(event.data[name], text);
+        }
     }
 
     #[test]

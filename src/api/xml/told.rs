@@ -115,6 +115,7 @@ mod tests {
             "CaseOpened",
             "CaseChanged",
             "CaseClosed",
+            "CareCall",
         ];
         for (kind, _) in KINDS {
             let known = NAMES.iter().any(|(own, ..)| own == kind);
