@@ -30,6 +30,7 @@ mod simulation {
     mod messages;
     mod mobile;
     mod networks;
+    mod offers;
     mod outside;
     mod plans;
     mod queue;

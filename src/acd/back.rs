@@ -17,7 +17,7 @@
 use super::agent::Input;
 use super::centre::{Centre, Due};
 use super::event::{Cause, Departure, What};
-use super::queue::{Back, BackTerms, Bin, Caller, QueueId, Rank, Stage};
+use super::queue::{Back, BackTerms, Bin, Caller, MOST_PRIORITY, QueueId, Rank, Stage};
 use crate::base::{CallId, Duration, Time};
 
 /// The longest number that anybody is called back at, in characters: E.164's 15 digits with a prefix.
@@ -36,6 +36,27 @@ pub enum NoCallBack {
     Twice,
     /// As many are to be called back as may.
     Full,
+}
+
+/// What holds for one who is to be called and has not asked for it, in a queue that calls nobody back by itself.
+const OWED: BackTerms = BackTerms {
+    attempts: 3,
+    pause: Duration::from_secs(30),
+    within: Duration::from_secs(3_600),
+    most: 100,
+};
+
+/// Somebody whom an agent is to call, though he has not called himself: an alarm that brings no call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Owed {
+    /// Under which it waits.
+    pub call: CallId,
+    /// The queue's name.
+    pub queue: String,
+    /// The number to be called.
+    pub number: String,
+    /// Its priority.
+    pub priority: i32,
 }
 
 /// A call-back from before a restart.
@@ -138,6 +159,55 @@ impl Centre {
         Ok(())
     }
 
+    /// Somebody is to be called by an agent: he waits in the queue as one who has asked for a call-back, whether or not it
+    /// is open, staffed or full, and is not kept over a restart.
+    pub fn owe(&mut self, now: Time, owed: Owed) -> Result<(), NoCallBack> {
+        let Owed { call, queue: name, number, priority } = owed;
+        let queue = self.by_name.get(&name).copied().ok_or(NoCallBack::NotOffered)?;
+        let terms = self.queues.get(&queue).map(|queue| &queue.terms);
+        let terms = terms.ok_or(NoCallBack::NotOffered)?;
+        if number.is_empty() || number.len() > MOST_NUMBER {
+            return Err(NoCallBack::NoNumber);
+        }
+        let key = (queue, number.clone());
+        if self.callers.contains_key(&call) || self.backs.contains_key(&key) {
+            return Err(NoCallBack::Twice);
+        }
+        let asked = priority.clamp(-MOST_PRIORITY, MOST_PRIORITY);
+        let rank = Rank::new(now, asked, terms.ageing, call);
+        let caller = Caller {
+            queue,
+            number: String::new(),
+            priority: asked,
+            entered: now,
+            rank,
+            region: None,
+            favourite: None,
+            stage: Stage::Waiting(Bin::Open),
+            until: now + terms.back.unwrap_or(OWED).within,
+            urgent: true,
+            back: Some(Back { number, failed: 0, before: Duration::ZERO }),
+        };
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.callers.insert(rank);
+        }
+        self.callers.insert(call, caller);
+        self.backs.insert(key, call);
+        let position = self.position(call).unwrap_or(1);
+        self.tell(now, What::Entered { queue: name, call, position, priority: asked });
+        self.wait(now, call);
+        if let Some(other) = self.on_line(call) {
+            self.suspend(now, call, other);
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Whether an agent is on the phone for a call-back.
+    pub fn is_being_made(&self, call: CallId) -> bool {
+        self.callers.get(&call).is_some_and(|caller| matches!(caller.stage, Stage::Calling(_)))
+    }
+
     /// Whether a queue calls one more back. One who hides its number cannot be told from another: they have a share.
     fn has_room(&self, queue: QueueId, terms: BackTerms, hides: bool) -> bool {
         let of_it = self.callers.values().filter(|c| c.queue == queue && c.back.is_some());
@@ -197,8 +267,8 @@ impl Centre {
         back.failed += 1;
         let (failed, until) = (back.failed, caller.until);
         let terms = self.queues.get(&queue).and_then(|queue| queue.terms.back);
-        let again = now + terms.map_or(Duration::ZERO, |terms| terms.pause);
-        let gives_up = again >= until || terms.is_none_or(|terms| failed >= terms.attempts);
+        let again = now + terms.unwrap_or(OWED).pause;
+        let gives_up = again >= until || failed >= terms.unwrap_or(OWED).attempts;
         self.set_stage(call, Stage::Resting(again));
         self.arm(Due::Caller(call), again);
         let (name, agent) = (self.queue_name(queue), self.number_of(agent));
@@ -244,7 +314,7 @@ impl Centre {
     fn rests(&mut self, now: Time, call: CallId) {
         let Some(caller) = self.callers.get_mut(&call) else { return };
         let terms = self.queues.get(&caller.queue).and_then(|queue| queue.terms.back);
-        let again = now + terms.map_or(Duration::ZERO, |terms| terms.pause);
+        let again = now + terms.unwrap_or(OWED).pause;
         caller.stage = Stage::Resting(again);
         let due = again.min(caller.until);
         self.arm(Due::Caller(call), due);

@@ -125,6 +125,15 @@ impl Case {
         self.calls().last().map(|(call, _)| *call)
     }
 
+    /// At which number its home is called: where the unit waits for that, else its own. It may be none.
+    pub fn number(&self) -> String {
+        let own = self.call_back.clone().filter(|number| !number.is_empty());
+        let number = own.unwrap_or_else(|| self.unit.clone());
+        // What the unit says is a URI at times; whom it is called by stands before its host.
+        let number = number.strip_prefix("sip:").unwrap_or(&number);
+        number.split(['@', ';']).next().unwrap_or_default().to_owned()
+    }
+
     /// The unit has taken its alarm back; a person asks all the same.
     pub fn is_taken_back(&self) -> bool {
         self.taken_back
@@ -240,6 +249,8 @@ pub struct Cases {
     /// Those of each sender.
     of_unit: BTreeMap<String, BTreeSet<u64>>,
     of_call: BTreeMap<CallId, u64>,
+    /// Calls of alarms for which there was no case: they are ahead of others all the same.
+    without: BTreeMap<CallId, u8>,
     /// Those whose unit is to call, by the time at which it must have.
     awaited: BTreeSet<(Time, u64)>,
     /// By account and reference: the case, what was reported and by which device.
@@ -258,6 +269,7 @@ impl Cases {
             of_account: BTreeMap::new(),
             of_unit: BTreeMap::new(),
             of_call: BTreeMap::new(),
+            without: BTreeMap::new(),
             awaited: BTreeSet::new(),
             heard: BTreeMap::new(),
             heard_until: VecDeque::new(),
@@ -502,12 +514,32 @@ impl Cases {
 
     /// By how much a call is ahead of others. `None`: it follows no alarm.
     pub fn priority(&self, call: CallId) -> Option<i32> {
-        let case = self.of_call(call)?;
+        if let Some(own) = self.without.get(&call) {
+            return Some(self.ahead().saturating_add(i32::from(*own)));
+        }
+        self.urgency(*self.of_call.get(&call)?)
+    }
+
+    /// By how much the call of an alarm is ahead of others.
+    fn ahead(&self) -> i32 {
+        i32::try_from(self.terms.priority).unwrap_or(i32::MAX)
+    }
+
+    /// A call is an alarm, of this priority, and there is no room for its case.
+    pub fn calls_without(&mut self, call: CallId, priority: u8) {
+        if self.without.len() < MOST_OPEN {
+            self.without.insert(call, priority);
+        }
+    }
+
+    /// By how much a case is ahead of others' calls.
+    pub fn urgency(&self, id: u64) -> Option<i32> {
+        let case = self.open.get(&id)?;
         let own = i32::from(case.priority);
         if case.low {
             return Some(0);
         }
-        Some(i32::try_from(self.terms.priority).unwrap_or(i32::MAX).saturating_add(own))
+        Some(self.ahead().saturating_add(own))
     }
 
     /// A call begins: if it follows an alarm, its case.
@@ -547,6 +579,7 @@ impl Cases {
 
     /// A call is over; its case, if nobody has talked in it, nor talks in another of the same case.
     pub fn call_over(&mut self, call: CallId) -> Option<Unheard> {
+        self.without.remove(&call);
         let case = self.open.get_mut(&self.of_call.remove(&call)?)?;
         let Voice::Up(calls) = &mut case.voice else { return None };
         let own = calls.iter().position(|(own, _)| *own == call)?;
@@ -566,12 +599,7 @@ impl Cases {
             return None;
         }
         case.tries += 1;
-        let own = case.call_back.clone().filter(|number| !number.is_empty());
-        let number = own.unwrap_or_else(|| case.unit.clone());
-        // What the unit says is a URI at times; whom it is called by stands before its host.
-        let number = number.strip_prefix("sip:").unwrap_or(&number);
-        let number = number.split(['@', ';']).next().unwrap_or_default().to_owned();
-        Some((case.account.clone(), number, case.tries))
+        Some((case.account.clone(), case.number(), case.tries))
     }
 
     /// The line of a case's call has ended so.

@@ -19,6 +19,7 @@ pub mod file;
 pub mod guard;
 pub mod line_release;
 pub mod notice;
+pub mod offers;
 pub mod plan;
 pub mod receiver;
 pub mod report;

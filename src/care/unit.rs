@@ -18,6 +18,8 @@ use super::report::Protocol;
 const KEEP_ALIVE: Duration = Duration::from_secs(50);
 /// After "clear down" the unit ends the call; one that does not is released after this.
 const CLEARS_WITHIN: Duration = Duration::from_secs(10);
+/// A door's key that is pressed again within this was meant.
+const CONFIRMS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a unit can be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -84,6 +86,15 @@ impl Dialect {
         }
     }
 
+    /// Keys of a phone that do not reach the unit by themselves: by them a door would open, and that wants the right to it
+    /// and a second word. In BS 8521-1 `A` begins the command.
+    pub fn withheld(self) -> &'static str {
+        match self {
+            Dialect::Scaip { .. } => "9",
+            Dialect::Bs8521 => "A",
+        }
+    }
+
     /// The keys of an order.
     pub fn keys(self, order: Order) -> &'static str {
         match (self, order) {
@@ -144,12 +155,20 @@ pub struct Line {
     again: Time,
     /// When it is released.
     release: Time,
+    /// Until when a second press of a door's key opens it.
+    door: Time,
 }
 
 impl Line {
     /// Somebody talks to it: in duplex, as a call begins.
     pub fn new(now: Time, dialect: Dialect) -> Line {
-        Line { dialect, mode: Order::Duplex, again: now + KEEP_ALIVE, release: Time::NEVER }
+        Line {
+            dialect,
+            mode: Order::Duplex,
+            again: now + KEEP_ALIVE,
+            release: Time::NEVER,
+            door: Time::ZERO,
+        }
     }
 
     /// How it is spoken to.
@@ -166,6 +185,13 @@ impl Line {
             Order::Louder | Order::Softer | Order::Door => {}
         }
         self.dialect.keys(order)
+    }
+
+    /// A phone has pressed the key of a door. `true`: for the second time within five seconds, by which it is meant.
+    pub fn door_pressed(&mut self, now: Time) -> bool {
+        let meant = now < self.door;
+        self.door = if meant { Time::ZERO } else { now + CONFIRMS_WITHIN };
+        meant
     }
 
     /// When something is due.
@@ -232,6 +258,16 @@ mod tests {
         let mut line = Line::new(at(0), Dialect::Bs8521);
         line.order(at(1), Order::Talk);
         assert_eq!(line.wake(at(51)), Some(Due::Keys("#")));
+    }
+
+    #[test]
+    fn a_doors_key_is_meant_when_it_is_pressed_twice() {
+        let mut line = Line::new(at(0), SCAIP);
+        let pressed: Vec<bool> = [10, 15, 19, 20].map(|s| line.door_pressed(at(s))).into();
+        assert_eq!(pressed, [false, false, true, false]);
+        for dialect in [SCAIP, Dialect::Bs8521] {
+            assert!(dialect.keys(Order::Door).starts_with(dialect.withheld()));
+        }
     }
 
     #[test]

@@ -32,6 +32,9 @@ section! {
         /// How often a unit is called that asks for it, or whose own call does not come, until somebody has talked;
         /// 0: never.
         call_out: u32 = "3" in ["0", "10"], live;
+        /// The queue in which agents are offered alarms that bring no call: the agent's phone rings, it hears what it is, and
+        /// the home is called. Without it: the first.
+        queue: Option<Name> = derived, live;
         /// Within this a unit calls after its alarm; after that operators are told.
         speech_within: Duration = "\"60 s\"" in ["\"5 s\"", "\"10 min\""], live;
         /// Within this the same report is a repeat: answered again, and it counts once.

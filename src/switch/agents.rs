@@ -149,6 +149,13 @@ impl Switch {
             let line = format!("{what}: nobody was reached");
             self.log(Level::Warning, line);
         }
+        match &what {
+            What::Left { call, .. } | What::Answered { call, back: true, .. } => {
+                self.offer_left(now, *call);
+            }
+            What::BackFailed { call, .. } => self.offer_failed_once(now, *call),
+            _ => {}
+        }
         let name = |queue: QueueId| self.centre.name(queue);
         let kind = match what {
             What::Agent { agent, phone, state, cause, was_ms } => {

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::acd::AgentId;
 use crate::acd::asking::{Answer, Asking};
 use crate::acd::back::{Kept, MOST_NUMBER};
-use crate::acd::event::Missed;
+use crate::acd::event::{Departure, Missed};
 use crate::base::{CallId, Duration, LegId, Now, PlayId, Wall};
 use crate::call::Failure;
 use crate::call::codes;
@@ -329,8 +329,15 @@ impl Switch {
         number: &str,
         ring: Duration,
     ) {
+        if self.care.offers.is_settled(of) {
+            return self.centre.leave(now.at, of, Departure::CalledAgain);
+        }
         let queue = self.centre.queue_of(of).unwrap_or_default();
-        let dialled = self.back_dialled(&queue, number);
+        // A case's home is called by us, not by the agent's plan.
+        let dialled = match self.care.offers.case_of(of) {
+            Some(_) => number.to_owned(),
+            None => self.back_dialled(&queue, number),
+        };
         match self.summon(now, phone, &dialled, Doing::SummoningBack(now.at + ring)) {
             Ok(id) => {
                 let making = Making { of, agent, taken: false, reached: false, tried: false };
@@ -368,7 +375,12 @@ impl Switch {
         let number = self.centre.agent(now.at, agent).map(|view| view.number);
         // It is told whom it is about to call, and may hang up.
         let whom = self.centre.back_number(of).unwrap_or_default().to_owned();
-        let mut told = vec![self.prompt(leg, "queue/call-back-agent")];
+        let case = self.care.offers.case_of(of);
+        if let Some(case) = case {
+            self.offer_taken(now, case, id);
+        }
+        let about = if case.is_some() { "care/case" } else { "queue/call-back-agent" };
+        let mut told = vec![self.prompt(leg, about)];
         told.extend(self.spoken(leg, say::Kind::Digits, whom.trim_start_matches('+')));
         let play = self.play(now, leg, told, false, DigitSet::NONE);
         if let Some(active) = self.calls.get_mut(&id) {
@@ -382,7 +394,20 @@ impl Switch {
     pub(super) fn back_said(&mut self, now: Now, id: CallId) {
         let Some(leg) = self.calls.get(&id).map(|active| active.subject()) else { return };
         self.stop_play(leg);
-        self.begin_plan(now, leg);
+        match self.offered_case(id) {
+            Some(case) => self.offer_dials(now, id, case),
+            None => self.begin_plan(now, leg),
+        }
+    }
+
+    /// The caller whom a call calls back.
+    pub(super) fn makes_back_of(&self, made: CallId) -> Option<CallId> {
+        self.backs.made.get(&made).map(|making| making.of)
+    }
+
+    /// Whoever is being called back, or for whom an agent's phone rings.
+    pub(super) fn made_backs(&self) -> impl Iterator<Item = CallId> {
+        self.backs.made.values().map(|making| making.of)
     }
 
     /// Two parties of a call hear each other: where it makes a call-back, the caller is reached.

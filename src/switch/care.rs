@@ -17,12 +17,13 @@ mod check_ins;
 mod guard;
 mod homes;
 mod in_call;
+mod offers;
 pub mod plans;
 mod receiving;
 pub mod sheets;
 mod voice;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{CallId, Duration, Now, Time, Wall};
 use crate::care::answer::{self, Answer};
@@ -34,6 +35,7 @@ use crate::care::check_in::{self, CheckIns};
 use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
 use crate::care::notice::Notices;
+use crate::care::offers::Offers;
 pub use crate::care::plan::Event as PlanEvent;
 use crate::care::plan::Start;
 use crate::care::plan::run::Runs;
@@ -45,11 +47,12 @@ use crate::config::Config;
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
 use crate::wire::telecare::Said;
+use crate::wire::telecare::scaip::Refused;
 pub use guard::{KeptCalled, KeptGuard};
 pub use receiving::KeptReception;
 
 use super::console::{CaseRow, CaseView, Reply as ConsoleReply, TroubleRow};
-use super::fact::{CareFact, FactKind, Home};
+use super::fact::{AlarmWhat, CareFact, FactKind, Home};
 use super::messages::routes;
 use super::{Level, Switch};
 
@@ -61,6 +64,8 @@ const RETRY_AFTER_S: &str = "5";
 const MOST_WAITING: usize = 20_000;
 /// Of them those of one sender.
 const MOST_FROM_ONE: usize = 200;
+/// A unit that has said its alarm by keys and is not to be spoken to has ended its call within this.
+const ENDS_ITS_CALL: Duration = Duration::from_secs(15);
 /// Characters of an operator's outcome.
 const LONGEST_OUTCOME: usize = 500;
 
@@ -91,12 +96,12 @@ pub struct KeptCases {
     pub calls: KeptCalls,
 }
 
-/// A unit that is to be answered: where it is, and with what; without an answer it hears 200 alone.
+/// A unit that is to be answered: where it is, and with what.
 struct Asked {
     txn: TxnId,
     until: Time,
     unit: Unit,
-    answer: Option<Answer>,
+    answer: Answer,
 }
 
 /// What a unit is told of its report, beside 200.
@@ -105,8 +110,6 @@ enum Told {
     WhomToCall,
     /// This.
     This(Answer),
-    /// Nothing: nobody knows what it would understand.
-    Nothing,
 }
 
 /// Where a report belongs.
@@ -140,6 +143,10 @@ pub(super) struct Care {
     guard: Guard,
     /// Terminals that have said how they are, and may call.
     notices: Notices,
+    /// Cases that agents are offered.
+    pub(super) offers: Offers,
+    /// Calls that agents have made to homes: who began them is not the unit.
+    agents_calls: BTreeSet<CallId>,
     /// The lines of units in calls.
     lines: in_call::Lines,
     /// Units that say their alarms by keys.
@@ -183,6 +190,8 @@ impl Care {
             check_ins: CheckIns::new(check_in::Terms::default()),
             guard: Guard::default(),
             notices: Notices::default(),
+            offers: Offers::default(),
+            agents_calls: BTreeSet::new(),
             lines: Default::default(),
             receiving: Default::default(),
             plans: Runs::default(),
@@ -209,6 +218,7 @@ impl Care {
         let others = [
             self.lines.next_wake(),
             self.cases.next_wake(),
+            self.offers.next_wake(),
             self.check_ins.next_wake(now),
             self.plans.next_wake(),
             self.care_calls.next_wake(now),
@@ -328,7 +338,9 @@ impl Switch {
                     if raw.is_empty() { "nothing" } else { "what is no SCAIP and no NOW-IP" };
                 let line = format!("unit {from} reports {what}: that is taken for an alarm");
                 self.log(Level::Warning, line);
-                (Report::unreadable(from, Protocol::Unknown, raw), Told::Nothing)
+                // SCAIP is what most units speak; one that speaks none has its 200.
+                let answer = answer::scaip_refused(Refused::of_no_document(raw.as_bytes()));
+                (Report::unreadable(from, Protocol::Unknown, raw), Told::This(answer))
             }
         })
     }
@@ -347,19 +359,16 @@ impl Switch {
             false => self.take_report(now, &unit.user, &report),
         };
         let Some(taken) = taken else {
-            let line = format!(
-                "the report of unit {} is not taken: no room; it is told to try again",
-                unit.user
-            );
-            self.log(Level::Error, line);
+            let user = &unit.user;
+            let line = format!("the report of unit {user} has no room; it is told to try again");
+            self.alarm(now, AlarmWhat::CasesFull, line, None);
             return self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
         };
         let answer = match told {
-            Told::This(answer) => Some(answer),
-            Told::Nothing => None,
+            Told::This(answer) => answer,
             Told::WhomToCall => {
                 let domain = self.config.domain();
-                Some(self.care.cases.answer(&report, &unit.to, domain.as_ref()))
+                self.care.cases.answer(&report, &unit.to, domain.as_ref())
             }
         };
         let seq = self.write_report(now, &unit.user, report, raw, taken);
@@ -400,6 +409,7 @@ impl Switch {
         let Place { case, opens, repeat } = place;
         let account = report.account;
         let (protocol, meaning) = (report.protocol, report.meaning);
+        let speechless = report.speech == Speech::None && matches!(meaning, Meaning::Alarm(_));
         let call_back = match report.speech {
             Speech::CallUnit(number) => Some(number),
             Speech::None | Speech::UnitCalls { .. } => None,
@@ -423,6 +433,12 @@ impl Switch {
         self.fact(now, FactKind::Care { account: account.clone(), what });
         let seq = self.facts;
         self.report_written(now, &account, (protocol, meaning), place, call_back);
+        if let (Some(case), true, false) = (case, speechless, repeat) {
+            // Who says it by keys is on the line for a while still.
+            let by_keys = matches!(protocol, Protocol::Bs8521 | Protocol::ContactId);
+            let after = if by_keys { ENDS_ITS_CALL } else { Duration::ZERO };
+            self.offer_speechless(now, case, after);
+        }
         seq
     }
 
@@ -498,9 +514,7 @@ impl Switch {
             return;
         };
         self.respond(now, txn, 200, vec![]);
-        if let Some(answer) = answer {
-            self.tell_unit(now, &unit, answer);
-        }
+        self.tell_unit(now, &unit, answer);
     }
 
     /// The journal has no room for it. The case stands, for a person was in need; the unit tries again.
@@ -566,6 +580,7 @@ impl Switch {
         for unheard in self.care.cases.due(now.at) {
             self.alarm_unheard(now, unheard);
         }
+        self.offers_due(now);
         self.lines_due(now);
         self.check_ins_due(now);
         self.care.plans.wake(now);
@@ -576,23 +591,35 @@ impl Switch {
     /// An alarm after which nobody has talked: a person has to act.
     fn alarm_unheard(&mut self, now: Now, unheard: Unheard) {
         let Unheard { case, account } = unheard;
+        self.nobody_talked(now, case, account);
+        if !self.is_with_agent(case) {
+            self.call_unit(now, case);
+        }
+    }
+
+    fn nobody_talked(&mut self, now: Now, case: u64, account: String) {
         let line = format!(
             "case {case}: unit {account} has raised an alarm, and nobody has talked with its home"
         );
         self.log(Level::Error, line);
         self.fact(now, FactKind::Care { account, what: CareFact::NoCall { case } });
-        self.call_unit(now, case);
     }
 
     /// Calls the unit of a case, where that may help still.
     fn call_unit(&mut self, now: Now, case: u64) {
         let most = self.config.care.call_out;
-        let Some((account, number, nth)) = self.care.cases.calls_out(case, most) else { return };
+        let Some((account, number, nth)) = self.care.cases.calls_out(case, most) else {
+            // We have called as often as we may: a person does.
+            return self.case_for_agents(now, case, Duration::ZERO);
+        };
         let called = self.call_out(now, (&account, &number), calls::Why::Unit { case }, nth);
         match called {
             Ok(call) if self.care.cases.joins(case, call).is_some() => self.line_waits(now, call),
             Ok(_) => {}
-            Err(_) => self.care.cases.try_again(now.at, case),
+            Err(_) => {
+                self.care.cases.try_again(now.at, case);
+                self.case_for_agents(now, case, Duration::ZERO);
+            }
         }
     }
 
@@ -602,6 +629,7 @@ impl Switch {
         let Some(case) = self.care.cases.talks(call) else { return };
         let (case, account) = (case.id, case.account.clone());
         self.fact(now, FactKind::Care { account, what: CareFact::Talked { case } });
+        self.offer_settled(now, case, Some(call));
         self.plan_talks(now, call, case);
     }
 
@@ -615,6 +643,7 @@ impl Switch {
                 calls::Why::Unit { case } => {
                     if self.care.cases.call_over(call).is_some() {
                         self.care.cases.try_again(now.at, case);
+                        self.case_for_agents(now, case, Duration::ZERO);
                     }
                 }
                 calls::Why::Reminder { .. } | calls::Why::Contact { .. } => {
@@ -627,8 +656,12 @@ impl Switch {
             }
             return;
         }
-        if let Some(unheard) = self.care.cases.call_over(call) {
-            self.alarm_unheard(now, unheard);
+        let by_agent = self.care.agents_calls.remove(&call);
+        match (self.care.cases.call_over(call), by_agent) {
+            // An agent has tried, and another does.
+            (Some(Unheard { case, account }), true) => self.nobody_talked(now, case, account),
+            (Some(unheard), false) => self.alarm_unheard(now, unheard),
+            (None, _) => {}
         }
     }
 
@@ -645,7 +678,12 @@ impl Switch {
         for (case, talked) in kept.cases {
             // What came since is here already, or closed.
             if case.id <= self.care.start {
+                let (id, priority) = (case.id, case.priority);
                 self.care.cases.restore(now.at, case, talked);
+                if !talked {
+                    // The calls of all are gone; units have their time to call anew.
+                    self.care.offers.want(now.at + self.config.care.speech_within, id, priority);
+                }
             }
         }
         self.care.cases.restore_heard(now.at, now.wall, kept.heard);
@@ -667,6 +705,7 @@ impl Switch {
         let Some(case) = self.care.cases.close(id) else {
             return ConsoleReply::Refused(self.no_case(id));
         };
+        self.offer_settled(now, id, None);
         self.care.plans.close(now, id);
         self.plans_act(now);
         let by = if by.is_empty() { "console" } else { by }.to_owned();

@@ -45,7 +45,8 @@ impl Switch {
             return;
         }
         let codes = self.features.iter().chain(&self.asking_features);
-        let first: String = codes.filter_map(|(code, _)| code.chars().next()).collect();
+        let mut first: String = codes.filter_map(|(code, _)| code.chars().next()).collect();
+        first.push_str(self.withheld_keys(leg_id));
         let first = DigitSet::of(&first);
         self.out.push_back(Output::Media(Command::HoldKeys { leg: leg_id, first }));
     }

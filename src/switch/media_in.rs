@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::base::{Duration, LegId, Now};
-use crate::call::feature::Dialled;
+use crate::call::feature::{Dialled, Progress};
 use crate::config::Dtmf;
 use crate::dialplan::effect::Happening;
 use crate::media::control::{Command, DigitBy, Event, NoPort};
@@ -240,10 +240,16 @@ impl Switch {
             active.call.get(leg_id).is_some_and(|c| c.device.is_phone()),
         );
         self.fact(now, FactKind::Digit { call: id, leg: leg_id, digit: kept, by: word });
+        // As part of a code it is for nobody.
+        let in_code = dialled != Dialled::Nothing
+            || matches!(progress, Progress::Begun(2..) | Progress::Number);
+        if talks.is_some() && !in_code && self.withheld_keys(leg_id).contains(digit) {
+            return self.door_by_phone(now, id, leg_id);
+        }
         if let Some(peer) = talks {
             self.key_to(now, (leg_id, peer), key, (&dialled, progress));
         }
-        if talks.is_some() && !is_subject {
+        if talks.is_some() && talks == self.unit_leg(id) {
             self.key_for_unit(now, id, leg_id, digit);
         }
         if let (true, true, Dialled::Feature(feature, number)) =

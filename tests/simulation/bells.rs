@@ -168,12 +168,18 @@ fn a_faulty_report_is_an_alarm_and_told_what_is_wrong_with_it() {
     assert_eq!(report(&mut house, scaip::TYPE, unnamed), Some(200));
     assert!(told(&house).contains("<ref></ref><snu>7</snu>"), "{}", told(&house));
     assert_eq!(report(&mut house, scaip::TYPE, &mrq("w1", "<pri>x</pri>")), Some(200));
-    assert!(told(&house).contains("<snu>2</snu>"), "{}", told(&house));
+    assert!(told(&house).contains("<ref>w1</ref><snu>2</snu>"), "{}", told(&house));
+    let wrong = [("w3", "<pri>77</pri>", 3), ("w4", "<did>123456789</did>", 1)];
+    for (reference, tags, snu) in wrong {
+        assert_eq!(report(&mut house, scaip::TYPE, &mrq(reference, tags)), Some(200));
+        let expected = format!("<ref>{reference}</ref><snu>{snu}</snu>");
+        assert!(told(&house).contains(&expected), "{expected}: {}", told(&house));
+    }
     // Another's account is not believed; the alarm is the sender's.
     let strange = "<mrq><ref>w2</ref><cid>4712</cid></mrq>";
     assert_eq!(report(&mut house, scaip::TYPE, strange), Some(200));
     assert!(told(&house).contains("<snu>0</snu>"), "{}", told(&house));
-    assert_eq!(counts(&house), [1, 3, 0]);
+    assert_eq!(counts(&house), [1, 5, 0]);
     let accounts = house.facts("care").into_iter().filter_map(|fact| match fact {
         FactKind::Care { account, .. } => Some(account.as_str()),
         _ => None,
@@ -250,7 +256,9 @@ fn whatever_a_bell_says_to_the_care_number_is_an_alarm() {
     house.register(1);
     assert_eq!(report(&mut house, scaip::TYPE, ""), Some(200));
     assert!(house.world.warnings.iter().any(|line| line.starts_with("unit 1001")));
+    assert!(told(&house).contains("<ref></ref><snu>7</snu>"), "{}", told(&house));
     assert_eq!(report(&mut house, "text/plain", "hello"), Some(200));
+    assert!(told(&house).contains("<ref></ref><snu>2</snu>"), "{}", told(&house));
     assert_eq!(report(&mut house, "text/plain", "hello"), Some(200));
     assert_eq!(counts(&house), [1, 1, 1]);
     let unit = house.phones[0];

@@ -334,6 +334,48 @@ fn a_unit_is_steered_in_its_call() {
     house.ends_clean();
 }
 
+/// A door wants the same from a phone as from a program: an agent who supervises, and a second word. Nobody else's key
+/// reaches the unit.
+#[test]
+fn a_phones_key_opens_a_door_for_a_supervisor_who_presses_it_twice() {
+    let sections = "[care]\nnumber = \"900\"\ncall_out = 0\n\
+        [[agent]]\nnumber = \"7001\"\npin = \"4711\"\nrole = \"supervisor\"\n\
+        [[agent]]\nnumber = \"7002\"\npin = \"4711\"\n\
+        [[queue]]\nname = \"care\"\n";
+    let plan = "[[route]]\nname = \"bells\"\ncontext = \"agents\"\nwhen = { to = \"900\" }\n\
+                steps = [{ dial = { phones = \"1002\" } }]\n";
+    for (agent, opens) in [("7001", true), ("7002", false)] {
+        let mut house = House::with_sections(plan, sections, 12);
+        house.register(0);
+        super::queue::sign_in(&mut house, 1, agent);
+        let (unit, phone) = (house.phones[0], house.phones[1]);
+        let text = "<mrq><ref>b1</ref><cid>1001</cid><dty>3</dty></mrq>";
+        house.world.with(unit, |phone, now| phone.write_as(now, "900", scaip::TYPE, text));
+        house.world.run(Duration::from_secs(1));
+        house.world.with(unit, |phone, now| phone.call(now, "900"));
+        house.until_state(phone, State::Talking);
+        house.world.run(Duration::from_millis(500));
+        let heard = |house: &House| house.world.phone(unit).ear.digits.clone();
+        house.press(phone, '7');
+        house.world.run(Duration::from_secs(1));
+        house.press(phone, '9');
+        house.world.run(Duration::from_secs(2));
+        assert_eq!(heard(&house), "7", "once is not meant");
+        house.press(phone, '9');
+        house.world.run(Duration::from_secs(2));
+        assert_eq!(heard(&house), if opens { "79" } else { "7" });
+        let told = |what: &&CareFact| matches!(what, CareFact::UnitTold { order: Order::Door, by, .. } if by == "1002");
+        assert_eq!(case_facts(&house).iter().filter(|what| told(what)).count(), usize::from(opens));
+        // What is pressed then reaches it as before.
+        house.press(phone, '4');
+        house.world.run(Duration::from_secs(1));
+        assert!(heard(&house).ends_with('4'));
+        house.hang_up(unit);
+        house.world.run(SOON);
+        house.ends_clean();
+    }
+}
+
 /// R13: two minutes without a hand of ours and the line is released, as a fault; the case stays.
 #[test]
 fn a_line_that_nobody_sees_to_is_released_as_faulty() {

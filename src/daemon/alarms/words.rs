@@ -81,6 +81,11 @@ pub(super) fn of(what: AlarmWhat) -> Words {
             "A subscriber's sheet did not come to a resource.",
             "show case; plan send",
         ),
+        CasesFull => (
+            "未结案件过多，新报警无案件记录",
+            "There are too many open cases: alarms are answered and have none.",
+            "show cases",
+        ),
         Unknown => ("未知告警", "An alarm of a later version.", "show alarms"),
     };
     Words { zh, en, look }

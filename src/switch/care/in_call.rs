@@ -48,6 +48,9 @@ impl Switch {
         let Some(case) = self.care.cases.of_call(call) else { return };
         if let Some(dialect) = self.dialect_of(case) {
             self.care.lines.of.entry(call).or_insert_with(|| Line::new(now.at, dialect));
+            let parties = self.calls.get(&call).into_iter().flat_map(|a| a.call.connections());
+            let legs: Vec<LegId> = parties.map(|party| party.leg).collect();
+            legs.into_iter().for_each(|leg| self.hold_keys(leg));
         }
     }
 
@@ -95,7 +98,7 @@ impl Switch {
     }
 
     fn keys_to_unit(&mut self, now: Now, call: CallId, keys: &str) {
-        let Some(leg) = self.calls.get(&call).map(|active| active.subject()) else { return };
+        let Some(leg) = self.unit_leg(call) else { return };
         let Some(line) = self.care.lines.of.get(&call) else { return };
         let [on_ms, off_ms] = line.dialect().times();
         self.send_digits(now, leg, keys.to_owned(), on_ms, off_ms);
@@ -121,6 +124,39 @@ impl Switch {
         line.order(now.at, order);
         let what = CareFact::UnitTold { case: id, call, order, by };
         self.fact(now, FactKind::Care { account, what });
+    }
+
+    /// The keys of a leg that are kept from the unit with which it talks.
+    pub(in crate::switch) fn withheld_keys(&self, leg: LegId) -> &'static str {
+        let Some(call) = self.legs.get(&leg).map(|leg| leg.call) else { return "" };
+        let peer = self.calls.get(&call).and_then(|active| active.call.peer(leg));
+        let is_units = peer.is_some() && peer == self.unit_leg(call);
+        let line = self.care.lines.of.get(&call).filter(|_| is_units);
+        line.map_or("", |line| line.dialect().withheld())
+    }
+
+    /// A phone of ours pressed the key by which a unit opens its door: that wants what the console and programs want, an
+    /// agent who supervises and a second word, which is the same key once more.
+    pub(in crate::switch) fn door_by_phone(&mut self, now: Now, call: CallId, leg: LegId) {
+        let Some(case) = self.care.cases.of_call(call).map(|case| case.id) else { return };
+        let party = self.calls.get(&call).and_then(|active| active.call.get(leg));
+        let phone = party.map_or_else(String::new, |party| party.device.number().to_owned());
+        let agent = self.centre.at_phone(&phone).and_then(|agent| self.centre.agent(now.at, agent));
+        if !agent.is_some_and(|agent| agent.supervisor) {
+            let line = format!(
+                "case {case}: phone {phone} opens no door: a door is a supervisor's to open"
+            );
+            return self.log(Level::Warning, line);
+        }
+        let Some(line) = self.care.lines.of.get_mut(&call) else { return };
+        if !line.door_pressed(now.at) {
+            let line =
+                format!("case {case}: phone {phone} is to press the key of the door once more");
+            return self.log(Level::Info, line);
+        }
+        if let Err(why) = self.unit_order(now, case, Order::Door, true, &phone) {
+            self.log(Level::Warning, format!("case {case}: the door stays shut: {why}"));
+        }
     }
 
     /// What is due of units' lines.

@@ -20,7 +20,7 @@ use crate::dialplan::effect::{AlarmEnd, AlarmKeys, Happening};
 use crate::dsp::tone;
 use crate::media::control::{DigitSet, Item};
 use crate::switch::active::Doing;
-use crate::switch::fact::{CareFact, EndedBy, FactKind};
+use crate::switch::fact::{AlarmWhat, CareFact, EndedBy, FactKind};
 use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
 
@@ -301,9 +301,8 @@ impl Switch {
         let notice = notice::prompt(report.meaning);
         let sender = if number.is_empty() { report.account.clone() } else { number };
         let Some(place) = self.take_report(now, &sender, &report) else {
-            let line =
-                format!("call {id}: the report of {} has no place: too many cases", report.account);
-            self.log(Level::Error, line);
+            let line = format!("the report of {} has no place: close some cases", report.account);
+            self.alarm(now, AlarmWhat::CasesFull, line, Some(id));
             return self.care.receiving.of.get_mut(&id)?.receiver.written(now.at, false);
         };
         let seq = self.write_report(now, &sender, report, keys, place);
@@ -339,7 +338,10 @@ impl Switch {
         let value = end.name().to_owned();
         self.fact(now, FactKind::CallField { call: id, name: "alarm_result".into(), value });
         let case = case.filter(|case| self.care.cases.joins(*case, id).is_some());
-        let variables = case.and_then(|case| self.joins_case(now, id, case));
+        let mut variables = case.and_then(|case| self.joins_case(now, id, case));
+        if variables.is_none() && end != AlarmEnd::Silent {
+            variables = Some(self.without_case(id, &number));
+        }
         self.reception_ends(now, id);
         if let (AlarmEnd::Silent, Some(prompt)) = (end, reception.notice) {
             let then = if reception.first { Then::End } else { Then::Plan };
@@ -401,9 +403,9 @@ impl Switch {
                 let number = self.calls.get(&id).map(|a| a.from.clone()).unwrap_or_default();
                 let case = self.voice_alarm(now, id, &number);
                 let case = case.filter(|case| self.care.cases.joins(*case, id).is_some());
-                if let Some(variables) = case.and_then(|case| self.joins_case(now, id, case)) {
-                    self.tell_plan(id, variables);
-                }
+                let variables = case.and_then(|case| self.joins_case(now, id, case));
+                let variables = variables.unwrap_or_else(|| self.without_case(id, &number));
+                self.tell_plan(id, variables);
                 self.reception_ends(now, id);
                 if let Some(active) = self.calls.get_mut(&id) {
                     active.doing = Doing::Waiting(Time::NEVER);

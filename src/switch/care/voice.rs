@@ -3,11 +3,12 @@
 
 use crate::base::{CallId, Now};
 use crate::care::subscriber::Flag;
-use crate::care::{Case, Protocol, Report, Subscriber};
+use crate::care::{Case, Need, Protocol, Report, Subscriber};
 use crate::config::Language;
 
-use super::{CareFact, FactKind};
-use crate::switch::{Level, Switch};
+use super::{CareFact, FactKind, Place};
+use crate::switch::Switch;
+use crate::switch::fact::AlarmWhat;
 
 /// The priority of an alarm that says none, by the subscriber's flag.
 const OF_SPECIAL: u8 = 9;
@@ -54,7 +55,13 @@ impl Switch {
             Some(case) => self.care.cases.joins(case, call),
             None => self.care.cases.call_came(&known, to, call),
         };
-        let Some(id) = case.map(|case| case.id) else { return };
+        let Some(id) = case.map(|case| case.id) else {
+            if alarm {
+                let variables = self.without_case(call, number);
+                self.tell_plan(call, variables);
+            }
+            return;
+        };
         if let Some(variables) = self.joins_case(now, call, id) {
             self.tell_plan(call, variables);
         }
@@ -84,6 +91,31 @@ impl Switch {
         Some(variables)
     }
 
+    /// An alarm for whose call there is no case: it is ahead of others all the same, and the plan knows what it is.
+    pub(super) fn without_case(
+        &mut self,
+        call: CallId,
+        number: &str,
+    ) -> [(&'static str, String); 4] {
+        let priority = self.priority_of(number);
+        self.care.cases.calls_without(call, priority);
+        [
+            ("case", "none".to_owned()),
+            ("case_need", Need::Personal.as_str().to_owned()),
+            ("case_priority", priority.to_string()),
+            ("case_place", String::new()),
+        ]
+    }
+
+    /// The priority of an alarm that says none.
+    fn priority_of(&self, number: &str) -> u8 {
+        match self.care.directory.find(number).map(|subscriber| subscriber.flag) {
+            Some(Flag::Special) => OF_SPECIAL,
+            Some(Flag::Vip) => OF_VIP,
+            Some(Flag::None) | None => 0,
+        }
+    }
+
     /// The alarm that a call is: written down, and its case. Who hides his number has a case of his own.
     pub(super) fn voice_alarm(&mut self, now: Now, call: CallId, number: &str) -> Option<u64> {
         self.call_alarm(now, call, number, None)
@@ -104,11 +136,7 @@ impl Switch {
             (None, true) => number,
             (None, false) => &nobody,
         };
-        let priority = match subscriber.map(|subscriber| subscriber.flag) {
-            Some(Flag::Special) => OF_SPECIAL,
-            Some(Flag::Vip) => OF_VIP,
-            Some(Flag::None) | None => 0,
-        };
+        let priority = self.priority_of(number);
         let (report, raw) = match garbled {
             None => (Report::voice(account, call.to_string(), priority), String::new()),
             Some((protocol, keys)) => {
@@ -117,9 +145,10 @@ impl Switch {
         };
         let account = report.account.clone();
         let Some(place) = self.take_report(now, &account, &report) else {
-            let line =
-                format!("call {call}: the alarm of {account} has no case: there are too many");
-            self.log(Level::Error, line);
+            let detail = format!("the alarm of {account} has no case: close some");
+            self.alarm(now, AlarmWhat::CasesFull, detail, Some(call));
+            let place = Place { case: None, opens: false, repeat: false };
+            self.write_report(now, number, report, raw, place);
             return None;
         };
         self.write_report(now, number, report, raw, place);

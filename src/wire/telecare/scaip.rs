@@ -162,6 +162,17 @@ impl fmt::Display for Refused {
     }
 }
 
+impl Refused {
+    /// What is no document of SCAIP: nothing at all lacks its element, anything else cannot be read.
+    pub fn of_no_document(body: &[u8]) -> Refused {
+        let status = match body.trim_ascii().is_empty() {
+            true => Status::TagMissing,
+            false => Status::InvalidFormat,
+        };
+        Refused { reference: reference_in(body), status, tag: "mrq" }
+    }
+}
+
 impl Request {
     /// Reads a message.
     pub fn read(body: &[u8]) -> Result<Request, Refused> {
@@ -171,11 +182,7 @@ impl Request {
     /// The same of a document and its bytes; `None`: it is none.
     pub(super) fn of(leaves: Option<&Leaves>, body: &[u8]) -> Result<Request, Refused> {
         let leaves = leaves.filter(|leaves| matches!(leaves.root.as_str(), "mrq" | "scaip"));
-        let leaves = leaves.ok_or_else(|| Refused {
-            reference: reference_in(body),
-            status: Status::InvalidFormat,
-            tag: "mrq",
-        })?;
+        let leaves = leaves.ok_or_else(|| Refused::of_no_document(body))?;
         let reference = leaves.get("ref").map(str::to_owned);
         let tags = Tags { leaves };
         tags.request().map_err(|(tag, status)| {

@@ -1,0 +1,195 @@
+//! Alarms that bring no call (R10): an agent's phone rings, hears what it is, and has the home; never silent.
+
+use belfry::base::Duration;
+use belfry::care::unit::Order;
+use belfry::dsp::level::tone_dbm0;
+use belfry::sim::phone::{Manner, State};
+use belfry::switch::console::CaseRow;
+use belfry::switch::fact::{CareFact, FactKind};
+use belfry::switch::{Reply, Request};
+use belfry::wire::telecare::scaip;
+
+use super::house::{House, SOON, sine};
+use super::queue::{behaves, centre, sign_in, until_word};
+
+const CASE_HZ: f64 = 1_700.0;
+const PLAN: &str = "[[route]]\nname = \"bells\"\ncontext = \"agents\"\nwhen = { to = \"900\" }\n\
+    steps = [{ queue = { name = \"care\" } }]\n\
+    [[route]]\nname = \"unit\"\ncontext = \"care-unit\"\nsteps = [{ queue = { name = \"care\" } }]\n";
+
+/// The unit is phone 1002, agents come to phones 1001 and 1003.
+fn house(care: &str, seed: u64) -> House {
+    let sections = format!(
+        "[care]\nnumber = \"900\"\n{care}{}",
+        centre("join = \"nobody\"\nstay = \"nobody\"\nafter_call = \"0 s\"\nring = \"8 s\"\n")
+    );
+    let mut house = House::with_sections(PLAN, &sections, seed);
+    house.world.clip("zh-CN/care/case", sine(CASE_HZ));
+    house.register(1);
+    house
+}
+
+fn reports(house: &mut House, tags: &str) {
+    let text = format!("<mrq><ref>a1</ref><cid>1002</cid>{tags}</mrq>");
+    house.world.with(house.phones[1], |phone, now| phone.write_as(now, "900", scaip::TYPE, &text));
+    house.world.run(Duration::from_millis(500));
+}
+
+/// Its phone rings as soon as the code's call is over.
+fn signs_in_where_it_waits(house: &mut House) {
+    house.register(0);
+    let agent = house.phones[0];
+    house.world.with(agent, |phone, now| phone.call(now, "*117001"));
+    house.until_state(agent, State::Talking);
+    house.world.run(Duration::from_millis(600));
+    "4711#".chars().for_each(|key| house.press(agent, key));
+}
+
+const SMOKE: &str = "<dty>23</dty><stc>9</stc><crd>no-voice:</crd>";
+
+fn cases(house: &mut House) -> Vec<CaseRow> {
+    match house.world.ask(Request::Cases) {
+        Some(Reply::Cases { cases, .. }) => cases,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn count(house: &House, is: impl Fn(&CareFact) -> bool) -> usize {
+    let all = house.world.facts.iter();
+    all.filter(|fact| matches!(&fact.kind, FactKind::Care { what, .. } if is(what))).count()
+}
+
+fn no_calls(house: &House) -> usize {
+    count(house, |what| matches!(what, CareFact::NoCall { .. }))
+}
+
+fn calls(house: &House, n: usize) -> u64 {
+    house.world.phone(house.phones[n]).calls
+}
+
+fn closes(house: &mut House) {
+    let case = cases(house)[0].case;
+    let close = Request::CloseCase(case, "seen to".into(), String::new());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+}
+
+/// A smoke detector: an agent is rung at once, hears what it is, then the home is called; who talks is the case's.
+#[test]
+fn an_alarm_without_speech_rings_an_agent_who_then_has_the_home() {
+    let mut house = house("call_out = 0\n", 1);
+    sign_in(&mut house, 0, "7001");
+    let (agent, unit) = (house.phones[0], house.phones[1]);
+    house.world.with(agent, |phone, _| phone.ear.forget());
+    reports(&mut house, SMOKE);
+    house.until_state(agent, State::Talking);
+    assert_eq!(house.state(unit), State::Idle, "not before it knows what it is");
+    let hears = |world: &mut belfry::sim::world::World| {
+        let samples = world.phone(agent).ear.samples();
+        samples.chunks_exact(2_000).any(|part| tone_dbm0(part, CASE_HZ) > -30.0)
+    };
+    let told = house.world.until(Duration::from_secs(5), |world| hears(world));
+    assert!(told, "{:#?}", house.world.warnings);
+    let up = house
+        .world
+        .until(Duration::from_secs(10), |world| world.phone(unit).state == State::Talking);
+    assert!(up, "{:#?} {:?}", house.world.warnings, house.state(unit));
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(agent, unit);
+    let row = cases(&mut house).remove(0);
+    assert!(row.call.is_some() && !row.awaited, "{row:?}");
+    assert_eq!(count(&house, |what| matches!(what, CareFact::Talked { .. })), 1);
+    // The unit can be steered: what is told goes to the unit, and not to the agent.
+    let order = Request::Unit { case: row.case, order: Order::Listen, confirmed: false };
+    assert!(matches!(house.world.ask(order), Some(Reply::Done(_))));
+    house.world.run(Duration::from_secs(1));
+    assert_eq!(house.world.phone(unit).ear.digits, "7");
+    assert_eq!(house.world.phone(agent).ear.digits, "");
+    house.hang_up(agent);
+    house.world.run(Duration::from_secs(200));
+    assert_eq!(
+        (calls(&house, 0), no_calls(&house)),
+        (2, 0),
+        "it was the code's call, and one offer"
+    );
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// Nobody is there, and then an agent is: the alarm has waited. The home does not answer: people are told, the agent is
+/// asked again, until the case is closed.
+#[test]
+fn it_waits_for_an_agent_and_is_tried_until_it_is_closed() {
+    let mut house = house("call_out = 0\n", 2);
+    behaves(&mut house, 1, Manner::Refuse(486));
+    reports(&mut house, SMOKE);
+    house.world.run(Duration::from_secs(70));
+    assert_eq!(no_calls(&house), 1, "the board has it meanwhile");
+    signs_in_where_it_waits(&mut house);
+    let rung = |house: &House| {
+        let tried = |kind: &&FactKind| matches!(kind, FactKind::Queue { what, .. } if what.word() == "back_tried");
+        house.facts("queue").iter().filter(|kind| tried(kind)).count()
+    };
+    house.world.run(Duration::from_secs(60));
+    assert!(rung(&house) >= 1, "{:?}", super::queue::words(&house));
+    house.world.run(Duration::from_secs(400));
+    let times = rung(&house);
+    assert!((3..=12).contains(&times), "again, and not without a pause: {times}");
+    let failed = |kind: &&FactKind| matches!(kind, FactKind::Queue { what, .. } if what.word() == "back_failed");
+    assert!(
+        house.facts("queue").iter().copied().filter(failed).count() >= 3,
+        "{:#?}",
+        house.world.warnings
+    );
+    closes(&mut house);
+    house.world.run(Duration::from_secs(30));
+    let closed = rung(&house);
+    house.world.run(Duration::from_secs(400));
+    assert_eq!(rung(&house), closed, "a closed case rings nobody");
+    house.ends_clean();
+}
+
+/// A unit whose call does not come is called, and where it does not answer an agent has it.
+#[test]
+fn a_unit_that_is_called_in_vain_is_an_agents() {
+    let mut house = house("call_out = 1\nspeech_within = \"20 s\"\n", 3);
+    sign_in(&mut house, 0, "7001");
+    behaves(&mut house, 1, Manner::Refuse(486));
+    reports(&mut house, "<dty>3</dty><crd>sip:</crd>");
+    house.world.run(Duration::from_secs(10));
+    assert_eq!(calls(&house, 0), 1, "its call is expected");
+    house.world.run(Duration::from_secs(15));
+    behaves(&mut house, 1, Manner::AnswerAfter(Duration::from_secs(1)));
+    assert_eq!(count(&house, |what| matches!(what, CareFact::CalledOut { .. })), 1);
+    let (agent, unit) = (house.phones[0], house.phones[1]);
+    // The agent may have met the refusal as well: it is asked again.
+    let up = |world: &mut belfry::sim::world::World| world.phone(unit).state == State::Talking;
+    assert!(house.world.until(Duration::from_secs(90), up), "{:#?}", house.world.warnings);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(agent, unit);
+    house.hang_up(unit);
+    house.world.run(SOON);
+    closes(&mut house);
+    house.ends_clean();
+}
+
+/// The home calls by itself before an agent has taken the offer: one talk, and nobody is asked again.
+#[test]
+fn who_calls_meanwhile_is_that_cases_call() {
+    let mut house = house("call_out = 0\n", 4);
+    reports(&mut house, SMOKE);
+    house.world.run(Duration::from_secs(5));
+    let unit = house.phones[1];
+    house.world.with(unit, |phone, now| phone.call(now, "900"));
+    house.until_state(unit, State::Talking);
+    signs_in_where_it_waits(&mut house);
+    let agent = house.phones[0];
+    until_word(&mut house, "answered", 1);
+    house.world.run(Duration::from_millis(500));
+    house.hear_each_other(agent, unit);
+    house.hang_up(unit);
+    let before = calls(&house, 0);
+    house.world.run(Duration::from_secs(200));
+    assert_eq!(calls(&house, 0), before);
+    closes(&mut house);
+    house.ends_clean();
+}
