@@ -6,6 +6,7 @@ mod audio;
 mod baresip;
 mod datagrams;
 mod namespaces;
+mod press;
 mod process;
 mod scripted;
 mod sipp;
