@@ -159,6 +159,17 @@ fn gateways() {
 
 #[test]
 #[rustfmt::skip] // one case a line
+fn what_is_to_be_encrypted_has_a_key_from_one_place() {
+    let with = |rest: &str| format!("{SOUND}[record]\n{rest}");
+    refuses(&with("encrypt = true\n"), 5, 11, "no key is named", "belfry recording key");
+    refuses(&with("key_file = \"/f/k\"\nkey_env = \"K\"\n"), 6, 11, "exclude each other", "keep one");
+    for good in ["encrypt = true\nkey_file = \"/f/k\"\n", "encrypt = true\nkey_env = \"K\"\n", "key_file = \"/f/k\"\n"] {
+        assert!(warnings(&with(good)).is_empty(), "{good}");
+    }
+}
+
+#[test]
+#[rustfmt::skip] // one case a line
 fn phones() {
     let a = "[[phone]]\nnumber = \"1001\"\npassword = \"tea-leaf\"\n";
     let with = |rest: &str| format!("{SOUND}{a}{rest}");

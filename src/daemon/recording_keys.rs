@@ -120,8 +120,12 @@ pub(super) fn make(path: &Path, add: bool) -> Result<KeyId, String> {
 /// Writes a file that was not there, for who writes it alone; it is on the disk.
 fn write(path: &Path, parts: &[&str]) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    parts.iter().try_for_each(|part| file.write_all(part.as_bytes()))?;
-    file.sync_all()?;
+    let all = parts.iter().try_for_each(|part| file.write_all(part.as_bytes()));
+    if let Err(error) = all.and_then(|()| file.sync_all()) {
+        // Half a file of keys is none.
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(dir)?.sync_all()?;
     Ok(file)

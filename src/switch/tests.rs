@@ -390,6 +390,26 @@ fn a_recording_that_cannot_be_asked_for_holds_no_call() {
     assert_eq!(rig.facts("recording_ended").len(), 1);
 }
 
+/// R5: the name says for its whole life whether a recording is encrypted.
+#[test]
+fn a_recording_that_is_to_be_encrypted_has_another_name_from_its_beginning() {
+    for (more, ending) in [("", ".wav"), ("encrypt = true\nkey_file = \"/k\"\n", ".wav.enc")] {
+        let mut rig = Rig::new(&format!("[record]\n{more}"));
+        rig.invite(A, "5@", "2");
+        let opened = rig.disk.iter().find_map(|command| match command {
+            DiskCommand::Open { path, .. } => Some(path.clone()),
+            _ => None,
+        });
+        let path = opened.expect("it is recorded");
+        assert_eq!(path.split_once('.').map(|(_, rest)| rest), ending.strip_prefix('.'));
+        let began = rig.facts("recording_began");
+        assert!(
+            matches!(began[..], [FactKind::RecordingBegan { path: told, .. }] if *told == path),
+            "{began:?}"
+        );
+    }
+}
+
 /// R3: music that is missing leaves nobody in silence who waits for a program's answer.
 #[test]
 fn who_waits_for_an_answer_without_music_hears_the_ringing_tone() {

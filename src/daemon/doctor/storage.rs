@@ -215,6 +215,31 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_recordings_that_are_missing_or_that_everybody_may_read_are_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        let config = |encrypt: bool| {
+            let text = format!(
+                "{}[record]\nencrypt = {encrypt}\nkey_file = \"{}\"\n",
+                crate::config::EMBEDDED,
+                path.display()
+            );
+            Config::parse(&text).unwrap().0
+        };
+        assert_eq!(keys(&Config::embedded()), None);
+        assert_eq!(keys(&config(true)).unwrap().state, State::Error);
+        assert_eq!(keys(&config(false)).unwrap().state, State::Warning);
+        let id = recording_keys::make(&path, false).unwrap().to_string();
+        let found = keys(&config(true)).unwrap();
+        assert!(found.state == State::Ok && found.found.contains(&id), "{found:?}");
+        assert_eq!(rights(&config(true), None), []);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let [open] = &rights(&config(true), None)[..] else { panic!("not one finding") };
+        assert!(open.found.contains("every user may read it"), "{open:?}");
+    }
+
+    #[test]
     fn a_password_that_everybody_may_read_is_told() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
