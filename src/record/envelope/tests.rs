@@ -68,7 +68,8 @@ fn any_length_reads_back_and_nothing_of_it_lies_there() {
     }
 }
 
-/// The form does not change unnoticed: files of years ago have to be read.
+/// The form does not change unnoticed: files of years ago have to be read. What it should be was computed by another
+/// program, with OpenSSL (Python's cryptography).
 #[test]
 fn the_form_is_what_it_was() {
     use sha2::{Digest, Sha256};
