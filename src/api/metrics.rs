@@ -20,7 +20,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![Route {
         summary: "All figures, in Prometheus' text format",
         about: "No number of a caller, an agent or a subscriber is in it.",
-        roles: &[Role::Read],
+        roles: &[Role::Read, Role::Supervisor],
         gives: Gives { status: 200, kind: "text/plain", schema: || json!({ "type": "string" }) },
         refuses: &[503],
         ..Route::get("/metrics", "Metrics", || get(metrics))

@@ -43,6 +43,8 @@ fn tokens() -> Tokens {
     tokens.put(
         [
             ("read-read-read-read", rights("wall", Role::Read)),
+            ("lead-lead-lead-lead", rights("lead", Role::Supervisor)),
+            ("anna-anna-anna-anna", rights("anna", Role::Agent)),
             ("none-none-none-none", Rights { name: "none".into(), ..Rights::default() }),
             ("admin-admin-admin-admin", rights("boss", Role::Admin)),
         ]
@@ -248,6 +250,12 @@ async fn figures_are_for_who_may_see_and_are_said_not_to_be_had() {
     let head = "GET /metrics HTTP/1.1\r\nAuthorization: Bearer read-read-read-read";
     let behind = ask(&server, head).await;
     assert!(behind.starts_with("HTTP/1.1 503"), "the test's exchange has none: {behind}");
+    // Who sees all sees the figures; who acts for one agent does not.
+    for (token, status) in [("lead-lead-lead-lead", "503"), ("anna-anna-anna-anna", "403")] {
+        let head = format!("GET /metrics HTTP/1.1\r\nAuthorization: Bearer {token}");
+        let told = ask(&server, &head).await;
+        assert!(told.starts_with(&format!("HTTP/1.1 {status}")), "{token}: {told}");
+    }
     server.stop().await;
 }
 

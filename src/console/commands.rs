@@ -18,7 +18,7 @@ pub mod survey;
 
 pub use filter::Filter;
 
-use crate::base::CallId;
+use crate::base::{CallId, Duration};
 use crate::call::conference::Change;
 use crate::switch::Request;
 use crate::switch::console::{
@@ -424,9 +424,9 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "trace on",
-        argument: Argument::Words("NUMBER|CALL [MINUTES]"),
-        what: "Show the calls of a number, or one call, as they go, for 10 or so many minutes: routes asked and why not, each step, variables, SIP",
-        example: "trace on 013800138000",
+        argument: Argument::Words("NUMBER|CALL [MINUTES | --for TIME]"),
+        what: "Show the calls of a number, or one call, as they go, for 10 or so many minutes, until Ctrl-C: routes asked and why not, each step, variables, SIP",
+        example: "trace on 013800138000 --for 30 s",
         make: trace_on,
     },
     Command {
@@ -760,11 +760,13 @@ fn trace(rest: &str) -> Result<Order, String> {
 const LONGEST_TRACE: u32 = 120;
 const USUAL_TRACE: u32 = 10;
 
+/// `trace on NUMBER|CALL [MINUTES | --for 30 s]`.
 fn trace_on(rest: &str) -> Result<Order, String> {
     let mut words = rest.split_whitespace();
     let whom = words.next().unwrap_or_default();
-    let minutes = words.next().map_or(Some(USUAL_TRACE), |word| word.parse().ok());
-    let minutes = minutes.filter(|minutes| (1..=LONGEST_TRACE).contains(minutes));
+    let long: Vec<&str> = words.collect();
+    let longest = Duration::from_secs(u64::from(LONGEST_TRACE) * 60);
+    let time = trace_time(&long).filter(|time| *time > Duration::ZERO && *time <= longest);
     let number = |c: char| c.is_ascii_digit() || "+*#".contains(c);
     let whom = match whom.parse::<CallId>() {
         // A number is no call's id, be it as long as one.
@@ -772,13 +774,30 @@ fn trace_on(rest: &str) -> Result<Order, String> {
         _ if whom.len() <= 64 && !whom.is_empty() => Some(TraceWhom::Number(whom.to_owned())),
         _ => None,
     };
-    match (whom, minutes, words.next()) {
-        (Some(whom), Some(minutes), None) => Ok(Order::Ask(Request::TraceOn(whom, minutes))),
+    match (whom, time) {
+        (Some(whom), Some(time)) => Ok(Order::Ask(Request::TraceOn(whom, time))),
         _ => Err(format!(
-            "write a number or a call's id, and minutes (1 to {LONGEST_TRACE}) if you like: \
-             trace on 013800138000"
+            "write a number or a call's id, and minutes (1 to {LONGEST_TRACE}) or a time if you like: \
+             trace on 013800138000; trace on 013800138000 --for 30 s"
         )),
     }
+}
+
+/// How long calls are watched: minutes, or `--for` and a number with `s` or `min`.
+fn trace_time(words: &[&str]) -> Option<Duration> {
+    let (number, seconds) = match *words {
+        [] => return Some(Duration::from_secs(u64::from(USUAL_TRACE) * 60)),
+        [minutes] => (minutes, 60),
+        ["--for", number, "s"] => (number, 1),
+        ["--for", number, "min"] => (number, 60),
+        ["--for", written] => match (written.strip_suffix("min"), written.strip_suffix('s')) {
+            (Some(number), _) => (number, 60),
+            (None, Some(number)) => (number, 1),
+            (None, None) => return None,
+        },
+        _ => return None,
+    };
+    Some(Duration::from_secs(u64::from(number.parse::<u32>().ok()?) * seconds))
 }
 
 /// What can follow what was written, for completion: whole words.
@@ -823,8 +842,22 @@ mod tests {
         assert!(parse("ban 203.0.113").unwrap_err().contains("ban 203.0.113.9 60"));
         assert!(parse("ban 203.0.113.9 0").unwrap_err().contains("minutes"));
         assert!(parse("trace on 138 500").unwrap_err().contains("1 to 120"));
+        for wrong in ["--for", "--for x", "--for 0 s", "--for 3 h", "--for 30 s more", "for 30 s"] {
+            let why = parse(&format!("trace on 138 {wrong}")).unwrap_err();
+            assert!(why.contains("--for 30 s"), "{wrong}: {why}");
+        }
         assert!(parse("unban everybody").unwrap_err().contains("all"));
         assert!(parse("room gain sales 1001 30").unwrap_err().contains("-24 to 24"));
+    }
+
+    #[test]
+    fn calls_are_watched_for_ten_minutes_or_as_long_as_is_said() {
+        let time = |line: &str| match parse(&format!("trace on 138{line}")) {
+            Ok(Order::Ask(Request::TraceOn(_, time))) => time.as_secs(),
+            other => panic!("{line}: {other:?}"),
+        };
+        let times = ["", " 5", " --for 30 s", " --for 30s", " --for 2 min", " --for 2min"];
+        assert_eq!(times.map(time), [600, 300, 30, 30, 120, 120]);
     }
 
     #[test]

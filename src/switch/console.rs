@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::rights::Rights;
 use crate::acd::quality::Form;
-use crate::base::{CallId, LegId};
+use crate::base::{CallId, Duration, LegId};
 use crate::call::conference::Change;
 use crate::call::supervise::Act;
 
@@ -95,7 +95,7 @@ pub enum Request {
     /// Write down how a case ended, and who says so; empty: the console.
     CloseCase(u64, String, String),
     /// Watch the calls of a number, or one call, as they go, for so many minutes.
-    TraceOn(TraceWhom, u32),
+    TraceOn(TraceWhom, Duration),
     /// Watch none any more.
     TraceOff,
     /// Put an answer of a survey right.

@@ -69,7 +69,7 @@ impl Switch {
             Request::Correct(correction) => self.correct_answer(now, correction),
             Request::CloseCase(id, outcome, by) => self.close_case(now, id, &outcome, &by),
             Request::Supervise { order, whom, by } => self.supervise_order(now, order, &whom, &by),
-            Request::TraceOn(whom, minutes) => self.trace_on(now, whom, minutes),
+            Request::TraceOn(whom, time) => self.trace_on(now, whom, time),
             Request::TraceOff => self.trace_off(),
             Request::Rooms => Reply::Rooms(self.room_rows(now)),
             Request::Room(name) => self.show_room(now, &name),

@@ -12,7 +12,7 @@ pub const TRACE_OVER: &str = "trace is off";
 
 impl Switch {
     /// Watches calls from now on, those in being too.
-    pub(super) fn trace_on(&mut self, now: Now, whom: TraceWhom, minutes: u32) -> Reply {
+    pub(super) fn trace_on(&mut self, now: Now, whom: TraceWhom, time: Duration) -> Reply {
         let (whom, said) = match whom {
             TraceWhom::Number(number) => (Whom::Number(number.clone()), number),
             TraceWhom::Call(call) if !self.calls.contains_key(&call) => {
@@ -22,7 +22,6 @@ impl Switch {
             }
             TraceWhom::Call(call) => (Whom::Call(call), call.to_string()),
         };
-        let time = Duration::from_secs(u64::from(minutes) * 60);
         if !self.tracing.begin(now.at, whom, time) {
             return Reply::Refused("too many are watched already: trace off".into());
         }
@@ -41,7 +40,13 @@ impl Switch {
             legs.into_iter().for_each(|leg| self.traced(leg));
             self.tell_trace(id, vec![format!("from {from} to {to} is up{at}")]);
         }
-        Reply::Done(format!("calls of {said} are shown for {minutes} min"))
+        let time = match time.as_secs() {
+            whole if whole % 60 == 0 => format!("{} min", whole / 60),
+            seconds => format!("{seconds} s"),
+        };
+        Reply::Done(format!(
+            "calls of {said} are shown for {time}, as they go; Ctrl-C leaves before that, 'trace off' ends it for all"
+        ))
     }
 
     /// Watches none any more.

@@ -8,7 +8,7 @@ use belfry::switch::{Reply, Request};
 use super::house::{CARE_LINE, House};
 
 fn trace(house: &mut House, whom: TraceWhom) -> Reply {
-    house.world.ask(Request::TraceOn(whom, 1)).expect("an answer")
+    house.world.ask(Request::TraceOn(whom, Duration::from_secs(60))).expect("an answer")
 }
 
 #[test]
