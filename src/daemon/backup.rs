@@ -74,6 +74,20 @@ enum What {
     Configuration,
 }
 
+impl What {
+    /// The rights that such a file may have at most: records and accounts are nothing for everybody, though only
+    /// their directory may have kept others out.
+    fn most(self) -> u32 {
+        match self {
+            What::Store | What::Accounts => SHIELDED,
+            What::Configuration => 0o777,
+        }
+    }
+}
+
+/// Of a file that not everybody may read.
+const SHIELDED: u32 = 0o660;
+
 #[derive(Args)]
 pub(super) struct Backup {
     #[command(flatten)]
@@ -130,8 +144,15 @@ fn write(args: &Backup, config: &Config, part: &Path, copy: &Path) -> Result<Str
     }
     let named = named_files(&args.file, config)?;
     sources.extend(named.into_iter().map(|path| (path.clone(), path, What::Configuration)));
-    let entries: Result<Vec<Entry>, String> =
-        sources.iter().map(|(path, from, what)| entry(path, from, *what)).collect();
+    let secrets: BTreeSet<PathBuf> =
+        config.files().into_iter().filter(|file| file.secret).map(|file| file.path).collect();
+    let shielded = |path: &PathBuf, entry: Entry| match secrets.contains(path) {
+        true => Entry { mode: entry.mode & SHIELDED, ..entry },
+        false => entry,
+    };
+    let entries: Result<Vec<Entry>, String> = (sources.iter())
+        .map(|(path, from, what)| entry(path, from, *what).map(|entry| shielded(path, entry)))
+        .collect();
     let made = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let manifest = Manifest {
         belfry_backup: FORMAT,

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{IsTerminal, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown};
 use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
@@ -73,7 +73,10 @@ fn run(args: &Restore) -> Result<(), String> {
     }
     let places = Places { below: args.to.as_deref() };
     match &args.to {
-        Some(dir) => fs::create_dir_all(dir).map_err(told(dir))?,
+        Some(dir) => {
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+            made.map_err(told(dir))?;
+        }
         None => nobody_runs(&args.file, &manifest)?,
     }
     asked(&chosen, &places, args.yes)?;
@@ -122,7 +125,10 @@ impl Places<'_> {
                 return Err(format!("{there} leads out of {below}: take another directory"));
             }
         }
-        fs::create_dir_all(dir).map_err(told(dir))
+        let mut maker = fs::DirBuilder::new();
+        // What shielded files in their own place is not there to look at them: nobody else comes in here.
+        let mode = if self.below.is_some() { 0o700 } else { 0o755 };
+        maker.recursive(true).mode(mode).create(dir).map_err(told(dir))
     }
 }
 
@@ -341,7 +347,7 @@ fn put(
     moved: &mut Vec<(PathBuf, PathBuf)>,
 ) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
-    let rights = fs::Permissions::from_mode(entry.mode & 0o777);
+    let rights = fs::Permissions::from_mode(entry.mode & entry.what.most());
     let number = |file: &str, name: &str| number_of(file, name).or_else(|| name.parse().ok());
     let owner = number("/etc/passwd", &entry.owner);
     let group = number("/etc/group", &entry.group);
@@ -408,6 +414,34 @@ mod tests {
 
     fn again(file: &ConfigFile, from: &Path, only: Option<&str>) -> Result<(), String> {
         run(&Restore { only: only.map(str::to_owned), ..order(file, from, true) })
+    }
+
+    /// R29: rights are kept; what is secret is nobody else's, though it lay open within a directory that was not.
+    #[test]
+    fn files_keep_their_rights_and_secrets_are_nobody_else_s() {
+        use std::os::unix::fs::PermissionsExt;
+        let (dir, file, _) = backed_up();
+        let at = |name: &str| dir.path().join(name);
+        let set = |name: &str, mode| {
+            fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).expect("it is ours");
+        };
+        [("belfry.toml", 0o640), ("plan/a.toml", 0o644), ("secret", 0o644)]
+            .into_iter()
+            .chain([("data/belfry.db", 0o644)])
+            .for_each(|(name, mode)| set(name, mode));
+        let tar = at("again.tar");
+        make(&Backup { file: file.clone(), to: tar.clone() }).expect("a back-up");
+        let mode =
+            |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        let wanted = [0o640, 0o644, 0o640, 0o640];
+        let names = ["belfry.toml", "plan/a.toml", "secret", "data/belfry.db"];
+        again(&file, &tar, None).expect("put back");
+        assert_eq!(names.map(|name| mode(&at(name))), wanted);
+        let to = at("look");
+        run(&Restore { to: Some(to.clone()), ..order(&file, &tar, false) }).expect("put there");
+        let below = to.join(dir.path().strip_prefix("/").expect("absolute"));
+        assert_eq!(names.map(|name| mode(&below.join(name))), wanted);
+        assert_eq!([mode(&to), mode(&below.join("data"))], [0o700; 2]);
     }
 
     /// A test has no terminal: what nobody was asked for is not replaced.
