@@ -300,6 +300,9 @@ fn the_embedded_default_is_on_loopback_alone() {
     assert_eq!(config.phone("1003").unwrap().password.as_ref().unwrap().expose(), "belfry-1003");
     assert_eq!(config.recordings_dir(), PathBuf::from("./belfry-data/recordings"));
     assert_eq!(config.needs_restart(&config), Vec::<&str>::new());
+    let told = "[telemetry]\nurl = \"http://127.0.0.1:4318/v1/traces\"\n";
+    let (told, _) = Config::parse(&format!("{EMBEDDED}{told}")).unwrap();
+    assert_eq!(Config::embedded().needs_restart(&told), ["telemetry.url"]);
 }
 
 #[test]

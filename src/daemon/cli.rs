@@ -20,6 +20,8 @@ use crate::console::out::out;
     after_help = "Examples:\n  belfry demo\n  belfry serve -c /etc/belfry/belfry.toml\n  belfry check\n  belfry console -e 'show calls'"
 )]
 struct Cli {
+    #[command(flatten)]
+    file: ConfigFile,
     #[command(subcommand)]
     command: Command,
 }
@@ -151,7 +153,7 @@ pub(super) fn command() -> clap::Command {
 #[derive(Args, Clone)]
 pub(super) struct ConfigFile {
     /// The configuration file
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
 }
 
@@ -374,6 +376,10 @@ fn parse_log_format(text: &str) -> Result<LogFormat, String> {
 pub fn main() -> ExitCode {
     let read = Cli::from_arg_matches(&command().get_matches());
     let cli = read.unwrap_or_else(|error| error.exit());
+    if let (Some(name), Some(_)) = (without_configuration(&cli.command), &cli.file.config) {
+        eprintln!("belfry: '{name}' reads no configuration: leave -c out");
+        return ExitCode::from(2);
+    }
     match cli.command {
         Command::Serve(args) => serve::main(args),
         Command::Demo(args) => demo::main(args),
@@ -396,6 +402,17 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => pages::completions(command(), shell),
         Command::Other(words) => other(&[], &words),
     }
+}
+
+/// The commands for which -c means nothing.
+fn without_configuration(command: &Command) -> Option<&'static str> {
+    Some(match command {
+        Command::Demo(_) => "demo",
+        Command::Help { .. } => "help",
+        Command::Man { .. } => "man",
+        Command::Completions { .. } => "completions",
+        _ => return None,
+    })
 }
 
 /// A command that is not there; `words` begin with its name, `above` is what it stands under.
@@ -471,6 +488,52 @@ pub(super) fn fail(lines: &str) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Which configuration a command line names, for the command itself.
+    fn named(line: &str) -> Option<PathBuf> {
+        let words = line.split(' ');
+        let cli = Cli::from_arg_matches(&command().get_matches_from(words)).expect("it is right");
+        let own = match &cli.command {
+            Command::Serve(args) => &args.file,
+            Command::Subscriber(args) => &args.file,
+            Command::Report(args) => &args.file,
+            Command::Console(args) => &args.file,
+            Command::Dialplan(Dialplan::Explain(args)) => &args.file,
+            Command::Phone(verb) => verb.file(),
+            Command::Demo(_) => return cli.file.config.clone(),
+            _ => panic!("{line}: none of these"),
+        };
+        own.config.clone()
+    }
+
+    #[test]
+    fn the_configuration_is_named_before_or_behind_any_command() {
+        for line in [
+            "belfry serve -c x.toml",
+            "belfry -c x.toml serve",
+            "belfry -c x.toml subscriber list",
+            "belfry subscriber -c x.toml list",
+            "belfry subscriber list -c x.toml",
+            "belfry subscriber add -c x.toml 0760 name=Wang",
+            "belfry subscriber add 0760 name=Wang --config x.toml",
+            "belfry phone -c x.toml list",
+            "belfry phone list -c x.toml",
+            "belfry -c x.toml phone list",
+            "belfry dialplan -c x.toml explain --context gateway --to 400",
+            "belfry dialplan explain --context gateway --to 400 -c x.toml",
+            "belfry report queue -c x.toml",
+            "belfry console -e status -c x.toml",
+            "belfry demo -c x.toml",
+        ] {
+            assert_eq!(named(line), Some("x.toml".into()), "{line}");
+        }
+        assert_eq!(named("belfry phone list"), None);
+    }
+
+    #[test]
+    fn the_table_of_commands_holds() {
+        command().debug_assert();
+    }
 
     /// Every command of the interface is here, and what is not there says so.
     #[test]

@@ -104,6 +104,21 @@ pub(super) enum Verb {
     },
 }
 
+#[cfg(test)]
+impl Verb {
+    /// The configuration that it is for.
+    pub(super) fn file(&self) -> &ConfigFile {
+        match self {
+            Verb::List { file, .. }
+            | Verb::Add { file, .. }
+            | Verb::Set { file, .. }
+            | Verb::Remove { file, .. }
+            | Verb::Import { file, .. }
+            | Verb::Export { file, .. } => file,
+        }
+    }
+}
+
 /// `KEY=VALUE`.
 fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
