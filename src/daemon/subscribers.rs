@@ -405,12 +405,22 @@ async fn import(database: &Path, path: &Path, dry_run: bool) -> Result<bool, Str
         Encoding::Utf8 => "UTF-8",
         Encoding::Gb18030 => "GB 18030",
     };
-    let did = if dry_run { "would be (nothing was changed)" } else { "are" };
-    outln!(
-        "{}: {encoding}; {added} {did} added, {changed} changed, {same} as they were",
-        path.display()
-    );
+    outln!("{}", imported(path, encoding, [added, changed, same], dry_run));
     Ok(!dry_run && added + changed > 0)
+}
+
+/// What an import has done, or would do.
+fn imported(path: &Path, encoding: &str, [added, changed, same]: [usize; 3], dry: bool) -> String {
+    let path = path.display();
+    match dry {
+        false => {
+            format!("{path}: {encoding}; {added} added, {changed} changed, {same} as they were")
+        }
+        true => format!(
+            "{path}: {encoding}; {added} would be added, {changed} changed, {same} left as they are; \
+             nothing was done (--dry-run)"
+        ),
+    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "the file that was asked for")]
@@ -439,6 +449,14 @@ mod tests {
     }
 
     #[allow(clippy::disallowed_methods, reason = "a test's own files")]
+    #[test]
+    fn an_import_says_what_it_did_or_would_do() {
+        let said = |dry| imported(Path::new("a.csv"), "UTF-8", [3, 1, 7], dry);
+        assert_eq!(said(false), "a.csv: UTF-8; 3 added, 1 changed, 7 as they were");
+        let would = "a.csv: UTF-8; 3 would be added, 1 changed, 7 left as they are; nothing was done (--dry-run)";
+        assert_eq!(said(true), would);
+    }
+
     #[test]
     fn a_file_goes_in_and_comes_out_whole_or_not_at_all() {
         let dir = tempfile::tempdir().unwrap();

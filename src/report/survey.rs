@@ -41,7 +41,12 @@ pub struct Question {
     pub keys: Vec<(String, String)>,
     /// It is answered by voice.
     pub voice: bool,
+    /// The keys that lead elsewhere than to the question behind it: to one of this name, or to [`END`].
+    pub next: Vec<(String, String)>,
 }
+
+/// Where a key leads behind which nothing is asked.
+const END: &str = "end";
 
 /// What makes answers valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -69,6 +74,12 @@ impl Design {
                 keys.iter().map(meant).collect()
             }),
             voice: !of["voice"].is_null(),
+            next: of["next"].as_object().map_or(Vec::new(), |next| {
+                let leads = |(key, to): (&String, &Value)| {
+                    (key.clone(), to.as_str().unwrap_or_default().to_owned())
+                };
+                next.iter().map(leads).collect()
+            }),
         };
         let flag = |key: &str| json[key].as_bool().unwrap_or(false);
         Some(Design {
@@ -80,6 +91,26 @@ impl Design {
                 once_a_day: flag("once-a-day"),
             },
         })
+    }
+
+    /// Whether every question has its answer to which these answers lead, from the first one on.
+    fn leads_to_answers_alone(&self, answers: &[Answered]) -> bool {
+        let mut at = 0;
+        while let Some(question) = self.questions.get(at) {
+            let own = answers.iter().find(|answer| answer.question == question.name);
+            let Some(answer) = own else { return false };
+            let led = question.next.iter().find(|(key, _)| *key == answer.key);
+            at = match led.map(|(_, to)| to.as_str()) {
+                None => at + 1,
+                Some(END) => return true,
+                // Only later ones can be led to.
+                Some(to) => {
+                    let later = self.questions.iter().skip(at + 1).position(|q| q.name == to);
+                    later.map_or(self.questions.len(), |further| at + 1 + further)
+                }
+            };
+        }
+        true
     }
 
     /// What a key of a question means; `None`: there is no such key.
@@ -140,7 +171,8 @@ pub struct Answered {
 pub enum Verdict {
     /// They do.
     Valid,
-    /// Nothing was answered; or, where all has to be, a question was not, or the caller hung up.
+    /// Nothing was answered; or, where all has to be, a question was not, or the caller hung up, or an answer was
+    /// corrected to one that leads to a question that nobody asked.
     Incomplete,
     /// It was over too soon.
     TooShort,
@@ -168,9 +200,13 @@ pub fn judge(
 ) -> Vec<Verdict> {
     let mut seen = BTreeSet::new();
     let verdict = |session: &Session| {
-        let rule = designs.get(&session.version).map(|design| design.rule).unwrap_or_default();
+        let design = designs.get(&session.version);
+        let rule = design.map(|design| design.rule).unwrap_or_default();
         let lasted = session.over.unwrap_or(session.began) - session.began;
-        if session.answers.is_empty() || (rule.complete && !session.complete) {
+        let corrected = session.answers.iter().any(|answer| answer.corrected);
+        let unasked =
+            corrected && design.is_some_and(|d| !d.leads_to_answers_alone(&session.answers));
+        if session.answers.is_empty() || (rule.complete && (!session.complete || unasked)) {
             return Verdict::Incomplete;
         }
         if lasted < rule.shortest_ms {
@@ -448,6 +484,32 @@ mod tests {
         // An invalid one is not the day's first.
         let again = [session(0, "1", &[]), session(1, "1", both)];
         assert_eq!(judge(&again, &designs(rule), &TimeZone::UTC), [Incomplete, Valid]);
+    }
+
+    /// R22: results can be corrected; figures are of valid answers only.
+    #[test]
+    fn an_answer_that_is_corrected_into_a_branch_that_nobody_was_asked_is_incomplete() {
+        let json = r#"{"complete":true,"questions":[
+            {"name":"q1","keys":{"1":"yes","2":"no"},"next":{"2":"q3"}},
+            {"name":"q2","keys":{"1":"good","2":"bad"},"next":{"2":"end"}},
+            {"name":"q3","keys":{"1":"soon"}}]}"#;
+        let design = Design::read(json).expect("it is a design");
+        let designs = BTreeMap::from([("v".to_owned(), design)]);
+        let verdict = |answers: &[(&str, &str)], corrected: &str| {
+            let mut session = Session { complete: true, ..session(0, "1", answers) };
+            for answer in &mut session.answers {
+                answer.corrected = answer.question == corrected;
+            }
+            judge(&[session], &designs, &TimeZone::UTC)[0]
+        };
+        use Verdict::{Incomplete, Valid};
+        let (short, long) = ([("q1", "2"), ("q3", "1")], [("q1", "1"), ("q3", "1")]);
+        assert_eq!([verdict(&short, ""), verdict(&short, "q1"), verdict(&short, "q3")], [Valid; 3]);
+        // He had pressed 2 and was led to q3: q2 was never asked.
+        assert_eq!(verdict(&long, "q1"), Incomplete);
+        let end = [("q1", "1"), ("q2", "2")];
+        assert_eq!([verdict(&end, ""), verdict(&end, "q2")], [Valid; 2]);
+        assert_eq!(verdict(&[("q1", "1"), ("q2", "1")], "q2"), Incomplete, "q3 was not asked");
     }
 
     fn view(by: By, across: Across) -> View {
