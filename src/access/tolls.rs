@@ -202,6 +202,11 @@ pub struct Tolls {
 }
 
 impl Tolls {
+    /// Calls out that are under way.
+    pub fn under_way(&self) -> usize {
+        self.legs.len()
+    }
+
     /// Whether all these accounts may make a call of this class now; it then counts from now on. Gives the
     /// account that may not.
     pub fn ask<'a>(

@@ -32,6 +32,14 @@ impl Lines {
         }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.number_of.len()
+    }
+    /// No phone has a line.
+    pub fn is_empty(&self) -> bool {
+        self.number_of.is_empty()
+    }
     /// The lines of the phone `number`, the oldest first.
     pub fn of(&self, number: &str) -> impl Iterator<Item = LegId> {
         self.by_number.get(number).into_iter().flatten().copied()

@@ -126,6 +126,8 @@ pub struct Phone {
     pub unheard: u64,
     /// Speaks, while it talks.
     pub mouth: Option<Mouth>,
+    /// Of so many packets of its calls to come it sends one, as who suppresses silence; then nobody listens either.
+    pub one_of: u32,
     /// Hears.
     pub ear: Ear,
     answer_at: Time,
@@ -193,6 +195,7 @@ impl Phone {
             blunder: None,
             unheard: 0,
             mouth: None,
+            one_of: 1,
             ear: Ear::default(),
             answer_at: Time::NEVER,
             digits: VecDeque::new(),
@@ -309,6 +312,9 @@ impl Phone {
             return;
         }
         let mut bytes = bytes.to_vec();
+        if self.one_of > 1 {
+            return;
+        }
         let opened = match &mut self.srtp {
             None => Ok(bytes.len()),
             Some(srtp) => srtp.receive(now, &mut bytes),
@@ -586,6 +592,7 @@ impl Phone {
             let ssrc = self.rng.next_u32();
             let mut mouth = Mouth::new(now, ssrc, self.setup.hz, params.codec, params.send_pt);
             mouth.set_event_clock(params.event_clock_hz);
+            mouth.one_of = self.one_of;
             if let Some(first) = self.first_sequence {
                 mouth.begin_at(first);
             }

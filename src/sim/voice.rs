@@ -32,6 +32,8 @@ pub struct Mouth {
     pub hz: f64,
     /// How long the tone sounds and how long it does not, in turn, milliseconds; none: it always does.
     pub cadence: Option<[u32; 2]>,
+    /// Of so many packets it sends one, as who suppresses silence: 1 sends all, 0 is taken as 1.
+    pub one_of: u32,
     /// How much faster than true its clock runs, in parts per million.
     ppm: f64,
     codec: Codec,
@@ -59,6 +61,7 @@ impl Mouth {
             ssrc,
             hz,
             cadence: None,
+            one_of: 1,
             ppm: 0.0,
             codec,
             encoder: Encoder::new(codec, Settings::new).expect("memory for a phone"),
@@ -109,6 +112,11 @@ impl Mouth {
         self.began + Duration::from_nanos(ns as u64)
     }
 
+    /// How many packets' time one takes: a key's are all sent.
+    fn step(&self) -> u32 {
+        if self.digits.is_empty() { self.one_of.max(1) } else { 1 }
+    }
+
     /// The packet that is due now.
     pub fn speak(&mut self) -> Vec<u8> {
         let mut packet = vec![0; HEADER_LEN];
@@ -145,8 +153,9 @@ impl Mouth {
         let head = packet.first_chunk_mut::<HEADER_LEN>().expect("begun with a header's length");
         rtp::write_header(head, header);
         self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(self.ticks());
-        self.spoken += 1;
+        let step = self.step();
+        self.timestamp = self.timestamp.wrapping_add(self.ticks() * step);
+        self.spoken += u64::from(step);
         packet
     }
 

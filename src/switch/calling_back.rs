@@ -62,6 +62,13 @@ pub(super) struct CallingBack {
     told: bool,
 }
 
+impl CallingBack {
+    /// Those under way.
+    pub(super) fn len(&self) -> usize {
+        self.made.len() + self.noting.len()
+    }
+}
+
 /// A call-back that is made.
 #[derive(Clone, Copy, Debug)]
 struct Making {

@@ -38,6 +38,10 @@ struct Key {
 }
 
 impl InfoKeys {
+    /// Parties with keys on their way.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
     /// Lets `digits` be sent to `leg` after those that wait.
     pub(super) fn push(&mut self, now: Time, leg: LegId, digits: &str, on_ms: u32, off_ms: u32) {
         let (least, most) = LENGTH_MS;

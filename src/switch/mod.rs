@@ -33,6 +33,7 @@ mod auto_answer;
 mod caller_id;
 pub mod calling_back;
 pub mod care;
+mod census;
 mod charging;
 pub mod console;
 mod console_in;

@@ -40,6 +40,12 @@ pub struct Scoring {
 #[derive(Debug, Default)]
 pub(super) struct Noting(BTreeMap<u64, (RequestId, Reply)>);
 
+impl Noting {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 impl Switch {
     /// The configured forms.
     pub(super) fn forms(&self) -> Vec<Form> {

@@ -40,6 +40,13 @@ pub(super) struct Supervising {
     watchers: BTreeMap<LegId, Watcher>,
 }
 
+impl Supervising {
+    /// Talks that somebody is with.
+    pub(super) fn len(&self) -> usize {
+        self.talks.len()
+    }
+}
+
 #[derive(Debug)]
 struct Watched {
     room: RoomId,
