@@ -133,14 +133,14 @@ fn read(
     let mut subscriber = Subscriber::default();
     let (at, number) = columns.iter().find(|(_, field)| field.name == "number")?;
     let column = |at: usize, field: &Field| Some((at + 1, field.name.to_owned()));
-    if let Err(what) = (number.set)(&mut subscriber, cell(*at)) {
+    if let Err(what) = number.put(&mut subscriber, cell(*at)) {
         faults.push(Fault { row, column: column(*at, number), what });
     }
     if let Some(kept) = there.get(&subscriber.number) {
         subscriber = kept.subscriber.clone();
     }
     for (at, field) in columns.iter().filter(|(_, field)| field.name != "number") {
-        if let Err(what) = (field.set)(&mut subscriber, cell(*at)) {
+        if let Err(what) = field.put(&mut subscriber, cell(*at)) {
             faults.push(Fault { row, column: column(*at, field), what });
         }
     }
@@ -218,6 +218,14 @@ mod tests {
                 .contains("no column 'number'")
         );
         assert!(of("", &Directory::default()).unwrap_err()[0].contains("the file is empty"));
+        let foreign = "number,name,notes\n100,Wang\u{7},\n200,Li,no\u{0}te\n";
+        let foreign = of(foreign, &Directory::default()).unwrap_err();
+        assert!(
+            foreign.len() == 2
+                && foreign[0].starts_with("row 2, column 2 (name): the character 5 is U+0007")
+                && foreign[1].contains("column 3 (notes)"),
+            "{foreign:?}"
+        );
         let extra = of("number\n100,x\n", &Directory::default()).unwrap_err();
         assert!(
             extra[0].starts_with("row 2, column 2 (): it stands in a column without"),

@@ -334,6 +334,24 @@ pub const FIELDS: &[Field] = &[
     text!("notes", "备注", "what else there is to know", notes),
 ];
 
+impl Field {
+    /// Sets it from what was written, which may be nothing that cannot be printed. The error does not name the field.
+    pub fn put(&self, subscriber: &mut Subscriber, text: &str) -> Result<(), String> {
+        let text = text.trim();
+        // A line break is a text's own where it has room for several lines.
+        let lines = ["medical", "location", "notes"].contains(&self.name);
+        let foreign = |c: &char| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'));
+        if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| foreign(c)) {
+            return Err(format!(
+                "the character {} is U+{:04X}, which cannot be printed: take it out",
+                at + 1,
+                u32::from(c)
+            ));
+        }
+        (self.set)(subscriber, text)
+    }
+}
+
 /// The field of this name, in either language.
 pub fn field(name: &str) -> Option<&'static Field> {
     let name = name.trim();
@@ -365,7 +383,7 @@ impl Subscriber {
     /// Sets a field from what was written.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
         let field = field(name).ok_or_else(|| no_field(name))?;
-        (field.set)(self, text.trim()).map_err(|why| format!("{}: {why}", field.name))
+        field.put(self, text).map_err(|why| format!("{}: {why}", field.name))
     }
 
     /// The numbers that are its own, the terminal's first.
