@@ -525,13 +525,50 @@ mod tests {
     }
 
     #[test]
-    fn every_alarm_has_words_in_both_languages() {
+    fn every_alarm_has_words_of_its_own_in_both_languages() {
+        let mut seen = std::collections::BTreeSet::new();
         for what in AlarmWhat::ALL {
             let words = words::of(*what);
             assert!(
                 !words.zh.is_ascii() && words.en.is_ascii() && !words.look.is_empty(),
                 "{what:?}"
             );
+            assert!(seen.insert(words.en), "{what:?} has the words of another");
+        }
+    }
+
+    /// R28: each kind is told by one letter when it is raised and by one when it is over, however often it is met.
+    #[test]
+    fn every_kind_is_raised_once_and_over_once_with_its_letters() {
+        for (nth, what) in AlarmWhat::ALL.iter().enumerate() {
+            let (alarms, config) = alarms();
+            let far = crate::base::Time::NEVER;
+            let letter = || {
+                let told = alarms.with(|state, _| state.board.letter(far, 12))?;
+                let to = vec!["night@care.example".into()];
+                Some((letter(&config, &TimeZone::UTC, to, &told), told.lines.len()))
+            };
+            let detail = format!("thing {nth}");
+            alarms.take(&alarm(*what, false, &detail));
+            assert!(letter().is_none(), "{what:?}: over what never stood");
+            (0..3).for_each(|_| alarms.take(&alarm(*what, true, &detail)));
+            let words = words::of(*what);
+            let (raised, lines) = letter().expect("a letter");
+            assert_eq!(lines, 1, "{what:?} is told once");
+            let subject = format!("[care-1] 告警 {} {}", words.zh, what.as_str());
+            assert_eq!(raised.subject, subject);
+            for part in [words.zh, words.en, words.look, &detail, "告警/raised", what.as_str()] {
+                assert!(raised.text.contains(part), "{what:?}: {part}: {}", raised.text);
+            }
+            assert!(letter().is_none(), "{what:?}: nothing new");
+            (0..3).for_each(|_| alarms.take(&alarm(*what, false, &detail)));
+            let (over, lines) = letter().expect("a letter");
+            assert_eq!(lines, 1, "{what:?} is over once");
+            assert_eq!(over.subject, format!("[care-1] 恢复 {} {}", words.zh, what.as_str()));
+            assert!(over.text.contains("恢复/over") && !over.text.contains('→'), "{}", over.text);
+            let shown = alarms.show(&TimeZone::UTC);
+            assert_eq!(shown.data["standing"].as_array().map(Vec::len), Some(0), "{what:?}");
+            assert!(letter().is_none());
         }
     }
 }
