@@ -83,6 +83,25 @@ pub struct Load {
     pub behind: Duration,
 }
 
+impl Load {
+    /// Why a call is held back, with what was seen and what is the most: for the log, the record and the alarm.
+    pub fn words(&self, why: Refusal) -> String {
+        match why {
+            Refusal::Behind => format!(
+                "{why}: what comes in waits {} ms until it is looked at, {} ms is the most; {} calls are up",
+                self.behind.as_millis(),
+                MOST_BEHIND.as_millis(),
+                self.calls
+            ),
+            Refusal::Calls => format!("{why}: {} of {} are up", self.calls, self.most_calls),
+            Refusal::CallsPerSecond => {
+                format!("{why}: more than {}; {} are up", self.calls_per_second, self.calls)
+            }
+            Refusal::Stopping | Refusal::JournalFull | Refusal::Strangers => why.to_string(),
+        }
+    }
+}
+
 /// The bounds on what comes in a second.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Admission {
@@ -162,6 +181,9 @@ mod tests {
         assert_eq!(call(Load { calls: 10, ..LOAD }), Err(Refusal::Calls));
         let behind = Load { behind: MOST_BEHIND * 2, ..LOAD };
         assert_eq!(call(behind), Err(Refusal::Behind));
+        let told = behind.words(Refusal::Behind);
+        let waits = format!("waits {} ms", 2 * MOST_BEHIND.as_millis());
+        assert!(told.contains(&waits) && told.contains("is the most"), "{told}");
         assert!(Refusal::Behind.yields_to_emergency() && !Refusal::Strangers.yields_to_emergency());
         assert_eq!([LOAD; 3].map(call), [Ok(()), Ok(()), Err(Refusal::CallsPerSecond)]);
     }

@@ -153,10 +153,11 @@ impl Switch {
     /// Refuses a call because there are too many, or because the exchange stops.
     fn hold_back(&mut self, now: Now, who: &Asks, why: Refusal) {
         self.count.refused += 1;
+        let words = self.load().words(why);
         if !matches!(why, Refusal::Stopping | Refusal::JournalFull) {
-            self.alarm(now, AlarmWhat::Overload, why.to_string(), None);
+            self.alarm(now, AlarmWhat::Overload, words.clone(), None);
         }
-        self.note_refused(now, who, 503, &why.to_string());
+        self.note_refused(now, who, 503, &words);
         let again = vec![(Name::RetryAfter, RETRY_AFTER_S.into())];
         self.refuse(now, who.session, 503, Some(Cause::SWITCH_CONGESTION), again);
     }
