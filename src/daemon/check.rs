@@ -20,13 +20,17 @@ use crate::store::Trouble;
 use crate::store::database::Database;
 
 pub(super) fn main(args: Check) -> ExitCode {
-    let (faults, counts, starts) = match files::load(&Source::from(&args.file)) {
+    let source = Source::from(&args.file);
+    let (faults, counts, starts) = match files::load(&source) {
         Ok(loaded) => {
             let starts = newer_store(&loaded.config.database()).is_none();
             let (faults, counts) = around(loaded);
             (faults, counts, starts)
         }
-        Err(faults) => (faults, String::new(), false),
+        Err(mut faults) => {
+            faults.extend(files::faults_beyond(&source));
+            (faults, String::new(), false)
+        }
     };
     let errors = faults.iter().filter(|fault| fault.error).count();
     let warnings = faults.len() - errors;
@@ -53,28 +57,14 @@ pub(super) fn main(args: Check) -> ExitCode {
 /// What is wrong around files that hold: prompts that cannot be played, addresses of some other
 /// machine. With it what there is, in words.
 fn around(loaded: Loaded) -> (Vec<Fault>, String) {
-    let without = loaded.without_sounds();
     let mut faults = loaded.warnings;
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
     faults.extend(contexts(&loaded.config, &loaded.plan, &loaded.name));
     faults.extend(newer_store(&loaded.config.database()));
     faults.extend(asked(&loaded.plan, &loaded.config.database()));
     faults.extend(call_backs(&loaded.config, &loaded.plan, &loaded.name));
-    let mut prompts = 0;
-    if let Some(fault) = without {
-        faults.push(fault);
-    } else {
-        let (clips, bad) = loaded.sounds.clips();
-        prompts = clips.len();
-        faults.extend(bad.into_iter().map(|fault| Fault {
-            file: fault.path.display().to_string(),
-            line: 0,
-            column: 0,
-            error: true,
-            what: fault.why,
-            remedy: "make it a WAV of 8 to 48 kHz, A-law, µ-law or 16 bit, or take it away".into(),
-        }));
-    }
+    let (prompts, bad) = files::bad_prompts(&loaded.config, &loaded.name, &loaded.sounds);
+    faults.extend(bad);
     (faults, format!("{} routes, {prompts} prompts", loaded.plan.route_count()))
 }
 

@@ -123,7 +123,8 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
     faults.extend(more);
     let mail = mail::mailer(&config, &name).map_err(|fault| faults.push(fault)).ok().flatten();
     let unusable = faults.iter().any(|fault| fault.error);
-    match plan_of(&config, &name, &dir, &sounds, &zone) {
+    let env = known_to_plans(&config, &sounds, &zone);
+    match plan_of(&config, &name, &dir, env) {
         Ok((_, warnings)) if unusable => {
             faults.extend(warnings);
             Err(faults)
@@ -138,6 +139,62 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
             Err(faults)
         }
     }
+}
+
+/// What else is wrong, where [`load`] found faults: in the dialplan behind a configuration that does not hold, as far as
+/// that says where the dialplan is; and in the prompts.
+pub(super) fn faults_beyond(source: &Source) -> Vec<Fault> {
+    let (config, name, ours, held) = match config_of(source) {
+        Ok(Written { config, ours, name, .. }) => (config, name, ours, true),
+        Err(_) => match places_written(source) {
+            Some((config, name)) => (config, name, false, false),
+            None => return Vec::new(),
+        },
+    };
+    let place = |dir: &Path| if ours { Place::of_sample(dir) } else { Place::Disk(dir.to_owned()) };
+    let (dir, sounds) = (place(&config.dialplan.dir), place(&config.dialplan.sounds));
+    let mut faults = Vec::new();
+    if !held {
+        // Which phones, gateways and queues there are is not known.
+        let known = known_to_plans(&config, &sounds, &zone_of(&config));
+        let env = LoadEnv { phones: None, gateways: None, queues: None, ..known };
+        let found = plan_of(&config, &name, &dir, env).map(|(_, warnings)| warnings);
+        faults.extend(found.unwrap_or_else(|faults| faults));
+    }
+    faults.extend(bad_prompts(&config, &name, &sounds).1);
+    faults
+}
+
+/// A configuration of those keys alone that say where the dialplan and the prompts are, if it is TOML at all.
+fn places_written(source: &Source) -> Option<(Config, String)> {
+    let path = match source {
+        Source::Usual => Path::new(USUAL),
+        Source::File(path) => path,
+        Source::Text { .. } => return None,
+    };
+    let table: toml::Table = fs::read_to_string(path).ok()?.parse().ok()?;
+    let own = |names: &[&str]| {
+        let own = table.iter().filter(|(key, _)| names.contains(&key.as_str()));
+        let own: toml::Table = own.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let text = format!("{own}\n[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n");
+        Config::parse(&text).ok().map(|(config, _)| config)
+    };
+    let config = own(&["node", "dialplan"]).or_else(|| own(&["dialplan"]))?;
+    Some((config, path.display().to_string()))
+}
+
+/// How many prompts there are, and which cannot be played; that there is none is one fault.
+pub(super) fn bad_prompts(config: &Config, name: &str, sounds: &Place) -> (usize, Vec<Fault>) {
+    if let Some(fault) = without_sounds(config, name, sounds) {
+        return (0, vec![fault]);
+    }
+    let (clips, bad) = sounds.clips();
+    let remedy = "make it a WAV of 8 to 48 kHz, A-law, µ-law or 16 bit, or take it away";
+    let mut faults = Vec::new();
+    for bad in bad {
+        faults.push(whole(&bad.path, bad.why, remedy));
+    }
+    (clips.len(), faults)
 }
 
 /// `1 error`, `2 errors`.
@@ -207,22 +264,27 @@ pub(super) fn lines(faults: &[Fault]) -> String {
 }
 
 impl Loaded {
-    /// What is wrong with the directory of prompts as a whole. The appliance starts without them:
-    /// calls go on, and prompts are silent.
+    /// What is wrong with the directory of prompts as a whole.
     pub(super) fn without_sounds(&self) -> Option<Fault> {
-        let Place::Disk(dir) = &self.sounds else { return None };
-        let what = match fs::read_dir(dir) {
-            Err(error) => error.to_string(),
-            Ok(_) if self.sounds.prompts().values().all(BTreeSet::is_empty) => {
-                "there is no prompt in it".into()
-            }
-            Ok(_) => return None,
-        };
-        let what = format!("the directory of prompts, {}: {what}", dir.display());
-        let remedy = "correct [dialplan] sounds, or put a folder of prompts for each language there \
-                      (the sample's are in sounds/)";
-        Some(at_key(&self.config, &self.name, "sounds", what, remedy))
+        without_sounds(&self.config, &self.name, &self.sounds)
     }
+}
+
+/// What is wrong with the directory of prompts as a whole. The appliance starts without them: calls go on, and
+/// prompts are silent.
+fn without_sounds(config: &Config, name: &str, sounds: &Place) -> Option<Fault> {
+    let Place::Disk(dir) = sounds else { return None };
+    let what = match fs::read_dir(dir) {
+        Err(error) => error.to_string(),
+        Ok(_) if sounds.prompts().values().all(BTreeSet::is_empty) => {
+            "there is no prompt in it".into()
+        }
+        Ok(_) => return None,
+    };
+    let what = format!("the directory of prompts, {}: {what}", dir.display());
+    let remedy = "correct [dialplan] sounds, or put a folder of prompts for each language there \
+                  (the sample's are in sounds/)";
+    Some(at_key(config, name, "sounds", what, remedy))
 }
 
 /// A fault at a key of `[dialplan]`.
@@ -362,8 +424,7 @@ fn plan_of(
     config: &Config,
     name: &str,
     dir: &Place,
-    sounds: &Place,
-    zone: &TimeZone,
+    env: LoadEnv,
 ) -> Result<(Plan, Vec<Fault>), Vec<Fault>> {
     let at_dir = |dir: &Path, what: String| {
         let what = format!("the dialplan's directory, {}: {what}", dir.display());
@@ -379,7 +440,7 @@ fn plan_of(
     texts.extend(below.texts);
     let files: Vec<dialplan::File<'_>> =
         texts.iter().map(|(path, text)| dialplan::File { path, text }).collect();
-    let env = LoadEnv { only_included, ..known_to_plans(config, sounds, zone) };
+    let env = LoadEnv { only_included, ..env };
     let ours = |fault: dialplan::Fault| Fault {
         file: fault.file,
         line: fault.line,
@@ -680,6 +741,41 @@ mod tests {
         assert!(found.len() == 1 && found[0].contains("there is no prompt in it"), "{found:?}");
     }
 
+    /// What one mends next is known at once: a configuration, a dialplan and a prompt with a fault each.
+    #[test]
+    fn faults_of_later_layers_are_told_with_those_of_the_first() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["plan", "sounds/zh-CN"] {
+            fs::create_dir_all(at(folder)).expect("a directory");
+        }
+        let dialled = "steps = [{ dial = { phones = \"1001\" } }, { nosuch = {} }]";
+        let route = String::from_utf8_lossy(ROUTE).replace("steps = [{ hangup = {} }]", dialled);
+        fs::write(at("plan/a.toml"), route).expect("a file");
+        fs::write(at("sounds/zh-CN/welcome.wav"), b"no WAV").expect("a file");
+        let root = dir.path().display();
+        let plan = format!("[dialplan]\ndir = \"{root}/plan\"\nsounds = \"{root}/sounds\"\n");
+        let found = |sip: &str, plan: &str| {
+            fs::write(at("belfry.toml"), format!("[sip]\n{sip}\n{plan}")).expect("a file");
+            let source = Source::File(at("belfry.toml"));
+            let Err(mut faults) = load(&source) else { panic!("there are faults") };
+            faults.extend(faults_beyond(&source));
+            faults.iter().filter(|fault| fault.error).map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let good = "listen = \"udp:127.0.0.1:5060\"";
+        let bad = format!("{good}\nlistn = 5");
+        for (sip, wanted) in [
+            (bad.as_str(), ["belfry.toml:3", "'nosuch' is no", "welcome.wav"]),
+            (good, ["a.toml:4:", "'nosuch' is no", "welcome.wav"]),
+        ] {
+            let found = found(sip, &plan).join("\n");
+            assert!(wanted.iter().all(|part| found.contains(part)), "{found}");
+            assert!(!found.contains("1001"), "nobody knows the phones yet: {found}");
+        }
+        // No TOML at all: nothing says where the rest is.
+        assert!(!found("listen = [", &plan).join("\n").contains("nosuch"));
+    }
+
     #[test]
     fn a_plan_without_a_route_is_an_error() {
         let files: [&[(&str, &[u8])]; 2] = [&[], &[("plan/a.toml", b"[sub]\n")]];
@@ -754,7 +850,8 @@ mod tests {
         let config = Config::embedded();
         let (dir, sounds) = (Place::CompiledIn, Place::CompiledIn);
         let zone = TimeZone::UTC;
-        match plan_of(&config, "(embedded default)", &dir, &sounds, &zone) {
+        match plan_of(&config, "(embedded default)", &dir, known_to_plans(&config, &sounds, &zone))
+        {
             Ok((plan, warnings)) => assert!(plan.route_count() > 5 && warnings.is_empty()),
             Err(faults) => panic!("{}", lines(&faults)),
         }
