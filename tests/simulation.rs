@@ -7,6 +7,7 @@ mod simulation {
     mod bells;
     mod busy_hour;
     mod call_back;
+    mod campaigns;
     mod care_calls;
     mod care_line;
     mod check_ins;

@@ -71,6 +71,17 @@ impl Index {
         self.desks.get(&queue).map_or(0, |desk| desk.line.len())
     }
 
+    /// Those who stand in a queue's line, the next one first.
+    pub fn line(&self, queue: QueueId) -> impl Iterator<Item = AgentId> {
+        self.desks.get(&queue).into_iter().flat_map(|desk| &desk.line).map(|place| place.agent)
+    }
+
+    /// Whether anybody waits whom an agent of these regions and queues could take.
+    pub fn waits_for(&self, agent: AgentId, regions: &[Region], queues: &[QueueId]) -> bool {
+        let stand = Stand { regions: regions.to_vec(), places: Vec::new() };
+        queues.iter().any(|queue| !self.bins_of(*queue, agent, &stand).is_empty())
+    }
+
     /// Where an agent stands in a queue's line.
     pub fn place(&self, agent: AgentId, queue: QueueId) -> Option<Place> {
         let places = &self.stands.get(&agent)?.places;

@@ -13,6 +13,7 @@
 //! `centre/configure.rs`.
 
 mod configure;
+mod reserve;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -169,6 +170,8 @@ pub(super) enum Due {
     Agent(AgentId),
     /// A caller's wait, or its next bin.
     Caller(CallId),
+    /// An agent is kept for a customer no more.
+    Reserved(AgentId),
 }
 
 /// Agents, queues, callers.
@@ -196,6 +199,8 @@ pub struct Centre {
     pub(super) out: VecDeque<Action>,
     /// Phones with the call of a code that is dialled: they have no line for a caller until it is over.
     dialling: BTreeSet<String>,
+    /// Agents kept for customers who are dialled: until when.
+    reserved: BTreeMap<AgentId, Time>,
     /// Wrong PINs by phone.
     phones: BTreeMap<String, Attempts>,
     pub(super) wrap_ups: Vec<WrapUp>,
@@ -229,6 +234,7 @@ impl Centre {
             fresh_callers: BTreeSet::new(),
             out: VecDeque::new(),
             dialling: BTreeSet::new(),
+            reserved: BTreeMap::new(),
             phones: BTreeMap::new(),
             wrap_ups: Vec::new(),
             patience: Patience { missed_most: 3, rest, ready_at_sign_in: true },
@@ -258,6 +264,7 @@ impl Centre {
             match due {
                 Due::Agent(agent) => _ = self.change(now, agent, Input::Wake, Cause::Agent),
                 Due::Caller(call) => self.caller_due(now, call),
+                Due::Reserved(agent) => self.let_go(now, agent),
             }
         }
         self.settle(now);
@@ -499,7 +506,7 @@ impl Centre {
         let Some(seat) = self.seats.get(&id) else { return };
         let agent = &seat.agent;
         let dials = agent.phone.as_ref().is_some_and(|phone| self.dialling.contains(phone));
-        if dials || !agent.is_available(now) {
+        if dials || self.reserved.contains_key(&id) || !agent.is_available(now) {
             self.index.step_out(id);
             self.fresh_agents.remove(&id);
             return;

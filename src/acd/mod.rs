@@ -21,6 +21,8 @@ pub mod asking;
 pub mod assign;
 pub mod back;
 pub mod callers;
+pub mod campaign;
+pub mod campaign_file;
 pub mod centre;
 pub mod estimate;
 pub mod event;

@@ -13,6 +13,7 @@ use super::queue::{BackTerms, Entry, Members, Staffing, Terms, VIP};
 use super::strategy::Strategy;
 use crate::base::{CallId, Duration, Rng, Time, Wall};
 
+mod campaigns;
 mod day;
 mod hours;
 

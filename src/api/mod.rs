@@ -16,6 +16,7 @@
 
 mod audit;
 pub mod body;
+pub mod campaigns;
 mod cases;
 pub mod client;
 mod csta;
@@ -74,6 +75,10 @@ pub trait Exchange: Send + Sync + 'static {
     fn surveys(self: Arc<Self>, _: surveys::Wanted) -> Told {
         Box::pin(async { Err(Problem::unavailable("there are no records here")) })
     }
+    /// Something about outbound campaigns that the records have.
+    fn campaigns(self: Arc<Self>, _: campaigns::Wanted) -> Told {
+        Box::pin(async { Err(Problem::unavailable("there are no records here")) })
+    }
     /// What is kept of talks; `None`: nothing can be asked of it here.
     fn library(&self) -> Option<Arc<dyn quality::Library>> {
         None
@@ -123,6 +128,17 @@ impl Exchange for Limited {
                 return Err(Problem::unavailable("too much is asked at once"));
             };
             exchange.surveys(wanted).await
+        })
+    }
+
+    fn campaigns(self: Arc<Self>, wanted: campaigns::Wanted) -> Told {
+        let (exchange, turns) = (self.exchange.clone(), self.turns.clone());
+        Box::pin(async move {
+            let turn = timeout(TURN, turns.acquire_owned()).await;
+            let Ok(Ok(_turn)) = turn else {
+                return Err(Problem::unavailable("too much is asked at once"));
+            };
+            exchange.campaigns(wanted).await
         })
     }
 

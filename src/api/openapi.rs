@@ -40,6 +40,7 @@ pub fn document() -> Value {
             { "name": "calls", "description": "Calls and their data." },
             { "name": "devices", "description": "What phones do." },
             { "name": "agents", "description": "Agents, queues, supervision." },
+            { "name": "campaigns", "description": "Outbound campaigns: how far they are, whom an agent is to call." },
             { "name": "quality", "description": "Recorded talks and their scores." },
             { "name": "events", "description": "What happens, as it happens and since." },
             { "name": "surveys", "description": "Surveys and questionnaires: designs, answers, figures." },

@@ -168,6 +168,14 @@ choice! {
 }
 
 choice! {
+    /// How a campaign calls.
+    CampaignKind {
+        Progressive = "progressive": "A customer is dialled for each agent who is free.",
+        Preview = "preview": "An agent is shown whom he is to call.",
+    } later []
+}
+
+choice! {
     /// What help is wanted for.
     CareNeed {
         Personal = "personal": "A bell was pressed.",

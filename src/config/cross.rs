@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::acd::{Acd, Agent, Centre, Queue, Team, WrapUp};
 use super::address::Transport;
 use super::alarm::{self, Alarm};
+use super::campaign::{self, Campaign};
 use super::care::{Care, CheckIn, Guard, Receiver};
 use super::care_call::{self, CareCall};
 use super::choice::Srtp;
@@ -50,6 +51,7 @@ pub(super) struct Draft {
     pub(super) check_in: Option<CheckIn>,
     pub(super) guard: Option<Guard>,
     pub(super) care_calls: Vec<(usize, CareCall)>,
+    pub(super) campaigns: Vec<(usize, Campaign)>,
     pub(super) resources: Vec<(usize, Resource)>,
     pub(super) plans: Vec<(usize, Plan)>,
     pub(super) plan_steps: Vec<(usize, PlanStep)>,
@@ -110,6 +112,7 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     let Draft { agents, queues, teams, wrap_ups, .. } = draft;
     super::acd::check(&Centre { agents, queues, teams, wrap_ups }, reader);
     care_call::check(&draft.care_calls, reader);
+    campaign::check(draft, reader);
     let mails = draft.mail.as_ref().is_some_and(|mail| mail.server.is_some());
     plan::check(&draft.plans, &draft.plan_steps, &draft.resources, mails, reader);
     let escalates = draft.check_in.as_ref().is_some_and(|own| !own.escalate.is_zero());

@@ -10,6 +10,7 @@ use super::acd::{Acd, Agent, Queue, Team, WrapUp};
 use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::alarm::Alarm;
 use super::calendar::{Holiday, Zone};
+use super::campaign::Campaign;
 use super::care::{Care, CheckIn, Guard, Receiver};
 use super::care_call::CareCall;
 use super::causes::{CauseToStatus, StatusToCause};
@@ -40,7 +41,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 42] = [
+pub const SECTIONS: [&Section; 43] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -63,6 +64,7 @@ pub const SECTIONS: [&Section; 42] = [
     &CheckIn::SECTION,
     &Guard::SECTION,
     &CareCall::SECTION,
+    &Campaign::SECTION,
     &Resource::SECTION,
     &Plan::SECTION,
     &PlanStep::SECTION,

@@ -24,6 +24,7 @@ pub mod acd;
 pub mod address;
 mod alarm;
 pub mod calendar;
+mod campaign;
 mod care;
 mod care_call;
 pub mod causes;
@@ -57,12 +58,13 @@ pub use acd::{Acd, Agent, Queue, Team, WrapUp};
 pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Transport};
 pub use alarm::Alarm;
 pub use calendar::{Holiday, Zone};
+pub use campaign::Campaign;
 pub use care::{Care, CheckIn, Guard, Receiver};
 pub use care_call::CareCall;
 pub use choice::{
-    Backend, BellCalls, CareFlag, CareNeed, Codec, Country, Digest, Dtmf, Language, LogFormat,
-    LogLevel, MailTls, Make, Pack, Ping503, PlanStart, Prack, RecordFormat, SendDiversion,
-    SendIdentity, Srtp, Strangers, TokenRole, TrunkChoice, UnitKeys, WhenFull,
+    Backend, BellCalls, CampaignKind, CareFlag, CareNeed, Codec, Country, Digest, Dtmf, Language,
+    LogFormat, LogLevel, MailTls, Make, Pack, Ping503, PlanStart, Prack, RecordFormat,
+    SendDiversion, SendIdentity, Srtp, Strangers, TokenRole, TrunkChoice, UnitKeys, WhenFull,
 };
 pub use fault::{At, Fault, Severity};
 pub use fingerprint::Fingerprint;
@@ -139,6 +141,8 @@ pub struct Config {
     pub check_in: CheckIn,
     /// `[guard]`.
     pub guard: Guard,
+    /// Each `[[campaign]]`, in the order of the text.
+    pub campaigns: Vec<Campaign>,
     /// Each `[[care_call]]`, in the order of the text.
     pub care_calls: Vec<CareCall>,
     /// Each `[[resource]]`, in the order of the text.
@@ -353,6 +357,10 @@ impl Config {
         }
         for old in &self.queues {
             let same = new.queues.iter().find(|queue| queue.name == old.name);
+            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        }
+        for old in &self.campaigns {
+            let same = new.campaigns.iter().find(|own| own.name == old.name);
             changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
         }
         for old in &self.care_calls {
@@ -628,6 +636,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         receiver: single(table, &Receiver::SECTION, reader, Receiver::read),
         check_in: single(table, &CheckIn::SECTION, reader, CheckIn::read),
         guard: single(table, &Guard::SECTION, reader, Guard::read),
+        campaigns: repeated(table, &Campaign::SECTION, reader, Campaign::read),
         care_calls: repeated(table, &CareCall::SECTION, reader, CareCall::read),
         resources: repeated(table, &Resource::SECTION, reader, Resource::read),
         plans: repeated(table, &Plan::SECTION, reader, Plan::read),
@@ -761,6 +770,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         check_in: draft.check_in?,
         receiver: draft.receiver?,
         guard: draft.guard?,
+        campaigns: draft.campaigns.into_iter().map(|(_, own)| own).collect(),
         care_calls: draft.care_calls.into_iter().map(|(_, own)| own).collect(),
         resources: draft.resources.into_iter().map(|(_, own)| own).collect(),
         plans: draft.plans.into_iter().map(|(_, plan)| plan).collect(),

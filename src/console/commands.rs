@@ -3,6 +3,7 @@
 mod agent;
 mod alarm;
 mod ban;
+mod campaign;
 mod care_call;
 mod case;
 mod desk;
@@ -22,7 +23,7 @@ use crate::base::{CallId, Duration};
 use crate::call::conference::Change;
 use crate::switch::Request;
 use crate::switch::console::{
-    CareCallOrder, DeskOrder, GuardOrder, PlanOrder, RoomOrder, TraceWhom,
+    CampaignOrder, CareCallOrder, DeskOrder, GuardOrder, PlanOrder, RoomOrder, TraceWhom,
 };
 
 /// What a line asks for.
@@ -64,6 +65,8 @@ pub enum Order {
     Help(String),
     /// About subscribers.
     Subscriber(subscriber::SubscriberOrder),
+    /// Read campaigns' lists anew, and whom nobody may call.
+    CampaignReload,
     /// About surveys.
     Survey(survey::SurveyOrder),
     /// Leave.
@@ -102,7 +105,7 @@ impl Order {
     /// Whether it changes something: such are written down with who gave them.
     pub fn has_effect(&self) -> bool {
         use Request::{
-            AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, CareCall, Case, Cases,
+            AgentOrder, Agents, Ban, Bans, Call, CallBacks, Calls, Campaign, CareCall, Case, Cases,
             CloseCase, Correct, Cti, Desk, Dial, Forms, GatewayOrder, Gateways, Guard, Hangup,
             Phones, Plan, Queues, Room, RoomOrder, Rooms, Score, Status, Supervise, Supervises,
             TraceOff, TraceOn, TrustClock, Unban, Unit,
@@ -127,7 +130,8 @@ impl Order {
                 | Room(_)
                 | Guard(GuardOrder::List)
                 | Plan(PlanOrder::List, _)
-                | CareCall(CareCallOrder::List, _),
+                | CareCall(CareCallOrder::List, _)
+                | Campaign(CampaignOrder::List | CampaignOrder::Offer(_), _),
             ) => false,
             Order::Ask(
                 GatewayOrder(..)
@@ -148,6 +152,7 @@ impl Order {
                 | Guard(_)
                 | Plan(..)
                 | CareCall(..)
+                | Campaign(..)
                 | Score(..)
                 | Cti(..),
             ) => true,
@@ -155,6 +160,7 @@ impl Order {
             // What was said in a call is in the file.
             Order::Trace(_, file) => file.is_some(),
             Order::Subscriber(order) => order.has_effect(),
+            Order::CampaignReload => true,
             Order::Survey(order) => order.has_effect(),
             Order::Metrics
             | Order::Version
@@ -312,6 +318,20 @@ pub const COMMANDS: &[Command] = &[
                the subscriber's sheet to a resource. 'show case' says what has happened",
         example: "plan start 4711 fall",
         make: plan::order,
+    },
+    Command {
+        words: "show campaigns",
+        argument: Argument::None,
+        what: "the outbound campaigns: whether each calls, whom it has reached, who is left",
+        example: "show campaigns",
+        make: |_| Ok(Order::Ask(Request::Campaign(CampaignOrder::List, String::new()))),
+    },
+    Command {
+        words: "campaign",
+        argument: Argument::Words("start|pause|stop NAME, offer|take|skip AGENT, reload"),
+        what: "begin, hold or end an outbound campaign; whom an agent is shown, and take or skip him",
+        example: "campaign start spring",
+        make: campaign::order,
     },
     Command {
         words: "show care-calls",

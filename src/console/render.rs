@@ -3,9 +3,9 @@
 use comfy_table::{Table, presets::NOTHING};
 
 use crate::switch::console::{
-    AgentRow, BackRow, BanRow, CallRow, CallView, CareCallRow, CaseRow, CaseView, GatewayRow,
-    GuardView, PhoneRow, PlanRow, QueueRow, RecorderRow, Reply, RoomRow, RoomView, Status,
-    TroubleRow,
+    AgentRow, BackRow, BanRow, CallRow, CallView, CampaignRow, CareCallRow, CaseRow, CaseView,
+    GatewayRow, GuardView, OfferRow, PhoneRow, PlanRow, QueueRow, RecorderRow, Reply, RoomRow,
+    RoomView, Status, TroubleRow,
 };
 
 /// An answer of the switch as text.
@@ -26,6 +26,8 @@ pub fn text(reply: &Reply) -> String {
         Reply::Guard(view) => guard(view),
         Reply::Plans(rows) => plans(rows),
         Reply::CareCalls(rows) => care_calls(rows),
+        Reply::Campaigns(rows) => campaigns(rows),
+        Reply::CampaignOffer(row) => row.as_ref().map_or_else(|| "nobody".to_owned(), offer),
         Reply::Queues(rows) => queues(rows),
         Reply::CallBacks(rows) => call_backs(rows),
         Reply::Rooms(rows) => rooms(rows),
@@ -270,6 +272,39 @@ fn plans(rows: &[PlanRow]) -> String {
         vec![row.plan.clone(), row.start.clone(), row.steps.join(", "), cases.join(", ")]
     });
     table(&["PLAN", "BEGINS BY", "STEPS", "CASES"], cells, "there are no plans: add a [[plan]]")
+}
+
+fn campaigns(rows: &[CampaignRow]) -> String {
+    let cells = rows.iter().map(|row| {
+        let status = if row.held { "held: no channel, or an alarm" } else { &row.status };
+        let counts = [row.numbers, row.left, row.resting, row.calling, row.done, row.failed];
+        let words = [&row.name, &row.kind, &row.queue].map(String::clone);
+        let words = words.into_iter().chain([status.to_owned()]);
+        words.chain(counts.map(|n| n.to_string())).collect()
+    });
+    let head = [
+        "CAMPAIGN",
+        "KIND",
+        "QUEUE",
+        "STATUS",
+        "NUMBERS",
+        "LEFT",
+        "RESTING",
+        "CALLED NOW",
+        "REACHED",
+        "NOT",
+    ];
+    table(&head, cells, "there are no campaigns: add a [[campaign]]")
+}
+
+fn offer(row: &OfferRow) -> String {
+    let seconds = row.left_ms / 1_000;
+    let head = format!(
+        "{} of campaign {}, dialled {} times; {seconds} s are left",
+        row.number, row.campaign, row.tried
+    );
+    let fields = row.fields.iter().map(|(name, text)| format!("\n{name}: {text}"));
+    head + &fields.collect::<String>()
 }
 
 fn care_calls(rows: &[CareCallRow]) -> String {

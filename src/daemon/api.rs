@@ -8,6 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, mpsc};
 
+use super::campaigns;
 use super::library::Kept;
 use super::metrics;
 use super::orders::Operator;
@@ -39,6 +40,10 @@ impl Exchange for Operator {
 
     fn surveys(self: Arc<Self>, wanted: crate::api::surveys::Wanted) -> crate::api::Told {
         Box::pin(self.survey_wanted(wanted))
+    }
+
+    fn campaigns(self: Arc<Self>, wanted: crate::api::campaigns::Wanted) -> crate::api::Told {
+        Box::pin(campaigns::wanted(self, wanted))
     }
 
     fn library(&self) -> Option<Arc<dyn Library>> {

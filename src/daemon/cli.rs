@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
-    accounts, backup, certificate, check, demo, doctor, explain, pages, recordings, report, serve,
-    subscribers, trial,
+    accounts, backup, campaigns, certificate, check, demo, doctor, explain, pages, recordings,
+    report, serve, subscribers, trial,
 };
 use crate::config::LogFormat;
 use crate::console::out::out;
@@ -77,6 +77,13 @@ enum Command {
         belfry subscriber import subscribers.csv --dry-run\n  belfry subscriber export subscribers.csv"
     )]
     Subscriber(Subscribers),
+    /// Outbound campaigns: lists as CSV, whom nobody may call, start and stop, figures
+    #[command(
+        after_help = "Examples:\n  belfry campaign import spring customers.csv --dry-run\n  \
+        belfry campaign start spring\n  belfry campaign dnc add 13800138000\n  \
+        belfry campaign report spring --days 30 --agents\n  belfry campaign export spring results.csv"
+    )]
+    Campaign(Campaigns),
     /// Attach to the running appliance
     #[command(
         after_help = "Examples:\n  belfry console\n  belfry console -e 'show calls' --json\n  belfry console -e reload"
@@ -353,6 +360,14 @@ pub(super) struct Subscribers {
 }
 
 #[derive(Args)]
+pub(super) struct Campaigns {
+    #[command(flatten)]
+    pub(super) file: ConfigFile,
+    #[command(subcommand)]
+    pub(super) deed: campaigns::Deed,
+}
+
+#[derive(Args)]
 pub(super) struct Console {
     #[command(flatten)]
     pub(super) file: ConfigFile,
@@ -390,6 +405,7 @@ pub fn main() -> ExitCode {
         Command::Dialplan(Dialplan::Test(args)) => trial::main(args),
         Command::Dialplan(Dialplan::Other(words)) => other(&["dialplan".into()], &words),
         Command::Report(args) => report::main(args),
+        Command::Campaign(args) => campaigns::main(&args.file, args.deed),
         Command::Subscriber(args) => subscribers::main(&args.file, args.deed),
         Command::Console(args) => console(args),
         Command::Help { topic } => help(&topic),

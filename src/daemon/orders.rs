@@ -19,7 +19,7 @@ use super::exchange::Inputs;
 use super::files::{self, Source, lines};
 use super::library::Shelf;
 use super::metrics::{self, Tally};
-use super::{api, playback, recording_keys, records, subscribers};
+use super::{api, campaigns, playback, recording_keys, records, subscribers};
 use crate::api::Tokens;
 use crate::base::CallId;
 use crate::config::Config;
@@ -308,6 +308,16 @@ impl Operator {
         }
     }
 
+    /// Campaigns' lists, and whom nobody may call, are read anew: the exchange hears of what it does not know.
+    fn campaign_reload(&self) -> Answer {
+        let database = self.database();
+        let work = campaigns::tell(&database, self.inputs.clone(), false);
+        match tokio::runtime::Handle::current().block_on(work) {
+            Ok(numbers) => Answer::done(format!("{numbers} numbers"), numbers),
+            Err(why) => Answer::refused(why),
+        }
+    }
+
     pub(super) fn zone(&self) -> jiff::tz::TimeZone {
         files::zone_of(&self.config.lock().expect("no holder panics"))
     }
@@ -454,6 +464,7 @@ impl Orders for Operator {
             }
             Order::Trace(call, file) => self.trace(call, file.as_deref()),
             Order::Subscriber(order) => self.subscribers(order),
+            Order::CampaignReload => self.campaign_reload(),
             Order::Alarms => self.figures.alarms.show(&self.zone()),
             Order::Ack(number, by) => self.figures.alarms.ack(number, &by),
             Order::Mail(to) => self.mail(to),

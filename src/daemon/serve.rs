@@ -32,7 +32,7 @@ use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
 use super::sample::Place;
 use super::sheets::Sheets;
-use super::{check, first, log, notify, recording_keys};
+use super::{campaigns, check, first, log, notify, recording_keys};
 use crate::base::Rng;
 use crate::config::{Backend, Config, SipAddress, Workers};
 use crate::console::server::Server;
@@ -644,6 +644,10 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs, alarms: Ar
             input = again;
             tokio::time::sleep(STORE_LOOK).await;
         }
+    }
+    while let Err(why) = campaigns::tell(&database, inputs.clone(), true).await {
+        tracing::warn!("campaigns wait for the records: {why}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -65,6 +65,7 @@ fn statements(fact: &Fact) -> Vec<Statement<'_>> {
         Scored(scored) => super::scores::statements(wall, scored),
         Agent { agent, what } => super::agents::statements(fact, agent, what),
         Queue { queue, call, what } => super::queues::statements(fact, queue, *call, what),
+        Campaign { campaign, what } => super::campaigns::statements(fact, campaign, what),
         Care { account, what } => super::care::statements(fact, account, what),
         PhoneWish { number, wish, value } => vec![phone_wish(wall, number, wish, value)],
         Stopped { .. } => vec![stopped()],

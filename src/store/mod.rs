@@ -31,6 +31,7 @@ mod agents;
 mod applier;
 mod apply;
 pub mod asked;
+pub mod campaigns;
 mod care;
 pub mod database;
 mod events;

@@ -18,7 +18,7 @@ use crate::switch::signing::SignedIn;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn block<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn block<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
@@ -652,7 +652,7 @@ fn a_fact_of_a_later_version_is_kept_as_it_was_written() {
 }
 
 /// Facts of these kinds, numbered from 1 on at as many milliseconds, in a database that is closed again.
-fn stored(dir: &Path, kinds: impl IntoIterator<Item = FactKind>) {
+pub(super) fn stored(dir: &Path, kinds: impl IntoIterator<Item = FactKind>) {
     let store = Store::open(settings(dir)).unwrap();
     for (seq, kind) in (1..).zip(kinds) {
         store.journal().submit(Fact { seq, wall: Wall(seq as i64), kind }).unwrap();

@@ -11,6 +11,10 @@ use crate::base::{CallId, Duration, LegId};
 use crate::call::conference::Change;
 use crate::call::supervise::Act;
 
+mod campaign;
+
+pub use self::campaign::{CampaignOrder, CampaignRow, OfferRow};
+
 use super::cti;
 use super::fact::Sound;
 use super::quality::Scoring;
@@ -92,6 +96,8 @@ pub enum Request {
     Plan(PlanOrder, String),
     /// Calls on a schedule, or a person begins or stops some; who.
     CareCall(CareCallOrder, String),
+    /// Outbound campaigns, or a person begins, holds or ends one; who.
+    Campaign(CampaignOrder, String),
     /// Write down how a case ended, and who says so; empty: the console.
     CloseCase(u64, String, String),
     /// Watch the calls of a number, or one call, as they go, for so many minutes.
@@ -260,6 +266,10 @@ pub enum Reply {
     Plans(Vec<PlanRow>),
     /// Calls on a schedule.
     CareCalls(Vec<CareCallRow>),
+    /// Outbound campaigns.
+    Campaigns(Vec<CampaignRow>),
+    /// Whom an agent is shown; none: nobody.
+    CampaignOffer(Option<OfferRow>),
     /// To [`Request::Agents`].
     Agents(Vec<AgentRow>),
     /// To [`Request::Queues`].

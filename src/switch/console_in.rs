@@ -59,6 +59,7 @@ impl Switch {
             Request::Guard(order) => self.guard_order(now, order),
             Request::Plan(order, by) => self.plan_order(now, order, &by),
             Request::CareCall(order, by) => self.care_call_order(now, order, &by),
+            Request::Campaign(order, by) => self.campaign_order(now, order, &by),
             Request::Case(id) => self.case_view(now, id),
             Request::Unit { case, order, confirmed } => {
                 match self.unit_order(now, case, order, confirmed, "console") {
@@ -260,6 +261,7 @@ impl Switch {
         self.care.cases.set_terms(super::care::terms(&self.config));
         self.configure_check_ins();
         self.configure_care_calls(now);
+        self.configure_campaigns();
         self.configure_guard();
         self.configure_plans();
         self.keep_recordings();

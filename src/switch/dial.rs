@@ -159,7 +159,12 @@ impl Switch {
         active.call.enter(leg_id, ConnectionState::Connected, now.at);
         let step = match &mut active.doing {
             Doing::Dialling(dialing) => dialing.hunt.answered(leg_id),
-            Doing::Summoning(_) => return self.begin_plan(now, leg_id),
+            Doing::Summoning(_) => {
+                if !self.campaign_answered(now, id, leg_id) {
+                    self.begin_plan(now, leg_id);
+                }
+                return;
+            }
             Doing::SummoningBack(_) => return self.agent_takes_back(now, id, leg_id),
             _ => Step::Stray,
         };
@@ -185,6 +190,7 @@ impl Switch {
         }
         self.offer_failed(now, id, leg_id, failure);
         self.back_leg_failed(id, failure);
+        self.campaign_leg_failed(id, leg_id, failure);
         let Some(active) = self.calls.get_mut(&id) else { return };
         let Doing::Dialling(dialing) = &mut active.doing else { return };
         if dialing.early == Some(leg_id) {

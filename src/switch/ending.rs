@@ -306,6 +306,7 @@ impl Switch {
         self.stop_recording(id);
         self.centre.call_over(now.at, id);
         self.care_call_over(now, id);
+        self.campaign_call_over(now, id);
         let Some(active) = self.calls.remove(&id) else { return };
         self.due.remove(&(active.wake, id));
         self.back_over(now, id, active.ended);

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::base::{CallId, LegId, RecordingId, Wall};
 
+mod campaign;
 mod care;
 mod centre;
 mod counted;
@@ -26,6 +27,7 @@ mod scored;
 mod survey;
 mod words;
 
+pub use self::campaign::CampaignFact;
 pub use self::care::{CareFact, Home, LineEnd, Meaning, Protocol};
 pub use self::centre::{AgentFact, QueueFact};
 pub use self::counted::COUNTED;
@@ -545,6 +547,14 @@ pub enum FactKind {
         /// What.
         #[serde(flatten)]
         what: CareFact,
+    },
+    /// Something of an outbound campaign.
+    Campaign {
+        /// Its name.
+        campaign: String,
+        /// What.
+        #[serde(flatten)]
+        what: CampaignFact,
     },
     /// A party pressed a key.
     Digit {

@@ -71,6 +71,8 @@ pub enum Input {
     Cases(KeptCases),
     /// The subscribers, as the records have them: all at the start, and what changes after it.
     Subscribers(Box<Update>),
+    /// What the records say of outbound campaigns: all at the start, and what an operator adds later.
+    Campaigns(Box<super::campaigns::Told>),
     /// The agents that the records say are signed in. Comes once, like [`Input::Wishes`].
     SignedIn(Vec<SignedIn>),
     /// The call-backs that the records say are owed. Comes once, like [`Input::Wishes`].

@@ -25,10 +25,16 @@ impl Switch {
         if first {
             self.fact(now, FactKind::LegRinging { call: id, leg: leg_id });
             self.back_rings(id);
+            self.campaign_rings(id);
         }
         let Some(active) = self.calls.get_mut(&id) else { return };
         active.call.enter(leg_id, ConnectionState::Alerting, now.at);
-        let Doing::Dialling(dialing) = &mut active.doing else { return };
+        let Doing::Dialling(dialing) = &mut active.doing else {
+            if let Some(sdp) = &sdp {
+                self.hears_tones(leg_id, sdp);
+            }
+            return;
+        };
         let passes = matches!(dialing.dial.meanwhile, Meanwhile::EarlyMedia | Meanwhile::Ringback);
         // What an agent's mobile network says is nothing for the caller.
         let is_mobile = |leg| {

@@ -32,6 +32,7 @@ pub mod asking;
 mod auto_answer;
 mod caller_id;
 pub mod calling_back;
+pub mod campaigns;
 pub mod care;
 mod census;
 mod charging;
@@ -68,6 +69,7 @@ mod outbound;
 mod outside;
 mod parking;
 mod pings;
+mod placing;
 pub mod quality;
 mod queueing;
 pub mod recovery;
@@ -219,6 +221,7 @@ pub struct Switch {
     offered: BTreeMap<LegId, Option<(CallId, AgentId)>>,
     /// Call-backs that are made or being written down.
     backs: calling_back::CallingBack,
+    outbound: campaigns::Outbound,
     /// Scores that are being written down.
     scoring: quality::Noting,
     /// Recordings whose files are being closed.
@@ -308,6 +311,7 @@ impl Switch {
             figures: figures::Live::default(),
             offered: BTreeMap::new(),
             backs: calling_back::CallingBack::default(),
+            outbound: campaigns::Outbound::default(),
             scoring: quality::Noting::default(),
             recordings: BTreeMap::new(),
             zone,
@@ -348,6 +352,7 @@ impl Switch {
         switch.configure_centre(now);
         switch.configure_check_ins();
         switch.configure_care_calls(now);
+        switch.configure_campaigns();
         switch.configure_guard();
         switch.configure_plans();
         switch
@@ -390,6 +395,7 @@ impl Switch {
             Input::Wishes(rows) => self.wishes_restored(rows),
             Input::Messages(rows) => self.messages_restored(now, rows),
             Input::Cases(rows) => self.cases_restored(now, rows),
+            Input::Campaigns(told) => self.campaigns_told(now, *told),
             Input::Subscribers(update) => self.subscribers_changed(now, *update),
             Input::SignedIn(rows) => self.agents_restored(now, rows),
             // The last that the records tell at the start.
@@ -402,12 +408,14 @@ impl Switch {
                 self.durable(now, seq);
                 self.care_durable(now, seq);
                 self.back_durable(now, seq);
+                self.campaign_durable(now, seq);
                 self.score_written(seq, true);
             }
             Input::NotWritten(seq) => {
                 self.not_written(now, seq);
                 self.care_not_written(now, seq);
                 self.back_not_written(now, seq);
+                self.campaign_not_written(now, seq);
                 self.score_written(seq, false);
             }
             Input::Alarm { what, raised, detail } => {
@@ -430,8 +438,17 @@ impl Switch {
         }
         self.drain_agent(now);
         self.review_outside(now);
+        let mut moved = false;
         while self.drain_centre(now) {
+            moved = true;
             self.drain_agent(now);
+        }
+        if self.outbound.is_due(now.at) || moved && self.outbound.any() {
+            self.campaigns_due(now);
+            self.drain_agent(now);
+            while self.drain_centre(now) {
+                self.drain_agent(now);
+            }
         }
         self.tell_watchers(now);
         self.care.wake = self.care.next_wake(now);
@@ -465,6 +482,7 @@ impl Switch {
             self.holding.first().map(|(at, _)| *at),
             self.messages.next_wake(),
             self.care.wake,
+            self.outbound.wake,
             self.centre.next_wake(),
         ]
         .into_iter()

@@ -198,7 +198,7 @@ impl Switch {
             Some(dial) => {
                 (dial.caller_number.as_deref(), dial.caller_name.as_deref(), &active.from)
             }
-            None => (None, None, &active.to),
+            None => (self.outbound.caller_id(id), None, &active.to),
         };
         let said = [number, own.as_deref()];
         let is_said = said.into_iter().flatten().any(|number| !number.is_empty());

@@ -164,7 +164,11 @@ impl Switch {
         while let Some(action) = self.centre.poll() {
             any = true;
             match action {
-                Action::Tell(event) => self.centre_fact(now, event.what),
+                Action::Tell(event) => {
+                    let coded = self.campaign_code(&event.what);
+                    self.centre_fact(now, event.what);
+                    self.campaign_coded(now, coded);
+                }
                 Action::Offer { call, agent, phone, ring, back: Some(number) } => {
                     self.make_back(now, call, (agent, &phone), &number, ring);
                 }
@@ -183,6 +187,8 @@ impl Switch {
 
     /// An agent's phone is rung for a caller.
     fn ring_agent(&mut self, now: Now, id: CallId, agent: AgentId, phone: String, ring: Duration) {
+        // Whom a campaign has on the line does not wait for a hand.
+        let customer = self.outbound.is_customer(id);
         let Some(active) = self.calls.get_mut(&id) else {
             return self.centre.call_over(now.at, id);
         };
@@ -204,7 +210,7 @@ impl Switch {
                 caller_name: None,
                 record: queued.record,
                 emergency: false,
-                auto_answer: false,
+                auto_answer: customer,
                 headers: Vec::new(),
             };
             let (legs, ways, diverted, instead) = Default::default();

@@ -74,6 +74,7 @@ impl Switch {
             leg.alerted = false;
         }
         let call = leg.call;
+        self.campaign_toned(call, leg_id, kind);
         let value = cause.map(Cause::value);
         self.fact(now, FactKind::ToneHeard { call, leg: leg_id, tone: tone.into(), cause: value });
         if let Some(cause) = cause {

@@ -48,6 +48,19 @@ pub const KINDS: &[(&str, &str)] = &[
          `failed`, `given_up` or `stopped`. In `data`: `list`, `day` (the round), `attempts`, `result` of the last call, \
          `answer` (what the dialplan noted).",
     ),
+    ("CampaignStatus", "A campaign (`data`) was begun, held or ended (`reason`)."),
+    (
+        "CampaignOffered",
+        "`agent` is shown whom he is to call: `campaign` and `number` in `data`, with what is known of him.",
+    ),
+    (
+        "CampaignOfferOver",
+        "`agent` is shown him no more (`reason`: `taken`, `skipped`, `expired`, `withdrawn`).",
+    ),
+    (
+        "CampaignResult",
+        "A number of a campaign was called for `agent`: `campaign`, `number`, `outcome`, `state` and `attempt` in `data`.",
+    ),
     ("AgentLoggedOn", "The agent is signed in at `device`."),
     ("AgentLoggedOff", "The agent is signed out."),
     ("AgentReady", "The agent takes callers."),

@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 
 use super::event::Event;
 use crate::base::CallId;
+use crate::switch::campaigns::pairs;
 use crate::switch::care::PlanEvent;
-use crate::switch::fact::{AgentFact, CareFact, Fact, FactKind, LineEnd, Party, QueueFact, Role};
+use crate::switch::fact::{
+    AgentFact, CampaignFact, CareFact, Fact, FactKind, LineEnd, Party, QueueFact, Role,
+};
 
 /// The most fields of a call that are kept in mind.
 const MOST_FIELDS: usize = 64;
@@ -162,6 +165,7 @@ impl Teller {
                 Event { to: value.clone(), cause, ..on_device(event, number) }
             }
             Care { account, what } => return case(account, what),
+            Campaign { campaign, what } => return of_campaign(campaign, what),
             kind => return self.of_call(kind),
         })
     }
@@ -434,6 +438,40 @@ impl Call {
 }
 
 /// An event of a case; none of what concerns none.
+fn of_campaign(campaign: &str, what: &CampaignFact) -> Option<Event> {
+    let of = |event: &str, agent: &str, data: &[(&str, &str)]| {
+        let data = [("campaign", campaign)].into_iter().chain(data.iter().copied());
+        let data = data.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        Event { event: event.into(), agent: agent.to_owned(), data, ..Event::default() }
+    };
+    Some(match what {
+        CampaignFact::Status { status, by } => {
+            Event { reason: status.clone(), ..of("CampaignStatus", "", &[("by", by)]) }
+        }
+        CampaignFact::Offered { number, fields, agent, .. } => {
+            let fields = pairs(fields).map(|(name, text)| (name, text));
+            let data: Vec<(&str, &str)> = fields.chain([("number", number.as_str())]).collect();
+            of("CampaignOffered", agent, &data)
+        }
+        CampaignFact::OfferOver { number, agent, why } => {
+            let event = of("CampaignOfferOver", agent, &[("number", number)]);
+            Event { reason: why.clone(), ..event }
+        }
+        CampaignFact::Over { number, nth, outcome, state, agent, cause, .. } => {
+            let nth = nth.to_string();
+            let data = [
+                ("number", number.as_str()),
+                ("outcome", outcome),
+                ("state", state),
+                ("attempt", &nth),
+            ];
+            let event = of("CampaignResult", agent, &data);
+            Event { q850: (*cause > 0).then_some(*cause), ..event }
+        }
+        CampaignFact::Called { .. } | CampaignFact::Coded { .. } => return None,
+    })
+}
+
 fn case(account: &str, what: &CareFact) -> Option<Event> {
     let of = |name: &str, case: u64, cause: &str| Event {
         case: Some(case),

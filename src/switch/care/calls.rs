@@ -7,12 +7,10 @@
 //! ```
 
 use crate::base::{CallId, Duration, Now};
-use crate::call::Call;
-use crate::switch::active::{Active, Doing, Outside};
-use crate::switch::fact::{CareFact, EndedBy, FactKind, Party};
+use crate::switch::fact::{CareFact, FactKind};
+use crate::switch::placing::Placing;
 use crate::switch::rooms::gather::of_case;
 use crate::switch::{Level, Switch};
-use crate::wire::q850::Cause;
 
 /// How long whoever is called rings.
 const RINGS: Duration = Duration::from_secs(45);
@@ -203,76 +201,36 @@ impl Switch {
         number: &str,
         why: &Why,
     ) -> Result<CallId, String> {
-        if self.draining {
-            return Err("the exchange is about to stop".into());
-        }
         // Nobody is called who would hear nothing.
         let context = why.context();
         if !self.plan.has_context(context) {
             return Err(format!("the dialplan has no context '{context}'"));
         }
         let urgent = matches!(why, Why::Unit { .. } | Why::Plan(_));
-        if let Err(refusal) = self.admission.call(now.at, &self.load())
-            && !(refusal.yields_to_emergency() && urgent)
-        {
-            return Err(refusal.to_string());
-        }
-        let phone = self.config.phone(number).cloned();
-        let trunk = self.config.care.trunk.as_ref().map(ToString::to_string);
-        let trunk = trunk.or_else(|| self.config.trunk_names().next().map(str::to_owned));
-        let caller = match (&phone, &trunk) {
-            (Some(_), _) => Party::Phone { number: number.to_owned() },
-            (None, Some(gateway)) => {
-                Party::Trunk { gateway: gateway.clone(), number: number.to_owned() }
-            }
-            (None, None) => return Err("there is no gateway".into()),
-        };
-        let id = self.new_call_id(now.wall);
         // Whoever is called is shown the number that he would call himself.
         let terms = self.care.cases.terms();
         let own = [terms.bells.first(), terms.call.as_ref(), terms.number.as_ref()];
         let to = own.into_iter().flatten().next().cloned().unwrap_or_else(|| number.to_owned());
-        let context = why.context().to_owned();
-        self.fact(
-            now,
-            FactKind::CallBegan {
-                call: id,
-                caller,
-                dialled: to.clone(),
-                caller_name: String::new(),
-                context: context.clone(),
-            },
-        );
-        let active = Active {
-            doing: Doing::Summoning(now.at + why.rings()),
-            for_alarm: urgent,
-            ..self.new_call(now, Call::for_phone(id, now), [number.to_owned(), to, context])
+        let placing = Placing {
+            number: number.to_owned(),
+            to,
+            context: context.to_owned(),
+            phone: self.config.phone(number).cloned(),
+            trunk: self.config.care.trunk.as_ref().map(ToString::to_string),
+            rings: why.rings(),
+            urgent,
+            variables: Vec::new(),
         };
-        self.calls.insert(id, Box::new(active));
-        self.tell_plan_of_subscriber(id, account);
-        match why {
-            Why::Plan(own) => self.tell_of_case(id, own),
-            Why::Scheduled(own) => {
-                let text = ("care_call_text", own.text.clone());
-                self.tell_plan(id, [("care_call", own.list.clone()), text]);
+        self.place_out(now, placing, |switch, id| {
+            switch.tell_plan_of_subscriber(id, account);
+            match why {
+                Why::Plan(own) => switch.tell_of_case(id, own),
+                Why::Scheduled(own) => {
+                    let text = ("care_call_text", own.text.clone());
+                    switch.tell_plan(id, [("care_call", own.list.clone()), text]);
+                }
+                _ => {}
             }
-            _ => {}
-        }
-        let placed = match phone {
-            Some(phone) => self.ring_last_device(now, id, &phone),
-            None => {
-                let way = self.way(now.at, id, &trunk.unwrap_or_default(), number);
-                let outside = Outside { number: number.to_owned(), phone: None };
-                self.ring_next(now, id, way, outside).is_ok()
-            }
-        };
-        self.rearm(id);
-        match placed {
-            true => Ok(id),
-            false => {
-                self.release_call(now, id, Cause::NORMAL_TEMPORARY_FAILURE, EndedBy::Fault);
-                Err("no way to it is open".into())
-            }
-        }
+        })
     }
 }

@@ -4,7 +4,7 @@ use crate::base::{CallId, Now};
 use crate::call::dialling::Why as Failed;
 use crate::care::care_call::{Action, Began, List, Outcome, Shown, State, Whom};
 use crate::care::subscriber::Flag;
-use crate::care::{Case, Days, Schedule};
+use crate::care::{Days, Schedule};
 use crate::config::{CareCall, CareFlag};
 use crate::switch::console::{CareCallOrder, CareCallRow, Reply};
 use crate::switch::dial::failure;
@@ -53,23 +53,8 @@ impl Switch {
     /// How many calls on a schedule may begin: none while an alarm waits for somebody, and none on the channels that
     /// are kept free for alarms.
     fn room_for_care_calls(&self) -> usize {
-        if self.draining || self.journal_full || self.care.cases.open().any(Case::waits) {
-            return 0;
-        }
-        let config = &self.config;
-        let trunk = config.care.trunk.as_ref().map(|name| name.as_str());
-        let Some(name) = trunk.or_else(|| config.trunk_names().next()) else { return usize::MAX };
-        let group = config.trunks.iter().find(|trunk| trunk.name.as_str() == name);
-        let names: Vec<&str> = match group {
-            Some(trunk) => trunk.gateways.iter().map(|name| name.as_str()).collect(),
-            None => vec![name],
-        };
-        let gateways = names.iter().filter_map(|name| self.gateways.get(name));
-        let free = |gateway: &crate::trunk::Gateway| {
-            gateway.channels.saturating_sub(gateway.busy.saturating_add(gateway.keep_in))
-        };
-        let free: u32 = gateways.map(free).fold(0, u32::saturating_add);
-        free.saturating_sub(config.care.keep_free) as usize
+        let trunk = self.config.care.trunk.as_ref().map(|name| name.as_str());
+        self.room_on(trunk, self.config.care.keep_free)
     }
 
     fn care_call_action(&mut self, now: Now, action: Action) {

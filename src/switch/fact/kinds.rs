@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{CareFact, FactKind, QueueFact};
+use super::{CampaignFact, CareFact, FactKind, QueueFact};
 use crate::base::CallId;
 
 impl FactKind {
@@ -37,6 +37,7 @@ impl FactKind {
             SurveyAnswer { call, .. } | Survey { call, .. } | Queue { call, .. } => Some(*call),
             Scored(scored) => Some(scored.call),
             Agent { what, .. } => what.call(),
+            Campaign { what, .. } => what.call(),
             Care { what, .. } => what.call(),
             Alarm { call, .. } => *call,
             Other(fields) => fields.get("call")?.as_str()?.parse().ok(),
@@ -57,6 +58,8 @@ impl FactKind {
             FactKind::MessageTaken { .. } | FactKind::Scored(_) => true,
             // A caller who may hang up relies on it.
             FactKind::Queue { what, .. } => matches!(what, QueueFact::BackWanted { .. }),
+            // Nobody is dialled before it is known that he is.
+            FactKind::Campaign { what, .. } => matches!(what, CampaignFact::Called { .. }),
             FactKind::Care { what, .. } => matches!(what, CareFact::Reported { .. }),
             _ => false,
         }
@@ -106,6 +109,7 @@ impl FactKind {
             Unparked { .. } => "unparked",
             PhoneWish { .. } => "phone_wish",
             MessageTaken { .. } => "message_taken",
+            Campaign { .. } => "campaign",
             Care { .. } => "care",
             MessageEnded { .. } => "message_ended",
             Digit { .. } => "digit",

@@ -54,6 +54,10 @@ fn one_of_each() -> Vec<FactKind> {
             what: AgentFact::WrapUp { call, queue: s("care"), code: s("12"), name: s("lost") },
         },
         Queue { queue: s("care"), call, what: QueueFact::Entered { position: 2, priority: 5 } },
+        Campaign {
+            campaign: s("spring"),
+            what: CampaignFact::Called { number: s("1380"), nth: 1, agent: s("7001") },
+        },
         RouteTaken { call, route: s("care line") },
         CallField { call, name: s("case"), value: s("17") },
         CallEnded { call, cause: 16, by: EndedBy::Callee, total_ms: 61_000, talk_ms: 40_000 },

@@ -1,0 +1,956 @@
+//! Outbound campaigns (R19): which number of a list is dialled next, for which agent, and what becomes of it.
+//!
+//! ```text
+//!   fresh ─┬─ progressive: an agent is kept ─▶ calling ─┬─ reached, wrong ──────────────▶ done, failed
+//!          └─ preview: offered to an agent ─ takes it ──┤  busy, no answer, voice mail ─▶ resting ─▶ its turn again
+//!                          └ skips it, its time is over └─ the last attempt ────────────▶ failed
+//! ```
+//!
+//! A customer is dialled only for an agent who is kept for him: there are never more customers than agents. Who
+//! calls the centre goes first: an agent whom a caller could have is given back, and the customer who is not on the
+//! line yet is let go. What is dialled and what came of it is written down by who drives this, and given back at the
+//! start: an attempt whose end nobody wrote down counts. Waits go by the clock that does not jump; over a restart
+//! they are what is left by the calendar, and never longer than they were to be.
+//!
+//! Knows no gateways, no calendar and no phones: how many calls there is room for is said by who asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::agent::AgentId;
+use super::campaign_file::{Entry, MOST_NUMBERS};
+use super::centre::Centre;
+use crate::base::{CallId, Duration, Now, Time, Wall};
+
+/// Numbers of all lists.
+pub const MOST_IN_ALL: usize = 500_000;
+/// Who skips an entry is not offered it again before this.
+const SKIPPED: Duration = Duration::from_secs(60);
+/// A customer who was let go for a caller is tried again after this.
+const LET_GO: Duration = Duration::from_secs(60);
+/// A call that never went out is tried again after this.
+const NOT_TRIED: Duration = Duration::from_secs(30);
+/// Whether there is room, and whether the hours have begun, is looked at again after this.
+const LOOK: Duration = Duration::from_secs(5);
+/// An agent is kept for so long beyond the ringing.
+const GRACE: Duration = Duration::from_secs(10);
+/// Actions that are given at once; the rest at the next asking.
+const MOST_AT_ONCE: usize = 500;
+
+/// What the configuration says of a campaign.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// Its name.
+    pub name: String,
+    /// An agent sees whom he is to call before he does.
+    pub preview: bool,
+    /// The queue whose agents serve it.
+    pub queue: String,
+    /// How often a number is called at most.
+    pub attempts: u32,
+    /// Pauses after busy, no answer, voice mail, a failure.
+    pub pauses: [Duration; 4],
+    /// How long a customer's phone rings.
+    pub ring: Duration,
+    /// Calls at once.
+    pub most: usize,
+    /// How long an agent may look at an entry.
+    pub offer: Duration,
+    /// Codes after which a number is done; none: all others are.
+    pub done: Vec<String>,
+    /// Codes after which it is called again.
+    pub again: Vec<String>,
+    /// Codes that say that a machine answered.
+    pub machine: Vec<String>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Outcome {
+    /// He talked with an agent.
+    Reached,
+    /// He answered, and no agent came.
+    Unserved,
+    /// The line was busy.
+    Busy,
+    /// Nobody answered.
+    NoAnswer,
+    /// There is no such number.
+    Wrong,
+    /// A machine answered.
+    VoiceMail,
+    /// He declined.
+    Declined,
+    /// The network had no way.
+    Failed,
+    /// It was ended for a caller, before anybody answered.
+    LetGo,
+    /// It never went out.
+    NotTried,
+    /// Belfry went down meanwhile.
+    Cut,
+    /// He is on the list of those whom nobody may call.
+    Barred,
+}
+
+impl Outcome {
+    /// All.
+    pub const ALL: [Outcome; 12] = [
+        Outcome::Reached,
+        Outcome::Unserved,
+        Outcome::Busy,
+        Outcome::NoAnswer,
+        Outcome::Wrong,
+        Outcome::VoiceMail,
+        Outcome::Declined,
+        Outcome::Failed,
+        Outcome::LetGo,
+        Outcome::NotTried,
+        Outcome::Cut,
+        Outcome::Barred,
+    ];
+
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Reached => "reached",
+            Outcome::Unserved => "unserved",
+            Outcome::Busy => "busy",
+            Outcome::NoAnswer => "no_answer",
+            Outcome::Wrong => "wrong_number",
+            Outcome::VoiceMail => "voice_mail",
+            Outcome::Declined => "declined",
+            Outcome::Failed => "failed",
+            Outcome::LetGo => "let_go",
+            Outcome::NotTried => "not_tried",
+            Outcome::Cut => "cut",
+            Outcome::Barred => "barred",
+        }
+    }
+
+    /// The one that has this word.
+    pub fn named(word: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|own| own.as_str() == word)
+    }
+
+    /// Whether it is one of those that a campaign has only so many of.
+    fn counts(self) -> bool {
+        !matches!(self, Outcome::LetGo | Outcome::NotTried | Outcome::Barred)
+    }
+}
+
+/// What becomes of a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// It is to be called.
+    Waiting,
+    /// It is being called.
+    Calling,
+    /// It was reached.
+    Done,
+    /// It is not called any more.
+    Failed,
+}
+
+impl State {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Calling => "calling",
+            State::Done => "done",
+            State::Failed => "failed",
+        }
+    }
+
+    /// The one that has this word.
+    pub fn named(word: &str) -> Option<State> {
+        let all = [State::Waiting, State::Calling, State::Done, State::Failed];
+        all.into_iter().find(|own| own.as_str() == word)
+    }
+}
+
+/// Whether a campaign calls.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Status {
+    /// Nobody has begun it, or somebody has ended it.
+    #[default]
+    Stopped,
+    /// It calls, within its hours.
+    Running,
+    /// Somebody, or a gateway that is down, holds it.
+    Paused,
+}
+
+impl Status {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Stopped => "stopped",
+            Status::Running => "running",
+            Status::Paused => "paused",
+        }
+    }
+
+    /// The one that has this word.
+    pub fn named(word: &str) -> Option<Status> {
+        [Status::Stopped, Status::Running, Status::Paused].into_iter().find(|s| s.as_str() == word)
+    }
+}
+
+/// A number, as the records have it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// The number.
+    pub number: String,
+    /// What is known of it.
+    pub fields: String,
+    /// What has become of it.
+    pub state: State,
+    /// How often it was dialled.
+    pub tried: u32,
+    /// Of them those that count.
+    pub counted: u32,
+    /// Not before then.
+    pub next: Option<Wall>,
+}
+
+impl From<Entry> for Kept {
+    fn from(own: Entry) -> Kept {
+        let Entry { number, fields } = own;
+        Kept { number, fields, state: State::Waiting, tried: 0, counted: 0, next: None }
+    }
+}
+
+/// Why an agent has an entry no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OfferEnd {
+    /// He dials it.
+    Taken,
+    /// He skips it.
+    Skipped,
+    /// He did neither in time.
+    Expired,
+    /// He has a call, or a break; or the campaign is held.
+    Withdrawn,
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Write down that it is dialled, and dial: for an agent who is kept, or (`preview`) by his phone.
+    Dial {
+        /// The campaign.
+        campaign: String,
+        /// The number.
+        number: String,
+        /// The how manieth time, from 1.
+        nth: u32,
+        /// For whom.
+        agent: AgentId,
+        /// His phone first.
+        preview: bool,
+    },
+    /// Another agent has the customer who is dialled.
+    Moved {
+        /// The campaign.
+        campaign: String,
+        /// The number.
+        number: String,
+        /// Who.
+        agent: AgentId,
+    },
+    /// End the call, if nobody has answered it: it is over with [`Outcome::LetGo`].
+    LetGo {
+        /// The campaign.
+        campaign: String,
+        /// The number.
+        number: String,
+    },
+    /// Show an agent whom he is to call.
+    Offer(Offer),
+    /// He has it no more.
+    OfferOver {
+        /// The campaign.
+        campaign: String,
+        /// The number.
+        number: String,
+        /// Who.
+        agent: AgentId,
+        /// Why.
+        why: OfferEnd,
+    },
+    /// An attempt is over: to be written down.
+    Over(Over),
+}
+
+/// An entry that an agent is shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// The campaign.
+    pub campaign: String,
+    /// The number.
+    pub number: String,
+    /// What is known of it.
+    pub fields: String,
+    /// How often it was dialled.
+    pub tried: u32,
+    /// Who is shown it.
+    pub agent: AgentId,
+    /// For so long.
+    pub left: Duration,
+}
+
+/// What came of an attempt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Over {
+    /// The campaign.
+    pub campaign: String,
+    /// The number.
+    pub number: String,
+    /// The how manieth time.
+    pub nth: u32,
+    /// How often it counts.
+    pub counted: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What becomes of the number.
+    pub state: State,
+    /// It is not called for so long.
+    pub rests: Option<Duration>,
+    /// For whom it was dialled.
+    pub agent: Option<AgentId>,
+}
+
+/// What there is room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gate {
+    /// It is within the campaign's hours and days.
+    pub open: bool,
+    /// So many calls may begin.
+    pub room: usize,
+}
+
+/// A campaign, for an operator.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// Its name.
+    pub name: String,
+    /// It is a preview campaign.
+    pub preview: bool,
+    /// The queue.
+    pub queue: String,
+    /// Whether it calls.
+    pub status: Status,
+    /// Numbers in all.
+    pub numbers: usize,
+    /// Those to be called yet, with those who rest and those called now.
+    pub left: usize,
+    /// Of them those who rest.
+    pub resting: usize,
+    /// Of them those who are called now.
+    pub calling: usize,
+    /// Reached.
+    pub done: usize,
+    /// Not called any more.
+    pub failed: usize,
+    /// Calls wait for room.
+    pub held: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    number: Box<str>,
+    fields: Box<str>,
+    tried: u32,
+    counted: u32,
+    state: State,
+    /// In `resting`, under this.
+    rests: Option<Time>,
+    /// It is shown to an agent.
+    offered: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Calling {
+    agent: AgentId,
+    /// Somebody is on the line.
+    answered: bool,
+    preview: bool,
+}
+
+#[derive(Debug)]
+struct Campaign {
+    terms: Terms,
+    status: Status,
+    rows: Vec<Row>,
+    by_number: BTreeMap<Box<str>, u32>,
+    /// Never called, in the order of the list.
+    fresh: BTreeSet<u32>,
+    /// Called, and to be called again.
+    resting: BTreeSet<(Time, u32)>,
+    calling: BTreeMap<u32, Calling>,
+    done: usize,
+    failed: usize,
+    held: bool,
+    /// The configuration has it.
+    known: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Offered {
+    campaign: String,
+    row: u32,
+    until: Time,
+}
+
+/// What all campaigns share: who is shown whom, who is about to dial, which numbers nobody may call.
+type Others<'a> =
+    (&'a mut BTreeMap<AgentId, Offered>, &'a BTreeSet<AgentId>, &'a dyn Fn(&str) -> bool);
+
+/// All campaigns.
+pub struct Campaigns {
+    all: BTreeMap<String, Campaign>,
+    /// Numbers that nobody may call, as `key` writes them.
+    barred: BTreeSet<String>,
+    key: Box<dyn Fn(&str) -> String + Send>,
+    offers: BTreeMap<AgentId, Offered>,
+    /// With whom each agent talked last: campaign, number.
+    talked: BTreeMap<AgentId, (CallId, String, String)>,
+    /// The records have said what was called before the start.
+    ready: bool,
+    numbers: usize,
+}
+
+impl core::fmt::Debug for Campaigns {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Campaigns").field("all", &self.all.len()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Campaigns {
+    fn default() -> Campaigns {
+        Campaigns {
+            all: BTreeMap::new(),
+            barred: BTreeSet::new(),
+            key: Box::new(str::to_owned),
+            offers: BTreeMap::new(),
+            talked: BTreeMap::new(),
+            ready: false,
+            numbers: 0,
+        }
+    }
+}
+
+impl Campaigns {
+    /// Another configuration; `key` gives what is the same for all ways in which a number is written.
+    pub fn configure(&mut self, all: Vec<Terms>, key: impl Fn(&str) -> String + Send + 'static) {
+        self.key = Box::new(key);
+        self.all.values_mut().for_each(|own| own.known = false);
+        for terms in all {
+            let own = self.all.entry(terms.name.clone()).or_insert_with(|| Campaign::new(&terms));
+            (own.terms, own.known) = (terms, true);
+        }
+    }
+
+    /// Whether anything may have to be done.
+    pub fn any(&self) -> bool {
+        !self.offers.is_empty() || self.all.values().any(Campaign::matters)
+    }
+
+    /// Whether a campaign calls, from before the start.
+    pub fn restore(&mut self, name: &str, status: Status) {
+        if let Some(own) = self.all.get_mut(name) {
+            own.status = status;
+        }
+    }
+
+    /// All that the records have is here: calls may begin.
+    pub fn restored(&mut self) {
+        self.ready = true;
+    }
+
+    /// Numbers of a list: those that are there already stay as they are. Attempts whose end nobody wrote down are
+    /// over. Gives those, and how many there was no place for.
+    pub fn add(&mut self, now: Now, name: &str, rows: Vec<Kept>) -> (Vec<Action>, usize) {
+        let Some(own) = self.all.get_mut(name) else { return (Vec::new(), 0) };
+        let (mut over, mut left_out) = (Vec::new(), 0);
+        for kept in rows {
+            if own.by_number.contains_key(kept.number.as_str()) {
+                continue;
+            }
+            if own.rows.len() >= MOST_NUMBERS || self.numbers >= MOST_IN_ALL {
+                left_out += 1;
+                continue;
+            }
+            self.numbers += 1;
+            over.extend(own.add(now, kept).map(Action::Over));
+        }
+        (over, left_out)
+    }
+
+    /// The numbers that nobody may call, as `key` writes them.
+    pub fn bar(&mut self, numbers: BTreeSet<String>) {
+        self.barred = numbers;
+    }
+
+    /// A person begins a campaign, holds it or ends it. `false`: it was so already.
+    pub fn order(&mut self, name: &str, status: Status) -> Result<bool, String> {
+        if !self.ready {
+            return Err("the records are not read yet: who was called already is not known".into());
+        }
+        let Some(own) = self.all.get_mut(name).filter(|own| own.known) else {
+            return Err(self.unknown(name));
+        };
+        if status == Status::Running && own.rows.is_empty() {
+            return Err(format!("{name} has no numbers: `belfry campaign import {name} FILE`"));
+        }
+        if status == Status::Paused && own.status == Status::Stopped {
+            return Err(format!("{name} is stopped, and calls nobody"));
+        }
+        Ok(std::mem::replace(&mut own.status, status) != status)
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let known: Vec<&str> =
+            self.all.iter().filter(|(_, own)| own.known).map(|(name, _)| name.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        format!("there is no campaign '{name}': [[campaign]] has {known}")
+    }
+
+    /// What is to be done now: calls that lost their agents, entries that nobody looks at any more, and new ones.
+    pub fn due(
+        &mut self,
+        now: Time,
+        centre: &mut Centre,
+        gate: impl Fn(&Terms) -> Gate,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if !self.ready {
+            return actions;
+        }
+        self.offers_due(now, centre, &gate, &mut actions);
+        // Whose phone is about to dial has no second customer.
+        let calling = self.all.values().flat_map(|own| own.calling.values());
+        let dials: BTreeSet<AgentId> =
+            calling.filter(|own| own.preview).map(|own| own.agent).collect();
+        for (name, own) in &mut self.all {
+            own.give_way(now, name, centre, (&self.offers, &dials), &mut actions);
+            if own.status != Status::Running || !own.known {
+                own.held = false;
+                continue;
+            }
+            let gate = gate(&own.terms);
+            if !gate.open {
+                own.held = false;
+                continue;
+            }
+            let is_barred = |number: &str| self.barred.contains(&(self.key)(number));
+            // What has begun in this very look has taken no channel yet.
+            let begun = actions.iter().filter(|own| matches!(own, Action::Dial { .. })).count();
+            let room = gate.room.saturating_sub(begun);
+            own.begin(now, centre, room, (&mut self.offers, &dials, &is_barred), &mut actions);
+        }
+        actions
+    }
+
+    /// Entries whose time is over, or whose agents have something else.
+    fn offers_due(
+        &mut self,
+        now: Time,
+        centre: &Centre,
+        gate: &impl Fn(&Terms) -> Gate,
+        actions: &mut Vec<Action>,
+    ) {
+        let ended = self.offers.iter().filter_map(|(agent, offered)| {
+            let own = self.all.get(&offered.campaign)?;
+            let calls = own.status == Status::Running && own.known && gate(&own.terms).open;
+            let stands = centre.stands_in_line(*agent) && !centre.is_wanted(*agent);
+            match calls && stands {
+                false => Some((*agent, OfferEnd::Withdrawn)),
+                true => (offered.until <= now).then_some((*agent, OfferEnd::Expired)),
+            }
+        });
+        let ended: Vec<(AgentId, OfferEnd)> = ended.collect();
+        for (agent, why) in ended {
+            actions.extend(self.end_offer(now, agent, why));
+        }
+    }
+
+    fn end_offer(&mut self, now: Time, agent: AgentId, why: OfferEnd) -> Option<Action> {
+        let Offered { campaign, row, .. } = self.offers.remove(&agent)?;
+        let own = self.all.get_mut(&campaign)?;
+        let pause = (why == OfferEnd::Skipped).then_some(SKIPPED);
+        own.back(row, pause.map(|pause| now + pause));
+        let number = own.rows[row as usize].number.to_string();
+        Some(Action::OfferOver { campaign, number, agent, why })
+    }
+
+    /// What an agent is shown.
+    pub fn offer_of(&self, now: Time, agent: AgentId) -> Option<Offer> {
+        let offered = self.offers.get(&agent)?;
+        let row = self.all.get(&offered.campaign)?.rows.get(offered.row as usize)?;
+        Some(Offer {
+            campaign: offered.campaign.clone(),
+            number: row.number.to_string(),
+            fields: row.fields.to_string(),
+            tried: row.tried,
+            agent,
+            left: offered.until.since(now),
+        })
+    }
+
+    /// An agent takes what he is shown. `None`: he is shown nothing.
+    pub fn take(&mut self, agent: AgentId) -> Option<Action> {
+        let Offered { campaign, row, .. } = self.offers.remove(&agent)?;
+        let own = self.all.get_mut(&campaign)?;
+        own.calling.insert(row, Calling { agent, answered: false, preview: true });
+        let it = own.rows.get_mut(row as usize)?;
+        (it.offered, it.state, it.tried) = (false, State::Calling, it.tried + 1);
+        let (number, nth) = (it.number.to_string(), it.tried);
+        Some(Action::Dial { campaign, number, nth, agent, preview: true })
+    }
+
+    /// An agent does not want what he is shown: its turn comes again.
+    pub fn skip(&mut self, now: Time, agent: AgentId) -> Option<Action> {
+        self.end_offer(now, agent, OfferEnd::Skipped)
+    }
+
+    /// The customer has answered: he is let go no more. Gives the agent who is kept for him.
+    pub fn answered(&mut self, name: &str, number: &str) -> Option<AgentId> {
+        let own = self.all.get_mut(name)?;
+        let row = own.by_number.get(number)?;
+        let calling = own.calling.get_mut(row)?;
+        calling.answered = true;
+        Some(calling.agent)
+    }
+
+    /// An agent talks with a customer: his next code is about him.
+    pub fn talks(&mut self, agent: AgentId, call: CallId, name: &str, number: &str) {
+        self.talked.insert(agent, (call, name.to_owned(), number.to_owned()));
+    }
+
+    /// An attempt is over.
+    pub fn over(
+        &mut self,
+        now: Time,
+        centre: &mut Centre,
+        (name, number): (&str, &str),
+        outcome: Outcome,
+    ) -> Option<Over> {
+        let own = self.all.get_mut(name)?;
+        let row = *own.by_number.get(number)?;
+        let calling = own.calling.remove(&row)?;
+        if !calling.preview && !calling.answered {
+            centre.let_go(now, calling.agent);
+        }
+        let mut over = own.settle(row, outcome, now);
+        over.agent = Some(calling.agent);
+        Some(over)
+    }
+
+    /// An agent has said what a talk was about: the campaign may have the number called again, or have done with it.
+    /// `None`: it changes nothing.
+    pub fn coded(&mut self, now: Time, agent: AgentId, call: CallId, code: &str) -> Option<Coded> {
+        let (of, name, number) = self.talked.get(&agent)?.clone();
+        if of != call {
+            return None;
+        }
+        let own = self.all.get_mut(&name)?;
+        let row = *own.by_number.get(number.as_str())?;
+        let state = own.recode(now, row, code);
+        let rests = own.rows[row as usize].rests.filter(|_| state == State::Waiting);
+        let rests = rests.map(|until| until.since(now));
+        let machine = own.terms.machine.iter().any(|own| own == code);
+        Some(Coded { campaign: name, number, state, machine, rests })
+    }
+
+    /// When [`Self::due`] is to be asked at the latest.
+    pub fn next_wake(&self, now: Time) -> Option<Time> {
+        if !self.ready {
+            return None;
+        }
+        let offers = self.offers.values().map(|own| own.until);
+        let running = self.all.values().filter(|own| own.status == Status::Running && own.known);
+        let own = running.filter_map(|own| {
+            let rests = own.resting.first().map(|(at, _)| *at).filter(|at| *at > now);
+            let waits = !own.fresh.is_empty() || !own.resting.is_empty();
+            waits.then(|| rests.map_or(now + LOOK, |at| at.min(now + LOOK)))
+        });
+        offers.chain(own).min()
+    }
+
+    /// All, for an operator.
+    pub fn shown(&self) -> impl Iterator<Item = Shown> {
+        self.all.values().filter(|own| own.known).map(Campaign::shown)
+    }
+}
+
+/// What a code made of a number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Coded {
+    /// The campaign.
+    pub campaign: String,
+    /// The number.
+    pub number: String,
+    /// What becomes of it.
+    pub state: State,
+    /// A machine had answered.
+    pub machine: bool,
+    /// It is not called for so long.
+    pub rests: Option<Duration>,
+}
+
+impl Campaign {
+    fn new(terms: &Terms) -> Campaign {
+        Campaign {
+            terms: terms.clone(),
+            status: Status::Stopped,
+            rows: Vec::new(),
+            by_number: BTreeMap::new(),
+            fresh: BTreeSet::new(),
+            resting: BTreeSet::new(),
+            calling: BTreeMap::new(),
+            done: 0,
+            failed: 0,
+            held: false,
+            known: true,
+        }
+    }
+
+    fn matters(&self) -> bool {
+        self.status == Status::Running || !self.calling.is_empty()
+    }
+
+    /// A number as the records have it.
+    fn add(&mut self, now: Now, kept: Kept) -> Option<Over> {
+        let row = self.rows.len() as u32;
+        let Kept { number, fields, state, tried, counted, next } = kept;
+        let number: Box<str> = number.into();
+        self.by_number.insert(number.clone(), row);
+        let (fields, rests, offered) = (fields.into(), None, false);
+        self.rows.push(Row { number, fields, tried, counted, state, rests, offered });
+        match state {
+            State::Done => self.done += 1,
+            State::Failed => self.failed += 1,
+            State::Calling => return Some(self.settle(row, Outcome::Cut, now.at)),
+            State::Waiting if tried == 0 && next.is_none() => _ = self.fresh.insert(row),
+            State::Waiting => {
+                let left = next.map_or(0, |next| next.0.saturating_sub(now.wall.0));
+                let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+                let longest = self.terms.pauses.into_iter().max().unwrap_or_default();
+                self.back(row, Some(now.at + left.min(longest)));
+            }
+        }
+        None
+    }
+
+    /// A number is to be called: at its place, or not before then.
+    fn back(&mut self, row: u32, not_before: Option<Time>) {
+        let Some(own) = self.rows.get_mut(row as usize) else { return };
+        (own.state, own.offered) = (State::Waiting, false);
+        own.rests = not_before.or(own.rests);
+        match own.rests {
+            Some(at) => _ = self.resting.insert((at, row)),
+            None => _ = self.fresh.insert(row),
+        }
+    }
+
+    /// The next number: who was to be called again at some time and has waited for it goes before those of the list.
+    fn next(&mut self, now: Time) -> Option<u32> {
+        if let Some((at, row)) = self.resting.first().copied().filter(|(at, _)| *at <= now) {
+            self.resting.remove(&(at, row));
+            return Some(row);
+        }
+        self.fresh.pop_first()
+    }
+
+    fn has_next(&self, now: Time) -> bool {
+        !self.fresh.is_empty() || self.resting.first().is_some_and(|(at, _)| *at <= now)
+    }
+
+    /// Customers who are dialled for agents who are not there any more, or whom a caller wants: another agent has
+    /// them, or they are let go.
+    fn give_way(
+        &mut self,
+        now: Time,
+        name: &str,
+        centre: &mut Centre,
+        (offers, dials): (&BTreeMap<AgentId, Offered>, &BTreeSet<AgentId>),
+        actions: &mut Vec<Action>,
+    ) {
+        let free = |agent: &AgentId| !offers.contains_key(agent) && !dials.contains(agent);
+        for (row, calling) in &mut self.calling {
+            if calling.answered || calling.preview {
+                continue;
+            }
+            let wanted = centre.is_wanted(calling.agent);
+            if centre.holds(now, calling.agent) && !wanted {
+                continue;
+            }
+            let campaign = name.to_owned();
+            let number = self.rows.get(*row as usize).map_or("", |row| &row.number).to_owned();
+            centre.let_go(now, calling.agent);
+            let spare = centre.spare(&self.terms.queue, offers.len() + dials.len() + 1);
+            let other = spare.into_iter().find(|agent| free(agent) && !wanted);
+            let until = now + self.terms.ring + GRACE;
+            match other.filter(|agent| centre.reserve(now, *agent, until)) {
+                Some(agent) => {
+                    calling.agent = agent;
+                    actions.push(Action::Moved { campaign, number, agent });
+                }
+                None => actions.push(Action::LetGo { campaign, number }),
+            }
+        }
+    }
+
+    /// Calls and offers that begin.
+    fn begin(
+        &mut self,
+        now: Time,
+        centre: &mut Centre,
+        room: usize,
+        (offers, dials, is_barred): Others<'_>,
+        actions: &mut Vec<Action>,
+    ) {
+        let shown = offers.values().filter(|own| own.campaign == self.terms.name).count();
+        let busy = self.calling.len() + if self.terms.preview { shown } else { 0 };
+        let mut left = self.terms.most.saturating_sub(busy).min(room);
+        self.held = left == 0 && room == 0 && self.has_next(now);
+        while left > 0 && actions.len() < MOST_AT_ONCE && self.has_next(now) {
+            let spare = centre.spare(&self.terms.queue, offers.len() + dials.len() + 1);
+            let free = |agent: &AgentId| !offers.contains_key(agent) && !dials.contains(agent);
+            let Some(agent) = spare.into_iter().find(free) else { return };
+            let Some(row) = self.next(now) else { return };
+            if is_barred(&self.rows[row as usize].number) {
+                actions.push(Action::Over(self.settle(row, Outcome::Barred, now)));
+                continue;
+            }
+            left -= 1;
+            let campaign = self.terms.name.clone();
+            if self.terms.preview {
+                actions.push(self.show(now, row, agent, offers));
+                continue;
+            }
+            if !centre.reserve(now, agent, now + self.terms.ring + GRACE) {
+                return self.back(row, None);
+            }
+            self.calling.insert(row, Calling { agent, answered: false, preview: false });
+            let own = &mut self.rows[row as usize];
+            (own.state, own.rests, own.tried) = (State::Calling, None, own.tried + 1);
+            let (number, nth) = (own.number.to_string(), own.tried);
+            actions.push(Action::Dial { campaign, number, nth, agent, preview: false });
+        }
+    }
+
+    fn show(
+        &mut self,
+        now: Time,
+        row: u32,
+        agent: AgentId,
+        offers: &mut BTreeMap<AgentId, Offered>,
+    ) -> Action {
+        let campaign = self.terms.name.clone();
+        let until = now + self.terms.offer;
+        offers.insert(agent, Offered { campaign: campaign.clone(), row, until });
+        let own = &mut self.rows[row as usize];
+        own.offered = true;
+        let (number, fields) = (own.number.to_string(), own.fields.to_string());
+        let (tried, left) = (own.tried, self.terms.offer);
+        Action::Offer(Offer { campaign, number, fields, tried, agent, left })
+    }
+
+    /// An attempt is over: what becomes of the number.
+    fn settle(&mut self, row: u32, outcome: Outcome, now: Time) -> Over {
+        let [busy, no_answer, voice_mail, failed] = self.terms.pauses;
+        let own = &mut self.rows[row as usize];
+        own.counted += u32::from(outcome.counts());
+        own.rests = None;
+        let spent = own.counted >= self.terms.attempts;
+        let pause = match outcome {
+            Outcome::Reached => None,
+            Outcome::Wrong | Outcome::Barred => None,
+            Outcome::LetGo => Some(LET_GO),
+            Outcome::NotTried => Some(NOT_TRIED),
+            _ if spent => None,
+            Outcome::Busy => Some(busy),
+            Outcome::NoAnswer | Outcome::Unserved => Some(no_answer),
+            Outcome::VoiceMail => Some(voice_mail),
+            Outcome::Declined | Outcome::Failed | Outcome::Cut => Some(failed),
+        };
+        let (nth, counted, number) = (own.tried, own.counted, own.number.to_string());
+        let state = match (outcome, pause) {
+            (_, Some(pause)) => {
+                self.back(row, Some(now + pause));
+                State::Waiting
+            }
+            (Outcome::Reached, None) => {
+                self.done += 1;
+                State::Done
+            }
+            (_, None) => {
+                self.failed += 1;
+                State::Failed
+            }
+        };
+        self.rows[row as usize].state = state;
+        let campaign = self.terms.name.clone();
+        Over { campaign, number, nth, counted, outcome, state, rests: pause, agent: None }
+    }
+
+    /// A code: the number is called again, or done. One that is being called is not touched.
+    fn recode(&mut self, now: Time, row: u32, code: &str) -> State {
+        let is_of = |codes: &[String]| codes.iter().any(|own| own == code);
+        let (machine, done) = (is_of(&self.terms.machine), &self.terms.done);
+        let wants = match (machine || is_of(&self.terms.again), done.is_empty()) {
+            (true, _) => State::Waiting,
+            (false, true) => State::Done,
+            (false, false) if is_of(done) => State::Done,
+            (false, false) => State::Waiting,
+        };
+        let own = &mut self.rows[row as usize];
+        if own.state == State::Calling || own.state == wants || own.offered {
+            return own.state;
+        }
+        let spent = own.counted >= self.terms.attempts;
+        match (own.state, wants) {
+            (State::Done, State::Waiting) if spent => {
+                (self.done, self.failed, own.state) =
+                    (self.done - 1, self.failed + 1, State::Failed);
+            }
+            (State::Done, State::Waiting) => {
+                self.done -= 1;
+                let at = now + self.terms.pauses[if machine { 2 } else { 1 }];
+                self.back(row, Some(at));
+            }
+            (State::Waiting, State::Done) => {
+                let rests = own.rests.take();
+                own.state = State::Done;
+                self.done += 1;
+                self.fresh.remove(&row);
+                rests.iter().for_each(|at| _ = self.resting.remove(&(*at, row)));
+            }
+            (State::Failed, State::Done) => {
+                (self.done, self.failed, own.state) = (self.done + 1, self.failed - 1, State::Done);
+            }
+            _ => {}
+        }
+        self.rows[row as usize].state
+    }
+
+    fn shown(&self) -> Shown {
+        let left = self.rows.len() - self.done - self.failed;
+        Shown {
+            name: self.terms.name.clone(),
+            preview: self.terms.preview,
+            queue: self.terms.queue.clone(),
+            status: self.status,
+            numbers: self.rows.len(),
+            left,
+            resting: self.resting.len(),
+            calling: self.calling.len(),
+            done: self.done,
+            failed: self.failed,
+            held: self.held,
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! Outbound campaigns in the records (R19): lists, attempts, and whom nobody may call.
+//!
+//! Lists and do-not-call numbers are administered here straight, as subscribers are; what is called and what came of
+//! it comes from facts. An import leaves what is there as it is.
+
+use std::path::Path;
+
+use sqlx::{Connection, SqliteConnection};
+
+use super::database::{Database, Trouble, sort};
+use super::query::Records;
+use super::row::from_row;
+use super::statement::{Statement, query};
+use crate::base::Wall;
+use crate::switch::campaigns::{Entry, Kept, MOST_NUMBERS, State, Status};
+use crate::switch::fact::{CampaignFact, Fact};
+
+/// Numbers that are read at once.
+pub const PAGE: usize = 2_000;
+
+/// What a fact says of a campaign.
+pub(super) fn statements<'q>(
+    fact: &'q Fact,
+    campaign: &'q str,
+    what: &'q CampaignFact,
+) -> Vec<Statement<'q>> {
+    let wall = fact.wall.0;
+    match what {
+        CampaignFact::Status { status, by } => {
+            let upsert = "INSERT INTO campaigns (name, status, since, \"by\") VALUES (?, ?, ?, ?) \
+                          ON CONFLICT DO UPDATE SET status = excluded.status, since = excluded.since, \
+                          \"by\" = excluded.\"by\"";
+            vec![query(upsert).bind(campaign).bind(status).bind(wall).bind(by)]
+        }
+        CampaignFact::Called { number, nth, agent } => {
+            let update = "UPDATE campaign_numbers SET state = 'calling', tried = ?, agent = ?, last = ?, \
+                          next = NULL WHERE campaign = ? AND number = ?";
+            let insert = "INSERT INTO campaign_attempts (campaign, number, nth, wall, agent) \
+                          VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+            let nth = i64::from(*nth);
+            vec![
+                query(update).bind(nth).bind(agent).bind(wall).bind(campaign).bind(number),
+                query(insert).bind(campaign).bind(number).bind(nth).bind(wall).bind(agent),
+            ]
+        }
+        CampaignFact::Over {
+            number,
+            nth,
+            counted,
+            outcome,
+            state,
+            agent,
+            call,
+            cause,
+            talk_ms,
+            next,
+        } => {
+            let update = "UPDATE campaign_numbers SET state = ?, counted = ?, outcome = ?, next = ? \
+                          WHERE campaign = ? AND number = ?";
+            let of_it = query(update).bind(state).bind(i64::from(*counted)).bind(outcome);
+            let of_it = of_it.bind(*next).bind(campaign).bind(number);
+            let update = "UPDATE campaign_attempts SET outcome = ?, cause = ?, call = ?, talk_ms = ?, over = ?, \
+                          agent = CASE WHEN ? = '' THEN agent ELSE ? END \
+                          WHERE campaign = ? AND number = ? AND nth = ?";
+            let talk_ms = i64::try_from(*talk_ms).unwrap_or(i64::MAX);
+            let attempt = query(update).bind(outcome).bind(i64::from(*cause));
+            let attempt = attempt.bind(call.map(|call| call.to_string())).bind(talk_ms).bind(wall);
+            let attempt = attempt.bind(agent).bind(agent);
+            vec![of_it, attempt.bind(campaign).bind(number).bind(i64::from(*nth))]
+        }
+        CampaignFact::Coded { number, code, call, state, machine, next, .. } => {
+            let outcome = if *machine { Some("voice_mail") } else { None };
+            let update = "UPDATE campaign_numbers SET state = ?, code = ?, next = ?, \
+                          outcome = coalesce(?, outcome) WHERE campaign = ? AND number = ?";
+            let of_it = query(update).bind(state).bind(code).bind(*next).bind(outcome);
+            let of_it = of_it.bind(campaign).bind(number);
+            let update = "UPDATE campaign_attempts SET code = ?, outcome = coalesce(?, outcome) \
+                          WHERE campaign = ? AND number = ? AND (call = ? OR over IS NULL)";
+            let attempt = query(update).bind(code).bind(outcome).bind(campaign).bind(number);
+            vec![of_it, attempt.bind(call.to_string())]
+        }
+        CampaignFact::Offered { .. } | CampaignFact::OfferOver { .. } => Vec::new(),
+    }
+}
+
+/// What an import has done.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Imported {
+    /// Numbers that were put on the list.
+    pub added: usize,
+    /// Numbers that are on it already, and stay as they are.
+    pub there: usize,
+}
+
+/// Puts numbers on a campaign's list, all or none; `dry_run`: says what that would do.
+pub async fn import(
+    path: &Path,
+    campaign: &str,
+    entries: &[Entry],
+    dry_run: bool,
+) -> Result<Imported, String> {
+    let said = |trouble: Trouble| trouble.to_string();
+    let mut database = Database::open(path).await.map_err(said)?;
+    let sorted = |error: sqlx::Error| sort(path, &error).to_string();
+    let mut step = database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
+    let select = "SELECT count(*), coalesce(max(row), 0) FROM campaign_numbers WHERE campaign = ?";
+    let (there, last): (i64, i64) =
+        sqlx::query_as(select).bind(campaign).fetch_one(&mut *step).await.map_err(sorted)?;
+    let mut imported = Imported::default();
+    for entry in entries {
+        let row = last + 1 + imported.added as i64;
+        match put(&mut step, campaign, row, entry).await.map_err(sorted)? {
+            true => imported.added += 1,
+            false => imported.there += 1,
+        }
+    }
+    let all = usize::try_from(there).unwrap_or(0) + imported.added;
+    if all > MOST_NUMBERS {
+        return Err(format!(
+            "the list would have {all} numbers, and may have {MOST_NUMBERS}: nothing was added"
+        ));
+    }
+    match dry_run {
+        true => step.rollback().await.map_err(sorted)?,
+        false => step.commit().await.map_err(sorted)?,
+    }
+    Ok(imported)
+}
+
+/// `false`: it is on the list.
+async fn put(
+    step: &mut SqliteConnection,
+    campaign: &str,
+    row: i64,
+    entry: &Entry,
+) -> Result<bool, sqlx::Error> {
+    let insert = "INSERT INTO campaign_numbers (campaign, number, row, fields, state) \
+                  VALUES (?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING";
+    let own = sqlx::query(insert).bind(campaign).bind(&entry.number).bind(row).bind(&entry.fields);
+    Ok(own.execute(step).await?.rows_affected() > 0)
+}
+
+/// Numbers that nobody may call, or may again. Gives how many that changed.
+pub async fn bar(
+    path: &Path,
+    numbers: &[String],
+    barred: bool,
+    (by, wall): (&str, Wall),
+) -> Result<usize, String> {
+    let said = |trouble: Trouble| trouble.to_string();
+    let mut database = Database::open(path).await.map_err(said)?;
+    let sorted = |error: sqlx::Error| sort(path, &error).to_string();
+    let mut step = database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
+    let mut changed = 0;
+    for number in numbers {
+        let insert = "INSERT INTO do_not_call (number, since, \"by\") VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+        let own = match barred {
+            true => sqlx::query(insert).bind(number).bind(wall.0).bind(by),
+            false => sqlx::query("DELETE FROM do_not_call WHERE number = ?").bind(number),
+        };
+        changed += own.execute(&mut *step).await.map_err(sorted)?.rows_affected() as usize;
+    }
+    step.commit().await.map_err(sorted)?;
+    Ok(changed)
+}
+
+/// What became of a number, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Number {
+    /// The number.
+    pub number: String,
+    /// What is known of it.
+    pub fields: String,
+    /// `waiting`, `calling`, `done`, `failed`.
+    pub state: String,
+    /// How often it was dialled.
+    pub tried: i64,
+    /// How the last attempt ended.
+    pub outcome: String,
+    /// For whom it was dialled last.
+    pub agent: String,
+    /// What the last talk was about.
+    pub code: String,
+    /// When it was dialled last, milliseconds since 1970.
+    pub last: Option<i64>,
+    /// It is not called before.
+    pub next: Option<i64>,
+}
+from_row!(Number { number, fields, state, tried, outcome, agent, code, last, next });
+
+/// A day's figures of a campaign, or of an agent in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Figures {
+    /// The day, such as 2026-11-23.
+    pub day: String,
+    /// The campaign.
+    pub campaign: String,
+    /// The agent; empty: all.
+    pub agent: String,
+    /// Attempts.
+    pub dialled: i64,
+    /// Customers who talked with an agent.
+    pub reached: i64,
+    /// Customers who answered, and no agent came.
+    pub unserved: i64,
+    /// Nobody answered.
+    pub no_answer: i64,
+    /// Busy.
+    pub busy: i64,
+    /// No such number.
+    pub wrong: i64,
+    /// A machine answered.
+    pub voice_mail: i64,
+    /// Whatever else.
+    pub other: i64,
+    /// Talks together, in milliseconds.
+    pub talk_ms: i64,
+}
+from_row!(Figures {
+    day,
+    campaign,
+    agent,
+    dialled,
+    reached,
+    unserved,
+    no_answer,
+    busy,
+    wrong,
+    voice_mail,
+    other,
+    talk_ms
+});
+
+impl Records {
+    /// Whether each campaign calls.
+    pub async fn campaigns(&self) -> Result<Vec<(String, Status)>, Trouble> {
+        let rows = sqlx::query_as::<_, (String, String)>("SELECT name, status FROM campaigns");
+        let rows = rows.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let own = |(name, word): (String, String)| Some((name, Status::named(&word)?));
+        Ok(rows.into_iter().filter_map(own).collect())
+    }
+
+    /// The campaigns that have lists.
+    pub async fn campaign_lists(&self) -> Result<Vec<String>, Trouble> {
+        let select = "SELECT DISTINCT campaign FROM campaign_numbers ORDER BY campaign";
+        let rows = sqlx::query_as::<_, (String,)>(select).fetch_all(&self.pool).await;
+        Ok(rows.map_err(self.sorted())?.into_iter().map(|(name,)| name).collect())
+    }
+
+    /// Numbers of a campaign's list behind this row; at most [`PAGE`]. Gives the last one's row, too.
+    pub async fn campaign_numbers(
+        &self,
+        campaign: &str,
+        after: i64,
+    ) -> Result<(Vec<Kept>, i64), Trouble> {
+        let select = "SELECT row, number, fields, state, tried, counted, next FROM campaign_numbers \
+                      WHERE campaign = ? AND row > ? ORDER BY row LIMIT ?";
+        type Row = (i64, String, String, String, i64, i64, Option<i64>);
+        let rows = sqlx::query_as::<_, Row>(select).bind(campaign).bind(after).bind(PAGE as i64);
+        let rows = rows.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let last = rows.last().map_or(after, |row| row.0);
+        let own = |(_, number, fields, state, tried, counted, next): Row| Kept {
+            number,
+            fields,
+            state: State::named(&state).unwrap_or(State::Failed),
+            tried: u32::try_from(tried).unwrap_or(0),
+            counted: u32::try_from(counted).unwrap_or(0),
+            next: next.map(Wall),
+        };
+        Ok((rows.into_iter().map(own).collect(), last))
+    }
+
+    /// Numbers that nobody may call.
+    pub async fn do_not_call(&self) -> Result<Vec<String>, Trouble> {
+        let rows = sqlx::query_as::<_, (String,)>("SELECT number FROM do_not_call ORDER BY number");
+        let rows = rows.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        Ok(rows.into_iter().map(|(number,)| number).collect())
+    }
+
+    /// What became of a campaign's numbers, in the order of the list, `most` behind the first `skip`.
+    pub async fn campaign_results(
+        &self,
+        campaign: &str,
+        (skip, most): (usize, usize),
+    ) -> Result<Vec<Number>, Trouble> {
+        let select = "SELECT number, fields, state, tried, outcome, agent, code, last, next \
+                      FROM campaign_numbers WHERE campaign = ? ORDER BY row LIMIT ? OFFSET ?";
+        let rows = sqlx::query_as(select).bind(campaign).bind(most as i64).bind(skip as i64);
+        rows.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// Figures of campaigns by day, from `from` until before `until` (milliseconds since 1970), where the day begins
+    /// `offset` milliseconds before Greenwich's; `by_agent`: of each agent.
+    pub async fn campaign_figures(
+        &self,
+        campaign: Option<&str>,
+        (from, until): (i64, i64),
+        offset: i64,
+        by_agent: bool,
+    ) -> Result<Vec<Figures>, Trouble> {
+        let select = "SELECT date((wall + ?1) / 1000, 'unixepoch') AS day, campaign, \
+                      CASE WHEN ?5 THEN agent ELSE '' END AS agent, count(*) AS dialled, \
+                      sum(outcome = 'reached') AS reached, sum(outcome = 'unserved') AS unserved, \
+                      sum(outcome = 'no_answer') AS no_answer, sum(outcome = 'busy') AS busy, \
+                      sum(outcome = 'wrong_number') AS wrong, sum(outcome = 'voice_mail') AS voice_mail, \
+                      sum(outcome NOT IN ('reached', 'unserved', 'no_answer', 'busy', 'wrong_number', 'voice_mail')) \
+                      AS other, sum(talk_ms) AS talk_ms FROM campaign_attempts \
+                      WHERE wall >= ?2 AND wall < ?3 AND (?4 IS NULL OR campaign = ?4) \
+                      AND outcome <> 'not_tried' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+        let rows = sqlx::query_as(select).bind(offset).bind(from).bind(until);
+        let rows = rows.bind(campaign).bind(by_agent);
+        rows.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{block, stored};
+    use super::*;
+    use crate::base::CallId;
+    use crate::switch::fact::FactKind;
+
+    const DAY: i64 = 86_400_000;
+
+    fn entry(number: &str) -> Entry {
+        Entry { number: number.into(), fields: "name: 王".into() }
+    }
+
+    fn of(what: CampaignFact) -> FactKind {
+        FactKind::Campaign { campaign: "spring".into(), what }
+    }
+
+    fn called(number: &str, nth: u32) -> FactKind {
+        of(CampaignFact::Called { number: number.into(), nth, agent: "7001".into() })
+    }
+
+    fn over(number: &str, nth: u32, outcome: &str, state: &str, next: Option<i64>) -> FactKind {
+        of(CampaignFact::Over {
+            number: number.into(),
+            nth,
+            counted: nth,
+            outcome: outcome.into(),
+            state: state.into(),
+            agent: "7001".into(),
+            call: Some(CallId::new(Wall(5), u64::from(nth))),
+            cause: 17,
+            talk_ms: 9_000,
+            next,
+        })
+    }
+
+    #[test]
+    fn lists_attempts_and_figures_are_those_of_the_facts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.db");
+        block(async {
+            let list = [entry("100"), entry("101"), entry("102")];
+            let dry = import(&path, "spring", &list, true).await.unwrap();
+            assert_eq!(dry, Imported { added: 3, there: 0 });
+            assert_eq!(import(&path, "spring", &list[..2], false).await.unwrap().added, 2);
+            let more = import(&path, "spring", &list, false).await.unwrap();
+            assert_eq!(more, Imported { added: 1, there: 2 });
+            let keys = ["+86100".to_owned(), "+86101".to_owned()];
+            assert_eq!(bar(&path, &keys, true, ("li", Wall(1))).await, Ok(2));
+            assert_eq!(bar(&path, &keys[1..], false, ("li", Wall(1))).await, Ok(1));
+        });
+        let kinds = [
+            of(CampaignFact::Status { status: "running".into(), by: "li".into() }),
+            called("100", 1),
+            over("100", 1, "busy", "waiting", Some(900)),
+            called("100", 2),
+            over("100", 2, "reached", "done", None),
+            of(CampaignFact::Coded {
+                number: "100".into(),
+                agent: "7001".into(),
+                call: CallId::new(Wall(5), 2),
+                code: "machine".into(),
+                state: "waiting".into(),
+                machine: true,
+                next: Some(1_000),
+            }),
+            called("101", 1),
+        ];
+        stored(dir.path(), kinds);
+        block(async {
+            let records = Records::open(&path).await.unwrap();
+            assert_eq!(records.campaigns().await.unwrap(), [("spring".into(), Status::Running)]);
+            assert_eq!(records.campaign_lists().await.unwrap(), ["spring"]);
+            assert_eq!(records.do_not_call().await.unwrap(), ["+86100"]);
+            let (rows, last) = records.campaign_numbers("spring", 0).await.unwrap();
+            assert_eq!(last, 3);
+            let own = |row: &Kept| (row.state, row.tried, row.counted, row.next);
+            let own: Vec<_> = rows.iter().map(own).collect();
+            let waits = (State::Waiting, 2, 2, Some(Wall(1_000)));
+            assert_eq!(own, [waits, (State::Calling, 1, 0, None), (State::Waiting, 0, 0, None)]);
+            let results = records.campaign_results("spring", (0, 1)).await.unwrap();
+            assert_eq!(
+                (results[0].outcome.as_str(), results[0].code.as_str(), results[0].agent.as_str()),
+                ("voice_mail", "machine", "7001")
+            );
+            let span = (i64::MIN / 2, i64::MAX / 2);
+            let figures = records.campaign_figures(None, span, DAY, true).await.unwrap();
+            let [row] = &figures[..] else { panic!("{figures:?}") };
+            assert_eq!((row.dialled, row.busy, row.voice_mail, row.other), (3, 1, 1, 1));
+            assert_eq!((row.agent.as_str(), row.talk_ms), ("7001", 18_000));
+        });
+    }
+}

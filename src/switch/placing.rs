@@ -1,0 +1,125 @@
+//! Calls that Belfry makes by itself, to somebody who is the caller in what follows: units, contacts, customers.
+//!
+//! ```text
+//!  number ─▶ phone of ours, or the trunk ─▶ 200 ─▶ what the call was made for
+//! ```
+//!
+//! Who is called, when and how often is said by the floors below; what begins when he answers, by who asks.
+
+use crate::base::{CallId, Duration, Now};
+use crate::call::Call;
+use crate::config::Phone;
+use crate::wire::q850::Cause;
+
+use super::Switch;
+use super::active::{Active, Doing, Outside};
+use super::fact::{EndedBy, FactKind, Party};
+
+/// A call to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Placing {
+    /// Whom.
+    pub(super) number: String,
+    /// The number that he is shown, and that stands as dialled in the record.
+    pub(super) to: String,
+    /// The plan's context, or what the call is for.
+    pub(super) context: String,
+    /// The phone of ours that it is.
+    pub(super) phone: Option<Phone>,
+    /// Else by this trunk or gateway; none: by the first.
+    pub(super) trunk: Option<String>,
+    /// How long it rings.
+    pub(super) rings: Duration,
+    /// It is for an alarm: no limit of calls keeps it back that yields to emergencies, and it takes channels that
+    /// ordinary calls leave free.
+    pub(super) urgent: bool,
+    /// What the plan begins with.
+    pub(super) variables: Vec<(String, String)>,
+}
+
+impl Switch {
+    /// Makes a call; `told` puts to it what it needs before anybody rings. Err: why there is none.
+    pub(super) fn place_out(
+        &mut self,
+        now: Now,
+        own: Placing,
+        told: impl FnOnce(&mut Switch, CallId),
+    ) -> Result<CallId, String> {
+        let Placing { number, to, context, phone, trunk, rings, urgent, variables } = own;
+        if self.draining {
+            return Err("the exchange is about to stop".into());
+        }
+        if let Err(refusal) = self.admission.call(now.at, &self.load())
+            && !(refusal.yields_to_emergency() && urgent)
+        {
+            return Err(refusal.to_string());
+        }
+        let trunk = trunk.or_else(|| self.config.trunk_names().next().map(str::to_owned));
+        let caller = match (&phone, &trunk) {
+            (Some(_), _) => Party::Phone { number: number.clone() },
+            (None, Some(gateway)) => {
+                Party::Trunk { gateway: gateway.clone(), number: number.clone() }
+            }
+            (None, None) => return Err("there is no gateway".into()),
+        };
+        let id = self.new_call_id(now.wall);
+        self.fact(
+            now,
+            FactKind::CallBegan {
+                call: id,
+                caller,
+                dialled: to.clone(),
+                caller_name: String::new(),
+                context: context.clone(),
+            },
+        );
+        let mut active = Active {
+            doing: Doing::Summoning(now.at + rings),
+            for_alarm: urgent,
+            ..self.new_call(now, Call::for_phone(id, now), [number.clone(), to, context])
+        };
+        active.origin.signalled.extend(variables);
+        self.calls.insert(id, Box::new(active));
+        told(self, id);
+        let placed = match phone {
+            Some(phone) => self.ring_last_device(now, id, &phone),
+            None => {
+                let way = self.way(now.at, id, &trunk.unwrap_or_default(), &number);
+                let outside = Outside { number, phone: None };
+                self.ring_next(now, id, way, outside).is_ok()
+            }
+        };
+        self.rearm(id);
+        match placed {
+            true => Ok(id),
+            false => {
+                self.release_call(now, id, Cause::NORMAL_TEMPORARY_FAILURE, EndedBy::Fault);
+                Err("no way to it is open".into())
+            }
+        }
+    }
+
+    /// How many calls may begin on a trunk or gateway (none: the first) without taking the channels that are to stay
+    /// free: none while an alarm waits for somebody, and none by a gateway that takes none.
+    pub(super) fn room_on(&self, trunk: Option<&str>, keep_free: u32) -> usize {
+        let waits = self.care.cases.open().any(crate::care::Case::waits);
+        if self.draining || self.journal_full || waits {
+            return 0;
+        }
+        let Some(name) = trunk.or_else(|| self.config.trunk_names().next()) else {
+            return usize::MAX;
+        };
+        let group = self.config.trunks.iter().find(|trunk| trunk.name.as_str() == name);
+        let names: Vec<&str> = match group {
+            Some(trunk) => trunk.gateways.iter().map(|name| name.as_str()).collect(),
+            None => vec![name],
+        };
+        let gateways = names.iter().filter(|name| self.gateways.can_seize(name, false).is_ok());
+        let gateways = gateways.filter_map(|name| self.gateways.get(name));
+        let free = |gateway: &crate::trunk::Gateway| {
+            gateway.channels.saturating_sub(gateway.busy.saturating_add(gateway.keep_in))
+        };
+        let free: u32 = gateways.map(free).fold(0, u32::saturating_add);
+        free.saturating_sub(keep_free) as usize
+    }
+}
