@@ -41,6 +41,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "base",
             "report",
             "switch::calling_back",
+            "switch::campaigns",
             "switch::care",
             "switch::fact",
             "switch::messages",
