@@ -17,6 +17,7 @@ mod api;
 mod at_rest;
 mod bad_input;
 mod bells;
+mod campaign;
 mod chromium;
 mod conference;
 mod crash;
