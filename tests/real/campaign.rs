@@ -63,7 +63,7 @@ fn a_customer_is_dialled_for_an_agent_and_they_hear_each_other() {
     line.hears(ALICE, SURE, 0);
     alice.hang_up();
     sipp.finish();
-    belfry.await_empty();
+    belfry.await_calls(0);
 
     let results = belfry.beside("results.csv");
     let path = results.to_str().expect("a path");
