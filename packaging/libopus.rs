@@ -13,8 +13,6 @@
 //! processors get its portable C. Floating point; with the neural concealment of losses (deep PLC, 1.5 MB,
 //! docs/decisions/0009), without the other neural extras (DRED, OSCE).
 
-#![allow(clippy::disallowed_methods, reason = "a build script reads files and its environment")]
-
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,13 +45,8 @@ const X86_64: [(&str, &str, &[&str]); 13] = [
     ("lpcnet_sources.mk", "DNN_SOURCES_AVX2", &["-mavx", "-mfma", "-mavx2"]),
 ];
 
-fn main() {
-    println!("cargo:rerun-if-changed=packaging/libopus.rs");
-    println!("cargo:rerun-if-changed=Cargo.lock");
-    // Not libopus': the sample that src/daemon/sample.rs compiles in. Its files are tracked one by
-    // one, a new file only by this.
-    println!("cargo:rerun-if-changed=dialplan");
-    println!("cargo:rerun-if-changed=sounds");
+/// Makes the library, and tells the linker where it lies.
+pub fn compile_all() {
     let sources = package("opusic-sys").join("opus");
     let x86_64 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
     let mut objects = Vec::new();

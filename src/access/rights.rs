@@ -61,6 +61,9 @@ pub struct Rights {
     /// The phones at which it may sign that one in.
     #[serde(default)]
     pub phones: Vec<String>,
+    /// It gets outside numbers masked (R29).
+    #[serde(default)]
+    pub masked: bool,
 }
 
 impl Rights {

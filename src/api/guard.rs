@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_PROTOCOL};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -18,10 +19,13 @@ use tokio::sync::watch;
 
 use super::server::PeerAddress;
 use super::{App, Problem};
+use crate::access::mask;
 use crate::access::rights::{Rights, Role};
 
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN: usize = 256;
+/// The longest answer in which numbers are masked, in bytes; ours have bounds far below.
+const MAX_ANSWER: usize = 64 << 20;
 /// How often the log speaks of refusals.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(1);
 
@@ -167,8 +171,25 @@ pub async fn guard(
     };
     let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
     let rights = pass.rights.clone();
+    let masked = rights.masked;
     request.extensions_mut().insert(Caller { rights, pass, peer });
-    next.run(request).await
+    let response = next.run(request).await;
+    if masked { without_numbers(response).await } else { response }
+}
+
+/// The answer with outside numbers masked, where it is JSON: a stream masks its events by itself.
+async fn without_numbers(response: Response) -> Response {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if !kind.is_some_and(|kind| kind.starts_with("application/json")) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let wrong = || Problem::unavailable("the answer could not be made").into_response();
+    let Ok(bytes) = to_bytes(body, MAX_ANSWER).await else { return wrong() };
+    let Ok(mut value) = serde_json::from_slice::<serde_json::Value>(&bytes) else { return wrong() };
+    mask::in_json(&mut value);
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(value.to_string()))
 }
 
 /// The token that a request shows.

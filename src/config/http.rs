@@ -55,6 +55,9 @@ section! {
         /// it is signed in, and sees what concerns them; `"supervisor"` sees all, acts for all agents and
         /// phones, listens in; `"admin"` may do everything.
         roles: Vec<TokenRole> = required, live;
+        /// Whether it gets outside numbers masked, such as `138******00`. Without it: one that may `"read"` and nothing
+        /// else does.
+        mask_numbers: Option<bool> = derived, live;
         /// The agent for whom it acts, with `"agent"`.
         agent: Option<Number> = derived, live;
         /// The phones at which it may sign its agent in, with `"agent"`. Without it: at none; the agent does that

@@ -490,6 +490,9 @@ section! {
         level: LogLevel = "\"info\"", live;
         /// Its shape.
         format: LogFormat = "\"text\"", restart;
+        /// Whether outside numbers are masked in it, such as `138******00`. Records, traces and the console have them
+        /// whole.
+        mask_numbers: bool = "true", restart;
     }
 }
 

@@ -60,7 +60,9 @@ pub(super) fn put_tokens(tokens: &Tokens, config: &Config) {
         TokenRole::Admin => Role::Admin,
     };
     tokens.put(config.tokens.iter().filter_map(|token| {
+        let looks_on = token.roles.iter().all(|role| *role == TokenRole::Read);
         let rights = Rights {
+            masked: token.mask_numbers.unwrap_or(looks_on),
             name: token.name.to_string(),
             roles: token.roles.iter().map(role).collect(),
             agent: token.agent.as_ref().map(ToString::to_string),

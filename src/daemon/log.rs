@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
+use crate::access::mask;
 use crate::config::{Config, LogFormat};
 
 /// Lines that wait; of some 200 bytes each, some megabytes.
@@ -34,6 +35,8 @@ enum Job {
 /// Where lines are put, by any thread, without waiting.
 #[derive(Clone)]
 struct Lines {
+    /// Outside numbers are masked (R29).
+    masked: bool,
     queue: Sender<Job>,
     lost: Arc<AtomicU64>,
 }
@@ -41,7 +44,11 @@ struct Lines {
 impl Write for Lines {
     /// One line, whole: `tracing_subscriber` writes each by one call.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(Job::Line(line.to_vec())) {
+        let own = match std::str::from_utf8(line) {
+            Ok(text) if self.masked => mask::in_text(text).into_owned().into_bytes(),
+            _ => line.to_vec(),
+        };
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(Job::Line(own)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
@@ -87,7 +94,7 @@ pub(super) fn to_stderr(
     super::orders::keep_log_handle(Box::new(move |level| {
         handle.reload(with_audit(EnvFilter::new(level))).map_err(|e| e.to_string())
     }));
-    let (lines, log) = start(io::stderr())?;
+    let (lines, log) = start(io::stderr(), config.log.mask_numbers)?;
     let registry = tracing_subscriber::registry().with(filter);
     match format.unwrap_or(config.log.format) {
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(lines)).init(),
@@ -108,9 +115,9 @@ fn with_audit(filter: EnvFilter) -> EnvFilter {
     }
 }
 
-fn start(to: impl Write + Send + 'static) -> io::Result<(Lines, Log)> {
+fn start(to: impl Write + Send + 'static, masked: bool) -> io::Result<(Lines, Log)> {
     let (queue, jobs) = bounded(QUEUE);
-    let lines = Lines { queue: queue.clone(), lost: Arc::default() };
+    let lines = Lines { masked, queue: queue.clone(), lost: Arc::default() };
     let lost = lines.lost.clone();
     std::thread::Builder::new().name("log".into()).spawn(move || keep(to, &jobs, &lost))?;
     Ok((lines, Log(queue)))
@@ -168,20 +175,22 @@ mod tests {
     #[test]
     fn lines_are_written_in_their_order_and_the_last_before_the_end() {
         let to = Slow::default();
-        let (mut lines, log) = start(to.clone()).unwrap();
+        let (mut lines, log) = start(to.clone(), true).unwrap();
         for n in 0..1_000 {
             writeln!(lines, "{n}").unwrap();
         }
+        lines.write_all(b"call 1001 13800138000\n").unwrap();
         drop(log);
         let text = String::from_utf8(to.0.lock().unwrap().clone()).unwrap();
-        let all: Vec<String> = (0..1_000).map(|n| n.to_string()).collect();
+        let mut all: Vec<String> = (0..1_000).map(|n| n.to_string()).collect();
+        all.push("call 1001 138******00".into());
         assert_eq!(text.lines().collect::<Vec<_>>(), all);
     }
 
     #[test]
     fn who_reads_nothing_holds_nobody_up_and_what_is_lost_is_counted() {
         let to = Slow::default();
-        let (mut lines, log) = start(to.clone()).unwrap();
+        let (mut lines, log) = start(to.clone(), true).unwrap();
         let held = to.0.lock().unwrap();
         for n in 0..20_000 {
             assert_eq!(lines.write(format!("{n}\n").as_bytes()).unwrap(), n.to_string().len() + 1);

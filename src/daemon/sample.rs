@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The first that is there is taken, so that the bare binary alone plays the whole sample, and who
-//! copies the sample beside it may change it. What is compiled in is read from memory; nothing is
-//! unpacked. A configuration file names its directories itself and never gets these instead.
+//! copies the sample beside it may change it. What is compiled in is read from memory, the prompts packed
+//! (packaging/prompts.rs); nothing is unpacked onto the disk. A configuration file names its directories itself and never gets these instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,10 @@ use crate::engine::Clips;
 use crate::engine::clips::ClipFault;
 
 static DIALPLAN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dialplan");
-static SOUNDS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sounds");
+/// The prompts: how they are packed says packaging/prompts.rs.
+static PROMPTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prompts"));
+/// Their bytes unpacked.
+const PROMPTS_BYTES: &str = env!("PROMPTS_BYTES");
 
 /// What faults call the dialplan that is compiled in.
 const COMPILED_IN: &str = "(compiled in)";
@@ -52,7 +55,7 @@ impl Place {
     pub(super) fn prompts(&self) -> BTreeMap<String, BTreeSet<String>> {
         let Place::Disk(dir) = self else {
             let mut all = BTreeMap::<String, BTreeSet<String>>::new();
-            for (name, _) in compiled_sounds() {
+            for (name, _) in prompts(&unpacked()) {
                 if let Some((language, prompt)) = name.split_once('/') {
                     all.entry(language.into()).or_default().insert(prompt.into());
                 }
@@ -66,7 +69,9 @@ impl Place {
     pub(super) fn clips(&self) -> (Clips, Vec<ClipFault>) {
         match self {
             Place::Disk(dir) => Clips::load(dir),
-            Place::CompiledIn => Clips::of(compiled_sounds().into_iter()),
+            Place::CompiledIn => {
+                Clips::of(prompts(&unpacked()).map(|(name, file)| (name.to_owned(), file)))
+            }
         }
     }
 }
@@ -82,19 +87,27 @@ pub(super) fn dialplan() -> Vec<(String, String)> {
     DIALPLAN.files().filter_map(text).collect()
 }
 
-/// The prompts that are compiled in, by name, with their files' bytes.
-fn compiled_sounds() -> Vec<(String, &'static [u8])> {
-    let (mut found, mut left) = (Vec::new(), vec![&SOUNDS]);
-    while let Some(dir) = left.pop() {
-        left.extend(dir.dirs());
-        for file in dir.files() {
-            let name = file.path().with_extension("");
-            if file.path().extension().is_some_and(|ending| ending == "wav") {
-                found.push((name.to_string_lossy().into_owned(), file.contents()));
-            }
-        }
+/// The prompts that are compiled in, all in one.
+fn unpacked() -> Vec<u8> {
+    let most = PROMPTS_BYTES.parse().expect("the build script counts them");
+    let all = miniz_oxide::inflate::decompress_to_vec_with_limit(PROMPTS, most);
+    all.expect("what the build script packed can be unpacked")
+}
+
+/// Each of them by name, with its file's bytes.
+fn prompts(mut all: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    fn line<'a>(all: &mut &'a [u8]) -> Option<&'a str> {
+        let end = all.iter().position(|byte| *byte == b'\n')?;
+        let (line, rest) = all.split_at(end);
+        *all = &rest[1..];
+        std::str::from_utf8(line).ok()
     }
-    found
+    std::iter::from_fn(move || {
+        let (name, len) = (line(&mut all)?, line(&mut all)?.parse().ok()?);
+        let (file, rest) = all.split_at_checked(len)?;
+        all = rest;
+        Some((name, file))
+    })
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role as Side, WebSock
 
 use super::event::{Event, Filter};
 use super::feed::{End, Reader};
+use crate::access::mask;
 use crate::access::rights::{Rights, Role};
 use crate::api::body::{Given, Params};
 use crate::api::guard::Caller;
@@ -208,6 +209,7 @@ struct Stream {
     waiting: std::collections::VecDeque<Arc<Event>>,
     stopping: watch::Receiver<bool>,
     pass: Pass,
+    masked: bool,
     heartbeat: Interval,
     ended: bool,
 }
@@ -217,7 +219,18 @@ impl Stream {
         let stopping = app.stopping.clone();
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Stream { reader, waiting: Default::default(), stopping, pass, heartbeat, ended: false }
+        let (waiting, masked) = (Default::default(), pass.rights().masked);
+        Stream { reader, waiting, stopping, pass, masked, heartbeat, ended: false }
+    }
+
+    /// An event as this reader gets it.
+    fn written(&self, event: &Event) -> String {
+        if !self.masked {
+            return serde_json::to_string(event).unwrap_or_default();
+        }
+        let mut value = serde_json::to_value(event).unwrap_or_default();
+        mask::in_json(&mut value);
+        value.to_string()
     }
 
     /// `None`: nothing more. It can be given up.
@@ -276,7 +289,7 @@ async fn sse(
             Some(begin) => begin,
             None => match stream.next().await? {
                 Told::Event(event) => {
-                    let data = serde_json::to_string(&*event).unwrap_or_default();
+                    let data = stream.written(&event);
                     format!("id: {}\nevent: {}\ndata: {data}\n\n", event.seq, event.event).into()
                 }
                 Told::Heartbeat(seq) => {
@@ -366,9 +379,7 @@ async fn talk(io: TokioIo<hyper::upgrade::Upgraded>, mut events: Stream) {
                 Some(Ok(_)) => continue,
             },
             told = events.next() => match told {
-                Some(Told::Event(event)) => {
-                    Message::text(serde_json::to_string(&*event).unwrap_or_default())
-                }
+                Some(Told::Event(event)) => Message::text(events.written(&event)),
                 Some(Told::Heartbeat(seq)) => Message::text(json!({ "heartbeat": seq }).to_string()),
                 Some(Told::End(reason, seq)) => {
                     let reason = format!("{reason}{seq}");

@@ -12,6 +12,7 @@ use super::super::events::{Event, Filter};
 use super::super::{Pass, audit};
 use super::told::told;
 use super::{NAMESPACE, Shared};
+use crate::access::mask;
 use crate::access::rights::Role;
 use crate::base::CallId;
 use crate::switch::console::DeskOrder;
@@ -64,14 +65,15 @@ where
             }
             let no = Element::new("StartApplicationSessionNegResponse")
                 .with(Element::new("errorCode").text("applError", "invalidApplicationInfo"));
-            send(&mut stream, invoke, &no).await?;
+            send(&mut stream, invoke, &no, false).await?;
             return Err(why);
         }
     };
     let yes = Element::new("StartApplicationSessionPosResponse")
         .text("sessionID", &session.pass.rights().name)
         .text("actualProtocolVersion", NAMESPACE);
-    send(&mut stream, invoke, &yes).await?;
+    let masked = session.pass.rights().masked;
+    send(&mut stream, invoke, &yes, masked).await?;
     let mut stopping = shared.stopping.clone();
     loop {
         // Both can be given up half-way: what has come of a frame stays in `bytes`, a reader in its place.
@@ -90,7 +92,7 @@ where
             Next::Frame(_) if !session.pass.holds() => return Err(session.revoked()),
             Next::Frame((invoke, xml)) => {
                 let (answer, over) = session.asked(&xml).await;
-                send(&mut stream, invoke, &answer).await?;
+                send(&mut stream, invoke, &answer, masked).await?;
                 if over {
                     return Ok(());
                 }
@@ -133,11 +135,14 @@ where
     }
 }
 
-async fn send<S>(stream: &mut S, invoke: u16, element: &Element) -> Result<(), String>
+/// `masked`: outside numbers are.
+async fn send<S>(stream: &mut S, invoke: u16, element: &Element, masked: bool) -> Result<(), String>
 where
     S: AsyncWrite + Unpin,
 {
-    let frame = Frame::bytes(invoke, &element.document(NAMESPACE));
+    let document = element.document(NAMESPACE);
+    let document = if masked { mask::in_text(&document) } else { document.as_str().into() };
+    let frame = Frame::bytes(invoke, &document);
     let frame = match frame {
         Some(frame) => frame,
         // More calls than a frame holds.
@@ -345,7 +350,7 @@ impl Session {
         for (id, device) in &self.monitors {
             let concerns = event.device == *device || event.devices.contains(device);
             if let Some(told) = concerns.then(|| told(*id, event)).flatten() {
-                send(stream, EVENT, &told).await?;
+                send(stream, EVENT, &told, self.pass.rights().masked).await?;
             }
         }
         Ok(())
