@@ -266,7 +266,8 @@ impl Exchange for Home {
     fn ask(&self, _: Request) -> Answer {
         let field = |name: &str| (name.to_owned(), format!("the {name}"));
         let row = serde_json::json!({
-            "case": 7, "account": "02155", "need": "fall", "priority": 9, "place": "bath", "alarms": 1,
+            "case": 7, "account": "02155", "need": "fall", "priority": 9, "place": "bath, 13800138000",
+            "alarms": 1,
             "open_s": 3, "call": null, "awaited": false, "call_back": null,
         });
         let view = CaseView {
@@ -302,5 +303,25 @@ async fn medical_notes_and_keys_are_for_those_who_work_on_cases() {
     }
     let head = "GET /v1/cases/7 HTTP/1.1\r\nAuthorization: Bearer none";
     assert!(ask(&server, head).await.starts_with("HTTP/1.1 401"));
+    server.stop().await;
+}
+
+/// R29: who only looks on gets nobody's number.
+#[tokio::test]
+async fn outside_numbers_are_masked_for_whom_it_is_said() {
+    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), connections: 8, tls: None };
+    let feed = Feed::new(0, Arc::new(Empty));
+    let own = |masked| Rights { roles: vec![Role::Read], masked, ..Rights::default() };
+    let tokens = Tokens::default();
+    tokens
+        .put([("wall-wall-wall-wall", own(true)), ("desk-desk-desk-desk", own(false))].into_iter());
+    let server = open(settings, Arc::new(Home), tokens, feed).expect("a free port");
+    for (name, number) in [("wall", "bath, 138******00"), ("desk", "bath, 13800138000")] {
+        let head = format!(
+            "GET /v1/cases/7 HTTP/1.1\r\nAuthorization: Bearer {name}-{name}-{name}-{name}"
+        );
+        let answer = ask(&server, &head).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(number), "{answer}");
+    }
     server.stop().await;
 }

@@ -170,7 +170,7 @@ mod tests {
         offers.made(2, 9, call(2));
         assert_eq!(offers.next(at(0)), Some(1));
         offers.made(1, 0, call(1));
-        assert_eq!((offers.next(at(49)), offers.next_wake()), (None, Some(at(60))));
+        assert_eq!((offers.next(at(49)), offers.next_wake()), (None, Some(at(50))));
         assert_eq!(offers.left(call(2)), Some((2, 9)), "nobody was reached");
         offers.want(at(100), 2, 9);
         assert_eq!((offers.late(at(59)), offers.late(at(60))), (vec![], vec![2]));

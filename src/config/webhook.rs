@@ -14,7 +14,7 @@ use super::setting::{Reader, Setting, Wrong, nearest, read_text, section};
 pub use crate::base::Url;
 
 /// The kinds of events; what each says stands in the API's own documentation.
-pub const KINDS: [&str; 35] = [
+pub const KINDS: [&str; 39] = [
     "ServiceInitiated",
     "Originated",
     "NetworkReached",
@@ -36,6 +36,10 @@ pub const KINDS: [&str; 35] = [
     "CaseChanged",
     "CaseClosed",
     "CareCall",
+    "CampaignStatus",
+    "CampaignOffered",
+    "CampaignOfferOver",
+    "CampaignResult",
     "AgentLoggedOn",
     "AgentLoggedOff",
     "AgentReady",

@@ -193,7 +193,7 @@ mod tests {
         let (mut lines, log) = start(to.clone(), true).unwrap();
         let held = to.0.lock().unwrap();
         for n in 0..20_000 {
-            assert_eq!(lines.write(format!("{n}\n").as_bytes()).unwrap(), n.to_string().len() + 1);
+            assert_eq!(lines.write(format!("{n:099}\n").as_bytes()).unwrap(), 100);
         }
         let lost = lines.lost.load(Ordering::Relaxed);
         drop(held);
