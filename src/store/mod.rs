@@ -36,6 +36,7 @@ mod care;
 pub mod database;
 mod events;
 pub mod figures;
+pub mod floor;
 mod handed;
 mod journal;
 pub mod query;
@@ -183,7 +184,8 @@ impl Store {
     /// Opens the journal, cuts off what a crash left half written, and starts both threads. A
     /// database that cannot be had is no error here: see [`Store::first_look`].
     pub fn open(settings: Settings) -> Result<Store, OpenError> {
-        let opened = segment::open(&settings.journal)?;
+        let mut opened = segment::open(&settings.journal)?;
+        floor::settle(&mut opened, &settings.journal, &settings.database)?;
         let (next_seq, journal, run) = (opened.next_seq, opened.journal, opened.run);
         let state = Arc::new(State::new(&settings, opened.waiting_bytes));
         let (report_tx, reports) = crossbeam_channel::bounded(REPORTS);

@@ -159,6 +159,27 @@ pub fn is_held(dir: &Path) -> bool {
     lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
+/// The newest fact in a directory, by its journal's number and its own, whoever writes there; `None`: there is none.
+pub fn newest(dir: &Path) -> io::Result<Option<(u64, u64)>> {
+    // A segment is removed once a newer one is there: then that one is read.
+    for _ in 0..3 {
+        let names = match list(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            names => names?,
+        };
+        let Some(last) = names.last() else { return Ok(None) };
+        let bytes = match fs::read(dir.join(last.to_string())) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            bytes => bytes?,
+        };
+        let (found, _) = scan(&bytes);
+        let header = found.header.or_else(|| names.iter().rev().find_map(|n| header_of(dir, *n)));
+        let seq = found.last_seq.unwrap_or(last.first.saturating_sub(1));
+        return Ok(header.map(|header| (header.journal, seq)));
+    }
+    Ok(None)
+}
+
 /// Opens a directory for writing: locks it, cuts a half-written end off its last segment and says
 /// where to go on. Earlier segments ended in good order and are left to the reader.
 pub fn open(dir: &Path) -> Result<Opened, OpenError> {
@@ -229,6 +250,18 @@ struct Mended {
 /// is at the end; a damaged record with good ones behind it stays where it is and is counted.
 fn mend(path: &Path) -> io::Result<Mended> {
     let bytes = fs::read(path)?;
+    let (mut mended, good) = scan(&bytes);
+    if good < bytes.len() {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(good as u64)?;
+        file.sync_all()?;
+        mended.cut = (bytes.len() - good) as u64;
+    }
+    Ok(mended)
+}
+
+/// What a segment holds, and up to where its last whole record goes.
+fn scan(bytes: &[u8]) -> (Mended, usize) {
     let mut mended = Mended::default();
     let (mut good, mut at, mut bad) = (0, 0, 0);
     while let Some(length) = bytes[at..].iter().position(|b| *b == b'\n') {
@@ -248,13 +281,7 @@ fn mend(path: &Path) -> io::Result<Mended> {
         good = at;
         mended.damaged = bad;
     }
-    if good < bytes.len() {
-        let file = OpenOptions::new().write(true).open(path)?;
-        file.set_len(good as u64)?;
-        file.sync_all()?;
-        mended.cut = (bytes.len() - good) as u64;
-    }
-    Ok(mended)
+    (mended, good)
 }
 
 /// Where segments are made: a directory, or in tests one that fails on demand.

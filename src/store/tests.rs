@@ -438,14 +438,15 @@ fn a_damaged_database_is_kept_and_no_new_one_begun_until_it_is_moved_away() {
     let store = Store::open(settings(dir.path())).unwrap();
     let line = store.first_look().expect("damaged").to_string();
     assert!(line.contains("is damaged") && line.contains("move it away"), "{line}");
-    submit(&store, 1..=20);
+    let own = store.next_seq()..store.next_seq() + 20;
+    submit(&store, own.clone());
     wait("durable", || store.health().not_durable == 0);
     assert!(store.journal().accepting(), "calls go on");
     assert_eq!(fs::read_to_string(&path).unwrap(), garbage);
     fs::rename(&path, dir.path().join("damaged.db")).unwrap();
     assert!(store.drain(PATIENCE));
     store.close();
-    assert_eq!(applied(&path), (1..=20).collect::<Vec<_>>());
+    assert_eq!(applied(&path), own.collect::<Vec<_>>());
 }
 
 /// A stop must not wait for a database that somebody has locked; nothing is lost by it.
@@ -461,7 +462,8 @@ fn a_locked_database_does_not_hold_up_the_end() {
         other
     });
     let store = Store::open(settings(dir.path())).unwrap();
-    submit(&store, 1..=3);
+    let own = store.next_seq()..store.next_seq() + 3;
+    submit(&store, own.clone());
     let journal = store.journal();
     // The applier waits for the lock, a second at a time, and is not waited for.
     assert_eq!(store.close_within(Duration::ZERO).not_applied, 3);
@@ -471,7 +473,7 @@ fn a_locked_database_does_not_hold_up_the_end() {
         other.close().await.unwrap();
     });
     Store::open(settings(dir.path())).unwrap().close();
-    assert_eq!(applied(&path), [1, 2, 3]);
+    assert_eq!(applied(&path), own.collect::<Vec<_>>());
 }
 
 #[test]
