@@ -34,6 +34,9 @@ use crate::report::Ledger;
 /// First and longest pause before a database that is away is tried again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
+/// The pause after a copy for which there was no room: each try might fill the disk again.
+const COPY_PAUSE: Duration = Duration::from_secs(60);
+
 /// How long facts gather for one transaction when nothing waits: each ends with an `fsync` and writes
 /// whole pages, and the records are read by people.
 const GATHER: Duration = Duration::from_millis(100);
@@ -97,13 +100,17 @@ impl Applier {
                 Err(trouble) => Over::Trouble(trouble),
             };
             let Over::Trouble(trouble) = over else { return };
+            let rest = match trouble {
+                Trouble::NoCopy(..) => COPY_PAUSE,
+                _ => pause,
+            };
             self.away(trouble);
             // The sender is gone when the store was dropped without being closed.
             if *self.stopped.borrow() || self.stopped.has_changed().is_err() {
                 return;
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(rest) => {}
                 _ = self.stopped.changed() => {}
             }
             pause = (pause * 2).min(PAUSE.1);

@@ -10,6 +10,8 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
 
+use super::copy;
+
 /// The steps from nothing to this version's schema. A step is never changed once released; what
 /// changes is added as a further one.
 pub const MIGRATIONS: &[&str] = &[
@@ -45,6 +47,8 @@ const BUSY: Duration = Duration::from_secs(1);
 pub enum Trouble {
     /// Locked, full, not there, not permitted: a retry may mend it.
     Away(PathBuf, String),
+    /// It is of an older schema, and there is no room for the copy before it is brought to this version's.
+    NoCopy(PathBuf, String),
     /// The file is damaged. It is kept as it is.
     Damaged(PathBuf, String),
     /// A later version made its schema.
@@ -69,6 +73,12 @@ impl fmt::Display for Trouble {
                 f,
                 "the database {} cannot be had: {why}; facts wait in the journal and it is tried \
                  again",
+                path.display()
+            ),
+            Trouble::NoCopy(path, why) => write!(
+                f,
+                "the database {} is not brought to this version's schema: no copy of it as it was can be \
+                 written: {why}; facts wait in the journal and it is tried again each minute: make room",
                 path.display()
             ),
             Trouble::Damaged(path, why) => write!(
@@ -139,11 +149,12 @@ impl Database {
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(sorted)?;
         let version = schema(&mut connection, path).await?;
-        back_up(&mut connection, path, version).await?;
+        copy::before_migration(&mut connection, path, version, copy::free).await?;
         // Segments are removed once applied, so what is applied must survive a power cut: FULL.
         let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
         connection.execute(pragmas).await.map_err(sorted)?;
         migrate(&mut connection, version).await.map_err(sorted)?;
+        copy::forget_older(path, version);
         let identity = identity(path).ok_or_else(|| gone(path))?;
         Ok(Database { connection, path: path.to_owned(), identity })
     }
@@ -164,7 +175,7 @@ impl Database {
     }
 
     /// Writes a whole and consistent copy of a file, of whatever schema, while others read and write it.
-    pub async fn copy(path: &Path, copy: &Path) -> Result<(), Trouble> {
+    pub async fn copy(path: &Path, to: &Path) -> Result<(), Trouble> {
         let sorted = |error: sqlx::Error| sort(path, &error);
         // Not for reading alone: what is attached for the copy would be so too.
         let options = SqliteConnectOptions::new()
@@ -174,12 +185,12 @@ impl Database {
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(sorted)?;
         schema(&mut connection, path).await?;
-        let written = write_copy(&mut connection, copy).await;
+        let written = copy::write(&mut connection, to, copy::free).await;
         let _ = connection.close().await;
         written.map_err(|why| {
             Trouble::Away(
                 path.to_owned(),
-                format!("no copy can be written: {}: {why}", copy.display()),
+                format!("no copy can be written: {}: {why}", to.display()),
             )
         })
     }
@@ -249,64 +260,6 @@ pub(super) async fn schema(connection: &mut SqliteConnection, path: &Path) -> Re
     Ok(found)
 }
 
-/// Where a file's records lie as they were before it was brought from that schema to this version's.
-fn before_migration(path: &Path, version: i64) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".schema-{version}"));
-    path.with_file_name(name)
-}
-
-/// Writes a copy of a file that is about to be migrated, so that who goes back to the former version has
-/// what that one wrote. Where there is no room for it nothing is migrated: facts wait in the journal.
-async fn back_up(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    version: i64,
-) -> Result<(), Trouble> {
-    if version == 0 || version == MIGRATIONS.len() as i64 {
-        return Ok(());
-    }
-    let copy = before_migration(path, version);
-    write_copy(connection, &copy).await.map_err(|why| {
-        let why =
-            format!("no copy can be written before it is migrated: {}: {why}", copy.display());
-        Trouble::Away(path.to_owned(), why)
-    })?;
-    let to = MIGRATIONS.len();
-    tracing::info!("database: from schema {version} to {to}; as it was: {}", copy.display());
-    Ok(())
-}
-
-/// A whole and consistent copy of an open database, whoever else reads and writes it. It is there whole
-/// or not at all, for Belfry's user alone; what was there is replaced.
-pub(super) async fn write_copy(
-    connection: &mut SqliteConnection,
-    copy: &Path,
-) -> Result<(), String> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut part = copy.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let told = |error: std::io::Error| error.to_string();
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(told(error)),
-        _ => {}
-    }
-    // SQLite takes an empty file as its own to fill, with the rights that it has.
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
-    made.map_err(told)?;
-    let name = part.to_str().ok_or("its name is not UTF-8")?.to_owned();
-    let written = sqlx::query("VACUUM INTO ?").bind(name).execute(connection).await;
-    let kept = written.map_err(|error| error.to_string()).and_then(|_| {
-        std::fs::File::open(&part).and_then(|file| file.sync_all()).map_err(told)?;
-        std::fs::rename(&part, copy).map_err(told)
-    });
-    if kept.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    kept
-}
-
 /// Takes the steps that are missing, all in one transaction.
 async fn migrate(connection: &mut SqliteConnection, from: i64) -> Result<(), sqlx::Error> {
     if from == MIGRATIONS.len() as i64 {
@@ -373,7 +326,7 @@ mod tests {
             let row = sqlx::query(select).fetch_one(&mut database.connection).await.unwrap();
             assert_eq!(row.get::<String, _>(0), "p");
             // As it was lies beside it.
-            let copy = before_migration(&path, 1);
+            let copy = copy::path_before(&path, 1);
             assert!(copy.ends_with("belfry.db.schema-1"));
             let mut before = Database::look(&copy).await.unwrap();
             assert_eq!(schema(&mut before.connection, &copy).await, Ok(1));
@@ -400,11 +353,10 @@ mod tests {
             database.connection.execute(older).await.unwrap();
             database.connection.close().await.unwrap();
             // What stands where the copy is to be cannot be replaced.
-            let copy = before_migration(&path, MIGRATIONS.len() as i64 - 1);
+            let copy = copy::path_before(&path, MIGRATIONS.len() as i64 - 1);
             std::fs::create_dir_all(copy.join("in the way")).unwrap();
             let why = Database::open(&path).await.unwrap_err();
-            assert!(matches!(why, Trouble::Away(..)), "{why}");
-            assert!(why.to_string().contains("no copy can be written"), "{why}");
+            assert!(matches!(why, Trouble::NoCopy(..)), "{why}");
             let mut looked = Database::look(&path).await.unwrap();
             let found = schema(&mut looked.connection, &path).await;
             assert_eq!(found, Ok(MIGRATIONS.len() as i64 - 1));

@@ -33,6 +33,7 @@ mod apply;
 pub mod asked;
 pub mod campaigns;
 mod care;
+pub mod copy;
 pub mod database;
 mod events;
 pub mod figures;
