@@ -145,12 +145,17 @@ pub(super) fn start(
     Ok(doors)
 }
 
+/// The directory in which it stands up to where each web hook has had events.
+pub(super) fn places(config: &Config) -> PathBuf {
+    config.node.data_dir.join("webhooks")
+}
+
 /// The web hooks, with a directory for their places.
 fn hooks(config: &Config) -> Result<Vec<Hook>, String> {
     if config.webhooks.is_empty() {
         return Ok(Vec::new());
     }
-    let dir = config.node.data_dir.join("webhooks");
+    let dir = places(config);
     std::fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let secure = config.webhooks.iter().any(|hook| hook.url.secure);
     let tls = secure.then(trusting_the_system).transpose()?;

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Recordings and prompts are not in it: they are large, whole files that do not change, which any tool
-//! copies. Nor is the journal: what it holds is in the store within moments.
+//! copies. Nor is the journal: what it holds is in the store within moments. While the database is away it is
+//! not; then the list says how many facts are missing. Numbers go on all the same (store/floor.rs).
 
 mod restore;
 
@@ -16,6 +17,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -27,13 +29,17 @@ use crate::config::Config;
 use crate::console::out::outln;
 use crate::engine::disk::seal::checksum;
 use crate::store::database::Database;
+use crate::store::{copy, floor, segment};
 
 pub(super) use restore::{Restore, main as restore};
 
 /// The list's name in the archive.
 const MANIFEST: &str = "manifest.json";
-/// The archive's own form.
-const FORMAT: u32 = 1;
+/// The archive's own form; earlier ones are read. 2: with the places of web hooks.
+const FORMAT: u32 = 2;
+/// How long facts that were written down just now may take into the database, and how often that is looked at.
+const FACTS_MAY_COME: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(100);
 /// The most files of a dialplan that are taken, and how deep they may lie.
 const MOST_FILES: usize = 5_000;
 const MOST_DEEP: usize = 8;
@@ -46,6 +52,9 @@ struct Manifest {
     node: String,
     /// Seconds since 1970.
     made: u64,
+    /// Facts that waited in the journal for the database, and are not in it.
+    #[serde(default)]
+    waiting: u64,
     files: Vec<Entry>,
 }
 
@@ -70,8 +79,10 @@ enum What {
     Store,
     /// Phones and agents kept by commands.
     Accounts,
-    /// The configuration and what it names.
+    /// The configuration and what it names, and the designs of surveys that programs have written.
     Configuration,
+    /// Up to where each web hook has had the store's events.
+    Places,
 }
 
 impl What {
@@ -79,7 +90,7 @@ impl What {
     /// their directory may have kept others out.
     fn most(self) -> u32 {
         match self {
-            What::Store | What::Accounts => SHIELDED,
+            What::Store | What::Accounts | What::Places => SHIELDED,
             What::Configuration => 0o777,
         }
     }
@@ -116,6 +127,7 @@ fn make(args: &Backup) -> Result<String, String> {
     let dir = args.to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let part = dir.join(format!(".belfry-backup-{}", std::process::id()));
     let copy = dir.join(format!(".belfry-backup-{}.db", std::process::id()));
+    let _ = fs::remove_file(&copy);
     let done = write(args, &config, &part, &copy);
     let _ = fs::remove_file(&copy);
     let done = done.and_then(|told_of| {
@@ -128,39 +140,74 @@ fn make(args: &Backup) -> Result<String, String> {
     done
 }
 
+/// A file of the archive: what it is called, of which part it is, and what is in it.
+struct Source {
+    path: PathBuf,
+    what: What,
+    content: Content,
+}
+
+enum Content {
+    /// A file.
+    File(PathBuf),
+    /// What was read of one that changes while it is looked at.
+    Text(Vec<u8>),
+}
+
+impl Source {
+    fn same(path: PathBuf, what: What) -> Source {
+        Source { content: Content::File(path.clone()), path, what }
+    }
+
+    /// Its checksum and its size.
+    fn sum(&self) -> Result<(String, u64), String> {
+        match &self.content {
+            Content::File(from) => checksum(from).map_err(told(from)),
+            Content::Text(text) => Ok((restore::digits_of(text), text.len() as u64)),
+        }
+    }
+
+    fn open(&self) -> Result<Box<dyn Read + '_>, String> {
+        match &self.content {
+            Content::File(from) => Ok(Box::new(File::open(from).map_err(told(from))?)),
+            Content::Text(text) => Ok(Box::new(&text[..])),
+        }
+    }
+}
+
 fn write(args: &Backup, config: &Config, part: &Path, copy: &Path) -> Result<String, String> {
-    let database = config.database();
-    let mut sources = Vec::new();
-    if database.exists() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
-        let copied = runtime.block_on(Database::copy(&database, copy));
-        copied.map_err(|trouble| trouble.to_string())?;
-        sources.push((database, copy.to_owned(), What::Store));
+    let (mut sources, waiting) = (Vec::new(), store(config, copy)?);
+    if copy.exists() {
+        let (path, content) = (config.database(), Content::File(copy.to_owned()));
+        sources.push(Source { path, what: What::Store, content });
     }
     let kept = accounts::path(config);
     if kept.exists() {
-        sources.push((kept.clone(), kept, What::Accounts));
+        sources.push(Source::same(kept, What::Accounts));
     }
     let named = named_files(&args.file, config)?;
-    sources.extend(named.into_iter().map(|path| (path.clone(), path, What::Configuration)));
+    sources.extend(named.into_iter().map(|path| Source::same(path, What::Configuration)));
+    sources.extend(places(config)?);
     let secrets: BTreeSet<PathBuf> =
         config.files().into_iter().filter(|file| file.secret).map(|file| file.path).collect();
-    let shielded = |path: &PathBuf, entry: Entry| match secrets.contains(path) {
+    let shielded = |source: &Source, entry: Entry| match secrets.contains(&source.path) {
         true => Entry { mode: entry.mode & SHIELDED, ..entry },
         false => entry,
     };
-    let entries: Result<Vec<Entry>, String> = (sources.iter())
-        .map(|(path, from, what)| entry(path, from, *what).map(|entry| shielded(path, entry)))
-        .collect();
+    let entries: Result<Vec<Entry>, String> =
+        sources.iter().map(|own| entry(own).map(|entry| shielded(own, entry))).collect();
     let made = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let manifest = Manifest {
         belfry_backup: FORMAT,
         version: env!("CARGO_PKG_VERSION").into(),
         node: config.node.name.to_string(),
         made: made.map_or(0, |time| time.as_secs()),
+        waiting,
         files: entries?,
     };
+    let bytes: u64 = manifest.files.iter().map(|entry| entry.bytes).sum();
+    let dir = part.parent().unwrap_or(Path::new("."));
+    copy::fits(bytes, copy::free(dir)).map_err(|why| format!("{}: {why}", dir.display()))?;
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(part);
     let mut archive = tar::Builder::new(file.map_err(told(part))?);
     let list = serde_json::to_vec_pretty(&manifest).map_err(|error| error.to_string())?;
@@ -172,24 +219,74 @@ fn write(args: &Backup, config: &Config, part: &Path, copy: &Path) -> Result<Str
         archive.append_data(&mut header, name, from).map_err(told(part))
     };
     append(MANIFEST, list.len() as u64, &mut &list[..])?;
-    for (nth, (entry, (_, from, _))) in manifest.files.iter().zip(&sources).enumerate() {
+    for (nth, (entry, source)) in manifest.files.iter().zip(&sources).enumerate() {
         // A file that has grown since is cut, and its checksum shows it.
-        let mut bytes = File::open(from).map_err(told(from))?.take(entry.bytes);
+        let mut bytes = source.open()?.take(entry.bytes);
         append(&nth.to_string(), entry.bytes, &mut bytes)?;
     }
     let mut file = archive.into_inner().map_err(told(part))?;
     file.flush().and_then(|()| file.sync_all()).map_err(told(part))?;
-    let bytes: u64 = manifest.files.iter().map(|entry| entry.bytes).sum();
     restore::look(part).map_err(|why| format!("what was written does not hold: {why}"))?;
     Ok(format!(
-        "{}: {}, {bytes} bytes, read back; recordings and prompts are not in it",
+        "{}: {}, {bytes} bytes, read back; recordings and prompts are not in it{}",
         args.to.display(),
         files::counted(manifest.files.len(), "file"),
+        missing(waiting)
+            .map_or_else(String::new, |line| format!("\n{line}; take another one then")),
     ))
 }
 
-fn entry(path: &Path, from: &Path, what: What) -> Result<Entry, String> {
-    let (sha256, bytes) = checksum(from).map_err(told(from))?;
+/// What is not in an archive because the database was away.
+fn missing(waiting: u64) -> Option<String> {
+    let facts = files::counted(usize::try_from(waiting).unwrap_or(usize::MAX), "fact");
+    (waiting > 0).then(|| {
+        format!("{facts} not in it: they waited in the journal for the database (show alarms: database_away)")
+    })
+}
+
+/// Copies the store, if there is one, and says how many of the facts that were written down before are not in it.
+fn store(config: &Config, copy: &Path) -> Result<u64, String> {
+    let (database, journal) = (config.database(), config.journal_dir());
+    let newest = segment::newest(&journal).map_err(told(&journal))?;
+    let waiting = |database: &Path| match newest {
+        None => Ok(0),
+        Some(newest) => floor::waiting(&journal, newest, database).map_err(|why| why.to_string()),
+    };
+    if !database.exists() {
+        return waiting(&database);
+    }
+    let until = std::time::Instant::now() + FACTS_MAY_COME;
+    while waiting(&database).is_ok_and(|facts| facts > 0) && std::time::Instant::now() < until {
+        std::thread::sleep(LOOK);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let copied = runtime.block_on(Database::copy(&database, copy));
+    copied.map_err(|trouble| trouble.to_string())?;
+    waiting(copy)
+}
+
+/// Up to where each web hook has had events: read at once, since they change with each event.
+fn places(config: &Config) -> Result<Vec<Source>, String> {
+    let dir = super::api::places(config);
+    let entries = match fs::read_dir(&dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(told(&dir))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries.take(MOST_FILES) {
+        let path = entry.map_err(told(&dir))?.path();
+        if path.extension().is_some_and(|e| e == "place") {
+            let text = fs::read(&path).map_err(told(&path))?;
+            found.push(Source { path, what: What::Places, content: Content::Text(text) });
+        }
+    }
+    Ok(found)
+}
+
+fn entry(source: &Source) -> Result<Entry, String> {
+    let (path, what) = (&source.path, source.what);
+    let (sha256, bytes) = source.sum()?;
     // Whose it is, is said by the file itself and not by our copy of it.
     let meta = fs::metadata(path).map_err(told(path))?;
     let full = lasting(path).map_err(told(path))?;
@@ -220,9 +317,15 @@ fn name_of(file: &str, number: u32) -> String {
     found.unwrap_or_else(|| number.to_string())
 }
 
-/// The configuration's file and all that it names, but for recordings and prompts.
+/// The configuration's file and all that it names, but for recordings and prompts; and the designs of surveys that
+/// programs have written, which belong to the dialplan.
 fn named_files(file: &ConfigFile, config: &Config) -> Result<BTreeSet<PathBuf>, String> {
     let mut named = BTreeSet::new();
+    let designs = super::surveys::directory(&config.node.data_dir);
+    if designs.is_dir() {
+        below(&designs, MOST_DEEP, &mut named)?;
+        named.retain(|path| path.extension().is_none_or(|e| e != "new"));
+    }
     let Some(own) = files::path_of(file) else { return Ok(named) };
     named.insert(own);
     named.extend(config.files().into_iter().map(|file| file.path));
@@ -282,7 +385,8 @@ mod tests {
         let file = ConfigFile { config: Some(at("belfry.toml")) };
         let config = files::config_of_file(&file).unwrap();
         let named = named_files(&file, &config).unwrap();
-        let entries = named.iter().map(|path| entry(path, path, What::Configuration).unwrap());
+        let same = |path: &PathBuf| Source::same(path.clone(), What::Configuration);
+        let entries = named.iter().map(|path| entry(&same(path)).unwrap());
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path).collect();
         paths.sort();
         // Above a `..` links are followed: such a path could not be put back.
