@@ -99,6 +99,8 @@ enum State {
     NotSealed,
     /// It went when its time was over.
     Removed,
+    /// It was never opened: its record says why.
+    NeverWritten,
 }
 
 impl State {
@@ -110,6 +112,7 @@ impl State {
             State::Unreadable => "CANNOT BE READ",
             State::NotSealed => "no checksum yet",
             State::Removed => "removed, past its time",
+            State::NeverWritten => "never written",
         }
     }
     fn is_wrong(self) -> bool {
@@ -196,6 +199,26 @@ impl Search {
         Ok(())
     }
 
+    /// Compares a file with its record, and with that as it is now if the file is not where it was: packed or removed
+    /// since the page was read. With it the record by which it was found.
+    fn found(&self, root: &Path, recorded: &Recorded) -> Result<(State, Recorded), String> {
+        let state = look(root, recorded);
+        if state != State::Gone {
+            return Ok((state, recorded.clone()));
+        }
+        let of = Wanted { call: Some(recorded.call.clone()), most: PAGE, ..Wanted::default() };
+        let now = self.page(&of)?.into_iter().find(|now| now.nth == recorded.nth);
+        let mut now = now.unwrap_or_else(|| recorded.clone());
+        let state = look(root, &now);
+        // The records hear of it a moment later, and while the database is away much later.
+        let packed = path::packed(&now.path);
+        if state == State::Gone && path::is_wav(&now.path) && root.join(&packed).exists() {
+            now = Recorded { path: packed, sha256: None, ..now };
+            return Ok((State::NotSealed, now));
+        }
+        Ok((state, now))
+    }
+
     /// An error: of a call that was named there is none.
     fn all_there(self) -> Result<Search, String> {
         let mut lacking = Vec::new();
@@ -226,7 +249,13 @@ fn look(root: &Path, recorded: &Recorded) -> State {
     }
     let path = root.join(&recorded.path);
     let Some(sha256) = &recorded.sha256 else {
-        return if path.exists() { State::NotSealed } else { State::Gone };
+        // Of one that could not be opened nothing was written, and nothing will be.
+        let nothing = recorded.fault.is_some() && recorded.ms == Some(0);
+        return match (path.exists(), nothing) {
+            (true, _) => State::NotSealed,
+            (false, true) => State::NeverWritten,
+            (false, false) => State::Gone,
+        };
     };
     match checksum(&path) {
         Ok((now, _)) if now == *sha256 => State::Same,
@@ -294,10 +323,10 @@ fn verify(which: &Which) -> Result<ExitCode, String> {
         out!("{{\"recordings\":[");
     }
     search.each(|recorded| {
-        let state = look(&root, recorded);
+        let (state, recorded) = search.found(&root, recorded)?;
         if which.json {
             let (Recorded { call, path, sha256, .. }, comma) =
-                (recorded, if found.looked == 0 { "" } else { "," });
+                (&recorded, if found.looked == 0 { "" } else { "," });
             let row =
                 serde_json::json!({ "call": call, "path": path, "state": state, "sha256": sha256 });
             outln!("{comma}{row}");
@@ -380,7 +409,7 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
     std::fs::create_dir_all(to).map_err(|error| told(to, error))?;
     let (mut copied, mut left) = (0, 0);
     search.each(|recorded| {
-        let state = look(&root, recorded);
+        let (state, mut recorded) = search.found(&root, recorded)?;
         if !matches!(state, State::Same | State::NotSealed) {
             eprintln!(
                 "belfry: {} of call {} is left out: {}",
@@ -391,15 +420,25 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
             left += usize::from(state.is_wrong());
             return Ok(());
         }
-        let name = Path::new(path::plain(&recorded.path)).file_name().unwrap_or_default();
-        let copy = to.join(name);
-        if let Err(why) = copy_to(&copy, || reading::open(&root, &recorded.path, &ring))? {
+        let named = |recorded: &Recorded| {
+            to.join(Path::new(path::plain(&recorded.path)).file_name().unwrap_or_default())
+        };
+        let open = |recorded: &Recorded| reading::open(&root, &recorded.path, &ring);
+        let mut copy = named(&recorded);
+        let mut copied_now = copy_to(&copy, || open(&recorded))?;
+        // Packed since it was looked at.
+        if copied_now.as_ref().is_err_and(|why| why.kind() == ErrorKind::NotFound) {
+            recorded = search.found(&root, &recorded)?.1;
+            copy = named(&recorded);
+            copied_now = copy_to(&copy, || open(&recorded))?;
+        }
+        if let Err(why) = copied_now {
             eprintln!("belfry: {} of call {} is left out: {why}", recorded.path, recorded.call);
             left += 1;
             return Ok(());
         }
         let beside = copy.with_extension("json");
-        let text = serde_json::to_string_pretty(recorded).unwrap_or_default();
+        let text = serde_json::to_string_pretty(&recorded).unwrap_or_default();
         let written = private(&beside).and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(|error| told(&beside, error))?;
         copied += 1;
@@ -446,6 +485,72 @@ mod tests {
         let call = recorded("a.wav", None).call;
         assert!(none_of(&call).contains("no recording of call"), "{}", none_of(&call));
         assert!(none_of("nosuch").contains("'nosuch' is no id"));
+    }
+
+    /// A page of records is older than the files beside it: packed meanwhile is not gone.
+    #[test]
+    fn what_is_packed_while_files_are_compared_is_not_gone() {
+        use crate::base::{RecordingId, Wall};
+        use crate::store::{Settings, Store};
+        use crate::switch::fact::{Fact, FactKind};
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("recordings");
+        std::fs::create_dir_all(&root).unwrap();
+        let database = dir.path().join("belfry.db");
+        let store = Store::open(Settings::new(dir.path().join("journal"), &database)).unwrap();
+        let call = CallId::new(Wall(1_790_000_000_000), 1);
+        let begun = |n: u64, path: &str| {
+            let (recording, left) = (RecordingId(n), crate::base::LegId(1));
+            FactKind::RecordingBegan { call, recording, path: path.into(), left, right: None }
+        };
+        let ended = |n: u64, fault: &str| {
+            let (recording, fault) = (RecordingId(n), fault.to_owned());
+            let samples = if fault.is_empty() { 800 } else { 0 };
+            FactKind::RecordingEnded { call, recording, samples, ms: samples / 8, fault }
+        };
+        let kinds = [
+            begun(1, "a.wav"),
+            ended(1, ""),
+            begun(2, "b.wav"),
+            ended(2, ""),
+            begun(3, "c.wav"),
+            ended(3, "no room on the disk"),
+        ];
+        for (seq, kind) in (1..).zip(kinds) {
+            store.journal().submit(Fact { seq, wall: Wall(seq as i64), kind }).unwrap();
+        }
+        let patience = std::time::Duration::from_secs(30);
+        assert!(store.drain(patience));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let records = runtime.block_on(Records::open(&database)).unwrap();
+        let (config, zone) = (Config::embedded(), TimeZone::UTC);
+        let wanted = vec![Wanted { most: PAGE, ..Wanted::default() }];
+        let search = Search { config, zone, runtime, records, wanted: wanted.clone() };
+        let page = search.page(&wanted[0]).unwrap();
+        // The files are packed: of the first the records hear, of the second not yet.
+        for name in ["a.opus", "b.opus"] {
+            std::fs::write(root.join(name), b"abc").unwrap();
+        }
+        let kind = FactKind::RecordingPacked {
+            call,
+            path: "a.wav".into(),
+            packed: "a.opus".into(),
+            bytes: 3,
+        };
+        store.journal().submit(Fact { seq: 7, wall: Wall(7), kind }).unwrap();
+        assert!(store.drain(patience));
+        store.close();
+        let found = |path: &str| {
+            let own = page.iter().find(|recorded| recorded.path == path).unwrap();
+            let (state, now) = search.found(&root, own).unwrap();
+            (state, now.path)
+        };
+        assert_eq!(found("a.wav"), (State::NotSealed, "a.opus".to_owned()));
+        assert_eq!(found("b.wav"), (State::NotSealed, "b.opus".to_owned()));
+        // Its record says why there is no file: that is no fault of the disk now.
+        assert_eq!(found("c.wav"), (State::NeverWritten, "c.wav".to_owned()));
+        std::fs::remove_file(root.join("b.opus")).unwrap();
+        assert_eq!(found("b.wav").0, State::Gone);
     }
 
     #[test]
