@@ -111,6 +111,14 @@ impl From<&ConfigFile> for Source {
 
 /// Reads everything. The error holds all faults, warnings among them.
 pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
+    load_with_design(source, None)
+}
+
+/// The same with a text in place of what the file of a survey's design holds: whether all holds with it.
+pub(super) fn load_with_design(
+    source: &Source,
+    design: Option<(&Path, &str)>,
+) -> Result<Loaded, Vec<Fault>> {
     let Written { config, mut faults, ours, name } = config_of(source)?;
     let place = |dir: &Path| match ours {
         true => Place::of_sample(dir),
@@ -124,7 +132,9 @@ pub fn load(source: &Source) -> Result<Loaded, Vec<Fault>> {
     let mail = mail::mailer(&config, &name).map_err(|fault| faults.push(fault)).ok().flatten();
     let unusable = faults.iter().any(|fault| fault.error);
     let env = known_to_plans(&config, &sounds, &zone);
-    match plan_of(&config, &name, &dir, env) {
+    let plan = designs(&config.node.data_dir, design)
+        .and_then(|designs| plan_of(&config, &name, (&dir, designs), env));
+    match plan {
         Ok((_, warnings)) if unusable => {
             faults.extend(warnings);
             Err(faults)
@@ -158,7 +168,9 @@ pub(super) fn faults_beyond(source: &Source) -> Vec<Fault> {
         // Which phones, gateways and queues there are is not known.
         let known = known_to_plans(&config, &sounds, &zone_of(&config));
         let env = LoadEnv { phones: None, gateways: None, queues: None, ..known };
-        let found = plan_of(&config, &name, &dir, env).map(|(_, warnings)| warnings);
+        let found = designs(&config.node.data_dir, None)
+            .and_then(|designs| plan_of(&config, &name, (&dir, designs), env))
+            .map(|(_, warnings)| warnings);
         faults.extend(found.unwrap_or_else(|faults| faults));
     }
     faults.extend(bad_prompts(&config, &name, &sounds).1);
@@ -419,11 +431,11 @@ pub(super) fn zone_of(config: &Config) -> TimeZone {
     }
 }
 
-/// The plan in `dir` for `config`, which faults call `name`.
+/// The plan in `dir`, with the designs of surveys that programs wrote, for `config`, which faults call `name`.
 fn plan_of(
     config: &Config,
     name: &str,
-    dir: &Place,
+    (dir, designs): (&Place, Vec<(String, String)>),
     env: LoadEnv,
 ) -> Result<(Plan, Vec<Fault>), Vec<Fault>> {
     let at_dir = |dir: &Path, what: String| {
@@ -435,7 +447,7 @@ fn plan_of(
         Place::CompiledIn => (sample::dialplan(), Below::default()),
         Place::Disk(dir) => (dialplan_files(dir, |what| at_dir(dir, what))?, Below::of(dir)),
     };
-    texts.extend(designs(&config.node.data_dir)?);
+    texts.extend(designs);
     let only_included = below.texts.iter().map(|(path, _)| path.clone()).collect();
     texts.extend(below.texts);
     let files: Vec<dialplan::File<'_>> =
@@ -519,17 +531,27 @@ fn days_off(config: &Config) -> Vec<Days> {
     config.dialplan.holidays.iter().map(|days| Days::Dated(days.first, days.last)).collect()
 }
 
-/// The designs of surveys that programs have written, by path.
-fn designs(data_dir: &Path) -> Result<Vec<(String, String)>, Vec<Fault>> {
+/// The designs of surveys that programs have written, by path; with one instead of what its file holds.
+fn designs(
+    data_dir: &Path,
+    instead: Option<(&Path, &str)>,
+) -> Result<Vec<(String, String)>, Vec<Fault>> {
     let dir = super::surveys::directory(data_dir);
-    match dir.is_dir() {
+    let mut read = match dir.is_dir() {
         true => match dialplan_files(&dir, |_| Vec::new()) {
             // An empty directory is as good as none.
-            Err(faults) if faults.is_empty() => Ok(Vec::new()),
-            read => read,
+            Err(faults) if faults.is_empty() => Vec::new(),
+            read => read?,
         },
-        false => Ok(Vec::new()),
+        false => Vec::new(),
+    };
+    if let Some((path, text)) = instead {
+        let path = path.display().to_string();
+        read.retain(|(other, _)| *other != path);
+        read.push((path, text.to_owned()));
+        read.sort();
     }
+    Ok(read)
 }
 
 /// The texts of all `*.toml` and `*.xml` of a directory itself, by path; `at_dir` makes a fault of what is
@@ -837,6 +859,44 @@ mod tests {
         assert!(told.iter().all(|what| !what.contains("markup")), "{told:?}");
     }
 
+    /// Killed at any moment, the next start finds only designs that hold.
+    #[test]
+    fn a_design_is_tried_before_it_is_written() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["plan", "data/surveys"] {
+            fs::create_dir_all(at(folder)).expect("a directory");
+        }
+        let survey = |name: &str| {
+            format!(
+                "[survey.{name}]\nquestions = [{{ name = \"a\", prompt = \"survey/solved\", keys = {{ 1 = \"yes\" }} }}]\n"
+            )
+        };
+        let route = String::from_utf8_lossy(ROUTE);
+        fs::write(at("plan/a.toml"), format!("{route}{}", survey("ten"))).expect("a file");
+        fs::write(at("data/surveys/quick.toml"), survey("quick")).expect("a file");
+        let sounds = Path::new(env!("CARGO_MANIFEST_DIR")).join("sounds");
+        let text = format!(
+            "[node]\ndata_dir = \"{0}/data\"\n[sip]\nlisten = \"udp:127.0.0.1:5060\"\n[dialplan]\ndir = \"{0}/plan\"\nsounds = \"{1}\"\n",
+            dir.path().display(),
+            sounds.display()
+        );
+        fs::write(at("belfry.toml"), text).expect("a file");
+        let source = Source::File(at("belfry.toml"));
+        let tried = |name: &str, text: &str| {
+            let path = at("data/surveys").join(name);
+            load_with_design(&source, Some((path.as_path(), text)))
+                .map(|loaded| loaded.plan.surveys().count())
+                .map_err(|faults| lines(&faults))
+        };
+        assert_eq!(tried("new.toml", &survey("new")), Ok(3));
+        // In the place of what its file holds, not beside it.
+        assert_eq!(tried("quick.toml", &survey("quick")), Ok(2));
+        let why = tried("ten.toml", &survey("ten")).expect_err("the dialplan has one");
+        assert!(why.contains("ten"), "{why}");
+        assert!(load(&source).is_ok(), "nothing was written");
+    }
+
     #[test]
     fn bytes_that_are_no_text_are_told_with_their_place() {
         let latin = [ROUTE, "# é".as_bytes(), b"t\xe9\n"].concat();
@@ -850,8 +910,8 @@ mod tests {
         let config = Config::embedded();
         let (dir, sounds) = (Place::CompiledIn, Place::CompiledIn);
         let zone = TimeZone::UTC;
-        match plan_of(&config, "(embedded default)", &dir, known_to_plans(&config, &sounds, &zone))
-        {
+        let env = known_to_plans(&config, &sounds, &zone);
+        match plan_of(&config, "(embedded default)", (&dir, Vec::new()), env) {
             Ok((plan, warnings)) => assert!(plan.route_count() > 5 && warnings.is_empty()),
             Err(faults) => panic!("{}", lines(&faults)),
         }

@@ -1,7 +1,7 @@
 //! Surveys for operators and programs: designs read and written, answers with their verdicts, figures, corrections.
 //!
 //! ```text
-//! PUT design ─▶ is it one? ─▶ data_dir/surveys/NAME.toml ─▶ reload, all or nothing ─▶ else as it was
+//! PUT design ─▶ is it one? ─▶ does all hold with it? ─▶ data_dir/surveys/NAME.toml ─▶ reload ─▶ else as it was
 //! correction ─▶ was it asked so? (records) ─▶ the switch: a fact, with who and why
 //! ```
 
@@ -279,6 +279,13 @@ impl Operator {
         let path = dir.join(format!("{name}.toml"));
         let cannot =
             |error: std::io::Error| Problem::unavailable(format!("{}: {error}", path.display()));
+        // Tried first: a file that does not hold with the rest would keep the next start from coming up, should the
+        // appliance end before it is taken back.
+        let tried = files::load_with_design(self.source(), Some((path.as_path(), text.as_str())));
+        if let Err(faults) = tried {
+            let lines = files::lines(&faults);
+            return Err(Problem::conflict(format!("{lines}nothing was changed")));
+        }
         std::fs::create_dir_all(&dir).map_err(cannot)?;
         let before = match std::fs::read(&path) {
             Ok(bytes) => Some(bytes),
