@@ -102,7 +102,16 @@ pub(super) struct Operator {
     shelf: Shelf,
     /// With which recordings are read.
     keys: Keys,
+    /// Held from reading to telling, so that what was read last is what is in force last.
+    changing: Changing,
     began: Instant,
+}
+
+/// One order at a time that changes what is in force.
+#[derive(Default)]
+struct Changing {
+    files: Mutex<()>,
+    subscribers: Mutex<()>,
 }
 
 impl Operator {
@@ -131,6 +140,7 @@ impl Operator {
             tokens,
             shelf: Shelf::default(),
             keys,
+            changing: Changing::default(),
             began,
         }
     }
@@ -187,33 +197,34 @@ impl Operator {
 
     /// Reads everything anew and puts it in force, or nothing of it.
     pub(super) fn reload(&self) -> Answer {
+        let _one = self.changing.files.lock().expect("no holder panics");
+        let refused = |faults: usize, why: String| {
+            self.inputs.tell(Input::ReloadRefused(u32::try_from(faults).unwrap_or(u32::MAX)));
+            Answer::refused(why)
+        };
         let loaded = match files::load(&self.source) {
             Ok(loaded) => loaded,
             Err(faults) => {
                 let count = faults.iter().filter(|f| f.error).count();
-                self.inputs.tell(Input::ReloadRefused(u32::try_from(count).unwrap_or(u32::MAX)));
-                return Answer::refused(format!("{}nothing was changed", lines(&faults)));
+                return refused(count, format!("{}nothing was changed", lines(&faults)));
             }
         };
         let (clips, bad) = loaded.sounds.clips();
         if let Some(fault) = bad.first() {
-            self.inputs.tell(Input::ReloadRefused(u32::try_from(bad.len()).unwrap_or(u32::MAX)));
-            return Answer::refused(format!(
-                "{}: {}; nothing was changed",
-                fault.path.display(),
-                fault.why
-            ));
+            let (path, why) = (fault.path.display(), &fault.why);
+            return refused(bad.len(), format!("{path}: {why}; nothing was changed"));
         }
         let mut config = self.config.lock().expect("no holder panics");
         let restart = config.needs_restart(&loaded.config);
         if !restart.is_empty() {
-            return Answer::refused(format!(
-                "these keys take effect only at the next start: {}; nothing was changed",
-                restart.join(", ")
-            ));
+            let keys = restart.join(", ");
+            let why = format!(
+                "these keys take effect only at the next start: {keys}; nothing was changed"
+            );
+            return refused(restart.len(), why);
         }
         if let Err(why) = self.certificates.put(&loaded.tls, loaded.written) {
-            return Answer::refused(format!("TLS: {why}; nothing was changed"));
+            return refused(1, format!("TLS: {why}; nothing was changed"));
         }
         // Where the level was set at the console, or by the command line, a reload that does not
         // change it leaves it alone.
@@ -221,7 +232,7 @@ impl Operator {
         if level != config.log.level
             && let Some(Err(why)) = LOG.get().map(|set| set(level.as_str()))
         {
-            return Answer::refused(format!("[log] level: {why}; nothing was changed"));
+            return refused(1, format!("[log] level: {why}; nothing was changed"));
         }
         let without_keys = recording_keys::renew(&self.keys, &loaded.config);
         *config = loaded.config.clone();
@@ -298,6 +309,7 @@ impl Operator {
 
     /// Something about subscribers: the records change, and the exchange hears of it.
     fn subscribers(&self, order: SubscriberOrder) -> Answer {
+        let _one = self.changing.subscribers.lock().expect("no holder panics");
         let database = self.database();
         let work = subscribers::carry_out(&database, order, "console");
         let (answer, update) = tokio::runtime::Handle::current().block_on(work);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use belfry::store::Records;
 use belfry::store::query::CallRecord;
+use belfry::switch::fact::Fact;
 use serde_json::Value;
 
 use super::process::{Folder, PATIENCE, Running, wait_for};
@@ -140,7 +141,13 @@ impl Appliance {
 
     /// Ends it as `kill -9` does and starts it anew on the same data.
     pub fn crash_and_restart(&mut self) {
+        self.restart_after(|| ());
+    }
+
+    /// Ends it as `kill -9` does, has something done, and starts it anew.
+    pub fn restart_after(&mut self, meanwhile: impl FnOnce()) {
         self.running.kill();
+        meanwhile();
         self.running = serve(self.dir.path(), self.setup.within);
         self.await_ready();
     }
@@ -392,6 +399,11 @@ impl Reader {
         let runtime = runtime.expect("a runtime");
         let records = runtime.block_on(Records::open(database)).expect("the store opens");
         Reader { runtime, records }
+    }
+
+    /// All facts, in their order.
+    pub fn facts(&self) -> Vec<Fact> {
+        self.runtime.block_on(self.records.facts_after(0, 10_000)).expect("facts are read")
     }
 
     /// All calls, the newest first.

@@ -6,13 +6,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use belfry::sim::live::Live;
+use belfry::switch::fact::FactKind;
 
 use super::appliance::{Appliance, Setup};
 use super::audio::{longest_gap, share};
+use super::process::{PATIENCE, wait_for};
 use super::scripted::{await_talk, caller, hang_up, heard, listen, phone};
 use super::tones::{ALICE, CALLER};
 
-/// Rounds, each of two good files and three bad ones.
+/// Rounds, each of two good files and four bad ones.
 const ROUNDS: usize = 4;
 
 fn read(path: &Path) -> String {
@@ -55,6 +57,7 @@ fn reloads_of_good_and_bad_files_in_turn_harm_no_call() {
         (&plan, format!("{good_plan}\n[[route]\n"), "plan.toml"),
         (&plan, format!("{good_plan}{}", more.replace("answer", "anser")), "anser"),
         (&config, format!("{good_config}\n[nodes]\n"), "nodes"),
+        (&config, good_config.replace("[media]\n", "[media]\nworkers = 1\n"), "workers"),
     ];
     for round in 0..ROUNDS {
         write(&plan, &format!("{good_plan}{more}"));
@@ -76,5 +79,12 @@ fn reloads_of_good_and_bad_files_in_turn_harm_no_call() {
     }
     hang_up(&live, [customer, agent]);
     belfry.await_empty();
+    // Each is on the record, for whatever reason it was refused.
+    let refusals = wait_for(PATIENCE, || {
+        let facts = belfry.records().facts().into_iter();
+        let told = facts.filter(|fact| matches!(fact.kind, FactKind::ReloadRefused { .. })).count();
+        (told == ROUNDS * bad.len()).then_some(())
+    });
+    assert!(refusals.is_some(), "each refusal is a fact");
     belfry.stop();
 }
