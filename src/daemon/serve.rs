@@ -67,6 +67,9 @@ const STORE_MAY_CLOSE: Duration = Duration::from_millis(500);
 /// How often the store's reports and room for facts are looked at.
 const STORE_LOOK: Duration = Duration::from_millis(200);
 
+/// How often records that cannot be read are tried.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+
 /// The exit code when the files are at fault (sysexits.h, EX_CONFIG): the unit does not start Belfry again
 /// and again then.
 const WRONG_FILES: u8 = 78;
@@ -619,16 +622,11 @@ impl Watch {
 /// What phones' users wish, which messages are held and who was registered comes from the records, as soon as those have all
 /// that was written before the start: however long the database is away.
 async fn restore(journal: Journal, database: PathBuf, inputs: Inputs, alarms: Arc<Alarms>) {
-    let (wishes, held, bindings, cases, agents, backs, subscribers) = loop {
+    while !journal.has_former() {
         tokio::time::sleep(STORE_LOOK / 4).await;
-        if !journal.has_former() {
-            continue;
-        }
-        match kept(&database).await {
-            Ok(kept) => break kept,
-            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
-        }
-    };
+    }
+    let (wishes, held, bindings, cases, agents, backs, subscribers) =
+        read_at_last(&database, READ_AGAIN, tell_unread).await;
     alarms.restore(&cases);
     let all = [
         Input::Cases(cases),
@@ -648,6 +646,42 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs, alarms: Ar
     while let Err(why) = campaigns::tell(&database, inputs.clone(), true).await {
         tracing::warn!("campaigns wait for the records: {why}");
         tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// What the records keep, read again and again until it can be. Told are the first trouble, each other one, and the end.
+async fn read_at_last(
+    database: &Path,
+    pause: Duration,
+    mut tell: impl FnMut(Option<&Trouble>),
+) -> KeptRows {
+    let mut told = None;
+    loop {
+        match kept(database).await {
+            Ok(kept) => {
+                if told.is_some() {
+                    tell(None);
+                }
+                return kept;
+            }
+            Err(trouble) => {
+                if told.as_ref() != Some(&trouble) {
+                    tell(Some(&trouble));
+                }
+                told = Some(trouble);
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+fn tell_unread(trouble: Option<&Trouble>) {
+    match trouble {
+        Some(trouble) => tracing::error!(
+            "cases, messages, phones, agents, call-backs and subscribers of before the start are not in force \
+             yet: {trouble}; the records are read again each second"
+        ),
+        None => tracing::info!("what was before the start is in force: the records could be read"),
     }
 }
 
@@ -736,6 +770,29 @@ pub(super) fn records(runtime: &Runtime, database: &Path) -> Result<Records, Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Otherwise the board stays empty and nobody knows why.
+    #[test]
+    fn records_that_cannot_be_read_are_told_once_and_read_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("belfry.db");
+        let runtime = start_runtime().unwrap();
+        let mut said = Vec::new();
+        runtime.block_on(async {
+            let reading = read_at_last(&path, Duration::from_millis(5), |trouble| {
+                said.push(trouble.map(Trouble::to_string));
+            });
+            let mending = async {
+                tokio::time::sleep(Duration::from_millis(60)).await;
+                drop(crate::store::database::Database::open(&path).await.unwrap());
+            };
+            let ((.., subscribers), ()) = tokio::join!(reading, mending);
+            assert_eq!(subscribers.len(), 0);
+        });
+        assert!(said[0].as_ref().is_some_and(|why| why.contains("belfry.db")), "{said:?}");
+        assert_eq!(said.iter().filter(|said| said.is_none()).count(), 1, "{said:?}");
+        assert!(said.last().is_some_and(Option::is_none) && said.len() <= 4, "{said:?}");
+    }
 
     #[test]
     fn a_database_that_is_away_is_given_two_seconds_and_a_slow_one_ten() {
