@@ -7,8 +7,12 @@
 //!
 //! At least once: what was delivered just before a crash may come again, with the same `Belfry-Delivery`.
 //! Nothing waits in memory but a batch: what is not delivered yet is in the records.
+//!
+//! The file with the place is made whole at the start and then written over by as many digits, always: after a power
+//! cut it holds a place, the last or one before, without a wait for the disk at each event.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lc_rs::hmac;
@@ -44,11 +48,8 @@ pub struct Hook {
 
 /// Sends events for as long as it runs.
 pub async fn run(hook: Hook, feed: Feed) {
-    let mut place = read_place(&hook).await;
-    if place.is_none() {
-        place = Some(feed.last());
-        keep_place(&hook, feed.last()).await;
-    }
+    let begins = begin(&hook, feed.last()).await;
+    let mut place = Some(begins);
     let mut connection = None;
     loop {
         let mut reader = match feed.reader(place, hook.filter.clone()) {
@@ -141,26 +142,95 @@ pub fn signature(secret: &str, seconds: u64, body: &str) -> String {
     format!("t={seconds},v1={hex}")
 }
 
-async fn read_place(hook: &Hook) -> Option<u64> {
-    let text = tokio::fs::read_to_string(&hook.place).await.ok()?;
-    text.trim().parse().ok()
-}
-
-/// By a new file in the place of the old one: there is a whole one at any time.
-async fn keep_place(hook: &Hook, seq: u64) {
-    let new = hook.place.with_extension("new");
-    let kept = async {
-        tokio::fs::write(&new, format!("{seq}\n")).await?;
-        tokio::fs::rename(&new, &hook.place).await
-    };
-    if let Err(error) = kept.await {
+/// From where it has events; a new one has none of before.
+async fn begin(hook: &Hook, last: u64) -> u64 {
+    let place = read_place(&hook.place).await.unwrap_or_else(|why| {
+        let (name, path) = (&hook.name, hook.place.display());
+        tracing::error!(
+            "web hook {name}: {path}: {why}: it begins with event {} now, and does not get those before; to send them \
+             write the number of the last that it has into that file and start again",
+            last.saturating_add(1)
+        );
+        None
+    });
+    let place = place.unwrap_or(last);
+    if let Err(error) = make_place(&hook.place, place).await {
         tracing::error!("web hook {}: {}: {error}", hook.name, hook.place.display());
     }
+    place
+}
+
+/// What a file of a place says; `None`: there is none yet.
+async fn read_place(path: &Path) -> Result<Option<u64>, String> {
+    match tokio::fs::read_to_string(path).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+        Ok(text) if text.trim().is_empty() => Err("it is empty".into()),
+        Ok(text) => text.trim().parse().map(Some).map_err(|_| "it holds no number".to_owned()),
+    }
+}
+
+/// A place as it is written: each as long as any other.
+fn digits(seq: u64) -> String {
+    format!("{seq:020}\n")
+}
+
+/// A whole file in the place of the old one, on the disk before it gets its name.
+async fn make_place(path: &Path, seq: u64) -> std::io::Result<()> {
+    use tokio::io::AsyncWriteExt;
+    let new = path.with_extension("new");
+    let mut file = tokio::fs::File::create(&new).await?;
+    file.write_all(digits(seq).as_bytes()).await?;
+    file.sync_all().await?;
+    tokio::fs::rename(&new, path).await?;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    tokio::fs::File::open(dir).await?.sync_all().await
+}
+
+async fn keep_place(hook: &Hook, seq: u64) {
+    if let Err(error) = write_over(&hook.place, seq).await {
+        tracing::error!("web hook {}: {}: {error}", hook.name, hook.place.display());
+    }
+}
+
+/// Writes a place over the one before; one that somebody took away is made anew.
+async fn write_over(path: &Path, seq: u64) -> std::io::Result<()> {
+    use tokio::io::AsyncWriteExt;
+    let mut file = match tokio::fs::OpenOptions::new().write(true).open(path).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => return make_place(path, seq).await,
+        opened => opened?,
+    };
+    file.write_all(digits(seq).as_bytes()).await?;
+    file.flush().await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_place_is_read_back_and_one_that_is_none_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("crm.place");
+        assert_eq!(read_place(&path).await, Ok(None), "a new hook");
+        // As an earlier version wrote it.
+        std::fs::write(&path, "17\n").unwrap();
+        assert_eq!(read_place(&path).await, Ok(Some(17)));
+        make_place(&path, 17).await.unwrap();
+        let long = std::fs::metadata(&path).unwrap().len();
+        for seq in [18, 1_000_000, u64::MAX, 3] {
+            write_over(&path, seq).await.unwrap();
+            assert_eq!(read_place(&path).await, Ok(Some(seq)));
+            assert_eq!(std::fs::metadata(&path).unwrap().len(), long, "no byte of it moves");
+        }
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(read_place(&path).await, Err("it is empty".into()));
+        std::fs::write(&path, "\0\0\0").unwrap();
+        assert_eq!(read_place(&path).await, Err("it holds no number".into()));
+        std::fs::remove_file(&path).unwrap();
+        write_over(&path, 5).await.unwrap();
+        assert_eq!(read_place(&path).await, Ok(Some(5)));
+    }
 
     #[test]
     fn the_signature_is_hmac_sha_256_of_time_and_body() {
