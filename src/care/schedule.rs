@@ -78,7 +78,7 @@ impl fmt::Display for Days {
 }
 
 /// The ways in which one may report.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Way {
     /// A press of the bell, by whatever protocol.
     Bell,

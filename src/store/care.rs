@@ -97,6 +97,7 @@ pub(super) fn statements<'q>(
         | CareFact::CheckInMissed { .. }
         | CareFact::CheckInTask { .. }
         | CareFact::CheckInAccepted { .. }
+        | CareFact::CheckInsDueAgain { .. }
         | CareFact::CheckInClosed { .. } => check_ins::statements(fact, account, what),
         CareFact::CallsBegan { .. }
         | CareFact::CareCalled { .. }
@@ -182,7 +183,8 @@ impl Records {
         let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, no_call, \
                       (SELECT protocol FROM reports WHERE \"case\" = cases.id ORDER BY id DESC LIMIT 1) \
                       AS protocol, \
-                      (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line \
+                      (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line, \
+                      EXISTS (SELECT 1 FROM check_ins WHERE task = cases.id AND state = 'missed') AS check_in \
                       FROM cases WHERE closed IS NULL ORDER BY id";
         struct Row {
             id: i64,
@@ -198,6 +200,7 @@ impl Records {
             no_call: Option<i64>,
             protocol: Option<String>,
             line: Option<String>,
+            check_in: bool,
         }
         from_row!(Row {
             id,
@@ -212,7 +215,8 @@ impl Records {
             talked,
             no_call,
             protocol,
-            line
+            line,
+            check_in
         });
         let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
         let mut unheard = Vec::new();
@@ -230,12 +234,13 @@ impl Records {
             (case.place, case.call_back) = (row.place, row.call_back);
             let protocol = row.protocol.as_deref().and_then(Protocol::named);
             case.protocol = protocol.unwrap_or(Protocol::Voice);
+            case.check_in = row.check_in;
             case.line = row.line.as_deref().and_then(LineEnd::named);
             (case, row.talked.is_some())
         };
         let cases = rows.map_err(self.sorted())?.into_iter().map(case).collect();
         let (settled, missed) = self.kept_check_ins().await?;
-        let tasks = self.kept_tasks().await?;
+        let (tasks, closed_tasks) = (self.kept_tasks().await?, self.kept_closed_tasks().await?);
         let guard = self.kept_guard().await?;
         let (troubles, plans) = (self.kept_troubles().await?, self.kept_plans().await?);
         let calls = self.kept_care_calls().await?;
@@ -244,6 +249,7 @@ impl Records {
             cases,
             unheard,
             tasks,
+            closed_tasks,
             heard,
             receptions,
             troubles,

@@ -963,6 +963,53 @@ fn the_care_lines_open_ends_are_there_after_a_restart() {
     });
 }
 
+/// A missed check-in joins a case that was opened for another need; who closes that has seen to it, though the process
+/// ends in between or before.
+#[test]
+fn a_check_in_belongs_to_its_case_over_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |account: &str, what| FactKind::Care { account: account.into(), what };
+    let alarm = |case: u64, need| CareFact::Reported {
+        by: "900".into(),
+        protocol: Protocol::Scaip,
+        device: String::new(),
+        meaning: Meaning::Alarm(need),
+        code: 0,
+        priority: 0,
+        place: String::new(),
+        call_back: None,
+        reference: format!("r {case} {need:?}"),
+        raw: String::new(),
+        case: Some(case),
+        opens: need == Need::Personal,
+        repeat: false,
+        home: None,
+    };
+    let missed = || CareFact::CheckInMissed { due: 3, name: String::new() };
+    let task = |case| CareFact::CheckInTask { due: 3, case: Some(case) };
+    let closed = |case| CareFact::Closed { case, outcome: "well".into(), by: "li".into() };
+    let kinds = [
+        of("80", alarm(1, Need::Personal)),
+        of("80", missed()),
+        of("80", alarm(1, Need::CheckIn)),
+        of("80", task(1)),
+        of("81", alarm(2, Need::Personal)),
+        of("81", missed()),
+        of("81", task(2)),
+        of("81", closed(2)),
+        of("82", alarm(3, Need::Personal)),
+    ];
+    stored(dir.path(), kinds);
+    block(async {
+        let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+        let kept = records.kept_cases().await.unwrap();
+        let of_check_in: Vec<_> =
+            kept.cases.iter().map(|(case, _)| (case.id, case.need, case.check_in)).collect();
+        assert_eq!(of_check_in, [(1, Need::Personal, true), (3, Need::Personal, false)]);
+        assert_eq!(kept.closed_tasks, ["81"]);
+    });
+}
+
 #[test]
 fn rounds_of_scheduled_calls_are_there_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
@@ -1038,6 +1085,13 @@ fn check_ins_and_the_guard_are_there_after_a_restart() {
         of("79", reported(100, 100, false)),
         of("80", missed(100)),
         of("80", CareFact::CheckInClosed { due: 100 }),
+        // A calendar that was ahead: what nobody reported by it is due again, and so is what lies too far ahead.
+        of("81", missed(900)),
+        of("82", reported(900, 900, false)),
+        of("83", reported(2_000, 2_000, false)),
+        of("", CareFact::CheckInsDueAgain { after: 500, until: 1_000 }),
+        of("81", CareFact::CheckInClosed { due: 900 }),
+        of("81", missed(900)),
         of("90", locked(Some(9))),
         of("91", locked(None)),
         of("91", CareFact::GuardLifted { by: "li".into() }),
@@ -1051,11 +1105,24 @@ fn check_ins_and_the_guard_are_there_after_a_restart() {
         let kept = records.kept_cases().await.unwrap();
         let settled: Vec<(&str, i64)> =
             kept.settled.iter().map(|(account, due)| (account.as_str(), due.0)).collect();
-        assert_eq!(settled, [("77", 200), ("78", 300), ("79", 100), ("80", 100)]);
+        assert_eq!(
+            settled,
+            [
+                ("77", 200),
+                ("78", 300),
+                ("79", 100),
+                ("80", 100),
+                ("81", 900),
+                ("82", 900),
+                ("83", 500),
+            ]
+        );
         // Of one the first is open, and how far it has come is known.
         let open = care::Missed { due: Wall(100), reminders: 2, task: true, contacts: 0 };
         assert_eq!(kept.missed[0], ("77".to_owned(), open));
-        assert!(kept.missed[1..].iter().all(|(account, _)| account == "77"));
+        assert_eq!(kept.missed[1].0, "77");
+        let anew = care::Missed { due: Wall(900), reminders: 0, task: false, contacts: 0 };
+        assert_eq!(kept.missed[2..], [("81".to_owned(), anew)]);
         let locks: Vec<(&str, Option<Wall>)> =
             kept.guard.locks.iter().map(|(number, lock)| (number.as_str(), lock.until)).collect();
         assert_eq!(locks, [("90", Some(Wall(9)))]);

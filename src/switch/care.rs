@@ -32,6 +32,7 @@ pub use crate::care::care_call::{Began, Called, Kept as KeptCalls, State};
 use crate::care::cases::{Heard, Terms};
 pub use crate::care::check_in::Missed;
 use crate::care::check_in::{self, CheckIns};
+use crate::care::early::EarlySigns;
 use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
 use crate::care::notice::Notices;
@@ -78,6 +79,8 @@ pub struct KeptCases {
     pub unheard: Vec<u64>,
     /// Missed check-ins to which a person has to see: whose, the case, and by when it was to be reported.
     pub tasks: Vec<(String, Option<u64>, Wall)>,
+    /// Whose check-in is a task still whose case was closed.
+    pub closed_tasks: Vec<String>,
     /// What was heard of late, the oldest first.
     pub heard: Vec<Heard>,
     /// Calls that broke off while their units were asked by keys.
@@ -129,8 +132,13 @@ struct Unit {
     to: String,
 }
 
-/// Of check-ins: up to where those of each are settled, and the missed ones that are open.
-type KeptCheckIns = (BTreeMap<String, Wall>, Vec<(String, Missed)>);
+/// Of check-ins: up to where those of each are settled, the missed ones that are open, and whose tasks are closed.
+#[derive(Default)]
+struct KeptCheckIns {
+    settled: BTreeMap<String, Wall>,
+    missed: Vec<(String, Missed)>,
+    closed: BTreeSet<String>,
+}
 
 /// The care line's state.
 pub(super) struct Care {
@@ -167,6 +175,8 @@ pub(super) struct Care {
     pub(super) wake: Option<Time>,
     /// What the records said of check-ins, until the subscribers come.
     kept: Option<KeptCheckIns>,
+    /// Signs of life from before the subscribers were known; none is held any more when they are.
+    early: Option<EarlySigns>,
     /// What the records said of calls: whose they are is known when the subscribers come.
     kept_by_number: (KeptCalled, Vec<KeptReception>),
     /// By the number of the fact.
@@ -202,6 +212,7 @@ impl Care {
             calls: BTreeMap::new(),
             wake: None,
             kept: None,
+            early: Some(EarlySigns::default()),
             kept_by_number: Default::default(),
             unconfirmed: BTreeMap::new(),
             by_sender: BTreeMap::new(),
@@ -671,7 +682,11 @@ impl Switch {
         self.care.kept_by_number = (self.guard_restored(kept.guard), kept.receptions);
         self.care.kept_plans = kept.plans;
         self.care.kept_calls = Some(kept.calls);
-        self.care.kept = Some((kept.settled.into_iter().collect(), kept.missed));
+        self.care.kept = Some(KeptCheckIns {
+            settled: kept.settled.into_iter().collect(),
+            missed: kept.missed,
+            closed: kept.closed_tasks.into_iter().collect(),
+        });
         for (account, trouble, since) in kept.troubles {
             self.care.cases.restore_trouble(account, trouble, since);
         }

@@ -1,6 +1,6 @@
 //! R10 to R12, many homes over weeks: each check-in that nobody made is raised once and in its time, none that was
 //! made is; each press of a bell is a case, once, until a person closes it; nobody is locked out who called less than the
-//! rule says; over holidays, power cuts with the records away, changes of clocks and clocks that are set.
+//! rule says; over holidays, power cuts with the records away (signs come all the while), changes of clocks and clocks that are set.
 //!
 //! The whole of it: `BELFRY_CARE_HOMES=20000 BELFRY_CARE_DAYS=60 cargo test --test simulation check_ins -- --nocapture`.
 
@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use belfry::base::{Duration, Now, Rng, Time, Wall};
 use belfry::care::cases::{Case, Cases, Taken};
 use belfry::care::check_in::{Action, CheckIns, Missed, Terms};
+use belfry::care::early::EarlySigns;
 use belfry::care::guard::{self, Guard};
 use belfry::care::{Kept, Report, Subscriber, Way};
 use jiff::Timestamp;
@@ -141,7 +142,7 @@ impl Records {
     /// Asks until nothing is due: so much is given at once.
     fn all_due(&mut self, wall: i64, all: &mut CheckIns, now: Now) {
         loop {
-            let actions = all.due(now);
+            let actions = all.due(now, 200);
             if actions.is_empty() {
                 return;
             }
@@ -173,6 +174,9 @@ impl Records {
                         assert!(all.closed(&account).is_some());
                         self.open.remove(&account);
                     }
+                }
+                Action::DueAgain { .. } | Action::Left { .. } => {
+                    panic!("the clock is not set as far as that");
                 }
                 Action::Contact { account, nth, .. } => {
                     self.open.get_mut(&account).expect("it is open").contacts = nth + 1;
@@ -276,12 +280,30 @@ impl Bells {
     }
 }
 
+impl Records {
+    /// A home says something; what is overdue of it comes first.
+    fn sign(&mut self, wall: i64, all: &mut CheckIns, now: Now, account: String) {
+        let overdue = all.overdue(now, &account);
+        self.take(overdue, wall, all, now);
+        let Some(signed) = all.sign(now, &account, Way::Bell) else { return };
+        if !signed.late {
+            self.settled.insert(account, signed.due.0);
+            return;
+        }
+        self.open.remove(&account);
+        // What it settled besides is kept as what it is: settled.
+        if let Some(settled) = all.settled(&account) {
+            self.settled.insert(account, settled.0);
+        }
+    }
+}
+
 fn begin(homes: &[Home], records: &Records, now: Now) -> CheckIns {
     let mut all = CheckIns::new(terms());
     all.configure(terms(), TimeZone::UTC, holiday);
     for home in homes {
         let account = &home.kept.subscriber.number;
-        all.put(&home.kept, records.settled.get(account).map(|at| Wall(*at)));
+        all.put(now, &home.kept, records.settled.get(account).map(|at| Wall(*at)));
         if let Some(missed) = records.open.get(account) {
             all.restore(now, account, missed.clone());
         }
@@ -302,7 +324,7 @@ fn weeks(homes: usize, days: i64, seed: u64) {
     };
     let mut all = begin(&homes, &records, now(0, 0));
     let mut bells = Bells::new();
-    let mut away_for = 0;
+    let (mut away_for, mut early) = (0, EarlySigns::default());
     while at < days * DAY {
         at += MINUTE;
         // Some homes say something each minute.
@@ -310,23 +332,15 @@ fn weeks(homes: usize, days: i64, seed: u64) {
         for _ in 0..homes.len().div_ceil(300) {
             let n = rng.below(homes.len() as u64) as usize;
             let account = homes[n].kept.subscriber.number.clone();
-            if away_for > 0 {
-                continue;
+            if away_for == 0 {
+                bells.press(time, &account);
             }
-            bells.press(time, &account);
             homes[n].look(wall);
-            records.all_due(wall, &mut all, time);
             homes[n].sign(wall);
-            if let Some(signed) = all.sign(time, &account, Way::Bell) {
-                if !signed.late {
-                    records.settled.insert(account.clone(), signed.due.0);
-                } else {
-                    records.open.remove(&account);
-                    // What it settled besides is kept as what it is: settled.
-                    if let Some(settled) = all.settled(&account) {
-                        records.settled.insert(account, settled.0);
-                    }
-                }
+            match away_for {
+                0 => records.sign(wall, &mut all, time, account),
+                // Whose it is nobody knows yet.
+                _ => assert!(early.hold(time.at, &account, Way::Bell)),
             }
         }
         if away_for > 0 {
@@ -335,6 +349,11 @@ fn weeks(homes: usize, days: i64, seed: u64) {
                 // Back after a restart, with what the records have; what fell due is missed now.
                 all = begin(&homes, &records, time);
                 bells.restart(time);
+                for (at, account, way) in early.take() {
+                    assert_eq!(way, Way::Bell);
+                    let ago = time.at.since(at).as_millis() as i64;
+                    records.sign(0, &mut all, Now { at, wall: Wall(wall - ago) }, account);
+                }
                 records.all_due(0, &mut all, time);
             }
             continue;

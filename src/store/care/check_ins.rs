@@ -31,7 +31,9 @@ pub(super) fn statements<'q>(
         }
         CareFact::CheckInMissed { due, .. } => {
             let insert = "INSERT INTO check_ins (account, due, state) VALUES (?, ?, 'missed') \
-                          ON CONFLICT DO NOTHING";
+                          ON CONFLICT DO UPDATE SET state = 'missed', \"by\" = '', reported = NULL, \
+                          reminders = 0, task = NULL, contacts = 0, accepted = NULL \
+                          WHERE state <> 'missed'";
             vec![query(insert).bind(account).bind(*due), settles(account, *due)]
         }
         CareFact::CheckInTask { due, case } => {
@@ -44,6 +46,12 @@ pub(super) fn statements<'q>(
                 "UPDATE check_ins SET accepted = ?, contacts = ? WHERE account = ? AND due = ?";
             let all = MOST_CONTACTS as i64;
             vec![query(update).bind(number).bind(all).bind(account).bind(*due)]
+        }
+        CareFact::CheckInsDueAgain { after, until } => {
+            let update = "UPDATE check_ins_settled SET due = ? WHERE due > ? AND (due > ? OR NOT EXISTS \
+                          (SELECT 1 FROM check_ins WHERE check_ins.account = check_ins_settled.account \
+                          AND check_ins.due = check_ins_settled.due AND reported IS NOT NULL))";
+            vec![query(update).bind(*after).bind(*after).bind(*until)]
         }
         CareFact::CheckInClosed { .. } => {
             let update =
@@ -78,6 +86,14 @@ impl Records {
             (account, (case > 0).then_some(case.unsigned_abs()), Wall(due))
         };
         Ok(rows.map_err(self.sorted())?.into_iter().map(task).collect())
+    }
+
+    /// Whose check-in is a task still whose case was closed: the process ended between the two.
+    pub(super) async fn kept_closed_tasks(&self) -> Result<Vec<String>, Trouble> {
+        let select = "SELECT DISTINCT account FROM check_ins WHERE state = 'missed' AND EXISTS \
+                      (SELECT 1 FROM cases WHERE id = check_ins.task AND closed IS NOT NULL)";
+        let rows = sqlx::query_scalar::<_, String>(select).fetch_all(&self.pool).await;
+        rows.map_err(self.sorted())
     }
 
     /// Up to where the check-ins of each are settled, and those that were missed and are nobody's yet: of each

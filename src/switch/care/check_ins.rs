@@ -1,6 +1,6 @@
 //! Check-ins: what units and callers say goes to the rule, what the rule wants is done and written down.
 
-use crate::base::{CallId, Now};
+use crate::base::{CallId, Now, Wall};
 use crate::care::check_in::{Action, Signed, Terms};
 use crate::care::report::Protocol;
 use crate::care::{Meaning, Need, Report, Speech, Way};
@@ -11,6 +11,10 @@ use crate::switch::{Level, Switch};
 
 /// The priority of a task: before all else that has none of its own.
 const OF_TASK: u8 = 9;
+/// What is due is done so much at a time: after an absence there is very much, and calls go between.
+const MOST_AT_ONCE: usize = 200;
+/// The same while the journal takes no more: what finds no room in it is lost.
+const MOST_WHILE_FULL: usize = 5;
 
 impl Switch {
     /// What the configuration says of check-ins.
@@ -31,8 +35,18 @@ impl Switch {
 
     /// A sign of life of an account.
     pub(super) fn sign(&mut self, now: Now, account: &str, way: Way) {
+        if let Some(early) = &mut self.care.early {
+            if !early.hold(now.at, account, way) {
+                let line =
+                    format!("a sign of life of {account} is lost: too many wait for the records");
+                self.log(Level::Error, line);
+            }
+            return;
+        }
         // What is overdue is missed first: a sign now is late for it.
-        self.check_ins_due(now);
+        for action in self.care.check_ins.overdue(now, account) {
+            self.check_in_action(now, action);
+        }
         let Some(Signed { due, late }) = self.care.check_ins.sign(now, account, way) else {
             return;
         };
@@ -56,7 +70,7 @@ impl Switch {
             Some(out) => out.account.clone(),
             None => self.care.home(&number).to_owned(),
         };
-        if self.care.directory.find(&account).is_none() {
+        if self.care.early.is_none() && self.care.directory.find(&account).is_none() {
             let line = format!("call {call}: {number} checks in and is no subscriber's number");
             return self.log(Level::Warning, line);
         }
@@ -72,20 +86,27 @@ impl Switch {
         self.fact(now, FactKind::Care { account, what });
     }
 
-    /// What is due of check-ins.
+    /// What is due of check-ins, as much as may be at once.
     pub(super) fn check_ins_due(&mut self, now: Now) {
-        loop {
-            let actions = self.care.check_ins.due(now);
-            if actions.is_empty() {
-                return;
-            }
-            for action in actions {
-                self.check_in_action(now, action);
-            }
+        let most = if self.journal_full { MOST_WHILE_FULL } else { MOST_AT_ONCE };
+        for action in self.care.check_ins.due(now, most) {
+            self.check_in_action(now, action);
         }
     }
 
-    fn check_in_action(&mut self, now: Now, action: Action) {
+    /// The subscribers are known: signs that came before count from when they came.
+    pub(super) fn early_signs(&mut self, now: Now) {
+        let Some(mut early) = self.care.early.take() else { return };
+        for (at, number, way) in early.take() {
+            // By the calendar as it is now: it may have been set since.
+            let ago = i64::try_from(now.at.since(at).as_millis()).unwrap_or(i64::MAX);
+            let then = Now { at, wall: Wall(now.wall.0.saturating_sub(ago)) };
+            let account = self.care.home(&number).to_owned();
+            self.sign(then, &account, way);
+        }
+    }
+
+    pub(super) fn check_in_action(&mut self, now: Now, action: Action) {
         match action {
             Action::Missed { account, due } => {
                 let name = self.care.home_of(&account).unwrap_or_default().name;
@@ -98,20 +119,33 @@ impl Switch {
                 let number = account.clone();
                 let why = Why::Reminder { due: due.0 };
                 if self.call_out(now, (&account, &number), why, nth).is_err() {
-                    self.care.check_ins.call_over(now, &account);
+                    self.care.check_ins.not_placed(now, &account);
                 }
+            }
+            Action::DueAgain { after, until } => {
+                let line = "the clock was ahead and is set back: check-ins that were missed or settled by it \
+                            are due again";
+                self.log(Level::Warning, line);
+                let what = CareFact::CheckInsDueAgain { after: after.0, until: until.0 };
+                self.fact(now, FactKind::Care { account: String::new(), what });
+            }
+            Action::Left { of, .. } => {
+                let line = format!(
+                    "the clock is set forward: of {of} subscribers check-ins of more than a day ago are left"
+                );
+                self.log(Level::Error, line);
             }
             Action::Task { account, due } => self.check_in_task(now, account, due.0),
             Action::Contact { account, due, nth } => {
                 let contacts = self.care.directory.find(&account).map(|s| s.contacts.as_slice());
                 let number = contacts.and_then(|all| all.get(nth)).map(|c| c.number.clone());
                 let times = u32::try_from(nth + 1).unwrap_or(u32::MAX);
-                let called = number.and_then(|number| {
-                    let why = Why::Contact { due: due.0 };
-                    self.call_out(now, (&account, &number), why, times).ok()
-                });
-                if called.is_none() {
-                    self.care.check_ins.call_over(now, &account);
+                let Some(number) = number else {
+                    return self.care.check_ins.call_over(now, &account);
+                };
+                let why = Why::Contact { due: due.0 };
+                if self.call_out(now, (&account, &number), why, times).is_err() {
+                    self.care.check_ins.not_placed(now, &account);
                 }
             }
         }

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{Now, Wall};
+use crate::base::Now;
 use crate::care::{Report, Subscriber, Update};
 
-use super::{Care, Home};
+use super::{Care, CareFact, FactKind, Home, KeptCheckIns};
 use crate::switch::{Level, Switch};
-
-/// After an absence check-ins are looked for that fell due within this, in milliseconds: a week. Of what is older
-/// nobody can be called back in time.
-const LOOK_BACK_MS: i64 = 7 * 24 * 3_600 * 1_000;
 
 impl Care {
     /// The number by which the one is known to whom a number or an account belongs; itself, where that is
@@ -81,7 +77,7 @@ impl Care {
 impl Switch {
     /// What the records say of subscribers: at the start, and at each change.
     pub(in crate::switch) fn subscribers_changed(&mut self, now: Now, update: Update) {
-        // By the old record what is overdue is missed.
+        // The clocks first: what the records say is believed by them. What is overdue stays so.
         self.check_ins_due(now);
         let Update { all, put, gone } = update;
         let mut gone = gone;
@@ -92,25 +88,37 @@ impl Switch {
             self.care.directory = Default::default();
         }
         for number in &gone {
+            for action in self.care.check_ins.overdue(now, number) {
+                self.check_in_action(now, action);
+            }
             self.care.directory.remove(number);
             self.care.check_ins.remove(number);
         }
         let changed = put.len() + gone.len();
         // Numbers may have changed hands: those that had them give them up first.
         put.iter().for_each(|kept| _ = self.care.directory.remove(&kept.subscriber.number));
-        let (settled, missed) = self.care.kept.take().unwrap_or_default();
-        let earliest = Wall(now.wall.0.saturating_sub(LOOK_BACK_MS));
+        let KeptCheckIns { settled, missed, closed } = self.care.kept.take().unwrap_or_default();
         for kept in put {
             let number = kept.subscriber.number.clone();
-            let from = settled.get(&number).copied().unwrap_or(kept.since).max(earliest);
-            self.care.check_ins.put(&kept, Some(from));
+            self.care.check_ins.put(now, &kept, settled.get(&number).copied());
             if let Err(why) = self.care.directory.put(kept) {
                 self.log(Level::Error, format!("subscriber {number} is not known: {why}"));
             }
         }
         // The first of each comes first; one is open for each, and what was missed later waits with it.
         for (number, missed) in missed {
+            if closed.contains(&number) {
+                continue;
+            }
             self.care.check_ins.restore(now, &number, missed);
+        }
+        // Whoever closed the case has seen to it, though the process ended before that was written.
+        for account in closed {
+            let what = CareFact::CheckInClosed { due: now.wall.0 };
+            self.fact(now, FactKind::Care { account, what });
+        }
+        if all {
+            self.early_signs(now);
         }
         if changed > 0 {
             let there = self.care.directory.len();

@@ -178,6 +178,13 @@ pub enum CareFact {
         /// Which, milliseconds since 1970.
         due: i64,
     },
+    /// The calendar was ahead and was set right: what check-ins are settled after this by nobody's sign are due again.
+    CheckInsDueAgain {
+        /// By the calendar that holds now, milliseconds since 1970.
+        after: i64,
+        /// What a sign settled is settled if it is no farther ahead than this.
+        until: i64,
+    },
     /// A number, or a home, is locked out (R12).
     GuardLocked {
         /// Until when, milliseconds since 1970; none: for ever.
