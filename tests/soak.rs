@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use belfry::base::{Duration, Rng, Time};
+use belfry::care::Update;
 use belfry::config::Config;
 use belfry::dialplan::{File, LoadEnv, Plan};
 use belfry::media::control::Codec;
@@ -23,6 +24,7 @@ use belfry::media::negotiate::Protection;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, Setup, State};
 use belfry::sim::world::{SIP, World};
+use belfry::switch::care::KeptCases;
 use belfry::switch::fact::{CareFact, FactKind};
 use belfry::switch::{Input, Request, RequestId};
 use belfry::wire::telecare::scaip;
@@ -165,6 +167,10 @@ impl Soak {
     fn new(size: Size, seed: u64) -> Soak {
         let mut rng = Rng::from_seed(seed);
         let mut world = World::new(config(size), plan(), 512, Faults::NONE, rng.next_u64());
+        // The records are there and empty.
+        world.input(Input::Cases(KeptCases::default()));
+        let none = Update { all: true, ..Update::default() };
+        world.input(Input::Subscribers(Box::new(none)));
         let mut add = |(host, nth): (usize, usize), number: String, password: Option<&str>| {
             let (mut sip, mut rtp) = World::addresses(host as u16);
             sip.set_port(sip.port() + nth as u16);

@@ -31,6 +31,59 @@ pub struct Update {
     pub put: Vec<Kept>,
     /// Numbers of those that are gone.
     pub gone: Vec<String>,
+    /// The last change of the records that it has: what is older than another is told after it in vain. `None`: it is
+    /// as new as it comes.
+    pub version: Option<i64>,
+}
+
+/// Changes that are remembered one by one, from one telling of all to the next.
+const MOST_CHANGES: usize = 20_000;
+
+/// What was told last of whom, so that what is older does not undo it: who reads all the records and who changes one are
+/// not the same, and tell it in no order.
+#[derive(Default, Debug)]
+pub struct Told {
+    /// All of what is not newer than this.
+    all: i64,
+    /// By number, the change that was told by itself.
+    each: BTreeMap<String, i64>,
+}
+
+impl Told {
+    /// Takes out of an update what is older than what was told, and remembers the rest.
+    pub fn take(&mut self, update: &mut Update) {
+        let Some(version) = update.version else { return };
+        let (all, floor) = (update.all, self.all);
+        let fresh = |number: &String| {
+            version >= floor && self.each.get(number).is_none_or(|own| *own <= version)
+        };
+        update.put.retain(|kept| fresh(&kept.subscriber.number));
+        update.gone.retain(fresh);
+        if all && version >= floor {
+            self.all = version;
+            self.each.retain(|_, own| *own > version);
+            return;
+        }
+        update.all = false;
+        for kept in &update.put {
+            self.each.insert(kept.subscriber.number.clone(), version);
+        }
+        for number in &update.gone {
+            self.each.insert(number.clone(), version);
+        }
+        if self.each.len() > MOST_CHANGES {
+            // Whoever reads since before half of them is not heard of any more.
+            let mut versions: Vec<i64> = self.each.values().copied().collect();
+            versions.sort_unstable();
+            let middle = versions[versions.len() / 2];
+            self.each.retain(|_, own| *own > middle);
+        }
+    }
+
+    /// Whether a number was told of after the last telling of all.
+    pub fn is_newer(&self, number: &str) -> bool {
+        self.each.contains_key(number)
+    }
 }
 
 /// All subscribers.
@@ -126,6 +179,42 @@ mod tests {
             subscriber.set(name, text).unwrap();
         }
         Kept { subscriber, since: Wall(0) }
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_does_not_undo_it() {
+        let number = |n: &str| one(&[("number", n)]);
+        let mut told = Told::default();
+        let put = |n: &str, version| Update {
+            put: vec![number(n)],
+            version: Some(version),
+            ..Update::default()
+        };
+        let mut all = |told: &mut Told, numbers: &[&str], version| {
+            let put = numbers.iter().copied().map(number).collect();
+            let mut update = Update { all: true, put, gone: vec![], version: Some(version) };
+            told.take(&mut update);
+            let left: Vec<String> =
+                update.put.into_iter().map(|kept| kept.subscriber.number).collect();
+            (update.all, left.join(" "))
+        };
+        // All are read; 200 is added and 100 goes; then what was read is told.
+        told.take(&mut put("200", 6));
+        let mut gone =
+            Update { gone: vec!["100".into()], version: Some(7), ..Update::default() };
+        told.take(&mut gone);
+        assert_eq!(gone.gone, ["100"]);
+        assert_eq!(all(&mut told, &["100", "150"], 5), (true, "150".to_owned()));
+        assert!(told.is_newer("200") && told.is_newer("100"));
+        // The next reading has both; one from before it says nothing any more.
+        assert_eq!(all(&mut told, &["150", "200"], 7), (true, "150 200".to_owned()));
+        assert_eq!(all(&mut told, &["100"], 5), (false, String::new()));
+        let mut late = put("200", 6);
+        told.take(&mut late);
+        assert_eq!(late.put, []);
+        let mut next = put("200", 8);
+        told.take(&mut next);
+        assert_eq!(next.put.len(), 1);
     }
 
     #[test]

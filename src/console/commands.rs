@@ -391,10 +391,10 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         words: "subscriber reload",
-        argument: Argument::None,
-        what: "Read all subscribers anew, after another program has changed them",
+        argument: Argument::Rest("[NUMBER ...]"),
+        what: "Read all subscribers anew, or those of these numbers, after another program has changed them",
         example: "subscriber reload",
-        make: |_| Ok(Order::Subscriber(subscriber::SubscriberOrder::Reload)),
+        make: subscriber::reload,
     },
     Command {
         words: "agent",

@@ -47,7 +47,7 @@ use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
 use crate::store::{Journal, Records, Report, Settings, Store, Trouble};
 use crate::switch::calling_back::KeptBack;
-use crate::switch::care::{Kept, KeptCases, Update};
+use crate::switch::care::{KeptCases, Update};
 use crate::switch::fact::AlarmWhat;
 use crate::switch::messages::Held;
 use crate::switch::recovery::KeptBinding;
@@ -630,7 +630,7 @@ async fn restore(journal: Journal, database: PathBuf, inputs: Inputs, alarms: Ar
     alarms.restore(&cases);
     let all = [
         Input::Cases(cases),
-        Input::Subscribers(Box::new(Update { all: true, put: subscribers, gone: vec![] })),
+        Input::Subscribers(Box::new(subscribers)),
         Input::Wishes(wishes),
         Input::Registrations(bindings),
         Input::Messages(held),
@@ -720,7 +720,7 @@ type KeptRows = (
     KeptCases,
     Vec<SignedIn>,
     Vec<KeptBack>,
-    Vec<Kept>,
+    Update,
 );
 
 async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
@@ -732,7 +732,7 @@ async fn kept(database: &Path) -> Result<KeptRows, Trouble> {
         records.kept_cases().await?,
         records.signed_in().await?,
         records.call_backs().await?,
-        records.subscribers().await?,
+        records.all_subscribers().await?,
     ))
 }
 

@@ -112,15 +112,27 @@ pub(super) fn main(file: &ConfigFile, deed: Deed) -> ExitCode {
         }
     });
     match done {
-        Ok(false) => ExitCode::SUCCESS,
-        Ok(true) => tell(&config.console.socket),
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(changed)) => tell(&config.console.socket, &changed),
         Err(why) => fail(&why),
     }
 }
 
+/// Numbers that are named to the running appliance; of more it reads all anew.
+const MOST_NAMED: usize = 100;
+
+/// The numbers that changed.
+type Changed = Vec<String>;
+
+fn changed(update: &Update) -> Changed {
+    let put = update.put.iter().map(|kept| kept.subscriber.number.clone());
+    put.chain(update.gone.iter().cloned()).collect()
+}
+
 /// Has the running appliance read the records anew.
-fn tell(socket: &Path) -> ExitCode {
-    match client::ask(socket, "subscriber reload") {
+fn tell(socket: &Path, changed: &Changed) -> ExitCode {
+    let named = if changed.len() > MOST_NAMED { String::new() } else { changed.join(" ") };
+    match client::ask(socket, format!("subscriber reload {named}").trim_end()) {
         Ok(answer) if answer.ok => {
             outln!("the running appliance knows of it");
             ExitCode::SUCCESS
@@ -148,15 +160,15 @@ fn tell(socket: &Path) -> ExitCode {
     }
 }
 
-/// Whether anything changed.
-async fn ordered(database: &Path, deed: Deed) -> Result<bool, String> {
+/// What changed.
+async fn ordered(database: &Path, deed: Deed) -> Result<Option<Changed>, String> {
     let (order, json) = match deed {
         Deed::List { text, json } => (SubscriberOrder::List(text), json),
         Deed::Show { number, json } => (SubscriberOrder::Show(number), json),
         Deed::Add { number, fields } => (SubscriberOrder::Add(number, fields), false),
         Deed::Set { number, fields } => (SubscriberOrder::Set(number, fields), false),
         Deed::Remove { number } => (SubscriberOrder::Remove(number), false),
-        Deed::Import { .. } | Deed::Export { .. } => return Ok(false),
+        Deed::Import { .. } | Deed::Export { .. } => return Ok(None),
     };
     make_directory(database)?;
     let (answer, update) = carry_out(database, order, &who()).await;
@@ -167,7 +179,7 @@ async fn ordered(database: &Path, deed: Deed) -> Result<bool, String> {
         }
         (true, false) => out!("{}\n", answer.text.trim_end()),
     }
-    Ok(update.is_some())
+    Ok(update.as_ref().map(changed).filter(|changed| !changed.is_empty()))
 }
 
 /// Who asks: the user who became root by sudo, else the user.
@@ -207,7 +219,7 @@ pub(super) async fn carry_out(
         SubscriberOrder::Add(number, fields) => put(database, who, &number, &fields, true).await,
         SubscriberOrder::Set(number, fields) => put(database, who, &number, &fields, false).await,
         SubscriberOrder::Remove(number) => remove(database, who, &number).await,
-        SubscriberOrder::Reload => reload(database).await,
+        SubscriberOrder::Reload(numbers) => reload(database, &numbers).await,
     };
     match done {
         Ok((answer, update)) => (answer, update),
@@ -372,16 +384,25 @@ async fn remove(
     Ok((answer, Some(update)))
 }
 
-async fn reload(database: &Path) -> Result<(Answer, Option<Update>), String> {
+/// All, or those of these numbers alone: the switch need not look at the others.
+async fn reload(database: &Path, numbers: &[String]) -> Result<(Answer, Option<Update>), String> {
     let records = Records::open(database).await.map_err(|trouble| trouble.to_string())?;
-    let put = records.subscribers().await.map_err(|trouble| trouble.to_string())?;
-    let count = put.len();
+    let mut update = records.all_subscribers().await.map_err(|trouble| trouble.to_string())?;
+    let count = update.put.len();
+    if !numbers.is_empty() {
+        update.all = false;
+        update.put.retain(|kept| numbers.contains(&kept.subscriber.number));
+        let there = |number: &&String| {
+            update.put.iter().any(|kept| kept.subscriber.number == **number)
+        };
+        update.gone = numbers.iter().filter(|number| !there(number)).cloned().collect();
+    }
     let answer = Answer::done(format!("{count} subscribers"), json!({ "subscribers": count }));
-    Ok((answer, Some(Update { all: true, put, gone: vec![] })))
+    Ok((answer, Some(update)))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the file that was asked for")]
-async fn import(database: &Path, path: &Path, dry_run: bool) -> Result<bool, String> {
+async fn import(database: &Path, path: &Path, dry_run: bool) -> Result<Option<Changed>, String> {
     let told = |why: String| format!("{}: {why}", path.display());
     let bytes = std::fs::read(path).map_err(|error| told(error.to_string()))?;
     let (text, encoding) = csv::decode(&bytes).map_err(|why| told(why.to_string()))?;
@@ -399,14 +420,14 @@ async fn import(database: &Path, path: &Path, dry_run: bool) -> Result<bool, Str
         let put = if dry_run { vec![] } else { changed.into_iter().chain(added).collect() };
         Ok(Change { put, gone: vec![] })
     };
-    change(database, &by, wanted).await.map_err(words)?;
-    let (added, changed, same) = counts.unwrap_or_default();
+    let update = change(database, &by, wanted).await.map_err(words)?;
+    let (added, altered, same) = counts.unwrap_or_default();
     let encoding = match encoding {
         Encoding::Utf8 => "UTF-8",
         Encoding::Gb18030 => "GB 18030",
     };
-    outln!("{}", imported(path, encoding, [added, changed, same], dry_run));
-    Ok(!dry_run && added + changed > 0)
+    outln!("{}", imported(path, encoding, [added, altered, same], dry_run));
+    Ok(Some(changed(&update)).filter(|changed| !changed.is_empty()))
 }
 
 /// What an import has done, or would do.
@@ -424,7 +445,7 @@ fn imported(path: &Path, encoding: &str, [added, changed, same]: [usize; 3], dry
 }
 
 #[allow(clippy::disallowed_methods, reason = "the file that was asked for")]
-async fn export(database: &Path, path: &Path, force: bool) -> Result<bool, String> {
+async fn export(database: &Path, path: &Path, force: bool) -> Result<Option<Changed>, String> {
     let all = all(database).await?;
     if path.exists() && !force {
         return Err(format!("{} is there already: --force replaces it", path.display()));
@@ -437,7 +458,7 @@ async fn export(database: &Path, path: &Path, force: bool) -> Result<bool, Strin
     }
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     outln!("{}: {} subscribers", path.display(), all.len());
-    Ok(false)
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -464,16 +485,17 @@ mod tests {
         let text = "号码,姓名,报到时间,联系人\n100,王秀英,08:00 20:00,李伟/13800138000/女儿\n200,\"李, 明\",,\n";
         std::fs::write(&path, encoding_rs::GB18030.encode(text).0).unwrap();
         block(async {
-            assert_eq!(import(&database, &path, true).await, Ok(false));
+            assert_eq!(import(&database, &path, true).await, Ok(None));
             assert_eq!(all(&database).await.unwrap(), []);
-            assert_eq!(import(&database, &path, false).await, Ok(true));
-            assert_eq!(import(&database, &path, false).await, Ok(false), "the same again");
+            let both = Some(vec!["100".to_owned(), "200".to_owned()]);
+            assert_eq!(import(&database, &path, false).await, Ok(both));
+            assert_eq!(import(&database, &path, false).await, Ok(None), "the same again");
             let before = all(&database).await.unwrap();
             assert_eq!(before[1].name, "李, 明");
             let out = dir.path().join("out.csv");
             export(&database, &out, false).await.unwrap();
             assert!(export(&database, &out, false).await.unwrap_err().contains("--force"));
-            assert_eq!(import(&database, &out, false).await, Ok(false), "it says the same");
+            assert_eq!(import(&database, &out, false).await, Ok(None), "it says the same");
             std::fs::write(&path, "number,flag\n300,\n100,gold\n").unwrap();
             let why = import(&database, &path, false).await.unwrap_err();
             assert!(why.contains("s.csv: row 3, column 2 (flag): 'gold' is no flag"), "{why}");
@@ -510,6 +532,12 @@ mod tests {
             assert!(
                 run(SubscriberOrder::Remove("100".into())).await.0.text.contains("no subscriber")
             );
+            // Two numbers are read anew: one is there, and the other is not any more.
+            let both = SubscriberOrder::Reload(vec!["100".into(), "101".into()]);
+            let update = run(both).await.1.unwrap();
+            assert_eq!((update.all, update.gone.as_slice()), (false, &["100".to_owned()][..]));
+            assert_eq!(update.put[0].subscriber.number, "101");
+            assert!(run(SubscriberOrder::Reload(vec![])).await.1.unwrap().all);
             assert!(run(SubscriberOrder::Remove("101".into())).await.0.ok);
             assert!(
                 run(SubscriberOrder::List(String::new())).await.0.text.contains("no subscribers")

@@ -69,8 +69,15 @@ pub async fn change(
             update.put.push(kept);
         }
     }
+    update.version = Some(version(&mut step).await.map_err(sorted)?);
     step.commit().await.map_err(sorted)?;
     Ok(update)
+}
+
+/// The last change of all.
+async fn version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let select = "SELECT coalesce(max(id), 0) FROM subscriber_changes";
+    sqlx::query_scalar(select).fetch_one(connection).await
 }
 
 /// `None`: it is as it was.
@@ -204,6 +211,15 @@ impl Records {
         all_of(&mut connection).await.map_err(self.sorted())
     }
 
+    /// All subscribers, for the running exchange.
+    pub async fn all_subscribers(&self) -> Result<Update, Trouble> {
+        let mut connection = self.pool.acquire().await.map_err(self.sorted())?;
+        // The version first: what changes in between is told once more, and not held for old.
+        let version = version(&mut connection).await.map_err(self.sorted())?;
+        let put = all_of(&mut connection).await.map_err(self.sorted())?;
+        Ok(Update { all: true, put, version: Some(version), ..Update::default() })
+    }
+
     /// What is known of one besides its fields.
     pub async fn known_of(&self, number: &str) -> Result<Known, Trouble> {
         let select = "SELECT wall FROM units_seen WHERE account = ?";
@@ -246,6 +262,7 @@ mod tests {
             let put = |all: Vec<Subscriber>| |_: &Directory| Ok(Change { put: all, gone: vec![] });
             let wang = one("100", &[("name", "王秀英"), ("check_in", "08:00")]);
             let update = change(&path, &by("li", 5), put(vec![wang.clone()])).await.unwrap();
+            assert_eq!(update.version, Some(1));
             assert_eq!(update.put, [Kept { subscriber: wang.clone(), since: Wall(5) }]);
             // The same again changes nothing; another address does not begin its check-ins anew.
             assert_eq!(change(&path, &by("li", 6), put(vec![wang.clone()])).await.unwrap().put, []);
@@ -258,6 +275,8 @@ mod tests {
             assert_eq!(why, NotChanged::Refused("no".into()));
             let records = Records::open(&path).await.unwrap();
             assert_eq!(records.subscribers().await.unwrap()[0].subscriber, moved);
+            let all = records.all_subscribers().await.unwrap();
+            assert_eq!((all.all, all.put.len(), all.version), (true, 1, Some(2)));
             let known = records.known_of("100").await.unwrap();
             let said: Vec<(i64, &str, &str)> =
                 known.changes.iter().map(|c| (c.0, c.1.as_str(), c.2.as_str())).collect();

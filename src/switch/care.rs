@@ -32,6 +32,7 @@ pub use crate::care::care_call::{Began, Called, Kept as KeptCalls, State};
 use crate::care::cases::{Heard, Terms};
 pub use crate::care::check_in::Missed;
 use crate::care::check_in::{self, CheckIns};
+use crate::care::directory::Told;
 use crate::care::early::EarlySigns;
 use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
@@ -177,6 +178,12 @@ pub(super) struct Care {
     kept: Option<KeptCheckIns>,
     /// Signs of life from before the subscribers were known; none is held any more when they are.
     early: Option<EarlySigns>,
+    /// Changes from before that.
+    updates: Vec<Update>,
+    /// Which changes were told.
+    told: Told,
+    /// Alarms from before that, whose plans wait for the subscribers: until when, the case, and what begins them.
+    plans_wait: BTreeMap<(Time, u64), Start>,
     /// What the records said of calls: whose they are is known when the subscribers come.
     kept_by_number: (KeptCalled, Vec<KeptReception>),
     /// By the number of the fact.
@@ -213,6 +220,9 @@ impl Care {
             wake: None,
             kept: None,
             early: Some(EarlySigns::default()),
+            updates: Vec::new(),
+            told: Told::default(),
+            plans_wait: BTreeMap::new(),
             kept_by_number: Default::default(),
             unconfirmed: BTreeMap::new(),
             by_sender: BTreeMap::new(),
@@ -231,6 +241,7 @@ impl Care {
             self.cases.next_wake(),
             self.offers.next_wake(),
             self.check_ins.next_wake(now),
+            self.plans_wait.keys().map(|(at, _)| *at).find(|at| *at != Time::NEVER),
             self.plans.next_wake(),
             self.care_calls.next_wake(now),
         ];
@@ -492,7 +503,7 @@ impl Switch {
         }
         if let (Some(case), Meaning::Alarm(need), false) = (case, meaning, repeat) {
             let start = if need == Need::CheckIn { Start::CheckIn } else { Start::Alarm };
-            self.plan_for_alarm(now, case, start);
+            self.plan_when_known(now, case, start);
         }
     }
 
@@ -594,6 +605,7 @@ impl Switch {
         self.offers_due(now);
         self.lines_due(now);
         self.check_ins_due(now);
+        self.plans_waited(now, false);
         self.care.plans.wake(now);
         self.plans_act(now);
         self.care_calls_due(now);

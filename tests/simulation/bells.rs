@@ -2,12 +2,13 @@
 //! call goes ahead of others.
 
 use belfry::base::{Duration, Wall};
-use belfry::care::{Kept, Protocol, Subscriber, Update};
+use belfry::care::{Case, Kept, Need, Protocol, Subscriber, Update};
 use belfry::config::Config;
 use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, State};
 use belfry::sim::world::World;
+use belfry::switch::care::{KeptCases, Missed};
 use belfry::switch::console::{CaseRow, GuardOrder};
 use belfry::switch::fact::{CareFact, FactKind, QueueFact};
 use belfry::switch::{Input, Reply, Request, RequestId};
@@ -350,7 +351,7 @@ fn subscribers(house: &mut House, all: &[&[(&str, &str)]]) {
         }
         Kept { subscriber, since }
     };
-    let update = Update { all: true, put: all.iter().map(kept).collect(), gone: vec![] };
+    let update = Update { all: true, put: all.iter().map(kept).collect(), ..Update::default() };
     house.world.input(Input::Subscribers(Box::new(update)));
 }
 
@@ -591,6 +592,117 @@ fn who_does_not_answer_is_a_persons_task_and_contacts_are_called() {
     house.world.run(Duration::from_secs(10));
     assert!(matches!(care(&house).last(), Some(CareFact::CheckInClosed { .. })));
     house.ends_clean();
+}
+
+/// The records are away for a while after a start: who presses meanwhile to the care line's number is heard, whoever it
+/// is, has reported, and is known by name when they are back.
+#[test]
+fn who_presses_before_the_subscribers_are_known_is_a_case_and_has_reported() {
+    let plan = format!(
+        "{}[[route]]\nname = \"from phones\"\ncontext = \"agents\"\nwhen = {{ to = \"95081\" }}\n\
+         steps = [{{ queue = {{ name = \"care\" }} }}]\n",
+        CALLS_PLAN.replace("to = \"95081\"", "to = \"900\"")
+    );
+    let sections = CALLS.replace("[care]\n", "[care]\nnumber = \"900\"\n");
+    let mut house = House::before_the_records(&plan, &sections, 36);
+    (0..2).for_each(|n| house.register(n));
+    house.world.ask(Request::Status);
+    let by = in_minutes(&house, 5);
+    let caller = house.caller;
+    let number = house.world.phone(caller).setup().number.clone();
+    house.world.with(caller, |phone, now| phone.call(now, "900"));
+    house.until_state(caller, State::Talking);
+    let rows = shown(&mut house);
+    assert_eq!((rows.len(), rows[0].account.as_str(), rows[0].name.as_str()), (1, &*number, ""));
+    house.world.with(caller, |phone, now| phone.hang_up(now));
+    house.world.run(Duration::from_secs(20 * 60));
+    let count =
+        |house: &House, wanted: fn(&CareFact) -> bool| care(house).into_iter().filter(|w| wanted(w)).count();
+    let missed = |w: &CareFact| matches!(w, CareFact::CheckInMissed { .. });
+    assert_eq!(count(&house, missed), 0, "nobody knows who has to");
+    // One is added while the records are away; the records, read before that, do not know him.
+    let mut late = Subscriber::default();
+    for (name, text) in [("number", "1002"), ("name", "Zhao")] {
+        late.set(name, text).unwrap();
+    }
+    let late = Kept { subscriber: late, since: Wall(0) };
+    let update = Update { put: vec![late], version: Some(7), ..Update::default() };
+    house.world.input(Input::Subscribers(Box::new(update)));
+    house.world.input(Input::Cases(KeptCases::default()));
+    let home = |number: &str, name: &str| {
+        let mut subscriber = Subscriber::default();
+        let fields = [("number", number), ("name", name), ("check_in", &*by), ("time_zone", "UTC")];
+        for (name, text) in fields {
+            subscriber.set(name, text).unwrap();
+        }
+        Kept { subscriber, since: Wall(0) }
+    };
+    let settled = house.world.facts[0].wall;
+    let put = vec![home(&number, "Wang"), home("1001", "Li")];
+    let kept = put.iter().map(|own| (own.subscriber.number.clone(), settled)).collect();
+    house.world.input(Input::Cases(KeptCases { settled: kept, ..KeptCases::default() }));
+    let update = Update { all: true, put, version: Some(6), ..Update::default() };
+    house.world.input(Input::Subscribers(Box::new(update)));
+    house.world.run(Duration::from_secs(1));
+    assert_eq!(shown(&mut house)[0].name, "Wang");
+    assert_eq!(count(&house, missed), 1, "Li's, who said nothing");
+    let reported = house.world.facts.iter().find_map(|fact| match &fact.kind {
+        FactKind::Care { account, what: CareFact::CheckedIn { late, .. } } => {
+            Some((account.clone(), *late, fact.wall))
+        }
+        _ => None,
+    });
+    let (account, late, wall) = reported.expect("who pressed has reported");
+    assert_eq!((account.as_str(), late), (&*number, false));
+    assert!(wall.0 - settled.0 < 60_000, "as of then");
+    let Some(Reply::Cases { .. }) = house.world.ask(Request::Cases) else { panic!("cases") };
+    // Zhao's alarm bears his name: what was read before he was added has not taken him out.
+    house.world.with(house.phones[1], |phone, now| phone.call(now, "95081"));
+    house.world.run(Duration::from_secs(2));
+    assert!(shown(&mut house).iter().any(|row| row.name == "Zhao"), "{:?}", shown(&mut house));
+    house.world.with(house.phones[1], |phone, now| phone.hang_up(now));
+}
+
+/// A missed check-in joined the case of an alarm, and the process started anew: closing the case ends the check-in too.
+#[test]
+fn a_case_ends_its_check_in_after_a_restart() {
+    let mut house = House::before_the_records(CALLS_PLAN, CALLS, 37);
+    house.world.ask(Request::Status);
+    let wall = house.world.facts[0].wall;
+    let due = Wall(wall.0 - 3_600_000);
+    let mut case = Case::kept(0, "1001".into());
+    (case.need, case.check_in) = (Need::Personal, true);
+    let task = Missed { due, reminders: 2, task: true, contacts: 0 };
+    let of = |number: &str| {
+        let mut subscriber = Subscriber::default();
+        for (name, text) in [("number", number), ("check_in", "08:00"), ("contacts", "Li/1003")] {
+            subscriber.set(name, text).unwrap();
+        }
+        Kept { subscriber, since: Wall(0) }
+    };
+    let numbers = ["1001", "1002"];
+    let kept = KeptCases {
+        cases: vec![(case, true)],
+        settled: numbers.map(|number| (number.to_owned(), wall)).into(),
+        missed: numbers.map(|number| (number.to_owned(), task.clone())).into(),
+        closed_tasks: vec!["1002".into()],
+        ..KeptCases::default()
+    };
+    house.world.input(Input::Cases(kept));
+    let update = Update { all: true, put: numbers.map(of).into(), ..Update::default() };
+    house.world.input(Input::Subscribers(Box::new(update)));
+    let closed = |house: &House| -> Vec<String> {
+        let facts = house.world.facts.iter();
+        let account = |kind: &FactKind| match kind {
+            FactKind::Care { account, what: CareFact::CheckInClosed { .. } } => Some(account.clone()),
+            _ => None,
+        };
+        facts.filter_map(|fact| account(&fact.kind)).collect()
+    };
+    assert_eq!(closed(&house), ["1002"], "its case was closed before");
+    let close = Request::CloseCase(0, "she is well".into(), String::new());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    assert_eq!(closed(&house), ["1002", "1001"]);
 }
 
 /// R12: who calls again and again is refused; his alarm comes in, behind others, and is told.

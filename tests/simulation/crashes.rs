@@ -75,7 +75,7 @@ impl Kept {
 
 fn starts_with(house: &mut House, kept: KeptCases) {
     house.world.input(Input::Cases(kept));
-    let none = Update { all: true, put: vec![], gone: vec![] };
+    let none = Update { all: true, put: vec![], ..Update::default() };
     house.world.input(Input::Subscribers(Box::new(none)));
 }
 

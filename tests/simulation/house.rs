@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use belfry::base::{Duration, Rng};
+use belfry::care::Update;
 use belfry::config::Config;
 use belfry::dialplan::{File, LoadEnv, Plan};
 use belfry::dsp::g711;
@@ -12,6 +13,8 @@ use belfry::media::negotiate::Protection;
 use belfry::sim::network::Faults;
 use belfry::sim::phone::{Manner, Setup, State};
 use belfry::sim::world::{Recorded, SIP, World};
+use belfry::switch::Input;
+use belfry::switch::care::KeptCases;
 use belfry::switch::fact::FactKind;
 
 /// The number of the care line.
@@ -177,7 +180,31 @@ impl House {
     ) -> House {
         House::with(plan, faults, seed, codecs, [Protection::Off; 2], change)
     }
+    /// The same as [`House::with_sections`], before the records have said anything.
+    pub fn before_the_records(toml: &str, sections: &str, seed: u64) -> House {
+        let plan = plan(&[("house.toml".into(), toml.into())]);
+        let (gateway, _) = World::addresses(100);
+        let change = |config: &mut Config| {
+            *config = config_with(4, &gateway.to_string(), sections);
+        };
+        House::built(plan, Faults::NONE, seed, [&[Codec::Pcma]; 4], [Protection::Off; 2], change)
+    }
+    /// The records are there and empty, as at the start of a new appliance.
     fn with(
+        plan: Arc<Plan>,
+        faults: Faults,
+        seed: u64,
+        codecs: [&[Codec]; 4],
+        protection: [Protection; 2],
+        change: impl FnOnce(&mut Config),
+    ) -> House {
+        let mut house = House::built(plan, faults, seed, codecs, protection, change);
+        house.world.input(Input::Cases(KeptCases::default()));
+        let none = Update { all: true, ..Update::default() };
+        house.world.input(Input::Subscribers(Box::new(none)));
+        house
+    }
+    fn built(
         plan: Arc<Plan>,
         faults: Faults,
         seed: u64,

@@ -52,7 +52,7 @@ fn subscribers(house: &mut House) {
         subscriber.set(name, text).unwrap();
     }
     let put = vec![Kept { subscriber, since: Wall(0) }];
-    let update = Update { all: true, put, gone: vec![] };
+    let update = Update { all: true, put, ..Update::default() };
     house.world.input(Input::Subscribers(Box::new(update)));
 }
 
@@ -288,6 +288,28 @@ fn a_sheet_goes_out_and_what_came_of_it_is_on_the_case() {
     let last = events(&house).pop().map(|(.., event)| event);
     assert!(matches!(last, Some(PlanEvent::Sent { why, .. }) if why == "no paper"));
     assert!(house.world.warnings.iter().any(|line| line.contains("no paper")));
+}
+
+/// An alarm from before the subscribers are known: its plan waits a little for them, for it calls the contacts.
+#[test]
+fn a_plan_waits_for_the_subscribers() {
+    let anywhere = STEPS.replace("regions = [\"south\"]\n", "");
+    // One that fits whoever it is does not wait for ever; one for a region begins when that is known.
+    for (steps, known_after, before) in [(STEPS, 10, 0), (STEPS, 60, 0), (&*anywhere, 60, 1)] {
+        let mut house = House::before_the_records(PLAN, &format!("{CARE}{steps}"), 12);
+        (0..4).for_each(|n| house.register(n));
+        (1..4).for_each(|n| behaves(&mut house, n, Manner::Ring));
+        house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+        house.world.run(Duration::from_secs(known_after));
+        let begun = |house: &House| words(house).into_iter().filter(|word| *word == "begun").count();
+        assert_eq!(begun(&house), before, "{:?}", words(&house));
+        house.world.input(Input::Cases(KeptCases::default()));
+        subscribers(&mut house);
+        house.world.run(Duration::from_secs(2));
+        assert_eq!(begun(&house), 1, "{:?}", words(&house));
+        let contact = house.world.phone(house.phones[1]).calls > 0;
+        assert_eq!(contact, before == 0, "{:?}", words(&house));
+    }
 }
 
 /// An alarm between the records of cases and those of subscribers begins no second plan beside the one that goes on.

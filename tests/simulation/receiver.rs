@@ -62,7 +62,7 @@ fn subscriber(house: &mut House, fields: &[(&str, &str)]) {
         subscriber.set(name, text).expect("it is right");
     }
     let put = vec![Kept { subscriber, since }];
-    house.world.input(Input::Subscribers(Box::new(Update { all: true, put, gone: vec![] })));
+    house.world.input(Input::Subscribers(Box::new(Update { all: true, put, ..Update::default() })));
 }
 
 fn call(house: &mut House, number: &str) {

@@ -15,8 +15,8 @@ pub enum SubscriberOrder {
     Set(String, Vec<(String, String)>),
     /// One goes.
     Remove(String),
-    /// Read all anew: another program has changed them.
-    Reload,
+    /// Read these anew, or all where none is named: another program has changed them.
+    Reload(Vec<String>),
 }
 
 impl SubscriberOrder {
@@ -27,7 +27,7 @@ impl SubscriberOrder {
             SubscriberOrder::Add(..)
             | SubscriberOrder::Set(..)
             | SubscriberOrder::Remove(_)
-            | SubscriberOrder::Reload => true,
+            | SubscriberOrder::Reload(_) => true,
         }
     }
 }
@@ -45,6 +45,12 @@ pub(super) fn show(rest: &str) -> Result<Order, String> {
 /// `NUMBER`.
 pub(super) fn remove(rest: &str) -> Result<Order, String> {
     Ok(Order::Subscriber(SubscriberOrder::Remove(rest.trim().to_owned())))
+}
+
+/// `[NUMBER ...]`.
+pub(super) fn reload(rest: &str) -> Result<Order, String> {
+    let numbers = rest.split_whitespace().map(str::to_owned).collect();
+    Ok(Order::Subscriber(SubscriberOrder::Reload(numbers)))
 }
 
 /// `NUMBER NAME`.

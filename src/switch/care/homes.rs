@@ -2,11 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::Now;
-use crate::care::{Report, Subscriber, Update};
+use crate::base::{Duration, Now, Time};
+use crate::care::plan::Start;
+use crate::care::{Kept, Report, Subscriber, Update};
 
 use super::{Care, CareFact, FactKind, Home, KeptCheckIns};
 use crate::switch::{Level, Switch};
+
+/// So long the plan of an alarm waits for the subscribers: for whom it calls, if nobody knows whose the alarm is?
+const PLAN_WAITS: Duration = Duration::from_secs(30);
+
+/// Changes that wait for the records.
+const MOST_UPDATES: usize = 1_000;
 
 impl Care {
     /// The number by which the one is known to whom a number or an account belongs; itself, where that is
@@ -75,17 +82,41 @@ impl Care {
 }
 
 impl Switch {
-    /// What the records say of subscribers: at the start, and at each change.
+    /// What the records say of subscribers: at the start, and at each change. The start's comes after that of cases and
+    /// has all; what changes before that waits for it.
     pub(in crate::switch) fn subscribers_changed(&mut self, now: Now, update: Update) {
+        if self.care.early.is_some() && !(self.care.restored && update.all) {
+            return self.change_waits(update);
+        }
+        self.subscribers_told(now, update);
+        for update in core::mem::take(&mut self.care.updates) {
+            self.subscribers_told(now, update);
+        }
+    }
+
+    fn change_waits(&mut self, update: Update) {
+        if update.all {
+            self.care.updates.clear();
+        }
+        if self.care.updates.len() < MOST_UPDATES {
+            return self.care.updates.push(update);
+        }
+        let line = "a change of subscribers is not known, too many wait for the records: try 'subscriber reload' \
+                    later";
+        self.log(Level::Error, line);
+    }
+
+    fn subscribers_told(&mut self, now: Now, mut update: Update) {
         // The clocks first: what the records say is believed by them. What is overdue stays so.
         self.check_ins_due(now);
-        let Update { all, put, gone } = update;
-        let mut gone = gone;
+        self.care.told.take(&mut update);
+        let Update { all, mut put, mut gone, .. } = update;
+        let kept = if all { self.care.kept.take() } else { None };
         if all {
             let stay: BTreeSet<&String> = put.iter().map(|kept| &kept.subscriber.number).collect();
             let old = self.care.directory.all().map(|kept| &kept.subscriber.number);
-            gone.extend(old.filter(|number| !stay.contains(number)).cloned());
-            self.care.directory = Default::default();
+            let goes = |number: &&String| !stay.contains(number) && !self.care.told.is_newer(number);
+            gone.extend(old.filter(goes).cloned());
         }
         for number in &gone {
             for action in self.care.check_ins.overdue(now, number) {
@@ -94,10 +125,16 @@ impl Switch {
             self.care.directory.remove(number);
             self.care.check_ins.remove(number);
         }
+        // Who is as before is nobody to look at; there are many thousands.
+        let directory = &self.care.directory;
+        let is_other = |kept: &Kept| {
+            directory.get(&kept.subscriber.number).is_none_or(|own| **own != *kept)
+        };
+        put.retain(|own| kept.is_some() || is_other(own));
         let changed = put.len() + gone.len();
         // Numbers may have changed hands: those that had them give them up first.
         put.iter().for_each(|kept| _ = self.care.directory.remove(&kept.subscriber.number));
-        let KeptCheckIns { settled, missed, closed } = self.care.kept.take().unwrap_or_default();
+        let KeptCheckIns { settled, missed, closed } = kept.unwrap_or_default();
         for kept in put {
             let number = kept.subscriber.number.clone();
             self.care.check_ins.put(now, &kept, settled.get(&number).copied());
@@ -128,7 +165,32 @@ impl Switch {
         self.calls_restored(now, called);
         self.receptions_restored(now, receptions);
         self.plans_restored(now);
+        if all {
+            self.plans_waited(now, true);
+        }
         self.care_calls_restored(now);
         self.check_ins_due(now);
+    }
+
+    /// The plan of an alarm begins; as soon as it is known whose that is, if it soon is.
+    pub(super) fn plan_when_known(&mut self, now: Now, case: u64, start: Start) {
+        match self.care.early.is_some() && self.care.plans_wait.len() < super::MOST_WAITING {
+            true => _ = self.care.plans_wait.insert((now.at + PLAN_WAITS, case), start),
+            false => self.plan_for_alarm(now, case, start),
+        }
+    }
+
+    /// Plans of alarms that have waited begin, and all of them when the subscribers are known. Where none fits whom
+    /// nobody knows, one may fit then.
+    pub(super) fn plans_waited(&mut self, now: Now, all: bool) {
+        while let Some(first) = self.care.plans_wait.first_entry()
+            && (all || first.key().0 <= now.at)
+        {
+            let ((_, case), start) = first.remove_entry();
+            self.plan_for_alarm(now, case, start);
+            if !all && !self.care.plans.has(case) && self.care.cases.get(case).is_some() {
+                self.care.plans_wait.insert((Time::NEVER, case), start);
+            }
+        }
     }
 }
