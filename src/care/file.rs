@@ -129,6 +129,16 @@ fn read(
     faults: &mut Vec<Fault>,
 ) -> Option<Subscriber> {
     let before = faults.len();
+    // A file that was cut off would empty what stands in the rest.
+    let named = columns.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
+    if cells.len() < named {
+        let what = format!(
+            "the row has {} cells and the heading {named}: write the others, empty where a field is to be emptied",
+            cells.len()
+        );
+        faults.push(Fault { row, column: None, what });
+        return None;
+    }
     let cell = |at: usize| cells.get(at).map_or("", |cell| cell.trim());
     let mut subscriber = Subscriber::default();
     let (at, number) = columns.iter().find(|(_, field)| field.name == "number")?;
@@ -226,6 +236,9 @@ mod tests {
                 && foreign[1].contains("column 3 (notes)"),
             "{foreign:?}"
         );
+        let all = there("number,name,contacts\n100,Wang,Li/1\n");
+        let short = of("number,name,contacts\n100,Wang\n", &all).unwrap_err();
+        assert!(short[0].starts_with("row 2: the row has 2 cells and the heading 3"), "{short:?}");
         let extra = of("number\n100,x\n", &Directory::default()).unwrap_err();
         assert!(
             extra[0].starts_with("row 2, column 2 (): it stands in a column without"),
