@@ -23,7 +23,11 @@ pub(super) fn statements<'q>(
 ) -> Vec<Statement<'q>> {
     match what {
         CareFact::Reported { by, meaning, priority, place, call_back, case, repeat, .. } => {
-            let mut all = vec![reported(fact, account, what), seen(fact, account)];
+            // A unit that lives says so each few minutes, for years: when it did last is all there is to it.
+            let mut all = vec![seen(fact, account)];
+            if *meaning != Meaning::Alive || case.is_some() {
+                all.insert(0, reported(fact, account, what));
+            }
             if let (Meaning::Alarm(need), Some(case)) = (meaning, case) {
                 // Each alarm makes the row: the fact that opened the case may be the one that was lost.
                 let insert = "INSERT INTO cases (id, account, unit, opened, need, priority, place, \

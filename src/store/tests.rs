@@ -883,6 +883,13 @@ fn open_cases_are_there_after_a_restart() {
         ];
         assert_eq!(kept.cases, open);
         assert_eq!(kept.troubles, [("81".to_owned(), care::Trouble::Battery, Wall(12))]);
+        // Of one that only lives it is known when it said so last.
+        let select = "SELECT count(*) FROM reports WHERE account = ?";
+        let count = async |account: &str| {
+            sqlx::query_scalar::<_, i64>(select).bind(account).fetch_one(&records.pool).await.unwrap()
+        };
+        assert_eq!((count("79").await, count("81").await), (0, 3));
+        assert_eq!(records.known_of("79").await.unwrap().seen, Some(5));
         // A closed case's plan is over.
         let [(1, plan, events)] = &kept.plans[..] else { panic!("{:?}", kept.plans) };
         assert_eq!((plan.as_str(), events.len()), ("fall", 2));
