@@ -55,6 +55,8 @@ pub struct Guard {
     terms: Terms,
     /// Milliseconds of the clock that does not jump; below zero: before the start.
     counts: BTreeMap<String, VecDeque<i64>>,
+    /// The same, by the last of each.
+    by_age: BTreeSet<(i64, String)>,
     locks: BTreeMap<String, Lock>,
     white: BTreeSet<String>,
 }
@@ -72,16 +74,12 @@ impl Guard {
         if calls == 0 || number.is_empty() || self.is_white(number) || self.is_white(home) {
             return None;
         }
-        self.forget(now.at);
         let most = calls as usize;
         let mut full = None;
         let own = (home != number).then_some(number);
         for key in [Some(home), own].into_iter().flatten() {
-            if !self.counts.contains_key(key) && self.counts.len() >= MOST_COUNTED {
-                continue;
-            }
-            let times = self.counts.entry(key.to_owned()).or_default();
             let at = on_clock(now.at);
+            let times = self.counted(key, at);
             times.push_back(at);
             while times.front().is_some_and(|then| at - then > millis(within)) {
                 times.pop_front();
@@ -94,7 +92,7 @@ impl Guard {
             }
         }
         let key = full.filter(|key| !self.locked(now.wall, key))?;
-        self.counts.remove(&key);
+        self.forget(&key);
         let until = (lock != Duration::ZERO).then(|| Wall(now.wall.0.saturating_add(millis(lock))));
         let why = format!("{calls} calls within {} s", within.as_secs());
         let lock = Lock { since: now.wall, until, why, by: String::new() };
@@ -111,10 +109,7 @@ impl Guard {
         let at = on_clock(now).saturating_sub(millis(ago));
         let own = (home != number).then_some(number);
         for key in [Some(home), own].into_iter().flatten() {
-            if !self.counts.contains_key(key) && self.counts.len() >= MOST_COUNTED {
-                continue;
-            }
-            let times = self.counts.entry(key.to_owned()).or_default();
+            let times = self.counted(key, at);
             let place = times.partition_point(|then| *then <= at);
             times.insert(place, at);
             if times.len() > calls as usize {
@@ -152,7 +147,7 @@ impl Guard {
 
     /// Lets one in again. `false`: it was not locked.
     pub fn lift(&mut self, number: &str) -> bool {
-        self.counts.remove(number);
+        self.forget(number);
         self.locks.remove(number).is_some()
     }
 
@@ -175,11 +170,26 @@ impl Guard {
         self.white.iter().map(String::as_str)
     }
 
-    /// Makes room when there are very many.
-    fn forget(&mut self, now: Time) {
-        if self.counts.len() >= MOST_COUNTED {
-            let (at, within) = (on_clock(now), millis(self.terms.within));
-            self.counts.retain(|_, times| times.back().is_some_and(|then| at - then <= within));
+    /// The calls of one, of which another comes to it: of very many the one whose last is the longest ago gives way.
+    fn counted(&mut self, key: &str, at: i64) -> &mut VecDeque<i64> {
+        match self.counts.get(key).and_then(VecDeque::back) {
+            Some(last) => _ = self.by_age.remove(&(*last, key.to_owned())),
+            None if self.counts.len() >= MOST_COUNTED => {
+                if let Some((_, oldest)) = self.by_age.pop_first() {
+                    self.counts.remove(&oldest);
+                }
+            }
+            None => {}
+        }
+        let times = self.counts.entry(key.to_owned()).or_default();
+        let last = times.back().map_or(at, |last| at.max(*last));
+        self.by_age.insert((last, key.to_owned()));
+        times
+    }
+
+    fn forget(&mut self, key: &str) {
+        if let Some(last) = self.counts.remove(key).and_then(|times| times.back().copied()) {
+            self.by_age.remove(&(last, key.to_owned()));
         }
     }
 }
@@ -220,6 +230,27 @@ mod tests {
         assert!(guard.is_locked(at(1_799).wall, "1", "1"));
         assert!(!guard.is_locked(at(1_800).wall, "1", "1"));
         assert!(!guard.is_locked(at(900).wall, "2", "2"));
+    }
+
+    /// Of very many numbers the one that has not called for the longest gives way, and no call looks at all of them.
+    #[test]
+    fn of_very_many_the_oldest_gives_way() {
+        let mut guard = guard(2, 1_000);
+        for n in 0..MOST_COUNTED {
+            assert_eq!(guard.called(at(n as u64 / 1_000), &n.to_string(), &n.to_string()), None);
+        }
+        assert!(guard.called(at(100), "7", "7").is_some(), "it was counted");
+        assert_eq!(guard.called(at(100), "new", "new"), None);
+        assert_eq!(guard.called(at(100), "newer", "newer"), None);
+        assert!(guard.called(at(101), "newer", "newer").is_some(), "a new one is counted too");
+        assert_eq!(guard.called(at(101), "0", "0"), None, "the oldest was forgotten");
+        assert!(guard.counts.len() <= MOST_COUNTED);
+        let ages: BTreeSet<(i64, String)> = guard
+            .counts
+            .iter()
+            .filter_map(|(key, times)| Some((*times.back()?, key.clone())))
+            .collect();
+        assert_eq!(guard.by_age, ages);
     }
 
     /// A home calls twice, the process dies, and the third call locks as if it had not.
