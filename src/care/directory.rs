@@ -200,8 +200,7 @@ mod tests {
         };
         // All are read; 200 is added and 100 goes; then what was read is told.
         told.take(&mut put("200", 6));
-        let mut gone =
-            Update { gone: vec!["100".into()], version: Some(7), ..Update::default() };
+        let mut gone = Update { gone: vec!["100".into()], version: Some(7), ..Update::default() };
         told.take(&mut gone);
         assert_eq!(gone.gone, ["100"]);
         assert_eq!(all(&mut told, &["100", "150"], 5), (true, "150".to_owned()));

@@ -787,7 +787,7 @@ mod tests {
                 drop(crate::store::database::Database::open(&path).await.unwrap());
             };
             let ((.., subscribers), ()) = tokio::join!(reading, mending);
-            assert_eq!(subscribers.len(), 0);
+            assert_eq!(subscribers.put.len(), 0);
         });
         assert!(said[0].as_ref().is_some_and(|why| why.contains("belfry.db")), "{said:?}");
         assert_eq!(said.iter().filter(|said| said.is_none()).count(), 1, "{said:?}");

@@ -392,9 +392,8 @@ async fn reload(database: &Path, numbers: &[String]) -> Result<(Answer, Option<U
     if !numbers.is_empty() {
         update.all = false;
         update.put.retain(|kept| numbers.contains(&kept.subscriber.number));
-        let there = |number: &&String| {
-            update.put.iter().any(|kept| kept.subscriber.number == **number)
-        };
+        let there =
+            |number: &&String| update.put.iter().any(|kept| kept.subscriber.number == **number);
         update.gone = numbers.iter().filter(|number| !there(number)).cloned().collect();
     }
     let answer = Answer::done(format!("{count} subscribers"), json!({ "subscribers": count }));

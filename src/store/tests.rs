@@ -886,7 +886,11 @@ fn open_cases_are_there_after_a_restart() {
         // Of one that only lives it is known when it said so last.
         let select = "SELECT count(*) FROM reports WHERE account = ?";
         let count = async |account: &str| {
-            sqlx::query_scalar::<_, i64>(select).bind(account).fetch_one(&records.pool).await.unwrap()
+            sqlx::query_scalar::<_, i64>(select)
+                .bind(account)
+                .fetch_one(&records.pool)
+                .await
+                .unwrap()
         };
         assert_eq!((count("79").await, count("81").await), (0, 3));
         assert_eq!(records.known_of("79").await.unwrap().seen, Some(5));

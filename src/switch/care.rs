@@ -109,7 +109,7 @@ struct Asked {
 }
 
 /// What a unit is told of its report, beside 200.
-enum Told {
+enum ToldUnit {
     /// Whom it is to call, if it is.
     WhomToCall,
     /// This.
@@ -337,23 +337,23 @@ impl Switch {
         from: &str,
         said: Option<Said>,
         raw: &str,
-    ) -> Option<(Report, Told)> {
+    ) -> Option<(Report, ToldUnit)> {
         let time = self.time_of_day(now);
         Some(match said {
-            Some(Said::Scaip(Ok(request))) => (Report::scaip(&request), Told::WhomToCall),
+            Some(Said::Scaip(Ok(request))) => (Report::scaip(&request), ToldUnit::WhomToCall),
             Some(Said::NowIp(Ok(message), _)) => {
                 let answer = answer::now_ip_taken(&message, &time);
-                (Report::now_ip(&message)?, Told::This(answer))
+                (Report::now_ip(&message)?, ToldUnit::This(answer))
             }
             Some(Said::Scaip(Err(refused))) => {
                 self.log(Level::Warning, format!("unit {from} sends faulty SCAIP: {refused}"));
                 let report = Report::unreadable(from, Protocol::Scaip, raw);
-                (report, Told::This(answer::scaip_refused(refused)))
+                (report, ToldUnit::This(answer::scaip_refused(refused)))
             }
             Some(Said::NowIp(Err(refused), data)) => {
                 self.log(Level::Warning, format!("unit {from} sends faulty NOW-IP: {refused}"));
                 let report = Report::unreadable(from, Protocol::NowIp, raw);
-                (report, Told::This(answer::now_ip_refused(&data, &time)))
+                (report, ToldUnit::This(answer::now_ip_refused(&data, &time)))
             }
             None => {
                 let what =
@@ -362,7 +362,7 @@ impl Switch {
                 self.log(Level::Warning, line);
                 // SCAIP is what most units speak; one that speaks none has its 200.
                 let answer = answer::scaip_refused(Refused::of_no_document(raw.as_bytes()));
-                (Report::unreadable(from, Protocol::Unknown, raw), Told::This(answer))
+                (Report::unreadable(from, Protocol::Unknown, raw), ToldUnit::This(answer))
             }
         })
     }
@@ -374,7 +374,7 @@ impl Switch {
         txn: TxnId,
         unit: Unit,
         (report, raw): (Report, String),
-        told: Told,
+        told: ToldUnit,
     ) {
         let taken = match self.care.is_full(&unit.user) {
             true => None,
@@ -387,8 +387,8 @@ impl Switch {
             return self.respond(now, txn, 503, vec![(Name::RetryAfter, RETRY_AFTER_S.into())]);
         };
         let answer = match told {
-            Told::This(answer) => answer,
-            Told::WhomToCall => {
+            ToldUnit::This(answer) => answer,
+            ToldUnit::WhomToCall => {
                 let domain = self.config.domain();
                 self.care.cases.answer(&report, &unit.to, domain.as_ref())
             }

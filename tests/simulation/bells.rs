@@ -616,8 +616,9 @@ fn who_presses_before_the_subscribers_are_known_is_a_case_and_has_reported() {
     assert_eq!((rows.len(), rows[0].account.as_str(), rows[0].name.as_str()), (1, &*number, ""));
     house.world.with(caller, |phone, now| phone.hang_up(now));
     house.world.run(Duration::from_secs(20 * 60));
-    let count =
-        |house: &House, wanted: fn(&CareFact) -> bool| care(house).into_iter().filter(|w| wanted(w)).count();
+    let count = |house: &House, wanted: fn(&CareFact) -> bool| {
+        care(house).into_iter().filter(|w| wanted(w)).count()
+    };
     let missed = |w: &CareFact| matches!(w, CareFact::CheckInMissed { .. });
     assert_eq!(count(&house, missed), 0, "nobody knows who has to");
     // One is added while the records are away; the records, read before that, do not know him.
@@ -694,7 +695,9 @@ fn a_case_ends_its_check_in_after_a_restart() {
     let closed = |house: &House| -> Vec<String> {
         let facts = house.world.facts.iter();
         let account = |kind: &FactKind| match kind {
-            FactKind::Care { account, what: CareFact::CheckInClosed { .. } } => Some(account.clone()),
+            FactKind::Care { account, what: CareFact::CheckInClosed { .. } } => {
+                Some(account.clone())
+            }
             _ => None,
         };
         facts.filter_map(|fact| account(&fact.kind)).collect()

@@ -41,7 +41,8 @@ fn house_with(care: &str, list: &str, seed: u64, calls: KeptCalls) -> House {
         Kept { subscriber, since: Wall(0) }
     };
     let all = [("1001", "Wang", "south"), ("1002", "Li", "south"), ("1003", "Zhao", "north")];
-    let update = Update { all: true, put: all.into_iter().map(kept).collect(), ..Update::default() };
+    let update =
+        Update { all: true, put: all.into_iter().map(kept).collect(), ..Update::default() };
     house.world.input(Input::Subscribers(Box::new(update)));
     house
 }

@@ -301,7 +301,8 @@ fn a_plan_waits_for_the_subscribers() {
         (1..4).for_each(|n| behaves(&mut house, n, Manner::Ring));
         house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
         house.world.run(Duration::from_secs(known_after));
-        let begun = |house: &House| words(house).into_iter().filter(|word| *word == "begun").count();
+        let begun =
+            |house: &House| words(house).into_iter().filter(|word| *word == "begun").count();
         assert_eq!(begun(&house), before, "{:?}", words(&house));
         house.world.input(Input::Cases(KeptCases::default()));
         subscribers(&mut house);

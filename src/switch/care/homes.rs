@@ -115,7 +115,8 @@ impl Switch {
         if all {
             let stay: BTreeSet<&String> = put.iter().map(|kept| &kept.subscriber.number).collect();
             let old = self.care.directory.all().map(|kept| &kept.subscriber.number);
-            let goes = |number: &&String| !stay.contains(number) && !self.care.told.is_newer(number);
+            let goes =
+                |number: &&String| !stay.contains(number) && !self.care.told.is_newer(number);
             gone.extend(old.filter(goes).cloned());
         }
         for number in &gone {
@@ -127,9 +128,8 @@ impl Switch {
         }
         // Who is as before is nobody to look at; there are many thousands.
         let directory = &self.care.directory;
-        let is_other = |kept: &Kept| {
-            directory.get(&kept.subscriber.number).is_none_or(|own| **own != *kept)
-        };
+        let is_other =
+            |kept: &Kept| directory.get(&kept.subscriber.number).is_none_or(|own| **own != *kept);
         put.retain(|own| kept.is_some() || is_other(own));
         let changed = put.len() + gone.len();
         // Numbers may have changed hands: those that had them give them up first.
