@@ -37,6 +37,7 @@ mod outside;
 mod phones;
 mod quality;
 mod reloads;
+mod restored;
 mod sample;
 mod scanners;
 mod soak;
