@@ -184,7 +184,7 @@ fn reported<'q>(fact: &'q Fact, account: &'q str, what: &'q CareFact) -> Stateme
 impl Records {
     /// The cases that are open, the oldest first, and what units have reported as wrong and not as over.
     pub async fn kept_cases(&self) -> Result<KeptCases, Trouble> {
-        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, no_call, \
+        let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, no_call, call, \
                       (SELECT protocol FROM reports WHERE \"case\" = cases.id ORDER BY id DESC LIMIT 1) \
                       AS protocol, \
                       (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line, \
@@ -203,6 +203,7 @@ impl Records {
             talked: Option<i64>,
             no_call: Option<i64>,
             protocol: Option<String>,
+            call: Option<String>,
             line: Option<String>,
             check_in: bool,
         }
@@ -220,7 +221,7 @@ impl Records {
             no_call,
             protocol,
             line,
-            check_in
+            check_in, call
         });
         let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
         let mut unheard = Vec::new();
@@ -240,7 +241,9 @@ impl Records {
             case.protocol = protocol.unwrap_or(Protocol::Voice);
             case.check_in = row.check_in;
             case.line = row.line.as_deref().and_then(LineEnd::named);
-            (case, row.talked.is_some())
+            // Somebody talked in its last call, and nothing says how that ended: it broke off with the process.
+            let cut = row.call.is_some() && row.line.is_none();
+            (case, row.talked.is_some() && !cut)
         };
         let cases = rows.map_err(self.sorted())?.into_iter().map(case).collect();
         let (settled, missed) = self.kept_check_ins().await?;

@@ -861,6 +861,14 @@ fn open_cases_are_there_after_a_restart() {
         of("77", planned(1, PlanEvent::Begun { by: String::new() })),
         of("78", planned(2, PlanEvent::Begun { by: String::new() })),
         of("77", planned(1, called.clone())),
+        // In both somebody has talked; how the call of the first ended nobody knows.
+        of("83", reported(fall, Some(101), true)),
+        of("83", CareFact::CallJoined { case: 101, call: call(8) }),
+        of("83", CareFact::Talked { case: 101 }),
+        of("84", reported(fall, Some(102), true)),
+        of("84", CareFact::CallJoined { case: 102, call: call(9) }),
+        of("84", CareFact::Talked { case: 102 }),
+        FactKind::CallField { call: call(9), name: "line".into(), value: "fault".into() },
     ];
     stored(dir.path(), kinds);
     block(async {
@@ -881,7 +889,10 @@ fn open_cases_are_there_after_a_restart() {
             (case(99, "80", 6, Some("+8613")), true),
             (graver, false),
         ];
-        assert_eq!(kept.cases, open);
+        let (open_calls, kept_calls) = ([(101, false), (102, true)], kept.cases[3..].iter());
+        let kept_calls: Vec<_> = kept_calls.map(|(case, talked)| (case.id, *talked)).collect();
+        assert_eq!(kept_calls, open_calls, "one that broke off is none in which somebody talked");
+        assert_eq!(kept.cases[..3], open);
         assert_eq!(kept.troubles, [("81".to_owned(), care::Trouble::Battery, Wall(12))]);
         // Of one that only lives it is known when it said so last.
         let select = "SELECT count(*) FROM reports WHERE account = ?";
