@@ -17,6 +17,10 @@ mod leaves;
 pub mod now_ip;
 pub mod scaip;
 
+use std::borrow::Cow;
+
+use encoding_rs::GB18030;
+
 use leaves::Leaves;
 
 /// The body of a MESSAGE that is a unit's.
@@ -54,6 +58,19 @@ impl Said {
     }
 }
 
+/// A report's text in UTF-8: units made in China write GB 18030 at times, whatever they say of it. What is neither stays as
+/// it is; what is UTF-8 and cut off within a character is no GB 18030.
+pub fn legible(body: &[u8]) -> Cow<'_, [u8]> {
+    let Err(error) = core::str::from_utf8(body) else { return Cow::Borrowed(body) };
+    if error.error_len().is_none() {
+        return Cow::Borrowed(body);
+    }
+    match GB18030.decode_without_bom_handling_and_without_replacement(body) {
+        Some(text) => Cow::Owned(text.into_owned().into_bytes()),
+        None => Cow::Borrowed(body),
+    }
+}
+
 /// Whether the first element of a body is this one.
 fn begins(body: &[u8], tag: &str) -> bool {
     let text = String::from_utf8_lossy(body);
@@ -67,6 +84,22 @@ fn begins(body: &[u8], tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The place of an alarm is written in what its maker writes: it is read, and 32 characters are 32.
+    #[test]
+    fn a_place_in_gb_18030_is_read() {
+        let place = "石岐区悦来中路十六号大院三栋二单元五〇二房卧室";
+        let text = format!("<mrq><ref>1</ref><cid>1001</cid><dty>3</dty><lte>{place}</lte></mrq>");
+        let sent = GB18030.encode(&text).0;
+        assert_eq!(legible(&sent), text.as_bytes());
+        let said = Said::read(b"application/scaip+xml", &legible(&sent));
+        let Some(Said::Scaip(Ok(request))) = said else { panic!("{said:?}") };
+        assert!(format!("{request:?}").contains(place), "{request:?}");
+        let cut = &text.as_bytes()[..text.len() - 29];
+        for same in [text.as_bytes(), cut, b"\xff\xff"] {
+            assert_eq!(legible(same), same);
+        }
+    }
 
     /// What was cut off on its way is still known for what it was meant to be.
     #[test]
