@@ -84,6 +84,7 @@ impl Floor {
             vip: false,
             region: None,
             longest: None,
+            since: None,
         };
         let queue = format!("queue-{}", rng.below(QUEUES as u64));
         let now = self.now();

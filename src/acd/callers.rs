@@ -58,7 +58,7 @@ impl Centre {
     }
 
     fn let_in(&mut self, now: Time, queue: QueueId, entry: Entry) -> usize {
-        let Entry { call, number, priority, vip, urgent, region, longest } = entry;
+        let Entry { call, number, priority, vip, urgent, region, longest, since } = entry;
         let old = self.owed(queue, &number).map(|old| (old.rank, old.entered, old.priority));
         if let Some((old, ..)) = old {
             self.suspend(now, old.call(), call);
@@ -66,7 +66,7 @@ impl Centre {
         let terms = &self.queues[&queue].terms;
         let asked = priority.clamp(-MOST_PRIORITY, MOST_PRIORITY) + if vip { VIP } else { 0 };
         let (rank, entered, priority) = match old {
-            None => (Rank::new(now, asked, terms.ageing, call), now, asked),
+            None => (Rank::new(since.unwrap_or(now), asked, terms.ageing, call), now, asked),
             // Its place and not its time: the clock knows nothing of a wait before the start.
             Some((rank, entered, old)) => {
                 let more = old.max(asked) - old;

@@ -155,6 +155,8 @@ pub struct Entry {
     pub region: Option<String>,
     /// How long this one waits at most, where that is shorter than the queue's.
     pub longest: Option<Duration>,
+    /// Since when it waits, where that was in another call or queue before: its place is of that time.
+    pub since: Option<Time>,
 }
 
 /// A caller's place among others: the smallest is next.

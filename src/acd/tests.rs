@@ -385,6 +385,7 @@ impl Floor {
             vip,
             region: region.clone(),
             longest: None,
+            since: None,
         };
         let asked = priority + if vip { VIP } else { 0 };
         let back = self.model.waits.iter_mut().find(|(old, w)| {
@@ -591,6 +592,7 @@ fn entry(call: u64, number: &str) -> Entry {
         vip: false,
         region: None,
         longest: None,
+        since: None,
     }
 }
 fn events(centre: &mut Centre) -> Vec<What> {

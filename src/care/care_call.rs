@@ -33,6 +33,8 @@ const STEP_MS: i64 = 3_600 * 1_000;
 const LOOK: Duration = Duration::from_secs(60);
 /// Calls that are held back are looked at again after this.
 const HELD: Duration = Duration::from_secs(5);
+/// From a call that could not be placed to the next attempt.
+const NO_WAY: Duration = Duration::from_secs(30);
 /// Actions that are given at once; the rest at the next asking.
 const MOST_AT_ONCE: usize = 1_000;
 /// Characters of a text that is given by hand.
@@ -474,6 +476,17 @@ impl CareCalls {
         }
         let state = if reached { State::Done } else { State::Failed };
         self.said.extend(round.over(account, state));
+    }
+
+    /// A call for a list could not be placed now: it is no attempt, and the next is soon.
+    pub fn not_placed(&mut self, now: Now, name: &str, account: &str) {
+        let round = self.entries.get_mut(name).and_then(|entry| entry.round.as_mut());
+        let person = round.and_then(|round| round.people.get_mut(account));
+        let Some(person) = person.filter(|own| own.calling) else { return };
+        (person.calling, person.attempts) = (false, person.attempts.saturating_sub(1));
+        person.next = now.at + NO_WAY;
+        self.calling -= 1;
+        self.steps.insert((person.next, name.to_owned(), account.to_owned()));
     }
 
     /// What is due, where `room` calls may begin. To be asked until it gives nothing.

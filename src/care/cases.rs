@@ -8,6 +8,7 @@
 //!  its speech:   Silent ──alarm──▶ Awaited ──call──▶ Up ──somebody talked, over──▶ Silent
 //!                                    │ not in time     │ over, nobody talked
 //!                                    └──▶ told ◀───────┘
+//!                                           └─ called: `most` times soon, then slowly, until somebody talks or closes
 //! ```
 //!
 //! One open case per account: what else its unit reports joins it. A report that was heard before
@@ -32,6 +33,11 @@ const MOST_TROUBLED: usize = 100_000;
 
 /// Calls of one case at once: a home has more than one telephone, and hardly more than this.
 const MOST_CALLS: usize = 8;
+
+/// From one call to a home that answers none of the first to the next.
+const SLOWLY: Duration = Duration::from_secs(600);
+/// From a call that could not even be placed to the next attempt: a channel may be free, a gateway there again.
+const NO_WAY: Duration = Duration::from_secs(10);
 
 /// How it stands with the speech of a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,10 +79,15 @@ pub struct Case {
     pub line: Option<LineEnd>,
     /// The device and the need of its alarms, as long as all have the same.
     sole: Option<(String, Need)>,
-    /// The unit has taken them back: its own call is not expected, and it is not called again.
+    /// The unit has taken them back: it is not called. A person asks all the same, for who has fallen may have pressed by
+    /// mistake what takes it back: where nobody has talked in time, that is told.
     taken_back: bool,
-    /// How often it was called since somebody talked last.
+    /// How often it was called in vain since somebody talked or answered last.
     tries: u32,
+    /// What is awaited is the time of our own next call, not the unit's.
+    ours: bool,
+    /// Since when its calls wait in a queue for somebody to talk: one that is made anew has this place, not the last.
+    queued: Option<Time>,
     /// Its calls wait behind others: whose it is, is locked out.
     low: bool,
     voice: Voice,
@@ -101,6 +112,8 @@ impl Case {
             sole: None,
             taken_back: false,
             tries: 0,
+            ours: false,
+            queued: None,
             low: false,
             voice: Voice::Silent,
         }
@@ -108,14 +121,19 @@ impl Case {
 
     /// The unit is expected to call.
     pub fn is_awaited(&self) -> bool {
-        matches!(self.voice, Voice::Awaited(_))
+        matches!(self.voice, Voice::Awaited(_)) && !self.ours
+    }
+
+    /// It does not answer, and is called every [`SLOWLY`]: what others are to be called for does not wait for that.
+    fn is_called_slowly(&self) -> bool {
+        self.ours && self.tries > 0
     }
 
     /// Somebody is in need and nobody has talked to him yet: he is expected to call, or calls.
     pub fn waits(&self) -> bool {
         match &self.voice {
             Voice::Silent => false,
-            Voice::Awaited(_) => true,
+            Voice::Awaited(_) => !self.is_called_slowly(),
             Voice::Up(calls) => !calls.iter().any(|(_, talked)| *talked),
         }
     }
@@ -193,6 +211,8 @@ pub struct Unheard {
     pub case: u64,
     /// Whose it is.
     pub account: String,
+    /// It was told before, and its home is to be called anew.
+    pub again: bool,
 }
 
 /// What the configuration says of the care line.
@@ -354,12 +374,6 @@ impl Cases {
                 Meaning::Cancelled => own.taken_back || own.is_cancelled_by(report),
                 _ => own.taken_back,
             };
-            if own.taken_back
-                && let Voice::Awaited(until) = own.voice
-            {
-                own.voice = Voice::Silent;
-                self.awaited.remove(&(until, own.id));
-            }
         }
         let calls = matches!(report.speech, Speech::UnitCalls { .. });
         if let (Some(case), true, Meaning::Alarm(_)) = (case, calls, report.meaning) {
@@ -440,6 +454,8 @@ impl Cases {
             sole: Some((report.device.clone(), need)),
             taken_back: false,
             tries: 0,
+            ours: false,
+            queued: None,
             low: false,
             voice: Voice::Silent,
         };
@@ -453,7 +469,15 @@ impl Cases {
     fn await_call(&mut self, now: Time, id: u64) {
         let until = now + self.terms.speech_within;
         let Some(case) = self.open.get_mut(&id) else { return };
+        if let Voice::Awaited(at) = case.voice
+            && case.ours
+        {
+            // A new need: it is told as the first was.
+            self.awaited.remove(&(at, id));
+            case.voice = Voice::Silent;
+        }
         if case.voice == Voice::Silent {
+            case.ours = false;
             case.voice = Voice::Awaited(until);
             self.awaited.insert((until, id));
         }
@@ -491,11 +515,22 @@ impl Cases {
         }
     }
 
-    /// The open case of a caller: its account's, or the newest that it reported for another.
+    /// The open case of a caller: its account's, or of those that it reported for others the oldest that awaits a call,
+    /// else the newest.
     pub fn of_caller(&self, number: &str) -> Option<&Case> {
         let own = self.of_account.get(number);
-        let said = || self.of_unit.get(number).and_then(BTreeSet::last);
+        let said = || {
+            let all = self.of_unit.get(number)?;
+            let awaits = |id: &&u64| self.open.get(id).is_some_and(Case::is_awaited);
+            all.iter().find(awaits).or_else(|| all.last())
+        };
         self.open.get(own.or_else(said)?)
+    }
+
+    /// A caller has reported for several homes that have open cases: which of them calls is a guess.
+    pub fn is_guess(&self, number: &str) -> bool {
+        !self.of_account.contains_key(number)
+            && self.of_unit.get(number).is_some_and(|all| all.len() > 1)
     }
 
     /// A call that follows an alarm.
@@ -563,6 +598,7 @@ impl Cases {
                 case.voice = Voice::Up(vec![(call, false)]);
             }
         }
+        case.ours = false;
         self.of_call.insert(call, id);
         Some(case)
     }
@@ -573,7 +609,7 @@ impl Cases {
         let Voice::Up(calls) = &mut case.voice else { return None };
         let (_, talked) = calls.iter_mut().find(|(own, _)| *own == call)?;
         let first = !std::mem::replace(talked, true);
-        case.tries = 0;
+        (case.tries, case.ours, case.queued) = (0, false, None);
         first.then_some(&*case)
     }
 
@@ -588,18 +624,51 @@ impl Cases {
         if calls.is_empty() {
             case.voice = Voice::Silent;
         }
-        (!heard).then(|| Unheard { case: case.id, account: case.account.clone() })
+        (!heard).then(|| Unheard { case: case.id, account: case.account.clone(), again: false })
     }
 
-    /// The unit of a case is to be called, if it calls not itself and was not called `most` times already: its
-    /// account, the number, and the how manieth time that is.
-    pub fn calls_out(&mut self, id: u64, most: u32) -> Option<(String, String, u32)> {
+    /// The unit of a case is to be called, if it calls not itself: its account, the number, and the how manieth time that
+    /// is. After `most` times in vain it is so every [`SLOWLY`] only; `most` 0: never.
+    pub fn calls_out(&mut self, now: Time, id: u64, most: u32) -> Option<(String, String, u32)> {
         let case = self.open.get_mut(&id)?;
-        if case.call().is_some() || case.tries >= most {
+        if case.call().is_some() || most == 0 || case.taken_back {
             return None;
         }
-        case.tries += 1;
+        if case.tries >= most && !std::mem::take(&mut case.ours) {
+            self.await_ours(now + SLOWLY, id);
+            return None;
+        }
+        (case.tries, case.ours) = (case.tries.saturating_add(1), false);
         Some((case.account.clone(), case.number(), case.tries))
+    }
+
+    /// The call to a unit could not be placed at all: that is no attempt, and the next is soon.
+    pub fn not_placed(&mut self, now: Time, id: u64) {
+        if let Some(case) = self.open.get_mut(&id) {
+            case.tries = case.tries.saturating_sub(1);
+            self.await_ours(now + NO_WAY, id);
+        }
+    }
+
+    /// A unit that we have called has answered, and nobody of ours was there for it: that is no attempt in vain.
+    pub fn answered(&mut self, id: u64) {
+        if let Some(case) = self.open.get_mut(&id) {
+            case.tries = case.tries.saturating_sub(1);
+        }
+    }
+
+    /// A call comes into a queue. Gives since when its case waits there, whatever became of its calls; `None`: it has none.
+    pub fn queues(&mut self, now: Time, call: CallId) -> Option<Time> {
+        let case = self.open.get_mut(self.of_call.get(&call)?)?;
+        Some(*case.queued.get_or_insert(now))
+    }
+
+    /// We call the unit then, unless it calls sooner.
+    fn await_ours(&mut self, at: Time, id: u64) {
+        if let Some(case) = self.open.get_mut(&id).filter(|case| case.voice == Voice::Silent) {
+            (case.voice, case.ours) = (Voice::Awaited(at), true);
+            self.awaited.insert((at, id));
+        }
     }
 
     /// The line of a case's call has ended so.
@@ -654,7 +723,7 @@ impl Cases {
             self.awaited.remove(&(until, id));
             if let Some(case) = self.open.get_mut(&id) {
                 case.voice = Voice::Silent;
-                late.push(Unheard { case: id, account: case.account.clone() });
+                late.push(Unheard { case: id, account: case.account.clone(), again: case.ours });
             }
         }
         late
@@ -684,7 +753,8 @@ impl Cases {
     #[cfg(test)]
     fn is_consistent(&self) -> bool {
         let of_units: usize = self.of_unit.values().map(BTreeSet::len).sum();
-        let awaited = self.open.values().filter(|case| case.is_awaited()).count();
+        let awaits = |case: &&Case| matches!(case.voice, Voice::Awaited(_));
+        let awaited = self.open.values().filter(awaits).count();
         let up: usize = self.open.values().map(|case| case.calls().len()).sum();
         self.of_account.len() == self.open.len()
             && of_units == self.open.len()
@@ -728,11 +798,11 @@ mod tests {
 
     const PRESSED: Meaning = Meaning::Alarm(Need::Personal);
 
-    /// A unit that takes back all it said was told not to call: it is not waited for. Another alarm is.
+    /// A unit that takes back all it said is not called; another alarm is. But people are told of either where nobody talks.
     #[test]
-    fn a_cancel_ends_the_wait_for_what_it_is_of() {
+    fn a_cancel_calls_off_the_call_to_what_it_is_of() {
         let fall = Meaning::Alarm(Need::Fall);
-        let awaited = |story: &[(&str, Meaning)]| {
+        let called = |story: &[(&str, Meaning)]| {
             let mut cases = Cases::new(TERMS);
             for (n, (device, meaning)) in (1..).zip(story) {
                 let mut own = report("77", &format!("r{n}"), *meaning);
@@ -740,15 +810,18 @@ mod tests {
                 cases.report(at(n), Wall(0), n, "77", &own);
                 assert!(cases.is_consistent());
             }
-            cases.try_again(at(20), 1);
-            !cases.due(at(200)).is_empty()
+            assert_eq!(cases.due(at(200)).len(), 1, "told, once");
+            let called = cases.calls_out(at(200), 1, 3).is_some();
+            cases.try_again(at(220), 1);
+            assert_eq!(cases.due(at(400)).len(), usize::from(called));
+            called
         };
         let cancel = Meaning::Cancelled;
-        assert!(!awaited(&[("3", PRESSED), ("3", PRESSED), ("3", cancel)]));
-        assert!(!awaited(&[("3", PRESSED), ("00", cancel)]));
-        assert!(awaited(&[("3", PRESSED), ("4", cancel)]), "another device's");
-        assert!(awaited(&[("3", PRESSED), ("3", fall), ("3", cancel)]), "which of both?");
-        assert!(awaited(&[("3", PRESSED), ("3", cancel), ("3", PRESSED)]), "pressed again");
+        assert!(!called(&[("3", PRESSED), ("3", PRESSED), ("3", cancel)]));
+        assert!(!called(&[("3", PRESSED), ("00", cancel)]));
+        assert!(called(&[("3", PRESSED), ("4", cancel)]), "another device's");
+        assert!(called(&[("3", PRESSED), ("3", fall), ("3", cancel)]), "which of both?");
+        assert!(called(&[("3", PRESSED), ("3", cancel), ("3", PRESSED)]), "pressed again");
     }
 
     /// A unit that was switched off and on counts its references anew.
@@ -799,7 +872,10 @@ mod tests {
             Some(2)
         );
         assert_eq!(cases.due(at(59)), vec![]);
-        assert_eq!(cases.due(at(60)), vec![Unheard { case: 1, account: "77".into() }]);
+        assert_eq!(
+            cases.due(at(60)),
+            vec![Unheard { case: 1, account: "77".into(), again: false }]
+        );
         assert_eq!(cases.due(at(70)), vec![]);
         assert_eq!(cases.next_wake(), None);
         // A press after that is awaited anew, a repeat as well.
@@ -814,7 +890,10 @@ mod tests {
         cases.report(at(0), Wall(0), 1, "900", &report("77", "a", PRESSED));
         // The controller's own number calls for one of its homes.
         assert_eq!(cases.call_came("900", "900", first).map(|case| case.id), Some(1));
-        assert_eq!(cases.call_over(first), Some(Unheard { case: 1, account: "77".into() }));
+        assert_eq!(
+            cases.call_over(first),
+            Some(Unheard { case: 1, account: "77".into(), again: false })
+        );
         assert!(cases.call_came("900", "900", second).is_some());
         assert_eq!(cases.talks(second).map(|case| case.id), Some(1));
         assert_eq!(cases.talks(second), None, "told once");
@@ -932,6 +1011,61 @@ mod tests {
         assert_eq!(cases.report(at(201), wall, 10, "7", &report), Taken::Joined(5));
         let mut cases = restored(vec![heard(4)]);
         assert_eq!(cases.report(at(50), wall, 9, "7", &report), Taken::Joined(5), "that is closed");
+    }
+
+    /// A home is not given up: after its first calls it is called slowly, till somebody talks. What it has answered, and what
+    /// could not be placed, does not count.
+    #[test]
+    fn a_home_is_called_until_somebody_talks() {
+        let mut cases = Cases::new(TERMS);
+        cases.report(at(0), Wall(0), 1, "77", &report("77", "a", PRESSED));
+        let (mut now, mut called) = (0, Vec::new());
+        while now < 3_000 {
+            now = cases.next_wake().expect("something is to come").since(Time::ZERO).as_secs();
+            let due = cases.due(at(now));
+            let Some((_, number, nth)) = cases.calls_out(at(now), 1, 3) else { continue };
+            assert_eq!((due.len(), number.as_str()), (1, "77"));
+            called.push((now, nth));
+            // It does not answer.
+            cases.try_again(at(now), 1);
+        }
+        assert_eq!(called[..3], [(60, 1), (120, 2), (180, 3)]);
+        assert_eq!(called[3..5], [(840, 4), (1_500, 5)], "slowly");
+        assert!(cases.is_consistent());
+
+        let mut cases = Cases::new(TERMS);
+        cases.report(at(0), Wall(0), 1, "77", &report("77", "a", PRESSED));
+        cases.due(at(60));
+        for n in 0..20 {
+            let (call, now) = (CallId::new(Wall(9), n), at(60 + 20 * n));
+            assert_eq!(cases.calls_out(now, 1, 3).map(|(.., nth)| nth), Some(1));
+            if n % 2 == 0 {
+                cases.not_placed(now, 1);
+                let again = Unheard { case: 1, account: "77".into(), again: true };
+                assert_eq!(cases.due(now + NO_WAY), [again], "and is not told again");
+            } else {
+                assert!(cases.joins(1, call).is_some());
+                assert_eq!(cases.queues(now, call), Some(at(80)), "it keeps its place");
+                assert!(cases.call_over(call).is_some());
+                cases.answered(1);
+            }
+        }
+        assert!(cases.is_consistent());
+        assert_eq!(cases.calls_out(at(900), 1, 0), None, "never");
+    }
+
+    /// Two homes by one controller: the one whose alarm came first is the one that calls first.
+    #[test]
+    fn of_several_homes_of_a_caller_the_oldest_that_awaits_a_call_has_it() {
+        let mut cases = Cases::new(TERMS);
+        for (id, account) in [(1, "77"), (2, "78")] {
+            cases.report(at(id), Wall(0), id, "900", &report(account, "a", PRESSED));
+        }
+        assert!(cases.is_guess("900") && !cases.is_guess("77"));
+        for (id, own) in [(1, 1), (2, 2), (3, 2)] {
+            let call = CallId::new(Wall(9), id);
+            assert_eq!(cases.call_came("900", "95081", call).map(|case| case.id), Some(own));
+        }
     }
 
     proptest! {

@@ -46,7 +46,14 @@ impl LineEnd {
 pub struct LineRelease {
     due: BTreeSet<(Time, CallId)>,
     of: BTreeMap<CallId, Time>,
+    /// How often one was put off because somebody of ours was being rung for it.
+    put_off: BTreeMap<CallId, u32>,
 }
+
+/// So long a line is kept on while somebody of ours is rung for it: a phone that rings is answered, or rings no more.
+const WHILE_RUNG: Duration = Duration::from_secs(10);
+/// So often at most.
+const MOST_PUT_OFF: u32 = 6;
 
 impl LineRelease {
     /// A bell's call waits; it is released after so long, zero: never.
@@ -60,6 +67,11 @@ impl LineRelease {
 
     /// Somebody of ours has done something, or the call is over.
     pub fn over(&mut self, call: CallId) {
+        self.put_off.remove(&call);
+        self.forget(call);
+    }
+
+    fn forget(&mut self, call: CallId) {
         if let Some(at) = self.of.remove(&call) {
             self.due.remove(&(at, call));
         }
@@ -73,8 +85,21 @@ impl LineRelease {
     /// A line that is to be released.
     pub fn due(&mut self, now: Time) -> Option<CallId> {
         let (_, call) = self.due.first().copied().filter(|(at, _)| *at <= now)?;
-        self.over(call);
+        self.forget(call);
         Some(call)
+    }
+
+    /// One that was due is kept on for a while, for somebody of ours is being rung for it. `false`: it was often enough.
+    pub fn put_off(&mut self, now: Time, call: CallId) -> bool {
+        let times = self.put_off.entry(call).or_default();
+        if *times >= MOST_PUT_OFF {
+            return false;
+        }
+        *times += 1;
+        let at = now + WHILE_RUNG;
+        self.due.insert((at, call));
+        self.of.insert(call, at);
+        true
     }
 }
 
@@ -96,6 +121,23 @@ mod tests {
         assert_eq!(lines.due(at(120)), Some(first));
         lines.over(second);
         assert_eq!((lines.due(at(500)), lines.next_wake()), (None, None));
+    }
+
+    /// A phone that rings for it may be answered yet; but not for ever.
+    #[test]
+    fn a_line_for_which_somebody_is_rung_is_kept_on_for_a_minute_at_most() {
+        let at = |s: u64| Time::from_millis(s * 1_000);
+        let call = CallId::new(Wall(9), 1);
+        let mut lines = LineRelease::default();
+        lines.waits(at(0), call, Duration::from_secs(120));
+        let mut now = 120;
+        while lines.due(at(now)) == Some(call) && lines.put_off(at(now), call) {
+            assert_eq!(lines.next_wake(), Some(at(now + 10)));
+            now += 10;
+        }
+        assert_eq!(now, 180);
+        lines.over(call);
+        assert_eq!((lines.next_wake(), lines.put_off.len()), (None, 0));
     }
 
     #[test]

@@ -296,7 +296,7 @@ impl Switch {
         if let (Err(_), Some(id)) = (&placed, made) {
             self.outbound.calls.remove(&id);
         }
-        placed.map(|_| ())
+        placed.map(|_| ()).map_err(|not| not.why().to_owned())
     }
 
     /// Whether a number is one that no list may have called.

@@ -48,14 +48,15 @@ use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard, Way}
 use crate::config::Config;
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
-use crate::wire::telecare::Said;
 use crate::wire::telecare::scaip::Refused;
+use crate::wire::telecare::{Said, legible};
 pub use guard::{KeptCalled, KeptGuard};
 pub use receiving::KeptReception;
 
 use super::console::{CaseRow, CaseView, Reply as ConsoleReply, TroubleRow};
 use super::fact::{AlarmWhat, CareFact, FactKind, Home};
 use super::messages::routes;
+use super::sparing::Sparing;
 use super::{Level, Switch};
 
 /// A journal that has not taken a report for so long: the unit is told to try again.
@@ -172,6 +173,8 @@ pub(super) struct Care {
     answers: BTreeMap<(String, String), String>,
     /// Calls that we make.
     calls: BTreeMap<CallId, calls::CallOut>,
+    /// Of calls that are held a line now and then.
+    held: Sparing,
     /// When something is due, as the clocks stood at the last input.
     pub(super) wake: Option<Time>,
     /// What the records said of check-ins, until the subscribers come.
@@ -217,6 +220,7 @@ impl Care {
             kept_calls: None,
             answers: BTreeMap::new(),
             calls: BTreeMap::new(),
+            held: Sparing::default(),
             wake: None,
             kept: None,
             early: Some(EarlySigns::default()),
@@ -301,14 +305,15 @@ impl Switch {
             return false;
         }
         let kind = message.header(Name::ContentType).unwrap_or_default();
-        let said = Said::read(kind, message.body());
+        let body = legible(message.body());
+        let said = Said::read(kind, &body);
         // Text for a phone is its own affair; whatever else comes to our number is somebody's alarm.
         let ours = self.care.cases.terms().is_ours(to) && self.config.phone(to).is_none();
         if said.is_none() && !ours {
             return false;
         }
         let unit = Unit { user: from.to_owned(), flow, to: to.to_owned() };
-        let raw = String::from_utf8_lossy(message.body()).into_owned();
+        let raw = String::from_utf8_lossy(&body).into_owned();
         let Some((mut report, told)) = self.understood(now, from, said, &raw) else {
             self.respond(now, txn, 200, vec![]);
             return true;
@@ -611,41 +616,6 @@ impl Switch {
         self.care_calls_due(now);
     }
 
-    /// An alarm after which nobody has talked: a person has to act.
-    fn alarm_unheard(&mut self, now: Now, unheard: Unheard) {
-        let Unheard { case, account } = unheard;
-        self.nobody_talked(now, case, account);
-        if !self.is_with_agent(case) {
-            self.call_unit(now, case);
-        }
-    }
-
-    fn nobody_talked(&mut self, now: Now, case: u64, account: String) {
-        let line = format!(
-            "case {case}: unit {account} has raised an alarm, and nobody has talked with its home"
-        );
-        self.log(Level::Error, line);
-        self.fact(now, FactKind::Care { account, what: CareFact::NoCall { case } });
-    }
-
-    /// Calls the unit of a case, where that may help still.
-    fn call_unit(&mut self, now: Now, case: u64) {
-        let most = self.config.care.call_out;
-        let Some((account, number, nth)) = self.care.cases.calls_out(case, most) else {
-            // We have called as often as we may: a person does.
-            return self.case_for_agents(now, case, Duration::ZERO);
-        };
-        let called = self.call_out(now, (&account, &number), calls::Why::Unit { case }, nth);
-        match called {
-            Ok(call) if self.care.cases.joins(case, call).is_some() => self.line_waits(now, call),
-            Ok(_) => {}
-            Err(_) => {
-                self.care.cases.try_again(now.at, case);
-                self.case_for_agents(now, case, Duration::ZERO);
-            }
-        }
-    }
-
     /// Two talk in a call: if it followed an alarm, somebody is there.
     pub(super) fn care_talks(&mut self, now: Now, call: CallId) {
         self.line_talks(now, call);
@@ -664,6 +634,10 @@ impl Switch {
             match out.why {
                 // Not at once again: a line that is busy is so for a while.
                 calls::Why::Unit { case } => {
+                    let active = self.calls.get(&call);
+                    if active.is_some_and(|active| active.interp.is_some() || active.planless) {
+                        self.care.cases.answered(case);
+                    }
                     if self.care.cases.call_over(call).is_some() {
                         self.care.cases.try_again(now.at, case);
                         self.case_for_agents(now, case, Duration::ZERO);
@@ -682,7 +656,10 @@ impl Switch {
         let by_agent = self.care.agents_calls.remove(&call);
         match (self.care.cases.call_over(call), by_agent) {
             // An agent has tried, and another does.
-            (Some(Unheard { case, account }), true) => self.nobody_talked(now, case, account),
+            (Some(Unheard { case, account, .. }), true) => {
+                self.nobody_talked(now, case, account);
+                self.care.cases.try_again(now.at, case);
+            }
             (Some(unheard), false) => self.alarm_unheard(now, unheard),
             (None, _) => {}
         }

@@ -210,6 +210,10 @@ pub struct Switch {
     designs: BTreeSet<(String, String)>,
     /// Conferences by name.
     rooms: BTreeMap<String, rooms::Room>,
+    /// Homes whose last company has left their conference, until the input is dealt with.
+    left_alone: Vec<LegId>,
+    /// Calls of cases that wait in a queue while somebody who helps waits for them, until the input is dealt with.
+    awaited_by_helpers: Vec<CallId>,
     /// Talks that supervisors are with.
     supervising: supervising::Supervising,
     /// Agents and queues.
@@ -306,6 +310,8 @@ impl Switch {
             asked: asking::Asked::new(),
             designs: BTreeSet::new(),
             rooms: BTreeMap::new(),
+            left_alone: Vec::new(),
+            awaited_by_helpers: Vec::new(),
             supervising: supervising::Supervising::default(),
             centre: Centre::new(rng.split()),
             figures: figures::Live::default(),
@@ -439,7 +445,7 @@ impl Switch {
         self.drain_agent(now);
         self.review_outside(now);
         let mut moved = false;
-        while self.drain_centre(now) {
+        while self.drain_centre(now) || self.homes_go_on(now) {
             moved = true;
             self.drain_agent(now);
         }

@@ -9,11 +9,43 @@
 use crate::base::{CallId, Duration, Now};
 use crate::call::Call;
 use crate::config::Phone;
+use crate::trunk::NoChannel;
 use crate::wire::q850::Cause;
 
 use super::Switch;
 use super::active::{Active, Doing, Outside};
 use super::fact::{EndedBy, FactKind, Party};
+
+/// Why a call is not made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum NotPlaced {
+    /// It cannot be now, and may be soon: no gateway or channel, or too much to do. Nobody was rung: it is no attempt.
+    Now(String),
+    /// It cannot be, as things are set up or as the called phone stands.
+    Never(String),
+}
+
+impl NotPlaced {
+    /// Why, for a person.
+    pub(super) fn why(&self) -> &str {
+        match self {
+            NotPlaced::Now(why) | NotPlaced::Never(why) => why,
+        }
+    }
+}
+
+/// Whether a call that ended so before anybody rang found no way to him: that says nothing of him.
+pub(super) fn found_no_way(cause: Cause) -> bool {
+    const NO_WAY: [Cause; 6] = [
+        Cause::NORMAL_CIRCUIT_CONGESTION,
+        Cause::NETWORK_OUT_OF_ORDER,
+        Cause::NORMAL_TEMPORARY_FAILURE,
+        Cause::SWITCH_CONGESTION,
+        Cause::REQUESTED_CHAN_UNAVAIL,
+        Cause::RECOVERY_ON_TIMER_EXPIRE,
+    ];
+    NO_WAY.contains(&cause)
+}
 
 /// A call to be made.
 #[derive(Clone, Debug)]
@@ -44,15 +76,15 @@ impl Switch {
         now: Now,
         own: Placing,
         told: impl FnOnce(&mut Switch, CallId),
-    ) -> Result<CallId, String> {
+    ) -> Result<CallId, NotPlaced> {
         let Placing { number, to, context, phone, trunk, rings, urgent, variables } = own;
         if self.draining {
-            return Err("the exchange is about to stop".into());
+            return Err(NotPlaced::Now("the exchange is about to stop".into()));
         }
         if let Err(refusal) = self.admission.call(now.at, &self.load())
             && !(refusal.yields_to_emergency() && urgent)
         {
-            return Err(refusal.to_string());
+            return Err(NotPlaced::Now(refusal.to_string()));
         }
         let trunk = trunk.or_else(|| self.config.trunk_names().next().map(str::to_owned));
         let caller = match (&phone, &trunk) {
@@ -60,8 +92,12 @@ impl Switch {
             (None, Some(gateway)) => {
                 Party::Trunk { gateway: gateway.clone(), number: number.clone() }
             }
-            (None, None) => return Err("there is no gateway".into()),
+            (None, None) => return Err(NotPlaced::Never("there is no gateway".into())),
         };
+        // Before anything is written down of it: what is held is tried often.
+        if let (None, Some(name)) = (&phone, &trunk) {
+            self.has_a_way(name, urgent).map_err(NotPlaced::Now)?;
+        }
         let id = self.new_call_id(now.wall);
         self.fact(
             now,
@@ -94,8 +130,33 @@ impl Switch {
             true => Ok(id),
             false => {
                 self.release_call(now, id, Cause::NORMAL_TEMPORARY_FAILURE, EndedBy::Fault);
-                Err("no way to it is open".into())
+                Err(NotPlaced::Never("no way to it is open".into()))
             }
+        }
+    }
+
+    /// Whether one of the gateways of a trunk would take a call, or why none would. A name that is none is found out later.
+    fn has_a_way(&self, trunk: &str, urgent: bool) -> Result<(), String> {
+        let mut why = Ok(());
+        for name in self.gateways_of(trunk) {
+            match self.gateways.can_seize(name, urgent) {
+                Ok(()) | Err(NoChannel::Unknown) => return Ok(()),
+                Err(NoChannel::Full) => why = Err("all channels are taken".to_owned()),
+                Err(NoChannel::Down) => why = Err(format!("gateway {name} does not answer")),
+                Err(NoChannel::OutOfService) => {
+                    why = Err(format!("gateway {name} is out of service"));
+                }
+            }
+        }
+        why
+    }
+
+    /// The gateways of a trunk, or the one of that name.
+    fn gateways_of<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
+        let group = self.config.trunks.iter().find(|trunk| trunk.name.as_str() == name);
+        match group {
+            Some(trunk) => trunk.gateways.iter().map(|name| name.as_str()).collect(),
+            None => vec![name],
         }
     }
 
@@ -109,11 +170,7 @@ impl Switch {
         let Some(name) = trunk.or_else(|| self.config.trunk_names().next()) else {
             return usize::MAX;
         };
-        let group = self.config.trunks.iter().find(|trunk| trunk.name.as_str() == name);
-        let names: Vec<&str> = match group {
-            Some(trunk) => trunk.gateways.iter().map(|name| name.as_str()).collect(),
-            None => vec![name],
-        };
+        let names = self.gateways_of(name);
         let gateways = names.iter().filter(|name| self.gateways.can_seize(name, false).is_ok());
         let gateways = gateways.filter_map(|name| self.gateways.get(name));
         let free = |gateway: &crate::trunk::Gateway| {

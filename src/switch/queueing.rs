@@ -92,7 +92,9 @@ impl Switch {
         let number =
             number.filter(|n| n.trim_start_matches('+').chars().all(|c| c.is_ascii_digit()));
         let urgency = self.care.cases.priority(id);
-        let priority = i32::try_from(wanted.priority).unwrap_or(i32::MAX);
+        // Whose alarms wait behind others, waits behind others: what the plan says for alarms is not for him.
+        let wanted_by_plan = if urgency == Some(0) { 0 } else { wanted.priority };
+        let priority = i32::try_from(wanted_by_plan).unwrap_or(i32::MAX);
         Some(Entry {
             call: id,
             number: number.unwrap_or_default(),
@@ -101,6 +103,7 @@ impl Switch {
             vip: wanted.vip,
             region: wanted.region.clone(),
             longest: wanted.longest_ms.map(|ms| Duration::from_millis(u64::from(ms))),
+            since: None,
         })
     }
 
@@ -112,7 +115,8 @@ impl Switch {
         subject: LegId,
         wanted: effect::Queue,
     ) -> Option<Happening> {
-        let entry = self.queue_entry(id, &wanted)?;
+        let mut entry = self.queue_entry(id, &wanted)?;
+        entry.since = self.care.cases.queues(now.at, id);
         self.tell_clock(now);
         let until = entry.longest.map_or(Time::NEVER, |longest| now.at + longest);
         let name = match self.centre.admit(now.at, &wanted.name, entry) {
@@ -146,6 +150,7 @@ impl Switch {
         active.queued = Some(Box::new(queued));
         self.waits_on(id);
         self.hear_clip(now, subject, clip);
+        self.home_queues(id);
         None
     }
 

@@ -10,6 +10,8 @@
 
 pub(super) mod gather;
 
+use std::collections::BTreeSet;
+
 use crate::base::{CallId, LegId, Now, PlayId, RoomId, Time};
 use crate::call::conference::{
     Change, Conference, MAX_CONFERENCES, MAX_NAME, Member, Refused, Sound, Terms,
@@ -38,6 +40,14 @@ pub(super) struct Room {
     conference: Conference,
     /// What is played to all.
     play: Option<PlayId>,
+    /// Of its members the homes of its case.
+    homes: BTreeSet<LegId>,
+}
+
+impl Room {
+    fn has_one(&self) -> bool {
+        self.conference.members().len() == 1
+    }
 }
 
 impl Switch {
@@ -77,7 +87,9 @@ impl Switch {
         // What it hears there is on the other channel of its recording.
         self.recorded_sides(now, id);
         self.room_sound(&name, sound);
-        self.fact(now, FactKind::RoomJoined { call: id, leg, room: name, members, muted });
+        let room = name.clone();
+        self.fact(now, FactKind::RoomJoined { call: id, leg, room, members, muted });
+        self.helper_came(now, id, &name);
         None
     }
 
@@ -113,7 +125,8 @@ impl Switch {
         }
         let (most, tones) = (wanted.most as usize, wanted.tones);
         let conference = Conference::new(Terms { most, music: wanted.music.clone(), tones });
-        let room = Room { id: self.new_room_id(), since: now.at, conference, play: None };
+        let (id, homes) = (self.new_room_id(), BTreeSet::new());
+        let room = Room { id, since: now.at, conference, play: None, homes };
         self.rooms.insert(name.to_owned(), room);
         Ok(())
     }
@@ -228,7 +241,11 @@ impl Switch {
         };
         let Some(room) = self.rooms.get_mut(&name) else { return };
         let Some((member, sound)) = room.conference.leave(leg) else { return };
+        room.homes.remove(&leg);
         let (id, left) = (room.id, room.conference.members().len());
+        let alone = room.conference.members().first().map(|member| member.leg);
+        let alone = alone.filter(|leg| left == 1 && room.homes.contains(leg));
+        self.left_alone.extend(alone);
         if open {
             self.out.push_back(Output::Media(Command::Leave { leg }));
         }

@@ -89,6 +89,10 @@ steps = [{ dial = { gateway = "e1-b", number = "110" } }]
 name = "a home is called"
 context = "care-unit"
 steps = [{ wait = "60 s" }]
+[[route]]
+name = "is reminded"
+context = "care-reminder"
+steps = [{ wait = "60 s" }]
 [service.crm]
 url = "https://crm.example"
 [[route]]

@@ -7,7 +7,7 @@ use belfry::sim::phone::{Manner, State};
 use belfry::switch::care::sheets::Way;
 use belfry::switch::care::{Case, KeptCases, Need, PlanEvent};
 use belfry::switch::console::{CaseView, PlanOrder};
-use belfry::switch::fact::{CareFact, FactKind};
+use belfry::switch::fact::{CareFact, FactKind, QueueFact};
 use belfry::switch::{Input, Reply, Request};
 
 use super::house::{House, SOON};
@@ -193,10 +193,55 @@ fn who_takes_it_on_talks_to_a_home_that_waits() {
         })
         .collect();
     assert_eq!(outcomes, [("1002".to_owned(), "answered, and did not take it on")]);
+    // Zhao is on the way, and goes. The home waits for an agent again, ahead of others, and is not left in silence.
     house.hang_up(zhao);
     house.world.run(Duration::from_secs(2));
+    let id = case(&mut house);
+    assert_eq!(together(&mut house, id), Vec::<String>::new());
+    assert_eq!(entries(&house), [80, 80]);
+    signs_in(&mut house, 0);
+    let agent = house.phones[0];
+    house.until_state(agent, State::Talking);
+    house.hear_each_other(caller, agent);
     house.hang_up(caller);
     house.world.run(SOON);
+    house.ends_clean();
+}
+
+/// With which priority calls came into the queue, in their order.
+fn entries(house: &House) -> Vec<i32> {
+    let entered = house.facts("queue").into_iter().filter_map(|fact| match fact {
+        FactKind::Queue { what: QueueFact::Entered { priority, .. }, .. } => Some(*priority),
+        _ => None,
+    });
+    entered.collect()
+}
+
+/// Who takes a case on and then does not come into its conference has nobody taken out of the queue: nobody has talked to
+/// the home, and nothing says that somebody has.
+#[test]
+fn a_home_waits_in_the_queue_until_somebody_is_there_for_it() {
+    let plan = PLAN.replace("{ conference = { name = \"${case_room}\" } }", "{ wait = \"20 s\" }");
+    assert_ne!(plan, PLAN);
+    let mut house = House::with_sections(&plan, &format!("{CARE}{STEPS}"), 15);
+    (0..4).for_each(|n| house.register(n));
+    subscribers(&mut house);
+    house.world.with(house.caller, |phone, now| phone.call(now, "95081"));
+    takes_on(&mut house, 1);
+    house.world.run(Duration::from_secs(5));
+    assert!(words(&house).contains(&"accepted"), "{:?}", words(&house));
+    let talked = |house: &House| {
+        let all = house.world.facts.iter().map(|fact| &fact.kind);
+        all.filter(|kind| matches!(kind, FactKind::Care { what: CareFact::Talked { .. }, .. })).count()
+    };
+    assert_eq!(talked(&house), 0);
+    signs_in(&mut house, 0);
+    let agent = house.phones[0];
+    house.until_state(agent, State::Talking);
+    house.hear_each_other(house.caller, agent);
+    assert_eq!((talked(&house), entries(&house).len()), (1, 1), "it kept its place");
+    house.hang_up(house.caller);
+    house.world.run(Duration::from_secs(30));
     house.ends_clean();
 }
 

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::tz::TimeZone;
 
-use crate::base::week::Moment;
 use crate::base::{Duration, Now, Time, Wall};
 
 use super::{Channel, Event, Next, Outcome, Person, Plan, Resource, Start, Subject, moment};
 
+mod one;
 mod people;
 
 use people::{people, receivers};
@@ -24,6 +24,16 @@ pub const MOST_STEPS: usize = 100;
 pub const MOST_RUNS: usize = 10_000;
 /// Events that are shown of a case; all are in the records.
 const MOST_SHOWN: usize = 500;
+/// From a call that could not be placed, for want of a channel or a gateway, to the next attempt.
+const NO_WAY: Duration = Duration::from_secs(3);
+/// The same, from the first of one whose call was placed and found no way; doubled with each.
+const LOST: Duration = Duration::from_secs(5);
+/// As the outcome says it.
+const NO_WAY_TO_HIM: &str = "no way to him was open";
+/// How long who has answered may take to say whether he takes it on.
+const ANSWERS: Duration = Duration::from_secs(30);
+/// So often one whose call has found no way is called again, in one round.
+const MOST_LOST: u32 = 3;
 /// Characters of a reason.
 const LONGEST_WHY: usize = 300;
 
@@ -122,6 +132,12 @@ struct Run {
     round: u32,
     /// Nobody is called before.
     not_before: Time,
+    /// Those of the present round whose calls have found no way, and how often.
+    lost: BTreeMap<String, u32>,
+    /// That calls are held is written down for this step.
+    held: bool,
+    /// All who are left are being called for other cases: they are waited for until then.
+    others_until: Time,
     /// All who have taken it on.
     accepted: BTreeSet<String>,
     /// Whose calls are up.
@@ -283,15 +299,56 @@ impl Runs {
         self.ended(now, case, number, outcome, "");
     }
 
-    /// A call could not be made.
+    /// Somebody is called, as was wanted.
+    pub fn called(&mut self, now: Now, case: u64, number: &str) {
+        let Some(run) = self.runs.get(&case) else { return };
+        let name = run.list.iter().find(|own| own.number == number).map(|own| own.name.clone());
+        let event = Event::Called { name: name.unwrap_or_default(), number: number.to_owned() };
+        self.write(now, case, event);
+    }
+
+    /// A call cannot be made, whenever that is tried.
     pub fn not_called(&mut self, now: Now, case: u64, number: &str, why: &str) {
+        self.called(now, case, number);
         self.ended(now, case, number, Outcome::Failed, why);
     }
 
-    fn ended(&mut self, now: Now, case: u64, number: &str, outcome: Outcome, why: &str) {
+    /// A call could not be placed now: it is no attempt. All go on being called as soon as a way is open, within the step's
+    /// time.
+    pub fn held(&mut self, now: Now, case: u64, number: &str, why: &str) {
+        self.free(case, number);
+        let Some(run) = self.runs.get_mut(&case) else { return };
+        if run.up.remove(number) != Some(Up::Called) {
+            return;
+        }
+        run.not_before = run.not_before.max(now.at + NO_WAY);
+        run.call_later(number);
+        let told = std::mem::replace(&mut run.held, true);
+        if !told {
+            let why = short(format!("{number}: {why}; it is tried again"));
+            self.write(now, case, Event::NotCalled { why, nobody: false });
+        }
+        self.turn(now, case);
+    }
+
+    /// A call was placed and found no way to whom it was for: nobody was rung. He is called again, after the others.
+    pub fn lost(&mut self, now: Now, case: u64, number: &str) {
+        let run = self.runs.get_mut(&case).filter(|run| run.up.get(number) == Some(&Up::Called));
+        if let Some(run) = run {
+            run.is_lost(now.at, number);
+        }
+        self.ended(now, case, number, Outcome::Failed, NO_WAY_TO_HIM);
+    }
+
+    /// Nobody is called at this number for this case any more.
+    fn free(&mut self, case: u64, number: &str) {
         if self.busy.get(number) == Some(&case) {
             self.busy.remove(number);
         }
+    }
+
+    fn ended(&mut self, now: Now, case: u64, number: &str, outcome: Outcome, why: &str) {
+        self.free(case, number);
         let up = self.runs.get_mut(&case).and_then(|run| run.up.remove(number));
         let own = number.to_owned();
         let event = match up {
@@ -425,10 +482,13 @@ impl Runs {
             open = run.takes(now, *wall, event, (&self.resources, at), open);
         }
         // Who was being called when all ended is called again, and first.
-        let cut: Vec<Person> =
-            run.list.iter().filter(|p| run.up.contains_key(&p.number)).cloned().collect();
-        let at = run.tried;
-        run.list.splice(at..at, cut);
+        let tried: Vec<Person> = run.list.drain(..run.tried.min(run.list.len())).collect();
+        let (cut, mut list): (Vec<Person>, Vec<Person>) =
+            tried.into_iter().partition(|person| run.up.contains_key(&person.number));
+        run.tried = list.len();
+        list.extend(cut);
+        list.append(&mut run.list);
+        run.list = list;
         run.up.clear();
         run.history = events.into();
         let sending: Vec<(String, Channel)> = run.sending.iter().cloned().collect();
@@ -561,6 +621,7 @@ impl Runs {
                 let pause = step.pause;
                 let Some(run) = self.runs.get_mut(&case) else { return };
                 (run.round, run.tried, run.not_before) = (run.round + 1, 0, now.at + pause);
+                run.lost.clear();
                 let (call, at) = (&run.plan.steps[nth].call, moment(now.wall, &self.zone));
                 let (list, missing) = people(call, &run.subject, &self.resources, at);
                 run.list = list;
@@ -597,23 +658,40 @@ impl Runs {
                 continue;
             }
             if self.busy.contains_key(&person.number) {
-                // Called already, for this case or another: it is their turn when that call is over.
-                return;
+                // Called already, for this case or another: who is free is called first.
+                let is_free = |own: &Person| !self.busy.contains_key(&own.number);
+                match run.list[run.tried..].iter().position(is_free) {
+                    Some(at) => run.list[run.tried..].rotate_left(at),
+                    None => match run.waits_for_others(now.at, ring) {
+                        true => return,
+                        false => self.not_waited_for(now, case),
+                    },
+                }
+                continue;
             }
             run.tried += 1;
+            run.others_until = Time::NEVER;
             run.up.insert(person.number.clone(), Up::Called);
             let account = run.subject.account.clone();
             self.busy.insert(person.number.clone(), case);
-            let (name, number) = (person.name.clone(), person.number.clone());
-            self.write(now, case, Event::Called { name, number });
             self.out.push_back(Action::Call { case, account, person, of, say, ring });
         }
+    }
+
+    /// Those who are left are all in calls for other cases, and that takes too long: they are left out.
+    fn not_waited_for(&mut self, now: Now, case: u64) {
+        let Some(run) = self.runs.get_mut(&case) else { return };
+        let all: Vec<&str> = run.list[run.tried..].iter().map(|own| own.number.as_str()).collect();
+        let why = short(format!("{}: in a call for another case", all.join(", ")));
+        (run.tried, run.others_until) = (run.list.len(), Time::NEVER);
+        self.write(now, case, Event::NotCalled { why, nobody: false });
     }
 
     fn rearm_as_is(&mut self, now: Now, case: u64) {
         let Some(run) = self.runs.get(&case) else { return };
         let waits = run.not_before > now.at;
         let wake = if waits { run.until.min(run.not_before) } else { run.until };
+        let wake = if run.others_until > now.at { wake.min(run.others_until) } else { wake };
         self.rearm(case, if run.step.is_some() { wake } else { Time::NEVER });
     }
 
@@ -624,129 +702,6 @@ impl Runs {
         if at != Time::NEVER {
             self.wakes.insert((at, case));
         }
-    }
-}
-
-impl Run {
-    fn new(plan: Plan, subject: Subject) -> Run {
-        Run {
-            plan,
-            subject,
-            step: None,
-            steps: 0,
-            until: Time::NEVER,
-            list: Vec::new(),
-            tried: 0,
-            round: 1,
-            not_before: Time::ZERO,
-            accepted: BTreeSet::new(),
-            up: BTreeMap::new(),
-            sending: BTreeSet::new(),
-            history: VecDeque::new(),
-            wake: Time::NEVER,
-        }
-    }
-
-    /// Those who are being called and have taken nothing on.
-    fn waits(&self) -> usize {
-        self.up.values().filter(|up| **up == Up::Called).count()
-    }
-
-    /// As many as wanted have taken it on, or all whom there are; a step that calls nobody needs none.
-    fn is_served(&self, want: usize) -> bool {
-        let calls = self.step.is_some_and(|nth| !self.plan.steps[nth].call.is_empty());
-        let got = self.list.iter().filter(|own| self.accepted.contains(&own.number)).count();
-        !calls || got > 0 && got >= want.min(self.list.len())
-    }
-
-    /// Why nobody has taken it on, when all is done.
-    fn in_vain(&self) -> String {
-        let begun = self.history.iter().rposition(|(.., own)| matches!(own, Event::Begun { .. }));
-        let own = self.history.iter().skip(begun.unwrap_or(0)).map(|(.., event)| event);
-        let mut missing: Vec<&str> = Vec::new();
-        for event in own {
-            match event {
-                Event::Called { .. } => return "all is done, nobody has taken it on".into(),
-                Event::NotCalled { why, .. } if !missing.contains(&why.as_str()) => {
-                    missing.push(why);
-                }
-                _ => {}
-            }
-        }
-        match missing.is_empty() {
-            true => "all is done, nobody has taken it on".into(),
-            false => short(format!("nobody was called: {}", missing.join("; "))),
-        }
-    }
-
-    /// Those who are named and not called, with why.
-    fn begin_step(
-        &mut self,
-        now: Now,
-        to: usize,
-        resources: &[Resource],
-        at: Moment,
-    ) -> Vec<String> {
-        let Some(step) = self.plan.steps.get(to) else { return Vec::new() };
-        let (list, missing) = people(&step.call, &self.subject, resources, at);
-        self.list = list;
-        self.until = now.at + step.within;
-        self.step = Some(to);
-        (self.steps, self.tried, self.round) = (self.steps + 1, 0, 1);
-        self.not_before = Time::ZERO;
-        missing
-    }
-
-    /// A step that had begun before the start: what it had of its time has gone on, by the calendar.
-    fn began_step(&mut self, now: Now, wall: Wall, nth: usize, (all, at): (&[Resource], Moment)) {
-        self.begin_step(now, nth, all, at);
-        let passed = now.wall.0.saturating_sub(wall.0).max(0) as u64;
-        let left = self.until.since(now.at).saturating_sub(Duration::from_millis(passed));
-        self.until = now.at + left;
-    }
-
-    /// One event of the records, in their order. `open`: it had begun and was not over.
-    fn takes(
-        &mut self,
-        now: Now,
-        wall: Wall,
-        event: &Event,
-        resources: (&[Resource], Moment),
-        open: bool,
-    ) -> bool {
-        match event {
-            Event::Begun { .. } => {
-                let sending = core::mem::take(&mut self.sending);
-                *self = Run { sending, ..Run::new(self.plan.clone(), self.subject.clone()) };
-                return true;
-            }
-            Event::Ended { .. } => {
-                self.step = None;
-                return false;
-            }
-            Event::Step { nth } => self.began_step(now, wall, *nth, resources),
-            Event::Round { nth } => {
-                // Who was on duty then.
-                if let Some(step) = self.step.and_then(|nth| self.plan.steps.get(nth)) {
-                    self.list = people(&step.call, &self.subject, resources.0, resources.1).0;
-                }
-                (self.round, self.tried) = (*nth, 0);
-            }
-            Event::Called { number, .. } => {
-                self.up.insert(number.clone(), Up::Called);
-                let at = self.list.iter().position(|person| person.number == *number);
-                self.tried = at.map_or(self.tried, |at| self.tried.max(at + 1));
-            }
-            Event::Outcome { number, .. } => _ = self.up.remove(number),
-            Event::Accepted { number } => {
-                self.up.remove(number);
-                self.accepted.insert(number.clone());
-            }
-            Event::Left { .. } | Event::NotCalled { .. } | Event::NotSent { .. } => {}
-            Event::Sending { to, by, .. } => _ = self.sending.insert((to.clone(), *by)),
-            Event::Sent { to, by, .. } => _ = self.sending.remove(&(to.clone(), *by)),
-        }
-        open
     }
 }
 

@@ -7,8 +7,9 @@
 //! ```
 
 use crate::base::{CallId, Duration, Now};
+use crate::care::Unheard;
 use crate::switch::fact::{CareFact, FactKind};
-use crate::switch::placing::Placing;
+use crate::switch::placing::{NotPlaced, Placing};
 use crate::switch::rooms::gather::of_case;
 use crate::switch::{Level, Switch};
 
@@ -124,20 +125,75 @@ pub(in crate::switch) struct CallOut {
 }
 
 impl Switch {
-    /// Calls `number` for `account`, the `nth` time. The error says why it cannot be called now; so does the log.
+    /// An alarm after which nobody has talked: a person has to act.
+    pub(super) fn alarm_unheard(&mut self, now: Now, unheard: Unheard) {
+        let Unheard { case, account, again } = unheard;
+        if !again {
+            self.nobody_talked(now, case, account);
+        }
+        match self.is_with_agent(case) {
+            true => self.care.cases.try_again(now.at, case),
+            false => self.call_unit(now, case),
+        }
+    }
+
+    pub(super) fn nobody_talked(&mut self, now: Now, case: u64, account: String) {
+        let line = format!(
+            "case {case}: unit {account} has raised an alarm, and nobody has talked with its home"
+        );
+        self.log(Level::Error, line);
+        self.fact(now, FactKind::Care { account, what: CareFact::NoCall { case } });
+    }
+
+    /// Calls the unit of a case, where that may help still.
+    pub(super) fn call_unit(&mut self, now: Now, case: u64) {
+        let most = self.config.care.call_out;
+        let Some((account, number, nth)) = self.care.cases.calls_out(now.at, case, most) else {
+            // We have called as often as we may for now: a person does.
+            return self.case_for_agents(now, case, Duration::ZERO);
+        };
+        let called = self.call_out(now, (&account, &number), Why::Unit { case }, nth);
+        match called {
+            Ok(call) if self.care.cases.joins(case, call).is_some() => {
+                if let Some(variables) = self.joins_case(now, call, case) {
+                    self.tell_plan(call, variables);
+                }
+            }
+            Ok(_) => {}
+            Err(not) => {
+                match not {
+                    NotPlaced::Now(_) => self.care.cases.not_placed(now.at, case),
+                    NotPlaced::Never(_) => self.care.cases.try_again(now.at, case),
+                }
+                self.case_for_agents(now, case, Duration::ZERO);
+            }
+        }
+    }
+
+    /// Calls `number` for `account`, the `nth` time. The error says why it is not called; so does the log, unless it is tried
+    /// again and that was said of late.
     pub(in crate::switch) fn call_out(
         &mut self,
         now: Now,
         (account, number): (&str, &str),
         why: Why,
         nth: u32,
-    ) -> Result<CallId, String> {
+    ) -> Result<CallId, NotPlaced> {
         let id = match self.place_call(now, account, number, &why) {
             Ok(id) => id,
-            Err(reason) => {
+            Err(not) => {
                 let (who, why) = (self.care.who(account), why.word());
-                self.log(Level::Error, format!("{who}: {number} is not called ({why}): {reason}"));
-                return Err(reason);
+                let line = format!("{who}: {number} is not called ({why}): {}", not.why());
+                match &not {
+                    NotPlaced::Never(_) => self.log(Level::Error, line),
+                    NotPlaced::Now(_) => {
+                        if let Some(more) = self.care.held.may(now.at) {
+                            let line = format!("{line}; it is tried again ({more} more are held)");
+                            self.log(Level::Warning, line);
+                        }
+                    }
+                }
+                return Err(not);
             }
         };
         let (case, due) = match why {
@@ -200,11 +256,11 @@ impl Switch {
         account: &str,
         number: &str,
         why: &Why,
-    ) -> Result<CallId, String> {
+    ) -> Result<CallId, NotPlaced> {
         // Nobody is called who would hear nothing.
         let context = why.context();
         if !self.plan.has_context(context) {
-            return Err(format!("the dialplan has no context '{context}'"));
+            return Err(NotPlaced::Never(format!("the dialplan has no context '{context}'")));
         }
         let urgent = matches!(why, Why::Unit { .. } | Why::Plan(_));
         // Whoever is called is shown the number that he would call himself.

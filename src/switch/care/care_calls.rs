@@ -8,6 +8,7 @@ use crate::care::{Days, Schedule};
 use crate::config::{CareCall, CareFlag};
 use crate::switch::console::{CareCallOrder, CareCallRow, Reply};
 use crate::switch::dial::failure;
+use crate::switch::placing::NotPlaced;
 use crate::switch::{Level, Switch};
 
 use super::calls::{CallOut, ForList, Why};
@@ -84,8 +85,12 @@ impl Switch {
                 let name = list.clone();
                 let of = ForList { list, text, accepted: false, answer: String::new() };
                 let why = Why::Scheduled(Box::new(of));
-                if self.call_out(now, (&account, &number), why, nth).is_err() {
-                    self.care.care_calls.call_over(now, &name, &account, Outcome::Failed);
+                match self.call_out(now, (&account, &number), why, nth) {
+                    Ok(_) => {}
+                    Err(NotPlaced::Now(_)) => self.care.care_calls.not_placed(now, &name, &account),
+                    Err(NotPlaced::Never(_)) => {
+                        self.care.care_calls.call_over(now, &name, &account, Outcome::Failed);
+                    }
                 }
             }
             Action::Over { list, day, account, attempts, state, outcome } => {

@@ -7,6 +7,7 @@ use crate::care::{Meaning, Need, Report, Speech, Way};
 
 use super::calls::Why;
 use super::{CareFact, FactKind};
+use crate::switch::placing::NotPlaced;
 use crate::switch::{Level, Switch};
 
 /// The priority of a task: before all else that has none of its own.
@@ -118,9 +119,8 @@ impl Switch {
             Action::Remind { account, due, nth } => {
                 let number = account.clone();
                 let why = Why::Reminder { due: due.0 };
-                if self.call_out(now, (&account, &number), why, nth).is_err() {
-                    self.care.check_ins.not_placed(now, &account);
-                }
+                let called = self.call_out(now, (&account, &number), why, nth);
+                self.check_in_not_called(now, &account, called.err());
             }
             Action::DueAgain { after, until } => {
                 let line = "the clock was ahead and is set back: check-ins that were missed or settled by it \
@@ -140,14 +140,24 @@ impl Switch {
                 let contacts = self.care.directory.find(&account).map(|s| s.contacts.as_slice());
                 let number = contacts.and_then(|all| all.get(nth)).map(|c| c.number.clone());
                 let times = u32::try_from(nth + 1).unwrap_or(u32::MAX);
-                let Some(number) = number else {
-                    return self.care.check_ins.call_over(now, &account);
+                let not = match number {
+                    Some(number) => {
+                        let why = Why::Contact { due: due.0 };
+                        self.call_out(now, (&account, &number), why, times).err()
+                    }
+                    None => Some(NotPlaced::Never("there is no such contact".into())),
                 };
-                let why = Why::Contact { due: due.0 };
-                if self.call_out(now, (&account, &number), why, times).is_err() {
-                    self.care.check_ins.not_placed(now, &account);
-                }
+                self.check_in_not_called(now, &account, not);
             }
+        }
+    }
+
+    /// Somebody is not called for a check-in: what cannot be now is held, and is no call made.
+    fn check_in_not_called(&mut self, now: Now, account: &str, not: Option<NotPlaced>) {
+        match not {
+            None => {}
+            Some(NotPlaced::Now(_)) => self.care.check_ins.not_placed(now, account),
+            Some(NotPlaced::Never(_)) => self.care.check_ins.call_over(now, account),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::care::line_release::{LineEnd, LineRelease};
 use crate::care::unit::{Dialect, Due, Line, Order};
 use crate::care::{Case, Protocol};
 use crate::config::UnitKeys;
+use crate::switch::active::Doing;
 use crate::switch::fact::{CareFact, EndedBy, FactKind};
 use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
@@ -179,6 +180,12 @@ impl Switch {
         }
         while let Some(call) = self.care.lines.release.due(now.at) {
             let Some(case) = self.care.cases.of_call(call).map(|case| case.id) else { continue };
+            let rung = self.calls.get(&call).is_some_and(|active| {
+                active.queued.is_some() && matches!(active.doing, Doing::Dialling(_))
+            });
+            if rung && self.care.lines.release.put_off(now.at, call) {
+                continue;
+            }
             let after = self.config.care.release_after.as_secs();
             let line = format!(
                 "case {case}: nobody has talked in call {call} for {after} s: its line is released"

@@ -10,6 +10,7 @@ use crate::config::{Called, CareFlag, CareNeed, PlanStart, SheetTo};
 use crate::switch::console::{CaseEventRow, PlanOrder, PlanRow, Reply};
 use crate::switch::dial::failure;
 use crate::switch::fact::EndedBy;
+use crate::switch::placing::{NotPlaced, found_no_way};
 use crate::switch::rooms::gather::of_case;
 use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
@@ -108,8 +109,13 @@ impl Switch {
                 Action::Call { case, account, person, of, say, ring } => {
                     let (number, name) = (person.number.clone(), person.name);
                     let why = Why::Plan(Box::new(ForPlan { case, number, name, of, say, ring }));
-                    if let Err(why) = self.call_out(now, (&account, &person.number), why, 1) {
-                        self.care.plans.not_called(now, case, &person.number, &why);
+                    let number = &person.number;
+                    match self.call_out(now, (&account, number), why, 1) {
+                        Ok(_) => self.care.plans.called(now, case, number),
+                        Err(NotPlaced::Now(why)) => self.care.plans.held(now, case, number, &why),
+                        Err(NotPlaced::Never(why)) => {
+                            self.care.plans.not_called(now, case, number, &why);
+                        }
                     }
                 }
                 Action::Drop { case, number } => {
@@ -117,12 +123,7 @@ impl Switch {
                         self.release_call(now, call, Cause::NORMAL_CLEARING, EndedBy::Plan);
                     }
                 }
-                Action::Join { case } => {
-                    let call = self.care.cases.get(case).and_then(Case::call);
-                    if let Some(call) = call {
-                        self.gather(now, call, case);
-                    }
-                }
+                Action::Join { case } => self.gather_home(now, case),
                 Action::Send { case, to, by } => self.send_sheet(now, case, to, by),
             }
         }
@@ -150,6 +151,14 @@ impl Switch {
         self.care.calls.iter().find(|(_, out)| is(&out.why)).map(|(call, _)| *call)
     }
 
+    /// The case for which a plan has made this call.
+    pub(in crate::switch) fn helps_case(&self, call: CallId) -> Option<u64> {
+        match &self.care.calls.get(&call)?.why {
+            Why::Plan(own) => Some(own.case),
+            _ => None,
+        }
+    }
+
     /// Whom a plan has called takes it on.
     pub(super) fn plan_accepted(&mut self, now: Now, case: u64, number: &str) {
         if self.care.plans.accept(now, case, number) {
@@ -171,7 +180,10 @@ impl Switch {
             Some(Failed::Rejected) => Outcome::Refused,
             _ => Outcome::Failed,
         };
-        self.care.plans.call_over(now, case, number, outcome);
+        match outcome == Outcome::Failed && cause.is_some_and(found_no_way) {
+            true => self.care.plans.lost(now, case, number),
+            false => self.care.plans.call_over(now, case, number, outcome),
+        }
         self.plans_act(now);
     }
 

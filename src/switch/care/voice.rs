@@ -7,8 +7,8 @@ use crate::care::{Case, Need, Protocol, Report, Subscriber};
 use crate::config::Language;
 
 use super::{CareFact, FactKind, Place};
-use crate::switch::Switch;
 use crate::switch::fact::AlarmWhat;
+use crate::switch::{Level, Switch};
 
 /// The priority of an alarm that says none, by the subscriber's flag.
 const OF_SPECIAL: u8 = 9;
@@ -42,8 +42,10 @@ impl Switch {
         let announced = |case: &Case| case.is_awaited() && !by_keys(case);
         let announced = self.care.cases.of_caller(&known).is_some_and(announced);
         let alarm = !announced && self.is_voice_alarm(number, to);
-        // A terminal that has said how it is calls because of that, unless somebody is in need there.
-        if alarm && self.care.cases.of_caller(&known).is_none() {
+        // A terminal that has said how it is calls because of that, unless somebody is in need there. A number of the bells
+        // is called by who presses one: that has its case first, whatever the terminal said before.
+        let by_bell = self.care.cases.terms().is_bells(to);
+        if alarm && !by_bell && self.care.cases.of_caller(&known).is_none() {
             let home = self.care.home(number).to_owned();
             if let Some(prompt) = self.care.notices.calls(now.at, &home) {
                 return self.expect_notice(now, call, prompt);
@@ -64,6 +66,15 @@ impl Switch {
             }
             return;
         };
+        if opened.is_none() && self.care.cases.is_guess(&known) {
+            let line = format!(
+                "call {call}: {known} has open cases of several homes: that it is of case {id} is a guess"
+            );
+            self.log(Level::Warning, line);
+            let value = "guess".to_owned();
+            self.fact(now, FactKind::CallField { call, name: "case_by".into(), value });
+            self.tell_plan(call, [("case_by", "guess".to_owned())]);
+        }
         if let Some(variables) = self.joins_case(now, call, id) {
             self.tell_plan(call, variables);
         }

@@ -8,15 +8,18 @@
 //! ```
 //!
 //! The talk stays the call's talk, so that it is recorded, counted and ended as one; only what its two parties
-//! hear is the conference. When one of the two goes, the other is in the conference alone.
+//! hear is the conference. When one of the two goes, the other is in the conference alone. A home that is left by all is
+//! not: its call goes its way once more, into the queue, for nobody who has pressed a bell is left in silence.
 
 use crate::acd::event::Departure;
-use crate::base::{CallId, LegId, Now};
+use crate::base::{CallId, LegId, Now, Time};
 use crate::call::conference::Member;
+use crate::care::Case;
 use crate::dialplan::effect::{self, Happening, Keys};
-use crate::switch::active::Doing;
+use crate::switch::active::{Active, Doing};
 use crate::switch::fact::{EndedBy, FactKind, RoomLeft};
 use crate::switch::leg::Stage;
+use crate::switch::rooms::Room;
 use crate::switch::{Level, Switch};
 use crate::wire::q850::Cause;
 
@@ -29,6 +32,78 @@ pub(in crate::switch) fn of_case(case: u64) -> String {
 }
 
 impl Switch {
+    /// Somebody takes a case on: where one who helps is in its conference already, the home comes too. Else it does when he
+    /// comes ([`helper_came`](Switch::helper_came)): it keeps its place in the queue so long.
+    pub(in crate::switch) fn gather_home(&mut self, now: Now, case: u64) {
+        let home = self.care.cases.get(case).and_then(Case::call);
+        if let Some(home) = home.filter(|_| self.rooms.contains_key(&of_case(case))) {
+            self.gather(now, home, case);
+        }
+    }
+
+    /// Somebody has come into a conference: if a plan has called him for its case, the home comes too.
+    pub(in crate::switch) fn helper_came(&mut self, now: Now, call: CallId, room: &str) {
+        if let Some(case) = self.helps_case(call).filter(|case| of_case(*case) == room) {
+            self.gather_home(now, case);
+        }
+    }
+
+    /// A home's call waits in a queue: whoever has taken its case on before it came talks to it.
+    pub(in crate::switch) fn home_queues(&mut self, call: CallId) {
+        let case = self.care.cases.of_call(call).map(|case| case.id);
+        if case.is_some_and(|case| self.rooms.contains_key(&of_case(case))) {
+            self.awaited_by_helpers.push(call);
+        }
+    }
+
+    /// Homes whose last company has left their conference: each goes its way again, at its case's priority. And those for
+    /// whom somebody waits there. `true`: there is one.
+    pub(in crate::switch) fn homes_go_on(&mut self, now: Now) -> bool {
+        let homes = std::mem::take(&mut self.left_alone);
+        let awaited = std::mem::take(&mut self.awaited_by_helpers);
+        let any = !homes.is_empty() || !awaited.is_empty();
+        homes.into_iter().for_each(|leg| self.home_goes_on(now, leg));
+        for call in awaited {
+            if let Some(case) = self.care.cases.of_call(call).map(|case| case.id) {
+                self.gather_home(now, case);
+            }
+        }
+        any
+    }
+
+    fn home_goes_on(&mut self, now: Now, leg: LegId) {
+        let Some(party) = self.legs.get(&leg).filter(|party| party.stage != Stage::Over) else {
+            return;
+        };
+        let (id, room) = (party.call, party.room.clone());
+        let alone = room.and_then(|name| self.rooms.get(&name)).is_some_and(Room::has_one);
+        // One whose agent has gone is in a talk that ends as others do.
+        let waits = |active: &Active| {
+            active.planless
+                && active.subject() == leg
+                && active.ended.is_none()
+                && matches!(active.doing, Doing::Conferring { .. })
+        };
+        if !alone || !self.calls.get(&id).is_some_and(|active| waits(active)) {
+            return;
+        }
+        self.quit_room(now, leg, RoomLeft::Moved);
+        let case = self.care.cases.of_call(id).map(|case| case.id);
+        let Some(case) = case.filter(|_| self.unit_leg(id) == Some(leg)) else {
+            // Its case is closed, or an agent had called it and has gone: there is nobody for whom it would wait.
+            return self.release_call(now, id, Cause::NORMAL_CLEARING, EndedBy::Plan);
+        };
+        let line = format!("case {case}: whoever helped has gone, its home goes its way again");
+        self.log(Level::Info, line);
+        if let Some(active) = self.calls.get_mut(&id) {
+            (active.planless, active.gathered) = (false, false);
+            active.doing = Doing::Waiting(Time::NEVER);
+        }
+        self.recorded_sides(now, id);
+        self.begin_plan(now, leg);
+        self.rearm(id);
+    }
+
     /// A home's call comes into the conference of its case.
     pub(in crate::switch) fn gather(&mut self, now: Now, id: CallId, case: u64) {
         let room = of_case(case);
@@ -126,6 +201,11 @@ impl Switch {
         let Some(room) = self.rooms.get_mut(name) else { return false };
         let Ok(sound) = room.conference.join(member) else { return false };
         let members = room.conference.members().len() as u32;
+        if self.unit_leg(id) == Some(leg)
+            && let Some(room) = self.rooms.get_mut(name)
+        {
+            room.homes.insert(leg);
+        }
         if let Some(party) = self.legs.get_mut(&leg) {
             party.room = Some(name.to_owned());
         }

@@ -144,6 +144,7 @@ impl Day {
                     vip: self.rng.chance(0.01),
                     region: None,
                     longest: None,
+                    since: None,
                 };
                 self.model.comes(at, &queue, &entry);
                 self.entered += u64::from(self.switch.centre.enter(at, &queue, entry).is_ok());

@@ -3,6 +3,7 @@
 use super::*;
 use crate::switch::care::calls::Why;
 use crate::switch::console::GatewayOrder;
+use crate::switch::placing::NotPlaced;
 use crate::trunk::Health;
 use crate::wire::q850::Cause;
 
@@ -352,4 +353,28 @@ fn a_call_for_an_alarm_goes_on_to_the_next_gateway_and_takes_what_is_kept_free()
     assert_eq!((rig.invites_to(C).len(), rig.switch.calls.len()), (1, 1));
     rig.input(Input::EndCalls);
     assert_eq!((rig.switch.calls.len(), busy(&rig, "e1-c")), (0, 0));
+}
+
+/// R11: a reminder for which no channel is free is held: no call is written down of it, and one is made when one is free.
+#[test]
+fn what_cannot_be_placed_now_is_told_from_what_never_can() {
+    let care = format!("{TRUNK}[care]\nbells = [\"95081\"]\ntrunk = \"pstn\"\n");
+    let mut rig = Rig::new(&care);
+    let now = Now { at: rig.now, wall: Wall(0) };
+    let home = ("100", "13800138000");
+    for gateway in ["e1-a", "e1-b", "e1-c"] {
+        _ = rig.switch.gateway_order(now, gateway, GatewayOrder::Drain);
+    }
+    let (why, began) = (Why::Reminder { due: 0 }, rig.facts("call_began").len());
+    let placed = rig.switch.call_out(now, home, why.clone(), 1);
+    assert!(matches!(placed, Err(NotPlaced::Now(why)) if why.contains("out of service")));
+    rig.drain();
+    assert_eq!((rig.switch.calls.len(), rig.facts("call_began").len()), (0, began));
+    let placed = rig.switch.call_out(now, home, Why::Contact { due: 0 }, 1);
+    assert!(matches!(placed, Err(NotPlaced::Never(why)) if why.contains("care-contact")));
+    for gateway in ["e1-a", "e1-b", "e1-c"] {
+        _ = rig.switch.gateway_order(now, gateway, GatewayOrder::Up);
+    }
+    assert!(rig.switch.call_out(now, home, why, 1).is_ok());
+    rig.input(Input::EndCalls);
 }

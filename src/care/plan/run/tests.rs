@@ -74,7 +74,10 @@ fn done(runs: &mut Runs) -> (Vec<String>, Vec<Event>) {
     while let Some(action) = runs.poll() {
         match action {
             Action::Write { event, .. } => events.push(event),
-            Action::Call { person, .. } => done.push(format!("call {}", person.number)),
+            Action::Call { case, person, .. } => {
+                done.push(format!("call {}", person.number));
+                runs.called(at(0), case, &person.number);
+            }
             Action::Drop { number, .. } => done.push(format!("drop {number}")),
             Action::Join { .. } => done.push("join".into()),
             Action::Send { to, by, .. } => done.push(format!("{} to {to}", by.as_str())),
@@ -191,6 +194,99 @@ fn conditions_leave_steps_out_and_circles_end() {
     assert!(matches!(events.last(), Some(Event::Ended { why }) if why.contains("circles")));
 }
 
+/// Who is in a call for another case comes after the others; where nobody else is left, he is waited for as long as a call
+/// rings, and not until the step is over.
+#[test]
+fn one_who_is_called_for_another_case_keeps_nobody_from_being_called() {
+    let contacts = step("contacts", vec![Whom::Contacts]);
+    let mut runs = runs(plan(vec![contacts, step("ward", vec![Whom::Kind("hospital".into())])]));
+    runs.begin(at(0), 5, subject(&["1"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 1"]);
+    assert!(runs.accept(at(5), 5, "1"));
+    does(&mut runs);
+    // The daughter talks to her first home.
+    runs.begin(at(10), 6, subject(&["1", "2"]), "fall", "").unwrap();
+    assert_eq!(does(&mut runs), ["call 2"]);
+    let events: Vec<_> = runs.history(6).cloned().collect();
+    runs.call_over(at(40), 6, "2", Outcome::NoAnswer);
+    assert_eq!(does(&mut runs), [""; 0]);
+    assert_eq!(runs.next_wake(), Some(at(100).at));
+    runs.wake(at(100));
+    assert_eq!(does(&mut runs), ["call 801"]);
+    let told = |event: &Event| matches!(event, Event::NotCalled { why, .. } if why.contains("another case"));
+    assert!(runs.history(6).any(|(.., event)| told(event)));
+    // After a restart she is still to be called, and who was being called is again.
+    let mut after = self::runs(runs.plans[0].clone());
+    after.restore(at(50), 6, subject(&["1", "2"]), "fall", events);
+    assert_eq!(does(&mut after), ["call 2"]);
+    after.call_over(at(60), 6, "2", Outcome::NoAnswer);
+    assert_eq!(does(&mut after), ["call 1"]);
+}
+
+/// Without a channel nobody has been called: the contacts are, as soon as there is one, and the hospital is not called
+/// instead. A gateway that takes calls and loses them is tried again, and not for ever.
+#[test]
+fn a_call_that_cannot_be_placed_is_no_call() {
+    let steps = ["contacts", "ward"].map(|name| match name {
+        "ward" => step(name, vec![Whom::Kind("hospital".into())]),
+        _ => step(name, vec![Whom::Contacts]),
+    });
+    let mut runs = runs(plan(steps.into()));
+    runs.begin(at(0), 5, subject(&["1", "2"]), "fall", "").unwrap();
+    let mut now = 0;
+    for n in 0..20 {
+        let Some(Action::Call { person, .. }) =
+            std::iter::from_fn(|| runs.poll()).find(|action| matches!(action, Action::Call { .. }))
+        else {
+            panic!("nobody is called at {now}");
+        };
+        assert_eq!(person.number, if n % 2 == 0 { "1" } else { "2" });
+        runs.held(at(now), 5, &person.number, "all channels are taken");
+        now += 3;
+        assert_eq!(runs.next_wake(), Some(at(now).at));
+        runs.wake(at(now));
+    }
+    let held = |event: &Event| matches!(event, Event::NotCalled { nobody: false, .. });
+    assert_eq!(runs.history(5).filter(|(.., event)| held(event)).count(), 1, "told once");
+    assert_eq!(does(&mut runs), ["call 1"]);
+    let mut called = Vec::new();
+    let mut up = "1".to_owned();
+    while up != "801" {
+        runs.lost(at(now), 5, &up);
+        called = does(&mut runs);
+        if called.is_empty() {
+            now = runs.next_wake().unwrap().since(Time::ZERO).as_secs();
+            runs.wake(at(now));
+            called = does(&mut runs);
+        }
+        up = called[0].trim_start_matches("call ").to_owned();
+    }
+    assert_eq!(called, ["call 801"]);
+    let times = |own: &str| {
+        let is = |event: &Event| matches!(event, Event::Called { number, .. } if number == own);
+        runs.history(5).filter(|(.., event)| is(event)).count()
+    };
+    assert_eq!((times("1"), times("2")), (4, 4));
+    assert!((100..200).contains(&now), "{now}");
+}
+
+/// As many as wanted are so many people, over a restart as well.
+#[test]
+fn one_who_was_being_called_at_a_restart_counts_once() {
+    let mut all = step("all", vec![Whom::Contacts]);
+    (all.at_once, all.want) = (1, 2);
+    let own = plan(vec![all]);
+    let mut before = runs(own.clone());
+    before.begin(at(0), 5, subject(&["1", "2", "3"]), "fall", "").unwrap();
+    assert_eq!(does(&mut before), ["call 1"]);
+    let events: Vec<_> = before.history(5).cloned().collect();
+    let mut after = runs(own);
+    after.restore(at(10), 5, subject(&["1", "2", "3"]), "fall", events);
+    assert_eq!(does(&mut after), ["call 1"]);
+    assert!(after.accept(at(20), 5, "1"));
+    assert_eq!(does(&mut after), ["join", "call 2"], "one more is wanted");
+}
+
 /// What is written down makes the same plan in another process, which calls again whoever was being called.
 #[test]
 fn a_plan_goes_on_after_a_restart() {
@@ -199,8 +295,11 @@ fn a_plan_goes_on_after_a_restart() {
     let own = plan(vec![all, step("hospital", vec![Whom::Kind("hospital".into())])]);
     let mut before = runs(own.clone());
     before.begin(at(0), 5, subject(&["1", "2", "3", "4"]), "fall", "").unwrap();
+    does(&mut before);
     before.call_over(at(5), 5, "2", Outcome::Busy);
+    does(&mut before);
     before.accept(at(6), 5, "1");
+    does(&mut before);
     before.sent(at(7), 5, "desk", Channel::Printer, "");
     let events: Vec<_> = before.history(5).cloned().collect();
     let mut after = runs(own.clone());
@@ -243,6 +342,7 @@ proptest! {
                 if let Action::Call { case, person, .. } = action {
                     let twice = up.insert(person.number.clone(), case);
                     prop_assert_eq!(twice, None, "{} is called twice", person.number);
+                    runs.called(at(0), case, &person.number);
                 }
             }
             Ok(())
@@ -270,9 +370,13 @@ proptest! {
                         prop_assert!(same == Some(step.is_some()) || again.of(case) == Some(("fall", None)));
                     }
                 }
-                _ => {
+                other => {
                     if let Some(case) = up.remove(number) {
-                        runs.call_over(at(now), case, number, Outcome::NoAnswer);
+                        match other {
+                            6 => runs.lost(at(now), case, number),
+                            7 => runs.held(at(now), case, number, "all channels are taken"),
+                            _ => runs.call_over(at(now), case, number, Outcome::NoAnswer),
+                        }
                     }
                 }
             }
