@@ -134,11 +134,11 @@ fn those_who_help_come_together_and_any_one_may_leave() {
     let order = Request::Plan(PlanOrder::Step(id, 2), "7001".into());
     assert!(matches!(house.world.ask(order), Some(Reply::Done(_))));
     takes_on(&mut house, 3);
-    assert_eq!(together(&mut house, id), [own.as_str(), "1001", "1003", "1004"]);
+    assert_eq!(together(&mut house, id), ["1003", own.as_str(), "1001", "1004"]);
     // The agent goes: the home stays with those who help.
     house.hang_up(agent);
     house.world.run(Duration::from_secs(2));
-    assert_eq!(together(&mut house, id), [own.as_str(), "1003", "1004"]);
+    assert_eq!(together(&mut house, id), ["1003", own.as_str(), "1004"]);
     assert_eq!(house.state(caller), State::Talking);
     house.hang_up(ward);
     house.world.run(Duration::from_secs(2));
@@ -232,7 +232,8 @@ fn a_home_waits_in_the_queue_until_somebody_is_there_for_it() {
     assert!(words(&house).contains(&"accepted"), "{:?}", words(&house));
     let talked = |house: &House| {
         let all = house.world.facts.iter().map(|fact| &fact.kind);
-        all.filter(|kind| matches!(kind, FactKind::Care { what: CareFact::Talked { .. }, .. })).count()
+        all.filter(|kind| matches!(kind, FactKind::Care { what: CareFact::Talked { .. }, .. }))
+            .count()
     };
     assert_eq!(talked(&house), 0);
     signs_in(&mut house, 0);
