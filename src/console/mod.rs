@@ -15,6 +15,7 @@
 pub mod client;
 pub mod commands;
 pub(crate) mod out;
+pub(crate) mod private;
 pub mod render;
 pub mod server;
 mod top;
@@ -54,6 +55,16 @@ impl Answer {
         let text = why.into();
         let data = serde_json::json!({ "error": text });
         Answer { ok: false, text, data, file: None, live: false }
+    }
+    /// It was not even asked: all places of the console are taken.
+    pub fn full(why: impl Into<String>) -> Answer {
+        let refused = Answer::refused(why);
+        let data = serde_json::json!({ "error": refused.text, "full": true });
+        Answer { data, ..refused }
+    }
+    /// Whether that is so.
+    pub fn is_full(&self) -> bool {
+        self.data["full"] == true && !self.ok
     }
     /// It was done.
     pub fn done(text: impl Into<String>, data: impl Serialize) -> Answer {

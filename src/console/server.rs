@@ -15,10 +15,10 @@ use super::commands::{self, Filter, Order};
 use crate::switch::Request;
 use crate::switch::tracing::TRACE_OVER;
 
-/// Operators at once.
+/// Operators at once; a further one is told so, and sent away.
 const MAX_CONNECTIONS: usize = 32;
 /// The longest line, in bytes.
-const MAX_LINE: u64 = 4_096;
+const MAX_LINE: usize = 4_096;
 
 /// Who carries out the orders.
 pub trait Orders: Send + Sync + 'static {
@@ -69,9 +69,13 @@ impl Drop for Server {
 async fn accept(listener: UnixListener, orders: Arc<dyn Orders>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            continue;
+        };
+        // Who waits in vain takes the exchange for dead.
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            send_away(&stream);
             continue;
         };
         let orders = orders.clone();
@@ -82,16 +86,33 @@ async fn accept(listener: UnixListener, orders: Arc<dyn Orders>) {
     }
 }
 
+/// Says that all places are taken. A line fits into the buffer of a new connection: nothing is waited for.
+fn send_away(stream: &UnixStream) {
+    let why = format!(
+        "all {MAX_CONNECTIONS} places of the console are taken: end sessions that are not needed \
+         (pgrep -af 'belfry console'); calls are not concerned"
+    );
+    let _ = stream.try_write(&line_of(&Answer::full(why)));
+}
+
 async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
     let who = stream.peer_cred().map_or_else(|_| "unknown".to_owned(), |peer| user(peer.uid()));
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
-        let Some(line) = read_line(&mut reader).await? else { return Ok(()) };
+        let line = match read_line(&mut reader).await? {
+            Read::End => return Ok(()),
+            Read::Line(line) => line,
+            Read::Unfit(why) => {
+                write(&mut writer, &Answer::refused(why)).await?;
+                continue;
+            }
+        };
         let answer = match commands::parse(&line) {
             Ok(Order::Quit) => return Ok(()),
             Ok(Order::Events(filter)) => {
-                return events(&mut writer, orders.events(), &filter).await;
+                let events = orders.events();
+                return until_gone(&mut reader, show(&mut writer, events, &filter)).await;
             }
             Ok(Order::Help(topic)) => match commands::help(&topic) {
                 Ok(text) => Answer::done(text.clone(), text),
@@ -111,7 +132,7 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
                     tracing::info!(target: "belfry::audit", "console: {who}: {line}: {outcome}");
                 }
                 if let Some(lines) = live.filter(|_| answer.ok) {
-                    return traced(&mut writer, answer, lines).await;
+                    return until_gone(&mut reader, traced(&mut writer, answer, lines)).await;
                 }
                 answer
             }
@@ -132,18 +153,75 @@ fn user(uid: u32) -> String {
     found.unwrap_or_else(|| format!("uid {uid}"))
 }
 
-/// One line, bounded; `None` at the end or when it is too long.
-async fn read_line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<String>> {
-    use tokio::io::AsyncReadExt;
-    let mut line = String::new();
-    let read = (&mut *reader).take(MAX_LINE).read_line(&mut line).await?;
-    Ok((read > 0 && line.ends_with('\n')).then(|| line.trim().to_owned()))
+/// What came.
+enum Read {
+    Line(String),
+    /// A line that is no command, and why; it was read to its end.
+    Unfit(String),
+    /// Nobody is there any more.
+    End,
+}
+
+/// One line, bounded.
+async fn read_line(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Read> {
+    let (mut line, mut long) = (Vec::new(), false);
+    loop {
+        let there = reader.fill_buf().await?;
+        if there.is_empty() {
+            return Ok(Read::End);
+        }
+        let end = there.iter().position(|byte| *byte == b'\n');
+        let part = &there[..end.unwrap_or(there.len())];
+        long |= line.len() + part.len() > MAX_LINE;
+        if !long {
+            line.extend_from_slice(part);
+        }
+        let taken = end.map_or(there.len(), |end| end + 1);
+        reader.consume(taken);
+        if end.is_some() {
+            break;
+        }
+    }
+    if long {
+        return Ok(Read::Unfit(format!(
+            "the line is too long: a command has at most {MAX_LINE} bytes; nothing was done"
+        )));
+    }
+    Ok(match String::from_utf8(line) {
+        Ok(line) => Read::Line(line.trim().to_owned()),
+        Err(_) => Read::Unfit("the line is no UTF-8; nothing was done".into()),
+    })
+}
+
+fn line_of(answer: &Answer) -> Vec<u8> {
+    let mut line = serde_json::to_vec(answer).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 async fn write(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
-    let mut line = serde_json::to_vec(answer).unwrap_or_default();
-    line.push(b'\n');
-    writer.write_all(&line).await
+    writer.write_all(&line_of(answer)).await
+}
+
+/// Shows what comes until it ends, or until who looks has gone: on a quiet night no line would tell of it, and the
+/// place would stay taken. What is typed meanwhile is nobody's.
+async fn until_gone(
+    reader: &mut BufReader<OwnedReadHalf>,
+    shown: impl Future<Output = io::Result<()>>,
+) -> io::Result<()> {
+    let gone = async {
+        loop {
+            let typed = match reader.fill_buf().await {
+                Ok(typed) if !typed.is_empty() => typed.len(),
+                _ => return,
+            };
+            reader.consume(typed);
+        }
+    };
+    tokio::select! {
+        done = shown => done,
+        () = gone => Ok(()),
+    }
 }
 
 /// Shows lines about calls until the trace is over.
@@ -171,7 +249,8 @@ async fn traced(
     }
 }
 
-async fn events(
+/// Shows what happens.
+async fn show(
     writer: &mut OwnedWriteHalf,
     mut events: broadcast::Receiver<Arc<str>>,
     filter: &Filter,
@@ -191,3 +270,6 @@ async fn events(
         writer.write_all(b"\n").await?;
     }
 }
+
+#[cfg(test)]
+mod tests;

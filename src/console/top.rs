@@ -58,14 +58,13 @@ struct View {
 
 impl View {
     /// Asks everything anew. An answer that does not come leaves its table empty.
-    fn ask(&mut self, ask: &mut dyn FnMut(&str) -> io::Result<Option<Answer>>) -> io::Result<()> {
-        fn read<T: DeserializeOwned>(answer: Option<Answer>) -> Option<T> {
-            serde_json::from_value(answer.filter(|answer| answer.ok)?.data).ok()
+    fn ask(&mut self, ask: &mut dyn FnMut(&str) -> io::Result<Answer>) -> io::Result<()> {
+        fn read<T: DeserializeOwned>(answer: Answer) -> Option<T> {
+            Some(answer)
+                .filter(|answer| answer.ok)
+                .and_then(|a| serde_json::from_value(a.data).ok())
         }
-        let Some(first) = ask("show status")? else {
-            return Err(io::Error::other("the appliance has closed the connection"));
-        };
-        self.status = read(Some(first));
+        self.status = read(ask("show status")?);
         self.calls = read(ask("show calls")?).unwrap_or_default();
         self.agents = read(ask("show agents")?).unwrap_or_default();
         self.queues = read(ask("show queues")?).unwrap_or_default();
@@ -248,10 +247,7 @@ fn table(
 }
 
 /// Shows it until `q`, Escape or Ctrl-C.
-pub(super) fn run(
-    colour: bool,
-    mut ask: impl FnMut(&str) -> io::Result<Option<Answer>>,
-) -> io::Result<()> {
+pub(super) fn run(colour: bool, mut ask: impl FnMut(&str) -> io::Result<Answer>) -> io::Result<()> {
     let mut view = View { colour, ..View::default() };
     view.ask(&mut ask)?;
     let mut terminal = ratatui::try_init()?;
@@ -263,7 +259,7 @@ pub(super) fn run(
 fn show(
     terminal: &mut ratatui::DefaultTerminal,
     view: &mut View,
-    ask: &mut dyn FnMut(&str) -> io::Result<Option<Answer>>,
+    ask: &mut dyn FnMut(&str) -> io::Result<Answer>,
 ) -> io::Result<()> {
     let mut asked = Instant::now();
     loop {
@@ -299,7 +295,7 @@ mod tests {
     use super::*;
 
     /// What an appliance would answer.
-    fn answer(command: &str) -> Option<Answer> {
+    fn answer(command: &str) -> Answer {
         let data = match command {
             "show status" => serde_json::json!({
                 "node": "care-1", "uptime_s": 3_725, "calls": 1, "legs": 2, "calls_total": 40,
@@ -321,7 +317,7 @@ mod tests {
             }]),
             _ => serde_json::json!([]),
         };
-        Some(Answer::done("", data))
+        Answer::done("", data)
     }
 
     fn screen(view: &View) -> String {
@@ -357,9 +353,9 @@ mod tests {
     #[test]
     fn an_exchange_that_does_not_answer_is_told_and_one_that_is_gone_ends_it() {
         let mut view = View::default();
-        view.ask(&mut |_| Ok(Some(Answer::refused("it is overloaded")))).unwrap();
+        view.ask(&mut |_| Ok(Answer::refused("it is overloaded"))).unwrap();
         assert!(screen(&view).contains("the exchange does not answer"));
-        assert!(view.ask(&mut |_| Ok(None)).is_err());
+        assert!(view.ask(&mut |_| Err(io::ErrorKind::UnexpectedEof.into())).is_err());
     }
 
     #[test]

@@ -458,6 +458,9 @@ pub struct GatewayRow {
     pub service: String,
     /// Whether we are registered with it, for how long; empty where it wants none.
     pub registered: String,
+    /// Whether it does not let us register, or does not answer when we ask.
+    #[serde(default)]
+    pub registration_fails: bool,
     /// The trunks that it belongs to.
     pub trunks: Vec<String>,
     /// Channels in use.

@@ -74,6 +74,11 @@ impl Registering {
         }
     }
 
+    /// Whether the last try of that gateway's came to nothing.
+    pub(super) fn fails(&self, gateway: &str) -> bool {
+        self.all.get(gateway).is_some_and(|one| one.registration.failing().is_some())
+    }
+
     /// The registrations of a configuration; those that it does not change go on. Gives those that are
     /// no more and still hold.
     fn configure(&mut self, config: &Config, now: Time, rng: &mut Rng) -> Vec<One> {

@@ -193,6 +193,7 @@ impl Switch {
                 health: health(gateway.health()).into(),
                 service: service.into(),
                 registered: self.registering.words(&gateway.name, now.at),
+                registration_fails: self.registering.fails(&gateway.name),
                 trunks: trunks.map(|trunk| trunk.name.to_string()).collect(),
                 busy: gateway.busy,
                 channels: gateway.channels,

@@ -2,10 +2,11 @@
 //! audio is in time, what stands still behind it.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::Finding;
-use crate::console::client;
+use crate::console::{Answer, client};
 use crate::daemon::files::counted;
 use crate::switch::console::{AgentRow, GatewayRow, PhoneRow, Status};
 
@@ -18,12 +19,9 @@ const MOST_NAMED: usize = 8;
 
 pub(super) fn look(socket: &Path) -> Vec<Finding> {
     let ask = |command: &str| client::ask(socket, command).ok().filter(|answer| answer.ok);
-    let Some(status) = ask("show status") else {
-        return vec![Finding::error(
-            "appliance",
-            "its exchange does not answer",
-            "systemctl restart belfry; journalctl -u belfry says what came before",
-        )];
+    let status = match answered(client::ask(socket, "show status")) {
+        Ok(status) => status,
+        Err(finding) => return vec![finding],
     };
     let mut findings = Vec::new();
     if let Ok(status) = serde_json::from_value::<Status>(status.data) {
@@ -50,6 +48,28 @@ pub(super) fn look(socket: &Path) -> Vec<Finding> {
     findings
 }
 
+/// The answer, if there is one; else what to do. A restart ends all calls: it is for an exchange that says nothing.
+fn answered(asked: std::io::Result<Answer>) -> Result<Answer, Finding> {
+    match asked {
+        Ok(answer) if answer.ok => Ok(answer),
+        Ok(answer) if answer.is_full() => Err(Finding::warning(
+            "console",
+            answer.text,
+            "calls go on, and no restart is needed; then ask again",
+        )),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Finding::warning(
+            "console",
+            "it runs, and may not be asked by this user",
+            "run this as root, or as one of the group of [console]",
+        )),
+        _ => Err(Finding::error(
+            "appliance",
+            "its exchange does not answer",
+            "systemctl restart belfry; journalctl -u belfry says what came before",
+        )),
+    }
+}
+
 fn exchange(status: &Status) -> Vec<Finding> {
     let refusing = status.refusing.as_ref().map(|why| {
         Finding::error(
@@ -69,7 +89,7 @@ fn exchange(status: &Status) -> Vec<Finding> {
 }
 
 fn gateway(row: &GatewayRow) -> Option<Finding> {
-    let GatewayRow { name, address, health, service, registered, .. } = row;
+    let GatewayRow { name, address, health, service, registered, registration_fails, .. } = row;
     if health == "down" {
         return Some(Finding::error(
             "gateway",
@@ -79,8 +99,7 @@ fn gateway(row: &GatewayRow) -> Option<Finding> {
             ),
         ));
     }
-    // A registration that holds tells its time; one that does not, the status that refused it.
-    if ["refused", "no answer", "401", "403", "404"].iter().any(|word| registered.contains(word)) {
+    if *registration_fails {
         return Some(Finding::error(
             "gateway",
             format!("{name} does not let us register: {registered}"),
@@ -235,6 +254,7 @@ mod tests {
             health: health.into(),
             service: service.into(),
             registered: registered.into(),
+            registration_fails: registered.contains("times"),
             trunks: Vec::new(),
             busy: 0,
             channels: 30,
@@ -245,15 +265,45 @@ mod tests {
     fn each_fault_of_a_gateway_has_its_remedy() {
         assert_eq!(gateway(&row("up", "in service", "")), None);
         assert_eq!(gateway(&row("up", "in service", "for 480 s")), None);
+        // The time that it holds is no status that refused it.
+        for seconds in [3_401, 3_403, 3_404, 403] {
+            assert_eq!(gateway(&row("up", "in service", &format!("for {seconds} s"))), None);
+        }
         for (row, state, word) in [
             (row("down", "in service", ""), State::Error, "does not answer"),
-            (row("up", "in service", "403, 4 times"), State::Error, "does not let us register"),
+            (
+                row("up", "in service", "no (403, 4 times)"),
+                State::Error,
+                "does not let us register",
+            ),
+            (row("up", "in service", "no (no answer, 4 times)"), State::Error, "let us register"),
             (row("up", "busy", ""), State::Warning, "'gateway e1-a up'"),
         ] {
             let found = gateway(&row).expect(word);
             assert_eq!(found.state, state);
             assert!(format!("{} {}", found.found, found.remedy).contains(word), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_restart_is_advised_for_an_exchange_that_says_nothing_alone() {
+        let said = |asked| answered(asked).map(|_| ()).unwrap_err();
+        let silent = [
+            said(Err(ErrorKind::WouldBlock.into())),
+            said(Err(ErrorKind::UnexpectedEof.into())),
+            said(Ok(Answer::refused("the exchange does not answer"))),
+        ];
+        for one in silent {
+            assert!(one.state == State::Error && one.remedy.contains("restart belfry"), "{one:?}");
+        }
+        for one in [
+            said(Ok(Answer::full("all 32 places of the console are taken"))),
+            said(Err(ErrorKind::PermissionDenied.into())),
+        ] {
+            assert!(one.state == State::Warning, "{one:?}");
+            assert!(!one.remedy.contains("systemctl"), "{one:?}");
+        }
+        assert!(answered(Ok(Answer::done("", ()))).is_ok());
     }
 
     #[test]
