@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::mail::Mail;
+use super::mail::{Mail, check_receivers};
 use super::name::MailAddress;
 use super::setting::{Reader, section};
 
@@ -24,5 +24,30 @@ pub(super) fn check(alarm: &Alarm, mail: Option<&Mail>, reader: &mut Reader<'_>)
         let what = "no letter is sent: there is no server";
         let remedy = "add `server = \"mail.…\"` under [mail]";
         reader.faults.error(&reader.place("alarm", 0, "mail"), what, remedy);
+    }
+    let place = reader.place("alarm", 0, "mail");
+    check_receivers(alarm.mail.as_ref(), &place, reader);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, MOST_RECEIVERS};
+
+    #[test]
+    fn a_letter_has_so_many_receivers() {
+        let with = |count: usize| {
+            let to: Vec<String> =
+                (0..count).map(|nth| format!("\"n{nth}@care.example\"")).collect();
+            let to = to.join(", ");
+            let text = format!(
+                "{}[mail]\nserver = \"127.0.0.1\"\nfrom = \"a@b.example\"\n[alarm]\nmail = [{to}]\n\
+                 [[resource]]\nname = \"ward\"\nmail = [{to}]\n",
+                crate::config::EMBEDDED
+            );
+            Config::parse(&text).map(|_| ()).map_err(|faults| format!("{faults:?}"))
+        };
+        assert_eq!(with(MOST_RECEIVERS), Ok(()));
+        let why = with(MOST_RECEIVERS + 1).unwrap_err();
+        assert_eq!(why.matches("at most 32 receivers").count(), 2, "{why}");
     }
 }

@@ -1,5 +1,6 @@
 //! Keys about mail: the server that takes Belfry's letters.
 
+use core::ops::Range;
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -85,6 +86,22 @@ impl Mail {
             MailTls::Off => 25,
         };
         self.server.as_ref().and_then(|server| server.port).unwrap_or(usual)
+    }
+}
+
+/// Those who get one letter at most.
+pub const MOST_RECEIVERS: usize = 32;
+
+/// No more receivers than a letter has; `place`: of the key that names them.
+pub(super) fn check_receivers(
+    to: Option<&Vec<MailAddress>>,
+    place: &Range<usize>,
+    reader: &mut Reader<'_>,
+) {
+    if to.is_some_and(|to| to.len() > MOST_RECEIVERS) {
+        let what = format!("a letter has at most {MOST_RECEIVERS} receivers");
+        let remedy = "name fewer, or a list of the mail server's that sends it on";
+        reader.faults.error(place, what, remedy);
     }
 }
 

@@ -75,7 +75,7 @@ pub use keys::{
     SECTIONS, Sip, Store, Tls,
 };
 pub use list::Workers;
-pub use mail::{Mail, MailServer};
+pub use mail::{MOST_RECEIVERS, Mail, MailServer};
 pub use name::MailAddress;
 pub use network::Network;
 pub use plan::{Called, Plan, PlanStep, Printer, Resource, SheetTo};

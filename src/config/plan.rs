@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::Config;
 use super::choice::{CareFlag, CareNeed, PlanStart};
+use super::mail::check_receivers;
 use super::name::{EnvName, Label, MailAddress, Name, Number};
 use super::secret::Secret;
 use super::setting::{Reader, Setting, Wrong, read_text, section};
@@ -275,6 +276,7 @@ pub(super) fn check(
 /// How sheets come to a resource. What a physician has to know is nobody else's business.
 fn check_ways(nth: usize, own: &Resource, mails: bool, reader: &mut Reader<'_>) {
     let place = |reader: &Reader<'_>, key| reader.place("resource", nth, key);
+    check_receivers(own.mail.as_ref(), &place(reader, "mail"), reader);
     if own.mail.as_ref().is_some_and(|all| !all.is_empty()) && !mails {
         let what = "no letter is sent: there is no mail server";
         reader.faults.error(&place(reader, "mail"), what, "add [mail] with `server` and `from`");

@@ -2,10 +2,12 @@
 //! server is away, left out with an error when it refuses for good.
 //!
 //! ```text
-//!  put ─▶ room? ─▶ a task each ─▶ its turn ─▶ server ─┬─ 2xx ─▶ sent
-//!                                                     ├─ 5xx ─▶ refused
-//!                                                     └─ else ─▶ again after 5, 10 … 300 s, until `retry_for`
+//!  put ─▶ room? ─▶ a task each ─▶ its turn ─▶ server, for each receiver ─┬─ 2xx ─▶ sent
+//!                                                                        ├─ 5xx ─▶ refused
+//!                                                                        └─ else ─▶ again after 5, 10 … 300 s, until `retry_for`
 //! ```
+//!
+//! Each receiver is asked for alone: an address that is no more keeps no letter from the others.
 //!
 //! What is put and not sent yet is gone with the process: whoever must know waits for the outcome. Who is
 //! written to, and what, is others' business.
@@ -14,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::Error;
@@ -26,6 +29,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
+use crate::config::MOST_RECEIVERS;
+
 /// Letters that wait at most; a further one is refused.
 const WAITING: usize = 256;
 /// How long one command's answer, and how long a letter in all, may take.
@@ -35,9 +40,7 @@ const LETTER: Duration = Duration::from_secs(60);
 pub const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The longest text of a letter, in bytes.
-const MAX_TEXT: usize = 64 * 1_024;
-/// Those who get one letter at most.
-const MAX_TO: usize = 32;
+pub const MAX_TEXT: usize = 64 * 1_024;
 
 /// The server.
 #[derive(Clone)]
@@ -102,9 +105,9 @@ pub enum NotSent {
     Full,
     /// It cannot be written like this: no address, too long.
     Unfit(String),
-    /// The server refused it for good, with its words.
+    /// The server refused it for good, for these receivers, with its words.
     Refused(String),
-    /// It could not be delivered in time; the last reason.
+    /// It could not be delivered in time, to these receivers; the last reason.
     GivenUp(String),
 }
 
@@ -152,42 +155,79 @@ impl Mailer {
         Ok(Mailer { transport: builder.build(), from, at, pause, retry_for })
     }
 
-    /// The letter as it goes out. An answer is wanted from nobody and by no machine (RFC 3834 §5).
-    fn written(&self, letter: &Letter, id: u128) -> Result<Message, String> {
-        if letter.to.is_empty() || letter.to.len() > MAX_TO || letter.text.len() > MAX_TEXT {
-            return Err(format!("a letter has 1 to {MAX_TO} receivers and {MAX_TEXT} bytes"));
+    /// The letter as it goes out, and each to whom, once. An answer is wanted from nobody and by no machine
+    /// (RFC 3834 §5).
+    fn written(&self, letter: &Letter, id: u128) -> Result<Written, String> {
+        let most = MOST_RECEIVERS;
+        if letter.to.is_empty() || letter.to.len() > most || letter.text.len() > MAX_TEXT {
+            return Err(format!("a letter has 1 to {most} receivers and {MAX_TEXT} bytes"));
         }
         let domain = self.from.email.domain();
         let mut builder = Message::builder()
             .from(self.from.clone())
             .message_id(Some(format!("<{id:032x}@{domain}>")))
             .subject(letter.subject.replace(char::is_control, " "));
-        for to in &letter.to {
-            builder = builder.to(mailbox(to)?);
+        let mut to: Vec<Envelope> = Vec::new();
+        for one in &letter.to {
+            let one = mailbox(one)?;
+            let from = Some(self.from.email.clone());
+            let own = Envelope::new(from, vec![one.email.clone()]).map_err(|e| e.to_string())?;
+            if !to.contains(&own) {
+                to.push(own);
+                builder = builder.to(one);
+            }
         }
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         builder
             .raw_header(HeaderValue::new(automatic, "auto-generated".into()))
             .header(ContentType::TEXT_PLAIN)
             .body(letter.text.clone())
+            .map(|message| Written { bytes: message.formatted(), to })
             .map_err(|e| e.to_string())
     }
 
-    /// Sends it once. The error says whether another try is worth it.
-    async fn send(&self, message: &Message) -> Result<(), (bool, String)> {
-        match timeout(LETTER, self.transport.send(message.clone())).await {
+    /// Sends it once, to one receiver.
+    async fn send(&self, bytes: &[u8], to: &Envelope) -> Result<(), (Trouble, String)> {
+        match timeout(LETTER, self.transport.send_raw(to, bytes)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err((may_pass(&error), format!("{}: {error}", self.at))),
-            Err(_) => Err((true, format!("{}: it does not answer in time", self.at))),
+            Ok(Err(error)) => Err((trouble(&error), format!("{}: {error}", self.at))),
+            Err(_) => Err((Trouble::Server, format!("{}: it does not answer in time", self.at))),
         }
     }
 }
 
-/// Whether a later try may succeed: always but where the server has refused the letter itself. A log-in that is
-/// refused (RFC 4954 §6) is mended by another password, not by another letter.
-fn may_pass(error: &Error) -> bool {
-    let code = error.status().map(u16::from);
-    !error.is_permanent() || matches!(code, Some(530 | 534 | 535 | 538))
+/// A letter as it goes out.
+struct Written {
+    bytes: Vec<u8>,
+    /// An envelope for each receiver who has not got it yet.
+    to: Vec<Envelope>,
+}
+
+/// Whose trouble it is that a letter was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Trouble {
+    /// The receiver's, for good.
+    Refused,
+    /// The receiver's, for now: others may get it.
+    Later,
+    /// The server's: nobody gets it now.
+    Server,
+}
+
+/// A later try may succeed but where the server has refused the letter itself. A log-in that is refused
+/// (RFC 4954 §6) is mended by another password, not by another letter; 421 closes the connection (RFC 5321 §4.2.3).
+fn trouble(error: &Error) -> Trouble {
+    match error.status().map(u16::from) {
+        None | Some(421 | 454 | 530 | 534 | 535 | 538) => Trouble::Server,
+        Some(_) if error.is_permanent() => Trouble::Refused,
+        Some(_) => Trouble::Later,
+    }
+}
+
+/// Those of an envelope.
+fn names(to: &[Envelope]) -> String {
+    let all: Vec<String> = to.iter().flat_map(Envelope::to).map(ToString::to_string).collect();
+    all.join(", ")
 }
 
 fn mailbox(address: &str) -> Result<Mailbox, String> {
@@ -237,12 +277,12 @@ impl Post {
         let mailer = self.0.mailer().ok_or(NotSent::NoServer)?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|e| NotSent::Unfit(e.to_string()))?;
-        let message = mailer.written(&letter, u128::from_ne_bytes(id)).map_err(NotSent::Unfit)?;
+        let written = mailer.written(&letter, u128::from_ne_bytes(id)).map_err(NotSent::Unfit)?;
         let room = self.0.room.clone().try_acquire_owned().map_err(|_| NotSent::Full)?;
         let (done, outcome) = oneshot::channel();
         let office = self.0.clone();
         self.0.runtime.spawn(async move {
-            let sent = office.deliver(&message, &letter.subject).await;
+            let sent = office.deliver(written, &letter.subject).await;
             drop(room);
             let _ = done.send(sent);
         });
@@ -255,39 +295,74 @@ impl Office {
         self.mailer.read().expect("no holder panics").clone()
     }
 
-    /// Until it is taken, refused, or its time is over.
-    async fn deliver(&self, message: &Message, subject: &str) -> Result<(), NotSent> {
+    /// Until each has taken it, or refused it, or its time is over. The error names those who have not got it.
+    async fn deliver(&self, mut letter: Written, subject: &str) -> Result<(), NotSent> {
         let (began, mut waits, mut told) = (Instant::now(), 0_u32, false);
+        let mut refused: Vec<String> = Vec::new();
         loop {
             let Some(mailer) = self.mailer() else {
                 tracing::error!("mail \"{subject}\" is left out: [mail] server is no more");
                 return Err(NotSent::NoServer);
             };
-            let sent = match self.turn.acquire().await {
-                Ok(_mine) => mailer.send(message).await,
-                Err(_) => return Err(NotSent::NoServer),
-            };
-            let Err((again, why)) = sent else {
+            let why = self.round(&mailer, &mut letter, subject, &mut refused).await;
+            let Some(why) = why else {
                 if told {
                     tracing::info!("mail: {}: it takes letters again", mailer.at);
                 }
-                return Ok(());
+                return match refused.is_empty() {
+                    true => Ok(()),
+                    false => Err(NotSent::Refused(refused.join("; "))),
+                };
             };
-            if !again {
-                tracing::error!("mail \"{subject}\" is refused: {why}");
-                return Err(NotSent::Refused(why));
-            }
             let pause = mailer.pause.saturating_mul(1 << waits.min(10)).min(LONGEST_PAUSE);
             if began.elapsed() + pause > mailer.retry_for {
+                let why = format!("{}: {why}", names(&letter.to));
                 tracing::error!("mail \"{subject}\" is left out: {why}");
-                return Err(NotSent::GivenUp(why));
+                refused.push(why);
+                return Err(NotSent::GivenUp(refused.join("; ")));
             }
             if !std::mem::replace(&mut told, true) {
-                tracing::warn!("mail \"{subject}\" waits: {why}");
+                tracing::warn!("mail \"{subject}\" waits for {}: {why}", names(&letter.to));
             }
             sleep(pause).await;
             waits += 1;
         }
+    }
+
+    /// One try for each who has not got it; who then still has not is left in the letter. Gives why, if there are any.
+    async fn round(
+        &self,
+        mailer: &Mailer,
+        letter: &mut Written,
+        subject: &str,
+        refused: &mut Vec<String>,
+    ) -> Option<String> {
+        let (mut later, mut last) = (Vec::new(), None);
+        let mut all = std::mem::take(&mut letter.to).into_iter();
+        for to in all.by_ref() {
+            let sent = match self.turn.acquire().await {
+                Ok(_mine) => mailer.send(&letter.bytes, &to).await,
+                Err(_) => Err((Trouble::Server, "the appliance stops".to_owned())),
+            };
+            match sent {
+                Ok(()) => {}
+                Err((Trouble::Refused, why)) => {
+                    let why = format!("{}: {why}", names(std::slice::from_ref(&to)));
+                    tracing::error!("mail \"{subject}\" is refused: {why}");
+                    refused.push(why);
+                }
+                Err((trouble, why)) => {
+                    later.push(to);
+                    last = Some(why);
+                    if trouble == Trouble::Server {
+                        break;
+                    }
+                }
+            }
+        }
+        later.extend(all);
+        letter.to = later;
+        last
     }
 }
 

@@ -177,13 +177,54 @@ async fn what_is_refused_for_good_is_not_tried_again_and_the_rest_is() {
     book.answers.lock().unwrap().push(("RCPT TO:<night", "550 no such user"));
     let server = server(book.clone(), Encryption::None).await;
     let why = sent(&server).await.unwrap_err();
-    assert!(matches!(&why, NotSent::Refused(w) if w.contains("no such user")), "{why}");
-    assert_eq!(book.heard().iter().filter(|l| l.starts_with("EHLO")).count(), 1);
-    // Greylisting: the same letter is taken a little later.
+    let names = |why: &str| why.contains("night@") && !why.contains("boss@");
+    assert!(matches!(&why, NotSent::Refused(w) if w.contains("no such user") && names(w)), "{why}");
+    assert_eq!(asked(&book), ["night", "boss"], "one who is no more keeps it from nobody");
+    assert_eq!(taken(&book), 1);
+    // Greylisting: the same letter is taken a little later, and not twice by those who have it.
+    book.heard.lock().unwrap().clear();
     book.answers.lock().unwrap().push(("RCPT TO:<night", "451 later"));
     let waiting = post(&server).put(letter()).unwrap();
     assert_eq!(waiting.await.unwrap(), Ok(()));
-    assert_eq!(book.heard().iter().filter(|l| l.starts_with("EHLO")).count(), 3);
+    assert_eq!(asked(&book), ["night", "boss", "night"]);
+    assert_eq!(taken(&book), 2);
+}
+
+/// For whom the server was asked, in order.
+fn asked(book: &Book) -> Vec<String> {
+    let heard = book.heard();
+    let to = heard.iter().filter_map(|line| line.strip_prefix("RCPT TO:<"));
+    to.filter_map(|to| to.split('@').next()).map(str::to_owned).collect()
+}
+
+/// Letters that came whole.
+fn taken(book: &Book) -> usize {
+    book.heard().iter().filter(|line| *line == ".").count()
+}
+
+/// A server that takes nothing now is asked once, not once for each receiver; a receiver who stands there twice gets
+/// one letter.
+#[tokio::test]
+async fn a_server_that_is_busy_is_not_asked_for_everybody() {
+    let book = Arc::new(Book::default());
+    book.answers.lock().unwrap().push(("MAIL", "421 closing"));
+    let server = server(book.clone(), Encryption::None).await;
+    let mut twice = letter();
+    twice.to.push("night@care.example".into());
+    assert_eq!(post(&server).put(twice).unwrap().await.unwrap(), Ok(()));
+    assert_eq!(asked(&book), ["night", "boss"]);
+    assert_eq!(book.heard().iter().filter(|l| l.starts_with("MAIL")).count(), 3);
+}
+
+#[tokio::test]
+async fn what_some_refuse_and_others_never_take_names_both() {
+    let book = Arc::new(Book::default());
+    let answers = [("RCPT TO:<night", "550 no such user"), ("RCPT TO:<boss", "451 later")];
+    book.answers.lock().unwrap().extend(answers);
+    let mut server = server(book.clone(), Encryption::None).await;
+    server.retry_for = Duration::ZERO;
+    let why = sent(&server).await.unwrap_err();
+    assert!(matches!(&why, NotSent::GivenUp(w) if w.contains("night@") && w.contains("boss@")));
 }
 
 #[tokio::test]
@@ -219,7 +260,7 @@ async fn too_many_letters_and_unfit_ones_are_refused_at_once() {
     assert!(unfit(|l| l.to.clear()));
     assert!(unfit(|l| l.to = vec!["nobody".into()]));
     assert!(unfit(|l| l.to = vec!["a@b.c\r\nRCPT TO:<x@y.z>".into()]));
-    assert!(unfit(|l| l.to = vec!["a@b.c".into(); MAX_TO + 1]));
+    assert!(unfit(|l| l.to = vec!["a@b.c".into(); MOST_RECEIVERS + 1]));
     assert!(unfit(|l| l.text = "x".repeat(MAX_TEXT + 1)));
     let outcomes: Vec<_> = (0..WAITING).map(|_| post.put(letter()).unwrap()).collect();
     assert_eq!(post.put(letter()).unwrap_err(), NotSent::Full);
