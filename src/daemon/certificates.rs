@@ -13,21 +13,35 @@ use crate::switch::known_as;
 /// Reads every file that TLS needs. What cannot be used is an error at its place in the
 /// configuration, which faults call `name`; what is over or near its end is a warning.
 pub(super) fn read(config: &Config, name: &str) -> (Material, Vec<Fault>) {
+    let (material, faults) = gather(config, name);
+    (material, faults.into_iter().map(|(_, fault)| fault).collect())
+}
+
+/// What is wrong with them, each with the file of the certificate that it concerns.
+pub(super) fn faults(config: &Config) -> Vec<(PathBuf, Fault)> {
+    gather(config, "").1
+}
+
+fn gather(config: &Config, name: &str) -> (Material, Vec<(PathBuf, Fault)>) {
     let mut faults = Vec::new();
     let unusable = |at: At, error: &Unusable| fault(name, at, true, error, error.remedy());
     let mut identities = Vec::new();
     for certificate in &config.certificates {
+        let of = |fault| (certificate.chain.clone(), fault);
         match Identity::read(&certificate.chain, &certificate.key) {
             Ok(identity) => {
-                faults.extend(standing(name, certificate, &identity));
+                faults.extend(standing(name, certificate, &identity).map(of));
                 identities.push(identity);
             }
-            Err(error) => faults.push(unusable(certificate.at, &error)),
+            Err(error) => faults.push(of(unusable(certificate.at, &error))),
         }
     }
     let mut authorities = |path: &Option<PathBuf>, key| {
-        let read = certificates(path.as_ref()?);
-        read.map_err(|error| faults.push(unusable(config.place("tls", key), &error))).ok()
+        let path = path.as_ref()?;
+        let told = |error| {
+            faults.push((path.clone(), unusable(config.place("tls", key), &error)));
+        };
+        certificates(path).map_err(told).ok()
     };
     let ca = authorities(&config.tls.ca, "ca");
     let client_ca = authorities(&config.tls.client_ca, "client_ca");

@@ -6,6 +6,9 @@
 //!              └─ ack ─▶ seen to, by whom                   at most `per_hour`, what comes meanwhile waits for the next
 //! ```
 //!
+//! Everything is bounded for each kind by itself: five hundred homes without power must not hide a gateway. Beyond its
+//! bound a kind says how many more there are, and these move up.
+//!
 //! What raises and clears them are facts; [`watch`] has the rules for those that no single fact shows. Knows no
 //! mail and no words.
 
@@ -17,11 +20,13 @@ use serde::Serialize;
 
 use crate::base::{CallId, Duration, Now, Time, Wall};
 
-/// Alarms that stand at once, and of those that are over how many are kept.
+/// Alarms of one kind that stand with all that is known of them, and those beyond them.
 const MOST_STANDING: usize = 500;
+const MOST_MORE: usize = 10_000;
+/// Those that are over: how many are kept.
 const MOST_PAST: usize = 50;
-/// Lines that wait for a letter; beyond them they are counted.
-const MOST_LINES: usize = 200;
+/// Lines of one kind that wait for a letter; beyond them they are counted.
+const MOST_LINES: usize = 100;
 /// How long lines are gathered before they go out together.
 pub const GATHER: Duration = Duration::from_secs(10);
 /// The longest detail, bytes.
@@ -62,14 +67,26 @@ pub struct Line {
 pub struct Told {
     /// In their order.
     pub lines: Vec<Line>,
-    /// Lines for which there was no room.
-    pub left_out: u64,
+    /// Lines for which there was no room, by kind.
+    pub left_out: BTreeMap<String, u64>,
+}
+
+/// An alarm for which its kind has no room.
+#[derive(Debug)]
+struct More {
+    detail: String,
+    since: Wall,
+    call: Option<CallId>,
 }
 
 /// All alarms.
 #[derive(Debug)]
 pub struct Board {
     standing: BTreeMap<(String, String), Alarm>,
+    /// How many stand, by kind.
+    kinds: BTreeMap<String, usize>,
+    /// Those beyond them, by kind, each by what it is of.
+    more: BTreeMap<String, BTreeMap<String, More>>,
     past: VecDeque<Alarm>,
     last: u32,
     waiting: Told,
@@ -84,6 +101,8 @@ impl Board {
     pub fn new() -> Board {
         Board {
             standing: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            more: BTreeMap::new(),
             past: VecDeque::new(),
             last: 0,
             waiting: Told::default(),
@@ -101,43 +120,69 @@ impl Board {
         call: Option<CallId>,
     ) {
         let key = (what.to_owned(), about.to_owned());
-        if self.standing.contains_key(&key) || self.standing.len() >= MOST_STANDING {
+        if self.standing.contains_key(&key) {
             return;
         }
+        let detail = detail[..detail.floor_char_boundary(MAX_DETAIL)].to_owned();
+        let one = More { detail, since: now.wall, call };
+        if self.kinds.get(what).is_some_and(|count| *count >= MOST_STANDING) {
+            let more = self.more.entry(key.0).or_default();
+            if more.len() < MOST_MORE && !more.contains_key(about) {
+                more.insert(key.1, one);
+                self.left_out(now, what);
+            }
+            return;
+        }
+        self.stand(now, key, one);
+    }
+
+    fn stand(&mut self, now: Now, key: (String, String), one: More) {
         self.last += 1;
-        let end = detail.floor_char_boundary(MAX_DETAIL);
-        let alarm = Alarm {
-            number: self.last,
-            what: what.to_owned(),
-            about: about.to_owned(),
-            detail: detail[..end].to_owned(),
-            since: now.wall,
-            call,
-            acked: None,
-            over: None,
-        };
+        let More { detail, since, call } = one;
+        let (what, about) = key.clone();
+        let (acked, over) = (None, None);
+        let alarm = Alarm { number: self.last, what, about, detail, since, call, acked, over };
         self.line(now, Line { alarm: alarm.clone(), over: false });
+        *self.kinds.entry(key.0.clone()).or_default() += 1;
         self.standing.insert(key, alarm);
     }
 
     /// One is over. One that did not stand was raised before the start.
     pub fn clear(&mut self, now: Now, (what, about): (&str, &str)) {
         let key = (what.to_owned(), about.to_owned());
-        let Some(mut alarm) = self.standing.remove(&key) else { return };
+        let Some(mut alarm) = self.standing.remove(&key) else {
+            let more = self.more.get_mut(what).and_then(|more| more.remove(about));
+            return if more.is_some() {
+                self.left_out(now, what)
+            };
+        };
+        if let Some(count) = self.kinds.get_mut(what) {
+            *count -= 1;
+        }
         alarm.over = Some(now.wall);
         if self.past.len() >= MOST_PAST {
             self.past.pop_front();
         }
         self.past.push_back(alarm.clone());
         self.line(now, Line { alarm, over: true });
+        // Its place is another's of the kind.
+        if let Some((about, one)) = self.more.get_mut(what).and_then(BTreeMap::pop_first) {
+            self.stand(now, (what.to_owned(), about), one);
+        }
     }
 
     fn line(&mut self, now: Now, line: Line) {
-        if self.waiting.lines.len() >= MOST_LINES {
-            self.waiting.left_out += 1;
-            return;
+        let same = self.waiting.lines.iter().filter(|one| one.alarm.what == line.alarm.what);
+        if same.count() >= MOST_LINES {
+            return self.left_out(now, &line.alarm.what);
         }
         self.waiting.lines.push(line);
+        self.due.get_or_insert(now.at + GATHER);
+    }
+
+    /// A line of this kind for which there is no room.
+    fn left_out(&mut self, now: Now, what: &str) {
+        *self.waiting.left_out.entry(what.to_owned()).or_default() += 1;
         self.due.get_or_insert(now.at + GATHER);
     }
 
@@ -153,6 +198,12 @@ impl Board {
         let mut all: Vec<&Alarm> = self.standing.values().collect();
         all.sort_by_key(|alarm| alarm.number);
         all
+    }
+
+    /// How many more stand than are shown, by kind.
+    pub fn more(&self) -> impl Iterator<Item = (&str, usize)> {
+        let more = self.more.iter().filter(|(_, more)| !more.is_empty());
+        more.map(|(what, more)| (what.as_str(), more.len()))
     }
 
     /// Those that are over, the last first.
@@ -223,11 +274,12 @@ mod tests {
             }
             if let Some(told) = board.letter(at(second).at, 3) {
                 letters += 1;
-                lines += told.lines.len() as u64 + told.left_out;
+                lines += told.lines.len() as u64 + told.left_out.values().sum::<u64>();
             }
         }
         assert_eq!(letters, 6, "three an hour");
-        let rest = board.waiting.lines.len() as u64 + board.waiting.left_out;
+        let left_out: u64 = board.waiting.left_out.values().sum();
+        let rest = board.waiting.lines.len() as u64 + left_out;
         assert_eq!(lines + rest, 7_200, "each line is told or counted");
         assert!(board.waiting.lines.len() <= MOST_LINES);
         assert_eq!(Board::new().letter(at(0).at, 0), None);
@@ -244,15 +296,49 @@ mod tests {
         assert!(board.ack(at(4), 1, "li").is_none(), "it is over");
     }
 
+    /// A power cut in a region: what is of another kind has room, and a letter.
+    #[test]
+    fn many_of_a_kind_hide_no_other_and_say_how_many_more_there_are() {
+        let mut board = Board::new();
+        let unheard = |n: usize| format!("case {n:03}");
+        for n in 0..MOST_STANDING + 2 {
+            board.raise(at(0), ("alarm_unheard", &unheard(n)), "", None);
+        }
+        board.raise(at(1), ("alarm_unheard", &unheard(MOST_STANDING)), "", None);
+        board.raise(at(1), ("disk_full", ""), "92 %", None);
+        let letter = board.letter(at(20).at, 12).unwrap();
+        assert!(letter.lines.iter().any(|line| line.alarm.what == "disk_full"));
+        let left_out = (MOST_STANDING + 2 - MOST_LINES) as u64;
+        assert_eq!(letter.left_out, BTreeMap::from([("alarm_unheard".into(), left_out)]));
+        assert_eq!(board.standing().len(), MOST_STANDING + 1);
+        assert_eq!(board.more().collect::<Vec<_>>(), [("alarm_unheard", 2)]);
+        // One beyond is over, and one that stands: the last moves up, and is told.
+        board.clear(at(30), ("alarm_unheard", &unheard(MOST_STANDING)));
+        assert_eq!(board.more().collect::<Vec<_>>(), [("alarm_unheard", 1)]);
+        board.clear(at(30), ("alarm_unheard", &unheard(7)));
+        assert_eq!(board.more().count(), 0);
+        let letter = board.letter(at(60).at, 12).unwrap();
+        let about: Vec<(&str, bool)> =
+            letter.lines.iter().map(|line| (line.alarm.about.as_str(), line.over)).collect();
+        assert_eq!(about, [("case 007", true), ("case 501", false)]);
+        let last = board.standing().pop().map(|alarm| (alarm.about.as_str(), alarm.since));
+        assert_eq!(last, Some(("case 501", Wall(0))), "it stands since it was raised");
+        for n in 0..MOST_STANDING + 2 {
+            board.clear(at(70), ("alarm_unheard", &unheard(n)));
+        }
+        assert_eq!(board.standing().len(), 1);
+    }
+
     #[test]
     fn what_does_not_end_is_bounded() {
         let mut board = Board::new();
-        for n in 0..2_000 {
+        for n in 0..12_000 {
             board.raise(at(n), ("gateway_down", &n.to_string()), &"护".repeat(400), None);
         }
+        assert_eq!(board.more().collect::<Vec<_>>(), [("gateway_down", MOST_MORE)]);
         assert_eq!(board.standing().len(), MOST_STANDING);
         assert!(board.standing().iter().all(|alarm| alarm.detail.len() <= MAX_DETAIL));
-        for n in 0..2_000 {
+        for n in 0..12_000 {
             board.clear(at(n), ("gateway_down", &n.to_string()));
         }
         assert_eq!(board.past().count(), MOST_PAST);

@@ -10,7 +10,7 @@
 
 mod words;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use super::orders::Operator;
 use crate::base::{Now, Wall};
 use crate::config::Config;
 use crate::console::{Answer, render};
-use crate::net::mail::{Letter, Post};
+use crate::net::mail::{Letter, MAX_TEXT, Post};
 use crate::report::alarms::watch::{Backlog, Burst, Clock as Set, ClockWatch, Unattended};
 use crate::report::alarms::{Alarm, Board, Line, Told};
 use crate::switch::Input;
@@ -38,8 +38,10 @@ const CERTIFICATES_EACH: u32 = 600;
 const SILENT: (usize, Duration) = (3, Duration::from_secs(600));
 /// Facts that wait for the database, and for how long, before that is an alarm.
 const BEHIND: (u64, Duration) = (10_000, Duration::from_secs(60));
-/// Orders to the switch that wait for room in its queue at most.
+/// Orders to the switch that wait for room in its queue at most; and what is kept free for all but those of which there may
+/// be thousands.
 const MOST_SAID: usize = 1_000;
+const KEPT_FREE: usize = 500;
 
 /// The alarms of this appliance.
 pub(super) struct Alarms {
@@ -58,16 +60,24 @@ struct State {
     unsent: Unattended,
     clock: ClockWatch,
     behind: Backlog,
-    ending: bool,
+    /// Certificates that end, or cannot be used: of which file, whether it cannot be used, and how its alarm is told.
+    ending: BTreeMap<String, (bool, String)>,
     /// What is to be said to the switch: raised, or over.
     to_say: VecDeque<(AlarmWhat, bool, String)>,
 }
 
 impl State {
     fn say(&mut self, what: AlarmWhat, raised: bool, detail: impl Into<String>) {
-        if self.to_say.len() < MOST_SAID {
-            self.to_say.push_back((what, raised, detail.into()));
+        let detail = detail.into();
+        if self.to_say.len() >= MOST_SAID {
+            return tracing::error!("alarm {} {detail} is not told: too many wait", what.as_str());
         }
+        self.to_say.push_back((what, raised, detail));
+    }
+
+    /// How many may be raised now of those that come in thousands; further ones a little later.
+    fn room(&self) -> usize {
+        (MOST_SAID - KEPT_FREE).saturating_sub(self.to_say.len())
     }
 }
 
@@ -82,7 +92,7 @@ impl Alarms {
             unsent: Unattended::default(),
             clock: ClockWatch::default(),
             behind: Backlog::new(BEHIND.0, BEHIND.1),
-            ending: false,
+            ending: BTreeMap::new(),
             to_say: VecDeque::new(),
         };
         Arc::new(Alarms { state: Mutex::new(state), clock })
@@ -176,13 +186,13 @@ impl Alarms {
                 let detail = format!("{} legs within ten minutes: events no_rtp", SILENT.0);
                 state.say(AlarmWhat::OneWayAudio, raised, detail);
             }
-            for account in state.unattended.due(now.at) {
+            for account in state.unattended.due(now.at, state.room()) {
                 state.say(AlarmWhat::CheckInUnattended, true, account);
             }
-            for case in state.unheard.due(now.at) {
+            for case in state.unheard.due(now.at, state.room()) {
                 state.say(AlarmWhat::AlarmUnheard, true, case);
             }
-            for sheet in state.unsent.due(now.at) {
+            for sheet in state.unsent.due(now.at, state.room()) {
                 state.say(AlarmWhat::SheetUnsent, true, sheet);
             }
             match state.clock.look(now) {
@@ -199,16 +209,31 @@ impl Alarms {
         });
     }
 
-    /// Certificates that end soon, or that cannot be read any more.
+    /// Certificates that end soon, or that cannot be read any more: an alarm for each file, and another when one that
+    /// ends cannot be used at all.
     fn certificates(&self, config: &Config) {
-        let (_, faults) = certificates::read(config, "");
-        let faults: Vec<&str> = faults.iter().map(|fault| fault.what.as_str()).collect();
-        let ending = !faults.is_empty();
+        let mut now: BTreeMap<String, (bool, String)> = BTreeMap::new();
+        for (file, fault) in certificates::faults(config) {
+            let file = file.display().to_string();
+            let detail = format!("{file}{OF}{}", fault.what);
+            now.entry(file).or_insert((fault.error, detail));
+        }
         self.with(|state, _| {
-            if ending != state.ending {
-                state.ending = ending;
-                state.say(AlarmWhat::CertificateEnds, ending, faults.join("; "));
+            let before = std::mem::take(&mut state.ending);
+            let same = |all: &BTreeMap<String, (bool, String)>, file: &str, unusable: bool| {
+                all.get(file).is_some_and(|(known, _)| *known == unusable)
+            };
+            for (file, (unusable, detail)) in &before {
+                if !same(&now, file, *unusable) {
+                    state.say(AlarmWhat::CertificateEnds, false, detail);
+                }
             }
+            for (file, (unusable, detail)) in &now {
+                if !same(&before, file, *unusable) {
+                    state.say(AlarmWhat::CertificateEnds, true, detail);
+                }
+            }
+            state.ending = now;
         });
     }
 
@@ -241,9 +266,11 @@ impl Alarms {
     /// `show alarms`.
     pub(super) fn show(&self, zone: &TimeZone) -> Answer {
         // The switch's thread waits for this lock: what is shown is made of copies.
-        let (standing, past): (Vec<Alarm>, Vec<Alarm>) = self.with(|state, _| {
-            let standing = state.board.standing().into_iter().cloned().collect();
-            (standing, state.board.past().cloned().collect())
+        let (standing, past, more) = self.with(|state, _| {
+            let standing: Vec<Alarm> = state.board.standing().into_iter().cloned().collect();
+            let more = state.board.more().map(|(what, count)| (what.to_owned(), count));
+            let more: BTreeMap<String, usize> = more.collect();
+            (standing, state.board.past().cloned().collect::<Vec<Alarm>>(), more)
         });
         let row = |alarm: &Alarm| {
             let seen = alarm.acked.as_ref().map(|(by, _)| by.clone()).unwrap_or_default();
@@ -256,8 +283,11 @@ impl Alarms {
         };
         let head = ["NUMBER", "ALARM", "DETAIL", "SINCE", "OVER", "SEEN TO BY", "LOOK"];
         let rows = standing.iter().chain(&past).map(row);
-        let text = render::table(&head, rows, "no alarm stands, and none has since the start");
-        Answer::done(text, serde_json::json!({ "standing": standing, "past": past }))
+        let mut text = render::table(&head, rows, "no alarm stands, and none has since the start");
+        for (what, count) in &more {
+            text += &format!("and {count} more {what}\n");
+        }
+        Answer::done(text, serde_json::json!({ "standing": standing, "past": past, "more": more }))
     }
 
     /// `alarm ack`.
@@ -272,9 +302,13 @@ impl Alarms {
     }
 }
 
+/// Between the file of a certificate and what is wrong with it.
+const OF: &str = ": ";
+
 /// Of which thing an alarm is: where several of a kind stand side by side, their detail names it.
 fn about(what: AlarmWhat, detail: &str) -> &str {
     match what {
+        AlarmWhat::CertificateEnds => detail.split_once(OF).map_or(detail, |(file, _)| file),
         AlarmWhat::GatewayDown
         | AlarmWhat::CheckInUnattended
         | AlarmWhat::AlarmUnheard
@@ -288,6 +322,9 @@ fn time(at: Wall, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%m-%d %H:%M:%S").to_string()
 }
 
+/// Bytes of a letter that are kept for what is not listed, a line for each kind, and for its end.
+const LETTER_END: usize = 4 * 1_024;
+
 /// What somebody reads at three in the morning: what, since when, where to look; in both languages.
 fn letter(config: &Config, zone: &TimeZone, to: Vec<String>, told: &Told) -> Letter {
     let words = |line: &Line| {
@@ -299,34 +336,67 @@ fn letter(config: &Config, zone: &TimeZone, to: Vec<String>, told: &Told) -> Let
     let first = told.lines.iter().find(|line| !line.over).or(told.lines.first());
     let what = first.map_or("", |line| words(line).zh);
     let what_en = first.map_or("", |line| line.alarm.what.as_str());
-    let more = match told.lines.len() {
+    let all = told.lines.len() as u64 + told.left_out.values().sum::<u64>();
+    let more = match all {
         0 | 1 => String::new(),
         n => format!(" (+{})", n - 1),
     };
     let state = if raised > 0 { "告警" } else { "恢复" };
     let subject = format!("[{node}] {state} {what} {what_en}{more}");
+    let all: Vec<String> = told.lines.iter().map(|line| entry(line, &words(line), zone)).collect();
+    let fits = fitting(&told.lines, &all);
+    let mut left_out = told.left_out.clone();
     let mut text = String::new();
-    for line in &told.lines {
-        let (alarm, words) = (&line.alarm, words(line));
-        let (zh, en) = if line.over { ("恢复", "over") } else { ("告警", "raised") };
-        let at = time(alarm.over.filter(|_| line.over).unwrap_or(alarm.since), zone);
-        text += &format!("{at}  {zh}/{en}  #{}  {}\n", alarm.number, alarm.what);
-        text += &format!("    {}\n    {}\n", words.zh, words.en);
-        if !alarm.detail.is_empty() {
-            text += &format!("    {}\n", alarm.detail);
-        }
-        if let Some(call) = alarm.call {
-            text += &format!("    belfry console -e 'trace {call}'\n");
-        }
-        if !line.over {
-            text += &format!("    → {}\n", words.look);
+    for ((line, entry), fits) in told.lines.iter().zip(&all).zip(fits) {
+        match fits {
+            true => text += entry,
+            false => *left_out.entry(line.alarm.what.clone()).or_default() += 1,
         }
     }
-    if told.left_out > 0 {
-        text += &format!("… {} 条未列出 / not listed\n", told.left_out);
+    for (what, count) in &left_out {
+        text += &format!("… {what}: {count} 条未列出 / not listed\n");
     }
     text += "\nbelfry console -e 'show alarms'\n";
     Letter { to, subject, text }
+}
+
+/// What a letter says of one line.
+fn entry(line: &Line, words: &words::Words, zone: &TimeZone) -> String {
+    let alarm = &line.alarm;
+    let (zh, en) = if line.over { ("恢复", "over") } else { ("告警", "raised") };
+    let at = time(alarm.over.filter(|_| line.over).unwrap_or(alarm.since), zone);
+    let mut text = format!("{at}  {zh}/{en}  #{}  {}\n", alarm.number, alarm.what);
+    text += &format!("    {}\n    {}\n", words.zh, words.en);
+    if !alarm.detail.is_empty() {
+        text += &format!("    {}\n", alarm.detail);
+    }
+    if let Some(call) = alarm.call {
+        text += &format!("    belfry console -e 'trace {call}'\n");
+    }
+    if !line.over {
+        text += &format!("    → {}\n", words.look);
+    }
+    text
+}
+
+/// Which of the lines' entries have room in a letter. The first of each kind come before the second of any.
+fn fitting(lines: &[Line], entries: &[String]) -> Vec<bool> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut order: Vec<(usize, usize)> = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let nth = seen.entry(&line.alarm.what).or_default();
+        order.push((*nth, at));
+        *nth += 1;
+    }
+    order.sort_unstable();
+    let mut room = MAX_TEXT - LETTER_END;
+    let mut fits = vec![false; lines.len()];
+    for (_, at) in order {
+        if let Some(left) = room.checked_sub(entries[at].len()) {
+            (room, fits[at]) = (left, true);
+        }
+    }
+    fits
 }
 
 /// Looks after the rules and the letters for as long as it runs.
@@ -506,6 +576,102 @@ mod tests {
         assert_eq!(said(&alarms), [(AlarmWhat::CertificateEnds, true)]);
         alarms.certificates(&config);
         assert_eq!(said(&alarms), [(AlarmWhat::CertificateEnds, false)]);
+    }
+
+    /// One that is known must not hide the next.
+    #[test]
+    fn each_certificate_is_an_alarm_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = |names: &[&str]| {
+            let one = |name: &&str| {
+                let at = dir.path().join(name).display().to_string();
+                format!("[[certificate]]\nchain = \"{at}.pem\"\nkey = \"{at}.key\"\n")
+            };
+            let all: String = names.iter().map(one).collect();
+            Config::parse(&format!("[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n{all}")).unwrap().0
+        };
+        let write = |name: &str, days: u32| {
+            let made =
+                crate::net::tls::self_signed::self_signed(&["care.example".into()], days).unwrap();
+            std::fs::write(dir.path().join(format!("{name}.pem")), made.certificate).unwrap();
+            std::fs::write(dir.path().join(format!("{name}.key")), made.key).unwrap();
+        };
+        let (alarms, _) = alarms();
+        let both = text(&["a", "b"]);
+        let board = |alarms: &Alarms| {
+            alarms.certificates(&both);
+            let told: Vec<_> = alarms.with(|state, _| state.to_say.drain(..).collect());
+            for (what, raised, detail) in told {
+                alarms.take(&alarm(what, raised, &detail));
+            }
+            let shown = alarms.show(&TimeZone::UTC);
+            let standing = shown.data["standing"].as_array().unwrap().clone();
+            let file = |alarm: &serde_json::Value| {
+                let name = alarm["about"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+                (name, alarm["number"].as_u64().unwrap())
+            };
+            standing.iter().map(file).collect::<Vec<_>>()
+        };
+        let of = |name: &str, number: u64| (format!("{name}.pem"), number);
+        write("a", 20);
+        write("b", 90);
+        assert_eq!(board(&alarms), [of("a", 1)]);
+        std::fs::write(dir.path().join("b.pem"), "half").unwrap();
+        assert_eq!(board(&alarms), [of("a", 1), of("b", 2)], "the first hides nothing");
+        // Tomorrow it is a day less: no alarm of its own. That it cannot be used at all is one.
+        write("a", 19);
+        assert_eq!(board(&alarms), [of("a", 1), of("b", 2)]);
+        std::fs::write(dir.path().join("a.pem"), "half").unwrap();
+        assert_eq!(board(&alarms), [of("b", 2), of("a", 3)]);
+        write("a", 90);
+        write("b", 90);
+        assert_eq!(board(&alarms), []);
+    }
+
+    /// What is raised in thousands waits; what is of another kind has room.
+    #[test]
+    fn thousands_of_a_kind_are_said_little_by_little_and_none_is_lost() {
+        let (alarms, config) = alarms();
+        let care = |what| fact(FactKind::Care { account: "0760".into(), what });
+        for case in 0..3_000 {
+            alarms.take(&care(CareFact::NoCall { case }));
+        }
+        alarms.look(&config, 0);
+        alarms.with(|state, _| state.say(AlarmWhat::ClockStepped, true, "by +7.0 s"));
+        let mut all = said(&alarms);
+        assert!(all.len() <= MOST_SAID && all.contains(&(AlarmWhat::ClockStepped, true)));
+        for _ in 0..10 {
+            alarms.look(&config, 0);
+            all.extend(said(&alarms));
+        }
+        assert_eq!(all.len(), 3_001);
+    }
+
+    /// A power cut with long words: the letter is shorter than what there is to say, names every kind, and counts the rest.
+    #[test]
+    fn a_letter_that_would_be_too_long_is_cut_and_counts_what_it_leaves_out() {
+        let (alarms, config) = alarms();
+        let detail = |n: usize| format!("{n:04} {}", "护".repeat(200));
+        for what in [AlarmWhat::AlarmUnheard, AlarmWhat::SheetUnsent] {
+            (0..700).for_each(|n| alarms.take(&alarm(what, true, &detail(n))));
+        }
+        alarms.take(&alarm(AlarmWhat::DiskFull, true, "92 %"));
+        let far = crate::base::Time::NEVER;
+        let told = alarms.with(|state, _| state.board.letter(far, 12)).unwrap();
+        let letter = letter(&config, &TimeZone::UTC, vec!["night@care.example".into()], &told);
+        assert!(letter.text.len() <= MAX_TEXT, "{}", letter.text.len());
+        assert!(letter.subject.ends_with("(+1400)"), "{}", letter.subject);
+        assert!(letter.text.contains("92 %") && letter.text.contains("show alarms"));
+        let shown = |what: &str| {
+            letter.text.lines().filter(|l| l.contains("#") && l.ends_with(what)).count()
+        };
+        for what in ["alarm_unheard", "sheet_unsent"] {
+            let rest = format!("… {what}: {} 条", 700 - shown(what));
+            assert!(shown(what) > 10 && letter.text.contains(&rest), "{rest}: {}", shown(what));
+        }
+        let board = alarms.show(&TimeZone::UTC);
+        assert!(board.text.contains("and 200 more alarm_unheard"));
+        assert_eq!(board.data["more"]["sheet_unsent"], 200);
     }
 
     #[test]

@@ -79,14 +79,15 @@ impl Unattended {
         own.into_iter().filter(|whose| self.over(whose)).collect()
     }
 
-    /// Whose time is over now; each once.
-    pub fn due(&mut self, now: Time) -> Vec<String> {
+    /// Whose time is over now; each once, and at most so many: the rest the next time.
+    pub fn due(&mut self, now: Time, most: usize) -> Vec<String> {
         let late = self.open.iter_mut().filter(|(_, (_, until, raised))| !raised && *until <= now);
-        late.map(|(whose, (.., raised))| {
-            *raised = true;
-            whose.clone()
-        })
-        .collect()
+        late.take(most)
+            .map(|(whose, (.., raised))| {
+                *raised = true;
+                whose.clone()
+            })
+            .collect()
     }
 }
 
@@ -183,10 +184,10 @@ mod tests {
         let mut open = Unattended::default();
         open.expect("0760", Some(7), at(600));
         open.expect("0761", Some(8), at(600));
-        assert!(open.due(at(599)).is_empty());
+        assert!(open.due(at(599), 9).is_empty());
         assert!(!open.over("0761"), "seen to in time: there was no alarm");
-        assert_eq!(open.due(at(600)), ["0760"]);
-        assert!(open.due(at(601)).is_empty());
+        assert_eq!(open.due(at(600), 9), ["0760"]);
+        assert!(open.due(at(601), 9).is_empty());
         assert_eq!(open.seen_to(9), None);
         assert_eq!(open.seen_to(7), Some("0760".into()));
         assert_eq!(open.seen_to(7), None);
