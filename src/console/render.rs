@@ -1,6 +1,7 @@
 //! Answers for people: tables and lines.
 
 use comfy_table::{Table, presets::NOTHING};
+use jiff::tz::TimeZone;
 
 use crate::switch::console::{
     AgentRow, BackRow, BanRow, CallRow, CallView, CampaignRow, CareCallRow, CaseRow, CaseView,
@@ -8,8 +9,8 @@ use crate::switch::console::{
     RoomView, Status, TroubleRow,
 };
 
-/// An answer of the switch as text.
-pub fn text(reply: &Reply) -> String {
+/// An answer of the switch as text, with times in `zone`.
+pub fn text(reply: &Reply, zone: &TimeZone) -> String {
     match reply {
         Reply::Status(status) => self::status(status),
         Reply::Calls(rows) => calls(rows),
@@ -22,10 +23,10 @@ pub fn text(reply: &Reply) -> String {
             let away = if *records_away { CASES_AWAY } else { "" };
             format!("{}{away}", cases(open, troubles, *records_away))
         }
-        Reply::Case(view) => case(view),
-        Reply::Guard(view) => guard(view),
+        Reply::Case(view) => case(view, zone),
+        Reply::Guard(view) => guard(view, zone),
         Reply::Plans(rows) => plans(rows),
-        Reply::CareCalls(rows) => care_calls(rows),
+        Reply::CareCalls(rows) => care_calls(rows, zone),
         Reply::Campaigns(rows) => campaigns(rows),
         Reply::CampaignOffer(row) => row.as_ref().map_or_else(|| "nobody".to_owned(), offer),
         Reply::Queues(rows) => queues(rows),
@@ -258,12 +259,10 @@ fn gateways(rows: &[GatewayRow]) -> String {
     table(&heads, cells, "no gateways are configured")
 }
 
-/// A time as this machine's clock has it.
-fn when(wall: i64, format: &str) -> String {
+/// A time as the node has it.
+fn when(wall: i64, format: &str, zone: &TimeZone) -> String {
     let time = jiff::Timestamp::from_millisecond(wall).ok();
-    time.map_or_else(String::new, |time| {
-        time.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string()
-    })
+    time.map_or_else(String::new, |time| time.to_zoned(zone.clone()).strftime(format).to_string())
 }
 
 fn plans(rows: &[PlanRow]) -> String {
@@ -307,8 +306,8 @@ fn offer(row: &OfferRow) -> String {
     head + &fields.collect::<String>()
 }
 
-fn care_calls(rows: &[CareCallRow]) -> String {
-    let time = |wall: i64| when(wall, "%Y-%m-%d %H:%M");
+fn care_calls(rows: &[CareCallRow], zone: &TimeZone) -> String {
+    let time = |wall: i64| when(wall, "%Y-%m-%d %H:%M", zone);
     let cells = rows.iter().map(|row| {
         let next = row.next.map_or_else(|| "by hand".to_owned(), time);
         let Some(day) = &row.day else {
@@ -331,8 +330,8 @@ fn care_calls(rows: &[CareCallRow]) -> String {
     table(&head, cells, "there are no calls on a schedule: add a [[care_call]]")
 }
 
-fn guard(view: &GuardView) -> String {
-    let day = |wall: i64| when(wall, "%Y-%m-%d %H:%M");
+fn guard(view: &GuardView, zone: &TimeZone) -> String {
+    let day = |wall: i64| when(wall, "%Y-%m-%d %H:%M", zone);
     let cells = view.locks.iter().map(|row| {
         let until = row.until.map_or_else(|| "for ever".to_owned(), day);
         let by = if row.by.is_empty() { "the rule" } else { &row.by };
@@ -355,7 +354,7 @@ fn who(row: &CaseRow) -> String {
     }
 }
 
-fn case(view: &CaseView) -> String {
+fn case(view: &CaseView, zone: &TimeZone) -> String {
     let mut text = cases(std::slice::from_ref(&view.row), &view.troubles, false);
     match view.subscriber.is_empty() {
         true => text += "\nnobody's that is known: 'subscriber add' makes a subscriber of it\n",
@@ -367,10 +366,9 @@ fn case(view: &CaseView) -> String {
         }
     }
     if let Some(plan) = &view.plan {
-        let cells = view
-            .events
-            .iter()
-            .map(|row| vec![when(row.wall, "%m-%d %H:%M:%S"), row.step.clone(), row.what.clone()]);
+        let time = |wall: i64| when(wall, "%m-%d %H:%M:%S", zone);
+        let cells =
+            view.events.iter().map(|row| vec![time(row.wall), row.step.clone(), row.what.clone()]);
         text += &match plan.as_str() {
             "" => "\nno plan\n".to_owned(),
             plan => format!("\nplan {plan}\n"),
@@ -554,7 +552,7 @@ mod tests {
             recorded: true,
             purpose: "plan bell".into(),
         };
-        let text = text(&Reply::Calls(vec![row.clone()]));
+        let text = text(&Reply::Calls(vec![row.clone()]), &TimeZone::UTC);
         assert!(
             text.contains("13800138000")
                 && text.contains("1:02:03")
@@ -563,9 +561,12 @@ mod tests {
                 && text.contains("plan bell"),
             "{text}"
         );
-        assert_eq!(super::text(&Reply::Calls(vec![])), "no calls\n");
+        assert_eq!(super::text(&Reply::Calls(vec![]), &TimeZone::UTC), "no calls\n");
         let none = |records_away| {
-            super::text(&Reply::Cases { cases: vec![], troubles: vec![], records_away })
+            super::text(
+                &Reply::Cases { cases: vec![], troubles: vec![], records_away },
+                &TimeZone::UTC,
+            )
         };
         assert_eq!(none(false), "no case is open\n");
         assert!(none(true).contains("not known") && !none(true).contains("no case is open"));

@@ -10,9 +10,10 @@
 //! its first INVITE.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use jiff::Zoned;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
 use crate::base::CallId;
@@ -26,9 +27,27 @@ const RECENT: usize = 200;
 /// Dialogs and calls that are kept in mind; beyond them the trace forgets them all and goes on.
 const MOST: usize = 20_000;
 
+/// The node's zone, which a reload may change.
+#[derive(Clone)]
+pub(super) struct Zone(Arc<Mutex<TimeZone>>);
+
+impl Zone {
+    pub(super) fn new(zone: TimeZone) -> Zone {
+        Zone(Arc::new(Mutex::new(zone)))
+    }
+    /// Another is in force.
+    pub(super) fn put(&self, zone: TimeZone) {
+        *self.0.lock().expect("no holder panics") = zone;
+    }
+    fn get(&self) -> TimeZone {
+        self.0.lock().expect("no holder panics").clone()
+    }
+}
+
 /// What is watched.
 pub(super) struct Live {
     lines: broadcast::Sender<Arc<str>>,
+    zone: Zone,
     on: bool,
     calls: HashSet<CallId>,
     dialogs: HashMap<Vec<u8>, CallId>,
@@ -36,9 +55,9 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(lines: broadcast::Sender<Arc<str>>) -> Live {
+    pub(super) fn new(lines: broadcast::Sender<Arc<str>>, zone: Zone) -> Live {
         let (calls, dialogs, recent) = (HashSet::new(), HashMap::new(), VecDeque::new());
-        Live { lines, on: false, calls, dialogs, recent }
+        Live { lines, zone, on: false, calls, dialogs, recent }
     }
 
     /// Watches from now on, or no more.
@@ -58,7 +77,7 @@ impl Live {
             return;
         }
         let Ok(dialog) = message.call_id() else { return };
-        let (way, at) = (if ours { "-->" } else { "<--" }, clock());
+        let (way, at) = (if ours { "-->" } else { "<--" }, self.clock());
         let text = String::from_utf8_lossy(message.bytes());
         let line = format!("{way} {}  {}", flow.remote, trace::said(&text));
         match self.dialogs.get(dialog).copied() {
@@ -94,7 +113,7 @@ impl Live {
         if self.calls.insert(call) {
             self.catch_up(call);
         }
-        self.say(&clock(), call, line);
+        self.say(&self.clock(), call, line);
     }
 
     /// What was seen of a call before it was known to be watched.
@@ -109,15 +128,17 @@ impl Live {
         }
     }
 
+    /// The time of day, as the node has it.
+    fn clock(&self) -> String {
+        let now = Timestamp::now().to_zoned(self.zone.get());
+        now.strftime("%H:%M:%S.%3f").to_string()
+    }
+
     fn say(&self, at: &str, call: CallId, line: &str) {
         // Who writes to us must not write to the operator's terminal.
         let line: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
         let _ = self.lines.send(format!("{at} {call} {line}").into());
     }
-}
-
-fn clock() -> String {
-    Zoned::now().strftime("%H:%M:%S.%3f").to_string()
 }
 
 #[cfg(test)]
@@ -140,7 +161,7 @@ mod tests {
     #[test]
     fn messages_of_a_watched_call_are_shown_those_before_it_was_known_first() {
         let (sender, mut lines) = broadcast::channel(64);
-        let mut live = Live::new(sender);
+        let mut live = Live::new(sender, Zone::new(TimeZone::UTC));
         let (one, other) = (CallId::new(Wall(1), 1), CallId::new(Wall(1), 2));
         live.seen(false, flow(), &message("before", "INVITE sip:400@h SIP/2.0"));
         assert!(live.recent.is_empty(), "nobody watches");
@@ -170,11 +191,33 @@ mod tests {
     #[test]
     fn what_waits_is_bounded() {
         let (sender, _lines) = broadcast::channel(64);
-        let mut live = Live::new(sender);
+        let mut live = Live::new(sender, Zone::new(TimeZone::UTC));
         live.turn(true);
         for n in 0..1_000 {
             live.seen(false, flow(), &message(&n.to_string(), "INVITE sip:400@h SIP/2.0"));
         }
         assert_eq!(live.recent.len(), RECENT);
+    }
+
+    #[test]
+    fn lines_tell_the_time_of_the_node() {
+        let (sender, mut lines) = broadcast::channel(4);
+        let zone = Zone::new(TimeZone::UTC);
+        let mut live = Live::new(sender, zone.clone());
+        live.turn(true);
+        let mut hour = || {
+            live.line(CallId::new(Wall(1), 1), "yes");
+            lines.try_recv().unwrap()[..2].parse::<i8>().unwrap()
+        };
+        // Either hour of the moments before and after, so that no hour's turn is in the way.
+        let now = |hours| {
+            let zone = TimeZone::fixed(jiff::tz::offset(hours));
+            Timestamp::now().to_zoned(zone).hour()
+        };
+        let (before, told, after) = (now(0), hour(), now(0));
+        assert!([before, after].contains(&told), "{told}");
+        zone.put(TimeZone::fixed(jiff::tz::offset(8)));
+        let (before, told, after) = (now(8), hour(), now(8));
+        assert!([before, after].contains(&told), "{told}");
     }
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use crossbeam_channel::bounded;
-use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 
 use super::alarms::Alarms;
@@ -18,6 +17,7 @@ use super::certificates::InForce;
 use super::exchange::Inputs;
 use super::files::{self, Source, lines};
 use super::library::Shelf;
+use super::live::Zone;
 use super::metrics::{self, Tally};
 use super::{api, campaigns, playback, recording_keys, records, subscribers};
 use crate::api::Tokens;
@@ -80,6 +80,8 @@ pub(super) struct Figures {
     pub(super) tally: Arc<Tally>,
     /// Lines about calls that an operator watches.
     pub(super) traced: broadcast::Sender<Arc<str>>,
+    /// The zone in which these lines tell the time.
+    pub(super) zone: Zone,
     /// The alarms that stand.
     pub(super) alarms: Arc<Alarms>,
 }
@@ -236,6 +238,7 @@ impl Operator {
         }
         let without_keys = recording_keys::renew(&self.keys, &loaded.config);
         *config = loaded.config.clone();
+        self.figures.zone.put(files::zone_of(&config));
         api::put_tokens(&self.tokens, &config);
         self.post.renew(loaded.mail);
         let count = clips.len();
@@ -277,7 +280,7 @@ impl Operator {
             return Answer::refused(why);
         }
         match file {
-            None => Answer::done(trace::ladder(&found, &TimeZone::system()), &found),
+            None => Answer::done(trace::ladder(&found, &self.zone()), &found),
             Some(name) => {
                 let recordings = self.config.lock().expect("no holder panics").recordings_dir();
                 let (audio, missing) = playback::audio(&recordings, &self.keys.ring(), &found);
@@ -310,8 +313,8 @@ impl Operator {
     /// Something about subscribers: the records change, and the exchange hears of it.
     fn subscribers(&self, order: SubscriberOrder) -> Answer {
         let _one = self.changing.subscribers.lock().expect("no holder panics");
-        let database = self.database();
-        let work = subscribers::carry_out(&database, order, "console");
+        let (database, zone) = (self.database(), self.zone());
+        let work = subscribers::carry_out(&database, &zone, order, "console");
         let (answer, update) = tokio::runtime::Handle::current().block_on(work);
         let told = update.is_none_or(|u| self.inputs.tell(Input::Subscribers(Box::new(u))));
         match told {
@@ -444,7 +447,8 @@ impl Orders for Operator {
             Order::Ask(request) => match self.ask(request) {
                 Some(Reply::Refused(why)) => Answer::refused(why),
                 Some(reply) => {
-                    Answer { data: render::data(&reply), ..Answer::done(render::text(&reply), ()) }
+                    let text = render::text(&reply, &self.zone());
+                    Answer { data: render::data(&reply), ..Answer::done(text, ()) }
                 }
                 None => Answer::refused(
                     "the exchange does not answer: it is overloaded or about to stop",

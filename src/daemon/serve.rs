@@ -26,7 +26,7 @@ use super::exchange::{self, Hands, Inputs};
 pub(super) use super::files::Source;
 use super::files::{self, Fault, Loaded, lines};
 use super::known_names::{self, KnownNames};
-use super::live::Live;
+use super::live::{Live, Zone};
 use super::lookups::Lookups;
 use super::metrics::Tally;
 use super::orders::{Figures, Operator, Pending};
@@ -125,6 +125,7 @@ impl Appliance {
         tls.renew(&material).map_err(|e| format!("TLS: {e}"))?;
         let sip = start_sip(&config, &runtime, &inputs, tls.clone())?;
         let listening = sip.listening().to_vec();
+        let told_in = Zone::new(zone.clone());
         let setup = setup(&config, (plan, zone), &sip, &engine, &store)?;
         let (events, _) = tokio::sync::broadcast::channel(4_096);
         let pending = Pending::default();
@@ -140,6 +141,7 @@ impl Appliance {
             journal: store.journal(),
             tally: tally.clone(),
             traced: traced.clone(),
+            zone: told_in.clone(),
             alarms: alarms.clone(),
         };
         let sealer = engine.sealer();
@@ -159,7 +161,7 @@ impl Appliance {
             awaited: Default::default(),
             tally,
             alarms,
-            live: Live::new(traced),
+            live: Live::new(traced, told_in),
         };
         inputs.tell(Input::Names(known_names::read(&config.node.data_dir)));
         let switch = exchange::start(Switch::new(setup, clock.now()), hands, queue, clock)

@@ -95,8 +95,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// `belfry subscriber`.
 pub(super) fn main(file: &ConfigFile, deed: Deed) -> ExitCode {
-    let config = match files::config_and_zone(file) {
-        Ok((config, _)) => config,
+    let (config, zone) = match files::config_and_zone(file) {
+        Ok(both) => both,
         Err(lines) => return fail(&lines),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -108,7 +108,7 @@ pub(super) fn main(file: &ConfigFile, deed: Deed) -> ExitCode {
         match deed {
             Deed::Import { file, dry_run } => import(&database, &file, dry_run).await,
             Deed::Export { file, force } => export(&database, &file, force).await,
-            deed => ordered(&database, deed).await,
+            deed => ordered(&database, &zone, deed).await,
         }
     });
     match done {
@@ -161,7 +161,11 @@ fn tell(socket: &Path, changed: &Changed) -> ExitCode {
 }
 
 /// What changed.
-async fn ordered(database: &Path, deed: Deed) -> Result<Option<Changed>, String> {
+async fn ordered(
+    database: &Path,
+    zone: &TimeZone,
+    deed: Deed,
+) -> Result<Option<Changed>, String> {
     let (order, json) = match deed {
         Deed::List { text, json } => (SubscriberOrder::List(text), json),
         Deed::Show { number, json } => (SubscriberOrder::Show(number), json),
@@ -171,7 +175,7 @@ async fn ordered(database: &Path, deed: Deed) -> Result<Option<Changed>, String>
         Deed::Import { .. } | Deed::Export { .. } => return Ok(None),
     };
     make_directory(database)?;
-    let (answer, update) = carry_out(database, order, &who()).await;
+    let (answer, update) = carry_out(database, zone, order, &who()).await;
     match (answer.ok, json) {
         (false, _) => return Err(answer.text),
         (true, true) => {
@@ -183,7 +187,7 @@ async fn ordered(database: &Path, deed: Deed) -> Result<Option<Changed>, String>
 }
 
 /// Who asks: the user who became root by sudo, else the user.
-fn who() -> String {
+pub(super) fn who() -> String {
     let name =
         ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "command line".to_owned())
@@ -210,12 +214,15 @@ fn words(why: NotChanged) -> String {
 /// Carries an order out on the records. Gives the answer, and what the exchange has to hear.
 pub(super) async fn carry_out(
     database: &Path,
+    zone: &TimeZone,
     order: SubscriberOrder,
     who: &str,
 ) -> (Answer, Option<Update>) {
     let done = match order {
         SubscriberOrder::List(text) => list(database, &text).await.map(|answer| (answer, None)),
-        SubscriberOrder::Show(number) => show(database, &number).await.map(|answer| (answer, None)),
+        SubscriberOrder::Show(number) => {
+            show(database, zone, &number).await.map(|answer| (answer, None))
+        }
         SubscriberOrder::Add(number, fields) => put(database, who, &number, &fields, true).await,
         SubscriberOrder::Set(number, fields) => put(database, who, &number, &fields, false).await,
         SubscriberOrder::Remove(number) => remove(database, who, &number).await,
@@ -260,7 +267,7 @@ fn fields_json(subscriber: &Subscriber) -> serde_json::Value {
     serde_json::Value::Object(fields.collect())
 }
 
-async fn show(database: &Path, number: &str) -> Result<Answer, String> {
+async fn show(database: &Path, zone: &TimeZone, number: &str) -> Result<Answer, String> {
     let records = Records::open(database).await.map_err(|trouble| trouble.to_string())?;
     let kept = records.subscribers().await.map_err(|trouble| trouble.to_string())?;
     let found = kept.into_iter().map(|kept| kept.subscriber).find(|subscriber| {
@@ -273,7 +280,7 @@ async fn show(database: &Path, number: &str) -> Result<Answer, String> {
     for field in FIELDS {
         text += &format!("{:<18} {}\n", field.name, (field.get)(&subscriber));
     }
-    text += &of_unit(&known);
+    text += &of_unit(&known, zone);
     let changes = known.changes.iter().map(|(wall, by, what, before, after)| {
         json!({ "wall": wall, "by": by, "what": what, "before": before, "after": after })
     });
@@ -287,7 +294,8 @@ async fn show(database: &Path, number: &str) -> Result<Answer, String> {
 }
 
 /// What the unit said of itself, and who changed what.
-fn of_unit(known: &Known) -> String {
+fn of_unit(known: &Known, zone: &TimeZone) -> String {
+    let at = |wall| at(wall, zone);
     let stands = |trouble: &str| known.troubles.iter().find(|(own, _)| own == trouble);
     let since = |trouble: &str| match stands(trouble) {
         Some((_, since)) => format!("out of order since {}", at(*since)),
@@ -313,10 +321,10 @@ fn of_unit(known: &Known) -> String {
     )
 }
 
-fn at(wall: i64) -> String {
+fn at(wall: i64, zone: &TimeZone) -> String {
     let time = Timestamp::from_millisecond(wall).ok();
     time.map_or_else(String::new, |time| {
-        time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+        time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
     })
 }
 
@@ -508,7 +516,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("belfry.db");
         block(async {
-            let run = async |order| carry_out(&database, order, "wang").await;
+            let run = async |order| carry_out(&database, &TimeZone::UTC, order, "wang").await;
             let fields = |name: &str, text: &str| vec![(name.to_owned(), text.to_owned())];
             let add = |n: &str| SubscriberOrder::Add(n.into(), fields("name", "Li"));
             assert!(run(add("100")).await.0.ok);
