@@ -57,6 +57,7 @@ mod serve;
 mod sheets;
 mod subscribers;
 mod surveys;
+mod system_log;
 mod trial;
 
 pub use cli::main;

@@ -1,8 +1,6 @@
 //! `belfry recording`: which there are, whether their files are still what they were, copies of them.
 
-use std::fs::{File, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,11 +11,12 @@ use serde::Serialize;
 
 use super::cli::{ConfigFile, fail};
 
+use super::system_log::Audit;
 use super::{files, recording_keys};
 use crate::base::CallId;
 use crate::config::Config;
 use crate::console::out::{out, outln};
-use crate::console::render;
+use crate::console::{private, render};
 use crate::dialplan::calendar::wall_of;
 use crate::engine::disk::reading::{self, Reading};
 use crate::engine::disk::seal::checksum;
@@ -350,15 +349,6 @@ fn verify(which: &Which) -> Result<ExitCode, String> {
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A file that is for who asked for it alone.
-fn private(path: &Path) -> std::io::Result<File> {
-    let mut options = File::options();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    // One that was there before may be open to all.
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    Ok(file)
-}
-
 /// Copies a recording; the inner error: it cannot be read, and there is no copy of it.
 fn copy_to(
     copy: &Path,
@@ -368,7 +358,7 @@ fn copy_to(
         Ok(from) => from,
         Err(why) => return Ok(Err(why)),
     };
-    let copied = private(copy).and_then(|mut file| std::io::copy(&mut from, &mut file));
+    let copied = private::create(copy).and_then(|mut file| std::io::copy(&mut from, &mut file));
     match copied {
         Ok(_) => Ok(Ok(())),
         // What is damaged is told by its reader; all else is the copy's.
@@ -407,6 +397,7 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
         Keyring::default()
     });
     std::fs::create_dir_all(to).map_err(|error| told(to, error))?;
+    let audit = Audit::begin();
     let (mut copied, mut left) = (0, 0);
     search.each(|recorded| {
         let (state, mut recorded) = search.found(&root, recorded)?;
@@ -439,8 +430,14 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
         }
         let beside = copy.with_extension("json");
         let text = serde_json::to_string_pretty(&recorded).unwrap_or_default();
-        let written = private(&beside).and_then(|mut file| file.write_all(text.as_bytes()));
+        let written = private::create(&beside).and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(|error| told(&beside, error))?;
+        audit.line(&format!(
+            "recording export: call {}: {} copied to {}",
+            recorded.call,
+            recorded.path,
+            copy.display()
+        ));
         copied += 1;
         Ok(())
     })?;
@@ -450,6 +447,9 @@ fn export(which: &Which, to: &Path) -> Result<ExitCode, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn recorded(path: &str, sha256: Option<&str>) -> Recorded {
@@ -475,7 +475,7 @@ mod tests {
         let path = root.path().join("a.wav");
         std::fs::write(&path, "longer than what comes").unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        private(&path).unwrap().write_all(b"abc").unwrap();
+        private::create(&path).unwrap().write_all(b"abc").unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read(&path).unwrap(), b"abc");
     }

@@ -47,7 +47,8 @@ pub fn ladder(found: &Found, zone: &TimeZone) -> String {
         lines.push((message.at_us, rung(message, column, own, names.len(), zone)));
     }
     for note in &found.notes {
-        lines.push((note.at_us, format!("{:<TIME$}{}\n", clock(note.at_us, zone), note.text)));
+        let said = printable(&note.text);
+        lines.push((note.at_us, format!("{:<TIME$}{said}\n", clock(note.at_us, zone))));
     }
     lines.sort_by_key(|(at, _)| *at);
     lines.into_iter().for_each(|(_, line)| text.push_str(&line));
@@ -108,7 +109,12 @@ fn clock(at_us: u64, zone: &TimeZone) -> String {
     at.map(|at| at.to_zoned(zone.clone()).strftime("%H:%M:%S.%3f").to_string()).unwrap_or_default()
 }
 
-/// The first line, shortened, and what is described.
+/// Who writes to us must not write to the operator's terminal.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+/// The first line, shortened, and what is described; without what a terminal would take for orders.
 pub fn said(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
     let parsed = Message::parse(text.as_bytes()).ok();
@@ -134,7 +140,7 @@ pub fn said(text: &str) -> String {
     {
         let _ = write!(said, " · RTP {}", audio.port);
     }
-    said
+    printable(&said)
 }
 
 #[cfg(test)]
@@ -152,6 +158,22 @@ mod tests {
             dialog: 0,
             text: text.into(),
         }
+    }
+
+    #[test]
+    fn who_answers_a_call_does_not_write_to_the_terminal() {
+        let (a, b) = ("10.0.0.10:5060", "10.0.0.21:5062");
+        let found = Found {
+            messages: vec![
+                kept(1_000, false, a, "INVITE sip:400\u{1b}[2J@10.0.0.5 SIP/2.0\r\n\r\n"),
+                kept(2_000, false, b, "SIP/2.0 486 \u{1b}[2J\u{9b}H\u{7} busy\r\n\r\n"),
+            ],
+            notes: vec![Note { at_us: 4_000, text: "leg 2 ended\u{1b}c".into() }],
+            ..Found::default()
+        };
+        let text = ladder(&found, &TimeZone::UTC);
+        assert!(text.contains("486 ?[2J?H? busy"), "{text}");
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
     }
 
     #[test]
