@@ -190,7 +190,7 @@ mod tests {
             version: Some(version),
             ..Update::default()
         };
-        let mut all = |told: &mut Told, numbers: &[&str], version| {
+        let all = |told: &mut Told, numbers: &[&str], version| {
             let put = numbers.iter().copied().map(number).collect();
             let mut update = Update { all: true, put, gone: vec![], version: Some(version) };
             told.take(&mut update);

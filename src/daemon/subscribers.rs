@@ -161,11 +161,7 @@ fn tell(socket: &Path, changed: &Changed) -> ExitCode {
 }
 
 /// What changed.
-async fn ordered(
-    database: &Path,
-    zone: &TimeZone,
-    deed: Deed,
-) -> Result<Option<Changed>, String> {
+async fn ordered(database: &Path, zone: &TimeZone, deed: Deed) -> Result<Option<Changed>, String> {
     let (order, json) = match deed {
         Deed::List { text, json } => (SubscriberOrder::List(text), json),
         Deed::Show { number, json } => (SubscriberOrder::Show(number), json),

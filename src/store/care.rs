@@ -221,7 +221,8 @@ impl Records {
             no_call,
             protocol,
             line,
-            check_in, call
+            check_in,
+            call
         });
         let rows = sqlx::query_as::<_, Row>(select).fetch_all(&self.pool).await;
         let mut unheard = Vec::new();
