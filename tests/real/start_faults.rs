@@ -180,6 +180,18 @@ fn a_store_of_a_later_version() {
     refuses(&dir, &["belfry.db has schema 99 of a later version", "start that version"]);
 }
 
+/// Half a report is no report: a disk that is full is told.
+#[test]
+fn output_that_cannot_be_written() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belfry"));
+    command.args(["help", "app"]).stdin(Stdio::null()).stdout(full);
+    let done = command.output().expect("the binary runs");
+    let errors = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("No space left") && errors.contains("not whole"), "{errors}");
+}
+
 #[test]
 fn a_group_that_is_not_there() {
     let dir = folder(|_, text| {
