@@ -5,6 +5,7 @@
 //!                          ├─ network   addresses, ports, gateways
 //!                          ├─ running   the appliance, where it runs: asked over its console
 //!                          ├─ certificates  for whom, until when
+//!                          ├─ owner     whose the files are, looked at by root
 //!                          └─ storage   directories, room for recordings, records, prompts
 //! ```
 //!
@@ -15,6 +16,7 @@ mod certificates;
 mod machine;
 mod names;
 mod network;
+mod owner;
 mod running;
 mod storage;
 
@@ -93,6 +95,7 @@ pub(super) fn main(args: Doctor) -> ExitCode {
     findings.extend(certificates::look(&loaded.tls));
     findings.extend(storage::look(&loaded, args.records));
     findings.extend(storage::rights(config, files::path_of(&args.file).as_deref()));
+    findings.extend(owner::look(config, files::path_of(&args.file).as_deref(), runs));
     let count = |state| findings.iter().filter(|f| f.state == state).count();
     let (errors, warnings) = (count(State::Error), count(State::Warning));
     if args.json {
