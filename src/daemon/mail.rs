@@ -7,6 +7,9 @@ use crate::config::{Config, MailTls};
 use crate::net::mail::{Encryption, FIRST_PAUSE, Mailer, Server};
 use crate::net::tls::certificate::certificates;
 
+// What the configuration lets pass is a letter.
+const _: () = assert!(crate::config::MOST_RECEIVERS == crate::net::mail::MOST_RECEIVERS);
+
 /// The server that takes letters, where there is one. What cannot be used is an error at its place in the
 /// configuration, which faults call `name`.
 pub(super) fn mailer(config: &Config, name: &str) -> Result<Option<Mailer>, Fault> {

@@ -29,8 +29,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
-use crate::config::MOST_RECEIVERS;
-
 /// Letters that wait at most; a further one is refused.
 const WAITING: usize = 256;
 /// How long one command's answer, and how long a letter in all, may take.
@@ -41,6 +39,8 @@ pub const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// The longest text of a letter, in bytes.
 pub const MAX_TEXT: usize = 64 * 1_024;
+/// Those who get one letter at most.
+pub const MOST_RECEIVERS: usize = 32;
 
 /// The server.
 #[derive(Clone)]
