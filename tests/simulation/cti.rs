@@ -53,7 +53,13 @@ fn house(seed: u64) -> House {
 
 fn rights(roles: &[Role], agent: Option<&str>) -> Rights {
     let phones = agent.iter().map(|_| "1001".to_owned()).collect();
-    Rights { name: "test".into(), roles: roles.to_vec(), agent: agent.map(str::to_owned), phones, masked: false }
+    Rights {
+        name: "test".into(),
+        roles: roles.to_vec(),
+        agent: agent.map(str::to_owned),
+        phones,
+        masked: false,
+    }
 }
 
 fn admin() -> Rights {

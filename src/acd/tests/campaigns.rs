@@ -262,11 +262,11 @@ proptest! {
         let agents = [0, 3, 4];
         let mut centre = centre(now, &agents);
         let (mut all, _) = campaigns(false, rows(12), now);
-        let mut world = World::default();
-        world.rows = rows(12).into_iter().map(|row| (row.number.clone(), row)).collect();
+        let list = rows(12).into_iter().map(|row| (row.number.clone(), row)).collect();
+        let mut world = World { rows: list, ..World::default() };
         let mut next_call = 1_000;
         for step in 0..700u64 {
-            now = now + Duration::from_millis(1_000 + rng.below(4_000));
+            now += Duration::from_millis(1_000 + rng.below(4_000));
             centre.wake(now);
             if restarts.contains(&step) {
                 world.up.clear();

@@ -449,7 +449,7 @@ fn of_campaign(campaign: &str, what: &CampaignFact) -> Option<Event> {
             Event { reason: status.clone(), ..of("CampaignStatus", "", &[("by", by)]) }
         }
         CampaignFact::Offered { number, fields, agent, .. } => {
-            let fields = pairs(fields).map(|(name, text)| (name, text));
+            let fields = pairs(fields);
             let data: Vec<(&str, &str)> = fields.chain([("number", number.as_str())]).collect();
             of("CampaignOffered", agent, &data)
         }
