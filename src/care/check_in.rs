@@ -325,7 +325,7 @@ impl CheckIns {
     /// Up to where all is settled and since when the schedule holds, as far as the calendar can be believed: what lies
     /// ahead of all that a sign settles was written by one that was ahead, or is read by one that is behind.
     fn believed(&self, now: Now, known: Option<Wall>, since: Wall) -> (Wall, Wall, Option<Wall>) {
-        let latest = Wall(now.wall.0.saturating_add(millis(self.terms.window)));
+        let latest = self.latest(now);
         let far = |wall: &Wall| *wall > latest;
         let ahead = [known, Some(since)].into_iter().flatten().filter(far).max();
         let earliest = Wall(now.wall.0.saturating_sub(LOOK_BACK_MS));
@@ -336,6 +336,12 @@ impl CheckIns {
         };
         let since = if far(&since) { settled } else { since.min(now.wall) };
         (settled, since, ahead)
+    }
+
+    /// Nothing is settled farther ahead, by a calendar that may have been set back a little since.
+    fn latest(&self, now: Now) -> Wall {
+        let ahead = millis(self.terms.window).saturating_add(millis(STEP));
+        Wall(now.wall.0.saturating_add(ahead))
     }
 
     /// What fell due by an older schedule after `settled` and until `since`.
@@ -594,7 +600,7 @@ impl CheckIns {
     }
 
     fn set_forward(&mut self, now: Now) {
-        let latest = Wall(now.wall.0.saturating_add(millis(self.terms.window)));
+        let latest = self.latest(now);
         let earliest = Wall(now.wall.0.saturating_sub(LOOK_BACK_MS));
         let before = Wall(now.wall.0.saturating_sub(LOOK_BACK_SET_MS));
         let (mut other, mut left) = (Vec::new(), 0);

@@ -2,7 +2,8 @@
 //!
 //! They are held with their time, and told to [`CheckIns`](super::check_in::CheckIns) as soon as the subscribers are
 //! known: who has reported is not sought. Of what one says again and again in the same way the first and the last of each
-//! half hour are held, which count for whatever those between would have. Nothing here is written down.
+//! minute are held, which count for whatever those between would have: two times by which to report are a minute apart
+//! at the least. Nothing here is written down.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,10 @@ use crate::base::{Duration, Time};
 
 use super::schedule::Way;
 
-/// Signs that are held.
-const MOST: usize = 200_000;
+/// Signs that are held, of eight bytes: those of 20,000 units, each five minutes, for eight hours.
+const MOST: usize = 2_000_000;
 /// Of those within this the first and the last are held.
-const TOGETHER: Duration = Duration::from_secs(1_800);
+const TOGETHER: Duration = Duration::from_secs(60);
 
 /// Signs, by the number or account that gave them and the way.
 #[derive(Debug, Default)]
@@ -61,28 +62,28 @@ impl EarlySigns {
 mod tests {
     use super::*;
 
-    fn at(minutes: u64) -> Time {
-        Time::from_millis(minutes * 60_000)
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(seconds * 1_000)
     }
 
     #[test]
     fn the_first_and_the_last_of_a_while_are_held_in_their_order() {
         let mut early = EarlySigns::default();
-        for minute in 0..=90 {
-            assert!(early.hold(at(minute), "100", Way::Heartbeat));
+        for second in (0..=180).step_by(2) {
+            assert!(early.hold(at(second), "100", Way::Heartbeat));
         }
         assert!(early.hold(at(7), "200", Way::Bell));
-        let times: Vec<u64> = early.take().iter().map(|(at, ..)| at.as_millis() / 60_000).collect();
-        // Between two that are held lies no more than the half hour.
-        assert_eq!(times, [0, 7, 29, 58, 87, 90]);
+        let times: Vec<u64> = early.take().iter().map(|(at, ..)| at.as_millis() / 1_000).collect();
+        // Between two that are held lies no more than the minute.
+        assert_eq!(times, [0, 7, 58, 116, 174, 180]);
         assert_eq!(early.take(), []);
     }
 
     #[test]
     fn there_is_an_end_to_them() {
         let mut early = EarlySigns::default();
-        for n in 0..MOST {
-            assert!(early.hold(at(0), &n.to_string(), Way::Bell));
+        for n in 0..MOST as u64 {
+            assert!(early.hold(at(100 * n), "100", Way::Bell));
         }
         assert!(!early.hold(at(0), "one more", Way::Bell));
         assert_eq!(early.take().len(), MOST);

@@ -327,9 +327,10 @@ fn weeks(homes: usize, days: i64, seed: u64) {
     let (mut away_for, mut early) = (0, EarlySigns::default());
     while at < days * DAY {
         at += MINUTE;
-        // Some homes say something each minute.
+        // Each home says something every five hours or so.
         let (time, wall) = (now(at, offset), BEGIN + at + offset);
-        for _ in 0..homes.len().div_ceil(300) {
+        let one_more = rng.below(300) < (homes.len() % 300) as u64;
+        for _ in 0..homes.len() / 300 + usize::from(one_more) {
             let n = rng.below(homes.len() as u64) as usize;
             let account = homes[n].kept.subscriber.number.clone();
             if away_for == 0 {
@@ -369,7 +370,11 @@ fn weeks(homes: usize, days: i64, seed: u64) {
             // A restart, and the records may be away for hours.
             0..2 => away_for = 1 + rng.below(300) as i64,
             // The clock is set.
-            2 => offset = rng.below(60) as i64 * MINUTE - 30 * MINUTE,
+            2 => {
+                // What was missed by the calendar as it was, was missed.
+                homes.iter_mut().for_each(|home| home.look(wall));
+                offset = rng.below(60) as i64 * MINUTE - 30 * MINUTE;
+            }
             _ => {}
         }
     }
