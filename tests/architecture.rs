@@ -52,7 +52,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("trace", &["base", "wire", "sip::flow", "switch::fact"]),
     ("ha", &["base", "switch"]),
-    ("api", &["base", "switch", "access::rights", "wire::csta"]),
+    ("api", &["base", "switch", "access::mask", "access::rights", "wire::csta"]),
     ("console", &["base", "switch", "call::conference", "call::supervise"]),
     ("sim", &["*"]),
     ("daemon", &["*"]),

@@ -116,6 +116,10 @@ mod tests {
             "CaseChanged",
             "CaseClosed",
             "CareCall",
+            "CampaignStatus",
+            "CampaignOffered",
+            "CampaignOfferOver",
+            "CampaignResult",
         ];
         for (kind, _) in KINDS {
             let known = NAMES.iter().any(|(own, ..)| own == kind);

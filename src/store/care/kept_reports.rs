@@ -1,11 +1,11 @@
 //! What a start is told of units: reports by which a repeat is known, and calls that broke off while they were asked.
 
 use crate::base::Wall;
-use crate::care::cases::Heard;
 use crate::store::database::Trouble;
 use crate::store::query::Records;
 use crate::store::row::from_row;
 use crate::store::statement::{Statement, query};
+use crate::switch::care::Heard;
 use crate::switch::care::KeptReception;
 use crate::switch::fact::{CareFact, Fact, Meaning};
 
