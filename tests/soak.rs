@@ -7,6 +7,7 @@
 //!
 //! The phones suppress silence: one packet in forty is sent, so that a second of a call costs a machine a
 //! two-thousandth of one. What packets cost and hold is other tests' (`no_alloc`, the benches).
+#![allow(clippy::disallowed_methods, reason = "a test reads its environment and the clock")]
 
 #[path = "checks/counting.rs"]
 mod counting;
@@ -252,7 +253,7 @@ impl Soak {
             }
             step += 1;
             if alarm_at <= self.world.now() {
-                alarm_at = alarm_at + ALARM_EACH;
+                alarm_at += ALARM_EACH;
                 self.alarm();
             }
             self.world.run(EACH);
