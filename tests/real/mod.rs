@@ -22,6 +22,7 @@ mod chromium;
 mod conference;
 mod crash;
 mod cross_talk;
+mod demo;
 mod dns;
 mod drift;
 mod dtls;
