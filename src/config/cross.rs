@@ -105,6 +105,9 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     trunks(&draft.trunks, &draft.gateways, reader);
     if let Some(record) = &draft.record {
         recording_keys(record, reader);
+        if let Some(store) = &draft.store {
+            records_of_recordings(record, store, reader);
+        }
     }
     recorder::check(&draft.recorders, draft.record.as_ref(), &draft.phones, reader);
     phones(&draft.phones, reader);
@@ -131,6 +134,15 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
     open_keys(draft, reader);
     if let Some(codes) = &draft.feature_codes {
         feature_codes(codes, reader);
+    }
+}
+
+/// A recording without the record of its call is found by nobody.
+fn records_of_recordings(record: &Record, store: &Store, reader: &mut Reader<'_>) {
+    if store.keep.days() < record.keep.days() {
+        let what = "records of calls go before their recordings, which then nobody finds by number or agent";
+        let remedy = format!("write at least \"{}\", as [record] keep has it", record.keep);
+        reader.faults.warn(&reader.place("store", 0, "keep"), what, remedy);
     }
 }
 

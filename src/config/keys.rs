@@ -469,6 +469,9 @@ section! {
         /// How much may wait in the journal for a database that is away; beyond it new calls are
         /// refused with 503, and calls in being go on.
         max_backlog: Size = "\"2 GiB\"" in ["\"16 MiB\"", "\"1 TiB\""], restart;
+        /// How long records of calls are kept, with their legs and events, by the day on which they began. Then
+        /// they go, an hour's at a time. Figures stay, and surveys' answers, scores, and all of the care line.
+        keep: Period = "\"24 months\"", live;
     }
 }
 

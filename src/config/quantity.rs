@@ -54,6 +54,16 @@ pub enum Period {
     Months(u32),
 }
 
+impl Period {
+    /// About how many days it has: to compare two.
+    pub(super) fn days(self) -> u64 {
+        match self {
+            Period::Days(days) => u64::from(days),
+            Period::Months(months) => u64::from(months) * 365 / 12,
+        }
+    }
+}
+
 impl Setting for Period {
     const WRITE: &'static str =
         "a period, such as \"30 days\", \"6 weeks\", \"12 months\" or \"2 years\"";

@@ -201,6 +201,21 @@ fn feature_codes_are_told_apart() {
 }
 
 #[test]
+fn records_that_go_before_their_recordings_are_told() {
+    let keeps = |store: &str, record: &str| {
+        let text = format!("{SOUND}[store]\nkeep = \"{store}\"\n[record]\nkeep = \"{record}\"\n");
+        warnings(&text).iter().map(|fault| fault.remedy.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        keeps("6 months", "12 months"),
+        ["write at least \"12 months\", as [record] keep has it"]
+    );
+    assert!(
+        keeps("12 months", "12 months").is_empty() && keeps("366 days", "12 months").is_empty()
+    );
+}
+
+#[test]
 fn all_faults_are_told_in_the_order_of_the_text_and_none_shows_a_password() {
     let all = faults(
         "[sip]\nlisten = \"udp:0.0.0.0:5060\"\nt1 = 1\n[[phone]]\nnumber = \"x\"\npassword = \"hush\\n\"\n\

@@ -275,6 +275,7 @@ fn tend(runtime: &Runtime, operator: &Arc<Operator>, store: &Store, sealer: Seal
     let database = operator.config().database();
     runtime.spawn(renew_certificates(operator.clone()));
     runtime.spawn(super::alarms::run(operator.clone()));
+    runtime.spawn(super::keeping::run(operator.clone(), store.journal()));
     let alarms = operator.figures.alarms.clone();
     runtime.spawn(restore(store.journal(), database.clone(), operator.inputs().clone(), alarms));
     runtime.spawn(seal_the_rest(store.journal(), database, sealer));

@@ -10,13 +10,14 @@
 //!
 //! The position is kept in the same transaction as what was applied, so a crash between the two
 //! cannot be. A fact that the database itself refuses (which a fault in the program could bring
-//! about) does not hold up those behind it: it stands in `events` with the reason.
+//! about) does not hold up those behind it: it stands in `events` with the reason. Between two transactions
+//! records that are past their time go ([`Keeper`]).
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use sqlx::{Connection, Row};
@@ -26,6 +27,7 @@ use super::apply;
 use super::database::{Database, Trouble};
 use super::figures::{self, Added};
 use super::journal::Tip;
+use super::keep::Keeper;
 use super::reader::{Batch, Position, Reader};
 use super::state::{Report, State};
 use super::statement::{Hot, Refusal};
@@ -127,8 +129,12 @@ impl Applier {
             Ok(ledger) => ledger,
             Err(trouble) => return Over::Trouble(trouble),
         };
-        let mut gather = GATHER;
+        let (mut gather, mut keeper) = (GATHER, Keeper::new(Instant::now()));
         loop {
+            let first_kept = self.state.first_kept.load(Relaxed);
+            if let Err(trouble) = keeper.turn(database, first_kept, Instant::now()).await {
+                return Over::Trouble(trouble);
+            }
             // The tip is looked at before the journal's end, so that the last facts are seen.
             let ended = self.tip.has_changed().is_err();
             if batch.is_empty() {
@@ -147,7 +153,8 @@ impl Applier {
                     return Over::Done;
                 }
                 // An error means that the writer is gone: the next round sees the end.
-                if self.tip.changed().await.is_ok() {
+                let rest = keeper.rest(Instant::now());
+                if let Ok(Ok(())) = tokio::time::timeout(rest, self.tip.changed()).await {
                     tokio::time::sleep(gather).await;
                 }
                 continue;

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
 use super::database::{Database, Trouble, sort_code};
@@ -84,17 +85,25 @@ fn added<'q>(subject: &'q Subject, start: i64, measure: &Measure, value: u64) ->
         .bind(i64::try_from(value).unwrap_or(i64::MAX))
 }
 
+/// How long what was open when the first fact was written that is still kept may have lasted, milliseconds: figures
+/// of that time stay as they are. A call lasts twelve hours at most unless `[limits]` says otherwise.
+const BLURRED: i64 = 24 * 3_600_000;
+/// A quarter of an hour, milliseconds.
+const QUARTER: i64 = 900_000;
+
 /// Computes all figures anew from the facts in the database, in one transaction: whoever reads meanwhile
-/// reads the old ones, and facts that come wait in the journal. Gives how many facts there were.
+/// reads the old ones, and facts that come wait in the journal. Where the oldest facts are past their time and gone
+/// ([`super::keep`]) figures of before, and of the day after, stay. Gives how many facts there were.
 pub async fn recompute(database: &mut Database) -> Result<u64, Trouble> {
     let path = database.path().to_owned();
     let sorted = |error: sqlx::Error| super::database::sort(&path, &error);
     let refusal = |why: Refusal| sort_code(&path, why.code, why.why);
     let begun = database.connection.begin_with("BEGIN IMMEDIATE").await;
     let mut transaction = begun.map_err(sorted)?;
-    for delete in ["DELETE FROM figures", "DELETE FROM figures_open"] {
-        sqlx::query(delete).execute(&mut *transaction).await.map_err(sorted)?;
-    }
+    let from = computed_from(&mut transaction).await.map_err(sorted)?;
+    let delete = sqlx::query("DELETE FROM figures WHERE start >= ?").bind(from);
+    delete.execute(&mut *transaction).await.map_err(sorted)?;
+    sqlx::query("DELETE FROM figures_open").execute(&mut *transaction).await.map_err(sorted)?;
     let counted: Vec<String> = COUNTED.iter().map(|kind| format!("'{kind}'")).collect();
     let select = format!(
         "SELECT id, wall, CASE WHEN kind IN ({}) THEN body END FROM events \
@@ -117,11 +126,23 @@ pub async fn recompute(database: &mut Database) -> Result<u64, Trouble> {
             sums.take(&mut ledger);
             facts += 1;
         }
+        sums.sums.retain(|(_, start, _), _| *start >= from);
         let hot = Hot::lock(&mut transaction).await.map_err(refusal)?;
         sums.write(&hot, &mut ledger).map_err(refusal)?;
     }
     transaction.commit().await.map_err(sorted)?;
     Ok(facts)
+}
+
+/// The first quarter of an hour whose figures can be computed from the facts that are there.
+async fn computed_from(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let first = "SELECT id, wall FROM events ORDER BY id LIMIT 1";
+    let first = sqlx::query_as::<_, (i64, i64)>(first).fetch_optional(connection).await?;
+    Ok(match first {
+        // The rows of a database are numbered from 1.
+        Some((id, wall)) if id > 1 => (wall + BLURRED) / QUARTER * QUARTER,
+        _ => i64::MIN,
+    })
 }
 
 #[cfg(test)]
@@ -266,6 +287,16 @@ mod tests {
         });
         assert_eq!(count, 2_100);
         assert_eq!(rows(&path), kept, "computed anew they are the same");
+
+        // The oldest facts go: what they made stays, and what can be computed comes out as it was.
+        let count = block(async {
+            let mut database = Database::open(&path).await.unwrap();
+            let delete = sqlx::query("DELETE FROM events WHERE id <= 300");
+            delete.execute(&mut database.connection).await.unwrap();
+            recompute(&mut database).await.unwrap()
+        });
+        assert_eq!(count, 1_800);
+        assert_eq!(rows(&path).0.len(), kept.0.len(), "no figure is gone or new");
         let of_queue = block(async {
             let records = Records::open(&path).await.unwrap();
             records.figures("queue", i64::MIN, i64::MAX).await.unwrap()

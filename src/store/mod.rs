@@ -25,6 +25,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::watch;
 
+use crate::base::Wall;
 use crate::switch::fact::Fact;
 
 mod agents;
@@ -40,6 +41,7 @@ pub mod figures;
 pub mod floor;
 mod handed;
 mod journal;
+mod keep;
 pub mod query;
 mod queues;
 mod reader;
@@ -156,6 +158,11 @@ impl Journal {
     /// Whether the database has all that former processes wrote down, whatever came since.
     pub fn has_former(&self) -> bool {
         self.state.has_former()
+    }
+
+    /// Records of calls that were over before `first` go by and by; until this is said all are kept.
+    pub fn keep_from(&self, first: Wall) {
+        self.state.first_kept.store(first.as_millis(), Relaxed);
     }
 
     /// How it is now.

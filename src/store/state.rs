@@ -1,7 +1,7 @@
 //! How the store is: shared by its two threads and whoever asks.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 
 use serde::Serialize;
 
@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) lost: AtomicU64,
     /// The process ends: no more retries without end.
     pub(super) stopping: AtomicBool,
+    /// Records of calls before this moment may go, milliseconds since 1970.
+    pub(super) first_kept: AtomicI64,
     /// Bytes that were found in the journal at start.
     found_bytes: u64,
     max_backlog: u64,
@@ -46,6 +48,7 @@ impl State {
             database_away: AtomicBool::new(false),
             lost: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            first_kept: AtomicI64::new(i64::MIN),
             found_bytes: waiting_bytes,
             max_backlog: settings.max_backlog,
         }

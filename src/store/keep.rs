@@ -1,0 +1,212 @@
+//! Records of calls that are past their time go, a few at a time, between the facts that come
+//! (`[store] keep`).
+//!
+//! ```text
+//!   each WINDOW: cut = the lesser of the first moment that is kept, and an hour behind the oldest fact
+//!        every STEP: some facts, calls with legs and fields, rows of removed recordings before the cut
+//!        nothing left before it ─▶ rest until the next window
+//! ```
+//!
+//! So at most an hour's records go in [`WINDOW`], 24 times as fast as they came: a clock that stands a year ahead
+//! for an hour costs a day of the oldest records, and not the year's. What is removed here: `events`, `calls`, `legs`,
+//! `call_fields`, text messages that are over, and rows of recordings whose file is gone. What stays: figures, surveys,
+//! scores, wrap-ups, campaigns, subscribers and the care line's cases. The file does not shrink; its room is used again.
+
+use std::time::{Duration, Instant};
+
+use sqlx::Connection;
+
+use super::database::{Database, Trouble};
+
+/// Facts that are removed in one transaction.
+const FACTS: i64 = 1_000;
+/// Calls, messages and rows of recordings that are.
+const ROWS: i64 = 200;
+/// The newest facts stay however old they are: from them a journal that was lost knows how far numbers were given.
+const SPARED: i64 = 10_000;
+/// Between two transactions, so that facts find the database free and the disk is not kept busy.
+const STEP: Duration = Duration::from_secs(1);
+/// How long an hour of old records has at least.
+const WINDOW: Duration = Duration::from_secs(150);
+/// What may go in a window, milliseconds of the calendar.
+const HOUR: i64 = 3_600_000;
+
+/// Goes through the records that are past their time.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    /// Not before.
+    next: Instant,
+    /// What goes in this window, milliseconds since 1970, and when the next begins.
+    window: Option<(i64, Instant)>,
+}
+
+impl Keeper {
+    /// One that begins a window after the start, when a box has other things to do no more.
+    pub(super) fn new(now: Instant) -> Keeper {
+        Keeper { next: now + WINDOW, window: None }
+    }
+
+    /// How long nothing is to be done.
+    pub(super) fn rest(&self, now: Instant) -> Duration {
+        self.next.saturating_duration_since(now)
+    }
+
+    /// Removes some of what is of before `first_kept` (milliseconds since 1970), when it is time.
+    pub(super) async fn turn(
+        &mut self,
+        database: &mut Database,
+        first_kept: i64,
+        now: Instant,
+    ) -> Result<(), Trouble> {
+        if now < self.next {
+            return Ok(());
+        }
+        let (cut, ends) = match self.window {
+            Some(window) if now < window.1 => window,
+            _ => {
+                let oldest = oldest(database).await?;
+                let cut = oldest.map_or(i64::MIN, |oldest| first_kept.min(oldest + HOUR));
+                (cut, now + WINDOW)
+            }
+        };
+        self.window = Some((cut, ends));
+        let more = remove(database, cut).await?;
+        self.next = if more { now + STEP } else { ends };
+        Ok(())
+    }
+}
+
+/// When the first fact that is still there was written.
+async fn oldest(database: &mut Database) -> Result<Option<i64>, Trouble> {
+    let select = "SELECT wall FROM events ORDER BY id LIMIT 1";
+    let row = sqlx::query_scalar(select).fetch_optional(&mut database.connection).await;
+    row.map_err(|error| database.sort(&error))
+}
+
+/// Removes some records of before `cut`, in one transaction; whether there may be more.
+async fn remove(database: &mut Database, cut: i64) -> Result<bool, Trouble> {
+    // Facts go in the order in which they were written: one that a wrong clock dated ahead holds those behind it.
+    const OF_FACTS: &str = "DELETE FROM events WHERE id < (SELECT max(id) FROM events) - ?3 AND id < coalesce( \
+         (SELECT min(id) FROM (SELECT id, wall FROM events ORDER BY id LIMIT ?2) WHERE wall >= ?1), \
+         (SELECT max(id) + 1 FROM (SELECT id FROM events ORDER BY id LIMIT ?2)))";
+    const CALLS: &str =
+        "SELECT call FROM calls WHERE begun < ?1 AND ended IS NOT NULL ORDER BY begun LIMIT ?2";
+    let of_rows = [
+        format!("DELETE FROM legs WHERE call IN ({CALLS})"),
+        format!("DELETE FROM call_fields WHERE call IN ({CALLS})"),
+        format!("DELETE FROM calls WHERE call IN ({CALLS})"),
+        "DELETE FROM recordings WHERE rowid IN (SELECT rowid FROM recordings WHERE begun < ?1 \
+         AND (removed IS NOT NULL OR ended IS NOT NULL AND coalesce(ms, 0) = 0) ORDER BY begun LIMIT ?2)"
+            .to_owned(),
+        "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE ended < ?1 LIMIT ?2)".to_owned(),
+    ];
+    let path = database.path().to_owned();
+    let sorted = |error: sqlx::Error| super::database::sort(&path, &error);
+    let mut transaction =
+        database.connection.begin_with("BEGIN IMMEDIATE").await.map_err(sorted)?;
+    let facts = sqlx::query(OF_FACTS).bind(cut).bind(FACTS).bind(SPARED);
+    let mut more = facts.execute(&mut *transaction).await.map_err(sorted)?.rows_affected() > 0;
+    for delete in of_rows {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(delete)).bind(cut).bind(ROWS);
+        more |= rows.execute(&mut *transaction).await.map_err(sorted)?.rows_affected() > 0;
+    }
+    transaction.commit().await.map_err(sorted)?;
+    Ok(more)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test of files")]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000_000;
+
+    /// A call an hour for as many hours as there are, the last at [`NOW`], and filler behind them.
+    async fn filled(path: &std::path::Path, hours: i64) -> Database {
+        let mut database = Database::open(path).await.unwrap();
+        let fill =
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 - 1) ";
+        let inserts = [
+            "INSERT INTO events (journal, run, seq, wall, kind, call, body) SELECT 1, 1, i + 1, \
+             ?2 - (?1 - 1 - i) * 3600000, 'x', 'call-' || i, '{}' FROM n",
+            "INSERT INTO calls (call, begun, ended, caller, caller_name, dialled, context) SELECT 'call-' || i, \
+             ?2 - (?1 - 1 - i) * 3600000, iif(i = 3, NULL, 1), '1', '', '2', 'c' FROM n",
+            "INSERT INTO legs (call, leg, role, number, begun) SELECT 'call-' || i, 1, 'caller', '1', 5 FROM n",
+            "INSERT INTO call_fields (call, name, value) SELECT 'call-' || i, 'a', 'b' FROM n",
+            "INSERT INTO recordings (call, recording, path, left_leg, begun, ended, ms, removed) SELECT \
+             'call-' || i, 1, 'p', 1, ?2 - (?1 - 1 - i) * 3600000, 1, 9, iif(i = 4, NULL, 1) FROM n",
+        ];
+        for insert in inserts {
+            let text = sqlx::AssertSqlSafe(insert.replacen("SELECT", &format!("{fill} SELECT"), 1));
+            let insert = sqlx::query(text).bind(hours).bind(NOW);
+            insert.execute(&mut database.connection).await.unwrap();
+        }
+        let filler = format!(
+            "{fill} INSERT INTO events (journal, run, seq, wall, kind, body) \
+             SELECT 1, 2, i + 1000000, ?2, 'x', '{{}}' FROM n"
+        );
+        let filler = sqlx::query(sqlx::AssertSqlSafe(filler)).bind(SPARED).bind(NOW);
+        filler.execute(&mut database.connection).await.unwrap();
+        database
+    }
+
+    async fn counts(database: &mut Database) -> [i64; 5] {
+        let mut counts = [0; 5];
+        for (count, table) in counts.iter_mut().zip([
+            "events WHERE call IS NOT NULL",
+            "calls",
+            "legs",
+            "call_fields",
+            "recordings",
+        ]) {
+            let select = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+            *count = sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();
+        }
+        counts
+    }
+
+    #[tokio::test]
+    async fn an_hours_records_go_in_a_window_and_nothing_that_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = filled(&dir.path().join("belfry.db"), 100).await;
+        let begun = Instant::now();
+        let mut keeper = Keeper::new(begun);
+        let first_kept = NOW - 40 * HOUR;
+        keeper.turn(&mut database, first_kept, begun).await.unwrap();
+        assert_eq!(counts(&mut database).await, [100; 5], "not before its time");
+        let mut now = begun;
+        for window in 1..=5 {
+            let ends = now + keeper.rest(now) + WINDOW;
+            while now < ends {
+                now += keeper.rest(now).max(Duration::from_millis(1));
+                if now < ends {
+                    keeper.turn(&mut database, first_kept, now).await.unwrap();
+                }
+            }
+            assert_eq!(counts(&mut database).await[0], 100 - window, "an hour's in each");
+        }
+        for _ in 0..400 {
+            now += keeper.rest(now);
+            keeper.turn(&mut database, first_kept, now).await.unwrap();
+        }
+        // Kept: those of the last 40 hours; the call that is open; the recording whose file is there.
+        assert_eq!(counts(&mut database).await, [41, 42, 42, 42, 42]);
+    }
+
+    #[tokio::test]
+    async fn the_newest_facts_stay_and_nothing_goes_unless_it_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = filled(&dir.path().join("belfry.db"), 10).await;
+        let delete = sqlx::query("DELETE FROM events WHERE id > 5000");
+        delete.execute(&mut database.connection).await.unwrap();
+        let mut now = Instant::now();
+        let mut keeper = Keeper::new(now);
+        for first_kept in [i64::MIN, i64::MAX] {
+            for _ in 0..30 {
+                now += keeper.rest(now);
+                keeper.turn(&mut database, first_kept, now).await.unwrap();
+            }
+            assert_eq!(counts(&mut database).await[0], 10);
+        }
+    }
+}
