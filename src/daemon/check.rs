@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use super::cli::Check;
 use super::clock::Clock;
 use super::files::{self, Fault, Loaded, Source};
-use super::lookups;
+use super::{first, lookups};
 use crate::config::{At, Config, Queue};
 use crate::console::out::outln;
 use crate::dialplan::fault::Place;
@@ -23,7 +23,8 @@ pub(super) fn main(args: Check) -> ExitCode {
     let source = Source::from(&args.file);
     let (faults, counts, starts) = match files::load(&source) {
         Ok(loaded) => {
-            let starts = newer_store(&loaded.config.database()).is_none();
+            let starts = newer_store(&loaded.config.database()).is_none()
+                && group(&loaded.config, &loaded.name).is_none();
             let (faults, counts) = around(loaded);
             (faults, counts, starts)
         }
@@ -57,15 +58,43 @@ pub(super) fn main(args: Check) -> ExitCode {
 /// What is wrong around files that hold: prompts that cannot be played, addresses of some other
 /// machine. With it what there is, in words.
 fn around(loaded: Loaded) -> (Vec<Fault>, String) {
-    let mut faults = loaded.warnings;
+    let mut faults = beside(&loaded);
     faults.extend(addresses(&loaded.config, &loaded.name, is_ours));
-    faults.extend(contexts(&loaded.config, &loaded.plan, &loaded.name));
+    // Only a warning, as addresses: it may be for another machine.
+    faults.extend(group(&loaded.config, &loaded.name).map(|f| Fault { error: false, ..f }));
     faults.extend(newer_store(&loaded.config.database()));
-    faults.extend(asked(&loaded.plan, &loaded.config.database()));
     faults.extend(call_backs(&loaded.config, &loaded.plan, &loaded.name));
+    let placed = |fault| loaded.kept.placed(fault, &loaded.name);
+    let mut faults: Vec<Fault> = faults.into_iter().map(placed).collect();
     let (prompts, bad) = files::bad_prompts(&loaded.config, &loaded.name, &loaded.sounds);
     faults.extend(bad);
     (faults, format!("{} routes, {prompts} prompts", loaded.plan.route_count()))
+}
+
+/// What files that hold say of each other: contexts, names, queries, secrets.
+fn beside(loaded: &Loaded) -> Vec<Fault> {
+    let Loaded { config, plan, name, .. } = loaded;
+    let mut faults = loaded.warnings.clone();
+    faults.extend(contexts(config, plan, name));
+    faults.extend(asked(plan, &config.database()));
+    faults.into_iter().map(|fault| loaded.kept.placed(fault, name)).collect()
+}
+
+/// The errors in files that hold: what they are about does not work. A reload is refused for them, so that
+/// all of it comes into force or nothing; a start goes on without, since a machine has to come up.
+pub(super) fn losses(loaded: &Loaded) -> Vec<Fault> {
+    let mut faults = beside(loaded);
+    faults.retain(|fault| fault.error);
+    faults
+}
+
+/// A group for the console that this system does not have: Belfry does not start with it.
+pub(super) fn group(config: &Config, name: &str) -> Option<Fault> {
+    let why = first::group(config.console.group.as_ref()?.as_str()).err()?;
+    let (what, remedy) = why.split_once("; ").unwrap_or((why.as_str(), ""));
+    let at = config.place("console", "group");
+    let (file, what, remedy) = (name.to_owned(), what.to_owned(), remedy.to_owned());
+    Some(Fault { file, line: at.line, column: at.column, error: true, what, remedy })
 }
 
 /// Queries that the store refuses, where there is one, and secrets of services that cannot be read.
@@ -273,6 +302,8 @@ mod tests {
         let shipped = include_str!("../../packaging/etc/belfry.toml");
         let text = shipped
             .replace("/etc/belfry/secrets", &made)
+            // One that each system has.
+            .replace("\"belfry-console\"", "\"root\"")
             .replace("/etc/belfry/dialplan", &format!("{repo}/dialplan"))
             .replace("/usr/share/belfry/sounds", &format!("{repo}/sounds"))
             .replace("/var/lib/belfry", &made);
@@ -326,6 +357,46 @@ mod tests {
         let any = "{ transfer = { context = \"${x}\" } }";
         let plan = format!("{}{}", route("agents", any), route("night", "{ answer = {} }"));
         assert_eq!(told(&plan).len(), 1, "it may be any");
+    }
+
+    /// What `belfry check` calls an error, in files that hold, and where an editor finds it.
+    #[test]
+    fn what_is_lost_is_told_at_the_place_where_it_is_written() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let own = dir.path().display();
+        let text = format!(
+            "[node]\ndata_dir = \"{own}\"\n[media]\naddress = \"127.0.0.1\"\n[dialplan]\ndir = \"{own}/plan\"\n\
+             [[phone]]\nnumber = \"1001\"\npassword = \"long one\"\n"
+        );
+        let path = dir.path().join("belfry.toml");
+        let account =
+            "[[phone]]\nnumber = \"1005\"\npassword = \"long one\"\ncontext = \"agnets\"\n";
+        let losses = |config: &str, account: &str, step: &str| -> Vec<String> {
+            std::fs::create_dir_all(dir.path().join("plan")).expect("a folder");
+            let plan = format!("[[route]]\nname = \"a\"\ncontext = \"agents\"\nsteps = [{step}]\n");
+            std::fs::write(dir.path().join("plan/plan.toml"), plan).expect("written");
+            std::fs::write(&path, config).expect("written");
+            std::fs::write(dir.path().join(accounts::NAME), account).expect("written");
+            let loaded =
+                files::load(&Source::File(path.clone())).unwrap_or_else(|f| panic!("{f:?}"));
+            super::losses(&loaded).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(losses(&text, "", "{ answer = {} }"), Vec::<String>::new());
+        let wrong = losses(&text, account, "{ answer = {} }");
+        assert!(wrong.len() == 1 && wrong[0].contains("accounts.toml:1:"), "{wrong:?}");
+        assert!(wrong[0].contains("phone 1005: the dialplan has no context 'agnets'"), "{wrong:?}");
+        let wrong = losses(&text, "", "{ queue = \"gone\" }");
+        assert!(wrong.len() == 1 && wrong[0].contains("there is no queue 'gone'"), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_group_that_this_system_has_not_is_told() {
+        let text = "[media]\naddress = \"127.0.0.1\"\n[console]\ngroup = \"no-such-group-here\"\n";
+        let (config, _) = Config::parse(text).unwrap_or_else(|f| panic!("{f:?}"));
+        let fault = group(&config, "b.toml").expect("a fault").to_string();
+        assert!(fault.starts_with("b.toml:4:") && fault.contains("no-such-group-here"), "{fault}");
+        assert!(fault.ends_with("groupadd --system no-such-group-here"), "{fault}");
+        assert_eq!(group(&Config::embedded(), "b.toml"), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::accounts::book as accounts;
 use super::cli::ConfigFile;
 use super::sample::{self, Place};
-use super::{certificates, mail};
+use super::{certificates, mail, mentions};
 use crate::config::{self, Config, SecretSource};
 use crate::dialplan::calendar::Days;
 use crate::dialplan::{self, LoadEnv, Plan};
@@ -80,8 +80,37 @@ pub struct Loaded {
     pub(super) written: certificates::Written,
     /// What faults call the configuration.
     pub name: String,
+    /// What holds its accounts, behind its own lines.
+    pub(super) kept: Kept,
     /// What does not keep the appliance from starting.
     pub warnings: Vec<Fault>,
+}
+
+/// The accounts that are read with the configuration as one text: where they are, and how many lines stand
+/// before them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    path: PathBuf,
+    own_lines: u32,
+}
+
+impl Kept {
+    /// A fault in a line of the configuration called `name`, at the file and line that an editor shows.
+    pub(super) fn placed(&self, fault: Fault, name: &str) -> Fault {
+        match fault.file == name && fault.line > self.own_lines {
+            true => Fault {
+                file: self.path.display().to_string(),
+                line: fault.line - self.own_lines,
+                ..fault
+            },
+            false => fault,
+        }
+    }
+
+    /// The accounts' file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// Where the configuration comes from.
@@ -119,7 +148,7 @@ pub(super) fn load_with_design(
     source: &Source,
     design: Option<(&Path, &str)>,
 ) -> Result<Loaded, Vec<Fault>> {
-    let Written { config, mut faults, ours, name } = config_of(source)?;
+    let Written { config, mut faults, ours, name, kept } = config_of(source)?;
     let place = |dir: &Path| match ours {
         true => Place::of_sample(dir),
         false => Place::Disk(dir.to_owned()),
@@ -142,7 +171,8 @@ pub(super) fn load_with_design(
         Ok((plan, warnings)) => {
             faults.extend(warnings);
             let plan = Arc::new(plan);
-            Ok(Loaded { config, plan, zone, sounds, tls, mail, written, name, warnings: faults })
+            let warnings = faults.into_iter().map(|fault| kept.placed(fault, &name)).collect();
+            Ok(Loaded { config, plan, zone, sounds, tls, mail, written, name, kept, warnings })
         }
         Err(more) => {
             faults.extend(more);
@@ -322,6 +352,7 @@ struct Written {
     ours: bool,
     /// What faults call it.
     name: String,
+    kept: Kept,
 }
 
 fn config_of(source: &Source) -> Result<Written, Vec<Fault>> {
@@ -348,7 +379,9 @@ fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<F
     let own_lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
     let mut kept_at = PathBuf::new();
     let ours = |fault: config::Fault, kept_at: &Path| {
-        let (file, line) = match fault.line > own_lines {
+        // An empty file has its faults in line 1.
+        let of_accounts = fault.line > own_lines && !kept_at.as_os_str().is_empty();
+        let (file, line) = match of_accounts {
             true => (kept_at.display().to_string(), fault.line - own_lines),
             false => (name.clone(), fault.line),
         };
@@ -374,18 +407,30 @@ fn config_with(source: &Source, accounts: Option<&str>) -> Result<Written, Vec<F
         (config, faults) = (both, all(warnings, &kept_at));
     }
     let fetch = |source: &SecretSource| match source {
-        SecretSource::File(path) => fs::read_to_string(path).map_err(|e| e.to_string()),
+        SecretSource::File(path) => {
+            plain(path).and_then(|()| fs::read_to_string(path)).map_err(|e| e.to_string())
+        }
         SecretSource::Given(text) => Ok(text.expose().to_owned()),
         SecretSource::Env(name) => std::env::var(&**name).map_err(|e| e.to_string()),
     };
     config.resolve_secrets(fetch).map_err(|faults| all(faults, &kept_at))?;
-    Ok(Written { config, faults, ours: embedded, name })
+    let kept = Kept { path: kept_at, own_lines };
+    Ok(Written { config, faults, ours: embedded, name, kept })
 }
 
 /// The accounts that are kept: a link is refused.
 fn kept_text(path: &Path) -> Result<String, Vec<Fault>> {
     let remedy = "Belfry's user must be able to read it, and it is a file of its own";
     accounts::read(path).map_err(|error| vec![whole(path, error.to_string(), remedy)])
+}
+
+/// That it is a plain file, or a link to one: who opens a pipe waits for its writer, for ever.
+pub(super) fn plain(path: &Path) -> std::io::Result<()> {
+    let meta = fs::metadata(path)?;
+    if meta.is_file() || meta.is_dir() {
+        return Ok(());
+    }
+    Err(std::io::Error::other("it is no plain file, but a pipe, a device or a socket"))
 }
 
 fn read(path: &Path) -> Result<String, Vec<Fault>> {
@@ -469,7 +514,8 @@ fn plan_of(
         }
         (Ok(loaded), _) => {
             let missing = response_plans(config, name, &loaded.plan, &env);
-            let warnings = loaded.warnings.into_iter().map(ours).chain(below.warnings);
+            let named = mentions::missing(config, name, &loaded.plan, &env);
+            let warnings = loaded.warnings.into_iter().map(ours).chain(below.warnings).chain(named);
             match missing.is_empty() {
                 true => Ok((loaded.plan, warnings.collect())),
                 false => Err(missing.into_iter().chain(warnings).collect()),
@@ -574,6 +620,11 @@ fn dialplan_files(
     }
     let (mut texts, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
+        if let Err(error) = plain(&path) {
+            let remedy = "put a plain file there that Belfry's user may read, or take it away";
+            faults.push(whole(&path, error.to_string(), remedy));
+            continue;
+        }
         match read(&path) {
             Ok(text) => texts.push((path.display().to_string(), text)),
             Err(more) => faults.extend(more),
@@ -708,6 +759,43 @@ mod tests {
         let at = loaded.zone.to_timestamp(noon).expect("a time").as_millisecond();
         let entry = Entry { context: "gateway".into(), to: "1".into(), ..Entry::default() };
         explain(&loaded.plan, &entry, Now { at: Time::ZERO, wall: Wall(at) }).steps.len()
+    }
+
+    /// A pipe of that name would hold a reload for ever, and the stop behind it.
+    #[test]
+    fn a_pipe_among_the_files_is_named_and_not_waited_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        let pipe = |path: &Path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.expect("mkfifo runs").success());
+        };
+        fs::create_dir(at("plan")).expect("a directory");
+        let text = format!(
+            "[sip]\nlisten = \"udp:127.0.0.1:5060\"\n[dialplan]\ndir = \"{0}/plan\"\n[node]\ndata_dir = \"{0}\"\n",
+            dir.path().display()
+        );
+        fs::write(at("belfry.toml"), &text).expect("a file");
+        pipe(&at("plan/z.toml"));
+        let told = || match load(&Source::File(at("belfry.toml"))) {
+            Ok(_) => panic!("a pipe was read"),
+            Err(faults) => lines(&faults),
+        };
+        assert!(told().contains("z.toml: error: it is no plain file"), "{}", told());
+        pipe(&at("secret"));
+        let phone =
+            format!("[[phone]]\nnumber = \"1\"\npassword_file = \"{}\"\n", at("secret").display());
+        fs::write(at("belfry.toml"), format!("{text}{phone}")).expect("a file");
+        assert!(told().contains("it is no plain file"), "{}", told());
+    }
+
+    #[test]
+    fn an_empty_configuration_is_named_in_its_fault() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("belfry.toml");
+        fs::write(&path, "").expect("a file");
+        let Err(faults) = load(&Source::File(path.clone())) else { panic!("it held") };
+        assert!(faults[0].to_string().starts_with(&path.display().to_string()), "{}", faults[0]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::api::trusting_the_system;
 use super::exchange::Inputs;
+use super::files::plain;
 use crate::base::Url;
 use crate::dialplan::lookup::{
     self, Ask, Http, Kept, Lookup, MAX_ANSWER, OWN_TABLES, Outcome, Secret, Sql, Told,
@@ -202,7 +203,10 @@ fn query(database: &Path, asked: &Sql, left: Duration) -> Told {
 async fn read(secret: &Secret) -> Result<String, String> {
     let value = match &secret.kept {
         Kept::File(path) => {
-            let text = tokio::fs::read_to_string(path).await;
+            let text = match plain(Path::new(path)) {
+                Ok(()) => tokio::fs::read_to_string(path).await,
+                Err(error) => Err(error),
+            };
             let text = text.map_err(|error| format!("its secret: {path}: {error}"))?;
             text.lines().next().unwrap_or_default().trim().to_owned()
         }
@@ -219,11 +223,13 @@ async fn read(secret: &Secret) -> Result<String, String> {
 /// What is wrong with where a secret is kept, as far as can be told beforehand.
 pub(super) fn unreadable(secret: &Secret) -> Option<String> {
     match &secret.kept {
-        Kept::File(path) => match std::fs::read_to_string(path) {
-            Ok(text) if text.trim().is_empty() => Some(format!("{path} is empty")),
-            Ok(_) => None,
-            Err(error) => Some(format!("{path}: {error}")),
-        },
+        Kept::File(path) => {
+            match plain(Path::new(path)).and_then(|()| std::fs::read_to_string(path)) {
+                Ok(text) if text.trim().is_empty() => Some(format!("{path} is empty")),
+                Ok(_) => None,
+                Err(error) => Some(format!("{path}: {error}")),
+            }
+        }
         Kept::Env(name) => {
             std::env::var(name).is_err().then(|| format!("the variable {name} is not set"))
         }

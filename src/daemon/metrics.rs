@@ -219,7 +219,7 @@ pub(super) fn text(operator: &Operator) -> String {
     };
     page.gauge("up", "Whether the exchange answers.", u8::from(status.is_some()));
     if let Some(status) = status {
-        exchange(&mut page, &status);
+        exchange(&mut page, &status, operator.config().record.enabled);
     }
     if let Some(Reply::Gateways(rows)) = operator.ask(Request::Gateways) {
         gateways(&mut page, &rows);
@@ -238,7 +238,8 @@ pub(super) fn text(operator: &Operator) -> String {
     page.0
 }
 
-fn exchange(page: &mut Page, status: &Status) {
+/// `records`: whether calls are to be recorded at all.
+fn exchange(page: &mut Page, status: &Status, records: bool) {
     page.gauge("uptime_seconds", "Since the start.", status.uptime_s);
     page.gauge("calls", "Calls in being.", status.calls);
     page.gauge("legs", "Legs in being.", status.legs);
@@ -249,8 +250,12 @@ fn exchange(page: &mut Page, status: &Status) {
     page.gauge("recordings", "Recordings whose files are not whole yet.", status.recordings);
     let refusing = u8::from(status.refusing.is_some());
     page.gauge("refusing_calls", "Whether new calls are refused now.", refusing);
-    let mute = u8::from(status.not_recording.is_some());
-    page.gauge("not_recording", "Whether no recording begins now.", mute);
+    let mute = u8::from(records && status.not_recording.is_some());
+    page.gauge(
+        "not_recording",
+        "Whether no recording begins now, though calls are to be recorded.",
+        mute,
+    );
     page.counter(
         "recorder_sessions_failed_total",
         "Sessions with recorders outside that failed.",
@@ -347,7 +352,11 @@ fn tally(page: &mut Page, tally: &Tally) {
         "Legs that sent no audio for three seconds.",
         read(&tally.silent),
     );
-    page.counter("legs_one_way_total", "Of them those who were sent some.", read(&tally.one_way));
+    page.counter(
+        "legs_one_way_total",
+        "Of them those in whose call somebody else was heard.",
+        read(&tally.one_way),
+    );
     page.counter("recordings_total", "Recordings that ended.", read(&tally.recordings));
     page.counter(
         "recordings_faulty_total",

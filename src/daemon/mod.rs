@@ -44,6 +44,7 @@ mod live;
 mod log;
 mod lookups;
 mod mail;
+mod mentions;
 mod metrics;
 mod notify;
 mod orders;

@@ -15,11 +15,11 @@ use tokio::sync::broadcast;
 use super::alarms::Alarms;
 use super::certificates::InForce;
 use super::exchange::Inputs;
-use super::files::{self, Source, lines};
+use super::files::{self, Loaded, Source, lines};
 use super::library::Shelf;
 use super::live::Zone;
 use super::metrics::{self, Tally};
-use super::{api, campaigns, playback, recording_keys, records, subscribers};
+use super::{api, campaigns, check, playback, recording_keys, records, subscribers};
 use crate::api::Tokens;
 use crate::base::CallId;
 use crate::config::Config;
@@ -27,8 +27,8 @@ use crate::console::commands::Order;
 use crate::console::commands::subscriber::SubscriberOrder;
 use crate::console::server::Orders;
 use crate::console::{Answer, File, render};
-use crate::engine::WorkerRow;
 use crate::engine::disk::keys::Keys;
+use crate::engine::{Clips, WorkerRow};
 use crate::net::mail::{Letter, Post};
 use crate::store::Journal;
 use crate::switch::{Input, Reply, Request, RequestId};
@@ -197,6 +197,23 @@ impl Operator {
         reply
     }
 
+    /// Everything read anew, if `belfry check` has nothing against it; else how many faults there are, and which.
+    fn whole(&self) -> Result<(Loaded, Clips), (usize, String)> {
+        let loaded = files::load(&self.source).map_err(|faults| {
+            (faults.iter().filter(|fault| fault.error).count(), lines(&faults))
+        })?;
+        let mut losses = check::losses(&loaded);
+        losses.extend(loaded.without_sounds());
+        if !losses.is_empty() {
+            return Err((losses.len(), lines(&losses)));
+        }
+        let (clips, bad) = loaded.sounds.clips();
+        match bad.first() {
+            Some(fault) => Err((bad.len(), format!("{}: {}; ", fault.path.display(), fault.why))),
+            None => Ok((loaded, clips)),
+        }
+    }
+
     /// Reads everything anew and puts it in force, or nothing of it.
     pub(super) fn reload(&self) -> Answer {
         let _one = self.changing.files.lock().expect("no holder panics");
@@ -204,18 +221,10 @@ impl Operator {
             self.inputs.tell(Input::ReloadRefused(u32::try_from(faults).unwrap_or(u32::MAX)));
             Answer::refused(why)
         };
-        let loaded = match files::load(&self.source) {
-            Ok(loaded) => loaded,
-            Err(faults) => {
-                let count = faults.iter().filter(|f| f.error).count();
-                return refused(count, format!("{}nothing was changed", lines(&faults)));
-            }
+        let (loaded, clips) = match self.whole() {
+            Ok(whole) => whole,
+            Err((count, why)) => return refused(count, format!("{why}nothing was changed")),
         };
-        let (clips, bad) = loaded.sounds.clips();
-        if let Some(fault) = bad.first() {
-            let (path, why) = (fault.path.display(), &fault.why);
-            return refused(bad.len(), format!("{path}: {why}; nothing was changed"));
-        }
         let mut config = self.config.lock().expect("no holder panics");
         let restart = config.needs_restart(&loaded.config);
         if !restart.is_empty() {
@@ -246,6 +255,7 @@ impl Operator {
         if !(self.inputs.clips(clips) && self.inputs.tell(reload)) {
             return Answer::refused("the exchange is about to stop");
         }
+        self.figures.alarms.files(&[]);
         let routes = loaded.plan.route_count();
         let mut warnings: String = loaded.warnings.iter().map(|w| format!("{w}\n")).collect();
         if let Some(warning) = &without_keys {
@@ -356,7 +366,7 @@ impl Operator {
         let node = self.config().node.name.to_string();
         let subject = format!("[{node}] 测试邮件 test letter");
         let text = "Belfry 的邮件可以送达。\nLetters of Belfry arrive.\n".to_owned();
-        let outcome = match self.post.put(Letter { to: vec![to.clone()], subject, text }) {
+        let outcome = match self.post.put_once(Letter { to: vec![to.clone()], subject, text }) {
             Ok(outcome) => outcome,
             Err(why) => return Answer::refused(why.to_string()),
         };
@@ -369,7 +379,7 @@ impl Operator {
             Ok(Err(_)) => Answer::refused("the appliance is about to stop"),
             Err(_) => {
                 let why =
-                    "the mail server has not taken it yet: it is tried again, and the log says why";
+                    "the mail server has not said anything yet: the log tells what comes of it";
                 Answer::refused(why)
             }
         }
@@ -485,7 +495,11 @@ impl Orders for Operator {
             Order::Ack(number, by) => self.figures.alarms.ack(number, &by),
             Order::Mail(to) => self.mail(to),
             Order::Survey(order) => self.survey_order(order),
-            Order::Records(count) => records::list(&self.database(), &self.zone(), count),
+            Order::Records(count) => {
+                let health = self.figures.journal.health();
+                let waiting = if health.database_away { health.not_applied } else { 0 };
+                records::list(&self.database(), &self.zone(), count, waiting)
+            }
             Order::Record(call) => records::one(&self.database(), &self.zone(), call),
             Order::Sip => {
                 let now = self.figures.sip.now();

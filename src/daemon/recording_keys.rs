@@ -37,6 +37,7 @@ pub(super) fn ring(config: &Config) -> Result<Keyring, String> {
 }
 
 fn read(path: &Path) -> io::Result<Zeroizing<String>> {
+    super::files::plain(path)?;
     let mut text = Zeroizing::new(String::new());
     File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
     Ok(text)
@@ -98,7 +99,11 @@ pub(super) fn make(path: &Path, add: bool) -> Result<KeyId, String> {
     let before = read(path).map_err(told)?;
     // What is no file of keys is not written over.
     Keyring::parse(&before).map_err(|fault| format!("{}: {fault}", path.display()))?;
-    let both = Zeroizing::new([own.as_str(), before.as_str()].concat());
+    let (head, rest) = match before.strip_prefix(HEAD) {
+        Some(rest) => (HEAD, rest),
+        None => ("", before.as_str()),
+    };
+    let both = Zeroizing::new([head, own.as_str(), rest].concat());
     Keyring::parse(&both).map_err(|fault| format!("{}: with one more {fault}", path.display()))?;
     let new = path.with_extension("new");
     let put = write(&new, &[&both]).and_then(|file| {
@@ -165,6 +170,7 @@ mod tests {
         assert_eq!(renew(&keys, &named), None);
         assert_eq!(keys.ring().ids().collect::<Vec<_>>(), [second, first]);
         assert_eq!(mode(), 0o640, "whoever could read it still can");
+        assert!(fs::read_to_string(&path).unwrap().starts_with(HEAD));
         // What is no key is told, never shown, and takes nothing away.
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, &text[..text.len() - 3]).unwrap();

@@ -374,6 +374,7 @@ fn copy_to(
 
 fn key(file: &Path, add: bool) -> Result<ExitCode, String> {
     let id = recording_keys::make(file, add)?;
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let file = file.display();
     outln!("{file}: key {id} is made");
     match add {

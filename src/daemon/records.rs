@@ -9,17 +9,29 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 
+use super::files::counted;
 use crate::base::CallId;
 use crate::console::{Answer, render};
 use crate::store::query::{CallRecord, CallRow, LegRow, Records};
 use crate::wire::q850::Cause;
 
-/// The last `count` calls, the newest first. Called on a thread of the runtime that may block.
-pub(super) fn list(database: &Path, zone: &TimeZone, count: u32) -> Answer {
+/// The last `count` calls, the newest first; `waiting`: facts that a database that is away does not have yet. Called on
+/// a thread of the runtime that may block.
+pub(super) fn list(database: &Path, zone: &TimeZone, count: u32, waiting: u64) -> Answer {
     let found = Handle::current()
         .block_on(async { Records::open(database).await?.last_calls(count).await });
     match found {
-        Ok(rows) => Answer::done(calls(&rows, zone), &rows),
+        Ok(rows) => {
+            let mut text = calls(&rows, zone);
+            if waiting > 0 {
+                text += &format!(
+                    "{}{} wait in the journal: the database cannot be had (show alarms; belfry doctor)\n",
+                    if text.ends_with('\n') { "" } else { "\n" },
+                    counted(usize::try_from(waiting).unwrap_or(usize::MAX), "fact")
+                );
+            }
+            Answer::done(text, &rows)
+        }
         Err(trouble) => Answer::refused(format!("the records cannot be read: {trouble}")),
     }
 }

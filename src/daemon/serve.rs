@@ -45,10 +45,10 @@ use crate::net::mail::Post;
 use crate::net::tls::Tls;
 use crate::net::{Inbound, Listen, Sip, Streams};
 use crate::sip::Transport;
-use crate::store::{Journal, Records, Report, Settings, Store, Trouble};
+use crate::store::{Awaited, Journal, Records, Report, Settings, Store, Trouble};
 use crate::switch::calling_back::KeptBack;
 use crate::switch::care::{KeptCases, Update};
-use crate::switch::fact::AlarmWhat;
+use crate::switch::fact::{AlarmWhat, Fact};
 use crate::switch::messages::Held;
 use crate::switch::recovery::KeptBinding;
 use crate::switch::signing::SignedIn;
@@ -84,6 +84,10 @@ const CERTIFICATES_LOOK: Duration = Duration::from_secs(60);
 /// rtp_timeout`: a reload may change that.
 const RTP_LOOK: Duration = Duration::from_secs(1);
 
+/// Who is told what happens: consoles that look, and programs.
+type Events = tokio::sync::broadcast::Sender<Arc<str>>;
+type Told = tokio::sync::mpsc::Sender<(Fact, Awaited)>;
+
 /// A running appliance.
 pub(super) struct Appliance {
     listening: Vec<(Transport, SocketAddr)>,
@@ -107,11 +111,8 @@ impl Appliance {
 
     fn begin(source: Source, loaded: Loaded) -> Result<Appliance, String> {
         let without = loaded.without_sounds();
-        let Loaded { config, plan, zone, sounds, tls: material, mail, written, warnings, .. } =
-            loaded;
-        for warning in &warnings {
-            tracing::warn!("{warning}");
-        }
+        let losses = tell_faults(&loaded, without.clone());
+        let Loaded { config, plan, zone, sounds, tls: material, mail, written, .. } = loaded;
         let clock = Clock::start();
         let runtime = start_runtime()?;
         let post = Post::new(runtime.handle().clone());
@@ -129,40 +130,24 @@ impl Appliance {
         let setup = setup(&config, (plan, zone), &sip, &engine, &store)?;
         let (events, _) = tokio::sync::broadcast::channel(4_096);
         let pending = Pending::default();
-
-        let (trace, tally) = (start_trace(&config), Arc::new(Tally::new()));
+        let (trace, sealer) = (start_trace(&config), engine.sealer());
         let told = super::api::told(&config);
         let alarms = Alarms::new(clock, &config);
-        let (traced, _) = tokio::sync::broadcast::channel(4_096);
+        alarms.files(&losses);
         let figures = Figures {
             workers: engine.figures(),
             sip: sip.figures(),
             trace: trace.as_ref().map(Trace::reader),
             journal: store.journal(),
-            tally: tally.clone(),
-            traced: traced.clone(),
-            zone: told_in.clone(),
-            alarms: alarms.clone(),
-        };
-        let sealer = engine.sealer();
-        let hands = Hands {
-            sip,
-            dns: start_dns(&config, &runtime, &inputs),
-            lookups: Lookups::new(runtime.handle().clone(), inputs.clone(), config.database()),
-            sheets: Sheets::new(runtime.handle().clone(), inputs.clone(), post.clone()),
-            names: KnownNames::start(&config.node.data_dir, runtime.handle()),
-            trace,
-            engine,
-            journal: store.journal(),
-            pending: pending.clone(),
-            events: events.clone(),
-            told: told.as_ref().map(|(sender, _)| sender.clone()),
-            spans: super::api::spans(&config, &runtime)?,
-            awaited: Default::default(),
-            tally,
+            tally: Arc::new(Tally::new()),
+            traced: tokio::sync::broadcast::channel(4_096).0,
+            zone: told_in,
             alarms,
-            live: Live::new(traced, told_in),
         };
+        let senders = (events.clone(), told.as_ref().map(|(sender, _)| sender.clone()));
+        let own = (sip, engine, trace);
+        let around = (&config, &runtime, &inputs, &post);
+        let hands = hands(around, own, &figures, &pending, senders)?;
         inputs.tell(Input::Names(known_names::read(&config.node.data_dir)));
         let switch = exchange::start(Switch::new(setup, clock.now()), hands, queue, clock)
             .map_err(|e| format!("switch: {e}"))?;
@@ -242,6 +227,47 @@ impl Appliance {
         self.runtime.shutdown_timeout(Duration::from_secs(1));
         result
     }
+}
+
+/// Says what is wrong in files that hold: all of it goes to the log, and what does not work is given back.
+fn tell_faults(loaded: &Loaded, without: Option<Fault>) -> Vec<Fault> {
+    for warning in loaded.warnings.iter().filter(|warning| !warning.error) {
+        tracing::warn!("{warning}");
+    }
+    let mut losses = check::losses(loaded);
+    for loss in &losses {
+        tracing::error!("{loss}; the rest is in force");
+    }
+    losses.extend(without);
+    losses
+}
+
+/// What the switch's thread works with.
+fn hands(
+    (config, runtime, inputs, post): (&Config, &Runtime, &Inputs, &Post),
+    (sip, engine, trace): (Sip, Engine, Option<Trace>),
+    figures: &Figures,
+    pending: &Pending,
+    (events, told): (Events, Option<Told>),
+) -> Result<Hands, String> {
+    Ok(Hands {
+        sip,
+        dns: start_dns(config, runtime, inputs),
+        lookups: Lookups::new(runtime.handle().clone(), inputs.clone(), config.database()),
+        sheets: Sheets::new(runtime.handle().clone(), inputs.clone(), post.clone()),
+        names: KnownNames::start(&config.node.data_dir, runtime.handle()),
+        trace,
+        engine,
+        journal: figures.journal.clone(),
+        pending: pending.clone(),
+        events,
+        told,
+        spans: super::api::spans(config, runtime)?,
+        awaited: Default::default(),
+        tally: figures.tally.clone(),
+        alarms: figures.alarms.clone(),
+        live: Live::new(figures.traced.clone(), figures.zone.clone()),
+    })
 }
 
 /// With what the switch begins.
@@ -365,6 +391,11 @@ pub(super) fn main(args: Serve) -> ExitCode {
         Err(why) => return fail(&format!("there is no thread for the log: {why}")),
     };
     made.iter().for_each(|line| tracing::warn!("{line}"));
+    if let Some(fault) = check::group(&loaded.config, &loaded.name) {
+        // Started again it would find the same.
+        fail(&fault.to_string());
+        return ExitCode::from(WRONG_FILES);
+    }
     let database = loaded.config.database();
     let appliance = match Appliance::begin(source, loaded) {
         Ok(appliance) => appliance,
@@ -413,9 +444,26 @@ async fn stop_signal(operator: &Arc<Operator>) -> &'static str {
             _ = int.recv() => return "SIGINT",
             _ = hup.recv() => {
                 let operator = operator.clone();
-                let _ = tokio::task::spawn_blocking(move || operator.hang_up()).await;
+                let reload = tokio::task::spawn_blocking(move || operator.hang_up());
+                if let Some(why) = or_stop(term.recv(), int.recv(), reload).await {
+                    return why;
+                }
             }
         }
+    }
+}
+
+/// Waits for the end of some work; the signal to stop does not: it says which came first.
+async fn or_stop<T, I, W>(term: T, int: I, work: W) -> Option<&'static str>
+where
+    T: Future,
+    I: Future,
+    W: Future,
+{
+    tokio::select! {
+        _ = term => Some("SIGTERM"),
+        _ = int => Some("SIGINT"),
+        _ = work => None,
     }
 }
 
@@ -506,6 +554,12 @@ fn start_engine(
             engine.taken_ports()
         );
     }
+    tell_mended(&engine, inputs);
+    Ok(engine)
+}
+
+/// Recordings that a crash had left, made whole now: what the store has to know of them.
+fn tell_mended(engine: &Engine, inputs: &Inputs) {
     let mut sealed = Vec::new();
     for repaired in engine.repaired() {
         match &repaired.result {
@@ -524,7 +578,6 @@ fn start_engine(
     // What finds no room gets its checksum at the next start.
     let sealer = engine.sealer();
     let _ = sealed.iter().all(|path| sealer.seal(path));
-    Ok(engine)
 }
 
 /// The engine's word for the switch: neither floor knows the other.
@@ -795,6 +848,15 @@ mod tests {
         assert!(said[0].as_ref().is_some_and(|why| why.contains("belfry.db")), "{said:?}");
         assert_eq!(said.iter().filter(|said| said.is_none()).count(), 1, "{said:?}");
         assert!(said.last().is_some_and(Option::is_none) && said.len() <= 4, "{said:?}");
+    }
+
+    /// A reload that hangs must not keep the service from being stopped.
+    #[tokio::test]
+    async fn a_stop_does_not_wait_for_a_reload() {
+        use std::future::{pending, ready};
+        assert_eq!(or_stop(ready(()), pending::<()>(), pending::<()>()).await, Some("SIGTERM"));
+        assert_eq!(or_stop(pending::<()>(), ready(()), pending::<()>()).await, Some("SIGINT"));
+        assert_eq!(or_stop(pending::<()>(), pending::<()>(), ready(())).await, None);
     }
 
     #[test]

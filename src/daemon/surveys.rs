@@ -113,6 +113,9 @@ impl Operator {
         let runtime = tokio::runtime::Handle::current();
         match order {
             SurveyOrder::List => match runtime.block_on(asked(&self.database())) {
+                Ok(names) if names.is_empty() => {
+                    Answer::done("no survey has been asked yet", names)
+                }
                 Ok(names) => Answer::done(names.join("\n"), &names),
                 Err(why) => Answer::refused(why),
             },

@@ -149,6 +149,10 @@ impl Plan {
             name => self.holidays.get(name).is_some_and(|days| any_holds(days, date)),
         }
     }
+    /// The names of its lists of holidays.
+    pub fn holiday_lists(&self) -> impl Iterator<Item = &str> {
+        self.holidays.keys().map(String::as_str)
+    }
     /// The file of a place.
     pub fn file_of(&self, place: Place) -> &str {
         self.files.get(usize::from(place.file)).map_or("?", String::as_str)

@@ -131,7 +131,12 @@ fn list(
 
 /// One file as samples of 8 kHz.
 fn read(path: &Path) -> Result<Vec<i16>, String> {
-    let len = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    let meta = std::fs::metadata(path).map_err(|e| e.to_string())?;
+    // Who opens a pipe waits for its writer, for ever.
+    if !meta.is_file() {
+        return Err("it is no plain file, but a pipe, a device or a socket".into());
+    }
+    let len = meta.len();
     if len > MAX_FILE_BYTES {
         return Err(format!("{len} bytes are too many; a prompt has at most {MAX_FILE_BYTES}"));
     }

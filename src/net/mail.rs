@@ -274,6 +274,15 @@ impl Post {
 
     /// Puts a letter on its way; never waits.
     pub fn put(&self, letter: Letter) -> Result<Outcome, NotSent> {
+        self.sent(letter, false)
+    }
+
+    /// Puts a letter on its way that is tried once: for who wants to know whether letters arrive.
+    pub fn put_once(&self, letter: Letter) -> Result<Outcome, NotSent> {
+        self.sent(letter, true)
+    }
+
+    fn sent(&self, letter: Letter, once: bool) -> Result<Outcome, NotSent> {
         let mailer = self.0.mailer().ok_or(NotSent::NoServer)?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|e| NotSent::Unfit(e.to_string()))?;
@@ -282,7 +291,7 @@ impl Post {
         let (done, outcome) = oneshot::channel();
         let office = self.0.clone();
         self.0.runtime.spawn(async move {
-            let sent = office.deliver(written, &letter.subject).await;
+            let sent = office.deliver(written, &letter.subject, once).await;
             drop(room);
             let _ = done.send(sent);
         });
@@ -296,7 +305,7 @@ impl Office {
     }
 
     /// Until each has taken it, or refused it, or its time is over. The error names those who have not got it.
-    async fn deliver(&self, mut letter: Written, subject: &str) -> Result<(), NotSent> {
+    async fn deliver(&self, mut letter: Written, subject: &str, once: bool) -> Result<(), NotSent> {
         let (began, mut waits, mut told) = (Instant::now(), 0_u32, false);
         let mut refused: Vec<String> = Vec::new();
         loop {
@@ -315,7 +324,7 @@ impl Office {
                 };
             };
             let pause = mailer.pause.saturating_mul(1 << waits.min(10)).min(LONGEST_PAUSE);
-            if began.elapsed() + pause > mailer.retry_for {
+            if once || began.elapsed() + pause > mailer.retry_for {
                 let why = format!("{}: {why}", names(&letter.to));
                 tracing::error!("mail \"{subject}\" is left out: {why}");
                 refused.push(why);

@@ -9,9 +9,10 @@
 //! Everything is bounded for each kind by itself: five hundred homes without power must not hide a gateway. Beyond its
 //! bound a kind says how many more there are, and these move up.
 //!
-//! What raises and clears them are facts; [`watch`] has the rules for those that no single fact shows. Knows no
+//! What raises and clears them are facts; [`rules`] has those that no single fact shows. Knows no
 //! mail and no words.
 
+pub mod rules;
 pub mod watch;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -58,6 +58,12 @@ fn reloads_of_good_and_bad_files_in_turn_harm_no_call() {
         (&plan, format!("{good_plan}{}", more.replace("answer", "anser")), "anser"),
         (&config, format!("{good_config}\n[nodes]\n"), "nodes"),
         (&config, good_config.replace("[media]\n", "[media]\nworkers = 1\n"), "workers"),
+        // What `belfry check` calls an error, in files that hold.
+        (
+            &plan,
+            format!("{good_plan}{}", more.replace("{ answer = {} }", "{ queue = \"gone\" }")),
+            "gone",
+        ),
     ];
     for round in 0..ROUNDS {
         write(&plan, &format!("{good_plan}{more}"));

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use toml::{Table, Value};
 
+use super::check;
 use super::cli::{ConfigFile, fail};
 use super::files::{self, Source, lines};
 use crate::config::{Config, SECTIONS, setting::Section};
@@ -278,7 +279,8 @@ fn set(
 ) -> Result<(), String> {
     no_secret(kind, number, settings)?;
     let effect = change(file, &format!("{} {number} changed", kind.word), |book| {
-        let account = book.find(kind.section(), number).ok_or_else(|| missing(kind, number))?;
+        let account =
+            book.find(kind.section(), number).ok_or_else(|| missing(kind, file, number))?;
         if let Some(secret) = &secret {
             account.insert(kind.secret.into(), Value::String(secret.clone()));
         }
@@ -295,16 +297,40 @@ fn remove(kind: Kind, file: &ConfigFile, numbers: &[String]) -> Result<(), Strin
     let note = format!("{} {} removed", kind.word, numbers.join(" "));
     let effect = change(file, &note, |book| {
         let absent = numbers.iter().find(|number| !book.remove(kind.section(), number));
-        absent.map_or(Ok(()), |number| Err(missing(kind, number)))
+        absent.map_or(Ok(()), |number| Err(missing(kind, file, number)))
     })?;
     outln!("{} removed; {effect}", files::counted(numbers.len(), kind.word));
     Ok(())
 }
 
-fn missing(kind: Kind, number: &str) -> String {
+/// Why an account is not to be changed here; one of the configuration is changed where it is written.
+fn missing(kind: Kind, file: &ConfigFile, number: &str) -> String {
+    let config = files::config_of_file(file).unwrap_or_else(|_| Config::embedded());
+    let phone = config.phones.iter().find(|phone| phone.number.as_str() == number);
+    let agent = config.agents.iter().any(|agent| agent.number.as_str() == number);
+    let word = kind.word;
+    match phone.filter(|_| kind.section == PHONES.section) {
+        Some(phone) => {
+            let secret = match &phone.password_file {
+                Some(path) => format!("its password is in {}", path.display()),
+                None => "its password too".into(),
+            };
+            return format!(
+                "phone {number} stands in belfry.toml, {secret}: change it there, then: belfry console -e reload \
+                 ('belfry {word} list' says where each stands)"
+            );
+        }
+        None if agent && kind.section == USERS.section => {
+            return format!(
+                "user {number} stands in belfry.toml: change it there, then: belfry console -e reload \
+                 ('belfry {word} list' says where each stands)"
+            );
+        }
+        None => {}
+    }
     format!(
         "there is no {0} {number} here; 'belfry {0} list' says which there are, and which stand in belfry.toml",
-        kind.word
+        word
     )
 }
 
@@ -366,7 +392,16 @@ fn in_force(config: &Config, source: &Source, note: &str) -> Result<String, Stri
             if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
         {
             match files::load(source) {
-                Ok(_) => Ok("no appliance runs: it holds from the next start on".into()),
+                // What is wrong elsewhere is nothing of this command's.
+                Ok(loaded) => {
+                    let own = loaded.kept.path().display().to_string();
+                    let mut faults = check::losses(&loaded);
+                    faults.retain(|fault| fault.file == own);
+                    match faults.is_empty() {
+                        true => Ok("no appliance runs: it holds from the next start on".into()),
+                        false => Err(lines(&faults)),
+                    }
+                }
                 Err(faults) => Err(lines(&faults)),
             }
         }

@@ -1,16 +1,16 @@
-//! Alarms for people: facts come to the board, rules that no single fact shows are looked at once a second, and
-//! letters go out.
+//! Alarms for people: facts come to the board and to the rules, which are looked at once a second, and letters go out.
 //!
 //! ```text
-//!  facts ─▶ Board ◀── show alarms, alarm ack        second by second: clock, backlog, certificates, bursts,
-//!              └─▶ letter ─▶ Post                    check-ins ─▶ Input::Alarm ─▶ switch ─▶ a fact ─▶ Board
+//!  facts ─▶ Board ◀── show alarms, alarm ack
+//!     │        └─▶ letter ─▶ Post
+//!     └───▶ Rules ─▶ Input::Alarm ─▶ switch ─▶ a fact ─▶ Board
 //! ```
 //!
 //! Whatever raises an alarm does it by a fact: it is in the journal, and web hooks have it, before a letter says so.
 
 mod words;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,12 +19,13 @@ use jiff::tz::TimeZone;
 use super::certificates;
 use super::clock::Clock;
 use super::exchange::Inputs;
+use super::files::Fault;
 use super::orders::Operator;
 use crate::base::{Now, Wall};
 use crate::config::Config;
 use crate::console::{Answer, render};
 use crate::net::mail::{Letter, MAX_TEXT, Post};
-use crate::report::alarms::watch::{Backlog, Burst, Clock as Set, ClockWatch, Unattended};
+use crate::report::alarms::rules::{Happening, Rules, What};
 use crate::report::alarms::{Alarm, Board, Line, Told};
 use crate::switch::Input;
 use crate::switch::care::KeptCases;
@@ -34,15 +35,6 @@ use crate::switch::fact::{AlarmWhat, CareFact, Fact, FactKind};
 /// How often the rules are looked at, and how often certificates are read for that.
 const LOOK: Duration = Duration::from_secs(1);
 const CERTIFICATES_EACH: u32 = 600;
-/// Legs that send no audio and are an alarm, within this: one alone may be a phone that is muted by not sending.
-const SILENT: (usize, Duration) = (3, Duration::from_secs(600));
-/// Facts that wait for the database, and for how long, before that is an alarm.
-const BEHIND: (u64, Duration) = (10_000, Duration::from_secs(60));
-/// Orders to the switch that wait for room in its queue at most; and what is kept free for all but those of which there may
-/// be thousands.
-const MOST_SAID: usize = 1_000;
-const KEPT_FREE: usize = 500;
-
 /// The alarms of this appliance.
 pub(super) struct Alarms {
     state: Mutex<State>,
@@ -51,50 +43,15 @@ pub(super) struct Alarms {
 
 struct State {
     board: Board,
-    silent: Burst,
-    unattended: Unattended,
+    rules: Rules,
+    /// How long a missed check-in may be nobody's.
     unattended_after: Duration,
-    /// Cases of alarms that nobody has talked in.
-    unheard: Unattended,
-    /// Sheets that could not be sent.
-    unsent: Unattended,
-    clock: ClockWatch,
-    behind: Backlog,
-    /// Certificates that end, or cannot be used: of which file, whether it cannot be used, and how its alarm is told.
-    ending: BTreeMap<String, (bool, String)>,
-    /// What is to be said to the switch: raised, or over.
-    to_say: VecDeque<(AlarmWhat, bool, String)>,
-}
-
-impl State {
-    fn say(&mut self, what: AlarmWhat, raised: bool, detail: impl Into<String>) {
-        let detail = detail.into();
-        if self.to_say.len() >= MOST_SAID {
-            return tracing::error!("alarm {} {detail} is not told: too many wait", what.as_str());
-        }
-        self.to_say.push_back((what, raised, detail));
-    }
-
-    /// How many may be raised now of those that come in thousands; further ones a little later.
-    fn room(&self) -> usize {
-        (MOST_SAID - KEPT_FREE).saturating_sub(self.to_say.len())
-    }
 }
 
 impl Alarms {
     pub(super) fn new(clock: Clock, config: &Config) -> Arc<Alarms> {
-        let state = State {
-            board: Board::new(),
-            silent: Burst::new(SILENT.0, SILENT.1),
-            unattended: Unattended::default(),
-            unattended_after: config.alarm.check_in_unattended,
-            unheard: Unattended::default(),
-            unsent: Unattended::default(),
-            clock: ClockWatch::default(),
-            behind: Backlog::new(BEHIND.0, BEHIND.1),
-            ending: BTreeMap::new(),
-            to_say: VecDeque::new(),
-        };
+        let unattended_after = config.alarm.check_in_unattended;
+        let state = State { board: Board::new(), rules: Rules::default(), unattended_after };
         Arc::new(Alarms { state: Mutex::new(state), clock })
     }
 
@@ -107,12 +64,13 @@ impl Alarms {
     pub(super) fn restore(&self, kept: &KeptCases) {
         self.with(|state, now| {
             for case in &kept.unheard {
-                state.unheard.expect(&format!("case {case}"), Some(*case), now.at);
+                state.rules.take(now.at, Happening::Unheard(*case));
             }
             for (account, case, due) in &kept.tasks {
                 let ago = u64::try_from(now.wall.0.saturating_sub(due.0)).unwrap_or(0);
                 let left = state.unattended_after.saturating_sub(Duration::from_millis(ago));
-                state.unattended.expect(account, *case, now.at + left);
+                let until = now.at + left;
+                state.rules.take(now.at, Happening::Task { account, case: *case, until });
             }
         });
     }
@@ -127,53 +85,34 @@ impl Alarms {
                     false => state.board.clear(now, key),
                 }
             }),
-            FactKind::NoRtp { .. } => self.with(|state, now| state.silent.seen(now.at)),
+            FactKind::NoRtp { .. } => self.happens(Happening::Silent),
             FactKind::Care { account, what } => self.care(account, what),
             _ => {}
         }
     }
 
+    fn happens(&self, happening: Happening<'_>) {
+        self.with(|state, now| state.rules.take(now.at, happening));
+    }
+
     fn care(&self, account: &str, what: &CareFact) {
-        let what_alarm = AlarmWhat::CheckInUnattended;
         match what {
             CareFact::CheckInTask { case, .. } => self.with(|state, now| {
                 let until = now.at + state.unattended_after;
-                state.unattended.expect(account, *case, until);
+                state.rules.take(now.at, Happening::Task { account, case: *case, until });
             }),
-            CareFact::CheckedIn { .. } | CareFact::CheckInClosed { .. } => self.with(|state, _| {
-                if state.unattended.over(account) {
-                    state.say(what_alarm, false, account);
-                }
-            }),
-            // Its time for a talk is over already.
-            CareFact::NoCall { case } => self.with(|state, now| {
-                state.unheard.expect(&format!("case {case}"), Some(*case), now.at);
-            }),
-            CareFact::Plan { case, happened: PlanEvent::Sent { to, by, why }, .. } => {
-                self.with(|state, now| {
-                    let whose = format!("case {case}: {to} ({})", by.as_str());
-                    match why.is_empty() {
-                        false => state.unsent.expect(&whose, Some(*case), now.at),
-                        true if state.unsent.over(&whose) => {
-                            state.say(AlarmWhat::SheetUnsent, false, whose);
-                        }
-                        true => {}
-                    }
-                });
+            CareFact::CheckedIn { .. } | CareFact::CheckInClosed { .. } => {
+                self.happens(Happening::CheckedIn(account));
             }
-            CareFact::Talked { case } | CareFact::Closed { case, .. } => self.with(|state, _| {
-                if matches!(what, CareFact::Closed { .. }) {
-                    for whose in state.unsent.settled(*case) {
-                        state.say(AlarmWhat::SheetUnsent, false, whose);
-                    }
-                }
-                if let Some(whose) = state.unattended.seen_to(*case) {
-                    state.say(what_alarm, false, whose);
-                }
-                if let Some(case) = state.unheard.seen_to(*case) {
-                    state.say(AlarmWhat::AlarmUnheard, false, case);
-                }
-            }),
+            // Its time for a talk is over already.
+            CareFact::NoCall { case } => self.happens(Happening::Unheard(*case)),
+            CareFact::Plan { case, happened: PlanEvent::Sent { to, by, why }, .. } => {
+                let whose = format!("case {case}: {to} ({})", by.as_str());
+                let sent = why.is_empty();
+                self.happens(Happening::Sheet { case: *case, whose: &whose, sent });
+            }
+            CareFact::Talked { case } => self.happens(Happening::Talked(*case)),
+            CareFact::Closed { case, .. } => self.happens(Happening::Closed(*case)),
             _ => {}
         }
     }
@@ -182,35 +121,11 @@ impl Alarms {
     fn look(&self, config: &Config, waiting: u64) {
         self.with(|state, now| {
             state.unattended_after = config.alarm.check_in_unattended;
-            if let Some(raised) = state.silent.look(now.at) {
-                let detail = format!("{} legs within ten minutes: events no_rtp", SILENT.0);
-                state.say(AlarmWhat::OneWayAudio, raised, detail);
-            }
-            for account in state.unattended.due(now.at, state.room()) {
-                state.say(AlarmWhat::CheckInUnattended, true, account);
-            }
-            for case in state.unheard.due(now.at, state.room()) {
-                state.say(AlarmWhat::AlarmUnheard, true, case);
-            }
-            for sheet in state.unsent.due(now.at, state.room()) {
-                state.say(AlarmWhat::SheetUnsent, true, sheet);
-            }
-            match state.clock.look(now) {
-                Some(Set::Stepped(ms)) => {
-                    let detail = format!("by {:+.1} s", ms as f64 / 1_000.0);
-                    state.say(AlarmWhat::ClockStepped, true, detail);
-                }
-                Some(Set::Calm) => state.say(AlarmWhat::ClockStepped, false, ""),
-                None => {}
-            }
-            if let Some(raised) = state.behind.look(now.at, waiting) {
-                state.say(AlarmWhat::JournalBehind, raised, format!("{waiting} facts wait"));
-            }
+            state.rules.look(now, waiting);
         });
     }
 
-    /// Certificates that end soon, or that cannot be read any more: an alarm for each file, and another when one that
-    /// ends cannot be used at all.
+    /// Certificates that end soon, or that cannot be read any more.
     fn certificates(&self, config: &Config) {
         let mut now: BTreeMap<String, (bool, String)> = BTreeMap::new();
         for (file, fault) in certificates::faults(config) {
@@ -218,35 +133,26 @@ impl Alarms {
             let detail = format!("{file}{OF}{}", fault.what);
             now.entry(file).or_insert((fault.error, detail));
         }
-        self.with(|state, _| {
-            let before = std::mem::take(&mut state.ending);
-            let same = |all: &BTreeMap<String, (bool, String)>, file: &str, unusable: bool| {
-                all.get(file).is_some_and(|(known, _)| *known == unusable)
-            };
-            for (file, (unusable, detail)) in &before {
-                if !same(&now, file, *unusable) {
-                    state.say(AlarmWhat::CertificateEnds, false, detail);
-                }
-            }
-            for (file, (unusable, detail)) in &now {
-                if !same(&before, file, *unusable) {
-                    state.say(AlarmWhat::CertificateEnds, true, detail);
-                }
-            }
-            state.ending = now;
-        });
+        self.with(|state, _| state.rules.certificates(now));
+    }
+
+    /// What is wrong in the files that are in force: a start goes on without it, and a reload is refused.
+    pub(super) fn files(&self, faults: &[Fault]) {
+        let first = faults.first().map(ToString::to_string).unwrap_or_default();
+        self.with(|state, _| state.rules.files(faults.len(), &first));
     }
 
     /// Says to the switch what it has room for.
     fn tell(&self, inputs: &Inputs) {
         self.with(|state, _| {
-            while let Some((what, raised, detail)) = state.to_say.pop_front() {
-                match inputs.offer(Input::Alarm { what, raised, detail }) {
-                    Ok(()) => {}
-                    Err(Input::Alarm { what, raised, detail }) => {
-                        return state.to_say.push_front((what, raised, detail));
-                    }
-                    Err(_) => return,
+            match state.rules.left_out() {
+                0 => {}
+                many => tracing::error!("{many} alarms are not told: too many wait"),
+            }
+            while let Some(said) = state.rules.next_said() {
+                let (what, raised, detail) = (word(said.what), said.raised, said.detail.clone());
+                if inputs.offer(Input::Alarm { what, raised, detail }).is_err() {
+                    return state.rules.put_back(said);
                 }
             }
         });
@@ -299,6 +205,20 @@ impl Alarms {
             }
             None => Answer::refused(format!("no alarm {number} stands: see 'show alarms'")),
         })
+    }
+}
+
+/// What the rules raise, as facts name it.
+fn word(what: What) -> AlarmWhat {
+    match what {
+        What::OneWayAudio => AlarmWhat::OneWayAudio,
+        What::CheckInUnattended => AlarmWhat::CheckInUnattended,
+        What::AlarmUnheard => AlarmWhat::AlarmUnheard,
+        What::SheetUnsent => AlarmWhat::SheetUnsent,
+        What::ClockStepped => AlarmWhat::ClockStepped,
+        What::JournalBehind => AlarmWhat::JournalBehind,
+        What::CertificateEnds => AlarmWhat::CertificateEnds,
+        What::FilesFaulty => AlarmWhat::FilesFaulty,
     }
 }
 
@@ -451,7 +371,8 @@ mod tests {
 
     fn said(alarms: &Alarms) -> Vec<(AlarmWhat, bool)> {
         alarms.with(|state, _| {
-            state.to_say.drain(..).map(|(what, raised, _)| (what, raised)).collect()
+            let next = || state.rules.next_said().map(|said| (word(said.what), said.raised));
+            std::iter::from_fn(next).collect()
         })
     }
 
@@ -472,6 +393,21 @@ mod tests {
         assert!(alarms.ack(2, "li").text.contains("seen to by li"));
         assert!(alarms.show(&TimeZone::UTC).text.contains("li"));
         assert!(!alarms.ack(1, "li").ok, "it is over");
+    }
+
+    #[test]
+    fn errors_in_the_files_of_the_start_are_an_alarm_until_a_reload_has_none() {
+        let (alarms, _) = alarms();
+        let (file, what) = ("plan.toml".to_owned(), "there is no queue 'care'".to_owned());
+        let fault = Fault { file, line: 3, column: 1, error: true, what, remedy: String::new() };
+        alarms.files(&[]);
+        assert_eq!(said(&alarms), []);
+        alarms.files(&[fault.clone(), fault]);
+        let raised = alarms.with(|state, _| state.rules.next_said()).unwrap();
+        assert_eq!(raised.detail, "plan.toml:3:1: error: there is no queue 'care' (+1)");
+        alarms.files(&[]);
+        alarms.files(&[]);
+        assert_eq!(said(&alarms), [(AlarmWhat::FilesFaulty, false)]);
     }
 
     #[test]
@@ -600,9 +536,8 @@ mod tests {
         let both = text(&["a", "b"]);
         let board = |alarms: &Alarms| {
             alarms.certificates(&both);
-            let told: Vec<_> = alarms.with(|state, _| state.to_say.drain(..).collect());
-            for (what, raised, detail) in told {
-                alarms.take(&alarm(what, raised, &detail));
+            while let Some(said) = alarms.with(|state, _| state.rules.next_said()) {
+                alarms.take(&alarm(word(said.what), said.raised, &said.detail));
             }
             let shown = alarms.show(&TimeZone::UTC);
             let standing = shown.data["standing"].as_array().unwrap().clone();
@@ -637,9 +572,9 @@ mod tests {
             alarms.take(&care(CareFact::NoCall { case }));
         }
         alarms.look(&config, 0);
-        alarms.with(|state, _| state.say(AlarmWhat::ClockStepped, true, "by +7.0 s"));
+        alarms.with(|state, _| state.rules.files(1, "plan.toml:1:1: error"));
         let mut all = said(&alarms);
-        assert!(all.len() <= MOST_SAID && all.contains(&(AlarmWhat::ClockStepped, true)));
+        assert!(all.len() < 3_000 && all.contains(&(AlarmWhat::FilesFaulty, true)));
         for _ in 0..10 {
             alarms.look(&config, 0);
             all.extend(said(&alarms));

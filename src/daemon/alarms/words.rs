@@ -102,6 +102,12 @@ const ALL: &[(AlarmWhat, &str, &str, &str)] = {
             "show case; plan send",
         ),
         (
+            FilesFaulty,
+            "启动时配置文件有错误，相关部分不工作",
+            "Belfry was started with errors in its files: what they are about does not work.",
+            "belfry check",
+        ),
+        (
             CasesFull,
             "未结案件过多，新报警无案件记录",
             "There are too many open cases: alarms are answered and have none.",

@@ -5,7 +5,7 @@
 //!                          ├─ network   addresses, ports, gateways
 //!                          ├─ running   the appliance, where it runs: asked over its console
 //!                          ├─ certificates  for whom, until when
-//!                          ├─ owner     whose the files are, looked at by root
+//!                          ├─ rights    whether Belfry's user may read and write them
 //!                          └─ storage   directories, room for recordings, records, prompts
 //! ```
 //!
@@ -16,19 +16,23 @@ mod certificates;
 mod machine;
 mod names;
 mod network;
-mod owner;
+mod rights;
 mod running;
 mod storage;
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::cli::Doctor;
 use super::files::{self, Source, lines};
 use crate::console::out::outln;
+
+/// How long the appliance that runs may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How a finding is to be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -86,7 +90,7 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         false => Finding::ok("appliance", "does not run"),
     }];
     if runs {
-        findings.extend(running::look(&config.console.socket));
+        findings.extend(asked(config.console.socket.clone()));
     }
     findings.extend(machine::look(&loaded));
     let asked = network::look(config, &loaded.tls, runs);
@@ -94,8 +98,12 @@ pub(super) fn main(args: Doctor) -> ExitCode {
     findings.extend(asked);
     findings.extend(certificates::look(&loaded.tls));
     findings.extend(storage::look(&loaded, args.records));
-    findings.extend(storage::rights(config, files::path_of(&args.file).as_deref()));
-    findings.extend(owner::look(config, files::path_of(&args.file).as_deref(), runs));
+    let own = files::path_of(&args.file);
+    findings.extend(storage::rights(config, own.as_deref()));
+    findings.extend(rights::look(config, own.as_deref(), runs));
+    if let Some(fault) = super::check::group(config, &loaded.name) {
+        findings.push(Finding::error("console", fault.what, fault.remedy));
+    }
     let count = |state| findings.iter().filter(|f| f.state == state).count();
     let (errors, warnings) = (count(State::Error), count(State::Warning));
     if args.json {
@@ -108,6 +116,19 @@ pub(super) fn main(args: Doctor) -> ExitCode {
         outln!("{}, {}", files::counted(errors, "error"), files::counted(warnings, "warning"));
     }
     if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What the appliance says of itself, if it says so in time (R28): one that stands still answers nothing.
+fn asked(socket: std::path::PathBuf) -> Vec<Finding> {
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || said.send(running::look(&socket)));
+    heard.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        vec![Finding::error(
+            "appliance",
+            format!("it runs, and does not answer within {} s", PATIENCE.as_secs()),
+            "journalctl -u belfry says what came before; systemctl restart belfry ends all calls",
+        )]
+    })
 }
 
 /// What was found without what was said before: a gateway that is down for the appliance itself need not be told of

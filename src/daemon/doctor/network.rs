@@ -21,6 +21,8 @@ pub(super) fn look(config: &Config, material: &Material, runs: bool) -> Vec<Find
     findings.extend(config.networks.iter().map(network));
     if !runs {
         findings.extend(config.listeners().iter().map(|(at, _)| sip_port(at)));
+        findings.extend(config.http.listen.map(|at| program_port("[http] listen", at)));
+        findings.extend(config.csta.listen.map(|at| program_port("[csta] listen", at)));
         findings.extend(config.media_addresses().into_iter().map(|ip| rtp_ports(config, ip)));
     }
     let gateways = config.gateways.iter();
@@ -90,6 +92,18 @@ fn sip_port(listener: &SipAddress) -> Finding {
             "SIP port",
             format!("{listener} cannot be opened: {error}"),
             "end the program that has it (`ss -lnp` names it), or change [sip] listen",
+        ),
+    }
+}
+
+/// Where programs, or browsers, are listened to: Belfry does not start without it.
+fn program_port(key: &str, at: SocketAddr) -> Finding {
+    match TcpListener::bind(at) {
+        Ok(_) => Finding::ok("API port", format!("{at} of {key} is free")),
+        Err(error) => Finding::error(
+            "API port",
+            format!("{at} of {key} cannot be opened: {error}"),
+            format!("end the program that has it (`ss -lntp` names it), or change {key}"),
         ),
     }
 }
@@ -250,6 +264,16 @@ mod tests {
             assert_eq!(found.state, State::Warning);
             assert!(found.found.contains("e1 does not answer"), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_port_of_the_api_that_is_taken_is_an_error() {
+        let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let at = taken.local_addr().unwrap();
+        let found = program_port("[http] listen", at);
+        assert!(found.state == State::Error && found.remedy.contains("[http] listen"), "{found:?}");
+        drop(taken);
+        assert_eq!(program_port("[http] listen", at).state, State::Ok);
     }
 
     #[test]

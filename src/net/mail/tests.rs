@@ -190,6 +190,16 @@ async fn what_is_refused_for_good_is_not_tried_again_and_the_rest_is() {
     assert_eq!(taken(&book), 2);
 }
 
+/// Who tries whether letters arrive wants to know why they do not, and not in an hour.
+#[tokio::test]
+async fn a_letter_that_is_tried_once_says_at_once_why_it_was_not_taken() {
+    let mut server = server(Arc::new(Book::default()), Encryption::None).await;
+    server.port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let why = post(&server).put_once(letter()).unwrap().await.unwrap().unwrap_err();
+    assert!(matches!(&why, NotSent::GivenUp(_)), "{why}");
+    assert!(why.to_string().contains(&server.port.to_string()), "{why}");
+}
+
 /// For whom the server was asked, in order.
 fn asked(book: &Book) -> Vec<String> {
     let heard = book.heard();

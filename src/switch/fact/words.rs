@@ -127,6 +127,7 @@ word! {
         CheckInUnattended = "check_in_unattended": "A check-in was missed, and nobody has seen to it.",
         AlarmUnheard = "alarm_unheard": "An alarm was raised, and nobody has talked with its home.",
         SheetUnsent = "sheet_unsent": "A subscriber's sheet could not be sent to a resource.",
+        FilesFaulty = "files_faulty": "Belfry was started with errors in its files: what they are about does not work.",
         CasesFull = "cases_full": "There are too many open cases: alarms are answered and have none.",
         Tolls = "tolls": "An account makes more calls out, or dearer ones, than it may.",
     }
