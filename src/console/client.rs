@@ -2,29 +2,34 @@
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reedline::{
-    Completer, CompletionResult, DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline,
-    Signal, Span, Suggestion,
+    ColumnarMenu, Completer, CompletionResult, DefaultPrompt, DefaultPromptSegment, Emacs,
+    FileBackedHistory, KeyCode, KeyModifiers, MenuBuilder, Reedline, ReedlineEvent, ReedlineMenu,
+    Signal, Span, Suggestion, default_emacs_keybindings,
 };
 
-use super::out::{out, outln};
+use super::interrupt::Interrupts;
+use super::out::{self, out, outln};
 use super::{Answer, commands, private, top, watch};
+use crate::switch::tracing::TRACE_OVER;
 
 /// Lines of history that are kept.
 const HISTORY: usize = 1_000;
 /// The longest wait for an answer: a reload checks every prompt.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The longest wait for an answer to be shown on the whole screen: who looks may want to leave (R28).
+const GLANCE: Duration = Duration::from_secs(3);
+
 /// Runs one command, or a session. `colour`: the terminal shows it.
 pub fn run(socket: &Path, execute: Option<&str>, json: bool, colour: bool) -> io::Result<ExitCode> {
-    let stream = UnixStream::connect(socket).map_err(|error| not_to_be_had(socket, &error))?;
-    let mut line = Line { reader: BufReader::new(stream.try_clone()?), writer: stream };
+    let mut line = Line::to(socket)?;
     match execute {
         Some(command) => line.execute(command, json, colour),
         None if io::stdin().is_terminal() => line.session(colour),
@@ -34,9 +39,7 @@ pub fn run(socket: &Path, execute: Option<&str>, json: bool, colour: bool) -> io
 
 /// Asks the appliance that runs there one thing. An error: none runs, or it may not be asked.
 pub fn ask(socket: &Path, command: &str) -> io::Result<Answer> {
-    let stream = UnixStream::connect(socket).map_err(|error| not_to_be_had(socket, &error))?;
-    let mut line = Line { reader: BufReader::new(stream.try_clone()?), writer: stream };
-    line.ask(command)
+    Line::to(socket)?.ask(command)
 }
 
 fn not_to_be_had(socket: &Path, error: &io::Error) -> io::Error {
@@ -55,22 +58,49 @@ fn not_to_be_had(socket: &Path, error: &io::Error) -> io::Error {
 struct Line {
     reader: BufReader<UnixStream>,
     writer: UnixStream,
+    /// Where the appliance listens.
+    socket: PathBuf,
+    /// Whether nothing can be asked any more: live lines have come to their end.
+    spent: bool,
 }
 
 impl Line {
+    fn to(socket: &Path) -> io::Result<Line> {
+        let stream = UnixStream::connect(socket).map_err(|error| not_to_be_had(socket, &error))?;
+        Line::over(stream, socket)
+    }
+
+    fn over(stream: UnixStream, socket: &Path) -> io::Result<Line> {
+        let reader = BufReader::new(stream.try_clone()?);
+        Ok(Line { reader, writer: stream, socket: socket.to_owned(), spent: false })
+    }
+
     /// An answer; an error where none came, for then nobody knows whether it was done.
     fn ask(&mut self, command: &str) -> io::Result<Answer> {
-        self.reader.get_ref().set_read_timeout(Some(PATIENCE))?;
+        self.ask_within(command, PATIENCE)
+    }
+
+    /// After an error, nothing more is to be asked here: the answer may still come, and would pass for another's.
+    fn ask_within(&mut self, command: &str, patience: Duration) -> io::Result<Answer> {
         // A line is a command: what stands behind a line break would be another. Who was sent away cannot write
         // any more, and reads why.
         let line = format!("{}\n", command.replace(['\r', '\n'], " "));
         let written = self.writer.write_all(line.as_bytes());
-        let mut answer = String::new();
-        let read = self.reader.read_line(&mut answer);
-        if answer.ends_with('\n') {
-            return serde_json::from_str(&answer).map_err(io::Error::other);
+        let (mut answer, soon) = (Vec::new(), patience.min(GLANCE));
+        self.reader.get_ref().set_read_timeout(Some(soon))?;
+        let mut read = self.reader.read_until(b'\n', &mut answer);
+        if patience > soon && read.as_ref().is_err_and(is_late) {
+            eprintln!(
+                "no answer yet; it is waited for, {} s at most (Ctrl-C gives up)",
+                patience.as_secs()
+            );
+            self.reader.get_ref().set_read_timeout(Some(patience - soon))?;
+            read = self.reader.read_until(b'\n', &mut answer);
         }
-        written.and(read)?;
+        if answer.ends_with(b"\n") {
+            return serde_json::from_slice(&answer).map_err(io::Error::other);
+        }
+        written.map(|()| 0).and(read)?;
         let why =
             "the appliance has closed the connection without an answer: it stops, or has stopped";
         Err(io::Error::new(io::ErrorKind::UnexpectedEof, why))
@@ -105,7 +135,7 @@ impl Line {
             if !io::stdout().is_terminal() {
                 return Err(io::Error::other("'top' wants a terminal; for machines: metrics"));
             }
-            top::run(colour, |question| self.ask(question))?;
+            top::run(colour, |question| self.glance(question))?;
             return Ok(ExitCode::SUCCESS);
         }
         match watch::parse(command) {
@@ -113,6 +143,16 @@ impl Line {
             Some(Ok((every, command))) => self.watch(command, every, json),
             Some(Err(why)) => Err(io::Error::other(why)),
         }
+    }
+
+    /// An answer soon, whatever befell the connection meanwhile.
+    fn glance(&mut self, question: &str) -> io::Result<Answer> {
+        if self.spent {
+            self.attach()?;
+        }
+        let answer = self.ask_within(question, GLANCE);
+        self.spent = answer.is_err();
+        answer
     }
 
     /// The same again and again, until the appliance or the reader goes.
@@ -127,7 +167,9 @@ impl Line {
                 return Ok(code);
             }
             io::stdout().flush()?;
-            std::thread::sleep(every);
+            // The appliance says nothing unasked: where the connection ends meanwhile the next question tells it.
+            self.reader.get_ref().set_read_timeout(Some(every))?;
+            let _ = self.reader.fill_buf();
         }
     }
 
@@ -158,21 +200,21 @@ impl Line {
         Ok(if answer.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// Prints live events until the connection ends.
+    /// Prints live lines until there are no more. An error: the appliance has gone before.
     fn follow(&mut self) -> io::Result<()> {
         self.reader.get_ref().set_read_timeout(None)?;
-        let mut line = String::new();
+        let (mut line, mut over) = (String::new(), false);
         while self.reader.read_line(&mut line)? > 0 {
             out!("{}", printable(&line));
-            io::stdout().flush()?;
+            over = line.trim_end() == TRACE_OVER;
             line.clear();
         }
-        Ok(())
+        self.spent = true;
+        if over { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
     fn session(&mut self, colour: bool) -> io::Result<ExitCode> {
-        let mut editor =
-            Reedline::create().with_completer(Box::new(Words)).with_ansi_colors(colour);
+        let mut editor = editor(colour);
         if let Some(history) = history() {
             editor = editor.with_history(Box::new(history));
         }
@@ -181,24 +223,105 @@ impl Line {
             DefaultPromptSegment::Empty,
         );
         outln!("'help' lists the commands, Tab completes them, 'quit' leaves.");
+        let interrupts = Interrupts::watch()?;
         loop {
             let line = match editor.read_line(&prompt)? {
                 Signal::Success(line) => line,
+                // As shells have it: this line is given up.
+                Signal::CtrlC => continue,
                 _ => return Ok(ExitCode::SUCCESS),
             };
+            // However the session ends: the lines are known to the next.
+            let _ = editor.sync_history();
             if line.trim().is_empty() {
                 continue;
             }
             if line.trim() == "quit" {
                 return Ok(ExitCode::SUCCESS);
             }
-            // A mistake in one line does not end the session.
-            match self.execute(&line, false, colour) {
+            interrupts.begin(&self.writer)?;
+            out::paged(!line.trim_start().starts_with("watch"));
+            let done = self.execute(&line, false, colour);
+            out::paged(false);
+            let ended = interrupts.over();
+            match done {
+                _ if ended => self.attach().unwrap_or_else(|error| eprintln!("\n{error}")),
+                Ok(_) if self.spent => self.attach().unwrap_or_else(|error| eprintln!("{error}")),
+                Ok(_) => {}
+                // A mistake in one line does not end the session, nor does a restart of the appliance.
                 Err(error) if error.kind() == io::ErrorKind::Other => eprintln!("{error}"),
-                done => drop(done?),
+                Err(error) => {
+                    // What changes nothing may be asked again.
+                    let harmless = commands::parse(&line).is_ok_and(|order| !order.has_effect());
+                    if self.lost(&error, harmless)
+                        && let Err(error) = self.execute(&line, false, colour)
+                    {
+                        eprintln!("{}", said(&error));
+                    }
+                }
             }
         }
     }
+
+    /// Another connection to the same place.
+    fn attach(&mut self) -> io::Result<()> {
+        *self = Line::to(&self.socket)?;
+        Ok(())
+    }
+
+    /// A command has come to no answer: it is told why. Whether it is to be given again.
+    fn lost(&mut self, error: &io::Error, harmless: bool) -> bool {
+        eprintln!("{}", said(error));
+        match self.attach() {
+            Ok(()) if harmless && !is_late(error) => {
+                eprintln!("attached anew");
+                return true;
+            }
+            Ok(()) if harmless => eprintln!("attached anew"),
+            Ok(()) => eprintln!(
+                "attached anew: what that command was to do may not be done, look before you repeat it"
+            ),
+            Err(error) => eprintln!("{error}"),
+        }
+        false
+    }
+}
+
+/// Whether an answer has not come in time.
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// What befell a connection, in words.
+pub fn said(error: &io::Error) -> String {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    match error.kind() {
+        BrokenPipe | ConnectionReset | UnexpectedEof => {
+            "the appliance has ended the connection: it was stopped, or started anew".into()
+        }
+        _ if is_late(error) => format!(
+            "the appliance has not answered within {} s: 'systemctl status belfry' and its log say more",
+            PATIENCE.as_secs()
+        ),
+        _ => error.to_string(),
+    }
+}
+
+/// The line that is typed: completed by Tab, edited as in shells.
+fn editor(colour: bool) -> Reedline {
+    const WORDS: &str = "words";
+    let mut keys = default_emacs_keybindings();
+    let open = vec![ReedlineEvent::Menu(WORDS.into()), ReedlineEvent::MenuNext];
+    keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, ReedlineEvent::UntilFound(open));
+    keys.add_binding(KeyModifiers::SHIFT, KeyCode::BackTab, ReedlineEvent::MenuPrevious);
+    let menu = ColumnarMenu::default().with_name(WORDS);
+    Reedline::create()
+        .with_completer(Box::new(Words))
+        .with_quick_completions(true)
+        .with_partial_completions(true)
+        .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
+        .with_edit_mode(Box::new(Emacs::new(keys)))
+        .with_ansi_colors(colour)
 }
 
 fn with_end(text: &str) -> String {
@@ -259,7 +382,7 @@ mod tests {
             }
             heard
         });
-        (Line { reader: BufReader::new(ours.try_clone().unwrap()), writer: ours }, there)
+        (Line::over(ours, Path::new("console.sock")).unwrap(), there)
     }
 
     #[test]
@@ -294,7 +417,7 @@ mod tests {
         });
         let stream = UnixStream::connect(&path).unwrap();
         there.join().unwrap();
-        let mut line = Line { reader: BufReader::new(stream.try_clone().unwrap()), writer: stream };
+        let mut line = Line::over(stream, &path).unwrap();
         let answer = line.ask("show status").expect("its answer is there though it has gone");
         assert!(answer.is_full() && !answer.ok && answer.text == "no place", "{answer:?}");
         assert!(!Answer::refused("no place").is_full());
@@ -322,6 +445,33 @@ mod tests {
         }
         let device = private::create(Path::new("/dev/null")).unwrap();
         assert_ne!(device.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    /// Whole screens outlive the appliance that they show, and wait for no answer that is late.
+    #[test]
+    fn what_is_looked_at_attaches_anew_and_waits_for_no_late_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("console.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut line = Line::to(&path).unwrap();
+        drop(listener.accept().unwrap());
+        assert!(line.glance("show status").is_err(), "it has gone");
+        let there = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            BufReader::new(&stream).read_line(&mut String::new()).unwrap();
+            writeln!(&stream, "{}", serde_json::to_string(&Answer::done("yes", ())).unwrap())
+                .unwrap();
+            // What comes of its own accord is the end.
+            writeln!(&stream, "a line\n{TRACE_OVER}").unwrap();
+        });
+        assert_eq!(line.glance("show status").unwrap().text, "yes");
+        there.join().unwrap();
+        line.follow().unwrap();
+        assert!(line.spent);
+        let error = line.follow().unwrap_err();
+        assert!(said(&error).contains("was stopped, or started anew"), "{error}");
+        assert!(said(&io::ErrorKind::WouldBlock.into()).contains("has not answered within"));
+        assert!(line.glance("show status").is_err(), "nobody listens any more");
     }
 
     #[test]

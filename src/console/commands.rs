@@ -623,7 +623,7 @@ pub const COMMANDS: &[Command] = &[
         words: "events",
         argument: Argument::Rest("[KIND...] [FIELD=VALUE...]"),
         what: "What happens, as it happens: everything, or of these kinds and with these fields; ends with the connection",
-        example: "events call_began call_ended gateway=e1-a",
+        example: "events call_began gateway=e1-a",
         make: filter::events,
     },
     Command {
@@ -740,18 +740,42 @@ fn unknown(line: &str) -> String {
     }
 }
 
+/// A command as the log has it: what it says of a person stays in the records, with who has changed it.
+pub fn audited(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let kept = match words[..] {
+        ["subscriber", "add", _, _, ..] => 3,
+        ["subscriber", "set", _, _, _, ..] => 4,
+        _ => return line.to_owned(),
+    };
+    format!("{} …", words[..kept].join(" "))
+}
+
 /// The list of commands, or the help on one, or on all that begin so.
 pub fn help(topic: &str) -> Result<String, String> {
     if topic.is_empty() {
         let line = |c: &Command| format!("{:<38} {}\n", form(c), c.what);
         return Ok(COMMANDS.iter().map(line).collect());
     }
-    let of_topic = |c: &&Command| {
-        c.words.strip_prefix(topic).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-    };
     let one = |c: &Command| format!("{}\n  {}\n  example: {}\n", form(c), c.what, c.example);
-    let found: String = COMMANDS.iter().filter(of_topic).map(one).collect();
+    let found: String = of_topic(topic).map(one).collect();
     if found.is_empty() { Err(unknown(topic)) } else { Ok(found) }
+}
+
+fn of_topic(topic: &str) -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().filter(move |command| {
+        let rest = command.words.strip_prefix(topic);
+        rest.is_some_and(|rest| topic.is_empty() || rest.is_empty() || rest.starts_with(' '))
+    })
+}
+
+/// The same for machines.
+pub fn help_listed(topic: &str) -> serde_json::Value {
+    let one = |c: &Command| {
+        let form = form(c);
+        serde_json::json!({ "command": c.words, "form": form, "what": c.what, "example": c.example })
+    };
+    of_topic(topic).map(one).collect()
 }
 
 /// A command as it is written.
@@ -840,6 +864,17 @@ mod tests {
         assert_eq!(help("").unwrap().lines().count(), COMMANDS.len());
         assert!(help("room").unwrap().contains("room list"));
         assert!(help("roo").is_err());
+        for (line, logged) in [
+            ("subscriber add 0760 Wang Xiuying", "subscriber add 0760 …"),
+            ("subscriber set 0760 address East Street 5", "subscriber set 0760 address …"),
+            ("subscriber remove 0760", "subscriber remove 0760"),
+            ("hangup 01KAF3Q8ZK004", "hangup 01KAF3Q8ZK004"),
+        ] {
+            assert_eq!(audited(line), logged);
+        }
+        let listed = help_listed("");
+        assert_eq!(listed.as_array().unwrap().len(), COMMANDS.len());
+        assert_eq!(help_listed("reload")[0]["command"], "reload");
     }
 
     #[test]

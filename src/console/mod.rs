@@ -14,11 +14,15 @@
 
 pub mod client;
 pub mod commands;
+pub(crate) mod figures;
+mod interrupt;
 pub(crate) mod out;
+mod pager;
 pub(crate) mod private;
 pub mod render;
 pub mod server;
 mod top;
+pub(crate) mod users;
 mod watch;
 
 use serde::{Deserialize, Serialize};

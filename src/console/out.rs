@@ -4,14 +4,30 @@
 //! would panic. What cannot be written for another reason, such as a full disk, is told, and the command fails: half a
 //! report must not pass for a whole one. Not for `serve`, whose log has an end of its own.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{ErrorKind, Write};
 
+thread_local! {
+    /// Whether what is longer than the screen is shown page by page.
+    static PAGED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From now on this thread's output is paged, or not; how it was before.
+pub(super) fn paged(paged: bool) -> bool {
+    PAGED.replace(paged)
+}
+
 /// Writes to standard output; ends the process when nobody reads any more, or when it cannot be written.
 pub(crate) fn write(text: fmt::Arguments<'_>) {
-    let mut out = std::io::stdout().lock();
-    // At once: what is left in a buffer is lost in silence at the end.
-    let written = out.write_fmt(text).and_then(|()| out.flush());
+    let written = match PAGED.get() {
+        true => super::pager::show(&text.to_string()),
+        false => {
+            let mut out = std::io::stdout().lock();
+            // At once: what is left in a buffer is lost in silence at the end.
+            out.write_fmt(text).and_then(|()| out.flush())
+        }
+    };
     if let Err(error) = written {
         if error.kind() == ErrorKind::BrokenPipe {
             std::process::exit(0);

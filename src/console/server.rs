@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 use super::Answer;
 use super::commands::{self, Filter, Order};
+use super::users::Users;
 use crate::switch::Request;
 use crate::switch::tracing::TRACE_OVER;
 
@@ -115,7 +116,7 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
                 return until_gone(&mut reader, show(&mut writer, events, &filter)).await;
             }
             Ok(Order::Help(topic)) => match commands::help(&topic) {
-                Ok(text) => Answer::done(text.clone(), text),
+                Ok(text) => Answer::done(text, commands::help_listed(&topic)),
                 Err(why) => Answer::refused(why),
             },
             Ok(order) => {
@@ -129,7 +130,8 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
                     carried.unwrap_or_else(|_| Answer::refused("the order failed; see the log"));
                 if effect {
                     let outcome = if answer.ok { "done" } else { "refused" };
-                    tracing::info!(target: "belfry::audit", "console: {who}: {line}: {outcome}");
+                    let said = commands::audited(&line);
+                    tracing::info!(target: "belfry::audit", "console: {who}: {said}: {outcome}");
                 }
                 if let Some(lines) = live.filter(|_| answer.ok) {
                     return until_gone(&mut reader, traced(&mut writer, answer, lines)).await;
@@ -144,13 +146,7 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
 
 /// Who that is, by the system's list of users.
 fn user(uid: u32) -> String {
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mut lines = users.lines().map(|line| line.split(':'));
-    let found = lines.find_map(|mut line| {
-        let name = line.next()?;
-        (line.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    found.unwrap_or_else(|| format!("uid {uid}"))
+    Users::of_system().user(uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
 }
 
 /// What came.

@@ -1,15 +1,18 @@
-//! `top`: calls, agents, queues, gateways and workers on the whole screen, once a second.
+//! `top`: alarms, quality, calls, agents, queues, gateways and workers on the whole screen, once a second.
 //!
 //! ```text
-//!  care-1   up 3:12:40   calls 12 …   registered 28                 one line, and what is wrong in another
+//!  care-1  up 3:12:40  calls 12 …                                   one line
+//!  quality: 212 legs, MOS 4.3 …                                     how the last minutes sounded
+//!  ALARM gateway_down: e1-a …                                       what is wrong, if anything
 //!  GATEWAYS …  QUEUES …                                             side by side
 //!  AGENTS …    WORKERS …
 //!  CALLS …                                                          the rest, scrolled by ↑ ↓
 //! ```
 //!
 //! It asks what the other commands ask, so who watches needs no more rights. Colours say what the words say,
-//! and are left out where NO_COLOR asks for that.
+//! and are left out where NO_COLOR asks for that. What a small screen has no room for is marked.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -23,6 +26,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Answer;
+use super::figures::{self, Quality};
 use super::render::span;
 use crate::switch::console::{AgentRow, CallRow, GatewayRow, QueueRow, Status};
 
@@ -30,6 +34,10 @@ use crate::switch::console::{AgentRow, CallRow, GatewayRow, QueueRow, Status};
 const EVERY: Duration = Duration::from_secs(1);
 /// How many rows the upper tables have at most.
 const UPPER: u16 = 8;
+/// How many alarms stand in lines of their own.
+const ALARMS: usize = 3;
+/// The least width of a column that takes what is left.
+const NARROW: u16 = 6;
 
 /// A worker, as `show workers --json` has it.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -42,29 +50,61 @@ struct Worker {
     kernel_drops: u64,
 }
 
+/// An alarm, as `show alarms --json` has it.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+struct Alarm {
+    what: String,
+    detail: String,
+    acked: Option<serde_json::Value>,
+}
+
+/// Those that stand, and how many more there are of each kind.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+struct Alarms {
+    standing: Vec<Alarm>,
+    more: BTreeMap<String, usize>,
+}
+
 /// What is shown.
 #[derive(Clone, PartialEq, Debug, Default)]
 struct View {
     status: Option<Status>,
+    alarms: Alarms,
+    quality: Quality,
     calls: Vec<CallRow>,
     agents: Vec<AgentRow>,
     queues: Vec<QueueRow>,
     gateways: Vec<GatewayRow>,
     workers: Vec<Worker>,
+    /// How often it has asked.
+    asked: u64,
     /// The first call that is shown.
     scrolled: usize,
     colour: bool,
 }
 
+type Ask<'a> = &'a mut dyn FnMut(&str) -> io::Result<Answer>;
+
 impl View {
     /// Asks everything anew. An answer that does not come leaves its table empty.
-    fn ask(&mut self, ask: &mut dyn FnMut(&str) -> io::Result<Answer>) -> io::Result<()> {
+    fn ask(&mut self, ask: Ask<'_>) -> io::Result<()> {
         fn read<T: DeserializeOwned>(answer: Answer) -> Option<T> {
             Some(answer)
                 .filter(|answer| answer.ok)
                 .and_then(|a| serde_json::from_value(a.data).ok())
         }
         self.status = read(ask("show status")?);
+        self.alarms = read(ask("show alarms")?).unwrap_or_default();
+        // Those to which nobody sees first.
+        self.alarms.standing.sort_by_key(|alarm| alarm.acked.is_some());
+        // What it costs is more than all others together.
+        if self.asked.is_multiple_of(figures::EVERY) {
+            let answer = ask("metrics")?;
+            if answer.ok {
+                self.quality.take(&answer.text);
+            }
+        }
+        self.asked += 1;
         self.calls = read(ask("show calls")?).unwrap_or_default();
         self.agents = read(ask("show agents")?).unwrap_or_default();
         self.queues = read(ask("show queues")?).unwrap_or_default();
@@ -77,6 +117,12 @@ impl View {
         Ok(())
     }
 
+    /// The appliance is away: what was shown of it holds no more.
+    fn lose(&mut self) {
+        let (colour, quality) = (self.colour, std::mem::take(&mut self.quality));
+        *self = View { colour, quality, ..View::default() };
+    }
+
     fn style(&self, colour: Color) -> Style {
         match self.colour {
             true => Style::default().fg(colour),
@@ -84,169 +130,246 @@ impl View {
         }
     }
 
-    fn head(&self) -> Vec<Line<'_>> {
+    /// What is wrong, and how it goes as a whole; on a screen of so many columns.
+    fn head(&self, columns: usize) -> Vec<Line<'static>> {
+        let red = self.style(Color::Red);
         let Some(status) = &self.status else {
-            return vec![Line::styled("the exchange does not answer", self.style(Color::Red))];
+            let said = "the appliance does not answer; it is asked again each second   q leaves";
+            return vec![Line::styled(cut(said, columns), red)];
         };
-        let first = Line::from(vec![
-            Span::styled(status.node.clone(), Style::default().add_modifier(Modifier::BOLD)),
-            Span::raw(format!(
-                "   up {}   calls {} now, {} in all, {} refused   legs {}   registered {}   recordings {}",
-                span(status.uptime_s * 1_000),
-                status.calls,
-                status.calls_total,
-                status.calls_refused,
-                status.legs,
-                status.registered,
-                status.recordings,
-            )),
-        ]);
-        let wrong: Vec<String> = [
-            status.refusing.as_ref().map(|why| format!("refusing calls: {why}")),
-            status.not_recording.as_ref().map(|why| format!("not recording: {why}")),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let second = match wrong.is_empty() {
-            true => Line::raw("q leaves   ↑ ↓ scroll the calls"),
-            false => Line::styled(wrong.join("   "), self.style(Color::Red)),
-        };
-        vec![first, second]
+        let first = format!(
+            "{}  up {}  calls {} ({} in all, {} refused)  legs {}  phones {}  rec {}",
+            status.node,
+            span(status.uptime_s * 1_000),
+            status.calls,
+            status.calls_total,
+            status.calls_refused,
+            status.legs,
+            status.registered,
+            status.recordings,
+        );
+        let bold = Style::default().add_modifier(Modifier::BOLD);
+        let quality = if self.quality.is_bad() { red } else { Style::default() };
+        let mut lines = vec![
+            Line::styled(cut(&first, columns), bold),
+            Line::styled(cut(&self.quality.to_string(), columns), quality),
+        ];
+        let refusing = status.refusing.as_ref().map(|why| format!("refusing calls: {why}"));
+        let mute = status.not_recording.as_ref().map(|why| format!("not recording: {why}"));
+        let wrong = refusing.into_iter().chain(mute);
+        lines.extend(wrong.map(|wrong| Line::styled(cut(&wrong, columns), red)));
+        lines.extend(self.alarms(columns));
+        lines
     }
 
-    fn gateways(&self) -> Vec<Row<'_>> {
+    fn alarms(&self, columns: usize) -> Vec<Line<'static>> {
+        let Alarms { standing, more } = &self.alarms;
+        let row = |alarm: &Alarm| {
+            let seen = if alarm.acked.is_some() { " (seen to)" } else { "" };
+            let text = format!("ALARM {}{seen}: {}", alarm.what, alarm.detail);
+            let style = if alarm.acked.is_some() { Color::Yellow } else { Color::Red };
+            Line::styled(cut(&text, columns), self.style(style))
+        };
+        let mut lines: Vec<Line<'_>> = standing.iter().take(ALARMS).map(row).collect();
+        let rest = standing.len().saturating_sub(ALARMS) + more.values().sum::<usize>();
+        if rest > 0 {
+            let text = format!("and {rest} alarms more: 'show alarms'");
+            lines.push(Line::styled(cut(&text, columns), self.style(Color::Red)));
+        }
+        lines
+    }
+
+    fn gateways(&self) -> Vec<Cells> {
         let row = |g: &GatewayRow| {
             let health = match g.health.as_str() {
                 "down" => self.style(Color::Red),
                 "doubtful" | "recovering" => self.style(Color::Yellow),
                 _ => Style::default(),
             };
-            Row::new([
-                Cell::from(g.name.clone()),
-                Cell::from(g.health.clone()).style(health),
-                Cell::from(g.service.clone()),
-                Cell::from(format!("{}/{}", g.busy, g.channels)),
-            ])
+            vec![
+                plain(&g.name),
+                (g.health.clone(), health),
+                plain(format!("{}/{}", g.busy, g.channels)),
+                plain(&g.service),
+            ]
         };
         self.gateways.iter().map(row).collect()
     }
 
-    fn queues(&self) -> Vec<Row<'_>> {
+    fn queues(&self) -> Vec<Cells> {
         let row = |q: &QueueRow| {
             let waits =
                 if q.longest_ms >= 60_000 { self.style(Color::Red) } else { Style::default() };
             let level =
                 q.today.service_level.map_or_else(String::new, |l| format!("{:.0} %", l * 100.0));
-            Row::new([
-                Cell::from(q.name.clone()),
-                Cell::from((q.waiting + q.offered).to_string()),
-                Cell::from(span(q.longest_ms)).style(waits),
-                Cell::from(format!("{}/{}", q.ready, q.signed_in)),
-                Cell::from(level),
-            ])
+            vec![
+                plain(&q.name),
+                plain((q.waiting + q.offered).to_string()),
+                (span(q.longest_ms), waits),
+                plain(format!("{}/{}", q.ready, q.signed_in)),
+                plain(level),
+            ]
         };
         self.queues.iter().map(row).collect()
     }
 
-    fn agents(&self) -> Vec<Row<'_>> {
+    fn agents(&self) -> Vec<Cells> {
         let row = |a: &AgentRow| {
             let state = match a.state.as_str() {
                 "ready" => self.style(Color::Green),
                 "talking" => self.style(Color::Cyan),
                 _ => Style::default(),
             };
-            Row::new([
-                Cell::from(a.number.clone()),
-                Cell::from(a.name.clone()),
-                Cell::from(a.state.clone()).style(state),
-                Cell::from(span(a.ms)),
-                Cell::from(a.phone.clone().unwrap_or_default()),
-            ])
+            vec![
+                plain(&a.number),
+                plain(&a.name),
+                (a.state.clone(), state),
+                plain(span(a.ms)),
+                plain(a.phone.clone().unwrap_or_default()),
+            ]
         };
         self.agents.iter().map(row).collect()
     }
 
-    fn workers(&self) -> Vec<Row<'_>> {
+    fn workers(&self) -> Vec<Cells> {
         let row = |w: &Worker| {
             let late =
                 if w.late_p99_us > 10_000 { self.style(Color::Red) } else { Style::default() };
-            Row::new([
-                Cell::from(w.name.clone()),
-                Cell::from(w.backend.clone()),
-                Cell::from(w.legs.to_string()),
-                Cell::from(format!("{} µs", w.late_p99_us)).style(late),
-                Cell::from(w.late_ticks.to_string()),
-                Cell::from(w.kernel_drops.to_string()),
-            ])
+            vec![
+                plain(&w.name),
+                plain(w.legs.to_string()),
+                (format!("{} µs", w.late_p99_us), late),
+                plain(w.late_ticks.to_string()),
+                plain(w.kernel_drops.to_string()),
+                plain(&w.backend),
+            ]
         };
         self.workers.iter().map(row).collect()
     }
 
-    fn calls(&self) -> Vec<Row<'_>> {
+    fn calls(&self) -> Vec<Cells> {
         let row = |c: &CallRow| {
-            Row::new([
-                c.id.to_string(),
-                c.from.clone(),
-                c.to.clone(),
-                span(c.ms),
-                if c.recorded { "rec".into() } else { String::new() },
-                c.state.clone(),
-                c.route.clone().unwrap_or_default(),
-            ])
+            vec![
+                plain(c.id.to_string()),
+                plain(&c.from),
+                plain(&c.to),
+                plain(span(c.ms)),
+                plain(if c.recorded { "rec" } else { "" }),
+                plain(&c.state),
+                plain(c.route.clone().unwrap_or_default()),
+            ]
         };
         self.calls.iter().skip(self.scrolled).map(row).collect()
     }
 }
 
+/// One row's texts, and how they look.
+type Cells = Vec<(String, Style)>;
+
+fn plain(text: impl Into<String>) -> (String, Style) {
+    (text.into(), Style::default())
+}
+
+/// A text in so many columns: what is cut is marked.
+fn cut(text: &str, columns: usize) -> String {
+    let width = |text: &str| Span::raw(text.to_owned()).width();
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut room = columns.saturating_sub(1);
+    let fits = |c: &char| match room.checked_sub(width(c.encode_utf8(&mut [0; 4]))) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
+/// A column's head and width; of width 0 it takes what is left.
+type Column = (&'static str, u16);
+const GATEWAYS: &[Column] = &[("NAME", 0), ("HEALTH", 10), ("CHANNELS", 8), ("SERVICE", 14)];
+const QUEUES: &[Column] = &[("NAME", 0), ("WAIT", 5), ("LONGEST", 8), ("READY", 7), ("LEVEL", 6)];
+const AGENTS: &[Column] = &[("NUMBER", 6), ("NAME", 0), ("STATE", 15), ("SINCE", 7), ("PHONE", 7)];
+const WORKERS: &[Column] =
+    &[("NAME", 0), ("LEGS", 5), ("P99 LATE", 9), ("LATE", 5), ("DROPS", 5), ("BACKEND", 9)];
+const CALLS: &[Column] =
+    &[("CALL", 14), ("FROM", 16), ("TO", 16), ("TIME", 8), ("", 3), ("STATE", 0), ("ROUTE", 20)];
+
 fn draw(frame: &mut Frame<'_>, view: &View) {
     let tallest = |a: usize, b: usize| (a.max(b).min(usize::from(UPPER)) as u16 + 2).max(3);
+    let said = view.head(usize::from(frame.area().width));
     let [head, first, second, calls] = Layout::vertical([
-        Constraint::Length(2),
+        Constraint::Length(said.len() as u16),
         Constraint::Length(tallest(view.gateways.len(), view.queues.len())),
         Constraint::Length(tallest(view.agents.len(), view.workers.len())),
         Constraint::Min(3),
     ])
     .areas(frame.area());
     let halves = |area: Rect| -> [Rect; 2] {
-        Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(area)
+        Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)])
+            .spacing(1)
+            .areas(area)
     };
-    frame.render_widget(Paragraph::new(view.head()), head);
+    frame.render_widget(Paragraph::new(said), head);
     let [left, right] = halves(first);
-    let gateways = [("NAME", 12), ("HEALTH", 10), ("SERVICE", 0), ("CHANNELS", 9)];
-    table(frame, left, ("gateways", view.gateways.len()), &gateways, view.gateways());
-    let queues = [("NAME", 0), ("WAIT", 5), ("LONGEST", 8), ("READY", 7), ("LEVEL", 6)];
-    table(frame, right, ("queues", view.queues.len()), &queues, view.queues());
+    table(frame, left, "gateways", 0, GATEWAYS, view.gateways());
+    table(frame, right, "queues", 0, QUEUES, view.queues());
     let [left, right] = halves(second);
-    let agents = [("NUMBER", 8), ("NAME", 0), ("STATE", 15), ("SINCE", 8), ("PHONE", 7)];
-    table(frame, left, ("agents", view.agents.len()), &agents, view.agents());
-    let workers =
-        [("NAME", 7), ("BACKEND", 9), ("LEGS", 6), ("P99 LATE", 9), ("LATE", 6), ("DROPS", 6)];
-    table(frame, right, ("workers", view.workers.len()), &workers, view.workers());
-    let columns =
-        [("CALL", 14), ("FROM", 16), ("TO", 16), ("TIME", 8), ("", 4), ("STATE", 0), ("ROUTE", 20)];
-    table(frame, calls, ("calls", view.calls.len()), &columns, view.calls());
+    table(frame, left, "agents", 0, AGENTS, view.agents());
+    table(frame, right, "workers", 0, WORKERS, view.workers());
+    table(frame, calls, "calls", view.scrolled, CALLS, view.calls());
 }
 
-/// A table under its name and count; a column of width 0 takes what is left.
+/// A table under its name and count; which rows and columns there is no room for, it says.
 fn table(
     frame: &mut Frame<'_>,
     area: Rect,
-    (name, count): (&str, usize),
-    columns: &[(&'static str, u16)],
-    rows: Vec<Row<'_>>,
+    name: &str,
+    above: usize,
+    columns: &[Column],
+    rows: Vec<Cells>,
 ) {
-    let head = Row::new(columns.iter().map(|(word, _)| Cell::from(*word)));
+    let (widths, without) = widths(columns, area.width);
+    let shown = rows.len().min(usize::from(area.height.saturating_sub(2)));
+    let all = above + rows.len();
+    let mut title = format!("{name} {all}");
+    if shown < all {
+        title += &format!(": {} to {} shown", above + usize::from(shown > 0), above + shown);
+    }
+    if !without.is_empty() {
+        title += &format!(", no room for {}", without.join(", "));
+    }
+    let head = Row::new(columns.iter().take(widths.len()).map(|(word, _)| Cell::from(*word)));
     let head = head.style(Style::default().add_modifier(Modifier::DIM));
-    let block = Block::default().borders(Borders::TOP).title(format!("{name} {count}"));
-    let widths = columns.iter().map(|(_, width)| match width {
-        0 => Constraint::Min(8),
-        width => Constraint::Length(*width),
-    });
+    let block = Block::default().borders(Borders::TOP).title(cut(&title, usize::from(area.width)));
+    let row =
+        |cells: &Cells| {
+            let fitted = cells.iter().zip(&widths);
+            Row::new(fitted.map(|((text, style), width)| {
+                Cell::from(cut(text, usize::from(*width))).style(*style)
+            }))
+        };
+    let rows: Vec<Row<'_>> = rows.iter().take(shown).map(row).collect();
+    let widths = widths.iter().map(|width| Constraint::Length(*width));
     frame.render_widget(Table::new(rows, widths).header(head).block(block), area);
 }
 
-/// Shows it until `q`, Escape or Ctrl-C.
+/// How wide each column is, as many of them as there is room for, and the heads of the others.
+fn widths(columns: &[Column], room: u16) -> (Vec<u16>, Vec<&'static str>) {
+    let least = |columns: &[Column]| -> u16 {
+        let each = columns.iter().map(|(_, width)| if *width == 0 { NARROW } else { *width });
+        each.sum::<u16>() + columns.len().saturating_sub(1) as u16
+    };
+    let fits = (1..=columns.len()).rev().find(|count| least(&columns[..*count]) <= room);
+    let (shown, without) = columns.split_at(fits.unwrap_or(1));
+    let more = room.saturating_sub(least(shown));
+    let wide = |(_, width): &Column| if *width == 0 { NARROW + more } else { *width };
+    (shown.iter().map(wide).collect(), without.iter().map(|(word, _)| *word).collect())
+}
+
+/// Shows it until `q`, Escape or Ctrl-C. An appliance that goes, or stands still, is asked again.
 pub(super) fn run(colour: bool, mut ask: impl FnMut(&str) -> io::Result<Answer>) -> io::Result<()> {
     let mut view = View { colour, ..View::default() };
     view.ask(&mut ask)?;
@@ -256,11 +379,7 @@ pub(super) fn run(colour: bool, mut ask: impl FnMut(&str) -> io::Result<Answer>)
     shown
 }
 
-fn show(
-    terminal: &mut ratatui::DefaultTerminal,
-    view: &mut View,
-    ask: &mut dyn FnMut(&str) -> io::Result<Answer>,
-) -> io::Result<()> {
+fn show(terminal: &mut ratatui::DefaultTerminal, view: &mut View, ask: Ask<'_>) -> io::Result<()> {
     let mut asked = Instant::now();
     loop {
         terminal.draw(|frame| draw(frame, view))?;
@@ -281,7 +400,9 @@ fn show(
             }
         }
         if asked.elapsed() >= EVERY {
-            view.ask(ask)?;
+            if view.ask(ask).is_err() {
+                view.lose();
+            }
             asked = Instant::now();
         }
     }
@@ -315,13 +436,27 @@ mod tests {
                 "name": "rtp-0", "backend": "steered", "legs": 2, "late_ticks": 0,
                 "late_p99_us": 80, "kernel_drops": 0, "more": "of a later version",
             }]),
+            "show alarms" => serde_json::json!({ "standing": [
+                { "number": 1, "what": "gateway_down", "about": "e1-a", "detail": "e1-a", "since": 1,
+                  "call": null, "acked": ["li", 2], "over": null },
+                { "number": 2, "what": "one_way_audio", "about": "", "detail": "3 legs within 10 min",
+                  "since": 1, "call": null, "acked": null, "over": null },
+            ], "past": [], "more": { "alarm_unheard": 4 } }),
             _ => serde_json::json!([]),
         };
+        if command == "metrics" {
+            let text = "belfry_leg_mos_bucket{le=\"3.5\"} 1\nbelfry_leg_mos_sum 42\nbelfry_leg_mos_count 10\n";
+            return Answer::done(text, ());
+        }
         Answer::done("", data)
     }
 
     fn screen(view: &View) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(110, 24)).unwrap();
+        screen_of(view, 110)
+    }
+
+    fn screen_of(view: &View, columns: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(columns, 24)).unwrap();
         terminal.draw(|frame| draw(frame, view)).unwrap();
         terminal.backend().to_string()
     }
@@ -345,17 +480,53 @@ mod tests {
             "01KAF3Q8ZK004",
             "talks with 1001",
             "care line",
+            "quality: 10 legs, MOS 4.2, 1 of them 3.5 or less",
+            "ALARM one_way_audio: 3 legs",
+            "ALARM gateway_down (seen to): e1-a",
+            "and 4 alarms more: 'show alarms'",
         ] {
             assert!(screen.contains(word), "{word}:\n{screen}");
         }
+        let at = |word: &str| screen.find(word).unwrap();
+        assert!(at("one_way_audio") < at("gateway_down"), "nobody sees to that one: {screen}");
+    }
+
+    /// A terminal as it is opened: what is cut and what is left out is marked.
+    #[test]
+    fn what_a_small_screen_has_no_room_for_is_marked() {
+        let mut view = View::default();
+        view.ask(&mut |command| Ok(answer(command))).unwrap();
+        let call = view.calls[0].clone();
+        view.calls = (0..40).map(|_| call.clone()).collect();
+        view.gateways[0].name = "the gateway of the old town".into();
+        view.scrolled = 2;
+        let screen = screen_of(&view, 80);
+        for word in [
+            "up 1:02:05  calls 1 (40 in all, 3 refused)",
+            "no room for ROUTE",
+            "calls 40: 3 to ",
+            "no room for BACKEND",
+            "the gateway o",
+            "…",
+            "talks with 1001",
+        ] {
+            assert!(screen.contains(word), "{word}:\n{screen}");
+        }
+        assert!(!screen.contains("care line"), "{screen}");
+        assert_eq!(cut("网关无应答", 9), "网关无应…");
+        assert_eq!((cut("网关", 4), cut("abc", 2)), ("网关".to_owned(), "a…".to_owned()));
     }
 
     #[test]
-    fn an_exchange_that_does_not_answer_is_told_and_one_that_is_gone_ends_it() {
+    fn an_appliance_that_does_not_answer_or_is_gone_is_told() {
         let mut view = View::default();
         view.ask(&mut |_| Ok(Answer::refused("it is overloaded"))).unwrap();
-        assert!(screen(&view).contains("the exchange does not answer"));
+        assert!(screen(&view).contains("the appliance does not answer; it is asked again"));
+        view.ask(&mut |command| Ok(answer(command))).unwrap();
         assert!(view.ask(&mut |_| Err(io::ErrorKind::UnexpectedEof.into())).is_err());
+        view.lose();
+        let screen = screen(&view);
+        assert!(screen.contains("does not answer") && !screen.contains("e1-a"), "{screen}");
     }
 
     #[test]

@@ -27,6 +27,7 @@ use super::cli::{ConfigFile, fail};
 use super::files;
 use crate::config::Config;
 use crate::console::out::outln;
+use crate::console::users::Users;
 use crate::engine::disk::seal::checksum;
 use crate::store::database::Database;
 use crate::store::{copy, floor, segment};
@@ -125,6 +126,10 @@ fn told(path: &Path) -> impl Fn(std::io::Error) -> String {
 fn make(args: &Backup) -> Result<String, String> {
     let config = files::config_of_file(&args.file)?;
     let dir = args.to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !dir.is_dir() {
+        let (shown, to) = (dir.display(), args.to.display());
+        return Err(format!("{to}: there is no folder {shown}: make it, or name another place"));
+    }
     let part = dir.join(format!(".belfry-backup-{}", std::process::id()));
     let copy = dir.join(format!(".belfry-backup-{}.db", std::process::id()));
     let _ = fs::remove_file(&copy);
@@ -262,7 +267,7 @@ fn store(config: &Config, copy: &Path) -> Result<u64, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let copied = runtime.block_on(Database::copy(&database, copy));
-    copied.map_err(|trouble| trouble.to_string())?;
+    copied?;
     waiting(copy)
 }
 
@@ -290,7 +295,11 @@ fn entry(source: &Source) -> Result<Entry, String> {
     // Whose it is, is said by the file itself and not by our copy of it.
     let meta = fs::metadata(path).map_err(told(path))?;
     let full = lasting(path).map_err(told(path))?;
-    let (owner, group) = (name_of("/etc/passwd", meta.uid()), name_of("/etc/group", meta.gid()));
+    let users = Users::of_system();
+    let or_number =
+        |name: Option<&str>, number: u32| name.map_or_else(|| number.to_string(), str::to_owned);
+    let owner = or_number(users.user(meta.uid()), meta.uid());
+    let group = or_number(users.group(meta.gid()), meta.gid());
     let mode = meta.permissions().mode() & 0o777;
     Ok(Entry { path: full, what, mode, owner, group, sha256, bytes })
 }
@@ -304,17 +313,6 @@ fn lasting(path: &Path) -> std::io::Result<PathBuf> {
     }
     let above = full.parent().unwrap_or(Path::new("/")).canonicalize()?;
     full.file_name().map(|name| above.join(name)).ok_or_else(|| ErrorKind::InvalidInput.into())
-}
-
-/// The name of a user or a group; its number where it has none.
-fn name_of(file: &str, number: u32) -> String {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let mut lines = text.lines().map(|line| line.split(':'));
-    let found = lines.find_map(|mut line| {
-        let name = line.next()?;
-        (line.nth(1)?.parse() == Ok(number)).then(|| name.to_owned())
-    });
-    found.unwrap_or_else(|| number.to_string())
 }
 
 /// The configuration's file and all that it names, but for recordings and prompts; and the designs of surveys that

@@ -458,7 +458,7 @@ fn console(args: Console) -> ExitCode {
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     match crate::console::client::run(&socket, args.execute.as_deref(), args.json, colour) {
         Ok(code) => code,
-        Err(error) => fail(&error.to_string()),
+        Err(error) => fail(&crate::console::client::said(&error)),
     }
 }
 

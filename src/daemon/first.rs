@@ -10,12 +10,11 @@ use super::certificate::{self, CERTIFICATE_MODE, KEY_MODE};
 use super::cli::ConfigFile;
 use super::files;
 use crate::config::{Certificate, Config};
+use crate::console::users::Users;
 use crate::net::tls::self_signed::self_signed;
 
 /// How long a certificate of our own holds, days.
 const DAYS: u32 = 825;
-/// The system's groups.
-const GROUPS: &str = "/etc/group";
 
 /// Makes the certificates that are wanted and not there yet. Gives a line for each, made or not; what then
 /// is still missing is told when the files are read.
@@ -53,18 +52,11 @@ fn made(config: &Config, one: &Certificate) -> String {
 
 /// The number of a group of this system.
 pub(super) fn group(name: &str) -> Result<u32, String> {
-    let groups = std::fs::read_to_string(GROUPS).map_err(|e| format!("{GROUPS}: {e}"))?;
-    group_in(&groups, name).ok_or_else(|| {
+    Users::of_system().gid(name).ok_or_else(|| {
         format!(
             "[console] group: this system has no group {name}; make it: groupadd --system {name}"
         )
     })
-}
-
-/// As group(5) has it: name, password, number, members.
-fn group_in(groups: &str, name: &str) -> Option<u32> {
-    let mut lines = groups.lines().map(|line| line.split(':'));
-    lines.find_map(|mut line| (line.next()? == name).then(|| line.nth(1)?.parse().ok())?)
 }
 
 #[cfg(test)]
@@ -72,11 +64,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_is_found_by_its_name() {
-        let groups = "root:x:0:\nbelfry:x:990:\nbelfry-console:x:991:anna,ben\nodd\n";
-        assert_eq!(group_in(groups, "belfry-console"), Some(991));
-        assert_eq!(group_in(groups, "belfry"), Some(990));
-        assert_eq!(group_in(groups, "odd"), None);
+    fn a_group_that_is_not_there_is_told_with_how_to_make_it() {
+        assert_eq!(group("root"), Ok(0));
         assert!(group("no-such-group-here").unwrap_err().contains("groupadd"));
     }
 

@@ -42,6 +42,9 @@ const APPLICATION_ID: i32 = 0x426c_6672;
 /// How long a statement waits for another program's lock before it gives up; it is then retried.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// What mends a file that may not be written.
+const NOT_OURS: &str = "give it, its -wal and -shm and their folder to Belfry's user ('belfry doctor', run by root, names them)";
+
 /// Why the database cannot be had, or a statement failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Trouble {
@@ -123,7 +126,9 @@ pub(super) fn sort_code(path: &Path, code: Option<i32>, text: String) -> Trouble
         1 | 11 | 26 => Trouble::Damaged(path.to_owned(), text),
         // TOOBIG, CONSTRAINT, MISMATCH, RANGE: this statement, whenever it is tried.
         18 | 19 | 20 | 25 => Trouble::Refused(text),
-        // BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN and the like.
+        // READONLY.
+        8 => Trouble::Away(path.to_owned(), format!("{text}: {NOT_OURS}")),
+        // BUSY, LOCKED, IOERR, FULL, CANTOPEN and the like.
         _ => Trouble::Away(path.to_owned(), text),
     }
 }
@@ -175,8 +180,9 @@ impl Database {
     }
 
     /// Writes a whole and consistent copy of a file, of whatever schema, while others read and write it.
-    pub async fn copy(path: &Path, to: &Path) -> Result<(), Trouble> {
-        let sorted = |error: sqlx::Error| sort(path, &error);
+    /// An error says what could not be had, or not be written.
+    pub async fn copy(path: &Path, to: &Path) -> Result<(), String> {
+        let sorted = |error: sqlx::Error| sort(path, &error).to_string();
         // Not for reading alone: what is attached for the copy would be so too.
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -184,14 +190,11 @@ impl Database {
             .busy_timeout(BUSY)
             .disable_statement_logging();
         let mut connection = options.connect().await.map_err(sorted)?;
-        schema(&mut connection, path).await?;
+        schema(&mut connection, path).await.map_err(|trouble| trouble.to_string())?;
         let written = copy::write(&mut connection, to, copy::free).await;
         let _ = connection.close().await;
         written.map_err(|why| {
-            Trouble::Away(
-                path.to_owned(),
-                format!("no copy can be written: {}: {why}", to.display()),
-            )
+            format!("no copy of {} can be written: {}: {why}", path.display(), to.display())
         })
     }
 

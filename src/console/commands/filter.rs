@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Order;
+use crate::switch::fact::FactKind;
 
 /// The most words of a filter.
 const MOST: usize = 32;
@@ -25,11 +26,33 @@ pub(super) fn events(rest: &str) -> Result<Order, String> {
             Some(("", _)) | Some((_, "")) => {
                 return Err(format!("'{word}': write a field and its value: call=01KAF3Q8ZK004"));
             }
+            Some((field, _)) if mistyped(field).is_some() => {
+                let near = mistyped(field).unwrap_or_default();
+                return Err(format!("no event has a field '{field}'; did you mean '{near}'?"));
+            }
             Some((field, value)) => filter.fields.push((field.into(), value.into())),
-            None => filter.kinds.push(word.into()),
+            None if FactKind::NAMES.contains(&word) => filter.kinds.push(word.into()),
+            None => return Err(unknown(word)),
         }
     }
     Ok(Order::Events(filter))
+}
+
+/// The field that is nearly called so; an unknown one that is like none may be of a later version.
+fn mistyped(field: &str) -> Option<&'static str> {
+    let far = |known: &&str| strsim::damerau_levenshtein(known, field);
+    let near = FactKind::FIELDS.iter().copied().min_by_key(far)?;
+    (1..=field.len() / 3).contains(&far(&near)).then_some(near)
+}
+
+/// What was meant by a kind that is none.
+fn unknown(word: &str) -> String {
+    let far = |known: &&&str| strsim::damerau_levenshtein(known, word);
+    let near = FactKind::NAMES.iter().min_by_key(far).filter(|near| far(near) <= 4);
+    match near {
+        Some(near) => format!("there is no kind of event '{word}'; did you mean '{near}'?"),
+        None => format!("there is no kind of event '{word}': {}", FactKind::NAMES.join(", ")),
+    }
 }
 
 impl Filter {
@@ -86,6 +109,10 @@ mod tests {
         }
         assert!(filter("call=A").wants("no JSON"));
         assert!(events("call=").unwrap_err().contains("call=01KAF3Q8ZK004"));
-        assert!(events("x ".repeat(40).as_str()).is_err());
+        assert!(events("alarm ".repeat(40).as_str()).is_err());
+        assert!(events("call_begn").unwrap_err().contains("did you mean 'call_began'"));
+        assert!(events("gatway=e1-a").unwrap_err().contains("did you mean 'gateway'"));
+        assert!(events("span=3").is_ok(), "it may be of a later version");
+        assert!(events("everything").unwrap_err().contains("call_ended, "));
     }
 }

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Entry, FORMAT, MANIFEST, Manifest, What, told};
 use crate::console::out::outln;
+use crate::console::users::Users;
 use crate::daemon::cli::{ConfigFile, fail};
 use crate::daemon::files;
 use crate::store::{database::Database, segment};
@@ -265,12 +266,21 @@ fn each(
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut archive = tar::Archive::new(std::io::BufReader::with_capacity(PIECE, file));
     let entries = archive.entries().map_err(|error| error.to_string())?;
-    for entry in entries {
-        let mut entry = entry.map_err(|error| format!("it is damaged: {error}"))?;
+    for (nth, entry) in entries.enumerate() {
+        // What the library says of a file of another kind has that file's bytes in it.
+        let mut entry = entry.map_err(|error| match nth {
+            0 => "this is no back-up of Belfry's: it is no tar archive".to_owned(),
+            _ => format!("it is damaged: {}", plain(&error.to_string())),
+        })?;
         let name = entry.path().map_err(|error| error.to_string())?.display().to_string();
         with(&name, &mut entry)?;
     }
     Ok(())
+}
+
+/// One line of what is said, without bytes that a terminal would take for orders.
+fn plain(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// Writes each wanted file beside its place.
@@ -360,9 +370,9 @@ fn put(
 ) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
     let rights = fs::Permissions::from_mode(entry.mode & entry.what.most());
-    let number = |file: &str, name: &str| number_of(file, name).or_else(|| name.parse().ok());
-    let owner = number("/etc/passwd", &entry.owner);
-    let group = number("/etc/group", &entry.group);
+    let users = Users::of_system();
+    let owner = users.uid(&entry.owner).or_else(|| entry.owner.parse().ok());
+    let group = users.gid(&entry.group).or_else(|| entry.group.parse().ok());
     // By the handle: the directory may be the service's, which could have put a link there meanwhile.
     let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(part);
     let file = file.map_err(told(part))?;
@@ -381,12 +391,6 @@ fn put(
     fs::rename(part, to).map_err(told(to))?;
     moved.push((part.to_owned(), to.to_owned()));
     Ok(())
-}
-
-fn number_of(file: &str, name: &str) -> Option<u32> {
-    let text = fs::read_to_string(file).ok()?;
-    let mut lines = text.lines().map(|line| line.split(':'));
-    lines.find_map(|mut line| (line.next()? == name).then(|| line.nth(1)?.parse().ok())?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::Finding;
+use crate::console::figures::read;
 use crate::console::{Answer, client};
 use crate::daemon::files::counted;
 use crate::switch::console::{AgentRow, GatewayRow, PhoneRow, Status};
@@ -155,15 +156,6 @@ fn named(all: &[String]) -> String {
     if more == 0 { first } else { format!("{first} and {more} more") }
 }
 
-/// The figures by name, with their labels as they are written.
-fn read(text: &str) -> BTreeMap<&str, f64> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .filter_map(|line| line.rsplit_once(' '))
-        .filter_map(|(name, value)| Some((name, value.parse().ok()?)))
-        .collect()
-}
-
 fn figures(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
     let of = |name: &str| all.get(name).copied().unwrap_or(0.0);
     let mut findings = Vec::new();
@@ -184,8 +176,8 @@ fn figures(all: &BTreeMap<&str, f64>) -> Vec<Finding> {
                 "{} with a wrong password since the start",
                 counted(of("belfry_log_ins_refused_total") as usize, "log-in")
             ),
-            "journalctl -u belfry names number and address; belfry phone set NUMBER --new-secret; \
-             belfry console -e 'show bans'",
+            "journalctl -u belfry names number and address; belfry phone set NUMBER --new-secret, which tells of a \
+             phone in belfry.toml where its password is; belfry console -e 'show bans'",
         ));
     }
     let alarms: Vec<String> = each(all, "belfry_alarm{").map(|(name, _)| name.to_owned()).collect();

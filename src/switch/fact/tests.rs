@@ -147,6 +147,9 @@ fn every_kind_is_written_and_read_back_under_its_name() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), kinds.len());
+    for name in &names {
+        assert!(FactKind::NAMES.contains(name), "{name} is not among the names");
+    }
     for (seq, kind) in kinds.into_iter().enumerate() {
         let fact = Fact { seq: seq as u64, wall: Wall(1_790_000_000_000), kind };
         let json = serde_json::to_string(&fact).unwrap();

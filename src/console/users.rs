@@ -1,0 +1,114 @@
+//! The system's users and groups, by name and by number: who gives an order, whose the socket is, whose files are.
+//!
+//! passwd(5) and group(5) as they stand in `/etc`; users of a directory service are known by their numbers alone.
+
+use std::fs;
+
+const USERS: &str = "/etc/passwd";
+const GROUPS: &str = "/etc/group";
+
+/// Both lists, as they were when they were read. What cannot be read is empty.
+#[derive(Clone, Debug, Default)]
+pub struct Users {
+    users: String,
+    groups: String,
+}
+
+impl Users {
+    /// Those of this system.
+    pub fn of_system() -> Users {
+        let [users, groups] =
+            [USERS, GROUPS].map(|file| fs::read_to_string(file).unwrap_or_default());
+        Users { users, groups }
+    }
+
+    /// A user's name.
+    pub fn user(&self, uid: u32) -> Option<&str> {
+        named(&self.users, uid)
+    }
+
+    /// A group's name.
+    pub fn group(&self, gid: u32) -> Option<&str> {
+        named(&self.groups, gid)
+    }
+
+    /// The number of a user.
+    pub fn uid(&self, name: &str) -> Option<u32> {
+        numbered(&self.users, name)
+    }
+
+    /// The number of a group.
+    pub fn gid(&self, name: &str) -> Option<u32> {
+        numbered(&self.groups, name)
+    }
+
+    /// The first user, but root, whose own group that is.
+    pub fn of_group(&self, gid: u32) -> Option<u32> {
+        let mut all = self.users.lines().filter_map(fields);
+        all.find(|(_, uid, more)| *uid != 0 && first_group(more) == Some(gid))
+            .map(|(_, uid, _)| uid)
+    }
+
+    /// The groups of a user: its own, and those that name it.
+    pub fn groups_of(&self, uid: u32) -> Vec<u32> {
+        let found = self.users.lines().filter_map(fields).find(|(_, own, _)| *own == uid);
+        let Some((name, _, more)) = found else { return Vec::new() };
+        let names_it = |(_, gid, more): (&str, u32, &str)| {
+            let members = more.split(':').next().unwrap_or_default();
+            members.split(',').any(|member| member == name).then_some(gid)
+        };
+        let further = self.groups.lines().filter_map(fields).filter_map(names_it);
+        first_group(more).into_iter().chain(further).collect()
+    }
+}
+
+/// Name, number, and what stands behind them.
+fn fields(line: &str) -> Option<(&str, u32, &str)> {
+    let mut fields = line.splitn(4, ':');
+    let (name, _password, number) = (fields.next()?, fields.next()?, fields.next()?);
+    Some((name, number.parse().ok()?, fields.next().unwrap_or_default()))
+}
+
+fn first_group(more: &str) -> Option<u32> {
+    more.split(':').next()?.parse().ok()
+}
+
+fn named(list: &str, number: u32) -> Option<&str> {
+    let found = list.lines().filter_map(fields).find(|(_, own, _)| *own == number);
+    found.map(|(name, ..)| name)
+}
+
+fn numbered(list: &str, name: &str) -> Option<u32> {
+    let found = list.lines().filter_map(fields).find(|(own, ..)| *own == name);
+    found.map(|(_, number, _)| number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both() -> Users {
+        Users {
+            users: "root:x:0:0::/root:/bin/sh\nodd\nbelfry:x:990:991::/var/lib/belfry:/bin/false\n"
+                .into(),
+            groups: "root:x:0:\nodd\nbelfry:x:991:\naudio:x:29:anna,belfry\nshort:x:7\n".into(),
+        }
+    }
+
+    #[test]
+    fn users_and_groups_have_names_and_numbers() {
+        let all = both();
+        assert_eq!((all.user(990), all.user(5)), (Some("belfry"), None));
+        assert_eq!((all.group(991), all.group(7)), (Some("belfry"), Some("short")));
+        assert_eq!((all.uid("belfry"), all.uid("odd"), all.uid("anna")), (Some(990), None, None));
+        assert_eq!((all.gid("audio"), all.gid("odd")), (Some(29), None));
+        assert_eq!((all.of_group(991), all.of_group(0)), (Some(990), None));
+    }
+
+    #[test]
+    fn a_users_groups_are_its_own_and_those_that_name_it() {
+        assert_eq!(both().groups_of(990), [991, 29]);
+        assert_eq!(both().groups_of(5), Vec::<u32>::new());
+        assert_eq!(Users::of_system().groups_of(0)[0], 0, "root is on each system");
+    }
+}
