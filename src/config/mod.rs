@@ -287,7 +287,26 @@ impl Config {
     /// The keys (`section.key`) in which `new` differs and which take effect only at the next
     /// start. Empty: `new` can be put in force by a reload.
     pub fn needs_restart(&self, new: &Config) -> Vec<&'static str> {
-        let mut changed = [
+        let mut changed = self.changed_sections(new);
+        changed.extend(network::changed(&self.networks, &new.networks));
+        changed.extend(self.changed_entries(new));
+        changed.extend(plan::changed(self, new));
+        for (old, new) in self.certificates.iter().zip(&new.certificates) {
+            changed.extend(old.changed_for_restart(new));
+        }
+        if self.webhooks.len() != new.webhooks.len() {
+            changed.push("webhook");
+        }
+        for (old, new) in self.webhooks.iter().zip(&new.webhooks) {
+            changed.extend(old.changed_for_restart(new));
+        }
+        changed.dedup();
+        changed
+    }
+
+    /// Of the sections that stand once.
+    fn changed_sections(&self, new: &Config) -> Vec<&'static str> {
+        [
             self.node.changed_for_restart(&new.node),
             self.sip.changed_for_restart(&new.sip),
             self.tls.changed_for_restart(&new.tls),
@@ -313,72 +332,35 @@ impl Config {
             self.fort.changed_for_restart(&new.fort),
             self.feature_codes.changed_for_restart(&new.feature_codes),
         ]
-        .concat();
-        changed.extend(network::changed(&self.networks, &new.networks));
-        for (old, new) in self.certificates.iter().zip(&new.certificates) {
-            changed.extend(old.changed_for_restart(new));
+        .concat()
+    }
+
+    /// Of the sections that stand several times: each compared with the one of the same name.
+    fn changed_entries(&self, new: &Config) -> Vec<&'static str> {
+        let mut changed = Vec::new();
+        macro_rules! compare {
+            ($($list:ident by $($key:ident),+;)+) => {$(
+                for old in &self.$list {
+                    let same = new.$list.iter().find(|own| $(own.$key == old.$key)&&+);
+                    changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+                }
+            )+};
         }
-        for old in &self.gateways {
-            let same = new.gateways.iter().find(|gateway| gateway.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
+        compare! {
+            gateways by name;
+            trunks by name;
+            recorders by name;
+            phones by number;
+            agents by number;
+            teams by name;
+            wrap_ups by code;
+            score_forms by name;
+            score_questions by form, name;
+            queues by name;
+            campaigns by name;
+            care_calls by name;
+            tokens by name;
         }
-        for old in &self.trunks {
-            let same = new.trunks.iter().find(|trunk| trunk.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.recorders {
-            let same = new.recorders.iter().find(|recorder| recorder.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.phones {
-            let same = new.phones.iter().find(|phone| phone.number == old.number);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.agents {
-            let same = new.agents.iter().find(|agent| agent.number == old.number);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.teams {
-            let same = new.teams.iter().find(|team| team.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.wrap_ups {
-            let same = new.wrap_ups.iter().find(|own| own.code == old.code);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.score_forms {
-            let same = new.score_forms.iter().find(|own| own.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.score_questions {
-            let is = |own: &&ScoreQuestion| own.form == old.form && own.name == old.name;
-            let same = new.score_questions.iter().find(is);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.queues {
-            let same = new.queues.iter().find(|queue| queue.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.campaigns {
-            let same = new.campaigns.iter().find(|own| own.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        for old in &self.care_calls {
-            let same = new.care_calls.iter().find(|own| own.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        changed.extend(plan::changed(self, new));
-        for old in &self.tokens {
-            let same = new.tokens.iter().find(|token| token.name == old.name);
-            changed.extend(same.into_iter().flat_map(|same| old.changed_for_restart(same)));
-        }
-        if self.webhooks.len() != new.webhooks.len() {
-            changed.push("webhook");
-        }
-        for (old, new) in self.webhooks.iter().zip(&new.webhooks) {
-            changed.extend(old.changed_for_restart(new));
-        }
-        changed.dedup();
         changed
     }
 

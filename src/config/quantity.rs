@@ -166,7 +166,10 @@ impl Setting for u32 {
         };
         let parsed = u32::from_str_radix(number.as_str(), number.radix()).ok();
         if parsed.is_none() {
-            let remedy = format!("write a number from 0 to {}", u32::MAX);
+            let remedy = match reader.limits {
+                Some((low, high)) => format!("write a value from {low} to {high}"),
+                None => format!("write a number from 0 to {}", u32::MAX),
+            };
             reader.faults.error(&value.span(), "the number is out of range", remedy);
         }
         parsed

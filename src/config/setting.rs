@@ -160,12 +160,14 @@ impl<T: Setting> Setting for Option<T> {
 #[derive(Debug)]
 pub(super) struct Reader<'t> {
     pub(super) faults: Faults<'t>,
+    /// Between which values the key that is read lies, where it has such limits.
+    pub(super) limits: Option<(&'static str, &'static str)>,
     places: BTreeMap<(&'static str, usize, &'static str), Range<usize>>,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str) -> Reader<'t> {
-        Reader { faults: Faults::new(text), places: BTreeMap::new() }
+        Reader { faults: Faults::new(text), limits: None, places: BTreeMap::new() }
     }
 
     /// Where `key` of the `nth` such section is written: its value, else the section's header,
@@ -278,6 +280,7 @@ impl<'r, 't, 'v> SectionReader<'r, 't, 'v> {
             let what = format!("{header} `{name}` is read, but this version does not act on it");
             self.reader.faults.warn(&value.span(), what, "leave it out, or keep it for later");
         }
+        self.reader.limits = key.limits;
         let read = T::read(value, self.reader)?;
         if let Some((low, high)) = key.limits
             && !read.within(&from_table(low), &from_table(high))

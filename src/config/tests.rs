@@ -102,7 +102,7 @@ fn values_of_the_wrong_shape() {
     refuses(&after("[record]\nmax_disk = 90\n"), 5, 12, "an integer", "\"90 %\"");
     refuses(&after("[record]\nenabled = \"yes\"\n"), 5, 11, "text cannot", "true or false");
     refuses(&after("[limits]\ncalls = 0\n"), 5, 9, "out of range", "from 1 to 15000");
-    refuses(&after("[limits]\ncalls = -1\n"), 5, 9, "out of range", "write a number");
+    refuses(&after("[limits]\ncalls = -1\n"), 5, 9, "out of range", "from 1 to 15000");
     refuses(&after("[store]\nurl = \"postgres://u:pw@h/b\"\n"), 5, 7, "PostgreSQL is not in", "sqlite:///");
     refuses(&after("[store]\nurl = \"/var/x.db\"\n"), 5, 7, "not the URL", "sqlite:///");
     refuses(&after("[dialplan]\nholidays = [\"2026-10-32\"]\n"), 5, 13, "not a day", "2026-10-01");
