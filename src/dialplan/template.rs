@@ -166,6 +166,26 @@ impl Template {
         out
     }
 
+    /// The text with what an expression caught in its place; `None` where more stands in it than that.
+    pub fn with_captures(&self, caught: &[String]) -> Option<String> {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => Some(text.to_string()),
+            Piece::Capture(n) => Some(caught.get(usize::from(*n)).cloned().unwrap_or_default()),
+            Piece::Variable { .. } | Piece::Function { .. } => None,
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
+    /// The text with all variables empty; `None` where something else stands in it.
+    pub fn without_values(&self) -> Option<String> {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => Some(text.to_string()),
+            Piece::Variable { .. } => Some(String::new()),
+            Piece::Capture(_) | Piece::Function { .. } => None,
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
     /// The functions that the text calls.
     pub fn functions(&self) -> Vec<&str> {
         let mut found = Vec::new();

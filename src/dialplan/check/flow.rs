@@ -9,21 +9,37 @@
 use std::collections::BTreeMap;
 
 use super::reach::{may_take, surely_takes};
+use super::rounds::{Heard, comes_again};
+use super::variables::that_may_be_set;
 use crate::dialplan::draft::Draft;
 use crate::dialplan::effect::Keys;
 use crate::dialplan::fault::Place;
 use crate::dialplan::model::{BlockId, Op, Plan};
 use crate::dialplan::template::Template;
 
-pub(super) fn check(draft: &mut Draft<'_>) {
+/// `read`: the variables that the plan's texts read.
+pub(super) fn check(draft: &mut Draft<'_>, read: &[String]) {
     let graph = Graph::new(&draft.plan);
-    let spins = graph.spins(&draft.plan);
+    let spins = graph.spins(&draft.plan, None);
+    let set = that_may_be_set(&draft.plan, read.iter().map(String::as_str));
+    let heard = Heard::new(draft.env, set);
+    let mut rounds = graph.spins(&draft.plan, Some(&heard));
+    rounds.retain(|place| !spins.contains(place));
     let menus = graph.closed_menus(&draft.plan);
     for place in spins {
         draft.faults.error(
             place,
             "this leads back to itself and nothing on the way waits, so the call would spin",
             "put a play, menu or wait between, or end with hangup",
+        );
+    }
+    // Only some calls, or only as long as prompts are missing: the others are not to be without a plan for it.
+    for place in rounds {
+        draft.faults.lose(
+            place,
+            "this leads back to itself: a number comes to its own route again, or no prompt on the way is there to be \
+             played, so such a call would spin",
+            "let it lead elsewhere, record the prompts, or end with hangup",
         );
     }
     for (place, name) in menus {
@@ -56,6 +72,8 @@ struct Graph {
     after: BTreeMap<usize, Vec<Way>>,
     /// The context that a block runs in, where that is known.
     context: BTreeMap<usize, String>,
+    /// The route that a block belongs to, where it is one's.
+    route: BTreeMap<usize, usize>,
 }
 
 impl Graph {
@@ -69,8 +87,14 @@ impl Graph {
         let menus =
             plan.menus.keys().enumerate().map(|(n, name)| (name.clone(), size + n)).collect();
         size += plan.menus.len();
-        let mut graph =
-            Graph { first, menus, size, after: BTreeMap::new(), context: BTreeMap::new() };
+        let mut graph = Graph {
+            first,
+            menus,
+            size,
+            after: BTreeMap::new(),
+            context: BTreeMap::new(),
+            route: BTreeMap::new(),
+        };
         graph.join(plan);
         graph
     }
@@ -81,10 +105,11 @@ impl Graph {
 
     /// Finds what follows the end of each block.
     fn join(&mut self, plan: &Plan) {
-        for route in &plan.routes {
+        for (nth, route) in plan.routes.iter().enumerate() {
             for condition in &route.conditions {
                 for block in [condition.actions, condition.otherwise] {
                     self.context.insert(block.0 as usize, route.context.clone());
+                    self.route.insert(block.0 as usize, nth);
                 }
             }
         }
@@ -118,6 +143,9 @@ impl Graph {
                     if let Some(context) = self.context.get(&at).cloned() {
                         self.context.insert(block.0 as usize, context);
                     }
+                    if let Some(route) = self.route.get(&at).copied() {
+                        self.route.insert(block.0 as usize, route);
+                    }
                 }
             }
         }
@@ -130,16 +158,18 @@ impl Graph {
         }
     }
 
-    /// The ways from each node. `waits_are_out`: a step that waits leads out.
-    fn ways(&self, plan: &Plan, waits_are_out: bool) -> Vec<Vec<Way>> {
+    /// The ways from each node. `waits_are_out`: a step that waits leads out. `heard`: numbers are followed as some call
+    /// has them, and prompts that are not there take no time.
+    fn ways(&self, plan: &Plan, waits_are_out: bool, heard: Option<&Heard<'_>>) -> Vec<Vec<Way>> {
+        let takes_time = |op: &Op| waits(op) && heard.is_none_or(|heard| !heard.is_silent(op));
         let mut ways = vec![Vec::new(); self.size];
         for (at, block) in plan.blocks.iter().enumerate() {
             for (n, step) in block.iter().enumerate() {
                 let node = self.first[at] + n;
-                ways[node] = if waits_are_out && waits(&step.op) {
+                ways[node] = if waits_are_out && takes_time(&step.op) {
                     vec![Way::Out]
                 } else {
-                    self.step(plan, at, &step.op, node)
+                    self.step(plan, at, &step.op, node, heard.is_some())
                 };
             }
             ways[self.first[at] + block.len()] =
@@ -160,7 +190,7 @@ impl Graph {
         ways
     }
 
-    fn step(&self, plan: &Plan, block: usize, op: &Op, node: usize) -> Vec<Way> {
+    fn step(&self, plan: &Plan, block: usize, op: &Op, node: usize, some: bool) -> Vec<Way> {
         let next = Way::To(node + 1);
         match op {
             Op::If { then, otherwise, .. } => {
@@ -175,7 +205,9 @@ impl Graph {
                     .collect(),
                 None => vec![Way::Out],
             },
-            Op::Transfer { number, context } => self.sent(plan, block, number, context.as_ref()),
+            Op::Transfer { number, context } => {
+                self.sent(plan, block, number, context.as_ref(), some)
+            }
             Op::Call { sub } => match sub.fixed().and_then(|name| plan.subs.get(&*name)) {
                 Some((sub, _)) => vec![Way::To(self.start(*sub))],
                 None => vec![Way::Out],
@@ -211,13 +243,15 @@ impl Graph {
         }
     }
 
-    /// The routes that may take a number sent to a context.
+    /// The routes that may take a number sent to a context. `some`: where a number of this route comes back to it, the
+    /// ways are that one's.
     fn sent(
         &self,
         plan: &Plan,
         block: usize,
         number: &Template,
         context: Option<&Template>,
+        some: bool,
     ) -> Vec<Way> {
         let context = match context {
             Some(context) => context.fixed().map(|c| c.into_owned()),
@@ -226,7 +260,9 @@ impl Graph {
         let Some(routes) = context.as_deref().and_then(|c| plan.routes_of(c)) else {
             return vec![Way::Out];
         };
-        let number = number.fixed();
+        let own = self.route.get(&block).and_then(|route| plan.routes.get(*route));
+        let again = || comes_again(own.filter(|_| some)?, number).map(Into::into);
+        let number = number.fixed().or_else(again);
         let mut ways = Vec::new();
         for (_, route) in routes {
             if number.as_deref().is_some_and(|n| !may_take(route, n)) {
@@ -270,8 +306,8 @@ impl Graph {
     }
 
     /// Jumps that lead back to themselves and on the way wait for nothing: one place a circle.
-    fn spins(&self, plan: &Plan) -> Vec<Place> {
-        let ways = self.ways(plan, true);
+    fn spins(&self, plan: &Plan, heard: Option<&Heard<'_>>) -> Vec<Place> {
+        let ways = self.ways(plan, true, heard);
         let free = self.free(&ways);
         let mut seen = vec![false; self.size];
         let mut places = Vec::new();
@@ -317,7 +353,7 @@ impl Graph {
 
     /// Menus from which no way leads out.
     fn closed_menus(&self, plan: &Plan) -> Vec<(Place, String)> {
-        let free = self.free(&self.ways(plan, false));
+        let free = self.free(&self.ways(plan, false, None));
         let closed = plan.menus.iter().filter(|(name, _)| !free[self.menus[*name]]);
         closed.map(|(name, menu)| (menu.place, name.clone())).collect()
     }

@@ -7,6 +7,7 @@ mod flow;
 mod lookups;
 mod names;
 mod reach;
+mod rounds;
 mod variables;
 
 use super::draft::Draft;
@@ -16,9 +17,10 @@ pub(super) fn check(draft: &mut Draft<'_>) {
     names::check(draft);
     lookups::check(draft);
     reach::check(draft);
+    let read: Vec<String> = draft.reads.keys().cloned().collect();
     variables::check(draft);
     // The ways through a plan are only worth following when its names hold.
     if !draft.faults.has_errors() {
-        flow::check(draft);
+        flow::check(draft, &read);
     }
 }

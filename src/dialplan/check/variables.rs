@@ -13,8 +13,7 @@ use crate::dialplan::model::{Op, Plan};
 pub(super) fn check(draft: &mut Draft<'_>) {
     let reads = std::mem::take(&mut draft.reads);
     let Some(set) = set_by_steps(&draft.plan) else { return };
-    let given = ALIASES.iter().map(|(theirs, _)| *theirs).chain(KNOWN.iter().copied());
-    let known: BTreeSet<&str> = given.chain(set.iter().map(String::as_str)).collect();
+    let known = with_given(&set);
     for (name, place) in reads {
         let name = name.as_str();
         if known.contains(name) || name.starts_with(HEADER) || is_global(&draft.plan, name) {
@@ -28,6 +27,24 @@ pub(super) fn check(draft: &mut Draft<'_>) {
         };
         draft.faults.warn(place, what, remedy);
     }
+}
+
+/// Of these variables those that may have a value; `None`: any may.
+pub(super) fn that_may_be_set<'n>(
+    plan: &Plan,
+    names: impl Iterator<Item = &'n str>,
+) -> Option<BTreeSet<String>> {
+    let set = set_by_steps(plan)?;
+    let known = with_given(&set);
+    let may =
+        |name: &&str| known.contains(name) || name.starts_with(HEADER) || is_global(plan, name);
+    Some(names.filter(may).map(str::to_owned).collect())
+}
+
+/// With those that come with each call.
+fn with_given(set: &BTreeSet<String>) -> BTreeSet<&str> {
+    let given = ALIASES.iter().map(|(theirs, _)| *theirs).chain(KNOWN.iter().copied());
+    given.chain(set.iter().map(String::as_str)).collect()
 }
 
 /// What the files give every call.

@@ -42,6 +42,8 @@ pub use vars::{Entry, MAX_VALUE, MAX_VARIABLES};
 pub const MAX_STEPS_PER_WINDOW: u32 = 1_000;
 /// What a dial counts for in steps: a plan may not dial in a tight loop either.
 const DIAL_STEPS: u32 = 50;
+/// What a playing counts for that cannot be heard: it takes no time, and says so in the log each time.
+const SILENT_STEPS: u32 = 40;
 /// The span of call time over which steps are counted.
 pub const WINDOW: Duration = Duration::from_secs(1);
 /// How deep `call` and `extension` may go.
@@ -311,6 +313,7 @@ impl Interp {
             (Happening::Missing(name), _) => {
                 let text = format!("the prompt '{name}' cannot be played");
                 self.queue.push_front(Effect::Log { level: Level::Warning, text });
+                self.spend(SILENT_STEPS);
                 self.stop_playing();
             }
             (Happening::Key(_), _) => self.stop_playing(),

@@ -2,7 +2,7 @@
 
 use super::step::Captures;
 use super::vars::View;
-use super::{Frame, Interp, Speech};
+use super::{Frame, Interp, SILENT_STEPS, Speech};
 use crate::base::Wall;
 use crate::dialplan::effect::{Effect, Item, Keys, Level, Tone};
 use crate::dialplan::model::{Media, Plan, Step, StopOn};
@@ -54,6 +54,7 @@ impl Interp {
             self.log(Level::Warning, format!("{}: {text}", plan.at(step.place)));
         }
         if items.is_empty() && music.is_none() {
+            self.spend(SILENT_STEPS);
             return;
         }
         self.open_speech(step.freeswitch);
