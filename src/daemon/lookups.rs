@@ -28,6 +28,8 @@ const REQUESTS: usize = 64;
 const QUERIES: usize = 4;
 /// Before a request is sent again.
 const PAUSE: Duration = Duration::from_millis(200);
+/// By so much a query ends before its question does: a change that is on its way to the disk then comes there.
+const MARGIN: Duration = Duration::from_millis(500);
 /// Before a full switch is told again.
 const FULL: Duration = Duration::from_millis(50);
 
@@ -57,6 +59,8 @@ impl Lookups {
         self.runtime.spawn(async move {
             let began = Instant::now();
             let longest = Duration::from_millis(u64::from(lookup.longest_ms));
+            // The database is given up before the caller is told that it did not answer: what was changed he is told of.
+            let until = began + longest.saturating_sub(MARGIN.min(longest / 4));
             let carried_out = async {
                 let Ok(_place) = room.acquire().await else {
                     return Told::failed("the exchange stops");
@@ -64,7 +68,7 @@ impl Lookups {
                 let left = longest.saturating_sub(began.elapsed());
                 match lookup.ask {
                     Ask::Http(request) => by_http(&request, left).await,
-                    Ask::Sql(query) => by_sql(database, *query, left).await,
+                    Ask::Sql(query) => by_sql(database, *query, until).await,
                 }
             };
             let late = || Told::of(Outcome::Timeout, "no answer in time");
@@ -156,19 +160,19 @@ fn answered(asked: &Http, response: &Response) -> Told {
     }
 }
 
-async fn by_sql(database: PathBuf, asked: Sql, left: Duration) -> Told {
-    let done = tokio::task::spawn_blocking(move || query(&database, &asked, left)).await;
+async fn by_sql(database: PathBuf, asked: Sql, until: Instant) -> Told {
+    let done = tokio::task::spawn_blocking(move || query(&database, &asked, until)).await;
     done.unwrap_or_else(|_| Told::failed("the query came to a sudden end"))
 }
 
-fn query(database: &Path, asked: &Sql, left: Duration) -> Told {
+fn query(database: &Path, asked: &Sql, until: Instant) -> Told {
     let query = Query {
         sql: &asked.sql,
         own: asked.write.then_some(OWN_TABLES),
         values: &asked.values,
         rows: usize::from(asked.rows),
     };
-    let given = match asked::ask(database, &query, left) {
+    let given = match asked::ask(database, &query, until) {
         Ok(given) => given,
         Err(Refused::Timeout) => return Told::of(Outcome::Timeout, "no answer in time"),
         Err(Refused::Failed(why)) => return Told::failed(why),

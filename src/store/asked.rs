@@ -54,12 +54,15 @@ pub enum Refused {
     Failed(String),
 }
 
-/// Asks. Blocks for as long as `within`, hardly longer.
+/// Asks. Blocks until then, hardly longer: a change whose time is over before it is made good is none.
 ///
 /// # Errors
 /// [`Refused`]; nothing is changed then.
-pub fn ask(database: &Path, query: &Query<'_>, within: Duration) -> Result<Rows, Refused> {
-    let until = Instant::now() + within;
+pub fn ask(database: &Path, query: &Query<'_>, until: Instant) -> Result<Rows, Refused> {
+    let within = until.saturating_duration_since(Instant::now());
+    if within.is_zero() {
+        return Err(Refused::Timeout);
+    }
     let refused = |error: rusqlite::Error| refused(&error);
     let mut connection = open(database, query.own, within).map_err(refused)?;
     connection
@@ -81,6 +84,10 @@ pub fn ask(database: &Path, query: &Query<'_>, within: Duration) -> Result<Rows,
         Rows { columns, rows, changed: 0 }
     };
     let changed = usize::try_from(transaction.changes()).unwrap_or(0);
+    // Whoever asked has heard that it came to nothing.
+    if Instant::now() >= until {
+        return Err(Refused::Timeout);
+    }
     transaction.commit().map_err(refused)?;
     Ok(Rows { changed: if query.own.is_some() { changed } else { 0 }, ..rows })
 }
@@ -181,7 +188,8 @@ mod tests {
         let values: Vec<_> =
             values.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let own = own.then_some("own_");
-        ask(path, &Query { sql, own, values: &values, rows: 2 }, Duration::from_secs(2))
+        let until = Instant::now() + Duration::from_secs(2);
+        ask(path, &Query { sql, own, values: &values, rows: 2 }, until)
     }
 
     #[test]
@@ -230,12 +238,19 @@ mod tests {
         let sql =
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
         let query = Query { sql, own: None, values: &[], rows: 1 };
-        assert_eq!(ask(&path, &query, Duration::from_millis(50)), Err(Refused::Timeout));
+        let soon = || Instant::now() + Duration::from_millis(50);
+        assert_eq!(ask(&path, &query, soon()), Err(Refused::Timeout));
         // Somebody else writes, and goes on writing.
         let other = Connection::open(&path).expect("a connection");
         other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
         let sql = "DELETE FROM own_orders";
         let query = Query { sql, own: Some("own_"), values: &[], rows: 1 };
-        assert_eq!(ask(&path, &query, Duration::from_millis(50)), Err(Refused::Timeout));
+        assert_eq!(ask(&path, &query, soon()), Err(Refused::Timeout));
+        // Whose turn comes when its time is over changes nothing any more.
+        other.execute_batch("ROLLBACK").expect("it lets go");
+        assert_eq!(ask(&path, &query, Instant::now()), Err(Refused::Timeout));
+        let all = "SELECT count(*) FROM own_orders";
+        assert_eq!(asked(&path, all, false, &[]).unwrap().rows, [[Some("2".to_owned())]]);
+        assert_eq!(ask(&path, &query, Instant::now() + Duration::from_secs(2)).unwrap().changed, 2);
     }
 }
