@@ -237,7 +237,6 @@ impl Switch {
         let plan_goes_on = active.interp.as_ref().is_some_and(|interp| !interp.is_ended());
         // Why it went is told to whom it talked with or called (RFC 3326).
         self.hang_up_all(now, id, rung, ending.cause, ending.by);
-        self.stop_recording(id);
         if plan_goes_on {
             let happening = match left {
                 Doing::Talking { target, .. } => Happening::Dialed(DialEnd::Answered {
@@ -247,8 +246,10 @@ impl Switch {
                 }),
                 _ => Happening::Hangup,
             };
+            // What is said to a survey's question is in the recording that ends now.
             self.run(now, id, happening);
         }
+        self.stop_recording(id);
         self.forget_if_over(now, id);
     }
 

@@ -205,3 +205,28 @@ fn a_spoken_answer_is_a_recording_of_its_own() {
     assert!((2..=7).contains(&seconds), "{seconds} s, without what follows");
     house.ends_clean();
 }
+
+/// The dissatisfied say it and hang up: that is an answer, and a whole vote where it was the last question.
+#[test]
+fn a_spoken_answer_that_ends_with_the_call_counts() {
+    let text = "[[route]]\nname = \"all\"\ncontext = \"gateway\"\nsteps = [\"answer\", { survey = \"said\" }]\n\
+                [survey.said]\ncomplete = true\nquestions = [{ name = \"b\", prompt = \"p\", keys = { 1 = \"yes\" } },\n\
+                { name = \"why\", prompt = \"p\", voice = \"10 s\" }]\n";
+    let plan = plan(&[("said.toml".into(), text.into())]);
+    let mut house = House::with_plan(plan, Faults::NONE, 25, [&[Codec::Pcma]; 4], |_| ());
+    house.world.with(house.caller, |phone, now| phone.call(now, "1"));
+    house.until_state(house.caller, State::Talking);
+    house.world.run(Duration::from_secs(1));
+    house.press(house.caller, '1');
+    house.world.run(Duration::from_secs(6));
+    house.hang_up(house.caller);
+    house.world.run(Duration::from_secs(2));
+    let (sessions, verdicts, _) = read(&house, "said", Across::Nothing);
+    assert_eq!(verdicts, [Verdict::Valid]);
+    let [first, said] = &sessions[0].answers[..] else { panic!("{:?}", sessions[0].answers) };
+    assert_eq!((first.voice.as_ref(), said.question.as_str()), (None, "why"));
+    let path = said.voice.clone().expect("a recording");
+    let recording = house.world.recordings.get(&path).expect("it is whole");
+    assert!(recording.samples.unwrap_or(0) > 8_000, "{recording:?}");
+    house.ends_clean();
+}

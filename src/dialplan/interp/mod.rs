@@ -243,7 +243,7 @@ impl Interp {
 
     /// Tells what happened and gives the next effect. After [`Effect::End`] it is always that.
     pub fn resume(&mut self, plan: &Plan, now: Now, happening: Happening) -> Effect {
-        self.wall = now.wall;
+        let before = std::mem::replace(&mut self.wall, now.wall);
         self.jot_happening(&happening);
         if now.at.since(self.budget.since) >= WINDOW {
             self.budget = Budget { since: now.at, spent: 0 };
@@ -255,7 +255,7 @@ impl Interp {
                 self.caller_gone()
             }
             Phase::Clearing => {}
-            Phase::Running => self.take(plan, happening),
+            Phase::Running => self.take(plan, happening, before),
             Phase::After => {}
         }
         self.advance(plan)
@@ -303,11 +303,17 @@ impl Interp {
         })
     }
 
-    /// What happened while the plan runs.
-    fn take(&mut self, plan: &Plan, happening: Happening) {
+    /// What happened while the plan runs; `before`: when something did last.
+    fn take(&mut self, plan: &Plan, happening: Happening, before: Wall) {
         // What was asked last is still to be given out; this is about an effect before it.
         let asked = if self.queue.is_empty() { self.asked } else { Asked::Nothing };
         match (happening, asked) {
+            (Happening::Hangup, Asked::Keys) => {
+                let spoke_ms = self.wall.0.saturating_sub(before.0);
+                let said = self.spoken_answer(plan, spoke_ms);
+                self.caller_gone();
+                self.queue.extend(said);
+            }
             (Happening::Hangup, _) => self.caller_gone(),
             (Happening::Redirect(to), _) => self.redirect(plan, to),
             (Happening::Missing(name), _) => {

@@ -13,6 +13,9 @@ use crate::dialplan::effect::{
 };
 use crate::dialplan::model::{Media, Next, Plan, Question, Survey};
 
+/// Who hangs up sooner after the tone has said nothing, milliseconds.
+const LEAST_SPOKEN_MS: i64 = 1_000;
+
 /// The key under which a spoken answer is kept.
 const VOICE: &str = "voice";
 
@@ -144,6 +147,30 @@ impl Interp {
             self.queue.push_back(Effect::Record(Recording::Stop));
         }
     }
+
+    /// The caller hangs up, and so ends what he says to the question: it is his answer, as at a key. What is written down of
+    /// it; nothing, if it is no such question, or he has gone at once.
+    pub(super) fn spoken_answer(&mut self, plan: &Plan, spoke_ms: i64) -> Vec<Effect> {
+        let Some(Frame::Survey { name, question: at, .. }) = self.stack.last() else {
+            return Vec::new();
+        };
+        let (name, at) = (name.clone(), *at as usize);
+        let Some(survey) = plan.surveys.get(&name) else { return Vec::new() };
+        let spoken = survey.questions.get(at).is_some_and(|question| question.voice_ms.is_some());
+        if !spoken || spoke_ms < LEAST_SPOKEN_MS {
+            return Vec::new();
+        }
+        self.survey_digits(plan, &name, survey, at, "");
+        let mut said: Vec<Effect> = self.queue.drain(..).collect();
+        said.retain(|effect| matches!(effect, Effect::SaveAnswer { .. }));
+        if let Some(Frame::Survey { question, skipped, .. }) = self.stack.last()
+            && survey.questions.get(*question as usize).is_none()
+        {
+            let step = SurveyStep::Over { complete: !skipped };
+            said.push(Effect::Survey { survey: name, step });
+        }
+        said
+    }
 }
 
 #[cfg(test)]
@@ -255,5 +282,44 @@ mod tests {
         };
         assert_eq!(version(THREE), version(THREE));
         assert_ne!(version(THREE), version(&THREE.replace("'z'", "'other'")));
+    }
+
+    /// Who hangs up while he speaks has answered, and has come to the end where that was the last question; who goes at the
+    /// tone has not.
+    #[test]
+    fn what_is_said_before_the_hangup_is_an_answer() {
+        let last = "{name='a', prompt='pa', keys={1='x'}}, {name='v', prompt='pv', voice='10 s'}";
+        let first = "{name='v', prompt='pv', voice='10 s'}, {name='a', prompt='pa', keys={1='x'}}";
+        let course = |questions: &str, spoke_ms: i64| {
+            let plan = load(questions).unwrap_or_else(|faults| panic!("{faults:#?}")).0;
+            let entry = Entry { context: "c".into(), ..Entry::default() };
+            let mut interp = Interp::start(&plan, NOW, entry).expect("a route");
+            let (mut told, mut happening, mut now) = (Vec::new(), Happening::Started, NOW);
+            while !interp.is_ended() {
+                let effect = interp.resume(&plan, now, happening);
+                happening = Happening::Done;
+                match effect {
+                    Effect::Collect(asked) if asked.min == 0 => {
+                        now.wall.0 += spoke_ms;
+                        happening = Happening::Hangup;
+                    }
+                    Effect::Collect(_) => {
+                        let digits = "1".to_owned();
+                        happening = Happening::Digits { digits, ended: Ended::Enough };
+                    }
+                    Effect::SaveAnswer { question, key, voice, .. } => {
+                        told.push(format!("{question}={key} {voice}"));
+                    }
+                    Effect::Survey { step: SurveyStep::Over { complete }, .. } => {
+                        told.push(format!("over {complete}"));
+                    }
+                    _ => {}
+                }
+            }
+            told
+        };
+        assert_eq!(course(last, 4_000), ["a=1 false", "v=voice true", "over true"]);
+        assert_eq!(course(last, 300), ["a=1 false"]);
+        assert_eq!(course(first, 4_000), ["v=voice true"], "one question was left");
     }
 }
