@@ -296,10 +296,7 @@ impl CheckIns {
         let (settled, since, ahead) = self.believed(now, known, kept.since);
         // What the schedule says of times before it was made is nobody's duty; what the one before said is.
         let owed = old.as_ref().map_or_else(Vec::new, |old| self.owed(old, settled, since));
-        let zone = match subscriber.time_zone.as_str() {
-            "" => None,
-            name => TimeZone::get(name).ok(),
-        };
+        let zone = subscriber.zone.clone();
         let (by_sign, open) = old.map_or((false, None), |old| (old.by_sign, old.open));
         if subscriber.check_in.is_empty() && open.is_none() && owed.is_empty() {
             return;

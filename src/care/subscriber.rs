@@ -7,6 +7,7 @@
 use core::fmt::Write as _;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::schedule::{Days, Schedule, Ways};
 
@@ -109,6 +110,8 @@ pub struct Subscriber {
     pub check_in: Schedule,
     /// Its time zone; empty: the node's.
     pub time_zone: String,
+    /// That zone's rules, looked up when it was set: at the edge, for they are a file.
+    pub zone: Option<TimeZone>,
     /// What else there is to know.
     pub notes: String,
 }
@@ -324,9 +327,12 @@ pub const FIELDS: &[Field] = &[
         what: "such as Asia/Shanghai; empty: the node's",
         get: |s| s.time_zone.clone(),
         set: |s, text| {
-            if !text.is_empty() && jiff::tz::TimeZone::get(text).is_err() {
-                return Err(format!("'{text}' is no time zone: write one such as Asia/Shanghai"));
-            }
+            s.zone = match text {
+                "" => None,
+                name => Some(TimeZone::get(name).map_err(|_| {
+                    format!("'{name}' is no time zone: write one such as Asia/Shanghai")
+                })?),
+            };
             s.time_zone = text.to_owned();
             Ok(())
         },
