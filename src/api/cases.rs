@@ -1,5 +1,5 @@
 //! The care line's cases over HTTP: which are open, whose each is (R10's pop-up), what its unit is told, what its
-//! response plan does (R15), how it ended.
+//! response plan does (R15), how it ended; and the whole record of each, the closed ones' too.
 
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -9,16 +9,52 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body::{Asked, Given};
+use super::body::{Asked, Given, Params};
 use super::csta::{Outcome, Shared, Who, done, object, order};
+use super::events::Later;
 use super::guard::Caller;
 use super::routes::{Gives, Param, Route};
 use super::{App, Problem, audit};
 use crate::access::rights::Role;
 use crate::switch::care::{CONFIDENTIAL, unit};
-use crate::switch::console::PlanOrder;
+use crate::switch::console::{CaseRow, PlanOrder, TroubleRow};
 use crate::switch::cti::Order;
 use crate::switch::{Reply, Request};
+
+/// Cases of one answer, at most and unless asked.
+const MOST: u32 = 10_000;
+const USUAL: u32 = 100;
+
+/// The records of cases, as the API sees them.
+pub trait Archive: Send + Sync {
+    /// Cases, the newest first.
+    fn cases(&self, sought: Sought) -> Later<Vec<Value>>;
+    /// All that is kept of one: itself, reports, what its plan did, calls with their legs, recordings and facts.
+    fn case(&self, case: u64) -> Later<Option<Value>>;
+}
+
+/// Which cases.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sought {
+    /// Opened from this time on, milliseconds since 1970.
+    pub from: Option<i64>,
+    /// Opened before this time.
+    pub until: Option<i64>,
+    /// Of this subscriber or controller.
+    pub account: Option<String>,
+    /// Only open or only closed ones.
+    pub open: Option<bool>,
+    /// At most so many.
+    pub most: Option<u32>,
+}
+
+impl Sought {
+    /// At most so many.
+    pub fn most(&self) -> u32 {
+        self.most.unwrap_or(USUAL).min(MOST)
+    }
+}
 
 const SEES: &[Role] = &[Role::Read, Role::Agent, Role::Supervisor];
 const ACTS: &[Role] = &[Role::Agent, Role::Supervisor];
@@ -37,8 +73,66 @@ fn objects() -> Value {
     json!({ "type": "array", "items": { "type": "object" } })
 }
 
+fn moment() -> Value {
+    json!({ "type": "integer", "format": "int64" })
+}
+
+const fn behind(name: &'static str, about: &'static str, schema: fn() -> Value) -> Param {
+    Param { name, in_path: false, about, schema }
+}
+
+const SOUGHT: &[Param] = &[
+    behind("from", "Opened from this time on, milliseconds since 1970.", moment),
+    behind("until", "Opened before this time.", moment),
+    behind(
+        "account",
+        "Of this subscriber's number, or of what an unknown unit calls itself.",
+        || json!({ "type": "string", "maxLength": 64 }),
+    ),
+    behind(
+        "open",
+        "Only those that are open, or only closed ones.",
+        || json!({ "type": "boolean" }),
+    ),
+    behind(
+        "most",
+        "At most so many; 100 unless given.",
+        || json!({ "type": "integer", "minimum": 1, "maximum": MOST }),
+    ),
+];
+
+/// The records of cases, open and closed.
+fn records() -> Vec<Route> {
+    let case = |route: Route| Route { tag: "care line", roles: ACTS, ..route };
+    vec![
+        case(Route {
+            summary: "Cases, open and closed, the newest first",
+            about: "When each was opened, for what, when somebody talked, when, how and by whom it was closed.",
+            params: SOUGHT,
+            gives: Gives::json(200, objects),
+            refuses: &[400, 422, 503],
+            ..Route::get("/v1/case-records", "ListCaseRecords", || get(listed))
+        }),
+        case(Route {
+            summary: "All that is kept of a case, open or closed",
+            about: "`case` as in the list, `reports` what its units said, as it came, `plan` what its response plan did, `calls` its \
+                    calls: the home's, those to it and those to who helps, each with `legs`, `events`, `fields` and \
+                    `recordings`, whose audio is at `/v1/recordings/{call}/{nth}`. What is in it last comes some \
+                    milliseconds after it happened.",
+            params: &[CASE],
+            gives: Gives::json(200, any_object),
+            refuses: &[404, 503],
+            ..Route::get("/v1/case-records/{case}", "GetCaseRecord", || get(record))
+        }),
+    ]
+}
+
 /// The routes of this file.
 pub(super) fn routes() -> Vec<Route> {
+    [open_cases(), records()].into_iter().flatten().collect()
+}
+
+fn open_cases() -> Vec<Route> {
     let case = |route: Route| Route { tag: "care line", refuses: &[404, 409, 503], ..route };
     vec![
         case(Route {
@@ -47,6 +141,15 @@ pub(super) fn routes() -> Vec<Route> {
             gives: Gives::json(200, objects),
             refuses: &[503],
             ..Route::get("/v1/cases", "ListCases", || get(list))
+        }),
+        case(Route {
+            summary: "What is wrong with units: the technical list",
+            about: "Of each `account`, `trouble` (battery, mains, path, lost, tamper, fault, silent) and `since_s`. A trouble is off the \
+                    list when the unit says that it is over; `silent`, when it is heard.",
+            roles: SEES,
+            gives: Gives::json(200, objects),
+            refuses: &[503],
+            ..Route::get("/v1/troubles", "ListTroubles", || get(troubles))
         }),
         case(Route {
             summary: "An open case, with all that is known of its subscriber",
@@ -125,10 +228,49 @@ fn number(case: &str) -> Result<u64, Problem> {
     case.parse().map_err(|_| Problem::not_found("a case is known by its number"))
 }
 
-async fn list(State(app): Shared) -> Outcome {
+/// The open cases, and what is wrong with units, once it is known of before the start.
+async fn open(app: &App) -> Result<(Vec<CaseRow>, Vec<TroubleRow>), Problem> {
     match app.ask(Request::Cases).await? {
-        Reply::Cases { cases, .. } => Ok(Given(StatusCode::OK, cases).into_response()),
+        Reply::Cases { cases, troubles, records_away: false } => Ok((cases, troubles)),
+        // A wall that shows nothing would say that nobody is in need.
+        Reply::Cases { cases, .. } => Err(Problem::unavailable(format!(
+            "the records are not read yet: which cases of before the start are open is not known; {} are open since \
+             then (events tell them)",
+            cases.len()
+        ))),
         _ => Err(Problem::unavailable("the exchange answers something else")),
+    }
+}
+
+async fn list(State(app): Shared) -> Outcome {
+    Ok(Given(StatusCode::OK, open(&app).await?.0).into_response())
+}
+
+async fn troubles(State(app): Shared) -> Outcome {
+    Ok(Given(StatusCode::OK, open(&app).await?.1).into_response())
+}
+
+fn archive(app: &App) -> Result<std::sync::Arc<dyn Archive>, Problem> {
+    app.exchange.archive().ok_or_else(|| Problem::unavailable("the records cannot be had here"))
+}
+
+fn away(why: String) -> Problem {
+    Problem::unavailable(format!("the records cannot be read: {why}"))
+}
+
+async fn listed(State(app): Shared, Params(sought): Params<Sought>) -> Outcome {
+    if sought.most == Some(0) || sought.most > Some(MOST) {
+        return Err(Problem::unprocessable(format!("`most` is 1 to {MOST}")));
+    }
+    let cases = archive(&app)?.cases(sought).await.map_err(away)?;
+    Ok(Given(StatusCode::OK, cases).into_response())
+}
+
+async fn record(State(app): Shared, Path(case): Path<String>) -> Outcome {
+    let id = number(&case)?;
+    match archive(&app)?.case(id).await.map_err(away)? {
+        Some(record) => Ok(Given(StatusCode::OK, record).into_response()),
+        None => Err(Problem::not_found(format!("there is no record of a case {id}"))),
     }
 }
 

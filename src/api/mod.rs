@@ -17,7 +17,7 @@
 mod audit;
 pub mod body;
 pub mod campaigns;
-mod cases;
+pub mod cases;
 pub mod client;
 mod csta;
 mod door;
@@ -83,6 +83,10 @@ pub trait Exchange: Send + Sync + 'static {
     fn library(&self) -> Option<Arc<dyn quality::Library>> {
         None
     }
+    /// The records of cases; `None`: nothing can be asked of them here.
+    fn archive(&self) -> Option<Arc<dyn cases::Archive>> {
+        None
+    }
 }
 
 /// Questions that the exchange has from one door at once, and how long a further one waits for its turn.
@@ -144,6 +148,10 @@ impl Exchange for Limited {
 
     fn library(&self) -> Option<Arc<dyn quality::Library>> {
         self.exchange.library()
+    }
+
+    fn archive(&self) -> Option<Arc<dyn cases::Archive>> {
+        self.exchange.archive()
     }
 }
 

@@ -613,6 +613,17 @@ impl Cases {
         first.then_some(&*case)
     }
 
+    /// Whether this is wrong with a unit.
+    pub fn has_trouble(&self, account: &str, trouble: Trouble) -> bool {
+        self.troubles.contains_key(&(account.to_owned(), trouble))
+    }
+
+    /// The open case in which a person sees to a missed check-in of this account.
+    pub fn task_of(&self, account: &str) -> Option<u64> {
+        let id = self.of_account.get(account)?;
+        self.open.get(id).filter(|case| case.check_in).map(|case| case.id)
+    }
+
     /// A call is over; its case, if nobody has talked in it, nor talks in another of the same case.
     pub fn call_over(&mut self, call: CallId) -> Option<Unheard> {
         self.without.remove(&call);

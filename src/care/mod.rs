@@ -26,6 +26,7 @@ pub mod receiver;
 pub mod report;
 pub mod schedule;
 pub mod sheet;
+pub mod silence;
 pub mod subscriber;
 pub mod unit;
 

@@ -71,6 +71,7 @@ named! {
         Lost = "lost": "A device of it is not heard.",
         Tamper = "tamper": "Somebody opened it.",
         Fault = "fault": "It is out of order.",
+        Silent = "silent": "It has not reported for several times that it does so by itself.",
     }
 }
 

@@ -95,6 +95,21 @@ section! {
 }
 
 section! {
+    /// Units that report by themselves (SCAIP's `PI`, NOW-IP's type 0, periodic tests): one that has not for several times is
+    /// a notice, `silent`, in `show cases`, until it is heard again. The first section in the text that fits a subscriber holds.
+    [[heartbeat]] struct Heartbeat {
+        /// Of subscribers whose `terminal_type` is this. Without it: of all.
+        terminal_type: Option<Label> = derived, live;
+        /// Of these subscribers alone, by their numbers. Without it: of all.
+        numbers: Option<Vec<Number>> = derived, live;
+        /// How often such a unit reports by itself.
+        every: Duration = "\"1 h\"" in ["\"1 min\"", "\"8 days\""], live;
+        /// So many times in a row not heard, and a tenth of that time more, and it is silent; 0: these are not watched.
+        missed: u32 = "3" in ["0", "20"], live;
+    }
+}
+
+section! {
     /// The guard against callers who call again and again. An alarm comes in all the same.
     [guard] struct Guard {
         /// So many calls of one number, or of one subscriber's numbers together, lock it out; 0: none do. Calls of

@@ -7,7 +7,7 @@ use super::acd::{Acd, Agent, Centre, Queue, Team, WrapUp};
 use super::address::Transport;
 use super::alarm::{self, Alarm};
 use super::campaign::{self, Campaign};
-use super::care::{Care, CheckIn, Guard, Receiver};
+use super::care::{Care, CheckIn, Guard, Heartbeat, Receiver};
 use super::care_call::{self, CareCall};
 use super::choice::Srtp;
 use super::fort::Fort;
@@ -50,6 +50,7 @@ pub(super) struct Draft {
     pub(super) receiver: Option<Receiver>,
     pub(super) check_in: Option<CheckIn>,
     pub(super) guard: Option<Guard>,
+    pub(super) heartbeats: Vec<(usize, Heartbeat)>,
     pub(super) care_calls: Vec<(usize, CareCall)>,
     pub(super) campaigns: Vec<(usize, Campaign)>,
     pub(super) resources: Vec<(usize, Resource)>,

@@ -11,7 +11,7 @@ use super::address::{DnsServer, Peer, PortRange, SipAddress};
 use super::alarm::Alarm;
 use super::calendar::{Holiday, Zone};
 use super::campaign::Campaign;
-use super::care::{Care, CheckIn, Guard, Receiver};
+use super::care::{Care, CheckIn, Guard, Heartbeat, Receiver};
 use super::care_call::CareCall;
 use super::causes::{CauseToStatus, StatusToCause};
 use super::choice::{
@@ -41,7 +41,7 @@ use super::trunk::{Numbers, Trunk};
 use super::webhook::Webhook;
 
 /// All sections in the order of the reference page.
-pub const SECTIONS: [&Section; 43] = [
+pub const SECTIONS: [&Section; 44] = [
     &Node::SECTION,
     &Sip::SECTION,
     &Tls::SECTION,
@@ -62,6 +62,7 @@ pub const SECTIONS: [&Section; 43] = [
     &Care::SECTION,
     &Receiver::SECTION,
     &CheckIn::SECTION,
+    &Heartbeat::SECTION,
     &Guard::SECTION,
     &CareCall::SECTION,
     &Campaign::SECTION,

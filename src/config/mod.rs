@@ -59,7 +59,7 @@ pub use address::{Collector, DnsServer, Named, Peer, PortRange, SipAddress, Tran
 pub use alarm::Alarm;
 pub use calendar::{Holiday, Zone};
 pub use campaign::Campaign;
-pub use care::{Care, CheckIn, Guard, Receiver};
+pub use care::{Care, CheckIn, Guard, Heartbeat, Receiver};
 pub use care_call::CareCall;
 pub use choice::{
     Backend, BellCalls, CampaignKind, CareFlag, CareNeed, Codec, Country, Digest, Dtmf, Language,
@@ -143,6 +143,8 @@ pub struct Config {
     pub guard: Guard,
     /// Each `[[campaign]]`, in the order of the text.
     pub campaigns: Vec<Campaign>,
+    /// Each `[[heartbeat]]`, in the order of the text.
+    pub heartbeats: Vec<Heartbeat>,
     /// Each `[[care_call]]`, in the order of the text.
     pub care_calls: Vec<CareCall>,
     /// Each `[[resource]]`, in the order of the text.
@@ -619,6 +621,7 @@ fn read_sections(root: &Spanned<DeTable<'_>>, reader: &mut Reader<'_>) -> Draft 
         check_in: single(table, &CheckIn::SECTION, reader, CheckIn::read),
         guard: single(table, &Guard::SECTION, reader, Guard::read),
         campaigns: repeated(table, &Campaign::SECTION, reader, Campaign::read),
+        heartbeats: repeated(table, &Heartbeat::SECTION, reader, Heartbeat::read),
         care_calls: repeated(table, &CareCall::SECTION, reader, CareCall::read),
         resources: repeated(table, &Resource::SECTION, reader, Resource::read),
         plans: repeated(table, &Plan::SECTION, reader, Plan::read),
@@ -753,6 +756,7 @@ fn finish(draft: Draft, places: Places) -> Option<Config> {
         receiver: draft.receiver?,
         guard: draft.guard?,
         campaigns: draft.campaigns.into_iter().map(|(_, own)| own).collect(),
+        heartbeats: draft.heartbeats.into_iter().map(|(_, own)| own).collect(),
         care_calls: draft.care_calls.into_iter().map(|(_, own)| own).collect(),
         resources: draft.resources.into_iter().map(|(_, own)| own).collect(),
         plans: draft.plans.into_iter().map(|(_, plan)| plan).collect(),

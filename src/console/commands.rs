@@ -10,6 +10,7 @@ mod desk;
 mod filter;
 mod gateway;
 mod guard;
+mod named;
 mod plan;
 mod records;
 mod room;
@@ -63,8 +64,8 @@ pub enum Order {
     Attached(&'static str),
     /// Help, on one command or all.
     Help(String),
-    /// About subscribers.
-    Subscriber(subscriber::SubscriberOrder),
+    /// About subscribers; who. Empty: the console.
+    Subscriber(subscriber::SubscriberOrder, String),
     /// Read campaigns' lists anew, and whom nobody may call.
     CampaignReload,
     /// About surveys.
@@ -128,7 +129,7 @@ impl Order {
                 | Case(_)
                 | Rooms
                 | Room(_)
-                | Guard(GuardOrder::List)
+                | Guard(GuardOrder::List, _)
                 | Plan(PlanOrder::List, _)
                 | CareCall(CareCallOrder::List, _)
                 | Campaign(CampaignOrder::List | CampaignOrder::Offer(_), _),
@@ -149,7 +150,7 @@ impl Order {
                 | Unit { .. }
                 | Correct(_)
                 | RoomOrder(..)
-                | Guard(_)
+                | Guard(..)
                 | Plan(..)
                 | CareCall(..)
                 | Campaign(..)
@@ -159,7 +160,7 @@ impl Order {
             Order::Reload | Order::LogLevel(_) | Order::Ack(..) | Order::Mail(_) => true,
             // What was said in a call is in the file.
             Order::Trace(_, file) => file.is_some(),
-            Order::Subscriber(order) => order.has_effect(),
+            Order::Subscriber(order, _) => order.has_effect(),
             Order::CampaignReload => true,
             Order::Survey(order) => order.has_effect(),
             Order::Metrics

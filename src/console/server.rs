@@ -97,7 +97,7 @@ fn send_away(stream: &UnixStream) {
 }
 
 async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
-    let who = stream.peer_cred().map_or_else(|_| "unknown".to_owned(), |peer| user(peer.uid()));
+    let who = stream.peer_cred().map_or_else(|_| "unknown".to_owned(), |peer| user_of(&peer));
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
@@ -120,6 +120,7 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
                 Err(why) => Answer::refused(why),
             },
             Ok(order) => {
+                let order = order.named(&who);
                 // Before the order: nothing is missed.
                 let live = matches!(order, Order::Ask(Request::TraceOn(..)));
                 let live = live.then(|| orders.traced());
@@ -141,6 +142,19 @@ async fn serve(stream: UnixStream, orders: Arc<dyn Orders>) -> io::Result<()> {
             Err(why) => Answer::refused(why),
         };
         write(&mut writer, &answer).await?;
+    }
+}
+
+/// Who is at the other end. Who became root after he had logged in is the one who did.
+fn user_of(peer: &tokio::net::unix::UCred) -> String {
+    let login = peer.pid().filter(|_| peer.uid() == 0).and_then(|pid| {
+        let uid = std::fs::read_to_string(format!("/proc/{pid}/loginuid")).ok()?;
+        uid.trim().parse::<u32>().ok()
+    });
+    // 0 and the highest number: root himself, or nobody has logged in.
+    match login.filter(|uid| !matches!(*uid, 0 | u32::MAX)) {
+        Some(uid) => format!("{} (root)", user(uid)),
+        None => user(peer.uid()),
     }
 }
 

@@ -13,6 +13,7 @@ use super::library::Kept;
 use super::metrics;
 use super::orders::Operator;
 use crate::access::rights::{Rights, Role};
+use crate::api::cases::Archive;
 use crate::api::client::Peer;
 use crate::api::events::{Filter, History, Later};
 use crate::api::hook::{self, Hook};
@@ -47,6 +48,10 @@ impl Exchange for Operator {
     }
 
     fn library(&self) -> Option<Arc<dyn Library>> {
+        Some(Arc::new(Kept { shelf: self.shelf(), config: self.config(), keys: self.keys() }))
+    }
+
+    fn archive(&self) -> Option<Arc<dyn Archive>> {
         Some(Arc::new(Kept { shelf: self.shelf(), config: self.config(), keys: self.keys() }))
     }
 }

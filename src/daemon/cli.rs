@@ -309,7 +309,8 @@ pub(super) struct Report {
     pub(super) file: ConfigFile,
     /// What the report is on
     #[arg(value_parser = [
-        "queue", "agent", "team", "trunk", "survey", "quality", "quality-team", "recompute",
+        "queue", "agent", "team", "trunk", "survey", "quality", "quality-team", "cases", "case",
+        "recompute",
     ])]
     pub(super) kind: String,
     /// From when, in the node's time zone: `2026-11-01`, `2026-11-01 08:00`; this day's midnight if not given
@@ -322,7 +323,7 @@ pub(super) struct Report {
     #[arg(long, default_value = "total",
         value_parser = ["interval", "hour", "day", "week", "month", "quarter", "year", "total"])]
     pub(super) by: String,
-    /// Only these; may be given several times. Of surveys: which one
+    /// Only these; may be given several times. Of surveys: which one; of cases: whose; of a case: its number
     #[arg(long)]
     pub(super) name: Vec<String>,
     /// Of surveys: a row for each of these too: agent, team, queue, or question:NAME

@@ -1,4 +1,4 @@
-//! What is kept of talks, for the API: the records and the recordings' files.
+//! What is kept of talks and cases, for the API: the records and the recordings' files.
 
 use std::io;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use crate::api::cases::{self, Archive};
 use crate::api::events::Later;
 use crate::api::quality::{Library, Sought, Sound};
 use crate::base::CallId;
@@ -15,7 +16,7 @@ use crate::engine::disk::reading;
 use crate::record::path;
 use crate::store::query::MAX_ROWS;
 use crate::store::recordings::Wanted;
-use crate::store::{Records, Trouble, scores};
+use crate::store::{Records, Trouble, cases as of_cases, scores};
 
 /// The records, opened when they are first asked.
 #[derive(Clone, Default)]
@@ -128,6 +129,21 @@ impl Library for Kept {
             };
             let opened = tokio::task::spawn_blocking(open).await;
             Ok(Some(opened.unwrap_or_else(|error| Err(io::Error::other(error)))))
+        })
+    }
+}
+
+impl Archive for Kept {
+    fn cases(&self, sought: cases::Sought) -> Later<Vec<Value>> {
+        let most = sought.most();
+        let cases::Sought { from, until, account, open, most: _ } = sought;
+        let wanted = of_cases::Wanted { from, until, account, open, most };
+        self.with(move |records| async move { Ok(values(&records.cases(&wanted).await?)) })
+    }
+    fn case(&self, case: u64) -> Later<Option<Value>> {
+        self.with(move |records| async move {
+            let record = records.case(case).await?;
+            Ok(record.and_then(|record| serde_json::to_value(record).ok()))
         })
     }
 }

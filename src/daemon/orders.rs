@@ -321,10 +321,11 @@ impl Operator {
     }
 
     /// Something about subscribers: the records change, and the exchange hears of it.
-    fn subscribers(&self, order: SubscriberOrder) -> Answer {
+    fn subscribers(&self, order: SubscriberOrder, by: &str) -> Answer {
         let _one = self.changing.subscribers.lock().expect("no holder panics");
         let (database, zone) = (self.database(), self.zone());
-        let work = subscribers::carry_out(&database, &zone, order, "console");
+        let by = if by.is_empty() { "console" } else { by };
+        let work = subscribers::carry_out(&database, &zone, order, by);
         let (answer, update) = tokio::runtime::Handle::current().block_on(work);
         let told = update.is_none_or(|u| self.inputs.tell(Input::Subscribers(Box::new(u))));
         match told {
@@ -489,7 +490,7 @@ impl Orders for Operator {
                 Answer::done(render::span(ms), serde_json::json!({ "uptime_ms": ms }))
             }
             Order::Trace(call, file) => self.trace(call, file.as_deref()),
-            Order::Subscriber(order) => self.subscribers(order),
+            Order::Subscriber(order, by) => self.subscribers(order, &by),
             Order::CampaignReload => self.campaign_reload(),
             Order::Alarms => self.figures.alarms.show(&self.zone()),
             Order::Ack(number, by) => self.figures.alarms.ack(number, &by),

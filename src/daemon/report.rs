@@ -5,6 +5,7 @@
 //! they mean and how they are cut is [`report`](crate::report)'s. They are read day by day, so that a year of
 //! many agents needs no more memory than its rows.
 
+mod cases;
 mod quality;
 mod survey;
 mod xlsx;
@@ -44,6 +45,8 @@ pub(super) fn main(args: Report) -> ExitCode {
     let done = match args.kind.as_str() {
         "recompute" => runtime.block_on(recompute(&config.database())),
         "survey" => runtime.block_on(survey::report(&args, &config, &zone)),
+        "cases" => runtime.block_on(cases::list(&args, &config, &zone)),
+        "case" => runtime.block_on(cases::one(&args, &config, &zone)),
         _ => runtime.block_on(report(&args, &config, &zone)),
     };
     match done {
@@ -110,10 +113,15 @@ fn hand_out(
         "xlsx" => xlsx::workbook(table),
         _ => text(table, span, zone).into_bytes(),
     };
+    put_out(args, &bytes)
+}
+
+/// Into the file that is wanted, or on standard output.
+fn put_out(args: &Report, bytes: &[u8]) -> Result<(), String> {
     match &args.out {
-        Some(path) => write(path, &bytes),
+        Some(path) => write(path, bytes),
         None => {
-            out!("{}", String::from_utf8_lossy(&bytes));
+            out!("{}", String::from_utf8_lossy(bytes));
             Ok(())
         }
     }

@@ -4,6 +4,7 @@ mod care_calls;
 mod check_ins;
 mod kept_guard;
 mod kept_reports;
+mod kept_sheets;
 
 use crate::base::Wall;
 use crate::switch::care::plans::KeptEvent;
@@ -22,11 +23,25 @@ pub(super) fn statements<'q>(
     what: &'q CareFact,
 ) -> Vec<Statement<'q>> {
     match what {
-        CareFact::Reported { by, meaning, priority, place, call_back, case, repeat, .. } => {
+        CareFact::Reported {
+            by,
+            protocol,
+            meaning,
+            priority,
+            place,
+            call_back,
+            case,
+            repeat,
+            ..
+        } => {
+            let mut all = Vec::new();
             // A unit that lives says so each few minutes, for years: when it did last is all there is to it.
-            let mut all = vec![seen(fact, account)];
             if *meaning != Meaning::Alive || case.is_some() {
-                all.insert(0, reported(fact, account, what));
+                all.push(reported(fact, account, what));
+            }
+            // What the centre itself has found is no sign of the unit's.
+            if *protocol != Protocol::Centre {
+                all.push(seen(fact, account));
             }
             if let (Meaning::Alarm(need), Some(case)) = (meaning, case) {
                 // Each alarm makes the row: the fact that opened the case may be the one that was lost.
@@ -185,7 +200,8 @@ impl Records {
     /// The cases that are open, the oldest first, and what units have reported as wrong and not as over.
     pub async fn kept_cases(&self) -> Result<KeptCases, Trouble> {
         let select = "SELECT id, account, unit, opened, need, priority, place, call_back, alarms, talked, no_call, call, \
-                      (SELECT protocol FROM reports WHERE \"case\" = cases.id ORDER BY id DESC LIMIT 1) \
+                      (SELECT protocol FROM reports WHERE \"case\" = cases.id \
+                      ORDER BY protocol = 'centre', id DESC LIMIT 1) \
                       AS protocol, \
                       (SELECT value FROM call_fields WHERE call = cases.call AND name = 'line') AS line, \
                       EXISTS (SELECT 1 FROM check_ins WHERE task = cases.id AND state = 'missed') AS check_in \
@@ -251,6 +267,8 @@ impl Records {
         let (tasks, closed_tasks) = (self.kept_tasks().await?, self.kept_closed_tasks().await?);
         let guard = self.kept_guard().await?;
         let (troubles, plans) = (self.kept_troubles().await?, self.kept_plans().await?);
+        let seen = self.kept_seen().await?;
+        let (unsent, cut_sheets) = (self.unsent_sheets().await?, self.cut_sheets().await?);
         let calls = self.kept_care_calls().await?;
         let (heard, receptions) = (self.kept_heard().await?, self.kept_receptions().await?);
         Ok(KeptCases {
@@ -261,10 +279,13 @@ impl Records {
             heard,
             receptions,
             troubles,
+            seen,
             settled,
             missed,
             guard,
             plans,
+            unsent,
+            cut_sheets,
             calls,
         })
     }
@@ -289,6 +310,14 @@ impl Records {
             }
         }
         Ok(all)
+    }
+
+    /// When each unit was heard last.
+    async fn kept_seen(&self) -> Result<Vec<(String, Wall)>, Trouble> {
+        let select = "SELECT account, wall FROM units_seen";
+        let rows = sqlx::query_as::<_, (String, i64)>(select).fetch_all(&self.pool).await;
+        let seen = rows.map_err(self.sorted())?.into_iter();
+        Ok(seen.map(|(account, wall)| (account, Wall(wall))).collect())
     }
 
     async fn kept_troubles(&self) -> Result<Vec<(String, care::Trouble, Wall)>, Trouble> {

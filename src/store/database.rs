@@ -34,6 +34,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("schema_17.sql"),
     include_str!("schema_18.sql"),
     include_str!("schema_19.sql"),
+    include_str!("schema_20.sql"),
 ];
 
 /// Marks the file as ours (SQLite's `application_id`): "Blfr".

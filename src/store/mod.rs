@@ -34,6 +34,7 @@ mod apply;
 pub mod asked;
 pub mod campaigns;
 mod care;
+pub mod cases;
 pub mod copy;
 pub mod database;
 mod events;

@@ -21,6 +21,7 @@ mod offers;
 pub mod plans;
 mod receiving;
 pub mod sheets;
+mod silence;
 mod voice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,9 +40,10 @@ use crate::care::guard::Guard;
 pub use crate::care::guard::Lock;
 use crate::care::notice::Notices;
 use crate::care::offers::Offers;
-pub use crate::care::plan::Event as PlanEvent;
 use crate::care::plan::Start;
 use crate::care::plan::run::Runs;
+pub use crate::care::plan::{Channel, Event as PlanEvent};
+use crate::care::silence::Silence;
 pub use crate::care::subscriber::{CONFIDENTIAL, FIELDS, MOST_CONTACTS};
 pub use crate::care::unit;
 pub use crate::care::{Case, Directory, Kept, Need, Subscriber, Trouble, Update};
@@ -49,13 +51,14 @@ use crate::care::{Cases, Meaning, Protocol, Report, Speech, Taken, Unheard, Way}
 use crate::config::Config;
 use crate::sip::{ClientTxn, Command, Flow, Headers, TxnId};
 use crate::wire::sip::{Host, Message, Method, Name, NameAddr, Uri};
-use crate::wire::telecare::scaip::Refused;
+use crate::wire::telecare::scaip::{self, Refused};
 use crate::wire::telecare::{Said, legible};
 pub use guard::{KeptCalled, KeptGuard};
 pub use receiving::KeptReception;
 
 use super::console::{CaseRow, CaseView, Reply as ConsoleReply, TroubleRow};
 use super::fact::{AlarmWhat, CareFact, FactKind, Home};
+use super::messages::MOST_BYTES;
 use super::messages::routes;
 use super::sparing::Sparing;
 use super::{Level, Switch};
@@ -90,6 +93,8 @@ pub struct KeptCases {
     pub receptions: Vec<KeptReception>,
     /// What is wrong with units, and since when.
     pub troubles: Vec<(String, Trouble, Wall)>,
+    /// When each unit was heard last.
+    pub seen: Vec<(String, Wall)>,
     /// Up to where the check-ins of each are settled.
     pub settled: Vec<(String, Wall)>,
     /// Check-ins that were missed and are open.
@@ -98,6 +103,10 @@ pub struct KeptCases {
     pub guard: KeptGuard,
     /// Of open cases their plan, and what has happened in it.
     pub plans: Vec<(u64, String, Vec<plans::KeptEvent>)>,
+    /// Sheets of open cases that could not be sent.
+    pub unsent: Vec<sheets::SheetOf>,
+    /// Sheets that were under way when all ended, of cases that are closed.
+    pub cut_sheets: Vec<sheets::SheetOf>,
     /// Calls on a schedule: rounds, and who was called in those that are open.
     pub calls: KeptCalls,
 }
@@ -154,6 +163,12 @@ pub(super) struct Care {
     guard: Guard,
     /// Terminals that have said how they are, and may call.
     notices: Notices,
+    /// Units that report by themselves, and whether they do.
+    silence: Silence,
+    /// When they did last before the start, until the subscribers come.
+    seen: BTreeMap<String, Wall>,
+    /// Of units that fall silent a line now and then.
+    silent: Sparing,
     /// Cases that agents are offered.
     pub(super) offers: Offers,
     /// Calls that agents have made to homes: who began them is not the unit.
@@ -211,6 +226,9 @@ impl Care {
             check_ins: CheckIns::new(check_in::Terms::default()),
             guard: Guard::default(),
             notices: Notices::default(),
+            silence: Silence::default(),
+            seen: BTreeMap::new(),
+            silent: Sparing::default(),
             offers: Offers::default(),
             agents_calls: BTreeSet::new(),
             lines: Default::default(),
@@ -245,6 +263,7 @@ impl Care {
             self.lines.next_wake(),
             self.cases.next_wake(),
             self.offers.next_wake(),
+            self.silence.next_wake(),
             self.check_ins.next_wake(now),
             self.plans_wait.keys().map(|(at, _)| *at).find(|at| *at != Time::NEVER),
             self.plans.next_wake(),
@@ -306,12 +325,22 @@ impl Switch {
             return false;
         }
         let kind = message.header(Name::ContentType).unwrap_or_default();
-        let body = legible(message.body());
-        let said = Said::read(kind, &body);
+        let whole = message.body();
+        let body = legible(&whole[..whole.len().min(MOST_BYTES)]);
+        let mut said = Said::read(kind, &body);
         // Text for a phone is its own affair; whatever else comes to our number is somebody's alarm.
-        let ours = self.care.cases.terms().is_ours(to) && self.config.phone(to).is_none();
-        if said.is_none() && !ours {
+        if said.is_none() && !self.is_care_number(to) {
             return false;
+        }
+        if whole.len() > MOST_BYTES {
+            let line = format!(
+                "unit {from} reports {} bytes: the first {MOST_BYTES} are taken, for an alarm",
+                whole.len()
+            );
+            self.log(Level::Warning, line);
+            if let Some(Said::Scaip(Err(refused))) = &mut said {
+                refused.status = scaip::Status::TooLong;
+            }
         }
         let unit = Unit { user: from.to_owned(), flow, to: to.to_owned() };
         let raw = String::from_utf8_lossy(&body).into_owned();
@@ -328,6 +357,11 @@ impl Switch {
         }
         self.reported(now, txn, unit, (report, raw), told);
         true
+    }
+
+    /// Whether units report to this number, and no phone has it.
+    pub(super) fn is_care_number(&self, to: &str) -> bool {
+        self.care.cases.terms().is_ours(to) && self.config.phone(to).is_none()
     }
 
     /// `HH:MM:SS` where the node is.
@@ -503,6 +537,9 @@ impl Switch {
         if let Some(way) = way {
             self.sign(now, account, way);
         }
+        if protocol != Protocol::Centre {
+            self.unit_heard(now, account);
+        }
         if matches!(protocol, Protocol::Scaip | Protocol::NowIp) && !repeat {
             let within = self.config.care.speech_within;
             self.care.notices.said(now.at, account, meaning, within);
@@ -610,6 +647,7 @@ impl Switch {
         }
         self.offers_due(now);
         self.lines_due(now);
+        self.silence_due(now);
         self.check_ins_due(now);
         self.plans_waited(now, false);
         self.care.plans.wake(now);
@@ -646,6 +684,10 @@ impl Switch {
                 }
                 calls::Why::Reminder { .. } | calls::Why::Contact { .. } => {
                     self.care.check_ins.call_over(now, &out.account);
+                    // Who was reminded may have asked for a person.
+                    if let Some(unheard) = self.care.cases.call_over(call) {
+                        self.alarm_unheard(now, unheard);
+                    }
                 }
                 calls::Why::Plan(own) => self.plan_call_over(now, call, own.case, &own.number),
                 calls::Why::Scheduled(own) => {
@@ -677,6 +719,11 @@ impl Switch {
             missed: kept.missed,
             closed: kept.closed_tasks.into_iter().collect(),
         });
+        for of in kept.cut_sheets {
+            let why = "Belfry ended before it was there, and its case was closed".to_owned();
+            self.sheet_sent(now, of, why);
+        }
+        self.care.seen = kept.seen.into_iter().collect();
         for (account, trouble, since) in kept.troubles {
             self.care.cases.restore_trouble(account, trouble, since);
         }

@@ -81,8 +81,8 @@ pub enum Request {
     Cases,
     /// One of them, with its subscriber.
     Case(u64),
-    /// Who is locked out, and changes of it.
-    Guard(GuardOrder),
+    /// Who is locked out, and changes of it; who. Empty: the console.
+    Guard(GuardOrder, String),
     /// Tell the unit of a case something in its call.
     Unit {
         /// The case.
@@ -91,6 +91,8 @@ pub enum Request {
         order: crate::care::unit::Order,
         /// It was said twice, as a door wants it.
         confirmed: bool,
+        /// Who says so; empty: the console.
+        by: String,
     },
     /// The response plans, or a person takes one over; who.
     Plan(PlanOrder, String),

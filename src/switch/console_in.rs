@@ -56,13 +56,14 @@ impl Switch {
                 let (cases, troubles) = (self.case_rows(now), self.trouble_rows(now));
                 Reply::Cases { cases, troubles, records_away: !self.care.restored }
             }
-            Request::Guard(order) => self.guard_order(now, order),
+            Request::Guard(order, by) => self.guard_order(now, order, &by),
             Request::Plan(order, by) => self.plan_order(now, order, &by),
             Request::CareCall(order, by) => self.care_call_order(now, order, &by),
             Request::Campaign(order, by) => self.campaign_order(now, order, &by),
             Request::Case(id) => self.case_view(now, id),
-            Request::Unit { case, order, confirmed } => {
-                match self.unit_order(now, case, order, confirmed, "console") {
+            Request::Unit { case, order, confirmed, by } => {
+                let by = if by.is_empty() { "console" } else { &by };
+                match self.unit_order(now, case, order, confirmed, by) {
                     Ok(done) => Reply::Done(done),
                     Err(why) => Reply::Refused(why),
                 }
@@ -260,6 +261,7 @@ impl Switch {
         self.configure_centre(now);
         self.care.cases.set_terms(super::care::terms(&self.config));
         self.configure_check_ins();
+        self.configure_silence(now);
         self.configure_care_calls(now);
         self.configure_campaigns();
         self.configure_guard();

@@ -357,6 +357,7 @@ impl Switch {
         switch.configure_registrations(now);
         switch.configure_centre(now);
         switch.configure_check_ins();
+        switch.configure_silence(now);
         switch.configure_care_calls(now);
         switch.configure_campaigns();
         switch.configure_guard();

@@ -115,6 +115,7 @@ impl Switch {
         subject: LegId,
         wanted: effect::Queue,
     ) -> Option<Happening> {
+        self.reminded_wants_a_person(now, id);
         let mut entry = self.queue_entry(id, &wanted)?;
         entry.since = self.care.cases.queues(now.at, id);
         self.tell_clock(now);

@@ -2,7 +2,7 @@
 //! call goes ahead of others.
 
 use belfry::base::{Duration, Wall};
-use belfry::care::{Case, Kept, Need, Protocol, Subscriber, Update};
+use belfry::care::{Case, Kept, Meaning, Need, Protocol, Subscriber, Trouble, Update};
 use belfry::config::Config;
 use belfry::media::control::Codec;
 use belfry::sim::network::Faults;
@@ -268,6 +268,86 @@ fn whatever_a_bell_says_to_the_care_number_is_an_alarm() {
     house.world.run(Duration::from_secs(5));
     assert_eq!(counts(&house), [1, 1, 1]);
     assert_eq!(house.world.phone(house.phones[1]).messages.len(), 1);
+    // Longer than a message to a phone may be: what fits is written down, and the unit is told that it was too much.
+    let long = mrq("b7", &format!("<ite>{}</ite>", "x".repeat(20_000)));
+    assert_eq!(report(&mut house, scaip::TYPE, &long), Some(200));
+    assert!(told(&house).contains("<ref>b7</ref><snu>1</snu>"), "{}", told(&house));
+    assert_eq!(counts(&house), [1, 2, 1]);
+    let raw = care(&house).into_iter().filter_map(|what| match what {
+        CareFact::Reported { raw, .. } => Some(raw.len()),
+        _ => None,
+    });
+    assert_eq!(raw.last(), Some(16_384));
+    house.world.with(unit, |phone, now| phone.write_as(now, "1002", "text/plain", &long));
+    house.world.run(Duration::from_secs(1));
+    assert_eq!(house.world.phone(unit).written, Some(413), "to a phone it does not go");
+    house.ends_clean();
+}
+
+/// What is wrong with units, as `show cases` lists it.
+fn troubles(house: &mut House) -> Vec<(String, String)> {
+    match house.world.ask(Request::Cases) {
+        Some(Reply::Cases { troubles, .. }) => {
+            troubles.into_iter().map(|row| (row.account, row.trouble)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// R14: a unit that reports each minute by itself and is not heard for two is a notice in the technical list, once, over a
+/// restart too; with the next sign of life it is off it by itself. It is no case, and no sign of its own.
+#[test]
+fn a_unit_that_falls_silent_is_a_notice_until_it_is_heard() {
+    let sections = format!(
+        "{SECTIONS}[[heartbeat]]\nnumbers = [\"1003\"]\nmissed = 0\n\
+         [[heartbeat]]\nterminal_type = \"hub\"\nevery = \"1 min\"\nmissed = 2\n"
+    );
+    let mut house = House::with_sections(PLAN, &sections, 30);
+    house.register(0);
+    let hub = |number: &'static str| [("number", number), ("terminal_type", "hub")];
+    let homes = [hub("1001"), hub("1002"), hub("1003")];
+    let homes: Vec<&[(&str, &str)]> = homes.iter().map(|own| &own[..]).collect();
+    subscribers(&mut house, &homes);
+    let lives = |house: &mut House, nth: u32| {
+        let text = mrq(&format!("p{nth}"), "<mty>PI</mty><dty>2</dty>");
+        assert_eq!(report(house, scaip::TYPE, &text), Some(200));
+    };
+    for nth in 0..4 {
+        house.world.run(Duration::from_secs(60));
+        lives(&mut house, nth);
+    }
+    let silent = |number: &str| (number.to_owned(), "silent".to_owned());
+    assert_eq!(troubles(&mut house), [silent("1002")], "1001 reports, nobody watches 1003");
+    house.world.run(Duration::from_secs(300));
+    assert_eq!(troubles(&mut house), [silent("1001"), silent("1002")]);
+    let began = |house: &House| {
+        let of = |what: &&CareFact| {
+            matches!(what, CareFact::Reported { meaning: Meaning::Began(Trouble::Silent), .. })
+        };
+        care(house).into_iter().filter(of).count()
+    };
+    assert_eq!((began(&house), shown(&mut house).len()), (2, 0));
+    lives(&mut house, 9);
+    assert_eq!(troubles(&mut house), [silent("1002")]);
+    house.ends_clean();
+
+    // After a restart nobody is told again; who was heard shortly before has his time.
+    let mut house = House::before_the_records(PLAN, &sections, 31);
+    house.register(0);
+    let now = Wall(house.world.facts.first().map_or(0, |fact| fact.wall.0));
+    let troubled = vec![("1002".to_owned(), Trouble::Silent, now)];
+    let kept =
+        KeptCases { troubles: troubled, seen: vec![("1001".into(), now)], ..KeptCases::default() };
+    house.world.input(Input::Cases(kept));
+    subscribers(&mut house, &homes);
+    house.world.run(Duration::from_secs(120));
+    assert_eq!((troubles(&mut house), began(&house)), (vec![silent("1002")], 0));
+    house.world.run(Duration::from_secs(60));
+    assert_eq!((troubles(&mut house).len(), began(&house)), (2, 1));
+    // Whoever is no subscriber any more is in no list.
+    let gone = Update { gone: vec!["1002".into()], ..Update::default() };
+    house.world.input(Input::Subscribers(Box::new(gone)));
+    assert_eq!(troubles(&mut house), [silent("1001")]);
     house.ends_clean();
 }
 
@@ -558,6 +638,43 @@ fn who_has_not_checked_in_is_reminded_and_reports_by_key() {
     house.ends_clean();
 }
 
+/// Who is reminded and asks for a person is an alarm of its home: it has a case, ahead of others, and is called again if nobody
+/// was there for it. It has reported with that.
+#[test]
+fn who_is_reminded_and_wants_a_person_is_a_case() {
+    let asks = "context = \"care-reminder\"\nsteps = [{ collect = { into = \"key\", max = 1, tries = 1, timeout = 5 } }, \
+        { if = { when = { var = { key = \"0\" } }, then = [{ queue = { name = \"care\" } }] } }]\n";
+    let at = CALLS_PLAN.find("context = \"care-reminder\"").expect("a route");
+    let end = CALLS_PLAN[at..].find("\n[[route]]").map_or(CALLS_PLAN.len(), |own| at + own);
+    let plan = format!("{}{asks}{}", &CALLS_PLAN[..at], &CALLS_PLAN[end..]);
+    let mut house = House::with_sections(&plan, CALLS, 39);
+    house.register(0);
+    let by = in_minutes(&house, 10);
+    let home = [("number", "1001"), ("name", "Wang"), ("check_in", &by), ("time_zone", "UTC")];
+    subscribers(&mut house, &[&home]);
+    let unit = house.phones[0];
+    assert!(house.world.until(Duration::from_secs(40 * 60), |w| w.phone(unit).talks > 0));
+    house.world.run(Duration::from_secs(1));
+    house.press(unit, '0');
+    house.world.run(Duration::from_secs(1));
+    let rows = shown(&mut house);
+    assert_eq!((rows.len(), rows[0].name.as_str(), rows[0].call.is_some()), (1, "Wang", true));
+    let entered = house.facts("queue").into_iter().find_map(|fact| match fact {
+        FactKind::Queue { what: QueueFact::Entered { priority, .. }, .. } => Some(*priority),
+        _ => None,
+    });
+    assert_eq!(entered, Some(80));
+    let late = |what: &&CareFact| matches!(what, CareFact::CheckedIn { late: true, .. });
+    assert_eq!(care(&house).iter().filter(|what| late(what)).count(), 1);
+    house.hang_up(unit);
+    house.world.run(Duration::from_secs(2));
+    assert_eq!(told_of(&house), 1, "nobody has talked with it");
+    let close = Request::CloseCase(rows[0].case, "was reached".into(), "7001".into());
+    assert!(matches!(house.world.ask(close), Some(Reply::Done(_))));
+    house.world.run(Duration::from_secs(60));
+    house.ends_clean();
+}
+
 /// A contact who takes it on by a key is the last that is called; one that only answers, as a machine does, is not.
 #[test]
 fn a_contact_who_confirms_by_key_is_the_last() {
@@ -758,7 +875,7 @@ fn a_locked_subscribers_alarm_still_comes_in() {
     assert!(care(&house).iter().any(|w| matches!(w, CareFact::LockedAlarm { .. })));
     house.world.with(caller, |phone, now| phone.hang_up(now));
     house.world.run(Duration::from_secs(5));
-    let lift = Request::Guard(GuardOrder::Lift(number));
+    let lift = Request::Guard(GuardOrder::Lift(number), String::new());
     assert!(matches!(house.world.ask(lift), Some(Reply::Done(_))));
     house.world.with(caller, |phone, now| phone.call(now, "4008"));
     house.until_state(caller, State::Talking);

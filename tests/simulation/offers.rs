@@ -99,7 +99,8 @@ fn an_alarm_without_speech_rings_an_agent_who_then_has_the_home() {
     assert!(row.call.is_some() && !row.awaited, "{row:?}");
     assert_eq!(count(&house, |what| matches!(what, CareFact::Talked { .. })), 1);
     // The unit can be steered: what is told goes to the unit, and not to the agent.
-    let order = Request::Unit { case: row.case, order: Order::Listen, confirmed: false };
+    let order =
+        Request::Unit { case: row.case, order: Order::Listen, confirmed: false, by: String::new() };
     assert!(matches!(house.world.ask(order), Some(Reply::Done(_))));
     house.world.run(Duration::from_secs(1));
     assert_eq!(house.world.phone(unit).ear.digits, "7");

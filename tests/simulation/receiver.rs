@@ -289,7 +289,7 @@ fn talking(seed: u64) -> (House, u64) {
 }
 
 fn order(house: &mut House, case: u64, order: Order, confirmed: bool) -> Result<String, String> {
-    match house.world.ask(Request::Unit { case, order, confirmed }) {
+    match house.world.ask(Request::Unit { case, order, confirmed, by: String::new() }) {
         Some(Reply::Done(done)) => Ok(done),
         Some(Reply::Refused(why)) => Err(why),
         other => panic!("{other:?}"),

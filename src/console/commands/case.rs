@@ -32,7 +32,7 @@ pub(super) fn unit(rest: &str) -> Result<Order, String> {
     })?;
     let order = unit::Order::named(word)
         .ok_or_else(|| format!("'{}' is none of {}", word.escape_debug(), all()))?;
-    Ok(Order::Ask(Request::Unit { case: number, order, confirmed }))
+    Ok(Order::Ask(Request::Unit { case: number, order, confirmed, by: String::new() }))
 }
 
 /// `CASE`.

@@ -23,5 +23,5 @@ pub(super) fn order(rest: &str) -> Result<Order, String> {
         ["white", number, "off"] => GuardOrder::White(number.into(), false),
         _ => return Err(WRITE.to_owned()),
     };
-    Ok(Order::Ask(Request::Guard(order)))
+    Ok(Order::Ask(Request::Guard(order, String::new())))
 }

@@ -34,30 +34,30 @@ impl SubscriberOrder {
 
 /// `[TEXT]`.
 pub(super) fn list(rest: &str) -> Result<Order, String> {
-    Ok(Order::Subscriber(SubscriberOrder::List(rest.trim().to_owned())))
+    Ok(Order::Subscriber(SubscriberOrder::List(rest.trim().to_owned()), String::new()))
 }
 
 /// `NUMBER`.
 pub(super) fn show(rest: &str) -> Result<Order, String> {
-    Ok(Order::Subscriber(SubscriberOrder::Show(rest.trim().to_owned())))
+    Ok(Order::Subscriber(SubscriberOrder::Show(rest.trim().to_owned()), String::new()))
 }
 
 /// `NUMBER`.
 pub(super) fn remove(rest: &str) -> Result<Order, String> {
-    Ok(Order::Subscriber(SubscriberOrder::Remove(rest.trim().to_owned())))
+    Ok(Order::Subscriber(SubscriberOrder::Remove(rest.trim().to_owned()), String::new()))
 }
 
 /// `[NUMBER ...]`.
 pub(super) fn reload(rest: &str) -> Result<Order, String> {
     let numbers = rest.split_whitespace().map(str::to_owned).collect();
-    Ok(Order::Subscriber(SubscriberOrder::Reload(numbers)))
+    Ok(Order::Subscriber(SubscriberOrder::Reload(numbers), String::new()))
 }
 
 /// `NUMBER NAME`.
 pub(super) fn add(rest: &str) -> Result<Order, String> {
     let (number, name) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest, ""));
     let fields = vec![("name".to_owned(), name.trim().to_owned())];
-    Ok(Order::Subscriber(SubscriberOrder::Add(number.to_owned(), fields)))
+    Ok(Order::Subscriber(SubscriberOrder::Add(number.to_owned(), fields), String::new()))
 }
 
 /// `NUMBER FIELD TEXT`; without a text the field is emptied.
@@ -68,5 +68,5 @@ pub(super) fn set(rest: &str) -> Result<Order, String> {
     };
     let text = words.next().unwrap_or_default().trim().to_owned();
     let fields = vec![(field.to_owned(), text)];
-    Ok(Order::Subscriber(SubscriberOrder::Set(number.to_owned(), fields)))
+    Ok(Order::Subscriber(SubscriberOrder::Set(number.to_owned(), fields), String::new()))
 }

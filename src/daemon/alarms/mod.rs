@@ -22,6 +22,7 @@ use super::exchange::Inputs;
 use super::files::Fault;
 use super::orders::Operator;
 use crate::base::{Now, Wall};
+use crate::care::plan::Channel;
 use crate::config::Config;
 use crate::console::{Answer, render};
 use crate::net::mail::{Letter, MAX_TEXT, Post};
@@ -35,6 +36,11 @@ use crate::switch::fact::{AlarmWhat, CareFact, Fact, FactKind};
 /// How often the rules are looked at, and how often certificates are read for that.
 const LOOK: Duration = Duration::from_secs(1);
 const CERTIFICATES_EACH: u32 = 600;
+/// Which sheet, as the board says it.
+fn sheet(case: u64, to: &str, by: Channel) -> String {
+    format!("case {case}: {to} ({})", by.as_str())
+}
+
 /// The alarms of this appliance.
 pub(super) struct Alarms {
     state: Mutex<State>,
@@ -65,6 +71,14 @@ impl Alarms {
         self.with(|state, now| {
             for case in &kept.unheard {
                 state.rules.take(now.at, Happening::Unheard(*case));
+            }
+            for of in &kept.unsent {
+                let whose = sheet(of.case, &of.to, of.by);
+                let unsent = Happening::Sheet { case: of.case, whose: &whose, sent: false };
+                state.rules.take(now.at, unsent);
+            }
+            for of in &kept.cut_sheets {
+                state.rules.take(now.at, Happening::Closed(of.case));
             }
             for (account, case, due) in &kept.tasks {
                 let ago = u64::try_from(now.wall.0.saturating_sub(due.0)).unwrap_or(0);
@@ -107,7 +121,7 @@ impl Alarms {
             // Its time for a talk is over already.
             CareFact::NoCall { case } => self.happens(Happening::Unheard(*case)),
             CareFact::Plan { case, happened: PlanEvent::Sent { to, by, why }, .. } => {
-                let whose = format!("case {case}: {to} ({})", by.as_str());
+                let whose = sheet(*case, to, *by);
                 let sent = why.is_empty();
                 self.happens(Happening::Sheet { case: *case, whose: &whose, sent });
             }
@@ -352,6 +366,7 @@ impl Operator {
 mod tests {
     use super::*;
     use crate::base::CallId;
+    use crate::switch::care::sheets::SheetOf;
 
     fn fact(kind: FactKind) -> Fact {
         Fact { seq: 1, wall: Wall(0), kind }
@@ -487,6 +502,24 @@ mod tests {
         let (outcome, by) = ("well".to_owned(), String::new());
         alarms.take(&care(CareFact::Closed { case: 7, outcome, by }));
         assert_eq!(said(&alarms), [over; 2]);
+        // What comes of its other sheets then is no alarm: nobody could end it.
+        alarms.take(&sent(7, "ward", "too late"));
+        alarms.look(&config, 0);
+        assert_eq!(said(&alarms), []);
+        // What could not be sent before a restart stands again, if its case is open.
+        let of = |case| SheetOf {
+            case,
+            account: "0760".into(),
+            plan: "bell".into(),
+            to: "ward".into(),
+            by: Channel::Mail,
+        };
+        let kept =
+            KeptCases { unsent: vec![of(9)], cut_sheets: vec![of(10)], ..KeptCases::default() };
+        alarms.restore(&kept);
+        alarms.take(&sent(10, "ward", "cut"));
+        alarms.look(&config, 0);
+        assert_eq!(said(&alarms), [raised]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!
 //! Place: fed by whoever reads facts, drained by whoever writes them. Knows no switch, no files and no words for people.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::watch::{Backlog, Burst, Clock, ClockWatch, Unattended};
 use crate::base::{Duration, Now, Time};
@@ -21,6 +21,8 @@ const BEHIND: (u64, Duration) = (10_000, Duration::from_secs(60));
 /// thousands.
 const MOST_SAID: usize = 1_000;
 const KEPT_FREE: usize = 500;
+/// Closed cases that are remembered: as many as may be open.
+const MOST_CLOSED: usize = 10_000;
 /// The longest fault of a file that an alarm names, characters.
 const LONGEST: usize = 300;
 
@@ -98,6 +100,8 @@ pub struct Rules {
     unheard: Unattended,
     /// Sheets that could not be sent.
     unsent: Unattended,
+    /// Cases that were closed, the last [`MOST_CLOSED`]: their sheets may be on the way still.
+    closed: BTreeSet<u64>,
     clock: ClockWatch,
     behind: Backlog,
     /// Certificates that end, or cannot be used: of which file, whether it cannot be used, and how its alarm is told.
@@ -115,6 +119,7 @@ impl Default for Rules {
             unattended: Unattended::default(),
             unheard: Unattended::default(),
             unsent: Unattended::default(),
+            closed: BTreeSet::new(),
             clock: ClockWatch::default(),
             behind: Backlog::new(BEHIND.0, BEHIND.1),
             ending: BTreeMap::new(),
@@ -151,6 +156,8 @@ impl Rules {
                 }
             }
             Happening::Unheard(case) => self.unheard.expect(&named(case), Some(case), now),
+            // Nobody could do anything about it; the log and the case's record have it.
+            Happening::Sheet { case, sent: false, .. } if self.closed.contains(&case) => {}
             Happening::Sheet { case, whose, sent: false } => {
                 self.unsent.expect(whose, Some(case), now);
             }
@@ -161,6 +168,10 @@ impl Rules {
             }
             Happening::Talked(case) => self.seen_to(case),
             Happening::Closed(case) => {
+                self.closed.insert(case);
+                if self.closed.len() > MOST_CLOSED {
+                    self.closed.pop_first();
+                }
                 for whose in self.unsent.settled(case) {
                     self.say(What::SheetUnsent, false, whose);
                 }

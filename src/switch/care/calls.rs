@@ -198,14 +198,22 @@ impl Switch {
         };
         let (case, due) = match why {
             Why::Unit { case } => (Some(case), None),
-            Why::Reminder { due } | Why::Contact { due } => (None, Some(due)),
+            Why::Reminder { due } => (None, Some(due)),
+            Why::Contact { due } => (self.care.cases.task_of(account), Some(due)),
             Why::Plan(ref own) => (Some(own.case), None),
             Why::Scheduled(_) => (None, None),
         };
+        // A unit's call joins its case by itself.
+        let belongs = matches!(why, Why::Contact { .. } | Why::Plan(_));
         let (word, number) = (why.word().to_owned(), number.to_owned());
         let what = CareFact::CalledOut { why: word, number, call: id, case, due, nth };
         self.care.calls.insert(id, CallOut { account: account.to_owned(), why });
         self.fact(now, FactKind::Care { account: account.to_owned(), what });
+        if let (Some(case), true) = (case, belongs) {
+            // It stands on the case's record, and whoever is called for it sees of which.
+            let value = case.to_string();
+            self.fact(now, FactKind::CallField { call: id, name: "case".into(), value });
+        }
         Ok(id)
     }
 
@@ -227,6 +235,27 @@ impl Switch {
                 let line = format!("call {call}: {number} accepts, and was asked for nothing");
                 self.log(Level::Warning, line);
             }
+        }
+    }
+
+    /// Whoever is reminded and wants a person then is in need: his call is an alarm of his home, ahead of others.
+    pub(in crate::switch) fn reminded_wants_a_person(&mut self, now: Now, call: CallId) {
+        let Some(CallOut { account, why: Why::Reminder { .. } }) = self.care.calls.get(&call)
+        else {
+            return;
+        };
+        if self.care.cases.priority(call).is_some() {
+            return;
+        }
+        let account = account.clone();
+        let variables = match self.voice_alarm(now, call, &account) {
+            Some(case) if self.care.cases.joins(case, call).is_some() => {
+                self.joins_case(now, call, case)
+            }
+            _ => Some(self.without_case(call, &account)),
+        };
+        if let Some(variables) = variables {
+            self.tell_plan(call, variables);
         }
     }
 

@@ -126,8 +126,13 @@ impl Switch {
     }
 
     /// An operator looks at the guard, or changes something.
-    pub(in crate::switch) fn guard_order(&mut self, now: Now, order: GuardOrder) -> Reply {
-        let by = || "console".to_owned();
+    pub(in crate::switch) fn guard_order(
+        &mut self,
+        now: Now,
+        order: GuardOrder,
+        by: &str,
+    ) -> Reply {
+        let by = || if by.is_empty() { "console" } else { by }.to_owned();
         let number = match &order {
             GuardOrder::List => return Reply::Guard(self.guard_view(now)),
             GuardOrder::Lock(number, _)

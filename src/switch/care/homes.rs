@@ -125,6 +125,7 @@ impl Switch {
             }
             self.care.directory.remove(number);
             self.care.check_ins.remove(number);
+            self.unit_unwatched(now, number);
         }
         // Who is as before is nobody to look at; there are many thousands.
         let directory = &self.care.directory;
@@ -138,6 +139,7 @@ impl Switch {
         for kept in put {
             let number = kept.subscriber.number.clone();
             self.care.check_ins.put(now, &kept, settled.get(&number).copied());
+            self.unit_watched(now, &kept.subscriber);
             if let Err(why) = self.care.directory.put(kept) {
                 self.log(Level::Error, format!("subscriber {number} is not known: {why}"));
             }
@@ -155,6 +157,7 @@ impl Switch {
             self.fact(now, FactKind::Care { account, what });
         }
         if all {
+            self.care.seen.clear();
             self.early_signs(now);
         }
         if changed > 0 {

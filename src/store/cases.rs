@@ -1,0 +1,328 @@
+//! A case as its record has it, open or closed (R15): how it was opened and ended, what its units reported, what its plan
+//! did, its calls with their legs, recordings and facts.
+//!
+//! ```text
+//!  cases ─┬─ reports        what the units said, as it came
+//!         ├─ plan_events    whom the plan called, which sheets went out
+//!         └─ call_fields    name = 'case' ─▶ calls ─▶ legs, recordings, events (keys to the unit, how the line ended)
+//! ```
+//!
+//! What it does not do: the open cases of the running exchange are the switch's (`Request::Cases`).
+
+use serde::Serialize;
+
+use crate::base::CallId;
+use crate::switch::care::PlanEvent;
+
+use super::database::Trouble;
+use super::query::{CallRecord, MAX_ROWS, Records};
+use super::row::from_row;
+
+/// Calls of one case that its record has: the last ones.
+const MOST_CALLS: usize = 200;
+/// Reports and events of its plan that it has, each: the first ones.
+const MOST_EVENTS: u32 = 2_000;
+/// Facts of one of its calls that it has: the first ones.
+const MOST_OF_CALL: usize = 500;
+
+/// Which cases.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// Opened at this time or after, milliseconds since 1970.
+    pub from: Option<i64>,
+    /// Opened before this time.
+    pub until: Option<i64>,
+    /// Of this subscriber or controller.
+    pub account: Option<String>,
+    /// Only those that are open (`true`) or closed (`false`).
+    pub open: Option<bool>,
+    /// At most so many, the newest; at most [`MAX_ROWS`].
+    pub most: u32,
+}
+
+/// A case in a list. Times are milliseconds since 1970.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct CaseLine {
+    /// Its number.
+    pub case: i64,
+    /// Whose it is: a subscriber's number, else what called itself so.
+    pub account: String,
+    /// The subscriber's name, as it is now; none: nobody's that is known.
+    pub name: Option<String>,
+    /// Who reported it.
+    pub unit: String,
+    /// When it was opened.
+    pub opened: i64,
+    /// What for: the gravest of what was reported.
+    pub need: String,
+    /// 0 to 9.
+    pub priority: i64,
+    /// Where, as the last alarm said it.
+    pub place: String,
+    /// How many alarms it has.
+    pub alarms: i64,
+    /// When somebody talked with the home after the last alarm.
+    pub talked: Option<i64>,
+    /// When it was closed; none: it is open.
+    pub closed: Option<i64>,
+    /// How it ended, in the words of who closed it.
+    pub outcome: Option<String>,
+    /// Who closed it.
+    pub closed_by: String,
+}
+
+from_row!(CaseLine {
+    case,
+    account,
+    name,
+    unit,
+    opened,
+    need,
+    priority,
+    place,
+    alarms,
+    talked,
+    closed,
+    outcome,
+    closed_by
+});
+
+/// What a unit reported.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ReportRow {
+    /// When, milliseconds since 1970.
+    pub wall: i64,
+    /// Who said so.
+    pub by: String,
+    /// Which device; empty: the unit itself.
+    pub device: String,
+    /// How it was said.
+    pub protocol: String,
+    /// `alarm`, `cancelled`, `began`, `over` …
+    pub meaning: String,
+    /// Which need, which trouble.
+    pub of: String,
+    /// The protocol's code.
+    pub code: i64,
+    /// 0 to 9.
+    pub priority: i64,
+    /// Where, as the unit says it.
+    pub place: String,
+    /// As it came.
+    pub raw: String,
+    /// It was heard before.
+    pub repeat: bool,
+}
+
+from_row!(ReportRow {
+    wall,
+    by,
+    device,
+    protocol,
+    meaning,
+    of,
+    code,
+    priority,
+    place,
+    raw,
+    repeat
+});
+
+/// What happened in its response plan, or by a person's order.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PlanRow {
+    /// When, milliseconds since 1970.
+    pub wall: i64,
+    /// The plan.
+    pub plan: String,
+    /// Its step.
+    pub step: String,
+    /// What, in words.
+    pub what: String,
+}
+
+/// All that is kept of a case.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct CaseRecord {
+    /// The case.
+    pub case: CaseLine,
+    /// What its units reported, in order.
+    pub reports: Vec<ReportRow>,
+    /// What its plan did, in order.
+    pub plan: Vec<PlanRow>,
+    /// Its calls, in the order in which they began: the home's, those to it, those to who helps.
+    pub calls: Vec<CallRecord>,
+}
+
+/// The columns of [`CaseLine`].
+const LINE: &str = "SELECT c.id AS \"case\", c.account, s.name, c.unit, c.opened, c.need, c.priority, c.place, c.alarms, \
+                    c.talked, c.closed, c.outcome, c.closed_by FROM cases c \
+                    LEFT JOIN subscribers s ON s.number = c.account";
+
+impl Records {
+    /// The cases that are wanted, the newest first.
+    pub async fn cases(&self, wanted: &Wanted) -> Result<Vec<CaseLine>, Trouble> {
+        let select = format!(
+            "{LINE} WHERE (?1 IS NULL OR c.opened >= ?1) AND (?2 IS NULL OR c.opened < ?2) \
+             AND (?3 IS NULL OR c.account = ?3) AND (?4 IS NULL OR (c.closed IS NULL) = ?4) \
+             ORDER BY c.opened DESC, c.id DESC LIMIT ?5"
+        );
+        let query = sqlx::query_as(sqlx::AssertSqlSafe(select))
+            .bind(wanted.from)
+            .bind(wanted.until)
+            .bind(wanted.account.as_deref())
+            .bind(wanted.open)
+            .bind(wanted.most.min(MAX_ROWS));
+        query.fetch_all(&self.pool).await.map_err(self.sorted())
+    }
+
+    /// All that is kept of a case; `None`: there was none of this number, or it is past its time.
+    pub async fn case(&self, id: u64) -> Result<Option<CaseRecord>, Trouble> {
+        let id = id as i64;
+        let select = format!("{LINE} WHERE c.id = ?");
+        let found = sqlx::query_as(sqlx::AssertSqlSafe(select)).bind(id);
+        let found = found.fetch_optional(&self.pool).await;
+        let Some(case) = found.map_err(self.sorted())? else { return Ok(None) };
+        let select = "SELECT wall, \"by\", device, protocol, meaning, of, code, priority, place, raw, repeat \
+                      FROM reports WHERE \"case\" = ? ORDER BY id LIMIT ?";
+        let reports = sqlx::query_as(select).bind(id).bind(MOST_EVENTS).fetch_all(&self.pool).await;
+        Ok(Some(CaseRecord {
+            case,
+            reports: reports.map_err(self.sorted())?,
+            plan: self.plan_of_case(id).await?,
+            calls: self.calls_of_case(id).await?,
+        }))
+    }
+
+    async fn plan_of_case(&self, id: i64) -> Result<Vec<PlanRow>, Trouble> {
+        let select = "SELECT wall, plan, step, what, body FROM plan_events WHERE \"case\" = ? ORDER BY id LIMIT ?";
+        type Row = (i64, String, String, String, String);
+        let rows = sqlx::query_as::<_, Row>(select).bind(id).bind(MOST_EVENTS);
+        let rows = rows.fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let row = |(wall, plan, step, word, body): Row| {
+            // What a later version says has its word all the same.
+            let event = serde_json::from_str::<PlanEvent>(&body);
+            PlanRow { wall, plan, step, what: event.map_or(word, |event| event.in_words()) }
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    async fn calls_of_case(&self, id: i64) -> Result<Vec<CallRecord>, Trouble> {
+        let select = "SELECT call FROM call_fields WHERE name = 'case' AND value = ? ORDER BY call DESC LIMIT ?";
+        let ids = sqlx::query_scalar::<_, String>(select).bind(id.to_string());
+        let ids = ids.bind(MOST_CALLS as i64).fetch_all(&self.pool).await.map_err(self.sorted())?;
+        let mut calls = Vec::new();
+        for call in ids.iter().filter_map(|call| call.parse::<CallId>().ok()) {
+            calls.extend(self.call(call).await?);
+        }
+        for record in &mut calls {
+            record.events.truncate(MOST_OF_CALL);
+        }
+        calls.sort_by_key(|record: &CallRecord| record.call.begun);
+        Ok(calls)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Wall;
+    use crate::switch::care::{Need, unit};
+    use crate::switch::fact::{CareFact, EndedBy, FactKind, Meaning, Party, Protocol};
+
+    use super::super::tests::{block, stored};
+
+    fn reported(case: u64, need: Need) -> CareFact {
+        CareFact::Reported {
+            by: "900".into(),
+            protocol: Protocol::Scaip,
+            device: "3".into(),
+            meaning: Meaning::Alarm(need),
+            code: 10,
+            priority: 4,
+            place: "bath".into(),
+            call_back: None,
+            reference: format!("r{case}"),
+            raw: "<mrq/>".into(),
+            case: Some(case),
+            opens: true,
+            repeat: false,
+            home: None,
+        }
+    }
+
+    #[test]
+    fn a_case_has_all_that_happened_from_the_first_report_to_the_close() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |account: &str, what| FactKind::Care { account: account.into(), what };
+        let call = |n| CallId::new(Wall(1_790_000_000_000), n);
+        let field = |n, value: &str| FactKind::CallField {
+            call: call(n),
+            name: "case".into(),
+            value: value.into(),
+        };
+        let began = |n, number: &str| FactKind::CallBegan {
+            call: call(n),
+            caller: Party::Trunk { gateway: "e1".into(), number: number.into() },
+            dialled: "95081".into(),
+            caller_name: String::new(),
+            context: "gateway".into(),
+        };
+        let begins = PlanEvent::Begun { by: String::new() };
+        let plan = CareFact::Plan {
+            case: 1,
+            plan: "bell".into(),
+            step: String::new(),
+            happened: begins.clone(),
+        };
+        let told =
+            |case, order| CareFact::UnitTold { case, call: call(2), order, by: "boss".into() };
+        let kinds = [
+            of("77", reported(1, Need::Fall)),
+            began(2, "77"),
+            field(2, "1"),
+            of("77", plan),
+            began(3, "77"),
+            field(3, "17"),
+            of("77", told(1, unit::Order::Listen)),
+            of("77", CareFact::Talked { case: 1 }),
+            of("78", reported(9, Need::Gas)),
+            of("77", CareFact::Closed { case: 1, outcome: "well".into(), by: "7001".into() }),
+            FactKind::CallEnded {
+                call: call(2),
+                cause: 16,
+                by: EndedBy::Caller,
+                total_ms: 4,
+                talk_ms: 2,
+            },
+        ];
+        stored(dir.path(), kinds);
+        block(async {
+            let records = Records::open(&dir.path().join("belfry.db")).await.unwrap();
+            let record = records.case(1).await.unwrap().expect("it was there");
+            let case = &record.case;
+            let ended = (case.closed, case.outcome.as_deref(), case.closed_by.as_str());
+            assert_eq!(ended, (Some(10), Some("well"), "7001"));
+            assert_eq!((case.talked, case.need.as_str(), case.opened), (Some(8), "fall", 1));
+            let report = &record.reports[0];
+            assert_eq!((record.reports.len(), report.raw.as_str()), (1, "<mrq/>"));
+            assert_eq!((report.of.as_str(), report.place.as_str()), ("fall", "bath"));
+            assert_eq!(record.plan[0].what, begins.in_words());
+            let calls: Vec<&str> = record.calls.iter().map(|own| own.call.call.as_str()).collect();
+            assert_eq!(calls, [call(2).to_string()], "another case's is none of it");
+            assert!(record.calls[0].events.iter().any(|event| event.kind == "care"));
+            assert!(records.case(2).await.unwrap().is_none());
+
+            let ids = async |wanted: Wanted| {
+                let all = records.cases(&Wanted { most: 10, ..wanted }).await.unwrap();
+                all.iter().map(|own| own.case).collect::<Vec<_>>()
+            };
+            assert_eq!(ids(Wanted::default()).await, [9, 1]);
+            assert_eq!(ids(Wanted { open: Some(true), ..Wanted::default() }).await, [9]);
+            assert_eq!(ids(Wanted { open: Some(false), ..Wanted::default() }).await, [1]);
+            assert_eq!(ids(Wanted { account: Some("77".into()), ..Wanted::default() }).await, [1]);
+            assert_eq!(ids(Wanted { from: Some(2), ..Wanted::default() }).await, [9]);
+            assert_eq!(ids(Wanted { until: Some(9), ..Wanted::default() }).await, [1]);
+        });
+    }
+}

@@ -1,0 +1,89 @@
+//! Units that fall silent, as [`care::silence`](crate::care::silence) finds them: a report of the centre's own that a trouble
+//! began, and one that it is over.
+
+use crate::base::Now;
+use crate::care::silence::Rule;
+use crate::care::{Meaning, Protocol, Report, Speech, Subscriber, Trouble};
+use crate::switch::{Level, Switch};
+
+impl Switch {
+    /// What the configuration says of units that report by themselves.
+    pub(in crate::switch) fn configure_silence(&mut self, now: Now) {
+        let rule = |own: &crate::config::Heartbeat| Rule {
+            kind: own.terminal_type.as_ref().map(ToString::to_string).unwrap_or_default(),
+            numbers: own.numbers.iter().flatten().map(ToString::to_string).collect(),
+            every: own.every,
+            missed: own.missed,
+        };
+        let rules: Vec<Rule> = self.config.heartbeats.iter().map(rule).collect();
+        if self.care.silence.rules() == rules {
+            return;
+        }
+        self.care.silence.configure(rules);
+        let all: Vec<_> = self.care.directory.all().cloned().collect();
+        all.iter().for_each(|kept| self.unit_watched(now, &kept.subscriber));
+    }
+
+    /// A subscriber is there: whether its unit is watched says the configuration.
+    pub(super) fn unit_watched(&mut self, now: Now, of: &Subscriber) {
+        let told = self.care.cases.has_trouble(&of.number, Trouble::Silent);
+        let seen = self.care.seen.get(&of.number).copied();
+        if !self.care.silence.put(now, of, seen, told) && told {
+            self.silence_told(now, &of.number, Meaning::Over(Trouble::Silent));
+        }
+    }
+
+    /// It is there no more.
+    pub(super) fn unit_unwatched(&mut self, now: Now, account: &str) {
+        self.care.silence.remove(account);
+        if self.care.cases.has_trouble(account, Trouble::Silent) {
+            self.silence_told(now, account, Meaning::Over(Trouble::Silent));
+        }
+    }
+
+    /// A unit gives a sign of life.
+    pub(super) fn unit_heard(&mut self, now: Now, account: &str) {
+        self.care.silence.heard(now.at, account);
+        if self.care.cases.has_trouble(account, Trouble::Silent) {
+            let line = format!("unit {} is heard again", self.care.who(account));
+            self.log(Level::Info, line);
+            self.silence_told(now, account, Meaning::Over(Trouble::Silent));
+        }
+    }
+
+    /// Who has fallen silent.
+    pub(super) fn silence_due(&mut self, now: Now) {
+        if self.journal_full {
+            return self.care.silence.later(now.at);
+        }
+        for account in self.care.silence.due(now.at) {
+            if let Some(more) = self.care.silent.may(now.at) {
+                let line = format!(
+                    "unit {} has not reported for as long as [[heartbeat]] says: `show cases` lists those that are \
+                     silent ({more} more since the last line)",
+                    self.care.who(&account)
+                );
+                self.log(Level::Warning, line);
+            }
+            self.silence_told(now, &account, Meaning::Began(Trouble::Silent));
+        }
+    }
+
+    /// Written down like what a unit says of itself: it stands in the technical list, or does no more.
+    fn silence_told(&mut self, now: Now, account: &str, meaning: Meaning) {
+        let report = Report {
+            account: account.to_owned(),
+            device: String::new(),
+            protocol: Protocol::Centre,
+            reference: format!("silence {}", self.facts),
+            meaning,
+            code: 0,
+            priority: 0,
+            speech: Speech::None,
+            place: String::new(),
+        };
+        if let Some(place) = self.take_report(now, account, &report) {
+            self.write_report(now, account, report, String::new(), place);
+        }
+    }
+}
