@@ -36,6 +36,7 @@ mod mobile;
 mod networks;
 mod outside;
 mod phones;
+mod plans;
 mod quality;
 mod reloads;
 mod restored;
