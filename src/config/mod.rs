@@ -296,6 +296,9 @@ impl Config {
         for (old, new) in self.certificates.iter().zip(&new.certificates) {
             changed.extend(old.changed_for_restart(new));
         }
+        for (old, new) in self.heartbeats.iter().zip(&new.heartbeats) {
+            changed.extend(old.changed_for_restart(new));
+        }
         if self.webhooks.len() != new.webhooks.len() {
             changed.push("webhook");
         }
