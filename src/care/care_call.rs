@@ -35,6 +35,8 @@ const LOOK: Duration = Duration::from_secs(60);
 const HELD: Duration = Duration::from_secs(5);
 /// From a call that could not be placed to the next attempt.
 const NO_WAY: Duration = Duration::from_secs(30);
+/// Calls that the gateway loses and that are no attempt.
+const MOST_LOST: u32 = 3;
 /// Actions that are given at once; the rest at the next asking.
 const MOST_AT_ONCE: usize = 1_000;
 /// Characters of a text that is given by hand.
@@ -259,6 +261,8 @@ struct Person {
     calling: bool,
     next: Time,
     last: Outcome,
+    /// Calls since the last that counted which the gateway has taken and lost.
+    lost: u32,
 }
 
 #[derive(Debug)]
@@ -374,8 +378,13 @@ impl CareCalls {
                 (began.list.clone(), entry.list.people(directory, date, &began.region));
             let mut round =
                 Round { began, people: BTreeMap::new(), done: 0, failed: 0, stopped: false };
-            let person =
-                || Person { attempts: 0, calling: false, next: now.at, last: Outcome::NotCalled };
+            let person = || Person {
+                attempts: 0,
+                calling: false,
+                next: now.at,
+                last: Outcome::NotCalled,
+                lost: 0,
+            };
             round.people = people.into_iter().map(|account| (account, person())).collect();
             for called in kept.called.iter().filter(|called| called.list == list) {
                 match called.over {
@@ -462,7 +471,7 @@ impl CareCalls {
         let Some(entry) = self.entries.get_mut(name) else { return };
         let Some(round) = entry.round.as_mut() else { return };
         let Some(person) = round.people.get_mut(account).filter(|own| own.calling) else { return };
-        (person.calling, person.last) = (false, outcome);
+        (person.calling, person.last, person.lost) = (false, outcome, 0);
         self.calling -= 1;
         let reached = match outcome {
             Outcome::Confirmed => true,
@@ -476,6 +485,19 @@ impl CareCalls {
         }
         let state = if reached { State::Done } else { State::Failed };
         self.said.extend(round.over(account, state));
+    }
+
+    /// The gateway has taken a call for a list and lost it before anybody rang: that says nothing of him. It is made again
+    /// soon; after [`MOST_LOST`] of them it was an attempt.
+    pub fn lost(&mut self, now: Now, name: &str, account: &str) {
+        let round = self.entries.get_mut(name).and_then(|entry| entry.round.as_mut());
+        let person = round.and_then(|round| round.people.get_mut(account));
+        let Some(person) = person.filter(|own| own.calling) else { return };
+        if person.lost >= MOST_LOST {
+            return self.call_over(now, name, account, Outcome::Failed);
+        }
+        person.lost += 1;
+        self.not_placed(now, name, account);
     }
 
     /// A call for a list could not be placed now: it is no attempt, and the next is soon.
@@ -544,8 +566,13 @@ impl CareCalls {
         let date = date(began.due, &self.zone);
         let Some(entry) = self.entries.get_mut(&began.list) else { return };
         entry.known = true;
-        let person =
-            || Person { attempts: 0, calling: false, next: now.at, last: Outcome::NotCalled };
+        let person = || Person {
+            attempts: 0,
+            calling: false,
+            next: now.at,
+            last: Outcome::NotCalled,
+            lost: 0,
+        };
         let people = entry.list.people(directory, date, &began.region);
         let people: BTreeMap<String, Person> =
             people.into_iter().map(|account| (account, person())).collect();

@@ -975,6 +975,31 @@ mod tests {
         assert_eq!(says(&mut cases, 1_001, "901"), Taken::Opened);
     }
 
+    /// Of all cases as many as there may be: a further alarm has none, one of a home that has its case joins it, and a close makes
+    /// room.
+    #[test]
+    fn ten_thousand_cases_and_no_more() {
+        let mut cases = Cases::new(TERMS);
+        let says = |cases: &mut Cases, n: u64, reference: &str| {
+            let home = n.to_string();
+            cases.report(at(0), Wall(0), n, &home, &report(&home, reference, PRESSED))
+        };
+        for n in 0..MOST_OPEN as u64 {
+            assert_eq!(says(&mut cases, n, "a"), Taken::Opened);
+        }
+        let beyond = MOST_OPEN as u64;
+        assert_eq!(says(&mut cases, beyond, "a"), Taken::Full);
+        assert_eq!(says(&mut cases, 7, "b"), Taken::Joined(7));
+        // Its call is ahead of others all the same.
+        let call = CallId::new(Wall(1), 1);
+        cases.calls_without(call, 9);
+        assert_eq!(cases.priority(call), Some(89));
+        assert_eq!(cases.call_over(call), None);
+        assert!(cases.close(7).is_some());
+        assert_eq!(says(&mut cases, beyond, "b"), Taken::Opened);
+        assert_eq!(cases.open().count(), MOST_OPEN);
+    }
+
     #[test]
     fn troubles_begin_and_end() {
         let mut cases = Cases::new(TERMS);

@@ -683,7 +683,10 @@ impl Switch {
                     }
                 }
                 calls::Why::Reminder { .. } | calls::Why::Contact { .. } => {
-                    self.care.check_ins.call_over(now, &out.account);
+                    match self.is_lost(call) {
+                        true => self.care.check_ins.not_placed(now, &out.account),
+                        false => self.care.check_ins.call_over(now, &out.account),
+                    }
                     // Who was reminded may have asked for a person.
                     if let Some(unheard) = self.care.cases.call_over(call) {
                         self.alarm_unheard(now, unheard);

@@ -220,3 +220,28 @@ fn calls_leave_channels_free_for_alarms() {
     house.world.run(minutes(1));
     house.ends_clean();
 }
+
+/// A gateway that takes calls and loses them (503) says nothing of who was to be called: they are made again soon, and count as
+/// attempts only when that goes on.
+#[test]
+fn a_call_that_the_gateway_loses_is_no_attempt() {
+    let mut house = house("attempts = 1\n", 6, KeptCalls::default());
+    behaves(&mut house, 0, Manner::Refuse(503));
+    behaves(&mut house, 1, Manner::Refuse(503));
+    let (list, region, text) = ("own".into(), "south".into(), String::new());
+    let start = CareCallOrder::Start { list, region, text };
+    assert!(matches!(house.world.ask(Request::CareCall(start, "li".into())), Some(Reply::Done(_))));
+    house.world.run(Duration::from_secs(40));
+    assert_eq!(over(&house).len(), 0, "nobody is given up for it");
+    behaves(&mut house, 0, Manner::AnswerAfter(Duration::from_secs(1)));
+    house.world.run(minutes(4));
+    let ends = over(&house);
+    assert_eq!(ends, [["1001", "done", "answered", ""], ["1002", "failed", "failed", ""]]);
+    let attempts = facts(&house).into_iter().filter_map(|(_, what)| match what {
+        CareFact::CareCallOver { attempts, .. } => Some(*attempts),
+        _ => None,
+    });
+    assert_eq!(attempts.collect::<Vec<_>>(), [1, 1]);
+    house.world.run(SOON);
+    house.ends_clean();
+}

@@ -9,7 +9,7 @@
 use crate::base::{CallId, Duration, Now};
 use crate::care::Unheard;
 use crate::switch::fact::{CareFact, FactKind};
-use crate::switch::placing::{NotPlaced, Placing};
+use crate::switch::placing::{NotPlaced, Placing, found_no_way};
 use crate::switch::rooms::gather::of_case;
 use crate::switch::{Level, Switch};
 
@@ -236,6 +236,13 @@ impl Switch {
                 self.log(Level::Warning, line);
             }
         }
+    }
+
+    /// Whether a call of ours has ended before anybody rang, because no way was found.
+    pub(super) fn is_lost(&self, call: CallId) -> bool {
+        let Some(active) = self.calls.get(&call) else { return false };
+        let answered = active.interp.is_some() || active.planless;
+        !answered && active.ended.is_some_and(|(cause, _)| found_no_way(cause))
     }
 
     /// Whoever is reminded and wants a person then is in need: his call is an alarm of his home, ahead of others.

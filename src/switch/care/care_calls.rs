@@ -8,7 +8,7 @@ use crate::care::{Days, Schedule};
 use crate::config::{CareCall, CareFlag};
 use crate::switch::console::{CareCallOrder, CareCallRow, Reply};
 use crate::switch::dial::failure;
-use crate::switch::placing::NotPlaced;
+use crate::switch::placing::{NotPlaced, found_no_way};
 use crate::switch::{Level, Switch};
 
 use super::calls::{CallOut, ForList, Why};
@@ -149,7 +149,10 @@ impl Switch {
             // One for each who is called at the time, and taken out when he is over.
             self.care.answers.insert((of.list.clone(), account.to_owned()), of.answer);
         }
-        self.care.care_calls.call_over(now, &of.list, account, outcome);
+        match outcome == Outcome::Failed && cause.is_some_and(found_no_way) {
+            true => self.care.care_calls.lost(now, &of.list, account),
+            false => self.care.care_calls.call_over(now, &of.list, account, outcome),
+        }
         self.care_calls_due(now);
     }
 
