@@ -522,8 +522,23 @@ fn csta_in_xml_over_tcp_monitors_calls_and_steers_them() {
     );
     let stop = Element::new("MonitorStop").text("monitorCrossRefID", &monitor);
     assert_eq!(crm.ask(stop.clone()).name, "MonitorStopResponse");
-    assert_eq!(crm.ask(stop).name, "CSTAErrorCode");
-    assert_eq!(crm.ask(Element::new("CampOnCall")).name, "CSTAErrorCode");
+    let refused = |answer: Element, category: &str, value: &str| {
+        assert_eq!((&*answer.name, answer.said(category)), ("CSTAErrorCode", Some(value)));
+    };
+    refused(crm.ask(stop), "operation", "invalidMonitorCrossRefID");
+    refused(crm.ask(Element::new("CampOnCall")), "operation", "serviceNotSupported");
+    let nobody = Element::new("MakeCall").text("callingDevice", "1999");
+    let nobody = nobody.text("calledDirectoryNumber", "1002");
+    refused(crm.ask(nobody), "operation", "invalidCallingDeviceID");
+    let answer = Element::new("callToBeAnswered").text("deviceID", "1001");
+    refused(
+        crm.ask(Element::new("AnswerCall").with(answer)),
+        "stateIncompatibility",
+        "noCallToAnswer",
+    );
+    let on = Element::new("SetAgentState").text("device", "1002").text("agentID", "7001");
+    let on = on.text("requestedAgentState", "loggedOn").text("password", "4712");
+    refused(crm.ask(on), "operation", "invalidAgentPassword");
     assert_eq!(
         crm.ask(Element::new("StopApplicationSession")).name,
         "StopApplicationSessionPosResponse"

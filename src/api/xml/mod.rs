@@ -9,6 +9,7 @@
 //! Framing and elements are `wire::csta`'s. A session has one place in the feed and any number of monitors on
 //! it, up to a limit.
 
+mod errors;
 mod session;
 mod told;
 

@@ -10,6 +10,10 @@ use tokio::time::timeout;
 use super::super::events::feed::Reader;
 use super::super::events::{Event, Filter};
 use super::super::{Pass, audit};
+use super::errors::{
+    self, BUSY, MISSING, NOT_A_CONNECTION, NOT_A_DEVICE, NOT_A_MONITOR, NOT_A_STATE, NOT_AN_AGENT,
+    NOT_NOW, NOT_ONE_DEVICE, Refused, TOO_MANY_MONITORS, UNKNOWN,
+};
 use super::told::told;
 use super::{NAMESPACE, Shared};
 use crate::access::mask;
@@ -26,18 +30,7 @@ const FIRST: Duration = Duration::from_secs(10);
 /// Monitors of one session.
 const MOST_MONITORS: usize = 1_000;
 
-/// An error answer: its category and value (ECMA-323 §12, CSTAErrorCode).
-struct Refused(&'static str, &'static str);
-
 type Outcome = Result<Element, Refused>;
-
-const NOT_A_DEVICE: Refused = Refused("operation", "invalidDeviceID");
-const NOT_A_CALL: Refused = Refused("operation", "invalidConnectionID");
-const MISSING: Refused = Refused("operation", "invalidParameterValue");
-const UNKNOWN: Refused = Refused("operation", "serviceNotSupported");
-const MAY_NOT: Refused = Refused("operation", "privilegeViolationOnSpecifiedDevice");
-const NOT_NOW: Refused = Refused("stateIncompatibility", "generic");
-const BUSY: Refused = Refused("systemResource", "resourceBusy");
 
 struct Session {
     shared: Shared,
@@ -147,16 +140,12 @@ where
         Some(frame) => frame,
         // More calls than a frame holds.
         None => {
-            let long = error(&Refused("systemResource", "generic")).document(NAMESPACE);
+            let long = errors::TOO_LONG.element().document(NAMESPACE);
             Frame::bytes(invoke, &long).unwrap_or_default()
         }
     };
     stream.write_all(&frame).await.map_err(|e| e.to_string())?;
     stream.flush().await.map_err(|e| e.to_string())
-}
-
-fn error(refused: &Refused) -> Element {
-    Element::new("CSTAErrorCode").text(refused.0, refused.1)
 }
 
 /// The first request shows a token (ECMA-354: application information).
@@ -191,9 +180,9 @@ impl Session {
 
     /// The answer, and whether the session is over.
     async fn asked(&mut self, xml: &[u8]) -> (Element, bool) {
-        let Ok(asked) = Element::read(xml) else { return (error(&MISSING), false) };
+        let Ok(asked) = Element::read(xml) else { return (errors::UNREADABLE.element(), false) };
         let over = asked.name == "StopApplicationSession";
-        let answer = self.carry_out(&asked).await.unwrap_or_else(|refused| error(&refused));
+        let answer = self.carry_out(&asked).await.unwrap_or_else(Refused::element);
         (answer, over)
     }
 
@@ -207,7 +196,7 @@ impl Session {
                 self.monitors.retain(|(own, _)| Some(*own) != id);
                 match self.monitors.len() < before {
                     true => Ok(Element::new("MonitorStopResponse")),
-                    false => Err(Refused("operation", "invalidMonitorCrossRefID")),
+                    false => Err(NOT_A_MONITOR),
                 }
             }
             "SnapshotDevice" => self.snapshot(asked).await,
@@ -238,25 +227,17 @@ impl Session {
     }
 
     async fn ask(&self, order: Order) -> Result<Answer, Refused> {
-        let of_call = matches!(
-            &order,
-            Order::Desk { call: Some(_), .. } | Order::Clear { call: Some(_), .. }
-        );
         let (rights, said) = (self.pass.rights(), audit::said(&order));
-        let reply = self.shared.exchange.ask(Request::Cti(rights.clone(), order)).await;
+        let reply = self.shared.exchange.ask(Request::Cti(rights.clone(), order.clone())).await;
         audit::write(&rights.name, Some(self.peer), said.as_deref(), reply.as_ref());
         match reply {
             None => Err(BUSY),
             Some(Reply::Cti(answer)) => match *answer {
-                Answer::Refused(Why::NotFound, _) if of_call => Err(NOT_A_CALL),
-                Answer::Refused(Why::NotFound, _) => Err(NOT_A_DEVICE),
-                Answer::Refused(Why::Forbidden, _) => Err(MAY_NOT),
-                Answer::Refused(Why::Conflict, _) => Err(NOT_NOW),
-                Answer::Refused(Why::Invalid, _) => Err(MISSING),
+                Answer::Refused(why, _) => Err(errors::refused(&order, why)),
                 answer => Ok(answer),
             },
             Some(Reply::Done(text)) => Ok(Answer::Done(text)),
-            Some(_) => Err(NOT_NOW),
+            Some(_) => Err(errors::refused(&order, Why::Conflict)),
         }
     }
 
@@ -264,7 +245,7 @@ impl Session {
         let device = asked.said("deviceObject").ok_or(NOT_A_DEVICE)?.to_owned();
         self.ask(Order::Device(device.clone())).await?;
         if self.monitors.len() >= MOST_MONITORS {
-            return Err(Refused("systemResource", "outstandingRequestLimitExceeded"));
+            return Err(TOO_MANY_MONITORS);
         }
         let id = self.next;
         self.next += 1;
@@ -296,7 +277,7 @@ impl Session {
         let (held, device) = named(asked, "heldCall")?;
         let (active, other) = named(asked, "activeCall")?;
         if device != other {
-            return Err(NOT_A_DEVICE);
+            return Err(NOT_ONE_DEVICE);
         }
         let order = Order::Confer { device: device.clone(), held, active };
         let Answer::Made(call) = self.ask(order).await? else { return Err(NOT_NOW) };
@@ -317,7 +298,7 @@ impl Session {
         let device = asked.said("device").ok_or(NOT_A_DEVICE)?.to_owned();
         let agent = match asked.said("agentID") {
             Some(agent) => agent.to_owned(),
-            None => self.agents(asked).await?.first().ok_or(NOT_A_DEVICE)?.agent.clone(),
+            None => self.agents(asked).await?.first().ok_or(NOT_AN_AGENT)?.agent.clone(),
         };
         let to = match asked.said("requestedAgentState").ok_or(MISSING)? {
             "loggedOn" => {
@@ -330,7 +311,7 @@ impl Session {
                 Wish::NotReady(asked.said("reasonCode").and_then(|c| c.parse().ok()).unwrap_or(0))
             }
             "workingAfterCall" => Wish::AfterCall,
-            _ => return Err(Refused("operation", "invalidAgentState")),
+            _ => return Err(NOT_A_STATE),
         };
         let Answer::Agent(now) = self.ask(Order::SetAgent { agent, to }).await? else {
             return Err(NOT_NOW);
@@ -359,8 +340,8 @@ impl Session {
 
 /// The connection that a request names: its call, if it has one, and its device.
 fn named(asked: &Element, what: &str) -> Result<(Option<CallId>, String), Refused> {
-    let connection = asked.find(what).ok_or(NOT_A_CALL)?;
-    let call = connection.said("callID").map(|call| call.parse().map_err(|_| NOT_A_CALL));
+    let connection = asked.find(what).ok_or(NOT_A_CONNECTION)?;
+    let call = connection.said("callID").map(|call| call.parse().map_err(|_| NOT_A_CONNECTION));
     let device = connection.said("deviceID").ok_or(NOT_A_DEVICE)?;
     Ok((call.transpose()?, device.to_owned()))
 }
