@@ -82,6 +82,15 @@ pub enum What {
         /// Why.
         why: Refusal,
     },
+    /// A caller who was not let in, or was put out, comes into another queue, which is told next.
+    Overflowed {
+        /// The queue in which it was to wait.
+        queue: String,
+        /// The one in which it waits.
+        into: String,
+        /// The caller.
+        call: CallId,
+    },
     /// An agent's phone is to ring for a caller.
     Offered {
         /// The queue.

@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::centre::Centre;
-use super::event::{Departure, Refusal};
+use super::event::{Departure, Refusal, What};
 use super::queue::{Entry, QueueId};
 use crate::base::week::{Moment, Window};
 use crate::base::{CallId, Duration, Time};
@@ -99,7 +99,7 @@ impl Centre {
     }
 
     /// The queue into which callers of another overflow.
-    pub fn overflow(&self, name: &str) -> Option<&str> {
+    fn overflow(&self, name: &str) -> Option<&str> {
         let queue = self.queues.get(self.by_name.get(name)?)?;
         queue.terms.overflow.as_deref()
     }
@@ -107,9 +107,30 @@ impl Centre {
     /// A caller comes into a queue, or into the first that lets it in of those into which that one overflows: which.
     /// Else why the one that was asked for does not.
     pub fn admit(&mut self, now: Time, name: &str, entry: Entry) -> Result<String, Refusal> {
+        self.admit_from(now, name, name, entry)
+    }
+
+    /// A caller whom a queue has put out comes into the first that lets it in of those into which that one overflows.
+    pub fn overflows(&mut self, now: Time, from: &str, entry: Entry) -> Option<String> {
+        let next = self.overflow(from)?.to_owned();
+        self.admit_from(now, from, &next, entry).ok()
+    }
+
+    /// `from`: the queue in which it was to wait.
+    fn admit_from(
+        &mut self,
+        now: Time,
+        from: &str,
+        name: &str,
+        entry: Entry,
+    ) -> Result<String, Refusal> {
         let mut next = name.to_owned();
         let mut first = None;
         for _ in 0..MOST_OVERFLOWS {
+            if next != from && self.lets_in(&next, &entry) {
+                let (queue, into) = (from.to_owned(), next.clone());
+                self.tell(now, What::Overflowed { queue, into, call: entry.call });
+            }
             match self.enter(now, &next, entry.clone()) {
                 Ok(_) => return Ok(next),
                 Err(Refusal::Waits) => return Err(Refusal::Waits),

@@ -91,6 +91,10 @@ const QUEUE: &[Column] = &[
     }),
     column("called_back", "Called back", "已回电", |r| Cell::Count(r.tally.get(M::CalledBack))),
     column("flowed_out", "Flow out", "溢出", |r| Cell::Count(f::flowed_out(r.tally))),
+    column("flowed_in", "Flow in", "溢入", |r| Cell::Count(r.tally.get(M::FlowedIn))),
+    column("overflowed", "To another queue", "转入他队列", |r| {
+        Cell::Count(r.tally.get(M::Overflowed))
+    }),
     column("refused", "Refused", "拒入", |r| Cell::Count(r.tally.get(M::Refused))),
     column("abandonment", "Abandoned %", "放弃率", |r| share(f::abandonment(r.tally))),
     column("abandonment_but_short", "Abandoned % but short", "放弃率(除短放弃)", |r| {

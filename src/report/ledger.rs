@@ -99,6 +99,8 @@ pub enum Happened<'a> {
     Entered { queue: &'a str, call: CallId },
     /// It was not let in.
     Refused { queue: &'a str },
+    /// A caller of one queue waits in another.
+    Overflowed { queue: &'a str, into: &'a str },
     /// An agent's phone rings for it.
     Offered { queue: &'a str, agent: &'a str },
     /// In vain.
@@ -225,6 +227,10 @@ impl Ledger {
                 self.waits.insert(key, WaitNow { queue: queue.into(), since: at });
             }
             Happened::Refused { queue } => self.count(Kind::Queue, queue, at, M::Refused, 1),
+            Happened::Overflowed { queue, into } => {
+                self.count(Kind::Queue, queue, at, M::Overflowed, 1);
+                self.count(Kind::Queue, into, at, M::FlowedIn, 1);
+            }
             Happened::Offered { queue, agent } => self.count_both(queue, agent, at, M::Offers, 1),
             Happened::NotTaken { queue, agent, why } => self.not_taken(queue, agent, at, why),
             Happened::Answered { queue, call, agent, waited_ms, rang_ms } => {

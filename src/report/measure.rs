@@ -71,6 +71,8 @@ measures! {
     BackFailed = "back_failed": "Attempts to call back that reached nobody.",
     GivenUp = "given_up": "Call-backs that were given up.",
     CalledAgain = "called_again": "Call-backs whose caller called again and had its place.",
+    Overflowed = "overflowed": "Callers who were not let in or were put out, and waited in another queue.",
+    FlowedIn = "flowed_in": "Of those who came into the queue, callers of another one that overflowed.",
     Lost = "lost": "Callers who waited when Belfry went away.",
     WaitMs = "wait_ms": "From entry to answer, of those answered.",
     MaxWaitMs = "max_wait_ms": "The longest wait, whatever its end.",

@@ -41,6 +41,7 @@ pub(super) fn statements<'q>(
         }
         QueueFact::Entered { .. }
         | QueueFact::Refused { .. }
+        | QueueFact::Overflowed { .. }
         | QueueFact::Offered { .. }
         | QueueFact::NotTaken { .. }
         | QueueFact::BackTried { .. }

@@ -291,6 +291,7 @@ fn queue_fact(what: What) -> FactKind {
         What::Refused { queue, call, why } => {
             (queue, call, QueueFact::Refused { why: word_of(&why) })
         }
+        What::Overflowed { queue, into, call } => (queue, call, QueueFact::Overflowed { into }),
         What::Offered { queue, call, agent, waited_ms } => {
             (queue, call, QueueFact::Offered { agent, waited_ms })
         }

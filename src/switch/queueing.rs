@@ -364,16 +364,14 @@ impl Switch {
         else {
             return false;
         };
-        let Some(next) = self.centre.overflow(&queued.name).map(str::to_owned) else {
-            return false;
-        };
         let (wanted, until, overflows) =
             (queued.wanted.clone(), queued.until, queued.overflows + 1);
+        let from = queued.name.clone();
         let Some(mut entry) = self.queue_entry(id, &wanted) else { return false };
         if until < Time::NEVER {
             entry.longest = Some(until.since(now.at));
         }
-        let Ok(name) = self.centre.admit(now.at, &next, entry) else { return false };
+        let Some(name) = self.centre.overflows(now.at, &from, entry) else { return false };
         let terms = self.config.queues.iter().find(|queue| *queue.name.as_str() == *name);
         let (music, record) = terms
             .map_or(("default".into(), false), |queue| (queue.music.to_string(), queue.record));

@@ -81,6 +81,8 @@ fn callers_overflow_as_long_as_somebody_lets_them_in() {
     let refused =
         told.iter().filter(|what| matches!(what, What::Refused { queue, .. } if queue == "care"));
     assert_eq!(refused.count(), 2, "each is told of the queue that did not let it in");
+    let flows = |what: &&What| matches!(what, What::Overflowed { queue, into, .. } if queue == "care" && into == "night");
+    assert_eq!(told.iter().filter(flows).count(), 2, "and into which it went instead");
     assert!(!centre.admits("care", &entry(3, "3")));
     assert_eq!(
         centre.admit(at(2), "care", entry(3, "3")),

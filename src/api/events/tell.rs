@@ -310,6 +310,7 @@ impl Teller {
                 Some(Event { cause: "callBack".into(), waited_ms, ..of("Diverted") })
             }
             QueueFact::Refused { .. }
+            | QueueFact::Overflowed { .. }
             | QueueFact::BackTried { .. }
             | QueueFact::BackFailed { .. }
             | QueueFact::TalkOver { .. } => None,

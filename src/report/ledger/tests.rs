@@ -110,6 +110,7 @@ fn ways_out_misses_lines_and_surveys() {
         (1, left(1, "abandoned", 3_500)),
         (1, left(2, "timed_out", 60_000)),
         (1, Happened::Refused { queue: "care" }),
+        (1, Happened::Overflowed { queue: "care", into: "night" }),
         (2, missed("no_answer")),
         (2, missed("rejected")),
         (2, missed("withdrawn")),
@@ -126,6 +127,8 @@ fn ways_out_misses_lines_and_surveys() {
     ]);
     let queue = of(&book, Kind::Queue, "care");
     assert_eq!([M::Abandoned, M::TimedOut, M::Refused].map(|m| queue.get(m)), [1, 1, 1]);
+    let night = of(&book, Kind::Queue, "night");
+    assert_eq!((queue.get(M::Overflowed), night.get(M::FlowedIn)), (1, 1));
     assert_eq!((queue.abandoned_within(3), queue.abandoned_within(4)), (0, 1));
     assert_eq!((queue.get(M::NotTaken), queue.get(M::NoAnswer)), (2, 1));
     let trunk = of(&book, Kind::Trunk, "e1-a");

@@ -106,6 +106,11 @@ pub enum QueueFact {
         /// Why.
         why: String,
     },
+    /// It was not let in or has left here, and comes into another queue: its `entered` follows.
+    Overflowed {
+        /// The one in which it waits.
+        into: String,
+    },
     /// An agent's phone is rung for it.
     Offered {
         /// The agent's number.
@@ -185,6 +190,7 @@ impl QueueFact {
         match self {
             QueueFact::Entered { .. } => "entered",
             QueueFact::Refused { .. } => "refused",
+            QueueFact::Overflowed { .. } => "overflowed",
             QueueFact::Offered { .. } => "offered",
             QueueFact::NotTaken { .. } => "not_taken",
             QueueFact::Answered { .. } => "answered",

@@ -65,6 +65,7 @@ fn of_queue<'a>(queue: &'a str, call: crate::base::CallId, what: &'a QueueFact) 
     match what {
         QueueFact::Entered { .. } => Happened::Entered { queue, call },
         QueueFact::Refused { .. } => Happened::Refused { queue },
+        QueueFact::Overflowed { into } => Happened::Overflowed { queue, into },
         QueueFact::Offered { agent, .. } => Happened::Offered { queue, agent },
         QueueFact::NotTaken { agent, why, .. } => Happened::NotTaken { queue, agent, why },
         QueueFact::Answered { agent, back: true, .. } => {
