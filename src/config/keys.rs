@@ -210,8 +210,9 @@ section! {
         backend: Backend = "\"auto\"", restart;
         /// The codecs that are offered and accepted, the preferred first.
         codecs: Vec<Codec> = "[\"PCMA\", \"PCMU\"]", live;
-        /// How keys are carried to phones and gateways that say nothing else. What arrives is
-        /// understood in every form.
+        /// How keys are carried to phones and gateways that say nothing else. Telephone-events and INFO that arrive
+        /// are understood always, tones in the audio of whoever agrees on no telephone-events. A gateway that agrees on
+        /// them and passes tones all the same needs `"inband"` in its `[[gateway]]`, or its own setting put right.
         dtmf: Dtmf = "\"rfc4733\"", live;
         /// Who has sent no RTP for so long, while neither side is on hold, is gone: the leg is ended
         /// (it takes up to 5 s more to be seen), and the call with it when it is the caller's. A
