@@ -32,7 +32,8 @@ pub(super) fn main(args: Explain) -> ExitCode {
         network_addr: args.network_addr,
         variables: args.variables.into_iter().collect(),
         ..Entry::default()
-    };
+    }
+    .made_up();
     let explanation = explain(&loaded.plan, &entry, now);
     match args.json {
         true => outln!("{}", serde_json::to_string_pretty(&explanation).unwrap_or_default()),

@@ -136,6 +136,8 @@ pub struct Pattern {
 enum Kind {
     Dial(DialPattern),
     Regex(Regex),
+    /// The text itself, whatever its letters; and a dial pattern, where it is one too.
+    Name(Option<DialPattern>),
 }
 
 impl PartialEq for Pattern {
@@ -163,6 +165,21 @@ impl Pattern {
         Ok(Pattern { source: text.into(), kind })
     }
 
+    /// Reads what a name is compared with: `/…/`, or the name as a whole, which may be a dial pattern of numbers too.
+    pub fn name(text: &str) -> Result<Pattern, PatternError> {
+        if text.starts_with('/') {
+            return Pattern::parse(text);
+        }
+        match text.len() {
+            0 => Err(PatternError::Empty),
+            len if len > MAX_PATTERN => Err(PatternError::TooLong),
+            _ => {
+                let kind = Kind::Name(DialPattern::parse(text).ok());
+                Ok(Pattern { source: text.into(), kind })
+            }
+        }
+    }
+
     /// The pattern as written.
     pub fn source(&self) -> &str {
         &self.source
@@ -173,6 +190,8 @@ impl Pattern {
         match &self.kind {
             Kind::Dial(dial) => dial.matches(text),
             Kind::Regex(regex) => groups(regex, text),
+            Kind::Name(_) if *self.source == *text => Some(vec![text.to_owned()]),
+            Kind::Name(dial) => dial.as_ref().and_then(|dial| dial.matches(text)),
         }
     }
 
@@ -181,6 +200,7 @@ impl Pattern {
         match &self.kind {
             Kind::Dial(dial) => dial.may_continue(typed),
             Kind::Regex(_) => true,
+            Kind::Name(_) => self.source.len() > typed.len() && self.source.starts_with(typed),
         }
     }
 
@@ -202,6 +222,7 @@ impl Pattern {
             (_, Kind::Regex(_)) => {
                 self.literal().filter(|n| other.matches(n).is_some()).map(Into::into)
             }
+            _ => (self == other).then(|| self.source.to_string()),
         }
     }
 
@@ -217,6 +238,7 @@ impl Pattern {
         match &self.kind {
             Kind::Dial(dial) => (dial.tail == Tail::None).then_some(dial.digits.len()),
             Kind::Regex(_) => None,
+            Kind::Name(_) => Some(self.source.len()),
         }
     }
 
@@ -225,6 +247,7 @@ impl Pattern {
         match &self.kind {
             Kind::Dial(dial) => !dial.groups.is_empty(),
             Kind::Regex(regex) => regex.captures_len() > 1,
+            Kind::Name(dial) => dial.as_ref().is_some_and(|dial| !dial.groups.is_empty()),
         }
     }
 }
@@ -385,6 +408,21 @@ mod tests {
 
     fn caught(pattern: &str, text: &str) -> Option<Vec<String>> {
         Pattern::parse(pattern).expect("a good pattern").matches(text)
+    }
+
+    #[test]
+    fn a_name_is_itself_whatever_its_letters_and_a_pattern_of_numbers_too() {
+        let takes =
+            |name: &str, text: &str| Pattern::name(name).expect("a name").matches(text).is_some();
+        assert!(takes("e1-a", "e1-a") && !takes("e1-a", "e1-a2") && !takes("e1-a", "xe1-a"));
+        assert!(takes("1zx", "1zx") && takes("1zx", "110"), "a gateway, and phones");
+        assert!(takes("10xx", "1001") && !takes("10xx", "1101"));
+        assert!(takes("王秀英", "王秀英") && takes("/^王/", "王秀英"));
+        assert!(Pattern::name("").is_err() && Pattern::name("/(/").is_err());
+        let of = |name: &str| Pattern::name(name).expect("a name");
+        assert!(of("e1-a").covers(&of("e1-a")) && !of("e1-a").covers(&of("e1-b")));
+        assert_eq!(of("e1-a").common(&of("e1-a")).as_deref(), Some("e1-a"));
+        assert_eq!(of("e1-a").common(&of("e1-b")), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! (`[store] keep`).
 //!
 //! ```text
-//!   each WINDOW: cut = the lesser of the first moment that is kept, and an hour behind the oldest fact
+//!   each WINDOW: cut = the lesser of the first moment that is kept, and an hour behind the oldest record
 //!        every STEP: some facts, calls with legs and fields, rows of removed recordings before the cut
 //!        nothing left before it ─▶ rest until the next window
 //! ```
@@ -22,7 +22,8 @@ use super::database::{Database, Trouble};
 const FACTS: i64 = 1_000;
 /// Calls, messages and rows of recordings that are.
 const ROWS: i64 = 200;
-/// The newest facts stay however old they are: from them a journal that was lost knows how far numbers were given.
+/// The newest facts of no call stay however old they are; the very last always: from it a journal that was lost knows
+/// how far numbers were given.
 const SPARED: i64 = 10_000;
 /// Between two transactions, so that facts find the database free and the disk is not kept busy.
 const STEP: Duration = Duration::from_secs(1);
@@ -76,29 +77,43 @@ impl Keeper {
     }
 }
 
-/// When the first fact that is still there was written.
+/// When the first record was made of those that may go; a clock that was ahead then hides none behind it.
 async fn oldest(database: &mut Database) -> Result<Option<i64>, Trouble> {
-    let select = "SELECT wall FROM events ORDER BY id LIMIT 1";
-    let row = sqlx::query_scalar(select).fetch_optional(&mut database.connection).await;
-    row.map_err(|error| database.sort(&error))
+    const OF_FACTS: &str =
+        "SELECT wall FROM events WHERE id < (SELECT max(id) FROM events) - ? ORDER BY id LIMIT 1";
+    const OF_CALLS: &str = "SELECT begun FROM calls WHERE ended IS NOT NULL ORDER BY begun LIMIT 1";
+    let facts = sqlx::query_scalar(OF_FACTS).bind(SPARED);
+    let facts = facts.fetch_optional(&mut database.connection).await;
+    let fact: Option<i64> = facts.map_err(|error| database.sort(&error))?;
+    let calls = sqlx::query_scalar(OF_CALLS).fetch_optional(&mut database.connection).await;
+    let call: Option<i64> = calls.map_err(|error| database.sort(&error))?;
+    Ok(fact.into_iter().chain(call).min())
 }
+
+/// Facts in the order in which they were written; those of no call go so alone. One that a wrong clock dated ahead holds
+/// those behind it.
+const OF_FACTS: &str = "DELETE FROM events WHERE id < (SELECT max(id) FROM events) - ?3 AND id < coalesce( \
+     (SELECT min(id) FROM (SELECT id, wall FROM events ORDER BY id LIMIT ?2) WHERE wall >= ?1), \
+     (SELECT max(id) + 1 FROM (SELECT id FROM events ORDER BY id LIMIT ?2)))";
+/// The calls that go.
+const CALLS: &str =
+    "SELECT call FROM calls WHERE begun < ?1 AND ended IS NOT NULL ORDER BY begun LIMIT ?2";
+/// Messages are numbered as they come.
+const OF_MESSAGES: &str = "DELETE FROM messages WHERE id IN (SELECT id FROM \
+     (SELECT id, ended FROM messages ORDER BY id LIMIT ?2) WHERE ended < ?1)";
+const OF_RECORDINGS: &str = "DELETE FROM recordings WHERE rowid IN (SELECT rowid FROM recordings \
+     WHERE begun < ?1 AND (removed IS NOT NULL OR ended IS NOT NULL AND coalesce(ms, 0) = 0) \
+     ORDER BY begun LIMIT ?2)";
 
 /// Removes some records of before `cut`, in one transaction; whether there may be more.
 async fn remove(database: &mut Database, cut: i64) -> Result<bool, Trouble> {
-    // Facts go in the order in which they were written: one that a wrong clock dated ahead holds those behind it.
-    const OF_FACTS: &str = "DELETE FROM events WHERE id < (SELECT max(id) FROM events) - ?3 AND id < coalesce( \
-         (SELECT min(id) FROM (SELECT id, wall FROM events ORDER BY id LIMIT ?2) WHERE wall >= ?1), \
-         (SELECT max(id) + 1 FROM (SELECT id FROM events ORDER BY id LIMIT ?2)))";
-    const CALLS: &str =
-        "SELECT call FROM calls WHERE begun < ?1 AND ended IS NOT NULL ORDER BY begun LIMIT ?2";
     let of_rows = [
+        format!("DELETE FROM events WHERE call IN ({CALLS}) AND id < (SELECT max(id) FROM events)"),
         format!("DELETE FROM legs WHERE call IN ({CALLS})"),
         format!("DELETE FROM call_fields WHERE call IN ({CALLS})"),
         format!("DELETE FROM calls WHERE call IN ({CALLS})"),
-        "DELETE FROM recordings WHERE rowid IN (SELECT rowid FROM recordings WHERE begun < ?1 \
-         AND (removed IS NOT NULL OR ended IS NOT NULL AND coalesce(ms, 0) = 0) ORDER BY begun LIMIT ?2)"
-            .to_owned(),
-        "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE ended < ?1 LIMIT ?2)".to_owned(),
+        OF_RECORDINGS.to_owned(),
+        OF_MESSAGES.to_owned(),
     ];
     let path = database.path().to_owned();
     let sorted = |error: sqlx::Error| super::database::sort(&path, &error);
@@ -201,12 +216,47 @@ mod tests {
         delete.execute(&mut database.connection).await.unwrap();
         let mut now = Instant::now();
         let mut keeper = Keeper::new(now);
-        for first_kept in [i64::MIN, i64::MAX] {
-            for _ in 0..30 {
+        let mut turns = async |database: &mut Database, first_kept: i64| {
+            for _ in 0..80 {
                 now += keeper.rest(now);
-                keeper.turn(&mut database, first_kept, now).await.unwrap();
+                keeper.turn(database, first_kept, now).await.unwrap();
             }
-            assert_eq!(counts(&mut database).await[0], 10);
+        };
+        turns(&mut database, i64::MIN).await;
+        assert_eq!(counts(&mut database).await, [10; 5]);
+        // Facts of no call: so many as are spared.
+        let other = sqlx::query("UPDATE events SET call = NULL WHERE id > 9");
+        other.execute(&mut database.connection).await.unwrap();
+        turns(&mut database, NOW + 1).await;
+        assert_eq!(
+            counts(&mut database).await,
+            [1, 1, 1, 1, 1],
+            "the open call, the file that is there"
+        );
+        let select = "SELECT count(*) FROM events WHERE call IS NULL";
+        let spared: i64 =
+            sqlx::query_scalar(select).fetch_one(&mut database.connection).await.unwrap();
+        assert_eq!(spared, 4_991);
+    }
+
+    #[tokio::test]
+    async fn a_fact_that_was_dated_ahead_neither_keeps_calls_nor_lets_them_go_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = filled(&dir.path().join("belfry.db"), 100).await;
+        let ahead = sqlx::query("UPDATE events SET wall = ?, call = NULL WHERE id = 1");
+        ahead.bind(NOW * 2).execute(&mut database.connection).await.unwrap();
+        let mut now = Instant::now();
+        let mut keeper = Keeper::new(now);
+        for _ in 0..3 {
+            now += keeper.rest(now);
+            keeper.turn(&mut database, NOW - 40 * HOUR, now).await.unwrap();
         }
+        let [_, calls, ..] = counts(&mut database).await;
+        assert!((97..100).contains(&calls), "an hour's, not all: {calls}");
+        for _ in 0..400 {
+            now += keeper.rest(now);
+            keeper.turn(&mut database, NOW - 40 * HOUR, now).await.unwrap();
+        }
+        assert_eq!(counts(&mut database).await, [42, 42, 42, 42, 42]);
     }
 }

@@ -590,7 +590,7 @@ impl Switch {
         }
     }
 
-    /// A MESSAGE to a unit, over the flow by which its own came.
+    /// A MESSAGE to a unit: as it is reached otherwise, else over the flow by which its own came.
     fn tell_unit(&mut self, now: Now, unit: &Unit, (kind, body): Answer) {
         if self.care.sent.len() >= MOST_WAITING {
             let line = format!("unit {} is not told whom to call: too many are", unit.user);
@@ -602,14 +602,17 @@ impl Switch {
         let own = bindings.iter().find(|binding| binding.flow == unit.flow);
         let remote = unit.flow.remote;
         let there = Host::from(remote.ip());
-        let (target, headers) = match own {
-            Some(binding) => (binding.contact.clone(), routes(binding)),
-            None => (Uri::sip(Some(&unit.user), there, Some(remote.port())), Headers::new()),
+        let (flow, target, headers) = match own {
+            Some(binding) => (binding.way(), binding.contact.clone(), routes(binding)),
+            None => {
+                let target = Uri::sip(Some(&unit.user), there, Some(remote.port()));
+                (unit.flow, target, Headers::new())
+            }
         };
         let txn = self.agent.new_request();
         let request = Command::Request {
             txn,
-            flow: unit.flow,
+            flow,
             method: Method::Message,
             target,
             from: address(&unit.to),

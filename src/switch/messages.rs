@@ -270,7 +270,7 @@ impl Switch {
         own.not_before = now.at + AGAIN;
         let bindings = self.registrar.lookup(now.at, number);
         let Some(binding) = bindings.get(nth) else { return };
-        let (flow, target, routes) = (binding.flow, binding.contact.clone(), routes(binding));
+        let (flow, target, routes) = (binding.way(), binding.contact.clone(), routes(binding));
         let Some(host) = Host::parse(self.config.domain().as_bytes()) else { return };
         let address = |number: &str| NameAddr::new(Uri::sip(Some(number), host.clone(), None));
         let txn = self.agent.new_request();

@@ -41,7 +41,7 @@ impl Switch {
         let legs = bindings.into_iter().filter_map(|binding| {
             let device = Device::Phone { number: number.into() };
             let carrier = Carrier::Phone(&phone, &binding);
-            self.ring_device(now, id, device, binding.contact.clone(), binding.flow, carrier)
+            self.ring_device(now, id, device, binding.contact.clone(), binding.way(), carrier)
         });
         Ok(legs.chain(mobile.and_then(Result::ok)).collect())
     }
@@ -55,7 +55,7 @@ impl Switch {
         };
         let carrier = Carrier::Phone(phone, &binding);
         let device = Device::Phone { number };
-        self.ring_device(now, id, device, binding.contact.clone(), binding.flow, carrier).is_some()
+        self.ring_device(now, id, device, binding.contact.clone(), binding.way(), carrier).is_some()
     }
 
     /// A leg through a gateway, on one of its channels, on its way over several.

@@ -209,10 +209,14 @@ pub static WHEN: &[Param] = &[
     Param::optional("from", Kind::Pattern, "the caller's number: a pattern or a list"),
     Param::optional(
         "caller-name",
-        Kind::Pattern,
-        "the caller's name: a pattern or a list, mostly `/…/i`",
+        Kind::Text,
+        "the caller's name as a whole, or `/…/i`; one or a list",
     ),
-    Param::optional("via", Kind::Pattern, "the gateway or phone the call came by"),
+    Param::optional(
+        "via",
+        Kind::Text,
+        "the gateway or phone the call came by: its name, a pattern of phones' numbers, `/…/`, or a list",
+    ),
     Param::optional("days", Kind::Text, "week days: `\"mon-fri\"`, `\"sat,sun\"`"),
     Param::optional(
         "hours",

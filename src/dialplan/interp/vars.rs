@@ -43,6 +43,21 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What its variables say of the call itself stands in its fields, as it does of a call that comes in: for calls that
+    /// somebody makes up.
+    pub fn made_up(mut self) -> Entry {
+        for (name, field) in [
+            ("via", &mut self.via),
+            ("caller_name", &mut self.caller_name),
+            ("network_addr", &mut self.network_addr),
+        ] {
+            if let Some(value) = self.variables.remove(name) {
+                *field = value;
+            }
+        }
+        self
+    }
+
     /// A field of the call by the name that conditions use.
     fn profile<'a>(&'a self, name: &str) -> Option<Cow<'a, str>> {
         Some(Cow::Borrowed(match name {

@@ -11,7 +11,7 @@ use crate::dialplan::draft::Mentioned;
 use crate::dialplan::effect::Keys;
 use crate::dialplan::fault::{Place, did_you_mean, nearest};
 use crate::dialplan::model::{Media, Reason};
-use crate::dialplan::number::Pattern;
+use crate::dialplan::number::{Pattern, PatternError};
 use crate::dialplan::template::Template;
 
 impl Reader<'_, '_, '_> {
@@ -261,6 +261,24 @@ impl Reader<'_, '_, '_> {
         name: &str,
         value: &Spanned<DeValue<'_>>,
     ) -> Option<Vec<Pattern>> {
+        self.patterns_by(name, value, Pattern::parse)
+    }
+
+    /// One name, pattern of numbers or regular expression, or a list of them.
+    pub(super) fn named(
+        &mut self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Vec<Pattern>> {
+        self.patterns_by(name, value, Pattern::name)
+    }
+
+    fn patterns_by(
+        &mut self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        parse: fn(&str) -> Result<Pattern, PatternError>,
+    ) -> Option<Vec<Pattern>> {
         let mut out = Vec::new();
         for item in list(value) {
             let place = self.place(item);
@@ -269,7 +287,7 @@ impl Reader<'_, '_, '_> {
                 DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
                 other => return self.wrong(name, "a number pattern in quotes", other, place),
             };
-            out.extend(self.pattern(&text, place));
+            out.extend(self.told(&text, parse(&text), place));
         }
         if list(value).is_empty() {
             self.draft.faults.error(
@@ -282,7 +300,16 @@ impl Reader<'_, '_, '_> {
     }
 
     pub(super) fn pattern(&mut self, text: &str, place: Place) -> Option<Pattern> {
-        match Pattern::parse(text) {
+        self.told(text, Pattern::parse(text), place)
+    }
+
+    fn told(
+        &mut self,
+        text: &str,
+        parsed: Result<Pattern, PatternError>,
+        place: Place,
+    ) -> Option<Pattern> {
+        match parsed {
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 self.draft.faults.error(place, format!("{error}: '{text}'"), error.remedy());

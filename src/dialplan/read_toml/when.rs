@@ -10,6 +10,7 @@ use crate::dialplan::calendar::{Calendar, WEEKDAYS, hours, number_set};
 use crate::dialplan::condition::{Subject, Test};
 use crate::dialplan::draft::Mentioned;
 use crate::dialplan::fault::{Place, did_you_mean};
+use crate::dialplan::number::Pattern;
 use crate::dialplan::template::Template;
 
 impl Reader<'_, '_, '_> {
@@ -45,10 +46,10 @@ impl Reader<'_, '_, '_> {
     fn condition(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Test> {
         let place = self.place(value);
         match key {
-            "to" => self.matches("to", key, value),
-            "from" => self.matches("from", key, value),
-            "caller-name" => self.matches("caller_name", key, value),
-            "via" => self.matches("via", key, value),
+            "to" => self.patterns(key, value).map(|all| matches("to", all)),
+            "from" => self.patterns(key, value).map(|all| matches("from", all)),
+            "caller-name" => self.named(key, value).map(|all| matches("caller_name", all)),
+            "via" => self.named(key, value).map(|all| matches("via", all)),
             "days" => {
                 self.set(key, value, 1, 7, &WEEKDAYS, |set| Calendar::WeekDays((set >> 1) as u8))
             }
@@ -69,16 +70,6 @@ impl Reader<'_, '_, '_> {
             "any" => Some(Test::Any(self.several(key, value)?)),
             _ => Some(Test::All(self.several(key, value)?)),
         }
-    }
-
-    fn matches(
-        &mut self,
-        profile: &'static str,
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Option<Test> {
-        let patterns = self.patterns(key, value)?;
-        Some(Test::Matches { what: Subject::Profile(profile), patterns })
     }
 
     fn set(
@@ -196,6 +187,11 @@ impl Reader<'_, '_, '_> {
         }
         Some(tests)
     }
+}
+
+/// What came with the call looks like one of these.
+fn matches(profile: &'static str, patterns: Vec<Pattern>) -> Test {
+    Test::Matches { what: Subject::Profile(profile), patterns }
 }
 
 fn flag(name: &str, wanted: bool) -> Test {

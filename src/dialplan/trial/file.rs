@@ -24,7 +24,10 @@ pub const KEYS: &[(&str, &str)] = &[
         "at",
         "when, in the node's time zone, such as \"2026-12-24 18:30\"; a Monday at ten if not given",
     ),
-    ("variables", "variables that the call brings along: { name = \"value\" }"),
+    (
+        "variables",
+        "variables that the call brings along: { name = \"value\" }; `via` and `caller_name` say by which gateway or phone it comes, and who calls",
+    ),
     ("path", "what is expected and what the caller does, in order"),
 ];
 
@@ -183,6 +186,7 @@ impl Reader<'_> {
             variables: self.pairs(table, "variables"),
             ..Entry::default()
         };
+        let entry = entry.made_up();
         let wall = self.at(table);
         let path = self.path(table, place);
         Some(Trial { name: name?, place, entry, wall: wall?, path: path? })

@@ -1,5 +1,8 @@
 //! One binding: a Contact, how long it holds, and the way to it.
 
+use core::net::SocketAddr;
+
+use super::way;
 use crate::base::Time;
 use crate::sip::Flow;
 use crate::sip::command::Headers;
@@ -17,6 +20,9 @@ pub struct Binding {
     pub q: u16,
     /// The flow that the REGISTER came over: the way to a phone behind NAT.
     pub flow: Flow,
+    /// The address that requests go to, where it is another than the flow's ([`way`]).
+    #[serde(default)]
+    pub elsewhere: Option<SocketAddr>,
     /// Until when it holds.
     pub expires: Time,
     /// Seconds that it was given when it was bound or refreshed last.
@@ -86,8 +92,12 @@ impl Binding {
         params.remove("expires");
         params.remove("q");
         let agent = request.header(Name::UserAgent).unwrap_or_default();
+        let path: Vec<_> = request.headers(Name::Path).take(MOST_PATHS).map(Box::from).collect();
+        let outbound = Outbound::of(contact, request);
+        let uri = requested(&contact.addr.uri);
         Binding {
-            contact: requested(&contact.addr.uri),
+            elsewhere: way::elsewhere(&uri, &path, outbound.is_some(), flow, request),
+            contact: uri,
             params,
             q: contact.q(),
             flow,
@@ -98,16 +108,21 @@ impl Binding {
             call_id: request.header(Name::CallId).unwrap_or_default().into(),
             cseq: request.cseq().map_or(0, |cseq| cseq.number),
             user_agent: agent[..agent.len().min(USER_AGENT_BYTES)].into(),
-            path: request.headers(Name::Path).take(MOST_PATHS).map(Box::from).collect(),
+            path,
             savp: false,
-            outbound: Outbound::of(contact, request),
+            outbound,
         }
     }
 
     /// The route set of a request to it: the proxies that its REGISTER came through and that want to see what
-    /// goes to it (RFC 3327 §5.3). It goes over the flow all the same, which is the first of them.
+    /// goes to it (RFC 3327 §5.3). The first of them is where [`way`](Self::way) leads.
     pub fn routes(&self) -> Vec<Uri> {
         self.path.iter().filter_map(|path| Some(NameAddr::parse(path).ok()?.uri)).collect()
+    }
+
+    /// Where a request to it goes.
+    pub fn way(&self) -> Flow {
+        Flow { remote: self.elsewhere.unwrap_or(self.flow.remote), ..self.flow }
     }
 
     /// Whether `newer` takes this one's place: the same flow of the same phone, whatever its Contact

@@ -15,6 +15,8 @@ struct Kept {
     /// Its Contact value, with `q` and without `expires`.
     contact: String,
     flow: Flow,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<core::net::SocketAddr>,
     call_id: String,
     cseq: u32,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -78,6 +80,7 @@ impl Binding {
         let kept = Kept {
             contact: text(&contact.to_bytes())?,
             flow: self.flow,
+            elsewhere: self.elsewhere,
             call_id: text(&self.call_id)?,
             cseq: self.cseq,
             user_agent: text(&self.user_agent)?,
@@ -102,6 +105,7 @@ impl Binding {
             contact: contact.addr.uri,
             params,
             flow: kept.flow,
+            elsewhere: kept.elsewhere,
             expires,
             refreshed: now,
             told: now,

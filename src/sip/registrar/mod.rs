@@ -3,7 +3,7 @@
 //! ```text
 //!   REGISTER (authenticated by the caller) ──> register ──> Ok: headers of the 200, what changed
 //!                                                      └──> Err: status and headers of the refusal
-//!   a call to 1001 ──> lookup ──> bindings, best first, each with the flow that it came over
+//!   a call to 1001 ──> lookup ──> bindings, best first, each with the way to it
 //!   a connection ended ──> flow_failed ──> the bindings that were reached over it, gone
 //! ```
 //!
@@ -25,6 +25,7 @@
 
 mod binding;
 mod kept;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -264,14 +265,14 @@ impl Registrar {
         live
     }
 
-    /// A device of that address, which is reached over `flow`, has shown whether it wants SRTP as `RTP/SAVP`.
+    /// A device of that address, which is reached or heard over `flow`, has shown whether it wants SRTP as `RTP/SAVP`.
     /// Where several are, as behind a proxy, its `contact` says which it is; else nothing is learnt.
     pub fn learn_savp(&mut self, aor: &str, flow: Flow, contact: Option<&Uri>, savp: bool) {
         let bindings = self.addresses.get_mut(aor).map(Vec::as_mut_slice).unwrap_or_default();
-        let alone = bindings.iter().filter(|b| b.flow == flow).count() == 1;
+        let over = |b: &Binding| b.flow == flow || b.way() == flow;
+        let alone = bindings.iter().filter(|b| over(b)).count() == 1;
         let is_it = |b: &&mut Binding| {
-            b.flow == flow
-                && (alone || contact.is_some_and(|contact| b.contact.equivalent(contact)))
+            over(b) && (alone || contact.is_some_and(|contact| b.contact.equivalent(contact)))
         };
         bindings.iter_mut().filter(is_it).for_each(|b| b.savp = savp);
     }
@@ -369,7 +370,7 @@ fn apply(
                 changes.push(Change::Removed(old));
                 return Ok(());
             }
-            if old.flow != binding.flow {
+            if old.flow != binding.flow || old.elsewhere != binding.elsewhere {
                 changes.push(Change::Moved(binding.clone()));
             } else if binding.refreshed.since(old.told) >= RENEWALS {
                 changes.push(Change::Renewed(binding.clone()));
