@@ -29,7 +29,7 @@ const GLANCE: Duration = Duration::from_secs(3);
 
 /// Runs one command, or a session. `colour`: the terminal shows it.
 pub fn run(socket: &Path, execute: Option<&str>, json: bool, colour: bool) -> io::Result<ExitCode> {
-    let mut line = Line::to(socket)?;
+    let mut line = Line { tells: true, ..Line::to(socket)? };
     match execute {
         Some(command) => line.execute(command, json, colour),
         None if io::stdin().is_terminal() => line.session(colour),
@@ -62,6 +62,8 @@ struct Line {
     socket: PathBuf,
     /// Whether nothing can be asked any more: live lines have come to their end.
     spent: bool,
+    /// Whether somebody waits who is to be told that it takes long.
+    tells: bool,
 }
 
 impl Line {
@@ -72,7 +74,8 @@ impl Line {
 
     fn over(stream: UnixStream, socket: &Path) -> io::Result<Line> {
         let reader = BufReader::new(stream.try_clone()?);
-        Ok(Line { reader, writer: stream, socket: socket.to_owned(), spent: false })
+        let socket = socket.to_owned();
+        Ok(Line { reader, writer: stream, socket, spent: false, tells: false })
     }
 
     /// An answer; an error where none came, for then nobody knows whether it was done.
@@ -90,10 +93,10 @@ impl Line {
         self.reader.get_ref().set_read_timeout(Some(soon))?;
         let mut read = self.reader.read_until(b'\n', &mut answer);
         if patience > soon && read.as_ref().is_err_and(is_late) {
-            eprintln!(
-                "no answer yet; it is waited for, {} s at most (Ctrl-C gives up)",
-                patience.as_secs()
-            );
+            if self.tells {
+                let most = patience.as_secs();
+                eprintln!("no answer yet; it is waited for, {most} s at most (Ctrl-C gives up)");
+            }
             self.reader.get_ref().set_read_timeout(Some(patience - soon))?;
             read = self.reader.read_until(b'\n', &mut answer);
         }
@@ -265,7 +268,7 @@ impl Line {
 
     /// Another connection to the same place.
     fn attach(&mut self) -> io::Result<()> {
-        *self = Line::to(&self.socket)?;
+        *self = Line { tells: self.tells, ..Line::to(&self.socket)? };
         Ok(())
     }
 

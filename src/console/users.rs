@@ -42,9 +42,9 @@ impl Users {
         numbered(&self.groups, name)
     }
 
-    /// The first user, but root, whose own group that is.
+    /// The first user, but root, whose own group that is; nobody's is root's, in which systems have users of their own.
     pub fn of_group(&self, gid: u32) -> Option<u32> {
-        let mut all = self.users.lines().filter_map(fields);
+        let mut all = self.users.lines().filter_map(fields).filter(|_| gid != 0);
         all.find(|(_, uid, more)| *uid != 0 && first_group(more) == Some(gid))
             .map(|(_, uid, _)| uid)
     }
@@ -89,7 +89,8 @@ mod tests {
 
     fn both() -> Users {
         Users {
-            users: "root:x:0:0::/root:/bin/sh\nodd\nbelfry:x:990:991::/var/lib/belfry:/bin/false\n"
+            users: "root:x:0:0::/root:/bin/sh\nodd\nsync:x:5:0:sync:/sbin:/bin/sync\n\
+                    belfry:x:990:991::/var/lib/belfry:/bin/false\n"
                 .into(),
             groups: "root:x:0:\nodd\nbelfry:x:991:\naudio:x:29:anna,belfry\nshort:x:7\n".into(),
         }
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn users_and_groups_have_names_and_numbers() {
         let all = both();
-        assert_eq!((all.user(990), all.user(5)), (Some("belfry"), None));
+        assert_eq!((all.user(990), all.user(6)), (Some("belfry"), None));
         assert_eq!((all.group(991), all.group(7)), (Some("belfry"), Some("short")));
         assert_eq!((all.uid("belfry"), all.uid("odd"), all.uid("anna")), (Some(990), None, None));
         assert_eq!((all.gid("audio"), all.gid("odd")), (Some(29), None));
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn a_users_groups_are_its_own_and_those_that_name_it() {
         assert_eq!(both().groups_of(990), [991, 29]);
-        assert_eq!(both().groups_of(5), Vec::<u32>::new());
+        assert_eq!(both().groups_of(6), Vec::<u32>::new());
         assert_eq!(Users::of_system().groups_of(0)[0], 0, "root is on each system");
     }
 }
