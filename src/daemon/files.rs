@@ -251,10 +251,30 @@ pub(super) fn names_of_file(file: &ConfigFile) -> Result<Config, String> {
         const NAMING: [&str; 5] = ["node", "sip", "network", "media", "certificate"];
         let whole = file.config.as_ref().and_then(|path| fs::read_to_string(path).ok());
         let table = whole.and_then(|text| text.parse::<toml::Table>().ok()).ok_or(why.clone())?;
-        let naming: toml::Table =
+        let mut naming: toml::Table =
             table.into_iter().filter(|(key, _)| NAMING.contains(&key.as_str())).collect();
+        without_tls(&mut naming);
         Config::parse(&naming.to_string()).map(|(config, _)| config).map_err(|_| why)
     })
+}
+
+/// Addresses that want a certificate as such that want none: whoever makes the first has none yet.
+fn without_tls(table: &mut toml::Table) {
+    let plain = |listen: &mut toml::Value| {
+        if let toml::Value::String(at) = listen {
+            for (secret, open) in [("tls:", "tcp:"), ("wss:", "ws:")] {
+                if let Some(rest) = at.strip_prefix(secret) {
+                    *at = format!("{open}{rest}");
+                    return;
+                }
+            }
+        }
+    };
+    match table.get_mut("sip").and_then(|sip| sip.get_mut("listen")) {
+        Some(toml::Value::Array(all)) => all.iter_mut().for_each(plain),
+        Some(one) => plain(one),
+        None => {}
+    }
 }
 
 /// A configuration alone.
@@ -787,6 +807,21 @@ mod tests {
             format!("[[phone]]\nnumber = \"1\"\npassword_file = \"{}\"\n", at("secret").display());
         fs::write(at("belfry.toml"), format!("{text}{phone}")).expect("a file");
         assert!(told().contains("it is no plain file"), "{}", told());
+    }
+
+    /// `belfry certificate` makes what such a file lacks.
+    #[test]
+    fn a_configuration_that_lacks_its_certificate_says_for_whom_one_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("belfry.toml");
+        for listen in ["\"tls:127.0.0.1\"", "[\"udp:127.0.0.1\", \"wss:127.0.0.1:8443\"]"] {
+            let text = format!("[sip]\nlisten = {listen}\ndomain = \"care.example\"\n");
+            fs::write(&path, &text).expect("a file");
+            let file = ConfigFile { config: Some(path.clone()) };
+            assert!(config_of_file(&file).unwrap_err().contains("certificate"), "{text}");
+            let config = names_of_file(&file).unwrap_or_else(|why| panic!("{why}"));
+            assert_eq!(config.sip.domain.map(|d| d.to_string()), Some("care.example".to_owned()));
+        }
     }
 
     #[test]
